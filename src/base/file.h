@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files, written so that a reader or a crash sees the old or the new content, never a part: temporary file in the
+ * same directory, fsync, rename, fsync of the directory. Paths are relative to an open directory (AT_FDCWD for none) and
+ * are never followed through a symbolic link at their last step. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+/* Owner of what is written: (uid_t)-1 keeps the caller's. */
+struct file_owner {
+    uid_t uid;
+    gid_t gid;
+};
+#define FILE_OWNER_SELF ((struct file_owner){(uid_t)-1, (gid_t)-1})
+
+/* Appends the content to `out`, whose limit holds. RC_NOTFOUND, RC_TOOBIG, RC_INVAL when it is no regular file, RC_IO. */
+enum rc file_read(int dir, const char *path, struct buf *out, struct err *err);
+/* The same into a new secret; `max` bytes at most. */
+enum rc file_read_secret(int dir, const char *path, size_t max, struct secret **out, struct err *err);
+/* Replaces or creates. */
+enum rc file_write(int dir, const char *path, struct str content, mode_t mode,
+                   struct file_owner owner, struct err *err);
+/* As file_write, but RC_EXISTS when the path exists; atomic too (link(2)). */
+enum rc file_create(int dir, const char *path, struct str content, mode_t mode,
+                    struct file_owner owner, struct err *err);
+/* Makes a directory; one that exists gets owner and mode set when it is empty or already right, else RC_EXISTS. */
+enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner owner, struct err *err);
+/* fsync of a directory by path. */
+enum rc file_sync_dir(int dir, const char *path, struct err *err);

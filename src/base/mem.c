@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The store's writer thread allocates too, hence atomics; they cost nothing beside malloc itself. */
+static atomic_ulong fail_countdown;
+static atomic_bool fail_fired;
+static atomic_size_t live;
+
+static bool must_fail(void)
+{
+    unsigned long left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+
+    if (left == 0)
+        return false;
+    atomic_store_explicit(&fail_countdown, left - 1, memory_order_relaxed);
+    if (left != 1)
+        return false;
+    atomic_store_explicit(&fail_fired, true, memory_order_relaxed);
+    return true;
+}
+
+static void *counted(void *p)
+{
+    if (p)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return p;
+}
+
+void *mem_alloc(size_t n)
+{
+    if (must_fail())
+        return NULL;
+    return counted(malloc(n ? n : 1));
+}
+
+void *mem_calloc(size_t count, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return counted(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *mem_realloc(void *p, size_t n)
+{
+    if (!p)
+        return mem_alloc(n);
+    if (must_fail())
+        return NULL;
+    return realloc(p, n ? n : 1);
+}
+
+void *mem_dup(const void *p, size_t n)
+{
+    void *copy = mem_alloc(n);
+
+    if (copy && n)
+        memcpy(copy, p, n);
+    return copy;
+}
+
+char *mem_strdup(const char *s)
+{
+    return mem_dup(s, strlen(s) + 1);
+}
+
+void mem_free(void *p)
+{
+    if (!p)
+        return;
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    free(p);
+}
+
+void mem_fail_at(unsigned long n)
+{
+    atomic_store(&fail_fired, false);
+    atomic_store(&fail_countdown, n);
+}
+
+bool mem_fail_fired(void)
+{
+    return atomic_load(&fail_fired);
+}
+
+size_t mem_live(void)
+{
+    return atomic_load(&live);
+}

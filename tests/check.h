@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every unit test includes: cmocka, and checks that also work in the failing-allocation mode.
+ *
+ * AUTARKY_FAIL_ALLOC=all runs each test again and again, letting its first, second, third ... allocation fail, until a run
+ * meets no failure. A check that does not hold after the injected failure returns from the test (running its CLEANUPs)
+ * instead of failing it; afterwards no block may be left allocated. AUTARKY_FAIL_ALLOC=n lets exactly the n-th fail.
+ * Hence the rules: checks stand in the test function itself (void), objects are held by CLEANUP. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/rc.h"
+#include "base/str.h"
+
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            if (mem_fail_fired())                                                                  \
+                return;                                                                            \
+            fail_msg("%s:%d: %s", __FILE__, __LINE__, #cond);                                      \
+        }                                                                                          \
+    } while (0)
+
+#define CHECK_RC(expr, expected)                                                                   \
+    do {                                                                                           \
+        enum rc check_rc_ = (expr);                                                                \
+        if (check_rc_ != (expected)) {                                                             \
+            if (mem_fail_fired())                                                                  \
+                return;                                                                            \
+            fail_msg("%s:%d: %s: %s, not %s", __FILE__, __LINE__, #expr, rc_text(check_rc_),       \
+                     rc_text(expected));                                                           \
+        }                                                                                          \
+    } while (0)
+
+#define CHECK_OK(expr) CHECK_RC(expr, RC_OK)
+
+#define CHECK_INT(got, expected)                                                                   \
+    do {                                                                                           \
+        long long check_got_ = (long long)(got), check_want_ = (long long)(expected);              \
+        if (check_got_ != check_want_) {                                                           \
+            if (mem_fail_fired())                                                                  \
+                return;                                                                            \
+            fail_msg("%s:%d: %s is %lld, not %lld", __FILE__, __LINE__, #got, check_got_,          \
+                     check_want_);                                                                 \
+        }                                                                                          \
+    } while (0)
+
+/* `got` is a struct str, `expected` a terminated string. */
+#define CHECK_STR(got, expected)                                                                   \
+    do {                                                                                           \
+        struct str check_got_ = (got);                                                             \
+        const char *check_want_ = (expected);                                                      \
+        if (!str_eq(check_got_, str_of(check_want_))) {                                            \
+            if (mem_fail_fired())                                                                  \
+                return;                                                                            \
+            fail_msg("%s:%d: %s is \"%.*s\", not \"%s\"", __FILE__, __LINE__, #got,                \
+                     STR_ARG(check_got_), check_want_);                                            \
+        }                                                                                          \
+    } while (0)
+
+struct check_test {
+    const char *name;
+    void (*fn)(void);
+    bool once; /* not repeated in the failing-allocation mode: it forks, or counts on exact memory */
+};
+
+#define CHECK_TEST(fn) {#fn, fn, false}
+#define CHECK_TEST_ONCE(fn) {#fn, fn, true}
+
+/* Runs them all; the return value of main. */
+int check_run(const struct check_test *tests, size_t n);
+
+#define CHECK_MAIN(...)                                                                            \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        static const struct check_test tests_[] = {__VA_ARGS__};                                   \
+        return check_run(tests_, sizeof(tests_) / sizeof(tests_[0]));                              \
+    }
