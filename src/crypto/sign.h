@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signatures. The algorithm is always named by the caller and must belong to the key's type;
+ * nothing is negotiated. */
+#pragma once
+
+#include "crypto/hash.h"
+#include "crypto/key.h"
+
+enum crypto_sig_alg {
+    CRYPTO_SIG_RSA_SHA256 = 1, /* PKCS#1 v1.5, as the next two */
+    CRYPTO_SIG_RSA_SHA384,
+    CRYPTO_SIG_RSA_SHA512,
+    CRYPTO_SIG_PSS_SHA256, /* MGF1 with the same digest, salt as long as the digest */
+    CRYPTO_SIG_ECDSA_SHA256,
+    CRYPTO_SIG_ECDSA_SHA384,
+    CRYPTO_SIG_ED25519,
+    CRYPTO_SIG_COUNT,
+};
+
+/* ECDSA signatures are a DER SEQUENCE in certificates and TLS, r and s at the length of the field
+ * in JOSE (RFC 7518 section 3.4). Without meaning for the others. */
+enum crypto_sig_form { CRYPTO_SIG_DER, CRYPTO_SIG_RAW };
+
+enum { CRYPTO_SIG_MAX = 1024 };
+
+/* What the key signs with unless something else is asked for: RSA and P-256 with SHA-256, P-384
+ * with SHA-384. */
+enum crypto_sig_alg crypto_sig_default(const struct crypto_key *k);
+/* ECDSA on P-384 with SHA-256 fits as well: certificates, not JOSE, allow it. */
+bool crypto_sig_fits(enum crypto_sig_alg alg, const struct crypto_key *k);
+/* "RSA with SHA-256", "ECDSA with SHA-384", "Ed25519". */
+const char *crypto_sig_text(enum crypto_sig_alg alg);
+
+/* Appends the signature of `message`. RC_INVAL when the algorithm does not fit or the private half
+ * is missing. */
+enum rc crypto_sign(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
+                    struct str message, struct buf *out);
+/* The same of a digest already made; RC_UNSUPPORTED for Ed25519, RC_INVAL when its length is wrong.
+ */
+enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
+                           enum crypto_sig_form form, struct str digest, struct buf *out);
+/* RC_OK when it holds; RC_DENIED when it does not, RC_INVAL when the algorithm does not fit. */
+enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
+                      enum crypto_sig_form form, struct str message, struct str signature);

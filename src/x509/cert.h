@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates read, by our own strict DER reader: no third party's C parser sees bytes of
+ * strangers here, and what it accepts is exactly DER. Fields are borrowed from the bytes parsed;
+ * lists live in the arena. */
+#pragma once
+
+#include "base/arena.h"
+#include "crypto/key.h"
+#include "x509/tbs.h"
+
+enum { X509_CERT_NAMES_MAX = 1000, X509_EXTENSIONS_MAX = 64, X509_CHAIN_MAX = 10 };
+
+struct x509_cert {
+    struct str der;             /* all of it; empty when only the to-be-signed part was parsed */
+    struct str tbs;             /* with tag and length, as signed */
+    struct x509_serial serial;  /* n is 0 when it is no number that RFC 5280 allows */
+    struct str issuer, subject; /* Names in DER */
+    struct str common_name;     /* the first in the subject, or empty */
+    when_t not_before, not_after;
+    struct str spki;
+    enum crypto_sig_alg sig_alg; /* 0: one we cannot check */
+    struct str signature;
+    struct str ski, aki; /* empty when absent */
+    bool is_ca;
+    enum x509_basic basic;
+    int pathlen; /* -1: no limit */
+    bool has_key_usage, has_eku;
+    uint16_t key_usage, eku;
+    const struct str *dns; /* as in the SAN */
+    const struct addr *ips;
+    size_t n_dns, n_ips, n_other_names; /* others: mail, URI, directory names ... */
+    bool san_critical;
+    bool has_constraints;
+    struct x509_constraints constraints;
+    const struct str *crl_urls;
+    const struct str *ocsp_urls;
+    const struct str *issuer_urls;
+    size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
+    const struct str *policies; /* OIDs, DER content */
+    size_t n_policies;
+    bool must_staple, ocsp_nocheck;
+    const struct str *extensions; /* OIDs of all of them, in order, DER content */
+    size_t n_extensions;
+    size_t n_unknown_critical;
+};
+
+/* One certificate, nothing behind it. RC_PARSE and where in the structure it broke, RC_TOOBIG. */
+enum rc x509_cert_parse(struct arena *a, struct str der, struct x509_cert *out, struct err *err);
+/* Only a TBSCertificate. */
+enum rc x509_tbs_parse(struct arena *a, struct str tbs, struct x509_cert *out, struct err *err);
+/* The certificates of a PEM text, in order, decoded into the arena; RC_NOTFOUND for none, RC_TOOBIG
+ * above `max`. */
+enum rc x509_cert_read_pem(struct arena *a, struct str pem, size_t max, struct x509_cert **out,
+                           size_t *out_n, struct err *err);
+/* Appends a "CERTIFICATE" block. */
+void x509_cert_put_pem(struct str der, struct buf *out);
+
+/* The public key, by crypto_key_from_spki. */
+enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct err *err);
+/* Only the signature: RC_DENIED when it is wrong, RC_UNSUPPORTED for an algorithm we cannot check.
+ */
+enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,
+                                  struct err *err);
+/* Names, key ids, CA bit, key usage and signature; neither times nor the rest of a chain. RC_DENIED
+ * and the reason. */
+enum rc x509_cert_check_issuer(const struct x509_cert *c, const struct x509_cert *issuer,
+                               struct err *err);
+bool x509_cert_self_issued(const struct x509_cert *c);
+/* SHA-256 of the DER. */
+enum rc x509_cert_fingerprint(const struct x509_cert *c,
+                              unsigned char out[static CRYPTO_SHA256_BYTES]);
+/* RFC 6125 without partial wildcards; `name` canonical. By SAN alone. */
+bool x509_cert_has_dns(const struct x509_cert *c, struct str name);
+bool x509_cert_has_ip(const struct x509_cert *c, const struct addr *ip);
