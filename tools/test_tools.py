@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the checks: each rule is broken once, and its neighbours that are right stay silent."""
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tempfile
 import textwrap
 import unittest
 
+import analyse
 import budgets
 import checksrc
 import csource
@@ -566,6 +568,95 @@ class CheckSrc(unittest.TestCase):
             self.assertEqual(checksrc.check_text(path, text, []) == [], good, (path, text))
         got = checksrc.check_c(source('src/acme/x.c', 'int a;\n'), [])
         self.assertRegex(got[0], r'^src/acme/x\.c:1: \[spdx\]')
+
+
+class Analyse(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.root = os.path.realpath(self.dir.name)
+        self.write('src/a/x.c', '#include "a/x.h"\n#include <stdio.h>\n')
+        self.write('src/a/x.h', '#include "b/y.h"\n')
+        self.write('src/b/y.h', '#include "b/y.h"\n')
+
+    def write(self, path, text):
+        full = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, 'w', encoding='utf-8') as f:
+            f.write(text)
+        analyse.read.cache_clear()
+
+    def unit(self, flags='-I../src -O2'):
+        command = f'cc {flags} -MD -MF x.d -o x.o -c ../src/a/x.c'
+        build = os.path.join(self.root, 'build')
+        return analyse.Unit(
+            self.root, {'directory': build, 'file': '../src/a/x.c', 'command': command}
+        )
+
+    def test_flags(self):
+        unit = self.unit(
+            "-I ../src -isystem /usr/include/x -std=gnu2x -D'A=\"b c\"' -O2 -fPIE -Werror"
+        )
+        self.assertEqual(
+            unit.flags, ['-I../src', '-isystem/usr/include/x', '-std=gnu2x', '-DA="b c"']
+        )
+        self.assertEqual(unit.path, 'src/a/x.c')
+        self.assertEqual(unit.library_dirs(), ['/usr/include/x', '/usr/include'])
+
+    def test_closure(self):
+        names = [os.path.relpath(p, self.root) for p in self.unit().closure()]
+        self.assertEqual(names, ['src/a/x.c', 'src/a/x.h', 'src/b/y.h'])
+
+    def test_key_changes_with_what_counts(self):
+        before = self.unit().key('tool 1')
+        self.assertEqual(self.unit().key('tool 1'), before)
+        self.assertEqual(self.unit('-I../src -O3').key('tool 1'), before)
+        self.assertNotEqual(self.unit('-I../src -DA').key('tool 1'), before)
+        self.assertNotEqual(self.unit().key('tool 2'), before)
+        self.write('src/b/y.h', '/* changed */\n')
+        self.assertNotEqual(self.unit().key('tool 1'), before)
+
+    def test_findings(self):
+        said = 'src/a.c:1:2: error: one [x]\n  code\nsrc/a.h:3:4: note: two\nsrc/b.c:5: [y] three\n'
+        self.assertEqual(
+            analyse.findings(said),
+            ['src/a.c:1:2: error: one [x]\n  code\nsrc/a.h:3:4: note: two', 'src/b.c:5: [y] three'],
+        )
+        self.assertEqual(analyse.findings('\n'), [])
+
+    def test_program(self):
+        with open(os.path.join(HERE, 'analyse.py'), encoding='utf-8') as f:
+            self.write('tools/analyse.py', f.read())
+        with open(os.path.join(HERE, 'csource.py'), encoding='utf-8') as f:
+            self.write('tools/csource.py', f.read())
+        self.write('.clang-tidy', '')
+        self.write('src/a/x.c', 'int f(void) { int a[2]; a[2] = 1; return a[0]; }\n')
+        unit = self.unit()
+        entry = {'directory': unit.dir, 'file': '../src/a/x.c', 'arguments': ['cc', '-I../src']}
+        self.write('build/compile_commands.json', json.dumps([entry, entry]))
+        self.write(
+            'tool',
+            '#!/bin/sh\ntest "$1" = --version && exit\n'
+            'echo run >> count\necho "$PWD/../src/a/x.c:1:9: error: bad"\necho "  code"\n',
+        )
+        tool = os.path.join(self.root, 'tool')
+        os.chmod(tool, 0o755)
+        environment = {**os.environ, 'XDG_CACHE_HOME': os.path.join(self.root, 'cache')}
+        program = [sys.executable, os.path.join(self.root, 'tools/analyse.py'), 'cppcheck']
+        for _ in range(2):
+            got = subprocess.run(
+                [*program, '--program', tool],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(
+                (got.returncode, got.stdout, got.stderr),
+                (1, 'src/a/x.c:1:9: error: bad\n  code\n', ''),
+            )
+        with open(os.path.join(self.root, 'build/count'), encoding='utf-8') as f:
+            self.assertEqual(f.read(), 'run\n')
 
 
 class Programs(unittest.TestCase):
