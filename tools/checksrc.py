@@ -66,6 +66,10 @@ SQL = re.compile(
     r'|(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|VIEW)\s)'
 )
 TYPEDEF = re.compile(r'\btypedef\b\s*(?:const\s+)?(struct|union|enum)\b([^;{]*)([;{])')
+SILENCED = re.compile(r'NOLINT(?!END)(?:NEXTLINE|BEGIN)?|cppcheck-suppress')
+SILENCED_WELL = re.compile(
+    r'NOLINT(?:NEXTLINE|BEGIN)?\([\w., -]+\): \S|cppcheck-suppress \[?[\w, ]+\]? ; \S'
+)
 HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+|root)/')
 
 
@@ -151,6 +155,28 @@ def c_text(s):
             yield line, 'sql', 'SQL text lives in store/ only; add a query there'
 
 
+def silenced(s):
+    for line, comment in s.comments:
+        if SILENCED.search(comment) and not SILENCED_WELL.search(comment):
+            yield line, 'silenced', (
+                'name the check and say why: NOLINTNEXTLINE(check): reason,'
+                ' or cppcheck-suppress id ; reason'
+            )
+
+
+def registered(paths, builds):
+    """Every unit test and fuzzer is listed where it is built, every fuzzer has a corpus."""
+    for path in paths:
+        folder, _, name = path.rpartition('/')
+        unit = re.fullmatch(r'tests/unit/\w+', folder) and re.fullmatch(r'test_(\w+)\.c', name)
+        fuzz = folder == 'fuzz' and re.fullmatch(r'fuzz_(\w+)\.c', name)
+        build = f'{folder}/meson.build'
+        if (unit or fuzz) and f"'{(unit or fuzz)[1]}'" not in builds.get(build, ''):
+            yield f'{path}:1: [list] it never runs; list it in {build}'
+        if fuzz and not any(p.startswith(f'tests/corpus/{fuzz[1]}/') for p in paths):
+            yield f'{path}:1: [list] no inputs in tests/corpus/{fuzz[1]}/; make some'
+
+
 def any_text(path, text, places):
     """Rules for every text file of the repository."""
     if not path.endswith('.md'):
@@ -218,6 +244,7 @@ def check_c(s, places):
         logging(s),
         typedefs(s),
         functions(s),
+        silenced(s),
     ]
     if s.path.endswith('.h'):
         rules.append(header(s))
@@ -249,7 +276,10 @@ def checkouts(root):
 
 def check(root):
     places = checkouts(root)
-    for path in csource.files(root):
+    paths = csource.files(root)
+    builds = {p: csource.load(root, p).text for p in paths if p.endswith('/meson.build')}
+    yield from registered(paths, builds)
+    for path in paths:
         if path.startswith('tests/corpus/'):
             continue
         s = csource.load(root, path)

@@ -534,6 +534,33 @@ class CheckSrc(unittest.TestCase):
         self.fine('const char *q = "SELECT a FROM b";\n', 'src/store/x.c')
         self.fine('const char *q = "please select one from the list, UPDATE it";\n')
 
+    def test_silenced(self):
+        for wrong in ('NOLINT', 'NOLINTNEXTLINE: why', 'NOLINT(a-b)', 'cppcheck-suppress memleak'):
+            self.one(f'int a; /* {wrong} */\n', r'\[silenced\] name the check and say why')
+        for right in (
+            'NOLINT(a-b, c.d): why',
+            'NOLINTBEGIN(a-b): why */ /* NOLINTEND(a-b)',
+            'cppcheck-suppress memleak ; why',
+        ):
+            self.fine(f'int a; /* {right} */\n')
+
+    def test_registered(self):
+        paths = [
+            'tests/unit/acme/test_x.c',
+            'tests/unit/acme/help.c',
+            'fuzz/fuzz_y.c',
+            'fuzz/replay.c',
+        ]
+        found = list(checksrc.registered(paths, {}))
+        self.assertEqual(len(found), 3, found)
+        self.assertIn('list it in tests/unit/acme/meson.build', found[0])
+        builds = {
+            'tests/unit/acme/meson.build': "unit_tests = ['x']",
+            'fuzz/meson.build': "fuzzers = ['y']",
+        }
+        paths.append('tests/corpus/y/one')
+        self.assertEqual(list(checksrc.registered(paths, builds)), [])
+
     def test_tab(self):
         self.one('int\ta;\n', r'\[tab\]')
 
