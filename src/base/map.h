@@ -12,6 +12,7 @@ struct map {
     struct map_slot *slots;
     size_t cap; /* power of two */
     size_t n;
+    size_t used; /* slots that are not free: entries, and places of removed ones */
     size_t max;
 };
 

@@ -139,6 +139,10 @@ bool str_printable(struct str s)
 /* How many continuation bytes follow `c`, and the least code point that many may encode; -1 for a bad lead. */
 static int utf8_lead(unsigned char c, uint32_t *cp, uint32_t *least)
 {
+    *cp = c;
+    *least = 0;
+    if (c < 0x80)
+        return 0;
     if ((c & 0xe0) == 0xc0) {
         *cp = c & 0x1fu;
         *least = 0x80;
@@ -157,35 +161,48 @@ static int utf8_lead(unsigned char c, uint32_t *cp, uint32_t *least)
     return -1;
 }
 
-static bool utf8_control(unsigned char c)
+size_t str_utf8_next(struct str s, uint32_t *out_cp)
 {
-    return c == 0x7f || (c < 0x20 && c != '\t' && c != '\n' && c != '\r');
+    uint32_t cp;
+    uint32_t least;
+    int more;
+
+    if (s.n == 0)
+        return 0;
+    more = utf8_lead((unsigned char)s.p[0], &cp, &least);
+    if (more < 0 || (size_t)more >= s.n)
+        return 0;
+    for (int i = 1; i <= more; i++) {
+        if (((unsigned char)s.p[i] & 0xc0) != 0x80)
+            return 0;
+        cp = cp << 6 | ((unsigned char)s.p[i] & 0x3fu);
+    }
+    if (cp < least || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+        return 0;
+    *out_cp = cp;
+    return (size_t)more + 1;
+}
+
+struct str str_utf8_head(struct str s, size_t n)
+{
+    size_t back = 0;
+
+    if (s.n <= n)
+        return s;
+    while (back < 3 && back < n && ((unsigned char)s.p[n - back] & 0xc0) == 0x80)
+        back++;
+    return str_head(s, n - back);
 }
 
 bool str_utf8(struct str s)
 {
-    size_t i = 0;
+    while (s.n) {
+        uint32_t cp;
+        size_t n = str_utf8_next(s, &cp);
 
-    while (i < s.n) {
-        unsigned char c = (unsigned char)s.p[i++];
-        uint32_t cp = 0;
-        uint32_t least = 0;
-        int more;
-
-        if (utf8_control(c))
+        if (n == 0 || (str_is_control(cp) && cp != '\t' && cp != '\n' && cp != '\r'))
             return false;
-        if (c < 0x80)
-            continue;
-        more = utf8_lead(c, &cp, &least);
-        if (more < 0 || (size_t)more > s.n - i)
-            return false;
-        for (; more > 0; more--, i++) {
-            if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-                return false;
-            cp = cp << 6 | ((unsigned char)s.p[i] & 0x3fu);
-        }
-        if (cp < least || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff) || cp < 0xa0)
-            return false;
+        s = str_skip(s, n);
     }
     return true;
 }

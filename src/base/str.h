@@ -66,5 +66,14 @@ enum rc str_copyz(struct str s, char *dst, size_t cap);
 
 /* True when every byte is printable ASCII (0x20 to 0x7e). */
 bool str_printable(struct str s);
+/* Bytes of the well-formed UTF-8 character that `s` starts with, 0 when there is none; *out_cp is its code point. */
+size_t str_utf8_next(struct str s, uint32_t *out_cp);
+/* Control characters of Unicode: C0, DEL, C1. */
+static inline bool str_is_control(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+}
+/* At most `n` bytes from the start, without cutting a UTF-8 character in two. */
+struct str str_utf8_head(struct str s, size_t n);
 /* True when the bytes are well-formed UTF-8 without control characters other than tab, LF and CR. */
 bool str_utf8(struct str s);

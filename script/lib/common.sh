@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# Helpers that the commands in script/ share: messages with elapsed time, logs, retries, root, locks.
+# Source it after setting ROOT to the project's directory.
+
+# Messages go to stderr, so that a command's own output stays clean.
+say() {
+  printf '[%4d s] %s\n' "$((SECONDS - ${SAY_OFFSET:-0}))" "$*" >&2
+}
+
+warn() {
+  printf '[%4d s] warning: %s\n' "$((SECONDS - ${SAY_OFFSET:-0}))" "$*" >&2
+}
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 2
+}
+
+# Where the long output of one step goes; kept inside the git-ignored directory.
+log_path() {
+  mkdir -p "$ROOT/.deps/log"
+  printf '%s/.deps/log/%s.log\n' "$ROOT" "$1"
+}
+
+# log_failure LOG: what to show when the step that wrote LOG has failed.
+log_failure() {
+  printf -- '---- the last lines of %s\n' "$1" >&2
+  tail -n 20 "$1" >&2
+  printf -- '----\n' >&2
+}
+
+# run_logged NAME COMMAND...: silent when it works; on failure shows where the output is.
+run_logged() {
+  local log rc=0
+  log=$(log_path "$1")
+  shift
+  "$@" >"$log" 2>&1 </dev/null || rc=$?
+  if [ "$rc" -ne 0 ]; then
+    log_failure "$log"
+  fi
+  return "$rc"
+}
+
+# retry TIMES PAUSE COMMAND...: mirrors and apt's locks fail now and then; never forever.
+retry() {
+  local times=$1 pause=$2 attempt=1
+  shift 2
+  until "$@"; do
+    if [ "$attempt" -ge "$times" ]; then
+      return 1
+    fi
+    warn "attempt $attempt of $times failed, again in $pause s: $1 ${2:-}"
+    sleep "$pause"
+    attempt=$((attempt + 1))
+  done
+}
+
+# as_root COMMAND...: directly, or through sudo. Without a terminal sudo must not ask.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif [ -t 0 ]; then
+    sudo "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+can_be_root() {
+  [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+}
+
+# lock_take FD FILE WHAT: waits for others that do the same; held until FD is closed or we exit.
+# Children that outlive us would keep it, so long-running ones are started with the FD closed.
+lock_take() {
+  local fd=$1 file=$2 what=$3
+  eval "exec $fd>\"\$file\""
+  if ! flock -n "$fd"; then
+    say "waiting for another bootstrap that is working on $what"
+    flock -w 3600 "$fd" || die "still locked by another process after an hour: $file"
+  fi
+}
+
+# version_ge A B: Debian's order of versions.
+version_ge() {
+  dpkg --compare-versions "$1" ge "$2"
+}

@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# What the system's own apt provides, and how it is installed. Nothing here changes apt's sources.
+
+# group   package               for
+# Groups: build = to build and run; test, lint, fuzz, bench = asked for with an option of that name.
+package_table() {
+  cat <<'TABLE'
+build     build-essential       compiler, make, dpkg-source
+build     pkgconf               finding the libraries
+build     meson                 the build
+build     ninja-build           the build
+build     ca-certificates       apt mirrors behind HTTPS
+build     libuv1-dev            event loop
+build     libsqlite3-dev        the embedded store
+build     libyaml-dev           configuration
+build     libseccomp-dev        confinement
+build     libcap-ng-dev         dropping privileges
+build     libldns-dev           DNS wire format, resolving
+build     libcmocka-dev         unit tests
+test      certbot               an unmodified ACME client
+test      dehydrated            another one
+test      gnutls-bin            certtool: a second opinion on our chains
+test      libnss3-tools         vfychain, certutil: a third one
+test      bind9                 a name server for DNS scenarios
+test      bind9-dnsutils        dig, nsupdate
+test      openssl               the distribution's own, as a stranger's tool
+test      curl                  HTTP by hand
+test      socat                 sockets by hand
+test      jq                    reading our JSON
+test      sqlite3               looking into the store
+test      procps                ps, pgrep in scenarios
+test      iproute2              ss
+test      python3-pytest        scenario scripts
+test      python3-cryptography  forging what no client would send
+lint      clang-format          layout of C
+lint      clang-tidy            static checks
+lint      cppcheck              static checks
+lint      shellcheck            these scripts
+fuzz      clang                 libFuzzer
+fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
+fuzz      llvm                  llvm-symbolizer, llvm-cov
+bench     pebble                the ACME server we are measured beside
+bench     curl                  load by hand
+bench     jq                    reading results
+TABLE
+}
+
+# Units that packages above would start, now or at the next boot: a developer's machine keeps its
+# ports and its certificates to itself.
+readonly UNWANTED_UNITS='named.service pebble.service certbot.timer'
+
+# packages_of GROUP...: the packages of these groups, one per line.
+packages_of() {
+  local group
+  for group in "$@"; do
+    package_table | awk -v group="$group" '$1 == group { print $2 }'
+  done | sort -u
+}
+
+# packages_missing PACKAGE...: those not installed, one per line. No network, a few milliseconds.
+packages_missing() {
+  local installed
+  [ $# -gt 0 ] || return 0
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null \
+    | awk '$2 == "installed" { print $1 }' | sort -u)
+  comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$installed")
+}
+
+# The lock of the package lists has no timeout of its own in apt: hence the retries.
+system_apt_update() {
+  retry 5 10 run_logged apt-update as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get update -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300
+}
+
+system_apt_install() {
+  retry 3 10 run_logged apt-install as_root env DEBIAN_FRONTEND=noninteractive \
+    NEEDRESTART_SUSPEND=1 apt-get install -y -q --no-install-recommends \
+    -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
+# system_candidate PACKAGE: the version that the system's apt would install; empty if none.
+system_candidate() {
+  LC_ALL=C apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
+}
+
+# While a daemon's package is installed, maintainer scripts ask /usr/sbin/policy-rc.d whether they
+# may start it. Somebody else's answer (containers have one) is respected.
+services_hold() {
+  if [ -e /usr/sbin/policy-rc.d ]; then
+    return 0
+  fi
+  printf '#!/bin/sh\n# temporary: Autarky installs daemons for its tests without starting them\nexit 101\n' \
+    | as_root sh -c 'umask 022; cat >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d'
+  trap services_release EXIT
+}
+
+services_release() {
+  if grep -qs 'Autarky installs daemons' /usr/sbin/policy-rc.d; then
+    as_root rm -f /usr/sbin/policy-rc.d
+  fi
+  trap - EXIT
+}
+
+# units_present: those unwanted units that were here before us; they are the administrator's.
+units_present() {
+  local unit
+  for unit in $UNWANTED_UNITS; do
+    if [ -e "/lib/systemd/system/$unit" ] || [ -e "/etc/systemd/system/$unit" ]; then
+      printf '%s\n' "$unit"
+    fi
+  done
+}
+
+# units_disable BEFORE: what our installation added must not start at the next boot either.
+units_disable() {
+  local before=$1 unit
+  [ -d /run/systemd/system ] || return 0
+  for unit in $(units_present); do
+    if ! grep -qxF "$unit" <<<"$before"; then
+      as_root systemctl disable -q "$unit" || warn "could not disable $unit"
+    fi
+  done
+}
+
+# packages_install PACKAGE...: installs what is missing, quietly and without starting services.
+packages_install() {
+  local missing units
+  mapfile -t missing < <(packages_missing "$@")
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  can_be_root || die "these packages are missing and neither root nor sudo is at hand; run as root:
+  apt-get install --no-install-recommends ${missing[*]}"
+  say "packages: refreshing the lists"
+  system_apt_update || die "apt-get update failed"
+  say "packages: installing ${#missing[@]}: ${missing[*]}"
+  units=$(units_present)
+  services_hold
+  system_apt_install "${missing[@]}" || die "apt-get install failed"
+  services_release
+  units_disable "$units"
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+static const struct str ellipsis = {"...", 3};
+
+/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need of an even share. */
+static size_t share(const struct str *args, size_t n, size_t left)
+{
+    size_t even = left / n;
+    size_t later = 0;
+
+    for (size_t i = 1; i < n; i++)
+        later += args[i].n < even ? args[i].n : even;
+    return left - later;
+}
+
+static size_t copy_arg(char *to, struct str s, size_t room)
+{
+    struct str head = s;
+
+    if (s.n > room) {
+        head = str_utf8_head(s, room - ellipsis.n);
+        memcpy(to + head.n, ellipsis.p, ellipsis.n);
+    }
+    if (head.n)
+        memcpy(to, head.p, head.n);
+    return head.n + (s.n > room ? ellipsis.n : 0);
+}
+
+enum rc err_set(struct err *err, enum rc rc, const struct msg *m, const char *file, int line,
+                const struct str *args, size_t n_args)
+{
+    struct err made = {.rc = rc, .msg = m, .at = {file, line}};
+    size_t used = 0;
+
+    if (!err)
+        return rc;
+    /* Made aside, for the arguments may be those of the error that is replaced. */
+    made.n_args = (uint8_t)(n_args < MSG_ARGS_MAX ? n_args : MSG_ARGS_MAX);
+    for (size_t i = 0; i < made.n_args; i++) {
+        size_t room = share(args + i, made.n_args - i, sizeof(made.args) - used);
+
+        used += copy_arg(made.args + used, args[i], room);
+        made.end[i] = (uint16_t)used;
+    }
+    *err = made;
+    return rc;
+}
+
+enum rc err_problem(struct err *err, enum rc rc, const char *type, int status)
+{
+    if (!err)
+        return rc;
+    if (err->rc == RC_OK)
+        err->rc = rc;
+    err->type = type;
+    err->status = status;
+    return err->rc;
+}
+
+struct str err_arg(const struct err *err, size_t i)
+{
+    size_t from;
+
+    if (i >= err->n_args)
+        return (struct str){NULL, 0};
+    from = i ? err->end[i - 1] : 0;
+    return str_bytes(err->args + from, err->end[i] - from);
+}
+
+void err_text(const struct err *err, struct buf *out)
+{
+    struct str args[MSG_ARGS_MAX];
+
+    if (!err->msg) {
+        buf_putz(out, rc_text(err->rc));
+        return;
+    }
+    for (size_t i = 0; i < err->n_args; i++)
+        args[i] = err_arg(err, i);
+    msg_render(err->msg, args, err->n_args, NULL, NULL, out);
+}
+
+const char *err_textz(const struct err *err, char *text, size_t cap)
+{
+    enum { LINE_MAX_BYTES = 16 * 1024 };
+    CLEANUP(buf_done) struct buf b;
+    struct str s;
+    struct str head;
+
+    if (cap == 0)
+        return "";
+    buf_init(&b, LINE_MAX_BYTES);
+    err_text(err, &b);
+    s = buf_rc(&b) == RC_OK ? buf_str(&b) : str_of(rc_text(err->rc));
+    head = s.n < cap ? s : str_utf8_head(s, cap > ellipsis.n ? cap - 1 - ellipsis.n : 0);
+    memcpy(text, head.p, head.n);
+    text[head.n] = '\0';
+    if (head.n < s.n && cap > ellipsis.n)
+        memcpy(text + head.n, "...", ellipsis.n + 1);
+    return text;
+}

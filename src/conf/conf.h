@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration as every role sees it: immutable, shared by count, every field checked and with its default filled
+ * in. It is loaded from bytes (conf/load.h), because the supervisor alone reads files and hands each role the same
+ * input. Only features that exist have fields and keys; what is not here is an unknown key.
+ *
+ * The documentation of each key is its line in schema.c; `autarky config show` prints the effective values. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/when.h"
+
+struct conf_strs {
+    const struct str *p;
+    size_t n;
+};
+
+struct conf_nets {
+    const struct addr_net *p;
+    size_t n;
+};
+
+struct conf_ports {
+    const struct addr_port *p;
+    size_t n;
+};
+
+enum conf_database { CONF_DATABASE_SQLITE };
+
+enum conf_resolver_mode {
+    CONF_RESOLVER_RECURSIVE,     /* ask these servers to find out */
+    CONF_RESOLVER_AUTHORITATIVE, /* these servers hold the zone: ask without recursion */
+};
+
+/* Who answers for names in a zone; the longest zone that fits a name counts. With no resolver at all the servers of
+ * /etc/resolv.conf are used, as they are at run time. */
+struct conf_resolver {
+    struct str zone; /* canonical, "." for the root */
+    struct conf_ports servers;
+    enum conf_resolver_mode mode;
+};
+
+enum conf_key_algorithm { CONF_KEY_RSA, CONF_KEY_ECDSA, CONF_KEY_COUNT };
+
+struct conf_profile {
+    struct str name;
+    when_t lifetime;
+    unsigned key_algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
+};
+
+enum conf_challenge { CONF_CHALLENGE_HTTP_01, CONF_CHALLENGE_COUNT };
+
+/* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and without any rule all
+ * names are. */
+struct conf_rule {
+    struct str name;           /* for messages and the audit trail; unique */
+    struct conf_strs allow;    /* at least one: "host.d" itself, "*.d" everything below d, "*" every name */
+    struct conf_nets networks; /* where the request may come from; none: from anywhere */
+    unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
+};
+
+enum conf_passphrase_from {
+    CONF_PASSPHRASE_CREDENTIAL, /* a systemd credential: $CREDENTIALS_DIRECTORY/NAME */
+    CONF_PASSPHRASE_FILE,
+    CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
+};
+
+enum conf_log_level {
+    CONF_LOG_ERROR,
+    CONF_LOG_WARNING,
+    CONF_LOG_NOTICE,
+    CONF_LOG_INFO,
+    CONF_LOG_DEBUG,
+};
+
+enum conf_log_format {
+    CONF_LOG_AUTO, /* text on a terminal, otherwise logfmt */
+    CONF_LOG_TEXT,
+    CONF_LOG_LOGFMT,
+    CONF_LOG_JSON,
+};
+
+struct conf {
+    struct str organization;
+    struct str country; /* upper case; empty: none */
+    struct str domain;  /* canonical, two labels or more */
+    struct {
+        struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
+    } names;
+    struct {
+        struct str api;   /* "https://ca.hospital.example:8555", no final slash */
+        struct str plain; /* "http://ca.hospital.example" */
+    } urls;
+    struct {
+        struct conf_ports api;   /* never empty */
+        struct conf_ports plain; /* never empty */
+    } listen;
+    enum conf_database database;
+    const struct conf_resolver *resolvers;
+    size_t n_resolvers;
+    struct {
+        uint64_t http_port;
+        struct conf_nets allow; /* lifts the default denial of special addresses */
+        struct conf_nets deny;  /* stronger than allow */
+        when_t timeout;         /* of one attempt */
+        uint64_t attempts;
+    } validation;
+    const struct conf_profile *profiles; /* sorted by name; "default" always exists */
+    size_t n_profiles;
+    const struct conf_rule *policy;
+    size_t n_policy;
+    struct {
+        struct str terms_of_service; /* empty: none */
+        struct str website;          /* empty: none */
+    } acme;
+    struct {
+        when_t backdate; /* notBefore lies that much before the time of signing */
+        struct {
+            enum conf_passphrase_from from;
+            struct str name; /* of the credential */
+            struct str file; /* absolute, or relative to DATA */
+        } passphrase;
+    } ca;
+    struct {
+        enum conf_log_level level;
+        enum conf_log_format format;
+    } log;
+};
+
+/* Shared ownership, counted, within one thread. conf_unref takes NULL. */
+const struct conf *conf_ref(const struct conf *conf);
+void conf_unref(const struct conf *conf);
+static inline void conf_unrefp(const struct conf **conf)
+{
+    conf_unref(*conf);
+}
+
+/* NULL when there is no profile of that name. */
+const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);

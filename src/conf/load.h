@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From files to struct conf. The supervisor and the commands read the files (conf_input_read, the only function of this
+ * folder that touches the file system); what they read travels to every role as one block of bytes and is loaded there
+ * by the same code.
+ *
+ * YAML of a plain kind: one document a file; no anchors, aliases, tags or merge keys, no key twice. DATA/autarky.yaml,
+ * then DATA/conf.d/ *.yaml in the order of their names, are merged: maps merge, lists append, a single value given twice
+ * is an error. Checked against the one schema table (schema.c); every error is reported, not only the first. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/rd.h"
+#include "conf/conf.h"
+
+enum {
+    CONF_FILES_MAX = 64,
+    CONF_FILE_BYTES_MAX = 1 << 20,
+    CONF_BYTES_MAX = 4 << 20, /* of all files together */
+    CONF_NAME_BYTES_MAX = 4096,
+    CONF_NODES_MAX = 10000, /* values, maps and lists of all files together */
+    CONF_DEPTH_MAX = 16,
+    CONF_PROBLEMS_MAX = 100, /* kept; those beyond are counted */
+};
+
+struct conf_file {
+    struct str name; /* as messages show it */
+    struct str text;
+};
+
+/* All that decides what the configuration is. */
+struct conf_input {
+    struct conf_file files[CONF_FILES_MAX];
+    size_t n;
+    bool unprivileged; /* ports below 1024 are out of reach: decides the default of listen.plain */
+    struct buf bytes;  /* what the files point into, when it was read or received; else empty */
+};
+
+void conf_input_init(struct conf_input *in);
+void conf_input_done(struct conf_input *in);
+/* Adds a file whose name and text outlive `in`. RC_TOOBIG past a limit above. */
+enum rc conf_input_add(struct conf_input *in, struct str name, struct str text);
+
+/* Reads `config` (NULL: DATA/autarky.yaml) and DATA/conf.d/ *.yaml into `in`, which was initialised and is empty.
+ * `data` is an open directory and `data_name` its path for messages; a relative `config` is relative to the working
+ * directory. Every file and conf.d itself must belong to root or the caller and be writable by nobody else: RC_DENIED
+ * with the name, what is wrong and the command that mends it. RC_NOTFOUND when there is no configuration. */
+enum rc conf_input_read(struct conf_input *in, int data, const char *data_name, const char *config,
+                        struct err *err);
+
+/* As bytes for a message to a role, and back; `in` then owns them. RC_PARSE, RC_TOOBIG on bytes that no conf_input_put
+ * wrote. */
+void conf_input_put(const struct conf_input *in, struct buf *out);
+enum rc conf_input_get(struct conf_input *in, struct rd *from);
+
+/* One thing that is wrong, and where. */
+struct conf_problem {
+    struct conf_problem *next;
+    struct str file;
+    unsigned line;  /* from 1; 0: the configuration as a whole */
+    struct str key; /* "policy[0].allow"; empty: the file as such */
+    struct err err;
+};
+
+/* What conf_load found. */
+struct conf_report {
+    struct conf_problem *first;
+    struct conf_problem *last;
+    size_t n; /* of all problems, also those past CONF_PROBLEMS_MAX */
+};
+
+void conf_report_init(struct conf_report *r);
+void conf_report_done(struct conf_report *r);
+/* One line each: "file:line: key: what is wrong". */
+void conf_report_text(const struct conf_report *r, struct buf *out);
+
+/* RC_INVAL when `report` holds at least one problem, RC_NOMEM. On success the caller owns one reference. */
+enum rc conf_load(const struct conf_input *in, const struct conf **out, struct conf_report *report);

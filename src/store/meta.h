@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts about the installation that are not about any one object: short values by name, and the
+ * clock's high-water mark. The node and its boot epoch are store_node's. */
+#pragma once
+
+#include "store/types.h"
+
+/* Keys in use; letters, digits, dots and hyphens, at most 64. */
+#define STORE_META_HIERARCHY "hierarchy"   /* canonical JSON: what init made */
+#define STORE_META_GENERATION "generation" /* decimal: of the configuration that is live */
+
+enum rc store_meta_get(struct store_txn *txn, struct arena *a, const char *key, struct str *out);
+/* Adds or replaces; at most STORE_BLOB_MAX bytes. */
+enum rc store_meta_set(struct store_txn *txn, const char *key, struct str value);
+
+/* The latest time that any node has vouched for; 0 when none has. */
+enum rc store_clock_high(struct store_txn *txn, when_t *out);
+/* Raises it to `at`; never lowers it (RC_OK then, too). */
+enum rc store_clock_raise(struct store_txn *txn, when_t at);
