@@ -6,9 +6,9 @@ enum { PEM_LINE = 64 };
 static const char hex_digits[] = "0123456789abcdef";
 
 static const char b64_alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char b64url_alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* Value of a hexadecimal digit, -1 for another character. */
 static int hex_value(char c)
@@ -71,7 +71,8 @@ static void b64_put(struct buf *out, struct str bytes, const char *alphabet, boo
         buf_fail(out, RC_TOOBIG);
         return;
     }
-    to = buf_reserve(out, pad ? (bytes.n + 2) / 3 * 4 : bytes.n / 3 * 4 + (bytes.n % 3 * 4 + 2) / 3);
+    to =
+        buf_reserve(out, pad ? (bytes.n + 2) / 3 * 4 : bytes.n / 3 * 4 + (bytes.n % 3 * 4 + 2) / 3);
     if (!to)
         return;
     for (size_t i = 0; i < bytes.n; i += 3) {
@@ -118,8 +119,8 @@ static bool blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Counts the digits and checks everything but the unused bits: known characters, as much padding as belongs there and
- * nothing behind it. White space passes in PEM only. */
+/* Counts the digits and checks everything but the unused bits: known characters, as much padding as
+ * belongs there and nothing behind it. White space passes in PEM only. */
 static bool b64_shape(struct str s, bool url, bool pem, size_t *out_digits)
 {
     size_t digits = 0;
@@ -220,7 +221,8 @@ static bool pem_label(struct str line, struct str before, struct str *out)
     for (size_t i = 0; i < label.n; i++) {
         bool between = label.p[i] == '-' || label.p[i] == ' ';
 
-        if (between && (i == 0 || i + 1 == label.n || label.p[i + 1] == '-' || label.p[i + 1] == ' '))
+        if (between &&
+            (i == 0 || i + 1 == label.n || label.p[i + 1] == '-' || label.p[i + 1] == ' '))
             return false;
     }
     *out = label;
@@ -326,8 +328,8 @@ void text_html_escape(struct buf *out, struct str s)
 
 static bool unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void text_percent(struct buf *out, struct str s)

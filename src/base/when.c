@@ -163,7 +163,8 @@ enum rc when_parse(struct str s, when_t *out)
     when_t t;
     bool leap;
 
-    if (!take_date_time(&s, &c) || !take_fraction(&s, &c.micros) || !take_offset(&s, &offset) || s.n)
+    if (!take_date_time(&s, &c) || !take_fraction(&s, &c.micros) || !take_offset(&s, &offset) ||
+        s.n)
         return RC_PARSE;
     /* A leap second, which only the end of a month in UTC can hold, is the second after it. */
     leap = c.second == 60;
