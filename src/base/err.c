@@ -3,7 +3,8 @@
 
 static const struct str ellipsis = {"...", 3};
 
-/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need of an even share. */
+/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need
+ * of an even share. */
 static size_t share(const struct str *args, size_t n, size_t left)
 {
     size_t even = left / n;

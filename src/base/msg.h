@@ -26,6 +26,8 @@ void msg_all(const struct msg *const **out_first, size_t *out_count);
 typedef const char *(*msg_translate)(const char *code, void *arg);
 
 /* Writes the text with its arguments put in; `translate` may be NULL. A place without an argument stays as it is, and
- * control characters in arguments become '?': arguments often come from strangers and end in terminals and logs. */
+ * control characters (with line separators and those that turn the
+ * direction of writing) and bytes that are not UTF-8 become '?' in arguments, which often come from strangers and end in
+ * terminals and logs. */
 void msg_render(const struct msg *m, const struct str *args, size_t n_args, msg_translate translate,
                 void *arg, struct buf *out);

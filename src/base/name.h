@@ -11,10 +11,11 @@ enum { NAME_MAX_BYTES = 253, NAME_LABEL_MAX = 63 };
 /* Checks and lower-cases `s` into `out` (cap > NAME_MAX_BYTES). Letters, digits, hyphens inside labels; an underscore is
  * refused; a final dot is dropped; "*." is allowed in front when `wildcard`. RC_PARSE when it is no name, RC_TOOBIG when
  * too long, RC_UNSUPPORTED for bytes outside ASCII (the A-label is wanted), RC_INVAL for a text that is an IP address or
- * whose last label is all digits. */
+ * whose last label reads as a number, all digits or 0x and hexadecimal digits: resolvers take such for an address. */
 enum rc name_canonical(struct str s, bool wildcard, char out[static NAME_MAX_BYTES + 1]);
 
-/* "wiki.hospital.example" to "example.hospital.wiki" and, being its own inverse, back. */
+/* "wiki.hospital.example" to "example.hospital.wiki" and, being its own inverse, back. RC_TOOBIG
+ * past NAME_MAX_BYTES, RC_PARSE when there is a NUL in it; nothing else is checked. */
 enum rc name_reverse(struct str name, char out[static NAME_MAX_BYTES + 1]);
 
 /* `name` equals `domain` or ends in "." and `domain`; both canonical. */

@@ -10,7 +10,7 @@ struct secret;
 
 enum { SECRET_MAX = 64 * 1024 };
 
-/* `n` zero bytes, 1 to SECRET_MAX. */
+/* `n` zero bytes, 1 to SECRET_MAX (else RC_INVAL), between two pages that fault. */
 enum rc secret_new(size_t n, struct secret **out);
 void secret_free(struct secret *s);
 DEFINE_FREEP(secret_free, struct secret)

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca/signer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "crypto/pem.h"
+#include "crypto/weak.h"
+#include "x509/lint.h"
+
+MSG(msg_no_dir, "ca.no-issuer-directory",
+    "{0}: cannot be read; this data directory has no certificate authority: run `autarky init`");
+MSG(msg_no_issuers, "ca.no-issuers",
+    "ca/ in the data directory holds no certificate of an issuer (REF.crt); restore them from the backup");
+MSG(msg_too_many, "ca.too-many-issuers", "ca/ in the data directory holds more than {0} issuers");
+MSG(msg_file, "ca.issuer-file", "{0}: {1}");
+MSG(msg_key_mismatch, "ca.key-mismatch",
+    "{0} is not the key of {1}; restore the pair that belongs together from the backup");
+MSG(msg_unknown_issuer, "ca.unknown-issuer", "the signer has no issuer \"{0}\"");
+MSG(msg_unknown_profile, "ca.unknown-profile", "the configuration has no profile \"{0}\"");
+MSG(msg_clock, "ca.signer-clock",
+    "notBefore {0} does not fit the signer's clock, which says {1}; set the clocks of the machines right");
+MSG(msg_profile_lifetime, "ca.profile-lifetime",
+    "the certificate would live longer than profile \"{0}\" allows");
+MSG(msg_key_kind, "ca.key-kind", "profile \"{0}\" does not allow {1} keys");
+
+struct ca_signer {
+    struct arena arena; /* certificates and file names */
+    struct ca_rules rules;
+    struct ca_rate rate;
+    const struct conf *conf;
+    struct ca_issuer issuers[CA_ISSUERS_MAX];
+    size_t n;
+};
+
+/* Reads DIR/name into `out`. */
+static enum rc read_part(int dir, struct str ref, const char *ending, struct buf *out,
+                         struct err *err)
+{
+    CLEANUP(buf_done) struct buf name;
+
+    buf_init(&name, CA_REF_MAX + 16);
+    buf_printf(&name, "%.*s%s", STR_ARG(ref), ending);
+    TRY(buf_rc(&name));
+    return file_read(dir, buf_z(&name), out, err);
+}
+
+static enum rc load_certificate(struct ca_signer *s, int dir, struct ca_issuer *issuer,
+                                struct err *err)
+{
+    CLEANUP(buf_done) struct buf pem;
+    struct x509_cert *certs;
+    size_t n;
+
+    buf_init(&pem, CA_FILE_MAX);
+    TRY(read_part(dir, issuer->ref, ".crt", &pem, err));
+    TRY(x509_cert_read_pem(&s->arena, buf_str(&pem), 1, &certs, &n, err));
+    issuer->cert = certs[0];
+    return RC_OK;
+}
+
+static enum rc load_key(int dir, struct secret *passphrase, struct ca_issuer *issuer,
+                        struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem;
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+    buf_init(&pem, CRYPTO_PEM_MAX);
+    TRY(read_part(dir, issuer->ref, ".key", &pem, err));
+    TRY(crypto_pem_read(buf_str(&pem), passphrase, &key, err));
+    if (!str_eq(crypto_key_spki(key), issuer->cert.spki))
+        return ERR(err, RC_CORRUPT, msg_key_mismatch, issuer->ref, issuer->ref);
+    issuer->key = MOVE(key);
+    return RC_OK;
+}
+
+static enum rc load_issuer(struct ca_signer *s, int dir, struct str ref, struct secret *passphrase,
+                           struct err *err)
+{
+    struct ca_issuer *issuer = &s->issuers[s->n];
+    char why[512];
+    enum rc rc;
+
+    *issuer = (struct ca_issuer){.key = NULL};
+    TRY(arena_str(&s->arena, ref, &issuer->ref));
+    rc = load_certificate(s, dir, issuer, err);
+    if (rc == RC_OK)
+        rc = load_key(dir, passphrase, issuer, err);
+    if (rc != RC_OK && err)
+        return ERR(err, rc, msg_file, issuer->ref, str_of(err_textz(err, why, sizeof(why))));
+    TRY(rc);
+    s->n++;
+    return RC_OK;
+}
+
+static int is_certificate(const struct dirent *e)
+{
+    struct str name = str_of(e->d_name);
+
+    return name.p[0] != '.' && str_ends(name, STR(".crt")) && name.n <= CA_REF_MAX;
+}
+
+static enum rc load_issuers(struct ca_signer *s, int dir, struct secret *passphrase,
+                            struct err *err)
+{
+    struct dirent **found = NULL;
+    int n = scandirat(dir, ".", &found, is_certificate, alphasort);
+    enum rc rc = RC_OK;
+
+    for (int i = 0; i < n; i++) {
+        struct str name = str_of(found[i]->d_name);
+
+        if (rc == RC_OK)
+            rc = s->n == CA_ISSUERS_MAX
+                     ? ERR(err, RC_TOOBIG, msg_too_many, STR("64"))
+                     : load_issuer(s, dir, str_head(name, name.n - 4), passphrase, err);
+        free(found[i]); /* checksrc: allow free: scandirat's own memory */
+    }
+    free(found); /* checksrc: allow free: scandirat's own memory */
+    if (rc == RC_OK && s->n == 0)
+        return ERR(err, RC_NOTFOUND, msg_no_issuers);
+    return rc;
+}
+
+static enum rc load(struct ca_signer *s, int data, struct secret *passphrase, struct err *err)
+{
+    CLEANUP(fd_closep) int dir = openat(data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(buf_done) struct buf rules;
+
+    if (dir < 0)
+        return ERR(err, RC_NOTFOUND, msg_no_dir, STR("ca/"));
+    buf_init(&rules, CA_RULES_FILE_MAX);
+    TRY(file_read(dir, "rules.json", &rules, err));
+    TRY(ca_rules_parse(buf_str(&rules), &s->rules, err));
+    return load_issuers(s, dir, passphrase, err);
+}
+
+enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
+                       struct ca_signer **out, struct err *err)
+{
+    CLEANUP(ca_signer_freep) struct ca_signer *s = MEM_NEW(struct ca_signer);
+
+    if (!s)
+        return RC_NOMEM;
+    arena_init(&s->arena, CA_ISSUERS_MAX * CA_FILE_MAX);
+    s->conf = conf_ref(conf);
+    TRY(load(s, data, passphrase, err));
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+void ca_signer_free(struct ca_signer *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        crypto_key_unref(s->issuers[i].key);
+    ca_rules_done(&s->rules);
+    conf_unref(s->conf);
+    arena_done(&s->arena);
+    mem_free(s);
+}
+
+void ca_signer_set_conf(struct ca_signer *s, const struct conf *conf)
+{
+    const struct conf *old = s->conf;
+
+    s->conf = conf_ref(conf);
+    conf_unref(old);
+}
+
+size_t ca_signer_count(const struct ca_signer *s)
+{
+    return s->n;
+}
+
+const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i)
+{
+    return &s->issuers[i];
+}
+
+static const struct ca_issuer *find_issuer(const struct ca_signer *s, struct str ref)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->issuers[i].ref, ref))
+            return &s->issuers[i];
+    return NULL;
+}
+
+static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile *profile,
+                           when_t now, struct err *err)
+{
+    char begin[WHEN_TEXT], mine[WHEN_TEXT];
+
+    if (leaf->not_before > now + CA_SKEW_MAX ||
+        leaf->not_before < now - CA_BACKDATE_MAX - CA_SKEW_MAX)
+        return ERR(err, RC_DENIED, msg_clock, str_of(when_text(leaf->not_before, begin)),
+                   str_of(when_text(now, mine)));
+    if (leaf->not_after - leaf->not_before > profile->lifetime + CA_BACKDATE_MAX)
+        return ERR(err, RC_DENIED, msg_profile_lifetime, profile->name);
+    return RC_OK;
+}
+
+static enum rc check_key(const struct crypto_key *key, const struct conf_profile *profile,
+                         struct err *err)
+{
+    unsigned kind = crypto_key_type(key) == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
+                    : crypto_key_type(key) == CRYPTO_KEY_P256 ||
+                              crypto_key_type(key) == CRYPTO_KEY_P384
+                        ? 1u << CONF_KEY_ECDSA
+                        : 0;
+
+    if (!(profile->key_algorithms & kind))
+        return ERR(err, RC_DENIED, msg_key_kind, profile->name, str_of(crypto_key_text(key)));
+    return crypto_weak_check(key, err);
+}
+
+static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, struct str tbs,
+                    when_t max_lifetime, struct arena *arena, struct err *err)
+{
+    struct x509_lint_in in = {
+        .kind = X509_LINT_LEAF,
+        .issuer = &issuer->cert,
+        .issuer_key = issuer->key,
+        .spki = leaf->spki,
+        .dns = leaf->dns,
+        .ips = leaf->ips,
+        .n_dns = leaf->n_dns,
+        .n_ips = leaf->n_ips,
+        .max_lifetime = max_lifetime,
+    };
+
+    return x509_lint_tbs(arena, tbs, &in, err);
+}
+
+enum rc ca_signer_sign(struct ca_signer *s, struct str issuer_ref, const struct ca_leaf *leaf,
+                       when_t now, struct arena *arena, struct buf *out, struct err *err)
+{
+    const struct ca_issuer *issuer = find_issuer(s, issuer_ref);
+    const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_done) struct buf tbs;
+
+    if (!issuer)
+        return ERR(err, RC_NOTFOUND, msg_unknown_issuer, issuer_ref);
+    if (!profile)
+        return ERR(err, RC_NOTFOUND, msg_unknown_profile, leaf->profile);
+    TRY(check_times(leaf, profile, now, err));
+    TRY(crypto_key_from_spki(leaf->spki, &key, err));
+    TRY(check_key(key, profile, err));
+    TRY(ca_rules_check(&s->rules, leaf, err));
+    buf_init(&tbs, X509_TBS_MAX);
+    TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
+    TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
+    TRY(ca_rate_take(&s->rate, &s->rules, now, err));
+    return x509_sign_tbs(issuer->key, buf_str(&tbs), out);
+}
