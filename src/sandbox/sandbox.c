@@ -78,6 +78,7 @@ enum rc sandbox_enter(const struct sandbox *sb, const struct sandbox_at *at,
     TRY(sandbox_bound_caps(&eff, &report, err));
     TRY(sandbox_user_drop(&eff, at, &report, err));
     TRY(sandbox_drop_caps(&eff, &report, err));
+    TRY(sandbox_bind_to_parent(at, err));
     TRY(sandbox_no_dump(&report, err));
     TRY(sandbox_no_new_privs(&eff, &report, err));
     if (ruleset >= 0)

@@ -58,6 +58,8 @@ struct sandbox_at {
     int dir;   /* of relative paths: DATA */
     uid_t uid; /* of `user`, from sandbox_user_find; not looked at when the process is not root */
     gid_t gid;
+    int parent_signal; /* comes when the parent ends; 0: none. A change of user forgets an earlier
+                          one. */
 };
 
 enum sandbox_mechanism {

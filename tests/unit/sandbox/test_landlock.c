@@ -145,7 +145,7 @@ static long kernel_abi(void)
 static void try_all(const char *abi, bool landlocked)
 {
     struct tree t;
-    struct confine_at at = {{-1, SOMEBODY, SOMEBODY}, abi, -1};
+    struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, abi, -1};
 
     CHECK(tree_make(&t));
     at.at.dir = t.dir;
@@ -195,7 +195,7 @@ static void reading_needs_no_landlock(void)
 {
     struct sandbox sb = table;
     struct tree t;
-    struct confine_at at = {{-1, SOMEBODY, SOMEBODY}, "0", -1};
+    struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, "0", -1};
 
     sb.promises = SB_STDIO | SB_RPATH;
     CHECK(tree_make(&t));
@@ -220,7 +220,9 @@ static void a_path_that_is_missing(void)
     sb.paths[2].access = SB_READ;
     CHECK(tree_make(&t));
     /* Fails before anything is given up, so it can be tried right here. */
-    CHECK_RC(sandbox_enter(&sb, &(struct sandbox_at){t.dir, SOMEBODY, SOMEBODY}, &report, &err),
+    CHECK_RC(sandbox_enter(&sb,
+                           &(struct sandbox_at){.dir = t.dir, .uid = SOMEBODY, .gid = SOMEBODY},
+                           &report, &err),
              RC_NOTFOUND);
     err_text(&err, &text);
     CHECK(strstr(buf_z(&text), "absent is missing"));
@@ -268,7 +270,7 @@ static int binds_udp([[maybe_unused]] void *arg)
 static void only_the_ports_of_the_table(void)
 {
     struct sandbox sb = {.user = "autarky-test", .promises = SB_STDIO | SB_INET_CONNECT};
-    struct confine_at at = {{AT_FDCWD, SOMEBODY, SOMEBODY}, NULL, -1};
+    struct confine_at at = {{.dir = AT_FDCWD, .uid = SOMEBODY, .gid = SOMEBODY}, NULL, -1};
     uint16_t yes = 0;
     uint16_t no = 0;
     int one = listening(&yes);

@@ -21,7 +21,8 @@ enum {
 }; /* an id that no machine gives to a user; setresuid(2) asks for no name */
 
 static const struct sandbox least = {.user = "autarky-test", .promises = SB_STDIO};
-static const struct confine_at nowhere = {{AT_FDCWD, SOMEBODY, SOMEBODY}, NULL, -1};
+static const struct confine_at nowhere = {
+    {.dir = AT_FDCWD, .uid = SOMEBODY, .gid = SOMEBODY}, NULL, -1};
 
 struct attempt {
     const char *name;
@@ -199,7 +200,8 @@ static int other_personality([[maybe_unused]] void *arg)
     return syscall(SYS_unshare, CLONE_NEWUSER) < 0 ? -1 : 0;
 }
 
-/* With its handlers, among them a sanitizer's leak check, which must neither fail nor be silenced. */
+/* With its handlers, among them a sanitizer's leak check, which must neither fail nor be silenced.
+ */
 static int exit_in_order([[maybe_unused]] void *arg)
 {
     exit(0);
