@@ -4,6 +4,7 @@
  * again from the same description and signs its own. RFC 5280 section 4. */
 #pragma once
 
+#include "base/id.h"
 #include "conf/conf.h"
 #include "crypto/key.h"
 #include "x509/cert.h"
