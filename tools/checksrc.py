@@ -70,7 +70,7 @@ SILENCED = re.compile(r'NOLINT(?!END)(?:NEXTLINE|BEGIN)?|cppcheck-suppress')
 SILENCED_WELL = re.compile(
     r'NOLINT(?:NEXTLINE|BEGIN)?\([\w., -]+\): \S|cppcheck-suppress \[?[\w, ]+\]? ; \S'
 )
-HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+|root)/')
+HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+)/')
 
 
 def match_offsets(pattern, text):
