@@ -124,7 +124,8 @@ def check_system(rules, folder, header):
 def check_sizes(rules, folder, sources):
     sizes = {'.c files': sum(s.path.endswith('.c') for s in sources)}
     sizes['lines'] = sum(len(s.lines) for s in sources)
-    for what, limit in (('.c files', rules.limits['files']), ('lines', rules.limits['lines'])):
+    limits = {**rules.limits, **rules.limits['except'].get(folder, {})}
+    for what, limit in (('.c files', limits['files']), ('lines', limits['lines'])):
         if sizes[what] > limit:
             yield f'src/{folder}:1: [size] {sizes[what]} {what}, limit {limit}; split the folder'
 
