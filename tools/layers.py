@@ -25,7 +25,8 @@ class Rules:
             if '*' in may:
                 may[:] = [f for f in self.level if self.level[f] < self.level[folder]]
             if folder not in self.common:
-                may += [f for f in self.common if f not in may]
+                shared = [f for f, n in data['from_level'].items() if self.level[folder] >= n]
+                may += [f for f in self.common + shared if f not in may]
 
     def problems(self):
         """What is wrong with the table itself."""

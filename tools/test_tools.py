@@ -198,12 +198,13 @@ class Functions(unittest.TestCase):
 
 TABLE = '''
 common = ["base"]
+from_level = { conf = 3 }
 only = { role = ["cmd"], cmd = [] }
 apart = { folders = ["client"], never = ["store"] }
 link = { levels = ['base', 'os', 'proto'] }
 limits = { files = 3, lines = 50, except = { ev = { lines = 60 } } }
 L0 = { base = [] }
-L1 = { net = [] , ev = ["net"] }
+L1 = { conf = [], net = [] , ev = ["net"] }
 L2 = { tls = ["net", "ev"], http = ["tls"] }
 L3 = { store = [] }
 L4 = { ca = ["store", "tls"] }
@@ -269,6 +270,11 @@ class Layers(unittest.TestCase):
             r'ca/ \(L4\) may not .*go through a folder',
             ['src/net/n.h'],
         )
+
+    def test_from_level(self):
+        text = '#include "conf/c.h"\n'
+        self.assertEqual(self.found({'src/store/a.c': text, 'src/conf/c.h': ''}), [])
+        self.one('src/tls/a.c', text, r'tls/ \(L2\) may not include conf/', ['src/conf/c.h'])
 
     def test_internal_header(self):
         self.one('src/tls/a.c', '#include "net/n_int.h"\n', 'internal to net/', ['src/net/n_int.h'])
