@@ -489,6 +489,7 @@ class CheckSrc(unittest.TestCase):
         self.fine('int a = free(b); /* checksrc: allow free: libuv hands out its own */\n')
         self.fine('/* checksrc: allow free: libuv hands out\n * its own */\nint a = free(b);\n')
         self.one('int a = free(b); /* checksrc: allow free */\n', r'\[allow\] say why')
+        self.one('int a = free(b); /* checksrc: allow free: */\n', r'\[allow\] say why')
         self.one(
             'int a; /* checksrc: allow free: nothing here */\n', r'\[allow\] "free" excuses nothing'
         )
@@ -515,7 +516,7 @@ class CheckSrc(unittest.TestCase):
         self.one(
             'void f(void)\n{\n#ifdef A\n    g();\n#endif\n}\n', r':4: \[ifdef\] #if inside f\(\)'
         )
-        self.fine('#ifdef A\nvoid f(void)\n{\n#define B\n}\n#endif\n')
+        self.fine('#ifdef A\nvoid f(void)\n{\n#define B\n}\n#else\n#endif\n')
 
     def test_include_order(self):
         self.fine('#include "acme/x.h"\n\n#include <stdio.h>\n\n#include "base/str.h"\n')
@@ -666,9 +667,13 @@ class Analyse(unittest.TestCase):
             self.write('tools/csource.py', f.read())
         self.write('.clang-tidy', '')
         self.write('src/a/x.c', 'int f(void) { int a[2]; a[2] = 1; return a[0]; }\n')
+        self.write('src/a/y.c', '')
         unit = self.unit()
         entry = {'directory': unit.dir, 'file': '../src/a/x.c', 'arguments': ['cc', '-I../src']}
-        self.write('build/compile_commands.json', json.dumps([entry, entry]))
+        self.write(
+            'build/compile_commands.json',
+            json.dumps([entry, entry, {**entry, 'file': '../src/a/y.c'}]),
+        )
         self.write(
             'tool',
             '#!/bin/sh\ntest "$1" = --version && exit\n'
@@ -691,7 +696,7 @@ class Analyse(unittest.TestCase):
                 (1, 'src/a/x.c:1:9: error: bad\n  code\n', ''),
             )
         with open(os.path.join(self.root, 'build/count'), encoding='utf-8') as f:
-            self.assertEqual(f.read(), 'run\n')
+            self.assertEqual(f.read(), 'run\n' * 2)
 
 
 class Programs(unittest.TestCase):
