@@ -119,7 +119,8 @@ def tidy_command(program, unit):
 
 
 def cppcheck_command(program, unit):
-    wanted = [f for f in unit.flags if f.startswith(('-D', '-U', '-I'))]
+    wanted = [f for f in unit.flags if f.startswith(('-D', '-U'))]
+    wanted += [f'-I{d}' for d in unit.include_dirs() if unit.ours(d)]  # it knows libraries itself
     off = [f'--suppress={name}' for name in CPPCHECK_OFF]
     return [program, *CPPCHECK, *off, *wanted, os.path.join(unit.root, unit.path)]
 

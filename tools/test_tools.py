@@ -639,6 +639,11 @@ class Analyse(unittest.TestCase):
         self.assertEqual(unit.path, 'src/a/x.c')
         self.assertEqual(unit.library_dirs(), ['/usr/include/x', '/usr/include'])
 
+    def test_cppcheck_sees_no_library_headers(self):
+        got = analyse.cppcheck_command('c', self.unit('-I../src -I../.deps/include -DA'))
+        self.assertEqual([w for w in got if w.startswith('-I')], [f'-I{self.root}/src'])
+        self.assertIn('-DA', got)
+
     def test_closure(self):
         names = [os.path.relpath(p, self.root) for p in self.unit().closure()]
         self.assertEqual(names, ['src/a/x.c', 'src/a/x.h', 'src/b/y.h'])
