@@ -128,6 +128,8 @@ def includes(s):
         return
     if own in [n for _, n in ours] and s.includes[0][1] != own:
         yield s.includes[0][0], 'include', f'the first include is the own header, "{own}"'
+    if own not in [n for _, n in ours] and s.includes and s.includes[0][1].startswith(f'{folder}/'):
+        own = s.includes[0][1]  # one of several files behind one header
     seen = None
     for line, n, system in s.includes:
         if system and seen:
