@@ -519,6 +519,10 @@ class CheckSrc(unittest.TestCase):
         self.fine('#ifdef A\nvoid f(void)\n{\n#define B\n}\n#else\n#endif\n')
 
     def test_include_order(self):
+        self.fine('#include "acme/y.h"\n\n#include <stdio.h>\n')
+        self.one(
+            '#include "acme/y.h"\n#include "acme/z.h"\n#include <stdio.h>\n', 'after "acme/z.h"'
+        )
         self.fine('#include "acme/x.h"\n\n#include <stdio.h>\n\n#include "base/str.h"\n')
         self.one(
             '#include <stdio.h>\n#include "acme/x.h"\n',
