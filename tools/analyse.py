@@ -30,6 +30,8 @@ QUOTED = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
 FINDING = re.compile(r'^(\S[^:\n]*):(\d+):(?:\d+:)? (?!note:)\S')
 DAYS_KEPT = 30
 
+TIDY_H = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'tidy.h')
+
 CPPCHECK = [
     '--quiet',
     '--inline-suppr',
@@ -114,7 +116,7 @@ def mtime(path):
 
 
 def tidy_command(program, unit):
-    extra = ['-Wno-unknown-warning-option', '-Qunused-arguments']
+    extra = ['-Wno-unknown-warning-option', '-Qunused-arguments', '-include', TIDY_H]
     return [program, '--quiet', os.path.join(unit.root, unit.path), '--', *unit.flags, *extra]
 
 
@@ -131,12 +133,10 @@ COMMANDS = {'clang-tidy': tidy_command, 'cppcheck': cppcheck_command}
 def version(tool, program):
     """What the answers depend on besides the code."""
     said = subprocess.run([program, '--version'], capture_output=True, text=True, check=True).stdout
-    with open(__file__, encoding='utf-8') as f:
-        said += f.read()
+    own = [__file__]
     if tool == 'clang-tidy':
-        with open(os.path.join(os.path.dirname(__file__), '../.clang-tidy'), encoding='utf-8') as f:
-            said += f.read()
-    return tool + said
+        own += [TIDY_H, os.path.join(os.path.dirname(TIDY_H), '../.clang-tidy')]
+    return tool + said + ''.join(read(p)[0] for p in own)
 
 
 def analyse(unit, tool, command):
