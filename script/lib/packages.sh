@@ -36,6 +36,7 @@ lint      clang-format          layout of C
 lint      clang-tidy            static checks
 lint      cppcheck              static checks
 lint      shellcheck            these scripts
+lint      codespell             spelling
 fuzz      clang                 libFuzzer
 fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
