@@ -100,13 +100,7 @@ void acme_header_link(struct acme_request *r, const char *relation, const char *
                       const struct id *id);
 /* Sets r->err with its problem type; the status is the type's. */
 #define ACME_ERR(r, rc, type, m, ...)                                                              \
-    (err_set(&(r)->err, (rc), &(m), __FILE__, __LINE__,                                            \
-             (const struct str[]){__VA_ARGS__ __VA_OPT__(, )(struct str){NULL, 0}},                \
-             sizeof((const struct str[]){__VA_ARGS__ __VA_OPT__(, )(struct str){NULL, 0}}) /       \
-                     sizeof(struct str) -                                                          \
-                 1) == RC_OK                                                                       \
-         ? RC_OK                                                                                   \
-         : err_problem(&(r)->err, (rc), (type), 0))
+    PROBLEM(&(r)->err, rc, type, m __VA_OPT__(, ) __VA_ARGS__)
 /* A problem as JSON in the arena, for the store. */
 enum rc acme_problem_json(struct arena *a, const struct err *err, const struct http_subproblem *subs,
                           size_t n_subs, struct str *out);

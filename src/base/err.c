@@ -28,14 +28,12 @@ static size_t copy_arg(char *to, struct str s, size_t room)
     return head.n + (s.n > room ? ellipsis.n : 0);
 }
 
-enum rc err_set(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
+void err_record(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
                 const struct str *args, size_t n_args)
 {
     struct err made = {.rc = rc, .msg = m, .at = at};
     size_t used = 0;
 
-    if (!err)
-        return rc;
     /* Made aside, for the arguments may be those of the error that is replaced. */
     made.n_args = (uint8_t)(n_args < MSG_ARGS_MAX ? n_args : MSG_ARGS_MAX);
     for (size_t i = 0; i < made.n_args; i++) {
@@ -45,18 +43,6 @@ enum rc err_set(struct err *err, enum rc rc, const struct msg *m, struct err_at 
         made.end[i] = (uint16_t)used;
     }
     *err = made;
-    return rc;
-}
-
-enum rc err_problem(struct err *err, enum rc rc, const char *type, int status)
-{
-    if (!err)
-        return rc;
-    if (err->rc == RC_OK)
-        err->rc = rc;
-    err->type = type;
-    err->status = status;
-    return err->rc;
 }
 
 struct str err_arg(const struct err *err, size_t i)

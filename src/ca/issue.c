@@ -309,8 +309,8 @@ static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
     if (rc == RC_NOTFOUND)
         return RC_OK;
     TRY(rc);
-    IGNORE_RC(ERR(&job->err, RC_DENIED, msg_blocked, str_of(when_text(blocked.blocked, at))));
-    return err_problem(&job->err, RC_DENIED, "badPublicKey", 400);
+    return PROBLEM(&job->err, RC_DENIED, "badPublicKey", msg_blocked,
+                   str_of(when_text(blocked.blocked, at)));
 }
 
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
