@@ -16,8 +16,8 @@ static const char *spell(const struct list *head, char text[static 32])
     LIST_FOREACH (it, head)
         text[n++] = LIST_ENTRY(it, struct item, link)->c;
     text[n++] = '|';
-    for (const struct list *it = head->prev; it != head; it = it->prev)
-        text[n++] = LIST_ENTRY(it, const struct item, link)->c;
+    for (struct list *it = head->prev; it != head; it = it->prev)
+        text[n++] = LIST_ENTRY(it, struct item, link)->c;
     text[n] = '\0';
     return text;
 }

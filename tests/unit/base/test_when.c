@@ -189,7 +189,7 @@ static void spans(void)
         {"1m1us", WHEN_MINUTE + 1, "1m1us"},
         {"000005m", 5 * WHEN_MINUTE, "5m"},
         {"365000d1h", 365'000 * WHEN_DAY + WHEN_HOUR, "8760001h"},
-        {"2932896d23h59m59s", WHEN_MAX, "2932896d86399s"},
+        {"2932896d23h59m59s", WHEN_MAX, "253402300799s"},
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
