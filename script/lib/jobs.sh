@@ -45,8 +45,8 @@ job_run() {
   esac
   if [ "$status" -eq 0 ] || [ "$status" -eq 77 ]; then
     rm -rf "$tmp"
-  else
-    printf '       its files are kept in %s\n' "$tmp" >&2
+  elif ! rmdir "$tmp" 2>/dev/null; then
+    printf '        what %s left behind is kept in %s\n' "$name" "$tmp"
   fi
 }
 

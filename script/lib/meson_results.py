@@ -36,6 +36,9 @@ def count_program(entry):
     """(passed, failed, skipped) of one test program."""
     passed, failed, skipped = count_cases(entry.get("stdout", ""))
     result = entry["result"]
+    if result == "FAIL" and entry.get("returncode") == 0 and skipped and not failed:
+        # cmocka 1.1 says "not ok N # SKIP" of a skipped case, which meson takes for a failure.
+        result = "OK"
     if result == "SKIP":
         return 0, 0, max(skipped, 1)
     if result in ("OK", "EXPECTEDFAIL"):
