@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Helpers that the commands in script/ share: messages with elapsed time, logs, retries, root, locks.
 # Source it after setting ROOT to the project's directory.
@@ -67,7 +68,8 @@ as_root() {
 }
 
 can_be_root() {
-  [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+  [ "$(id -u)" -eq 0 ] && return 0
+  command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
 }
 
 # lock_take FD FILE WHAT: waits for others that do the same; held until FD is closed or we exit.

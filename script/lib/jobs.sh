@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Independent test jobs, a few at once, each with a time limit, a log and a directory of its own.
 # Needs RESULTS (a directory for verdicts) and LOGS (for output). A job's verdict is one line in

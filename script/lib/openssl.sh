@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # OpenSSL from Debian's source package. Needs CACHE and the functions of debian.sh.
 
