@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every unit test includes: cmocka, and checks that also work in the failing-allocation mode.
  *
- * AUTARKY_FAIL_ALLOC=all runs each test again and again, letting its first, second, third ... allocation fail, until a run
- * meets no failure. A check that does not hold after the injected failure returns from the test (running its CLEANUPs)
- * instead of failing it; afterwards no block may be left allocated. AUTARKY_FAIL_ALLOC=n lets exactly the n-th fail.
- * Hence the rules: checks stand in the test function itself (void), objects are held by CLEANUP. */
+ * AUTARKY_FAIL_ALLOC=all runs each test again and again, letting its first, second, third ...
+ * allocation fail, until a run meets no failure. A check that does not hold after the injected
+ * failure returns from the test (running its CLEANUPs) instead of failing it; afterwards no block
+ * may be left allocated. AUTARKY_FAIL_ALLOC=n lets exactly the n-th fail. Hence the rules: checks
+ * stand in the test function itself (void), objects are held by CLEANUP. */
 #pragma once
 
 #include <setjmp.h>
@@ -68,11 +69,18 @@
 struct check_test {
     const char *name;
     void (*fn)(void);
-    bool once; /* not repeated in the failing-allocation mode: it forks, or counts on exact memory */
+    bool
+        once; /* not repeated in the failing-allocation mode: it forks, or counts on exact memory */
 };
 
-#define CHECK_TEST(fn) {#fn, fn, false}
-#define CHECK_TEST_ONCE(fn) {#fn, fn, true}
+#define CHECK_TEST(fn)                                                                             \
+    {                                                                                              \
+#fn, fn, false                                                                             \
+    }
+#define CHECK_TEST_ONCE(fn)                                                                        \
+    {                                                                                              \
+#fn, fn, true                                                                              \
+    }
 
 /* Runs them all; the return value of main. */
 int check_run(const struct check_test *tests, size_t n);

@@ -3,7 +3,8 @@
 
 static const struct str ellipsis = {"...", 3};
 
-/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need of an even share. */
+/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need
+ * of an even share. */
 static size_t share(const struct str *args, size_t n, size_t left)
 {
     size_t even = left / n;
@@ -27,10 +28,10 @@ static size_t copy_arg(char *to, struct str s, size_t room)
     return head.n + (s.n > room ? ellipsis.n : 0);
 }
 
-enum rc err_set(struct err *err, enum rc rc, const struct msg *m, const char *file, int line,
+enum rc err_set(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
                 const struct str *args, size_t n_args)
 {
-    struct err made = {.rc = rc, .msg = m, .at = {file, line}};
+    struct err made = {.rc = rc, .msg = m, .at = at};
     size_t used = 0;
 
     if (!err)

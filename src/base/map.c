@@ -7,8 +7,8 @@
 
 enum { CAP_FIRST = 16, KEY_BYTES = 16 };
 
-/* Open addressing, linear probing. A removed entry leaves a slot with a hash but no value: a probe goes on past it, and
- * an iteration under way does not see entries move. */
+/* Open addressing, linear probing. A removed entry leaves a slot with a hash but no value: a probe
+ * goes on past it, and an iteration under way does not see entries move. */
 struct map_slot {
     uint64_t hash;
     char *key; /* NULL: free, or removed */
@@ -137,7 +137,8 @@ static struct map_slot *free_slot(struct map_slot *slots, size_t cap, uint64_t h
     return &slots[i];
 }
 
-/* Makes room for one more: doubles when it holds many entries, else only sweeps out removed ones. */
+/* Makes room for one more: doubles when it holds many entries, else only sweeps out removed ones.
+ */
 static enum rc make_room(struct map *m)
 {
     struct map_slot *slots;

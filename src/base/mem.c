@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The store's writer thread allocates too, hence atomics; they cost nothing beside malloc itself. */
+/* The store's writer thread allocates too, hence atomics; they cost nothing beside malloc itself.
+ */
 static atomic_ulong fail_countdown;
 static atomic_bool fail_fired;
 static atomic_size_t live;

@@ -2,8 +2,10 @@
 #include "base/msg.h"
 
 /* Made by the linker around the section; weak, so that a program without any message links. */
-extern const struct msg *const __start_autarky_messages[] __attribute__((weak, visibility("hidden")));
-extern const struct msg *const __stop_autarky_messages[] __attribute__((weak, visibility("hidden")));
+extern const struct msg *const __start_autarky_messages[]
+    __attribute__((weak, visibility("hidden")));
+extern const struct msg *const __stop_autarky_messages[]
+    __attribute__((weak, visibility("hidden")));
 
 void msg_all(const struct msg *const **out_first, size_t *out_count)
 {
@@ -14,7 +16,8 @@ void msg_all(const struct msg *const **out_first, size_t *out_count)
     *out_count = first ? (size_t)(((uintptr_t)end - (uintptr_t)first) / sizeof(*first)) : 0;
 }
 
-/* Characters that move the cursor, end the line or turn the direction of what follows (Unicode bidi controls). */
+/* Characters that move the cursor, end the line or turn the direction of what follows (Unicode bidi
+ * controls). */
 static bool unsafe(uint32_t cp)
 {
     return str_is_control(cp) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that must not leak: locked in memory where the limit allows, left out of core dumps, wiped when freed. No copy
- * function on purpose, never a struct str in a log. Processes that hold one: signer, keeper, the agent's key process, init. */
+/* Bytes that must not leak: locked in memory where the limit allows, left out of core dumps, wiped
+ * when freed. No copy function on purpose, never a struct str in a log. Processes that hold one:
+ * signer, keeper, the agent's key process, init. */
 #pragma once
 
 #include "base/mem.h"
@@ -10,7 +11,7 @@ struct secret;
 
 enum { SECRET_MAX = 64 * 1024 };
 
-/* `n` zero bytes, 1 to SECRET_MAX. */
+/* `n` zero bytes, 1 to SECRET_MAX (else RC_INVAL), between two pages that fault. */
 enum rc secret_new(size_t n, struct secret **out);
 void secret_free(struct secret *s);
 DEFINE_FREEP(secret_free, struct secret)

@@ -136,7 +136,8 @@ bool str_printable(struct str s)
     return true;
 }
 
-/* How many continuation bytes follow `c`, and the least code point that many may encode; -1 for a bad lead. */
+/* How many continuation bytes follow `c`, and the least code point that many may encode; -1 for a
+ * bad lead. */
 static int utf8_lead(unsigned char c, uint32_t *cp, uint32_t *least)
 {
     *cp = c;
