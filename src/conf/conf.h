@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration as every role sees it: immutable, shared by count, every field checked and with its default filled
- * in. It is loaded from bytes (conf/load.h), because the supervisor alone reads files and hands each role the same
- * input. Only features that exist have fields and keys; what is not here is an unknown key.
+/* The configuration as every role sees it: immutable, shared by count, every field checked and with
+ * its default filled in. It is loaded from bytes (conf/load.h), because the supervisor alone reads
+ * files and hands each role the same input. Only features that exist have fields and keys; what is
+ * not here is an unknown key.
  *
- * The documentation of each key is its line in schema.c; `autarky config show` prints the effective values. */
+ * The documentation of each key is its line in schema.c; `autarky config show` prints the effective
+ * values. */
 #pragma once
 
 #include "base/addr.h"
@@ -33,8 +35,8 @@ enum conf_resolver_mode {
     CONF_RESOLVER_AUTHORITATIVE, /* these servers hold the zone: ask without recursion */
 };
 
-/* Who answers for names in a zone; the longest zone that fits a name counts. With no resolver at all the servers of
- * /etc/resolv.conf are used, as they are at run time. */
+/* Who answers for names in a zone; the longest zone that fits a name counts. With no resolver at
+ * all the servers of /etc/resolv.conf are used, as they are at run time. */
 struct conf_resolver {
     struct str zone; /* canonical, "." for the root */
     struct conf_ports servers;
@@ -51,11 +53,12 @@ struct conf_profile {
 
 enum conf_challenge { CONF_CHALLENGE_HTTP_01, CONF_CHALLENGE_COUNT };
 
-/* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and without any rule all
- * names are. */
+/* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and
+ * without any rule all names are. */
 struct conf_rule {
-    struct str name;           /* for messages and the audit trail; unique */
-    struct conf_strs allow;    /* at least one: "host.d" itself, "*.d" everything below d, "*" every name */
+    struct str name; /* for messages and the audit trail; unique */
+    struct conf_strs
+        allow; /* at least one: "host.d" itself, "*.d" everything below d, "*" every name */
     struct conf_nets networks; /* where the request may come from; none: from anywhere */
     unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
 };

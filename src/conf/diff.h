@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reload changes, and what each change takes. The class of every key stands in the schema table. */
+/* What a reload changes, and what each change takes. The class of every key stands in the schema
+ * table. */
 #pragma once
 
 #include "conf/conf.h"
@@ -11,11 +12,13 @@ enum conf_class {
 };
 
 struct conf_change {
-    struct str key; /* "listen.api", "profiles.short.lifetime", "policy[2]" for a rule added or removed */
+    struct str
+        key; /* "listen.api", "profiles.short.lifetime", "policy[2]" for a rule added or removed */
     struct str was; /* as YAML, on one line; empty: there was none */
     struct str now;
     enum conf_class class;
-    const char *roles;  /* CONF_RESTARTS: names divided by spaces, as in "front core"; otherwise "" */
+    const char
+        *roles; /* CONF_RESTARTS: names divided by spaces, as in "front core"; otherwise "" */
     const char *reason; /* CONF_REFUSED: why, in English; otherwise "" */
 };
 
@@ -25,7 +28,8 @@ struct conf_changes {
     struct arena *arena;
 };
 
-/* Compares two configurations key by key, in the order of the schema; the caller frees with conf_changes_done. */
+/* Compares two configurations key by key, in the order of the schema; the caller frees with
+ * conf_changes_done. */
 enum rc conf_diff(const struct conf *was, const struct conf *now, struct conf_changes *out);
 void conf_changes_done(struct conf_changes *c);
 

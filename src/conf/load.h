@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From files to struct conf. The supervisor and the commands read the files (conf_input_read, the only function of this
- * folder that touches the file system); what they read travels to every role as one block of bytes and is loaded there
- * by the same code.
+/* From files to struct conf. The supervisor and the commands read the files (conf_input_read, the
+ * only function of this folder that touches the file system); what they read travels to every role
+ * as one block of bytes and is loaded there by the same code.
  *
- * YAML of a plain kind: one document a file; no anchors, aliases, tags or merge keys, no key twice. DATA/autarky.yaml,
- * then DATA/conf.d/ *.yaml in the order of their names, are merged: maps merge, lists append, a single value given twice
- * is an error. Checked against the one schema table (schema.c); every error is reported, not only the first. */
+ * YAML of a plain kind: one document a file; no anchors, aliases, tags or merge keys, no key twice.
+ * DATA/autarky.yaml, then DATA/conf.d/ *.yaml in the order of their names, are merged: maps merge,
+ * lists append, a single value given twice is an error. Checked against the one schema table
+ * (schema.c); every error is reported, not only the first. */
 #pragma once
 
 #include "base/buf.h"
@@ -41,15 +42,16 @@ void conf_input_done(struct conf_input *in);
 /* Adds a file whose name and text outlive `in`. RC_TOOBIG past a limit above. */
 enum rc conf_input_add(struct conf_input *in, struct str name, struct str text);
 
-/* Reads `config` (NULL: DATA/autarky.yaml) and DATA/conf.d/ *.yaml into `in`, which was initialised and is empty.
- * `data` is an open directory and `data_name` its path for messages; a relative `config` is relative to the working
- * directory. Every file and conf.d itself must belong to root or the caller and be writable by nobody else: RC_DENIED
- * with the name, what is wrong and the command that mends it. RC_NOTFOUND when there is no configuration. */
+/* Reads `config` (NULL: DATA/autarky.yaml) and DATA/conf.d/ *.yaml into `in`, which was initialised
+ * and is empty. `data` is an open directory and `data_name` its path for messages; a relative
+ * `config` is relative to the working directory. Every file and conf.d itself must belong to root
+ * or the caller and be writable by nobody else: RC_DENIED with the name, what is wrong and the
+ * command that mends it. RC_NOTFOUND when there is no configuration. */
 enum rc conf_input_read(struct conf_input *in, int data, const char *data_name, const char *config,
                         struct err *err);
 
-/* As bytes for a message to a role, and back; `in` then owns them. RC_PARSE, RC_TOOBIG on bytes that no conf_input_put
- * wrote. */
+/* As bytes for a message to a role, and back; `in` then owns them. RC_PARSE, RC_TOOBIG on bytes
+ * that no conf_input_put wrote. */
 void conf_input_put(const struct conf_input *in, struct buf *out);
 enum rc conf_input_get(struct conf_input *in, struct rd *from);
 
@@ -74,5 +76,6 @@ void conf_report_done(struct conf_report *r);
 /* One line each: "file:line: key: what is wrong". */
 void conf_report_text(const struct conf_report *r, struct buf *out);
 
-/* RC_INVAL when `report` holds at least one problem, RC_NOMEM. On success the caller owns one reference. */
+/* RC_INVAL when `report` holds at least one problem, RC_NOMEM. On success the caller owns one
+ * reference. */
 enum rc conf_load(const struct conf_input *in, const struct conf **out, struct conf_report *report);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration as YAML: all of it as it is in force, and the file that `autarky init` writes. */
+/* The configuration as YAML: all of it as it is in force, and the file that `autarky init` writes.
+ */
 #pragma once
 
 #include "base/buf.h"
 #include "conf/conf.h"
 
-/* Every key with its effective value, in the order of the schema; loading it again gives the same configuration. */
+/* Every key with its effective value, in the order of the schema; loading it again gives the same
+ * configuration. */
 void conf_dump(const struct conf *conf, struct buf *out);
 
 /* What `autarky init` knows. */
@@ -18,5 +20,6 @@ struct conf_template {
     struct str passphrase; /* name of the credential, or path of the file; empty: the default */
 };
 
-/* Short, with comments, and with a first policy rule spelled out: nothing is allowed but by a rule that one can read. */
+/* Short, with comments, and with a first policy rule spelled out: nothing is allowed but by a rule
+ * that one can read. */
 void conf_template_put(const struct conf_template *t, struct buf *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing JSON into a struct buf, piece by piece, without a tree: commas, quotes and escapes are done here, limits and
- * failures are the buffer's (sticky; look once, at the end). Wrong nesting is a programmer's error and asserts.
+/* Writing JSON into a struct buf, piece by piece, without a tree: commas, quotes and escapes are
+ * done here, limits and failures are the buffer's (sticky; look once, at the end). Wrong nesting is
+ * a programmer's error and asserts.
  *
  *     json_out_init(&o, &b, JSON_COMPACT);
  *     json_obj(&o);
