@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Feeds every file of a corpus directory to a fuzzer's entry point: the corpus as a regression test, no libFuzzer needed. */
+/* Feeds every file of a corpus directory to a fuzzer's entry point: the corpus as a regression
+ * test, no libFuzzer needed. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

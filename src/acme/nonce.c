@@ -12,11 +12,14 @@ enum {
 };
 
 MSG(msg_foreign, "acme.nonce-foreign",
-    "the nonce is not one that this server has given out since it was started; take the fresh one of this "
+    "the nonce is not one that this server has given out since it was started; take the fresh one "
+    "of this "
     "answer and try again");
-MSG(msg_used, "acme.nonce-used", "the nonce was used before; take the fresh one of this answer and try again");
+MSG(msg_used, "acme.nonce-used",
+    "the nonce was used before; take the fresh one of this answer and try again");
 MSG(msg_old, "acme.nonce-old",
-    "more than {0} nonces were given out since this one; take the fresh one of this answer and try again");
+    "more than {0} nonces were given out since this one; take the fresh one of this answer and try "
+    "again");
 
 enum rc acme_nonces_init(struct acme_nonces *n, const struct id *node, uint64_t boot)
 {
@@ -82,12 +85,6 @@ static enum rc open_nonce(struct acme_nonces *n, struct str text, uint64_t *out_
     return rd_done(&r);
 }
 
-static enum rc bad(struct err *err, const struct msg *m, struct str arg, int line)
-{
-    IGNORE_RC(err_set(err, RC_DENIED, m, __FILE__, line, &arg, arg.n ? 1 : 0));
-    return err_problem(err, RC_DENIED, "badNonce", 400);
-}
-
 enum rc acme_nonce_use(struct acme_nonces *n, struct str text, struct err *err)
 {
     uint64_t counter;
@@ -97,12 +94,12 @@ enum rc acme_nonce_use(struct acme_nonces *n, struct str text, struct err *err)
     if (rc == RC_NOMEM)
         return rc;
     if (rc != RC_OK)
-        return bad(err, &msg_foreign, (struct str){NULL, 0}, __LINE__);
+        return PROBLEM(err, RC_DENIED, "badNonce", msg_foreign);
     if (n->next - counter > ACME_NONCE_WINDOW)
-        return bad(err, &msg_old, STR("65536"), __LINE__);
+        return PROBLEM(err, RC_DENIED, "badNonce", msg_old, STR("65536"));
     bit = UINT64_C(1) << counter % 64;
     if (*word_of(n, counter) & bit)
-        return bad(err, &msg_used, (struct str){NULL, 0}, __LINE__);
+        return PROBLEM(err, RC_DENIED, "badNonce", msg_used);
     *word_of(n, counter) |= bit;
     return RC_OK;
 }

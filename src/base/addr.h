@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IP addresses and networks as canonical bytes: 4 for IPv4, 16 for IPv6; IPv4-mapped IPv6 (::ffff:0:0/96) becomes IPv4,
- * so that one host has one form. Text as RFC 5952. */
+/* IP addresses and networks as canonical bytes: 4 for IPv4, 16 for IPv6; IPv4-mapped IPv6
+ * (::ffff:0:0/96) becomes IPv4, so that one host has one form. Text as RFC 5952. */
 #pragma once
 
 #include "base/buf.h"
@@ -22,7 +22,8 @@ struct addr_port {
 
 enum { ADDR_TEXT = 64 }; /* "[v6]:port" with its terminator */
 
-/* Plain text form, no brackets, no zone; dotted quads of exactly four decimal numbers without leading zeros. */
+/* Plain text form, no brackets, no zone; dotted quads of exactly four decimal numbers without
+ * leading zeros. */
 enum rc addr_parse(struct str s, struct addr *out);
 /* RC_PARSE unless there are 4 or 16. */
 enum rc addr_from_bytes(struct str bytes, struct addr *out);
@@ -42,13 +43,14 @@ bool addr_net_has(const struct addr_net *net, const struct addr *a);
 enum rc addr_port_parse(struct str s, struct addr_port *out);
 const char *addr_port_text(const struct addr_port *ap, char text[static ADDR_TEXT]);
 
-/* What RFC 6890 and its successors set apart. An address that NAT64 translates (64:ff9b::/96) is of the kind of the IPv4
- * address in it. */
+/* What RFC 6890 and its successors set apart. An address that NAT64 translates (64:ff9b::/96) is of
+ * the kind of the IPv4 address in it. */
 enum addr_kind {
     ADDR_PUBLIC,
-    ADDR_PRIVATE,     /* RFC 1918, RFC 4193, shared 100.64.0.0/10 */
+    ADDR_PRIVATE, /* RFC 1918, RFC 4193, shared 100.64.0.0/10 */
     ADDR_LOOPBACK,
-    ADDR_LINK_LOCAL,  /* with the metadata services of clouds wherever they are: fd00:ec2::254 and the like */
+    ADDR_LINK_LOCAL, /* with the metadata services of clouds wherever they are: fd00:ec2::254 and
+                        the like */
     ADDR_MULTICAST,
     ADDR_UNSPECIFIED, /* 0.0.0.0/8, :: */
     ADDR_RESERVED,    /* documentation, benchmarking, 240/4 and the rest */

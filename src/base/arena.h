@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of one request, parse or job: allocated piece by piece, freed at once, with a hard cap. Not thread safe. */
+/* Memory of one request, parse or job: allocated piece by piece, freed at once, with a hard cap.
+ * Not thread safe. */
 #pragma once
 
 #include "base/mem.h"
@@ -24,7 +25,8 @@ void arena_done(struct arena *a);
 /* A copy with a terminator behind it, which is not counted. RC_NOMEM as above. */
 enum rc arena_str(struct arena *a, struct str s, struct str *out);
 /* printf into the arena; {NULL, 0} when there is no room. */
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_calloc((a), (count), sizeof(type)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owned, growing bytes with a mandatory limit, written in order. A write that would pass the limit, or for which there
- * is no memory, marks the buffer as failed and does nothing; so does every later one. Look once, at the end, with
- * buf_rc: a failed buffer yields no content. Integers are big endian, as in DER, TLS, DNS and ipc. */
+/* Owned, growing bytes with a mandatory limit, written in order. A write that would pass the limit,
+ * or for which there is no memory, marks the buffer as failed and does nothing; so does every later
+ * one. Look once, at the end, with buf_rc: a failed buffer yields no content. Integers are big
+ * endian, as in DER, TLS, DNS and ipc. */
 #pragma once
 
 #include <stdarg.h>
@@ -39,7 +40,8 @@ static inline struct str buf_str(const struct buf *b)
     return b->rc == RC_OK ? str_bytes(b->p, b->n) : (struct str){NULL, 0};
 }
 
-/* Room for `n` more bytes; returns where to write them, NULL on failure. Advance with buf_advance. */
+/* Room for `n` more bytes; returns where to write them, NULL on failure. Advance with
+ * buf_advance. */
 void *buf_reserve(struct buf *b, size_t n);
 void buf_advance(struct buf *b, size_t n);
 
@@ -54,11 +56,13 @@ void buf_u64(struct buf *b, uint64_t v);
 void buf_lstr(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-/* Marks it as failed with `rc`, for a caller that found a reason of its own; the first reason stays. */
+/* Marks it as failed with `rc`, for a caller that found a reason of its own; the first reason
+ * stays. */
 void buf_fail(struct buf *b, enum rc rc);
 /* Drops the first `n` bytes. */
 void buf_consume(struct buf *b, size_t n);
-/* The content as a terminated string, borrowed like buf_str; "" when failed. The terminator is not counted. */
+/* The content as a terminated string, borrowed like buf_str; "" when failed. The terminator is not
+ * counted. */
 const char *buf_z(struct buf *b);
 /* Moves the content out: caller owns *out (mem_free), `b` is empty again. */
 enum rc buf_take(struct buf *b, char **out, size_t *out_n);

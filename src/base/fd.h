@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File descriptors as owned things: CLEANUP(fd_closep) int fd = -1; and fd_move to hand one over. */
+/* File descriptors as owned things: CLEANUP(fd_closep) int fd = -1; and fd_move to hand one
+ * over. */
 #pragma once
 
 #include <unistd.h>

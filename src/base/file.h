@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files, written so that a reader or a crash sees the old or the new content, never a part: temporary file in the
- * same directory, fsync, rename, fsync of the directory. Paths are relative to an open directory (AT_FDCWD for none) and
- * are never followed through a symbolic link at their last step. A write that fails removes its temporary file; a crash may
- * leave one, its name starts with FILE_TEMP_PREFIX. */
+/* Whole files, written so that a reader or a crash sees the old or the new content, never a part:
+ * temporary file in the same directory, fsync, rename, fsync of the directory. Paths are relative
+ * to an open directory (AT_FDCWD for none) and are never followed through a symbolic link at their
+ * last step. A write that fails removes its temporary file; a crash may leave one, its name starts
+ * with FILE_TEMP_PREFIX. */
 #pragma once
 
 #include <sys/types.h>
@@ -20,20 +21,24 @@ struct file_owner {
 };
 #define FILE_OWNER_SELF ((struct file_owner){(uid_t)-1, (gid_t)-1})
 
-/* Appends the content to `out`, whose limit holds. RC_NOTFOUND, RC_TOOBIG, RC_INVAL when it is no regular file, RC_IO.
- * A failure leaves the content of `out` as it was. */
+/* Appends the content to `out`, whose limit holds. RC_NOTFOUND, RC_TOOBIG, RC_INVAL when it is no
+ * regular file, RC_IO. A failure leaves the content of `out` as it was. */
 enum rc file_read(int dir, const char *path, struct buf *out, struct err *err);
-/* The same into a new secret; `max` bytes at most (and SECRET_MAX). RC_INVAL also when the file is empty. */
-enum rc file_read_secret(int dir, const char *path, size_t max, struct secret **out, struct err *err);
-/* Replaces or creates. RC_NOTFOUND when there is no such directory, RC_INVAL when `path` is something else than a regular
- * file; RC_IO, when only the last fsync failed, leaves the new content in place. */
+/* The same into a new secret; `max` bytes at most (and SECRET_MAX). RC_INVAL also when the file is
+ * empty. */
+enum rc file_read_secret(int dir, const char *path, size_t max, struct secret **out,
+                         struct err *err);
+/* Replaces or creates. RC_NOTFOUND when there is no such directory, RC_INVAL when `path` is
+ * something else than a regular file; RC_IO, when only the last fsync failed, leaves the new
+ * content in place. */
 enum rc file_write(int dir, const char *path, struct str content, mode_t mode,
                    struct file_owner owner, struct err *err);
 /* As file_write, but RC_EXISTS when the path exists; atomic too (link(2)). */
 enum rc file_create(int dir, const char *path, struct str content, mode_t mode,
                     struct file_owner owner, struct err *err);
-/* Makes a directory; one that exists gets owner and mode set when it is empty or already right, else RC_EXISTS. With
- * FILE_OWNER_SELF one that another user owns is not right; any group is. */
-enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner owner, struct err *err);
+/* Makes a directory; one that exists gets owner and mode set when it is empty or already right,
+ * else RC_EXISTS. With FILE_OWNER_SELF one that another user owns is not right; any group is. */
+enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner owner,
+                   struct err *err);
 /* fsync of a directory by path. */
 enum rc file_sync_dir(int dir, const char *path, struct err *err);

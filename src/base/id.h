@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random bytes, and the public ids made of them: 128 random bits as 26 characters of lower-case base32 (digits and letters
- * without i, l, o, u), safe in URLs, file names and double-clicks. Never derived from a counter or a time: an id tells nothing. */
+/* Random bytes, and the public ids made of them: 128 random bits as 26 characters of lower-case
+ * base32 (digits and letters without i, l, o, u), safe in URLs, file names and double-clicks. Never
+ * derived from a counter or a time: an id tells nothing. */
 #pragma once
 
 #include "base/str.h"

@@ -68,7 +68,7 @@ static inline void list_splice(struct list *to, struct list *from)
 }
 
 /* The object around a link. */
-#define LIST_ENTRY(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_ENTRY(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 /* `it` may be removed or freed inside the loop. */
 #define LIST_FOREACH(it, head)                                                                     \

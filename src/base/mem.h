@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heap memory and the cleanup attribute. All of Autarky allocates here and nowhere else, so that the
- * failing-allocation mode of the unit tests reaches every allocation and live blocks can be counted.
+/* Heap memory and the cleanup attribute. All of Autarky allocates here and nowhere else, so that
+ * the failing-allocation mode of the unit tests reaches every allocation and live blocks can be
+ * counted.
  *
- * Ownership is in the names: _new/_free heap, _init/_done embedded, _ref/_unref shared, _dup caller frees,
- * _take moves in, a plain getter borrows. Every _free takes NULL and half-built objects. */
+ * Ownership is in the names: _new/_free heap, _init/_done embedded, _ref/_unref shared, _dup caller
+ * frees, _take moves in, a plain getter borrows. Every _free takes NULL and half-built objects. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,8 +45,8 @@ static inline void mem_freep(void *pp)
 /* Zeroed room for one `type`, or NULL. */
 #define MEM_NEW(type) ((type *)mem_calloc(1, sizeof(type)))
 
-/* Test support: lets the n-th allocation from now on fail once (0: none). mem_fail_fired tells whether it has;
- * mem_live counts the blocks not yet freed. */
+/* Test support: lets the n-th allocation from now on fail once (0: none). mem_fail_fired tells
+ * whether it has; mem_live counts the blocks not yet freed. */
 void mem_fail_at(unsigned long n);
 bool mem_fail_fired(void);
 size_t mem_live(void);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one return code. Every function that can fail returns `enum rc` and hands results back through
- * `out` parameters, which it does not touch on failure. Both compilers reject an ignored one.
+/* The one return code. Every function that can fail returns `enum rc` and hands results back
+ * through `out` parameters, which it does not touch on failure. Both compilers reject an ignored
+ * one.
  *
- * A caller decides on what the callee's comment names (RC_NOTFOUND, RC_EXISTS, RC_QUOTA, RC_AGAIN ...)
- * and forwards everything else with TRY. */
+ * A caller decides on what the callee's comment names (RC_NOTFOUND, RC_EXISTS, RC_QUOTA, RC_AGAIN
+ * ...) and forwards everything else with TRY. */
 #pragma once
 
+/* Version 14 of the formatter does not know an attribute there. */
+/* clang-format off */
 enum [[nodiscard]] rc {
     RC_OK,
     RC_NOMEM,     /* out of memory, or past the hard cap of an arena */
@@ -29,6 +32,7 @@ enum [[nodiscard]] rc {
     RC_UNSUPPORTED,
     RC_COUNT,
 };
+/* clang-format on */
 
 /* A short English text for logs: "not found". Never NULL. */
 const char *rc_text(enum rc rc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Read cursor over borrowed bytes. Reading past the end, or a length prefix past the end, marks it as failed: that read
- * and every later one yields zero or the empty str. Look once, at the end, with rd_done or rd_rc. Integers are big
- * endian, the mirror of struct buf. */
+/* Read cursor over borrowed bytes. Reading past the end, or a length prefix past the end, marks it
+ * as failed: that read and every later one yields zero or the empty str. Look once, at the end,
+ * with rd_done or rd_rc. Integers are big endian, the mirror of struct buf. */
 #pragma once
 
 #include <stdint.h>
