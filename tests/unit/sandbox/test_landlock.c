@@ -9,46 +9,33 @@
 
 #include "base/fd.h"
 #include "confine.h"
-#include "tmpdir.h"
 
 enum { SOMEBODY = 64901, PATH_BYTES = 128 };
 
 /* A directory with a readable and a writable part, and one that no table names. */
-struct tree {
-    struct tmpdir root;
-    int dir;
-};
-
 static const char *const parts[] = {"read", "write", "other"};
 
-static bool tree_make(struct tree *t)
+static bool tree_make(struct check_dir *t)
 {
-    t->dir = -1;
-    if (!tmpdir_make(&t->root))
+    check_dir_init(t);
+    if (fchmod(t->fd, 0755) != 0)
         return false;
-    t->dir = open(t->root.path, O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         char name[PATH_BYTES];
         int fd;
 
         snprintf(name, sizeof(name), "%s/file", parts[i]);
-        if (mkdirat(t->dir, parts[i], 0755) != 0)
+        if (mkdirat(t->fd, parts[i], 0755) != 0)
             return false;
-        fd = openat(t->dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        fd = openat(t->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0)
             return false;
         close(fd);
-        if (geteuid() == 0 && (fchownat(t->dir, parts[i], SOMEBODY, SOMEBODY, 0) != 0 ||
-                               fchownat(t->dir, name, SOMEBODY, SOMEBODY, 0) != 0))
+        if (geteuid() == 0 && (fchownat(t->fd, parts[i], SOMEBODY, SOMEBODY, 0) != 0 ||
+                               fchownat(t->fd, name, SOMEBODY, SOMEBODY, 0) != 0))
             return false;
     }
     return true;
-}
-
-static void tree_remove(struct tree *t)
-{
-    fd_close(&t->dir);
-    tmpdir_remove(&t->root);
 }
 
 static const struct sandbox table = {
@@ -59,8 +46,8 @@ static const struct sandbox table = {
 
 static int opens(void *arg, const char *path, int flags)
 {
-    struct tree *t = arg;
-    int fd = openat(t->dir, path, flags | O_CLOEXEC, 0644);
+    struct check_dir *t = arg;
+    int fd = openat(t->fd, path, flags | O_CLOEXEC, 0644);
 
     if (fd >= 0)
         close(fd);
@@ -89,11 +76,11 @@ static int write_write(void *arg)
 
 static int replace_write(void *arg)
 {
-    struct tree *t = arg;
+    struct check_dir *t = arg;
 
     return opens(arg, "write/new", O_WRONLY | O_CREAT | O_EXCL) == 0 &&
-                   renameat(t->dir, "write/new", t->dir, "write/moved") == 0 &&
-                   unlinkat(t->dir, "write/moved", 0) == 0
+                   renameat(t->fd, "write/new", t->fd, "write/moved") == 0 &&
+                   unlinkat(t->fd, "write/moved", 0) == 0
                ? 0
                : -1;
 }
@@ -144,11 +131,11 @@ static long kernel_abi(void)
 
 static void try_all(const char *abi, bool landlocked)
 {
-    struct tree t;
+    CLEANUP(check_dir_done) struct check_dir t;
     struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, abi, -1};
 
     CHECK(tree_make(&t));
-    at.at.dir = t.dir;
+    at.at.dir = t.fd;
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
         int expected = landlocked ? attempts[i].full : attempts[i].capped;
         int got = confine_run(&table, &at, attempts[i].fn, &t);
@@ -156,7 +143,6 @@ static void try_all(const char *abi, bool landlocked)
         if (got != expected)
             fail_msg("ABI %s: %s: %d, not %d", abi ? abi : "full", attempts[i].name, got, expected);
     }
-    tree_remove(&t);
 }
 
 static void paths_hold_with_this_kernel(void)
@@ -194,22 +180,21 @@ static void without_landlock_modes_alone_decide(void)
 static void reading_needs_no_landlock(void)
 {
     struct sandbox sb = table;
-    struct tree t;
+    CLEANUP(check_dir_done) struct check_dir t;
     struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, "0", -1};
 
     sb.promises = SB_STDIO | SB_RPATH;
     CHECK(tree_make(&t));
-    at.at.dir = t.dir;
+    at.at.dir = t.fd;
     CHECK_INT(confine_run(&sb, &at, read_read, &t), CONFINE_WORKS);
     CHECK_INT(confine_run(&sb, &at, write_write, &t), CONFINE_FAILS);
     CHECK_INT(confine_run(&sb, &at, replace_write, &t), CONFINE_FAILS);
-    tree_remove(&t);
 }
 
 static void a_path_that_is_missing(void)
 {
     struct sandbox sb = table;
-    struct tree t;
+    CLEANUP(check_dir_done) struct check_dir t;
     struct sandbox_report report;
     CLEANUP(buf_done) struct buf text;
     struct err err = ERR_INIT;
@@ -220,13 +205,11 @@ static void a_path_that_is_missing(void)
     sb.paths[2].access = SB_READ;
     CHECK(tree_make(&t));
     /* Fails before anything is given up, so it can be tried right here. */
-    CHECK_RC(sandbox_enter(&sb,
-                           &(struct sandbox_at){.dir = t.dir, .uid = SOMEBODY, .gid = SOMEBODY},
+    CHECK_RC(sandbox_enter(&sb, &(struct sandbox_at){.dir = t.fd, .uid = SOMEBODY, .gid = SOMEBODY},
                            &report, &err),
              RC_NOTFOUND);
     err_text(&err, &text);
     CHECK(strstr(buf_z(&text), "absent is missing"));
-    tree_remove(&t);
 }
 
 /* ---- TCP ports */
