@@ -70,7 +70,7 @@ SILENCED = re.compile(r'NOLINT(?!END)(?:NEXTLINE|BEGIN)?|cppcheck-suppress')
 SILENCED_WELL = re.compile(
     r'NOLINT(?:NEXTLINE|BEGIN)?\([\w., -]+\): \S|cppcheck-suppress \[?[\w, ]+\]? ; \S'
 )
-HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+|root)/')
+HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+)/')
 
 
 def match_offsets(pattern, text):
@@ -128,6 +128,8 @@ def includes(s):
         return
     if own in [n for _, n in ours] and s.includes[0][1] != own:
         yield s.includes[0][0], 'include', f'the first include is the own header, "{own}"'
+    if own not in [n for _, n in ours] and s.includes and s.includes[0][1].startswith(f'{folder}/'):
+        own = s.includes[0][1]  # one of several files behind one header
     seen = None
     for line, n, system in s.includes:
         if system and seen:

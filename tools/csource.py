@@ -313,7 +313,11 @@ def files(root, under=()):
         return sorted(names)
     names = []
     for base, dirs, here in os.walk(root):
-        dirs[:] = [d for d in dirs if d not in SKIPPED_DIRS and not d.startswith('build')]
+        dirs[:] = [
+            d
+            for d in dirs
+            if d not in SKIPPED_DIRS and not (base == root and d.startswith('build'))
+        ]
         names += [os.path.relpath(os.path.join(base, n), root) for n in here]
     return sorted(n for n in names if not under or n.split('/')[0] in under)
 

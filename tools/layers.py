@@ -25,7 +25,8 @@ class Rules:
             if '*' in may:
                 may[:] = [f for f in self.level if self.level[f] < self.level[folder]]
             if folder not in self.common:
-                may += [f for f in self.common if f not in may]
+                shared = [f for f, n in data['from_level'].items() if self.level[folder] >= n]
+                may += [f for f in self.common + shared if f not in may]
 
     def problems(self):
         """What is wrong with the table itself."""
@@ -124,7 +125,8 @@ def check_system(rules, folder, header):
 def check_sizes(rules, folder, sources):
     sizes = {'.c files': sum(s.path.endswith('.c') for s in sources)}
     sizes['lines'] = sum(len(s.lines) for s in sources)
-    for what, limit in (('.c files', rules.limits['files']), ('lines', rules.limits['lines'])):
+    limits = {**rules.limits, **rules.limits['except'].get(folder, {})}
+    for what, limit in (('.c files', limits['files']), ('lines', limits['lines'])):
         if sizes[what] > limit:
             yield f'src/{folder}:1: [size] {sizes[what]} {what}, limit {limit}; split the folder'
 

@@ -198,12 +198,13 @@ class Functions(unittest.TestCase):
 
 TABLE = '''
 common = ["base"]
+from_level = { conf = 3 }
 only = { role = ["cmd"], cmd = [] }
 apart = { folders = ["client"], never = ["store"] }
 link = { levels = ['base', 'os', 'proto'] }
-limits = { files = 3, lines = 50 }
+limits = { files = 3, lines = 50, except = { ev = { lines = 60 } } }
 L0 = { base = [] }
-L1 = { net = [] , ev = ["net"] }
+L1 = { conf = [], net = [] , ev = ["net"] }
 L2 = { tls = ["net", "ev"], http = ["tls"] }
 L3 = { store = [] }
 L4 = { ca = ["store", "tls"] }
@@ -270,6 +271,11 @@ class Layers(unittest.TestCase):
             ['src/net/n.h'],
         )
 
+    def test_from_level(self):
+        text = '#include "conf/c.h"\n'
+        self.assertEqual(self.found({'src/store/a.c': text, 'src/conf/c.h': ''}), [])
+        self.one('src/tls/a.c', text, r'tls/ \(L2\) may not include conf/', ['src/conf/c.h'])
+
     def test_internal_header(self):
         self.one('src/tls/a.c', '#include "net/n_int.h"\n', 'internal to net/', ['src/net/n_int.h'])
 
@@ -312,6 +318,8 @@ class Layers(unittest.TestCase):
             self.found({'src/net/a.h': 'int a;\n' * 51})[0], r'\[size\] 51 lines, limit 50'
         )
         self.assertEqual(self.found({'src/net/a.h': 'int a;\n' * 50}), [])
+        self.assertEqual(self.found({'src/ev/a.h': 'int a;\n' * 60}), [])
+        self.assertEqual(len(self.found({'src/ev/a.h': 'int a;\n' * 61})), 1)
 
     def test_link(self):
         def found(text):
@@ -481,6 +489,7 @@ class CheckSrc(unittest.TestCase):
         self.fine('int a = free(b); /* checksrc: allow free: libuv hands out its own */\n')
         self.fine('/* checksrc: allow free: libuv hands out\n * its own */\nint a = free(b);\n')
         self.one('int a = free(b); /* checksrc: allow free */\n', r'\[allow\] say why')
+        self.one('int a = free(b); /* checksrc: allow free: */\n', r'\[allow\] say why')
         self.one(
             'int a; /* checksrc: allow free: nothing here */\n', r'\[allow\] "free" excuses nothing'
         )
@@ -507,9 +516,13 @@ class CheckSrc(unittest.TestCase):
         self.one(
             'void f(void)\n{\n#ifdef A\n    g();\n#endif\n}\n', r':4: \[ifdef\] #if inside f\(\)'
         )
-        self.fine('#ifdef A\nvoid f(void)\n{\n#define B\n}\n#endif\n')
+        self.fine('#ifdef A\nvoid f(void)\n{\n#define B\n}\n#else\n#endif\n')
 
     def test_include_order(self):
+        self.fine('#include "acme/y.h"\n\n#include <stdio.h>\n')
+        self.one(
+            '#include "acme/y.h"\n#include "acme/z.h"\n#include <stdio.h>\n', 'after "acme/z.h"'
+        )
         self.fine('#include "acme/x.h"\n\n#include <stdio.h>\n\n#include "base/str.h"\n')
         self.one(
             '#include <stdio.h>\n#include "acme/x.h"\n',
@@ -630,6 +643,11 @@ class Analyse(unittest.TestCase):
         self.assertEqual(unit.path, 'src/a/x.c')
         self.assertEqual(unit.library_dirs(), ['/usr/include/x', '/usr/include'])
 
+    def test_cppcheck_sees_no_library_headers(self):
+        got = analyse.cppcheck_command('c', self.unit('-I../src -I../.deps/include -DA'))
+        self.assertEqual([w for w in got if w.startswith('-I')], [f'-I{self.root}/src'])
+        self.assertIn('-DA', got)
+
     def test_closure(self):
         names = [os.path.relpath(p, self.root) for p in self.unit().closure()]
         self.assertEqual(names, ['src/a/x.c', 'src/a/x.h', 'src/b/y.h'])
@@ -658,13 +676,17 @@ class Analyse(unittest.TestCase):
             self.write('tools/csource.py', f.read())
         self.write('.clang-tidy', '')
         self.write('src/a/x.c', 'int f(void) { int a[2]; a[2] = 1; return a[0]; }\n')
+        self.write('src/a/y.c', '')
         unit = self.unit()
         entry = {'directory': unit.dir, 'file': '../src/a/x.c', 'arguments': ['cc', '-I../src']}
-        self.write('build/compile_commands.json', json.dumps([entry, entry]))
+        self.write(
+            'build/compile_commands.json',
+            json.dumps([entry, entry, {**entry, 'file': '../src/a/y.c'}]),
+        )
         self.write(
             'tool',
             '#!/bin/sh\ntest "$1" = --version && exit\n'
-            'echo run >> count\necho "$PWD/../src/a/x.c:1:9: error: bad"\necho "  code"\n',
+            'echo run >> count\necho "$PWD/../src/a/x.c:1:9: error: bad" >&2\necho "  code" >&2\n',
         )
         tool = os.path.join(self.root, 'tool')
         os.chmod(tool, 0o755)
@@ -683,7 +705,7 @@ class Analyse(unittest.TestCase):
                 (1, 'src/a/x.c:1:9: error: bad\n  code\n', ''),
             )
         with open(os.path.join(self.root, 'build/count'), encoding='utf-8') as f:
-            self.assertEqual(f.read(), 'run\n')
+            self.assertEqual(f.read(), 'run\n' * 2)
 
 
 class Programs(unittest.TestCase):

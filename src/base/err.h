@@ -39,12 +39,33 @@ struct err {
                     sizeof(struct str) -                                                           \
                 1)
 
-enum rc err_set(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
+void err_record(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
                 const struct str *args, size_t n_args);
 
-/* Adds the problem type and HTTP status to an error that is set; returns its rc. NULL is allowed
- * (returns `rc`). */
-enum rc err_problem(struct err *err, enum rc rc, const char *type, int status);
+/* Inline, so that a static analyser sees which code comes back. */
+static inline enum rc err_set(struct err *err, enum rc rc, const struct msg *m, struct err_at at,
+                              const struct str *args, size_t n_args)
+{
+    if (err)
+        err_record(err, rc, m, at, args, n_args);
+    return rc;
+}
+
+/* Adds the problem type and HTTP status (0: that of the type) to an error that is set, and returns
+ * `rc`. NULL is allowed. */
+static inline enum rc err_problem(struct err *err, enum rc rc, const char *type, int status)
+{
+    if (err) {
+        err->rc = rc;
+        err->type = type;
+        err->status = status;
+    }
+    return rc;
+}
+
+/* Both at once: return PROBLEM(err, RC_DENIED, "unauthorized", msg_x, ...); */
+#define PROBLEM(err, rc, type, m, ...) \
+    err_problem((err), ERR((err), (rc), m __VA_OPT__(, ) __VA_ARGS__), (type), 0)
 
 /* The message in English, or the text of the code when there is none. */
 void err_text(const struct err *err, struct buf *out);

@@ -4,17 +4,26 @@
 #include "base/name.h"
 
 MSG(msg_no_rules, "policy.no-rules",
-    "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" in the "
+    "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" "
+    "in the "
     "configuration and run `autarky reload`");
 MSG(msg_no_rule_fits, "policy.no-rule-fits",
-    "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in the "
+    "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in "
+    "the "
     "configuration and run `autarky reload`");
 MSG(msg_wrong_network, "policy.wrong-network",
-    "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, or ask from "
+    "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, "
+    "or ask from "
     "one that it names");
 MSG(msg_wildcard, "policy.wildcard",
-    "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: ask for "
+    "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: "
+    "ask for "
     "the single names");
+
+MSG(msg_scope, "policy.outside-hierarchy",
+    "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
+    "suffixes, single "
+    "labels, and addresses that are private");
 
 enum { ALLOWED_TEXT_MAX = 400 };
 
@@ -28,6 +37,21 @@ bool policy_pattern_fits(struct str pattern, struct str name)
         return name.n > domain.n && name_under(name, domain);
     }
     return str_eq(pattern, name);
+}
+
+/* The intranet hierarchy as a whole, whatever the rules say. */
+static bool in_scope(const struct conf *conf, const struct policy_query *q)
+{
+    struct addr a;
+
+    if (q->type == POLICY_IP)
+        return addr_parse(q->value, &a) == RC_OK && addr_kind(&a) == ADDR_PRIVATE;
+    if (name_labels(q->value) == 1 || name_under(q->value, conf->domain))
+        return true;
+    for (size_t i = 0; i < conf->names.internal.n; i++)
+        if (name_under(q->value, conf->names.internal.p[i]))
+            return true;
+    return false;
 }
 
 static bool rule_names(const struct conf_rule *rule, struct str value)
@@ -48,19 +72,12 @@ static bool rule_reaches(const struct conf_rule *rule, const struct addr *reques
     return false;
 }
 
-static enum rc denied(struct err *err)
-{
-    return err_problem(err, RC_DENIED, "rejectedIdentifier", 403);
-}
-
 static enum rc no_rule(const struct conf *conf, struct str value, struct err *err)
 {
     CLEANUP(buf_done) struct buf allowed;
 
-    if (conf->n_policy == 0) {
-        IGNORE_RC(ERR(err, RC_DENIED, msg_no_rules, value));
-        return denied(err);
-    }
+    if (conf->n_policy == 0)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rules, value);
     buf_init(&allowed, ALLOWED_TEXT_MAX * 64);
     for (size_t r = 0; r < conf->n_policy && allowed.n < ALLOWED_TEXT_MAX; r++)
         for (size_t i = 0; i < conf->policy[r].allow.n && allowed.n < ALLOWED_TEXT_MAX; i++) {
@@ -68,8 +85,8 @@ static enum rc no_rule(const struct conf *conf, struct str value, struct err *er
                 buf_putz(&allowed, ", ");
             buf_puts(&allowed, conf->policy[r].allow.p[i]);
         }
-    IGNORE_RC(ERR(err, RC_DENIED, msg_no_rule_fits, value, buf_str(&allowed)));
-    return denied(err);
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, value,
+                   buf_str(&allowed));
 }
 
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
@@ -78,10 +95,10 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
     const struct conf_rule *elsewhere = NULL;
     char from[ADDR_TEXT];
 
-    if (q->type == POLICY_DNS && name_is_wildcard(q->value)) {
-        IGNORE_RC(ERR(err, RC_DENIED, msg_wildcard, q->value));
-        return denied(err);
-    }
+    if (q->type == POLICY_DNS && name_is_wildcard(q->value))
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, q->value);
+    if (!in_scope(conf, q))
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_scope, q->value, conf->domain);
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
 
@@ -96,7 +113,6 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
     }
     if (!elsewhere)
         return no_rule(conf, q->value, err);
-    IGNORE_RC(ERR(err, RC_DENIED, msg_wrong_network, elsewhere->name, q->value,
-                  str_of(addr_text(&q->requester, from))));
-    return denied(err);
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name,
+                   q->value, str_of(addr_text(&q->requester, from)));
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the ACME server share. One file per resource of RFC 8555 section 7.1; request.c
+ * takes a request apart and authenticates it, reply.c writes answers. */
+#pragma once
+
+#include "acme/acme.h"
+#include "acme/nonce.h"
+#include "audit/audit.h"
+#include "base/list.h"
+#include "conf/conf.h"
+#include "ev/ev.h"
+#include "http/problem.h"
+#include "jose/jws.h"
+#include "store/accounts.h"
+#include "store/authorizations.h"
+#include "store/certificates.h"
+#include "store/orders.h"
+#include "store/store.h"
+#include "json/json.h"
+#include "json/out.h"
+
+/* RFC 8555 leaves these to the server. An order lives long enough for a person to put a challenge
+ * in place. */
+#define ACME_ORDER_LIFE (7 * WHEN_DAY)
+#define ACME_AUTHORIZATION_LIFE (30 * WHEN_DAY)
+enum { ACME_RETRY_SECONDS = 2, ACME_TOKEN_BYTES = 32 };
+
+struct acme {
+    struct ev *ev;
+    struct store *store;
+    struct ca *ca;
+    const struct conf *conf;
+    struct acme_options options;
+    struct acme_nonces nonces;
+    struct arena hosts_arena;
+    struct str *hosts;
+    size_t n_hosts;
+    struct list validations; /* under way */
+    size_t n_validations;
+    struct ev_timer due;
+};
+
+struct acme_request;
+/* RC_OK: answered, or will be; anything else: r->err and the code become the answer. */
+typedef enum rc (*acme_handler)(struct acme_request *r);
+/* In a write transaction, on the writer's thread (see store_fn): touches `r`, which nothing else
+ * touches meanwhile. */
+typedef enum rc (*acme_job)(struct store_txn *txn, struct acme_request *r);
+typedef void (*acme_then)(struct acme_request *r);
+
+enum acme_auth {
+    ACME_OPEN,      /* no signature: directory and new-nonce */
+    ACME_BY_KEY,    /* the key comes along: new-account */
+    ACME_BY_KID,    /* an existing, valid account */
+    ACME_BY_EITHER, /* revoke-cert */
+};
+
+struct acme_route {
+    const char *path; /* "/acme/order/" with an id behind it when it ends in '/' */
+    const char *tail; /* "/finalize" behind the id, or NULL */
+    enum acme_auth auth;
+    acme_handler handle;
+};
+
+struct acme_request {
+    struct acme *acme;
+    struct http_exchange *x;
+    struct arena *arena; /* the exchange's */
+    const struct acme_route *route;
+    struct str base; /* "https://ca.hospital.example:8555" */
+    struct id id;    /* of the path */
+    struct jose_jws jws;
+    struct json_doc *payload_doc;
+    const struct json *payload;   /* NULL: POST-as-GET */
+    struct store_account account; /* ACME_BY_KID */
+    when_t now;
+    struct err err;
+    struct http_subproblem *subs;
+    size_t n_subs;
+    acme_job job;
+    acme_then then;
+    void *data; /* the handler's own */
+};
+
+/* request.c: finds the route, checks the signature, calls the handler. */
+void acme_request_run(struct acme *a, struct http_exchange *x);
+/* RC_NOTFOUND with a malformed problem unless the object's account is the request's. */
+enum rc acme_request_owns(struct acme_request *r, const struct id *account, const char *what);
+
+/* reply.c */
+struct json_out acme_reply_begin(struct acme_request *r);
+/* Ends the exchange with what was written, 201 or 200 or so, adding nonce and links. */
+void acme_reply_json(struct acme_request *r, int status);
+/* The same with a body of another type. */
+void acme_reply_as(struct acme_request *r, int status, const char *content_type);
+void acme_reply_fail(struct acme_request *r, enum rc rc);
+/* Queues the job; afterwards `then` is called, or the failure answered. */
+enum rc acme_write(struct acme_request *r, acme_job job, acme_then then);
+/* "https://.../acme/order/ID" */
+void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, const struct id *id,
+                  const char *tail);
+void acme_header_location(struct acme_request *r, const char *path, const struct id *id);
+void acme_header_link(struct acme_request *r, const char *relation, const char *path,
+                      const struct id *id);
+/* Sets r->err with its problem type; the status is the type's. */
+#define ACME_ERR(r, rc, type, m, ...) PROBLEM(&(r)->err, rc, type, m __VA_OPT__(, ) __VA_ARGS__)
+/* A problem as JSON in the arena, for the store. */
+enum rc acme_problem_json(struct arena *a, const struct err *err,
+                          const struct http_subproblem *subs, size_t n_subs, struct str *out);
+
+/* One audit event about an object, by the account of the request; `detail` is JSON or empty. */
+enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *action,
+                   const char *kind, const struct id *object, struct str detail);
+
+/* Handlers, by file. */
+enum rc acme_directory(struct acme_request *r);
+enum rc acme_new_nonce(struct acme_request *r);
+enum rc acme_new_account(struct acme_request *r);
+enum rc acme_account(struct acme_request *r);
+enum rc acme_account_orders(struct acme_request *r);
+enum rc acme_new_order(struct acme_request *r);
+enum rc acme_order(struct acme_request *r);
+enum rc acme_finalize(struct acme_request *r);
+enum rc acme_authorization(struct acme_request *r);
+enum rc acme_challenge(struct acme_request *r);
+enum rc acme_certificate(struct acme_request *r);
+enum rc acme_revoke(struct acme_request *r);
+
+/* order.c */
+void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
+/* Answers with the order as it is in the store now. */
+void acme_order_reply(struct acme_request *r, const struct id *id, int status);
+
+/* validation.c */
+void acme_validation_due_cb(void *acme);
+void acme_validations_stop(struct acme *a);
+/* A challenge that was just claimed in a job, first attempt: starts at once. */
+void acme_validation_start(struct acme *a, const struct id *challenge);
+/* How long an attempt may take before it is due again. */
+when_t acme_validation_lease(const struct acme *a);

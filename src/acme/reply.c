@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/acme_int.h"
+
+enum { PROBLEM_JSON_MAX = 64 * 1024, DIRECTORY_URL_MAX = 512 };
+
+static void free_request(struct acme_request *r)
+{
+    jose_jws_done(&r->jws);
+    json_free(r->payload_doc);
+    r->payload_doc = NULL;
+}
+
+struct json_out acme_reply_begin(struct acme_request *r)
+{
+    struct json_out o;
+
+    buf_reset(&r->x->res.body);
+    json_out_init(&o, &r->x->res.body, JSON_COMPACT);
+    return o;
+}
+
+void acme_header_link(struct acme_request *r, const char *relation, const char *path,
+                      const struct id *id)
+{
+    http_header_addf(r->x, "Link", "<%.*s%s%s>;rel=\"%s\"", STR_ARG(r->base), path, id ? id->z : "",
+                     relation);
+}
+
+void acme_header_location(struct acme_request *r, const char *path, const struct id *id)
+{
+    http_header_addf(r->x, "Location", "%.*s%s%s", STR_ARG(r->base), path, id->z);
+}
+
+/* RFC 8555 section 6.5: every answer to a POST carries a nonce, and section 7.1: a link to the
+ * directory. Nothing that is signed for one client belongs in a cache. */
+static void add_common_headers(struct acme_request *r)
+{
+    char nonce[ACME_NONCE_TEXT];
+
+    http_header_add(r->x, "Cache-Control", STR("no-store"));
+    if (r->route && r->route->handle == acme_directory)
+        return;
+    if (acme_nonce_new(&r->acme->nonces, nonce) == RC_OK)
+        http_header_add(r->x, "Replay-Nonce", str_of(nonce));
+    acme_header_link(r, "index", "/acme/directory", NULL);
+}
+
+void acme_reply_as(struct acme_request *r, int status, const char *content_type)
+{
+    add_common_headers(r);
+    free_request(r);
+    if (r->x->res.body.n == 0 && buf_rc(&r->x->res.body) == RC_OK) {
+        r->x->res.status = status;
+        http_finish(r->x);
+        return;
+    }
+    http_reply(r->x, status, content_type);
+}
+
+void acme_reply_json(struct acme_request *r, int status)
+{
+    acme_reply_as(r, status, "application/json");
+}
+
+void acme_reply_fail(struct acme_request *r, enum rc rc)
+{
+    if (r->err.rc == RC_OK)
+        r->err.rc = rc;
+    r->x->res.n_headers = 0;
+    add_common_headers(r);
+    free_request(r);
+    http_problem_subs(r->x, &r->err, r->subs, r->n_subs);
+}
+
+void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, const struct id *id,
+                  const char *tail)
+{
+    CLEANUP(buf_done) struct buf url;
+
+    buf_init(&url, DIRECTORY_URL_MAX);
+    buf_printf(&url, "%.*s%s%s%s", STR_ARG(r->base), path, id ? id->z : "", tail ? tail : "");
+    if (buf_rc(&url) != RC_OK)
+        buf_fail(o->b, buf_rc(&url));
+    json_put_str(o, buf_str(&url));
+}
+
+enum rc acme_problem_json(struct arena *a, const struct err *err,
+                          const struct http_subproblem *subs, size_t n_subs, struct str *out)
+{
+    CLEANUP(buf_done) struct buf b;
+    struct json_out o;
+
+    buf_init(&b, PROBLEM_JSON_MAX);
+    json_out_init(&o, &b, JSON_COMPACT);
+    http_problem_put(&o, err, subs, n_subs);
+    TRY(json_out_done(&o));
+    return arena_str(a, buf_str(&b), out);
+}
+
+static enum rc run_job(struct store_txn *txn, void *arg)
+{
+    struct acme_request *r = arg;
+
+    r->err = ERR_INIT;
+    return r->job(txn, r);
+}
+
+static void job_done(enum rc rc, void *arg)
+{
+    struct acme_request *r = arg;
+
+    if (rc == RC_OK)
+        r->then(r);
+    else
+        acme_reply_fail(r, rc);
+}
+
+enum rc acme_write(struct acme_request *r, acme_job job, acme_then then)
+{
+    r->job = job;
+    r->then = then;
+    return store_write(r->acme->store, run_job, job_done, r);
+}
+
+enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *action,
+                   const char *kind, const struct id *object, struct str detail)
+{
+    struct audit_event event = {
+        .at = r->now,
+        .actor_kind = AUDIT_ACCOUNT,
+        .actor = id_str(&r->account.id),
+        .action = action,
+        .object_kind = kind,
+        .object = id_str(object),
+        .request = id_str(&r->x->id),
+        .address = r->x->req.client,
+        .detail = detail,
+    };
+
+    return audit_append(txn, &event, NULL);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reservations that nobody works on: a crash, or a signer that was away. Their bytes are on disk,
+ * so the signer is asked for exactly the same certificate again. */
+#include "ca/issue_int.h"
+#include "ev/clock.h"
+#include "store/accounts.h"
+#include "store/orders.h"
+#include "store/store.h"
+
+enum { RECOVER_BATCH = 32, RECOVER_ARENA = 16 * 1024 * 1024 };
+
+MSG(msg_restart, "ca.voided-restart",
+    "the request ended before its certificate was signed, and nobody waits for it any more");
+MSG(msg_unreadable, "ca.voided-unreadable",
+    "what was reserved cannot be signed any more as it was: {0}; ask again");
+
+static bool under_way(const struct ca *ca, const struct id *issuance)
+{
+    LIST_FOREACH (link, &ca->jobs) {
+        const struct ca_job *job = LIST_ENTRY(link, struct ca_job, link);
+
+        if (str_eq(id_str(&job->issuance.id), id_str(issuance)))
+            return true;
+    }
+    return false;
+}
+
+/* What the certificate's row will say comes from the order again. */
+static enum rc refill_request(struct ca_job *job, struct store_txn *txn)
+{
+    struct store_order order;
+
+    TRY(store_order_get(txn, &job->arena, &job->issuance.order, &order));
+    job->req.account = order.account;
+    job->req.order = order.id;
+    job->req.requester = order.created_from;
+    job->req.profile = job->issuance.profile;
+    job->req.origin = job->issuance.origin;
+    return RC_OK;
+}
+
+static enum rc refill_leaf(struct ca_job *job)
+{
+    struct x509_cert tbs;
+
+    job->issuer = ca_issuer_by_id(job->ca, &job->issuance.issuer);
+    if (!job->issuer)
+        return RC_NOTFOUND;
+    TRY(x509_tbs_parse(&job->arena, job->issuance.tbs, &tbs, &job->err));
+    job->leaf = (struct ca_leaf){
+        .profile = job->issuance.profile,
+        .serial = tbs.serial,
+        .spki = tbs.spki,
+        .dns = tbs.dns,
+        .n_dns = tbs.n_dns,
+        .ips = tbs.ips,
+        .n_ips = tbs.n_ips,
+        .not_before = tbs.not_before,
+        .not_after = tbs.not_after,
+    };
+    return RC_OK;
+}
+
+static void give_up(struct ca_job *job, enum rc rc)
+{
+    char text[256];
+    struct err why = job->err;
+
+    why.rc = rc;
+    IGNORE_RC(ERR(&job->err, rc, msg_unreadable, str_of(err_textz(&why, text, sizeof(text)))));
+    ca_job_void(job);
+}
+
+static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuance)
+{
+    struct ca_job *job;
+    enum rc rc;
+
+    if (ca_job_new(ca, &job) != RC_OK)
+        return; /* the next look finds it again */
+    job->now = clock_now(ev_clock(ca->ev));
+    job->issuance.id = *issuance;
+    rc = store_issuance_get(txn, &job->arena, issuance, &job->issuance);
+    if (rc != RC_OK) {
+        ca_job_end(job, rc);
+        return;
+    }
+    if (!job->issuance.order.z[0]) {
+        IGNORE_RC(ERR(&job->err, RC_CANCELLED, msg_restart));
+        ca_job_void(job);
+        return;
+    }
+    rc = refill_request(job, txn);
+    if (rc == RC_OK)
+        rc = refill_leaf(job);
+    if (rc == RC_OK)
+        ca_job_sign(job);
+    else
+        give_up(job, rc);
+}
+
+void ca_recover(struct ca *ca)
+{
+    CLEANUP(arena_done) struct arena a;
+    struct store_cursor at = {0};
+    struct store_issuance *rows;
+    size_t n;
+
+    arena_init(&a, RECOVER_ARENA);
+    if (!ca->signer ||
+        store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH + CA_ISSUES_MAX, &at,
+                                &rows, &n) != RC_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!under_way(ca, &rows[i].id))
+            resume(ca, store_read(ca->store), &rows[i].id);
+}
+
+void ca_recover_tick(void *ca)
+{
+    struct err err = ERR_INIT;
+
+    /* A leap is seen here even when nothing is being issued. */
+    IGNORE_RC(ca_ready(ca, &err));
+    ca_recover(ca);
+}

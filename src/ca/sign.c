@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second half of an issuance: the reservation is on disk; from here it ends as a certificate,
+ * as a voided serial, or stays for recovery. */
+#include "audit/audit.h"
+#include "ca/issue_int.h"
+#include "ipc/chan.h"
+#include "store/store.h"
+#include "json/out.h"
+
+MSG(msg_differs, "ca.certificate-differs",
+    "the signer returned another certificate than was reserved under serial {0}; it was not given "
+    "out. The "
+    "signer's configuration or program may differ from core's: restart `autarky serve`");
+
+static struct str serial_text(const struct ca_job *job, char text[static X509_SERIAL_TEXT])
+{
+    return str_of(x509_serial_text(&job->leaf.serial, text));
+}
+
+/* ---- commit */
+
+static void fill_certificate(struct ca_job *job, struct str der)
+{
+    const struct ca_request *req = &job->req;
+
+    job->cert = (struct store_certificate){
+        .id = job->cert.id,
+        .serial = job->issuance.serial,
+        .der = der,
+        .issuer = job->issuance.issuer,
+        .hierarchy = STR("intranet"),
+        .profile = req->profile,
+        .not_before = job->leaf.not_before,
+        .not_after = job->leaf.not_after,
+        .spki_sha256 = job->issuance.spki_sha256,
+        .authority_key_id = job->issuer->cert.ski,
+        .names = job->issuance.names,
+        .n_names = job->issuance.n_names,
+        .origin = req->origin,
+        .account = req->account,
+        .order = req->order,
+        .requester = req->requester,
+        .reason = req->reason,
+        .owner = req->owner,
+        .team = req->team,
+        .service = req->service,
+        .logical = req->logical,
+        .replaces = req->replaces,
+        .issued = job->now,
+        .status = STORE_CERTIFICATE_VALID,
+    };
+}
+
+static enum rc audit_end(struct store_txn *txn, struct ca_job *job, const char *action,
+                         const char *kind, const struct id *object, struct str detail)
+{
+    struct audit_event event = {
+        .at = job->now,
+        .actor_kind = AUDIT_SYSTEM,
+        .action = action,
+        .object_kind = kind,
+        .object = id_str(object),
+        .request = id_str(&job->req.request),
+        .address = job->req.requester,
+        .reason = job->req.reason,
+        .detail = detail,
+    };
+
+    return audit_append(txn, &event, NULL);
+}
+
+static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
+{
+    CLEANUP(buf_done) struct buf detail;
+    char serial[X509_SERIAL_TEXT];
+    struct json_out o;
+
+    buf_init(&detail, AUDIT_DETAIL_MAX);
+    json_out_init(&o, &detail, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "serial", serial_text(job, serial));
+    json_kv_id(&o, "account", &job->req.account);
+    json_kv_id(&o, "issuance", &job->issuance.id);
+    json_kv_str(&o, "origin", job->req.origin);
+    json_kv_b64url(&o, "sha256", str_bytes(job->cert.fingerprint.b, STORE_SHA256));
+    json_end(&o);
+    TRY(json_out_done(&o));
+    return audit_end(txn, job, "certificate.issued", "certificate", &job->cert.id,
+                     buf_str(&detail));
+}
+
+static enum rc commit_fn(struct store_txn *txn, void *arg)
+{
+    struct ca_job *job = arg;
+
+    TRY(store_certificate_add(txn, &job->cert, &job->issuance.id));
+    TRY(store_issuance_finish(txn, &job->issuance.id, job->now));
+    if (job->req.order.z[0])
+        TRY(job->ca->orders->finish(txn, &job->req.order, &job->cert));
+    return audit_issued(txn, job);
+}
+
+static void commit_done(enum rc rc, void *arg)
+{
+    struct ca_job *job = arg;
+
+    /* What could not be written stays reserved; recovery signs the same bytes again. */
+    ca_job_end(job, rc == RC_OK ? RC_OK : RC_AGAIN);
+}
+
+/* ---- void */
+
+static enum rc void_fn(struct store_txn *txn, void *arg)
+{
+    struct ca_job *job = arg;
+    CLEANUP(buf_done) struct buf why;
+
+    buf_init(&why, STORE_TEXT_MAX);
+    err_text(&job->err, &why);
+    if (buf_rc(&why) != RC_OK) {
+        buf_reset(&why);
+        buf_putz(&why, rc_text(job->err.rc));
+    }
+    TRY(store_issuance_void(txn, &job->issuance.id, job->now, buf_str(&why)));
+    if (job->req.order.z[0])
+        TRY(job->ca->orders->fail(txn, &job->req.order, &job->err, job->now));
+    return audit_end(txn, job, "issuance.voided", "issuance", &job->issuance.id,
+                     (struct str){NULL, 0});
+}
+
+static void void_done(enum rc rc, void *arg)
+{
+    struct ca_job *job = arg;
+
+    ca_job_end(job, rc == RC_OK ? job->err.rc : RC_AGAIN);
+}
+
+void ca_job_void(struct ca_job *job)
+{
+    if (store_write(job->ca->store, void_fn, void_done, job) != RC_OK)
+        ca_job_end(job, RC_AGAIN);
+}
+
+/* ---- sign and compare */
+
+/* The signer is another process with its own copy of everything: what it returns counts only if it
+ * is, to the byte, what was reserved, under a signature that the issuer's certificate verifies. */
+static enum rc compare(struct ca_job *job, struct str der)
+{
+    struct x509_cert cert;
+    char serial[X509_SERIAL_TEXT];
+    struct str kept;
+
+    TRY(arena_str(&job->arena, der, &kept));
+    TRY(x509_cert_parse(&job->arena, kept, &cert, &job->err));
+    if (!str_eq(cert.tbs, job->issuance.tbs))
+        return ERR(&job->err, RC_CORRUPT, msg_differs, serial_text(job, serial));
+    TRY(x509_cert_check_signature(&cert, job->issuer->key, &job->err));
+    TRY(id_new(&job->cert.id));
+    if (!job->req.logical.z[0])
+        job->req.logical = job->cert.id;
+    fill_certificate(job, kept);
+    return x509_cert_fingerprint(&cert, job->cert.fingerprint.b);
+}
+
+/* Failures that another attempt may mend: no signer just now, too busy, an hour's limit. */
+static bool transient(enum rc rc)
+{
+    return rc == RC_CLOSED || rc == RC_TIMEOUT || rc == RC_QUOTA || rc == RC_AGAIN ||
+           rc == RC_CANCELLED || rc == RC_NOMEM;
+}
+
+static void signed_fn(void *arg, const struct ipc_answer *answer)
+{
+    struct ca_job *job = arg;
+    enum rc rc = answer->rc;
+
+    if (rc == RC_OK) {
+        const struct ipc_sign_reply *reply = answer->msg;
+
+        rc = compare(job, reply->certificate);
+    } else if (answer->err) {
+        job->err = *answer->err;
+    }
+    if (rc == RC_OK && store_write(job->ca->store, commit_fn, commit_done, job) == RC_OK)
+        return;
+    if (rc == RC_OK || transient(rc)) {
+        ca_job_end(job, RC_AGAIN);
+        return;
+    }
+    if (job->err.rc == RC_OK)
+        job->err.rc = rc;
+    ca_job_void(job);
+}
+
+static enum rc ask_signer(struct ca_job *job)
+{
+    struct ipc_address *addresses = ARENA_ARRAY(&job->arena, struct ipc_address, job->leaf.n_ips);
+    struct ipc_sign msg = {
+        .issuer = job->issuer->ref,
+        .profile = job->leaf.profile,
+        .serial = x509_serial_bytes(&job->leaf.serial),
+        .spki = job->leaf.spki,
+        .names = {job->leaf.dns, job->leaf.n_dns},
+        .addresses = {addresses, job->leaf.n_ips},
+        .not_before = job->leaf.not_before,
+        .not_after = job->leaf.not_after,
+        .reference = job->issuance.id,
+    };
+    struct ipc_ask ask = {
+        .type = IPC_SIGN,
+        .msg = &msg,
+        .timeout = CA_SIGN_SECONDS * WHEN_SECOND,
+        .about = job->req.request.z[0] ? &job->req.request : NULL,
+        .fn = signed_fn,
+        .arg = job,
+    };
+
+    if (!addresses)
+        return RC_NOMEM;
+    for (size_t i = 0; i < job->leaf.n_ips; i++)
+        addresses[i].addr = job->leaf.ips[i];
+    return job->ca->signer ? ipc_call(job->ca->signer, &ask, NULL) : RC_CLOSED;
+}
+
+void ca_job_sign(struct ca_job *job)
+{
+    enum rc rc = ask_signer(job);
+
+    if (rc == RC_OK)
+        return;
+    if (transient(rc)) {
+        ca_job_end(job, RC_AGAIN);
+        return;
+    }
+    job->err.rc = rc;
+    ca_job_void(job);
+}

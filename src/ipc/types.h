@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The numbers of the messages between roles, with the structs (ipc/messages.h) of request and
+ * reply. Numbers never change their meaning within an IPC_VERSION. */
+#pragma once
+
+enum ipc_type {
+    /* supervisor to every role */
+    IPC_HELLO = 1, /* ipc_hello, notify, once, first */
+    IPC_CONFIG,    /* ipc_config, notify, once */
+    IPC_LISTENER,  /* ipc_listener, notify, with the listening descriptor */
+    IPC_PEER,      /* ipc_peer, notify, with this role's end of a fresh channel to that peer */
+    IPC_PEER_GONE, /* ipc_peer, notify: that process has ended */
+    IPC_START,     /* ipc_none, notify, once: confine yourself and begin */
+    IPC_PREPARE,   /* ipc_config -> ipc_verdict: could you live with this configuration? */
+    IPC_COMMIT,    /* ipc_generation -> ipc_none */
+    IPC_ABORT,     /* ipc_generation -> ipc_none */
+    IPC_DRAIN,     /* ipc_drain -> ipc_none, when done */
+    IPC_PING,      /* ipc_none -> ipc_none */
+    /* every role to the supervisor */
+    IPC_READY, /* ipc_ready, notify, once */
+    /* core to the supervisor */
+    IPC_RELOAD = 32, /* ipc_none -> ipc_reloaded */
+    IPC_STATUS,      /* ipc_none -> ipc_status */
+    /* front to core */
+    IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
+    IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */
+    /* core to signer */
+    IPC_SIGN = 64, /* ipc_sign -> ipc_sign_reply */
+    IPC_ISSUERS,   /* ipc_none -> ipc_issuers */
+    /* core to prober */
+    IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
+    /* admin to core */
+    IPC_ADMIN = 96, /* ipc_admin -> chunks of JSON, or ipc_admin_reply with all of it */
+    IPC_TYPE_END = 128,
+};
