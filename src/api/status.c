@@ -128,7 +128,7 @@ static void finding(struct findings *f, const char *name, const char *state, con
     json_kv_z(f->o, "text", text);
     json_kv_z(f->o, "cure", cure);
     json_end(f->o);
-    if (!str_eq(str_of(state), STR("ok")))
+    if (str_eq(str_of(state), STR("failed")))
         f->healthy = false;
 }
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+#include "cmd/cmd.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    struct cmd_args args;
+    int status = cmd_parse(argc, argv, &args);
+
+    return status >= 0 ? status : args.row->run(&args);
 }
