@@ -93,6 +93,12 @@ int cmd_print(struct str text);
 enum rc cmd_control(const char *data, const char *command, struct str args, struct buf *out,
                     struct err *err);
 
+struct conf;
+/* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a line each, is in
+ * `problems`. */
+enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
+                        struct buf *problems);
+
 /* The commands, by file. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
