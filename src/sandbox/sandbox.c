@@ -32,10 +32,11 @@ static const char *const names[SANDBOX_MECHANISMS] = {
     [SANDBOX_SECCOMP] = "seccomp",
 };
 
-const char *sandbox_mechanism_name(enum sandbox_mechanism m)
-{
-    return (unsigned)m < SANDBOX_MECHANISMS ? names[m] : "unknown";
-}
+static const char *const states[] = {
+    [SANDBOX_OFF] = "off",
+    [SANDBOX_PARTLY] = "partly",
+    [SANDBOX_ON] = "on",
+};
 
 void sandbox_note(struct sandbox_report *r, enum sandbox_mechanism m, enum sandbox_state state,
                   const char *fmt, ...)
@@ -77,6 +78,7 @@ enum rc sandbox_enter(const struct sandbox *sb, const struct sandbox_at *at,
     TRY(sandbox_bound_caps(&eff, &report, err));
     TRY(sandbox_user_drop(&eff, at, &report, err));
     TRY(sandbox_drop_caps(&eff, &report, err));
+    TRY(sandbox_bind_to_parent(at, err));
     TRY(sandbox_no_dump(&report, err));
     TRY(sandbox_no_new_privs(&eff, &report, err));
     if (ruleset >= 0)
@@ -95,30 +97,8 @@ size_t sandbox_report_missing(const struct sandbox_report *r)
     return n;
 }
 
-void sandbox_report_put(struct buf *out, const struct sandbox_report *r)
+void sandbox_report_text(const struct sandbox_report *r, struct buf *out)
 {
-    buf_u8(out, SANDBOX_MECHANISMS);
-    for (size_t i = 0; i < SANDBOX_MECHANISMS; i++) {
-        buf_u8(out, (uint8_t)r->by[i].state);
-        buf_lstr(out, str_of(r->by[i].text));
-    }
-}
-
-enum rc sandbox_report_get(struct rd *in, struct sandbox_report *out)
-{
-    struct sandbox_report r = {};
-
-    if (rd_u8(in) != SANDBOX_MECHANISMS)
-        return RC_PARSE;
-    for (size_t i = 0; i < SANDBOX_MECHANISMS; i++) {
-        uint8_t state = rd_u8(in);
-        struct str text = rd_lstr(in, SANDBOX_REPORT_TEXT - 1);
-
-        if (state > SANDBOX_ON || str_copyz(text, r.by[i].text, sizeof(r.by[i].text)) != RC_OK)
-            return RC_PARSE;
-        r.by[i].state = state;
-    }
-    TRY(rd_rc(in));
-    *out = r;
-    return RC_OK;
+    for (size_t i = 0; i < SANDBOX_MECHANISMS; i++)
+        buf_printf(out, "%s: %s: %s\n", names[i], states[r->by[i].state], r->by[i].text);
 }

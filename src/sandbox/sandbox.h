@@ -2,13 +2,12 @@
 /* Confinement of one process, declared as a table in src/role/NAME.c and entered once, before the
  * first byte from a stranger. Runs in every process of `autarky serve`. One file per mechanism:
  * user.c (user, groups, capabilities, limits), landlock.c (files, TCP ports, signals), seccomp.c
- * (system calls). docs/internals/sandbox.md says what each promise allows. */
+ * (system calls). */
 #pragma once
 
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/rd.h"
 
 /* What a process promises to confine itself to. Whatever no promise covers ends the process with
  * SIGSYS and one line on standard error; what libraries are known to probe for harmlessly fails
@@ -59,6 +58,8 @@ struct sandbox_at {
     int dir;   /* of relative paths: DATA */
     uid_t uid; /* of `user`, from sandbox_user_find; not looked at when the process is not root */
     gid_t gid;
+    int parent_signal; /* comes when the parent ends; 0: none. A change of user forgets an earlier
+                          one. */
 };
 
 enum sandbox_mechanism {
@@ -93,13 +94,11 @@ struct sandbox_report {
 enum rc sandbox_enter(const struct sandbox *sb, const struct sandbox_at *at,
                       struct sandbox_report *out, struct err *err);
 
-/* Name of a mechanism: "landlock". */
-const char *sandbox_mechanism_name(enum sandbox_mechanism m);
+/* One line each, "landlock: partly: ABI 2: files; ...": on, partly or off, and what that means or
+ * why. */
+void sandbox_report_text(const struct sandbox_report *r, struct buf *out);
 /* How many mechanisms are not fully in force. */
 size_t sandbox_report_missing(const struct sandbox_report *r);
-/* For messages between processes; RC_PARSE on anything that sandbox_report_put does not write. */
-void sandbox_report_put(struct buf *out, const struct sandbox_report *r);
-enum rc sandbox_report_get(struct rd *in, struct sandbox_report *out);
 
 /* False in a build with AddressSanitizer, whose leak check needs ptrace, clone and /proc at exit:
  * there SB_SANITIZER is part of every table, and the tests of these few calls are left to the build

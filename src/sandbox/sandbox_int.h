@@ -28,6 +28,7 @@ enum rc sandbox_user_drop(const struct sandbox *sb, const struct sandbox_at *at,
  * needs some of them; sandbox_bound_caps must precede it, because it needs CAP_SETPCAP. */
 enum rc sandbox_bound_caps(const struct sandbox *sb, struct sandbox_report *out, struct err *err);
 enum rc sandbox_drop_caps(const struct sandbox *sb, struct sandbox_report *out, struct err *err);
+enum rc sandbox_bind_to_parent(const struct sandbox_at *at, struct err *err);
 enum rc sandbox_no_dump(struct sandbox_report *out, struct err *err);
 enum rc sandbox_no_new_privs(const struct sandbox *sb, struct sandbox_report *out, struct err *err);
 /* Opens the paths of the table while they can still be opened, and gathers the rules; *out_fd is -1

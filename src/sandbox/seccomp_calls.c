@@ -144,7 +144,8 @@ static const int sanitizer[] = {
     S(clone),           S(ptrace), S(wait4),
     S(prctl),           S(mmap),   S(mprotect),
     S(rt_sigaction),    S(tgkill), S(process_vm_readv),
-    S(set_robust_list), S(kill),
+    S(set_robust_list), S(kill),   S(fork),
+    S(getdents),
 };
 
 /* The C library, libuv, OpenSSL, SQLite or libcurl try these and go on without. */

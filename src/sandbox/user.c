@@ -165,6 +165,13 @@ enum rc sandbox_drop_caps(const struct sandbox *sb, struct sandbox_report *out, 
     return RC_OK;
 }
 
+enum rc sandbox_bind_to_parent(const struct sandbox_at *at, struct err *err)
+{
+    if (at->parent_signal && prctl(PR_SET_PDEATHSIG, at->parent_signal, 0, 0, 0) != 0)
+        return SANDBOX_ERRNO(err, "prctl(PR_SET_PDEATHSIG)");
+    return RC_OK;
+}
+
 enum rc sandbox_no_dump(struct sandbox_report *out, struct err *err)
 {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
