@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands, as one table: from it come the parser, `--help` and the list of options; later man pages and completion. A
- * command is a function and its row in table.c. Data goes to standard output, messages to standard error. */
+/* The commands, as one table: from it come the parser, `--help` and the list of options; later man
+ * pages and completion. A command is a function and its row in table.c. Data goes to standard
+ * output, messages to standard error. */
 #pragma once
 
 #include <stdbool.h>
@@ -69,7 +70,8 @@ struct cmd_row {
 const struct cmd_row *cmd_rows(size_t *out_n);
 const struct cmd_option_row *cmd_option_rows(void);
 
-/* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong (or shown the help). */
+/* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong
+ * (or shown the help). */
 int cmd_parse(int argc, char **argv, struct cmd_args *out);
 
 /* help.c */
@@ -88,14 +90,15 @@ int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Writes all of it to standard output; CMD_DONE or CMD_FAILED. */
 int cmd_print(struct str text);
 
-/* control.c: asks the running server over its control socket; the answer is JSON, appended to `out`. `args` is a JSON object
- * or empty. On failure `err` says whether the server is not running, does not let this user in, or what it answered. */
+/* control.c: asks the running server over its control socket; the answer is JSON, appended to
+ * `out`. `args` is a JSON object or empty. On failure `err` says whether the server is not running,
+ * does not let this user in, or what it answered. */
 enum rc cmd_control(const char *data, const char *command, struct str args, struct buf *out,
                     struct err *err);
 
 struct conf;
-/* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a line each, is in
- * `problems`. */
+/* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a
+ * line each, is in `problems`. */
 enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
                         struct buf *problems);
 

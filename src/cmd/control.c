@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way in for an administrator on this host: the control socket, known by its path alone, so that it works when TLS, DNS
- * or the configuration do not. */
+/* The way in for an administrator on this host: the control socket, known by its path alone, so
+ * that it works when TLS, DNS or the configuration do not. */
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -10,16 +10,18 @@
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
-#include "json/json.h"
 #include "net/net.h"
+#include "json/json.h"
 
 enum { LISTENERS_MAX = 64 * 1024, PATH_MAX_BYTES = 4096, ANSWER_SECONDS = 60 };
 
 MSG(msg_not_running, "cmd.not-running",
     "no server answers for {0}; start one with `autarky serve --data {0}`, or look at its log");
 MSG(msg_not_allowed, "cmd.control-denied",
-    "the control socket {0} does not let this user in; run as root, or as the user that runs the server");
-MSG(msg_no_answer, "cmd.control-no-answer", "the server ended the connection without an answer: {0}");
+    "the control socket {0} does not let this user in; run as root, or as the user that runs the "
+    "server");
+MSG(msg_no_answer, "cmd.control-no-answer",
+    "the server ended the connection without an answer: {0}");
 
 struct conversation {
     struct ev *ev;
@@ -29,7 +31,8 @@ struct conversation {
     bool ended;
 };
 
-/* listeners.json names it where its path would be too long for a socket; before it is written, the usual place. */
+/* listeners.json names it where its path would be too long for a socket; before it is written, the
+ * usual place. */
 static enum rc socket_path(const char *data, struct buf *path)
 {
     CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

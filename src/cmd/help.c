@@ -13,10 +13,12 @@ void cmd_help_all(void)
     size_t n;
     const struct cmd_row *rows = cmd_rows(&n);
 
-    printf("Autarky: certificates for a network of one's own.\n\nusage: autarky COMMAND [OPTION...]\n\n");
+    printf("Autarky: certificates for a network of one's own.\n\nusage: autarky COMMAND "
+           "[OPTION...]\n\n");
     for (size_t i = 0; i < n; i++)
         printf("%*s%s\n", 28 - name_width(&rows[i]), "", rows[i].summary);
-    printf("\n`autarky COMMAND --help` shows its options. Exit status: 0 done, 2 failed, 3 partly done,\n"
+    printf("\n`autarky COMMAND --help` shows its options. Exit status: 0 done, 2 failed, 3 partly "
+           "done,\n"
            "4 waiting for a person, 64 wrong usage, 75 try again later.\n");
 }
 

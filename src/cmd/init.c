@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky init`: everything is checked first, then made, and autarky.yaml is written last: a data directory without it is
- * one that init did not finish, and what this run made is then removed again. */
+/* `autarky init`: everything is checked first, then made, and autarky.yaml is written last: a data
+ * directory without it is one that init did not finish, and what this run made is then removed
+ * again. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +23,9 @@
 #include "conf/text.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
-#include "json/out.h"
 #include "sandbox/users.h"
 #include "store/store.h"
+#include "json/out.h"
 
 enum { CONFIG_MAX = 64 * 1024, SUBDIRS = 5 };
 
@@ -83,9 +84,10 @@ static int want(const struct init *i, enum cmd_option o, const char *what, char 
                    : cmd_failf("%s is too long", cmd_option_rows()[o].name);
     if (isatty(STDIN_FILENO))
         return ask_line(what, line, cap);
-    cmd_failf("%s is missing; for example: autarky init --data DIR --organization \"Example Hospital\" "
-              "--domain hospital.example",
-              cmd_option_rows()[o].name);
+    cmd_failf(
+        "%s is missing; for example: autarky init --data DIR --organization \"Example Hospital\" "
+        "--domain hospital.example",
+        cmd_option_rows()[o].name);
     return CMD_USAGE;
 }
 
@@ -102,12 +104,14 @@ static int check_algorithms(const struct init *i)
         rsa |= str_eq(one, STR("rsa"));
         ecdsa |= str_eq(one, STR("ecdsa"));
         if (!str_eq(one, STR("rsa")) && !str_eq(one, STR("ecdsa")))
-            return cmd_failf("--algorithms: \"%.*s\" is not one of this version; it makes rsa,ecdsa",
-                             STR_ARG(one));
+            return cmd_failf(
+                "--algorithms: \"%.*s\" is not one of this version; it makes rsa,ecdsa",
+                STR_ARG(one));
     }
     if (rsa && ecdsa)
         return CMD_DONE;
-    return cmd_failf("--algorithms: this version makes rsa,ecdsa together: the RSA root signs both issuers");
+    return cmd_failf(
+        "--algorithms: this version makes rsa,ecdsa together: the RSA root signs both issuers");
 }
 
 static int choose_passphrase(struct init *i)
@@ -119,7 +123,8 @@ static int choose_passphrase(struct init *i)
         given++;
         i->template.passphrase = str_of(value(i, CMD_OPT_PASSPHRASE_FILE));
         if (i->template.passphrase.p[0] != '/')
-            return cmd_failf("--passphrase-file: give the path from the root (\"/...\"); it is read at every start");
+            return cmd_failf("--passphrase-file: give the path from the root (\"/...\"); it is "
+                             "read at every start");
     }
     if (value(i, CMD_OPT_PASSPHRASE_CREDENTIAL)) {
         given++;
@@ -133,7 +138,8 @@ static int choose_passphrase(struct init *i)
     return given <= 1 ? CMD_DONE : cmd_failf("the passphrase can come from one place only");
 }
 
-/* The configuration that will be written, read back by the same code that will read it at every start. */
+/* The configuration that will be written, read back by the same code that will read it at every
+ * start. */
 static int make_config(struct init *i)
 {
     struct conf_input in;
@@ -173,8 +179,9 @@ static int check_options(struct init *i, char organization[static 512], char dom
     rc = name_canonical(str_of(domain), false, i->domain);
     if (rc != RC_OK)
         return cmd_failf("--domain: \"%s\" is not a domain name: %s", domain,
-                         rc == RC_UNSUPPORTED ? "write international names as A-labels (xn--...)"
-                                              : "labels of letters, digits and hyphens, divided by dots");
+                         rc == RC_UNSUPPORTED
+                             ? "write international names as A-labels (xn--...)"
+                             : "labels of letters, digits and hyphens, divided by dots");
     i->template.organization = str_of(organization);
     i->template.country = str_of(value(i, CMD_OPT_COUNTRY));
     i->template.domain = str_of(i->domain);
@@ -189,9 +196,10 @@ static int check_options(struct init *i, char organization[static 512], char dom
 
 static int refuse_existing(const char *path, const char *what)
 {
-    return cmd_failf("%s/%s exists; init overwrites nothing. `autarky status --data %s` shows what is there, "
-                     "another --data makes another authority",
-                     path, what, path);
+    return cmd_failf(
+        "%s/%s exists; init overwrites nothing. `autarky status --data %s` shows what is there, "
+        "another --data makes another authority",
+        path, what, path);
 }
 
 static int open_directory(struct init *i)
@@ -200,15 +208,17 @@ static int open_directory(struct init *i)
     struct stat st;
 
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
-        return cmd_failf("data directory %s: %s; make its parent directory first, or choose another by --data",
-                         path, strerror(errno));
+        return cmd_failf(
+            "data directory %s: %s; make its parent directory first, or choose another by --data",
+            path, strerror(errno));
     i->data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (i->data < 0 || fstat(i->data, &st) != 0)
         return cmd_failf("data directory %s: %s", path, strerror(errno));
     if ((st.st_uid != geteuid() && st.st_uid != 0) || st.st_mode & (S_IWGRP | S_IWOTH))
-        return cmd_failf("data directory %s belongs to another user or can be written by others; `chown %u %s; "
-                         "chmod 755 %s`",
-                         path, geteuid(), path, path);
+        return cmd_failf(
+            "data directory %s belongs to another user or can be written by others; `chown %u %s; "
+            "chmod 755 %s`",
+            path, geteuid(), path, path);
     if (faccessat(i->data, "autarky.yaml", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return refuse_existing(path, "autarky.yaml");
     for (size_t d = 0; d < SUBDIRS; d++)
@@ -287,7 +297,8 @@ static enum rc get_passphrases(struct init *i, struct err *err)
     if (i->made_passphrase)
         return ca_passphrase_make(&i->passphrase);
     if (prompt)
-        return ca_passphrase_ask("the keys of the certificate authority", true, &i->passphrase, err);
+        return ca_passphrase_ask("the keys of the certificate authority", true, &i->passphrase,
+                                 err);
     return ca_passphrase_read(i->conf, i->data, &i->passphrase, err);
 }
 
@@ -359,7 +370,8 @@ static void say_passphrase(const struct init *i, const char *data)
                i->template.passphrase.p);
         break;
     case CONF_PASSPHRASE_PROMPT:
-        printf("Passphrase of the issuers' keys: asked at every start, so no start is unattended\n");
+        printf(
+            "Passphrase of the issuers' keys: asked at every start, so no start is unattended\n");
         break;
     }
     if (i->made_root_passphrase)
@@ -404,7 +416,8 @@ static void say_result(const struct init *i)
 
 static int dry_run(const struct init *i)
 {
-    printf("Would make in %s: an RSA root and an RSA and an ECDSA issuer for %.*s, names at and below %s;\n"
+    printf("Would make in %s: an RSA root and an RSA and an ECDSA issuer for %.*s, names at and "
+           "below %s;\n"
            "a database; and this autarky.yaml:\n\n",
            cmd_data(i->args), STR_ARG(i->conf->organization), i->domain);
     return cmd_print(buf_str(&i->config));

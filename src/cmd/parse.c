@@ -66,8 +66,8 @@ static int wrong_verb(const char *noun, const char *given)
     size_t n;
     const struct cmd_row *rows = cmd_rows(&n);
 
-    fprintf(stderr, "autarky %s: %s%s%s; there is", noun, given ? "no verb \"" : "a verb is missing",
-            given ? given : "", given ? "\"" : "");
+    fprintf(stderr, "autarky %s: %s%s%s; there is", noun,
+            given ? "no verb \"" : "a verb is missing", given ? given : "", given ? "\"" : "");
     for (size_t i = 0; i < n; i++)
         if (strcmp(rows[i].noun, noun) == 0 && rows[i].verb)
             fprintf(stderr, " %s", rows[i].verb);

@@ -27,7 +27,8 @@ static void put_listeners(struct buf *out, const char *data)
         buf_putz(out, "null");
 }
 
-/* The server's object, with the data directory and the listeners, which the supervisor has written down, put in front. */
+/* The server's object, with the data directory and the listeners, which the supervisor has written
+ * down, put in front. */
 static enum rc status_json(const char *data, struct buf *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf answer;

@@ -4,24 +4,31 @@
 #define OPT(o) (1u << CMD_OPT_##o)
 
 static const struct cmd_option_row options[CMD_OPT_COUNT] = {
-    [CMD_OPT_DATA] = {"--data", "DIR",
-                      "where everything is kept; otherwise $AUTARKY_DATA, otherwise /var/lib/autarky"},
-    [CMD_OPT_CONFIG] = {"--config", "FILE", "the configuration; otherwise autarky.yaml in the data directory"},
+    [CMD_OPT_DATA] =
+        {"--data", "DIR",
+         "where everything is kept; otherwise $AUTARKY_DATA, otherwise /var/lib/autarky"},
+    [CMD_OPT_CONFIG] = {"--config", "FILE",
+                        "the configuration; otherwise autarky.yaml in the data directory"},
     [CMD_OPT_JSON] = {"--json", NULL, "print JSON"},
     [CMD_OPT_HELP] = {"--help", NULL, "show this"},
     [CMD_OPT_DRY_RUN] = {"--dry-run", NULL, "say what would be done, and do nothing"},
-    [CMD_OPT_ORGANIZATION] = {"--organization", "NAME",
-                              "goes into the names of the CA and into every certificate; 1 to 64 characters"},
+    [CMD_OPT_ORGANIZATION] =
+        {"--organization", "NAME",
+         "goes into the names of the CA and into every certificate; 1 to 64 characters"},
     [CMD_OPT_COUNTRY] = {"--country", "CC", "two letters, if certificates are to carry it"},
     [CMD_OPT_DOMAIN] = {"--domain", "DOMAIN",
                         "the domain whose names, with all below it, this CA vouches for"},
-    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST", "of the hierarchy: rsa,ecdsa, which is the default"},
-    [CMD_OPT_ROOT_PASSPHRASE_FILE] = {"--root-passphrase-file", "FILE",
-                                      "its first line encrypts the key of the root; otherwise one is made up"},
-    [CMD_OPT_PASSPHRASE_FILE] = {"--passphrase-file", "FILE",
-                                 "its first line encrypts the keys of the issuers; read at every start"},
-    [CMD_OPT_PASSPHRASE_CREDENTIAL] = {"--passphrase-credential", "NAME",
-                                       "the same from a systemd credential, set now as $CREDENTIALS_DIRECTORY/NAME"},
+    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST",
+                            "of the hierarchy: rsa,ecdsa, which is the default"},
+    [CMD_OPT_ROOT_PASSPHRASE_FILE] =
+        {"--root-passphrase-file", "FILE",
+         "its first line encrypts the key of the root; otherwise one is made up"},
+    [CMD_OPT_PASSPHRASE_FILE] =
+        {"--passphrase-file", "FILE",
+         "its first line encrypts the keys of the issuers; read at every start"},
+    [CMD_OPT_PASSPHRASE_CREDENTIAL] =
+        {"--passphrase-credential", "NAME",
+         "the same from a systemd credential, set now as $CREDENTIALS_DIRECTORY/NAME"},
     [CMD_OPT_PASSPHRASE_PROMPT] = {"--passphrase-prompt", NULL,
                                    "ask for it now and at every start, on the terminal"},
     [CMD_OPT_LIMIT] = {"--limit", "N", "at most so many, 1 to 1000; otherwise 100"},

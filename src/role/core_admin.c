@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket: who comes is known by the kernel's word (SO_PEERCRED), what may be asked by one table. */
+/* The control socket: who comes is known by the kernel's word (SO_PEERCRED), what may be asked by
+ * one table. */
 #include <unistd.h>
 
 #include "api/admin.h"
@@ -11,9 +12,11 @@
 enum { ANSWER_MAX = 4 * 1024 * 1024, ARGS_MAX = 64 * 1024, SUPERVISOR_SECONDS = 30 };
 
 MSG(msg_unknown, "core.admin-unknown",
-    "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare `autarky version`");
+    "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
+    "`autarky version`");
 MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
-MSG(msg_supervisor, "core.admin-supervisor", "the supervisor does not answer; look at the log of `autarky serve`");
+MSG(msg_supervisor, "core.admin-supervisor",
+    "the supervisor does not answer; look at the log of `autarky serve`");
 
 struct admin {
     struct list link;
@@ -107,7 +110,8 @@ static void answer(struct question *q, answer_fn fn)
     }
     json_free(q->args);
     msg.json = buf_str(&text);
-    IGNORE_RC(ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    IGNORE_RC(
+        ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
 }
 
 /* ---- what the supervisor knows */
@@ -167,7 +171,8 @@ static void reloaded(void *arg, const struct ipc_answer *a)
     json_end(&o);
     json_free(q->args);
     msg.json = buf_str(&text);
-    IGNORE_RC(ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    IGNORE_RC(
+        ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
 }
 
 static void reload(struct question *q)
@@ -306,6 +311,6 @@ void core_admin_stop(struct core *core)
 {
     ev_fd_free(core->control_fd);
     core->control_fd = NULL;
-    LIST_FOREACH(link, &core->admins)
+    LIST_FOREACH (link, &core->admins)
         free_admin(LIST_ENTRY(link, struct admin, link));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API's own certificate: front makes the key and asks; the names are decided here. It is Autarky's own, so no rule of the
- * policy and no limit reaches it: without it nobody could repair anything. */
+/* The API's own certificate: front makes the key and asks; the names are decided here. It is
+ * Autarky's own, so no rule of the policy and no limit reaches it: without it nobody could repair
+ * anything. */
 #include "base/text.h"
 #include "log/log.h"
 #include "role/core_int.h"
@@ -31,7 +32,8 @@ static void reply(const struct api_cert *a, const struct store_certificate *cert
     rc = ca_chain_pem(a->core->ca, &cert->issuer, cert->der, &chain);
     msg.chain = buf_str(&chain);
     if (rc == RC_OK)
-        IGNORE_RC(ipc_reply(a->req, &msg)); /* on failure front has been told, by ipc_reply itself */
+        IGNORE_RC(
+            ipc_reply(a->req, &msg)); /* on failure front has been told, by ipc_reply itself */
     else
         ipc_req_drop(a->req);
 }
@@ -56,8 +58,9 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
     ipc_reply_err(a->req, err);
 }
 
-void core_on_api_cert(void *core, struct ipc_req *req, const void *msg, int fd)
+void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
+    const struct role_env *env = arg;
     const struct ipc_api_cert *ask = msg;
     struct arena *arena = ipc_req_arena(req);
     struct api_cert *a = ARENA_NEW(arena, struct api_cert);
@@ -70,7 +73,7 @@ void core_on_api_cert(void *core, struct ipc_req *req, const void *msg, int fd)
         ipc_req_drop(req);
         return;
     }
-    a->core = core;
+    a->core = env->state;
     a->req = req;
     rc = x509_csr_parse(arena, ask->csr, X509_CSR_LENIENT, &a->csr, &err);
     if (rc == RC_OK) {

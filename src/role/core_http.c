@@ -73,8 +73,9 @@ static void route(struct core *core, struct http_exchange *x)
         reply_nothing(x);
 }
 
-void core_on_http(void *core, struct ipc_req *req, const void *msg, int fd)
+void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
+    const struct role_env *env = arg;
     struct http_exchange *x;
     const struct id *id = ipc_req_id(req);
 
@@ -86,5 +87,5 @@ void core_on_http(void *core, struct ipc_req *req, const void *msg, int fd)
     if (id)
         x->id = *id;
     fill_request(x, msg);
-    route(core, x);
+    route(env->state, x);
 }

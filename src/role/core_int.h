@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the core role share: core.c (life and reload), core_http.c (front's requests), core_cert.c (the API's own
- * certificate), core_names.c (what this host is called), core_admin.c (the control socket), core_probe.c (the prober). */
+/* What the files of the core role share: core.c (life and reload), core_http.c (front's requests),
+ * core_cert.c (the API's own certificate), core_names.c (what this host is called), core_admin.c
+ * (the control socket), core_probe.c (the prober). */
 #pragma once
 
 #include "acme/acme.h"
@@ -9,11 +10,13 @@
 #include "conf/conf.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
+#include "role/role.h"
 #include "store/store.h"
 
 enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16 };
 
-/* What this host is called: for the API's certificate, and the hosts under which clients may reach the API. */
+/* What this host is called: for the API's certificate, and the hosts under which clients may reach
+ * the API. */
 struct core_names {
     struct arena arena;
     struct str dns[CORE_NAMES_MAX]; /* sorted */
@@ -35,6 +38,7 @@ struct core {
     struct ipc_chan *prober;
     int control; /* listening; borrowed */
     struct ev_fd *control_fd;
+    struct ev_hook drain;
     struct list admins;
     size_t n_admins;
     uid_t admin_uid; /* who may use the control socket besides root */
@@ -46,9 +50,9 @@ void core_names_done(struct core_names *names);
 /* Tells acme. */
 enum rc core_names_apply(struct core *core);
 
-/* Handlers of the channel to front; the argument is the core. */
-void core_on_http(void *core, struct ipc_req *req, const void *msg, int fd);
-void core_on_api_cert(void *core, struct ipc_req *req, const void *msg, int fd);
+/* Handlers of the channel to front; the argument is the role_env. */
+void core_on_http(void *env, struct ipc_req *req, const void *msg, int fd);
+void core_on_api_cert(void *env, struct ipc_req *req, const void *msg, int fd);
 
 /* For acme_options. */
 enum rc core_validate(void *core, const struct acme_validation *v, acme_validated_fn fn, void *arg);
