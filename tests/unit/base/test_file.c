@@ -349,14 +349,13 @@ static void failed_creations_leave_nothing(void)
 static void failed_reads_keep_the_buffer(void)
 {
     CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(7);
     CLEANUP(secret_freep) struct secret *s = NULL;
     enum rc rc = RC_IO;
     int n;
 
     check_dir_init(&d);
     CHECK_OK(file_write(d.fd, "f", STR("1234"), 0600, FILE_OWNER_SELF, NULL));
-    buf_init(&b, 7);
     buf_putz(&b, "abc");
     for (n = 1; rc == RC_IO; n++) {
         inject(n);
