@@ -28,14 +28,14 @@ void ev_free(struct ev *ev);
 DEFINE_FREEP(ev_free, struct ev)
 
 struct clock *ev_clock(const struct ev *ev);
-/* Runs until ev_stop. RC_IO when the loop cannot wait. */
-enum rc ev_run(struct ev *ev);
+/* Runs until ev_stop; an ev_stop before it counts, once. */
+void ev_run(struct ev *ev);
 void ev_stop(struct ev *ev);
 
 enum ev_wait { EV_NOWAIT, EV_WAIT };
 /* One iteration: due timers, deferred calls, hooks, then descriptors, signals and wake-ups, for
  * which EV_WAIT sleeps. */
-enum rc ev_run_once(struct ev *ev, enum ev_wait wait);
+void ev_run_once(struct ev *ev, enum ev_wait wait);
 
 /* A timer, embedded in its owner: nothing is allocated and starting cannot fail. */
 struct ev_timer {
@@ -44,6 +44,7 @@ struct ev_timer {
     void *arg;
     int64_t due; /* monotonic */
     int64_t repeat;
+    uint64_t seq;                          /* of its start: equal due times come in this order */
     struct ev_timer *child, *next, **back; /* pairing heap; back is NULL when it is not running */
 };
 

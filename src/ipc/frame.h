@@ -45,8 +45,11 @@ struct ipc_header {
     uint32_t deadline_ms;
 };
 
-/* Appends header and payload; the header's length and version are set here. */
-void ipc_frame_put(struct buf *out, const struct ipc_header *h, struct str payload);
+/* Appends the header; the payload is what is appended behind it until ipc_frame_end, which must
+ * come next and writes the length in. One frame per buffer. The header's length and version are set
+ * here. */
+void ipc_frame_begin(struct buf *out, const struct ipc_header *h);
+void ipc_frame_end(struct buf *out);
 /* Reads IPC_HEADER_BYTES. RC_VERSION on another version, RC_PARSE on impossible values. */
 enum rc ipc_header_get(struct str bytes, struct ipc_header *out);
 

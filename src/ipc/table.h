@@ -14,7 +14,7 @@
 enum {
     IPC_F_NOTIFY = 1, /* no answer */
     IPC_F_STREAM = 2, /* the answer may come in chunks */
-    IPC_F_FD = 4,     /* a descriptor must come with it; one side is the supervisor */
+    IPC_F_FD = 4,     /* a descriptor must come with it; notifications of the supervisor only */
     IPC_F_ONCE = 8,   /* once in the life of a channel */
 };
 
@@ -38,7 +38,7 @@ enum { IPC_ERROR_MAX = 2048 };
 
 /* NULL when `from` may not say this to `to`. */
 const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type);
-/* All rows, for tests and documentation. */
+/* All rows, indexed by type, for tests and documentation; unused numbers have no name. */
 const struct ipc_rule *ipc_rules(size_t *out_n);
 /* True when any message from `from` to `to` carries a descriptor. */
 bool ipc_rules_fd(enum role from, enum role to);

@@ -3,8 +3,8 @@
  *   2026-11-20T18:24:00.123Z core info acme.order-created req=... order=... names=2
  * An event is a stable code ("folder.words-with-hyphens") and typed fields. Values are quoted and
  * escaped so that no input can forge a line or a field. Roles and commands log, libraries below
- * them do not. Never allocates, never blocks longer than LOG_WAIT_MS, drops what does not fit and
- * says so. One thread per process logs. */
+ * them do not. Never allocates (LOG_ERR does; without memory it shows less), never blocks longer
+ * than LOG_WAIT_MS, drops what does not fit and says so. One thread per process logs. */
 #pragma once
 
 #include <stdbool.h>

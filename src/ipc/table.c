@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/table.h"
+
+#include "ipc/messages.h"
+
+enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
+
+#define SUPERVISOR IPC_ROLE(ROLE_SUPERVISOR)
+#define FRONT IPC_ROLE(ROLE_FRONT)
+#define CORE IPC_ROLE(ROLE_CORE)
+#define SIGNER IPC_ROLE(ROLE_SIGNER)
+#define PROBER IPC_ROLE(ROLE_PROBER)
+#define ADMIN IPC_ROLE(ROLE_ADMIN)
+/* What the supervisor starts. */
+#define EVERY                                                                                      \
+    (FRONT | IPC_ROLE(ROLE_GATEWAY) | CORE | SIGNER | PROBER | IPC_ROLE(ROLE_KEEPER) |             \
+     IPC_ROLE(ROLE_RUNNER))
+
+/* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
+#define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
+    [t] = {from, to, t, IPC_F_NOTIFY | (flags), n, &req##_fields, NULL, req_max, 0, 0, 0}
+/* As above, then struct of the reply and its most bytes, most unanswered at a time. */
+#define CALL(t, n, from, to, req, req_max, rep, rep_max, credits)                                  \
+    [t] = {from, to, t, 0, n, &req##_fields, &rep##_fields, req_max, rep_max, 0, credits}
+/* And the most bytes of all chunks of one answer. */
+#define STREAM(t, n, from, to, req, req_max, rep, rep_max, credits, stream_max)                    \
+    [t] = {from,          to,      t,       IPC_F_STREAM, n,      &req##_fields,                   \
+           &rep##_fields, req_max, rep_max, stream_max,   credits}
+
+static const struct ipc_rule rules[IPC_TYPE_END] = {
+    NOTIFY(IPC_HELLO, "hello", SUPERVISOR, EVERY, ipc_hello, 2 * SLACK, IPC_F_ONCE),
+    NOTIFY(IPC_CONFIG, "config", SUPERVISOR, EVERY, ipc_config, 8 * MIB, IPC_F_ONCE),
+    NOTIFY(IPC_LISTENER, "listener", SUPERVISOR, EVERY, ipc_listener, 2 * SLACK, IPC_F_FD),
+    NOTIFY(IPC_PEER, "peer", SUPERVISOR, EVERY, ipc_peer, 2, IPC_F_FD),
+    NOTIFY(IPC_PEER_GONE, "peer-gone", SUPERVISOR, EVERY, ipc_peer, 2, 0),
+    NOTIFY(IPC_START, "start", SUPERVISOR, EVERY, ipc_none, 0, IPC_F_ONCE),
+    CALL(IPC_PREPARE, "prepare", SUPERVISOR, EVERY, ipc_config, 8 * MIB, ipc_verdict, 12 * KIB, 1),
+    CALL(IPC_COMMIT, "commit", SUPERVISOR, EVERY, ipc_generation, 8, ipc_none, 0, 1),
+    CALL(IPC_ABORT, "abort", SUPERVISOR, EVERY, ipc_generation, 8, ipc_none, 0, 1),
+    CALL(IPC_DRAIN, "drain", SUPERVISOR, EVERY, ipc_drain, 4, ipc_none, 0, 1),
+    CALL(IPC_PING, "ping", SUPERVISOR, EVERY, ipc_none, 0, ipc_none, 0, 4),
+
+    NOTIFY(IPC_READY, "ready", EVERY, SUPERVISOR, ipc_ready, 2 * SLACK, IPC_F_ONCE),
+
+    CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 17 * KIB, 1),
+    CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
+
+    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB, 256),
+    CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
+         64 * KIB, 2),
+
+    CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 32 * KIB + SLACK, 64),
+    CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),
+
+    CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
+         64),
+
+    STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
+           4 * MIB + SLACK, 8, UINT64_C(16) << 30),
+};
+
+const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type)
+{
+    const struct ipc_rule *r;
+
+    if (type >= IPC_TYPE_END || (unsigned)from >= ROLE_COUNT || (unsigned)to >= ROLE_COUNT)
+        return NULL;
+    r = &rules[type];
+    return (r->from & IPC_ROLE(from)) && (r->to & IPC_ROLE(to)) ? r : NULL;
+}
+
+const struct ipc_rule *ipc_rules(size_t *out_n)
+{
+    *out_n = IPC_TYPE_END;
+    return rules;
+}
+
+bool ipc_rules_fd(enum role from, enum role to)
+{
+    for (uint16_t i = 0; i < IPC_TYPE_END; i++) {
+        const struct ipc_rule *r = ipc_rule_find(from, to, i);
+
+        if (r && (r->flags & IPC_F_FD))
+            return true;
+    }
+    return false;
+}
+
+const char *ipc_type_name(uint16_t type)
+{
+    return type < IPC_TYPE_END && rules[type].name ? rules[type].name : "unknown";
+}
