@@ -8,7 +8,7 @@
 #include "crypto/key.h"
 
 enum {
-    CRYPTO_WEAK_PRIME_MAX = 17863, /* the largest small prime tried */
+    CRYPTO_WEAK_PRIME_MAX = 751, /* CABF BR 6.1.6: no factor below 752 */
     CRYPTO_WEAK_FERMAT_ROUNDS = 110,
 };
 

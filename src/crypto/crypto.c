@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/crypto.h"
+
+#include <assert.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include <openssl/rand.h>
+
+#include "crypto/crypto_int.h"
+
+static struct {
+    OSSL_LIB_CTX *ctx;
+    OSSL_PROVIDER *provider;
+    EVP_MD *md[CRYPTO_SHA512 + 1];
+    EVP_CIPHER *gcm;
+} lib;
+
+static const char *const md_names[] = {
+    [CRYPTO_SHA256] = "SHA256",
+    [CRYPTO_SHA384] = "SHA384",
+    [CRYPTO_SHA512] = "SHA512",
+};
+
+static enum rc fetch_all(void)
+{
+    unsigned char first;
+
+    for (size_t i = 0; i < sizeof(md_names) / sizeof(md_names[0]); i++)
+        if (!(lib.md[i] = EVP_MD_fetch(lib.ctx, md_names[i], NULL)))
+            return RC_CRYPTO;
+    lib.gcm = EVP_CIPHER_fetch(lib.ctx, "AES-256-GCM", NULL);
+    if (!lib.gcm)
+        return RC_CRYPTO;
+    /* Seeds the generator now, while every system call is still allowed. */
+    return crypto_random(&first, 1);
+}
+
+enum rc crypto_init(void)
+{
+    enum rc rc;
+
+    if (lib.ctx)
+        return RC_OK;
+    /* A few of OpenSSL's functions still use its default context, which would otherwise read openssl.cnf. */
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return RC_CRYPTO;
+    lib.ctx = OSSL_LIB_CTX_new();
+    if (!lib.ctx)
+        return RC_CRYPTO;
+    lib.provider = OSSL_PROVIDER_load(lib.ctx, "default");
+    rc = lib.provider ? fetch_all() : RC_CRYPTO;
+    if (rc != RC_OK)
+        crypto_done();
+    return rc;
+}
+
+void crypto_done(void)
+{
+    for (size_t i = 0; i < sizeof(md_names) / sizeof(md_names[0]); i++) {
+        EVP_MD_free(lib.md[i]);
+        lib.md[i] = NULL;
+    }
+    EVP_CIPHER_free(lib.gcm);
+    lib.gcm = NULL;
+    if (lib.provider)
+        OSSL_PROVIDER_unload(lib.provider);
+    lib.provider = NULL;
+    OSSL_LIB_CTX_free(lib.ctx);
+    lib.ctx = NULL;
+    crypto_ossl_clear();
+}
+
+const char *crypto_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
+enum rc crypto_random(void *p, size_t n)
+{
+    if (RAND_priv_bytes_ex(crypto_ossl_ctx(), p, n, 256) == 1)
+        return RC_OK;
+    crypto_ossl_clear();
+    return RC_CRYPTO;
+}
+
+OSSL_LIB_CTX *crypto_ossl_ctx(void)
+{
+    assert(lib.ctx);
+    return lib.ctx;
+}
+
+void crypto_ossl_clear(void)
+{
+    ERR_clear_error();
+}
+
+const EVP_MD *crypto_md(enum crypto_hash_alg alg)
+{
+    assert(lib.ctx);
+    return lib.md[alg];
+}
+
+const EVP_CIPHER *crypto_gcm(void)
+{
+    assert(lib.ctx);
+    return lib.gcm;
+}
+
+const char *crypto_md_name(enum crypto_hash_alg alg)
+{
+    return md_names[alg];
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of this folder. */
+#pragma once
+
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+
+#include "crypto/hash.h"
+#include "crypto/ossl.h"
+
+/* Fetched once by crypto_init: a fetch for each use costs more than a small digest. */
+const EVP_MD *crypto_md(enum crypto_hash_alg alg);
+const EVP_CIPHER *crypto_gcm(void);
+/* "SHA256" */
+const char *crypto_md_name(enum crypto_hash_alg alg);
+
+DEFINE_FREEP(EVP_PKEY_free, EVP_PKEY)
+DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
+DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)
+DEFINE_FREEP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX)
+DEFINE_FREEP(BN_free, BIGNUM)
+DEFINE_FREEP(BN_CTX_free, BN_CTX)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/sign.h"
+
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include "crypto/crypto_int.h"
+
+DEFINE_FREEP(ECDSA_SIG_free, ECDSA_SIG)
+
+enum family { FAMILY_RSA = 1, FAMILY_EC, FAMILY_ED25519 };
+
+struct scheme {
+    enum family family;
+    enum crypto_hash_alg md;
+    bool pss;
+    const char *text;
+};
+
+static const struct scheme schemes[CRYPTO_SIG_COUNT] = {
+    [CRYPTO_SIG_RSA_SHA256] = {FAMILY_RSA, CRYPTO_SHA256, false, "RSA with SHA-256"},
+    [CRYPTO_SIG_RSA_SHA384] = {FAMILY_RSA, CRYPTO_SHA384, false, "RSA with SHA-384"},
+    [CRYPTO_SIG_RSA_SHA512] = {FAMILY_RSA, CRYPTO_SHA512, false, "RSA with SHA-512"},
+    [CRYPTO_SIG_PSS_SHA256] = {FAMILY_RSA, CRYPTO_SHA256, true, "RSA-PSS with SHA-256"},
+    [CRYPTO_SIG_ECDSA_SHA256] = {FAMILY_EC, CRYPTO_SHA256, false, "ECDSA with SHA-256"},
+    [CRYPTO_SIG_ECDSA_SHA384] = {FAMILY_EC, CRYPTO_SHA384, false, "ECDSA with SHA-384"},
+    [CRYPTO_SIG_ED25519] = {FAMILY_ED25519, 0, false, "Ed25519"},
+};
+
+static enum rc failed(enum rc rc)
+{
+    crypto_ossl_clear();
+    return rc;
+}
+
+static enum family family_of(const struct crypto_key *k)
+{
+    switch (crypto_key_type(k)) {
+    case CRYPTO_KEY_RSA:
+        return FAMILY_RSA;
+    case CRYPTO_KEY_P256:
+    case CRYPTO_KEY_P384:
+        return FAMILY_EC;
+    case CRYPTO_KEY_ED25519:
+        return FAMILY_ED25519;
+    }
+    return 0;
+}
+
+/* Bytes of r and of s. */
+static size_t field_size(const struct crypto_key *k)
+{
+    return crypto_key_bits(k) / 8;
+}
+
+enum crypto_sig_alg crypto_sig_default(const struct crypto_key *k)
+{
+    switch (crypto_key_type(k)) {
+    case CRYPTO_KEY_RSA:
+        return CRYPTO_SIG_RSA_SHA256;
+    case CRYPTO_KEY_P256:
+        return CRYPTO_SIG_ECDSA_SHA256;
+    case CRYPTO_KEY_P384:
+        return CRYPTO_SIG_ECDSA_SHA384;
+    case CRYPTO_KEY_ED25519:
+        return CRYPTO_SIG_ED25519;
+    }
+    return 0;
+}
+
+bool crypto_sig_fits(enum crypto_sig_alg alg, const struct crypto_key *k)
+{
+    return alg > 0 && alg < CRYPTO_SIG_COUNT && schemes[alg].family == family_of(k);
+}
+
+const char *crypto_sig_text(enum crypto_sig_alg alg)
+{
+    return alg > 0 && alg < CRYPTO_SIG_COUNT ? schemes[alg].text : "an unknown algorithm";
+}
+
+static bool set_pss(EVP_PKEY_CTX *p)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(p, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+/* What OpenSSL wrote, in the form that was asked for. */
+static enum rc put_form(const struct crypto_key *k, enum crypto_sig_form form, struct str sig,
+                        struct buf *out)
+{
+    CLEANUP(ECDSA_SIG_freep) ECDSA_SIG *rs = NULL;
+    const unsigned char *at = (const unsigned char *)sig.p;
+    size_t n = field_size(k);
+    unsigned char *to;
+
+    if (form == CRYPTO_SIG_DER || family_of(k) != FAMILY_EC) {
+        buf_puts(out, sig);
+        return buf_rc(out);
+    }
+    rs = d2i_ECDSA_SIG(NULL, &at, (long)sig.n);
+    if (!rs)
+        return failed(RC_CRYPTO);
+    to = buf_reserve(out, 2 * n);
+    if (!to)
+        return buf_rc(out);
+    if (BN_bn2binpad(ECDSA_SIG_get0_r(rs), to, (int)n) < 0 ||
+        BN_bn2binpad(ECDSA_SIG_get0_s(rs), to + n, (int)n) < 0)
+        return failed(RC_CRYPTO);
+    buf_advance(out, 2 * n);
+    return RC_OK;
+}
+
+enum rc crypto_sign(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
+                    struct str message, struct buf *out)
+{
+    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = NULL;
+    unsigned char sig[CRYPTO_SIG_MAX];
+    size_t n = sizeof(sig);
+    EVP_PKEY_CTX *p = NULL;
+    const char *md;
+
+    if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
+        return RC_INVAL;
+    md = alg == CRYPTO_SIG_ED25519 ? NULL : crypto_md_name(schemes[alg].md);
+    c = EVP_MD_CTX_new();
+    if (!c ||
+        EVP_DigestSignInit_ex(c, &p, md, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) != 1 ||
+        (schemes[alg].pss && !set_pss(p)) ||
+        EVP_DigestSign(c, sig, &n, (const unsigned char *)message.p, message.n) != 1)
+        return failed(RC_CRYPTO);
+    return put_form(k, form, str_bytes(sig, n), out);
+}
+
+enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
+                           enum crypto_sig_form form, struct str digest, struct buf *out)
+{
+    CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *p = NULL;
+    unsigned char sig[CRYPTO_SIG_MAX];
+    size_t n = sizeof(sig);
+
+    if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
+        return RC_INVAL;
+    if (alg == CRYPTO_SIG_ED25519)
+        return RC_UNSUPPORTED;
+    if (digest.n != crypto_hash_size(schemes[alg].md))
+        return RC_INVAL;
+    p = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), crypto_ossl_pkey(k), NULL);
+    if (!p || EVP_PKEY_sign_init(p) != 1 ||
+        (schemes[alg].family == FAMILY_RSA &&
+         EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PADDING) != 1) ||
+        (schemes[alg].pss && !set_pss(p)) ||
+        EVP_PKEY_CTX_set_signature_md(p, crypto_md(schemes[alg].md)) != 1 ||
+        EVP_PKEY_sign(p, sig, &n, (const unsigned char *)digest.p, digest.n) != 1)
+        return failed(RC_CRYPTO);
+    return put_form(k, form, str_bytes(sig, n), out);
+}
+
+/* r and s as the DER that OpenSSL verifies. */
+static enum rc raw_to_der(const struct crypto_key *k, struct str raw,
+                          unsigned char der[static CRYPTO_SIG_MAX], struct str *out)
+{
+    CLEANUP(ECDSA_SIG_freep) ECDSA_SIG *rs = ECDSA_SIG_new();
+    size_t n = field_size(k);
+    unsigned char *to = der;
+    BIGNUM *r, *s;
+    int len;
+
+    if (raw.n != 2 * n)
+        return RC_DENIED;
+    r = BN_bin2bn((const unsigned char *)raw.p, (int)n, NULL);
+    s = BN_bin2bn((const unsigned char *)raw.p + n, (int)n, NULL);
+    if (!rs || !r || !s || ECDSA_SIG_set0(rs, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        return failed(RC_CRYPTO);
+    }
+    /* At most 2 * (48 + 3) + 3 bytes. */
+    len = i2d_ECDSA_SIG(rs, &to);
+    if (len <= 0)
+        return failed(RC_CRYPTO);
+    *out = str_bytes(der, (size_t)len);
+    return RC_OK;
+}
+
+enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
+                      struct str message, struct str signature)
+{
+    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = NULL;
+    unsigned char der[CRYPTO_SIG_MAX];
+    EVP_PKEY_CTX *p = NULL;
+    const char *md;
+
+    if (!crypto_sig_fits(alg, k))
+        return RC_INVAL;
+    if (form == CRYPTO_SIG_RAW && family_of(k) == FAMILY_EC)
+        TRY(raw_to_der(k, signature, der, &signature));
+    md = alg == CRYPTO_SIG_ED25519 ? NULL : crypto_md_name(schemes[alg].md);
+    c = EVP_MD_CTX_new();
+    if (!c ||
+        EVP_DigestVerifyInit_ex(c, &p, md, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) !=
+            1 ||
+        (schemes[alg].pss && !set_pss(p)))
+        return failed(RC_CRYPTO);
+    if (EVP_DigestVerify(c, (const unsigned char *)signature.p, signature.n,
+                         (const unsigned char *)message.p, message.n) != 1)
+        return failed(RC_DENIED);
+    return RC_OK;
+}
