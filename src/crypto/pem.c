@@ -2,6 +2,7 @@
 #include "crypto/pem.h"
 
 #include <openssl/evp.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
 #include "base/text.h"

@@ -13,6 +13,7 @@ enum crypto_sig_alg {
     CRYPTO_SIG_PSS_SHA256, /* MGF1 with the same digest, salt as long as the digest */
     CRYPTO_SIG_ECDSA_SHA256,
     CRYPTO_SIG_ECDSA_SHA384,
+    CRYPTO_SIG_ECDSA_SHA512, /* read; never our own choice */
     CRYPTO_SIG_ED25519,
     CRYPTO_SIG_COUNT,
 };
@@ -26,7 +27,7 @@ enum { CRYPTO_SIG_MAX = 1024 };
 /* What the key signs with unless something else is asked for: RSA and P-256 with SHA-256, P-384
  * with SHA-384. */
 enum crypto_sig_alg crypto_sig_default(const struct crypto_key *k);
-/* ECDSA on P-384 with SHA-256 fits as well: certificates, not JOSE, allow it. */
+/* ECDSA on either curve fits with each digest: certificates allow it, JOSE does not. */
 bool crypto_sig_fits(enum crypto_sig_alg alg, const struct crypto_key *k);
 /* "RSA with SHA-256", "ECDSA with SHA-384", "Ed25519". */
 const char *crypto_sig_text(enum crypto_sig_alg alg);

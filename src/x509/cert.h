@@ -13,6 +13,7 @@ enum { X509_CERT_NAMES_MAX = 1000, X509_EXTENSIONS_MAX = 64, X509_CHAIN_MAX = 10
 struct x509_cert {
     struct str der;             /* all of it; empty when only the to-be-signed part was parsed */
     struct str tbs;             /* with tag and length, as signed */
+    uint8_t version;            /* 1 to 3 */
     struct x509_serial serial;  /* n is 0 when it is no number that RFC 5280 allows */
     struct str issuer, subject; /* Names in DER */
     struct str common_name;     /* the first in the subject, or empty */
@@ -25,18 +26,19 @@ struct x509_cert {
     enum x509_basic basic;
     int pathlen; /* -1: no limit */
     bool has_key_usage, has_eku;
+    bool basic_critical, key_usage_critical;
     uint16_t key_usage, eku;
     const struct str *dns; /* as in the SAN */
     const struct addr *ips;
     size_t n_dns, n_ips, n_other_names; /* others: mail, URI, directory names ... */
     bool san_critical;
-    bool has_constraints;
+    bool has_constraints, constraints_critical;
     struct x509_constraints constraints;
-    const struct str *crl_urls;
+    const struct str *crl_urls; /* of each kind, the first X509_URLS_MAX */
     const struct str *ocsp_urls;
     const struct str *issuer_urls;
     size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
-    const struct str *policies; /* OIDs, DER content */
+    const struct str *policies; /* OIDs, DER content; the first X509_POLICIES_MAX */
     size_t n_policies;
     bool must_staple, ocsp_nocheck;
     const struct str *extensions; /* OIDs of all of them, in order, DER content */

@@ -29,6 +29,9 @@ enum rc x509_name_build(const struct x509_subject *s, struct buf *out);
  * others. */
 enum rc x509_name_parse(struct str name, struct x509_subject *out, size_t *out_others);
 
+/* How many attributes of this type a Name holds; 0 when it is broken. */
+size_t x509_name_count(struct str name, struct str oid);
+
 /* One line for people, most specific last, as `openssl x509 -subject` does: "C = DE, O = Example,
  * CN = x"; values with odd bytes are escaped, unknown attributes get their OID; "-" for an empty
  * name and "?" for a broken one. */
