@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request already parsed, and its response being made: what front hands to core, and what the services (acme, trust,
- * api) answer. No socket, no TLS, no parser here. One exchange is one arena: everything in it lives until http_finish. */
+/* A request already parsed, and its response being made: what front hands to core, and what the
+ * services (acme, trust, api) answer. No socket, no TLS, no parser here. One exchange is one arena:
+ * everything in it lives until http_finish. */
 #pragma once
 
 #include "base/addr.h"
@@ -52,19 +53,22 @@ struct http_exchange {
     struct id id; /* in every log line and audit event of this request */
     struct http_request req;
     struct http_response res;
-    bool cancelled; /* the client is gone: the answer will be dropped, work that has begun still ends */
+    bool cancelled; /* the client is gone: the answer will be dropped, work that has begun still
+                       ends */
     http_done done;
     void *done_arg;
 };
 
-/* A new exchange with an empty request; `done` gets it once the response is complete and must free it. */
+/* A new exchange with an empty request; `done` gets it once the response is complete and must free
+ * it. */
 enum rc http_exchange_new(http_done done, void *arg, struct http_exchange **out);
 void http_exchange_free(struct http_exchange *x);
 DEFINE_FREEP(http_exchange_free, struct http_exchange)
 
 /* The value of a request header (lower-case name), or the empty str. */
 struct str http_header_get(const struct http_request *req, struct str name);
-/* Adds a response header; both are copied. Past the limit, or with a control character in it, the answer becomes a 500. */
+/* Adds a response header; both are copied. Past the limit, or with a control character in it, the
+ * answer becomes a 500. */
 void http_header_add(struct http_exchange *x, const char *name, struct str value);
 void http_header_addf(struct http_exchange *x, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -74,4 +78,5 @@ void http_finish(struct http_exchange *x);
 /* Sets status and content type and finishes with the body as it stands. */
 void http_reply(struct http_exchange *x, int status, const char *content_type);
 /* As http_reply for an answer whose body is `text`. */
-void http_reply_text(struct http_exchange *x, int status, const char *content_type, struct str text);
+void http_reply_text(struct http_exchange *x, int status, const char *content_type,
+                     struct str text);

@@ -91,7 +91,8 @@ void http_problem_put(struct json_out *o, const struct err *err, const struct ht
 
 MSG(msg_internal, "http.internal",
     "the server failed to answer; its log has the reason under request {0}");
-MSG(msg_overload, "http.overload", "the server has too much to do just now; try again in a few seconds");
+MSG(msg_overload, "http.overload",
+    "the server has too much to do just now; try again in a few seconds");
 
 /* What went wrong inside is for the log; the client learns whether to come back. */
 static struct err public_form(const struct http_exchange *x, const struct err *err)
