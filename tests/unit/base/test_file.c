@@ -390,6 +390,12 @@ static void directories(void)
     CHECK_RC(file_mkdir(d.fd, "a", 0750, FILE_OWNER_SELF, &err), RC_EXISTS);
     CHECK_RC(err.rc, RC_EXISTS);
     CHECK_INT(mode_of(&d, "a"), 0700);
+    if (geteuid() == 0) { /* another's */
+        CHECK(fchownat(d.fd, "a", 12'345, 0, 0) == 0);
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
+        CHECK_OK(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 0}, NULL));
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 1}, NULL), RC_EXISTS);
+    }
     CHECK_RC(file_mkdir(d.fd, "a/f", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
     CHECK(symlinkat("a", d.fd, "link") == 0);
     CHECK_RC(file_mkdir(d.fd, "link", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
