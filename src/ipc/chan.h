@@ -24,18 +24,16 @@ struct ipc_call;
 struct ipc_req;
 
 enum {
-    IPC_QUEUE_MAX =
-        8 << 20, /* bytes not yet written above which new calls and notifications are refused */
+    IPC_QUEUE_MAX = 8 << 20,   /* bytes not yet written that refuse new calls and notifications */
     IPC_QUEUE_HARD = 64 << 20, /* bytes not yet written that close the channel */
     IPC_STALL_SECONDS = 30,    /* a peer that reads nothing for so long is gone */
     IPC_WINDOW = 256 << 10,    /* bytes of a stream that may be under way */
-    IPC_CALLS_MAX = 8192,      /* unanswered calls of one channel, all types together */
 };
 
 /* Takes a request or notification. `msg` is the decoded struct of its type; it and all it points to
  * live as long as `req`, which the handler now owns and must answer, sooner or later, with
- * ipc_reply, ipc_reply_err or ipc_req_drop. A notification's `req` is NULL and `msg` lives until
- * the handler returns; `fd` (or -1) is the handler's in both. */
+ * ipc_reply, ipc_reply_err or ipc_req_drop. A notification has no `req`, and `msg` lives until the
+ * handler returns. `fd` is -1 unless the table says otherwise, and the handler's to close. */
 typedef void (*ipc_handler_fn)(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 struct ipc_handler {
@@ -115,15 +113,16 @@ void ipc_reply_err(struct ipc_req *req, const struct err *err);
 /* The asker gets RC_CANCELLED. NULL is allowed. */
 void ipc_req_drop(struct ipc_req *req);
 
-/* Sends a piece of a long answer, of any size. RC_AGAIN when the window is full: nothing was sent,
- * on_room will come. RC_CANCELLED when the asker is gone, RC_TOOBIG past the rule's max_stream,
- * RC_NOMEM. At most IPC_CHUNK_MAX bytes. */
+/* Sends a piece of a long answer, at most IPC_CHUNK_MAX bytes. RC_AGAIN when the window is full:
+ * nothing was sent, on_room will come. RC_CANCELLED when nobody waits any more; RC_TOOBIG, also
+ * past the max_stream of the rule; RC_DENIED when the rule has no stream; RC_NOMEM. The request
+ * stays. */
 enum rc ipc_stream_write(struct ipc_req *req, struct str chunk);
 
-/* Told once when the asker gives up, its deadline passes or the channel ends; the request must
- * still be ended. */
+/* Told once when the asker gives up (by itself or at its deadline) or the channel ends; the request
+ * must still be ended, there or later. Set it in the handler. */
 void ipc_req_on_cancel(struct ipc_req *req, void (*fn)(void *arg), void *arg);
-/* Told each time the stream has room again after RC_AGAIN. */
+/* Told when the stream has room again after RC_AGAIN. */
 void ipc_req_on_room(struct ipc_req *req, void (*fn)(void *arg), void *arg);
 bool ipc_req_cancelled(const struct ipc_req *req);
 /* For logs; NULL when the asker gave none. */
