@@ -1,10 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { TESTS_MAX = 200, FAIL_MAX = 100000 };
+enum { TESTS_MAX = 200, FAIL_MAX = 100000, NFTW_FDS = 8 };
+
+void check_dir_init(struct check_dir *d)
+{
+    const char *base = getenv("TMPDIR");
+
+    if (!base || strlen(base) > sizeof(d->path) - sizeof("/autarky-XXXXXX"))
+        base = "/tmp";
+    snprintf(d->path, sizeof(d->path), "%.48s/autarky-XXXXXX", base);
+    if (!mkdtemp(d->path))
+        fail_msg("%s: no temporary directory", d->path);
+    d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->fd < 0)
+        fail_msg("%s cannot be opened", d->path);
+}
+
+static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+{
+    return remove(path);
+}
+
+void check_dir_done(struct check_dir *d)
+{
+    close(d->fd);
+    if (nftw(d->path, remove_one, NFTW_FDS, FTW_DEPTH | FTW_PHYS) != 0)
+        fail_msg("%s cannot be removed", d->path);
+}
+
+size_t check_dir_count(const struct check_dir *d, const char *but)
+{
+    DIR *dir = opendir(d->path);
+    size_t n = 0;
+
+    if (!dir)
+        fail_msg("%s cannot be listed", d->path);
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            n += !but || strncmp(e->d_name, but, strlen(but)) != 0;
+    closedir(dir);
+    return n;
+}
 
 static void run_once(const struct check_test *t, unsigned long fail_at)
 {
@@ -42,13 +86,16 @@ static void run_case(void **state)
 {
     const struct check_test *t = *state;
     const char *mode = getenv("AUTARKY_FAIL_ALLOC");
+    uint64_t n;
 
     if (!mode || t->once)
         run_once(t, 0);
     else if (strcmp(mode, "all") == 0)
         torture(t);
+    else if (str_u64(str_of(mode), FAIL_MAX, &n) == RC_OK)
+        run_once(t, n);
     else
-        run_once(t, strtoul(mode, NULL, 10));
+        fail_msg("AUTARKY_FAIL_ALLOC is neither \"all\" nor a number: %s", mode);
 }
 
 int check_run(const struct check_test *tests, size_t n)

@@ -77,6 +77,18 @@ struct check_test {
 #define CHECK_TEST_ONCE(fn) {#fn, fn, true}
 /* clang-format on */
 
+/* An empty directory of one test, removed with all that is in it:
+ * CLEANUP(check_dir_done) struct check_dir d;
+ * check_dir_init(&d); */
+struct check_dir {
+    char path[64];
+    int fd;
+};
+void check_dir_init(struct check_dir *d);
+void check_dir_done(struct check_dir *d);
+/* Names in it, without those that `but` starts (NULL: all); counts what a test left behind. */
+size_t check_dir_count(const struct check_dir *d, const char *but);
+
 /* Runs them all; the return value of main. */
 int check_run(const struct check_test *tests, size_t n);
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Helpers that the commands in script/ share: messages with elapsed time, logs, retries, root, locks.
 # Source it after setting ROOT to the project's directory.
@@ -29,13 +30,14 @@ log_failure() {
   printf -- '----\n' >&2
 }
 
-# run_logged NAME COMMAND...: silent when it works; on failure shows where the output is.
+# run_logged NAME COMMAND...: silent when it works; on failure shows what was said last, except in
+# an attempt that will be repeated.
 run_logged() {
   local log rc=0
   log=$(log_path "$1")
   shift
   "$@" >"$log" 2>&1 </dev/null || rc=$?
-  if [ "$rc" -ne 0 ]; then
+  if [ "$rc" -ne 0 ] && [ -z "${WILL_REPEAT:-}" ]; then
     log_failure "$log"
   fi
   return "$rc"
@@ -43,16 +45,17 @@ run_logged() {
 
 # retry TIMES PAUSE COMMAND...: mirrors and apt's locks fail now and then; never forever.
 retry() {
-  local times=$1 pause=$2 attempt=1
+  local times=$1 pause=$2 attempt WILL_REPEAT=1
   shift 2
-  until "$@"; do
-    if [ "$attempt" -ge "$times" ]; then
-      return 1
+  for ((attempt = 1; attempt < times; attempt++)); do
+    if "$@"; then
+      return 0
     fi
-    warn "attempt $attempt of $times failed, again in $pause s: $1 ${2:-}"
+    warn "attempt $attempt of $times failed, again in $pause s: ${*:2:1}"
     sleep "$pause"
-    attempt=$((attempt + 1))
   done
+  WILL_REPEAT=''
+  "$@"
 }
 
 # as_root COMMAND...: directly, or through sudo. Without a terminal sudo must not ask.
@@ -67,7 +70,8 @@ as_root() {
 }
 
 can_be_root() {
-  [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+  [ "$(id -u)" -eq 0 ] && return 0
+  command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
 }
 
 # lock_take FD FILE WHAT: waits for others that do the same; held until FD is closed or we exit.

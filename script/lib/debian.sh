@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Packages of other Debian suites through apt directories of our own: the system's sources, lists
 # and packages stay as they are, and every byte is verified by apt against Debian's signing keys.
@@ -10,9 +11,10 @@ readonly DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # third party's repository which happens to call its suite the same is not taken for Debian's.
 debian_mirror() {
   # shellcheck disable=SC2016 # variables of apt
-  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' \
-    | awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label && $3 == "main" && $4 !~ /^cdrom:/ {
-        print $4; exit }'
+  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' \
+    'Created-By: Packages' \
+    | awk -F'|' -v label="$1" '
+        $1 == "Debian" && $2 == label && $3 == "main" && $4 !~ /^cdrom:/ && !n++ { print $4 }'
 }
 
 # debian_keyring: a keyring that knows the keys of Debian 13. An old keyring package is not upgraded
@@ -36,14 +38,16 @@ debian_keyring() {
 # debian_sources TYPE:WHERE:SUITE...: lines for sources.list; WHERE is main or security.
 debian_sources() {
   local keyring main security item type where suite uri
-  keyring=$(debian_keyring) || die "no keyring with Debian 13's keys: upgrade debian-archive-keyring"
+  keyring=$(debian_keyring) \
+    || die "no keyring with Debian 13's keys, and none could be had: upgrade debian-archive-keyring"
   main=$(debian_mirror Debian)
   if [ -z "$main" ]; then
     # A fresh machine has no lists yet, and only they say which source is Debian's.
     system_apt_update || die "apt-get update failed"
     main=$(debian_mirror Debian)
   fi
-  [ -n "$main" ] || die "the system's apt has no source labelled Debian with component main; looked at: apt-get indextargets"
+  [ -n "$main" ] || die "the system's apt has no source of Debian's main archive; looked for one
+  with origin and label Debian and component main in the output of: apt-get indextargets"
   security=$(debian_mirror Debian-Security)
   for item in "$@"; do
     IFS=: read -r type where suite <<<"$item"

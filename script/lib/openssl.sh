@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # OpenSSL from Debian's source package. Needs CACHE and the functions of debian.sh.
 
@@ -7,7 +8,7 @@
 readonly OPENSSL_PREFIX=/nonexistent/autarky
 
 # Part of what a cached build is known by: count it up when the way of building below changes.
-readonly OPENSSL_RECIPE=1
+readonly OPENSSL_RECIPE=2
 
 # openssl_options LANE: the arguments of Configure, one per line.
 openssl_options() {
@@ -84,10 +85,11 @@ openssl_compile() {
   run_logged openssl-install make DESTDIR="$PWD/../install" install_sw
 }
 
-# Debian's hardening flags without debug information, which would double the time. libssl finds its
-# own libcrypto, and bin/openssl both, wherever the directory is copied to.
+# Debian's hardening flags, without debug information, which would double the time, and without the
+# name of the working directory. libssl finds its own libcrypto, and bin/openssl both, wherever the
+# directory is copied to.
 openssl_flags() {
-  export DEB_BUILD_MAINT_OPTIONS=hardening=+all,-pie DEB_CFLAGS_STRIP=-g
+  export DEB_BUILD_MAINT_OPTIONS='hardening=+bindnow reproducible=-all' DEB_CFLAGS_STRIP=-g
   CFLAGS="$(dpkg-buildflags --get CFLAGS) -Wall"
   CPPFLAGS=$(dpkg-buildflags --get CPPFLAGS)
   # The shell that make starts takes one layer of quoting off, make itself the other dollar.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the system's own apt provides, and how it is installed. Nothing here changes apt's sources.
 
@@ -62,7 +63,8 @@ packages_of() {
 packages_missing() {
   local installed
   [ $# -gt 0 ] || return 0
-  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null \
+  # dpkg-query fails when it has never heard of one of them.
+  installed=$({ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } \
     | awk '$2 == "installed" { print $1 }' | sort -u)
   comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$installed")
 }

@@ -11,15 +11,18 @@ MSG(msg_contact_list, "acme.contact-list", "\"contact\" has to be a list of at m
 MSG(msg_contact_scheme, "acme.contact-scheme",
     "contact \"{0}\" is not a mailto: URL, the only kind this server can use");
 MSG(msg_contact_mail, "acme.contact-mail",
-    "contact \"{0}\" is not one plain mail address (RFC 8555 section 7.3: no header fields, one address)");
+    "contact \"{0}\" is not one plain mail address (RFC 8555 section 7.3: no header fields, one "
+    "address)");
 MSG(msg_terms, "acme.terms",
     "the terms of service at {0} have to be agreed to: send \"termsOfServiceAgreed\": true");
 MSG(msg_not_registered, "acme.key-not-registered",
-    "no account has this key, and only an existing one was asked for; leave out \"onlyReturnExisting\" to make one");
+    "no account has this key, and only an existing one was asked for; leave out "
+    "\"onlyReturnExisting\" to make one");
 MSG(msg_deactivated, "acme.account-deactivated", "the account of this key is {0}; use another key");
 MSG(msg_eab, "acme.eab-not-offered",
     "this server does not offer external account binding; leave \"externalAccountBinding\" out");
-MSG(msg_account_url, "acme.account-url", "an account can only be seen and changed with its own key");
+MSG(msg_account_url, "acme.account-url",
+    "an account can only be seen and changed with its own key");
 MSG(msg_status, "acme.account-status-value",
     "an account's \"status\" can only be set to \"deactivated\"");
 

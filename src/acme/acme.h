@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ACME server (RFC 8555): requests already parsed come in as http_exchange, answers go out the same way. Runs in core.
- * It decides and records; validation happens in the prober and signing in the signer, both asked by message. The
- * directory lists what works and nothing else. */
+/* The ACME server (RFC 8555): requests already parsed come in as http_exchange, answers go out the
+ * same way. Runs in core. It decides and records; validation happens in the prober and signing in
+ * the signer, both asked by message. The directory lists what works and nothing else. */
 #pragma once
 
 #include "base/err.h"
@@ -33,7 +33,8 @@ struct acme_validation {
 };
 
 struct acme_validated {
-    enum rc rc;            /* RC_OK: control is proven; RC_DENIED: it is not, `why` says it; else nothing was found out */
+    enum rc rc; /* RC_OK: control is proven; RC_DENIED: it is not, `why` says it; else nothing was
+                   found out */
     const struct err *why; /* with a problem type */
     struct str evidence;   /* JSON, or empty */
 };
@@ -45,7 +46,8 @@ struct acme_options {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
-    /* Asks the prober; `fn` is called exactly once, later, when this returns RC_OK. Anything else: not now. */
+    /* Asks the prober; `fn` is called exactly once, later, when this returns RC_OK. Anything else:
+     * not now. */
     enum rc (*validate)(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                         void *fn_arg);
     void *validate_arg;
@@ -55,19 +57,21 @@ struct acme_options {
 const struct ca_order_ops *acme_order_ops(void);
 
 enum rc acme_new(const struct acme_options *options, struct acme **out);
-/* After store_close; what is being validated is forgotten here and found due again after the next start. */
+/* After store_close; what is being validated is forgotten here and found due again after the next
+ * start. */
 void acme_free(struct acme *a);
 DEFINE_FREEP(acme_free, struct acme)
 void acme_set_conf(struct acme *a, const struct conf *conf);
 
-/* "host" or "host:port" as clients may write them while urls.api is not set: the names of the API's own certificate. The
- * first is used where a client's Host is none of them. Copied. */
+/* "host" or "host:port" as clients may write them while urls.api is not set: the names of the API's
+ * own certificate. The first is used where a client's Host is none of them. Copied. */
 enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n);
 
 /* Answers a request below /acme/; `x` is the callee's until http_finish. */
 void acme_handle(struct acme *a, struct http_exchange *x);
 
-/* Looks for challenges that are due; also runs by itself. To be called when the prober has come back. */
+/* Looks for challenges that are due; also runs by itself. To be called when the prober has come
+ * back. */
 void acme_validate_due(struct acme *a);
 
 /* For `doctor`: validations under way. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the ACME server share. One file per resource of RFC 8555 section 7.1; request.c takes a request apart
- * and authenticates it, reply.c writes answers. */
+/* What the files of the ACME server share. One file per resource of RFC 8555 section 7.1; request.c
+ * takes a request apart and authenticates it, reply.c writes answers. */
 #pragma once
 
 #include "acme/acme.h"
@@ -11,15 +11,16 @@
 #include "ev/ev.h"
 #include "http/problem.h"
 #include "jose/jws.h"
-#include "json/json.h"
-#include "json/out.h"
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
 #include "store/orders.h"
 #include "store/store.h"
+#include "json/json.h"
+#include "json/out.h"
 
-/* RFC 8555 leaves these to the server. An order lives long enough for a person to put a challenge in place. */
+/* RFC 8555 leaves these to the server. An order lives long enough for a person to put a challenge
+ * in place. */
 #define ACME_ORDER_LIFE (7 * WHEN_DAY)
 #define ACME_AUTHORIZATION_LIFE (30 * WHEN_DAY)
 enum { ACME_RETRY_SECONDS = 2, ACME_TOKEN_BYTES = 32 };
@@ -42,14 +43,15 @@ struct acme {
 struct acme_request;
 /* RC_OK: answered, or will be; anything else: r->err and the code become the answer. */
 typedef enum rc (*acme_handler)(struct acme_request *r);
-/* In a write transaction, on the writer's thread (see store_fn): touches `r`, which nothing else touches meanwhile. */
+/* In a write transaction, on the writer's thread (see store_fn): touches `r`, which nothing else
+ * touches meanwhile. */
 typedef enum rc (*acme_job)(struct store_txn *txn, struct acme_request *r);
 typedef void (*acme_then)(struct acme_request *r);
 
 enum acme_auth {
-    ACME_OPEN,    /* no signature: directory and new-nonce */
-    ACME_BY_KEY,  /* the key comes along: new-account */
-    ACME_BY_KID,  /* an existing, valid account */
+    ACME_OPEN,      /* no signature: directory and new-nonce */
+    ACME_BY_KEY,    /* the key comes along: new-account */
+    ACME_BY_KID,    /* an existing, valid account */
     ACME_BY_EITHER, /* revoke-cert */
 };
 
@@ -69,7 +71,7 @@ struct acme_request {
     struct id id;    /* of the path */
     struct jose_jws jws;
     struct json_doc *payload_doc;
-    const struct json *payload; /* NULL: POST-as-GET */
+    const struct json *payload;   /* NULL: POST-as-GET */
     struct store_account account; /* ACME_BY_KID */
     when_t now;
     struct err err;
@@ -89,6 +91,8 @@ enum rc acme_request_owns(struct acme_request *r, const struct id *account, cons
 struct json_out acme_reply_begin(struct acme_request *r);
 /* Ends the exchange with what was written, 201 or 200 or so, adding nonce and links. */
 void acme_reply_json(struct acme_request *r, int status);
+/* The same with a body of another type. */
+void acme_reply_as(struct acme_request *r, int status, const char *content_type);
 void acme_reply_fail(struct acme_request *r, enum rc rc);
 /* Queues the job; afterwards `then` is called, or the failure answered. */
 enum rc acme_write(struct acme_request *r, acme_job job, acme_then then);
@@ -99,11 +103,10 @@ void acme_header_location(struct acme_request *r, const char *path, const struct
 void acme_header_link(struct acme_request *r, const char *relation, const char *path,
                       const struct id *id);
 /* Sets r->err with its problem type; the status is the type's. */
-#define ACME_ERR(r, rc, type, m, ...)                                                              \
-    PROBLEM(&(r)->err, rc, type, m __VA_OPT__(, ) __VA_ARGS__)
+#define ACME_ERR(r, rc, type, m, ...) PROBLEM(&(r)->err, rc, type, m __VA_OPT__(, ) __VA_ARGS__)
 /* A problem as JSON in the arena, for the store. */
-enum rc acme_problem_json(struct arena *a, const struct err *err, const struct http_subproblem *subs,
-                          size_t n_subs, struct str *out);
+enum rc acme_problem_json(struct arena *a, const struct err *err,
+                          const struct http_subproblem *subs, size_t n_subs, struct str *out);
 
 /* One audit event about an object, by the account of the request; `detail` is JSON or empty. */
 enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *action,

@@ -12,11 +12,14 @@ enum {
 };
 
 MSG(msg_foreign, "acme.nonce-foreign",
-    "the nonce is not one that this server has given out since it was started; take the fresh one of this "
+    "the nonce is not one that this server has given out since it was started; take the fresh one "
+    "of this "
     "answer and try again");
-MSG(msg_used, "acme.nonce-used", "the nonce was used before; take the fresh one of this answer and try again");
+MSG(msg_used, "acme.nonce-used",
+    "the nonce was used before; take the fresh one of this answer and try again");
 MSG(msg_old, "acme.nonce-old",
-    "more than {0} nonces were given out since this one; take the fresh one of this answer and try again");
+    "more than {0} nonces were given out since this one; take the fresh one of this answer and try "
+    "again");
 
 enum rc acme_nonces_init(struct acme_nonces *n, const struct id *node, uint64_t boot)
 {

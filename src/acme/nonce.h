@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replay nonces (RFC 8555 section 6.5) without storage: a counter sealed under a key of this boot, and a window of those
- * already used. Another node's, an earlier boot's or a made-up nonce does not open; the client gets badNonce with a
- * fresh one and tries again. Runs in core. */
+/* Replay nonces (RFC 8555 section 6.5) without storage: a counter sealed under a key of this boot,
+ * and a window of those already used. Another node's, an earlier boot's or a made-up nonce does not
+ * open; the client gets badNonce with a fresh one and tries again. Runs in core. */
 #pragma once
 
 #include "base/err.h"
@@ -16,7 +16,7 @@ struct acme_nonces {
     unsigned char key[32];
     uint64_t node; /* a digest of the node's id */
     uint64_t boot;
-    uint64_t next; /* the counter of the next one given out */
+    uint64_t next;                         /* the counter of the next one given out */
     uint64_t used[ACME_NONCE_WINDOW / 64]; /* bit counter % window, of the last window counters */
 };
 

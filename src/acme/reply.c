@@ -31,8 +31,8 @@ void acme_header_location(struct acme_request *r, const char *path, const struct
     http_header_addf(r->x, "Location", "%.*s%s%s", STR_ARG(r->base), path, id->z);
 }
 
-/* RFC 8555 section 6.5: every answer to a POST carries a nonce, and section 7.1: a link to the directory. Nothing that
- * is signed for one client belongs in a cache. */
+/* RFC 8555 section 6.5: every answer to a POST carries a nonce, and section 7.1: a link to the
+ * directory. Nothing that is signed for one client belongs in a cache. */
 static void add_common_headers(struct acme_request *r)
 {
     char nonce[ACME_NONCE_TEXT];
@@ -45,16 +45,21 @@ static void add_common_headers(struct acme_request *r)
     acme_header_link(r, "index", "/acme/directory", NULL);
 }
 
-void acme_reply_json(struct acme_request *r, int status)
+void acme_reply_as(struct acme_request *r, int status, const char *content_type)
 {
     add_common_headers(r);
     free_request(r);
-    if (status == 204 || r->x->res.body.n == 0) {
+    if (r->x->res.body.n == 0 && buf_rc(&r->x->res.body) == RC_OK) {
         r->x->res.status = status;
         http_finish(r->x);
         return;
     }
-    http_reply(r->x, status, "application/json");
+    http_reply(r->x, status, content_type);
+}
+
+void acme_reply_json(struct acme_request *r, int status)
+{
+    acme_reply_as(r, status, "application/json");
 }
 
 void acme_reply_fail(struct acme_request *r, enum rc rc)
@@ -79,8 +84,8 @@ void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, 
     json_put_str(o, buf_str(&url));
 }
 
-enum rc acme_problem_json(struct arena *a, const struct err *err, const struct http_subproblem *subs,
-                          size_t n_subs, struct str *out)
+enum rc acme_problem_json(struct arena *a, const struct err *err,
+                          const struct http_subproblem *subs, size_t n_subs, struct str *out)
 {
     CLEANUP(buf_done) struct buf b;
     struct json_out o;

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request taken apart and authenticated (RFC 8555 section 6), in the order that gives away least: route, content type,
- * form of the JWS, url, nonce, account, signature, payload. */
+/* A request taken apart and authenticated (RFC 8555 section 6), in the order that gives away least:
+ * route, content type, form of the JWS, url, nonce, account, signature, payload. */
 #include "acme/acme_int.h"
 #include "ev/clock.h"
 
 MSG(msg_no_route, "acme.no-such-resource",
     "there is nothing at {0}; the directory at {1}/acme/directory lists what there is");
 MSG(msg_method, "acme.method",
-    "{0} is not possible here; ACME resources are read by POST with an empty payload (RFC 8555 section 6.3), "
+    "{0} is not possible here; ACME resources are read by POST with an empty payload (RFC 8555 "
+    "section 6.3), "
     "directory and nonces by GET or HEAD");
 MSG(msg_content_type, "acme.content-type",
-    "the content type is \"{0}\"; requests are sent as application/jose+json (RFC 8555 section 6.2)");
+    "the content type is \"{0}\"; requests are sent as application/jose+json (RFC 8555 section "
+    "6.2)");
 MSG(msg_url, "acme.url-differs",
-    "the signed url is {0}, but the request was sent to {1}; sign the URL that is asked (RFC 8555 section 6.4)");
-MSG(msg_need_jwk, "acme.need-jwk", "this resource needs \"jwk\" in the protected header, not \"kid\"");
+    "the signed url is {0}, but the request was sent to {1}; sign the URL that is asked (RFC 8555 "
+    "section 6.4)");
+MSG(msg_need_jwk, "acme.need-jwk",
+    "this resource needs \"jwk\" in the protected header, not \"kid\"");
 MSG(msg_need_kid, "acme.need-kid",
     "this resource needs \"kid\", the URL of the account, in the protected header, not \"jwk\"");
-MSG(msg_kid_form, "acme.kid-form", "\"kid\" is {0}, which is not the URL of an account of this server");
+MSG(msg_kid_form, "acme.kid-form",
+    "\"kid\" is {0}, which is not the URL of an account of this server");
 MSG(msg_no_account, "acme.no-account",
     "this server has no account {0}; register the key at new-account");
 MSG(msg_account_status, "acme.account-status", "the account is {0} and may do nothing more");
@@ -66,7 +71,8 @@ static enum rc find_route(struct acme_request *r)
             r->route = &routes[i];
             return RC_OK;
         }
-        http_header_add(r->x, "Allow", routes[i].auth == ACME_OPEN ? STR("GET, HEAD") : STR("POST"));
+        http_header_add(r->x, "Allow",
+                        routes[i].auth == ACME_OPEN ? STR("GET, HEAD") : STR("POST"));
         IGNORE_RC(ACME_ERR(r, RC_INVAL, "malformed", msg_method, req->method));
         return err_problem(&r->err, RC_INVAL, "malformed", 405);
     }
@@ -74,8 +80,8 @@ static enum rc find_route(struct acme_request *r)
     return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
 }
 
-/* The public base: urls.api once it is set, and nothing else. Before that, the name under which the client reached us, if
- * it is one of our own: a Host header is a stranger's text. */
+/* The public base: urls.api once it is set, and nothing else. Before that, the name under which the
+ * client reached us, if it is one of our own: a Host header is a stranger's text. */
 static enum rc choose_base(struct acme_request *r)
 {
     const struct acme *a = r->acme;
@@ -104,9 +110,9 @@ static enum rc check_content_type(struct acme_request *r)
 /* RFC 8555 section 6.4: the signature covers where the request was sent. */
 static enum rc check_url(struct acme_request *r)
 {
-    struct str wanted = arena_printf(r->arena, "%.*s%.*s%s%.*s", STR_ARG(r->base),
-                                     STR_ARG(r->x->req.path), r->x->req.query.n ? "?" : "",
-                                     STR_ARG(r->x->req.query));
+    struct str wanted =
+        arena_printf(r->arena, "%.*s%.*s%s%.*s", STR_ARG(r->base), STR_ARG(r->x->req.path),
+                     r->x->req.query.n ? "?" : "", STR_ARG(r->x->req.query));
 
     if (!wanted.p)
         return RC_NOMEM;
@@ -255,7 +261,8 @@ enum rc acme_request_owns(struct acme_request *r, const struct id *account, cons
 {
     if (str_eq(id_str(account), id_str(&r->account.id)))
         return RC_OK;
-    /* The same answer as for what does not exist: whether others have it is none of this client's business. */
+    /* The same answer as for what does not exist: whether others have it is none of this client's
+     * business. */
     IGNORE_RC(ACME_ERR(r, RC_NOTFOUND, "malformed", msg_not_yours, str_of(what)));
     return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
 }

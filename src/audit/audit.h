@@ -3,11 +3,14 @@
  * neither is there without the other. Runs in core, inside the store's write jobs.
  *
  * The canonical form of an event, which is stored, hashed and exported, and never changes once
- * written: one JSON object (RFC 8785: members sorted by name, no spaces, integers only), all of
- * these members always: action, actor {id, kind}, address, at, boot, detail, node, object {id,
- * kind}, prev, reason, request, sequence, v `at` is microseconds since 1970 UTC, `address` RFC 5952
- * text; what does not apply is null; `prev` is null in version 1 without chain, or the SHA-256 of
- * the previous event's canonical form as 64 hexadecimal digits; `v` is 1. */
+ * written, is one JSON object in the form of RFC 8785 with integers only, and has always all of:
+ *
+ *     action, actor {id, kind}, address, at, boot, detail, node, object {id, kind}, prev, reason,
+ *     request, sequence, v
+ *
+ * `at` is microseconds since 1970 UTC, `address` RFC 5952 text, `v` 1. What does not apply is null.
+ * `prev` is null, or, once events are chained, the SHA-256 of the previous event's canonical form
+ * as 64 hexadecimal digits. */
 #pragma once
 
 #include "store/types.h"

@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 enum { BLOCK_MIN = 4096, ALIGN = _Alignof(max_align_t) };
+/* Leaves room for rounding up and the block's head, whatever the cap. */
+#define MAX_BYTES (SIZE_MAX / 2)
 
 struct arena_block {
     struct arena_block *next;
@@ -48,7 +50,7 @@ void *arena_alloc(struct arena *a, size_t n)
     struct arena_block *b = a->blocks;
     char *at;
 
-    if (n > a->max || a->used > a->max - n)
+    if (n > MAX_BYTES || n > a->max || a->used > a->max - n)
         return NULL;
     n = n ? (n + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
     if (!b || b->cap - b->n < n) {

@@ -5,10 +5,12 @@
 #include <string.h>
 
 enum { BUF_FIRST = 256 };
+/* Leaves room for a terminator, whatever limit is asked for. */
+#define MAX_BYTES (SIZE_MAX / 2)
 
 void buf_init(struct buf *b, size_t max)
 {
-    *b = (struct buf){.max = max, .rc = RC_OK};
+    *b = (struct buf){.max = max < MAX_BYTES ? max : MAX_BYTES, .rc = RC_OK};
 }
 
 void buf_done(struct buf *b)

@@ -3,16 +3,23 @@
 
 static const struct str ellipsis = {"...", 3};
 
-/* Room for the first of `n` arguments when `left` bytes remain: all that the later ones do not need
- * of an even share. */
-static size_t share(const struct str *args, size_t n, size_t left)
+static size_t needed(const struct str *args, size_t n, size_t each)
 {
-    size_t even = left / n;
-    size_t later = 0;
+    size_t sum = 0;
 
-    for (size_t i = 1; i < n; i++)
-        later += args[i].n < even ? args[i].n : even;
-    return left - later;
+    for (size_t i = 0; i < n; i++)
+        sum += args[i].n < each ? args[i].n : each;
+    return sum;
+}
+
+/* What one argument may take so that all fit: a long one is cut, short ones beside it are not. */
+static size_t room_for_each(const struct str *args, size_t n)
+{
+    size_t each = ERR_ARGS_BYTES;
+
+    while (needed(args, n, each) > ERR_ARGS_BYTES)
+        each--;
+    return each;
 }
 
 static size_t copy_arg(char *to, struct str s, size_t room)
@@ -33,12 +40,12 @@ void err_record(struct err *err, enum rc rc, const struct msg *m, struct err_at 
 {
     struct err made = {.rc = rc, .msg = m, .at = at};
     size_t used = 0;
+    size_t room;
 
     /* Made aside, for the arguments may be those of the error that is replaced. */
     made.n_args = (uint8_t)(n_args < MSG_ARGS_MAX ? n_args : MSG_ARGS_MAX);
+    room = room_for_each(args, made.n_args);
     for (size_t i = 0; i < made.n_args; i++) {
-        size_t room = share(args + i, made.n_args - i, sizeof(made.args) - used);
-
         used += copy_arg(made.args + used, args[i], room);
         made.end[i] = (uint16_t)used;
     }

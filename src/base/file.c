@@ -164,12 +164,15 @@ struct entry {
     const char *name; /* within parent */
     int parent;
     char temp[TEMP_NAME]; /* "": none left to remove */
+    bool made_dir;        /* `name` is a directory that must go again */
 };
 
 static void entry_done(struct entry *e)
 {
     if (e->temp[0])
         unlinkat(e->parent, e->temp, 0);
+    if (e->made_dir)
+        unlinkat(e->parent, e->name, AT_REMOVEDIR);
     fd_close(&e->parent);
 }
 
@@ -300,26 +303,22 @@ enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner own
 {
     CLEANUP(entry_done) struct entry e = {.parent = -1};
     CLEANUP(fd_closep) int fd = -1;
-    bool made;
-
     TRY(entry_init(&e, dir, path, err));
-    made = mkdirat(e.parent, e.name, 0700) == 0;
-    if (!made && errno != EEXIST)
+    e.made_dir = mkdirat(e.parent, e.name, 0700) == 0;
+    if (!e.made_dir && errno != EEXIST)
         return fail_write(err, path);
     fd = openat(e.parent, e.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOTDIR || errno == ELOOP ? ERR(err, RC_EXISTS, msg_dir_not, str_of(path))
                                                   : fail_write(err, path);
-    if (!made && dir_right(fd, mode, owner))
+    if (!e.made_dir && dir_right(fd, mode, owner))
         return RC_OK;
-    if (!made && !dir_empty(fd))
+    if (!e.made_dir && !dir_empty(fd))
         return ERR(err, RC_EXISTS, msg_dir_other, str_of(path));
-    if (set_owner_mode(fd, mode, owner) && fsync(fd) == 0 && sync_dir(e.parent))
-        return RC_OK;
-    IGNORE_RC(fail_write(err, path));
-    if (made)
-        unlinkat(e.parent, e.name, AT_REMOVEDIR);
-    return RC_IO;
+    if (!set_owner_mode(fd, mode, owner) || fsync(fd) != 0 || !sync_dir(e.parent))
+        return fail_write(err, path);
+    e.made_dir = false;
+    return RC_OK;
 }
 
 enum rc file_sync_dir(int dir, const char *path, struct err *err)

@@ -346,29 +346,32 @@ void text_percent(struct buf *out, struct str s)
     }
 }
 
+/* The byte that "%XX" at the start of `s` stands for; -1 when it is broken. */
+static int escaped(struct str s)
+{
+    int high = s.n > 2 ? hex_value(s.p[1]) : -1;
+    int low = s.n > 2 ? hex_value(s.p[2]) : -1;
+
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 enum rc text_unpercent(struct str s, struct buf *out)
 {
-    unsigned char *to = buf_reserve(out, s.n);
+    unsigned char *to;
     size_t n = 0;
 
+    for (size_t i = 0; i < s.n; n++) {
+        int c = s.p[i] == '%' ? escaped(str_skip(s, i)) : (unsigned char)s.p[i];
+
+        if (c <= 0)
+            return RC_PARSE;
+        i += s.p[i] == '%' ? 3 : 1;
+    }
+    to = buf_reserve(out, n);
     if (!to)
         return buf_rc(out);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c == '%') {
-            int high = s.n - i > 2 ? hex_value(s.p[i + 1]) : -1;
-            int low = s.n - i > 2 ? hex_value(s.p[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return RC_PARSE;
-            c = (unsigned char)(high << 4 | low);
-            i += 2;
-        }
-        if (c == 0)
-            return RC_PARSE;
-        to[n++] = c;
-    }
+    for (size_t i = 0; i < s.n; i += s.p[i] == '%' ? 3 : 1)
+        *to++ = (unsigned char)(s.p[i] == '%' ? escaped(str_skip(s, i)) : s.p[i]);
     buf_advance(out, n);
     return RC_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches the machine's clock, because a wrong one makes wrong certificates: nothing is issued while the clock is behind a
- * time that this installation has already vouched for (the high-water mark in the store), or after it has leapt against
- * the monotonic clock. Runs in core. */
+/* Watches the machine's clock, because a wrong one makes wrong certificates: nothing is issued
+ * while the clock is behind a time that this installation has already vouched for (the high-water
+ * mark in the store), or after it has leapt against the monotonic clock. Runs in core. */
 #pragma once
 
 #include "base/err.h"
@@ -11,7 +11,8 @@ struct clock;
 
 /* NTP's small corrections and a mark written a moment ago are no reason to stop. */
 #define CA_CLOCK_BEHIND_MAX (5 * WHEN_SECOND)
-/* Against the monotonic clock, between two looks; suspended virtual machines wake up with less than this or with much more. */
+/* Against the monotonic clock, between two looks; suspended virtual machines wake up with less than
+ * this or with much more. */
 #define CA_CLOCK_LEAP_MAX (10 * WHEN_MINUTE)
 
 struct ca_clock_guard {
@@ -26,9 +27,10 @@ struct ca_clock_guard {
 /* `high` is the mark as the store has it. */
 void ca_clock_guard_init(struct ca_clock_guard *g, struct clock *clock, when_t high);
 
-/* Looks at the clock; to be called at least every minute and before each issuance. RC_OK and *out_now; RC_DENIED while
- * the clock is behind the mark (it ends by itself when the clock is right again), or leapt forward (until ca_clock_guard_accept,
- * or until the clock is back where it was). */
+/* Looks at the clock; to be called at least every minute and before each issuance. RC_OK and
+ * *out_now; RC_DENIED while the clock is behind the mark (it ends by itself when the clock is right
+ * again), or leapt forward (until ca_clock_guard_accept, or until the clock is back where it was).
+ */
 enum rc ca_clock_guard_look(struct ca_clock_guard *g, when_t *out_now, struct err *err);
 
 /* An operator says that the time after the leap is the right one. */

@@ -12,7 +12,8 @@
 #include "x509/lint.h"
 #include "x509/name.h"
 
-/* A root outlives what hangs below it by far: replacing it means visiting every machine. Intermediates are rotated. */
+/* A root outlives what hangs below it by far: replacing it means visiting every machine.
+ * Intermediates are rotated. */
 enum { ROOT_YEARS = 20, INTERMEDIATE_YEARS = 8, FILES_MAX = 12 };
 #define YEAR (365 * WHEN_DAY + WHEN_DAY / 4)
 
@@ -73,7 +74,8 @@ static struct buf *add_file(struct work *w, const char *dir, const char *name, c
     return &f->content;
 }
 
-/* "Example Hospital RSA CA 1", the organisation cut so that the whole fits RFC 5280's 64 characters. */
+/* "Example Hospital RSA CA 1", the organisation cut so that the whole fits RFC 5280's 64
+ * characters. */
 static enum rc common_name(struct arena *a, struct str organization, const char *label,
                            struct str *out)
 {
@@ -106,7 +108,8 @@ static enum rc lint(const struct work *w, size_t i, struct str tbs, struct arena
     return RC_OK;
 }
 
-/* RFC 5280 section 4.2.1.9 and 4.2.1.12: an intermediate may sign leaves and nothing else, for TLS and nothing else. */
+/* RFC 5280 section 4.2.1.9 and 4.2.1.12: an intermediate may sign leaves and nothing else, for TLS
+ * and nothing else. */
 static enum rc build_tbs(struct work *w, size_t i, struct buf *tbs, struct err *err)
 {
     const struct authority *a = &authorities[i];

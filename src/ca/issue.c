@@ -4,19 +4,22 @@
 #include "audit/audit.h"
 #include "ca/issue_int.h"
 #include "ev/clock.h"
-#include "json/out.h"
 #include "store/keys.h"
 #include "store/meta.h"
 #include "store/store.h"
+#include "json/out.h"
 
 MSG(msg_no_issuer, "ca.no-issuer",
     "this CA has no active issuer for {0} keys; `autarky issuer list` shows what there is");
 MSG(msg_no_issuers, "ca.register-without-issuers",
     "the register names no issuer; the data directory is not one that `autarky init` finished");
-MSG(msg_profile, "ca.no-profile", "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
+MSG(msg_profile, "ca.no-profile",
+    "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
 MSG(msg_blocked, "ca.key-blocked",
-    "this public key was revoked as compromised at {0} and is never certified again; make a new key");
-MSG(msg_busy, "ca.busy", "{0} certificates are being issued at this moment; try again in a few seconds");
+    "this public key was revoked as compromised at {0} and is never certified again; make a new "
+    "key");
+MSG(msg_busy, "ca.busy",
+    "{0} certificates are being issued at this moment; try again in a few seconds");
 
 /* ---- the authority */
 
@@ -70,7 +73,7 @@ void ca_free(struct ca *ca)
 {
     if (!ca)
         return;
-    LIST_FOREACH(link, &ca->jobs)
+    LIST_FOREACH (link, &ca->jobs)
         ca_job_end(LIST_ENTRY(link, struct ca_job, link), RC_CANCELLED);
     ev_timer_stop(&ca->recover_timer);
     for (size_t i = 0; i < ca->n_issuers; i++)
@@ -170,8 +173,8 @@ void ca_job_end(struct ca_job *job, enum rc rc)
     mem_free(job);
 }
 
-/* An issuer whose own signatures are of the kind of the key, so that a client that can check the one can check the other;
- * any other rather than none. Roots have no key here and are not asked. */
+/* An issuer whose own signatures are of the kind of the key, so that a client that can check the
+ * one can check the other; any other rather than none. Roots have no key here and are not asked. */
 static const struct ca_issuer *choose_issuer(const struct ca *ca, enum crypto_key_type type)
 {
     struct str wanted = type == CRYPTO_KEY_RSA ? STR("rsa") : STR("ecdsa");
@@ -252,8 +255,9 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
         .ips = job->req.ips,
         .n_ips = job->req.n_ips,
     };
-    /* Whole seconds, because that is what a certificate can say. The last second counts as valid (RFC 5280 section
-     * 4.1.2.5), hence the one that is taken off. A leaf never outlives its issuer. */
+    /* Whole seconds, because that is what a certificate can say. The last second counts as valid
+     * (RFC 5280 section 4.1.2.5), hence the one that is taken off. A leaf never outlives its
+     * issuer. */
     leaf->not_before = (job->now - ca->conf->ca.backdate) / WHEN_SECOND * WHEN_SECOND;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
     if (leaf->not_after > job->issuer->cert.not_after)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a decision to a certificate, on core's side: reserve, have it signed, compare, commit. What will be signed is on
- * disk before the signer sees it; the certificate, the order's end and the audit event are one transaction; a crash between
- * leaves a reservation that ca_recover finishes or voids. Nothing here decides whether somebody may have a name.
+/* From a decision to a certificate, on core's side: reserve, have it signed, compare, commit. What
+ * will be signed is on disk before the signer sees it; the certificate, the order's end and the
+ * audit event are one transaction; a crash between leaves a reservation that ca_recover finishes or
+ * voids. Nothing here decides whether somebody may have a name.
  *
  * One ca per core process, on its loop's thread. */
 #pragma once
@@ -16,13 +17,14 @@ struct ipc_chan;
 struct store;
 
 enum {
-    CA_ISSUES_MAX = 1024,     /* under way at a time; more are RC_QUOTA */
-    CA_SIGN_SECONDS = 20,     /* the signer's answer */
-    CA_RECOVER_SECONDS = 5,   /* between two looks for reservations nobody works on */
+    CA_ISSUES_MAX = 1024,   /* under way at a time; more are RC_QUOTA */
+    CA_SIGN_SECONDS = 20,   /* the signer's answer */
+    CA_RECOVER_SECONDS = 5, /* between two looks for reservations nobody works on */
     CA_JOB_ARENA = 512 * 1024,
 };
 
-/* What the end of an issuance means for the order it is for; runs on the writer's thread, inside the transaction. */
+/* What the end of an issuance means for the order it is for; runs on the writer's thread, inside
+ * the transaction. */
 struct ca_order_ops {
     enum rc (*finish)(struct store_txn *txn, const struct id *order,
                       const struct store_certificate *certificate);
@@ -66,30 +68,34 @@ struct ca_request {
     struct id logical;  /* "": a new one */
     struct id replaces; /* "": none */
     struct id request;  /* for the log and the trail */
-    /* First in the transaction of the reservation, on the writer's thread (see store_fn): the compare-and-set that makes
-     * this the one winner. Its failure, with `err`, is the issuance's. May be NULL. */
+    /* First in the transaction of the reservation, on the writer's thread (see store_fn): the
+     * compare-and-set that makes this the one winner. Its failure, with `err`, is the issuance's.
+     * May be NULL. */
     enum rc (*reserve)(struct store_txn *txn, void *arg, struct err *err);
     void *reserve_arg;
 };
 
-/* RC_OK with the certificate, borrowed for the callback; RC_AGAIN: reserved, and finished later without further
- * word here (the order will tell); anything else: not issued, `err` says why. Called once. */
+/* RC_OK with the certificate, borrowed for the callback; RC_AGAIN: reserved, and finished later
+ * without further word here (the order will tell); anything else: not issued, `err` says why.
+ * Called once. */
 typedef void (*ca_done)(void *arg, enum rc rc, const struct store_certificate *certificate,
                         const struct err *err);
 
-/* Begins; when this fails, `done` is not called. RC_DENIED the clock, RC_NOTFOUND profile or issuer, RC_QUOTA. */
+/* Begins; when this fails, `done` is not called. RC_DENIED the clock, RC_NOTFOUND profile or
+ * issuer, RC_QUOTA. */
 enum rc ca_issue(struct ca *ca, const struct ca_request *request, ca_done done, void *arg,
                  struct err *err);
 
-/* Takes up reservations that nobody works on: those for orders are signed again as they were reserved, others voided. Also runs
- * by itself every CA_RECOVER_SECONDS while there is a signer. */
+/* Takes up reservations that nobody works on: those for orders are signed again as they were
+ * reserved, others voided. Also runs by itself every CA_RECOVER_SECONDS while there is a signer. */
 void ca_recover(struct ca *ca);
 
 /* Issuances under way in this process. */
 size_t ca_pending(const struct ca *ca);
 
-/* Appends leaf and intermediates as PEM, without the root (RFC 8555 section 7.4.2). RC_NOTFOUND for an issuer that is
- * not of this CA. */
-enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf, struct buf *out);
+/* Appends leaf and intermediates as PEM, without the root (RFC 8555 section 7.4.2). RC_NOTFOUND for
+ * an issuer that is not of this CA. */
+enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf,
+                     struct buf *out);
 /* By its name in URLs and files; NULL when there is none. */
 const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the issuing pipeline share: issue.c (begin, reserve), sign.c (sign, compare, commit, void), recover.c. */
+/* What the files of the issuing pipeline share: issue.c (begin, reserve), sign.c (sign, compare,
+ * commit, void), recover.c. */
 #pragma once
 
 #include "base/list.h"

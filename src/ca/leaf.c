@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/leaf.h"
 
-/* The common name is for people and old software; it must repeat a name of the SAN (CABF BR 7.1.4.3), and RFC 5280
- * ends it at 64 characters, so a certificate may have none. */
+/* The common name is for people and old software; it must repeat a name of the SAN (CABF
+ * BR 7.1.4.3), and RFC 5280 ends it at 64 characters, so a certificate may have none. */
 static struct str common_name(const struct ca_leaf *leaf, char text[static ADDR_TEXT])
 {
     for (size_t i = 0; i < leaf->n_dns; i++)
@@ -13,7 +13,8 @@ static struct str common_name(const struct ca_leaf *leaf, char text[static ADDR_
     return (struct str){NULL, 0};
 }
 
-/* RFC 5280 section 4.2.1.3: keyEncipherment is the RSA key exchange of TLS 1.2, which has no meaning for other keys. */
+/* RFC 5280 section 4.2.1.3: keyEncipherment is the RSA key exchange of TLS 1.2, which has no
+ * meaning for other keys. */
 static uint16_t key_usage(enum crypto_key_type type)
 {
     return type == CRYPTO_KEY_RSA ? X509_KU_DIGITAL_SIGNATURE | X509_KU_KEY_ENCIPHERMENT

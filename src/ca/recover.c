@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservations that nobody works on: a crash, or a signer that was away. Their bytes are on disk, so the signer is asked
- * for exactly the same certificate again. */
+/* Reservations that nobody works on: a crash, or a signer that was away. Their bytes are on disk,
+ * so the signer is asked for exactly the same certificate again. */
 #include "ca/issue_int.h"
 #include "ev/clock.h"
 #include "store/accounts.h"
@@ -16,8 +16,7 @@ MSG(msg_unreadable, "ca.voided-unreadable",
 
 static bool under_way(const struct ca *ca, const struct id *issuance)
 {
-    LIST_FOREACH(link, &ca->jobs)
-    {
+    LIST_FOREACH (link, &ca->jobs) {
         const struct ca_job *job = LIST_ENTRY(link, struct ca_job, link);
 
         if (str_eq(id_str(&job->issuance.id), id_str(issuance)))
@@ -108,8 +107,9 @@ void ca_recover(struct ca *ca)
     size_t n;
 
     arena_init(&a, RECOVER_ARENA);
-    if (!ca->signer || store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH + CA_ISSUES_MAX,
-                                               &at, &rows, &n) != RC_OK)
+    if (!ca->signer ||
+        store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH + CA_ISSUES_MAX, &at,
+                                &rows, &n) != RC_OK)
         return;
     for (size_t i = 0; i < n; i++)
         if (!under_way(ca, &rows[i].id))

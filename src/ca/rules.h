@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signer's own limits, from a file that root owns and no role can write: what it refuses to sign whatever core asks.
- * A core that was taken over can then ask for names of this organisation and for nothing else. */
+/* The signer's own limits, from a file that root owns and no role can write: what it refuses to
+ * sign whatever core asks. A core that was taken over can then ask for names of this organisation
+ * and for nothing else. */
 #pragma once
 
 #include "base/addr.h"
@@ -28,13 +29,13 @@ struct ca_rules {
     uint64_t per_hour; /* signatures */
 };
 
-/* JSON: {"domains": [...], "single_labels": true, "networks": ["10.0.0.0/8"...], "lifetime_max": "398d",
- * "signatures_per_hour": 20000}; every member required, others refused. */
+/* JSON: {"domains": [...], "single_labels": true, "networks": ["10.0.0.0/8"...], "lifetime_max":
+ * "398d", "signatures_per_hour": 20000}; every member required, others refused. */
 enum rc ca_rules_parse(struct str json, struct ca_rules *out, struct err *err);
 void ca_rules_done(struct ca_rules *r);
 
-/* What `init` writes: the domain and the internal suffixes, single labels, the addresses of RFC 6890 that an organisation
- * uses inside (RFC 1918, RFC 4193, shared, loopback, link-local). */
+/* What `init` writes: the domain and the internal suffixes, single labels, the addresses of RFC
+ * 6890 that an organisation uses inside (RFC 1918, RFC 4193, shared, loopback, link-local). */
 enum rc ca_rules_default(struct str domain, const struct str *internal, size_t n_internal,
                          struct buf *out);
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The second half of an issuance: the reservation is on disk; from here it ends as a certificate, as a voided serial, or
- * stays for recovery. */
+/* The second half of an issuance: the reservation is on disk; from here it ends as a certificate,
+ * as a voided serial, or stays for recovery. */
 #include "audit/audit.h"
 #include "ca/issue_int.h"
 #include "ipc/chan.h"
-#include "json/out.h"
 #include "store/store.h"
+#include "json/out.h"
 
 MSG(msg_differs, "ca.certificate-differs",
-    "the signer returned another certificate than was reserved under serial {0}; it was not given out. The "
+    "the signer returned another certificate than was reserved under serial {0}; it was not given "
+    "out. The "
     "signer's configuration or program may differ from core's: restart `autarky serve`");
 
 static struct str serial_text(const struct ca_job *job, char text[static X509_SERIAL_TEXT])
@@ -142,8 +143,8 @@ void ca_job_void(struct ca_job *job)
 
 /* ---- sign and compare */
 
-/* The signer is another process with its own copy of everything: what it returns counts only if it is, to the byte, what
- * was reserved, under a signature that the issuer's certificate verifies. */
+/* The signer is another process with its own copy of everything: what it returns counts only if it
+ * is, to the byte, what was reserved, under a signature that the issuer's certificate verifies. */
 static enum rc compare(struct ca_job *job, struct str der)
 {
     struct x509_cert cert;

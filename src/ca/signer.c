@@ -14,7 +14,8 @@
 MSG(msg_no_dir, "ca.no-issuer-directory",
     "{0}: cannot be read; this data directory has no certificate authority: run `autarky init`");
 MSG(msg_no_issuers, "ca.no-issuers",
-    "ca/ in the data directory holds no certificate of an issuer (REF.crt); restore them from the backup");
+    "ca/ in the data directory holds no certificate of an issuer (REF.crt); restore them from the "
+    "backup");
 MSG(msg_too_many, "ca.too-many-issuers", "ca/ in the data directory holds more than {0} issuers");
 MSG(msg_file, "ca.issuer-file", "{0}: {1}");
 MSG(msg_key_mismatch, "ca.key-mismatch",
@@ -22,7 +23,8 @@ MSG(msg_key_mismatch, "ca.key-mismatch",
 MSG(msg_unknown_issuer, "ca.unknown-issuer", "the signer has no issuer \"{0}\"");
 MSG(msg_unknown_profile, "ca.unknown-profile", "the configuration has no profile \"{0}\"");
 MSG(msg_clock, "ca.signer-clock",
-    "notBefore {0} does not fit the signer's clock, which says {1}; set the clocks of the machines right");
+    "notBefore {0} does not fit the signer's clock, which says {1}; set the clocks of the machines "
+    "right");
 MSG(msg_profile_lifetime, "ca.profile-lifetime",
     "the certificate would live longer than profile \"{0}\" allows");
 MSG(msg_key_kind, "ca.key-kind", "profile \"{0}\" does not allow {1} keys");
@@ -207,11 +209,11 @@ static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile
 static enum rc check_key(const struct crypto_key *key, const struct conf_profile *profile,
                          struct err *err)
 {
-    unsigned kind = crypto_key_type(key) == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
-                    : crypto_key_type(key) == CRYPTO_KEY_P256 ||
-                              crypto_key_type(key) == CRYPTO_KEY_P384
-                        ? 1u << CONF_KEY_ECDSA
-                        : 0;
+    unsigned kind =
+        crypto_key_type(key) == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
+        : crypto_key_type(key) == CRYPTO_KEY_P256 || crypto_key_type(key) == CRYPTO_KEY_P384
+            ? 1u << CONF_KEY_ECDSA
+            : 0;
 
     if (!(profile->key_algorithms & kind))
         return ERR(err, RC_DENIED, msg_key_kind, profile->name, str_of(crypto_key_text(key)));

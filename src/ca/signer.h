@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signing side of the CA: keys of the intermediates, and the decision whether to use them. Runs in the signer role
- * alone, which has no network and no database. It is not an oracle: it is told a key, names and times, builds the
- * to-be-signed part itself, holds it against its own rules, its own clock and the linter, and only then signs. */
+/* The signing side of the CA: keys of the intermediates, and the decision whether to use them. Runs
+ * in the signer role alone, which has no network and no database. It is not an oracle: it is told a
+ * key, names and times, builds the to-be-signed part itself, holds it against its own rules, its
+ * own clock and the linter, and only then signs. */
 #pragma once
 
 #include "base/secret.h"
@@ -13,16 +14,17 @@ enum {
     CA_FILE_MAX = 64 * 1024,
 };
 
-/* How far core's idea of now may be from the signer's: the messages between them take milliseconds, a restart seconds. */
+/* How far core's idea of now may be from the signer's: the messages between them take milliseconds,
+ * a restart seconds. */
 #define CA_SKEW_MAX (10 * WHEN_MINUTE)
 /* The most that conf allows a notBefore to lie back. */
 #define CA_BACKDATE_MAX WHEN_HOUR
 
 struct ca_signer;
 
-/* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens all of them. Checks
- * that key and certificate belong together. To be called while the files can still be read; everything is in memory
- * afterwards. Errors name the file and the cure. */
+/* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
+ * all of them. Checks that key and certificate belong together. To be called while the files can
+ * still be read; everything is in memory afterwards. Errors name the file and the cure. */
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
                        struct ca_signer **out, struct err *err);
 void ca_signer_free(struct ca_signer *s);
@@ -35,7 +37,8 @@ size_t ca_signer_count(const struct ca_signer *s);
 /* Borrowed. */
 const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i);
 
-/* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile, linter; RC_QUOTA the
- * hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of the call. */
+/* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile,
+ * linter; RC_QUOTA the hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of
+ * the call. */
 enum rc ca_signer_sign(struct ca_signer *s, struct str issuer_ref, const struct ca_leaf *leaf,
                        when_t now, struct arena *arena, struct buf *out, struct err *err);

@@ -57,8 +57,8 @@ enum conf_challenge { CONF_CHALLENGE_HTTP_01, CONF_CHALLENGE_COUNT };
  * without any rule all names are. */
 struct conf_rule {
     struct str name; /* for messages and the audit trail; unique */
-    struct conf_strs
-        allow; /* at least one: "host.d" itself, "*.d" everything below d, "*" every name */
+    /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
+    struct conf_strs allow;
     struct conf_nets networks; /* where the request may come from; none: from anywhere */
     unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
 };
@@ -69,20 +69,9 @@ enum conf_passphrase_from {
     CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
 };
 
-enum conf_log_level {
-    CONF_LOG_ERROR,
-    CONF_LOG_WARNING,
-    CONF_LOG_NOTICE,
-    CONF_LOG_INFO,
-    CONF_LOG_DEBUG,
-};
-
-enum conf_log_format {
-    CONF_LOG_AUTO, /* text on a terminal, otherwise logfmt */
-    CONF_LOG_TEXT,
-    CONF_LOG_LOGFMT,
-    CONF_LOG_JSON,
-};
+/* Named and ordered as log/ has them. */
+enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
+enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
 struct conf {
     struct str organization;

@@ -3,7 +3,10 @@
  * table. */
 #pragma once
 
+#include "base/msg.h"
 #include "conf/conf.h"
+
+struct arena;
 
 enum conf_class {
     CONF_LIVE,     /* takes effect in the running processes */
@@ -19,7 +22,7 @@ struct conf_change {
     enum conf_class class;
     const char
         *roles; /* CONF_RESTARTS: names divided by spaces, as in "front core"; otherwise "" */
-    const char *reason; /* CONF_REFUSED: why, in English; otherwise "" */
+    const struct msg *reason; /* CONF_REFUSED: why; otherwise NULL */
 };
 
 struct conf_changes {

@@ -43,7 +43,8 @@ enum rc crypto_init(void)
 
     if (lib.ctx)
         return RC_OK;
-    /* A few of OpenSSL's functions still use its default context, which would otherwise read openssl.cnf. */
+    /* A few of OpenSSL's functions still use its default context, which would otherwise read
+     * openssl.cnf. */
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return RC_CRYPTO;
     lib.ctx = OSSL_LIB_CTX_new();

@@ -32,7 +32,7 @@ enum rc crypto_hash(enum crypto_hash_alg alg, struct str data,
 enum rc crypto_sha256(struct str data, unsigned char out[static CRYPTO_SHA256_BYTES])
 {
     return EVP_Digest(data.p, data.n, out, NULL, crypto_md(CRYPTO_SHA256), NULL) == 1 ? RC_OK
-                                                                                     : failed();
+                                                                                      : failed();
 }
 
 enum rc crypto_hasher_new(enum crypto_hash_alg alg, struct crypto_hasher **out)

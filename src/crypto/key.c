@@ -36,7 +36,8 @@ struct crypto_key {
     unsigned char spki_sha256[CRYPTO_SHA256_BYTES];
 };
 
-/* What stands before the point or the key in a SubjectPublicKeyInfo: these types have one form only. */
+/* What stands before the point or the key in a SubjectPublicKeyInfo: these types have one form
+ * only. */
 static const struct {
     const char *group;
     const char *text;
@@ -45,15 +46,20 @@ static const struct {
     uint8_t n;
     unsigned char head[28];
 } forms[] = {
-    [CRYPTO_KEY_P256] = {"prime256v1", "EC P-256", 256, 65, 26,
-                         {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-                          0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                          0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00}},
-    [CRYPTO_KEY_P384] = {"secp384r1", "EC P-384", 384, 97, 23,
-                         {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
-                          0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
-                          0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00}},
-    [CRYPTO_KEY_ED25519] = {NULL, "Ed25519", 256, 32, 12,
+    [CRYPTO_KEY_P256] = {"prime256v1", "EC P-256", 256, 65, 26, {0x30, 0x59, 0x30, 0x13, 0x06, 0x07,
+                                                                 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+                                                                 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                                                 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03,
+                                                                 0x42, 0x00}},
+    [CRYPTO_KEY_P384] = {"secp384r1", "EC P-384", 384, 97, 23, {0x30, 0x76, 0x30, 0x10, 0x06, 0x07,
+                                                                0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+                                                                0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+                                                                0x00, 0x22, 0x03, 0x62, 0x00}},
+    [CRYPTO_KEY_ED25519] = {NULL,
+                            "Ed25519",
+                            256,
+                            32,
+                            12,
                             {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21,
                              0x00}},
 };
@@ -135,7 +141,8 @@ static enum rc put_rsa_spki(const EVP_PKEY *pkey, struct buf *out)
     return buf_rc(out);
 }
 
-/* Not by i2d_PUBKEY: a key that was read with a compressed point or explicit parameters would come out like that. */
+/* Not by i2d_PUBKEY: a key that was read with a compressed point or explicit parameters would come
+ * out like that. */
 static enum rc put_ec_spki(const struct crypto_key *k, struct buf *out)
 {
     CLEANUP(BN_freep) BIGNUM *x = NULL;
@@ -282,8 +289,8 @@ enum rc crypto_key_generate(struct crypto_key_spec spec, struct crypto_key **out
 
 static enum rc from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **out)
 {
-    CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *c =
-        EVP_PKEY_CTX_new_from_name(crypto_ossl_ctx(), type, NULL);
+    CLEANUP(EVP_PKEY_CTX_freep)
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(crypto_ossl_ctx(), type, NULL);
 
     if (!c || EVP_PKEY_fromdata_init(c) != 1)
         return failed(RC_CRYPTO);
@@ -330,8 +337,8 @@ enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out,
 /* Not the point at infinity, and on the curve, which fromdata has checked as well. */
 static enum rc check_point(EVP_PKEY *pkey)
 {
-    CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *c =
-        EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), pkey, NULL);
+    CLEANUP(EVP_PKEY_CTX_freep)
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), pkey, NULL);
 
     if (!c)
         return failed(RC_CRYPTO);
@@ -381,8 +388,9 @@ enum rc crypto_key_from_ed25519(struct str x, struct crypto_key **out, struct er
     return RC_OK;
 }
 
-/* The content of the next value with this tag, in DER of at most 64 KiB; false when it is none. Loose about the form of
- * lengths: crypto_key_from_spki compares the whole with what it would write. */
+/* The content of the next value with this tag, in DER of at most 64 KiB; false when it is none.
+ * Loose about the form of lengths: crypto_key_from_spki compares the whole with what it would
+ * write. */
 static bool der_value(struct rd *r, uint8_t tag, struct str *out)
 {
     size_t n;
@@ -462,7 +470,8 @@ enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err
     if (der.n > CRYPTO_SPKI_MAX)
         return ERR(err, RC_PARSE, msg_spki);
     TRY(read_spki(der, &k, err));
-    /* There is one form only: this catches lengths that are too long, unused bits, bytes left over. */
+    /* There is one form only: this catches lengths that are too long, unused bits, bytes left over.
+     */
     if (!str_eq(der, buf_str(&k->spki)))
         return ERR(err, RC_PARSE, msg_spki);
     *out = MOVE(k);

@@ -9,8 +9,9 @@
 #include "crypto/crypto.h"
 #include "crypto/crypto_int.h"
 
-MSG(msg_none, "crypto.pem-none", "no private key found: a PEM block \"PRIVATE KEY\" or "
-                                 "\"ENCRYPTED PRIVATE KEY\" was looked for");
+MSG(msg_none, "crypto.pem-none",
+    "no private key found: a PEM block \"PRIVATE KEY\" or "
+    "\"ENCRYPTED PRIVATE KEY\" was looked for");
 MSG(msg_old, "crypto.pem-old",
     "\"{0}\" is OpenSSL's old form of private keys; `openssl pkcs8 -topk8` turns it into PKCS#8");
 MSG(msg_broken, "crypto.pem-broken", "the private key is damaged or not PKCS#8");
@@ -19,7 +20,8 @@ MSG(msg_locked, "crypto.pem-locked", "the private key is encrypted and no passph
 MSG(msg_passphrase, "crypto.pem-passphrase", "the passphrase does not open the private key");
 MSG(msg_mismatch, "crypto.pem-mismatch", "the private key does not belong to its public half");
 MSG(msg_type, "crypto.pem-type",
-    "private keys of this type or size are not supported; use RSA of 2048 to 8192 bits, EC P-256 or "
+    "private keys of this type or size are not supported; use RSA of 2048 to 8192 bits, EC P-256 "
+    "or "
     "P-384, or Ed25519");
 
 DEFINE_FREEP(PKCS8_PRIV_KEY_INFO_free, PKCS8_PRIV_KEY_INFO)
@@ -47,8 +49,8 @@ static enum rc put_armour(struct str label, struct str der, struct buf *out)
 
 static enum rc put_locked(PKCS8_PRIV_KEY_INFO *p8, struct secret *passphrase, struct buf *out)
 {
-    CLEANUP(EVP_CIPHER_freep) EVP_CIPHER *cipher =
-        EVP_CIPHER_fetch(crypto_ossl_ctx(), "AES-256-CBC", NULL);
+    CLEANUP(EVP_CIPHER_freep)
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(crypto_ossl_ctx(), "AES-256-CBC", NULL);
     CLEANUP(X509_ALGOR_freep) X509_ALGOR *alg = NULL;
     CLEANUP(X509_SIG_freep) X509_SIG *sig = NULL;
     unsigned char salt[CRYPTO_SCRYPT_SALT], iv[16];
@@ -153,8 +155,9 @@ static enum rc unlock(struct str der, struct secret *passphrase, PKCS8_PRIV_KEY_
     return *out ? RC_OK : ERR(err, failed(RC_DENIED), msg_passphrase);
 }
 
-/* An EC key brings its public half along, and nothing so far says that the two belong together. The check is cheap; of RSA it
- * would take longer than generating some keys, and a signature by a damaged one is caught when the certificate is verified. */
+/* An EC key brings its public half along, and nothing so far says that the two belong together. The
+ * check is cheap; of RSA it would take longer than generating some keys, and a signature by a
+ * damaged one is caught when the certificate is verified. */
 static enum rc check_pair(EVP_PKEY *pkey, struct err *err)
 {
     CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *c = NULL;

@@ -185,8 +185,8 @@ static enum rc raw_to_der(const struct crypto_key *k, struct str raw,
     return RC_OK;
 }
 
-enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
-                      struct str message, struct str signature)
+enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
+                      enum crypto_sig_form form, struct str message, struct str signature)
 {
     CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = NULL;
     unsigned char der[CRYPTO_SIG_MAX];

@@ -9,7 +9,8 @@
 
 #include "crypto/crypto_int.h"
 
-MSG(msg_small, "crypto.weak-small-factor", "the RSA key can be broken: its modulus is divisible by {0}");
+MSG(msg_small, "crypto.weak-small-factor",
+    "the RSA key can be broken: its modulus is divisible by {0}");
 MSG(msg_close, "crypto.weak-close-primes",
     "the RSA key can be broken: its primes lie so close together that Fermat's method finds them");
 MSG(msg_roca, "crypto.weak-roca",
@@ -54,8 +55,9 @@ static bool is_power(unsigned r, unsigned p)
     return false;
 }
 
-/* The library's primes are k * M + (65537^a mod M), where M is the product of the first primes, 167 among them at every key size;
- * so is, then, the modulus. Another modulus passes all of these with a chance of about 2^-28. */
+/* The library's primes are k * M + (65537^a mod M), where M is the product of the first primes, 167
+ * among them at every key size; so is, then, the modulus. Another modulus passes all of these with
+ * a chance of about 2^-28. */
 static enum rc check_roca(const BIGNUM *n, struct err *err)
 {
     for (unsigned p = 3; p <= ROCA_PRIME_MAX; p += 2)
@@ -99,7 +101,8 @@ static bool may_be_square(const BIGNUM *v)
     return true;
 }
 
-/* True in *out when a * a - n is a square for one of the first values of a from the root of n up. */
+/* True in *out when a * a - n is a square for one of the first values of a from the root of n up.
+ */
 static bool fermat(const BIGNUM *n, BN_CTX *c, bool *out)
 {
     BIGNUM *a = BN_CTX_get(c), *rest = BN_CTX_get(c), *root = BN_CTX_get(c), *sq = BN_CTX_get(c);
@@ -149,7 +152,8 @@ static enum rc check_rsa(const struct crypto_key *k, struct err *err)
     return check_close(n, err);
 }
 
-/* The eight points whose order divides eight, by their y; the sign bit does not matter. Also y as p and p + 1, which read as 0 and 1. */
+/* The eight points whose order divides eight, by their y; the sign bit does not matter. Also y as p
+ * and p + 1, which read as 0 and 1. */
 static enum rc check_order(const struct crypto_key *k, struct err *err)
 {
     static const unsigned char small[][32] = {

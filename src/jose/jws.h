@@ -39,7 +39,8 @@ struct jose_jws {
 };
 
 /* Takes it apart; the strings live in the arena. The signature is NOT checked yet. Errors carry the
- * problem type: malformed (RC_PARSE, RC_INVAL, RC_TOOBIG), badSignatureAlgorithm (RC_UNSUPPORTED),
+ * problem type: malformed (RC_PARSE, RC_INVAL, RC_TOOBIG), badNonce (RC_INVAL: none, or no
+ * base64url), badSignatureAlgorithm (RC_UNSUPPORTED),
  * badPublicKey (what jose_jwk_parse says). An alg that does not belong to the type of a jwk that
  * came along is badSignatureAlgorithm. */
 enum rc jose_jws_parse(struct arena *a, struct str body, enum jose_kind kind, struct jose_jws *out,

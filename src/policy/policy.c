@@ -4,20 +4,25 @@
 #include "base/name.h"
 
 MSG(msg_no_rules, "policy.no-rules",
-    "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" in the "
+    "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" "
+    "in the "
     "configuration and run `autarky reload`");
 MSG(msg_no_rule_fits, "policy.no-rule-fits",
-    "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in the "
+    "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in "
+    "the "
     "configuration and run `autarky reload`");
 MSG(msg_wrong_network, "policy.wrong-network",
-    "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, or ask from "
+    "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, "
+    "or ask from "
     "one that it names");
 MSG(msg_wildcard, "policy.wildcard",
-    "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: ask for "
+    "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: "
+    "ask for "
     "the single names");
 
 MSG(msg_scope, "policy.outside-hierarchy",
-    "{0} is outside of what this CA may vouch for: names at and below {1} and the internal suffixes, single "
+    "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
+    "suffixes, single "
     "labels, and addresses that are private");
 
 enum { ALLOWED_TEXT_MAX = 400 };
@@ -80,7 +85,8 @@ static enum rc no_rule(const struct conf *conf, struct str value, struct err *er
                 buf_putz(&allowed, ", ");
             buf_puts(&allowed, conf->policy[r].allow.p[i]);
         }
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, value, buf_str(&allowed));
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, value,
+                   buf_str(&allowed));
 }
 
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
@@ -107,6 +113,6 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
     }
     if (!elsewhere)
         return no_rule(conf, q->value, err);
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name, q->value,
-                   str_of(addr_text(&q->requester, from)));
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name,
+                   q->value, str_of(addr_text(&q->requester, from)));
 }

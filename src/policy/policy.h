@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may have which names: the rules of the configuration, judged. Nothing is allowed but by a rule. Runs in core,
- * at newOrder, before validation and again at finalize. */
+/* Who may have which names: the rules of the configuration, judged. Nothing is allowed but by a
+ * rule. Runs in core, at newOrder, before validation and again at finalize. */
 #pragma once
 
 #include "base/addr.h"
@@ -20,11 +20,13 @@ struct policy_verdict {
     unsigned challenges; /* bit 1 << enum conf_challenge: which of them may prove control */
 };
 
-/* RC_OK and the verdict of the first rule, in file order, that allows the identifier to this requester; RC_DENIED with a
- * rejectedIdentifier problem otherwise, saying which names the rules would allow from there. Wildcards need dns-01 and are
- * refused as long as no rule can name that challenge. */
+/* RC_OK and the verdict of the first rule, in file order, that allows the identifier to this
+ * requester; RC_DENIED with a rejectedIdentifier problem otherwise, saying which names the rules
+ * would allow from there. Wildcards need dns-01 and are refused as long as no rule can name that
+ * challenge. */
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 
-/* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d, anything else itself only. */
+/* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d, anything else
+ * itself only. */
 bool policy_pattern_fits(struct str pattern, struct str name);

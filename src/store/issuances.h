@@ -19,7 +19,7 @@ struct store_issuance {
     struct id id;
     struct id order;   /* "": not for an order; otherwise exists */
     struct str serial; /* big endian, as in the certificate, without the sign byte */
-    struct str tbs;    /* DER of the TBSCertificate */
+    struct str tbs;    /* DER of the TBSCertificate; empty when done: the certificate holds it */
     struct store_hash tbs_sha256;
     struct id issuer; /* exists */
     struct str profile;

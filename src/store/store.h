@@ -26,6 +26,7 @@ enum {
     STORE_QUEUE_MAX = 4096,       /* jobs that wait; more are RC_QUOTA */
     STORE_BATCH_MAX = 256,        /* jobs in one commit */
     STORE_BUSY_MS = 5000,         /* for another process's write; then RC_AGAIN */
+    STORE_READ_BUSY_MS = 1000,    /* the same for reads, which the loop's thread makes */
     STORE_WAL_PAGES = 4096,       /* of 4 KiB: past this a checkpoint comes between two batches */
     STORE_WAL_PAGES_HARD = 16384, /* past this it waits for readers, as long as STORE_BUSY_MS */
     STORE_IDLE_MS = 200,          /* without work: then a checkpoint */
@@ -41,11 +42,12 @@ struct store_options {
     const char *dir; /* exists, belongs to the caller; the database is `store.db` in it */
     when_t now;      /* for the name of a copy before a migration, and the start of a node */
     bool create;     /* otherwise RC_NOTFOUND when there is no database */
-    struct file_owner owner; /* of a database that is created (see FILE_OWNER_SELF) */
-    bool look;               /* a tool's visit: never migrates, does not count as a start */
-    bool thread;             /* jobs run on the writer's thread; otherwise in store_collect */
+    const struct file_owner *owner; /* of a database that is created; NULL: the caller */
+    bool look;                      /* a tool's visit: never migrates, does not count as a start */
+    bool thread; /* jobs run on the writer's thread; otherwise in store_collect */
     enum store_sync sync;
-    const char *vfs; /* of SQLite, for tests; NULL: the system's */
+    unsigned busy_ms; /* 0: STORE_BUSY_MS */
+    const char *vfs;  /* of SQLite, for tests; NULL: the system's */
     /* Called on the writer's thread when store_collect has something to do; must be thread safe
      * (ev_wake). */
     void (*wake)(void *arg);
@@ -118,4 +120,4 @@ unsigned store_schema(const struct store *s);
 
 /* All of the database read and checked against itself (takes long); RC_CORRUPT with the first
  * finding. */
-enum rc store_check(struct store_txn *txn, struct err *err);
+enum rc store_check(struct store *s, struct err *err);

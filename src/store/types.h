@@ -9,9 +9,9 @@
  * microseconds UTC. What is passed in is copied and may be freed afterwards.
  *
  * Errors of all functions, not repeated at each: RC_NOTFOUND no such row; RC_EXISTS a unique value
- * is taken; RC_CONFLICT a move whose `from` is not the present status; RC_TOOBIG past a limit
- * below; RC_NOMEM; RC_IO; RC_AGAIN another process holds the database longer than the busy limit;
- * RC_CORRUPT. */
+ * is taken; RC_CONFLICT a move whose `from` is not the present status; RC_INVAL a value that can
+ * never be right, or a row referred to that does not exist; RC_TOOBIG past a limit below; RC_NOMEM;
+ * RC_IO; RC_AGAIN another process holds the database longer than the busy limit; RC_CORRUPT. */
 #pragma once
 
 #include "base/addr.h"

@@ -5,14 +5,17 @@
 #include "x509/ext_int.h"
 
 MSG(msg_broken, "x509.certificate", "the certificate is not what RFC 5280 describes, in DER: {0}");
-MSG(msg_extension, "x509.extension", "the certificate is not what RFC 5280 describes, in DER: extension {0}");
+MSG(msg_extension, "x509.extension",
+    "the certificate is not what RFC 5280 describes, in DER: extension {0}");
 MSG(msg_twice, "x509.extension-twice", "RFC 5280 4.2: extension {0} is there twice");
-MSG(msg_size, "x509.certificate-size", "the certificate is longer than 72 KiB, or has too many names or extensions");
+MSG(msg_size, "x509.certificate-size",
+    "the certificate is longer than 72 KiB, or has too many names or extensions");
 MSG(msg_pem, "x509.pem", "the PEM text is damaged");
 MSG(msg_no_pem, "x509.no-pem", "no certificate found: a PEM block \"CERTIFICATE\" was looked for");
 MSG(msg_pem_count, "x509.pem-count", "there are more certificates than expected");
 MSG(msg_sig_alg, "x509.signature-algorithm",
-    "the certificate is signed with an algorithm that is not supported, or not of the issuer's type of key");
+    "the certificate is signed with an algorithm that is not supported, or not of the issuer's "
+    "type of key");
 MSG(msg_signature, "x509.signature", "the signature of the certificate is wrong");
 MSG(msg_issuer_name, "x509.issuer-name", "the certificate names another issuer");
 MSG(msg_issuer_id, "x509.issuer-id", "the certificate names another key of the issuer");
@@ -89,7 +92,8 @@ static enum rc read_version(struct rd *in, struct x509_cert *c)
     return c->version == 2 || c->version == 3 ? RC_OK : RC_PARSE;
 }
 
-/* What RFC 5280 does not allow here but the field has: negative, zero, more than 20 bytes; minimal it must be. */
+/* What RFC 5280 does not allow here but the field has: negative, zero, more than 20 bytes; minimal
+ * it must be. */
 static enum rc read_serial(struct rd *in, struct x509_cert *c)
 {
     struct str v = x509_der_get(in, X509_DER_INTEGER);

@@ -9,7 +9,11 @@ MSG(msg_excluded, "x509.name-excluded",
     "RFC 5280 4.2.1.10: the name constraints of the issuer exclude {0}, by \"{1}\"");
 
 /* GeneralName, RFC 5280 section 4.2.1.6 */
-enum { TAG_EMAIL = X509_DER_CONTEXT(1), TAG_DNS = X509_DER_CONTEXT(2), TAG_IP = X509_DER_CONTEXT(7) };
+enum {
+    TAG_EMAIL = X509_DER_CONTEXT(1),
+    TAG_DNS = X509_DER_CONTEXT(2),
+    TAG_IP = X509_DER_CONTEXT(7)
+};
 
 bool x509_constraints_empty(const struct x509_constraints *c)
 {
@@ -96,7 +100,8 @@ struct lists {
     size_t n_dns, n_email, n_ip, n_other;
 };
 
-/* An address and its mask, whose ones must come first; host bits are cleared, as some CAs leave them set. */
+/* An address and its mask, whose ones must come first; host bits are cleared, as some CAs leave
+ * them set. */
 static bool get_net(struct str both, struct addr_net *out)
 {
     struct addr_net net = {.bits = 0};
@@ -204,7 +209,8 @@ enum rc x509_constraints_parse(struct arena *a, struct str value, struct x509_co
 
 /* ---- asking ---- */
 
-/* `name` equals `base` or lies below it. A dot in front of `base`, which some CAs write, means below only. */
+/* `name` equals `base` or lies below it. A dot in front of `base`, which some CAs write, means
+ * below only. */
 static bool under(struct str name, struct str base)
 {
     struct str tail;
@@ -222,8 +228,9 @@ static bool under(struct str name, struct str base)
 static bool inside(struct str name, struct str base)
 {
     /* "*.a.b" is within "a.b", and "*.a.b" itself ends in ".a.b". */
-    return name_is_wildcard(name) ? under(str_skip(name, 2), base) || (base.n && base.p[0] == '.' && under(name, base))
-                                  : under(name, base);
+    return name_is_wildcard(name)
+               ? under(str_skip(name, 2), base) || (base.n && base.p[0] == '.' && under(name, base))
+               : under(name, base);
 }
 
 /* Something that the name stands for lies within `base`. */
@@ -231,7 +238,8 @@ static bool touches(struct str name, struct str base)
 {
     if (inside(name, base))
         return true;
-    /* Of "*.a.b", x.a.b does for the base "x.a.b"; for "y.x.a.b" nothing does, as the star is one label. */
+    /* Of "*.a.b", x.a.b does for the base "x.a.b"; for "y.x.a.b" nothing does, as the star is one
+     * label. */
     return name_is_wildcard(name) && base.n && base.p[0] != '.' && under(base, str_skip(name, 2)) &&
            name_labels(base) == name_labels(name);
 }
@@ -260,6 +268,5 @@ enum rc x509_constraints_ip(const struct x509_constraints *c, const struct addr 
                        str_of(addr_text(&c->excluded_ip[i].base, net)));
     for (size_t i = 0; i < c->n_permitted_ip && !permitted; i++)
         permitted = addr_net_has(&c->permitted_ip[i], ip);
-    return permitted ? RC_OK
-                     : ERR(err, RC_DENIED, msg_not_permitted, str_of(addr_text(ip, text)));
+    return permitted ? RC_OK : ERR(err, RC_DENIED, msg_not_permitted, str_of(addr_text(ip, text)));
 }

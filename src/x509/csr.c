@@ -12,16 +12,21 @@ MSG(msg_broken, "x509.csr", "the certificate request is not PKCS#10 in DER (RFC 
 MSG(msg_size, "x509.csr-size", "the certificate request is longer than 32 KiB");
 MSG(msg_names, "x509.csr-names", "the certificate request holds more than 100 names");
 MSG(msg_sig_alg, "x509.csr-signature-algorithm",
-    "the certificate request is signed with an algorithm that is not supported; use SHA-256, SHA-384 or SHA-512");
+    "the certificate request is signed with an algorithm that is not supported; use SHA-256, "
+    "SHA-384 or SHA-512");
 MSG(msg_signature, "x509.csr-signature", "the signature of the certificate request is wrong");
 MSG(msg_dns, "x509.csr-dns", "the certificate request asks for \"{0}\", which is not a DNS name");
 MSG(msg_common_name, "x509.csr-common-name",
-    "the common name \"{0}\" in the certificate request is neither a DNS name nor an address; leave it out");
-MSG(msg_common_names, "x509.csr-common-names", "the certificate request has more than one common name");
+    "the common name \"{0}\" in the certificate request is neither a DNS name nor an address; "
+    "leave it out");
+MSG(msg_common_names, "x509.csr-common-names",
+    "the certificate request has more than one common name");
 MSG(msg_other_names, "x509.csr-other-names",
     "the certificate request asks for names that are neither DNS names nor addresses");
-MSG(msg_extension, "x509.csr-extension", "the certificate request asks for extension {0}, which is not given");
-MSG(msg_attribute, "x509.csr-attribute", "the certificate request holds attribute {0}, which means nothing here");
+MSG(msg_extension, "x509.csr-extension",
+    "the certificate request asks for extension {0}, which is not given");
+MSG(msg_attribute, "x509.csr-attribute",
+    "the certificate request holds attribute {0}, which means nothing here");
 MSG(msg_ca, "x509.csr-ca", "the certificate request asks for a CA certificate");
 
 struct parse {
@@ -176,8 +181,7 @@ static enum rc add_dns(struct parse *p, struct str *list, struct str name, enum 
 }
 
 /* The common name counts as a name, RFC 8555 section 7.4. */
-static enum rc read_common_name(struct parse *p, struct str *dns, struct addr *ips,
-                                struct err *err)
+static enum rc read_common_name(struct parse *p, struct str *dns, struct addr *ips, struct err *err)
 {
     struct str cn = p->csr.common_name;
     enum rc form;
@@ -201,8 +205,7 @@ static enum rc read_common_name(struct parse *p, struct str *dns, struct addr *i
     }
     p->csr.common_name_is_name = false;
     p->csr.n_ignored++;
-    return p->mode == X509_CSR_LENIENT ? RC_OK
-                                       : bad(err, ERR(err, RC_INVAL, msg_common_name, cn));
+    return p->mode == X509_CSR_LENIENT ? RC_OK : bad(err, ERR(err, RC_INVAL, msg_common_name, cn));
 }
 
 static enum rc read_names(struct parse *p, struct err *err)

@@ -293,7 +293,8 @@ uint16_t x509_der_get_named_bits(struct rd *r)
         rd_fail(r);
         return 0;
     }
-    /* Trailing zeros are not written, so the last bit that counts is set and those behind it are not. */
+    /* Trailing zeros are not written, so the last bit that counts is set and those behind it are
+     * not. */
     last = (unsigned char)v.p[v.n - 1];
     if (v.n > 1 && (last & ((1u << (unused + 1)) - 1)) != 1u << unused) {
         rd_fail(r);

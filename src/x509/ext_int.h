@@ -37,5 +37,6 @@ struct x509_ext {
 
 /* The next of an Extensions SEQUENCE. Marks `r` as failed, also for an encoded default. */
 struct x509_ext x509_ext_get(struct rd *r);
-/* Reads the value of one that we understand into `c`. RC_NOTFOUND for another; RC_PARSE, RC_TOOBIG, RC_NOMEM. */
+/* Reads the value of one that we understand into `c`. RC_NOTFOUND for another; RC_PARSE, RC_TOOBIG,
+ * RC_NOMEM. */
 enum rc x509_ext_read(struct arena *a, const struct x509_ext *ext, struct x509_cert *c);

@@ -5,35 +5,57 @@
 #include "crypto/weak.h"
 #include "x509/ext_int.h"
 
-/* Where two sources agree, RFC 5280 is named; "CABF BR" are the Baseline Requirements of the CA/Browser Forum. */
+/* Where two sources agree, RFC 5280 is named; "CABF BR" are the Baseline Requirements of the
+ * CA/Browser Forum. */
 MSG(msg_version, "lint.version", "RFC 5280 4.1.2.1: not version 3");
-MSG(msg_serial, "lint.serial", "RFC 5280 4.1.2.2: the serial number is not positive, or longer than 20 bytes");
+MSG(msg_serial, "lint.serial",
+    "RFC 5280 4.1.2.2: the serial number is not positive, or longer than 20 bytes");
 MSG(msg_entropy, "lint.serial-short", "CABF BR 7.1: the serial number has less than 64 bits");
-MSG(msg_sig_alg, "lint.signature-algorithm", "RFC 5280 4.1.2.3: the signature algorithm does not fit the issuer's key");
-MSG(msg_issuer, "lint.issuer", "RFC 5280 4.1.2.4: the issuer is not, byte for byte, the subject of the CA, or empty");
-MSG(msg_issuer_ca, "lint.issuer-ca", "RFC 5280 4.2.1.9: the issuer may not sign this certificate (cA, pathLenConstraint, keyCertSign)");
+MSG(msg_sig_alg, "lint.signature-algorithm",
+    "RFC 5280 4.1.2.3: the signature algorithm does not fit the issuer's key");
+MSG(msg_issuer, "lint.issuer",
+    "RFC 5280 4.1.2.4: the issuer is not, byte for byte, the subject of the CA, or empty");
+MSG(msg_issuer_ca, "lint.issuer-ca",
+    "RFC 5280 4.2.1.9: the issuer may not sign this certificate (cA, pathLenConstraint, "
+    "keyCertSign)");
 MSG(msg_validity, "lint.validity", "RFC 5280 4.1.2.5: notAfter does not lie behind notBefore");
-MSG(msg_nested, "lint.validity-nested", "the certificate would begin before its issuer or outlive it");
-MSG(msg_lifetime, "lint.lifetime", "the certificate would live longer than the issuer's rules allow");
-MSG(msg_subject, "lint.subject", "RFC 5280 4.1.2.6: the subject is not in the one form that is written here");
+MSG(msg_nested, "lint.validity-nested",
+    "the certificate would begin before its issuer or outlive it");
+MSG(msg_lifetime, "lint.lifetime",
+    "the certificate would live longer than the issuer's rules allow");
+MSG(msg_subject, "lint.subject",
+    "RFC 5280 4.1.2.6: the subject is not in the one form that is written here");
 MSG(msg_subject_ca, "lint.subject-ca", "RFC 5280 4.1.2.6: a CA needs a subject");
 MSG(msg_spki, "lint.public-key", "the public key is another than the one asked for");
 MSG(msg_own_key, "lint.issuer-key", "the public key is the issuer's own");
 MSG(msg_unknown, "lint.extension", "RFC 5280 4.2: extension {0} is none that is written here");
-MSG(msg_basic, "lint.basic-constraints", "RFC 5280 4.2.1.9: basicConstraints do not fit the kind of certificate");
-MSG(msg_usage, "lint.key-usage", "RFC 5280 4.2.1.3: keyUsage is missing, not critical, or does not fit the kind of certificate and key");
-MSG(msg_eku, "lint.extended-key-usage", "CABF BR 7.1.2: extendedKeyUsage does not fit the kind of certificate");
-MSG(msg_ski, "lint.subject-key-id", "RFC 5280 4.2.1.2: subjectKeyIdentifier is missing or not that of the key");
-MSG(msg_aki, "lint.authority-key-id", "RFC 5280 4.2.1.1: authorityKeyIdentifier is missing or not that of the issuer");
+MSG(msg_basic, "lint.basic-constraints",
+    "RFC 5280 4.2.1.9: basicConstraints do not fit the kind of certificate");
+MSG(msg_usage, "lint.key-usage",
+    "RFC 5280 4.2.1.3: keyUsage is missing, not critical, or does not fit the kind of certificate "
+    "and key");
+MSG(msg_eku, "lint.extended-key-usage",
+    "CABF BR 7.1.2: extendedKeyUsage does not fit the kind of certificate");
+MSG(msg_ski, "lint.subject-key-id",
+    "RFC 5280 4.2.1.2: subjectKeyIdentifier is missing or not that of the key");
+MSG(msg_aki, "lint.authority-key-id",
+    "RFC 5280 4.2.1.1: authorityKeyIdentifier is missing or not that of the issuer");
 MSG(msg_san_missing, "lint.names-missing", "CABF BR 7.1.2.7.12: there is no subjectAltName");
-MSG(msg_san_extra, "lint.names-kind", "RFC 5280 4.2.1.6: this kind of certificate has no such names");
-MSG(msg_san_form, "lint.names-form", "RFC 5280 4.2.1.6: \"{0}\" is not a DNS name in canonical form");
-MSG(msg_san_critical, "lint.names-critical", "RFC 5280 4.2.1.6: subjectAltName is critical exactly when the subject is empty");
+MSG(msg_san_extra, "lint.names-kind",
+    "RFC 5280 4.2.1.6: this kind of certificate has no such names");
+MSG(msg_san_form, "lint.names-form",
+    "RFC 5280 4.2.1.6: \"{0}\" is not a DNS name in canonical form");
+MSG(msg_san_critical, "lint.names-critical",
+    "RFC 5280 4.2.1.6: subjectAltName is critical exactly when the subject is empty");
 MSG(msg_san_other, "lint.names-different", "the names are not those asked for");
-MSG(msg_common_name, "lint.common-name", "CABF BR 7.1.4.3: the common name is not one of the names");
+MSG(msg_common_name, "lint.common-name",
+    "CABF BR 7.1.4.3: the common name is not one of the names");
 MSG(msg_url, "lint.url", "RFC 5280 4.2.1.13, 4.2.2.1: \"{0}\" is not an http:// URL");
-MSG(msg_constraints, "lint.constraints", "RFC 5280 4.2.1.10: nameConstraints belong, critical, into CA certificates only");
-MSG(msg_responder, "lint.responder", "RFC 6960 4.2.2.2: id-pkix-ocsp-nocheck belongs into the certificates of responders, and only there");
+MSG(msg_constraints, "lint.constraints",
+    "RFC 5280 4.2.1.10: nameConstraints belong, critical, into CA certificates only");
+MSG(msg_responder, "lint.responder",
+    "RFC 6960 4.2.2.2: id-pkix-ocsp-nocheck belongs into the certificates of responders, and only "
+    "there");
 MSG(msg_staple, "lint.tls-feature", "RFC 7633: the TLS feature extension belongs into leaves only");
 
 enum { SERIAL_BYTES_MIN = 8 };
@@ -68,7 +90,8 @@ static enum rc check_issuer(const struct x509_cert *c, const struct x509_lint_in
     RULE(err, c->issuer.n > 2 && str_eq(c->issuer, subject), msg_issuer);
     if (!ca)
         return RC_OK;
-    RULE(err, ca->is_ca && (!ca->has_key_usage || ca->key_usage & X509_KU_CERT_SIGN), msg_issuer_ca);
+    RULE(err, ca->is_ca && (!ca->has_key_usage || ca->key_usage & X509_KU_CERT_SIGN),
+         msg_issuer_ca);
     if (in->kind == X509_LINT_CA && ca->pathlen >= 0)
         RULE(err, ca->pathlen > 0 && c->pathlen >= 0 && c->pathlen < ca->pathlen, msg_issuer_ca);
     return RC_OK;
@@ -219,8 +242,7 @@ static enum rc check_same_names(const struct x509_cert *c, const struct x509_lin
         RULE(err, has_dns(in->dns, in->n_dns, c->dns[i]) && has_dns(c->dns, c->n_dns, c->dns[i]),
              msg_san_other);
     for (size_t i = 0; i < c->n_ips; i++)
-        RULE(err,
-             has_ip(in->ips, in->n_ips, &c->ips[i]) && has_ip(c->ips, c->n_ips, &c->ips[i]),
+        RULE(err, has_ip(in->ips, in->n_ips, &c->ips[i]) && has_ip(c->ips, c->n_ips, &c->ips[i]),
              msg_san_other);
     return RC_OK;
 }
@@ -246,8 +268,7 @@ static enum rc check_common_name(const struct x509_cert *c, struct err *err)
         return RC_OK;
     if (addr_parse(c->common_name, &ip) == RC_OK)
         RULE(err,
-             has_ip(c->ips, c->n_ips, &ip) &&
-                 str_eq(c->common_name, str_of(addr_text(&ip, text))),
+             has_ip(c->ips, c->n_ips, &ip) && str_eq(c->common_name, str_of(addr_text(&ip, text))),
              msg_common_name);
     else
         RULE(err, has_dns(c->dns, c->n_dns, c->common_name), msg_common_name);

@@ -76,7 +76,8 @@ enum rc x509_name_build(const struct x509_subject *s, struct buf *out)
 
 /* ---- reading ---- */
 
-/* Walks over all attributes of all RDNs; the next one, or false at the end or when `names` or `set` has failed. */
+/* Walks over all attributes of all RDNs; the next one, or false at the end or when `names` or `set`
+ * has failed. */
 static bool next_attr(struct rd *names, struct rd *set, struct str *out_oid, uint8_t *out_tag,
                       struct str *out_value)
 {
@@ -120,7 +121,8 @@ static struct str *empty_field(struct x509_subject *s, struct str oid)
 
 enum rc x509_name_parse(struct str name, struct x509_subject *out, size_t *out_others)
 {
-    struct rd r = rd_of(name), names = x509_der_in(&r, X509_DER_SEQUENCE), set = rd_of((struct str){"", 0});
+    struct rd r = rd_of(name), names = x509_der_in(&r, X509_DER_SEQUENCE),
+              set = rd_of((struct str){"", 0});
     struct x509_subject s = {.country = {NULL, 0}};
     size_t others = 0, n = 0;
     struct str oid, value;
@@ -203,7 +205,8 @@ static void put_value(struct buf *out, uint8_t tag, struct str v)
 
 void x509_name_text(struct str name, struct buf *out)
 {
-    struct rd r = rd_of(name), names = x509_der_in(&r, X509_DER_SEQUENCE), set = rd_of((struct str){"", 0});
+    struct rd r = rd_of(name), names = x509_der_in(&r, X509_DER_SEQUENCE),
+              set = rd_of((struct str){"", 0});
     struct x509_subject s;
     struct str oid, value;
     uint8_t tag = 0;

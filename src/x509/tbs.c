@@ -13,11 +13,14 @@ MSG(msg_issuer, "x509.tbs-issuer", "the issuer's name is not a Name in DER");
 MSG(msg_names, "x509.tbs-names", "a certificate holds at most 100 names");
 MSG(msg_dns, "x509.tbs-dns", "\"{0}\" is not a DNS name in canonical form");
 MSG(msg_ip, "x509.tbs-ip", "an address has neither 4 nor 16 bytes");
-MSG(msg_validity, "x509.tbs-validity", "the certificate ends before it begins, or outside of 1970 to 9999");
+MSG(msg_validity, "x509.tbs-validity",
+    "the certificate ends before it begins, or outside of 1970 to 9999");
 MSG(msg_spki, "x509.tbs-spki", "the public key is not a SubjectPublicKeyInfo in DER");
-MSG(msg_url, "x509.tbs-url", "\"{0}\" cannot be written into a certificate: plain ASCII, at most 512 bytes");
+MSG(msg_url, "x509.tbs-url",
+    "\"{0}\" cannot be written into a certificate: plain ASCII, at most 512 bytes");
 MSG(msg_policy, "x509.tbs-policy", "\"{0}\" is not an object identifier");
-MSG(msg_constraints, "x509.tbs-constraints", "the name constraints hold a name that is not canonical, or more than 64 of a kind");
+MSG(msg_constraints, "x509.tbs-constraints",
+    "the name constraints hold a name that is not canonical, or more than 64 of a kind");
 MSG(msg_size, "x509.tbs-size", "the certificate would be too long");
 
 /* ---- checks ---- */
@@ -56,7 +59,8 @@ static enum rc check(const struct x509_tbs_in *in, struct err *err)
 
     if (x509_serial_from_bytes(x509_serial_bytes(&in->serial), &serial) != RC_OK)
         return ERR(err, RC_INVAL, msg_serial);
-    if (in->issuer.n > X509_NAME_MAX || x509_name_parse(in->issuer, &(struct x509_subject){0}, NULL) != RC_OK)
+    if (in->issuer.n > X509_NAME_MAX ||
+        x509_name_parse(in->issuer, &(struct x509_subject){0}, NULL) != RC_OK)
         return ERR(err, RC_INVAL, msg_issuer);
     if (in->not_before < 0 || in->not_after > WHEN_MAX || in->not_after < in->not_before)
         return ERR(err, RC_INVAL, msg_validity);
@@ -280,9 +284,10 @@ static enum rc put_head(struct x509_der *w, const struct x509_tbs_in *in, struct
 static bool has_extensions(const struct x509_tbs_in *in)
 {
     return in->basic || in->key_usage || in->eku || in->subject_key_id || in->issuer_key_id.n ||
-           in->n_dns || in->n_ips || (in->constraints && !x509_constraints_empty(in->constraints)) ||
-           in->n_policies || in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls ||
-           in->must_staple || in->ocsp_nocheck;
+           in->n_dns || in->n_ips ||
+           (in->constraints && !x509_constraints_empty(in->constraints)) || in->n_policies ||
+           in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls || in->must_staple ||
+           in->ocsp_nocheck;
 }
 
 enum rc x509_tbs_build(const struct x509_tbs_in *in, struct buf *out, struct err *err)

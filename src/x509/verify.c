@@ -19,7 +19,7 @@ DEFINE_FREEP(X509_free, X509)
 DEFINE_FREEP(X509_STORE_free, X509_STORE)
 DEFINE_FREEP(X509_STORE_CTX_free, X509_STORE_CTX)
 
-static void stack_free(STACK_OF(X509) **sk)
+static void stack_free(STACK_OF(X509) * *sk)
 {
     sk_X509_pop_free(*sk, X509_free);
 }
@@ -46,7 +46,7 @@ static enum rc load(struct str der, X509 **out, struct err *err)
     return RC_OK;
 }
 
-static enum rc load_chain(const struct x509_verify_in *in, STACK_OF(X509) *chain, struct err *err)
+static enum rc load_chain(const struct x509_verify_in *in, STACK_OF(X509) * chain, struct err *err)
 {
     for (size_t i = 0; i < in->n_chain; i++) {
         CLEANUP(X509_freep) X509 *x = NULL;
@@ -97,8 +97,8 @@ enum rc x509_verify(const struct x509_verify_in *in, struct err *err)
     CLEANUP(X509_freep) X509 *leaf = NULL;
     CLEANUP(stack_free) STACK_OF(X509) *chain = sk_X509_new_null();
     CLEANUP(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
-    CLEANUP(X509_STORE_CTX_freep) X509_STORE_CTX *c =
-        X509_STORE_CTX_new_ex(crypto_ossl_ctx(), NULL);
+    CLEANUP(X509_STORE_CTX_freep)
+    X509_STORE_CTX *c = X509_STORE_CTX_new_ex(crypto_ossl_ctx(), NULL);
     char depth[16];
 
     if (!chain || !store || !c)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/acme.h"
+
+#include "acme/acme_int.h"
+
+enum rc acme_new(const struct acme_options *options, struct acme **out)
+{
+    CLEANUP(acme_freep) struct acme *a = MEM_NEW(struct acme);
+    const struct store_node *node = store_node(options->store);
+
+    if (!a)
+        return RC_NOMEM;
+    list_init(&a->validations);
+    ev_timer_init(&a->due, options->ev, acme_validation_due_cb, a);
+    arena_init(&a->hosts_arena, 64 * 1024);
+    a->options = *options;
+    a->ev = options->ev;
+    a->store = options->store;
+    a->ca = options->ca;
+    a->conf = conf_ref(options->conf);
+    TRY(acme_nonces_init(&a->nonces, &node->id, node->boot));
+    ev_timer_start(&a->due, 0, 0);
+    *out = MOVE(a);
+    return RC_OK;
+}
+
+void acme_free(struct acme *a)
+{
+    if (!a)
+        return;
+    acme_validations_stop(a);
+    conf_unref(a->conf);
+    arena_done(&a->hosts_arena);
+    explicit_bzero(&a->nonces, sizeof(a->nonces));
+    mem_free(a);
+}
+
+void acme_set_conf(struct acme *a, const struct conf *conf)
+{
+    const struct conf *old = a->conf;
+
+    a->conf = conf_ref(conf);
+    conf_unref(old);
+}
+
+enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n)
+{
+    struct str *copy;
+
+    if (n > ACME_HOSTS_MAX)
+        return RC_TOOBIG;
+    arena_done(&a->hosts_arena);
+    a->n_hosts = 0;
+    copy = ARENA_ARRAY(&a->hosts_arena, struct str, n);
+    if (!copy)
+        return RC_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        TRY(arena_str(&a->hosts_arena, hosts[i], &copy[i]));
+    a->hosts = copy;
+    a->n_hosts = n;
+    return RC_OK;
+}
+
+void acme_handle(struct acme *a, struct http_exchange *x)
+{
+    acme_request_run(a, x);
+}

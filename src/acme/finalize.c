@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 8555 section 7.4, finalize: everything is judged once more, one request wins the order, and
+ * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
+ * see "processing". */
+#include "acme/acme_int.h"
+#include "acme/state.h"
+#include "base/text.h"
+#include "ca/issue.h"
+#include "policy/policy.h"
+#include "x509/csr.h"
+
+MSG(msg_csr_missing, "acme.csr-missing",
+    "\"csr\" has to be a PKCS#10 request in DER, as base64url (RFC 8555 section 7.4)");
+MSG(msg_not_ready, "acme.order-not-ready",
+    "the order is {0}; it can be finalized once, when it is ready");
+MSG(msg_name_extra, "acme.csr-name-extra",
+    "the CSR asks for {0}, which the order does not name; the order has: {1}");
+MSG(msg_name_missing, "acme.csr-name-missing",
+    "the CSR does not ask for {0}, which the order names; a CSR names exactly what its order "
+    "names");
+MSG(msg_account_key, "acme.csr-account-key",
+    "the CSR is for the account's own key; make a key for the certificate alone (RFC 8555 section "
+    "11.1)");
+MSG(msg_key_kind, "acme.csr-key-kind", "profile \"{0}\" does not certify {1} keys");
+MSG(msg_authorization, "acme.order-authorization",
+    "the authorization of {0} is {1} by now; make a new order");
+
+struct finalize_data {
+    struct store_order order;
+    struct x509_csr csr;
+    struct ca_request ask;
+};
+
+static enum rc load_order(struct acme_request *r, struct finalize_data *d)
+{
+    enum rc rc = store_order_get(store_read(r->acme->store), r->arena, &r->id, &d->order);
+    enum store_order_status seen;
+
+    if (rc == RC_NOTFOUND)
+        return acme_request_owns(r, &(struct id){""}, "order");
+    TRY(rc);
+    TRY(acme_request_owns(r, &d->order.account, "order"));
+    seen = acme_order_seen(&d->order, r->now);
+    if (seen != STORE_ORDER_READY)
+        return ACME_ERR(r, RC_CONFLICT, "orderNotReady", msg_not_ready,
+                        str_of(store_order_status_text(seen)));
+    return RC_OK;
+}
+
+static enum rc read_csr(struct acme_request *r, struct finalize_data *d)
+{
+    CLEANUP(buf_done) struct buf der;
+    struct str text, kept;
+
+    buf_init(&der, X509_CSR_MAX);
+    if (json_str(json_get(r->payload, "csr"), &text) != RC_OK || text_unb64url(text, &der) != RC_OK)
+        return ACME_ERR(r, RC_PARSE, "malformed", msg_csr_missing);
+    TRY(arena_str(r->arena, buf_str(&der), &kept));
+    return x509_csr_parse(r->arena, kept, X509_CSR_STRICT, &d->csr, &r->err);
+}
+
+static struct str order_names(struct acme_request *r, const struct store_order *order)
+{
+    CLEANUP(buf_done) struct buf list;
+    struct str kept = {NULL, 0};
+
+    buf_init(&list, ACME_IDENTIFIERS_MAX * 256);
+    for (size_t i = 0; i < order->n_names; i++) {
+        if (i)
+            buf_putz(&list, ", ");
+        buf_puts(&list, order->names[i].name.value);
+    }
+    IGNORE_RC(
+        arena_str(r->arena, buf_str(&list), &kept)); /* the message is as good without the list */
+    return kept;
+}
+
+static bool order_has(const struct store_order *order, struct str name)
+{
+    for (size_t i = 0; i < order->n_names; i++)
+        if (str_eq(order->names[i].name.value, name))
+            return true;
+    return false;
+}
+
+static bool csr_has(const struct x509_csr *csr, struct str name)
+{
+    for (size_t i = 0; i < csr->n_dns; i++)
+        if (str_eq(csr->dns[i], name))
+            return true;
+    return false;
+}
+
+/* Both ways, for a CSR that leaves a name out would make a certificate nobody asked for. */
+static enum rc check_names(struct acme_request *r, const struct finalize_data *d)
+{
+    char ip[ADDR_TEXT];
+
+    if (d->csr.n_ips)
+        return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_extra,
+                        str_of(addr_text(&d->csr.ips[0], ip)), order_names(r, &d->order));
+    for (size_t i = 0; i < d->csr.n_dns; i++)
+        if (!order_has(&d->order, d->csr.dns[i]))
+            return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_extra, d->csr.dns[i],
+                            order_names(r, &d->order));
+    for (size_t i = 0; i < d->order.n_names; i++)
+        if (!csr_has(&d->csr, d->order.names[i].name.value))
+            return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_missing, d->order.names[i].name.value);
+    return RC_OK;
+}
+
+static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
+{
+    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
+    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
+    unsigned kind = d->csr.key_type == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
+                    : d->csr.key_type == CRYPTO_KEY_P256 || d->csr.key_type == CRYPTO_KEY_P384
+                        ? 1u << CONF_KEY_ECDSA
+                        : 0;
+
+    if (profile && !(profile->key_algorithms & kind))
+        return ACME_ERR(r, RC_DENIED, "badCSR", msg_key_kind, profile->name,
+                        d->csr.key_type == CRYPTO_KEY_RSA       ? STR("RSA")
+                        : d->csr.key_type == CRYPTO_KEY_ED25519 ? STR("Ed25519")
+                                                                : STR("EC"));
+    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
+    if (str_eq(crypto_key_spki(jose_jwk_key(jwk)), d->csr.spki))
+        return ACME_ERR(r, RC_DENIED, "badCSR", msg_account_key);
+    return RC_OK;
+}
+
+/* The rules may have changed since the order was made. */
+static enum rc judge(struct acme_request *r, const struct finalize_data *d)
+{
+    for (size_t i = 0; i < d->order.n_names; i++) {
+        struct policy_query q = {POLICY_DNS, d->order.names[i].name.value, r->x->req.client};
+        struct policy_verdict verdict;
+
+        TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
+    }
+    return RC_OK;
+}
+
+/* In the transaction of the reservation: the one winner, with authorizations that still hold. */
+static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
+{
+    struct acme_request *r = arg;
+    const struct finalize_data *d = r->data;
+    enum rc rc = store_order_process(txn, &d->order.id, r->now);
+
+    if (rc == RC_CONFLICT)
+        return PROBLEM(err, rc, "orderNotReady", msg_not_ready,
+                       STR("being finalized, or finished"));
+    TRY(rc);
+    for (size_t i = 0; i < d->order.n_names; i++) {
+        struct store_authorization authz;
+        enum store_authorization_status seen;
+
+        TRY(store_authorization_get(txn, r->arena, &d->order.names[i].authorization, &authz));
+        seen = acme_authorization_seen(&authz, r->now);
+        if (seen != STORE_AUTHORIZATION_VALID)
+            return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
+                           str_of(store_authorization_status_text(seen)));
+    }
+    return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
+}
+
+static void issued(void *arg, enum rc rc, const struct store_certificate *certificate,
+                   const struct err *err)
+{
+    struct acme_request *r = arg;
+    const struct finalize_data *d = r->data;
+
+    (void)certificate;
+    if (rc == RC_OK || rc == RC_AGAIN) {
+        acme_order_reply(r, &d->order.id, 200);
+        return;
+    }
+    r->err = *err;
+    acme_reply_fail(r, rc);
+}
+
+enum rc acme_finalize(struct acme_request *r)
+{
+    struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
+
+    if (!d)
+        return RC_NOMEM;
+    r->data = d;
+    TRY(load_order(r, d));
+    TRY(read_csr(r, d));
+    TRY(check_names(r, d));
+    TRY(check_key(r, d));
+    TRY(judge(r, d));
+    d->ask = (struct ca_request){
+        .profile = d->order.profile,
+        .spki = d->csr.spki,
+        .key_type = d->csr.key_type,
+        .dns = d->csr.dns,
+        .n_dns = d->csr.n_dns,
+        .origin = STR("acme"),
+        .requester = r->x->req.client,
+        .account = r->account.id,
+        .order = d->order.id,
+        .request = r->x->id,
+        .reserve = reserve,
+        .reserve_arg = r,
+    };
+    return ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
+}
+
+/* ---- how an issuance ends for its order */
+
+static enum rc order_finish(struct store_txn *txn, const struct id *order,
+                            const struct store_certificate *certificate)
+{
+    return store_order_finish(txn, order, &certificate->id);
+}
+
+static enum rc order_fail(struct store_txn *txn, const struct id *order, const struct err *why,
+                          when_t now)
+{
+    CLEANUP(arena_done) struct arena a;
+    struct str problem;
+
+    (void)now;
+    arena_init(&a, 64 * 1024);
+    TRY(acme_problem_json(&a, why, NULL, 0, &problem));
+    return store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
+}
+
+const struct ca_order_ops *acme_order_ops(void)
+{
+    static const struct ca_order_ops ops = {order_finish, order_fail};
+
+    return &ops;
+}

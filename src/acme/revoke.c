@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 8555 section 7.6: revocation, by the account that had the certificate issued or by the
+ * certificate's own key. */
+#include "acme/acme_int.h"
+#include "base/text.h"
+#include "ca/issue.h"
+#include "store/keys.h"
+#include "x509/cert.h"
+
+MSG(msg_form, "acme.revoke-certificate",
+    "\"certificate\" has to be the certificate in DER, as base64url (RFC 8555 section 7.6)");
+MSG(msg_unknown, "acme.revoke-unknown",
+    "this CA has not issued a certificate with serial {0} and these bytes");
+MSG(msg_reason, "acme.revoke-reason",
+    "reason {0} cannot be given here; possible are 0, 1 (keyCompromise), 3 (affiliationChanged), "
+    "4 (superseded) and 5 (cessationOfOperation)");
+MSG(msg_not_holder, "acme.revoke-not-holder",
+    "only the account that this certificate was issued to, or the certificate's own key, may "
+    "revoke it");
+MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
+
+enum { REASON_KEY_COMPROMISE = 1 };
+
+struct revoke_data {
+    struct store_certificate cert;
+    struct x509_cert parsed;
+    int reason;
+};
+
+static enum rc read_certificate(struct acme_request *r, struct revoke_data *d)
+{
+    CLEANUP(buf_done) struct buf der;
+    char serial[X509_SERIAL_TEXT];
+    struct str text, kept;
+    enum rc rc;
+
+    buf_init(&der, X509_CERT_MAX);
+    if (json_str(json_get(r->payload, "certificate"), &text) != RC_OK ||
+        text_unb64url(text, &der) != RC_OK)
+        return ACME_ERR(r, RC_PARSE, "malformed", msg_form);
+    TRY(arena_str(r->arena, buf_str(&der), &kept));
+    if (x509_cert_parse(r->arena, kept, &d->parsed, NULL) != RC_OK || d->parsed.serial.n == 0)
+        return ACME_ERR(r, RC_PARSE, "malformed", msg_form);
+    rc = store_certificate_by_serial(store_read(r->acme->store), r->arena,
+                                     x509_serial_bytes(&d->parsed.serial), &d->cert);
+    if (rc == RC_OK && str_eq(d->cert.der, kept))
+        return RC_OK;
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    IGNORE_RC(ACME_ERR(r, RC_NOTFOUND, "malformed", msg_unknown,
+                       str_of(x509_serial_text(&d->parsed.serial, serial))));
+    return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
+}
+
+/* RFC 5280 section 5.3.1. caCompromise and the like are the CA's to say, hold and removal come with
+ * the CRL. */
+static enum rc read_reason(struct acme_request *r, struct revoke_data *d)
+{
+    const struct json *value = json_get(r->payload, "reason");
+    int64_t reason = 0;
+    bool fits;
+
+    if (value && json_i64(value, &reason) != RC_OK)
+        reason = -1;
+    fits = reason == 0 || reason == REASON_KEY_COMPROMISE || (reason >= 3 && reason <= 5);
+    if (!fits) {
+        struct str text = arena_printf(r->arena, "%lld", (long long)reason);
+
+        return ACME_ERR(r, RC_INVAL, "badRevocationReason", msg_reason, text);
+    }
+    d->reason = (int)reason;
+    return RC_OK;
+}
+
+static enum rc check_holder(struct acme_request *r, const struct revoke_data *d)
+{
+    bool own_key = r->jws.jwk && str_eq(crypto_key_spki(jose_jwk_key(r->jws.jwk)), d->parsed.spki);
+    bool own_account = !r->jws.jwk && r->account.id.z[0] &&
+                       str_eq(id_str(&r->account.id), id_str(&d->cert.account));
+
+    if (!own_key && !own_account)
+        return ACME_ERR(r, RC_DENIED, "unauthorized", msg_not_holder);
+    return RC_OK;
+}
+
+static enum rc block_key(struct store_txn *txn, const struct acme_request *r,
+                         const struct revoke_data *d)
+{
+    struct store_blocked_key key = {
+        .spki_sha256 = d->cert.spki_sha256,
+        .blocked = r->now,
+        .reason = STR("keyCompromise"),
+        .certificate = d->cert.id,
+    };
+
+    return store_key_block(txn, &key);
+}
+
+static enum rc revoke(struct store_txn *txn, struct acme_request *r)
+{
+    const struct revoke_data *d = r->data;
+    CLEANUP(buf_done) struct buf detail;
+    char serial[X509_SERIAL_TEXT];
+    struct json_out o;
+
+    TRY(store_certificate_revoke(txn, &d->cert.id, r->now, d->reason));
+    if (d->reason == REASON_KEY_COMPROMISE)
+        TRY(block_key(txn, r, d));
+    buf_init(&detail, AUDIT_DETAIL_MAX);
+    json_out_init(&o, &detail, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "serial", x509_serial_text(&d->parsed.serial, serial));
+    json_kv_i64(&o, "reason", d->reason);
+    json_kv_z(&o, "by", r->jws.jwk ? "certificate key" : "account");
+    json_end(&o);
+    TRY(json_out_done(&o));
+    return acme_audit(txn, r, "certificate.revoked", "certificate", &d->cert.id, buf_str(&detail));
+}
+
+static void revoked(struct acme_request *r)
+{
+    buf_reset(&r->x->res.body);
+    acme_reply_json(r, 200);
+}
+
+enum rc acme_revoke(struct acme_request *r)
+{
+    struct revoke_data *d = ARENA_NEW(r->arena, struct revoke_data);
+    char at[WHEN_TEXT];
+
+    if (!d)
+        return RC_NOMEM;
+    r->data = d;
+    TRY(read_certificate(r, d));
+    TRY(read_reason(r, d));
+    TRY(check_holder(r, d));
+    if (d->cert.status == STORE_CERTIFICATE_REVOKED)
+        return ACME_ERR(r, RC_CONFLICT, "alreadyRevoked", msg_already,
+                        str_of(when_text(d->cert.revoked, at)));
+    return acme_write(r, revoke, revoked);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation as due work (RFC 8555 section 8.2): which challenge is to be tried when stands in the
+ * store and survives a restart. An attempt is claimed in the store before the prober is asked; what
+ * comes back, with its evidence, is committed before any client sees it, together with what follows
+ * for authorization and orders. */
+#include "acme/acme_int.h"
+#include "acme/state.h"
+#include "ev/clock.h"
+
+enum {
+    ATTEMPT_ARENA = 1024 * 1024,
+    DUE_BATCH = 64,
+    ORDERS_OF_AUTHORIZATION = 100,
+    LOOK_SECONDS = 5, /* when nothing is known to be due sooner */
+};
+/* Behind the prober's own limit for an attempt: how long an answer may be on its way. */
+#define LEASE_SLACK (15 * WHEN_SECOND)
+
+MSG(msg_prober, "acme.validation-failed",
+    "the server could not try the challenge: {0}; it tries again by itself");
+
+struct attempt {
+    struct list link;
+    struct acme *acme;
+    struct arena arena;
+    struct store_challenge challenge;
+    struct store_authorization authorization;
+    struct acme_validation ask;
+    when_t now;
+    bool ok;
+    bool final;
+    struct str error; /* problem JSON */
+    struct str evidence;
+    when_t next;
+};
+
+when_t acme_validation_lease(const struct acme *a)
+{
+    return a->conf->validation.timeout + LEASE_SLACK;
+}
+
+static void free_attempt(struct attempt *t)
+{
+    list_remove(&t->link);
+    t->acme->n_validations--;
+    arena_done(&t->arena);
+    mem_free(t);
+}
+
+static struct attempt *new_attempt(struct acme *a)
+{
+    struct attempt *t = a->n_validations < ACME_VALIDATIONS_MAX ? MEM_NEW(struct attempt) : NULL;
+
+    if (!t)
+        return NULL;
+    t->acme = a;
+    t->now = clock_now(ev_clock(a->ev));
+    arena_init(&t->arena, ATTEMPT_ARENA);
+    list_init(&t->link);
+    list_push(&a->validations, &t->link);
+    a->n_validations++;
+    return t;
+}
+
+/* ---- the result, committed */
+
+static enum rc audit_result(struct store_txn *txn, struct attempt *t, const char *action,
+                            const char *kind, const struct id *object, struct str detail)
+{
+    struct audit_event event = {
+        .at = t->now,
+        .actor_kind = AUDIT_SYSTEM,
+        .action = action,
+        .object_kind = kind,
+        .object = id_str(object),
+        .detail = detail,
+    };
+
+    return audit_append(txn, &event, NULL);
+}
+
+/* RFC 8555 section 7.1.6: ready once all its authorizations are valid. */
+static enum rc advance_order(struct store_txn *txn, struct attempt *t,
+                             const struct store_order *order)
+{
+    for (size_t i = 0; i < order->n_names; i++) {
+        struct store_authorization authz;
+
+        TRY(store_authorization_get(txn, &t->arena, &order->names[i].authorization, &authz));
+        if (acme_authorization_seen(&authz, t->now) != STORE_AUTHORIZATION_VALID)
+            return RC_OK;
+    }
+    TRY(store_order_move(txn, &order->id, STORE_ORDER_PENDING, STORE_ORDER_READY));
+    return audit_result(txn, t, "order.ready", "order", &order->id, (struct str){NULL, 0});
+}
+
+static enum rc settle_orders(struct store_txn *txn, struct attempt *t)
+{
+    struct store_order_filter filter = {
+        .authorization = t->authorization.id,
+        .statuses = 1u << STORE_ORDER_PENDING,
+        .limit = ORDERS_OF_AUTHORIZATION,
+    };
+    struct store_cursor at = {0};
+    struct store_order *orders;
+    size_t n;
+
+    TRY(store_order_list(txn, &t->arena, &filter, &at, &orders, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (t->ok) {
+            TRY(advance_order(txn, t, &orders[i]));
+            continue;
+        }
+        TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
+        TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
+    }
+    return RC_OK;
+}
+
+static enum rc finish(struct store_txn *txn, struct attempt *t)
+{
+    const struct id *authz = &t->authorization.id;
+
+    TRY(store_challenge_finish(txn, &t->challenge.id,
+                               t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID, t->now,
+                               t->error, t->evidence));
+    if (t->ok)
+        TRY(store_authorization_validate(txn, authz, t->now, t->now + ACME_AUTHORIZATION_LIFE));
+    else
+        TRY(store_authorization_move(txn, authz, STORE_AUTHORIZATION_PENDING,
+                                     STORE_AUTHORIZATION_INVALID));
+    TRY(audit_result(txn, t, t->ok ? "authorization.validated" : "authorization.failed",
+                     "authorization", authz, t->ok ? t->evidence : t->error));
+    return settle_orders(txn, t);
+}
+
+static enum rc result_fn(struct store_txn *txn, void *arg)
+{
+    struct attempt *t = arg;
+
+    if (t->final)
+        return finish(txn, t);
+    return store_challenge_retry(txn, &t->challenge.id, t->next, t->error, t->evidence);
+}
+
+static void result_done(enum rc rc, void *arg)
+{
+    struct attempt *t = arg;
+    struct acme *a = t->acme;
+
+    /* What could not be written is due again when its lease ends. RC_CONFLICT: the authorization
+     * was settled or deactivated meanwhile, and this result no longer matters. */
+    (void)rc;
+    free_attempt(t);
+    ev_timer_start(&a->due, 0, 0);
+}
+
+/* 1, 2, 4 ... seconds: the client's own patience is a minute or so. */
+static when_t backoff(unsigned attempts)
+{
+    return WHEN_SECOND << (attempts > 8 ? 8 : attempts > 0 ? attempts - 1 : 0);
+}
+
+static void take_result(struct attempt *t, const struct acme_validated *v)
+{
+    struct err why = ERR_INIT;
+    char text[256];
+
+    t->now = clock_now(ev_clock(t->acme->ev));
+    t->ok = v->rc == RC_OK;
+    t->next = t->now + backoff(t->challenge.attempts);
+    t->final = t->ok || t->authorization.expires <= t->now ||
+               (v->rc == RC_DENIED && t->challenge.attempts >= t->acme->conf->validation.attempts);
+    IGNORE_RC(
+        arena_str(&t->arena, v->evidence, &t->evidence)); /* the verdict counts without it, too */
+    if (t->ok)
+        return;
+    if (v->why && v->why->type)
+        why = *v->why;
+    else
+        IGNORE_RC(PROBLEM(&why, RC_DENIED, "serverInternal", msg_prober,
+                          str_of(v->why ? err_textz(v->why, text, sizeof(text)) : rc_text(v->rc))));
+    if (acme_problem_json(&t->arena, &why, NULL, 0, &t->error) != RC_OK)
+        t->final = false;
+}
+
+static void validated(void *arg, const struct acme_validated *v)
+{
+    struct attempt *t = arg;
+
+    take_result(t, v);
+    if (store_write(t->acme->store, result_fn, result_done, t) != RC_OK)
+        free_attempt(t);
+}
+
+/* ---- the attempt */
+
+static enum rc fill_ask(struct attempt *t)
+{
+    const struct store_challenge *c = &t->challenge;
+
+    t->ask = (struct acme_validation){
+        .challenge = c->type,
+        .identifier_type = str_of(store_name_type_text(t->authorization.name.type)),
+        .identifier = t->authorization.name.value,
+        .token = c->token,
+        .key_authorization =
+            arena_printf(&t->arena, "%.*s.%.*s", STR_ARG(c->token), STR_ARG(c->key_thumbprint)),
+        .attempt = c->attempts,
+    };
+    return t->ask.key_authorization.p ? RC_OK : RC_NOMEM;
+}
+
+/* With the attempt claimed in the store. When the prober cannot be asked now, the claim runs out by
+ * itself. */
+static void ask_prober(struct attempt *t)
+{
+    struct acme *a = t->acme;
+    struct store_txn *txn = store_read(a->store);
+    enum rc rc = store_challenge_get(txn, &t->arena, &t->challenge.id, &t->challenge);
+
+    if (rc == RC_OK)
+        rc =
+            store_authorization_get(txn, &t->arena, &t->challenge.authorization, &t->authorization);
+    if (rc == RC_OK)
+        rc = fill_ask(t);
+    if (rc == RC_OK)
+        rc = a->options.validate(a->options.validate_arg, &t->ask, validated, t);
+    if (rc == RC_OK)
+        return;
+    validated(t, &(struct acme_validated){.rc = rc});
+}
+
+static enum rc claim_fn(struct store_txn *txn, void *arg)
+{
+    struct attempt *t = arg;
+
+    return store_challenge_claim(txn, &t->challenge.id, t->now,
+                                 t->now + acme_validation_lease(t->acme));
+}
+
+static void claim_done(enum rc rc, void *arg)
+{
+    struct attempt *t = arg;
+
+    if (rc == RC_OK)
+        ask_prober(t);
+    else
+        free_attempt(t); /* another took it */
+}
+
+void acme_validation_start(struct acme *a, const struct id *challenge)
+{
+    struct attempt *t = new_attempt(a);
+
+    if (!t)
+        return; /* the store has it as due */
+    t->challenge.id = *challenge;
+    ask_prober(t);
+}
+
+static void claim(struct acme *a, const struct id *challenge)
+{
+    struct attempt *t = new_attempt(a);
+
+    if (!t)
+        return;
+    t->challenge.id = *challenge;
+    if (store_write(a->store, claim_fn, claim_done, t) != RC_OK)
+        free_attempt(t);
+}
+
+static bool under_way(const struct acme *a, const struct id *challenge)
+{
+    LIST_FOREACH (link, &a->validations) {
+        const struct attempt *t = LIST_ENTRY(link, struct attempt, link);
+
+        if (str_eq(id_str(&t->challenge.id), id_str(challenge)))
+            return true;
+    }
+    return false;
+}
+
+static void start_timer(struct acme *a, when_t now)
+{
+    when_t next;
+    when_t wait = LOOK_SECONDS * WHEN_SECOND;
+
+    if (store_challenge_next(store_read(a->store), &next) == RC_OK && next - now < wait)
+        wait = next > now ? next - now : 100 * (WHEN_SECOND / 1000);
+    ev_timer_start(&a->due, wait, 0);
+}
+
+void acme_validate_due(struct acme *a)
+{
+    CLEANUP(arena_done) struct arena arena;
+    when_t now = clock_now(ev_clock(a->ev));
+    struct store_challenge *due;
+    size_t n;
+
+    arena_init(&arena, 4 * ATTEMPT_ARENA);
+    if (store_challenge_due(store_read(a->store), &arena, now, DUE_BATCH, &due, &n) == RC_OK)
+        for (size_t i = 0; i < n; i++)
+            if (!under_way(a, &due[i].id))
+                claim(a, &due[i].id);
+    start_timer(a, now);
+}
+
+void acme_validation_due_cb(void *acme)
+{
+    acme_validate_due(acme);
+}
+
+void acme_validations_stop(struct acme *a)
+{
+    ev_timer_stop(&a->due);
+    LIST_FOREACH (link, &a->validations)
+        free_attempt(LIST_ENTRY(link, struct attempt, link));
+}
+
+size_t acme_validating(const struct acme *a)
+{
+    return a->n_validations;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an administrator asks over the control socket, answered from the register as JSON. Runs in core. Read only; changes
+ * come with the commands that make them. */
+#pragma once
+
+#include "base/err.h"
+#include "json/json.h"
+#include "json/out.h"
+
+struct acme;
+struct ca;
+struct conf;
+struct ipc_status;
+struct store;
+
+enum { API_LIST_DEFAULT = 100, API_LIST_MAX = 1000 };
+
+/* What the answers are made from; all borrowed. */
+struct api_view {
+    struct store *store;
+    struct ca *ca;
+    const struct conf *conf;
+    const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
+    bool signer;                        /* there is a channel to it */
+    bool prober;
+    size_t validating; /* challenges being tried at this moment */
+    when_t now;
+};
+
+/* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},"issuers":[...],
+ * "processes":[...]} */
+enum rc api_status(const struct api_view *v, struct json_out *o);
+
+/* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
+enum rc api_doctor(const struct api_view *v, struct json_out *o);
+
+/* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status","account","requester"}...],
+ * "next": cursor or null}. `args`: {"limit","cursor","name","under","status"}; RC_INVAL with what is wrong. */
+enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                      struct err *err);

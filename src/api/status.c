@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How it is, and what is wrong with the command that mends it. */
+#include "api/admin.h"
+#include "ca/issue.h"
+#include "conf/conf.h"
+#include "ipc/messages.h"
+#include "ipc/role.h"
+#include "store/certificates.h"
+#include "store/issuers.h"
+#include "store/orders.h"
+#include "store/store.h"
+
+enum { STATUS_ARENA = 4 * 1024 * 1024, TEXT_MAX = 1024 };
+/* An intermediate is replaced in peace a good while before it ends. */
+#define ISSUER_WARN (180 * WHEN_DAY)
+#define EXPIRING_SOON (30 * WHEN_DAY)
+
+struct findings {
+    struct json_out *o;
+    bool healthy;
+};
+
+static uint64_t count(const struct api_view *v, const struct store_certificate_filter *f)
+{
+    uint64_t n = 0;
+
+    IGNORE_RC(store_certificate_count(store_read(v->store), f, &n)); /* shown as 0; doctor reports the store */
+    return n;
+}
+
+static void put_certificates(const struct api_view *v, struct json_out *o)
+{
+    struct store_certificate_filter valid = {.statuses = 1u << STORE_CERTIFICATE_VALID,
+                                             .not_after_from = v->now};
+    struct store_certificate_filter soon = valid;
+    struct store_certificate_filter revoked = {.statuses = 1u << STORE_CERTIFICATE_REVOKED};
+    struct store_certificate_filter all = {.statuses = 0};
+
+    soon.not_after_before = v->now + EXPIRING_SOON;
+    json_key(o, "certificates");
+    json_obj(o);
+    json_kv_u64(o, "issued", count(v, &all));
+    json_kv_u64(o, "valid", count(v, &valid));
+    json_kv_u64(o, "expiring_in_30d", count(v, &soon));
+    json_kv_u64(o, "revoked", count(v, &revoked));
+    json_end(o);
+}
+
+static enum rc put_issuers(const struct api_view *v, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena arena;
+    struct store_issuer *rows;
+    size_t n;
+
+    arena_init(&arena, STATUS_ARENA);
+    TRY(store_issuer_list(store_read(v->store), &arena, 0, &rows, &n));
+    json_key(o, "issuers");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++) {
+        json_obj(o);
+        json_kv_str(o, "name", rows[i].name);
+        json_kv_str(o, "subject", rows[i].subject);
+        json_kv_str(o, "algorithm", rows[i].algorithm);
+        json_kv_z(o, "state", store_issuer_state_text(rows[i].state));
+        json_kv_when(o, "not_after", rows[i].not_after);
+        json_end(o);
+    }
+    json_end(o);
+    return RC_OK;
+}
+
+static void put_processes(const struct api_view *v, struct json_out *o)
+{
+    json_key(o, "processes");
+    json_arr(o);
+    for (size_t i = 0; v->processes && i < v->processes->processes.n; i++) {
+        const struct ipc_process *p = &v->processes->processes.v[i];
+
+        json_obj(o);
+        json_kv_z(o, "role", role_name(p->role));
+        json_kv_u64(o, "pid", p->pid);
+        json_kv_str(o, "state", p->state);
+        json_kv_u64(o, "restarts", p->restarts);
+        json_kv_when(o, "started", p->started_at);
+        json_kv_str(o, "sandbox", p->sandbox);
+        json_end(o);
+    }
+    json_end(o);
+}
+
+static bool healthy(const struct api_view *v)
+{
+    struct err err = ERR_INIT;
+    struct err last = ERR_INIT;
+
+    store_last_error(v->store, &last);
+    return v->signer && v->prober && v->processes && last.rc == RC_OK &&
+           ca_ready(v->ca, &err) == RC_OK;
+}
+
+enum rc api_status(const struct api_view *v, struct json_out *o)
+{
+    const struct store_node *node = store_node(v->store);
+
+    json_obj(o);
+    json_kv_z(o, "version", AUTARKY_VERSION);
+    json_kv_id(o, "node", &node->id);
+    json_kv_u64(o, "boot", node->boot);
+    json_kv_u64(o, "generation", v->processes ? v->processes->generation : 0);
+    json_kv_str(o, "organization", v->conf->organization);
+    json_kv_str(o, "domain", v->conf->domain);
+    json_kv_bool(o, "healthy", healthy(v));
+    put_certificates(v, o);
+    TRY(put_issuers(v, o));
+    put_processes(v, o);
+    json_end(o);
+    return RC_OK;
+}
+
+/* ---- doctor */
+
+static void finding(struct findings *f, const char *name, const char *state, const char *text,
+                    const char *cure)
+{
+    json_obj(f->o);
+    json_kv_z(f->o, "name", name);
+    json_kv_z(f->o, "state", state);
+    json_kv_z(f->o, "text", text);
+    json_kv_z(f->o, "cure", cure);
+    json_end(f->o);
+    if (!str_eq(str_of(state), STR("ok")))
+        f->healthy = false;
+}
+
+static void check_clock(const struct api_view *v, struct findings *f)
+{
+    struct err err = ERR_INIT;
+    char text[TEXT_MAX];
+
+    if (ca_ready(v->ca, &err) == RC_OK)
+        finding(f, "clock", "ok", "the clock has not gone back and has not leapt", NULL);
+    else
+        finding(f, "clock", "failed", err_textz(&err, text, sizeof(text)), "timedatectl");
+}
+
+static void check_store(const struct api_view *v, struct findings *f)
+{
+    struct err last = ERR_INIT;
+    char text[TEXT_MAX];
+
+    store_last_error(v->store, &last);
+    if (last.rc == RC_OK)
+        finding(f, "database", "ok", "every write so far has reached the disk", NULL);
+    else
+        finding(f, "database", "failed", err_textz(&last, text, sizeof(text)),
+                "df -h; journalctl -k");
+}
+
+static void check_issuers(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(arena_done) struct arena arena;
+    struct store_issuer *rows;
+    char text[TEXT_MAX];
+    size_t n = 0;
+
+    arena_init(&arena, STATUS_ARENA);
+    if (store_issuer_list(store_read(v->store), &arena, 1u << STORE_ISSUER_ACTIVE, &rows, &n) !=
+        RC_OK)
+        return; /* check_store has it */
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(buf_done) struct buf b;
+        char until[WHEN_TEXT];
+        bool late = rows[i].not_after - v->now < ISSUER_WARN;
+
+        buf_init(&b, TEXT_MAX - 1);
+        buf_printf(&b, "issuer %.*s is valid until %s", STR_ARG(rows[i].name),
+                   when_text(rows[i].not_after, until));
+        IGNORE_RC(str_copyz(buf_str(&b), text, sizeof(text)));
+        finding(f, "issuer", late ? "warning" : "ok", text,
+                late ? "plan its replacement now; certificates end with their issuer" : NULL);
+    }
+}
+
+static void check_processes(const struct api_view *v, struct findings *f)
+{
+    if (!v->processes)
+        finding(f, "supervisor", "failed", "the supervisor does not answer",
+                "restart `autarky serve`");
+    for (size_t i = 0; v->processes && i < v->processes->processes.n; i++) {
+        const struct ipc_process *p = &v->processes->processes.v[i];
+        bool ready = str_eq(p->state, STR("ready"));
+        CLEANUP(buf_done) struct buf b;
+
+        buf_init(&b, TEXT_MAX);
+        buf_printf(&b, "%s is %.*s, restarted %u times", role_name(p->role), STR_ARG(p->state),
+                   p->restarts);
+        finding(f, "process", ready ? "ok" : "failed", buf_z(&b),
+                ready ? NULL : "look for the role's name in the log of `autarky serve`");
+    }
+}
+
+static void check_orders(const struct api_view *v, struct findings *f)
+{
+    struct store_order_filter filter = {.statuses = 1u << STORE_ORDER_PROCESSING};
+    CLEANUP(buf_done) struct buf b;
+    uint64_t n = 0;
+
+    IGNORE_RC(store_order_count(store_read(v->store), &filter, &n)); /* check_store has it */
+    buf_init(&b, TEXT_MAX);
+    buf_printf(&b, "%llu orders wait for the signer, %zu challenges are being tried",
+               (unsigned long long)n, v->validating);
+    finding(f, "work", n && !v->signer ? "failed" : "ok", buf_z(&b),
+            n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
+}
+
+static void check_policy(const struct api_view *v, struct findings *f)
+{
+    if (v->conf->n_policy == 0)
+        finding(f, "policy", "warning", "no policy rule exists: nobody can get a certificate",
+                "write a rule under \"policy:\" in autarky.yaml, then `autarky reload`");
+    else
+        finding(f, "policy", "ok", "there is at least one rule", NULL);
+    if (v->conf->urls.api.n == 0)
+        finding(f, "urls", "warning",
+                "urls.api is not set: clients keep the name under which they first reached this server",
+                "set urls.api in autarky.yaml before many clients are set up");
+}
+
+enum rc api_doctor(const struct api_view *v, struct json_out *o)
+{
+    struct findings f = {o, true};
+
+    json_obj(o);
+    json_key(o, "checks");
+    json_arr(o);
+    check_processes(v, &f);
+    check_clock(v, &f);
+    check_store(v, &f);
+    check_issuers(v, &f);
+    check_orders(v, &f);
+    check_policy(v, &f);
+    json_end(o);
+    json_kv_bool(o, "healthy", f.healthy);
+    json_end(o);
+    return RC_OK;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf_int.h"
+
+struct conf_box *conf_box_new(void)
+{
+    struct conf_box *box = MEM_NEW(struct conf_box);
+
+    if (!box)
+        return NULL;
+    box->refs = 1;
+    arena_init(&box->arena, CONF_ARENA_MAX);
+    return box;
+}
+
+static struct conf_box *box_of(const struct conf *conf)
+{
+    return (struct conf_box *)(uintptr_t)conf;
+}
+
+const struct conf *conf_ref(const struct conf *conf)
+{
+    box_of(conf)->refs++;
+    return conf;
+}
+
+void conf_unref(const struct conf *conf)
+{
+    struct conf_box *box = box_of(conf);
+
+    if (!box || --box->refs)
+        return;
+    arena_done(&box->arena);
+    mem_free(box);
+}
+
+const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->n_profiles; i++)
+        if (str_eq(conf->profiles[i].name, name))
+            return &conf->profiles[i];
+    return NULL;
+}

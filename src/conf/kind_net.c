@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The types of values that are names, addresses and URLs. */
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/name.h"
+#include "conf/kind_int.h"
+
+MSG(msg_name, "conf.name", "\"{0}\" is no domain name");
+MSG(msg_name_long, "conf.name-long", "\"{0}\" is too long for a domain name");
+MSG(msg_name_ascii, "conf.name-ascii",
+    "\"{0}\" has letters outside of ASCII; write the A-label, as in xn--mnchen-3ya.example");
+MSG(msg_name_address, "conf.name-address", "\"{0}\" is an IP address, no domain name");
+MSG(msg_single_label, "conf.single-label",
+    "\"{0}\" is a whole top-level domain; the domain of an organization has two labels or more, as "
+    "in hospital.example");
+MSG(msg_public, "conf.public-suffix",
+    "\"{0}\" is a top-level domain of the public Internet, for which a private CA may not vouch");
+MSG(msg_pattern, "conf.pattern",
+    "\"{0}\" is no pattern: a name, \"*.\" and a name, or \"*\" alone are");
+MSG(msg_net, "conf.net", "\"{0}\" is no network, as in 10.1.0.0/16, 2001:db8::/32 or 10.1.2.3");
+MSG(msg_net_host, "conf.net-host", "\"{0}\" has bits set behind its prefix; the network is {1}");
+MSG(msg_listen, "conf.listen", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
+MSG(msg_server, "conf.server",
+    "\"{0}\" is no address, as in 10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:53");
+MSG(msg_url, "conf.url", "\"{0}\" is no URL, as in {1}://www.hospital.example/page");
+MSG(msg_base_url, "conf.base-url",
+    "\"{0}\" is no base of URLs: {1}://, a name or address, a port if need be, and nothing more");
+
+enum { URL_BYTES_MAX = 1024 };
+
+static enum rc name_error(enum rc rc, struct str s, struct err *err)
+{
+    if (rc == RC_TOOBIG)
+        return ERR(err, RC_INVAL, msg_name_long, conf_shown(s));
+    if (rc == RC_UNSUPPORTED)
+        return ERR(err, RC_INVAL, msg_name_ascii, conf_shown(s));
+    if (rc == RC_INVAL)
+        return ERR(err, RC_INVAL, msg_name_address, conf_shown(s));
+    return ERR(err, RC_INVAL, msg_name, conf_shown(s));
+}
+
+/* The canonical form of a name, with a message when there is none. */
+static enum rc canonical(struct str s, char name[static NAME_MAX_BYTES + 1], struct err *err)
+{
+    enum rc rc = name_canonical(s, false, name);
+
+    return rc == RC_OK ? RC_OK : name_error(rc, s, err);
+}
+
+static enum rc parse_domain(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                            void *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    TRY(canonical(in->s, name, err));
+    if (name_labels(str_of(name)) < 2)
+        return ERR(err, RC_INVAL, msg_single_label, str_of(name));
+    return conf_store_str(a, str_of(name), out);
+}
+
+/* Single labels are fine inside, but not those that the Internet has: codes of countries and the
+ * old generic ones. (The many new ones no list of ours could follow.) */
+static bool public_label(struct str name)
+{
+    static const char *const generic[] = {"com",  "org",  "net",  "edu", "gov", "mil",
+                                          "arpa", "info", "name", "int", "biz", "pro"};
+
+    if (name_labels(name) != 1)
+        return false;
+    if (name.n == 2)
+        return true;
+    for (size_t i = 0; i < sizeof(generic) / sizeof(generic[0]); i++)
+        if (str_eq(name, str_of(generic[i])))
+            return true;
+    return false;
+}
+
+static enum rc parse_internal(const struct conf_key *, const struct conf_scalar *in,
+                              struct arena *a, void *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    TRY(canonical(in->s, name, err));
+    if (public_label(str_of(name)))
+        return ERR(err, RC_INVAL, msg_public, str_of(name));
+    return conf_store_str(a, str_of(name), out);
+}
+
+static enum rc parse_zone(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                          void *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (str_eq(in->s, STR(".")))
+        return conf_store_str(a, in->s, out);
+    TRY(canonical(in->s, name, err));
+    return conf_store_str(a, str_of(name), out);
+}
+
+static enum rc parse_pattern(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                             void *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+    enum rc rc;
+
+    if (str_eq(in->s, STR("*")))
+        return conf_store_str(a, in->s, out);
+    rc = name_canonical(in->s, true, name);
+    if (rc == RC_PARSE)
+        return ERR(err, RC_INVAL, msg_pattern, conf_shown(in->s));
+    if (rc != RC_OK)
+        return name_error(rc, in->s, err);
+    return conf_store_str(a, str_of(name), out);
+}
+
+static void put_net(const struct addr_net *net, struct buf *out)
+{
+    char text[ADDR_TEXT];
+
+    buf_printf(out, "%s/%u", addr_text(&net->base, text), (unsigned)net->bits);
+}
+
+/* The text of a network with its host bits cleared, when `s` is an address and a prefix. */
+static bool masked(struct str s, struct buf *out)
+{
+    struct addr_net net = {};
+    struct str base, bits;
+    uint64_t n;
+
+    if (!str_cut(s, '/', &base, &bits) || addr_parse(base, &net.base) != RC_OK ||
+        str_u64(bits, (uint64_t)net.base.n * 8, &n) != RC_OK)
+        return false;
+    net.bits = (uint8_t)n;
+    for (size_t i = 0; i < (size_t)net.base.n * 8; i++)
+        if (i >= n)
+            net.base.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    put_net(&net, out);
+    return true;
+}
+
+static enum rc parse_net(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                         void *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf right;
+    struct addr_net net;
+    enum rc rc = addr_net_parse(in->s, &net);
+
+    buf_init(&right, 2 * ADDR_TEXT);
+    if (rc == RC_INVAL && masked(in->s, &right)) {
+        TRY(buf_rc(&right));
+        return ERR(err, RC_INVAL, msg_net_host, conf_shown(in->s), buf_str(&right));
+    }
+    if (rc != RC_OK)
+        return ERR(err, RC_INVAL, msg_net, conf_shown(in->s));
+    memcpy(out, &net, sizeof(net));
+    return RC_OK;
+}
+
+static void print_net(const struct conf_key *, const void *field, struct buf *out)
+{
+    struct addr_net net;
+
+    memcpy(&net, field, sizeof(net));
+    buf_putz(out, "\"");
+    put_net(&net, out);
+    buf_putz(out, "\"");
+}
+
+static enum rc parse_listen(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                            void *out, struct err *err)
+{
+    struct addr_port at;
+
+    if (addr_port_parse(in->s, &at) != RC_OK)
+        return ERR(err, RC_INVAL, msg_listen, conf_shown(in->s));
+    memcpy(out, &at, sizeof(at));
+    return RC_OK;
+}
+
+static enum rc parse_server(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                            void *out, struct err *err)
+{
+    struct addr_port at = {.port = 53};
+
+    if (addr_parse(in->s, &at.addr) != RC_OK &&
+        (addr_port_parse(in->s, &at) != RC_OK || at.port == 0))
+        return ERR(err, RC_INVAL, msg_server, conf_shown(in->s));
+    memcpy(out, &at, sizeof(at));
+    return RC_OK;
+}
+
+static void print_port(const struct conf_key *, const void *field, struct buf *out)
+{
+    char text[ADDR_TEXT];
+    struct addr_port at;
+
+    memcpy(&at, field, sizeof(at));
+    buf_printf(out, "\"%s\"", addr_port_text(&at, text));
+}
+
+/* "[v6]", "v4" or a name, in canonical form. */
+static enum rc put_host(struct str host, struct buf *out)
+{
+    char text[ADDR_TEXT], name[NAME_MAX_BYTES + 1];
+    struct addr addr;
+
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+        TRY(addr_parse(str_bytes(host.p + 1, host.n - 2), &addr));
+        buf_printf(out, "[%s]", addr_text(&addr, text));
+        return addr.n == 16 ? RC_OK : RC_PARSE;
+    }
+    if (addr_parse(host, &addr) == RC_OK && addr.n == 4) {
+        buf_putz(out, addr_text(&addr, text));
+        return RC_OK;
+    }
+    TRY(name_canonical(host, false, name));
+    buf_putz(out, name);
+    return RC_OK;
+}
+
+/* Host and port, the scheme's own port left out. */
+static enum rc put_authority(const char *scheme, struct str s, struct buf *out)
+{
+    struct str host = s, digits = STR("");
+    uint64_t port, usual = strcmp(scheme, "https") == 0 ? 443 : 80;
+
+    /* The colons of an IPv6 address stand in brackets. */
+    for (size_t i = s.n; i > 0 && s.p[i - 1] != ']'; i--) {
+        if (s.p[i - 1] != ':')
+            continue;
+        host = str_head(s, i - 1);
+        digits = str_skip(s, i);
+        if (digits.n == 0)
+            return RC_PARSE;
+        break;
+    }
+    TRY(put_host(host, out));
+    if (digits.n == 0)
+        return RC_OK;
+    TRY(str_u64(digits, 65535, &port));
+    if (port == 0)
+        return RC_PARSE;
+    if (port != usual)
+        buf_printf(out, ":%u", (unsigned)port);
+    return RC_OK;
+}
+
+/* Scheme and authority in canonical form; what follows (from its slash) is in *path. */
+static enum rc put_base(const struct conf_key *key, struct str s, struct str *path, struct buf *out)
+{
+    for (const char *const *scheme = key->names; *scheme; scheme++) {
+        struct str rest = str_skip(s, strlen(*scheme));
+        size_t slash;
+
+        if (!str_ieq(str_head(s, strlen(*scheme)), str_of(*scheme)) ||
+            !str_starts(rest, STR("://")))
+            continue;
+        rest = str_skip(rest, 3);
+        slash = str_find(rest, '/');
+        *path = str_skip(rest, slash);
+        buf_printf(out, "%s://", *scheme);
+        return put_authority(*scheme, str_head(rest, slash), out);
+    }
+    return RC_PARSE;
+}
+
+static enum rc parse_base_url(const struct conf_key *key, const struct conf_scalar *in,
+                              struct arena *a, void *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf url;
+    struct str path;
+
+    buf_init(&url, URL_BYTES_MAX + NAME_MAX_BYTES);
+    if (put_base(key, in->s, &path, &url) != RC_OK || path.n > 1)
+        return ERR(err, RC_INVAL, msg_base_url, conf_shown(in->s), str_of(key->names[0]));
+    TRY(buf_rc(&url));
+    return conf_store_str(a, buf_str(&url), out);
+}
+
+static enum rc parse_url(const struct conf_key *key, const struct conf_scalar *in, struct arena *a,
+                         void *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf url;
+    struct str path;
+
+    buf_init(&url, URL_BYTES_MAX + NAME_MAX_BYTES);
+    if (put_base(key, in->s, &path, &url) != RC_OK || in->s.n > URL_BYTES_MAX ||
+        !str_printable(path) || str_find(path, ' ') < path.n)
+        return ERR(err, RC_INVAL, msg_url, conf_shown(in->s), str_of(key->names[0]));
+    buf_puts(&url, path);
+    TRY(buf_rc(&url));
+    return conf_store_str(a, buf_str(&url), out);
+}
+
+const struct conf_kind conf_kind_domain = {sizeof(struct str), parse_domain, conf_print_str};
+const struct conf_kind conf_kind_internal = {sizeof(struct str), parse_internal, conf_print_str};
+const struct conf_kind conf_kind_zone = {sizeof(struct str), parse_zone, conf_print_str};
+const struct conf_kind conf_kind_pattern = {sizeof(struct str), parse_pattern, conf_print_str};
+const struct conf_kind conf_kind_base_url = {sizeof(struct str), parse_base_url, conf_print_str};
+const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_print_str};
+const struct conf_kind conf_kind_listen = {sizeof(struct addr_port), parse_listen, print_port};
+const struct conf_kind conf_kind_server = {sizeof(struct addr_port), parse_server, print_port};
+const struct conf_kind conf_kind_net = {sizeof(struct addr_net), parse_net, print_net};

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/kind_int.h"
+#include "conf/text.h"
+
+static void print_many(const struct conf_key *key, const void *base, struct buf *out)
+{
+    struct conf_list list = conf_list_at(key, base);
+
+    buf_putz(out, "[");
+    for (size_t i = 0; i < list.n; i++) {
+        buf_putz(out, i ? ", " : "");
+        key->kind->print(key, (const char *)list.p + i * key->kind->size, out);
+    }
+    buf_putz(out, "]");
+}
+
+static void print_bits(const struct conf_key *key, const void *base, struct buf *out)
+{
+    const char *comma = "";
+    unsigned bits;
+
+    memcpy(&bits, conf_field(key, base), sizeof(bits));
+    buf_putz(out, "[");
+    for (unsigned i = 0; key->names[i]; i++) {
+        if (!(bits & 1U << i))
+            continue;
+        buf_putz(out, comma);
+        key->kind->print(key, &i, out);
+        comma = ", ";
+    }
+    buf_putz(out, "]");
+}
+
+void conf_print_item(const struct conf_key *key, const void *item, struct buf *out)
+{
+    const char *comma = "";
+    size_t at = 0;
+
+    buf_putz(out, "{");
+    for (const struct conf_key *k; (k = conf_schema_next(key, &at));) {
+        buf_putz(out, comma);
+        buf_puts(out, conf_key_name(k));
+        buf_putz(out, ": ");
+        conf_print(k, item, out);
+        comma = ", ";
+    }
+    buf_putz(out, "}");
+}
+
+static const void *item_at(const struct conf_key *key, struct conf_list list, size_t i)
+{
+    return (const char *)list.p + i * key->size;
+}
+
+static void print_items(const struct conf_key *key, const void *base, struct buf *out)
+{
+    struct conf_list list = conf_list_at(key, base);
+    bool named = key->form == CONF_NAMED;
+
+    buf_putz(out, named ? "{" : "[");
+    for (size_t i = 0; i < list.n; i++) {
+        buf_putz(out, i ? ", " : "");
+        if (named) {
+            conf_print_str(NULL, item_at(key, list, i), out);
+            buf_putz(out, ": ");
+        }
+        conf_print_item(key, item_at(key, list, i), out);
+    }
+    buf_putz(out, named ? "}" : "]");
+}
+
+void conf_print(const struct conf_key *key, const void *base, struct buf *out)
+{
+    switch (key->form) {
+    case CONF_MAP:
+        break;
+    case CONF_ONE:
+        key->kind->print(key, conf_field(key, base), out);
+        break;
+    case CONF_MANY:
+        print_many(key, base, out);
+        break;
+    case CONF_BITS:
+        print_bits(key, base, out);
+        break;
+    case CONF_ITEMS:
+    case CONF_NAMED:
+        print_items(key, base, out);
+        break;
+    }
+}
+
+static void indent(unsigned depth, struct buf *out)
+{
+    for (unsigned i = 0; i < depth; i++)
+        buf_putz(out, "  ");
+}
+
+/* What the key is for, and, of a list of maps, what its keys are for: that stands once, and also
+ * where the list is empty. */
+static void dump_help(const struct conf_key *key, unsigned depth, struct buf *out)
+{
+    size_t at = 0;
+
+    indent(depth, out);
+    buf_printf(out, "# %s\n", key->help);
+    if (key->form != CONF_ITEMS && key->form != CONF_NAMED)
+        return;
+    for (const struct conf_key *k; (k = conf_schema_next(key, &at));) {
+        indent(depth, out);
+        buf_putz(out, "#   ");
+        buf_puts(out, conf_key_name(k));
+        buf_printf(out, ": %s\n", k->help);
+    }
+}
+
+static void dump_item(const struct conf_key *key, const void *item, unsigned depth, struct buf *out)
+{
+    size_t at = 0;
+    bool first = true;
+
+    for (const struct conf_key *k; (k = conf_schema_next(key, &at)); first = false) {
+        indent(first && key->form == CONF_ITEMS ? depth - 1 : depth, out);
+        buf_putz(out, first && key->form == CONF_ITEMS ? "- " : "");
+        buf_puts(out, conf_key_name(k));
+        buf_putz(out, ": ");
+        conf_print(k, item, out);
+        buf_putz(out, "\n");
+    }
+}
+
+static void dump_items(const struct conf_key *key, struct conf_list list, unsigned depth,
+                       struct buf *out)
+{
+    indent(depth, out);
+    buf_puts(out, conf_key_name(key));
+    buf_putz(out, ":\n");
+    for (size_t i = 0; i < list.n; i++) {
+        if (key->form == CONF_NAMED) {
+            indent(depth + 1, out);
+            conf_print_str(NULL, item_at(key, list, i), out);
+            buf_putz(out, ":\n");
+        }
+        dump_item(key, item_at(key, list, i), depth + 2, out);
+    }
+}
+
+static bool is_set(const struct conf_key *key, const void *base)
+{
+    struct str s;
+
+    if (key->form != CONF_ONE || key->kind->print != conf_print_str)
+        return true;
+    memcpy(&s, conf_field(key, base), sizeof(s));
+    return s.n > 0;
+}
+
+static void dump_value(const struct conf_key *key, const void *base, unsigned depth,
+                       struct buf *out)
+{
+    bool items = key->form == CONF_ITEMS || key->form == CONF_NAMED;
+
+    dump_help(key, depth, out);
+    if (items && conf_list_at(key, base).n) {
+        dump_items(key, conf_list_at(key, base), depth, out);
+        return;
+    }
+    indent(depth, out);
+    buf_putz(out, is_set(key, base) ? "" : "# not set: ");
+    buf_puts(out, conf_key_name(key));
+    buf_putz(out, is_set(key, base) ? ": " : "");
+    conf_print(key, base, out);
+    buf_putz(out, "\n");
+}
+
+static void dump_below(const struct conf_key *above, const void *base, unsigned depth,
+                       struct buf *out)
+{
+    size_t at = 0;
+
+    for (const struct conf_key *key; (key = conf_schema_next(above, &at));) {
+        if (key->form != CONF_MAP) {
+            dump_value(key, base, depth, out);
+            continue;
+        }
+        indent(depth, out);
+        buf_puts(out, conf_key_name(key));
+        buf_putz(out, ":\n");
+        dump_below(key, base, depth + 1, out);
+    }
+}
+
+void conf_dump(const struct conf *conf, struct buf *out)
+{
+    dump_below(NULL, conf, 0, out);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/schema_int.h"
+
+#include <assert.h>
+
+MSG(msg_in_roots, "conf.in-roots",
+    "it stands in the CA certificates; another one takes a new installation in another DATA "
+    "directory, made with autarky init");
+MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
+
+static const struct conf_take live = {CONF_LIVE, "", NULL};
+static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
+static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
+static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
+static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
+
+static const char *const https[] = {"https", NULL};
+static const char *const http[] = {"http", NULL};
+static const char *const web[] = {"https", "http", NULL};
+static const char *const databases[] = {"sqlite", NULL};
+static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
+static const char *const key_algorithms[] = {"rsa", "ecdsa", NULL};
+static const char *const challenges[] = {"http-01", NULL};
+static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+static_assert(sizeof(key_algorithms) / sizeof(char *) == CONF_KEY_COUNT + 1);
+static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
+/* Choices are stored as unsigned, lists as struct conf_list. */
+static_assert(sizeof(enum conf_database) == sizeof(unsigned));
+static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
+#define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
+ADJACENT(struct conf, resolvers, n_resolvers);
+ADJACENT(struct conf, profiles, n_profiles);
+ADJACENT(struct conf, policy, n_policy);
+
+#define MAP_OF_KEYS(p)                                                                             \
+    {                                                                                              \
+        .path = (p), .form = CONF_MAP                                                              \
+    }
+#define KEY(p, f, field, k)                                                                        \
+    .path = (p), .form = (f), .offset = offsetof(struct conf, field), .kind = (k)
+#define KEY_IN(p, f, type, field, k)                                                               \
+    .path = (p), .form = (f), .offset = offsetof(type, field), .kind = (k)
+#define STRUCTS(p, f, field, type)                                                                 \
+    .path = (p), .form = (f), .offset = offsetof(struct conf, field), .size = sizeof(type)
+
+/* clang-format off */
+const struct conf_key conf_schema[] = {
+    {KEY("organization", CONF_ONE, organization, &conf_kind_text),
+     .required = true, .min = 1, .max = 64, .take = &in_roots,
+     .help = "Legal name, as it stands in the CA certificates"},
+    {KEY("country", CONF_ONE, country, &conf_kind_country), .take = &in_roots,
+     .help = "Country of the organization in the CA certificates, two letters of ISO 3166"},
+    {KEY("domain", CONF_ONE, domain, &conf_kind_domain), .required = true, .take = &in_roots,
+     .help = "The CA vouches for this domain and what is below it, and names.internal"},
+
+    MAP_OF_KEYS("names"),
+    {KEY("names.internal", CONF_MANY, names.internal, &conf_kind_internal), .take = &in_roots,
+     .initial = "internal home.arpa lan corp local",
+     .help = "Domains that exist only inside and that the CA may vouch for as well"},
+
+    MAP_OF_KEYS("urls"),
+    {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url), .names = https, .take = &front_core,
+     .help = "Public base of ACME and the API; default https://ca.DOMAIN:8555"},
+    {KEY("urls.plain", CONF_ONE, urls.plain, &conf_kind_base_url), .names = http, .take = &front_core,
+     .help = "Public base of CRLs and CA certificates, written into certificates; default http://ca.DOMAIN"},
+
+    MAP_OF_KEYS("listen"),
+    {KEY("listen.api", CONF_MANY, listen.api, &conf_kind_listen), .take = &front, .filled = true,
+     .initial = "[::]:8555",
+     .help = "Addresses and ports of HTTPS; port 0 is chosen by the system"},
+    {KEY("listen.plain", CONF_MANY, listen.plain, &conf_kind_listen), .take = &front, .filled = true,
+     .help = "Addresses and ports of HTTP; default [::]:80, without privileges [::]:8080"},
+
+    {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = databases,
+     .initial = "sqlite", .take = &in_database,
+     .help = "sqlite: a file in DATA"},
+
+    {STRUCTS("resolvers", CONF_ITEMS, resolvers, struct conf_resolver), .take = &live,
+     .help = "Name servers by zone, the longest that fits; none: those of /etc/resolv.conf"},
+    {KEY_IN("resolvers[].zone", CONF_ONE, struct conf_resolver, zone, &conf_kind_zone),
+     .required = true, .unique = true, .take = &live,
+     .help = "A domain, or \".\" for all names"},
+    {KEY_IN("resolvers[].servers", CONF_MANY, struct conf_resolver, servers, &conf_kind_server),
+     .required = true, .filled = true, .take = &live,
+     .help = "Addresses, with a port where it is not 53"},
+    {KEY_IN("resolvers[].mode", CONF_ONE, struct conf_resolver, mode, &conf_kind_choice),
+     .names = resolver_modes, .initial = "recursive", .take = &live,
+     .help = "recursive: they find out; authoritative: they hold the zone"},
+
+    MAP_OF_KEYS("validation"),
+    {KEY("validation.http_port", CONF_ONE, validation.http_port, &conf_kind_number),
+     .min = 1, .max = 65535, .initial = "80", .take = &live,
+     .help = "Port of http-01; RFC 8555 says 80, closed networks may differ"},
+    {KEY("validation.allow", CONF_MANY, validation.allow, &conf_kind_net), .take = &live,
+     .help = "Networks to connect to although they are denied by default (loopback, link-local ...)"},
+    {KEY("validation.deny", CONF_MANY, validation.deny, &conf_kind_net), .take = &live,
+     .help = "Networks never to connect to; stronger than allow"},
+    {KEY("validation.timeout", CONF_ONE, validation.timeout, &conf_kind_span),
+     .min = WHEN_SECOND, .max = WHEN_MINUTE, .initial = "10s", .take = &live,
+     .help = "Of one attempt"},
+    {KEY("validation.attempts", CONF_ONE, validation.attempts, &conf_kind_number),
+     .min = 1, .max = 20, .initial = "5", .take = &live,
+     .help = "Until a challenge that finds nobody is invalid"},
+
+    {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = "default",
+     .take = &live,
+     .help = "Kinds of certificates that can be asked for by name; \"default\" where none is named"},
+    {KEY_IN("profiles.*.lifetime", CONF_ONE, struct conf_profile, lifetime, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 825 * WHEN_DAY, .initial = "90d", .take = &live,
+     .help = "From notBefore to notAfter"},
+    {KEY_IN("profiles.*.key_algorithms", CONF_BITS, struct conf_profile, key_algorithms,
+            &conf_kind_choice),
+     .names = key_algorithms, .initial = "rsa ecdsa", .filled = true, .take = &live,
+     .help = "Algorithms that the certified key may have"},
+
+    {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
+     .help = "Rules, tried in order; what no rule allows is refused"},
+    {KEY_IN("policy[].name", CONF_ONE, struct conf_rule, name, &conf_kind_ident),
+     .required = true, .unique = true, .take = &live,
+     .help = "For messages and the audit log"},
+    {KEY_IN("policy[].allow", CONF_MANY, struct conf_rule, allow, &conf_kind_pattern),
+     .required = true, .filled = true, .take = &live,
+     .help = "Names: \"host.d\" itself, \"*.d\" all below d, \"*\" every name"},
+    {KEY_IN("policy[].networks", CONF_MANY, struct conf_rule, networks, &conf_kind_net),
+     .take = &live,
+     .help = "Where the request may come from; none: from anywhere"},
+    {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
+     .names = challenges, .initial = "http-01", .filled = true, .take = &live,
+     .help = "What may prove control of a name"},
+
+    MAP_OF_KEYS("acme"),
+    {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url), .names = web,
+     .take = &live,
+     .help = "URL of terms that a client must agree to"},
+    {KEY("acme.website", CONF_ONE, acme.website, &conf_kind_url), .names = web, .take = &live,
+     .help = "URL of a page about this CA"},
+
+    MAP_OF_KEYS("ca"),
+    {KEY("ca.backdate", CONF_ONE, ca.backdate, &conf_kind_span),
+     .min = 0, .max = WHEN_HOUR, .initial = "5m", .take = &live,
+     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
+    MAP_OF_KEYS("ca.passphrase"),
+    {KEY("ca.passphrase.from", CONF_ONE, ca.passphrase.from, &conf_kind_choice),
+     .names = passphrase_froms, .initial = "file", .take = &live,
+     .help = "Where the passphrase of the CA keys comes from at start: credential (systemd), file, prompt"},
+    {KEY("ca.passphrase.name", CONF_ONE, ca.passphrase.name, &conf_kind_ident),
+     .initial = "autarky-passphrase", .take = &live,
+     .help = "Of the systemd credential"},
+    {KEY("ca.passphrase.file", CONF_ONE, ca.passphrase.file, &conf_kind_path),
+     .initial = "ca.passphrase", .take = &live,
+     .help = "Absolute, or relative to DATA"},
+
+    MAP_OF_KEYS("log"),
+    {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = log_levels,
+     .initial = "info", .take = &live,
+     .help = "The least that is logged: error, warn, info, debug"},
+    {KEY("log.format", CONF_ONE, log.format, &conf_kind_choice), .names = log_formats,
+     .initial = "text", .take = &live,
+     .help = "text or json, on standard error"},
+};
+/* clang-format on */
+const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);
+
+static struct str rest_below(const struct conf_key *above, const struct conf_key *key)
+{
+    static const char *const steps[] = {
+        [CONF_MAP] = ".", [CONF_ITEMS] = "[].", [CONF_NAMED] = ".*."};
+    struct str path = str_of(key->path);
+    struct str step;
+
+    if (!above)
+        return path;
+    step = str_of(steps[above->form]);
+    if (!str_starts(path, str_of(above->path)))
+        return (struct str){NULL, 0};
+    path = str_skip(path, strlen(above->path));
+    return str_starts(path, step) ? str_skip(path, step.n) : (struct str){NULL, 0};
+}
+
+const struct conf_key *conf_schema_next(const struct conf_key *above, size_t *at)
+{
+    while (*at < conf_schema_n) {
+        const struct conf_key *key = &conf_schema[(*at)++];
+        struct str rest = rest_below(above, key);
+
+        if (rest.n && str_find(rest, '.') == rest.n)
+            return key;
+    }
+    return NULL;
+}
+
+struct str conf_key_name(const struct conf_key *key)
+{
+    const char *dot = strrchr(key->path, '.');
+
+    return str_of(dot ? dot + 1 : key->path);
+}

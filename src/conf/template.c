@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/kind_int.h"
+#include "conf/text.h"
+
+static void put_key(struct buf *out, const char *name, struct str value)
+{
+    buf_printf(out, "%s: ", name);
+    conf_put_scalar(value, out);
+    buf_putz(out, "\n");
+}
+
+static void put_urls(const struct conf_template *t, struct buf *out)
+{
+    buf_putz(out,
+             "\n# Public URLs. They are written into certificates and protocol messages: settle "
+             "them before\n# the first certificate, and keep them.\nurls:\n");
+    buf_printf(out, "  api: \"https://ca.%.*s:8555\"\n", STR_ARG(t->domain));
+    buf_printf(out, "  plain: \"http://ca.%.*s%s\"\n", STR_ARG(t->domain),
+               t->unprivileged ? ":8080" : "");
+    if (t->unprivileged)
+        buf_putz(out,
+                 "\n# Ports below 1024 take privileges; ACME clients and the readers of CRLs must "
+                 "reach this one.\nlisten:\n  plain: [\"[::]:8080\"]\n");
+}
+
+static void put_passphrase(const struct conf_template *t, struct buf *out)
+{
+    buf_putz(out,
+             "\n# Where the passphrase of the CA keys comes from at start.\nca:\n  passphrase:\n");
+    switch (t->passphrase_from) {
+    case CONF_PASSPHRASE_CREDENTIAL:
+        buf_putz(out, "    from: credential   # of systemd: LoadCredentialEncrypted=\n");
+        if (t->passphrase.n)
+            put_key(out, "    name", t->passphrase);
+        break;
+    case CONF_PASSPHRASE_FILE:
+        buf_putz(out, "    from: file\n");
+        if (t->passphrase.n)
+            put_key(out, "    file", t->passphrase);
+        break;
+    case CONF_PASSPHRASE_PROMPT:
+        buf_putz(out, "    from: prompt\n");
+        break;
+    }
+}
+
+void conf_template_put(const struct conf_template *t, struct buf *out)
+{
+    buf_putz(out,
+             "# Configuration of Autarky. Every key that is not here has a default: `autarky "
+             "config show`\n# prints them all and what they mean, `autarky config check` says what "
+             "is wrong. Files\n# conf.d/*.yaml beside this one add to it.\n\n");
+    put_key(out, "organization", t->organization);
+    if (t->country.n)
+        put_key(out, "country", t->country);
+    put_key(out, "domain", t->domain);
+    put_urls(t, out);
+    put_passphrase(t, out);
+    buf_putz(out, "\n# Who may have which names. Rules are tried in order; what no rule allows is "
+                  "refused.\npolicy:\n  - name: everything-inside\n    allow: [");
+    conf_put_scalar(t->domain, out);
+    buf_printf(out, ", \"*.%.*s\"]\n", STR_ARG(t->domain));
+    buf_putz(out,
+             "    challenges: [http-01]\n    # networks: [10.0.0.0/8]   # where requests may come "
+             "from; without it, from anywhere\n");
+}

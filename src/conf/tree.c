@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/kind_int.h"
+#include "conf/tree_int.h"
+
+#include <stdio.h>
+
+MSG(msg_set_twice, "conf.set-twice",
+    "given in {0}, line {1}, already; files add to maps and lists, a single value stands in one");
+MSG(msg_shapes, "conf.shapes", "{2} here, but {3} in {0}, line {1}");
+
+struct conf_node *conf_node_new(struct conf_tree *t, struct conf_node *up,
+                                const struct conf_file *file, unsigned line)
+{
+    struct conf_node *n = ARENA_NEW(t->arena, struct conf_node);
+
+    if (!n)
+        return NULL;
+    n->file = file;
+    n->line = line;
+    if (up)
+        conf_node_append(up, n);
+    return n;
+}
+
+void conf_node_append(struct conf_node *up, struct conf_node *n)
+{
+    n->up = up;
+    n->next = NULL;
+    if (up->last)
+        up->last->next = n;
+    else
+        up->first = n;
+    up->last = n;
+}
+
+struct conf_node *conf_node_get(const struct conf_node *map, struct str key)
+{
+    if (!map || map->shape != CONF_TREE_MAP)
+        return NULL;
+    for (struct conf_node *n = map->first; n; n = n->next)
+        if (str_eq(n->key, key))
+            return n;
+    return NULL;
+}
+
+static void put_step(const struct conf_node *n, struct buf *out)
+{
+    unsigned i = 0;
+
+    if (n->up->shape == CONF_TREE_MAP) {
+        if (out->n)
+            buf_putz(out, ".");
+        buf_puts(out, conf_shown(n->key));
+        return;
+    }
+    for (const struct conf_node *before = n->up->first; before != n; before = before->next)
+        i++;
+    buf_printf(out, "[%u]", i);
+}
+
+void conf_node_path(const struct conf_node *n, struct str more, struct buf *out)
+{
+    const struct conf_node *steps[CONF_DEPTH_MAX + 1];
+    size_t depth = 0;
+
+    for (; n->up && depth <= CONF_DEPTH_MAX; n = n->up)
+        steps[depth++] = n;
+    while (depth)
+        put_step(steps[--depth], out);
+    if (more.n && out->n)
+        buf_putz(out, ".");
+    buf_puts(out, more);
+}
+
+static struct str shape_text(enum conf_shape shape)
+{
+    return shape == CONF_TREE_MAP    ? STR("a map")
+           : shape == CONF_TREE_LIST ? STR("a list")
+                                     : STR("a single value");
+}
+
+static enum rc merge_into(struct conf_tree *t, struct conf_node *to, struct conf_node *from);
+
+/* A key that both have. */
+static enum rc merge_key(struct conf_tree *t, struct conf_node *a, struct conf_node *b)
+{
+    struct err err = ERR_INIT;
+    char text[16];
+    struct str line = {text, (size_t)snprintf(text, sizeof(text), "%u", a->line)};
+
+    if (a->shape == CONF_TREE_BAD || b->shape == CONF_TREE_BAD)
+        return RC_OK;
+    if (a->shape == b->shape && a->shape != CONF_TREE_VALUE)
+        return merge_into(t, a, b);
+    if (a->shape == b->shape)
+        IGNORE_RC(ERR(&err, RC_INVAL, msg_set_twice, a->file->name, line)); /* err has it */
+    else
+        IGNORE_RC(ERR(&err, RC_INVAL, msg_shapes, a->file->name, line, shape_text(b->shape),
+                      shape_text(a->shape))); /* likewise */
+    return conf_report_at(t->report, b, STR(""), &err);
+}
+
+static enum rc merge_into(struct conf_tree *t, struct conf_node *to, struct conf_node *from)
+{
+    for (struct conf_node *n = from->first, *next; n; n = next) {
+        struct conf_node *same = conf_node_get(to, n->key);
+
+        next = n->next;
+        if (same)
+            TRY(merge_key(t, same, n));
+        else
+            conf_node_append(to, n);
+    }
+    return RC_OK;
+}
+
+enum rc conf_tree_read(struct conf_tree *t, const struct conf_input *in)
+{
+    static const struct conf_file nothing = {{"configuration", 13}, {"", 0}};
+
+    if (in->n == 0)
+        return conf_yaml_read(t, &nothing, &t->root);
+    for (size_t i = 0; i < in->n; i++) {
+        struct conf_node *root = NULL;
+
+        TRY(conf_yaml_read(t, &in->files[i], &root));
+        if (!t->root)
+            t->root = root;
+        else
+            TRY(merge_into(t, t->root, root));
+    }
+    return RC_OK;
+}

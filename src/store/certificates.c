@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/certificates.h"
+
+#include <stdio.h>
+
+#include "store/sql_int.h"
+
+/* `der` last: a list may leave it out. */
+#define COLUMNS                                                                                    \
+    "id, serial, issuer, hierarchy, profile, not_before, not_after, spki_sha256, fingerprint,"     \
+    " authority_key_id, origin, account, order_id, requester, reason, owner, team, service,"       \
+    " logical, replaces, issued, status, revoked, revocation_reason"
+
+static const char *const statuses[STORE_CERTIFICATE_STATUSES] = {
+    [STORE_CERTIFICATE_VALID] = "valid",
+    [STORE_CERTIFICATE_REVOKED] = "revoked",
+};
+
+const char *store_certificate_status_text(enum store_certificate_status status)
+{
+    return statuses[status];
+}
+
+/* The serial was reserved by that issuance, or is taken now. */
+static enum rc settle_serial(struct store_txn *txn, struct str serial, const struct id *issuance)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    if (serial.n == 0)
+        return RC_INVAL;
+    if (!issuance->z[0]) {
+        TRY(stmt_open(&st, txn, "INSERT INTO serials (serial) VALUES (?)"));
+        stmt_blob(&st, serial, STORE_SERIAL_MAX);
+        return stmt_run(&st);
+    }
+    TRY(stmt_open(&st, txn,
+                  "SELECT 1 FROM issuances WHERE id = ? AND serial = ? AND state = 'reserved'"));
+    stmt_id(&st, issuance);
+    stmt_blob(&st, serial, STORE_SERIAL_MAX);
+    rc = stmt_next(&st);
+    return rc == RC_NOTFOUND ? RC_CONFLICT : rc;
+}
+
+static enum rc add_names(struct store_txn *txn, const struct store_certificate *c)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO certificate_names (certificate, pos, type, value, reversed, address)"
+                  " VALUES (?, ?, ?, ?, ?, ?)"));
+    for (size_t i = 0; i < c->n_names; i++) {
+        stmt_id(&st, &c->id);
+        stmt_int(&st, (int64_t)i);
+        stmt_name(&st, &c->names[i]);
+        TRY(stmt_run(&st));
+    }
+    return RC_OK;
+}
+
+static void give_request(struct stmt *st, const struct store_certificate *c)
+{
+    stmt_text(st, c->origin, STORE_TEXT_MAX);
+    stmt_id(st, &c->account);
+    stmt_id(st, &c->order);
+    stmt_addr(st, &c->requester);
+    stmt_text(st, c->reason, STORE_TEXT_MAX);
+    stmt_text(st, c->owner, STORE_TEXT_MAX);
+    stmt_text(st, c->team, STORE_TEXT_MAX);
+    stmt_text(st, c->service, STORE_TEXT_MAX);
+    stmt_id(st, &c->logical);
+    stmt_id(st, &c->replaces);
+    stmt_when(st, c->issued);
+}
+
+enum rc store_certificate_add(struct store_txn *txn, const struct store_certificate *c,
+                              const struct id *issuance)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (c->n_names > STORE_NAMES_MAX)
+        return RC_TOOBIG;
+    TRY(settle_serial(txn, c->serial, issuance));
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO certificates (" COLUMNS
+                  ", der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                  " ?, ?, ?, ?)"));
+    stmt_id(&st, &c->id);
+    stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
+    stmt_id(&st, &c->issuer);
+    stmt_text(&st, c->hierarchy, STORE_TEXT_MAX);
+    stmt_text(&st, c->profile, STORE_TEXT_MAX);
+    stmt_when(&st, c->not_before);
+    stmt_when(&st, c->not_after);
+    stmt_hash(&st, &c->spki_sha256);
+    stmt_hash(&st, &c->fingerprint);
+    stmt_blob(&st, c->authority_key_id, STORE_TEXT_MAX);
+    give_request(&st, c);
+    stmt_z(&st, statuses[c->status]);
+    stmt_when(&st, c->revoked);
+    stmt_int(&st, c->revocation_reason);
+    stmt_blob(&st, c->der, STORE_BLOB_MAX);
+    TRY(stmt_run(&st));
+    return add_names(txn, c);
+}
+
+static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_certificate *c)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT type, value FROM certificate_names WHERE certificate = ? ORDER BY pos"));
+    stmt_id(&st, &c->id);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_NAMES_MAX; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, a);
+
+        TRY(rows_grow(a, sizeof(struct store_name), STORE_NAMES_MAX, n, &cap, &list));
+        ((struct store_name *)list)[n++] = row_name(&r);
+        TRY(r.rc);
+    }
+    c->names = list;
+    c->n_names = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a, void *out)
+{
+    struct row r = row_of(st, a);
+    struct store_certificate c = {};
+
+    c.id = row_id(&r);
+    c.serial = row_str(&r);
+    c.issuer = row_id(&r);
+    c.hierarchy = row_str(&r);
+    c.profile = row_str(&r);
+    c.not_before = row_int(&r);
+    c.not_after = row_int(&r);
+    c.spki_sha256 = row_hash(&r);
+    c.fingerprint = row_hash(&r);
+    c.authority_key_id = row_str(&r);
+    c.origin = row_str(&r);
+    c.account = row_id(&r);
+    c.order = row_id(&r);
+    c.requester = row_addr(&r);
+    c.reason = row_str(&r);
+    c.owner = row_str(&r);
+    c.team = row_str(&r);
+    c.service = row_str(&r);
+    c.logical = row_id(&r);
+    c.replaces = row_id(&r);
+    c.issued = row_int(&r);
+    c.status = (enum store_certificate_status)row_enum(&r, statuses, STORE_CERTIFICATE_STATUSES);
+    c.revoked = row_int(&r);
+    c.revocation_reason = (int)row_int(&r);
+    c.der = row_str(&r);
+    TRY(r.rc);
+    TRY(read_names(txn, a, &c));
+    *(struct store_certificate *)out = c;
+    return RC_OK;
+}
+
+enum rc store_certificate_get(struct store_txn *txn, struct arena *a, const struct id *id,
+                              struct store_certificate *out)
+{
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(scope_begin(&scope, txn));
+    TRY(stmt_open(&st, txn, "SELECT " COLUMNS ", der FROM certificates WHERE id = ?"));
+    stmt_id(&st, id);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
+
+enum rc store_certificate_by_serial(struct store_txn *txn, struct arena *a, struct str serial,
+                                    struct store_certificate *out)
+{
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(scope_begin(&scope, txn));
+    TRY(stmt_open(&st, txn, "SELECT " COLUMNS ", der FROM certificates WHERE serial = ?"));
+    stmt_blob(&st, serial, STORE_SERIAL_MAX);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
+
+/* After a compare and set: why it changed nothing. */
+static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
+{
+    enum rc rc = stmt_change(st);
+
+    if (rc != RC_NOTFOUND)
+        return rc;
+    return sql_why(txn, "SELECT 1 FROM certificates WHERE id = ?", id);
+}
+
+enum rc store_certificate_revoke(struct store_txn *txn, const struct id *id, when_t now, int reason)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE certificates SET status = 'revoked', revoked = ?, revocation_reason = ?"
+                  " WHERE id = ? AND status = 'valid'"));
+    stmt_when(&st, now);
+    stmt_int(&st, reason);
+    stmt_id(&st, id);
+    return settle(txn, &st, id);
+}
+
+enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id, int reason)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE certificates SET revocation_reason = ?"
+                  " WHERE id = ? AND status = 'revoked'"));
+    stmt_int(&st, reason);
+    stmt_id(&st, id);
+    return settle(txn, &st, id);
+}
+
+enum rc store_certificate_set_owner(struct store_txn *txn, const struct id *id, struct str owner,
+                                    struct str team, struct str service)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE certificates SET owner = ?, team = ?, service = ? WHERE id = ?"));
+    stmt_text(&st, owner, STORE_TEXT_MAX);
+    stmt_text(&st, team, STORE_TEXT_MAX);
+    stmt_text(&st, service, STORE_TEXT_MAX);
+    stmt_id(&st, id);
+    return stmt_change(&st);
+}
+
+/* What the conditions' values point into while the query lives. */
+struct forms {
+    char reversed[NAME_MAX_BYTES + 1];
+    char first[NAME_MAX_BYTES + 2];
+    char last[NAME_MAX_BYTES + 2];
+    struct addr addr;
+};
+
+/* The domain itself, and the range of all that begins with it and a dot; '/' follows '.'. */
+static enum rc condition_under(struct query *q, struct str domain, struct forms *f)
+{
+    if (!domain.n)
+        return RC_OK;
+    if (name_canonical(domain, false, f->first) != RC_OK || !str_eq(str_of(f->first), domain))
+        return RC_INVAL;
+    TRY(name_reverse(domain, f->reversed));
+    (void)snprintf(f->first, sizeof(f->first), "%s.", f->reversed);
+    (void)snprintf(f->last, sizeof(f->last), "%s/", f->reversed);
+    query_str(q, " AND id IN (SELECT certificate FROM certificate_names WHERE reversed = ?",
+              str_of(f->reversed));
+    query_str(q, " UNION SELECT certificate FROM certificate_names WHERE reversed >= ?",
+              str_of(f->first));
+    query_str(q, " AND reversed < ?)", str_of(f->last));
+    return RC_OK;
+}
+
+static enum rc condition_name(struct query *q, const struct store_name *name, struct forms *f)
+{
+    if (!name)
+        return RC_OK;
+    if (name->type == STORE_NAME_IP) {
+        if (addr_parse(name->value, &f->addr) != RC_OK)
+            return RC_INVAL;
+        query_blob(q, " AND id IN (SELECT certificate FROM certificate_names WHERE address = ?)",
+                   addr_bytes(&f->addr));
+        return RC_OK;
+    }
+    if (name_canonical(name->value, true, f->first) != RC_OK)
+        return RC_INVAL;
+    TRY(name_reverse(str_of(f->first), f->reversed));
+    query_str(q, " AND id IN (SELECT certificate FROM certificate_names WHERE reversed = ?)",
+              str_of(f->reversed));
+    return RC_OK;
+}
+
+static enum rc conditions(struct query *q, const struct store_certificate_filter *f,
+                          struct forms *name, struct forms *under)
+{
+    TRY(condition_name(q, f->name, name));
+    TRY(condition_under(q, f->under, under));
+    if (f->spki)
+        query_blob(q, " AND spki_sha256 = ?", str_bytes(f->spki->b, STORE_SHA256));
+    query_id(q, " AND account = ?", &f->account);
+    query_id(q, " AND order_id = ?", &f->order);
+    query_id(q, " AND issuer = ?", &f->issuer);
+    query_id(q, " AND logical = ?", &f->logical);
+    query_str(q, " AND hierarchy = ?", f->hierarchy);
+    query_str(q, " AND origin = ?", f->origin);
+    query_statuses(q, "status", f->statuses, statuses, STORE_CERTIFICATE_STATUSES);
+    query_int(q, " AND not_after >= ?", f->not_after_from);
+    query_int(q, " AND not_after < ?", f->not_after_before);
+    query_int(q, " AND revoked >= ?", f->revoked_from);
+    return RC_OK;
+}
+
+enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
+                               const struct store_certificate_filter *f, struct store_cursor *at,
+                               struct store_certificate **out, size_t *out_n)
+{
+    static const struct rows by_issued = {sizeof(struct store_certificate),
+                                          offsetof(struct store_certificate, id),
+                                          offsetof(struct store_certificate, issued), read_row};
+    static const struct rows by_expiry = {sizeof(struct store_certificate),
+                                          offsetof(struct store_certificate, id),
+                                          offsetof(struct store_certificate, not_after), read_row};
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(query_done) struct query q;
+    bool expiry = f->sort == STORE_CERTIFICATE_BY_EXPIRY;
+    struct page page = {
+        .column = expiry ? "not_after" : "issued",
+        .descending = f->sort == STORE_CERTIFICATE_BY_ISSUED_NEWEST,
+        .limit = f->limit,
+    };
+    struct forms name, under;
+
+    query_init(&q, f->without_der ? "SELECT " COLUMNS ", NULL FROM certificates WHERE 1 = 1"
+                                  : "SELECT " COLUMNS ", der FROM certificates WHERE 1 = 1");
+    TRY(conditions(&q, f, &name, &under));
+    query_page(&q, &page, at);
+    TRY(scope_begin(&scope, txn));
+    return query_rows(&q, txn, a, expiry ? &by_expiry : &by_issued, &page, at, out, out_n);
+}
+
+enum rc store_certificate_count(struct store_txn *txn, const struct store_certificate_filter *f,
+                                uint64_t *out)
+{
+    CLEANUP(query_done) struct query q;
+    struct forms name, under;
+
+    query_init(&q, "SELECT COUNT(*) FROM certificates WHERE 1 = 1");
+    TRY(conditions(&q, f, &name, &under));
+    return query_count(&q, txn, out);
+}

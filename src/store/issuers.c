@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/issuers.h"
+
+#include "store/keys.h"
+#include "store/sql_int.h"
+
+#define COLUMNS                                                                                    \
+    "id, name, parent, hierarchy, algorithm, subject, certificate, chain, key_ref, key_id, state," \
+    " not_after, created"
+
+static const char *const states[STORE_ISSUER_STATES] = {
+    [STORE_ISSUER_ACTIVE] = "active",
+    [STORE_ISSUER_RETIRED] = "retired",
+};
+
+const char *store_issuer_state_text(enum store_issuer_state state)
+{
+    return states[state];
+}
+
+enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *i)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO issuers (" COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    stmt_id(&st, &i->id);
+    stmt_text(&st, i->name, STORE_TEXT_MAX);
+    stmt_id(&st, &i->parent);
+    stmt_text(&st, i->hierarchy, STORE_TEXT_MAX);
+    stmt_text(&st, i->algorithm, STORE_TEXT_MAX);
+    stmt_text(&st, i->subject, STORE_TEXT_MAX);
+    stmt_blob(&st, i->certificate, STORE_BLOB_MAX);
+    stmt_blob(&st, i->chain, STORE_BLOB_MAX);
+    stmt_text(&st, i->key_ref, STORE_TEXT_MAX);
+    stmt_blob(&st, i->key_id, STORE_TEXT_MAX);
+    stmt_z(&st, states[i->state]);
+    stmt_when(&st, i->not_after);
+    stmt_when(&st, i->created);
+    return stmt_run(&st);
+}
+
+static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
+{
+    struct row r = row_of(st, a);
+    struct store_issuer i = {};
+
+    i.id = row_id(&r);
+    i.name = row_str(&r);
+    i.parent = row_id(&r);
+    i.hierarchy = row_str(&r);
+    i.algorithm = row_str(&r);
+    i.subject = row_str(&r);
+    i.certificate = row_str(&r);
+    i.chain = row_str(&r);
+    i.key_ref = row_str(&r);
+    i.key_id = row_str(&r);
+    i.state = (enum store_issuer_state)row_enum(&r, states, STORE_ISSUER_STATES);
+    i.not_after = row_int(&r);
+    i.created = row_int(&r);
+    TRY(r.rc);
+    *(struct store_issuer *)out = i;
+    return RC_OK;
+}
+
+enum rc store_issuer_get(struct store_txn *txn, struct arena *a, const struct id *id,
+                         struct store_issuer *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM issuers WHERE id = ?"));
+    stmt_id(&st, id);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
+
+enum rc store_issuer_move(struct store_txn *txn, const struct id *id, enum store_issuer_state from,
+                          enum store_issuer_state to)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn, "UPDATE issuers SET state = ? WHERE id = ? AND state = ?"));
+    stmt_z(&st, states[to]);
+    stmt_id(&st, id);
+    stmt_z(&st, states[from]);
+    rc = stmt_change(&st);
+    return rc == RC_NOTFOUND ? sql_why(txn, "SELECT 1 FROM issuers WHERE id = ?", id) : rc;
+}
+
+enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned states_wanted,
+                          struct store_issuer **out, size_t *out_n)
+{
+    static const struct rows rows = {sizeof(struct store_issuer), offsetof(struct store_issuer, id),
+                                     offsetof(struct store_issuer, created), read_row};
+    CLEANUP(query_done) struct query q;
+    struct page page = {.column = "created"};
+    struct store_cursor at = {};
+
+    query_init(&q, "SELECT " COLUMNS " FROM issuers WHERE 1 = 1");
+    query_statuses(&q, "state", states_wanted, states, STORE_ISSUER_STATES);
+    query_page(&q, &page, &at);
+    return query_rows(&q, txn, a, &rows, &page, &at, out, out_n);
+}
+
+enum rc store_key_block(struct store_txn *txn, const struct store_blocked_key *key)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO blocked_keys (spki_sha256, blocked, reason, certificate)"
+                  " VALUES (?, ?, ?, ?) ON CONFLICT (spki_sha256) DO NOTHING"));
+    stmt_hash(&st, &key->spki_sha256);
+    stmt_when(&st, key->blocked);
+    stmt_text(&st, key->reason, STORE_TEXT_MAX);
+    stmt_id(&st, &key->certificate);
+    return stmt_run(&st);
+}
+
+enum rc store_key_blocked(struct store_txn *txn, struct arena *a,
+                          const struct store_hash *spki_sha256, struct store_blocked_key *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct store_blocked_key key = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT spki_sha256, blocked, reason, certificate FROM blocked_keys"
+                  " WHERE spki_sha256 = ?"));
+    stmt_hash(&st, spki_sha256);
+    TRY(stmt_next(&st));
+    struct row r = row_of(&st, a);
+    key.spki_sha256 = row_hash(&r);
+    key.blocked = row_int(&r);
+    key.reason = row_str(&r);
+    key.certificate = row_id(&r);
+    TRY(r.rc);
+    *out = key;
+    return RC_OK;
+}

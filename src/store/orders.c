@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/orders.h"
+
+#include "store/sql_int.h"
+
+#define COLUMNS                                                                                    \
+    "id, account, status, expires, not_before, not_after, error, profile, replaces, certificate,"  \
+    " created, created_from, processing_since"
+
+static const char *const statuses[STORE_ORDER_STATUSES] = {
+    [STORE_ORDER_PENDING] = "pending",       [STORE_ORDER_READY] = "ready",
+    [STORE_ORDER_PROCESSING] = "processing", [STORE_ORDER_VALID] = "valid",
+    [STORE_ORDER_INVALID] = "invalid",
+};
+
+const char *store_order_status_text(enum store_order_status status)
+{
+    return statuses[status];
+}
+
+static enum rc add_names(struct store_txn *txn, const struct store_order *o)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO order_names (order_id, pos, type, value, reversed, address,"
+                  " authorization) VALUES (?, ?, ?, ?, ?, ?, ?)"));
+    for (size_t i = 0; i < o->n_names; i++) {
+        stmt_id(&st, &o->id);
+        stmt_int(&st, (int64_t)i);
+        stmt_name(&st, &o->names[i].name);
+        stmt_id(&st, &o->names[i].authorization);
+        TRY(stmt_run(&st));
+    }
+    return RC_OK;
+}
+
+enum rc store_order_add(struct store_txn *txn, const struct store_order *o)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (o->n_names == 0)
+        return RC_INVAL;
+    if (o->n_names > STORE_NAMES_MAX)
+        return RC_TOOBIG;
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO orders (" COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    stmt_id(&st, &o->id);
+    stmt_id(&st, &o->account);
+    stmt_z(&st, statuses[o->status]);
+    stmt_when(&st, o->expires);
+    stmt_when(&st, o->not_before);
+    stmt_when(&st, o->not_after);
+    stmt_text(&st, o->error, STORE_BLOB_MAX);
+    stmt_text(&st, o->profile, STORE_TEXT_MAX);
+    stmt_text(&st, o->replaces, STORE_TEXT_MAX);
+    stmt_id(&st, &o->certificate);
+    stmt_when(&st, o->created);
+    stmt_addr(&st, &o->created_from);
+    stmt_when(&st, o->processing_since);
+    TRY(stmt_run(&st));
+    return add_names(txn, o);
+}
+
+static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_order *o)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT type, value, authorization FROM order_names WHERE order_id = ?"
+                  " ORDER BY pos"));
+    stmt_id(&st, &o->id);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_NAMES_MAX; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, a);
+        struct store_order_name *name;
+
+        TRY(rows_grow(a, sizeof(*name), STORE_NAMES_MAX, n, &cap, &list));
+        name = (struct store_order_name *)list + n++;
+        name->name = row_name(&r);
+        name->authorization = row_id(&r);
+        TRY(r.rc);
+    }
+    o->names = list;
+    o->n_names = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a, void *out)
+{
+    struct row r = row_of(st, a);
+    struct store_order o = {};
+
+    o.id = row_id(&r);
+    o.account = row_id(&r);
+    o.status = (enum store_order_status)row_enum(&r, statuses, STORE_ORDER_STATUSES);
+    o.expires = row_int(&r);
+    o.not_before = row_int(&r);
+    o.not_after = row_int(&r);
+    o.error = row_str(&r);
+    o.profile = row_str(&r);
+    o.replaces = row_str(&r);
+    o.certificate = row_id(&r);
+    o.created = row_int(&r);
+    o.created_from = row_addr(&r);
+    o.processing_since = row_int(&r);
+    TRY(r.rc);
+    TRY(read_names(txn, a, &o));
+    *(struct store_order *)out = o;
+    return RC_OK;
+}
+
+enum rc store_order_get(struct store_txn *txn, struct arena *a, const struct id *id,
+                        struct store_order *out)
+{
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(scope_begin(&scope, txn));
+    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM orders WHERE id = ?"));
+    stmt_id(&st, id);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
+
+/* After a compare and set: why it changed nothing. */
+static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
+{
+    enum rc rc = stmt_change(st);
+
+    if (rc != RC_NOTFOUND)
+        return rc;
+    return sql_why(txn, "SELECT 1 FROM orders WHERE id = ?", id);
+}
+
+enum rc store_order_move(struct store_txn *txn, const struct id *id, enum store_order_status from,
+                         enum store_order_status to)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE orders SET status = ? WHERE id = ? AND status = ?"));
+    stmt_z(&st, statuses[to]);
+    stmt_id(&st, id);
+    stmt_z(&st, statuses[from]);
+    return settle(txn, &st, id);
+}
+
+enum rc store_order_process(struct store_txn *txn, const struct id *id, when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE orders SET status = 'processing', processing_since = ?"
+                  " WHERE id = ? AND status = 'ready'"));
+    stmt_when(&st, now);
+    stmt_id(&st, id);
+    return settle(txn, &st, id);
+}
+
+enum rc store_order_finish(struct store_txn *txn, const struct id *id, const struct id *certificate)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (!certificate->z[0])
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn,
+                  "UPDATE orders SET status = 'valid', certificate = ?"
+                  " WHERE id = ? AND status = 'processing'"));
+    stmt_id(&st, certificate);
+    stmt_id(&st, id);
+    return settle(txn, &st, id);
+}
+
+enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_order_status from,
+                         struct str error)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE orders SET status = 'invalid', error = ? WHERE id = ? AND status = ?"));
+    stmt_text(&st, error, STORE_BLOB_MAX);
+    stmt_id(&st, id);
+    stmt_z(&st, statuses[from]);
+    return settle(txn, &st, id);
+}
+
+static void conditions(struct query *q, const struct store_order_filter *f)
+{
+    query_id(q, " AND account = ?", &f->account);
+    query_id(q, " AND id IN (SELECT order_id FROM order_names WHERE authorization = ?)",
+             &f->authorization);
+    query_statuses(q, "status", f->statuses, statuses, STORE_ORDER_STATUSES);
+    query_int(q, " AND expires < ?", f->expires_before);
+    query_int(q, " AND expires > ?", f->expires_after);
+}
+
+enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct store_order_filter *f,
+                         struct store_cursor *at, struct store_order **out, size_t *out_n)
+{
+    static const struct rows rows = {sizeof(struct store_order), offsetof(struct store_order, id),
+                                     offsetof(struct store_order, created), read_row};
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(query_done) struct query q;
+    struct page page = {.column = "created", .limit = f->limit};
+
+    query_init(&q, "SELECT " COLUMNS " FROM orders WHERE 1 = 1");
+    conditions(&q, f);
+    query_page(&q, &page, at);
+    TRY(scope_begin(&scope, txn));
+    return query_rows(&q, txn, a, &rows, &page, at, out, out_n);
+}
+
+enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *f, uint64_t *out)
+{
+    CLEANUP(query_done) struct query q;
+
+    query_init(&q, "SELECT COUNT(*) FROM orders WHERE 1 = 1");
+    conditions(&q, f);
+    return query_count(&q, txn, out);
+}
+
+enum rc store_order_replacing(struct store_txn *txn, struct arena *a, struct str replaces,
+                              struct store_order *out)
+{
+    CLEANUP(scope_end) struct scope scope = {};
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(scope_begin(&scope, txn));
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS " FROM orders WHERE replaces = ? AND status <> 'invalid'"
+                  " ORDER BY created LIMIT 1"));
+    stmt_text(&st, replaces, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
