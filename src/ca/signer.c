@@ -238,25 +238,26 @@ static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, 
     return x509_lint_tbs(arena, tbs, &in, err);
 }
 
-enum rc ca_signer_sign(struct ca_signer *s, struct str issuer_ref, const struct ca_leaf *leaf,
-                       when_t now, struct arena *arena, struct buf *out, struct err *err)
+enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
+                       struct buf *out, struct err *err)
 {
-    const struct ca_issuer *issuer = find_issuer(s, issuer_ref);
+    const struct ca_leaf *leaf = &ask->leaf;
+    const struct ca_issuer *issuer = find_issuer(s, ask->issuer);
     const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf tbs;
 
     if (!issuer)
-        return ERR(err, RC_NOTFOUND, msg_unknown_issuer, issuer_ref);
+        return ERR(err, RC_NOTFOUND, msg_unknown_issuer, ask->issuer);
     if (!profile)
         return ERR(err, RC_NOTFOUND, msg_unknown_profile, leaf->profile);
-    TRY(check_times(leaf, profile, now, err));
+    TRY(check_times(leaf, profile, ask->now, err));
     TRY(crypto_key_from_spki(leaf->spki, &key, err));
     TRY(check_key(key, profile, err));
     TRY(ca_rules_check(&s->rules, leaf, err));
     buf_init(&tbs, X509_TBS_MAX);
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
     TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
-    TRY(ca_rate_take(&s->rate, &s->rules, now, err));
+    TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
     return x509_sign_tbs(issuer->key, buf_str(&tbs), out);
 }

@@ -37,8 +37,14 @@ size_t ca_signer_count(const struct ca_signer *s);
 /* Borrowed. */
 const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i);
 
+struct ca_sign_ask {
+    struct str issuer; /* its reference */
+    struct ca_leaf leaf;
+    when_t now; /* the signer's own clock */
+};
+
 /* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile,
  * linter; RC_QUOTA the hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of
  * the call. */
-enum rc ca_signer_sign(struct ca_signer *s, struct str issuer_ref, const struct ca_leaf *leaf,
-                       when_t now, struct arena *arena, struct buf *out, struct err *err);
+enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
+                       struct buf *out, struct err *err);

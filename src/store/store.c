@@ -114,6 +114,7 @@ static enum rc begin_service(struct store *s, const struct store_options *o, str
         return sql_err(&s->read_db, store_node_read(&s->read_txn, &s->node), err);
     TRY(sql_err(&s->write_db, writer_run(s, start_node, &start), err));
     s->node = start.node;
+    s->stats = (struct store_stats){}; /* the start itself does not count */
     return writer_start(s, err);
 }
 

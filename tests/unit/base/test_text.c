@@ -58,7 +58,9 @@ static void base64(void)
     static const char *const pairs[][3] = {
         {"", "", ""},
         {"f", "Zg==", "Zg"},
-        {"fo", "Zm8=", "Zm8"},
+        {"f"
+         "o",
+         "Zm8=", "Zm8"},
         {"foo", "Zm9v", "Zm9v"},
         {"foob", "Zm9vYg==", "Zm9vYg"},
         {"fooba", "Zm9vYmE=", "Zm9vYmE"},

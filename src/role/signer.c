@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signer: the keys of the issuers, and the decision to use one. It reads keys and rules while it is
+ * still allowed to, then has no file, no network and one correspondent, core, whom it does not
+ * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
+ * its own rules, its own clock and the linter. */
+#include "ca/signer.h"
+#include "ca/passphrase.h"
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "log/log.h"
+#include "role/role.h"
+
+enum { SIGN_ARENA = 512 * 1024 };
+
+static const struct sandbox sandbox = {
+    .user = "autarky-signer",
+    .promises = SB_STDIO | SB_FDPASS,
+};
+
+/* A systemd credential is found through it. */
+static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};
+
+static enum rc signer_open(struct role_env *env, struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *passphrase = NULL;
+    struct ca_signer *signer;
+
+    TRY(crypto_init());
+    TRY(ca_passphrase_read(env->conf, env->data, &passphrase, err));
+    TRY(ca_signer_open(env->data, passphrase, env->conf, &signer, err));
+    env->state = signer;
+    return RC_OK;
+}
+
+static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_leaf *leaf)
+{
+    struct addr *ips = ARENA_ARRAY(a, struct addr, msg->addresses.n);
+
+    if (!ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < msg->addresses.n; i++)
+        ips[i] = msg->addresses.v[i].addr;
+    *leaf = (struct ca_leaf){
+        .profile = msg->profile,
+        .spki = msg->spki,
+        .dns = msg->names.v,
+        .n_dns = msg->names.n,
+        .ips = ips,
+        .n_ips = msg->addresses.n,
+        .not_before = msg->not_before,
+        .not_after = msg->not_after,
+    };
+    return x509_serial_from_bytes(msg->serial, &leaf->serial);
+}
+
+static enum rc sign(struct role_env *env, const struct ipc_sign *msg, struct buf *der,
+                    struct err *err)
+{
+    CLEANUP(arena_done) struct arena arena;
+    struct ca_sign_ask ask = {.issuer = msg->issuer, .now = clock_now(env->clock)};
+
+    arena_init(&arena, SIGN_ARENA);
+    TRY(fill_leaf(msg, &arena, &ask.leaf));
+    return ca_signer_sign(env->state, &ask, &arena, der, err);
+}
+
+static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct ipc_sign *ask = msg;
+    struct ipc_sign_reply reply;
+    struct err err = ERR_INIT;
+    CLEANUP(buf_done) struct buf der;
+    enum rc rc;
+
+    (void)fd;
+    buf_init(&der, X509_CERT_MAX);
+    rc = sign(arg, ask, &der, &err);
+    if (rc == RC_OK) {
+        log_info("signer.signed", LOG_STR("issuer", ask->issuer),
+                 LOG_STR("reference", id_str(&ask->reference)));
+        reply.certificate = buf_str(&der);
+        IGNORE_RC(ipc_reply(req, &reply)); /* core signs the reservation again later */
+        return;
+    }
+    err.rc = rc;
+    log_warn("signer.refused", LOG_STR("issuer", ask->issuer),
+             LOG_STR("reference", id_str(&ask->reference)), LOG_ERR(&err));
+    ipc_reply_err(req, &err);
+}
+
+static void signer_commit(struct role_env *env)
+{
+    ca_signer_set_conf(env->state, env->conf);
+}
+
+static void signer_close(struct role_env *env)
+{
+    ca_signer_free(env->state);
+    env->state = NULL;
+    crypto_done();
+}
+
+static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+
+const struct role_def role_signer = {
+    .role = ROLE_SIGNER,
+    .sandbox = &sandbox,
+    .handlers = handlers,
+    .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .environment = environment,
+    .drain_order = 2,
+    .open = signer_open,
+    .commit = signer_commit,
+    .close = signer_close,
+};
