@@ -255,7 +255,7 @@ void world_spin(struct world *w)
     for (size_t i = 0; i < SPINS_MAX && quiet < SPINS; i++) {
         bool busy = w->store && store_collect(w->store) > 0;
 
-        IGNORE_RC(ev_run_once(w->ev, EV_NOWAIT));
+        ev_run_once(w->ev, EV_NOWAIT);
         quiet = busy ? 0 : quiet + 1;
     }
 }

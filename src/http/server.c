@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/server.h"
 
-#include "base/fd.h"
+#include <unistd.h>
+
 #include "base/map.h"
 #include "base/when.h"
 #include "ev/ev.h"
@@ -17,7 +18,7 @@ struct client {
 struct http_server {
     struct http_server_conf conf;
     struct http_conn_conf conn_conf;
-    struct ev_fd *watch;
+    struct ev_fd *watch; /* NULL once it drains */
     int fd;
     struct ev_timer pause;
     struct list members; /* all of them */
@@ -153,7 +154,7 @@ static void serve(struct member *m, struct http_transport *t)
         return;
     }
     http_conn_start(m->conn);
-    if (m->server->fd < 0)
+    if (!m->server->watch)
         http_conn_drain(m->conn);
 }
 
@@ -279,10 +280,8 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
 {
     CLEANUP(http_server_freep) struct http_server *s = MEM_NEW(struct http_server);
 
-    if (!s) {
-        close(listener);
+    if (!s)
         return RC_NOMEM;
-    }
     s->conf = *conf;
     s->fd = listener;
     if (conf->connections == 0)
@@ -306,16 +305,15 @@ void http_server_start(struct http_server *s)
         ev_fd_watch(s->watch, EV_READ);
 }
 
-static void close_listener(struct http_server *s)
+static void leave_listener(struct http_server *s)
 {
     ev_timer_stop(&s->pause);
     ev_fd_free(MOVE(s->watch));
-    fd_close(&s->fd);
 }
 
 void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg)
 {
-    close_listener(s);
+    leave_listener(s);
     LIST_FOREACH (link, &s->members) {
         struct member *m = LIST_ENTRY(link, struct member, link);
 
@@ -336,7 +334,7 @@ void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
-    close_listener(s);
+    leave_listener(s);
     s->drained = NULL;
     LIST_FOREACH (link, &s->members)
         member_free(LIST_ENTRY(link, struct member, link));

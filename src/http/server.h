@@ -41,12 +41,12 @@ struct http_server_counts {
     uint64_t evicted; /* idle, for a newcomer */
 };
 
-/* Takes over the listening socket, also on failure; nobody is accepted before http_server_start,
- * they wait in its backlog. RC_NOMEM, RC_IO. */
+/* The listening socket stays the caller's and outlives the server, which accepts nobody before
+ * http_server_start: they wait in its backlog. RC_NOMEM, RC_IO. */
 enum rc http_server_new(const struct http_server_conf *conf, int listener,
                         struct http_server **out);
 void http_server_start(struct http_server *s);
-/* Closes the listener and idle connections; those at work end with their answer. `done` is called
+/* Accepts no more and closes idle connections; those at work end with their answer. `done` is called
  * once none is left, perhaps from inside. */
 void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg);
 /* Closes all connections at once; exchanges under way are cancelled. */
