@@ -41,7 +41,9 @@ def count_program(entry):
         result = "OK"
     if result == "SKIP":
         return 0, 0, max(skipped, 1)
-    if result in ("OK", "EXPECTEDFAIL"):
+    if result == "EXPECTEDFAIL":
+        return 1, 0, 0
+    if result == "OK":
         if passed + failed + skipped == 0:
             passed = 1
         return passed, failed, skipped

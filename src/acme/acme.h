@@ -63,8 +63,8 @@ void acme_free(struct acme *a);
 DEFINE_FREEP(acme_free, struct acme)
 void acme_set_conf(struct acme *a, const struct conf *conf);
 
-/* "host" or "host:port" as clients may write them while urls.api is not set: the names of the API's
- * own certificate. The first is used where a client's Host is none of them. Copied. */
+/* The names of the API's own certificate, as clients may write them in a URL while urls.api is not
+ * set (an IPv6 address in brackets); with any port. Copied; ACME_HOSTS_MAX at most. */
 enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n);
 
 /* Answers a request below /acme/; `x` is the callee's until http_finish. */

@@ -6,6 +6,9 @@
 
 MSG(msg_no_route, "acme.no-such-resource",
     "there is nothing at {0}; the directory at {1}/acme/directory lists what there is");
+MSG(msg_host, "acme.host-unknown",
+    "\"{0}\" is not a name of this server; use one that its certificate names, or set urls.api in "
+    "its configuration");
 MSG(msg_method, "acme.method",
     "{0} is not possible here; ACME resources are read by POST with an empty payload (RFC 8555 "
     "section 6.3), "
@@ -80,19 +83,38 @@ static enum rc find_route(struct acme_request *r)
     return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
 }
 
+/* "name", "name:port" or "[v6]:port", where the name is one of ours and the port a number. */
+static bool own_host(const struct acme *a, struct str host)
+{
+    size_t bracket = host.n && host.p[0] == '[' ? str_find(host, ']') : 0;
+    size_t colon = bracket + str_find(str_skip(host, bracket), ':');
+    struct str name = str_head(host, colon);
+    uint64_t port;
+
+    if (colon < host.n && str_u64(str_skip(host, colon + 1), UINT16_MAX, &port) != RC_OK)
+        return false;
+    if (a->conf->urls.api.n)
+        return str_eq(host, str_skip(a->conf->urls.api, strlen("https://")));
+    for (size_t i = 0; i < a->n_hosts; i++)
+        if (str_ieq(a->hosts[i], name))
+            return true;
+    return false;
+}
+
 /* The public base: urls.api once it is set, and nothing else. Before that, the name under which the
  * client reached us, if it is one of our own: a Host header is a stranger's text. */
 static enum rc choose_base(struct acme_request *r)
 {
-    const struct acme *a = r->acme;
-
-    r->base = a->conf->urls.api;
-    for (size_t i = 0; r->base.n == 0 && i < a->n_hosts; i++)
-        if (str_ieq(a->hosts[i], r->x->req.host))
-            r->base = arena_printf(r->arena, "https://%.*s", STR_ARG(a->hosts[i]));
-    if (r->base.n == 0 && a->n_hosts)
-        r->base = arena_printf(r->arena, "https://%.*s", STR_ARG(a->hosts[0]));
-    return r->base.n ? RC_OK : RC_NOMEM;
+    r->base = r->acme->conf->urls.api;
+    if (r->base.n)
+        return RC_OK;
+    if (own_host(r->acme, r->x->req.host)) {
+        r->base = arena_printf(r->arena, "https://%.*s", STR_ARG(r->x->req.host));
+        return r->base.p ? RC_OK : RC_NOMEM;
+    }
+    r->base = STR("");
+    IGNORE_RC(ACME_ERR(r, RC_DENIED, "malformed", msg_host, r->x->req.host));
+    return err_problem(&r->err, RC_DENIED, "malformed", 421);
 }
 
 static enum rc check_content_type(struct acme_request *r)
@@ -130,18 +152,6 @@ static enum rc check_kind(struct acme_request *r)
     return RC_OK;
 }
 
-static bool own_host(const struct acme_request *r, struct str host)
-{
-    const struct acme *a = r->acme;
-
-    if (a->conf->urls.api.n)
-        return str_eq(host, str_skip(a->conf->urls.api, 8));
-    for (size_t i = 0; i < a->n_hosts; i++)
-        if (str_eq(a->hosts[i], host))
-            return true;
-    return false;
-}
-
 static enum rc parse_kid(struct acme_request *r, struct id *out)
 {
     struct str kid = r->jws.kid;
@@ -152,7 +162,7 @@ static enum rc parse_kid(struct acme_request *r, struct id *out)
     if (str_starts(kid, STR("https://"))) {
         rest = str_skip(kid, 8);
         slash = str_find(rest, '/');
-        if (own_host(r, str_head(rest, slash)) && str_starts(str_skip(rest, slash), path) &&
+        if (own_host(r->acme, str_head(rest, slash)) && str_starts(str_skip(rest, slash), path) &&
             id_parse(str_skip(rest, slash + path.n), out) == RC_OK)
             return RC_OK;
     }

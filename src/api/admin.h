@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an administrator asks over the control socket, answered from the register as JSON. Runs in core. Read only; changes
- * come with the commands that make them. */
+/* What an administrator asks over the control socket, answered from the register as JSON. Runs in
+ * core. Read only; changes come with the commands that make them. */
 #pragma once
 
 #include "base/err.h"
@@ -35,6 +35,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o);
 enum rc api_doctor(const struct api_view *v, struct json_out *o);
 
 /* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status","account","requester"}...],
- * "next": cursor or null}. `args`: {"limit","cursor","name","under","status"}; RC_INVAL with what is wrong. */
+ * "next": cursor or null}. `args`: {"limit","cursor","name","under","status"}; RC_INVAL with what
+ * is wrong. */
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

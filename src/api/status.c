@@ -24,7 +24,8 @@ static uint64_t count(const struct api_view *v, const struct store_certificate_f
 {
     uint64_t n = 0;
 
-    IGNORE_RC(store_certificate_count(store_read(v->store), f, &n)); /* shown as 0; doctor reports the store */
+    IGNORE_RC(store_certificate_count(store_read(v->store), f,
+                                      &n)); /* shown as 0; doctor reports the store */
     return n;
 }
 
@@ -128,7 +129,7 @@ static void finding(struct findings *f, const char *name, const char *state, con
     json_kv_z(f->o, "text", text);
     json_kv_z(f->o, "cure", cure);
     json_end(f->o);
-    if (!str_eq(str_of(state), STR("ok")))
+    if (str_eq(str_of(state), STR("failed")))
         f->healthy = false;
 }
 
@@ -221,9 +222,10 @@ static void check_policy(const struct api_view *v, struct findings *f)
     else
         finding(f, "policy", "ok", "there is at least one rule", NULL);
     if (v->conf->urls.api.n == 0)
-        finding(f, "urls", "warning",
-                "urls.api is not set: clients keep the name under which they first reached this server",
-                "set urls.api in autarky.yaml before many clients are set up");
+        finding(
+            f, "urls", "warning",
+            "urls.api is not set: clients keep the name under which they first reached this server",
+            "set urls.api in autarky.yaml before many clients are set up");
 }
 
 enum rc api_doctor(const struct api_view *v, struct json_out *o)

@@ -19,7 +19,9 @@ struct buf {
     enum rc rc;
 };
 
-/* An empty buffer that may grow to `max` bytes; allocates nothing yet. */
+/* An empty buffer that may grow to `max` bytes (up to half of the address space); allocates nothing
+ * yet. With CLEANUP better at its declaration: CLEANUP(buf_done) struct buf b = BUF_INIT(MAX); */
+#define BUF_INIT(max_) ((struct buf){.max = (max_), .rc = RC_OK})
 void buf_init(struct buf *b, size_t max);
 /* Frees the content; the buffer is then as after buf_init. NULL is allowed. */
 void buf_done(struct buf *b);

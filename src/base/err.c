@@ -1,6 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+static const char *const texts[RC_COUNT] = {
+    [RC_OK] = "ok",
+    [RC_NOMEM] = "out of memory",
+    [RC_INVAL] = "invalid value",
+    [RC_PARSE] = "malformed input",
+    [RC_TOOBIG] = "larger than the limit",
+    [RC_NOTFOUND] = "not found",
+    [RC_EXISTS] = "exists already",
+    [RC_DENIED] = "refused",
+    [RC_CONFLICT] = "in another state",
+    [RC_QUOTA] = "limit reached",
+    [RC_AGAIN] = "try again",
+    [RC_TIMEOUT] = "timed out",
+    [RC_CANCELLED] = "cancelled",
+    [RC_CLOSED] = "closed by the other side",
+    [RC_IO] = "input or output failed",
+    [RC_NET] = "network failed",
+    [RC_CRYPTO] = "cryptographic operation failed",
+    [RC_CORRUPT] = "stored data is damaged",
+    [RC_VERSION] = "version mismatch",
+    [RC_UNSUPPORTED] = "not supported",
+};
+
+const char *rc_text(enum rc rc)
+{
+    return (unsigned)rc < RC_COUNT ? texts[rc] : "unknown";
+}
+
 static const struct str ellipsis = {"...", 3};
 
 static size_t needed(const struct str *args, size_t n, size_t each)
@@ -78,13 +106,12 @@ void err_text(const struct err *err, struct buf *out)
 const char *err_textz(const struct err *err, char *text, size_t cap)
 {
     enum { LINE_MAX_BYTES = 16 * 1024 };
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(LINE_MAX_BYTES);
     struct str s;
     struct str head;
 
     if (cap == 0)
         return "";
-    buf_init(&b, LINE_MAX_BYTES);
     err_text(err, &b);
     s = buf_rc(&b) == RC_OK ? buf_str(&b) : str_of(rc_text(err->rc));
     head = s.n < cap ? s : str_utf8_head(s, cap > ellipsis.n ? cap - 1 - ellipsis.n : 0);

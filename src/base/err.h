@@ -64,7 +64,7 @@ static inline enum rc err_problem(struct err *err, enum rc rc, const char *type,
 }
 
 /* Both at once: return PROBLEM(err, RC_DENIED, "unauthorized", msg_x, ...); */
-#define PROBLEM(err, rc, type, m, ...) \
+#define PROBLEM(err, rc, type, m, ...)                                                             \
     err_problem((err), ERR((err), (rc), m __VA_OPT__(, ) __VA_ARGS__), (type), 0)
 
 /* The message in English, or the text of the code when there is none. */

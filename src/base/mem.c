@@ -41,9 +41,11 @@ void *mem_alloc(size_t n)
 
 void *mem_calloc(size_t count, size_t size)
 {
-    if (must_fail())
+    size_t n;
+
+    if (must_fail() || __builtin_mul_overflow(count, size, &n))
         return NULL;
-    return counted(calloc(count ? count : 1, size ? size : 1));
+    return counted(calloc(1, n ? n : 1));
 }
 
 void *mem_realloc(void *p, size_t n)

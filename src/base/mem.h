@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Runs `fn(&variable)` when the variable leaves its scope: CLEANUP(buf_done) struct buf b; */
+/* Runs `fn(&variable)` when the variable leaves its scope, at every return behind the declaration;
+ * hence it needs a value there: CLEANUP(buf_done) struct buf b = BUF_INIT(MAX); */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Defines NAME_freep for CLEANUP of a pointer: DEFINE_FREEP(order_free, struct order) */

@@ -21,6 +21,7 @@ enum {
 #define CA_BACKDATE_MAX WHEN_HOUR
 
 struct ca_signer;
+struct ipc_sign;
 
 /* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
  * all of them. Checks that key and certificate belong together. To be called while the files can
@@ -37,8 +38,18 @@ size_t ca_signer_count(const struct ca_signer *s);
 /* Borrowed. */
 const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i);
 
+struct ca_sign_ask {
+    struct str issuer; /* its reference */
+    struct ca_leaf leaf;
+    when_t now; /* the signer's own clock */
+};
+
 /* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile,
  * linter; RC_QUOTA the hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of
  * the call. */
-enum rc ca_signer_sign(struct ca_signer *s, struct str issuer_ref, const struct ca_leaf *leaf,
-                       when_t now, struct arena *arena, struct buf *out, struct err *err);
+enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
+                       struct buf *out, struct err *err);
+
+/* The same for a message as core sends it. */
+enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
+                         struct buf *out, struct err *err);

@@ -81,7 +81,7 @@ struct conf {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
     } names;
     struct {
-        struct str api;   /* "https://ca.hospital.example:8555", no final slash */
+        struct str api;   /* "https://ca.hospital.example:8555", no final slash; empty: not set */
         struct str plain; /* "http://ca.hospital.example" */
     } urls;
     struct {

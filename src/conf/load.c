@@ -368,22 +368,15 @@ static enum rc load_map(struct loader *l, const struct conf_key *above, const st
 /* Defaults that depend on other values. */
 static enum rc derive(struct arena *a, bool unprivileged, struct conf *conf)
 {
-    bool high = unprivileged && conf->listen.plain.n == 0;
-
     if (conf->listen.plain.n == 0) {
         struct addr_port *at = ARENA_NEW(a, struct addr_port);
 
         if (!at)
             return RC_NOMEM;
-        *at = (struct addr_port){.addr = {.n = 16}, .port = high ? 8080 : 80};
+        *at = (struct addr_port){.addr = {.n = 16}, .port = unprivileged ? 8080 : 80};
         conf->listen.plain = (struct conf_ports){at, 1};
     }
-    if (conf->urls.api.n == 0)
-        conf->urls.api = arena_printf(a, "https://ca.%.*s:8555", STR_ARG(conf->domain));
-    if (conf->urls.plain.n == 0)
-        conf->urls.plain =
-            arena_printf(a, "http://ca.%.*s%s", STR_ARG(conf->domain), high ? ":8080" : "");
-    return conf->urls.api.n && conf->urls.plain.n ? RC_OK : RC_NOMEM;
+    return RC_OK;
 }
 
 /* What only several values together show. */

@@ -63,9 +63,9 @@ const struct conf_key conf_schema[] = {
 
     MAP_OF_KEYS("urls"),
     {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url), .names = https, .take = &front_core,
-     .help = "Public base of ACME and the API; default https://ca.DOMAIN:8555"},
+     .help = "Public base of ACME and the API; unset: the name under which a client reaches it"},
     {KEY("urls.plain", CONF_ONE, urls.plain, &conf_kind_base_url), .names = http, .take = &front_core,
-     .help = "Public base of CRLs and CA certificates, written into certificates; default http://ca.DOMAIN"},
+     .help = "Public base of CA certificates, written into certificates; unset: none is written"},
 
     MAP_OF_KEYS("listen"),
     {KEY("listen.api", CONF_MANY, listen.api, &conf_kind_listen), .take = &front, .filled = true,

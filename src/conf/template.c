@@ -12,10 +12,11 @@ static void put_key(struct buf *out, const char *name, struct str value)
 static void put_urls(const struct conf_template *t, struct buf *out)
 {
     buf_putz(out,
-             "\n# Public URLs. They are written into certificates and protocol messages: settle "
-             "them before\n# the first certificate, and keep them.\nurls:\n");
-    buf_printf(out, "  api: \"https://ca.%.*s:8555\"\n", STR_ARG(t->domain));
-    buf_printf(out, "  plain: \"http://ca.%.*s%s\"\n", STR_ARG(t->domain),
+             "\n# Public URLs. Once set they are written into certificates and protocol messages: "
+             "settle them\n# before the first client is set up, and keep them. Until then clients "
+             "may use any name of\n# this host, and certificates point to nothing.\n# urls:\n");
+    buf_printf(out, "#   api: \"https://ca.%.*s:8555\"\n", STR_ARG(t->domain));
+    buf_printf(out, "#   plain: \"http://ca.%.*s%s\"\n", STR_ARG(t->domain),
                t->unprivileged ? ":8080" : "");
     if (t->unprivileged)
         buf_putz(out,

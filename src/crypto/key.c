@@ -433,9 +433,7 @@ static enum rc from_tail(enum crypto_key_type type, struct str tail, struct cryp
         return ERR(err, RC_PARSE, msg_spki);
     if (type == CRYPTO_KEY_ED25519)
         return crypto_key_from_ed25519(tail, out, err);
-    if (tail.p[0] != 0x04)
-        return ERR(err, RC_PARSE, msg_spki);
-    tail = str_skip(tail, 1);
+    tail = str_skip(tail, 1); /* 0x04, as the comparison at the end makes sure */
     return crypto_key_from_ec(type, str_head(tail, field), str_skip(tail, field), out, err);
 }
 

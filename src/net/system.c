@@ -38,6 +38,8 @@ struct net_dial {
 
 static void dial_free(struct net_dial *d)
 {
+    if (!d)
+        return;
     list_remove(&d->link);
     ev_timer_stop(&d->timer);
     ev_defer_cancel(&d->soon);

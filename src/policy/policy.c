@@ -39,17 +39,20 @@ bool policy_pattern_fits(struct str pattern, struct str name)
     return str_eq(pattern, name);
 }
 
-/* The intranet hierarchy as a whole, whatever the rules say. */
-static bool in_scope(const struct conf *conf, const struct policy_query *q)
+bool policy_in_hierarchy(const struct conf *conf, enum policy_identifier_type type,
+                         struct str value)
 {
     struct addr a;
 
-    if (q->type == POLICY_IP)
-        return addr_parse(q->value, &a) == RC_OK && addr_kind(&a) == ADDR_PRIVATE;
-    if (name_labels(q->value) == 1 || name_under(q->value, conf->domain))
+    if (type == POLICY_IP) {
+        enum addr_kind kind = addr_parse(value, &a) == RC_OK ? addr_kind(&a) : ADDR_PUBLIC;
+
+        return kind == ADDR_PRIVATE || kind == ADDR_LOOPBACK || kind == ADDR_LINK_LOCAL;
+    }
+    if (name_labels(value) == 1 || name_under(value, conf->domain))
         return true;
     for (size_t i = 0; i < conf->names.internal.n; i++)
-        if (name_under(q->value, conf->names.internal.p[i]))
+        if (name_under(value, conf->names.internal.p[i]))
             return true;
     return false;
 }
@@ -97,7 +100,7 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
 
     if (q->type == POLICY_DNS && name_is_wildcard(q->value))
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, q->value);
-    if (!in_scope(conf, q))
+    if (!policy_in_hierarchy(conf, q->type, q->value))
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_scope, q->value, conf->domain);
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];

@@ -27,6 +27,12 @@ struct policy_verdict {
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 
+/* The name or address is one that the intranet hierarchy may vouch for at all, whatever the rules
+ * say: at or below the domain or an internal suffix, a single label, an address that is private,
+ * loopback or link-local. */
+bool policy_in_hierarchy(const struct conf *conf, enum policy_identifier_type type,
+                         struct str value);
+
 /* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d, anything else
  * itself only. */
 bool policy_pattern_fits(struct str pattern, struct str name);

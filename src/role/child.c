@@ -13,7 +13,7 @@
 #include "ev/ev.h"
 #include "ipc/frame.h"
 #include "log/log.h"
-#include "role/role.h"
+#include "role/child_int.h"
 #include "role/spawn_int.h"
 #include "sandbox/users.h"
 
@@ -26,42 +26,7 @@ MSG(msg_conf, "role.conf-not-taken", "this process cannot take the configuration
 
 enum { CONF_TEXT_MAX = 16384, LEAVE_MICROS = 1'000'000 };
 
-/* The other end of a channel to a process beside this one. */
-struct peer {
-    struct role_link to;
-    struct list link;
-    struct child *child;
-    int fd; /* until this process has started */
-};
-
-enum phase { PHASE_NEW, PHASE_GREETED, PHASE_CONFIGURED, PHASE_STARTED, PHASE_READY };
-
-struct child {
-    struct role_env env; /* first: hooks hand it back */
-    const struct role_def *def;
-    enum phase phase;
-    bool opened;
-    bool draining;
-    bool drained;
-    int status;
-    char *data_path;
-    struct list peers; /* newest first */
-    size_t n_peers;
-    const struct conf *next; /* prepared, not decided */
-    uint64_t next_generation;
-    struct ipc_req *drain_req;
-    struct sandbox_report report;
-    struct ev_signal *sigterm;
-    struct ev_hook turn; /* leaves once the last answers are written */
-    struct ev_timer leave;
-};
-
-static struct child *child_of(struct role_env *env)
-{
-    return (struct child *)(void *)env;
-}
-
-static void finish(struct child *c, int status)
+static void finish(struct role_child *c, int status)
 {
     if (c->status == ROLE_EXIT_DONE)
         c->status = status;
@@ -69,124 +34,22 @@ static void finish(struct child *c, int status)
         ev_stop(c->env.ev);
 }
 
-static void fail(struct child *c, int status, const struct err *err)
+void role_child_fail(struct role_child *c, int status, const struct err *err)
 {
     log_error("role.cannot-go-on", LOG_ERR(err));
     finish(c, status);
 }
 
 /* The supervisor is ours; if it says something at the wrong time, one of us is broken. */
-static bool out_of_order(struct child *c, bool wrong, const char *what)
+static bool out_of_order(struct role_child *c, bool wrong, const char *what)
 {
     struct err err = ERR_INIT;
 
     if (!wrong)
         return false;
     IGNORE_RC(ERR(&err, RC_CONFLICT, msg_order, str_of(what)));
-    fail(c, ROLE_EXIT_FAILED, &err);
+    role_child_fail(c, ROLE_EXIT_FAILED, &err);
     return true;
-}
-
-/* ---- peers */
-
-struct ipc_chan *role_peer(struct role_env *env, enum role role)
-{
-    LIST_FOREACH (it, &child_of(env)->peers) {
-        struct peer *p = LIST_ENTRY(it, struct peer, link);
-
-        if (p->to.role == role && p->to.chan)
-            return p->to.chan;
-    }
-    return NULL;
-}
-
-static void tell_peer(struct child *c, enum role role)
-{
-    if (c->phase >= PHASE_STARTED && c->def->peer)
-        c->def->peer(&c->env, role, role_peer(&c->env, role));
-}
-
-static void peer_free(struct peer *p)
-{
-    list_remove(&p->link);
-    p->child->n_peers--;
-    fd_close(&p->fd);
-    ipc_chan_free(p->to.chan);
-    mem_free(p);
-}
-
-static void peer_lost(struct peer *p)
-{
-    struct child *c = p->child;
-    enum role role = p->to.role;
-
-    peer_free(p);
-    tell_peer(c, role);
-}
-
-static void on_peer_close(void *arg, enum rc why, const struct err *err)
-{
-    struct role_link *to = arg;
-
-    if (why != RC_CLOSED)
-        log_error("role.peer-lost", LOG_Z("peer", role_name(to->role)), LOG_ERR(err));
-    peer_lost(LIST_ENTRY(to, struct peer, to));
-}
-
-static enum rc peer_connect(struct peer *p)
-{
-    struct child *c = p->child;
-    const struct ipc_chan_conf conf = {.self = c->env.role,
-                                       .peer = p->to.role,
-                                       .handlers = c->def->handlers,
-                                       .n_handlers = c->def->n_handlers,
-                                       .on_close = on_peer_close,
-                                       .arg = &p->to};
-
-    return ipc_chan_new(c->env.ev, fd_move(&p->fd), &conf, &p->to.chan);
-}
-
-static void on_peer(void *arg, struct ipc_req *, const void *msg, int fd)
-{
-    struct child *c = arg;
-    const struct ipc_peer *m = msg;
-    CLEANUP(fd_closep) int own = fd;
-    struct peer *p = c->n_peers < ROLE_PEERS_MAX ? MEM_NEW(struct peer) : NULL;
-    struct err err = {.rc = RC_NOMEM};
-
-    if (!p) {
-        fail(c, ROLE_EXIT_FAILED, &err);
-        return;
-    }
-    p->to = (struct role_link){.env = &c->env, .role = m->role, .instance = m->instance};
-    p->child = c;
-    p->fd = fd_move(&own);
-    c->n_peers++;
-    list_insert(c->peers.next, &p->link);
-    if (c->phase < PHASE_STARTED)
-        return;
-    err.rc = peer_connect(p);
-    if (err.rc != RC_OK) {
-        fail(c, ROLE_EXIT_FAILED, &err);
-        return;
-    }
-    tell_peer(c, p->to.role);
-}
-
-/* The channel usually says so itself, sooner; but a copy of its end may live on in a descendant. */
-static void on_peer_gone(void *arg, struct ipc_req *, const void *msg, int)
-{
-    struct child *c = arg;
-    const struct ipc_peer *m = msg;
-
-    LIST_FOREACH (it, &c->peers) {
-        struct peer *p = LIST_ENTRY(it, struct peer, link);
-
-        if (p->to.role == (enum role)m->role && p->to.instance == m->instance) {
-            peer_lost(p);
-            return;
-        }
-    }
 }
 
 /* ---- from HELLO to READY */
@@ -196,7 +59,7 @@ static when_t log_now(void *arg)
     return clock_now(arg);
 }
 
-static void set_log(struct child *c)
+static void set_log(struct role_child *c)
 {
     const struct conf *conf = c->env.conf;
 
@@ -216,7 +79,7 @@ static enum rc check_version(const struct ipc_hello *m, struct err *err)
 
 static void on_hello(void *arg, struct ipc_req *, const void *msg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_hello *m = msg;
     struct err err = ERR_INIT;
 
@@ -229,19 +92,19 @@ static void on_hello(void *arg, struct ipc_req *, const void *msg, int)
         .now = log_now,
         .now_arg = c->env.clock});
     if (check_version(m, &err) != RC_OK) {
-        fail(c, ROLE_EXIT_VERSION, &err);
+        role_child_fail(c, ROLE_EXIT_VERSION, &err);
         return;
     }
     c->data_path = mem_alloc(m->data.n + 1);
     if (!c->data_path || str_copyz(m->data, c->data_path, m->data.n + 1) != RC_OK) {
-        fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = RC_NOMEM});
+        role_child_fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = RC_NOMEM});
         return;
     }
     c->env.data_path = c->data_path;
     c->env.data = open(c->data_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (c->env.data < 0) {
         IGNORE_RC(ERR(&err, RC_IO, msg_data, m->data, str_of(strerrordesc_np(errno))));
-        fail(c, ROLE_EXIT_CANNOT, &err);
+        role_child_fail(c, ROLE_EXIT_CANNOT, &err);
         return;
     }
     c->env.instance = m->instance;
@@ -253,7 +116,7 @@ static void on_hello(void *arg, struct ipc_req *, const void *msg, int)
 
 /* The same bytes and the same code as in the supervisor; that it fails here alone means lack of
  * memory, or a defect. */
-static enum rc load_conf(struct child *c, const struct ipc_config *m, const struct conf **out,
+static enum rc load_conf(struct role_child *c, const struct ipc_config *m, const struct conf **out,
                          struct err *err)
 {
     CLEANUP(conf_input_done) struct conf_input in;
@@ -276,7 +139,7 @@ static enum rc load_conf(struct child *c, const struct ipc_config *m, const stru
 
 static void on_config(void *arg, struct ipc_req *, const void *msg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_config *m = msg;
     struct err err = ERR_INIT;
 
@@ -284,7 +147,7 @@ static void on_config(void *arg, struct ipc_req *, const void *msg, int)
         return;
     err.rc = load_conf(c, m, &c->env.conf, &err);
     if (err.rc != RC_OK) {
-        fail(c, ROLE_EXIT_FAILED, &err);
+        role_child_fail(c, ROLE_EXIT_FAILED, &err);
         return;
     }
     c->env.generation = m->generation;
@@ -294,7 +157,7 @@ static void on_config(void *arg, struct ipc_req *, const void *msg, int)
 
 static void on_listener(void *arg, struct ipc_req *, const void *msg, int fd)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_listener *m = msg;
     CLEANUP(fd_closep) int own = fd;
     struct role_listener *l = &c->env.listeners[c->env.n_listeners];
@@ -311,7 +174,7 @@ static void on_listener(void *arg, struct ipc_req *, const void *msg, int fd)
     c->env.n_listeners++;
 }
 
-static enum rc confine(struct child *c, struct err *err)
+static enum rc confine(struct role_child *c, struct err *err)
 {
     /* SIGKILL: whatever this process is at, it does not outlive the supervisor, so that the next
      * one finds nobody at work. Nothing that was acknowledged depends on an orderly end. */
@@ -322,14 +185,7 @@ static enum rc confine(struct child *c, struct err *err)
     return sandbox_enter(c->def->sandbox, &at, &c->report, err);
 }
 
-static enum rc connect_peers(struct child *c)
-{
-    LIST_FOREACH (it, &c->peers)
-        TRY(peer_connect(LIST_ENTRY(it, struct peer, link)));
-    return RC_OK;
-}
-
-static enum rc begin(struct child *c, struct err *err)
+static enum rc begin(struct role_child *c, struct err *err)
 {
     enum rc rc;
 
@@ -337,14 +193,12 @@ static enum rc begin(struct child *c, struct err *err)
     if (c->def->open)
         TRY(c->def->open(&c->env, err));
     TRY(confine(c, err));
-    TRY(connect_peers(c));
+    TRY(role_links_connect(c));
     rc = c->def->start ? c->def->start(&c->env, err) : RC_OK;
     if (rc != RC_OK && rc != RC_AGAIN)
         return rc;
     c->phase = PHASE_STARTED;
-    for (enum role r = 0; r < ROLE_COUNT; r++)
-        if (role_peer(&c->env, r))
-            tell_peer(c, r);
+    role_links_tell(c);
     if (rc == RC_OK)
         role_ready(&c->env);
     return RC_OK;
@@ -352,7 +206,7 @@ static enum rc begin(struct child *c, struct err *err)
 
 static void on_start(void *arg, struct ipc_req *, const void *, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     struct err err = ERR_INIT;
     enum rc rc;
 
@@ -362,12 +216,13 @@ static void on_start(void *arg, struct ipc_req *, const void *, int)
     if (rc == RC_OK)
         return;
     err.rc = rc;
-    fail(c, rc == RC_NOMEM || rc == RC_AGAIN ? ROLE_EXIT_FAILED : ROLE_EXIT_CANNOT, &err);
+    role_child_fail(c, rc == RC_NOMEM || rc == RC_AGAIN ? ROLE_EXIT_FAILED : ROLE_EXIT_CANNOT,
+                    &err);
 }
 
 void role_ready(struct role_env *env)
 {
-    struct child *c = child_of(env);
+    struct role_child *c = role_child_of(env);
     CLEANUP(buf_done) struct buf text;
     struct ipc_ready m;
     enum rc rc;
@@ -380,19 +235,19 @@ void role_ready(struct role_env *env)
     m.sandbox = buf_str(&text);
     rc = ipc_notify(env->supervisor, IPC_READY, &m, -1);
     if (rc != RC_OK)
-        fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = rc});
+        role_child_fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = rc});
 }
 
 void role_fail(struct role_env *env, const struct err *err)
 {
-    fail(child_of(env), ROLE_EXIT_FAILED, err);
+    role_child_fail(role_child_of(env), ROLE_EXIT_FAILED, err);
 }
 
 /* ---- another configuration */
 
 static void on_prepare(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_config *m = msg;
     CLEANUP(conf_unrefp) const struct conf *next = NULL;
     struct ipc_verdict verdict = {};
@@ -412,7 +267,7 @@ static void on_prepare(void *arg, struct ipc_req *req, const void *msg, int)
 
 static void on_commit(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_generation *m = msg;
 
     if (out_of_order(c, !c->next || m->generation != c->next_generation, "commit")) {
@@ -430,7 +285,7 @@ static void on_commit(void *arg, struct ipc_req *req, const void *msg, int)
 
 static void on_abort(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
     const struct ipc_generation *m = msg;
 
     if (c->next && m->generation == c->next_generation) {
@@ -444,22 +299,11 @@ static void on_abort(void *arg, struct ipc_req *req, const void *msg, int)
 
 /* ---- the end */
 
-static bool all_written(const struct child *c)
-{
-    LIST_FOREACH (it, &c->peers) {
-        const struct peer *p = LIST_ENTRY(it, struct peer, link);
-
-        if (p->to.chan && !ipc_chan_idle(p->to.chan))
-            return false;
-    }
-    return ipc_chan_idle(c->env.supervisor);
-}
-
 static void on_turn(void *arg)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
 
-    if (c->drained && all_written(c))
+    if (c->drained && role_links_idle(c) && ipc_chan_idle(c->env.supervisor))
         finish(c, ROLE_EXIT_DONE);
 }
 
@@ -470,7 +314,7 @@ static void on_leave(void *arg)
 
 void role_drained(struct role_env *env)
 {
-    struct child *c = child_of(env);
+    struct role_child *c = role_child_of(env);
 
     if (!c->draining || c->drained)
         return;
@@ -480,7 +324,7 @@ void role_drained(struct role_env *env)
     ev_timer_start(&c->leave, LEAVE_MICROS, 0);
 }
 
-static void drain(struct child *c)
+static void drain(struct role_child *c)
 {
     c->draining = true;
     if (c->phase >= PHASE_STARTED && c->def->drain)
@@ -491,7 +335,7 @@ static void drain(struct child *c)
 
 static void on_drain(void *arg, struct ipc_req *req, const void *, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
 
     c->drain_req = req;
     if (c->drained)
@@ -503,7 +347,7 @@ static void on_drain(void *arg, struct ipc_req *req, const void *, int)
 /* From whoever wants this process to end: once politely, then at once. */
 static void on_sigterm(void *arg, int)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
 
     if (c->draining || c->phase < PHASE_STARTED)
         finish(c, ROLE_EXIT_DONE);
@@ -518,28 +362,34 @@ static void on_ping(void *, struct ipc_req *req, const void *, int)
 
 static void on_supervisor_close(void *arg, enum rc why, const struct err *err)
 {
-    struct child *c = arg;
+    struct role_child *c = arg;
 
-    fail(c, why == RC_VERSION ? ROLE_EXIT_VERSION : ROLE_EXIT_FAILED, err);
+    role_child_fail(c, why == RC_VERSION ? ROLE_EXIT_VERSION : ROLE_EXIT_FAILED, err);
 }
 
 /* ---- life */
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HELLO, on_hello},     {IPC_CONFIG, on_config},       {IPC_LISTENER, on_listener},
-    {IPC_PEER, on_peer},       {IPC_PEER_GONE, on_peer_gone}, {IPC_START, on_start},
-    {IPC_PREPARE, on_prepare}, {IPC_COMMIT, on_commit},       {IPC_ABORT, on_abort},
-    {IPC_DRAIN, on_drain},     {IPC_PING, on_ping},
+    {IPC_HELLO, on_hello},
+    {IPC_CONFIG, on_config},
+    {IPC_LISTENER, on_listener},
+    {IPC_PEER, role_link_on_peer},
+    {IPC_PEER_GONE, role_link_on_gone},
+    {IPC_START, on_start},
+    {IPC_PREPARE, on_prepare},
+    {IPC_COMMIT, on_commit},
+    {IPC_ABORT, on_abort},
+    {IPC_DRAIN, on_drain},
+    {IPC_PING, on_ping},
 };
 
-static void child_done(struct child *c)
+static void child_done(struct role_child *c)
 {
+    role_links_free(c);
+    ipc_req_drop(c->drain_req);
+    ipc_chan_free(MOVE(c->env.supervisor));
     if (c->opened && c->def->close)
         c->def->close(&c->env);
-    LIST_FOREACH (it, &c->peers)
-        peer_free(LIST_ENTRY(it, struct peer, link));
-    ipc_req_drop(c->drain_req);
-    ipc_chan_free(c->env.supervisor);
     for (size_t i = 0; i < c->env.n_listeners; i++)
         fd_close(&c->env.listeners[i].fd);
     conf_unref(c->next);
@@ -555,7 +405,7 @@ static void child_done(struct child *c)
     mem_free(c);
 }
 
-static enum rc child_init(struct child *c)
+static enum rc child_init(struct role_child *c)
 {
     const struct ipc_chan_conf conf = {.self = c->env.role,
                                        .peer = ROLE_SUPERVISOR,
@@ -575,7 +425,7 @@ static enum rc child_init(struct child *c)
 
 int role_child_run(const struct role_def *def)
 {
-    struct child *c = MEM_NEW(struct child);
+    struct role_child *c = MEM_NEW(struct role_child);
     enum rc rc;
     int status;
 
@@ -591,12 +441,12 @@ int role_child_run(const struct role_def *def)
     c->env.role = def->role;
     c->env.clock = clock_system();
     c->env.data = -1;
-    list_init(&c->peers);
+    list_init(&c->links);
     rc = child_init(c);
     if (rc == RC_OK)
         ev_run(c->env.ev);
     else
-        fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = rc});
+        role_child_fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = rc});
     status = c->status;
     child_done(c);
     log_flush();

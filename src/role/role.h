@@ -63,19 +63,11 @@ struct role_env {
     void *state; /* the role's own, from open to close */
 };
 
-/* A process beside this one: what handlers of its messages get as `arg`. */
-struct role_link {
-    struct role_env *env;
-    enum role role;
-    uint8_t instance;
-    struct ipc_chan *chan;
-};
-
 /* Hooks that are NULL do nothing, and succeed. */
 struct role_def {
     enum role role;
     const struct sandbox *sandbox;
-    const struct ipc_handler *handlers; /* of messages from peers; `arg` is a struct role_link */
+    const struct ipc_handler *handlers; /* of messages from peers; `arg` is the struct role_env */
     size_t n_handlers;
     const char *const *environment; /* names of variables handed on, NULL at the end; else none */
     unsigned start_seconds;         /* until READY; 0: ROLE_START_SECONDS */
@@ -99,7 +91,8 @@ struct role_def {
     void (*abort)(struct role_env *env);
     /* Takes nothing new, finishes what is under way, then calls role_drained. */
     void (*drain)(struct role_env *env);
-    /* Frees everything; comes once if `open` was called, also when that failed. */
+    /* Frees everything; comes once if `open` was called, also when that failed. All channels are
+     * gone by then, and their calls have had their callbacks. */
     void (*close)(struct role_env *env);
 };
 

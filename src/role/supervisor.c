@@ -14,8 +14,11 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -36,7 +39,7 @@ static const struct sandbox sandbox = {
             | CAP(CAP_SYS_RESOURCE), /* roles raise their limits */
 };
 
-enum { EXIT_FAILED = 2, TEXT_MAX = 16384, PROCESSES = 2 * ROLE_SLOTS_MAX + 1 };
+enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * ROLE_SLOTS_MAX + 1 };
 
 static const char listeners_file[] = "listeners.json";
 
@@ -46,6 +49,36 @@ MSG(msg_slots, "role.many-roles", "more roles than the supervisor has room for")
 static struct role_proc *proc_at(struct list *link)
 {
     return LIST_ENTRY(link, struct role_proc, link);
+}
+
+/* ---- to systemd */
+
+void role_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    size_t n = path ? strlen(path) : 0;
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    CLEANUP(fd_closep) int fd = -1;
+
+    if (n < 2 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(to.sun_path, path, n);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0'; /* abstract */
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+        log_warn("role.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
+}
+
+void role_notify_reloading(struct supervisor *sup)
+{
+    char state[STATE_BYTES];
+
+    /* systemd compares this time with its own CLOCK_MONOTONIC. */
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)clock_mono(sup->clock));
+    role_notify(state);
 }
 
 /* ---- what it tells */

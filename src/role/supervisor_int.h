@@ -174,7 +174,6 @@ void role_sup_status(struct supervisor *sup, struct ipc_req *req);
 /* sup->conf is another one, and with `sockets` other sockets are open. */
 void role_sup_conf_changed(struct supervisor *sup, bool sockets);
 
-/* ---- notify.c: sd_notify(3)'s protocol, when there is a NOTIFY_SOCKET; nothing otherwise. */
-
+/* sd_notify(3)'s protocol, when there is a NOTIFY_SOCKET; nothing otherwise. */
 void role_notify(const char *state);
 void role_notify_reloading(struct supervisor *sup);

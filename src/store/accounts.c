@@ -193,12 +193,11 @@ enum rc store_account_list(struct store_txn *txn, struct arena *a,
                                      offsetof(struct store_account, id),
                                      offsetof(struct store_account, created), read_row};
     CLEANUP(query_done) struct query q;
-    struct page page = {.column = "created", .limit = f->limit};
+    struct page page = {.rows = &rows, .at = at, .column = "created", .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM accounts WHERE 1 = 1");
     conditions(&q, f);
-    query_page(&q, &page, at);
-    return query_rows(&q, txn, a, &rows, &page, at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 enum rc store_account_count(struct store_txn *txn, const struct store_account_filter *f,

@@ -134,13 +134,13 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
                                      offsetof(struct store_authorization, expires), read_row};
     CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(query_done) struct query q;
-    struct page page = {.column = "expires", .descending = true, .limit = f->limit};
+    struct page page = {
+        .rows = &rows, .at = at, .column = "expires", .descending = true, .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM authorizations WHERE 1 = 1");
     conditions(&q, f);
-    query_page(&q, &page, at);
     TRY(scope_begin(&scope, txn));
-    return query_rows(&q, txn, a, &rows, &page, at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 enum rc store_authorization_count(struct store_txn *txn, const struct store_authorization_filter *f,

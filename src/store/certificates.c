@@ -316,6 +316,8 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
     CLEANUP(query_done) struct query q;
     bool expiry = f->sort == STORE_CERTIFICATE_BY_EXPIRY;
     struct page page = {
+        .rows = expiry ? &by_expiry : &by_issued,
+        .at = at,
         .column = expiry ? "not_after" : "issued",
         .descending = f->sort == STORE_CERTIFICATE_BY_ISSUED_NEWEST,
         .limit = f->limit,
@@ -325,9 +327,8 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
     query_init(&q, f->without_der ? "SELECT " COLUMNS ", NULL FROM certificates WHERE 1 = 1"
                                   : "SELECT " COLUMNS ", der FROM certificates WHERE 1 = 1");
     TRY(conditions(&q, f, &name, &under));
-    query_page(&q, &page, at);
     TRY(scope_begin(&scope, txn));
-    return query_rows(&q, txn, a, expiry ? &by_expiry : &by_issued, &page, at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 enum rc store_certificate_count(struct store_txn *txn, const struct store_certificate_filter *f,

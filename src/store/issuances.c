@@ -225,9 +225,8 @@ enum rc store_issuance_reserved(struct store_txn *txn, struct arena *a, unsigned
                                      offsetof(struct store_issuance, id),
                                      offsetof(struct store_issuance, created), read_row};
     CLEANUP(query_done) struct query q;
-    struct page page = {.column = "created", .limit = limit};
+    struct page page = {.rows = &rows, .at = at, .column = "created", .limit = limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM issuances WHERE state = 'reserved'");
-    query_page(&q, &page, at);
-    return query_rows(&q, txn, a, &rows, &page, at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }

@@ -95,13 +95,12 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
     static const struct rows rows = {sizeof(struct store_issuer), offsetof(struct store_issuer, id),
                                      offsetof(struct store_issuer, created), read_row};
     CLEANUP(query_done) struct query q;
-    struct page page = {.column = "created"};
     struct store_cursor at = {};
+    struct page page = {.rows = &rows, .at = &at, .column = "created"};
 
     query_init(&q, "SELECT " COLUMNS " FROM issuers WHERE 1 = 1");
     query_statuses(&q, "state", states_wanted, states, STORE_ISSUER_STATES);
-    query_page(&q, &page, &at);
-    return query_rows(&q, txn, a, &rows, &page, &at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 enum rc store_key_block(struct store_txn *txn, const struct store_blocked_key *key)

@@ -204,13 +204,12 @@ enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct st
                                      offsetof(struct store_order, created), read_row};
     CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(query_done) struct query q;
-    struct page page = {.column = "created", .limit = f->limit};
+    struct page page = {.rows = &rows, .at = at, .column = "created", .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM orders WHERE 1 = 1");
     conditions(&q, f);
-    query_page(&q, &page, at);
     TRY(scope_begin(&scope, txn));
-    return query_rows(&q, txn, a, &rows, &page, at, out, out_n);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *f, uint64_t *out)

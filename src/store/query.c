@@ -82,8 +82,10 @@ void query_statuses(struct query *q, const char *column, unsigned bits, const ch
     buf_putz(&q->sql, "')");
 }
 
-void query_page(struct query *q, struct page *page, const struct store_cursor *at)
+/* Behind the cursor, in order, one row more than the limit so that the end is known. */
+static void add_page(struct query *q, struct page *page)
 {
+    const struct store_cursor *at = page->at;
     const char *order = page->descending ? " DESC" : "";
 
     if (page->limit == 0 || page->limit > STORE_PAGE_MAX)
@@ -134,15 +136,18 @@ enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *ca
     return RC_OK;
 }
 
-enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, const struct rows *rows,
-                   const struct page *page, struct store_cursor *at, void *out, size_t *out_n)
+enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, struct page *page,
+                   void *out, size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
+    const struct rows *rows = page->rows;
+    struct store_cursor *at = page->at;
     void *list = NULL;
     char *row = NULL;
     size_t n = 0, cap = 0;
     enum rc rc;
 
+    add_page(q, page);
     TRY(query_open(q, txn, &st));
     for (rc = stmt_next(&st); rc == RC_OK && n < page->limit; rc = stmt_next(&st)) {
         TRY(rows_grow(a, rows->size, page->limit, n, &cap, &list));

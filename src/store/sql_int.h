@@ -132,24 +132,27 @@ void query_int(struct query *q, const char *text, int64_t v);
 /* ` AND column IN (...)` of the texts whose bits are set; nothing for 0. */
 void query_statuses(struct query *q, const char *column, unsigned bits, const char *const *texts,
                     int n);
-/* The page: behind the cursor, in order, one row more than `limit` so that the end is known. */
-struct page {
-    const char *column; /* of time; `id` breaks ties */
-    bool descending;
-    unsigned limit; /* as the filter has it; query_page makes it real */
-};
-void query_page(struct query *q, struct page *page, const struct store_cursor *at);
 /* Prepares and binds. */
 enum rc query_open(struct query *q, struct store_txn *txn, struct stmt *st);
 /* What a list reads its rows into. */
 struct rows {
-    size_t size;   /* of the struct */
-    size_t id, at; /* where in it the id and the time of page.column stand */
+    size_t size; /* of the struct */
+    size_t id;   /* where in it the id stands */
+    size_t at;   /* and the time of page.column */
     enum rc (*read)(struct stmt *st, struct store_txn *txn, struct arena *a, void *out);
 };
-/* Runs the query and reads a page, moving the cursor; `out` points at the pointer to the list. */
-enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, const struct rows *rows,
-                   const struct page *page, struct store_cursor *at, void *out, size_t *out_n);
+/* One page of a list. */
+struct page {
+    const struct rows *rows;
+    const char *column; /* of time; `id` breaks ties */
+    bool descending;
+    unsigned limit; /* as the filter has it; query_rows makes it real */
+    struct store_cursor *at;
+};
+/* Adds where the page begins, its order and its length, runs the query, reads the rows and moves
+ * the cursor; `out` points at the pointer to the list. */
+enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, struct page *page,
+                   void *out, size_t *out_n);
 /* Room for one more row behind `n`, growing. */
 enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *cap, void **list);
 /* The one count that the query yields. */

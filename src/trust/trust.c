@@ -8,7 +8,8 @@
 
 enum { FINGERPRINT_TEXT = 3 * CRYPTO_SHA256_BYTES, NAME_TEXT_MAX = 2 * X509_NAME_MAX };
 
-MSG(msg_nothing, "trust.nothing-there", "there is nothing at {0}; /trust/ shows what can be fetched");
+MSG(msg_nothing, "trust.nothing-there",
+    "there is nothing at {0}; /trust/ shows what can be fetched");
 MSG(msg_method, "trust.method", "{0} is not possible here; only GET and HEAD are");
 
 static const struct ca_issuer *root_of(const struct ca *ca)
@@ -48,32 +49,37 @@ static void put_rows(struct buf *b, const struct x509_cert *root, const char *pr
 
 static void put_page(struct buf *b, const struct x509_cert *root, const char *print)
 {
-    buf_putz(b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-                "<meta name=\"viewport\" content=\"width=device-width\">\n"
-                "<title>Trust this organisation's certificates</title>\n"
-                "<h1>Trust this organisation's certificates</h1>\n"
-                "<p>Programs on this network show certificates that are signed, in the end, by this root. "
-                "A machine that has it believes them.</p>\n");
+    buf_putz(
+        b,
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width\">\n"
+        "<title>Trust this organisation's certificates</title>\n"
+        "<h1>Trust this organisation's certificates</h1>\n"
+        "<p>Programs on this network show certificates that are signed, in the end, by this root. "
+        "A machine that has it believes them.</p>\n");
     put_rows(b, root, print);
-    buf_putz(b, "<p><a href=\"root-rsa.pem\">root-rsa.pem</a> (PEM: Linux, most programs) &middot; "
-                "<a href=\"root-rsa.cer\">root-rsa.cer</a> (DER: Windows, Apple, Java) &middot; "
-                "<a href=\"roots.pem\">roots.pem</a> (all roots in one file)</p>\n"
-                "<p>This page came over a connection that nothing protects. Compare the fingerprint with the one "
-                "that your administrator gave you before you install the file.</p>\n"
-                "<h2>Debian and Ubuntu</h2>\n"
-                "<pre>openssl x509 -in root-rsa.pem -noout -fingerprint -sha256\n"
-                "sudo cp root-rsa.pem /usr/local/share/ca-certificates/internal-root.crt\n"
-                "sudo update-ca-certificates</pre>\n"
-                "<h2>Fedora and Red Hat</h2>\n"
-                "<pre>sudo trust anchor root-rsa.pem</pre>\n"
-                "<h2>Windows</h2>\n"
-                "<pre>certutil -addstore -f Root root-rsa.cer</pre>\n"
-                "<h2>macOS</h2>\n"
-                "<pre>sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "
-                "root-rsa.cer</pre>\n"
-                "<h2>Firefox</h2>\n"
-                "<p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>\n"
-                "</html>\n");
+    buf_putz(
+        b,
+        "<p><a href=\"root-rsa.pem\">root-rsa.pem</a> (PEM: Linux, most programs) &middot; "
+        "<a href=\"root-rsa.cer\">root-rsa.cer</a> (DER: Windows, Apple, Java) &middot; "
+        "<a href=\"roots.pem\">roots.pem</a> (all roots in one file)</p>\n"
+        "<p>This page came over a connection that nothing protects. Compare the fingerprint with "
+        "the one "
+        "that your administrator gave you before you install the file.</p>\n"
+        "<h2>Debian and Ubuntu</h2>\n"
+        "<pre>openssl x509 -in root-rsa.pem -noout -fingerprint -sha256\n"
+        "sudo cp root-rsa.pem /usr/local/share/ca-certificates/internal-root.crt\n"
+        "sudo update-ca-certificates</pre>\n"
+        "<h2>Fedora and Red Hat</h2>\n"
+        "<pre>sudo trust anchor root-rsa.pem</pre>\n"
+        "<h2>Windows</h2>\n"
+        "<pre>certutil -addstore -f Root root-rsa.cer</pre>\n"
+        "<h2>macOS</h2>\n"
+        "<pre>sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "
+        "root-rsa.cer</pre>\n"
+        "<h2>Firefox</h2>\n"
+        "<p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>\n"
+        "</html>\n");
 }
 
 static void reply_page(struct http_exchange *x, const struct ca_issuer *root)
@@ -135,8 +141,8 @@ void trust_handle(const struct ca *ca, struct http_exchange *x)
         reply_der(x, issuer, "application/pkix-cert");
     else if (root && str_eq(path, STR("/trust/")))
         reply_page(x, root);
-    else if (root && (str_eq(path, STR("/trust/root-rsa.pem")) ||
-                      str_eq(path, STR("/trust/roots.pem"))))
+    else if (root &&
+             (str_eq(path, STR("/trust/root-rsa.pem")) || str_eq(path, STR("/trust/roots.pem"))))
         reply_pem(x, root);
     else if (root && str_eq(path, STR("/trust/root-rsa.cer")))
         reply_der(x, root, "application/x-x509-ca-cert");

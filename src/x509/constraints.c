@@ -125,41 +125,78 @@ static bool get_net(struct str both, struct addr_net *out)
     return true;
 }
 
-/* Counts, or fills what was counted before. */
-static bool get_trees(struct rd trees, struct lists *l, bool fill)
+struct tree {
+    uint8_t tag;
+    struct str name;
+    struct addr_net net;
+};
+
+static bool get_tree(struct rd *trees, struct tree *out)
 {
+    struct rd in = x509_der_in(trees, X509_DER_SEQUENCE);
+
+    out->tag = x509_der_peek(&in);
+    switch (out->tag) {
+    case TAG_DNS:
+    case TAG_EMAIL:
+        out->name = x509_der_get(&in, out->tag);
+        if (out->name.n && !str_printable(out->name))
+            return false;
+        break;
+    case TAG_IP:
+        if (!get_net(x509_der_get(&in, TAG_IP), &out->net))
+            return false;
+        break;
+    default:
+        x509_der_any(&in, &out->tag);
+    }
+    /* Nothing behind it: minimum must be absent (0), and maximum as well. */
+    return rd_done(&in) == RC_OK;
+}
+
+/* Only counts while the lists are NULL. */
+static void add_tree(struct lists *l, const struct tree *t)
+{
+    switch (t->tag) {
+    case TAG_DNS:
+        if (l->dns)
+            l->dns[l->n_dns] = t->name;
+        l->n_dns++;
+        break;
+    case TAG_EMAIL:
+        if (l->email)
+            l->email[l->n_email] = t->name;
+        l->n_email++;
+        break;
+    case TAG_IP:
+        if (l->ip)
+            l->ip[l->n_ip] = t->net;
+        l->n_ip++;
+        break;
+    default:
+        l->n_other++;
+    }
+}
+
+static bool get_trees(struct rd trees, struct lists *l)
+{
+    struct tree t = {.tag = 0};
+
     if (trees.left == 0)
         return false;
-    while (trees.left && !trees.failed) {
-        struct rd tree = x509_der_in(&trees, X509_DER_SEQUENCE);
-        uint8_t tag = x509_der_peek(&tree);
-        struct addr_net net;
-        struct str base;
-
-        if (tag == TAG_DNS || tag == TAG_EMAIL || tag == TAG_IP)
-            base = x509_der_get(&tree, tag);
-        else
-            base = x509_der_any(&tree, &tag);
-        /* Nothing behind it: minimum must be absent (0), and maximum as well. */
-        if (rd_done(&tree) != RC_OK || (tag == TAG_IP && !get_net(base, &net)) ||
-            ((tag == TAG_DNS || tag == TAG_EMAIL) && base.n && !str_printable(base)))
+    while (trees.left) {
+        if (!get_tree(&trees, &t))
             return false;
-        if (tag == TAG_DNS && ++l->n_dns && fill)
-            l->dns[l->n_dns - 1] = base;
-        else if (tag == TAG_EMAIL && ++l->n_email && fill)
-            l->email[l->n_email - 1] = base;
-        else if (tag == TAG_IP && ++l->n_ip && fill)
-            l->ip[l->n_ip - 1] = net;
-        l->n_other += tag != TAG_DNS && tag != TAG_EMAIL && tag != TAG_IP;
+        add_tree(l, &t);
     }
-    return !trees.failed;
+    return true;
 }
 
 static enum rc get_lists(struct arena *a, struct rd trees, struct lists *out)
 {
     struct lists l = {.n_dns = 0};
 
-    if (!get_trees(trees, &l, false))
+    if (!get_trees(trees, &l))
         return RC_PARSE;
     if (l.n_dns > X509_CONSTRAINTS_MAX || l.n_email > X509_CONSTRAINTS_MAX ||
         l.n_ip > X509_CONSTRAINTS_MAX)
@@ -170,7 +207,7 @@ static enum rc get_lists(struct arena *a, struct rd trees, struct lists *out)
     if (!l.dns || !l.email || !l.ip)
         return RC_NOMEM;
     l.n_dns = l.n_email = l.n_ip = l.n_other = 0;
-    if (!get_trees(trees, &l, true))
+    if (!get_trees(trees, &l))
         return RC_PARSE;
     *out = l;
     return RC_OK;

@@ -312,10 +312,11 @@ enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
         return broken(err, STR("its outermost structure"));
     alg = rd_of(alg_der);
     TRY(read_info(&p, info, &attributes, err));
-    TRY(check_key(&p, info, x509_sigalg_get(&alg), signature, err));
     TRY(read_attributes(&p, attributes, err));
     TRY(read_wishes(&p, err));
     TRY(read_names(&p, err));
+    /* Last, as it costs most. */
+    TRY(check_key(&p, info, x509_sigalg_get(&alg), signature, err));
     *out = p.csr;
     return RC_OK;
 }

@@ -127,11 +127,14 @@ static enum rc check_subject(const struct x509_cert *c, const struct x509_lint_i
 {
     CLEANUP(buf_done) struct buf again;
     struct x509_subject s;
+    enum rc rc;
 
     buf_init(&again, X509_NAME_MAX);
     TRY(x509_name_parse(c->subject, &s, NULL));
-    RULE(err, x509_name_build(&s, &again) == RC_OK && str_eq(buf_str(&again), c->subject),
-         msg_subject);
+    rc = x509_name_build(&s, &again);
+    RULE(err, rc != RC_INVAL && rc != RC_TOOBIG, msg_subject);
+    TRY(rc);
+    RULE(err, str_eq(buf_str(&again), c->subject), msg_subject);
     RULE(err, !is_ca_kind(in->kind) || c->subject.n > 2, msg_subject_ca);
     return RC_OK;
 }

@@ -41,6 +41,12 @@ enum rc x509_ext_check_names(const struct str *dns, size_t n_dns, const struct a
     return RC_OK;
 }
 
+/* The message for a failure that is the caller's doing; lack of memory or room is not. */
+static enum rc explain(enum rc rc, const struct msg *msg, struct str arg, struct err *err)
+{
+    return rc == RC_INVAL || rc == RC_PARSE ? ERR(err, RC_INVAL, *msg, arg) : rc;
+}
+
 static enum rc check_urls(const struct str *urls, size_t n, struct err *err)
 {
     if (n > X509_URLS_MAX)
@@ -177,8 +183,8 @@ static enum rc put_policies(struct x509_der *w, const struct x509_tbs_in *in, st
     for (size_t i = 0; i < in->n_policies; i++) {
         x509_der_open(w, X509_DER_SEQUENCE);
         x509_der_open(w, X509_DER_OID);
-        if (x509_oid_from_text(in->policies[i], w->out) != RC_OK)
-            return ERR(err, RC_INVAL, msg_policy, in->policies[i]);
+        TRY(explain(x509_oid_from_text(in->policies[i], w->out), &msg_policy, in->policies[i],
+                    err));
         x509_der_close(w);
         x509_der_close(w);
     }
@@ -244,8 +250,7 @@ static enum rc put_extensions(struct x509_der *w, const struct x509_tbs_in *in, 
     x509_ext_put_san(w, in->dns, in->n_dns, in->ips, in->n_ips, !has_subject(&in->subject));
     if (in->constraints && !x509_constraints_empty(in->constraints)) {
         x509_ext_open(w, X509_OID_NAME_CONSTRAINTS, true);
-        if (x509_constraints_put(in->constraints, w->out) != RC_OK)
-            return ERR(err, RC_INVAL, msg_constraints);
+        TRY(explain(x509_constraints_put(in->constraints, w->out), &msg_constraints, STR(""), err));
         x509_ext_close(w);
     }
     TRY(put_policies(w, in, err));
@@ -275,8 +280,7 @@ static enum rc put_head(struct x509_der *w, const struct x509_tbs_in *in, struct
     x509_der_time(w, in->not_before);
     x509_der_time(w, in->not_after);
     x509_der_close(w);
-    if (x509_name_build(&in->subject, w->out) != RC_OK)
-        return ERR(err, RC_INVAL, msg_subject);
+    TRY(explain(x509_name_build(&in->subject, w->out), &msg_subject, STR(""), err));
     x509_der_raw(w, in->spki);
     return RC_OK;
 }
@@ -290,26 +294,33 @@ static bool has_extensions(const struct x509_tbs_in *in)
            in->ocsp_nocheck;
 }
 
+static enum rc put_tbs(struct x509_der *w, const struct x509_tbs_in *in, struct err *err)
+{
+    x509_der_open(w, X509_DER_SEQUENCE);
+    TRY(put_head(w, in, err));
+    if (has_extensions(in)) {
+        x509_der_open(w, X509_DER_CONTEXT_IN(3));
+        x509_der_open(w, X509_DER_SEQUENCE);
+        TRY(put_extensions(w, in, err));
+        x509_der_close(w);
+        x509_der_close(w);
+    }
+    x509_der_close(w);
+    return x509_der_end(w);
+}
+
 enum rc x509_tbs_build(const struct x509_tbs_in *in, struct buf *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf tbs;
     struct x509_der w = x509_der_of(&tbs);
+    enum rc rc;
 
     buf_init(&tbs, X509_TBS_MAX);
     TRY(check(in, err));
-    x509_der_open(&w, X509_DER_SEQUENCE);
-    TRY(put_head(&w, in, err));
-    if (has_extensions(in)) {
-        x509_der_open(&w, X509_DER_CONTEXT_IN(3));
-        x509_der_open(&w, X509_DER_SEQUENCE);
-        TRY(put_extensions(&w, in, err));
-        x509_der_close(&w);
-        x509_der_close(&w);
-    }
-    x509_der_close(&w);
+    rc = put_tbs(&w, in, err);
     if (buf_rc(&tbs) == RC_TOOBIG)
         return ERR(err, RC_TOOBIG, msg_size);
-    TRY(x509_der_end(&w));
+    TRY(rc);
     buf_puts(out, buf_str(&tbs));
     return buf_rc(out);
 }

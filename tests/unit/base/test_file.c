@@ -349,14 +349,13 @@ static void failed_creations_leave_nothing(void)
 static void failed_reads_keep_the_buffer(void)
 {
     CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(7);
     CLEANUP(secret_freep) struct secret *s = NULL;
     enum rc rc = RC_IO;
     int n;
 
     check_dir_init(&d);
     CHECK_OK(file_write(d.fd, "f", STR("1234"), 0600, FILE_OWNER_SELF, NULL));
-    buf_init(&b, 7);
     buf_putz(&b, "abc");
     for (n = 1; rc == RC_IO; n++) {
         inject(n);
@@ -391,6 +390,12 @@ static void directories(void)
     CHECK_RC(file_mkdir(d.fd, "a", 0750, FILE_OWNER_SELF, &err), RC_EXISTS);
     CHECK_RC(err.rc, RC_EXISTS);
     CHECK_INT(mode_of(&d, "a"), 0700);
+    if (geteuid() == 0) { /* another's */
+        CHECK(fchownat(d.fd, "a", 12'345, 0, 0) == 0);
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
+        CHECK_OK(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 0}, NULL));
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 1}, NULL), RC_EXISTS);
+    }
     CHECK_RC(file_mkdir(d.fd, "a/f", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
     CHECK(symlinkat("a", d.fd, "link") == 0);
     CHECK_RC(file_mkdir(d.fd, "link", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
@@ -421,6 +426,17 @@ static void failed_mkdir_leaves_nothing(void)
     CHECK_INT(n, 9); /* open, mkdir, open, chown, chmod, sync, sync */
 }
 
+static _Noreturn void child_writes(const struct check_dir *d, char *content, size_t n)
+{
+    enum rc rc = RC_OK;
+
+    for (char c = 'b'; rc == RC_OK; c = c == 'z' ? 'a' : (char)(c + 1)) {
+        memset(content, c, n);
+        rc = file_write(d->fd, "f", str_bytes(content, n), 0600, FILE_OWNER_SELF, NULL);
+    }
+    _exit(1);
+}
+
 /* A writer that is killed at any moment: readers see one of its contents, whole. */
 static void killed_writer_leaves_whole_files(void)
 {
@@ -437,11 +453,8 @@ static void killed_writer_leaves_whole_files(void)
     memset(content, 'a', SIZE);
     CHECK_OK(file_write(d.fd, "f", str_bytes(content, SIZE), 0600, FILE_OWNER_SELF, NULL));
     pid = fork();
-    for (char c = 'b'; pid == 0; c = c == 'z' ? 'a' : (char)(c + 1)) {
-        memset(content, c, SIZE);
-        if (file_write(d.fd, "f", str_bytes(content, SIZE), 0600, FILE_OWNER_SELF, NULL) != RC_OK)
-            _exit(1);
-    }
+    if (pid == 0)
+        child_writes(&d, content, SIZE);
     CHECK(pid > 0);
     for (int i = 0; i < READS; i++) {
         buf_reset(&b);

@@ -44,69 +44,6 @@ static void linker_gathers_all(void)
     CHECK(!has_code("base.no-such"));
 }
 
-/* Folder, dot, words joined by hyphens. */
-static bool code_ok(const char *code)
-{
-    struct str folder, words;
-    char before = '-';
-
-    if (!str_cut(str_of(code), '.', &folder, &words) || folder.n == 0 || words.n == 0)
-        return false;
-    for (size_t i = 0; i < folder.n; i++)
-        if (!((folder.p[i] >= 'a' && folder.p[i] <= 'z') ||
-              (i && folder.p[i] >= '0' && folder.p[i] <= '9')))
-            return false;
-    for (size_t i = 0; i < words.n; before = words.p[i++]) {
-        char c = words.p[i];
-
-        if (c != '-' && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
-            return false;
-        if (c == '-' && before == '-')
-            return false;
-    }
-    return before != '-';
-}
-
-/* {0}, {1} ... without a gap, in any order. */
-static bool places_ok(const char *text)
-{
-    unsigned seen = 0;
-
-    for (const char *p = text; (p = strchr(p, '{')); p++) {
-        if (p[1] == '{')
-            p++;
-        else if (p[1] >= '0' && p[1] < '0' + MSG_ARGS_MAX && p[2] == '}')
-            seen |= 1u << (p[1] - '0');
-    }
-    return (seen & (seen + 1)) == 0;
-}
-
-static void catalogue_rules_work(void)
-{
-    CHECK(code_ok("conf.unknown-key") && code_ok("x509.bad-2-things"));
-    CHECK(!code_ok("conf") && !code_ok(".x") && !code_ok("conf.") && !code_ok("conf.Key"));
-    CHECK(!code_ok("conf.a--b") && !code_ok("conf.-a") && !code_ok("conf.a-") && !code_ok("c.a b"));
-    CHECK(!code_ok("a.b.c") && !code_ok("a-b.c") && !code_ok("9a.c"));
-    CHECK(places_ok("{1} {0}") && places_ok("{0} {0}") && places_ok("none") && places_ok("{{5}"));
-    CHECK(!places_ok("{1}") && !places_ok("{0} {2}"));
-}
-
-static void catalogue_is_sound(void)
-{
-    const struct msg *const *all;
-    size_t n;
-
-    msg_all(&all, &n);
-    CHECK(n >= 3);
-    for (size_t i = 0; i < n; i++) {
-        CHECK(code_ok(all[i]->code));
-        CHECK(places_ok(all[i]->text) || all[i] == &msg_braces);
-        CHECK(str_utf8(str_of(all[i]->text)) && all[i]->text[0]);
-        for (size_t k = 0; k < i; k++)
-            CHECK(strcmp(all[i]->code, all[k]->code) != 0);
-    }
-}
-
 #define CHECK_RENDER(expected, m, translate, ...)                                                  \
     do {                                                                                           \
         CLEANUP(buf_done) struct buf b_;                                                           \
@@ -141,15 +78,15 @@ static void cleans_arguments(void)
                  STR("\xef\xbf\xbd"));
 }
 
-static const char *german(const char *code, void *)
+static const char *dubbed(const char *code, void *)
 {
-    return strcmp(code, "base.test-two") == 0 ? "{1} ist {0} nicht" : NULL;
+    return strcmp(code, "base.test-two") == 0 ? "{1} versus {0}" : NULL;
 }
 
 static void translates(void)
 {
-    CHECK_RENDER("b ist a nicht", msg_two, german, STR("a"), STR("b"));
-    CHECK_RENDER("nothing put in", msg_plain, german, STR("a"));
+    CHECK_RENDER("b versus a", msg_two, dubbed, STR("a"), STR("b"));
+    CHECK_RENDER("nothing put in", msg_plain, dubbed, STR("a"));
 }
 
 static void limit_holds(void)
@@ -163,6 +100,5 @@ static void limit_holds(void)
     CHECK_INT(buf_str(&b).n, 0);
 }
 
-CHECK_MAIN(CHECK_TEST(linker_gathers_all), CHECK_TEST(catalogue_rules_work),
-           CHECK_TEST(catalogue_is_sound), CHECK_TEST(puts_arguments_in),
+CHECK_MAIN(CHECK_TEST(linker_gathers_all), CHECK_TEST(puts_arguments_in),
            CHECK_TEST(cleans_arguments), CHECK_TEST(translates), CHECK_TEST(limit_holds))

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/accounts.h"
@@ -19,7 +20,7 @@
 #include "store/keys.h"
 #include "store/meta.h"
 #include "store/orders.h"
-#include "store/store.h"
+#include "store/store_int.h"
 
 #define FIX_NOW (INT64_C(1'763'000'000) * WHEN_SECOND)
 
@@ -113,6 +114,30 @@ static struct fix fix_template;
     o = fix_options(f);
     return store_open(&o, &f->s, NULL);
 }
+
+/* A write transaction around one expression, which uses `T`: CHECK_OK(DO(&f, store_order_add(T,
+ * &o))). Without a thread nobody else has the connection. */
+#define T (&fix_txn)
+#define DO(f, expr)                                                                                \
+    ({                                                                                             \
+        struct store_txn fix_txn = {.store = (f)->s, .db = &(f)->s->write_db, .writable = true};   \
+        enum rc fix_rc = sql_exec(fix_txn.db, "BEGIN IMMEDIATE");                                  \
+                                                                                                   \
+        fix_rc = fix_rc == RC_OK ? (expr) : fix_rc;                                                \
+        fix_end(&fix_txn, fix_rc);                                                                 \
+    })
+
+[[maybe_unused]] static enum rc fix_end(struct store_txn *txn, enum rc rc)
+{
+    if (rc == RC_OK)
+        rc = sql_exec(txn->db, "COMMIT");
+    if (!sqlite3_get_autocommit(txn->db->c))
+        IGNORE_RC(sql_exec(txn->db, "ROLLBACK"));
+    return rc;
+}
+
+/* What orders and certificates refer to: account 1, authorization 2 of it, issuer 3. */
+[[maybe_unused]] static enum rc fix_base(struct fix *f);
 
 #define FIX_MAIN(...)                                                                              \
     int main(void)                                                                                 \
@@ -253,3 +278,17 @@ static const struct store_name fix_names[] = {
         .issued = FIX_NOW + n,
     };
 }
+
+static enum rc fix_base(struct fix *f)
+{
+    struct store_account account = fix_account(1);
+    struct store_authorization authorization = fix_authorization(2, 1);
+    struct store_issuer issuer = fix_issuer(3);
+
+    TRY(fix_open(f));
+    TRY(DO(f, store_account_add(T, &account)));
+    TRY(DO(f, store_authorization_add(T, &authorization)));
+    return DO(f, store_issuer_add(T, &issuer));
+}
+
+#define READ(f) store_read((f)->s)

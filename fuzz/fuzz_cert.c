@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Targets: x509_cert_parse, x509_tbs_parse, x509_name_text, x509_constraints_*,
+ * crypto_key_from_spki. A certificate that is read is well-formed DER throughout, and its parts put
+ * together again are the same bytes. */
+#include "crypto/crypto.h"
+#include "x509/cert.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf again;
+    CLEANUP(buf_done) struct buf text;
+    struct str der = str_bytes(data, n);
+    struct x509_cert c, tbs;
+
+    arena_init(&a, 1 << 20);
+    buf_init(&again, X509_CERT_MAX);
+    buf_init(&text, 1 << 20);
+    if (crypto_init() != RC_OK || x509_cert_parse(&a, der, &c, NULL) != RC_OK)
+        return 0;
+    x509_name_text(c.subject, &text);
+    x509_name_text(c.issuer, &text);
+    IGNORE_RC(x509_constraints_dns(&c.constraints, STR("*.a.example"), NULL));
+    IGNORE_RC(x509_cert_key(&c, &key, NULL)); /* many keys are none of ours */
+    x509_cert_has_dns(&c, STR("x.a.example"));
+    if (x509_tbs_parse(&a, c.tbs, &tbs, NULL) != RC_OK)
+        __builtin_trap();
+    if (c.sig_alg &&
+        (x509_assemble(c.tbs, c.signature, &again) != RC_OK || !str_eq(der, buf_str(&again))))
+        __builtin_trap();
+    return 0;
+}

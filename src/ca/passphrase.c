@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca/passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+
+MSG(msg_no_credentials, "ca.passphrase-no-credentials",
+    "the configuration takes the passphrase from the systemd credential \"{0}\", but "
+    "$CREDENTIALS_DIRECTORY "
+    "is not set; start by the unit file, with LoadCredential= or SetCredentialEncrypted=");
+MSG(msg_open_to_others, "ca.passphrase-open",
+    "{0} can be read by others than its owner; close it with `chmod 600 {0}`");
+MSG(msg_short, "ca.passphrase-short", "the passphrase from {0} is shorter than {1} characters");
+MSG(msg_no_terminal, "ca.passphrase-no-terminal",
+    "the passphrase is to be typed in, but there is no terminal; set ca.passphrase.from to "
+    "\"file\" or "
+    "\"credential\" for an unattended start");
+MSG(msg_different, "ca.passphrase-different", "the two passphrases are not the same");
+MSG(msg_file, "ca.passphrase-file", "passphrase file {0}: {1}");
+
+static enum rc check_mode(int dir, const char *path, struct err *err)
+{
+    struct stat st;
+
+    if (fstatat(dir, path, &st, 0) != 0)
+        return ERR(err, errno == ENOENT ? RC_NOTFOUND : RC_IO, msg_file, str_of(path),
+                   str_of(strerror(errno)));
+    if (st.st_mode & (S_IRWXG | S_IRWXO))
+        return ERR(err, RC_DENIED, msg_open_to_others, str_of(path));
+    return RC_OK;
+}
+
+/* The line without its end. */
+static enum rc first_line(struct secret *s, const char *source, struct err *err)
+{
+    struct str line, rest;
+
+    str_cut(str_bytes(secret_bytes(s), secret_len(s)), '\n', &line, &rest);
+    if (line.n && line.p[line.n - 1] == '\r')
+        line.n--;
+    if (line.n < CA_PASSPHRASE_MIN)
+        return ERR(err, RC_INVAL, msg_short, str_of(source), STR("8"));
+    secret_trim(s, line.n);
+    return RC_OK;
+}
+
+enum rc ca_passphrase_file(int dir, const char *path, struct secret **out, struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *s = NULL;
+
+    TRY(check_mode(dir, path, err));
+    TRY(file_read_secret(dir, path, CA_PASSPHRASE_MAX, &s, err));
+    TRY(first_line(s, path, err));
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+static enum rc from_credential(struct str name, struct secret **out, struct err *err)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    CLEANUP(buf_done) struct buf path;
+
+    if (!dir || !dir[0])
+        return ERR(err, RC_NOTFOUND, msg_no_credentials, name);
+    buf_init(&path, 4096);
+    buf_printf(&path, "%s/%.*s", dir, STR_ARG(name));
+    TRY(buf_rc(&path));
+    return ca_passphrase_file(AT_FDCWD, buf_z(&path), out, err);
+}
+
+/* One line, not echoed. */
+static enum rc ask_once(FILE *tty, const char *what, const char *again, struct secret **out)
+{
+    CLEANUP(secret_freep) struct secret *s = NULL;
+    struct termios was, quiet;
+    char *line;
+
+    TRY(secret_new(CA_PASSPHRASE_MAX, &s));
+    line = (char *)secret_bytes(s);
+    if (tcgetattr(fileno(tty), &was) != 0)
+        return RC_NOTFOUND;
+    quiet = was;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    fprintf(tty, "Passphrase for %s%s: ", what, again);
+    fflush(tty);
+    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
+    if (!fgets(line, CA_PASSPHRASE_MAX, tty))
+        line[0] = '\0';
+    tcsetattr(fileno(tty), TCSAFLUSH, &was);
+    fprintf(tty, "\n");
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+static void close_tty(FILE **tty)
+{
+    if (*tty)
+        fclose(*tty);
+}
+
+enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, struct err *err)
+{
+    CLEANUP(close_tty) FILE *tty = fopen("/dev/tty", "r+e");
+    CLEANUP(secret_freep) struct secret *s = NULL;
+    CLEANUP(secret_freep) struct secret *second = NULL;
+
+    if (!tty)
+        return ERR(err, RC_NOTFOUND, msg_no_terminal);
+    setvbuf(tty, NULL, _IONBF, 0); /* no copy of it in a stream's buffer */
+    TRY(ask_once(tty, what, "", &s));
+    TRY(first_line(s, "the terminal", err));
+    if (confirm) {
+        TRY(ask_once(tty, what, ", once more", &second));
+        TRY(first_line(second, "the terminal", err));
+        if (!str_eq(str_bytes(secret_bytes(s), secret_len(s)),
+                    str_bytes(secret_bytes(second), secret_len(second))))
+            return ERR(err, RC_INVAL, msg_different);
+    }
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+enum rc ca_passphrase_make(struct secret **out)
+{
+    CLEANUP(secret_freep) struct secret *s = NULL;
+    CLEANUP(buf_wipe) struct buf hex;
+    unsigned char random[CA_PASSPHRASE_MADE];
+
+    buf_init(&hex, 2 * sizeof(random));
+    TRY(crypto_random(random, sizeof(random)));
+    text_hex(&hex, str_bytes(random, sizeof(random)));
+    explicit_bzero(random, sizeof(random));
+    TRY(buf_rc(&hex));
+    TRY(secret_new(hex.n, &s));
+    memcpy(secret_bytes(s), buf_str(&hex).p, hex.n);
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+enum rc ca_passphrase_read(const struct conf *conf, int data, struct secret **out, struct err *err)
+{
+    char path[4096];
+
+    switch (conf->ca.passphrase.from) {
+    case CONF_PASSPHRASE_CREDENTIAL:
+        return from_credential(conf->ca.passphrase.name, out, err);
+    case CONF_PASSPHRASE_PROMPT:
+        return ca_passphrase_ask("the keys of the certificate authority", false, out, err);
+    case CONF_PASSPHRASE_FILE:
+        break;
+    }
+    TRY(str_copyz(conf->ca.passphrase.file, path, sizeof(path)));
+    return ca_passphrase_file(data, path, out, err);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands, as one table: from it come the parser, `--help` and the list of options; later man
+ * pages and completion. A command is a function and its row in table.c. Data goes to standard
+ * output, messages to standard error. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* Exit statuses. */
+enum {
+    CMD_DONE = 0,
+    CMD_NOTHING = 1, /* with --exit-code only */
+    CMD_FAILED = 2,
+    CMD_PARTLY = 3,
+    CMD_WAITING = 4, /* for a person */
+    CMD_USAGE = 64,
+    CMD_LATER = 75,
+};
+
+enum { CMD_OPTIONS_MAX = 24, CMD_VALUES_MAX = 100 };
+
+/* Every option there is; a command's row says which it takes. */
+enum cmd_option {
+    CMD_OPT_DATA,
+    CMD_OPT_CONFIG,
+    CMD_OPT_JSON,
+    CMD_OPT_HELP,
+    CMD_OPT_DRY_RUN,
+    CMD_OPT_ORGANIZATION,
+    CMD_OPT_COUNTRY,
+    CMD_OPT_DOMAIN,
+    CMD_OPT_ALGORITHMS,
+    CMD_OPT_ROOT_PASSPHRASE_FILE,
+    CMD_OPT_PASSPHRASE_FILE,
+    CMD_OPT_PASSPHRASE_CREDENTIAL,
+    CMD_OPT_PASSPHRASE_PROMPT,
+    CMD_OPT_LIMIT,
+    CMD_OPT_CURSOR,
+    CMD_OPT_NAME,
+    CMD_OPT_UNDER,
+    CMD_OPT_STATUS,
+    CMD_OPT_COUNT,
+};
+
+struct cmd_option_row {
+    const char *name;  /* "--data" */
+    const char *value; /* "DIR"; NULL: takes none */
+    const char *help;
+};
+
+struct cmd_args {
+    const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value */
+    const struct cmd_row *row;
+};
+
+typedef int (*cmd_fn)(const struct cmd_args *args);
+
+struct cmd_row {
+    const char *noun;
+    const char *verb; /* NULL: the noun is the command */
+    const char *summary;
+    const char *details; /* lines for --help; may be NULL */
+    unsigned options;    /* bits 1 << enum cmd_option, besides those that all take */
+    cmd_fn run;
+};
+
+/* table.c */
+const struct cmd_row *cmd_rows(size_t *out_n);
+const struct cmd_option_row *cmd_option_rows(void);
+
+/* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong
+ * (or shown the help). */
+int cmd_parse(int argc, char **argv, struct cmd_args *out);
+
+/* help.c */
+void cmd_help_all(void);
+void cmd_help(const struct cmd_row *row);
+
+/* report.c: what all commands share. */
+/* The data directory: --data, else $AUTARKY_DATA, else /var/lib/autarky. */
+const char *cmd_data(const struct cmd_args *args);
+/* Opens it; says why when it cannot. -1 on failure. */
+int cmd_open_data(const struct cmd_args *args);
+bool cmd_json(const struct cmd_args *args);
+/* "autarky: MESSAGE" on standard error; returns CMD_FAILED. */
+int cmd_fail(const struct err *err);
+int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Writes all of it to standard output; CMD_DONE or CMD_FAILED. */
+int cmd_print(struct str text);
+
+/* control.c: asks the running server over its control socket; the answer is JSON, appended to
+ * `out`. `args` is a JSON object or empty. On failure `err` says whether the server is not running,
+ * does not let this user in, or what it answered. */
+enum rc cmd_control(const char *data, const char *command, struct str args, struct buf *out,
+                    struct err *err);
+
+struct conf;
+/* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a
+ * line each, is in `problems`. */
+enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
+                        struct buf *problems);
+
+/* The commands, by file. */
+int cmd_init(const struct cmd_args *args);
+int cmd_serve(const struct cmd_args *args);
+int cmd_reload(const struct cmd_args *args);
+int cmd_status(const struct cmd_args *args);
+int cmd_doctor(const struct cmd_args *args);
+int cmd_version(const struct cmd_args *args);
+int cmd_config_check(const struct cmd_args *args);
+int cmd_config_show(const struct cmd_args *args);
+int cmd_cert_list(const struct cmd_args *args);

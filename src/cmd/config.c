@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cmd/cmd.h"
+#include "conf/load.h"
+#include "conf/text.h"
+#include "json/out.h"
+
+enum { TEXT_MAX = 1024 * 1024 };
+
+enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
+                        struct buf *problems)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    struct err err = ERR_INIT;
+    struct conf_report report;
+    struct conf_input in;
+    enum rc rc;
+
+    conf_input_init(&in);
+    conf_report_init(&report);
+    in.unprivileged = geteuid() != 0;
+    rc = conf_input_read(&in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], &err);
+    if (rc != RC_OK) {
+        err.rc = rc;
+        err_text(&err, problems);
+    } else {
+        rc = conf_load(&in, &conf, &report);
+        conf_report_text(&report, problems);
+    }
+    conf_report_done(&report);
+    conf_input_done(&in);
+    if (rc == RC_OK && out)
+        *out = MOVE(conf);
+    return rc;
+}
+
+static int put_json(bool ok, struct str problems)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct json_out o;
+    struct str line;
+
+    buf_init(&text, TEXT_MAX);
+    json_out_init(&o, &text, JSON_PRETTY);
+    json_obj(&o);
+    json_kv_bool(&o, "ok", ok);
+    json_key(&o, "problems");
+    json_arr(&o);
+    while (str_next(&problems, '\n', &line))
+        json_put_str(&o, line);
+    json_end(&o);
+    json_end(&o);
+    if (json_out_done(&o) != RC_OK || cmd_print(buf_str(&text)) != CMD_DONE)
+        return CMD_FAILED;
+    return ok ? CMD_DONE : CMD_FAILED;
+}
+
+int cmd_config_check(const struct cmd_args *args)
+{
+    CLEANUP(fd_closep) int data = cmd_open_data(args);
+    CLEANUP(buf_done) struct buf problems;
+    enum rc rc;
+
+    if (data < 0)
+        return CMD_FAILED;
+    buf_init(&problems, TEXT_MAX);
+    rc = cmd_load_config(args, data, NULL, &problems);
+    if (cmd_json(args))
+        return put_json(rc == RC_OK, buf_str(&problems));
+    if (rc != RC_OK) {
+        fprintf(stderr, "%s%s", buf_z(&problems),
+                str_ends(buf_str(&problems), STR("\n")) ? "" : "\n");
+        return CMD_FAILED;
+    }
+    printf("the configuration is right\n");
+    return CMD_DONE;
+}
+
+int cmd_config_show(const struct cmd_args *args)
+{
+    CLEANUP(fd_closep) int data = cmd_open_data(args);
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(buf_done) struct buf text;
+
+    if (data < 0)
+        return CMD_FAILED;
+    buf_init(&text, TEXT_MAX);
+    if (cmd_load_config(args, data, &conf, &text) != RC_OK) {
+        fprintf(stderr, "%s", buf_z(&text));
+        return CMD_FAILED;
+    }
+    buf_reset(&text);
+    conf_dump(conf, &text);
+    if (buf_rc(&text) != RC_OK)
+        return cmd_failf("the configuration cannot be shown: %s", rc_text(buf_rc(&text)));
+    return cmd_print(buf_str(&text));
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "json/json.h"
+
+MSG(msg_answer, "cmd.status-answer", "the server answered with something that is not a status");
+
+enum { ANSWER_MAX = 4 * 1024 * 1024, LISTENERS_MAX = 64 * 1024 };
+
+/* The content of listeners.json, or null. */
+static void put_listeners(struct buf *out, const char *data)
+{
+    CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    CLEANUP(buf_done) struct buf text;
+
+    buf_init(&text, LISTENERS_MAX);
+    if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
+        json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK)
+        buf_puts(out, str_trim(buf_str(&text)));
+    else
+        buf_putz(out, "null");
+}
+
+/* The server's object, with the data directory and the listeners, which the supervisor has written
+ * down, put in front. */
+static enum rc status_json(const char *data, struct buf *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf answer;
+    struct str body;
+
+    buf_init(&answer, ANSWER_MAX);
+    TRY(cmd_control(data, "status", STR(""), &answer, err));
+    body = str_trim(buf_str(&answer));
+    if (!str_starts(body, STR("{")))
+        return ERR(err, RC_PARSE, msg_answer);
+    buf_putz(out, "{\"data\":\"");
+    text_json_escape(out, str_of(data));
+    buf_putz(out, "\",\"listeners\":");
+    put_listeners(out, data);
+    buf_putz(out, ",");
+    buf_puts(out, str_skip(body, 1));
+    buf_putz(out, "\n");
+    return buf_rc(out);
+}
+
+static struct str text_of(const struct json *obj, const char *name)
+{
+    struct str s = {NULL, 0};
+
+    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
+    return s;
+}
+
+static uint64_t number_of(const struct json *obj, const char *name)
+{
+    uint64_t n = 0;
+
+    IGNORE_RC(json_u64(json_get(obj, name), &n)); /* shown as 0 */
+    return n;
+}
+
+static void show_listeners(const struct json *all)
+{
+    struct json_iter kinds = json_iter(all);
+    const struct json *value;
+    struct str name;
+
+    while (json_next(&kinds, &name, &value)) {
+        struct json_iter addresses = json_iter(value);
+        const struct json *address;
+        struct str text;
+
+        while (json_next(&addresses, NULL, &address))
+            if (json_str(address, &text) == RC_OK)
+                printf("  %-8.*s %.*s\n", STR_ARG(name), STR_ARG(text));
+    }
+}
+
+static void show_processes(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *p;
+
+    while (json_next(&it, NULL, &p))
+        printf("  %-8.*s %-9.*s pid %llu, restarted %llu times\n", STR_ARG(text_of(p, "role")),
+               STR_ARG(text_of(p, "state")), (unsigned long long)number_of(p, "pid"),
+               (unsigned long long)number_of(p, "restarts"));
+}
+
+static void show_issuers(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *issuer;
+
+    while (json_next(&it, NULL, &issuer))
+        printf("  %-10.*s until %.10s  %.*s\n", STR_ARG(text_of(issuer, "name")),
+               text_of(issuer, "not_after").p ? text_of(issuer, "not_after").p : "-",
+               STR_ARG(text_of(issuer, "subject")));
+}
+
+static void show(const struct json *root)
+{
+    const struct json *certificates = json_get(root, "certificates");
+    bool healthy = false;
+
+    IGNORE_RC(json_bool(json_get(root, "healthy"), &healthy)); /* missing is unhealthy */
+    printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(text_of(root, "version")),
+           STR_ARG(text_of(root, "organization")), STR_ARG(text_of(root, "domain")),
+           healthy ? "healthy" : "NOT HEALTHY; `autarky doctor` says why");
+    printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
+           (unsigned long long)number_of(certificates, "valid"),
+           (unsigned long long)number_of(certificates, "expiring_in_30d"),
+           (unsigned long long)number_of(certificates, "revoked"));
+    printf("Issuers:\n");
+    show_issuers(json_get(root, "issuers"));
+    printf("Listeners:\n");
+    show_listeners(json_get(root, "listeners"));
+    printf("Processes:\n");
+    show_processes(json_get(root, "processes"));
+}
+
+int cmd_status(const struct cmd_args *args)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    CLEANUP(buf_done) struct buf text;
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    buf_init(&text, ANSWER_MAX);
+    rc = status_json(cmd_data(args), &text, &err);
+    if (rc == RC_OK && !cmd_json(args))
+        rc = json_parse(buf_str(&text), ANSWER_MAX, &doc, &err);
+    if (rc != RC_OK) {
+        err.rc = rc;
+        return cmd_fail(&err);
+    }
+    if (cmd_json(args))
+        return cmd_print(buf_str(&text));
+    show(json_root(doc));
+    return CMD_DONE;
+}

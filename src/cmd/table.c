@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/cmd.h"
+
+#define OPT(o) (1u << CMD_OPT_##o)
+
+static const struct cmd_option_row options[CMD_OPT_COUNT] = {
+    [CMD_OPT_DATA] =
+        {"--data", "DIR",
+         "where everything is kept; otherwise $AUTARKY_DATA, otherwise /var/lib/autarky"},
+    [CMD_OPT_CONFIG] = {"--config", "FILE",
+                        "the configuration; otherwise autarky.yaml in the data directory"},
+    [CMD_OPT_JSON] = {"--json", NULL, "print JSON"},
+    [CMD_OPT_HELP] = {"--help", NULL, "show this"},
+    [CMD_OPT_DRY_RUN] = {"--dry-run", NULL, "say what would be done, and do nothing"},
+    [CMD_OPT_ORGANIZATION] =
+        {"--organization", "NAME",
+         "goes into the names of the CA and into every certificate; 1 to 64 characters"},
+    [CMD_OPT_COUNTRY] = {"--country", "CC", "two letters, if certificates are to carry it"},
+    [CMD_OPT_DOMAIN] = {"--domain", "DOMAIN",
+                        "the domain whose names, with all below it, this CA vouches for"},
+    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST",
+                            "of the hierarchy: rsa,ecdsa, which is the default"},
+    [CMD_OPT_ROOT_PASSPHRASE_FILE] =
+        {"--root-passphrase-file", "FILE",
+         "its first line encrypts the key of the root; otherwise one is made up"},
+    [CMD_OPT_PASSPHRASE_FILE] =
+        {"--passphrase-file", "FILE",
+         "its first line encrypts the keys of the issuers; read at every start"},
+    [CMD_OPT_PASSPHRASE_CREDENTIAL] =
+        {"--passphrase-credential", "NAME",
+         "the same from a systemd credential, set now as $CREDENTIALS_DIRECTORY/NAME"},
+    [CMD_OPT_PASSPHRASE_PROMPT] = {"--passphrase-prompt", NULL,
+                                   "ask for it now and at every start, on the terminal"},
+    [CMD_OPT_LIMIT] = {"--limit", "N", "at most so many, 1 to 1000; otherwise 100"},
+    [CMD_OPT_CURSOR] = {"--cursor", "TEXT", "go on where an earlier list ended (its \"next\")"},
+    [CMD_OPT_NAME] = {"--name", "NAME", "only those for exactly this name"},
+    [CMD_OPT_UNDER] = {"--under", "DOMAIN", "only those for names at or below this domain"},
+    [CMD_OPT_STATUS] = {"--status", "STATUS", "only valid, or only revoked ones"},
+};
+
+static const struct cmd_row rows[] = {
+    {"init", NULL, "make a certificate authority",
+     "Makes root and issuers, the database and autarky.yaml in the data directory, and nothing\n"
+     "that is there already is touched. Asks nothing when it is not run on a terminal.\n"
+     "Without a passphrase option one is made up and kept in the data directory, readable by\n"
+     "its owner alone: a copy of the keys without that file is then worth nothing.",
+     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(ROOT_PASSPHRASE_FILE) |
+         OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+     cmd_init},
+    {"serve", NULL, "run everything that the configuration enables",
+     "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
+     "in order.",
+     0, cmd_serve},
+    {"reload", NULL, "let the running server read its configuration again",
+     "Either every part of it takes the new configuration, or all keep the old one and the\n"
+     "reasons are shown.",
+     0, cmd_reload},
+    {"status", NULL, "show how the running server is", NULL, 0, cmd_status},
+    {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, 0, cmd_doctor},
+    {"config", "check", "read the configuration and list every error in it", NULL, 0,
+     cmd_config_check},
+    {"config", "show", "print the configuration with all defaults filled in", NULL, 0,
+     cmd_config_show},
+    {"cert", "list", "list certificates, the newest first", NULL,
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
+    {"version", NULL, "print the version of this program and of what it is linked with", NULL, 0,
+     cmd_version},
+};
+
+const struct cmd_row *cmd_rows(size_t *out_n)
+{
+    *out_n = sizeof(rows) / sizeof(rows[0]);
+    return rows;
+}
+
+const struct cmd_option_row *cmd_option_rows(void)
+{
+    return options;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cmd/cmd.h"
+#include "crypto/crypto.h"
+#include "store/store.h"
+#include "json/out.h"
+
+enum { TEXT_MAX = 4096 };
+
+int cmd_version(const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct json_out o;
+
+    if (!cmd_json(args)) {
+        printf("autarky %s\n%s\ndatabase schema %u\n", AUTARKY_VERSION, crypto_version(),
+               store_schema_program());
+        return CMD_DONE;
+    }
+    buf_init(&text, TEXT_MAX);
+    json_out_init(&o, &text, JSON_PRETTY);
+    json_obj(&o);
+    json_kv_z(&o, "version", AUTARKY_VERSION);
+    json_kv_z(&o, "openssl", crypto_version());
+    json_kv_u64(&o, "schema", store_schema_program());
+    json_end(&o);
+    if (json_out_done(&o) != RC_OK)
+        return cmd_failf("out of memory");
+    return cmd_print(buf_str(&text));
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 from the client's side: a request's bytes, and a strict parser of the response (RFC
+ * 9112). Pure: no sockets, no clock, no policy; redirects, deadlines and what may be dialled are
+ * the caller's. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "http/url.h"
+
+enum {
+    HTTP_CLIENT_HEAD_MAX = 32 * 1024, /* status line and headers, as sent */
+    HTTP_CLIENT_HEADERS_MAX = 100,
+    HTTP_CLIENT_INTERIM_MAX = 8, /* responses 1xx before the one that counts */
+};
+
+/* Appends "GET path HTTP/1.1" with Host, User-Agent, Accept of everything and "Connection: close".
+ */
+void http_client_put_get(const struct http_url *url, struct str user_agent, struct buf *out);
+
+struct http_client;
+
+/* A parser of one response to a GET, whose body may have `max_body` bytes. */
+enum rc http_client_new(size_t max_body, struct http_client **out);
+void http_client_free(struct http_client *c);
+DEFINE_FREEP(http_client_free, struct http_client)
+
+/* Takes what came. RC_OK: the response is complete; RC_AGAIN: more is needed; RC_TOOBIG: the body
+ * is longer than allowed, status, headers and the body's first max_body bytes are there all the
+ * same; RC_PARSE: this is not HTTP, or past the limits of the head, `err` says how; RC_NOMEM. */
+enum rc http_client_feed(struct http_client *c, struct str in, struct err *err);
+/* The peer sends no more. RC_OK: the response is complete (one without a length ends so);
+ * RC_CLOSED: it was cut short. */
+enum rc http_client_eof(struct http_client *c, struct err *err);
+
+/* 0 until the head is complete. */
+int http_client_status(const struct http_client *c);
+/* The first header of this name (lower case), without spaces around it; p == NULL: none. Borrowed,
+ * like the body. */
+struct str http_client_header(const struct http_client *c, struct str name);
+struct str http_client_body(const struct http_client *c);

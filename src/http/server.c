@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/server.h"
+
+#include <unistd.h>
+
+#include "base/map.h"
+#include "base/when.h"
+#include "ev/ev.h"
+#include "net/net.h"
+#include "tls/conn.h"
+
+enum { IPV6_CLIENT_BYTES = 8 };
+
+struct client {
+    size_t n;
+};
+
+struct http_server {
+    struct http_server_conf conf;
+    struct http_conn_conf conn_conf;
+    struct ev_fd *watch; /* NULL once it drains */
+    int fd;
+    struct ev_timer pause;
+    struct list members; /* all of them */
+    struct list idle;    /* oldest first */
+    struct map clients;  /* struct client by address */
+    size_t refusals;
+    struct http_server_counts counts;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+struct member {
+    struct list link, idle;
+    struct http_server *server;
+    struct tls_conn *tls; /* while it shakes hands */
+    struct http_conn *conn;
+    struct addr client;
+    bool refused;
+    bool counted; /* in its client's number */
+};
+
+/* ---- who has how many */
+
+static struct str key_of(const struct addr *a)
+{
+    return str_bytes(a->b, a->n == 16 ? IPV6_CLIENT_BYTES : a->n);
+}
+
+static size_t has(const struct http_server *s, const struct addr *a)
+{
+    struct client *c = map_get(&s->clients, key_of(a));
+
+    return c ? c->n : 0;
+}
+
+static enum rc count(struct member *m)
+{
+    struct map *clients = &m->server->clients;
+    struct client *c = map_get(clients, key_of(&m->client));
+    enum rc rc;
+
+    if (!c) {
+        c = MEM_NEW(struct client);
+        rc = c ? map_add(clients, key_of(&m->client), c) : RC_NOMEM;
+        if (rc != RC_OK) {
+            mem_free(c);
+            return rc;
+        }
+    }
+    c->n++;
+    m->counted = true;
+    return RC_OK;
+}
+
+static void uncount(struct member *m)
+{
+    struct map *clients = &m->server->clients;
+    struct client *c = m->counted ? map_get(clients, key_of(&m->client)) : NULL;
+
+    if (c && --c->n == 0)
+        mem_free(map_remove(clients, key_of(&m->client)));
+    m->counted = false;
+}
+
+/* ---- connections */
+
+static void member_free(struct member *m)
+{
+    struct http_server *s = m->server;
+
+    uncount(m);
+    if (!list_empty(&m->idle))
+        s->counts.idle--;
+    list_remove(&m->idle);
+    list_remove(&m->link);
+    s->counts.open--;
+    s->refusals -= m->refused;
+    tls_conn_free(m->tls);
+    http_conn_free(m->conn);
+    mem_free(m);
+    if (s->drained && s->counts.open == 0) {
+        void (*drained)(void *arg) = MOVE(s->drained);
+
+        drained(s->drained_arg);
+    }
+}
+
+static void on_idle(void *owner, bool idle)
+{
+    struct member *m = owner;
+
+    if (idle) {
+        list_push(&m->server->idle, &m->idle);
+        m->server->counts.idle++;
+    } else {
+        list_remove(&m->idle);
+        m->server->counts.idle--;
+    }
+}
+
+static void on_closed(void *owner)
+{
+    member_free(owner);
+}
+
+static void failed(struct member *m, const struct err *err)
+{
+    struct http_server *s = m->server;
+
+    if (s->conf.on_failed)
+        s->conf.on_failed(s->conf.arg, &m->client, err);
+    member_free(m);
+}
+
+static void fail_rc(struct member *m, enum rc rc)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = rc;
+    failed(m, &err);
+}
+
+static void serve(struct member *m, struct http_transport *t)
+{
+    enum rc rc = http_conn_new(&m->server->conn_conf, t, &m->client, m, &m->conn);
+
+    if (rc != RC_OK) {
+        fail_rc(m, rc);
+        return;
+    }
+    if (m->refused) {
+        http_conn_refuse(m->conn);
+        return;
+    }
+    http_conn_start(m->conn);
+    if (!m->server->watch)
+        http_conn_drain(m->conn);
+}
+
+static void on_open(void *arg, enum rc rc, const struct err *err)
+{
+    struct member *m = arg;
+    struct http_transport *t;
+
+    if (rc != RC_OK) {
+        failed(m, err);
+        return;
+    }
+    rc = http_transport_tls(MOVE(m->tls), &t);
+    if (rc == RC_OK)
+        serve(m, t);
+    else
+        fail_rc(m, rc);
+}
+
+static void admit(struct member *m, int fd)
+{
+    struct http_server *s = m->server;
+    struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m};
+    struct http_transport *t;
+    enum rc rc;
+
+    if (s->conf.tls) {
+        rc = tls_conn_accept(&tls, fd, &m->tls);
+        if (rc != RC_OK)
+            fail_rc(m, rc);
+        return;
+    }
+    rc = http_transport_fd(s->conf.ev, fd, &t);
+    if (rc == RC_OK)
+        serve(m, t);
+    else
+        fail_rc(m, rc);
+}
+
+/* ---- the door */
+
+static void evict(struct http_server *s)
+{
+    struct member *m = LIST_ENTRY(s->idle.next, struct member, idle);
+
+    s->counts.evicted++;
+    member_free(m);
+}
+
+/* Decides what becomes of a newcomer. False: not even a refusal. */
+static bool may_enter(struct http_server *s, const struct addr *client, bool *out_refuse)
+{
+    bool full = s->counts.open - s->refusals >= s->conf.connections;
+
+    *out_refuse = has(s, client) >= s->conf.per_client || (full && list_empty(&s->idle));
+    if (*out_refuse) {
+        s->counts.refused++;
+        return s->refusals < HTTP_REFUSALS_MAX;
+    }
+    if (full)
+        evict(s);
+    return true;
+}
+
+static void enter(struct http_server *s, int fd, const struct addr *client)
+{
+    struct member *m;
+    bool refused;
+
+    s->counts.accepted++;
+    if (!may_enter(s, client, &refused)) {
+        close(fd);
+        return;
+    }
+    m = MEM_NEW(struct member);
+    if (!m) {
+        close(fd);
+        return;
+    }
+    list_init(&m->idle);
+    list_push(&s->members, &m->link);
+    m->server = s;
+    m->client = *client;
+    m->refused = refused;
+    s->refusals += refused;
+    s->counts.open++;
+    if (!refused && count(m) != RC_OK) {
+        close(fd);
+        fail_rc(m, RC_NOMEM);
+        return;
+    }
+    admit(m, fd);
+}
+
+static void on_listener(void *arg, unsigned)
+{
+    struct http_server *s = arg;
+
+    for (int i = 0; i < HTTP_ACCEPTS_MAX; i++) {
+        struct addr_port peer = {.port = 0};
+        enum rc rc;
+        int fd;
+
+        rc = net_accept(s->fd, &fd, &peer);
+        if (rc == RC_AGAIN)
+            break;
+        if (rc != RC_OK) {
+            ev_fd_watch(s->watch, 0);
+            ev_timer_start(&s->pause, HTTP_ACCEPT_PAUSE_SECONDS * WHEN_SECOND, 0);
+            return;
+        }
+        enter(s, fd, &peer.addr);
+    }
+    ev_fd_watch(s->watch, EV_READ);
+}
+
+static void accept_again(void *arg)
+{
+    http_server_start(arg);
+}
+
+enum rc http_server_new(const struct http_server_conf *conf, int listener, struct http_server **out)
+{
+    CLEANUP(http_server_freep) struct http_server *s = MEM_NEW(struct http_server);
+
+    if (!s)
+        return RC_NOMEM;
+    s->conf = *conf;
+    s->fd = listener;
+    if (conf->connections == 0)
+        s->conf.connections = HTTP_CONNECTIONS_MAX;
+    if (conf->per_client == 0)
+        s->conf.per_client = HTTP_CLIENT_CONNECTIONS_MAX;
+    s->conn_conf = (struct http_conn_conf){
+        conf->ev, conf->name, conf->on_request, conf->on_answered, conf->arg, on_idle, on_closed};
+    list_init(&s->members);
+    list_init(&s->idle);
+    map_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
+    ev_timer_init(&s->pause, conf->ev, accept_again, s);
+    TRY(ev_fd_new(conf->ev, listener, on_listener, s, &s->watch));
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+void http_server_start(struct http_server *s)
+{
+    if (s->watch)
+        ev_fd_watch(s->watch, EV_READ);
+}
+
+static void leave_listener(struct http_server *s)
+{
+    ev_timer_stop(&s->pause);
+    ev_fd_free(MOVE(s->watch));
+}
+
+void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg)
+{
+    leave_listener(s);
+    LIST_FOREACH (link, &s->members) {
+        struct member *m = LIST_ENTRY(link, struct member, link);
+
+        if (m->conn)
+            http_conn_drain(m->conn);
+        else
+            member_free(m);
+    }
+    s->drained = done;
+    s->drained_arg = arg;
+    if (s->counts.open == 0) {
+        s->drained = NULL;
+        done(arg);
+    }
+}
+
+void http_server_free(struct http_server *s)
+{
+    if (!s)
+        return;
+    leave_listener(s);
+    s->drained = NULL;
+    LIST_FOREACH (link, &s->members)
+        member_free(LIST_ENTRY(link, struct member, link));
+    map_done(&s->clients);
+    mem_free(s);
+}
+
+void http_server_counts(const struct http_server *s, struct http_server_counts *out)
+{
+    *out = s->counts;
+}

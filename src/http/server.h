@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One listener with its connections, plain or TLS: accepts, shakes hands, and sees to it that
+ * neither one client nor all of them together take more than their share. When it is full the
+ * connection that has been idle longest makes room; when none is idle, or one client has too many,
+ * the newcomer gets a prompt 503, and beyond HTTP_REFUSALS_MAX of these at a time it is closed.
+ * Clients are told apart by IPv4 address or IPv6 /64. */
+#pragma once
+
+#include "http/conn.h"
+
+struct http_server;
+struct tls_context;
+
+enum {
+    HTTP_CONNECTIONS_MAX = 4000,       /* of one listener */
+    HTTP_CLIENT_CONNECTIONS_MAX = 400, /* of one client on one listener */
+    HTTP_REFUSALS_MAX = 64,
+    HTTP_ACCEPTS_MAX = 64,         /* in one turn of the loop */
+    HTTP_ACCEPT_PAUSE_SECONDS = 1, /* after descriptors ran out */
+};
+
+struct http_server_conf {
+    struct ev *ev;
+    const char *name;        /* into req.listener; kept */
+    struct tls_context *tls; /* NULL: plain. Outlives the server */
+    size_t connections;      /* 0: HTTP_CONNECTIONS_MAX */
+    size_t per_client;       /* 0: HTTP_CLIENT_CONNECTIONS_MAX */
+    /* As in http_conn_conf. */
+    void (*on_request)(void *arg, struct http_exchange *x);
+    void (*on_answered)(void *arg, const struct http_exchange *x, const struct http_answered *how);
+    /* A connection came to nothing: a failed handshake, no memory. May be NULL. */
+    void (*on_failed)(void *arg, const struct addr *client, const struct err *err);
+    void *arg;
+};
+
+struct http_server_counts {
+    size_t open; /* handshakes and refusals included */
+    size_t idle;
+    uint64_t accepted;
+    uint64_t refused; /* with 503, or closed at once */
+    uint64_t evicted; /* idle, for a newcomer */
+};
+
+/* The listening socket stays the caller's and outlives the server, which accepts nobody before
+ * http_server_start: they wait in its backlog. RC_NOMEM, RC_IO. */
+enum rc http_server_new(const struct http_server_conf *conf, int listener,
+                        struct http_server **out);
+void http_server_start(struct http_server *s);
+/* Accepts no more and closes idle connections; those at work end with their answer. `done` is called
+ * once none is left, perhaps from inside. */
+void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg);
+/* Closes all connections at once; exchanges under way are cancelled. */
+void http_server_free(struct http_server *s);
+DEFINE_FREEP(http_server_free, struct http_server)
+void http_server_counts(const struct http_server *s, struct http_server_counts *out);

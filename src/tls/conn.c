@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/fd.h"
+#include "base/when.h"
+#include "crypto/ossl.h"
+#include "ev/ev.h"
+#include "tls/context.h"
+#include "tls/tls_int.h"
+
+MSG(msg_handshake, "tls.handshake", "the TLS handshake failed: {0}");
+MSG(msg_slow, "tls.handshake-slow", "the TLS handshake took longer than {0} seconds");
+MSG(msg_gone, "tls.handshake-gone", "the client went away during the TLS handshake");
+MSG(msg_plain, "tls.plain", "the client spoke plain HTTP to a TLS port and was told so");
+
+enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
+
+struct tls_conn {
+    SSL *ssl;
+    struct ev *ev;
+    struct tls_context *context;
+    struct ev_fd *watch;
+    int fd;
+    enum state state;
+    uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
+    size_t lingered;
+    struct ev_timer timer;
+    void (*on_open)(void *arg, enum rc rc, const struct err *err);
+    void (*ready)(void *arg);
+    void *arg;
+};
+
+/* What OpenSSL said to a call that did not succeed. */
+static enum rc outcome(struct tls_conn *c, int result, uint8_t *needs)
+{
+    enum rc rc = RC_CRYPTO;
+
+    switch (SSL_get_error(c->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        *needs = EV_READ;
+        return RC_AGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        *needs = EV_WRITE;
+        return RC_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        rc = RC_CLOSED;
+        break;
+    case SSL_ERROR_SYSCALL:
+        rc = RC_NET;
+        break;
+    default:
+        break;
+    }
+    return rc;
+}
+
+static void open_done(struct tls_conn *c, enum rc rc, const struct err *err)
+{
+    ev_timer_stop(&c->timer);
+    ev_fd_watch(c->watch, 0);
+    c->state = OPEN;
+    c->on_open(c->arg, rc, err);
+}
+
+static void open_failed(struct tls_conn *c, enum rc rc, const struct msg *m, struct str arg)
+{
+    struct err err = ERR_INIT;
+
+    IGNORE_RC(err_set(&err, rc, m, (struct err_at){__FILE__, __LINE__}, &arg, arg.p ? 1 : 0));
+    open_done(c, rc, &err);
+}
+
+/* Reads what the client still sends, so that closing does not take our answer away from it. */
+static void linger(struct tls_conn *c)
+{
+    char scratch[4096];
+    ssize_t n;
+
+    while ((n = recv(c->fd, scratch, sizeof(scratch), 0)) > 0)
+        if ((c->lingered += (size_t)n) > TLS_PLAIN_LINGER_BYTES)
+            break;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        ev_fd_watch(c->watch, EV_READ);
+        return;
+    }
+    open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
+}
+
+static void answer_plain(struct tls_conn *c)
+{
+    struct str answer = tls_context_plain_answer(c->context);
+
+    /* Short enough for an empty send buffer; if not, the client learns no less than without it. */
+    if (send(c->fd, answer.p, answer.n, MSG_NOSIGNAL) < 0 || shutdown(c->fd, SHUT_WR) != 0) {
+        open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
+        return;
+    }
+    c->state = PLAIN_LINGER;
+    ev_timer_start(&c->timer, TLS_PLAIN_LINGER_SECONDS * WHEN_SECOND, 0);
+    linger(c);
+}
+
+static void shake(struct tls_conn *c)
+{
+    char reason[TLS_REASON_MAX];
+    uint8_t needs = 0;
+    enum rc rc;
+    int n;
+
+    crypto_ossl_clear();
+    n = SSL_accept(c->ssl);
+    if (n == 1) {
+        open_done(c, RC_OK, NULL);
+        return;
+    }
+    rc = outcome(c, n, &needs);
+    if (rc == RC_AGAIN)
+        ev_fd_watch(c->watch, needs);
+    else if (rc == RC_CRYPTO)
+        open_failed(c, RC_CRYPTO, &msg_handshake, tls_reason(reason));
+    else
+        open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
+}
+
+static void peek(struct tls_conn *c)
+{
+    char first;
+    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        ev_fd_watch(c->watch, EV_READ);
+        return;
+    }
+    if (n <= 0) {
+        open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
+        return;
+    }
+    if (tls_context_plain_answer(c->context).n &&
+        ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'))) {
+        answer_plain(c);
+        return;
+    }
+    c->state = HANDSHAKE;
+    shake(c);
+}
+
+static void on_event(void *arg, unsigned)
+{
+    struct tls_conn *c = arg;
+
+    switch (c->state) {
+    case PEEK:
+        peek(c);
+        break;
+    case HANDSHAKE:
+        shake(c);
+        break;
+    case PLAIN_LINGER:
+        linger(c);
+        break;
+    case OPEN:
+        c->ready(c->arg);
+        break;
+    }
+}
+
+static void on_timeout(void *arg)
+{
+    struct tls_conn *c = arg;
+
+    if (c->state == PLAIN_LINGER)
+        open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
+    else
+        open_failed(c, RC_TIMEOUT, &msg_slow, STR("10"));
+}
+
+enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_conn **out)
+{
+    CLEANUP(tls_conn_freep) struct tls_conn *c = MEM_NEW(struct tls_conn);
+
+    if (!c) {
+        close(fd);
+        return RC_NOMEM;
+    }
+    c->fd = fd;
+    c->ev = conf->ev;
+    c->context = conf->context;
+    c->on_open = conf->on_open;
+    c->arg = conf->arg;
+    c->read_needs = EV_READ;
+    c->write_needs = EV_WRITE;
+    ev_timer_init(&c->timer, conf->ev, on_timeout, c);
+    c->ssl = SSL_new(tls_context_ssl(conf->context));
+    if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1) {
+        crypto_ossl_clear();
+        return RC_NOMEM;
+    }
+    TRY(ev_fd_new(conf->ev, fd, on_event, c, &c->watch));
+    ev_fd_watch(c->watch, EV_READ);
+    ev_timer_start(&c->timer, TLS_HANDSHAKE_SECONDS * WHEN_SECOND, 0);
+    *out = MOVE(c);
+    return RC_OK;
+}
+
+void tls_conn_free(struct tls_conn *c)
+{
+    if (!c)
+        return;
+    ev_timer_stop(&c->timer);
+    ev_fd_free(c->watch);
+    SSL_free(c->ssl);
+    crypto_ossl_clear();
+    fd_close(&c->fd);
+    mem_free(c);
+}
+
+enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
+{
+    enum rc rc;
+    int ok;
+
+    crypto_ossl_clear();
+    c->read_needs = EV_READ;
+    ok = SSL_read_ex(c->ssl, p, n, out_n);
+    if (ok == 1)
+        return RC_OK;
+    rc = outcome(c, ok, &c->read_needs);
+    crypto_ossl_clear();
+    return rc;
+}
+
+enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n)
+{
+    enum rc rc;
+    int ok;
+
+    crypto_ossl_clear();
+    c->write_needs = EV_WRITE;
+    ok = SSL_write_ex(c->ssl, bytes.p, bytes.n, out_n);
+    if (ok == 1)
+        return RC_OK;
+    rc = outcome(c, ok, &c->write_needs);
+    crypto_ossl_clear();
+    return rc == RC_CLOSED ? RC_NET : rc;
+}
+
+enum rc tls_conn_shutdown(struct tls_conn *c)
+{
+    enum rc rc = RC_OK;
+    int n;
+
+    crypto_ossl_clear();
+    c->write_needs = EV_WRITE;
+    n = SSL_shutdown(c->ssl);
+    if (n < 0)
+        rc = outcome(c, n, &c->write_needs);
+    crypto_ossl_clear();
+    if (rc == RC_AGAIN)
+        return rc;
+    /* Also when nothing could be said any more: the peer must not wait for us. */
+    return shutdown(c->fd, SHUT_WR) == 0 && rc == RC_OK ? RC_OK : RC_NET;
+}
+
+void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg)
+{
+    unsigned events = 0;
+
+    if (wants & TLS_READ)
+        events |= c->read_needs;
+    if (wants & TLS_WRITE)
+        events |= c->write_needs;
+    c->ready = ready;
+    c->arg = arg;
+    ev_fd_watch(c->watch, events);
+}
+
+const char *tls_conn_version(const struct tls_conn *c)
+{
+    return SSL_get_version(c->ssl);
+}

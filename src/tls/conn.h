@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's end of one TLS connection, OpenSSL directly on the descriptor. SIGPIPE must be
+ * ignored in the process. Nothing is buffered here between calls but what OpenSSL holds, and that
+ * it gives back while the connection is idle. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct ev;
+struct tls_conn;
+struct tls_context;
+
+enum {
+    TLS_HANDSHAKE_SECONDS = 10,
+    TLS_PLAIN_LINGER_SECONDS = 2, /* for reading the answer to one who spoke in the clear */
+    TLS_PLAIN_LINGER_BYTES = 64 * 1024,
+    TLS_READ = 1,
+    TLS_WRITE = 2,
+};
+
+struct tls_conn_conf {
+    struct ev *ev;
+    struct tls_context *context;
+    /* Called once, never from inside tls_conn_accept: RC_OK, the connection is open; otherwise free
+     * it: RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke in the clear and was
+     * answered), RC_CRYPTO (the handshake failed, `err` has OpenSSL's reason). */
+    void (*on_open)(void *arg, enum rc rc, const struct err *err);
+    void *arg;
+};
+
+/* Takes over `fd`, a connected socket, also on failure, and shakes hands. RC_NOMEM, RC_IO. */
+enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_conn **out);
+/* Closes at once, without a word. Allowed in every callback. */
+void tls_conn_free(struct tls_conn *c);
+DEFINE_FREEP(tls_conn_free, struct tls_conn)
+
+/* The next four only once open. */
+/* RC_OK and at least one byte; RC_AGAIN; RC_CLOSED: the peer sends no more; RC_NET, RC_CRYPTO:
+ * broken. */
+enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n);
+/* RC_OK and at least one byte taken; RC_AGAIN: the next write must bring the same bytes, or more of
+ * them; RC_NET, RC_CRYPTO.
+ */
+enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n);
+/* Sends close_notify and closes our direction. RC_OK, RC_AGAIN, RC_NET. */
+enum rc tls_conn_shutdown(struct tls_conn *c);
+/* Calls `ready` while one of TLS_READ and TLS_WRITE that is in `wants` may do something again after
+ * RC_AGAIN, whatever the descriptor must be waited for to that end. 0: no calls. */
+void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg);
+
+/* "TLSv1.3"; borrowed. */
+const char *tls_conn_version(const struct tls_conn *c);

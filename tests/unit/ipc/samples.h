@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One well-filled message of each kind. Their encodings are the fuzzer's corpus, tests/corpus/ipc,
+ * and the test that keeps the two the same also notices when the bytes between processes change. */
+#pragma once
+
+#include "ipc/messages.h"
+#include "ipc/role.h"
+#include "ipc/table.h"
+
+MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
+
+#define S(lit)                                                                                     \
+    {                                                                                              \
+        "" lit, sizeof(lit) - 1                                                                    \
+    }
+#define A4                                                                                         \
+    {                                                                                              \
+        .n = 4, .b = { 10, 1, 2, 3 }                                                               \
+    }
+#define A6                                                                                         \
+    {                                                                                              \
+        .n = 16, .b = { 0x20, 1, 0xd, 0xb8, [15] = 1 }                                             \
+    }
+
+static const struct id sample_id = {"0123456789abcdefghjkmnpqrs"};
+static const struct str sample_names[] = {S("wiki.hospital.example"), S("*.apps.hospital.example")};
+static const struct str sample_chain[] = {S("\x30\x03intermediate"), S("\x30\x03root")};
+static const struct ipc_file sample_files[] = {{S("autarky.yaml"), S("organization: X\n")},
+                                               {S("conf.d/10.yaml"), S("")}};
+static const struct ipc_pair sample_pairs[] = {{S("content-type"), S("application/jose+json")},
+                                               {S("accept-language"), S("zh")}};
+static const struct ipc_address sample_addresses[] = {{A4}, {A6}};
+static const struct ipc_process sample_processes[] = {
+    {ROLE_CORE, 0, 4711, S("ready"), 1, INT64_C(1795199040000000), S("seccomp, landlock 4")},
+    {ROLE_SIGNER, 0, 0, S("backoff"), 3, -1, S("")}};
+static const struct ipc_issuer sample_issuers[] = {
+    {S("ecdsa-1"), S("ecdsa-p256"), S("\x30\x03leaf"), {sample_chain, 2}, true},
+    {S("rsa-1"), S("rsa-3072"), S("\x30\x03leaf"), {NULL, 0}, false}};
+
+#define SAMPLE_ERR                                                                                 \
+    {                                                                                              \
+        .rc = RC_DENIED, .msg = &msg_sample, .type = "caa", .status = 403, .n_args = 2,            \
+        .end = {4, 8}, .args = "finddoor"                                                          \
+    }
+
+static const struct ipc_hello sample_hello = {
+    1, S("0.1.0"), {"0123456789abcdefghjkmnpqrs"}, 7, S("/var/lib/autarky"), 1, true, 1, 2};
+static const struct ipc_config sample_config = {3, {sample_files, 2}};
+static const struct ipc_listener sample_listener = {S("api"), S("[::]:8555")};
+static const struct ipc_peer sample_peer = {ROLE_CORE, 1};
+static const struct ipc_none sample_none;
+static const struct ipc_generation sample_generation = {UINT64_MAX};
+static const struct ipc_verdict sample_verdict = {false, true, S("listen\nurls"), SAMPLE_ERR};
+static const struct ipc_drain sample_drain = {30000};
+static const struct ipc_ready sample_ready = {S("seccomp, landlock 4, user autarky-core")};
+static const struct ipc_reloaded sample_reloaded = {3, S("2 keys changed")};
+static const struct ipc_status sample_status = {3, {sample_processes, 2}};
+static const struct ipc_http sample_http = {S("api"),
+                                            S("POST"),
+                                            S("/acme/new-order"),
+                                            S("ca.example:8555"),
+                                            A6,
+                                            S("application/jose+json"),
+                                            {sample_pairs, 2},
+                                            S("{}")};
+static const struct ipc_http_reply sample_http_reply = {
+    201, {sample_pairs, 2}, S("{\"status\":1}")};
+static const struct ipc_api_cert sample_api_cert = {S("\x30\x03"
+                                                      "csr")};
+static const struct ipc_api_cert_reply sample_api_cert_reply = {
+    S("-----BEGIN CERTIFICATE-----\n"), {sample_names, 2}, INT64_C(1795199040000000)};
+static const struct ipc_sign sample_sign = {S("ecdsa-1"),      S("default"),
+                                            S("\x01\x02\x03"), S("\x30\x04spki"),
+                                            {sample_names, 2}, {sample_addresses, 2},
+                                            {sample_pairs, 1}, INT64_MIN,
+                                            INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
+static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
+static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
+static const struct ipc_validate sample_validate = {
+    S("http-01"), S("dns"), S("wiki.hospital.example"), S("token"), S("token.thumbprint"), 2};
+static const struct ipc_validate_reply sample_validate_reply = {false, SAMPLE_ERR,
+                                                                S("{\"tried\":[]}")};
+static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}")};
+static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
+
+static const struct sample {
+    enum ipc_type type;
+    const void *request;
+    const void *reply; /* NULL: none */
+} samples[] = {
+    {IPC_HELLO, &sample_hello, NULL},
+    {IPC_CONFIG, &sample_config, NULL},
+    {IPC_LISTENER, &sample_listener, NULL},
+    {IPC_PEER, &sample_peer, NULL},
+    {IPC_PEER_GONE, &sample_peer, NULL},
+    {IPC_START, &sample_none, NULL},
+    {IPC_PREPARE, &sample_config, &sample_verdict},
+    {IPC_COMMIT, &sample_generation, &sample_none},
+    {IPC_ABORT, &sample_generation, &sample_none},
+    {IPC_DRAIN, &sample_drain, &sample_none},
+    {IPC_PING, &sample_none, &sample_none},
+    {IPC_READY, &sample_ready, NULL},
+    {IPC_RELOAD, &sample_none, &sample_reloaded},
+    {IPC_STATUS, &sample_none, &sample_status},
+    {IPC_HTTP, &sample_http, &sample_http_reply},
+    {IPC_API_CERT, &sample_api_cert, &sample_api_cert_reply},
+    {IPC_SIGN, &sample_sign, &sample_sign_reply},
+    {IPC_ISSUERS, &sample_none, &sample_issuer_list},
+    {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
+    {IPC_ADMIN, &sample_admin, &sample_admin_reply},
+};
+
+enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };

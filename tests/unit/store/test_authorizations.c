@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "fixture.h"
+
+static const struct store_challenge offered[] = {
+    {.id = {"00000000000000000000000101"}, .type = {"http-01", 7}, .token = {"token-one", 9}},
+    {.id = {"00000000000000000000000102"}, .type = {"dns-01", 6}, .token = {"token-two", 9}},
+};
+
+/* Authorization 20 of account 1 with two challenges. */
+static enum rc with_challenges(struct fix *f)
+{
+    struct store_authorization z = fix_authorization(20, 1);
+
+    z.challenges = offered;
+    z.n_challenges = 2;
+    TRY(fix_base(f));
+    return DO(f, store_authorization_add(T, &z));
+}
+
+static void comes_back_with_its_challenges(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_authorization got;
+    struct store_challenge one;
+    struct id id = fix_id(20), unknown = fix_id(99);
+
+    CHECK_OK(with_challenges(&f));
+    CHECK_OK(store_authorization_get(READ(&f), &f.a, &id, &got));
+    CHECK_STR(id_str(&got.account), fix_id(1).z);
+    CHECK_STR(got.name.value, "wiki.hospital.example");
+    CHECK(got.status == STORE_AUTHORIZATION_PENDING && !got.wildcard);
+    CHECK_INT(got.n_challenges, 2);
+    CHECK_STR(got.challenges[0].type, "http-01");
+    CHECK_STR(got.challenges[1].token, "token-two");
+    CHECK_STR(id_str(&got.challenges[1].authorization), id.z);
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, &offered[1].id, &one));
+    CHECK_STR(one.type, "dns-01");
+    CHECK(one.status == STORE_CHALLENGE_PENDING);
+    CHECK_RC(store_challenge_get(READ(&f), &f.a, &unknown, &one), RC_NOTFOUND);
+    CHECK_RC(store_authorization_get(READ(&f), &f.a, &unknown, &got), RC_NOTFOUND);
+}
+
+static void challenge_is_due_work_from_start_to_end(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    const struct id *id = &offered[0].id;
+    struct store_challenge *due, got;
+    when_t next, now = FIX_NOW;
+    size_t n;
+
+    CHECK_OK(with_challenges(&f));
+    CHECK_RC(store_challenge_next(READ(&f), &next), RC_NOTFOUND);
+    CHECK_OK(DO(&f, store_challenge_start(T, id, now, now + 10, STR("thumbprint"))));
+    CHECK_RC(DO(&f, store_challenge_start(T, id, now, now + 10, STR("thumbprint"))), RC_CONFLICT);
+    CHECK_OK(store_challenge_next(READ(&f), &next));
+    CHECK_INT(next, now + 10);
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, now + 9, 10, &due, &n));
+    CHECK_INT(n, 0);
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, now + 10, 10, &due, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(due[0].key_thumbprint, "thumbprint");
+    CHECK_INT(due[0].requested, now);
+    /* Taken by one; until the lease ends nobody else gets it. */
+    CHECK_RC(DO(&f, store_challenge_claim(T, id, now + 9, now + 60)), RC_CONFLICT);
+    CHECK_OK(DO(&f, store_challenge_claim(T, id, now + 10, now + 60)));
+    CHECK_RC(DO(&f, store_challenge_claim(T, id, now + 10, now + 60)), RC_CONFLICT);
+    CHECK_OK(DO(&f, store_challenge_claim(T, id, now + 60, now + 99)));
+    CHECK_OK(DO(&f, store_challenge_retry(T, id, now + 70, STR("{\"e\":1}"), STR("{\"a\":1}"))));
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, id, &got));
+    CHECK_INT(got.attempts, 2);
+    CHECK_INT(got.next_attempt, now + 70);
+    CHECK_STR(got.error, "{\"e\":1}");
+    CHECK_STR(got.evidence, "{\"a\":1}");
+    CHECK_OK(DO(&f, store_challenge_finish(T, id, STORE_CHALLENGE_VALID, now + 71,
+                                           (struct str){NULL, 0}, STR("{\"b\":2}"))));
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, id, &got));
+    CHECK(got.status == STORE_CHALLENGE_VALID);
+    CHECK_INT(got.validated, now + 71);
+    CHECK_INT(got.next_attempt, 0);
+    CHECK_INT(got.error.n, 0);
+    CHECK_RC(store_challenge_next(READ(&f), &next), RC_NOTFOUND);
+    CHECK_RC(DO(&f, store_challenge_retry(T, id, now, STR("{}"), STR("{}"))), RC_CONFLICT);
+}
+
+static void a_failed_challenge_keeps_its_problem(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    const struct id *id = &offered[0].id;
+    struct store_challenge got;
+    struct id unknown = fix_id(99);
+
+    CHECK_OK(with_challenges(&f));
+    CHECK_RC(DO(&f, store_challenge_finish(T, id, STORE_CHALLENGE_INVALID, FIX_NOW, STR("{}"),
+                                           STR("{}"))),
+             RC_CONFLICT);
+    CHECK_OK(DO(&f, store_challenge_start(T, id, FIX_NOW, FIX_NOW, STR("t"))));
+    CHECK_RC(DO(&f, store_challenge_finish(T, id, STORE_CHALLENGE_PENDING, FIX_NOW, STR("{}"),
+                                           STR("{}"))),
+             RC_INVAL);
+    CHECK_OK(DO(&f, store_challenge_finish(T, id, STORE_CHALLENGE_INVALID, FIX_NOW,
+                                           STR("{\"type\":\"dns\"}"), STR("{}"))));
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, id, &got));
+    CHECK(got.status == STORE_CHALLENGE_INVALID);
+    CHECK_STR(got.error, "{\"type\":\"dns\"}");
+    CHECK_INT(got.validated, 0);
+    CHECK_RC(DO(&f, store_challenge_start(T, &unknown, FIX_NOW, FIX_NOW, STR("t"))), RC_NOTFOUND);
+    CHECK_RC(DO(&f, store_challenge_claim(T, &unknown, FIX_NOW, FIX_NOW)), RC_NOTFOUND);
+}
+
+static void the_best_one_is_found_for_reuse(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_name wiki = {STORE_NAME_DNS, STR("wiki.hospital.example")};
+    struct store_authorization_filter filter = {
+        .account = fix_id(1),
+        .name = &wiki,
+        .statuses = 1U << STORE_AUTHORIZATION_VALID,
+        .expires_after = FIX_NOW + WHEN_HOUR,
+        .limit = 1,
+    };
+    struct store_cursor at = {};
+    struct store_authorization *list, z;
+    struct id third = fix_id(32);
+    uint64_t count;
+    size_t n;
+
+    CHECK_OK(fix_base(&f));
+    for (unsigned i = 0; i < 4; i++) {
+        z = fix_authorization(30 + i, 1);
+        z.wildcard = i == 3;
+        CHECK_OK(DO(&f, store_authorization_add(T, &z)));
+    }
+    CHECK_OK(store_authorization_list(READ(&f), &f.a, &filter, &at, &list, &n));
+    CHECK_INT(n, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        z.id = fix_id(30 + i);
+        CHECK_OK(DO(&f, store_authorization_validate(T, &z.id, FIX_NOW, FIX_NOW + i * WHEN_DAY)));
+    }
+    CHECK_RC(DO(&f, store_authorization_validate(T, &third, FIX_NOW, FIX_NOW)), RC_CONFLICT);
+    at = (struct store_cursor){};
+    CHECK_OK(store_authorization_list(READ(&f), &f.a, &filter, &at, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(id_str(&list[0].id), third.z); /* the latest that is no wildcard */
+    CHECK_INT(list[0].validated, FIX_NOW);
+    CHECK_OK(store_authorization_list(READ(&f), &f.a, &filter, &at, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(id_str(&list[0].id), fix_id(31).z);
+    CHECK(at.end); /* 30 expires too early */
+    filter.wildcard = true;
+    CHECK_OK(store_authorization_count(READ(&f), &filter, &count));
+    CHECK_INT(count, 1);
+    CHECK_OK(DO(&f, store_authorization_move(T, &third, STORE_AUTHORIZATION_VALID,
+                                             STORE_AUTHORIZATION_DEACTIVATED)));
+    CHECK_RC(DO(&f, store_authorization_move(T, &third, STORE_AUTHORIZATION_VALID,
+                                             STORE_AUTHORIZATION_DEACTIVATED)),
+             RC_CONFLICT);
+}
+
+static void bad_values_are_refused(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_challenge many[STORE_CHALLENGES_MAX + 1] = {};
+    struct store_authorization z = fix_authorization(20, 1), got;
+
+    CHECK_OK(fix_base(&f));
+    z.challenges = many;
+    z.n_challenges = STORE_CHALLENGES_MAX + 1;
+    CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_TOOBIG);
+    z.n_challenges = 1; /* without an id */
+    CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_INVAL);
+    CHECK_RC(store_authorization_get(READ(&f), &f.a, &z.id, &got), RC_NOTFOUND);
+    z.n_challenges = 0;
+    z.name.value = STR("*.hospital.example");
+    CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_INVAL);
+    z = fix_authorization(20, 9); /* no such account */
+    CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_INVAL);
+}
+
+FIX_MAIN(CHECK_TEST(comes_back_with_its_challenges),
+         CHECK_TEST_ONCE(challenge_is_due_work_from_start_to_end),
+         CHECK_TEST(a_failed_challenge_keeps_its_problem),
+         CHECK_TEST_ONCE(the_best_one_is_found_for_reuse), CHECK_TEST_ONCE(bad_values_are_refused))
