@@ -10,8 +10,6 @@
 #include "log/log.h"
 #include "role/core_int.h"
 
-enum { PATH_BYTES = 4096 };
-
 static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
@@ -51,15 +49,14 @@ static void collect(void *arg)
     store_collect(core->store);
 }
 
+/* By a relative path: the directories above DATA may be closed to core's user. */
 static enum rc open_store(struct role_env *env, struct core *core, struct err *err)
 {
-    CLEANUP(buf_done) struct buf dir;
-    struct store_options options = {.now = clock_now(env->clock), .thread = true, .wake = wake};
+    struct store_options options = {
+        .dir = "db", .now = clock_now(env->clock), .thread = true, .wake = wake};
 
-    buf_init(&dir, PATH_BYTES);
-    buf_printf(&dir, "%s/db", env->data_path);
-    TRY(buf_rc(&dir));
-    options.dir = buf_z(&dir);
+    if (fchdir(env->data) != 0)
+        return RC_IO;
     TRY(ev_wake_new(env->ev, collect, core, &core->wake));
     options.wake_arg = core->wake;
     return store_open(&options, &core->store, err);
