@@ -99,6 +99,8 @@ static int lib_start(void)
         code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (code == SQLITE_OK)
         code = sqlite3_initialize();
+    if (code == SQLITE_OK)
+        code = sql_relative_vfs();
     if (code != SQLITE_OK)
         sqlite3_shutdown();
     return code;
@@ -258,7 +260,7 @@ enum rc sql_open(struct sql_db *db, const struct sql_target *t, struct err *err)
     *db = (struct sql_db){.busy_ms = t->busy_ms, .last = ERR_INIT};
     code = sqlite3_open_v2(t->path, &db->c,
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                           t->vfs);
+                           t->vfs ? t->vfs : SQL_RELATIVE_VFS);
     rc = code == SQLITE_OK ? configure(db, t) : sql_rc(db, code);
     if (rc == RC_OK)
         return RC_OK;
