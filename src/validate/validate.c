@@ -35,10 +35,9 @@ enum rc validate_zones(const struct conf *conf, const struct addr_port *defaults
 
 /* ---- an attempt's life */
 
-static void run_free(struct validation *run)
+/* Nothing is under way any more, and its place is free. */
+static void stop(struct validation *run)
 {
-    if (!run)
-        return;
     if (!list_empty(&run->link))
         run->owner->n_runs--;
     list_remove(&run->link);
@@ -47,6 +46,11 @@ static void run_free(struct validation *run)
     dns_lookup_cancel(MOVE(run->lookup_a));
     dns_lookup_cancel(MOVE(run->lookup_aaaa));
     validate_fetch_done(&run->fetch);
+}
+
+static void run_free(struct validation *run)
+{
+    stop(run);
     conf_unref(run->conf);
     arena_done(&run->arena);
     mem_free(run);
@@ -65,7 +69,7 @@ void validate_finish(struct validation *run, enum rc rc)
         result.err = &run->err;
     }
     result.evidence = buf_str(&evidence);
-    /* The owner may ask for the next one in the callback; this one still counts until then. */
+    stop(run);
     run->fn(run->arg, &result);
     run_free(run);
 }
