@@ -75,17 +75,17 @@ static enum rc new_order(struct store_txn *txn, void *arg)
     struct store_authorization authz = {.id = a->authorization,
                                         .account = a->b->account,
                                         .name = {STORE_NAME_DNS, STR("wiki.hospital.example")},
-                                        .expires = NOW + WHEN_DAY,
-                                        .created = NOW,
+                                        .expires = a->asked + WHEN_DAY,
+                                        .created = a->asked,
                                         .challenges = &challenge,
                                         .n_challenges = 1};
     struct store_order_name name = {authz.name, authz.id};
     struct store_order order = {.id = a->order,
                                 .account = a->b->account,
-                                .expires = NOW + WHEN_DAY,
+                                .expires = a->asked + WHEN_DAY,
                                 .names = &name,
                                 .n_names = 1,
-                                .created = NOW};
+                                .created = a->asked};
     struct audit_event event = {.at = NOW,
                                 .actor_kind = AUDIT_ACCOUNT,
                                 .actor = id_str(&a->b->account),

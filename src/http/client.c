@@ -195,13 +195,13 @@ enum rc http_client_feed(struct http_client *c, struct str in, struct err *err)
     enum rc rc = verdict(c, e, err);
 
     while (rc == RC_AGAIN && in.n) {
-        size_t n = in.n, room = HTTP_CLIENT_HEAD_MAX + 1 - c->head_fed;
+        size_t n = in.n, room = HTTP_CLIENT_HEAD_MAX - c->head_fed;
 
         if (!c->head_done)
             n = n < room ? n : room;
         e = llhttp_execute(&c->ll, in.p, n);
         in = str_skip(in, n);
-        if (!c->head_done && (c->head_fed += n) > HTTP_CLIENT_HEAD_MAX)
+        if (!c->head_done && (c->head_fed += n) >= HTTP_CLIENT_HEAD_MAX)
             refuse(c, "its headers are longer than 32 KiB");
         rc = verdict(c, e, err);
     }

@@ -23,11 +23,12 @@ struct http_parser {
     llhttp_t ll;
     enum http_phase phase;
     bool cr, blank; /* an empty line before the request: its CR, all of it */
-    bool expects, keep_alive;
+    bool versioned, expects, keep_alive;
     int status; /* not 0: refused */
     const char *why;
-    enum rc rc; /* RC_NOMEM */
-    size_t fed; /* bytes of the head so far, or of body with framing */
+    enum rc rc;     /* RC_NOMEM */
+    const char *in; /* what llhttp is being fed */
+    size_t fed;     /* bytes of the head so far, or of body with framing */
     struct span method, target;
     struct field *fields; /* HTTP_HEADERS_MAX, while there is a head */
     size_t n_fields;
@@ -92,6 +93,21 @@ static int on_target(llhttp_t *ll, const char *at, size_t n)
     if (p->target.n + n > HTTP_TARGET_MAX)
         return refuse(p, 414, "the request target is longer than 4096 bytes");
     return append(p, &p->target, at, n);
+}
+
+/* llhttp lets several spaces pass between the three parts of the request line, which others read
+ * otherwise. */
+static int on_version(llhttp_t *ll, const char *at, size_t)
+{
+    struct http_parser *p = ll->data;
+    size_t from = p->fed + (size_t)(at - p->in);
+
+    if (p->versioned)
+        return 0;
+    p->versioned = true;
+    if (from != p->method.n + 1 + p->target.n + 1 + sizeof("HTTP/") - 1)
+        return refuse(p, 400, "the request line has more than two spaces");
+    return 0;
 }
 
 static int on_name(llhttp_t *ll, const char *at, size_t n)
@@ -173,13 +189,25 @@ static int check_version(struct http_parser *p)
     return refuse(p, 501, "this method is not used here");
 }
 
+static int check_length(struct http_parser *p, struct str length)
+{
+    uint64_t n = 0;
+
+    if (length.n == 0 || str_u64(length, UINT64_MAX, &n) != RC_OK)
+        return refuse(p, 400, "Content-Length is not a number");
+    if (length.n > LENGTH_DIGITS || n > HTTP_BODY_MAX)
+        return refuse(p, 413, "the body is longer than 256 KiB");
+    if (n != p->ll.content_length)
+        return refuse(p, 400, "Content-Length is malformed");
+    return 0;
+}
+
 /* RFC 9112 section 6: how long the body is must be beyond doubt. */
 static int check_framing(struct http_parser *p)
 {
     size_t n_lengths, n_codings;
     struct str length = find(p, "content-length", &n_lengths);
     struct str coding = find(p, "transfer-encoding", &n_codings);
-    uint64_t n = 0;
 
     if (n_lengths && n_codings)
         return refuse(p, 400, "it has both Content-Length and Transfer-Encoding");
@@ -189,48 +217,60 @@ static int check_framing(struct http_parser *p)
         return refuse(p, 400, "the only Transfer-Encoding accepted is \"chunked\", with HTTP/1.1");
     if (n_codings && !(p->ll.flags & F_CHUNKED))
         return refuse(p, 400, "Transfer-Encoding is malformed");
-    if (n_lengths) {
-        if (length.n == 0 || str_u64(length, UINT64_MAX, &n) != RC_OK)
-            return refuse(p, 400, "Content-Length is not a number");
-        if (length.n > LENGTH_DIGITS || n > HTTP_BODY_MAX)
-            return refuse(p, 413, "the body is longer than 256 KiB");
-        if (n != p->ll.content_length)
-            return refuse(p, 400, "Content-Length is malformed");
-    }
+    return n_lengths ? check_length(p, length) : 0;
+}
+
+/* RFC 9112 section 3.2: exactly one, and a host. */
+static int check_host(struct http_parser *p)
+{
+    struct http_authority at;
+    size_t n;
+    struct str host = find(p, "host", &n);
+
+    if (n > 1)
+        return refuse(p, 400, "it has more than one Host header");
+    if (n == 0 && p->ll.http_minor == 1)
+        return refuse(p, 400, "it has no Host header");
+    if (n && (host.n > HTTP_HOST_MAX || http_authority_parse(host, &at) != RC_OK))
+        return refuse(p, 400, "the Host header is not a host with or without a port");
+    p->x->req.host = host;
     return 0;
 }
 
-/* RFC 9112 section 3.2: a path, or an absolute URL, whose authority counts more than the Host
- * header. */
+/* Section 3.2.2: an absolute URL, whose authority counts more than the Host header. */
+static int absolute_target(struct http_parser *p, struct buf *host)
+{
+    struct http_request *req = &p->x->req;
+    struct http_url url;
+
+    if (str_find(req->path, '#') < req->path.n || http_url_parse(req->path, &url, NULL) != RC_OK)
+        return refuse(p, 400, "the request target is neither a path nor an http URL");
+    http_authority_put(&url.at, host);
+    req->host = buf_str(host);
+    req->path = url.path;
+    req->query = url.query;
+    return 0;
+}
+
 static int check_target(struct http_parser *p)
 {
-    struct str target = text(p, p->target), path = target;
-    struct http_authority at;
-    struct http_url url;
-    size_t n_hosts;
-    struct str host = find(p, "host", &n_hosts);
     struct http_request *req = &p->x->req;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf host;
+    struct str target = text(p, p->target);
 
-    if (n_hosts > 1 || (n_hosts == 0 && p->ll.http_minor == 1))
-        return refuse(p, 400,
-                      n_hosts ? "it has more than one Host header" : "it has no Host header");
-    if (n_hosts && (host.n > HTTP_HOST_MAX || http_authority_parse(host, &at) != RC_OK))
-        return refuse(p, 400, "the Host header is not a host with or without a port");
-    buf_init(&b, HTTP_TARGET_MAX);
+    buf_init(&host, HTTP_TARGET_MAX);
+    str_cut(target, '?', &req->path, &req->query);
     if (target.n == 0 || target.p[0] != '/') {
-        if (str_find(target, '#') < target.n || http_url_parse(target, &url, NULL) != RC_OK)
-            return refuse(p, 400, "the request target is neither a path nor an http URL");
-        http_authority_put(&url.at, &b);
-        host = buf_str(&b);
-        path = url.path;
+        int e;
+
+        req->path = target;
+        e = absolute_target(p, &host);
+        if (e)
+            return e;
     } else if (!http_target_valid(target)) {
         return refuse(p, 400, "the request target has a character that must be escaped");
     }
-    str_cut(path, '?', &req->path, &req->query);
-    if (path.p != target.p)
-        req->query = url.query;
-    if (arena_str(&p->x->arena, host, &req->host) != RC_OK ||
+    if (arena_str(&p->x->arena, req->host, &req->host) != RC_OK ||
         arena_str(&p->x->arena, req->path, &req->path) != RC_OK ||
         arena_str(&p->x->arena, req->query, &req->query) != RC_OK)
         return out_of_memory(p);
@@ -289,7 +329,8 @@ static int keep_all(struct http_parser *p)
 static int on_head_end(llhttp_t *ll)
 {
     static int (*const steps[])(struct http_parser *) = {check_version, check_values, check_framing,
-                                                         check_target,  check_expect, keep_all};
+                                                         check_host,    check_target, check_expect,
+                                                         keep_all};
     struct http_parser *p = ll->data;
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -333,6 +374,7 @@ static int on_end(llhttp_t *ll)
 static const llhttp_settings_t settings = {
     .on_method = on_method,
     .on_url = on_target,
+    .on_version = on_version,
     .on_header_field = on_name,
     .on_header_value = on_value,
     .on_header_value_complete = on_field_end,
@@ -421,7 +463,9 @@ static void refused_by_llhttp(struct http_parser *p, llhttp_errno_t e)
 {
     if (e == HPE_INVALID_METHOD)
         refuse(p, 400, "the method is malformed or unknown");
-    else if (e == HPE_INVALID_VERSION || e == HPE_PAUSED_H2_UPGRADE)
+    else if (e == HPE_INVALID_VERSION)
+        refuse(p, 400, "its version is not HTTP/1.0 or HTTP/1.1");
+    else if (e == HPE_PAUSED_H2_UPGRADE)
         refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     else if (e == HPE_INVALID_CONTENT_LENGTH || e == HPE_UNEXPECTED_CONTENT_LENGTH)
         refuse(p, 400, "Content-Length is malformed, doubled, or beside Transfer-Encoding");
@@ -436,7 +480,7 @@ static void refused_by_llhttp(struct http_parser *p, llhttp_errno_t e)
 /* As much of `in` as may be looked at before the limits must be asked again. */
 static size_t portion(const struct http_parser *p, struct str in)
 {
-    size_t room = p->phase == HTTP_PHASE_HEAD ? HTTP_HEAD_MAX + 1 - p->fed : in.n;
+    size_t room = p->phase == HTTP_PHASE_HEAD ? HTTP_HEAD_MAX - p->fed : in.n;
 
     return in.n < room ? in.n : room;
 }
@@ -446,7 +490,7 @@ static void check_portion(struct http_parser *p, enum http_phase before, size_t 
     if (p->phase != before)
         return;
     p->fed += n;
-    if (p->phase == HTTP_PHASE_HEAD && p->fed > HTTP_HEAD_MAX)
+    if (p->phase == HTTP_PHASE_HEAD && p->fed >= HTTP_HEAD_MAX)
         refuse(p, 431, "request line and headers are longer than 32 KiB");
     if (p->phase == HTTP_PHASE_BODY && p->fed > 2 * p->body.n + HTTP_CHUNK_OVERHEAD_MAX)
         refuse(p, 400, "there is more chunk framing than body");
@@ -467,7 +511,10 @@ enum rc http_parser_feed(struct http_parser *p, struct http_exchange *x, struct 
     while (in->n && p->status == 0 && p->rc == RC_OK) {
         enum http_phase before = p->phase;
         size_t n = portion(p, *in);
-        llhttp_errno_t e = llhttp_execute(&p->ll, in->p, n);
+        llhttp_errno_t e;
+
+        p->in = in->p;
+        e = llhttp_execute(&p->ll, in->p, n);
 
         if (p->phase == HTTP_PHASE_DONE && e == HPE_PAUSED) {
             *in = str_skip(*in, (size_t)(llhttp_get_error_pos(&p->ll) - in->p));

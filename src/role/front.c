@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* front: the process that strangers reach. It ends TLS, parses HTTP and hands each whole request to core as a message;
- * what core says becomes the answer. It decides nothing.
+/* front: the process that strangers reach. It ends TLS, parses HTTP and hands each whole request to
+ * core as a message; what core says becomes the answer. It decides nothing.
  *
- * Holds   the client connections of the listeners `api` (TLS) and `plain`; the key of the API's own certificate, made here,
- *         in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a site or of an account.
- * May     accept, read and write connections; read and write DATA/front; ask core HTTP and API_CERT.
- * May not connect out, execute, reach the database or any other file.
- * Reload  live: urls. A listener that changed restarts it, overlapping.
- * Trusts  nobody: clients through http/parse, core through ipc's table and http/response. */
+ * Holds   the client connections of the listeners `api` (TLS) and `plain`; the key of the API's own
+ * certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a site or
+ * of an account. May     accept, read and write connections; read and write DATA/front; ask core
+ * HTTP and API_CERT. May not connect out, execute, reach the database or any other file. Reload
+ * live: urls. A listener that changed restarts it, overlapping. Trusts  nobody: clients through
+ * http/parse, core through ipc's table and http/response. */
 #include "role/front_int.h"
 
 #include <signal.h>
@@ -18,7 +18,8 @@
 #include "log/log.h"
 #include "sandbox/users.h"
 
-MSG(msg_no_listener, "front.no-listener", "the supervisor handed over no listener for api or plain");
+MSG(msg_no_listener, "front.no-listener",
+    "the supervisor handed over no listener for api or plain");
 MSG(msg_address, "front.listener-address", "\"{0}\" is not the address of a listener");
 
 enum { FILES = 2 * HTTP_CONNECTIONS_MAX + 1024 };
@@ -33,7 +34,8 @@ static const struct sandbox front_sandbox = {
 };
 
 static const struct str plain_answer =
-    STR("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    STR("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: "
+        "close\r\n\r\n"
         "This port speaks HTTPS, and the request came without TLS: use an https:// URL.\n");
 
 static void on_request(void *arg, struct http_exchange *x)

@@ -26,7 +26,8 @@ static void look_again(void *arg);
 /* ---- the one in force */
 
 /* Takes chain and key into use if they belong together and the certificate is valid now. */
-static enum rc install(struct front_cert *c, struct str chain_pem, const struct crypto_key *key, struct err *err)
+static enum rc install(struct front_cert *c, struct str chain_pem, const struct crypto_key *key,
+                       struct err *err)
 {
     CLEANUP(arena_done) struct arena arena;
     CLEANUP(tls_identity_unrefp) struct tls_identity *identity = NULL;
@@ -66,7 +67,8 @@ static enum rc load(struct front_cert *c, struct err *err)
     return install(c, buf_str(&chain), key, err);
 }
 
-static enum rc store(const struct front_cert *c, struct str chain, const struct crypto_key *key, struct err *err)
+static enum rc store(const struct front_cert *c, struct str chain, const struct crypto_key *key,
+                     struct err *err)
 {
     CLEANUP(buf_wipe) struct buf pem;
     int data = c->front->env->data;
@@ -99,8 +101,8 @@ static when_t due(const struct front_cert *c)
     return leaf->not_before + (leaf->not_after - leaf->not_before) / 3 * 2;
 }
 
-/* The configuration names a host that the certificate does not. What core left out of one that it has just issued is its
- * decision, which asking again would not change: hence `settled`. */
+/* The configuration names a host that the certificate does not. What core left out of one that it
+ * has just issued is its decision, which asking again would not change: hence `settled`. */
 static bool misses_host(const struct front_cert *c)
 {
     struct http_url url;
@@ -127,7 +129,8 @@ static void failed(struct front_cert *c, const struct err *err)
     c->backoff = c->backoff ? 2 * c->backoff : BACKOFF_FIRST;
     if (c->backoff > most)
         c->backoff = most;
-    log_error("front.certificate-failed", LOG_ERR(err), LOG_INT("again_seconds", c->backoff / WHEN_SECOND),
+    log_error("front.certificate-failed", LOG_ERR(err),
+              LOG_INT("again_seconds", c->backoff / WHEN_SECOND),
               LOG_Z("old_until", have ? when_text(c->leaf.not_after, until) : "none"));
     ev_timer_start(&c->timer, c->backoff, 0);
 }

@@ -7,7 +7,8 @@
 #include "log/log.h"
 
 MSG(msg_not_found, "front.not-found", "there is nothing at {0}; the ACME directory is at {1}");
-MSG(msg_plain, "front.plain", "this listener only serves what needs no protection; send {0} requests to {1}");
+MSG(msg_plain, "front.plain",
+    "this listener only serves what needs no protection; send {0} requests to {1}");
 
 enum { BASE_MAX = 512 };
 
@@ -16,9 +17,9 @@ static const struct {
     struct str path;
     bool below; /* all that begins so */
 } to_core[] = {
-    {"api", STR("/acme/"), true},     {"api", STR("/trust/"), true}, {"api", STR("/healthz"), false},
-    {"api", STR("/readyz"), false},   {"plain", STR("/trust/"), true},
-    {"plain", STR("/healthz"), false},
+    {"api", STR("/acme/"), true},    {"api", STR("/trust/"), true},
+    {"api", STR("/healthz"), false}, {"api", STR("/readyz"), false},
+    {"plain", STR("/trust/"), true}, {"plain", STR("/healthz"), false},
 };
 
 static bool is_for_core(const struct http_request *req)
@@ -36,8 +37,8 @@ static bool is_reading(const struct http_request *req)
     return str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
 }
 
-/* Where the API is for this client: what the configuration says, else the host it asked, if that is ours: a Host header
- * alone must not decide where people are sent. */
+/* Where the API is for this client: what the configuration says, else the host it asked, if that is
+ * ours: a Host header alone must not decide where people are sent. */
 static void put_base(const struct front *f, const struct http_request *req, struct buf *out)
 {
     struct http_authority at = {.host = STR("localhost")}, asked;
@@ -98,8 +99,9 @@ void front_http_answered(const struct http_exchange *x, const struct http_answer
     char client[ADDR_TEXT];
 
     log_request(&x->id);
-    log_info("front.request", LOG_STR("listener", x->req.listener), LOG_STR("method", x->req.method),
-             LOG_STR("path", x->req.path), LOG_INT("status", x->res.status), LOG_INT("bytes", how->bytes),
+    log_info("front.request", LOG_STR("listener", x->req.listener),
+             LOG_STR("method", x->req.method), LOG_STR("path", x->req.path),
+             LOG_INT("status", x->res.status), LOG_INT("bytes", how->bytes),
              LOG_INT("micros", how->micros), LOG_Z("client", addr_text(&x->req.client, client)),
              LOG_BOOL("complete", how->complete));
     log_request(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of front: front.c (life), front_http.c (what goes where), front_relay.c (requests on their way to core and
- * back), front_cert.c (the API's own certificate). */
+/* The inside of front: front.c (life), front_http.c (what goes where), front_relay.c (requests on
+ * their way to core and back), front_cert.c (the API's own certificate). */
 #pragma once
 
 #include "base/list.h"
@@ -11,12 +11,12 @@
 #include "x509/cert.h"
 
 enum {
-    FRONT_HELD_MAX = 256,       /* requests that wait for core to come back */
-    FRONT_HOLD_SECONDS = 5,     /* and how long */
-    FRONT_CORE_SECONDS = 30,    /* what core may take for an answer */
-    FRONT_READY_SECONDS = 20,   /* the first certificate may take before front is ready without it */
-    FRONT_CERT_SECONDS = 60,    /* core and signer may take for a certificate */
-    FRONT_CHAIN_MAX = 10,       /* certificates */
+    FRONT_HELD_MAX = 256,     /* requests that wait for core to come back */
+    FRONT_HOLD_SECONDS = 5,   /* and how long */
+    FRONT_CORE_SECONDS = 30,  /* what core may take for an answer */
+    FRONT_READY_SECONDS = 20, /* the first certificate may take before front is ready without it */
+    FRONT_CERT_SECONDS = 60,  /* core and signer may take for a certificate */
+    FRONT_CHAIN_MAX = 10,     /* certificates */
     FRONT_FILE_MAX = 64 * 1024, /* of a file in DATA/front */
 };
 
@@ -54,7 +54,8 @@ struct front_cert {
 };
 
 enum rc front_cert_open(struct front_cert *c, struct front *f, struct err *err);
-/* Looks whether one is needed, and asks for it: at the start, when there is a new core, when the configuration changed. */
+/* Looks whether one is needed, and asks for it: at the start, when there is a new core, when the
+ * configuration changed. */
 void front_cert_check(struct front_cert *c);
 /* True when the certificate names this host, a name or an address as text. */
 bool front_cert_names(const struct front_cert *c, struct str host);

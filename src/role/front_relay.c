@@ -62,8 +62,9 @@ static void hold(struct relay *r)
     arm(all);
 }
 
-/* Whether a core that died may have begun this already does not matter: reading changes nothing, and each ACME request carries
- * a nonce that only one of two processes takes, the other one tells the client to sign again (RFC 8555 section 6.5). */
+/* Whether a core that died may have begun this already does not matter: reading changes nothing,
+ * and each ACME request carries a nonce that only one of two processes takes, the other one tells
+ * the client to sign again (RFC 8555 section 6.5). */
 static bool may_repeat(const struct http_exchange *x)
 {
     return str_eq(x->req.method, STR("GET")) || str_eq(x->req.method, STR("HEAD")) ||
@@ -95,7 +96,8 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
         relay_end(r);
         put_reply(x, answer->msg);
         if (buf_rc(&x->res.body) != RC_OK)
-            log_error("front.reply-refused", LOG_RC(buf_rc(&x->res.body)), LOG_TEXT(msg_malformed.text));
+            log_error("front.reply-refused", LOG_RC(buf_rc(&x->res.body)),
+                      LOG_TEXT(msg_malformed.text));
         http_finish(x);
         return;
     }
@@ -136,7 +138,8 @@ static enum rc make_message(struct http_exchange *x, struct ipc_http *out)
         return RC_NOMEM;
     for (size_t i = 0; i < req->n_headers; i++)
         if (!str_eq(req->headers[i].name, STR("content-type")))
-            headers[out->headers.n++] = (struct ipc_pair){req->headers[i].name, req->headers[i].value};
+            headers[out->headers.n++] =
+                (struct ipc_pair){req->headers[i].name, req->headers[i].value};
     out->headers.v = headers;
     return RC_OK;
 }
@@ -145,7 +148,8 @@ static void ask(struct relay *r)
 {
     struct front_relay *all = r->of;
     struct ipc_http msg;
-    struct ipc_ask ask = {IPC_HTTP, &msg, FRONT_CORE_SECONDS * WHEN_SECOND, &r->x->id, on_answer, r};
+    struct ipc_ask ask = {IPC_HTTP,  &msg,      FRONT_CORE_SECONDS * WHEN_SECOND,
+                          &r->x->id, on_answer, r};
     struct err err = ERR_INIT;
     struct http_exchange *x = r->x;
 

@@ -37,9 +37,6 @@ struct store_txn {
 
 /* Counted use of the library as a whole; the first configures it (allocations from base/mem.h). */
 enum rc sql_lib_ref(void);
-/* relative.c: registers the VFS that is used unless another is asked for; an SQLite code. */
-#define SQL_RELATIVE_VFS "autarky"
-int sql_relative_vfs(void);
 void sql_lib_unref(void);
 
 /* Where and how a connection is opened. */

@@ -45,6 +45,7 @@ static ssize_t torn_read(int fd, void *p, size_t n)
     return interrupt ? -1 : read(fd, p, n / 2 + 1);
 }
 
+/* NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include): calls are replaced */
 #define write(...) (fails_now() ? -1 : torn_write(__VA_ARGS__))
 #define read(...) (fails_now() ? -1 : torn_read(__VA_ARGS__))
 #define openat(...) (fails_now() ? -1 : openat(__VA_ARGS__))
@@ -56,6 +57,7 @@ static ssize_t torn_read(int fd, void *p, size_t n)
 #define linkat(...) (fails_now() ? -1 : linkat(__VA_ARGS__))
 #define mkdirat(...) (fails_now() ? -1 : mkdirat(__VA_ARGS__))
 #include "base/file.c"
+/* NOLINTEND(readability-identifier-naming,bugprone-suspicious-include) */
 #undef write
 #undef read
 #undef openat
