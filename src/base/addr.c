@@ -229,18 +229,14 @@ static const struct special nat64 = {{0x00, 0x64, 0xff, 0x9b}, 96, ADDR_RESERVED
 
 enum addr_kind addr_kind(const struct addr *a)
 {
-    const struct special *at = a->n == V4_BYTES ? special_v4 : special_v6;
+    bool translated = a->n == V6_BYTES && prefix_eq(a->b, nat64.b, nat64.bits);
+    const uint8_t *b = translated ? a->b + V6_BYTES - V4_BYTES : a->b;
+    const struct special *at = translated || a->n == V4_BYTES ? special_v4 : special_v6;
 
     if (a->n == 0)
         return ADDR_UNSPECIFIED;
-    if (a->n == V6_BYTES && prefix_eq(a->b, nat64.b, nat64.bits)) {
-        struct addr inner = {.n = V4_BYTES};
-
-        memcpy(inner.b, a->b + MAPPED_BITS / 8, V4_BYTES);
-        return addr_kind(&inner);
-    }
     /* The last row of both tables fits every address. */
-    while (!prefix_eq(a->b, at->b, at->bits))
+    while (!prefix_eq(b, at->b, at->bits))
         at++;
     return at->kind;
 }

@@ -22,6 +22,11 @@ void ca_clock_guard_init(struct ca_clock_guard *g, struct clock *clock, when_t h
     };
 }
 
+static bool behind(const struct ca_clock_guard *g, when_t now)
+{
+    return now < g->high - CA_CLOCK_BEHIND_MAX;
+}
+
 static void watch_leap(struct ca_clock_guard *g, when_t now, int64_t mono)
 {
     when_t expected = g->last_now + (mono - g->last_mono);
@@ -35,7 +40,8 @@ static void watch_leap(struct ca_clock_guard *g, when_t now, int64_t mono)
         g->leapt_from = expected;
         g->leapt_to = now;
     }
-    g->last_now = now;
+    /* A clock behind the mark is wrong: the way back from there is measured from the last time that was right. */
+    g->last_now = behind(g, now) ? expected : now;
     g->last_mono = mono;
 }
 
@@ -45,7 +51,7 @@ enum rc ca_clock_guard_look(struct ca_clock_guard *g, when_t *out_now, struct er
     char a[WHEN_TEXT], b[WHEN_TEXT];
 
     watch_leap(g, now, clock_mono(g->clock));
-    if (now < g->high - CA_CLOCK_BEHIND_MAX)
+    if (behind(g, now))
         return ERR(err, RC_DENIED, msg_behind, str_of(when_text(now, a)),
                    str_of(when_text(g->high, b)));
     if (g->leapt_from)

@@ -9,7 +9,10 @@
 #include "base/file.h"
 #include "crypto/pem.h"
 #include "crypto/weak.h"
+#include "ipc/messages.h"
 #include "x509/lint.h"
+
+enum { SIGN_ARENA = 512 * 1024 };
 
 MSG(msg_no_dir, "ca.no-issuer-directory",
     "{0}: cannot be read; this data directory has no certificate authority: run `autarky init`");
@@ -260,4 +263,36 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
     return x509_sign_tbs(issuer->key, buf_str(&tbs), out);
+}
+
+static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_leaf *leaf)
+{
+    struct addr *ips = ARENA_ARRAY(a, struct addr, msg->addresses.n);
+
+    if (!ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < msg->addresses.n; i++)
+        ips[i] = msg->addresses.v[i].addr;
+    *leaf = (struct ca_leaf){
+        .profile = msg->profile,
+        .spki = msg->spki,
+        .dns = msg->names.v,
+        .n_dns = msg->names.n,
+        .ips = ips,
+        .n_ips = msg->addresses.n,
+        .not_before = msg->not_before,
+        .not_after = msg->not_after,
+    };
+    return x509_serial_from_bytes(msg->serial, &leaf->serial);
+}
+
+enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
+                         struct buf *out, struct err *err)
+{
+    CLEANUP(arena_done) struct arena arena;
+    struct ca_sign_ask ask = {.issuer = msg->issuer, .now = now};
+
+    arena_init(&arena, SIGN_ARENA);
+    TRY(fill_leaf(msg, &arena, &ask.leaf));
+    return ca_signer_sign(s, &ask, &arena, out, err);
 }

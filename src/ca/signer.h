@@ -21,6 +21,7 @@ enum {
 #define CA_BACKDATE_MAX WHEN_HOUR
 
 struct ca_signer;
+struct ipc_sign;
 
 /* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
  * all of them. Checks that key and certificate belong together. To be called while the files can
@@ -48,3 +49,7 @@ struct ca_sign_ask {
  * the call. */
 enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
                        struct buf *out, struct err *err);
+
+/* The same for a message as core sends it. */
+enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
+                         struct buf *out, struct err *err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <fcntl.h>
 
 #include "base/rd.h"
@@ -233,17 +234,13 @@ enum rc ipc_call_admit(struct ipc_chan *ch, const struct ipc_header *h, uint32_t
 static void grant(struct ipc_call *call)
 {
     const struct ipc_header h = {.type = call->rule->type, .kind = IPC_CREDIT, .call = call->id};
-    CLEANUP(buf_done) struct buf payload;
+    const uint32_t granted = htonl(call->ungranted);
 
     if (call->paused || call->over || call->ungranted < IPC_WINDOW / 4)
         return;
-    buf_init(&payload, sizeof(uint32_t));
-    buf_u32(&payload, call->ungranted);
     call->window += call->ungranted;
     call->ungranted = 0;
-    ipc_queue_must(call->ch, buf_rc(&payload) == RC_OK
-                                 ? ipc_queue_raw(call->ch, &h, buf_str(&payload))
-                                 : buf_rc(&payload));
+    ipc_queue_must(call->ch, ipc_queue_raw(call->ch, &h, str_bytes(&granted, sizeof(granted))));
 }
 
 static void on_chunk(struct ipc_chan *ch, struct ipc_call *call, struct str chunk)

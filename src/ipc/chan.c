@@ -95,7 +95,8 @@ static void on_closing(void *arg)
     if (!ch->freed)
         ipc_reqs_end(ch);
     if (!ch->freed && ch->conf.on_close)
-        ch->conf.on_close(ch->conf.arg, ch->why.rc, &ch->why);
+        ch->conf.on_close(ch->conf.close_arg ? ch->conf.close_arg : ch->conf.arg, ch->why.rc,
+                          &ch->why);
     ipc_chan_leave(ch);
 }
 

@@ -51,7 +51,8 @@ struct ipc_chan_conf {
      * RC_QUOTA (it does not read), or what it did wrong (RC_PARSE, RC_TOOBIG, RC_DENIED); `err`
      * says it in words. All calls have had their callback by then. Usually frees the channel. */
     void (*on_close)(void *arg, enum rc why, const struct err *err);
-    void *arg; /* of on_close and all handlers */
+    void *arg;       /* of all handlers */
+    void *close_arg; /* of on_close; NULL: arg */
 };
 
 /* Takes over `fd`, also on failure. RC_NOMEM, RC_IO. */

@@ -10,8 +10,6 @@
 #include "log/log.h"
 #include "role/core_int.h"
 
-enum { PATH_BYTES = 4096 };
-
 static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
@@ -35,6 +33,8 @@ static enum rc core_open(struct role_env *env, struct err *err)
     for (size_t i = 0; i < env->n_listeners; i++)
         if (str_eq(str_of(env->listeners[i].kind), STR("control")))
             core->control = env->listeners[i].fd;
+    if (fchdir(env->data) != 0)
+        return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
     return crypto_init();
 }
@@ -51,15 +51,12 @@ static void collect(void *arg)
     store_collect(core->store);
 }
 
+/* By a relative path (core_open went to DATA): the directories above it may be closed to core's user. */
 static enum rc open_store(struct role_env *env, struct core *core, struct err *err)
 {
-    CLEANUP(buf_done) struct buf dir;
-    struct store_options options = {.now = clock_now(env->clock), .thread = true, .wake = wake};
+    struct store_options options = {
+        .dir = "db", .now = clock_now(env->clock), .thread = true, .wake = wake};
 
-    buf_init(&dir, PATH_BYTES);
-    buf_printf(&dir, "%s/db", env->data_path);
-    TRY(buf_rc(&dir));
-    options.dir = buf_z(&dir);
     TRY(ev_wake_new(env->ev, collect, core, &core->wake));
     options.wake_arg = core->wake;
     return store_open(&options, &core->store, err);

@@ -215,10 +215,10 @@ static void front_close(struct role_env *env)
     env->state = NULL;
 }
 
-const struct role_def front_role = {
+const struct role_def role_front = {
     .role = ROLE_FRONT,
     .sandbox = &front_sandbox,
-    .drain_order = 1,
+    .drain_order = 0, /* it asks core */
     .overlaps = true,
     .open = front_open,
     .start = front_start,

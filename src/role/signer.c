@@ -10,8 +10,6 @@
 #include "log/log.h"
 #include "role/role.h"
 
-enum { SIGN_ARENA = 512 * 1024 };
-
 static const struct sandbox sandbox = {
     .user = "autarky-signer",
     .promises = SB_STDIO | SB_FDPASS,
@@ -32,40 +30,9 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     return RC_OK;
 }
 
-static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_leaf *leaf)
-{
-    struct addr *ips = ARENA_ARRAY(a, struct addr, msg->addresses.n);
-
-    if (!ips)
-        return RC_NOMEM;
-    for (size_t i = 0; i < msg->addresses.n; i++)
-        ips[i] = msg->addresses.v[i].addr;
-    *leaf = (struct ca_leaf){
-        .profile = msg->profile,
-        .spki = msg->spki,
-        .dns = msg->names.v,
-        .n_dns = msg->names.n,
-        .ips = ips,
-        .n_ips = msg->addresses.n,
-        .not_before = msg->not_before,
-        .not_after = msg->not_after,
-    };
-    return x509_serial_from_bytes(msg->serial, &leaf->serial);
-}
-
-static enum rc sign(struct role_env *env, const struct ipc_sign *msg, struct buf *der,
-                    struct err *err)
-{
-    CLEANUP(arena_done) struct arena arena;
-    struct ca_sign_ask ask = {.issuer = msg->issuer, .now = clock_now(env->clock)};
-
-    arena_init(&arena, SIGN_ARENA);
-    TRY(fill_leaf(msg, &arena, &ask.leaf));
-    return ca_signer_sign(env->state, &ask, &arena, der, err);
-}
-
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
+    const struct role_env *env = arg;
     const struct ipc_sign *ask = msg;
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
@@ -74,7 +41,7 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 
     (void)fd;
     buf_init(&der, X509_CERT_MAX);
-    rc = sign(arg, ask, &der, &err);
+    rc = ca_signer_answer(env->state, ask, clock_now(env->clock), &der, &err);
     if (rc == RC_OK) {
         log_info("signer.signed", LOG_STR("issuer", ask->issuer),
                  LOG_STR("reference", id_str(&ask->reference)));

@@ -21,24 +21,29 @@ const char *store_certificate_status_text(enum store_certificate_status status)
     return statuses[status];
 }
 
-/* The serial was reserved by that issuance, or is taken now. */
-static enum rc settle_serial(struct store_txn *txn, struct str serial, const struct id *issuance)
+/* The serial's row leads to the certificate: the one that the issuance made, or a new one. */
+static enum rc take_serial(struct store_txn *txn, const struct store_certificate *c,
+                           const struct id *issuance)
 {
     CLEANUP(stmt_done) struct stmt st = {};
     enum rc rc;
 
-    if (serial.n == 0)
-        return RC_INVAL;
     if (!issuance->z[0]) {
-        TRY(stmt_open(&st, txn, "INSERT INTO serials (serial) VALUES (?)"));
-        stmt_blob(&st, serial, STORE_SERIAL_MAX);
+        TRY(stmt_open(&st, txn,
+                      "INSERT INTO serials (certificate, serial)"
+                      " VALUES ((SELECT n FROM certificates WHERE id = ?), ?)"));
+        stmt_id(&st, &c->id);
+        stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
         return stmt_run(&st);
     }
     TRY(stmt_open(&st, txn,
-                  "SELECT 1 FROM issuances WHERE id = ? AND serial = ? AND state = 'reserved'"));
+                  "UPDATE serials SET certificate = (SELECT n FROM certificates WHERE id = ?)"
+                  " WHERE serial = ? AND certificate IS NULL AND issuance ="
+                  " (SELECT n FROM issuances WHERE id = ? AND state = 'reserved')"));
+    stmt_id(&st, &c->id);
+    stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
     stmt_id(&st, issuance);
-    stmt_blob(&st, serial, STORE_SERIAL_MAX);
-    rc = stmt_next(&st);
+    rc = stmt_change(&st);
     return rc == RC_NOTFOUND ? RC_CONFLICT : rc;
 }
 
@@ -48,7 +53,7 @@ static enum rc add_names(struct store_txn *txn, const struct store_certificate *
 
     TRY(stmt_open(&st, txn,
                   "INSERT INTO certificate_names (certificate, pos, type, value, reversed, address)"
-                  " VALUES (?, ?, ?, ?, ?, ?)"));
+                  " VALUES ((SELECT n FROM certificates WHERE id = ?), ?, ?, ?, ?, ?)"));
     for (size_t i = 0; i < c->n_names; i++) {
         stmt_id(&st, &c->id);
         stmt_int(&st, (int64_t)i);
@@ -80,7 +85,8 @@ enum rc store_certificate_add(struct store_txn *txn, const struct store_certific
 
     if (c->n_names > STORE_NAMES_MAX)
         return RC_TOOBIG;
-    TRY(settle_serial(txn, c->serial, issuance));
+    if (c->serial.n == 0)
+        return RC_INVAL;
     TRY(stmt_open(&st, txn,
                   "INSERT INTO certificates (" COLUMNS
                   ", der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
@@ -101,6 +107,7 @@ enum rc store_certificate_add(struct store_txn *txn, const struct store_certific
     stmt_int(&st, c->revocation_reason);
     stmt_blob(&st, c->der, STORE_BLOB_MAX);
     TRY(stmt_run(&st));
+    TRY(take_serial(txn, c, issuance));
     return add_names(txn, c);
 }
 
@@ -112,7 +119,8 @@ static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_c
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT type, value FROM certificate_names WHERE certificate = ? ORDER BY pos"));
+                  "SELECT type, value FROM certificate_names WHERE certificate ="
+                  " (SELECT n FROM certificates WHERE id = ?) ORDER BY pos"));
     stmt_id(&st, &c->id);
     for (rc = stmt_next(&st); rc == RC_OK && n < STORE_NAMES_MAX; rc = stmt_next(&st)) {
         struct row r = row_of(&st, a);
@@ -182,7 +190,9 @@ enum rc store_certificate_by_serial(struct store_txn *txn, struct arena *a, stru
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(scope_begin(&scope, txn));
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS ", der FROM certificates WHERE serial = ?"));
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS ", der FROM certificates WHERE n ="
+                  " (SELECT certificate FROM serials WHERE serial = ?)"));
     stmt_blob(&st, serial, STORE_SERIAL_MAX);
     TRY(stmt_next(&st));
     return read_row(&st, txn, a, out);
@@ -255,7 +265,7 @@ static enum rc condition_under(struct query *q, struct str domain, struct forms 
     TRY(name_reverse(domain, f->reversed));
     (void)snprintf(f->first, sizeof(f->first), "%s.", f->reversed);
     (void)snprintf(f->last, sizeof(f->last), "%s/", f->reversed);
-    query_str(q, " AND id IN (SELECT certificate FROM certificate_names WHERE reversed = ?",
+    query_str(q, " AND n IN (SELECT certificate FROM certificate_names WHERE reversed = ?",
               str_of(f->reversed));
     query_str(q, " UNION SELECT certificate FROM certificate_names WHERE reversed >= ?",
               str_of(f->first));
@@ -270,14 +280,14 @@ static enum rc condition_name(struct query *q, const struct store_name *name, st
     if (name->type == STORE_NAME_IP) {
         if (addr_parse(name->value, &f->addr) != RC_OK)
             return RC_INVAL;
-        query_blob(q, " AND id IN (SELECT certificate FROM certificate_names WHERE address = ?)",
+        query_blob(q, " AND n IN (SELECT certificate FROM certificate_names WHERE address = ?)",
                    addr_bytes(&f->addr));
         return RC_OK;
     }
     if (name_canonical(name->value, true, f->first) != RC_OK)
         return RC_INVAL;
     TRY(name_reverse(str_of(f->first), f->reversed));
-    query_str(q, " AND id IN (SELECT certificate FROM certificate_names WHERE reversed = ?)",
+    query_str(q, " AND n IN (SELECT certificate FROM certificate_names WHERE reversed = ?)",
               str_of(f->reversed));
     return RC_OK;
 }
@@ -290,7 +300,7 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
     if (f->spki)
         query_blob(q, " AND spki_sha256 = ?", str_bytes(f->spki->b, STORE_SHA256));
     query_id(q, " AND account = ?", &f->account);
-    query_id(q, " AND order_id = ?", &f->order);
+    query_id(q, " AND id = (SELECT certificate FROM orders WHERE id = ?)", &f->order);
     query_id(q, " AND issuer = ?", &f->issuer);
     query_id(q, " AND logical = ?", &f->logical);
     query_str(q, " AND hierarchy = ?", f->hierarchy);

@@ -44,9 +44,9 @@ struct store_certificate {
     int revocation_reason; /* RFC 5280 section 5.3.1 */
 };
 
-/* RC_EXISTS when the serial is another certificate's, or reserved by an issuance that is not
- * `issuance` ("": there is none; then the serial is taken here). Names are checked as in types.h.
- */
+/* RC_EXISTS when the serial was ever used, RC_CONFLICT when `issuance` is given and is not reserved
+ * with that serial, or has its certificate ("": there is none, the serial is taken here). Names are
+ * checked as in types.h. */
 enum rc store_certificate_add(struct store_txn *txn, const struct store_certificate *certificate,
                               const struct id *issuance);
 enum rc store_certificate_get(struct store_txn *txn, struct arena *a, const struct id *id,
@@ -74,7 +74,7 @@ struct store_certificate_filter {
     struct str under;              /* a domain: it and everything below, wildcards too */
     const struct store_hash *spki;
     struct id account;
-    struct id order;
+    struct id order; /* whose certificate it is */
     struct id issuer;
     struct id logical;
     struct str hierarchy;

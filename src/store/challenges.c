@@ -3,9 +3,10 @@
 
 #include "store/sql_int.h"
 
-#define COLUMNS                                                                                    \
-    "id, authorization, type, token, status, requested, validated, attempts, next_attempt,"        \
-    " key_thumbprint, error, evidence"
+#define SELECT                                                                                     \
+    "SELECT c.id, z.id, c.type, c.token, c.status, c.requested, c.validated, c.attempts,"          \
+    " c.next_attempt, c.key_thumbprint, c.error, c.evidence FROM challenges c"                     \
+    " JOIN authorizations z ON z.n = c.authorization"
 
 static const char *const statuses[STORE_CHALLENGE_STATUSES] = {
     [STORE_CHALLENGE_PENDING] = "pending",
@@ -25,8 +26,10 @@ enum rc challenges_add(struct store_txn *txn, const struct id *authorization,
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO challenges (" COLUMNS
-                  ", pos) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO challenges (id, authorization, type, token, status, requested,"
+                  " validated, attempts, next_attempt, key_thumbprint, error, evidence, pos)"
+                  " VALUES (?, (SELECT n FROM authorizations WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?,"
+                  " ?, ?, ?)"));
     for (size_t i = 0; i < n; i++) {
         stmt_id(&st, &list[i].id);
         stmt_id(&st, authorization);
@@ -93,8 +96,7 @@ enum rc challenges_of(struct store_txn *txn, struct arena *a, const struct id *a
     CLEANUP(stmt_done) struct stmt st = {};
     struct store_challenge *list;
 
-    TRY(stmt_open(&st, txn,
-                  "SELECT " COLUMNS " FROM challenges WHERE authorization = ? ORDER BY pos"));
+    TRY(stmt_open(&st, txn, SELECT " WHERE z.id = ? ORDER BY c.pos"));
     stmt_id(&st, authorization);
     TRY(read_rows(&st, a, STORE_CHALLENGES_MAX, &list, out_n));
     *out = list;
@@ -106,7 +108,7 @@ enum rc store_challenge_get(struct store_txn *txn, struct arena *a, const struct
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM challenges WHERE id = ?"));
+    TRY(stmt_open(&st, txn, SELECT " WHERE c.id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
     return read_row(&st, a, out);
@@ -191,9 +193,7 @@ enum rc store_challenge_due(struct store_txn *txn, struct arena *a, when_t now, 
 
     if (limit == 0 || limit > STORE_PAGE_MAX)
         limit = STORE_PAGE_MAX;
-    TRY(stmt_open(&st, txn,
-                  "SELECT " COLUMNS " FROM challenges WHERE next_attempt <= ?"
-                  " ORDER BY next_attempt LIMIT ?"));
+    TRY(stmt_open(&st, txn, SELECT " WHERE c.next_attempt <= ? ORDER BY c.next_attempt LIMIT ?"));
     stmt_int(&st, now);
     stmt_int(&st, limit);
     return read_rows(&st, a, limit, out, out_n);

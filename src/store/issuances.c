@@ -56,17 +56,6 @@ static enum rc split(struct str text, struct arena *a, struct store_issuance *ou
     return RC_OK;
 }
 
-static enum rc take_serial(struct store_txn *txn, struct str serial)
-{
-    CLEANUP(stmt_done) struct stmt st = {};
-
-    if (serial.n == 0)
-        return RC_INVAL;
-    TRY(stmt_open(&st, txn, "INSERT INTO serials (serial) VALUES (?)"));
-    stmt_blob(&st, serial, STORE_SERIAL_MAX);
-    return stmt_run(&st);
-}
-
 /* The unique index holds as well; asked first for an answer of its own. */
 static enum rc order_is_free(struct store_txn *txn, const struct id *order)
 {
@@ -81,6 +70,18 @@ static enum rc order_is_free(struct store_txn *txn, const struct id *order)
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
+static enum rc take_serial(struct store_txn *txn, const struct store_issuance *i)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO serials (serial, issuance)"
+                  " VALUES (?, (SELECT n FROM issuances WHERE id = ?))"));
+    stmt_blob(&st, i->serial, STORE_SERIAL_MAX);
+    stmt_id(&st, &i->id);
+    return stmt_run(&st);
+}
+
 enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuance *i)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -88,8 +89,9 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
 
     buf_init(&names, NAMES_TEXT_MAX);
     TRY(join(i->names, i->n_names, &names));
+    if (i->serial.n == 0)
+        return RC_INVAL;
     TRY(order_is_free(txn, &i->order));
-    TRY(take_serial(txn, i->serial));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO issuances (id, order_id, serial, tbs, tbs_sha256, issuer, profile,"
                   " spki_sha256, names, origin, state, created)"
@@ -105,7 +107,8 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
     stmt_text(&st, buf_str(&names), NAMES_TEXT_MAX);
     stmt_text(&st, i->origin, STORE_TEXT_MAX);
     stmt_when(&st, i->created);
-    return stmt_run(&st);
+    TRY(stmt_run(&st));
+    return take_serial(txn, i);
 }
 
 static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
@@ -150,7 +153,9 @@ enum rc store_issuance_by_serial(struct store_txn *txn, struct arena *a, struct 
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM issuances WHERE serial = ?"));
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS " FROM issuances WHERE n ="
+                  " (SELECT issuance FROM serials WHERE serial = ?)"));
     stmt_blob(&st, serial, STORE_SERIAL_MAX);
     TRY(stmt_next(&st));
     return read_row(&st, txn, a, out);
@@ -183,8 +188,8 @@ static enum rc has_certificate(struct store_txn *txn, const struct id *id)
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "SELECT 1 FROM certificates WHERE serial ="
-                  " (SELECT serial FROM issuances WHERE id = ?)"));
+                  "SELECT 1 FROM serials WHERE serial = (SELECT serial FROM issuances WHERE id = ?)"
+                  " AND certificate IS NOT NULL"));
     stmt_id(&st, id);
     return stmt_next(&st);
 }

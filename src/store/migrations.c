@@ -26,7 +26,8 @@ MSG(msg_step, "store.migration-failed",
 
 /* Rules for what follows: a migration that has been released never changes; the next one is
  * appended. Times are microseconds, ids the 26 characters of base/id.h, statuses the words of RFC
- * 8555. Values that are not set are NULL. */
+ * 8555. Values that are not set are NULL. Ids are random, so each index of them costs a page of its
+ * own at every insertion; what only ties rows together does it by `n`, which grows. */
 
 static const char *const first[] = {
     "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
@@ -45,7 +46,7 @@ static const char *const first[] = {
     " eab_key TEXT, system INTEGER NOT NULL, created INTEGER NOT NULL, created_from BLOB) STRICT",
     "CREATE INDEX accounts_created ON accounts (created, id)",
 
-    "CREATE TABLE authorizations (id TEXT PRIMARY KEY NOT NULL,"
+    "CREATE TABLE authorizations (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " account TEXT NOT NULL REFERENCES accounts (id),"
     " type TEXT NOT NULL CHECK (type IN ('dns', 'ip')), value TEXT NOT NULL, reversed TEXT,"
     " address BLOB, wildcard INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN"
@@ -55,8 +56,8 @@ static const char *const first[] = {
     " (account, type, value, wildcard, status, expires, id)",
     "CREATE INDEX authorizations_expires ON authorizations (status, expires, id)",
 
-    "CREATE TABLE challenges (id TEXT PRIMARY KEY NOT NULL,"
-    " authorization TEXT NOT NULL REFERENCES authorizations (id), pos INTEGER NOT NULL,"
+    "CREATE TABLE challenges (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " authorization INTEGER NOT NULL REFERENCES authorizations (n), pos INTEGER NOT NULL,"
     " type TEXT NOT NULL, token TEXT NOT NULL, status TEXT NOT NULL CHECK (status IN"
     " ('pending', 'processing', 'valid', 'invalid')),"
     " requested INTEGER, validated INTEGER, attempts INTEGER NOT NULL, next_attempt INTEGER,"
@@ -70,12 +71,8 @@ static const char *const first[] = {
     " state TEXT NOT NULL CHECK (state IN ('active', 'retired')), not_after INTEGER NOT NULL,"
     " created INTEGER NOT NULL) STRICT",
 
-    /* Every serial that was ever put into something to be signed, here or in a certificate taken
-       over. */
-    "CREATE TABLE serials (serial BLOB PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID",
-
-    "CREATE TABLE certificates (id TEXT PRIMARY KEY NOT NULL,"
-    " serial BLOB NOT NULL UNIQUE REFERENCES serials (serial), der BLOB NOT NULL,"
+    "CREATE TABLE certificates (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " serial BLOB NOT NULL, der BLOB NOT NULL,"
     " issuer TEXT NOT NULL REFERENCES issuers (id), hierarchy TEXT NOT NULL, profile TEXT,"
     " not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, spki_sha256 BLOB NOT NULL,"
     " fingerprint BLOB NOT NULL, authority_key_id BLOB, origin TEXT NOT NULL,"
@@ -88,12 +85,11 @@ static const char *const first[] = {
     "CREATE INDEX certificates_not_after ON certificates (not_after, id)",
     "CREATE INDEX certificates_spki ON certificates (spki_sha256, issued)",
     "CREATE INDEX certificates_account ON certificates (account, issued) WHERE account IS NOT NULL",
-    "CREATE INDEX certificates_order ON certificates (order_id) WHERE order_id IS NOT NULL",
     "CREATE INDEX certificates_logical ON certificates (logical, issued)",
     "CREATE INDEX certificates_revoked ON certificates (issuer, not_after)"
     " WHERE status = 'revoked'",
 
-    "CREATE TABLE certificate_names (certificate TEXT NOT NULL REFERENCES certificates (id),"
+    "CREATE TABLE certificate_names (certificate INTEGER NOT NULL REFERENCES certificates (n),"
     " pos INTEGER NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, reversed TEXT, address BLOB,"
     " PRIMARY KEY (certificate, pos)) STRICT, WITHOUT ROWID",
     "CREATE INDEX certificate_names_reversed ON certificate_names (reversed, certificate)"
@@ -101,7 +97,7 @@ static const char *const first[] = {
     "CREATE INDEX certificate_names_address ON certificate_names (address, certificate)"
     " WHERE address IS NOT NULL",
 
-    "CREATE TABLE orders (id TEXT PRIMARY KEY NOT NULL,"
+    "CREATE TABLE orders (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " account TEXT NOT NULL REFERENCES accounts (id), status TEXT NOT NULL CHECK (status IN"
     " ('pending', 'ready', 'processing', 'valid', 'invalid')), expires INTEGER NOT NULL,"
     " not_before INTEGER, not_after INTEGER, error TEXT, profile TEXT, replaces TEXT,"
@@ -113,14 +109,15 @@ static const char *const first[] = {
     "CREATE INDEX orders_expires ON orders (status, expires)",
     "CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL",
 
-    "CREATE TABLE order_names (order_id TEXT NOT NULL REFERENCES orders (id),"
+    "CREATE TABLE order_names (order_n INTEGER NOT NULL REFERENCES orders (n),"
     " pos INTEGER NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, reversed TEXT, address BLOB,"
-    " authorization TEXT NOT NULL REFERENCES authorizations (id),"
-    " PRIMARY KEY (order_id, pos)) STRICT, WITHOUT ROWID",
-    "CREATE INDEX order_names_authorization ON order_names (authorization, order_id)",
+    " authorization INTEGER NOT NULL REFERENCES authorizations (n),"
+    " PRIMARY KEY (order_n, pos)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX order_names_authorization ON order_names (authorization, order_n)",
 
-    "CREATE TABLE issuances (id TEXT PRIMARY KEY NOT NULL, order_id TEXT REFERENCES orders (id),"
-    " serial BLOB NOT NULL UNIQUE REFERENCES serials (serial), tbs BLOB,"
+    "CREATE TABLE issuances (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, order_id TEXT "
+    "REFERENCES orders (id),"
+    " serial BLOB NOT NULL, tbs BLOB,"
     " tbs_sha256 BLOB NOT NULL, issuer TEXT NOT NULL REFERENCES issuers (id), profile TEXT,"
     " spki_sha256 BLOB NOT NULL, names TEXT NOT NULL, origin TEXT NOT NULL,"
     " state TEXT NOT NULL CHECK (state IN ('reserved', 'done', 'voided')),"
@@ -128,6 +125,12 @@ static const char *const first[] = {
     "CREATE UNIQUE INDEX issuances_order ON issuances (order_id)"
     " WHERE order_id IS NOT NULL AND state = 'reserved'",
     "CREATE INDEX issuances_reserved ON issuances (created, id) WHERE state = 'reserved'",
+
+    /* Every serial that was ever put into something to be signed, here or in a certificate taken
+     * over, once; and the way from it to both. */
+    "CREATE TABLE serials (serial BLOB PRIMARY KEY NOT NULL,"
+    " issuance INTEGER REFERENCES issuances (n), certificate INTEGER REFERENCES certificates (n))"
+    " STRICT, WITHOUT ROWID",
 
     "CREATE TABLE blocked_keys (spki_sha256 BLOB PRIMARY KEY NOT NULL, blocked INTEGER NOT NULL,"
     " reason TEXT, certificate TEXT REFERENCES certificates (id)) STRICT, WITHOUT ROWID",

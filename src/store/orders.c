@@ -23,8 +23,9 @@ static enum rc add_names(struct store_txn *txn, const struct store_order *o)
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO order_names (order_id, pos, type, value, reversed, address,"
-                  " authorization) VALUES (?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO order_names (order_n, pos, type, value, reversed, address,"
+                  " authorization) VALUES ((SELECT n FROM orders WHERE id = ?), ?, ?, ?, ?, ?,"
+                  " (SELECT n FROM authorizations WHERE id = ?))"));
     for (size_t i = 0; i < o->n_names; i++) {
         stmt_id(&st, &o->id);
         stmt_int(&st, (int64_t)i);
@@ -71,8 +72,9 @@ static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_o
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT type, value, authorization FROM order_names WHERE order_id = ?"
-                  " ORDER BY pos"));
+                  "SELECT o.type, o.value, z.id FROM order_names o"
+                  " JOIN authorizations z ON z.n = o.authorization"
+                  " WHERE o.order_n = (SELECT n FROM orders WHERE id = ?) ORDER BY o.pos"));
     stmt_id(&st, &o->id);
     for (rc = stmt_next(&st); rc == RC_OK && n < STORE_NAMES_MAX; rc = stmt_next(&st)) {
         struct row r = row_of(&st, a);
@@ -190,7 +192,9 @@ enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_
 static void conditions(struct query *q, const struct store_order_filter *f)
 {
     query_id(q, " AND account = ?", &f->account);
-    query_id(q, " AND id IN (SELECT order_id FROM order_names WHERE authorization = ?)",
+    query_id(q,
+             " AND n IN (SELECT order_n FROM order_names WHERE authorization ="
+             " (SELECT n FROM authorizations WHERE id = ?))",
              &f->authorization);
     query_statuses(q, "status", f->statuses, statuses, STORE_ORDER_STATUSES);
     query_int(q, " AND expires < ?", f->expires_before);

@@ -79,6 +79,40 @@ static void block_shutdown(void *)
 {
 }
 
+/* The system's VFS, but for one thing: a relative path stays relative. SQLite would put the working
+ * directory in front, whose parents core's user may not be allowed to search (a data directory
+ * below /root, for instance). The working directory must then not change. */
+static sqlite3_vfs *system_vfs;
+
+static int full_path(sqlite3_vfs *, const char *name, int cap, char *out)
+{
+    size_t n = name ? strlen(name) : 0;
+
+    if (n == 0 || name[0] == '/')
+        return system_vfs->xFullPathname(system_vfs, name, cap, out);
+    if (n >= (size_t)cap)
+        return SQLITE_CANTOPEN;
+    memcpy(out, name, n + 1);
+    return SQLITE_OK;
+}
+
+#define RELATIVE_VFS "autarky"
+
+static int register_vfs(void)
+{
+    static sqlite3_vfs vfs;
+
+    sqlite3_vfs_unregister(&vfs); /* the list outlives sqlite3_shutdown, and links through it */
+    system_vfs = sqlite3_vfs_find(NULL);
+    if (!system_vfs)
+        return SQLITE_ERROR;
+    vfs = *system_vfs;
+    vfs.pNext = NULL;
+    vfs.zName = RELATIVE_VFS;
+    vfs.xFullPathname = full_path;
+    return sqlite3_vfs_register(&vfs, 0);
+}
+
 static pthread_mutex_t lib_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned lib_refs;
 
@@ -99,6 +133,8 @@ static int lib_start(void)
         code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (code == SQLITE_OK)
         code = sqlite3_initialize();
+    if (code == SQLITE_OK)
+        code = register_vfs();
     if (code != SQLITE_OK)
         sqlite3_shutdown();
     return code;
@@ -243,6 +279,7 @@ static enum rc configure(struct sql_db *db, const struct sql_target *t)
     TRY(sql_exec(db, t->full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
     TRY(sql_exec(db, "PRAGMA cell_size_check = ON"));
     TRY(sql_exec(db, "PRAGMA temp_store = MEMORY"));
+    TRY(sql_exec(db, t->query_only ? "PRAGMA cache_size = -4096" : "PRAGMA cache_size = -16384"));
     TRY(sql_exec(db, "PRAGMA journal_size_limit = 67108864"));
     TRY(sql_exec(db, "PRAGMA wal_autocheckpoint = 0")); /* the writer decides when */
     if (t->query_only)
@@ -258,7 +295,7 @@ enum rc sql_open(struct sql_db *db, const struct sql_target *t, struct err *err)
     *db = (struct sql_db){.busy_ms = t->busy_ms, .last = ERR_INIT};
     code = sqlite3_open_v2(t->path, &db->c,
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                           t->vfs);
+                           t->vfs ? t->vfs : RELATIVE_VFS);
     rc = code == SQLITE_OK ? configure(db, t) : sql_rc(db, code);
     if (rc == RC_OK)
         return RC_OK;

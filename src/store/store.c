@@ -28,7 +28,8 @@ enum { PATH_LIMIT = 480 };
 
 /* The file is made here rather than by SQLite, for its owner and mode; the files beside it get the
  * same. */
-static enum rc make_file(const char *path, const struct file_owner *owner, struct err *err)
+static enum rc make_file(const char *dir, const char *path, const struct file_owner *owner,
+                         struct err *err)
 {
     CLEANUP(fd_closep) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
@@ -37,7 +38,7 @@ static enum rc make_file(const char *path, const struct file_owner *owner, struc
                    str_of(strerror(errno)));
     if (owner && fchown(fd, owner->uid, owner->gid) != 0)
         return ERR(err, RC_IO, msg_create, str_of(path), str_of(strerror(errno)));
-    return RC_OK;
+    return file_sync_dir(AT_FDCWD, dir, err);
 }
 
 static enum rc ensure_file(const struct store_options *o, const char *path, struct err *err)
@@ -54,7 +55,7 @@ static enum rc ensure_file(const struct store_options *o, const char *path, stru
     }
     if (!o->create || o->look)
         return ERR(err, RC_NOTFOUND, msg_none, str_of(path));
-    rc = make_file(path, o->owner, err);
+    rc = make_file(o->dir, path, o->owner, err);
     return rc == RC_EXISTS ? RC_OK : rc; /* another process was quicker */
 }
 

@@ -39,7 +39,8 @@ enum store_sync {
 };
 
 struct store_options {
-    const char *dir; /* exists, belongs to the caller; the database is `store.db` in it */
+    const char *dir; /* exists, belongs to the caller; the database is `store.db` in it. When
+                        relative, the working directory must not change while the store is open */
     when_t now;      /* for the name of a copy before a migration, and the start of a node */
     bool create;     /* otherwise RC_NOTFOUND when there is no database */
     const struct file_owner *owner; /* of a database that is created; NULL: the caller */

@@ -271,6 +271,7 @@ static void kinds(void)
         {"192.168.0.1", ADDR_PRIVATE},
         {"192.169.0.0", ADDR_PUBLIC},
         {"100.64.0.0", ADDR_PRIVATE},
+        {"100.63.255.255", ADDR_PUBLIC},
         {"100.127.255.255", ADDR_PRIVATE},
         {"100.128.0.0", ADDR_PUBLIC},
         {"100.100.100.200", ADDR_LINK_LOCAL},

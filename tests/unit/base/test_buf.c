@@ -70,6 +70,23 @@ static void grows_in_steps(void)
     CHECK_RC(buf_rc(&b), RC_TOOBIG);
 }
 
+/* The terminator has room at every length, the powers of two included. */
+static void terminates_at_every_length(void)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
+
+    for (size_t n = 1; n <= 1024; n++) {
+        buf_u8(&b, 'x');
+        CHECK_INT(strlen(buf_z(&b)), n);
+    }
+    for (size_t n = 1; n <= 1024; n++) {
+        CLEANUP(buf_done) struct buf whole = BUF_INIT(2048);
+
+        buf_puts(&whole, str_bytes(b.p, n));
+        CHECK_INT(strlen(buf_z(&whole)), n);
+    }
+}
+
 static void prints(void)
 {
     CLEANUP(buf_done) struct buf b;
@@ -161,6 +178,6 @@ static void done_twice(void)
 }
 
 CHECK_MAIN(CHECK_TEST(writes_what_rd_reads), CHECK_TEST(limit_is_exact_and_failure_sticks),
-           CHECK_TEST(grows_in_steps), CHECK_TEST(prints), CHECK_TEST(consumes),
-           CHECK_TEST(gives_away_its_memory), CHECK_TEST(reserve_then_advance),
-           CHECK_TEST(done_twice))
+           CHECK_TEST(grows_in_steps), CHECK_TEST_ONCE(terminates_at_every_length),
+           CHECK_TEST(prints), CHECK_TEST(consumes), CHECK_TEST(gives_away_its_memory),
+           CHECK_TEST(reserve_then_advance), CHECK_TEST(done_twice))

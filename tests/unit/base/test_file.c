@@ -45,6 +45,7 @@ static ssize_t torn_read(int fd, void *p, size_t n)
     return interrupt ? -1 : read(fd, p, n / 2 + 1);
 }
 
+/* NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include): calls are replaced */
 #define write(...) (fails_now() ? -1 : torn_write(__VA_ARGS__))
 #define read(...) (fails_now() ? -1 : torn_read(__VA_ARGS__))
 #define openat(...) (fails_now() ? -1 : openat(__VA_ARGS__))
@@ -56,6 +57,7 @@ static ssize_t torn_read(int fd, void *p, size_t n)
 #define linkat(...) (fails_now() ? -1 : linkat(__VA_ARGS__))
 #define mkdirat(...) (fails_now() ? -1 : mkdirat(__VA_ARGS__))
 #include "base/file.c"
+/* NOLINTEND(readability-identifier-naming,bugprone-suspicious-include) */
 #undef write
 #undef read
 #undef openat
@@ -390,6 +392,12 @@ static void directories(void)
     CHECK_RC(file_mkdir(d.fd, "a", 0750, FILE_OWNER_SELF, &err), RC_EXISTS);
     CHECK_RC(err.rc, RC_EXISTS);
     CHECK_INT(mode_of(&d, "a"), 0700);
+    if (geteuid() == 0) { /* another's */
+        CHECK(fchownat(d.fd, "a", 12'345, 0, 0) == 0);
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
+        CHECK_OK(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 0}, NULL));
+        CHECK_RC(file_mkdir(d.fd, "a", 0700, (struct file_owner){12'345, 1}, NULL), RC_EXISTS);
+    }
     CHECK_RC(file_mkdir(d.fd, "a/f", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);
     CHECK(symlinkat("a", d.fd, "link") == 0);
     CHECK_RC(file_mkdir(d.fd, "link", 0700, FILE_OWNER_SELF, NULL), RC_EXISTS);

@@ -27,12 +27,14 @@ static bool fails_now(void)
     return ++calls == fail_at;
 }
 
+/* NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include): calls are replaced */
 #define munmap(p, n) looking_munmap(p, n)
 #define mmap(...) (fails_now() ? MAP_FAILED : mmap(__VA_ARGS__))
 #define mprotect(...) (fails_now() ? -1 : mprotect(__VA_ARGS__))
 #define mlock(...) (fails_now() ? -1 : mlock(__VA_ARGS__))
 #define madvise(...) (fails_now() ? -1 : madvise(__VA_ARGS__))
 #include "base/secret.c"
+/* NOLINTEND(readability-identifier-naming,bugprone-suspicious-include) */
 
 static void start(int fail)
 {

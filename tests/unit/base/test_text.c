@@ -79,13 +79,13 @@ static void base64(void)
 static void base64_is_strict(void)
 {
     static const char *const bad[] = {
-        "Z",    "Zg",       "Zg=",   "Zg===", "=",        "====",  "Zh==",
-        "Zm9=", "Z===",     "Zm9v=", "Zg= =", "Zg==\n",   " Zm9v", "Zm-v",
-        "Zm_v", "Zg==Zg==", "=Zg=",  "Z=g=",  "Zm9v\xff",
+        "Z",     "Zg",   "Zg=",  "Zg===",    "=",        "====",  "Zh==",     "Zm9=",
+        "Z===",  "A",    "A===", "AAAAA",    "AAAAA===", "Zm9v=", "Zg= =",    "Zg==\n",
+        " Zm9v", "Zm-v", "Zm_v", "Zg==Zg==", "=Zg=",     "Z=g=",  "Zm9v\xff",
     };
     static const char *const bad_url[] = {
-        "Z",    "Zm9vY", "Zg==",  "Zm8=",   "Zh",  "Zm9",
-        "Zm+v", "Zm/v",  "Zm9v ", "Zm9v\n", "Z g", "Zm9v.",
+        "A",   "AAAAA", "Z",    "Zm9vY", "Zg==",   "Zm8=", "Zh",
+        "Zm9", "Zm+v",  "Zm/v", "Zm9v ", "Zm9v\n", "Z g",  "Zm9v.",
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -212,6 +212,9 @@ static void pem_skips_other_labels(void)
     rest = all;
     CHECK_RC(text_unpem(&rest, STR("KEY"), NULL, &b), RC_TOOBIG);
     CHECK(rest.p == all.p && rest.n == all.n);
+    buf_reset(&b);
+    rest = STR(BEGIN("A") "\n" BEGIN("A") "\n" END("A") "\n" BEGIN("KEY") "\nZm9v\n" END("KEY"));
+    CHECK_RC(text_unpem(&rest, STR("KEY"), NULL, &b), RC_PARSE); /* a skipped block broken */
 }
 
 static void pem_broken(void)

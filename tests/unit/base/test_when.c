@@ -182,6 +182,7 @@ static void spans(void)
         {"1d12h", 36 * WHEN_HOUR, "36h"},
         {"1h30m", 90 * WHEN_MINUTE, "90m"},
         {"24h", WHEN_DAY, "1d"},
+        {"100h", 100 * WHEN_HOUR, "4d4h"},
         {"0s", 0, "0s"},
         {"0d", 0, "0s"},
         {"1d0h1ms", WHEN_DAY + 1'000, "1d1ms"},

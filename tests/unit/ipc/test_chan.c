@@ -189,6 +189,11 @@ static void the_asker_may_cancel(void)
     CHECK_RC(got.rc, RC_CANCELLED);
     pump(&w);
     CHECK_INT(w.b.cancels, 1);
+    /* Its deadline passes unheard. */
+    clock_fake_advance(&w.clock, WHEN_MINUTE);
+    pump(&w);
+    CHECK_INT(got.last, 1);
+    CHECK_INT(w.b.cancels, 1);
     CHECK_INT(w.b.n_req, 1);
     ipc_req_drop(w.b.req[--w.b.n_req]);
     pump(&w);
@@ -429,6 +434,27 @@ static void descriptors_go_where_they_may(void)
     CHECK_INT(w.a.closes + w.b.closes, 0);
 }
 
+/* The long frame leaves in pieces, and the descriptor with none of them. */
+static void descriptors_wait_for_their_frame(void)
+{
+    static char big[1 << 20];
+    WITH_WORLD;
+    const struct ipc_file files[] = {{{"f", 1}, {big, sizeof(big)}}};
+    const struct ipc_config config = {.files = {files, 1}};
+    const struct ipc_listener listener = {.kind = {"api", 3}};
+    CLEANUP(fd_closep) int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    handle(&w.b, IPC_CONFIG, on_note);
+    handle(&w.b, IPC_LISTENER, on_note);
+    CHECK_OK(world_open(&w, ROLE_SUPERVISOR, ROLE_FRONT, false));
+    CHECK_OK(ipc_notify(w.a.ch, IPC_CONFIG, &config, -1));
+    CHECK_OK(ipc_notify(w.a.ch, IPC_LISTENER, &listener, fd));
+    pump(&w);
+    CHECK_STR(str_of(w.b.text), "");
+    CHECK_INT(w.b.notes, 2);
+    CHECK(w.b.fd >= 0);
+}
+
 static void unheard_notifications_are_no_fault(void)
 {
     WITH_WORLD;
@@ -616,7 +642,7 @@ CHECK_MAIN(CHECK_TEST(a_request_is_answered), CHECK_TEST(errors_come_with_all_th
            CHECK_TEST(closing_ends_every_call_once), CHECK_TEST(freeing_ends_every_call_once),
            CHECK_TEST(a_channel_may_be_freed_in_any_callback),
            CHECK_TEST(messages_must_keep_their_table), CHECK_TEST_ONCE(long_messages_arrive_whole),
-           CHECK_TEST(descriptors_go_where_they_may),
+           CHECK_TEST(descriptors_go_where_they_may), CHECK_TEST(descriptors_wait_for_their_frame),
            CHECK_TEST(unheard_notifications_are_no_fault), CHECK_TEST_ONCE(long_answers_flow),
            CHECK_TEST(a_stream_ends_with_its_asker), CHECK_TEST(streams_have_their_place),
            CHECK_TEST(who_does_not_read_is_left), CHECK_TEST(a_full_queue_takes_nothing_new))

@@ -207,6 +207,16 @@ static void credit_without_stream(struct world *w)
     put(w, &h, STR("\0\0\0\1"));
 }
 
+/* More than the window ever holds. */
+static void too_much_credit(struct world *w)
+{
+    const struct ipc_header request = head(IPC_REQUEST, IPC_ADMIN, 1);
+    const struct ipc_header credit = head(IPC_CREDIT, IPC_ADMIN, 1);
+
+    put(w, &request, STR("\0\0\0\0\0\0\0\0"));
+    put(w, &credit, STR("\0\0\0\1"));
+}
+
 static void stray_descriptor(struct world *w)
 {
     const struct ipc_header h = head(IPC_REQUEST, IPC_HTTP, 1);
@@ -297,6 +307,7 @@ static const struct misdeed {
     {"cancels_with_payload", ROLE_FRONT, cancels_with_payload, RC_TOOBIG, "cancel http"},
     {"cancels_another_type", ROLE_FRONT, cancels_another_type, RC_DENIED, "of another type"},
     {"credit_without_stream", ROLE_FRONT, credit_without_stream, RC_PARSE, "credit http"},
+    {"too_much_credit", ROLE_ADMIN, too_much_credit, RC_PARSE, "credit admin"},
     {"stray_descriptor", ROLE_FRONT, stray_descriptor, RC_DENIED, "where none may come"},
     {"stray_descriptors", ROLE_FRONT, stray_descriptors, RC_DENIED, "where none may come"},
     {"flag_without_descriptor", ROLE_FRONT, flag_without_descriptor, RC_DENIED, "comes with a"},
@@ -328,6 +339,7 @@ static void try_misdeed(const struct misdeed *m)
 
     w.a.answer_at_once = false;
     handle(&w.a, IPC_HTTP, on_request);
+    handle(&w.a, IPC_ADMIN, on_request);
     CHECK_OK(world_open(&w, ROLE_CORE, m->peer, true));
     fds = open_fds();
     m->commit(&w);
@@ -491,6 +503,24 @@ static void a_peer_may_go_in_mid_frame(void)
     CHECK(strstr(w.a.text, "mid-message"));
 }
 
+static void a_request_hears_of_its_end_once(void)
+{
+    WITH_WORLD;
+    const struct ipc_header h = head(IPC_CANCEL, IPC_HTTP, 1);
+
+    handle(&w.a, IPC_HTTP, on_request);
+    CHECK_OK(world_open(&w, ROLE_CORE, ROLE_FRONT, true));
+    put_http(&w, 1);
+    put(&w, &h, STR(""));
+    put(&w, &h, STR(""));
+    pump(&w);
+    CHECK_INT(w.a.cancels, 1);
+    fd_close(&w.raw);
+    pump(&w);
+    CHECK_INT(w.a.closes, 1);
+    CHECK_INT(w.a.cancels, 1);
+}
+
 /* One byte at a time is slow, not wrong. */
 static void bytes_may_come_one_by_one(void)
 {
@@ -540,4 +570,5 @@ CHECK_MAIN(CHECK_TEST(every_misdeed_ends_the_channel), CHECK_TEST(lies_in_answer
            CHECK_TEST(a_second_answer_ends_the_channel),
            CHECK_TEST(a_cancelled_call_may_be_answered_once), CHECK_TEST(a_stream_keeps_its_window),
            CHECK_TEST(a_peer_may_go_in_mid_frame), CHECK_TEST(bytes_may_come_one_by_one),
+           CHECK_TEST(a_request_hears_of_its_end_once),
            CHECK_TEST_ONCE(unread_answers_use_up_credits))

@@ -78,7 +78,7 @@ static void a_serial_is_used_once(void)
     CHECK_RC(DO(&f, store_issuance_finish(T, &i.id, FIX_NOW)), RC_INVAL); /* no certificate yet */
     CHECK_OK(DO(&f, store_certificate_add(T, &c, &i.id)));
     c.id = fix_id(61);
-    CHECK_RC(DO(&f, store_certificate_add(T, &c, &i.id)), RC_EXISTS);
+    CHECK_RC(DO(&f, store_certificate_add(T, &c, &i.id)), RC_CONFLICT);
     CHECK_OK(DO(&f, store_issuance_finish(T, &i.id, FIX_NOW + 5)));
     CHECK_RC(DO(&f, store_issuance_finish(T, &i.id, FIX_NOW + 5)), RC_CONFLICT);
     CHECK_OK(store_issuance_get(READ(&f), &f.a, &i.id, &got));
@@ -303,7 +303,7 @@ static void pages_hold_in_both_directions(void)
 static void searches_use_their_indexes(void)
 {
     static const char *const plans[] = {
-        "EXPLAIN QUERY PLAN SELECT id FROM certificates WHERE id IN (SELECT certificate FROM"
+        "EXPLAIN QUERY PLAN SELECT id FROM certificates WHERE n IN (SELECT certificate FROM"
         " certificate_names WHERE reversed = ? UNION SELECT certificate FROM certificate_names"
         " WHERE reversed >= ? AND reversed < ?)",
         "EXPLAIN QUERY PLAN SELECT id FROM certificates WHERE not_after >= ? AND not_after < ?"

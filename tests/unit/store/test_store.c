@@ -222,6 +222,33 @@ static void a_dangling_reference_is_found(void)
     CHECK(mentions(&err, "authorizations"));
 }
 
+static void a_relative_directory_stays_relative(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_options o;
+    char path[128], before[512], name[16] = "db";
+    struct stat st;
+
+    CHECK_OK(fix_dir(&f));
+    CHECK(getcwd(before, sizeof(before)));
+    CHECK_INT(chdir(f.dir), 0);
+    CHECK_INT(mkdir(name, 0700), 0);
+    o = fix_options(&f);
+    o.dir = name;
+    enum rc rc = store_open(&o, &f.s, NULL);
+    CHECK_STR(str_of(rc == RC_OK ? sqlite3_db_filename(f.s->read_db.c, "main") : ""),
+              "db/store.db");
+    path_in(&f, "db/store.db", path);
+    CHECK_INT(stat(path, &st), 0);
+    store_close(MOVE(f.s));
+    CHECK_OK(store_open(&o, &f.s, NULL)); /* the library was shut down in between */
+    CHECK_INT(store_node(f.s)->boot, 2);
+    store_close(MOVE(f.s));
+    CHECK(fix_empty(name));
+    CHECK_INT(rmdir(name), 0);
+    CHECK_INT(chdir(before), 0);
+}
+
 static void a_snapshot_does_not_move(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -262,5 +289,6 @@ FIX_MAIN(CHECK_TEST_ONCE(is_made_opened_and_made_safe),
          CHECK_TEST_ONCE(a_look_changes_nothing),
          CHECK_TEST_ONCE(what_is_no_database_is_refused_with_words),
          CHECK_TEST(a_newer_database_names_both_versions), CHECK_TEST_ONCE(damage_is_found),
-         CHECK_TEST_ONCE(a_dangling_reference_is_found), CHECK_TEST(a_snapshot_does_not_move),
+         CHECK_TEST_ONCE(a_dangling_reference_is_found),
+         CHECK_TEST_ONCE(a_relative_directory_stays_relative), CHECK_TEST(a_snapshot_does_not_move),
          CHECK_TEST(a_used_statement_can_be_used_again_inside))

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One process of the service and those that come after it: start, greeting, life, death. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "ev/clock.h"
+#include "ipc/frame.h"
+#include "ipc/table.h"
+#include "log/log.h"
+#include "role/supervisor_int.h"
+
+enum { HOW_BYTES = 96 };
+
+static struct role_proc *proc_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct role_proc, link);
+}
+
+static const char *name_of(const struct role_proc *p)
+{
+    return role_name(p->slot->def->role);
+}
+
+const char *role_proc_state_name(const struct role_slot *slot, const struct role_proc *p)
+{
+    if (p && p->state == PROC_DRAINING)
+        return "draining";
+    if (slot->quick_deaths >= ROLE_QUICK_DEATHS)
+        return "failing";
+    if (!p)
+        return "backoff";
+    return p->state == PROC_READY ? "ready" : "starting";
+}
+
+/* ---- ending */
+
+static void kill_later(struct role_proc *p, int64_t delay)
+{
+    ev_timer_start(&p->limit, delay, 0);
+}
+
+void role_proc_kill(struct role_proc *p)
+{
+    int signum = p->signals++ == 0 ? SIGTERM : SIGKILL;
+
+    /* The pid cannot have become another process's: it is ours until role_procs_reap has waited for
+     * it. */
+    if (kill(p->pid, signum) != 0)
+        log_error("role.not-killed", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                  LOG_TEXT(strerrordesc_np(errno)));
+    kill_later(p, ROLE_KILL_AFTER);
+}
+
+static void on_limit(void *arg)
+{
+    struct role_proc *p = arg;
+
+    if (p->signals == 0 && p->state == PROC_STARTING)
+        log_error("role.not-ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                  LOG_TEXT("it did not become ready in time and is ended"));
+    else if (p->signals == 0 && p->state == PROC_DRAINING && p->chan)
+        log_warn("role.drain-cut", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                 LOG_TEXT("it did not finish its work in time and is ended"));
+    role_proc_kill(p);
+}
+
+static void ignore_answer(void *, const struct ipc_answer *)
+{
+}
+
+void role_proc_drain(struct role_proc *p)
+{
+    const struct ipc_drain m = {ROLE_DRAIN_SECONDS * 1000};
+    const struct ipc_ask ask = {.type = IPC_DRAIN, .msg = &m, .fn = ignore_answer};
+
+    if (p->state == PROC_DRAINING)
+        return;
+    p->state = PROC_DRAINING;
+    p->expected = true;
+    ev_timer_stop(&p->ping);
+    if (!p->chan || ipc_call(p->chan, &ask, NULL) != RC_OK)
+        role_proc_kill(p);
+    else
+        kill_later(p, ROLE_DRAIN_TIMEOUT);
+}
+
+void role_proc_free(struct role_proc *p)
+{
+    ev_timer_stop(&p->limit);
+    ev_timer_stop(&p->ping);
+    ipc_chan_free(MOVE(p->chan));
+    list_remove(&p->link);
+    mem_free(p);
+}
+
+static void on_close(void *arg, enum rc why, const struct err *err)
+{
+    struct role_proc *p = arg;
+
+    ipc_chan_free(MOVE(p->chan));
+    ev_timer_stop(&p->ping);
+    p->version |= why == RC_VERSION;
+    if (why != RC_CLOSED)
+        log_error("role.channel-lost", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                  LOG_ERR(err));
+    /* Usually its death is why, and comes in a moment. */
+    if (p->signals == 0)
+        kill_later(p, ROLE_KILL_AFTER);
+}
+
+/* ---- living */
+
+static void on_pong(void *arg, const struct ipc_answer *answer)
+{
+    struct role_proc *p = arg;
+
+    if (answer->rc != RC_TIMEOUT || p->signals > 0)
+        return;
+    log_error("role.stuck", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+              LOG_INT("seconds", ROLE_PING_TIMEOUT / WHEN_SECOND),
+              LOG_TEXT("it does not answer any more and is killed"));
+    p->signals = 1; /* the polite one needs a loop that runs */
+    role_proc_kill(p);
+}
+
+static void on_ping(void *arg)
+{
+    struct role_proc *p = arg;
+    const struct ipc_ask ask = {
+        .type = IPC_PING, .timeout = ROLE_PING_TIMEOUT, .fn = on_pong, .arg = p};
+
+    if (p->chan)
+        IGNORE_RC(
+            ipc_call(p->chan, &ask, NULL)); /* its credits are used up by pings: those decide */
+}
+
+static void on_ready(void *arg, struct ipc_req *, const void *msg, int)
+{
+    struct role_proc *p = arg;
+    const struct ipc_ready *m = msg;
+    struct supervisor *sup = p->slot->sup;
+
+    IGNORE_RC(str_copyz(m->sandbox, p->sandbox, sizeof(p->sandbox))); /* at worst status lacks it */
+    log_info("role.ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+             LOG_INT("ms", (clock_mono(sup->clock) - p->started_mono) / (WHEN_SECOND / 1000)));
+    if (p->state != PROC_STARTING)
+        return;
+    p->state = PROC_READY;
+    ev_timer_stop(&p->limit);
+    ev_timer_start(&p->ping, ROLE_PING_EVERY, ROLE_PING_EVERY);
+    LIST_FOREACH (it, &sup->procs) {
+        struct role_proc *old = proc_at(it);
+
+        if (old->slot == p->slot && old != p)
+            role_proc_drain(old);
+    }
+    role_sup_proc_ready(sup);
+}
+
+static void on_reload(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct role_proc *p = arg;
+
+    role_reload_begin(p->slot->sup, req);
+}
+
+static void on_status(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct role_proc *p = arg;
+
+    role_sup_status(p->slot->sup, req);
+}
+
+static const struct ipc_handler handlers[] = {
+    {IPC_READY, on_ready}, {IPC_RELOAD, on_reload}, {IPC_STATUS, on_status}};
+
+/* ---- starting */
+
+static enum rc say_hello(const struct supervisor *sup, const struct role_proc *p)
+{
+    const struct ipc_hello m = {
+        .version = IPC_VERSION,
+        .program = STR(AUTARKY_VERSION),
+        .node = sup->options->node,
+        .boot = sup->options->boot,
+        .data = str_of(sup->data_path),
+        .instance = p->instance,
+        .unprivileged = sup->unprivileged,
+        .log_format = (uint8_t)sup->conf->log.format,
+        .log_level = (uint8_t)sup->conf->log.level,
+    };
+
+    return ipc_notify(p->chan, IPC_HELLO, &m, -1);
+}
+
+static enum rc say_listeners(const struct supervisor *sup, const struct role_proc *p)
+{
+    for (size_t i = 0; i < sup->sockets.n; i++) {
+        const struct role_socket *s = &sup->sockets.v[i];
+        const struct ipc_listener m = {str_of(s->l.kind), str_of(s->l.address)};
+
+        if (role_socket_owner(s) == p->slot->def->role)
+            TRY(ipc_notify(p->chan, IPC_LISTENER, &m, s->l.fd));
+    }
+    return RC_OK;
+}
+
+static bool may_talk(enum role a, enum role b)
+{
+    size_t n;
+    const struct ipc_rule *rules = ipc_rules(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (ipc_rule_find(a, b, rules[i].type) || ipc_rule_find(b, a, rules[i].type))
+            return true;
+    return false;
+}
+
+static enum rc say_peer(const struct role_proc *to, const struct role_proc *peer, int fd)
+{
+    const struct ipc_peer m = {(uint8_t)peer->slot->def->role, peer->instance};
+
+    return ipc_notify(to->chan, IPC_PEER, &m, fd);
+}
+
+/* A fresh pair for `p` and each process that it may talk to. */
+static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p)
+{
+    LIST_FOREACH (it, &sup->procs) {
+        const struct role_proc *q = proc_at(it);
+        int pair[2];
+        enum rc rc;
+
+        if (q == p || !q->chan || !may_talk(p->slot->def->role, q->slot->def->role))
+            continue;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+            return RC_IO;
+        rc = say_peer(p, q, pair[0]);
+        /* If the other one cannot be told, it is on its way out, and its successor will be. */
+        if (rc == RC_OK)
+            IGNORE_RC(say_peer(q, p, pair[1]));
+        fd_close(&pair[0]);
+        fd_close(&pair[1]);
+        TRY(rc);
+    }
+    return RC_OK;
+}
+
+static enum rc greet(const struct supervisor *sup, const struct role_proc *p)
+{
+    struct ipc_file files[CONF_FILES_MAX];
+    struct ipc_config config = {.generation = sup->generation};
+
+    role_conf_message(&sup->input, files, &config);
+    TRY(say_hello(sup, p));
+    TRY(ipc_notify(p->chan, IPC_CONFIG, &config, -1));
+    TRY(say_listeners(sup, p));
+    TRY(say_peers(sup, p));
+    return ipc_notify(p->chan, IPC_START, NULL, -1);
+}
+
+static bool instance_taken(const struct role_slot *slot, uint8_t instance)
+{
+    LIST_FOREACH (it, &slot->sup->procs)
+        if (proc_at(it)->slot == slot && proc_at(it)->instance == instance)
+            return true;
+    return false;
+}
+
+/* The pid is of a child from here on: on failure it is killed and waited for as any other. */
+static enum rc start(struct role_slot *slot, struct err *err)
+{
+    struct supervisor *sup = slot->sup;
+    struct role_proc *p = MEM_NEW(struct role_proc);
+    unsigned seconds = slot->def->start_seconds ? slot->def->start_seconds : ROLE_START_SECONDS;
+    const struct ipc_chan_conf conf = {.self = ROLE_SUPERVISOR,
+                                       .peer = slot->def->role,
+                                       .handlers = handlers,
+                                       .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+                                       .on_close = on_close,
+                                       .arg = p};
+    enum rc rc;
+    int fd;
+
+    if (!p)
+        return RC_NOMEM;
+    rc = role_spawn(slot->def, sup->options->program, sup->test_clock, &p->pid, &fd, err);
+    if (rc != RC_OK) {
+        mem_free(p);
+        return rc;
+    }
+    p->slot = slot;
+    while (instance_taken(slot, slot->instances))
+        slot->instances++;
+    p->instance = slot->instances++;
+    p->started_at = clock_now(sup->clock);
+    p->started_mono = clock_mono(sup->clock);
+    ev_timer_init(&p->limit, sup->ev, on_limit, p);
+    ev_timer_init(&p->ping, sup->ev, on_ping, p);
+    list_push(&sup->procs, &p->link);
+    slot->cur = p;
+    kill_later(p, seconds * WHEN_SECOND);
+    rc = ipc_chan_new(sup->ev, fd, &conf, &p->chan);
+    if (rc == RC_OK)
+        rc = greet(sup, p);
+    if (rc == RC_OK)
+        return RC_OK;
+    log_error("role.not-greeted", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid), LOG_RC(rc));
+    p->signals = 1;
+    role_proc_kill(p);
+    return RC_OK;
+}
+
+static void retry_later(struct role_slot *slot)
+{
+    ev_timer_start(&slot->again, slot->backoff, 0);
+    slot->backoff = slot->backoff * 2 < ROLE_BACKOFF_MAX ? slot->backoff * 2 : ROLE_BACKOFF_MAX;
+}
+
+void role_slot_start(struct role_slot *slot)
+{
+    struct err err = ERR_INIT;
+
+    ev_timer_stop(&slot->again);
+    if (slot->sup->stopping)
+        return;
+    err.rc = start(slot, &err);
+    if (err.rc == RC_OK)
+        return;
+    log_error("role.not-started", LOG_Z("role", role_name(slot->def->role)), LOG_ERR(&err));
+    slot->quick_deaths++;
+    retry_later(slot);
+}
+
+void role_slot_again(void *slot)
+{
+    role_slot_start(slot);
+}
+
+void role_slot_restart(struct role_slot *slot)
+{
+    struct role_proc *old = slot->cur;
+
+    if (old && !slot->def->overlaps) {
+        role_proc_drain(old);
+        return;
+    }
+    /* With `overlaps` the old one goes on until the new one is ready. */
+    role_slot_start(slot);
+}
+
+/* ---- dying */
+
+struct death {
+    char how[HOW_BYTES];
+    const char *cure;
+};
+
+static struct death describe(int status)
+{
+    struct death d = {.cure = "this is a defect: please report it with the lines before this one"};
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+    if (WIFSIGNALED(status))
+        snprintf(d.how, sizeof(d.how), "signal %d (%s)", WTERMSIG(status),
+                 sigdescr_np(WTERMSIG(status)));
+    else
+        snprintf(d.how, sizeof(d.how), "status %d", code);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        d.cure = "its sandbox ended it, the line before says at which system call: report it as a "
+                 "defect, and look whether somebody attacks this service";
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        d.cure = "somebody killed it, or memory ran out: see `journalctl -k`";
+    else if (code == ROLE_EXIT_DONE)
+        d.cure = "somebody ended it with SIGTERM; to end the whole service, signal the supervisor";
+    else if (code == ROLE_EXIT_CANNOT)
+        d.cure = "the line before says what to mend";
+    else if (code == ROLE_EXIT_VERSION)
+        d.cure = "the program file was replaced: restart the service";
+    return d;
+}
+
+static void died(struct role_slot *slot, const struct role_proc *p, int status)
+{
+    int64_t lived = clock_mono(slot->sup->clock) - p->started_mono;
+    struct death d = describe(status);
+
+    if (lived >= ROLE_SETTLED) {
+        slot->quick_deaths = 0;
+        slot->backoff = ROLE_BACKOFF_FIRST;
+    }
+    slot->quick_deaths++;
+    slot->restarts++;
+    if (slot->quick_deaths >= ROLE_QUICK_DEATHS)
+        log_error("role.failing", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                  LOG_Z("ended_by", d.how), LOG_INT("deaths", slot->quick_deaths),
+                  LOG_INT("again_ms", slot->backoff / (WHEN_SECOND / 1000)), LOG_TEXT(d.cure));
+    else
+        log_warn("role.died", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                 LOG_Z("ended_by", d.how), LOG_INT("lived_ms", lived / (WHEN_SECOND / 1000)),
+                 LOG_INT("again_ms", slot->backoff / (WHEN_SECOND / 1000)), LOG_TEXT(d.cure));
+    retry_later(slot);
+}
+
+static void tell_gone(struct supervisor *sup, const struct role_proc *gone)
+{
+    const struct ipc_peer m = {(uint8_t)gone->slot->def->role, gone->instance};
+
+    LIST_FOREACH (it, &sup->procs) {
+        const struct role_proc *q = proc_at(it);
+
+        if (q != gone && q->chan && may_talk(gone->slot->def->role, q->slot->def->role))
+            IGNORE_RC(
+                ipc_notify(q->chan, IPC_PEER_GONE, &m, -1)); /* it sees the channel end, too */
+    }
+}
+
+/* All speak one version again when all were started from one file. */
+static void restart_others(struct supervisor *sup, const struct role_slot *but)
+{
+    log_error("role.version",
+              LOG_TEXT("processes of different versions met: all are started anew"));
+    for (size_t i = 0; i < sup->n_slots; i++)
+        if (&sup->slots[i] != but)
+            role_slot_restart(&sup->slots[i]);
+}
+
+static void ended(struct role_proc *p, int status)
+{
+    struct role_slot *slot = p->slot;
+    struct supervisor *sup = slot->sup;
+    bool current = slot->cur == p;
+    bool version = p->version || (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_VERSION);
+    bool cannot = WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_CANNOT;
+    bool expected = p->expected;
+
+    /* Its last words: READY, or answers that it gave before it ended. */
+    role_reload_lost(sup, p);
+    tell_gone(sup, p);
+    if (current)
+        slot->cur = NULL;
+    if (current && !expected && !sup->stopping)
+        died(slot, p, status);
+    else if (status != 0 && p->signals == 0)
+        log_warn("role.died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                 LOG_Z("ended_by", describe(status).how));
+    role_proc_free(p);
+    if (sup->stopping) {
+        role_sup_proc_ended(sup);
+        return;
+    }
+    if (current && expected)
+        role_slot_start(slot);
+    else if (current && cannot && !sup->was_ready)
+        role_sup_cannot(sup, slot);
+    else if (current && version && slot->quick_deaths == 1)
+        restart_others(sup, slot); /* once: what does not help once helps never */
+}
+
+void role_procs_reap(struct supervisor *sup)
+{
+    LIST_FOREACH (it, &sup->procs) {
+        int status;
+
+        if (waitpid(proc_at(it)->pid, &status, WNOHANG) > 0)
+            ended(proc_at(it), status);
+    }
+}

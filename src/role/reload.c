@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new configuration in two phases: every process says whether it could live with it; only when
+ * all can, all are told to. Whatever speaks against it, nothing has changed anywhere. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "conf/diff.h"
+#include "ipc/messages.h"
+#include "log/log.h"
+#include "role/supervisor_int.h"
+
+enum { TEXT_MAX = 16384 };
+
+MSG(msg_problems, "role.conf-problems", "the configuration cannot be used: {0}");
+MSG(msg_busy, "role.reload-busy", "a reload is under way; ask again when it is done");
+MSG(msg_stopping, "role.reload-stopping", "the service is ending");
+MSG(msg_refused, "role.reload-refused",
+    "nothing was changed; these keys cannot change while the installation lives: {0}");
+MSG(msg_verdicts, "role.reload-verdicts", "nothing was changed: {0}");
+
+struct role_reload {
+    struct supervisor *sup;
+    struct ipc_req *req; /* NULL: a signal asked */
+    uint64_t generation;
+    struct conf_input input;
+    const struct conf *conf;
+    struct conf_changes changes;
+    struct role_sockets sockets;
+    bool committing;
+    size_t waiting; /* answers to come */
+    struct buf objections;
+    bool restart[ROLE_SLOTS_MAX];
+};
+
+void role_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
+                       struct ipc_config *out)
+{
+    for (size_t i = 0; i < in->n; i++)
+        files[i] = (struct ipc_file){in->files[i].name, in->files[i].text};
+    out->files.v = files;
+    out->files.n = in->n;
+}
+
+enum rc role_conf_read(struct supervisor *sup, struct conf_input *in, const struct conf **out,
+                       struct err *err)
+{
+    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(buf_done) struct buf text;
+    enum rc rc;
+
+    conf_report_init(&report);
+    buf_init(&text, TEXT_MAX);
+    TRY(conf_input_read(in, sup->data, sup->data_path, sup->options->config, err));
+    in->unprivileged = sup->unprivileged;
+    rc = conf_load(in, out, &report);
+    if (rc != RC_INVAL)
+        return rc;
+    for (const struct conf_problem *p = report.first; p; p = p->next)
+        log_error("conf.problem", LOG_STR("file", p->file), LOG_INT("line", p->line),
+                  LOG_STR("key", p->key), LOG_ERR(&p->err));
+    conf_report_text(&report, &text);
+    return ERR(err, RC_INVAL, msg_problems, str_trim(buf_str(&text)));
+}
+
+static void reload_free(struct role_reload *r)
+{
+    if (!r)
+        return;
+    role_sockets_drop(&r->sockets);
+    conf_changes_done(&r->changes);
+    conf_unref(r->conf);
+    conf_input_done(&r->input);
+    buf_done(&r->objections);
+    ipc_req_drop(r->req);
+    mem_free(r);
+}
+DEFINE_FREEP(reload_free, struct role_reload)
+
+/* The end, either way; another one may have been asked for meanwhile. */
+static void finish(struct supervisor *sup)
+{
+    bool again = sup->reload_again;
+
+    reload_free(MOVE(sup->reload));
+    role_notify("READY=1");
+    sup->reload_again = false;
+    if (again)
+        role_reload_begin(sup, NULL);
+}
+
+static void refuse(struct role_reload *r, const struct err *err)
+{
+    struct supervisor *sup = r->sup;
+
+    log_error("reload.refused", LOG_INT("generation", sup->generation), LOG_ERR(err));
+    if (r->req)
+        ipc_reply_err(MOVE(r->req), err);
+    finish(sup);
+}
+
+/* ---- what changes */
+
+static void put_key(struct buf *out, const struct conf_change *c)
+{
+    if (out->n)
+        buf_putz(out, "; ");
+    buf_puts(out, c->key);
+}
+
+static enum rc check_changes(const struct role_reload *r, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text;
+
+    buf_init(&text, TEXT_MAX);
+    for (size_t i = 0; i < r->changes.n; i++) {
+        const struct conf_change *c = &r->changes.p[i];
+
+        if (c->class != CONF_REFUSED)
+            continue;
+        put_key(&text, c);
+        buf_putz(&text, " (");
+        msg_render(c->reason, NULL, 0, NULL, NULL, &text);
+        buf_putz(&text, ")");
+    }
+    if (text.n == 0)
+        return buf_rc(&text);
+    return ERR(err, RC_DENIED, msg_refused, buf_str(&text));
+}
+
+static void mark_restarts(struct role_reload *r)
+{
+    for (size_t i = 0; i < r->sup->n_slots; i++)
+        r->restart[i] = conf_changes_restart(&r->changes, role_name(r->sup->slots[i].def->role));
+}
+
+static bool sockets_changed(const struct role_reload *r)
+{
+    for (size_t i = 0; i < r->sockets.n; i++)
+        if (r->sockets.v[i].fresh)
+            return true;
+    return r->sockets.n != r->sup->sockets.n;
+}
+
+/* ---- the second phase */
+
+static void log_changes(const struct role_reload *r, struct buf *text)
+{
+    for (size_t i = 0; i < r->changes.n; i++) {
+        const struct conf_change *c = &r->changes.p[i];
+
+        log_info("reload.changed", LOG_INT("generation", r->generation), LOG_STR("key", c->key),
+                 LOG_STR("was", c->was), LOG_STR("now", c->now), LOG_Z("restarts", c->roles));
+        put_key(text, c);
+        if (c->roles[0])
+            buf_printf(text, " (restarts %s)", c->roles);
+    }
+}
+
+static void committed(struct role_reload *r)
+{
+    struct supervisor *sup = r->sup;
+    bool restart[ROLE_SLOTS_MAX];
+    CLEANUP(buf_done) struct buf text;
+    struct ipc_reloaded m = {.generation = r->generation};
+
+    buf_init(&text, TEXT_MAX);
+    memcpy(restart, r->restart, sizeof(restart));
+    log_changes(r, &text);
+    log_info("reload.done", LOG_INT("generation", r->generation), LOG_INT("changes", r->changes.n));
+    m.text = buf_str(&text);
+    if (r->req)
+        IGNORE_RC(ipc_reply(MOVE(r->req), &m)); /* the log has it, too */
+    /* Last, because the one that asked may be among them; its answer is on its way. One that waits
+     * to be tried again may find mended what ailed it. */
+    for (size_t i = 0; i < sup->n_slots; i++)
+        if (restart[i] || !sup->slots[i].cur)
+            role_slot_restart(&sup->slots[i]);
+    finish(sup);
+}
+
+static void on_committed(void *arg, const struct ipc_answer *)
+{
+    struct role_proc *p = arg;
+    struct role_reload *r = p->slot->sup->reload;
+
+    if (!r || p->asked != r->generation)
+        return;
+    p->asked = 0;
+    if (--r->waiting == 0)
+        committed(r);
+}
+
+static size_t slot_index(const struct role_slot *slot)
+{
+    return (size_t)(slot - slot->sup->slots);
+}
+
+/* Tells one process; when it cannot be told, or came too late to be asked, its successor starts
+ * with the new one. */
+static void commit_to(struct role_reload *r, struct role_proc *p)
+{
+    const struct ipc_generation m = {r->generation};
+    const struct ipc_ask ask = {.type = IPC_COMMIT,
+                                .msg = &m,
+                                .timeout = ROLE_PREPARE_TIMEOUT,
+                                .fn = on_committed,
+                                .arg = p};
+
+    if (p->state == PROC_DRAINING || r->restart[slot_index(p->slot)])
+        return;
+    p->asked = r->generation;
+    r->waiting++;
+    if (p->prepared == r->generation && p->chan && ipc_call(p->chan, &ask, NULL) == RC_OK)
+        return;
+    p->asked = 0;
+    r->waiting--;
+    r->restart[slot_index(p->slot)] = true;
+}
+
+static void commit(struct role_reload *r)
+{
+    struct supervisor *sup = r->sup;
+    bool sockets = sockets_changed(r);
+
+    r->committing = true;
+    conf_unref(sup->conf);
+    sup->conf = conf_ref(r->conf);
+    conf_input_done(&sup->input);
+    sup->input = r->input;
+    conf_input_init(&r->input);
+    sup->generation = r->generation;
+    role_sockets_adopt(&sup->sockets, &r->sockets);
+    role_sup_conf_changed(sup, sockets);
+    r->waiting = 1; /* this function */
+    LIST_FOREACH (it, &sup->procs)
+        commit_to(r, LIST_ENTRY(it, struct role_proc, link));
+    if (--r->waiting == 0)
+        committed(r);
+}
+
+/* ---- the first phase */
+
+static void ignore_answer(void *, const struct ipc_answer *)
+{
+}
+
+static void call_off(struct role_reload *r)
+{
+    const struct ipc_generation m = {r->generation};
+    const struct ipc_ask ask = {.type = IPC_ABORT, .msg = &m, .fn = ignore_answer};
+    struct err err = ERR_INIT;
+
+    LIST_FOREACH (it, &r->sup->procs) {
+        struct role_proc *p = LIST_ENTRY(it, struct role_proc, link);
+
+        if (p->prepared == r->generation && p->chan)
+            IGNORE_RC(ipc_call(p->chan, &ask, NULL)); /* else it drops it at the next PREPARE */
+    }
+    IGNORE_RC(ERR(&err, RC_DENIED, msg_verdicts, buf_str(&r->objections)));
+    refuse(r, &err);
+}
+
+static void decide(struct role_reload *r)
+{
+    if (--r->waiting > 0)
+        return;
+    if (r->objections.n)
+        call_off(r);
+    else
+        commit(r);
+}
+
+static void object(struct role_reload *r, const struct role_proc *p, const struct err *err)
+{
+    char text[ERR_ARGS_BYTES];
+
+    buf_printf(&r->objections, "%s%s: %s", r->objections.n ? "; " : "",
+               role_name(p->slot->def->role), err_textz(err, text, sizeof(text)));
+}
+
+static void on_verdict(void *arg, const struct ipc_answer *answer)
+{
+    struct role_proc *p = arg;
+    struct role_reload *r = p->slot->sup->reload;
+    const struct ipc_verdict *verdict = answer->msg;
+
+    if (!r || p->asked != r->generation)
+        return;
+    p->asked = 0;
+    if (answer->rc == RC_OK && verdict->ok) {
+        p->prepared = r->generation;
+        r->restart[slot_index(p->slot)] |= verdict->restart;
+    } else if (answer->rc == RC_OK) {
+        object(r, p, &verdict->why);
+    } else if (answer->rc != RC_CLOSED) { /* one that has died will start with what is decided */
+        object(r, p, answer->err);
+    }
+    decide(r);
+}
+
+static void prepare(struct role_reload *r)
+{
+    struct ipc_file files[CONF_FILES_MAX];
+    struct ipc_config m = {.generation = r->generation};
+
+    role_conf_message(&r->input, files, &m);
+    r->waiting = 1; /* this function */
+    LIST_FOREACH (it, &r->sup->procs) {
+        struct role_proc *p = LIST_ENTRY(it, struct role_proc, link);
+        const struct ipc_ask ask = {.type = IPC_PREPARE,
+                                    .msg = &m,
+                                    .timeout = ROLE_PREPARE_TIMEOUT,
+                                    .fn = on_verdict,
+                                    .arg = p};
+        struct err err = ERR_INIT;
+
+        if (p->state == PROC_DRAINING || !p->chan)
+            continue;
+        p->asked = r->generation;
+        r->waiting++;
+        err.rc = ipc_call(p->chan, &ask, NULL);
+        if (err.rc == RC_OK)
+            continue;
+        p->asked = 0;
+        r->waiting--;
+        object(r, p, &err);
+    }
+    decide(r);
+}
+
+/* All that can be judged without the others. */
+static enum rc examine(struct role_reload *r, struct err *err)
+{
+    struct supervisor *sup = r->sup;
+
+    TRY(role_conf_read(sup, &r->input, &r->conf, err));
+    TRY(conf_diff(sup->conf, r->conf, &r->changes));
+    TRY(check_changes(r, err));
+    mark_restarts(r);
+    return role_sockets_bind(r->conf, &sup->sockets, &r->sockets, err);
+}
+
+static struct role_reload *reload_new(struct supervisor *sup)
+{
+    struct role_reload *r = MEM_NEW(struct role_reload);
+
+    if (!r)
+        return NULL;
+    r->sup = sup;
+    r->generation = ++sup->attempts;
+    conf_input_init(&r->input);
+    buf_init(&r->objections, TEXT_MAX);
+    return r;
+}
+
+static void answer_busy(struct ipc_req *req, enum rc rc, bool stopping)
+{
+    struct err err = ERR_INIT;
+
+    if (!req)
+        return;
+    IGNORE_RC(stopping ? ERR(&err, rc, msg_stopping) : ERR(&err, rc, msg_busy));
+    ipc_reply_err(req, &err);
+}
+
+void role_reload_begin(struct supervisor *sup, struct ipc_req *req)
+{
+    struct err err = ERR_INIT;
+
+    if (sup->reload || sup->stopping) {
+        sup->reload_again |= !req;
+        answer_busy(req, RC_AGAIN, sup->stopping);
+        return;
+    }
+    sup->reload = reload_new(sup);
+    if (!sup->reload) {
+        answer_busy(req, RC_NOMEM, false);
+        return;
+    }
+    sup->reload->req = req;
+    role_notify_reloading(sup);
+    err.rc = examine(sup->reload, &err);
+    if (err.rc == RC_OK)
+        prepare(sup->reload);
+    else
+        refuse(sup->reload, &err);
+}
+
+void role_reload_lost(struct supervisor *sup, struct role_proc *p)
+{
+    const struct ipc_answer closed = {.rc = RC_CLOSED};
+    struct role_reload *r = sup->reload;
+
+    /* Its channel has usually said so; not when it died before that was read. */
+    if (!r || p->asked != r->generation)
+        return;
+    if (r->committing)
+        on_committed(p, &closed);
+    else
+        on_verdict(p, &closed);
+}
+
+void role_reload_cancel(struct supervisor *sup)
+{
+    reload_free(MOVE(sup->reload));
+    sup->reload_again = false;
+}

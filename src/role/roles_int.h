@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contracts, each defined in the file of its name. */
+#pragma once
+
+#include "role/role.h"
+
+extern const struct role_def role_signer, role_prober, role_core, role_front;

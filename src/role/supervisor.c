@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor
+ * owns     the listening sockets, the children, the root-owned configuration
+ * may      read the configuration, bind, fork and execute itself, signal its children, pass
+ * descriptors may not  parse a byte from the network: it accepts nothing, and its children's
+ * messages are few and small
+ *
+ * Confined only as far as what it does allows. A seccomp filter, a Landlock domain and
+ * no-new-privileges are inherited by what it executes; so they would have to allow all that any
+ * role does while it starts (become another user, load filters of its own) and all that the
+ * runner's programs do. It gives up what no role needs: capabilities, core files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "ev/clock.h"
+#include "ipc/messages.h"
+#include "log/log.h"
+#include "role/supervisor_int.h"
+
+#define CAP(c) (UINT64_C(1) << (c))
+
+static const struct sandbox sandbox = {
+    .promises = SB_EXEC,
+    .caps = CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_SETPCAP) /* roles become their users */
+            | CAP(CAP_KILL)                                      /* and are signalled */
+            | CAP(CAP_NET_BIND_SERVICE) /* ports below 1024, at a reload too */
+            | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_CHOWN) | CAP(CAP_FOWNER) /* DATA has several owners */
+            | CAP(CAP_SYS_RESOURCE), /* roles raise their limits */
+};
+
+enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * ROLE_SLOTS_MAX + 1 };
+
+static const char listeners_file[] = "listeners.json";
+
+MSG(msg_data, "role.data", "the data directory {0}: {1}; `autarky init` makes one");
+MSG(msg_slots, "role.many-roles", "more roles than the supervisor has room for");
+
+static struct role_proc *proc_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct role_proc, link);
+}
+
+/* ---- to systemd */
+
+void role_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    size_t n = path ? strlen(path) : 0;
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    CLEANUP(fd_closep) int fd = -1;
+
+    if (n < 2 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(to.sun_path, path, n);
+    if (path[0] == '@')
+        to.sun_path[0] = '\0'; /* abstract */
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+        log_warn("role.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
+}
+
+void role_notify_reloading(struct supervisor *sup)
+{
+    char state[STATE_BYTES];
+
+    /* systemd compares this time with its own CLOCK_MONOTONIC. */
+    snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)clock_mono(sup->clock));
+    role_notify(state);
+}
+
+/* ---- what it tells */
+
+static size_t add_process(struct ipc_process *v, size_t n, const struct role_slot *slot,
+                          const struct role_proc *p)
+{
+    v[n] = (struct ipc_process){
+        .role = (uint8_t)slot->def->role,
+        .state = str_of(role_proc_state_name(slot, p)),
+        .restarts = slot->restarts,
+    };
+    if (p) {
+        v[n].instance = p->instance;
+        v[n].pid = (uint32_t)p->pid;
+        v[n].started_at = p->started_at;
+        v[n].sandbox = str_of(p->sandbox);
+    }
+    return n + 1;
+}
+
+void role_sup_status(struct supervisor *sup, struct ipc_req *req)
+{
+    CLEANUP(buf_done) struct buf own;
+    struct ipc_process v[PROCESSES];
+    struct ipc_status m = {.generation = sup->generation};
+    size_t n = 0;
+
+    buf_init(&own, ROLE_SANDBOX_TEXT);
+    sandbox_report_text(&sup->report, &own);
+    v[n++] = (struct ipc_process){.role = ROLE_SUPERVISOR,
+                                  .pid = (uint32_t)getpid(),
+                                  .state = STR("ready"),
+                                  .started_at = sup->started_at,
+                                  .sandbox = buf_str(&own)};
+    LIST_FOREACH (it, &sup->procs)
+        if (n < PROCESSES)
+            n = add_process(v, n, proc_at(it)->slot, proc_at(it));
+    for (size_t i = 0; i < sup->n_slots && n < PROCESSES; i++)
+        if (!sup->slots[i].cur)
+            n = add_process(v, n, &sup->slots[i], NULL);
+    m.processes.v = v;
+    m.processes.n = n;
+    IGNORE_RC(ipc_reply(req, &m)); /* the asker is told of a failure in its place */
+}
+
+static void set_log(struct supervisor *sup)
+{
+    log_init(&(struct log_conf){.role = role_name(ROLE_SUPERVISOR),
+                                .level = (enum log_level)sup->conf->log.level,
+                                .format = (enum log_format)sup->conf->log.format});
+}
+
+static enum rc write_listeners(struct supervisor *sup, struct buf *text, struct err *err)
+{
+    TRY(role_sockets_json(&sup->sockets, text));
+    return file_write(sup->data, listeners_file, buf_str(text), 0644, FILE_OWNER_SELF, err);
+}
+
+static void publish(struct supervisor *sup, bool first)
+{
+    CLEANUP(buf_done) struct buf text;
+    struct err err = ERR_INIT;
+
+    buf_init(&text, TEXT_MAX);
+    err.rc = write_listeners(sup, &text, &err);
+    if (err.rc != RC_OK)
+        log_error("service.listeners-not-written", LOG_ERR(&err));
+    if (!first)
+        return;
+    log_info("service.ready", LOG_INT("pid", getpid()),
+             LOG_STR("listeners", str_trim(buf_str(&text))));
+    role_notify("READY=1");
+    if (sup->options->ready)
+        sup->options->ready(sup->options->ready_arg, buf_str(&text));
+}
+
+void role_sup_conf_changed(struct supervisor *sup, bool sockets)
+{
+    set_log(sup);
+    if (sockets && sup->was_ready)
+        publish(sup, false);
+}
+
+void role_sup_proc_ready(struct supervisor *sup)
+{
+    for (size_t i = 0; i < sup->n_slots; i++)
+        if (!sup->slots[i].cur || sup->slots[i].cur->state != PROC_READY)
+            return;
+    if (sup->was_ready || sup->stopping)
+        return;
+    sup->was_ready = true;
+    publish(sup, true);
+}
+
+/* ---- the end */
+
+/* Who asks others goes first: front still needs core while it finishes, and core the signer. */
+static void drain_next(struct supervisor *sup)
+{
+    unsigned order = ~0u;
+
+    LIST_FOREACH (it, &sup->procs)
+        if (proc_at(it)->slot->def->drain_order < order)
+            order = proc_at(it)->slot->def->drain_order;
+    LIST_FOREACH (it, &sup->procs)
+        if (proc_at(it)->slot->def->drain_order == order)
+            role_proc_drain(proc_at(it));
+    if (list_empty(&sup->procs))
+        ev_stop(sup->ev);
+}
+
+static void kill_all(struct supervisor *sup)
+{
+    LIST_FOREACH (it, &sup->procs)
+        role_proc_kill(proc_at(it));
+}
+
+static void on_stop_limit(void *arg)
+{
+    kill_all(arg);
+}
+
+static void stop(struct supervisor *sup, int status)
+{
+    if (sup->stopping)
+        return;
+    sup->stopping = true;
+    sup->status = status;
+    role_notify("STOPPING=1");
+    log_info("service.stops");
+    role_reload_cancel(sup);
+    unlinkat(sup->data, listeners_file, 0);
+    for (size_t i = 0; i < sup->n_slots; i++)
+        ev_timer_stop(&sup->slots[i].again);
+    ev_timer_start(&sup->stop_limit, ROLE_DRAIN_TIMEOUT, 0);
+    drain_next(sup);
+}
+
+void role_sup_proc_ended(struct supervisor *sup)
+{
+    drain_next(sup);
+}
+
+void role_sup_cannot(struct supervisor *sup, const struct role_slot *slot)
+{
+    log_error("service.cannot-start", LOG_Z("role", role_name(slot->def->role)),
+              LOG_TEXT("it cannot do its work, so the service does not start; the lines before say "
+                       "why"));
+    stop(sup, EXIT_FAILED);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct supervisor *sup = arg;
+
+    if (signum == SIGCHLD)
+        role_procs_reap(sup);
+    else if (signum == SIGHUP)
+        role_reload_begin(sup, NULL);
+    else if (sup->stopping)
+        kill_all(sup); /* asked twice: no more patience */
+    else
+        stop(sup, 0);
+}
+
+/* ---- the beginning */
+
+static enum rc open_data(struct supervisor *sup, struct err *err)
+{
+    const char *name = sup->options->data;
+    char path[PATH_MAX];
+
+    sup->data = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (sup->data < 0 || !realpath(name, path))
+        return ERR(err, errno == ENOENT ? RC_NOTFOUND : RC_IO, msg_data, str_of(name),
+                   str_of(strerrordesc_np(errno)));
+    sup->data_path = mem_strdup(path);
+    if (!sup->data_path)
+        return RC_NOMEM;
+    return role_lock(sup->data, sup->data_path, &sup->lock, err);
+}
+
+static enum rc open_sockets(struct supervisor *sup, struct err *err)
+{
+    struct role_sockets first = {};
+
+    TRY(role_sockets_control(&sup->sockets, sup->data_path, err));
+    TRY(role_sockets_bind(sup->conf, &sup->sockets, &first, err));
+    role_sockets_adopt(&sup->sockets, &first);
+    return RC_OK;
+}
+
+static enum rc open_loop(struct supervisor *sup)
+{
+    static const int signals[ROLE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+
+    signal(SIGPIPE, SIG_IGN);
+    TRY(ev_new(sup->clock, &sup->ev));
+    ev_timer_init(&sup->stop_limit, sup->ev, on_stop_limit, sup);
+    for (size_t i = 0; i < ROLE_SIGNALS; i++)
+        TRY(ev_signal_new(sup->ev, signals[i], on_signal, sup, &sup->signals[i]));
+    return RC_OK;
+}
+
+static enum rc make_slots(struct supervisor *sup, struct err *err)
+{
+    const struct role_def *const *defs = sup->options->defs ? sup->options->defs : role_defs;
+
+    for (; *defs; defs++) {
+        struct role_slot *slot = &sup->slots[sup->n_slots];
+
+        if (sup->n_slots == ROLE_SLOTS_MAX)
+            return ERR(err, RC_TOOBIG, msg_slots);
+        *slot = (struct role_slot){.sup = sup, .def = *defs, .backoff = ROLE_BACKOFF_FIRST};
+        ev_timer_init(&slot->again, sup->ev, role_slot_again, slot);
+        sup->n_slots++;
+    }
+    return RC_OK;
+}
+
+static enum rc begin(struct supervisor *sup, struct err *err)
+{
+    const struct sandbox_at at = {.dir = sup->data};
+
+    TRY(open_data(sup, err));
+    TRY(role_test_clock_open(&sup->test_clock));
+    TRY(open_loop(sup));
+    TRY(role_conf_read(sup, &sup->input, &sup->conf, err));
+    set_log(sup);
+    TRY(open_sockets(sup, err));
+    TRY(make_slots(sup, err));
+    TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
+    for (size_t i = 0; i < sup->n_slots; i++)
+        role_slot_start(&sup->slots[i]);
+    return RC_OK;
+}
+
+static void unlink_control(const struct role_sockets *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->v[i].l.kind, "control") == 0)
+            unlink(s->v[i].l.address);
+}
+
+static void supervisor_free(struct supervisor *sup)
+{
+    struct role_sockets none = {};
+
+    /* Only after a failure of the loop itself: nobody waits for them any more, and they see their
+     * channels close. */
+    LIST_FOREACH (it, &sup->procs)
+        role_proc_free(proc_at(it));
+    role_reload_cancel(sup);
+    unlink_control(&sup->sockets);
+    role_sockets_adopt(&sup->sockets, &none);
+    if (sup->ev) {
+        for (size_t i = 0; i < sup->n_slots; i++)
+            ev_timer_stop(&sup->slots[i].again);
+        for (size_t i = 0; i < ROLE_SIGNALS; i++)
+            ev_signal_free(sup->signals[i]);
+        ev_timer_stop(&sup->stop_limit);
+        ev_free(sup->ev);
+    }
+    conf_unref(sup->conf);
+    conf_input_done(&sup->input);
+    mem_free(sup->data_path);
+    fd_close(&sup->test_clock);
+    fd_close(&sup->data);
+    fd_close(&sup->lock);
+    mem_free(sup);
+}
+
+int role_serve(const struct role_serve *s)
+{
+    struct supervisor *sup = MEM_NEW(struct supervisor);
+    struct err err = ERR_INIT;
+    int status;
+
+    log_init(&(struct log_conf){.role = role_name(ROLE_SUPERVISOR), .level = LOG_LEVEL_INFO});
+    if (!sup)
+        return EXIT_FAILED;
+    sup->options = s;
+    sup->clock = clock_system();
+    sup->data = sup->lock = sup->test_clock = -1;
+    sup->unprivileged = geteuid() != 0;
+    sup->started_at = clock_now(sup->clock);
+    sup->generation = sup->attempts = 1;
+    list_init(&sup->procs);
+    conf_input_init(&sup->input);
+    err.rc = begin(sup, &err);
+    if (err.rc == RC_OK) {
+        ev_run(sup->ev);
+    } else {
+        log_error("service.cannot-start", LOG_ERR(&err));
+        sup->status = EXIT_FAILED;
+    }
+    status = sup->status;
+    supervisor_free(sup);
+    log_flush();
+    return status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An ACME client that speaks to a struct world without a network, for tests: it signs what it is told to, right or wrong. */
+#pragma once
+
+#include "json/json.h"
+#include "jose/jws.h"
+#include "world.h"
+
+#define CLIENT_BASE "https://ca.hospital.example:8555"
+
+struct client {
+    struct world *w;
+    struct crypto_key *key;
+    char kid[256]; /* URL of the account; empty: the key goes along */
+};
+
+/* What came back: the exchange, and its body parsed when it is JSON. */
+struct reply {
+    struct http_exchange *x;
+    struct json_doc *doc;
+    const struct json *json; /* NULL when it is none */
+    int status;
+};
+
+bool client_start(struct client *c, struct world *w);
+void client_done(struct client *c);
+void reply_done(struct reply *r);
+
+/* A nonce of the server, into `out`. */
+bool client_nonce(struct client *c, char out[static 256]);
+/* POST of `payload` ("": POST-as-GET) to a path or a whole URL, properly signed. */
+struct reply client_post(struct client *c, const char *url, const char *payload);
+/* The same with any body, as it is. */
+struct reply client_raw(struct client *c, const char *method, const char *path, struct str body);
+
+/* new-account with the terms agreed; sets kid. */
+bool client_register(struct client *c);
+/* Makes an order for the names ("a.hospital.example,b..."); its URL and finalize URL. */
+bool client_order(struct client *c, const char *names, char order[static 256]);
+/* Asks for every challenge of the order. */
+bool client_validate(struct client *c, const char *order);
+/* Finalizes with a new P-256 key and a CSR for the names. */
+struct reply client_finalize(struct client *c, const char *order, const char *names);
+/* The whole way; the certificate's PEM chain in *out, which the caller frees as a reply. */
+struct reply client_certificate(struct client *c, const char *names);
+
+/* The member of a reply as text, or "". */
+struct str reply_text(const struct reply *r, const char *member);
+/* The problem type without its prefix, or "". */
+struct str reply_problem(const struct reply *r);

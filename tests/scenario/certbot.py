@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's certbot, unmodified: register, issue, renew, revoke by http-01, with ECDSA and RSA keys."""
+
+import json
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import DOMAIN, Lab, OPENSSL, expect, run, verify_chain  # noqa: E402
+
+
+def certbot(lab, *args, ok=(0,)):
+    home = lab.directory / "certbot"
+    return run("/usr/bin/certbot", *args, "--config-dir", home, "--work-dir", home, "--logs-dir", home,
+               "--non-interactive", ok=ok, env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.roots)})
+
+
+def issue(lab, name, *options):
+    certbot(lab, "certonly", "--standalone", "--http-01-port", lab.http_port, "--server", lab.directory_url,
+            "--agree-tos", "--email", "admin@hospital.example", "--no-eff-email", "-d", name, *options)
+    live = lab.directory / "certbot" / "live" / name
+    verify_chain(lab.roots, live / "cert.pem", live / "chain.pem", live / "fullchain.pem", name)
+    return live
+
+
+def serial(cert):
+    return run(OPENSSL, "x509", "-in", cert, "-noout", "-serial").strip().split("=")[1]
+
+
+def status_of(lab, number):
+    items = json.loads(lab.autarky("cert", "list", "--json"))["items"]
+    return [i["status"] for i in items if i["serial"] == number]
+
+
+def main():
+    with Lab() as lab:
+        lab.start()
+        ecdsa = issue(lab, f"wiki.{DOMAIN}", "--key-type", "ecdsa", "-d", f"www.wiki.{DOMAIN}")
+        text = run(OPENSSL, "x509", "-in", ecdsa / "cert.pem", "-noout", "-text")
+        expect(text, "ECDSA CA 1", "an EC key is certified by the ECDSA issuer")
+        expect(text, f"DNS:www.wiki.{DOMAIN}", "the second name")
+        rsa = issue(lab, f"pacs.{DOMAIN}", "--key-type", "rsa", "--rsa-key-size", "2048")
+        expect(run(OPENSSL, "x509", "-in", rsa / "cert.pem", "-noout", "-issuer"), "RSA CA 1",
+               "an RSA key is certified by the RSA issuer")
+
+        before = serial(ecdsa / "cert.pem")
+        certbot(lab, "renew", "--force-renewal", "--cert-name", f"wiki.{DOMAIN}", "--no-random-sleep-on-renew")
+        after = serial(ecdsa / "cert.pem")
+        if before == after:
+            sys.exit("certbot renew left the certificate as it was")
+        verify_chain(lab.roots, ecdsa / "cert.pem", ecdsa / "chain.pem", ecdsa / "fullchain.pem", f"wiki.{DOMAIN}")
+
+        certbot(lab, "revoke", "--server", lab.directory_url, "--cert-path", ecdsa / "cert.pem", "--reason",
+                "superseded", "--no-delete-after-revoke")
+        if status_of(lab, after) != ["revoked"] or status_of(lab, before) != ["valid"]:
+            sys.exit("the register does not show the one certificate as revoked")
+        out = certbot(lab, "revoke", "--server", lab.directory_url, "--cert-path", ecdsa / "cert.pem",
+                      "--no-delete-after-revoke", ok=(0, 1))
+        expect(out, "already", "a second revocation")
+
+        out = certbot(lab, "certonly", "--standalone", "--http-01-port", lab.http_port, "--server",
+                      lab.directory_url, "--agree-tos", "-d", "www.elsewhere.test", ok=(1,))
+        expect(out, "www.elsewhere.test", "a name outside is refused by name")
+
+
+main()

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <stdio.h>
+
+#include <dirent.h>
+
+#include "corpus.h"
+#include "pki.h"
+#include "tool.h"
+
+/* A certificate of tests/corpus/cert; `der` keeps its bytes. */
+static enum rc load(struct arena *a, const char *name, struct buf *der, struct x509_cert *c)
+{
+    char path[300];
+
+    buf_init(der, X509_CERT_MAX);
+    snprintf(path, sizeof(path), "cert/%s", name);
+    TRY(crypto_init());
+    TRY(corpus_read(path, der));
+    return x509_cert_parse(a, buf_str(der), c, NULL);
+}
+
+static void everything_is_found(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf der;
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    char text[X509_SERIAL_TEXT], when[WHEN_TEXT];
+    struct addr ip;
+    struct x509_cert c;
+
+    arena_init(&a, 1 << 20);
+    CHECK_OK(load(&a, "leaf-all.der", &der, &c));
+    CHECK_INT(c.version, 3);
+    CHECK_STR(str_of(x509_serial_text(&c.serial, text)), "0123456789ABCDEF01");
+    CHECK_STR(c.common_name, "wiki.hospital.example");
+    CHECK_STR(str_of(when_text(c.not_before, when)), "2026-01-01T00:00:00Z");
+    CHECK_STR(str_of(when_text(c.not_after, when)), "2026-03-31T00:00:00Z");
+    CHECK_INT(c.sig_alg, CRYPTO_SIG_RSA_SHA256);
+    CHECK_INT(c.basic, X509_BASIC_LEAF);
+    CHECK_INT(c.key_usage, X509_KU_DIGITAL_SIGNATURE | X509_KU_KEY_ENCIPHERMENT);
+    CHECK_INT(c.eku, X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH);
+    CHECK(c.ski.n == 20 && c.aki.n == 20 && !str_eq(c.ski, c.aki));
+    CHECK_INT(c.n_dns, 2);
+    CHECK_STR(c.dns[0], "wiki.hospital.example");
+    CHECK_INT(c.n_ips, 2);
+    CHECK_OK(addr_parse(STR("fd00::7"), &ip));
+    CHECK(x509_cert_has_ip(&c, &ip));
+    CHECK_INT(c.n_crl_urls, 1);
+    CHECK_STR(c.crl_urls[0], "http://ca.hospital.example/crl/1");
+    CHECK_STR(c.ocsp_urls[0], "http://ca.hospital.example/ocsp/");
+    CHECK_STR(c.issuer_urls[0], "http://ca.hospital.example/issuer/1");
+    CHECK_INT(c.n_policies, 1);
+    CHECK(c.must_staple && c.n_other_names == 0);
+    CHECK_INT(c.n_extensions, 10);
+    CHECK_OK(x509_cert_key(&c, &key, NULL));
+    CHECK_STR(str_of(crypto_key_text(key)), "EC P-256");
+}
+
+static void chain_is_checked(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf root_der = {.p = NULL};
+    CLEANUP(buf_done) struct buf ca_der = {.p = NULL};
+    CLEANUP(buf_done) struct buf leaf_der = {.p = NULL};
+    struct x509_cert root, ca, leaf;
+    struct err err = ERR_INIT;
+
+    arena_init(&a, 1 << 20);
+    CHECK_OK(load(&a, "root-p384.der", &root_der, &root));
+    CHECK_OK(load(&a, "intermediate-constraints.der", &ca_der, &ca));
+    CHECK_OK(load(&a, "leaf-all.der", &leaf_der, &leaf));
+    CHECK_OK(x509_cert_check_issuer(&leaf, &ca, NULL));
+    CHECK_OK(x509_cert_check_issuer(&ca, &root, NULL));
+    CHECK_OK(x509_cert_check_issuer(&root, &root, NULL));
+    CHECK_RC(x509_cert_check_issuer(&leaf, &root, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "x509.issuer-name");
+    CHECK_RC(x509_cert_check_issuer(&leaf, &leaf, NULL), RC_DENIED);
+    CHECK_INT(ca.constraints.n_permitted_ip, 2);
+    CHECK_STR(ca.constraints.permitted_email[0], ".hospital.example");
+    CHECK_STR(ca.constraints.excluded_dns[0], "secret.hospital.example");
+    /* Each rule by itself. */
+    ca.aki = leaf.ski;
+    CHECK_RC(x509_cert_check_issuer(&ca, &root, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "x509.issuer-id");
+    root.key_usage = X509_KU_CRL_SIGN;
+    CHECK_RC(x509_cert_check_issuer(&root, &root, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "x509.issuer-ca");
+    root.key_usage = X509_KU_CERT_SIGN;
+    root.is_ca = false;
+    CHECK_RC(x509_cert_check_issuer(&root, &root, NULL), RC_DENIED);
+    root.is_ca = true;
+    root.sig_alg = CRYPTO_SIG_RSA_SHA256;
+    CHECK_RC(x509_cert_check_issuer(&root, &root, NULL), RC_UNSUPPORTED);
+    root.sig_alg = CRYPTO_SIG_ECDSA_SHA384;
+    CHECK_OK(x509_cert_check_issuer(&root, &root, NULL));
+    root.tbs = leaf.tbs;
+    CHECK_RC(x509_cert_check_issuer(&root, &root, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "x509.signature");
+}
+
+static void odd_but_right(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf der = {.p = NULL};
+    CLEANUP(buf_done) struct buf text;
+    char when[WHEN_TEXT];
+    struct x509_cert c;
+
+    arena_init(&a, 1 << 20);
+    buf_init(&text, 4096);
+    CHECK_OK(load(&a, "v1.der", &der, &c));
+    CHECK(c.version == 1 && c.n_extensions == 0);
+    buf_done(&der);
+    CHECK_OK(load(&a, "rsa-pss.der", &der, &c));
+    CHECK_INT(c.sig_alg, 0);
+    buf_done(&der);
+    CHECK_OK(load(&a, "leaf-p521-sha512.der", &der, &c));
+    CHECK_INT(c.sig_alg, CRYPTO_SIG_ECDSA_SHA512);
+    buf_done(&der);
+    CHECK_OK(load(&a, "leaf-9999.der", &der, &c));
+    CHECK_STR(str_of(when_text(c.not_after, when)), "9999-12-31T23:59:59Z");
+    buf_done(&der);
+    CHECK_OK(load(&a, "serial-negative.der", &der, &c));
+    CHECK_INT(c.serial.n, 0);
+    buf_done(&der);
+    CHECK_OK(load(&a, "serial-21-bytes.der", &der, &c));
+    CHECK_INT(c.serial.n, 0);
+    buf_done(&der);
+    CHECK_OK(load(&a, "unknown-critical.der", &der, &c));
+    CHECK(c.n_unknown_critical == 1 && c.ocsp_nocheck && c.n_extensions == 2);
+    buf_done(&der);
+    CHECK_OK(load(&a, "empty-subject.der", &der, &c));
+    CHECK(c.n_other_names == 4 && c.san_critical && c.common_name.n == 0);
+    buf_done(&der);
+    CHECK_OK(load(&a, "dc-email.der", &der, &c));
+    x509_name_text(c.subject, &text);
+    CHECK_STR(buf_str(&text), "DC = example, emailAddress = a@b.example, CN = Gr\xc3\xb6\xc3\x9f"
+                              "e \\\"x\\\"\\, y");
+}
+
+/* All of the corpus: names that start with "bad-" are refused, the others read; and OpenSSL sees
+ * the same serial number. */
+static void corpus_is_sorted(void)
+{
+    char *const serial[] = {"openssl", "x509", "-inform", "DER", "-noout", "-serial", NULL};
+    char path[4096], want[100], text[X509_SERIAL_TEXT];
+    DIR *dir;
+    int n = 0;
+
+    snprintf(path, sizeof(path), "%s/corpus/cert", getenv("AUTARKY_TESTS"));
+    dir = opendir(path);
+    CHECK(dir != NULL);
+    for (const struct dirent *e; (e = readdir(dir));) {
+        CLEANUP(arena_done) struct arena a;
+        CLEANUP(buf_done) struct buf der = {.p = NULL};
+        CLEANUP(buf_done) struct buf out;
+        struct x509_cert c;
+        enum rc rc;
+
+        if (e->d_name[0] == '.')
+            continue;
+        arena_init(&a, 1 << 20);
+        buf_init(&out, TOOL_OUT_MAX);
+        rc = load(&a, e->d_name, &der, &c);
+        if ((rc == RC_PARSE) != str_starts(str_of(e->d_name), STR("bad-")))
+            fail_msg("%s: %s", e->d_name, rc_text(rc));
+        n++;
+        if (rc != RC_OK || c.serial.n == 0)
+            continue;
+        CHECK_INT(tool_run(serial, buf_str(&der), &out), 0);
+        snprintf(want, sizeof(want), "serial=%s\n", x509_serial_text(&c.serial, text));
+        CHECK_STR(buf_str(&out), want);
+    }
+    closedir(dir);
+    CHECK(n > 30);
+}
+
+/* Cut off anywhere or with any one byte changed: never a read past the end, and never the same
+ * certificate. */
+static void damage_is_noticed(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf ca_der = {.p = NULL};
+    CLEANUP(buf_done) struct buf der = {.p = NULL};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct x509_cert c, ca;
+
+    arena_init(&a, 1 << 20);
+    CHECK_OK(load(&a, "intermediate-constraints.der", &ca_der, &ca));
+    CHECK_OK(load(&a, "leaf-all.der", &der, &c));
+    CHECK_OK(x509_cert_key(&ca, &key, NULL));
+    for (size_t n = 0; n < der.n; n++) {
+        CLEANUP(mem_freep) char *exact = mem_dup(der.p, n);
+
+        CHECK(exact != NULL);
+        CHECK_RC(x509_cert_parse(&a, str_bytes(exact, n), &c, NULL), RC_PARSE);
+    }
+    for (size_t i = 0; i < der.n; i++) {
+        der.p[i] ^= 0x01;
+        if (x509_cert_parse(&a, buf_str(&der), &c, NULL) == RC_OK)
+            CHECK(x509_cert_check_signature(&c, key, NULL) != RC_OK);
+        arena_done(&a);
+        der.p[i] ^= 0x01;
+    }
+    CHECK_OK(x509_cert_parse(&a, buf_str(&der), &c, NULL));
+    CHECK_OK(x509_cert_check_signature(&c, key, NULL));
+}
+
+static void names_match(void)
+{
+    static const struct str dns[] = {STR("*.a.example"), STR("B.example"), STR("*.x")};
+    static const struct x509_cert c = {.dns = dns, .n_dns = 3};
+    static const char *const good[] = {"w.a.example", "b.example", "*.a.example", "y.x"};
+    static const char *const bad[] = {"a.example",  "v.w.a.example", "*.w.a.example",
+                                      "wa.example", ".a.example",    "x",
+                                      "",           "c.example",     "*.b.example"};
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        CHECK(x509_cert_has_dns(&c, str_of(good[i])));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK(!x509_cert_has_dns(&c, str_of(bad[i])));
+}
+
+static void pem_is_read(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    CLEANUP(buf_done) struct buf pem;
+    struct x509_cert *certs;
+    struct err err = ERR_INIT;
+    size_t n;
+
+    buf_init(&pem, 1 << 20);
+    CHECK_OK(pki_init(&p));
+    CHECK_RC(x509_cert_read_pem(&p.a, str_of(key_p256), 5, &certs, &n, &err), RC_NOTFOUND);
+    x509_cert_put_pem(buf_str(&p.issuer_der), &pem);
+    buf_putz(&pem, key_p256);
+    x509_cert_put_pem(buf_str(&p.root_der), &pem);
+    CHECK_OK(buf_rc(&pem));
+    CHECK_OK(x509_cert_read_pem(&p.a, buf_str(&pem), 2, &certs, &n, NULL));
+    CHECK_INT(n, 2);
+    CHECK(str_eq(certs[0].der, buf_str(&p.issuer_der)) &&
+          str_eq(certs[1].der, buf_str(&p.root_der)));
+    CHECK_RC(x509_cert_read_pem(&p.a, buf_str(&pem), 1, &certs, &n, &err), RC_TOOBIG);
+    CHECK_RC(
+        x509_cert_read_pem(&p.a, STR("-----BEGIN CERTIFICATE-----\nMAA=\n"), 2, &certs, &n, &err),
+        RC_PARSE);
+    CHECK_RC(x509_cert_read_pem(
+                 &p.a, STR("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"), 2,
+                 &certs, &n, &err),
+             RC_PARSE);
+    CHECK_STR(str_of(err.msg->code), "x509.certificate");
+}
+
+static void fingerprint_is_that_of_the_bytes(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    unsigned char want[CRYPTO_SHA256_BYTES], got[CRYPTO_SHA256_BYTES];
+
+    CHECK_OK(pki_init(&p));
+    CHECK_OK(crypto_sha256(buf_str(&p.root_der), want));
+    CHECK_OK(x509_cert_fingerprint(&p.root, got));
+    CHECK(memcmp(want, got, sizeof(want)) == 0);
+}
+
+static void limits_hold(void)
+{
+    CLEANUP(mem_freep) char *zeros = mem_calloc(1, X509_CERT_MAX + 1);
+    CLEANUP(arena_done) struct arena a;
+    struct x509_cert c;
+
+    arena_init(&a, 1 << 20);
+    CHECK(zeros != NULL);
+    CHECK_RC(x509_cert_parse(&a, str_bytes(zeros, X509_CERT_MAX + 1), &c, NULL), RC_TOOBIG);
+    CHECK_RC(x509_tbs_parse(&a, str_bytes(zeros, X509_TBS_MAX + 1), &c, NULL), RC_TOOBIG);
+    CHECK_RC(x509_cert_parse(&a, str_bytes(zeros, X509_CERT_MAX), &c, NULL), RC_PARSE);
+}
+
+CHECK_MAIN(CHECK_TEST(everything_is_found), CHECK_TEST(chain_is_checked), CHECK_TEST(odd_but_right),
+           CHECK_TEST_ONCE(corpus_is_sorted), CHECK_TEST_ONCE(damage_is_noticed),
+           CHECK_TEST(names_match), CHECK_TEST(pem_is_read),
+           CHECK_TEST(fingerprint_is_that_of_the_bytes), CHECK_TEST(limits_hold))

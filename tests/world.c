@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "conf/load.h"
+#include "crypto/crypto.h"
+
+enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000 };
+
+static const char config[] = "organization: Example Hospital\n"
+                             "country: DE\n"
+                             "domain: hospital.example\n"
+                             "urls: {api: \"https://ca.hospital.example:8555\"}\n"
+                             "policy:\n"
+                             "  - name: all\n"
+                             "    allow: [hospital.example, \"*.hospital.example\"]\n";
+
+static bool load_conf(struct world *w, const char *extra)
+{
+    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf problems;
+    struct conf_report report;
+    struct conf_input in;
+    enum rc rc;
+
+    buf_init(&text, CONFIG_MAX);
+    buf_init(&problems, CONFIG_MAX);
+    buf_putz(&text, config);
+    if (extra)
+        buf_putz(&text, extra);
+    conf_input_init(&in);
+    conf_report_init(&report);
+    rc = conf_input_add(&in, STR("test.yaml"), buf_str(&text));
+    if (rc == RC_OK)
+        rc = conf_load(&in, &w->conf, &report);
+    conf_report_text(&report, &problems);
+    if (rc != RC_OK)
+        print_message("%s\n", buf_z(&problems));
+    conf_report_done(&report);
+    conf_input_done(&in);
+    return rc == RC_OK;
+}
+
+/* The ceremony makes a 4096-bit key, which takes seconds: the program's first world keeps its files for the others. */
+static char first[64];
+
+static void forget_first(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf %s", first);
+    if (first[0] && system(command) != 0)
+        print_message("%s stays behind\n", first);
+}
+
+static bool passphrase(struct secret **out)
+{
+    if (secret_new(16, out) != RC_OK)
+        return false;
+    memcpy(secret_bytes(*out), "correct horse 16", 16);
+    return true;
+}
+
+static bool ceremony(struct world *w)
+{
+    CLEANUP(secret_freep) struct secret *secret = NULL;
+    struct ca_ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
+    struct err err = ERR_INIT;
+
+    if (!passphrase(&secret))
+        return false;
+    c.root_passphrase = secret;
+    c.passphrase = secret;
+    if (ca_hierarchy_make(&c, &w->hierarchy, &err) == RC_OK)
+        return true;
+    print_message("%s\n", err.msg ? err.msg->code : rc_text(err.rc));
+    return false;
+}
+
+static bool open_store(struct world *w, bool create)
+{
+    struct store_options options = {
+        .dir = w->db, .now = w->clock.now, .create = create, .sync = STORE_SYNC_OFF};
+
+    if (store_open(&options, &w->store, NULL) != RC_OK)
+        return false;
+    return !create || store_write_now(w->store, ca_hierarchy_register, &w->hierarchy) == RC_OK;
+}
+
+static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
+                           void *fn_arg);
+
+static bool start_core(struct world *w)
+{
+    struct ca_options ca = {
+        .ev = w->ev, .store = w->store, .conf = w->conf, .orders = acme_order_ops()};
+    struct acme_options acme = {.ev = w->ev,
+                                .store = w->store,
+                                .conf = w->conf,
+                                .validate = play_prober,
+                                .validate_arg = w};
+    struct str hosts[] = {STR("ca.hospital.example"), STR("localhost")};
+
+    if (ca_new(&ca, &w->ca, NULL) != RC_OK)
+        return false;
+    acme.ca = w->ca;
+    return acme_new(&acme, &w->acme) == RC_OK && acme_set_hosts(w->acme, hosts, 2) == RC_OK;
+}
+
+static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+    CLEANUP(buf_done) struct buf der;
+    struct ipc_sign_reply reply;
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    (void)fd;
+    if (w->signer_silent) {
+        ipc_req_drop(req);
+        return;
+    }
+    buf_init(&der, X509_CERT_MAX);
+    rc = ca_signer_answer(w->signer, msg, w->clock.now, &der, &err);
+    if (rc != RC_OK) {
+        err.rc = rc;
+        ipc_reply_err(req, &err);
+        return;
+    }
+    w->signatures++;
+    reply.certificate = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void on_close(void *arg, enum rc why, const struct err *err)
+{
+    (void)arg;
+    (void)why;
+    (void)err;
+}
+
+void world_signer(struct world *w, bool there)
+{
+    static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+    struct ipc_chan_conf core = {
+        .self = ROLE_CORE, .peer = ROLE_SIGNER, .on_close = on_close, .arg = w};
+    struct ipc_chan_conf signer = {.self = ROLE_SIGNER,
+                                   .peer = ROLE_CORE,
+                                   .handlers = handlers,
+                                   .n_handlers = 1,
+                                   .on_close = on_close,
+                                   .arg = w};
+    int fds[2];
+
+    if (w->ca)
+        ca_set_signer(w->ca, NULL);
+    ipc_chan_free(MOVE(w->to_signer));
+    ipc_chan_free(MOVE(w->at_signer));
+    if (!there || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return;
+    if (ipc_chan_new(w->ev, fds[0], &core, &w->to_signer) != RC_OK ||
+        ipc_chan_new(w->ev, fds[1], &signer, &w->at_signer) != RC_OK)
+        return;
+    ca_set_signer(w->ca, w->to_signer);
+}
+
+static bool copy_first(struct world *w)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "cp -a %s/. %s/", first, w->dir.path);
+    return system(command) == 0;
+}
+
+static bool make_files(struct world *w)
+{
+    char command[256];
+
+    if (first[0])
+        return copy_first(w) && open_store(w, false);
+    if (!ceremony(w) || mkdir(w->db, 0700) != 0 || !open_store(w, true))
+        return false;
+    store_close(MOVE(w->store));
+    snprintf(first, sizeof(first), "/tmp/autarky-world-%d", (int)getpid());
+    snprintf(command, sizeof(command), "cp -a %s %s", w->dir.path, first);
+    if (system(command) != 0)
+        return false;
+    atexit(forget_first);
+    return open_store(w, false);
+}
+
+bool world_start(struct world *w, const char *extra)
+{
+    CLEANUP(secret_freep) struct secret *secret = NULL;
+
+    *w = (struct world){.verdict = RC_OK};
+    w->dir.fd = -1;
+    if (crypto_init() != RC_OK)
+        return false;
+    check_dir_init(&w->dir);
+    snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
+    clock_fake_init(&w->clock, WORLD_NOW);
+    if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(w, extra) || !make_files(w) ||
+        !passphrase(&secret) ||
+        ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
+        return false;
+    world_signer(w, true);
+    world_spin(w);
+    return w->to_signer != NULL;
+}
+
+static void stop_core(struct world *w)
+{
+    if (w->ca)
+        ca_set_signer(w->ca, NULL);
+    ipc_chan_free(MOVE(w->to_signer));
+    ipc_chan_free(MOVE(w->at_signer));
+    store_close(MOVE(w->store));
+    acme_free(MOVE(w->acme));
+    ca_free(MOVE(w->ca));
+}
+
+void world_done(struct world *w)
+{
+    stop_core(w);
+    ca_signer_free(w->signer);
+    ca_hierarchy_done(&w->hierarchy);
+    conf_unref(w->conf);
+    ev_free(w->ev);
+    check_dir_done(&w->dir);
+}
+
+bool world_restart(struct world *w)
+{
+    stop_core(w);
+    if (!open_store(w, false) || !start_core(w))
+        return false;
+    world_signer(w, true);
+    world_spin(w);
+    return true;
+}
+
+void world_spin(struct world *w)
+{
+    size_t quiet = 0;
+
+    for (size_t i = 0; i < SPINS_MAX && quiet < SPINS; i++) {
+        bool busy = w->store && store_collect(w->store) > 0;
+
+        ev_run_once(w->ev, EV_NOWAIT);
+        quiet = busy ? 0 : quiet + 1;
+    }
+}
+
+/* ---- the prober, played */
+
+struct answer {
+    struct ev_defer defer;
+    struct world *w;
+    acme_validated_fn fn;
+    void *arg;
+};
+
+MSG(msg_refused, "test.refused", "played: not what was looked for");
+
+static void give_answer(void *arg)
+{
+    struct answer *a = arg;
+    struct err err = ERR_INIT;
+    struct acme_validated v = {.rc = a->w->verdict, .evidence = STR("{\"played\":true}")};
+
+    if (v.rc != RC_OK)
+        IGNORE_RC(PROBLEM(&err, RC_DENIED, "unauthorized", msg_refused));
+    v.why = v.rc == RC_OK ? NULL : &err;
+    a->fn(a->arg, &v);
+    mem_free(a);
+}
+
+static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
+                           void *fn_arg)
+{
+    struct world *w = arg;
+    struct answer *a = MEM_NEW(struct answer);
+
+    (void)v;
+    if (!a)
+        return RC_NOMEM;
+    w->validations++;
+    *a = (struct answer){.w = w, .fn = fn, .arg = fn_arg};
+    ev_defer_init(&a->defer, give_answer, a);
+    ev_defer(w->ev, &a->defer);
+    return RC_OK;
+}
+
+/* ---- requests */
+
+static void answered(struct http_exchange *x, void *arg)
+{
+    (void)x;
+    *(bool *)arg = true;
+}
+
+struct http_exchange *world_request(struct world *w, const char *method, const char *path,
+                                    struct str body)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    bool done = false;
+    struct str target = str_of(path);
+
+    if (http_exchange_new(answered, &done, &x) != RC_OK)
+        return NULL;
+    x->req.listener = STR("api");
+    x->req.method = str_of(method);
+    x->req.host = STR("ca.hospital.example:8555");
+    x->req.client = (struct addr){4, {10, 0, 0, 7}};
+    str_cut(target, '?', &x->req.path, &x->req.query);
+    x->req.headers[0] = (struct http_header){STR("content-type"), STR("application/jose+json")};
+    x->req.n_headers = 1;
+    if (id_new(&x->id) != RC_OK || arena_str(&x->arena, body, &x->req.body) != RC_OK)
+        return NULL;
+    acme_handle(w->acme, x);
+    for (size_t i = 0; i < SPINS_MAX && !done; i++)
+        world_spin(w);
+    return done ? MOVE(x) : NULL;
+}
+
+struct str world_header(const struct http_exchange *x, const char *name)
+{
+    for (size_t i = 0; i < x->res.n_headers; i++)
+        if (str_ieq(x->res.headers[i].name, str_of(name)))
+            return x->res.headers[i].value;
+    return (struct str){NULL, 0};
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole certificate authority in one process, for the tests of ca/ and acme/: a data directory made by the real ceremony, the
+ * real store, the real signer behind a real channel; only the prober is played, and the clock stands still until told. */
+#pragma once
+
+#include "check.h"
+
+#include "acme/acme.h"
+#include "ca/hierarchy.h"
+#include "ca/issue.h"
+#include "ca/signer.h"
+#include "conf/conf.h"
+#include "ev/clock.h"
+#include "ev/ev.h"
+#include "http/exchange.h"
+#include "ipc/chan.h"
+#include "store/store.h"
+
+#define WORLD_NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
+
+struct world {
+    struct check_dir dir;
+    char db[128];
+    struct clock_fake clock;
+    struct ev *ev;
+    const struct conf *conf;
+    struct ca_hierarchy hierarchy;
+    struct store *store;
+    struct ca *ca;
+    struct ca_signer *signer;
+    struct ipc_chan *to_signer;
+    struct ipc_chan *at_signer;
+    struct acme *acme;
+    /* How the played prober answers; reset to RC_OK by world_start. */
+    enum rc verdict;
+    size_t validations;
+    bool signer_silent; /* takes requests and does not answer */
+    size_t signatures;
+};
+
+/* Makes the directory and runs the ceremony, once per program: later worlds get copies of its files. `extra` is more
+ * configuration, or NULL. False when something failed. */
+bool world_start(struct world *w, const char *extra);
+void world_done(struct world *w);
+/* As after a crash of core: store, ca and acme are thrown away, with what they had in memory, and opened anew. */
+bool world_restart(struct world *w);
+/* The signer goes away, comes back. */
+void world_signer(struct world *w, bool there);
+/* Lets everything happen that can without the clock moving. */
+void world_spin(struct world *w);
+
+/* A request as front would hand it over, and its answer; the caller frees *out. NULL when out of memory. */
+struct http_exchange *world_request(struct world *w, const char *method, const char *path,
+                                    struct str body);
+/* A response header, or the empty str. */
+struct str world_header(const struct http_exchange *x, const char *name);
