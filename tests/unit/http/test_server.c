@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ev/clock.h"
+#include "ev/ev.h"
+#include "http/server.h"
+#include "net/net.h"
+
+enum { CLIENTS = 100, ROOM = 3, EACH = 2 };
+
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+struct world {
+    struct clock_fake clock;
+    struct ev *ev;
+    int listener;
+    struct addr_port at;
+    struct http_server *server;
+    int clients[CLIENTS];
+    size_t n_clients, requests, drained;
+    bool later;
+    struct http_exchange *waiting[CLIENTS];
+    size_t n_waiting;
+};
+
+static void on_request(void *arg, struct http_exchange *x)
+{
+    struct world *w = arg;
+
+    w->requests++;
+    if (w->later)
+        w->waiting[w->n_waiting++] = x;
+    else
+        http_reply_text(x, 200, "text/plain", STR("hello"));
+}
+
+static void on_drained(void *arg)
+{
+    ((struct world *)arg)->drained++;
+}
+
+static void answer_all(struct world *w)
+{
+    while (w->n_waiting)
+        http_reply_text(w->waiting[--w->n_waiting], 200, "text/plain", STR("later"));
+}
+
+static void world_done(struct world *w)
+{
+    http_server_free(w->server);
+    answer_all(w);
+    for (size_t i = 0; i < w->n_clients; i++)
+        fd_close(&w->clients[i]);
+    ev_free(w->ev);
+    fd_close(&w->listener);
+}
+
+static enum rc world_init(struct world *w, size_t connections, size_t per_client)
+{
+    struct http_server_conf conf = {
+        .name = "plain",
+        .connections = connections,
+        .per_client = per_client,
+        .on_request = on_request,
+        .arg = w,
+    };
+    struct addr_port at;
+
+    *w = (struct world){.listener = -1};
+    clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
+    TRY(addr_port_parse(STR("127.0.0.1:0"), &at));
+    TRY(ev_new(&w->clock.clock, &w->ev));
+    TRY(net_listen(&at, &w->listener, &w->at, NULL));
+    conf.ev = w->ev;
+    TRY(http_server_new(&conf, w->listener, &w->server));
+    http_server_start(w->server);
+    return RC_OK;
+}
+
+/* The kernel delivers over loopback at once. */
+static void turn(struct world *w)
+{
+    for (int i = 0; i < 20; i++)
+        ev_run_once(w->ev, EV_NOWAIT);
+}
+
+/* A client from 127.0.0.`last`; its number. */
+static size_t client(struct world *w, uint8_t last)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    from.sin_addr.s_addr = htonl(0x7f000000u | last);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(w->at.port);
+    if (bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0 ||
+        connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+        fail_msg("no connection: errno %d", errno);
+    w->clients[w->n_clients] = fd;
+    turn(w);
+    return w->n_clients++;
+}
+
+static void say(struct world *w, size_t i, const char *text)
+{
+    if (write(w->clients[i], text, strlen(text)) < 0)
+        fail_msg("not written: errno %d", errno);
+    turn(w);
+}
+
+/* What the client got: the status, 0 for the end, -1 for nothing yet. */
+static int got(struct world *w, size_t i)
+{
+    char in[4096];
+    ssize_t n = read(w->clients[i], in, sizeof(in));
+
+    if (n < 0)
+        return errno == EAGAIN ? -1 : 0;
+    return n < 12 ? 0 : (in[9] - '0') * 100 + (in[10] - '0') * 10 + in[11] - '0';
+}
+
+static void serves(void)
+{
+    CLEANUP(world_done) struct world w;
+    struct http_server_counts counts;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    CHECK_INT(client(&w, 1), 0);
+    say(&w, 0, GET);
+    CHECK_INT(got(&w, 0), 200);
+    say(&w, 0, GET GET);
+    CHECK_INT(w.requests, 3);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.open, 1);
+    CHECK_INT(counts.idle, 1);
+    CHECK_INT(counts.accepted, 1);
+}
+
+static void waits_until_started(void)
+{
+    CLEANUP(world_done) struct world w;
+    struct http_server_conf conf;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    http_server_free(MOVE(w.server));
+    conf =
+        (struct http_server_conf){.ev = w.ev, .name = "plain", .on_request = on_request, .arg = &w};
+    CHECK_OK(http_server_new(&conf, w.listener, &w.server));
+    CHECK_INT(client(&w, 1), 0);
+    say(&w, 0, GET);
+    CHECK_INT(got(&w, 0), -1);
+    http_server_start(w.server);
+    turn(&w);
+    CHECK_INT(got(&w, 0), 200);
+}
+
+static void makes_room_for_newcomers(void)
+{
+    CLEANUP(world_done) struct world w;
+    struct http_server_counts counts;
+
+    CHECK_OK(world_init(&w, ROOM, 0));
+    for (size_t i = 0; i < ROOM; i++) {
+        CHECK_INT(client(&w, (uint8_t)(i + 1)), i);
+        say(&w, i, GET);
+        CHECK_INT(got(&w, i), 200);
+    }
+    say(&w, 0, GET); /* the second is now the one that is idle longest */
+    CHECK_INT(got(&w, 0), 200);
+    CHECK_INT(client(&w, 9), ROOM);
+    say(&w, ROOM, GET);
+    CHECK_INT(got(&w, ROOM), 200);
+    CHECK_INT(got(&w, 1), 0);
+    CHECK_INT(got(&w, 0), -1);
+    CHECK_INT(got(&w, 2), -1);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.evicted, 1);
+    CHECK_INT(counts.refused, 0);
+}
+
+static void says_when_all_are_busy(void)
+{
+    CLEANUP(world_done) struct world w;
+    struct http_server_counts counts;
+
+    CHECK_OK(world_init(&w, ROOM, 0));
+    w.later = true;
+    for (size_t i = 0; i < ROOM; i++) {
+        CHECK_INT(client(&w, (uint8_t)(i + 1)), i);
+        say(&w, i, GET);
+    }
+    CHECK_INT(client(&w, 9), ROOM);
+    CHECK_INT(got(&w, ROOM), 503);
+    CHECK_INT(w.requests, ROOM);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.refused, 1);
+    answer_all(&w);
+    turn(&w);
+    CHECK_INT(got(&w, 0), 200);
+    w.later = false;
+    CHECK_INT(client(&w, 9), ROOM + 1);
+    say(&w, ROOM + 1, GET);
+    CHECK_INT(got(&w, ROOM + 1), 200);
+}
+
+static void one_client_has_its_share(void)
+{
+    CLEANUP(world_done) struct world w;
+
+    CHECK_OK(world_init(&w, 0, EACH));
+    for (size_t i = 0; i < EACH; i++)
+        CHECK_INT(client(&w, 1), i);
+    CHECK_INT(client(&w, 1), EACH);
+    CHECK_INT(got(&w, EACH), 503);
+    CHECK_INT(client(&w, 2), EACH + 1);
+    say(&w, EACH + 1, GET);
+    CHECK_INT(got(&w, EACH + 1), 200);
+    fd_close(&w.clients[0]);
+    turn(&w);
+    CHECK_INT(client(&w, 1), EACH + 2);
+    say(&w, EACH + 2, GET);
+    CHECK_INT(got(&w, EACH + 2), 200);
+}
+
+static void refusals_are_bounded_too(void)
+{
+    CLEANUP(world_done) struct world w;
+    size_t said = 0, closed = 0;
+
+    CHECK_OK(world_init(&w, 0, EACH));
+    for (size_t i = 0; i < EACH + HTTP_REFUSALS_MAX + 5; i++)
+        client(&w, 1);
+    for (size_t i = EACH; i < w.n_clients; i++) {
+        int status = got(&w, i);
+
+        said += status == 503;
+        closed += status == 0;
+    }
+    CHECK_INT(said, HTTP_REFUSALS_MAX);
+    CHECK_INT(closed, 5);
+    clock_fake_advance(&w.clock, HTTP_LINGER_SECONDS * WHEN_SECOND);
+    turn(&w);
+    CHECK_INT(client(&w, 1), w.n_clients - 1);
+    CHECK_INT(got(&w, w.n_clients - 1), 503);
+}
+
+static void drains(void)
+{
+    CLEANUP(world_done) struct world w;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    CHECK_INT(client(&w, 1), 0);
+    CHECK_INT(client(&w, 1), 1);
+    w.later = true;
+    say(&w, 1, GET);
+    CHECK_INT(w.n_waiting, 1);
+    http_server_drain(w.server, on_drained, &w);
+    turn(&w);
+    CHECK_INT(got(&w, 0), 0);
+    CHECK_INT(got(&w, 1), -1);
+    CHECK_INT(w.drained, 0);
+    CHECK_INT(client(&w, 1), 2);
+    say(&w, 2, GET);
+    CHECK_INT(w.requests, 1);
+    answer_all(&w);
+    turn(&w);
+    CHECK_INT(got(&w, 1), 200);
+    CHECK_INT(w.drained, 0);
+    fd_close(&w.clients[1]);
+    turn(&w);
+    CHECK_INT(w.drained, 1);
+}
+
+static void drains_at_once_when_empty(void)
+{
+    CLEANUP(world_done) struct world w;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    http_server_drain(w.server, on_drained, &w);
+    CHECK_INT(w.drained, 1);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
+           CHECK_TEST_ONCE(makes_room_for_newcomers), CHECK_TEST_ONCE(says_when_all_are_busy),
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(refusals_are_bounded_too),
+           CHECK_TEST_ONCE(drains), CHECK_TEST(drains_at_once_when_empty))
