@@ -65,7 +65,7 @@ static bool sign(struct client *c, const char *url, const char *payload, struct 
 
 struct reply client_post(struct client *c, const char *url, const char *payload)
 {
-    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
     char whole[URL_MAX * 2];
     const char *path = url;
     size_t base = strlen(CLIENT_BASE);
@@ -73,7 +73,6 @@ struct reply client_post(struct client *c, const char *url, const char *payload)
     if (strncmp(url, CLIENT_BASE, base) == 0)
         path = url + base;
     snprintf(whole, sizeof(whole), "%s%s", CLIENT_BASE, path);
-    buf_init(&body, BODY_MAX);
     if (!sign(c, whole, payload, &body))
         return (struct reply){.x = NULL};
     return client_raw(c, "POST", path, buf_str(&body));
@@ -90,13 +89,12 @@ bool client_register(struct client *c)
 
 bool client_order(struct client *c, const char *names, char order[static 256])
 {
-    CLEANUP(buf_done) struct buf payload;
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(BODY_MAX);
     CLEANUP(reply_done) struct reply r = {.x = NULL};
     struct str rest = str_of(names);
     struct json_out o;
     struct str name;
 
-    buf_init(&payload, BODY_MAX);
     json_out_init(&o, &payload, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "identifiers");
@@ -151,14 +149,13 @@ bool client_validate(struct client *c, const char *order)
 static bool make_csr(const char *names, struct buf *payload)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(BODY_MAX);
     struct crypto_key_spec spec = {CRYPTO_KEY_P256, 0};
     struct str dns[NAMES_MAX];
     struct str rest = str_of(names);
     struct x509_csr_in in = {.dns = dns};
     struct json_out o;
 
-    buf_init(&der, BODY_MAX);
     while (in.n_dns < NAMES_MAX && str_next(&rest, ',', &dns[in.n_dns]))
         in.n_dns++;
     if (crypto_key_generate(spec, &key) != RC_OK)
@@ -175,10 +172,9 @@ static bool make_csr(const char *names, struct buf *payload)
 
 struct reply client_finalize(struct client *c, const char *order, const char *names)
 {
-    CLEANUP(buf_done) struct buf payload;
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(BODY_MAX);
     char url[URL_MAX * 2];
 
-    buf_init(&payload, BODY_MAX);
     if (!make_csr(names, &payload))
         return (struct reply){.x = NULL};
     snprintf(url, sizeof(url), "%s/finalize", order);

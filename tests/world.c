@@ -26,14 +26,12 @@ static const char config[] = "organization: Example Hospital\n"
 
 static bool load_conf(struct world *w, const char *extra)
 {
-    CLEANUP(buf_done) struct buf text;
-    CLEANUP(buf_done) struct buf problems;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(CONFIG_MAX);
     struct conf_report report;
     struct conf_input in;
     enum rc rc;
 
-    buf_init(&text, CONFIG_MAX);
-    buf_init(&problems, CONFIG_MAX);
     buf_putz(&text, config);
     if (extra)
         buf_putz(&text, extra);
@@ -61,9 +59,8 @@ static void forget_first(void)
 
 static bool copy_file(int from, int to, const char *name)
 {
-    CLEANUP(buf_done) struct buf content;
+    CLEANUP(buf_done) struct buf content = BUF_INIT(FILE_MAX);
 
-    buf_init(&content, FILE_MAX);
     return file_read(from, name, &content, NULL) == RC_OK &&
            file_write(to, name, buf_str(&content), 0600, FILE_OWNER_SELF, NULL) == RC_OK;
 }
@@ -157,7 +154,7 @@ static bool start_core(struct world *w)
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     struct world *w = arg;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
     enum rc rc;
@@ -167,7 +164,6 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
         ipc_req_drop(req);
         return;
     }
-    buf_init(&der, X509_CERT_MAX);
     rc = ca_signer_answer(w->signer, msg, w->clock.now, &der, &err);
     if (rc != RC_OK) {
         err.rc = rc;

@@ -49,10 +49,9 @@ static enum rc load_order(struct acme_request *r, struct finalize_data *d)
 
 static enum rc read_csr(struct acme_request *r, struct finalize_data *d)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
     struct str text, kept;
 
-    buf_init(&der, X509_CSR_MAX);
     if (json_str(json_get(r->payload, "csr"), &text) != RC_OK || text_unb64url(text, &der) != RC_OK)
         return ACME_ERR(r, RC_PARSE, "malformed", msg_csr_missing);
     TRY(arena_str(r->arena, buf_str(&der), &kept));
@@ -61,10 +60,9 @@ static enum rc read_csr(struct acme_request *r, struct finalize_data *d)
 
 static struct str order_names(struct acme_request *r, const struct store_order *order)
 {
-    CLEANUP(buf_done) struct buf list;
+    CLEANUP(buf_done) struct buf list = BUF_INIT(ACME_IDENTIFIERS_MAX * 256);
     struct str kept = {NULL, 0};
 
-    buf_init(&list, ACME_IDENTIFIERS_MAX * 256);
     for (size_t i = 0; i < order->n_names; i++) {
         if (i)
             buf_putz(&list, ", ");
@@ -220,11 +218,10 @@ static enum rc order_finish(struct store_txn *txn, const struct id *order,
 static enum rc order_fail(struct store_txn *txn, const struct id *order, const struct err *why,
                           when_t now)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(64 * 1024);
     struct str problem;
 
     (void)now;
-    arena_init(&a, 64 * 1024);
     TRY(acme_problem_json(&a, why, NULL, 0, &problem));
     return store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
 }

@@ -40,14 +40,11 @@ static uint64_t *word_of(struct acme_nonces *n, uint64_t counter)
 
 enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT])
 {
-    CLEANUP(buf_done) struct buf plain;
-    CLEANUP(buf_done) struct buf sealed;
-    CLEANUP(buf_done) struct buf b64;
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(PLAIN);
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(SEALED);
+    CLEANUP(buf_done) struct buf b64 = BUF_INIT(ACME_NONCE_TEXT - 1);
     unsigned char iv[CRYPTO_AEAD_NONCE];
 
-    buf_init(&plain, PLAIN);
-    buf_init(&sealed, SEALED);
-    buf_init(&b64, ACME_NONCE_TEXT - 1);
     TRY(crypto_random(iv, sizeof(iv)));
     buf_u32(&plain, (uint32_t)n->node);
     buf_u64(&plain, n->boot);
@@ -65,13 +62,11 @@ enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT])
 
 static enum rc open_nonce(struct acme_nonces *n, struct str text, uint64_t *out_counter)
 {
-    CLEANUP(buf_done) struct buf sealed;
-    CLEANUP(buf_done) struct buf plain;
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(SEALED);
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(PLAIN);
     struct str bytes;
     struct rd r;
 
-    buf_init(&sealed, SEALED);
-    buf_init(&plain, PLAIN);
     TRY(text_unb64url(text, &sealed));
     bytes = buf_str(&sealed);
     if (bytes.n != SEALED)

@@ -159,11 +159,10 @@ static enum rc add_challenge(struct acme_request *r, struct store_authorization 
 {
     struct store_challenge *c = ARENA_NEW(r->arena, struct store_challenge);
     unsigned char random[ACME_TOKEN_BYTES];
-    CLEANUP(buf_done) struct buf token;
+    CLEANUP(buf_done) struct buf token = BUF_INIT(2 * sizeof(random));
 
     if (!c)
         return RC_NOMEM;
-    buf_init(&token, 2 * sizeof(random));
     TRY(id_new(&c->id));
     TRY(crypto_random(random, sizeof(random)));
     text_b64url(&token, str_bytes(random, sizeof(random)));
@@ -226,10 +225,9 @@ static enum rc refuse(struct acme_request *r, const struct order_data *d)
 static enum rc add_order(struct store_txn *txn, struct acme_request *r)
 {
     const struct order_data *d = r->data;
-    CLEANUP(buf_done) struct buf detail;
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     struct json_out o;
 
-    buf_init(&detail, AUDIT_DETAIL_MAX);
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "names");

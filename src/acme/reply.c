@@ -75,9 +75,8 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
 void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, const struct id *id,
                   const char *tail)
 {
-    CLEANUP(buf_done) struct buf url;
+    CLEANUP(buf_done) struct buf url = BUF_INIT(DIRECTORY_URL_MAX);
 
-    buf_init(&url, DIRECTORY_URL_MAX);
     buf_printf(&url, "%.*s%s%s%s", STR_ARG(r->base), path, id ? id->z : "", tail ? tail : "");
     if (buf_rc(&url) != RC_OK)
         buf_fail(o->b, buf_rc(&url));
@@ -87,10 +86,9 @@ void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, 
 enum rc acme_problem_json(struct arena *a, const struct err *err,
                           const struct http_subproblem *subs, size_t n_subs, struct str *out)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(PROBLEM_JSON_MAX);
     struct json_out o;
 
-    buf_init(&b, PROBLEM_JSON_MAX);
     json_out_init(&o, &b, JSON_COMPACT);
     http_problem_put(&o, err, subs, n_subs);
     TRY(json_out_done(&o));

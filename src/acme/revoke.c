@@ -29,12 +29,11 @@ struct revoke_data {
 
 static enum rc read_certificate(struct acme_request *r, struct revoke_data *d)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     char serial[X509_SERIAL_TEXT];
     struct str text, kept;
     enum rc rc;
 
-    buf_init(&der, X509_CERT_MAX);
     if (json_str(json_get(r->payload, "certificate"), &text) != RC_OK ||
         text_unb64url(text, &der) != RC_OK)
         return ACME_ERR(r, RC_PARSE, "malformed", msg_form);
@@ -99,14 +98,13 @@ static enum rc block_key(struct store_txn *txn, const struct acme_request *r,
 static enum rc revoke(struct store_txn *txn, struct acme_request *r)
 {
     const struct revoke_data *d = r->data;
-    CLEANUP(buf_done) struct buf detail;
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
 
     TRY(store_certificate_revoke(txn, &d->cert.id, r->now, d->reason));
     if (d->reason == REASON_KEY_COMPROMISE)
         TRY(block_key(txn, r, d));
-    buf_init(&detail, AUDIT_DETAIL_MAX);
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "serial", x509_serial_text(&d->parsed.serial, serial));

@@ -293,12 +293,11 @@ static void start_timer(struct acme *a, when_t now)
 
 void acme_validate_due(struct acme *a)
 {
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(4 * ATTEMPT_ARENA);
     when_t now = clock_now(ev_clock(a->ev));
     struct store_challenge *due;
     size_t n;
 
-    arena_init(&arena, 4 * ATTEMPT_ARENA);
     if (store_challenge_due(store_read(a->store), &arena, now, DUE_BATCH, &due, &n) == RC_OK)
         for (size_t i = 0; i < n; i++)
             if (!under_way(a, &due[i].id))

@@ -108,14 +108,13 @@ static void put_item(struct json_out *o, const struct store_certificate *c)
 
 static void put_next(struct json_out *o, const struct store_cursor *at, bool more)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CURSOR_TEXT);
 
     json_key(o, "next");
     if (!more) {
         json_put_null(o);
         return;
     }
-    buf_init(&text, CURSOR_TEXT);
     buf_printf(&text, "%lld-%s", (long long)at->at, at->id.z);
     json_put_str(o, buf_str(&text));
 }
@@ -124,7 +123,7 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
                       struct err *err)
 {
     struct store_certificate_filter filter = {.without_der = true};
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(LIST_ARENA);
     char name[NAME_MAX_BYTES + 1], under[NAME_MAX_BYTES + 1];
     struct store_name exact = {STORE_NAME_DNS, {NULL, 0}};
     struct store_certificate *items;
@@ -139,7 +138,6 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
     exact.value = str_of(name);
     filter.name = exact.value.n ? &exact : NULL;
     filter.under = str_of(under);
-    arena_init(&arena, LIST_ARENA);
     TRY(store_certificate_list(store_read(v->store), &arena, &filter, &at, &items, &n));
     json_obj(o);
     json_key(o, "items");

@@ -49,11 +49,10 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
 
 static enum rc put_issuers(const struct api_view *v, struct json_out *o)
 {
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
     struct store_issuer *rows;
     size_t n;
 
-    arena_init(&arena, STATUS_ARENA);
     TRY(store_issuer_list(store_read(v->store), &arena, 0, &rows, &n));
     json_key(o, "issuers");
     json_arr(o);
@@ -159,21 +158,19 @@ static void check_store(const struct api_view *v, struct findings *f)
 
 static void check_issuers(const struct api_view *v, struct findings *f)
 {
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
     struct store_issuer *rows;
     char text[TEXT_MAX];
     size_t n = 0;
 
-    arena_init(&arena, STATUS_ARENA);
     if (store_issuer_list(store_read(v->store), &arena, 1u << STORE_ISSUER_ACTIVE, &rows, &n) !=
         RC_OK)
         return; /* check_store has it */
     for (size_t i = 0; i < n; i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX - 1);
         char until[WHEN_TEXT];
         bool late = rows[i].not_after - v->now < ISSUER_WARN;
 
-        buf_init(&b, TEXT_MAX - 1);
         buf_printf(&b, "issuer %.*s is valid until %s", STR_ARG(rows[i].name),
                    when_text(rows[i].not_after, until));
         IGNORE_RC(str_copyz(buf_str(&b), text, sizeof(text)));
@@ -190,9 +187,8 @@ static void check_processes(const struct api_view *v, struct findings *f)
     for (size_t i = 0; v->processes && i < v->processes->processes.n; i++) {
         const struct ipc_process *p = &v->processes->processes.v[i];
         bool ready = str_eq(p->state, STR("ready"));
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
 
-        buf_init(&b, TEXT_MAX);
         buf_printf(&b, "%s is %.*s, restarted %u times", role_name(p->role), STR_ARG(p->state),
                    p->restarts);
         finding(f, "process", ready ? "ok" : "failed", buf_z(&b),
@@ -203,11 +199,10 @@ static void check_processes(const struct api_view *v, struct findings *f)
 static void check_orders(const struct api_view *v, struct findings *f)
 {
     struct store_order_filter filter = {.statuses = 1u << STORE_ORDER_PROCESSING};
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
     uint64_t n = 0;
 
     IGNORE_RC(store_order_count(store_read(v->store), &filter, &n)); /* check_store has it */
-    buf_init(&b, TEXT_MAX);
     buf_printf(&b, "%llu orders wait for the signer, %zu challenges are being tried",
                (unsigned long long)n, v->validating);
     finding(f, "work", n && !v->signer ? "failed" : "ok", buf_z(&b),

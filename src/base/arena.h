@@ -14,6 +14,9 @@ struct arena {
     size_t max;
 };
 
+/* The initial value, for a declaration with CLEANUP; as arena_init. */
+#define ARENA_INIT(max_) ((struct arena){.max = (max_)})
+
 /* At most `max` bytes may be taken from it in all. Allocates nothing yet. */
 void arena_init(struct arena *a, size_t max);
 /* Frees everything; usable again, as after arena_init. */

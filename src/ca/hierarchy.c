@@ -63,7 +63,7 @@ static struct buf *add_file(struct work *w, const char *dir, const char *name, c
                             mode_t mode)
 {
     struct output *f = &w->files[w->n_files++];
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = {0};
 
     assert(w->n_files <= FILES_MAX);
     f->mode = mode;
@@ -113,7 +113,7 @@ static enum rc lint(const struct work *w, size_t i, struct str tbs, struct arena
 static enum rc build_tbs(struct work *w, size_t i, struct buf *tbs, struct err *err)
 {
     const struct authority *a = &authorities[i];
-    CLEANUP(buf_done) struct buf name;
+    CLEANUP(buf_done) struct buf name = BUF_INIT(X509_NAME_MAX);
     unsigned char root_id[X509_KEY_ID];
     struct x509_tbs_in in = {
         .sig_alg = crypto_sig_default(w->keys[0]),
@@ -132,7 +132,6 @@ static enum rc build_tbs(struct work *w, size_t i, struct buf *tbs, struct err *
     TRY(common_name(&w->h->arena, w->c->conf->organization, a->label, &in.subject.common_name));
     TRY(x509_key_id(crypto_key_spki(w->keys[0]), root_id));
     in.issuer_key_id = str_bytes(root_id, sizeof(root_id));
-    buf_init(&name, X509_NAME_MAX);
     if (a->root) {
         TRY(x509_name_build(&in.subject, &name));
         in.issuer = buf_str(&name);
@@ -144,14 +143,11 @@ static enum rc build_tbs(struct work *w, size_t i, struct buf *tbs, struct err *
 
 static enum rc sign(struct work *w, size_t i, struct err *err)
 {
-    CLEANUP(buf_done) struct buf tbs;
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(arena_done) struct arena scratch;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(arena_done) struct arena scratch = ARENA_INIT(256 * 1024);
     struct str kept;
 
-    arena_init(&scratch, 256 * 1024);
-    buf_init(&tbs, X509_TBS_MAX);
-    buf_init(&der, X509_CERT_MAX);
     TRY(build_tbs(w, i, &tbs, err));
     TRY(lint(w, i, buf_str(&tbs), &scratch, err));
     TRY(x509_sign_tbs(w->keys[0], buf_str(&tbs), &der));
@@ -163,9 +159,8 @@ static enum rc describe(struct work *w, size_t i)
 {
     const struct authority *a = &authorities[i];
     struct store_issuer *row = &w->h->issuers[i];
-    CLEANUP(buf_done) struct buf subject;
+    CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
 
-    buf_init(&subject, 4 * X509_NAME_MAX);
     x509_name_text(w->certs[i].subject, &subject);
     *row = (struct store_issuer){
         .name = str_of(a->ref),
@@ -189,9 +184,8 @@ static enum rc describe(struct work *w, size_t i)
 static enum rc make_authority(struct work *w, size_t i, struct err *err)
 {
     const struct authority *a = &authorities[i];
-    CLEANUP(buf_done) struct buf what;
+    CLEANUP(buf_done) struct buf what = BUF_INIT(128);
 
-    buf_init(&what, 128);
     TRY(crypto_key_generate(a->spec, &w->keys[i]));
     buf_printf(&what, "%s: %s", a->root ? "root" : "intermediate", crypto_key_text(w->keys[i]));
     TRY(sign(w, i, err));
@@ -208,7 +202,7 @@ static enum rc make_authority(struct work *w, size_t i, struct err *err)
 
 static enum rc fingerprint(struct work *w)
 {
-    CLEANUP(buf_done) struct buf hex;
+    CLEANUP(buf_done) struct buf hex = {0};
     unsigned char digest[CRYPTO_SHA256_BYTES];
 
     buf_init(&hex, 2 * sizeof(digest));

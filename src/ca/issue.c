@@ -268,9 +268,8 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 static enum rc fill_issuance(struct ca_job *job)
 {
     struct store_issuance *row = &job->issuance;
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
 
-    buf_init(&tbs, X509_TBS_MAX);
     TRY(ca_leaf_tbs(&job->leaf, job->issuer, job->req.key_type, job->ca->conf, &tbs, &job->err));
     TRY(arena_str(&job->arena, buf_str(&tbs), &row->tbs));
     TRY(crypto_sha256(row->tbs, row->tbs_sha256.b));
@@ -319,7 +318,7 @@ static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
 
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
 {
-    CLEANUP(buf_done) struct buf detail;
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
     struct audit_event event = {
@@ -334,7 +333,6 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
         .reason = job->req.reason,
     };
 
-    buf_init(&detail, AUDIT_DETAIL_MAX);
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "serial", x509_serial_text(&job->leaf.serial, serial));

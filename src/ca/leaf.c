@@ -25,7 +25,7 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
                     enum crypto_key_type key_type, const struct conf *conf, struct buf *out,
                     struct err *err)
 {
-    CLEANUP(buf_done) struct buf url;
+    CLEANUP(buf_done) struct buf url = BUF_INIT(X509_URL_BYTES);
     char ip[ADDR_TEXT];
     struct str urls[1];
     struct x509_tbs_in in = {
@@ -49,7 +49,6 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
         .eku = X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH,
     };
 
-    buf_init(&url, X509_URL_BYTES);
     if (conf->urls.plain.n) {
         buf_printf(&url, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(issuer->ref));
         TRY(buf_rc(&url));

@@ -69,11 +69,10 @@ enum rc ca_passphrase_file(int dir, const char *path, struct secret **out, struc
 static enum rc from_credential(struct str name, struct secret **out, struct err *err)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(4096);
 
     if (!dir || !dir[0])
         return ERR(err, RC_NOTFOUND, msg_no_credentials, name);
-    buf_init(&path, 4096);
     buf_printf(&path, "%s/%.*s", dir, STR_ARG(name));
     TRY(buf_rc(&path));
     return ca_passphrase_file(AT_FDCWD, buf_z(&path), out, err);
@@ -134,7 +133,7 @@ enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, s
 enum rc ca_passphrase_make(struct secret **out)
 {
     CLEANUP(secret_freep) struct secret *s = NULL;
-    CLEANUP(buf_wipe) struct buf hex;
+    CLEANUP(buf_wipe) struct buf hex = {0};
     unsigned char random[CA_PASSPHRASE_MADE];
 
     buf_init(&hex, 2 * sizeof(random));

@@ -101,12 +101,11 @@ static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuan
 
 void ca_recover(struct ca *ca)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(RECOVER_ARENA);
     struct store_cursor at = {0};
     struct store_issuance *rows;
     size_t n;
 
-    arena_init(&a, RECOVER_ARENA);
     if (!ca->signer ||
         store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH + CA_ISSUES_MAX, &at,
                                 &rows, &n) != RC_OK)

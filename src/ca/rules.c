@@ -191,11 +191,9 @@ static bool covers_address(const struct ca_rules *r, const struct addr *a)
 
 static enum rc too_long(const struct ca_rules *r, when_t asked, struct err *err)
 {
-    CLEANUP(buf_done) struct buf most;
-    CLEANUP(buf_done) struct buf found;
+    CLEANUP(buf_done) struct buf most = BUF_INIT(SPAN_TEXT_MAX);
+    CLEANUP(buf_done) struct buf found = BUF_INIT(SPAN_TEXT_MAX);
 
-    buf_init(&most, SPAN_TEXT_MAX);
-    buf_init(&found, SPAN_TEXT_MAX);
     when_put_span(&most, r->lifetime_max);
     when_put_span(&found, asked);
     return ERR(err, RC_DENIED, msg_lifetime, buf_str(&most), buf_str(&found));
@@ -219,7 +217,7 @@ enum rc ca_rules_check(const struct ca_rules *r, const struct ca_leaf *leaf, str
 enum rc ca_rate_take(struct ca_rate *rate, const struct ca_rules *r, when_t now, struct err *err)
 {
     when_t hour = now / WHEN_HOUR;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(32);
 
     if (hour != rate->hour)
         *rate = (struct ca_rate){.hour = hour};
@@ -227,7 +225,6 @@ enum rc ca_rate_take(struct ca_rate *rate, const struct ca_rules *r, when_t now,
         rate->n++;
         return RC_OK;
     }
-    buf_init(&b, 32);
     buf_printf(&b, "%llu", (unsigned long long)r->per_hour);
     return ERR(err, RC_QUOTA, msg_rate, buf_str(&b));
 }

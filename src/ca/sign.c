@@ -71,11 +71,10 @@ static enum rc audit_end(struct store_txn *txn, struct ca_job *job, const char *
 
 static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
 {
-    CLEANUP(buf_done) struct buf detail;
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
 
-    buf_init(&detail, AUDIT_DETAIL_MAX);
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_kv_str(&o, "serial", serial_text(job, serial));
@@ -113,9 +112,8 @@ static void commit_done(enum rc rc, void *arg)
 static enum rc void_fn(struct store_txn *txn, void *arg)
 {
     struct ca_job *job = arg;
-    CLEANUP(buf_done) struct buf why;
+    CLEANUP(buf_done) struct buf why = BUF_INIT(STORE_TEXT_MAX);
 
-    buf_init(&why, STORE_TEXT_MAX);
     err_text(&job->err, &why);
     if (buf_rc(&why) != RC_OK) {
         buf_reset(&why);

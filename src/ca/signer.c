@@ -45,9 +45,8 @@ struct ca_signer {
 static enum rc read_part(int dir, struct str ref, const char *ending, struct buf *out,
                          struct err *err)
 {
-    CLEANUP(buf_done) struct buf name;
+    CLEANUP(buf_done) struct buf name = BUF_INIT(CA_REF_MAX + 16);
 
-    buf_init(&name, CA_REF_MAX + 16);
     buf_printf(&name, "%.*s%s", STR_ARG(ref), ending);
     TRY(buf_rc(&name));
     return file_read(dir, buf_z(&name), out, err);
@@ -56,11 +55,10 @@ static enum rc read_part(int dir, struct str ref, const char *ending, struct buf
 static enum rc load_certificate(struct ca_signer *s, int dir, struct ca_issuer *issuer,
                                 struct err *err)
 {
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CA_FILE_MAX);
     struct x509_cert *certs;
     size_t n;
 
-    buf_init(&pem, CA_FILE_MAX);
     TRY(read_part(dir, issuer->ref, ".crt", &pem, err));
     TRY(x509_cert_read_pem(&s->arena, buf_str(&pem), 1, &certs, &n, err));
     issuer->cert = certs[0];
@@ -70,10 +68,9 @@ static enum rc load_certificate(struct ca_signer *s, int dir, struct ca_issuer *
 static enum rc load_key(int dir, struct secret *passphrase, struct ca_issuer *issuer,
                         struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf pem;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     TRY(read_part(dir, issuer->ref, ".key", &pem, err));
     TRY(crypto_pem_read(buf_str(&pem), passphrase, &key, err));
     if (!str_eq(crypto_key_spki(key), issuer->cert.spki))
@@ -133,11 +130,10 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct secret *passphr
 static enum rc load(struct ca_signer *s, int data, struct secret *passphrase, struct err *err)
 {
     CLEANUP(fd_closep) int dir = openat(data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(buf_done) struct buf rules;
+    CLEANUP(buf_done) struct buf rules = BUF_INIT(CA_RULES_FILE_MAX);
 
     if (dir < 0)
         return ERR(err, RC_NOTFOUND, msg_no_dir, STR("ca/"));
-    buf_init(&rules, CA_RULES_FILE_MAX);
     TRY(file_read(dir, "rules.json", &rules, err));
     TRY(ca_rules_parse(buf_str(&rules), &s->rules, err));
     return load_issuers(s, dir, passphrase, err);
@@ -248,7 +244,7 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     const struct ca_issuer *issuer = find_issuer(s, ask->issuer);
     const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
 
     if (!issuer)
         return ERR(err, RC_NOTFOUND, msg_unknown_issuer, ask->issuer);
@@ -258,7 +254,6 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(crypto_key_from_spki(leaf->spki, &key, err));
     TRY(check_key(key, profile, err));
     TRY(ca_rules_check(&s->rules, leaf, err));
-    buf_init(&tbs, X509_TBS_MAX);
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
     TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
@@ -289,10 +284,9 @@ static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_
 enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
                          struct buf *out, struct err *err)
 {
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(SIGN_ARENA);
     struct ca_sign_ask ask = {.issuer = msg->issuer, .now = now};
 
-    arena_init(&arena, SIGN_ARENA);
     TRY(fill_leaf(msg, &arena, &ask.leaf));
     return ca_signer_sign(s, &ask, &arena, out, err);
 }

@@ -81,13 +81,11 @@ static enum rc show(struct str answer)
 
 int cmd_cert_list(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf ask;
-    CLEANUP(buf_done) struct buf answer;
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ARGS_MAX);
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
     enum rc rc;
 
-    buf_init(&ask, ARGS_MAX);
-    buf_init(&answer, ANSWER_MAX);
     if (make_args(args, &ask) != RC_OK)
         return cmd_failf("--limit: a number from 1 to 1000 is needed");
     rc = cmd_control(cmd_data(args), "cert list", buf_str(&ask), &answer, &err);

@@ -39,11 +39,10 @@ enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf
 
 static int put_json(bool ok, struct str problems)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct json_out o;
     struct str line;
 
-    buf_init(&text, TEXT_MAX);
     json_out_init(&o, &text, JSON_PRETTY);
     json_obj(&o);
     json_kv_bool(&o, "ok", ok);
@@ -61,12 +60,11 @@ static int put_json(bool ok, struct str problems)
 int cmd_config_check(const struct cmd_args *args)
 {
     CLEANUP(fd_closep) int data = cmd_open_data(args);
-    CLEANUP(buf_done) struct buf problems;
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
     enum rc rc;
 
     if (data < 0)
         return CMD_FAILED;
-    buf_init(&problems, TEXT_MAX);
     rc = cmd_load_config(args, data, NULL, &problems);
     if (cmd_json(args))
         return put_json(rc == RC_OK, buf_str(&problems));
@@ -83,11 +81,10 @@ int cmd_config_show(const struct cmd_args *args)
 {
     CLEANUP(fd_closep) int data = cmd_open_data(args);
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
     if (data < 0)
         return CMD_FAILED;
-    buf_init(&text, TEXT_MAX);
     if (cmd_load_config(args, data, &conf, &text) != RC_OK) {
         fprintf(stderr, "%s", buf_z(&text));
         return CMD_FAILED;

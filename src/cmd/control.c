@@ -37,10 +37,9 @@ static enum rc socket_path(const char *data, struct buf *path)
 {
     CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
     struct str control;
 
-    buf_init(&text, LISTENERS_MAX);
     if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
         json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK &&
         json_str(json_get(json_root(doc), "control"), &control) == RC_OK)
@@ -118,12 +117,11 @@ enum rc cmd_control(const char *data, const char *command, struct str args, stru
                     struct err *err)
 {
     struct conversation c = {.out = out, .err = ERR_INIT};
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_MAX_BYTES);
     CLEANUP(ev_freep) struct ev *ev = NULL;
     enum rc rc;
     int fd;
 
-    buf_init(&path, PATH_MAX_BYTES);
     TRY(socket_path(data, &path));
     TRY(connect_control(buf_z(&path), data, &fd, err));
     TRY(ev_new(clock_system(), &ev));

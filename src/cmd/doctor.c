@@ -39,10 +39,9 @@ static void finding(struct examination *e, const char *name, struct str state, s
 
 static void examine_config(const struct cmd_args *args, struct examination *e)
 {
-    CLEANUP(buf_done) struct buf problems;
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
     CLEANUP(fd_closep) int data = cmd_open_data(args);
 
-    buf_init(&problems, TEXT_MAX);
     if (data < 0)
         finding(e, "data", STR("failed"), STR("the data directory cannot be opened"),
                 STR("autarky init"));
@@ -56,13 +55,12 @@ static void examine_config(const struct cmd_args *args, struct examination *e)
 static enum rc examine_server(const struct cmd_args *args, struct examination *e)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    CLEANUP(buf_done) struct buf answer;
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
     struct json_iter checks;
     const struct json *check;
     char why[1024];
 
-    buf_init(&answer, ANSWER_MAX);
     if (cmd_control(cmd_data(args), "doctor", STR(""), &answer, &err) != RC_OK) {
         finding(e, "server", STR("failed"), str_of(err_textz(&err, why, sizeof(why))),
                 STR("autarky serve"));

@@ -144,11 +144,10 @@ static int make_config(struct init *i)
 {
     struct conf_input in;
     struct conf_report report;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
     enum rc rc;
 
     buf_init(&i->config, CONFIG_MAX);
-    buf_init(&text, CONFIG_MAX);
     conf_template_put(&i->template, &i->config);
     conf_input_init(&in);
     conf_report_init(&report);
@@ -273,9 +272,8 @@ static void undo(const struct init *i)
 
 static enum rc write_secret(int data, const char *path, struct secret *s, struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf line;
+    CLEANUP(buf_wipe) struct buf line = BUF_INIT(CA_PASSPHRASE_MAX + 1);
 
-    buf_init(&line, CA_PASSPHRASE_MAX + 1);
     buf_put(&line, secret_bytes(s), secret_len(s));
     buf_u8(&line, '\n');
     TRY(buf_rc(&line));
@@ -332,7 +330,7 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
 static enum rc make_database(struct init *i, struct err *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    CLEANUP(buf_done) struct buf dir;
+    CLEANUP(buf_done) struct buf dir = BUF_INIT(4096);
     struct store_options options = {
         .now = clock_now(clock_system()),
         .create = true,
@@ -340,7 +338,6 @@ static enum rc make_database(struct init *i, struct err *err)
     };
 
     TRY(file_mkdir(i->data, "db", 0700, i->core, err));
-    buf_init(&dir, 4096);
     buf_printf(&dir, "%s/db", cmd_data(i->args));
     TRY(buf_rc(&dir));
     options.dir = buf_z(&dir);
@@ -384,12 +381,10 @@ static void say_passphrase(const struct init *i, const char *data)
 
 static void say_json(const struct init *i, const char *data)
 {
-    CLEANUP(buf_done) struct buf root;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf root = BUF_INIT(8192);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
     struct json_out o;
 
-    buf_init(&root, 8192);
-    buf_init(&text, CONFIG_MAX);
     buf_printf(&root, "%s/trust/roots.pem", data);
     json_out_init(&o, &text, JSON_PRETTY);
     json_obj(&o);

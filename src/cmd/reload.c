@@ -23,11 +23,10 @@ static enum rc show(struct str answer)
 
 int cmd_reload(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf answer;
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
     enum rc rc;
 
-    buf_init(&answer, ANSWER_MAX);
     rc = cmd_control(cmd_data(args), "reload", STR(""), &answer, &err);
     if (rc == RC_OK && cmd_json(args)) {
         buf_putz(&answer, "\n");

@@ -17,9 +17,8 @@ static void put_listeners(struct buf *out, const char *data)
 {
     CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
 
-    buf_init(&text, LISTENERS_MAX);
     if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
         json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK)
         buf_puts(out, str_trim(buf_str(&text)));
@@ -31,10 +30,9 @@ static void put_listeners(struct buf *out, const char *data)
  * down, put in front. */
 static enum rc status_json(const char *data, struct buf *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf answer;
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct str body;
 
-    buf_init(&answer, ANSWER_MAX);
     TRY(cmd_control(data, "status", STR(""), &answer, err));
     body = str_trim(buf_str(&answer));
     if (!str_starts(body, STR("{")))
@@ -128,11 +126,10 @@ static void show(const struct json *root)
 int cmd_status(const struct cmd_args *args)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
     enum rc rc;
 
-    buf_init(&text, ANSWER_MAX);
     rc = status_json(cmd_data(args), &text, &err);
     if (rc == RC_OK && !cmd_json(args))
         rc = json_parse(buf_str(&text), ANSWER_MAX, &doc, &err);

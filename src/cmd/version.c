@@ -10,7 +10,7 @@ enum { TEXT_MAX = 4096 };
 
 int cmd_version(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct json_out o;
 
     if (!cmd_json(args)) {
@@ -18,7 +18,6 @@ int cmd_version(const struct cmd_args *args)
                store_schema_program());
         return CMD_DONE;
     }
-    buf_init(&text, TEXT_MAX);
     json_out_init(&o, &text, JSON_PRETTY);
     json_obj(&o);
     json_kv_z(&o, "version", AUTARKY_VERSION);

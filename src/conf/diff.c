@@ -88,9 +88,8 @@ static enum rc compare_items(struct differ *d, const struct conf_key *key, struc
                              struct conf_list now)
 {
     for (size_t i = 0; i < was.n || i < now.n; i++) {
-        CLEANUP(buf_done) struct buf name;
+        CLEANUP(buf_done) struct buf name = BUF_INIT(VALUE_BYTES_MAX);
 
-        buf_init(&name, VALUE_BYTES_MAX);
         buf_printf(&name, "%s[%zu]", key->path, i);
         TRY(buf_rc(&name));
         TRY(compare_item(d, key, buf_str(&name), item(key, was, i), item(key, now, i)));
@@ -114,13 +113,12 @@ static enum rc compare_named(struct differ *d, const struct conf_key *key, struc
     size_t i = 0, j = 0;
 
     while (i < was.n || j < now.n) {
-        CLEANUP(buf_done) struct buf name;
+        CLEANUP(buf_done) struct buf name = BUF_INIT(VALUE_BYTES_MAX);
         const void *a = item(key, was, i), *b = item(key, now, j);
         int order = !a ? 1 : !b ? -1 : str_cmp(name_of(a), name_of(b));
 
         a = order <= 0 ? a : NULL;
         b = order >= 0 ? b : NULL;
-        buf_init(&name, VALUE_BYTES_MAX);
         buf_printf(&name, "%s.", key->path);
         buf_puts(&name, name_of(a ? a : b));
         TRY(buf_rc(&name));

@@ -53,10 +53,9 @@ void http_header_add(struct http_exchange *x, const char *name, struct str value
 
 void http_header_addf(struct http_exchange *x, const char *name, const char *fmt, ...)
 {
-    CLEANUP(buf_done) struct buf value;
+    CLEANUP(buf_done) struct buf value = BUF_INIT(HEADER_VALUE_MAX);
     va_list ap;
 
-    buf_init(&value, HEADER_VALUE_MAX);
     va_start(ap, fmt);
     buf_vprintf(&value, fmt, ap);
     va_end(ap);

@@ -48,9 +48,8 @@ int http_problem_status(const struct err *err)
 
 static void put_members(struct json_out *o, const struct err *err)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(DETAIL_MAX);
 
-    buf_init(&text, DETAIL_MAX);
     json_key(o, "type");
     if (err->type) {
         buf_printf(&text, "urn:ietf:params:acme:error:%s", err->type);

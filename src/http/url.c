@@ -206,9 +206,8 @@ static void put_relative(const struct http_url *base, struct str ref, struct buf
     struct http_url root = *base;
     size_t path_end = str_find(ref, '?'), start;
     struct str path = str_head(ref, path_end);
-    CLEANUP(buf_done) struct buf merged;
+    CLEANUP(buf_done) struct buf merged = BUF_INIT(2 * HTTP_URL_MAX);
 
-    buf_init(&merged, 2 * HTTP_URL_MAX);
     if (path.n == 0) {
         buf_puts(&merged, base->path);
     } else {
@@ -237,12 +236,11 @@ static void put_relative(const struct http_url *base, struct str ref, struct buf
 enum rc http_url_resolve(struct arena *a, const struct http_url *base, struct str ref,
                          struct http_url *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(3 * HTTP_URL_MAX);
     struct str kept;
 
     if (ref.n > HTTP_URL_MAX)
         return ERR(err, RC_TOOBIG, msg_long, STR("4096"));
-    buf_init(&text, 3 * HTTP_URL_MAX);
     ref = str_head(ref, str_find(ref, '#'));
     if (scheme_end(ref)) {
         buf_puts(&text, ref);

@@ -77,11 +77,10 @@ static bool rule_reaches(const struct conf_rule *rule, const struct addr *reques
 
 static enum rc no_rule(const struct conf *conf, struct str value, struct err *err)
 {
-    CLEANUP(buf_done) struct buf allowed;
+    CLEANUP(buf_done) struct buf allowed = BUF_INIT(ALLOWED_TEXT_MAX * 64);
 
     if (conf->n_policy == 0)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rules, value);
-    buf_init(&allowed, ALLOWED_TEXT_MAX * 64);
     for (size_t r = 0; r < conf->n_policy && allowed.n < ALLOWED_TEXT_MAX; r++)
         for (size_t i = 0; i < conf->policy[r].allow.n && allowed.n < ALLOWED_TEXT_MAX; i++) {
             if (allowed.n)

@@ -121,12 +121,11 @@ static enum rc load_conf(struct role_child *c, const struct ipc_config *m, const
 {
     CLEANUP(conf_input_done) struct conf_input in;
     CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     enum rc rc;
 
     conf_input_init(&in);
     conf_report_init(&report);
-    buf_init(&text, CONF_TEXT_MAX);
     in.unprivileged = c->env.unprivileged;
     for (size_t i = 0; i < m->files.n; i++)
         TRY(conf_input_add(&in, m->files.v[i].path, m->files.v[i].bytes));
@@ -223,14 +222,13 @@ static void on_start(void *arg, struct ipc_req *, const void *, int)
 void role_ready(struct role_env *env)
 {
     struct role_child *c = role_child_of(env);
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ROLE_SANDBOX_TEXT);
     struct ipc_ready m;
     enum rc rc;
 
     if (c->phase != PHASE_STARTED)
         return;
     c->phase = PHASE_READY;
-    buf_init(&text, ROLE_SANDBOX_TEXT);
     sandbox_report_text(&c->report, &text);
     m.sandbox = buf_str(&text);
     rc = ipc_notify(env->supervisor, IPC_READY, &m, -1);

@@ -93,13 +93,12 @@ static void refuse(struct question *q, enum rc rc, struct err *err)
 
 static void answer(struct question *q, answer_fn fn)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct ipc_admin_reply msg;
     struct err err = ERR_INIT;
     struct json_out o;
     enum rc rc;
 
-    buf_init(&text, ANSWER_MAX);
     json_out_init(&o, &text, JSON_COMPACT);
     rc = fn(q, &o, &err);
     if (rc == RC_OK)
@@ -152,7 +151,7 @@ static void ask_processes(struct question *q, answer_fn fn)
 static void reloaded(void *arg, const struct ipc_answer *a)
 {
     struct question *q = arg;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct ipc_admin_reply msg;
     struct err err = ERR_INIT;
     struct json_out o;
@@ -163,7 +162,6 @@ static void reloaded(void *arg, const struct ipc_answer *a)
         refuse(q, a->rc, &err);
         return;
     }
-    buf_init(&text, ANSWER_MAX);
     json_out_init(&o, &text, JSON_COMPACT);
     json_obj(&o);
     json_kv_u64(&o, "generation", ((const struct ipc_reloaded *)a->msg)->generation);

@@ -21,14 +21,13 @@ static void reply(const struct api_cert *a, const struct store_certificate *cert
     struct str all[2 * CORE_NAMES_MAX];
     char texts[CORE_NAMES_MAX][ADDR_TEXT];
     struct ipc_api_cert_reply msg = {.names = {all, 0}, .not_after = cert->not_after};
-    CLEANUP(buf_done) struct buf chain;
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(4 * X509_CERT_MAX);
     enum rc rc;
 
     for (size_t i = 0; i < names->n_dns; i++)
         all[msg.names.n++] = names->dns[i];
     for (size_t i = 0; i < names->n_ips; i++)
         all[msg.names.n++] = str_of(addr_text(&names->ips[i], texts[i]));
-    buf_init(&chain, 4 * X509_CERT_MAX);
     rc = ca_chain_pem(a->core->ca, &cert->issuer, cert->der, &chain);
     msg.chain = buf_str(&chain);
     if (rc == RC_OK)

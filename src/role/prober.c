@@ -5,7 +5,8 @@
  * may not  listen, open a file (resolv.conf is read before confinement), read the database or the
  *          configuration's files, hold a key
  * asked by core, and nobody else; what it learns from strangers goes back as evidence, judged by
- * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does. */
+ * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does.
+ */
 #include <fcntl.h>
 
 #include "base/fd.h"

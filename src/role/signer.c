@@ -36,11 +36,10 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     const struct ipc_sign *ask = msg;
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     enum rc rc;
 
     (void)fd;
-    buf_init(&der, X509_CERT_MAX);
     rc = ca_signer_answer(env->state, ask, clock_now(env->clock), &der, &err);
     if (rc == RC_OK) {
         log_info("signer.signed", LOG_STR("issuer", ask->issuer),

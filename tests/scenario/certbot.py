@@ -56,10 +56,6 @@ def main():
                 "superseded", "--no-delete-after-revoke")
         if status_of(lab, after) != ["revoked"] or status_of(lab, before) != ["valid"]:
             sys.exit("the register does not show the one certificate as revoked")
-        out = certbot(lab, "revoke", "--server", lab.directory_url, "--cert-path", ecdsa / "cert.pem",
-                      "--no-delete-after-revoke", ok=(0, 1))
-        expect(out, "already", "a second revocation")
-
         out = certbot(lab, "certonly", "--standalone", "--http-01-port", lab.http_port, "--server",
                       lab.directory_url, "--agree-tos", "-d", "www.elsewhere.test", ok=(1,))
         expect(out, "www.elsewhere.test", "a name outside is refused by name")

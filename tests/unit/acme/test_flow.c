@@ -16,12 +16,11 @@ static void certificate_for_two_names(void)
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
     CLEANUP(client_done) struct client c = {.w = NULL};
     CLEANUP(reply_done) struct reply r = {.x = NULL};
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct x509_cert *chain;
     struct x509_verify_in v = {.at = WORLD_NOW, .purpose = X509_FOR_SERVER};
     size_t n;
 
-    arena_init(&a, 1 << 20);
     CHECK(world_start(&w, NULL));
     CHECK(client_start(&c, &w));
     CHECK(client_register(&c));
@@ -197,13 +196,12 @@ static void crash_between_reserve_and_commit(void)
     CLEANUP(client_done) struct client c = {.w = NULL};
     CLEANUP(reply_done) struct reply r = {.x = NULL};
     CLEANUP(reply_done) struct reply later = {.x = NULL};
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct store_cursor at = {0};
     struct store_issuance *rows;
     char url[256];
     size_t n;
 
-    arena_init(&a, 1 << 20);
     CHECK(world_start(&w, NULL));
     CHECK(client_start(&c, &w));
     CHECK(client_register(&c));
@@ -233,13 +231,11 @@ static void revoke_by_account(void)
     CLEANUP(reply_done) struct reply reason = {.x = NULL};
     CLEANUP(reply_done) struct reply good = {.x = NULL};
     CLEANUP(reply_done) struct reply again = {.x = NULL};
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf payload;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(1 << 16);
     struct x509_cert *chain;
     size_t n;
 
-    arena_init(&a, 1 << 20);
-    buf_init(&payload, 1 << 16);
     CHECK(world_start(&w, NULL));
     CHECK(client_start(&c, &w));
     CHECK(client_register(&c));
