@@ -39,7 +39,8 @@ static enum rc add(struct differ *d, const struct conf_key *key, struct str name
 static enum rc compare_value(struct differ *d, const struct conf_key *key, struct str name,
                              const void *was, const void *now)
 {
-    CLEANUP(buf_done) struct buf a, b;
+    CLEANUP(buf_done) struct buf a = {0};
+    CLEANUP(buf_done) struct buf b = {0};
 
     buf_init(&a, VALUE_BYTES_MAX);
     buf_init(&b, VALUE_BYTES_MAX);
@@ -54,7 +55,8 @@ static enum rc compare_value(struct differ *d, const struct conf_key *key, struc
 static enum rc compare_item(struct differ *d, const struct conf_key *key, struct str name,
                             const void *was, const void *now)
 {
-    CLEANUP(buf_done) struct buf a, b;
+    CLEANUP(buf_done) struct buf a = {0};
+    CLEANUP(buf_done) struct buf b = {0};
     size_t at = 0;
 
     for (const struct conf_key *k; was && now && (k = conf_schema_next(key, &at));) {
