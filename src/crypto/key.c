@@ -104,27 +104,26 @@ static enum rc check_rsa_pkey(const EVP_PKEY *pkey, struct err *err)
     return check_rsa(n, e, err);
 }
 
-static enum rc type_of(const EVP_PKEY *pkey, enum crypto_key_type *out)
+static bool type_of(const EVP_PKEY *pkey, enum crypto_key_type *out)
 {
     char group[32] = "";
 
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         *out = CRYPTO_KEY_RSA;
-        return RC_OK;
+        return true;
     }
     if (EVP_PKEY_is_a(pkey, "ED25519")) {
         *out = CRYPTO_KEY_ED25519;
-        return RC_OK;
+        return true;
     }
-    if (!EVP_PKEY_is_a(pkey, "EC") ||
-        EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1)
-        return failed(RC_UNSUPPORTED);
-    for (enum crypto_key_type t = CRYPTO_KEY_P256; t <= CRYPTO_KEY_P384; t++)
-        if (strcmp(forms[t].group, group) == 0) {
-            *out = t;
-            return RC_OK;
-        }
-    return RC_UNSUPPORTED;
+    if (EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1)
+        for (enum crypto_key_type t = CRYPTO_KEY_P256; t <= CRYPTO_KEY_P384; t++)
+            if (strcmp(forms[t].group, group) == 0) {
+                *out = t;
+                return true;
+            }
+    crypto_ossl_clear();
+    return false;
 }
 
 /* ---- the SubjectPublicKeyInfo ---- */
@@ -190,10 +189,9 @@ static enum rc take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, s
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     enum crypto_key_type type;
-    enum rc rc = type_of(pkey, &type);
 
-    if (rc != RC_OK)
-        return ERR(err, rc, msg_algorithm);
+    if (!type_of(pkey, &type))
+        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
     if (type == CRYPTO_KEY_RSA)
         TRY(check_rsa_pkey(pkey, err));
     k = MEM_NEW(struct crypto_key);
@@ -437,39 +435,51 @@ static enum rc from_tail(enum crypto_key_type type, struct str tail, struct cryp
     return crypto_key_from_ec(type, str_head(tail, field), str_skip(tail, field), out, err);
 }
 
-static enum rc read_spki(struct str der, struct crypto_key **out, struct err *err)
+/* The AlgorithmIdentifier's content and the BIT STRING's. */
+static bool split_spki(struct str der, struct str *out_alg, struct str *out_bits)
+{
+    struct rd r = rd_of(der);
+    struct str spki;
+
+    if (!der_value(&r, 0x30, &spki))
+        return false;
+    r = rd_of(spki);
+    return der_value(&r, 0x30, out_alg) && der_value(&r, 0x03, out_bits);
+}
+
+/* 0 for another. */
+static enum crypto_key_type type_of_alg(struct str alg)
 {
     static const unsigned char rsa[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7,
                                         0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
-    struct rd r = rd_of(der);
-    struct str spki, alg, bits;
 
-    if (!der_value(&r, 0x30, &spki))
-        return ERR(err, RC_PARSE, msg_spki);
-    r = rd_of(spki);
-    if (!der_value(&r, 0x30, &alg) || !der_value(&r, 0x03, &bits))
-        return ERR(err, RC_PARSE, msg_spki);
     if (str_eq(alg, str_bytes(rsa, sizeof(rsa))))
-        return from_rsa_bits(bits, out, err);
+        return CRYPTO_KEY_RSA;
     for (enum crypto_key_type t = CRYPTO_KEY_P256; t <= CRYPTO_KEY_ED25519; t++) {
         struct str head = head_of(t);
 
-        /* Between them: two headers of two bytes in front, one of three behind. */
+        /* It stands between two headers of two bytes and one of three. */
         if (str_eq(alg, str_head(str_skip(head, 4), head.n - 7)))
-            return from_tail(t, str_skip(bits, 1), out, err);
+            return t;
     }
-    return ERR(err, RC_UNSUPPORTED, msg_algorithm);
+    return 0;
 }
 
 enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    enum crypto_key_type type;
+    struct str alg, bits;
 
-    if (der.n > CRYPTO_SPKI_MAX)
+    if (der.n > CRYPTO_SPKI_MAX || !split_spki(der, &alg, &bits))
         return ERR(err, RC_PARSE, msg_spki);
-    TRY(read_spki(der, &k, err));
-    /* There is one form only: this catches lengths that are too long, unused bits, bytes left over.
-     */
+    type = type_of_alg(alg);
+    if (type == 0)
+        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
+    TRY(type == CRYPTO_KEY_RSA ? from_rsa_bits(bits, &k, err)
+                               : from_tail(type, str_skip(bits, 1), &k, err));
+    /* There is one form only: this catches lengths that are too long, unused bits, bytes left
+     * over. */
     if (!str_eq(der, buf_str(&k->spki)))
         return ERR(err, RC_PARSE, msg_spki);
     *out = MOVE(k);

@@ -133,7 +133,7 @@ static enum rc find_key(struct str pem, struct buf *der, bool *out_locked, struc
 bool crypto_pem_encrypted(struct str pem)
 {
     CLEANUP(buf_wipe) struct buf der;
-    bool locked;
+    bool locked = false;
 
     buf_init(&der, CRYPTO_PEM_MAX);
     return pem.n <= CRYPTO_PEM_MAX && find_key(pem, &der, &locked, NULL) == RC_OK && locked;
@@ -192,7 +192,7 @@ enum rc crypto_pem_read(struct str pem, struct secret *passphrase, struct crypto
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     CLEANUP(buf_wipe) struct buf der;
     const unsigned char *at;
-    bool locked;
+    bool locked = false;
 
     buf_init(&der, CRYPTO_PEM_MAX);
     if (pem.n > CRYPTO_PEM_MAX)

@@ -275,6 +275,32 @@ static void rsa_numbers_have_their_range(void)
     CHECK_RC(read_rsa(str_bytes(n, 1026), good, true), RC_INVAL);
 }
 
+/* The numbers of a JWK, which have no sign and no leading zeros. */
+static void bare_numbers_are_checked(void)
+{
+    static const struct str e = STR("\x01\x00\x01");
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    struct err err = ERR_INIT;
+    char n[1026];
+
+    CHECK_OK(crypto_init());
+    memset(n, 0x5b, sizeof(n));
+    n[1] = (char)0x80;
+    CHECK_OK(crypto_key_from_rsa(str_bytes(n + 1, 256), e, &k, NULL));
+    n[0] = 0;
+    CHECK_RC(crypto_key_from_rsa(str_bytes(n, 257), e, &k, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "crypto.rsa-form");
+    CHECK_RC(crypto_key_from_rsa(STR(""), e, &k, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "crypto.rsa-form");
+    CHECK_RC(crypto_key_from_rsa(str_bytes(n + 1, 256), STR(""), &k, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "crypto.rsa-form");
+    CHECK_RC(crypto_key_from_rsa(str_bytes(n + 1, 256), STR("\x01\x01\x01\x01\x01"), &k, &err),
+             RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "crypto.rsa-exponent");
+    CHECK_RC(crypto_key_from_rsa(str_bytes(n + 1, 1025), e, &k, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "crypto.rsa-bits");
+}
+
 static void errors_say_what_is_wrong(void)
 {
     CLEANUP(buf_done) struct buf der;
@@ -295,4 +321,5 @@ CHECK_MAIN(CHECK_TEST(spki_is_read_as_written), CHECK_TEST(numbers_make_the_same
            CHECK_TEST(other_sizes_are_not_generated), CHECK_TEST(specs_have_names),
            CHECK_TEST(references_are_counted), CHECK_TEST(other_forms_are_refused),
            CHECK_TEST_ONCE(damage_is_refused), CHECK_TEST(points_off_the_curve_are_refused),
-           CHECK_TEST(rsa_numbers_have_their_range), CHECK_TEST(errors_say_what_is_wrong))
+           CHECK_TEST(rsa_numbers_have_their_range), CHECK_TEST(bare_numbers_are_checked),
+           CHECK_TEST(errors_say_what_is_wrong))

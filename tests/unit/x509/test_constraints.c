@@ -189,7 +189,7 @@ static void broken_values_are_refused(void)
     };
     CLEANUP(arena_done) struct arena a;
     CLEANUP(buf_done) struct buf der;
-    struct x509_constraints c;
+    struct x509_constraints c = {.n_other = 0};
 
     arena_init(&a, 1 << 16);
     buf_init(&der, 1000);
