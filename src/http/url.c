@@ -240,9 +240,9 @@ enum rc http_url_resolve(struct arena *a, const struct http_url *base, struct st
     CLEANUP(buf_done) struct buf text;
     struct str kept;
 
+    buf_init(&text, 3 * HTTP_URL_MAX);
     if (ref.n > HTTP_URL_MAX)
         return ERR(err, RC_TOOBIG, msg_long, STR("4096"));
-    buf_init(&text, 3 * HTTP_URL_MAX);
     ref = str_head(ref, str_find(ref, '#'));
     if (scheme_end(ref)) {
         buf_puts(&text, ref);

@@ -82,11 +82,11 @@ void front_http_request(struct front *f, struct http_exchange *x)
 {
     CLEANUP(buf_done) struct buf base;
 
+    buf_init(&base, BASE_MAX);
     if (is_for_core(&x->req)) {
         front_relay_send(&f->relay, x);
         return;
     }
-    buf_init(&base, BASE_MAX);
     put_base(f, &x->req, &base);
     if (str_eq(x->req.listener, STR("plain")) && is_reading(&x->req) && f->api_port)
         redirect(x, buf_str(&base));
