@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "json/out.h"
 #include "x509/csr.h"
+#include "json/out.h"
 
 enum { BODY_MAX = 64 * 1024, NAMES_MAX = 100, URL_MAX = 256 };
 
@@ -81,8 +81,8 @@ struct reply client_post(struct client *c, const char *url, const char *payload)
 
 bool client_register(struct client *c)
 {
-    CLEANUP(reply_done) struct reply r =
-        client_post(c, "/acme/new-account", "{\"termsOfServiceAgreed\":true}");
+    CLEANUP(reply_done)
+    struct reply r = client_post(c, "/acme/new-account", "{\"termsOfServiceAgreed\":true}");
 
     return r.x && r.status == 201 &&
            str_copyz(world_header(r.x, "Location"), c->kid, sizeof(c->kid)) == RC_OK;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An ACME client that speaks to a struct world without a network, for tests: it signs what it is told to, right or wrong. */
+/* An ACME client that speaks to a struct world without a network, for tests: it signs what it is
+ * told to, right or wrong. */
 #pragma once
 
-#include "json/json.h"
 #include "jose/jws.h"
 #include "world.h"
+#include "json/json.h"
 
 #define CLIENT_BASE "https://ca.hospital.example:8555"
 

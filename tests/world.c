@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "conf/load.h"
 #include "crypto/crypto.h"
 
-enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000 };
+enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 static const char config[] = "organization: Example Hospital\n"
                              "country: DE\n"
@@ -49,16 +50,54 @@ static bool load_conf(struct world *w, const char *extra)
     return rc == RC_OK;
 }
 
-/* The ceremony makes a 4096-bit key, which takes seconds: the program's first world keeps its files for the others. */
-static char first[64];
+/* The ceremony makes a 4096-bit key, which takes seconds: the program's first world keeps its files
+ * for the others. */
+static struct check_dir first = {.fd = -1};
 
 static void forget_first(void)
 {
-    char command[128];
+    check_dir_done(&first);
+}
 
-    snprintf(command, sizeof(command), "rm -rf %s", first);
-    if (first[0] && system(command) != 0)
-        print_message("%s stays behind\n", first);
+static bool copy_file(int from, int to, const char *name)
+{
+    CLEANUP(buf_done) struct buf content;
+
+    buf_init(&content, FILE_MAX);
+    return file_read(from, name, &content, NULL) == RC_OK &&
+           file_write(to, name, buf_str(&content), 0600, FILE_OWNER_SELF, NULL) == RC_OK;
+}
+
+/* Directories with files in them, as a data directory has. */
+static bool copy_tree(int from, int to, unsigned depth)
+{
+    DIR *dir = fdopendir(dup(from));
+    bool ok = dir != NULL;
+
+    while (ok) {
+        const struct dirent *e = readdir(dir);
+
+        if (!e)
+            break;
+        if (e->d_name[0] == '.')
+            continue;
+        if (e->d_type == DT_DIR && depth > 0) {
+            CLEANUP(fd_closep) int sub = -1;
+            CLEANUP(fd_closep) int made = -1;
+
+            ok = mkdirat(to, e->d_name, 0700) == 0;
+            sub = openat(from, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            made = openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            ok = ok && sub >= 0 && made >= 0 && copy_tree(sub, made, depth - 1);
+        } else {
+            ok = copy_file(from, to, e->d_name);
+        }
+    }
+    if (dir) {
+        rewinddir(dir);
+        closedir(dir);
+    }
+    return ok;
 }
 
 static bool passphrase(struct secret **out)
@@ -172,29 +211,16 @@ void world_signer(struct world *w, bool there)
     ca_set_signer(w->ca, w->to_signer);
 }
 
-static bool copy_first(struct world *w)
-{
-    char command[256];
-
-    snprintf(command, sizeof(command), "cp -a %s/. %s/", first, w->dir.path);
-    return system(command) == 0;
-}
-
 static bool make_files(struct world *w)
 {
-    char command[256];
-
-    if (first[0])
-        return copy_first(w) && open_store(w, false);
+    if (first.fd >= 0)
+        return copy_tree(first.fd, w->dir.fd, 1) && open_store(w, false);
     if (!ceremony(w) || mkdir(w->db, 0700) != 0 || !open_store(w, true))
         return false;
     store_close(MOVE(w->store));
-    snprintf(first, sizeof(first), "/tmp/autarky-world-%d", (int)getpid());
-    snprintf(command, sizeof(command), "cp -a %s %s", w->dir.path, first);
-    if (system(command) != 0)
-        return false;
+    check_dir_init(&first);
     atexit(forget_first);
-    return open_store(w, false);
+    return copy_tree(w->dir.fd, first.fd, 1) && open_store(w, false);
 }
 
 bool world_start(struct world *w, const char *extra)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole certificate authority in one process, for the tests of ca/ and acme/: a data directory made by the real ceremony, the
- * real store, the real signer behind a real channel; only the prober is played, and the clock stands still until told. */
+/* A whole certificate authority in one process, for the tests of ca/ and acme/: a data directory
+ * made by the real ceremony, the real store, the real signer behind a real channel; only the prober
+ * is played, and the clock stands still until told. */
 #pragma once
 
 #include "check.h"
@@ -38,18 +39,20 @@ struct world {
     size_t signatures;
 };
 
-/* Makes the directory and runs the ceremony, once per program: later worlds get copies of its files. `extra` is more
- * configuration, or NULL. False when something failed. */
+/* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
+ * files. `extra` is more configuration, or NULL. False when something failed. */
 bool world_start(struct world *w, const char *extra);
 void world_done(struct world *w);
-/* As after a crash of core: store, ca and acme are thrown away, with what they had in memory, and opened anew. */
+/* As after a crash of core: store, ca and acme are thrown away, with what they had in memory, and
+ * opened anew. */
 bool world_restart(struct world *w);
 /* The signer goes away, comes back. */
 void world_signer(struct world *w, bool there);
 /* Lets everything happen that can without the clock moving. */
 void world_spin(struct world *w);
 
-/* A request as front would hand it over, and its answer; the caller frees *out. NULL when out of memory. */
+/* A request as front would hand it over, and its answer; the caller frees *out. NULL when out of
+ * memory. */
 struct http_exchange *world_request(struct world *w, const char *method, const char *path,
                                     struct str body);
 /* A response header, or the empty str. */

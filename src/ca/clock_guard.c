@@ -40,7 +40,8 @@ static void watch_leap(struct ca_clock_guard *g, when_t now, int64_t mono)
         g->leapt_from = expected;
         g->leapt_to = now;
     }
-    /* A clock behind the mark is wrong: the way back from there is measured from the last time that was right. */
+    /* A clock behind the mark is wrong: the way back from there is measured from the last time that
+     * was right. */
     g->last_now = behind(g, now) ? expected : now;
     g->last_mono = mono;
 }

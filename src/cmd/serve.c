@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/cmd.h"
 #include "role/serve.h"
+#include "cmd/cmd.h"
 
 int cmd_serve(const struct cmd_args *args)
 {

@@ -51,7 +51,8 @@ static void collect(void *arg)
     store_collect(core->store);
 }
 
-/* By a relative path (core_open went to DATA): the directories above it may be closed to core's user. */
+/* By a relative path (core_open went to DATA): the directories above it may be closed to core's
+ * user. */
 static enum rc open_store(struct role_env *env, struct core *core, struct err *err)
 {
     struct store_options options = {

@@ -1,29 +1,235 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* prober
  * owns     nothing
- * may      resolve names and connect out: validation of challenges, CAA
- * may not  listen, write anything, read the database or the configuration's files, hold a key
+ * may      ask name servers and connect out, for the validation of challenges
+ * may not  listen, open a file (resolv.conf is read before confinement), read the database or the
+ *          configuration's files, hold a key
  * asked by core, and nobody else; what it learns from strangers goes back as evidence, judged by
- * core */
+ * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does. */
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "dns/zones.h"
+#include "ev/ev.h"
+#include "log/log.h"
+#include "net/net.h"
 #include "role/roles_int.h"
+#include "validate/validate.h"
 
 static const struct sandbox sandbox = {
     .user = "autarky-prober",
-    .promises = SB_STDIO | SB_FDPASS | SB_INET_CONNECT | SB_RPATH,
+    .promises = SB_STDIO | SB_FDPASS | SB_INET_CONNECT,
     .files = 4096,
-    .paths =
-        {
-            {"/etc/resolv.conf", SB_READ | SB_OPTIONAL},
-            {"/etc/hosts", SB_READ | SB_OPTIONAL},
-            /* Where resolv.conf often points to, and is replaced. */
-            {"/run/systemd/resolve", SB_READ | SB_OPTIONAL},
-            {"/run/NetworkManager", SB_READ | SB_OPTIONAL},
-            {"/run/resolvconf", SB_READ | SB_OPTIONAL},
-        },
 };
+
+struct prober {
+    struct role_env *env;
+    struct net *net;
+    struct validator *validator;
+    struct dns_zones *next; /* of the configuration that was prepared */
+    struct addr_port servers[DNS_RESOLV_CONF_MAX];
+    size_t n_servers;
+    bool draining;
+};
+
+/* One request of core; lives in the request's memory. */
+struct probe {
+    struct prober *prober;
+    struct ipc_req *req;
+    struct validate_ask ask;
+    struct validation *run;
+};
+
+/* ---- life */
+
+/* What is missing or unreadable here need not be an error: the configuration may name servers for
+ * all that will be asked. */
+static void read_resolv_conf(struct prober *p)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(DNS_RESOLV_CONF_BYTES);
+    CLEANUP(fd_closep) int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    ssize_t n = -1;
+
+    while (fd >= 0 && text.n < DNS_RESOLV_CONF_BYTES) {
+        size_t room = DNS_RESOLV_CONF_BYTES - text.n;
+        char *to = buf_reserve(&text, room);
+
+        n = to ? read(fd, to, room) : -1;
+        if (n <= 0)
+            break;
+        buf_advance(&text, (size_t)n);
+    }
+    if (n >= 0)
+        p->n_servers = dns_resolv_conf(buf_str(&text), p->servers);
+    if (p->n_servers == 0)
+        log_warn("prober.no-name-servers",
+                 LOG_TEXT("/etc/resolv.conf names none; only names in a zone of `resolvers` can be "
+                          "validated"));
+}
+
+static enum rc prober_open(struct role_env *env, struct err *err)
+{
+    struct prober *p = MEM_NEW(struct prober);
+
+    (void)err;
+    if (!p)
+        return RC_NOMEM;
+    env->state = p;
+    p->env = env;
+    read_resolv_conf(p);
+    return RC_OK;
+}
+
+static enum rc prober_start(struct role_env *env, struct err *err)
+{
+    CLEANUP(dns_zones_unrefp) struct dns_zones *zones = NULL;
+    struct prober *p = env->state;
+
+    (void)err;
+    TRY(validate_zones(env->conf, p->servers, p->n_servers, &zones));
+    TRY(net_system(env->ev, &p->net));
+    return validator_new(env->ev, p->net, env->conf, zones, &p->validator);
+}
+
+static void prober_abort(struct role_env *env)
+{
+    struct prober *p = env->state;
+
+    dns_zones_unref(MOVE(p->next));
+}
+
+/* What can fail is done here, so that commit cannot. */
+static enum rc prober_prepare(struct role_env *env, const struct conf *next, struct err *err)
+{
+    struct prober *p = env->state;
+
+    (void)err;
+    prober_abort(env);
+    return validate_zones(next, p->servers, p->n_servers, &p->next);
+}
+
+static void prober_commit(struct role_env *env)
+{
+    struct prober *p = env->state;
+
+    validator_set(p->validator, env->conf, p->next);
+    prober_abort(env);
+}
+
+static void look_drained(struct prober *p)
+{
+    if (p->draining && validator_count(p->validator) == 0)
+        role_drained(p->env);
+}
+
+static void prober_drain(struct role_env *env)
+{
+    struct prober *p = env->state;
+
+    p->draining = true;
+    look_drained(p);
+}
+
+static void prober_close(struct role_env *env)
+{
+    struct prober *p = env->state;
+
+    if (!p)
+        return;
+    prober_abort(env);
+    validator_free(p->validator);
+    net_free(p->net);
+    mem_free(p);
+    env->state = NULL;
+}
+
+/* ---- requests */
+
+static void refuse(struct ipc_req *req, const struct validate_ask *ask, enum rc rc)
+{
+    struct err err = {.rc = rc};
+
+    log_warn("prober.not-tried", LOG_STR("identifier", ask->identifier),
+             LOG_STR("challenge", ask->challenge), LOG_RC(rc));
+    ipc_reply_err(req, &err);
+}
+
+static void validated(void *arg, const struct validate_result *result)
+{
+    struct probe *probe = arg;
+    struct prober *p = probe->prober;
+    const struct validate_ask *ask = &probe->ask;
+    struct ipc_validate_reply reply = {.ok = result->rc == RC_OK, .evidence = result->evidence};
+
+    log_request(ipc_req_id(probe->req));
+    if (result->rc != RC_OK && result->rc != RC_DENIED) {
+        refuse(probe->req, ask, result->rc);
+    } else {
+        if (reply.ok) {
+            log_info("prober.proven", LOG_STR("identifier", ask->identifier),
+                     LOG_STR("challenge", ask->challenge), LOG_INT("attempt", ask->attempt));
+        } else {
+            reply.why = *result->err;
+            log_info("prober.not-proven", LOG_STR("identifier", ask->identifier),
+                     LOG_STR("challenge", ask->challenge), LOG_INT("attempt", ask->attempt),
+                     LOG_ERR(result->err));
+        }
+        IGNORE_RC(ipc_reply(probe->req, &reply)); /* core tries again what it has no answer to */
+    }
+    log_request(NULL);
+    look_drained(p);
+}
+
+static void cancelled(void *arg)
+{
+    struct probe *probe = arg;
+    struct prober *p = probe->prober;
+
+    validate_cancel(probe->run);
+    ipc_req_drop(probe->req);
+    look_drained(p);
+}
+
+static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct prober *p = env->state;
+    const struct ipc_validate *m = msg;
+    struct probe *probe = ARENA_NEW(ipc_req_arena(req), struct probe);
+    struct validate_ask ask = {
+        .challenge = m->challenge,
+        .identifier_type = m->identifier_type,
+        .identifier = m->identifier,
+        .token = m->token,
+        .key_authorization = m->key_authorization,
+        .attempt = m->attempt,
+    };
+    enum rc rc = p->draining ? RC_CLOSED : probe ? RC_OK : RC_NOMEM;
+
+    (void)fd;
+    if (rc == RC_OK) {
+        *probe = (struct probe){.prober = p, .req = req, .ask = ask};
+        rc = validate_start(p->validator, &probe->ask, validated, probe, &probe->run);
+    }
+    if (rc == RC_OK)
+        ipc_req_on_cancel(req, cancelled, probe);
+    else
+        refuse(req, &ask, rc);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate}};
 
 const struct role_def role_prober = {
     .role = ROLE_PROBER,
     .sandbox = &sandbox,
+    .handlers = handlers,
+    .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .drain_order = 2,
+    .open = prober_open,
+    .start = prober_start,
+    .prepare = prober_prepare,
+    .commit = prober_commit,
+    .abort = prober_abort,
+    .drain = prober_drain,
+    .close = prober_close,
 };

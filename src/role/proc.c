@@ -83,6 +83,8 @@ void role_proc_drain(struct role_proc *p)
     p->state = PROC_DRAINING;
     p->expected = true;
     ev_timer_stop(&p->ping);
+    if (p->signals > 0)
+        return; /* its end is under way already, and has its limit */
     if (!p->chan || ipc_call(p->chan, &ask, NULL) != RC_OK)
         role_proc_kill(p);
     else

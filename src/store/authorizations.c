@@ -64,10 +64,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
 enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const struct id *id,
                                 struct store_authorization *out)
 {
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(scope_begin(&scope, txn));
     TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM authorizations WHERE id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
@@ -132,14 +130,12 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
     static const struct rows rows = {sizeof(struct store_authorization),
                                      offsetof(struct store_authorization, id),
                                      offsetof(struct store_authorization, expires), read_row};
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(query_done) struct query q;
     struct page page = {
         .rows = &rows, .at = at, .column = "expires", .descending = true, .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM authorizations WHERE 1 = 1");
     conditions(&q, f);
-    TRY(scope_begin(&scope, txn));
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 

@@ -111,6 +111,7 @@ enum rc store_certificate_add(struct store_txn *txn, const struct store_certific
     return add_names(txn, c);
 }
 
+/* The certificate's own statement is still open, so both see the same moment. */
 static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_certificate *c)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -173,10 +174,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
 enum rc store_certificate_get(struct store_txn *txn, struct arena *a, const struct id *id,
                               struct store_certificate *out)
 {
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(scope_begin(&scope, txn));
     TRY(stmt_open(&st, txn, "SELECT " COLUMNS ", der FROM certificates WHERE id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
@@ -186,10 +185,8 @@ enum rc store_certificate_get(struct store_txn *txn, struct arena *a, const stru
 enum rc store_certificate_by_serial(struct store_txn *txn, struct arena *a, struct str serial,
                                     struct store_certificate *out)
 {
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(scope_begin(&scope, txn));
     TRY(stmt_open(&st, txn,
                   "SELECT " COLUMNS ", der FROM certificates WHERE n ="
                   " (SELECT certificate FROM serials WHERE serial = ?)"));
@@ -322,7 +319,6 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
     static const struct rows by_expiry = {sizeof(struct store_certificate),
                                           offsetof(struct store_certificate, id),
                                           offsetof(struct store_certificate, not_after), read_row};
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(query_done) struct query q;
     bool expiry = f->sort == STORE_CERTIFICATE_BY_EXPIRY;
     struct page page = {
@@ -337,7 +333,6 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
     query_init(&q, f->without_der ? "SELECT " COLUMNS ", NULL FROM certificates WHERE 1 = 1"
                                   : "SELECT " COLUMNS ", der FROM certificates WHERE 1 = 1");
     TRY(conditions(&q, f, &name, &under));
-    TRY(scope_begin(&scope, txn));
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 

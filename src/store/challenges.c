@@ -90,6 +90,7 @@ static enum rc read_rows(struct stmt *st, struct arena *a, size_t max, struct st
     return RC_OK;
 }
 
+/* The authorization's own statement is still open, so both see the same moment. */
 enum rc challenges_of(struct store_txn *txn, struct arena *a, const struct id *authorization,
                       const struct store_challenge **out, size_t *out_n)
 {

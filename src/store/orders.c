@@ -64,6 +64,7 @@ enum rc store_order_add(struct store_txn *txn, const struct store_order *o)
     return add_names(txn, o);
 }
 
+/* The order's own statement is still open, so both see the same moment. */
 static enum rc read_names(struct store_txn *txn, struct arena *a, struct store_order *o)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -118,10 +119,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
 enum rc store_order_get(struct store_txn *txn, struct arena *a, const struct id *id,
                         struct store_order *out)
 {
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(scope_begin(&scope, txn));
     TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM orders WHERE id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
@@ -206,13 +205,11 @@ enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct st
 {
     static const struct rows rows = {sizeof(struct store_order), offsetof(struct store_order, id),
                                      offsetof(struct store_order, created), read_row};
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(query_done) struct query q;
     struct page page = {.rows = &rows, .at = at, .column = "created", .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM orders WHERE 1 = 1");
     conditions(&q, f);
-    TRY(scope_begin(&scope, txn));
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 
@@ -228,10 +225,8 @@ enum rc store_order_count(struct store_txn *txn, const struct store_order_filter
 enum rc store_order_replacing(struct store_txn *txn, struct arena *a, struct str replaces,
                               struct store_order *out)
 {
-    CLEANUP(scope_end) struct scope scope = {};
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(scope_begin(&scope, txn));
     TRY(stmt_open(&st, txn,
                   "SELECT " COLUMNS " FROM orders WHERE replaces = ? AND status <> 'invalid'"
                   " ORDER BY created LIMIT 1"));

@@ -158,13 +158,6 @@ enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *ca
 /* The one count that the query yields. */
 enum rc query_count(struct query *q, struct store_txn *txn, uint64_t *out);
 
-/* Makes the statements until scope_end see one state, when the caller is in no transaction. */
-struct scope {
-    struct store_txn *txn;
-};
-enum rc scope_begin(struct scope *scope, struct store_txn *txn);
-void scope_end(struct scope *scope);
-
 /* RC_CONFLICT when the row is there, RC_NOTFOUND when not: why a compare and set changed nothing.
  * `sql` selects by id. */
 enum rc sql_why(struct store_txn *txn, const char *sql, const struct id *id);

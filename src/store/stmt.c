@@ -297,28 +297,6 @@ struct store_name row_name(struct row *r)
     return name;
 }
 
-enum rc scope_begin(struct scope *scope, struct store_txn *txn)
-{
-    *scope = (struct scope){};
-    if (txn->writable || txn->snapshot)
-        return RC_OK;
-    TRY(sql_exec(txn->db, "BEGIN"));
-    txn->snapshot = true;
-    scope->txn = txn;
-    return RC_OK;
-}
-
-void scope_end(struct scope *scope)
-{
-    if (!scope->txn)
-        return;
-    scope->txn->snapshot = false;
-    /* Nothing was written; at worst the transaction is gone already. */
-    if (!sqlite3_get_autocommit(scope->txn->db->c))
-        IGNORE_RC(sql_exec(scope->txn->db, "ROLLBACK"));
-    scope->txn = NULL;
-}
-
 enum rc sql_why(struct store_txn *txn, const char *sql, const struct id *id)
 {
     CLEANUP(stmt_done) struct stmt st = {};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of an order from account to certificate and revocation, and everything that ends it before. */
+/* The way of an order from account to certificate and revocation, and everything that ends it
+ * before. */
 #include "acme_client.h"
 
 #include <stdio.h>
@@ -93,8 +94,8 @@ static void csr_must_name_the_order(void)
 
 static void names_outside_are_refused(void)
 {
-    static const char *const names[] = {"www.example.com", "*.hospital.example", "evil-hospital.example",
-                                        "corp.test"};
+    static const char *const names[] = {"www.example.com", "*.hospital.example",
+                                        "evil-hospital.example", "corp.test"};
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
     CLEANUP(client_done) struct client c = {.w = NULL};
 
@@ -116,7 +117,8 @@ static void names_outside_are_refused(void)
     }
 }
 
-/* A refusal is tried again with growing pauses, then final: challenge, authorization and order end together. */
+/* A refusal is tried again with growing pauses, then final: challenge, authorization and order end
+ * together. */
 static void validation_fails_in_the_end(void)
 {
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
@@ -161,7 +163,8 @@ static void validation_succeeds_later(void)
     CHECK_STR(reply_text(&order, "status"), "ready");
 }
 
-/* The signer is away: the client sees "processing", and the certificate comes when the signer does. */
+/* The signer is away: the client sees "processing", and the certificate comes when the signer does.
+ */
 static void signer_away_then_back(void)
 {
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
@@ -186,7 +189,8 @@ static void signer_away_then_back(void)
     CHECK_INT(w.signatures, 1);
 }
 
-/* Core crashed between reservation and certificate: what was reserved is signed, and nothing else. */
+/* Core crashed between reservation and certificate: what was reserved is signed, and nothing else.
+ */
 static void crash_between_reserve_and_commit(void)
 {
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
@@ -288,5 +292,6 @@ static void no_issuing_with_the_clock_behind(void)
 CHECK_MAIN(CHECK_TEST_ONCE(certificate_for_two_names), CHECK_TEST_ONCE(finalize_only_when_ready),
            CHECK_TEST_ONCE(csr_must_name_the_order), CHECK_TEST_ONCE(names_outside_are_refused),
            CHECK_TEST_ONCE(validation_fails_in_the_end), CHECK_TEST_ONCE(validation_succeeds_later),
-           CHECK_TEST_ONCE(signer_away_then_back), CHECK_TEST_ONCE(crash_between_reserve_and_commit),
-           CHECK_TEST_ONCE(revoke_by_account), CHECK_TEST_ONCE(no_issuing_with_the_clock_behind))
+           CHECK_TEST_ONCE(signer_away_then_back),
+           CHECK_TEST_ONCE(crash_between_reserve_and_commit), CHECK_TEST_ONCE(revoke_by_account),
+           CHECK_TEST_ONCE(no_issuing_with_the_clock_behind))

@@ -157,9 +157,16 @@ static void iterates(void)
 
 static void accepts_any_root(void)
 {
-    static const char *const good[] = {"0",        "-0",  "\"x\"",    "null",
-                                       " true ",   "[]",  "{}",       "\t\r\n1\n",
-                                       "\"\\ud83d\\ude00\"", "[1e5,-1.25E-2]"};
+    static const char *const good[] = {"0",
+                                       "-0",
+                                       "\"x\"",
+                                       "null",
+                                       " true ",
+                                       "[]",
+                                       "{}",
+                                       "\t\r\n1\n",
+                                       "\"\\ud83d\\ude00\"",
+                                       "[1e5,-1.25E-2]"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         CLEANUP(json_freep) struct json_doc *doc = NULL;

@@ -214,8 +214,36 @@ static void small_arena_is_an_error_and_no_half_order(void)
     CHECK_INT(got.created, 77);
 }
 
+/* Between the order's row and its names, somebody else commits. */
+static int intrude(unsigned, void *arg, void *, void *text)
+{
+    struct sql_db *other = arg;
+
+    if (strstr(text, "FROM order_names"))
+        IGNORE_RC(sql_exec(other, "UPDATE order_names SET value = 'changed.example'"));
+    return 0;
+}
+
+static void an_order_and_its_names_are_of_one_moment(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_order_name name;
+    struct store_order o, got;
+
+    CHECK_OK(fix_base(&f));
+    o = fix_order(10, 1, 2, &name);
+    CHECK_OK(DO(&f, store_order_add(T, &o)));
+    CHECK_INT(sqlite3_trace_v2(f.s->read_db.c, SQLITE_TRACE_STMT, intrude, &f.s->write_db), 0);
+    CHECK_OK(store_order_get(READ(&f), &f.a, &o.id, &got));
+    CHECK_STR(got.names[0].name.value, "wiki.hospital.example");
+    CHECK_INT(sqlite3_trace_v2(f.s->read_db.c, 0, NULL, NULL), 0);
+    CHECK_OK(store_order_get(READ(&f), &f.a, &o.id, &got));
+    CHECK_STR(got.names[0].name.value, "changed.example"); /* it did */
+}
+
 FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST_ONCE(names_are_stored_reversed_and_as_bytes),
          CHECK_TEST_ONCE(finalize_has_one_winner), CHECK_TEST(failure_keeps_the_problem),
          CHECK_TEST_ONCE(bad_values_are_refused),
          CHECK_TEST_ONCE(lists_by_account_status_expiry_and_authorization),
+         CHECK_TEST_ONCE(an_order_and_its_names_are_of_one_moment),
          CHECK_TEST_ONCE(small_arena_is_an_error_and_no_half_order))

@@ -502,6 +502,49 @@ static void critical_where_it_must_be(void)
     }
 }
 
+static void names_critical_where_they_must_be(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf changed;
+    struct trial t;
+
+    buf_init(&tbs, X509_TBS_MAX);
+    buf_init(&changed, X509_TBS_MAX);
+    CHECK_OK(pki_init(&p));
+    t = leaf_trial(&p);
+    t.tbs.subject = (struct x509_subject){.country = {NULL, 0}};
+    CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));
+    CHECK_OK(without_critical(buf_str(&tbs), X509_OID_SAN, &changed));
+    CHECK_STR(str_of(lint_der(&t.in, buf_str(&changed))), "lint.names-critical");
+}
+
+/* Without version and extensions. */
+static void version_1_is_refused(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf v1;
+    struct x509_der w = x509_der_of(&v1);
+    struct rd r, in;
+    struct trial t;
+
+    buf_init(&tbs, X509_TBS_MAX);
+    buf_init(&v1, X509_TBS_MAX);
+    CHECK_OK(pki_init(&p));
+    t = root_trial(&p);
+    CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));
+    r = rd_of(buf_str(&tbs));
+    in = x509_der_in(&r, X509_DER_SEQUENCE);
+    x509_der_any(&in, NULL);
+    x509_der_open(&w, X509_DER_SEQUENCE);
+    while (x509_der_peek(&in) != X509_DER_CONTEXT_IN(3) && in.left)
+        x509_der_raw(&w, x509_der_any(&in, NULL));
+    x509_der_close(&w);
+    CHECK_OK(x509_der_end(&w));
+    CHECK_STR(str_of(lint_der(&t.in, buf_str(&v1))), "lint.version");
+}
+
 /* Replaces the first `from` by as many bytes; false when there is none. */
 static bool replace(struct buf *b, struct str from, struct str to)
 {
@@ -523,6 +566,7 @@ static void other_bytes_are_refused(void)
         {STR("\x02\x10\x43\x01"), STR("\x02\x10\xc3\x01"), "lint.serial"},
         {STR("\x06\x03\x55\x1d\x0e"), STR("\x06\x03\x55\x1d\x7e"), "lint.extension"},
         {STR("\x0c\x15wiki"), STR("\x13\x15wiki"), "lint.subject"},
+        {STR("\x0c\x15wiki"), STR("\x0c\x15wi\x01i"), "lint.subject"},
         {STR("\x82\x15wiki"), STR("\x82\x15Wiki"), "lint.names-form"},
         {STR("\x82\x15wiki"), STR("\x82\x15wi_i"), "lint.names-form"},
         {STR("\x82\x15wiki"), STR("\x81\x15wiki"), "lint.names-kind"},
@@ -564,5 +608,6 @@ static void wrong_key_id_is_refused(void)
 CHECK_MAIN(CHECK_TEST(what_we_issue_passes), CHECK_TEST(leaf_rules),
            CHECK_TEST(rsa_leaves_may_decipher), CHECK_TEST(weak_keys_are_refused),
            CHECK_TEST(ca_rules), CHECK_TEST(root_and_responder_rules),
-           CHECK_TEST(critical_where_it_must_be), CHECK_TEST(other_bytes_are_refused),
+           CHECK_TEST(critical_where_it_must_be), CHECK_TEST(names_critical_where_they_must_be),
+           CHECK_TEST(version_1_is_refused), CHECK_TEST(other_bytes_are_refused),
            CHECK_TEST(wrong_key_id_is_refused))

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "validate/validate.h"
+
+#include "ev/clock.h"
+#include "validate/validate_int.h"
+
+enum { KEY_AUTHORIZATION_MAX = 256 };
+
+MSG(msg_trouble, "validate.trouble", "the validation could not be carried out: {0}");
+
+enum rc validate_zones(const struct conf *conf, const struct addr_port *defaults, size_t n,
+                       struct dns_zones **out)
+{
+    size_t count = conf->n_resolvers;
+    CLEANUP(mem_freep) struct dns_zone *zones = mem_calloc(count + 1, sizeof(struct dns_zone));
+    bool all = false;
+
+    if (!zones)
+        return RC_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_resolver *r = &conf->resolvers[i];
+
+        zones[i] = (struct dns_zone){
+            .name = r->zone,
+            .servers = r->servers.p,
+            .n_servers = r->servers.n,
+            .authoritative = r->mode == CONF_RESOLVER_AUTHORITATIVE,
+        };
+        all = all || str_eq(r->zone, STR("."));
+    }
+    if (!all)
+        zones[count++] = (struct dns_zone){.name = STR("."), .servers = defaults, .n_servers = n};
+    return dns_zones_new(zones, count, out);
+}
+
+/* ---- an attempt's life */
+
+/* Nothing is under way any more, and its place is free. */
+static void stop(struct validation *run)
+{
+    if (!list_empty(&run->link))
+        run->owner->n_runs--;
+    list_remove(&run->link);
+    ev_timer_stop(&run->timer);
+    ev_defer_cancel(&run->soon);
+    dns_lookup_cancel(MOVE(run->lookup_a));
+    dns_lookup_cancel(MOVE(run->lookup_aaaa));
+    validate_fetch_done(&run->fetch);
+}
+
+static void run_free(struct validation *run)
+{
+    stop(run);
+    conf_unref(run->conf);
+    arena_done(&run->arena);
+    mem_free(run);
+}
+
+void validate_finish(struct validation *run, enum rc rc)
+{
+    CLEANUP(buf_done) struct buf evidence = BUF_INIT(VALIDATE_EVIDENCE_MAX);
+    struct validate_result result = {.rc = rc, .err = rc == RC_OK ? NULL : &run->err};
+
+    /* A verdict without evidence is none. */
+    if ((rc == RC_OK || rc == RC_DENIED) && validate_evidence(run, &evidence) != RC_OK)
+        result.rc = RC_NOMEM;
+    if (result.rc != RC_OK && result.rc != RC_DENIED) {
+        IGNORE_RC(ERR(&run->err, result.rc, msg_trouble, str_of(rc_text(result.rc))));
+        result.err = &run->err;
+    }
+    result.evidence = buf_str(&evidence);
+    stop(run);
+    run->fn(run->arg, &result);
+    run_free(run);
+}
+
+static void on_soon(void *arg)
+{
+    validate_http01(arg);
+}
+
+static void on_deadline(void *arg)
+{
+    validate_http01_timeout(arg);
+}
+
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
+            return false;
+    }
+    return s.n && s.n <= VALIDATE_TOKEN_MAX;
+}
+
+static enum rc check(const struct validate_ask *ask)
+{
+    struct addr addr;
+    bool is_ip = addr_parse(ask->identifier, &addr) == RC_OK;
+
+    if (!str_eq(ask->challenge, STR("http-01")))
+        return RC_UNSUPPORTED;
+    if (!is_token(ask->token) || ask->key_authorization.n > KEY_AUTHORIZATION_MAX ||
+        !str_starts(ask->key_authorization, ask->token))
+        return RC_INVAL;
+    if (str_eq(ask->identifier_type, STR("ip")))
+        return is_ip ? RC_OK : RC_INVAL;
+    return !is_ip && str_eq(ask->identifier_type, STR("dns")) ? RC_OK : RC_INVAL;
+}
+
+enum rc validate_start(struct validator *v, const struct validate_ask *ask, validate_fn fn,
+                       void *arg, struct validation **out)
+{
+    struct validation *run;
+
+    TRY(check(ask));
+    if (v->n_runs >= VALIDATE_MAX)
+        return RC_QUOTA;
+    run = MEM_NEW(struct validation);
+    if (!run)
+        return RC_NOMEM;
+    run->owner = v;
+    run->conf = conf_ref(v->conf);
+    run->ask = *ask;
+    run->fn = fn;
+    run->arg = arg;
+    run->began = clock_mono(ev_clock(v->ev));
+    run->deadline = run->began + v->conf->validation.timeout;
+    arena_init(&run->arena, VALIDATION_ARENA);
+    validate_fetch_init(&run->fetch, v->ev, v->net);
+    ev_timer_init(&run->timer, v->ev, on_deadline, run);
+    ev_timer_start(&run->timer, v->conf->validation.timeout, 0);
+    ev_defer_init(&run->soon, on_soon, run);
+    ev_defer(v->ev, &run->soon);
+    list_init(&run->link);
+    list_push(&v->runs, &run->link);
+    v->n_runs++;
+    if (out)
+        *out = run;
+    return RC_OK;
+}
+
+void validate_cancel(struct validation *run)
+{
+    run_free(run);
+}
+
+/* ---- the validator */
+
+enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
+                      struct dns_zones *zones, struct validator **out)
+{
+    CLEANUP(validator_freep) struct validator *v = MEM_NEW(struct validator);
+
+    if (!v)
+        return RC_NOMEM;
+    v->ev = ev;
+    v->net = net;
+    v->conf = conf_ref(conf);
+    list_init(&v->runs);
+    TRY(dns_resolver_new(ev, net, zones, &v->resolver));
+    *out = MOVE(v);
+    return RC_OK;
+}
+
+void validator_free(struct validator *v)
+{
+    if (!v)
+        return;
+    LIST_FOREACH (it, &v->runs)
+        run_free(LIST_ENTRY(it, struct validation, link));
+    dns_resolver_free(v->resolver);
+    conf_unref(v->conf);
+    mem_free(v);
+}
+
+void validator_set(struct validator *v, const struct conf *conf, struct dns_zones *zones)
+{
+    const struct conf *old = v->conf;
+
+    v->conf = conf_ref(conf);
+    conf_unref(old);
+    dns_resolver_set_zones(v->resolver, zones);
+}
+
+size_t validator_count(const struct validator *v)
+{
+    return v->n_runs;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Proof that whoever holds an account controls an identifier: the challenges of RFC 8555 section 8,
+ * for names and (RFC 8738) addresses. Runs in the prober. One attempt at a time for each call: trying
+ * again is core's business. http-01 is what there is. */
+#pragma once
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct dns_zones;
+struct ev;
+struct net;
+struct validator;
+struct validation;
+
+enum {
+    VALIDATE_MAX = 64,                  /* under way at a time */
+    VALIDATE_EVIDENCE_MAX = 8 * 1024,   /* bytes of JSON */
+    VALIDATE_TOKEN_MAX = 128,
+};
+
+/* Borrowed until the callback or validate_cancel. */
+struct validate_ask {
+    struct str challenge;       /* "http-01" */
+    struct str identifier_type; /* "dns", "ip" */
+    struct str identifier;      /* canonical; of a wildcard, what is behind "*." */
+    struct str token;
+    struct str key_authorization;
+    uint32_t attempt;
+};
+
+struct validate_result {
+    /* RC_OK: proven. RC_DENIED: not proven, `err` has message and problem type for the client. All
+     * else: our own trouble, which says nothing about the identifier. */
+    enum rc rc;
+    const struct err *err; /* not NULL unless RC_OK */
+    struct str evidence;   /* JSON: addresses, name servers, redirects, times; empty if there is none */
+};
+
+typedef void (*validate_fn)(void *arg, const struct validate_result *result);
+
+/* Zones of a configuration, with the servers of resolv.conf (`defaults`) for all names that no zone
+ * of it has. RC_NOMEM. */
+enum rc validate_zones(const struct conf *conf, const struct addr_port *defaults, size_t n,
+                       struct dns_zones **out);
+
+/* Loop and net must outlive it; shares conf and zones. RC_NOMEM. */
+enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
+                      struct dns_zones *zones, struct validator **out);
+/* What is under way ends without a callback. */
+void validator_free(struct validator *v);
+DEFINE_FREEP(validator_free, struct validator)
+/* For attempts that begin from now on. */
+void validator_set(struct validator *v, const struct conf *conf, struct dns_zones *zones);
+size_t validator_count(const struct validator *v);
+
+/* The callback comes once, never from inside this function, after validation.timeout at the latest.
+ * RC_QUOTA past VALIDATE_MAX; RC_UNSUPPORTED for another challenge; RC_INVAL for a token or an
+ * identifier that cannot be right; RC_NOMEM. `out` (may be NULL) is valid until the callback. */
+enum rc validate_start(struct validator *v, const struct validate_ask *ask, validate_fn fn,
+                       void *arg, struct validation **out);
+/* The callback does not come. */
+void validate_cancel(struct validation *run);
