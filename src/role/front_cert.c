@@ -145,9 +145,13 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
     char until[WHEN_TEXT];
 
     c->call = NULL;
+    if (answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED) {
+        /* Nobody refused: the next core is asked as soon as there is one. */
+        crypto_key_unref(MOVE(c->next_key));
+        return;
+    }
     if (answer->rc != RC_OK) {
-        if (answer->rc != RC_CANCELLED)
-            failed(c, answer->err);
+        failed(c, answer->err);
         return;
     }
     err.rc = install(c, reply->chain, c->next_key, &err);

@@ -440,9 +440,9 @@ static void identities_are_checked(void)
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
     CLEANUP(buf_done) struct buf pem, many;
 
-    BEGIN(w);
     buf_init(&pem, 8192);
     buf_init(&many, 65536);
+    BEGIN(w);
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &other));
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(key), &public, NULL));

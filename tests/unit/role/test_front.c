@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What front does with requests and with its certificate, beside a core that this test plays. */
+#include "check.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "crypto/pem.h"
+#include "ev/clock.h"
+#include "ipc/messages.h"
+#include "ipc/table.h"
+#include "log/log.h"
+#include "role/front_int.h"
+#include "x509/csr.h"
+
+enum { ASKED_MAX = 400 };
+
+#define NOW (20'000 * WHEN_DAY)
+#define LIFE (90 * WHEN_DAY)
+
+struct world {
+    struct clock_fake clock;
+    struct conf conf;
+    struct role_env env;
+    struct front front;
+    struct check_dir dir;
+    struct ipc_chan *here, *there; /* front's end and core's */
+    /* core */
+    struct ipc_req *asked[ASKED_MAX];
+    size_t n_asked, n_certs;
+    struct str target;
+    struct buf last; /* what the last request was, in words */
+    bool no_certs;
+    /* the client */
+    size_t n_done;
+    int status;
+    struct buf body, location;
+    bool retry;
+};
+
+static void quiet(void *, enum log_level, struct str)
+{
+}
+
+/* ---- core */
+
+static void on_http(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct world *w = arg;
+    const struct ipc_http *m = msg;
+
+    buf_reset(&w->last);
+    buf_printf(&w->last, "%.*s %.*s %.*s %.*s [%.*s]", STR_ARG(m->listener), STR_ARG(m->method),
+               STR_ARG(m->target), STR_ARG(m->content_type), STR_ARG(m->body));
+    for (size_t i = 0; i < m->headers.n; i++)
+        buf_printf(&w->last, " %.*s=%.*s", STR_ARG(m->headers.v[i].name),
+                   STR_ARG(m->headers.v[i].value));
+    w->asked[w->n_asked++] = req;
+}
+
+static enum rc make_chain(const struct world *w, struct str csr_der, struct arena *a,
+                          struct buf *pem)
+{
+    static const struct str names[] = {STR("ca.example"), STR("localhost")};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *ca = NULL;
+    CLEANUP(buf_done) struct buf tbs, der, issuer;
+    struct x509_csr csr;
+    struct x509_tbs_in in = {
+        .sig_alg = CRYPTO_SIG_ECDSA_SHA256,
+        .not_before = w->clock.now,
+        .not_after = w->clock.now + LIFE,
+        .dns = names,
+        .n_dns = 2,
+        .basic = X509_BASIC_LEAF,
+        .pathlen = -1,
+        .key_usage = X509_KU_DIGITAL_SIGNATURE,
+        .eku = X509_EKU_SERVER_AUTH,
+    };
+    struct x509_subject subject = {.common_name = STR("Test CA")};
+
+    buf_init(&tbs, X509_TBS_MAX);
+    buf_init(&der, X509_CERT_MAX);
+    buf_init(&issuer, 1024);
+    TRY(x509_csr_parse(a, csr_der, X509_CSR_STRICT, &csr, NULL));
+    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &ca));
+    TRY(x509_serial_random(&in.serial));
+    TRY(x509_name_build(&subject, &issuer));
+    in.issuer = buf_str(&issuer);
+    in.spki = csr.spki;
+    TRY(x509_tbs_build(&in, &tbs, NULL));
+    TRY(x509_sign_tbs(ca, buf_str(&tbs), &der));
+    x509_cert_put_pem(buf_str(&der), pem);
+    return buf_rc(pem);
+}
+
+MSG(msg_no, "test.no", "no");
+
+static void on_api_cert(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct world *w = arg;
+    const struct ipc_api_cert *m = msg;
+    CLEANUP(buf_done) struct buf pem;
+    struct ipc_api_cert_reply reply = {.not_after = w->clock.now + LIFE};
+    struct err err = ERR_INIT;
+
+    w->n_certs++;
+    buf_init(&pem, 32768);
+    if (w->no_certs || make_chain(w, m->csr, ipc_req_arena(req), &pem) != RC_OK) {
+        IGNORE_RC(ERR(&err, RC_DENIED, msg_no));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    reply.chain = buf_str(&pem);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void on_close(void *, enum rc, const struct err *)
+{
+}
+
+static void turn(struct world *w)
+{
+    for (int i = 0; i < 20 && w->env.ev; i++)
+        ev_run_once(w->env.ev, EV_NOWAIT);
+}
+
+static void core_answers(struct world *w, size_t i, const char *body)
+{
+    struct ipc_pair headers[] = {{STR("Content-Type"), STR("text/plain")}};
+    struct ipc_http_reply reply = {.status = 200, .body = str_of(body)};
+
+    reply.headers.v = headers;
+    reply.headers.n = 1;
+    IGNORE_RC(ipc_reply(w->asked[i], &reply));
+    w->asked[i] = NULL;
+    turn(w);
+}
+
+/* As the frame tells it. */
+static void peer(struct world *w, struct ipc_chan *chan)
+{
+    w->front.core = chan;
+    if (chan) {
+        front_relay_resume(&w->front.relay);
+        front_cert_check(&w->front.cert);
+    }
+    turn(w);
+}
+
+static enum rc core_comes(struct world *w)
+{
+    static const struct ipc_handler handlers[] = {{IPC_HTTP, on_http}, {IPC_API_CERT, on_api_cert}};
+    struct ipc_chan_conf front = {ROLE_FRONT, ROLE_CORE, NULL, 0, on_close, w};
+    struct ipc_chan_conf core = {ROLE_CORE, ROLE_FRONT, handlers, 2, on_close, w};
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    TRY(ipc_chan_new(w->env.ev, fds[0], &front, &w->here));
+    TRY(ipc_chan_new(w->env.ev, fds[1], &core, &w->there));
+    peer(w, w->here);
+    return RC_OK;
+}
+
+static void core_dies(struct world *w)
+{
+    for (size_t i = 0; i < w->n_asked; i++)
+        ipc_req_drop(MOVE(w->asked[i]));
+    w->n_asked = 0;
+    ipc_chan_free(MOVE(w->there));
+    w->front.core = NULL;
+    ipc_chan_free(MOVE(w->here));
+    turn(w);
+}
+
+/* ---- the client */
+
+static void on_done(struct http_exchange *x, void *arg)
+{
+    struct world *w = arg;
+
+    w->n_done++;
+    w->status = x->res.status;
+    buf_reset(&w->body);
+    buf_puts(&w->body, buf_str(&x->res.body));
+    buf_reset(&w->location);
+    w->retry = false;
+    for (size_t i = 0; i < x->res.n_headers; i++) {
+        if (str_ieq(x->res.headers[i].name, STR("location")))
+            buf_puts(&w->location, x->res.headers[i].value);
+        w->retry = w->retry || str_ieq(x->res.headers[i].name, STR("retry-after"));
+    }
+    http_exchange_free(x);
+}
+
+static enum rc request(struct world *w, const char *listener, const char *method, const char *path)
+{
+    struct http_exchange *x;
+
+    TRY(http_exchange_new(on_done, w, &x));
+    IGNORE_RC(id_new(&x->id));
+    x->req.listener = str_of(listener);
+    x->req.method = str_of(method);
+    x->req.path = str_of(path);
+    x->req.host = STR("ca.example:80");
+    x->req.body = STR("body");
+    x->req.query = str_eq(x->req.path, STR("/old")) ? STR("q=1") : STR("");
+    x->req.headers[0] = (struct http_header){STR("content-type"), STR("a/b")};
+    x->req.headers[1] = (struct http_header){STR("user-agent"), STR("test")};
+    x->req.n_headers = 2;
+    w->status = 0;
+    front_http_request(&w->front, x);
+    turn(w);
+    return RC_OK;
+}
+
+static void front_closes(struct world *w)
+{
+    front_relay_done(&w->front.relay);
+    front_cert_done(&w->front.cert);
+    tls_context_free(MOVE(w->front.tls));
+}
+
+static void world_done(struct world *w)
+{
+    if (w->front.env)
+        front_closes(w);
+    core_dies(w);
+    ev_free(w->env.ev);
+    buf_done(&w->last);
+    buf_done(&w->body);
+    buf_done(&w->location);
+    check_dir_done(&w->dir);
+    crypto_done();
+}
+
+static enum rc front_opens(struct world *w)
+{
+    struct tls_context_conf tls = {STR("")};
+
+    memset(&w->front, 0, sizeof(w->front));
+    w->front.env = &w->env;
+    w->front.api_port = 8555;
+    front_relay_init(&w->front.relay, &w->front);
+    TRY(tls_context_new(&tls, &w->front.tls));
+    return front_cert_open(&w->front.cert, &w->front, NULL);
+}
+
+static enum rc world_init(struct world *w)
+{
+    struct log_conf quietly = {.role = "test", .sink = quiet};
+
+    memset(w, 0, sizeof(*w));
+    log_init(&quietly);
+    check_dir_init(&w->dir);
+    buf_init(&w->last, 4096);
+    buf_init(&w->body, 4096);
+    buf_init(&w->location, 4096);
+    clock_fake_init(&w->clock, NOW);
+    w->env.clock = &w->clock.clock;
+    w->env.conf = &w->conf;
+    w->env.data = w->dir.fd;
+    TRY(crypto_init());
+    TRY(ev_new(&w->clock.clock, &w->env.ev));
+    if (mkdirat(w->dir.fd, "front", 0700) != 0)
+        return RC_IO;
+    return front_opens(w);
+}
+
+#define BEGIN(w)                                                                                   \
+    CLEANUP(world_done) struct world w;                                                            \
+    CHECK_OK(world_init(&w))
+
+static void pass(struct world *w, when_t micros)
+{
+    clock_fake_advance(&w->clock, micros);
+    turn(w);
+}
+
+/* ---- requests */
+
+static void asks_core(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "POST", "/acme/new-order"));
+    CHECK_INT(w.n_asked, 1);
+    CHECK_STR(buf_str(&w.last), "api POST /acme/new-order a/b [body] user-agent=test");
+    core_answers(&w, 0, "answer");
+    CHECK_INT(w.status, 200);
+    CHECK_STR(buf_str(&w.body), "answer");
+}
+
+static void knows_what_goes_where(void)
+{
+    static const struct {
+        const char *listener, *method, *path;
+        int status; /* 0: core's */
+    } cases[] = {
+        {"api", "GET", "/acme/directory", 0},
+        {"api", "GET", "/healthz", 0},
+        {"api", "GET", "/readyz", 0},
+        {"api", "GET", "/trust/", 0},
+        {"api", "GET", "/", 404},
+        {"api", "GET", "/acme", 404},
+        {"api", "POST", "/healthz/x", 404},
+        {"api", "GET", "/acmex/", 404},
+        {"plain", "GET", "/trust/x.pem", 0},
+        {"plain", "HEAD", "/healthz", 0},
+        {"plain", "GET", "/readyz", 308},
+        {"plain", "GET", "/acme/directory", 308},
+        {"plain", "HEAD", "/", 308},
+        {"plain", "POST", "/acme/new-order", 403},
+    };
+
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t asked = w.n_asked;
+
+        CHECK_OK(request(&w, cases[i].listener, cases[i].method, cases[i].path));
+        CHECK_INT(w.status, cases[i].status);
+        CHECK_INT(w.n_asked - asked, cases[i].status == 0);
+    }
+}
+
+static void redirects_to_what_is_ours(void)
+{
+    BEGIN(w);
+    CHECK_OK(request(&w, "plain", "GET", "/old"));
+    CHECK_INT(w.status, 308);
+    CHECK_STR(buf_str(&w.location), "https://localhost:8555/old?q=1");
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_certs, 1);
+    CHECK_OK(request(&w, "plain", "GET", "//elsewhere.example/x"));
+    CHECK_STR(buf_str(&w.location), "https://ca.example:8555//elsewhere.example/x");
+    w.front.api_port = 443;
+    CHECK_OK(request(&w, "plain", "GET", "/x"));
+    CHECK_STR(buf_str(&w.location), "https://ca.example/x");
+    w.conf.urls.api = STR("https://pki.example:9");
+    CHECK_OK(request(&w, "plain", "GET", "/x"));
+    CHECK_STR(buf_str(&w.location), "https://pki.example:9/x");
+}
+
+static void holds_while_core_is_away(void)
+{
+    BEGIN(w);
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    pass(&w, FRONT_HOLD_SECONDS * WHEN_SECOND - 1);
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_asked, 2);
+    core_answers(&w, 0, "a");
+    core_answers(&w, 1, "b");
+    CHECK_INT(w.n_done, 2);
+    CHECK_INT(w.status, 200);
+}
+
+static void not_for_ever(void)
+{
+    BEGIN(w);
+    CHECK_OK(request(&w, "api", "POST", "/acme/new-order"));
+    pass(&w, FRONT_HOLD_SECONDS * WHEN_SECOND);
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+}
+
+static void nor_too_many(void)
+{
+    BEGIN(w);
+    for (size_t i = 0; i < FRONT_HELD_MAX; i++)
+        CHECK_OK(request(&w, "api", "GET", "/readyz"));
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(request(&w, "api", "GET", "/readyz"));
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+}
+
+static void asks_the_next_core_once(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "POST", "/acme/new-order"));
+    CHECK_INT(w.n_asked, 1);
+    core_dies(&w);
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_asked, 1);
+    core_dies(&w);
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+}
+
+static void other_posts_are_not_repeated(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "POST", "/trust/x"));
+    core_dies(&w);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+}
+
+static void slow_core(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    pass(&w, FRONT_CORE_SECONDS * WHEN_SECOND);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+}
+
+static void full_core(void)
+{
+    const struct ipc_rule *rule = ipc_rule_find(ROLE_FRONT, ROLE_CORE, IPC_HTTP);
+
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < rule->credits; i++)
+        CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+}
+
+static void core_fails(void)
+{
+    struct err err = ERR_INIT;
+
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, 1);
+    IGNORE_RC(ERR(&err, RC_CORRUPT, msg_no));
+    ipc_reply_err(MOVE(w.asked[0]), &err);
+    turn(&w);
+    CHECK_INT(w.status, 500);
+}
+
+/* ---- the certificate */
+
+static void gets_a_certificate_and_keeps_it(void)
+{
+    struct stat st;
+
+    BEGIN(w);
+    CHECK(!tls_context_has_identity(w.front.tls));
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_certs, 1);
+    CHECK(tls_context_has_identity(w.front.tls));
+    CHECK(front_cert_names(&w.front.cert, STR("CA.example")));
+    CHECK(!front_cert_names(&w.front.cert, STR("other.example")));
+    CHECK_INT(fstatat(w.dir.fd, "front/key.pem", &st, 0), 0);
+    CHECK_INT(st.st_mode & 07777, 0600);
+    front_closes(&w);
+    CHECK_OK(front_opens(&w));
+    CHECK(tls_context_has_identity(w.front.tls));
+    peer(&w, w.here);
+    CHECK_INT(w.n_certs, 1);
+}
+
+static void makes_a_new_one_instead_of_a_bad_one(void)
+{
+    static const char *const files[] = {"front/key.pem", "front/chain.pem"};
+
+    for (size_t i = 0; i < 2; i++) {
+        BEGIN(w);
+        CHECK_OK(core_comes(&w));
+        CHECK_INT(w.n_certs, 1);
+        front_closes(&w);
+        CHECK_OK(file_write(w.dir.fd, files[i], STR("broken"), 0600, FILE_OWNER_SELF, NULL));
+        CHECK_OK(front_opens(&w));
+        CHECK(!tls_context_has_identity(w.front.tls));
+        peer(&w, w.here);
+        CHECK_INT(w.n_certs, 2);
+        CHECK(tls_context_has_identity(w.front.tls));
+    }
+}
+
+static void another_key_is_not_taken(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_wipe) struct buf pem;
+
+    buf_init(&pem, CRYPTO_PEM_MAX);
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    front_closes(&w);
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
+    CHECK_OK(crypto_pem_put_clear(key, &pem));
+    CHECK_OK(file_write(w.dir.fd, "front/key.pem", buf_str(&pem), 0600, FILE_OWNER_SELF, NULL));
+    CHECK_OK(front_opens(&w));
+    CHECK(!tls_context_has_identity(w.front.tls));
+}
+
+static void expired_is_not_shown(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    front_closes(&w);
+    clock_fake_advance(&w.clock, LIFE);
+    CHECK_OK(front_opens(&w));
+    CHECK(!tls_context_has_identity(w.front.tls));
+}
+
+static void renews_after_two_thirds(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_certs, 1);
+    for (when_t t = 0; t < LIFE / 3 * 2 - WHEN_HOUR; t += WHEN_HOUR)
+        pass(&w, WHEN_HOUR);
+    CHECK_INT(w.n_certs, 1);
+    pass(&w, WHEN_HOUR);
+    CHECK_INT(w.n_certs, 2);
+    pass(&w, WHEN_DAY);
+    CHECK_INT(w.n_certs, 2);
+}
+
+static void a_failed_renewal_keeps_the_old_one(void)
+{
+    size_t n;
+
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    w.no_certs = true;
+    clock_fake_advance(&w.clock, LIFE / 3 * 2);
+    turn(&w);
+    CHECK_INT(w.n_certs, 2);
+    CHECK(tls_context_has_identity(w.front.tls));
+    pass(&w, WHEN_SECOND);
+    CHECK_INT(w.n_certs, 3);
+    pass(&w, WHEN_SECOND);
+    CHECK_INT(w.n_certs, 3);
+    pass(&w, WHEN_SECOND);
+    CHECK_INT(w.n_certs, 4);
+    n = w.n_certs;
+    for (int i = 0; i < 24; i++)
+        pass(&w, WHEN_HOUR);
+    CHECK(w.n_certs > n + 20 && w.n_certs < n + 40);
+    w.no_certs = false;
+    pass(&w, WHEN_HOUR);
+    n = w.n_certs;
+    pass(&w, WHEN_HOUR);
+    CHECK_INT(w.n_certs, n);
+    CHECK(w.front.cert.leaf.not_after > w.clock.now + LIFE - WHEN_DAY);
+}
+
+static void asks_when_the_host_changes(void)
+{
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_certs, 1);
+    w.conf.urls.api = STR("https://ca.example:8555");
+    w.front.cert.settled = false;
+    front_cert_check(&w.front.cert);
+    turn(&w);
+    CHECK_INT(w.n_certs, 1);
+    w.conf.urls.api = STR("https://new.example:8555");
+    front_cert_check(&w.front.cert);
+    turn(&w);
+    CHECK_INT(w.n_certs, 2);
+    /* Core left it out all the same: once is enough. */
+    front_cert_check(&w.front.cert);
+    turn(&w);
+    CHECK_INT(w.n_certs, 2);
+}
+
+CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
+           CHECK_TEST_ONCE(redirects_to_what_is_ours), CHECK_TEST_ONCE(holds_while_core_is_away),
+           CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
+           CHECK_TEST_ONCE(asks_the_next_core_once), CHECK_TEST_ONCE(other_posts_are_not_repeated),
+           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core), CHECK_TEST(core_fails),
+           CHECK_TEST(gets_a_certificate_and_keeps_it),
+           CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
+           CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
+           CHECK_TEST_ONCE(renews_after_two_thirds),
+           CHECK_TEST_ONCE(a_failed_renewal_keeps_the_old_one),
+           CHECK_TEST_ONCE(asks_when_the_host_changes))
