@@ -93,6 +93,7 @@ static void no_input_forges_a_line(void)
               "core info t.evil a=\"x\\n2026 core error fake ok=1\" b=\"q\\\" c=d\" "
               "c=\"\\\\\\r\\t\\x01\\x7f\" d=\"a b=c\"\n");
     start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+    /* NOLINTBEGIN(misc-misleading-bidirectional): that is the point. */
     /* Stray and overlong bytes, a C1 control, a direction mark, a line separator; real letters
      * stay. */
     log_info("t.evil", LOG_STR("a", STR("\xff\xc0\xaf\xc2\x85\xe2\x80\xae\xe2\x80\xa8")),
@@ -100,6 +101,7 @@ static void no_input_forges_a_line(void)
     CHECK_STR(str_of(after_time(TEXT_TIME)),
               "core info t.evil a=\"\\xff\\xc0\\xaf\\xc2\\x85\\xe2\\x80\\xae\\xe2\\x80\\xa8\" "
               "b=\"M\xc3\xbcnchen \xe5\x8c\xbb\xe9\x99\xa2\" c=\"\\x00\"\n");
+    /* NOLINTEND(misc-misleading-bidirectional) */
 }
 
 static void no_input_breaks_json(void)
