@@ -158,15 +158,15 @@ static void call_id_falls(struct world *w)
     put_http(w, 7);
 }
 
+/* Of two. */
 static void no_credit(struct world *w)
 {
-    const struct ipc_rule *rule = ipc_rule_find(ROLE_FRONT, ROLE_CORE, IPC_HTTP);
+    for (uint64_t i = 1; i <= 3; i++) {
+        const struct ipc_header h = head(IPC_REQUEST, IPC_API_CERT, i);
 
-    for (uint64_t i = 1; i <= rule->credits; i++) {
-        put_http(w, i);
+        put(w, &h, STR("\0\0\0\0"));
         ev_run_once(w->ev, EV_NOWAIT);
     }
-    put_http(w, rule->credits + UINT64_C(1));
 }
 
 static void answers_nothing(struct world *w)
@@ -341,6 +341,7 @@ static void try_misdeed(const struct misdeed *m)
     w.a.answer_at_once = false;
     handle(&w.a, IPC_HTTP, on_request);
     handle(&w.a, IPC_ADMIN, on_request);
+    handle(&w.a, IPC_API_CERT, on_request);
     CHECK_OK(world_open(&w, ROLE_CORE, m->peer, true));
     fds = open_fds();
     m->commit(&w);
