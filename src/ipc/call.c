@@ -307,7 +307,6 @@ static void on_reply(struct ipc_call *call, struct str payload)
 void ipc_call_frame(struct ipc_chan *ch, const struct ipc_header *h, struct str payload)
 {
     struct ipc_call *call = find(ch, h->call);
-    CLEANUP(call_freep) struct ipc_call *ended = NULL;
 
     if (!call)
         return;
@@ -315,16 +314,14 @@ void ipc_call_frame(struct ipc_chan *ch, const struct ipc_header *h, struct str 
         on_chunk(ch, call, payload);
         return;
     }
-    ended = call;
     list_remove(&call->link);
     ch->n_calls--;
     ch->out_flight[call->rule->type]--;
-    if (call->over)
-        return;
-    if (h->kind == IPC_ERROR)
+    if (!call->over && h->kind == IPC_ERROR)
         on_error(call, payload);
-    else
+    else if (!call->over)
         on_reply(call, payload);
+    call_free(call);
 }
 
 void ipc_calls_end(struct ipc_chan *ch)

@@ -10,6 +10,8 @@
  */
 enum { DEPTH_MAX = 4, ID_CHARS = ID_TEXT - 1 };
 
+/* NOLINTBEGIN(misc-no-recursion): structs hold lists of structs, DEPTH_MAX deep at most. */
+
 /* Any IPC_LIST, with its element type forgotten. */
 struct any_list {
     const void *v;
@@ -313,6 +315,8 @@ static enum rc decode(const struct ipc_fields *f, struct rd *r, struct arena *a,
         TRY(get_field(&f->field[i], r, a, (char *)msg + f->field[i].offset, depth + 1));
     return RC_OK;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 enum rc ipc_fields_decode(const struct ipc_fields *f, struct str bytes, struct arena *a, void *msg)
 {

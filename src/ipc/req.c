@@ -129,21 +129,13 @@ static struct ipc_chan *settle(struct ipc_req *req)
     return ch;
 }
 
-enum rc ipc_reply(struct ipc_req *ended, const void *msg)
+static enum rc send_reply(struct ipc_req *req, struct ipc_chan *ch, const void *msg)
 {
-    CLEANUP(req_freep) struct ipc_req *req = ended;
     const struct ipc_header h = {.type = req->rule->type, .kind = IPC_REPLY, .call = req->id};
-    struct ipc_chan *ch = settle(req);
     CLEANUP(buf_done) struct buf frame;
     enum rc rc;
 
     buf_init(&frame, IPC_HEADER_BYTES + req->rule->max_reply);
-    if (!ch)
-        return RC_OK;
-    if (req->cancelled) {
-        send_msg(ch, req->rule, req->id, RC_CANCELLED, &msg_dropped);
-        return RC_OK;
-    }
     ipc_frame_begin(&frame, &h);
     rc = ipc_fields_encode(req->rule->reply, msg, &frame);
     if (rc != RC_OK) {
@@ -155,22 +147,35 @@ enum rc ipc_reply(struct ipc_req *ended, const void *msg)
     return RC_OK;
 }
 
-void ipc_reply_err(struct ipc_req *ended, const struct err *err)
+enum rc ipc_reply(struct ipc_req *req, const void *msg)
 {
-    CLEANUP(req_freep) struct ipc_req *req = ended;
+    struct ipc_chan *ch = settle(req);
+    enum rc rc = RC_OK;
+
+    if (ch && req->cancelled)
+        send_msg(ch, req->rule, req->id, RC_CANCELLED, &msg_dropped);
+    else if (ch)
+        rc = send_reply(req, ch, msg);
+    req_free(req);
+    return rc;
+}
+
+void ipc_reply_err(struct ipc_req *req, const struct err *err)
+{
     struct ipc_chan *ch = settle(req);
 
     if (ch)
         send_error(ch, req->rule, req->id, err);
+    req_free(req);
 }
 
-void ipc_req_drop(struct ipc_req *ended)
+void ipc_req_drop(struct ipc_req *req)
 {
-    CLEANUP(req_freep) struct ipc_req *req = ended;
     struct ipc_chan *ch = req ? settle(req) : NULL;
 
     if (ch)
         send_msg(ch, req->rule, req->id, RC_CANCELLED, &msg_dropped);
+    req_free(req);
 }
 
 enum rc ipc_stream_write(struct ipc_req *req, struct str chunk)

@@ -77,8 +77,8 @@ const struct ipc_rule *ipc_rules(size_t *out_n)
 
 bool ipc_rules_fd(enum role from, enum role to)
 {
-    for (uint16_t i = 0; i < IPC_TYPE_END; i++) {
-        const struct ipc_rule *r = ipc_rule_find(from, to, i);
+    for (unsigned i = 0; i < IPC_TYPE_END; i++) {
+        const struct ipc_rule *r = ipc_rule_find(from, to, (uint16_t)i);
 
         if (r && (r->flags & IPC_F_FD))
             return true;

@@ -24,19 +24,15 @@ static struct {
     int fd; /* standard error, or our own end of it */
     bool socket;
     struct id request;
-    uint64_t lost; /* lines that could not be written */
-} state = {"autarky",
-           LOG_LEVEL_INFO,
-           LOG_FORMAT_TEXT,
-           LOG_RATE_DEFAULT,
-           NULL,
-           NULL,
-           NULL,
-           NULL,
-           STDERR_FILENO,
-           false,
-           {""},
-           0};
+    bool stuck;    /* the last line was lost */
+    uint64_t lost; /* lines that could not be written and were not yet told */
+} state = {
+    .role = "autarky",
+    .level = LOG_LEVEL_INFO,
+    .format = LOG_FORMAT_TEXT,
+    .rate = LOG_RATE_DEFAULT,
+    .fd = STDERR_FILENO,
+};
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {"error", "warn", "info", "debug"};
 static const char *const format_names[LOG_FORMAT_COUNT] = {"text", "json"};
@@ -129,20 +125,28 @@ const struct id *log_request_current(void)
     return state.request.z[0] ? &state.request : NULL;
 }
 
-static ssize_t write_once(struct str line)
+static bool write_once(struct str line)
 {
-    return state.socket ? send(state.fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL)
-                        : write(state.fd, line.p, line.n);
+    ssize_t n = state.socket ? send(state.fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                             : write(state.fd, line.p, line.n);
+
+    return n == (ssize_t)line.n;
 }
 
-/* One write per line; a reader that does not keep up gets LOG_WAIT_MS, then loses the line. */
+/* One write per line. A reader that does not keep up is waited for once; after that each line is
+ * tried and, if there is no room, lost at once, until one gets through: a stuck reader must not
+ * slow down every event. */
 static void write_stderr(struct str line)
 {
     struct pollfd wait = {.fd = state.fd, .events = POLLOUT};
+    bool waits = !state.socket && state.fd == STDERR_FILENO; /* a write would, so ask before */
     int saved = errno;
+    bool done = !waits && write_once(line);
 
-    if (poll(&wait, 1, LOG_WAIT_MS) != 1 || write_once(line) != (ssize_t)line.n)
-        state.lost++;
+    if (!done && (waits || errno == EAGAIN))
+        done = poll(&wait, 1, state.stuck ? 0 : LOG_WAIT_MS) == 1 && write_once(line);
+    state.stuck = !done;
+    state.lost += !done;
     errno = saved;
 }
 
@@ -180,12 +184,12 @@ static void tell_suppressed(when_t at, bool all)
              (const struct log_field[]){LOG_Z("event", code), LOG_INT("lines", n), {.key = NULL}});
     n = state.lost;
     if (n) {
-        /* If this line is lost too, it counts as one more. */
+        /* If this line is lost too, it is tried again, and not counted itself. */
         state.lost = 0;
         emit(LOG_LEVEL_WARN, "log.lost", at,
              (const struct log_field[]){LOG_INT("lines", n), {.key = NULL}});
         if (state.lost)
-            state.lost += n;
+            state.lost = n;
     }
 }
 

@@ -47,7 +47,7 @@ struct str net_errno_text(int e)
 
 enum rc net_local_addr(int fd, struct addr_port *out)
 {
-    union net_sockaddr sa;
+    union net_sockaddr sa = {.un = {.sun_family = AF_UNSPEC}};
     socklen_t n = sizeof(sa);
 
     if (getsockname(fd, &sa.any, &n) != 0)
@@ -57,7 +57,7 @@ enum rc net_local_addr(int fd, struct addr_port *out)
 
 enum rc net_peer_addr(int fd, struct addr_port *out)
 {
-    union net_sockaddr sa;
+    union net_sockaddr sa = {.un = {.sun_family = AF_UNSPEC}};
     socklen_t n = sizeof(sa);
 
     if (getpeername(fd, &sa.any, &n) != 0)

@@ -276,6 +276,10 @@ static void a_broken_pipe_is_told(void)
     /* Watching has stopped, otherwise this would come again and again. */
     ev_run_once(ev, EV_NOWAIT);
     CHECK_STR(str_of(seen), "0w");
+    /* Until it is asked for again. */
+    ev_fd_watch(f, EV_WRITE);
+    ev_run_once(ev, EV_WAIT);
+    CHECK_STR(str_of(seen), "0w0w");
 }
 
 static void files_cannot_be_watched(void)

@@ -93,6 +93,7 @@ static void no_input_forges_a_line(void)
               "core info t.evil a=\"x\\n2026 core error fake ok=1\" b=\"q\\\" c=d\" "
               "c=\"\\\\\\r\\t\\x01\\x7f\" d=\"a b=c\"\n");
     start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+    /* NOLINTBEGIN(misc-misleading-bidirectional): that is the point. */
     /* Stray and overlong bytes, a C1 control, a direction mark, a line separator; real letters
      * stay. */
     log_info("t.evil", LOG_STR("a", STR("\xff\xc0\xaf\xc2\x85\xe2\x80\xae\xe2\x80\xa8")),
@@ -100,6 +101,7 @@ static void no_input_forges_a_line(void)
     CHECK_STR(str_of(after_time(TEXT_TIME)),
               "core info t.evil a=\"\\xff\\xc0\\xaf\\xc2\\x85\\xe2\\x80\\xae\\xe2\\x80\\xa8\" "
               "b=\"M\xc3\xbcnchen \xe5\x8c\xbb\xe9\x99\xa2\" c=\"\\x00\"\n");
+    /* NOLINTEND(misc-misleading-bidirectional) */
 }
 
 static void no_input_breaks_json(void)
@@ -250,19 +252,19 @@ static void a_pipe_nobody_reads_does_not_block(void)
     r = fds[0];
     w = fds[1];
     CHECK_INT(fcntl(w, F_SETPIPE_SZ, 4096), 4096);
-    /* Some 60 bytes a line: the last of these find the pipe full. */
-    log_to(w, "core", 70);
+    /* Some 50 bytes a line: most of these find the pipe full, and only the first waits. */
+    log_to(w, "core", 900);
     CHECK(!(fcntl(w, F_GETFL) & O_NONBLOCK));
     n = read(r, got, sizeof(got) - 1);
     CHECK(n > 0);
     got[n] = '\0';
     CHECK(strstr(got, "core info t.real i=0\n"));
-    CHECK(!strstr(got, "i=69\n"));
+    CHECK(!strstr(got, "i=899\n"));
     log_flush();
     n = read(r, got, sizeof(got) - 1);
     CHECK(n > 0);
     got[n] = '\0';
-    CHECK(strstr(got, "core warn log.lost lines="));
+    CHECK(strstr(got, "core warn log.lost lines=8"));
 }
 
 CHECK_MAIN(CHECK_TEST(text_has_time_role_level_code_fields), CHECK_TEST(json_has_the_same),

@@ -123,6 +123,7 @@ static void gives_up_in_time(void)
     ev_run(ev);
     CHECK_OK(got.rc);
     held = fd_move(&got.fd);
+    CHECK(held >= 0);
     CHECK_OK(net_dial(net, &t, on_dial, &got, &d));
     ev_run_once(ev, EV_NOWAIT);
     CHECK_INT(got.calls, 1);
