@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 
-enum { HEADER = 12, MESSAGE = 1024, CHAIN = 12, CNAME = 5, TXT = 16, NAME = 300 };
+enum { HEADER = 12, MESSAGE = 1024, CHAIN = 12, CNAME = 5, TXT = 16, AAAA = 28, NAME = 300 };
 
 void dns_fake_init(struct dns_fake *f, struct net *net)
 {
@@ -77,6 +77,11 @@ static void put_rr(struct message *m, const struct dns_fake_rr *rr)
         memcpy(m->b + m->n, rr->data, strlen(rr->data));
         m->n += strlen(rr->data);
     } else if (addr_parse(str_of(rr->data), &addr) == RC_OK) {
+        if (rr->type == AAAA && addr.n == 4) { /* IPv4-mapped */
+            memset(m->b + m->n, 0, 10);
+            memset(m->b + m->n + 10, 0xff, 2);
+            m->n += 12;
+        }
         memcpy(m->b + m->n, addr.b, addr.n);
         m->n += addr.n;
     }
