@@ -58,6 +58,7 @@ enum rc conf_input_get(struct conf_input *in, struct rd *from);
 /* One thing that is wrong, and where. */
 struct conf_problem {
     struct conf_problem *next;
+    const struct conf_file *of; /* for their order only: the input may be gone */
     struct str file;
     unsigned line;  /* from 1; 0: the configuration as a whole */
     struct str key; /* "policy[0].allow"; empty: the file as such */
@@ -67,7 +68,6 @@ struct conf_problem {
 /* What conf_load found. */
 struct conf_report {
     struct conf_problem *first;
-    struct conf_problem *last;
     size_t n; /* of all problems, also those past CONF_PROBLEMS_MAX */
 };
 
