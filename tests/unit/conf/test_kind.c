@@ -18,9 +18,10 @@ static void texts(void)
     CHECK_OK(load_text(buf_str(&text), &conf, &report));
     CHECK_INT(conf->organization.n, 3 * 64);
 
-    CHECK_PROBLEMS("organization: aaaaaaaaaaaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbb\n"
-                   "domain: d.example\n",
-                   "a.yaml:1: organization: has 70 characters; 1 to 64 are possible\n");
+    CHECK_PROBLEMS(
+        "organization: aaaaaaaaaaaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbb\n"
+        "domain: d.example\n",
+        "a.yaml:1: organization: has 70 characters; 1 to 64 are possible\n");
     CHECK_PROBLEMS("organization: \"\"\ndomain: d.example\n",
                    "a.yaml:1: organization: has 0 characters; 1 to 64 are possible\n");
     CHECK_PROBLEMS("organization: \"a\\tb\"\ndomain: d.example\n",
@@ -62,8 +63,9 @@ static void numbers(void)
                   "4: validation.attempts: \"-1\" is no whole number from 1 to 20");
     CHECK_PROBLEM("validation:\n  attempts: 2.0\n",
                   "4: validation.attempts: \"2.0\" is no whole number from 1 to 20");
-    CHECK_PROBLEM("validation:\n  http_port: \"80\"\n", "4: validation.http_port: \"80\" is a text; "
-                                                        "write the number without quotes");
+    CHECK_PROBLEM("validation:\n  http_port: \"80\"\n",
+                  "4: validation.http_port: \"80\" is a text; "
+                  "write the number without quotes");
 }
 
 static void spans(void)
@@ -121,11 +123,14 @@ static void identifiers(void)
     CHECK_PROBLEM("policy:\n  - {name: \"\", allow: [\"*\"]}\n",
                   "4: policy[0].name: " IS_NO_IDENT(""));
     CHECK_PROBLEM("profiles:\n  a/b: {}\n", "4: profiles.a/b: " IS_NO_IDENT("a/b"));
-    CHECK_PROBLEM("ca: {passphrase: {name: ../x}}\n", "3: ca.passphrase.name: " IS_NO_IDENT("../x"));
-    CHECK_PROBLEM("profiles:\n"
-                  "  aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab: {}\n",
-                  "4: profiles.aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab: "
-                  IS_NO_IDENT("aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab"));
+    CHECK_PROBLEM("ca: {passphrase: {name: ../x}}\n",
+                  "3: ca.passphrase.name: " IS_NO_IDENT("../x"));
+    CHECK_PROBLEM(
+        "profiles:\n"
+        "  aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab: {}\n",
+        "4: "
+        "profiles.aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab: " IS_NO_IDENT(
+            "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaab"));
 }
 
 static void paths(void)
@@ -134,8 +139,9 @@ static void paths(void)
 
     CHECK_LOADS("ca: {passphrase: {file: /etc/autarky/pass phrase}}\n", &conf);
     CHECK_STR(conf->ca.passphrase.file, "/etc/autarky/pass phrase");
-    CHECK_PROBLEM("ca: {passphrase: {file: \"\"}}\n", "3: ca.passphrase.file: is no path of a file: "
-                                                     "1 to 4095 bytes without control characters");
+    CHECK_PROBLEM("ca: {passphrase: {file: \"\"}}\n",
+                  "3: ca.passphrase.file: is no path of a file: "
+                  "1 to 4095 bytes without control characters");
     CHECK_PROBLEM("ca: {passphrase: {file: \"a\\0b\"}}\n",
                   "3: ca.passphrase.file: is no path of a file: 1 to 4095 bytes without control "
                   "characters");
@@ -144,8 +150,7 @@ static void paths(void)
 /* What a stranger's value may do to a message: nothing. */
 static void values_in_messages_are_tame(void)
 {
-    CHECK_PROBLEM("database: \"a\\nb\\e[2J\"\n",
-                  "3: database: \"a?b?[2J\" is not one of sqlite");
+    CHECK_PROBLEM("database: \"a\\nb\\e[2J\"\n", "3: database: \"a?b?[2J\" is not one of sqlite");
     CHECK_PROBLEM("\"a\\nb\": 1\n", "3: a?b: unknown key; nearest valid key \"acme\"");
 }
 

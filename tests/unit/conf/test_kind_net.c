@@ -14,8 +14,9 @@ static void domains(void)
     CHECK_STR(conf->domain, "wiki.hospital.example");
 #define DOMAIN(text, message)                                                                      \
     CHECK_PROBLEMS("organization: O\ndomain: " text "\n", "a.yaml:2: domain: " message "\n")
-    DOMAIN("hospital", "\"hospital\" is a whole top-level domain; the domain of an organization has "
-                       "two labels or more, as in hospital.example");
+    DOMAIN("hospital",
+           "\"hospital\" is a whole top-level domain; the domain of an organization has "
+           "two labels or more, as in hospital.example");
     DOMAIN("a..b", "\"a..b\" is no domain name");
     DOMAIN("-a.b", "\"-a.b\" is no domain name");
     DOMAIN("\"*.a.b\"", "\"*.a.b\" is no domain name");
@@ -24,8 +25,8 @@ static void domains(void)
     DOMAIN("sp\xc3\xadtal.example", "\"sp\xc3\xadtal.example\" has letters outside of ASCII; write "
                                     "the A-label, as in xn--mnchen-3ya.example");
     DOMAIN("10.0.0.1", "\"10.0.0.1\" is an IP address, no domain name");
-    DOMAIN(L63 "." L63 "." L63 "." L63, "\"" L63
-                                        ".aaaaaaaaaabbbbbb\" is too long for a domain name");
+    DOMAIN(L63 "." L63 "." L63 "." L63,
+           "\"" L63 ".aaaaaaaaaabbbbbb\" is too long for a domain name");
 }
 
 static void internal_domains(void)
@@ -70,7 +71,8 @@ static void networks(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
-    CHECK_LOADS("validation: {allow: [127.0.0.0/8, 10.1.2.3, \"2001:db8::/32\", \"::1\"]}\n", &conf);
+    CHECK_LOADS("validation: {allow: [127.0.0.0/8, 10.1.2.3, \"2001:db8::/32\", \"::1\"]}\n",
+                &conf);
     CHECK_INT(conf->validation.allow.n, 4);
     CHECK_INT(conf->validation.allow.p[0].bits, 8);
     CHECK_INT(conf->validation.allow.p[1].bits, 32);
@@ -163,12 +165,23 @@ static void base_urls(void)
         {"https://[::1]", "https://[::1]"},
         {"https://ca", "https://ca"},
     };
-    static const char *const bad[] = {
-        "http://ca.example",      "ca.example",         "https://",       "https:///",
-        "https://ca.example/x",   "https://ca.example?", "https://u@ca.example",
-        "https://ca.example:",    "https://ca.example:0", "https://ca.example:65536",
-        "https://::1",            "https://[10.0.0.1]", "https://[::1",   "https://[::1]x",
-        "https://ca.example:80:90", "https:/ca.example", "https://*.example"};
+    static const char *const bad[] = {"http://ca.example",
+                                      "ca.example",
+                                      "https://",
+                                      "https:///",
+                                      "https://ca.example/x",
+                                      "https://ca.example?",
+                                      "https://u@ca.example",
+                                      "https://ca.example:",
+                                      "https://ca.example:0",
+                                      "https://ca.example:65536",
+                                      "https://::1",
+                                      "https://[10.0.0.1]",
+                                      "https://[::1",
+                                      "https://[::1]x",
+                                      "https://ca.example:80:90",
+                                      "https:/ca.example",
+                                      "https://*.example"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         CLEANUP(conf_unrefp) const struct conf *conf = NULL;

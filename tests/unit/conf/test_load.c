@@ -116,7 +116,8 @@ static void shapes(void)
     CHECK_PROBLEM("country:\n", "3: country: has no value; leave the key out for its default");
     CHECK_PROBLEM("country: ~\n", "3: country: has no value; leave the key out for its default");
     CHECK_PROBLEM("country: null\n", "3: country: has no value; leave the key out for its default");
-    CHECK_PROBLEMS("organization: null\ndomain: d.example\n", "a.yaml:1: organization: has no value\n");
+    CHECK_PROBLEMS("organization: null\ndomain: d.example\n",
+                   "a.yaml:1: organization: has no value\n");
     CHECK_PROBLEM("listen:\n  api: \"[::]:1\"\n",
                   "4: listen.api: must be a list, as in [\"[::]:1\"]");
     CHECK_PROBLEM("names: {internal: lan}\n", "3: names.internal: must be a list, as in [lan]");
@@ -150,8 +151,9 @@ static void what_goes_together(void)
 
     CHECK_PROBLEM("ca:\n  passphrase:\n    from: prompt\n    file: x\n",
                   "6: ca.passphrase.file: has no effect while ca.passphrase.from is \"prompt\"");
-    CHECK_PROBLEM("ca:\n  passphrase:\n    file: x\n    from: credential\n",
-                  "5: ca.passphrase.file: has no effect while ca.passphrase.from is \"credential\"");
+    CHECK_PROBLEM(
+        "ca:\n  passphrase:\n    file: x\n    from: credential\n",
+        "5: ca.passphrase.file: has no effect while ca.passphrase.from is \"credential\"");
     CHECK_LOADS("ca: {passphrase: {from: file, file: /x}}\n", &conf);
     CHECK_STR(conf->ca.passphrase.file, "/x");
 }

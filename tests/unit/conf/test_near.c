@@ -17,10 +17,11 @@ static void distances(void)
         const char *a, *b;
         unsigned d;
     } cases[] = {
-        {"", "", 0},          {"abc", "abc", 0},    {"abc", "ABC", 0},        {"", "abc", 3},
-        {"abc", "", 3},       {"abc", "abd", 1},    {"abc", "ab", 1},         {"abc", "xabc", 1},
-        {"abc", "acb", 1},    {"ab", "ba", 1},      {"kitten", "sitting", 3}, {"domian", "domain", 1},
-        {"ca", "abc", 3},     {"a cat", "an act", 2},
+        {"", "", 0},      {"abc", "abc", 0},        {"abc", "ABC", 0},
+        {"", "abc", 3},   {"abc", "", 3},           {"abc", "abd", 1},
+        {"abc", "ab", 1}, {"abc", "xabc", 1},       {"abc", "acb", 1},
+        {"ab", "ba", 1},  {"kitten", "sitting", 3}, {"domian", "domain", 1},
+        {"ca", "abc", 3}, {"a cat", "an act", 2},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -18,14 +18,14 @@ static enum rc load_files(const struct file *files, size_t n, const struct conf 
     return conf_load(&in, out, r);
 }
 
-static const struct file base = {
-    "a.yaml", LEAST "validation:\n"
-                    "  http_port: 8080\n"
-                    "  allow: [127.0.0.0/8]\n"
-                    "policy:\n"
-                    "  - {name: one, allow: [\"*.hospital.example\"]}\n"
-                    "profiles:\n"
-                    "  short: {lifetime: 6d}\n"};
+static const struct file base = {"a.yaml",
+                                 LEAST "validation:\n"
+                                       "  http_port: 8080\n"
+                                       "  allow: [127.0.0.0/8]\n"
+                                       "policy:\n"
+                                       "  - {name: one, allow: [\"*.hospital.example\"]}\n"
+                                       "profiles:\n"
+                                       "  short: {lifetime: 6d}\n"};
 
 static void maps_merge_and_lists_append(void)
 {
@@ -101,17 +101,18 @@ static void places_in_merged_lists(void)
                            {"b.yaml", "\npolicy:\n  - {name: one, allow: [\"*\"]}\n"},
                            {"c.yaml", "policy:\n  - {nam: x, allow: [\"*\"]}\n"}};
 
-    CHECK_FILES(files,
-                "b.yaml:3: policy[1].name: \"one\" is the name of two; the first is in a.yaml, line "
-                "7\n"
-                "c.yaml:2: policy[2].name: is missing\n"
-                "c.yaml:2: policy[2].nam: unknown key; nearest valid key \"name\"\n");
+    CHECK_FILES(
+        files, "b.yaml:3: policy[1].name: \"one\" is the name of two; the first is in a.yaml, line "
+               "7\n"
+               "c.yaml:2: policy[2].name: is missing\n"
+               "c.yaml:2: policy[2].nam: unknown key; nearest valid key \"name\"\n");
 }
 
 /* A file that is broken spoils nothing of the others, and what is missing may stand in it. */
 static void a_broken_file_among_others(void)
 {
-    struct file files[] = {{"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {levl: x}\n"}};
+    struct file files[] = {
+        {"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {levl: x}\n"}};
 
     CHECK_FILES(files, "a.yaml:1: domain: \"x\" is a whole top-level domain; the domain of an "
                        "organization has two labels or more, as in hospital.example\n"

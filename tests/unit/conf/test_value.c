@@ -17,9 +17,26 @@ static void spans(void)
         {"0s", 0},
     };
     static const char *const bad[] = {
-        "",    " ",      "5",       "d",    "1 d", "1d ",     " 1d", "1d  2h", "1 2d",
-        "-1d", "12h 1d", "1d 2d",   "1.5h", "1D",  "1d\t2h",  "1w",  "1d,2h",  "1d 2",
-        "1d h", "99999999999999999999d",
+        "",
+        " ",
+        "5",
+        "d",
+        "1 d",
+        "1d ",
+        " 1d",
+        "1d  2h",
+        "1 2d",
+        "-1d",
+        "12h 1d",
+        "1d 2d",
+        "1.5h",
+        "1D",
+        "1d\t2h",
+        "1w",
+        "1d,2h",
+        "1d 2",
+        "1d h",
+        "99999999999999999999d",
         "1d 1h 1m 1s 1ms 1us 0000000000000000000000000000000000000000000000000"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -38,7 +55,8 @@ static void spans(void)
 
 static void sizes(void)
 {
-    static const char *const bad[] = {"", "10", "KiB", "10KB", "10kib", "10 KiB", "-1B", "1.5MiB", "1MiBx"};
+    static const char *const bad[] = {"",       "10",  "KiB",    "10KB", "10kib",
+                                      "10 KiB", "-1B", "1.5MiB", "1MiBx"};
     uint64_t v = 0;
 
     CHECK_OK(conf_size_parse(STR("0B"), &v));
@@ -61,8 +79,9 @@ static void sizes(void)
 
 static void rates(void)
 {
-    static const char *const bad[] = {"", "/", "50", "50/", "/1d", "0/1d", "50/0d", "50/d",
-                                      "50/1d/1d", "-1/1d", "5 0/1d", "50 / 1d", "4294967296/1d"};
+    static const char *const bad[] = {"",       "/",       "50",           "50/",      "/1d",
+                                      "0/1d",   "50/0d",   "50/d",         "50/1d/1d", "-1/1d",
+                                      "5 0/1d", "50 / 1d", "4294967296/1d"};
     struct conf_rate rate = {};
 
     CHECK_OK(conf_rate_parse(STR("50/1d"), &rate));

@@ -52,19 +52,23 @@ static void syntax(void)
     CHECK_PROBLEMS("domain: \"x\n", "a.yaml:2: this is not YAML: found unexpected end of stream\n");
     CHECK_PROBLEMS("\tdomain: x\n",
                    "a.yaml:1: this is not YAML: found character that cannot start any token\n");
-    CHECK_PROBLEMS(LEAST "country: CH\n\x01\n", "a.yaml:4: this is not YAML: control characters are not "
-                                     "allowed\n");
-    CHECK_PROBLEMS(LEAST "country: \xff\n", "a.yaml:3: this is not YAML: invalid leading UTF-8 octet\n");
+    CHECK_PROBLEMS(LEAST "country: CH\n\x01\n",
+                   "a.yaml:4: this is not YAML: control characters are not "
+                   "allowed\n");
+    CHECK_PROBLEMS(LEAST "country: \xff\n",
+                   "a.yaml:3: this is not YAML: invalid leading UTF-8 octet\n");
     CHECK_PROBLEMS_STR(STR("domain: a\0b\n"),
                        "a.yaml:1: this is not YAML: control characters are not allowed\n");
 }
 
 static void shape_of_the_file(void)
 {
-    CHECK_PROBLEMS("- a\n- b\n",
-                   "a.yaml:1: the file must be a map of keys, as in \"domain: hospital.example\"\n");
-    CHECK_PROBLEMS("\nhello\n",
-                   "a.yaml:2: the file must be a map of keys, as in \"domain: hospital.example\"\n");
+    CHECK_PROBLEMS(
+        "- a\n- b\n",
+        "a.yaml:1: the file must be a map of keys, as in \"domain: hospital.example\"\n");
+    CHECK_PROBLEMS(
+        "\nhello\n",
+        "a.yaml:2: the file must be a map of keys, as in \"domain: hospital.example\"\n");
     CHECK_PROBLEMS(LEAST "---\nlog: {}\n",
                    "a.yaml:3: a second document begins here; a file is one document\n");
     CHECK_PROBLEMS("", "a.yaml:1: organization: is missing\na.yaml:1: domain: is missing\n");
@@ -98,8 +102,9 @@ static void number_of_values(void)
     for (int i = 0; i < CONF_NODES_MAX; i++)
         buf_putz(&text, "    - lan\n");
     CHECK_OK(buf_rc(&text));
-    CHECK_PROBLEMS_STR(buf_str(&text), "a.yaml:10000: names.internal: more than 10000 values in all "
-                                       "files together\n");
+    CHECK_PROBLEMS_STR(buf_str(&text),
+                       "a.yaml:10000: names.internal: more than 10000 values in all "
+                       "files together\n");
 }
 
 /* The limit is that of all files, and said once. */
