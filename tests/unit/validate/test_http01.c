@@ -12,8 +12,8 @@
 #include "dns_fake.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
-#include "json/json.h"
 #include "validate/validate.h"
+#include "json/json.h"
 
 enum { ROUNDS = 30, STEPS = 80, WEB_SOCKETS = 32, REQUEST = 1024 };
 #define STEP (WHEN_SECOND / 4)
@@ -336,7 +336,8 @@ static void not_http(void)
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     };
-    static const char *const cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" KEY_AUTHORIZATION;
+    static const char *const cut =
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" KEY_AUTHORIZATION;
     static struct page pages[] = {{"10.0.0.1:80", PATH, NULL}, {NULL, NULL, NULL}};
     CLEANUP(world_done) struct world w = {.results = 0};
 
@@ -433,8 +434,10 @@ static void bad_redirects(void)
         {"http://local.hospital.example/", "connection", "127.0.0.1 is a loopback address"},
         {"http://127.0.0.1/", "connection", "127.0.0.1 is a loopback address"},
         {"http://[::ffff:127.0.0.1]/", "connection", "127.0.0.1 is a loopback address"},
-        {"http://169.254.169.254/latest/meta-data/", "connection", "169.254.169.254 is a link-local"},
-        {"http://other.hospital.example:8555/", "connection", "port 80 and validation.http_port only"},
+        {"http://169.254.169.254/latest/meta-data/", "connection",
+         "169.254.169.254 is a link-local"},
+        {"http://other.hospital.example:8555/", "connection",
+         "port 80 and validation.http_port only"},
         {"https://other.hospital.example/", "connection", "does not follow redirects to https"},
         {"http://www.hospital.example" PATH, "connection", "run in a circle"},
         {"//www.hospital.example" PATH, "connection", "run in a circle"},
