@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Name servers for tests, behind tests/net_fake: each has its records and its faults, and writes its
- * answers by hand, so that the code under test is not checked against itself. */
+/* Name servers for tests, behind tests/net_fake: each has its records and its faults, and writes
+ * its answers by hand, so that the code under test is not checked against itself. */
 #pragma once
 
 #include "net_fake.h"
@@ -14,16 +14,16 @@ struct dns_fake_rr {
 };
 
 struct dns_fake_server {
-    const char *at;                 /* "10.0.0.53:53" */
-    const struct dns_fake_rr *rrs;  /* ends with a NULL name */
-    bool silent;                    /* takes queries, answers none */
-    bool authoritative;             /* sets AA; without it RA */
-    bool knows_nothing;             /* sets neither */
-    bool only_tcp;                  /* truncates by UDP */
-    bool no_edns;                   /* FORMERR when there is more than a question */
-    bool garbage;                   /* the right id and nothing sensible behind it */
-    unsigned strays;                /* datagrams before the answer that are not the answer */
-    unsigned rcode;                 /* instead of an answer, unless 0 */
+    const char *at;                      /* "10.0.0.53:53" */
+    const struct dns_fake_rr *rrs;       /* ends with a NULL name */
+    bool silent;                         /* takes queries, answers none */
+    bool authoritative;                  /* sets AA; without it RA */
+    bool knows_nothing;                  /* sets neither */
+    bool only_tcp;                       /* truncates by UDP */
+    bool no_edns;                        /* FORMERR when there is more than a question */
+    bool garbage;                        /* the right id and nothing sensible behind it */
+    unsigned strays;                     /* datagrams before the answer that are not the answer */
+    unsigned rcode;                      /* instead of an answer, unless 0 */
     unsigned queries, by_tcp, recursive; /* counted */
 };
 

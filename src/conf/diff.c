@@ -59,19 +59,18 @@ static enum rc compare_item(struct differ *d, const struct conf_key *key, struct
     CLEANUP(buf_done) struct buf b = {0};
     size_t at = 0;
 
+    buf_init(&a, VALUE_BYTES_MAX);
+    buf_init(&b, VALUE_BYTES_MAX);
     for (const struct conf_key *k; was && now && (k = conf_schema_next(key, &at));) {
-        buf_init(&a, VALUE_BYTES_MAX);
+        buf_reset(&a);
         buf_puts(&a, name);
         buf_putz(&a, ".");
         buf_puts(&a, conf_key_name(k));
         TRY(buf_rc(&a));
         TRY(compare_value(d, k, buf_str(&a), was, now));
-        buf_done(&a);
     }
     if (was && now)
         return RC_OK;
-    buf_init(&a, VALUE_BYTES_MAX);
-    buf_init(&b, VALUE_BYTES_MAX);
     if (was)
         conf_print_item(key, was, &a);
     if (now)

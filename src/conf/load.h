@@ -11,7 +11,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/rd.h"
 #include "conf/conf.h"
 
 enum {
@@ -34,7 +33,7 @@ struct conf_input {
     struct conf_file files[CONF_FILES_MAX];
     size_t n;
     bool unprivileged; /* ports below 1024 are out of reach: decides the default of listen.plain */
-    struct buf bytes;  /* what the files point into, when it was read or received; else empty */
+    struct buf bytes;  /* what the files point into after conf_input_read; else empty */
 };
 
 void conf_input_init(struct conf_input *in);
@@ -44,20 +43,16 @@ enum rc conf_input_add(struct conf_input *in, struct str name, struct str text);
 
 /* Reads `config` (NULL: DATA/autarky.yaml) and DATA/conf.d/ *.yaml into `in`, which was initialised
  * and is empty. `data` is an open directory and `data_name` its path for messages; a relative
- * `config` is relative to the working directory. Every file and conf.d itself must belong to root
+ * `config` is relative to the working directory. DATA, conf.d and every file must belong to root
  * or the caller and be writable by nobody else: RC_DENIED with the name, what is wrong and the
  * command that mends it. RC_NOTFOUND when there is no configuration. */
 enum rc conf_input_read(struct conf_input *in, int data, const char *data_name, const char *config,
                         struct err *err);
 
-/* As bytes for a message to a role, and back; `in` then owns them. RC_PARSE, RC_TOOBIG on bytes
- * that no conf_input_put wrote. */
-void conf_input_put(const struct conf_input *in, struct buf *out);
-enum rc conf_input_get(struct conf_input *in, struct rd *from);
-
 /* One thing that is wrong, and where. */
 struct conf_problem {
     struct conf_problem *next;
+    const struct conf_file *of; /* for their order only: the input may be gone */
     struct str file;
     unsigned line;  /* from 1; 0: the configuration as a whole */
     struct str key; /* "policy[0].allow"; empty: the file as such */
@@ -67,7 +62,6 @@ struct conf_problem {
 /* What conf_load found. */
 struct conf_report {
     struct conf_problem *first;
-    struct conf_problem *last;
     size_t n; /* of all problems, also those past CONF_PROBLEMS_MAX */
 };
 

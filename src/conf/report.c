@@ -19,24 +19,20 @@ void conf_report_done(struct conf_report *r)
     conf_report_init(r);
 }
 
-/* Files in the order of their first problem, lines rising, what was found first first. */
+/* Files in their order, lines rising, what was found first first. */
+static bool later(const struct conf_problem *a, const struct conf_problem *b)
+{
+    return a->of != b->of ? a->of > b->of : a->line > b->line;
+}
+
 static void insert(struct conf_report *r, struct conf_problem *p)
 {
     struct conf_problem **at = &r->first;
-    bool same = false;
 
-    while (*at) {
-        bool here = str_eq((*at)->file, p->file);
-
-        if ((same && !here) || (here && (*at)->line > p->line))
-            break;
-        same = here;
+    while (*at && !later(*at, p))
         at = &(*at)->next;
-    }
     p->next = *at;
     *at = p;
-    if (!p->next)
-        r->last = p;
 }
 
 /* The key comes from the file, and ends on terminals. */
@@ -46,8 +42,8 @@ static void copy_printable(char *to, struct str s)
         to[i] = (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? '?' : s.p[i];
 }
 
-enum rc conf_report_add(struct conf_report *r, struct str file, unsigned line, struct str key,
-                        const struct err *err)
+enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, unsigned line,
+                        struct str key, const struct err *err)
 {
     struct conf_problem *p;
     char *text;
@@ -56,14 +52,17 @@ enum rc conf_report_add(struct conf_report *r, struct str file, unsigned line, s
         r->n++;
         return RC_OK;
     }
-    p = mem_alloc(sizeof(*p) + file.n + key.n);
+    p = mem_alloc(sizeof(*p) + file->name.n + key.n);
     if (!p)
         return RC_NOMEM;
     text = (char *)(p + 1);
-    copy_printable(text, file);
-    copy_printable(text + file.n, key);
-    *p = (struct conf_problem){
-        .file = {text, file.n}, .line = line, .key = {text + file.n, key.n}, .err = *err};
+    copy_printable(text, file->name);
+    copy_printable(text + file->name.n, key);
+    *p = (struct conf_problem){.of = file,
+                               .file = {text, file->name.n},
+                               .line = line,
+                               .key = {text + file->name.n, key.n},
+                               .err = *err};
     insert(r, p);
     r->n++;
     return RC_OK;
@@ -78,7 +77,7 @@ enum rc conf_report_at(struct conf_report *r, const struct conf_node *n, struct 
     conf_node_path(n, missing, &path);
     if (buf_rc(&path) == RC_NOMEM)
         return RC_NOMEM;
-    return conf_report_add(r, n->file->name, n->line, buf_str(&path), err);
+    return conf_report_add(r, n->file, n->line, buf_str(&path), err);
 }
 
 void conf_report_text(const struct conf_report *r, struct buf *out)

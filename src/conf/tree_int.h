@@ -55,6 +55,6 @@ enum { CONF_PATH_MAX = 512 };
 /* Adds a problem at a node; `missing` (may be empty) is a key that should be in it. RC_NOMEM. */
 enum rc conf_report_at(struct conf_report *r, const struct conf_node *n, struct str missing,
                        const struct err *err);
-/* The same by place. */
-enum rc conf_report_add(struct conf_report *r, struct str file, unsigned line, struct str key,
-                        const struct err *err);
+/* The same by place. Problems are kept in the order of files and lines. */
+enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, unsigned line,
+                        struct str key, const struct err *err);

@@ -30,6 +30,7 @@ struct reader {
     unsigned depth;
     unsigned documents;
     bool end;
+    bool gave_up; /* before the end of the file */
 };
 
 struct number {
@@ -62,7 +63,7 @@ static enum rc complain(struct reader *r, unsigned line, const struct err *err)
         conf_node_path(at, STR(""), &path);
     if (buf_rc(&path) == RC_NOMEM)
         return RC_NOMEM;
-    return conf_report_add(r->tree->report, r->file->name, line, buf_str(&path), err);
+    return conf_report_add(r->tree->report, r->file, line, buf_str(&path), err);
 }
 
 /* err_set returns what it was told, and the report says the same. */
@@ -77,6 +78,7 @@ static enum rc complain(struct reader *r, unsigned line, const struct err *err)
 static enum rc give_up(struct reader *r)
 {
     r->end = true;
+    r->gave_up = true;
     r->tree->broken = true;
     return RC_OK;
 }
@@ -249,6 +251,19 @@ static enum rc on_event(struct reader *r, const yaml_event_t *e)
     return RC_OK;
 }
 
+/* Where it went wrong. Of bytes that are no text the library knows the offset only. */
+static unsigned problem_line(const struct reader *r)
+{
+    const yaml_parser_t *p = r->parser;
+    unsigned line = 1;
+
+    if (p->error != YAML_READER_ERROR)
+        return line_of(&p->problem_mark);
+    for (size_t i = 0; i < p->problem_offset && i < r->file->text.n; i++)
+        line += r->file->text.p[i] == '\n';
+    return line;
+}
+
 static enum rc on_syntax(struct reader *r)
 {
     struct err err = ERR_INIT;
@@ -257,11 +272,11 @@ static enum rc on_syntax(struct reader *r)
     if (p->error == YAML_MEMORY_ERROR)
         return RC_NOMEM;
     r->tree->broken = true;
+    r->gave_up = true;
     r->end = true;
     IGNORE_RC(ERR(&err, RC_PARSE, msg_syntax,
                   p->problem ? str_of(p->problem) : STR("no reason known"))); /* err has it */
-    return conf_report_add(r->tree->report, r->file->name, line_of(&p->problem_mark), STR(""),
-                           &err);
+    return conf_report_add(r->tree->report, r->file, problem_line(r), STR(""), &err);
 }
 
 static enum rc read_all(struct reader *r)
@@ -289,7 +304,7 @@ static enum rc finish(struct reader *r, struct conf_node **out)
         *out = root;
         return RC_OK;
     }
-    if (!nothing) {
+    if (!nothing && !r->gave_up) {
         r->in = NULL;
         r->key = NULL;
         TRY(COMPLAIN(r, root->line, msg_no_map));

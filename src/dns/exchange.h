@@ -9,8 +9,8 @@
 #include "net/net.h"
 
 /* RC_OK with the reply; RC_TIMEOUT; RC_NET: the server cannot be reached; RC_PARSE, RC_TOOBIG: what
- * it sent cannot be used; RC_NOMEM. Comes once, and the exchange is over by then. `tcp`: it came, or
- * failed, that way. */
+ * it sent cannot be used; RC_NOMEM. Comes once, and the exchange is over by then. `tcp`: it came,
+ * or failed, that way. */
 typedef void (*dns_exchange_cb)(void *arg, enum rc rc, const struct dns_reply *reply, bool tcp);
 
 struct dns_exchange {

@@ -35,9 +35,9 @@ enum dns_status {
 struct dns_try {
     struct addr_port server;
     bool tcp;
-    enum rc rc;      /* as of dns_exchange_cb */
-    bool lame;       /* RC_OK, but the server does not know: no recursion, no authority */
-    unsigned rcode;  /* RC_OK */
+    enum rc rc;     /* as of dns_exchange_cb */
+    bool lame;      /* RC_OK, but the server does not know: no recursion, no authority */
+    unsigned rcode; /* RC_OK */
     int64_t micros;
     struct str name; /* asked: an alias from the second on */
 };
@@ -60,9 +60,10 @@ struct dns_answer {
 typedef void (*dns_answer_fn)(void *arg, enum rc rc, const struct dns_answer *answer);
 
 struct dns_question {
-    struct str name;     /* lower case, no final dot; copied */
-    enum dns_type type;  /* not DNS_CNAME */
-    int64_t timeout;     /* of all of it, microseconds; a server that is just answering by TCP may pass it by 2 s */
+    struct str name;    /* lower case, no final dot; copied */
+    enum dns_type type; /* not DNS_CNAME */
+    int64_t timeout; /* of all of it, microseconds; a server that is just answering by TCP may pass
+                        it by 2 s */
     struct arena *arena; /* must outlive the lookup; holds the answer */
 };
 

@@ -37,8 +37,8 @@ const char *dns_type_text(enum dns_type type)
 
 const char *dns_rcode_text(unsigned rcode, char text[static 16])
 {
-    static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL",
-                                        "NXDOMAIN", "NOTIMP", "REFUSED"};
+    static const char *const names[] = {"NOERROR",  "FORMERR", "SERVFAIL",
+                                        "NXDOMAIN", "NOTIMP",  "REFUSED"};
 
     if (rcode < sizeof(names) / sizeof(names[0]))
         return names[rcode];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One DNS message as bytes (RFC 1035, RFC 6891): a query is written, its response is read. Pure. The
- * reading of records is ldns's; only this folder includes it. */
+/* One DNS message as bytes (RFC 1035, RFC 6891): a query is written, its response is read. Pure.
+ * The reading of records is ldns's; only this folder includes it. */
 #pragma once
 
 #include "base/addr.h"

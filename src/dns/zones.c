@@ -102,8 +102,7 @@ size_t dns_resolv_conf(struct str text, struct addr_port *out)
 
         line = str_skip(line, key.n);
         value = word(&line);
-        if (!str_eq(key, STR("nameserver")) ||
-            addr_parse(str_trim(value), &out[n].addr) != RC_OK)
+        if (!str_eq(key, STR("nameserver")) || addr_parse(str_trim(value), &out[n].addr) != RC_OK)
             continue;
         out[n++].port = DNS_PORT;
     }

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 
 enum {
-    DNS_SERVERS_MAX = 16,     /* of a zone that are asked; those behind are not */
-    DNS_RESOLV_CONF_MAX = 3,  /* servers of resolv.conf that count, as in libc */
+    DNS_SERVERS_MAX = 16,    /* of a zone that are asked; those behind are not */
+    DNS_RESOLV_CONF_MAX = 3, /* servers of resolv.conf that count, as in libc */
     DNS_RESOLV_CONF_BYTES = 64 * 1024,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One GET over plain HTTP from one address that was chosen, and judged, by the caller: no lookup, no
- * redirect, no policy, no deadline but that of connecting. Embedded in its owner. */
+/* One GET over plain HTTP from one address that was chosen, and judged, by the caller: no lookup,
+ * no redirect, no policy, no deadline but that of connecting. Embedded in its owner. */
 #pragma once
 
 #include "base/buf.h"

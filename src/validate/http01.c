@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 8555 section 8.3, RFC 8738 section 3. Each URL, the challenge's own and those of redirects, is
- * one hop: look its host up, judge the addresses, dial one exactly as judged, fetch. */
+/* RFC 8555 section 8.3, RFC 8738 section 3. Each URL, the challenge's own and those of redirects,
+ * is one hop: look its host up, judge the addresses, dial one exactly as judged, fetch. */
 #include <stdio.h>
 
 #include "ev/clock.h"
@@ -260,8 +260,8 @@ static void fetch(struct validation *run)
 
 static void fail_redirect(struct validation *run, struct str to, struct str why, const char *type)
 {
-    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_redirect, run->ask.identifier,
-                  shown(hop_of(run)->text), shown(to), why));
+    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_redirect, run->ask.identifier, shown(hop_of(run)->text),
+                  shown(to), why));
     fail(run, type);
 }
 
@@ -434,8 +434,8 @@ void validate_http01_timeout(struct validation *run)
 
     when_put_span(&span, run->conf->validation.timeout);
     if (!asking && run->fetch.connected) {
-        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_silent, run->ask.identifier, to, where,
-                      buf_str(&span)));
+        IGNORE_RC(
+            ERR(&run->err, RC_DENIED, msg_silent, run->ask.identifier, to, where, buf_str(&span)));
     } else {
         IGNORE_RC(ERR(&run->err, RC_DENIED, msg_slow, run->ask.identifier, where, buf_str(&span),
                       asking ? STR("asking name servers for the address") : to));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proof that whoever holds an account controls an identifier: the challenges of RFC 8555 section 8,
- * for names and (RFC 8738) addresses. Runs in the prober. One attempt at a time for each call: trying
- * again is core's business. http-01 is what there is. */
+ * for names and (RFC 8738) addresses. Runs in the prober. One attempt at a time for each call:
+ * trying again is core's business. http-01 is what there is. */
 #pragma once
 
 #include "base/err.h"
@@ -14,8 +14,8 @@ struct validator;
 struct validation;
 
 enum {
-    VALIDATE_MAX = 64,                  /* under way at a time */
-    VALIDATE_EVIDENCE_MAX = 8 * 1024,   /* bytes of JSON */
+    VALIDATE_MAX = 64,                /* under way at a time */
+    VALIDATE_EVIDENCE_MAX = 8 * 1024, /* bytes of JSON */
     VALIDATE_TOKEN_MAX = 128,
 };
 
@@ -34,7 +34,8 @@ struct validate_result {
      * else: our own trouble, which says nothing about the identifier. */
     enum rc rc;
     const struct err *err; /* not NULL unless RC_OK */
-    struct str evidence;   /* JSON: addresses, name servers, redirects, times; empty if there is none */
+    struct str
+        evidence; /* JSON: addresses, name servers, redirects, times; empty if there is none */
 };
 
 typedef void (*validate_fn)(void *arg, const struct validate_result *result);

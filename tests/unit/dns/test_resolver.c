@@ -13,14 +13,17 @@ enum { STEPS = 60, ROUNDS = 20, ARENA = 1 << 20 };
 #define STEP (WHEN_SECOND / 4)
 
 static const struct dns_fake_rr lan[] = {
-    {"www.lan", 1, "10.0.0.1"},     {"www.lan", 1, "10.0.0.2"},  {"www.lan", 28, "2001:db8::1"},
-    {"alias.lan", 5, "other.lan"},  {"other.lan", 5, "WWW.lan"}, {"circle.lan", 5, "round.lan"},
-    {"round.lan", 5, "circle.lan"}, {"out.lan", 5, "www.dmz"},   {"www.dmz", 1, "10.9.9.9"},
-    {"txt.lan", 16, "one"},         {"txt.lan", 16, "two"},      {"n0.lan", 5, "n1.lan"},
-    {"n1.lan", 5, "n2.lan"},        {"n2.lan", 5, "n3.lan"},     {"n3.lan", 5, "n4.lan"},
-    {"n4.lan", 5, "n5.lan"},        {"n5.lan", 5, "n6.lan"},     {"n6.lan", 5, "n7.lan"},
-    {"n7.lan", 5, "n8.lan"},        {"n8.lan", 5, "n9.lan"},     {"n9.lan", 1, "10.0.0.9"},
-    {NULL, 0, NULL},
+    {"www.lan", 1, "10.0.0.1"},     {"www.lan", 1, "10.0.0.2"},
+    {"www.lan", 28, "2001:db8::1"}, {"alias.lan", 5, "other.lan"},
+    {"other.lan", 5, "WWW.lan"},    {"circle.lan", 5, "round.lan"},
+    {"round.lan", 5, "circle.lan"}, {"out.lan", 5, "www.dmz"},
+    {"www.dmz", 1, "10.9.9.9"},     {"txt.lan", 16, "one"},
+    {"txt.lan", 16, "two"},         {"n0.lan", 5, "n1.lan"},
+    {"n1.lan", 5, "n2.lan"},        {"n2.lan", 5, "n3.lan"},
+    {"n3.lan", 5, "n4.lan"},        {"n4.lan", 5, "n5.lan"},
+    {"n5.lan", 5, "n6.lan"},        {"n6.lan", 5, "n7.lan"},
+    {"n7.lan", 5, "n8.lan"},        {"n8.lan", 5, "n9.lan"},
+    {"n9.lan", 1, "10.0.0.9"},      {NULL, 0, NULL},
 };
 static const struct dns_fake_rr dmz[] = {{"www.dmz", 1, "192.168.1.1"}, {NULL, 0, NULL}};
 
@@ -91,8 +94,7 @@ static void pump(struct world *w)
     }
 }
 
-static enum rc start(struct world *w, const char *name, enum dns_type type,
-                     struct dns_lookup **out)
+static enum rc start(struct world *w, const char *name, enum dns_type type, struct dns_lookup **out)
 {
     struct dns_question q = {
         .name = str_of(name), .type = type, .timeout = 10 * WHEN_SECOND, .arena = &w->arena};

@@ -52,8 +52,14 @@ static void query_bytes(void)
 
 static void bad_names(void)
 {
-    static const char *const bad[] = {"", ".", "a.", ".a", "a..b", "a b\n",
-                                      "a234567890123456789012345678901234567890123456789012345678901234.b"};
+    static const char *const bad[] = {
+        "",
+        ".",
+        "a.",
+        ".a",
+        "a..b",
+        "a b\n",
+        "a234567890123456789012345678901234567890123456789012345678901234.b"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CLEANUP(buf_done) struct buf out = BUF_INIT(DNS_QUERY_MAX);
@@ -86,14 +92,14 @@ static void not_the_answer(void)
         "",
         "12",
         "1234 8180 0001 0001 0000",
-        "1235 8180 0001 0001 0000 0000" QUESTION ANSWER_A,             /* id */
-        "1234 0180 0001 0001 0000 0000" QUESTION ANSWER_A,             /* a query */
-        "1234 a980 0001 0001 0000 0000" QUESTION ANSWER_A,             /* opcode */
-        "1234 8180 0000 0001 0000 0000" ANSWER_A,                      /* no question */
-        "1234 8180 0002 0001 0000 0000" QUESTION QUESTION ANSWER_A,    /* two */
-        HEAD "03777778 036c616e 00 0001 0001" ANSWER_A,                /* name */
-        HEAD "03777777 036c616e 00 001c 0001" ANSWER_A,                /* type */
-        HEAD "03777777 036c616e 00 0001 0003" ANSWER_A,                /* class */
+        "1235 8180 0001 0001 0000 0000" QUESTION ANSWER_A,          /* id */
+        "1234 0180 0001 0001 0000 0000" QUESTION ANSWER_A,          /* a query */
+        "1234 a980 0001 0001 0000 0000" QUESTION ANSWER_A,          /* opcode */
+        "1234 8180 0000 0001 0000 0000" ANSWER_A,                   /* no question */
+        "1234 8180 0002 0001 0000 0000" QUESTION QUESTION ANSWER_A, /* two */
+        HEAD "03777778 036c616e 00 0001 0001" ANSWER_A,             /* name */
+        HEAD "03777777 036c616e 00 001c 0001" ANSWER_A,             /* type */
+        HEAD "03777777 036c616e 00 0001 0003" ANSWER_A,             /* class */
         HEAD "03777777 036c616e",
     };
 
@@ -107,11 +113,11 @@ static void not_the_answer(void)
 static void broken_answers(void)
 {
     static const char *const broken[] = {
-        HEAD QUESTION,                                                /* where is it? */
-        HEAD QUESTION "c00c 0001 0001 0000003c 0004 0a0000",          /* cut */
-        HEAD QUESTION "c00c 0001 0001 0000003c 0003 0a0000",          /* no IPv4 address */
-        HEAD QUESTION "c019 0001 0001 0000003c 0004 0a000001",        /* points at itself */
-        HEAD QUESTION "cfff 0001 0001 0000003c 0004 0a000001",        /* points outside */
+        HEAD QUESTION,                                         /* where is it? */
+        HEAD QUESTION "c00c 0001 0001 0000003c 0004 0a0000",   /* cut */
+        HEAD QUESTION "c00c 0001 0001 0000003c 0003 0a0000",   /* no IPv4 address */
+        HEAD QUESTION "c019 0001 0001 0000003c 0004 0a000001", /* points at itself */
+        HEAD QUESTION "cfff 0001 0001 0000003c 0004 0a000001", /* points outside */
     };
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -133,8 +139,8 @@ static void codes(void)
     CHECK_OK(parse("1234 8001 0000 0000 0000 0000", &query, &a, &r));
     CHECK_INT(r.rcode, DNS_FORMERR);
     /* The upper bits are in the OPT record: BADVERS. */
-    CHECK_OK(parse("1234 8180 0001 0000 0000 0001" QUESTION "00 0029 04d0 01000000 0000", &query, &a,
-                   &r));
+    CHECK_OK(parse("1234 8180 0001 0000 0000 0001" QUESTION "00 0029 04d0 01000000 0000", &query,
+                   &a, &r));
     CHECK_INT(r.rcode, DNS_BADVERS);
     /* Cut wherever it may be: not read at all. */
     CHECK_OK(parse("1234 8380 0001 0005 0000 0000" QUESTION "c00c 0001", &query, &a, &r));
