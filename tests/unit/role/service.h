@@ -94,11 +94,10 @@ static void core_say(struct ipc_req *req, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static void core_say(struct ipc_req *req, const char *fmt, ...)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
     struct ipc_http_reply m = {.status = 200};
     va_list ap;
 
-    buf_init(&text, SERVICE_TEXT);
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
@@ -114,9 +113,8 @@ static void core_on_issuers(void *arg, const struct ipc_answer *a)
 static void core_on_status(void *arg, const struct ipc_answer *a)
 {
     const struct ipc_status *m = a->msg;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
 
-    buf_init(&text, SERVICE_TEXT);
     for (size_t i = 0; a->rc == RC_OK && i < m->processes.n; i++) {
         const struct ipc_process *p = &m->processes.v[i];
 
@@ -393,10 +391,9 @@ static const char service_conf[] = "organization: Example\n"
 
 static void service_configure(struct service *s, const char *more)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
     struct err err = ERR_INIT;
 
-    buf_init(&text, SERVICE_TEXT);
     buf_printf(&text, "%s%s", service_conf, more);
     if (file_write(s->dir.fd, "autarky.yaml", buf_str(&text), 0644, FILE_OWNER_SELF, &err) != RC_OK)
         fail_msg("autarky.yaml: %s", err_textz(&err, s->text, sizeof(s->text)));
@@ -425,6 +422,9 @@ static void service_start_with(struct service *s, const char *program)
         struct role_serve serve = {.data = s->dir.path, .defs = service_defs, .program = program};
 
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* should a test fail and leave it behind */
+        /* cmocka's handler would go on with the tests, in this process too. */
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGABRT, SIG_DFL);
         dup2(fds[1], STDERR_FILENO);
         setenv("SERVICE_SECRET", "1", 1);
         setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1);
@@ -524,13 +524,12 @@ static void service_done(struct service *s)
 /* The first address of that kind in listeners.json. */
 static bool service_address(struct service *s, const char *kind, struct addr_port *out)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     const struct json *first;
     struct json_iter it;
     struct str address;
 
-    buf_init(&text, SERVICE_TEXT);
     if (file_read(s->dir.fd, "listeners.json", &text, NULL) != RC_OK ||
         json_parse(buf_str(&text), SERVICE_TEXT, &doc, NULL) != RC_OK)
         return false;

@@ -68,11 +68,10 @@ static void a_mistake_changes_nothing(void)
 static void a_refused_key_refuses_all(void)
 {
     CLEANUP(service_done) struct service s;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
     const char *answer;
 
     start(&s);
-    buf_init(&text, SERVICE_TEXT);
     buf_putz(&text, "organization: Another\ndomain: hospital.example\n"
                     "listen: {api: [\"127.0.0.1:0\"], plain: [\"127.0.0.1:0\"]}\n"
                     "validation: {attempts: 7}\n");
@@ -117,9 +116,8 @@ static void who_dies_amid_it_starts_with_the_new(void)
 
 static void listen_elsewhere(struct service *s, const char *plain)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
 
-    buf_init(&text, SERVICE_TEXT);
     buf_printf(&text,
                "organization: Example\ndomain: hospital.example\n"
                "listen: {api: [\"127.0.0.1:0\"], plain: [%s]}\n",

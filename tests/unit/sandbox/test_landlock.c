@@ -196,12 +196,11 @@ static void a_path_that_is_missing(void)
     struct sandbox sb = table;
     CLEANUP(check_dir_done) struct check_dir t;
     struct sandbox_report report;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1024);
     struct err err = ERR_INIT;
 
     if (kernel_abi() <= 0)
         skip();
-    buf_init(&text, 1024);
     sb.paths[2].access = SB_READ;
     CHECK(tree_make(&t));
     /* Fails before anything is given up, so it can be tried right here. */

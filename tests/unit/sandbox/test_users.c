@@ -48,13 +48,12 @@ static void makes_one_without_shell_or_password(void)
 {
     CLEANUP(check_dir_done) struct check_dir root;
     char path[PATH_BYTES];
-    CLEANUP(buf_done) struct buf passwd = {};
+    CLEANUP(buf_done) struct buf passwd = BUF_INIT(FILE_BYTES);
     struct err err = ERR_INIT;
 
     check_dir_init(&root);
     if (geteuid() != 0)
         return;
-    buf_init(&passwd, FILE_BYTES);
     snprintf(path, sizeof(path), "%s/etc", root.path);
     CHECK(mkdir(path, 0755) == 0);
     for (size_t i = 0; i < 3; i++) {
