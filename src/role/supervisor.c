@@ -305,6 +305,8 @@ static enum rc begin(struct supervisor *sup, struct err *err)
     const struct sandbox_at at = {.dir = sup->data};
 
     TRY(open_data(sup, err));
+    /* Left by one that was killed: what it says is not so any more. */
+    unlinkat(sup->data, listeners_file, 0);
     TRY(role_test_clock_open(&sup->test_clock));
     TRY(open_loop(sup));
     TRY(role_conf_read(sup, &sup->input, &sup->conf, err));
