@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only file that knows libyaml. Its events come in one by one, so that limits hold while a file
  * is read, not afterwards. */
-#include "conf/kind_int.h"
-#include "conf/tree_int.h"
-
 #include <stdio.h>
 #include <yaml.h>
+
+#include "conf/kind_int.h"
+#include "conf/tree_int.h"
 
 MSG(msg_syntax, "conf.syntax", "this is not YAML: {0}");
 MSG(msg_no_map, "conf.no-map",
