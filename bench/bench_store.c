@@ -25,7 +25,7 @@ enum { ASKERS_MAX = 256, SAMPLES_MAX = 400000, SECONDS = 3 };
 static atomic_ulong syncs;
 
 /* In place of libc's, for SQLite as well: the program's symbols come first. */
-int fdatasync(int fildes)
+int fdatasync(int fildes) /* NOLINT(readability-redundant-declaration): it takes libc's place */
 {
     atomic_fetch_add(&syncs, 1);
     return (int)syscall(SYS_fdatasync, fildes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only file that knows libyaml. Its events come in one by one, so that limits hold while a file
  * is read, not afterwards. */
+#include <assert.h>
 #include <stdio.h>
 #include <yaml.h>
 
@@ -220,6 +221,7 @@ static enum rc on_content(struct reader *r, const yaml_event_t *e, unsigned line
 
 static void on_close(struct reader *r)
 {
+    assert(r->in);
     r->in = r->in->up;
     r->depth--;
 }
