@@ -14,7 +14,6 @@
 #include "ipc/frame.h"
 #include "log/log.h"
 #include "role/child_int.h"
-#include "role/spawn_int.h"
 #include "sandbox/users.h"
 
 MSG(msg_version, "role.other-program",
@@ -403,6 +402,18 @@ static void child_done(struct role_child *c)
     mem_free(c);
 }
 
+#ifdef AUTARKY_TEST_HOOKS
+static enum rc take_test_clock(void)
+{
+    return getenv(ROLE_TEST_CLOCK_VARIABLE) ? clock_test_attach(ROLE_TEST_CLOCK_FD) : RC_OK;
+}
+#else
+static enum rc take_test_clock(void)
+{
+    return RC_OK;
+}
+#endif
+
 static enum rc child_init(struct role_child *c)
 {
     const struct ipc_chan_conf conf = {.self = c->env.role,
@@ -412,7 +423,7 @@ static enum rc child_init(struct role_child *c)
                                        .on_close = on_supervisor_close,
                                        .arg = c};
 
-    TRY(role_test_clock_inherit());
+    TRY(take_test_clock());
     TRY(ev_new(c->env.clock, &c->env.ev));
     ev_hook_init(&c->turn, on_turn, c);
     ev_hook_add(c->env.ev, &c->turn);

@@ -28,7 +28,15 @@ enum {
     ROLE_KIND_MAX = 16,
     ROLE_START_SECONDS = 60,
     ROLE_DRAIN_SECONDS = 10,
+    ROLE_SANDBOX_TEXT = 4096, /* of what it tells of its confinement */
 };
+
+/* What a role's process is born with, beside standard output and error. */
+enum {
+    ROLE_CHANNEL_FD = 3,
+    ROLE_TEST_CLOCK_FD = 4, /* in test builds, if the variable is set */
+};
+#define ROLE_TEST_CLOCK_VARIABLE "AUTARKY_TEST_CLOCK_FD"
 
 /* How a role's process ends. */
 enum {
@@ -114,8 +122,7 @@ void role_fail(struct role_env *env, const struct err *err);
 
 /* ---- for main */
 
-/* The life of a process that was started with --role=NAME; returns its exit status. Descriptor 3 is
- * the channel to the supervisor. */
+/* The life of a process that was started with --role=NAME; returns its exit status. */
 int role_child_main(enum role role);
 /* The same with a definition of one's own, for tests. */
 int role_child_run(const struct role_def *def);

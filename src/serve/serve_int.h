@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the supervisor: supervisor.c (its life), proc.c (one process and its successors),
- * listen.c (sockets and where they are), reload.c (two phases), spawn.c (fork and execute),
- * notify.c (systemd). */
+ * listen.c (sockets and where they are), reload.c (two phases), spawn.c (fork and execute). */
 #pragma once
 
 #include "base/addr.h"
@@ -9,38 +8,37 @@
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "ev/ev.h"
-#include "role/serve.h"
-#include "role/spawn_int.h"
+#include "serve/serve.h"
 
 enum {
-    ROLE_SLOTS_MAX = 16,
-    ROLE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
-    ROLE_SIGNALS = 4,
+    SERVE_SLOTS_MAX = 16,
+    SERVE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
+    SERVE_SIGNALS = 4,
 };
 
-#define ROLE_BACKOFF_FIRST (100 * (WHEN_SECOND / 1000))
-#define ROLE_BACKOFF_MAX (30 * WHEN_SECOND)
+#define SERVE_BACKOFF_FIRST (100 * (WHEN_SECOND / 1000))
+#define SERVE_BACKOFF_MAX (30 * WHEN_SECOND)
 /* A process that lived so long starts its slot with a clean record. */
-#define ROLE_SETTLED WHEN_MINUTE
-#define ROLE_PING_EVERY (15 * WHEN_SECOND)
-#define ROLE_PING_TIMEOUT (60 * WHEN_SECOND)
-#define ROLE_PREPARE_TIMEOUT (10 * WHEN_SECOND)
-#define ROLE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
+#define SERVE_SETTLED WHEN_MINUTE
+#define SERVE_PING_EVERY (15 * WHEN_SECOND)
+#define SERVE_PING_TIMEOUT (60 * WHEN_SECOND)
+#define SERVE_PREPARE_TIMEOUT (10 * WHEN_SECOND)
+#define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* From the polite signal to the other one, and from a closed channel to either. */
-#define ROLE_KILL_AFTER (2 * WHEN_SECOND)
+#define SERVE_KILL_AFTER (2 * WHEN_SECOND)
 
-struct supervisor;
-struct role_slot;
+struct serve;
+struct serve_slot;
 
-enum role_proc_state { PROC_STARTING, PROC_READY, PROC_DRAINING };
+enum serve_proc_state { PROC_STARTING, PROC_READY, PROC_DRAINING };
 
 /* One child, from fork to wait. */
-struct role_proc {
+struct serve_proc {
     struct list link; /* of supervisor.procs */
-    struct role_slot *slot;
+    struct serve_slot *slot;
     pid_t pid;
     uint8_t instance;
-    enum role_proc_state state;
+    enum serve_proc_state state;
     struct ipc_chan *chan; /* NULL once it is closed */
     when_t started_at;
     int64_t started_mono;
@@ -55,10 +53,10 @@ struct role_proc {
 };
 
 /* A role that is to run: its process, or the wait for the next one. */
-struct role_slot {
-    struct supervisor *sup;
+struct serve_slot {
+    struct serve *sup;
     const struct role_def *def;
-    struct role_proc *cur; /* NULL: to be started, now or when `again` comes */
+    struct serve_proc *cur; /* NULL: to be started, now or when `again` comes */
     struct ev_timer again;
     int64_t backoff;
     unsigned quick_deaths;
@@ -66,21 +64,21 @@ struct role_slot {
     uint8_t instances; /* started so far, for a number that none of the living has */
 };
 
-struct role_socket {
+struct serve_socket {
     struct role_listener l;
     struct addr_port want;
     bool fresh; /* bound for a reload that is not decided yet */
 };
 
-struct role_sockets {
-    struct role_socket v[ROLE_LISTENERS_MAX];
+struct serve_sockets {
+    struct serve_socket v[ROLE_LISTENERS_MAX];
     size_t n;
 };
 
-struct role_reload; /* reload.c */
+struct serve_reload; /* reload.c */
 
-struct supervisor {
-    const struct role_serve *options;
+struct serve {
+    const struct serve_options *options;
     struct ev *ev;
     struct clock *clock;
     int data;
@@ -92,88 +90,100 @@ struct supervisor {
     const struct conf *conf;
     uint64_t generation;
     uint64_t attempts; /* the latest generation that was tried; those refused leave gaps */
-    struct role_sockets sockets;
-    struct role_slot slots[ROLE_SLOTS_MAX];
+    struct serve_sockets sockets;
+    struct serve_slot slots[SERVE_SLOTS_MAX];
     size_t n_slots;
     struct list procs;
-    struct role_reload *reload; /* NULL: none is under way */
-    bool reload_again;          /* SIGHUP came meanwhile */
-    bool was_ready;             /* all of them, once */
+    struct serve_reload *reload; /* NULL: none is under way */
+    bool reload_again;           /* SIGHUP came meanwhile */
+    bool was_ready;              /* all of them, once */
     bool stopping;
     int status;
     when_t started_at;
-    struct ev_signal *signals[ROLE_SIGNALS];
+    struct ev_signal *signals[SERVE_SIGNALS];
     struct ev_timer stop_limit;
     struct sandbox_report report; /* the supervisor's own */
 };
 
+/* ---- spawn.c */
+
+/* Executes `program` (NULL: this very program, even if its file was replaced) as `autarky
+ * --role=NAME` with a clean environment and no descriptors but standard output and error and one
+ * end of *out_fd. Its death comes as SIGCHLD; the supervisor's kills it. `test_clock` as of
+ * serve_test_clock_open. RC_IO. */
+enum rc serve_spawn(const struct role_def *def, const char *program, int test_clock, pid_t *out_pid,
+                    int *out_fd, struct err *err);
+/* The clock that tests steer, for this process and those that it starts; *out_fd is -1 where it is
+ * not built in, or not asked for. */
+enum rc serve_test_clock_open(int *out_fd);
+
 /* ---- proc.c */
 
 /* Starts the slot's process; on failure it will be tried again like one that died. */
-void role_slot_start(struct role_slot *slot);
+void serve_slot_start(struct serve_slot *slot);
 /* The same, as a timer's callback. */
-void role_slot_again(void *slot);
+void serve_slot_again(void *slot);
 /* A new process in place of the present one, whose work is finished first or meanwhile
  * (role_def.overlaps). */
-void role_slot_restart(struct role_slot *slot);
+void serve_slot_restart(struct serve_slot *slot);
 /* Asks for an orderly end, and sees to it that there is one. */
-void role_proc_drain(struct role_proc *p);
+void serve_proc_drain(struct serve_proc *p);
 /* The next signal: SIGTERM, then SIGKILL. */
-void role_proc_kill(struct role_proc *p);
+void serve_proc_kill(struct serve_proc *p);
 /* Collects those that have ended; on SIGCHLD. */
-void role_procs_reap(struct supervisor *sup);
+void serve_procs_reap(struct serve *sup);
 /* Closes the channel and forgets it; the process must have ended. */
-void role_proc_free(struct role_proc *p);
-const char *role_proc_state_name(const struct role_slot *slot, const struct role_proc *p);
+void serve_proc_free(struct serve_proc *p);
+const char *serve_proc_state_name(const struct serve_slot *slot, const struct serve_proc *p);
 
 /* ---- reload.c */
 
 /* Reads the configuration anew and, unless something speaks against it, puts it in force. `req`
  * (NULL: a signal) gets the answer. */
-void role_reload_begin(struct supervisor *sup, struct ipc_req *req);
+void serve_reload_begin(struct serve *sup, struct ipc_req *req);
 /* That process will not answer any more. */
-void role_reload_lost(struct supervisor *sup, struct role_proc *p);
+void serve_reload_lost(struct serve *sup, struct serve_proc *p);
 /* Drops what is under way; at the end. */
-void role_reload_cancel(struct supervisor *sup);
+void serve_reload_cancel(struct serve *sup);
 /* The message for a role; borrows from `in`, and from `files`. */
 struct ipc_config;
 struct ipc_file;
-void role_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
-                       struct ipc_config *out);
+void serve_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
+                        struct ipc_config *out);
 /* Reads and checks; RC_INVAL with every problem in the log and all of them as text in `err`. */
-enum rc role_conf_read(struct supervisor *sup, struct conf_input *in, const struct conf **out,
-                       struct err *err);
+enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
+                        struct err *err);
 
 /* ---- listen.c */
 
 /* Binds the control socket. */
-enum rc role_sockets_control(struct role_sockets *s, const char *data, struct err *err);
+enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err);
 /* Binds what `conf` asks for, taking over from `old` what stays. On failure nothing new is left
  * bound. */
-enum rc role_sockets_bind(const struct conf *conf, const struct role_sockets *old,
-                          struct role_sockets *out, struct err *err);
+enum rc serve_sockets_bind(const struct conf *conf, const struct serve_sockets *old,
+                           struct serve_sockets *out, struct err *err);
 /* `next` takes the place of `now`, whose sockets are closed where they are not in `next`. */
-void role_sockets_adopt(struct role_sockets *now, struct role_sockets *next);
+void serve_sockets_adopt(struct serve_sockets *now, struct serve_sockets *next);
 /* Closes what was bound anew. */
-void role_sockets_drop(struct role_sockets *next);
+void serve_sockets_drop(struct serve_sockets *next);
 /* Which role accepts on it. */
-enum role role_socket_owner(const struct role_socket *s);
+enum role serve_socket_owner(const struct serve_socket *s);
 /* The text of listeners.json. */
-enum rc role_sockets_json(const struct role_sockets *s, struct buf *out);
+enum rc serve_sockets_json(const struct serve_sockets *s, struct buf *out);
 
 /* ---- supervisor.c */
 
 /* All of `sup`'s slots: is it the first time that all are ready? and what is next when one has
  * ended? */
-void role_sup_proc_ready(struct supervisor *sup);
-void role_sup_proc_ended(struct supervisor *sup);
+void serve_sup_proc_ready(struct serve *sup);
+void serve_sup_proc_ended(struct serve *sup);
 /* A process could not start for a reason that starting it again does not mend. */
-void role_sup_cannot(struct supervisor *sup, const struct role_slot *slot);
-void role_sup_status(struct supervisor *sup, struct ipc_req *req);
+void serve_sup_cannot(struct serve *sup, const struct serve_slot *slot);
+void serve_sup_status(struct serve *sup, struct ipc_req *req);
 
 /* sup->conf is another one, and with `sockets` other sockets are open. */
-void role_sup_conf_changed(struct supervisor *sup, bool sockets);
+void serve_sup_conf_changed(struct serve *sup, bool sockets);
 
 /* sd_notify(3)'s protocol, when there is a NOTIFY_SOCKET; nothing otherwise. */
-void role_notify(const char *state);
-void role_notify_reloading(struct supervisor *sup);
+void serve_notify(const char *state);
+void serve_notify_reloading(struct serve *sup);

@@ -9,33 +9,33 @@
 #include "conf/diff.h"
 #include "ipc/messages.h"
 #include "log/log.h"
-#include "role/supervisor_int.h"
+#include "serve/serve_int.h"
 
 enum { TEXT_MAX = 16384 };
 
-MSG(msg_problems, "role.conf-problems", "the configuration cannot be used: {0}");
-MSG(msg_busy, "role.reload-busy", "a reload is under way; ask again when it is done");
-MSG(msg_stopping, "role.reload-stopping", "the service is ending");
-MSG(msg_refused, "role.reload-refused",
+MSG(msg_problems, "serve.conf-problems", "the configuration cannot be used: {0}");
+MSG(msg_busy, "serve.reload-busy", "a reload is under way; ask again when it is done");
+MSG(msg_stopping, "serve.reload-stopping", "the service is ending");
+MSG(msg_refused, "serve.reload-refused",
     "nothing was changed; these keys cannot change while the installation lives: {0}");
-MSG(msg_verdicts, "role.reload-verdicts", "nothing was changed: {0}");
+MSG(msg_verdicts, "serve.reload-verdicts", "nothing was changed: {0}");
 
-struct role_reload {
-    struct supervisor *sup;
+struct serve_reload {
+    struct serve *sup;
     struct ipc_req *req; /* NULL: a signal asked */
     uint64_t generation;
     struct conf_input input;
     const struct conf *conf;
     struct conf_changes changes;
-    struct role_sockets sockets;
+    struct serve_sockets sockets;
     bool committing;
     size_t waiting; /* answers to come */
     struct buf objections;
-    bool restart[ROLE_SLOTS_MAX];
+    bool restart[SERVE_SLOTS_MAX];
 };
 
-void role_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
-                       struct ipc_config *out)
+void serve_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
+                        struct ipc_config *out)
 {
     for (size_t i = 0; i < in->n; i++)
         files[i] = (struct ipc_file){in->files[i].name, in->files[i].text};
@@ -43,8 +43,8 @@ void role_conf_message(const struct conf_input *in, struct ipc_file files[static
     out->files.n = in->n;
 }
 
-enum rc role_conf_read(struct supervisor *sup, struct conf_input *in, const struct conf **out,
-                       struct err *err)
+enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
+                        struct err *err)
 {
     CLEANUP(conf_report_done) struct conf_report report;
     CLEANUP(buf_done) struct buf text;
@@ -58,17 +58,17 @@ enum rc role_conf_read(struct supervisor *sup, struct conf_input *in, const stru
     if (rc != RC_INVAL)
         return rc;
     for (const struct conf_problem *p = report.first; p; p = p->next)
-        log_error("conf.problem", LOG_STR("file", p->file), LOG_INT("line", p->line),
+        log_error("serve.conf-problem", LOG_STR("file", p->file), LOG_INT("line", p->line),
                   LOG_STR("key", p->key), LOG_ERR(&p->err));
     conf_report_text(&report, &text);
     return ERR(err, RC_INVAL, msg_problems, str_trim(buf_str(&text)));
 }
 
-static void reload_free(struct role_reload *r)
+static void reload_free(struct serve_reload *r)
 {
     if (!r)
         return;
-    role_sockets_drop(&r->sockets);
+    serve_sockets_drop(&r->sockets);
     conf_changes_done(&r->changes);
     conf_unref(r->conf);
     conf_input_done(&r->input);
@@ -76,25 +76,25 @@ static void reload_free(struct role_reload *r)
     ipc_req_drop(r->req);
     mem_free(r);
 }
-DEFINE_FREEP(reload_free, struct role_reload)
+DEFINE_FREEP(reload_free, struct serve_reload)
 
 /* The end, either way; another one may have been asked for meanwhile. */
-static void finish(struct supervisor *sup)
+static void finish(struct serve *sup)
 {
     bool again = sup->reload_again;
 
     reload_free(MOVE(sup->reload));
-    role_notify("READY=1");
+    serve_notify("READY=1");
     sup->reload_again = false;
     if (again)
-        role_reload_begin(sup, NULL);
+        serve_reload_begin(sup, NULL);
 }
 
-static void refuse(struct role_reload *r, const struct err *err)
+static void refuse(struct serve_reload *r, const struct err *err)
 {
-    struct supervisor *sup = r->sup;
+    struct serve *sup = r->sup;
 
-    log_error("reload.refused", LOG_INT("generation", sup->generation), LOG_ERR(err));
+    log_error("serve.reload-refused", LOG_INT("generation", sup->generation), LOG_ERR(err));
     if (r->req)
         ipc_reply_err(MOVE(r->req), err);
     finish(sup);
@@ -109,7 +109,7 @@ static void put_key(struct buf *out, const struct conf_change *c)
     buf_puts(out, c->key);
 }
 
-static enum rc check_changes(const struct role_reload *r, struct err *err)
+static enum rc check_changes(const struct serve_reload *r, struct err *err)
 {
     CLEANUP(buf_done) struct buf text;
 
@@ -129,13 +129,13 @@ static enum rc check_changes(const struct role_reload *r, struct err *err)
     return ERR(err, RC_DENIED, msg_refused, buf_str(&text));
 }
 
-static void mark_restarts(struct role_reload *r)
+static void mark_restarts(struct serve_reload *r)
 {
     for (size_t i = 0; i < r->sup->n_slots; i++)
         r->restart[i] = conf_changes_restart(&r->changes, role_name(r->sup->slots[i].def->role));
 }
 
-static bool sockets_changed(const struct role_reload *r)
+static bool sockets_changed(const struct serve_reload *r)
 {
     for (size_t i = 0; i < r->sockets.n; i++)
         if (r->sockets.v[i].fresh)
@@ -145,12 +145,12 @@ static bool sockets_changed(const struct role_reload *r)
 
 /* ---- the second phase */
 
-static void log_changes(const struct role_reload *r, struct buf *text)
+static void log_changes(const struct serve_reload *r, struct buf *text)
 {
     for (size_t i = 0; i < r->changes.n; i++) {
         const struct conf_change *c = &r->changes.p[i];
 
-        log_info("reload.changed", LOG_INT("generation", r->generation), LOG_STR("key", c->key),
+        log_info("serve.changed", LOG_INT("generation", r->generation), LOG_STR("key", c->key),
                  LOG_STR("was", c->was), LOG_STR("now", c->now), LOG_Z("restarts", c->roles));
         put_key(text, c);
         if (c->roles[0])
@@ -158,17 +158,18 @@ static void log_changes(const struct role_reload *r, struct buf *text)
     }
 }
 
-static void committed(struct role_reload *r)
+static void committed(struct serve_reload *r)
 {
-    struct supervisor *sup = r->sup;
-    bool restart[ROLE_SLOTS_MAX];
+    struct serve *sup = r->sup;
+    bool restart[SERVE_SLOTS_MAX];
     CLEANUP(buf_done) struct buf text;
     struct ipc_reloaded m = {.generation = r->generation};
 
     buf_init(&text, TEXT_MAX);
     memcpy(restart, r->restart, sizeof(restart));
     log_changes(r, &text);
-    log_info("reload.done", LOG_INT("generation", r->generation), LOG_INT("changes", r->changes.n));
+    log_info("serve.reloaded", LOG_INT("generation", r->generation),
+             LOG_INT("changes", r->changes.n));
     m.text = buf_str(&text);
     if (r->req)
         IGNORE_RC(ipc_reply(MOVE(r->req), &m)); /* the log has it, too */
@@ -176,14 +177,14 @@ static void committed(struct role_reload *r)
      * to be tried again may find mended what ailed it. */
     for (size_t i = 0; i < sup->n_slots; i++)
         if (restart[i] || !sup->slots[i].cur)
-            role_slot_restart(&sup->slots[i]);
+            serve_slot_restart(&sup->slots[i]);
     finish(sup);
 }
 
 static void on_committed(void *arg, const struct ipc_answer *)
 {
-    struct role_proc *p = arg;
-    struct role_reload *r = p->slot->sup->reload;
+    struct serve_proc *p = arg;
+    struct serve_reload *r = p->slot->sup->reload;
 
     if (!r || p->asked != r->generation)
         return;
@@ -192,19 +193,19 @@ static void on_committed(void *arg, const struct ipc_answer *)
         committed(r);
 }
 
-static size_t slot_index(const struct role_slot *slot)
+static size_t slot_index(const struct serve_slot *slot)
 {
     return (size_t)(slot - slot->sup->slots);
 }
 
 /* Tells one process; when it cannot be told, or came too late to be asked, its successor starts
  * with the new one. */
-static void commit_to(struct role_reload *r, struct role_proc *p)
+static void commit_to(struct serve_reload *r, struct serve_proc *p)
 {
     const struct ipc_generation m = {r->generation};
     const struct ipc_ask ask = {.type = IPC_COMMIT,
                                 .msg = &m,
-                                .timeout = ROLE_PREPARE_TIMEOUT,
+                                .timeout = SERVE_PREPARE_TIMEOUT,
                                 .fn = on_committed,
                                 .arg = p};
 
@@ -219,9 +220,9 @@ static void commit_to(struct role_reload *r, struct role_proc *p)
     r->restart[slot_index(p->slot)] = true;
 }
 
-static void commit(struct role_reload *r)
+static void commit(struct serve_reload *r)
 {
-    struct supervisor *sup = r->sup;
+    struct serve *sup = r->sup;
     bool sockets = sockets_changed(r);
 
     r->committing = true;
@@ -231,11 +232,11 @@ static void commit(struct role_reload *r)
     sup->input = r->input;
     conf_input_init(&r->input);
     sup->generation = r->generation;
-    role_sockets_adopt(&sup->sockets, &r->sockets);
-    role_sup_conf_changed(sup, sockets);
+    serve_sockets_adopt(&sup->sockets, &r->sockets);
+    serve_sup_conf_changed(sup, sockets);
     r->waiting = 1; /* this function */
     LIST_FOREACH (it, &sup->procs)
-        commit_to(r, LIST_ENTRY(it, struct role_proc, link));
+        commit_to(r, LIST_ENTRY(it, struct serve_proc, link));
     if (--r->waiting == 0)
         committed(r);
 }
@@ -246,14 +247,14 @@ static void ignore_answer(void *, const struct ipc_answer *)
 {
 }
 
-static void call_off(struct role_reload *r)
+static void call_off(struct serve_reload *r)
 {
     const struct ipc_generation m = {r->generation};
     const struct ipc_ask ask = {.type = IPC_ABORT, .msg = &m, .fn = ignore_answer};
     struct err err = ERR_INIT;
 
     LIST_FOREACH (it, &r->sup->procs) {
-        struct role_proc *p = LIST_ENTRY(it, struct role_proc, link);
+        struct serve_proc *p = LIST_ENTRY(it, struct serve_proc, link);
 
         if (p->prepared == r->generation && p->chan)
             IGNORE_RC(ipc_call(p->chan, &ask, NULL)); /* else it drops it at the next PREPARE */
@@ -262,7 +263,7 @@ static void call_off(struct role_reload *r)
     refuse(r, &err);
 }
 
-static void decide(struct role_reload *r)
+static void decide(struct serve_reload *r)
 {
     if (--r->waiting > 0)
         return;
@@ -272,7 +273,7 @@ static void decide(struct role_reload *r)
         commit(r);
 }
 
-static void object(struct role_reload *r, const struct role_proc *p, const struct err *err)
+static void object(struct serve_reload *r, const struct serve_proc *p, const struct err *err)
 {
     char text[ERR_ARGS_BYTES];
 
@@ -282,8 +283,8 @@ static void object(struct role_reload *r, const struct role_proc *p, const struc
 
 static void on_verdict(void *arg, const struct ipc_answer *answer)
 {
-    struct role_proc *p = arg;
-    struct role_reload *r = p->slot->sup->reload;
+    struct serve_proc *p = arg;
+    struct serve_reload *r = p->slot->sup->reload;
     const struct ipc_verdict *verdict = answer->msg;
 
     if (!r || p->asked != r->generation)
@@ -300,18 +301,18 @@ static void on_verdict(void *arg, const struct ipc_answer *answer)
     decide(r);
 }
 
-static void prepare(struct role_reload *r)
+static void prepare(struct serve_reload *r)
 {
     struct ipc_file files[CONF_FILES_MAX];
     struct ipc_config m = {.generation = r->generation};
 
-    role_conf_message(&r->input, files, &m);
+    serve_conf_message(&r->input, files, &m);
     r->waiting = 1; /* this function */
     LIST_FOREACH (it, &r->sup->procs) {
-        struct role_proc *p = LIST_ENTRY(it, struct role_proc, link);
+        struct serve_proc *p = LIST_ENTRY(it, struct serve_proc, link);
         const struct ipc_ask ask = {.type = IPC_PREPARE,
                                     .msg = &m,
-                                    .timeout = ROLE_PREPARE_TIMEOUT,
+                                    .timeout = SERVE_PREPARE_TIMEOUT,
                                     .fn = on_verdict,
                                     .arg = p};
         struct err err = ERR_INIT;
@@ -331,20 +332,20 @@ static void prepare(struct role_reload *r)
 }
 
 /* All that can be judged without the others. */
-static enum rc examine(struct role_reload *r, struct err *err)
+static enum rc examine(struct serve_reload *r, struct err *err)
 {
-    struct supervisor *sup = r->sup;
+    struct serve *sup = r->sup;
 
-    TRY(role_conf_read(sup, &r->input, &r->conf, err));
+    TRY(serve_conf_read(sup, &r->input, &r->conf, err));
     TRY(conf_diff(sup->conf, r->conf, &r->changes));
     TRY(check_changes(r, err));
     mark_restarts(r);
-    return role_sockets_bind(r->conf, &sup->sockets, &r->sockets, err);
+    return serve_sockets_bind(r->conf, &sup->sockets, &r->sockets, err);
 }
 
-static struct role_reload *reload_new(struct supervisor *sup)
+static struct serve_reload *reload_new(struct serve *sup)
 {
-    struct role_reload *r = MEM_NEW(struct role_reload);
+    struct serve_reload *r = MEM_NEW(struct serve_reload);
 
     if (!r)
         return NULL;
@@ -365,7 +366,7 @@ static void answer_busy(struct ipc_req *req, enum rc rc, bool stopping)
     ipc_reply_err(req, &err);
 }
 
-void role_reload_begin(struct supervisor *sup, struct ipc_req *req)
+void serve_reload_begin(struct serve *sup, struct ipc_req *req)
 {
     struct err err = ERR_INIT;
 
@@ -380,7 +381,7 @@ void role_reload_begin(struct supervisor *sup, struct ipc_req *req)
         return;
     }
     sup->reload->req = req;
-    role_notify_reloading(sup);
+    serve_notify_reloading(sup);
     err.rc = examine(sup->reload, &err);
     if (err.rc == RC_OK)
         prepare(sup->reload);
@@ -388,10 +389,10 @@ void role_reload_begin(struct supervisor *sup, struct ipc_req *req)
         refuse(sup->reload, &err);
 }
 
-void role_reload_lost(struct supervisor *sup, struct role_proc *p)
+void serve_reload_lost(struct serve *sup, struct serve_proc *p)
 {
     const struct ipc_answer closed = {.rc = RC_CLOSED};
-    struct role_reload *r = sup->reload;
+    struct serve_reload *r = sup->reload;
 
     /* Its channel has usually said so; not when it died before that was read. */
     if (!r || p->asked != r->generation)
@@ -402,7 +403,7 @@ void role_reload_lost(struct supervisor *sup, struct role_proc *p)
         on_verdict(p, &closed);
 }
 
-void role_reload_cancel(struct supervisor *sup)
+void serve_reload_cancel(struct serve *sup)
 {
     reload_free(MOVE(sup->reload));
     sup->reload_again = false;

@@ -26,7 +26,7 @@ static struct running start(struct service *s)
     r.core = ready_since(s, 0, ROLE_CORE);
     r.front = ready_since(s, 0, ROLE_FRONT);
     s->seen = 0;
-    service_wait(s, " service.ready ", "");
+    service_wait(s, " serve.ready ", "");
     return r;
 }
 
@@ -58,7 +58,7 @@ static void a_child_finds_little(void)
     /* Null device, output, error, channel; the loop's own (epoll, async, signal pipe), DATA. */
     service_wait(&s, " test.signer ", " env=false");
     CHECK(!strstr(s.text, "env=true"));
-    service_wait(&s, " service.ready ", "");
+    service_wait(&s, " serve.ready ", "");
 }
 
 static void only_who_may_gets_the_environment(void)
@@ -79,7 +79,7 @@ static void a_dead_core_comes_back(void)
     service_init(&s);
     r = start(&s);
     CHECK(kill(r.core, SIGKILL) == 0);
-    service_wait(&s, " role.died ", "Killed");
+    service_wait(&s, " serve.role-died ", "Killed");
     r.core = service_ready(&s, ROLE_CORE);
     snprintf(who, sizeof(who), "core pid=%d ", r.core);
     CHECK(strncmp(service_ask(&s, "who"), who, strlen(who)) == 0);
@@ -111,7 +111,8 @@ static void who_keeps_dying_is_reported(void)
     r = start(&s);
     for (int i = 0; i < DEATHS; i++) {
         CHECK(kill(r.signer, SIGKILL) == 0);
-        service_wait(&s, i < DEATHS - 1 ? " role.died " : " role.failing ", "role=signer");
+        service_wait(&s, i < DEATHS - 1 ? " serve.role-died " : " serve.role-failing ",
+                     "role=signer");
         r.signer = service_ready(&s, ROLE_SIGNER);
     }
     status = service_ask(&s, "status");
@@ -126,7 +127,7 @@ static void its_own_sandbox_ends_it(void)
     start(&s);
     CHECK(strstr(service_ask(&s, "network"), "closed"));
     service_wait(&s, "ended by its sandbox", "(socket)");
-    service_wait(&s, " role.died ", "Bad system call");
+    service_wait(&s, " serve.role-died ", "Bad system call");
     service_ready(&s, ROLE_CORE);
 }
 
@@ -170,7 +171,7 @@ static void a_second_signal_does_not_wait(void)
     r = start(&s);
     CHECK(kill(r.core, SIGSTOP) == 0);
     CHECK(kill(s.pid, SIGTERM) == 0);
-    service_wait(&s, " service.stops", "");
+    service_wait(&s, " serve.stops", "");
     CHECK(kill(s.pid, SIGINT) == 0);
     /* SIGTERM cannot reach a stopped process; SIGKILL, two seconds later, does. */
     CHECK_INT(service_end(&s), 0);
@@ -204,7 +205,7 @@ static void one_server_per_data(void)
     second.log = -1;
     service_start(&second);
     snprintf(who, sizeof(who), "process %d, serves %s already", s.pid, s.dir.path);
-    service_wait(&second, " service.cannot-start ", who);
+    service_wait(&second, " serve.cannot-start ", who);
     CHECK_INT(WEXITSTATUS(service_end(&second)), 2);
     fd_close(&second.log);
     CHECK(strncmp(service_ask(&s, "who"), "core pid=", 9) == 0);
@@ -218,7 +219,7 @@ static void what_cannot_start_says_so_and_ends(void)
     CHECK_OK(file_write(s.dir.fd, "broken", STR("x"), 0600, FILE_OWNER_SELF, NULL));
     service_start(&s);
     service_wait(&s, " role.cannot-go-on ", "");
-    service_wait(&s, " service.cannot-start ", "role=signer");
+    service_wait(&s, " serve.cannot-start ", "role=signer");
     CHECK_INT(WEXITSTATUS(service_end(&s)), 2);
 }
 
@@ -229,8 +230,8 @@ static void a_bad_configuration_does_not_start(void)
     service_init(&s);
     service_configure(&s, "lisen: {}\n");
     service_start(&s);
-    service_wait(&s, " conf.problem ", "lisen");
-    service_wait(&s, " service.cannot-start ", "");
+    service_wait(&s, " serve.conf-problem ", "lisen");
+    service_wait(&s, " serve.cannot-start ", "");
     CHECK_INT(WEXITSTATUS(service_end(&s)), 2);
 }
 
@@ -243,7 +244,7 @@ static void no_data_is_said(void)
     there = s.dir;
     snprintf(s.dir.path, sizeof(s.dir.path), "/nonexistent/data");
     service_start(&s);
-    service_wait(&s, " service.cannot-start ", "autarky init");
+    service_wait(&s, " serve.cannot-start ", "autarky init");
     CHECK_INT(WEXITSTATUS(service_end(&s)), 2);
     s.dir = there;
 }
@@ -278,9 +279,9 @@ static void another_version_restarts_all(void)
     service_init(&s);
     write_other_program(&s, program);
     service_start_with(&s, program);
-    service_wait(&s, " role.channel-lost ", "another version of the protocol");
-    service_wait(&s, " role.version ", "");
-    service_wait(&s, " service.ready ", "");
+    service_wait(&s, " serve.channel-lost ", "another version of the protocol");
+    service_wait(&s, " serve.versions-differ ", "");
+    service_wait(&s, " serve.ready ", "");
     CHECK(strcmp(service_ask(&s, "signer"), "signer ok") == 0);
 }
 
@@ -303,7 +304,7 @@ static void systemd_is_told(void)
     start(&s);
     unsetenv("NOTIFY_SOCKET");
     CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.done ", "");
+    service_wait(&s, " serve.reloaded ", "");
     CHECK(kill(s.pid, SIGTERM) == 0);
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         char got[128] = "";
@@ -321,7 +322,7 @@ static void the_control_socket_is_in_data(void)
 {
     CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_BYTES);
 
-    CHECK_OK(role_control_path("/var/lib/autarky", false, &path, NULL));
+    CHECK_OK(serve_control_path("/var/lib/autarky", false, &path, NULL));
     CHECK_STR(buf_str(&path), "/var/lib/autarky/control.sock");
 }
 
@@ -333,15 +334,15 @@ static void a_long_path_moves_it(void)
     CLEANUP(buf_done) struct buf other = BUF_INIT(PATH_BYTES);
 
     memset(data + 1, 'd', 93);
-    CHECK_OK(role_control_path(data, false, &fits, NULL));
+    CHECK_OK(serve_control_path(data, false, &fits, NULL));
     CHECK_INT(fits.n, NET_UNIX_PATH_MAX);
     data[94] = 'd';
-    CHECK_OK(role_control_path(data, false, &path, NULL));
+    CHECK_OK(serve_control_path(data, false, &path, NULL));
     CHECK(path.n <= NET_UNIX_PATH_MAX);
     CHECK(str_ends(buf_str(&path), STR("/control.sock")) &&
           !str_starts(buf_str(&path), STR("/ddd")));
     data[94] = 'e';
-    CHECK_OK(role_control_path(data, false, &other, NULL));
+    CHECK_OK(serve_control_path(data, false, &other, NULL));
     CHECK(!str_eq(buf_str(&path), buf_str(&other)));
 }
 
@@ -360,13 +361,13 @@ static void a_foreign_run_directory_is_refused(void)
     data[0] = '/';
     data[150] = '\0';
     setenv("XDG_RUNTIME_DIR", d.path, 1);
-    CHECK_OK(role_control_path(data, true, &path, &err));
+    CHECK_OK(serve_control_path(data, true, &path, &err));
     slash = strrchr(path.p, '/');
     CHECK(str_starts(buf_str(&path), str_of(d.path)) && slash);
     *slash = '\0';
     CHECK(chmod(path.p, 0777) == 0);
     buf_reset(&path);
-    CHECK_RC(role_control_path(data, true, &path, &err), RC_DENIED);
+    CHECK_RC(serve_control_path(data, true, &path, &err), RC_DENIED);
     unsetenv("XDG_RUNTIME_DIR");
 }
 

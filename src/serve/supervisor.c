@@ -26,7 +26,7 @@
 #include "ev/clock.h"
 #include "ipc/messages.h"
 #include "log/log.h"
-#include "role/supervisor_int.h"
+#include "serve/serve_int.h"
 
 #define CAP(c) (UINT64_C(1) << (c))
 
@@ -39,21 +39,21 @@ static const struct sandbox sandbox = {
             | CAP(CAP_SYS_RESOURCE), /* roles raise their limits */
 };
 
-enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * ROLE_SLOTS_MAX + 1 };
+enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * SERVE_SLOTS_MAX + 1 };
 
 static const char listeners_file[] = "listeners.json";
 
-MSG(msg_data, "role.data", "the data directory {0}: {1}; `autarky init` makes one");
-MSG(msg_slots, "role.many-roles", "more roles than the supervisor has room for");
+MSG(msg_data, "serve.data", "the data directory {0}: {1}; `autarky init` makes one");
+MSG(msg_slots, "serve.many-roles", "more roles than the supervisor has room for");
 
-static struct role_proc *proc_at(struct list *link)
+static struct serve_proc *proc_at(struct list *link)
 {
-    return LIST_ENTRY(link, struct role_proc, link);
+    return LIST_ENTRY(link, struct serve_proc, link);
 }
 
 /* ---- to systemd */
 
-void role_notify(const char *state)
+void serve_notify(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     size_t n = path ? strlen(path) : 0;
@@ -68,27 +68,27 @@ void role_notify(const char *state)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-        log_warn("role.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
+        log_warn("serve.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
 }
 
-void role_notify_reloading(struct supervisor *sup)
+void serve_notify_reloading(struct serve *sup)
 {
     char state[STATE_BYTES];
 
     /* systemd compares this time with its own CLOCK_MONOTONIC. */
     snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)clock_mono(sup->clock));
-    role_notify(state);
+    serve_notify(state);
 }
 
 /* ---- what it tells */
 
-static size_t add_process(struct ipc_process *v, size_t n, const struct role_slot *slot,
-                          const struct role_proc *p)
+static size_t add_process(struct ipc_process *v, size_t n, const struct serve_slot *slot,
+                          const struct serve_proc *p)
 {
     v[n] = (struct ipc_process){
         .role = (uint8_t)slot->def->role,
-        .state = str_of(role_proc_state_name(slot, p)),
+        .state = str_of(serve_proc_state_name(slot, p)),
         .restarts = slot->restarts,
     };
     if (p) {
@@ -100,7 +100,7 @@ static size_t add_process(struct ipc_process *v, size_t n, const struct role_slo
     return n + 1;
 }
 
-void role_sup_status(struct supervisor *sup, struct ipc_req *req)
+void serve_sup_status(struct serve *sup, struct ipc_req *req)
 {
     CLEANUP(buf_done) struct buf own;
     struct ipc_process v[PROCESSES];
@@ -125,20 +125,20 @@ void role_sup_status(struct supervisor *sup, struct ipc_req *req)
     IGNORE_RC(ipc_reply(req, &m)); /* the asker is told of a failure in its place */
 }
 
-static void set_log(struct supervisor *sup)
+static void set_log(struct serve *sup)
 {
     log_init(&(struct log_conf){.role = role_name(ROLE_SUPERVISOR),
                                 .level = (enum log_level)sup->conf->log.level,
                                 .format = (enum log_format)sup->conf->log.format});
 }
 
-static enum rc write_listeners(struct supervisor *sup, struct buf *text, struct err *err)
+static enum rc write_listeners(struct serve *sup, struct buf *text, struct err *err)
 {
-    TRY(role_sockets_json(&sup->sockets, text));
+    TRY(serve_sockets_json(&sup->sockets, text));
     return file_write(sup->data, listeners_file, buf_str(text), 0644, FILE_OWNER_SELF, err);
 }
 
-static void publish(struct supervisor *sup, bool first)
+static void publish(struct serve *sup, bool first)
 {
     CLEANUP(buf_done) struct buf text;
     struct err err = ERR_INIT;
@@ -146,24 +146,24 @@ static void publish(struct supervisor *sup, bool first)
     buf_init(&text, TEXT_MAX);
     err.rc = write_listeners(sup, &text, &err);
     if (err.rc != RC_OK)
-        log_error("service.listeners-not-written", LOG_ERR(&err));
+        log_error("serve.listeners-not-written", LOG_ERR(&err));
     if (!first)
         return;
-    log_info("service.ready", LOG_INT("pid", getpid()),
+    log_info("serve.ready", LOG_INT("pid", getpid()),
              LOG_STR("listeners", str_trim(buf_str(&text))));
-    role_notify("READY=1");
+    serve_notify("READY=1");
     if (sup->options->ready)
         sup->options->ready(sup->options->ready_arg, buf_str(&text));
 }
 
-void role_sup_conf_changed(struct supervisor *sup, bool sockets)
+void serve_sup_conf_changed(struct serve *sup, bool sockets)
 {
     set_log(sup);
     if (sockets && sup->was_ready)
         publish(sup, false);
 }
 
-void role_sup_proc_ready(struct supervisor *sup)
+void serve_sup_proc_ready(struct serve *sup)
 {
     for (size_t i = 0; i < sup->n_slots; i++)
         if (!sup->slots[i].cur || sup->slots[i].cur->state != PROC_READY)
@@ -177,7 +177,7 @@ void role_sup_proc_ready(struct supervisor *sup)
 /* ---- the end */
 
 /* Who asks others goes first: front still needs core while it finishes, and core the signer. */
-static void drain_next(struct supervisor *sup)
+static void drain_next(struct serve *sup)
 {
     unsigned order = ~0u;
 
@@ -186,15 +186,15 @@ static void drain_next(struct supervisor *sup)
             order = proc_at(it)->slot->def->drain_order;
     LIST_FOREACH (it, &sup->procs)
         if (proc_at(it)->slot->def->drain_order == order)
-            role_proc_drain(proc_at(it));
+            serve_proc_drain(proc_at(it));
     if (list_empty(&sup->procs))
         ev_stop(sup->ev);
 }
 
-static void kill_all(struct supervisor *sup)
+static void kill_all(struct serve *sup)
 {
     LIST_FOREACH (it, &sup->procs)
-        role_proc_kill(proc_at(it));
+        serve_proc_kill(proc_at(it));
 }
 
 static void on_stop_limit(void *arg)
@@ -202,30 +202,30 @@ static void on_stop_limit(void *arg)
     kill_all(arg);
 }
 
-static void stop(struct supervisor *sup, int status)
+static void stop(struct serve *sup, int status)
 {
     if (sup->stopping)
         return;
     sup->stopping = true;
     sup->status = status;
-    role_notify("STOPPING=1");
-    log_info("service.stops");
-    role_reload_cancel(sup);
+    serve_notify("STOPPING=1");
+    log_info("serve.stops");
+    serve_reload_cancel(sup);
     unlinkat(sup->data, listeners_file, 0);
     for (size_t i = 0; i < sup->n_slots; i++)
         ev_timer_stop(&sup->slots[i].again);
-    ev_timer_start(&sup->stop_limit, ROLE_DRAIN_TIMEOUT, 0);
+    ev_timer_start(&sup->stop_limit, SERVE_DRAIN_TIMEOUT, 0);
     drain_next(sup);
 }
 
-void role_sup_proc_ended(struct supervisor *sup)
+void serve_sup_proc_ended(struct serve *sup)
 {
     drain_next(sup);
 }
 
-void role_sup_cannot(struct supervisor *sup, const struct role_slot *slot)
+void serve_sup_cannot(struct serve *sup, const struct serve_slot *slot)
 {
-    log_error("service.cannot-start", LOG_Z("role", role_name(slot->def->role)),
+    log_error("serve.cannot-start", LOG_Z("role", role_name(slot->def->role)),
               LOG_TEXT("it cannot do its work, so the service does not start; the lines before say "
                        "why"));
     stop(sup, EXIT_FAILED);
@@ -233,12 +233,12 @@ void role_sup_cannot(struct supervisor *sup, const struct role_slot *slot)
 
 static void on_signal(void *arg, int signum)
 {
-    struct supervisor *sup = arg;
+    struct serve *sup = arg;
 
     if (signum == SIGCHLD)
-        role_procs_reap(sup);
+        serve_procs_reap(sup);
     else if (signum == SIGHUP)
-        role_reload_begin(sup, NULL);
+        serve_reload_begin(sup, NULL);
     else if (sup->stopping)
         kill_all(sup); /* asked twice: no more patience */
     else
@@ -247,7 +247,7 @@ static void on_signal(void *arg, int signum)
 
 /* ---- the beginning */
 
-static enum rc open_data(struct supervisor *sup, struct err *err)
+static enum rc open_data(struct serve *sup, struct err *err)
 {
     const char *name = sup->options->data;
     char path[PATH_MAX];
@@ -259,88 +259,88 @@ static enum rc open_data(struct supervisor *sup, struct err *err)
     sup->data_path = mem_strdup(path);
     if (!sup->data_path)
         return RC_NOMEM;
-    return role_lock(sup->data, sup->data_path, &sup->lock, err);
+    return serve_lock(sup->data, sup->data_path, &sup->lock, err);
 }
 
-static enum rc open_sockets(struct supervisor *sup, struct err *err)
+static enum rc open_sockets(struct serve *sup, struct err *err)
 {
-    struct role_sockets first = {};
+    struct serve_sockets first = {};
 
-    TRY(role_sockets_control(&sup->sockets, sup->data_path, err));
-    TRY(role_sockets_bind(sup->conf, &sup->sockets, &first, err));
-    role_sockets_adopt(&sup->sockets, &first);
+    TRY(serve_sockets_control(&sup->sockets, sup->data_path, err));
+    TRY(serve_sockets_bind(sup->conf, &sup->sockets, &first, err));
+    serve_sockets_adopt(&sup->sockets, &first);
     return RC_OK;
 }
 
-static enum rc open_loop(struct supervisor *sup)
+static enum rc open_loop(struct serve *sup)
 {
-    static const int signals[ROLE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+    static const int signals[SERVE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
 
     signal(SIGPIPE, SIG_IGN);
     TRY(ev_new(sup->clock, &sup->ev));
     ev_timer_init(&sup->stop_limit, sup->ev, on_stop_limit, sup);
-    for (size_t i = 0; i < ROLE_SIGNALS; i++)
+    for (size_t i = 0; i < SERVE_SIGNALS; i++)
         TRY(ev_signal_new(sup->ev, signals[i], on_signal, sup, &sup->signals[i]));
     return RC_OK;
 }
 
-static enum rc make_slots(struct supervisor *sup, struct err *err)
+static enum rc make_slots(struct serve *sup, struct err *err)
 {
     const struct role_def *const *defs = sup->options->defs ? sup->options->defs : role_defs;
 
     for (; *defs; defs++) {
-        struct role_slot *slot = &sup->slots[sup->n_slots];
+        struct serve_slot *slot = &sup->slots[sup->n_slots];
 
-        if (sup->n_slots == ROLE_SLOTS_MAX)
+        if (sup->n_slots == SERVE_SLOTS_MAX)
             return ERR(err, RC_TOOBIG, msg_slots);
-        *slot = (struct role_slot){.sup = sup, .def = *defs, .backoff = ROLE_BACKOFF_FIRST};
-        ev_timer_init(&slot->again, sup->ev, role_slot_again, slot);
+        *slot = (struct serve_slot){.sup = sup, .def = *defs, .backoff = SERVE_BACKOFF_FIRST};
+        ev_timer_init(&slot->again, sup->ev, serve_slot_again, slot);
         sup->n_slots++;
     }
     return RC_OK;
 }
 
-static enum rc begin(struct supervisor *sup, struct err *err)
+static enum rc begin(struct serve *sup, struct err *err)
 {
     const struct sandbox_at at = {.dir = sup->data};
 
     TRY(open_data(sup, err));
     /* Left by one that was killed: what it says is not so any more. */
     unlinkat(sup->data, listeners_file, 0);
-    TRY(role_test_clock_open(&sup->test_clock));
+    TRY(serve_test_clock_open(&sup->test_clock));
     TRY(open_loop(sup));
-    TRY(role_conf_read(sup, &sup->input, &sup->conf, err));
+    TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
     set_log(sup);
     TRY(open_sockets(sup, err));
     TRY(make_slots(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
     for (size_t i = 0; i < sup->n_slots; i++)
-        role_slot_start(&sup->slots[i]);
+        serve_slot_start(&sup->slots[i]);
     return RC_OK;
 }
 
-static void unlink_control(const struct role_sockets *s)
+static void unlink_control(const struct serve_sockets *s)
 {
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->v[i].l.kind, "control") == 0)
             unlink(s->v[i].l.address);
 }
 
-static void supervisor_free(struct supervisor *sup)
+static void supervisor_free(struct serve *sup)
 {
-    struct role_sockets none = {};
+    struct serve_sockets none = {};
 
     /* Only after a failure of the loop itself: nobody waits for them any more, and they see their
      * channels close. */
     LIST_FOREACH (it, &sup->procs)
-        role_proc_free(proc_at(it));
-    role_reload_cancel(sup);
+        serve_proc_free(proc_at(it));
+    serve_reload_cancel(sup);
     unlink_control(&sup->sockets);
-    role_sockets_adopt(&sup->sockets, &none);
+    serve_sockets_adopt(&sup->sockets, &none);
     if (sup->ev) {
         for (size_t i = 0; i < sup->n_slots; i++)
             ev_timer_stop(&sup->slots[i].again);
-        for (size_t i = 0; i < ROLE_SIGNALS; i++)
+        for (size_t i = 0; i < SERVE_SIGNALS; i++)
             ev_signal_free(sup->signals[i]);
         ev_timer_stop(&sup->stop_limit);
         ev_free(sup->ev);
@@ -354,9 +354,9 @@ static void supervisor_free(struct supervisor *sup)
     mem_free(sup);
 }
 
-int role_serve(const struct role_serve *s)
+int serve_run(const struct serve_options *s)
 {
-    struct supervisor *sup = MEM_NEW(struct supervisor);
+    struct serve *sup = MEM_NEW(struct serve);
     struct err err = ERR_INIT;
     int status;
 
@@ -375,7 +375,7 @@ int role_serve(const struct role_serve *s)
     if (err.rc == RC_OK) {
         ev_run(sup->ev);
     } else {
-        log_error("service.cannot-start", LOG_ERR(&err));
+        log_error("serve.cannot-start", LOG_ERR(&err));
         sup->status = EXIT_FAILED;
     }
     status = sup->status;

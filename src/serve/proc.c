@@ -12,25 +12,25 @@
 #include "ipc/frame.h"
 #include "ipc/table.h"
 #include "log/log.h"
-#include "role/supervisor_int.h"
+#include "serve/serve_int.h"
 
 enum { HOW_BYTES = 96 };
 
-static struct role_proc *proc_at(struct list *link)
+static struct serve_proc *proc_at(struct list *link)
 {
-    return LIST_ENTRY(link, struct role_proc, link);
+    return LIST_ENTRY(link, struct serve_proc, link);
 }
 
-static const char *name_of(const struct role_proc *p)
+static const char *name_of(const struct serve_proc *p)
 {
     return role_name(p->slot->def->role);
 }
 
-const char *role_proc_state_name(const struct role_slot *slot, const struct role_proc *p)
+const char *serve_proc_state_name(const struct serve_slot *slot, const struct serve_proc *p)
 {
     if (p && p->state == PROC_DRAINING)
         return "draining";
-    if (slot->quick_deaths >= ROLE_QUICK_DEATHS)
+    if (slot->quick_deaths >= SERVE_QUICK_DEATHS)
         return "failing";
     if (!p)
         return "backoff";
@@ -39,41 +39,41 @@ const char *role_proc_state_name(const struct role_slot *slot, const struct role
 
 /* ---- ending */
 
-static void kill_later(struct role_proc *p, int64_t delay)
+static void kill_later(struct serve_proc *p, int64_t delay)
 {
     ev_timer_start(&p->limit, delay, 0);
 }
 
-void role_proc_kill(struct role_proc *p)
+void serve_proc_kill(struct serve_proc *p)
 {
     int signum = p->signals++ == 0 ? SIGTERM : SIGKILL;
 
-    /* The pid cannot have become another process's: it is ours until role_procs_reap has waited for
-     * it. */
+    /* The pid cannot have become another process's: it is ours until serve_procs_reap has waited
+     * for it. */
     if (kill(p->pid, signum) != 0)
-        log_error("role.not-killed", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+        log_error("serve.role-not-killed", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_TEXT(strerrordesc_np(errno)));
-    kill_later(p, ROLE_KILL_AFTER);
+    kill_later(p, SERVE_KILL_AFTER);
 }
 
 static void on_limit(void *arg)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
 
     if (p->signals == 0 && p->state == PROC_STARTING)
-        log_error("role.not-ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+        log_error("serve.role-not-ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_TEXT("it did not become ready in time and is ended"));
     else if (p->signals == 0 && p->state == PROC_DRAINING && p->chan)
-        log_warn("role.drain-cut", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+        log_warn("serve.drain-cut", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                  LOG_TEXT("it did not finish its work in time and is ended"));
-    role_proc_kill(p);
+    serve_proc_kill(p);
 }
 
 static void ignore_answer(void *, const struct ipc_answer *)
 {
 }
 
-void role_proc_drain(struct role_proc *p)
+void serve_proc_drain(struct serve_proc *p)
 {
     const struct ipc_drain m = {ROLE_DRAIN_SECONDS * 1000};
     const struct ipc_ask ask = {.type = IPC_DRAIN, .msg = &m, .fn = ignore_answer};
@@ -86,12 +86,12 @@ void role_proc_drain(struct role_proc *p)
     if (p->signals > 0)
         return; /* its end is under way already, and has its limit */
     if (!p->chan || ipc_call(p->chan, &ask, NULL) != RC_OK)
-        role_proc_kill(p);
+        serve_proc_kill(p);
     else
-        kill_later(p, ROLE_DRAIN_TIMEOUT);
+        kill_later(p, SERVE_DRAIN_TIMEOUT);
 }
 
-void role_proc_free(struct role_proc *p)
+void serve_proc_free(struct serve_proc *p)
 {
     ev_timer_stop(&p->limit);
     ev_timer_stop(&p->ping);
@@ -102,39 +102,39 @@ void role_proc_free(struct role_proc *p)
 
 static void on_close(void *arg, enum rc why, const struct err *err)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
 
     ipc_chan_free(MOVE(p->chan));
     ev_timer_stop(&p->ping);
     p->version |= why == RC_VERSION;
     if (why != RC_CLOSED)
-        log_error("role.channel-lost", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+        log_error("serve.channel-lost", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_ERR(err));
     /* Usually its death is why, and comes in a moment. */
     if (p->signals == 0)
-        kill_later(p, ROLE_KILL_AFTER);
+        kill_later(p, SERVE_KILL_AFTER);
 }
 
 /* ---- living */
 
 static void on_pong(void *arg, const struct ipc_answer *answer)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
 
     if (answer->rc != RC_TIMEOUT || p->signals > 0)
         return;
-    log_error("role.stuck", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
-              LOG_INT("seconds", ROLE_PING_TIMEOUT / WHEN_SECOND),
+    log_error("serve.role-stuck", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+              LOG_INT("seconds", SERVE_PING_TIMEOUT / WHEN_SECOND),
               LOG_TEXT("it does not answer any more and is killed"));
     p->signals = 1; /* the polite one needs a loop that runs */
-    role_proc_kill(p);
+    serve_proc_kill(p);
 }
 
 static void on_ping(void *arg)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
     const struct ipc_ask ask = {
-        .type = IPC_PING, .timeout = ROLE_PING_TIMEOUT, .fn = on_pong, .arg = p};
+        .type = IPC_PING, .timeout = SERVE_PING_TIMEOUT, .fn = on_pong, .arg = p};
 
     if (p->chan)
         IGNORE_RC(
@@ -143,39 +143,39 @@ static void on_ping(void *arg)
 
 static void on_ready(void *arg, struct ipc_req *, const void *msg, int)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
     const struct ipc_ready *m = msg;
-    struct supervisor *sup = p->slot->sup;
+    struct serve *sup = p->slot->sup;
 
     IGNORE_RC(str_copyz(m->sandbox, p->sandbox, sizeof(p->sandbox))); /* at worst status lacks it */
-    log_info("role.ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+    log_info("serve.role-ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
              LOG_INT("ms", (clock_mono(sup->clock) - p->started_mono) / (WHEN_SECOND / 1000)));
     if (p->state != PROC_STARTING)
         return;
     p->state = PROC_READY;
     ev_timer_stop(&p->limit);
-    ev_timer_start(&p->ping, ROLE_PING_EVERY, ROLE_PING_EVERY);
+    ev_timer_start(&p->ping, SERVE_PING_EVERY, SERVE_PING_EVERY);
     LIST_FOREACH (it, &sup->procs) {
-        struct role_proc *old = proc_at(it);
+        struct serve_proc *old = proc_at(it);
 
         if (old->slot == p->slot && old != p)
-            role_proc_drain(old);
+            serve_proc_drain(old);
     }
-    role_sup_proc_ready(sup);
+    serve_sup_proc_ready(sup);
 }
 
 static void on_reload(void *arg, struct ipc_req *req, const void *, int)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
 
-    role_reload_begin(p->slot->sup, req);
+    serve_reload_begin(p->slot->sup, req);
 }
 
 static void on_status(void *arg, struct ipc_req *req, const void *, int)
 {
-    struct role_proc *p = arg;
+    struct serve_proc *p = arg;
 
-    role_sup_status(p->slot->sup, req);
+    serve_sup_status(p->slot->sup, req);
 }
 
 static const struct ipc_handler handlers[] = {
@@ -183,7 +183,7 @@ static const struct ipc_handler handlers[] = {
 
 /* ---- starting */
 
-static enum rc say_hello(const struct supervisor *sup, const struct role_proc *p)
+static enum rc say_hello(const struct serve *sup, const struct serve_proc *p)
 {
     const struct ipc_hello m = {
         .version = IPC_VERSION,
@@ -200,13 +200,13 @@ static enum rc say_hello(const struct supervisor *sup, const struct role_proc *p
     return ipc_notify(p->chan, IPC_HELLO, &m, -1);
 }
 
-static enum rc say_listeners(const struct supervisor *sup, const struct role_proc *p)
+static enum rc say_listeners(const struct serve *sup, const struct serve_proc *p)
 {
     for (size_t i = 0; i < sup->sockets.n; i++) {
-        const struct role_socket *s = &sup->sockets.v[i];
+        const struct serve_socket *s = &sup->sockets.v[i];
         const struct ipc_listener m = {str_of(s->l.kind), str_of(s->l.address)};
 
-        if (role_socket_owner(s) == p->slot->def->role)
+        if (serve_socket_owner(s) == p->slot->def->role)
             TRY(ipc_notify(p->chan, IPC_LISTENER, &m, s->l.fd));
     }
     return RC_OK;
@@ -223,7 +223,7 @@ static bool may_talk(enum role a, enum role b)
     return false;
 }
 
-static enum rc say_peer(const struct role_proc *to, const struct role_proc *peer, int fd)
+static enum rc say_peer(const struct serve_proc *to, const struct serve_proc *peer, int fd)
 {
     const struct ipc_peer m = {(uint8_t)peer->slot->def->role, peer->instance};
 
@@ -231,10 +231,10 @@ static enum rc say_peer(const struct role_proc *to, const struct role_proc *peer
 }
 
 /* A fresh pair for `p` and each process that it may talk to. */
-static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p)
+static enum rc say_peers(const struct serve *sup, const struct serve_proc *p)
 {
     LIST_FOREACH (it, &sup->procs) {
-        const struct role_proc *q = proc_at(it);
+        const struct serve_proc *q = proc_at(it);
         int pair[2];
         enum rc rc;
 
@@ -253,12 +253,12 @@ static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p
     return RC_OK;
 }
 
-static enum rc greet(const struct supervisor *sup, const struct role_proc *p)
+static enum rc greet(const struct serve *sup, const struct serve_proc *p)
 {
     struct ipc_file files[CONF_FILES_MAX];
     struct ipc_config config = {.generation = sup->generation};
 
-    role_conf_message(&sup->input, files, &config);
+    serve_conf_message(&sup->input, files, &config);
     TRY(say_hello(sup, p));
     TRY(ipc_notify(p->chan, IPC_CONFIG, &config, -1));
     TRY(say_listeners(sup, p));
@@ -266,7 +266,7 @@ static enum rc greet(const struct supervisor *sup, const struct role_proc *p)
     return ipc_notify(p->chan, IPC_START, NULL, -1);
 }
 
-static bool instance_taken(const struct role_slot *slot, uint8_t instance)
+static bool instance_taken(const struct serve_slot *slot, uint8_t instance)
 {
     LIST_FOREACH (it, &slot->sup->procs)
         if (proc_at(it)->slot == slot && proc_at(it)->instance == instance)
@@ -275,10 +275,10 @@ static bool instance_taken(const struct role_slot *slot, uint8_t instance)
 }
 
 /* The pid is of a child from here on: on failure it is killed and waited for as any other. */
-static enum rc start(struct role_slot *slot, struct err *err)
+static enum rc start(struct serve_slot *slot, struct err *err)
 {
-    struct supervisor *sup = slot->sup;
-    struct role_proc *p = MEM_NEW(struct role_proc);
+    struct serve *sup = slot->sup;
+    struct serve_proc *p = MEM_NEW(struct serve_proc);
     unsigned seconds = slot->def->start_seconds ? slot->def->start_seconds : ROLE_START_SECONDS;
     const struct ipc_chan_conf conf = {.self = ROLE_SUPERVISOR,
                                        .peer = slot->def->role,
@@ -291,7 +291,7 @@ static enum rc start(struct role_slot *slot, struct err *err)
 
     if (!p)
         return RC_NOMEM;
-    rc = role_spawn(slot->def, sup->options->program, sup->test_clock, &p->pid, &fd, err);
+    rc = serve_spawn(slot->def, sup->options->program, sup->test_clock, &p->pid, &fd, err);
     if (rc != RC_OK) {
         mem_free(p);
         return rc;
@@ -312,19 +312,20 @@ static enum rc start(struct role_slot *slot, struct err *err)
         rc = greet(sup, p);
     if (rc == RC_OK)
         return RC_OK;
-    log_error("role.not-greeted", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid), LOG_RC(rc));
+    log_error("serve.role-not-greeted", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+              LOG_RC(rc));
     p->signals = 1;
-    role_proc_kill(p);
+    serve_proc_kill(p);
     return RC_OK;
 }
 
-static void retry_later(struct role_slot *slot)
+static void retry_later(struct serve_slot *slot)
 {
     ev_timer_start(&slot->again, slot->backoff, 0);
-    slot->backoff = slot->backoff * 2 < ROLE_BACKOFF_MAX ? slot->backoff * 2 : ROLE_BACKOFF_MAX;
+    slot->backoff = slot->backoff * 2 < SERVE_BACKOFF_MAX ? slot->backoff * 2 : SERVE_BACKOFF_MAX;
 }
 
-void role_slot_start(struct role_slot *slot)
+void serve_slot_start(struct serve_slot *slot)
 {
     struct err err = ERR_INIT;
 
@@ -334,26 +335,26 @@ void role_slot_start(struct role_slot *slot)
     err.rc = start(slot, &err);
     if (err.rc == RC_OK)
         return;
-    log_error("role.not-started", LOG_Z("role", role_name(slot->def->role)), LOG_ERR(&err));
+    log_error("serve.role-not-started", LOG_Z("role", role_name(slot->def->role)), LOG_ERR(&err));
     slot->quick_deaths++;
     retry_later(slot);
 }
 
-void role_slot_again(void *slot)
+void serve_slot_again(void *slot)
 {
-    role_slot_start(slot);
+    serve_slot_start(slot);
 }
 
-void role_slot_restart(struct role_slot *slot)
+void serve_slot_restart(struct serve_slot *slot)
 {
-    struct role_proc *old = slot->cur;
+    struct serve_proc *old = slot->cur;
 
     if (old && !slot->def->overlaps) {
-        role_proc_drain(old);
+        serve_proc_drain(old);
         return;
     }
     /* With `overlaps` the old one goes on until the new one is ready. */
-    role_slot_start(slot);
+    serve_slot_start(slot);
 }
 
 /* ---- dying */
@@ -387,34 +388,34 @@ static struct death describe(int status)
     return d;
 }
 
-static void died(struct role_slot *slot, const struct role_proc *p, int status)
+static void died(struct serve_slot *slot, const struct serve_proc *p, int status)
 {
     int64_t lived = clock_mono(slot->sup->clock) - p->started_mono;
     struct death d = describe(status);
 
-    if (lived >= ROLE_SETTLED) {
+    if (lived >= SERVE_SETTLED) {
         slot->quick_deaths = 0;
-        slot->backoff = ROLE_BACKOFF_FIRST;
+        slot->backoff = SERVE_BACKOFF_FIRST;
     }
     slot->quick_deaths++;
     slot->restarts++;
-    if (slot->quick_deaths >= ROLE_QUICK_DEATHS)
-        log_error("role.failing", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+    if (slot->quick_deaths >= SERVE_QUICK_DEATHS)
+        log_error("serve.role-failing", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_Z("ended_by", d.how), LOG_INT("deaths", slot->quick_deaths),
                   LOG_INT("again_ms", slot->backoff / (WHEN_SECOND / 1000)), LOG_TEXT(d.cure));
     else
-        log_warn("role.died", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+        log_warn("serve.role-died", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                  LOG_Z("ended_by", d.how), LOG_INT("lived_ms", lived / (WHEN_SECOND / 1000)),
                  LOG_INT("again_ms", slot->backoff / (WHEN_SECOND / 1000)), LOG_TEXT(d.cure));
     retry_later(slot);
 }
 
-static void tell_gone(struct supervisor *sup, const struct role_proc *gone)
+static void tell_gone(struct serve *sup, const struct serve_proc *gone)
 {
     const struct ipc_peer m = {(uint8_t)gone->slot->def->role, gone->instance};
 
     LIST_FOREACH (it, &sup->procs) {
-        const struct role_proc *q = proc_at(it);
+        const struct serve_proc *q = proc_at(it);
 
         if (q != gone && q->chan && may_talk(gone->slot->def->role, q->slot->def->role))
             IGNORE_RC(
@@ -423,48 +424,52 @@ static void tell_gone(struct supervisor *sup, const struct role_proc *gone)
 }
 
 /* All speak one version again when all were started from one file. */
-static void restart_others(struct supervisor *sup, const struct role_slot *but)
+static void restart_others(struct serve *sup, const struct serve_slot *but)
 {
-    log_error("role.version",
+    log_error("serve.versions-differ",
               LOG_TEXT("processes of different versions met: all are started anew"));
     for (size_t i = 0; i < sup->n_slots; i++)
         if (&sup->slots[i] != but)
-            role_slot_restart(&sup->slots[i]);
+            serve_slot_restart(&sup->slots[i]);
 }
 
-static void ended(struct role_proc *p, int status)
+/* The process that the slot counted on is gone, and nobody asked for it. */
+static void lost(struct serve_slot *slot, bool cannot, bool version)
 {
-    struct role_slot *slot = p->slot;
-    struct supervisor *sup = slot->sup;
-    bool current = slot->cur == p;
-    bool version = p->version || (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_VERSION);
-    bool cannot = WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_CANNOT;
-    bool expected = p->expected;
+    if (cannot && !slot->sup->was_ready)
+        serve_sup_cannot(slot->sup, slot);
+    else if (version && slot->quick_deaths == 1)
+        restart_others(slot->sup, slot); /* once: what does not help once helps never */
+}
 
-    /* Its last words: READY, or answers that it gave before it ended. */
-    role_reload_lost(sup, p);
+static void ended(struct serve_proc *p, int status)
+{
+    struct serve_slot *slot = p->slot;
+    struct serve *sup = slot->sup;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    bool current = slot->cur == p;
+    bool version = p->version || code == ROLE_EXIT_VERSION;
+    bool expected = p->expected || sup->stopping;
+
+    serve_reload_lost(sup, p);
     tell_gone(sup, p);
     if (current)
         slot->cur = NULL;
-    if (current && !expected && !sup->stopping)
+    if (current && !expected)
         died(slot, p, status);
-    else if (status != 0 && p->signals == 0)
-        log_warn("role.died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+    else if (code != ROLE_EXIT_DONE && p->signals == 0)
+        log_warn("serve.role-died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                  LOG_Z("ended_by", describe(status).how));
-    role_proc_free(p);
-    if (sup->stopping) {
-        role_sup_proc_ended(sup);
-        return;
-    }
-    if (current && expected)
-        role_slot_start(slot);
-    else if (current && cannot && !sup->was_ready)
-        role_sup_cannot(sup, slot);
-    else if (current && version && slot->quick_deaths == 1)
-        restart_others(sup, slot); /* once: what does not help once helps never */
+    serve_proc_free(p);
+    if (sup->stopping)
+        serve_sup_proc_ended(sup);
+    else if (current && expected)
+        serve_slot_start(slot);
+    else if (current)
+        lost(slot, code == ROLE_EXIT_CANNOT, version);
 }
 
-void role_procs_reap(struct supervisor *sup)
+void serve_procs_reap(struct serve *sup)
 {
     LIST_FOREACH (it, &sup->procs) {
         int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/spawn_int.h"
+#include "serve/serve_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,38 +16,24 @@
 
 enum { ENV_MAX = 24, ENV_BYTES = 64 << 10, ARG_BYTES = 32, EXIT_NOT_EXECUTED = 127 };
 
-MSG(msg_spawn, "role.not-started", "the {0} process could not be started: {1}");
+MSG(msg_spawn, "serve.not-started", "the {0} process could not be started: {1}");
 
 #ifdef AUTARKY_TEST_HOOKS
-static const char clock_variable[] = "AUTARKY_TEST_CLOCK_FD";
-
-enum rc role_test_clock_open(int *out_fd)
+enum rc serve_test_clock_open(int *out_fd)
 {
     return clock_test_open(out_fd);
 }
 
-enum rc role_test_clock_inherit(void)
-{
-    return getenv(clock_variable) ? clock_test_attach(ROLE_TEST_CLOCK_FD) : RC_OK;
-}
-
 /* So that tests reach the roles with what they set. */
 static const char *const test_variables[] = {"AUTARKY_LANDLOCK_ABI", "AUTARKY_FAIL_ALLOC", NULL};
-static const char clock_setting[] = "AUTARKY_TEST_CLOCK_FD=4";
 #else
-enum rc role_test_clock_open(int *out_fd)
+enum rc serve_test_clock_open(int *out_fd)
 {
     *out_fd = -1;
     return RC_OK;
 }
 
-enum rc role_test_clock_inherit(void)
-{
-    return RC_OK;
-}
-
 static const char *const test_variables[] = {NULL};
-static const char clock_setting[] = "";
 #endif
 
 static const char *const always[] = {"ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", NULL};
@@ -106,7 +92,7 @@ static enum rc image_init(struct image *im, const struct role_def *def, int test
     TRY(put_variables(im, always));
     TRY(put_variables(im, test_variables));
     if (test_clock >= 0)
-        TRY(put_setting(im, str_of(clock_setting)));
+        TRY(put_setting(im, STR(ROLE_TEST_CLOCK_VARIABLE "=1")));
     return put_variables(im, def->environment);
 }
 
@@ -152,8 +138,8 @@ _Noreturn static void become(const struct image *im, const char *program, int ch
     _exit(EXIT_NOT_EXECUTED);
 }
 
-enum rc role_spawn(const struct role_def *def, const char *program, int test_clock, pid_t *out_pid,
-                   int *out_fd, struct err *err)
+enum rc serve_spawn(const struct role_def *def, const char *program, int test_clock, pid_t *out_pid,
+                    int *out_fd, struct err *err)
 {
     CLEANUP(image_done) struct image im = {};
     CLEANUP(fd_closep) int ours = -1;

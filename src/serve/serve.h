@@ -11,7 +11,7 @@
 struct conf;
 struct conf_input;
 
-struct role_serve {
+struct serve_options {
     const char *data;   /* DATA */
     const char *config; /* NULL: autarky.yaml in DATA */
     struct id node;     /* handed to the roles; empty: not known yet */
@@ -26,15 +26,15 @@ struct role_serve {
 
 /* Serves until it is told to end (SIGTERM, SIGINT); returns the exit status: 0, or 2 when it could
  * not start, with the reason in the log. */
-int role_serve(const struct role_serve *s);
+int serve_run(const struct serve_options *s);
 
 /* ---- where things are, for the commands too */
 
 /* Path of the control socket of an absolute, resolved DATA: control.sock in it, or a path in the
  * run directory where that would pass NET_UNIX_PATH_MAX. With `make`, the directories there are
  * made. */
-enum rc role_control_path(const char *data, bool make, struct buf *out, struct err *err);
+enum rc serve_control_path(const char *data, bool make, struct buf *out, struct err *err);
 
 /* Takes DATA/serve.lock for as long as *out_fd is open. RC_CONFLICT, naming the process, when
  * another holds it. */
-enum rc role_lock(int data, const char *data_name, int *out_fd, struct err *err);
+enum rc serve_lock(int data, const char *data_name, int *out_fd, struct err *err);

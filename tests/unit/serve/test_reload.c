@@ -7,7 +7,7 @@ static void start(struct service *s)
 {
     service_init(s);
     service_start(s);
-    service_wait(s, " service.ready ", "");
+    service_wait(s, " serve.ready ", "");
 }
 
 static pid_t pid_in(const char *answer)
@@ -39,8 +39,8 @@ static void a_signal_does_the_same(void)
     start(&s);
     service_configure(&s, "validation: {attempts: 7}\n");
     CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.changed ", "key=validation.attempts was=5 now=7");
-    service_wait(&s, " reload.done ", "generation=2");
+    service_wait(&s, " serve.changed ", "key=validation.attempts was=5 now=7");
+    service_wait(&s, " serve.reloaded ", "generation=2");
     CHECK(strstr(service_ask(&s, "who"), "generation=2 attempts=7"));
 }
 
@@ -59,9 +59,9 @@ static void a_mistake_changes_nothing(void)
     const char *answer;
 
     start(&s);
-    service_configure(&s, "validation: {attempts: 7, timeuot: 3s}\n");
+    service_configure(&s, "validation: {attempts: 7, timeot: 3s}\n");
     answer = service_ask(&s, "reload");
-    CHECK(strncmp(answer, "refused: ", 9) == 0 && strstr(answer, "timeuot"));
+    CHECK(strncmp(answer, "refused: ", 9) == 0 && strstr(answer, "timeot"));
     CHECK(strstr(service_ask(&s, "who"), "generation=1 attempts=5"));
 }
 
@@ -106,7 +106,7 @@ static void who_dies_amid_it_starts_with_the_new(void)
     start(&s);
     service_configure(&s, "validation: {attempts: 14}\n");
     CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.done ", "generation=2");
+    service_wait(&s, " serve.reloaded ", "generation=2");
     service_ready(&s, ROLE_CORE);
     CHECK(strstr(service_ask(&s, "who"), "generation=2 attempts=14"));
     CHECK(strstr(service_ask(&s, "front"), "generation=2"));
@@ -144,7 +144,7 @@ static void another_address_restarts_front_alone(void)
     service_wait(&s, " test.slow", "");
     listen_elsewhere(&s, "\"127.0.0.2:0\"");
     CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.changed ", "key=listen.plain");
+    service_wait(&s, " serve.changed ", "key=listen.plain");
     service_ready(&s, ROLE_FRONT);
     /* The request under way is finished by the old one, beside the new one. */
     CHECK(strcmp(service_take(&slow), "slow but there") == 0);
@@ -200,11 +200,11 @@ static void signals_during_one_make_one_more(void)
     start(&s);
     for (int i = 0; i < 5; i++)
         CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.done ", "");
+    service_wait(&s, " serve.reloaded ", "");
     service_configure(&s, "validation: {attempts: 8}\n");
     CHECK(kill(s.pid, SIGHUP) == 0);
-    service_wait(&s, " reload.changed ", "now=8");
-    service_wait(&s, " reload.done ", "");
+    service_wait(&s, " serve.changed ", "now=8");
+    service_wait(&s, " serve.reloaded ", "");
     CHECK(strstr(service_ask(&s, "who"), "attempts=8"));
 }
 

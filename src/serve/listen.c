@@ -13,23 +13,23 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "net/net.h"
-#include "role/supervisor_int.h"
+#include "serve/serve_int.h"
 #include "json/out.h"
 
 enum { CONTROL_MODE = 0600, DIR_BYTES = 256, LOCK_BYTES = 16 };
 
-MSG(msg_many, "role.many-listeners",
+MSG(msg_many, "serve.many-listeners",
     "more than {0} addresses to listen on; merge some under `listen`");
-MSG(msg_old, "role.address-still-held",
+MSG(msg_old, "serve.address-still-held",
     "{0}; this service holds it itself under another address of the present configuration: change "
     "the port as well, or restart the service");
 
-MSG(msg_run_dir, "role.run-directory", "the directory {0} for the control socket: {1}");
-MSG(msg_run_dir_other, "role.run-directory-foreign",
+MSG(msg_run_dir, "serve.run-directory", "the directory {0} for the control socket: {1}");
+MSG(msg_run_dir_other, "serve.run-directory-foreign",
     "the directory {0} for the control socket belongs to somebody else or is open to others; "
     "remove it, or set XDG_RUNTIME_DIR to a directory of your own");
-MSG(msg_lock, "role.lock", "{0}/serve.lock: {1}");
-MSG(msg_locked, "role.locked",
+MSG(msg_lock, "serve.lock", "{0}/serve.lock: {1}");
+MSG(msg_locked, "serve.locked",
     "another `autarky serve`, process {1}, serves {0} already; to end it: kill {1}");
 
 static const struct {
@@ -42,7 +42,7 @@ static const struct {
     {"control", ROLE_CORE},
 };
 
-enum role role_socket_owner(const struct role_socket *s)
+enum role serve_socket_owner(const struct serve_socket *s)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(s->l.kind, kinds[i].kind) == 0)
@@ -50,9 +50,9 @@ enum role role_socket_owner(const struct role_socket *s)
     return ROLE_SUPERVISOR;
 }
 
-static struct role_socket *add(struct role_sockets *s, const char *kind, struct err *err)
+static struct serve_socket *add(struct serve_sockets *s, const char *kind, struct err *err)
 {
-    struct role_socket *sock;
+    struct serve_socket *sock;
 
     if (s->n == ROLE_LISTENERS_MAX) {
         char most[24];
@@ -62,19 +62,19 @@ static struct role_socket *add(struct role_sockets *s, const char *kind, struct 
         return NULL;
     }
     sock = &s->v[s->n++];
-    *sock = (struct role_socket){.l = {.fd = -1}};
+    *sock = (struct serve_socket){.l = {.fd = -1}};
     snprintf(sock->l.kind, sizeof(sock->l.kind), "%s", kind);
     return sock;
 }
 
-enum rc role_sockets_control(struct role_sockets *s, const char *data, struct err *err)
+enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err)
 {
     CLEANUP(buf_done) struct buf path;
-    struct role_socket *sock;
+    struct serve_socket *sock;
     int fd;
 
     buf_init(&path, ROLE_ADDRESS_MAX - 1);
-    TRY(role_control_path(data, true, &path, err));
+    TRY(serve_control_path(data, true, &path, err));
     TRY(net_listen_unix(buf_z(&path), CONTROL_MODE, &fd, err));
     sock = add(s, "control", err);
     if (!sock) {
@@ -90,8 +90,8 @@ static bool same_port(const struct addr_port *a, const struct addr_port *b)
     return a->port == b->port && addr_eq(&a->addr, &b->addr);
 }
 
-static const struct role_socket *find(const struct role_sockets *s, const char *kind,
-                                      const struct addr_port *want)
+static const struct serve_socket *find(const struct serve_sockets *s, const char *kind,
+                                       const struct addr_port *want)
 {
     for (size_t i = 0; s && i < s->n; i++)
         if (strcmp(s->v[i].l.kind, kind) == 0 && same_port(&s->v[i].want, want))
@@ -99,7 +99,7 @@ static const struct role_socket *find(const struct role_sockets *s, const char *
     return NULL;
 }
 
-static bool holds_port(const struct role_sockets *s, uint16_t port)
+static bool holds_port(const struct serve_sockets *s, uint16_t port)
 {
     for (size_t i = 0; s && i < s->n; i++)
         if (s->v[i].want.addr.n && s->v[i].want.port == port)
@@ -107,7 +107,7 @@ static bool holds_port(const struct role_sockets *s, uint16_t port)
     return false;
 }
 
-static enum rc bind_one(struct role_socket *sock, const struct role_sockets *old, struct err *err)
+static enum rc bind_one(struct serve_socket *sock, const struct serve_sockets *old, struct err *err)
 {
     struct err why = ERR_INIT;
     char text[ADDR_TEXT];
@@ -130,11 +130,12 @@ static enum rc bind_one(struct role_socket *sock, const struct role_sockets *old
 }
 
 static enum rc bind_kind(const char *kind, const struct conf_ports *ports,
-                         const struct role_sockets *old, struct role_sockets *out, struct err *err)
+                         const struct serve_sockets *old, struct serve_sockets *out,
+                         struct err *err)
 {
     for (size_t i = 0; i < ports->n; i++) {
-        const struct role_socket *kept = find(old, kind, &ports->p[i]);
-        struct role_socket *sock = add(out, kind, err);
+        const struct serve_socket *kept = find(old, kind, &ports->p[i]);
+        struct serve_socket *sock = add(out, kind, err);
 
         if (!sock)
             return RC_TOOBIG;
@@ -147,13 +148,13 @@ static enum rc bind_kind(const char *kind, const struct conf_ports *ports,
     return RC_OK;
 }
 
-static enum rc bind_all(const struct conf *conf, const struct role_sockets *old,
-                        struct role_sockets *out, struct err *err)
+static enum rc bind_all(const struct conf *conf, const struct serve_sockets *old,
+                        struct serve_sockets *out, struct err *err)
 {
     TRY(bind_kind("api", &conf->listen.api, old, out, err));
     TRY(bind_kind("plain", &conf->listen.plain, old, out, err));
     for (size_t i = 0; old && i < old->n; i++) {
-        struct role_socket *sock;
+        struct serve_socket *sock;
 
         if (old->v[i].want.addr.n)
             continue;
@@ -165,19 +166,19 @@ static enum rc bind_all(const struct conf *conf, const struct role_sockets *old,
     return RC_OK;
 }
 
-enum rc role_sockets_bind(const struct conf *conf, const struct role_sockets *old,
-                          struct role_sockets *out, struct err *err)
+enum rc serve_sockets_bind(const struct conf *conf, const struct serve_sockets *old,
+                           struct serve_sockets *out, struct err *err)
 {
     enum rc rc;
 
     out->n = 0;
     rc = bind_all(conf, old, out, err);
     if (rc != RC_OK)
-        role_sockets_drop(out);
+        serve_sockets_drop(out);
     return rc;
 }
 
-static bool holds_fd(const struct role_sockets *s, int fd)
+static bool holds_fd(const struct serve_sockets *s, int fd)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->v[i].l.fd == fd)
@@ -185,7 +186,7 @@ static bool holds_fd(const struct role_sockets *s, int fd)
     return false;
 }
 
-void role_sockets_adopt(struct role_sockets *now, struct role_sockets *next)
+void serve_sockets_adopt(struct serve_sockets *now, struct serve_sockets *next)
 {
     for (size_t i = 0; i < now->n; i++)
         if (!holds_fd(next, now->v[i].l.fd))
@@ -196,7 +197,7 @@ void role_sockets_adopt(struct role_sockets *now, struct role_sockets *next)
     next->n = 0;
 }
 
-void role_sockets_drop(struct role_sockets *next)
+void serve_sockets_drop(struct serve_sockets *next)
 {
     for (size_t i = 0; i < next->n; i++)
         if (next->v[i].fresh)
@@ -204,7 +205,7 @@ void role_sockets_drop(struct role_sockets *next)
     next->n = 0;
 }
 
-static void put_kind(struct json_out *o, const struct role_sockets *s, const char *kind)
+static void put_kind(struct json_out *o, const struct serve_sockets *s, const char *kind)
 {
     json_key(o, kind);
     json_arr(o);
@@ -214,7 +215,7 @@ static void put_kind(struct json_out *o, const struct role_sockets *s, const cha
     json_end(o);
 }
 
-enum rc role_sockets_json(const struct role_sockets *s, struct buf *out)
+enum rc serve_sockets_json(const struct serve_sockets *s, struct buf *out)
 {
     struct json_out o;
 
@@ -271,7 +272,7 @@ static enum rc run_dir(const char *data, bool make, char dir[static DIR_BYTES], 
     return make ? make_dir(dir, err) : RC_OK;
 }
 
-enum rc role_control_path(const char *data, bool make, struct buf *out, struct err *err)
+enum rc serve_control_path(const char *data, bool make, struct buf *out, struct err *err)
 {
     static const char name[] = "/control.sock";
     char dir[DIR_BYTES];
@@ -285,7 +286,7 @@ enum rc role_control_path(const char *data, bool make, struct buf *out, struct e
     return buf_rc(out);
 }
 
-enum rc role_lock(int data, const char *data_name, int *out_fd, struct err *err)
+enum rc serve_lock(int data, const char *data_name, int *out_fd, struct err *err)
 {
     CLEANUP(fd_closep)
     int fd = openat(data, "serve.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
