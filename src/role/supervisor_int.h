@@ -28,6 +28,8 @@ enum {
 #define ROLE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* From the polite signal to the other one, and from a closed channel to either. */
 #define ROLE_KILL_AFTER (2 * WHEN_SECOND)
+/* For the processes of a supervisor that was killed, to be gone. */
+#define ROLE_ORPHANS_GO (5 * WHEN_SECOND)
 
 struct supervisor;
 struct role_slot;
@@ -88,6 +90,7 @@ struct supervisor {
     int lock;
     int test_clock;
     bool unprivileged;
+    bool orphans;            /* the one before was killed: its processes may be there yet */
     struct conf_input input; /* what `conf` was loaded from */
     const struct conf *conf;
     uint64_t generation;
