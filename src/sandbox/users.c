@@ -82,9 +82,9 @@ static enum rc useradd(const char *name, const char *prefix, int *out_status)
         return run((char *[]){program, of_system, group, no_home, home, nowhere, shell, nologin,
                               other_root, own_prefix, own_name, NULL},
                    out_status);
-    return run(
-        (char *[]){program, of_system, group, no_home, home, nowhere, shell, nologin, own_name, NULL},
-        out_status);
+    return run((char *[]){program, of_system, group, no_home, home, nowhere, shell, nologin,
+                          own_name, NULL},
+               out_status);
 }
 
 enum rc sandbox_user_create(const char *name, const char *prefix, struct err *err)

@@ -154,6 +154,11 @@ class Database:
             if found != ["0"]:
                 raise SystemExit(f"{what}: {found}")
 
+    def recovered(self):
+        """Certificates that were not signed right after they were reserved, but when recovery found them."""
+        return int(self.query("SELECT COUNT(*) FROM certificates c JOIN issuances i ON i.serial = c.serial"
+                              " WHERE c.issued != i.created")[0])
+
     def holds(self, busy):
         """All that was acknowledged to the clients."""
         ids = {"account": self.query("SELECT id FROM accounts WHERE status = 'valid'"),

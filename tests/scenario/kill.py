@@ -141,7 +141,8 @@ def main():
         database.check()
         database.holds(busy)
         print(f"{time.monotonic() - begin:.0f} s; killed {dict(killed)}; {len(busy.issued)} certificates received, "
-              f"{len(found)} in the register; the clients met {dict(busy.counts)}")
+              f"{len(found)} in the register, {database.recovered()} of them finished by recovery; the clients met "
+              f"{dict(busy.counts)}")
         if len(busy.issued) < 10 * CLIENTS:
             sys.exit("so few certificates prove nothing")
 

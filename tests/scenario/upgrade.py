@@ -7,7 +7,9 @@ import json
 import pathlib
 import shutil
 import signal
+import socket
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, Lab, expect, run  # noqa: E402
@@ -62,12 +64,28 @@ def taken_over_when_killed(lab):
         sys.exit("not healthy after the predecessor was killed")
 
 
+def waits_for_orphans(lab):
+    """Of one that was killed, a process may still hold the control socket: its successor waits. Where nobody was killed,
+    it is somebody else's, and is refused at once."""
+    path = lab.data / "control.sock"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as orphan:
+        orphan.bind(str(path))
+        orphan.listen()
+        expect(run(AUTARKY, "serve", "--data", lab.data, ok=(2,), timeout=60), "another process serves it", "the refusal")
+        (lab.data / "listeners.json").write_text("{}")
+        threading.Timer(1, orphan.shutdown, (socket.SHUT_RDWR,)).start()
+        lab.start()
+    lab.stop()
+
+
 def main():
     with Lab() as lab:
         refused_when_newer(lab)
         refused_when_served(lab)
         taken_over_when_killed(lab)
         lab.stop()
+        waits_for_orphans(lab)
         if (lab.data / "listeners.json").exists():
             sys.exit("listeners.json is there after an orderly end")
 
