@@ -125,7 +125,7 @@ static void questions(void)
     CHECK(conf_changes_any(&changes, CONF_RESTARTS));
     CHECK(!conf_changes_any(&changes, CONF_LIVE) && !conf_changes_any(&changes, CONF_REFUSED));
     CHECK(conf_changes_restart(&changes, "front") && conf_changes_restart(&changes, "core"));
-    CHECK(!conf_changes_restart(&changes, "signer") && !conf_changes_restart(&changes, "fron"));
+    CHECK(!conf_changes_restart(&changes, "signer") && !conf_changes_restart(&changes, "fr"));
     CHECK_OK(conf_diff(was, was, &none));
     CHECK_INT(none.n, 0);
     CHECK(!conf_changes_any(&none, CONF_LIVE) && !conf_changes_restart(&none, "front"));

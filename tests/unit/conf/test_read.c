@@ -233,8 +233,8 @@ static void too_large(void)
     CHECK(place_init(&p));
     CHECK(put(&p, "autarky.yaml", LEAST, 0644));
     CHECK(mkdirat(p.fd, "conf.d", 0755) == 0);
-    for (char c = 'a'; c <= 'd'; c++) {
-        char name[] = {'c', 'o', 'n', 'f', '.', 'd', '/', c, '.', 'y', 'a', 'm', 'l', 0};
+    for (int c = 'a'; c <= 'd'; c++) {
+        char name[] = {'c', 'o', 'n', 'f', '.', 'd', '/', (char)c, '.', 'y', 'a', 'm', 'l', 0};
         CLEANUP(fd_closep) int fd = -1;
 
         CHECK(put(&p, name, "", 0644));

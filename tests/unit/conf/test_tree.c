@@ -99,25 +99,25 @@ static void places_in_merged_lists(void)
 {
     struct file files[] = {base,
                            {"b.yaml", "\npolicy:\n  - {name: one, allow: [\"*\"]}\n"},
-                           {"c.yaml", "policy:\n  - {nam: x, allow: [\"*\"]}\n"}};
+                           {"c.yaml", "policy:\n  - {nme: x, allow: [\"*\"]}\n"}};
 
     CHECK_FILES(
         files, "b.yaml:3: policy[1].name: \"one\" is the name of two; the first is in a.yaml, line "
                "7\n"
                "c.yaml:2: policy[2].name: is missing\n"
-               "c.yaml:2: policy[2].nam: unknown key; nearest valid key \"name\"\n");
+               "c.yaml:2: policy[2].nme: unknown key; nearest valid key \"name\"\n");
 }
 
 /* A file that is broken spoils nothing of the others, and what is missing may stand in it. */
 static void a_broken_file_among_others(void)
 {
     struct file files[] = {
-        {"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {levl: x}\n"}};
+        {"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {lvel: x}\n"}};
 
     CHECK_FILES(files, "a.yaml:1: domain: \"x\" is a whole top-level domain; the domain of an "
                        "organization has two labels or more, as in hospital.example\n"
                        "b.yaml:2: this is not YAML: did not find expected node content\n"
-                       "c.yaml:1: log.levl: unknown key; nearest valid key \"level\"\n");
+                       "c.yaml:1: log.lvel: unknown key; nearest valid key \"level\"\n");
 }
 
 static void no_file_at_all(void)
