@@ -136,7 +136,7 @@ static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
 enum rc acme_challenge(struct acme_request *r)
 {
     struct challenge_data *d = ARENA_NEW(r->arena, struct challenge_data);
-    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
+    const struct jose_jwk *jwk;
     enum store_authorization_status seen;
 
     if (!d)
@@ -152,7 +152,7 @@ enum rc acme_challenge(struct acme_request *r)
     if (seen != STORE_AUTHORIZATION_PENDING)
         return ACME_ERR(r, RC_CONFLICT, "malformed", msg_challenge_gone,
                         str_of(store_authorization_status_text(seen)));
-    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
+    TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
     return acme_write(r, start_challenge, challenge_started);
 }
