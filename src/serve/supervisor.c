@@ -330,6 +330,12 @@ static enum rc begin(struct serve *sup, struct err *err)
     TRY(open_loop(sup));
     TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
     set_log(sup);
+    if (sup->unprivileged)
+        log_warn(
+            "service.unprivileged", LOG_INT("uid", geteuid()),
+            LOG_TEXT("not started as root: all processes run as this user, so that one that is "
+                     "taken over can reach the files of the others; `autarky doctor` says "
+                     "what is missing"));
     TRY(take_sockets(sup, err));
     TRY(make_slots(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
