@@ -79,7 +79,7 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
-    bool started; /* by this request, not by another at the same time */
+    bool started; /* by this request */
 };
 
 static void reply_challenge(struct acme_request *r)
@@ -104,7 +104,7 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     enum rc rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
 
     d->started = rc == RC_OK;
-    if (rc == RC_CONFLICT)
+    if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
     TRY(store_challenge_claim(txn, id, r->now, r->now + lease));
@@ -114,7 +114,7 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 
 static void challenge_started(struct acme_request *r)
 {
-    struct challenge_data *d = r->data;
+    const struct challenge_data *d = r->data;
 
     if (d->started)
         acme_validation_start(r->acme, &d->challenge.id);
@@ -136,7 +136,7 @@ static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
 enum rc acme_challenge(struct acme_request *r)
 {
     struct challenge_data *d = ARENA_NEW(r->arena, struct challenge_data);
-    const struct jose_jwk *jwk;
+    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
     enum store_authorization_status seen;
 
     if (!d)
@@ -152,7 +152,7 @@ enum rc acme_challenge(struct acme_request *r)
     if (seen != STORE_AUTHORIZATION_PENDING)
         return ACME_ERR(r, RC_CONFLICT, "malformed", msg_challenge_gone,
                         str_of(store_authorization_status_text(seen)));
-    TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
+    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
     return acme_write(r, start_challenge, challenge_started);
 }
