@@ -167,7 +167,7 @@ enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, s
 enum rc ca_passphrase_make(struct secret **out)
 {
     CLEANUP(secret_freep) struct secret *s = NULL;
-    CLEANUP(buf_wipe) struct buf hex = {0};
+    CLEANUP(buf_wipe) struct buf hex = {};
     unsigned char random[CA_PASSPHRASE_MADE];
 
     buf_init(&hex, 2 * sizeof(random));

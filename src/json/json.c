@@ -80,7 +80,7 @@ static enum rc names_differ_pairs(yyjson_val *obj, struct err *err)
 
 static enum rc names_differ_hashed(yyjson_val *obj, struct err *err)
 {
-    CLEANUP(map_done) struct map seen;
+    CLEANUP(map_done) struct map seen = {};
     yyjson_obj_iter it = yyjson_obj_iter_with(obj);
 
     map_init(&seen, yyjson_obj_size(obj));

@@ -40,7 +40,7 @@ static void defaults(void)
 static void without_privileges(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL, *given = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     struct conf_input in;
 
     conf_report_init(&report);

@@ -30,7 +30,7 @@ static const struct file base = {"a.yaml",
 static void maps_merge_and_lists_append(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     struct file files[] = {base,
                            {"b.yaml", "validation: {timeout: 5s, allow: [10.0.0.0/8]}\n"
                                       "profiles: {short: {key_algorithms: [ecdsa]}, long: {}}\n"},
@@ -56,10 +56,9 @@ static void maps_merge_and_lists_append(void)
 #define CHECK_FILES(files, expected)                                                               \
     do {                                                                                           \
         CLEANUP(conf_unrefp) const struct conf *conf_ = NULL;                                      \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 20);                                   \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 20);                                                                \
         CHECK_RC(load_files(files, sizeof(files) / sizeof(files[0]), &conf_, &report_), RC_INVAL); \
         conf_report_text(&report_, &shown_);                                                       \
         CHECK_OK(buf_rc(&shown_));                                                                 \
@@ -123,11 +122,10 @@ static void a_broken_file_among_others(void)
 static void no_file_at_all(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf shown;
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf shown = BUF_INIT(4096);
 
     conf_report_init(&report);
-    buf_init(&shown, 4096);
     CHECK_RC(load_files(NULL, 0, &conf, &report), RC_INVAL);
     conf_report_text(&report, &shown);
     CHECK_STR(buf_str(&shown), "configuration:1: organization: is missing\n"
