@@ -25,11 +25,10 @@ enum { ASKERS_MAX = 256, SAMPLES_MAX = 400000, SECONDS = 3 };
 static atomic_ulong syncs;
 
 /* In place of libc's, for SQLite as well: the program's symbols come first. */
-int fdatasync(int fd);
-int fdatasync(int fd)
+int fdatasync(int fildes) /* NOLINT(readability-redundant-declaration): it takes libc's place */
 {
     atomic_fetch_add(&syncs, 1);
-    return (int)syscall(SYS_fdatasync, fd);
+    return (int)syscall(SYS_fdatasync, fildes);
 }
 
 struct bench {
@@ -154,6 +153,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* In milliseconds, of samples in order. */
+static double percentile(const struct bench *b, size_t percent)
+{
+    size_t at = b->n * percent / 100;
+
+    return b->samples[at] / 1e3;
+}
+
 static void measure(struct bench *b, unsigned askers)
 {
     static struct asker list[ASKERS_MAX];
@@ -185,7 +192,7 @@ static void measure(struct bench *b, unsigned askers)
            (double)b->n / seconds, commits / seconds, (double)b->n / commits,
            (double)(atomic_load(&syncs) - syncs_before) / (double)b->n,
            (written() - bytes) / 1024 / (double)b->n, (cpu_us() - cpu) / (double)b->n,
-           b->samples[b->n / 2] / 1e3, b->samples[b->n * 99 / 100] / 1e3);
+           percentile(b, 50), percentile(b, 99));
 }
 
 static enum rc add_account(struct store_txn *txn, void *arg)

@@ -27,10 +27,9 @@ static void copy(const struct json *v, struct json_out *o)
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL, *again = NULL;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1 << 20);
     struct json_out o;
 
-    buf_init(&b, 1 << 20);
     if (json_parse(str_bytes(data, n), 1 << 16, &doc, NULL) != RC_OK)
         return 0;
     json_out_init(&o, &b, JSON_COMPACT);

@@ -28,16 +28,21 @@ void reply_done(struct reply *r)
     http_exchange_free(r->x);
 }
 
-struct reply client_raw(struct client *c, const char *method, const char *path, struct str body)
+static struct reply reply_from(struct http_exchange *x)
 {
-    struct reply r = {.x = world_request(c->w, method, path, body)};
+    struct reply r = {.x = x};
 
-    if (!r.x)
+    if (!x)
         return r;
     r.status = r.x->res.status;
     if (json_parse(buf_str(&r.x->res.body), BODY_MAX, &r.doc, NULL) == RC_OK)
         r.json = json_root(r.doc);
     return r;
+}
+
+struct reply client_raw(struct client *c, const char *method, const char *path, struct str body)
+{
+    return reply_from(world_request(c->w, method, path, body));
 }
 
 bool client_nonce(struct client *c, char out[static 256])
@@ -49,7 +54,6 @@ bool client_nonce(struct client *c, char out[static 256])
 
 static bool sign(struct client *c, const char *url, const char *payload, struct buf *body)
 {
-    char nonce[256];
     struct jose_jws_in in = {
         .key = c->key,
         .url = str_of(url),
@@ -57,15 +61,19 @@ static bool sign(struct client *c, const char *url, const char *payload, struct 
         .payload = str_of(payload),
     };
 
-    if (!client_nonce(c, nonce))
+    enum rc rc;
+
+    if (!c->nonce[0] && !client_nonce(c, c->nonce))
         return false;
-    in.nonce = str_of(nonce);
-    return jose_jws_sign(&in, body) == RC_OK;
+    in.nonce = str_of(c->nonce);
+    rc = jose_jws_sign(&in, body);
+    c->nonce[0] = '\0';
+    return rc == RC_OK;
 }
 
-struct reply client_post(struct client *c, const char *url, const char *payload)
+bool client_begin(struct client *c, const char *url, const char *payload, struct world_call *call)
 {
-    CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
+    CLEANUP(buf_done) struct buf body;
     char whole[URL_MAX * 2];
     const char *path = url;
     size_t base = strlen(CLIENT_BASE);
@@ -73,9 +81,22 @@ struct reply client_post(struct client *c, const char *url, const char *payload)
     if (strncmp(url, CLIENT_BASE, base) == 0)
         path = url + base;
     snprintf(whole, sizeof(whole), "%s%s", CLIENT_BASE, path);
-    if (!sign(c, whole, payload, &body))
+    buf_init(&body, BODY_MAX);
+    return sign(c, whole, payload, &body) && world_call(c->w, "POST", path, buf_str(&body), call);
+}
+
+struct reply client_end(struct world_call *call)
+{
+    return reply_from(world_call_end(call));
+}
+
+struct reply client_post(struct client *c, const char *url, const char *payload)
+{
+    struct world_call call;
+
+    if (!client_begin(c, url, payload, &call))
         return (struct reply){.x = NULL};
-    return client_raw(c, "POST", path, buf_str(&body));
+    return client_end(&call);
 }
 
 bool client_register(struct client *c)
@@ -111,25 +132,42 @@ bool client_order(struct client *c, const char *names, char order[static 256])
     return r.x && r.status == 201 && str_copyz(world_header(r.x, "Location"), order, 256) == RC_OK;
 }
 
-static bool ask_challenge(struct client *c, struct str authz)
+static bool challenge_of(struct client *c, struct str authz, char url[static URL_MAX])
 {
     CLEANUP(reply_done) struct reply a = {.x = NULL};
-    CLEANUP(reply_done) struct reply done = {.x = NULL};
     struct json_iter it;
     const struct json *challenge;
-    char url[URL_MAX];
     struct str text;
 
-    if (str_copyz(authz, url, sizeof(url)) != RC_OK)
+    if (str_copyz(authz, url, URL_MAX) != RC_OK)
         return false;
     a = client_post(c, url, "");
     it = json_iter(json_get(a.json, "challenges"));
-    if (a.status != 200 || !json_next(&it, NULL, &challenge) ||
-        json_str(json_get(challenge, "url"), &text) != RC_OK ||
-        str_copyz(text, url, sizeof(url)) != RC_OK)
+    return a.status == 200 && json_next(&it, NULL, &challenge) &&
+           json_str(json_get(challenge, "url"), &text) == RC_OK &&
+           str_copyz(text, url, URL_MAX) == RC_OK;
+}
+
+static bool ask_challenge(struct client *c, struct str authz)
+{
+    CLEANUP(reply_done) struct reply done = {.x = NULL};
+    char url[URL_MAX];
+
+    if (!challenge_of(c, authz, url))
         return false;
     done = client_post(c, url, "{}");
     return done.x && done.status == 200;
+}
+
+bool client_challenge(struct client *c, const char *order, char url[static 256])
+{
+    CLEANUP(reply_done) struct reply r = client_post(c, order, "");
+    struct json_iter it = json_iter(json_get(r.json, "authorizations"));
+    const struct json *authz;
+    struct str text;
+
+    return json_next(&it, NULL, &authz) && json_str(authz, &text) == RC_OK &&
+           challenge_of(c, text, url);
 }
 
 bool client_validate(struct client *c, const char *order)
@@ -146,7 +184,7 @@ bool client_validate(struct client *c, const char *order)
     return r.status == 200;
 }
 
-static bool make_csr(const char *names, struct buf *payload)
+bool client_csr(const char *names, struct buf *payload)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf der = BUF_INIT(BODY_MAX);
@@ -175,7 +213,7 @@ struct reply client_finalize(struct client *c, const char *order, const char *na
     CLEANUP(buf_done) struct buf payload = BUF_INIT(BODY_MAX);
     char url[URL_MAX * 2];
 
-    if (!make_csr(names, &payload))
+    if (!client_csr(names, &payload))
         return (struct reply){.x = NULL};
     snprintf(url, sizeof(url), "%s/finalize", order);
     return client_post(c, url, buf_z(&payload));

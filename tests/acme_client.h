@@ -12,7 +12,8 @@
 struct client {
     struct world *w;
     struct crypto_key *key;
-    char kid[256]; /* URL of the account; empty: the key goes along */
+    char kid[256];   /* URL of the account; empty: the key goes along */
+    char nonce[256]; /* for the next request; empty: one is asked for */
 };
 
 /* What came back: the exchange, and its body parsed when it is JSON. */
@@ -31,6 +32,9 @@ void reply_done(struct reply *r);
 bool client_nonce(struct client *c, char out[static 256]);
 /* POST of `payload` ("": POST-as-GET) to a path or a whole URL, properly signed. */
 struct reply client_post(struct client *c, const char *url, const char *payload);
+/* The same in two parts, so that several can be under way. */
+bool client_begin(struct client *c, const char *url, const char *payload, struct world_call *call);
+struct reply client_end(struct world_call *call);
 /* The same with any body, as it is. */
 struct reply client_raw(struct client *c, const char *method, const char *path, struct str body);
 
@@ -40,6 +44,10 @@ bool client_register(struct client *c);
 bool client_order(struct client *c, const char *names, char order[static 256]);
 /* Asks for every challenge of the order. */
 bool client_validate(struct client *c, const char *order);
+/* The URL of the challenge of the order's first name. */
+bool client_challenge(struct client *c, const char *order, char url[static 256]);
+/* The payload of finalize, with a new P-256 key. */
+bool client_csr(const char *names, struct buf *payload);
 /* Finalizes with a new P-256 key and a CSR for the names. */
 struct reply client_finalize(struct client *c, const char *order, const char *names);
 /* The whole way; the certificate's PEM chain in *out, which the caller frees as a reply. */

@@ -123,8 +123,11 @@ static bool ceremony(struct world *w)
 
 static bool open_store(struct world *w, bool create)
 {
-    struct store_options options = {
-        .dir = w->db, .now = w->clock.now, .create = create, .sync = STORE_SYNC_OFF};
+    struct store_options options = {.dir = w->db,
+                                    .now = w->clock.now,
+                                    .create = create,
+                                    .sync = w->disk.sync,
+                                    .vfs = w->disk.vfs};
 
     if (store_open(&options, &w->store, NULL) != RC_OK)
         return false;
@@ -209,21 +212,30 @@ void world_signer(struct world *w, bool there)
 
 static bool make_files(struct world *w)
 {
-    if (first.fd >= 0)
+    if (first.fd >= 0 && !w->disk.vfs)
         return copy_tree(first.fd, w->dir.fd, 1) && open_store(w, false);
     if (!ceremony(w) || mkdir(w->db, 0700) != 0 || !open_store(w, true))
         return false;
     store_close(MOVE(w->store));
-    check_dir_init(&first);
-    atexit(forget_first);
-    return copy_tree(w->dir.fd, first.fd, 1) && open_store(w, false);
+    if (first.fd < 0) {
+        check_dir_init(&first);
+        atexit(forget_first);
+        if (!copy_tree(w->dir.fd, first.fd, 1))
+            return false;
+    }
+    return open_store(w, false);
 }
 
 bool world_start(struct world *w, const char *extra)
 {
+    return world_start_on(w, extra, &(struct world_disk){.sync = STORE_SYNC_OFF});
+}
+
+bool world_start_on(struct world *w, const char *extra, const struct world_disk *disk)
+{
     CLEANUP(secret_freep) struct secret *secret = NULL;
 
-    *w = (struct world){.verdict = RC_OK};
+    *w = (struct world){.verdict = RC_OK, .disk = *disk};
     w->dir.fd = -1;
     if (crypto_init() != RC_OK)
         return false;
@@ -268,6 +280,29 @@ bool world_restart(struct world *w)
     world_signer(w, true);
     world_spin(w);
     return true;
+}
+
+void world_stop(struct world *w)
+{
+    stop_core(w);
+}
+
+bool world_visit(struct world *w, struct store *s)
+{
+    w->store = s;
+    if (!start_core(w))
+        return false;
+    world_signer(w, true);
+    world_spin(w);
+    return true;
+}
+
+void world_leave(struct world *w)
+{
+    while (w->store && store_pending(w->store))
+        (void)store_collect(w->store);
+    w->store = NULL;
+    stop_core(w);
 }
 
 void world_spin(struct world *w)
@@ -326,32 +361,52 @@ static enum rc play_prober(void *arg, const struct acme_validation *v, acme_vali
 
 static void answered(struct http_exchange *x, void *arg)
 {
-    (void)x;
-    *(bool *)arg = true;
+    struct world_call *call = arg;
+
+    call->done = true;
+    if (call->w->on_answer)
+        call->w->on_answer(call->w->on_answer_arg, x);
+}
+
+bool world_call(struct world *w, const char *method, const char *path, struct str body,
+                struct world_call *call)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    struct str target;
+
+    *call = (struct world_call){.w = w};
+    if (http_exchange_new(answered, call, &x) != RC_OK)
+        return false;
+    x->req.listener = STR("api");
+    x->req.method = str_of(method);
+    x->req.host = STR("ca.hospital.example:8555");
+    x->req.client = (struct addr){4, {10, 0, 0, 7}};
+    x->req.headers[0] = (struct http_header){STR("content-type"), STR("application/jose+json")};
+    x->req.n_headers = 1;
+    if (id_new(&x->id) != RC_OK || arena_str(&x->arena, body, &x->req.body) != RC_OK ||
+        arena_str(&x->arena, str_of(path), &target) != RC_OK)
+        return false;
+    str_cut(target, '?', &x->req.path, &x->req.query);
+    call->x = MOVE(x);
+    acme_handle(w->acme, call->x);
+    return true;
+}
+
+struct http_exchange *world_call_end(struct world_call *call)
+{
+    for (size_t i = 0; i < SPINS_MAX && !call->done; i++)
+        world_spin(call->w);
+    if (!call->done)
+        http_exchange_free(MOVE(call->x));
+    return MOVE(call->x);
 }
 
 struct http_exchange *world_request(struct world *w, const char *method, const char *path,
                                     struct str body)
 {
-    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
-    bool done = false;
-    struct str target = str_of(path);
+    struct world_call call;
 
-    if (http_exchange_new(answered, &done, &x) != RC_OK)
-        return NULL;
-    x->req.listener = STR("api");
-    x->req.method = str_of(method);
-    x->req.host = STR("ca.hospital.example:8555");
-    x->req.client = (struct addr){4, {10, 0, 0, 7}};
-    str_cut(target, '?', &x->req.path, &x->req.query);
-    x->req.headers[0] = (struct http_header){STR("content-type"), STR("application/jose+json")};
-    x->req.n_headers = 1;
-    if (id_new(&x->id) != RC_OK || arena_str(&x->arena, body, &x->req.body) != RC_OK)
-        return NULL;
-    acme_handle(w->acme, x);
-    for (size_t i = 0; i < SPINS_MAX && !done; i++)
-        world_spin(w);
-    return done ? MOVE(x) : NULL;
+    return world_call(w, method, path, body, &call) ? world_call_end(&call) : NULL;
 }
 
 struct str world_header(const struct http_exchange *x, const char *name)

@@ -19,7 +19,14 @@
 
 #define WORLD_NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
 
+/* Where the database is; the default is the system's files, not synchronised. */
+struct world_disk {
+    const char *vfs; /* of SQLite */
+    enum store_sync sync;
+};
+
 struct world {
+    struct world_disk disk;
     struct check_dir dir;
     char db[128];
     struct clock_fake clock;
@@ -37,15 +44,27 @@ struct world {
     size_t validations;
     bool signer_silent; /* takes requests and does not answer */
     size_t signatures;
+    /* Told of each answer at the moment it is given; may be NULL. */
+    void (*on_answer)(void *arg, const struct http_exchange *x);
+    void *on_answer_arg;
 };
 
 /* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
  * files. `extra` is more configuration, or NULL. False when something failed. */
 bool world_start(struct world *w, const char *extra);
+/* The same on that disk, with a ceremony of its own: nothing is in its database that did not go
+ * through it. */
+bool world_start_on(struct world *w, const char *extra, const struct world_disk *disk);
 void world_done(struct world *w);
 /* As after a crash of core: store, ca and acme are thrown away, with what they had in memory, and
  * opened anew. */
 bool world_restart(struct world *w);
+/* Core ends and its store is closed. What may follow is world_visit, which starts core on another
+ * store, as after a power loss with what the disk then held; that store stays the caller's, and
+ * world_leave ends core before it is closed. */
+void world_stop(struct world *w);
+bool world_visit(struct world *w, struct store *s);
+void world_leave(struct world *w);
 /* The signer goes away, comes back. */
 void world_signer(struct world *w, bool there);
 /* Lets everything happen that can without the clock moving. */
@@ -55,5 +74,14 @@ void world_spin(struct world *w);
  * memory. */
 struct http_exchange *world_request(struct world *w, const char *method, const char *path,
                                     struct str body);
+/* The same in two parts, so that several can be under way. What was begun must be ended. */
+struct world_call {
+    struct world *w;
+    struct http_exchange *x;
+    bool done;
+};
+bool world_call(struct world *w, const char *method, const char *path, struct str body,
+                struct world_call *call);
+struct http_exchange *world_call_end(struct world_call *call);
 /* A response header, or the empty str. */
 struct str world_header(const struct http_exchange *x, const char *name);

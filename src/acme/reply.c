@@ -66,7 +66,6 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
 {
     if (r->err.rc == RC_OK)
         r->err.rc = rc;
-    r->x->res.n_headers = 0;
     add_common_headers(r);
     free_request(r);
     http_problem_subs(r->x, &r->err, r->subs, r->n_subs);

@@ -186,7 +186,7 @@ static enum rc load_initial(struct loader *l, const struct conf_key *key, void *
     }
     while (str_next(&rest, ' ', &field)) {
         struct conf_scalar in = {field, true};
-        unsigned bit;
+        unsigned bit = 0;
         void *out = key->form == CONF_BITS ? (void *)&bit : to + n * key->kind->size;
         enum rc rc = key->kind->parse(key, &in, l->out, out, NULL);
 

@@ -147,7 +147,7 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("ca.passphrase"),
     {KEY("ca.passphrase.from", CONF_ONE, ca.passphrase.from, &conf_kind_choice),
      .names = passphrase_froms, .initial = "file", .take = &live,
-     .help = "Where the passphrase of the keys comes from at start: credential (systemd), file, prompt"},
+     .help = "Where the passphrase of the keys comes from: credential (systemd), file, prompt"},
     {KEY("ca.passphrase.name", CONF_ONE, ca.passphrase.name, &conf_kind_ident),
      .initial = "autarky-passphrase", .take = &live,
      .help = "Of the systemd credential"},

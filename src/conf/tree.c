@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conf/kind_int.h"
 #include "conf/tree_int.h"
 
 #include <stdio.h>
+
+#include "conf/kind_int.h"
 
 MSG(msg_set_twice, "conf.set-twice",
     "given in {0}, line {1}, already; files add to maps and lists, a single value stands in one");

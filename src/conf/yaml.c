@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only file that knows libyaml. Its events come in one by one, so that limits hold while a file
  * is read, not afterwards. */
-#include "conf/kind_int.h"
-#include "conf/tree_int.h"
-
+#include <assert.h>
 #include <stdio.h>
 #include <yaml.h>
+
+#include "conf/kind_int.h"
+#include "conf/tree_int.h"
 
 MSG(msg_syntax, "conf.syntax", "this is not YAML: {0}");
 MSG(msg_no_map, "conf.no-map",
@@ -220,6 +221,7 @@ static enum rc on_content(struct reader *r, const yaml_event_t *e, unsigned line
 
 static void on_close(struct reader *r)
 {
+    assert(r->in);
     r->in = r->in->up;
     r->depth--;
 }

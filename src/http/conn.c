@@ -24,7 +24,8 @@ struct http_conn {
     uint8_t state; /* enum state */
     uint8_t phase; /* enum http_phase, as the timer knows it */
     bool idle, last, draining, shut, pumping;
-    bool *gone; /* set when this object goes away under the one who pumps */
+    bool served; /* its first request was answered */
+    bool *gone;  /* set when this object goes away under the one who pumps */
     size_t sent, lingered;
     int64_t began, deadline;
     struct buf out;  /* head, and the body when it is short */
@@ -170,6 +171,7 @@ static void next(struct http_conn *c)
     }
     c->state = READ;
     c->phase = HTTP_PHASE_IDLE;
+    c->served = true;
     allow(c, HTTP_IDLE_SECONDS);
 }
 
@@ -310,12 +312,12 @@ static bool step_read(struct http_conn *c)
     if (c->rest.n)
         return feed_rest(c);
     rc = c->t->ops->read(c->t, bytes, sizeof(bytes), &in.n);
-    if (rc == RC_AGAIN) {
+    if (rc == RC_AGAIN && !(c->draining && c->served && !c->x)) {
         set_idle(c, c->phase == HTTP_PHASE_IDLE);
         c->t->ops->want(c->t, HTTP_WANT_READ);
         return false;
     }
-    if (rc != RC_OK || (c->draining && !c->x)) {
+    if (rc != RC_OK) {
         end(c);
         return false;
     }
@@ -438,8 +440,13 @@ void http_conn_refuse(struct http_conn *c)
 void http_conn_drain(struct http_conn *c)
 {
     c->draining = true;
-    if (c->state == READ && !c->x && !c->pumping)
-        end(c);
+    if (c->state != READ || c->x || c->pumping)
+        return;
+    /* A newcomer's first request is on its way, and he could not know. */
+    if (!c->served)
+        allow(c, HTTP_DRAIN_SECONDS);
+    else
+        pump(c);
 }
 
 void http_conn_free(struct http_conn *c)

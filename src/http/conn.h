@@ -22,6 +22,7 @@ enum {
     HTTP_WRITE_STALL_SECONDS = 30, /* the client takes nothing */
     HTTP_WRITE_SECONDS = 300,      /* the client takes too little */
     HTTP_LINGER_SECONDS = 2,       /* after the last answer, for the client to read it */
+    HTTP_DRAIN_SECONDS = 2,        /* for the first request of one who came just before */
     HTTP_LINGER_BYTES = 512 * 1024,
     HTTP_READ_SIZE = 16 * 1024,
     HTTP_TURN_REQUESTS = 8, /* of one connection, before others get their turn */
@@ -57,9 +58,9 @@ void http_conn_start(struct http_conn *c);
 /* Instead of http_conn_start: answers 503 with Retry-After without waiting for a request, and
  * closes. on_closed may come from inside. */
 void http_conn_refuse(struct http_conn *c);
-/* No further request: closes at once when idle, otherwise after the answer, which says so.
- * on_closed may come from inside.
- */
+/* No further request: closes at once when idle, otherwise after the answer, which says so. One that
+ * has had no request yet may still make its first, within HTTP_DRAIN_SECONDS. on_closed may come
+ * from inside. */
 void http_conn_drain(struct http_conn *c);
 /* Allowed in callbacks, on_request among them. An exchange under way is cancelled. */
 void http_conn_free(struct http_conn *c);

@@ -21,9 +21,10 @@ struct http_server {
     struct ev_fd *watch; /* NULL once it drains */
     int fd;
     struct ev_timer pause;
-    struct list members; /* all of them */
-    struct list idle;    /* oldest first */
-    struct map clients;  /* struct client by address */
+    struct ev_timer grace; /* of handshakes, once it drains */
+    struct list members;   /* all of them */
+    struct list idle;      /* oldest first */
+    struct map clients;    /* struct client by address */
     size_t refusals;
     struct http_server_counts counts;
     void (*drained)(void *arg);
@@ -85,6 +86,17 @@ static void uncount(struct member *m)
 
 /* ---- connections */
 
+static void look_drained(struct http_server *s)
+{
+    void (*drained)(void *arg);
+
+    if (!s->drained || s->counts.open > 0)
+        return;
+    ev_timer_stop(&s->grace);
+    drained = MOVE(s->drained);
+    drained(s->drained_arg);
+}
+
 static void member_free(struct member *m)
 {
     struct http_server *s = m->server;
@@ -99,11 +111,7 @@ static void member_free(struct member *m)
     tls_conn_free(m->tls);
     http_conn_free(m->conn);
     mem_free(m);
-    if (s->drained && s->counts.open == 0) {
-        void (*drained)(void *arg) = MOVE(s->drained);
-
-        drained(s->drained_arg);
-    }
+    look_drained(s);
 }
 
 static void on_idle(void *owner, bool idle)
@@ -276,6 +284,21 @@ static void accept_again(void *arg)
     http_server_start(arg);
 }
 
+static void on_grace(void *arg)
+{
+    struct http_server *s = arg;
+    void (*drained)(void *arg) = MOVE(s->drained);
+
+    LIST_FOREACH (link, &s->members) {
+        struct member *m = LIST_ENTRY(link, struct member, link);
+
+        if (!m->conn)
+            member_free(m);
+    }
+    s->drained = drained; /* it may free the server, so not from inside the loop */
+    look_drained(s);
+}
+
 enum rc http_server_new(const struct http_server_conf *conf, int listener, struct http_server **out)
 {
     CLEANUP(http_server_freep) struct http_server *s = MEM_NEW(struct http_server);
@@ -294,6 +317,7 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
     list_init(&s->idle);
     map_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
     ev_timer_init(&s->pause, conf->ev, accept_again, s);
+    ev_timer_init(&s->grace, conf->ev, on_grace, s);
     TRY(ev_fd_new(conf->ev, listener, on_listener, s, &s->watch));
     *out = MOVE(s);
     return RC_OK;
@@ -319,15 +343,11 @@ void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg
 
         if (m->conn)
             http_conn_drain(m->conn);
-        else
-            member_free(m);
     }
     s->drained = done;
     s->drained_arg = arg;
-    if (s->counts.open == 0) {
-        s->drained = NULL;
-        done(arg);
-    }
+    ev_timer_start(&s->grace, HTTP_DRAIN_SECONDS * WHEN_SECOND, 0);
+    look_drained(s);
 }
 
 void http_server_free(struct http_server *s)
@@ -335,6 +355,7 @@ void http_server_free(struct http_server *s)
     if (!s)
         return;
     leave_listener(s);
+    ev_timer_stop(&s->grace);
     s->drained = NULL;
     LIST_FOREACH (link, &s->members)
         member_free(LIST_ENTRY(link, struct member, link));

@@ -126,19 +126,19 @@ static enum rc check(yyjson_val *v, unsigned depth, struct err *err)
     return RC_OK;
 }
 
-enum rc json_parse(struct str in, size_t max, struct json_doc **out, struct err *err)
+enum rc json_parse(struct str text, size_t max, struct json_doc **out, struct err *err)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     struct decimal a, b;
     yyjson_read_err bad;
 
-    if (in.n > max)
-        return ERR(err, RC_TOOBIG, msg_too_long, decimal(&a, in.n), decimal(&b, max));
-    if (in.n == 0)
+    if (text.n > max)
+        return ERR(err, RC_TOOBIG, msg_too_long, decimal(&a, text.n), decimal(&b, max));
+    if (text.n == 0)
         return ERR(err, RC_PARSE, msg_syntax, STR("no content"), STR("0"));
-    /* Not written to: in-place parsing is not asked for. Numbers past 64 bits are kept as text, not
-     * rounded. */
-    doc = (struct json_doc *)yyjson_read_opts((char *)(uintptr_t)in.p, in.n,
+    /* Not written to: text-place parsing is not asked for. Numbers past 64 bits are kept as text,
+     * not rounded. */
+    doc = (struct json_doc *)yyjson_read_opts((char *)(uintptr_t)text.p, text.n,
                                               YYJSON_READ_BIGNUM_AS_RAW, &alc, &bad);
     if (!doc && bad.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return RC_NOMEM;

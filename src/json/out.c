@@ -78,7 +78,7 @@ enum rc json_out_done(struct json_out *o)
     return buf_rc(o->b);
 }
 
-static void open(struct json_out *o, char bracket, bool object)
+static void open_level(struct json_out *o, char bracket, bool object)
 {
     before_value(o);
     assert(o->depth < JSON_OUT_DEPTH_MAX);
@@ -92,12 +92,12 @@ static void open(struct json_out *o, char bracket, bool object)
 
 void json_obj(struct json_out *o)
 {
-    open(o, '{', true);
+    open_level(o, '{', true);
 }
 
 void json_arr(struct json_out *o)
 {
-    open(o, '[', false);
+    open_level(o, '[', false);
 }
 
 void json_end(struct json_out *o)

@@ -202,7 +202,7 @@ void log_line_render(struct log_line *l, enum log_format format, const struct lo
     l->n = 0;
     l->cut = false;
     put_head(l, format, head);
-    for (int i = 0; fields[i].key && i < LOG_FIELDS_MAX; i++)
+    for (int i = 0; i < LOG_FIELDS_MAX && fields[i].key; i++)
         put_field(l, format, &fields[i]);
     if (format == LOG_FORMAT_JSON)
         put_tail(l, "}\n");

@@ -50,12 +50,13 @@ void core_names_done(struct core_names *names);
 /* Tells acme. */
 enum rc core_names_apply(struct core *core);
 
-/* Handlers of the channel to front; the argument is the role_env. */
-void core_on_http(void *env, struct ipc_req *req, const void *msg, int fd);
-void core_on_api_cert(void *env, struct ipc_req *req, const void *msg, int fd);
+/* Handlers of the channel to front; `arg` is the role_env. */
+void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd);
+void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* For acme_options. */
-enum rc core_validate(void *core, const struct acme_validation *v, acme_validated_fn fn, void *arg);
+enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
+                      void *fn_arg);
 
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);

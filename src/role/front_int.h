@@ -32,13 +32,13 @@ struct front_relay {
     struct ev_timer expire;
 };
 
-void front_relay_init(struct front_relay *r, struct front *f);
+void front_relay_init(struct front_relay *all, struct front *f);
 /* Answers all that wait with 503 and gives up what core has. */
-void front_relay_done(struct front_relay *r);
+void front_relay_done(struct front_relay *all);
 /* Sends the request to core, now or as soon as there is one, and answers it with what core says. */
-void front_relay_send(struct front_relay *r, struct http_exchange *x);
+void front_relay_send(struct front_relay *all, struct http_exchange *x);
 /* There is a new core: what waits is sent. */
-void front_relay_resume(struct front_relay *r);
+void front_relay_resume(struct front_relay *all);
 
 /* ---- the certificate of the API */
 

@@ -70,19 +70,19 @@ static enum rc run(char *const *argv, int *out_status)
 static enum rc useradd(const char *name, const char *prefix, int *out_status)
 {
     /* No const: posix_spawn(3) takes none, and changes nothing. */
-    static char program[] = "useradd", as_system[] = "--system", group[] = "--user-group",
+    static char program[] = "useradd", of_system[] = "--system", group[] = "--user-group",
                 no_home[] = "--no-create-home", home[] = "--home-dir", nowhere[] = "/nonexistent",
-                shell[] = "--shell", nologin[] = "/usr/sbin/nologin", below[] = "--prefix";
+                shell[] = "--shell", nologin[] = "/usr/sbin/nologin", other_root[] = "--prefix";
     CLEANUP(mem_freep) char *own_name = mem_strdup(name);
     CLEANUP(mem_freep) char *own_prefix = mem_strdup(prefix ? prefix : "");
 
     if (!own_name || !own_prefix)
         return RC_NOMEM;
     if (prefix)
-        return run((char *[]){program, as_system, group, no_home, home, nowhere, shell, nologin,
-                              below, own_prefix, own_name, NULL},
+        return run((char *[]){program, of_system, group, no_home, home, nowhere, shell, nologin,
+                              other_root, own_prefix, own_name, NULL},
                    out_status);
-    return run((char *[]){program, as_system, group, no_home, home, nowhere, shell, nologin,
+    return run((char *[]){program, of_system, group, no_home, home, nowhere, shell, nologin,
                           own_name, NULL},
                out_status);
 }

@@ -26,6 +26,8 @@ enum {
 #define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* From the polite signal to the other one, and from a closed channel to either. */
 #define SERVE_KILL_AFTER (2 * WHEN_SECOND)
+/* For the processes of a supervisor that was killed, to be gone. */
+#define SERVE_ORPHANS_GO (5 * WHEN_SECOND)
 
 struct serve;
 struct serve_slot;
@@ -86,6 +88,7 @@ struct serve {
     int lock;
     int test_clock;
     bool unprivileged;
+    bool orphans;            /* the one before was killed: its processes may be there yet */
     struct conf_input input; /* what `conf` was loaded from */
     const struct conf *conf;
     uint64_t generation;

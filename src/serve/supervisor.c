@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -272,6 +273,24 @@ static enum rc open_sockets(struct serve *sup, struct err *err)
     return RC_OK;
 }
 
+/* Killed processes go one after the other, and each keeps its sockets to the end: core's stands for
+ * the database, too. */
+static enum rc take_sockets(struct serve *sup, struct err *err)
+{
+    static const struct timespec nap = {.tv_nsec = 20'000'000};
+    int64_t end = clock_mono(sup->clock) + SERVE_ORPHANS_GO;
+
+    for (;;) {
+        struct serve_sockets none = {};
+        enum rc rc = open_sockets(sup, err);
+
+        if (rc != RC_EXISTS || !sup->orphans || clock_mono(sup->clock) > end)
+            return rc;
+        serve_sockets_adopt(&sup->sockets, &none);
+        nanosleep(&nap, NULL);
+    }
+}
+
 static enum rc open_loop(struct serve *sup)
 {
     static const int signals[SERVE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
@@ -306,11 +325,13 @@ static enum rc begin(struct serve *sup, struct err *err)
     const struct sandbox_at at = {.dir = sup->data};
 
     TRY(open_data(sup, err));
+    /* Left by one that was killed: what it says is not so any more. */
+    sup->orphans = unlinkat(sup->data, listeners_file, 0) == 0;
     TRY(serve_test_clock_open(&sup->test_clock));
     TRY(open_loop(sup));
     TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
     set_log(sup);
-    TRY(open_sockets(sup, err));
+    TRY(take_sockets(sup, err));
     TRY(make_slots(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
     for (size_t i = 0; i < sup->n_slots; i++)

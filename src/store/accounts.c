@@ -53,25 +53,25 @@ static enum rc split(struct str joined, struct arena *a, struct store_account *o
 
 enum { JOINED_MAX = STORE_CONTACTS_MAX * (STORE_TEXT_MAX + 1) };
 
-enum rc store_account_add(struct store_txn *txn, const struct store_account *c)
+enum rc store_account_add(struct store_txn *txn, const struct store_account *account)
 {
     CLEANUP(stmt_done) struct stmt st = {};
     CLEANUP(buf_done) struct buf contacts;
 
     buf_init(&contacts, JOINED_MAX);
-    TRY(join(c->contacts, c->n_contacts, &contacts));
+    TRY(join(account->contacts, account->n_contacts, &contacts));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-    stmt_id(&st, &c->id);
-    stmt_z(&st, statuses[c->status]);
-    stmt_text(&st, c->jwk, STORE_BLOB_MAX);
-    stmt_hash(&st, &c->thumbprint);
+    stmt_id(&st, &account->id);
+    stmt_z(&st, statuses[account->status]);
+    stmt_text(&st, account->jwk, STORE_BLOB_MAX);
+    stmt_hash(&st, &account->thumbprint);
     stmt_text(&st, buf_str(&contacts), JOINED_MAX);
-    stmt_when(&st, c->terms_at);
-    stmt_text(&st, c->eab_key, STORE_TEXT_MAX);
-    stmt_int(&st, c->system);
-    stmt_when(&st, c->created);
-    stmt_addr(&st, &c->created_from);
+    stmt_when(&st, account->terms_at);
+    stmt_text(&st, account->eab_key, STORE_TEXT_MAX);
+    stmt_int(&st, account->system);
+    stmt_when(&st, account->created);
+    stmt_addr(&st, &account->created_from);
     return stmt_run(&st);
 }
 

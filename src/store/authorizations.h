@@ -31,9 +31,9 @@ struct store_challenge {
     struct str type;  /* "http-01" ... */
     struct str token; /* RFC 8555 section 8.1 */
     enum store_challenge_status status;
-    when_t requested; /* by the client; 0: not yet */
+    unsigned attempts; /* made so far */
+    when_t requested;  /* by the client; 0: not yet */
     when_t validated;
-    unsigned attempts;         /* made so far */
     when_t next_attempt;       /* 0: none is due */
     struct str key_thumbprint; /* base64url, of the account's key when it asked */
     struct str error;          /* problem document, JSON */

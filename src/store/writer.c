@@ -130,13 +130,16 @@ static void run_singly(struct store *s, struct list *batch)
     }
 }
 
-static void run_batch(struct store *s, struct list *batch)
+static void run_batch(struct store *s, struct list *batch, size_t n)
 {
-    struct store_job *first = LIST_ENTRY(batch->next, struct store_job, link);
     enum rc rc;
 
-    if (batch->next->next == batch) {
-        first->rc = writer_run(s, first->fn, first->arg);
+    if (n == 1) { /* no savepoint: the transaction is its own */
+        LIST_FOREACH (it, batch) {
+            struct store_job *job = LIST_ENTRY(it, struct store_job, link);
+
+            job->rc = writer_run(s, job->fn, job->arg);
+        }
         return;
     }
     rc = begin(s);
@@ -246,7 +249,7 @@ static void work_once(struct store *s)
     bool tell;
 
     pthread_mutex_unlock(&s->lock);
-    run_batch(s, &batch);
+    run_batch(s, &batch, n);
     pthread_mutex_lock(&s->lock);
     settle(s, &batch, n);
     tell = !list_empty(&s->finished) && s->wake;

@@ -80,16 +80,20 @@ static enum rc read_extensions(struct arena *a, struct rd in, struct x509_cert *
 static enum rc read_version(struct rd *in, struct x509_cert *c)
 {
     struct str explicit;
+    uint32_t v;
     struct rd r;
 
     c->version = 1;
     if (!x509_der_opt(in, X509_DER_CONTEXT_IN(0), &explicit))
         return rd_rc(in);
     r = rd_of(explicit);
-    c->version = (uint8_t)(1 + (x509_der_get_u32(&r) & 0xf));
+    v = x509_der_get_u32(&r);
     TRY(rd_done(&r));
-    /* 1 is the default, which is not written. */
-    return c->version == 2 || c->version == 3 ? RC_OK : RC_PARSE;
+    /* v1, which is 0, is the default and not written. */
+    if (v != 1 && v != 2)
+        return RC_PARSE;
+    c->version = (uint8_t)(v + 1);
+    return RC_OK;
 }
 
 /* What RFC 5280 does not allow here but the field has: negative, zero, more than 20 bytes; minimal

@@ -137,12 +137,20 @@ static unsigned eku_bit(struct str oid)
     return str_eq(oid, x509_oid_der(X509_OID_ANY_EKU)) ? X509_EKU_ANY : X509_EKU_OTHER;
 }
 
-static enum rc read_eku(struct arena *, struct rd *r, bool, struct x509_cert *c)
+/* SEQUENCE SIZE (1..MAX) OF, as all lists here are. */
+static struct rd list_in(struct rd *r)
 {
     struct rd in = x509_der_in(r, X509_DER_SEQUENCE);
 
     if (in.left == 0)
-        return RC_PARSE;
+        rd_fail(&in);
+    return in;
+}
+
+static enum rc read_eku(struct arena *, struct rd *r, bool, struct x509_cert *c)
+{
+    struct rd in = list_in(r);
+
     while (in.left && !in.failed)
         c->eku = (uint16_t)(c->eku | eku_bit(x509_der_get(&in, X509_DER_OID)));
     c->has_eku = true;
@@ -182,7 +190,7 @@ static void add_uri(struct str *list, size_t *n, struct str uri, struct rd *r)
 
 static enum rc read_crl_points(struct arena *a, struct rd *r, bool, struct x509_cert *c)
 {
-    struct rd points = x509_der_in(r, X509_DER_SEQUENCE);
+    struct rd points = list_in(r);
     struct str *list = new_list(a, X509_URLS_MAX);
 
     if (!list)
@@ -213,7 +221,7 @@ static enum rc read_crl_points(struct arena *a, struct rd *r, bool, struct x509_
 
 static enum rc read_aia(struct arena *a, struct rd *r, bool, struct x509_cert *c)
 {
-    struct rd in = x509_der_in(r, X509_DER_SEQUENCE);
+    struct rd in = list_in(r);
     struct str *ocsp = new_list(a, X509_URLS_MAX), *issuers = new_list(a, X509_URLS_MAX);
 
     if (!ocsp || !issuers)
@@ -238,7 +246,7 @@ static enum rc read_aia(struct arena *a, struct rd *r, bool, struct x509_cert *c
 
 static enum rc read_policies(struct arena *a, struct rd *r, bool, struct x509_cert *c)
 {
-    struct rd in = x509_der_in(r, X509_DER_SEQUENCE);
+    struct rd in = list_in(r);
     struct str *list = new_list(a, X509_POLICIES_MAX);
     struct str qualifiers;
 
@@ -259,7 +267,7 @@ static enum rc read_policies(struct arena *a, struct rd *r, bool, struct x509_ce
 
 static enum rc read_tls_feature(struct arena *, struct rd *r, bool, struct x509_cert *c)
 {
-    struct rd in = x509_der_in(r, X509_DER_SEQUENCE);
+    struct rd in = list_in(r);
 
     while (in.left && !in.failed)
         c->must_staple |= x509_der_get_u32(&in) == X509_EXT_STATUS_REQUEST;

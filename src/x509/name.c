@@ -85,11 +85,8 @@ static bool next_attr(struct rd *names, struct rd *set, struct str *out_oid, uin
 
     if (set->failed || (set->left == 0 && names->left == 0))
         return false;
-    if (set->left == 0) {
+    if (set->left == 0)
         *set = x509_der_in(names, X509_DER_SET);
-        if (set->left == 0)
-            rd_fail(set); /* SIZE (1..MAX) */
-    }
     attr = x509_der_in(set, X509_DER_SEQUENCE);
     *out_oid = x509_der_get(&attr, X509_DER_OID);
     value = rd_of(x509_der_any(&attr, out_tag));

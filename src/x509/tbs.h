@@ -54,10 +54,15 @@ enum {
 /* Everything in a certificate; all of it borrowed. */
 struct x509_tbs_in {
     struct x509_serial serial;
-    struct str issuer; /* the issuer's subject, a Name in DER; for a self-signed root build it with
-                          x509_name_build */
-    struct str issuer_key_id; /* authorityKeyIdentifier; empty: left out */
+    bool subject_key_id; /* write x509_key_id of the SPKI */
+    bool must_staple;    /* RFC 7633, status_request */
+    bool ocsp_nocheck;   /* RFC 6960 section 4.2.2.2.1, for responders */
     enum crypto_sig_alg sig_alg;
+    enum x509_basic basic;
+    int pathlen; /* of a CA; -1: no limit */
+    uint16_t key_usage, eku;
+    struct str issuer; /* the CA's subject in DER; for a root, by x509_name_build of its own */
+    struct str issuer_key_id;     /* authorityKeyIdentifier; empty: left out */
     when_t not_before, not_after; /* cut to seconds */
     struct x509_subject subject;
     const struct str *dns; /* canonical */
@@ -65,11 +70,6 @@ struct x509_tbs_in {
     const struct addr *ips;
     size_t n_ips;
     struct str spki;
-    bool subject_key_id; /* write x509_key_id of the SPKI */
-    enum x509_basic basic;
-    int pathlen; /* of a CA; -1: no limit */
-    uint16_t key_usage;
-    uint16_t eku;
     const struct x509_constraints *constraints; /* NULL: none; critical */
     const struct str *policies;                 /* dotted OIDs */
     size_t n_policies;
@@ -77,8 +77,6 @@ struct x509_tbs_in {
     const struct str *ocsp_urls;
     const struct str *issuer_urls; /* caIssuers */
     size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
-    bool must_staple;  /* RFC 7633, status_request */
-    bool ocsp_nocheck; /* RFC 6960 section 4.2.2.2.1, for responders */
 };
 
 /* Appends TBSCertificate (RFC 5280 section 4.1). The SAN is critical when the subject is empty.

@@ -5,6 +5,7 @@ names, ports chosen by the system, and everything stopped at the end by process 
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +23,18 @@ def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def steady_port():
+    """A port that stays free while nobody listens on it: below those that the system takes for outgoing connections."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def run(*args, ok=(0,), **options):
@@ -106,21 +119,31 @@ class Lab:
         self.roots = self.data / "trust" / "roots.pem"
         self.http_port = free_port()
         self.server = None
+        self.stale = None
         self.dns = Dns(self.directory, dns_records)
         run(AUTARKY, "init", "--data", self.data, "--organization", "Example Hospital", "--domain", DOMAIN,
             *init_options)
         self.configure(extra, policy)
 
-    def configure(self, extra="", policy=None):
+    def configure(self, extra="", policy=None, api=("127.0.0.1:0",)):
         policy = policy or f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n"
         (self.data / "autarky.yaml").write_text(
             f"organization: Example Hospital\ndomain: {DOMAIN}\n"
-            f"listen: {{api: [\"127.0.0.1:0\"], plain: [\"127.0.0.1:0\"]}}\n"
+            f"listen: {{api: {json.dumps(api)}, plain: [\"127.0.0.1:0\"]}}\n"
             f"resolvers:\n  - {{zone: \".\", servers: [\"127.0.0.1:{self.dns.port}\"]}}\n"
             f"validation: {{http_port: {self.http_port}, allow: [127.0.0.0/8]}}\n"
             f"policy:\n{policy}{extra}")
 
+    def _published(self):
+        """What tells one listeners.json from the one before, that a killed server left behind."""
+        try:
+            st = (self.data / "listeners.json").stat()
+        except FileNotFoundError:
+            return None
+        return st.st_ino, st.st_mtime_ns
+
     def start(self, **options):
+        self.stale = self._published()
         self.server = Process("serve", self.directory, AUTARKY, "serve", "--data", self.data, **options)
         self.wait_ready()
 
@@ -128,7 +151,7 @@ class Lab:
         def ready():
             if self.server.popen.poll() is not None:
                 sys.exit(f"serve ended:\n{self.server.log.read_text()}")
-            return (self.data / "listeners.json").exists()
+            return self._published() not in (None, self.stale)
         wait_for("listeners.json", ready, seconds)
 
     def listeners(self):

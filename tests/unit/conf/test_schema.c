@@ -104,10 +104,15 @@ static void names_and_places(void)
         n++;
     CHECK_INT(n, 14);
     for (size_t i = 0; i < conf_schema_n; i++) {
+        const struct conf_key *above;
+
         if (strcmp(conf_schema[i].path, "ca.passphrase.from") != 0)
             continue;
         CHECK_STR(conf_key_name(&conf_schema[i]), "from");
-        CHECK_STR(str_of(above_of(&conf_schema[i])->path), "ca.passphrase");
+        above = above_of(&conf_schema[i]);
+        CHECK(above);
+        if (above)
+            CHECK_STR(str_of(above->path), "ca.passphrase");
     }
 }
 

@@ -164,6 +164,19 @@ static void other_files_are_refused(void)
     CHECK(k == NULL);
 }
 
+static void damaged_encryption_is_refused(void)
+{
+    CLEANUP(secret_freep) struct secret *pass = passphrase(KEY_PASSPHRASE);
+    struct crypto_key *k = NULL;
+
+    CHECK_OK(crypto_init());
+    CHECK(pass != NULL);
+    CHECK_RC(crypto_pem_read(STR("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n"
+                                 "-----END ENCRYPTED PRIVATE KEY-----\n"),
+                             pass, &k, NULL),
+             RC_PARSE);
+}
+
 static void long_files_are_refused(void)
 {
     CLEANUP(buf_done) struct buf pem;
@@ -205,5 +218,5 @@ CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back
            CHECK_TEST(public_keys_cannot_be_saved), CHECK_TEST(passphrases_have_a_limit),
            CHECK_TEST(reads_what_openssl_wrote), CHECK_TEST_ONCE(openssl_reads_what_we_wrote),
            CHECK_TEST_ONCE(salt_and_iv_are_fresh), CHECK_TEST(other_files_are_refused),
-           CHECK_TEST(long_files_are_refused), CHECK_TEST(other_blocks_are_skipped),
-           CHECK_TEST(explicit_curves_become_named))
+           CHECK_TEST(damaged_encryption_is_refused), CHECK_TEST(long_files_are_refused),
+           CHECK_TEST(other_blocks_are_skipped), CHECK_TEST(explicit_curves_become_named))

@@ -542,6 +542,29 @@ static void drains(void)
     CHECK_INT(w.closed, 1);
 }
 
+static void drains_after_the_first_request(void)
+{
+    BEGIN(w);
+    CHECK(w.conn);
+    http_conn_drain(w.conn);
+    CHECK_INT(w.closed, 0);
+    say(&w, GET GET);
+    CHECK_INT(w.requests, 1);
+    SAW(&w, "Connection: close\r\n");
+    CHECK(w.shut);
+}
+
+static void drains_without_a_first_request(void)
+{
+    BEGIN(w);
+    CHECK(w.conn);
+    http_conn_drain(w.conn);
+    CHECK_INT(w.closed, 0);
+    clock_fake_advance(&w.clock, HTTP_DRAIN_SECONDS * WHEN_SECOND);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(w.closed, 1);
+}
+
 static void drains_after_the_answer(void)
 {
     BEGIN(w);
@@ -579,4 +602,5 @@ CHECK_MAIN(CHECK_TEST(answers_and_stays), CHECK_TEST(pipelined_in_order),
            CHECK_TEST(big_body_in_pieces), CHECK_TEST(client_that_breaks_off),
            CHECK_TEST(client_that_half_closes), CHECK_TEST(freed_while_waited_for),
            CHECK_TEST(freed_inside_a_request), CHECK_TEST(drains),
+           CHECK_TEST(drains_after_the_first_request), CHECK_TEST(drains_without_a_first_request),
            CHECK_TEST(drains_after_the_answer), CHECK_TEST(pages_are_fenced_in))

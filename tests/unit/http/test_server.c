@@ -259,6 +259,8 @@ static void drains(void)
     CHECK_OK(world_init(&w, 0, 0));
     CHECK_INT(client(&w, 1), 0);
     CHECK_INT(client(&w, 1), 1);
+    say(&w, 0, GET);
+    CHECK_INT(got(&w, 0), 200);
     w.later = true;
     say(&w, 1, GET);
     CHECK_INT(w.n_waiting, 1);
@@ -269,13 +271,33 @@ static void drains(void)
     CHECK_INT(w.drained, 0);
     CHECK_INT(client(&w, 1), 2);
     say(&w, 2, GET);
-    CHECK_INT(w.requests, 1);
+    CHECK_INT(w.requests, 2);
     answer_all(&w);
     turn(&w);
     CHECK_INT(got(&w, 1), 200);
     CHECK_INT(w.drained, 0);
     fd_close(&w.clients[1]);
     turn(&w);
+    CHECK_INT(w.drained, 1);
+}
+
+/* Who connected just before is answered, if he asks soon. */
+static void drains_with_newcomers(void)
+{
+    CLEANUP(world_done) struct world w;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    CHECK_INT(client(&w, 1), 0);
+    CHECK_INT(client(&w, 1), 1);
+    http_server_drain(w.server, on_drained, &w);
+    turn(&w);
+    CHECK_INT(got(&w, 0), -1);
+    say(&w, 0, GET);
+    CHECK_INT(got(&w, 0), 200);
+    CHECK_INT(got(&w, 0), 0);
+    clock_fake_advance(&w.clock, HTTP_DRAIN_SECONDS * WHEN_SECOND);
+    turn(&w);
+    CHECK_INT(got(&w, 1), 0);
     CHECK_INT(w.drained, 1);
 }
 
@@ -291,4 +313,5 @@ static void drains_at_once_when_empty(void)
 CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
            CHECK_TEST_ONCE(makes_room_for_newcomers), CHECK_TEST_ONCE(says_when_all_are_busy),
            CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(refusals_are_bounded_too),
-           CHECK_TEST_ONCE(drains), CHECK_TEST(drains_at_once_when_empty))
+           CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_with_newcomers),
+           CHECK_TEST(drains_at_once_when_empty))

@@ -146,6 +146,7 @@ static void other_members_are_weighed(void)
         struct err err = ERR_INIT;
 
         CHECK_RC(parse(bad[i].json, &j, &err), RC_INVAL);
+        CHECK(err.msg != NULL);
         CHECK_STR(str_of(err.msg->code), bad[i].code);
         CHECK_STR(str_of(err.type), "badPublicKey");
     }
@@ -194,6 +195,7 @@ static void bad_keys_are_refused(void)
         struct err err = ERR_INIT;
 
         CHECK_RC(parse(cases[i].json, &j, &err), cases[i].rc);
+        CHECK(err.msg != NULL);
         CHECK_STR(str_of(err.msg->code), cases[i].code);
         CHECK_STR(str_of(err.type), "badPublicKey");
         CHECK_INT(err.status, 400);

@@ -137,6 +137,7 @@ static void forged_ones_do_not_hold(void)
         arena_init(&a, 1 << 20);
         CHECK_OK(load(&a, names[i], JOSE_REQUEST, &j, NULL));
         CHECK_RC(jose_jws_verify(&j, jose_jwk_key(j.jwk), &err), RC_DENIED);
+        CHECK(err.msg != NULL);
         CHECK_STR(str_of(err.msg->code), "jose.jws-signature");
     }
 }
@@ -153,6 +154,7 @@ static void inner_ones_have_no_nonce(void)
     CHECK(j.nonce.n == 0 && j.jwk != NULL);
     CHECK_OK(jose_jws_verify(&j, jose_jwk_key(j.jwk), NULL));
     CHECK_RC(load(&a, "es256-jwk.json", JOSE_INNER, &none, &err), RC_INVAL);
+    CHECK(err.msg != NULL);
     CHECK_STR(str_of(err.msg->code), "jose.jws-header-forbidden");
     CHECK_RC(load(&a, "inner.json", JOSE_REQUEST, &none, &err), RC_INVAL);
     CHECK_STR(str_of(err.type), "badNonce");

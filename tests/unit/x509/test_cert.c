@@ -8,6 +8,7 @@
 #include "corpus.h"
 #include "pki.h"
 #include "tool.h"
+#include "x509/ext_int.h"
 
 /* A certificate of tests/corpus/cert; `der` keeps its bytes. */
 static enum rc load(struct arena *a, const char *name, struct buf *der, struct x509_cert *c)
@@ -113,6 +114,13 @@ static void odd_but_right(void)
     CHECK_OK(load(&a, "v1.der", &der, &c));
     CHECK(c.version == 1 && c.n_extensions == 0);
     buf_done(&der);
+    CHECK_OK(load(&a, "v2-unique-ids.der", &der, &c));
+    CHECK_INT(c.version, 2);
+    buf_done(&der);
+    CHECK_OK(load(&a, "crl-ldap-dirname.der", &der, &c));
+    CHECK_INT(c.n_crl_urls, 1);
+    CHECK_STR(c.crl_urls[0], "ldap://x/");
+    buf_done(&der);
     CHECK_OK(load(&a, "rsa-pss.der", &der, &c));
     CHECK_INT(c.sig_alg, 0);
     buf_done(&der);
@@ -174,7 +182,7 @@ static void corpus_is_sorted(void)
         CHECK_STR(buf_str(&out), want);
     }
     closedir(dir);
-    CHECK(n > 30);
+    CHECK(n > 50);
 }
 
 /* Cut off anywhere or with any one byte changed: never a read past the end, and never the same
@@ -264,6 +272,54 @@ static void fingerprint_is_that_of_the_bytes(void)
     CHECK(memcmp(want, got, sizeof(want)) == 0);
 }
 
+/* A certificate with so many extensions and names. */
+static enum rc crowded(struct arena *a, int extensions, int names, struct err *err)
+{
+    CLEANUP(buf_done) struct buf tbs;
+    struct x509_der w = x509_der_of(&tbs);
+    struct x509_cert c;
+
+    buf_init(&tbs, X509_TBS_MAX);
+    x509_der_open(&w, X509_DER_SEQUENCE);
+    x509_der_raw(&w, STR("\xa0\x03\x02\x01\x02\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70"));
+    x509_der_raw(&w, STR("\x30\x00\x30\x1e"
+                         "\x17\x0d"
+                         "260101000000Z\x17\x0d"
+                         "260101000000Z"));
+    x509_der_raw(&w, STR("\x30\x00\x30\x08\x30\x02\x06\x00\x03\x02\x00\x01"));
+    x509_der_open(&w, X509_DER_CONTEXT_IN(3));
+    x509_der_open(&w, X509_DER_SEQUENCE);
+    x509_ext_open(&w, X509_OID_SAN, false);
+    x509_der_open(&w, X509_DER_SEQUENCE);
+    for (int i = 0; i < names; i++)
+        x509_der_raw(&w, STR("\x82\x01x"));
+    x509_der_close(&w);
+    x509_ext_close(&w);
+    for (int i = 1; i < extensions; i++) {
+        x509_der_open(&w, X509_DER_SEQUENCE);
+        x509_der_put(&w, X509_DER_OID, str_bytes((const char[]){0x2a, (char)i}, 2));
+        x509_der_put(&w, X509_DER_OCTET_STRING, STR(""));
+        x509_der_close(&w);
+    }
+    for (int i = 0; i < 3; i++)
+        x509_der_close(&w);
+    TRY(x509_der_end(&w));
+    return x509_tbs_parse(a, buf_str(&tbs), &c, err);
+}
+
+static void crowds_are_refused(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    struct err err = ERR_INIT;
+
+    arena_init(&a, 1 << 20);
+    CHECK_OK(crowded(&a, X509_EXTENSIONS_MAX, X509_CERT_NAMES_MAX, NULL));
+    CHECK_RC(crowded(&a, X509_EXTENSIONS_MAX + 1, 1, &err), RC_TOOBIG);
+    CHECK_STR(str_of(err.msg->code), "x509.certificate-size");
+    CHECK_RC(crowded(&a, 1, X509_CERT_NAMES_MAX + 1, &err), RC_TOOBIG);
+    CHECK_STR(str_of(err.msg->code), "x509.certificate-size");
+}
+
 static void limits_hold(void)
 {
     CLEANUP(mem_freep) char *zeros = mem_calloc(1, X509_CERT_MAX + 1);
@@ -280,4 +336,5 @@ static void limits_hold(void)
 CHECK_MAIN(CHECK_TEST(everything_is_found), CHECK_TEST(chain_is_checked), CHECK_TEST(odd_but_right),
            CHECK_TEST_ONCE(corpus_is_sorted), CHECK_TEST_ONCE(damage_is_noticed),
            CHECK_TEST(names_match), CHECK_TEST(pem_is_read),
-           CHECK_TEST(fingerprint_is_that_of_the_bytes), CHECK_TEST(limits_hold))
+           CHECK_TEST(fingerprint_is_that_of_the_bytes), CHECK_TEST(crowds_are_refused),
+           CHECK_TEST(limits_hold))

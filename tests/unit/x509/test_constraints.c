@@ -159,12 +159,18 @@ static void bad_values_are_not_written(void)
     static struct str many[X509_CONSTRAINTS_MAX + 1];
     const struct x509_constraints big = {.permitted_dns = many,
                                          .n_permitted_dns = X509_CONSTRAINTS_MAX + 1};
+    static struct addr_net nets[X509_CONSTRAINTS_MAX + 1];
+    const struct x509_constraints big_ip = {.excluded_ip = nets,
+                                            .n_excluded_ip = X509_CONSTRAINTS_MAX + 1};
     CLEANUP(buf_done) struct buf b;
 
+    for (size_t i = 0; i <= X509_CONSTRAINTS_MAX; i++)
+        nets[i] = permitted_ip[0];
     buf_init(&b, 1 << 16);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_RC(x509_constraints_put(&bad[i], &b), RC_INVAL);
     CHECK_RC(x509_constraints_put(&big, &b), RC_TOOBIG);
+    CHECK_RC(x509_constraints_put(&big_ip, &b), RC_TOOBIG);
 }
 
 static void broken_values_are_refused(void)
@@ -185,7 +191,9 @@ static void broken_values_are_refused(void)
         {"300ea00c300a87080a000000ff000000", RC_OK},
         {"300ea00c300a87080a000000ff00ff00", RC_PARSE}, /* holes in the mask */
         {"300da00b300987070a000000ff0000", RC_PARSE},
-        {"3007a0053003860161", RC_OK}, /* a URI: of another kind */
+        {"300ca00a300887060a0000ffffff", RC_PARSE},
+        {"3007a0053003820107", RC_PARSE}, /* a control character */
+        {"3007a0053003860161", RC_OK},    /* a URI: of another kind */
     };
     CLEANUP(arena_done) struct arena a;
     CLEANUP(buf_done) struct buf der;
@@ -205,7 +213,32 @@ static void broken_values_are_refused(void)
     CHECK_INT(c.n_other, 1);
 }
 
-CHECK_MAIN(CHECK_TEST(written_and_read), CHECK_TEST(names_are_judged),
-           CHECK_TEST(errors_name_the_rule), CHECK_TEST(addresses_are_judged),
-           CHECK_TEST(empty_lists_forbid_nothing), CHECK_TEST(foreign_forms_are_understood),
-           CHECK_TEST(bad_values_are_not_written), CHECK_TEST(broken_values_are_refused))
+static void lists_have_limits(void)
+{
+    CLEANUP(arena_done) struct arena a;
+    struct x509_constraints c;
+
+    arena_init(&a, 1 << 16);
+    for (int n = X509_CONSTRAINTS_MAX; n <= X509_CONSTRAINTS_MAX + 1; n++) {
+        CLEANUP(buf_done) struct buf der;
+        struct x509_der w = x509_der_of(&der);
+
+        buf_init(&der, 1 << 12);
+        x509_der_open(&w, X509_DER_SEQUENCE);
+        x509_der_open(&w, X509_DER_CONTEXT_IN(0));
+        for (int i = 0; i < n; i++)
+            x509_der_raw(&w, STR("\x30\x03\x82\x01"
+                                 "a"));
+        x509_der_close(&w);
+        x509_der_close(&w);
+        CHECK_OK(x509_der_end(&w));
+        CHECK_RC(x509_constraints_parse(&a, buf_str(&der), &c),
+                 n == X509_CONSTRAINTS_MAX ? RC_OK : RC_TOOBIG);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(lists_have_limits), CHECK_TEST(written_and_read),
+           CHECK_TEST(names_are_judged), CHECK_TEST(errors_name_the_rule),
+           CHECK_TEST(addresses_are_judged), CHECK_TEST(empty_lists_forbid_nothing),
+           CHECK_TEST(foreign_forms_are_understood), CHECK_TEST(bad_values_are_not_written),
+           CHECK_TEST(broken_values_are_refused))

@@ -60,6 +60,13 @@ static const struct {
     {"bad-space", RC_INVAL, RC_INVAL, "x509.csr-dns"},
     {"bad-sha1", RC_UNSUPPORTED, RC_UNSUPPORTED, "x509.csr-signature-algorithm"},
     {"p521", RC_UNSUPPORTED, RC_UNSUPPORTED, "crypto.key-algorithm"},
+    {"bad-weak", RC_DENIED, RC_DENIED, "crypto.weak-close-primes"},
+    {"bad-attribute-trailing", RC_PARSE, RC_PARSE, "x509.csr"},
+    {"bad-attributes-17", RC_INVAL, RC_PARSE, "x509.csr-attribute"},
+    {"bad-extensions-65", RC_INVAL, RC_PARSE, "x509.csr-extension"},
+    {"bad-extension-trailing", RC_PARSE, RC_PARSE, "x509.csr"},
+    {"bad-extension-critical-false", RC_PARSE, RC_PARSE, "x509.csr"},
+    {"names-1001", RC_TOOBIG, RC_TOOBIG, "x509.csr-names"},
     {"bad-rsa1024", RC_INVAL, RC_INVAL, "crypto.rsa-bits"},
 };
 

@@ -159,11 +159,14 @@ static void unbalanced_writing_fails(void)
     x509_der_close(&w);
     CHECK_OK(x509_der_end(&w));
     x509_der_close(&w);
+    x509_der_open(&w, X509_DER_SEQUENCE); /* so that the count is even again */
     CHECK_RC(x509_der_end(&w), RC_INVAL);
     buf_reset(&b);
     w = x509_der_of(&b);
     for (size_t i = 0; i <= X509_DER_DEPTH_MAX; i++)
         x509_der_open(&w, X509_DER_SEQUENCE);
+    for (size_t i = 0; i <= X509_DER_DEPTH_MAX; i++)
+        x509_der_close(&w);
     CHECK_RC(x509_der_end(&w), RC_INVAL);
     buf_reset(&b);
     w = x509_der_of(&b);
@@ -255,6 +258,22 @@ static void bad_integers_are_refused(void)
     }
 }
 
+static void big_integers_lose_the_sign_byte(void)
+{
+    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf c;
+    struct rd r = cursor("020200ff020100", &b);
+
+    CHECK(!r.failed);
+    CHECK_STR(x509_der_get_uint(&r, 1), "\xff");
+    CHECK(str_eq(x509_der_get_uint(&r, 1), str_bytes("", 1)));
+    CHECK_OK(rd_done(&r));
+    r = cursor("02020100", &c);
+    CHECK(!r.failed);
+    CHECK_INT(x509_der_get_uint(&r, 1).n, 0);
+    CHECK(r.failed);
+}
+
 static void bad_booleans_and_bits_are_refused(void)
 {
     static const char *const bools[] = {"0100", "010101", "0101fe", "01020000", "0101"};
@@ -306,6 +325,8 @@ static void bad_times_are_refused(void)
         "261120182460Z",
         "\x17\x0d"
         "26112018240 Z",
+        "\x17\x0d"
+        "26112018240:Z",
         "\x17\x0d"
         "691231235959Z",
         "\x18\x0f"
@@ -398,6 +419,7 @@ CHECK_MAIN(CHECK_TEST(values_are_written), CHECK_TEST(lengths_have_their_shortes
            CHECK_TEST(named_bits_lose_trailing_zeros), CHECK_TEST(times_follow_rfc_5280),
            CHECK_TEST(unbalanced_writing_fails), CHECK_TEST(limit_of_the_buffer_holds),
            CHECK_TEST(values_are_read), CHECK_TEST(bad_forms_are_refused),
-           CHECK_TEST(bad_integers_are_refused), CHECK_TEST(bad_booleans_and_bits_are_refused),
-           CHECK_TEST(whole_bytes_only), CHECK_TEST(bad_times_are_refused),
-           CHECK_TEST(failure_sticks), CHECK_TEST(nesting_is_checked))
+           CHECK_TEST(bad_integers_are_refused), CHECK_TEST(big_integers_lose_the_sign_byte),
+           CHECK_TEST(bad_booleans_and_bits_are_refused), CHECK_TEST(whole_bytes_only),
+           CHECK_TEST(bad_times_are_refused), CHECK_TEST(failure_sticks),
+           CHECK_TEST(nesting_is_checked))

@@ -63,6 +63,7 @@ static void impossible_ones_are_refused(void)
         {"0a3:f0", RC_PARSE},
         {":0a", RC_PARSE},
         {"0a3f:00", RC_PARSE},
+        {"0a-3f:00", RC_PARSE},
         /* 20 bytes, 21 once encoded */
         {"8000000000000000000000000000000000000000", RC_INVAL},
         {"010000000000000000000000000000000000000000", RC_INVAL},

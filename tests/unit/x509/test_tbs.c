@@ -44,6 +44,7 @@ static void built_and_parsed(void)
     CHECK_INT(c.n_policies, 2);
     CHECK_STR(c.policies[1], "\x2a\x03\x04");
     CHECK_INT(c.n_unknown_critical, 0);
+    CHECK_INT(c.n_extensions, 9); /* none that is empty */
     CHECK_OK(x509_cert_check_issuer(&c, &p.issuer, NULL));
 }
 
@@ -102,12 +103,20 @@ static void smallest_certificate(void)
     CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
     CHECK_OK(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL));
     CHECK(c.n_extensions == 0 && c.version == 3 && c.serial.n == 1);
+    in.eku = X509_EKU_CLIENT_AUTH;
+    buf_reset(&tbs);
+    CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
+    CHECK_OK(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL));
+    CHECK_INT(c.n_extensions, 1);
     in.n_dns = 1;
     in.dns = pki_dns;
     buf_reset(&tbs);
     CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
     CHECK_OK(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL));
     CHECK(c.san_critical); /* as the subject is empty */
+    buf_u8(&tbs, 0);
+    CHECK_OK(buf_rc(&tbs));
+    CHECK_RC(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL), RC_PARSE);
 }
 
 static void responder_has_nocheck(void)

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "metrics/view_int.h"
+
+static const char *const results[] = {"valid", "in\"va\\lid\n"};
+static const char *const kinds[] = {"a", "b"};
+static const int64_t bounds[] = {5000, 1000000, 2500000};
+
+METRIC_COUNTER(plain, "plain_total", "Plain \"things\"\\");
+METRIC_COUNTER_BY2(both, "both_total", "Both", "result", results, "kind", kinds);
+METRIC_GAUGE(level, "level", "Level");
+METRIC_TIMES(took, "took_seconds", "Took", bounds);
+METRIC_COUNTER(unused, "unused_total", "Never counted");
+
+static void reset(void)
+{
+    const struct metric *const *m;
+    size_t n;
+
+    metric_all(&m, &n);
+    for (size_t i = 0; i < n; i++) {
+        *m[i]->used = false;
+        for (size_t c = 0; c < m[i]->n_cells; c++)
+            m[i]->cells[c] = 0;
+    }
+}
+
+/* Puts what is counted now under that name. */
+static enum rc put(struct metrics_view *v, const char *role)
+{
+    CLEANUP(buf_done) struct buf b;
+
+    buf_init(&b, METRICS_SNAPSHOT_MAX);
+    metrics_snapshot(&b);
+    TRY(buf_rc(&b));
+    return metrics_view_put(v, str_of(role), buf_str(&b));
+}
+
+static void rendered(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(buf_done) struct buf text;
+
+    metrics_view_init(&v);
+    buf_init(&text, 1 << 16);
+    reset();
+    metric_add(&plain, 0, 3);
+    metric_add(&both, metric_at(&both, 1, 0), 2);
+    metric_observe(&took, 0, 4999);
+    metric_observe(&took, 0, 1500000);
+    metric_observe(&took, 0, 9000001);
+    CHECK_OK(put(&v, "front"));
+    reset();
+    metric_add(&plain, 0, 4);
+    metric_set(&level, 0, -7);
+    CHECK_OK(put(&v, "core"));
+    metrics_view_render(&v, METRICS_PROMETHEUS, &text);
+    CHECK_OK(buf_rc(&text));
+    CHECK_STR(buf_str(&text),
+              "# HELP autarky_both_total Both\n"
+              "# TYPE autarky_both_total counter\n"
+              "autarky_both_total{role=\"front\",result=\"valid\",kind=\"a\"} 0\n"
+              "autarky_both_total{role=\"front\",result=\"valid\",kind=\"b\"} 0\n"
+              "autarky_both_total{role=\"front\",result=\"in\\\"va\\\\lid\\n\",kind=\"a\"} 2\n"
+              "autarky_both_total{role=\"front\",result=\"in\\\"va\\\\lid\\n\",kind=\"b\"} 0\n"
+              "# HELP autarky_level Level\n"
+              "# TYPE autarky_level gauge\n"
+              "autarky_level{role=\"core\"} -7\n"
+              "# HELP autarky_plain_total Plain \"things\"\\\\\n"
+              "# TYPE autarky_plain_total counter\n"
+              "autarky_plain_total{role=\"core\"} 4\n"
+              "autarky_plain_total{role=\"front\"} 3\n"
+              "# HELP autarky_took_seconds Took\n"
+              "# TYPE autarky_took_seconds histogram\n"
+              "autarky_took_seconds_bucket{role=\"front\",le=\"0.005\"} 1\n"
+              "autarky_took_seconds_bucket{role=\"front\",le=\"1.0\"} 1\n"
+              "autarky_took_seconds_bucket{role=\"front\",le=\"2.5\"} 2\n"
+              "autarky_took_seconds_bucket{role=\"front\",le=\"+Inf\"} 3\n"
+              "autarky_took_seconds_sum{role=\"front\"} 10.505\n"
+              "autarky_took_seconds_count{role=\"front\"} 3\n");
+}
+
+static void openmetrics(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(buf_done) struct buf text;
+
+    metrics_view_init(&v);
+    buf_init(&text, 1 << 16);
+    reset();
+    metric_add(&plain, 0, 3);
+    CHECK_OK(put(&v, "front"));
+    metrics_view_render(&v, METRICS_OPENMETRICS, &text);
+    CHECK_OK(buf_rc(&text));
+    CHECK_STR(buf_str(&text), "# HELP autarky_plain Plain \\\"things\\\"\\\\\n"
+                              "# TYPE autarky_plain counter\n"
+                              "autarky_plain_total{role=\"front\"} 3\n"
+                              "# EOF\n");
+}
+
+static void latest_snapshot_counts(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(buf_done) struct buf text;
+
+    metrics_view_init(&v);
+    buf_init(&text, 1 << 16);
+    reset();
+    metric_set(&level, 0, 1);
+    CHECK_OK(put(&v, "b"));
+    CHECK_OK(put(&v, "a"));
+    CHECK_OK(put(&v, "c"));
+    metric_set(&level, 0, 2);
+    CHECK_OK(put(&v, "b"));
+    CHECK_INT(v.n, 3);
+    metrics_view_drop(&v, STR("a"));
+    metrics_view_drop(&v, STR("none"));
+    CHECK_INT(v.n, 2);
+    metrics_view_render(&v, METRICS_PROMETHEUS, &text);
+    CHECK_OK(buf_rc(&text));
+    CHECK_STR(buf_str(&text), "# HELP autarky_level Level\n"
+                              "# TYPE autarky_level gauge\n"
+                              "autarky_level{role=\"b\"} 2\n"
+                              "autarky_level{role=\"c\"} 1\n");
+}
+
+static void number_of_roles(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+
+    metrics_view_init(&v);
+    reset();
+    for (int i = 0; i < METRICS_ROLES_MAX; i++) {
+        char name[] = {'r', (char)('0' + i / 10), (char)('0' + i % 10), 0};
+
+        CHECK_OK(put(&v, name));
+    }
+    CHECK_RC(put(&v, "one-more"), RC_TOOBIG);
+    CHECK_OK(put(&v, "r00"));
+    CHECK_INT(v.n, METRICS_ROLES_MAX);
+}
+
+static void names_of_roles(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+
+    metrics_view_init(&v);
+    CHECK_OK(put(&v, "gateway-1"));
+    CHECK_RC(put(&v, ""), RC_INVAL);
+    CHECK_RC(put(&v, "a\"b"), RC_INVAL);
+    CHECK_RC(put(&v, "Core"), RC_INVAL);
+    CHECK_RC(put(&v, "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabb"), RC_INVAL);
+    CHECK_OK(put(&v, "aaaaaaaaaabbbbbbbbbbaaaaaaaaaab"));
+    CHECK_INT(v.n, 2);
+}
+
+static void put_cells(struct buf *b, const char *name, uint32_t n, int64_t v)
+{
+    buf_lstr(b, str_of(name));
+    buf_u32(b, n);
+    for (uint32_t i = 0; i < n; i++)
+        buf_u64(b, (uint64_t)v);
+}
+
+/* What does not fit the table is refused, and the view keeps what it had. */
+static void hostile_snapshots(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(buf_done) struct buf b, before, after;
+    static const struct {
+        const char *name;
+        uint32_t n;
+        int64_t value;
+        bool twice;
+        enum rc rc;
+    } cases[] = {
+        {"level", 1, -1, false, RC_OK},
+        {"plain_total", 1, INT64_MAX, false, RC_OK},
+        {"took_seconds", 5, INT64_MAX, false, RC_OK},
+        {"nothing_total", 1, 1, false, RC_PARSE},
+        {"", 0, 0, false, RC_PARSE},
+        {"plain_total", 2, 1, false, RC_PARSE},
+        {"plain_total", 0, 1, false, RC_PARSE},
+        {"plain_total", 1, -1, false, RC_PARSE},
+        {"took_seconds", 5, -1, false, RC_PARSE},
+        {"plain_total", 1, 1, true, RC_PARSE},
+    };
+
+    buf_init(&b, 4096);
+    buf_init(&before, 1 << 16);
+    buf_init(&after, 1 << 16);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        metrics_view_init(&v);
+        buf_reset(&b);
+        buf_u8(&b, 1);
+        put_cells(&b, cases[i].name, cases[i].n, cases[i].value);
+        if (cases[i].twice)
+            put_cells(&b, cases[i].name, cases[i].n, cases[i].value);
+        CHECK_OK(buf_rc(&b));
+        CHECK_RC(metrics_view_put(&v, STR("core"), buf_str(&b)), cases[i].rc);
+        buf_reset(&after);
+        metrics_view_render(&v, METRICS_PROMETHEUS, &after);
+        metrics_view_done(&v);
+    }
+
+    metrics_view_init(&v);
+    reset();
+    metric_add(&plain, 0, 1);
+    metric_observe(&took, 0, 1);
+    CHECK_OK(put(&v, "core"));
+    metrics_view_render(&v, METRICS_PROMETHEUS, &before);
+    buf_reset(&b);
+    metrics_snapshot(&b);
+    CHECK_OK(buf_rc(&b));
+    for (size_t n = 0; n < b.n; n++) {
+        enum rc rc = metrics_view_put(&v, STR("other"), str_head(buf_str(&b), n));
+
+        CHECK(rc == RC_PARSE || (rc == RC_OK && n >= 1));
+        metrics_view_drop(&v, STR("other"));
+    }
+    b.p[0] = 2;
+    CHECK_RC(metrics_view_put(&v, STR("core"), buf_str(&b)), RC_PARSE);
+    buf_reset(&after);
+    metrics_view_render(&v, METRICS_PROMETHEUS, &after);
+    CHECK_OK(buf_rc(&after));
+    CHECK_STR(buf_str(&after), buf_z(&before));
+}
+
+static void formats(void)
+{
+    CHECK(metrics_accept(STR("")) == METRICS_PROMETHEUS);
+    CHECK(metrics_accept(STR("text/plain;version=0.0.4;q=0.5,*/*;q=0.1")) == METRICS_PROMETHEUS);
+    CHECK(metrics_accept(STR("application/openmetrics-text; version=1.0.0,text/plain")) ==
+          METRICS_OPENMETRICS);
+    CHECK(metrics_accept(STR("text/plain, Application/OpenMetrics-Text")) == METRICS_OPENMETRICS);
+    CHECK(metrics_accept(STR("application/openmetrics-textual")) == METRICS_PROMETHEUS);
+    CHECK(strstr(metrics_content_type(METRICS_PROMETHEUS), "0.0.4"));
+    CHECK(strstr(metrics_content_type(METRICS_OPENMETRICS), "openmetrics"));
+}
+
+/* Every rule that a declaration has to keep, broken once. */
+static void declarations(void)
+{
+    static const int64_t falling[] = {2, 1};
+    static const int64_t zero[] = {0, 1};
+    static const char *const many[METRIC_SERIES_MAX + 1] = {"a"};
+    struct metric good = both, m;
+
+    CHECK(metrics_sound(&plain) && metrics_sound(&both) && metrics_sound(&took));
+#define UNSOUND(...)                                                                               \
+    do {                                                                                           \
+        m = good;                                                                                  \
+        __VA_ARGS__;                                                                               \
+        CHECK(!metrics_sound(&m));                                                                 \
+    } while (0)
+    UNSOUND(m.name = "both");
+    UNSOUND(m.name = "Both_total");
+    UNSOUND(m.name = "1_total");
+    UNSOUND(m.name = "");
+    UNSOUND(m.name = "a-b_total");
+    UNSOUND(m.name = "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbb_total");
+    UNSOUND(m.name = "both_seconds_total");
+    UNSOUND(m.help = "");
+    UNSOUND(m.help = NULL);
+    UNSOUND(m.unit = METRIC_SECONDS);
+    UNSOUND(m.kind = METRIC_GAUGE_KIND);
+    UNSOUND(m.n_cells = 3);
+    UNSOUND(m.labels[0].name = "role");
+    UNSOUND(m.labels[1].name = "le");
+    UNSOUND(m.labels[0].name = NULL);
+    UNSOUND(m.labels[1].name = "x y");
+    UNSOUND(m.labels[1].n = 0);
+    UNSOUND(m.labels[0].n = sizeof(many) / sizeof(many[0]); m.labels[0].values = many;
+            m.labels[1].n = 1; m.n_cells = sizeof(many) / sizeof(many[0]));
+    good = took;
+    UNSOUND(m.name = "took");
+    UNSOUND(m.bounds = falling; m.n_bounds = 2; m.n_cells = 4);
+    UNSOUND(m.bounds = zero; m.n_bounds = 2; m.n_cells = 4);
+    UNSOUND(m.n_bounds = 0; m.n_cells = 2);
+    CHECK(metrics_sound(&unused));
+}
+
+CHECK_MAIN(CHECK_TEST(rendered), CHECK_TEST(openmetrics), CHECK_TEST(latest_snapshot_counts),
+           CHECK_TEST(number_of_roles), CHECK_TEST(names_of_roles), CHECK_TEST(hostile_snapshots),
+           CHECK_TEST(formats), CHECK_TEST(declarations))

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "conf/load.h"
+#include "policy/policy.h"
+
+static bool load(const char *policy, const struct conf **out)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(16384);
+    struct conf_report report;
+    struct conf_input in;
+    enum rc rc;
+
+    buf_printf(&text, "organization: Example\ndomain: hospital.example\n%s", policy);
+    conf_input_init(&in);
+    conf_report_init(&report);
+    rc = conf_input_add(&in, STR("t.yaml"), buf_str(&text));
+    if (rc == RC_OK)
+        rc = conf_load(&in, out, &report);
+    conf_report_done(&report);
+    conf_input_done(&in);
+    return rc == RC_OK;
+}
+
+static enum rc judge(const struct conf *conf, const char *name, const char *from, struct err *err)
+{
+    struct policy_query q = {.type = POLICY_DNS, .value = str_of(name)};
+    struct policy_verdict v;
+
+    if (addr_parse(str_of(from), &q.requester) != RC_OK)
+        return RC_INVAL;
+    return policy_judge(conf, &q, &v, err);
+}
+
+static void nothing_without_a_rule(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    struct err err = ERR_INIT;
+
+    CHECK(load("", &conf));
+    CHECK_RC(judge(conf, "a.hospital.example", "10.0.0.1", &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "policy.no-rules");
+    CHECK_STR(str_of(err.type), "rejectedIdentifier");
+}
+
+static void patterns_and_networks(void)
+{
+    static const struct {
+        const char *name;
+        const char *from;
+        enum rc rc;
+    } cases[] = {
+        {"a.apps.hospital.example", "10.1.0.9", RC_OK},
+        {"a.b.apps.hospital.example", "10.1.0.9", RC_OK},
+        {"apps.hospital.example", "10.1.0.9", RC_DENIED},
+        {"a.apps.hospital.example", "10.2.0.9", RC_DENIED},
+        {"xapps.hospital.example", "10.1.0.9", RC_DENIED},
+        {"wiki.hospital.example", "192.0.2.1", RC_OK},
+        {"www.wiki.hospital.example", "192.0.2.1", RC_DENIED},
+        {"*.apps.hospital.example", "10.1.0.9", RC_DENIED},
+    };
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK(load("policy:\n"
+               "  - {name: apps, allow: [\"*.apps.hospital.example\"], networks: [10.1.0.0/16]}\n"
+               "  - {name: wiki, allow: [wiki.hospital.example]}\n",
+               &conf));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_RC(judge(conf, cases[i].name, cases[i].from, NULL), cases[i].rc);
+}
+
+/* A rule for every name does not reach beyond what the hierarchy vouches for. */
+static void never_outside_the_hierarchy(void)
+{
+    static const struct {
+        const char *name;
+        enum rc rc;
+    } cases[] = {
+        {"a.hospital.example", RC_OK},
+        {"intranet", RC_OK},
+        {"nas.lan", RC_OK},
+        {"www.google.com", RC_DENIED},
+        {"hospital.example.com", RC_DENIED},
+    };
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK(load("policy:\n  - {name: all, allow: [\"*\"]}\n", &conf));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_RC(judge(conf, cases[i].name, "10.0.0.1", NULL), cases[i].rc);
+}
+
+static void addresses_of_the_hierarchy(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK(load("", &conf));
+    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("10.0.0.1")));
+    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("127.0.0.1")));
+    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("fd00::1")));
+    CHECK(!policy_in_hierarchy(conf, POLICY_IP, STR("8.8.8.8")));
+    CHECK(!policy_in_hierarchy(conf, POLICY_IP, STR("not an address")));
+}
+
+CHECK_MAIN(CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
+           CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy))
