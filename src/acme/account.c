@@ -212,7 +212,11 @@ static enum rc change_account(struct store_txn *txn, struct acme_request *r)
     const struct id *id = &r->account.id;
 
     if (d->account.status == STORE_ACCOUNT_DEACTIVATED) {
-        TRY(store_account_move(txn, id, STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED));
+        enum rc rc = store_account_move(txn, id, STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED);
+
+        if (rc == RC_CONFLICT)
+            return ACME_ERR(r, rc, "unauthorized", msg_deactivated, STR("deactivated"));
+        TRY(rc);
         return acme_audit(txn, r, "account.deactivated", "account", id, (struct str){NULL, 0});
     }
     if (d->has_contacts) {

@@ -79,6 +79,7 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
+    bool started; /* by this request, not by another at the same time */
 };
 
 static void reply_challenge(struct acme_request *r)
@@ -100,8 +101,12 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     struct challenge_data *d = r->data;
     when_t lease = acme_validation_lease(r->acme);
     const struct id *id = &d->challenge.id;
+    enum rc rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
 
-    TRY(store_challenge_start(txn, id, r->now, r->now, d->thumbprint));
+    d->started = rc == RC_OK;
+    if (rc == RC_CONFLICT)
+        return store_challenge_get(txn, r->arena, id, &d->challenge);
+    TRY(rc);
     TRY(store_challenge_claim(txn, id, r->now, r->now + lease));
     TRY(store_challenge_get(txn, r->arena, id, &d->challenge));
     return acme_audit(txn, r, "challenge.requested", "challenge", id, (struct str){NULL, 0});
@@ -111,7 +116,8 @@ static void challenge_started(struct acme_request *r)
 {
     struct challenge_data *d = r->data;
 
-    acme_validation_start(r->acme, &d->challenge.id);
+    if (d->started)
+        acme_validation_start(r->acme, &d->challenge.id);
     reply_challenge(r);
 }
 

@@ -101,8 +101,11 @@ static enum rc revoke(struct store_txn *txn, struct acme_request *r)
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
+    enum rc rc = store_certificate_revoke(txn, &d->cert.id, r->now, d->reason);
 
-    TRY(store_certificate_revoke(txn, &d->cert.id, r->now, d->reason));
+    if (rc == RC_CONFLICT) /* another request was a moment faster */
+        return ACME_ERR(r, rc, "alreadyRevoked", msg_already, STR("this very moment"));
+    TRY(rc);
     if (d->reason == REASON_KEY_COMPROMISE)
         TRY(block_key(txn, r, d));
     json_out_init(&o, &detail, JSON_COMPACT);

@@ -42,9 +42,10 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
 {
     const struct api_cert *a = arg;
     struct err later = ERR_INIT;
+    char until[WHEN_TEXT];
 
     if (rc == RC_OK) {
-        log_info("core.api-certificate-issued", LOG_INT("not_after", cert->not_after),
+        log_info("core.api-certificate-issued", LOG_Z("until", when_text(cert->not_after, until)),
                  LOG_STR("left_out", a->core->names.left_out));
         reply(a, cert);
         return;
