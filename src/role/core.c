@@ -168,6 +168,7 @@ const struct role_def role_core = {
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .start_seconds = 3600, /* a migration copies the database first */
     .drain_order = 1,
     .open = core_open,
     .start = core_start,

@@ -74,6 +74,7 @@ const struct role_def role_signer = {
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .environment = environment,
+    .start_seconds = 600, /* somebody may have to type the passphrase */
     .drain_order = 2,
     .open = signer_open,
     .commit = signer_commit,

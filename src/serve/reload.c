@@ -80,13 +80,11 @@ DEFINE_FREEP(reload_free, struct serve_reload)
 /* The end, either way; another one may have been asked for meanwhile. */
 static void finish(struct serve *sup)
 {
-    bool again = sup->reload_again;
-
     reload_free(MOVE(sup->reload));
     serve_notify("READY=1");
+    if (sup->reload_again)
+        ev_defer(sup->ev, &sup->again);
     sup->reload_again = false;
-    if (again)
-        serve_reload_begin(sup, NULL);
 }
 
 static void refuse(struct serve_reload *r, const struct err *err)
@@ -384,6 +382,11 @@ void serve_reload_begin(struct serve *sup, struct ipc_req *req)
         prepare(sup->reload);
     else
         refuse(sup->reload, &err);
+}
+
+void serve_reload_again(void *sup)
+{
+    serve_reload_begin(sup, NULL);
 }
 
 void serve_reload_lost(struct serve *sup, struct serve_proc *p)

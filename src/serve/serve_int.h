@@ -99,6 +99,7 @@ struct serve {
     struct list procs;
     struct serve_reload *reload; /* NULL: none is under way */
     bool reload_again;           /* SIGHUP came meanwhile */
+    struct ev_defer again;       /* so there will be another one */
     bool was_ready;              /* all of them, once */
     bool stopping;
     int status;
@@ -144,6 +145,8 @@ const char *serve_proc_state_name(const struct serve_slot *slot, const struct se
 /* Reads the configuration anew and, unless something speaks against it, puts it in force. `req`
  * (NULL: a signal) gets the answer. */
 void serve_reload_begin(struct serve *sup, struct ipc_req *req);
+/* The same on a signal's behalf, as a deferred call. */
+void serve_reload_again(void *sup);
 /* That process will not answer any more. */
 void serve_reload_lost(struct serve *sup, struct serve_proc *p);
 /* Drops what is under way; at the end. */

@@ -296,6 +296,7 @@ static enum rc open_loop(struct serve *sup)
     signal(SIGPIPE, SIG_IGN);
     TRY(ev_new(sup->clock, &sup->ev));
     ev_timer_init(&sup->stop_limit, sup->ev, on_stop_limit, sup);
+    ev_defer_init(&sup->again, serve_reload_again, sup);
     for (size_t i = 0; i < SERVE_SIGNALS; i++)
         TRY(ev_signal_new(sup->ev, signals[i], on_signal, sup, &sup->signals[i]));
     return RC_OK;
@@ -366,6 +367,7 @@ static void supervisor_free(struct serve *sup)
         for (size_t i = 0; i < SERVE_SIGNALS; i++)
             ev_signal_free(sup->signals[i]);
         ev_timer_stop(&sup->stop_limit);
+        ev_defer_cancel(&sup->again);
         ev_free(sup->ev);
     }
     conf_unref(sup->conf);

@@ -163,8 +163,8 @@ def refused(lab):
             for word in wanted:
                 expect(out, word, "the refusal")
             lab.server.popen.send_signal(signal.SIGHUP)
-            refusals = lab.log().count("reload.refused")
-            wait_for("the refusal of SIGHUP", lambda n=refusals: lab.log().count("reload.refused") > n or n % 2 == 0)
+            refusals = lab.log().count("serve.reload-refused")
+            wait_for("the refusal of SIGHUP", lambda n=refusals: lab.log().count("serve.reload-refused") > n or n % 2 == 0)
             if processes(lab) != before:
                 sys.exit("a reload that was refused changed something")
         (lab.data / "autarky.yaml").write_text(good)

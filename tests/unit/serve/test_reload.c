@@ -59,9 +59,9 @@ static void a_mistake_changes_nothing(void)
     const char *answer;
 
     start(&s);
-    service_configure(&s, "validation: {attempts: 7, timeot: 3s}\n");
+    service_configure(&s, "validation: {attempts: 7, nonsense: 3s}\n");
     answer = service_ask(&s, "reload");
-    CHECK(strncmp(answer, "refused: ", 9) == 0 && strstr(answer, "timeot"));
+    CHECK(strncmp(answer, "refused: ", 9) == 0 && strstr(answer, "nonsense"));
     CHECK(strstr(service_ask(&s, "who"), "generation=1 attempts=5"));
 }
 
