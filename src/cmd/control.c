@@ -14,7 +14,7 @@
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "net/net.h"
-#include "role/serve.h"
+#include "serve/serve.h"
 #include "json/json.h"
 
 enum { LISTENERS_MAX = 64 * 1024, ANSWER_SECONDS = 60 };
@@ -59,7 +59,7 @@ static enum rc socket_path(const char *data, struct buf *path, struct err *err)
         buf_puts(path, control);
         return buf_rc(path);
     }
-    return role_control_path(realpath(data, absolute) ? absolute : data, false, path, err);
+    return serve_control_path(realpath(data, absolute) ? absolute : data, false, path, err);
 }
 
 static void answered(void *arg, const struct ipc_answer *a)
