@@ -26,8 +26,8 @@ static double clock_seconds(clockid_t clock)
 static enum rc load(const char *path, int data, const struct conf **conf, struct ca_signer **out,
                     struct err *err)
 {
-    CLEANUP(conf_input_done) struct conf_input in;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_input_done) struct conf_input in = {.n = 0};
+    CLEANUP(conf_report_done) struct conf_report report = {.n = 0};
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
 
     conf_input_init(&in);

@@ -23,7 +23,7 @@ static enum rc get(struct acme_keys *k, const struct jose_jwk *jwk, const struct
 
 static void one_text_one_key(void)
 {
-    CLEANUP(acme_keys_done) struct acme_keys k;
+    CLEANUP(acme_keys_done) struct acme_keys k = {.made = 0};
     CLEANUP(jose_jwk_freep) struct jose_jwk *a = NULL;
     CLEANUP(jose_jwk_freep) struct jose_jwk *b = NULL;
     const struct jose_jwk *got, *again;
@@ -43,7 +43,7 @@ static void one_text_one_key(void)
 
 static void what_is_no_key_is_not_kept(void)
 {
-    CLEANUP(acme_keys_done) struct acme_keys k;
+    CLEANUP(acme_keys_done) struct acme_keys k = {.made = 0};
     const struct jose_jwk *got;
 
     acme_keys_init(&k);
@@ -68,7 +68,7 @@ static struct str spelled(const struct jose_jwk *jwk, size_t blanks, char text[s
 
 static void who_is_not_seen_for_longest_leaves(void)
 {
-    CLEANUP(acme_keys_done) struct acme_keys k;
+    CLEANUP(acme_keys_done) struct acme_keys k = {.made = 0};
     CLEANUP(jose_jwk_freep) struct jose_jwk *a = NULL;
     const struct jose_jwk *got;
     char text[2048];
