@@ -8,6 +8,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 
 import orders
 import servers
@@ -65,7 +66,7 @@ def machine(data):
     print(f"machine      {os.cpu_count()} x {model}, Linux {platform.release()}, "
           f"load {os.getloadavg()[0]:.1f} at the start")
     print(f"durability   synchronous=FULL, WAL, {file_system(data)} at {data}; pebble keeps everything in memory")
-    print(f"beside       pebble {servers.Pebble.version()}, which fetches each http-01 answer three times as it comes; "
+    print(f"beside       pebble {servers.Pebble.version()}, which fetches each http-01 answer three times; "
           "same client, DNS server and web server for both")
 
 
@@ -82,7 +83,7 @@ class Bench:
         self.autarky = servers.Autarky(self.lab)
         self.pebble = servers.Pebble(self.lab.directory, self.lab.dns.port, self.lab.http_port)
         self.servers = (self.autarky, self.pebble)
-        self.n_orders = 0
+        self.n_orders = dict.fromkeys(self.servers, 0)
 
     def raise_limits(self):
         """What the signer may sign in an hour is a setting of the installation, not a property of the program."""
@@ -110,16 +111,21 @@ class Bench:
         if not self.wants("start"):
             return
         times = {server: [] for server in self.servers}
+        ready = []
         for _ in range(self.set["starts"]):
             for server in self.servers:
+                begin = time.monotonic()
                 times[server].append(server.timed_start())
                 server.wait_ready()
+                if server is self.autarky:
+                    ready.append(time.monotonic() - begin)
                 server.stop()
         ours, theirs = times[self.autarky], times[self.pebble]
         heading("start: from exec to the first directory over TLS")
         table([["", "autarky", "pebble", "ratio"],
                compared("second start, ms", [t[0] for t in ours], [t[0] for t in theirs], 1e3, 0),
                compared("CPU until then, ms", [t[1] for t in ours], [t[1] for t in theirs], 1e3, 0),
+               ["all roles ready, ms", spread(ready, 1e3, 0), "", ""],
                ["first start, ms", f"{first[0] * 1e3:.0f}", "", ""]])
 
     # Orders: turn and turn about.
@@ -132,9 +138,10 @@ class Bench:
         for _ in range(self.set["rounds"]):
             for server, client in clients:
                 batches[server].append(orders.batch(server, client, self.set["orders"]))
-        self.n_orders += 10 + sum(b.n for b in batches[self.autarky])
+        for server in self.servers:
+            self.n_orders[server] += 10 + sum(b.n for b in batches[server])
         self.show_orders(batches[self.autarky], batches[self.pebble])
-        self.show_crowd()
+        self.crowd()
 
     def show_orders(self, ours, theirs):
         latency = [[t for b in batches for t in b.latencies] for batches in (ours, theirs)]
@@ -151,33 +158,55 @@ class Bench:
             rows.append([f"  of it {name}, ms", spread([b.cpu[name] for b in ours], 1e3), "", ""])
         table(rows)
 
-    def show_crowd(self):
-        crowds = [orders.crowd(self.autarky, self.responder, CLIENTS, self.set["crowd"])
-                  for _ in range(self.set["crowds"])]
-        self.n_orders += sum(b.n for b in crowds)
-        heading(f"orders: {CLIENTS} clients on the same machine, {len(crowds)} x {crowds[0].n}, autarky alone")
-        table([["server CPU per order, ms", spread([b.total for b in crowds], 1e3)],
-               ["orders/s", spread([b.n / b.wall for b in crowds], 1, 0)],
-               ["latency median, ms", spread([median(b.latencies) for b in crowds], 1e3, 1)],
-               ["latency p95, ms", spread([percentile(b.latencies, 0.95) for b in crowds], 1e3, 1)]])
+    def crowd(self):
+        crowds = {server: [] for server in self.servers}
+        for _ in range(self.set["crowds"]):
+            for server in self.servers:
+                crowds[server].append(orders.crowd(server, self.responder, CLIENTS, self.set["crowd"]))
+        if None in crowds[self.autarky]:
+            sys.exit("autarky did not finish its orders; its log:\n" + self.autarky.process.log.read_text()[-4000:])
+        for server in self.servers:
+            self.n_orders[server] += sum(b.n for b in crowds[server] if b)
+        heading(f"orders: {CLIENTS} clients on the same machine, {len(crowds[self.autarky])} x "
+                f"{CLIENTS * self.set['crowd']} each")
+        self.show_crowd(crowds[self.autarky], crowds[self.pebble])
+
+    @staticmethod
+    def show_crowd(ours, theirs):
+        done = [b for b in theirs if b]
+        rows = [["", "autarky", "pebble", "ratio"]]
+        for what, of, scale, digits in (
+                ("server CPU per order, ms", lambda b: b.total, 1e3, 2),
+                ("orders/s", lambda b: b.n / b.wall, 1, 0),
+                ("latency median, ms", lambda b: median(b.latencies), 1e3, 1),
+                ("latency p95, ms", lambda b: percentile(b.latencies, 0.95), 1e3, 1),
+                ("requests per order", lambda b: b.requests, 1, 1)):
+            if done:
+                rows.append(compared(what, [of(b) for b in ours], [of(b) for b in done], scale, digits))
+            else:
+                rows.append([what, spread([of(b) for b in ours], scale, digits), "none", ""])
+        table(rows)
+        if len(done) < len(theirs):
+            print(f"  pebble did not finish {len(theirs) - len(done)} of its {len(theirs)} batches "
+                  f"within {orders.PATIENCE} s")
 
     # Memory
 
     def fill(self):
         """As many orders as the figure speaks of."""
-        missing = self.set["memory"] - self.n_orders
-        if missing > 0:
-            per_client = -(-missing // CLIENTS)
-            orders.crowd(self.autarky, self.responder, CLIENTS, per_client)
-            self.n_orders += per_client * CLIENTS
+        for server in self.servers:
+            per_client = -(-(self.set["memory"] - self.n_orders[server]) // CLIENTS)
+            done = orders.crowd(server, self.responder, CLIENTS, per_client) if per_client > 0 else None
+            self.n_orders[server] += done.n if done else 0
 
     def show_memory(self, before):
         self.fill()
         heading("memory: proportional set size of all processes, MiB")
         rows = [["", "autarky", "pebble", "ratio"]]
         after = [server.memory() for server in self.servers]
-        for what, sizes in (("after start", before), (f"after {self.n_orders} orders (pebble fewer)", after)):
+        for what, sizes in (("after start", before), ("after orders", after)):
             rows.append([what, f"{sizes[0]:.1f}", f"{sizes[1]:.1f}", f"{sizes[0] / sizes[1]:.2f}"])
+        rows.append(["orders until then", *(str(self.n_orders[server]) for server in self.servers), ""])
         table(rows)
 
     def signer(self):

@@ -5,6 +5,7 @@ import asyncio
 import multiprocessing
 import pathlib
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "lib"))
@@ -12,7 +13,7 @@ import acme  # noqa: E402
 import lab  # noqa: E402
 
 POLL = 0.02  # pebble 2.4 deadlocks when it is asked for the order while it finalizes it
-PATIENCE = 60
+PATIENCE = 30
 FORK = multiprocessing.get_context("fork")
 
 
@@ -143,28 +144,41 @@ def batch(server, client, n):
 
 
 def _worker(server, responder, account, n, gate, results):
-    client = Client(server, responder, account)
-    client.prepare(n)
-    gate.wait()
-    latencies = client.many()
-    gate.wait()  # all are done
-    results.put((latencies, client.counts["requests"], time.process_time()))
-    client.close()
+    try:
+        client = Client(server, responder, account)
+        client.prepare(n)
+        asked = client.counts["requests"]
+        gate.wait()
+        latencies = client.many()
+        gate.wait()  # all are done
+        results.put((latencies, client.counts["requests"] - asked))
+        client.close()
+    except (acme.AcmeError, acme.GaveUp, OSError) as failure:
+        print(f"  {account} at {server.name}: {failure}", file=sys.stderr)
+        gate.abort()
+    except threading.BrokenBarrierError:
+        pass
 
 
 def crowd(server, responder, clients, n):
-    """`n` orders of each of `clients` clients at once, each a process of its own."""
+    """`n` orders of each of `clients` clients at once, each a process of its own. None when the server did not finish
+    them."""
     gate = FORK.Barrier(clients + 1)
     results = FORK.Queue()
     workers = [FORK.Process(target=_worker, args=(server, responder, f"c{time.monotonic_ns()}x{i}", n, gate, results))
                for i in range(clients)]
     for worker in workers:
         worker.start()
-    before = server.cpu_by_process()
-    gate.wait()
-    before, begin = server.cpu_by_process(), time.monotonic()
-    gate.wait()
-    wall, after = time.monotonic() - begin, server.cpu_by_process()
+    try:
+        gate.wait()
+        before, begin = server.cpu_by_process(), time.monotonic()
+        gate.wait()
+        wall, after = time.monotonic() - begin, server.cpu_by_process()
+    except threading.BrokenBarrierError:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+        return None
     answers = [results.get() for _ in workers]
     for worker in workers:
         worker.join()

@@ -136,11 +136,14 @@ class Autarky(Server):
         self.wait_ready()
 
     def wait_ready(self):
-        self.lab.server = self.process
-        self.lab.wait_ready()
+        """All roles are."""
+        end = time.monotonic() + READY_SECONDS
+        while not (self.lab.data / "listeners.json").exists():
+            if self.process.popen.poll() is not None or time.monotonic() > end:
+                sys.exit("the server did not become ready; its log:\n" + self.process.log.read_text()[-4000:])
+            time.sleep(0.002)
 
     def stop(self):
-        self.lab.server = None
         self.process.stop()
 
 
