@@ -18,10 +18,9 @@ static int check_args(const struct cmd_args *args)
     uint64_t n = 0;
 
     if (limit && (str_u64(str_of(limit), LIMIT_MAX, &n) != RC_OK || n == 0))
-        return cmd_usagef("cert list: --limit is \"%s\"; it can be a number from 1 to %d", limit,
-                          LIMIT_MAX);
+        return cmd_usagef("--limit is \"%s\"; it can be a number from 1 to %d", limit, LIMIT_MAX);
     if (status && strcmp(status, "valid") != 0 && strcmp(status, "revoked") != 0)
-        return cmd_usagef("cert list: --status is \"%s\"; it can be valid or revoked", status);
+        return cmd_usagef("--status is \"%s\"; it can be valid or revoked", status);
     return CMD_DONE;
 }
 

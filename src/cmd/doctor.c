@@ -6,7 +6,7 @@
 #include "json/json.h"
 #include "json/out.h"
 
-enum { ANSWER_MAX = 4 * 1024 * 1024, TEXT_MAX = 64 * 1024 };
+enum { ANSWER_MAX = 4 * 1024 * 1024, TEXT_MAX = 64 * 1024, TEXT_COLUMN = 24 };
 
 struct examination {
     const struct cmd_args *args;
@@ -32,8 +32,11 @@ static void finding(struct examination *e, const char *name, struct str state, s
 static void failed(struct examination *e, const char *name, struct str text, const char *command)
 {
     CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX);
+    const char *config = e->args->values[CMD_OPT_CONFIG];
 
     buf_printf(&cure, "%s --data %s", command, cmd_data(e->args));
+    if (config)
+        buf_printf(&cure, " --config %s", config);
     finding(e, name, STR("failed"), text, buf_str(&cure));
 }
 
@@ -100,6 +103,17 @@ static enum rc examine(struct examination *e)
     return json_out_done(&e->o);
 }
 
+static void show_lines(struct str text)
+{
+    struct str line;
+    int indent = 0;
+
+    while (str_next(&text, '\n', &line)) {
+        printf("%*s%.*s\n", indent, "", STR_ARG(line));
+        indent = TEXT_COLUMN;
+    }
+}
+
 static enum rc show(const struct examination *e)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
@@ -111,10 +125,11 @@ static enum rc show(const struct examination *e)
     while (json_next(&checks, NULL, &check)) {
         struct str cure = cmd_text(check, "cure");
 
-        printf("%-8.*s %-14.*s %.*s\n", STR_ARG(cmd_text(check, "state")),
-               STR_ARG(cmd_text(check, "name")), STR_ARG(cmd_text(check, "text")));
+        printf("%-8.*s %-14.*s ", STR_ARG(cmd_text(check, "state")),
+               STR_ARG(cmd_text(check, "name")));
+        show_lines(cmd_text(check, "text"));
         if (cure.n)
-            printf("%*s-> %.*s\n", 24, "", STR_ARG(cure));
+            printf("%*s-> %.*s\n", TEXT_COLUMN, "", STR_ARG(cure));
     }
     if (e->failed)
         printf("%u failed, %u warnings: something needs a person\n", e->failed, e->warnings);
