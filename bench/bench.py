@@ -20,7 +20,7 @@ CLIENTS = 8
 
 def settings(quick):
     if quick:
-        return {"rounds": 3, "orders": 30, "crowds": 2, "crowd": 6, "starts": 3, "seconds": 0.5, "memory": 0}
+        return {"rounds": 3, "orders": 30, "crowds": 2, "crowd": 6, "starts": 3, "seconds": 0.5, "memory": 200}
     return {"rounds": 7, "orders": 100, "crowds": 3, "crowd": 40, "starts": 7, "seconds": 2, "memory": 1000}
 
 
