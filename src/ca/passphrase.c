@@ -91,13 +91,15 @@ static enum rc ask_once(FILE *tty, const char *what, const char *again, struct s
         return RC_NOTFOUND;
     quiet = was;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    /* First, for it throws away what was typed so far: an answer to the prompt must stay. */
+    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     fprintf(tty, "Passphrase for %s%s: ", what, again);
     fflush(tty);
-    tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     if (!fgets(line, CA_PASSPHRASE_MAX, tty))
         line[0] = '\0';
     tcsetattr(fileno(tty), TCSAFLUSH, &was);
     fprintf(tty, "\n");
+    secret_trim(s, strlen(line)); /* the end of input may come instead of a newline, or at once */
     *out = MOVE(s);
     return RC_OK;
 }
