@@ -138,5 +138,6 @@ void acme_validation_due_cb(void *acme);
 void acme_validations_stop(struct acme *a);
 /* A challenge that was just claimed in a job, first attempt: starts at once. */
 void acme_validation_start(struct acme *a, const struct id *challenge);
-/* How long an attempt may take before it is due again. */
+/* How long an attempt may take before it is due again. Reads the configuration: on the loop's
+ * thread only. */
 when_t acme_validation_lease(const struct acme *a);

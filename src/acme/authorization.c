@@ -79,7 +79,8 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
-    bool started; /* by this request */
+    when_t lease;
+    bool started; /* by this request, not by another at the same time */
 };
 
 static void reply_challenge(struct acme_request *r)
@@ -99,7 +100,6 @@ static void reply_challenge(struct acme_request *r)
 static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 {
     struct challenge_data *d = r->data;
-    when_t lease = acme_validation_lease(r->acme);
     const struct id *id = &d->challenge.id;
     enum rc rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
 
@@ -107,7 +107,7 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
-    TRY(store_challenge_claim(txn, id, r->now, r->now + lease));
+    TRY(store_challenge_claim(txn, id, r->now, r->now + d->lease));
     TRY(store_challenge_get(txn, r->arena, id, &d->challenge));
     return acme_audit(txn, r, "challenge.requested", "challenge", id, (struct str){NULL, 0});
 }
@@ -154,5 +154,6 @@ enum rc acme_challenge(struct acme_request *r)
                         str_of(store_authorization_status_text(seen)));
     TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
+    d->lease = acme_validation_lease(r->acme);
     return acme_write(r, start_challenge, challenge_started);
 }

@@ -27,6 +27,7 @@ struct attempt {
     struct store_authorization authorization;
     struct acme_validation ask;
     when_t now;
+    when_t lease; /* taken along: the configuration may change while the writer is at it */
     bool ok;
     bool final;
     struct str error; /* problem JSON */
@@ -211,32 +212,36 @@ static enum rc fill_ask(struct attempt *t)
     return t->ask.key_authorization.p ? RC_OK : RC_NOMEM;
 }
 
-/* With the attempt claimed in the store. When the prober cannot be asked now, the claim runs out by
- * itself. */
+static enum rc load(struct attempt *t)
+{
+    struct store_txn *txn = store_read(t->acme->store);
+
+    TRY(store_challenge_get(txn, &t->arena, &t->challenge.id, &t->challenge));
+    TRY(store_authorization_get(txn, &t->arena, &t->challenge.authorization, &t->authorization));
+    return fill_ask(t);
+}
+
+/* With the attempt claimed in the store. What cannot be read now is due again when the claim runs
+ * out; that the prober could not be asked is noted, and tried again sooner. */
 static void ask_prober(struct attempt *t)
 {
-    struct acme *a = t->acme;
-    struct store_txn *txn = store_read(a->store);
-    enum rc rc = store_challenge_get(txn, &t->arena, &t->challenge.id, &t->challenge);
+    const struct acme_options *o = &t->acme->options;
+    enum rc rc;
 
-    if (rc == RC_OK)
-        rc =
-            store_authorization_get(txn, &t->arena, &t->challenge.authorization, &t->authorization);
-    if (rc == RC_OK)
-        rc = fill_ask(t);
-    if (rc == RC_OK)
-        rc = a->options.validate(a->options.validate_arg, &t->ask, validated, t);
-    if (rc == RC_OK)
+    if (load(t) != RC_OK) {
+        free_attempt(t);
         return;
-    validated(t, &(struct acme_validated){.rc = rc});
+    }
+    rc = o->validate(o->validate_arg, &t->ask, validated, t);
+    if (rc != RC_OK)
+        validated(t, &(struct acme_validated){.rc = rc});
 }
 
 static enum rc claim_fn(struct store_txn *txn, void *arg)
 {
     struct attempt *t = arg;
 
-    return store_challenge_claim(txn, &t->challenge.id, t->now,
-                                 t->now + acme_validation_lease(t->acme));
+    return store_challenge_claim(txn, &t->challenge.id, t->now, t->now + t->lease);
 }
 
 static void claim_done(enum rc rc, void *arg)
@@ -266,6 +271,7 @@ static void claim(struct acme *a, const struct id *challenge)
     if (!t)
         return;
     t->challenge.id = *challenge;
+    t->lease = acme_validation_lease(a);
     if (store_write(a->store, claim_fn, claim_done, t) != RC_OK)
         free_attempt(t);
 }

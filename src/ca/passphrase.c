@@ -132,6 +132,8 @@ static enum rc ask_once(FILE *tty, const char *what, const char *again, struct s
     TRY(secret_new(CA_PASSPHRASE_MAX, &s));
     if (!read_quietly(tty, buf_z(&question), (char *)secret_bytes(s), CA_PASSPHRASE_MAX))
         return ERR(err, RC_NOTFOUND, msg_not_typed, str_of(what));
+    /* The end of input may come instead of a newline. */
+    secret_trim(s, strlen((char *)secret_bytes(s)));
     *out = MOVE(s);
     return RC_OK;
 }
