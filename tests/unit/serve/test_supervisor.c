@@ -155,15 +155,18 @@ static void a_second_signal_does_not_wait(void)
 {
     CLEANUP(service_done) struct service s;
     struct running r;
+    int64_t begun;
 
     service_init(&s);
     r = start(&s);
     CHECK(kill(r.core, SIGSTOP) == 0);
+    begun = clock_mono(clock_system());
     CHECK(kill(s.pid, SIGTERM) == 0);
     service_wait(&s, " serve.stops", "");
     CHECK(kill(s.pid, SIGINT) == 0);
     /* SIGTERM cannot reach a stopped process; SIGKILL, two seconds later, does. */
     CHECK_INT(service_end(&s), 0);
+    CHECK(clock_mono(clock_system()) - begun < ROLE_DRAIN_SECONDS * WHEN_SECOND);
 }
 
 static void nobody_outlives_the_supervisor(void)
