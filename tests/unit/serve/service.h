@@ -68,6 +68,7 @@ static void service_start_with(struct service *s, const char *program)
         signal(SIGSEGV, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
         dup2(fds[1], STDERR_FILENO);
+        dup2(fds[1], SERVICE_LEAK_FD); /* nobody marked it close-on-exec */
         setenv("SERVICE_SECRET", "1", 1);
         setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1);
         _exit(serve_run(&serve));

@@ -22,7 +22,13 @@
 #include "net/net.h"
 #include "role/role.h"
 
-enum { SERVICE_TEXT = 65536, SERVICE_LINE = 256, SERVICE_SLOW_MS = 300 };
+enum {
+    SERVICE_TEXT = 65536,
+    SERVICE_LINE = 256,
+    SERVICE_SLOW_MS = 300,
+    SERVICE_SPIN_SECONDS = 20,
+    SERVICE_LEAK_FD = 77
+};
 
 static const struct sandbox service_sandbox = {
     .user = "nobody",
@@ -42,14 +48,16 @@ static const struct ipc_handler signer_handlers[] = {{IPC_ISSUERS, signer_on_iss
 
 static enum rc signer_open(struct role_env *env, struct err *)
 {
-    int fds = 0;
-
-    for (int fd = 0; fd < 1024; fd++)
-        fds += fcntl(fd, F_GETFD) >= 0;
-    log_info("test.signer", LOG_INT("fds", fds), LOG_BOOL("env", getenv("SERVICE_SECRET") != NULL),
-             LOG_BOOL("credentials", getenv("CREDENTIALS_DIRECTORY") != NULL));
+    log_info("test.signer", LOG_BOOL("env", getenv("SERVICE_SECRET") != NULL),
+             LOG_BOOL("credentials", getenv("CREDENTIALS_DIRECTORY") != NULL),
+             LOG_BOOL("leak", fcntl(SERVICE_LEAK_FD, F_GETFD) >= 0));
     /* Something in DATA that a person must mend. */
     return faccessat(env->data, "broken", F_OK, 0) == 0 ? RC_CORRUPT : RC_OK;
+}
+
+static void signer_abort(struct role_env *env)
+{
+    log_info("test.signer-abort", LOG_INT("generation", env->generation));
 }
 
 static const char *const signer_environment[] = {"CREDENTIALS_DIRECTORY", NULL};
@@ -62,6 +70,7 @@ static const struct role_def service_signer = {
     .environment = signer_environment,
     .drain_order = 2,
     .open = signer_open,
+    .abort = signer_abort,
 };
 
 /* core */
@@ -120,14 +129,28 @@ static void core_on_reloaded(void *arg, const struct ipc_answer *a)
         core_say(arg, "refused: %s", err_textz(a->err, text, sizeof(text)));
 }
 
+static void core_ask(struct ipc_chan *to, enum ipc_type type, ipc_answer_fn fn, struct ipc_req *req)
+{
+    const struct ipc_ask ask = {.type = type, .fn = fn, .arg = req};
+
+    if (!to || ipc_call(to, &ask, NULL) != RC_OK)
+        core_say(req, "nobody to ask");
+}
+
+static void core_on_slow_signer(void *arg, const struct ipc_answer *a)
+{
+    core_say(arg, "slow but there, signer %s", rc_text(a->rc));
+    if (--core_slow_requests == 0 && core_draining)
+        role_drained(core_env);
+}
+
+/* Late as it is, it still needs the signer. */
 static void core_on_slow(void *arg)
 {
     struct core_slow *s = arg;
 
-    core_say(MOVE(s->req), "slow but there");
+    core_ask(role_peer(core_env, ROLE_SIGNER), IPC_ISSUERS, core_on_slow_signer, MOVE(s->req));
     mem_free(s);
-    if (--core_slow_requests == 0 && core_draining)
-        role_drained(core_env);
 }
 
 static void core_slow(struct role_env *env, struct ipc_req *req)
@@ -141,12 +164,15 @@ static void core_slow(struct role_env *env, struct ipc_req *req)
     log_info("test.slow");
 }
 
-static void core_ask(struct ipc_chan *to, enum ipc_type type, ipc_answer_fn fn, struct ipc_req *req)
+/* Too busy to see anything, for a while. */
+static void core_spin(struct role_env *env, struct ipc_req *req)
 {
-    const struct ipc_ask ask = {.type = type, .fn = fn, .arg = req};
+    int64_t end = clock_mono(env->clock) + SERVICE_SPIN_SECONDS * WHEN_SECOND;
 
-    if (!to || ipc_call(to, &ask, NULL) != RC_OK)
-        core_say(req, "nobody to ask");
+    log_info("test.spin");
+    while (clock_mono(env->clock) < end)
+        ;
+    core_say(req, "dizzy");
 }
 
 static void core_on_http(void *arg, struct ipc_req *req, const void *msg, int)
@@ -166,6 +192,8 @@ static void core_on_http(void *arg, struct ipc_req *req, const void *msg, int)
         core_ask(env->supervisor, IPC_RELOAD, core_on_reloaded, req);
     else if (str_eq(target, STR("slow")))
         core_slow(env, req);
+    else if (str_eq(target, STR("spin")))
+        core_spin(env, req);
     else if (str_eq(target, STR("network")))
         core_say(req, "%d", socket(AF_INET, SOCK_STREAM, 0));
     else
@@ -198,11 +226,6 @@ static void core_commit(struct role_env *env)
     log_info("test.commit", LOG_INT("generation", env->generation));
 }
 
-static void core_abort(struct role_env *env)
-{
-    log_info("test.abort", LOG_INT("generation", env->generation));
-}
-
 static void core_peer(struct role_env *, enum role role, struct ipc_chan *chan)
 {
     log_info("test.peer", LOG_Z("peer", role_name(role)), LOG_BOOL("there", chan != NULL));
@@ -219,7 +242,6 @@ static const struct role_def service_core = {
     .open = core_open,
     .prepare = core_prepare,
     .commit = core_commit,
-    .abort = core_abort,
     .peer = core_peer,
     .drain = core_drain,
 };

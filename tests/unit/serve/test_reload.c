@@ -91,6 +91,7 @@ static void one_objection_calls_all_off(void)
     service_configure(&s, "validation: {attempts: 13}\n");
     answer = service_ask(&s, "reload");
     CHECK(strcmp(answer, "refused: nothing was changed: core: not supported") == 0);
+    service_wait(&s, " test.signer-abort ", "generation=1");
     CHECK(strstr(service_ask(&s, "front"), "generation=1"));
     CHECK(strstr(service_ask(&s, "who"), "generation=1 attempts=5"));
     /* Nobody is left waiting for the end of it. */
@@ -147,7 +148,7 @@ static void another_address_restarts_front_alone(void)
     service_wait(&s, " serve.changed ", "key=listen.plain");
     service_ready(&s, ROLE_FRONT);
     /* The request under way is finished by the old one, beside the new one. */
-    CHECK(strcmp(service_take(&slow), "slow but there") == 0);
+    CHECK(strcmp(service_take(&slow), "slow but there, signer ok") == 0);
     CHECK(service_address(&s, "plain", &now));
     CHECK_INT(now.addr.b[3], 2);
     CHECK(pid_in(service_ask(&s, "front")) != front_was);
