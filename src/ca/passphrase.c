@@ -111,8 +111,10 @@ static bool read_quietly(FILE *tty, const char *question, char *line, int cap)
         sigaction(interrupts[i], &own, &before[i]);
     tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     fputs(question, tty);
+    fflush(tty);
     got = fgets(line, cap, tty) != NULL;
     tcsetattr(fileno(tty), TCSAFLUSH, &was);
+    rewind(tty); /* between reading and writing, as C wants it; a terminal has no position */
     fputs("\n", tty);
     for (size_t i = 0; i < INTERRUPTS; i++)
         sigaction(interrupts[i], &before[i], NULL);

@@ -66,7 +66,7 @@ static void redirect(struct http_exchange *x, struct str base)
 static void refuse(struct http_exchange *x, struct str base)
 {
     struct err err = ERR_INIT;
-    enum rc rc;
+    enum rc rc = RC_OK;
 
     if (str_eq(x->req.listener, STR("plain"))) {
         rc = ERR(&err, RC_DENIED, msg_plain, x->req.method, base);

@@ -329,8 +329,7 @@ static void bad_orders_are_refused(void)
         "{\"identifiers\":[{\"type\":\"dns\"}]}",
         "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a..hospital.example\"}]}",
         "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"10.0.0.1\"}]}",
-        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.hospital.example\"}],\"notAfter\":"
-        "\"x\"}",
+        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.lan\"}],\"notAfter\":\"x\"}",
         "[]",
         "\"text\"",
     };

@@ -42,7 +42,7 @@ static void put_fds(struct world *w, const struct ipc_header *h, int n)
                        .msg_control = &control,
                        .msg_controllen = CMSG_SPACE((size_t)n * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    int fds[8];
+    int fds[8] = {0};
 
     for (int i = 0; i < n; i++)
         fds[i] = w->raw;
