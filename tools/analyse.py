@@ -45,8 +45,8 @@ CPPCHECK = [
 ]
 # zerodivcond and ctuuninitvar were wrong each time; the analyzer of clang looks for the same.
 # It does not see the cleanup attribute (resourceLeak), nor that a failed check ends a test
-# (nullPointerRedundantCheck, ctunullpointer, and what tests do wrong on purpose), and gives up on a ternary among
-# the arguments of a compound literal (internalAstError). A flag on the stack whose address is taken
+# (nullPointerRedundantCheck, ctunullpointer, and what tests do wrong on purpose), and gives up on a
+# ternary among the arguments of a compound literal (internalAstError). A flag on the stack whose address is taken
 # back before the return is our way to notice that a callback freed its object (autoVariables).
 CPPCHECK_OFF = ['missingIncludeSystem', 'readdirCalled', 'zerodivcond', 'ctuuninitvar',
                 'resourceLeak', 'nullPointerRedundantCheck', 'internalAstError', 'autoVariables',
