@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,11 +94,29 @@ static void on_interrupt(int signum)
 enum { INTERRUPTS = 4 };
 static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-/* One line, not echoed; false when a signal came in its place. Whatever happens here but SIGKILL,
- * the terminal echoes again afterwards. */
+/* A line of the terminal, or false when a signal comes before it. The signals are let in while
+ * waiting and at no other time, so that none comes between a look and a wait. */
+static bool read_line(FILE *tty, char *line, int cap)
+{
+    struct pollfd waiting = {.fd = fileno(tty), .events = POLLIN};
+    sigset_t ours, before;
+    bool got;
+
+    sigemptyset(&ours);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&ours, interrupts[i]);
+    if (sigprocmask(SIG_BLOCK, &ours, &before) != 0)
+        return false;
+    while (!interrupted && ppoll(&waiting, 1, NULL, &before) < 0 && errno == EINTR)
+        continue;
+    got = !interrupted && fgets(line, cap, tty) != NULL;
+    return sigprocmask(SIG_SETMASK, &before, NULL) == 0 && got && !interrupted;
+}
+
+/* One line, not echoed. Whatever happens here but SIGKILL, the terminal echoes again afterwards. */
 static bool read_quietly(FILE *tty, const char *question, char *line, int cap)
 {
-    struct sigaction own = {.sa_handler = on_interrupt}; /* without SA_RESTART: reading ends */
+    struct sigaction own = {.sa_handler = on_interrupt};
     struct sigaction before[INTERRUPTS];
     struct termios was, quiet;
     bool got;
@@ -112,7 +131,7 @@ static bool read_quietly(FILE *tty, const char *question, char *line, int cap)
     tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
     fputs(question, tty);
     fflush(tty);
-    got = fgets(line, cap, tty) != NULL;
+    got = read_line(tty, line, cap);
     tcsetattr(fileno(tty), TCSAFLUSH, &was);
     rewind(tty); /* between reading and writing, as C wants it; a terminal has no position */
     fputs("\n", tty);
@@ -120,7 +139,7 @@ static bool read_quietly(FILE *tty, const char *question, char *line, int cap)
         sigaction(interrupts[i], &before[i], NULL);
     if (interrupted)
         raise(interrupted); /* now for whom it was meant */
-    return got && !interrupted;
+    return got;
 }
 
 static enum rc ask_once(FILE *tty, const char *what, const char *again, struct secret **out,

@@ -22,8 +22,7 @@ enum { LISTENERS_MAX = 64 * 1024, ANSWER_SECONDS = 60 };
 MSG(msg_not_running, "cmd.not-running",
     "no server answers for {0}; start one with `autarky serve --data {0}`, or look at its log");
 MSG(msg_not_allowed, "cmd.control-denied",
-    "the control socket {0} does not let this user in; run as root, or as the user that runs the "
-    "server");
+    "{0} does not let this user in; run as root, or as the user that runs the server");
 MSG(msg_no_answer, "cmd.control-no-answer",
     "the server ended the connection without an answer ({0}); ask again, and if that does not help "
     "look at its log");
@@ -53,6 +52,8 @@ static enum rc socket_path(const char *data, struct buf *path, struct err *err)
 
     if (dir < 0 && errno == ENOENT)
         return ERR(err, RC_INVAL, msg_no_data, str_of(data));
+    if (dir < 0 && errno == EACCES)
+        return ERR(err, RC_DENIED, msg_not_allowed, str_of(data));
     if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
         json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK &&
         json_str(json_get(json_root(doc), "control"), &control) == RC_OK) {

@@ -331,7 +331,7 @@ static enum rc begin(struct serve *sup, struct err *err)
     set_log(sup);
     if (sup->unprivileged)
         log_warn(
-            "service.unprivileged", LOG_INT("uid", geteuid()),
+            "serve.unprivileged", LOG_INT("uid", geteuid()),
             LOG_TEXT("not started as root: all processes run as this user, so that one that is "
                      "taken over can reach the files of the others; `autarky doctor` says "
                      "what is missing"));
