@@ -95,6 +95,7 @@ void role_proc_free(struct role_proc *p)
 {
     ev_timer_stop(&p->limit);
     ev_timer_stop(&p->ping);
+    ev_timer_stop(&p->relink);
     ipc_chan_free(MOVE(p->chan));
     list_remove(&p->link);
     mem_free(p);
@@ -178,8 +179,20 @@ static void on_status(void *arg, struct ipc_req *req, const void *, int)
     role_sup_status(p->slot->sup, req);
 }
 
-static const struct ipc_handler handlers[] = {
-    {IPC_READY, on_ready}, {IPC_RELOAD, on_reload}, {IPC_STATUS, on_status}};
+static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
+{
+    struct role_proc *p = arg;
+    const struct ipc_peer *m = msg;
+
+    if (p->lost == 0)
+        ev_timer_start(&p->relink, ROLE_RELINK_AFTER, 0);
+    p->lost |= IPC_ROLE(m->role);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_READY, on_ready},
+                                              {IPC_PEER_LOST, on_peer_lost},
+                                              {IPC_RELOAD, on_reload},
+                                              {IPC_STATUS, on_status}};
 
 /* ---- starting */
 
@@ -230,15 +243,17 @@ static enum rc say_peer(const struct role_proc *to, const struct role_proc *peer
     return ipc_notify(to->chan, IPC_PEER, &m, fd);
 }
 
-/* A fresh pair for `p` and each process that it may talk to. */
-static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p)
+/* A fresh pair for `p` and each process that it may talk to, as far as their roles are among those
+ * asked for. */
+static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p, unsigned roles)
 {
     LIST_FOREACH (it, &sup->procs) {
         const struct role_proc *q = proc_at(it);
         int pair[2];
         enum rc rc;
 
-        if (q == p || !q->chan || !may_talk(p->slot->def->role, q->slot->def->role))
+        if (q == p || !q->chan || !(roles & IPC_ROLE(q->slot->def->role)) ||
+            !may_talk(p->slot->def->role, q->slot->def->role))
             continue;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
             return RC_IO;
@@ -253,6 +268,22 @@ static enum rc say_peers(const struct supervisor *sup, const struct role_proc *p
     return RC_OK;
 }
 
+/* Whichever of the two was at fault, and whether it was one at all: a service that has lost a
+ * channel for good would look alive and do nothing. */
+static void on_relink(void *arg)
+{
+    struct role_proc *p = arg;
+    enum rc rc = RC_OK;
+
+    log_warn("role.relinked", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+             LOG_TEXT("it lost the channel to another process and gets a fresh one"));
+    if (p->chan)
+        rc = say_peers(p->slot->sup, p, p->lost);
+    p->lost = 0;
+    if (rc != RC_OK && p->signals == 0)
+        role_proc_kill(p); /* its successor starts with all of them */
+}
+
 static enum rc greet(const struct supervisor *sup, const struct role_proc *p)
 {
     struct ipc_file files[CONF_FILES_MAX];
@@ -262,7 +293,7 @@ static enum rc greet(const struct supervisor *sup, const struct role_proc *p)
     TRY(say_hello(sup, p));
     TRY(ipc_notify(p->chan, IPC_CONFIG, &config, -1));
     TRY(say_listeners(sup, p));
-    TRY(say_peers(sup, p));
+    TRY(say_peers(sup, p, ~0u));
     return ipc_notify(p->chan, IPC_START, NULL, -1);
 }
 
@@ -304,6 +335,7 @@ static enum rc start(struct role_slot *slot, struct err *err)
     p->started_mono = clock_mono(sup->clock);
     ev_timer_init(&p->limit, sup->ev, on_limit, p);
     ev_timer_init(&p->ping, sup->ev, on_ping, p);
+    ev_timer_init(&p->relink, sup->ev, on_relink, p);
     list_push(&sup->procs, &p->link);
     slot->cur = p;
     kill_later(p, seconds * WHEN_SECOND);
