@@ -107,7 +107,9 @@ static void on_close(void *arg, enum rc why, const struct err *err)
 
     ipc_chan_free(MOVE(p->chan));
     ev_timer_stop(&p->ping);
-    p->version |= why == RC_VERSION;
+    /* One that was ready has shown that it speaks ours: it is no other program, but broken or taken
+     * over, and must not have all others started anew. */
+    p->version |= why == RC_VERSION && p->state == PROC_STARTING;
     if (why != RC_CLOSED)
         log_error("role.channel-lost", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_ERR(err));
@@ -469,7 +471,8 @@ static void ended(struct role_proc *p, int status)
     struct role_slot *slot = p->slot;
     struct supervisor *sup = slot->sup;
     bool current = slot->cur == p;
-    bool version = p->version || (WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_VERSION);
+    bool version = p->version || (p->state == PROC_STARTING && WIFEXITED(status) &&
+                                  WEXITSTATUS(status) == ROLE_EXIT_VERSION);
     bool cannot = WIFEXITED(status) && WEXITSTATUS(status) == ROLE_EXIT_CANNOT;
     bool expected = p->expected;
 

@@ -303,6 +303,23 @@ static void another_version_restarts_all(void)
     CHECK(strcmp(service_ask(&s, "signer"), "signer ok") == 0);
 }
 
+/* A process that was taken over cannot have the others ended: the signer would forget what it has
+ * signed in this hour. */
+static void who_was_ready_is_no_other_version(void)
+{
+    CLEANUP(service_done) struct service s;
+    struct running r;
+    char signer[64];
+
+    service_init(&s);
+    r = start(&s);
+    snprintf(signer, sizeof(signer), "signer pid=%d ", r.signer);
+    CHECK(strcmp(service_ask(&s, "version"), "closed by the other side") == 0);
+    service_ready(&s, ROLE_CORE);
+    CHECK(strstr(service_ask(&s, "status"), signer));
+    CHECK(!strstr(s.text, " role.version "));
+}
+
 /* ---- systemd */
 
 static void systemd_is_told(void)
@@ -400,6 +417,7 @@ SERVICE_MAIN(CHECK_TEST_ONCE(starts_serves_and_ends), CHECK_TEST_ONCE(a_child_fi
              CHECK_TEST_ONCE(what_cannot_start_says_so_and_ends),
              CHECK_TEST_ONCE(a_bad_configuration_does_not_start), CHECK_TEST_ONCE(no_data_is_said),
              CHECK_TEST_ONCE(another_version_restarts_all),
+             CHECK_TEST_ONCE(who_was_ready_is_no_other_version),
              CHECK_TEST_ONCE(lost_channels_are_made_anew), CHECK_TEST_ONCE(systemd_is_told),
              CHECK_TEST(the_control_socket_is_in_data), CHECK_TEST(a_long_path_moves_it),
              CHECK_TEST_ONCE(a_foreign_run_directory_is_refused))
