@@ -31,6 +31,8 @@ MSG(msg_unknown_profile, "ca.unknown-profile", "the configuration has no profile
 MSG(msg_clock, "ca.signer-clock",
     "notBefore {0} does not fit the signer's clock, which says {1}; set the clocks of the machines "
     "right");
+MSG(msg_validity, "ca.signer-validity",
+    "notAfter {0} does not lie behind notBefore {1}, or no certificate can say it");
 MSG(msg_profile_lifetime, "ca.profile-lifetime",
     "the certificate would live longer than profile \"{0}\" allows");
 MSG(msg_key_kind, "ca.key-kind", "profile \"{0}\" does not allow {1} keys");
@@ -201,12 +203,16 @@ static const struct ca_issuer *find_issuer(const struct ca_signer *s, struct str
 static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile *profile,
                            when_t now, struct err *err)
 {
-    char begin[WHEN_TEXT], mine[WHEN_TEXT];
+    char begin[WHEN_TEXT], mine[WHEN_TEXT], end[WHEN_TEXT];
 
     if (leaf->not_before > now + CA_SKEW_MAX ||
         leaf->not_before < now - CA_BACKDATE_MAX - CA_SKEW_MAX)
         return ERR(err, RC_DENIED, msg_clock, str_of(when_text(leaf->not_before, begin)),
                    str_of(when_text(now, mine)));
+    /* Core's numbers: before they are compared, their difference might not be one. */
+    if (leaf->not_after <= leaf->not_before || leaf->not_after > WHEN_MAX)
+        return ERR(err, RC_DENIED, msg_validity, str_of(when_text(leaf->not_after, end)),
+                   str_of(when_text(leaf->not_before, begin)));
     if (leaf->not_after - leaf->not_before > profile->lifetime + CA_BACKDATE_MAX)
         return ERR(err, RC_DENIED, msg_profile_lifetime, profile->name);
     return RC_OK;

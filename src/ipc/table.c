@@ -41,6 +41,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_PING, "ping", SUPERVISOR, EVERY, ipc_none, 0, ipc_none, 0, 4),
 
     NOTIFY(IPC_READY, "ready", EVERY, SUPERVISOR, ipc_ready, 2 * SLACK, IPC_F_ONCE),
+    NOTIFY(IPC_PEER_LOST, "peer-lost", EVERY, SUPERVISOR, ipc_peer, 2, 0),
 
     CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 17 * KIB, 1),
     CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),

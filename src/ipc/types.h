@@ -17,7 +17,8 @@ enum ipc_type {
     IPC_DRAIN,     /* ipc_drain -> ipc_none, when done */
     IPC_PING,      /* ipc_none -> ipc_none */
     /* every role to the supervisor */
-    IPC_READY, /* ipc_ready, notify, once */
+    IPC_READY,     /* ipc_ready, notify, once */
+    IPC_PEER_LOST, /* ipc_peer, notify: the channel to that process broke, and it has not ended */
     /* core to the supervisor */
     IPC_RELOAD = 32, /* ipc_none -> ipc_reloaded */
     IPC_STATUS,      /* ipc_none -> ipc_status */

@@ -43,13 +43,21 @@ static void lose(struct role_link *l)
     mem_free(l);
 }
 
+/* A peer that ended will be followed by another, and the supervisor tells. One that broke the rules
+ * or read nothing for too long still lives: without a fresh channel the two would never meet again.
+ */
 static void on_close(void *arg, enum rc why, const struct err *err)
 {
     struct role_link *l = arg;
+    const struct role_child *c = l->child;
+    const struct ipc_peer m = {(uint8_t)l->role, l->instance};
 
     if (why != RC_CLOSED)
         log_error("role.peer-lost", LOG_Z("peer", role_name(l->role)), LOG_ERR(err));
     lose(l);
+    /* If this fails, the supervisor's own channel is broken, which ends this process. */
+    if (why != RC_CLOSED)
+        IGNORE_RC(ipc_notify(c->env.supervisor, IPC_PEER_LOST, &m, -1));
 }
 
 static enum rc connect_one(struct role_link *l)
@@ -85,11 +93,14 @@ static enum rc add(struct role_child *c, const struct ipc_peer *m, int fd)
     return RC_OK;
 }
 
+/* The fresh channel to one that is known takes the place of the old one. */
 void role_link_on_peer(void *arg, struct ipc_req *, const void *msg, int fd)
 {
     struct role_child *c = arg;
-    enum rc rc = add(c, msg, fd);
+    enum rc rc;
 
+    role_link_on_gone(arg, NULL, msg, -1);
+    rc = add(c, msg, fd);
     if (rc != RC_OK)
         role_child_fail(c, ROLE_EXIT_FAILED, &(struct err){.rc = rc});
 }

@@ -95,6 +95,7 @@ void serve_proc_free(struct serve_proc *p)
 {
     ev_timer_stop(&p->limit);
     ev_timer_stop(&p->ping);
+    ev_timer_stop(&p->relink);
     ipc_chan_free(MOVE(p->chan));
     list_remove(&p->link);
     mem_free(p);
@@ -106,7 +107,9 @@ static void on_close(void *arg, enum rc why, const struct err *err)
 
     ipc_chan_free(MOVE(p->chan));
     ev_timer_stop(&p->ping);
-    p->version |= why == RC_VERSION;
+    /* One that was ready has shown that it speaks ours: it is no other program, but broken or taken
+     * over, and must not have all others started anew. */
+    p->version |= why == RC_VERSION && p->state == PROC_STARTING;
     if (why != RC_CLOSED)
         log_error("serve.channel-lost", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                   LOG_ERR(err));
@@ -178,8 +181,20 @@ static void on_status(void *arg, struct ipc_req *req, const void *, int)
     serve_sup_status(p->slot->sup, req);
 }
 
-static const struct ipc_handler handlers[] = {
-    {IPC_READY, on_ready}, {IPC_RELOAD, on_reload}, {IPC_STATUS, on_status}};
+static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
+{
+    struct serve_proc *p = arg;
+    const struct ipc_peer *m = msg;
+
+    if (p->lost == 0)
+        ev_timer_start(&p->relink, SERVE_RELINK_AFTER, 0);
+    p->lost |= IPC_ROLE(m->role);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_READY, on_ready},
+                                              {IPC_PEER_LOST, on_peer_lost},
+                                              {IPC_RELOAD, on_reload},
+                                              {IPC_STATUS, on_status}};
 
 /* ---- starting */
 
@@ -230,15 +245,17 @@ static enum rc say_peer(const struct serve_proc *to, const struct serve_proc *pe
     return ipc_notify(to->chan, IPC_PEER, &m, fd);
 }
 
-/* A fresh pair for `p` and each process that it may talk to. */
-static enum rc say_peers(const struct serve *sup, const struct serve_proc *p)
+/* A fresh pair for `p` and each process that it may talk to, as far as their roles are among those
+ * asked for. */
+static enum rc say_peers(const struct serve *sup, const struct serve_proc *p, unsigned roles)
 {
     LIST_FOREACH (it, &sup->procs) {
         const struct serve_proc *q = proc_at(it);
         int pair[2];
         enum rc rc;
 
-        if (q == p || !q->chan || !may_talk(p->slot->def->role, q->slot->def->role))
+        if (q == p || !q->chan || !(roles & IPC_ROLE(q->slot->def->role)) ||
+            !may_talk(p->slot->def->role, q->slot->def->role))
             continue;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
             return RC_IO;
@@ -253,6 +270,22 @@ static enum rc say_peers(const struct serve *sup, const struct serve_proc *p)
     return RC_OK;
 }
 
+/* Whichever of the two was at fault, and whether it was one at all: a service that has lost a
+ * channel for good would look alive and do nothing. */
+static void on_relink(void *arg)
+{
+    struct serve_proc *p = arg;
+    enum rc rc = RC_OK;
+
+    log_warn("serve.relinked", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+             LOG_TEXT("it lost the channel to another process and gets a fresh one"));
+    if (p->chan)
+        rc = say_peers(p->slot->sup, p, p->lost);
+    p->lost = 0;
+    if (rc != RC_OK && p->signals == 0)
+        serve_proc_kill(p); /* its successor starts with all of them */
+}
+
 static enum rc greet(const struct serve *sup, const struct serve_proc *p)
 {
     struct ipc_file files[CONF_FILES_MAX];
@@ -262,7 +295,7 @@ static enum rc greet(const struct serve *sup, const struct serve_proc *p)
     TRY(say_hello(sup, p));
     TRY(ipc_notify(p->chan, IPC_CONFIG, &config, -1));
     TRY(say_listeners(sup, p));
-    TRY(say_peers(sup, p));
+    TRY(say_peers(sup, p, ~0u));
     return ipc_notify(p->chan, IPC_START, NULL, -1);
 }
 
@@ -304,6 +337,7 @@ static enum rc start(struct serve_slot *slot, struct err *err)
     p->started_mono = clock_mono(sup->clock);
     ev_timer_init(&p->limit, sup->ev, on_limit, p);
     ev_timer_init(&p->ping, sup->ev, on_ping, p);
+    ev_timer_init(&p->relink, sup->ev, on_relink, p);
     list_push(&sup->procs, &p->link);
     slot->cur = p;
     kill_later(p, seconds * WHEN_SECOND);
@@ -448,7 +482,8 @@ static void ended(struct serve_proc *p, int status)
     struct serve *sup = slot->sup;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     bool current = slot->cur == p;
-    bool version = p->version || code == ROLE_EXIT_VERSION;
+    bool version =
+        p->version || (p->state == PROC_STARTING && code == ROLE_EXIT_VERSION);
     bool expected = p->expected || sup->stopping;
 
     serve_reload_lost(sup, p);

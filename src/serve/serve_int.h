@@ -24,6 +24,9 @@ enum {
 #define SERVE_PING_TIMEOUT (60 * WHEN_SECOND)
 #define SERVE_PREPARE_TIMEOUT (10 * WHEN_SECOND)
 #define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
+/* Before two processes that lost each other get a fresh channel: so often at most, whatever one of
+ * them does to it. */
+#define SERVE_RELINK_AFTER (500 * (WHEN_SECOND / 1000))
 /* From the polite signal to the other one, and from a closed channel to either. */
 #define SERVE_KILL_AFTER (2 * WHEN_SECOND)
 /* For the processes of a supervisor that was killed, to be gone. */
@@ -49,6 +52,8 @@ struct serve_proc {
     unsigned signals;      /* sent so far: the first is SIGTERM, the next SIGKILL */
     struct ev_timer limit; /* of starting, of draining, of ending */
     struct ev_timer ping;
+    struct ev_timer relink;
+    unsigned lost;     /* roles whose channels it lost, bits IPC_ROLE */
     uint64_t asked;    /* the generation whose PREPARE or COMMIT it has to answer; 0: none */
     uint64_t prepared; /* the latest that it said it could live with */
     char sandbox[ROLE_SANDBOX_TEXT];

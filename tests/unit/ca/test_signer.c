@@ -91,6 +91,13 @@ static void what_is_not_is_refused(void)
     t.ask.leaf.not_before -= WHEN_DAY;
     CHECK_RC(sign(&w, &t), RC_DENIED);
     t.ask = right;
+    t.ask.leaf.not_after = INT64_MIN;
+    CHECK_RC(sign(&w, &t), RC_DENIED);
+    t.ask.leaf.not_after = INT64_MAX;
+    CHECK_RC(sign(&w, &t), RC_DENIED);
+    t.ask.leaf.not_after = right.leaf.not_before;
+    CHECK_RC(sign(&w, &t), RC_DENIED);
+    t.ask = right;
     t.ask.now += WHEN_DAY;
     CHECK_RC(sign(&w, &t), RC_DENIED);
     t.ask = right;

@@ -100,6 +100,7 @@ static const struct sample {
     {IPC_DRAIN, &sample_drain, &sample_none},
     {IPC_PING, &sample_none, &sample_none},
     {IPC_READY, &sample_ready, NULL},
+    {IPC_PEER_LOST, &sample_peer, NULL},
     {IPC_RELOAD, &sample_none, &sample_reloaded},
     {IPC_STATUS, &sample_none, &sample_status},
     {IPC_HTTP, &sample_http, &sample_http_reply},

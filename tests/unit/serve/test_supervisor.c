@@ -77,6 +77,25 @@ static void a_dead_core_comes_back(void)
     CHECK(strncmp(service_ask(&s, "front"), who, strlen(who)) == 0);
 }
 
+/* Both ends of a channel that broke live on, and would never meet again. */
+static void lost_channels_are_made_anew(void)
+{
+    CLEANUP(service_done) struct service s;
+    size_t seen;
+
+    service_init(&s);
+    start(&s);
+    seen = s.seen;
+    CHECK(strlen(service_ask(&s, "garbage")) > 0); /* that there will be no answer */
+    service_wait(&s, " serve.relinked ", "");
+    service_wait(&s, " serve.relinked ", "");
+    s.seen = seen;
+    service_wait(&s, " test.peer ", "peer=signer there=false");
+    service_wait(&s, " test.peer ", "peer=signer there=true");
+    CHECK(strcmp(service_ask(&s, "signer"), "signer ok") == 0);
+    CHECK(!strstr(s.text, " role.died "));
+}
+
 static void a_dead_signer_is_a_peer_less(void)
 {
     CLEANUP(service_done) struct service s = {};
@@ -282,6 +301,23 @@ static void another_version_restarts_all(void)
     CHECK(strcmp(service_ask(&s, "signer"), "signer ok") == 0);
 }
 
+/* A process that was taken over cannot have the others ended: the signer would forget what it has
+ * signed in this hour. */
+static void who_was_ready_is_no_other_version(void)
+{
+    CLEANUP(service_done) struct service s;
+    struct running r;
+    char signer[64];
+
+    service_init(&s);
+    r = start(&s);
+    snprintf(signer, sizeof(signer), "signer pid=%d ", r.signer);
+    CHECK(strcmp(service_ask(&s, "version"), "closed by the other side") == 0);
+    service_ready(&s, ROLE_CORE);
+    CHECK(strstr(service_ask(&s, "status"), signer));
+    CHECK(!strstr(s.text, " role.version "));
+}
+
 /* ---- systemd */
 
 static void systemd_is_told(void)
@@ -377,6 +413,8 @@ SERVICE_MAIN(CHECK_TEST_ONCE(starts_serves_and_ends), CHECK_TEST_ONCE(a_child_fi
              CHECK_TEST_ONCE(nobody_outlives_the_supervisor), CHECK_TEST_ONCE(one_server_per_data),
              CHECK_TEST_ONCE(what_cannot_start_says_so_and_ends),
              CHECK_TEST_ONCE(a_bad_configuration_does_not_start), CHECK_TEST_ONCE(no_data_is_said),
-             CHECK_TEST_ONCE(another_version_restarts_all), CHECK_TEST_ONCE(systemd_is_told),
+             CHECK_TEST_ONCE(another_version_restarts_all),
+             CHECK_TEST_ONCE(who_was_ready_is_no_other_version),
+             CHECK_TEST_ONCE(lost_channels_are_made_anew), CHECK_TEST_ONCE(systemd_is_told),
              CHECK_TEST(the_control_socket_is_in_data), CHECK_TEST(a_long_path_moves_it),
              CHECK_TEST_ONCE(a_foreign_run_directory_is_refused))
