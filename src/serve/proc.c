@@ -482,8 +482,7 @@ static void ended(struct serve_proc *p, int status)
     struct serve *sup = slot->sup;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     bool current = slot->cur == p;
-    bool version =
-        p->version || (p->state == PROC_STARTING && code == ROLE_EXIT_VERSION);
+    bool version = p->version || (p->state == PROC_STARTING && code == ROLE_EXIT_VERSION);
     bool expected = p->expected || sup->stopping;
 
     serve_reload_lost(sup, p);

@@ -80,7 +80,7 @@ static void a_dead_core_comes_back(void)
 /* Both ends of a channel that broke live on, and would never meet again. */
 static void lost_channels_are_made_anew(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     size_t seen;
 
     service_init(&s);
@@ -305,7 +305,7 @@ static void another_version_restarts_all(void)
  * signed in this hour. */
 static void who_was_ready_is_no_other_version(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
     char signer[64];
 
