@@ -177,6 +177,8 @@ static void forged_headers_are_refused(void)
             print_message("case %zu: %s\n", i, cases[i].header);
         CHECK_STR(reply_problem(&r), cases[i].problem);
         CHECK(r.status >= 400 && r.status < 500);
+        if (strcmp(cases[i].problem, "badSignatureAlgorithm") == 0)
+            CHECK_INT(json_len(json_get(r.json, "algorithms")), 3);
     }
 }
 
@@ -329,8 +331,8 @@ static void bad_orders_are_refused(void)
         "{\"identifiers\":[{\"type\":\"dns\"}]}",
         "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a..hospital.example\"}]}",
         "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"10.0.0.1\"}]}",
-        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.hospital.example\"}],\"notAfter\":"
-        "\"x\"}",
+        ("{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.hospital.example\"}],"
+         "\"notAfter\":\"x\"}"),
         "[]",
         "\"text\"",
     };
