@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/acme_int.h"
 
+#include "log/log.h"
+
 enum { PROBLEM_JSON_MAX = 64 * 1024, DIRECTORY_URL_MAX = 512 };
 
 static void free_request(struct acme_request *r)
@@ -62,13 +64,51 @@ void acme_reply_json(struct acme_request *r, int status)
     acme_reply_as(r, status, "application/json");
 }
 
+/* What the client is not told (see http_problem). */
+static void log_failure(const struct acme_request *r)
+{
+    const struct id *now = log_request_current();
+    struct id before = now ? *now : (struct id){""};
+    struct err why = r->err, last = ERR_INIT;
+
+    if (!why.msg)
+        store_last_error(r->acme->store, &last);
+    if (last.rc == why.rc)
+        why = last;
+    log_request(&r->x->id);
+    log_error("acme.failed", LOG_STR("path", r->x->req.path), LOG_ERR(&why));
+    log_request(before.z[0] ? &before : NULL);
+}
+
+/* RFC 8555 section 6.2: with the algorithms to choose from. */
+static void reply_algorithms(struct acme_request *r)
+{
+    struct json_out o = acme_reply_begin(r);
+
+    json_obj(&o);
+    http_problem_members(&o, &r->err);
+    json_key(&o, "algorithms");
+    json_arr(&o);
+    for (enum jose_alg alg = JOSE_RS256; alg < JOSE_ALG_COUNT; alg++)
+        json_put_z(&o, jose_alg_name(alg));
+    json_end(&o);
+    json_end(&o);
+    IGNORE_RC(json_out_done(&o)); /* a failed body becomes a 500 at the end of the exchange */
+    http_reply(r->x, http_problem_status(&r->err), "application/problem+json");
+}
+
 void acme_reply_fail(struct acme_request *r, enum rc rc)
 {
     if (r->err.rc == RC_OK)
         r->err.rc = rc;
+    if (!r->err.type && !r->err.status)
+        log_failure(r);
     add_common_headers(r);
     free_request(r);
-    http_problem_subs(r->x, &r->err, r->subs, r->n_subs);
+    if (r->err.type && str_eq(str_of(r->err.type), STR("badSignatureAlgorithm")))
+        reply_algorithms(r);
+    else
+        http_problem_subs(r->x, &r->err, r->subs, r->n_subs);
 }
 
 void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, const struct id *id,

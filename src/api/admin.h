@@ -28,16 +28,14 @@ struct api_view {
 };
 
 /* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
- * "issuers":[...],
- * "processes":[...]} */
+ * "issuers":[...],"processes":[...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
 enum rc api_doctor(const struct api_view *v, struct json_out *o);
 
 /* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status",
- * "account","requester"}...],
- * "next": cursor or null}. `args`: {"limit","cursor","name","under","status"}; RC_INVAL with what
- * is wrong. */
+ * "account","requester"}...],"next": cursor or null}. `args`:
+ * {"limit","cursor","name","under","status"}; RC_INVAL with what is wrong. */
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

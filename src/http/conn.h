@@ -2,9 +2,8 @@
 /* The server's end of an HTTP/1.1 connection: requests one after the other, each handed out as an
  * exchange and answered before the next is read. Keep-alive, pipelining, HEAD, Expect:
  * 100-continue; every state has a deadline that dripping bytes do not move. Answers to refused
- * requests are made here. While idle a connection has no
- * buffers: measured, 1.3 KiB with parser, socket and all, and some 20 KiB more of OpenSSL's with
- * TLS. */
+ * requests are made here. While idle a connection has no buffers: measured, 1.3 KiB with parser,
+ * socket and all, and some 20 KiB more of OpenSSL's with TLS. */
 #pragma once
 
 #include "http/exchange.h"

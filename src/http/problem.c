@@ -46,7 +46,7 @@ int http_problem_status(const struct err *err)
     return 500;
 }
 
-static void put_members(struct json_out *o, const struct err *err)
+void http_problem_members(struct json_out *o, const struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(DETAIL_MAX);
 
@@ -69,13 +69,13 @@ void http_problem_put(struct json_out *o, const struct err *err, const struct ht
                       size_t n_subs)
 {
     json_obj(o);
-    put_members(o, err);
+    http_problem_members(o, err);
     if (n_subs) {
         json_key(o, "subproblems");
         json_arr(o);
         for (size_t i = 0; i < n_subs; i++) {
             json_obj(o);
-            put_members(o, &subs[i].err);
+            http_problem_members(o, &subs[i].err);
             json_key(o, "identifier");
             json_obj(o);
             json_kv_str(o, "type", subs[i].identifier_type);

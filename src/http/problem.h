@@ -22,7 +22,10 @@ int http_problem_status(const struct err *err);
 void http_problem_put(struct json_out *o, const struct err *err, const struct http_subproblem *subs,
                       size_t n_subs);
 
-/* The same as a whole answer. An error without a type is the server's fault: its detail is not
+/* The members of an error without identifiers, inside an object of the caller's that has more. */
+void http_problem_members(struct json_out *o, const struct err *err);
+
+/* The document as a whole answer. An error without a type is the server's fault: its detail is not
  * shown. */
 void http_problem(struct http_exchange *x, const struct err *err);
 void http_problem_subs(struct http_exchange *x, const struct err *err,

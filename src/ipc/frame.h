@@ -2,8 +2,8 @@
 /* The bytes on a channel between roles: a header of fixed size, then the payload. Pure: no sockets,
  * no clock.
  *
- *   u32 payload length, u16 protocol version, u16 message type, u8 kind, u8 flags, u64 call id
- *, 26 bytes request id for logs, or zeroes, u32 milliseconds left until the deadline, 0: none
+ *   u32 payload length, u16 protocol version, u16 message type, u8 kind, u8 flags, u64 call id,
+ *   26 bytes request id for logs or zeroes, u32 milliseconds left until the deadline (0: none)
  *
  * Big endian. The receiver learns the limit of each message from the caller's `limit`, before it
  * takes any payload. */

@@ -2,15 +2,16 @@
 /* front: the process that strangers reach. It ends TLS, parses HTTP and hands each whole request to
  * core as a message; what core says becomes the answer. It decides nothing.
  *
- * Holds   the client connections of the listeners `api` (TLS) and `plain`; the key of the API's own
- * certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a site or
- * of an account. May     accept, read and write connections; read and write DATA/front; ask core
- * HTTP and API_CERT. May not connect out, execute, reach the database or any other file. Reload
- * live: urls. A listener that changed restarts it, overlapping. Trusts  nobody: clients through
- * http/parse, core through ipc's table and http/response. */
+ * It holds the client connections of the listeners `api` (TLS) and `plain`, and the key of the
+ * API's own certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a
+ * site or of an account. It may accept, read and write connections, read and write DATA/front, and
+ * ask core HTTP and API_CERT. It may not connect out, execute, or reach the database or any other
+ * file.
+ *
+ * A reload takes urls live; a listener that changed restarts it, overlapping. It trusts nobody:
+ * clients go through http/parse, core through ipc's table and http/response. */
 #include "role/front_int.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -130,8 +131,6 @@ static enum rc front_open(struct role_env *env, struct err *err)
     f->core = role_peer(env, ROLE_CORE);
     front_relay_init(&f->relay, f);
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
-    /* OpenSSL writes to its descriptor without MSG_NOSIGNAL. */
-    signal(SIGPIPE, SIG_IGN);
     TRY(crypto_init());
     TRY(make_directory(f, err));
     TRY(tls_context_new(&tls, &f->tls));
@@ -213,6 +212,7 @@ static void front_close(struct role_env *env)
     tls_context_free(f->tls);
     mem_free(f);
     env->state = NULL;
+    crypto_done();
 }
 
 const struct role_def role_front = {

@@ -68,9 +68,9 @@ static void on_made(void *arg, const struct ipc_answer *a)
 
 static void a_request_is_answered(void)
 {
+    struct got got = {0};
     WITH_WORLD;
     const struct id id = {"0123456789abcdefghjkmnpqrs"};
-    struct got got = {0};
     struct ipc_ask ask = ask_http(&got);
 
     handle(&w.b, IPC_HTTP, on_http);
@@ -102,8 +102,8 @@ static void a_request_is_answered(void)
 
 static void errors_come_with_all_their_parts(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
     struct err err = ERR_INIT;
 
@@ -133,8 +133,8 @@ static void errors_come_with_all_their_parts(void)
 
 static void what_nobody_handles_is_answered_so(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
 
     CHECK_OK(world_open(&w, ROLE_FRONT, ROLE_CORE, false));
@@ -146,8 +146,8 @@ static void what_nobody_handles_is_answered_so(void)
 
 static void a_deadline_passes_once(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
 
     handle(&w.b, IPC_HTTP, on_request);
@@ -174,8 +174,8 @@ static void a_deadline_passes_once(void)
 
 static void the_asker_may_cancel(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
     struct ipc_call *call = NULL;
 
@@ -215,8 +215,8 @@ static void the_asker_may_cancel(void)
 
 static void the_asked_may_drop(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
 
     handle(&w.b, IPC_HTTP, on_request);
@@ -233,8 +233,8 @@ static void the_asked_may_drop(void)
 
 static void credits_bound_what_is_under_way(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
     const struct ipc_rule *rule = ipc_rule_find(ROLE_FRONT, ROLE_CORE, IPC_HTTP);
     struct ipc_call *call = NULL;
@@ -259,8 +259,8 @@ static void credits_bound_what_is_under_way(void)
 
 static void closing_ends_every_call_once(void)
 {
-    WITH_WORLD;
     struct got got[3] = {{0}};
+    WITH_WORLD;
     struct ipc_ask ask;
 
     handle(&w.b, IPC_HTTP, on_request);
@@ -293,8 +293,8 @@ static void closing_ends_every_call_once(void)
 
 static void freeing_ends_every_call_once(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
 
     handle(&w.b, IPC_HTTP, on_request);
@@ -314,8 +314,8 @@ static void freeing_ends_every_call_once(void)
 static void a_channel_may_be_freed_in_any_callback(void)
 {
     for (int round = 0; round < 3; round++) {
-        WITH_WORLD;
         struct got got = {0}, second = {0};
+        WITH_WORLD;
         struct ipc_ask ask = ask_http(&got);
 
         handle(&w.b, IPC_HTTP, round == 0 ? on_request : on_http);
@@ -337,8 +337,8 @@ static void a_channel_may_be_freed_in_any_callback(void)
 static void messages_must_keep_their_table(void)
 {
     static char big[5 << 20];
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
     struct ipc_http http = sample;
 
@@ -500,8 +500,8 @@ static void on_stream(void *arg, struct ipc_req *req, const void *msg, int fd)
 
 static void long_answers_flow(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = {.type = IPC_ADMIN, .msg = &admin, .fn = on_answer, .arg = &got};
     struct ipc_call *call = NULL;
     size_t before;
@@ -537,8 +537,8 @@ static void long_answers_flow(void)
 
 static void a_stream_ends_with_its_asker(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = {.type = IPC_ADMIN, .msg = &admin, .fn = on_answer, .arg = &got};
     struct ipc_call *call = NULL;
 
@@ -562,8 +562,8 @@ static void a_stream_ends_with_its_asker(void)
 static void streams_have_their_place(void)
 {
     static char big[IPC_CHUNK_MAX + 1];
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_ask ask = ask_http(&got);
 
     handle(&w.b, IPC_HTTP, on_request);
@@ -592,10 +592,10 @@ static void streams_have_their_place(void)
 static void who_does_not_read_is_left(void)
 {
     static char big[1 << 20];
+    struct got got = {0};
     WITH_WORLD;
     const struct ipc_file files[] = {{{"f", 1}, {big, sizeof(big)}}};
     const struct ipc_config config = {.generation = 1, .files = {files, 1}};
-    struct got got = {0};
     struct ipc_ask ask = {.type = IPC_PING, .fn = on_answer, .arg = &got};
 
     CHECK_OK(world_open(&w, ROLE_SUPERVISOR, ROLE_SIGNER, true));
@@ -617,10 +617,10 @@ static void who_does_not_read_is_left(void)
 static void a_full_queue_takes_nothing_new(void)
 {
     static char big[1 << 20];
+    struct got got = {0};
     WITH_WORLD;
     struct ipc_file files[7];
     const struct ipc_config config = {.generation = 1, .files = {files, 7}};
-    struct got got = {0};
     struct ipc_ask ask = {.type = IPC_PREPARE, .msg = &config, .fn = on_answer, .arg = &got};
 
     for (int i = 0; i < 7; i++)

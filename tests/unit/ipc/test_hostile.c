@@ -400,8 +400,8 @@ static const struct {
 static void lies_in_answers_end_the_channel(void)
 {
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-        WITH_WORLD;
         struct got got = {0};
+        WITH_WORLD;
         struct ipc_header h;
 
         CHECK_OK(world_open(&w, ROLE_CORE, ROLE_SUPERVISOR, true));
@@ -419,8 +419,8 @@ static void lies_in_answers_end_the_channel(void)
 
 static void a_second_answer_ends_the_channel(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_header h;
 
     CHECK_OK(world_open(&w, ROLE_SUPERVISOR, ROLE_CORE, true));
@@ -437,8 +437,8 @@ static void a_second_answer_ends_the_channel(void)
 
 static void a_cancelled_call_may_be_answered_once(void)
 {
-    WITH_WORLD;
     struct got got = {0};
+    WITH_WORLD;
     struct ipc_call *call = NULL;
     struct ipc_header h;
 
@@ -459,9 +459,9 @@ static void a_cancelled_call_may_be_answered_once(void)
 static void a_stream_keeps_its_window(void)
 {
     static char piece[IPC_CHUNK_MAX];
+    struct got got = {0};
     WITH_WORLD;
     const struct ipc_admin admin = {.command = {"", 0}};
-    struct got got = {0};
     struct ipc_call *call = NULL;
     struct ipc_header h;
 

@@ -176,6 +176,7 @@ struct got {
     ev_free(w->ev);
 }
 
+/* What a callback writes to is declared before it: the end of the world calls back, too. */
 #define WITH_WORLD                                                                                 \
     CLEANUP(world_done) struct world w = {.raw = -1, .a = {.fd = -1}, .b = {.fd = -1}};            \
     clock_fake_init(&w.clock, WHEN_DAY)

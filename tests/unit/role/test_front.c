@@ -308,6 +308,7 @@ static void knows_what_goes_where(void)
         {"api", "GET", "/acmex/", 404},
         {"plain", "GET", "/trust/x.pem", 0},
         {"plain", "HEAD", "/healthz", 0},
+        {"plain", "GET", "/issuer/rsa-1.cer", 0},
         {"plain", "GET", "/readyz", 308},
         {"plain", "GET", "/acme/directory", 308},
         {"plain", "HEAD", "/", 308},
