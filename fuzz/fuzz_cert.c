@@ -10,15 +10,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf again;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf again = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
     struct str der = str_bytes(data, n);
     struct x509_cert c, tbs;
 
-    arena_init(&a, 1 << 20);
-    buf_init(&again, X509_CERT_MAX);
-    buf_init(&text, 1 << 20);
     if (crypto_init() != RC_OK || x509_cert_parse(&a, der, &c, NULL) != RC_OK)
         return 0;
     x509_name_text(c.subject, &text);

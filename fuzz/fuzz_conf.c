@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 static const struct conf *load(struct str text, struct buf *out)
 {
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     const struct conf *conf = NULL;
     struct conf_input in;
 
@@ -27,9 +27,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL, *again = NULL;
     CLEANUP(conf_changes_done) struct conf_changes changes = {};
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_FILE_BYTES_MAX);
 
-    buf_init(&text, CONF_FILE_BYTES_MAX);
     if (n > 16384 || !(conf = load(str_bytes(data, n), &text)))
         return 0;
     conf_dump(conf, &text);

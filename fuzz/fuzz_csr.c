@@ -8,10 +8,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 static void check(const struct x509_csr *c)
 {
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in = {.serial = {.n = 1, .b = {1}}, .issuer = STR("\x30\x00")};
 
-    buf_init(&tbs, X509_TBS_MAX);
     in.sig_alg = CRYPTO_SIG_ED25519;
     in.spki = c->spki;
     in.dns = c->dns;
@@ -22,10 +21,9 @@ static void check(const struct x509_csr *c)
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct x509_csr strict, lenient;
 
-    arena_init(&a, 1 << 20);
     if (crypto_init() != RC_OK ||
         x509_csr_parse(&a, str_bytes(data, n), X509_CSR_LENIENT, &lenient, NULL) != RC_OK)
         return 0;

@@ -13,10 +13,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     static const enum dns_type types[] = {DNS_A, DNS_AAAA, DNS_TXT, DNS_CNAME};
     struct dns_query q = {.type = DNS_A, .name = {"www.lan", 7}};
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct dns_reply r = {.n = 0};
 
-    arena_init(&a, 1 << 20);
     if (dns_resolv_conf(str_bytes(data, n), servers) > DNS_RESOLV_CONF_MAX)
         __builtin_trap();
     if (n < 4)

@@ -8,12 +8,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     CLEANUP(http_client_freep) struct http_client *c = NULL;
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1 << 16);
     struct http_url base, url, again;
 
-    arena_init(&a, 1 << 20);
-    buf_init(&b, 1 << 16);
     if (http_client_new(512, &c) != RC_OK ||
         http_url_parse(STR("http://a/b?c"), &base, NULL) != RC_OK)
         return 0;

@@ -22,14 +22,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     const struct ipc_rule *r = &ipc_rules(&(size_t){0})[n ? data[0] & 0x7f : 0];
     const struct ipc_fields *f = n && data[0] & 0x80 ? r->reply : r->request;
     struct str in = n ? str_bytes(data + 1, n - 1) : STR("");
-    CLEANUP(ipc_parser_done) struct ipc_parser p;
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf again;
+    CLEANUP(ipc_parser_done) struct ipc_parser p = {};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(IPC_REQ_ARENA);
+    CLEANUP(buf_done) struct buf again = BUF_INIT(2 * IPC_PAYLOAD_MAX);
     void *msg = NULL;
 
     ipc_parser_init(&p, limit, NULL);
-    arena_init(&a, IPC_REQ_ARENA);
-    buf_init(&again, 2 * IPC_PAYLOAD_MAX);
     while (!f && ipc_parser_feed(&p, &in) == RC_OK)
         ;
     if (f)

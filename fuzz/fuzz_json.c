@@ -13,10 +13,8 @@ static void copy(const struct json *v, struct json_out *o)
 
     if (json_str_nul(v, &s) == RC_OK)
         json_put_str(o, s);
-    else if (type != JSON_ARRAY && type != JSON_OBJECT)
-        json_put_null(o);
     else
-        (type == JSON_ARRAY ? json_arr : json_obj)(o);
+        (type == JSON_ARRAY ? json_arr : type == JSON_OBJECT ? json_obj : json_put_null)(o);
     for (const struct json *in; json_next(&it, &s, &in); copy(in, o))
         if (type == JSON_OBJECT)
             json_key_str(o, s);

@@ -23,10 +23,9 @@ static void check(const struct jose_jws *j)
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     for (enum jose_kind kind = JOSE_REQUEST; kind <= JOSE_INNER; kind++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
 
-        arena_init(&a, 1 << 20);
         if (crypto_init() == RC_OK &&
             jose_jws_parse(&a, str_bytes(data, n), kind, &j, NULL) == RC_OK)
             check(&j);

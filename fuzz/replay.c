@@ -15,10 +15,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 static bool feed(int dir, const char *name)
 {
-    CLEANUP(buf_done) struct buf input;
+    CLEANUP(buf_done) struct buf input = BUF_INIT(INPUT_MAX);
     CLEANUP(mem_freep) char *exact = NULL;
 
-    buf_init(&input, INPUT_MAX);
     if (file_read(dir, name, &input, NULL) != RC_OK)
         return false;
     /* A copy of the exact size, so that the address sanitizer sees a read past the end. */

@@ -73,7 +73,7 @@ static bool sign(struct client *c, const char *url, const char *payload, struct 
 
 bool client_begin(struct client *c, const char *url, const char *payload, struct world_call *call)
 {
-    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
     char whole[URL_MAX * 2];
     const char *path = url;
     size_t base = strlen(CLIENT_BASE);
@@ -81,7 +81,6 @@ bool client_begin(struct client *c, const char *url, const char *payload, struct
     if (strncmp(url, CLIENT_BASE, base) == 0)
         path = url + base;
     snprintf(whole, sizeof(whole), "%s%s", CLIENT_BASE, path);
-    buf_init(&body, BODY_MAX);
     return sign(c, whole, payload, &body) && world_call(c->w, "POST", path, buf_str(&body), call);
 }
 

@@ -82,7 +82,7 @@ struct check_test {
 /* clang-format on */
 
 /* An empty directory of one test, removed with all that is in it:
- * CLEANUP(check_dir_done) struct check_dir d;
+ * CLEANUP(check_dir_done) struct check_dir d = {};
  * check_dir_init(&d); */
 struct check_dir {
     char path[64];

@@ -42,8 +42,8 @@ static void on_result(void *arg, const struct validate_result *r)
 
 static enum rc load(const char *path, const struct conf **out)
 {
-    CLEANUP(conf_input_done) struct conf_input in;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_FILE_BYTES_MAX);
     CLEANUP(buf_done) struct buf said = BUF_INIT(OUT_MAX);
     enum rc rc;

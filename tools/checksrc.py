@@ -70,6 +70,7 @@ SILENCED = re.compile(r'NOLINT(?!END)(?:NEXTLINE|BEGIN)?|cppcheck-suppress')
 SILENCED_WELL = re.compile(
     r'NOLINT(?:NEXTLINE|BEGIN)?\([\w., -]+\): \S|cppcheck-suppress \[?[\w, ]+\]? ; \S'
 )
+UNINITIALISED = re.compile(r'\bCLEANUP\((\w+)\)[^;={}()]*[\s*](\w+)\s*[,;]')
 HOME = re.compile(r'(?<![\w.$}~-])/(?:home/[a-z][\w-]*|Users/\w+)/')
 
 
@@ -99,6 +100,12 @@ def logging(s):
     if folder in QUIET_FOLDERS and folder != 'log':
         for m, line in match_offsets(re.compile(r'(?<![\w.>])(log_(?!request)\w+)\s*\('), s.code):
             yield line, 'log', f'{m[1]}: layers L0 to L3 never log; return a struct err'
+
+
+def cleanups(s):
+    """gcc is silent when a return passes between such a declaration and its initialisation."""
+    for m, line in match_offsets(UNINITIALISED, s.code):
+        yield line, 'cleanup', f'{m[2]}: a value where it is declared, {m[1]}() runs at every return'
 
 
 def typedefs(s):
@@ -244,6 +251,7 @@ def check_c(s, places):
         c_text(s),
         banned_calls(s),
         logging(s),
+        cleanups(s),
         typedefs(s),
         functions(s),
         silenced(s),

@@ -497,6 +497,13 @@ class CheckSrc(unittest.TestCase):
             len(self.found('int a = free(b); /* checksrc: allow malloc: other */\n')), 2
         )
 
+    def test_cleanup_without_a_value(self):
+        said = r'\[cleanup\] b: a value where it is declared, buf_done\(\) runs'
+        self.one('void f(void)\n{\n    CLEANUP(buf_done) struct buf b;\n}\n', said)
+        self.one('void f(void)\n{\n    CLEANUP(buf_done) struct buf b, c = {};\n}\n', said)
+        self.fine('void f(void)\n{\n    CLEANUP(buf_done) struct buf b = BUF_INIT(1);\n}\n')
+        self.fine('void f(void)\n{\n    CLEANUP(x_freep) struct x *x = x_new(1, 2);\n}\n')
+
     def test_typedef(self):
         self.one('typedef struct a a_t;\n', r'\[typedef\] a typedef hides a struct')
         self.one('typedef union { int a; } u;\n', 'hides a union')

@@ -42,8 +42,8 @@ fuzz      clang                 libFuzzer
 fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
 bench     pebble                the ACME server we are measured beside
-bench     curl                  load by hand
-bench     jq                    reading results
+bench     bind9                 the name server that both ask
+bench     python3-cryptography  the client of both
 TABLE
 }
 

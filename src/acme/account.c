@@ -210,12 +210,12 @@ static enum rc change_account(struct store_txn *txn, struct acme_request *r)
 {
     struct account_data *d = r->data;
     const struct id *id = &r->account.id;
+    enum rc rc;
 
     if (d->account.status == STORE_ACCOUNT_DEACTIVATED) {
-        enum rc rc = store_account_move(txn, id, STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED);
-
+        rc = store_account_move(txn, id, STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED);
         if (rc == RC_CONFLICT)
-            return ACME_ERR(r, rc, "unauthorized", msg_deactivated, STR("deactivated"));
+            return usable(r, &d->account); /* another request was a moment faster */
         TRY(rc);
         return acme_audit(txn, r, "account.deactivated", "account", id, (struct str){NULL, 0});
     }

@@ -11,6 +11,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     if (!a)
         return RC_NOMEM;
     list_init(&a->validations);
+    acme_keys_init(&a->keys);
     ev_timer_init(&a->due, options->ev, acme_validation_due_cb, a);
     arena_init(&a->hosts_arena, 64 * 1024);
     a->options = *options;
@@ -30,6 +31,7 @@ void acme_free(struct acme *a)
         return;
     acme_validations_stop(a);
     conf_unref(a->conf);
+    acme_keys_done(&a->keys);
     arena_done(&a->hosts_arena);
     explicit_bzero(&a->nonces, sizeof(a->nonces));
     mem_free(a);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "acme/acme.h"
+#include "acme/keys.h"
 #include "acme/nonce.h"
 #include "audit/audit.h"
 #include "base/list.h"
@@ -32,6 +33,7 @@ struct acme {
     const struct conf *conf;
     struct acme_options options;
     struct acme_nonces nonces;
+    struct acme_keys keys;
     struct arena hosts_arena;
     struct str *hosts;
     size_t n_hosts;

@@ -79,7 +79,7 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
-    bool started; /* by this request, not by another at the same time */
+    bool started; /* by this request */
 };
 
 static void reply_challenge(struct acme_request *r)
@@ -104,7 +104,7 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     enum rc rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
 
     d->started = rc == RC_OK;
-    if (rc == RC_CONFLICT)
+    if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
     TRY(store_challenge_claim(txn, id, r->now, r->now + lease));
@@ -114,7 +114,7 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 
 static void challenge_started(struct acme_request *r)
 {
-    struct challenge_data *d = r->data;
+    const struct challenge_data *d = r->data;
 
     if (d->started)
         acme_validation_start(r->acme, &d->challenge.id);

@@ -110,7 +110,7 @@ static enum rc check_names(struct acme_request *r, const struct finalize_data *d
 static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 {
     const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
-    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
+    const struct jose_jwk *jwk;
     unsigned kind = d->csr.key_type == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
                     : d->csr.key_type == CRYPTO_KEY_P256 || d->csr.key_type == CRYPTO_KEY_P384
                         ? 1u << CONF_KEY_ECDSA
@@ -121,7 +121,7 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
                         d->csr.key_type == CRYPTO_KEY_RSA       ? STR("RSA")
                         : d->csr.key_type == CRYPTO_KEY_ED25519 ? STR("Ed25519")
                                                                 : STR("EC"));
-    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
+    TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     if (str_eq(crypto_key_spki(jose_jwk_key(jwk)), d->csr.spki))
         return ACME_ERR(r, RC_DENIED, "badCSR", msg_account_key);
     return RC_OK;

@@ -183,12 +183,12 @@ static enum rc load_account(struct acme_request *r)
 
 static enum rc check_signature(struct acme_request *r)
 {
-    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
+    const struct jose_jwk *jwk;
 
     if (r->jws.jwk)
         return jose_jws_verify(&r->jws, jose_jwk_key(r->jws.jwk), &r->err);
     TRY(load_account(r));
-    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
+    TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(jose_jws_verify(&r->jws, jose_jwk_key(jwk), &r->err));
     /* Only the holder of the key learns what became of the account. */
     if (r->account.status != STORE_ACCOUNT_VALID)

@@ -95,16 +95,27 @@ static enum rc block_key(struct store_txn *txn, const struct acme_request *r,
     return store_key_block(txn, &key);
 }
 
+static enum rc already(struct acme_request *r, const struct revoke_data *d)
+{
+    char at[WHEN_TEXT];
+
+    return ACME_ERR(r, RC_CONFLICT, "alreadyRevoked", msg_already,
+                    str_of(when_text(d->cert.revoked, at)));
+}
+
 static enum rc revoke(struct store_txn *txn, struct acme_request *r)
 {
-    const struct revoke_data *d = r->data;
+    struct revoke_data *d = r->data;
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
     enum rc rc = store_certificate_revoke(txn, &d->cert.id, r->now, d->reason);
 
-    if (rc == RC_CONFLICT) /* another request was a moment faster */
-        return ACME_ERR(r, rc, "alreadyRevoked", msg_already, STR("this very moment"));
+    if (rc == RC_CONFLICT) {
+        /* Another request was a moment faster. */
+        TRY(store_certificate_get(txn, r->arena, &d->cert.id, &d->cert));
+        return already(r, d);
+    }
     TRY(rc);
     if (d->reason == REASON_KEY_COMPROMISE)
         TRY(block_key(txn, r, d));
@@ -127,7 +138,6 @@ static void revoked(struct acme_request *r)
 enum rc acme_revoke(struct acme_request *r)
 {
     struct revoke_data *d = ARENA_NEW(r->arena, struct revoke_data);
-    char at[WHEN_TEXT];
 
     if (!d)
         return RC_NOMEM;
@@ -136,7 +146,6 @@ enum rc acme_revoke(struct acme_request *r)
     TRY(read_reason(r, d));
     TRY(check_holder(r, d));
     if (d->cert.status == STORE_CERTIFICATE_REVOKED)
-        return ACME_ERR(r, RC_CONFLICT, "alreadyRevoked", msg_already,
-                        str_of(when_text(d->cert.revoked, at)));
+        return already(r, d);
     return acme_write(r, revoke, revoked);
 }

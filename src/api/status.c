@@ -196,6 +196,41 @@ static void check_processes(const struct api_view *v, struct findings *f)
     }
 }
 
+/* What a line of a report, "landlock: partly: ABI 2: files", says that is missing. */
+static void put_missing(struct str report, struct buf *out)
+{
+    struct str line, name, rest;
+
+    while (str_next(&report, '\n', &line)) {
+        str_cut(line, ':', &name, &rest);
+        if (line.n && !str_starts(str_trim(rest), STR("on:")))
+            buf_printf(out, "%s%.*s", out->n ? "; " : "", STR_ARG(line));
+    }
+}
+
+/* The supervisor's own report is left out: it never can confine itself further than it does. */
+static void check_confinement(const struct api_view *v, struct findings *f)
+{
+    bool all = true;
+
+    for (size_t i = 0; v->processes && i < v->processes->processes.n; i++) {
+        const struct ipc_process *p = &v->processes->processes.v[i];
+        CLEANUP(buf_done) struct buf missing = BUF_INIT(TEXT_MAX);
+        CLEANUP(buf_done) struct buf b = BUF_INIT(2 * TEXT_MAX);
+
+        put_missing(p->sandbox, &missing);
+        if (p->role == ROLE_SUPERVISOR || missing.n == 0)
+            continue;
+        all = false;
+        buf_printf(&b, "%s is not fully confined: %s", role_name(p->role), buf_z(&missing));
+        finding(f, "confinement", "warning", buf_z(&b),
+                "start the service as root, on a kernel with Landlock and seccomp; each process "
+                "then runs as a user of its own");
+    }
+    if (all && v->processes)
+        finding(f, "confinement", "ok", "every process is confined to its work", NULL);
+}
+
 static void check_orders(const struct api_view *v, struct findings *f)
 {
     struct store_order_filter filter = {.statuses = 1u << STORE_ORDER_PROCESSING};
@@ -231,6 +266,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     json_key(o, "checks");
     json_arr(o);
     check_processes(v, &f);
+    check_confinement(v, &f);
     check_clock(v, &f);
     check_store(v, &f);
     check_issuers(v, &f);

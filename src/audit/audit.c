@@ -105,10 +105,9 @@ enum rc audit_encode(const struct audit_event *e, const struct store_node *node,
 
 enum rc audit_append(struct store_txn *txn, const struct audit_event *e, uint64_t *out_sequence)
 {
-    CLEANUP(buf_done) struct buf bytes;
+    CLEANUP(buf_done) struct buf bytes = BUF_INIT(AUDIT_EVENT_MAX);
     uint64_t last;
 
-    buf_init(&bytes, AUDIT_EVENT_MAX);
     TRY(store_event_last(txn, &last));
     TRY(audit_encode(e, store_txn_node(txn), last + 1, &bytes));
     TRY(store_event_add(txn, &(struct store_event){

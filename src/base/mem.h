@@ -36,6 +36,8 @@
 [[nodiscard]] void *mem_dup(const void *p, size_t n);
 [[nodiscard]] char *mem_strdup(const char *s);
 void mem_free(void *p);
+/* Hands what was freed back to the system; for once, after something large. */
+void mem_trim(void);
 
 /* For CLEANUP on a `char *` or any object pointer from here. */
 static inline void mem_freep(void *pp)

@@ -63,7 +63,7 @@ static struct buf *add_file(struct work *w, const char *dir, const char *name, c
                             mode_t mode)
 {
     struct output *f = &w->files[w->n_files++];
-    CLEANUP(buf_done) struct buf path = {0};
+    CLEANUP(buf_done) struct buf path = {};
 
     assert(w->n_files <= FILES_MAX);
     f->mode = mode;
@@ -202,7 +202,7 @@ static enum rc make_authority(struct work *w, size_t i, struct err *err)
 
 static enum rc fingerprint(struct work *w)
 {
-    CLEANUP(buf_done) struct buf hex = {0};
+    CLEANUP(buf_done) struct buf hex = {};
     unsigned char digest[CRYPTO_SHA256_BYTES];
 
     buf_init(&hex, 2 * sizeof(digest));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +19,17 @@
 MSG(msg_no_credentials, "ca.passphrase-no-credentials",
     "the configuration takes the passphrase from the systemd credential \"{0}\", but "
     "$CREDENTIALS_DIRECTORY "
-    "is not set; start by the unit file, with LoadCredential= or SetCredentialEncrypted=");
+    "is not set; start it by a systemd unit with LoadCredentialEncrypted={0}:FILE");
 MSG(msg_open_to_others, "ca.passphrase-open",
     "{0} can be read by others than its owner; close it with `chmod 600 {0}`");
-MSG(msg_short, "ca.passphrase-short", "the passphrase from {0} is shorter than {1} characters");
+MSG(msg_short, "ca.passphrase-short",
+    "the passphrase from {0} is shorter than {1} characters; its first line is what counts");
 MSG(msg_no_terminal, "ca.passphrase-no-terminal",
     "the passphrase is to be typed in, but there is no terminal; set ca.passphrase.from to "
     "\"file\" or "
     "\"credential\" for an unattended start");
-MSG(msg_different, "ca.passphrase-different", "the two passphrases are not the same");
+MSG(msg_not_typed, "ca.passphrase-not-typed", "no passphrase for {0} was typed; start again");
+MSG(msg_different, "ca.passphrase-different", "the two passphrases are not the same; start again");
 MSG(msg_file, "ca.passphrase-file", "passphrase file {0}: {1}");
 
 static enum rc check_mode(int dir, const char *path, struct err *err)
@@ -78,26 +81,57 @@ static enum rc from_credential(struct str name, struct secret **out, struct err 
     return ca_passphrase_file(AT_FDCWD, buf_z(&path), out, err);
 }
 
-/* One line, not echoed. */
-static enum rc ask_once(FILE *tty, const char *what, const char *again, struct secret **out)
-{
-    CLEANUP(secret_freep) struct secret *s = NULL;
-    struct termios was, quiet;
-    char *line;
+/* ---- asking */
 
-    TRY(secret_new(CA_PASSPHRASE_MAX, &s));
-    line = (char *)secret_bytes(s);
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signum)
+{
+    interrupted = signum;
+}
+
+enum { INTERRUPTS = 4 };
+static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+/* One line, not echoed; false when a signal came in its place. Whatever happens here but SIGKILL,
+ * the terminal echoes again afterwards. */
+static bool read_quietly(FILE *tty, const char *question, char *line, int cap)
+{
+    struct sigaction own = {.sa_handler = on_interrupt}; /* without SA_RESTART: reading ends */
+    struct sigaction before[INTERRUPTS];
+    struct termios was, quiet;
+    bool got;
+
     if (tcgetattr(fileno(tty), &was) != 0)
-        return RC_NOTFOUND;
+        return false;
     quiet = was;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fprintf(tty, "Passphrase for %s%s: ", what, again);
-    fflush(tty);
+    interrupted = 0;
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &own, &before[i]);
     tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
-    if (!fgets(line, CA_PASSPHRASE_MAX, tty))
-        line[0] = '\0';
+    fputs(question, tty);
+    got = fgets(line, cap, tty) != NULL;
     tcsetattr(fileno(tty), TCSAFLUSH, &was);
-    fprintf(tty, "\n");
+    fputs("\n", tty);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+    if (interrupted)
+        raise(interrupted); /* now for whom it was meant */
+    return got && !interrupted;
+}
+
+static enum rc ask_once(FILE *tty, const char *what, const char *again, struct secret **out,
+                        struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *s = NULL;
+    CLEANUP(buf_done) struct buf question = BUF_INIT(256);
+
+    buf_printf(&question, "Passphrase for %s%s: ", what, again);
+    TRY(buf_rc(&question));
+    TRY(secret_new(CA_PASSPHRASE_MAX, &s));
+    if (!read_quietly(tty, buf_z(&question), (char *)secret_bytes(s), CA_PASSPHRASE_MAX))
+        return ERR(err, RC_NOTFOUND, msg_not_typed, str_of(what));
     *out = MOVE(s);
     return RC_OK;
 }
@@ -117,10 +151,10 @@ enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, s
     if (!tty)
         return ERR(err, RC_NOTFOUND, msg_no_terminal);
     setvbuf(tty, NULL, _IONBF, 0); /* no copy of it in a stream's buffer */
-    TRY(ask_once(tty, what, "", &s));
+    TRY(ask_once(tty, what, "", &s, err));
     TRY(first_line(s, "the terminal", err));
     if (confirm) {
-        TRY(ask_once(tty, what, ", once more", &second));
+        TRY(ask_once(tty, what, ", once more", &second, err));
         TRY(first_line(second, "the terminal", err));
         if (!str_eq(str_bytes(secret_bytes(s), secret_len(s)),
                     str_bytes(secret_bytes(second), secret_len(second))))
@@ -133,7 +167,7 @@ enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, s
 enum rc ca_passphrase_make(struct secret **out)
 {
     CLEANUP(secret_freep) struct secret *s = NULL;
-    CLEANUP(buf_wipe) struct buf hex = {0};
+    CLEANUP(buf_wipe) struct buf hex = {};
     unsigned char random[CA_PASSPHRASE_MADE];
 
     buf_init(&hex, 2 * sizeof(random));

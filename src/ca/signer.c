@@ -21,6 +21,9 @@ MSG(msg_no_issuers, "ca.no-issuers",
     "backup");
 MSG(msg_too_many, "ca.too-many-issuers", "ca/ in the data directory holds more than {0} issuers");
 MSG(msg_file, "ca.issuer-file", "{0}: {1}");
+MSG(msg_passphrase, "ca.wrong-passphrase",
+    "the passphrase does not open the private key ca/{0}.key; `ca.passphrase` in autarky.yaml says "
+    "where it is read from: the first line there has to be the one that init used");
 MSG(msg_key_mismatch, "ca.key-mismatch",
     "{0} is not the key of {1}; restore the pair that belongs together from the backup");
 MSG(msg_unknown_issuer, "ca.unknown-issuer", "the signer has no issuer \"{0}\"");
@@ -70,9 +73,13 @@ static enum rc load_key(int dir, struct secret *passphrase, struct ca_issuer *is
 {
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    enum rc rc;
 
     TRY(read_part(dir, issuer->ref, ".key", &pem, err));
-    TRY(crypto_pem_read(buf_str(&pem), passphrase, &key, err));
+    rc = crypto_pem_read(buf_str(&pem), passphrase, &key, err);
+    if (rc == RC_DENIED)
+        return ERR(err, rc, msg_passphrase, issuer->ref);
+    TRY(rc);
     if (!str_eq(crypto_key_spki(key), issuer->cert.spki))
         return ERR(err, RC_CORRUPT, msg_key_mismatch, issuer->ref, issuer->ref);
     issuer->key = MOVE(key);

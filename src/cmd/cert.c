@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "cmd/cmd.h"
 #include "json/json.h"
 #include "json/out.h"
 
 enum { ANSWER_MAX = 16 * 1024 * 1024, ARGS_MAX = 8192 };
+
+enum { LIMIT_MAX = 1000 };
+
+/* What the server would refuse as well is wrong usage, whether or not one runs. */
+static int check_args(const struct cmd_args *args)
+{
+    const char *limit = args->values[CMD_OPT_LIMIT];
+    const char *status = args->values[CMD_OPT_STATUS];
+    uint64_t n = 0;
+
+    if (limit && (str_u64(str_of(limit), LIMIT_MAX, &n) != RC_OK || n == 0))
+        return cmd_usagef("--limit is \"%s\"; it can be a number from 1 to %d", limit, LIMIT_MAX);
+    if (status && strcmp(status, "valid") != 0 && strcmp(status, "revoked") != 0)
+        return cmd_usagef("--status is \"%s\"; it can be valid or revoked", status);
+    return CMD_DONE;
+}
 
 static enum rc make_args(const struct cmd_args *args, struct buf *out)
 {
@@ -28,19 +44,11 @@ static enum rc make_args(const struct cmd_args *args, struct buf *out)
         if (args->values[texts[i].option])
             json_kv_z(&o, texts[i].name, args->values[texts[i].option]);
     if (args->values[CMD_OPT_LIMIT]) {
-        TRY(str_u64(str_of(args->values[CMD_OPT_LIMIT]), 1000000, &limit));
+        TRY(str_u64(str_of(args->values[CMD_OPT_LIMIT]), LIMIT_MAX, &limit));
         json_kv_u64(&o, "limit", limit);
     }
     json_end(&o);
     return json_out_done(&o);
-}
-
-static struct str text_of(const struct json *obj, const char *name)
-{
-    struct str s = {NULL, 0};
-
-    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
-    return s;
 }
 
 static void show_item(const struct json *item)
@@ -50,10 +58,10 @@ static void show_item(const struct json *item)
     struct str text;
     const char *between = "";
 
-    printf("%-34.*s %-8.*s %.10s  %-7.*s ", STR_ARG(text_of(item, "serial")),
-           STR_ARG(text_of(item, "status")),
-           text_of(item, "not_after").p ? text_of(item, "not_after").p : "-",
-           STR_ARG(text_of(item, "origin")));
+    printf("%-34.*s %-8.*s %.10s  %-7.*s ", STR_ARG(cmd_text(item, "serial")),
+           STR_ARG(cmd_text(item, "status")),
+           cmd_text(item, "not_after").p ? cmd_text(item, "not_after").p : "-",
+           STR_ARG(cmd_text(item, "origin")));
     while (json_next(&names, NULL, &name))
         if (json_str(name, &text) == RC_OK) {
             printf("%s%.*s", between, STR_ARG(text));
@@ -84,14 +92,18 @@ int cmd_cert_list(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf ask = BUF_INIT(ARGS_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
+    int status = check_args(args);
     enum rc rc;
 
-    if (make_args(args, &ask) != RC_OK)
-        return cmd_failf("--limit: a number from 1 to 1000 is needed");
-    rc = cmd_control(cmd_data(args), "cert list", buf_str(&ask), &answer, &err);
+    if (status != CMD_DONE)
+        return status;
+    rc = make_args(args, &ask);
+    if (rc == RC_OK)
+        rc = cmd_control(cmd_data(args), "cert list", buf_str(&ask), &answer, &err);
     if (rc == RC_OK && cmd_json(args)) {
         buf_putz(&answer, "\n");
-        return cmd_print(buf_str(&answer));
+        cmd_print(buf_str(&answer));
+        return CMD_DONE;
     }
     if (rc == RC_OK)
         rc = show(buf_str(&answer));

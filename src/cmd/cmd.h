@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/err.h"
 
@@ -75,20 +76,30 @@ const struct cmd_option_row *cmd_option_rows(void);
 int cmd_parse(int argc, char **argv, struct cmd_args *out);
 
 /* help.c */
-void cmd_help_all(void);
+void cmd_help_all(FILE *to);
+/* The verbs of a noun, to standard output; false when it has none. */
+bool cmd_help_noun(const char *noun);
 void cmd_help(const struct cmd_row *row);
 
 /* report.c: what all commands share. */
 /* The data directory: --data, else $AUTARKY_DATA, else /var/lib/autarky. */
 const char *cmd_data(const struct cmd_args *args);
-/* Opens it; says why when it cannot. -1 on failure. */
-int cmd_open_data(const struct cmd_args *args);
+/* Opens it. RC_NOTFOUND, RC_DENIED, RC_IO with what is wrong and what to do. */
+enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err);
 bool cmd_json(const struct cmd_args *args);
 /* "autarky: MESSAGE" on standard error; returns CMD_FAILED. */
 int cmd_fail(const struct err *err);
 int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Writes all of it to standard output; CMD_DONE or CMD_FAILED. */
-int cmd_print(struct str text);
+/* The same for an option's value; returns CMD_USAGE. */
+int cmd_usagef(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Writes all of it to standard output. */
+void cmd_print(struct str text);
+/* At the end of the program: `status`, or CMD_FAILED when what was printed did not get out, which
+ * is then said. */
+int cmd_finish(int status);
+/* A member of an answer; nothing when it is missing or no text. */
+struct json;
+struct str cmd_text(const struct json *obj, const char *name);
 
 /* control.c: asks the running server over its control socket; the answer is JSON, appended to
  * `out`. `args` is a JSON object or empty. On failure `err` says whether the server is not running,
@@ -99,8 +110,7 @@ enum rc cmd_control(const char *data, const char *command, struct str args, stru
 struct conf;
 /* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a
  * line each, is in `problems`. */
-enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
-                        struct buf *problems);
+enum rc cmd_load_config(const struct cmd_args *args, const struct conf **out, struct buf *problems);
 
 /* The commands, by file. */
 int cmd_init(const struct cmd_args *args);

@@ -10,10 +10,10 @@
 
 enum { TEXT_MAX = 1024 * 1024 };
 
-enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf **out,
-                        struct buf *problems)
+enum rc cmd_load_config(const struct cmd_args *args, const struct conf **out, struct buf *problems)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(fd_closep) int data = -1;
     struct err err = ERR_INIT;
     struct conf_report report;
     struct conf_input in;
@@ -22,7 +22,9 @@ enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf
     conf_input_init(&in);
     conf_report_init(&report);
     in.unprivileged = geteuid() != 0;
-    rc = conf_input_read(&in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], &err);
+    rc = cmd_open_data(args, &data, &err);
+    if (rc == RC_OK)
+        rc = conf_input_read(&in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], &err);
     if (rc != RC_OK) {
         err.rc = rc;
         err_text(&err, problems);
@@ -37,7 +39,7 @@ enum rc cmd_load_config(const struct cmd_args *args, int data, const struct conf
     return rc;
 }
 
-static int put_json(bool ok, struct str problems)
+static enum rc put_json(bool ok, struct str problems)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct json_out o;
@@ -49,49 +51,55 @@ static int put_json(bool ok, struct str problems)
     json_key(&o, "problems");
     json_arr(&o);
     while (str_next(&problems, '\n', &line))
-        json_put_str(&o, line);
+        if (line.n)
+            json_put_str(&o, line);
     json_end(&o);
     json_end(&o);
-    if (json_out_done(&o) != RC_OK || cmd_print(buf_str(&text)) != CMD_DONE)
-        return CMD_FAILED;
-    return ok ? CMD_DONE : CMD_FAILED;
+    TRY(json_out_done(&o));
+    cmd_print(buf_str(&text));
+    return RC_OK;
+}
+
+/* A line each, as a compiler writes them. */
+static int show_problems(struct str problems)
+{
+    struct str line;
+
+    while (str_next(&problems, '\n', &line))
+        if (line.n)
+            fprintf(stderr, "autarky: %.*s\n", STR_ARG(line));
+    return CMD_FAILED;
 }
 
 int cmd_config_check(const struct cmd_args *args)
 {
-    CLEANUP(fd_closep) int data = cmd_open_data(args);
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
-    enum rc rc;
+    enum rc rc = cmd_load_config(args, NULL, &problems);
 
-    if (data < 0)
-        return CMD_FAILED;
-    rc = cmd_load_config(args, data, NULL, &problems);
+    if (cmd_json(args) && put_json(rc == RC_OK, buf_str(&problems)) != RC_OK)
+        return cmd_failf("the findings cannot be shown: out of memory");
     if (cmd_json(args))
-        return put_json(rc == RC_OK, buf_str(&problems));
-    if (rc != RC_OK) {
-        fprintf(stderr, "%s%s", buf_z(&problems),
-                str_ends(buf_str(&problems), STR("\n")) ? "" : "\n");
-        return CMD_FAILED;
-    }
+        return rc == RC_OK ? CMD_DONE : CMD_FAILED;
+    if (rc != RC_OK)
+        return show_problems(buf_str(&problems));
     printf("the configuration is right\n");
     return CMD_DONE;
 }
 
 int cmd_config_show(const struct cmd_args *args)
 {
-    CLEANUP(fd_closep) int data = cmd_open_data(args);
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
-    if (data < 0)
-        return CMD_FAILED;
-    if (cmd_load_config(args, data, &conf, &text) != RC_OK) {
-        fprintf(stderr, "%s", buf_z(&text));
-        return CMD_FAILED;
-    }
+    if (cmd_load_config(args, &conf, &text) != RC_OK)
+        return show_problems(buf_str(&text));
     buf_reset(&text);
-    conf_dump(conf, &text);
+    if (cmd_json(args))
+        conf_dump_json(conf, &text);
+    else
+        conf_dump(conf, &text);
     if (buf_rc(&text) != RC_OK)
         return cmd_failf("the configuration cannot be shown: %s", rc_text(buf_rc(&text)));
-    return cmd_print(buf_str(&text));
+    cmd_print(buf_str(&text));
+    return CMD_DONE;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way in for an administrator on this host: the control socket, known by its path alone, so
  * that it works when TLS, DNS or the configuration do not. */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -11,9 +14,10 @@
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "net/net.h"
+#include "serve/serve.h"
 #include "json/json.h"
 
-enum { LISTENERS_MAX = 64 * 1024, PATH_MAX_BYTES = 4096, ANSWER_SECONDS = 60 };
+enum { LISTENERS_MAX = 64 * 1024, ANSWER_SECONDS = 60 };
 
 MSG(msg_not_running, "cmd.not-running",
     "no server answers for {0}; start one with `autarky serve --data {0}`, or look at its log");
@@ -21,7 +25,13 @@ MSG(msg_not_allowed, "cmd.control-denied",
     "the control socket {0} does not let this user in; run as root, or as the user that runs the "
     "server");
 MSG(msg_no_answer, "cmd.control-no-answer",
-    "the server ended the connection without an answer: {0}");
+    "the server ended the connection without an answer ({0}); ask again, and if that does not help "
+    "look at its log");
+MSG(msg_slow, "cmd.control-slow",
+    "the server has not answered within {0} seconds; look at its log, and at the load of this "
+    "host");
+MSG(msg_no_data, "cmd.control-no-data",
+    "no server answers for {0}: there is no such directory; --data or $AUTARKY_DATA names another");
 
 struct conversation {
     struct ev *ev;
@@ -33,20 +43,23 @@ struct conversation {
 
 /* listeners.json names it where its path would be too long for a socket; before it is written, the
  * usual place. */
-static enum rc socket_path(const char *data, struct buf *path)
+static enum rc socket_path(const char *data, struct buf *path, struct err *err)
 {
+    char absolute[PATH_MAX];
     CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
     struct str control;
 
+    if (dir < 0 && errno == ENOENT)
+        return ERR(err, RC_INVAL, msg_no_data, str_of(data));
     if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
         json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK &&
-        json_str(json_get(json_root(doc), "control"), &control) == RC_OK)
+        json_str(json_get(json_root(doc), "control"), &control) == RC_OK) {
         buf_puts(path, control);
-    else
-        buf_printf(path, "%s/control.sock", data);
-    return buf_rc(path);
+        return buf_rc(path);
+    }
+    return serve_control_path(realpath(data, absolute) ? absolute : data, false, path, err);
 }
 
 static void answered(void *arg, const struct ipc_answer *a)
@@ -61,6 +74,8 @@ static void answered(void *arg, const struct ipc_answer *a)
     c->rc = a->rc;
     if (a->rc == RC_OK)
         buf_puts(c->out, ((const struct ipc_admin_reply *)a->msg)->json);
+    else if (a->rc == RC_TIMEOUT)
+        IGNORE_RC(ERR(&c->err, a->rc, msg_slow, STR("60")));
     else if (a->err)
         c->err = *a->err;
     ev_stop(c->ev);
@@ -117,12 +132,12 @@ enum rc cmd_control(const char *data, const char *command, struct str args, stru
                     struct err *err)
 {
     struct conversation c = {.out = out, .err = ERR_INIT};
-    CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_MAX_BYTES);
+    CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_MAX);
     CLEANUP(ev_freep) struct ev *ev = NULL;
     enum rc rc;
     int fd;
 
-    TRY(socket_path(data, &path));
+    TRY(socket_path(data, &path, err));
     TRY(connect_control(buf_z(&path), data, &fd, err));
     TRY(ev_new(clock_system(), &ev));
     c.ev = ev;

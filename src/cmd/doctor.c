@@ -2,27 +2,18 @@
 /* What is wrong: the configuration, the running server's own findings, or that none runs. */
 #include <stdio.h>
 
-#include "base/fd.h"
 #include "cmd/cmd.h"
-#include "conf/load.h"
 #include "json/json.h"
 #include "json/out.h"
 
-enum { ANSWER_MAX = 4 * 1024 * 1024, TEXT_MAX = 64 * 1024 };
+enum { ANSWER_MAX = 4 * 1024 * 1024, TEXT_MAX = 64 * 1024, TEXT_COLUMN = 24 };
 
 struct examination {
+    const struct cmd_args *args;
     struct json_out o;
     struct buf text;
-    bool healthy;
+    unsigned failed, warnings;
 };
-
-static struct str text_of(const struct json *obj, const char *name)
-{
-    struct str s = {NULL, 0};
-
-    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
-    return s;
-}
 
 static void finding(struct examination *e, const char *name, struct str state, struct str text,
                     struct str cure)
@@ -33,26 +24,38 @@ static void finding(struct examination *e, const char *name, struct str state, s
     json_kv_str(&e->o, "text", text);
     json_kv_str(&e->o, "cure", cure);
     json_end(&e->o);
-    if (str_eq(state, STR("failed")))
-        e->healthy = false;
+    e->failed += str_eq(state, STR("failed"));
+    e->warnings += str_eq(state, STR("warning"));
 }
 
-static void examine_config(const struct cmd_args *args, struct examination *e)
+/* A command as it has to be typed for this data directory. */
+static void failed(struct examination *e, const char *name, struct str text, const char *command)
+{
+    CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX);
+    const char *config = e->args->values[CMD_OPT_CONFIG];
+
+    buf_printf(&cure, "%s --data %s", command, cmd_data(e->args));
+    if (config)
+        buf_printf(&cure, " --config %s", config);
+    finding(e, name, STR("failed"), text, buf_str(&cure));
+}
+
+static void examine_config(struct examination *e)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
-    CLEANUP(fd_closep) int data = cmd_open_data(args);
+    struct str text;
+    enum rc rc = cmd_load_config(e->args, NULL, &problems);
 
-    if (data < 0)
-        finding(e, "data", STR("failed"), STR("the data directory cannot be opened"),
-                STR("autarky init"));
-    else if (cmd_load_config(args, data, NULL, &problems) == RC_OK)
+    text = str_trim(buf_str(&problems));
+    if (rc == RC_OK)
         finding(e, "configuration", STR("ok"), STR("autarky.yaml has no error"), STR(""));
+    else if (rc == RC_INVAL)
+        failed(e, "configuration", text, "autarky config check");
     else
-        finding(e, "configuration", STR("failed"), str_trim(buf_str(&problems)),
-                STR("autarky config check"));
+        finding(e, "configuration", STR("failed"), text, STR("")); /* says itself what to do */
 }
 
-static enum rc examine_server(const struct cmd_args *args, struct examination *e)
+static enum rc examine_server(struct examination *e)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
@@ -60,10 +63,17 @@ static enum rc examine_server(const struct cmd_args *args, struct examination *e
     struct json_iter checks;
     const struct json *check;
     char why[1024];
+    enum rc rc = cmd_control(cmd_data(e->args), "doctor", STR(""), &answer, &err);
 
-    if (cmd_control(cmd_data(args), "doctor", STR(""), &answer, &err) != RC_OK) {
-        finding(e, "server", STR("failed"), str_of(err_textz(&err, why, sizeof(why))),
-                STR("autarky serve"));
+    if (rc != RC_OK) {
+        struct str text = str_of(err_textz(&err, why, sizeof(why)));
+
+        if (rc == RC_DENIED)
+            failed(e, "server", text, "sudo autarky doctor");
+        else if (rc == RC_NOTFOUND || rc == RC_NET)
+            failed(e, "server", text, "autarky serve");
+        else
+            finding(e, "server", STR("failed"), text, STR(""));
         return RC_OK;
     }
     TRY(json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL));
@@ -71,24 +81,37 @@ static enum rc examine_server(const struct cmd_args *args, struct examination *e
     while (json_next(&checks, NULL, &check)) {
         char name[64] = "";
 
-        IGNORE_RC(str_copyz(text_of(check, "name"), name, sizeof(name))); /* shown without a name */
-        finding(e, name, text_of(check, "state"), text_of(check, "text"), text_of(check, "cure"));
+        IGNORE_RC(
+            str_copyz(cmd_text(check, "name"), name, sizeof(name))); /* shown without a name */
+        finding(e, name, cmd_text(check, "state"), cmd_text(check, "text"),
+                cmd_text(check, "cure"));
     }
     return RC_OK;
 }
 
-static enum rc examine(const struct cmd_args *args, struct examination *e)
+static enum rc examine(struct examination *e)
 {
-    json_out_init(&e->o, &e->text, cmd_json(args) ? JSON_PRETTY : JSON_COMPACT);
+    json_out_init(&e->o, &e->text, cmd_json(e->args) ? JSON_PRETTY : JSON_COMPACT);
     json_obj(&e->o);
     json_key(&e->o, "checks");
     json_arr(&e->o);
-    examine_config(args, e);
-    TRY(examine_server(args, e));
+    examine_config(e);
+    TRY(examine_server(e));
     json_end(&e->o);
-    json_kv_bool(&e->o, "healthy", e->healthy);
+    json_kv_bool(&e->o, "healthy", e->failed == 0);
     json_end(&e->o);
     return json_out_done(&e->o);
+}
+
+static void show_lines(struct str text)
+{
+    struct str line;
+    int indent = 0;
+
+    while (str_next(&text, '\n', &line)) {
+        printf("%*s%.*s\n", indent, "", STR_ARG(line));
+        indent = TEXT_COLUMN;
+    }
 }
 
 static enum rc show(const struct examination *e)
@@ -100,31 +123,36 @@ static enum rc show(const struct examination *e)
     TRY(json_parse(buf_str(&e->text), ANSWER_MAX, &doc, NULL));
     checks = json_iter(json_get(json_root(doc), "checks"));
     while (json_next(&checks, NULL, &check)) {
-        struct str cure = text_of(check, "cure");
+        struct str cure = cmd_text(check, "cure");
 
-        printf("%-8.*s %-14.*s %.*s\n", STR_ARG(text_of(check, "state")),
-               STR_ARG(text_of(check, "name")), STR_ARG(text_of(check, "text")));
+        printf("%-8.*s %-14.*s ", STR_ARG(cmd_text(check, "state")),
+               STR_ARG(cmd_text(check, "name")));
+        show_lines(cmd_text(check, "text"));
         if (cure.n)
-            printf("%*s-> %.*s\n", 24, "", STR_ARG(cure));
+            printf("%*s-> %.*s\n", TEXT_COLUMN, "", STR_ARG(cure));
     }
-    printf("%s\n", e->healthy ? "all clear" : "something needs a person");
+    if (e->failed)
+        printf("%u failed, %u warnings: something needs a person\n", e->failed, e->warnings);
+    else if (e->warnings)
+        printf("nothing has failed, %u warnings\n", e->warnings);
+    else
+        printf("all clear\n");
     return RC_OK;
 }
 
 int cmd_doctor(const struct cmd_args *args)
 {
-    struct examination e = {.healthy = true};
+    struct examination e = {.args = args};
     enum rc rc;
-    int status = CMD_DONE;
 
     buf_init(&e.text, ANSWER_MAX);
-    rc = examine(args, &e);
+    rc = examine(&e);
     if (rc == RC_OK && cmd_json(args))
-        status = cmd_print(buf_str(&e.text));
+        cmd_print(buf_str(&e.text));
     else if (rc == RC_OK)
         rc = show(&e);
     if (rc != RC_OK)
         cmd_failf("the findings cannot be shown: %s", rc_text(rc));
     buf_done(&e.text);
-    return rc != RC_OK || !e.healthy ? CMD_FAILED : status;
+    return rc != RC_OK || e.failed ? CMD_FAILED : CMD_DONE;
 }

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky init`: everything is checked first, then made, and autarky.yaml is written last: a data
- * directory without it is one that init did not finish, and what this run made is then removed
- * again. */
-#include <dirent.h>
-#include <errno.h>
+/* `autarky init`: everything is checked first, then made, and autarky.yaml is written last. What a
+ * run that fails has made it removes again; what a run that is killed has made the next one removes
+ * (init_int.h). */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/name.h"
 #include "ca/hierarchy.h"
 #include "ca/passphrase.h"
 #include "cmd/cmd.h"
+#include "cmd/init_int.h"
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "conf/text.h"
@@ -27,9 +25,10 @@
 #include "store/store.h"
 #include "json/out.h"
 
-enum { CONFIG_MAX = 64 * 1024, SUBDIRS = 5 };
+enum { CONFIG_MAX = 64 * 1024 };
 
-static const char *const subdirs[SUBDIRS] = {"ca", "root", "trust", "db", "front"};
+MSG(msg_database, "cmd.init-database",
+    "the database in {0}/db could not be filled ({1}); is there room on that disk?");
 
 struct init {
     const struct cmd_args *args;
@@ -37,7 +36,7 @@ struct init {
     char domain[NAME_MAX_BYTES + 1];
     struct buf config;
     const struct conf *conf;
-    int data;
+    struct init_dir dir;
     bool root;
     struct secret *root_passphrase;
     struct secret *passphrase;
@@ -51,7 +50,7 @@ static void init_done(struct init *i)
 {
     buf_done(&i->config);
     conf_unref(i->conf);
-    fd_close(&i->data);
+    init_dir_done(&i->dir);
     secret_free(i->root_passphrase);
     secret_free(i->passphrase);
     ca_hierarchy_done(&i->hierarchy);
@@ -81,14 +80,13 @@ static int want(const struct init *i, enum cmd_option o, const char *what, char 
     if (given)
         return str_copyz(str_of(given), line, cap) == RC_OK
                    ? CMD_DONE
-                   : cmd_failf("%s is too long", cmd_option_rows()[o].name);
+                   : cmd_usagef("%s is too long", cmd_option_rows()[o].name);
     if (isatty(STDIN_FILENO))
         return ask_line(what, line, cap);
-    cmd_failf(
+    return cmd_usagef(
         "%s is missing; for example: autarky init --data DIR --organization \"Example Hospital\" "
         "--domain hospital.example",
         cmd_option_rows()[o].name);
-    return CMD_USAGE;
 }
 
 static int check_algorithms(const struct init *i)
@@ -104,38 +102,71 @@ static int check_algorithms(const struct init *i)
         rsa |= str_eq(one, STR("rsa"));
         ecdsa |= str_eq(one, STR("ecdsa"));
         if (!str_eq(one, STR("rsa")) && !str_eq(one, STR("ecdsa")))
-            return cmd_failf(
+            return cmd_usagef(
                 "--algorithms: \"%.*s\" is not one of this version; it makes rsa,ecdsa",
                 STR_ARG(one));
     }
     if (rsa && ecdsa)
         return CMD_DONE;
-    return cmd_failf(
+    return cmd_usagef(
         "--algorithms: this version makes rsa,ecdsa together: the RSA root signs both issuers");
 }
 
 static int choose_passphrase(struct init *i)
 {
-    int given = 0;
+    const char *file = value(i, CMD_OPT_PASSPHRASE_FILE);
+    const char *credential = value(i, CMD_OPT_PASSPHRASE_CREDENTIAL);
+    const char *prompt = value(i, CMD_OPT_PASSPHRASE_PROMPT);
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
+    if (!!file + !!credential + !!prompt > 1)
+        return cmd_usagef("--passphrase-file, --passphrase-credential and --passphrase-prompt: the "
+                          "passphrase comes from one place; give one of them");
+    if (file && file[0] != '/')
+        return cmd_usagef("--passphrase-file is \"%s\"; give the whole path (\"/...\"): it is read "
+                          "at every start",
+                          file);
+    if (credential && !(credentials && credentials[0]))
+        return cmd_failf("--passphrase-credential: the passphrase is read now, too, but "
+                         "$CREDENTIALS_DIRECTORY is not set; run init by systemd-run with "
+                         "LoadCredential=%s:FILE, or set the variable to a directory that holds "
+                         "the file %s",
+                         credential, credential);
     i->template.passphrase_from = CONF_PASSPHRASE_FILE;
-    if (value(i, CMD_OPT_PASSPHRASE_FILE)) {
-        given++;
-        i->template.passphrase = str_of(value(i, CMD_OPT_PASSPHRASE_FILE));
-        if (i->template.passphrase.p[0] != '/')
-            return cmd_failf("--passphrase-file: give the path from the root (\"/...\"); it is "
-                             "read at every start");
-    }
-    if (value(i, CMD_OPT_PASSPHRASE_CREDENTIAL)) {
-        given++;
+    i->template.passphrase = str_of(file ? file : credential);
+    if (credential)
         i->template.passphrase_from = CONF_PASSPHRASE_CREDENTIAL;
-        i->template.passphrase = str_of(value(i, CMD_OPT_PASSPHRASE_CREDENTIAL));
-    }
-    if (value(i, CMD_OPT_PASSPHRASE_PROMPT)) {
-        given++;
+    if (prompt)
         i->template.passphrase_from = CONF_PASSPHRASE_PROMPT;
+    i->made_root_passphrase = !value(i, CMD_OPT_ROOT_PASSPHRASE_FILE);
+    i->made_passphrase = !file && !credential && !prompt;
+    return CMD_DONE;
+}
+
+/* What is wrong with the configuration is wrong with the option that it was made from. */
+static int show_problems(const struct conf_report *report)
+{
+    static const struct {
+        const char *key;
+        enum cmd_option option;
+    } from[] = {
+        {"organization", CMD_OPT_ORGANIZATION},
+        {"country", CMD_OPT_COUNTRY},
+        {"domain", CMD_OPT_DOMAIN},
+        {"ca.passphrase.name", CMD_OPT_PASSPHRASE_CREDENTIAL},
+        {"ca.passphrase.file", CMD_OPT_PASSPHRASE_FILE},
+    };
+
+    for (const struct conf_problem *p = report->first; p; p = p->next) {
+        struct str name = p->key;
+        char text[1024];
+
+        for (size_t k = 0; k < sizeof(from) / sizeof(from[0]); k++)
+            if (str_eq(p->key, str_of(from[k].key)))
+                name = str_of(cmd_option_rows()[from[k].option].name);
+        cmd_usagef("%.*s: %s", STR_ARG(name), err_textz(&p->err, text, sizeof(text)));
     }
-    return given <= 1 ? CMD_DONE : cmd_failf("the passphrase can come from one place only");
+    return CMD_USAGE;
 }
 
 /* The configuration that will be written, read back by the same code that will read it at every
@@ -144,26 +175,25 @@ static int make_config(struct init *i)
 {
     struct conf_input in;
     struct conf_report report;
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
+    int status = CMD_DONE;
     enum rc rc;
 
-    buf_init(&i->config, CONFIG_MAX);
     conf_template_put(&i->template, &i->config);
     conf_input_init(&in);
     conf_report_init(&report);
     in.unprivileged = !i->root;
-    rc = conf_input_add(&in, STR("(options of init)"), buf_str(&i->config));
+    rc = buf_rc(&i->config);
+    if (rc == RC_OK)
+        rc = conf_input_add(&in, STR("autarky.yaml"), buf_str(&i->config));
     if (rc == RC_OK)
         rc = conf_load(&in, &i->conf, &report);
-    if (rc == RC_INVAL) {
-        conf_report_text(&report, &text);
-        fputs(buf_z(&text), stderr);
-    } else if (rc != RC_OK) {
-        cmd_failf("the configuration cannot be made: %s", rc_text(rc));
-    }
+    if (rc == RC_INVAL)
+        status = show_problems(&report);
+    else if (rc != RC_OK)
+        status = cmd_failf("the configuration cannot be made: %s", rc_text(rc));
     conf_report_done(&report);
     conf_input_done(&in);
-    return rc == RC_OK ? CMD_DONE : CMD_FAILED;
+    return status;
 }
 
 static int check_options(struct init *i, char organization[static 512], char domain[static 512])
@@ -175,12 +205,14 @@ static int check_options(struct init *i, char organization[static 512], char dom
         status = want(i, CMD_OPT_DOMAIN, "Its domain (hospital.example)", domain, 512);
     if (status != CMD_DONE)
         return status;
+    if (!str_utf8(str_of(organization)))
+        return cmd_usagef("--organization: is not UTF-8; check the locale of this terminal");
     rc = name_canonical(str_of(domain), false, i->domain);
     if (rc != RC_OK)
-        return cmd_failf("--domain: \"%s\" is not a domain name: %s", domain,
-                         rc == RC_UNSUPPORTED
-                             ? "write international names as A-labels (xn--...)"
-                             : "labels of letters, digits and hyphens, divided by dots");
+        return cmd_usagef("--domain: \"%s\" is not a domain name: %s", domain,
+                          rc == RC_UNSUPPORTED
+                              ? "write international names as A-labels (xn--...)"
+                              : "labels of letters, digits and hyphens, divided by dots");
     i->template.organization = str_of(organization);
     i->template.country = str_of(value(i, CMD_OPT_COUNTRY));
     i->template.domain = str_of(i->domain);
@@ -189,41 +221,6 @@ static int check_options(struct init *i, char organization[static 512], char dom
     if (status == CMD_DONE)
         status = choose_passphrase(i);
     return status == CMD_DONE ? make_config(i) : status;
-}
-
-/* ---- the directory */
-
-static int refuse_existing(const char *path, const char *what)
-{
-    return cmd_failf(
-        "%s/%s exists; init overwrites nothing. `autarky status --data %s` shows what is there, "
-        "another --data makes another authority",
-        path, what, path);
-}
-
-static int open_directory(struct init *i)
-{
-    const char *path = cmd_data(i->args);
-    struct stat st;
-
-    if (mkdir(path, 0755) != 0 && errno != EEXIST)
-        return cmd_failf(
-            "data directory %s: %s; make its parent directory first, or choose another by --data",
-            path, strerror(errno));
-    i->data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (i->data < 0 || fstat(i->data, &st) != 0)
-        return cmd_failf("data directory %s: %s", path, strerror(errno));
-    if ((st.st_uid != geteuid() && st.st_uid != 0) || st.st_mode & (S_IWGRP | S_IWOTH))
-        return cmd_failf(
-            "data directory %s belongs to another user or can be written by others; `chown %u %s; "
-            "chmod 755 %s`",
-            path, geteuid(), path, path);
-    if (faccessat(i->data, "autarky.yaml", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return refuse_existing(path, "autarky.yaml");
-    for (size_t d = 0; d < SUBDIRS; d++)
-        if (faccessat(i->data, subdirs[d], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return refuse_existing(path, subdirs[d]);
-    return CMD_DONE;
 }
 
 static int make_users(struct init *i)
@@ -243,31 +240,6 @@ static int make_users(struct init *i)
     return CMD_DONE;
 }
 
-/* One level deep, which is all that init makes. */
-static void remove_subdir(int data, const char *name)
-{
-    int fd = openat(data, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-    if (!dir) {
-        fd_close(&fd);
-        return;
-    }
-    for (const struct dirent *e; (e = readdir(dir));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            unlinkat(dirfd(dir), e->d_name, 0);
-    closedir(dir);
-    unlinkat(data, name, AT_REMOVEDIR);
-}
-
-static void undo(const struct init *i)
-{
-    for (size_t d = 0; d < SUBDIRS; d++)
-        remove_subdir(i->data, subdirs[d]);
-    if (i->made_passphrase)
-        unlinkat(i->data, "ca.passphrase", 0);
-}
-
 /* ---- passphrases */
 
 static enum rc write_secret(int data, const char *path, struct secret *s, struct err *err)
@@ -280,24 +252,21 @@ static enum rc write_secret(int data, const char *path, struct secret *s, struct
     return file_create(data, path, buf_str(&line), 0600, FILE_OWNER_SELF, err);
 }
 
+/* Before anything is made: a passphrase that cannot be had leaves nothing behind. */
 static enum rc get_passphrases(struct init *i, struct err *err)
 {
     const char *root_file = value(i, CMD_OPT_ROOT_PASSPHRASE_FILE);
-    bool prompt = i->template.passphrase_from == CONF_PASSPHRASE_PROMPT;
 
-    i->made_root_passphrase = !root_file;
-    i->made_passphrase =
-        i->template.passphrase_from == CONF_PASSPHRASE_FILE && i->template.passphrase.n == 0;
     if (root_file)
         TRY(ca_passphrase_file(AT_FDCWD, root_file, &i->root_passphrase, err));
     else
         TRY(ca_passphrase_make(&i->root_passphrase));
     if (i->made_passphrase)
         return ca_passphrase_make(&i->passphrase);
-    if (prompt)
+    if (i->template.passphrase_from == CONF_PASSPHRASE_PROMPT)
         return ca_passphrase_ask("the keys of the certificate authority", true, &i->passphrase,
                                  err);
-    return ca_passphrase_read(i->conf, i->data, &i->passphrase, err);
+    return ca_passphrase_read(i->conf, AT_FDCWD, &i->passphrase, err);
 }
 
 /* ---- making it */
@@ -311,7 +280,7 @@ static void show_step(void *arg, const char *what)
 static enum rc make_hierarchy(struct init *i, struct err *err)
 {
     struct ca_ceremony c = {
-        .data = i->data,
+        .data = i->dir.fd,
         .conf = i->conf,
         .now = clock_now(clock_system()),
         .root_passphrase = i->root_passphrase,
@@ -321,9 +290,9 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
 
     TRY(ca_hierarchy_make(&c, &i->hierarchy, err));
     if (i->made_root_passphrase)
-        TRY(write_secret(i->data, "root/passphrase", i->root_passphrase, err));
+        TRY(write_secret(i->dir.fd, "root/passphrase", i->root_passphrase, err));
     if (i->made_passphrase)
-        TRY(write_secret(i->data, "ca.passphrase", i->passphrase, err));
+        TRY(write_secret(i->dir.fd, "ca.passphrase", i->passphrase, err));
     return RC_OK;
 }
 
@@ -336,13 +305,17 @@ static enum rc make_database(struct init *i, struct err *err)
         .create = true,
         .owner = &i->core,
     };
+    enum rc rc;
 
-    TRY(file_mkdir(i->data, "db", 0700, i->core, err));
+    TRY(file_mkdir(i->dir.fd, "db", 0700, i->core, err));
     buf_printf(&dir, "%s/db", cmd_data(i->args));
     TRY(buf_rc(&dir));
     options.dir = buf_z(&dir);
     TRY(store_open(&options, &store, err));
-    return store_write_now(store, ca_hierarchy_register, &i->hierarchy);
+    rc = store_write_now(store, ca_hierarchy_register, &i->hierarchy);
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_database, str_of(cmd_data(i->args)), str_of(rc_text(rc)));
+    return RC_OK;
 }
 
 static enum rc make_all(struct init *i, struct err *err)
@@ -350,8 +323,9 @@ static enum rc make_all(struct init *i, struct err *err)
     fprintf(stderr, "Making the certificate authority of %.*s:\n", STR_ARG(i->conf->organization));
     TRY(make_hierarchy(i, err));
     TRY(make_database(i, err));
-    TRY(file_mkdir(i->data, "front", 0700, i->front, err));
-    return file_create(i->data, "autarky.yaml", buf_str(&i->config), 0644, FILE_OWNER_SELF, err);
+    TRY(file_mkdir(i->dir.fd, "front", 0700, i->front, err));
+    TRY(file_create(i->dir.fd, "autarky.yaml", buf_str(&i->config), 0644, FILE_OWNER_SELF, err));
+    return init_dir_finish(&i->dir, err);
 }
 
 static void say_passphrase(const struct init *i, const char *data)
@@ -379,18 +353,24 @@ static void say_passphrase(const struct init *i, const char *data)
         printf("Root key: %s/root; move it off this machine. Nothing here needs it\n", data);
 }
 
-static void say_json(const struct init *i, const char *data)
+static void say_json(const struct init *i)
 {
+    const char *data = cmd_data(i->args);
+    bool dry = i->args->values[CMD_OPT_DRY_RUN] != NULL;
     CLEANUP(buf_done) struct buf root = BUF_INIT(8192);
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4 * CONFIG_MAX);
     struct json_out o;
 
     buf_printf(&root, "%s/trust/roots.pem", data);
     json_out_init(&o, &text, JSON_PRETTY);
     json_obj(&o);
+    json_kv_bool(&o, "dry_run", dry);
     json_kv_z(&o, "data", data);
     json_kv_str(&o, "root", buf_str(&root));
-    json_kv_z(&o, "root_sha256", i->hierarchy.root_fingerprint);
+    json_kv_z(&o, "root_sha256", dry ? NULL : i->hierarchy.root_fingerprint);
+    json_kv_bool(&o, "made_passphrase", i->made_passphrase);
+    json_kv_bool(&o, "made_root_passphrase", i->made_root_passphrase);
+    json_kv_str(&o, "configuration", buf_str(&i->config));
     json_end(&o);
     if (json_out_done(&o) == RC_OK)
         cmd_print(buf_str(&text));
@@ -401,51 +381,72 @@ static void say_result(const struct init *i)
     const char *data = cmd_data(i->args);
 
     if (cmd_json(i->args)) {
-        say_json(i, data);
+        say_json(i);
         return;
     }
     printf("Trust root: %s/trust/roots.pem\n  SHA-256 %s\n", data, i->hierarchy.root_fingerprint);
     say_passphrase(i, data);
-    printf("Configuration: %s/autarky.yaml\nNow: autarky serve --data %s\n", data, data);
+    printf("Configuration: %s/autarky.yaml\n", data);
+    if (!i->root)
+        printf("Made by an ordinary user: the processes of the server will all run as that user, "
+               "not each as one of its own,\nand HTTP is on port 8080. Run init and serve as root "
+               "where keys are to be kept apart\n");
+    printf("Now: autarky serve --data %s\n", data);
 }
 
 static int dry_run(const struct init *i)
 {
+    if (cmd_json(i->args)) {
+        say_json(i);
+        return CMD_DONE;
+    }
     printf("Would make in %s: an RSA root and an RSA and an ECDSA issuer for %.*s, names at and "
-           "below %s;\n"
-           "a database; and this autarky.yaml:\n\n",
-           cmd_data(i->args), STR_ARG(i->conf->organization), i->domain);
-    return cmd_print(buf_str(&i->config));
+           "below %s;\na database;%s and this autarky.yaml:\n\n",
+           cmd_data(i->args), STR_ARG(i->conf->organization), i->domain,
+           i->root ? " the system users autarky-*, where they are missing;" : "");
+    cmd_print(buf_str(&i->config));
+    return CMD_DONE;
+}
+
+/* From here on something is made. */
+static int make(struct init *i, struct err *err)
+{
+    int status = init_dir_open(&i->dir, cmd_data(i->args), i->made_passphrase);
+
+    if (status == CMD_DONE)
+        status = make_users(i);
+    if (status != CMD_DONE)
+        return status;
+    err->rc = make_all(i, err);
+    if (err->rc == RC_OK)
+        return CMD_DONE;
+    init_dir_undo(&i->dir);
+    return cmd_fail(err);
 }
 
 int cmd_init(const struct cmd_args *args)
 {
-    CLEANUP(init_done) struct init i = {.args = args, .data = -1, .root = geteuid() == 0};
+    CLEANUP(init_done)
+    struct init i = {.args = args, .dir = {.fd = -1, .mark = -1}, .root = geteuid() == 0};
     struct err err = ERR_INIT;
     char organization[512], domain[512];
-    enum rc rc;
     int status;
 
     umask(022);
+    signal(SIGPIPE, SIG_IGN); /* whoever read the progress may go; the work is finished */
     buf_init(&i.config, CONFIG_MAX);
     if (crypto_init() != RC_OK)
-        return cmd_failf("OpenSSL cannot be set up");
+        return cmd_failf("OpenSSL cannot be set up; `autarky version` shows which one is used");
     status = check_options(&i, organization, domain);
+    if (status == CMD_DONE)
+        status = init_dir_check(cmd_data(args));
     if (status != CMD_DONE || args->values[CMD_OPT_DRY_RUN])
         return status == CMD_DONE ? dry_run(&i) : status;
-    status = open_directory(&i);
+    err.rc = get_passphrases(&i, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    status = make(&i, &err);
     if (status == CMD_DONE)
-        status = make_users(&i);
-    if (status != CMD_DONE)
-        return status;
-    rc = get_passphrases(&i, &err);
-    if (rc == RC_OK)
-        rc = make_all(&i, &err);
-    if (rc == RC_OK) {
         say_result(&i);
-        return CMD_DONE;
-    }
-    undo(&i);
-    err.rc = rc;
-    return cmd_fail(&err);
+    return status;
 }

@@ -20,5 +20,5 @@ int main(int argc, char **argv)
     if (is_child(argc, argv, &role))
         return role_child_main(role);
     status = cmd_parse(argc, argv, &args);
-    return status >= 0 ? status : args.row->run(&args);
+    return cmd_finish(status >= 0 ? status : args.row->run(&args));
 }

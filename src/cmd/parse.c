@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,13 @@
 /* What every command takes. */
 enum {
     COMMON = 1u << CMD_OPT_DATA | 1u << CMD_OPT_CONFIG | 1u << CMD_OPT_JSON | 1u << CMD_OPT_HELP
+};
+
+/* The command line, and the word that is looked at. */
+struct words {
+    int argc;
+    char **argv;
+    int i;
 };
 
 /* Steps from `a` to `b`, for "did you mean"; both short. */
@@ -61,16 +69,30 @@ static int unknown_command(const char *given)
     return CMD_USAGE;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int wrong_verb(const char *noun, const char *given)
 {
+    const char *between = "";
     size_t n;
     const struct cmd_row *rows = cmd_rows(&n);
 
-    fprintf(stderr, "autarky %s: %s%s%s; there is", noun,
+    if (given && is_help(given)) {
+        cmd_help_noun(noun);
+        return CMD_DONE;
+    }
+    if (given && given[0] == '-')
+        given = NULL;
+    fprintf(stderr, "autarky %s: %s%s%s; there is ", noun,
             given ? "no verb \"" : "a verb is missing", given ? given : "", given ? "\"" : "");
     for (size_t i = 0; i < n; i++)
-        if (strcmp(rows[i].noun, noun) == 0 && rows[i].verb)
-            fprintf(stderr, " %s", rows[i].verb);
+        if (strcmp(rows[i].noun, noun) == 0 && rows[i].verb) {
+            fprintf(stderr, "%s%s", between, rows[i].verb);
+            between = ", ";
+        }
     fprintf(stderr, "\n");
     return CMD_USAGE;
 }
@@ -90,9 +112,23 @@ static const struct cmd_row *find_row(int argc, char **argv, int *used, int *sta
         if (!rows[i].verb || (argc > 2 && strcmp(rows[i].verb, argv[2]) == 0))
             return &rows[i];
     }
-    *status = noun ? wrong_verb(argv[1], argc > 2 && argv[2][0] != '-' ? argv[2] : NULL)
-                   : unknown_command(argv[1]);
+    *status = noun ? wrong_verb(argv[1], argc > 2 ? argv[2] : NULL) : unknown_command(argv[1]);
     return NULL;
+}
+
+static void complain(const struct cmd_row *row, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "autarky cert list: ..." without the end of the line. */
+static void complain(const struct cmd_row *row, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fprintf(stderr, "autarky %s%s%s: ", row->noun, row->verb ? " " : "",
+            row->verb ? row->verb : "");
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
 }
 
 static int unknown_option(const struct cmd_row *row, const char *given)
@@ -106,67 +142,126 @@ static int unknown_option(const struct cmd_row *row, const char *given)
             least = distance(given, options[i].name);
             best = options[i].name;
         }
-    fprintf(stderr, "autarky %s%s%s: no option \"%s\"", row->noun, row->verb ? " " : "",
-            row->verb ? row->verb : "", given);
+    complain(row, "no option \"%s\"", given);
     suggest(given, best, least);
     return CMD_USAGE;
 }
 
-/* "--name value" or "--name=value"; *i moves past what was used. -1: fine. */
-static int take_option(const struct cmd_row *row, int argc, char **argv, int *i,
-                       struct cmd_args *out)
+/* The value of `o`, in this word or in the next one; *i moves past it. A word that looks like an
+ * option is none: what was meant was left out. -1: fine. */
+static int take_value(const struct cmd_row *row, const struct cmd_option_row *o, struct words *w,
+                      const char *inline_value, const char **out)
+{
+    const char *next = w->i + 1 < w->argc ? w->argv[w->i + 1] : NULL;
+
+    if (!inline_value && (!next || str_starts(str_of(next), STR("--")))) {
+        complain(row, "%s needs a value, %s", o->name, o->value);
+        if (next)
+            fprintf(stderr, "; if it is \"%s\", write %s=%s", next, o->name, next);
+        fprintf(stderr, "\n");
+        return CMD_USAGE;
+    }
+    *out = inline_value ? inline_value : next;
+    w->i += !inline_value;
+    if ((*out)[0])
+        return -1;
+    complain(row, "%s is empty; it needs %s\n", o->name, o->value);
+    return CMD_USAGE;
+}
+
+/* "--name value" or "--name=value". -1: fine. */
+static int take_option(const struct cmd_row *row, struct words *w, struct cmd_args *out)
 {
     const struct cmd_option_row *options = cmd_option_rows();
+    const char *word = is_help(w->argv[w->i]) ? "--help" : w->argv[w->i];
     struct str name, value;
-    bool inline_value = str_cut(str_of(argv[*i]), '=', &name, &value);
+    bool inline_value = str_cut(str_of(word), '=', &name, &value);
 
     for (size_t o = 0; o < CMD_OPT_COUNT; o++) {
         if (!((row->options | COMMON) & 1u << o) || !str_eq(name, str_of(options[o].name)))
             continue;
         if (out->values[o]) {
-            fprintf(stderr, "autarky: %s is given twice\n", options[o].name);
+            complain(row, "%s is given twice\n", options[o].name);
             return CMD_USAGE;
         }
-        if (!options[o].value != !inline_value && !options[o].value) {
-            fprintf(stderr, "autarky: %s takes no value\n", options[o].name);
+        if (options[o].value)
+            return take_value(row, &options[o], w, inline_value ? value.p : NULL, &out->values[o]);
+        if (inline_value) {
+            complain(row, "%s takes no value\n", options[o].name);
             return CMD_USAGE;
         }
-        if (options[o].value && !inline_value && *i + 1 >= argc) {
-            fprintf(stderr, "autarky: %s needs a value, %s\n", options[o].name, options[o].value);
-            return CMD_USAGE;
-        }
-        out->values[o] = !options[o].value ? "" : inline_value ? value.p : argv[++*i];
+        out->values[o] = "";
         return -1;
     }
-    return unknown_option(row, argv[*i]);
+    return unknown_option(row, word);
+}
+
+static int take_options(struct words *w, struct cmd_args *out)
+{
+    for (; w->i < w->argc; w->i++) {
+        int status;
+
+        if (w->argv[w->i][0] != '-') {
+            complain(out->row, "\"%s\" is one word too many\n", w->argv[w->i]);
+            return CMD_USAGE;
+        }
+        status = take_option(out->row, w, out);
+        if (status >= 0)
+            return status;
+    }
+    return -1;
+}
+
+/* `autarky help cert list` is `autarky cert list --help`. */
+static int help(int argc, char **argv)
+{
+    const struct cmd_row *row;
+    int status = CMD_USAGE;
+    int used = 0;
+
+    if (argc < 2) {
+        cmd_help_all(stdout);
+        return CMD_DONE;
+    }
+    if (argc == 2 && cmd_help_noun(argv[1]))
+        return CMD_DONE;
+    row = find_row(argc, argv, &used, &status);
+    if (!row)
+        return status;
+    cmd_help(row);
+    return CMD_DONE;
 }
 
 int cmd_parse(int argc, char **argv, struct cmd_args *out)
 {
+    static char version[] = "version";
+    struct words w = {argc, argv, 1};
     int used = 0;
     int status = CMD_USAGE;
 
     *out = (struct cmd_args){.row = NULL};
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        cmd_help_all();
-        return argc < 2 ? CMD_USAGE : CMD_DONE;
+    if (argc < 2) {
+        cmd_help_all(stderr);
+        return CMD_USAGE;
     }
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return help(argc - 1, argv + 1);
     if (strcmp(argv[1], "--version") == 0)
-        argv[1] += 2;
+        argv[1] = version;
+    if (argv[1][0] == '-') {
+        fprintf(stderr,
+                "autarky: \"%s\" before the command; options come after it: autarky COMMAND "
+                "[OPTION...]\n",
+                argv[1]);
+        return CMD_USAGE;
+    }
     out->row = find_row(argc, argv, &used, &status);
     if (!out->row)
         return status;
-    for (int i = 1 + used; i < argc; i++) {
-        if (argv[i][0] != '-') {
-            fprintf(stderr, "autarky %s: \"%s\" is one word too many\n", out->row->noun, argv[i]);
-            return CMD_USAGE;
-        }
-        status = take_option(out->row, argc, argv, &i, out);
-        if (status >= 0)
-            return status;
-    }
-    if (!out->values[CMD_OPT_HELP])
-        return -1;
+    w.i += used;
+    status = take_options(&w, out);
+    if (status >= 0 || !out->values[CMD_OPT_HELP])
+        return status;
     cmd_help(out->row);
     return CMD_DONE;
 }

@@ -30,7 +30,8 @@ int cmd_reload(const struct cmd_args *args)
     rc = cmd_control(cmd_data(args), "reload", STR(""), &answer, &err);
     if (rc == RC_OK && cmd_json(args)) {
         buf_putz(&answer, "\n");
-        return cmd_print(buf_str(&answer));
+        cmd_print(buf_str(&answer));
+        return CMD_DONE;
     }
     if (rc == RC_OK)
         rc = show(buf_str(&answer));

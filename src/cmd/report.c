@@ -7,8 +7,17 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "json/json.h"
 
 enum { MESSAGE_MAX = 4096 };
+
+MSG(msg_no_data, "cmd.no-data",
+    "the data directory {0} does not exist; `autarky init --data {0}` makes one, --data or "
+    "$AUTARKY_DATA names another");
+MSG(msg_data_closed, "cmd.data-closed",
+    "the data directory {0} is closed to this user; run as root, or as the user that it belongs "
+    "to");
+MSG(msg_data, "cmd.data", "the data directory {0}: {1}; --data or $AUTARKY_DATA names another");
 
 const char *cmd_data(const struct cmd_args *args)
 {
@@ -19,14 +28,20 @@ const char *cmd_data(const struct cmd_args *args)
     return env && env[0] ? env : "/var/lib/autarky";
 }
 
-int cmd_open_data(const struct cmd_args *args)
+enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err)
 {
-    int fd = open(cmd_data(args), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct str data = str_of(cmd_data(args));
+    int fd = open(data.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0)
-        cmd_failf("data directory %s: %s; `autarky init --data %s` makes one", cmd_data(args),
-                  strerror(errno), cmd_data(args));
-    return fd;
+    if (fd >= 0) {
+        *out_fd = fd;
+        return RC_OK;
+    }
+    if (errno == ENOENT)
+        return ERR(err, RC_NOTFOUND, msg_no_data, data);
+    if (errno == EACCES)
+        return ERR(err, RC_DENIED, msg_data_closed, data);
+    return ERR(err, RC_IO, msg_data, data, str_of(strerrordesc_np(errno)));
 }
 
 bool cmd_json(const struct cmd_args *args)
@@ -41,21 +56,50 @@ int cmd_fail(const struct err *err)
     return cmd_failf("%s", err_textz(err, text, sizeof(text)));
 }
 
+static void complain(const char *fmt, va_list ap)
+{
+    fputs("autarky: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
 int cmd_failf(const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    fputs("autarky: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    complain(fmt, ap);
     va_end(ap);
     return CMD_FAILED;
 }
 
-int cmd_print(struct str text)
+int cmd_usagef(const char *fmt, ...)
 {
-    if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
-        return CMD_DONE;
-    return cmd_failf("standard output: %s", strerror(errno));
+    va_list ap;
+
+    va_start(ap, fmt);
+    complain(fmt, ap);
+    va_end(ap);
+    return CMD_USAGE;
+}
+
+void cmd_print(struct str text)
+{
+    fwrite(text.p, 1, text.n, stdout); /* cmd_finish looks */
+}
+
+int cmd_finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    cmd_failf("standard output cannot be written: %s", strerrordesc_np(errno));
+    return status == CMD_DONE ? CMD_FAILED : status;
+}
+
+struct str cmd_text(const struct json *obj, const char *name)
+{
+    struct str s = {NULL, 0};
+
+    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
+    return s;
 }

@@ -8,7 +8,9 @@
 #include "cmd/cmd.h"
 #include "json/json.h"
 
-MSG(msg_answer, "cmd.status-answer", "the server answered with something that is not a status");
+MSG(msg_answer, "cmd.status-answer",
+    "the server answered with something that is not a status; compare its version with `autarky "
+    "version`");
 
 enum { ANSWER_MAX = 4 * 1024 * 1024, LISTENERS_MAX = 64 * 1024 };
 
@@ -47,14 +49,6 @@ static enum rc status_json(const char *data, struct buf *out, struct err *err)
     return buf_rc(out);
 }
 
-static struct str text_of(const struct json *obj, const char *name)
-{
-    struct str s = {NULL, 0};
-
-    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
-    return s;
-}
-
 static uint64_t number_of(const struct json *obj, const char *name)
 {
     uint64_t n = 0;
@@ -80,15 +74,40 @@ static void show_listeners(const struct json *all)
     }
 }
 
+/* "confined", or what of it is missing: "confined but for user (off), capabilities (partly)". A
+ * line of the report is "landlock: on: what that means". */
+static void show_confinement(struct str report)
+{
+    const char *between = " but for ";
+    struct str line, name, rest, state, means;
+
+    if (report.n)
+        printf(", confined");
+    while (str_next(&report, '\n', &line)) {
+        str_cut(line, ':', &name, &rest);
+        str_cut(str_trim(rest), ':', &state, &means);
+        if (line.n == 0 || str_eq(state, STR("on")))
+            continue;
+        printf("%s%.*s (%.*s)", between, STR_ARG(name), STR_ARG(state));
+        between = ", ";
+    }
+}
+
 static void show_processes(const struct json *list)
 {
     struct json_iter it = json_iter(list);
     const struct json *p;
 
-    while (json_next(&it, NULL, &p))
-        printf("  %-8.*s %-9.*s pid %llu, restarted %llu times\n", STR_ARG(text_of(p, "role")),
-               STR_ARG(text_of(p, "state")), (unsigned long long)number_of(p, "pid"),
-               (unsigned long long)number_of(p, "restarts"));
+    while (json_next(&it, NULL, &p)) {
+        unsigned long long restarts = number_of(p, "restarts");
+
+        printf("  %-10.*s %-8.*s pid %llu", STR_ARG(cmd_text(p, "role")),
+               STR_ARG(cmd_text(p, "state")), (unsigned long long)number_of(p, "pid"));
+        if (restarts)
+            printf(", restarted %llu times", restarts);
+        show_confinement(cmd_text(p, "sandbox"));
+        printf("\n");
+    }
 }
 
 static void show_issuers(const struct json *list)
@@ -97,9 +116,9 @@ static void show_issuers(const struct json *list)
     const struct json *issuer;
 
     while (json_next(&it, NULL, &issuer))
-        printf("  %-10.*s until %.10s  %.*s\n", STR_ARG(text_of(issuer, "name")),
-               text_of(issuer, "not_after").p ? text_of(issuer, "not_after").p : "-",
-               STR_ARG(text_of(issuer, "subject")));
+        printf("  %-10.*s until %.10s  %.*s\n", STR_ARG(cmd_text(issuer, "name")),
+               cmd_text(issuer, "not_after").p ? cmd_text(issuer, "not_after").p : "-",
+               STR_ARG(cmd_text(issuer, "subject")));
 }
 
 static void show(const struct json *root)
@@ -108,8 +127,8 @@ static void show(const struct json *root)
     bool healthy = false;
 
     IGNORE_RC(json_bool(json_get(root, "healthy"), &healthy)); /* missing is unhealthy */
-    printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(text_of(root, "version")),
-           STR_ARG(text_of(root, "organization")), STR_ARG(text_of(root, "domain")),
+    printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(cmd_text(root, "version")),
+           STR_ARG(cmd_text(root, "organization")), STR_ARG(cmd_text(root, "domain")),
            healthy ? "healthy" : "NOT HEALTHY; `autarky doctor` says why");
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
            (unsigned long long)number_of(certificates, "valid"),
@@ -138,7 +157,8 @@ int cmd_status(const struct cmd_args *args)
         return cmd_fail(&err);
     }
     if (cmd_json(args))
-        return cmd_print(buf_str(&text));
-    show(json_root(doc));
+        cmd_print(buf_str(&text));
+    else
+        show(json_root(doc));
     return CMD_DONE;
 }

@@ -26,5 +26,6 @@ int cmd_version(const struct cmd_args *args)
     json_end(&o);
     if (json_out_done(&o) != RC_OK)
         return cmd_failf("out of memory");
-    return cmd_print(buf_str(&text));
+    cmd_print(buf_str(&text));
+    return CMD_DONE;
 }

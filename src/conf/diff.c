@@ -39,8 +39,8 @@ static enum rc add(struct differ *d, const struct conf_key *key, struct str name
 static enum rc compare_value(struct differ *d, const struct conf_key *key, struct str name,
                              const void *was, const void *now)
 {
-    CLEANUP(buf_done) struct buf a = {0};
-    CLEANUP(buf_done) struct buf b = {0};
+    CLEANUP(buf_done) struct buf a = {};
+    CLEANUP(buf_done) struct buf b = {};
 
     buf_init(&a, VALUE_BYTES_MAX);
     buf_init(&b, VALUE_BYTES_MAX);
@@ -55,8 +55,8 @@ static enum rc compare_value(struct differ *d, const struct conf_key *key, struc
 static enum rc compare_item(struct differ *d, const struct conf_key *key, struct str name,
                             const void *was, const void *now)
 {
-    CLEANUP(buf_done) struct buf a = {0};
-    CLEANUP(buf_done) struct buf b = {0};
+    CLEANUP(buf_done) struct buf a = {};
+    CLEANUP(buf_done) struct buf b = {};
     size_t at = 0;
 
     buf_init(&a, VALUE_BYTES_MAX);

@@ -201,11 +201,10 @@ static void print_number(const struct conf_key *, const void *field, struct buf 
 
 static enum rc span_outside(const struct conf_key *key, when_t span, struct err *err)
 {
-    CLEANUP(buf_done) struct buf at, min, max;
+    CLEANUP(buf_done) struct buf at = BUF_INIT(128);
+    CLEANUP(buf_done) struct buf min = BUF_INIT(128);
+    CLEANUP(buf_done) struct buf max = BUF_INIT(128);
 
-    buf_init(&at, 128);
-    buf_init(&min, 128);
-    buf_init(&max, 128);
     when_put_span(&at, span);
     when_put_span(&min, key->min);
     when_put_span(&max, key->max);
@@ -238,10 +237,9 @@ static void print_span(const struct conf_key *, const void *field, struct buf *o
 
 static enum rc not_a_choice(const struct conf_key *key, struct str s, struct err *err)
 {
-    CLEANUP(buf_done) struct buf all;
+    CLEANUP(buf_done) struct buf all = BUF_INIT(512);
     struct str nearest = conf_names_nearest(key->names, s);
 
-    buf_init(&all, 512);
     for (const char *const *name = key->names; *name; name++) {
         buf_putz(&all, all.n ? ", " : "");
         buf_putz(&all, *name);

@@ -142,11 +142,10 @@ static bool masked(struct str s, struct buf *out)
 static enum rc parse_net(const struct conf_key *, const struct conf_scalar *in, struct arena *,
                          void *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf right;
+    CLEANUP(buf_done) struct buf right = BUF_INIT(2 * ADDR_TEXT);
     struct addr_net net;
     enum rc rc = addr_net_parse(in->s, &net);
 
-    buf_init(&right, 2 * ADDR_TEXT);
     if (rc == RC_INVAL && masked(in->s, &right)) {
         TRY(buf_rc(&right));
         return ERR(err, RC_INVAL, msg_net_host, conf_shown(in->s), buf_str(&right));
@@ -268,10 +267,9 @@ static enum rc put_base(const struct conf_key *key, struct str s, struct str *pa
 static enum rc parse_base_url(const struct conf_key *key, const struct conf_scalar *in,
                               struct arena *a, void *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf url;
+    CLEANUP(buf_done) struct buf url = BUF_INIT(URL_BYTES_MAX + NAME_MAX_BYTES);
     struct str path;
 
-    buf_init(&url, URL_BYTES_MAX + NAME_MAX_BYTES);
     if (put_base(key, in->s, &path, &url) != RC_OK || path.n > 1)
         return ERR(err, RC_INVAL, msg_base_url, conf_shown(in->s), str_of(key->names[0]));
     TRY(buf_rc(&url));
@@ -281,10 +279,9 @@ static enum rc parse_base_url(const struct conf_key *key, const struct conf_scal
 static enum rc parse_url(const struct conf_key *key, const struct conf_scalar *in, struct arena *a,
                          void *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf url;
+    CLEANUP(buf_done) struct buf url = BUF_INIT(URL_BYTES_MAX + NAME_MAX_BYTES);
     struct str path;
 
-    buf_init(&url, URL_BYTES_MAX + NAME_MAX_BYTES);
     if (put_base(key, in->s, &path, &url) != RC_OK || in->s.n > URL_BYTES_MAX ||
         !str_printable(path) || str_find(path, ' ') < path.n)
         return ERR(err, RC_INVAL, msg_url, conf_shown(in->s), str_of(key->names[0]));

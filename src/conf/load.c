@@ -99,9 +99,8 @@ static size_t count(const struct conf_node *list)
 
 static enum rc want_list(struct loader *l, const struct conf_node *n)
 {
-    CLEANUP(buf_done) struct buf element;
+    CLEANUP(buf_done) struct buf element = BUF_INIT(1024);
 
-    buf_init(&element, 1024);
     conf_put_scalar(conf_shown(n->value), &element);
     TRY(buf_rc(&element));
     return COMPLAIN(l, n, msg_want_list, buf_str(&element));

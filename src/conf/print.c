@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/kind_int.h"
+#include "conf/load.h"
 #include "conf/text.h"
 
 static void print_many(const struct conf_key *key, const void *base, struct buf *out)
@@ -193,4 +194,122 @@ static void dump_below(const struct conf_key *above, const void *base, unsigned 
 void conf_dump(const struct conf *conf, struct buf *out)
 {
     dump_below(NULL, conf, 0, out);
+}
+
+/* ---- the same as JSON */
+
+/* As YAML prints it; what is quoted there is a string of JSON already. */
+static void json_value(const struct conf_key *key, const void *field, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_FILE_BYTES_MAX);
+    struct str s;
+
+    key->kind->print(key, field, &text);
+    s = buf_str(&text);
+    buf_fail(out, buf_rc(&text));
+    if (s.n == 0) {
+        buf_putz(out, "null");
+        return;
+    }
+    if (key->kind == &conf_kind_number || s.p[0] == '"') {
+        buf_puts(out, s);
+        return;
+    }
+    buf_putz(out, "\"");
+    buf_puts(out, s); /* a plain scalar: nothing to escape */
+    buf_putz(out, "\"");
+}
+
+static void json_values(const struct conf_key *key, const void *base, struct buf *out)
+{
+    struct conf_list list = conf_list_at(key, base);
+
+    buf_putz(out, "[");
+    for (size_t i = 0; i < list.n; i++) {
+        buf_putz(out, i ? "," : "");
+        json_value(key, (const char *)list.p + i * key->kind->size, out);
+    }
+    buf_putz(out, "]");
+}
+
+static void json_bits(const struct conf_key *key, const void *base, struct buf *out)
+{
+    const char *comma = "";
+    unsigned bits;
+
+    memcpy(&bits, conf_field(key, base), sizeof(bits));
+    buf_putz(out, "[");
+    for (unsigned i = 0; key->names[i]; i++) {
+        if (!(bits & 1U << i))
+            continue;
+        buf_putz(out, comma);
+        json_value(key, &i, out);
+        comma = ",";
+    }
+    buf_putz(out, "]");
+}
+
+/* NOLINTBEGIN(misc-no-recursion): as deep as the schema, no deeper */
+static void json_below(const struct conf_key *above, const void *base, struct buf *out);
+
+static void json_items(const struct conf_key *key, const void *base, struct buf *out)
+{
+    struct conf_list list = conf_list_at(key, base);
+    bool named = key->form == CONF_NAMED;
+
+    buf_putz(out, named ? "{" : "[");
+    for (size_t i = 0; i < list.n; i++) {
+        struct str name;
+
+        buf_putz(out, i ? "," : "");
+        if (named) {
+            memcpy(&name, item_at(key, list, i), sizeof(name));
+            buf_printf(out, "\"%.*s\":", STR_ARG(name)); /* checked by conf_ident_check */
+        }
+        json_below(key, item_at(key, list, i), out);
+    }
+    buf_putz(out, named ? "}" : "]");
+}
+
+static void json_key(const struct conf_key *key, const void *base, struct buf *out)
+{
+    switch (key->form) {
+    case CONF_MAP:
+        json_below(key, base, out);
+        break;
+    case CONF_ONE:
+        json_value(key, conf_field(key, base), out);
+        break;
+    case CONF_MANY:
+        json_values(key, base, out);
+        break;
+    case CONF_BITS:
+        json_bits(key, base, out);
+        break;
+    case CONF_ITEMS:
+    case CONF_NAMED:
+        json_items(key, base, out);
+        break;
+    }
+}
+
+static void json_below(const struct conf_key *above, const void *base, struct buf *out)
+{
+    const char *comma = "";
+    size_t at = 0;
+
+    buf_putz(out, "{");
+    for (const struct conf_key *key; (key = conf_schema_next(above, &at));) {
+        buf_printf(out, "%s\"%.*s\":", comma, STR_ARG(conf_key_name(key)));
+        json_key(key, base, out);
+        comma = ",";
+    }
+    buf_putz(out, "}");
+}
+/* NOLINTEND(misc-no-recursion) */
+
+void conf_dump_json(const struct conf *conf, struct buf *out)
+{
+    json_below(NULL, conf, out);
+    buf_putz(out, "\n");
 }

@@ -151,9 +151,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 static enum rc add_entry(struct source *s, int dir, const char *dir_name, const char *name)
 {
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(CONF_NAME_BYTES_MAX + 1);
 
-    buf_init(&path, CONF_NAME_BYTES_MAX + 1);
     put_path(&path, dir_name, name);
     TRY(buf_rc(&path));
     if (!str_ends(str_of(name), STR(".yaml")))
@@ -172,12 +171,11 @@ static void free_list(struct dirent **list, int n)
 static enum rc add_directory(struct source *s, int data, const char *data_name)
 {
     CLEANUP(fd_closep) int dir = -1;
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(CONF_NAME_BYTES_MAX + 1);
     struct dirent **list = NULL;
     enum rc rc = RC_OK;
     int n;
 
-    buf_init(&path, CONF_NAME_BYTES_MAX + 1);
     put_path(&path, data_name, "conf.d");
     TRY(buf_rc(&path));
     rc = open_checked(data, "conf.d", S_IFDIR, buf_str(&path), &dir, s->err);

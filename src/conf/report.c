@@ -71,9 +71,8 @@ enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, uns
 enum rc conf_report_at(struct conf_report *r, const struct conf_node *n, struct str missing,
                        const struct err *err)
 {
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(CONF_PATH_MAX);
 
-    buf_init(&path, CONF_PATH_MAX);
     conf_node_path(n, missing, &path);
     if (buf_rc(&path) == RC_NOMEM)
         return RC_NOMEM;

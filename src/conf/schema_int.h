@@ -51,13 +51,13 @@ struct conf_key {
     const char *help; /* one line; conf_dump prints it above the key. NULL: CONF_MAP */
     const struct conf_take *take; /* NULL: CONF_MAP, which holds no value of its own */
     const struct conf_kind *kind; /* of CONF_ONE, CONF_MANY, CONF_BITS */
-    enum conf_form form;
-    size_t offset;       /* in struct conf, or in the struct of the list */
-    size_t size;         /* of that struct: CONF_ITEMS, CONF_NAMED */
-    const char *initial; /* the default as in the file, elements divided by spaces; NULL: empty */
-    const char *always;  /* CONF_NAMED: there is one of that name, if only with defaults */
+    size_t offset;                /* in struct conf, or in the struct of the list */
+    size_t size;                  /* of that struct: CONF_ITEMS, CONF_NAMED */
+    const char *initial;      /* the default as in the file, elements divided by spaces; or NULL */
+    const char *always;       /* CONF_NAMED: there is one of that name, if only with defaults */
     const char *const *names; /* choices, or accepted URL schemes; ends with NULL */
     int64_t min, max;         /* of the value, or of its length in characters */
+    enum conf_form form;
     bool required;
     bool filled; /* a list that may not be empty */
     bool unique; /* no two items may have it equal (a struct str) */

@@ -9,6 +9,9 @@
 /* Every key with its effective value, in the order of the schema; loading it again gives the same
  * configuration. */
 void conf_dump(const struct conf *conf, struct buf *out);
+/* The same keys and values as one line of JSON, for programs; what is not set is null. Durations
+ * and addresses are texts, as in the file. */
+void conf_dump_json(const struct conf *conf, struct buf *out);
 
 /* What `autarky init` knows. */
 struct conf_template {

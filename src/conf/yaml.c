@@ -56,10 +56,9 @@ static unsigned line_of(const yaml_mark_t *mark)
 /* At the place that is being read. */
 static enum rc complain(struct reader *r, unsigned line, const struct err *err)
 {
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(CONF_PATH_MAX);
     const struct conf_node *at = r->key ? r->key : r->in;
 
-    buf_init(&path, CONF_PATH_MAX);
     if (at)
         conf_node_path(at, STR(""), &path);
     if (buf_rc(&path) == RC_NOMEM)

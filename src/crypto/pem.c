@@ -132,10 +132,9 @@ static enum rc find_key(struct str pem, struct buf *der, bool *out_locked, struc
 
 bool crypto_pem_encrypted(struct str pem)
 {
-    CLEANUP(buf_wipe) struct buf der;
+    CLEANUP(buf_wipe) struct buf der = BUF_INIT(CRYPTO_PEM_MAX);
     bool locked = false;
 
-    buf_init(&der, CRYPTO_PEM_MAX);
     return pem.n <= CRYPTO_PEM_MAX && find_key(pem, &der, &locked, NULL) == RC_OK && locked;
 }
 
@@ -190,11 +189,10 @@ enum rc crypto_pem_read(struct str pem, struct secret *passphrase, struct crypto
 {
     CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    CLEANUP(buf_wipe) struct buf der;
+    CLEANUP(buf_wipe) struct buf der = BUF_INIT(CRYPTO_PEM_MAX);
     const unsigned char *at;
     bool locked = false;
 
-    buf_init(&der, CRYPTO_PEM_MAX);
     if (pem.n > CRYPTO_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_size);
     TRY(find_key(pem, &der, &locked, err));

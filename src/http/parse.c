@@ -255,10 +255,9 @@ static int absolute_target(struct http_parser *p, struct buf *host)
 static int check_target(struct http_parser *p)
 {
     struct http_request *req = &p->x->req;
-    CLEANUP(buf_done) struct buf host;
+    CLEANUP(buf_done) struct buf host = BUF_INIT(HTTP_TARGET_MAX);
     struct str target = text(p, p->target);
 
-    buf_init(&host, HTTP_TARGET_MAX);
     str_cut(target, '?', &req->path, &req->query);
     if (target.n == 0 || target.p[0] != '/') {
         int e;

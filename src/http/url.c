@@ -239,7 +239,6 @@ enum rc http_url_resolve(struct arena *a, const struct http_url *base, struct st
     CLEANUP(buf_done) struct buf text = BUF_INIT(3 * HTTP_URL_MAX);
     struct str kept;
 
-    buf_init(&text, 3 * HTTP_URL_MAX);
     if (ref.n > HTTP_URL_MAX)
         return ERR(err, RC_TOOBIG, msg_long, STR("4096"));
     ref = str_head(ref, str_find(ref, '#'));

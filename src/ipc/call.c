@@ -120,7 +120,7 @@ static enum rc may_send(struct ipc_chan *ch, enum ipc_type type, uint16_t notify
 static enum rc send_msg(struct ipc_chan *ch, const struct ipc_rule *rule,
                         const struct ipc_header *h, const void *msg, int fd)
 {
-    CLEANUP(buf_done) struct buf frame;
+    CLEANUP(buf_done) struct buf frame = {};
     int own = -1;
 
     buf_init(&frame, IPC_HEADER_BYTES + rule->max_request);
@@ -287,11 +287,10 @@ static void on_error(struct ipc_call *call, struct str payload)
 static void on_reply(struct ipc_call *call, struct str payload)
 {
     const struct ipc_fields *fields = call->rule->reply;
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(IPC_REQ_ARENA);
     void *msg;
     enum rc rc = RC_NOMEM;
 
-    arena_init(&arena, IPC_REQ_ARENA);
     msg = arena_alloc(&arena, fields->size);
     if (msg)
         rc = ipc_fields_decode(fields, payload, &arena, msg);

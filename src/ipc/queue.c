@@ -85,7 +85,7 @@ void ipc_queue_stalled(struct ipc_chan *ch)
 
 enum rc ipc_queue_raw(struct ipc_chan *ch, const struct ipc_header *h, struct str payload)
 {
-    CLEANUP(buf_done) struct buf frame;
+    CLEANUP(buf_done) struct buf frame = {};
 
     buf_init(&frame, IPC_HEADER_BYTES + payload.n);
     ipc_frame_begin(&frame, h);

@@ -92,7 +92,7 @@ static void send_error(struct ipc_chan *ch, const struct ipc_rule *rule, uint64_
                        const struct err *err)
 {
     const struct ipc_header h = {.type = rule->type, .kind = IPC_ERROR, .call = id};
-    CLEANUP(buf_done) struct buf frame;
+    CLEANUP(buf_done) struct buf frame = BUF_INIT(IPC_HEADER_BYTES + IPC_ERROR_MAX);
     struct err sent = *err;
 
     /* On the asking side "again" announces one more chunk, and "ok" is no error. */
@@ -100,7 +100,6 @@ static void send_error(struct ipc_chan *ch, const struct ipc_rule *rule, uint64_
         sent.rc = RC_QUOTA;
     else if (sent.rc == RC_OK)
         sent.rc = RC_INVAL;
-    buf_init(&frame, IPC_HEADER_BYTES + IPC_ERROR_MAX);
     ipc_frame_begin(&frame, &h);
     ipc_err_put(&sent, &frame);
     ipc_frame_end(&frame);
@@ -132,7 +131,7 @@ static struct ipc_chan *settle(struct ipc_req *req)
 static enum rc send_reply(struct ipc_req *req, struct ipc_chan *ch, const void *msg)
 {
     const struct ipc_header h = {.type = req->rule->type, .kind = IPC_REPLY, .call = req->id};
-    CLEANUP(buf_done) struct buf frame;
+    CLEANUP(buf_done) struct buf frame = {};
     enum rc rc;
 
     buf_init(&frame, IPC_HEADER_BYTES + req->rule->max_reply);
@@ -264,12 +263,11 @@ static void *decode(const struct ipc_rule *rule, struct str payload, struct aren
 static void on_notify(struct ipc_chan *ch, const struct ipc_header *h, struct str payload, int fd)
 {
     const struct ipc_rule *rule = ipc_rule_find(ch->conf.peer, ch->conf.self, h->type);
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(IPC_REQ_ARENA);
     CLEANUP(fd_closep) int own = fd;
     const void *msg;
     enum rc rc;
 
-    arena_init(&arena, IPC_REQ_ARENA);
     ch->in_once[h->type] = true;
     msg = decode(rule, payload, &arena, &rc);
     /* Notifications are what the peer counts on having been heard. */

@@ -198,13 +198,11 @@ static enum rc put_json(const struct crypto_key *k, struct buf *out)
         [CRYPTO_KEY_P384] = "P-384",
         [CRYPTO_KEY_ED25519] = "Ed25519",
     };
-    CLEANUP(buf_done) struct buf a;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf a = BUF_INIT(NUMBER_MAX);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(NUMBER_MAX);
     enum crypto_key_type type = crypto_key_type(k);
     struct json_out o;
 
-    buf_init(&a, NUMBER_MAX);
-    buf_init(&b, NUMBER_MAX);
     TRY(crypto_key_numbers(k, &a, &b));
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);
@@ -226,10 +224,9 @@ static enum rc put_json(const struct crypto_key *k, struct buf *out)
 enum rc jose_jwk_from_key(struct crypto_key *k, struct jose_jwk **out)
 {
     CLEANUP(jose_jwk_freep) struct jose_jwk *j = MEM_NEW(struct jose_jwk);
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(JOSE_THUMBPRINT);
     unsigned char digest[CRYPTO_SHA256_BYTES];
 
-    buf_init(&text, JOSE_THUMBPRINT);
     if (!j)
         return RC_NOMEM;
     buf_init(&j->json, JOSE_JWK_MAX);

@@ -78,10 +78,9 @@ static enum rc get_part(const struct json *body, const char *name, struct str *o
 /* The decoded bytes, in the arena. RC_INVAL when it is no base64url. */
 static enum rc decode(struct arena *a, struct str text, struct str *out)
 {
-    CLEANUP(buf_done) struct buf bytes;
+    CLEANUP(buf_done) struct buf bytes = BUF_INIT(JOSE_JWS_MAX);
     enum rc rc;
 
-    buf_init(&bytes, JOSE_JWS_MAX);
     rc = text_unb64url(text, &bytes);
     if (rc == RC_PARSE)
         return RC_INVAL;
@@ -298,16 +297,13 @@ static enum rc put_header(const struct jose_jws_in *in, enum jose_alg alg, struc
 
 enum rc jose_jws_sign(const struct jose_jws_in *in, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf header;
-    CLEANUP(buf_done) struct buf part;
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf header = BUF_INIT(JOSE_HEADER_MAX);
+    CLEANUP(buf_done) struct buf part = BUF_INIT(JOSE_JWS_MAX);
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
     enum jose_alg alg = alg_of(in->key);
     size_t dot;
     struct json_out o;
 
-    buf_init(&header, JOSE_HEADER_MAX);
-    buf_init(&part, JOSE_JWS_MAX);
-    buf_init(&sig, CRYPTO_SIG_MAX);
     if (alg == 0)
         return RC_UNSUPPORTED;
     TRY(put_header(in, alg, &header));

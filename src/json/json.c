@@ -80,7 +80,7 @@ static enum rc names_differ_pairs(yyjson_val *obj, struct err *err)
 
 static enum rc names_differ_hashed(yyjson_val *obj, struct err *err)
 {
-    CLEANUP(map_done) struct map seen;
+    CLEANUP(map_done) struct map seen = {};
     yyjson_obj_iter it = yyjson_obj_iter_with(obj);
 
     map_init(&seen, yyjson_obj_size(obj));
@@ -136,7 +136,7 @@ enum rc json_parse(struct str text, size_t max, struct json_doc **out, struct er
         return ERR(err, RC_TOOBIG, msg_too_long, decimal(&a, text.n), decimal(&b, max));
     if (text.n == 0)
         return ERR(err, RC_PARSE, msg_syntax, STR("no content"), STR("0"));
-    /* Not written to: text-place parsing is not asked for. Numbers past 64 bits are kept as text,
+    /* Not written to: in-place parsing is not asked for. Numbers past 64 bits are kept as text,
      * not rounded. */
     doc = (struct json_doc *)yyjson_read_opts((char *)(uintptr_t)text.p, text.n,
                                               YYJSON_READ_BIGNUM_AS_RAW, &alc, &bad);

@@ -119,11 +119,10 @@ static void on_soon(void *arg)
 static void on_timeout(void *arg)
 {
     struct net_dial *d = arg;
-    CLEANUP(buf_done) struct buf span;
+    CLEANUP(buf_done) struct buf span = BUF_INIT(SPAN_MAX);
     char text[ADDR_TEXT];
     struct err err = ERR_INIT;
 
-    buf_init(&span, SPAN_MAX);
     when_put_span(&span, d->timeout);
     finish(d,
            ERR(&err, RC_TIMEOUT, msg_timeout, str_of(addr_port_text(&d->to, text)), buf_str(&span)),

@@ -118,8 +118,8 @@ static void on_hello(void *arg, struct ipc_req *, const void *msg, int)
 static enum rc load_conf(struct role_child *c, const struct ipc_config *m, const struct conf **out,
                          struct err *err)
 {
-    CLEANUP(conf_input_done) struct conf_input in;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     enum rc rc;
 

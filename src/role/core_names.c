@@ -140,7 +140,7 @@ enum rc core_names_apply(struct core *core)
     for (size_t i = 0; i < names->n_dns; i++)
         hosts[n++] = names->dns[i];
     for (size_t i = 0; i < names->n_ips; i++) {
-        CLEANUP(buf_done) struct buf b = {0};
+        CLEANUP(buf_done) struct buf b = {};
         char plain[ADDR_TEXT];
         bool v6 = names->ips[i].n == 16;
 

@@ -29,12 +29,11 @@ static void look_again(void *arg);
 static enum rc install(struct front_cert *c, struct str chain_pem, const struct crypto_key *key,
                        struct err *err)
 {
-    CLEANUP(arena_done) struct arena arena;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(8 * FRONT_FILE_MAX);
     CLEANUP(tls_identity_unrefp) struct tls_identity *identity = NULL;
     struct x509_cert *certs;
     size_t n;
 
-    arena_init(&arena, 8 * FRONT_FILE_MAX);
     TRY(x509_cert_read_pem(&arena, chain_pem, FRONT_CHAIN_MAX, &certs, &n, err));
     if (!str_eq(certs[0].spki, crypto_key_spki(key)))
         return ERR(err, RC_INVAL, msg_pair);
@@ -52,12 +51,10 @@ static enum rc install(struct front_cert *c, struct str chain_pem, const struct 
 static enum rc load(struct front_cert *c, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_wipe) struct buf pem;
-    CLEANUP(buf_done) struct buf chain;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(FRONT_FILE_MAX);
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(FRONT_FILE_MAX);
     int data = c->front->env->data;
 
-    buf_init(&pem, FRONT_FILE_MAX);
-    buf_init(&chain, FRONT_FILE_MAX);
     /* At once: a buffer that grows leaves copies of the key behind. */
     if (!buf_reserve(&pem, CRYPTO_PEM_MAX))
         return RC_NOMEM;
@@ -70,10 +67,9 @@ static enum rc load(struct front_cert *c, struct err *err)
 static enum rc store(const struct front_cert *c, struct str chain, const struct crypto_key *key,
                      struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf pem;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     int data = c->front->env->data;
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     TRY(crypto_pem_put_clear(key, &pem));
     /* After a crash between the two they do not fit, and a new pair is made. */
     TRY(file_write(data, KEY_FILE, buf_str(&pem), 0600, FILE_OWNER_SELF, err));
@@ -174,12 +170,11 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
 static enum rc ask(struct front_cert *c, struct err *err)
 {
     static const struct str names[] = {STR("localhost")};
-    CLEANUP(buf_done) struct buf csr;
+    CLEANUP(buf_done) struct buf csr = BUF_INIT(X509_CSR_MAX);
     struct ipc_api_cert msg;
     struct ipc_ask ask = {IPC_API_CERT, &msg, FRONT_CERT_SECONDS * WHEN_SECOND, NULL, on_answer, c};
     struct x509_csr_in in = {.dns = names, .n_dns = 1};
 
-    buf_init(&csr, X509_CSR_MAX);
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &c->next_key));
     in.key = c->next_key;
     TRY(x509_csr_build(&in, &csr, err));

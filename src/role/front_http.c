@@ -82,7 +82,6 @@ void front_http_request(struct front *f, struct http_exchange *x)
 {
     CLEANUP(buf_done) struct buf base = BUF_INIT(BASE_MAX);
 
-    buf_init(&base, BASE_MAX);
     if (is_for_core(&x->req)) {
         front_relay_send(&f->relay, x);
         return;

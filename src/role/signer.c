@@ -27,6 +27,8 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     TRY(ca_passphrase_read(env->conf, env->data, &passphrase, err));
     TRY(ca_signer_open(env->data, passphrase, env->conf, &signer, err));
     env->state = signer;
+    /* scrypt takes 16 MiB for each key, which malloc would keep for ever. */
+    mem_trim();
     return RC_OK;
 }
 

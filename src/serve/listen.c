@@ -69,11 +69,10 @@ static struct serve_socket *add(struct serve_sockets *s, const char *kind, struc
 
 enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err)
 {
-    CLEANUP(buf_done) struct buf path;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(ROLE_ADDRESS_MAX - 1);
     struct serve_socket *sock;
     int fd;
 
-    buf_init(&path, ROLE_ADDRESS_MAX - 1);
     TRY(serve_control_path(data, true, &path, err));
     TRY(net_listen_unix(buf_z(&path), CONTROL_MODE, &fd, err));
     sock = add(s, "control", err);

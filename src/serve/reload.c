@@ -46,12 +46,11 @@ void serve_conf_message(const struct conf_input *in, struct ipc_file files[stati
 enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
                         struct err *err)
 {
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     enum rc rc;
 
     conf_report_init(&report);
-    buf_init(&text, TEXT_MAX);
     TRY(conf_input_read(in, sup->data, sup->data_path, sup->options->config, err));
     in->unprivileged = sup->unprivileged;
     rc = conf_load(in, out, &report);
@@ -109,9 +108,8 @@ static void put_key(struct buf *out, const struct conf_change *c)
 
 static enum rc check_changes(const struct serve_reload *r, struct err *err)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
-    buf_init(&text, TEXT_MAX);
     for (size_t i = 0; i < r->changes.n; i++) {
         const struct conf_change *c = &r->changes.p[i];
 
@@ -160,10 +158,9 @@ static void committed(struct serve_reload *r)
 {
     struct serve *sup = r->sup;
     bool restart[SERVE_SLOTS_MAX];
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct ipc_reloaded m = {.generation = r->generation};
 
-    buf_init(&text, TEXT_MAX);
     memcpy(restart, r->restart, sizeof(restart));
     log_changes(r, &text);
     log_info("serve.reloaded", LOG_INT("generation", r->generation),

@@ -103,12 +103,11 @@ static size_t add_process(struct ipc_process *v, size_t n, const struct serve_sl
 
 void serve_sup_status(struct serve *sup, struct ipc_req *req)
 {
-    CLEANUP(buf_done) struct buf own;
+    CLEANUP(buf_done) struct buf own = BUF_INIT(ROLE_SANDBOX_TEXT);
     struct ipc_process v[PROCESSES];
     struct ipc_status m = {.generation = sup->generation};
     size_t n = 0;
 
-    buf_init(&own, ROLE_SANDBOX_TEXT);
     sandbox_report_text(&sup->report, &own);
     v[n++] = (struct ipc_process){.role = ROLE_SUPERVISOR,
                                   .pid = (uint32_t)getpid(),
@@ -141,10 +140,9 @@ static enum rc write_listeners(struct serve *sup, struct buf *text, struct err *
 
 static void publish(struct serve *sup, bool first)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct err err = ERR_INIT;
 
-    buf_init(&text, TEXT_MAX);
     err.rc = write_listeners(sup, &text, &err);
     if (err.rc != RC_OK)
         log_error("serve.listeners-not-written", LOG_ERR(&err));
@@ -331,6 +329,12 @@ static enum rc begin(struct serve *sup, struct err *err)
     TRY(open_loop(sup));
     TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
     set_log(sup);
+    if (sup->unprivileged)
+        log_warn(
+            "service.unprivileged", LOG_INT("uid", geteuid()),
+            LOG_TEXT("not started as root: all processes run as this user, so that one that is "
+                     "taken over can reach the files of the others; `autarky doctor` says "
+                     "what is missing"));
     TRY(take_sockets(sup, err));
     TRY(make_slots(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));

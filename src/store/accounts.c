@@ -56,9 +56,8 @@ enum { JOINED_MAX = STORE_CONTACTS_MAX * (STORE_TEXT_MAX + 1) };
 enum rc store_account_add(struct store_txn *txn, const struct store_account *account)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    CLEANUP(buf_done) struct buf contacts;
+    CLEANUP(buf_done) struct buf contacts = BUF_INIT(JOINED_MAX);
 
-    buf_init(&contacts, JOINED_MAX);
     TRY(join(account->contacts, account->n_contacts, &contacts));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
@@ -144,9 +143,8 @@ enum rc store_account_set_contacts(struct store_txn *txn, const struct id *id,
                                    const struct str *contacts, size_t n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    CLEANUP(buf_done) struct buf joined;
+    CLEANUP(buf_done) struct buf joined = BUF_INIT(JOINED_MAX);
 
-    buf_init(&joined, JOINED_MAX);
     TRY(join(contacts, n, &joined));
     TRY(stmt_open(&st, txn, "UPDATE accounts SET contacts = ? WHERE id = ?"));
     stmt_text(&st, buf_str(&joined), JOINED_MAX);
@@ -192,7 +190,7 @@ enum rc store_account_list(struct store_txn *txn, struct arena *a,
     static const struct rows rows = {sizeof(struct store_account),
                                      offsetof(struct store_account, id),
                                      offsetof(struct store_account, created), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct page page = {.rows = &rows, .at = at, .column = "created", .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM accounts WHERE 1 = 1");
@@ -203,7 +201,7 @@ enum rc store_account_list(struct store_txn *txn, struct arena *a,
 enum rc store_account_count(struct store_txn *txn, const struct store_account_filter *f,
                             uint64_t *out)
 {
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
 
     query_init(&q, "SELECT COUNT(*) FROM accounts WHERE 1 = 1");
     conditions(&q, f);

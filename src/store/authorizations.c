@@ -130,7 +130,7 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
     static const struct rows rows = {sizeof(struct store_authorization),
                                      offsetof(struct store_authorization, id),
                                      offsetof(struct store_authorization, expires), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct page page = {
         .rows = &rows, .at = at, .column = "expires", .descending = true, .limit = f->limit};
 
@@ -142,7 +142,7 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
 enum rc store_authorization_count(struct store_txn *txn, const struct store_authorization_filter *f,
                                   uint64_t *out)
 {
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
 
     query_init(&q, "SELECT COUNT(*) FROM authorizations WHERE 1 = 1");
     conditions(&q, f);

@@ -319,7 +319,7 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
     static const struct rows by_expiry = {sizeof(struct store_certificate),
                                           offsetof(struct store_certificate, id),
                                           offsetof(struct store_certificate, not_after), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     bool expiry = f->sort == STORE_CERTIFICATE_BY_EXPIRY;
     struct page page = {
         .rows = expiry ? &by_expiry : &by_issued,
@@ -339,7 +339,7 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
 enum rc store_certificate_count(struct store_txn *txn, const struct store_certificate_filter *f,
                                 uint64_t *out)
 {
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct forms name, under;
 
     query_init(&q, "SELECT COUNT(*) FROM certificates WHERE 1 = 1");

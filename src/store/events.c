@@ -75,7 +75,7 @@ static enum rc condition_action(struct query *q, struct str action, char end[sta
 enum rc store_event_list(struct store_txn *txn, struct arena *a, const struct store_event_filter *f,
                          struct store_event **out, size_t *out_n)
 {
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     CLEANUP(stmt_done) struct stmt st = {};
     size_t limit = f->limit && f->limit < STORE_PAGE_MAX ? f->limit : STORE_PAGE_MAX;
     void *list = NULL;

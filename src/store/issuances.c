@@ -85,9 +85,8 @@ static enum rc take_serial(struct store_txn *txn, const struct store_issuance *i
 enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuance *i)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    CLEANUP(buf_done) struct buf names;
+    CLEANUP(buf_done) struct buf names = BUF_INIT(NAMES_TEXT_MAX);
 
-    buf_init(&names, NAMES_TEXT_MAX);
     TRY(join(i->names, i->n_names, &names));
     if (i->serial.n == 0)
         return RC_INVAL;
@@ -229,7 +228,7 @@ enum rc store_issuance_reserved(struct store_txn *txn, struct arena *a, unsigned
     static const struct rows rows = {sizeof(struct store_issuance),
                                      offsetof(struct store_issuance, id),
                                      offsetof(struct store_issuance, created), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct page page = {.rows = &rows, .at = at, .column = "created", .limit = limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM issuances WHERE state = 'reserved'");

@@ -94,7 +94,7 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
 {
     static const struct rows rows = {sizeof(struct store_issuer), offsetof(struct store_issuer, id),
                                      offsetof(struct store_issuer, created), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct store_cursor at = {};
     struct page page = {.rows = &rows, .at = &at, .column = "created"};
 

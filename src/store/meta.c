@@ -74,10 +74,9 @@ enum rc store_clock_raise(struct store_txn *txn, when_t at)
 
 static enum rc node_id(struct store_txn *txn, struct id *out)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(256);
     struct str text;
 
-    arena_init(&a, 256);
     TRY(store_meta_get(txn, &a, KEY_NODE, &text));
     return id_parse(text, out) == RC_OK ? RC_OK : RC_CORRUPT;
 }

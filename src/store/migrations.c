@@ -235,12 +235,11 @@ static enum rc vacuum_into(struct sql_db *db, const char *path)
 static enum rc copy_database(struct sql_db *db, const struct store_migrate *m, unsigned version,
                              struct err *err)
 {
-    CLEANUP(buf_done) struct buf path, part;
+    CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_BYTES);
+    CLEANUP(buf_done) struct buf part = BUF_INIT(PATH_BYTES);
     const char *from, *to;
     enum rc rc;
 
-    buf_init(&path, PATH_BYTES);
-    buf_init(&part, PATH_BYTES);
     copy_path(m, version, &path);
     buf_puts(&part, buf_str(&path));
     buf_putz(&part, ".part");

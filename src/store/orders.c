@@ -205,7 +205,7 @@ enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct st
 {
     static const struct rows rows = {sizeof(struct store_order), offsetof(struct store_order, id),
                                      offsetof(struct store_order, created), read_row};
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
     struct page page = {.rows = &rows, .at = at, .column = "created", .limit = f->limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM orders WHERE 1 = 1");
@@ -215,7 +215,7 @@ enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct st
 
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *f, uint64_t *out)
 {
-    CLEANUP(query_done) struct query q;
+    CLEANUP(query_done) struct query q = {};
 
     query_init(&q, "SELECT COUNT(*) FROM orders WHERE 1 = 1");
     conditions(&q, f);

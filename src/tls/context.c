@@ -77,10 +77,9 @@ static enum rc add(struct tls_identity *id, struct str der, size_t index, struct
 
 static enum rc add_all(struct tls_identity *id, struct str pem, struct err *err)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CHAIN_PEM_MAX);
     size_t n = 0;
 
-    buf_init(&der, TLS_CHAIN_PEM_MAX);
     for (;; n++) {
         enum rc rc;
 

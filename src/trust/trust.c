@@ -34,10 +34,9 @@ static enum rc fingerprint(const struct x509_cert *cert, char text[static FINGER
 
 static void put_rows(struct buf *b, const struct x509_cert *root, const char *print)
 {
-    CLEANUP(buf_done) struct buf name;
+    CLEANUP(buf_done) struct buf name = BUF_INIT(NAME_TEXT_MAX);
     char until[WHEN_TEXT];
 
-    buf_init(&name, NAME_TEXT_MAX);
     x509_name_text(root->subject, &name);
     buf_putz(b, "<dl>\n<dt>Name</dt><dd>");
     text_html_escape(b, buf_str(&name));

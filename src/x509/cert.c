@@ -235,12 +235,11 @@ enum rc x509_cert_parse(struct arena *a, struct str der, struct x509_cert *out, 
 enum rc x509_cert_read_pem(struct arena *a, struct str pem, size_t max, struct x509_cert **out,
                            size_t *out_n, struct err *err)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     struct x509_cert *certs = ARENA_ARRAY(a, struct x509_cert, max);
     size_t n = 0;
     enum rc rc;
 
-    buf_init(&der, X509_CERT_MAX);
     if (!certs)
         return RC_NOMEM;
     for (;; n++) {

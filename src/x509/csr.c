@@ -343,13 +343,11 @@ static void put_attributes(struct x509_der *w, const struct x509_csr_in *in)
 
 enum rc x509_csr_build(const struct x509_csr_in *in, struct buf *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf info;
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf info = BUF_INIT(X509_CSR_MAX);
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
     struct x509_der w = x509_der_of(&info);
     enum crypto_sig_alg alg = crypto_sig_default(in->key);
 
-    buf_init(&info, X509_CSR_MAX);
-    buf_init(&sig, CRYPTO_SIG_MAX);
     TRY(x509_ext_check_names(in->dns, in->n_dns, in->ips, in->n_ips, err));
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_u64(&w, 0);

@@ -125,11 +125,10 @@ static enum rc check_key(const struct x509_cert *c, const struct x509_lint_in *i
 static enum rc check_subject(const struct x509_cert *c, const struct x509_lint_in *in,
                              struct err *err)
 {
-    CLEANUP(buf_done) struct buf again;
+    CLEANUP(buf_done) struct buf again = BUF_INIT(X509_NAME_MAX);
     struct x509_subject s;
     enum rc rc;
 
-    buf_init(&again, X509_NAME_MAX);
     TRY(x509_name_parse(c->subject, &s, NULL));
     rc = x509_name_build(&s, &again);
     RULE(err, rc != RC_INVAL && rc != RC_TOOBIG, msg_subject);

@@ -96,12 +96,11 @@ static void put_arc(struct buf *out, uint64_t arc)
 
 enum rc x509_oid_from_text(struct str dotted, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OID_MAX);
     struct str field;
     uint64_t arc, first = 0;
     size_t n = 0;
 
-    buf_init(&der, X509_OID_MAX);
     if (str_ends(dotted, STR(".")))
         return RC_PARSE;
     for (; str_next(&dotted, '.', &field); n++) {

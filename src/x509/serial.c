@@ -49,12 +49,10 @@ static bool strip_colons(struct str text, struct buf *out)
 
 enum rc x509_serial_parse(struct str text, struct x509_serial *out)
 {
-    CLEANUP(buf_done) struct buf hex;
-    CLEANUP(buf_done) struct buf bytes;
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(256);
+    CLEANUP(buf_done) struct buf bytes = BUF_INIT(128);
     struct str s;
 
-    buf_init(&hex, 256);
-    buf_init(&bytes, 128);
     if (text.n > 256)
         return RC_INVAL;
     if (!strip_colons(text, &hex))

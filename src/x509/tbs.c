@@ -311,11 +311,10 @@ static enum rc put_tbs(struct x509_der *w, const struct x509_tbs_in *in, struct 
 
 enum rc x509_tbs_build(const struct x509_tbs_in *in, struct buf *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_der w = x509_der_of(&tbs);
     enum rc rc;
 
-    buf_init(&tbs, X509_TBS_MAX);
     TRY(check(in, err));
     rc = put_tbs(&w, in, err);
     if (buf_rc(&tbs) == RC_TOOBIG)
@@ -360,11 +359,10 @@ enum rc x509_assemble(struct str tbs, struct str signature, struct buf *out)
 
 enum rc x509_sign_tbs(const struct crypto_key *key, struct str tbs, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
     enum crypto_sig_alg alg;
     struct str alg_der;
 
-    buf_init(&sig, CRYPTO_SIG_MAX);
     TRY(tbs_algorithm(tbs, &alg, &alg_der));
     TRY(crypto_sign(key, alg, CRYPTO_SIG_DER, tbs, &sig));
     return x509_assemble(tbs, buf_str(&sig), out);

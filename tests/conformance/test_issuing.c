@@ -163,19 +163,17 @@ static bool begin_order(struct worker *k)
 
 static bool begin_finalize(struct worker *k)
 {
-    CLEANUP(buf_done) struct buf payload;
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(PAYLOAD_MAX);
     char url[300];
 
-    buf_init(&payload, PAYLOAD_MAX);
     snprintf(url, sizeof(url), "%s/finalize", k->order);
     return client_csr(k->name, &payload) && client_begin(&k->c, url, buf_z(&payload), &k->call);
 }
 
 static bool begin_revoke(struct run *run, struct worker *k)
 {
-    CLEANUP(buf_done) struct buf payload;
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(PAYLOAD_MAX);
 
-    buf_init(&payload, PAYLOAD_MAX);
     run->revoking = id_behind(str_skip(str_of(k->url), strlen(CLIENT_BASE)), "/acme/certificate/");
     buf_putz(&payload, "{\"certificate\":\"");
     text_b64url(&payload, k->der);
@@ -500,13 +498,12 @@ static size_t reservations(struct run *run, struct store *s, struct arena *a)
 static bool check(struct store *s, const uint64_t *marks, size_t n_marks, char why[static 256],
                   void *arg)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(KEPT_MAX);
     struct run *run = arg;
     bool good;
 
     if (n_marks == 0)
         return true; /* an `init` that was cut short is begun again by hand */
-    arena_init(&a, KEPT_MAX);
     run->recovered += (unsigned)reservations(run, s, &a);
     /* Past the time that an attempt to validate may take. */
     clock_fake_set(&run->w.clock, run->end + WHEN_MINUTE);
@@ -557,7 +554,7 @@ static enum rc run_and_replay(struct run *run, enum care care, struct power_repo
 
 static void nothing_acknowledged_is_lost(void)
 {
-    CLEANUP(run_done) struct run run;
+    CLEANUP(run_done) struct run run = {};
     struct power_report report;
 
     CHECK_OK(run_and_replay(&run, FULL, &report));
@@ -571,7 +568,7 @@ static void nothing_acknowledged_is_lost(void)
 /* The proofs that the check can fail. */
 static void synchronising_at_checkpoints_only_is_found_out(void)
 {
-    CLEANUP(run_done) struct run run;
+    CLEANUP(run_done) struct run run = {};
     struct power_report report;
 
     CHECK_OK(run_and_replay(&run, NORMAL, &report));
@@ -580,7 +577,7 @@ static void synchronising_at_checkpoints_only_is_found_out(void)
 
 static void not_synchronising_is_found_out(void)
 {
-    CLEANUP(run_done) struct run run;
+    CLEANUP(run_done) struct run run = {};
     struct power_report report;
 
     CHECK_OK(run_and_replay(&run, NEVER, &report));

@@ -225,12 +225,11 @@ static enum rc write_something(struct store_txn *txn, void *)
 static bool check(struct store *s, const uint64_t *marks, size_t n_marks, char why[static 256],
                   void *)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(16 << 20);
     unsigned acknowledged[ORDERS] = {};
     struct facts facts;
     const char *half;
 
-    arena_init(&a, 16 << 20);
     for (size_t i = 0; i < n_marks; i++)
         acknowledged[marks[i] / STEPS] = (unsigned)(marks[i] % STEPS) + 1;
     for (unsigned n = 0; n < ORDERS; n++) {

@@ -25,10 +25,9 @@ static struct audit_event full(void)
 /* These bytes are what proofs will stand on: this test changes only together with `v`. */
 static void the_canonical_form_is_fixed(void)
 {
-    CLEANUP(buf_done) struct buf out;
+    CLEANUP(buf_done) struct buf out = BUF_INIT(AUDIT_EVENT_MAX);
     struct audit_event e = full();
 
-    buf_init(&out, AUDIT_EVENT_MAX);
     CHECK_OK(audit_encode(&e, &node, 42, &out));
     CHECK_STR(buf_str(&out),
               "{\"action\":\"order.created\",\"actor\":{\"id\":\"account-1\",\"kind\":\"account\"},"
@@ -51,11 +50,10 @@ static void bad_events_are_refused(void)
     static const char *const actions[] = {
         "",           "order",        ".created",   "order.",        "a.b.c",
         "Order.made", "order made.x", "order.cr\n", "orde\xc3\xa9.x"};
-    CLEANUP(buf_done) struct buf out;
+    CLEANUP(buf_done) struct buf out = BUF_INIT(AUDIT_EVENT_MAX);
     struct audit_event e = full();
     char longest[70];
 
-    buf_init(&out, AUDIT_EVENT_MAX);
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         e.action = actions[i];
         CHECK_RC(audit_encode(&e, &node, 1, &out), RC_INVAL);
@@ -96,14 +94,13 @@ static enum rc append(struct store_txn *txn, void *arg)
 static void is_there_with_the_change_or_not_at_all(void)
 {
     CLEANUP(fix_done) struct fix f = {};
-    CLEANUP(buf_done) struct buf want;
+    CLEANUP(buf_done) struct buf want = BUF_INIT(AUDIT_EVENT_MAX);
     struct job job = {full(), 0, true};
     struct store_event_filter filter = {};
     struct store_event *list;
     struct str state;
     size_t n;
 
-    buf_init(&want, AUDIT_EVENT_MAX);
     CHECK_OK(fix_open(&f));
     CHECK_RC(store_write_now(f.s, append, &job), RC_DENIED);
     CHECK_OK(store_event_list(READ(&f), &f.a, &filter, &list, &n));

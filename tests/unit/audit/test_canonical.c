@@ -32,10 +32,9 @@ static void one_form_for_many(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf out, again;
+        CLEANUP(buf_done) struct buf out = BUF_INIT(4096);
+        CLEANUP(buf_done) struct buf again = BUF_INIT(4096);
 
-        buf_init(&out, 4096);
-        buf_init(&again, 4096);
         CHECK_OK(canonical(cases[i].in, &out));
         CHECK_STR(buf_str(&out), cases[i].out);
         if (cases[i].in[0] == '\"')
@@ -58,19 +57,17 @@ static void what_has_no_one_form_is_refused(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf out;
+        CLEANUP(buf_done) struct buf out = BUF_INIT(4096);
 
-        buf_init(&out, 4096);
         CHECK_RC(canonical(cases[i], &out), RC_INVAL);
     }
 }
 
 static void limits_hold(void)
 {
-    CLEANUP(buf_done) struct buf out, text;
+    CLEANUP(buf_done) struct buf out = BUF_INIT(4096);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(65536);
 
-    buf_init(&out, 4096);
-    buf_init(&text, 65536);
     buf_putz(&text, "{");
     for (int i = 0; i <= CANONICAL_MEMBERS_MAX; i++)
         buf_printf(&text, "%s\"m%d\":0", i ? "," : "", i);
@@ -104,9 +101,8 @@ static void broken_utf8_is_replaced(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf out;
+        CLEANUP(buf_done) struct buf out = BUF_INIT(4096);
 
-        buf_init(&out, 4096);
         canonical_put_str(&out, cases[i].in);
         CHECK_OK(buf_rc(&out));
         CHECK_STR(buf_str(&out), cases[i].out);

@@ -5,10 +5,9 @@
 
 static void zeroed_aligned_apart(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     unsigned char *last = NULL;
 
-    arena_init(&a, 1 << 20);
     for (size_t n = 0; n < 300; n++) {
         unsigned char *p = arena_alloc(&a, n);
 
@@ -23,9 +22,8 @@ static void zeroed_aligned_apart(void)
 
 static void cap_is_hard(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(10'000);
 
-    arena_init(&a, 10'000);
     CHECK(!arena_alloc(&a, 10'001));
     CHECK(!arena_alloc(&a, SIZE_MAX));
     CHECK(arena_alloc(&a, 9'000));
@@ -38,11 +36,10 @@ static void cap_is_hard(void)
 
 static void arrays_do_not_overflow(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SIZE_MAX);
     uint64_t *v;
     volatile size_t huge = SIZE_MAX / 8 + 2;
 
-    arena_init(&a, SIZE_MAX);
     v = ARENA_ARRAY(&a, uint64_t, 3);
     CHECK(v && v[0] == 0 && v[2] == 0);
     CHECK(!ARENA_ARRAY(&a, uint64_t, huge));
@@ -53,10 +50,9 @@ static void arrays_do_not_overflow(void)
 
 static void copies_and_prints(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(100);
     struct str s = STR("untouched");
 
-    arena_init(&a, 100);
     CHECK_RC(arena_str(&a, str_bytes("", SIZE_MAX), &s), RC_NOMEM);
     CHECK_STR(s, "untouched");
     CHECK_OK(arena_str(&a, STR("abc"), &s));

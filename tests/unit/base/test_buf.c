@@ -6,10 +6,9 @@
 
 static void writes_what_rd_reads(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct rd r;
 
-    buf_init(&b, 100);
     buf_u8(&b, 0x12);
     buf_u16(&b, 0x3456);
     buf_u32(&b, 0x789abcde);
@@ -32,9 +31,8 @@ static void writes_what_rd_reads(void)
 
 static void limit_is_exact_and_failure_sticks(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4);
 
-    buf_init(&b, 4);
     buf_putz(&b, "abcd");
     CHECK_STR(buf_str(&b), "abcd");
     CHECK_STR(str_of(buf_z(&b)), "abcd");
@@ -56,7 +54,7 @@ static void limit_is_exact_and_failure_sticks(void)
 
 static void grows_in_steps(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = {};
 
     buf_init(&b, 100'000);
     for (size_t i = 0; i < 100'000; i++)
@@ -89,9 +87,8 @@ static void terminates_at_every_length(void)
 
 static void prints(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(600);
 
-    buf_init(&b, 600);
     buf_printf(&b, "%s=%d;", "x", -5);
     CHECK_STR(buf_str(&b), "x=-5;");
     buf_printf(&b, "%0500d", 1);
@@ -106,9 +103,8 @@ static void prints(void)
 
 static void consumes(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(10);
 
-    buf_init(&b, 10);
     buf_consume(&b, 1);
     buf_putz(&b, "abcdef");
     buf_consume(&b, 0);
@@ -123,12 +119,11 @@ static void consumes(void)
 
 static void gives_away_its_memory(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(10);
     CLEANUP(mem_freep) char *taken = NULL;
     CLEANUP(mem_freep) char *nothing = NULL;
     size_t n = 7;
 
-    buf_init(&b, 10);
     buf_fail(&b, RC_IO);
     CHECK_RC(buf_take(&b, &taken, &n), RC_IO);
     CHECK(!taken && n == 7);
@@ -146,10 +141,9 @@ static void gives_away_its_memory(void)
 
 static void reserve_then_advance(void)
 {
-    CLEANUP(buf_wipe) struct buf b;
+    CLEANUP(buf_wipe) struct buf b = BUF_INIT(10);
     char *at;
 
-    buf_init(&b, 10);
     CHECK_STR(str_of(buf_z(&b)), "");
     at = buf_reserve(&b, 5);
     CHECK(at);
@@ -164,9 +158,8 @@ static void reserve_then_advance(void)
 
 static void done_twice(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(10);
 
-    buf_init(&b, 10);
     buf_putz(&b, "x");
     buf_done(&b);
     buf_done(NULL);

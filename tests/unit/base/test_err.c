@@ -41,10 +41,9 @@ static void null_wants_the_code_only(void)
 
 static void no_arguments(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct err err = ERR_INIT;
 
-    buf_init(&b, 100);
     CHECK_RC(ERR(&err, RC_IO, msg_none), RC_IO);
     CHECK_INT(err.n_args, 0);
     err_text(&err, &b);
@@ -53,10 +52,9 @@ static void no_arguments(void)
 
 static void text_of_the_code_without_a_message(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct err err = ERR_INIT;
 
-    buf_init(&b, 100);
     err.rc = RC_NOTFOUND;
     err_text(&err, &b);
     CHECK_STR(buf_str(&b), rc_text(RC_NOTFOUND));

@@ -85,15 +85,14 @@ static mode_t mode_of(const struct check_dir *d, const char *name)
 /* CHECK that the file `name` in the directory `d` holds `expected`. */
 #define CHECK_CONTENT(d, name, expected)                                                           \
     do {                                                                                           \
-        CLEANUP(buf_done) struct buf content_;                                                     \
-        buf_init(&content_, 1 << 20);                                                              \
+        CLEANUP(buf_done) struct buf content_ = BUF_INIT(1 << 20);                                 \
         CHECK_OK(file_read((d)->fd, (name), &content_, NULL));                                     \
         CHECK_STR(buf_str(&content_), (expected));                                                 \
     } while (0)
 
 static void writes_and_replaces(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     mode_t before = umask(077);
     char path[100];
 
@@ -119,7 +118,7 @@ static void writes_and_replaces(void)
 
 static void creates_only_once(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
 
     check_dir_init(&d);
     CHECK_OK(file_create(d.fd, "f", STR("first"), 0600, FILE_OWNER_SELF, NULL));
@@ -134,12 +133,11 @@ static void creates_only_once(void)
 
 static void refuses_what_is_no_file(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     static const char *const names[] = {"link", "dir", "fifo", "", ".", "..", "dir/", "dir/.."};
 
     check_dir_init(&d);
-    buf_init(&b, 100);
     CHECK_OK(file_write(d.fd, "target", STR("safe"), 0600, FILE_OWNER_SELF, NULL));
     CHECK(symlinkat("target", d.fd, "link") == 0 && mkdirat(d.fd, "dir", 0700) == 0);
     CHECK(mkfifoat(d.fd, "fifo", 0600) == 0);
@@ -160,7 +158,7 @@ static void refuses_what_is_no_file(void)
 /* Links on the way to the directory are the administrator's choice. */
 static void follows_links_to_the_directory(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
 
     check_dir_init(&d);
     CHECK(mkdirat(d.fd, "dir", 0700) == 0 && symlinkat("dir", d.fd, "link") == 0);
@@ -170,12 +168,11 @@ static void follows_links_to_the_directory(void)
 
 static void reads_within_the_limit(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(8);
     CLEANUP(mem_freep) char *big = mem_alloc(200'000);
 
     check_dir_init(&d);
-    buf_init(&b, 8);
     CHECK(big);
     CHECK_OK(file_write(d.fd, "f", STR("12345"), 0600, FILE_OWNER_SELF, NULL));
     CHECK_OK(file_write(d.fd, "empty", STR(""), 0600, FILE_OWNER_SELF, NULL));
@@ -198,10 +195,9 @@ static void reads_within_the_limit(void)
 /* Files of the kernel say that their size is 0. */
 static void reads_files_without_a_size(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     CLEANUP(secret_freep) struct secret *s = NULL;
 
-    buf_init(&b, 4096);
     CHECK_OK(file_read(AT_FDCWD, "/proc/self/status", &b, NULL));
     CHECK(str_starts(buf_str(&b), STR("Name:")));
     buf_done(&b);
@@ -215,7 +211,7 @@ static void reads_files_without_a_size(void)
 
 static void reads_secrets(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     CLEANUP(secret_freep) struct secret *s = NULL;
 
     check_dir_init(&d);
@@ -238,12 +234,11 @@ static void reads_secrets(void)
 
 static void interrupted_and_partial_transfers_go_on(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     enum rc rc;
 
     check_dir_init(&d);
-    buf_init(&b, 100);
     torn = true;
     rc = file_write(d.fd, "f", STR("a longer content"), 0600, FILE_OWNER_SELF, NULL);
     if (rc == RC_OK)
@@ -255,7 +250,7 @@ static void interrupted_and_partial_transfers_go_on(void)
 
 static void owner_is_set(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     struct file_owner other = {12'345, 23'456};
     struct stat st;
 
@@ -276,13 +271,12 @@ static void owner_is_set(void)
 
 static void errors_name_the_path(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(3);
     struct err err = ERR_INIT;
     char text[200];
 
     check_dir_init(&d);
-    buf_init(&b, 3);
     CHECK_RC(file_read(d.fd, "no", &b, &err), RC_NOTFOUND);
     CHECK_STR(str_of(err_textz(&err, text, sizeof(text))),
               "no cannot be opened: No such file or directory");
@@ -310,7 +304,7 @@ static void path_may_not_be_endless(void)
  * could not be synced is the new content in place. */
 static void failed_writes_leave_nothing(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     struct file_owner self = {geteuid(), getegid()};
     enum rc rc = RC_IO;
     int n = 0;
@@ -330,7 +324,7 @@ static void failed_writes_leave_nothing(void)
 
 static void failed_creations_leave_nothing(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     struct file_owner self = {geteuid(), getegid()};
     enum rc rc = RC_IO;
     int n;
@@ -350,7 +344,7 @@ static void failed_creations_leave_nothing(void)
 
 static void failed_reads_keep_the_buffer(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     CLEANUP(buf_done) struct buf b = BUF_INIT(7);
     CLEANUP(secret_freep) struct secret *s = NULL;
     enum rc rc = RC_IO;
@@ -379,7 +373,7 @@ static void failed_reads_keep_the_buffer(void)
 
 static void directories(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     struct err err = ERR_INIT;
 
     check_dir_init(&d);
@@ -412,7 +406,7 @@ static void directories(void)
 
 static void failed_mkdir_leaves_nothing(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     struct file_owner self = {geteuid(), getegid()};
     enum rc rc = RC_IO;
     int n;
@@ -443,14 +437,13 @@ static _Noreturn void child_writes(const struct check_dir *d, char *content, siz
 static void killed_writer_leaves_whole_files(void)
 {
     enum { SIZE = 50'000, READS = 40 };
-    CLEANUP(check_dir_done) struct check_dir d;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(SIZE);
     CLEANUP(mem_freep) char *content = mem_alloc(SIZE);
     int status;
     pid_t pid;
 
     check_dir_init(&d);
-    buf_init(&b, SIZE);
     CHECK(content);
     memset(content, 'a', SIZE);
     CHECK_OK(file_write(d.fd, "f", str_bytes(content, SIZE), 0600, FILE_OWNER_SELF, NULL));

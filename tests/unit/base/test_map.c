@@ -50,7 +50,7 @@ static void siphash_matches_the_published_vectors(void)
 
 static void add_get_set_remove(void)
 {
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     int a, b;
 
     map_init(&m, 10);
@@ -76,7 +76,7 @@ static void add_get_set_remove(void)
 
 static void keys_are_copied(void)
 {
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     char key[] = "key";
     int a;
 
@@ -88,7 +88,7 @@ static void keys_are_copied(void)
 
 static void limit_is_enforced(void)
 {
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     int v;
 
     map_init(&m, 2);
@@ -112,7 +112,7 @@ static struct str key_of(size_t i, char text[static 24])
 static void behaves_like_an_array(void)
 {
     enum { KEYS = 700, STEPS = 30'000 };
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     static int here[KEYS];
     uint64_t random = 88172645463325252u;
     size_t n = 0;
@@ -146,7 +146,7 @@ static void behaves_like_an_array(void)
 /* A table that never holds much must not grow, however many entries come and go. */
 static void removed_places_are_used_again(void)
 {
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     char text[24];
     int v;
 
@@ -162,7 +162,7 @@ static void removed_places_are_used_again(void)
 static void iterates_and_removes(void)
 {
     enum { KEYS = 100 };
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     int seen[KEYS] = {0};
     char text[24];
     size_t at = 0;
@@ -190,7 +190,7 @@ static void iterates_and_removes(void)
 
 static void failed_growth_changes_nothing(void)
 {
-    CLEANUP(map_done) struct map m;
+    CLEANUP(map_done) struct map m = {};
     char text[24];
     int v;
 

@@ -35,9 +35,8 @@ static bool has_code(const char *code)
 /* Those of this file and of a library member, which only comes in because file_read is called. */
 static void linker_gathers_all(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(10);
 
-    buf_init(&b, 10);
     CHECK_RC(file_read(-1, "nowhere", &b, NULL), RC_IO);
     CHECK(has(&msg_two) && has(&msg_braces) && has(&msg_plain));
     CHECK(has_code("base.file-not-opened"));
@@ -46,9 +45,8 @@ static void linker_gathers_all(void)
 
 #define CHECK_RENDER(expected, m, translate, ...)                                                  \
     do {                                                                                           \
-        CLEANUP(buf_done) struct buf b_;                                                           \
+        CLEANUP(buf_done) struct buf b_ = BUF_INIT(1000);                                          \
         const struct str args_[] = {__VA_ARGS__};                                                  \
-        buf_init(&b_, 1000);                                                                       \
         msg_render(&(m), args_, sizeof(args_) / sizeof(args_[0]), (translate), NULL, &b_);         \
         CHECK_STR(buf_str(&b_), (expected));                                                       \
     } while (0)
@@ -93,10 +91,9 @@ static void translates(void)
 
 static void limit_holds(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(9);
     const struct str args[] = {STR("a"), STR("b")};
 
-    buf_init(&b, 9);
     msg_render(&msg_two, args, 2, NULL, NULL, &b);
     CHECK_RC(buf_rc(&b), RC_TOOBIG);
     CHECK_INT(buf_str(&b).n, 0);

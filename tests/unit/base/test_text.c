@@ -8,8 +8,7 @@ typedef enum rc (*decoder)(struct str, struct buf *);
 
 #define CHECK_ENCODED(encode, in, expected)                                                        \
     do {                                                                                           \
-        CLEANUP(buf_done) struct buf b_;                                                           \
-        buf_init(&b_, 1000);                                                                       \
+        CLEANUP(buf_done) struct buf b_ = BUF_INIT(1000);                                          \
         encode(&b_, (in));                                                                         \
         CHECK_STR(buf_str(&b_), (expected));                                                       \
     } while (0)
@@ -17,7 +16,7 @@ typedef enum rc (*decoder)(struct str, struct buf *);
 /* Decoding appends, and takes exactly the bytes that it gives. */
 #define CHECK_DECODED(decode, in, expected)                                                        \
     do {                                                                                           \
-        CLEANUP(buf_done) struct buf b_;                                                           \
+        CLEANUP(buf_done) struct buf b_ = {};                                                      \
         struct str want_ = (expected);                                                             \
         buf_init(&b_, 1 + want_.n);                                                                \
         buf_putz(&b_, "<");                                                                        \
@@ -27,8 +26,7 @@ typedef enum rc (*decoder)(struct str, struct buf *);
 
 #define CHECK_REFUSED(decode, in)                                                                  \
     do {                                                                                           \
-        CLEANUP(buf_done) struct buf b_;                                                           \
-        buf_init(&b_, 1000);                                                                       \
+        CLEANUP(buf_done) struct buf b_ = BUF_INIT(1000);                                          \
         buf_putz(&b_, "<");                                                                        \
         CHECK_RC(decode((in), &b_), RC_PARSE);                                                     \
         CHECK_STR(buf_str(&b_), "<");                                                              \
@@ -100,13 +98,11 @@ static void base64_is_strict(void)
 static void base64_has_one_text(void)
 {
     static const char set[] = "AQgwBf-_";
-    CLEANUP(buf_done) struct buf bytes;
-    CLEANUP(buf_done) struct buf again;
+    CLEANUP(buf_done) struct buf bytes = BUF_INIT(10);
+    CLEANUP(buf_done) struct buf again = BUF_INIT(10);
     char text[4];
     int decoded = 0;
 
-    buf_init(&bytes, 10);
-    buf_init(&again, 10);
     for (size_t n = 2; n <= 4; n++) {
         for (unsigned i = 0; i < 1u << 3 * n; i++) {
             for (size_t k = 0; k < n; k++)
@@ -127,9 +123,8 @@ static void base64_has_one_text(void)
 
 static void limits_hold(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(3);
 
-    buf_init(&b, 3);
     text_hex(&b, STR("ab"));
     CHECK_RC(buf_rc(&b), RC_TOOBIG);
     buf_reset(&b);
@@ -153,10 +148,9 @@ static void limits_hold(void)
 
 static void pem_armour(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1000);
     struct str der = STR("0123456789abcdef0123456789abcdef0123456789abcdef!");
 
-    buf_init(&b, 1000);
     text_pem(&b, STR("X"), str_head(der, 48));
     CHECK_STR(buf_str(&b),
               BEGIN("X") "\n"
@@ -175,14 +169,13 @@ static void pem_armour(void)
 
 static void pem_blocks_one_by_one(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct str rest = STR("Subject: someone\n the " BEGIN("NO") " is not at the start\n" BEGIN(
         "A") "\nZm9v\n" END("A") "\n"
                                  "\n" BEGIN("B C") " \r\n Zm9v\r\n\tYg= =\r\n" END(
                                      "B C") "\r\n" BEGIN("A") "\n" END("A"));
     struct str label = STR("untouched");
 
-    buf_init(&b, 100);
     CHECK_OK(text_unpem(&rest, STR(""), &label, &b));
     CHECK_STR(label, "A");
     CHECK_STR(buf_str(&b), "foo");
@@ -198,12 +191,11 @@ static void pem_blocks_one_by_one(void)
 
 static void pem_skips_other_labels(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(3);
     struct str rest = STR(BEGIN("EC PARAMETERS") "\nProc-Type: 4,ENCRYPTED\n" END(
         "EC PARAMETERS") "\n" BEGIN("KEY") "\nZm9v\n" END("KEY") "\n");
     struct str all = rest;
 
-    buf_init(&b, 3);
     CHECK_RC(text_unpem(&rest, STR("CERTIFICATE"), NULL, &b), RC_NOTFOUND);
     CHECK(rest.p == all.p && rest.n == all.n);
     CHECK_RC(text_unpem(&rest, STR(""), NULL, &b), RC_PARSE);
@@ -242,10 +234,9 @@ static void pem_broken(void)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
         struct str rest = str_of(bad[i]);
 
-        buf_init(&b, 100);
         buf_putz(&b, "<");
         CHECK_RC(text_unpem(&rest, STR(""), NULL, &b), RC_PARSE);
         CHECK(rest.p == bad[i] && rest.n == strlen(bad[i]));
@@ -315,10 +306,9 @@ static void everything_comes_back(void)
         all[i] = (unsigned char)(255 - i);
     for (size_t n = 0; n <= sizeof(all); n = n < 9 ? n + 1 : n + 13) {
         for (size_t k = 0; k < sizeof(both) / sizeof(both[0]); k++) {
-            CLEANUP(buf_done) struct buf text;
-            CLEANUP(buf_done) struct buf back;
+            CLEANUP(buf_done) struct buf text = BUF_INIT(1000);
+            CLEANUP(buf_done) struct buf back = {};
 
-            buf_init(&text, 1000);
             buf_init(&back, n);
             both[k].encode(&text, str_bytes(all, n));
             CHECK_OK(both[k].decode(buf_str(&text), &back));

@@ -194,11 +194,10 @@ static void spans(void)
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
         when_t span = -1;
         when_t again = -1;
 
-        buf_init(&b, 100);
         CHECK_OK(when_parse_span(str_of(good[i].text), &span));
         CHECK_INT(span, good[i].span);
         when_put_span(&b, span);
@@ -236,9 +235,8 @@ static void refuses_other_spans(void)
 
 static void negative_and_huge_spans_have_a_text(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(200);
 
-    buf_init(&b, 200);
     when_put_span(&b, -90 * WHEN_MINUTE);
     buf_putz(&b, " ");
     when_put_span(&b, INT64_MIN);

@@ -22,10 +22,9 @@ static inline enum rc load_text(struct str text, const struct conf **out, struct
 #define CHECK_PROBLEMS_STR(text, expected)                                                         \
     do {                                                                                           \
         CLEANUP(conf_unrefp) const struct conf *conf_ = NULL;                                      \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 20);                                   \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 20);                                                                \
         CHECK_RC(load_text((text), &conf_, &report_), RC_INVAL);                                   \
         CHECK(!conf_);                                                                             \
         conf_report_text(&report_, &shown_);                                                       \
@@ -41,11 +40,10 @@ static inline enum rc load_text(struct str text, const struct conf **out, struct
 /* Loading LEAST and `body` succeeds: declares `conf`, to be released by the test's CLEANUP. */
 #define CHECK_LOADS(body, out)                                                                     \
     do {                                                                                           \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 20);                                   \
         enum rc rc_;                                                                               \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 20);                                                                \
         rc_ = load_text(str_of(LEAST body), (out), &report_);                                      \
         conf_report_text(&report_, &shown_);                                                       \
         CHECK_STR(buf_str(&shown_), "");                                                           \

@@ -5,7 +5,7 @@
 static void owns_its_memory(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL, *other = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(mem_freep) char *text = mem_strdup(LEAST "policy: [{name: a, allow: [b.c]}]\n");
 
     conf_report_init(&report);

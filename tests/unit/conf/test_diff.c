@@ -21,11 +21,10 @@ static void show(const struct conf_changes *c, struct buf *out)
 #define CHECK_DIFF(a, b, expected)                                                                 \
     do {                                                                                           \
         CLEANUP(conf_unrefp) const struct conf *was_ = NULL, *now_ = NULL;                         \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
         CLEANUP(conf_changes_done) struct conf_changes changes_ = {};                              \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 16);                                   \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 16);                                                                \
         CHECK_OK(load_text(STR(a), &was_, &report_));                                              \
         CHECK_OK(load_text(STR(b), &now_, &report_));                                              \
         CHECK_OK(conf_diff(was_, now_, &changes_));                                                \
@@ -115,7 +114,7 @@ static void profiles(void)
 static void questions(void)
 {
     CLEANUP(conf_unrefp) const struct conf *was = NULL, *now = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(conf_changes_done) struct conf_changes changes = {}, none = {};
 
     conf_report_init(&report);
@@ -125,7 +124,7 @@ static void questions(void)
     CHECK(conf_changes_any(&changes, CONF_RESTARTS));
     CHECK(!conf_changes_any(&changes, CONF_LIVE) && !conf_changes_any(&changes, CONF_REFUSED));
     CHECK(conf_changes_restart(&changes, "front") && conf_changes_restart(&changes, "core"));
-    CHECK(!conf_changes_restart(&changes, "signer") && !conf_changes_restart(&changes, "fron"));
+    CHECK(!conf_changes_restart(&changes, "signer") && !conf_changes_restart(&changes, "fr"));
     CHECK_OK(conf_diff(was, was, &none));
     CHECK_INT(none.n, 0);
     CHECK(!conf_changes_any(&none, CONF_LIVE) && !conf_changes_restart(&none, "front"));

@@ -3,7 +3,7 @@
 
 static void limits(void)
 {
-    CLEANUP(conf_input_done) struct conf_input in;
+    CLEANUP(conf_input_done) struct conf_input in = {};
     CLEANUP(mem_freep) char *big = mem_calloc(1, CONF_FILE_BYTES_MAX + 1);
 
     CHECK(big);

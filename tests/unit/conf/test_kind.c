@@ -5,11 +5,10 @@
 static void texts(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
 
     conf_report_init(&report);
-    buf_init(&text, 4096);
     buf_putz(&text, "organization: \"");
     for (int i = 0; i < 64; i++)
         buf_putz(&text, "\xe5\x8c\xbb");

@@ -7,7 +7,7 @@
 static void domains(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
 
     conf_report_init(&report);
     CHECK_OK(load_text(STR("organization: O\ndomain: WIKI.Hospital.EXAMPLE.\n"), &conf, &report));
@@ -185,20 +185,18 @@ static void base_urls(void)
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-        CLEANUP(conf_report_done) struct conf_report report;
-        CLEANUP(buf_done) struct buf text;
+        CLEANUP(conf_report_done) struct conf_report report = {};
+        CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
 
         conf_report_init(&report);
-        buf_init(&text, 4096);
         buf_printf(&text, LEAST "urls: {api: \"%s\"}\n", good[i].text);
         CHECK_OK(load_text(buf_str(&text), &conf, &report));
         CHECK_STR(conf->urls.api, good[i].kept);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CLEANUP(buf_done) struct buf text, message;
+        CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
+        CLEANUP(buf_done) struct buf message = BUF_INIT(4096);
 
-        buf_init(&text, 4096);
-        buf_init(&message, 4096);
         buf_printf(&text, LEAST "urls: {api: \"%s\"}\n", bad[i]);
         buf_printf(&message,
                    "a.yaml:3: urls.api: \"%s\" is no base of URLs: https://, a name or address, a "

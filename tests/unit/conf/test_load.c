@@ -40,7 +40,7 @@ static void defaults(void)
 static void without_privileges(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL, *given = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     struct conf_input in;
 
     conf_report_init(&report);
@@ -164,7 +164,7 @@ static void all_problems_are_told(void)
     CHECK_PROBLEMS("log: {level: x}\n"
                    "policy:\n"
                    "  - {allow: []}\n"
-                   "validation: {http_port: x, timeout: 5, alow: [a]}\n"
+                   "validation: {http_port: x, timeout: 5, allw: [a]}\n"
                    "nonsense: 1\n"
                    "domain: d\n",
                    "a.yaml:1: organization: is missing\n"
@@ -174,7 +174,7 @@ static void all_problems_are_told(void)
                    "a.yaml:4: validation.http_port: \"x\" is no whole number from 1 to 65535\n"
                    "a.yaml:4: validation.timeout: \"5\" is no length of time, as in 90d, 12h, 5m "
                    "or 1d 12h\n"
-                   "a.yaml:4: validation.alow: unknown key; nearest valid key \"allow\"\n"
+                   "a.yaml:4: validation.allw: unknown key; nearest valid key \"allow\"\n"
                    "a.yaml:5: nonsense: unknown key; nearest valid key \"names\"\n"
                    "a.yaml:6: domain: \"d\" is a whole top-level domain; the domain of an "
                    "organization has two labels or more, as in hospital.example\n");

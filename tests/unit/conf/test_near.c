@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include "conf/near.c"
+#include "conf/near.c" /* NOLINT(bugprone-suspicious-include): distance() is static */
 
 static const struct conf_key *find(const char *path)
 {
@@ -20,7 +20,7 @@ static void distances(void)
         {"", "", 0},      {"abc", "abc", 0},        {"abc", "ABC", 0},
         {"", "abc", 3},   {"abc", "", 3},           {"abc", "abd", 1},
         {"abc", "ab", 1}, {"abc", "xabc", 1},       {"abc", "acb", 1},
-        {"ab", "ba", 1},  {"kitten", "sitting", 3}, {"domian", "domain", 1},
+        {"ab", "ba", 1},  {"kitten", "sitting", 3}, {"domani", "domain", 1},
         {"ca", "abc", 3}, {"a cat", "an act", 2},
     };
 
@@ -52,7 +52,7 @@ static void nearest_key(void)
     CHECK_STR(conf_schema_nearest(NULL, STR("http_port")), "validation.http_port");
     CHECK_STR(conf_schema_nearest(find("policy"), STR("lifetime")), "profiles.*.lifetime");
     /* ... but what is near wins, and something is always named. */
-    CHECK_STR(conf_schema_nearest(find("log"), STR("levl")), "level");
+    CHECK_STR(conf_schema_nearest(find("log"), STR("lvel")), "level");
     CHECK(conf_schema_nearest(NULL, STR("zzzzzzzzzzzzzzzzzzzzzzz")).n > 0);
     CHECK(conf_schema_nearest(NULL, STR("")).n > 0);
 }
@@ -64,7 +64,7 @@ static void nearest_name(void)
     CHECK_STR(conf_names_nearest(names, STR("warning")), "");
     CHECK_STR(conf_names_nearest(names, STR("wran")), "warn");
     CHECK_STR(conf_names_nearest(names, STR("INFO")), "info");
-    CHECK_STR(conf_names_nearest(names, STR("debgu")), "debug");
+    CHECK_STR(conf_names_nearest(names, STR("debuh")), "debug");
     CHECK_STR(conf_names_nearest(names, STR("nothing")), "");
     CHECK_STR(conf_names_nearest(names, STR("")), "");
 }

@@ -8,9 +8,8 @@
 static void the_defaults(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
 
-    buf_init(&text, 1 << 16);
     CHECK_LOADS("policy: [{name: a, allow: [\"*\", a.b]}, {name: b, allow: [c]}]\n", &conf);
     conf_dump(conf, &text);
     CHECK_OK(buf_rc(&text));
@@ -57,13 +56,12 @@ static void round_trip(void)
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         CLEANUP(conf_unrefp) const struct conf *conf = NULL, *again = NULL;
-        CLEANUP(conf_report_done) struct conf_report report;
+        CLEANUP(conf_report_done) struct conf_report report = {};
         CLEANUP(conf_changes_done) struct conf_changes changes = {};
-        CLEANUP(buf_done) struct buf text, shown;
+        CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
+        CLEANUP(buf_done) struct buf shown = BUF_INIT(1 << 16);
 
         conf_report_init(&report);
-        buf_init(&text, 1 << 16);
-        buf_init(&shown, 1 << 16);
         CHECK_OK(load_text(texts[i], &conf, &report));
         conf_dump(conf, &text);
         CHECK_OK(buf_rc(&text));
@@ -88,9 +86,8 @@ static void scalars(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
 
-        buf_init(&b, 100);
         conf_put_scalar(str_of(cases[i].in), &b);
         CHECK_OK(buf_rc(&b));
         CHECK_STR(buf_str(&b), cases[i].out);

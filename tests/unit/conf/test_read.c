@@ -51,11 +51,10 @@ static bool put(const struct place *p, const char *name, const char *text, mode_
 /* Reading fails; `expected` has DATA for the directory's path. */
 #define CHECK_REFUSED(p, config, expected_rc, expected)                                            \
     do {                                                                                           \
-        CLEANUP(conf_input_done) struct conf_input in_;                                            \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_input_done) struct conf_input in_ = {};                                       \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(4096);                                      \
         struct err err_ = ERR_INIT;                                                                \
         conf_input_init(&in_);                                                                     \
-        buf_init(&shown_, 4096);                                                                   \
         CHECK_RC(conf_input_read(&in_, (p).fd, (p).path, (config), &err_), (expected_rc));         \
         CHECK(in_.n == 0 && in_.bytes.n == 0);                                                     \
         show(&(p), &err_, &shown_);                                                                \
@@ -80,7 +79,7 @@ static void show(const struct place *p, const struct err *err, struct buf *out)
 static void reads_in_order(void)
 {
     CLEANUP(place_done) struct place p = {.fd = -1};
-    CLEANUP(conf_input_done) struct conf_input in;
+    CLEANUP(conf_input_done) struct conf_input in = {};
     struct err err = ERR_INIT;
 
     conf_input_init(&in);
@@ -106,7 +105,7 @@ static void reads_in_order(void)
 static void another_file(void)
 {
     CLEANUP(place_done) struct place p = {.fd = -1};
-    CLEANUP(conf_input_done) struct conf_input in;
+    CLEANUP(conf_input_done) struct conf_input in = {};
     char path[128];
 
     conf_input_init(&in);
@@ -233,8 +232,8 @@ static void too_large(void)
     CHECK(place_init(&p));
     CHECK(put(&p, "autarky.yaml", LEAST, 0644));
     CHECK(mkdirat(p.fd, "conf.d", 0755) == 0);
-    for (char c = 'a'; c <= 'd'; c++) {
-        char name[] = {'c', 'o', 'n', 'f', '.', 'd', '/', c, '.', 'y', 'a', 'm', 'l', 0};
+    for (int c = 'a'; c <= 'd'; c++) {
+        char name[] = {'c', 'o', 'n', 'f', '.', 'd', '/', (char)c, '.', 'y', 'a', 'm', 'l', 0};
         CLEANUP(fd_closep) int fd = -1;
 
         CHECK(put(&p, name, "", 0644));

@@ -17,11 +17,10 @@ static enum rc add(struct conf_report *r, const struct conf_file *file, unsigned
 static void sorted_by_place(void)
 {
     static const struct conf_file files[] = {{{"z", 1}, {"", 0}}, {{"a", 1}, {"", 0}}};
-    CLEANUP(conf_report_done) struct conf_report r;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(conf_report_done) struct conf_report r = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
 
     conf_report_init(&r);
-    buf_init(&text, 4096);
     CHECK_OK(add(&r, &files[1], 2, "k", "1"));
     CHECK_OK(add(&r, &files[0], 5, "k", "2"));
     CHECK_OK(add(&r, &files[1], 1, "", "3"));
@@ -42,12 +41,11 @@ static void sorted_by_place(void)
 static void as_many_as_are_kept(void)
 {
     static const struct conf_file file = {{"a", 1}, {"", 0}};
-    CLEANUP(conf_report_done) struct conf_report r;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(conf_report_done) struct conf_report r = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
     size_t lines = 0;
 
     conf_report_init(&r);
-    buf_init(&text, 1 << 16);
     for (unsigned i = 0; i < CONF_PROBLEMS_MAX + 7; i++)
         CHECK_OK(add(&r, &file, i + 1, "k", "x"));
     CHECK_INT(r.n, CONF_PROBLEMS_MAX + 7);

@@ -82,10 +82,9 @@ static void defaults_are_valid(void)
 {
     for (size_t i = 0; i < conf_schema_n; i++) {
         const struct conf_key *key = &conf_schema[i];
-        CLEANUP(arena_done) struct arena arena;
+        CLEANUP(arena_done) struct arena arena = ARENA_INIT(1 << 20);
         struct str rest = str_of(key->initial), one;
 
-        arena_init(&arena, 1 << 20);
         while (str_next(&rest, ' ', &one)) {
             struct conf_scalar in = {one, true};
             _Alignas(max_align_t) char value[64];

@@ -6,11 +6,10 @@
 /* Writes the template and loads it. */
 #define CHECK_TEMPLATE(t, text, conf)                                                              \
     do {                                                                                           \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 16);                                   \
         enum rc rc_;                                                                               \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 16);                                                                \
         buf_reset(text);                                                                           \
         conf_template_put(&(t), (text));                                                           \
         CHECK_OK(buf_rc(text));                                                                    \
@@ -23,12 +22,11 @@
 static void least(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
     struct conf_template t = {.organization = STR("Example \"Hospital\": #1"),
                               .domain = STR("hospital.example"),
                               .passphrase_from = CONF_PASSPHRASE_PROMPT};
 
-    buf_init(&text, 1 << 16);
     CHECK_TEMPLATE(t, &text, &conf);
     CHECK_STR(conf->organization, "Example \"Hospital\": #1");
     CHECK_STR(conf->country, "");
@@ -46,7 +44,7 @@ static void least(void)
 static void without_privileges(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
     struct conf_template t = {.organization = STR("O"),
                               .country = STR("CN"),
                               .domain = STR("d.example"),
@@ -54,7 +52,6 @@ static void without_privileges(void)
                               .passphrase_from = CONF_PASSPHRASE_FILE,
                               .passphrase = STR("/run/pass phrase")};
 
-    buf_init(&text, 1 << 16);
     CHECK_TEMPLATE(t, &text, &conf);
     CHECK_STR(conf->country, "CN");
     CHECK_INT(conf->listen.plain.p[0].port, 8080);
@@ -65,13 +62,12 @@ static void without_privileges(void)
 static void passphrases(void)
 {
     CLEANUP(conf_unrefp) const struct conf *named = NULL, *plain = NULL;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
     struct conf_template t = {.organization = STR("O"),
                               .domain = STR("d.example"),
                               .passphrase_from = CONF_PASSPHRASE_CREDENTIAL,
                               .passphrase = STR("cred")};
 
-    buf_init(&text, 1 << 16);
     CHECK_TEMPLATE(t, &text, &named);
     CHECK(named->ca.passphrase.from == CONF_PASSPHRASE_CREDENTIAL);
     CHECK_STR(named->ca.passphrase.name, "cred");
@@ -85,16 +81,15 @@ static void passphrases(void)
 static void comments_hold_valid_keys(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf text, open;
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
+    CLEANUP(buf_done) struct buf open = BUF_INIT(1 << 16);
     struct conf_template t = {.organization = STR("O"),
                               .domain = STR("d.example"),
                               .passphrase_from = CONF_PASSPHRASE_PROMPT};
     struct str rest, line;
 
     conf_report_init(&report);
-    buf_init(&text, 1 << 16);
-    buf_init(&open, 1 << 16);
     conf_template_put(&t, &text);
     CHECK_OK(buf_rc(&text));
     for (rest = buf_str(&text); str_next(&rest, '\n', &line);) {

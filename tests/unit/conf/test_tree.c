@@ -30,7 +30,7 @@ static const struct file base = {"a.yaml",
 static void maps_merge_and_lists_append(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_report_done) struct conf_report report = {};
     struct file files[] = {base,
                            {"b.yaml", "validation: {timeout: 5s, allow: [10.0.0.0/8]}\n"
                                       "profiles: {short: {key_algorithms: [ecdsa]}, long: {}}\n"},
@@ -56,10 +56,9 @@ static void maps_merge_and_lists_append(void)
 #define CHECK_FILES(files, expected)                                                               \
     do {                                                                                           \
         CLEANUP(conf_unrefp) const struct conf *conf_ = NULL;                                      \
-        CLEANUP(conf_report_done) struct conf_report report_;                                      \
-        CLEANUP(buf_done) struct buf shown_;                                                       \
+        CLEANUP(conf_report_done) struct conf_report report_ = {};                                 \
+        CLEANUP(buf_done) struct buf shown_ = BUF_INIT(1 << 20);                                   \
         conf_report_init(&report_);                                                                \
-        buf_init(&shown_, 1 << 20);                                                                \
         CHECK_RC(load_files(files, sizeof(files) / sizeof(files[0]), &conf_, &report_), RC_INVAL); \
         conf_report_text(&report_, &shown_);                                                       \
         CHECK_OK(buf_rc(&shown_));                                                                 \
@@ -99,35 +98,34 @@ static void places_in_merged_lists(void)
 {
     struct file files[] = {base,
                            {"b.yaml", "\npolicy:\n  - {name: one, allow: [\"*\"]}\n"},
-                           {"c.yaml", "policy:\n  - {nam: x, allow: [\"*\"]}\n"}};
+                           {"c.yaml", "policy:\n  - {nme: x, allow: [\"*\"]}\n"}};
 
     CHECK_FILES(
         files, "b.yaml:3: policy[1].name: \"one\" is the name of two; the first is in a.yaml, line "
                "7\n"
                "c.yaml:2: policy[2].name: is missing\n"
-               "c.yaml:2: policy[2].nam: unknown key; nearest valid key \"name\"\n");
+               "c.yaml:2: policy[2].nme: unknown key; nearest valid key \"name\"\n");
 }
 
 /* A file that is broken spoils nothing of the others, and what is missing may stand in it. */
 static void a_broken_file_among_others(void)
 {
     struct file files[] = {
-        {"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {levl: x}\n"}};
+        {"a.yaml", "domain: x\n"}, {"b.yaml", "[\n"}, {"c.yaml", "log: {lvel: x}\n"}};
 
     CHECK_FILES(files, "a.yaml:1: domain: \"x\" is a whole top-level domain; the domain of an "
                        "organization has two labels or more, as in hospital.example\n"
                        "b.yaml:2: this is not YAML: did not find expected node content\n"
-                       "c.yaml:1: log.levl: unknown key; nearest valid key \"level\"\n");
+                       "c.yaml:1: log.lvel: unknown key; nearest valid key \"level\"\n");
 }
 
 static void no_file_at_all(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(buf_done) struct buf shown;
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf shown = BUF_INIT(4096);
 
     conf_report_init(&report);
-    buf_init(&shown, 4096);
     CHECK_RC(load_files(NULL, 0, &conf, &report), RC_INVAL);
     conf_report_text(&report, &shown);
     CHECK_STR(buf_str(&shown), "configuration:1: organization: is missing\n"

@@ -95,9 +95,8 @@ static void depth(void)
 
 static void number_of_values(void)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
 
-    buf_init(&text, 1 << 20);
     buf_putz(&text, LEAST "names:\n  internal:\n");
     for (int i = 0; i < CONF_NODES_MAX; i++)
         buf_putz(&text, "    - lan\n");
@@ -110,15 +109,14 @@ static void number_of_values(void)
 /* The limit is that of all files, and said once. */
 static void number_of_values_of_all_files(void)
 {
-    CLEANUP(buf_done) struct buf text, shown;
-    CLEANUP(conf_report_done) struct conf_report report;
-    CLEANUP(conf_input_done) struct conf_input in;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf shown = BUF_INIT(1 << 16);
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(conf_input_done) struct conf_input in = {};
     const struct conf *conf = NULL;
 
     conf_report_init(&report);
     conf_input_init(&in);
-    buf_init(&shown, 1 << 16);
-    buf_init(&text, 1 << 20);
     buf_putz(&text, "names:\n  internal:\n");
     for (int i = 0; i < CONF_NODES_MAX / 2; i++)
         buf_putz(&text, "    - lan\n");

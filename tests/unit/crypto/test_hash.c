@@ -7,7 +7,7 @@
 
 static bool is_hex(const unsigned char *p, size_t n, const char *hex)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = {};
 
     buf_init(&b, 2 * n);
     text_hex(&b, str_bytes(p, n));
@@ -88,11 +88,10 @@ static const unsigned char zero_key[CRYPTO_AEAD_KEY], zero_nonce[CRYPTO_AEAD_NON
 /* "The Galois/Counter Mode of Operation", appendix B, cases 13 and 14 */
 static void sealing_is_right(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     char zeros[16] = {0};
 
     CHECK_OK(crypto_init());
-    buf_init(&b, 100);
     CHECK_OK(crypto_aead_seal(zero_key, zero_nonce, STR(""), STR(""), &b));
     CHECK(is_hex((const unsigned char *)b.p, b.n, "530f8afbc74536b9a963b4f1c4cb738b"));
     buf_reset(&b);
@@ -103,12 +102,10 @@ static void sealing_is_right(void)
 
 static void what_was_sealed_opens(void)
 {
-    CLEANUP(buf_done) struct buf sealed;
-    CLEANUP(buf_done) struct buf plain;
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(200);
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(200);
 
     CHECK_OK(crypto_init());
-    buf_init(&sealed, 200);
-    buf_init(&plain, 200);
     buf_putz(&sealed, "before");
     buf_putz(&plain, "before");
     CHECK_OK(crypto_aead_seal(zero_key, zero_nonce, STR("context"), STR("message"), &sealed));
@@ -125,13 +122,11 @@ static void what_was_sealed_opens(void)
 
 static void forgeries_do_not_open(void)
 {
-    CLEANUP(buf_done) struct buf sealed;
-    CLEANUP(buf_done) struct buf plain;
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(200);
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(200);
     unsigned char key[CRYPTO_AEAD_KEY] = {1}, nonce[CRYPTO_AEAD_NONCE] = {1};
 
     CHECK_OK(crypto_init());
-    buf_init(&sealed, 200);
-    buf_init(&plain, 200);
     CHECK_OK(crypto_aead_seal(zero_key, zero_nonce, STR("context"), STR("message"), &sealed));
     for (size_t i = 0; i < sealed.n; i++) {
         sealed.p[i] ^= 0x10;
@@ -156,11 +151,10 @@ static void forgeries_do_not_open(void)
 
 static void limits_hold(void)
 {
-    CLEANUP(buf_done) struct buf small;
+    CLEANUP(buf_done) struct buf small = BUF_INIT(10);
     struct str huge = {"", CRYPTO_AEAD_MAX + 1};
 
     CHECK_OK(crypto_init());
-    buf_init(&small, 10);
     CHECK_RC(crypto_aead_seal(zero_key, zero_nonce, STR(""), huge, &small), RC_TOOBIG);
     CHECK_RC(crypto_aead_seal(zero_key, zero_nonce, huge, STR(""), &small), RC_TOOBIG);
     CHECK_OK(buf_rc(&small));

@@ -45,11 +45,9 @@ static void numbers_make_the_same_key(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i].pem), *again = NULL;
-        CLEANUP(buf_done) struct buf a;
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf a = BUF_INIT(1024);
+        CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
 
-        buf_init(&a, 1024);
-        buf_init(&b, 1024);
         CHECK(k != NULL);
         CHECK_OK(crypto_key_numbers(k, &a, &b));
         if (keys[i].type == CRYPTO_KEY_RSA)
@@ -151,10 +149,9 @@ static void references_are_counted(void)
 
 static enum rc read_hex(const char *hex)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(4096);
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
 
-    buf_init(&der, 4096);
     TRY(crypto_init());
     TRY(text_unhex(str_of(hex), &der));
     return crypto_key_from_spki(buf_str(&der), &k, NULL);
@@ -181,7 +178,7 @@ static void damage_is_refused(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i].pem), *none = NULL;
-        CLEANUP(buf_done) struct buf longer;
+        CLEANUP(buf_done) struct buf longer = BUF_INIT(1024);
 
         CHECK(k != NULL);
         for (size_t n = 0; n < crypto_key_spki(k).n; n++) {
@@ -190,7 +187,6 @@ static void damage_is_refused(void)
             CHECK(exact != NULL);
             CHECK_RC(crypto_key_from_spki(str_bytes(exact, n), &none, NULL), RC_PARSE);
         }
-        buf_init(&longer, 1024);
         buf_puts(&longer, crypto_key_spki(k));
         buf_u8(&longer, 0);
         CHECK_OK(buf_rc(&longer));
@@ -200,11 +196,10 @@ static void damage_is_refused(void)
 
 static void points_off_the_curve_are_refused(void)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(100);
     struct crypto_key *k = NULL;
 
     CHECK_OK(crypto_init());
-    buf_init(&der, 100);
     CHECK_OK(text_unhex(str_of(spki_p256), &der));
     der.p[90] ^= 1;
     CHECK_RC(crypto_key_from_spki(buf_str(&der), &k, NULL), RC_INVAL);
@@ -220,11 +215,10 @@ static void points_off_the_curve_are_refused(void)
 /* SPKI of RSA with these numbers; `null` leaves out the parameters when false. */
 static enum rc read_rsa(struct str n, struct str e, bool null)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(4096);
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     struct x509_der w = x509_der_of(&der);
 
-    buf_init(&der, 4096);
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_put(&w, X509_DER_OID, STR("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"));
@@ -303,13 +297,12 @@ static void bare_numbers_are_checked(void)
 
 static void errors_say_what_is_wrong(void)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(200);
     struct crypto_key *k = NULL;
     struct err err = ERR_INIT;
     char text[200];
 
     CHECK_OK(crypto_init());
-    buf_init(&der, 200);
     CHECK_OK(text_unhex(str_of(spki_rsa1024), &der));
     CHECK_RC(crypto_key_from_spki(buf_str(&der), &k, &err), RC_INVAL);
     CHECK_STR(str_of(err_textz(&err, text, sizeof(text))),

@@ -21,9 +21,8 @@ static void encrypted_keys_come_back(void)
 {
     CLEANUP(secret_freep) struct secret *good = passphrase("open sesame"), *bad = passphrase("x");
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256), *again = NULL;
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     CHECK(good && bad && k);
     CHECK_OK(crypto_pem_put(k, good, &pem));
     CHECK(str_starts(buf_str(&pem), STR("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")));
@@ -39,9 +38,8 @@ static void clear_keys_come_back(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i]), *again = NULL;
-        CLEANUP(buf_wipe) struct buf pem;
+        CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
-        buf_init(&pem, CRYPTO_PEM_MAX);
         CHECK(k != NULL);
         CHECK_OK(crypto_pem_put_clear(k, &pem));
         CHECK(str_starts(buf_str(&pem), STR("-----BEGIN PRIVATE KEY-----\n")));
@@ -55,9 +53,8 @@ static void public_keys_cannot_be_saved(void)
 {
     CLEANUP(secret_freep) struct secret *pass = passphrase("x");
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256), *pub = NULL;
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     CHECK(k && pass);
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &pub, NULL));
     CHECK_RC(crypto_pem_put(pub, pass, &pem), RC_INVAL);
@@ -68,9 +65,8 @@ static void passphrases_have_a_limit(void)
 {
     CLEANUP(secret_freep) struct secret *huge = NULL;
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256);
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     CHECK_OK(secret_new(CRYPTO_PASSPHRASE_MAX + 1, &huge));
     CHECK(k != NULL);
     CHECK_RC(crypto_pem_put(k, huge, &pem), RC_INVAL);
@@ -103,11 +99,9 @@ static void openssl_reads_what_we_wrote(void)
     CHECK(pass != NULL);
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i]);
-        CLEANUP(buf_done) struct buf pem;
-        CLEANUP(buf_done) struct buf out;
+        CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+        CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
 
-        buf_init(&pem, CRYPTO_PEM_MAX);
-        buf_init(&out, TOOL_OUT_MAX);
         CHECK(k != NULL);
         CHECK_OK(crypto_pem_put(k, pass, &pem));
         CHECK_INT(tool_run(show, buf_str(&pem), &out), 0);
@@ -126,11 +120,9 @@ static void salt_and_iv_are_fresh(void)
 {
     CLEANUP(secret_freep) struct secret *pass = passphrase("x");
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_ed25519);
-    CLEANUP(buf_done) struct buf a;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf a = BUF_INIT(CRYPTO_PEM_MAX);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(CRYPTO_PEM_MAX);
 
-    buf_init(&a, CRYPTO_PEM_MAX);
-    buf_init(&b, CRYPTO_PEM_MAX);
     CHECK(k && pass);
     CHECK_OK(crypto_pem_put(k, pass, &a));
     CHECK_OK(crypto_pem_put(k, pass, &b));
@@ -179,11 +171,10 @@ static void damaged_encryption_is_refused(void)
 
 static void long_files_are_refused(void)
 {
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(2 * CRYPTO_PEM_MAX);
     struct crypto_key *k = NULL;
 
     CHECK_OK(crypto_init());
-    buf_init(&pem, 2 * CRYPTO_PEM_MAX);
     buf_printf(&pem, "%*s\n%s", CRYPTO_PEM_MAX, "", key_p256);
     CHECK_OK(buf_rc(&pem));
     CHECK_RC(crypto_pem_read(buf_str(&pem), NULL, &k, NULL), RC_TOOBIG);
@@ -193,10 +184,9 @@ static void long_files_are_refused(void)
 static void other_blocks_are_skipped(void)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
     CHECK_OK(crypto_init());
-    buf_init(&pem, CRYPTO_PEM_MAX);
     buf_printf(&pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n%s%s", key_p256,
                key_p384);
     CHECK_OK(crypto_pem_read(buf_str(&pem), NULL, &k, NULL));

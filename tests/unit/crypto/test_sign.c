@@ -24,9 +24,8 @@ static void signatures_hold(void)
     for (size_t i = 0; i < 2 * USES; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(uses[i / 2].pem), *pub = NULL;
         enum crypto_sig_form form = forms[i % 2];
-        CLEANUP(buf_done) struct buf sig;
+        CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
 
-        buf_init(&sig, CRYPTO_SIG_MAX);
         CHECK(k != NULL);
         CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &pub, NULL));
         CHECK_OK(crypto_sign(k, uses[i / 2].alg, form, STR("message"), &sig));
@@ -44,9 +43,8 @@ static void damaged_signatures_do_not_hold(void)
 {
     for (size_t i = 0; i < USES; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(uses[i].pem);
-        CLEANUP(buf_done) struct buf sig;
+        CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX + 1);
 
-        buf_init(&sig, CRYPTO_SIG_MAX + 1);
         CHECK(k != NULL);
         CHECK_OK(crypto_sign(k, uses[i].alg, CRYPTO_SIG_RAW, STR("message"), &sig));
         CHECK_RC(crypto_verify(k, uses[i].alg, CRYPTO_SIG_RAW, STR("message"), STR("")), RC_DENIED);
@@ -78,9 +76,8 @@ static void digests_are_signed(void)
         };
         unsigned char digest[CRYPTO_HASH_MAX];
         size_t n = crypto_hash_size(mds[uses[i].alg]);
-        CLEANUP(buf_done) struct buf sig;
+        CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
 
-        buf_init(&sig, CRYPTO_SIG_MAX);
         CHECK(k != NULL);
         CHECK_OK(crypto_hash(mds[uses[i].alg], STR("message"), digest));
         if (uses[i].alg == CRYPTO_SIG_ED25519) {
@@ -103,9 +100,8 @@ static void algorithms_belong_to_types(void)
 
     for (size_t i = 0; i < 4; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(pems[i]);
-        CLEANUP(buf_done) struct buf sig;
+        CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
 
-        buf_init(&sig, CRYPTO_SIG_MAX);
         CHECK(k != NULL);
         for (enum crypto_sig_alg a = 1; a < CRYPTO_SIG_COUNT; a++) {
             CHECK_INT(crypto_sig_fits(a, k), fits[i][a] == '+');
@@ -122,10 +118,9 @@ static void algorithms_belong_to_types(void)
 static void public_keys_do_not_sign(void)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256), *pub = NULL;
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
     char digest[32] = {0};
 
-    buf_init(&sig, CRYPTO_SIG_MAX);
     CHECK(k != NULL);
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &pub, NULL));
     CHECK_RC(crypto_sign(pub, CRYPTO_SIG_ECDSA_SHA256, CRYPTO_SIG_DER, STR("x"), &sig), RC_INVAL);
@@ -138,12 +133,10 @@ static void public_keys_do_not_sign(void)
 static void ed25519_as_in_the_rfc(void)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    CLEANUP(buf_done) struct buf x;
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf x = BUF_INIT(32);
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(64);
 
     CHECK_OK(crypto_init());
-    buf_init(&x, 32);
-    buf_init(&sig, 64);
     CHECK_OK(text_unb64url(STR("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), &x));
     CHECK_OK(
         text_unb64url(STR("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt"

@@ -7,10 +7,9 @@
 
 static enum rc weigh(const char *hex, struct err *err)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(4096);
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
 
-    buf_init(&der, 4096);
     TRY(crypto_init());
     TRY(text_unhex(str_of(hex), &der));
     TRY(crypto_key_from_spki(buf_str(&der), &k, NULL));

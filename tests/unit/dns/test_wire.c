@@ -26,7 +26,7 @@ static enum rc parse(const char *hex, const struct dns_query *q, struct arena *a
 }
 
 #define WITH_ARENA                                                                                 \
-    CLEANUP(arena_done) struct arena a;                                                            \
+    CLEANUP(arena_done) struct arena a = {};                                                       \
     struct dns_reply r = {.n = 0};                                                                 \
     arena_init(&a, 1 << 20)
 

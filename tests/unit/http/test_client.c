@@ -116,9 +116,8 @@ static void limits(void)
 
     for (size_t i = 0; i < sizeof(grown) / sizeof(grown[0]); i++) {
         CLEANUP(http_client_freep) struct http_client *c = NULL;
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(1 << 20);
 
-        buf_init(&b, 1 << 20);
         buf_putz(&b, i == 3 ? "HTTP/1.1 100 C\r\n" : OK);
         for (size_t k = 0; k < grown[i].times; k++)
             buf_putz(&b, grown[i].unit);
@@ -129,10 +128,9 @@ static void limits(void)
 
 static void requests(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
     struct http_url url;
 
-    buf_init(&b, 1024);
     CHECK_OK(http_url_parse(STR("http://[2001:db8::1]:8080/.well-known/x?y"), &url, NULL));
     http_client_put_get(&url, STR("autarky"), &b);
     CHECK_STR(buf_str(&b), "GET /.well-known/x?y HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n"

@@ -205,7 +205,7 @@ static bool contains(struct str s, const char *what)
 #define SAW(w, what) CHECK(contains(buf_str(&(w)->out), (what)))
 #define SAW_NOT(w, what) CHECK(!contains(buf_str(&(w)->out), (what)))
 #define BEGIN(w)                                                                                   \
-    CLEANUP(world_done) struct world w;                                                            \
+    CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w));                                                                      \
     http_conn_start(w.conn)
 
@@ -361,7 +361,7 @@ static void refuses_and_closes(void)
 
 static void full_house_says_so(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w));
     http_conn_refuse(w.conn);

@@ -329,11 +329,10 @@ static void holds_limits(void)
     for (size_t i = 0; i < sizeof(grown) / sizeof(grown[0]); i++) {
         CLEANUP(http_parser_freep) struct http_parser *p = NULL;
         CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
-        CLEANUP(buf_done) struct buf text;
+        CLEANUP(buf_done) struct buf text = BUF_INIT(4 << 20);
         struct str rest;
         int status;
 
-        buf_init(&text, 4 << 20);
         buf_putz(&text, grown[i].head);
         for (size_t k = 0; k < grown[i].times; k++)
             buf_putz(&text, grown[i].unit);

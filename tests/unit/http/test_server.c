@@ -129,7 +129,7 @@ static int got(struct world *w, size_t i)
 
 static void serves(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
     struct http_server_counts counts;
 
     CHECK_OK(world_init(&w, 0, 0));
@@ -146,7 +146,7 @@ static void serves(void)
 
 static void waits_until_started(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
     struct http_server_conf conf;
 
     CHECK_OK(world_init(&w, 0, 0));
@@ -164,7 +164,7 @@ static void waits_until_started(void)
 
 static void makes_room_for_newcomers(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
     struct http_server_counts counts;
 
     CHECK_OK(world_init(&w, ROOM, 0));
@@ -188,7 +188,7 @@ static void makes_room_for_newcomers(void)
 
 static void says_when_all_are_busy(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
     struct http_server_counts counts;
 
     CHECK_OK(world_init(&w, ROOM, 0));
@@ -213,7 +213,7 @@ static void says_when_all_are_busy(void)
 
 static void one_client_has_its_share(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w, 0, EACH));
     for (size_t i = 0; i < EACH; i++)
@@ -232,7 +232,7 @@ static void one_client_has_its_share(void)
 
 static void refusals_are_bounded_too(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
     size_t said = 0, closed = 0;
 
     CHECK_OK(world_init(&w, 0, EACH));
@@ -254,7 +254,7 @@ static void refusals_are_bounded_too(void)
 
 static void drains(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w, 0, 0));
     CHECK_INT(client(&w, 1), 0);
@@ -284,7 +284,7 @@ static void drains(void)
 /* Who connected just before is answered, if he asks soon. */
 static void drains_with_newcomers(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w, 0, 0));
     CHECK_INT(client(&w, 1), 0);
@@ -303,7 +303,7 @@ static void drains_with_newcomers(void)
 
 static void drains_at_once_when_empty(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w, 0, 0));
     http_server_drain(w.server, on_drained, &w);

@@ -23,10 +23,9 @@ static void authorities(void)
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(300);
         struct http_authority at;
 
-        buf_init(&b, 300);
         CHECK_OK(http_authority_parse(str_of(good[i].text), &at));
         CHECK_STR(at.host, good[i].host);
         CHECK_INT(at.port, good[i].port);
@@ -87,10 +86,9 @@ static void urls(void)
     };
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(300);
         struct http_url url;
 
-        buf_init(&b, 300);
         CHECK_OK(http_url_parse(str_of(good[i].text), &url, NULL));
         http_url_put(&url, &b);
         CHECK_STR(buf_str(&b), good[i].again);
@@ -154,21 +152,18 @@ static void resolves(void)
 
     CHECK_OK(http_url_parse(STR("http://a:81/b/c/d;p?q"), &base, NULL));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(65536);
+        CLEANUP(buf_done) struct buf b = BUF_INIT(300);
         struct http_url url;
 
-        arena_init(&a, 65536);
-        buf_init(&b, 300);
         CHECK_OK(http_url_resolve(&a, &base, str_of(cases[i].ref), &url, NULL));
         http_url_put(&url, &b);
         CHECK_STR(buf_str(&b), cases[i].want);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(65536);
         struct http_url url;
 
-        arena_init(&a, 65536);
         if (http_url_resolve(&a, &base, str_of(bad[i]), &url, NULL) == RC_OK)
             fail_msg("accepted: %s", bad[i]);
     }
@@ -176,7 +171,7 @@ static void resolves(void)
 
 static void segments(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct str rest = STR("/a//b%2ac/"), s;
     static const char *const want[] = {"a", "", "b%2ac", ""};
     size_t n = 0;
@@ -184,7 +179,6 @@ static void segments(void)
     for (; http_segment_next(&rest, &s); n++)
         CHECK_STR(s, want[n]);
     CHECK_INT(n, 4);
-    buf_init(&b, 100);
     CHECK_OK(http_segment_decode(STR("b%2ac"), &b));
     CHECK_OK(http_segment_decode(STR(""), &b));
     CHECK_RC(http_segment_decode(STR("x%2fy"), &b), RC_PARSE);

@@ -52,10 +52,8 @@ static const struct outer sample = {
 };
 
 #define WITH_BUF                                                                                   \
-    CLEANUP(buf_done) struct buf b;                                                                \
-    CLEANUP(arena_done) struct arena a;                                                            \
-    buf_init(&b, 4096);                                                                            \
-    arena_init(&a, 4096)
+    [[maybe_unused]] CLEANUP(buf_done) struct buf b = BUF_INIT(4096);                              \
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(4096)
 
 static void every_kind_comes_back(void)
 {
@@ -101,10 +99,9 @@ static void nothing_comes_back_as_nothing(void)
 
 static enum rc try_encode(const struct outer *o)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     enum rc rc;
 
-    buf_init(&b, 4096);
     rc = ipc_fields_encode(&outer_fields, o, &b);
     if (rc != buf_rc(&b))
         return RC_CORRUPT;

@@ -19,9 +19,8 @@ static enum rc allow(void *arg, const struct ipc_header *h, uint32_t *out_max)
 
 static void put(struct buf *b, const struct ipc_header *h, struct str payload)
 {
-    CLEANUP(buf_done) struct buf one;
+    CLEANUP(buf_done) struct buf one = BUF_INIT(4096);
 
-    buf_init(&one, 4096);
     ipc_frame_begin(&one, h);
     buf_puts(&one, payload);
     ipc_frame_end(&one);
@@ -37,11 +36,10 @@ static const struct ipc_header request = {.type = 7,
                                           .deadline_ms = 1500};
 
 #define WITH_PARSER                                                                                \
-    CLEANUP(buf_done) struct buf b;                                                                \
-    CLEANUP(ipc_parser_done) struct ipc_parser p;                                                  \
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1 << 20);                                            \
+    CLEANUP(ipc_parser_done) struct ipc_parser p = {};                                             \
     unsigned asked = 0;                                                                            \
     limit = 100;                                                                                   \
-    buf_init(&b, 1 << 20);                                                                         \
     ipc_parser_init(&p, allow, &asked)
 
 static void the_bytes_are_as_written_down(void)
@@ -175,9 +173,8 @@ static void bad_headers_are_refused(void)
 
 static void payloads_have_a_limit(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(IPC_HEADER_BYTES + IPC_PAYLOAD_MAX + 1);
 
-    buf_init(&b, IPC_HEADER_BYTES + IPC_PAYLOAD_MAX + 1);
     ipc_frame_begin(&b, &request);
     CHECK(buf_reserve(&b, IPC_PAYLOAD_MAX + 1));
     buf_advance(&b, IPC_PAYLOAD_MAX + 1);

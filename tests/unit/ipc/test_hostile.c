@@ -18,7 +18,7 @@ static void put_bytes(struct world *w, const void *p, size_t n)
 /* Writes one frame to the bare socket. */
 static void put(struct world *w, const struct ipc_header *h, struct str payload)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = {};
 
     buf_init(&b, IPC_HEADER_BYTES + payload.n);
     ipc_frame_begin(&b, h);
@@ -35,7 +35,7 @@ static void put_fds(struct world *w, const struct ipc_header *h, int n)
         struct cmsghdr align;
         char space[CMSG_SPACE(8 * sizeof(int))];
     } control = {.space = {0}};
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(IPC_HEADER_BYTES);
     struct iovec iov;
     struct msghdr m = {.msg_iov = &iov,
                        .msg_iovlen = 1,
@@ -50,7 +50,6 @@ static void put_fds(struct world *w, const struct ipc_header *h, int n)
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
     memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
-    buf_init(&b, IPC_HEADER_BYTES);
     ipc_frame_begin(&b, h);
     ipc_frame_end(&b);
     iov = (struct iovec){b.p, b.n};
@@ -68,9 +67,8 @@ static void put_http(struct world *w, uint64_t call)
 {
     const struct ipc_http http = {.listener = {"api", 3}};
     const struct ipc_header h = head(IPC_REQUEST, IPC_HTTP, call);
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
 
-    buf_init(&b, 4096);
     if (ipc_fields_encode(&ipc_http_fields, &http, &b) == RC_OK)
         put(w, &h, buf_str(&b));
 }
@@ -134,9 +132,8 @@ static void too_long(struct world *w)
 {
     const struct ipc_header h = head(IPC_REQUEST, IPC_HTTP, 1);
     char bytes[IPC_HEADER_BYTES];
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(IPC_HEADER_BYTES);
 
-    buf_init(&b, IPC_HEADER_BYTES);
     ipc_frame_begin(&b, &h);
     if (buf_rc(&b) != RC_OK)
         return;
@@ -489,9 +486,8 @@ static void a_peer_may_go_in_mid_frame(void)
 {
     WITH_WORLD;
     const struct ipc_header h = head(IPC_REQUEST, IPC_HTTP, 1);
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(IPC_HEADER_BYTES);
 
-    buf_init(&b, IPC_HEADER_BYTES);
     ipc_frame_begin(&b, &h);
     CHECK_OK(buf_rc(&b));
     CHECK_OK(world_open(&w, ROLE_CORE, ROLE_FRONT, true));
@@ -541,9 +537,8 @@ static void bytes_may_come_one_by_one(void)
 {
     WITH_WORLD;
     const struct ipc_header h = head(IPC_NOTIFY, IPC_PEER_GONE, 0);
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(IPC_HEADER_BYTES + 2);
 
-    buf_init(&b, IPC_HEADER_BYTES + 2);
     ipc_frame_begin(&b, &h);
     buf_puts(&b, STR("\3\0"));
     ipc_frame_end(&b);

@@ -94,13 +94,13 @@ static void roles_have_names(void)
  * refused. */
 static void round_trip(const struct ipc_fields *f, const void *msg, uint32_t max)
 {
-    CLEANUP(buf_done) struct buf first, second;
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(buf_done) struct buf first = {};
+    CLEANUP(buf_done) struct buf second = {};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(IPC_REQ_ARENA);
     CLEANUP(mem_freep) void *copy = NULL;
 
     buf_init(&first, max);
     buf_init(&second, max + 1);
-    arena_init(&a, IPC_REQ_ARENA);
     copy = mem_alloc(f->size);
     CHECK(copy);
     CHECK_OK(ipc_fields_encode(f, msg, &first));
@@ -202,12 +202,11 @@ static void limits_of_rules_fit_their_structs(void)
 static void keep_corpus(uint16_t type, uint8_t bit, const struct ipc_fields *f, const void *msg)
 {
     const char *tests = getenv("AUTARKY_TESTS");
-    CLEANUP(buf_done) struct buf want, have;
+    CLEANUP(buf_done) struct buf want = BUF_INIT(64 << 10);
+    CLEANUP(buf_done) struct buf have = BUF_INIT(64 << 10);
     char path[512];
 
     CHECK(tests);
-    buf_init(&want, 64 << 10);
-    buf_init(&have, 64 << 10);
     buf_u8(&want, (uint8_t)(type | bit));
     CHECK_OK(ipc_fields_encode(f, msg, &want));
     snprintf(path, sizeof(path), "%s/corpus/ipc/%s-%s", tests, ipc_type_name(type),

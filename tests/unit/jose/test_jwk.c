@@ -53,9 +53,8 @@ static enum rc verify(const char *json, enum crypto_sig_alg alg, const char *mes
                       const char *signature)
 {
     CLEANUP(jose_jwk_freep) struct jose_jwk *j = NULL;
-    CLEANUP(buf_done) struct buf sig;
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
 
-    buf_init(&sig, CRYPTO_SIG_MAX);
     TRY(parse(json, &j, NULL));
     TRY(text_unb64url(str_of(signature), &sig));
     return crypto_verify(jose_jwk_key(j), alg, CRYPTO_SIG_RAW, str_of(message), buf_str(&sig));

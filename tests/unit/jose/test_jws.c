@@ -13,10 +13,9 @@
 static enum rc load(struct arena *a, const char *name, enum jose_kind kind, struct jose_jws *j,
                     struct err *err)
 {
-    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(JOSE_JWS_MAX);
     char path[100];
 
-    buf_init(&body, JOSE_JWS_MAX);
     snprintf(path, sizeof(path), "jws/%s", name);
     TRY(crypto_init());
     TRY(corpus_read(path, &body));
@@ -37,10 +36,9 @@ static void others_jws_are_read_and_hold(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
 
-        arena_init(&a, 1 << 20);
         CHECK_OK(load(&a, cases[i].name, JOSE_REQUEST, &j, NULL));
         CHECK_INT(j.alg, cases[i].alg);
         CHECK_STR(j.payload, cases[i].payload);
@@ -55,11 +53,10 @@ static void kid_leaves_the_key_to_the_caller(void)
 {
     CLEANUP(crypto_key_unrefp)
     struct crypto_key *right = key_load(key_p256), *other = NULL, *rsa = key_load(key_rsa);
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     CHECK(right && rsa);
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &other));
     CHECK_OK(load(&a, "post-as-get.json", JOSE_REQUEST, &j, NULL));
@@ -108,12 +105,11 @@ static void bad_ones_are_refused(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         struct jose_jws j = {.jwk = NULL};
         struct err err = ERR_INIT;
         enum rc rc;
 
-        arena_init(&a, 1 << 20);
         rc = load(&a, cases[i].name, JOSE_REQUEST, &j, &err);
         CHECK(rc != RC_OK && j.jwk == NULL);
         CHECK(err.msg != NULL && err.type != NULL);
@@ -130,11 +126,10 @@ static void forged_ones_do_not_hold(void)
     static const char *const names[] = {"wrong-signature.json", "der-signature.json"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
         struct err err = ERR_INIT;
 
-        arena_init(&a, 1 << 20);
         CHECK_OK(load(&a, names[i], JOSE_REQUEST, &j, NULL));
         CHECK_RC(jose_jws_verify(&j, jose_jwk_key(j.jwk), &err), RC_DENIED);
         CHECK(err.msg != NULL);
@@ -144,12 +139,11 @@ static void forged_ones_do_not_hold(void)
 
 static void inner_ones_have_no_nonce(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
     struct jose_jws none = {.jwk = NULL};
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "inner.json", JOSE_INNER, &j, NULL));
     CHECK(j.nonce.n == 0 && j.jwk != NULL);
     CHECK_OK(jose_jws_verify(&j, jose_jwk_key(j.jwk), NULL));
@@ -166,14 +160,12 @@ static void signed_and_read(void)
 
     for (size_t i = 0; i < 2 * sizeof(keys) / sizeof(keys[0]); i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i / 2]);
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
-        CLEANUP(buf_done) struct buf body;
+        CLEANUP(buf_done) struct buf body = BUF_INIT(JOSE_JWS_MAX);
         struct jose_jws_in in = {
             .key = k, .nonce = STR("abc"), .url = STR(URL), .payload = STR("{\"a\":1}")};
 
-        arena_init(&a, 1 << 20);
-        buf_init(&body, JOSE_JWS_MAX);
         CHECK(k != NULL);
         if (i % 2)
             in.kid = STR(KID);
@@ -191,10 +183,9 @@ static void impossible_ones_are_not_signed(void)
 {
     CLEANUP(crypto_key_unrefp)
     struct crypto_key *ed = key_load(key_ed25519), *k = key_load(key_p256), *pub = NULL;
-    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(JOSE_JWS_MAX);
     struct jose_jws_in in = {.key = ed, .url = STR(URL)};
 
-    buf_init(&body, JOSE_JWS_MAX);
     CHECK(ed && k);
     CHECK_RC(jose_jws_sign(&in, &body), RC_UNSUPPORTED);
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &pub, NULL));
@@ -207,9 +198,8 @@ static void impossible_ones_are_not_signed(void)
 static enum rc parse_header(struct arena *a, const char *header, struct err *err)
 {
     CLEANUP(jose_jws_done) struct jose_jws j = {.jwk = NULL};
-    CLEANUP(buf_done) struct buf body;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(JOSE_JWS_MAX);
 
-    buf_init(&body, JOSE_JWS_MAX);
     TRY(crypto_init());
     buf_putz(&body, "{\"protected\":\"");
     text_b64url(&body, str_of(header));
@@ -233,11 +223,9 @@ static void header_values_have_types_and_limits(void)
         "{\"alg\":\"ES256\",\"nonce\":\"a\",\"url\":\"u\",\"kid\":\"k\",\"jku\":\"x\"}",
         "{\"alg\":\"ES256\",\"nonce\":\"a\",\"url\":\"u\",\"kid\":\"k\\u0000\"}",
     };
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf header;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf header = BUF_INIT(1 << 16);
 
-    arena_init(&a, 1 << 20);
-    buf_init(&header, 1 << 16);
     CHECK_OK(parse_header(
         &a, "{\"alg\":\"ES256\",\"nonce\":\"a\",\"url\":\"u\",\"kid\":\"k\",\"typ\":1}", NULL));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -265,11 +253,10 @@ static void header_values_have_types_and_limits(void)
 static void body_is_limited(void)
 {
     CLEANUP(mem_freep) char *spaces = mem_alloc(JOSE_JWS_MAX + 1);
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct jose_jws j = {.jwk = NULL};
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     CHECK(spaces != NULL);
     memset(spaces, ' ', JOSE_JWS_MAX + 1);
     CHECK_RC(jose_jws_parse(&a, str_bytes(spaces, JOSE_JWS_MAX + 1), JOSE_REQUEST, &j, &err),

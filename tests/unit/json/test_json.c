@@ -244,7 +244,7 @@ static void refuses_past_the_limit(void)
 
 static void refuses_duplicate_names(void)
 {
-    CLEANUP(buf_done) struct buf many;
+    CLEANUP(buf_done) struct buf many = BUF_INIT(MAX);
 
     CHECK_BAD(STR("{\"alg\":1,\"b\":2,\"alg\":1}"), RC_PARSE,
               "the member \"alg\" occurs twice in one object");
@@ -253,7 +253,6 @@ static void refuses_duplicate_names(void)
     CHECK_BAD(STR("{\"\":1,\"\":2}"), RC_PARSE, "the member \"\" occurs twice in one object");
 
     /* More than are compared in pairs. */
-    buf_init(&many, MAX);
     for (int i = 0; i < 100; i++)
         buf_printf(&many, "%s\"k%d\":[{}]", i ? "," : "{", i);
     buf_putz(&many, "}");
@@ -290,10 +289,9 @@ static void put_nested(struct buf *b, const char *open, const char *close, int d
 
 static void refuses_depth(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(MAX);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
 
-    buf_init(&b, MAX);
     put_nested(&b, "[", "]", JSON_DEPTH_MAX);
     CHECK_OK(json_parse(buf_str(&b), MAX, &doc, NULL));
     json_free(MOVE(doc));

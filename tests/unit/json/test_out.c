@@ -9,11 +9,10 @@
 
 static void writes_every_kind(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     struct json_out o;
     struct id id;
 
-    buf_init(&b, 4096);
     CHECK_OK(id_parse(STR("00000000000000000000000000"), &id));
     json_out_init(&o, &b, JSON_COMPACT);
     json_obj(&o);
@@ -49,10 +48,9 @@ static void writes_every_kind(void)
 
 static void pretty(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     struct json_out o;
 
-    buf_init(&b, 4096);
     json_out_init(&o, &b, JSON_PRETTY);
     json_obj(&o);
     json_key(&o, "items");
@@ -86,10 +84,9 @@ static void pretty(void)
 
 static void a_value_alone(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct json_out o;
 
-    buf_init(&b, 100);
     json_out_init(&o, &b, JSON_COMPACT);
     json_put_str(&o, STR(""));
     CHECK_OK(json_out_done(&o));
@@ -98,10 +95,9 @@ static void a_value_alone(void)
 
 static void appends(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     struct json_out o;
 
-    buf_init(&b, 100);
     buf_putz(&b, "data: ");
     json_out_init(&o, &b, JSON_COMPACT);
     json_put_bool(&o, true);
@@ -112,14 +108,13 @@ static void appends(void)
 /* Whatever bytes go in, what comes out is JSON again. */
 static void strange_bytes_stay_json(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     struct json_out o;
     unsigned char all[256];
 
     for (size_t i = 0; i < sizeof(all); i++)
         all[i] = (unsigned char)i;
-    buf_init(&b, 4096);
     json_out_init(&o, &b, JSON_COMPACT);
     json_obj(&o);
     json_key_str(&o, str_bytes(all, sizeof(all)));
@@ -132,11 +127,10 @@ static void strange_bytes_stay_json(void)
 
 static void deepest(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     struct json_out o;
 
-    buf_init(&b, 4096);
     json_out_init(&o, &b, JSON_COMPACT);
     for (int i = 0; i < JSON_OUT_DEPTH_MAX; i++) {
         if (i % 2) {
@@ -156,10 +150,9 @@ static void deepest(void)
 
 static void the_limit_is_the_buffers(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(8);
     struct json_out o;
 
-    buf_init(&b, 8);
     json_out_init(&o, &b, JSON_COMPACT);
     json_arr(&o);
     for (int i = 0; i < 100; i++)

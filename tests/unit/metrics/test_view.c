@@ -29,9 +29,8 @@ static void reset(void)
 /* Puts what is counted now under that name. */
 static enum rc put(struct metrics_view *v, const char *role)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(METRICS_SNAPSHOT_MAX);
 
-    buf_init(&b, METRICS_SNAPSHOT_MAX);
     metrics_snapshot(&b);
     TRY(buf_rc(&b));
     return metrics_view_put(v, str_of(role), buf_str(&b));
@@ -39,11 +38,10 @@ static enum rc put(struct metrics_view *v, const char *role)
 
 static void rendered(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
 
     metrics_view_init(&v);
-    buf_init(&text, 1 << 16);
     reset();
     metric_add(&plain, 0, 3);
     metric_add(&both, metric_at(&both, 1, 0), 2);
@@ -83,11 +81,10 @@ static void rendered(void)
 
 static void openmetrics(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
 
     metrics_view_init(&v);
-    buf_init(&text, 1 << 16);
     reset();
     metric_add(&plain, 0, 3);
     CHECK_OK(put(&v, "front"));
@@ -101,11 +98,10 @@ static void openmetrics(void)
 
 static void latest_snapshot_counts(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
 
     metrics_view_init(&v);
-    buf_init(&text, 1 << 16);
     reset();
     metric_set(&level, 0, 1);
     CHECK_OK(put(&v, "b"));
@@ -127,7 +123,7 @@ static void latest_snapshot_counts(void)
 
 static void number_of_roles(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
 
     metrics_view_init(&v);
     reset();
@@ -143,7 +139,7 @@ static void number_of_roles(void)
 
 static void names_of_roles(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
 
     metrics_view_init(&v);
     CHECK_OK(put(&v, "gateway-1"));
@@ -166,8 +162,10 @@ static void put_cells(struct buf *b, const char *name, uint32_t n, int64_t v)
 /* What does not fit the table is refused, and the view keeps what it had. */
 static void hostile_snapshots(void)
 {
-    CLEANUP(metrics_view_done) struct metrics_view v;
-    CLEANUP(buf_done) struct buf b, before, after;
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
+    CLEANUP(buf_done) struct buf before = BUF_INIT(1 << 16);
+    CLEANUP(buf_done) struct buf after = BUF_INIT(1 << 16);
     static const struct {
         const char *name;
         uint32_t n;
@@ -187,9 +185,6 @@ static void hostile_snapshots(void)
         {"plain_total", 1, 1, true, RC_PARSE},
     };
 
-    buf_init(&b, 4096);
-    buf_init(&before, 1 << 16);
-    buf_init(&after, 1 << 16);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         metrics_view_init(&v);
         buf_reset(&b);

@@ -66,7 +66,9 @@ static enum rc make_chain(const struct world *w, struct str csr_der, struct aren
 {
     static const struct str names[] = {STR("ca.example"), STR("localhost")};
     CLEANUP(crypto_key_unrefp) struct crypto_key *ca = NULL;
-    CLEANUP(buf_done) struct buf tbs, der, issuer;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(buf_done) struct buf issuer = BUF_INIT(1024);
     struct x509_csr csr;
     struct x509_tbs_in in = {
         .sig_alg = CRYPTO_SIG_ECDSA_SHA256,
@@ -81,9 +83,6 @@ static enum rc make_chain(const struct world *w, struct str csr_der, struct aren
     };
     struct x509_subject subject = {.common_name = STR("Test CA")};
 
-    buf_init(&tbs, X509_TBS_MAX);
-    buf_init(&der, X509_CERT_MAX);
-    buf_init(&issuer, 1024);
     TRY(x509_csr_parse(a, csr_der, X509_CSR_STRICT, &csr, NULL));
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &ca));
     TRY(x509_serial_random(&in.serial));
@@ -102,12 +101,11 @@ static void on_api_cert(void *arg, struct ipc_req *req, const void *msg, int)
 {
     struct world *w = arg;
     const struct ipc_api_cert *m = msg;
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(32768);
     struct ipc_api_cert_reply reply = {.not_after = w->clock.now + LIFE};
     struct err err = ERR_INIT;
 
     w->n_certs++;
-    buf_init(&pem, 32768);
     if (w->no_certs || make_chain(w, m->csr, ipc_req_arena(req), &pem) != RC_OK) {
         IGNORE_RC(ERR(&err, RC_DENIED, msg_no));
         ipc_reply_err(req, &err);
@@ -271,7 +269,7 @@ static enum rc world_init(struct world *w)
 }
 
 #define BEGIN(w)                                                                                   \
-    CLEANUP(world_done) struct world w;                                                            \
+    CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w))
 
 static void pass(struct world *w, when_t micros)
@@ -488,9 +486,8 @@ static void makes_a_new_one_instead_of_a_bad_one(void)
 static void another_key_is_not_taken(void)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_wipe) struct buf pem;
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
-    buf_init(&pem, CRYPTO_PEM_MAX);
     BEGIN(w);
     CHECK_OK(core_comes(&w));
     front_closes(&w);

@@ -131,7 +131,7 @@ static long kernel_abi(void)
 
 static void try_all(const char *abi, bool landlocked)
 {
-    CLEANUP(check_dir_done) struct check_dir t;
+    CLEANUP(check_dir_done) struct check_dir t = {};
     struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, abi, -1};
 
     CHECK(tree_make(&t));
@@ -180,7 +180,7 @@ static void without_landlock_modes_alone_decide(void)
 static void reading_needs_no_landlock(void)
 {
     struct sandbox sb = table;
-    CLEANUP(check_dir_done) struct check_dir t;
+    CLEANUP(check_dir_done) struct check_dir t = {};
     struct confine_at at = {{.dir = -1, .uid = SOMEBODY, .gid = SOMEBODY}, "0", -1};
 
     sb.promises = SB_STDIO | SB_RPATH;
@@ -194,7 +194,7 @@ static void reading_needs_no_landlock(void)
 static void a_path_that_is_missing(void)
 {
     struct sandbox sb = table;
-    CLEANUP(check_dir_done) struct check_dir t;
+    CLEANUP(check_dir_done) struct check_dir t = {};
     struct sandbox_report report;
     CLEANUP(buf_done) struct buf text = BUF_INIT(1024);
     struct err err = ERR_INIT;

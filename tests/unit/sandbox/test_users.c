@@ -46,7 +46,7 @@ static void root_is_no_user_for_a_role(void)
 /* In a directory with an etc/ of its own: the machine keeps the users it has. */
 static void makes_one_without_shell_or_password(void)
 {
-    CLEANUP(check_dir_done) struct check_dir root;
+    CLEANUP(check_dir_done) struct check_dir root = {};
     char path[PATH_BYTES];
     CLEANUP(buf_done) struct buf passwd = BUF_INIT(FILE_BYTES);
     struct err err = ERR_INIT;

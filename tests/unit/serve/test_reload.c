@@ -19,7 +19,7 @@ static pid_t pid_in(const char *answer)
 
 static void a_live_key_reaches_everybody(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     pid_t core;
 
     start(&s);
@@ -34,7 +34,7 @@ static void a_live_key_reaches_everybody(void)
 
 static void a_signal_does_the_same(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     start(&s);
     service_configure(&s, "validation: {attempts: 7}\n");
@@ -46,7 +46,7 @@ static void a_signal_does_the_same(void)
 
 static void nothing_new_is_no_failure(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     start(&s);
     CHECK(strcmp(service_ask(&s, "reload"), "generation 2: ") == 0);
@@ -55,7 +55,7 @@ static void nothing_new_is_no_failure(void)
 
 static void a_mistake_changes_nothing(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     const char *answer;
 
     start(&s);
@@ -67,7 +67,7 @@ static void a_mistake_changes_nothing(void)
 
 static void a_refused_key_refuses_all(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
     const char *answer;
 
@@ -84,7 +84,7 @@ static void a_refused_key_refuses_all(void)
 
 static void one_objection_calls_all_off(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     const char *answer;
 
     start(&s);
@@ -102,7 +102,7 @@ static void one_objection_calls_all_off(void)
 
 static void who_dies_amid_it_starts_with_the_new(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     start(&s);
     service_configure(&s, "validation: {attempts: 14}\n");
@@ -129,7 +129,7 @@ static void listen_elsewhere(struct service *s, const char *plain)
 
 static void another_address_restarts_front_alone(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct addr_port old;
     struct addr_port now;
     pid_t core;
@@ -161,7 +161,7 @@ static void another_address_restarts_front_alone(void)
 
 static void an_address_that_is_taken_refuses_all(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct addr_port taken;
     char text[ADDRESS_LINE];
     const char *answer;
@@ -177,7 +177,7 @@ static void an_address_that_is_taken_refuses_all(void)
 
 static void unchanged_addresses_keep_their_sockets(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct addr_port was;
     struct addr_port now;
 
@@ -196,7 +196,7 @@ static void unchanged_addresses_keep_their_sockets(void)
 
 static void signals_during_one_make_one_more(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     start(&s);
     for (int i = 0; i < 5; i++)
@@ -211,7 +211,7 @@ static void signals_during_one_make_one_more(void)
 
 static void the_end_comes_first(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     start(&s);
     CHECK(kill(s.pid, SIGHUP) == 0);

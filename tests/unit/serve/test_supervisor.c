@@ -32,7 +32,7 @@ static struct running start(struct service *s)
 
 static void starts_serves_and_ends(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct stat st;
     int status;
 
@@ -51,7 +51,7 @@ static void starts_serves_and_ends(void)
 
 static void a_child_finds_little(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     service_init(&s);
     service_start(&s);
@@ -61,7 +61,7 @@ static void a_child_finds_little(void)
 
 static void a_dead_core_comes_back(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
     char who[64];
 
@@ -79,7 +79,7 @@ static void a_dead_core_comes_back(void)
 
 static void a_dead_signer_is_a_peer_less(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
 
     service_init(&s);
@@ -92,7 +92,7 @@ static void a_dead_signer_is_a_peer_less(void)
 
 static void who_keeps_dying_is_reported(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
     const char *status;
 
@@ -110,7 +110,7 @@ static void who_keeps_dying_is_reported(void)
 
 static void its_own_sandbox_ends_it(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     service_init(&s);
     start(&s);
@@ -122,7 +122,7 @@ static void its_own_sandbox_ends_it(void)
 
 static void status_tells_of_all(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     const char *status;
 
     service_init(&s);
@@ -139,7 +139,7 @@ static void status_tells_of_all(void)
 
 static void the_end_waits_for_what_is_under_way(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     int fd;
 
     service_init(&s);
@@ -153,7 +153,7 @@ static void the_end_waits_for_what_is_under_way(void)
 
 static void a_second_signal_does_not_wait(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
     int64_t begun;
 
@@ -171,7 +171,7 @@ static void a_second_signal_does_not_wait(void)
 
 static void nobody_outlives_the_supervisor(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct running r;
     int status;
     int fd;
@@ -192,7 +192,7 @@ static void nobody_outlives_the_supervisor(void)
 
 static void one_server_per_data(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct service second;
     char who[PATH_BYTES];
 
@@ -210,7 +210,7 @@ static void one_server_per_data(void)
 
 static void what_cannot_start_says_so_and_ends(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     service_init(&s);
     CHECK_OK(file_write(s.dir.fd, "broken", STR("x"), 0600, FILE_OWNER_SELF, NULL));
@@ -222,7 +222,7 @@ static void what_cannot_start_says_so_and_ends(void)
 
 static void a_bad_configuration_does_not_start(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
 
     service_init(&s);
     service_configure(&s, "lisen: {}\n");
@@ -234,7 +234,7 @@ static void a_bad_configuration_does_not_start(void)
 
 static void no_data_is_said(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct check_dir there;
 
     service_init(&s);
@@ -270,7 +270,7 @@ static void write_other_program(struct service *s, char path[static PATH_BYTES])
 
 static void another_version_restarts_all(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     char program[PATH_BYTES];
 
     service_init(&s);
@@ -286,7 +286,7 @@ static void another_version_restarts_all(void)
 
 static void systemd_is_told(void)
 {
-    CLEANUP(service_done) struct service s;
+    CLEANUP(service_done) struct service s = {};
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     CLEANUP(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct timeval patience = {SERVICE_PATIENCE_MS / 1000, 0};
@@ -345,7 +345,7 @@ static void a_long_path_moves_it(void)
 
 static void a_foreign_run_directory_is_refused(void)
 {
-    CLEANUP(check_dir_done) struct check_dir d;
+    CLEANUP(check_dir_done) struct check_dir d = {};
     char data[PATH_BYTES];
     char *slash;
     CLEANUP(buf_done) struct buf path = BUF_INIT(PATH_BYTES);

@@ -126,12 +126,11 @@ static void a_failed_migration_changes_nothing(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     CLEANUP(db_done) struct db d = {};
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
     struct err err = ERR_INIT;
     char path[128];
     int64_t v;
 
-    buf_init(&text, 4096);
     CHECK_OK(open_raw(&f, &d, path));
     CHECK_OK(migrate(&d, path, good_list, 2, NULL));
     CHECK_RC(migrate(&d, path, bad_list, 3, &err), RC_IO);
@@ -169,11 +168,10 @@ static void a_newer_schema_is_refused(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     CLEANUP(db_done) struct db d = {};
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
     struct err err = ERR_INIT;
     char path[128];
 
-    buf_init(&text, 4096);
     CHECK_OK(open_raw(&f, &d, path));
     CHECK_OK(migrate(&d, path, good_list, 3, NULL));
     CHECK_RC(migrate(&d, path, good_list, 2, &err), RC_VERSION);

@@ -64,14 +64,13 @@ static void names_are_stored_reversed_and_as_bytes(void)
 static void finalize_has_one_winner(void)
 {
     CLEANUP(fix_done) struct fix f = {};
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(65536);
     struct store_order_name name;
     struct fix_serial room;
     struct store_order o, got;
     struct store_certificate c;
     struct id none = {};
 
-    arena_init(&a, 65536);
     CHECK_OK(fix_base(&f));
     o = fix_order(10, 1, 2, &name);
     c = fix_certificate(20, 3, &room);
@@ -202,11 +201,10 @@ static void lists_by_account_status_expiry_and_authorization(void)
 static void small_arena_is_an_error_and_no_half_order(void)
 {
     CLEANUP(fix_done) struct fix f = {};
-    CLEANUP(arena_done) struct arena small;
+    CLEANUP(arena_done) struct arena small = ARENA_INIT(40);
     struct store_order_name name;
     struct store_order o, got = {.created = 77};
 
-    arena_init(&small, 40);
     CHECK_OK(fix_base(&f));
     o = fix_order(10, 1, 2, &name);
     CHECK_OK(DO(&f, store_order_add(T, &o)));

@@ -61,9 +61,8 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
 static enum rc identity(const char *name, struct tls_identity **out)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
 
-    buf_init(&pem, 8192);
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
     TRY(certificate(key, name, &pem));
     return tls_identity_new(buf_str(&pem), key, out, NULL);
@@ -148,7 +147,7 @@ static void shake(struct world *w)
 }
 
 #define BEGIN(w)                                                                                   \
-    CLEANUP(world_done) struct world w;                                                            \
+    CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w, true))
 
 /* The common name of what the server showed; "" when it showed nothing. */
@@ -255,7 +254,7 @@ static void alpn(void)
 
 static void without_identity(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     CHECK_OK(world_init(&w, false));
     CHECK(!tls_context_has_identity(w.context));
@@ -438,10 +437,9 @@ static void identities_are_checked(void)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *other = NULL, *public = NULL;
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
-    CLEANUP(buf_done) struct buf pem, many;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
+    CLEANUP(buf_done) struct buf many = BUF_INIT(65536);
 
-    buf_init(&pem, 8192);
-    buf_init(&many, 65536);
     BEGIN(w);
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &other));

@@ -64,8 +64,8 @@ static void world_done(struct world *w)
 
 static enum rc load(const char *validation, const struct conf **out)
 {
-    CLEANUP(conf_input_done) struct conf_input in;
-    CLEANUP(conf_report_done) struct conf_report report;
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
 
     conf_input_init(&in);

@@ -107,9 +107,8 @@ static void pki_done(struct pki *p)
 static enum rc pki_issue(const struct x509_tbs_in *in, const struct crypto_key *key,
                          struct buf *out)
 {
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
 
-    buf_init(&tbs, X509_TBS_MAX);
     TRY(x509_tbs_build(in, &tbs, NULL));
     return x509_sign_tbs(key, buf_str(&tbs), out);
 }

@@ -24,14 +24,13 @@ static enum rc load(struct arena *a, const char *name, struct buf *der, struct x
 
 static void everything_is_found(void)
 {
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf der = {};
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     char text[X509_SERIAL_TEXT], when[WHEN_TEXT];
     struct addr ip;
     struct x509_cert c;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "leaf-all.der", &der, &c));
     CHECK_INT(c.version, 3);
     CHECK_STR(str_of(x509_serial_text(&c.serial, text)), "0123456789ABCDEF01");
@@ -61,14 +60,13 @@ static void everything_is_found(void)
 
 static void chain_is_checked(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf root_der = {.p = NULL};
     CLEANUP(buf_done) struct buf ca_der = {.p = NULL};
     CLEANUP(buf_done) struct buf leaf_der = {.p = NULL};
     struct x509_cert root, ca, leaf;
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "root-p384.der", &root_der, &root));
     CHECK_OK(load(&a, "intermediate-constraints.der", &ca_der, &ca));
     CHECK_OK(load(&a, "leaf-all.der", &leaf_der, &leaf));
@@ -103,14 +101,12 @@ static void chain_is_checked(void)
 
 static void odd_but_right(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf der = {.p = NULL};
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
     char when[WHEN_TEXT];
     struct x509_cert c;
 
-    arena_init(&a, 1 << 20);
-    buf_init(&text, 4096);
     CHECK_OK(load(&a, "v1.der", &der, &c));
     CHECK(c.version == 1 && c.n_extensions == 0);
     buf_done(&der);
@@ -161,16 +157,14 @@ static void corpus_is_sorted(void)
     dir = opendir(path);
     CHECK(dir != NULL);
     for (const struct dirent *e; (e = readdir(dir));) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(buf_done) struct buf der = {.p = NULL};
-        CLEANUP(buf_done) struct buf out;
+        CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
         struct x509_cert c;
         enum rc rc;
 
         if (e->d_name[0] == '.')
             continue;
-        arena_init(&a, 1 << 20);
-        buf_init(&out, TOOL_OUT_MAX);
         rc = load(&a, e->d_name, &der, &c);
         if ((rc == RC_PARSE) != str_starts(str_of(e->d_name), STR("bad-")))
             fail_msg("%s: %s", e->d_name, rc_text(rc));
@@ -189,13 +183,12 @@ static void corpus_is_sorted(void)
  * certificate. */
 static void damage_is_noticed(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf ca_der = {.p = NULL};
     CLEANUP(buf_done) struct buf der = {.p = NULL};
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     struct x509_cert c, ca;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "intermediate-constraints.der", &ca_der, &ca));
     CHECK_OK(load(&a, "leaf-all.der", &der, &c));
     CHECK_OK(x509_cert_key(&ca, &key, NULL));
@@ -234,12 +227,11 @@ static void names_match(void)
 static void pem_is_read(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf pem;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 20);
     struct x509_cert *certs;
     struct err err = ERR_INIT;
     size_t n;
 
-    buf_init(&pem, 1 << 20);
     CHECK_OK(pki_init(&p));
     CHECK_RC(x509_cert_read_pem(&p.a, str_of(key_p256), 5, &certs, &n, &err), RC_NOTFOUND);
     x509_cert_put_pem(buf_str(&p.issuer_der), &pem);
@@ -275,11 +267,10 @@ static void fingerprint_is_that_of_the_bytes(void)
 /* A certificate with so many extensions and names. */
 static enum rc crowded(struct arena *a, int extensions, int names, struct err *err)
 {
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_der w = x509_der_of(&tbs);
     struct x509_cert c;
 
-    buf_init(&tbs, X509_TBS_MAX);
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_raw(&w, STR("\xa0\x03\x02\x01\x02\x02\x01\x01\x30\x05\x06\x03\x2b\x65\x70"));
     x509_der_raw(&w, STR("\x30\x00\x30\x1e"
@@ -309,10 +300,9 @@ static enum rc crowded(struct arena *a, int extensions, int names, struct err *e
 
 static void crowds_are_refused(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(crowded(&a, X509_EXTENSIONS_MAX, X509_CERT_NAMES_MAX, NULL));
     CHECK_RC(crowded(&a, X509_EXTENSIONS_MAX + 1, 1, &err), RC_TOOBIG);
     CHECK_STR(str_of(err.msg->code), "x509.certificate-size");
@@ -323,10 +313,9 @@ static void crowds_are_refused(void)
 static void limits_hold(void)
 {
     CLEANUP(mem_freep) char *zeros = mem_calloc(1, X509_CERT_MAX + 1);
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct x509_cert c;
 
-    arena_init(&a, 1 << 20);
     CHECK(zeros != NULL);
     CHECK_RC(x509_cert_parse(&a, str_bytes(zeros, X509_CERT_MAX + 1), &c, NULL), RC_TOOBIG);
     CHECK_RC(x509_tbs_parse(&a, str_bytes(zeros, X509_TBS_MAX + 1), &c, NULL), RC_TOOBIG);

@@ -37,14 +37,11 @@ static bool permits_ip(const struct x509_constraints *c, const char *text)
 
 static void written_and_read(void)
 {
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf again;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 16);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(4096);
+    CLEANUP(buf_done) struct buf again = BUF_INIT(4096);
     struct x509_constraints c;
 
-    arena_init(&a, 1 << 16);
-    buf_init(&der, 4096);
-    buf_init(&again, 4096);
     CHECK(!x509_constraints_empty(&all));
     CHECK_OK(x509_constraints_put(&all, &der));
     CHECK_OK(x509_der_check(buf_str(&der)));
@@ -162,11 +159,10 @@ static void bad_values_are_not_written(void)
     static struct addr_net nets[X509_CONSTRAINTS_MAX + 1];
     const struct x509_constraints big_ip = {.excluded_ip = nets,
                                             .n_excluded_ip = X509_CONSTRAINTS_MAX + 1};
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1 << 16);
 
     for (size_t i = 0; i <= X509_CONSTRAINTS_MAX; i++)
         nets[i] = permitted_ip[0];
-    buf_init(&b, 1 << 16);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_RC(x509_constraints_put(&bad[i], &b), RC_INVAL);
     CHECK_RC(x509_constraints_put(&big, &b), RC_TOOBIG);
@@ -195,12 +191,10 @@ static void broken_values_are_refused(void)
         {"3007a0053003820107", RC_PARSE}, /* a control character */
         {"3007a0053003860161", RC_OK},    /* a URI: of another kind */
     };
-    CLEANUP(arena_done) struct arena a;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 16);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(1000);
     struct x509_constraints c = {.n_other = 0};
 
-    arena_init(&a, 1 << 16);
-    buf_init(&der, 1000);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         enum rc rc;
 
@@ -215,15 +209,13 @@ static void broken_values_are_refused(void)
 
 static void lists_have_limits(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 16);
     struct x509_constraints c;
 
-    arena_init(&a, 1 << 16);
     for (int n = X509_CONSTRAINTS_MAX; n <= X509_CONSTRAINTS_MAX + 1; n++) {
-        CLEANUP(buf_done) struct buf der;
+        CLEANUP(buf_done) struct buf der = BUF_INIT(1 << 12);
         struct x509_der w = x509_der_of(&der);
 
-        buf_init(&der, 1 << 12);
         x509_der_open(&w, X509_DER_SEQUENCE);
         x509_der_open(&w, X509_DER_CONTEXT_IN(0));
         for (int i = 0; i < n; i++)

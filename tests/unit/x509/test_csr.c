@@ -73,14 +73,13 @@ static const struct {
 static void corpus_is_judged(void)
 {
     for (size_t i = 0; i < sizeof(corpus) / sizeof(corpus[0]); i++) {
-        CLEANUP(arena_done) struct arena a;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
         CLEANUP(buf_done) struct buf der = {.p = NULL};
         CLEANUP(buf_done) struct buf again = {.p = NULL};
         struct err err = ERR_INIT;
         struct x509_csr csr;
         enum rc rc;
 
-        arena_init(&a, 1 << 20);
         rc = load(&a, corpus[i].name, X509_CSR_STRICT, &der, &csr, &err);
         if (rc != corpus[i].strict && !mem_fail_fired())
             fail_msg("%s: %s", corpus[i].name, rc_text(rc));
@@ -103,13 +102,12 @@ static void corpus_is_judged(void)
 
 static void names_are_collected(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf der = {.p = NULL};
     unsigned char digest[CRYPTO_SHA256_BYTES];
     struct x509_csr csr;
     char ip[ADDR_TEXT];
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "p256", X509_CSR_STRICT, &der, &csr, NULL));
     CHECK_INT(csr.n_dns, 2);
     CHECK_STR(csr.dns[0], "*.apps.hospital.example");
@@ -125,13 +123,12 @@ static void names_are_collected(void)
 
 static void names_are_canonical_and_unique(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf one = {.p = NULL};
     CLEANUP(buf_done) struct buf two = {.p = NULL};
     CLEANUP(buf_done) struct buf three = {.p = NULL};
     struct x509_csr csr;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "p384-sha384", X509_CSR_STRICT, &one, &csr, NULL));
     CHECK_INT(csr.n_dns, 2);
     CHECK_STR(csr.dns[0], "a.example");
@@ -147,13 +144,12 @@ static void names_are_canonical_and_unique(void)
 
 static void wishes_are_told(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf one = {.p = NULL};
     CLEANUP(buf_done) struct buf two = {.p = NULL};
     CLEANUP(buf_done) struct buf three = {.p = NULL};
     struct x509_csr csr;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "habits", X509_CSR_STRICT, &one, &csr, NULL));
     CHECK(csr.must_staple && !csr.ca);
     CHECK_INT(csr.key_usage, X509_KU_DIGITAL_SIGNATURE);
@@ -174,13 +170,11 @@ static void built_and_parsed(void)
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i]);
-        CLEANUP(arena_done) struct arena a;
-        CLEANUP(buf_done) struct buf der;
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+        CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
         struct x509_csr_in in = {.key = k, .dns = dns, .ips = ips, .n_dns = 2, .n_ips = 1};
         struct x509_csr csr;
 
-        arena_init(&a, 1 << 20);
-        buf_init(&der, X509_CSR_MAX);
         CHECK(k != NULL);
         in.must_staple = i == 1;
         if (i == 2)
@@ -198,12 +192,10 @@ static void openssl_reads_what_we_wrote(void)
 {
     char *const show[] = {"openssl", "req", "-inform", "DER", "-verify", "-noout", "-text", NULL};
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256);
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf out;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
+    CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
     struct x509_csr_in in = {.key = k, .dns = dns, .ips = ips, .n_dns = 2, .n_ips = 1};
 
-    buf_init(&der, X509_CSR_MAX);
-    buf_init(&out, TOOL_OUT_MAX);
     CHECK(k != NULL);
     in.subject.organization = STR("Example");
     CHECK_OK(x509_csr_build(&in, &der, NULL));
@@ -223,10 +215,9 @@ static void impossible_ones_are_not_built(void)
 {
     static const struct str upper[] = {STR("B.example")};
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_p256), *pub = NULL;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
     struct x509_csr_in in = {.key = k, .dns = upper, .n_dns = 1};
 
-    buf_init(&der, X509_CSR_MAX);
     CHECK(k != NULL);
     CHECK_RC(x509_csr_build(&in, &der, NULL), RC_INVAL);
     in.dns = dns;
@@ -245,11 +236,10 @@ static void impossible_ones_are_not_built(void)
 static void size_is_limited(void)
 {
     CLEANUP(mem_freep) char *zeros = mem_calloc(1, X509_CSR_MAX + 1);
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct err err = ERR_INIT;
     struct x509_csr csr;
 
-    arena_init(&a, 1 << 20);
     CHECK(zeros != NULL);
     CHECK_RC(x509_csr_parse(&a, str_bytes(zeros, X509_CSR_MAX + 1), X509_CSR_STRICT, &csr, &err),
              RC_TOOBIG);
@@ -259,11 +249,10 @@ static void size_is_limited(void)
 /* One byte changed anywhere: refused, as the signature covers all of it. */
 static void damage_is_noticed(void)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     CLEANUP(buf_done) struct buf der = {.p = NULL};
     struct x509_csr csr;
 
-    arena_init(&a, 1 << 20);
     CHECK_OK(load(&a, "habits", X509_CSR_STRICT, &der, &csr, NULL));
     for (size_t i = 0; i < der.n; i++) {
         der.p[i] ^= 0x01;

@@ -6,9 +6,8 @@
 
 static bool is_hex(const struct buf *b, const char *hex)
 {
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
 
-    buf_init(&text, 4096);
     text_hex(&text, buf_str(b));
     return str_eq(buf_str(&text), str_of(hex));
 }
@@ -17,10 +16,9 @@ static bool is_hex(const struct buf *b, const char *hex)
 
 static void values_are_written(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1000);
     struct x509_der w = x509_der_of(&b);
 
-    buf_init(&b, 1000);
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_bool(&w, true);
     x509_der_bool(&w, false);
@@ -62,16 +60,13 @@ static void lengths_have_their_shortest_form(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf nested;
-        CLEANUP(buf_done) struct buf put;
-        CLEANUP(buf_done) struct buf content;
+        CLEANUP(buf_done) struct buf nested = BUF_INIT(70000);
+        CLEANUP(buf_done) struct buf put = BUF_INIT(70000);
+        CLEANUP(buf_done) struct buf content = BUF_INIT(70000);
         struct x509_der w = x509_der_of(&nested);
         struct x509_der v = x509_der_of(&put);
         char *zeros;
 
-        buf_init(&nested, 70000);
-        buf_init(&put, 70000);
-        buf_init(&content, 70000);
         zeros = buf_reserve(&content, cases[i].n);
         CHECK(zeros != NULL);
         memset(zeros, 'z', cases[i].n);
@@ -100,11 +95,10 @@ static void named_bits_lose_trailing_zeros(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
         struct x509_der w = x509_der_of(&b);
         struct rd r;
 
-        buf_init(&b, 100);
         x509_der_named_bits(&w, cases[i].bits);
         CHECK_OK(x509_der_end(&w));
         CHECK(is_hex(&b, cases[i].hex));
@@ -133,12 +127,11 @@ static void times_follow_rfc_5280(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
         struct x509_der w = x509_der_of(&b);
         struct rd r = rd_of(str_of(cases[i].der));
         when_t t;
 
-        buf_init(&b, 100);
         CHECK_OK(when_parse(str_of(cases[i].when), &t));
         x509_der_time(&w, t);
         CHECK_OK(x509_der_end(&w));
@@ -150,10 +143,9 @@ static void times_follow_rfc_5280(void)
 
 static void unbalanced_writing_fails(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1000);
     struct x509_der w = x509_der_of(&b);
 
-    buf_init(&b, 1000);
     x509_der_open(&w, X509_DER_SEQUENCE);
     CHECK_RC(x509_der_end(&w), RC_INVAL);
     x509_der_close(&w);
@@ -176,10 +168,9 @@ static void unbalanced_writing_fails(void)
 
 static void limit_of_the_buffer_holds(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(130);
     struct x509_der w = x509_der_of(&b);
 
-    buf_init(&b, 130);
     x509_der_open(&w, X509_DER_SEQUENCE);
     for (size_t i = 0; i < 128; i++)
         x509_der_raw(&w, STR("x"));
@@ -201,7 +192,7 @@ static struct rd cursor(const char *hex, struct buf *b)
 
 static void values_are_read(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = {};
     struct rd r = cursor("30150101ff0500020200800c026162810100a1000601550202", &b), in;
     struct str v;
     uint8_t tag;
@@ -232,7 +223,7 @@ static void bad_forms_are_refused(void)
     };
 
     for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {};
         struct rd r = cursor(any[i], &b);
 
         CHECK(!r.failed);
@@ -249,7 +240,7 @@ static void bad_integers_are_refused(void)
                                       "02050100000000", "0301",     "020101ff"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {};
         struct rd r = cursor(bad[i], &b);
 
         CHECK(!r.failed);
@@ -260,8 +251,8 @@ static void bad_integers_are_refused(void)
 
 static void big_integers_lose_the_sign_byte(void)
 {
-    CLEANUP(buf_done) struct buf b;
-    CLEANUP(buf_done) struct buf c;
+    CLEANUP(buf_done) struct buf b = {};
+    CLEANUP(buf_done) struct buf c = {};
     struct rd r = cursor("020200ff020100", &b);
 
     CHECK(!r.failed);
@@ -281,14 +272,14 @@ static void bad_booleans_and_bits_are_refused(void)
                                        "03020881", "030302ff", "0304000000ff", "030200"};
 
     for (size_t i = 0; i < sizeof(bools) / sizeof(bools[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {};
         struct rd r = cursor(bools[i], &b);
 
         CHECK(!r.failed);
         CHECK(!x509_der_get_bool(&r) && r.failed);
     }
     for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {};
         struct rd r = cursor(bits[i], &b);
 
         x509_der_get_named_bits(&r);
@@ -298,8 +289,8 @@ static void bad_booleans_and_bits_are_refused(void)
 
 static void whole_bytes_only(void)
 {
-    CLEANUP(buf_done) struct buf b;
-    CLEANUP(buf_done) struct buf c;
+    CLEANUP(buf_done) struct buf b = {};
+    CLEANUP(buf_done) struct buf c = {};
     struct rd r = cursor("03020055", &b);
 
     CHECK(!r.failed);
@@ -353,7 +344,7 @@ static void bad_times_are_refused(void)
 
 static void failure_sticks(void)
 {
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = {};
     struct rd r = cursor("020101020102", &b), in;
     struct str v = {NULL, 7};
 
@@ -371,8 +362,8 @@ static void failure_sticks(void)
 
 static void nesting_is_checked(void)
 {
-    CLEANUP(buf_done) struct buf b;
-    CLEANUP(buf_done) struct buf deep;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
+    CLEANUP(buf_done) struct buf deep = BUF_INIT(100);
     struct x509_der w = x509_der_of(&deep);
     static const struct {
         const char *hex;
@@ -391,8 +382,6 @@ static void nesting_is_checked(void)
         {"8003020201", RC_OK},
     };
 
-    buf_init(&b, 100);
-    buf_init(&deep, 100);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         buf_reset(&b);
         if (text_unhex(str_of(cases[i].hex), &b) != RC_OK) {

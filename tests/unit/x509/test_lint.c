@@ -64,10 +64,9 @@ static struct trial ocsp_trial(const struct pki *p)
 /* The code of the complaint; "" when there is none; "?" when it could not be built. */
 static const char *lint_der(const struct x509_lint_in *in, struct str tbs)
 {
-    CLEANUP(arena_done) struct arena a;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct err err = ERR_INIT;
 
-    arena_init(&a, 1 << 20);
     if (x509_lint_tbs(&a, tbs, in, &err) == RC_OK)
         return "";
     return err.msg ? err.msg->code : "?";
@@ -75,9 +74,8 @@ static const char *lint_der(const struct x509_lint_in *in, struct str tbs)
 
 static const char *lint(const struct trial *t)
 {
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
 
-    buf_init(&tbs, X509_TBS_MAX);
     return x509_tbs_build(&t->tbs, &tbs, NULL) == RC_OK ? lint_der(&t->in, buf_str(&tbs)) : "?";
 }
 
@@ -341,10 +339,9 @@ static void rsa_leaves_may_decipher(void)
 static void weak_keys_are_refused(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf spki;
+    CLEANUP(buf_done) struct buf spki = BUF_INIT(1000);
     struct trial t;
 
-    buf_init(&spki, 1000);
     CHECK_OK(pki_init(&p));
     CHECK_OK(text_unhex(str_of(spki_roca), &spki));
     t = leaf_trial(&p);
@@ -491,11 +488,9 @@ static void critical_where_it_must_be(void)
     CHECK_OK(pki_init(&p));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct trial t = ca_trial(&p);
-        CLEANUP(buf_done) struct buf tbs;
-        CLEANUP(buf_done) struct buf changed;
+        CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+        CLEANUP(buf_done) struct buf changed = BUF_INIT(X509_TBS_MAX);
 
-        buf_init(&tbs, X509_TBS_MAX);
-        buf_init(&changed, X509_TBS_MAX);
         CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));
         CHECK_OK(without_critical(buf_str(&tbs), cases[i].oid, &changed));
         CHECK_STR(str_of(lint_der(&t.in, buf_str(&changed))), cases[i].code);
@@ -505,12 +500,10 @@ static void critical_where_it_must_be(void)
 static void names_critical_where_they_must_be(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
-    CLEANUP(buf_done) struct buf changed;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf changed = BUF_INIT(X509_TBS_MAX);
     struct trial t;
 
-    buf_init(&tbs, X509_TBS_MAX);
-    buf_init(&changed, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     t = leaf_trial(&p);
     t.tbs.subject = (struct x509_subject){.country = {NULL, 0}};
@@ -523,14 +516,12 @@ static void names_critical_where_they_must_be(void)
 static void version_1_is_refused(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
-    CLEANUP(buf_done) struct buf v1;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf v1 = BUF_INIT(X509_TBS_MAX);
     struct x509_der w = x509_der_of(&v1);
     struct rd r, in;
     struct trial t;
 
-    buf_init(&tbs, X509_TBS_MAX);
-    buf_init(&v1, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     t = root_trial(&p);
     CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));
@@ -578,9 +569,8 @@ static void other_bytes_are_refused(void)
     CHECK_OK(pki_init(&p));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct trial t = leaf_trial(&p);
-        CLEANUP(buf_done) struct buf tbs;
+        CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
 
-        buf_init(&tbs, X509_TBS_MAX);
         CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));
         CHECK(replace(&tbs, cases[i].from, cases[i].to));
         CHECK_STR(str_of(lint_der(&t.in, buf_str(&tbs))), cases[i].code);
@@ -590,11 +580,10 @@ static void other_bytes_are_refused(void)
 static void wrong_key_id_is_refused(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct trial t;
     char *at;
 
-    buf_init(&tbs, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     t = leaf_trial(&p);
     CHECK_OK(x509_tbs_build(&t.tbs, &tbs, NULL));

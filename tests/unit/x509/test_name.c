@@ -17,13 +17,11 @@ static const struct x509_subject full = {
 
 static void written_and_read(void)
 {
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_NAME_MAX);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(X509_NAME_MAX);
     struct x509_subject s;
     size_t others = 99;
 
-    buf_init(&der, X509_NAME_MAX);
-    buf_init(&text, X509_NAME_MAX);
     CHECK_OK(x509_name_build(&full, &der));
     CHECK_OK(x509_der_check(buf_str(&der)));
     CHECK_OK(x509_name_parse(buf_str(&der), &s, &others));
@@ -43,11 +41,9 @@ static void written_and_read(void)
 static void exact_bytes(void)
 {
     static const struct x509_subject s = {.country = STR("DE"), .common_name = STR("x")};
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf hex;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(100);
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(200);
 
-    buf_init(&der, 100);
-    buf_init(&hex, 200);
     CHECK_OK(x509_name_build(&s, &der));
     text_hex(&hex, buf_str(&der));
     CHECK_STR(buf_str(&hex), "3019310b3009060355040613024445310a300806035504030c0178");
@@ -56,12 +52,10 @@ static void exact_bytes(void)
 static void empty_is_an_empty_sequence(void)
 {
     static const struct x509_subject none = {.country = {NULL, 0}};
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(100);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(100);
     struct x509_subject s;
 
-    buf_init(&der, 100);
-    buf_init(&text, 100);
     CHECK_OK(x509_name_build(&none, &der));
     CHECK_INT(buf_str(&der).n, 2);
     CHECK_OK(x509_name_parse(buf_str(&der), &s, NULL));
@@ -74,9 +68,8 @@ static void impossible_attributes_are_refused(void)
 {
     char long_name[2 * (X509_ATTR_MAX + 1)];
     struct x509_subject s = {.country = STR("De")};
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_NAME_MAX);
 
-    buf_init(&der, X509_NAME_MAX);
     CHECK_RC(x509_name_build(&s, &der), RC_INVAL);
     s = (struct x509_subject){.country = STR("DEU")};
     CHECK_RC(x509_name_build(&s, &der), RC_INVAL);
@@ -116,12 +109,10 @@ static void broken_names_are_refused(void)
         "300e310c300a06035504030c01780500", /* two values */
         "30010c",
     };
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(1000);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1000);
     struct x509_subject s;
 
-    buf_init(&der, 1000);
-    buf_init(&text, 1000);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_RC(parse_hex(bad[i], &der, &s, NULL), RC_PARSE);
     x509_name_text(STR("\x30\x01\x0c"), &text);
@@ -143,13 +134,11 @@ static void foreign_names_are_read(void)
                                "310f"
                                "300d06042a0304051305" /* 1.2.3.4.5 */
                                "68656c6c6f";
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(1000);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1000);
     struct x509_subject s;
     size_t others;
 
-    buf_init(&der, 1000);
-    buf_init(&text, 1000);
     CHECK_OK(parse_hex(name, &der, &s, &others));
     CHECK_STR(s.common_name, "a");
     CHECK_INT(others, 3);
@@ -161,11 +150,10 @@ static void foreign_names_are_read(void)
 
 static void number_of_attributes_is_limited(void)
 {
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_NAME_MAX);
     struct x509_der w = x509_der_of(&der);
     struct x509_subject s;
 
-    buf_init(&der, X509_NAME_MAX);
     x509_der_open(&w, X509_DER_SEQUENCE);
     for (int i = 0; i <= X509_NAME_ATTRS_MAX; i++)
         x509_der_raw(&w, STR("\x31\x0a\x30\x08\x06\x03\x55\x04\x0b\x0c\x01x"));

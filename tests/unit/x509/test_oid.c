@@ -39,10 +39,9 @@ static void text_and_back(void)
         {X509_OID_ECDSA_SHA384, "1.2.840.10045.4.3.3"},
         {X509_OID_ED25519, "1.3.101.112"},
     };
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(100);
     char text[X509_OID_TEXT];
 
-    buf_init(&b, 100);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         CHECK_STR(str_of(x509_oid_text(x509_oid_der(known[i].oid), text)), known[i].text);
         buf_reset(&b);
@@ -58,11 +57,9 @@ static void bad_text_is_refused(void)
 {
     static const char *const bad[] = {"",     "1",    "1.",   ".1",    "3.1",  "1.40",   "0.40",
                                       "1..2", "1.2.", "1.02", "1.2.x", "1.-2", "1.2 .3", "1.2.+3"};
-    CLEANUP(buf_done) struct buf b;
-    CLEANUP(buf_done) struct buf text;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1000);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1000);
 
-    buf_init(&b, 1000);
-    buf_init(&text, 1000);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_RC(x509_oid_from_text(str_of(bad[i]), &b), RC_PARSE);
     CHECK_RC(x509_oid_from_text(STR("1.2.4294967296"), &b), RC_TOOBIG);
@@ -90,11 +87,10 @@ static void bad_der_is_a_question_mark(void)
 static void signature_algorithms(void)
 {
     for (enum crypto_sig_alg a = CRYPTO_SIG_RSA_SHA256; a < CRYPTO_SIG_COUNT; a++) {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(100);
         struct x509_der w = x509_der_of(&b);
         struct rd r;
 
-        buf_init(&b, 100);
         x509_sigalg_put(&w, a);
         if (a == CRYPTO_SIG_PSS_SHA256) {
             CHECK_RC(x509_der_end(&w), RC_UNSUPPORTED);

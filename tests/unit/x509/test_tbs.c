@@ -7,12 +7,11 @@
 static void built_and_parsed(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     unsigned char id[X509_KEY_ID];
     struct x509_tbs_in in;
     struct x509_cert c;
 
-    buf_init(&der, X509_CERT_MAX);
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
     in.must_staple = true;
@@ -68,12 +67,10 @@ static void ca_is_built_and_parsed(void)
 static void the_same_bytes_every_time(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL}, q = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf a;
-    CLEANUP(buf_done) struct buf b;
+    CLEANUP(buf_done) struct buf a = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in;
 
-    buf_init(&a, X509_TBS_MAX);
-    buf_init(&b, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     CHECK_OK(pki_init(&q));
     in = pki_leaf_in(&p);
@@ -88,11 +85,10 @@ static void the_same_bytes_every_time(void)
 static void smallest_certificate(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in;
     struct x509_cert c;
 
-    buf_init(&tbs, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     in = (struct x509_tbs_in){
         .serial = {.n = 1, .b = {0x80}},
@@ -122,11 +118,10 @@ static void smallest_certificate(void)
 static void responder_has_nocheck(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in;
     struct x509_cert c;
 
-    buf_init(&tbs, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
     in.ocsp_nocheck = true;
@@ -149,10 +144,9 @@ static void impossible_ones_are_refused(void)
                                                             .n_permitted_dns = 1};
     enum { CASES = 14 };
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in[CASES];
 
-    buf_init(&tbs, X509_TBS_MAX);
     CHECK_OK(pki_init(&p));
     for (size_t i = 0; i < CASES; i++)
         in[i] = pki_leaf_in(&p);
@@ -193,10 +187,9 @@ static void limits_hold(void)
 {
     static struct str many[X509_NAMES_MAX + 1];
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     struct x509_tbs_in in;
 
-    buf_init(&tbs, X509_TBS_MAX);
     for (size_t i = 0; i <= X509_NAMES_MAX; i++)
         many[i] = STR("a.hospital.example");
     CHECK_OK(pki_init(&p));
@@ -221,12 +214,10 @@ static void limits_hold(void)
 static void signing_needs_the_right_key(void)
 {
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf tbs;
-    CLEANUP(buf_done) struct buf der;
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     struct x509_tbs_in in;
 
-    buf_init(&tbs, X509_TBS_MAX);
-    buf_init(&der, X509_CERT_MAX);
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
     CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
@@ -245,12 +236,10 @@ static void openssl_reads_it(void)
 {
     char *const show[] = {"openssl", "x509", "-inform", "DER", "-noout", "-text", NULL};
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf out;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
     struct x509_tbs_in in;
 
-    buf_init(&der, X509_CERT_MAX);
-    buf_init(&out, TOOL_OUT_MAX);
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
     in.must_staple = true;
@@ -284,13 +273,11 @@ static void gnutls_reads_it(void)
 {
     char *const show[] = {"certtool", "-i", "--inder", NULL};
     CLEANUP(pki_done) struct pki p = {.root_key = NULL};
-    CLEANUP(buf_done) struct buf der;
-    CLEANUP(buf_done) struct buf out;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
     struct x509_tbs_in in;
     int status;
 
-    buf_init(&der, X509_CERT_MAX);
-    buf_init(&out, TOOL_OUT_MAX);
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
     CHECK_OK(pki_issue(&in, p.issuer_key, &der));

@@ -94,13 +94,12 @@ static void constraints_count(void)
 {
     static const struct str outside[] = {STR("wiki.bank.example")};
     CLEANUP(chain_done) struct chain c = {.issuer = {NULL, 0}};
-    CLEANUP(buf_done) struct buf leaf;
+    CLEANUP(buf_done) struct buf leaf = BUF_INIT(X509_CERT_MAX);
     struct x509_verify_in in;
     struct x509_tbs_in tbs;
     struct err err = ERR_INIT;
     char text[300];
 
-    buf_init(&leaf, X509_CERT_MAX);
     CHECK_OK(chain_init(&c));
     tbs = pki_leaf_in(&c.p);
     tbs.dns = outside;
@@ -118,12 +117,11 @@ static void constraints_count(void)
 static void addresses_are_checked(void)
 {
     CLEANUP(chain_done) struct chain c = {.issuer = {NULL, 0}};
-    CLEANUP(buf_done) struct buf leaf;
+    CLEANUP(buf_done) struct buf leaf = BUF_INIT(X509_CERT_MAX);
     static const struct addr other = {4, {10, 0, 3, 8}};
     struct x509_verify_in in;
     struct x509_tbs_in tbs;
 
-    buf_init(&leaf, X509_CERT_MAX);
     CHECK_OK(chain_init(&c));
     tbs = pki_leaf_in(&c.p);
     CHECK_OK(pki_issue(&tbs, c.p.issuer_key, &leaf));
