@@ -2,6 +2,7 @@
 /* `autarky init`: everything is checked first, then made, and autarky.yaml is written last. What a
  * run that fails has made it removes again; what a run that is killed has made the next one removes
  * (init_int.h). */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -296,6 +297,18 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
     return RC_OK;
 }
 
+/* Only once SQLite is done with it: as root it must not work in a directory where core's user could
+ * put files of its own. */
+static enum rc give_to_core(const struct init *i, struct err *err)
+{
+    if (!i->root)
+        return RC_OK;
+    if (fchownat(i->dir.fd, "db/store.db", i->core.uid, i->core.gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fchownat(i->dir.fd, "db", i->core.uid, i->core.gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return ERR(err, RC_IO, msg_database, str_of(cmd_data(i->args)), str_of(strerror(errno)));
+    return RC_OK;
+}
+
 static enum rc make_database(struct init *i, struct err *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
@@ -303,11 +316,10 @@ static enum rc make_database(struct init *i, struct err *err)
     struct store_options options = {
         .now = clock_now(clock_system()),
         .create = true,
-        .owner = &i->core,
     };
     enum rc rc;
 
-    TRY(file_mkdir(i->dir.fd, "db", 0700, i->core, err));
+    TRY(file_mkdir(i->dir.fd, "db", 0700, FILE_OWNER_SELF, err));
     buf_printf(&dir, "%s/db", cmd_data(i->args));
     TRY(buf_rc(&dir));
     options.dir = buf_z(&dir);
@@ -315,7 +327,8 @@ static enum rc make_database(struct init *i, struct err *err)
     rc = store_write_now(store, ca_hierarchy_register, &i->hierarchy);
     if (rc != RC_OK)
         return ERR(err, rc, msg_database, str_of(cmd_data(i->args)), str_of(rc_text(rc)));
-    return RC_OK;
+    store_close(MOVE(store));
+    return give_to_core(i, err);
 }
 
 static enum rc make_all(struct init *i, struct err *err)
