@@ -87,7 +87,8 @@ enum rc ca_issue(struct ca *ca, const struct ca_request *request, ca_done done, 
                  struct err *err);
 
 /* Takes up reservations that nobody works on: those for orders are signed again as they were
- * reserved, others voided. Also runs by itself every CA_RECOVER_SECONDS while there is a signer. */
+ * reserved, others voided. Nothing happens while the clock is wrong or there is no signer. Also
+ * runs by itself every CA_RECOVER_SECONDS. */
 void ca_recover(struct ca *ca);
 
 /* Issuances under way in this process. */

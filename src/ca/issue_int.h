@@ -45,6 +45,9 @@ struct ca_job {
 enum rc ca_job_new(struct ca *ca, struct ca_job **out);
 /* Tells who waits and frees the job. */
 void ca_job_end(struct ca_job *job, enum rc rc);
+/* Failures that another attempt may mend: no signer just now, too busy, no memory, a database that
+ * cannot be read. They never void a reservation. */
+bool ca_transient(enum rc rc);
 /* With everything in the job reserved on disk: asks the signer. */
 void ca_job_sign(struct ca_job *job);
 /* Gives the reservation up for the reason in job->err. */

@@ -2,12 +2,11 @@
 /* Reservations that nobody works on: a crash, or a signer that was away. Their bytes are on disk,
  * so the signer is asked for exactly the same certificate again. */
 #include "ca/issue_int.h"
-#include "ev/clock.h"
 #include "store/accounts.h"
 #include "store/orders.h"
 #include "store/store.h"
 
-enum { RECOVER_BATCH = 32, RECOVER_ARENA = 16 * 1024 * 1024 };
+enum { RECOVER_BATCH = 32, RECOVER_ARENA = 8 * 1024 * 1024 };
 
 MSG(msg_restart, "ca.voided-restart",
     "the request ended before its certificate was signed, and nobody waits for it any more");
@@ -71,14 +70,14 @@ static void give_up(struct ca_job *job, enum rc rc)
     ca_job_void(job);
 }
 
-static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuance)
+static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuance, when_t now)
 {
     struct ca_job *job;
     enum rc rc;
 
     if (ca_job_new(ca, &job) != RC_OK)
         return; /* the next look finds it again */
-    job->now = clock_now(ev_clock(ca->ev));
+    job->now = now;
     job->issuance.id = *issuance;
     rc = store_issuance_get(txn, &job->arena, issuance, &job->issuance);
     if (rc != RC_OK) {
@@ -95,31 +94,41 @@ static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuan
         rc = refill_leaf(job);
     if (rc == RC_OK)
         ca_job_sign(job);
+    else if (ca_transient(rc))
+        ca_job_end(job, rc);
     else
         give_up(job, rc);
 }
 
-void ca_recover(struct ca *ca)
+/* A page of reservations at a time, so that many big ones need no more memory than few. */
+static enum rc recover_page(struct ca *ca, struct store_cursor *at, when_t now)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(RECOVER_ARENA);
-    struct store_cursor at = {0};
     struct store_issuance *rows;
     size_t n;
 
-    if (!ca->signer ||
-        store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH + CA_ISSUES_MAX, &at,
-                                &rows, &n) != RC_OK)
-        return;
+    TRY(store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH, at, &rows, &n));
     for (size_t i = 0; i < n; i++)
         if (!under_way(ca, &rows[i].id))
-            resume(ca, store_read(ca->store), &rows[i].id);
+            resume(ca, store_read(ca->store), &rows[i].id, now);
+    return RC_OK;
+}
+
+/* Not while the clock is wrong: what is reserved waits, as what is asked for now has to. */
+void ca_recover(struct ca *ca)
+{
+    struct store_cursor at = {0};
+    when_t now;
+
+    /* A leap is seen here even when nothing is being issued. */
+    if (ca_clock_guard_look(&ca->guard, &now, NULL) != RC_OK)
+        return;
+    while (ca->signer && !at.end)
+        if (recover_page(ca, &at, now) != RC_OK)
+            return; /* the next look finds them again */
 }
 
 void ca_recover_tick(void *ca)
 {
-    struct err err = ERR_INIT;
-
-    /* A leap is seen here even when nothing is being issued. */
-    IGNORE_RC(ca_ready(ca, &err));
     ca_recover(ca);
 }

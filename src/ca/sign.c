@@ -22,13 +22,14 @@ static struct str serial_text(const struct ca_job *job, char text[static X509_SE
 static void fill_certificate(struct ca_job *job, struct str der)
 {
     const struct ca_request *req = &job->req;
+    const struct store_issuer *row = &job->ca->rows[job->issuer - job->ca->issuers];
 
     job->cert = (struct store_certificate){
         .id = job->cert.id,
         .serial = job->issuance.serial,
         .der = der,
         .issuer = job->issuance.issuer,
-        .hierarchy = STR("intranet"),
+        .hierarchy = row->hierarchy,
         .profile = req->profile,
         .not_before = job->leaf.not_before,
         .not_after = job->leaf.not_after,
@@ -161,11 +162,10 @@ static enum rc compare(struct ca_job *job, struct str der)
     return x509_cert_fingerprint(&cert, job->cert.fingerprint.b);
 }
 
-/* Failures that another attempt may mend: no signer just now, too busy, an hour's limit. */
-static bool transient(enum rc rc)
+bool ca_transient(enum rc rc)
 {
     return rc == RC_CLOSED || rc == RC_TIMEOUT || rc == RC_QUOTA || rc == RC_AGAIN ||
-           rc == RC_CANCELLED || rc == RC_NOMEM;
+           rc == RC_CANCELLED || rc == RC_NOMEM || rc == RC_IO;
 }
 
 static void signed_fn(void *arg, const struct ipc_answer *answer)
@@ -182,7 +182,7 @@ static void signed_fn(void *arg, const struct ipc_answer *answer)
     }
     if (rc == RC_OK && store_write(job->ca->store, commit_fn, commit_done, job) == RC_OK)
         return;
-    if (rc == RC_OK || transient(rc)) {
+    if (rc == RC_OK || ca_transient(rc)) {
         ca_job_end(job, RC_AGAIN);
         return;
     }
@@ -227,7 +227,7 @@ void ca_job_sign(struct ca_job *job)
 
     if (rc == RC_OK)
         return;
-    if (transient(rc)) {
+    if (ca_transient(rc)) {
         ca_job_end(job, RC_AGAIN);
         return;
     }

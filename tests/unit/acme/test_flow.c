@@ -285,9 +285,42 @@ static void no_issuing_with_the_clock_behind(void)
     CHECK_STR(reply_text(&later, "status"), "valid");
 }
 
+/* What was reserved before the clock went wrong waits, too. */
+static void no_recovery_with_the_clock_behind(void)
+{
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(client_done) struct client c = {.w = NULL};
+    CLEANUP(reply_done) struct reply r = {.x = NULL};
+    CLEANUP(reply_done) struct reply waits = {.x = NULL};
+    CLEANUP(reply_done) struct reply later = {.x = NULL};
+    char url[256];
+
+    CHECK(world_start(&w, NULL));
+    CHECK(client_start(&c, &w));
+    CHECK(client_register(&c));
+    CHECK(client_order(&c, "a.hospital.example", url));
+    CHECK(client_validate(&c, url));
+    world_signer(&w, false);
+    r = client_finalize(&c, url, "a.hospital.example");
+    CHECK_STR(reply_text(&r, "status"), "processing");
+    clock_fake_set(&w.clock, WORLD_NOW - WHEN_MINUTE);
+    world_signer(&w, true);
+    world_spin(&w);
+    waits = client_post(&c, url, "");
+    CHECK_STR(reply_text(&waits, "status"), "processing");
+    CHECK_INT(w.signatures, 0);
+    clock_fake_set(&w.clock, WORLD_NOW);
+    clock_fake_advance(&w.clock, 5 * WHEN_SECOND);
+    world_spin(&w);
+    later = client_post(&c, url, "");
+    CHECK_STR(reply_text(&later, "status"), "valid");
+    CHECK_INT(w.signatures, 1);
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(certificate_for_two_names), CHECK_TEST_ONCE(finalize_only_when_ready),
            CHECK_TEST_ONCE(csr_must_name_the_order), CHECK_TEST_ONCE(names_outside_are_refused),
            CHECK_TEST_ONCE(validation_fails_in_the_end), CHECK_TEST_ONCE(validation_succeeds_later),
            CHECK_TEST_ONCE(signer_away_then_back),
            CHECK_TEST_ONCE(crash_between_reserve_and_commit), CHECK_TEST_ONCE(revoke_by_account),
-           CHECK_TEST_ONCE(no_issuing_with_the_clock_behind))
+           CHECK_TEST_ONCE(no_issuing_with_the_clock_behind),
+           CHECK_TEST_ONCE(no_recovery_with_the_clock_behind))
