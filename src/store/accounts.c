@@ -5,6 +5,7 @@
 
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM accounts WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from"
 
@@ -117,16 +118,6 @@ enum rc store_account_find(struct store_txn *txn, struct arena *a,
     return read_row(&st, txn, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM accounts WHERE id = ?", id);
-}
-
 enum rc store_account_move(struct store_txn *txn, const struct id *id,
                            enum store_account_status from, enum store_account_status to)
 {
@@ -136,7 +127,7 @@ enum rc store_account_move(struct store_txn *txn, const struct id *id,
     stmt_z(&st, statuses[to]);
     stmt_id(&st, id);
     stmt_z(&st, statuses[from]);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_account_set_contacts(struct store_txn *txn, const struct id *id,
@@ -174,7 +165,7 @@ enum rc store_account_set_key(struct store_txn *txn, const struct id *id,
     stmt_hash(&st, thumbprint);
     stmt_id(&st, id);
     stmt_hash(&st, old);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 static void conditions(struct query *q, const struct store_account_filter *f)

@@ -4,6 +4,7 @@
 #include "store/challenges_int.h"
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM authorizations WHERE id = ?"
 #define COLUMNS "id, account, type, value, wildcard, status, expires, created, validated"
 
 static const char *const statuses[STORE_AUTHORIZATION_STATUSES] = {
@@ -72,16 +73,6 @@ enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const st
     return read_row(&st, txn, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM authorizations WHERE id = ?", id);
-}
-
 enum rc store_authorization_move(struct store_txn *txn, const struct id *id,
                                  enum store_authorization_status from,
                                  enum store_authorization_status to)
@@ -92,7 +83,7 @@ enum rc store_authorization_move(struct store_txn *txn, const struct id *id,
     stmt_z(&st, statuses[to]);
     stmt_id(&st, id);
     stmt_z(&st, statuses[from]);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_authorization_validate(struct store_txn *txn, const struct id *id, when_t now,
@@ -106,7 +97,7 @@ enum rc store_authorization_validate(struct store_txn *txn, const struct id *id,
     stmt_when(&st, now);
     stmt_when(&st, expires);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 static void conditions(struct query *q, const struct store_authorization_filter *f)

@@ -5,6 +5,8 @@
 
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM certificates WHERE id = ?"
+
 /* `der` last: a list may leave it out. */
 #define COLUMNS                                                                                    \
     "id, serial, issuer, hierarchy, profile, not_before, not_after, spki_sha256, fingerprint,"     \
@@ -195,16 +197,6 @@ enum rc store_certificate_by_serial(struct store_txn *txn, struct arena *a, stru
     return read_row(&st, txn, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM certificates WHERE id = ?", id);
-}
-
 enum rc store_certificate_revoke(struct store_txn *txn, const struct id *id, when_t now, int reason)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -215,7 +207,7 @@ enum rc store_certificate_revoke(struct store_txn *txn, const struct id *id, whe
     stmt_when(&st, now);
     stmt_int(&st, reason);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id, int reason)
@@ -227,7 +219,7 @@ enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id,
                   " WHERE id = ? AND status = 'revoked'"));
     stmt_int(&st, reason);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_certificate_set_owner(struct store_txn *txn, const struct id *id, struct str owner,

@@ -3,6 +3,7 @@
 
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM challenges WHERE id = ?"
 #define SELECT                                                                                     \
     "SELECT c.id, z.id, c.type, c.token, c.status, c.requested, c.validated, c.attempts,"          \
     " c.next_attempt, c.key_thumbprint, c.error, c.evidence FROM challenges c"                     \
@@ -115,16 +116,6 @@ enum rc store_challenge_get(struct store_txn *txn, struct arena *a, const struct
     return read_row(&st, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM challenges WHERE id = ?", id);
-}
-
 enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now,
                               when_t next_attempt, struct str key_thumbprint)
 {
@@ -137,7 +128,7 @@ enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t
     stmt_when(&st, next_attempt);
     stmt_text(&st, key_thumbprint, STORE_TEXT_MAX);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_challenge_claim(struct store_txn *txn, const struct id *id, when_t now, when_t until)
@@ -150,7 +141,7 @@ enum rc store_challenge_claim(struct store_txn *txn, const struct id *id, when_t
     stmt_when(&st, until);
     stmt_id(&st, id);
     stmt_int(&st, now);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_challenge_retry(struct store_txn *txn, const struct id *id, when_t next_attempt,
@@ -165,7 +156,7 @@ enum rc store_challenge_retry(struct store_txn *txn, const struct id *id, when_t
     stmt_text(&st, error, STORE_BLOB_MAX);
     stmt_text(&st, evidence, STORE_BLOB_MAX);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
@@ -184,7 +175,7 @@ enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
     stmt_text(&st, error, STORE_BLOB_MAX);
     stmt_text(&st, evidence, STORE_BLOB_MAX);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_challenge_due(struct store_txn *txn, struct arena *a, when_t now, unsigned limit,

@@ -3,6 +3,7 @@
 
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM issuances WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, order_id, serial, tbs, tbs_sha256, issuer, profile, spki_sha256, names, origin, state,"   \
     " created, settled, reason"
@@ -172,16 +173,6 @@ enum rc store_issuance_by_order(struct store_txn *txn, struct arena *a, const st
     return read_row(&st, txn, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM issuances WHERE id = ?", id);
-}
-
 static enum rc has_certificate(struct store_txn *txn, const struct id *id)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -203,7 +194,7 @@ enum rc store_issuance_finish(struct store_txn *txn, const struct id *id, when_t
                   " WHERE id = ? AND state = 'reserved'"));
     stmt_when(&st, now);
     stmt_id(&st, id);
-    TRY(settle(txn, &st, id));
+    TRY(stmt_move(&st, txn, EXISTS, id));
     rc = has_certificate(txn, id);
     return rc == RC_NOTFOUND ? RC_INVAL : rc;
 }
@@ -219,7 +210,7 @@ enum rc store_issuance_void(struct store_txn *txn, const struct id *id, when_t n
     stmt_when(&st, now);
     stmt_text(&st, reason, STORE_TEXT_MAX);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_issuance_reserved(struct store_txn *txn, struct arena *a, unsigned limit,

@@ -79,14 +79,12 @@ enum rc store_issuer_move(struct store_txn *txn, const struct id *id, enum store
                           enum store_issuer_state to)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    enum rc rc;
 
     TRY(stmt_open(&st, txn, "UPDATE issuers SET state = ? WHERE id = ? AND state = ?"));
     stmt_z(&st, states[to]);
     stmt_id(&st, id);
     stmt_z(&st, states[from]);
-    rc = stmt_change(&st);
-    return rc == RC_NOTFOUND ? sql_why(txn, "SELECT 1 FROM issuers WHERE id = ?", id) : rc;
+    return stmt_move(&st, txn, "SELECT 1 FROM issuers WHERE id = ?", id);
 }
 
 enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned states_wanted,

@@ -3,6 +3,7 @@
 
 #include "store/sql_int.h"
 
+#define EXISTS "SELECT 1 FROM orders WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, account, status, expires, not_before, not_after, error, profile, replaces, certificate,"  \
     " created, created_from, processing_since"
@@ -127,16 +128,6 @@ enum rc store_order_get(struct store_txn *txn, struct arena *a, const struct id 
     return read_row(&st, txn, a, out);
 }
 
-/* After a compare and set: why it changed nothing. */
-static enum rc settle(struct store_txn *txn, struct stmt *st, const struct id *id)
-{
-    enum rc rc = stmt_change(st);
-
-    if (rc != RC_NOTFOUND)
-        return rc;
-    return sql_why(txn, "SELECT 1 FROM orders WHERE id = ?", id);
-}
-
 enum rc store_order_move(struct store_txn *txn, const struct id *id, enum store_order_status from,
                          enum store_order_status to)
 {
@@ -146,7 +137,7 @@ enum rc store_order_move(struct store_txn *txn, const struct id *id, enum store_
     stmt_z(&st, statuses[to]);
     stmt_id(&st, id);
     stmt_z(&st, statuses[from]);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_order_process(struct store_txn *txn, const struct id *id, when_t now)
@@ -158,7 +149,7 @@ enum rc store_order_process(struct store_txn *txn, const struct id *id, when_t n
                   " WHERE id = ? AND status = 'ready'"));
     stmt_when(&st, now);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_order_finish(struct store_txn *txn, const struct id *id, const struct id *certificate)
@@ -172,7 +163,7 @@ enum rc store_order_finish(struct store_txn *txn, const struct id *id, const str
                   " WHERE id = ? AND status = 'processing'"));
     stmt_id(&st, certificate);
     stmt_id(&st, id);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_order_status from,
@@ -185,7 +176,7 @@ enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_
     stmt_text(&st, error, STORE_BLOB_MAX);
     stmt_id(&st, id);
     stmt_z(&st, statuses[from]);
-    return settle(txn, &st, id);
+    return stmt_move(&st, txn, EXISTS, id);
 }
 
 static void conditions(struct query *q, const struct store_order_filter *f)

@@ -89,6 +89,9 @@ void stmt_name(struct stmt *st, const struct store_name *name);
 enum rc stmt_run(struct stmt *st);
 /* The same; RC_NOTFOUND when it changed nothing. */
 enum rc stmt_change(struct stmt *st);
+/* The same for a compare and set on one row: RC_CONFLICT when it changed nothing although the row
+ * is there, RC_NOTFOUND when it is not. `exists` selects it by its id. */
+enum rc stmt_move(struct stmt *st, struct store_txn *txn, const char *exists, const struct id *id);
 /* RC_OK: there is a row; RC_NOTFOUND: no more. */
 enum rc stmt_next(struct stmt *st);
 
@@ -157,7 +160,3 @@ enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, stru
 enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *cap, void **list);
 /* The one count that the query yields. */
 enum rc query_count(struct query *q, struct store_txn *txn, uint64_t *out);
-
-/* RC_CONFLICT when the row is there, RC_NOTFOUND when not: why a compare and set changed nothing.
- * `sql` selects by id. */
-enum rc sql_why(struct store_txn *txn, const char *sql, const struct id *id);

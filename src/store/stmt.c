@@ -297,12 +297,15 @@ struct store_name row_name(struct row *r)
     return name;
 }
 
-enum rc sql_why(struct store_txn *txn, const char *sql, const struct id *id)
+enum rc stmt_move(struct stmt *st, struct store_txn *txn, const char *exists, const struct id *id)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
+    CLEANUP(stmt_done) struct stmt why = {};
+    enum rc rc = stmt_change(st);
 
-    TRY(stmt_open(&st, txn, sql));
-    stmt_id(&st, id);
-    TRY(stmt_next(&st));
+    if (rc != RC_NOTFOUND)
+        return rc;
+    TRY(stmt_open(&why, txn, exists));
+    stmt_id(&why, id);
+    TRY(stmt_next(&why));
     return RC_CONFLICT;
 }
