@@ -13,8 +13,7 @@ enum {
 
 MSG(msg_foreign, "acme.nonce-foreign",
     "the nonce is not one that this server has given out since it was started; take the fresh one "
-    "of this "
-    "answer and try again");
+    "of this answer and try again");
 MSG(msg_used, "acme.nonce-used",
     "the nonce was used before; take the fresh one of this answer and try again");
 MSG(msg_old, "acme.nonce-old",

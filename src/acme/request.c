@@ -11,8 +11,7 @@ MSG(msg_host, "acme.host-unknown",
     "its configuration");
 MSG(msg_method, "acme.method",
     "{0} is not possible here; ACME resources are read by POST with an empty payload (RFC 8555 "
-    "section 6.3), "
-    "directory and nonces by GET or HEAD");
+    "section 6.3), directory and nonces by GET or HEAD");
 MSG(msg_content_type, "acme.content-type",
     "the content type is \"{0}\"; requests are sent as application/jose+json (RFC 8555 section "
     "6.2)");

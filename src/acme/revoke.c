@@ -12,8 +12,8 @@ MSG(msg_form, "acme.revoke-certificate",
 MSG(msg_unknown, "acme.revoke-unknown",
     "this CA has not issued a certificate with serial {0} and these bytes");
 MSG(msg_reason, "acme.revoke-reason",
-    "reason {0} cannot be given here; possible are 0, 1 (keyCompromise), 3 (affiliationChanged), "
-    "4 (superseded) and 5 (cessationOfOperation)");
+    "reason {0} cannot be given here; possible are 0, 1 (keyCompromise), 3 (affiliationChanged), 4 "
+    "(superseded) and 5 (cessationOfOperation)");
 MSG(msg_not_holder, "acme.revoke-not-holder",
     "only the account that this certificate was issued to, or the certificate's own key, may "
     "revoke it");

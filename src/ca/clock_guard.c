@@ -5,12 +5,10 @@
 
 MSG(msg_behind, "ca.clock-behind",
     "the clock says {0}, but this CA has already issued at {1}; nothing is issued until the clock "
-    "is right: "
-    "check it with `timedatectl` or `chronyc tracking`");
+    "is right: check it with `timedatectl` or `chronyc tracking`");
 MSG(msg_leapt, "ca.clock-leapt",
     "the clock leapt from {0} to {1}; nothing is issued until somebody has looked: if {1} is "
-    "right, restart "
-    "`autarky serve`, otherwise set the clock back");
+    "right, restart `autarky serve`, otherwise set the clock back");
 
 void ca_clock_guard_init(struct ca_clock_guard *g, struct clock *clock, when_t high)
 {

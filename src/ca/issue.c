@@ -105,11 +105,6 @@ enum rc ca_ready(struct ca *ca, struct err *err)
     return ca_clock_guard_look(&ca->guard, &now, err);
 }
 
-struct ca_clock_guard *ca_clock(struct ca *ca)
-{
-    return &ca->guard;
-}
-
 size_t ca_pending(const struct ca *ca)
 {
     return ca->n_jobs;

@@ -49,7 +49,6 @@ void ca_set_conf(struct ca *ca, const struct conf *conf);
 void ca_set_signer(struct ca *ca, struct ipc_chan *signer);
 /* RC_OK, or why nothing is issued now: the clock. */
 enum rc ca_ready(struct ca *ca, struct err *err);
-struct ca_clock_guard *ca_clock(struct ca *ca);
 
 /* Everything is copied by ca_issue, but what reserve_arg points to, which lives until `done`. */
 struct ca_request {

@@ -19,16 +19,15 @@
 
 MSG(msg_no_credentials, "ca.passphrase-no-credentials",
     "the configuration takes the passphrase from the systemd credential \"{0}\", but "
-    "$CREDENTIALS_DIRECTORY "
-    "is not set; start it by a systemd unit with LoadCredentialEncrypted={0}:FILE");
+    "$CREDENTIALS_DIRECTORY is not set; start it by a systemd unit with "
+    "LoadCredentialEncrypted={0}:FILE");
 MSG(msg_open_to_others, "ca.passphrase-open",
     "{0} can be read by others than its owner; close it with `chmod 600 {0}`");
 MSG(msg_short, "ca.passphrase-short",
     "the passphrase from {0} is shorter than {1} characters; its first line is what counts");
 MSG(msg_no_terminal, "ca.passphrase-no-terminal",
     "the passphrase is to be typed in, but there is no terminal; set ca.passphrase.from to "
-    "\"file\" or "
-    "\"credential\" for an unattended start");
+    "\"file\" or \"credential\" for an unattended start");
 MSG(msg_not_typed, "ca.passphrase-not-typed", "no passphrase for {0} was typed; start again");
 MSG(msg_different, "ca.passphrase-different", "the two passphrases are not the same; start again");
 MSG(msg_file, "ca.passphrase-file", "passphrase file {0}: {1}");

@@ -13,19 +13,16 @@ MSG(msg_value, "ca.rules-value",
     "the signer's rules: \"{0}\" is missing or holds what it cannot: {1}");
 MSG(msg_name, "ca.rules-name",
     "the signer's rules do not cover the name {0}; they are ca/rules.json in the data directory, "
-    "which "
-    "root edits before the signer is started again");
+    "which root edits before the signer is started again");
 MSG(msg_address, "ca.rules-address",
     "the signer's rules do not cover the address {0}; they are ca/rules.json in the data "
-    "directory, which "
-    "root edits before the signer is started again");
+    "directory, which root edits before the signer is started again");
 MSG(msg_lifetime, "ca.rules-lifetime",
     "the signer's rules end a lifetime at {0}, and {1} was asked for; shorten the profile's "
     "lifetime");
 MSG(msg_rate, "ca.rules-rate",
     "the signer has made the {0} signatures of this hour that its rules allow; find out who asks "
-    "for so "
-    "many, or raise signatures_per_hour in ca/rules.json");
+    "for so many, or raise signatures_per_hour in ca/rules.json");
 
 enum { SPAN_TEXT_MAX = 64 };
 

@@ -9,8 +9,7 @@
 
 MSG(msg_differs, "ca.certificate-differs",
     "the signer returned another certificate than was reserved under serial {0}; it was not given "
-    "out. The "
-    "signer's configuration or program may differ from core's: restart `autarky serve`");
+    "out. The signer's configuration or program may differ from core's: restart `autarky serve`");
 
 static struct str serial_text(const struct ca_job *job, char text[static X509_SERIAL_TEXT])
 {

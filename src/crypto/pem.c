@@ -10,8 +10,8 @@
 #include "crypto/crypto_int.h"
 
 MSG(msg_none, "crypto.pem-none",
-    "no private key found: a PEM block \"PRIVATE KEY\" or "
-    "\"ENCRYPTED PRIVATE KEY\" was looked for");
+    "no private key found: a PEM block \"PRIVATE KEY\" or \"ENCRYPTED PRIVATE KEY\" was looked "
+    "for");
 MSG(msg_old, "crypto.pem-old",
     "\"{0}\" is OpenSSL's old form of private keys; `openssl pkcs8 -topk8` turns it into PKCS#8");
 MSG(msg_broken, "crypto.pem-broken", "the private key is damaged or not PKCS#8");
@@ -21,8 +21,7 @@ MSG(msg_passphrase, "crypto.pem-passphrase", "the passphrase does not open the p
 MSG(msg_mismatch, "crypto.pem-mismatch", "the private key does not belong to its public half");
 MSG(msg_type, "crypto.pem-type",
     "private keys of this type or size are not supported; use RSA of 2048 to 8192 bits, EC P-256 "
-    "or "
-    "P-384, or Ed25519");
+    "or P-384, or Ed25519");
 
 DEFINE_FREEP(PKCS8_PRIV_KEY_INFO_free, PKCS8_PRIV_KEY_INFO)
 DEFINE_FREEP(X509_ALGOR_free, X509_ALGOR)

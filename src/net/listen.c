@@ -9,15 +9,13 @@
 
 MSG(msg_in_use, "net.address-in-use",
     "cannot listen on {0}: another program does already; stop it (`ss -ltnp` shows which one it "
-    "is) "
-    "or configure another port under `listen`");
+    "is) or configure another port under `listen`");
 MSG(msg_privileged, "net.privileged-port",
     "cannot listen on {0}: ports below {1} are for root; start as root, give the program "
     "CAP_NET_BIND_SERVICE, or configure a higher port under `listen`");
 MSG(msg_not_local, "net.not-a-local-address",
     "cannot listen on {0}: this machine has no such address (`ip address` lists them); configure "
-    "one "
-    "that it has, or [::] for all");
+    "one that it has, or [::] for all");
 MSG(msg_listen, "net.listen-failed", "cannot listen on {0}: {1}");
 MSG(msg_path_long, "net.path-too-long",
     "cannot use the socket {0}: its path has {1} bytes and the system allows {2}; choose a shorter "

@@ -5,25 +5,20 @@
 
 MSG(msg_no_rules, "policy.no-rules",
     "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" "
-    "in the "
-    "configuration and run `autarky reload`");
+    "in the configuration and run `autarky reload`");
 MSG(msg_no_rule_fits, "policy.no-rule-fits",
     "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in "
-    "the "
-    "configuration and run `autarky reload`");
+    "the configuration and run `autarky reload`");
 MSG(msg_wrong_network, "policy.wrong-network",
     "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, "
-    "or ask from "
-    "one that it names");
+    "or ask from one that it names");
 MSG(msg_wildcard, "policy.wildcard",
     "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: "
-    "ask for "
-    "the single names");
+    "ask for the single names");
 
 MSG(msg_scope, "policy.outside-hierarchy",
     "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
-    "suffixes, single "
-    "labels, and addresses that are private");
+    "suffixes, single labels, and addresses that are private");
 
 enum { ALLOWED_TEXT_MAX = 400 };
 

@@ -8,8 +8,8 @@
  * ask core HTTP and API_CERT. It may not connect out, execute, or reach the database or any other
  * file.
  *
- * A reload takes urls live; a listener that changed restarts it, overlapping. It trusts nobody:
- * clients go through http/parse, core through ipc's table and http/response. */
+ * What a reload takes live and what restarts it, overlapping, is conf/schema.c's to say. It trusts
+ * nobody: clients go through http/parse, core through ipc's table and http/response. */
 #include "role/front_int.h"
 
 #include <unistd.h>

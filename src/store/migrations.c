@@ -10,8 +10,7 @@
 
 MSG(msg_newer, "store.schema-newer",
     "{0}: the database has schema {1}, this program knows {2} at most; start the newer Autarky "
-    "that "
-    "wrote it, or restore the copy that it made before it migrated");
+    "that wrote it, or restore the copy that it made before it migrated");
 MSG(msg_older, "store.schema-older",
     "{0}: the database has schema {1}, this program works with {2}; `autarky serve` migrates it, "
     "after making a copy");
