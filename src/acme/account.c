@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.3: accounts. */
 #include "acme/acme_int.h"
+
+#include <assert.h>
+
 #include "acme/state.h"
 #include "base/name.h"
 #include "crypto/hash.h"
@@ -213,6 +216,7 @@ static enum rc change_account(struct store_txn *txn, struct acme_request *r)
     enum rc rc;
 
     if (d->account.status == STORE_ACCOUNT_DEACTIVATED) {
+        assert(acme_account_may(STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED));
         rc = store_account_move(txn, id, STORE_ACCOUNT_VALID, STORE_ACCOUNT_DEACTIVATED);
         if (rc == RC_CONFLICT)
             return usable(r, &d->account); /* another request was a moment faster */

@@ -2,6 +2,9 @@
 /* RFC 8555 section 7.5: authorizations and their challenges, as the client sees them. What happens
  * once a challenge has been asked for is validation.c. */
 #include "acme/acme_int.h"
+
+#include <assert.h>
+
 #include "acme/state.h"
 
 MSG(msg_challenge_gone, "acme.challenge-expired",
@@ -101,8 +104,10 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 {
     struct challenge_data *d = r->data;
     const struct id *id = &d->challenge.id;
-    enum rc rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
+    enum rc rc;
 
+    assert(acme_challenge_may(STORE_CHALLENGE_PENDING, STORE_CHALLENGE_PROCESSING));
+    rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
     d->started = rc == RC_OK;
     if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);

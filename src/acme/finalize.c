@@ -3,6 +3,9 @@
  * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
  * see "processing". */
 #include "acme/acme_int.h"
+
+#include <assert.h>
+
 #include "acme/state.h"
 #include "base/text.h"
 #include "ca/issue.h"
@@ -144,8 +147,10 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
 {
     struct acme_request *r = arg;
     const struct finalize_data *d = r->data;
-    enum rc rc = store_order_process(txn, &d->order.id, r->now);
+    enum rc rc;
 
+    assert(acme_order_may(STORE_ORDER_READY, STORE_ORDER_PROCESSING));
+    rc = store_order_process(txn, &d->order.id, r->now);
     if (rc == RC_CONFLICT)
         return PROBLEM(err, rc, "orderNotReady", msg_not_ready,
                        STR("being finalized, or finished"));
@@ -212,6 +217,7 @@ enum rc acme_finalize(struct acme_request *r)
 static enum rc order_finish(struct store_txn *txn, const struct id *order,
                             const struct store_certificate *certificate)
 {
+    assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_VALID));
     return store_order_finish(txn, order, &certificate->id);
 }
 
@@ -222,6 +228,7 @@ static enum rc order_fail(struct store_txn *txn, const struct id *order, const s
     struct str problem;
 
     (void)now;
+    assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_INVALID));
     TRY(acme_problem_json(&a, why, NULL, 0, &problem));
     return store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The statuses of RFC 8555 section 7.1.6 and the moves between them: one table for each kind of
- * object, and the only place that knows which moves there are. Statuses are spelled by store/. */
+ * object, and the only place that knows which moves there are: whoever asks the store for one
+ * asserts it here, the store makes it by compare and set. Statuses are spelled by store/. */
 #pragma once
 
 #include <stdbool.h>

@@ -4,6 +4,9 @@
  * comes back, with its evidence, is committed before any client sees it, together with what follows
  * for authorization and orders. */
 #include "acme/acme_int.h"
+
+#include <assert.h>
+
 #include "acme/state.h"
 #include "ev/clock.h"
 
@@ -91,6 +94,7 @@ static enum rc advance_order(struct store_txn *txn, struct attempt *t,
         if (acme_authorization_seen(&authz, t->now) != STORE_AUTHORIZATION_VALID)
             return RC_OK;
     }
+    assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_READY));
     TRY(store_order_move(txn, &order->id, STORE_ORDER_PENDING, STORE_ORDER_READY));
     return audit_result(txn, t, "order.ready", "order", &order->id, (struct str){NULL, 0});
 }
@@ -112,6 +116,7 @@ static enum rc settle_orders(struct store_txn *txn, struct attempt *t)
             TRY(advance_order(txn, t, &orders[i]));
             continue;
         }
+        assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
         TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
         TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
     }
@@ -121,10 +126,12 @@ static enum rc settle_orders(struct store_txn *txn, struct attempt *t)
 static enum rc finish(struct store_txn *txn, struct attempt *t)
 {
     const struct id *authz = &t->authorization.id;
+    enum store_challenge_status challenge = t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID;
 
-    TRY(store_challenge_finish(txn, &t->challenge.id,
-                               t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID, t->now,
-                               t->error, t->evidence));
+    assert(acme_challenge_may(STORE_CHALLENGE_PROCESSING, challenge));
+    assert(acme_authorization_may(STORE_AUTHORIZATION_PENDING,
+                                  t->ok ? STORE_AUTHORIZATION_VALID : STORE_AUTHORIZATION_INVALID));
+    TRY(store_challenge_finish(txn, &t->challenge.id, challenge, t->now, t->error, t->evidence));
     if (t->ok)
         TRY(store_authorization_validate(txn, authz, t->now, t->now + ACME_AUTHORIZATION_LIFE));
     else

@@ -3,8 +3,8 @@
  * still allowed to, then has no file, no network and one correspondent, core, whom it does not
  * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
  * its own rules, its own clock and the linter. */
-#include "ca/passphrase.h"
 #include "ca/signer.h"
+#include "ca/passphrase.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "log/log.h"
