@@ -182,6 +182,16 @@ void ca_signer_set_conf(struct ca_signer *s, const struct conf *conf)
     conf_unref(old);
 }
 
+size_t ca_signer_count(const struct ca_signer *s)
+{
+    return s->n;
+}
+
+const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i)
+{
+    return &s->issuers[i];
+}
+
 static const struct ca_issuer *find_issuer(const struct ca_signer *s, struct str ref)
 {
     for (size_t i = 0; i < s->n; i++)

@@ -34,6 +34,10 @@ DEFINE_FREEP(ca_signer_free, struct ca_signer)
 /* Takes effect for the next signature. */
 void ca_signer_set_conf(struct ca_signer *s, const struct conf *conf);
 
+size_t ca_signer_count(const struct ca_signer *s);
+/* Borrowed. */
+const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i);
+
 struct ca_sign_ask {
     struct str issuer; /* its reference */
     struct ca_leaf leaf;
