@@ -89,7 +89,7 @@ static void nothing_is_typed(void)
     struct typing little = {{"1234567\n"}, false, ""};
     struct typing little_and_end = {{"1234567\x04\x04"}, false, ""};
 
-    type(&end, RC_INVAL);
+    type(&end, RC_NOTFOUND);
     type(&line, RC_INVAL);
     type(&little, RC_INVAL);
     type(&little_and_end, RC_INVAL);
