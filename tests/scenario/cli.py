@@ -325,6 +325,9 @@ def main():
     if os.geteuid() != 0:
         print("needs root, to be other users")
         sys.exit(77)
+    # Other users work below it, and script/test gives a directory that only its owner can search.
+    if "TMPDIR" in os.environ:
+        pathlib.Path(os.environ["TMPDIR"]).chmod(0o711)
     lab = pathlib.Path(tempfile.mkdtemp(prefix="cli.", dir=os.environ.get("TMPDIR")))
     lab.chmod(0o755)
     wrong_words()
