@@ -327,6 +327,8 @@ def main():
         sys.exit(77)
     lab = pathlib.Path(tempfile.mkdtemp(prefix="cli.", dir=os.environ.get("TMPDIR")))
     lab.chmod(0o755)
+    if os.environ.get("TMPDIR"):
+        lab.parent.chmod(0o711)  # ours alone; ordinary users have to pass
     wrong_words()
     nothing_there(lab)
     init_refuses(lab)
