@@ -64,19 +64,27 @@ void acme_reply_json(struct acme_request *r, int status)
     acme_reply_as(r, status, "application/json");
 }
 
-/* What the client is not told (see http_problem). */
-static void log_failure(const struct acme_request *r)
+/* What the client is not told (see http_problem), and, so that an administrator who is asked can
+ * answer, why it was refused. A nonce that was too old is everyday business. */
+static void log_reason(const struct acme_request *r)
 {
+    bool failed = !r->err.type && !r->err.status;
     const struct id *now = log_request_current();
     struct id before = now ? *now : (struct id){""};
     struct err why = r->err, last = ERR_INIT;
 
-    if (!why.msg)
+    if (r->err.type && str_eq(str_of(r->err.type), STR("badNonce")))
+        return;
+    if (failed && !why.msg)
         store_last_error(r->acme->store, &last);
-    if (last.rc == why.rc)
+    if (failed && last.rc == why.rc)
         why = last;
     log_request(&r->x->id);
-    log_error("acme.failed", LOG_STR("path", r->x->req.path), LOG_ERR(&why));
+    if (failed)
+        log_error("acme.failed", LOG_STR("path", r->x->req.path), LOG_ERR(&why));
+    else
+        log_info("acme.refused", LOG_STR("path", r->x->req.path),
+                 LOG_Z("type", r->err.type ? r->err.type : "-"), LOG_ERR(&why));
     log_request(before.z[0] ? &before : NULL);
 }
 
@@ -101,8 +109,7 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
 {
     if (r->err.rc == RC_OK)
         r->err.rc = rc;
-    if (!r->err.type && !r->err.status)
-        log_failure(r);
+    log_reason(r);
     add_common_headers(r);
     free_request(r);
     if (r->err.type && str_eq(str_of(r->err.type), STR("badSignatureAlgorithm")))

@@ -10,7 +10,7 @@
 #include "json/out.h"
 
 MSG(msg_no_issuer, "ca.no-issuer",
-    "this CA has no active issuer for {0} keys; `autarky issuer list` shows what there is");
+    "this CA has no active issuer for {0} keys; `autarky status` shows what there is");
 MSG(msg_no_issuers, "ca.register-without-issuers",
     "the register names no issuer; the data directory is not one that `autarky init` finished");
 MSG(msg_profile, "ca.no-profile",

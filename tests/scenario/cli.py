@@ -330,6 +330,8 @@ def main():
         pathlib.Path(os.environ["TMPDIR"]).chmod(0o711)
     lab = pathlib.Path(tempfile.mkdtemp(prefix="cli.", dir=os.environ.get("TMPDIR")))
     lab.chmod(0o755)
+    if os.environ.get("TMPDIR"):
+        lab.parent.chmod(0o711)  # ours alone; ordinary users have to pass
     wrong_words()
     nothing_there(lab)
     init_refuses(lab)

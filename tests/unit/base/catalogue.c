@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "base/msg.h"
+#include "cmd/cmd.h"
 
 /* Folder, dot, words joined by hyphens. */
 static bool code_ok(const char *code)
@@ -41,6 +42,35 @@ static bool places_ok(const char *text)
     return (seen & (seen + 1)) == 0;
 }
 
+static bool is_command(struct str noun, struct str verb)
+{
+    size_t n;
+    const struct cmd_row *rows = cmd_rows(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(noun, str_of(rows[i].noun)) &&
+            (!rows[i].verb || str_eq(verb, str_of(rows[i].verb))))
+            return true;
+    return false;
+}
+
+/* "`autarky config check --data {0}`" is a command that there is. */
+static bool commands_ok(const char *text)
+{
+    static const char begin[] = "`autarky ";
+
+    for (const char *p = text; (p = strstr(p, begin)); p++) {
+        struct str command, noun, verb, rest;
+
+        str_cut(str_of(p + sizeof(begin) - 1), '`', &command, &rest);
+        str_cut(command, ' ', &noun, &rest);
+        str_cut(rest, ' ', &verb, &rest);
+        if (!is_command(noun, verb))
+            return false;
+    }
+    return true;
+}
+
 static void catalogue_rules_work(void)
 {
     CHECK(code_ok("conf.unknown-key") && code_ok("x509.bad-2-things"));
@@ -49,6 +79,8 @@ static void catalogue_rules_work(void)
     CHECK(!code_ok("a.b.c") && !code_ok("a-b.c") && !code_ok("9a.c"));
     CHECK(places_ok("{1} {0}") && places_ok("{0} {0}") && places_ok("none") && places_ok("{{5}"));
     CHECK(!places_ok("{1}") && !places_ok("{0} {2}"));
+    CHECK(commands_ok("none") && commands_ok("`autarky serve`, `autarky config check --json`"));
+    CHECK(!commands_ok("`autarky conjure`") && !commands_ok("`autarky config` shows"));
 }
 
 static void catalogue_is_sound(void)
@@ -68,6 +100,8 @@ static void catalogue_is_sound(void)
             fail_msg("%s: not of the form folder.words-with-hyphens", all[i]->code);
         if (!places_ok(all[i]->text))
             fail_msg("%s: places are not numbered from 0: %s", all[i]->code, all[i]->text);
+        if (!commands_ok(all[i]->text))
+            fail_msg("%s: names a command that there is not: %s", all[i]->code, all[i]->text);
         if (!str_utf8(str_of(all[i]->text)) || !all[i]->text[0])
             fail_msg("%s: not a text", all[i]->code);
         for (size_t k = 0; k < i; k++)
