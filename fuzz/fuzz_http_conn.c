@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     struct clock_fake clock;
     CLEANUP(ev_freep) struct ev *ev = NULL;
     CLEANUP(http_conn_freep) struct http_conn *c = NULL;
-    struct http_transport *t;
+    struct net_stream *t;
     void *owner = NULL; /* nothing to free: the connection is freed here */
     int fds[2];
 
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     if (ev_new(&clock.clock, &ev) != RC_OK || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
         return 0;
     conf.ev = ev;
-    if (http_transport_fd(ev, fds[0], &t) == RC_OK &&
+    if (net_stream_fd(ev, fds[0], &t) == RC_OK &&
         http_conn_new(&conf, t, &(struct addr){.n = 4}, &owner, &c) == RC_OK)
         http_conn_start(c);
     if (send(fds[1], data, n, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)

@@ -16,7 +16,7 @@ enum state { READ, HANDLE, WAIT, WRITE, LINGER, ENDED };
 
 struct http_conn {
     const struct http_conn_conf *conf;
-    struct http_transport *t;
+    struct net_stream *t;
     struct http_parser *parser;
     struct http_exchange *x; /* from the first byte of a request until its answer is gone */
     void *owner;
@@ -197,7 +197,7 @@ static bool step_write(struct http_conn *c)
         return true;
     }
     if (rc == RC_AGAIN)
-        c->t->ops->want(c->t, HTTP_WANT_WRITE);
+        c->t->ops->want(c->t, NET_WANT_WRITE);
     else
         end(c);
     return false;
@@ -212,7 +212,7 @@ static bool step_linger(struct http_conn *c)
     if (!c->shut) {
         rc = c->t->ops->shutdown(c->t);
         if (rc == RC_AGAIN)
-            c->t->ops->want(c->t, HTTP_WANT_WRITE);
+            c->t->ops->want(c->t, NET_WANT_WRITE);
         else if (rc != RC_OK)
             end(c);
         c->shut = rc == RC_OK;
@@ -222,7 +222,7 @@ static bool step_linger(struct http_conn *c)
     if (rc == RC_OK && (c->lingered += n) <= HTTP_LINGER_BYTES)
         return true;
     if (rc == RC_AGAIN)
-        c->t->ops->want(c->t, HTTP_WANT_READ);
+        c->t->ops->want(c->t, NET_WANT_READ);
     else
         end(c);
     return false;
@@ -314,7 +314,7 @@ static bool step_read(struct http_conn *c)
     rc = c->t->ops->read(c->t, bytes, sizeof(bytes), &in.n);
     if (rc == RC_AGAIN && !(c->draining && c->served && !c->x)) {
         set_idle(c, c->phase == HTTP_PHASE_IDLE);
-        c->t->ops->want(c->t, HTTP_WANT_READ);
+        c->t->ops->want(c->t, NET_WANT_READ);
         return false;
     }
     if (rc != RC_OK) {
@@ -394,13 +394,13 @@ static void on_timer(void *arg)
     refuse(c, &err);
 }
 
-enum rc http_conn_new(const struct http_conn_conf *conf, struct http_transport *t,
+enum rc http_conn_new(const struct http_conn_conf *conf, struct net_stream *t,
                       const struct addr *client, void *owner, struct http_conn **out)
 {
     CLEANUP(http_conn_freep) struct http_conn *c = MEM_NEW(struct http_conn);
 
     if (!c) {
-        http_transport_free(t);
+        net_stream_free(t);
         return RC_NOMEM;
     }
     c->conf = conf;
@@ -422,7 +422,7 @@ void http_conn_start(struct http_conn *c)
 {
     allow(c, HTTP_HEAD_SECONDS);
     set_idle(c, true);
-    c->t->ops->want(c->t, HTTP_WANT_READ);
+    c->t->ops->want(c->t, NET_WANT_READ);
 }
 
 void http_conn_refuse(struct http_conn *c)
@@ -459,7 +459,7 @@ void http_conn_free(struct http_conn *c)
     ev_defer_cancel(&c->again);
     let_go(c);
     http_parser_free(c->parser);
-    http_transport_free(c->t);
+    net_stream_free(c->t);
     buf_done(&c->out);
     buf_done(&c->rest);
     mem_free(c);

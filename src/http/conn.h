@@ -7,7 +7,7 @@
 #pragma once
 
 #include "http/exchange.h"
-#include "http/transport.h"
+#include "net/stream.h"
 
 struct ev;
 struct http_conn;
@@ -51,7 +51,7 @@ struct http_conn_conf {
 
 /* Takes over the transport, also on failure. `conf` is kept. Nothing happens before
  * http_conn_start. RC_NOMEM. */
-enum rc http_conn_new(const struct http_conn_conf *conf, struct http_transport *t,
+enum rc http_conn_new(const struct http_conn_conf *conf, struct net_stream *t,
                       const struct addr *client, void *owner, struct http_conn **out);
 void http_conn_start(struct http_conn *c);
 /* Instead of http_conn_start: answers 503 with Retry-After without waiting for a request, and

@@ -8,6 +8,7 @@
 #include "ev/ev.h"
 #include "net/net.h"
 #include "tls/conn.h"
+#include "tls/stream.h"
 
 enum { IPV6_CLIENT_BYTES = 8 };
 
@@ -149,7 +150,7 @@ static void fail_rc(struct member *m, enum rc rc)
     failed(m, &err);
 }
 
-static void serve(struct member *m, struct http_transport *t)
+static void serve(struct member *m, struct net_stream *t)
 {
     enum rc rc = http_conn_new(&m->server->conn_conf, t, &m->client, m, &m->conn);
 
@@ -169,13 +170,13 @@ static void serve(struct member *m, struct http_transport *t)
 static void on_open(void *arg, enum rc rc, const struct err *err)
 {
     struct member *m = arg;
-    struct http_transport *t;
+    struct net_stream *t;
 
     if (rc != RC_OK) {
         failed(m, err);
         return;
     }
-    rc = http_transport_tls(MOVE(m->tls), &t);
+    rc = tls_stream_new(MOVE(m->tls), &t);
     if (rc == RC_OK)
         serve(m, t);
     else
@@ -186,7 +187,7 @@ static void admit(struct member *m, int fd)
 {
     struct http_server *s = m->server;
     struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m};
-    struct http_transport *t;
+    struct net_stream *t;
     enum rc rc;
 
     if (s->conf.tls) {
@@ -195,7 +196,7 @@ static void admit(struct member *m, int fd)
             fail_rc(m, rc);
         return;
     }
-    rc = http_transport_fd(s->conf.ev, fd, &t);
+    rc = net_stream_fd(s->conf.ev, fd, &t);
     if (rc == RC_OK)
         serve(m, t);
     else

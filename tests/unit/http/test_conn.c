@@ -11,7 +11,7 @@
 
 /* One connection on a transport that does what the test says. */
 struct world {
-    struct http_transport t; /* first */
+    struct net_stream t; /* first */
     struct clock_fake clock;
     struct ev *ev;
     struct http_conn_conf conf;
@@ -30,7 +30,7 @@ struct world {
     struct buf paths;
 };
 
-static enum rc script_read(struct http_transport *t, void *p, size_t n, size_t *out_n)
+static enum rc script_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
 {
     struct world *w = (struct world *)t;
 
@@ -44,7 +44,7 @@ static enum rc script_read(struct http_transport *t, void *p, size_t n, size_t *
     return RC_OK;
 }
 
-static enum rc script_write(struct http_transport *t, struct str bytes, size_t *out_n)
+static enum rc script_write(struct net_stream *t, struct str bytes, size_t *out_n)
 {
     struct world *w = (struct world *)t;
 
@@ -58,24 +58,24 @@ static enum rc script_write(struct http_transport *t, struct str bytes, size_t *
     return RC_OK;
 }
 
-static enum rc script_shutdown(struct http_transport *t)
+static enum rc script_shutdown(struct net_stream *t)
 {
     ((struct world *)t)->shut = true;
     return RC_OK;
 }
 
-static void script_want(struct http_transport *t, unsigned wants)
+static void script_want(struct net_stream *t, unsigned wants)
 {
     ((struct world *)t)->wants = wants;
 }
 
-static void script_free(struct http_transport *t)
+static void script_free(struct net_stream *t)
 {
     ((struct world *)t)->freed = true;
 }
 
-static const struct http_transport_ops ops = {script_read, script_write, script_shutdown,
-                                              script_want, script_free};
+static const struct net_stream_ops ops = {script_read, script_write, script_shutdown, script_want,
+                                          script_free};
 
 static void answer(struct world *w, struct http_exchange *x)
 {
@@ -173,8 +173,8 @@ static enum rc world_init(struct world *w)
 static void settle(struct world *w)
 {
     for (int i = 0; i < 1000; i++) {
-        if (w->conn && ((w->wants & HTTP_WANT_READ && (w->in.n || w->eof || w->broken)) ||
-                        (w->wants & HTTP_WANT_WRITE && (w->room || w->broken))))
+        if (w->conn && ((w->wants & NET_WANT_READ && (w->in.n || w->eof || w->broken)) ||
+                        (w->wants & NET_WANT_WRITE && (w->room || w->broken))))
             w->t.ready(w->t.arg);
         ev_run_once(w->ev, EV_NOWAIT);
     }
