@@ -50,7 +50,8 @@ static void put_passing(const struct http_reader *r, bool request, struct buf *o
         struct http_field f = http_reader_field(r, i);
         bool passes = f.what == HTTP_NAME_OTHER || f.what == HTTP_NAME_KEPT ||
                       f.what == HTTP_NAME_ACCEPT || f.what == HTTP_NAME_DATE ||
-                      (request ? f.what == HTTP_NAME_EXPECT : f.what == HTTP_NAME_VOUCHED);
+                      (f.what == HTTP_NAME_EXPECT && http_reader_get(r)->expects) ||
+                      (f.what == HTTP_NAME_VOUCHED && !request);
 
         if (passes && !http_reader_listed(r, &f))
             put_field(f.name, f.value, out);

@@ -60,6 +60,11 @@ static const struct {
     {511, "Network Authentication Required"},
 };
 
+const struct str http_plain_answer =
+    STR("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: "
+        "close\r\n\r\n"
+        "This port speaks HTTPS, and the request came without TLS: use an https:// URL.\n");
+
 /* Said here once, or never. */
 static const struct str own[] = {
     STR("connection"),   STR("content-length"), STR("date"),    STR("keep-alive"),

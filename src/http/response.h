@@ -8,6 +8,9 @@
 
 enum { HTTP_RESPONSE_HEAD_MAX = 64 * 1024 };
 
+/* For a port of HTTPS to send, as it is, to whoever speaks HTTP to it. */
+extern const struct str http_plain_answer;
+
 /* Appends status line and headers, blank line included: Date, Content-Length, X-Request-Id,
  * X-Content-Type-Options, for HTML without one a Content-Security-Policy, "Connection: close" when
  * `last`, and those of x->res. Left out are headers of x->res whose name or value is malformed, and
