@@ -24,7 +24,7 @@ enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
 struct tls_conn {
     SSL *ssl;
     struct ev *ev;
-    struct tls_context *context;
+    struct tls_choice choice;
     struct ev_fd *watch;
     int fd;
     enum state state;
@@ -94,7 +94,7 @@ static void linger(struct tls_conn *c)
 
 static void answer_plain(struct tls_conn *c)
 {
-    struct str answer = tls_context_plain_answer(c->context);
+    struct str answer = tls_context_conf(c->choice.context)->plain_answer;
 
     /* Short enough for an empty send buffer; if not, the client learns no less than without it. */
     if (send(c->fd, answer.p, answer.n, MSG_NOSIGNAL) < 0 || shutdown(c->fd, SHUT_WR) != 0) {
@@ -109,12 +109,15 @@ static void answer_plain(struct tls_conn *c)
 static void shake(struct tls_conn *c)
 {
     char reason[TLS_REASON_MAX];
+    struct err why = ERR_INIT;
     uint8_t needs = 0;
     enum rc rc;
     int n;
 
     crypto_ossl_clear();
+    c->choice.why = &why;
     n = SSL_accept(c->ssl);
+    c->choice.why = NULL;
     if (n == 1) {
         open_done(c, RC_OK, NULL);
         return;
@@ -122,6 +125,8 @@ static void shake(struct tls_conn *c)
     rc = outcome(c, n, &needs);
     if (rc == RC_AGAIN)
         ev_fd_watch(c->watch, needs);
+    else if (why.msg)
+        open_done(c, why.rc, &why);
     else if (rc == RC_CRYPTO)
         open_failed(c, RC_CRYPTO, &msg_handshake, tls_reason(reason));
     else
@@ -141,7 +146,7 @@ static void peek(struct tls_conn *c)
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
         return;
     }
-    if (tls_context_plain_answer(c->context).n &&
+    if (tls_context_conf(c->choice.context)->plain_answer.n &&
         ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'))) {
         answer_plain(c);
         return;
@@ -190,14 +195,14 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
     }
     c->fd = fd;
     c->ev = conf->ev;
-    c->context = conf->context;
+    c->choice.context = conf->context;
     c->on_open = conf->on_open;
     c->arg = conf->arg;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     ev_timer_init(&c->timer, conf->ev, on_timeout, c);
     c->ssl = SSL_new(tls_context_ssl(conf->context));
-    if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1) {
+    if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1 || SSL_set_app_data(c->ssl, &c->choice) != 1) {
         crypto_ossl_clear();
         return RC_NOMEM;
     }
@@ -215,6 +220,7 @@ void tls_conn_free(struct tls_conn *c)
     ev_timer_stop(&c->timer);
     ev_fd_free(c->watch);
     SSL_free(c->ssl);
+    tls_choice_done(&c->choice);
     crypto_ossl_clear();
     fd_close(&c->fd);
     mem_free(c);
@@ -283,4 +289,23 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 const char *tls_conn_version(const struct tls_conn *c)
 {
     return SSL_get_version(c->ssl);
+}
+
+struct str tls_conn_alpn(const struct tls_conn *c)
+{
+    const unsigned char *p;
+    unsigned n;
+
+    SSL_get0_alpn_selected(c->ssl, &p, &n);
+    return str_bytes(p, n);
+}
+
+bool tls_conn_resumed(const struct tls_conn *c)
+{
+    return SSL_session_reused(c->ssl) == 1;
+}
+
+struct tls_site *tls_conn_site(const struct tls_conn *c)
+{
+    return tls_context_conf(c->choice.context)->choose ? c->choice.site : NULL;
 }

@@ -12,6 +12,7 @@
 struct ev;
 struct tls_conn;
 struct tls_context;
+struct tls_site;
 
 enum {
     TLS_HANDSHAKE_SECONDS = 10,
@@ -53,3 +54,10 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 
 /* "TLSv1.3"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);
+/* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */
+struct str tls_conn_alpn(const struct tls_conn *c);
+/* From a session of an earlier connection, without a certificate being shown. */
+bool tls_conn_resumed(const struct tls_conn *c);
+/* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without
+ * `choose`, and before a site was chosen. Also after a failed handshake. */
+struct tls_site *tls_conn_site(const struct tls_conn *c);
