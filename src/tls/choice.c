@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/map.h"
 #include "tls/hello.h"
 
 MSG(msg_name, "tls.server-name",
@@ -19,14 +20,6 @@ static int refuse(struct tls_choice *c, int *alert, int what, const struct msg *
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-static bool offers_tls_1_3(SSL *ssl)
-{
-    const unsigned char *p;
-    size_t n;
-
-    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &n) == 1;
-}
-
 /* Before sessions are looked at: one of another site is then as good as unknown. */
 static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
 {
@@ -40,29 +33,28 @@ static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
     return true;
 }
 
+/* Who finds another name with the same hash gets what the first one gets. */
+static uint64_t hash(struct str name)
+{
+    static const unsigned char key[16];
+
+    return map_siphash(key, name);
+}
+
 static int choose(struct tls_choice *c, SSL *ssl, int *alert, struct str name)
 {
     const struct tls_context_conf *conf = tls_context_conf(c->context);
     struct tls_hello hello = {name};
     struct tls_site *site = conf->choose(conf->arg, &hello);
 
-    if (!site && name.n)
-        return refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, &msg_no_site, name);
     if (!site)
-        return refuse(c, alert,
-                      offers_tls_1_3(ssl) ? SSL_AD_MISSING_EXTENSION : SSL_AD_UNRECOGNIZED_NAME,
-                      &msg_unnamed, name);
+        return refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, name.n ? &msg_no_site : &msg_unnamed,
+                      name);
+    c->asked = hash(name);
     if (take(c, ssl, site))
         return SSL_CLIENT_HELLO_SUCCESS;
     *alert = SSL_AD_INTERNAL_ERROR;
     return SSL_CLIENT_HELLO_ERROR;
-}
-
-/* RFC 8446 section 4.1.2: a second ClientHello is the first one again. OpenSSL still has the name
- * of the first. */
-static bool same_name(SSL *ssl, struct str name)
-{
-    return str_ieq(str_of(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)), name);
 }
 
 int tls_choice_on_hello(SSL *ssl, int *alert, void *)
@@ -87,7 +79,8 @@ int tls_choice_on_hello(SSL *ssl, int *alert, void *)
     }
     if (!c->site)
         return choose(c, ssl, alert, str_of(name));
-    if (!same_name(ssl, str_of(name)))
+    /* RFC 8446 section 4.1.2: a second ClientHello is the first one again. */
+    if (c->asked != hash(str_of(name)))
         return refuse(c, alert, SSL_AD_ILLEGAL_PARAMETER, &msg_changed, STR(""));
     return SSL_CLIENT_HELLO_SUCCESS;
 }

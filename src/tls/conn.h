@@ -26,8 +26,10 @@ struct tls_conn_conf {
     struct ev *ev;
     struct tls_context *context;
     /* Called once, never from inside tls_conn_accept: RC_OK, the connection is open; otherwise free
-     * it: RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke in the clear and was
-     * answered), RC_CRYPTO (the handshake failed, `err` has OpenSSL's reason). */
+     * it: RC_NOMEM, RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke HTTP in the
+     * clear, or TLCP, and was told so), RC_CRYPTO (the handshake failed; `err` has our reason or
+     * OpenSSL's).
+     */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
 };

@@ -12,6 +12,7 @@
 
 struct tls_context {
     SSL_CTX *ssl;
+    BIO_METHOD *method;
     struct tls_context_conf conf;
     struct tls_site own;
     struct tls_tickets *tickets;
@@ -97,7 +98,8 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
     TRY(set_protocols(ctx, conf->alpn.n ? conf->alpn : STR("http/1.1")));
     TRY(tls_site_init(&ctx->own, STR("autarky")));
     ctx->ssl = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_server_method());
-    if (!ctx->ssl || !set_up(ctx)) {
+    ctx->method = tls_socket_method_new();
+    if (!ctx->ssl || !ctx->method || !set_up(ctx)) {
         crypto_ossl_clear();
         return RC_CRYPTO;
     }
@@ -110,6 +112,7 @@ void tls_context_free(struct tls_context *ctx)
     if (!ctx)
         return;
     SSL_CTX_free(ctx->ssl);
+    BIO_meth_free(ctx->method);
     tls_site_done(&ctx->own);
     tls_tickets_free(ctx->tickets);
     mem_free(ctx);
@@ -148,6 +151,11 @@ enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *k
 SSL_CTX *tls_context_ssl(const struct tls_context *ctx)
 {
     return ctx->ssl;
+}
+
+const BIO_METHOD *tls_context_method(const struct tls_context *ctx)
+{
+    return ctx->method;
 }
 
 const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx)

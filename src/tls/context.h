@@ -34,10 +34,10 @@ struct tls_context_conf {
      * "http/1.1". A client that offers protocols but none of them gets no_application_protocol (RFC
      * 7301 section 3.2). */
     struct str alpn;
-    /* The site for a client; NULL refuses it with unrecognized_name (missing_extension when TLS 1.3
-     * was offered without a name). The site is borrowed until `site_ref`, called at once; after
-     * that by the connection until it is freed, which calls `site_unref`. Both may be NULL if the
-     * sites outlive the context. Without `choose` names are not looked at. */
+    /* The site for a client; NULL refuses it with unrecognized_name. The site is borrowed until
+     * `site_ref`, called at once, and held until the connection is freed, which calls
+     * `site_unref`. Both may be NULL if the sites outlive the context. Without `choose` names are
+     * not looked at. */
     struct tls_site *(*choose)(void *arg, const struct tls_hello *hello);
     void (*site_ref)(struct tls_site *site);
     void (*site_unref)(struct tls_site *site);
