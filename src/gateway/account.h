@@ -2,6 +2,7 @@
 /* What is told of the gateway's work: a log line for each request, and counters. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct addr;

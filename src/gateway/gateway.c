@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway.h"
 
+#include <stdio.h>
+
 #include "conf/conf.h"
+#include "dns/zones.h"
 #include "ev/clock.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
