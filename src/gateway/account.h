@@ -17,8 +17,9 @@ enum gateway_failure {
 };
 
 void gateway_count_failure(enum gateway_failure what);
-/* A handshake that ended; `err`: it failed. */
-void gateway_count_handshake(const struct addr *client, const struct err *err);
-void gateway_set_connections(size_t open);
+/* A connection whose handshake failed. */
+void gateway_count_failed(const struct addr *client, const struct err *err);
+/* One whose handshake is done: 1; it is gone: -1. */
+void gateway_count_client(int n);
 /* A request has ended; complete: the client took all of the answer. */
 void gateway_tell(const struct gateway_exchange *x, bool complete);

@@ -28,8 +28,8 @@ static void backend_free(struct gateway_backend *b)
 }
 DEFINE_FREEP(backend_free, struct gateway_backend)
 
-static enum rc backend_new(struct gateway_backends *all, struct str key,
-                           const struct http_url *url, struct gateway_backend **out)
+static enum rc backend_new(struct gateway_backends *all, struct str key, const struct http_url *url,
+                           struct gateway_backend **out)
 {
     CLEANUP(backend_freep) struct gateway_backend *b = mem_calloc(1, sizeof(*b) + key.n);
     size_t v6 = url->at.addr.n == 16;

@@ -23,7 +23,7 @@ struct gateway_backend {
     struct str key;  /* "10.0.3.7:8080", lower case */
     struct str host; /* in key, without brackets */
     uint16_t port;
-    struct list idle; /* struct gateway_link, the longest first */
+    struct list idle;      /* struct gateway_link, the longest first */
     size_t n_idle, n_open; /* n_open: idle, at work and being made */
     struct ev_timer sweep;
     int64_t failed_at; /* monotonic; INT64_MIN: it has not */
@@ -31,7 +31,7 @@ struct gateway_backend {
     struct addr addrs[GATEWAY_ADDRESSES_MAX];
     size_t n_addrs, first; /* first: the one that answered last */
     int64_t expires;
-    struct list waiting; /* struct gateway_find, for the addresses */
+    struct list waiting;           /* struct gateway_find, for the addresses */
     struct gateway_lookup *lookup; /* under way */
     char text[];
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ev/clock.h"
+#include "gateway/account.h"
 #include "gateway/gateway_int.h"
-#include "gateway/page.h"
 #include "http/server.h"
 #include "tls/conn.h"
 
@@ -12,7 +12,7 @@ static void set_idle(struct gateway_client *c, bool idle)
     if (c->idle == idle)
         return;
     c->idle = idle;
-    http_server_idle(c->owner, idle);
+    c->gateway->on_idle(c->owner, idle);
 }
 
 static void allow(struct gateway_client *c, int seconds)
@@ -142,7 +142,7 @@ void gateway_client_pump(struct gateway_client *c)
         going = c->state == LINGER ? step_linger(c) : step_read(c);
     c->pumping = false;
     if (c->state == ENDED)
-        http_server_closed(c->owner);
+        c->gateway->on_closed(c->owner);
 }
 
 static void on_ready(void *arg)
@@ -163,7 +163,7 @@ static void on_timer(void *arg)
     else
         end(c);
     if (c->state == ENDED)
-        http_server_closed(c->owner);
+        c->gateway->on_closed(c->owner);
     else
         gateway_client_pump(c);
 }
@@ -174,6 +174,7 @@ static void client_free(void *conn)
 {
     struct gateway_client *c = conn;
 
+    gateway_count_client(-1);
     ev_timer_stop(&c->timer);
     gateway_exchange_give(MOVE(c->x));
     list_remove(&c->link);
@@ -204,6 +205,7 @@ static enum rc client_new(void *arg, struct net_stream *t, struct tls_conn *tls,
     ev_timer_init(&c->timer, c->gateway->conf.ev, on_timer, c);
     t->ready = on_ready;
     t->arg = c;
+    gateway_count_client(1);
     *out = c;
     return RC_OK;
 }

@@ -15,12 +15,12 @@ MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} 
 /* What HTTP has, WebDAV included. CONNECT is for other proxies; TRACE shows scripts what browsers
  * hide from them. */
 static const struct str methods[] = {
-    STR("GET"),        STR("HEAD"),        STR("POST"),      STR("PUT"),       STR("DELETE"),
-    STR("OPTIONS"),    STR("PATCH"),       STR("PROPFIND"),  STR("PROPPATCH"), STR("MKCOL"),
-    STR("COPY"),       STR("MOVE"),        STR("LOCK"),      STR("UNLOCK"),    STR("SEARCH"),
-    STR("REPORT"),     STR("MKACTIVITY"),  STR("CHECKOUT"),  STR("MERGE"),     STR("BIND"),
-    STR("REBIND"),     STR("UNBIND"),      STR("ACL"),       STR("LINK"),      STR("UNLINK"),
-    STR("MKCALENDAR"), STR("QUERY"),       STR("PURGE"),     STR("NOTIFY"),    STR("M-SEARCH"),
+    STR("GET"),        STR("HEAD"),        STR("POST"),     STR("PUT"),       STR("DELETE"),
+    STR("OPTIONS"),    STR("PATCH"),       STR("PROPFIND"), STR("PROPPATCH"), STR("MKCOL"),
+    STR("COPY"),       STR("MOVE"),        STR("LOCK"),     STR("UNLOCK"),    STR("SEARCH"),
+    STR("REPORT"),     STR("MKACTIVITY"),  STR("CHECKOUT"), STR("MERGE"),     STR("BIND"),
+    STR("REBIND"),     STR("UNBIND"),      STR("ACL"),      STR("LINK"),      STR("UNLINK"),
+    STR("MKCALENDAR"), STR("QUERY"),       STR("PURGE"),    STR("NOTIFY"),    STR("M-SEARCH"),
     STR("SUBSCRIBE"),  STR("UNSUBSCRIBE"),
 };
 
@@ -346,8 +346,8 @@ static enum gateway_step begin(struct gateway_exchange *x)
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
     x->route = gateway_route_ref(c->site->route);
-    return gateway_exchange_find(
-        x, idempotent(head->method) ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    return gateway_exchange_find(x, idempotent(head->method) ? INT64_MAX
+                                                             : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
 }
 
 static enum gateway_step step_read(struct gateway_exchange *x)

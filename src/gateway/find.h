@@ -9,11 +9,11 @@
 struct net_dial;
 
 struct gateway_find {
-    struct gateway_route *route; /* borrowed */
+    struct gateway_route *route;     /* borrowed */
     struct gateway_backend *backend; /* being tried */
     uint64_t tried;                  /* bit 1 << index in the route */
     size_t addr;                     /* how many of its addresses were tried */
-    int64_t youngest; /* of a kept connection; 0: none will do */
+    int64_t youngest;                /* of a kept connection; 0: none will do */
     struct net_dial *dial;
     struct list waiting; /* for a lookup */
     struct err why;      /* the last failure */

@@ -78,7 +78,7 @@ static void drop_site(struct tls_site *site)
 
 static void on_failed(void *, const struct addr *client, const struct err *err)
 {
-    gateway_count_handshake(client, err);
+    gateway_count_failed(client, err);
 }
 
 /* ---- life */
@@ -101,6 +101,8 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         g->conf.connections = GATEWAY_CONNECTIONS_MAX;
     if (g->conf.per_client == 0)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
+    g->on_idle = http_server_idle;
+    g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
     gateway_backends_init(&g->backends, conf->ev, conf->net);
     TRY(tls_context_new(&tls, &g->tls));
@@ -214,8 +216,8 @@ static enum rc plan_route(struct gateway *g, const struct conf_site *from,
 }
 
 /* A site that there is already stays the same, with its connections and what it shows. */
-static enum rc plan_site(struct gateway *g, const struct conf_site *from,
-                         struct gateway_plan *plan, struct err *err)
+static enum rc plan_site(struct gateway *g, const struct conf_site *from, struct gateway_plan *plan,
+                         struct err *err)
 {
     CLEANUP(gateway_site_unrefp) struct gateway_site *s = map_get(&g->sites, from->name);
 

@@ -16,7 +16,7 @@ struct net;
 struct tls_identity;
 
 enum {
-    GATEWAY_CONNECTIONS_MAX = 10'000, /* of clients, on one listener */
+    GATEWAY_CONNECTIONS_MAX = 10'000,      /* of clients, on one listener */
     GATEWAY_CLIENT_CONNECTIONS_MAX = 1000, /* of these, of one client */
     GATEWAY_REQUESTS_MAX = 10'000,         /* on one connection */
     GATEWAY_TARGET_MAX = 8192,
@@ -31,15 +31,15 @@ enum {
     GATEWAY_ADDRESSES_MAX = 8,              /* of a name */
 
     /* Seconds. */
-    GATEWAY_HEAD_SECONDS = 10, /* from the first byte, or the start, to the end of the head */
-    GATEWAY_IDLE_SECONDS = 60, /* between two requests */
-    GATEWAY_CLIENT_SECONDS = 30, /* in which a client that is waited for moves nothing */
-    GATEWAY_CLIENT_RATE = 128,   /* bytes that earn it a second of these back */
-    GATEWAY_LINGER_SECONDS = 2,  /* after the last answer, for the client to read it */
-    GATEWAY_DRAIN_SECONDS = 2,   /* for the first request of one who came just before */
-    GATEWAY_RESOLVE_SECONDS = 5, /* for the addresses of a backend */
-    GATEWAY_CONNECT_SECONDS = 5, /* to one address */
-    GATEWAY_FIND_SECONDS = 20,   /* for a connection to any backend */
+    GATEWAY_HEAD_SECONDS = 10,     /* from the first byte, or the start, to the end of the head */
+    GATEWAY_IDLE_SECONDS = 60,     /* between two requests */
+    GATEWAY_CLIENT_SECONDS = 30,   /* in which a client that is waited for moves nothing */
+    GATEWAY_CLIENT_RATE = 128,     /* bytes that earn it a second of these back */
+    GATEWAY_LINGER_SECONDS = 2,    /* after the last answer, for the client to read it */
+    GATEWAY_DRAIN_SECONDS = 2,     /* for the first request of one who came just before */
+    GATEWAY_RESOLVE_SECONDS = 5,   /* for the addresses of a backend */
+    GATEWAY_CONNECT_SECONDS = 5,   /* to one address */
+    GATEWAY_FIND_SECONDS = 20,     /* for a connection to any backend */
     GATEWAY_RESPONSE_SECONDS = 60, /* in which a backend that is waited for moves nothing */
     GATEWAY_BACKEND_IDLE_SECONDS = 30,
     GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */

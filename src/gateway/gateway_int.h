@@ -29,6 +29,8 @@ struct gateway {
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */
     char date[GATEWAY_DATE];
+    void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
+    void (*on_closed)(void *owner);
     size_t draining;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -69,17 +71,17 @@ struct gateway_exchange {
     struct ev_defer again;
     struct id id;
     int64_t began;
-    int status;      /* of the answer; 0: none yet */
+    int status; /* of the answer; 0: none yet */
     unsigned interim;
-    bool up_done;    /* the request is with the backend */
-    bool up_broken;  /* the backend takes no more of it */
-    bool started;    /* the head of the answer is written, or about to be */
-    bool last;       /* ... and says that it is the last */
-    bool continued;  /* the client was told to send its body */
+    bool up_done;   /* the request is with the backend */
+    bool up_broken; /* the backend takes no more of it */
+    bool started;   /* the head of the answer is written, or about to be */
+    bool last;      /* ... and says that it is the last */
+    bool continued; /* the client was told to send its body */
     bool retried;
-    bool full;       /* the client sends more than we look at now */
-    bool late;       /* the time of somebody ran out */
-    struct err why;  /* it went wrong */
+    bool full;      /* the client sends more than we look at now */
+    bool late;      /* the time of somebody ran out */
+    struct err why; /* it went wrong */
 };
 
 /* One to read a request into, from memory kept for that; NULL when memory is out. */
@@ -115,8 +117,8 @@ struct gateway_client {
     struct gateway *gateway;
     struct net_stream *t;
     void *owner;
-    struct gateway_site *site; /* a reference; NULL: it is refused before one is known */
-    struct list link;          /* in site->clients */
+    struct gateway_site *site;  /* a reference; NULL: it is refused before one is known */
+    struct list link;           /* in site->clients */
     struct gateway_exchange *x; /* from the first byte of a request until its answer is gone */
     struct ev_timer timer;
     uint8_t state;

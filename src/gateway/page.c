@@ -56,8 +56,7 @@ size_t gateway_page_put(const struct gateway_page *page, const struct http_reade
     else
         buf_printf(&body, "%d %s\n%s\nRequest %.*s\n", page->status, reason, text,
                    STR_ARG(page->request_id));
-    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %.*s\r\n", page->status, reason,
-               STR_ARG(page->date));
+    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %.*s\r\n", page->status, reason, STR_ARG(page->date));
     buf_printf(out, "Content-Type: %s; charset=utf-8\r\nContent-Length: %zu\r\n",
                html ? "text/html" : "text/plain", body.n);
     buf_putz(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");

@@ -114,36 +114,47 @@ static enum gateway_step bad_answer(struct gateway_exchange *x)
 
 /* ---- the request on its way up */
 
-/* GATEWAY_NEXT: go on with the other direction. */
-static enum gateway_step pass_up(struct gateway_exchange *x, enum gateway_relay_end *out)
+/* One turn: how each direction stopped; or, when these functions return false, how the step
+ * ended. */
+struct turn {
+    enum gateway_relay_end up, down;
+    enum gateway_step step;
+};
+
+static bool stop(struct turn *t, enum gateway_step step)
 {
-    if (x->up_done || x->up_broken) {
-        *out = GATEWAY_RELAY_DONE;
-        return GATEWAY_NEXT;
-    }
-    *out = gateway_relay_run(&x->up, x->client->t, x->link->t, &x->why);
-    switch (*out) {
+    t->step = step;
+    return false;
+}
+
+static bool pass_up(struct gateway_exchange *x, struct turn *t)
+{
+    t->up = GATEWAY_RELAY_DONE;
+    if (x->up_done || x->up_broken)
+        return true;
+    t->up = gateway_relay_run(&x->up, x->client->t, x->link->t, &x->why);
+    switch (t->up) {
     case GATEWAY_RELAY_DONE:
         x->up_done = true;
         break;
     case GATEWAY_RELAY_SINK_GONE:
         /* It may have answered before. */
         x->up_broken = x->down.ready = true;
-        *out = GATEWAY_RELAY_DONE;
+        t->up = GATEWAY_RELAY_DONE;
         break;
     case GATEWAY_RELAY_SOURCE_GONE:
-        return client_gone(x);
+        return stop(t, client_gone(x));
     case GATEWAY_RELAY_REFUSED:
         x->last = true;
-        return fail(x, 400);
+        return stop(t, fail(x, 400));
     case GATEWAY_RELAY_NOMEM:
-        return no_memory(x);
+        return stop(t, no_memory(x));
     case GATEWAY_RELAY_READ:
     case GATEWAY_RELAY_WRITE:
     case GATEWAY_RELAY_YIELD:
         break;
     }
-    return GATEWAY_NEXT;
+    return true;
 }
 
 /* ---- the answer on its way down */
@@ -200,52 +211,50 @@ static enum rc read_answer(struct gateway_exchange *x)
     return rc;
 }
 
-/* GATEWAY_NEXT: the answer has begun, or is waited for. */
-static enum gateway_step pass_head(struct gateway_exchange *x, enum gateway_relay_end *out)
+/* Up to where the answer has begun, or is waited for. */
+static bool pass_head(struct gateway_exchange *x, struct turn *t)
 {
     enum rc rc = read_answer(x);
 
-    *out = GATEWAY_RELAY_READ;
+    t->down = GATEWAY_RELAY_READ;
     if (rc == RC_AGAIN && !gateway_relay_flushed(&x->down)) {
         rc = gateway_relay_flush(&x->down, x->client->t);
         if (rc == RC_NET)
-            return client_gone(x);
+            return stop(t, client_gone(x));
         if (rc == RC_AGAIN)
-            *out = GATEWAY_RELAY_WRITE;
-        return GATEWAY_NEXT;
+            t->down = GATEWAY_RELAY_WRITE;
+        return true;
     }
     if (rc == RC_OK || rc == RC_AGAIN)
-        return GATEWAY_NEXT;
+        return true;
     if (rc == RC_PARSE)
-        return bad_answer(x);
-    return rc == RC_NOMEM ? no_memory(x) : backend_gone(x);
+        return stop(t, bad_answer(x));
+    return stop(t, rc == RC_NOMEM ? no_memory(x) : backend_gone(x));
 }
 
-static enum gateway_step pass_down(struct gateway_exchange *x, enum gateway_relay_end *out)
+static bool pass_down(struct gateway_exchange *x, struct turn *t)
 {
-    if (!x->started) {
-        enum gateway_step step = pass_head(x, out);
-
-        if (step != GATEWAY_NEXT || !x->started)
-            return step;
-    }
-    *out = gateway_relay_run(&x->down, x->link->t, x->client->t, &x->why);
-    switch (*out) {
+    if (!x->started && !pass_head(x, t))
+        return false;
+    if (!x->started)
+        return true;
+    t->down = gateway_relay_run(&x->down, x->link->t, x->client->t, &x->why);
+    switch (t->down) {
     case GATEWAY_RELAY_SINK_GONE:
-        return client_gone(x);
+        return stop(t, client_gone(x));
     case GATEWAY_RELAY_SOURCE_GONE:
-        return backend_gone(x);
+        return stop(t, backend_gone(x));
     case GATEWAY_RELAY_REFUSED:
-        return bad_answer(x);
+        return stop(t, bad_answer(x));
     case GATEWAY_RELAY_NOMEM:
-        return no_memory(x);
+        return stop(t, no_memory(x));
     case GATEWAY_RELAY_DONE:
     case GATEWAY_RELAY_READ:
     case GATEWAY_RELAY_WRITE:
     case GATEWAY_RELAY_YIELD:
         break;
     }
-    return GATEWAY_NEXT;
+    return true;
 }
 
 static enum gateway_step finish(struct gateway_exchange *x)
@@ -262,23 +271,22 @@ static enum gateway_step finish(struct gateway_exchange *x)
 
 /* ---- both */
 
-static void await(struct gateway_exchange *x, enum gateway_relay_end up,
-                  enum gateway_relay_end down)
+static void await(struct gateway_exchange *x, const struct turn *t)
 {
     bool ahead = x->up.ended && !x->full; /* only to see whether the client is there */
-    unsigned client = up == GATEWAY_RELAY_READ || ahead ? NET_WANT_READ : 0;
-    unsigned backend = down == GATEWAY_RELAY_READ ? NET_WANT_READ : 0;
-    bool for_client = down == GATEWAY_RELAY_WRITE ||
-                      (up == GATEWAY_RELAY_READ && !(http_reader_get(x->up.reader)->expects &&
-                                                     !x->continued && x->up.body == 0));
+    bool to_continue = http_reader_get(x->up.reader)->expects && !x->continued && !x->up.body;
+    unsigned client = t->up == GATEWAY_RELAY_READ || ahead ? NET_WANT_READ : 0;
+    unsigned backend = t->down == GATEWAY_RELAY_READ ? NET_WANT_READ : 0;
+    bool for_client =
+        t->down == GATEWAY_RELAY_WRITE || (t->up == GATEWAY_RELAY_READ && !to_continue);
 
-    if (down == GATEWAY_RELAY_WRITE)
+    if (t->down == GATEWAY_RELAY_WRITE)
         client |= NET_WANT_WRITE;
-    if (up == GATEWAY_RELAY_WRITE)
+    if (t->up == GATEWAY_RELAY_WRITE)
         backend |= NET_WANT_WRITE;
     gateway_client_want(x->client, client);
     x->link->t->ops->want(x->link->t, backend);
-    if (up == GATEWAY_RELAY_YIELD || down == GATEWAY_RELAY_YIELD)
+    if (t->up == GATEWAY_RELAY_YIELD || t->down == GATEWAY_RELAY_YIELD)
         ev_defer(x->gateway->conf.ev, &x->again);
     gateway_exchange_await(x, for_client, !for_client);
 }
@@ -286,25 +294,22 @@ static void await(struct gateway_exchange *x, enum gateway_relay_end up,
 enum gateway_step gateway_pass_step(struct gateway_exchange *x)
 {
     uint64_t of_client = x->up.read + x->down.written, of_backend = x->down.read + x->up.written;
-    enum gateway_relay_end up, down = GATEWAY_RELAY_READ;
-    enum gateway_step step;
+    struct turn t = {.step = GATEWAY_WAIT};
     int64_t now;
 
     if (x->late)
         return late(x);
-    step = pass_up(x, &up);
-    if (step != GATEWAY_NEXT)
-        return step;
+    if (!pass_up(x, &t))
+        return t.step;
     if (x->up.ended && gateway_exchange_client_gone(x))
         return client_gone(x);
-    step = pass_down(x, &down);
-    if (step != GATEWAY_NEXT)
-        return step;
-    if (down == GATEWAY_RELAY_DONE)
+    if (!pass_down(x, &t))
+        return t.step;
+    if (t.down == GATEWAY_RELAY_DONE)
         return finish(x);
     now = gateway_now(x->gateway);
     gateway_patience_moved(&x->client_time, x->up.read + x->down.written - of_client, now);
     gateway_patience_moved(&x->backend_time, x->down.read + x->up.written - of_backend, now);
-    await(x, up, down);
+    await(x, &t);
     return GATEWAY_WAIT;
 }

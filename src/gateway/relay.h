@@ -36,13 +36,13 @@ struct gateway_relay {
     struct gateway_block *in; /* NULL: nothing was read that is not taken */
     struct str piece;         /* of `in`, to be written behind `out` */
     struct buf out;
-    size_t sent;         /* of out */
-    bool ready;          /* the source may have bytes */
-    bool short_is_empty; /* reading less than there was room for means that it has no more */
-    bool chunked;        /* pieces are written as chunks */
-    bool trailers;       /* with those that were read */
-    bool ended;          /* the message is read to its end */
-    uint64_t body;       /* bytes of it, taken */
+    size_t sent;            /* of out */
+    bool ready;             /* the source may have bytes */
+    bool short_is_empty;    /* reading less than there was room for means that it has no more */
+    bool chunked;           /* pieces are written as chunks */
+    bool trailers;          /* with those that were read */
+    bool ended;             /* the message is read to its end */
+    uint64_t body;          /* bytes of it, taken */
     uint64_t read, written; /* on the streams */
 };
 

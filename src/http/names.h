@@ -16,10 +16,10 @@ enum http_name {
     HTTP_NAME_TE,
     HTTP_NAME_TRANSFER_ENCODING,
     HTTP_NAME_REQUEST_ID,
-    HTTP_NAME_HOP,    /* concerns one connection, and nothing of it is of use here: Keep-Alive ... */
+    HTTP_NAME_HOP, /* concerns one connection, and nothing of it is of use here: Keep-Alive ... */
     HTTP_NAME_VOUCHED, /* what backends believe a gateway about its client: X-Forwarded-For, X-SSL-*
                           ... Proxy, too, which turns into the variable HTTP_PROXY in CGI */
-    HTTP_NAME_KEPT,   /* Authorization, Cookie ...: Connection cannot name it */
+    HTTP_NAME_KEPT,    /* Authorization, Cookie ...: Connection cannot name it */
 };
 
 /* Of a name in lower case. One with an underscore is HTTP_NAME_VOUCHED: CGI and what descends from

@@ -117,8 +117,7 @@ static enum rc take_body(struct http_parser *p, struct http_exchange *x, struct 
     return arena_str(&x->arena, buf_str(&p->body), &x->req.body);
 }
 
-static enum rc feed(struct http_parser *p, struct http_exchange *x, struct str *in,
-                    struct err *err)
+static enum rc feed(struct http_parser *p, struct http_exchange *x, struct str *in, struct err *err)
 {
     if (!p->reader)
         TRY(http_reader_new(&conf, &p->reader));

@@ -21,8 +21,8 @@ struct http_reader {
     bool headless;
     bool cr, blank; /* an empty line before the request: its CR, all of it */
     bool versioned;
-    bool lists;     /* Connection names other fields */
-    int status;     /* not 0: refused */
+    bool lists; /* Connection names other fields */
+    int status; /* not 0: refused */
     const char *why;
     enum rc rc;     /* RC_NOMEM */
     const char *in; /* what llhttp is being fed */

@@ -66,13 +66,24 @@ static bool bodiless(const struct http_reader *r)
     return r->conf->responses && (r->headless || status < 200 || status == 204 || status == 304);
 }
 
+static enum http_framing framing(const struct http_reader *r, bool length, bool chunked)
+{
+    if (bodiless(r) || (length && r->head.length == 0))
+        return HTTP_FRAMING_NONE;
+    if (chunked)
+        return HTTP_FRAMING_CHUNKED;
+    if (length)
+        return HTTP_FRAMING_LENGTH;
+    return r->conf->responses ? HTTP_FRAMING_CLOSE : HTTP_FRAMING_NONE;
+}
+
 /* Section 6: how long the body is must be beyond doubt. */
 static int check_framing(struct http_reader *r)
 {
     size_t n_lengths, n_codings;
     struct str length = find(r, HTTP_NAME_CONTENT_LENGTH, &n_lengths);
     struct str coding = find(r, HTTP_NAME_TRANSFER_ENCODING, &n_codings);
-    int e = 0;
+    int e = n_lengths ? check_length(r, length) : 0;
 
     if (n_lengths && n_codings)
         return http_reader_refuse(r, 400, "it has both Content-Length and Transfer-Encoding");
@@ -84,16 +95,7 @@ static int check_framing(struct http_reader *r)
             r, 400, "the only Transfer-Encoding accepted is \"chunked\", with HTTP/1.1");
     if (n_codings && !(r->ll.flags & F_CHUNKED))
         return http_reader_refuse(r, 400, "Transfer-Encoding is malformed");
-    if (n_lengths)
-        e = check_length(r, length);
-    if (bodiless(r) || (!n_codings && n_lengths && r->head.length == 0))
-        r->head.framing = HTTP_FRAMING_NONE;
-    else if (n_codings)
-        r->head.framing = HTTP_FRAMING_CHUNKED;
-    else if (n_lengths)
-        r->head.framing = HTTP_FRAMING_LENGTH;
-    else
-        r->head.framing = r->conf->responses ? HTTP_FRAMING_CLOSE : HTTP_FRAMING_NONE;
+    r->head.framing = framing(r, n_lengths, n_codings);
     if (bodiless(r))
         r->ll.flags |= F_SKIPBODY;
     return e;
@@ -122,8 +124,7 @@ static int absolute_target(struct http_reader *r, struct str target)
     struct http_url url;
 
     if (str_find(target, '#') < target.n || http_url_parse(target, &url, NULL) != RC_OK)
-        return http_reader_refuse(r, 400,
-                                  "the request target is neither a path nor an http URL");
+        return http_reader_refuse(r, 400, "the request target is neither a path nor an http URL");
     http_authority_put(&url.at, &r->host);
     if (buf_rc(&r->host) != RC_OK) {
         r->rc = buf_rc(&r->host);
@@ -211,8 +212,8 @@ int http_rules_check(struct http_reader *r)
     static int (*const request[])(struct http_reader *) = {
         check_version, check_method, check_framing,    check_host,
         check_target,  check_expect, check_connection, NULL};
-    static int (*const response[])(struct http_reader *) = {
-        check_version, check_status, check_framing, check_connection, NULL};
+    static int (*const response[])(struct http_reader *) = {check_version, check_status,
+                                                            check_framing, check_connection, NULL};
 
     for (int (*const *step)(struct http_reader *) = r->conf->responses ? response : request; *step;
          step++) {

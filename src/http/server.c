@@ -38,7 +38,7 @@ struct member {
     struct list link, idle;
     struct http_server *server;
     struct tls_conn *tls; /* while it shakes hands */
-    void *conn; /* the speaker's */
+    void *conn;           /* the speaker's */
     struct addr client;
     bool refused;
     bool counted; /* in its client's number */
@@ -194,7 +194,7 @@ static const struct http_server_speaker conn_speaker = {conn_new, conn_start, co
 static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
 {
     struct http_server *s = m->server;
-    enum rc rc = s->speaker->new(s->speaker_arg, t, tls, &m->client, m, &m->conn);
+    enum rc rc = s->speaker->new (s->speaker_arg, t, tls, &m->client, m, &m->conn);
 
     if (rc != RC_OK) {
         fail_rc(m, rc);
@@ -356,8 +356,9 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
         s->conf.connections = HTTP_CONNECTIONS_MAX;
     if (conf->per_client == 0)
         s->conf.per_client = HTTP_CLIENT_CONNECTIONS_MAX;
-    s->conn_conf = (struct http_conn_conf){
-        conf->ev, conf->name, conf->on_request, conf->on_answered, conf->arg, http_server_idle, http_server_closed};
+    s->conn_conf =
+        (struct http_conn_conf){conf->ev,  conf->name,       conf->on_request,  conf->on_answered,
+                                conf->arg, http_server_idle, http_server_closed};
     s->speaker = conf->speaker ? conf->speaker : &conn_speaker;
     s->speaker_arg = conf->speaker ? conf->arg : s;
     list_init(&s->members);

@@ -23,8 +23,8 @@ enum {
 /* Whoever speaks over the connections instead of http_conn: the same, of his own make. */
 struct http_server_speaker {
     /* Takes over the stream, also on failure; `tls` is what it stands on, NULL: a plain socket. */
-    enum rc (*new)(void *arg, struct net_stream *t, struct tls_conn *tls,
-                   const struct addr *client, void *owner, void **out);
+    enum rc (*new)(void *arg, struct net_stream *t, struct tls_conn *tls, const struct addr *client,
+                   void *owner, void **out);
     void (*start)(void *conn);
     void (*refuse)(void *conn);
     void (*drain)(void *conn);

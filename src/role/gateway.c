@@ -8,10 +8,10 @@
  * session tickets. There are several of these processes, which share nothing but the port. What
  * comes from clients and from backends is taken apart by http/reader.
  */
+#include "gateway/gateway.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
-#include "gateway/gateway.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"

@@ -25,8 +25,9 @@ size_t role_resolv_conf(const char *what, struct addr_port *out)
     if (n >= 0)
         found = dns_resolv_conf(buf_str(&text), out);
     if (found == 0)
-        log_warn("role.no-name-servers", LOG_TEXT("/etc/resolv.conf names none; only names in a "
-                                                  "zone of `resolvers` can be looked up"),
+        log_warn("role.no-name-servers",
+                 LOG_TEXT("/etc/resolv.conf names none; only names in a "
+                          "zone of `resolvers` can be looked up"),
                  LOG_Z("for", what));
     return found;
 }
