@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 
-enum { EVIDENCE_MAX = 1024, THUMBPRINT_TEXT = 43 };
+enum { EVIDENCE_MAX = 1024 };
 
 enum rc acme_set_vouched(struct acme *a, struct str thumbprint)
 {
@@ -21,7 +21,7 @@ enum rc acme_set_vouched(struct acme *a, struct str thumbprint)
     a->vouches = false;
     if (thumbprint.n == 0)
         return RC_OK;
-    if (thumbprint.n != THUMBPRINT_TEXT)
+    if (thumbprint.n != JOSE_THUMBPRINT)
         return RC_INVAL;
     TRY(text_unb64url(thumbprint, &bytes));
     if (bytes.n != STORE_SHA256)
