@@ -106,6 +106,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         if (chan)
             acme_validate_due(core->acme);
     }
+    if (role == ROLE_KEEPER)
+        core_sites_keeper(core, chan);
 }
 
 static void core_commit(struct role_env *env)
@@ -161,6 +163,7 @@ static void core_close(struct role_env *env)
 static const struct ipc_handler handlers[] = {
     {IPC_HTTP, core_on_http},
     {IPC_API_CERT, core_on_api_cert},
+    {IPC_VOUCH, core_on_vouch},
 };
 
 const struct role_def role_core = {

@@ -192,16 +192,37 @@ static void reload(struct question *q)
     refuse(q, ERR(&err, RC_CLOSED, msg_supervisor), &err);
 }
 
+/* ---- sites */
+
+static void site_list(struct question *q)
+{
+    json_free(q->args);
+    core_site_list(q->core, q->req);
+}
+
+static void site_renew(struct question *q)
+{
+    core_site_renew(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
 /* ---- conversations */
+
+/* Those that ask another process first; they end the question themselves. */
+static const struct {
+    const char *command;
+    void (*run)(struct question *q);
+} others[] = {{"reload", reload}, {"site list", site_list}, {"site renew", site_renew}};
 
 static void dispatch(struct question *q, struct str command)
 {
     struct err err = ERR_INIT;
 
-    if (str_eq(command, STR("reload"))) {
-        reload(q);
-        return;
-    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (str_eq(command, str_of(others[i].command))) {
+            others[i].run(q);
+            return;
+        }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (!str_eq(command, str_of(commands[i].command)))
             continue;

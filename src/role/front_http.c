@@ -20,7 +20,7 @@ static const struct {
     {"api", STR("/acme/"), true},      {"api", STR("/trust/"), true},
     {"api", STR("/healthz"), false},   {"api", STR("/readyz"), false},
     {"plain", STR("/trust/"), true},   {"plain", STR("/issuer/"), true},
-    {"plain", STR("/healthz"), false},
+    {"plain", STR("/healthz"), false}, {"private", STR("/acme/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)
