@@ -164,9 +164,13 @@ static void overview(struct ui *ui, struct http_exchange *x, when_t now)
         ui->options.overview(ui->options.arg, x, field(x, x->req.query, "under"), form);
 }
 
-void ui_reply_overview(struct http_exchange *x, const struct ui_overview *in)
+void ui_put_overview(struct http_exchange *x, const struct ui_overview *in)
 {
     ui_page_overview(in, &x->res.body);
+}
+
+void ui_reply(struct http_exchange *x)
+{
     guard(x);
     http_reply(x, 200, HTML);
 }

@@ -9,7 +9,7 @@
 struct http_exchange;
 
 struct ui_options {
-    /* Gathers what the overview shows and ends in ui_reply_overview, now or later. `under` is the
+    /* Gathers what the overview shows and ends in ui_reply, now or later. `under` is the
      * domain looked for, or empty; both texts live as long as `x`. */
     void (*overview)(void *arg, struct http_exchange *x, struct str under, struct str form);
     /* Puts the sign-in on record, then calls `then` with what became of that. */
@@ -25,4 +25,6 @@ struct ui {
 
 /* Answers it; `x` is the callee's until http_finish. */
 void ui_handle(struct ui *ui, struct http_exchange *x, when_t now);
-void ui_reply_overview(struct http_exchange *x, const struct ui_overview *in);
+/* Writes the page, after which `in` is not needed; then answers with it. */
+void ui_put_overview(struct http_exchange *x, const struct ui_overview *in);
+void ui_reply(struct http_exchange *x);

@@ -22,7 +22,8 @@ static void overview(void *, struct http_exchange *x, struct str under, struct s
 {
     IGNORE_RC(str_copyz(under, saw.under, sizeof(saw.under)));
     IGNORE_RC(str_copyz(form, saw.form, sizeof(saw.form)));
-    ui_reply_overview(x, &(struct ui_overview){.form = form, .search = under, .now = NOW});
+    ui_put_overview(x, &(struct ui_overview){.form = form, .search = under, .now = NOW});
+    ui_reply(x);
 }
 
 static void signed_in(void *, struct http_exchange *x,
