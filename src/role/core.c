@@ -90,6 +90,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     if (core->names.left_out.n)
         log_info("core.names-left-out", LOG_STR("names", core->names.left_out),
                  LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
+    core_ui_init(core);
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "acme/acme.h"
+#include "api/admin.h"
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
@@ -12,6 +13,7 @@
 #include "ipc/chan.h"
 #include "role/role.h"
 #include "store/store.h"
+#include "ui/ui.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -40,6 +42,7 @@ struct core {
     struct ipc_chan *prober;
     struct ipc_chan *keeper; /* also NULL while there are no sites */
     int control;             /* listening; borrowed */
+    struct ui ui;
     struct ev_fd *control_fd;
     struct ev_hook drain;
     struct list admins;
@@ -60,6 +63,15 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* For acme_options. */
 enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                       void *fn_arg);
+
+/* What api/ answers from; `processes` as in struct api_view. */
+struct api_view core_view(const struct core *core, const struct ipc_status *processes);
+
+/* ---- core_ui.c: the dashboard */
+
+void core_ui_init(struct core *core);
+/* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
+enum rc core_ui_link(struct core *core, struct json_out *o);
 
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
