@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three small roles for tests of the supervisor. A client connects to the plain listener, sends one
+/* Small roles for tests of the supervisor. A client connects to the plain listener, sends one
  * line and gets one text: front hands the line to core as the target of an HTTP request, core
- * answers it (core_on_http), with the help of signer and supervisor. */
+ * answers it (core_on_http), with the help of signer and supervisor. Gateway and keeper exist only
+ * with a site (service_sites.h). */
 #pragma once
 
 #include "check.h"
@@ -395,6 +396,3 @@ static const struct role_def service_front = {
     .drain = front_drain,
     .close = front_close,
 };
-
-static const struct role_def *const service_defs[] = {&service_signer, &service_core,
-                                                      &service_front, NULL};
