@@ -31,6 +31,11 @@ enum {
     ROLE_SANDBOX_TEXT = 4096, /* of what it tells of its confinement */
 };
 
+/* Front's private listener, relative to DATA: whoever uses it goes there (fchdir to env->data, in
+ * `open`), because the directories above may be closed to its user, and long. The keeper's user
+ * alone can connect. It is there as long as the service runs. */
+#define ROLE_PRIVATE_SOCKET "acme.sock"
+
 /* What a role's process is born with, beside standard output and error. */
 enum {
     ROLE_CHANNEL_FD = 3,

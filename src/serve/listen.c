@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sockets that the supervisor holds for the roles, so that none is ever closed because a
  * process ends. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "net/net.h"
+#include "sandbox/users.h"
 #include "serve/serve_int.h"
 #include "json/out.h"
 
-enum { CONTROL_MODE = 0600 };
+enum { PATH_MODE = 0600, PATH_BYTES = 64 };
 
 MSG(msg_many, "serve.many-listeners",
     "more than {0} addresses to listen on; merge some under `listen`");
@@ -20,14 +24,14 @@ MSG(msg_old, "serve.address-still-held",
     "{0}; this service holds it itself under another address of the present configuration: change "
     "the port as well, or restart the service");
 
+MSG(msg_private, "serve.private-socket", "the socket " ROLE_PRIVATE_SOCKET " in DATA: {0}");
+
 static const struct {
     const char *kind;
     enum role owner;
 } kinds[] = {
-    {"api", ROLE_FRONT},
-    {"plain", ROLE_FRONT},
-    {"gateway", ROLE_GATEWAY},
-    {"control", ROLE_CORE},
+    {"api", ROLE_FRONT},    {"plain", ROLE_FRONT},   {"gateway", ROLE_GATEWAY},
+    {"control", ROLE_CORE}, {"private", ROLE_FRONT},
 };
 
 static enum role owner_of(const char *kind)
@@ -83,7 +87,7 @@ enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct 
     int fd;
 
     TRY(serve_control_path(data, true, &path, err));
-    TRY(net_listen_unix(buf_z(&path), CONTROL_MODE, &fd, err));
+    TRY(net_listen_unix(buf_z(&path), PATH_MODE, &fd, err));
     sock = add(s, "control", 0, err);
     if (!sock) {
         fd_close(&fd);
@@ -91,6 +95,49 @@ enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct 
     }
     sock->l.fd = fd;
     return str_copyz(buf_str(&path), sock->l.address, sizeof(sock->l.address));
+}
+
+static enum rc give_to(int data, const char *user, struct err *err)
+{
+    uid_t uid;
+    gid_t gid;
+
+    TRY(sandbox_user_find(user, &uid, &gid, err));
+    if (fchownat(data, ROLE_PRIVATE_SOCKET, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return ERR(err, RC_IO, msg_private, str_of(strerrordesc_np(errno)));
+    return RC_OK;
+}
+
+/* By a path that is short wherever DATA is. */
+enum rc serve_sockets_private(struct serve_sockets *s, int data, const char *user, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char path[PATH_BYTES];
+    char text[ERR_ARGS_BYTES];
+    struct err why = ERR_INIT;
+    struct serve_socket *sock;
+    enum rc rc;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/" ROLE_PRIVATE_SOCKET, data);
+    rc = net_listen_unix(path, PATH_MODE, &fd, &why);
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_private, str_of(err_textz(&why, text, sizeof(text))));
+    if (user && geteuid() == 0)
+        TRY(give_to(data, user, err));
+    sock = add(s, "private", 0, err);
+    if (!sock)
+        return RC_TOOBIG;
+    sock->l.fd = fd_move(&fd);
+    return str_copyz(STR(ROLE_PRIVATE_SOCKET), sock->l.address, sizeof(sock->l.address));
+}
+
+void serve_sockets_unlink(const struct serve_sockets *s, int data)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->v[i].l.kind, "control") == 0)
+            unlink(s->v[i].l.address);
+        else if (strcmp(s->v[i].l.kind, "private") == 0)
+            unlinkat(data, s->v[i].l.address, 0);
 }
 
 static bool same_port(const struct addr_port *a, const struct addr_port *b)

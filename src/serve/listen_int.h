@@ -26,6 +26,10 @@ struct serve_sockets {
 
 /* Binds the control socket. */
 enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err);
+/* Binds front's private listener in DATA, for that system user. */
+enum rc serve_sockets_private(struct serve_sockets *s, int data, const char *user, struct err *err);
+/* Removes the files of those that have one; the sockets are closed before or afterwards. */
+void serve_sockets_unlink(const struct serve_sockets *s, int data);
 /* Binds what `conf` asks for, for so many processes, taking over from `old` what stays. On failure
  * nothing new is left bound. */
 enum rc serve_sockets_bind(const struct conf *conf, const struct serve_wanted *wanted,

@@ -46,8 +46,7 @@ struct serve_lost {
     uint64_t v[ROLE_COUNT][SERVE_INSTANCES / 64];
 };
 
-/* One child, from fork to wait. */
-struct serve_proc {
+struct serve_proc {   /* one child, from fork to wait */
     struct list link; /* of supervisor.procs */
     struct serve_slot *slot;
     pid_t pid;
@@ -133,6 +132,11 @@ enum rc serve_spawn(const struct role_def *def, const char *program, int test_cl
  * not built in, or not asked for. */
 enum rc serve_test_clock_open(int *out_fd);
 
+static inline const struct role_def *const *serve_defs(const struct serve *sup)
+{
+    return sup->options->defs ? sup->options->defs : role_defs;
+}
+
 /* ---- slots.c */
 
 /* Counts what `conf` wants, and sees to it that there is a slot for each; those in force stay so.
@@ -148,8 +152,7 @@ void serve_slot_end(struct serve_slot *slot);
 
 /* Starts the slot's process; on failure it will be tried again like one that died. */
 void serve_slot_start(struct serve_slot *slot);
-/* The same, as a timer's callback. */
-void serve_slot_again(void *slot);
+void serve_slot_again(void *slot); /* as a timer's callback */
 /* A new process in place of the present one, whose work is finished first or meanwhile
  * (role_def.overlaps). */
 void serve_slot_restart(struct serve_slot *slot);
@@ -168,15 +171,12 @@ const char *serve_proc_state_name(const struct serve_slot *slot, const struct se
 /* Reads the configuration anew and, unless something speaks against it, puts it in force. `req`
  * (NULL: a signal) gets the answer. */
 void serve_reload_begin(struct serve *sup, struct ipc_req *req);
-/* The same on a signal's behalf, as a deferred call. */
-void serve_reload_again(void *sup);
-/* That process will not answer any more. */
-void serve_reload_lost(struct serve *sup, struct serve_proc *p);
-/* Drops what is under way; at the end. */
-void serve_reload_cancel(struct serve *sup);
-/* The message for a role; borrows from `in`, and from `files`. */
+void serve_reload_again(void *sup); /* on a signal's behalf, as a deferred call */
+void serve_reload_lost(struct serve *sup, struct serve_proc *p); /* it will not answer any more */
+void serve_reload_cancel(struct serve *sup); /* drops what is under way; at the end */
 struct ipc_config;
 struct ipc_file;
+/* The message for a role; borrows from `in`, and from `files`. */
 void serve_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
                         struct ipc_config *out);
 /* Reads and checks; RC_INVAL with every problem in the log and all of them as text in `err`. */

@@ -35,7 +35,7 @@ static enum rc make(struct serve *sup, const struct role_def *def, unsigned numb
 enum rc serve_slots_make(struct serve *sup, const struct conf *conf, struct serve_wanted *out,
                          struct err *err)
 {
-    const struct role_def *const *defs = sup->options->defs ? sup->options->defs : role_defs;
+    const struct role_def *const *defs = serve_defs(sup);
     struct serve_wanted wanted = {};
 
     for (; *defs; defs++) {

@@ -261,11 +261,24 @@ static enum rc open_data(struct serve *sup, struct err *err)
     return serve_lock(sup->data, sup->data_path, &sup->lock, err);
 }
 
+static const struct role_def *find_def(const struct serve *sup, enum role role)
+{
+    const struct role_def *const *defs = serve_defs(sup);
+
+    while (*defs && (*defs)->role != role)
+        defs++;
+    return *defs;
+}
+
+/* The private one is there without a site, too: else the first one would restart front. */
 static enum rc open_sockets(struct serve *sup, struct err *err)
 {
+    const struct role_def *keeper = find_def(sup, ROLE_KEEPER);
     struct serve_sockets first = {};
 
     TRY(serve_sockets_control(&sup->sockets, sup->data_path, err));
+    if (keeper)
+        TRY(serve_sockets_private(&sup->sockets, sup->data, keeper->sandbox->user, err));
     TRY(serve_sockets_bind(sup->conf, &sup->wanted, &sup->sockets, &first, err));
     serve_sockets_adopt(&sup->sockets, &first);
     return RC_OK;
@@ -327,13 +340,6 @@ static enum rc begin(struct serve *sup, struct err *err)
     return RC_OK;
 }
 
-static void unlink_control(const struct serve_sockets *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->v[i].l.kind, "control") == 0)
-            unlink(s->v[i].l.address);
-}
-
 static void supervisor_free(struct serve *sup)
 {
     struct serve_sockets none = {};
@@ -343,7 +349,7 @@ static void supervisor_free(struct serve *sup)
     LIST_FOREACH (it, &sup->procs)
         serve_proc_free(proc_at(it));
     serve_reload_cancel(sup);
-    unlink_control(&sup->sockets);
+    serve_sockets_unlink(&sup->sockets, sup->data);
     serve_sockets_adopt(&sup->sockets, &none);
     if (sup->ev) {
         for (size_t i = 0; i < sup->n_slots; i++)

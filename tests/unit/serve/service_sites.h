@@ -118,9 +118,55 @@ static void keeper_each_peer(struct role_env *env, enum role role, uint8_t insta
         log_warn("test.call");
 }
 
+/* It asks front which process it is, by the way that is its own. */
+
+static struct ev_fd *keeper_watch;
+static int keeper_fd = -1;
+
+static void keeper_on_answer(void *, unsigned)
+{
+    char text[SERVICE_LINE];
+    ssize_t n = read(keeper_fd, text, sizeof(text));
+
+    if (n < 0)
+        return;
+    if (n > 0)
+        log_info("test.keeper-private", LOG_STR("answer", str_bytes(text, (size_t)n)));
+    ev_fd_watch(keeper_watch, 0);
+}
+
+static enum rc keeper_open(struct role_env *env, struct err *)
+{
+    return fchdir(env->data) == 0 ? RC_OK : RC_IO;
+}
+
+static enum rc keeper_start(struct role_env *env, struct err *err)
+{
+    TRY(net_connect_unix(ROLE_PRIVATE_SOCKET, &keeper_fd, err));
+    if (write(keeper_fd, "front\n", 6) != 6)
+        return RC_IO;
+    TRY(ev_fd_new(env->ev, keeper_fd, keeper_on_answer, NULL, &keeper_watch));
+    ev_fd_watch(keeper_watch, EV_READ);
+    return RC_OK;
+}
+
+static void keeper_close(struct role_env *)
+{
+    ev_fd_free(MOVE(keeper_watch));
+    fd_close(&keeper_fd);
+}
+
+static const struct sandbox keeper_sandbox = {
+    .user = "nobody",
+    .promises = SB_STDIO | SB_FDPASS | SB_UNIX,
+};
+
 static const struct role_def service_keeper = {
     .role = ROLE_KEEPER,
-    .sandbox = &service_sandbox,
+    .sandbox = &keeper_sandbox,
+    .open = keeper_open,
+    .start = keeper_start,
+    .close = keeper_close,
     .wanted = role_wanted_with_sites,
     .drain_order = 1,
     .each_peer = keeper_each_peer,

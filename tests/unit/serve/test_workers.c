@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Roles with several processes, and roles that only some configurations want. */
 #include <sched.h>
+#include <sys/stat.h>
 
 #include "service.h"
 
@@ -26,6 +27,7 @@ static void configure(struct service *s, const char *addresses, unsigned workers
 static void start(struct service *s, unsigned workers)
 {
     service_init(s);
+    CHECK(fchmod(s->dir.fd, 0755) == 0); /* the keeper's user finds its socket there */
     configure(s, "\"127.0.0.1:0\"", workers, workers > 0);
     service_start(s);
     service_wait(s, " serve.ready ", "");
@@ -151,6 +153,7 @@ static void as_many_as_cpus(void)
 
     CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
     service_init(&s);
+    CHECK(fchmod(s.dir.fd, 0755) == 0);
     configure(&s, "\"127.0.0.1:0\"", 0, true);
     service_start(&s);
     service_wait(&s, " serve.ready ", "");
@@ -318,13 +321,47 @@ static void too_many_sockets_are_refused(void)
     addresses_are(&s, 0);
 }
 
-SERVICE_MAIN(CHECK_TEST_ONCE(without_a_site_there_are_none),
-             CHECK_TEST_ONCE(each_worker_serves_the_one_address), CHECK_TEST_ONCE(as_many_as_cpus),
-             CHECK_TEST_ONCE(the_first_site_brings_them),
-             CHECK_TEST_ONCE(a_refused_reload_brings_none),
-             CHECK_TEST_ONCE(their_number_changes_live),
-             CHECK_TEST_ONCE(another_address_restarts_them_all),
-             CHECK_TEST_ONCE(a_dead_worker_is_one_peer_less),
-             CHECK_TEST_ONCE(no_death_loses_who_waits),
-             CHECK_TEST_ONCE(another_service_there_refuses_all),
-             CHECK_TEST_ONCE(too_many_sockets_are_refused))
+/* The way of the keeper alone to front. */
+static void front_has_a_private_listener(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    struct stat st;
+    char name[64];
+
+    start(&s, 0);
+    CHECK(fstatat(s.dir.fd, ROLE_PRIVATE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0);
+    CHECK(S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0600);
+    CHECK(geteuid() != 0 || st.st_uid != 0);
+    addresses_are(&s, 0);
+    CHECK(!strstr(service_ask(&s, "front"), "private"));
+    configure(&s, "\"127.0.0.1:0\"", 1, true);
+    snprintf(name, sizeof(name), "answer=\"%s\"", service_ask(&s, "front"));
+    *strstr(name, " generation") = '\0'; /* it is one more by then */
+    reload(&s, "generation 2: ");
+    service_wait(&s, " test.keeper-private ", name);
+    CHECK(kill(s.pid, SIGTERM) == 0);
+    CHECK_INT(service_end(&s), 0);
+    CHECK(fstatat(s.dir.fd, ROLE_PRIVATE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) != 0);
+}
+
+static void what_lies_in_its_way_is_named(void)
+{
+    CLEANUP(service_done) struct service s = {};
+
+    service_init(&s);
+    CHECK_OK(file_write(s.dir.fd, ROLE_PRIVATE_SOCKET, STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    service_start(&s);
+    service_wait(&s, " serve.cannot-start ", "the socket acme.sock in DATA: ");
+    CHECK_INT(WEXITSTATUS(service_end(&s)), 2);
+    CHECK(faccessat(s.dir.fd, ROLE_PRIVATE_SOCKET, F_OK, 0) == 0);
+}
+
+SERVICE_MAIN(
+    CHECK_TEST_ONCE(without_a_site_there_are_none),
+    CHECK_TEST_ONCE(each_worker_serves_the_one_address), CHECK_TEST_ONCE(as_many_as_cpus),
+    CHECK_TEST_ONCE(the_first_site_brings_them), CHECK_TEST_ONCE(a_refused_reload_brings_none),
+    CHECK_TEST_ONCE(their_number_changes_live), CHECK_TEST_ONCE(another_address_restarts_them_all),
+    CHECK_TEST_ONCE(a_dead_worker_is_one_peer_less), CHECK_TEST_ONCE(no_death_loses_who_waits),
+    CHECK_TEST_ONCE(another_service_there_refuses_all),
+    CHECK_TEST_ONCE(too_many_sockets_are_refused), CHECK_TEST_ONCE(front_has_a_private_listener),
+    CHECK_TEST_ONCE(what_lies_in_its_way_is_named))
