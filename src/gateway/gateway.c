@@ -294,6 +294,18 @@ enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_iden
     return RC_OK;
 }
 
+bool gateway_certified(const struct gateway *g)
+{
+    struct str name;
+    size_t at = 0;
+    void *site;
+
+    while (map_next(&g->sites, &at, &name, &site))
+        if (!tls_site_has_identity(&((struct gateway_site *)site)->tls))
+            return false;
+    return true;
+}
+
 enum rc gateway_set_ticket_keys(struct gateway *g, const struct str *keys, size_t n)
 {
     return tls_context_set_ticket_keys(g->tls, keys, n);

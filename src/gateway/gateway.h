@@ -84,5 +84,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan);
 
 /* New handshakes for the site show it. RC_NOTFOUND: there is no such site. */
 enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id);
+/* Every site has something to show. */
+bool gateway_certified(const struct gateway *g);
 /* As tls_context_set_ticket_keys. */
 enum rc gateway_set_ticket_keys(struct gateway *g, const struct str *keys, size_t n);

@@ -22,9 +22,9 @@ static const struct http_reader_conf conf = {
     .n_methods = sizeof(methods) / sizeof(methods[0]),
 };
 
-static const struct str kept[] = {STR("accept"),        STR("accept-language"),
-                                  STR("content-type"),  STR("if-modified-since"),
-                                  STR("if-none-match"), STR("user-agent")};
+static const struct str kept[] = {STR("accept"),    STR("accept-language"),   STR("content-type"),
+                                  STR("cookie"),    STR("if-modified-since"), STR("if-none-match"),
+                                  STR("user-agent")};
 
 enum rc http_parser_new(struct http_parser **out)
 {

@@ -26,8 +26,8 @@ void http_parser_reset(struct http_parser *p);
  * complete.
  *
  * Of the headers x->req holds those that somebody behind us looks at: accept, accept-language,
- * content-type, if-modified-since, if-none-match, user-agent. Hop-by-hop fields and trailers are
- * dropped.
+ * content-type, cookie, if-modified-since, if-none-match, user-agent. Hop-by-hop fields and
+ * trailers are dropped.
  *
  * Refused is what http/reader refuses, and besides: 400 for a target with bytes that RFC 3986 does
  * not allow and for a doubled Content-Type; 413, 414, 431 for the limits; 501 for methods nobody

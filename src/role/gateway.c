@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
+#include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -32,8 +33,14 @@ static const struct sandbox sandbox = {
     .files = FILES,
 };
 
+/* For the certificates that the keeper pushes to a new process: until then nobody is accepted who
+ * would only be refused. */
+enum { PATIENCE_SECONDS = 5 };
+
 struct worker {
     struct role_env *env;
+    struct ev_timer patience;
+    bool started;
     struct net *net;
     struct gateway *gateway;
     struct gateway_plan *next; /* of the configuration that was prepared */
@@ -42,6 +49,16 @@ struct worker {
 };
 
 /* ---- life */
+
+static void start_serving(void *arg)
+{
+    struct worker *w = arg;
+
+    ev_timer_stop(&w->patience);
+    w->started = true;
+    gateway_start(w->gateway);
+    role_ready(w->env);
+}
 
 static enum rc gateway_role_open(struct role_env *env, struct err *err)
 {
@@ -52,6 +69,7 @@ static enum rc gateway_role_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = w;
     w->env = env;
+    ev_timer_init(&w->patience, env->ev, start_serving, w);
     w->n_servers = role_resolv_conf("backends", w->servers);
     return crypto_init();
 }
@@ -98,10 +116,10 @@ static enum rc gateway_role_start(struct role_env *env, struct err *err)
         TRY(gateway_listen(w->gateway, env->listeners[i].fd));
         n++;
     }
-    if (n == 0 && env->conf->gateway.n_sites)
+    if (n == 0)
         return ERR(err, RC_INVAL, msg_no_listener);
-    gateway_start(w->gateway);
-    return RC_OK;
+    ev_timer_start(&w->patience, PATIENCE_SECONDS * WHEN_SECOND, 0);
+    return RC_AGAIN;
 }
 
 static void on_drained(void *arg)
@@ -115,6 +133,7 @@ static void gateway_role_drain(struct role_env *env)
 {
     struct worker *w = env->state;
 
+    ev_timer_stop(&w->patience);
     gateway_drain(w->gateway, on_drained, w);
 }
 
@@ -125,6 +144,7 @@ static void gateway_role_close(struct role_env *env)
     if (!w)
         return;
     gateway_role_abort(env);
+    ev_timer_stop(&w->patience);
     gateway_free(w->gateway);
     net_free(w->net);
     mem_free(w);
@@ -159,9 +179,10 @@ static enum rc take_identity(struct worker *w, const struct ipc_identity *m, str
 static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     struct role_env *env = arg;
+    struct worker *w = env->state;
     const struct ipc_identity *m = msg;
     struct err err = ERR_INIT;
-    enum rc rc = take_identity(env->state, m, &err);
+    enum rc rc = take_identity(w, m, &err);
 
     (void)fd;
     if (rc == RC_OK)
@@ -170,6 +191,8 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
     else
         log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
     answer(req, rc, &err);
+    if (!w->started && gateway_certified(w->gateway))
+        start_serving(w);
 }
 
 static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
@@ -194,6 +217,7 @@ const struct role_def role_gateway = {
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .wanted = role_wanted_workers,
     .drain_order = 0,
     .overlaps = true,
     .open = gateway_role_open,
