@@ -95,13 +95,25 @@ static int on_name(llhttp_t *ll, const char *at, size_t n)
     return 0;
 }
 
+static bool controls(const char *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((unsigned char)at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f)
+            return true;
+    return false;
+}
+
+static int on_reason(llhttp_t *ll, const char *at, size_t n)
+{
+    return controls(at, n) ? http_reader_refuse(ll->data, 502, "its first line has a control character") : 0;
+}
+
 static int on_value(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_reader *r = ll->data;
 
-    for (size_t i = 0; i < n; i++)
-        if (((unsigned char)at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f)
-            return http_reader_refuse(r, 400, "a header has a control character");
+    if (controls(at, n))
+        return http_reader_refuse(r, 400, "a header has a control character");
     if (dropped(r))
         return 0;
     if (current(r)->value_n == 0)
@@ -164,6 +176,7 @@ static int on_end(llhttp_t *ll)
 static const llhttp_settings_t settings = {
     .on_url = on_target,
     .on_version = on_version,
+    .on_status = on_reason,
     .on_header_field = on_name,
     .on_header_value = on_value,
     .on_header_value_complete = on_field_end,

@@ -386,7 +386,7 @@ static void hears_a_backend_that_takes_no_more(void)
 {
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 1000000\r\n\r\nabc");
-    (void)send(w.fd, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 40, 0);
+    (void)send(w.fd, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 40, MSG_NOSIGNAL);
     fd_close(&w.fd);
     for (int i = 0; i < 100; i++)
         buf_putz(&w.in, "0123456789012345678901234567890123456789012345678901234567890123456789");
