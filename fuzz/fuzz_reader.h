@@ -61,8 +61,7 @@ static bool same(const struct http_reader *a, const struct http_reader *b)
     for (size_t i = 0; i < http_reader_fields(b); i++)
         if (http_reader_field(b, i).what == HTTP_NAME_HOP)
             return false;
-    return str_eq(x->method, y->method) && str_eq(x->path, y->path) &&
-           str_eq(x->query, y->query) && x->status == y->status && y->keep_alive &&
-           (close || x->framing == y->framing) &&
+    return str_eq(x->method, y->method) && str_eq(x->path, y->path) && str_eq(x->query, y->query) &&
+           x->status == y->status && y->keep_alive && (close || x->framing == y->framing) &&
            (x->length == y->length || x->status == 204);
 }

@@ -77,6 +77,7 @@ static void look_at_the_time(struct gateway_client *c)
 
 static void waiting(struct gateway_client *c)
 {
+    c->ready = c->x->up.ready;
     if (gateway_exchange_idle(c->x)) {
         gateway_exchange_give(MOVE(c->x));
         c->phase = HTTP_PHASE_IDLE;
@@ -96,6 +97,7 @@ static void answered(struct gateway_client *c, bool last)
 {
     set_idle(c, false);
     c->served = true;
+    c->ready = c->x->up.ready;
     c->phase = HTTP_PHASE_IDLE;
     if (last || !c->x->up.in)
         gateway_exchange_give(MOVE(c->x));
@@ -149,6 +151,7 @@ static void on_ready(void *arg)
 {
     struct gateway_client *c = arg;
 
+    c->ready = true;
     if (c->x)
         c->x->up.ready = true;
     gateway_client_pump(c);
@@ -215,6 +218,7 @@ static void client_start(void *conn)
     struct gateway_client *c = conn;
 
     allow(c, GATEWAY_HEAD_SECONDS);
+    c->ready = true;
     set_idle(c, true);
     gateway_client_want(c, NET_WANT_READ);
     if (c->site && !c->site->route)

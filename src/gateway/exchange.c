@@ -134,7 +134,7 @@ struct gateway_exchange *gateway_exchange_take(struct gateway_client *c)
     if (!x)
         return NULL;
     x->client = c;
-    x->up.ready = true;
+    x->up.ready = c->ready;
     reset(x);
     return x;
 }

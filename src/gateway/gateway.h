@@ -22,7 +22,7 @@ enum {
     GATEWAY_TARGET_MAX = 8192,
     GATEWAY_INTERIM_MAX = 8, /* answers 1xx before the one that counts */
     GATEWAY_BLOCK_BYTES =
-        16 * 1024 - 64, /* read at a time, and held, in either direction of a request */
+        16 * 1024 + 512, /* read at a time, and held, in either direction of a request */
     GATEWAY_BLOCKS_KEPT = 256,
     GATEWAY_EXCHANGES_KEPT = 64,
     GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */

@@ -124,6 +124,7 @@ struct gateway_client {
     uint8_t state;
     uint8_t phase; /* enum http_phase, as the timer knows it */
     bool idle, draining, shut, pumping;
+    bool ready;  /* the stream may have bytes; while there is an exchange, x->up.ready */
     bool served; /* its first request was answered */
     unsigned requests, wants;
     size_t lingered;

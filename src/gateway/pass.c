@@ -41,7 +41,6 @@ void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
     x->up.chunked = head->framing == HTTP_FRAMING_CHUNKED;
     gateway_relay_next(&x->down, str_eq(head->method, STR("HEAD")));
     x->down.ready = false;
-    x->down.short_is_empty = true;
     x->full = false;
     gateway_patience_init(&x->backend_time, GATEWAY_RESPONSE_SECONDS * WHEN_SECOND, 0);
     x->state = GATEWAY_PASS;

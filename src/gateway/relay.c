@@ -54,7 +54,7 @@ enum rc gateway_relay_fill(struct gateway_relay *r, struct net_stream *from)
     rc = from->ops->read(from, r->in->p + r->in->n, room, &n);
     r->in->n += n;
     r->read += n;
-    if (rc != RC_OK || (r->short_is_empty && n < room))
+    if (rc != RC_OK || (n < NET_STREAM_READ && room >= NET_STREAM_READ))
         r->ready = false;
     if (rc != RC_OK && r->in->n == 0)
         gateway_relay_drop(r);

@@ -38,7 +38,6 @@ struct gateway_relay {
     struct buf out;
     size_t sent;            /* of out */
     bool ready;             /* the source may have bytes */
-    bool short_is_empty;    /* reading less than there was room for means that it has no more */
     bool chunked;           /* pieces are written as chunks */
     bool trailers;          /* with those that were read */
     bool ended;             /* the message is read to its end */

@@ -105,7 +105,9 @@ static bool controls(const char *at, size_t n)
 
 static int on_reason(llhttp_t *ll, const char *at, size_t n)
 {
-    return controls(at, n) ? http_reader_refuse(ll->data, 502, "its first line has a control character") : 0;
+    return controls(at, n)
+               ? http_reader_refuse(ll->data, 502, "its first line has a control character")
+               : 0;
 }
 
 static int on_value(llhttp_t *ll, const char *at, size_t n)

@@ -88,8 +88,7 @@ static int check_framing(struct http_reader *r)
     if (n_lengths && n_codings)
         return http_reader_refuse(r, 400, "it has both Content-Length and Transfer-Encoding");
     if (n_lengths > 1 || n_codings > 1)
-        return http_reader_refuse(r, 400,
-                                  "Content-Length or Transfer-Encoding stands there twice");
+        return http_reader_refuse(r, 400, "Content-Length or Transfer-Encoding stands there twice");
     if (n_codings && (r->head.minor == 0 || !str_ieq(coding, STR("chunked"))))
         return http_reader_refuse(
             r, 400, "the only Transfer-Encoding accepted is \"chunked\", with HTTP/1.1");

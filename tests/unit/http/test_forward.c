@@ -43,7 +43,8 @@ static const struct passed heads[] = {
     /* what only a gateway may say */
     {"GET / HTTP/1.1\r\n" H "X-Forwarded-For: 6\r\nx-forwarded-proto: http\r\n"
      "X-Forwarded-Host: b\r\nX-Forwarded-User: root\r\nForwarded: for=6\r\nX-Real-IP: 6\r\n"
-     "X-SSL-Client-Verify: ok\r\nX-Client-Cert: c\r\nX-Client-Cert-Hash: c\r\nSSL-Client-Cert: c\r\n"
+     "X-SSL-Client-Verify: ok\r\nX-Client-Cert: c\r\nX-Client-Cert-Hash: c\r\nSSL-Client-Cert: "
+     "c\r\n"
      "X_Forwarded_For: 6\r\nX_Any: 6\r\nContent_Length: 6\r\nProxy: http://evil\r\n"
      "X-Request-Id: mine\r\n\r\n",
      "GET /" TO_A ADDED "\r\n"},
@@ -63,8 +64,7 @@ static const struct passed heads[] = {
 
 static void writes_requests_anew(void)
 {
-    static const struct http_forward_request f = {STR("192.0.2.1"), STR("site.example"),
-                                                  STR("id")};
+    static const struct http_forward_request f = {STR("192.0.2.1"), STR("site.example"), STR("id")};
 
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         CLEANUP(http_reader_freep) struct http_reader *r = NULL;
@@ -90,41 +90,80 @@ struct answer {
 
 static const struct answer answers[] = {
     {{OK "Content-Length: 5\r\n\r\n", OK DATED "content-length: 5\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_LENGTH},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_LENGTH},
     {{OK "Content-Length: 5\r\nDate: now\r\n\r\n",
       OK "date: now\r\nx-request-id: id\r\ncontent-length: 5\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_LENGTH},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_LENGTH},
     {{OK "Content-Length: 5\r\n\r\n", OK DATED "content-length: 5\r\nconnection: close\r\n\r\n"},
-     1, false, true, HTTP_FRAMING_LENGTH},
+     1,
+     false,
+     true,
+     HTTP_FRAMING_LENGTH},
     {{"HTTP/1.0 200 Fine\r\nContent-Length: 5\r\n\r\n", OK DATED "content-length: 5\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_LENGTH},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_LENGTH},
     {{OK "\r\n", OK DATED "transfer-encoding: chunked\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_CHUNKED},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_CHUNKED},
     {{OK "\r\n", OK DATED "connection: close\r\n\r\n"}, 0, false, true, HTTP_FRAMING_CLOSE},
     {{OK "Transfer-Encoding: chunked\r\n\r\n", OK DATED "transfer-encoding: chunked\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_CHUNKED},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_CHUNKED},
     {{OK "Transfer-Encoding: chunked\r\n\r\n", OK DATED "connection: close\r\n\r\n"},
-     0, false, true, HTTP_FRAMING_CLOSE},
+     0,
+     false,
+     true,
+     HTTP_FRAMING_CLOSE},
     {{OK "Content-Length: 5\r\n\r\n", OK DATED "content-length: 5\r\n\r\n"},
-     1, true, false, HTTP_FRAMING_NONE},
-    {{OK "Transfer-Encoding: chunked\r\n\r\n", OK DATED "\r\n"},
-     1, true, false, HTTP_FRAMING_NONE},
+     1,
+     true,
+     false,
+     HTTP_FRAMING_NONE},
+    {{OK "Transfer-Encoding: chunked\r\n\r\n", OK DATED "\r\n"}, 1, true, false, HTTP_FRAMING_NONE},
     {{OK "Content-Length: 0\r\n\r\n", OK DATED "content-length: 0\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_NONE},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_NONE},
     {{"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 204 No Content\r\n" DATED "\r\n"},
-     1, false, false, HTTP_FRAMING_NONE},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_NONE},
     {{"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n",
       "HTTP/1.1 304 Not Modified\r\n" DATED "content-length: 5\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_NONE},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_NONE},
     {{"HTTP/1.1 299 Hm\r\nContent-Length: 0\r\n\r\n",
       "HTTP/1.1 299 Other\r\n" DATED "content-length: 0\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_NONE},
-    {{OK "Content-Length: 0\r\nConnection: close, X-A\r\nX-A: 1\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"
-         "Keep-Alive: x\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nTrailer: x\r\nServer: s\r\n"
-         "X-Request-Id: theirs\r\nX_Under: 1\r\n\r\n",
+     1,
+     false,
+     false,
+     HTTP_FRAMING_NONE},
+    {{OK
+      "Content-Length: 0\r\nConnection: close, X-A\r\nX-A: 1\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"
+      "Keep-Alive: x\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\nTrailer: x\r\nServer: s\r\n"
+      "X-Request-Id: theirs\r\nX_Under: 1\r\n\r\n",
       OK "set-cookie: a\r\nset-cookie: b\r\nserver: s\r\nx_under: 1\r\n" DATED
          "content-length: 0\r\n\r\n"},
-     1, false, false, HTTP_FRAMING_NONE},
+     1,
+     false,
+     false,
+     HTTP_FRAMING_NONE},
 };
 
 static void writes_answers_anew(void)

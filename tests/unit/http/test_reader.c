@@ -194,8 +194,7 @@ static void refuses_nul_in_answers(void)
         memcpy(copy, text, sizeof(text));
         copy[i] = '\0';
         CHECK_OK(http_reader_new(&responses, &r));
-        CHECK_RC(
-            read_all(r, str_bytes(copy, sizeof(text) - 1), SIZE_MAX, &body, &rest), RC_PARSE);
+        CHECK_RC(read_all(r, str_bytes(copy, sizeof(text) - 1), SIZE_MAX, &body, &rest), RC_PARSE);
     }
 }
 
@@ -336,8 +335,12 @@ static void takes_targets_of_browsers(void)
         const char *target;
         bool ok;
     } targets[] = {
-        {"/a[1]?b={c}|\"<>^`\\", true}, {"/%zz", true}, {"*", false},
-        {"/a#b", false},               {"/\x7f", false}, {"/\xc3\xa9", false},
+        {"/a[1]?b={c}|\"<>^`\\", true},
+        {"/%zz", true},
+        {"*", false},
+        {"/a#b", false},
+        {"/\x7f", false},
+        {"/\xc3\xa9", false},
     };
 
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
