@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages between roles. Each struct has its table, NAME_fields, in messages.c, where the
- * limits are; who may send which to whom is in table.c. A message without content is struct
- * ipc_none (pass NULL or any pointer). */
+ * limits are; who may send which to whom is in table.c. Those about the gateway's sites are in
+ * site_messages.h. A message without content is struct ipc_none (pass NULL or any pointer). */
 #pragma once
 
 #include "ipc/fields.h"
@@ -35,8 +35,8 @@ struct ipc_config {
 };
 
 struct ipc_listener {
-    struct str kind;    /* "api", "plain", "gateway", "control" */
-    struct str address; /* as text, port resolved; a path for control */
+    struct str kind;    /* "api", "plain", "gateway", "control", "private" */
+    struct str address; /* as text, port resolved; a path for control and private */
 };
 
 struct ipc_peer {
@@ -89,11 +89,11 @@ struct ipc_pair {
 };
 
 struct ipc_http {
-    struct str listener; /* "api", "plain" */
+    struct str listener; /* "api", "plain", "private" */
     struct str method;
-    struct str target; /* as sent: path and query */
-    struct str host;   /* :authority or Host, as sent */
-    struct addr client;
+    struct str target;  /* as sent: path and query */
+    struct str host;    /* :authority or Host, as sent */
+    struct addr client; /* none: private */
     struct str content_type;
     IPC_LIST(struct ipc_pair) headers; /* the chosen few, names in lower case */
     struct str body;

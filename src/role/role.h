@@ -48,7 +48,7 @@ enum {
 
 /* A socket that listens; the frame's, closed at the end. */
 struct role_listener {
-    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control" */
+    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private" */
     char address[ROLE_ADDRESS_MAX];
     int fd;
 };
