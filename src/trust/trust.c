@@ -96,7 +96,6 @@ static void reply_page(struct http_exchange *x, const struct ca_issuer *root)
     put_page(&x->res.body, &root->cert, print);
     http_header_add(x, "Cache-Control", STR(ASK_AGAIN));
     http_header_add(x, "Content-Security-Policy", STR("default-src 'none'"));
-    http_header_add(x, "X-Content-Type-Options", STR("nosniff"));
     http_reply(x, 200, "text/html; charset=utf-8");
 }
 

@@ -55,7 +55,6 @@ static void page_shows_root(void)
     CHECK_STR(world_header(x, "Content-Type"), "text/html; charset=utf-8");
     CHECK_STR(world_header(x, "Cache-Control"), "no-cache");
     CHECK_STR(world_header(x, "Content-Security-Policy"), "default-src 'none'");
-    CHECK_STR(world_header(x, "X-Content-Type-Options"), "nosniff");
     CHECK_OK(crypto_sha256(ca_issuer_find(world.ca, STR("root-rsa"))->cert.der, digest));
     for (size_t i = 0; i < sizeof(digest); i++) {
         print[3 * i] = digits[digest[i] / 16];
