@@ -169,13 +169,17 @@ static void check_issuers(const struct api_view *v, struct findings *f)
     for (size_t i = 0; i < n; i++) {
         CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX - 1);
         char until[WHEN_TEXT];
+        bool over = rows[i].not_after <= v->now;
         bool late = rows[i].not_after - v->now < ISSUER_WARN;
 
-        buf_printf(&b, "issuer %.*s is valid until %s", STR_ARG(rows[i].name),
+        buf_printf(&b, "issuer %.*s %s valid until %s", STR_ARG(rows[i].name), over ? "was" : "is",
                    when_text(rows[i].not_after, until));
         IGNORE_RC(str_copyz(buf_str(&b), text, sizeof(text)));
-        finding(f, "issuer", late ? "warning" : "ok", text,
-                late ? "plan its replacement now; certificates end with their issuer" : NULL);
+        finding(f, "issuer",
+                over   ? "failed"
+                : late ? "warning"
+                       : "ok",
+                text, late ? "plan its replacement now; certificates end with their issuer" : NULL);
     }
 }
 
