@@ -33,6 +33,9 @@ test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts
 test      python3-cryptography  forging what no client would send
+test      clang                 the second compiler
+test      libclang-rt-dev       its sanitizer runtimes
+test      llvm                  llvm-symbolizer
 lint      clang-format          layout of C
 lint      clang-tidy            static checks
 lint      cppcheck              static checks

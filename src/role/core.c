@@ -102,6 +102,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core->signer = chan;
         ca_set_signer(core->ca, chan);
     }
+    if (role == ROLE_RUNNER)
+        core->runner = chan;
     if (role == ROLE_PROBER) {
         core->prober = chan;
         if (chan)
