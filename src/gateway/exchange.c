@@ -27,11 +27,16 @@ static const struct str methods[] = {
 static const struct http_reader_conf requests = {
     .target_max = GATEWAY_TARGET_MAX,
     .body_max = UINT64_MAX,
+    .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
     .methods = methods,
     .n_methods = sizeof(methods) / sizeof(methods[0]),
 };
 
-static const struct http_reader_conf responses = {.responses = true, .body_max = UINT64_MAX};
+static const struct http_reader_conf responses = {
+    .responses = true,
+    .body_max = UINT64_MAX,
+    .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
+};
 
 static void on_found(void *arg, struct gateway_link *l);
 

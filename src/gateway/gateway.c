@@ -88,6 +88,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     CLEANUP(gateway_freep) struct gateway *g = MEM_NEW(struct gateway);
     struct tls_context_conf tls = {
         .plain_answer = http_plain_answer,
+        .alpn = STR("http/1.1 http/1.0"),
         .choose = choose,
         .site_ref = hold_site,
         .site_unref = drop_site,

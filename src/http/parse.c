@@ -18,6 +18,7 @@ static const struct http_reader_conf conf = {
     .strict_target = true,
     .target_max = HTTP_TARGET_MAX,
     .body_max = HTTP_BODY_MAX,
+    .chunk_framing = 1,
     .methods = methods,
     .n_methods = sizeof(methods) / sizeof(methods[0]),
 };

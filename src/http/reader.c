@@ -308,12 +308,14 @@ static size_t portion(const struct http_reader *r, struct str in)
 
 static void check_portion(struct http_reader *r, enum http_phase before, size_t n)
 {
+    uint64_t excused = r->body * r->conf->chunk_framing + HTTP_CHUNK_OVERHEAD_MAX;
+
     if (r->phase != before)
         return;
     r->fed += n;
     if (r->phase == HTTP_PHASE_HEAD && r->fed >= HTTP_HEAD_MAX)
         http_reader_refuse(r, 431, head_long);
-    if (r->phase == HTTP_PHASE_BODY && r->fed - r->body > r->body + HTTP_CHUNK_OVERHEAD_MAX)
+    if (r->phase == HTTP_PHASE_BODY && r->fed - r->body > excused)
         http_reader_refuse(r, 400, "there is more chunk framing than body");
 }
 

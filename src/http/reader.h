@@ -13,8 +13,8 @@
 enum {
     HTTP_HEAD_MAX = 32 * 1024, /* first line and headers, as sent; 431 */
     HTTP_HEADERS_MAX = 100,    /* trailers included; 431 */
-    HTTP_CHUNK_OVERHEAD_MAX =
-        16 * 1024, /* bytes of chunk framing beyond as many as there are of body; 400 */
+    HTTP_CHUNK_OVERHEAD_MAX = 16 * 1024, /* bytes of chunk framing beyond `chunk_framing`; 400 */
+    HTTP_CHUNK_FRAMING_LEAST = 6, /* bytes to a byte of body: what chunks of one byte need, and one */
     HTTP_CONNECTION_OPTIONS_MAX = 16, /* 400 */
 };
 
@@ -37,6 +37,7 @@ struct http_reader_conf {
     bool strict_target;        /* of requests: RFC 3986, instead of all that is visible ASCII */
     size_t target_max;         /* of requests; 414 */
     uint64_t body_max;         /* 413 */
+    unsigned chunk_framing;    /* bytes of chunk framing that each byte of body excuses */
     const struct str *methods; /* of requests: the only ones; 501 */
     size_t n_methods;
 };

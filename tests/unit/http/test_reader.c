@@ -17,7 +17,8 @@ enum { LONG = 1 << 20 };
 static const struct str methods[] = {STR("GET"), STR("POST"), STR("OPTIONS")};
 static const struct http_reader_conf requests = {
     .target_max = 8192, .body_max = UINT64_MAX, .methods = methods, .n_methods = 3};
-static const struct http_reader_conf responses = {.responses = true, .body_max = UINT64_MAX};
+static const struct http_reader_conf responses = {
+    .responses = true, .body_max = UINT64_MAX, .chunk_framing = HTTP_CHUNK_FRAMING_LEAST};
 
 /* Reads one message in pieces of `piece` bytes. RC_OK: complete, also by the end of the input. */
 static enum rc read_all(struct http_reader *r, struct str in, size_t piece, struct buf *body,
@@ -210,7 +211,8 @@ static const struct grown grown[] = {
     {OK, "X: y\r\n", "\r\n", HTTP_HEADERS_MAX, RC_OK},
     {OK, "X: y\r\n", "\r\n", HTTP_HEADERS_MAX + 1, RC_PARSE},
     {"HTTP/1.1 200 ", "x", "", LONG, RC_PARSE},
-    {OK "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", "0\r\n\r\n", 100'000, RC_PARSE},
+    {OK "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", "0\r\n\r\n", 100'000, RC_OK},
+    {OK "Transfer-Encoding: chunked\r\n\r\n", "000001\r\na\r\n", "0\r\n\r\n", 100'000, RC_PARSE},
     {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", "\r\n", HTTP_HEADERS_MAX, RC_PARSE},
     {OK "Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", "y", "\r\n\r\n", LONG, RC_PARSE},
     {OK "Connection: ", "a,", "\r\n\r\n", HTTP_CONNECTION_OPTIONS_MAX, RC_OK},
