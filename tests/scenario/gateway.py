@@ -172,13 +172,13 @@ class Gateway:
 
 
 def receive(tls):
-    got = b""
+    got = []
     try:
         while piece := tls.recv(65536):
-            got += piece
+            got.append(piece)
     except (ssl.SSLEOFError, ConnectionResetError):
-        return got, False
-    return got, True
+        return b"".join(got), False
+    return b"".join(got), True
 
 
 def bodies(gateway, root):
