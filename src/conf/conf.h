@@ -69,6 +69,17 @@ enum conf_passphrase_from {
     CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
 };
 
+enum { CONF_WORKERS_MAX = 32 };
+
+/* A web site behind the gateway. */
+struct conf_site {
+    struct str name;           /* canonical; unique */
+    struct conf_strs backends; /* bases of http URLs, in the order in which they are tried; at
+                                  least one */
+    unsigned algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
+    struct str profile;        /* of its certificates; exists */
+};
+
 /* Named and ordered as log/ has them. */
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
@@ -85,9 +96,15 @@ struct conf {
         struct str plain; /* "http://ca.hospital.example" */
     } urls;
     struct {
-        struct conf_ports api;   /* never empty */
-        struct conf_ports plain; /* never empty */
+        struct conf_ports api;     /* never empty */
+        struct conf_ports plain;   /* never empty */
+        struct conf_ports gateway; /* never empty; bound only while there are sites */
     } listen;
+    struct {
+        uint64_t workers; /* 0: one for each CPU */
+        const struct conf_site *sites;
+        size_t n_sites;
+    } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;
     size_t n_resolvers;

@@ -87,15 +87,21 @@ static enum rc parse_internal(const struct conf_key *, const struct conf_scalar 
     return conf_store_str(a, str_of(name), out);
 }
 
-static enum rc parse_zone(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+static enum rc parse_host(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
                           void *out, struct err *err)
 {
     char name[NAME_MAX_BYTES + 1];
 
-    if (str_eq(in->s, STR(".")))
-        return conf_store_str(a, in->s, out);
     TRY(canonical(in->s, name, err));
     return conf_store_str(a, str_of(name), out);
+}
+
+static enum rc parse_zone(const struct conf_key *key, const struct conf_scalar *in, struct arena *a,
+                          void *out, struct err *err)
+{
+    if (str_eq(in->s, STR(".")))
+        return conf_store_str(a, in->s, out);
+    return parse_host(key, in, a, out, err);
 }
 
 static enum rc parse_pattern(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
@@ -293,6 +299,7 @@ static enum rc parse_url(const struct conf_key *key, const struct conf_scalar *i
 const struct conf_kind conf_kind_domain = {sizeof(struct str), parse_domain, conf_print_str};
 const struct conf_kind conf_kind_internal = {sizeof(struct str), parse_internal, conf_print_str};
 const struct conf_kind conf_kind_zone = {sizeof(struct str), parse_zone, conf_print_str};
+const struct conf_kind conf_kind_host = {sizeof(struct str), parse_host, conf_print_str};
 const struct conf_kind conf_kind_pattern = {sizeof(struct str), parse_pattern, conf_print_str};
 const struct conf_kind conf_kind_base_url = {sizeof(struct str), parse_base_url, conf_print_str};
 const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_print_str};

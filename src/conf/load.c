@@ -22,6 +22,11 @@ MSG(msg_map_not_list, "conf.map-not-list", "must be a list, not a map");
 MSG(msg_want_map, "conf.want-map", "must be a map of keys, not {0}");
 MSG(msg_empty, "conf.empty", "may not be empty");
 MSG(msg_same, "conf.same", "\"{0}\" is the {1} of two; the first is in {2}, line {3}");
+MSG(msg_site_profile, "conf.site-profile",
+    "the site {0} names the profile \"{1}\", which is not among `profiles`");
+MSG(msg_site_algorithms, "conf.site-algorithms",
+    "the site {0} wants a key algorithm that its profile \"{1}\" does not allow: change "
+    "`algorithms` of the site or `key_algorithms` of the profile");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum { TREE_ARENA_MAX = 24 << 20 };
@@ -364,16 +369,43 @@ static enum rc load_map(struct loader *l, const struct conf_key *above, const st
     return RC_OK;
 }
 
+static enum rc listen_everywhere(struct arena *a, uint16_t port, struct conf_ports *ports)
+{
+    struct addr_port *at;
+
+    if (ports->n)
+        return RC_OK;
+    at = ARENA_NEW(a, struct addr_port);
+    if (!at)
+        return RC_NOMEM;
+    *at = (struct addr_port){.addr = {.n = 16}, .port = port};
+    *ports = (struct conf_ports){at, 1};
+    return RC_OK;
+}
+
 /* Defaults that depend on other values. */
 static enum rc derive(struct arena *a, bool unprivileged, struct conf *conf)
 {
-    if (conf->listen.plain.n == 0) {
-        struct addr_port *at = ARENA_NEW(a, struct addr_port);
+    TRY(listen_everywhere(a, unprivileged ? 8080 : 80, &conf->listen.plain));
+    return listen_everywhere(a, unprivileged ? 8443 : 443, &conf->listen.gateway);
+}
 
-        if (!at)
-            return RC_NOMEM;
-        *at = (struct addr_port){.addr = {.n = 16}, .port = unprivileged ? 8080 : 80};
-        conf->listen.plain = (struct conf_ports){at, 1};
+/* Each site's profile exists and allows one of the site's algorithms at least; checked only when
+ * the file has no other fault, for then items and nodes correspond. */
+static enum rc check_sites(struct loader *l, const struct conf_node *root, const struct conf *conf)
+{
+    const struct conf_node *gateway = conf_node_get(root, STR("gateway"));
+    const struct conf_node *sites = conf_node_get(gateway, STR("sites"));
+    const struct conf_node *n = sites ? sites->first : NULL;
+
+    for (size_t i = 0; n && !l->report->n && i < conf->gateway.n_sites; i++, n = n->next) {
+        const struct conf_site *site = &conf->gateway.sites[i];
+        const struct conf_profile *profile = conf_profile_find(conf, site->profile);
+
+        if (!profile)
+            TRY(COMPLAIN(l, n, msg_site_profile, site->name, site->profile));
+        else if (site->algorithms & ~profile->key_algorithms)
+            TRY(COMPLAIN(l, n, msg_site_algorithms, site->name, site->profile));
     }
     return RC_OK;
 }
@@ -386,6 +418,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *passphrase = conf_node_get(ca, STR("passphrase"));
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
+    TRY(check_sites(l, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
         return RC_OK;
     return COMPLAIN(l, file, msg_file_unused,

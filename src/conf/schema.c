@@ -10,6 +10,7 @@ MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the pre
 
 static const struct conf_take live = {CONF_LIVE, "", NULL};
 static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
+static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
 static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
@@ -34,6 +35,7 @@ static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
+ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 
 #define MAP_OF_KEYS(p)                                                                             \
     {                                                                                              \
@@ -75,6 +77,32 @@ const struct conf_key conf_schema[] = {
     {KEY("listen.plain", CONF_MANY, listen.plain, &conf_kind_listen),
      .take = &front, .filled = true,
      .help = "Addresses and ports of HTTP; default [::]:80, without privileges [::]:8080"},
+    {KEY("listen.gateway", CONF_MANY, listen.gateway, &conf_kind_listen),
+     .take = &gateway, .filled = true,
+     .help = "Addresses and ports of the gateway's sites; default [::]:443, without privileges "
+             "[::]:8443; open only while there are sites"},
+
+    MAP_OF_KEYS("gateway"),
+    {KEY("gateway.workers", CONF_ONE, gateway.workers, &conf_kind_number),
+     .min = 0, .max = CONF_WORKERS_MAX, .initial = "0", .take = &gateway,
+     .help = "Processes that share the connections; 0: one for each CPU"},
+    {STRUCTS("gateway.sites", CONF_ITEMS, gateway.sites, struct conf_site), .take = &live,
+     .help = "Web sites that get HTTPS from here"},
+    {KEY_IN("gateway.sites[].name", CONF_ONE, struct conf_site, name, &conf_kind_host),
+     .required = true, .unique = true, .take = &live,
+     .help = "As browsers ask for it"},
+    {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
+            &conf_kind_base_url),
+     .names = http, .required = true, .filled = true, .take = &live,
+     .help = "Where the site really is, as in http://10.0.3.7:8080; the next one where the first "
+             "cannot be reached"},
+    {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
+            &conf_kind_choice),
+     .names = key_algorithms, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .help = "A certificate for each; a client gets the one that it understands"},
+    {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
+     .initial = "default", .take = &live,
+     .help = "Of its certificates"},
 
     {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = databases,
      .initial = "sqlite", .take = &in_database,

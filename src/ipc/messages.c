@@ -15,6 +15,7 @@ enum {
     CHAIN_MAX = 8,
     CERT_BYTES = 32 * KIB,
     PROCESSES_MAX = 64,
+    SERIAL_BYTES = 20,
 };
 
 const struct ipc_fields ipc_none_fields = {"ipc_none", sizeof(struct ipc_none), 0, NULL};
@@ -77,7 +78,7 @@ IPC_FIELDS(ipc_api_cert_reply, IPC_F_STR(ipc_api_cert_reply, chain, 32 * KIB),
 IPC_FIELDS(ipc_address, IPC_F_ADDR(ipc_address, addr));
 
 IPC_FIELDS(ipc_sign, IPC_F_STR(ipc_sign, issuer, NAME_BYTES),
-           IPC_F_STR(ipc_sign, profile, NAME_BYTES), IPC_F_STR(ipc_sign, serial, 20),
+           IPC_F_STR(ipc_sign, profile, NAME_BYTES), IPC_F_STR(ipc_sign, serial, SERIAL_BYTES),
            IPC_F_STR(ipc_sign, spki, 8 * KIB), IPC_F_STRS(ipc_sign, names, SUBJECTS_MAX, DNS_BYTES),
            IPC_F_LIST(ipc_sign, addresses, ipc_address, SUBJECTS_MAX),
            IPC_F_LIST(ipc_sign, subject, ipc_pair, PAIRS_MAX), IPC_F_I64(ipc_sign, not_before),

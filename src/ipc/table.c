@@ -2,6 +2,7 @@
 #include "ipc/table.h"
 
 #include "ipc/messages.h"
+#include "ipc/site_messages.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
 
@@ -10,11 +11,12 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define CORE IPC_ROLE(ROLE_CORE)
 #define SIGNER IPC_ROLE(ROLE_SIGNER)
 #define PROBER IPC_ROLE(ROLE_PROBER)
+#define GATEWAY IPC_ROLE(ROLE_GATEWAY)
+#define KEEPER IPC_ROLE(ROLE_KEEPER)
+#define RUNNER IPC_ROLE(ROLE_RUNNER)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
 /* What the supervisor starts. */
-#define EVERY                                                                                      \
-    (FRONT | IPC_ROLE(ROLE_GATEWAY) | CORE | SIGNER | PROBER | IPC_ROLE(ROLE_KEEPER) |             \
-     IPC_ROLE(ROLE_RUNNER))
+#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER)
 
 /* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
 #define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
@@ -58,6 +60,13 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
 
     STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),
+
+    CALL(IPC_VOUCH, "vouch", KEEPER, CORE, ipc_vouch, 64, ipc_none, 0, 1),
+    CALL(IPC_IDENTITY, "identity", KEEPER, GATEWAY, ipc_identity, 84 * KIB, ipc_none, 0, 16),
+    CALL(IPC_TICKETS, "tickets", KEEPER, GATEWAY, ipc_tickets, KIB, ipc_none, 0, 2),
+    CALL(IPC_SITES, "sites", CORE, KEEPER, ipc_sites_ask, 8, ipc_sites, 640 * KIB, 4),
+    CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),
+    CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
 };
 
 const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type)

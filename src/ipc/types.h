@@ -32,5 +32,15 @@ enum ipc_type {
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
     /* admin to core */
     IPC_ADMIN = 96, /* ipc_admin -> chunks of JSON, or ipc_admin_reply with all of it */
+    /* keeper to core */
+    IPC_VOUCH = 104, /* ipc_vouch -> ipc_none */
+    /* keeper to gateway */
+    IPC_IDENTITY = 108, /* ipc_identity -> ipc_none, when it is in force */
+    IPC_TICKETS,        /* ipc_tickets -> ipc_none */
+    /* core to keeper */
+    IPC_SITES = 112, /* ipc_sites_ask -> ipc_sites */
+    IPC_RENEW,       /* ipc_renew -> ipc_none, when it is under way */
+    /* core to runner */
+    IPC_RUN = 120, /* ipc_run -> ipc_run_reply */
     IPC_TYPE_END = 128,
 };

@@ -19,6 +19,9 @@ static void defaults(void)
     CHECK_INT(conf->listen.plain.n, 1);
     CHECK_INT(conf->listen.plain.p[0].port, 80);
     CHECK(conf->listen.plain.p[0].addr.n == 16);
+    CHECK_INT(conf->listen.gateway.n, 1);
+    CHECK_INT(conf->listen.gateway.p[0].port, 443);
+    CHECK_INT(conf->gateway.workers + conf->gateway.n_sites, 0);
     CHECK(conf->database == CONF_DATABASE_SQLITE);
     CHECK_INT(conf->n_resolvers + conf->n_policy, 0);
     CHECK_INT(conf->validation.http_port, 80);
@@ -49,9 +52,49 @@ static void without_privileges(void)
     CHECK_OK(conf_input_add(&in, STR("a.yaml"), STR(LEAST)));
     CHECK_OK(conf_load(&in, &conf, &report));
     CHECK_INT(conf->listen.plain.p[0].port, 8080);
+    CHECK_INT(conf->listen.gateway.p[0].port, 8443);
     CHECK_OK(conf_input_add(&in, STR("b.yaml"), STR("listen: {plain: [\"[::]:80\"]}")));
     CHECK_OK(conf_load(&in, &given, &report));
     CHECK_INT(given->listen.plain.p[0].port, 80);
+}
+
+static void sites(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS("gateway:\n  sites:\n"
+                "    - {name: Wiki.hospital.example, backends: [\"http://10.0.3.7:8080\"]}\n"
+                "    - {name: intra, backends: [\"http://a\", \"http://b\"], algorithms: [rsa]}\n",
+                &conf);
+    CHECK_INT(conf->gateway.n_sites, 2);
+    CHECK_STR(conf->gateway.sites[0].name, "wiki.hospital.example");
+    CHECK_STR(conf->gateway.sites[0].profile, "default");
+    CHECK_INT(conf->gateway.sites[0].algorithms, 1 << CONF_KEY_RSA | 1 << CONF_KEY_ECDSA);
+    CHECK_STR(conf->gateway.sites[0].backends.p[0], "http://10.0.3.7:8080");
+    CHECK_INT(conf->gateway.sites[1].algorithms, 1 << CONF_KEY_RSA);
+    CHECK_INT(conf->gateway.sites[1].backends.n, 2);
+}
+
+static void sites_in_error(void)
+{
+    CHECK_PROBLEM("gateway: {sites: [{name: a.b}]}\n", "3: gateway.sites[0].backends: is missing");
+    CHECK_PROBLEM(
+        "gateway:\n  sites:\n  - {name: a.b, backends: [\"http://c\"], profile: dflt}\n",
+        "5: gateway.sites[0]: the site a.b names the profile \"dflt\", which is not among "
+        "`profiles`");
+    CHECK_PROBLEM(
+        "gateway: {sites: [{name: a.b, backends: [\"http://c\"], algorithms: [rsa],\n"
+        "  profile: e}]}\nprofiles: {e: {key_algorithms: [ecdsa]}}\n",
+        "3: gateway.sites[0]: the site a.b wants a key algorithm that its profile \"e\" does "
+        "not allow: change `algorithms` of the site or `key_algorithms` of the profile");
+    CHECK_PROBLEM("gateway: {sites: [{name: \"*.a.b\", backends: [\"http://c\"]}]}\n",
+                  "3: gateway.sites[0].name: \"*.a.b\" is no domain name");
+    CHECK_PROBLEM(
+        "gateway: {sites: [{name: a.b, backends: [\"ftp://c\"]}]}\n",
+        "3: gateway.sites[0].backends[0]: \"ftp://c\" is no base of URLs: http://, a name or "
+        "address, a port if need be, and nothing more");
+    CHECK_PROBLEM("gateway: {workers: 33}\n",
+                  "3: gateway.workers: \"33\" is no whole number from 0 to 32");
 }
 
 static void profiles(void)
@@ -97,7 +140,7 @@ static void policy(void)
 
 static void unknown_keys(void)
 {
-    CHECK_PROBLEM("gatewy: {}\n", "3: gatewy: unknown key; nearest valid key \"names\"");
+    CHECK_PROBLEM("gatewy: {}\n", "3: gatewy: unknown key; nearest valid key \"gateway\"");
     CHECK_PROBLEM("http_port: 80\n",
                   "3: http_port: unknown key; nearest valid key \"validation.http_port\"");
     CHECK_PROBLEM("log:\n  lvel: info\n", "4: log.lvel: unknown key; nearest valid key \"level\"");
@@ -180,7 +223,7 @@ static void all_problems_are_told(void)
                    "organization has two labels or more, as in hospital.example\n");
 }
 
-CHECK_MAIN(CHECK_TEST(defaults), CHECK_TEST(without_privileges), CHECK_TEST(profiles),
-           CHECK_TEST(policy), CHECK_TEST(unknown_keys), CHECK_TEST(shapes),
-           CHECK_TEST(nothing_in_maps_and_lists), CHECK_TEST(what_goes_together),
-           CHECK_TEST(all_problems_are_told))
+CHECK_MAIN(CHECK_TEST(defaults), CHECK_TEST(without_privileges), CHECK_TEST(sites),
+           CHECK_TEST(sites_in_error), CHECK_TEST(profiles), CHECK_TEST(policy),
+           CHECK_TEST(unknown_keys), CHECK_TEST(shapes), CHECK_TEST(nothing_in_maps_and_lists),
+           CHECK_TEST(what_goes_together), CHECK_TEST(all_problems_are_told))

@@ -35,12 +35,15 @@ static void the_defaults(void)
     "domain: hospital.example\n"                                                                   \
     "names: {internal: [lan]}\n"                                                                   \
     "urls: {api: \"https://[::1]:1\", plain: \"http://null\"}\n"                                   \
-    "listen: {api: [\"[::1]:0\", 127.0.0.1:1], plain: [\"[::]:80\"]}\n"                            \
+    "listen: {api: [\"[::1]:0\", 127.0.0.1:1], plain: [\"[::]:80\"], gateway: [\"[::]:0\"]}\n"     \
     "database: sqlite\n"                                                                           \
     "resolvers: [{zone: ., servers: [\"::1\", 10.0.0.1]}, {zone: a.b, mode: authoritative,"        \
     " servers: [10.0.0.1:54]}]\n"                                                                  \
     "validation: {http_port: 81, allow: [10.0.0.0/8, \"fd00::/8\"], deny: [10.1.2.3],"             \
     " timeout: 1500ms, attempts: 20}\n"                                                            \
+    "gateway: {workers: 3, sites: [{name: Wiki.hospital.example, backends: ["                      \
+    "\"http://10.0.3.7:8080\", \"http://[::1]:1\"]}, {name: intra, backends: [\"http://b\"],"      \
+    " algorithms: [rsa], profile: \"null\"}]}\n"                                                   \
     "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa]},"           \
     " \"null\": {}}\n"                                                                             \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"]}]\n"                           \

@@ -5,6 +5,7 @@
 
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "ipc/site_messages.h"
 #include "ipc/table.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
@@ -83,6 +84,28 @@ static const struct ipc_validate_reply sample_validate_reply = {false, SAMPLE_ER
 static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}")};
 static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
 
+static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
+static const struct ipc_identity sample_identity = {S("wiki.hospital.example"), 1,
+                                                    S("-----BEGIN CERTIFICATE-----\n"),
+                                                    S("-----BEGIN PRIVATE KEY-----\n")};
+static const struct str sample_keys[] = {S("0123456789"), S("\x00\x01")};
+static const struct ipc_tickets sample_tickets = {{sample_keys, 2}};
+static const struct ipc_site sample_site[] = {
+    {S("wiki.hospital.example"),
+     0,
+     S("valid"),
+     S("0A1B"),
+     INT64_C(1795199040000000),
+     INT64_C(1795199040000001),
+     0,
+     {}},
+    {S("wiki.hospital.example"), 1, S("waiting"), S(""), 0, 5, 3, SAMPLE_ERR}};
+static const struct ipc_sites_ask sample_sites_ask = {100, 50};
+static const struct ipc_sites sample_sites = {{sample_site, 2}};
+static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
+static const struct ipc_run sample_run = {S("drill")};
+static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
+
 static const struct sample {
     enum ipc_type type;
     const void *request;
@@ -109,6 +132,12 @@ static const struct sample {
     {IPC_ISSUERS, &sample_none, &sample_issuer_list},
     {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
+    {IPC_VOUCH, &sample_vouch, &sample_none},
+    {IPC_IDENTITY, &sample_identity, &sample_none},
+    {IPC_TICKETS, &sample_tickets, &sample_none},
+    {IPC_SITES, &sample_sites_ask, &sample_sites},
+    {IPC_RENEW, &sample_renew, &sample_none},
+    {IPC_RUN, &sample_run, &sample_run_reply},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/site_messages.h"
+
+enum {
+    KIB = 1 << 10,
+    NAME_BYTES = 64,
+    DNS_BYTES = 253,
+    SERIAL_BYTES = 20,
+    THUMBPRINT_BYTES = 43,
+    TICKET_KEYS_MAX = 4,
+    TICKET_KEY_BYTES = 80,
+    SITES_MAX = 256, /* certificates in one answer */
+};
+
+IPC_FIELDS(ipc_vouch, IPC_F_STR(ipc_vouch, thumbprint, THUMBPRINT_BYTES));
+
+IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
+           IPC_F_U8(ipc_identity, algorithm, UINT8_MAX), IPC_F_STR(ipc_identity, chain, 64 * KIB),
+           IPC_F_STR(ipc_identity, key, 16 * KIB));
+
+IPC_FIELDS(ipc_tickets, IPC_F_STRS(ipc_tickets, keys, TICKET_KEYS_MAX, TICKET_KEY_BYTES));
+
+IPC_FIELDS(ipc_site, IPC_F_STR(ipc_site, name, DNS_BYTES), IPC_F_U8(ipc_site, algorithm, UINT8_MAX),
+           IPC_F_STR(ipc_site, state, NAME_BYTES), IPC_F_STR(ipc_site, serial, 2 * SERIAL_BYTES),
+           IPC_F_I64(ipc_site, not_after), IPC_F_I64(ipc_site, next_at),
+           IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why));
+
+IPC_FIELDS(ipc_sites, IPC_F_LIST(ipc_sites, sites, ipc_site, SITES_MAX));
+
+IPC_FIELDS(ipc_sites_ask, IPC_F_U32(ipc_sites_ask, from), IPC_F_U32(ipc_sites_ask, most));
+
+IPC_FIELDS(ipc_renew, IPC_F_STR(ipc_renew, site, DNS_BYTES));
+
+IPC_FIELDS(ipc_run, IPC_F_STR(ipc_run, name, NAME_BYTES));
+
+IPC_FIELDS(ipc_run_reply, IPC_F_U32(ipc_run_reply, status),
+           IPC_F_STR(ipc_run_reply, output, 4 * KIB));

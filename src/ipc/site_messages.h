@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages about the gateway's sites, and to the runner: as ipc/messages.h, with their tables
+ * in site_messages.c. */
+#pragma once
+
+#include "ipc/fields.h"
+#include "ipc/types.h"
+
+/* Core vouches for the account with this key, and no other, for the names of the gateway's sites:
+ * whoever takes over front cannot pose as the keeper. */
+struct ipc_vouch {
+    struct str thumbprint; /* RFC 7638, SHA-256, base64url */
+};
+
+struct ipc_identity {
+    struct str site;
+    uint8_t algorithm; /* enum conf_key_algorithm */
+    struct str chain;  /* PEM, leaf first, without the root */
+    struct str key;    /* PEM, PKCS#8 */
+};
+
+struct ipc_tickets {
+    struct ipc_strs keys; /* as tls_context_set_ticket_keys wants them */
+};
+
+/* One certificate of a site. */
+struct ipc_site {
+    struct str name;
+    uint8_t algorithm; /* enum conf_key_algorithm */
+    struct str state;  /* "valid", "obtaining", "waiting" (for the next attempt) */
+    struct str serial; /* hexadecimal; empty: there is none yet */
+    int64_t not_after; /* when_t, as those that follow; 0: there is none */
+    int64_t next_at;   /* of the next attempt */
+    uint32_t failures; /* in a row */
+    struct err why;    /* of the last one */
+};
+
+struct ipc_sites {
+    IPC_LIST(struct ipc_site) sites; /* in the order of the configuration */
+};
+
+/* Asks for the certificates of some sites: an answer with all of them would have no bound. */
+struct ipc_sites_ask {
+    uint32_t from; /* index into the configuration's sites */
+    uint32_t most; /* sites */
+};
+
+struct ipc_renew {
+    struct str site;
+};
+
+struct ipc_run {
+    struct str name; /* of a declared command; nothing else of it can be chosen */
+};
+
+struct ipc_run_reply {
+    uint32_t status;   /* as waitpid(2) has it */
+    struct str output; /* its first bytes */
+};
+
+extern const struct ipc_fields ipc_vouch_fields, ipc_identity_fields, ipc_tickets_fields,
+    ipc_site_fields, ipc_sites_fields, ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields,
+    ipc_run_reply_fields;
