@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4.2: the chain fetched, and believed in nothing until it was checked. */
 #include "client/client_int.h"
+
+#include <stdio.h>
+
 #include "ev/clock.h"
 #include "x509/verify.h"
 

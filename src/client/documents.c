@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/documents.h"
 
+#include <stdio.h>
+
 #include "http/url.h"
 #include "json/json.h"
 
@@ -17,11 +19,11 @@ static const char *const statuses[] = {
     [CLIENT_INVALID] = "invalid",       [CLIENT_DEACTIVATED] = "deactivated",
     [CLIENT_EXPIRED] = "expired",       [CLIENT_REVOKED] = "revoked",
 };
-enum { STATUSES = sizeof(statuses) / sizeof(statuses[0]) };
+#define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
 const char *client_status_text(enum client_status status)
 {
-    return status > 0 && status < STATUSES ? statuses[status] : "unknown";
+    return status > 0 && (unsigned)status < STATUSES ? statuses[status] : "unknown";
 }
 
 /* One document being read. */
@@ -116,9 +118,9 @@ static enum rc need_status(const struct doc *d, const struct json *obj, enum cli
 
     if (json_str(json_get(obj, "status"), &s) != RC_OK)
         return missing(d, "status");
-    for (enum client_status i = CLIENT_PENDING; i < STATUSES; i++) {
+    for (unsigned i = CLIENT_PENDING; i < STATUSES; i++) {
         if (str_eq(s, str_of(statuses[i]))) {
-            *out = i;
+            *out = (enum client_status)i;
             return RC_OK;
         }
     }

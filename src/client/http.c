@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/http.h"
 
+#include <stdio.h>
+
 #include "base/fd.h"
 #include "base/list.h"
 #include "ev/ev.h"

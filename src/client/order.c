@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: an order made, watched and finalized. */
 #include "client/client_int.h"
+
+#include <stdio.h>
+
 #include "x509/csr.h"
 #include "json/out.h"
 
@@ -221,7 +224,7 @@ static enum rc fail_order(const struct client_run *run, struct err *err)
 static void handle(struct client_run *run)
 {
     struct err err = ERR_INIT;
-    enum rc rc;
+    enum rc rc = RC_OK;
 
     switch (run->order.status) {
     case CLIENT_PENDING:
@@ -236,7 +239,10 @@ static void handle(struct client_run *run)
     case CLIENT_READY:
         rc = ask_finalize(run, &err);
         break;
-    default:
+    case CLIENT_INVALID:
+    case CLIENT_DEACTIVATED:
+    case CLIENT_EXPIRED:
+    case CLIENT_REVOKED:
         rc = fail_order(run, &err);
         break;
     }

@@ -4,6 +4,9 @@
  * ACME: an order made twice expires, and a second finalize is told that the order is not ready,
  * after which the order itself is asked. */
 #include "client/client_int.h"
+
+#include <stdio.h>
+
 #include "client/renewal.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"

@@ -2,6 +2,9 @@
 /* The life of a run: begun in the next turn of the loop, ended by its last step, its deadline or
  * its owner. Whatever calls client_run_fail or client_run_finish does nothing behind it. */
 #include "client/client_int.h"
+
+#include <stdio.h>
+
 #include "client/renewal.h"
 #include "ev/clock.h"
 

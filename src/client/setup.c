@@ -125,7 +125,7 @@ static enum rc ask_account(struct client *c, struct err *err)
 static void on_directory(void *arg, const struct client_reply *reply)
 {
     struct client *c = arg;
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(CLIENT_ARENA_MAX), old;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(CLIENT_ARENA_MAX);
     struct client_directory directory;
     struct err err = ERR_INIT;
     enum rc rc;
@@ -136,7 +136,8 @@ static void on_directory(void *arg, const struct client_reply *reply)
     }
     rc = client_directory_read(&arena, reply->answer->body, &directory, &err);
     if (rc == RC_OK) {
-        old = c->directory_arena;
+        struct arena old = c->directory_arena;
+
         c->directory_arena = arena;
         c->directory = directory;
         arena = old;
