@@ -162,6 +162,9 @@ static enum rc take_chain(struct client_run *run, struct str pem, struct arena *
 
     TRY(client_chain_check(a, &in, &certs, &out->n_certs, err));
     out->certs = certs;
+    /* Whoever trusts the root has it. */
+    if (out->n_certs > 1 && x509_cert_self_issued(&certs[out->n_certs - 1]))
+        out->n_certs--;
     for (size_t i = 0; i < out->n_certs; i++)
         x509_cert_put_pem(certs[i].der, chain);
     out->chain = buf_str(chain);

@@ -97,7 +97,7 @@ struct client_result {
     struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
     when_t retry_at;       /* the server asks not to come back before; 0: it does not */
     /* of client_obtain */
-    struct str chain; /* PEM, leaf first, as it was checked */
+    struct str chain; /* PEM, leaf first, without the root, as it was checked */
     const struct x509_cert *certs;
     size_t n_certs;
     /* of client_look */
