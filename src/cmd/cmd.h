@@ -20,7 +20,7 @@ enum {
     CMD_LATER = 75,
 };
 
-enum { CMD_OPTIONS_MAX = 24, CMD_VALUES_MAX = 100 };
+enum { CMD_VALUES_MAX = 100 /* of an option that may be repeated */ };
 
 /* Every option there is; a command's row says which it takes. */
 enum cmd_option {
@@ -42,6 +42,8 @@ enum cmd_option {
     CMD_OPT_NAME,
     CMD_OPT_UNDER,
     CMD_OPT_STATUS,
+    CMD_OPT_BACKEND,
+    CMD_OPT_PROFILE,
     CMD_OPT_COUNT,
 };
 
@@ -49,10 +51,15 @@ struct cmd_option_row {
     const char *name;  /* "--data" */
     const char *value; /* "DIR"; NULL: takes none */
     const char *help;
+    bool repeats; /* at most one such option in a row: what is given goes to cmd_args.many */
 };
 
 struct cmd_args {
-    const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value */
+    const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value; the last
+                                          one of an option that repeats */
+    const char *many[CMD_VALUES_MAX];  /* all of it, in order */
+    size_t n_many;
+    const char *operand; /* the word that the row wants; else NULL */
     const struct cmd_row *row;
 };
 
@@ -63,6 +70,7 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
+    const char *operand; /* a word that must be given, as "NAME"; NULL: none */
     unsigned options;    /* bits 1 << enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -111,6 +119,11 @@ struct conf;
 /* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a
  * line each, is in `problems`. */
 enum rc cmd_load_config(const struct cmd_args *args, const struct conf **out, struct buf *problems);
+/* The same as if `text` stood in the file `name` of conf.d (of which there may be none yet). */
+enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str text,
+                       const struct conf **out, struct buf *problems);
+/* Shows such problems on standard error; returns CMD_FAILED. */
+int cmd_show_problems(struct str problems);
 
 /* The commands, by file. */
 int cmd_init(const struct cmd_args *args);
@@ -122,3 +135,8 @@ int cmd_version(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
+int cmd_site_add(const struct cmd_args *args);
+int cmd_site_remove(const struct cmd_args *args);
+int cmd_site_list(const struct cmd_args *args);
+int cmd_site_check(const struct cmd_args *args);
+int cmd_site_renew(const struct cmd_args *args);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -10,10 +11,39 @@
 
 enum { TEXT_MAX = 1024 * 1024 };
 
+/* Puts `text` in place of what the file has, or beside the files that there are. */
+static enum rc overlay(struct conf_input *in, const char *data, const char *name, struct str text,
+                       struct buf *path)
+{
+    buf_printf(path, "%s/conf.d/%s", data, name);
+    TRY(buf_rc(path));
+    for (size_t i = 0; i < in->n; i++)
+        if (str_ends(in->files[i].name, str_skip(buf_str(path), strlen(data)))) {
+            in->files[i].text = text;
+            return RC_OK;
+        }
+    return conf_input_add(in, buf_str(path), text);
+}
+
+static enum rc read_config(const struct cmd_args *args, struct conf_input *in, struct err *err)
+{
+    CLEANUP(fd_closep) int data = -1;
+
+    in->unprivileged = geteuid() != 0;
+    TRY(cmd_open_data(args, &data, err));
+    return conf_input_read(in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], err);
+}
+
 enum rc cmd_load_config(const struct cmd_args *args, const struct conf **out, struct buf *problems)
 {
+    return cmd_try_config(args, NULL, STR(""), out, problems);
+}
+
+enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str text,
+                       const struct conf **out, struct buf *problems)
+{
+    CLEANUP(buf_done) struct buf path = BUF_INIT(CONF_NAME_BYTES_MAX);
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    CLEANUP(fd_closep) int data = -1;
     struct err err = ERR_INIT;
     struct conf_report report;
     struct conf_input in;
@@ -21,10 +51,9 @@ enum rc cmd_load_config(const struct cmd_args *args, const struct conf **out, st
 
     conf_input_init(&in);
     conf_report_init(&report);
-    in.unprivileged = geteuid() != 0;
-    rc = cmd_open_data(args, &data, &err);
-    if (rc == RC_OK)
-        rc = conf_input_read(&in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], &err);
+    rc = read_config(args, &in, &err);
+    if (rc == RC_OK && name)
+        rc = overlay(&in, cmd_data(args), name, text, &path);
     if (rc != RC_OK) {
         err.rc = rc;
         err_text(&err, problems);
@@ -61,7 +90,7 @@ static enum rc put_json(bool ok, struct str problems)
 }
 
 /* A line each, as a compiler writes them. */
-static int show_problems(struct str problems)
+int cmd_show_problems(struct str problems)
 {
     struct str line;
 
@@ -81,7 +110,7 @@ int cmd_config_check(const struct cmd_args *args)
     if (cmd_json(args))
         return rc == RC_OK ? CMD_DONE : CMD_FAILED;
     if (rc != RC_OK)
-        return show_problems(buf_str(&problems));
+        return cmd_show_problems(buf_str(&problems));
     printf("the configuration is right\n");
     return CMD_DONE;
 }
@@ -92,7 +121,7 @@ int cmd_config_show(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
     if (cmd_load_config(args, &conf, &text) != RC_OK)
-        return show_problems(buf_str(&text));
+        return cmd_show_problems(buf_str(&text));
     buf_reset(&text);
     if (cmd_json(args))
         conf_dump_json(conf, &text);

@@ -78,8 +78,9 @@ void cmd_help(const struct cmd_row *row)
 {
     const struct cmd_option_row *options = cmd_option_rows();
 
-    printf("usage: autarky %s%s%s [OPTION...]\n\n%s\n", row->noun, row->verb ? " " : "",
-           row->verb ? row->verb : "", row->summary);
+    printf("usage: autarky %s%s%s%s%s [OPTION...]\n\n%s\n", row->noun, row->verb ? " " : "",
+           row->verb ? row->verb : "", row->operand ? " " : "", row->operand ? row->operand : "",
+           row->summary);
     if (row->details)
         printf("\n%s\n", row->details);
     printf("\n");

@@ -169,6 +169,21 @@ static int take_value(const struct cmd_row *row, const struct cmd_option_row *o,
     return CMD_USAGE;
 }
 
+static int take_one_of_many(const struct cmd_option_row *o, struct words *w,
+                            const char *inline_value, size_t index, struct cmd_args *out)
+{
+    int status;
+
+    if (out->n_many == CMD_VALUES_MAX) {
+        complain(out->row, "%s is given more than %d times\n", o->name, CMD_VALUES_MAX);
+        return CMD_USAGE;
+    }
+    status = take_value(out->row, o, w, inline_value, &out->values[index]);
+    if (status < 0)
+        out->many[out->n_many++] = out->values[index];
+    return status;
+}
+
 /* "--name value" or "--name=value". -1: fine. */
 static int take_option(const struct cmd_row *row, struct words *w, struct cmd_args *out)
 {
@@ -180,10 +195,12 @@ static int take_option(const struct cmd_row *row, struct words *w, struct cmd_ar
     for (size_t o = 0; o < CMD_OPT_COUNT; o++) {
         if (!((row->options | COMMON) & 1u << o) || !str_eq(name, str_of(options[o].name)))
             continue;
-        if (out->values[o]) {
+        if (out->values[o] && !options[o].repeats) {
             complain(row, "%s is given twice\n", options[o].name);
             return CMD_USAGE;
         }
+        if (options[o].repeats)
+            return take_one_of_many(&options[o], w, inline_value ? value.p : NULL, o, out);
         if (options[o].value)
             return take_value(row, &options[o], w, inline_value ? value.p : NULL, &out->values[o]);
         if (inline_value) {
@@ -201,6 +218,10 @@ static int take_options(struct words *w, struct cmd_args *out)
     for (; w->i < w->argc; w->i++) {
         int status;
 
+        if (w->argv[w->i][0] != '-' && out->row->operand && !out->operand) {
+            out->operand = w->argv[w->i];
+            continue;
+        }
         if (w->argv[w->i][0] != '-') {
             complain(out->row, "\"%s\" is one word too many\n", w->argv[w->i]);
             return CMD_USAGE;
@@ -208,6 +229,10 @@ static int take_options(struct words *w, struct cmd_args *out)
         status = take_option(out->row, w, out);
         if (status >= 0)
             return status;
+    }
+    if (out->row->operand && (!out->operand || !out->operand[0]) && !out->values[CMD_OPT_HELP]) {
+        complain(out->row, "%s is missing\n", out->row->operand);
+        return CMD_USAGE;
     }
     return -1;
 }

@@ -18,8 +18,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_COUNTRY] = {"--country", "CC", "two letters, if certificates are to carry it"},
     [CMD_OPT_DOMAIN] = {"--domain", "DOMAIN",
                         "the domain whose names, with all below it, this CA vouches for"},
-    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST",
-                            "of the hierarchy: rsa,ecdsa, which is the default"},
+    [CMD_OPT_ALGORITHMS] =
+        {"--algorithms", "LIST",
+         "of keys and certificates: rsa,ecdsa, which is the default, or one of them"},
     [CMD_OPT_ROOT_PASSPHRASE_FILE] =
         {"--root-passphrase-file", "FILE",
          "its first line encrypts the key of the root; otherwise one is made up"},
@@ -36,6 +37,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_NAME] = {"--name", "NAME", "only those for exactly this name"},
     [CMD_OPT_UNDER] = {"--under", "DOMAIN", "only those for names at or below this domain"},
     [CMD_OPT_STATUS] = {"--status", "STATUS", "only valid, or only revoked ones"},
+    [CMD_OPT_BACKEND] = {"--backend", "URL",
+                         "where the site really is, as in http://10.0.3.7:8080; several, one after "
+                         "the other, are tried in this order",
+                         true},
+    [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
 };
 
 static const struct cmd_row rows[] = {
@@ -44,27 +50,43 @@ static const struct cmd_row rows[] = {
      "that is there already is touched. Asks nothing when it is not run on a terminal.\n"
      "Without a passphrase option one is made up and kept in the data directory, readable by\n"
      "its owner alone: a copy of the keys without that file is then worth nothing.",
+     NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(ROOT_PASSPHRASE_FILE) |
          OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
      "in order.",
-     0, cmd_serve},
+     NULL, 0, cmd_serve},
     {"reload", NULL, "let the running server read its configuration again",
      "Either every part of it takes the new configuration, or all keep the old one and the\n"
      "reasons are shown.",
-     0, cmd_reload},
-    {"status", NULL, "show how the running server is", NULL, 0, cmd_status},
-    {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, 0, cmd_doctor},
-    {"config", "check", "read the configuration and list every error in it", NULL, 0,
+     NULL, 0, cmd_reload},
+    {"status", NULL, "show how the running server is", NULL, NULL, 0, cmd_status},
+    {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, 0,
+     cmd_doctor},
+    {"config", "check", "read the configuration and list every error in it", NULL, NULL, 0,
      cmd_config_check},
-    {"config", "show", "print the configuration with all defaults filled in", NULL, 0,
+    {"config", "show", "print the configuration with all defaults filled in", NULL, NULL, 0,
      cmd_config_show},
-    {"cert", "list", "list certificates, the newest first", NULL,
+    {"cert", "list", "list certificates, the newest first", NULL, NULL,
      OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
-    {"version", NULL, "print the version of this program and of what it is linked with", NULL, 0,
-     cmd_version},
+    {"site", "add", "put a web site on HTTPS",
+     "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
+     "and lets the running server read its configuration again. Its certificates come by\n"
+     "themselves, and so do their successors.",
+     "NAME", OPT(BACKEND) | OPT(ALGORITHMS) | OPT(PROFILE) | OPT(DRY_RUN), cmd_site_add},
+    {"site", "remove", "take a web site off the gateway",
+     "What `autarky site add` has written. A site in another file is removed there, by hand.\n"
+     "Its keys and certificates stay in the data directory, below sites.",
+     "NAME", OPT(DRY_RUN), cmd_site_remove},
+    {"site", "list", "list the gateway's sites and how their certificates are", NULL, NULL, 0,
+     cmd_site_list},
+    {"site", "check", "show what a browser would get from a site, and why not",
+     "Looks at its certificates and asks its backends, from here.", "NAME", 0, cmd_site_check},
+    {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
+    {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
+     0, cmd_version},
 };
 
 const struct cmd_row *cmd_rows(size_t *out_n)

@@ -84,10 +84,11 @@ static void test_commands(void)
     for (size_t i = 0; i < n; i++) {
         char line[WORD_MAX];
 
-        snprintf(line, sizeof(line), "%s%s%s", rows[i].noun, rows[i].verb ? " " : "",
-                 rows[i].verb ? rows[i].verb : "");
+        snprintf(line, sizeof(line), "%s%s%s%s", rows[i].noun, rows[i].verb ? " " : "",
+                 rows[i].verb ? rows[i].verb : "", rows[i].operand ? " word" : "");
         parse(&o, line);
         CHECK_INT(o.status, -1);
+        CHECK_STR(str_of(o.args.operand), rows[i].operand ? "word" : "");
         CHECK(o.args.row == &rows[i]);
         CHECK(o.args.row->run != NULL);
         CHECK_STR(str_of(o.err), "");
@@ -114,9 +115,9 @@ static void test_every_option(void)
 
             if (k == CMD_OPT_HELP)
                 continue;
-            snprintf(line, sizeof(line), "%s%s%s %s%s", rows[i].noun, rows[i].verb ? " " : "",
+            snprintf(line, sizeof(line), "%s%s%s %s%s%s", rows[i].noun, rows[i].verb ? " " : "",
                      rows[i].verb ? rows[i].verb : "", options[k].name,
-                     options[k].value ? "=v" : "");
+                     options[k].value ? "=v" : "", rows[i].operand ? " word" : "");
             parse(&o, line);
             CHECK_INT(o.status, takes ? -1 : CMD_USAGE);
             CHECK(takes || strstr(o.err, "no option \""));
@@ -141,6 +142,31 @@ static void test_values(void)
     parse(&o, "status --data=--json");
     CHECK_STR(str_of(opt(&o, CMD_OPT_DATA)), "--json");
     CHECK_STR(str_of(opt(&o, CMD_OPT_JSON)), "(not given)");
+}
+
+static void test_operand_and_repeats(void)
+{
+    struct outcome o;
+
+    parse(&o, "site add --backend a wiki --backend=b --dry-run");
+    CHECK_INT(o.status, -1);
+    CHECK_STR(str_of(o.args.operand), "wiki");
+    CHECK_INT(o.args.n_many, 2);
+    CHECK_STR(str_of(o.args.many[0]), "a");
+    CHECK_STR(str_of(o.args.many[1]), "b");
+    parse(&o, "site remove");
+    CHECK_INT(o.status, CMD_USAGE);
+    CHECK_STR(str_of(o.err), "autarky site remove: NAME is missing\n");
+    parse(&o, "site remove ''");
+    CHECK_STR(str_of(o.err), "autarky site remove: NAME is missing\n");
+    parse(&o, "site remove a b");
+    CHECK_STR(str_of(o.err), "autarky site remove: \"b\" is one word too many\n");
+    parse(&o, "site remove --help");
+    CHECK_INT(o.status, CMD_DONE);
+    CHECK(strstr(o.out, "usage: autarky site remove NAME [OPTION...]\n"));
+    parse(&o, "site add a --backend");
+    CHECK_INT(o.status, CMD_USAGE);
+    CHECK_INT(o.args.n_many, 0);
 }
 
 static void test_usage_errors(void)
@@ -239,4 +265,5 @@ static void test_width(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_commands), CHECK_TEST(test_every_option), CHECK_TEST(test_values),
-           CHECK_TEST(test_usage_errors), CHECK_TEST(test_help), CHECK_TEST(test_width))
+           CHECK_TEST(test_operand_and_repeats), CHECK_TEST(test_usage_errors),
+           CHECK_TEST(test_help), CHECK_TEST(test_width))

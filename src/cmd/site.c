@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `autarky site`: the web sites behind the gateway. Adding and removing are edits of the
+ * configuration, checked before they are written and taken back when the server refuses them;
+ * everything else the server is asked for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/name.h"
+#include "cmd/cmd.h"
+#include "cmd/site_int.h"
+#include "conf/conf.h"
+#include "json/json.h"
+#include "json/out.h"
+
+MSG(msg_foreign, "cmd.site-foreign",
+    "{0} is a site, but not one that `autarky site add` has written: remove it from the file where "
+    "it stands (autarky.yaml or another one in conf.d), then run `autarky reload`");
+MSG(msg_no_site, "cmd.site-unknown",
+    "{0} is not a site of the gateway; `autarky site list` shows those that are");
+
+enum { TEXT_MAX = 1024 * 1024, ANSWER_MAX = 16 * 1024 * 1024, ARGS_MAX = 1024 };
+
+static bool dry(const struct cmd_args *args)
+{
+    return args->values[CMD_OPT_DRY_RUN] != NULL;
+}
+
+static const struct conf_site *find_site(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        if (str_eq(conf->gateway.sites[i].name, name))
+            return &conf->gateway.sites[i];
+    return NULL;
+}
+
+/* The name as the configuration has it. -1: fine. */
+static int operand(const struct cmd_args *args, char name[static NAME_MAX_BYTES + 1])
+{
+    if (name_canonical(str_of(args->operand), false, name) == RC_OK)
+        return -1;
+    return cmd_usagef("\"%s\" is no domain name; international ones are written as A-labels",
+                      args->operand);
+}
+
+static int print_json(const char *what, const char *name, bool done, bool running)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ARGS_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "name", name);
+    json_kv_bool(&o, what, done);
+    json_kv_bool(&o, "running", running);
+    json_end(&o);
+    if (json_out_done(&o) != RC_OK)
+        return cmd_failf("the answer cannot be shown: out of memory");
+    buf_putz(&text, "\n");
+    cmd_print(buf_str(&text));
+    return CMD_DONE;
+}
+
+/* What was written takes effect, or is taken back. */
+static int put_in_force(const struct cmd_args *args, const struct site_file *f, const char *what,
+                        const char *name)
+{
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT, undo = ERR_INIT;
+    enum rc rc = cmd_control(cmd_data(args), "reload", STR(""), &answer, &err);
+    bool running = rc == RC_OK;
+
+    err.rc = rc;
+    if (rc != RC_OK && rc != RC_NOTFOUND && rc != RC_NET) {
+        if (site_file_write(f, &f->is, &undo) != RC_OK)
+            cmd_fail(&undo);
+        cmd_fail(&err);
+        return cmd_failf("%s was not %s: the configuration is as it was", name, what);
+    }
+    if (cmd_json(args))
+        return print_json(what, name, true, running);
+    printf("%s %s%s\n", name, what,
+           running ? "" : "; no server runs here now, the next one will have it so");
+    return CMD_DONE;
+}
+
+static int write_and_apply(const struct cmd_args *args, const struct site_file *f, const char *what,
+                           const char *name)
+{
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT;
+
+    if (cmd_try_config(args, SITE_FILE, buf_str(&f->to), NULL, &problems) != RC_OK)
+        return cmd_show_problems(buf_str(&problems));
+    if (dry(args) && cmd_json(args))
+        return print_json(what, name, false, false);
+    if (dry(args)) {
+        printf("conf.d/" SITE_FILE " would be:\n%.*s", STR_ARG(buf_str(&f->to)));
+        return CMD_DONE;
+    }
+    err.rc = site_file_write(f, &f->to, &err);
+    return err.rc == RC_OK ? put_in_force(args, f, what, name) : cmd_fail(&err);
+}
+
+static int add(const struct cmd_args *args, struct site_file *f, const char *name)
+{
+    struct site_line line = {
+        .name = str_of(name),
+        .backends = args->many,
+        .n_backends = args->n_many,
+        .algorithms = str_of(args->values[CMD_OPT_ALGORITHMS]),
+        .profile = str_of(args->values[CMD_OPT_PROFILE]),
+    };
+    struct err err = {.rc = site_file_add(f, &line)};
+
+    return err.rc == RC_OK ? write_and_apply(args, f, "added", name) : cmd_fail(&err);
+}
+
+int cmd_site_add(const struct cmd_args *args)
+{
+    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    char name[NAME_MAX_BYTES + 1];
+    struct err err = ERR_INIT;
+    int status = operand(args, name);
+
+    if (status >= 0)
+        return status;
+    if (args->n_many == 0)
+        return cmd_usagef("--backend is missing: where the site really is, as in "
+                          "--backend http://10.0.3.7:8080");
+    err.rc = site_file_open(&f, args, !dry(args), &err);
+    return err.rc == RC_OK ? add(args, &f, name) : cmd_fail(&err);
+}
+
+/* Why the file of `site add` does not have it. */
+static int not_ours(const struct cmd_args *args, const char *name)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT;
+
+    if (cmd_load_config(args, &conf, &problems) != RC_OK)
+        return cmd_show_problems(buf_str(&problems));
+    if (find_site(conf, str_of(name)))
+        IGNORE_RC(ERR(&err, RC_INVAL, msg_foreign, str_of(name)));
+    else
+        IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no_site, str_of(name)));
+    return cmd_fail(&err);
+}
+
+int cmd_site_remove(const struct cmd_args *args)
+{
+    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    char name[NAME_MAX_BYTES + 1];
+    struct err err = ERR_INIT;
+    int status = operand(args, name);
+
+    if (status >= 0)
+        return status;
+    err.rc = site_file_open(&f, args, false, &err);
+    if (err.rc == RC_OK)
+        err.rc = site_file_remove(&f, str_of(name));
+    if (err.rc == RC_NOTFOUND && !err.msg)
+        return not_ours(args, name);
+    return err.rc == RC_OK ? write_and_apply(args, &f, "removed", name) : cmd_fail(&err);
+}
+
+/* ---- asking the server */
+
+/* The server's answer to a command about all sites, or one. */
+static enum rc ask(const struct cmd_args *args, const char *command, const char *name,
+                   struct buf *answer, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ARGS_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    if (name)
+        json_kv_z(&o, "name", name);
+    json_end(&o);
+    TRY(json_out_done(&o));
+    return cmd_control(cmd_data(args), command, buf_str(&text), answer, err);
+}
+
+/* The same from the configuration alone, when no server runs. */
+static enum rc list_offline(const struct conf *conf, struct buf *out)
+{
+    static const char *const algorithms[CONF_KEY_COUNT] = {"rsa", "ecdsa"};
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "keeper", "not running");
+    json_key(&o, "items");
+    json_arr(&o);
+    for (size_t i = 0; i < conf->gateway.n_sites; i++) {
+        const struct conf_site *site = &conf->gateway.sites[i];
+
+        json_obj(&o);
+        json_kv_str(&o, "name", site->name);
+        json_key(&o, "backends");
+        json_arr(&o);
+        for (size_t b = 0; b < site->backends.n; b++)
+            json_put_str(&o, site->backends.p[b]);
+        json_end(&o);
+        json_kv_str(&o, "profile", site->profile);
+        json_key(&o, "certificates");
+        json_arr(&o);
+        for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
+            if (site->algorithms & 1u << a) {
+                json_obj(&o);
+                json_kv_z(&o, "algorithm", algorithms[a]);
+                json_kv_z(&o, "state", "unknown");
+                json_end(&o);
+            }
+        json_end(&o);
+        json_end(&o);
+    }
+    json_end(&o);
+    json_end(&o);
+    return json_out_done(&o);
+}
+
+static void show_certificate(const struct json *site, const struct json *c, bool first)
+{
+    struct str until = cmd_text(c, "not_after"), reason = cmd_text(c, "reason");
+    struct str backend = {NULL, 0};
+    struct json_iter backends = json_iter(json_get(site, "backends"));
+    const struct json *b;
+
+    if (first && json_next(&backends, NULL, &b))
+        IGNORE_RC(json_str(b, &backend)); /* shown as nothing */
+    printf("%-36.*s %-8.*s %-10.*s %-10.*s  %.*s\n",
+           STR_ARG(first ? cmd_text(site, "name") : STR("")), STR_ARG(cmd_text(c, "algorithm")),
+           STR_ARG(cmd_text(c, "state")), STR_ARG(until.n ? str_head(until, 10) : STR("-")),
+           STR_ARG(backend));
+    if (reason.n)
+        printf("    %.*s\n", STR_ARG(reason));
+}
+
+static enum rc show_list(struct str answer)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    const struct json *site, *c;
+    struct json_iter sites;
+
+    TRY(json_parse(answer, ANSWER_MAX, &doc, NULL));
+    sites = json_iter(json_get(json_root(doc), "items"));
+    printf("%-36s %-8s %-10s %-10s  %s\n", "SITE", "KEY", "STATE", "UNTIL", "BACKEND");
+    while (json_next(&sites, NULL, &site)) {
+        struct json_iter certificates = json_iter(json_get(site, "certificates"));
+
+        for (bool first = true; json_next(&certificates, NULL, &c); first = false)
+            show_certificate(site, c, first);
+    }
+    return RC_OK;
+}
+
+static int show_answer(const struct cmd_args *args, struct buf *answer)
+{
+    struct err err = ERR_INIT;
+
+    if (cmd_json(args)) {
+        buf_putz(answer, "\n");
+        cmd_print(buf_str(answer));
+        return CMD_DONE;
+    }
+    err.rc = show_list(buf_str(answer));
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+int cmd_site_list(const struct cmd_args *args)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT;
+
+    err.rc = ask(args, "site list", NULL, &answer, &err);
+    if (err.rc == RC_OK)
+        return show_answer(args, &answer);
+    if (err.rc != RC_NOTFOUND && err.rc != RC_NET)
+        return cmd_fail(&err);
+    if (cmd_load_config(args, &conf, &problems) != RC_OK)
+        return cmd_show_problems(buf_str(&problems));
+    fprintf(stderr, "no server runs here now: this is the configuration alone\n");
+    err.rc = list_offline(conf, &answer);
+    return err.rc == RC_OK ? show_answer(args, &answer) : cmd_fail(&err);
+}
+
+int cmd_site_renew(const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX);
+    char name[NAME_MAX_BYTES + 1];
+    struct err err = ERR_INIT;
+    int status = operand(args, name);
+
+    if (status >= 0)
+        return status;
+    err.rc = ask(args, "site renew", name, &answer, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    if (cmd_json(args))
+        return show_answer(args, &answer);
+    printf("%s gets new certificates; `autarky site list` shows them\n", name);
+    return CMD_DONE;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `autarky site check`: what a browser would get, looked at from here with a client's eyes. */
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/name.h"
+#include "base/when.h"
+#include "cmd/cmd.h"
+#include "cmd/examine.h"
+#include "cmd/site_int.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "tls/look.h"
+#include "x509/cert.h"
+#include "x509/verify.h"
+#include "json/json.h"
+
+enum {
+    TEXT_MAX = 1024 * 1024,
+    LISTENERS_MAX = 64 * 1024,
+    ROOTS_MAX = 64,
+    ARENA_MAX = 16 * 1024 * 1024,
+    LINE_BYTES = 1024,
+    STATUS_SERVER_ERROR = 500,
+};
+
+static const struct {
+    const char *name;
+    enum tls_look_key look;
+} algorithms[CONF_KEY_COUNT] = {
+    [CONF_KEY_RSA] = {"rsa", TLS_LOOK_RSA}, [CONF_KEY_ECDSA] = {"ecdsa", TLS_LOOK_ECDSA}};
+
+struct check {
+    struct examination e;
+    const struct conf_site *site;
+    struct addr_port gateway; /* addr.n == 0: none listens */
+    struct arena arena;
+    struct x509_cert *roots;
+    size_t n_roots;
+};
+
+static void failed(struct check *c, const char *what, const struct err *err, const char *cure)
+{
+    char text[LINE_BYTES];
+
+    cmd_finding(&c->e, what, STR("failed"), str_of(err_textz(err, text, sizeof(text))),
+                str_of(cure));
+}
+
+/* ---- where the gateway is */
+
+static void take_gateway(struct check *c, struct str listeners)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct json_iter addresses;
+    const struct json *address;
+    struct str text;
+
+    if (json_parse(listeners, LISTENERS_MAX, &doc, NULL) != RC_OK)
+        return;
+    addresses = json_iter(json_get(json_root(doc), "gateway"));
+    if (!json_next(&addresses, NULL, &address) || json_str(address, &text) != RC_OK ||
+        addr_port_parse(text, &c->gateway) != RC_OK)
+        c->gateway = (struct addr_port){};
+}
+
+static const char *gateway_host(const struct check *c, char text[static ADDR_TEXT])
+{
+    static const unsigned char none[sizeof(c->gateway.addr.b)];
+
+    if (memcmp(c->gateway.addr.b, none, c->gateway.addr.n) != 0)
+        return addr_text(&c->gateway.addr, text);
+    return c->gateway.addr.n == 4 ? "127.0.0.1" : "localhost";
+}
+
+static enum rc read_roots(struct check *c, int data)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TEXT_MAX);
+
+    TRY(file_read(data, "trust/roots.pem", &pem, NULL));
+    return x509_cert_read_pem(&c->arena, buf_str(&pem), ROOTS_MAX, &c->roots, &c->n_roots, NULL);
+}
+
+static void read_data(struct check *c)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
+    CLEANUP(fd_closep) int data = -1;
+
+    if (cmd_open_data(c->e.args, &data, NULL) != RC_OK)
+        return;
+    if (file_read(data, "listeners.json", &text, NULL) == RC_OK)
+        take_gateway(c, buf_str(&text));
+    if (read_roots(c, data) != RC_OK)
+        cmd_finding(&c->e, "roots", STR("failed"),
+                    STR("trust/roots.pem of the data directory cannot be read"),
+                    STR("run as root, or as the user that runs the server"));
+}
+
+/* ---- the findings */
+
+static void check_name(struct check *c)
+{
+    struct addrinfo *found = NULL;
+    char name[NAME_MAX_BYTES + 1];
+
+    if (str_copyz(c->site->name, name, sizeof(name)) == RC_OK &&
+        getaddrinfo(name, NULL, NULL, &found) == 0)
+        cmd_finding(&c->e, "name", STR("ok"), STR("has an address here"), STR(""));
+    else
+        cmd_finding(&c->e, "name", STR("warning"), STR("has no address on this host"),
+                    STR("make a record in your DNS that points to the gateway"));
+    if (found)
+        freeaddrinfo(found);
+}
+
+/* Chain, name and time, as a client that trusts our roots sees them. */
+static enum rc verify(struct check *c, const struct x509_cert *chain, size_t n, when_t now,
+                      struct err *err)
+{
+    struct str roots[ROOTS_MAX], above[X509_CHAIN_MAX];
+    struct x509_verify_in in = {
+        .leaf = chain[0].der,
+        .chain = above,
+        .roots = roots,
+        .n_roots = c->n_roots,
+        .at = now,
+        .purpose = X509_FOR_SERVER,
+        .dns = c->site->name,
+    };
+
+    for (size_t i = 0; i < c->n_roots; i++)
+        roots[i] = c->roots[i].der;
+    for (size_t i = 1; i < n; i++)
+        above[in.n_chain++] = chain[i].der;
+    return x509_verify(&in, err);
+}
+
+static void judge(struct check *c, const char *what, struct str pem)
+{
+    when_t now = clock_now(clock_system());
+    struct x509_cert *chain;
+    struct err err = ERR_INIT;
+    char text[LINE_BYTES];
+    size_t n;
+
+    err.rc = x509_cert_read_pem(&c->arena, pem, X509_CHAIN_MAX, &chain, &n, &err);
+    if (err.rc == RC_OK)
+        err.rc = verify(c, chain, n, now, &err);
+    if (err.rc != RC_OK) {
+        failed(c, what, &err, "autarky site renew");
+        return;
+    }
+    snprintf(text, sizeof(text), "served, and trusted by who trusts the root; %lld days left",
+             (long long)((chain[0].not_after - now) / WHEN_DAY));
+    cmd_finding(&c->e, what, STR("ok"), str_of(text), STR(""));
+}
+
+static void check_served(struct check *c, enum conf_key_algorithm a)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_LOOK_CHAIN_MAX);
+    CLEANUP(fd_closep) int fd = -1;
+    char text[ADDR_TEXT];
+    struct err err = ERR_INIT;
+
+    if (c->gateway.addr.n == 0)
+        return;
+    err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
+    if (err.rc == RC_OK)
+        err.rc = tls_look(fd, c->site->name, algorithms[a].look, &pem, &err);
+    if (err.rc == RC_OK)
+        judge(c, algorithms[a].name, buf_str(&pem));
+    else
+        failed(c, algorithms[a].name, &err,
+               "`autarky site list` says whether there is a certificate, and if not, why");
+}
+
+static void check_backend(struct check *c, struct str base)
+{
+    struct err err = ERR_INIT;
+    char text[LINE_BYTES];
+    int status = 0;
+
+    err.rc = site_ask_backend(base, c->site->name, &status, &err);
+    if (err.rc != RC_OK) {
+        failed(c, "backend", &err, "start what should answer there, or correct `backends`");
+        return;
+    }
+    snprintf(text, sizeof(text), "%.*s answers with status %d", STR_ARG(base), status);
+    cmd_finding(&c->e, "backend", status < STATUS_SERVER_ERROR ? STR("ok") : STR("warning"),
+                str_of(text), STR(""));
+}
+
+static int check(const struct cmd_args *args, const struct conf_site *site)
+{
+    struct check c = {.site = site};
+    int status;
+
+    arena_init(&c.arena, ARENA_MAX);
+    cmd_examine_begin(&c.e, args);
+    read_data(&c);
+    check_name(&c);
+    if (c.gateway.addr.n == 0)
+        cmd_finding(&c.e, "gateway", STR("failed"), STR("no gateway runs here"),
+                    STR("autarky serve, or autarky reload if the site is new"));
+    for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
+        if (site->algorithms & 1u << a)
+            check_served(&c, a);
+    for (size_t i = 0; i < site->backends.n; i++)
+        check_backend(&c, site->backends.p[i]);
+    status = cmd_examine_show(&c.e, RC_OK);
+    cmd_examine_done(&c.e);
+    arena_done(&c.arena);
+    return status;
+}
+
+int cmd_site_check(const struct cmd_args *args)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    char name[NAME_MAX_BYTES + 1];
+    int status;
+
+    if (name_canonical(str_of(args->operand), false, name) != RC_OK)
+        return cmd_usagef("\"%s\" is no domain name", args->operand);
+    if (cmd_load_config(args, &conf, &problems) != RC_OK)
+        return cmd_show_problems(buf_str(&problems));
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL's default provider is missing; run script/bootstrap again");
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        if (str_eq(conf->gateway.sites[i].name, str_of(name))) {
+            status = check(args, &conf->gateway.sites[i]);
+            crypto_done();
+            return status;
+        }
+    return cmd_failf("%s is not a site of the gateway; `autarky site list` shows those that are",
+                     name);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/look.h"
+
+#include <errno.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/text.h"
+#include "crypto/ossl.h"
+#include "tls/tls_int.h"
+
+MSG(msg_failed, "tls.look-failed", "the TLS handshake failed: {0}");
+MSG(msg_slow, "tls.look-slow", "the server did not finish the TLS handshake in time");
+MSG(msg_gone, "tls.look-gone", "the server ended the connection during the TLS handshake");
+MSG(msg_bare, "tls.look-bare", "the server showed no certificate");
+
+enum { NAME_BYTES = 256 };
+
+DEFINE_FREEP(SSL_CTX_free, SSL_CTX)
+DEFINE_FREEP(SSL_free, SSL)
+
+/* OpenSSL's macro takes text that could be changed. */
+static char rsa[] = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+                    "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
+static char ecdsa[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512";
+static char *const sigalgs[] = {[TLS_LOOK_RSA] = rsa, [TLS_LOOK_ECDSA] = ecdsa};
+
+static enum rc prepare(SSL *ssl, int fd, struct str server_name, enum tls_look_key key)
+{
+    char name[NAME_BYTES];
+
+    TRY(str_copyz(server_name, name, sizeof(name)));
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    if (SSL_set_fd(ssl, fd) != 1 || (name[0] && SSL_set_tlsext_host_name(ssl, name) != 1) ||
+        (sigalgs[key] && SSL_set1_sigalgs_list(ssl, sigalgs[key]) != 1)) {
+        crypto_ossl_clear();
+        return RC_CRYPTO;
+    }
+    return RC_OK;
+}
+
+static enum rc shake(SSL *ssl, struct err *err)
+{
+    char reason[TLS_REASON_MAX];
+    int result, why, e;
+
+    crypto_ossl_clear();
+    errno = 0;
+    result = SSL_connect(ssl);
+    e = errno;
+    if (result == 1)
+        return RC_OK;
+    why = SSL_get_error(ssl, result);
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ||
+        (why == SSL_ERROR_SYSCALL && e == EAGAIN))
+        return ERR(err, RC_TIMEOUT, msg_slow);
+    if (why == SSL_ERROR_SYSCALL || why == SSL_ERROR_ZERO_RETURN)
+        return ERR(err, RC_NET, msg_gone);
+    return ERR(err, RC_CRYPTO, msg_failed, tls_reason(reason));
+}
+
+static enum rc put_chain(SSL *ssl, struct buf *out, struct err *err)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+
+    if (!chain || sk_X509_num(chain) <= 0)
+        return ERR(err, RC_CRYPTO, msg_bare);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        unsigned char *der = NULL;
+        int n = i2d_X509(sk_X509_value(chain, i), &der);
+
+        if (n <= 0)
+            return RC_NOMEM;
+        text_pem(out, STR("CERTIFICATE"), str_bytes(der, (size_t)n));
+        OPENSSL_free(der);
+    }
+    return buf_rc(out);
+}
+
+enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct buf *out_pem,
+                 struct err *err)
+{
+    CLEANUP(SSL_CTX_freep)
+    SSL_CTX *ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+    CLEANUP(SSL_freep) SSL *ssl = ctx ? SSL_new(ctx) : NULL;
+    enum rc rc;
+
+    if (!ssl) {
+        crypto_ossl_clear();
+        return RC_NOMEM;
+    }
+    rc = prepare(ssl, fd, server_name, key);
+    if (rc == RC_OK)
+        rc = shake(ssl, err);
+    if (rc == RC_OK)
+        rc = put_chain(ssl, out_pem, err);
+    crypto_ossl_clear();
+    return rc;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a TLS server shows to a client: one handshake, nothing verified, nothing sent behind it. For
+ * commands that look at what is served; it blocks. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { TLS_LOOK_CHAIN_MAX = 64 * 1024 };
+
+enum tls_look_key { TLS_LOOK_ANY, TLS_LOOK_RSA, TLS_LOOK_ECDSA };
+
+/* Shakes hands over `fd`, a connected blocking socket whose time limits are the caller's, as a
+ * client of TLS 1.2 and 1.3 that asks for `server_name` (empty: no SNI) and understands signatures
+ * of that kind of key only. Appends the certificates that came, leaf first, as PEM. Needs
+ * crypto_init. RC_CRYPTO and OpenSSL's reason, RC_TIMEOUT, RC_NET, RC_TOOBIG, RC_NOMEM. */
+enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct buf *out_pem,
+                 struct err *err);
