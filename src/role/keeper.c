@@ -36,8 +36,8 @@ MSG(msg_directory, "keeper.data-directory", "the keeper cannot enter DATA");
 #define ACCOUNT_FILE "keeper/account.pem"
 #define ROOTS_FILE "trust/roots.pem"
 #define SOCKET_FILE "acme.sock"
-
-enum { URL_BYTES = CLIENT_URL_MAX + 1 };
+/* What the private listener calls itself. */
+#define DIRECTORY "https://localhost/acme/directory"
 
 static const struct sandbox sandbox = {
     .user = USER,
@@ -135,28 +135,17 @@ static enum rc load_account(struct keeper *k, struct err *err)
     return ERR(err, rc, msg_account, str_of(err_textz(&why, line, sizeof(line))));
 }
 
-/* Where this configuration has the directory of ACME. */
-static enum rc put_directory(const struct conf *conf, char out[static URL_BYTES])
-{
-    CLEANUP(buf_done) struct buf url = BUF_INIT(URL_BYTES - 1);
-
-    buf_puts(&url, conf->urls.api.n ? conf->urls.api : STR("https://localhost"));
-    buf_putz(&url, "/acme/directory");
-    TRY(buf_rc(&url));
-    return str_copyz(buf_str(&url), out, URL_BYTES);
-}
-
-static enum rc make_client(struct keeper *k, struct client **out, struct err *err)
+static enum rc make_client(struct keeper *k, struct err *err)
 {
     struct client_conf conf = {.ev = k->env->ev,
                                .transport = k->transport,
-                               .directory = str_of(k->directory),
+                               .directory = STR(DIRECTORY),
                                .key = k->account,
                                .roots = k->roots,
                                .n_roots = k->n_roots,
                                .agree_terms = true}; /* they are those of this very service */
 
-    return client_new(&conf, out, err);
+    return client_new(&conf, &k->client, err);
 }
 
 /* ---- core vouches for it */
@@ -236,13 +225,9 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
 {
     struct keeper *k = env->state;
 
-    k->directory = mem_calloc(1, URL_BYTES);
-    if (!k->directory)
-        return RC_NOMEM;
-    TRY(put_directory(env->conf, k->directory));
     TRY(load_account(k, err));
     TRY(client_http_unix(env->ev, SOCKET_FILE, &k->transport));
-    TRY(make_client(k, &k->client, err));
+    TRY(make_client(k, err));
     TRY(keeper_slots_prepare(k, env->conf));
     keeper_slots_commit(k, env->conf);
     return RC_OK;
@@ -259,37 +244,12 @@ static void keeper_abort(struct role_env *env)
     keeper_slots_abort(env->state);
 }
 
-/* Under another URL the server is another one to a client: what is under way is begun again. */
-static void change_directory(struct keeper *k)
-{
-    CLEANUP(client_freep) struct client *next = NULL;
-    char url[URL_BYTES];
-    struct err err = ERR_INIT;
-    enum rc rc = put_directory(k->env->conf, url);
-
-    if (rc == RC_OK && str_eq(str_of(url), str_of(k->directory)))
-        return;
-    keeper_issue_stop(k);
-    if (rc == RC_OK)
-        rc = str_copyz(str_of(url), k->directory, URL_BYTES);
-    if (rc == RC_OK)
-        rc = make_client(k, &next, &err);
-    if (rc == RC_OK) {
-        client_free(k->client);
-        k->client = MOVE(next);
-        return;
-    }
-    err.rc = rc;
-    role_fail(k->env, &err);
-}
-
 static void keeper_commit(struct role_env *env)
 {
     struct keeper *k = env->state;
 
-    change_directory(k);
     keeper_slots_commit(k, env->conf);
-    keeper_issue_look(k);
+    keeper_issue_soon(k);
     keeper_push_look(k);
 }
 
@@ -325,7 +285,6 @@ static void keeper_close(struct role_env *env)
     ev_timer_stop(&k->vouch_again);
     ev_timer_stop(&k->patience);
     crypto_key_unref(k->account);
-    mem_free(k->directory);
     arena_done(&k->arena);
     mem_free(k);
     env->state = NULL;

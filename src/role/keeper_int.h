@@ -24,6 +24,7 @@ enum {
     KEEPER_VOUCH_SECONDS = 20,
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_SETTLE_SECONDS = 1,   /* after a change of the configuration */
     KEEPER_DRAIN_SECONDS = 3,    /* for what is under way */
     KEEPER_TICKETS = 3,          /* next, in force, previous */
     KEEPER_TICKET_BYTES = 80,
@@ -90,7 +91,6 @@ struct keeper {
     struct crypto_key *account;
     struct client_transport *transport;
     struct client *client; /* NULL until started */
-    char *directory;       /* URL that it speaks to */
 
     struct ipc_chan *core;
     struct ipc_call *vouch;
@@ -135,8 +135,11 @@ void keeper_slot_save(const struct keeper_slot *slot);
 
 /* ---- keeper_issue.c */
 
-/* Looks what is due, soon; the way after every change. */
+/* Looks what is due, in the next turn of the loop. */
 void keeper_issue_look(struct keeper *k);
+/* The same in a moment, after a change of the configuration: all roles take it at once, but core may
+ * be a little later than this one, and would then not know a new site, or its new profile. */
+void keeper_issue_soon(struct keeper *k);
 /* Core is there and vouches, or is not. */
 void keeper_issue_reached(struct keeper *k);
 void keeper_issue_init(struct keeper *k);

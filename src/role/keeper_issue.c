@@ -186,7 +186,8 @@ static enum rc order(struct keeper_slot *slot)
         [CONF_KEY_ECDSA] = {CRYPTO_KEY_P256, 0},
     };
     struct str name = str_of(slot->name);
-    struct client_want want = {.dns = &name, .n_dns = 1, .profile = str_of(slot->profile)};
+    /* Core knows the site's profile itself. */
+    struct client_want want = {.dns = &name, .n_dns = 1};
 
     if (slot->key)
         want.replaces = str_of(slot->certid);
@@ -244,6 +245,11 @@ static void on_due(void *arg)
 void keeper_issue_look(struct keeper *k)
 {
     ev_defer(k->env->ev, &k->pump);
+}
+
+void keeper_issue_soon(struct keeper *k)
+{
+    ev_timer_start(&k->due, KEEPER_SETTLE_SECONDS * WHEN_SECOND, 0);
 }
 
 /* What failed because nobody answered need not wait for its pause. */

@@ -26,6 +26,22 @@ struct ipc_chan *role_peer(struct role_env *env, enum role role)
     return NULL;
 }
 
+void role_peers_each(struct role_env *env, enum role role,
+                     void (*fn)(void *arg, uint8_t instance, struct ipc_chan *chan), void *arg)
+{
+    LIST_FOREACH (it, &role_child_of(env)->links)
+        if (link_at(it)->role == role && link_at(it)->chan)
+            fn(arg, link_at(it)->instance, link_at(it)->chan);
+}
+
+static void tell_of(const struct role_link *l, struct ipc_chan *chan)
+{
+    struct role_child *c = l->child;
+
+    if (c->phase >= PHASE_STARTED && c->def->each_peer)
+        c->def->each_peer(&c->env, l->role, l->instance, chan);
+}
+
 static void tell(struct role_child *c, enum role role)
 {
     if (c->phase >= PHASE_STARTED && c->def->peer)
@@ -37,6 +53,8 @@ static void lose(struct role_link *l)
 {
     list_remove(&l->link);
     l->child->n_links--;
+    if (l->chan)
+        tell_of(l, NULL);
     tell(l->child, l->role);
     ipc_chan_free(l->chan);
     fd_close(&l->fd);
@@ -89,6 +107,7 @@ static enum rc add(struct role_child *c, const struct ipc_peer *m, int fd)
     if (c->phase < PHASE_STARTED)
         return RC_OK;
     TRY(connect_one(l));
+    tell_of(l, l->chan);
     tell(c, l->role);
     return RC_OK;
 }
@@ -130,6 +149,8 @@ enum rc role_links_connect(struct role_child *c)
 
 void role_links_tell(struct role_child *c)
 {
+    LIST_FOREACH (it, &c->links)
+        tell_of(link_at(it), link_at(it)->chan);
     for (unsigned r = 0; r < ROLE_COUNT; r++)
         if (role_peer(&c->env, r))
             tell(c, r);

@@ -6,7 +6,7 @@
  *   open                                   as started: root's, if root started it
  *   sandbox_enter                          the role's table, for good
  *   start, READY                           only now is a byte from a stranger read
- *   peer, prepare, commit, abort           as the supervisor says
+ *   each_peer, peer, prepare, commit, abort   as the supervisor says
  *   drain, close                           the end
  */
 #pragma once
@@ -22,8 +22,8 @@ struct conf;
 struct ev;
 
 enum {
-    ROLE_LISTENERS_MAX = 64,
-    ROLE_PEERS_MAX = 32,
+    ROLE_LISTENERS_MAX = 64, /* of one process */
+    ROLE_PEERS_MAX = 80, /* every worker of the gateway and its successor, and some others */
     ROLE_ADDRESS_MAX = 108, /* of a listener as text, with the terminator: the longest is a path */
     ROLE_KIND_MAX = 16,
     ROLE_START_SECONDS = 60,
@@ -48,7 +48,7 @@ enum {
 
 /* A socket that listens; the frame's, closed at the end. */
 struct role_listener {
-    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control" */
+    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private" */
     char address[ROLE_ADDRESS_MAX];
     int fd;
 };
@@ -77,6 +77,9 @@ struct role_def {
     const struct sandbox *sandbox;
     const struct ipc_handler *handlers; /* of messages from peers; `arg` is the struct role_env */
     size_t n_handlers;
+    /* How many processes of it there are with that configuration, at most CONF_WORKERS_MAX; NULL:
+     * one. Each has listening sockets of its own. Asked by the supervisor alone. */
+    unsigned (*wanted)(const struct conf *conf);
     const char *const *environment; /* names of variables handed on, NULL at the end; else none */
     unsigned start_seconds;         /* until READY; 0: ROLE_START_SECONDS */
     unsigned drain_order; /* at the end of the service: lower ones first, who ask others */
@@ -91,6 +94,11 @@ struct role_def {
      * be refused. Comes for each peer after `start`, and whenever the other process was replaced.
      */
     void (*peer)(struct role_env *env, enum role role, struct ipc_chan *chan);
+    /* The same of one process, just before `peer`, for who talks to each process of a role: `chan`
+     * is the channel to that one; NULL: it is gone, or its channel is and a fresh one will come.
+     * A successor has another instance. */
+    void (*each_peer)(struct role_env *env, enum role role, uint8_t instance,
+                      struct ipc_chan *chan);
     /* Could this process go on with `next`? Changes nothing; an error refuses the whole reload. */
     enum rc (*prepare)(struct role_env *env, const struct conf *next, struct err *err);
     /* env->conf is now what was prepared; cannot fail. */
@@ -109,10 +117,19 @@ extern const struct role_def *const role_defs[];
 /* NULL when there is no such role. */
 const struct role_def *role_def_find(enum role role);
 
+/* For role_def.wanted. As configured, or one for each CPU that this process may use; none without a
+ * site. */
+unsigned role_wanted_workers(const struct conf *conf);
+/* One if there is a site. */
+unsigned role_wanted_with_sites(const struct conf *conf);
+
 /* ---- for the hooks */
 
 /* The newest channel to that role; NULL when there is none. Borrowed until the next `peer`. */
 struct ipc_chan *role_peer(struct role_env *env, enum role role);
+/* Calls `fn` for every channel to that role, the newest first; `fn` may ask and notify. */
+void role_peers_each(struct role_env *env, enum role role,
+                     void (*fn)(void *arg, uint8_t instance, struct ipc_chan *chan), void *arg);
 /* What `start` began is complete. */
 void role_ready(struct role_env *env);
 /* What `drain` began is complete: the process ends as soon as its answers are written. */
