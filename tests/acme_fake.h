@@ -7,7 +7,7 @@
 #include "ev/ev.h"
 #include "unit/x509/pki.h"
 
-#define ACME_FAKE "https://ca.example"
+#define ACME_FAKE "https://localhost/acme" /* its directory is at /directory */
 
 enum acme_fake_at {
     FAKE_DIRECTORY,
@@ -50,7 +50,7 @@ enum acme_fake_cert {
     FAKE_EMPTY,
 };
 
-enum { FAKE_ANSWERS = 16, FAKE_BODY = 4096 };
+enum { FAKE_ANSWERS = 16, FAKE_BODY = 4096, FAKE_NONCES = 4096, FAKE_ORDERS = 64 };
 
 struct acme_fake {
     struct client_transport transport;
@@ -70,15 +70,24 @@ struct acme_fake {
     const char *authorization; /* status; "valid" by default */
     const char *challenge;     /* type; "http-01" by default */
     bool proves;               /* a challenge that is answered makes the authorization valid */
-    unsigned processing;       /* looks at the order that see it so, after finalize */
+    unsigned processing;       /* looks at an order that see it so, after finalize */
     enum acme_fake_cert cert;
 
-    unsigned nonces;
-    bool finalized;
+    unsigned nonces; /* given */
+    bool spent[FAKE_NONCES];
+    struct acme_fake_order {
+        bool finalized;
+        unsigned processing;
+        struct buf chain;
+    } orders[FAKE_ORDERS];
+    unsigned n_orders;
+    unsigned most; /* under way at a time: made and not fetched */
+    unsigned open;
+    when_t now; /* certificates are valid from here; 0: PKI_FROM */
+    when_t life;
     char body[FAKE_BODY];  /* of the last POST, decoded */
     char order[FAKE_BODY]; /* payload of the last newOrder */
-    char nonce[32], last_kid[256];
-    struct buf chain;
+    char last_kid[256];
     struct crypto_key *account; /* of newAccount */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A certificate and its key as files, where other programs look for them: a directory with cert.pem,
- * chain.pem, fullchain.pem and privkey.pem (0600), replaced as a whole by exchanging it with a new
- * one (renameat2), so that at every moment, a crash included, they belong together. The owner is the
- * caller. */
+/* A certificate and its key as files, where other programs look for them: a directory with
+ * cert.pem, chain.pem, fullchain.pem and privkey.pem (0600), replaced as a whole by exchanging it
+ * with a new one (renameat2), so that at every moment, a crash included, they belong together. The
+ * owner is the caller. */
 #pragma once
 
 #include "base/err.h"

@@ -20,6 +20,7 @@ void client_renewal_plan(struct client_renewal *r, when_t not_before, when_t not
     int64_t middle = life < CLIENT_SHORT_LIFE ? life / 2 : life / 3 * 2;
 
     *r = (struct client_renewal){.look_at = looks ? now : 0};
+    r->least = now + (life / 10 < WHEN_DAY ? life / 10 : WHEN_DAY);
     r->due = not_before + middle - life / 20 + dice(life / 10 > 0 ? life / 10 : 1);
 }
 
@@ -39,6 +40,8 @@ void client_renewal_window(struct client_renewal *r, const struct client_window 
     r->window_start = window->start;
     r->window_end = window->end;
     r->due = window->start + dice(window->end - window->start + 1);
+    if (r->due < r->least)
+        r->due = r->least;
 }
 
 void client_renewal_unknown(struct client_renewal *r, when_t now)

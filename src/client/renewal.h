@@ -17,6 +17,9 @@ struct client_renewal {
     when_t due;                      /* renew then; 0: there is nothing to renew */
     when_t look_at;                  /* ask for ARI then; 0: not */
     when_t window_start, window_end; /* what it said last; 0: nothing */
+    when_t least; /* nothing that ARI says makes it earlier: a tenth of the lifetime, a day at most,
+                     after it was obtained, so that a server which always says "now" gets no endless
+                     orders */
 };
 
 /* A new certificate: by its lifetime, and `look_at` at once if there is ARI (`looks`). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper: makes and keeps the keys and certificates of the gateway's sites. It is an ACME client like
- * any other (client/), of front's private listener, a Unix socket that nobody else may open; core
- * vouches for its account (VOUCH) and for exactly the configured sites, so that no challenge is
- * needed and everything else, policy to audit, is as for everybody.
+/* keeper: makes and keeps the keys and certificates of the gateway's sites. It is an ACME client
+ * like any other (client/), of front's private listener, a Unix socket that nobody else may open;
+ * core vouches for its account (VOUCH) and for exactly the configured sites, so that no challenge
+ * is needed and everything else, policy to audit, is as for everybody.
  *
  * owns     the account's key, DATA/keeper/account.pem; the pairs in DATA/sites, and when to renew
  *          them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk
@@ -226,7 +226,8 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
     struct keeper *k = env->state;
 
     TRY(load_account(k, err));
-    TRY(client_http_unix(env->ev, SOCKET_FILE, &k->transport));
+    if (!k->transport)
+        TRY(client_http_unix(env->ev, SOCKET_FILE, &k->transport));
     TRY(make_client(k, err));
     TRY(keeper_slots_prepare(k, env->conf));
     keeper_slots_commit(k, env->conf);

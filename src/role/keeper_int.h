@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the keeper: keeper.c (life, account), keeper_slot.c (one certificate of one site, on
- * disk and in memory), keeper_issue.c (what is obtained and renewed when), keeper_push.c (what the
- * gateway's workers get), keeper_tell.c (what core may ask). */
+/* The inside of the keeper: keeper.c (life, account), keeper_slot.c (one certificate of one site,
+ * on disk and in memory), keeper_issue.c (what is obtained and renewed when), keeper_push.c (what
+ * the gateway's workers get), keeper_tell.c (what core may ask). */
 #pragma once
 
 #include "base/list.h"
@@ -13,20 +13,21 @@
 #include "role/role.h"
 
 enum {
-    KEEPER_ORDERS_MAX = 4,      /* under way at a time: core and signer have others to serve */
+    KEEPER_ORDERS_MAX = 4, /* under way at a time: core and signer have others to serve */
     KEEPER_ROOTS_MAX = CLIENT_ROOTS_MAX,
     KEEPER_FILE_MAX = 256 * 1024,
     KEEPER_STATE_MAX = 8 * 1024, /* bytes of one state file */
     KEEPER_PUSHES_MAX = 8,       /* identities under way to one worker */
     KEEPER_PUSH_SECONDS = 20,    /* a worker may take for one */
-    KEEPER_PUSH_SECONDS_FIRST = 1, /* after it refused one, which it may not know yet; doubling ... */
+    KEEPER_PUSH_SECONDS_FIRST =
+        1, /* after it refused one, which it may not know yet; doubling ... */
     KEEPER_PUSH_SECONDS_LAST = 60, /* ... up to this */
     KEEPER_VOUCH_SECONDS = 20,
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
-    KEEPER_SETTLE_SECONDS = 1,   /* after a change of the configuration */
-    KEEPER_DRAIN_SECONDS = 3,    /* for what is under way */
-    KEEPER_TICKETS = 3,          /* next, in force, previous */
+    KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
+    KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */
+    KEEPER_TICKETS = 3,             /* next, in force, previous */
     KEEPER_TICKET_BYTES = 80,
     KEEPER_TICKET_HOURS = 8,
     /* Between attempts, doubling: while the site has a certificate, and while it has none. */
@@ -53,8 +54,8 @@ struct keeper_slot {
     struct buf chain; /* PEM, leaf first */
     when_t not_before, not_after;
     struct x509_serial serial;
-    char certid[128];   /* ARI; "": none */
-    uint64_t version;   /* rises with each one; 0: none */
+    char certid[128]; /* ARI; "": none */
+    uint64_t version; /* rises with each one; 0: none */
 
     /* Kept on disk. */
     struct client_renewal renewal;
@@ -76,7 +77,7 @@ struct keeper_worker {
     uint8_t instance;
     struct ipc_chan *chan; /* borrowed until the frame says that it is gone */
     uint64_t sent;         /* version of the newest identity on its way or there */
-    struct list pushes; /* on their way */
+    struct list pushes;    /* on their way */
     unsigned pushing, refusals;
     uint64_t tickets; /* generation that it has, or is being sent */
     bool ticketing;
@@ -89,8 +90,8 @@ struct keeper {
     struct str roots[KEEPER_ROOTS_MAX];
     size_t n_roots;
     struct crypto_key *account;
-    struct client_transport *transport;
-    struct client *client; /* NULL until started */
+    struct client_transport *transport; /* a test's, if there is one at the start */
+    struct client *client;              /* NULL until started */
 
     struct ipc_chan *core;
     struct ipc_call *vouch;
@@ -137,8 +138,8 @@ void keeper_slot_save(const struct keeper_slot *slot);
 
 /* Looks what is due, in the next turn of the loop. */
 void keeper_issue_look(struct keeper *k);
-/* The same in a moment, after a change of the configuration: all roles take it at once, but core may
- * be a little later than this one, and would then not know a new site, or its new profile. */
+/* The same in a moment, after a change of the configuration: all roles take it at once, but core
+ * may be a little later than this one, and would then not know a new site, or its new profile. */
 void keeper_issue_soon(struct keeper *k);
 /* Core is there and vouches, or is not. */
 void keeper_issue_reached(struct keeper *k);

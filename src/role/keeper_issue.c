@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is obtained, renewed and asked when. Sites without a certificate come first, then what is due
- * for renewal, then questions for ARI; KEEPER_ORDERS_MAX at a time. Each issuance has a fresh key.
- * Making one of RSA 2048 takes about a tenth of a second and blocks this process's loop for so long:
- * one is begun in a turn of the loop, so that messages and timers have their turn in between. */
+/* What is obtained, renewed and asked when. Sites without a certificate come first, then what is
+ * due for renewal, then questions for ARI; KEEPER_ORDERS_MAX at a time. Each issuance has a fresh
+ * key. Making one of RSA 2048 takes about a tenth of a second and blocks this process's loop for so
+ * long: one is begun in a turn of the loop, so that messages and timers have their turn in between.
+ */
 #include "role/keeper_int.h"
 
 #include "ev/clock.h"

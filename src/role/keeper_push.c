@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identities and ticket keys on their way to every worker of the gateway. Identities have a version
- * that rises with each one; a worker has all up to one version, and gets the next higher until there
- * is none. What a worker refuses (it may not have the configuration yet) it is sent again, with all
- * that came after it, which does no harm. */
+ * that rises with each one; a worker has all up to one version, and gets the next higher until
+ * there is none. What a worker refuses (it may not have the configuration yet) it is sent again,
+ * with all that came after it, which does no harm. */
 #include "role/keeper_int.h"
 
 #include "base/secret.h"
@@ -145,7 +145,8 @@ static enum rc push_tickets(struct keeper_worker *w)
                           .arg = w};
 
     for (size_t i = 0; i < KEEPER_TICKETS; i++)
-        keys[i] = str_bytes(secret_bytes(k->tickets) + i * KEEPER_TICKET_BYTES, KEEPER_TICKET_BYTES);
+        keys[i] =
+            str_bytes(secret_bytes(k->tickets) + i * KEEPER_TICKET_BYTES, KEEPER_TICKET_BYTES);
     TRY(ipc_call(w->chan, &ask, NULL));
     w->tickets = k->tickets_made;
     w->ticketing = true;
@@ -184,8 +185,8 @@ void keeper_push_look(struct keeper *k)
         push(worker_at(it));
 }
 
-/* A key decrypts before it encrypts, and after: a worker that learns of a rotation later than another
- * can read its tickets. */
+/* A key decrypts before it encrypts, and after: a worker that learns of a rotation later than
+ * another can read its tickets. */
 static void on_rotate(void *arg)
 {
     struct keeper *k = arg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DATA/sites/NAME/ALGORITHM/ holds the pair, as client/pair.h writes it; DATA/keeper/NAME/ALGORITHM.json
- * when to renew, and what went wrong last. NAME is escaped by text_percent. */
+/* DATA/sites/NAME/ALGORITHM/ holds the pair, as client/pair.h writes it;
+ * DATA/keeper/NAME/ALGORITHM.json when to renew, and what went wrong last. NAME is escaped by
+ * text_percent. */
 #include "role/keeper_int.h"
 
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include "base/text.h"
 #include "client/pair.h"
 #include "ev/clock.h"
+#include "log/log.h"
 #include "json/json.h"
 #include "json/out.h"
-#include "log/log.h"
 
 MSG(msg_kept, "keeper.last-failure", "{0}");
 
@@ -82,6 +83,7 @@ static void put_state(const struct keeper_slot *slot, struct buf *out)
     put_when(&o, "look_at", slot->renewal.look_at);
     put_when(&o, "window_start", slot->renewal.window_start);
     put_when(&o, "window_end", slot->renewal.window_end);
+    put_when(&o, "not_before", slot->renewal.least);
     json_kv_u64(&o, "failures", slot->failures);
     if (slot->failures) {
         json_kv_when(&o, "next_at", slot->next_at);
@@ -130,6 +132,7 @@ static void read_state(struct keeper_slot *slot, const struct json *o)
     slot->renewal.look_at = get_when(o, "look_at");
     slot->renewal.window_start = get_when(o, "window_start");
     slot->renewal.window_end = get_when(o, "window_end");
+    slot->renewal.least = get_when(o, "not_before");
     if (json_str(json_get(o, "profile"), &s) != RC_OK ||
         str_copyz(s, slot->issued_profile, sizeof(slot->issued_profile)) != RC_OK)
         slot->issued_profile[0] = '\0';
@@ -325,8 +328,7 @@ static void sort_in(struct keeper *k, struct list *old, const struct conf_site *
     LIST_FOREACH (it, old) {
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
-        if (!str_eq(str_of(slot->name), site->name) ||
-            !(site->algorithms & 1u << slot->algorithm))
+        if (!str_eq(str_of(slot->name), site->name) || !(site->algorithms & 1u << slot->algorithm))
             continue;
         list_remove(&slot->link);
         list_push(&k->slots, &slot->link);
@@ -348,9 +350,9 @@ void keeper_slots_commit(struct keeper *k, const struct conf *conf)
     LIST_FOREACH (it, &old) {
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
-        log_info("keeper.site-removed", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", name_of(slot)),
-                 LOG_TEXT("no longer in the configuration; key and certificate stay in DATA/sites"));
+        log_info(
+            "keeper.site-removed", LOG_Z("site", slot->name), LOG_Z("algorithm", name_of(slot)),
+            LOG_TEXT("no longer in the configuration; key and certificate stay in DATA/sites"));
         slot_free(slot);
     }
 }

@@ -38,9 +38,8 @@ static enum rc describe_site(struct keeper *k, struct arena *a, const struct con
 {
     for (unsigned i = 0; i < CONF_KEY_COUNT && *n < SITES_MAX; i++) {
         const struct keeper_slot *slot =
-            site->algorithms & 1u << i
-                ? keeper_slot_find(k, site->name, (enum conf_key_algorithm)i)
-                : NULL;
+            site->algorithms & 1u << i ? keeper_slot_find(k, site->name, (enum conf_key_algorithm)i)
+                                       : NULL;
 
         if (slot)
             TRY(describe(a, slot, &out[(*n)++]));

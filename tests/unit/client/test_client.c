@@ -53,7 +53,7 @@ static enum rc make_client(struct test *t)
     struct str root = acme_fake_root(&t->fake);
     struct client_conf conf = {.ev = t->ev,
                                .transport = &t->fake.transport,
-                               .directory = STR(ACME_FAKE "/dir"),
+                               .directory = STR(ACME_FAKE "/directory"),
                                .key = t->account,
                                .roots = &root,
                                .n_roots = 1,
@@ -133,7 +133,8 @@ static void happy(void)
     CHECK_INT(t.fake.refused, 0);
     CHECK_INT(client_count(t.client), 0);
     CHECK_INT(t.fake.count[FAKE_CHALLENGE], 0);
-    CHECK_STR(str_of(t.fake.order), "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" NAME "\"}]}");
+    CHECK_STR(str_of(t.fake.order),
+              "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" NAME "\"}]}");
     CHECK_STR(str_of(t.fake.last_kid), ACME_FAKE "/account/1");
 
     /* Directory, account and nonces serve again. */
@@ -171,7 +172,7 @@ static void addresses(void)
 #define REFUSAL(type) "{\"type\":\"urn:ietf:params:acme:error:" type "\",\"detail\":\"so it is\"}"
 #define ORDER(status)                                                                              \
     "{\"status\":\"" status "\",\"authorizations\":[\"" ACME_FAKE                                  \
-    "/authz/1\"],\"finalize\":\"" ACME_FAKE "/finalize\"}"
+    "/authz/1\"],\"finalize\":\"" ACME_FAKE "/finalize/1\"}"
 
 static void heals(void)
 {
@@ -242,59 +243,94 @@ static void fails(void)
         const char *text;
         const char *problem;
     } cases[] = {
-        {{.at = FAKE_NEW_ORDER, .times = 99, .bad_nonce = true}, RC_DENIED, "badNonce: old",
+        {{.at = FAKE_NEW_ORDER, .times = 99, .bad_nonce = true},
+         RC_DENIED,
+         "badNonce: old",
          "badNonce"},
         {{.at = FAKE_NEW_ORDER,
           .times = 9,
           .status = 403,
-          .body = "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"two are "
-                  "refused\",\"subproblems\":[{\"type\":\"urn:ietf:params:acme:error:caa\","
-                  "\"detail\":\"not us\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.x\"}},"
-                  "{\"detail\":\"no\",\"identifier\":{\"type\":\"dns\",\"value\":\"b.x\"}}]}"},
+          .body =
+              "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"two are "
+              "refused\",\"subproblems\":[{\"type\":\"urn:ietf:params:acme:error:caa\","
+              "\"detail\":\"not us\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.x\"}},"
+              "{\"detail\":\"no\",\"identifier\":{\"type\":\"dns\",\"value\":\"b.x\"}}]}"},
          RC_DENIED,
-         "newOrder with status 403: rejectedIdentifier: two are refused (a.x: caa: not us; b.x: no)",
+         "newOrder with status 403: rejectedIdentifier: two are refused (a.x: caa: not us; b.x: "
+         "no)",
          "rejectedIdentifier"},
         {{.at = FAKE_NEW_ORDER,
           .times = 9,
           .status = 429,
           .retry_after = "7200",
           .body = REFUSAL("rateLimited")},
-         RC_QUOTA, "rateLimited: so it is", "rateLimited"},
+         RC_QUOTA,
+         "rateLimited: so it is",
+         "rateLimited"},
         {{.at = FAKE_ACCOUNT, .times = 9, .status = 401, .body = REFUSAL("unauthorized")},
-         RC_DENIED, "newAccount with status 401", "unauthorized"},
+         RC_DENIED,
+         "newAccount with status 401",
+         "unauthorized"},
         {{.at = FAKE_ACCOUNT, .times = 9, .status = 201, .body = "{}", .location = ""},
-         RC_PARSE, "no usable URL", ""},
+         RC_PARSE,
+         "no usable URL",
+         ""},
         {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("ready"), .location = ""},
-         RC_PARSE, "no usable URL", ""},
+         RC_PARSE,
+         "no usable URL",
+         ""},
         {{.at = FAKE_NEW_ORDER, .times = 9, .status = 500}, RC_NET, "status 500", ""},
         {{.at = FAKE_NEW_ORDER, .times = 9, .status = 503, .retry_after = "3600"},
-         RC_NET, "status 503", ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 302, .body = "<html>"}, RC_DENIED,
-         "status 302: it says nothing more", ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":"}, RC_PARSE,
-         "directory is not JSON", ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "[]"}, RC_PARSE,
-         "it is no object", ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":\"x\"}"}, RC_PARSE,
-         "directory has no usable \"newNonce\"", ""},
+         RC_NET,
+         "status 503",
+         ""},
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 302, .body = "<html>"},
+         RC_DENIED,
+         "status 302: it says nothing more",
+         ""},
+        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":"},
+         RC_PARSE,
+         "directory is not JSON",
+         ""},
+        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "[]"},
+         RC_PARSE,
+         "it is no object",
+         ""},
+        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":\"x\"}"},
+         RC_PARSE,
+         "directory has no usable \"newNonce\"",
+         ""},
         {{.at = FAKE_DIRECTORY, .times = 9, .rc = RC_PARSE}, RC_PARSE, "did not reach", ""},
         {{.at = FAKE_DIRECTORY, .times = 99, .rc = RC_NET}, RC_NET, "did not reach", ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("odd")}, RC_PARSE,
-         "\"status\"", ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("valid")}, RC_PARSE,
-         "\"certificate\"", ""},
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("odd")},
+         RC_PARSE,
+         "\"status\"",
+         ""},
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("valid")},
+         RC_PARSE,
+         "\"certificate\"",
+         ""},
         {{.at = FAKE_FINALIZE,
           .times = 9,
           .status = 200,
-          .body = "{\"status\":\"invalid\",\"authorizations\":[],\"finalize\":\"https://x/f\","
-                  "\"error\":{\"type\":\"urn:ietf:params:acme:error:badCSR\",\"detail\":\"weak\"}}"},
-         RC_CONFLICT, "badCSR: weak", ""},
+          .body =
+              "{\"status\":\"invalid\",\"authorizations\":[],\"finalize\":\"https://x/f\","
+              "\"error\":{\"type\":\"urn:ietf:params:acme:error:badCSR\",\"detail\":\"weak\"}}"},
+         RC_CONFLICT,
+         "badCSR: weak",
+         ""},
         {{.at = FAKE_FINALIZE, .times = 99, .status = 403, .body = REFUSAL("orderNotReady")},
-         RC_CONFLICT, "finalized 5 times", ""},
-        {{.at = FAKE_ORDER, .times = 9, .status = 200, .body = ORDER("invalid")}, RC_CONFLICT,
-         "came to nothing: invalid", ""},
+         RC_CONFLICT,
+         "finalized 5 times",
+         ""},
+        {{.at = FAKE_ORDER, .times = 9, .status = 200, .body = ORDER("invalid")},
+         RC_CONFLICT,
+         "came to nothing: invalid",
+         ""},
         {{.at = FAKE_NEW_ORDER, .times = 9, .status = 400, .body = REFUSAL("accountDoesNotExist")},
-         RC_DENIED, "accountDoesNotExist", "accountDoesNotExist"},
+         RC_DENIED,
+         "accountDoesNotExist",
+         "accountDoesNotExist"},
         {{.at = FAKE_CERTIFICATE, .times = 9, .status = 404}, RC_DENIED, "the certificate", ""},
         {{.at = FAKE_CERTIFICATE, .times = 9, .status = 200, .body = "hello"}, RC_NOTFOUND, "", ""},
     };
@@ -355,7 +391,7 @@ static void wrong_certificates(void)
 static void terms(void)
 {
     CLEANUP(test_done) struct test t = {};
-    struct client_conf conf = {.directory = STR(ACME_FAKE "/dir"), .agree_terms = true};
+    struct client_conf conf = {.directory = STR(ACME_FAKE "/directory"), .agree_terms = true};
     struct str root;
 
     CHECK_OK(test_init(&t));
@@ -503,8 +539,8 @@ static void present(void *arg, const struct client_proof *proof, client_presente
     struct test *t = arg;
 
     t->presented++;
-    IGNORE_RC(str_copyz(proof->key_authorization, t->key_authorization,
-                        sizeof(t->key_authorization)));
+    IGNORE_RC(
+        str_copyz(proof->key_authorization, t->key_authorization, sizeof(t->key_authorization)));
     if (!t->present_never)
         fn(fn_arg, t->present_rc, NULL);
 }
@@ -561,7 +597,8 @@ static void challenges_fail(void)
         {"http-01", "pending", RC_IO, RC_IO, "could not be shown", 1, true, false},
         {"http-01", "pending", RC_OK, RC_TIMEOUT, "no certificate after 900 seconds", 1, false,
          false},
-        {"http-01", "pending", RC_OK, RC_TIMEOUT, "no certificate after 900 seconds", 1, true, true},
+        {"http-01", "pending", RC_OK, RC_TIMEOUT, "no certificate after 900 seconds", 1, true,
+         true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

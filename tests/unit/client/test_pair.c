@@ -50,7 +50,8 @@ static enum rc test_init(struct test *t)
     return file_mkdir(t->dir.fd, "wiki", 0700, FILE_OWNER_SELF, NULL);
 }
 
-/* The pair on disk: 0 or 1 when it is that one, whole; -1 when there is none; -2 when it is mixed. */
+/* The pair on disk: 0 or 1 when it is that one, whole; -1 when there is none; -2 when it is mixed.
+ */
 static int which(struct test *t, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
