@@ -480,7 +480,7 @@ static void asks_the_server_when(void)
 
     /* The window of the new one is the same and has begun: that is no reason to hurry. */
     pass(&w, 3 * WHEN_DAY, WHEN_HOUR);
-    CHECK(w.fake.n_orders <= 8);
+    CHECK(w.fake.n_orders <= 12);
 }
 
 /* ---- peers come and go */
