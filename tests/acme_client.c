@@ -76,11 +76,11 @@ bool client_begin(struct client *c, const char *url, const char *payload, struct
     CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
     char whole[URL_MAX * 2];
     const char *path = url;
-    size_t base = strlen(CLIENT_BASE);
+    const char *base = c->base ? c->base : CLIENT_BASE;
 
-    if (strncmp(url, CLIENT_BASE, base) == 0)
-        path = url + base;
-    snprintf(whole, sizeof(whole), "%s%s", CLIENT_BASE, path);
+    if (strncmp(url, base, strlen(base)) == 0)
+        path = url + strlen(base);
+    snprintf(whole, sizeof(whole), "%s%s", base, path);
     return sign(c, whole, payload, &body) && world_call(c->w, "POST", path, buf_str(&body), call);
 }
 

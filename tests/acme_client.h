@@ -12,8 +12,9 @@
 struct client {
     struct world *w;
     struct crypto_key *key;
-    char kid[256];   /* URL of the account; empty: the key goes along */
-    char nonce[256]; /* for the next request; empty: one is asked for */
+    const char *base; /* of the URLs it signs; NULL: CLIENT_BASE */
+    char kid[256];    /* URL of the account; empty: the key goes along */
+    char nonce[256];  /* for the next request; empty: one is asked for */
 };
 
 /* What came back: the exchange, and its body parsed when it is JSON. */

@@ -16,15 +16,7 @@
 
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
-static const char config[] = "organization: Example Hospital\n"
-                             "country: DE\n"
-                             "domain: hospital.example\n"
-                             "urls: {api: \"https://ca.hospital.example:8555\"}\n"
-                             "policy:\n"
-                             "  - name: all\n"
-                             "    allow: [hospital.example, \"*.hospital.example\"]\n";
-
-static bool load_conf(struct world *w, const char *extra)
+static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
     CLEANUP(buf_done) struct buf problems = BUF_INIT(CONFIG_MAX);
@@ -32,14 +24,14 @@ static bool load_conf(struct world *w, const char *extra)
     struct conf_input in;
     enum rc rc;
 
-    buf_putz(&text, config);
+    buf_putz(&text, first);
     if (extra)
         buf_putz(&text, extra);
     conf_input_init(&in);
     conf_report_init(&report);
     rc = conf_input_add(&in, STR("test.yaml"), buf_str(&text));
     if (rc == RC_OK)
-        rc = conf_load(&in, &w->conf, &report);
+        rc = conf_load(&in, out, &report);
     conf_report_text(&report, &problems);
     if (rc != RC_OK)
         print_message("%s\n", buf_z(&problems));
@@ -242,8 +234,8 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     check_dir_init(&w->dir);
     snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
     clock_fake_init(&w->clock, WORLD_NOW);
-    if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(w, extra) || !make_files(w) ||
-        !passphrase(&secret) ||
+    if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(WORLD_CONFIG, extra, &w->conf) ||
+        !make_files(w) || !passphrase(&secret) ||
         ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
         return false;
     world_signer(w, true);
@@ -279,6 +271,19 @@ bool world_restart(struct world *w)
         return false;
     world_signer(w, true);
     world_spin(w);
+    return true;
+}
+
+bool world_reload(struct world *w, const char *text)
+{
+    const struct conf *next;
+
+    if (!load_conf(text, NULL, &next))
+        return false;
+    acme_set_conf(w->acme, next);
+    ca_set_conf(w->ca, next);
+    conf_unref(w->conf);
+    w->conf = next;
     return true;
 }
 
@@ -377,10 +382,11 @@ bool world_call(struct world *w, const char *method, const char *path, struct st
     *call = (struct world_call){.w = w};
     if (http_exchange_new(answered, call, &x) != RC_OK)
         return false;
-    x->req.listener = STR("api");
+    x->req.listener = w->private_listener ? STR("private") : STR("api");
     x->req.method = str_of(method);
-    x->req.host = STR("ca.hospital.example:8555");
-    x->req.client = (struct addr){4, {10, 0, 0, 7}};
+    x->req.host = w->private_listener ? STR("localhost") : STR("ca.hospital.example:8555");
+    if (!w->private_listener)
+        x->req.client = (struct addr){4, {10, 0, 0, 7}};
     x->req.headers[0] = (struct http_header){STR("content-type"), STR("application/jose+json")};
     x->req.n_headers = 1;
     if (id_new(&x->id) != RC_OK || arena_str(&x->arena, body, &x->req.body) != RC_OK ||

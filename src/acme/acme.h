@@ -67,6 +67,12 @@ void acme_set_conf(struct acme *a, const struct conf *conf);
  * set (an IPv6 address in brackets); with any port. Copied; ACME_HOSTS_MAX at most. */
 enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n);
 
+/* The RFC 7638 thumbprint (SHA-256, base64url) of the key of the one account whose names need no
+ * proof, if it asks over the private listener: see policy_vouch for the names. Empty: there is no
+ * such account, as after acme_new. RC_INVAL, RC_PARSE: not a thumbprint; then there is none either.
+ */
+enum rc acme_set_vouched(struct acme *a, struct str thumbprint);
+
 /* Answers a request below /acme/; `x` is the callee's until http_finish. */
 void acme_handle(struct acme *a, struct http_exchange *x);
 

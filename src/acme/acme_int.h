@@ -37,7 +37,9 @@ struct acme {
     struct arena hosts_arena;
     struct str *hosts;
     size_t n_hosts;
-    struct list validations; /* under way */
+    bool vouches;
+    struct store_hash vouched; /* thumbprint of the keeper's key */
+    struct list validations;   /* under way */
     size_t n_validations;
     struct ev_timer due;
 };
@@ -141,3 +143,13 @@ void acme_validation_start(struct acme *a, const struct id *challenge);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);
+
+/* vouch.c */
+/* The listener that only the keeper reaches. */
+bool acme_is_private(const struct acme_request *r);
+/* This request is by the account, with that thumbprint, whose names need no proof. */
+bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thumbprint);
+/* Evidence of an authorization that is valid by that: {"vouched":"gateway site NAME"}. */
+enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
+enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
+                         const struct store_authorization *authz);

@@ -28,8 +28,13 @@ MSG(msg_key_kind, "acme.csr-key-kind", "profile \"{0}\" does not certify {1} key
 MSG(msg_authorization, "acme.order-authorization",
     "the authorization of {0} is {1} by now; make a new order");
 
+MSG(msg_not_vouched, "acme.order-no-longer-vouched",
+    "the authorization of {0} was the word of this server for its own gateway, which no longer "
+    "stands; make a new order");
+
 struct finalize_data {
     struct store_order order;
+    bool vouched; /* by the keeper */
     struct x509_csr csr;
     struct ca_request ask;
 };
@@ -130,15 +135,36 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
     return RC_OK;
 }
 
-/* The rules may have changed since the order was made. */
+/* The rules, and the sites, may have changed since the order was made. */
 static enum rc judge(struct acme_request *r, const struct finalize_data *d)
 {
     for (size_t i = 0; i < d->order.n_names; i++) {
         struct policy_query q = {POLICY_DNS, d->order.names[i].name.value, r->x->req.client};
         struct policy_verdict verdict;
+        const struct conf_site *site;
 
-        TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
+        if (d->vouched)
+            TRY(policy_judge_vouched(r->acme->conf, &q, &site, &r->err));
+        else
+            TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
     }
+    return RC_OK;
+}
+
+static enum rc check_authorization(struct store_txn *txn, struct acme_request *r,
+                                   const struct id *id, struct err *err)
+{
+    const struct finalize_data *d = r->data;
+    struct store_authorization authz;
+    enum store_authorization_status seen;
+
+    TRY(store_authorization_get(txn, r->arena, id, &authz));
+    seen = acme_authorization_seen(&authz, r->now);
+    if (seen != STORE_AUTHORIZATION_VALID)
+        return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
+                       str_of(store_authorization_status_text(seen)));
+    if (authz.evidence.n && !d->vouched)
+        return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
     return RC_OK;
 }
 
@@ -155,16 +181,8 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
         return PROBLEM(err, rc, "orderNotReady", msg_not_ready,
                        STR("being finalized, or finished"));
     TRY(rc);
-    for (size_t i = 0; i < d->order.n_names; i++) {
-        struct store_authorization authz;
-        enum store_authorization_status seen;
-
-        TRY(store_authorization_get(txn, r->arena, &d->order.names[i].authorization, &authz));
-        seen = acme_authorization_seen(&authz, r->now);
-        if (seen != STORE_AUTHORIZATION_VALID)
-            return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
-                           str_of(store_authorization_status_text(seen)));
-    }
+    for (size_t i = 0; i < d->order.n_names; i++)
+        TRY(check_authorization(txn, r, &d->order.names[i].authorization, err));
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 
@@ -183,6 +201,16 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
     acme_reply_fail(r, rc);
 }
 
+/* All certificates of a site are one thing. */
+static enum rc take_vouched(struct acme_request *r, struct finalize_data *d)
+{
+    d->ask.origin = STR("gateway");
+    if (d->order.n_names != 1) /* made before the account was vouched for */
+        return RC_OK;
+    d->ask.lineage = arena_printf(r->arena, "gateway %.*s", STR_ARG(d->order.names[0].name.value));
+    return d->ask.lineage.p ? RC_OK : RC_NOMEM;
+}
+
 enum rc acme_finalize(struct acme_request *r)
 {
     struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
@@ -190,6 +218,7 @@ enum rc acme_finalize(struct acme_request *r)
     if (!d)
         return RC_NOMEM;
     r->data = d;
+    d->vouched = acme_vouches_for(r, &r->account.thumbprint);
     TRY(load_order(r, d));
     TRY(read_csr(r, d));
     TRY(check_names(r, d));
@@ -209,6 +238,8 @@ enum rc acme_finalize(struct acme_request *r)
         .reserve = reserve,
         .reserve_arg = r,
     };
+    if (d->vouched)
+        TRY(take_vouched(r, d));
     return ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
 }
 

@@ -17,8 +17,13 @@ MSG(msg_dates, "acme.order-dates",
 MSG(msg_refused, "acme.identifiers-refused",
     "{0} of the {1} identifiers are refused; the first: {2}");
 
+MSG(msg_one_site, "acme.one-site",
+    "an order of this account has one site, for its certificates are kept by site; this one has "
+    "{0}: make one for each");
+
 struct order_data {
     struct store_order order;
+    bool vouched; /* the names need no proof */
     struct store_authorization *authorizations;
     struct store_order_name *names;
     size_t n;
@@ -185,7 +190,26 @@ static enum rc add_authorization(struct acme_request *r, struct order_data *d, s
     authz->created = r->now;
     TRY(id_new(&authz->id));
     d->names[i].authorization = authz->id;
+    if (d->vouched) {
+        authz->status = STORE_AUTHORIZATION_VALID;
+        authz->validated = r->now;
+        return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
+    }
     return add_challenge(r, authz, "http-01");
+}
+
+/* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
+ * site's profile. */
+static enum rc judge_one(struct acme_request *r, struct order_data *d, const struct policy_query *q,
+                         struct err *err)
+{
+    const struct conf_site *site;
+    struct policy_verdict verdict;
+
+    if (!d->vouched)
+        return policy_judge(r->acme->conf, q, &verdict, err);
+    TRY(policy_judge_vouched(r->acme->conf, q, &site, err));
+    return arena_str(r->arena, site->profile, &d->order.profile);
 }
 
 /* Every identifier is judged, so that the client learns all that is wrong at once (RFC 8555
@@ -198,8 +222,7 @@ static enum rc judge(struct acme_request *r, struct order_data *d)
     for (size_t i = 0; i < d->n; i++) {
         struct policy_query q = {POLICY_DNS, d->names[i].name.value, r->x->req.client};
         struct http_subproblem *sub = &r->subs[r->n_subs];
-        struct policy_verdict verdict;
-        enum rc rc = policy_judge(r->acme->conf, &q, &verdict, &sub->err);
+        enum rc rc = judge_one(r, d, &q, &sub->err);
 
         if (rc == RC_OK)
             continue;
@@ -240,7 +263,12 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     json_end(&o);
     TRY(json_out_done(&o));
     TRY(store_order_add(txn, &d->order));
-    return acme_audit(txn, r, "order.created", "order", &d->order.id, buf_str(&detail));
+    TRY(acme_audit(txn, r, "order.created", "order", &d->order.id, buf_str(&detail)));
+    if (!d->vouched)
+        return RC_OK;
+    for (size_t i = 0; i < d->n; i++)
+        TRY(acme_vouch_audit(txn, r, &d->authorizations[i]));
+    return acme_audit(txn, r, "order.ready", "order", &d->order.id, (struct str){NULL, 0});
 }
 
 static void order_added(struct acme_request *r)
@@ -269,20 +297,24 @@ enum rc acme_new_order(struct acme_request *r)
     if (!d)
         return RC_NOMEM;
     r->data = d;
+    d->vouched = acme_vouches_for(r, &r->account.thumbprint);
+    d->order.profile = STR("default");
     TRY(check_dates(r));
     TRY(read_identifiers(r, d));
     TRY(judge(r, d));
     if (r->n_subs)
         return refuse(r, d);
+    if (d->vouched && d->n > 1)
+        return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
+                        arena_printf(r->arena, "%zu", d->n));
     for (size_t i = 0; i < d->n; i++)
         TRY(add_authorization(r, d, i));
     TRY(id_new(&d->order.id));
     d->order.account = r->account.id;
-    d->order.status = STORE_ORDER_PENDING;
+    d->order.status = d->vouched ? STORE_ORDER_READY : STORE_ORDER_PENDING;
     d->order.expires = r->now + ACME_ORDER_LIFE;
     d->order.names = d->names;
     d->order.n_names = d->n;
-    d->order.profile = STR("default");
     d->order.created = r->now;
     d->order.created_from = r->x->req.client;
     return acme_write(r, add_order, order_added);

@@ -32,6 +32,8 @@ MSG(msg_payload_empty, "acme.payload-empty",
     "the payload is empty; this resource takes a JSON object and cannot be read by POST-as-GET");
 MSG(msg_not_yours, "acme.not-yours", "this account has no {0} at this address");
 
+#define PRIVATE_BASE "https://localhost"
+
 static const struct acme_route routes[] = {
     {"/acme/directory", NULL, ACME_OPEN, acme_directory},
     {"/acme/new-nonce", NULL, ACME_OPEN, acme_new_nonce},
@@ -101,12 +103,17 @@ static bool own_host(const struct acme *a, struct str host)
 }
 
 /* The public base: urls.api once it is set, and nothing else. Before that, the name under which the
- * client reached us, if it is one of our own: a Host header is a stranger's text. */
+ * client reached us, if it is one of our own: a Host header is a stranger's text. Whoever came by
+ * the private listener asked no host. */
 static enum rc choose_base(struct acme_request *r)
 {
     r->base = r->acme->conf->urls.api;
     if (r->base.n)
         return RC_OK;
+    if (acme_is_private(r)) {
+        r->base = STR(PRIVATE_BASE);
+        return RC_OK;
+    }
     if (own_host(r->acme, r->x->req.host)) {
         r->base = arena_printf(r->arena, "https://%.*s", STR_ARG(r->x->req.host));
         return r->base.p ? RC_OK : RC_NOMEM;
@@ -155,9 +162,13 @@ static enum rc parse_kid(struct acme_request *r, struct id *out)
 {
     struct str kid = r->jws.kid;
     struct str path = STR("/acme/account/");
-    struct str rest;
+    struct str rest = STR(PRIVATE_BASE "/acme/account/");
     size_t slash;
 
+    /* Also once urls.api is set: the account is the same. */
+    if (acme_is_private(r) && str_starts(kid, rest) &&
+        id_parse(str_skip(kid, rest.n), out) == RC_OK)
+        return RC_OK;
     if (str_starts(kid, STR("https://"))) {
         rest = str_skip(kid, 8);
         slash = str_find(rest, '/');

@@ -36,6 +36,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
 
 /* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status",
  * "account","requester"}...],"next": cursor or null}. `args`:
- * {"limit","cursor","name","under","status"}; RC_INVAL with what is wrong. */
+ * {"limit","cursor","name","under","status","sort"}, "sort" being "newest" (the default) or
+ * "expiry" (the soonest first, of those that have not expired); RC_INVAL with what is wrong. */
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

@@ -4,6 +4,8 @@
 #include "store/store.h"
 #include "x509/serial.h"
 
+MSG(msg_sort, "api.list-sort", "\"sort\" is \"{0}\"; it can be newest or expiry");
+
 enum { LIST_ARENA = 64 * 1024 * 1024, CURSOR_TEXT = 64 };
 
 MSG(msg_limit, "api.list-limit", "\"limit\" has to be a number from 1 to {0}");
@@ -71,6 +73,21 @@ static enum rc read_status(const struct json *args, struct store_certificate_fil
     return ERR(err, RC_INVAL, msg_status, text);
 }
 
+static enum rc read_sort(const struct json *args, when_t now, struct store_certificate_filter *f,
+                         struct err *err)
+{
+    const struct json *value = json_get(args, "sort");
+    struct str text = {NULL, 0};
+
+    if (!value || (json_str(value, &text) == RC_OK && str_eq(text, STR("newest"))))
+        return RC_OK;
+    if (!str_eq(text, STR("expiry")))
+        return ERR(err, RC_INVAL, msg_sort, text);
+    f->sort = STORE_CERTIFICATE_BY_EXPIRY;
+    f->not_after_from = now;
+    return RC_OK;
+}
+
 static void put_item(struct json_out *o, const struct store_certificate *c)
 {
     char serial[X509_SERIAL_TEXT] = "";
@@ -135,6 +152,7 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
     TRY(read_name(args, "name", name, err));
     TRY(read_name(args, "under", under, err));
     TRY(read_status(args, &filter, err));
+    TRY(read_sort(args, v->now, &filter, err));
     exact.value = str_of(name);
     filter.name = exact.value.n ? &exact : NULL;
     filter.under = str_of(under);

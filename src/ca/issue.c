@@ -201,8 +201,8 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
 {
     struct arena *a = &job->arena;
     struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips);
-    struct str *texts[] = {&job->req.profile, &job->req.spki, &job->req.origin, &job->req.reason,
-                           &job->req.owner,   &job->req.team, &job->req.service};
+    struct str *texts[] = {&job->req.profile, &job->req.spki, &job->req.origin,  &job->req.reason,
+                           &job->req.owner,   &job->req.team, &job->req.service, &job->req.lineage};
 
     job->req = *req;
     if (!ips)
@@ -354,6 +354,8 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
     TRY(check_blocked(txn, job));
     TRY(store_clock_raise(txn, job->now));
+    if (job->req.lineage.n)
+        TRY(ca_lineage_find(txn, job));
     TRY(store_issuance_reserve(txn, &job->issuance));
     return audit_reserved(txn, job);
 }

@@ -64,9 +64,11 @@ struct ca_request {
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */
     struct str reason, owner, team, service;
-    struct id logical;  /* "": a new one */
-    struct id replaces; /* "": none */
-    struct id request;  /* for the log and the trail */
+    /* All certificates of the same lineage ("gateway wiki.hospital.example") have one logical id,
+     * and each replaces the newest before it whose key is of its kind (RSA or not). Empty: a
+     * logical id of its own, and no predecessor. */
+    struct str lineage;
+    struct id request; /* for the log and the trail */
     /* First in the transaction of the reservation, on the writer's thread (see store_fn): the
      * compare-and-set that makes this the one winner. Its failure, with `err`, is the issuance's.
      * May be NULL. */

@@ -31,6 +31,8 @@ struct ca_job {
     struct ca *ca;
     struct arena arena;
     struct ca_request req;
+    struct id logical;  /* "": its own */
+    struct id replaces; /* "": none */
     const struct ca_issuer *issuer;
     struct ca_leaf leaf;
     struct store_issuance issuance;
@@ -48,6 +50,8 @@ void ca_job_end(struct ca_job *job, enum rc rc);
 /* Failures that another attempt may mend: no signer just now, too busy, no memory, a database that
  * cannot be read. They never void a reservation. */
 bool ca_transient(enum rc rc);
+/* In the transaction of the reservation: logical id and predecessor of a job with a lineage. */
+enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
 /* With everything in the job reserved on disk: asks the signer. */
 void ca_job_sign(struct ca_job *job);
 /* Gives the reservation up for the reason in job->err. */

@@ -44,8 +44,8 @@ static void fill_certificate(struct ca_job *job, struct str der)
         .owner = req->owner,
         .team = req->team,
         .service = req->service,
-        .logical = req->logical,
-        .replaces = req->replaces,
+        .logical = job->logical.z[0] ? job->logical : job->cert.id,
+        .replaces = job->replaces,
         .issued = job->now,
         .status = STORE_CERTIFICATE_VALID,
     };
@@ -81,6 +81,8 @@ static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
     json_kv_id(&o, "account", &job->req.account);
     json_kv_id(&o, "issuance", &job->issuance.id);
     json_kv_str(&o, "origin", job->req.origin);
+    if (job->replaces.z[0])
+        json_kv_id(&o, "replaces", &job->replaces);
     json_kv_b64url(&o, "sha256", str_bytes(job->cert.fingerprint.b, STORE_SHA256));
     json_end(&o);
     TRY(json_out_done(&o));
@@ -155,8 +157,6 @@ static enum rc compare(struct ca_job *job, struct str der)
         return ERR(&job->err, RC_CORRUPT, msg_differs, serial_text(job, serial));
     TRY(x509_cert_check_signature(&cert, job->issuer->key, &job->err));
     TRY(id_new(&job->cert.id));
-    if (!job->req.logical.z[0])
-        job->req.logical = job->cert.id;
     fill_certificate(job, kept);
     return x509_cert_fingerprint(&cert, job->cert.fingerprint.b);
 }

@@ -85,6 +85,9 @@ static const struct cmd_row rows[] = {
     {"site", "check", "show what a browser would get from a site, and why not",
      "Looks at its certificates and asks its backends, from here.", "NAME", 0, cmd_site_check},
     {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
+    {"ui", "link", "print a link that signs in to the dashboard, once",
+     "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
+     NULL, 0, cmd_ui_link},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
      0, cmd_version},
 };

@@ -27,12 +27,12 @@ struct http_header {
 };
 
 struct http_request {
-    struct str listener; /* "api" or "plain" */
+    struct str listener; /* "api", "plain" or "private" */
     struct str method;
     struct str path;  /* still percent-encoded, begins with '/' */
     struct str query; /* behind the '?', without it */
     struct str host;
-    struct addr client;
+    struct addr client; /* none on a Unix socket */
     struct http_header headers[HTTP_REQUEST_HEADERS_MAX];
     size_t n_headers;
     struct str body;

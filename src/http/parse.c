@@ -41,9 +41,9 @@ struct http_parser {
 static const struct str methods[] = {STR("GET"),    STR("HEAD"),  STR("POST"),   STR("PUT"),
                                      STR("DELETE"), STR("PATCH"), STR("OPTIONS")};
 
-static const struct str kept[] = {STR("accept"),        STR("accept-language"),
-                                  STR("content-type"),  STR("if-modified-since"),
-                                  STR("if-none-match"), STR("user-agent")};
+static const struct str kept[] = {STR("accept"),    STR("accept-language"),   STR("content-type"),
+                                  STR("cookie"),    STR("if-modified-since"), STR("if-none-match"),
+                                  STR("user-agent")};
 
 /* The value of a callback that ends the parsing. */
 static int refuse(struct http_parser *p, int status, const char *why)

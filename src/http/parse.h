@@ -38,8 +38,8 @@ void http_parser_reset(struct http_parser *p);
  * complete.
  *
  * Of the headers x->req holds those that somebody behind us looks at: accept, accept-language,
- * content-type, if-modified-since, if-none-match, user-agent. Hop-by-hop fields and trailers are
- * dropped.
+ * content-type, cookie, if-modified-since, if-none-match, user-agent. Hop-by-hop fields and
+ * trailers are dropped.
  *
  * Refused: 400 for what breaks the grammar, a bare LF or CR, folded headers, space before a colon,
  * control characters, a target that is neither a path nor an absolute http URL, Host missing,

@@ -275,6 +275,11 @@ static void on_listener(void *arg, unsigned)
             ev_timer_start(&s->pause, HTTP_ACCEPT_PAUSE_SECONDS * WHEN_SECOND, 0);
             return;
         }
+        if (s->conf.admits && !s->conf.admits(s->conf.arg, fd)) {
+            s->counts.refused++;
+            close(fd);
+            continue;
+        }
         enter(s, fd, &peer.addr);
     }
     ev_fd_watch(s->watch, EV_READ);

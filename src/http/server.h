@@ -30,6 +30,8 @@ struct http_server_conf {
     void (*on_answered)(void *arg, const struct http_exchange *x, const struct http_answered *how);
     /* A connection came to nothing: a failed handshake, no memory. May be NULL. */
     void (*on_failed)(void *arg, const struct addr *client, const struct err *err);
+    /* May this newcomer enter? False closes the connection unanswered. NULL: anybody. */
+    bool (*admits)(void *arg, int fd);
     void *arg;
 };
 

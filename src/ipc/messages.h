@@ -35,8 +35,8 @@ struct ipc_config {
 };
 
 struct ipc_listener {
-    struct str kind;    /* "api", "plain", "gateway", "control" */
-    struct str address; /* as text, port resolved; a path for control */
+    struct str kind;    /* "api", "plain", "gateway", "control", "private" */
+    struct str address; /* as text, port resolved; a path for control and private */
 };
 
 struct ipc_peer {
@@ -89,11 +89,11 @@ struct ipc_pair {
 };
 
 struct ipc_http {
-    struct str listener; /* "api", "plain" */
+    struct str listener; /* "api", "plain", "private" */
     struct str method;
-    struct str target; /* as sent: path and query */
-    struct str host;   /* :authority or Host, as sent */
-    struct addr client;
+    struct str target;  /* as sent: path and query */
+    struct str host;    /* :authority or Host, as sent */
+    struct addr client; /* none: private */
     struct str content_type;
     IPC_LIST(struct ipc_pair) headers; /* the chosen few, names in lower case */
     struct str body;

@@ -20,6 +20,14 @@ MSG(msg_scope, "policy.outside-hierarchy",
     "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
     "suffixes, single labels, and addresses that are private");
 
+MSG(msg_not_site, "policy.not-a-site",
+    "{0} is not a site of the gateway, and this account has no other names; to make it one, "
+    "add it to \"gateway: sites:\" in the configuration and run `autarky reload`");
+MSG(msg_site_scope, "policy.site-outside-hierarchy",
+    "the gateway's site {0} is outside of what this CA may vouch for: names at and below {1} and "
+    "the internal suffixes, and single labels; give the site another name, or its certificate "
+    "from another CA");
+
 enum { ALLOWED_TEXT_MAX = 400 };
 
 bool policy_pattern_fits(struct str pattern, struct str name)
@@ -112,4 +120,27 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
         return no_rule(conf, q->value, err);
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name,
                    q->value, str_of(addr_text(&q->requester, from)));
+}
+
+const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
+                                     struct str value)
+{
+    for (size_t i = 0; type == POLICY_DNS && i < conf->gateway.n_sites; i++)
+        if (str_eq(conf->gateway.sites[i].name, value))
+            return &conf->gateway.sites[i];
+    return NULL;
+}
+
+enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,
+                             const struct conf_site **out, struct err *err)
+{
+    const struct conf_site *site = policy_vouch(conf, q->type, q->value);
+
+    if (!site)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_site, q->value);
+    if (!policy_in_hierarchy(conf, q->type, q->value))
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_site_scope, q->value,
+                       conf->domain);
+    *out = site;
+    return RC_OK;
 }

@@ -27,6 +27,18 @@ struct policy_verdict {
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 
+/* The one place where no proof of control is asked for: core vouches for exactly the names of the
+ * gateway's sites, which the operator has written into the configuration, and only to the account
+ * of its own keeper (acme_set_vouched). The site of that name; NULL: not vouched for. */
+const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
+                                     struct str value);
+
+/* For that account instead of policy_judge: RC_OK and the site; RC_DENIED with a rejectedIdentifier
+ * problem when it is none, or when its name is outside of what the CA may vouch for. Rules and
+ * their networks play no part: the keeper is on this host. */
+enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,
+                             const struct conf_site **out, struct err *err);
+
 /* The name or address is one that the intranet hierarchy may vouch for at all, whatever the rules
  * say: at or below the domain or an internal suffix, a single label, an address that is private,
  * loopback or link-local. */

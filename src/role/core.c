@@ -90,6 +90,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     if (core->names.left_out.n)
         log_info("core.names-left-out", LOG_STR("names", core->names.left_out),
                  LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
+    core_ui_init(core);
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -106,6 +107,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         if (chan)
             acme_validate_due(core->acme);
     }
+    if (role == ROLE_KEEPER)
+        core_sites_keeper(core, chan);
 }
 
 static void core_commit(struct role_env *env)
@@ -161,6 +164,7 @@ static void core_close(struct role_env *env)
 static const struct ipc_handler handlers[] = {
     {IPC_HTTP, core_on_http},
     {IPC_API_CERT, core_on_api_cert},
+    {IPC_VOUCH, core_on_vouch},
 };
 
 const struct role_def role_core = {

@@ -3,7 +3,6 @@
  * one table. */
 #include <unistd.h>
 
-#include "api/admin.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -35,20 +34,23 @@ struct question {
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
 
-static struct api_view view(const struct question *q)
+struct api_view core_view(const struct core *core, const struct ipc_status *processes)
 {
-    const struct core *core = q->core;
-
     return (struct api_view){
         .store = core->store,
         .ca = core->ca,
         .conf = core->conf,
-        .processes = q->processes,
+        .processes = processes,
         .signer = core->signer != NULL,
         .prober = core->prober != NULL,
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
+}
+
+static struct api_view view(const struct question *q)
+{
+    return core_view(q->core, q->processes);
 }
 
 static enum rc answer_status(struct question *q, struct json_out *o, struct err *err)
@@ -74,6 +76,12 @@ static enum rc answer_cert_list(struct question *q, struct json_out *o, struct e
     return api_cert_list(&v, json_root(q->args), o, err);
 }
 
+static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_ui_link(q->core, o);
+}
+
 static const struct {
     const char *command;
     bool processes; /* the supervisor is asked first */
@@ -82,6 +90,7 @@ static const struct {
     {"status", true, answer_status},
     {"doctor", true, answer_doctor},
     {"cert list", false, answer_cert_list},
+    {"ui link", false, answer_ui_link},
 };
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -192,16 +201,37 @@ static void reload(struct question *q)
     refuse(q, ERR(&err, RC_CLOSED, msg_supervisor), &err);
 }
 
+/* ---- sites */
+
+static void site_list(struct question *q)
+{
+    json_free(q->args);
+    core_site_list(q->core, q->req);
+}
+
+static void site_renew(struct question *q)
+{
+    core_site_renew(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
 /* ---- conversations */
+
+/* Those that ask another process first; they end the question themselves. */
+static const struct {
+    const char *command;
+    void (*run)(struct question *q);
+} others[] = {{"reload", reload}, {"site list", site_list}, {"site renew", site_renew}};
 
 static void dispatch(struct question *q, struct str command)
 {
     struct err err = ERR_INIT;
 
-    if (str_eq(command, STR("reload"))) {
-        reload(q);
-        return;
-    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (str_eq(command, str_of(others[i].command))) {
+            others[i].run(q);
+            return;
+        }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (!str_eq(command, str_of(commands[i].command)))
             continue;

@@ -65,7 +65,8 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd)
     struct arena *arena = ipc_req_arena(req);
     struct api_cert *a = ARENA_NEW(arena, struct api_cert);
     struct err err = ERR_INIT;
-    struct ca_request request = {.profile = STR("default"), .origin = STR("system")};
+    struct ca_request request = {
+        .profile = STR("default"), .origin = STR("system"), .lineage = STR("system api")};
     enum rc rc;
 
     (void)fd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that front has parsed: to the service that answers them, and the answer back. */
+#include "ev/clock.h"
 #include "http/problem.h"
 #include "role/core_int.h"
 #include "trust/trust.h"
@@ -65,6 +66,8 @@ static void route(struct core *core, struct http_exchange *x)
         acme_handle(core->acme, x);
     else if (str_starts(path, STR("/trust/")) || str_starts(path, STR("/issuer/")))
         trust_handle(core->ca, x);
+    else if (str_starts(path, STR("/ui/")))
+        ui_handle(&core->ui, x, clock_now(ev_clock(core->ev)));
     else if (str_eq(path, STR("/healthz")))
         http_reply_text(x, 200, "text/plain; charset=utf-8", STR("ok\n"));
     else if (str_eq(path, STR("/readyz")))

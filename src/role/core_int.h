@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the core role share: core.c (life and reload), core_http.c (front's requests),
  * core_cert.c (the API's own certificate), core_names.c (what this host is called), core_admin.c
- * (the control socket), core_probe.c (the prober). */
+ * (the control socket), core_probe.c (the prober), core_sites.c (the keeper and its sites). */
 #pragma once
 
 #include "acme/acme.h"
+#include "api/admin.h"
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
@@ -12,6 +13,9 @@
 #include "ipc/chan.h"
 #include "role/role.h"
 #include "store/store.h"
+#include "ui/ui.h"
+#include "json/json.h"
+#include "json/out.h"
 
 enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16 };
 
@@ -33,10 +37,12 @@ struct core {
     struct ca *ca;
     struct acme *acme;
     struct core_names names;
-    struct ipc_chan *supervisor; /* borrowed, as the next two; NULL while away */
+    struct ipc_chan *supervisor; /* borrowed, as the next three; NULL while away */
     struct ipc_chan *signer;
     struct ipc_chan *prober;
-    int control; /* listening; borrowed */
+    struct ipc_chan *keeper; /* also NULL while there are no sites */
+    int control;             /* listening; borrowed */
+    struct ui ui;
     struct ev_fd *control_fd;
     struct ev_hook drain;
     struct list admins;
@@ -58,6 +64,56 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                       void *fn_arg);
 
+/* What api/ answers from; `processes` as in struct api_view. */
+struct api_view core_view(const struct core *core, const struct ipc_status *processes);
+
+/* ---- core_ui.c: the dashboard */
+
+void core_ui_init(struct core *core);
+/* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
+enum rc core_ui_link(struct core *core, struct json_out *o);
+
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
+
+/* ---- core_sites.c: the gateway's keeper */
+
+/* Its channel is now that one, or NULL. With another channel, what the last one said is forgotten:
+ * core vouches for nobody until the keeper says anew who it is. */
+void core_sites_keeper(struct core *core, struct ipc_chan *chan);
+/* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
+void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
+
+/* One certificate of a site, as the keeper tells. All zero: it has not. */
+struct core_site_state {
+    const char *state; /* "valid", "obtaining", "waiting"; NULL: not known */
+    struct str serial; /* hexadecimal; empty: there is no certificate */
+    when_t not_after;  /* 0: as above */
+    when_t next_at;    /* of the next attempt; 0: none is planned */
+    uint32_t failures; /* in a row */
+    struct str reason; /* of the last one */
+};
+
+struct core_sites {
+    const struct conf *conf;
+    bool running;                                 /* the keeper is there */
+    struct core_site_state (*of)[CONF_KEY_COUNT]; /* of each site of conf, by algorithm */
+};
+
+/* `sites`, borrowed for the callback; NULL: `err` says why. */
+typedef void (*core_sites_fn)(void *arg, const struct core_sites *sites, const struct err *err);
+/* Configuration and the keeper's word together. `fn` comes once when this returns RC_OK, perhaps
+ * from inside; the arena lives until then. A keeper that is away is no failure. */
+enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn, void *arg);
+/* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
+ * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
+ * "next_at","failures":0,"reason"}...]}...]}, sites in the order of the configuration; null for a
+ * text or time (RFC 3339) that there is not. */
+void core_sites_put(const struct core_sites *sites, struct json_out *o);
+
+/* Admin commands; both end `req`. `site list`: core_sites_put. `site renew`, args {"name"}: the
+ * keeper begins to renew all of its certificates; {"name"}; RC_NOTFOUND without such a site,
+ * RC_CLOSED without a keeper. */
+void core_site_list(struct core *core, struct ipc_req *req);
+void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);

@@ -2,7 +2,8 @@
 /* front: the process that strangers reach. It ends TLS, parses HTTP and hands each whole request to
  * core as a message; what core says becomes the answer. It decides nothing.
  *
- * It holds the client connections of the listeners `api` (TLS) and `plain`, and the key of the
+ * It holds the client connections of the listeners `api` (TLS), `plain` and `private` (a Unix
+ * socket, for the keeper's user alone and for nothing but ACME), and the key of the
  * API's own certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a
  * site or of an account. It may accept, read and write connections, read and write DATA/front, and
  * ask core HTTP and API_CERT. It may not connect out, execute, or reach the database or any other
@@ -17,6 +18,7 @@
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "log/log.h"
+#include "net/net.h"
 #include "sandbox/users.h"
 
 MSG(msg_no_listener, "front.no-listener",
@@ -26,6 +28,7 @@ MSG(msg_address, "front.listener-address", "\"{0}\" is not the address of a list
 enum { FILES = 2 * HTTP_CONNECTIONS_MAX + 1024 };
 
 #define USER "autarky-front"
+#define KEEPER_USER "autarky-keeper"
 
 static const struct sandbox front_sandbox = {
     .user = USER,
@@ -94,24 +97,68 @@ static enum rc make_directory(struct front *f, struct err *err)
     return file_mkdir(f->env->data, "front", 0700, owner, err);
 }
 
+static const struct listener_kind {
+    const char *name; /* kept as the name of the server */
+    bool secure;
+    bool private; /* a Unix socket, for the keeper */
+} kinds[] = {{"api", true, false}, {"plain", false, false}, {"private", false, true}};
+
+static const struct listener_kind *find_kind(const char *kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (str_eq(str_of(kinds[i].name), str_of(kind)))
+            return &kinds[i];
+    return NULL;
+}
+
+/* Before confinement, for afterwards no user can be looked up. */
+static enum rc find_keeper(struct front *f, struct err *err)
+{
+    gid_t gid;
+
+    f->keeper = geteuid();
+    for (size_t i = 0; f->keeper == 0 && i < f->env->n_listeners; i++)
+        if (str_eq(str_of(f->env->listeners[i].kind), STR("private")))
+            return sandbox_user_find(KEEPER_USER, &f->keeper, &gid, err);
+    return RC_OK;
+}
+
+bool front_admits(void *front, int fd)
+{
+    const struct front *f = front;
+    struct net_cred cred = {.uid = (uid_t)-1};
+
+    if (net_peer_cred(fd, &cred) == RC_OK && cred.uid == f->keeper)
+        return true;
+    log_warn("front.private-refused", LOG_INT("uid", cred.uid), LOG_INT("pid", cred.pid),
+             LOG_TEXT("only the keeper may use the private listener"));
+    return false;
+}
+
 static enum rc add_listener(struct front *f, const struct role_listener *l, struct err *err)
 {
-    bool secure = str_eq(str_of(l->kind), STR("api"));
+    const struct listener_kind *kind = find_kind(l->kind);
+    bool secure = kind && kind->secure;
     struct http_server_conf conf = {
         .ev = f->env->ev,
-        .name = secure ? "api" : "plain",
+        .name = kind ? kind->name : NULL,
         .tls = secure ? f->tls : NULL,
         .on_request = on_request,
         .on_answered = on_answered,
         .on_failed = on_failed,
         .arg = f,
     };
-    struct addr_port at;
+    struct addr_port at = {.port = 0};
 
-    if (!secure && !str_eq(str_of(l->kind), STR("plain")))
+    if (!kind)
         return RC_OK;
-    if (addr_port_parse(str_of(l->address), &at) != RC_OK)
+    if (kind->private) {
+        conf.admits = front_admits;
+        conf.connections = FRONT_PRIVATE_MAX;
+        conf.per_client = FRONT_PRIVATE_MAX;
+    } else if (addr_port_parse(str_of(l->address), &at) != RC_OK) {
         return ERR(err, RC_INVAL, msg_address, str_of(l->address));
+    }
     if (secure && f->api_port == 0)
         f->api_port = at.port;
     TRY(http_server_new(&conf, l->fd, &f->servers[f->n_servers]));
@@ -133,6 +180,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
     TRY(crypto_init());
     TRY(make_directory(f, err));
+    TRY(find_keeper(f, err));
     TRY(tls_context_new(&tls, &f->tls));
     return front_cert_open(&f->cert, f, err);
 }

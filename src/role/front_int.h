@@ -18,6 +18,7 @@ enum {
     FRONT_CERT_SECONDS = 60,  /* core and signer may take for a certificate */
     FRONT_CHAIN_MAX = 10,     /* certificates */
     FRONT_FILE_MAX = 64 * 1024, /* of a file in DATA/front */
+    FRONT_PRIVATE_MAX = 32,     /* connections of the private listener */
 };
 
 struct front;
@@ -63,6 +64,9 @@ void front_cert_done(struct front_cert *c);
 
 /* ---- what goes where */
 
+/* Somebody came to the private listener: the keeper, or nobody. */
+bool front_admits(void *front, int fd);
+
 void front_http_request(struct front *f, struct http_exchange *x);
 void front_http_answered(const struct http_exchange *x, const struct http_answered *how);
 
@@ -76,6 +80,7 @@ struct front {
     bool secure[ROLE_LISTENERS_MAX]; /* waits for the certificate before it accepts */
     size_t n_servers, draining;
     uint16_t api_port; /* of the first api listener; 0: none */
+    uid_t keeper;      /* who may use the private listener */
     bool started, ready;
     struct ev_timer patience; /* until ready without a certificate */
     struct front_relay relay;

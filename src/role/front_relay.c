@@ -116,6 +116,14 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
     http_problem(x, answer->err);
 }
 
+/* The content type has its own place; a cookie opens the dashboard and concerns nobody else. */
+static bool is_passed_on(const struct http_request *req, struct str name)
+{
+    if (str_eq(name, STR("cookie")))
+        return str_starts(req->path, STR("/ui/"));
+    return !str_eq(name, STR("content-type"));
+}
+
 static enum rc make_message(struct http_exchange *x, struct ipc_http *out)
 {
     const struct http_request *req = &x->req;
@@ -137,7 +145,7 @@ static enum rc make_message(struct http_exchange *x, struct ipc_http *out)
     if (!out->target.p)
         return RC_NOMEM;
     for (size_t i = 0; i < req->n_headers; i++)
-        if (!str_eq(req->headers[i].name, STR("content-type")))
+        if (is_passed_on(req, req->headers[i].name))
             headers[out->headers.n++] =
                 (struct ipc_pair){req->headers[i].name, req->headers[i].value};
     out->headers.v = headers;

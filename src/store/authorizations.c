@@ -5,7 +5,7 @@
 #include "store/sql_int.h"
 
 #define EXISTS "SELECT 1 FROM authorizations WHERE id = ?"
-#define COLUMNS "id, account, type, value, wildcard, status, expires, created, validated"
+#define COLUMNS "id, account, type, value, wildcard, status, expires, created, validated, evidence"
 
 static const char *const statuses[STORE_AUTHORIZATION_STATUSES] = {
     [STORE_AUTHORIZATION_PENDING] = "pending", [STORE_AUTHORIZATION_VALID] = "valid",
@@ -28,8 +28,8 @@ enum rc store_authorization_add(struct store_txn *txn, const struct store_author
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
                   "INSERT INTO authorizations (id, account, type, value, reversed, address,"
-                  " wildcard, status, expires, created, validated)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  " wildcard, status, expires, created, validated, evidence)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &z->id);
     stmt_id(&st, &z->account);
     stmt_name(&st, &z->name);
@@ -38,6 +38,7 @@ enum rc store_authorization_add(struct store_txn *txn, const struct store_author
     stmt_when(&st, z->expires);
     stmt_when(&st, z->created);
     stmt_when(&st, z->validated);
+    stmt_text(&st, z->evidence, STORE_BLOB_MAX);
     TRY(stmt_run(&st));
     return challenges_add(txn, &z->id, z->challenges, z->n_challenges);
 }
@@ -56,6 +57,7 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
     z.expires = row_int(&r);
     z.created = row_int(&r);
     z.validated = row_int(&r);
+    z.evidence = row_str(&r);
     TRY(r.rc);
     TRY(challenges_of(txn, a, &z.id, &z.challenges, &z.n_challenges));
     *(struct store_authorization *)out = z;

@@ -49,6 +49,7 @@ struct store_authorization {
     when_t expires;
     when_t created;
     when_t validated;
+    struct str evidence; /* JSON, of one that is valid by something else than a challenge */
     const struct store_challenge *challenges; /* in the order offered */
     size_t n_challenges;
 };

@@ -236,6 +236,29 @@ enum rc store_certificate_set_owner(struct store_txn *txn, const struct id *id, 
     return stmt_change(&st);
 }
 
+enum rc store_certificate_logical(struct store_txn *txn, struct str name, const struct id *fresh,
+                                  struct id *out)
+{
+    CLEANUP(stmt_done) struct stmt add = {};
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct row r;
+    struct id id;
+
+    TRY(stmt_open(&add, txn,
+                  "INSERT INTO lineages (name, logical) VALUES (?, ?) ON CONFLICT DO NOTHING"));
+    stmt_text(&add, name, STORE_TEXT_MAX);
+    stmt_id(&add, fresh);
+    TRY(stmt_run(&add));
+    TRY(stmt_open(&st, txn, "SELECT logical FROM lineages WHERE name = ?"));
+    stmt_text(&st, name, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    r = row_of(&st, NULL);
+    id = row_id(&r);
+    TRY(r.rc);
+    *out = id;
+    return RC_OK;
+}
+
 /* What the conditions' values point into while the query lives. */
 struct forms {
     char reversed[NAME_MAX_BYTES + 1];

@@ -62,6 +62,12 @@ enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id,
 enum rc store_certificate_set_owner(struct store_txn *txn, const struct id *id, struct str owner,
                                     struct str team, struct str service);
 
+/* The logical id of the certificates that go by this name ("gateway wiki.hospital.example"): the
+ * name is unique, so that whoever asks first, in whatever process, gives it `fresh`, and everybody
+ * else, at the same time or later, gets that one. */
+enum rc store_certificate_logical(struct store_txn *txn, struct str name, const struct id *fresh,
+                                  struct id *out);
+
 enum store_certificate_sort {
     STORE_CERTIFICATE_BY_ISSUED_NEWEST,
     STORE_CERTIFICATE_BY_ISSUED,

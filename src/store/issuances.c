@@ -6,7 +6,7 @@
 #define EXISTS "SELECT 1 FROM issuances WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, order_id, serial, tbs, tbs_sha256, issuer, profile, spki_sha256, names, origin, state,"   \
-    " created, settled, reason"
+    " created, settled, reason, logical, replaces"
 
 enum { NAMES_TEXT_MAX = STORE_NAMES_MAX * (NAME_MAX_BYTES + 8) };
 
@@ -94,8 +94,8 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
     TRY(order_is_free(txn, &i->order));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO issuances (id, order_id, serial, tbs, tbs_sha256, issuer, profile,"
-                  " spki_sha256, names, origin, state, created)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?)"));
+                  " spki_sha256, names, origin, state, created, logical, replaces)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?)"));
     stmt_id(&st, &i->id);
     stmt_id(&st, &i->order);
     stmt_blob(&st, i->serial, STORE_SERIAL_MAX);
@@ -107,6 +107,8 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
     stmt_text(&st, buf_str(&names), NAMES_TEXT_MAX);
     stmt_text(&st, i->origin, STORE_TEXT_MAX);
     stmt_when(&st, i->created);
+    stmt_id(&st, &i->logical);
+    stmt_id(&st, &i->replaces);
     TRY(stmt_run(&st));
     return take_serial(txn, i);
 }
@@ -131,6 +133,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, vo
     i.created = row_int(&r);
     i.settled = row_int(&r);
     i.reason = row_str(&r);
+    i.logical = row_id(&r);
+    i.replaces = row_id(&r);
     TRY(r.rc);
     TRY(split(names, a, &i));
     *(struct store_issuance *)out = i;

@@ -26,7 +26,9 @@ struct store_issuance {
     struct store_hash spki_sha256;
     const struct store_name *names;
     size_t n_names;
-    struct str origin; /* as store_certificate's */
+    struct str origin; /* as store_certificate's, and so the next two */
+    struct id logical; /* "": one of its own */
+    struct id replaces;
     enum store_issuance_state state;
     when_t created;
     when_t settled;    /* done or voided at */

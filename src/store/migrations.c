@@ -142,8 +142,20 @@ static const char *const first[] = {
     NULL,
 };
 
+/* Certificates that are one thing find each other by a name, and what is reserved remembers where
+ * it belongs; an authorization without a challenge says by what it is valid. */
+static const char *const lineages[] = {
+    "CREATE TABLE lineages (name TEXT PRIMARY KEY NOT NULL, logical TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    "ALTER TABLE issuances ADD COLUMN logical TEXT",
+    "ALTER TABLE issuances ADD COLUMN replaces TEXT REFERENCES certificates (id)",
+    "ALTER TABLE authorizations ADD COLUMN evidence TEXT",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
+    {"lineages of certificates, authorizations without challenge", lineages},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -93,10 +93,12 @@ struct step {
         CLAIM_CHALLENGE,
         APPEND_EVENT,
         RAISE_CLOCK,
-        SET_META
+        SET_META,
+        TAKE_LINEAGE
     } what;
     unsigned n;
     struct id id; /* of what is added, when it is not the n-th */
+    struct id *out;
 };
 
 static enum rc add_order(struct store_txn *txn, unsigned n)
@@ -130,6 +132,16 @@ static enum rc add_thing(struct store_txn *txn, const struct step *s)
     return store_issuance_reserve(txn, &issuance);
 }
 
+/* Each comes with an id of its own; the answer is noted under the worker's number. */
+static enum rc take_lineage(struct store_txn *txn, const struct step *s)
+{
+    struct id logical;
+
+    TRY(store_certificate_logical(txn, STR("gateway a.example"), &s->id, &logical));
+    *s->out = logical;
+    return RC_OK;
+}
+
 static enum rc run_step(struct store_txn *txn, void *arg)
 {
     const struct step *s = arg;
@@ -155,6 +167,8 @@ static enum rc run_step(struct store_txn *txn, void *arg)
         return store_clock_raise(txn, FIX_NOW + s->n);
     case SET_META:
         return store_meta_set(txn, "key", s->n ? STR("new") : STR("old"));
+    case TAKE_LINEAGE:
+        return take_lineage(txn, s);
     }
     return RC_INVAL;
 }
@@ -385,6 +399,34 @@ static void a_killed_process_leaves_no_half(void)
     munmap(sh, sizeof(*sh));
 }
 
+static enum rc take_it(const struct fix *f, struct shared *sh, unsigned me)
+{
+    CLEANUP(store_closep) struct store *s = NULL;
+
+    TRY(backend->open(f, PATIENT_MS, false, &s));
+    return do_step(s, (struct step){TAKE_LINEAGE, .id = fix_id(100 + me), .out = &sh->node[me]});
+}
+
+/* Certificates of one site that are asked for at the same time, in several processes, are one
+ * thing. */
+static void a_lineage_has_one_logical_id(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct shared *sh = shared_new();
+
+    CHECK_OK(backend->prepare(&f));
+    CHECK_OK(backend->open(&f, PATIENT_MS, false, &f.s));
+    store_close(f.s);
+    f.s = NULL;
+    CHECK(in_processes(&f, sh, take_it));
+    for (unsigned i = 0; i < WORKERS; i++) {
+        CHECK_OK(sh->rc[i]);
+        CHECK_STR(id_str(&sh->node[i]), sh->node[0].z);
+    }
+    CHECK(sh->node[0].z[0]);
+    munmap(sh, sizeof(*sh));
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -395,6 +437,7 @@ int main(void)
         CHECK_TEST_ONCE(several_may_make_it_and_each_start_counts),
         CHECK_TEST_ONCE(who_waits_too_long_is_told),
         CHECK_TEST_ONCE(a_killed_process_leaves_no_half),
+        CHECK_TEST_ONCE(a_lineage_has_one_logical_id),
     };
     int failed = 0;
 

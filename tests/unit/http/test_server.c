@@ -29,7 +29,18 @@ struct world {
     bool later;
     struct http_exchange *waiting[CLIENTS];
     size_t n_waiting;
+    size_t asked; /* whether a newcomer may enter */
+    bool closed;  /* it may not */
 };
+
+static bool on_newcomer(void *arg, int fd)
+{
+    struct world *w = arg;
+    struct addr_port peer;
+
+    w->asked += net_peer_addr(fd, &peer) == RC_OK;
+    return !w->closed;
+}
 
 static void on_request(void *arg, struct http_exchange *x)
 {
@@ -70,6 +81,7 @@ static enum rc world_init(struct world *w, size_t connections, size_t per_client
         .connections = connections,
         .per_client = per_client,
         .on_request = on_request,
+        .admits = on_newcomer,
         .arg = w,
     };
     struct addr_port at;
@@ -301,6 +313,26 @@ static void drains_with_newcomers(void)
     CHECK_INT(w.drained, 1);
 }
 
+static void asks_who_may_enter(void)
+{
+    CLEANUP(world_done) struct world w = {};
+    struct http_server_counts counts;
+    size_t one, two;
+
+    CHECK_OK(world_init(&w, 0, 0));
+    one = client(&w, 1);
+    w.closed = true;
+    two = client(&w, 1);
+    CHECK_INT(w.asked, 2);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.open, 1);
+    CHECK_INT(counts.refused, 1);
+    CHECK_INT(got(&w, two), 0); /* closed, without an answer */
+    CHECK(send(w.clients[one], GET, strlen(GET), MSG_NOSIGNAL) > 0);
+    turn(&w);
+    CHECK_INT(w.requests, 1);
+}
+
 static void drains_at_once_when_empty(void)
 {
     CLEANUP(world_done) struct world w = {};
@@ -314,4 +346,4 @@ CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
            CHECK_TEST_ONCE(makes_room_for_newcomers), CHECK_TEST_ONCE(says_when_all_are_busy),
            CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(refusals_are_bounded_too),
            CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_with_newcomers),
-           CHECK_TEST(drains_at_once_when_empty))
+           CHECK_TEST_ONCE(asks_who_may_enter), CHECK_TEST(drains_at_once_when_empty))

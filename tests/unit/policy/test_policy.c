@@ -101,5 +101,56 @@ static void addresses_of_the_hierarchy(void)
     CHECK(!policy_in_hierarchy(conf, POLICY_IP, STR("not an address")));
 }
 
+#define SITES                                                                                      \
+    "gateway:\n  sites:\n"                                                                         \
+    "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"]}\n"                       \
+    "    - {name: www.example.com, backends: [\"http://10.0.3.8\"]}\n"
+
+static void vouches_for_exactly_the_sites(void)
+{
+    static const char *const others[] = {"",
+                                         "*",
+                                         "hospital.example",
+                                         "pacs.hospital.example",
+                                         "x.wiki.hospital.example",
+                                         "*.wiki.hospital.example",
+                                         "wiki.hospital.example.",
+                                         "WIKI.hospital.example",
+                                         "10.0.3.7"};
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(conf_unrefp) const struct conf *without = NULL;
+
+    CHECK(load(SITES, &conf));
+    CHECK(load("policy:\n  - {name: all, allow: [\"*\"]}\n", &without));
+    CHECK(policy_vouch(conf, POLICY_DNS, STR("wiki.hospital.example")) == &conf->gateway.sites[0]);
+    CHECK(policy_vouch(conf, POLICY_DNS, STR("www.example.com")) == &conf->gateway.sites[1]);
+    CHECK(!policy_vouch(conf, POLICY_IP, STR("wiki.hospital.example")));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        CHECK(!policy_vouch(conf, POLICY_DNS, str_of(others[i])));
+    CHECK(!policy_vouch(without, POLICY_DNS, STR("wiki.hospital.example")));
+}
+
+static void even_a_site_is_inside_the_hierarchy(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    struct policy_query q = {.type = POLICY_DNS, .value = STR("wiki.hospital.example")};
+    const struct conf_site *site = NULL;
+    struct err err = ERR_INIT;
+
+    CHECK(load(SITES, &conf));
+    CHECK_OK(policy_judge_vouched(conf, &q, &site, &err));
+    CHECK(site == &conf->gateway.sites[0]);
+    q.value = STR("www.example.com");
+    CHECK_RC(policy_judge_vouched(conf, &q, &site, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "policy.site-outside-hierarchy");
+    CHECK_STR(str_of(err.type), "rejectedIdentifier");
+    q.value = STR("pacs.hospital.example");
+    CHECK_RC(policy_judge_vouched(conf, &q, &site, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "policy.not-a-site");
+    CHECK(site == &conf->gateway.sites[0]);
+}
+
 CHECK_MAIN(CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
-           CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy))
+           CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy),
+           CHECK_TEST(vouches_for_exactly_the_sites),
+           CHECK_TEST(even_a_site_is_inside_the_hierarchy))

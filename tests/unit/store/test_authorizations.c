@@ -38,8 +38,30 @@ static void comes_back_with_its_challenges(void)
     CHECK_OK(store_challenge_get(READ(&f), &f.a, &offered[1].id, &one));
     CHECK_STR(one.type, "dns-01");
     CHECK(one.status == STORE_CHALLENGE_PENDING);
+    CHECK_INT(got.evidence.n, 0);
     CHECK_RC(store_challenge_get(READ(&f), &f.a, &unknown, &one), RC_NOTFOUND);
     CHECK_RC(store_authorization_get(READ(&f), &f.a, &unknown, &got), RC_NOTFOUND);
+}
+
+static void may_be_valid_without_a_challenge(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_authorization z = fix_authorization(20, 1), got;
+    char big[64] = "";
+
+    z.status = STORE_AUTHORIZATION_VALID;
+    z.validated = FIX_NOW;
+    z.evidence = STR("{\"vouched\":\"x\"}");
+    CHECK_OK(fix_base(&f));
+    CHECK_OK(DO(&f, store_authorization_add(T, &z)));
+    CHECK_OK(store_authorization_get(READ(&f), &f.a, &z.id, &got));
+    CHECK(got.status == STORE_AUTHORIZATION_VALID);
+    CHECK_INT(got.validated, FIX_NOW);
+    CHECK_STR(got.evidence, "{\"vouched\":\"x\"}");
+    CHECK_INT(got.n_challenges, 0);
+    z.id = fix_id(21);
+    z.evidence = (struct str){big, STORE_BLOB_MAX + 1};
+    CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_TOOBIG);
 }
 
 static void challenge_is_due_work_from_start_to_end(void)
@@ -178,7 +200,7 @@ static void bad_values_are_refused(void)
     CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_INVAL);
 }
 
-FIX_MAIN(CHECK_TEST(comes_back_with_its_challenges),
+FIX_MAIN(CHECK_TEST(comes_back_with_its_challenges), CHECK_TEST(may_be_valid_without_a_challenge),
          CHECK_TEST_ONCE(challenge_is_due_work_from_start_to_end),
          CHECK_TEST(a_failed_challenge_keeps_its_problem),
          CHECK_TEST_ONCE(the_best_one_is_found_for_reuse), CHECK_TEST_ONCE(bad_values_are_refused))

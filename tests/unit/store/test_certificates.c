@@ -101,7 +101,8 @@ static void a_reservation_comes_back_as_it_was(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     struct store_order_name name;
-    struct fix_serial room, room2;
+    struct fix_serial room, room2, room3;
+    struct store_certificate old;
     struct store_order o;
     struct store_issuance want, other, got;
 
@@ -110,10 +111,17 @@ static void a_reservation_comes_back_as_it_was(void)
     CHECK_OK(DO(&f, store_order_add(T, &o)));
     want = fix_issuance(50, 3, &room);
     want.order = o.id;
+    want.logical = fix_id(60);
+    want.replaces = fix_id(9);
+    CHECK_RC(DO(&f, store_issuance_reserve(T, &want)), RC_INVAL); /* there is no such certificate */
+    old = fix_certificate(9, 3, &room3);
+    CHECK_OK(DO(&f, store_certificate_add(T, &old, &none)));
     CHECK_OK(DO(&f, store_issuance_reserve(T, &want)));
     CHECK_OK(store_issuance_by_serial(READ(&f), &f.a, want.serial, &got));
     CHECK_STR(id_str(&got.id), want.id.z);
     CHECK_STR(got.tbs, "to be signed");
+    CHECK_STR(id_str(&got.logical), fix_id(60).z);
+    CHECK_STR(id_str(&got.replaces), fix_id(9).z);
     CHECK(memcmp(&got.tbs_sha256, &want.tbs_sha256, STORE_SHA256) == 0);
     CHECK(memcmp(&got.spki_sha256, &want.spki_sha256, STORE_SHA256) == 0);
     CHECK_STR(got.origin, "acme");
@@ -333,8 +341,30 @@ static void searches_use_their_indexes(void)
     }
 }
 
-FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST_ONCE(a_serial_is_used_once),
-         CHECK_TEST(a_reservation_comes_back_as_it_was),
+static void one_logical_id_by_name(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct id one = fix_id(41), two = fix_id(42), got;
+    char long_name[STORE_TEXT_MAX + 1];
+
+    memset(long_name, 'x', sizeof(long_name));
+    CHECK_OK(fix_open(&f));
+    CHECK_OK(DO(&f, store_certificate_logical(T, STR("gateway a.example"), &one, &got)));
+    CHECK_STR(id_str(&got), one.z);
+    CHECK_OK(DO(&f, store_certificate_logical(T, STR("gateway a.example"), &two, &got)));
+    CHECK_STR(id_str(&got), one.z);
+    CHECK_OK(DO(&f, store_certificate_logical(T, STR("gateway b.example"), &two, &got)));
+    CHECK_STR(id_str(&got), two.z);
+    CHECK_RC(DO(&f, store_certificate_logical(T, STR("gateway c.example"), &none, &got)), RC_INVAL);
+    CHECK_RC(DO(&f, store_certificate_logical(T, STR(""), &one, &got)), RC_INVAL);
+    CHECK_RC(DO(&f, store_certificate_logical(T, (struct str){long_name, sizeof(long_name)}, &one,
+                                              &got)),
+             RC_TOOBIG);
+    CHECK_RC(store_certificate_logical(READ(&f), STR("gateway d.example"), &one, &got), RC_INVAL);
+}
+
+FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(one_logical_id_by_name),
+         CHECK_TEST_ONCE(a_serial_is_used_once), CHECK_TEST(a_reservation_comes_back_as_it_was),
          CHECK_TEST_ONCE(recovery_finds_what_is_reserved), CHECK_TEST_ONCE(revoking_happens_once),
          CHECK_TEST_ONCE(is_found_by_anything), CHECK_TEST_ONCE(pages_hold_in_both_directions),
          CHECK_TEST_ONCE(searches_use_their_indexes))

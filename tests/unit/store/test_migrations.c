@@ -212,9 +212,48 @@ static void the_programs_own_list_applies_step_by_step(void)
     CHECK_INT(n, store_schema_program());
 }
 
+static void rows_of_schema_1_are_as_they_were(void)
+{
+    static const char *const rows[] = {
+        "INSERT INTO accounts (id, status, jwk, thumbprint, system, created)"
+        " VALUES ('a', 'valid', '{}', x'01', 0, 1)",
+        "INSERT INTO authorizations (id, account, type, value, wildcard, status, expires, created)"
+        " VALUES ('z', 'a', 'dns', 'a.example', 0, 'pending', 2, 1)",
+        "INSERT INTO issuers (id, name, hierarchy, algorithm, subject, certificate, state,"
+        " not_after, created) VALUES ('i', 'rsa', 'intranet', 'rsa', 's', x'01', 'active', 2, 1)",
+        "INSERT INTO issuances (id, serial, tbs_sha256, issuer, spki_sha256, names, origin, state,"
+        " created) VALUES ('e', x'01', x'01', 'i', x'01', '', 'acme', 'reserved', 1)",
+    };
+    CLEANUP(fix_done) struct fix f = {};
+    CLEANUP(db_done) struct db d = {};
+    char path[128];
+    int64_t v;
+    unsigned n;
+    const struct store_migration *list = store_migrations(&n);
+
+    CHECK_OK(open_raw(&f, &d, path));
+    CHECK_OK(migrate(&d, path, list, 1, NULL));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_OK(sql_exec(&d.db, rows[i]));
+    CHECK_OK(migrate(&d, path, list, n, NULL));
+    CHECK_OK(sql_value(
+        &d.db, "SELECT COUNT(*) FROM authorizations WHERE id = 'z' AND evidence IS NULL", &v));
+    CHECK_INT(v, 1);
+    CHECK_OK(sql_value(&d.db,
+                       "SELECT COUNT(*) FROM issuances WHERE id = 'e' AND logical IS NULL"
+                       " AND replaces IS NULL",
+                       &v));
+    CHECK_INT(v, 1);
+    CHECK_OK(sql_value(&d.db, "SELECT COUNT(*) FROM lineages", &v));
+    CHECK_INT(v, 0);
+}
+
+/* Step by step means a copy of the database at each: every allocation of that fails in turn in the
+ * test of the copy, with smaller steps. */
 CHECK_MAIN(CHECK_TEST_ONCE(from_nothing_and_from_every_version),
            CHECK_TEST(the_copy_holds_what_was_before),
            CHECK_TEST_ONCE(a_failed_migration_changes_nothing),
            CHECK_TEST_ONCE(no_copy_no_migration), CHECK_TEST_ONCE(a_newer_schema_is_refused),
            CHECK_TEST_ONCE(a_look_never_migrates),
-           CHECK_TEST(the_programs_own_list_applies_step_by_step))
+           CHECK_TEST_ONCE(the_programs_own_list_applies_step_by_step),
+           CHECK_TEST_ONCE(rows_of_schema_1_are_as_they_were))

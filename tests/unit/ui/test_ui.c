@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "http/exchange.h"
+#include "ui/ui.h"
+
+#define NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
+#define FORM "application/x-www-form-urlencoded"
+
+static struct ui ui;
+static struct {
+    enum rc record;
+    int recorded;
+    char under[64], form[UI_TOKEN_TEXT];
+} saw;
+
+static void overview(void *, struct http_exchange *x, struct str under, struct str form)
+{
+    IGNORE_RC(str_copyz(under, saw.under, sizeof(saw.under)));
+    IGNORE_RC(str_copyz(form, saw.form, sizeof(saw.form)));
+    ui_put_overview(x, &(struct ui_overview){.form = form, .search = under, .now = NOW});
+    ui_reply(x);
+}
+
+static void signed_in(void *, struct http_exchange *x,
+                      void (*then)(struct http_exchange *x, enum rc rc))
+{
+    saw.recorded++;
+    then(x, saw.record);
+}
+
+static void start(void)
+{
+    ui = (struct ui){.options = {overview, signed_in, NULL}};
+    memset(&saw, 0, sizeof(saw));
+}
+
+/* The exchange when it is answered, the caller's. */
+static void answered(struct http_exchange *x, void *arg)
+{
+    struct http_exchange **out = arg;
+
+    *out = x;
+}
+
+static struct http_exchange *ask(const char *method, const char *path, const char *query,
+                                 const char *cookie, const char *body)
+{
+    struct http_exchange *x = NULL, *out = NULL;
+
+    if (http_exchange_new(answered, &out, &x) != RC_OK)
+        return NULL;
+    x->req.method = str_of(method);
+    x->req.path = str_of(path);
+    x->req.query = str_of(query);
+    if (cookie)
+        x->req.headers[x->req.n_headers++] = (struct http_header){STR("cookie"), str_of(cookie)};
+    if (body) {
+        x->req.headers[x->req.n_headers++] = (struct http_header){STR("content-type"), STR(FORM)};
+        x->req.body = str_of(body);
+    }
+    ui_handle(&ui, x, NOW);
+    return out;
+}
+
+static struct str header(const struct http_exchange *x, const char *name)
+{
+    for (size_t i = 0; i < x->res.n_headers; i++)
+        if (str_eq(x->res.headers[i].name, str_of(name)))
+            return x->res.headers[i].value;
+    return (struct str){NULL, 0};
+}
+
+#define CHECK_ASK(want, ...)                                                                       \
+    do {                                                                                           \
+        http_exchange_free(MOVE(x));                                                               \
+        x = ask(__VA_ARGS__);                                                                      \
+        CHECK(x);                                                                                  \
+        CHECK_INT(x->res.status, want);                                                            \
+    } while (0)
+
+static void without_a_session(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+
+    start();
+    CHECK_OK(crypto_init());
+    CHECK_ASK(401, "GET", "/ui/", "", NULL, NULL);
+    CHECK_ASK(401, "GET", "/ui/", "", "__Host-autarky=0000000000000000000000000a", NULL);
+    CHECK_STR(header(x, "Cache-Control"), "no-store");
+    CHECK(str_starts(header(x, "Content-Security-Policy"), STR("default-src 'none'")));
+    CHECK_ASK(403, "GET", "/ui/sign-in", "token=0000000000000000000000000a", NULL, NULL);
+    CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, "token=");
+    CHECK_ASK(303, "POST", "/ui/sign-out", "", NULL, "");
+    CHECK_ASK(405, "DELETE", "/ui/", "", NULL, NULL);
+    CHECK_ASK(404, "GET", "/ui/secret", "", NULL, NULL);
+    CHECK_ASK(200, "GET", "/ui/style.css", "", NULL, NULL);
+    CHECK_INT(saw.recorded, 0);
+}
+
+static void in_and_out(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    char token[UI_TOKEN_TEXT], query[64], cookie[128], form[64];
+    struct str set;
+
+    start();
+    CHECK_OK(crypto_init());
+    CHECK_OK(ui_link_new(&ui.sessions, NOW, token));
+    snprintf(query, sizeof(query), "token=%s", token);
+    CHECK_ASK(200, "GET", "/ui/sign-in", query, NULL, NULL); /* looking does not use it */
+    CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, query);
+    CHECK_STR(header(x, "Location"), "/ui/");
+    set = header(x, "Set-Cookie");
+    CHECK(str_ends(set, STR("; Path=/; Secure; HttpOnly; SameSite=Strict")));
+    snprintf(cookie, sizeof(cookie), "a=b; %.*s", (int)str_find(set, ';'), set.p);
+    CHECK_INT(saw.recorded, 1);
+    CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, query);
+
+    CHECK_ASK(200, "GET", "/ui/", "under=a%2eb+c", cookie, NULL);
+    CHECK(strcmp(saw.under, "a.b c") == 0);
+    CHECK_ASK(200, "HEAD", "/ui/", "", cookie, NULL);
+    CHECK_ASK(403, "POST", "/ui/sign-out", "", cookie, "form=x");
+    CHECK_ASK(403, "POST", "/ui/sign-out", "", cookie, NULL);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    snprintf(form, sizeof(form), "form=%s", saw.form);
+    CHECK_ASK(303, "POST", "/ui/sign-out", "", cookie, form);
+    CHECK(str_ends(header(x, "Set-Cookie"), STR("Max-Age=0")));
+    CHECK_ASK(401, "GET", "/ui/", "", cookie, NULL);
+}
+
+static void a_sign_in_that_cannot_be_recorded(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    char token[UI_TOKEN_TEXT], body[64];
+
+    start();
+    saw.record = RC_IO;
+    CHECK_OK(crypto_init());
+    CHECK_OK(ui_link_new(&ui.sessions, NOW, token));
+    snprintf(body, sizeof(body), "token=%s", token);
+    CHECK_ASK(503, "POST", "/ui/sign-in", "", NULL, body);
+    CHECK_INT(header(x, "Set-Cookie").n, 0);
+}
+
+CHECK_MAIN(CHECK_TEST(without_a_session), CHECK_TEST(in_and_out),
+           CHECK_TEST(a_sign_in_that_cannot_be_recorded))
