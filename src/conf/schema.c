@@ -84,7 +84,7 @@ const struct conf_key conf_schema[] = {
 
     MAP_OF_KEYS("gateway"),
     {KEY("gateway.workers", CONF_ONE, gateway.workers, &conf_kind_number),
-     .min = 0, .max = CONF_WORKERS_MAX, .initial = "0", .take = &gateway,
+     .min = 0, .max = CONF_WORKERS_MAX, .initial = "0", .take = &live,
      .help = "Processes that share the connections; 0: one for each CPU"},
     {STRUCTS("gateway.sites", CONF_ITEMS, gateway.sites, struct conf_site), .take = &live,
      .help = "Web sites that get HTTPS from here"},

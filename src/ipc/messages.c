@@ -14,7 +14,7 @@ enum {
     ISSUERS_MAX = 64,
     CHAIN_MAX = 8,
     CERT_BYTES = 32 * KIB,
-    PROCESSES_MAX = 64,
+    PROCESSES_MAX = 96,
     SERIAL_BYTES = 20,
 };
 

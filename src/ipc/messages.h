@@ -36,7 +36,7 @@ struct ipc_config {
 
 struct ipc_listener {
     struct str kind;    /* "api", "plain", "gateway", "control", "private" */
-    struct str address; /* as text, port resolved; a path for control and private */
+    struct str address; /* as text, port resolved; a path for the last two */
 };
 
 struct ipc_peer {

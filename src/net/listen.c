@@ -60,8 +60,10 @@ static bool is_any_v6(const struct addr *a)
     return addr_eq(a, &any);
 }
 
+enum share { ALONE, FIRST, JOINS };
+
 /* Returns 0 or the errno value of what failed. */
-static int try_listen(const struct addr_port *at, int *out_fd)
+static int try_bind(const struct addr_port *at, bool shared, int *out_fd)
 {
     union net_sockaddr sa;
     socklen_t n = net_sockaddr_put(&sa, at);
@@ -74,28 +76,49 @@ static int try_listen(const struct addr_port *at, int *out_fd)
     fd = socket(sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0))
         return errno;
     if (sa.any.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
         return errno;
-    if (bind(fd, &sa.any, n) != 0 || listen(fd, NET_BACKLOG) != 0)
+    if (bind(fd, &sa.any, n) != 0)
         return errno;
     *out_fd = fd_move(&fd);
     return 0;
 }
 
-enum rc net_listen(const struct addr_port *at, int *out_fd, struct addr_port *out_local,
-                   struct err *err)
+/* The first of those that share is tried alone before: another service of the same user that shares
+ * this address, too, would go unnoticed, and the kernel would divide the clients between the two.
+ */
+static int try_listen(const struct addr_port *at, enum share share, int *out_fd)
+{
+    CLEANUP(fd_closep) int alone = -1;
+    CLEANUP(fd_closep) int fd = -1;
+    int e = share == FIRST ? try_bind(at, false, &alone) : 0;
+
+    fd_close(&alone);
+    if (e == 0)
+        e = try_bind(at, share != ALONE, &fd);
+    if (e)
+        return e;
+    if (listen(fd, NET_BACKLOG) != 0)
+        return errno;
+    *out_fd = fd_move(&fd);
+    return 0;
+}
+
+static enum rc listen_at(const struct addr_port *at, enum share share, int *out_fd,
+                         struct addr_port *out_local, struct err *err)
 {
     CLEANUP(fd_closep) int fd = -1;
     struct addr_port local = {.port = 0};
-    int e = try_listen(at, &fd);
+    int e = try_listen(at, share, &fd);
 
     if ((e == EAFNOSUPPORT || e == EADDRNOTAVAIL) && is_any_v6(&at->addr)) {
         struct addr_port v4 = {.addr = {.n = 4}, .port = at->port};
 
-        e = try_listen(&v4, &fd);
+        e = try_listen(&v4, share, &fd);
     }
     if (e)
         return listen_failed(at, e, err);
@@ -105,6 +128,18 @@ enum rc net_listen(const struct addr_port *at, int *out_fd, struct addr_port *ou
         *out_local = local;
     *out_fd = fd_move(&fd);
     return RC_OK;
+}
+
+enum rc net_listen(const struct addr_port *at, int *out_fd, struct addr_port *out_local,
+                   struct err *err)
+{
+    return listen_at(at, ALONE, out_fd, out_local, err);
+}
+
+enum rc net_listen_shared(const struct addr_port *at, bool join, int *out_fd,
+                          struct addr_port *out_local, struct err *err)
+{
+    return listen_at(at, join ? JOINS : FIRST, out_fd, out_local, err);
 }
 
 static enum rc unix_address(const char *path, union net_sockaddr *sa, socklen_t *out_n,

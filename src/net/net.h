@@ -5,6 +5,7 @@
  * folder dials exactly the address it is given. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -79,6 +80,11 @@ static inline enum rc net_udp(struct net *net, const struct net_target *target, 
  * RC_IO. */
 enum rc net_listen(const struct addr_port *at, int *out_fd, struct addr_port *out_local,
                    struct err *err);
+/* The same where several sockets share one address and the kernel deals the connections out among
+ * them (SO_REUSEPORT). The first is refused like any other when somebody listens there; `join` adds
+ * one to it, at the address in force. Only sockets of one user can share. */
+enum rc net_listen_shared(const struct addr_port *at, bool join, int *out_fd,
+                          struct addr_port *out_local, struct err *err);
 /* Listens on a Unix stream socket that gets `mode`. A stale socket in the way is replaced; one that
  * answers, or anything else there, is RC_EXISTS. RC_TOOBIG when the path passes NET_UNIX_PATH_MAX.
  * The file is the caller's to unlink. */

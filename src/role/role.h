@@ -23,13 +23,18 @@ struct ev;
 
 enum {
     ROLE_LISTENERS_MAX = 64, /* of one process */
-    ROLE_PEERS_MAX = 80, /* every worker of the gateway and its successor, and some others */
-    ROLE_ADDRESS_MAX = 108, /* of a listener as text, with the terminator: the longest is a path */
+    ROLE_PEERS_MAX = 80,     /* every worker of the gateway and its successor, and some others */
+    ROLE_ADDRESS_MAX = 108,  /* of a listener as text, with the terminator: the longest is a path */
     ROLE_KIND_MAX = 16,
     ROLE_START_SECONDS = 60,
     ROLE_DRAIN_SECONDS = 10,
     ROLE_SANDBOX_TEXT = 4096, /* of what it tells of its confinement */
 };
+
+/* Front's private listener, relative to DATA: whoever uses it goes there (fchdir to env->data, in
+ * `open`), because the directories above may be closed to its user, and long. The keeper's user
+ * alone can connect. It is there as long as the service runs. */
+#define ROLE_PRIVATE_SOCKET "acme.sock"
 
 /* What a role's process is born with, beside standard output and error. */
 enum {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/roles_int.h"
 
+#include <sched.h>
 #include <stddef.h>
+
+#include "conf/conf.h"
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
 const struct role_def *const role_defs[] = {&role_signer, &role_prober, &role_core, &role_front,
@@ -13,4 +16,24 @@ const struct role_def *role_def_find(enum role role)
         if (role_defs[i]->role == role)
             return role_defs[i];
     return NULL;
+}
+
+static unsigned cpus(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return n < CONF_WORKERS_MAX ? (unsigned)n : CONF_WORKERS_MAX;
+}
+
+unsigned role_wanted_workers(const struct conf *conf)
+{
+    if (conf->gateway.n_sites == 0)
+        return 0;
+    return conf->gateway.workers ? (unsigned)conf->gateway.workers : cpus();
+}
+
+unsigned role_wanted_with_sites(const struct conf *conf)
+{
+    return conf->gateway.n_sites > 0;
 }

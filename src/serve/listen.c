@@ -4,65 +4,78 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/map.h"
 #include "net/net.h"
+#include "sandbox/users.h"
 #include "serve/serve_int.h"
 #include "json/out.h"
 
-enum { CONTROL_MODE = 0600, DIR_BYTES = 256, LOCK_BYTES = 16 };
+enum { PATH_MODE = 0600, PATH_BYTES = 64 };
 
 MSG(msg_many, "serve.many-listeners",
     "more than {0} addresses to listen on; merge some under `listen`");
+MSG(msg_many_sockets, "serve.many-sockets",
+    "more than {0} sockets to listen on, one for each worker and address; merge some addresses "
+    "under `listen.gateway`, or lower `gateway.workers`");
 MSG(msg_old, "serve.address-still-held",
     "{0}; this service holds it itself under another address of the present configuration: change "
     "the port as well, or restart the service");
 
-MSG(msg_run_dir, "serve.run-directory", "the directory {0} for the control socket: {1}");
-MSG(msg_run_dir_other, "serve.run-directory-foreign",
-    "the directory {0} for the control socket belongs to somebody else or is open to others; "
-    "remove it, or set XDG_RUNTIME_DIR to a directory of your own");
-MSG(msg_lock, "serve.lock", "{0}/serve.lock: {1}");
-MSG(msg_locked, "serve.locked",
-    "another `autarky serve`, process {1}, serves {0} already; to end it: kill {1}");
+MSG(msg_private, "serve.private-socket", "the socket " ROLE_PRIVATE_SOCKET " in DATA: {0}");
 
 static const struct {
     const char *kind;
     enum role owner;
 } kinds[] = {
-    {"api", ROLE_FRONT},
-    {"plain", ROLE_FRONT},
-    {"gateway", ROLE_GATEWAY},
-    {"control", ROLE_CORE},
+    {"api", ROLE_FRONT},    {"plain", ROLE_FRONT},   {"gateway", ROLE_GATEWAY},
+    {"control", ROLE_CORE}, {"private", ROLE_FRONT},
 };
 
-enum role serve_socket_owner(const struct serve_socket *s)
+static enum role owner_of(const char *kind)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (strcmp(s->l.kind, kinds[i].kind) == 0)
+        if (strcmp(kind, kinds[i].kind) == 0)
             return kinds[i].owner;
     return ROLE_SUPERVISOR;
 }
 
-static struct serve_socket *add(struct serve_sockets *s, const char *kind, struct err *err)
+bool serve_socket_is_for(const struct serve_socket *s, const struct serve_slot *slot)
+{
+    return owner_of(s->l.kind) == slot->def->role && s->number == slot->number;
+}
+
+static bool is_full(const struct serve_sockets *s, unsigned number, struct err *err)
+{
+    size_t addresses = 0;
+    char most[24];
+
+    for (size_t i = 0; i < s->n; i++)
+        addresses += s->v[i].number == 0;
+    if (number == 0 && addresses == ROLE_LISTENERS_MAX) {
+        snprintf(most, sizeof(most), "%d", ROLE_LISTENERS_MAX);
+        IGNORE_RC(ERR(err, RC_TOOBIG, msg_many, str_of(most)));
+        return true;
+    }
+    if (s->n < SERVE_SOCKETS_MAX)
+        return false;
+    snprintf(most, sizeof(most), "%d", SERVE_SOCKETS_MAX);
+    IGNORE_RC(ERR(err, RC_TOOBIG, msg_many_sockets, str_of(most)));
+    return true;
+}
+
+/* NULL when there is no room. */
+static struct serve_socket *add(struct serve_sockets *s, const char *kind, unsigned number,
+                                struct err *err)
 {
     struct serve_socket *sock;
 
-    if (s->n == ROLE_LISTENERS_MAX) {
-        char most[24];
-
-        snprintf(most, sizeof(most), "%d", ROLE_LISTENERS_MAX);
-        IGNORE_RC(ERR(err, RC_TOOBIG, msg_many, str_of(most)));
+    if (is_full(s, number, err))
         return NULL;
-    }
     sock = &s->v[s->n++];
-    *sock = (struct serve_socket){.l = {.fd = -1}};
+    *sock = (struct serve_socket){.l = {.fd = -1}, .number = number};
     snprintf(sock->l.kind, sizeof(sock->l.kind), "%s", kind);
     return sock;
 }
@@ -74,8 +87,8 @@ enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct 
     int fd;
 
     TRY(serve_control_path(data, true, &path, err));
-    TRY(net_listen_unix(buf_z(&path), CONTROL_MODE, &fd, err));
-    sock = add(s, "control", err);
+    TRY(net_listen_unix(buf_z(&path), PATH_MODE, &fd, err));
+    sock = add(s, "control", 0, err);
     if (!sock) {
         fd_close(&fd);
         return RC_TOOBIG;
@@ -84,16 +97,60 @@ enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct 
     return str_copyz(buf_str(&path), sock->l.address, sizeof(sock->l.address));
 }
 
+static enum rc give_to(int data, const char *user, struct err *err)
+{
+    uid_t uid;
+    gid_t gid;
+
+    TRY(sandbox_user_find(user, &uid, &gid, err));
+    if (fchownat(data, ROLE_PRIVATE_SOCKET, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return ERR(err, RC_IO, msg_private, str_of(strerrordesc_np(errno)));
+    return RC_OK;
+}
+
+/* By a path that is short wherever DATA is. */
+enum rc serve_sockets_private(struct serve_sockets *s, int data, const char *user, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char path[PATH_BYTES];
+    char text[ERR_ARGS_BYTES];
+    struct err why = ERR_INIT;
+    struct serve_socket *sock;
+    enum rc rc;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/" ROLE_PRIVATE_SOCKET, data);
+    rc = net_listen_unix(path, PATH_MODE, &fd, &why);
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_private, str_of(err_textz(&why, text, sizeof(text))));
+    if (user && geteuid() == 0)
+        TRY(give_to(data, user, err));
+    sock = add(s, "private", 0, err);
+    if (!sock)
+        return RC_TOOBIG;
+    sock->l.fd = fd_move(&fd);
+    return str_copyz(STR(ROLE_PRIVATE_SOCKET), sock->l.address, sizeof(sock->l.address));
+}
+
+void serve_sockets_unlink(const struct serve_sockets *s, int data)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->v[i].l.kind, "control") == 0)
+            unlink(s->v[i].l.address);
+        else if (strcmp(s->v[i].l.kind, "private") == 0)
+            unlinkat(data, s->v[i].l.address, 0);
+}
+
 static bool same_port(const struct addr_port *a, const struct addr_port *b)
 {
     return a->port == b->port && addr_eq(&a->addr, &b->addr);
 }
 
 static const struct serve_socket *find(const struct serve_sockets *s, const char *kind,
-                                       const struct addr_port *want)
+                                       const struct addr_port *want, unsigned number)
 {
     for (size_t i = 0; s && i < s->n; i++)
-        if (strcmp(s->v[i].l.kind, kind) == 0 && same_port(&s->v[i].want, want))
+        if (strcmp(s->v[i].l.kind, kind) == 0 && s->v[i].number == number &&
+            same_port(&s->v[i].want, want))
             return &s->v[i];
     return NULL;
 }
@@ -106,17 +163,28 @@ static bool holds_port(const struct serve_sockets *s, uint16_t port)
     return false;
 }
 
-static enum rc bind_one(struct serve_socket *sock, const struct serve_sockets *old, struct err *err)
+/* The first worker's may have been given a port by the system; the others join it there. */
+static enum rc listen_on(struct serve_socket *sock, const struct serve_socket *first,
+                         struct err *err)
+{
+    if (first)
+        return net_listen_shared(&first->local, true, &sock->l.fd, &sock->local, err);
+    if (owner_of(sock->l.kind) == ROLE_GATEWAY)
+        return net_listen_shared(&sock->want, false, &sock->l.fd, &sock->local, err);
+    return net_listen(&sock->want, &sock->l.fd, &sock->local, err);
+}
+
+static enum rc bind_one(struct serve_socket *sock, const struct serve_socket *first,
+                        const struct serve_sockets *old, struct err *err)
 {
     struct err why = ERR_INIT;
     char text[ADDR_TEXT];
-    struct addr_port local;
-    enum rc rc = net_listen(&sock->want, &sock->l.fd, &local, &why);
+    enum rc rc = listen_on(sock, first, &why);
 
     if (rc == RC_EXISTS && holds_port(old, sock->want.port)) {
-        char first[ERR_ARGS_BYTES];
+        char first_text[ERR_ARGS_BYTES];
 
-        return ERR(err, rc, msg_old, str_of(err_textz(&why, first, sizeof(first))));
+        return ERR(err, rc, msg_old, str_of(err_textz(&why, first_text, sizeof(first_text))));
     }
     if (rc != RC_OK) {
         if (err)
@@ -124,40 +192,62 @@ static enum rc bind_one(struct serve_socket *sock, const struct serve_sockets *o
         return rc;
     }
     sock->fresh = true;
-    return str_copyz(str_of(addr_port_text(&local, text)), sock->l.address,
+    return str_copyz(str_of(addr_port_text(&sock->local, text)), sock->l.address,
                      sizeof(sock->l.address));
 }
 
-static enum rc bind_kind(const char *kind, const struct conf_ports *ports,
-                         const struct serve_sockets *old, struct serve_sockets *out,
-                         struct err *err)
+/* What one address needs: a socket for each process. */
+static enum rc bind_address(const char *kind, const struct addr_port *want, unsigned processes,
+                            const struct serve_sockets *old, struct serve_sockets *out,
+                            struct err *err)
 {
-    for (size_t i = 0; i < ports->n; i++) {
-        const struct serve_socket *kept = find(old, kind, &ports->p[i]);
-        struct serve_socket *sock = add(out, kind, err);
+    for (unsigned number = 0; number < processes; number++) {
+        const struct serve_socket *kept = find(old, kind, want, number);
+        const struct serve_socket *first = number ? find(out, kind, want, 0) : NULL;
+        struct serve_socket *sock = add(out, kind, number, err);
 
         if (!sock)
             return RC_TOOBIG;
-        sock->want = ports->p[i];
+        sock->want = *want;
         if (kept)
             *sock = *kept;
         else
-            TRY(bind_one(sock, old, err));
+            TRY(bind_one(sock, first, old, err));
     }
     return RC_OK;
 }
 
-static enum rc bind_all(const struct conf *conf, const struct serve_sockets *old,
-                        struct serve_sockets *out, struct err *err)
+struct binding {
+    const char *kind;
+    const struct conf_ports *ports;
+    unsigned processes;
+};
+
+static enum rc bind_kind(const struct binding *b, const struct serve_sockets *old,
+                         struct serve_sockets *out, struct err *err)
 {
-    TRY(bind_kind("api", &conf->listen.api, old, out, err));
-    TRY(bind_kind("plain", &conf->listen.plain, old, out, err));
+    for (size_t i = 0; i < b->ports->n; i++)
+        TRY(bind_address(b->kind, &b->ports->p[i], b->processes, old, out, err));
+    return RC_OK;
+}
+
+static enum rc bind_all(const struct conf *conf, const struct serve_wanted *wanted,
+                        const struct serve_sockets *old, struct serve_sockets *out, struct err *err)
+{
+    const struct binding bindings[] = {
+        {"api", &conf->listen.api, 1},
+        {"plain", &conf->listen.plain, 1},
+        {"gateway", &conf->listen.gateway, wanted->v[ROLE_GATEWAY]},
+    };
+
+    for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++)
+        TRY(bind_kind(&bindings[i], old, out, err));
     for (size_t i = 0; old && i < old->n; i++) {
         struct serve_socket *sock;
 
         if (old->v[i].want.addr.n)
             continue;
-        sock = add(out, old->v[i].l.kind, err);
+        sock = add(out, old->v[i].l.kind, 0, err);
         if (!sock)
             return RC_TOOBIG;
         *sock = old->v[i];
@@ -165,13 +255,14 @@ static enum rc bind_all(const struct conf *conf, const struct serve_sockets *old
     return RC_OK;
 }
 
-enum rc serve_sockets_bind(const struct conf *conf, const struct serve_sockets *old,
-                           struct serve_sockets *out, struct err *err)
+enum rc serve_sockets_bind(const struct conf *conf, const struct serve_wanted *wanted,
+                           const struct serve_sockets *old, struct serve_sockets *out,
+                           struct err *err)
 {
     enum rc rc;
 
     out->n = 0;
-    rc = bind_all(conf, old, out, err);
+    rc = bind_all(conf, wanted, old, out, err);
     if (rc != RC_OK)
         serve_sockets_drop(out);
     return rc;
@@ -209,7 +300,7 @@ static void put_kind(struct json_out *o, const struct serve_sockets *s, const ch
     json_key(o, kind);
     json_arr(o);
     for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->v[i].l.kind, kind) == 0)
+        if (strcmp(s->v[i].l.kind, kind) == 0 && s->v[i].number == 0)
             json_put_z(o, s->v[i].l.address);
     json_end(o);
 }
@@ -230,80 +321,4 @@ enum rc serve_sockets_json(const struct serve_sockets *s, struct buf *out)
     TRY(json_out_done(&o));
     buf_putz(out, "\n");
     return buf_rc(out);
-}
-
-/* ---- what belongs to one DATA but does not lie in it, or may be held by one process only */
-
-/* One of ours, for us alone; /tmp belongs to everybody, so what is there already is looked at. */
-static enum rc make_dir(const char *path, struct err *err)
-{
-    struct stat st;
-
-    if (mkdir(path, 0700) == 0)
-        return RC_OK;
-    if (errno != EEXIST || lstat(path, &st) != 0)
-        return ERR(err, RC_IO, msg_run_dir, str_of(path), str_of(strerrordesc_np(errno)));
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return ERR(err, RC_DENIED, msg_run_dir_other, str_of(path));
-    return RC_OK;
-}
-
-/* `dir` gets the run directory of this DATA; its parent is made too where it is ours. */
-static enum rc run_dir(const char *data, bool make, char dir[static DIR_BYTES], struct err *err)
-{
-    static const unsigned char key[16] =
-        "autarky control"; /* a name, no secret: both sides compute it */
-    unsigned long long hash = map_siphash(key, str_of(data));
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    int n;
-
-    if (geteuid() == 0) {
-        if (make)
-            TRY(make_dir("/run/autarky", err));
-        n = snprintf(dir, DIR_BYTES, "/run/autarky/%016llx", hash);
-    } else if (xdg && xdg[0] == '/') {
-        n = snprintf(dir, DIR_BYTES, "%s/autarky-%016llx", xdg, hash);
-    } else {
-        n = snprintf(dir, DIR_BYTES, "/tmp/autarky-%u-%016llx", (unsigned)geteuid(), hash);
-    }
-    if (n < 0 || n >= DIR_BYTES)
-        return ERR(err, RC_TOOBIG, msg_run_dir, str_of(xdg), str_of(strerrordesc_np(ENAMETOOLONG)));
-    return make ? make_dir(dir, err) : RC_OK;
-}
-
-enum rc serve_control_path(const char *data, bool make, struct buf *out, struct err *err)
-{
-    static const char name[] = "/control.sock";
-    char dir[DIR_BYTES];
-
-    if (strlen(data) + sizeof(name) - 1 <= NET_UNIX_PATH_MAX) {
-        buf_printf(out, "%s%s", data, name);
-        return buf_rc(out);
-    }
-    TRY(run_dir(data, make, dir, err));
-    buf_printf(out, "%s%s", dir, name);
-    return buf_rc(out);
-}
-
-enum rc serve_lock(int data, const char *data_name, int *out_fd, struct err *err)
-{
-    CLEANUP(fd_closep)
-    int fd = openat(data, "serve.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    char pid[LOCK_BYTES] = "";
-    ssize_t n;
-
-    if (fd < 0)
-        return ERR(err, RC_IO, msg_lock, str_of(data_name), str_of(strerrordesc_np(errno)));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return ERR(err, RC_IO, msg_lock, str_of(data_name), str_of(strerrordesc_np(errno)));
-        n = pread(fd, pid, sizeof(pid) - 1, 0);
-        return ERR(err, RC_CONFLICT, msg_locked, str_of(data_name),
-                   str_trim(str_bytes(pid, n > 0 ? (size_t)n : 0)));
-    }
-    snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-        return ERR(err, RC_IO, msg_lock, str_of(data_name), str_of(strerrordesc_np(errno)));
-    *out_fd = fd_move(&fd);
-    return RC_OK;
 }

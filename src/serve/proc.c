@@ -186,9 +186,10 @@ static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
     struct serve_proc *p = arg;
     const struct ipc_peer *m = msg;
 
-    if (p->lost == 0)
+    if (!p->lost_some)
         ev_timer_start(&p->relink, SERVE_RELINK_AFTER, 0);
-    p->lost |= IPC_ROLE(m->role);
+    p->lost_some = true;
+    p->lost.v[m->role][m->instance / 64] |= UINT64_C(1) << m->instance % 64;
 }
 
 static const struct ipc_handler handlers[] = {{IPC_READY, on_ready},
@@ -221,7 +222,7 @@ static enum rc say_listeners(const struct serve *sup, const struct serve_proc *p
         const struct serve_socket *s = &sup->sockets.v[i];
         const struct ipc_listener m = {str_of(s->l.kind), str_of(s->l.address)};
 
-        if (serve_socket_owner(s) == p->slot->def->role)
+        if (serve_socket_is_for(s, p->slot))
             TRY(ipc_notify(p->chan, IPC_LISTENER, &m, s->l.fd));
     }
     return RC_OK;
@@ -245,16 +246,21 @@ static enum rc say_peer(const struct serve_proc *to, const struct serve_proc *pe
     return ipc_notify(to->chan, IPC_PEER, &m, fd);
 }
 
-/* A fresh pair for `p` and each process that it may talk to, as far as their roles are among those
- * asked for. */
-static enum rc say_peers(const struct serve *sup, const struct serve_proc *p, unsigned roles)
+static bool is_lost(const struct serve_lost *lost, const struct serve_proc *q)
+{
+    return lost->v[q->slot->def->role][q->instance / 64] >> q->instance % 64 & 1;
+}
+
+/* A fresh pair for `p` and each process that it may talk to, as far as it lost them; NULL: all. */
+static enum rc say_peers(const struct serve *sup, const struct serve_proc *p,
+                         const struct serve_lost *lost)
 {
     LIST_FOREACH (it, &sup->procs) {
         const struct serve_proc *q = proc_at(it);
         int pair[2];
         enum rc rc;
 
-        if (q == p || !q->chan || !(roles & IPC_ROLE(q->slot->def->role)) ||
+        if (q == p || !q->chan || (lost && !is_lost(lost, q)) ||
             !may_talk(p->slot->def->role, q->slot->def->role))
             continue;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
@@ -280,8 +286,9 @@ static void on_relink(void *arg)
     log_warn("serve.relinked", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
              LOG_TEXT("it lost the channel to another process and gets a fresh one"));
     if (p->chan)
-        rc = say_peers(p->slot->sup, p, p->lost);
-    p->lost = 0;
+        rc = say_peers(p->slot->sup, p, &p->lost);
+    p->lost_some = false;
+    p->lost = (struct serve_lost){};
     if (rc != RC_OK && p->signals == 0)
         serve_proc_kill(p); /* its successor starts with all of them */
 }
@@ -295,14 +302,14 @@ static enum rc greet(const struct serve *sup, const struct serve_proc *p)
     TRY(say_hello(sup, p));
     TRY(ipc_notify(p->chan, IPC_CONFIG, &config, -1));
     TRY(say_listeners(sup, p));
-    TRY(say_peers(sup, p, ~0u));
+    TRY(say_peers(sup, p, NULL));
     return ipc_notify(p->chan, IPC_START, NULL, -1);
 }
 
 static bool instance_taken(const struct serve_slot *slot, uint8_t instance)
 {
     LIST_FOREACH (it, &slot->sup->procs)
-        if (proc_at(it)->slot == slot && proc_at(it)->instance == instance)
+        if (proc_at(it)->slot->def == slot->def && proc_at(it)->instance == instance)
             return true;
     return false;
 }
@@ -364,7 +371,7 @@ void serve_slot_start(struct serve_slot *slot)
     struct err err = ERR_INIT;
 
     ev_timer_stop(&slot->again);
-    if (slot->sup->stopping)
+    if (slot->sup->stopping || !serve_slot_wanted(slot))
         return;
     err.rc = start(slot, &err);
     if (err.rc == RC_OK)

@@ -28,6 +28,7 @@ struct serve_reload {
     const struct conf *conf;
     struct conf_changes changes;
     struct serve_sockets sockets;
+    struct serve_wanted wanted;
     bool committing;
     size_t waiting; /* answers to come */
     struct buf objections;
@@ -171,9 +172,12 @@ static void committed(struct serve_reload *r)
     /* Last, because the one that asked may be among them; its answer is on its way. One that waits
      * to be tried again may find mended what ailed it. */
     for (size_t i = 0; i < sup->n_slots; i++)
-        if (restart[i] || !sup->slots[i].cur)
+        if (!serve_slot_wanted(&sup->slots[i]))
+            serve_slot_end(&sup->slots[i]);
+        else if (restart[i] || !sup->slots[i].cur)
             serve_slot_restart(&sup->slots[i]);
     finish(sup);
+    serve_sup_proc_ready(sup); /* those that it waited for may not be wanted any more */
 }
 
 static void on_committed(void *arg, const struct ipc_answer *)
@@ -204,7 +208,7 @@ static void commit_to(struct serve_reload *r, struct serve_proc *p)
                                 .fn = on_committed,
                                 .arg = p};
 
-    if (p->state == PROC_DRAINING || r->restart[slot_index(p->slot)])
+    if (p->state == PROC_DRAINING || !serve_slot_wanted(p->slot) || r->restart[slot_index(p->slot)])
         return;
     p->asked = r->generation;
     r->waiting++;
@@ -227,6 +231,7 @@ static void commit(struct serve_reload *r)
     sup->input = r->input;
     conf_input_init(&r->input);
     sup->generation = r->generation;
+    sup->wanted = r->wanted;
     serve_sockets_adopt(&sup->sockets, &r->sockets);
     serve_sup_conf_changed(sup, sockets);
     r->waiting = 1; /* this function */
@@ -296,6 +301,12 @@ static void on_verdict(void *arg, const struct ipc_answer *answer)
     decide(r);
 }
 
+/* Who will not be wanted any more need not be able to live with it. */
+static bool stays(const struct serve_reload *r, const struct serve_slot *slot)
+{
+    return slot->number < r->wanted.v[slot->def->role];
+}
+
 static void prepare(struct serve_reload *r)
 {
     struct ipc_file files[CONF_FILES_MAX];
@@ -312,7 +323,7 @@ static void prepare(struct serve_reload *r)
                                     .arg = p};
         struct err err = ERR_INIT;
 
-        if (p->state == PROC_DRAINING || !p->chan)
+        if (p->state == PROC_DRAINING || !p->chan || !stays(r, p->slot))
             continue;
         p->asked = r->generation;
         r->waiting++;
@@ -334,8 +345,9 @@ static enum rc examine(struct serve_reload *r, struct err *err)
     TRY(serve_conf_read(sup, &r->input, &r->conf, err));
     TRY(conf_diff(sup->conf, r->conf, &r->changes));
     TRY(check_changes(r, err));
+    TRY(serve_slots_make(sup, r->conf, &r->wanted, err));
     mark_restarts(r);
-    return serve_sockets_bind(r->conf, &sup->sockets, &r->sockets, err);
+    return serve_sockets_bind(r->conf, &r->wanted, &sup->sockets, &r->sockets, err);
 }
 
 static struct serve_reload *reload_new(struct serve *sup)

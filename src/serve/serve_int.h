@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the supervisor: supervisor.c (its life), proc.c (one process and its successors),
- * listen.c (sockets and where they are), reload.c (two phases), spawn.c (fork and execute). */
+/* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
+ * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
+ * belongs to one DATA is), reload.c (two phases), spawn.c (fork and execute). */
 #pragma once
 
 #include "base/addr.h"
@@ -8,10 +9,13 @@
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "ev/ev.h"
+#include "serve/listen_int.h"
 #include "serve/serve.h"
 
 enum {
-    SERVE_SLOTS_MAX = 16,
+    /* One for each role, and the workers of the one that has several. */
+    SERVE_SLOTS_MAX = ROLE_COUNT + CONF_WORKERS_MAX,
+    SERVE_INSTANCES = 256,  /* numbers that processes of one role can have */
     SERVE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
     SERVE_SIGNALS = 4,
 };
@@ -37,8 +41,12 @@ struct serve_slot;
 
 enum serve_proc_state { PROC_STARTING, PROC_READY, PROC_DRAINING };
 
-/* One child, from fork to wait. */
-struct serve_proc {
+/* Processes, a bit for the instance of each role. */
+struct serve_lost {
+    uint64_t v[ROLE_COUNT][SERVE_INSTANCES / 64];
+};
+
+struct serve_proc {   /* one child, from fork to wait */
     struct list link; /* of supervisor.procs */
     struct serve_slot *slot;
     pid_t pid;
@@ -53,16 +61,19 @@ struct serve_proc {
     struct ev_timer limit; /* of starting, of draining, of ending */
     struct ev_timer ping;
     struct ev_timer relink;
-    unsigned lost;     /* roles whose channels it lost, bits IPC_ROLE */
-    uint64_t asked;    /* the generation whose PREPARE or COMMIT it has to answer; 0: none */
-    uint64_t prepared; /* the latest that it said it could live with */
+    bool lost_some;         /* channels to peers */
+    struct serve_lost lost; /* to which */
+    uint64_t asked;         /* the generation whose PREPARE or COMMIT it has to answer; 0: none */
+    uint64_t prepared;      /* the latest that it said it could live with */
     char sandbox[ROLE_SANDBOX_TEXT];
 };
 
-/* A role that is to run: its process, or the wait for the next one. */
+/* A process that a role is to have: the present one, or the wait for the next one. Once made it
+ * stays, wanted or not. */
 struct serve_slot {
     struct serve *sup;
     const struct role_def *def;
+    unsigned number;        /* among those of its role, from 0 */
     struct serve_proc *cur; /* NULL: to be started, now or when `again` comes */
     struct ev_timer again;
     int64_t backoff;
@@ -71,15 +82,9 @@ struct serve_slot {
     uint8_t instances; /* started so far, for a number that none of the living has */
 };
 
-struct serve_socket {
-    struct role_listener l;
-    struct addr_port want;
-    bool fresh; /* bound for a reload that is not decided yet */
-};
-
-struct serve_sockets {
-    struct serve_socket v[ROLE_LISTENERS_MAX];
-    size_t n;
+/* How many processes of each role there are to be. */
+struct serve_wanted {
+    unsigned v[ROLE_COUNT];
 };
 
 struct serve_reload; /* reload.c */
@@ -99,6 +104,7 @@ struct serve {
     uint64_t generation;
     uint64_t attempts; /* the latest generation that was tried; those refused leave gaps */
     struct serve_sockets sockets;
+    struct serve_wanted wanted; /* by `conf` */
     struct serve_slot slots[SERVE_SLOTS_MAX];
     size_t n_slots;
     struct list procs;
@@ -126,12 +132,27 @@ enum rc serve_spawn(const struct role_def *def, const char *program, int test_cl
  * not built in, or not asked for. */
 enum rc serve_test_clock_open(int *out_fd);
 
+static inline const struct role_def *const *serve_defs(const struct serve *sup)
+{
+    return sup->options->defs ? sup->options->defs : role_defs;
+}
+
+/* ---- slots.c */
+
+/* Counts what `conf` wants, and sees to it that there is a slot for each; those in force stay so.
+ * RC_TOOBIG. */
+enum rc serve_slots_make(struct serve *sup, const struct conf *conf, struct serve_wanted *out,
+                         struct err *err);
+/* Whether the configuration in force wants its process. */
+bool serve_slot_wanted(const struct serve_slot *slot);
+/* Ends all its processes, in order, because nobody wants them any more. */
+void serve_slot_end(struct serve_slot *slot);
+
 /* ---- proc.c */
 
 /* Starts the slot's process; on failure it will be tried again like one that died. */
 void serve_slot_start(struct serve_slot *slot);
-/* The same, as a timer's callback. */
-void serve_slot_again(void *slot);
+void serve_slot_again(void *slot); /* as a timer's callback */
 /* A new process in place of the present one, whose work is finished first or meanwhile
  * (role_def.overlaps). */
 void serve_slot_restart(struct serve_slot *slot);
@@ -150,42 +171,21 @@ const char *serve_proc_state_name(const struct serve_slot *slot, const struct se
 /* Reads the configuration anew and, unless something speaks against it, puts it in force. `req`
  * (NULL: a signal) gets the answer. */
 void serve_reload_begin(struct serve *sup, struct ipc_req *req);
-/* The same on a signal's behalf, as a deferred call. */
-void serve_reload_again(void *sup);
-/* That process will not answer any more. */
-void serve_reload_lost(struct serve *sup, struct serve_proc *p);
-/* Drops what is under way; at the end. */
-void serve_reload_cancel(struct serve *sup);
-/* The message for a role; borrows from `in`, and from `files`. */
+void serve_reload_again(void *sup); /* on a signal's behalf, as a deferred call */
+void serve_reload_lost(struct serve *sup, struct serve_proc *p); /* it will not answer any more */
+void serve_reload_cancel(struct serve *sup); /* drops what is under way; at the end */
 struct ipc_config;
 struct ipc_file;
+/* The message for a role; borrows from `in`, and from `files`. */
 void serve_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
                         struct ipc_config *out);
 /* Reads and checks; RC_INVAL with every problem in the log and all of them as text in `err`. */
 enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
                         struct err *err);
 
-/* ---- listen.c */
-
-/* Binds the control socket. */
-enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err);
-/* Binds what `conf` asks for, taking over from `old` what stays. On failure nothing new is left
- * bound. */
-enum rc serve_sockets_bind(const struct conf *conf, const struct serve_sockets *old,
-                           struct serve_sockets *out, struct err *err);
-/* `next` takes the place of `now`, whose sockets are closed where they are not in `next`. */
-void serve_sockets_adopt(struct serve_sockets *now, struct serve_sockets *next);
-/* Closes what was bound anew. */
-void serve_sockets_drop(struct serve_sockets *next);
-/* Which role accepts on it. */
-enum role serve_socket_owner(const struct serve_socket *s);
-/* The text of listeners.json. */
-enum rc serve_sockets_json(const struct serve_sockets *s, struct buf *out);
-
 /* ---- supervisor.c */
 
-/* All of `sup`'s slots: is it the first time that all are ready? and what is next when one has
- * ended? */
+/* Is it the first time that all slots are ready? and what is next when a process has ended? */
 void serve_sup_proc_ready(struct serve *sup);
 void serve_sup_proc_ended(struct serve *sup);
 /* A process could not start for a reason that starting it again does not mend. */

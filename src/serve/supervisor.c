@@ -45,7 +45,6 @@ enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * SERV
 static const char listeners_file[] = "listeners.json";
 
 MSG(msg_data, "serve.data", "the data directory {0}: {1}; `autarky init` makes one");
-MSG(msg_slots, "serve.many-roles", "more roles than the supervisor has room for");
 
 static struct serve_proc *proc_at(struct list *link)
 {
@@ -118,7 +117,7 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req)
         if (n < PROCESSES)
             n = add_process(v, n, proc_at(it)->slot, proc_at(it));
     for (size_t i = 0; i < sup->n_slots && n < PROCESSES; i++)
-        if (!sup->slots[i].cur)
+        if (!sup->slots[i].cur && serve_slot_wanted(&sup->slots[i]))
             n = add_process(v, n, &sup->slots[i], NULL);
     m.processes.v = v;
     m.processes.n = n;
@@ -165,7 +164,8 @@ void serve_sup_conf_changed(struct serve *sup, bool sockets)
 void serve_sup_proc_ready(struct serve *sup)
 {
     for (size_t i = 0; i < sup->n_slots; i++)
-        if (!sup->slots[i].cur || sup->slots[i].cur->state != PROC_READY)
+        if (serve_slot_wanted(&sup->slots[i]) &&
+            (!sup->slots[i].cur || sup->slots[i].cur->state != PROC_READY))
             return;
     if (sup->was_ready || sup->stopping)
         return;
@@ -261,12 +261,25 @@ static enum rc open_data(struct serve *sup, struct err *err)
     return serve_lock(sup->data, sup->data_path, &sup->lock, err);
 }
 
+static const struct role_def *find_def(const struct serve *sup, enum role role)
+{
+    const struct role_def *const *defs = serve_defs(sup);
+
+    while (*defs && (*defs)->role != role)
+        defs++;
+    return *defs;
+}
+
+/* The private one is there without a site, too: else the first one would restart front. */
 static enum rc open_sockets(struct serve *sup, struct err *err)
 {
+    const struct role_def *keeper = find_def(sup, ROLE_KEEPER);
     struct serve_sockets first = {};
 
     TRY(serve_sockets_control(&sup->sockets, sup->data_path, err));
-    TRY(serve_sockets_bind(sup->conf, &sup->sockets, &first, err));
+    if (keeper)
+        TRY(serve_sockets_private(&sup->sockets, sup->data, keeper->sandbox->user, err));
+    TRY(serve_sockets_bind(sup->conf, &sup->wanted, &sup->sockets, &first, err));
     serve_sockets_adopt(&sup->sockets, &first);
     return RC_OK;
 }
@@ -302,22 +315,6 @@ static enum rc open_loop(struct serve *sup)
     return RC_OK;
 }
 
-static enum rc make_slots(struct serve *sup, struct err *err)
-{
-    const struct role_def *const *defs = sup->options->defs ? sup->options->defs : role_defs;
-
-    for (; *defs; defs++) {
-        struct serve_slot *slot = &sup->slots[sup->n_slots];
-
-        if (sup->n_slots == SERVE_SLOTS_MAX)
-            return ERR(err, RC_TOOBIG, msg_slots);
-        *slot = (struct serve_slot){.sup = sup, .def = *defs, .backoff = SERVE_BACKOFF_FIRST};
-        ev_timer_init(&slot->again, sup->ev, serve_slot_again, slot);
-        sup->n_slots++;
-    }
-    return RC_OK;
-}
-
 static enum rc begin(struct serve *sup, struct err *err)
 {
     const struct sandbox_at at = {.dir = sup->data};
@@ -335,19 +332,12 @@ static enum rc begin(struct serve *sup, struct err *err)
             LOG_TEXT("not started as root: all processes run as this user, so that one that is "
                      "taken over can reach the files of the others; `autarky doctor` says "
                      "what is missing"));
+    TRY(serve_slots_make(sup, sup->conf, &sup->wanted, err));
     TRY(take_sockets(sup, err));
-    TRY(make_slots(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
     for (size_t i = 0; i < sup->n_slots; i++)
         serve_slot_start(&sup->slots[i]);
     return RC_OK;
-}
-
-static void unlink_control(const struct serve_sockets *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->v[i].l.kind, "control") == 0)
-            unlink(s->v[i].l.address);
 }
 
 static void supervisor_free(struct serve *sup)
@@ -359,7 +349,7 @@ static void supervisor_free(struct serve *sup)
     LIST_FOREACH (it, &sup->procs)
         serve_proc_free(proc_at(it));
     serve_reload_cancel(sup);
-    unlink_control(&sup->sockets);
+    serve_sockets_unlink(&sup->sockets, sup->data);
     serve_sockets_adopt(&sup->sockets, &none);
     if (sup->ev) {
         for (size_t i = 0; i < sup->n_slots; i++)

@@ -106,6 +106,41 @@ static void says_what_is_in_the_way(void)
     CHECK_INT(none, -1);
 }
 
+/* Each connection meets one of them, and no third party comes in between unnoticed. */
+static void several_share_one_address(void)
+{
+    struct addr_port any = at("127.0.0.1:0");
+    CLEANUP(fd_closep) int first = -1;
+    CLEANUP(fd_closep) int second = -1;
+    CLEANUP(fd_closep) int c = -1;
+    CLEANUP(fd_closep) int s = -1;
+    int none = -1;
+    struct addr_port local, same;
+    struct err err = ERR_INIT;
+
+    CHECK_OK(net_listen_shared(&any, false, &first, &local, NULL));
+    CHECK_RC(net_listen_shared(&local, false, &none, NULL, &err), RC_EXISTS);
+    CHECK(message_has(&err, "another program"));
+    CHECK_RC(net_listen(&local, &none, NULL, &err), RC_EXISTS);
+    CHECK_INT(none, -1);
+    CHECK_OK(net_listen_shared(&local, true, &second, &same, NULL));
+    CHECK_INT(same.port, local.port);
+    c = client_of(&local);
+    CHECK(c >= 0);
+    CHECK(net_accept(first, &s, NULL) == RC_OK || net_accept(second, &s, NULL) == RC_OK);
+}
+
+static void one_that_is_alone_is_not_joined(void)
+{
+    struct addr_port any = at("127.0.0.1:0");
+    CLEANUP(fd_closep) int l = -1;
+    int none = -1;
+
+    CHECK_OK(net_listen(&any, &l, &any, NULL));
+    CHECK_RC(net_listen_shared(&any, true, &none, NULL, NULL), RC_EXISTS);
+    CHECK_INT(none, -1);
+}
+
 static void privileged_ports_need_privilege(void)
 {
     struct addr_port low = at("127.0.0.1:1");
@@ -210,6 +245,7 @@ static void accept_needs_a_listener(void)
 }
 
 CHECK_MAIN(CHECK_TEST(listens_and_accepts), CHECK_TEST(any_address_takes_ipv4_too),
-           CHECK_TEST(says_what_is_in_the_way), CHECK_TEST(privileged_ports_need_privilege),
+           CHECK_TEST(says_what_is_in_the_way), CHECK_TEST(several_share_one_address),
+           CHECK_TEST(one_that_is_alone_is_not_joined), CHECK_TEST(privileged_ports_need_privilege),
            CHECK_TEST(unix_sockets_know_their_peer), CHECK_TEST(unix_sockets_replace_only_the_dead),
            CHECK_TEST(unix_paths_have_a_limit), CHECK_TEST(accept_needs_a_listener))

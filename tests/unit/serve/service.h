@@ -4,7 +4,7 @@
  * nothing here sleeps. */
 #pragma once
 
-#include "service_roles.h"
+#include "service_sites.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three small roles for tests of the supervisor. A client connects to the plain listener, sends one
+/* Small roles for tests of the supervisor. A client connects to the plain listener, sends one
  * line and gets one text: front hands the line to core as the target of an HTTP request, core
  * answers it (core_on_http), with the help of signer and supervisor. */
 #pragma once
@@ -267,7 +267,6 @@ static const struct role_def service_core = {
 /* front */
 
 enum { FRONT_CLIENTS = 16 };
-
 struct front_client {
     struct ev_fd *watch;
     int fd;
@@ -276,7 +275,7 @@ struct front_client {
 
 static struct front {
     struct role_env *env;
-    struct ev_fd *listener;
+    struct ev_fd *listeners[2]; /* plain and private */
     struct front_client clients[FRONT_CLIENTS];
     bool draining;
 } front;
@@ -358,11 +357,13 @@ static enum rc front_start(struct role_env *env, struct err *)
     for (size_t i = 0; i < FRONT_CLIENTS; i++)
         front.clients[i].fd = -1;
     for (size_t i = 0; i < env->n_listeners; i++) {
-        if (!str_eq(str_of(env->listeners[i].kind), STR("plain")))
+        bool private = str_eq(str_of(env->listeners[i].kind), STR("private"));
+
+        if (!private && !str_eq(str_of(env->listeners[i].kind), STR("plain")))
             continue;
         TRY(ev_fd_new(env->ev, env->listeners[i].fd, front_on_accept, &env->listeners[i].fd,
-                      &front.listener));
-        ev_fd_watch(front.listener, EV_READ);
+                      &front.listeners[private]));
+        ev_fd_watch(front.listeners[private], EV_READ);
     }
     return RC_OK;
 }
@@ -370,7 +371,8 @@ static enum rc front_start(struct role_env *env, struct err *)
 static void front_drain(struct role_env *env)
 {
     front.draining = true;
-    ev_fd_free(MOVE(front.listener));
+    ev_fd_free(MOVE(front.listeners[0]));
+    ev_fd_free(MOVE(front.listeners[1]));
     for (size_t i = 0; i < FRONT_CLIENTS; i++)
         if (front.clients[i].fd >= 0)
             return;
@@ -379,7 +381,8 @@ static void front_drain(struct role_env *env)
 
 static void front_close(struct role_env *)
 {
-    ev_fd_free(MOVE(front.listener));
+    ev_fd_free(MOVE(front.listeners[0]));
+    ev_fd_free(MOVE(front.listeners[1]));
     for (size_t i = 0; i < FRONT_CLIENTS; i++)
         if (front.clients[i].fd >= 0) {
             ev_fd_free(MOVE(front.clients[i].watch));
@@ -395,6 +398,3 @@ static const struct role_def service_front = {
     .drain = front_drain,
     .close = front_close,
 };
-
-static const struct role_def *const service_defs[] = {&service_signer, &service_core,
-                                                      &service_front, NULL};
