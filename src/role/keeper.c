@@ -35,7 +35,6 @@ MSG(msg_directory, "keeper.data-directory", "the keeper cannot enter DATA");
 #define USER "autarky-keeper"
 #define ACCOUNT_FILE "keeper/account.pem"
 #define ROOTS_FILE "trust/roots.pem"
-#define SOCKET_FILE "acme.sock"
 /* What the private listener calls itself. */
 #define DIRECTORY "https://localhost/acme/directory"
 
@@ -227,7 +226,7 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
 
     TRY(load_account(k, err));
     if (!k->transport)
-        TRY(client_http_unix(env->ev, SOCKET_FILE, &k->transport));
+        TRY(client_http_unix(env->ev, ROLE_PRIVATE_SOCKET, &k->transport));
     TRY(make_client(k, err));
     TRY(keeper_slots_prepare(k, env->conf));
     keeper_slots_commit(k, env->conf);
@@ -302,6 +301,7 @@ const struct role_def role_keeper = {
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .wanted = role_wanted_with_sites,
     .drain_order = 0, /* it asks front and core */
     .open = keeper_open,
     .start = keeper_start,
