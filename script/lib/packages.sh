@@ -25,7 +25,7 @@ test      libnss3-tools         vfychain, certutil: a third one
 test      bind9                 a name server for DNS scenarios
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
-test      curl                  HTTP by hand
+build     curl                  script/run looks whether its site answers
 test      socat                 sockets by hand
 test      jq                    reading our JSON
 test      sqlite3               looking into the store
