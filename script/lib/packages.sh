@@ -29,6 +29,8 @@ test      curl                  HTTP by hand
 test      socat                 sockets by hand
 test      jq                    reading our JSON
 test      sqlite3               looking into the store
+test      wget                  another one
+test      chromium              a browser
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts
