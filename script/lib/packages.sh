@@ -45,13 +45,15 @@ fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
 bench     pebble                the ACME server we are measured beside
 bench     bind9                 the name server that both ask
+bench     nginx-light           the gateway we are measured beside
+bench     wrk                   asks both
 bench     python3-cryptography  the client of both
 TABLE
 }
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='named.service pebble.service certbot.timer'
+readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

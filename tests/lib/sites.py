@@ -149,13 +149,14 @@ class SiteLab(Lab):
 
     def __init__(self, sites=(), extra="", **options):
         self.sites = list(sites)
+        self.workers = 2
         super().__init__(extra, **options)
 
     def configure(self, extra="", policy=None, api=("127.0.0.1:0",)):
         super().configure("", policy, api)
         path = self.data / "autarky.yaml"
         text = path.read_text().replace("plain: [", "gateway: [\"127.0.0.1:0\"], plain: [")
-        path.write_text(text + "gateway:\n  workers: 2\n  sites: " + json.dumps(self.sites) + "\n" + extra)
+        path.write_text(text + f"gateway:\n  workers: {self.workers}\n  sites: " + json.dumps(self.sites) + "\n" + extra)
 
     @property
     def gateway(self):
