@@ -167,9 +167,8 @@ bool ca_transient(enum rc rc)
            rc == RC_CANCELLED || rc == RC_NOMEM || rc == RC_IO;
 }
 
-static void signed_fn(void *arg, const struct ipc_answer *answer)
+static void take_answer(struct ca_job *job, const struct ipc_answer *answer)
 {
-    struct ca_job *job = arg;
     enum rc rc = answer->rc;
 
     if (rc == RC_OK) {
@@ -188,6 +187,16 @@ static void signed_fn(void *arg, const struct ipc_answer *answer)
     if (job->err.rc == RC_OK)
         job->err.rc = rc;
     ca_job_void(job);
+}
+
+/* An answer gives a credit back. */
+static void signed_fn(void *arg, const struct ipc_answer *answer)
+{
+    struct ca_job *job = arg;
+    struct ca *ca = job->ca;
+
+    take_answer(job, answer);
+    ca_wait_send(ca);
 }
 
 static enum rc ask_signer(struct ca_job *job)
@@ -220,16 +229,28 @@ static enum rc ask_signer(struct ca_job *job)
     return job->ca->signer ? ipc_call(job->ca->signer, &ask, NULL) : RC_CLOSED;
 }
 
-void ca_job_sign(struct ca_job *job)
+enum rc ca_job_send(struct ca_job *job)
 {
     enum rc rc = ask_signer(job);
 
+    if (rc == RC_QUOTA)
+        return rc;
+    list_remove(&job->wait);
     if (rc == RC_OK)
-        return;
+        return rc;
     if (ca_transient(rc)) {
         ca_job_end(job, RC_AGAIN);
-        return;
+        return rc;
     }
     job->err.rc = rc;
     ca_job_void(job);
+    return rc;
+}
+
+void ca_job_sign(struct ca_job *job)
+{
+    struct ca *ca = job->ca;
+
+    if (!list_empty(&ca->waiting) || ca_job_send(job) == RC_QUOTA)
+        ca_wait_add(job);
 }
