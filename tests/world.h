@@ -54,6 +54,15 @@ struct world {
     size_t validations;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
+    bool prober_holds; /* keeps them until world_probe_held */
+    struct world_probe {
+        struct ev_defer defer;
+        struct world *w;
+        acme_validated_fn fn;
+        void *arg;
+        char name[64];
+    } * probes[64]; /* the prober's, the oldest first */
+    size_t n_probes;
     bool signer_holds;  /* keeps requests until world_sign_held */
     struct world_held {
         struct ipc_req *req;
@@ -92,6 +101,8 @@ bool world_reload(struct world *w, const char *text);
 void world_signer(struct world *w, bool there);
 /* It answers the oldest that it holds, and everything happens that follows. */
 void world_sign_held(struct world *w, size_t n);
+/* The same of the prober. */
+void world_probe_held(struct world *w, size_t n);
 /* Lets everything happen that can without the clock moving. */
 void world_spin(struct world *w);
 
