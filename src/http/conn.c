@@ -9,6 +9,7 @@
 
 MSG(msg_slow, "http.slow", "the request did not arrive in time");
 MSG(msg_many, "http.connections", "there are too many connections");
+MSG(msg_bodies, "http.bodies", "there are too many requests with a body under way");
 
 enum { INLINE_BODY = 16 * 1024 }; /* a body that goes out in one write with its head */
 
@@ -146,6 +147,12 @@ static void refuse(struct http_conn *c, const struct err *err)
     http_problem(c->x, err);
 }
 
+/* Whether what has been read of the body may stay. */
+static bool hold(const struct http_conn *c)
+{
+    return !c->conf->on_hold || c->conf->on_hold(c->owner, http_parser_body(c->parser));
+}
+
 /* Bytes still to be written, from where we are. */
 static struct str unsent(const struct http_conn *c)
 {
@@ -164,6 +171,7 @@ static void next(struct http_conn *c)
     http_exchange_free(MOVE(c->x));
     buf_done(&c->out);
     http_parser_reset(c->parser);
+    (void)hold(c);
     if (c->last) {
         c->state = LINGER;
         allow(c, HTTP_LINGER_SECONDS);
@@ -269,6 +277,11 @@ static bool feed(struct http_conn *c, struct str *in)
         rc = begin(c);
     if (rc == RC_OK)
         rc = http_parser_feed(c->parser, c->x, in, &err);
+    if ((rc == RC_AGAIN || rc == RC_OK) && !hold(c)) {
+        IGNORE_RC(ERR(&err, RC_QUOTA, msg_bodies));
+        refuse(c, &err);
+        return true;
+    }
     if (rc == RC_AGAIN)
         return more(c);
     if (rc == RC_DENIED) {

@@ -47,6 +47,10 @@ struct http_conn_conf {
     void (*on_idle)(void *owner, bool idle);
     /* It has ended, whatever the reason: free it, here or later. */
     void (*on_closed)(void *owner);
+    /* It holds `n` bytes of request bodies now, up to the end of their exchange; false: that is too
+     * much, and the client is told to come back. Fewer than before are always allowed. NULL: no
+     * limit but the one for each body. */
+    bool (*on_hold)(void *owner, size_t n);
 };
 
 /* Takes over the transport, also on failure. `conf` is kept. Nothing happens before

@@ -48,7 +48,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 17 * KIB, 1),
     CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
 
-    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB, 256),
+    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB,
+         IPC_HTTP_CREDITS),
     CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
          64 * KIB, 2),
 

@@ -34,8 +34,8 @@ struct ipc_rule {
 
 enum { IPC_ERROR_MAX = 2048 };
 
-/* Credits that core plans with: what it cannot send yet waits with it. */
-enum { IPC_SIGN_CREDITS = 64, IPC_VALIDATE_CREDITS = 64 };
+/* Credits that front and core plan with. */
+enum { IPC_HTTP_CREDITS = 256, IPC_SIGN_CREDITS = 64, IPC_VALIDATE_CREDITS = 64 };
 
 #define IPC_ROLE(r) ((uint16_t)(1u << (r)))
 

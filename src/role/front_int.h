@@ -6,12 +6,17 @@
 #include "base/list.h"
 #include "ev/ev.h"
 #include "http/server.h"
+#include "http/share.h"
+#include "ipc/table.h"
 #include "role/role.h"
 #include "tls/context.h"
 #include "x509/cert.h"
 
 enum {
-    FRONT_HELD_MAX = 256,     /* requests that wait for core to come back */
+    FRONT_HELD_MAX = 256, /* requests that wait for core to come back */
+    FRONT_ASKED_MAX = IPC_HTTP_CREDITS,
+    FRONT_CLIENT_MAX = 128,   /* requests of one client that wait or that core has: half of its
+                                 credits; more get 503 */
     FRONT_HOLD_SECONDS = 5,   /* and how long */
     FRONT_CORE_SECONDS = 30,  /* what core may take for an answer */
     FRONT_READY_SECONDS = 20, /* the first certificate may take before front is ready without it */
@@ -30,6 +35,7 @@ struct front_relay {
     struct list waiting; /* for core */
     struct list asked;   /* core has them */
     size_t n_waiting;
+    struct http_shares clients; /* of both */
     struct ev_timer expire;
 };
 

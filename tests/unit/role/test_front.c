@@ -44,6 +44,7 @@ struct world {
     struct addr client;
     bool no_certs;
     /* the client */
+    uint8_t host; /* of its address */
     size_t n_done;
     int status;
     struct buf body, location;
@@ -215,6 +216,7 @@ static enum rc request(struct world *w, const char *listener, const char *method
     x->req.path = str_of(path);
     x->req.host = STR("ca.example:80");
     x->req.body = STR("body");
+    x->req.client = (struct addr){4, {10, 0, 0, w->host}};
     x->req.query = str_eq(x->req.path, STR("/old")) ? STR("q=1") : STR("");
     x->req.headers[0] = (struct http_header){STR("content-type"), STR("a/b")};
     x->req.headers[1] = (struct http_header){STR("user-agent"), STR("test")};
@@ -388,7 +390,7 @@ static void not_for_ever(void)
 static void nor_too_many(void)
 {
     BEGIN(w);
-    for (size_t i = 0; i < FRONT_HELD_MAX; i++)
+    for (size_t i = 0; i < FRONT_HELD_MAX; i++, w.host++)
         CHECK_OK(request(&w, "api", "GET", "/readyz"));
     CHECK_INT(w.n_done, 0);
     CHECK_OK(request(&w, "api", "GET", "/readyz"));
@@ -433,17 +435,40 @@ static void slow_core(void)
 
 static void full_core(void)
 {
-    const struct ipc_rule *rule = ipc_rule_find(ROLE_FRONT, ROLE_CORE, IPC_HTTP);
-
     BEGIN(w);
     CHECK_OK(core_comes(&w));
-    for (size_t i = 0; i < rule->credits; i++)
+    for (size_t i = 0; i < IPC_HTTP_CREDITS; i++, w.host++)
         CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
     CHECK_INT(w.n_done, 0);
     CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
     CHECK_INT(w.n_done, 1);
     CHECK_INT(w.status, 503);
     CHECK(w.retry);
+}
+
+/* One client has half of the credits at most, whether core is there or not, and gets back what is
+ * answered. */
+static void one_client_has_its_share(void)
+{
+    BEGIN(w);
+    for (size_t i = 0; i < FRONT_CLIENT_MAX / 2; i++)
+        CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < FRONT_CLIENT_MAX / 2; i++)
+        CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX);
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+    w.host = 9;
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX + 1);
+    w.host = 0;
+    core_answers(&w, 0, "answer");
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX + 2);
 }
 
 static void core_fails(void)
@@ -709,7 +734,8 @@ CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
            CHECK_TEST_ONCE(redirects_to_what_is_ours), CHECK_TEST_ONCE(holds_while_core_is_away),
            CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
            CHECK_TEST_ONCE(asks_the_next_core_once), CHECK_TEST_ONCE(other_posts_are_not_repeated),
-           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core), CHECK_TEST(core_fails),
+           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core),
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST(core_fails),
            CHECK_TEST(gets_a_certificate_and_keeps_it),
            CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
