@@ -26,6 +26,9 @@ enum {
     FRONT_PRIVATE_MAX = 32,     /* connections of the private listener */
 };
 
+#define FRONT_KEY_FILE "front/key.pem"
+#define FRONT_CHAIN_FILE "front/chain.pem"
+
 struct front;
 
 /* ---- requests on their way to core */

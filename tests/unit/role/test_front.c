@@ -641,6 +641,7 @@ static enum rc whole_init(struct whole *h)
     l->fd = -1;
     TRY(world_init(&h->w));
     h->child.env = h->w.env;
+    h->child.def = &role_front;
     list_init(&h->child.links);
     snprintf(h->path, sizeof(h->path), "%s/acme.sock", h->w.dir.path);
     TRY(net_listen_unix(h->path, 0600, &l->fd, NULL));
