@@ -29,6 +29,13 @@ def serial(cert):
     return run(OPENSSL, "x509", "-in", cert, "-noout", "-serial").strip().split("=")[1]
 
 
+def signed_is_logged(lab, cert, number):
+    """The signer's own line says what it signed, without the database of another process."""
+    until = run(OPENSSL, "x509", "-in", cert, "-noout", "-enddate", "-dateopt", "iso_8601").strip().split("=")[1]
+    line = [line for line in lab.log().splitlines() if "signer.signed" in line and f"serial={number}" in line]
+    expect("\n".join(line), f"name=wiki.{DOMAIN} names=2 not_after={until.replace(' ', 'T')} ", "the signer's line")
+
+
 def status_of(lab, number):
     items = json.loads(lab.autarky("cert", "list", "--json"))["items"]
     return [i["status"] for i in items if i["serial"] == number]
@@ -46,6 +53,7 @@ def main():
                "an RSA key is certified by the RSA issuer")
 
         before = serial(ecdsa / "cert.pem")
+        signed_is_logged(lab, ecdsa / "cert.pem", before)
         certbot(lab, "renew", "--force-renewal", "--cert-name", f"wiki.{DOMAIN}", "--no-random-sleep-on-renew")
         after = serial(ecdsa / "cert.pem")
         if before == after:
