@@ -70,9 +70,9 @@ struct http_server_counts {
 enum rc http_server_new(const struct http_server_conf *conf, int listener,
                         struct http_server **out);
 void http_server_start(struct http_server *s);
-/* Accepts no more and closes idle connections; those at work end with their answer, those that are
- * new and have not asked anything yet with their first, if it comes soon. `done` is called once
- * none is left, perhaps from inside. */
+/* Accepts no more and ends idle connections, which may take HTTP_LINGER_SECONDS; those at work end
+ * with their answer, those that are new and have not asked anything yet with their first, if it
+ * comes soon. `done` is called once none is left, perhaps from inside. */
 void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg);
 /* Closes all connections at once; exchanges under way are cancelled. */
 void http_server_free(struct http_server *s);

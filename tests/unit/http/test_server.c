@@ -350,6 +350,9 @@ static void drains(void)
     CHECK_INT(w.drained, 0);
     fd_close(&w.clients[1]);
     turn(&w);
+    CHECK_INT(w.drained, 0);
+    fd_close(&w.clients[0]);
+    turn(&w);
     CHECK_INT(w.drained, 1);
 }
 
