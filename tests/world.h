@@ -54,7 +54,7 @@ struct world {
     size_t validations;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
-    bool prober_holds; /* keeps them until world_probe_held */
+    bool prober_holds;     /* keeps them until world_probe_held */
     struct world_probe {
         struct ev_defer defer;
         struct world *w;
@@ -63,7 +63,7 @@ struct world {
         char name[64];
     } * probes[64]; /* the prober's, the oldest first */
     size_t n_probes;
-    bool signer_holds;  /* keeps requests until world_sign_held */
+    bool signer_holds; /* keeps requests until world_sign_held */
     struct world_held {
         struct ipc_req *req;
         const struct ipc_sign *msg;

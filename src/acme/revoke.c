@@ -5,6 +5,7 @@
 #include "acme/acme_int.h"
 #include "base/text.h"
 #include "ca/issue.h"
+#include "metrics/metrics.h"
 #include "store/keys.h"
 #include "x509/cert.h"
 
@@ -21,6 +22,13 @@ MSG(msg_not_holder, "acme.revoke-not-holder",
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 
 enum { REASON_KEY_COMPROMISE = 1 };
+
+/* RFC 5280 section 5.3.1, by number; those that cannot be given here stay 0. */
+static const char *const reasons[] = {"unspecified",  "keyCompromise",
+                                      "cACompromise", "affiliationChanged",
+                                      "superseded",   "cessationOfOperation"};
+METRIC_COUNTER_BY(revoked_total, "revoked_total",
+                  "Revocations, and reasons changed to keyCompromise later", "reason", reasons);
 
 struct revoke_data {
     struct store_certificate cert;
@@ -156,6 +164,9 @@ static enum rc revoke(struct store_txn *txn, struct acme_request *r)
 
 static void revoked(struct acme_request *r)
 {
+    const struct revoke_data *d = r->data;
+
+    metric_add(&revoked_total, (size_t)d->reason, 1);
     buf_reset(&r->x->res.body);
     acme_reply_json(r, 200);
 }

@@ -10,6 +10,7 @@
 
 #include "acme/state.h"
 #include "ev/clock.h"
+#include "metrics/metrics.h"
 
 enum {
     ATTEMPT_ARENA = 1024 * 1024,
@@ -168,6 +169,11 @@ static enum rc result_fn(struct store_txn *txn, void *arg)
     return store_challenge_retry(txn, &t->challenge.id, t->next, t->error, t->evidence);
 }
 
+enum { VALID, INVALID, AGAIN };
+static const char *const results[] = {"valid", "invalid", "retry"};
+METRIC_COUNTER_BY(validations_total, "acme_validations_total", "Attempts at a challenge", "result",
+                  results);
+
 static void result_done(enum rc rc, void *arg)
 {
     struct acme_attempt *t = arg;
@@ -175,7 +181,8 @@ static void result_done(enum rc rc, void *arg)
 
     /* What could not be written is due again when its lease ends. RC_CONFLICT: the authorization
      * was settled or deactivated meanwhile, and this result no longer matters. */
-    (void)rc;
+    if (rc == RC_OK)
+        metric_add(&validations_total, t->ok ? VALID : t->final ? INVALID : AGAIN, 1);
     free_attempt(t);
     acme_validation_look(a);
 }

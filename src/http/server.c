@@ -412,6 +412,11 @@ void http_server_free(struct http_server *s)
     mem_free(s);
 }
 
+const char *http_server_name(const struct http_server *s)
+{
+    return s->conf.name;
+}
+
 void http_server_counts(const struct http_server *s, struct http_server_counts *out)
 {
     *out = s->counts;

@@ -77,4 +77,5 @@ void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg
 /* Closes all connections at once; exchanges under way are cancelled. */
 void http_server_free(struct http_server *s);
 DEFINE_FREEP(http_server_free, struct http_server)
+const char *http_server_name(const struct http_server *s);
 void http_server_counts(const struct http_server *s, struct http_server_counts *out);

@@ -53,6 +53,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
          64 * KIB, 2),
 
+    CALL(IPC_METRICS, "metrics", FRONT, CORE, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 4),
+
     CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 32 * KIB + SLACK,
          IPC_SIGN_CREDITS),
     CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),

@@ -171,6 +171,7 @@ static const struct ipc_handler handlers[] = {
     {IPC_HTTP, core_on_http},
     {IPC_API_CERT, core_on_api_cert},
     {IPC_VOUCH, core_on_vouch},
+    {IPC_METRICS, core_on_metrics},
 };
 
 const struct role_def role_core = {

@@ -224,6 +224,15 @@ void front_relay_resume(struct front_relay *all)
         ask(LIST_ENTRY(link, struct relay, link));
 }
 
+size_t front_relay_asked(const struct front_relay *all)
+{
+    size_t n = 0;
+
+    LIST_FOREACH (link, &all->asked)
+        n++;
+    return n;
+}
+
 static void on_expire(void *arg)
 {
     struct front_relay *all = arg;

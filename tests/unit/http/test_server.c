@@ -30,8 +30,8 @@ struct world {
     bool later;
     struct http_exchange *waiting[CLIENTS];
     size_t n_waiting;
-    size_t asked; /* whether a newcomer may enter */
-    bool closed;  /* it may not */
+    size_t asked;                     /* whether a newcomer may enter */
+    bool closed;                      /* it may not */
     size_t bodies, bodies_per_client; /* for world_init */
 };
 
