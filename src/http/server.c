@@ -355,9 +355,9 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
         s->conf.bodies = HTTP_BODIES_MAX;
     if (conf->bodies_per_client == 0)
         s->conf.bodies_per_client = HTTP_CLIENT_BODIES_MAX;
-    s->conn_conf = (struct http_conn_conf){
-        conf->ev,  conf->name,       conf->on_request,   conf->on_answered,
-        conf->arg, http_server_idle, http_server_closed, on_hold};
+    s->conn_conf =
+        (struct http_conn_conf){conf->ev,  conf->name,       conf->on_request,   conf->on_answered,
+                                conf->arg, http_server_idle, http_server_closed, on_hold};
     s->speaker = conf->speaker ? conf->speaker : &conn_speaker;
     s->speaker_arg = conf->speaker ? conf->arg : s;
     list_init(&s->members);
