@@ -250,9 +250,12 @@ enum {
     PROBER = 1 << ROLE_PROBER,
     CORE = 1 << ROLE_CORE,
     FRONT = 1 << ROLE_FRONT,
+    GATEWAY = 1 << ROLE_GATEWAY,
     /* Held by its user alone, as it executes programs: what it lacks it cannot pass on. */
     RUNNER = 1 << ROLE_RUNNER,
     NOBODY = 0,
+    DIALLERS = PROBER | GATEWAY | RUNNER,
+    ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER,
     OPENERS = CORE | FRONT | RUNNER, /* open files at all: without Landlock, modes say which */
 };
 
@@ -275,13 +278,13 @@ static const struct attempt {
     {"write the configuration", write_configuration, NOBODY, NOBODY, FILES},
     {"remove the configuration", replace_configuration, NOBODY, NOBODY, FILES},
     {"make a file in DATA", write_data, NOBODY, NOBODY, FILES},
-    {"socket, TCP", socket_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
-    {"socket, UDP over IPv6", socket_udp6, PROBER | RUNNER, PROBER | RUNNER, 0},
-    {"connect by TCP", connect_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
+    {"socket, TCP", socket_tcp, DIALLERS, DIALLERS, 0},
+    {"socket, UDP over IPv6", socket_udp6, DIALLERS, DIALLERS, 0},
+    {"connect by TCP", connect_tcp, DIALLERS, DIALLERS, 0},
     {"connect to a Unix socket", connect_unix, RUNNER, RUNNER, 0},
     {"connect with a listener", reuse_listener, NOBODY, NOBODY, 0},
     {"listen", listens, RUNNER, RUNNER, 0},
-    {"accept", accepts, CORE | FRONT | RUNNER, CORE | FRONT | RUNNER, 0},
+    {"accept", accepts, ACCEPTERS, ACCEPTERS, 0},
     {"execute", executes, RUNNER, RUNNER, 0},
     {"fork", forks, RUNNER, RUNNER, SANITIZER},
     {"start a thread", starts_thread, CORE | RUNNER, CORE | RUNNER, SANITIZER},
