@@ -20,6 +20,7 @@ struct http_client {
     size_t interim;
     int status;
     bool head_done, done, too_big;
+    bool head_only, keep_alive;
     enum rc rc; /* RC_NOMEM */
     const char *why;
 };
@@ -90,6 +91,7 @@ static int on_head_end(llhttp_t *ll)
     if (ll->status_code >= 200) {
         c->status = ll->status_code;
         c->head_done = true;
+        return c->head_only; /* 1: no body follows */
     }
     return 0;
 }
@@ -117,6 +119,7 @@ static int on_end(llhttp_t *ll)
         return ++c->interim > HTTP_CLIENT_INTERIM_MAX ? refuse(c, "too many interim answers") : 0;
     }
     c->done = true;
+    c->keep_alive = llhttp_should_keep_alive(ll);
     return HPE_PAUSED;
 }
 
@@ -129,22 +132,30 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_end,
 };
 
-void http_client_put_get(const struct http_url *url, struct str user_agent, struct buf *out)
+void http_client_put(const struct http_client_request *req, struct buf *out)
 {
-    struct http_authority at = url->at;
+    struct http_authority at = req->url->at;
 
-    at.port = url->port == (url->tls ? 443 : 80) ? 0 : url->port;
-    buf_putz(out, "GET ");
-    buf_puts(out, url->path);
-    if (url->query.p) {
-        buf_putz(out, "?");
-        buf_puts(out, url->query);
-    }
+    at.port = req->url->port == (req->url->tls ? 443 : 80) ? 0 : req->url->port;
+    buf_printf(out, "%s %.*s", req->method, STR_ARG(req->url->path));
+    if (req->url->query.p)
+        buf_printf(out, "?%.*s", STR_ARG(req->url->query));
     buf_putz(out, " HTTP/1.1\r\nHost: ");
     http_authority_put(&at, out);
-    buf_putz(out, "\r\nUser-Agent: ");
-    buf_puts(out, user_agent);
-    buf_putz(out, "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    buf_printf(out, "\r\nUser-Agent: %.*s", STR_ARG(req->user_agent));
+    buf_printf(out, "\r\nAccept: %.*s", STR_ARG(req->accept.n ? req->accept : STR("*/*")));
+    if (req->content_type.n)
+        buf_printf(out, "\r\nContent-Type: %.*s\r\nContent-Length: %zu", STR_ARG(req->content_type),
+                   req->body.n);
+    buf_putz(out, req->keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+    if (req->content_type.n)
+        buf_puts(out, req->body);
+}
+
+void http_client_put_get(const struct http_url *url, struct str user_agent, struct buf *out)
+{
+    http_client_put(
+        &(struct http_client_request){.method = "GET", .url = url, .user_agent = user_agent}, out);
 }
 
 enum rc http_client_new(size_t max_body, struct http_client **out)
@@ -169,6 +180,11 @@ void http_client_free(struct http_client *c)
     buf_done(&c->head);
     buf_done(&c->body);
     mem_free(c);
+}
+
+void http_client_expect_head(struct http_client *c)
+{
+    c->head_only = true;
 }
 
 static enum rc verdict(struct http_client *c, llhttp_errno_t e, struct err *err)
@@ -200,6 +216,8 @@ enum rc http_client_feed(struct http_client *c, struct str in, struct err *err)
         if (!c->head_done)
             n = n < room ? n : room;
         e = llhttp_execute(&c->ll, in.p, n);
+        if (c->done && llhttp_get_error_pos(&c->ll) != in.p + in.n)
+            c->keep_alive = false;
         in = str_skip(in, n);
         if (!c->head_done && (c->head_fed += n) >= HTTP_CLIENT_HEAD_MAX)
             refuse(c, "its headers are longer than 32 KiB");
@@ -238,4 +256,9 @@ struct str http_client_header(const struct http_client *c, struct str name)
 struct str http_client_body(const struct http_client *c)
 {
     return buf_str(&c->body);
+}
+
+bool http_client_keep_alive(const struct http_client *c)
+{
+    return c->done && c->keep_alive;
 }

@@ -14,16 +14,30 @@ enum {
     HTTP_CLIENT_INTERIM_MAX = 8, /* responses 1xx before the one that counts */
 };
 
-/* Appends "GET path HTTP/1.1" with Host, User-Agent, Accept of everything and "Connection: close".
- */
+/* What to send. The texts are ours, not a stranger's: nobody looks for line ends in them here. */
+struct http_client_request {
+    const char *method; /* "GET", "HEAD", "POST" */
+    const struct http_url *url;
+    struct str user_agent;
+    struct str accept;       /* empty: everything */
+    struct str content_type; /* empty: without a body */
+    struct str body;
+    bool keep_alive; /* else "Connection: close" */
+};
+
+/* Appends its bytes, with Host, and Content-Length where there is a body. */
+void http_client_put(const struct http_client_request *req, struct buf *out);
+/* The same for a GET of everything with "Connection: close". */
 void http_client_put_get(const struct http_url *url, struct str user_agent, struct buf *out);
 
 struct http_client;
 
-/* A parser of one response to a GET, whose body may have `max_body` bytes. */
+/* A parser of one response, whose body may have `max_body` bytes. */
 enum rc http_client_new(size_t max_body, struct http_client **out);
 void http_client_free(struct http_client *c);
 DEFINE_FREEP(http_client_free, struct http_client)
+/* Before the first byte: the request is a HEAD, so no body follows, whatever the headers say. */
+void http_client_expect_head(struct http_client *c);
 
 /* Takes what came. RC_OK: the response is complete; RC_AGAIN: more is needed; RC_TOOBIG: the body
  * is longer than allowed, status, headers and the body's first max_body bytes are there all the
@@ -39,3 +53,6 @@ int http_client_status(const struct http_client *c);
  * like the body. */
 struct str http_client_header(const struct http_client *c, struct str name);
 struct str http_client_body(const struct http_client *c);
+/* When the response is complete: the connection may carry another request. Not if the peer said
+ * that it closes, or sent more than this response. */
+bool http_client_keep_alive(const struct http_client *c);

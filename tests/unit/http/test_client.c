@@ -141,5 +141,60 @@ static void requests(void)
     CHECK(str_starts(buf_str(&b), STR("GET / HTTP/1.1\r\nHost: a.example\r\n")));
 }
 
-CHECK_MAIN(CHECK_TEST(responses), CHECK_TEST(headers), CHECK_TEST_ONCE(limits),
-           CHECK_TEST(requests))
+static void post(void)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
+    struct http_url url;
+    struct http_client_request r = {.method = "POST",
+                                    .url = &url,
+                                    .user_agent = STR("autarky"),
+                                    .accept = STR("application/json"),
+                                    .content_type = STR("application/jose+json"),
+                                    .body = STR("{}"),
+                                    .keep_alive = true};
+
+    CHECK_OK(http_url_parse(STR("https://a.example:8555/x"), &url, NULL));
+    http_client_put(&r, &b);
+    CHECK_STR(buf_str(&b), "POST /x HTTP/1.1\r\nHost: a.example:8555\r\nUser-Agent: autarky\r\n"
+                           "Accept: application/json\r\nContent-Type: application/jose+json\r\n"
+                           "Content-Length: 2\r\n\r\n{}");
+}
+
+/* Whether the connection may serve again. */
+static void kept(void)
+{
+    static const struct {
+        const char *text;
+        bool head, keeps;
+    } ends[] = {
+        {OK "Content-Length: 1\r\n\r\nx", false, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false, true},
+        {"HTTP/1.1 204 No Content\r\n\r\n", false, true},
+        {OK "Content-Length: 1\r\nConnection: close\r\n\r\nx", false, false},
+        {"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx", false, false},
+        {OK "\r\nx", false, false},
+        {OK "Content-Length: 1\r\n\r\nxy", false, false},
+        {OK "Content-Length: 1\r\n\r\nx" OK, false, false},
+        {OK "Content-Length: 99\r\n\r\n", true, true},
+        {OK "Transfer-Encoding: chunked\r\n\r\n", true, true},
+        {OK "\r\n", true, true},
+        {OK "Content-Length: 99\r\n\r\nx", true, false},
+    };
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        CLEANUP(http_client_freep) struct http_client *c = NULL;
+
+        CHECK_OK(http_client_new(BODY_MAX, &c));
+        if (ends[i].head)
+            http_client_expect_head(c);
+        CHECK(!http_client_keep_alive(c));
+        CHECK_OK(feed(c, str_of(ends[i].text), SIZE_MAX, true));
+        if (http_client_keep_alive(c) != ends[i].keeps && !mem_fail_fired())
+            fail_msg("%s", ends[i].text);
+        if (ends[i].head)
+            CHECK_STR(http_client_body(c), "");
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(post), CHECK_TEST(kept), CHECK_TEST(responses), CHECK_TEST(headers),
+           CHECK_TEST_ONCE(limits), CHECK_TEST(requests))

@@ -26,7 +26,7 @@ struct pki {
     struct x509_cert root, issuer;
 };
 
-static void pki_done(struct pki *p)
+[[maybe_unused]] static void pki_done(struct pki *p)
 {
     crypto_key_unref(p->root_key);
     crypto_key_unref(p->issuer_key);
@@ -115,7 +115,7 @@ static enum rc pki_issue(const struct x509_tbs_in *in, const struct crypto_key *
 
 /* Root with P-384, issuer with RSA, and a P-256 key for leaves. CLEANUP(pki_done) frees it, also
  * when this has failed. */
-static enum rc pki_init(struct pki *p)
+[[maybe_unused]] static enum rc pki_init(struct pki *p)
 {
     struct x509_tbs_in in;
 

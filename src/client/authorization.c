@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 8555 section 7.5: every authorization of the order, one after the other. One that is valid
+ * already needs nothing; for the others a solver makes a proof visible, and stays until the server
+ * has looked. */
+#include "client/client_int.h"
+
+MSG(msg_no_way, "client.no-solver",
+    "the server wants a proof for {0} by {1}, and nothing here can give one of these");
+MSG(msg_failed, "client.authorization-failed", "{0} is not proven: {1}");
+MSG(msg_present, "client.not-presented", "the proof for {0} could not be shown: {1}");
+MSG(msg_token, "client.challenge-token", "the server's challenge for {0} has no token");
+
+static void look(struct client_run *run);
+
+void client_proof_drop(struct client_run *run)
+{
+    const struct client_solver *solver = MOVE(run->solver);
+
+    if (solver)
+        solver->cleanup(solver->arg, &run->proof);
+}
+
+static void next(struct client_run *run)
+{
+    if (run->at < run->order.n_authorizations)
+        look(run);
+    else
+        client_run_pause(run, 0, client_order_look);
+}
+
+void client_authorizations_begin(struct client_run *run)
+{
+    run->at = 0;
+    next(run);
+}
+
+/* ---- a challenge */
+
+static const struct client_solver *choose(const struct client_run *run,
+                                          const struct client_authorization *authorization,
+                                          const struct client_challenge **out)
+{
+    for (size_t i = 0; i < run->c->n_solvers; i++) {
+        const struct client_solver *solver = &run->c->solvers[i];
+
+        for (size_t k = 0; k < authorization->n_challenges; k++) {
+            if (str_eq(authorization->challenges[k].type, str_of(solver->type))) {
+                *out = &authorization->challenges[k];
+                return solver;
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum rc no_way(const struct client_authorization *authorization, struct err *err)
+{
+    CLEANUP(buf_done) struct buf types = BUF_INIT(CLIENT_CHALLENGES_MAX * (CLIENT_TYPE_MAX + 2));
+
+    for (size_t i = 0; i < authorization->n_challenges; i++)
+        buf_printf(&types, "%s%.*s", i ? ", " : "", STR_ARG(authorization->challenges[i].type));
+    if (authorization->n_challenges == 0)
+        buf_putz(&types, "no challenge at all");
+    return ERR(err, RC_UNSUPPORTED, msg_no_way, authorization->identifier, buf_str(&types));
+}
+
+/* RFC 8555 section 8.1. */
+static enum rc make_proof(struct client_run *run, const struct client_authorization *authorization,
+                          const struct client_challenge *challenge, struct err *err)
+{
+    struct arena *a = &run->proof_arena;
+    struct client_proof *p = &run->proof;
+
+    if (challenge->token.n == 0)
+        return ERR(err, RC_PARSE, msg_token, authorization->identifier);
+    arena_done(a);
+    *p = (struct client_proof){.wildcard = authorization->wildcard};
+    TRY(arena_str(a, challenge->type, &p->type));
+    TRY(arena_str(a, authorization->identifier_type, &p->identifier_type));
+    TRY(arena_str(a, authorization->identifier, &p->identifier));
+    TRY(arena_str(a, challenge->token, &p->token));
+    p->key_authorization =
+        arena_printf(a, "%.*s.%s", STR_ARG(challenge->token), client_thumbprint(run->c));
+    TRY(p->key_authorization.p ? RC_OK : RC_NOMEM);
+    return arena_str(a, challenge->url, &run->challenge_url);
+}
+
+static void look_later(struct client_run *run)
+{
+    client_run_pause(run, 0, look);
+}
+
+static void on_answered(void *arg, const struct client_reply *reply)
+{
+    struct client_run *run = arg;
+
+    if (reply->rc != RC_OK)
+        client_run_fail(run, reply->rc, reply->err, reply);
+    else
+        client_run_pause(run, reply->retry_at, look);
+}
+
+/* The answer to a challenge is an empty object (RFC 8555 section 7.5.1). */
+static void on_presented(void *arg, enum rc rc, const struct err *why)
+{
+    struct client_run *run = arg;
+    struct err err = ERR_INIT;
+    char line[512];
+
+    if (rc != RC_OK) {
+        IGNORE_RC(ERR(&err, rc, msg_present, run->proof.identifier,
+                      str_of(why ? err_textz(why, line, sizeof(line)) : rc_text(rc))));
+        client_run_fail(run, rc, &err, NULL);
+        return;
+    }
+    buf_reset(&run->payload);
+    buf_putz(&run->payload, "{}");
+    if (buf_rc(&run->payload) != RC_OK)
+        client_run_fail(run, buf_rc(&run->payload), &err, NULL);
+    else
+        client_run_post(run, "the challenge", run->challenge_url, on_answered);
+}
+
+/* RC_OK: it goes on by itself. */
+static enum rc prove(struct client_run *run, const struct client_authorization *authorization,
+                     struct err *err)
+{
+    const struct client_challenge *challenge = NULL;
+    const struct client_solver *solver;
+
+    if (run->solver) { /* the server has not looked yet */
+        look_later(run);
+        return RC_OK;
+    }
+    solver = choose(run, authorization, &challenge);
+    if (!solver)
+        return no_way(authorization, err);
+    TRY(make_proof(run, authorization, challenge, err));
+    run->polls = 0;
+    run->solver = solver;
+    solver->present(solver->arg, &run->proof, on_presented, run);
+    return RC_OK;
+}
+
+/* ---- an authorization */
+
+static enum rc fail_authorization(const struct client_authorization *authorization, struct err *err)
+{
+    struct str why = str_of(client_status_text(authorization->status));
+
+    for (size_t i = 0; i < authorization->n_challenges; i++)
+        if (authorization->challenges[i].error.n)
+            why = authorization->challenges[i].error;
+    return ERR(err, RC_CONFLICT, msg_failed, authorization->identifier, why);
+}
+
+static void on_look(void *arg, const struct client_reply *reply)
+{
+    struct client_run *run = arg;
+    struct client_authorization authorization;
+    struct err err = ERR_INIT;
+    enum rc rc = reply->rc;
+
+    if (rc != RC_OK) {
+        client_run_fail(run, rc, reply->err, reply);
+        return;
+    }
+    arena_done(&run->authorization_arena);
+    rc = client_authorization_read(&run->authorization_arena, reply->answer->body, &authorization,
+                                   &err);
+    if (rc == RC_OK && authorization.status == CLIENT_VALID) {
+        client_proof_drop(run);
+        run->at++;
+        next(run);
+        return;
+    }
+    if (rc == RC_OK && authorization.status == CLIENT_PENDING)
+        rc = prove(run, &authorization, &err);
+    else if (rc == RC_OK)
+        rc = fail_authorization(&authorization, &err);
+    if (rc != RC_OK)
+        client_run_fail(run, rc, &err, NULL);
+}
+
+static void look(struct client_run *run)
+{
+    buf_reset(&run->payload);
+    client_run_post(run, "the authorization", run->order.authorizations[run->at], on_look);
+}

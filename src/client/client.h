@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An ACME client (RFC 8555, RFC 9773): one account at one server, any number of certificates at a
+ * time. It knows no process and no configuration: whoever has a key and a list of names gets a
+ * chain that was checked, or an error in words. What to do with either, and when to renew
+ * (client/renewal.h), is the caller's.
+ *
+ * The server is trusted with nothing but the certificate itself, and that only after it has been
+ * held against our key, the names asked for and pinned roots. */
+#pragma once
+
+#include "client/documents.h"
+#include "client/transport.h"
+#include "x509/cert.h"
+
+struct client;
+struct client_run;
+struct crypto_key;
+struct ev;
+
+enum {
+    CLIENT_CHAIN_MAX = 256 * 1024, /* bytes of a certificate chain in PEM */
+    CLIENT_ROOTS_MAX = 16,
+    CLIENT_NONCES_MAX = 16,       /* kept for later requests */
+    CLIENT_BAD_NONCES_MAX = 4,    /* answers badNonce in a row that are tried again, at once */
+    CLIENT_TRIES_MAX = 6,         /* of a request that meets no answer, or a server that is ill */
+    CLIENT_TRY_SECONDS = 1,       /* before the second one, doubling, with jitter, ... */
+    CLIENT_TRY_SECONDS_MAX = 30,  /* ... up to this; a Retry-After up to PATIENCE is honoured */
+    CLIENT_PATIENCE_SECONDS = 60, /* what asks for more ends the run, with `retry_at` */
+    CLIENT_REQUEST_SECONDS = 60,  /* for one answer */
+    CLIENT_POLL_SECONDS = 1, /* between looks at an order, where the server names no time ... */
+    CLIENT_POLL_SECONDS_MAX = 30,    /* ... doubling up to this */
+    CLIENT_RUN_SECONDS = 900,        /* for a certificate, unless the caller says otherwise */
+    CLIENT_FINALIZE_MAX = 5,         /* for one order: orderNotReady, or ready again */
+    CLIENT_DIRECTORY_SECONDS = 3600, /* it is read again then, and after every failure */
+    CLIENT_SKEW_SECONDS = 300,       /* what the server's clock may be ahead */
+};
+
+/* ---- challenges: how names are proven, where the server asks for it */
+
+/* Borrowed until cleanup returns. */
+struct client_proof {
+    struct str type; /* "http-01" */
+    struct str identifier_type, identifier;
+    bool wildcard;
+    struct str token, key_authorization;
+};
+
+typedef void (*client_presented_fn)(void *arg, enum rc rc, const struct err *err);
+
+struct client_solver {
+    const char *type; /* of challenge */
+    /* Makes the proof visible to the server, then calls `fn` once, perhaps from inside. */
+    void (*present)(void *arg, const struct client_proof *proof, client_presented_fn fn,
+                    void *fn_arg);
+    /* Takes it away, or stops making it: `fn` does not come any more. */
+    void (*cleanup)(void *arg, const struct client_proof *proof);
+    void *arg;
+};
+
+/* ---- the account */
+
+struct client_conf {
+    struct ev *ev;
+    struct client_transport *transport; /* borrowed */
+    struct str directory;               /* URL; copied */
+    struct crypto_key *key;             /* of the account: P-256 (ES256), P-384 or RSA; shared */
+    const struct str *roots;            /* DER, copied; every chain ends in one of them */
+    size_t n_roots;
+    const struct client_solver *solvers; /* the preferred first; borrowed */
+    size_t n_solvers;
+    bool only_existing; /* an account with this key must be there already */
+    bool agree_terms;   /* to the terms of service, should there be any */
+};
+
+/* Asks nothing of the server yet. RC_NOMEM, RC_PARSE (the URL), RC_TOOBIG, RC_INVAL without roots.
+ */
+enum rc client_new(const struct client_conf *conf, struct client **out, struct err *err);
+/* Not from inside a callback of its own. What is under way ends without a callback. */
+void client_free(struct client *c);
+DEFINE_FREEP(client_free, struct client)
+/* RFC 7638, of the account's key; borrowed, JOSE_THUMBPRINT characters. */
+const char *client_thumbprint(const struct client *c);
+/* The server says when to renew (RFC 9773), as far as is known: client_look makes sense. */
+bool client_looks(const struct client *c);
+/* Runs under way. */
+size_t client_count(const struct client *c);
+
+/* ---- what it does */
+
+/* Borrowed for the callback. */
+struct client_result {
+    enum rc rc; /* RC_OK; RC_DENIED: the server refuses; RC_QUOTA: too often, or too busy; RC_NET,
+                   RC_NOTFOUND, RC_CLOSED, RC_TIMEOUT: not reached; RC_PARSE, RC_TOOBIG: it speaks
+                   no ACME; RC_CONFLICT: the order came to nothing; RC_CRYPTO: the certificate is
+                   not what was asked for; RC_UNSUPPORTED, RC_NOMEM */
+    const struct err *err; /* unless RC_OK */
+    struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
+    when_t retry_at;       /* the server asks not to come back before; 0: it does not */
+    /* of client_obtain */
+    struct str chain; /* PEM, leaf first, without the root, as it was checked */
+    const struct x509_cert *certs;
+    size_t n_certs;
+    /* of client_look */
+    struct client_window window; /* retry_at: when to look again */
+};
+
+typedef void (*client_result_fn)(void *arg, const struct client_result *result);
+
+struct client_want {
+    const struct str *dns; /* canonical; "*." in front is allowed */
+    const struct addr *ips;
+    size_t n_dns, n_ips;
+    struct crypto_key *key; /* the certificate's, with its private half; shared */
+    struct str profile;     /* empty: the server's choice; else it must offer that */
+    struct str replaces; /* client_certid of the one before, or empty; sent where ARI is offered */
+    int64_t timeout;     /* microseconds; 0: CLIENT_RUN_SECONDS */
+};
+
+/* Obtains a certificate: account, order, authorizations (those that are valid already need
+ * nothing), finalize, download, check. All of `want` is copied. The callback comes once, never from
+ * inside; *out is valid until then. RC_NOMEM, RC_TOOBIG, RC_INVAL without names or private key. */
+enum rc client_obtain(struct client *c, const struct client_want *want, client_result_fn fn,
+                      void *arg, struct client_run **out);
+/* Asks when the certificate should be renewed (RFC 9773 section 4); RC_UNSUPPORTED in the result
+ * where the server does not say. Otherwise as client_obtain. */
+enum rc client_look(struct client *c, struct str certid, client_result_fn fn, void *arg,
+                    struct client_run **out);
+/* Gives up; the callback does not come. An order that was begun is left to expire. */
+void client_cancel(struct client_run *run);
+
+/* ---- what can be asked without a server */
+
+struct client_check {
+    struct str chain; /* PEM, leaf first */
+    const struct crypto_key *key;
+    const struct str *dns;
+    const struct addr *ips;
+    size_t n_dns, n_ips;
+    const struct str *roots; /* DER */
+    size_t n_roots;
+    when_t now;
+};
+
+/* The chain is for this key, names exactly these, holds together in its order, ends in one of the
+ * roots and is valid now (or within CLIENT_SKEW_SECONDS). RC_CRYPTO and what is wrong; RC_PARSE,
+ * RC_TOOBIG, RC_NOMEM. */
+enum rc client_chain_check(struct arena *a, const struct client_check *in, struct x509_cert **out,
+                           size_t *out_n, struct err *err);
+/* RFC 9773 section 4.1: key id of the issuer and serial number. RC_NOTFOUND without a key id. */
+enum rc client_certid(const struct x509_cert *c, struct buf *out);
