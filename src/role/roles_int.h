@@ -4,5 +4,4 @@
 
 #include "role/role.h"
 
-extern const struct role_def role_signer, role_prober, role_core, role_front,
-    role_keeper;
+extern const struct role_def role_signer, role_prober, role_core, role_front, role_keeper;
