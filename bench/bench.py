@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 
+import gateway
 import orders
 import servers
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway")
 CLIENTS = 8
 
 
@@ -243,11 +244,15 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*", choices=[[], *NAMES])
     options = parser.parse_args()
-    bench = Bench(options)
-    try:
-        bench.run()
-    finally:
-        bench.close()
+    wanted = set(options.names or NAMES)
+    if wanted - {"gateway", "store"}:
+        bench = Bench(options)
+        try:
+            bench.run()
+        finally:
+            bench.close()
+    if "gateway" in wanted:
+        gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
     if not options.quick and "store" in (options.names or NAMES) or "store" in options.names:
         store()
 

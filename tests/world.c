@@ -16,6 +16,8 @@
 
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
+const char *world_config = WORLD_CONFIG;
+
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_MAX);
@@ -234,7 +236,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     check_dir_init(&w->dir);
     snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
     clock_fake_init(&w->clock, WORLD_NOW);
-    if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(WORLD_CONFIG, extra, &w->conf) ||
+    if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(world_config, extra, &w->conf) ||
         !make_files(w) || !passphrase(&secret) ||
         ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
         return false;

@@ -60,6 +60,10 @@ struct world {
     void *on_answer_arg;
 };
 
+/* How worlds are configured before what is extra; another text is set before the program's first
+ * world. */
+extern const char *world_config;
+
 /* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
  * files. `extra` is more configuration, or NULL. False when something failed. */
 bool world_start(struct world *w, const char *extra);

@@ -25,14 +25,19 @@ test      libnss3-tools         vfychain, certutil: a third one
 test      bind9                 a name server for DNS scenarios
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
-test      curl                  HTTP by hand
+build     curl                  script/run looks whether its site answers
 test      socat                 sockets by hand
 test      jq                    reading our JSON
 test      sqlite3               looking into the store
+test      wget                  another one
+test      chromium              a browser
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts
 test      python3-cryptography  forging what no client would send
+test      clang                 the second compiler
+test      libclang-rt-dev       its sanitizer runtimes
+test      llvm                  llvm-symbolizer
 lint      clang-format          layout of C
 lint      clang-tidy            static checks
 lint      cppcheck              static checks
@@ -43,13 +48,15 @@ fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
 bench     pebble                the ACME server we are measured beside
 bench     bind9                 the name server that both ask
+bench     nginx-light           the gateway we are measured beside
+bench     wrk                   asks both
 bench     python3-cryptography  the client of both
 TABLE
 }
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='named.service pebble.service certbot.timer'
+readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

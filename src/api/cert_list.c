@@ -10,7 +10,8 @@ enum { LIST_ARENA = 64 * 1024 * 1024, CURSOR_TEXT = 64 };
 
 MSG(msg_limit, "api.list-limit", "\"limit\" has to be a number from 1 to {0}");
 MSG(msg_cursor, "api.list-cursor", "\"cursor\" is not one that an earlier page gave as \"next\"");
-MSG(msg_name, "api.list-name", "\"{0}\" is not a name: {1}");
+MSG(msg_name, "api.list-name", "\"{0}\" is neither a name nor an address: {1}");
+MSG(msg_under, "api.list-under", "\"{0}\" is not a domain: {1}");
 MSG(msg_status, "api.list-status", "\"status\" is \"{0}\"; it can be valid or revoked");
 
 static enum rc read_limit(const struct json *args, struct store_certificate_filter *f,
@@ -41,19 +42,41 @@ static enum rc read_cursor(const struct json *args, struct store_cursor *at, str
     return RC_OK;
 }
 
-static enum rc read_name(const struct json *args, const char *key, char out[NAME_MAX_BYTES + 1],
-                         struct err *err)
+/* What certificates hold: an address, or a name that may be a wildcard. `value` lies in `room`. */
+static enum rc read_name(const struct json *args, struct store_name *name,
+                         char room[static NAME_MAX_BYTES + 1], struct err *err)
+{
+    struct str text = {NULL, 0};
+    struct addr addr;
+    enum rc rc;
+
+    room[0] = '\0';
+    if (!json_get(args, "name"))
+        return RC_OK;
+    rc = json_str(json_get(args, "name"), &text);
+    if (rc == RC_OK && addr_parse(text, &addr) == RC_OK) {
+        name->type = STORE_NAME_IP;
+        addr_text(&addr, room);
+    } else if (rc == RC_OK) {
+        rc = name_canonical(text, true, room);
+    }
+    name->value = str_of(room);
+    return rc == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_name, text, str_of(rc_text(rc)));
+}
+
+static enum rc read_under(const struct json *args, char out[static NAME_MAX_BYTES + 1],
+                          struct err *err)
 {
     struct str text = {NULL, 0};
     enum rc rc;
 
     out[0] = '\0';
-    if (!json_get(args, key))
+    if (!json_get(args, "under"))
         return RC_OK;
-    rc = json_str(json_get(args, key), &text);
+    rc = json_str(json_get(args, "under"), &text);
     if (rc == RC_OK)
-        rc = name_canonical(text, true, out);
-    return rc == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_name, text, str_of(rc_text(rc)));
+        rc = name_canonical(text, false, out);
+    return rc == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_under, text, str_of(rc_text(rc)));
 }
 
 static enum rc read_status(const struct json *args, struct store_certificate_filter *f,
@@ -149,11 +172,10 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
 
     TRY(read_limit(args, &filter, err));
     TRY(read_cursor(args, &at, err));
-    TRY(read_name(args, "name", name, err));
-    TRY(read_name(args, "under", under, err));
+    TRY(read_name(args, &exact, name, err));
+    TRY(read_under(args, under, err));
     TRY(read_status(args, &filter, err));
     TRY(read_sort(args, v->now, &filter, err));
-    exact.value = str_of(name);
     filter.name = exact.value.n ? &exact : NULL;
     filter.under = str_of(under);
     TRY(store_certificate_list(store_read(v->store), &arena, &filter, &at, &items, &n));

@@ -140,4 +140,5 @@ int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);
 int cmd_site_check(const struct cmd_args *args);
 int cmd_site_renew(const struct cmd_args *args);
+int cmd_drill_runner(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

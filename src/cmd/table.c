@@ -88,6 +88,10 @@ static const struct cmd_row rows[] = {
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, 0, cmd_ui_link},
+    {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
+     "Lets the running server execute a harmless command, and asks it for others, which it must\n"
+     "refuse.",
+     NULL, 0, cmd_drill_runner},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
      0, cmd_version},
 };

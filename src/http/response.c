@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/response.h"
 
+#include "http/names.h"
+
 static const struct {
     int status;
     const char *text;
 } reasons[] = {
+    {100, "Continue"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
     {204, "No Content"},
+    {205, "Reset Content"},
     {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {300, "Multiple Choices"},
     {301, "Moved Permanently"},
     {302, "Found"},
     {303, "See Other"},
@@ -18,6 +25,7 @@ static const struct {
     {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
+    {402, "Payment Required"},
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
@@ -25,22 +33,37 @@ static const struct {
     {408, "Request Timeout"},
     {409, "Conflict"},
     {410, "Gone"},
+    {411, "Length Required"},
     {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {502, "Bad Gateway"},
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
     {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+    {511, "Network Authentication Required"},
 };
+
+const struct str http_plain_answer =
+    STR("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: "
+        "close\r\n\r\n"
+        "This port speaks HTTPS, and the request came without TLS: use an https:// URL.\n");
 
 /* Said here once, or never. */
 static const struct str own[] = {
@@ -49,7 +72,7 @@ static const struct str own[] = {
     STR("x-request-id"),
 };
 
-static const char *reason(int status)
+const char *http_reason(int status)
 {
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (reasons[i].status == status)
@@ -57,20 +80,12 @@ static const char *reason(int status)
     return "Other";
 }
 
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("\"(),/:;<=>?@[\\]{}", s.p[i]))
-            return false;
-    return s.n > 0;
-}
-
 static bool passes(const struct http_header *h)
 {
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         if (str_ieq(own[i], h->name))
             return false;
-    return is_token(h->name) && str_printable(h->value);
+    return http_is_token(h->name) && str_printable(h->value);
 }
 
 static struct str header(const struct http_exchange *x, struct str name)
@@ -106,7 +121,7 @@ void http_response_put_head(const struct http_exchange *x, when_t now, bool last
     int status = x->res.status >= 200 && x->res.status <= 599 ? x->res.status : 500;
     struct str type = header(x, STR("content-type"));
 
-    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: ", status, reason(status));
+    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: ", status, http_reason(status));
     http_put_date(now, out);
     buf_putz(out, "\r\n");
     if (status != 204 && status != 304)

@@ -19,6 +19,8 @@ struct client {
 struct http_server {
     struct http_server_conf conf;
     struct http_conn_conf conn_conf;
+    const struct http_server_speaker *speaker;
+    void *speaker_arg;
     struct ev_fd *watch; /* NULL once it drains */
     int fd;
     struct ev_timer pause;
@@ -36,7 +38,7 @@ struct member {
     struct list link, idle;
     struct http_server *server;
     struct tls_conn *tls; /* while it shakes hands */
-    struct http_conn *conn;
+    void *conn;           /* the speaker's */
     struct addr client;
     bool refused;
     bool counted; /* in its client's number */
@@ -110,12 +112,13 @@ static void member_free(struct member *m)
     s->counts.open--;
     s->refusals -= m->refused;
     tls_conn_free(m->tls);
-    http_conn_free(m->conn);
+    if (m->conn)
+        s->speaker->free(m->conn);
     mem_free(m);
     look_drained(s);
 }
 
-static void on_idle(void *owner, bool idle)
+void http_server_idle(void *owner, bool idle)
 {
     struct member *m = owner;
 
@@ -128,7 +131,7 @@ static void on_idle(void *owner, bool idle)
     }
 }
 
-static void on_closed(void *owner)
+void http_server_closed(void *owner)
 {
     member_free(owner);
 }
@@ -150,35 +153,76 @@ static void fail_rc(struct member *m, enum rc rc)
     failed(m, &err);
 }
 
-static void serve(struct member *m, struct net_stream *t)
+/* ---- http_conn as a speaker */
+
+static enum rc conn_new(void *arg, struct net_stream *t, struct tls_conn *,
+                        const struct addr *client, void *owner, void **out)
 {
-    enum rc rc = http_conn_new(&m->server->conn_conf, t, &m->client, m, &m->conn);
+    struct http_server *s = arg;
+    struct http_conn *c;
+
+    TRY(http_conn_new(&s->conn_conf, t, client, owner, &c));
+    *out = c;
+    return RC_OK;
+}
+
+static void conn_start(void *c)
+{
+    http_conn_start(c);
+}
+
+static void conn_refuse(void *c)
+{
+    http_conn_refuse(c);
+}
+
+static void conn_drain(void *c)
+{
+    http_conn_drain(c);
+}
+
+static void conn_free(void *c)
+{
+    http_conn_free(c);
+}
+
+static const struct http_server_speaker conn_speaker = {conn_new, conn_start, conn_refuse,
+                                                        conn_drain, conn_free};
+
+/* ---- from the socket to the speaker */
+
+static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
+{
+    struct http_server *s = m->server;
+    enum rc rc = s->speaker->new (s->speaker_arg, t, tls, &m->client, m, &m->conn);
 
     if (rc != RC_OK) {
         fail_rc(m, rc);
         return;
     }
     if (m->refused) {
-        http_conn_refuse(m->conn);
+        s->speaker->refuse(m->conn);
         return;
     }
-    http_conn_start(m->conn);
-    if (!m->server->watch)
-        http_conn_drain(m->conn);
+    s->speaker->start(m->conn);
+    if (!s->watch)
+        s->speaker->drain(m->conn);
 }
 
 static void on_open(void *arg, enum rc rc, const struct err *err)
 {
     struct member *m = arg;
+    struct tls_conn *tls;
     struct net_stream *t;
 
     if (rc != RC_OK) {
         failed(m, err);
         return;
     }
-    rc = tls_stream_new(MOVE(m->tls), &t);
+    tls = MOVE(m->tls);
+    rc = tls_stream_new(tls, &t);
     if (rc == RC_OK)
-        serve(m, t);
+        serve(m, t, tls);
     else
         fail_rc(m, rc);
 }
@@ -198,7 +242,7 @@ static void admit(struct member *m, int fd)
     }
     rc = net_stream_fd(s->conf.ev, fd, &t);
     if (rc == RC_OK)
-        serve(m, t);
+        serve(m, t, NULL);
     else
         fail_rc(m, rc);
 }
@@ -317,8 +361,11 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
         s->conf.connections = HTTP_CONNECTIONS_MAX;
     if (conf->per_client == 0)
         s->conf.per_client = HTTP_CLIENT_CONNECTIONS_MAX;
-    s->conn_conf = (struct http_conn_conf){
-        conf->ev, conf->name, conf->on_request, conf->on_answered, conf->arg, on_idle, on_closed};
+    s->conn_conf =
+        (struct http_conn_conf){conf->ev,  conf->name,       conf->on_request,  conf->on_answered,
+                                conf->arg, http_server_idle, http_server_closed};
+    s->speaker = conf->speaker ? conf->speaker : &conn_speaker;
+    s->speaker_arg = conf->speaker ? conf->arg : s;
     list_init(&s->members);
     list_init(&s->idle);
     map_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
@@ -348,7 +395,7 @@ void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg
         struct member *m = LIST_ENTRY(link, struct member, link);
 
         if (m->conn)
-            http_conn_drain(m->conn);
+            s->speaker->drain(m->conn);
     }
     s->drained = done;
     s->drained_arg = arg;

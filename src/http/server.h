@@ -9,6 +9,7 @@
 #include "http/conn.h"
 
 struct http_server;
+struct tls_conn;
 struct tls_context;
 
 enum {
@@ -19,13 +20,29 @@ enum {
     HTTP_ACCEPT_PAUSE_SECONDS = 1, /* after descriptors ran out */
 };
 
+/* Whoever speaks over the connections instead of http_conn: the same, of his own make. */
+struct http_server_speaker {
+    /* Takes over the stream, also on failure; `tls` is what it stands on, NULL: a plain socket. */
+    enum rc (*new)(void *arg, struct net_stream *t, struct tls_conn *tls, const struct addr *client,
+                   void *owner, void **out);
+    void (*start)(void *conn);
+    void (*refuse)(void *conn);
+    void (*drain)(void *conn);
+    void (*free)(void *conn);
+};
+
+/* For speakers: as on_idle and on_closed of http_conn_conf. */
+void http_server_idle(void *owner, bool idle);
+void http_server_closed(void *owner);
+
 struct http_server_conf {
+    const struct http_server_speaker *speaker; /* NULL: http_conn */
     struct ev *ev;
     const char *name;        /* into req.listener; kept */
     struct tls_context *tls; /* NULL: plain. Outlives the server */
     size_t connections;      /* 0: HTTP_CONNECTIONS_MAX */
     size_t per_client;       /* 0: HTTP_CLIENT_CONNECTIONS_MAX */
-    /* As in http_conn_conf. */
+    /* As in http_conn_conf, and for http_conn alone. */
     void (*on_request)(void *arg, struct http_exchange *x);
     void (*on_answered)(void *arg, const struct http_exchange *x, const struct http_answered *how);
     /* A connection came to nothing: a failed handshake, no memory. May be NULL. */

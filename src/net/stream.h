@@ -10,11 +10,16 @@
 struct ev;
 struct net_stream;
 
-enum { NET_WANT_READ = 1, NET_WANT_WRITE = 2 };
+enum {
+    NET_WANT_READ = 1,
+    NET_WANT_WRITE = 2,
+    NET_STREAM_READ = 16 * 1024, /* what a record of TLS holds */
+};
 
 struct net_stream_ops {
     /* RC_OK and at least one byte; RC_AGAIN: none now; RC_CLOSED: the peer sends no more; RC_NET:
-     * broken. */
+     * broken. Fewer than `n`, and n was at least NET_STREAM_READ: the stream itself holds no more
+     * back, so that `want` will tell of what comes. */
     enum rc (*read)(struct net_stream *s, void *p, size_t n, size_t *out_n);
     /* RC_OK and at least one byte taken; RC_AGAIN: none now, the next call brings the same bytes,
      * or more of them; RC_NET. */

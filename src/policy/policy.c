@@ -21,8 +21,8 @@ MSG(msg_scope, "policy.outside-hierarchy",
     "suffixes, single labels, and addresses that are private");
 
 MSG(msg_not_site, "policy.not-a-site",
-    "{0} is not a site of the gateway, and this account has no other names; to make it one, "
-    "add it to \"gateway: sites:\" in the configuration and run `autarky reload`");
+    "{0} is not a site of the gateway, and this account has no other names; to make it one: "
+    "`autarky site add`, or \"gateway: sites:\" in the configuration and `autarky reload`");
 MSG(msg_site_scope, "policy.site-outside-hierarchy",
     "the gateway's site {0} is outside of what this CA may vouch for: names at and below {1} and "
     "the internal suffixes, and single labels; give the site another name, or its certificate "
@@ -118,8 +118,9 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
     }
     if (!elsewhere)
         return no_rule(conf, q->value, err);
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name,
-                   q->value, str_of(addr_text(&q->requester, from)));
+    return PROBLEM(
+        err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name, q->value,
+        q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
 }
 
 const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,

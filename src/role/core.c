@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core: the database and every decision. It answers front's requests and the control socket, asks
- * the signer for signatures and the prober for validations. It parses neither TLS nor HTTP, holds
- * no key of the authority, and cannot connect to anything: its network is the channels it was given
- * and the control socket it accepts on. */
+ * the signer for signatures, the prober for validations and the keeper how the sites are. It parses
+ * neither TLS nor HTTP, holds no key of the authority, and cannot connect to anything: its network
+ * is the channels it was given and the control socket it accepts on. */
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -102,6 +102,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core->signer = chan;
         ca_set_signer(core->ca, chan);
     }
+    if (role == ROLE_RUNNER)
+        core->runner = chan;
     if (role == ROLE_PROBER) {
         core->prober = chan;
         if (chan)

@@ -215,13 +215,22 @@ static void site_renew(struct question *q)
     json_free(q->args);
 }
 
+static void drill_runner(struct question *q)
+{
+    json_free(q->args);
+    core_drill_runner(q->core, q->req);
+}
+
 /* ---- conversations */
 
 /* Those that ask another process first; they end the question themselves. */
 static const struct {
     const char *command;
     void (*run)(struct question *q);
-} others[] = {{"reload", reload}, {"site list", site_list}, {"site renew", site_renew}};
+} others[] = {{"reload", reload},
+              {"site list", site_list},
+              {"site renew", site_renew},
+              {"drill runner", drill_runner}};
 
 static void dispatch(struct question *q, struct str command)
 {

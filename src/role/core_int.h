@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the core role share: core.c (life and reload), core_http.c (front's requests),
  * core_cert.c (the API's own certificate), core_names.c (what this host is called), core_admin.c
- * (the control socket), core_probe.c (the prober), core_sites.c (the keeper and its sites). */
+ * (the control socket), core_probe.c (the prober), core_sites.c (the keeper and its sites),
+ * core_drill.c (the runner). */
 #pragma once
 
 #include "acme/acme.h"
@@ -37,9 +38,10 @@ struct core {
     struct ca *ca;
     struct acme *acme;
     struct core_names names;
-    struct ipc_chan *supervisor; /* borrowed, as the next three; NULL while away */
+    struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */
     struct ipc_chan *signer;
     struct ipc_chan *prober;
+    struct ipc_chan *runner;
     struct ipc_chan *keeper; /* also NULL while there are no sites */
     int control;             /* listening; borrowed */
     struct ui ui;
@@ -117,3 +119,11 @@ void core_sites_put(const struct core_sites *sites, struct json_out *o);
  * RC_CLOSED without a keeper. */
 void core_site_list(struct core *core, struct ipc_req *req);
 void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
+
+/* ---- core_drill.c */
+
+/* Admin command `drill runner`; ends `req`. Lets the runner execute its declared command `drill`,
+ * and proves that it refuses other names: {"command","status","output","refused":[{"name",
+ * "reason"}...]}. RC_DENIED, naming it, when the runner took one of those; RC_CLOSED without a
+ * runner. */
+void core_drill_runner(struct core *core, struct ipc_req *req);

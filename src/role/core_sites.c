@@ -21,7 +21,7 @@ MSG(msg_thumbprint, "core.vouch-thumbprint",
     "the thumbprint is not 43 characters of base64url (RFC 7638, SHA-256)");
 MSG(msg_name, "core.site-name", "\"name\" is missing: say which site");
 MSG(msg_no_site, "core.site-unknown",
-    "the configuration has no site {0}; `autarky config show` prints those that there are");
+    "the configuration has no site {0}; `autarky site list` shows those that there are");
 MSG(msg_no_keeper, "core.keeper-away",
     "the keeper is not running, so nothing was renewed; `autarky status` says how the processes "
     "are, and the log of `autarky serve` why");

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "crypto/crypto.h"
+#include "http/response.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "sandbox/users.h"
@@ -36,11 +37,6 @@ static const struct sandbox front_sandbox = {
     .files = FILES,
     .paths = {{"front", SB_READ | SB_WRITE}},
 };
-
-static const struct str plain_answer =
-    STR("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: "
-        "close\r\n\r\n"
-        "This port speaks HTTPS, and the request came without TLS: use an https:// URL.\n");
 
 static void on_request(void *arg, struct http_exchange *x)
 {
@@ -168,7 +164,7 @@ static enum rc add_listener(struct front *f, const struct role_listener *l, stru
 
 static enum rc front_open(struct role_env *env, struct err *err)
 {
-    struct tls_context_conf tls = {plain_answer};
+    struct tls_context_conf tls = {http_plain_answer};
     struct front *f = MEM_NEW(struct front);
 
     if (!f)

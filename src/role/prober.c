@@ -7,13 +7,11 @@
  * asked by core, and nobody else; what it learns from strangers goes back as evidence, judged by
  * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does.
  */
-#include <fcntl.h>
-
-#include "base/fd.h"
 #include "dns/zones.h"
 #include "ev/ev.h"
 #include "log/log.h"
 #include "net/net.h"
+#include "role/resolv.h"
 #include "role/roles_int.h"
 #include "validate/validate.h"
 
@@ -43,31 +41,6 @@ struct probe {
 
 /* ---- life */
 
-/* What is missing or unreadable here need not be an error: the configuration may name servers for
- * all that will be asked. */
-static void read_resolv_conf(struct prober *p)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(DNS_RESOLV_CONF_BYTES);
-    CLEANUP(fd_closep) int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t n = -1;
-
-    while (fd >= 0 && text.n < DNS_RESOLV_CONF_BYTES) {
-        size_t room = DNS_RESOLV_CONF_BYTES - text.n;
-        char *to = buf_reserve(&text, room);
-
-        n = to ? read(fd, to, room) : -1;
-        if (n <= 0)
-            break;
-        buf_advance(&text, (size_t)n);
-    }
-    if (n >= 0)
-        p->n_servers = dns_resolv_conf(buf_str(&text), p->servers);
-    if (p->n_servers == 0)
-        log_warn("prober.no-name-servers",
-                 LOG_TEXT("/etc/resolv.conf names none; only names in a zone of `resolvers` can be "
-                          "validated"));
-}
-
 static enum rc prober_open(struct role_env *env, struct err *err)
 {
     struct prober *p = MEM_NEW(struct prober);
@@ -77,7 +50,7 @@ static enum rc prober_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = p;
     p->env = env;
-    read_resolv_conf(p);
+    p->n_servers = role_resolv_conf("validation", p->servers);
     return RC_OK;
 }
 

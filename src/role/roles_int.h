@@ -4,4 +4,5 @@
 
 #include "role/role.h"
 
-extern const struct role_def role_signer, role_prober, role_core, role_front, role_keeper;
+extern const struct role_def role_signer, role_prober, role_runner, role_core, role_front,
+    role_keeper, role_gateway;

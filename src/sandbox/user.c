@@ -84,12 +84,17 @@ enum rc sandbox_user_drop(const struct sandbox *sb, const struct sandbox_at *at,
     }
     if (at->uid == 0 || at->gid == 0)
         return ERR(err, RC_DENIED, msg_root_user, str_of(sb->user));
+    /* Else the change of user would drop what the table keeps; sandbox_drop_caps drops the rest. */
+    if (sb->caps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return SANDBOX_ERRNO(err, "prctl(PR_SET_KEEPCAPS)");
     if (setgroups(0, NULL) != 0)
         return SANDBOX_ERRNO(err, "setgroups");
     if (setresgid(at->gid, at->gid, at->gid) != 0)
         return SANDBOX_ERRNO(err, "setresgid");
     if (setresuid(at->uid, at->uid, at->uid) != 0)
         return SANDBOX_ERRNO(err, "setresuid");
+    if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
+        return SANDBOX_ERRNO(err, "prctl(PR_SET_KEEPCAPS)");
     TRY(prove_dropped(at, err));
     sandbox_note(out, SANDBOX_USER, SANDBOX_ON, "%s, uid %u, gid %u, no other groups", sb->user,
                  (unsigned)at->uid, (unsigned)at->gid);
@@ -156,7 +161,8 @@ enum rc sandbox_drop_caps(const struct sandbox *sb, struct sandbox_report *out, 
     TRY(held_caps(&left, err));
     if (left & ~sb->caps)
         return ERR(err, RC_DENIED, msg_regained, STR("a capability"));
-    if (geteuid() != 0 && setresuid(0, 0, 0) == 0)
+    /* Who keeps the right to become other users can become root, too. */
+    if (geteuid() != 0 && !(left & UINT64_C(1) << CAP_SETUID) && setresuid(0, 0, 0) == 0)
         return ERR(err, RC_DENIED, msg_regained, STR("root"));
     if (sb->caps)
         sandbox_note(out, SANDBOX_CAPABILITIES, out->by[SANDBOX_CAPABILITIES].state,

@@ -12,11 +12,13 @@
 #include "crypto/ossl.h"
 #include "ev/ev.h"
 #include "tls/context.h"
+#include "tls/peek.h"
 #include "tls/tls_int.h"
 
 MSG(msg_handshake, "tls.handshake", "the TLS handshake failed: {0}");
 MSG(msg_slow, "tls.handshake-slow", "the TLS handshake took longer than {0} seconds");
 MSG(msg_gone, "tls.handshake-gone", "the client went away during the TLS handshake");
+MSG(msg_tlcp, "tls.tlcp", "the client spoke TLCP, which is not served here");
 MSG(msg_plain, "tls.plain", "the client spoke plain HTTP to a TLS port and was told so");
 
 enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
@@ -24,9 +26,9 @@ enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
 struct tls_conn {
     SSL *ssl;
     struct ev *ev;
-    struct tls_context *context;
+    struct tls_choice choice;
+    struct tls_socket socket;
     struct ev_fd *watch;
-    int fd;
     enum state state;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     size_t lingered;
@@ -82,7 +84,7 @@ static void linger(struct tls_conn *c)
     char scratch[4096];
     ssize_t n;
 
-    while ((n = recv(c->fd, scratch, sizeof(scratch), 0)) > 0)
+    while ((n = recv(c->socket.fd, scratch, sizeof(scratch), 0)) > 0)
         if ((c->lingered += (size_t)n) > TLS_PLAIN_LINGER_BYTES)
             break;
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -94,10 +96,11 @@ static void linger(struct tls_conn *c)
 
 static void answer_plain(struct tls_conn *c)
 {
-    struct str answer = tls_context_plain_answer(c->context);
+    struct str answer = tls_context_conf(c->choice.context)->plain_answer;
 
     /* Short enough for an empty send buffer; if not, the client learns no less than without it. */
-    if (send(c->fd, answer.p, answer.n, MSG_NOSIGNAL) < 0 || shutdown(c->fd, SHUT_WR) != 0) {
+    if (send(c->socket.fd, answer.p, answer.n, MSG_NOSIGNAL) < 0 ||
+        shutdown(c->socket.fd, SHUT_WR) != 0) {
         open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
         return;
     }
@@ -109,12 +112,15 @@ static void answer_plain(struct tls_conn *c)
 static void shake(struct tls_conn *c)
 {
     char reason[TLS_REASON_MAX];
+    struct err why = ERR_INIT;
     uint8_t needs = 0;
     enum rc rc;
     int n;
 
     crypto_ossl_clear();
+    c->choice.why = &why;
     n = SSL_accept(c->ssl);
+    c->choice.why = NULL;
     if (n == 1) {
         open_done(c, RC_OK, NULL);
         return;
@@ -122,32 +128,47 @@ static void shake(struct tls_conn *c)
     rc = outcome(c, n, &needs);
     if (rc == RC_AGAIN)
         ev_fd_watch(c->watch, needs);
+    else if (why.msg)
+        open_done(c, why.rc, &why);
     else if (rc == RC_CRYPTO)
         open_failed(c, RC_CRYPTO, &msg_handshake, tls_reason(reason));
     else
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
 }
 
+static void refuse_tlcp(struct tls_conn *c)
+{
+    /* A record with the alert protocol_version, which OpenSSL would not send for want of a version
+     * of its own to send it in. */
+    static const unsigned char alert[] = {21, 1, 1, 0, 2, 2, 70};
+
+    /* Too short not to fit; if the client is gone, it needs no answer. */
+    (void)send(c->socket.fd, alert, sizeof(alert), MSG_NOSIGNAL);
+    open_failed(c, RC_UNSUPPORTED, &msg_tlcp, (struct str){NULL, 0});
+}
+
 static void peek(struct tls_conn *c)
 {
-    char first;
-    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK);
+    struct str first = {NULL, 0};
+    enum rc rc = tls_socket_look(&c->socket, &first);
+    enum tls_peeked speaks = tls_peek(first);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (rc == RC_AGAIN || (rc == RC_OK && speaks == TLS_PEEK_MORE)) {
         ev_fd_watch(c->watch, EV_READ);
         return;
     }
-    if (n <= 0) {
+    if (rc == RC_NOMEM) {
+        open_done(c, rc, &(struct err){.rc = rc});
+    } else if (rc != RC_OK) {
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
-        return;
-    }
-    if (tls_context_plain_answer(c->context).n &&
-        ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'))) {
+    } else if (speaks == TLS_PEEK_TLCP) {
+        refuse_tlcp(c);
+    } else if (speaks == TLS_PEEK_HTTP && tls_context_conf(c->choice.context)->plain_answer.n) {
         answer_plain(c);
-        return;
+    } else {
+        c->state = HANDSHAKE;
+        shake(c);
     }
-    c->state = HANDSHAKE;
-    shake(c);
 }
 
 static void on_event(void *arg, unsigned)
@@ -188,16 +209,17 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
         close(fd);
         return RC_NOMEM;
     }
-    c->fd = fd;
+    c->socket.fd = fd;
     c->ev = conf->ev;
-    c->context = conf->context;
+    c->choice.context = conf->context;
     c->on_open = conf->on_open;
     c->arg = conf->arg;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     ev_timer_init(&c->timer, conf->ev, on_timeout, c);
     c->ssl = SSL_new(tls_context_ssl(conf->context));
-    if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1) {
+    if (!c->ssl || !tls_socket_give(&c->socket, tls_context_method(conf->context), c->ssl) ||
+        SSL_set_app_data(c->ssl, &c->choice) != 1) {
         crypto_ossl_clear();
         return RC_NOMEM;
     }
@@ -215,8 +237,10 @@ void tls_conn_free(struct tls_conn *c)
     ev_timer_stop(&c->timer);
     ev_fd_free(c->watch);
     SSL_free(c->ssl);
+    tls_choice_done(&c->choice);
+    tls_socket_forget(&c->socket);
     crypto_ossl_clear();
-    fd_close(&c->fd);
+    fd_close(&c->socket.fd);
     mem_free(c);
 }
 
@@ -264,7 +288,7 @@ enum rc tls_conn_shutdown(struct tls_conn *c)
     if (rc == RC_AGAIN)
         return rc;
     /* Also when nothing could be said any more: the peer must not wait for us. */
-    return shutdown(c->fd, SHUT_WR) == 0 && rc == RC_OK ? RC_OK : RC_NET;
+    return shutdown(c->socket.fd, SHUT_WR) == 0 && rc == RC_OK ? RC_OK : RC_NET;
 }
 
 void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg)
@@ -283,4 +307,23 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 const char *tls_conn_version(const struct tls_conn *c)
 {
     return SSL_get_version(c->ssl);
+}
+
+struct str tls_conn_alpn(const struct tls_conn *c)
+{
+    const unsigned char *p;
+    unsigned n;
+
+    SSL_get0_alpn_selected(c->ssl, &p, &n);
+    return str_bytes(p, n);
+}
+
+bool tls_conn_resumed(const struct tls_conn *c)
+{
+    return SSL_session_reused(c->ssl) == 1;
+}
+
+struct tls_site *tls_conn_site(const struct tls_conn *c)
+{
+    return tls_context_conf(c->choice.context)->choose ? c->choice.site : NULL;
 }

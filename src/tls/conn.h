@@ -12,6 +12,7 @@
 struct ev;
 struct tls_conn;
 struct tls_context;
+struct tls_site;
 
 enum {
     TLS_HANDSHAKE_SECONDS = 10,
@@ -25,8 +26,10 @@ struct tls_conn_conf {
     struct ev *ev;
     struct tls_context *context;
     /* Called once, never from inside tls_conn_accept: RC_OK, the connection is open; otherwise free
-     * it: RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke in the clear and was
-     * answered), RC_CRYPTO (the handshake failed, `err` has OpenSSL's reason). */
+     * it: RC_NOMEM, RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke HTTP in the
+     * clear, or TLCP, and was told so), RC_CRYPTO (the handshake failed; `err` has our reason or
+     * OpenSSL's).
+     */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
 };
@@ -53,3 +56,10 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 
 /* "TLSv1.3"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);
+/* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */
+struct str tls_conn_alpn(const struct tls_conn *c);
+/* From a session of an earlier connection, without a certificate being shown. */
+bool tls_conn_resumed(const struct tls_conn *c);
+/* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without
+ * `choose`, and before a site was chosen. Also after a failed handshake. */
+struct tls_site *tls_conn_site(const struct tls_conn *c);

@@ -1,41 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all TLS connections of a listener share: TLS 1.2 (ECDHE and AEAD only) and 1.3,
- * X25519MLKEM768 before the classical groups, HTTP/1.1 by ALPN, no renegotiation, no compression,
- * session tickets under keys that live and die with the context. Certificate and key are an
- * immutable identity shared by count: replacing it changes what new handshakes show and touches no
- * open connection. */
+ * X25519MLKEM768 before the classical groups, ALPN, no renegotiation, no compression, no early
+ * data, sessions in tickets alone. What a handshake shows is decided once, at its ClientHello and
+ * before a session is looked at: by `choose`, or it is the context's one identity. Replacing an
+ * identity changes what new handshakes show and touches no open connection. */
 #pragma once
 
-#include "base/err.h"
-#include "base/mem.h"
+#include "tls/site.h"
 
-struct crypto_key;
 struct tls_context;
-struct tls_identity;
 
-enum { TLS_CHAIN_MAX = 10, TLS_CHAIN_PEM_MAX = 64 * 1024 };
+enum {
+    TLS_ALPN_MAX = 64, /* bytes of the list of protocols */
+    TLS_TICKET_KEY = 80,
+    TLS_TICKET_KEYS_MIN = 3,
+    TLS_TICKET_KEYS_MAX = 8,
+    TLS_TICKET_SECONDS = 6 * 3600, /* how long a session can be resumed */
+};
 
-/* The chain as PEM, leaf first, without the root; the key must have its private half and be the
- * leaf's. RC_PARSE, RC_INVAL (another key), RC_TOOBIG, RC_NOMEM, RC_CRYPTO. The caller keeps its
- * reference of the key. */
-enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
-                         struct tls_identity **out, struct err *err);
-struct tls_identity *tls_identity_ref(struct tls_identity *id);
-void tls_identity_unref(struct tls_identity *id);
-DEFINE_FREEP(tls_identity_unref, struct tls_identity)
+/* What a client asks for. */
+struct tls_hello {
+    /* RFC 6066 section 3, checked, lower case, without a final dot; empty: it sent none. Anything
+     * odd in that extension (no name or two, an address, bytes that no name has) has already ended
+     * the handshake with decode_error or illegal_parameter. */
+    struct str server_name;
+};
 
 struct tls_context_conf {
-    /* Sent, as it is, to a client that begins with a letter, as HTTP does, instead of a TLS record;
-     * kept, not copied. Empty: such a client is a failed handshake. */
+    /* Sent, as it is, to a client that speaks HTTP instead of TLS (tls/peek.h); kept, not copied.
+     * Empty: such a client is a failed handshake. */
     struct str plain_answer;
+    /* Protocols for ALPN, the best first, separated by single spaces: "h2 http/1.1". Empty:
+     * "http/1.1". A client that offers protocols but none of them gets no_application_protocol (RFC
+     * 7301 section 3.2). */
+    struct str alpn;
+    /* The site for a client; NULL refuses it with unrecognized_name. The site is borrowed until
+     * `site_ref`, called at once, and held until the connection is freed, which calls
+     * `site_unref`. Both may be NULL if the sites outlive the context. Without `choose` names are
+     * not looked at. */
+    struct tls_site *(*choose)(void *arg, const struct tls_hello *hello);
+    void (*site_ref)(struct tls_site *site);
+    void (*site_unref)(struct tls_site *site);
+    void *arg;
 };
 
 /* A server without an identity yet; its handshakes fail until it has one. Needs crypto_init.
- * RC_CRYPTO, RC_NOMEM. */
+ * RC_INVAL for a bad `alpn`, RC_CRYPTO, RC_NOMEM. */
 enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context **out);
 /* After the last of its connections. */
 void tls_context_free(struct tls_context *ctx);
 DEFINE_FREEP(tls_context_free, struct tls_context)
-/* Takes a reference of its own; NULL takes the identity away. */
+
+/* The one identity of a context without `choose`. Takes a reference of its own; NULL takes the
+ * identity away. */
 void tls_context_set_identity(struct tls_context *ctx, struct tls_identity *id);
 bool tls_context_has_identity(const struct tls_context *ctx);
+
+/* Keys of session tickets, in place of the context's own, which live and die with it: for processes
+ * that resume each other's sessions. Newest first. Each is TLS_TICKET_KEY bytes: 16 that name it,
+ * 32 for AES-256-CBC, 32 for HMAC-SHA256, all of them random. keys[1] encrypts; keys[0] only
+ * decrypts, so that every process has it before one uses it; so do the older ones, and what they
+ * decrypt is renewed. A session then lives for TLS_TICKET_SECONDS if a key stays in the list that
+ * long after it was keys[1]. Copied into locked memory; the caller wipes its own. RC_INVAL for a
+ * wrong number, a wrong length or two of the same name; RC_NOMEM. */
+enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n);

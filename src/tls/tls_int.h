@@ -2,15 +2,66 @@
 /* Shared by the files of this folder. */
 #pragma once
 
+#include <openssl/bio.h>
 #include <openssl/types.h>
 
 #include "base/str.h"
+#include "tls/context.h"
 
-struct tls_context;
+struct tls_tickets;
 
 enum { TLS_REASON_MAX = 160 };
+
+/* What one handshake has been given. Part of a connection; the SSL has it as its app data. */
+struct tls_choice {
+    struct tls_context *context;
+    struct tls_site *site; /* NULL: not chosen yet; with a reference */
+    uint64_t asked;        /* hash of the name it was chosen for */
+    bool installed;        /* its identities are in the SSL */
+    struct err *why;       /* takes the reason of a refusal; NULL: nobody asks */
+};
+
+/* What OpenSSL reads and writes: first the bytes that were looked at before it began, then the
+ * descriptor, which stays the connection's. */
+struct tls_socket {
+    int fd;
+    bool ended;           /* the peer sends no more */
+    unsigned char *first; /* NULL as soon as it is read to its end */
+    size_t at, n;
+};
+
+/* Reads once, for tls_peek; `out` is all that has come so far. RC_AGAIN, RC_CLOSED, RC_NET,
+ * RC_NOMEM. */
+enum rc tls_socket_look(struct tls_socket *s, struct str *out);
+/* Frees those first bytes, read or not. */
+void tls_socket_forget(struct tls_socket *s);
+/* NULL: no memory. Freed by BIO_meth_free, after everything that was given it. */
+BIO_METHOD *tls_socket_method_new(void);
+/* Has the SSL stand on `s`; false: no memory. */
+bool tls_socket_give(struct tls_socket *s, const BIO_METHOD *method, SSL *ssl);
 
 /* OpenSSL's last error of this thread as text; empties the queue. Returns `text`. */
 struct str tls_reason(char text[static TLS_REASON_MAX]);
 SSL_CTX *tls_context_ssl(const struct tls_context *ctx);
-struct str tls_context_plain_answer(const struct tls_context *ctx);
+const BIO_METHOD *tls_context_method(const struct tls_context *ctx);
+const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx);
+/* The one of a context without `choose`. */
+struct tls_site *tls_context_own_site(struct tls_context *ctx);
+/* NULL: OpenSSL's own keys. */
+const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx);
+
+bool tls_identity_install(const struct tls_identity *id, SSL *ssl);
+
+/* OpenSSL's callbacks for choosing; `arg` is not used. */
+int tls_choice_on_hello(SSL *ssl, int *alert, void *arg);
+int tls_choice_on_certificate(SSL *ssl, void *arg);
+int tls_choice_on_name(SSL *ssl, int *alert, void *arg);
+/* Gives the reference back. */
+void tls_choice_done(struct tls_choice *c);
+
+/* Ticket keys: as tls_context_set_ticket_keys. */
+enum rc tls_tickets_new(const struct str *keys, size_t n, struct tls_tickets **out);
+void tls_tickets_free(struct tls_tickets *t);
+DEFINE_FREEP(tls_tickets_free, struct tls_tickets)
+/* Has the SSL_CTX ask for them, from then on. */
+bool tls_tickets_use(SSL_CTX *ssl);

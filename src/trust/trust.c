@@ -6,6 +6,10 @@
 #include "http/problem.h"
 #include "x509/name.h"
 
+/* A root that is new is wanted at once; what an intermediate's name stands for never changes. */
+#define ASK_AGAIN "no-cache"
+#define KEEP_A_DAY "max-age=86400"
+
 enum { FINGERPRINT_TEXT = 3 * CRYPTO_SHA256_BYTES, NAME_TEXT_MAX = 2 * X509_NAME_MAX };
 
 MSG(msg_nothing, "trust.nothing-there",
@@ -90,17 +94,22 @@ static void reply_page(struct http_exchange *x, const struct ca_issuer *root)
         return;
     }
     put_page(&x->res.body, &root->cert, print);
+    http_header_add(x, "Cache-Control", STR(ASK_AGAIN));
+    http_header_add(x, "Content-Security-Policy", STR("default-src 'none'"));
     http_reply(x, 200, "text/html; charset=utf-8");
 }
 
 static void reply_pem(struct http_exchange *x, const struct ca_issuer *issuer)
 {
     x509_cert_put_pem(issuer->cert.der, &x->res.body);
+    http_header_add(x, "Cache-Control", STR(ASK_AGAIN));
     http_reply(x, 200, "application/x-pem-file");
 }
 
-static void reply_der(struct http_exchange *x, const struct ca_issuer *issuer, const char *type)
+static void reply_der(struct http_exchange *x, const struct ca_issuer *issuer, const char *type,
+                      const char *caching)
 {
+    http_header_add(x, "Cache-Control", str_of(caching));
     http_reply_text(x, 200, type, issuer->cert.der);
 }
 
@@ -110,6 +119,8 @@ static void refuse(struct http_exchange *x, const struct msg *m, struct str arg,
 
     IGNORE_RC(err_set(&err, RC_NOTFOUND, m, (struct err_at){__FILE__, __LINE__}, &arg, 1));
     err.status = status;
+    if (status == 405)
+        http_header_add(x, "Allow", STR("GET, HEAD"));
     http_problem(x, &err);
 }
 
@@ -122,10 +133,12 @@ static bool get(const struct http_exchange *x)
 static const struct ca_issuer *issuer_at(const struct ca *ca, struct str path)
 {
     struct str name = str_skip(path, strlen("/issuer/"));
+    const struct ca_issuer *issuer;
 
     if (!str_starts(path, STR("/issuer/")) || !str_ends(name, STR(".cer")))
         return NULL;
-    return ca_issuer_find(ca, str_head(name, name.n - strlen(".cer")));
+    issuer = ca_issuer_find(ca, str_head(name, name.n - strlen(".cer")));
+    return issuer == root_of(ca) ? NULL : issuer;
 }
 
 void trust_handle(const struct ca *ca, struct http_exchange *x)
@@ -137,14 +150,14 @@ void trust_handle(const struct ca *ca, struct http_exchange *x)
     if (!get(x))
         refuse(x, &msg_method, x->req.method, 405);
     else if (issuer)
-        reply_der(x, issuer, "application/pkix-cert");
+        reply_der(x, issuer, "application/pkix-cert", KEEP_A_DAY);
     else if (root && str_eq(path, STR("/trust/")))
         reply_page(x, root);
     else if (root &&
              (str_eq(path, STR("/trust/root-rsa.pem")) || str_eq(path, STR("/trust/roots.pem"))))
         reply_pem(x, root);
     else if (root && str_eq(path, STR("/trust/root-rsa.cer")))
-        reply_der(x, root, "application/x-x509-ca-cert");
+        reply_der(x, root, "application/x-x509-ca-cert", ASK_AGAIN);
     else
         refuse(x, &msg_nothing, path, 404);
 }

@@ -108,11 +108,15 @@ class Newcomer:
         def there(command):
             return run("/usr/bin/nsenter", f"--net=/proc/{pid}/ns/net", "/bin/sh", "-c", command)
 
-        lines = dict(re.findall(r"^(ACME directory|Trust root|Trust page|Try it|How it is) +(.*)$", text, re.M))
-        if lines.get("Trust root") != f"{self.data}/trust/roots.pem" or len(lines) != 5:
+        lines = dict(re.findall(r"^(ACME directory|Site|Trust root|Trust page|Try it|Dashboard|How it is) +(.*)$", text, re.M))
+        if lines.get("Trust root") != f"{self.data}/trust/roots.pem" or len(lines) != 7:
             sys.exit(f"what was printed is not all:\n{text}")
-        expect(lines["Try it"], lines["ACME directory"], "the line to try")
-        expect(there(lines["Try it"] + " --silent --show-error --fail"), "\"newOrder\"", lines["Try it"])
+        curl = f"curl --silent --show-error --fail --cacert {self.data}/trust/roots.pem"
+        expect(there(f"{curl} {lines['ACME directory']}"), "\"newOrder\"", lines["ACME directory"])
+        expect(lines["Try it"], lines["Site"], "the line to try")
+        expect(there(lines["Try it"] + " --silent --show-error --fail"), "made this connection <strong>HTTPS</strong>",
+               lines["Try it"])
+        expect(there(f"{curl} {lines['Dashboard']}"), "<button class=\"go\">Sign in</button>", lines["Dashboard"])
         expect(there(f"curl --silent --show-error --fail {lines['Trust page']}"), "</html>", lines["Trust page"])
         expect(there(lines["How it is"]), ": healthy", lines["How it is"])
 

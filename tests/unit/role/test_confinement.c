@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/ptrace.h>
@@ -249,46 +250,51 @@ enum {
     PROBER = 1 << ROLE_PROBER,
     CORE = 1 << ROLE_CORE,
     FRONT = 1 << ROLE_FRONT,
+    /* Held by its user alone, as it executes programs: what it lacks it cannot pass on. */
+    RUNNER = 1 << ROLE_RUNNER,
     NOBODY = 0,
-    OPENERS = CORE | FRONT, /* open files at all: without Landlock, modes say which */
+    OPENERS = CORE | FRONT | RUNNER, /* open files at all: without Landlock, modes say which */
 };
 
-enum { SANITIZER = 1, FILES = 2 };
+enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };
 
 static const struct attempt {
     const char *name;
     confine_try fn;
     unsigned may;   /* roles */
     unsigned modes; /* those that may where there is no Landlock, each running as its own user */
-    unsigned flags; /* SANITIZER: its build allows it; FILES: decided by modes, so by users */
+    unsigned flags; /* SANITIZER: its build allows it; FILES: decided by modes, so by users;
+                       CAPABILITIES: by those, which only root has to give */
 } attempts[] = {
-    {"read a file of the system", read_system, NOBODY, OPENERS, FILES},
+    {"read a file of the system", read_system, RUNNER, OPENERS, FILES},
     {"read the database", read_database, CORE, CORE, FILES},
     {"write beside the database", write_database, CORE, CORE, FILES},
     {"read a key of the CA", read_ca_key, NOBODY, NOBODY, FILES},
     {"write the API's key", write_front, FRONT, FRONT, FILES},
-    {"read the configuration", read_configuration, NOBODY, OPENERS, FILES},
+    {"read the configuration", read_configuration, RUNNER, OPENERS, FILES},
     {"write the configuration", write_configuration, NOBODY, NOBODY, FILES},
     {"remove the configuration", replace_configuration, NOBODY, NOBODY, FILES},
     {"make a file in DATA", write_data, NOBODY, NOBODY, FILES},
-    {"socket, TCP", socket_tcp, PROBER, PROBER, 0},
-    {"socket, UDP over IPv6", socket_udp6, PROBER, PROBER, 0},
-    {"connect by TCP", connect_tcp, PROBER, PROBER, 0},
-    {"connect to a Unix socket", connect_unix, NOBODY, NOBODY, 0},
+    {"socket, TCP", socket_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
+    {"socket, UDP over IPv6", socket_udp6, PROBER | RUNNER, PROBER | RUNNER, 0},
+    {"connect by TCP", connect_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
+    {"connect to a Unix socket", connect_unix, RUNNER, RUNNER, 0},
     {"connect with a listener", reuse_listener, NOBODY, NOBODY, 0},
-    {"listen", listens, NOBODY, NOBODY, 0},
-    {"accept", accepts, CORE | FRONT, CORE | FRONT, 0},
-    {"execute", executes, NOBODY, NOBODY, 0},
-    {"fork", forks, NOBODY, NOBODY, SANITIZER},
-    {"start a thread", starts_thread, CORE, CORE, SANITIZER},
-    {"trace another process", traces, NOBODY, NOBODY, SANITIZER},
-    {"become root", becomes_root, NOBODY, NOBODY, 0},
-    {"join root's group", joins_group, NOBODY, NOBODY, 0},
-    {"signal another process", kills_parent, NOBODY, NOBODY, SANITIZER},
+    {"listen", listens, RUNNER, RUNNER, 0},
+    {"accept", accepts, CORE | FRONT | RUNNER, CORE | FRONT | RUNNER, 0},
+    {"execute", executes, RUNNER, RUNNER, 0},
+    {"fork", forks, RUNNER, RUNNER, SANITIZER},
+    {"start a thread", starts_thread, CORE | RUNNER, CORE | RUNNER, SANITIZER},
+    {"trace another process", traces, NOBODY, NOBODY, SANITIZER | CAPABILITIES},
+    {"become root", becomes_root, RUNNER, RUNNER, CAPABILITIES},
+    {"join root's group", joins_group, RUNNER, RUNNER, CAPABILITIES},
+    {"signal another process", kills_parent, RUNNER, RUNNER, SANITIZER | CAPABILITIES},
 };
 
-static bool applies(const struct attempt *a, bool landlock)
+static bool applies(const struct attempt *a, enum role role, bool landlock)
 {
+    if (role == ROLE_RUNNER && geteuid() != 0)
+        return !(a->flags & (FILES | CAPABILITIES)); /* nothing holds it back but its user */
     /* The leak check reads files, so there only Landlock says which. */
     if ((a->flags & (landlock ? SANITIZER : SANITIZER | FILES)) && !sandbox_strict())
         return false;
@@ -306,7 +312,7 @@ static void try_role(const struct role_def *def, const char *abi, bool landlock)
         int got;
 
         check_dir_init(&p.dir);
-        if (!applies(a, landlock))
+        if (!applies(a, def->role, landlock))
             continue;
         CHECK(place_files(&p) && place_sockets(&p));
         at.at = (struct sandbox_at){
@@ -358,13 +364,22 @@ static void without_landlock(void)
 }
 #endif
 
+#define CAP(c) (UINT64_C(1) << (c))
+
+/* One role executes, and becomes who a command names; nobody else keeps any. */
+static uint64_t caps_of(enum role role)
+{
+    return role == ROLE_RUNNER ? CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_KILL) : 0;
+}
+
 static void every_role_gives_up_what_can_be_given_up(void)
 {
     for (size_t i = 0; role_defs[i]; i++) {
         const struct sandbox *sb = role_defs[i]->sandbox;
 
-        CHECK(sb->user && sb->caps == 0);
-        CHECK(!(sb->promises & (SB_EXEC | SB_SANITIZER)));
+        CHECK(sb->user && sb->caps == caps_of(role_defs[i]->role));
+        CHECK(!(sb->promises & SB_SANITIZER));
+        CHECK(!(sb->promises & SB_EXEC) || role_defs[i]->role == ROLE_RUNNER);
         for (size_t k = 0; k < i; k++)
             CHECK(strcmp(role_defs[k]->sandbox->user, sb->user) != 0);
     }

@@ -2,9 +2,13 @@
 /* What front does with requests and with its certificate, beside a core that this test plays. */
 #include "check.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
@@ -13,7 +17,11 @@
 #include "ipc/messages.h"
 #include "ipc/table.h"
 #include "log/log.h"
+#include "net/net.h"
+#include "role/child_int.h"
 #include "role/front_int.h"
+#include "role/roles_int.h"
+#include "sandbox/users.h"
 #include "x509/csr.h"
 
 enum { ASKED_MAX = 400 };
@@ -33,6 +41,7 @@ struct world {
     size_t n_asked, n_certs;
     struct str target;
     struct buf last; /* what the last request was, in words */
+    struct addr client;
     bool no_certs;
     /* the client */
     size_t n_done;
@@ -52,6 +61,7 @@ static void on_http(void *arg, struct ipc_req *req, const void *msg, int)
     struct world *w = arg;
     const struct ipc_http *m = msg;
 
+    w->client = m->client;
     buf_reset(&w->last);
     buf_printf(&w->last, "%.*s %.*s %.*s %.*s [%.*s]", STR_ARG(m->listener), STR_ARG(m->method),
                STR_ARG(m->target), STR_ARG(m->content_type), STR_ARG(m->body));
@@ -313,6 +323,12 @@ static void knows_what_goes_where(void)
         {"plain", "GET", "/acme/directory", 308},
         {"plain", "HEAD", "/", 308},
         {"plain", "POST", "/acme/new-order", 403},
+        {"private", "GET", "/acme/directory", 0},
+        {"private", "POST", "/acme/new-order", 0},
+        {"private", "GET", "/acme", 404},
+        {"private", "GET", "/trust/", 404},
+        {"private", "GET", "/healthz", 404},
+        {"private", "GET", "/", 404},
     };
 
     BEGIN(w);
@@ -572,6 +588,123 @@ static void asks_when_the_host_changes(void)
     CHECK_INT(w.n_certs, 2);
 }
 
+/* ---- the private listener */
+
+/* Front with that one listener, from its start on. */
+struct whole {
+    struct world w;
+    struct role_child child;
+    char path[128];
+    int client;
+};
+
+static void whole_done(struct whole *h)
+{
+    fd_close(&h->client);
+    for (size_t i = 0; i < h->w.front.n_servers; i++)
+        http_server_free(h->w.front.servers[i]);
+    if (h->child.env.state && h->child.env.state != &h->w.front)
+        role_front.close(&h->child.env);
+    fd_close(&h->child.env.listeners[0].fd);
+    world_done(&h->w);
+}
+
+static enum rc whole_init(struct whole *h)
+{
+    struct role_listener *l = &h->child.env.listeners[0];
+
+    l->fd = -1;
+    TRY(world_init(&h->w));
+    h->child.env = h->w.env;
+    list_init(&h->child.links);
+    snprintf(h->path, sizeof(h->path), "%s/acme.sock", h->w.dir.path);
+    TRY(net_listen_unix(h->path, 0600, &l->fd, NULL));
+    h->child.env.n_listeners = 1;
+    return str_copyz(STR("private"), l->kind, sizeof(l->kind));
+}
+
+static enum rc whole_start(struct whole *h)
+{
+    TRY(whole_init(h));
+    h->w.front.env = &h->child.env;
+    h->w.front.api_port = 0;
+    h->w.front.keeper = geteuid();
+    h->child.env.state = &h->w.front;
+    return role_front.start(&h->child.env, NULL);
+}
+
+/* Sends and gives back the status of the answer; 0: closed without one, -1: none yet. */
+static int exchange(struct whole *h, const char *request)
+{
+    char in[4096];
+    ssize_t n;
+
+    if (h->client < 0 && net_connect_unix(h->path, &h->client, NULL) != RC_OK)
+        return -2;
+    turn(&h->w);
+    if (send(h->client, request, strlen(request), MSG_NOSIGNAL) < 0)
+        return 0;
+    turn(&h->w);
+    if (h->w.n_asked && h->w.asked[h->w.n_asked - 1])
+        core_answers(&h->w, h->w.n_asked - 1, "answer");
+    n = read(h->client, in, sizeof(in));
+    if (n < 0)
+        return errno == EAGAIN ? -1 : 0;
+    return n < 12 ? 0 : (in[9] - '0') * 100 + (in[10] - '0') * 10 + in[11] - '0';
+}
+
+#define HEAD " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+static void serves_the_keeper(void)
+{
+    CLEANUP(whole_done) struct whole h = {.client = -1};
+
+    CHECK_OK(whole_start(&h));
+    CHECK_INT(h.w.front.n_servers, 1);
+    CHECK_OK(core_comes(&h.w));
+    CHECK_INT(exchange(&h, "GET /acme/directory" HEAD), 200);
+    CHECK(str_starts(buf_str(&h.w.last), STR("private GET /acme/directory")));
+    CHECK_INT(h.w.client.n, 0);
+    CHECK_INT(exchange(&h, "GET /trust/" HEAD), 404);
+    CHECK_INT(h.w.n_asked, 1);
+}
+
+/* Everybody who reaches the socket's file with another user's rights. */
+static void and_nobody_else(void)
+{
+    CLEANUP(whole_done) struct whole h = {.client = -1};
+    int fds[2];
+
+    CHECK_OK(whole_start(&h));
+    CHECK_OK(core_comes(&h.w));
+    CHECK(!front_admits(&h.w.front, h.w.dir.fd)); /* no socket at all */
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    CHECK(front_admits(&h.w.front, fds[0]));
+    close(fds[0]);
+    close(fds[1]);
+    h.w.front.keeper++;
+    CHECK_INT(exchange(&h, "GET /acme/directory" HEAD), 0);
+    CHECK_INT(h.w.n_asked, 0);
+}
+
+static void knows_who_the_keeper_is(void)
+{
+    CLEANUP(whole_done) struct whole h = {.client = -1};
+    uid_t keeper = geteuid(), other;
+    gid_t gid;
+    enum rc rc;
+
+    CHECK_OK(whole_init(&h));
+    rc = role_front.open(&h.child.env, NULL);
+    if (geteuid() == 0 && (sandbox_user_find("autarky-front", &other, &gid, NULL) != RC_OK ||
+                           sandbox_user_find("autarky-keeper", &keeper, &gid, NULL) != RC_OK)) {
+        CHECK_RC(rc, RC_NOTFOUND);
+        return;
+    }
+    CHECK_OK(rc);
+    CHECK_INT(((struct front *)h.child.env.state)->keeper, keeper);
+}
+
 CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
            CHECK_TEST_ONCE(redirects_to_what_is_ours), CHECK_TEST_ONCE(holds_while_core_is_away),
            CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
@@ -582,4 +715,5 @@ CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
            CHECK_TEST_ONCE(renews_after_two_thirds),
            CHECK_TEST_ONCE(a_failed_renewal_keeps_the_old_one),
-           CHECK_TEST_ONCE(asks_when_the_host_changes))
+           CHECK_TEST_ONCE(asks_when_the_host_changes), CHECK_TEST_ONCE(serves_the_keeper),
+           CHECK_TEST_ONCE(and_nobody_else), CHECK_TEST_ONCE(knows_who_the_keeper_is))

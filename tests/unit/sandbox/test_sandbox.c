@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -426,6 +427,44 @@ static void root_becomes_its_user(void)
 }
 
 /* Ids of root are refused, whatever the name. */
+#define CAP(c) (UINT64_C(1) << (c))
+
+static int holds_what_it_keeps([[maybe_unused]] void *arg)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+    uint32_t kept = (uint32_t)(CAP(CAP_SETUID) | CAP(CAP_KILL));
+
+    return syscall(SYS_capget, &head, data) == 0 && data[0].effective == kept &&
+                   data[0].permitted == kept && data[0].inheritable == 0 &&
+                   data[1].permitted == 0 && prctl(PR_GET_KEEPCAPS) == 0 &&
+                   prctl(PR_CAPBSET_READ, CAP_CHOWN) == 0
+               ? 0
+               : -1;
+}
+
+static int reads_a_file_of_root([[maybe_unused]] void *arg)
+{
+    return open("/etc/shadow", O_RDONLY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+/* They survive the change of user, which else drops all; and nothing else does. */
+static void a_table_may_keep_capabilities(void)
+{
+    static const struct sandbox keeps = {.user = "autarky-test",
+                                         .promises = SB_STDIO | SB_EXEC,
+                                         .caps = CAP(CAP_SETUID) | CAP(CAP_KILL)};
+    static const struct attempt attempts[] = {
+        {"hold them", holds_what_it_keeps, CONFINE_WORKS, false},
+        {"signal another user's process", signal_parent, CONFINE_WORKS, false},
+        {"read a file of root's", reads_a_file_of_root, CONFINE_FAILS, false},
+    };
+
+    if (geteuid() != 0)
+        skip();
+    CHECK_ATTEMPTS(&keeps, &nowhere, NULL, attempts);
+}
+
 static void root_by_another_name_is_refused(void)
 {
     struct confine_at at = nowhere;
@@ -545,6 +584,7 @@ static void threads_come_later(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(the_least_allows_little), CHECK_TEST_ONCE(a_promise_allows_its_own),
            CHECK_TEST_ONCE(sockets_it_was_given), CHECK_TEST_ONCE(says_what_was_refused),
-           CHECK_TEST_ONCE(root_becomes_its_user), CHECK_TEST_ONCE(root_by_another_name_is_refused),
-           CHECK_TEST_ONCE(files_are_limited), CHECK_TEST_ONCE(the_report_tells_all),
-           CHECK_TEST_ONCE(the_report_says_what_is_missing), CHECK_TEST_ONCE(threads_come_later))
+           CHECK_TEST_ONCE(root_becomes_its_user), CHECK_TEST_ONCE(a_table_may_keep_capabilities),
+           CHECK_TEST_ONCE(root_by_another_name_is_refused), CHECK_TEST_ONCE(files_are_limited),
+           CHECK_TEST_ONCE(the_report_tells_all), CHECK_TEST_ONCE(the_report_says_what_is_missing),
+           CHECK_TEST_ONCE(threads_come_later))

@@ -1,182 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
+#include "pair.h"
 
-#include "base/fd.h"
-#include "base/text.h"
-#include "crypto/crypto.h"
-#include "crypto/ossl.h"
-#include "ev/clock.h"
-#include "ev/ev.h"
-#include "tls/conn.h"
-#include "tls/context.h"
-
-/* A server's end and OpenSSL's client on a socket pair. */
-struct world {
-    struct clock_fake clock;
-    struct ev *ev;
-    struct tls_context *context;
-    struct tls_conn *conn;
-    int client_fd;
-    SSL_CTX *client_ctx;
-    SSL *client;
-    enum rc opened; /* RC_COUNT: not yet */
-    char why[256];
-    size_t readies;
-};
-
-/* A self-signed certificate for `name`, in PEM. */
-static enum rc certificate(const struct crypto_key *key, const char *name, struct buf *out)
-{
-    X509 *x = X509_new_ex(crypto_ossl_ctx(), NULL);
-    X509_NAME *subject = X509_NAME_new();
-    unsigned char *der = NULL;
-    int n;
-
-    X509_set_version(x, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_subject_name(x, subject);
-    X509_set_issuer_name(x, subject);
-    X509_set_pubkey(x, crypto_ossl_pkey(key));
-    X509_sign(x, crypto_ossl_pkey(key), EVP_sha256());
-    n = i2d_X509(x, &der);
-    text_pem(out, STR("CERTIFICATE"), str_bytes(der, (size_t)n));
-    OPENSSL_free(der);
-    X509_NAME_free(subject);
-    X509_free(x);
-    return buf_rc(out);
-}
-
-static enum rc identity(const char *name, struct tls_identity **out)
-{
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
-
-    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
-    TRY(certificate(key, name, &pem));
-    return tls_identity_new(buf_str(&pem), key, out, NULL);
-}
-
-static void on_open(void *arg, enum rc rc, const struct err *err)
-{
-    struct world *w = arg;
-
-    w->opened = rc;
-    if (err)
-        err_textz(err, w->why, sizeof(w->why));
-}
-
-static void on_ready(void *arg)
-{
-    ((struct world *)arg)->readies++;
-}
-
-static void hang_up(struct world *w)
-{
-    tls_conn_free(MOVE(w->conn));
-    SSL_free(MOVE(w->client));
-    fd_close(&w->client_fd);
-}
-
-static void world_done(struct world *w)
-{
-    hang_up(w);
-    SSL_CTX_free(w->client_ctx);
-    tls_context_free(w->context);
-    ev_free(w->ev);
-    crypto_done();
-}
-
-/* A fresh connection; the client has not said anything. */
-static enum rc connect_pair(struct world *w)
-{
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w};
-    int fds[2];
-
-    hang_up(w);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
-        return RC_IO;
-    w->opened = RC_COUNT;
-    w->client_fd = fds[1];
-    w->client = SSL_new(w->client_ctx);
-    SSL_set_fd(w->client, fds[1]);
-    SSL_set_connect_state(w->client);
-    return tls_conn_accept(&conf, fds[0], &w->conn);
-}
-
-static enum rc world_init(struct world *w, bool with_identity)
+static enum rc begin(struct world *w, bool with_identity)
 {
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
     struct tls_context_conf conf = {STR("HTTP/1.1 400 Bad Request\r\n\r\nuse https\n")};
 
-    *w = (struct world){.client_fd = -1};
-    signal(SIGPIPE, SIG_IGN);
-    clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
-    TRY(crypto_init());
-    TRY(ev_new(&w->clock.clock, &w->ev));
-    TRY(tls_context_new(&conf, &w->context));
+    TRY(world_init(w, &conf));
     if (with_identity) {
         TRY(identity("one", &id));
         tls_context_set_identity(w->context, id);
     }
-    w->client_ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
-    SSL_CTX_set_verify(w->client_ctx, SSL_VERIFY_NONE, NULL);
-    return connect_pair(w);
-}
-
-/* Lets both sides do what they can. */
-static void shake(struct world *w)
-{
-    for (int i = 0; i < 50 && w->opened == RC_COUNT; i++) {
-        SSL_do_handshake(w->client);
-        ev_run_once(w->ev, EV_NOWAIT);
-    }
-    SSL_do_handshake(w->client);
-    crypto_ossl_clear();
+    return RC_OK;
 }
 
 #define BEGIN(w)                                                                                   \
     CLEANUP(world_done) struct world w = {};                                                       \
-    CHECK_OK(world_init(&w, true))
-
-/* The common name of what the server showed; "" when it showed nothing. */
-static void shown(const struct world *w, char out[static 64])
-{
-    X509 *x = SSL_get1_peer_certificate(w->client);
-
-    out[0] = '\0';
-    if (x)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, out, 64);
-    X509_free(x);
-}
-
-/* The client says a line, the server says one back. */
-static enum rc exchange(struct world *w)
-{
-    char in[16];
-    size_t n;
-
-    if (SSL_write(w->client, "ping", 4) != 4)
-        return RC_NET;
-    TRY(tls_conn_read(w->conn, in, sizeof(in), &n));
-    if (!str_eq(str_bytes(in, n), STR("ping")))
-        return RC_CORRUPT;
-    TRY(tls_conn_write(w->conn, STR("pong"), &n));
-    return n == 4 && SSL_read(w->client, in, sizeof(in)) == 4 && memcmp(in, "pong", 4) == 0
-               ? RC_OK
-               : RC_NET;
-}
+    CHECK_OK(begin(&w, true))
 
 static void version(int min, int max, const char *want, const char *group)
 {
@@ -237,26 +82,56 @@ static void alpn(void)
 {
     static const unsigned char both[] = "\x02h2\x08http/1.1", other[] = "\x0a"
                                                                         "acme-tls/1";
-    const unsigned char *chosen;
-    unsigned n;
-
     BEGIN(w);
     SSL_set_alpn_protos(w.client, both, sizeof(both) - 1);
     shake(&w);
     CHECK_RC(w.opened, RC_OK);
-    SSL_get0_alpn_selected(w.client, &chosen, &n);
-    CHECK_STR(str_bytes(chosen, n), "http/1.1");
+    CHECK_STR(tls_conn_alpn(w.conn), "http/1.1");
     CHECK_OK(connect_pair(&w));
     SSL_set_alpn_protos(w.client, other, sizeof(other) - 1);
     shake(&w);
     CHECK_RC(w.opened, RC_CRYPTO);
+    CHECK_INT(w.alert, SSL_AD_NO_APPLICATION_PROTOCOL);
+    CHECK_OK(connect_pair(&w));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_STR(tls_conn_alpn(w.conn), "");
+}
+
+/* The server's list, and its order. */
+static void alpn_list(void)
+{
+    static const unsigned char offered[] = "\x08http/1.1\x02h2";
+    static const struct str bad[] = {
+        STR(" "),
+        STR("h2 "),
+        STR(" h2"),
+        STR("h2  http/1.1"),
+        STR("0123456789012345678901234567890123456789012345678901234567890123"),
+    };
+    CLEANUP(world_done) struct world w = {.client_fd = -1};
+    struct tls_context_conf conf = {.alpn = STR("h2 http/1.1")};
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    struct tls_context *none = NULL;
+
+    CHECK_OK(world_init(&w, &conf));
+    CHECK_OK(identity_of(key_p256, "one", &id));
+    tls_context_set_identity(w.context, id);
+    SSL_set_alpn_protos(w.client, offered, sizeof(offered) - 1);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_STR(tls_conn_alpn(w.conn), "h2");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        conf.alpn = bad[i];
+        CHECK_RC(tls_context_new(&conf, &none), RC_INVAL);
+    }
 }
 
 static void without_identity(void)
 {
     CLEANUP(world_done) struct world w = {};
 
-    CHECK_OK(world_init(&w, false));
+    CHECK_OK(begin(&w, false));
     CHECK(!tls_context_has_identity(w.context));
     shake(&w);
     CHECK_RC(w.opened, RC_CRYPTO);
@@ -367,6 +242,87 @@ static void http_without_tls(void)
     CHECK_RC(w.opened, RC_UNSUPPORTED);
 }
 
+/* The client's first bytes one by one, which may be told apart only at the last of them. */
+static void byte_by_byte(void)
+{
+    static const char request[] = "BASELINE-CONTROL / HTTP/1.1\r\n\r\n";
+    BIO *out = BIO_new(BIO_s_mem());
+    char *bytes;
+    long n;
+
+    BEGIN(w);
+    SSL_set0_wbio(w.client, out);
+    SSL_do_handshake(w.client);
+    n = BIO_get_mem_data(out, &bytes);
+    for (long i = 0; i < n; i++) {
+        CHECK_INT(write(w.client_fd, bytes + i, 1), 1);
+        ev_run_once(w.ev, EV_NOWAIT);
+        CHECK_INT(w.opened, RC_COUNT);
+    }
+    SSL_set0_wbio(w.client, BIO_new_socket(w.client_fd, BIO_NOCLOSE));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w));
+    CHECK_OK(connect_pair(&w));
+    for (size_t i = 0; i < 10; i++) {
+        CHECK_INT(write(w.client_fd, request + i, 1), 1);
+        ev_run_once(w.ev, EV_NOWAIT);
+    }
+    CHECK_INT(recv(w.client_fd, (char[1]){}, 1, MSG_PEEK), -1);
+    CHECK_INT(write(w.client_fd, request + 10, 1), 1);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(recv(w.client_fd, (char[1]){}, 1, MSG_PEEK), 1);
+}
+
+/* Longer than what is read before OpenSSL is asked. */
+static void long_hello(void)
+{
+    static unsigned char protocols[3000];
+
+    BEGIN(w);
+    for (size_t i = 0; i < sizeof(protocols); i += 100)
+        protocols[i] = 99;
+    memcpy(protocols + 1, "\x08http/1.1\x59", 10);
+    SSL_set_alpn_protos(w.client, protocols, sizeof(protocols));
+    shake(&w);
+    CHECK_RC(w.opened, RC_CRYPTO);
+    CHECK_INT(w.alert, SSL_AD_NO_APPLICATION_PROTOCOL);
+    memset(protocols, 0, sizeof(protocols));
+    for (size_t i = 0; i < sizeof(protocols); i += 100) {
+        memcpy(protocols + i, "\x08http/1.1\x5a", 10);
+    }
+    CHECK_OK(connect_pair(&w));
+    SSL_set_alpn_protos(w.client, protocols, sizeof(protocols));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w));
+}
+
+static void tlcp(void)
+{
+    char in[16];
+
+    BEGIN(w);
+    CHECK_INT(write(w.client_fd, "\x16\x01\x01\x00\x40\x01\x00\x00\x3c\x01\x01", 11), 11);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_UNSUPPORTED);
+    CHECK_STR(str_of(w.why), "the client spoke TLCP, which is not served here");
+    CHECK_INT(read(w.client_fd, in, sizeof(in)), 7);
+    CHECK_INT(memcmp(in, "\x15\x01\x01\x00\x02\x02\x46", 7), 0);
+}
+
+/* Who shows the same to everybody takes no offence at what it is called. */
+static void any_name_without_choice(void)
+{
+    char name[] = "my_ca.";
+
+    BEGIN(w);
+    SSL_set_tlsext_host_name(w.client, name);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK(!tls_conn_site(w.conn));
+}
+
 static void ends_in_order(void)
 {
     char in[16];
@@ -458,7 +414,9 @@ static void identities_are_checked(void)
 }
 
 CHECK_MAIN(CHECK_TEST(tls_1_3), CHECK_TEST(tls_1_2), CHECK_TEST_ONCE(classical_groups),
-           CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn), CHECK_TEST(without_identity),
+           CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn), CHECK_TEST(alpn_list),
+           CHECK_TEST_ONCE(byte_by_byte), CHECK_TEST(long_hello), CHECK_TEST(tlcp),
+           CHECK_TEST(any_name_without_choice), CHECK_TEST(without_identity),
            CHECK_TEST(another_identity_under_an_open_connection),
            CHECK_TEST_ONCE(resumes_by_ticket), CHECK_TEST(slow_handshake),
            CHECK_TEST(client_goes_away), CHECK_TEST(garbage), CHECK_TEST(http_without_tls),

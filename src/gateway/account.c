@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/account.h"
+
+#include "gateway/gateway_int.h"
+#include "log/log.h"
+#include "metrics/metrics.h"
+
+static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+METRIC_COUNTER_BY(requests, "gateway_requests_total", "Requests that ended", "class", classes);
+
+enum { UP, DOWN };
+static const char *const directions[] = {"request", "response"};
+METRIC_COUNTER_BY(bodies, "gateway_body_bytes_total", "Bytes of bodies passed on", "direction",
+                  directions);
+
+static const char *const failures[] = {"connect", "answer", "cut", "time"};
+METRIC_COUNTER_BY(backend_failures, "gateway_backend_failures_total", "Times that a backend failed",
+                  "what", failures);
+
+enum { OPEN, FAILED };
+static const char *const results[] = {"open", "failed"};
+METRIC_COUNTER_BY(handshakes, "gateway_handshakes_total", "TLS handshakes that ended", "result",
+                  results);
+
+METRIC_GAUGE(connections, "gateway_connections", "Connections of clients");
+
+static const int64_t bounds[] = {1'000,   5'000,     20'000,     100'000,
+                                 500'000, 2'000'000, 10'000'000, 60'000'000};
+METRIC_TIMES(times, "gateway_request_seconds", "From the first byte of a request to its end",
+             bounds);
+
+void gateway_count_failure(enum gateway_failure what)
+{
+    metric_add(&backend_failures, what, 1);
+}
+
+void gateway_count_failed(const struct addr *client, const struct err *err)
+{
+    char text[ADDR_TEXT];
+
+    metric_add(&handshakes, FAILED, 1);
+    log_info("gateway.connection-failed", LOG_Z("client", addr_text(client, text)), LOG_ERR(err));
+}
+
+void gateway_count_client(int n)
+{
+    if (n > 0)
+        metric_add(&handshakes, OPEN, n);
+    metric_add(&connections, 0, n);
+}
+
+/* One line for each request; prose only where something went wrong. */
+static void log_line(const struct gateway_exchange *x, int64_t micros, bool complete)
+{
+    const struct http_head *req = http_reader_get(x->up.reader);
+    const struct gateway_client *c = x->client;
+    struct str backend = x->backend ? x->backend->key : STR("-");
+    bool wrong = x->why.rc != RC_OK;
+
+    log_request(&x->id);
+    LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
+              LOG_Z("site", c->site ? c->site->name : "-"), LOG_Z("client", c->addr),
+              LOG_STR("method", req->method), LOG_INT("status", x->status),
+              LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
+              LOG_INT("micros", micros), LOG_STR("backend", backend),
+              LOG_BOOL("complete", complete),
+              {.key = wrong ? "err" : NULL, .kind = LOG_KIND_ERR, .err = &x->why});
+    log_request(NULL);
+}
+
+void gateway_tell(const struct gateway_exchange *x, bool complete)
+{
+    int64_t micros = gateway_now(x->gateway) - x->began;
+    int class = x->status / 100;
+
+    metric_add(&requests, class > 0 && class < 6 ? (size_t) class : 0, 1);
+    metric_add(&bodies, UP, (int64_t)x->up.body);
+    metric_add(&bodies, DOWN, (int64_t)x->down.body);
+    metric_observe(&times, 0, micros);
+    log_line(x, micros, complete);
+}

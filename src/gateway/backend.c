@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/backend.h"
+
+#include "base/when.h"
+#include "ev/clock.h"
+#include "http/url.h"
+
+MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http URL of a host");
+
+enum { KEY_MAX = 300 };
+
+static void sweep(void *arg);
+
+static int64_t now(const struct gateway_backend *b)
+{
+    return clock_mono(ev_clock(b->all->ev));
+}
+
+static void backend_free(struct gateway_backend *b)
+{
+    if (!b)
+        return;
+    ev_timer_stop(&b->sweep);
+    gateway_lookup_free(b->lookup);
+    if (map_get(&b->all->by_key, b->key) == b)
+        (void)map_remove(&b->all->by_key, b->key);
+    mem_free(b);
+}
+DEFINE_FREEP(backend_free, struct gateway_backend)
+
+static enum rc backend_new(struct gateway_backends *all, struct str key, const struct http_url *url,
+                           struct gateway_backend **out)
+{
+    CLEANUP(backend_freep) struct gateway_backend *b = mem_calloc(1, sizeof(*b) + key.n);
+    size_t v6 = url->at.addr.n == 16;
+
+    if (!b)
+        return RC_NOMEM;
+    b->all = all;
+    memcpy(b->text, key.p, key.n);
+    b->key = str_bytes(b->text, key.n);
+    b->host = str_bytes(b->text + v6, url->at.host.n);
+    b->port = url->port;
+    b->failed_at = INT64_MIN;
+    list_init(&b->idle);
+    list_init(&b->waiting);
+    ev_timer_init(&b->sweep, all->ev, sweep, b);
+    if (url->at.addr.n) {
+        b->addrs[b->n_addrs++] = url->at.addr;
+        b->expires = INT64_MAX;
+    }
+    TRY(map_add(&all->by_key, key, b));
+    *out = MOVE(b);
+    return RC_OK;
+}
+
+enum rc gateway_backend_get(struct gateway_backends *all, struct str url,
+                            struct gateway_backend **out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf key = BUF_INIT(KEY_MAX);
+    struct http_authority at;
+    struct gateway_backend *b;
+    struct http_url parsed;
+
+    if (http_url_parse(url, &parsed, NULL) != RC_OK || parsed.tls || parsed.path.n > 1 ||
+        parsed.query.p)
+        return ERR(err, RC_INVAL, msg_url, url);
+    at = parsed.at;
+    at.port = parsed.port;
+    http_authority_put(&at, &key);
+    TRY(buf_rc(&key));
+    for (size_t i = 0; i < key.n; i++)
+        if (key.p[i] >= 'A' && key.p[i] <= 'Z')
+            key.p[i] |= 0x20;
+    b = map_get(&all->by_key, buf_str(&key));
+    if (!b)
+        TRY(backend_new(all, buf_str(&key), &parsed, &b));
+    b->refs++;
+    *out = b;
+    return RC_OK;
+}
+
+static void close_idle(struct gateway_backend *b)
+{
+    while (!list_empty(&b->idle))
+        gateway_link_close(LIST_ENTRY(b->idle.next, struct gateway_link, link));
+}
+
+/* Links hold references, those that wait do not. */
+void gateway_backend_unref(struct gateway_backend *b)
+{
+    if (!b || --b->refs)
+        return;
+    b->refs = 1;
+    close_idle(b);
+    backend_free(b);
+}
+
+/* ---- connections */
+
+static void unlist(struct gateway_link *l)
+{
+    if (list_empty(&l->link))
+        return;
+    list_remove(&l->link);
+    l->backend->n_idle--;
+}
+
+void gateway_link_close(struct gateway_link *l)
+{
+    struct gateway_backend *b;
+
+    if (!l)
+        return;
+    b = l->backend;
+    if (list_empty(&l->link)) {
+        net_stream_free(l->t);
+        b->n_open--;
+        mem_free(l);
+        gateway_backend_unref(b);
+        return;
+    }
+    unlist(l);
+    net_stream_free(l->t);
+    b->n_open--;
+    mem_free(l);
+}
+
+/* A backend that says something unasked, or closes, is not asked again on this connection. */
+static void on_idle_event(void *arg)
+{
+    gateway_link_close(arg);
+}
+
+static void sweep(void *arg)
+{
+    struct gateway_backend *b = arg;
+    int64_t oldest = now(b) - GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND;
+
+    while (!list_empty(&b->idle)) {
+        struct gateway_link *l = LIST_ENTRY(b->idle.next, struct gateway_link, link);
+
+        if (l->since > oldest) {
+            ev_timer_start(&b->sweep, l->since - oldest, 0);
+            return;
+        }
+        gateway_link_close(l);
+    }
+}
+
+enum rc gateway_link_new(struct gateway_backend *b, int fd, struct gateway_link **out)
+{
+    struct net_stream *t;
+    struct gateway_link *l;
+
+    TRY(net_stream_fd(b->all->ev, fd, &t));
+    l = MEM_NEW(struct gateway_link);
+    if (!l) {
+        net_stream_free(t);
+        return RC_NOMEM;
+    }
+    list_init(&l->link);
+    l->backend = b;
+    l->t = t;
+    b->refs++;
+    b->n_open++;
+    *out = l;
+    return RC_OK;
+}
+
+struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t youngest)
+{
+    struct gateway_link *l;
+
+    if (list_empty(&b->idle))
+        return NULL;
+    l = LIST_ENTRY(b->idle.prev, struct gateway_link, link);
+    if (now(b) - l->since >= youngest)
+        return NULL;
+    unlist(l);
+    b->refs++;
+    l->reused = true;
+    return l;
+}
+
+void gateway_link_keep(struct gateway_link *l)
+{
+    struct gateway_backend *b = l->backend;
+
+    if (b->n_idle >= GATEWAY_BACKEND_IDLE_MAX || b->refs == 1) {
+        gateway_link_close(l);
+        return;
+    }
+    l->since = now(b);
+    l->t->ready = on_idle_event;
+    l->t->arg = l;
+    l->t->ops->want(l->t, NET_WANT_READ);
+    list_push(&b->idle, &l->link);
+    b->n_idle++;
+    b->refs--;
+    if (!ev_timer_running(&b->sweep))
+        ev_timer_start(&b->sweep, GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND, 0);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/when.h"
+#include "gateway/account.h"
+#include "gateway/gateway_int.h"
+#include "gateway/page.h"
+#include "http/url.h"
+
+MSG(msg_slow, "gateway.client-slow", "the request did not arrive in time");
+MSG(msg_other_host, "gateway.other-host",
+    "the connection was made for {0}, and the request is for {1}");
+MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
+MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
+MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
+
+/* What HTTP has, WebDAV included. CONNECT is for other proxies; TRACE shows scripts what browsers
+ * hide from them. */
+static const struct str methods[] = {
+    STR("GET"),        STR("HEAD"),        STR("POST"),     STR("PUT"),       STR("DELETE"),
+    STR("OPTIONS"),    STR("PATCH"),       STR("PROPFIND"), STR("PROPPATCH"), STR("MKCOL"),
+    STR("COPY"),       STR("MOVE"),        STR("LOCK"),     STR("UNLOCK"),    STR("SEARCH"),
+    STR("REPORT"),     STR("MKACTIVITY"),  STR("CHECKOUT"), STR("MERGE"),     STR("BIND"),
+    STR("REBIND"),     STR("UNBIND"),      STR("ACL"),      STR("LINK"),      STR("UNLINK"),
+    STR("MKCALENDAR"), STR("QUERY"),       STR("PURGE"),    STR("NOTIFY"),    STR("M-SEARCH"),
+    STR("SUBSCRIBE"),  STR("UNSUBSCRIBE"),
+};
+
+static const struct http_reader_conf requests = {
+    .target_max = GATEWAY_TARGET_MAX,
+    .body_max = UINT64_MAX,
+    .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
+    .methods = methods,
+    .n_methods = sizeof(methods) / sizeof(methods[0]),
+};
+
+static const struct http_reader_conf responses = {
+    .responses = true,
+    .body_max = UINT64_MAX,
+    .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
+};
+
+static void on_found(void *arg, struct gateway_link *l);
+
+/* ---- time */
+
+static void on_time(void *arg)
+{
+    struct gateway_exchange *x = arg;
+    int64_t now = gateway_now(x->gateway);
+
+    if ((x->client_time.runs && x->client_time.deadline <= now) ||
+        (x->backend_time.runs && x->backend_time.deadline <= now))
+        x->late = true;
+    gateway_client_pump(x->client);
+}
+
+void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backend)
+{
+    int64_t now = gateway_now(x->gateway), due = INT64_MAX;
+
+    gateway_patience_run(&x->client_time, client, now);
+    gateway_patience_run(&x->backend_time, backend, now);
+    if (client)
+        due = x->client_time.deadline;
+    if (backend && x->backend_time.deadline < due)
+        due = x->backend_time.deadline;
+    /* A timer that comes too early is started again then: cheaper than moving it each time. */
+    if (due != INT64_MAX && (!ev_timer_running(&x->timer) || x->timer.due > due))
+        ev_timer_start(&x->timer, due > now ? due - now : 0, 0);
+}
+
+/* ---- life */
+
+static void on_again(void *arg)
+{
+    gateway_client_pump(((struct gateway_exchange *)arg)->client);
+}
+
+static void reset(struct gateway_exchange *x)
+{
+    gateway_relay_next(&x->up, false);
+    gateway_relay_next(&x->down, false);
+    gateway_patience_init(&x->client_time, GATEWAY_CLIENT_SECONDS * WHEN_SECOND,
+                          WHEN_SECOND / GATEWAY_CLIENT_RATE);
+    gateway_patience_init(&x->backend_time, GATEWAY_FIND_SECONDS * WHEN_SECOND, 0);
+    x->state = GATEWAY_READ;
+    x->id.z[0] = '\0';
+    x->backend = NULL;
+    x->began = gateway_now(x->gateway);
+    x->status = 0;
+    x->interim = 0;
+    x->up_done = x->up_broken = x->started = x->last = x->continued = x->retried = false;
+    x->full = x->late = false;
+    x->why.rc = RC_OK;
+    x->why.msg = NULL;
+}
+
+/* What is under way. */
+static void stop(struct gateway_exchange *x)
+{
+    if (x->state > GATEWAY_READ)
+        gateway_tell(x, false);
+    ev_timer_stop(&x->timer);
+    ev_defer_cancel(&x->again);
+    gateway_find_stop(&x->find);
+    gateway_link_close(MOVE(x->link));
+    gateway_route_unref(MOVE(x->route));
+    gateway_relay_drop(&x->down);
+    x->state = GATEWAY_READ;
+}
+
+static struct gateway_exchange *exchange_new(struct gateway *g)
+{
+    struct gateway_exchange *x = MEM_NEW(struct gateway_exchange);
+
+    if (!x)
+        return NULL;
+    x->gateway = g;
+    ev_timer_init(&x->timer, g->conf.ev, on_time, x);
+    ev_defer_init(&x->again, on_again, x);
+    gateway_find_init(&x->find, on_found, x);
+    if (gateway_relay_init(&x->up, &g->blocks, &requests) == RC_OK &&
+        gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
+        return x;
+    gateway_exchange_free(x);
+    return NULL;
+}
+
+struct gateway_exchange *gateway_exchange_take(struct gateway_client *c)
+{
+    struct gateway *g = c->gateway;
+    struct gateway_exchange *x = g->exchanges;
+
+    if (x) {
+        g->exchanges = x->next;
+        g->n_exchanges--;
+    } else {
+        x = exchange_new(g);
+    }
+    if (!x)
+        return NULL;
+    x->client = c;
+    x->up.ready = c->ready;
+    reset(x);
+    return x;
+}
+
+void gateway_exchange_give(struct gateway_exchange *x)
+{
+    struct gateway *g;
+
+    if (!x)
+        return;
+    stop(x);
+    gateway_relay_drop(&x->up);
+    g = x->gateway;
+    if (g->n_exchanges == GATEWAY_EXCHANGES_KEPT) {
+        gateway_exchange_free(x);
+        return;
+    }
+    gateway_relay_next(&x->up, false);
+    gateway_relay_next(&x->down, false);
+    x->next = g->exchanges;
+    g->exchanges = x;
+    g->n_exchanges++;
+}
+
+void gateway_exchange_next(struct gateway_exchange *x)
+{
+    stop(x);
+    reset(x);
+}
+
+void gateway_exchange_free(struct gateway_exchange *x)
+{
+    if (!x)
+        return;
+    gateway_relay_done(&x->up);
+    gateway_relay_done(&x->down);
+    mem_free(x);
+}
+
+bool gateway_exchange_idle(const struct gateway_exchange *x)
+{
+    return x->state == GATEWAY_READ && http_reader_phase(x->up.reader) == HTTP_PHASE_IDLE;
+}
+
+/* ---- an answer of ours */
+
+void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
+{
+    const struct http_reader *req = x->up.reader;
+    bool whole = x->up.ended && http_reader_get(req)->keep_alive && !x->client->draining;
+    struct gateway_page page = {
+        .status = status,
+        .headless = str_eq(http_reader_get(req)->method, STR("HEAD")),
+        .request_id = id_str(&x->id),
+        .date = gateway_date(x->gateway),
+    };
+
+    gateway_link_close(MOVE(x->link));
+    gateway_relay_drop(&x->down);
+    gateway_relay_next(&x->down, false);
+    x->last = page.last = x->last || !whole;
+    x->status = status;
+    x->started = true;
+    x->state = GATEWAY_ANSWER;
+    x->down.body = gateway_page_put(&page, req, &x->down.out);
+}
+
+enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status)
+{
+    gateway_exchange_set_answer(x, status);
+    return gateway_exchange_step(x);
+}
+
+static enum gateway_step step_answer(struct gateway_exchange *x)
+{
+    uint64_t before = x->down.written;
+    enum rc rc = RC_NOMEM;
+
+    if (x->late)
+        return GATEWAY_CUT;
+    if (buf_rc(&x->down.out) == RC_OK)
+        rc = gateway_relay_flush(&x->down, x->client->t);
+    gateway_patience_moved(&x->client_time, x->down.written - before, gateway_now(x->gateway));
+    if (rc == RC_AGAIN) {
+        gateway_client_want(x->client, NET_WANT_WRITE);
+        gateway_exchange_await(x, true, false);
+        return GATEWAY_WAIT;
+    }
+    if (rc != RC_OK)
+        return GATEWAY_CUT;
+    gateway_tell(x, true);
+    x->state = GATEWAY_READ;
+    return x->last ? GATEWAY_LAST : GATEWAY_NEXT;
+}
+
+/* ---- the head, and where it leads */
+
+static enum gateway_step unreachable(struct gateway_exchange *x)
+{
+    int status = x->why.rc == RC_TIMEOUT ? 504 : 502;
+
+    if (x->why.rc == RC_QUOTA || x->why.rc == RC_NOMEM)
+        status = 503;
+    return gateway_exchange_answer(x, status);
+}
+
+static void on_found(void *arg, struct gateway_link *l)
+{
+    struct gateway_exchange *x = arg;
+
+    if (l)
+        gateway_pass_begin(x, l);
+    else
+        x->why = x->find.why;
+    gateway_client_pump(x->client);
+}
+
+enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
+{
+    struct gateway_link *l = NULL;
+    enum rc rc;
+
+    x->why.rc = RC_OK;
+    x->state = GATEWAY_FIND;
+    rc = gateway_find_start(&x->find, x->route, youngest, &l);
+    if (rc == RC_OK)
+        gateway_pass_begin(x, l);
+    else if (rc != RC_AGAIN)
+        x->why = x->find.why;
+    return gateway_exchange_step(x);
+}
+
+bool gateway_exchange_client_gone(struct gateway_exchange *x)
+{
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && x->up.ready && !x->full)
+        rc = gateway_relay_fill(&x->up, x->client->t);
+    if (rc == RC_TOOBIG)
+        x->full = true;
+    return rc == RC_CLOSED || rc == RC_NET || rc == RC_NOMEM;
+}
+
+static enum gateway_step step_find(struct gateway_exchange *x)
+{
+    if (x->why.rc != RC_OK)
+        return unreachable(x);
+    if (x->late) {
+        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_find_slow, STR("20")));
+        gateway_find_stop(&x->find);
+        return unreachable(x);
+    }
+    if (gateway_exchange_client_gone(x))
+        return GATEWAY_CUT;
+    gateway_client_want(x->client, x->full ? 0 : NET_WANT_READ);
+    gateway_exchange_await(x, false, true);
+    return GATEWAY_WAIT;
+}
+
+/* The names of handshake and request must be the same: certificate and policy were chosen by the
+ * first (RFC 9110 section 7.4). */
+static bool misdirected(struct gateway_exchange *x)
+{
+    const struct http_head *head = http_reader_get(x->up.reader);
+    struct gateway_site *site = x->client->site;
+    struct http_authority at = {.host = str_of(site->name)};
+
+    if (!site->route) {
+        x->last = true;
+        IGNORE_RC(ERR(&x->why, RC_NOTFOUND, msg_removed, str_of(site->name)));
+        return true;
+    }
+    if (head->host.n && http_authority_parse(head->host, &at) != RC_OK)
+        at.host = (struct str){NULL, 0};
+    if (str_ends(at.host, STR(".")))
+        at.host.n--;
+    if (str_ieq(at.host, str_of(site->name)))
+        return false;
+    IGNORE_RC(ERR(&x->why, RC_DENIED, msg_other_host, str_of(site->name), head->host));
+    return true;
+}
+
+/* RFC 9110 section 9.2.2: what may be sent twice. */
+static bool idempotent(struct str method)
+{
+    static const struct str names[] = {STR("GET"), STR("HEAD"), STR("PUT"), STR("DELETE"),
+                                       STR("OPTIONS")};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (str_eq(names[i], method))
+            return true;
+    return false;
+}
+
+static enum gateway_step begin(struct gateway_exchange *x)
+{
+    struct gateway_client *c = x->client;
+    const struct http_head *head = http_reader_get(x->up.reader);
+
+    x->up.ended = head->framing == HTTP_FRAMING_NONE;
+    if (++c->requests >= GATEWAY_REQUESTS_MAX)
+        x->last = true;
+    if (id_new(&x->id) != RC_OK)
+        return GATEWAY_CUT;
+    if (head->host_differs) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_two_hosts));
+        return gateway_exchange_answer(x, 400);
+    }
+    if (misdirected(x))
+        return gateway_exchange_answer(x, 421);
+    x->route = gateway_route_ref(c->site->route);
+    return gateway_exchange_find(x, idempotent(head->method) ? INT64_MAX
+                                                             : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+}
+
+static enum gateway_step step_read(struct gateway_exchange *x)
+{
+    enum rc rc;
+
+    if (x->late) {
+        x->late = false;
+        if (gateway_exchange_idle(x))
+            return GATEWAY_CUT;
+        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_slow));
+        return gateway_exchange_answer(x, 408);
+    }
+    rc = gateway_relay_head(&x->up, x->client->t, &x->why);
+    if (rc == RC_OK)
+        return begin(x);
+    if (rc == RC_DENIED) {
+        IGNORE_RC(id_new(&x->id)); /* an answer without an id is better than none */
+        return gateway_exchange_answer(x, x->why.status);
+    }
+    if (rc != RC_AGAIN)
+        return GATEWAY_CUT;
+    gateway_client_want(x->client, NET_WANT_READ);
+    return GATEWAY_WAIT;
+}
+
+enum gateway_step gateway_exchange_step(struct gateway_exchange *x)
+{
+    switch (x->state) {
+    case GATEWAY_READ:
+        return step_read(x);
+    case GATEWAY_FIND:
+        return step_find(x);
+    case GATEWAY_PASS:
+        return gateway_pass_step(x);
+    case GATEWAY_ANSWER:
+        return step_answer(x);
+    }
+    return GATEWAY_CUT;
+}

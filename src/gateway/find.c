@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/find.h"
+
+#include <stdio.h>
+
+#include "base/when.h"
+#include "ev/clock.h"
+#include "gateway/account.h"
+#include "log/log.h"
+#include "net/net.h"
+
+MSG(msg_full, "gateway.backend-full", "there are already {0} connections to {1}");
+
+enum { NUMBER = 24 };
+
+static void dial_next(struct gateway_find *f);
+
+static int64_t now(const struct gateway_backend *b)
+{
+    return clock_mono(ev_clock(b->all->ev));
+}
+
+void gateway_find_init(struct gateway_find *f, void (*done)(void *arg, struct gateway_link *l),
+                       void *arg)
+{
+    *f = (struct gateway_find){.done = done, .arg = arg};
+    list_init(&f->waiting);
+}
+
+void gateway_find_stop(struct gateway_find *f)
+{
+    list_remove(&f->waiting);
+    if (!f->dial)
+        return;
+    net_cancel(f->backend->all->net, MOVE(f->dial));
+    f->backend->n_open--;
+}
+
+static bool paused(const struct gateway_backend *b)
+{
+    return b->failed_at != INT64_MIN &&
+           now(b) - b->failed_at < GATEWAY_BACKEND_PAUSE_SECONDS * WHEN_SECOND;
+}
+
+/* Those that failed a moment ago are tried last, and none twice. */
+static struct gateway_backend *next_backend(struct gateway_find *f)
+{
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < f->route->n; i++) {
+            struct gateway_backend *b = f->route->backends[i];
+            uint64_t bit = UINT64_C(1) << i;
+
+            if (f->tried & bit || (round == 0 && paused(b)))
+                continue;
+            f->tried |= bit;
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void failed(struct gateway_find *f)
+{
+    struct gateway_backend *b = f->backend;
+
+    b->failed_at = now(b);
+    gateway_backend_forget(b);
+    gateway_count_failure(GATEWAY_FAILED_CONNECT);
+    log_warn("gateway.backend-unreachable", LOG_STR("backend", b->key), LOG_ERR(&f->why));
+}
+
+/* RC_OK: a kept connection; RC_AGAIN: one is being made; else there is none to be had. */
+static enum rc try_backends(struct gateway_find *f, struct gateway_link **out)
+{
+    while ((f->backend = next_backend(f))) {
+        struct gateway_backend *b = f->backend;
+        char most[NUMBER];
+        enum rc rc;
+
+        f->addr = 0;
+        *out = gateway_link_take(b, f->youngest);
+        if (*out)
+            return RC_OK;
+        if (b->n_open >= GATEWAY_BACKEND_CONNECTIONS_MAX) {
+            snprintf(most, sizeof(most), "%d", GATEWAY_BACKEND_CONNECTIONS_MAX);
+            IGNORE_RC(ERR(&f->why, RC_QUOTA, msg_full, str_of(most), b->key));
+            continue;
+        }
+        rc = gateway_backend_resolve(b, f);
+        if (rc == RC_OK) {
+            dial_next(f);
+            rc = f->dial ? RC_AGAIN : RC_NOMEM;
+        }
+        if (rc == RC_AGAIN)
+            return rc;
+        f->why = (struct err){.rc = rc};
+    }
+    return f->why.rc;
+}
+
+/* From a callback: the next backend, or the end of the search. */
+static void go_on(struct gateway_find *f)
+{
+    struct gateway_link *l = NULL;
+    enum rc rc = try_backends(f, &l);
+
+    if (rc != RC_AGAIN)
+        f->done(f->arg, l);
+}
+
+static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
+{
+    struct gateway_find *f = arg;
+    struct gateway_backend *b = f->backend;
+    struct gateway_link *l = NULL;
+
+    f->dial = NULL;
+    b->n_open--;
+    if (rc == RC_OK)
+        rc = gateway_link_new(b, fd, &l);
+    if (rc == RC_OK) {
+        b->first = (b->first + f->addr - 1) % b->n_addrs;
+        b->failed_at = INT64_MIN;
+        f->done(f->arg, l);
+        return;
+    }
+    f->why = err ? *err : (struct err){.rc = rc};
+    dial_next(f);
+    if (f->dial)
+        return;
+    failed(f);
+    go_on(f);
+}
+
+/* The next of the backend's addresses, if there is one. */
+static void dial_next(struct gateway_find *f)
+{
+    struct gateway_backend *b = f->backend;
+    struct net_target to = {.timeout = GATEWAY_CONNECT_SECONDS * WHEN_SECOND};
+
+    while (f->addr < b->n_addrs) {
+        to.to = (struct addr_port){b->addrs[(b->first + f->addr++) % b->n_addrs], b->port};
+        if (net_dial(b->all->net, &to, on_dialled, f, &f->dial) == RC_OK) {
+            b->n_open++;
+            return;
+        }
+        f->why = (struct err){.rc = RC_NOMEM};
+    }
+}
+
+void gateway_find_resolved(struct gateway_find *f, const struct err *err)
+{
+    if (err) {
+        f->why = *err;
+        failed(f);
+        go_on(f);
+        return;
+    }
+    dial_next(f);
+    if (!f->dial)
+        go_on(f);
+}
+
+enum rc gateway_find_start(struct gateway_find *f, struct gateway_route *route, int64_t youngest,
+                           struct gateway_link **out)
+{
+    f->route = route;
+    f->tried = 0;
+    f->youngest = youngest;
+    f->why = (struct err){.rc = RC_NET};
+    return try_backends(f, out);
+}

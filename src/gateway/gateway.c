@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/gateway.h"
+
+#include <stdio.h>
+
+#include "conf/conf.h"
+#include "dns/zones.h"
+#include "ev/clock.h"
+#include "gateway/account.h"
+#include "gateway/gateway_int.h"
+#include "http/response.h"
+#include "http/server.h"
+#include "log/log.h"
+#include "tls/context.h"
+
+MSG(msg_backends, "gateway.backends", "the site {0} has more than {1} backends");
+
+enum { SITES_MAX = 100'000, NUMBER = 24 };
+
+/* The sites of a configuration, each with the route that it will have. */
+struct gateway_plan {
+    struct map sites; /* struct gateway_site, references, by name */
+    struct gateway_route **routes;
+    struct gateway_site **of; /* of routes[i]; borrowed from `sites` */
+    size_t n;
+    struct dns_zones *zones;
+};
+
+int64_t gateway_now(const struct gateway *g)
+{
+    return clock_mono(ev_clock(g->conf.ev));
+}
+
+struct str gateway_date(struct gateway *g)
+{
+    when_t now = clock_now(ev_clock(g->conf.ev));
+    char text[GATEWAY_DATE];
+    struct buf b = {.p = text, .cap = sizeof(text), .max = sizeof(text) - 1, .rc = RC_OK};
+
+    if (now / WHEN_SECOND != g->date_second || !g->date[0]) {
+        http_put_date(now, &b);
+        g->date_second = now / WHEN_SECOND;
+        memcpy(g->date, text, b.n);
+        g->date[b.n] = '\0';
+    }
+    return str_of(g->date);
+}
+
+/* ---- handshakes */
+
+/* A site without a certificate yet is told apart from one that there is not in the log alone. */
+static struct tls_site *choose(void *arg, const struct tls_hello *hello)
+{
+    struct gateway *g = arg;
+    struct gateway_site *s = map_get(&g->sites, hello->server_name);
+
+    if (!s)
+        return NULL;
+    if (tls_site_has_identity(&s->tls))
+        return &s->tls;
+    if (!s->bare)
+        log_warn("gateway.no-certificate", LOG_Z("site", s->name),
+                 LOG_TEXT("there is no certificate for it yet; its clients are refused until there "
+                          "is"));
+    s->bare = true;
+    return NULL;
+}
+
+static void hold_site(struct tls_site *site)
+{
+    gateway_site_ref(LIST_ENTRY(site, struct gateway_site, tls));
+}
+
+static void drop_site(struct tls_site *site)
+{
+    gateway_site_unref(LIST_ENTRY(site, struct gateway_site, tls));
+}
+
+static void on_failed(void *, const struct addr *client, const struct err *err)
+{
+    gateway_count_failed(client, err);
+}
+
+/* ---- life */
+
+enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
+{
+    CLEANUP(gateway_freep) struct gateway *g = MEM_NEW(struct gateway);
+    struct tls_context_conf tls = {
+        .plain_answer = http_plain_answer,
+        .alpn = STR("http/1.1 http/1.0"),
+        .choose = choose,
+        .site_ref = hold_site,
+        .site_unref = drop_site,
+        .arg = g,
+    };
+
+    if (!g)
+        return RC_NOMEM;
+    g->conf = *conf;
+    if (g->conf.connections == 0)
+        g->conf.connections = GATEWAY_CONNECTIONS_MAX;
+    if (g->conf.per_client == 0)
+        g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
+    g->on_idle = http_server_idle;
+    g->on_closed = http_server_closed;
+    map_init(&g->sites, SITES_MAX);
+    gateway_backends_init(&g->backends, conf->ev, conf->net);
+    TRY(tls_context_new(&tls, &g->tls));
+    *out = MOVE(g);
+    return RC_OK;
+}
+
+static void sites_done(struct map *sites)
+{
+    struct str name;
+    size_t at = 0;
+    void *site;
+
+    while (map_next(sites, &at, &name, &site))
+        gateway_site_unref(site);
+    map_done(sites);
+}
+
+void gateway_free(struct gateway *g)
+{
+    if (!g)
+        return;
+    for (size_t i = 0; i < g->n_servers; i++)
+        http_server_free(g->servers[i]);
+    while (g->exchanges) {
+        struct gateway_exchange *x = g->exchanges;
+
+        g->exchanges = x->next;
+        gateway_exchange_free(x);
+    }
+    sites_done(&g->sites);
+    tls_context_free(g->tls);
+    gateway_backends_done(&g->backends);
+    gateway_blocks_done(&g->blocks);
+    mem_free(g);
+}
+
+enum rc gateway_listen(struct gateway *g, int fd)
+{
+    struct http_server_conf conf = {
+        .speaker = &gateway_client_speaker,
+        .ev = g->conf.ev,
+        .name = "gateway",
+        .tls = g->tls,
+        .connections = g->conf.connections,
+        .per_client = g->conf.per_client,
+        .on_failed = on_failed,
+        .arg = g,
+    };
+
+    if (g->n_servers == GATEWAY_LISTENERS_MAX)
+        return RC_TOOBIG;
+    TRY(http_server_new(&conf, fd, &g->servers[g->n_servers]));
+    g->n_servers++;
+    return RC_OK;
+}
+
+void gateway_start(struct gateway *g)
+{
+    for (size_t i = 0; i < g->n_servers; i++)
+        http_server_start(g->servers[i]);
+}
+
+static void on_drained(void *arg)
+{
+    struct gateway *g = arg;
+
+    if (--g->draining == 0)
+        g->drained(g->drained_arg);
+}
+
+void gateway_drain(struct gateway *g, void (*done)(void *arg), void *arg)
+{
+    g->drained = done;
+    g->drained_arg = arg;
+    g->draining = g->n_servers + 1;
+    for (size_t i = 0; i < g->n_servers; i++)
+        http_server_drain(g->servers[i], on_drained, g);
+    on_drained(g);
+}
+
+/* ---- the sites of a configuration */
+
+void gateway_plan_free(struct gateway_plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->n; i++)
+        gateway_route_unref(plan->routes[i]);
+    sites_done(&plan->sites);
+    dns_zones_unref(plan->zones);
+    mem_free(plan->routes);
+    mem_free(plan->of);
+    mem_free(plan);
+}
+
+static enum rc plan_route(struct gateway *g, const struct conf_site *from,
+                          struct gateway_route **out, struct err *err)
+{
+    CLEANUP(gateway_route_unrefp) struct gateway_route *r = NULL;
+    char most[NUMBER];
+
+    snprintf(most, sizeof(most), "%d", GATEWAY_BACKENDS_MAX);
+    if (from->backends.n > GATEWAY_BACKENDS_MAX)
+        return ERR(err, RC_INVAL, msg_backends, from->name, str_of(most));
+    TRY(gateway_route_new(from->backends.n, &r));
+    for (size_t i = 0; i < r->n; i++)
+        TRY(gateway_backend_get(&g->backends, from->backends.p[i], &r->backends[i], err));
+    *out = MOVE(r);
+    return RC_OK;
+}
+
+/* A site that there is already stays the same, with its connections and what it shows. */
+static enum rc plan_site(struct gateway *g, const struct conf_site *from, struct gateway_plan *plan,
+                         struct err *err)
+{
+    CLEANUP(gateway_site_unrefp) struct gateway_site *s = map_get(&g->sites, from->name);
+
+    if (s)
+        gateway_site_ref(s);
+    else
+        TRY(gateway_site_new(from->name, &s));
+    TRY(plan_route(g, from, &plan->routes[plan->n], err));
+    plan->of[plan->n++] = s;
+    TRY(map_add(&plan->sites, from->name, s));
+    (void)MOVE(s);
+    return RC_OK;
+}
+
+enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_zones *zones,
+                        struct gateway_plan **out, struct err *err)
+{
+    CLEANUP(gateway_plan_freep) struct gateway_plan *plan = MEM_NEW(struct gateway_plan);
+    size_t n = conf->gateway.n_sites;
+
+    if (!plan)
+        return RC_NOMEM;
+    map_init(&plan->sites, SITES_MAX);
+    plan->zones = dns_zones_ref(zones);
+    plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
+    plan->of = mem_calloc(n, sizeof(struct gateway_site *));
+    if (!plan->routes || !plan->of)
+        return RC_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        TRY(plan_site(g, &conf->gateway.sites[i], plan, err));
+    if (!g->backends.resolver)
+        TRY(gateway_backends_set_zones(&g->backends, zones));
+    *out = MOVE(plan);
+    return RC_OK;
+}
+
+static void remove_site(struct gateway_site *s)
+{
+    gateway_route_unref(MOVE(s->route));
+    tls_site_clear(&s->tls);
+    LIST_FOREACH (it, &s->clients)
+        gateway_client_drain(LIST_ENTRY(it, struct gateway_client, link));
+}
+
+void gateway_commit(struct gateway *g, struct gateway_plan *plan)
+{
+    struct map old = g->sites;
+    struct str name;
+    size_t at = 0;
+    void *site;
+
+    g->sites = plan->sites;
+    map_init(&plan->sites, SITES_MAX);
+    for (size_t i = 0; i < plan->n; i++) {
+        gateway_route_unref(plan->of[i]->route);
+        plan->of[i]->route = MOVE(plan->routes[i]);
+    }
+    while (map_next(&old, &at, &name, &site))
+        if (!map_get(&g->sites, name))
+            remove_site(site);
+    sites_done(&old);
+    IGNORE_RC(gateway_backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
+    gateway_plan_free(plan);
+}
+
+enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id)
+{
+    struct gateway_site *s = map_get(&g->sites, site);
+
+    if (!s)
+        return RC_NOTFOUND;
+    tls_site_set_identity(&s->tls, id);
+    s->bare = false;
+    return RC_OK;
+}
+
+bool gateway_certified(const struct gateway *g)
+{
+    struct str name;
+    size_t at = 0;
+    void *site;
+
+    while (map_next(&g->sites, &at, &name, &site))
+        if (!tls_site_has_identity(&((struct gateway_site *)site)->tls))
+            return false;
+    return true;
+}
+
+enum rc gateway_set_ticket_keys(struct gateway *g, const struct str *keys, size_t n)
+{
+    return tls_context_set_ticket_keys(g->tls, keys, n);
+}

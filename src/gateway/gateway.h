@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway of one process: HTTPS for the sites of the configuration, HTTP to what stands behind
+ * them. Requests are routed by the name of the handshake, which Host must repeat, and both bodies
+ * are streamed, in bounded memory. docs/internals/gateway.md tells the way of a byte. */
+#pragma once
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct conf;
+struct dns_zones;
+struct ev;
+struct gateway;
+struct gateway_plan;
+struct net;
+struct tls_identity;
+
+enum {
+    GATEWAY_CONNECTIONS_MAX = 10'000,      /* of clients, on one listener */
+    GATEWAY_CLIENT_CONNECTIONS_MAX = 1000, /* of these, of one client */
+    GATEWAY_REQUESTS_MAX = 10'000,         /* on one connection */
+    GATEWAY_TARGET_MAX = 8192,
+    GATEWAY_INTERIM_MAX = 8, /* answers 1xx before the one that counts */
+    GATEWAY_BLOCK_BYTES =
+        16 * 1024 + 512, /* read at a time, and held, in either direction of a request */
+    GATEWAY_BLOCKS_KEPT = 256,
+    GATEWAY_EXCHANGES_KEPT = 64,
+    GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */
+    GATEWAY_BACKEND_IDLE_MAX = 128,         /* of these, kept for later */
+    GATEWAY_BACKENDS_MAX = 64,              /* of a site */
+    GATEWAY_ADDRESSES_MAX = 8,              /* of a name */
+
+    /* Seconds. */
+    GATEWAY_HEAD_SECONDS = 10,     /* from the first byte, or the start, to the end of the head */
+    GATEWAY_IDLE_SECONDS = 60,     /* between two requests */
+    GATEWAY_CLIENT_SECONDS = 30,   /* in which a client that is waited for moves nothing */
+    GATEWAY_CLIENT_RATE = 128,     /* bytes that earn it a second of these back */
+    GATEWAY_LINGER_SECONDS = 2,    /* after the last answer, for the client to read it */
+    GATEWAY_DRAIN_SECONDS = 2,     /* for the first request of one who came just before */
+    GATEWAY_RESOLVE_SECONDS = 5,   /* for the addresses of a backend */
+    GATEWAY_CONNECT_SECONDS = 5,   /* to one address */
+    GATEWAY_FIND_SECONDS = 20,     /* for a connection to any backend */
+    GATEWAY_RESPONSE_SECONDS = 60, /* in which a backend that is waited for moves nothing */
+    GATEWAY_BACKEND_IDLE_SECONDS = 30,
+    GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */
+    GATEWAY_TTL_MIN_SECONDS = 5,
+    GATEWAY_TTL_MAX_SECONDS = 300,
+    GATEWAY_LINGER_BYTES = 512 * 1024,
+    /* A request that must not be sent twice takes a kept connection only if it is younger: the
+     * backend may just be closing it. */
+    GATEWAY_FRESH_SECONDS = 1,
+};
+
+struct gateway_conf {
+    struct ev *ev;
+    struct net *net;
+    size_t connections; /* 0: GATEWAY_CONNECTIONS_MAX */
+    size_t per_client;  /* 0: GATEWAY_CLIENT_CONNECTIONS_MAX */
+};
+
+/* Without sites yet. Loop and net must outlive it. Needs crypto_init. RC_NOMEM, RC_CRYPTO. */
+enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out);
+/* Closes everything at once. */
+void gateway_free(struct gateway *g);
+DEFINE_FREEP(gateway_free, struct gateway)
+
+/* Adds a listening socket, which stays the caller's and outlives the gateway. It accepts nobody
+ * before gateway_start. RC_NOMEM, RC_IO. */
+enum rc gateway_listen(struct gateway *g, int fd);
+void gateway_start(struct gateway *g);
+/* Accepts no more; what is under way ends, and idle connections are closed. `done` comes once,
+ * perhaps from inside. */
+void gateway_drain(struct gateway *g, void (*done)(void *arg), void *arg);
+
+/* Makes all that the sites of `conf` need, so that gateway_commit cannot fail. RC_NOMEM, RC_CRYPTO;
+ * RC_INVAL names a backend that is no http URL. */
+enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_zones *zones,
+                        struct gateway_plan **out, struct err *err);
+void gateway_plan_free(struct gateway_plan *plan);
+DEFINE_FREEP(gateway_plan_free, struct gateway_plan)
+/* From now on these are the sites. Requests under way end with the backends they began with;
+ * connections of a site that is no more are closed, after the answer. Takes the plan. */
+void gateway_commit(struct gateway *g, struct gateway_plan *plan);
+
+/* New handshakes for the site show it. RC_NOTFOUND: there is no such site. */
+enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id);
+/* Every site has something to show. */
+bool gateway_certified(const struct gateway *g);
+/* As tls_context_set_ticket_keys. */
+enum rc gateway_set_ticket_keys(struct gateway *g, const struct str *keys, size_t n);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files that move requests. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/id.h"
+#include "base/map.h"
+#include "ev/ev.h"
+#include "gateway/find.h"
+#include "gateway/patience.h"
+#include "gateway/relay.h"
+
+struct gateway_client;
+struct gateway_exchange;
+struct http_server;
+struct tls_context;
+
+enum { GATEWAY_LISTENERS_MAX = 64, GATEWAY_DATE = 32 };
+
+struct gateway {
+    struct gateway_conf conf;
+    struct gateway_backends backends;
+    struct gateway_blocks blocks;
+    struct gateway_exchange *exchanges; /* for the next requests */
+    size_t n_exchanges;
+    struct map sites; /* struct gateway_site, references, by name */
+    struct tls_context *tls;
+    struct http_server *servers[GATEWAY_LISTENERS_MAX];
+    size_t n_servers;
+    int64_t date_second; /* of `date`, IMF-fixdate */
+    char date[GATEWAY_DATE];
+    void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
+    void (*on_closed)(void *owner);
+    size_t draining;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+int64_t gateway_now(const struct gateway *g);
+struct str gateway_date(struct gateway *g);
+
+/* ---- one request: exchange.c and pass.c */
+
+enum gateway_state {
+    GATEWAY_READ,   /* its head */
+    GATEWAY_FIND,   /* a backend */
+    GATEWAY_PASS,   /* both bodies */
+    GATEWAY_ANSWER, /* one of our own */
+};
+
+/* How a step of it ended. */
+enum gateway_step {
+    GATEWAY_WAIT, /* for an event */
+    GATEWAY_NEXT, /* answered; another request may follow */
+    GATEWAY_LAST, /* answered; none may */
+    GATEWAY_CUT,  /* the connection must be closed at once, without a word */
+};
+
+struct gateway_exchange {
+    struct gateway_exchange *next; /* while it is kept for later */
+    struct gateway *gateway;
+    struct gateway_client *client;
+    enum gateway_state state;
+    struct gateway_relay up, down;
+    struct gateway_find find;
+    struct gateway_route *route; /* a reference */
+    struct gateway_link *link;
+    const struct gateway_backend *backend; /* the last one tried; borrowed from the route */
+    struct gateway_patience client_time, backend_time;
+    struct ev_timer timer;
+    struct ev_defer again;
+    struct id id;
+    int64_t began;
+    int status; /* of the answer; 0: none yet */
+    unsigned interim;
+    bool up_done;   /* the request is with the backend */
+    bool up_broken; /* the backend takes no more of it */
+    bool started;   /* the head of the answer is written, or about to be */
+    bool last;      /* ... and says that it is the last */
+    bool continued; /* the client was told to send its body */
+    bool retried;
+    bool full;      /* the client sends more than we look at now */
+    bool late;      /* the time of somebody ran out */
+    struct err why; /* it went wrong */
+};
+
+/* One to read a request into, from memory kept for that; NULL when memory is out. */
+struct gateway_exchange *gateway_exchange_take(struct gateway_client *c);
+/* Ends whatever is under way. */
+void gateway_exchange_give(struct gateway_exchange *x);
+/* After GATEWAY_NEXT: for the request of which some is read already. */
+void gateway_exchange_next(struct gateway_exchange *x);
+void gateway_exchange_free(struct gateway_exchange *x);
+/* Does what can be done. */
+enum gateway_step gateway_exchange_step(struct gateway_exchange *x);
+/* Nothing of a request has come yet. */
+bool gateway_exchange_idle(const struct gateway_exchange *x);
+
+/* The answer is one of ours from now on. */
+void gateway_exchange_set_answer(struct gateway_exchange *x, int status);
+
+/* pass.c, for exchange.c */
+void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l);
+enum gateway_step gateway_pass_step(struct gateway_exchange *x);
+/* exchange.c, for pass.c: gateway_exchange_set_answer, and a step. */
+enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
+/* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */
+enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest);
+/* Reads ahead of what is looked at now, to see whether the client is still there. */
+bool gateway_exchange_client_gone(struct gateway_exchange *x);
+/* What is waited for, and how long. */
+void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backend);
+
+/* ---- a client's connection: client.c */
+
+struct gateway_client {
+    struct gateway *gateway;
+    struct net_stream *t;
+    void *owner;
+    struct gateway_site *site;  /* a reference; NULL: it is refused before one is known */
+    struct list link;           /* in site->clients */
+    struct gateway_exchange *x; /* from the first byte of a request until its answer is gone */
+    struct ev_timer timer;
+    uint8_t state;
+    uint8_t phase; /* enum http_phase, as the timer knows it */
+    bool idle, draining, shut, pumping;
+    bool ready;  /* the stream may have bytes; while there is an exchange, x->up.ready */
+    bool served; /* its first request was answered */
+    unsigned requests, wants;
+    size_t lingered;
+    char addr[ADDR_TEXT];
+};
+
+/* Goes on with whatever is possible. It may be gone afterwards. */
+void gateway_client_pump(struct gateway_client *c);
+void gateway_client_want(struct gateway_client *c, unsigned wants);
+/* As http_conn_drain. */
+void gateway_client_drain(struct gateway_client *c);
+
+extern const struct http_server_speaker gateway_client_speaker;

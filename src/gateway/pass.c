@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/when.h"
+#include "gateway/account.h"
+#include "gateway/gateway_int.h"
+#include "http/forward.h"
+
+MSG(msg_client_slow, "gateway.body-slow", "the client sent or took too little");
+MSG(msg_client_gone, "gateway.client-gone", "the client went away");
+MSG(msg_silent, "gateway.backend-silent", "{0} did not answer in time");
+MSG(msg_cut, "gateway.backend-cut", "{0} closed the connection before its answer was complete");
+MSG(msg_interim, "gateway.backend-interim", "{0} sent more than {1} answers before the answer");
+
+static struct str backend_name(const struct gateway_exchange *x)
+{
+    return x->backend->key;
+}
+
+static void on_link(void *arg)
+{
+    struct gateway_exchange *x = arg;
+
+    x->down.ready = true;
+    gateway_client_pump(x->client);
+}
+
+void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
+{
+    const struct http_head *head = http_reader_get(x->up.reader);
+    struct http_forward_request f = {
+        .client = str_of(x->client->addr),
+        .host = str_of(x->client->site->name),
+        .request_id = id_str(&x->id),
+    };
+
+    x->link = l;
+    x->backend = l->backend;
+    l->t->ready = on_link;
+    l->t->arg = x;
+    l->t->ops->want(l->t, NET_WANT_READ);
+    http_forward_request(x->up.reader, &f, &x->up.out);
+    x->up.chunked = head->framing == HTTP_FRAMING_CHUNKED;
+    gateway_relay_next(&x->down, str_eq(head->method, STR("HEAD")));
+    x->down.ready = false;
+    x->full = false;
+    gateway_patience_init(&x->backend_time, GATEWAY_RESPONSE_SECONDS * WHEN_SECOND, 0);
+    x->state = GATEWAY_PASS;
+}
+
+/* ---- what can go wrong */
+
+/* Before anything was answered the client gets a page; afterwards only a connection that breaks off
+ * tells him that the answer is not whole. */
+static enum gateway_step fail(struct gateway_exchange *x, int status)
+{
+    return x->started ? GATEWAY_CUT : gateway_exchange_answer(x, status);
+}
+
+static enum gateway_step client_gone(struct gateway_exchange *x)
+{
+    IGNORE_RC(ERR(&x->why, RC_CLOSED, msg_client_gone));
+    return GATEWAY_CUT;
+}
+
+static enum gateway_step no_memory(struct gateway_exchange *x)
+{
+    x->why = (struct err){.rc = RC_NOMEM};
+    return fail(x, 503);
+}
+
+static enum gateway_step late(struct gateway_exchange *x)
+{
+    bool client = x->client_time.runs && x->client_time.deadline <= gateway_now(x->gateway);
+
+    x->late = false;
+    if (client) {
+        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow));
+        return fail(x, 408);
+    }
+    gateway_count_failure(GATEWAY_FAILED_TIME);
+    IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x)));
+    return fail(x, 504);
+}
+
+/* A kept connection may have been closed just when the request was sent. It is sent again, once, if
+ * that does no harm: nothing came back, none of a body was sent, and the method allows it. */
+static bool may_retry(const struct gateway_exchange *x)
+{
+    return x->link->reused && !x->retried && x->down.read == 0 && x->up.body == 0 &&
+           x->find.youngest == INT64_MAX;
+}
+
+static enum gateway_step backend_gone(struct gateway_exchange *x)
+{
+    if (may_retry(x)) {
+        x->retried = true;
+        x->up_done = x->up_broken = false;
+        gateway_link_close(MOVE(x->link));
+        buf_reset(&x->up.out);
+        x->up.sent = 0;
+        x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
+        return gateway_exchange_find(x, 0);
+    }
+    gateway_count_failure(GATEWAY_FAILED_CUT);
+    IGNORE_RC(ERR(&x->why, RC_CLOSED, msg_cut, backend_name(x)));
+    return fail(x, 502);
+}
+
+static enum gateway_step bad_answer(struct gateway_exchange *x)
+{
+    gateway_count_failure(GATEWAY_FAILED_ANSWER);
+    return fail(x, 502);
+}
+
+/* ---- the request on its way up */
+
+/* One turn: how each direction stopped; or, when these functions return false, how the step
+ * ended. */
+struct turn {
+    enum gateway_relay_end up, down;
+    enum gateway_step step;
+};
+
+static bool stop(struct turn *t, enum gateway_step step)
+{
+    t->step = step;
+    return false;
+}
+
+static bool pass_up(struct gateway_exchange *x, struct turn *t)
+{
+    t->up = GATEWAY_RELAY_DONE;
+    if (x->up_done || x->up_broken)
+        return true;
+    t->up = gateway_relay_run(&x->up, x->client->t, x->link->t, &x->why);
+    switch (t->up) {
+    case GATEWAY_RELAY_DONE:
+        x->up_done = true;
+        break;
+    case GATEWAY_RELAY_SINK_GONE:
+        /* It may have answered before. */
+        x->up_broken = x->down.ready = true;
+        t->up = GATEWAY_RELAY_DONE;
+        break;
+    case GATEWAY_RELAY_SOURCE_GONE:
+        return stop(t, client_gone(x));
+    case GATEWAY_RELAY_REFUSED:
+        x->last = true;
+        return stop(t, fail(x, 400));
+    case GATEWAY_RELAY_NOMEM:
+        return stop(t, no_memory(x));
+    case GATEWAY_RELAY_READ:
+    case GATEWAY_RELAY_WRITE:
+    case GATEWAY_RELAY_YIELD:
+        break;
+    }
+    return true;
+}
+
+/* ---- the answer on its way down */
+
+static void begin_answer(struct gateway_exchange *x)
+{
+    const struct http_head *req = http_reader_get(x->up.reader);
+    enum http_framing framing = http_forward_framing(x->down.reader, req->minor);
+    struct http_forward_response f = {
+        .minor = req->minor,
+        .request_id = id_str(&x->id),
+        .date = gateway_date(x->gateway),
+    };
+
+    x->status = http_reader_get(x->down.reader)->status;
+    /* What the client still sends of its request could be taken for the next one. */
+    x->last = x->last || !req->keep_alive || !x->up.ended || x->client->draining ||
+              framing == HTTP_FRAMING_CLOSE;
+    f.last = x->last;
+    x->started = true;
+    x->down.chunked = framing == HTTP_FRAMING_CHUNKED;
+    x->down.trailers = req->trailers;
+    http_forward_response(x->down.reader, &f, &x->down.out);
+}
+
+/* One that comes before the answer: "100 Continue" is passed on to a client that waits for it.
+ * Others are dropped: too many clients of HTTP/1.1 take them for the answer. */
+static enum rc interim(struct gateway_exchange *x)
+{
+    const struct http_head *req = http_reader_get(x->up.reader);
+    char most[2] = {'0' + GATEWAY_INTERIM_MAX, 0};
+
+    if (http_reader_get(x->down.reader)->status == 100 && req->expects && !x->continued) {
+        x->continued = true;
+        buf_puts(&x->down.out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+    http_reader_next(x->down.reader, str_eq(req->method, STR("HEAD")));
+    if (++x->interim <= GATEWAY_INTERIM_MAX)
+        return RC_OK;
+    return ERR(&x->why, RC_PARSE, msg_interim, backend_name(x), str_of(most));
+}
+
+static enum rc read_answer(struct gateway_exchange *x)
+{
+    enum rc rc;
+
+    while ((rc = gateway_relay_head(&x->down, x->link->t, &x->why)) == RC_OK) {
+        if (http_reader_get(x->down.reader)->status >= 200) {
+            begin_answer(x);
+            return RC_OK;
+        }
+        TRY(interim(x));
+    }
+    return rc;
+}
+
+/* Up to where the answer has begun, or is waited for. */
+static bool pass_head(struct gateway_exchange *x, struct turn *t)
+{
+    enum rc rc = read_answer(x);
+
+    t->down = GATEWAY_RELAY_READ;
+    if (rc == RC_AGAIN && !gateway_relay_flushed(&x->down)) {
+        rc = gateway_relay_flush(&x->down, x->client->t);
+        if (rc == RC_NET)
+            return stop(t, client_gone(x));
+        if (rc == RC_AGAIN)
+            t->down = GATEWAY_RELAY_WRITE;
+        return true;
+    }
+    if (rc == RC_OK || rc == RC_AGAIN)
+        return true;
+    if (rc == RC_PARSE)
+        return stop(t, bad_answer(x));
+    return stop(t, rc == RC_NOMEM ? no_memory(x) : backend_gone(x));
+}
+
+static bool pass_down(struct gateway_exchange *x, struct turn *t)
+{
+    if (!x->started && !pass_head(x, t))
+        return false;
+    if (!x->started)
+        return true;
+    t->down = gateway_relay_run(&x->down, x->link->t, x->client->t, &x->why);
+    switch (t->down) {
+    case GATEWAY_RELAY_SINK_GONE:
+        return stop(t, client_gone(x));
+    case GATEWAY_RELAY_SOURCE_GONE:
+        return stop(t, backend_gone(x));
+    case GATEWAY_RELAY_REFUSED:
+        return stop(t, bad_answer(x));
+    case GATEWAY_RELAY_NOMEM:
+        return stop(t, no_memory(x));
+    case GATEWAY_RELAY_DONE:
+    case GATEWAY_RELAY_READ:
+    case GATEWAY_RELAY_WRITE:
+    case GATEWAY_RELAY_YIELD:
+        break;
+    }
+    return true;
+}
+
+static enum gateway_step finish(struct gateway_exchange *x)
+{
+    bool rest = x->down.in && gateway_block_str(x->down.in).n;
+
+    /* Bytes behind an answer belong to nobody: the connection is never used again. */
+    if (x->up_done && !rest && http_reader_get(x->down.reader)->keep_alive)
+        gateway_link_keep(MOVE(x->link));
+    gateway_tell(x, true);
+    x->state = GATEWAY_READ;
+    return x->last ? GATEWAY_LAST : GATEWAY_NEXT;
+}
+
+/* ---- both */
+
+static void await(struct gateway_exchange *x, const struct turn *t)
+{
+    bool ahead = x->up.ended && !x->full; /* only to see whether the client is there */
+    bool to_continue = http_reader_get(x->up.reader)->expects && !x->continued && !x->up.body;
+    unsigned client = t->up == GATEWAY_RELAY_READ || ahead ? NET_WANT_READ : 0;
+    unsigned backend = t->down == GATEWAY_RELAY_READ ? NET_WANT_READ : 0;
+    bool for_client =
+        t->down == GATEWAY_RELAY_WRITE || (t->up == GATEWAY_RELAY_READ && !to_continue);
+
+    if (t->down == GATEWAY_RELAY_WRITE)
+        client |= NET_WANT_WRITE;
+    if (t->up == GATEWAY_RELAY_WRITE)
+        backend |= NET_WANT_WRITE;
+    gateway_client_want(x->client, client);
+    x->link->t->ops->want(x->link->t, backend);
+    if (t->up == GATEWAY_RELAY_YIELD || t->down == GATEWAY_RELAY_YIELD)
+        ev_defer(x->gateway->conf.ev, &x->again);
+    gateway_exchange_await(x, for_client, !for_client);
+}
+
+enum gateway_step gateway_pass_step(struct gateway_exchange *x)
+{
+    uint64_t of_client = x->up.read + x->down.written, of_backend = x->down.read + x->up.written;
+    struct turn t = {.step = GATEWAY_WAIT};
+    int64_t now;
+
+    if (x->late)
+        return late(x);
+    if (!pass_up(x, &t))
+        return t.step;
+    if (x->up.ended && gateway_exchange_client_gone(x))
+        return client_gone(x);
+    if (!pass_down(x, &t))
+        return t.step;
+    if (t.down == GATEWAY_RELAY_DONE)
+        return finish(x);
+    now = gateway_now(x->gateway);
+    gateway_patience_moved(&x->client_time, x->up.read + x->down.written - of_client, now);
+    gateway_patience_moved(&x->backend_time, x->down.read + x->up.written - of_backend, now);
+    await(x, &t);
+    return GATEWAY_WAIT;
+}

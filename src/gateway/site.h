@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A site: its name, what its handshakes show (tls/site.h), and where its requests go. Shared by
+ * count between the table of the gateway, connections and handshakes under way. What changes in it
+ * is replaced as a whole: the route is immutable and shared with the requests that began with it,
+ * the identities are so with handshakes. */
+#pragma once
+
+#include "base/list.h"
+#include "base/name.h"
+#include "tls/site.h"
+
+struct gateway_backend;
+
+struct gateway_route {
+    size_t refs;
+    size_t n;
+    struct gateway_backend *backends[]; /* references; in the order in which they are tried */
+};
+
+struct gateway_site {
+    struct tls_site tls; /* first */
+    size_t refs;
+    struct list clients;         /* struct gateway_client: their connections */
+    struct gateway_route *route; /* NULL: the configuration has it no longer */
+    char name[NAME_MAX_BYTES + 1];
+    bool bare; /* somebody was refused for want of a certificate, and the log says so */
+};
+
+/* Without a route. RC_NOMEM, RC_CRYPTO. */
+enum rc gateway_site_new(struct str name, struct gateway_site **out);
+struct gateway_site *gateway_site_ref(struct gateway_site *s);
+void gateway_site_unref(struct gateway_site *s);
+DEFINE_FREEP(gateway_site_unref, struct gateway_site)
+
+/* With room for `n` backends, which the caller fills in; those not filled in are NULL. */
+enum rc gateway_route_new(size_t n, struct gateway_route **out);
+struct gateway_route *gateway_route_ref(struct gateway_route *r);
+void gateway_route_unref(struct gateway_route *r);
+DEFINE_FREEP(gateway_route_unref, struct gateway_route)

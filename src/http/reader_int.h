@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by reader.c, which drives llhttp and keeps the text, and rules.c, which judges a head. */
+#pragma once
+
+#include <llhttp.h>
+
+#include "base/buf.h"
+#include "http/reader.h"
+
+struct http_reader_field {
+    uint32_t name, value; /* where they lie in `text` */
+    uint32_t value_n;
+    uint16_t name_n;
+    uint8_t what; /* enum http_name */
+};
+
+struct http_reader {
+    llhttp_t ll;
+    const struct http_reader_conf *conf;
+    enum http_phase phase;
+    bool headless;
+    bool cr, blank; /* an empty line before the request: its CR, all of it */
+    bool versioned;
+    bool lists; /* Connection names other fields */
+    int status; /* not 0: refused */
+    const char *why;
+    enum rc rc;     /* RC_NOMEM */
+    const char *in; /* what llhttp is being fed */
+    uint64_t fed;   /* bytes of the head so far, or of body with framing */
+    uint64_t body;
+    size_t target_n;
+    struct str piece;
+    struct http_head head;
+    size_t n_fields, n_trailers;
+    struct buf text; /* target, names, values, one after the other */
+    struct buf host; /* of an absolute target */
+    struct http_reader_field fields[HTTP_HEADERS_MAX];
+};
+
+/* The value of a callback that ends the parsing. */
+int http_reader_refuse(struct http_reader *r, int status, const char *why);
+/* Judges the head and fills r->head; 0, or the value of http_reader_refuse. */
+int http_rules_check(struct http_reader *r);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/exchange.h"
+#include "http/reader_int.h"
+#include "http/url.h"
+
+enum { LENGTH_DIGITS = 15 };
+
+/* The one header of this kind; *out_n tells how many there are. */
+static struct str find(const struct http_reader *r, enum http_name what, size_t *out_n)
+{
+    struct str found = {NULL, 0};
+
+    *out_n = 0;
+    for (size_t i = 0; i < r->n_fields; i++)
+        if (r->fields[i].what == what && (*out_n)++ == 0)
+            found = http_reader_field(r, i).value;
+    return found;
+}
+
+static int check_version(struct http_reader *r)
+{
+    if (r->ll.http_major != 1 || r->ll.http_minor > 1)
+        return http_reader_refuse(r, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    r->head.minor = r->ll.http_minor;
+    return 0;
+}
+
+static int check_method(struct http_reader *r)
+{
+    r->head.method = str_of(llhttp_method_name((llhttp_method_t)r->ll.method));
+    for (size_t i = 0; i < r->conf->n_methods; i++)
+        if (str_eq(r->conf->methods[i], r->head.method))
+            return 0;
+    return http_reader_refuse(r, 501, "this method is not used here");
+}
+
+static int check_status(struct http_reader *r)
+{
+    r->head.status = r->ll.status_code;
+    if (r->head.status < 100)
+        return http_reader_refuse(r, 502, "its status is malformed");
+    if (r->head.status == 101)
+        return http_reader_refuse(r, 502, "it changes the protocol, which nobody asked for");
+    return 0;
+}
+
+static int check_length(struct http_reader *r, struct str length)
+{
+    uint64_t n = 0;
+
+    if (length.n == 0 || str_u64(length, UINT64_MAX, &n) != RC_OK)
+        return http_reader_refuse(r, 400, "Content-Length is not a number");
+    if (length.n > LENGTH_DIGITS || n > r->conf->body_max)
+        return http_reader_refuse(r, 413, "the body is longer than what is taken here");
+    if (n != r->ll.content_length)
+        return http_reader_refuse(r, 400, "Content-Length is malformed");
+    r->head.length = n;
+    return 0;
+}
+
+/* RFC 9112 section 6.3: who has no body, whatever the headers say. */
+static bool bodiless(const struct http_reader *r)
+{
+    int status = r->head.status;
+
+    return r->conf->responses && (r->headless || status < 200 || status == 204 || status == 304);
+}
+
+static enum http_framing framing(const struct http_reader *r, bool length, bool chunked)
+{
+    if (bodiless(r) || (length && r->head.length == 0))
+        return HTTP_FRAMING_NONE;
+    if (chunked)
+        return HTTP_FRAMING_CHUNKED;
+    if (length)
+        return HTTP_FRAMING_LENGTH;
+    return r->conf->responses ? HTTP_FRAMING_CLOSE : HTTP_FRAMING_NONE;
+}
+
+/* Section 6: how long the body is must be beyond doubt. */
+static int check_framing(struct http_reader *r)
+{
+    size_t n_lengths, n_codings;
+    struct str length = find(r, HTTP_NAME_CONTENT_LENGTH, &n_lengths);
+    struct str coding = find(r, HTTP_NAME_TRANSFER_ENCODING, &n_codings);
+    int e = n_lengths ? check_length(r, length) : 0;
+
+    if (n_lengths && n_codings)
+        return http_reader_refuse(r, 400, "it has both Content-Length and Transfer-Encoding");
+    if (n_lengths > 1 || n_codings > 1)
+        return http_reader_refuse(r, 400, "Content-Length or Transfer-Encoding stands there twice");
+    if (n_codings && (r->head.minor == 0 || !str_ieq(coding, STR("chunked"))))
+        return http_reader_refuse(
+            r, 400, "the only Transfer-Encoding accepted is \"chunked\", with HTTP/1.1");
+    if (n_codings && !(r->ll.flags & F_CHUNKED))
+        return http_reader_refuse(r, 400, "Transfer-Encoding is malformed");
+    r->head.framing = framing(r, n_lengths, n_codings);
+    if (bodiless(r))
+        r->ll.flags |= F_SKIPBODY;
+    return e;
+}
+
+/* Section 3.2: exactly one, and a host. */
+static int check_host(struct http_reader *r)
+{
+    struct http_authority at;
+    size_t n;
+    struct str host = find(r, HTTP_NAME_HOST, &n);
+
+    if (n > 1)
+        return http_reader_refuse(r, 400, "it has more than one Host header");
+    if (n == 0 && r->head.minor == 1)
+        return http_reader_refuse(r, 400, "it has no Host header");
+    if (n && (host.n > HTTP_HOST_MAX || http_authority_parse(host, &at) != RC_OK))
+        return http_reader_refuse(r, 400, "the Host header is not a host with or without a port");
+    r->head.host = host;
+    return 0;
+}
+
+/* Section 3.2.2: an absolute URL, whose authority counts more than the Host header. */
+static int absolute_target(struct http_reader *r, struct str target)
+{
+    struct http_url url;
+
+    if (str_find(target, '#') < target.n || http_url_parse(target, &url, NULL) != RC_OK)
+        return http_reader_refuse(r, 400, "the request target is neither a path nor an http URL");
+    http_authority_put(&url.at, &r->host);
+    if (buf_rc(&r->host) != RC_OK) {
+        r->rc = buf_rc(&r->host);
+        return HPE_USER;
+    }
+    r->head.host_differs = r->head.host.n && !str_ieq(r->head.host, buf_str(&r->host));
+    r->head.host = buf_str(&r->host);
+    r->head.path = url.path;
+    r->head.query = url.query;
+    return 0;
+}
+
+/* What browsers send goes beyond RFC 3986 ("?ids[]=1|2"); how long a request is cannot depend on
+ * it. */
+static bool visible(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '#')
+            return false;
+    return true;
+}
+
+static int check_target(struct http_reader *r)
+{
+    struct str target = str_bytes(r->text.p, r->target_n);
+    bool valid = r->conf->strict_target ? http_target_valid(target) : visible(target);
+
+    if (!r->conf->strict_target && str_eq(target, STR("*")) &&
+        str_eq(r->head.method, STR("OPTIONS"))) {
+        r->head.path = target;
+        return 0;
+    }
+    if (target.n == 0 || target.p[0] != '/')
+        return absolute_target(r, target);
+    if (!valid)
+        return http_reader_refuse(r, 400,
+                                  "the request target has a character that must be escaped");
+    if (!str_cut(target, '?', &r->head.path, &r->head.query))
+        r->head.query.p = NULL;
+    return 0;
+}
+
+static int check_expect(struct http_reader *r)
+{
+    size_t n;
+    struct str expect = find(r, HTTP_NAME_EXPECT, &n);
+
+    if (n == 0 || r->head.minor == 0)
+        return 0;
+    if (n > 1 || !str_ieq(expect, STR("100-continue")))
+        return http_reader_refuse(r, 417, "the only expectation met is 100-continue");
+    r->head.expects = r->head.framing != HTTP_FRAMING_NONE;
+    return 0;
+}
+
+static int check_connection(struct http_reader *r)
+{
+    size_t options = 0;
+
+    for (size_t i = 0; i < r->n_fields; i++) {
+        struct str rest = http_reader_field(r, i).value, option;
+
+        if (r->fields[i].what == HTTP_NAME_TE) {
+            while (str_next(&rest, ',', &option))
+                r->head.trailers = r->head.trailers || str_ieq(str_trim(option), STR("trailers"));
+        } else if (r->fields[i].what == HTTP_NAME_CONNECTION) {
+            while (str_next(&rest, ',', &option)) {
+                option = str_trim(option);
+                options++;
+                r->lists = r->lists || !(str_ieq(option, STR("keep-alive")) ||
+                                         str_ieq(option, STR("close")) || option.n == 0);
+            }
+        }
+    }
+    if (options > HTTP_CONNECTION_OPTIONS_MAX)
+        return http_reader_refuse(r, 400, "Connection names more than 16 options");
+    /* An offer to change the protocol is declined by taking no notice of it. */
+    r->ll.upgrade = 0;
+    r->head.keep_alive = r->head.minor == 1 && llhttp_should_keep_alive(&r->ll);
+    return 0;
+}
+
+int http_rules_check(struct http_reader *r)
+{
+    static int (*const request[])(struct http_reader *) = {
+        check_version, check_method, check_framing,    check_host,
+        check_target,  check_expect, check_connection, NULL};
+    static int (*const response[])(struct http_reader *) = {check_version, check_status,
+                                                            check_framing, check_connection, NULL};
+
+    for (int (*const *step)(struct http_reader *) = r->conf->responses ? response : request; *step;
+         step++) {
+        int e = (*step)(r);
+
+        if (e)
+            return e;
+    }
+    return 0;
+}
+
+bool http_reader_listed(const struct http_reader *r, const struct http_field *f)
+{
+    if (!r->lists || f->what != HTTP_NAME_OTHER)
+        return false;
+    for (size_t i = 0; i < r->n_fields; i++) {
+        struct str rest = {NULL, 0}, option;
+
+        if (r->fields[i].what == HTTP_NAME_CONNECTION)
+            rest = http_reader_field(r, i).value;
+        while (str_next(&rest, ',', &option))
+            if (str_ieq(str_trim(option), f->name))
+                return true;
+    }
+    return false;
+}

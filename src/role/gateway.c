@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway
+ * owns     client connections of the gateway's listeners, and the keys of its sites, in memory
+ * may      accept, ask name servers, and connect out to the backends of the configuration
+ * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
+ *          anything: it has no channel to core
+ * asked by keeper, and nobody else, which pushes certificates with their keys, and the keys of
+ * session tickets. There are several of these processes, which share nothing but the port. What
+ * comes from clients and from backends is taken apart by http/reader.
+ */
+#include "gateway/gateway.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "crypto/pem.h"
+#include "ev/ev.h"
+#include "ipc/site_messages.h"
+#include "log/log.h"
+#include "net/net.h"
+#include "role/resolv.h"
+#include "role/roles_int.h"
+#include "tls/site.h"
+#include "validate/validate.h"
+
+MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
+MSG(msg_no_site, "gateway.no-site", "the configuration has no site {0}");
+
+/* Two descriptors for each request under way, and the connections kept to backends. */
+enum { FILES = 2 * GATEWAY_CONNECTIONS_MAX + 4096 };
+
+static const struct sandbox sandbox = {
+    .user = "autarky-gateway",
+    .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_INET_CONNECT,
+    .files = FILES,
+};
+
+/* For the certificates that the keeper pushes to a new process: until then nobody is accepted who
+ * would only be refused. */
+enum { PATIENCE_SECONDS = 5 };
+
+struct worker {
+    struct role_env *env;
+    struct ev_timer patience;
+    bool started;
+    struct net *net;
+    struct gateway *gateway;
+    struct gateway_plan *next; /* of the configuration that was prepared */
+    struct addr_port servers[DNS_RESOLV_CONF_MAX];
+    size_t n_servers;
+};
+
+/* ---- life */
+
+static void start_serving(void *arg)
+{
+    struct worker *w = arg;
+
+    ev_timer_stop(&w->patience);
+    w->started = true;
+    gateway_start(w->gateway);
+    role_ready(w->env);
+}
+
+static enum rc gateway_role_open(struct role_env *env, struct err *err)
+{
+    struct worker *w = MEM_NEW(struct worker);
+
+    (void)err;
+    if (!w)
+        return RC_NOMEM;
+    env->state = w;
+    w->env = env;
+    ev_timer_init(&w->patience, env->ev, start_serving, w);
+    w->n_servers = role_resolv_conf("backends", w->servers);
+    return crypto_init();
+}
+
+static void gateway_role_abort(struct role_env *env)
+{
+    struct worker *w = env->state;
+
+    gateway_plan_free(MOVE(w->next));
+}
+
+/* What can fail is done here, so that commit cannot. */
+static enum rc gateway_role_prepare(struct role_env *env, const struct conf *next, struct err *err)
+{
+    CLEANUP(dns_zones_unrefp) struct dns_zones *zones = NULL;
+    struct worker *w = env->state;
+
+    gateway_role_abort(env);
+    TRY(validate_zones(next, w->servers, w->n_servers, &zones));
+    return gateway_prepare(w->gateway, next, zones, &w->next, err);
+}
+
+static void gateway_role_commit(struct role_env *env)
+{
+    struct worker *w = env->state;
+
+    gateway_commit(w->gateway, MOVE(w->next));
+}
+
+static enum rc gateway_role_start(struct role_env *env, struct err *err)
+{
+    struct worker *w = env->state;
+    struct gateway_conf conf = {.ev = env->ev};
+    size_t n = 0;
+
+    TRY(net_system(env->ev, &w->net));
+    conf.net = w->net;
+    TRY(gateway_new(&conf, &w->gateway));
+    TRY(gateway_role_prepare(env, env->conf, err));
+    gateway_role_commit(env);
+    for (size_t i = 0; i < env->n_listeners; i++) {
+        if (!str_eq(str_of(env->listeners[i].kind), STR("gateway")))
+            continue;
+        TRY(gateway_listen(w->gateway, env->listeners[i].fd));
+        n++;
+    }
+    if (n == 0)
+        return ERR(err, RC_INVAL, msg_no_listener);
+    ev_timer_start(&w->patience, PATIENCE_SECONDS * WHEN_SECOND, 0);
+    return RC_AGAIN;
+}
+
+static void on_drained(void *arg)
+{
+    struct worker *w = arg;
+
+    role_drained(w->env);
+}
+
+static void gateway_role_drain(struct role_env *env)
+{
+    struct worker *w = env->state;
+
+    ev_timer_stop(&w->patience);
+    gateway_drain(w->gateway, on_drained, w);
+}
+
+static void gateway_role_close(struct role_env *env)
+{
+    struct worker *w = env->state;
+
+    if (!w)
+        return;
+    gateway_role_abort(env);
+    ev_timer_stop(&w->patience);
+    gateway_free(w->gateway);
+    net_free(w->net);
+    mem_free(w);
+    env->state = NULL;
+    crypto_done();
+}
+
+/* ---- what the keeper pushes */
+
+static void answer(struct ipc_req *req, enum rc rc, struct err *err)
+{
+    if (rc == RC_OK) {
+        IGNORE_RC(ipc_reply(req, NULL)); /* the keeper pushes again */
+        return;
+    }
+    err->rc = rc;
+    ipc_reply_err(req, err);
+}
+
+static enum rc take_identity(struct worker *w, const struct ipc_identity *m, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    enum rc rc;
+
+    TRY(crypto_pem_read(m->key, NULL, &key, err));
+    TRY(tls_identity_new(m->chain, key, &id, err));
+    rc = gateway_set_identity(w->gateway, m->site, id);
+    return rc == RC_NOTFOUND ? ERR(err, rc, msg_no_site, m->site) : rc;
+}
+
+static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct worker *w = env->state;
+    const struct ipc_identity *m = msg;
+    struct err err = ERR_INIT;
+    enum rc rc = take_identity(w, m, &err);
+
+    (void)fd;
+    if (rc == RC_OK)
+        log_info("gateway.certificate", LOG_STR("site", m->site),
+                 LOG_INT("algorithm", m->algorithm));
+    else
+        log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
+    answer(req, rc, &err);
+    if (!w->started && gateway_certified(w->gateway))
+        start_serving(w);
+}
+
+static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct worker *w = env->state;
+    const struct ipc_tickets *m = msg;
+    struct err err = ERR_INIT;
+    enum rc rc = gateway_set_ticket_keys(w->gateway, m->keys.v, m->keys.n);
+
+    (void)fd;
+    if (rc != RC_OK)
+        log_error("gateway.bad-ticket-keys", LOG_RC(rc));
+    answer(req, rc, &err);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
+                                              {IPC_TICKETS, on_tickets}};
+
+const struct role_def role_gateway = {
+    .role = ROLE_GATEWAY,
+    .sandbox = &sandbox,
+    .handlers = handlers,
+    .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .wanted = role_wanted_workers,
+    .drain_order = 0,
+    .overlaps = true,
+    .open = gateway_role_open,
+    .start = gateway_role_start,
+    .prepare = gateway_role_prepare,
+    .commit = gateway_role_commit,
+    .abort = gateway_role_abort,
+    .drain = gateway_role_drain,
+    .close = gateway_role_close,
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/site.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "crypto/key.h"
+#include "crypto/ossl.h"
+#include "tls/tls_int.h"
+
+MSG(msg_chain, "tls.chain", "certificate {0} of the chain is damaged or not in PEM");
+MSG(msg_none, "tls.chain-none", "the chain has no certificate");
+MSG(msg_many, "tls.chain-long",
+    "the chain has more than {0} certificates or is longer than 64 KiB");
+MSG(msg_key, "tls.key", "the private key is missing or belongs to another certificate");
+
+DEFINE_FREEP(X509_free, X509)
+
+struct tls_identity {
+    unsigned refs;
+    size_t kind; /* of its key: index into the identities of a site */
+    X509 *leaf;
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain; /* without the leaf */
+};
+
+static enum rc bad_certificate(size_t index, struct err *err)
+{
+    char number[8];
+
+    crypto_ossl_clear();
+    snprintf(number, sizeof(number), "%zu", index + 1);
+    return ERR(err, RC_PARSE, msg_chain, str_of(number));
+}
+
+static enum rc add(struct tls_identity *id, struct str der, size_t index, struct err *err)
+{
+    CLEANUP(X509_freep) X509 *x = X509_new_ex(crypto_ossl_ctx(), NULL);
+    const unsigned char *at = (const unsigned char *)der.p;
+
+    if (!x)
+        return RC_NOMEM;
+    if (!d2i_X509(&x, &at, (long)der.n) || at != (const unsigned char *)der.p + der.n)
+        return bad_certificate(index, err);
+    if (!id->leaf)
+        id->leaf = MOVE(x);
+    else if (sk_X509_push(id->chain, x) > 0)
+        x = NULL;
+    else
+        return RC_NOMEM;
+    return RC_OK;
+}
+
+static enum rc add_all(struct tls_identity *id, struct str pem, struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CHAIN_PEM_MAX);
+    size_t n = 0;
+
+    for (;; n++) {
+        enum rc rc;
+
+        buf_reset(&der);
+        rc = text_unpem(&pem, STR("CERTIFICATE"), NULL, &der);
+        if (rc == RC_NOTFOUND)
+            break;
+        if (rc != RC_OK)
+            return rc == RC_NOMEM ? rc : bad_certificate(n, err);
+        if (n == TLS_CHAIN_MAX)
+            return ERR(err, RC_TOOBIG, msg_many, STR("10"));
+        TRY(add(id, buf_str(&der), n, err));
+    }
+    return n ? RC_OK : ERR(err, RC_PARSE, msg_none);
+}
+
+/* Where OpenSSL keeps one certificate for each kind, so do sites. */
+static size_t kind_of(const struct crypto_key *key)
+{
+    switch (crypto_key_type(key)) {
+    case CRYPTO_KEY_RSA:
+        return 0;
+    case CRYPTO_KEY_P256:
+    case CRYPTO_KEY_P384:
+        return 1;
+    case CRYPTO_KEY_ED25519:
+        break;
+    }
+    return 2;
+}
+
+enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
+                         struct tls_identity **out, struct err *err)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = MEM_NEW(struct tls_identity);
+
+    if (!id)
+        return RC_NOMEM;
+    id->refs = 1;
+    if (chain_pem.n > TLS_CHAIN_PEM_MAX)
+        return ERR(err, RC_TOOBIG, msg_many, STR("10"));
+    id->chain = sk_X509_new_null();
+    if (!id->chain)
+        return RC_NOMEM;
+    TRY(add_all(id, chain_pem, err));
+    id->kind = kind_of(key);
+    id->key = crypto_ossl_pkey(key);
+    EVP_PKEY_up_ref(id->key);
+    if (!crypto_key_has_private(key) || X509_check_private_key(id->leaf, id->key) != 1) {
+        crypto_ossl_clear();
+        return ERR(err, RC_INVAL, msg_key);
+    }
+    *out = MOVE(id);
+    return RC_OK;
+}
+
+struct tls_identity *tls_identity_ref(struct tls_identity *id)
+{
+    id->refs++;
+    return id;
+}
+
+void tls_identity_unref(struct tls_identity *id)
+{
+    if (!id || --id->refs)
+        return;
+    X509_free(id->leaf);
+    EVP_PKEY_free(id->key);
+    sk_X509_pop_free(id->chain, X509_free);
+    mem_free(id);
+}
+
+bool tls_identity_install(const struct tls_identity *id, SSL *ssl)
+{
+    return SSL_use_cert_and_key(ssl, id->leaf, id->key, id->chain, 1) == 1;
+}
+
+/* ---- sites */
+
+enum rc tls_site_init(struct tls_site *s, struct str bound_to)
+{
+    static_assert(sizeof(s->session) == CRYPTO_SHA256_BYTES);
+    static_assert(sizeof(s->session) <= SSL_MAX_SID_CTX_LENGTH);
+
+    *s = (struct tls_site){};
+    return crypto_sha256(bound_to, s->session);
+}
+
+void tls_site_set_identity(struct tls_site *s, struct tls_identity *id)
+{
+    tls_identity_ref(id);
+    tls_identity_unref(s->identities[id->kind]);
+    s->identities[id->kind] = id;
+}
+
+void tls_site_clear(struct tls_site *s)
+{
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        tls_identity_unref(MOVE(s->identities[i]));
+}
+
+bool tls_site_has_identity(const struct tls_site *s)
+{
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        if (s->identities[i])
+            return true;
+    return false;
+}
+
+void tls_site_done(struct tls_site *s)
+{
+    tls_site_clear(s);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a TLS server shows of itself. An identity is a certificate chain and its key, immutable and
+ * shared by count. A site is what stands behind one server name: an identity for each kind of key,
+ * of which OpenSSL shows the best that the client understands, and the bytes that tie sessions to
+ * it. It is embedded in the object of whoever chooses among sites (tls/context.h). */
+#pragma once
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct crypto_key;
+struct tls_identity;
+
+enum {
+    TLS_CHAIN_MAX = 10, /* certificates */
+    TLS_CHAIN_PEM_MAX = 64 * 1024,
+    TLS_IDENTITIES_MAX = 4, /* of a site: RSA, EC, Ed25519, and one to come */
+    TLS_SITE_SESSION = 32,
+};
+
+/* The chain as PEM, leaf first, without the root; the key must have its private half and be the
+ * leaf's. RC_PARSE, RC_INVAL (another key), RC_TOOBIG, RC_NOMEM, RC_CRYPTO. The caller keeps its
+ * reference of the key. */
+enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
+                         struct tls_identity **out, struct err *err);
+struct tls_identity *tls_identity_ref(struct tls_identity *id);
+void tls_identity_unref(struct tls_identity *id);
+DEFINE_FREEP(tls_identity_unref, struct tls_identity)
+
+struct tls_site {
+    uint8_t session[TLS_SITE_SESSION];
+    struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
+};
+
+/* A site without identities: handshakes that choose it fail until it has one. Sessions and tickets
+ * resume only at a site whose `bound_to` is the same: its name, and all of its policy that a
+ * resumed session would go round (which clients it asks for certificates, say). RC_CRYPTO. */
+enum rc tls_site_init(struct tls_site *s, struct str bound_to);
+/* Takes a reference of its own, in place of the identity with a key of that kind (P-256 and P-384
+ * are one kind). Handshakes under way show either the old or the new one, whole. */
+void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
+/* Takes all of them away. */
+void tls_site_clear(struct tls_site *s);
+bool tls_site_has_identity(const struct tls_site *s);
+/* Drops the identities; also after a failed tls_site_init, or zeroed. */
+void tls_site_done(struct tls_site *s);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A gateway with one site, a client's connection that does what the test says, and backends that
+ * the test speaks for. */
+#pragma once
+
+#include "check.h"
+
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "dns/zones.h"
+#include "ev/clock.h"
+#include "gateway/gateway_int.h"
+#include "http/server.h"
+#include "log/log.h"
+#include "net_fake.h"
+
+#define H "Host: wiki.example\r\n"
+#define GET "GET /x HTTP/1.1\r\n" H
+#define OK "HTTP/1.1 200 OK\r\n"
+
+enum { TURNS = 64, OUT_MAX = 4 << 20 };
+
+struct world {
+    struct net_stream t; /* first */
+    struct clock_fake clock;
+    struct ev *ev;
+    struct net *net;
+    struct dns_zones *zones;
+    struct conf conf;
+    struct conf_site sites[2];
+    struct str backends[2];
+    struct gateway *g;
+    struct gateway_client *c;
+    struct buf in, out; /* what the client sends, and what it got */
+    bool eof, broken;
+    size_t room; /* bytes that the client takes */
+    unsigned wants;
+    bool shut, freed, closed, idle;
+    int fd; /* the backend's end */
+    struct buf asked;
+    bool hung_up;     /* the gateway closed the backend's connection */
+    struct buf lines; /* of the log */
+};
+
+static enum rc script_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
+{
+    struct world *w = (struct world *)t;
+
+    if (w->broken)
+        return RC_NET;
+    if (w->in.n == 0)
+        return w->eof ? RC_CLOSED : RC_AGAIN;
+    *out_n = n < w->in.n ? n : w->in.n;
+    memcpy(p, w->in.p, *out_n);
+    buf_consume(&w->in, *out_n);
+    return RC_OK;
+}
+
+static enum rc script_write(struct net_stream *t, struct str bytes, size_t *out_n)
+{
+    struct world *w = (struct world *)t;
+
+    if (w->broken)
+        return RC_NET;
+    if (w->room == 0)
+        return RC_AGAIN;
+    *out_n = bytes.n < w->room ? bytes.n : w->room;
+    w->room -= *out_n;
+    buf_put(&w->out, bytes.p, *out_n);
+    return RC_OK;
+}
+
+static enum rc script_shutdown(struct net_stream *t)
+{
+    ((struct world *)t)->shut = true;
+    return RC_OK;
+}
+
+static void script_want(struct net_stream *t, unsigned wants)
+{
+    ((struct world *)t)->wants = wants;
+}
+
+static void script_free(struct net_stream *t)
+{
+    ((struct world *)t)->freed = true;
+}
+
+static const struct net_stream_ops script = {script_read, script_write, script_shutdown,
+                                             script_want, script_free};
+
+static void on_idle(void *owner, bool idle)
+{
+    ((struct world *)owner)->idle = idle;
+}
+
+static void on_closed(void *owner)
+{
+    struct world *w = owner;
+
+    w->closed = true;
+    gateway_client_speaker.free(MOVE(w->c));
+}
+
+static void on_line(void *arg, enum log_level, struct str line)
+{
+    buf_puts(&((struct world *)arg)->lines, line);
+}
+
+static enum rc configure(struct world *w)
+{
+    struct gateway_plan *plan;
+
+    TRY(gateway_prepare(w->g, &w->conf, w->zones, &plan, NULL));
+    gateway_commit(w->g, plan);
+    return RC_OK;
+}
+
+/* A connection of a client for that site, past its handshake. */
+static enum rc come(struct world *w, const char *site)
+{
+    struct addr addr = {.n = 4, .b = {192, 0, 2, 7}};
+    void *conn;
+
+    if (w->c)
+        gateway_client_speaker.free(MOVE(w->c));
+    buf_reset(&w->in);
+    buf_reset(&w->out);
+    w->eof = w->broken = w->shut = w->freed = w->closed = w->idle = false;
+    w->room = OUT_MAX;
+    TRY(gateway_client_speaker.new(w->g, &w->t, NULL, &addr, w, &conn));
+    w->c = conn;
+    w->c->site = gateway_site_ref(map_get(&w->g->sites, str_of(site)));
+    list_push(&w->c->site->clients, &w->c->link);
+    gateway_client_speaker.start(conn);
+    return RC_OK;
+}
+
+[[maybe_unused]] static enum rc world_init(struct world *w)
+{
+    struct addr_port at = {{.n = 4, .b = {10, 0, 0, 1}}, 0};
+
+    log_init(&(struct log_conf){
+        .role = "test", .sink = on_line, .sink_arg = w, .level = LOG_LEVEL_INFO});
+    w->fd = -1;
+    w->t.ops = &script;
+    buf_init(&w->in, OUT_MAX);
+    buf_init(&w->out, OUT_MAX);
+    buf_init(&w->asked, OUT_MAX);
+    buf_init(&w->lines, OUT_MAX);
+    clock_fake_init(&w->clock, 20'000 * WHEN_DAY);
+    w->backends[0] = STR("http://10.0.0.1:81");
+    w->backends[1] = STR("http://10.0.0.2:82");
+    w->sites[0] = (struct conf_site){.name = STR("wiki.example"), .backends = {w->backends, 2}};
+    w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
+    w->conf.gateway.sites = w->sites;
+    w->conf.gateway.n_sites = 2;
+    TRY(crypto_init());
+    TRY(ev_new(&w->clock.clock, &w->ev));
+    TRY(net_fake_new(w->ev, &w->net));
+    TRY(net_fake_rule(w->net, &at, NET_FAKE_ACCEPT));
+    TRY(dns_zones_new(NULL, 0, &w->zones));
+    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = w->net}, &w->g));
+    w->g->on_idle = on_idle;
+    w->g->on_closed = on_closed;
+    TRY(configure(w));
+    return come(w, "wiki.example");
+}
+
+static void world_done(struct world *w)
+{
+    if (w->c)
+        gateway_client_speaker.free(MOVE(w->c));
+    gateway_free(w->g);
+    fd_close(&w->fd);
+    dns_zones_unref(w->zones);
+    net_free(w->net);
+    ev_free(w->ev);
+    buf_done(&w->in);
+    buf_done(&w->out);
+    buf_done(&w->asked);
+    buf_done(&w->lines);
+    crypto_done();
+}
+
+/* Lets everything happen that can; takes what the backend was sent. */
+static void turn(struct world *w)
+{
+    for (int i = 0; i < TURNS; i++) {
+        char bytes[4096];
+        ssize_t n;
+
+        ev_run_once(w->ev, EV_NOWAIT);
+        if (w->fd < 0 && net_fake_take(w->net, &w->fd, NULL) == RC_OK)
+            w->hung_up = false;
+        n = w->fd < 0 ? -1 : recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (n > 0)
+            buf_put(&w->asked, bytes, (size_t)n);
+        w->hung_up = w->hung_up || n == 0;
+        if (w->c && w->wants & NET_WANT_READ && (w->in.n || w->eof || w->broken))
+            w->t.ready(w->t.arg);
+        else if (w->c && w->wants & NET_WANT_WRITE && (w->room || w->broken))
+            w->t.ready(w->t.arg);
+    }
+}
+
+/* The client's stream may do something. */
+[[maybe_unused]] static void poke(struct world *w)
+{
+    if (w->c)
+        w->t.ready(w->t.arg);
+}
+
+/* The client sends this. */
+static void say(struct world *w, const char *text)
+{
+    buf_putz(&w->in, text);
+    turn(w);
+}
+
+/* The backend sends this. */
+static void reply(struct world *w, const char *text)
+{
+    if (w->fd >= 0)
+        (void)send(w->fd, text, strlen(text), MSG_NOSIGNAL);
+    turn(w);
+}
+
+[[maybe_unused]] static void hang_up(struct world *w)
+{
+    fd_close(&w->fd);
+    turn(w);
+}
+
+[[maybe_unused]] static void wait_for(struct world *w, int64_t seconds)
+{
+    clock_fake_advance(&w->clock, seconds * WHEN_SECOND);
+    turn(w);
+}
+
+[[maybe_unused]] static bool has(const struct buf *b, const char *text)
+{
+    return b->n && memmem(b->p, b->n, text, strlen(text));
+}
+
+[[maybe_unused]] static bool starts(const struct buf *b, const char *text)
+{
+    return str_starts(buf_str(b), str_of(text));
+}
+
+[[maybe_unused]] static bool ends(const struct buf *b, const char *text)
+{
+    return str_ends(buf_str(b), str_of(text));
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "pair.h"
+
+/* Two sites, as a gateway has them. */
+struct place {
+    struct tls_site site;
+    const char *name;
+    int refs;
+};
+
+struct sites {
+    struct world w;
+    struct place places[2];
+    bool nameless; /* a client without a name gets the first one */
+    int chosen;    /* how often it was asked */
+    SSL_SESSION *left;
+};
+
+static struct tls_site *choose(void *arg, const struct tls_hello *hello)
+{
+    struct sites *s = arg;
+
+    s->chosen++;
+    if (hello->server_name.n == 0)
+        return s->nameless ? &s->places[0].site : NULL;
+    for (size_t i = 0; i < 2; i++)
+        if (s->places[i].name && str_eq(hello->server_name, str_of(s->places[i].name)))
+            return &s->places[i].site;
+    return NULL;
+}
+
+static void site_ref(struct tls_site *site)
+{
+    ((struct place *)site)->refs++;
+}
+
+static void site_unref(struct tls_site *site)
+{
+    ((struct place *)site)->refs--;
+}
+
+static void sites_done(struct sites *s)
+{
+    hang_up(&s->w);
+    SSL_SESSION_free(s->left);
+    for (size_t i = 0; i < 2; i++)
+        tls_site_done(&s->places[i].site);
+    world_done(&s->w);
+}
+
+static enum rc add(struct sites *s, size_t i, const char *key, const char *shown_as)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+
+    TRY(identity_of(key, shown_as, &id));
+    tls_site_set_identity(&s->places[i].site, id);
+    return RC_OK;
+}
+
+static enum rc sites_init(struct sites *s)
+{
+    struct tls_context_conf conf = {
+        .choose = choose, .site_ref = site_ref, .site_unref = site_unref, .arg = s};
+
+    *s = (struct sites){.places = {{.name = "a.example"}, {.name = "b.example"}}};
+    TRY(world_init(&s->w, &conf));
+    TRY(tls_site_init(&s->places[0].site, STR("a.example")));
+    TRY(tls_site_init(&s->places[1].site, STR("b.example")));
+    TRY(add(s, 0, key_p256, "a-ecdsa"));
+    TRY(add(s, 0, key_rsa, "a-rsa"));
+    return add(s, 1, key_p384, "b-ecdsa");
+}
+
+#define BEGIN(s)                                                                                   \
+    CLEANUP(sites_done) struct sites s = {.w = {.client_fd = -1}};                                 \
+    CHECK_OK(sites_init(&s))
+
+/* OpenSSL's macro takes constness away. */
+static void ask_for(SSL *client, const char *name)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%s", name ? name : "");
+    SSL_ctrl(client, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name ? text : NULL);
+}
+
+/* A client that knows one version, or all (0), and asks for `name`. */
+static enum rc dial(struct sites *s, const char *name, int version)
+{
+    TRY(connect_pair(&s->w));
+    SSL_set_min_proto_version(s->w.client, version);
+    SSL_set_max_proto_version(s->w.client, version);
+    ask_for(s->w.client, name);
+    return RC_OK;
+}
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+static void chosen_by_name(void)
+{
+    static const struct {
+        const char *name, *shown;
+        size_t place;
+    } cases[] = {{"a.example", "a-ecdsa", 0}, {"B.eXample", "b-ecdsa", 1}};
+    char name[64];
+
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            CHECK_OK(dial(&s, cases[i].name, versions[v]));
+            shake(&s.w);
+            CHECK_RC(s.w.opened, RC_OK);
+            shown(&s.w, name);
+            CHECK_STR(str_of(name), cases[i].shown);
+            CHECK(tls_conn_site(s.w.conn) == &s.places[cases[i].place].site);
+            CHECK_INT(s.places[cases[i].place].refs, 1);
+            CHECK(!tls_conn_resumed(s.w.conn));
+            CHECK_OK(exchange(&s.w));
+        }
+    }
+    CHECK_INT(s.chosen, 4);
+    hang_up(&s.w);
+    CHECK_INT(s.places[0].refs, 0);
+    CHECK_INT(s.places[1].refs, 0);
+}
+
+static void unknown_names(void)
+{
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(dial(&s, "c.example", versions[v]));
+        shake(&s.w);
+        CHECK_RC(s.w.opened, RC_CRYPTO);
+        CHECK_INT(s.w.alert, SSL_AD_UNRECOGNIZED_NAME);
+        CHECK_STR(str_of(s.w.why), "the client asked for \"c.example\", which is no site here");
+        CHECK(!tls_conn_site(s.w.conn));
+    }
+}
+
+static void without_a_name(void)
+{
+    BEGIN(s);
+    CHECK_OK(dial(&s, NULL, TLS1_3_VERSION));
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK_INT(s.w.alert, SSL_AD_UNRECOGNIZED_NAME);
+    CHECK_STR(str_of(s.w.why), "the client named no site");
+    CHECK_OK(dial(&s, NULL, TLS1_2_VERSION));
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK_INT(s.w.alert, SSL_AD_UNRECOGNIZED_NAME);
+    s.nameless = true;
+    CHECK_OK(dial(&s, NULL, 0));
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_OK);
+}
+
+static void odd_names(void)
+{
+    static const char *const odd[] = {"a.example.", "10.0.0.1",    "::1",
+                                      "*.example",  "a_b.example", "a b",
+                                      ".",          "a..example",  "-a.example"};
+
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+            CHECK_OK(dial(&s, odd[i], versions[v]));
+            shake(&s.w);
+            CHECK_RC(s.w.opened, RC_CRYPTO);
+            CHECK_INT(s.w.alert, SSL_AD_ILLEGAL_PARAMETER);
+            CHECK(strstr(s.w.why, "server_name"));
+        }
+    }
+    CHECK_INT(s.chosen, 0);
+}
+
+/* What OpenSSL's client would not send: its ClientHello with `from` in it replaced. The alert that
+ * comes back, -1 for none. */
+static int patched(struct sites *s, struct str from, struct str to)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    unsigned char alert[7] = {};
+    char *bytes, *at;
+    ssize_t sent;
+    long n;
+
+    SSL_set_bio(s->w.client, BIO_new(BIO_s_mem()), out);
+    SSL_do_handshake(s->w.client);
+    crypto_ossl_clear();
+    n = BIO_get_mem_data(out, &bytes);
+    at = memmem(bytes, (size_t)n, from.p, from.n);
+    if (!at)
+        return -1;
+    memcpy(at, to.p, to.n);
+    sent = write(s->w.client_fd, bytes, (size_t)n);
+    for (int i = 0; i < 5; i++)
+        ev_run_once(s->w.ev, EV_NOWAIT);
+    return sent == n && read(s->w.client_fd, alert, sizeof(alert)) == 7 && alert[0] == 21 ? alert[6]
+                                                                                          : -1;
+}
+
+static void odd_extensions(void)
+{
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        CHECK_INT(patched(&s, STR("a.example"), STR("a\0example")), SSL_AD_ILLEGAL_PARAMETER);
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        CHECK_INT(patched(&s,
+                          STR("\0\0\x09"
+                              "a.example"),
+                          STR("\0\0\3aaa\0\0\3b.c")),
+                  SSL_AD_ILLEGAL_PARAMETER);
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        CHECK_INT(patched(&s,
+                          STR("\0\0\x09"
+                              "a.example"),
+                          STR("\1\0\x09"
+                              "a.example")),
+                  SSL_AD_ILLEGAL_PARAMETER);
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        CHECK_INT(patched(&s,
+                          STR("\0\0\x09"
+                              "a.example"),
+                          STR("\0\0\0\0\0\6.exampl")),
+                  SSL_AD_ILLEGAL_PARAMETER);
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        CHECK_INT(patched(&s,
+                          STR("\0\0\x09"
+                              "a.example"),
+                          STR("\0\0\x0a"
+                              "a.example")),
+                  SSL_AD_DECODE_ERROR);
+    }
+    CHECK_INT(s.chosen, 0);
+}
+
+static void suits_the_client(void)
+{
+    char name[64];
+
+    BEGIN(s);
+    CHECK_OK(dial(&s, "a.example", TLS1_3_VERSION));
+    SSL_set1_sigalgs_list(s.w.client, "RSA-PSS+SHA256");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-rsa");
+    CHECK_OK(dial(&s, "a.example", TLS1_2_VERSION));
+    SSL_set_cipher_list(s.w.client, "ECDHE-RSA-AES128-GCM-SHA256");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-rsa");
+    /* Able to do both, even if it would rather have RSA. */
+    CHECK_OK(dial(&s, "a.example", TLS1_3_VERSION));
+    SSL_set1_sigalgs_list(s.w.client, "RSA-PSS+SHA256:ECDSA+SHA256");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-ecdsa");
+    CHECK_OK(dial(&s, "a.example", TLS1_2_VERSION));
+    SSL_set_cipher_list(s.w.client, "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-ecdsa");
+    /* Nothing for it. */
+    CHECK_OK(dial(&s, "b.example", TLS1_3_VERSION));
+    SSL_set1_sigalgs_list(s.w.client, "RSA-PSS+SHA256");
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK_INT(s.w.alert, SSL_AD_HANDSHAKE_FAILURE);
+}
+
+static void every_kind_of_key(void)
+{
+    char name[64];
+
+    BEGIN(s);
+    CHECK_OK(add(&s, 1, key_ed25519, "b-ed25519"));
+    CHECK_OK(add(&s, 1, key_rsa, "b-rsa"));
+    CHECK_OK(dial(&s, "b.example", 0));
+    SSL_set1_sigalgs_list(s.w.client, "ed25519");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "b-ed25519");
+    /* P-256 in place of P-384. */
+    CHECK_OK(add(&s, 1, key_p256, "b-p256"));
+    CHECK_OK(dial(&s, "b.example", 0));
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "b-p256");
+    CHECK_OK(dial(&s, "b.example", 0));
+    SSL_set1_sigalgs_list(s.w.client, "ECDSA+SHA384");
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+}
+
+static void site_without_identity(void)
+{
+    BEGIN(s);
+    CHECK(tls_site_has_identity(&s.places[1].site));
+    tls_site_clear(&s.places[1].site);
+    CHECK(!tls_site_has_identity(&s.places[1].site));
+    CHECK_OK(dial(&s, "b.example", 0));
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK(tls_conn_site(s.w.conn) == &s.places[1].site);
+    hang_up(&s.w);
+    CHECK_INT(s.places[1].refs, 0);
+}
+
+/* Asked to try again with another group, so that there is a "between". */
+static enum rc half_way(struct sites *s)
+{
+    TRY(dial(s, "a.example", TLS1_3_VERSION));
+    SSL_set1_groups_list(s->w.client, "secp521r1:X25519");
+    SSL_do_handshake(s->w.client);
+    for (int i = 0; i < 3; i++)
+        ev_run_once(s->w.ev, EV_NOWAIT);
+    return s->places[0].refs == 1 && s->w.opened == RC_COUNT ? RC_OK : RC_CONFLICT;
+}
+
+static void replaced_in_the_middle(void)
+{
+    char name[64];
+
+    BEGIN(s);
+    CHECK_OK(half_way(&s));
+    CHECK_OK(add(&s, 0, key_p384, "a-new"));
+    s.places[0].name = NULL;
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_OK);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-ecdsa");
+    CHECK_OK(exchange(&s.w));
+    s.places[0].name = "a.example";
+    CHECK_OK(dial(&s, "a.example", 0));
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "a-new");
+    CHECK_OK(half_way(&s));
+    tls_site_clear(&s.places[0].site);
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_OK);
+    CHECK_OK(exchange(&s.w));
+}
+
+static void another_name_in_the_middle(void)
+{
+    BEGIN(s);
+    CHECK_OK(half_way(&s));
+    ask_for(s.w.client, "b.example");
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK_INT(s.w.alert, SSL_AD_ILLEGAL_PARAMETER);
+    CHECK(strstr(s.w.why, "another server name"));
+    CHECK_OK(half_way(&s));
+    ask_for(s.w.client, NULL);
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+    CHECK_INT(s.w.alert, SSL_AD_ILLEGAL_PARAMETER);
+}
+
+/* Shakes hands at `name`, with a session to resume or NULL, and gets a new one. */
+static enum rc visit(struct sites *s, SSL_SESSION *session, const char *name, int version)
+{
+    char in[4];
+
+    TRY(dial(s, name, version));
+    if (session)
+        SSL_set_session(s->w.client, session);
+    shake(&s->w);
+    TRY(s->w.opened);
+    TRY(exchange(&s->w));
+    SSL_read(s->w.client, in, sizeof(in));
+    SSL_shutdown(s->w.client);
+    SSL_SESSION_free(s->left);
+    s->left = SSL_get1_session(s->w.client);
+    return RC_OK;
+}
+
+static bool resumed(const struct sites *s)
+{
+    return SSL_session_reused(s->w.client) && tls_conn_resumed(s->w.conn);
+}
+
+static void sessions_stay_at_their_site(void)
+{
+    char name[64];
+
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(visit(&s, NULL, "a.example", versions[v]));
+        CHECK_OK(visit(&s, s.left, "a.example", versions[v]));
+        CHECK(resumed(&s));
+        CHECK(tls_conn_site(s.w.conn) == &s.places[0].site);
+        CHECK_OK(visit(&s, s.left, "b.example", versions[v]));
+        CHECK(!resumed(&s));
+        CHECK(tls_conn_site(s.w.conn) == &s.places[1].site);
+        shown(&s.w, name);
+        CHECK_STR(str_of(name), "b-ecdsa");
+        CHECK_OK(visit(&s, s.left, "a.example", versions[v]));
+        CHECK(!resumed(&s));
+    }
+}
+
+/* Nor does one survive that its site has other rules now, even under the same name. */
+static void sessions_end_with_the_policy(void)
+{
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(visit(&s, NULL, "b.example", versions[v]));
+        tls_site_done(&s.places[1].site);
+        CHECK_OK(tls_site_init(&s.places[1].site, v ? STR("b, 2") : STR("b, 1")));
+        CHECK_OK(add(&s, 1, key_p384, "b-ecdsa"));
+        CHECK_OK(visit(&s, s.left, "b.example", versions[v]));
+        CHECK(!resumed(&s));
+    }
+}
+
+static void sessions_outlive_identities(void)
+{
+    BEGIN(s);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(visit(&s, NULL, "b.example", versions[v]));
+        CHECK_OK(add(&s, 1, key_p256, "b-new"));
+        CHECK_OK(visit(&s, s.left, "b.example", versions[v]));
+        CHECK(resumed(&s));
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
+           CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
+           CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
+           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
+           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
+           CHECK_TEST(sessions_outlive_identities))
