@@ -43,6 +43,7 @@ struct acme {
     size_t n_validations;
     struct id turn; /* the account whose due work was taken up last */
     bool behind;    /* due work waits for others to end */
+    bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
 };
 
@@ -135,8 +136,8 @@ enum rc acme_revoke(struct acme_request *r);
 
 /* order.c */
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
-/* Answers with the order as it is in the store now. */
-void acme_order_reply(struct acme_request *r, const struct id *id, int status);
+/* Answers with that order, in the end: also when that fails. */
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
 
 /* validation.c */
 void acme_validation_due_cb(void *acme);
@@ -146,7 +147,8 @@ void acme_validations_stop(struct acme *a);
 struct acme_attempt;
 struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account);
 /* The challenge is claimed: the first attempt starts. Or it is not, and the place is free again. */
-void acme_validation_start(struct acme_attempt *t, const struct id *challenge);
+void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
+                           const struct store_authorization *authorization);
 void acme_validation_leave(struct acme_attempt *t);
 /* There is new work in the store. */
 void acme_validation_look(struct acme *a);
