@@ -139,7 +139,7 @@ static void push_tickets(struct world *w)
 
 static void waits_for_the_keeper(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     world_init(&w);
     pass(&w, 4);
@@ -151,7 +151,7 @@ static void waits_for_the_keeper(void)
 /* Its site gets no certificate; that is known as soon as the keeper falls silent. */
 static void does_not_wait_for_what_will_not_come(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     world_init(&w);
     pass(&w, 1);
@@ -164,7 +164,7 @@ static void does_not_wait_for_what_will_not_come(void)
 /* However much the keeper has to say. */
 static void waits_only_so_long(void)
 {
-    CLEANUP(world_done) struct world w;
+    CLEANUP(world_done) struct world w = {};
 
     world_init(&w);
     for (int i = 0; i < 5; i++) {
