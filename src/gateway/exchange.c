@@ -24,7 +24,7 @@ static const struct str methods[] = {
     STR("SUBSCRIBE"),  STR("UNSUBSCRIBE"),
 };
 
-static const struct http_reader_conf requests = {
+const struct http_reader_conf gateway_requests = {
     .target_max = GATEWAY_TARGET_MAX,
     .body_max = UINT64_MAX,
     .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
@@ -118,7 +118,7 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     ev_timer_init(&x->timer, g->conf.ev, on_time, x);
     ev_defer_init(&x->again, on_again, x);
     gateway_find_init(&x->find, on_found, x);
-    if (gateway_relay_init(&x->up, &g->blocks, &requests) == RC_OK &&
+    if (gateway_relay_init(&x->up, &g->blocks, &gateway_requests) == RC_OK &&
         gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
         return x;
     gateway_exchange_free(x);

@@ -84,6 +84,9 @@ struct gateway_exchange {
     struct err why; /* it went wrong */
 };
 
+/* What is taken from clients. */
+extern const struct http_reader_conf gateway_requests;
+
 /* One to read a request into, from memory kept for that; NULL when memory is out. */
 struct gateway_exchange *gateway_exchange_take(struct gateway_client *c);
 /* Ends whatever is under way. */

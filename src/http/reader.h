@@ -11,10 +11,11 @@
 #include "http/names.h"
 
 enum {
-    HTTP_HEAD_MAX = 32 * 1024, /* first line and headers, as sent; 431 */
-    HTTP_HEADERS_MAX = 100,    /* trailers included; 431 */
+    HTTP_HEAD_MAX = 32 * 1024,           /* first line and headers, as sent; 431 */
+    HTTP_HEADERS_MAX = 100,              /* trailers included; 431 */
     HTTP_CHUNK_OVERHEAD_MAX = 16 * 1024, /* bytes of chunk framing beyond `chunk_framing`; 400 */
-    HTTP_CHUNK_FRAMING_LEAST = 6, /* bytes to a byte of body: what chunks of one byte need, and one */
+    HTTP_CHUNK_FRAMING_LEAST =
+        6, /* bytes to a byte of body: what chunks of one byte need, and one */
     HTTP_CONNECTION_OPTIONS_MAX = 16, /* 400 */
 };
 

@@ -33,7 +33,11 @@ struct place {
 static const struct {
     const char *dir;
     enum role owner; /* ROLE_SUPERVISOR: root */
-} dirs[] = {{"db", ROLE_CORE}, {"front", ROLE_FRONT}, {"ca", ROLE_SUPERVISOR}};
+} dirs[] = {{"db", ROLE_CORE},
+            {"front", ROLE_FRONT},
+            {"ca", ROLE_SUPERVISOR},
+            {"keeper", ROLE_KEEPER},
+            {"sites", ROLE_KEEPER}};
 
 static uid_t user_of(enum role role)
 {
@@ -126,6 +130,11 @@ static int read_ca_key(void *arg)
 static int write_front(void *arg)
 {
     return opened(arg, "front/secret", O_RDWR | O_TRUNC);
+}
+
+static int write_sites(void *arg)
+{
+    return opened(arg, "sites/secret", O_RDWR | O_TRUNC);
 }
 
 static int read_configuration(void *arg)
@@ -250,10 +259,15 @@ enum {
     PROBER = 1 << ROLE_PROBER,
     CORE = 1 << ROLE_CORE,
     FRONT = 1 << ROLE_FRONT,
+    GATEWAY = 1 << ROLE_GATEWAY,
+    KEEPER = 1 << ROLE_KEEPER,
     /* Held by its user alone, as it executes programs: what it lacks it cannot pass on. */
     RUNNER = 1 << ROLE_RUNNER,
     NOBODY = 0,
-    OPENERS = CORE | FRONT | RUNNER, /* open files at all: without Landlock, modes say which */
+    DIALLERS = PROBER | GATEWAY | RUNNER,
+    ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER,
+    OPENERS =
+        CORE | FRONT | KEEPER | RUNNER, /* open files at all: without Landlock, modes say which */
 };
 
 enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };
@@ -271,17 +285,18 @@ static const struct attempt {
     {"write beside the database", write_database, CORE, CORE, FILES},
     {"read a key of the CA", read_ca_key, NOBODY, NOBODY, FILES},
     {"write the API's key", write_front, FRONT, FRONT, FILES},
+    {"write a site's key", write_sites, KEEPER, KEEPER, FILES},
     {"read the configuration", read_configuration, RUNNER, OPENERS, FILES},
     {"write the configuration", write_configuration, NOBODY, NOBODY, FILES},
     {"remove the configuration", replace_configuration, NOBODY, NOBODY, FILES},
     {"make a file in DATA", write_data, NOBODY, NOBODY, FILES},
-    {"socket, TCP", socket_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
-    {"socket, UDP over IPv6", socket_udp6, PROBER | RUNNER, PROBER | RUNNER, 0},
-    {"connect by TCP", connect_tcp, PROBER | RUNNER, PROBER | RUNNER, 0},
-    {"connect to a Unix socket", connect_unix, RUNNER, RUNNER, 0},
+    {"socket, TCP", socket_tcp, DIALLERS, DIALLERS, 0},
+    {"socket, UDP over IPv6", socket_udp6, DIALLERS, DIALLERS, 0},
+    {"connect by TCP", connect_tcp, DIALLERS, DIALLERS, 0},
+    {"connect to a Unix socket", connect_unix, KEEPER | RUNNER, KEEPER | RUNNER, 0},
     {"connect with a listener", reuse_listener, NOBODY, NOBODY, 0},
     {"listen", listens, RUNNER, RUNNER, 0},
-    {"accept", accepts, CORE | FRONT | RUNNER, CORE | FRONT | RUNNER, 0},
+    {"accept", accepts, ACCEPTERS, ACCEPTERS, 0},
     {"execute", executes, RUNNER, RUNNER, 0},
     {"fork", forks, RUNNER, RUNNER, SANITIZER},
     {"start a thread", starts_thread, CORE | RUNNER, CORE | RUNNER, SANITIZER},

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A gateway with one site and one backend, for fuzz_gateway.c: made once, used for every input. */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "dns/zones.h"
+#include "ev/clock.h"
+#include "gateway/gateway_int.h"
+#include "http/server.h"
+#include "log/log.h"
+#include "net/net.h"
+
+enum { TURNS = 6, TOLD_MAX = 1 << 20 };
+
+struct world {
+    struct net_stream t; /* first; the client's */
+    struct clock_fake clock;
+    struct ev *ev;
+    struct net net;
+    struct gateway *g;
+    struct gateway_client *c;
+    struct str in; /* what the client sends */
+    size_t requests;
+    bool wants_write;
+};
+
+static enum rc script_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
+{
+    struct world *w = (struct world *)t;
+
+    if (w->in.n == 0)
+        return RC_AGAIN;
+    *out_n = n < w->in.n ? n : w->in.n;
+    memcpy(p, w->in.p, *out_n);
+    w->in = str_skip(w->in, *out_n);
+    return RC_OK;
+}
+
+static enum rc script_write(struct net_stream *, struct str bytes, size_t *out_n)
+{
+    *out_n = bytes.n;
+    return RC_OK;
+}
+
+static enum rc script_shutdown(struct net_stream *)
+{
+    return RC_OK;
+}
+
+static void script_want(struct net_stream *, unsigned)
+{
+}
+
+static void script_free(struct net_stream *)
+{
+}
+
+static const struct net_stream_ops script = {script_read, script_write, script_shutdown,
+                                             script_want, script_free};
+
+static void on_idle(void *, bool)
+{
+}
+
+static void on_closed(void *owner)
+{
+    struct world *w = owner;
+
+    w->requests = w->c->requests;
+    gateway_client_speaker.free(MOVE(w->c));
+}
+
+static enum rc no_dial(struct net *, const struct net_target *, net_dial_cb, void *,
+                       struct net_dial **)
+{
+    return RC_NOMEM;
+}
+
+static void quiet(void *, enum log_level, struct str)
+{
+}
+
+static const struct net_ops no_net = {.dial = no_dial};
+
+static enum rc world_make(struct world *w)
+{
+    static const struct str backend = STR("http://10.0.0.1:81");
+    static const struct conf_site site = {.name = STR("a.example"), .backends = {&backend, 1}};
+    static struct conf conf;
+    struct gateway_plan *plan;
+    struct dns_zones *zones;
+
+    log_init(&(struct log_conf){.role = "fuzz", .sink = quiet});
+    conf.gateway.sites = &site;
+    conf.gateway.n_sites = 1;
+    w->t.ops = &script;
+    w->net.ops = &no_net;
+    clock_fake_init(&w->clock, 0);
+    TRY(crypto_init());
+    TRY(ev_new(&w->clock.clock, &w->ev));
+    TRY(dns_zones_new(NULL, 0, &zones));
+    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = &w->net}, &w->g));
+    w->g->on_idle = on_idle;
+    w->g->on_closed = on_closed;
+    TRY(gateway_prepare(w->g, &conf, zones, &plan, NULL));
+    gateway_commit(w->g, plan);
+    return RC_OK;
+}
+
+/* A client, and a kept connection to the backend, whose other end is *out_fd. */
+static enum rc world_begin(struct world *w, int *out_fd)
+{
+    struct gateway_site *site = map_get(&w->g->sites, STR("a.example"));
+    struct addr addr = {.n = 4};
+    struct gateway_link *l;
+    void *conn;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        return RC_IO;
+    *out_fd = fds[1];
+    w->requests = 0;
+    TRY(gateway_link_new(site->route->backends[0], fds[0], &l));
+    gateway_link_keep(l);
+    TRY(gateway_client_speaker.new(w->g, &w->t, NULL, &addr, w, &conn));
+    w->c = conn;
+    w->c->site = gateway_site_ref(site);
+    gateway_client_speaker.start(conn);
+    return RC_OK;
+}
+
+static void turn(struct world *w)
+{
+    for (int i = 0; i < TURNS; i++) {
+        if (w->c)
+            w->t.ready(w->t.arg);
+        ev_run_once(w->ev, EV_NOWAIT);
+    }
+}
+
+/* Reads one request as the backend would. False: it is not complete. */
+static bool next_request(struct http_reader *r, struct str *in, size_t *seen)
+{
+    struct str piece;
+    enum rc rc = http_reader_head(r, in, NULL);
+
+    *seen += rc == RC_OK;
+    while (rc == RC_OK)
+        rc = http_reader_body(r, in, &piece, NULL);
+    if (rc == RC_DENIED)
+        __builtin_trap();
+    http_reader_next(r, false);
+    return rc == RC_CLOSED;
+}
