@@ -55,7 +55,7 @@ static bool is_due(const struct keeper_slot *slot, when_t now)
 /* The most pressing one; NULL when there is none. */
 static struct keeper_slot *choose(struct keeper *k, when_t now)
 {
-    struct keeper_slot *best = NULL;
+    struct keeper_slot *best = NULL, *bare = NULL;
 
     LIST_FOREACH (it, &k->slots) {
         struct keeper_slot *slot = slot_at(it);
@@ -63,12 +63,14 @@ static struct keeper_slot *choose(struct keeper *k, when_t now)
 
         if (!is_due(slot, now))
             continue;
-        if (order && !slot->key)
+        if (order && !slot->key && slot->algorithm != CONF_KEY_RSA)
             return slot;
+        if (order && !slot->key && !bare)
+            bare = slot;
         if (!best || (order && order_due(best) > now))
             best = slot;
     }
-    return best;
+    return bare ? bare : best;
 }
 
 static void wait(struct keeper *k)
