@@ -143,8 +143,11 @@ static enum rc come(struct world *w, const char *site)
 {
     struct addr_port at = {{.n = 4, .b = {10, 0, 0, 1}}, 0};
 
-    log_init(&(struct log_conf){
-        .role = "test", .sink = on_line, .sink_arg = w, .level = LOG_LEVEL_INFO});
+    log_init(&(struct log_conf){.role = "test",
+                                .sink = on_line,
+                                .sink_arg = w,
+                                .level = LOG_LEVEL_INFO,
+                                .rate = UINT32_MAX});
     w->fd = -1;
     w->t.ops = &script;
     buf_init(&w->in, OUT_MAX);
