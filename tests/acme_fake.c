@@ -303,6 +303,35 @@ static struct str fresh_nonce(struct acme_fake *f, char out[static 32])
 
 #define BAD_NONCE "{\"type\":\"urn:ietf:params:acme:error:badNonce\",\"detail\":\"old\"}"
 
+/* The answer that a test has asked for instead of the right one. */
+static void put_wrong(const struct acme_fake_answer *w, struct client_answer *out)
+{
+    static const struct err err = {.rc = RC_NET};
+
+    out->rc = w->rc;
+    out->err = &err;
+    out->status = w->bad_nonce ? 400 : w->status;
+    out->body = str_of(w->bad_nonce ? BAD_NONCE : w->body ? w->body : "");
+    out->retry_after = str_of(w->retry_after);
+    if (w->location)
+        out->location = str_of(w->location);
+}
+
+/* A signed request, as far as it counts for what comes after it. */
+static enum rc take_post(struct acme_fake *f, struct client_exchange *x,
+                         const struct acme_fake_answer *w)
+{
+    enum rc rc = w && w->bad_nonce ? RC_OK : read_post(f, x);
+
+    if (w && x->at == FAKE_FINALIZE && w->status >= 400)
+        f->orders[x->order].finalized = false;
+    if (rc != RC_OK && !mem_fail_fired())
+        f->refused++;
+    if (rc == RC_OK && x->at == FAKE_CHALLENGE && f->proves && !w)
+        f->authorization = "valid";
+    return rc;
+}
+
 static void respond(struct client_exchange *x)
 {
     struct acme_fake *f = x->fake;
@@ -311,34 +340,21 @@ static void respond(struct client_exchange *x)
     struct client_answer answer = {.rc = RC_OK, .status = places[place].status};
     bool signed_one = x->at != FAKE_DIRECTORY && x->at != FAKE_NONCE && x->at != FAKE_RENEWAL;
     char body[FAKE_BODY] = "", location[256], nonce[32];
-    struct err err = {.rc = RC_NET};
     enum rc rc = RC_OK;
 
     f->count[x->at]++;
-    if (signed_one && !(w && w->bad_nonce))
-        rc = read_post(f, x);
+    if (signed_one)
+        rc = take_post(f, x, w);
     snprintf(location, sizeof(location), ACME_FAKE "/order/%u", x->order);
     answer.location = str_of(places[place].location ? places[place].location : location);
-    if (w && x->at == FAKE_FINALIZE && w->status >= 400)
-        f->orders[x->order].finalized = false;
-    if (rc != RC_OK && !mem_fail_fired())
-        f->refused++;
-    if (rc == RC_OK && x->at == FAKE_CHALLENGE && f->proves && !w)
-        f->authorization = "valid";
     if (rc != RC_OK) {
         answer.status = 400;
-    } else if (!w) {
+    } else if (w) {
+        put_wrong(w, &answer);
+    } else {
         put_body(f, x->at, x->order, body);
         answer.body =
             x->at == FAKE_CERTIFICATE ? buf_str(&f->orders[x->order].chain) : str_of(body);
-    } else {
-        answer.rc = w->rc;
-        answer.err = &err;
-        answer.status = w->bad_nonce ? 400 : w->status;
-        answer.body = str_of(w->bad_nonce ? BAD_NONCE : w->body ? w->body : "");
-        answer.retry_after = str_of(w->retry_after);
-        if (w->location)
-            answer.location = str_of(w->location);
     }
     if (answer.rc == RC_OK && (signed_one || x->head))
         answer.nonce = fresh_nonce(f, nonce);

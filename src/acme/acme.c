@@ -33,7 +33,7 @@ void acme_free(struct acme *a)
     conf_unref(a->conf);
     acme_keys_done(&a->keys);
     arena_done(&a->hosts_arena);
-    explicit_bzero(&a->nonces, sizeof(a->nonces));
+    acme_nonces_done(&a->nonces);
     mem_free(a);
 }
 

@@ -132,14 +132,15 @@ enum rc acme_revoke(struct acme_request *r);
 
 /* order.c */
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
-/* Answers with the order as it is in the store now. */
-void acme_order_reply(struct acme_request *r, const struct id *id, int status);
+/* Answers with that order, in the end: also when that fails. */
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
 
 /* validation.c */
 void acme_validation_due_cb(void *acme);
 void acme_validations_stop(struct acme *a);
 /* A challenge that was just claimed in a job, first attempt: starts at once. */
-void acme_validation_start(struct acme *a, const struct id *challenge);
+void acme_validation_start(struct acme *a, const struct store_challenge *challenge,
+                           const struct store_authorization *authorization);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);

@@ -107,22 +107,24 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     enum rc rc;
 
     assert(acme_challenge_may(STORE_CHALLENGE_PENDING, STORE_CHALLENGE_PROCESSING));
-    rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
+    rc = store_challenge_start(txn, id, r->now, r->now + d->lease, d->thumbprint);
     d->started = rc == RC_OK;
     if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
-    TRY(store_challenge_claim(txn, id, r->now, r->now + d->lease));
-    TRY(store_challenge_get(txn, r->arena, id, &d->challenge));
     return acme_audit(txn, r, "challenge.requested", "challenge", id, (struct str){NULL, 0});
 }
 
 static void challenge_started(struct acme_request *r)
 {
-    const struct challenge_data *d = r->data;
+    struct challenge_data *d = r->data;
 
-    if (d->started)
-        acme_validation_start(r->acme, &d->challenge.id);
+    if (d->started) {
+        d->challenge.status = STORE_CHALLENGE_PROCESSING;
+        d->challenge.attempts = 1;
+        d->challenge.key_thumbprint = d->thumbprint;
+        acme_validation_start(r->acme, &d->challenge, &d->authorization);
+    }
     reply_challenge(r);
 }
 
@@ -141,8 +143,8 @@ static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
 enum rc acme_challenge(struct acme_request *r)
 {
     struct challenge_data *d = ARENA_NEW(r->arena, struct challenge_data);
-    CLEANUP(jose_jwk_freep) struct jose_jwk *jwk = NULL;
     enum store_authorization_status seen;
+    const struct jose_jwk *jwk;
 
     if (!d)
         return RC_NOMEM;
@@ -157,7 +159,7 @@ enum rc acme_challenge(struct acme_request *r)
     if (seen != STORE_AUTHORIZATION_PENDING)
         return ACME_ERR(r, RC_CONFLICT, "malformed", msg_challenge_gone,
                         str_of(store_authorization_status_text(seen)));
-    TRY(jose_jwk_parse(r->account.jwk, &jwk, NULL));
+    TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
     d->lease = acme_validation_lease(r->acme);
     return acme_write(r, start_challenge, challenge_started);

@@ -190,15 +190,20 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
                    const struct err *err)
 {
     struct acme_request *r = arg;
-    const struct finalize_data *d = r->data;
+    struct finalize_data *d = r->data;
 
-    (void)certificate;
-    if (rc == RC_OK || rc == RC_AGAIN) {
-        acme_order_reply(r, &d->order.id, 200);
-        return;
+    if (rc == RC_OK) {
+        d->order.status = STORE_ORDER_VALID;
+        d->order.certificate = certificate->id;
+    } else if (rc == RC_AGAIN) { /* recovery is at it, or was */
+        rc = store_order_get(store_read(r->acme->store), r->arena, &d->order.id, &d->order);
+    } else {
+        r->err = *err;
     }
-    r->err = *err;
-    acme_reply_fail(r, rc);
+    if (rc == RC_OK)
+        acme_order_reply(r, &d->order, 200);
+    else
+        acme_reply_fail(r, rc);
 }
 
 /* All certificates of a site are one thing. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/nonce.h"
 
+#include <string.h>
+
 #include "base/rd.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
@@ -22,14 +24,24 @@ MSG(msg_old, "acme.nonce-old",
 
 enum rc acme_nonces_init(struct acme_nonces *n, const struct id *node, uint64_t boot)
 {
-    unsigned char digest[CRYPTO_SHA256_BYTES];
+    unsigned char digest[CRYPTO_SHA256_BYTES], key[CRYPTO_AEAD_KEY];
     struct rd r;
+    enum rc rc;
 
     *n = (struct acme_nonces){.boot = boot};
     TRY(crypto_sha256(id_str(node), digest));
     r = rd_of(str_bytes(digest, 4));
     n->node = rd_u32(&r);
-    return crypto_random(n->key, sizeof(n->key));
+    TRY(crypto_random(key, sizeof(key)));
+    rc = crypto_aead_new(key, &n->aead);
+    explicit_bzero(key, sizeof(key));
+    return rc;
+}
+
+void acme_nonces_done(struct acme_nonces *n)
+{
+    crypto_aead_free(n->aead);
+    n->aead = NULL;
 }
 
 static uint64_t *word_of(struct acme_nonces *n, uint64_t counter)
@@ -50,7 +62,7 @@ enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT])
     buf_u64(&plain, n->next);
     TRY(buf_rc(&plain));
     buf_put(&sealed, iv, sizeof(iv));
-    TRY(crypto_aead_seal(n->key, iv, STR("nonce"), buf_str(&plain), &sealed));
+    TRY(crypto_aead_seal(n->aead, iv, STR("nonce"), buf_str(&plain), &sealed));
     text_b64url(&b64, buf_str(&sealed));
     TRY(buf_rc(&b64));
     TRY(str_copyz(buf_str(&b64), text, ACME_NONCE_TEXT));
@@ -70,7 +82,7 @@ static enum rc open_nonce(struct acme_nonces *n, struct str text, uint64_t *out_
     bytes = buf_str(&sealed);
     if (bytes.n != SEALED)
         return RC_DENIED;
-    TRY(crypto_aead_open(n->key, (const unsigned char *)bytes.p, STR("nonce"),
+    TRY(crypto_aead_open(n->aead, (const unsigned char *)bytes.p, STR("nonce"),
                          str_skip(bytes, CRYPTO_AEAD_NONCE), &plain));
     r = rd_of(buf_str(&plain));
     if (rd_u32(&r) != n->node || rd_u64(&r) != n->boot)

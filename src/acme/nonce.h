@@ -7,13 +7,15 @@
 #include "base/err.h"
 #include "base/id.h"
 
+struct crypto_aead;
+
 enum {
     ACME_NONCE_WINDOW = 1 << 16, /* how many later nonces one may be outlived by */
     ACME_NONCE_TEXT = 65,        /* 48 bytes as base64url, and the terminator */
 };
 
 struct acme_nonces {
-    unsigned char key[32];
+    struct crypto_aead *aead;
     uint64_t node; /* a digest of the node's id */
     uint64_t boot;
     uint64_t next;                         /* the counter of the next one given out */
@@ -22,6 +24,7 @@ struct acme_nonces {
 
 /* A new key. RC_CRYPTO. */
 enum rc acme_nonces_init(struct acme_nonces *n, const struct id *node, uint64_t boot);
+void acme_nonces_done(struct acme_nonces *n);
 /* A fresh one, terminated text. RC_CRYPTO. */
 enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT]);
 /* Takes it: the second time it is refused. RC_DENIED with a badNonce problem. */

@@ -63,7 +63,7 @@ void acme_order_put(struct acme_request *r, struct json_out *o, const struct sto
     json_end(o);
 }
 
-static enum rc reply_order(struct acme_request *r, const struct store_order *order, int status)
+static enum rc reply(struct acme_request *r, const struct store_order *order, int status)
 {
     struct json_out o = acme_reply_begin(r);
 
@@ -76,13 +76,10 @@ static enum rc reply_order(struct acme_request *r, const struct store_order *ord
     return RC_OK;
 }
 
-void acme_order_reply(struct acme_request *r, const struct id *id, int status)
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status)
 {
-    struct store_order order;
-    enum rc rc = store_order_get(store_read(r->acme->store), r->arena, id, &order);
+    enum rc rc = reply(r, order, status);
 
-    if (rc == RC_OK)
-        rc = reply_order(r, &order, status);
     if (rc != RC_OK)
         acme_reply_fail(r, rc);
 }
@@ -96,7 +93,7 @@ enum rc acme_order(struct acme_request *r)
         return acme_request_owns(r, &(struct id){""}, "order");
     TRY(rc);
     TRY(acme_request_owns(r, &order.account, "order"));
-    return reply_order(r, &order, 200);
+    return reply(r, &order, 200);
 }
 
 /* ---- new-order */
@@ -274,10 +271,8 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
 static void order_added(struct acme_request *r)
 {
     const struct order_data *d = r->data;
-    enum rc rc = reply_order(r, &d->order, 201);
 
-    if (rc != RC_OK)
-        acme_reply_fail(r, rc);
+    acme_order_reply(r, &d->order, 201);
 }
 
 static enum rc check_dates(struct acme_request *r)

@@ -84,22 +84,21 @@ static enum rc audit_result(struct store_txn *txn, struct attempt *t, const char
 }
 
 /* RFC 8555 section 7.1.6: ready once all its authorizations are valid. */
-static enum rc advance_order(struct store_txn *txn, struct attempt *t,
-                             const struct store_order *order)
+static enum rc advance_orders(struct store_txn *txn, struct attempt *t)
 {
-    for (size_t i = 0; i < order->n_names; i++) {
-        struct store_authorization authz;
+    struct id *orders;
+    size_t n;
 
-        TRY(store_authorization_get(txn, &t->arena, &order->names[i].authorization, &authz));
-        if (acme_authorization_seen(&authz, t->now) != STORE_AUTHORIZATION_VALID)
-            return RC_OK;
+    TRY(store_order_complete(txn, &t->arena, &t->authorization.id, t->now, &orders, &n));
+    for (size_t i = 0; i < n; i++) {
+        assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_READY));
+        TRY(store_order_move(txn, &orders[i], STORE_ORDER_PENDING, STORE_ORDER_READY));
+        TRY(audit_result(txn, t, "order.ready", "order", &orders[i], (struct str){NULL, 0}));
     }
-    assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_READY));
-    TRY(store_order_move(txn, &order->id, STORE_ORDER_PENDING, STORE_ORDER_READY));
-    return audit_result(txn, t, "order.ready", "order", &order->id, (struct str){NULL, 0});
+    return RC_OK;
 }
 
-static enum rc settle_orders(struct store_txn *txn, struct attempt *t)
+static enum rc fail_orders(struct store_txn *txn, struct attempt *t)
 {
     struct store_order_filter filter = {
         .authorization = t->authorization.id,
@@ -112,10 +111,6 @@ static enum rc settle_orders(struct store_txn *txn, struct attempt *t)
 
     TRY(store_order_list(txn, &t->arena, &filter, &at, &orders, &n));
     for (size_t i = 0; i < n; i++) {
-        if (t->ok) {
-            TRY(advance_order(txn, t, &orders[i]));
-            continue;
-        }
         assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
         TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
         TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
@@ -139,7 +134,7 @@ static enum rc finish(struct store_txn *txn, struct attempt *t)
                                      STORE_AUTHORIZATION_INVALID));
     TRY(audit_result(txn, t, t->ok ? "authorization.validated" : "authorization.failed",
                      "authorization", authz, t->ok ? t->evidence : t->error));
-    return settle_orders(txn, t);
+    return t->ok ? advance_orders(txn, t) : fail_orders(txn, t);
 }
 
 static enum rc result_fn(struct store_txn *txn, void *arg)
@@ -155,12 +150,14 @@ static void result_done(enum rc rc, void *arg)
 {
     struct attempt *t = arg;
     struct acme *a = t->acme;
+    bool look = !t->final || a->n_validations == ACME_VALIDATIONS_MAX;
 
     /* What could not be written is due again when its lease ends. RC_CONFLICT: the authorization
      * was settled or deactivated meanwhile, and this result no longer matters. */
     (void)rc;
     free_attempt(t);
-    ev_timer_start(&a->due, 0, 0);
+    if (look) /* there is another attempt to wait for, or there was no room for more */
+        ev_timer_start(&a->due, 0, 0);
 }
 
 /* 1, 2, 4 ... seconds: the client's own patience is a minute or so. */
@@ -224,18 +221,29 @@ static enum rc load(struct attempt *t)
     struct store_txn *txn = store_read(t->acme->store);
 
     TRY(store_challenge_get(txn, &t->arena, &t->challenge.id, &t->challenge));
-    TRY(store_authorization_get(txn, &t->arena, &t->challenge.authorization, &t->authorization));
-    return fill_ask(t);
+    return store_authorization_get(txn, &t->arena, &t->challenge.authorization, &t->authorization);
 }
 
-/* With the attempt claimed in the store. What cannot be read now is due again when the claim runs
- * out; that the prober could not be asked is noted, and tried again sooner. */
-static void ask_prober(struct attempt *t)
+/* What the attempt needs of them; their other texts stay with the request. */
+static enum rc copy(struct attempt *t, const struct store_challenge *c,
+                    const struct store_authorization *z)
+{
+    t->challenge = (struct store_challenge){.id = c->id, .attempts = c->attempts};
+    t->authorization = (struct store_authorization){.id = z->id, .expires = z->expires};
+    t->authorization.name.type = z->name.type;
+    TRY(arena_str(&t->arena, c->type, &t->challenge.type));
+    TRY(arena_str(&t->arena, c->token, &t->challenge.token));
+    TRY(arena_str(&t->arena, c->key_thumbprint, &t->challenge.key_thumbprint));
+    return arena_str(&t->arena, z->name.value, &t->authorization.name.value);
+}
+
+/* With the attempt claimed in the store. What cannot be made ready now (`rc`) is due again when the
+ * claim runs out; that the prober could not be asked is noted, and tried again sooner. */
+static void ask_prober(struct attempt *t, enum rc rc)
 {
     const struct acme_options *o = &t->acme->options;
-    enum rc rc;
 
-    if (load(t) != RC_OK) {
+    if (rc != RC_OK || fill_ask(t) != RC_OK) {
         free_attempt(t);
         return;
     }
@@ -256,19 +264,18 @@ static void claim_done(enum rc rc, void *arg)
     struct attempt *t = arg;
 
     if (rc == RC_OK)
-        ask_prober(t);
+        ask_prober(t, load(t));
     else
         free_attempt(t); /* another took it */
 }
 
-void acme_validation_start(struct acme *a, const struct id *challenge)
+void acme_validation_start(struct acme *a, const struct store_challenge *challenge,
+                           const struct store_authorization *authorization)
 {
     struct attempt *t = new_attempt(a);
 
-    if (!t)
-        return; /* the store has it as due */
-    t->challenge.id = *challenge;
-    ask_prober(t);
+    if (t) /* else the store has it as due */
+        ask_prober(t, copy(t, challenge, authorization));
 }
 
 static void claim(struct acme *a, const struct id *challenge)

@@ -6,8 +6,8 @@
 #include "ipc/messages.h"
 #include "ipc/role.h"
 #include "store/certificates.h"
+#include "store/issuances.h"
 #include "store/issuers.h"
-#include "store/orders.h"
 #include "store/store.h"
 
 enum { STATUS_ARENA = 4 * 1024 * 1024, TEXT_MAX = 1024 };
@@ -243,12 +243,11 @@ static void check_confinement(const struct api_view *v, struct findings *f)
 
 static void check_orders(const struct api_view *v, struct findings *f)
 {
-    struct store_order_filter filter = {.statuses = 1u << STORE_ORDER_PROCESSING};
     CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
     uint64_t n = 0;
 
-    IGNORE_RC(store_order_count(store_read(v->store), &filter, &n)); /* check_store has it */
-    buf_printf(&b, "%llu orders wait for the signer, %zu challenges are being tried",
+    IGNORE_RC(store_issuance_waiting(store_read(v->store), &n)); /* check_store has it */
+    buf_printf(&b, "%llu certificates wait for the signer, %zu challenges are being tried",
                (unsigned long long)n, v->validating);
     finding(f, "work", n && !v->signer ? "failed" : "ok", buf_z(&b),
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/pair.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,58 +86,64 @@ static enum rc remove_file(const struct pair *p, const char *path)
     return unlinkat(p->dir, path, 0) == 0 || errno == ENOENT ? RC_OK : failed(p, path);
 }
 
-static void dir_close(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
-/* What a crash inside file_write left. */
-static enum rc remove_temps(const struct pair *p, int fd)
-{
-    int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(dir_close) DIR *d = again < 0 ? NULL : fdopendir(again);
-
-    if (!d) {
-        fd_close(&again);
-        return failed(p, p->fresh);
-    }
-    for (const struct dirent *ent; (ent = readdir(d));)
-        if (str_starts(str_of(ent->d_name), STR(FILE_TEMP_PREFIX)) &&
-            unlinkat(fd, ent->d_name, 0) != 0)
-            return failed(p, ent->d_name);
-    return RC_OK;
-}
-
 static enum rc remove_fresh(const struct pair *p)
 {
-    CLEANUP(fd_closep)
-    int fd = openat(p->dir, p->fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     char path[CLIENT_PAIR_PATH_MAX];
+    struct stat st;
 
-    if (fd < 0 && errno == ENOENT)
+    if (fstatat(p->dir, p->fresh, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         return RC_OK;
-    if (fd < 0)
-        return failed(p, p->fresh);
     for (unsigned i = 0; i < FILES; i++) {
         file_at(p, i, path);
         TRY(remove_file(p, path));
     }
-    TRY(remove_temps(p, fd));
     TRY(step());
     return unlinkat(p->dir, p->fresh, AT_REMOVEDIR) == 0 ? RC_OK : failed(p, p->fresh);
 }
 
 /* ---- the new pair */
 
+static bool write_all(int fd, struct str content)
+{
+    while (content.n) {
+        ssize_t put = write(fd, content.p, content.n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        content = str_skip(content, (size_t)put);
+    }
+    return true;
+}
+
+/* Plainly: nobody looks into the directory before it is complete. */
 static enum rc write_file(const struct pair *p, unsigned which, struct str content)
 {
+    CLEANUP(fd_closep) int fd = -1;
     char path[CLIENT_PAIR_PATH_MAX];
 
     file_at(p, which, path);
     TRY(step());
-    return file_write(p->dir, path, content, which == PRIVKEY ? 0600 : 0644, FILE_OWNER_SELF,
-                      p->err);
+    fd = openat(p->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return failed(p, path);
+    TRY(step());
+    if (!write_all(fd, content) || fchmod(fd, which == PRIVKEY ? 0600 : 0644) != 0 ||
+        fsync(fd) != 0)
+        return failed(p, path);
+    return RC_OK;
+}
+
+static enum rc make_fresh(const struct pair *p)
+{
+    TRY(step());
+    if (mkdirat(p->dir, p->fresh, 0700) == 0)
+        return RC_OK;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return ERR(p->err, RC_NOTFOUND, msg_failed, str_of(p->path), str_of(p->fresh),
+                   str_of(strerror(errno)));
+    return failed(p, p->fresh);
 }
 
 /* The leaf alone, and what stands behind it. */
@@ -166,8 +171,7 @@ static enum rc write_fresh(const struct pair *p, struct str chain, const struct 
 
     TRY(split(p, chain, &leaf, &rest));
     TRY(crypto_pem_put_clear(key, &pem));
-    TRY(step());
-    TRY(file_mkdir(p->dir, p->fresh, 0700, FILE_OWNER_SELF, p->err));
+    TRY(make_fresh(p));
     TRY(write_file(p, PRIVKEY, buf_str(&pem)));
     TRY(write_file(p, CERT, buf_str(&leaf)));
     TRY(write_file(p, CHAIN, buf_str(&rest)));
@@ -195,12 +199,18 @@ enum rc client_pair_write(int dir, const char *path, struct str chain, const str
                           struct err *err)
 {
     struct pair p = {.dir = dir, .path = path, .err = err};
+    enum rc rc;
 
     TRY(paths(&p));
     TRY(remove_fresh(&p));
-    TRY(write_fresh(&p, chain, key));
-    TRY(exchange(&p));
-    return remove_fresh(&p);
+    rc = write_fresh(&p, chain, key);
+    if (rc == RC_OK)
+        rc = exchange(&p);
+    if (rc == RC_OK)
+        return remove_fresh(&p);
+    p.err = NULL;
+    IGNORE_RC(remove_fresh(&p)); /* the next attempt does it */
+    return rc;
 }
 
 enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,

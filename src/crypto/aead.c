@@ -3,15 +3,23 @@
 
 #include <openssl/evp.h>
 
+#include "base/mem.h"
 #include "crypto/crypto_int.h"
 
-/* Key, nonce and additional data; `enc` is 1 to seal. */
-static bool start(EVP_CIPHER_CTX *c, const unsigned char *key, const unsigned char *nonce,
-                  struct str aad, int enc)
+struct crypto_aead {
+    EVP_CIPHER_CTX *seals, *opens; /* with the key, ready for a nonce */
+};
+
+static bool ready(EVP_CIPHER_CTX *c, const unsigned char *key, int enc)
+{
+    return c && EVP_CipherInit_ex2(c, crypto_gcm(), key, NULL, enc, NULL) == 1;
+}
+
+static bool start(EVP_CIPHER_CTX *c, const unsigned char *nonce, struct str aad)
 {
     int n;
 
-    return c && EVP_CipherInit_ex2(c, crypto_gcm(), key, nonce, enc, NULL) == 1 &&
+    return EVP_CipherInit_ex2(c, NULL, NULL, nonce, -1, NULL) == 1 &&
            (aad.n == 0 ||
             EVP_CipherUpdate(c, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1);
 }
@@ -29,11 +37,33 @@ static enum rc failed(enum rc rc)
     return rc;
 }
 
-enum rc crypto_aead_seal(const unsigned char key[static CRYPTO_AEAD_KEY],
-                         const unsigned char nonce[static CRYPTO_AEAD_NONCE], struct str aad,
-                         struct str plain, struct buf *out)
+enum rc crypto_aead_new(const unsigned char key[static CRYPTO_AEAD_KEY], struct crypto_aead **out)
 {
-    CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *c = NULL;
+    CLEANUP(crypto_aead_freep) struct crypto_aead *a = MEM_NEW(struct crypto_aead);
+
+    if (!a)
+        return RC_NOMEM;
+    a->seals = EVP_CIPHER_CTX_new();
+    a->opens = EVP_CIPHER_CTX_new();
+    if (!ready(a->seals, key, 1) || !ready(a->opens, key, 0))
+        return failed(RC_CRYPTO);
+    *out = MOVE(a);
+    return RC_OK;
+}
+
+void crypto_aead_free(struct crypto_aead *a)
+{
+    if (!a)
+        return;
+    EVP_CIPHER_CTX_free(a->seals); /* wipes the key */
+    EVP_CIPHER_CTX_free(a->opens);
+    mem_free(a);
+}
+
+enum rc crypto_aead_seal(struct crypto_aead *a, const unsigned char nonce[static CRYPTO_AEAD_NONCE],
+                         struct str aad, struct str plain, struct buf *out)
+{
+    EVP_CIPHER_CTX *c = a->seals;
     unsigned char *to;
     unsigned char none[1];
     int n;
@@ -43,20 +73,17 @@ enum rc crypto_aead_seal(const unsigned char key[static CRYPTO_AEAD_KEY],
     to = buf_reserve(out, plain.n + CRYPTO_AEAD_TAG);
     if (!to)
         return buf_rc(out);
-    c = EVP_CIPHER_CTX_new();
-    if (!start(c, key, nonce, aad, 1) || !run(c, plain, to) ||
-        EVP_CipherFinal_ex(c, none, &n) != 1 ||
+    if (!start(c, nonce, aad) || !run(c, plain, to) || EVP_CipherFinal_ex(c, none, &n) != 1 ||
         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, CRYPTO_AEAD_TAG, to + plain.n) != 1)
         return failed(RC_CRYPTO);
     buf_advance(out, plain.n + CRYPTO_AEAD_TAG);
     return RC_OK;
 }
 
-enum rc crypto_aead_open(const unsigned char key[static CRYPTO_AEAD_KEY],
-                         const unsigned char nonce[static CRYPTO_AEAD_NONCE], struct str aad,
-                         struct str sealed, struct buf *out)
+enum rc crypto_aead_open(struct crypto_aead *a, const unsigned char nonce[static CRYPTO_AEAD_NONCE],
+                         struct str aad, struct str sealed, struct buf *out)
 {
-    CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *c = NULL;
+    EVP_CIPHER_CTX *c = a->opens;
     unsigned char tag[CRYPTO_AEAD_TAG], none[1];
     unsigned char *to;
     size_t n;
@@ -71,8 +98,7 @@ enum rc crypto_aead_open(const unsigned char key[static CRYPTO_AEAD_KEY],
     to = buf_reserve(out, n);
     if (!to)
         return buf_rc(out);
-    c = EVP_CIPHER_CTX_new();
-    if (!start(c, key, nonce, aad, 0) || !run(c, str_head(sealed, n), to) ||
+    if (!start(c, nonce, aad) || !run(c, str_head(sealed, n), to) ||
         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, CRYPTO_AEAD_TAG, tag) != 1)
         return failed(RC_CRYPTO);
     if (EVP_CipherFinal_ex(c, none, &last) != 1) {

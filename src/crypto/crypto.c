@@ -94,7 +94,8 @@ OSSL_LIB_CTX *crypto_ossl_ctx(void)
 
 void crypto_ossl_clear(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error()) /* mostly there is none, and emptying touches every entry all the same */
+        ERR_clear_error();
 }
 
 const EVP_MD *crypto_md(enum crypto_hash_alg alg)

@@ -14,6 +14,16 @@ const EVP_CIPHER *crypto_gcm(void);
 /* "SHA256" */
 const char *crypto_md_name(enum crypto_hash_alg alg);
 
+/* What a key is used for: each has a context of OpenSSL's that is made once and kept with the key,
+ * for making one costs more than RSA takes to verify. */
+enum crypto_use { CRYPTO_SIGNS, CRYPTO_VERIFIES, CRYPTO_USES };
+
+/* The context that the key keeps for its usual algorithm (crypto_sig_default), which is now the
+ * caller's alone; NULL when there is none, or another thread has it. */
+EVP_PKEY_CTX *crypto_key_ctx_take(const struct crypto_key *k, enum crypto_use use);
+/* For the next time. */
+void crypto_key_ctx_keep(const struct crypto_key *k, enum crypto_use use, EVP_PKEY_CTX *ctx);
+
 DEFINE_FREEP(EVP_PKEY_free, EVP_PKEY)
 DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
 DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)

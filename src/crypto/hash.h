@@ -36,13 +36,17 @@ enum {
     CRYPTO_AEAD_MAX = 1 << 20
 };
 
-/* AES-256-GCM. Appends ciphertext and tag: plain.n + CRYPTO_AEAD_TAG bytes. The same nonce must
+/* AES-256-GCM under one key, for one thread at a time. The key is copied. */
+struct crypto_aead;
+enum rc crypto_aead_new(const unsigned char key[static CRYPTO_AEAD_KEY], struct crypto_aead **out);
+void crypto_aead_free(struct crypto_aead *a);
+DEFINE_FREEP(crypto_aead_free, struct crypto_aead)
+
+/* Appends ciphertext and tag: plain.n + CRYPTO_AEAD_TAG bytes. The same nonce must
  * never be used twice with one key. RC_TOOBIG above CRYPTO_AEAD_MAX. */
-enum rc crypto_aead_seal(const unsigned char key[static CRYPTO_AEAD_KEY],
-                         const unsigned char nonce[static CRYPTO_AEAD_NONCE], struct str aad,
-                         struct str plain, struct buf *out);
+enum rc crypto_aead_seal(struct crypto_aead *a, const unsigned char nonce[static CRYPTO_AEAD_NONCE],
+                         struct str aad, struct str plain, struct buf *out);
 /* Undoes it. RC_DENIED when the tag does not fit (forged, other key, other nonce, other aad);
  * nothing is appended then. */
-enum rc crypto_aead_open(const unsigned char key[static CRYPTO_AEAD_KEY],
-                         const unsigned char nonce[static CRYPTO_AEAD_NONCE], struct str aad,
-                         struct str sealed, struct buf *out);
+enum rc crypto_aead_open(struct crypto_aead *a, const unsigned char nonce[static CRYPTO_AEAD_NONCE],
+                         struct str aad, struct str sealed, struct buf *out);

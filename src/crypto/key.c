@@ -25,8 +25,13 @@ MSG(msg_ed25519, "crypto.ed25519", "an Ed25519 key has 32 bytes");
 
 enum { EXPONENT_MIN = 65537, EXPONENT_BITS = 32, EC_POINT_MAX = 97 };
 
+struct kept {
+    _Atomic(EVP_PKEY_CTX *) ctx[CRYPTO_USES];
+};
+
 struct crypto_key {
     atomic_uint refs;
+    struct kept *kept; /* no part of what a key is, so that it changes in a constant one, too */
     EVP_PKEY *pkey;
     enum crypto_key_type type;
     unsigned bits;
@@ -195,7 +200,10 @@ static enum rc take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, s
     if (type == CRYPTO_KEY_RSA)
         TRY(check_rsa_pkey(pkey, err));
     k = MEM_NEW(struct crypto_key);
-    if (!k || EVP_PKEY_up_ref(pkey) != 1)
+    if (!k)
+        return RC_NOMEM;
+    k->kept = MEM_NEW(struct kept);
+    if (!k->kept || EVP_PKEY_up_ref(pkey) != 1)
         return RC_NOMEM;
     atomic_init(&k->refs, 1);
     k->pkey = pkey;
@@ -228,9 +236,22 @@ void crypto_key_unref(struct crypto_key *k)
     /* A key that never was handed out has no reference yet. */
     if (!k || atomic_fetch_sub(&k->refs, 1) > 1)
         return;
+    for (enum crypto_use use = 0; k->kept && use < CRYPTO_USES; use++)
+        EVP_PKEY_CTX_free(k->kept->ctx[use]);
+    mem_free(k->kept);
     EVP_PKEY_free(k->pkey);
     buf_done(&k->spki);
     mem_free(k);
+}
+
+EVP_PKEY_CTX *crypto_key_ctx_take(const struct crypto_key *k, enum crypto_use use)
+{
+    return atomic_exchange(&k->kept->ctx[use], NULL);
+}
+
+void crypto_key_ctx_keep(const struct crypto_key *k, enum crypto_use use, EVP_PKEY_CTX *ctx)
+{
+    EVP_PKEY_CTX_free(atomic_exchange(&k->kept->ctx[use], ctx));
 }
 
 /* ---- making ---- */

@@ -113,33 +113,72 @@ static enum rc put_form(const struct crypto_key *k, enum crypto_sig_form form, s
     return RC_OK;
 }
 
+/* For digests already made: the key's own context, or one for this time. */
+static EVP_PKEY_CTX *prepare(const struct crypto_key *k, enum crypto_sig_alg alg,
+                             enum crypto_use use)
+{
+    const struct scheme *s = &schemes[alg];
+    EVP_PKEY_CTX *p = alg == crypto_sig_default(k) ? crypto_key_ctx_take(k, use) : NULL;
+
+    if (p)
+        return p;
+    p = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), crypto_ossl_pkey(k), NULL);
+    if (p && (use == CRYPTO_SIGNS ? EVP_PKEY_sign_init(p) : EVP_PKEY_verify_init(p)) == 1 &&
+        (s->family != FAMILY_RSA || EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PADDING) == 1) &&
+        (!s->pss || set_pss(p)) && EVP_PKEY_CTX_set_signature_md(p, crypto_md(s->md)) == 1)
+        return p;
+    EVP_PKEY_CTX_free(p);
+    return NULL;
+}
+
+/* Kept after success only: what a failure leaves behind in it is nobody's to know. */
+static enum rc finish(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_use use,
+                      EVP_PKEY_CTX *p, enum rc rc)
+{
+    if (rc == RC_OK && alg == crypto_sig_default(k))
+        crypto_key_ctx_keep(k, use, p);
+    else
+        EVP_PKEY_CTX_free(p);
+    return rc == RC_OK ? RC_OK : failed(rc);
+}
+
+/* The one scheme that takes the message itself. */
+static enum rc sign_ed25519(const struct crypto_key *k, struct str message, struct buf *out)
+{
+    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
+    unsigned char sig[CRYPTO_SIG_MAX];
+    size_t n = sizeof(sig);
+
+    if (!c ||
+        EVP_DigestSignInit_ex(c, NULL, NULL, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) !=
+            1 ||
+        EVP_DigestSign(c, sig, &n, (const unsigned char *)message.p, message.n) != 1)
+        return failed(RC_CRYPTO);
+    buf_put(out, sig, n);
+    return buf_rc(out);
+}
+
 enum rc crypto_sign(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
                     struct str message, struct buf *out)
 {
-    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = NULL;
-    unsigned char sig[CRYPTO_SIG_MAX];
-    size_t n = sizeof(sig);
-    EVP_PKEY_CTX *p = NULL;
-    const char *md;
+    unsigned char digest[CRYPTO_HASH_MAX];
 
     if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
         return RC_INVAL;
-    md = alg == CRYPTO_SIG_ED25519 ? NULL : crypto_md_name(schemes[alg].md);
-    c = EVP_MD_CTX_new();
-    if (!c ||
-        EVP_DigestSignInit_ex(c, &p, md, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) != 1 ||
-        (schemes[alg].pss && !set_pss(p)) ||
-        EVP_DigestSign(c, sig, &n, (const unsigned char *)message.p, message.n) != 1)
-        return failed(RC_CRYPTO);
-    return put_form(k, form, str_bytes(sig, n), out);
+    if (alg == CRYPTO_SIG_ED25519)
+        return sign_ed25519(k, message, out);
+    TRY(crypto_hash(schemes[alg].md, message, digest));
+    return crypto_sign_digest(k, alg, form, str_bytes(digest, crypto_hash_size(schemes[alg].md)),
+                              out);
 }
 
 enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
                            enum crypto_sig_form form, struct str digest, struct buf *out)
 {
-    CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *p = NULL;
     unsigned char sig[CRYPTO_SIG_MAX];
     size_t n = sizeof(sig);
+    EVP_PKEY_CTX *p;
+    enum rc rc;
 
     if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
         return RC_INVAL;
@@ -147,14 +186,10 @@ enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
         return RC_UNSUPPORTED;
     if (digest.n != crypto_hash_size(schemes[alg].md))
         return RC_INVAL;
-    p = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), crypto_ossl_pkey(k), NULL);
-    if (!p || EVP_PKEY_sign_init(p) != 1 ||
-        (schemes[alg].family == FAMILY_RSA &&
-         EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PADDING) != 1) ||
-        (schemes[alg].pss && !set_pss(p)) ||
-        EVP_PKEY_CTX_set_signature_md(p, crypto_md(schemes[alg].md)) != 1 ||
-        EVP_PKEY_sign(p, sig, &n, (const unsigned char *)digest.p, digest.n) != 1)
-        return failed(RC_CRYPTO);
+    p = prepare(k, alg, CRYPTO_SIGNS);
+    rc = p && EVP_PKEY_sign(p, sig, &n, (const unsigned char *)digest.p, digest.n) == 1 ? RC_OK
+                                                                                        : RC_CRYPTO;
+    TRY(finish(k, alg, CRYPTO_SIGNS, p, rc));
     return put_form(k, form, str_bytes(sig, n), out);
 }
 
@@ -185,27 +220,37 @@ static enum rc raw_to_der(const struct crypto_key *k, struct str raw,
     return RC_OK;
 }
 
-enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
-                      enum crypto_sig_form form, struct str message, struct str signature)
+static enum rc verify_ed25519(const struct crypto_key *k, struct str message, struct str signature)
 {
-    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = NULL;
-    unsigned char der[CRYPTO_SIG_MAX];
-    EVP_PKEY_CTX *p = NULL;
-    const char *md;
+    CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
 
-    if (!crypto_sig_fits(alg, k))
-        return RC_INVAL;
-    if (form == CRYPTO_SIG_RAW && family_of(k) == FAMILY_EC)
-        TRY(raw_to_der(k, signature, der, &signature));
-    md = alg == CRYPTO_SIG_ED25519 ? NULL : crypto_md_name(schemes[alg].md);
-    c = EVP_MD_CTX_new();
-    if (!c ||
-        EVP_DigestVerifyInit_ex(c, &p, md, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) !=
-            1 ||
-        (schemes[alg].pss && !set_pss(p)))
+    if (!c || EVP_DigestVerifyInit_ex(c, NULL, NULL, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k),
+                                      NULL) != 1)
         return failed(RC_CRYPTO);
     if (EVP_DigestVerify(c, (const unsigned char *)signature.p, signature.n,
                          (const unsigned char *)message.p, message.n) != 1)
         return failed(RC_DENIED);
     return RC_OK;
+}
+
+enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
+                      enum crypto_sig_form form, struct str message, struct str signature)
+{
+    unsigned char der[CRYPTO_SIG_MAX], digest[CRYPTO_HASH_MAX];
+    EVP_PKEY_CTX *p;
+    bool holds;
+
+    if (!crypto_sig_fits(alg, k))
+        return RC_INVAL;
+    if (alg == CRYPTO_SIG_ED25519)
+        return verify_ed25519(k, message, signature);
+    if (form == CRYPTO_SIG_RAW && family_of(k) == FAMILY_EC)
+        TRY(raw_to_der(k, signature, der, &signature));
+    TRY(crypto_hash(schemes[alg].md, message, digest));
+    p = prepare(k, alg, CRYPTO_VERIFIES);
+    if (!p)
+        return failed(RC_CRYPTO);
+    holds = EVP_PKEY_verify(p, (const unsigned char *)signature.p, signature.n, digest,
+                            crypto_hash_size(schemes[alg].md)) == 1;
+    return finish(k, alg, CRYPTO_VERIFIES, p, holds ? RC_OK : RC_DENIED);
 }

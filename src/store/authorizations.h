@@ -75,7 +75,8 @@ struct store_authorization_filter {
     when_t expires_after;  /* 0: no bound; exclusive */
     unsigned limit;        /* 0: STORE_PAGE_MAX */
 };
-/* By expiry, latest first (so that limit 1 finds the best one to use again); with challenges. */
+/* By expiry, latest first (so that limit 1 finds the best one to use again); with challenges. Made
+ * for one account: without it, all are read. */
 enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
                                  const struct store_authorization_filter *filter,
                                  struct store_cursor *at, struct store_authorization **out,
@@ -85,10 +86,10 @@ enum rc store_authorization_count(struct store_txn *txn,
 
 enum rc store_challenge_get(struct store_txn *txn, struct arena *a, const struct id *id,
                             struct store_challenge *out);
-/* The client asked (RFC 8555 section 7.5.1): pending to processing, first attempt due at
- * `next_attempt`. */
-enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now,
-                              when_t next_attempt, struct str key_thumbprint);
+/* The client asked (RFC 8555 section 7.5.1): pending to processing. The first attempt is taken at
+ * once, and due again at `until` if it is never heard of. */
+enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now, when_t until,
+                              struct str key_thumbprint);
 /* Takes an attempt that is due: counts it and puts the next one at `until`, when it is due again if
  * this one is never heard of. RC_CONFLICT when it is not processing or not due at `now`: another
  * took it. */

@@ -314,7 +314,8 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
     query_id(q, " AND account = ?", &f->account);
     query_id(q, " AND id = (SELECT certificate FROM orders WHERE id = ?)", &f->order);
     query_id(q, " AND issuer = ?", &f->issuer);
-    query_id(q, " AND logical = ?", &f->logical);
+    query_id(q, " AND ((id = ? AND logical = id)", &f->logical);
+    query_id(q, " OR (logical = ? AND logical <> id))", &f->logical);
     query_str(q, " AND hierarchy = ?", f->hierarchy);
     query_str(q, " AND origin = ?", f->origin);
     query_statuses(q, "status", f->statuses, statuses, STORE_CERTIFICATE_STATUSES);

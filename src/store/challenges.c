@@ -116,16 +116,16 @@ enum rc store_challenge_get(struct store_txn *txn, struct arena *a, const struct
     return read_row(&st, a, out);
 }
 
-enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now,
-                              when_t next_attempt, struct str key_thumbprint)
+enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now, when_t until,
+                              struct str key_thumbprint)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "UPDATE challenges SET status = 'processing', requested = ?, next_attempt = ?,"
-                  " key_thumbprint = ? WHERE id = ? AND status = 'pending'"));
+                  "UPDATE challenges SET status = 'processing', requested = ?, attempts = 1,"
+                  " next_attempt = ?, key_thumbprint = ? WHERE id = ? AND status = 'pending'"));
     stmt_when(&st, now);
-    stmt_when(&st, next_attempt);
+    stmt_when(&st, until);
     stmt_text(&st, key_thumbprint, STORE_TEXT_MAX);
     stmt_id(&st, id);
     return stmt_move(&st, txn, EXISTS, id);

@@ -11,9 +11,15 @@ enum rc store_event_last(struct store_txn *txn, uint64_t *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
+    if (txn->knows_last) {
+        *out = txn->last_event;
+        return RC_OK;
+    }
     TRY(stmt_open(&st, txn, "SELECT IFNULL(MAX(sequence), 0) FROM events"));
     TRY(stmt_next(&st));
     *out = (uint64_t)sqlite3_column_int64(st.s, 0);
+    txn->last_event = *out;
+    txn->knows_last = txn->writable; /* one that reads may go on after others have written */
     return RC_OK;
 }
 
@@ -35,7 +41,9 @@ enum rc store_event_add(struct store_txn *txn, const struct store_event *e)
     stmt_text(&st, e->object, STORE_TEXT_MAX);
     stmt_text(&st, e->request, STORE_TEXT_MAX);
     stmt_blob(&st, e->bytes, STORE_BLOB_MAX);
-    return stmt_run(&st);
+    TRY(stmt_run(&st));
+    txn->last_event = e->sequence;
+    return RC_OK;
 }
 
 static enum rc read_row(struct stmt *st, struct arena *a, struct store_event *out)

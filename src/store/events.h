@@ -26,7 +26,7 @@ enum rc store_event_add(struct store_txn *txn, const struct store_event *event);
 struct store_event_filter {
     uint64_t after;    /* sequence; 0: from the first */
     struct str action; /* this one, or all below it when it ends in a dot: "order." */
-    struct str actor;  /* id */
+    struct str actor;  /* id; not indexed, as are all here but sequence and object */
     struct str object; /* id */
     struct str request;
     when_t from;    /* inclusive; 0: no bound */

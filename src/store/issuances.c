@@ -57,8 +57,8 @@ static enum rc split(struct str text, struct arena *a, struct store_issuance *ou
     return RC_OK;
 }
 
-/* The unique index holds as well; asked first for an answer of its own. */
-static enum rc order_is_free(struct store_txn *txn, const struct id *order)
+/* Why a row was refused: of the unique indexes, that of the order has an answer of its own. */
+static enum rc refused(struct store_txn *txn, const struct id *order)
 {
     CLEANUP(stmt_done) struct stmt st = {};
     enum rc rc;
@@ -68,7 +68,7 @@ static enum rc order_is_free(struct store_txn *txn, const struct id *order)
     rc = stmt_next(&st);
     if (rc == RC_OK)
         return RC_CONFLICT;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return rc == RC_NOTFOUND ? RC_EXISTS : rc;
 }
 
 static enum rc take_serial(struct store_txn *txn, const struct store_issuance *i)
@@ -87,11 +87,11 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
 {
     CLEANUP(stmt_done) struct stmt st = {};
     CLEANUP(buf_done) struct buf names = BUF_INIT(NAMES_TEXT_MAX);
+    enum rc rc;
 
     TRY(join(i->names, i->n_names, &names));
     if (i->serial.n == 0)
         return RC_INVAL;
-    TRY(order_is_free(txn, &i->order));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO issuances (id, order_id, serial, tbs, tbs_sha256, issuer, profile,"
                   " spki_sha256, names, origin, state, created, logical, replaces)"
@@ -109,7 +109,10 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
     stmt_when(&st, i->created);
     stmt_id(&st, &i->logical);
     stmt_id(&st, &i->replaces);
-    TRY(stmt_run(&st));
+    rc = stmt_run(&st);
+    if (rc == RC_EXISTS)
+        return refused(txn, &i->order);
+    TRY(rc);
     return take_serial(txn, i);
 }
 
@@ -177,30 +180,25 @@ enum rc store_issuance_by_order(struct store_txn *txn, struct arena *a, const st
     return read_row(&st, txn, a, out);
 }
 
-static enum rc has_certificate(struct store_txn *txn, const struct id *id)
-{
-    CLEANUP(stmt_done) struct stmt st = {};
-
-    TRY(stmt_open(&st, txn,
-                  "SELECT 1 FROM serials WHERE serial = (SELECT serial FROM issuances WHERE id = ?)"
-                  " AND certificate IS NOT NULL"));
-    stmt_id(&st, id);
-    return stmt_next(&st);
-}
-
 enum rc store_issuance_finish(struct store_txn *txn, const struct id *id, when_t now)
 {
     CLEANUP(stmt_done) struct stmt st = {};
+    CLEANUP(stmt_done) struct stmt why = {};
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
                   "UPDATE issuances SET state = 'done', settled = ?, tbs = NULL"
-                  " WHERE id = ? AND state = 'reserved'"));
+                  " WHERE id = ? AND state = 'reserved' AND EXISTS (SELECT 1 FROM serials s"
+                  " WHERE s.serial = issuances.serial AND s.certificate IS NOT NULL)"));
     stmt_when(&st, now);
     stmt_id(&st, id);
-    TRY(stmt_move(&st, txn, EXISTS, id));
-    rc = has_certificate(txn, id);
-    return rc == RC_NOTFOUND ? RC_INVAL : rc;
+    rc = stmt_move(&st, txn, EXISTS, id);
+    if (rc != RC_CONFLICT)
+        return rc;
+    TRY(stmt_open(&why, txn, EXISTS " AND state = 'reserved'"));
+    stmt_id(&why, id);
+    rc = stmt_next(&why);
+    return rc == RC_OK ? RC_INVAL : rc == RC_NOTFOUND ? RC_CONFLICT : rc;
 }
 
 enum rc store_issuance_void(struct store_txn *txn, const struct id *id, when_t now,
@@ -228,4 +226,12 @@ enum rc store_issuance_reserved(struct store_txn *txn, struct arena *a, unsigned
 
     query_init(&q, "SELECT " COLUMNS " FROM issuances WHERE state = 'reserved'");
     return query_rows(&q, txn, a, &page, out, out_n);
+}
+
+enum rc store_issuance_waiting(struct store_txn *txn, uint64_t *out)
+{
+    CLEANUP(query_done) struct query q = {};
+
+    query_init(&q, "SELECT COUNT(*) FROM issuances WHERE state = 'reserved'");
+    return query_count(&q, txn, out);
 }

@@ -55,3 +55,5 @@ enum rc store_issuance_void(struct store_txn *txn, const struct id *id, when_t n
 enum rc store_issuance_reserved(struct store_txn *txn, struct arena *a, unsigned limit,
                                 struct store_cursor *at, struct store_issuance **out,
                                 size_t *out_n);
+/* How many are reserved. */
+enum rc store_issuance_waiting(struct store_txn *txn, uint64_t *out);

@@ -204,6 +204,34 @@ enum rc store_order_list(struct store_txn *txn, struct arena *a, const struct st
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 
+enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struct id *authorization,
+                             when_t now, struct id **out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
+                  " WHERE w.authorization = (SELECT n FROM authorizations WHERE id = ?)"
+                  " AND o.status = 'pending' AND NOT EXISTS (SELECT 1 FROM order_names w2"
+                  " JOIN authorizations z ON z.n = w2.authorization WHERE w2.order_n = o.n"
+                  " AND (z.status <> 'valid' OR z.expires <= ?))"));
+    stmt_id(&st, authorization);
+    stmt_int(&st, now);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, a);
+
+        TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
+        ((struct id *)list)[n++] = row_id(&r);
+        TRY(r.rc);
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *f, uint64_t *out)
 {
     CLEANUP(query_done) struct query q = {};

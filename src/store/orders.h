@@ -64,10 +64,15 @@ struct store_order_filter {
     when_t expires_after;    /* 0: no bound; exclusive */
     unsigned limit;          /* 0: STORE_PAGE_MAX */
 };
-/* By time of creation, oldest first; complete with names. */
+/* By time of creation, oldest first; complete with names. Made for one account or authorization:
+ * without either, all orders are read. */
 enum rc store_order_list(struct store_txn *txn, struct arena *a,
                          const struct store_order_filter *filter, struct store_cursor *at,
                          struct store_order **out, size_t *out_n);
+/* The pending orders with a name under that authorization and none whose authorization is not valid
+ * or has ended by `now`: those that it completes. STORE_PAGE_MAX of them at most. */
+enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struct id *authorization,
+                             when_t now, struct id **out, size_t *out_n);
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *filter,
                           uint64_t *out);
 /* The order that is not invalid and replaces that certificate (RFC 9773 section 5: there may be

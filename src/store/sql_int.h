@@ -33,6 +33,8 @@ struct store_txn {
     struct sql_db *db;
     bool writable;
     bool snapshot; /* a read transaction is open */
+    bool knows_last;
+    uint64_t last_event; /* if so: the newest one's number, which only this transaction changes */
 };
 
 /* Counted use of the library as a whole; the first configures it (allocations from base/mem.h). */

@@ -17,9 +17,19 @@ static void remember(struct store *s, const struct sql_db *db, enum rc rc)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* As sql_exec, prepared once. */
+static enum rc control(struct store *s, const char *sql)
+{
+    struct store_txn txn = {.store = s, .db = &s->write_db, .writable = true};
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, &txn, sql));
+    return stmt_run(&st);
+}
+
 static enum rc begin(struct store *s)
 {
-    enum rc rc = sql_exec(&s->write_db, "BEGIN IMMEDIATE");
+    enum rc rc = control(s, "BEGIN IMMEDIATE");
 
     if (rc != RC_OK)
         remember(s, &s->write_db, rc);
@@ -40,7 +50,7 @@ static void rollback(struct store *s)
 
 static enum rc commit(struct store *s)
 {
-    enum rc rc = sql_exec(&s->write_db, "COMMIT");
+    enum rc rc = control(s, "COMMIT");
 
     if (rc == RC_OK) {
         pthread_mutex_lock(&s->lock);
@@ -81,7 +91,7 @@ enum rc writer_run(struct store *s, store_fn fn, void *arg)
 /* A job in its savepoint. False when the transaction is lost, and with it what earlier jobs did. */
 static bool run_inside(struct store *s, struct store_job *job)
 {
-    enum rc rc = sql_exec(&s->write_db, "SAVEPOINT job");
+    enum rc rc = control(s, "SAVEPOINT job");
 
     if (rc != RC_OK)
         return false;
@@ -90,7 +100,7 @@ static bool run_inside(struct store *s, struct store_job *job)
         return false;
     if (job->rc != RC_OK && sql_exec(&s->write_db, "ROLLBACK TO job") != RC_OK)
         return false;
-    return sql_exec(&s->write_db, "RELEASE job") == RC_OK;
+    return control(s, "RELEASE job") == RC_OK;
 }
 
 static enum rc run_together(struct store *s, struct list *batch)
@@ -329,7 +339,6 @@ static enum rc enqueue(struct store *s, struct store_job *job)
     list_push(&s->queue, &job->link);
     s->n_queued++;
     s->n_uncollected++;
-    pthread_cond_signal(&s->work);
     return RC_OK;
 }
 
@@ -344,7 +353,9 @@ enum rc store_write(struct store *s, store_fn fn, store_done done, void *arg)
     pthread_mutex_lock(&s->lock);
     rc = enqueue(s, job);
     pthread_mutex_unlock(&s->lock);
-    if (rc != RC_OK)
+    if (rc == RC_OK)
+        pthread_cond_signal(&s->work); /* unlocked, or the writer would wake up to wait again */
+    else
         mem_free(job);
     return rc;
 }
@@ -356,6 +367,8 @@ enum rc store_write_now(struct store *s, store_fn fn, void *arg)
 
     pthread_mutex_lock(&s->lock);
     rc = enqueue(s, &job);
+    if (rc == RC_OK)
+        pthread_cond_signal(&s->work);
     while (rc == RC_OK && !job.settled) {
         if (s->thread_runs)
             pthread_cond_wait(&s->settled, &s->lock);

@@ -93,7 +93,7 @@ def main():
         for name in (SITE, DOWN, SPARE, JUNK):
             lab.wait_site(name)
         refused(lab, DOWN, 502, "refused the connection")
-        refused(lab, JUNK, 502, "not HTTP")
+        refused(lab, JUNK, 502, "does not begin with HTTP/")
         expect(lab.curl(SPARE, "/hello"), "plain as ever", "the second backend")
         cut(lab, "/cut/5000", 5000)
         cut(lab, "/cut-chunked", 4)

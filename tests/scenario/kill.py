@@ -104,7 +104,7 @@ def register(lab):
 def settled(lab):
     checks = json.loads(lab.autarky("doctor", "--json", ok=(0, 2)))["checks"]
     work = next(c["text"] for c in checks if c["name"] == "work")
-    return work.startswith("0 orders wait")
+    return work.startswith("0 certificates wait")
 
 
 def check_register(lab, busy):

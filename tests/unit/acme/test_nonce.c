@@ -17,7 +17,7 @@ static bool start(struct acme_nonces *n, const char *node, uint64_t boot)
 
 static void once(void)
 {
-    static struct acme_nonces n;
+    CLEANUP(acme_nonces_done) struct acme_nonces n = {};
     struct err err = ERR_INIT;
     char text[ACME_NONCE_TEXT];
 
@@ -30,7 +30,7 @@ static void once(void)
 
 static void every_changed_bit_is_refused(void)
 {
-    static struct acme_nonces n;
+    CLEANUP(acme_nonces_done) struct acme_nonces n = {};
     char text[ACME_NONCE_TEXT];
 
     CHECK(start(&n, NODE_A, 1));
@@ -47,7 +47,10 @@ static void every_changed_bit_is_refused(void)
 
 static void not_of_another_node_or_boot(void)
 {
-    static struct acme_nonces a, b, later;
+    CLEANUP(acme_nonces_done) struct acme_nonces a = {};
+    CLEANUP(acme_nonces_done) struct acme_nonces b = {};
+    CLEANUP(acme_nonces_done) struct acme_nonces later = {};
+    struct crypto_aead *of_b, *of_later;
     char text[ACME_NONCE_TEXT];
 
     CHECK(start(&a, NODE_A, 1));
@@ -57,18 +60,21 @@ static void not_of_another_node_or_boot(void)
     CHECK_RC(acme_nonce_use(&b, str_of(text), NULL), RC_DENIED);
     CHECK_RC(acme_nonce_use(&later, str_of(text), NULL), RC_DENIED);
     /* Even with the same key: node and boot are inside. */
-    memcpy(b.key, a.key, sizeof(b.key));
-    memcpy(later.key, a.key, sizeof(later.key));
+    of_b = b.aead;
+    of_later = later.aead;
+    b.aead = later.aead = a.aead;
     CHECK_RC(acme_nonce_use(&b, str_of(text), NULL), RC_DENIED);
     CHECK_RC(acme_nonce_use(&later, str_of(text), NULL), RC_DENIED);
     CHECK_OK(acme_nonce_use(&a, str_of(text), NULL));
+    b.aead = of_b;
+    later.aead = of_later;
 }
 
 /* The window: the oldest it holds is good once, one older is not, and its bit is another's by then.
  */
 static void the_window_moves(void)
 {
-    static struct acme_nonces n;
+    CLEANUP(acme_nonces_done) struct acme_nonces n = {};
     char oldest[ACME_NONCE_TEXT], second[ACME_NONCE_TEXT], text[ACME_NONCE_TEXT];
 
     CHECK(start(&n, NODE_A, 1));
@@ -84,7 +90,7 @@ static void the_window_moves(void)
 
 static void garbage(void)
 {
-    static struct acme_nonces n;
+    CLEANUP(acme_nonces_done) struct acme_nonces n = {};
 
     CHECK(start(&n, NODE_A, 1));
     CHECK_RC(acme_nonce_use(&n, STR(""), NULL), RC_DENIED);

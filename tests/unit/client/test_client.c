@@ -235,121 +235,119 @@ static void waits(void)
 
 /* ---- what does not */
 
-static void fails(void)
-{
-    static const struct {
-        struct acme_fake_answer wrong;
-        enum rc rc;
-        const char *text;
-        const char *problem;
-    } cases[] = {
-        {{.at = FAKE_NEW_ORDER, .times = 99, .bad_nonce = true},
-         RC_DENIED,
-         "badNonce: old",
-         "badNonce"},
-        {{.at = FAKE_NEW_ORDER,
-          .times = 9,
-          .status = 403,
-          .body =
-              "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"two are "
+static const struct {
+    struct acme_fake_answer wrong;
+    enum rc rc;
+    const char *text;
+    const char *problem;
+} failures[] = {
+    {{.at = FAKE_NEW_ORDER, .times = 99, .bad_nonce = true},
+     RC_DENIED,
+     "badNonce: old",
+     "badNonce"},
+    {{.at = FAKE_NEW_ORDER,
+      .times = 9,
+      .status = 403,
+      .body = "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"two are "
               "refused\",\"subproblems\":[{\"type\":\"urn:ietf:params:acme:error:caa\","
               "\"detail\":\"not us\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.x\"}},"
               "{\"detail\":\"no\",\"identifier\":{\"type\":\"dns\",\"value\":\"b.x\"}}]}"},
-         RC_DENIED,
-         "newOrder with status 403: rejectedIdentifier: two are refused (a.x: caa: not us; b.x: "
-         "no)",
-         "rejectedIdentifier"},
-        {{.at = FAKE_NEW_ORDER,
-          .times = 9,
-          .status = 429,
-          .retry_after = "7200",
-          .body = REFUSAL("rateLimited")},
-         RC_QUOTA,
-         "rateLimited: so it is",
-         "rateLimited"},
-        {{.at = FAKE_ACCOUNT, .times = 9, .status = 401, .body = REFUSAL("unauthorized")},
-         RC_DENIED,
-         "newAccount with status 401",
-         "unauthorized"},
-        {{.at = FAKE_ACCOUNT, .times = 9, .status = 201, .body = "{}", .location = ""},
-         RC_PARSE,
-         "no usable URL",
-         ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("ready"), .location = ""},
-         RC_PARSE,
-         "no usable URL",
-         ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 500}, RC_NET, "status 500", ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 503, .retry_after = "3600"},
-         RC_NET,
-         "status 503",
-         ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 302, .body = "<html>"},
-         RC_DENIED,
-         "status 302: it says nothing more",
-         ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":"},
-         RC_PARSE,
-         "directory is not JSON",
-         ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "[]"},
-         RC_PARSE,
-         "it is no object",
-         ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":\"x\"}"},
-         RC_PARSE,
-         "directory has no usable \"newNonce\"",
-         ""},
-        {{.at = FAKE_DIRECTORY, .times = 9, .rc = RC_PARSE}, RC_PARSE, "did not reach", ""},
-        {{.at = FAKE_DIRECTORY, .times = 99, .rc = RC_NET}, RC_NET, "did not reach", ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("odd")},
-         RC_PARSE,
-         "\"status\"",
-         ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("valid")},
-         RC_PARSE,
-         "\"certificate\"",
-         ""},
-        {{.at = FAKE_FINALIZE,
-          .times = 9,
-          .status = 200,
-          .body =
-              "{\"status\":\"invalid\",\"authorizations\":[],\"finalize\":\"https://x/f\","
+     RC_DENIED,
+     "newOrder with status 403: rejectedIdentifier: two are refused (a.x: caa: not us; b.x: "
+     "no)",
+     "rejectedIdentifier"},
+    {{.at = FAKE_NEW_ORDER,
+      .times = 9,
+      .status = 429,
+      .retry_after = "7200",
+      .body = REFUSAL("rateLimited")},
+     RC_QUOTA,
+     "rateLimited: so it is",
+     "rateLimited"},
+    {{.at = FAKE_ACCOUNT, .times = 9, .status = 401, .body = REFUSAL("unauthorized")},
+     RC_DENIED,
+     "newAccount with status 401",
+     "unauthorized"},
+    {{.at = FAKE_ACCOUNT, .times = 9, .status = 201, .body = "{}", .location = ""},
+     RC_PARSE,
+     "no usable URL",
+     ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("ready"), .location = ""},
+     RC_PARSE,
+     "no usable URL",
+     ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 500}, RC_NET, "status 500", ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 503, .retry_after = "3600"},
+     RC_NET,
+     "status 503",
+     ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 302, .body = "<html>"},
+     RC_DENIED,
+     "status 302: it says nothing more",
+     ""},
+    {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":"},
+     RC_PARSE,
+     "directory is not JSON",
+     ""},
+    {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "[]"},
+     RC_PARSE,
+     "it is no object",
+     ""},
+    {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "{\"newNonce\":\"x\"}"},
+     RC_PARSE,
+     "directory has no usable \"newNonce\"",
+     ""},
+    {{.at = FAKE_DIRECTORY, .times = 9, .rc = RC_PARSE}, RC_PARSE, "did not reach", ""},
+    {{.at = FAKE_DIRECTORY, .times = 99, .rc = RC_NET}, RC_NET, "did not reach", ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("odd")},
+     RC_PARSE,
+     "\"status\"",
+     ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 201, .body = ORDER("valid")},
+     RC_PARSE,
+     "\"certificate\"",
+     ""},
+    {{.at = FAKE_FINALIZE,
+      .times = 9,
+      .status = 200,
+      .body = "{\"status\":\"invalid\",\"authorizations\":[],\"finalize\":\"https://x/f\","
               "\"error\":{\"type\":\"urn:ietf:params:acme:error:badCSR\",\"detail\":\"weak\"}}"},
-         RC_CONFLICT,
-         "badCSR: weak",
-         ""},
-        {{.at = FAKE_FINALIZE, .times = 99, .status = 403, .body = REFUSAL("orderNotReady")},
-         RC_CONFLICT,
-         "finalized 5 times",
-         ""},
-        {{.at = FAKE_ORDER, .times = 9, .status = 200, .body = ORDER("invalid")},
-         RC_CONFLICT,
-         "came to nothing: invalid",
-         ""},
-        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 400, .body = REFUSAL("accountDoesNotExist")},
-         RC_DENIED,
-         "accountDoesNotExist",
-         "accountDoesNotExist"},
-        {{.at = FAKE_CERTIFICATE, .times = 9, .status = 404}, RC_DENIED, "the certificate", ""},
-        {{.at = FAKE_CERTIFICATE, .times = 9, .status = 200, .body = "hello"}, RC_NOTFOUND, "", ""},
-    };
+     RC_CONFLICT,
+     "badCSR: weak",
+     ""},
+    {{.at = FAKE_FINALIZE, .times = 99, .status = 403, .body = REFUSAL("orderNotReady")},
+     RC_CONFLICT,
+     "finalized 5 times",
+     ""},
+    {{.at = FAKE_ORDER, .times = 9, .status = 200, .body = ORDER("invalid")},
+     RC_CONFLICT,
+     "came to nothing: invalid",
+     ""},
+    {{.at = FAKE_NEW_ORDER, .times = 9, .status = 400, .body = REFUSAL("accountDoesNotExist")},
+     RC_DENIED,
+     "accountDoesNotExist",
+     "accountDoesNotExist"},
+    {{.at = FAKE_CERTIFICATE, .times = 9, .status = 404}, RC_DENIED, "the certificate", ""},
+    {{.at = FAKE_CERTIFICATE, .times = 9, .status = 200, .body = "hello"}, RC_NOTFOUND, "", ""},
+};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+static void fails(void)
+{
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         CLEANUP(test_done) struct test t = {};
         enum rc rc;
 
         CHECK_OK(test_init(&t));
-        acme_fake_wrong(&t.fake, cases[i].wrong);
-        if (cases[i].wrong.at == FAKE_ORDER)
+        acme_fake_wrong(&t.fake, failures[i].wrong);
+        if (failures[i].wrong.at == FAKE_ORDER)
             t.fake.processing = 1;
         rc = obtain(&t);
-        if ((rc != cases[i].rc || !strstr(t.text, cases[i].text)) && !mem_fail_fired())
+        if ((rc != failures[i].rc || !strstr(t.text, failures[i].text)) && !mem_fail_fired())
             fail_msg("case %zu: %s: %s", i, rc_text(rc), t.text);
-        CHECK_STR(str_of(t.problem), cases[i].problem);
+        CHECK_STR(str_of(t.problem), failures[i].problem);
         CHECK_INT(t.fake.refused, 0);
         CHECK_INT(client_count(t.client), 0);
-        if (cases[i].wrong.retry_after)
+        if (failures[i].wrong.retry_after)
             CHECK(t.retry_at > clock_now(&t.clock.clock) + 3500 * WHEN_SECOND);
     }
 }

@@ -39,6 +39,28 @@ static void signatures_hold(void)
     }
 }
 
+/* What a key keeps between uses belongs to one algorithm, and is none the worse for a forgery. */
+static void keys_are_used_again_and_again(void)
+{
+    for (size_t i = 0; i < USES; i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(uses[i].pem);
+
+        CHECK(k != NULL);
+        for (size_t j = 0; j < 2 * USES; j++) {
+            enum crypto_sig_alg alg = uses[j % USES].alg;
+            CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
+
+            if (!crypto_sig_fits(alg, k))
+                continue;
+            CHECK_OK(crypto_sign(k, alg, CRYPTO_SIG_RAW, STR("message"), &sig));
+            CHECK_RC(crypto_verify(k, alg, CRYPTO_SIG_RAW, STR("massage"), buf_str(&sig)),
+                     RC_DENIED);
+            CHECK_OK(crypto_verify(k, alg, CRYPTO_SIG_RAW, STR("message"), buf_str(&sig)));
+            CHECK_OK(crypto_verify(k, alg, CRYPTO_SIG_RAW, STR("message"), buf_str(&sig)));
+        }
+    }
+}
+
 static void damaged_signatures_do_not_hold(void)
 {
     for (size_t i = 0; i < USES; i++) {
@@ -148,6 +170,7 @@ static void ed25519_as_in_the_rfc(void)
                            buf_str(&sig)));
 }
 
-CHECK_MAIN(CHECK_TEST(signatures_hold), CHECK_TEST(damaged_signatures_do_not_hold),
-           CHECK_TEST(digests_are_signed), CHECK_TEST(algorithms_belong_to_types),
-           CHECK_TEST(public_keys_do_not_sign), CHECK_TEST(ed25519_as_in_the_rfc))
+CHECK_MAIN(CHECK_TEST(signatures_hold), CHECK_TEST_ONCE(keys_are_used_again_and_again),
+           CHECK_TEST(damaged_signatures_do_not_hold), CHECK_TEST(digests_are_signed),
+           CHECK_TEST(algorithms_belong_to_types), CHECK_TEST(public_keys_do_not_sign),
+           CHECK_TEST(ed25519_as_in_the_rfc))

@@ -78,11 +78,11 @@ static void on_sites(void *arg, struct ipc_req *req, const void *msg, int)
         return;
     }
     for (size_t i = ask->from; i < conf->gateway.n_sites && i < ask->from + ask->most; i++)
-        for (uint8_t k = 0; k < CONF_KEY_COUNT; k++) {
+        for (unsigned k = 0; k < CONF_KEY_COUNT; k++) {
             struct ipc_site *s = &list[reply.sites.n++];
 
             s->name = p->strange ? STR("elsewhere.example") : conf->gateway.sites[i].name;
-            s->algorithm = p->strange && k ? 200 : k;
+            s->algorithm = (uint8_t)(p->strange && k ? 200 : k);
             s->state = k == CONF_KEY_RSA ? STR("waiting") : STR("valid");
             s->next_at = WORLD_NOW + WHEN_DAY;
             if (k == CONF_KEY_RSA) {

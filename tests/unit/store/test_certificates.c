@@ -151,6 +151,7 @@ static void recovery_finds_what_is_reserved(void)
     struct store_issuance *list, i;
     struct fix_serial room;
     struct id second = fix_id(51);
+    uint64_t waiting;
     size_t n;
 
     CHECK_OK(fix_base(&f));
@@ -159,6 +160,8 @@ static void recovery_finds_what_is_reserved(void)
         CHECK_OK(DO(&f, store_issuance_reserve(T, &i)));
     }
     CHECK_OK(DO(&f, store_issuance_void(T, &second, FIX_NOW, STR("x"))));
+    CHECK_OK(store_issuance_waiting(READ(&f), &waiting));
+    CHECK_INT(waiting, 2);
     CHECK_OK(store_issuance_reserved(READ(&f), &f.a, 1, &at, &list, &n));
     CHECK_INT(n, 1);
     CHECK_STR(id_str(&list[0].id), fix_id(50).z);
@@ -222,6 +225,7 @@ static enum rc five(struct fix *f)
         c.not_after = FIX_NOW + (5 - i) * WHEN_DAY;
         c.spki_sha256 = fix_hash(i < 2 ? 1 : 2);
         c.account = i == 4 ? fix_id(1) : none;
+        c.logical = i == 3 ? fix_id(102) : c.id; /* the third's renewal */
         TRY(DO(f, store_certificate_add(T, &c, &none)));
     }
     return RC_OK;
@@ -245,7 +249,8 @@ static void is_found_by_anything(void)
         {{.spki = &key}, "01"},
         {{.account = fix_id(1)}, "4"},
         {{.issuer = fix_id(3), .limit = 2}, "01"},
-        {{.logical = fix_id(102)}, "2"},
+        {{.logical = fix_id(102)}, "23"},
+        {{.logical = fix_id(103)}, ""},
         {{.order = fix_id(1)}, ""},
         {{.hierarchy = STR("special")}, ""},
         {{.origin = STR("acme"), .sort = STORE_CERTIFICATE_BY_ISSUED_NEWEST}, "43210"},
@@ -321,9 +326,12 @@ static void searches_use_their_indexes(void)
         " ORDER BY next_attempt LIMIT ?",
         "EXPLAIN QUERY PLAN SELECT id FROM authorizations WHERE account = ? AND type = ? AND"
         " value = ? AND wildcard = 0 AND status IN ('valid') AND expires > ?"
-        " ORDER BY expires DESC, id DESC LIMIT ?",
+        " LIMIT ?", /* those of one account and name are few enough to be sorted */
         "EXPLAIN QUERY PLAN SELECT id FROM orders WHERE account = ? AND status IN ('pending')"
-        " AND expires > ?",
+        " AND expires > ? ORDER BY created, id LIMIT ?",
+        "EXPLAIN QUERY PLAN SELECT id FROM certificates WHERE (id = ? AND logical = id)"
+        " OR (logical = ? AND logical <> id)",
+        "EXPLAIN QUERY PLAN SELECT id FROM issuances WHERE order_id = ? AND state = 'reserved'",
     };
     CLEANUP(fix_done) struct fix f = {};
 

@@ -152,6 +152,47 @@ static void bad_values_are_refused(void)
     CHECK_RC(DO(&f, store_order_add(T, &o)), RC_INVAL);
 }
 
+/* Order 10 needs authorizations 2 and 5, order 11 only 2, order 12 only 5. */
+static void complete_once_all_authorizations_are_valid(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_authorization second = fix_authorization(5, 1);
+    const when_t now = FIX_NOW, until = FIX_NOW + WHEN_HOUR;
+    struct id first_id = fix_id(2), second_id = fix_id(5), unknown = fix_id(99), *ids;
+    struct store_order_name names[2], name;
+    struct store_order o;
+    size_t n;
+
+    CHECK_OK(fix_base(&f));
+    CHECK_OK(DO(&f, store_authorization_add(T, &second)));
+    o = fix_order(10, 1, 2, &names[0]);
+    names[1] = names[0];
+    names[1].authorization = second_id;
+    o.n_names = 2;
+    CHECK_OK(DO(&f, store_order_add(T, &o)));
+    o = fix_order(11, 1, 2, &name);
+    CHECK_OK(DO(&f, store_order_add(T, &o)));
+    o = fix_order(12, 1, 5, &name);
+    CHECK_OK(DO(&f, store_order_add(T, &o)));
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &first_id, now, &ids, &n));
+    CHECK_INT(n, 0);
+    CHECK_OK(DO(&f, store_authorization_validate(T, &first_id, now, until)));
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &first_id, now, &ids, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(id_str(&ids[0]), fix_id(11).z);
+    CHECK_OK(DO(&f, store_order_move(T, &ids[0], STORE_ORDER_PENDING, STORE_ORDER_READY)));
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &first_id, now, &ids, &n));
+    CHECK_INT(n, 0); /* it is not pending any more */
+    CHECK_OK(DO(&f, store_authorization_validate(T, &second_id, now, until + WHEN_HOUR)));
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &second_id, until - 1, &ids, &n));
+    CHECK_INT(n, 2);
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &second_id, until, &ids, &n));
+    CHECK_INT(n, 1); /* the other one's authorization has ended */
+    CHECK_STR(id_str(&ids[0]), fix_id(12).z);
+    CHECK_OK(store_order_complete(READ(&f), &f.a, &unknown, now, &ids, &n));
+    CHECK_INT(n, 0);
+}
+
 static void lists_by_account_status_expiry_and_authorization(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -242,6 +283,7 @@ static void an_order_and_its_names_are_of_one_moment(void)
 FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST_ONCE(names_are_stored_reversed_and_as_bytes),
          CHECK_TEST_ONCE(finalize_has_one_winner), CHECK_TEST(failure_keeps_the_problem),
          CHECK_TEST_ONCE(bad_values_are_refused),
+         CHECK_TEST_ONCE(complete_once_all_authorizations_are_valid),
          CHECK_TEST_ONCE(lists_by_account_status_expiry_and_authorization),
          CHECK_TEST_ONCE(an_order_and_its_names_are_of_one_moment),
          CHECK_TEST_ONCE(small_arena_is_an_error_and_no_half_order))

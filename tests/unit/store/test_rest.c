@@ -156,6 +156,38 @@ static void events_have_no_holes_and_are_found(void)
     CHECK_INT(n, 0);
 }
 
+static enum rc several_events(struct store_txn *txn)
+{
+    struct store_event e = event(1, "order.created", "a");
+    uint64_t last;
+
+    TRY(store_event_last(txn, &last));
+    TRY(store_event_add(txn, &e));
+    TRY(store_event_last(txn, &last));
+    if (last != 1 || store_event_add(txn, &e) != RC_CONFLICT)
+        return RC_CORRUPT;
+    e = event(3, "order.ready", "a");
+    if (store_event_add(txn, &e) != RC_CONFLICT)
+        return RC_CORRUPT;
+    e = event(2, "order.ready", "a");
+    return store_event_add(txn, &e);
+}
+
+static void a_transaction_sees_its_own_events(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_event e = event(3, "order.ready", "a");
+    uint64_t last;
+
+    CHECK_OK(fix_open(&f));
+    CHECK_OK(DO(&f, several_events(T)));
+    CHECK_OK(store_event_last(READ(&f), &last));
+    CHECK_INT(last, 2);
+    CHECK_OK(DO(&f, store_event_add(T, &e)));
+    CHECK_OK(store_event_last(READ(&f), &last));
+    CHECK_INT(last, 3); /* what is read is never remembered */
+}
+
 static void words_are_the_standards(void)
 {
     CHECK_STR(str_of(store_order_status_text(STORE_ORDER_PROCESSING)), "processing");
@@ -171,4 +203,5 @@ static void words_are_the_standards(void)
 
 FIX_MAIN(CHECK_TEST(meta_holds_values_by_name), CHECK_TEST_ONCE(the_clock_only_rises),
          CHECK_TEST(issuers_come_back_and_retire_once), CHECK_TEST(a_blocked_key_stays_blocked),
-         CHECK_TEST(events_have_no_holes_and_are_found), CHECK_TEST(words_are_the_standards))
+         CHECK_TEST(events_have_no_holes_and_are_found),
+         CHECK_TEST(a_transaction_sees_its_own_events), CHECK_TEST(words_are_the_standards))
