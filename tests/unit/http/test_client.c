@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "http/client.h"
+#include "http/reader.h"
 
 enum { BODY_MAX = 16 };
 
@@ -108,9 +109,9 @@ static void limits(void)
         size_t times;
         enum rc rc;
     } grown[] = {
-        {"X: y\r\n", HTTP_CLIENT_HEADERS_MAX, RC_AGAIN},
-        {"X: y\r\n", HTTP_CLIENT_HEADERS_MAX + 1, RC_PARSE},
-        {"a", HTTP_CLIENT_HEAD_MAX, RC_PARSE},
+        {"X: y\r\n", HTTP_HEADERS_MAX, RC_AGAIN},
+        {"X: y\r\n", HTTP_HEADERS_MAX + 1, RC_PARSE},
+        {"a", HTTP_HEAD_MAX, RC_PARSE},
         {"\r\nHTTP/1.1 100 C\r\n", HTTP_CLIENT_INTERIM_MAX + 2, RC_PARSE},
     };
 
