@@ -95,7 +95,7 @@ static enum rc world_open(struct world *w, const struct dns_fake_rr *rrs, const 
         TRY(net_fake_rule(w->net, &at, NET_FAKE_ACCEPT));
     }
     TRY(load(validation, &w->conf));
-    TRY(validate_zones(w->conf, NULL, 0, &w->zones));
+    TRY(dns_zones_of_conf(w->conf, NULL, 0, &w->zones));
     return validator_new(w->ev, w->net, w->conf, w->zones, &w->validator);
 }
 
