@@ -26,9 +26,6 @@ MSG(msg_no_keeper, "core.keeper-away",
     "the keeper is not running, so nothing was renewed; `autarky status` says how the processes "
     "are, and the log of `autarky serve` why");
 
-static const char *const algorithms[CONF_KEY_COUNT] = {
-    [CONF_KEY_RSA] = "rsa", [CONF_KEY_ECDSA] = "ecdsa"};
-
 /* ---- vouching */
 
 void core_sites_keeper(struct core *core, struct ipc_chan *chan)
@@ -258,7 +255,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
     json_arr(o);
     for (unsigned i = 0; i < CONF_KEY_COUNT; i++)
         if (site->algorithms & 1u << i)
-            put_certificate(o, algorithms[i], &of[i]);
+            put_certificate(o, conf_key_algorithm_name(i), &of[i]);
     json_end(o);
     json_end(o);
 }
@@ -349,10 +346,8 @@ static enum rc find_site(const struct core *core, const struct json *args, struc
 
     if (json_str(json_get(args, "name"), &given) != RC_OK)
         return ERR(err, RC_INVAL, msg_name);
-    if (name_canonical(given, false, name) == RC_OK)
-        for (size_t i = 0; i < core->conf->gateway.n_sites; i++)
-            if (str_eq(core->conf->gateway.sites[i].name, str_of(name)))
-                return arena_str(arena, str_of(name), out);
+    if (name_canonical(given, false, name) == RC_OK && conf_site_find(core->conf, str_of(name)))
+        return arena_str(arena, str_of(name), out);
     return ERR(err, RC_NOTFOUND, msg_no_site, given);
 }
 

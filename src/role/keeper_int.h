@@ -118,8 +118,6 @@ struct keeper {
 
 /* ---- keeper_slot.c */
 
-/* "rsa", "ecdsa". */
-const char *keeper_algorithm_name(enum conf_key_algorithm algorithm);
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm);
 /* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */

@@ -114,7 +114,7 @@ static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, 
     next = now + backoff(slot);
     slot->next_at = next > retry_at ? next : retry_at;
     log_error("keeper.certificate-failed", LOG_Z("site", slot->name),
-              LOG_Z("algorithm", keeper_algorithm_name(slot->algorithm)), LOG_ERR(&slot->why),
+              LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&slot->why),
               LOG_INT("failures", slot->failures), LOG_Z("again_at", when_text(slot->next_at, at)),
               LOG_Z("old_until", slot->key ? when_text(slot->not_after, until) : "none"));
     keeper_slot_save(slot);
@@ -135,11 +135,11 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
     if (rc != RC_OK) {
         err.rc = rc;
         log_error("keeper.certificate-not-stored", LOG_Z("site", slot->name),
-                  LOG_Z("algorithm", keeper_algorithm_name(slot->algorithm)), LOG_ERR(&err));
+                  LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&err));
     }
     slot->unreached = false;
     log_info("keeper.certificate", LOG_Z("site", slot->name),
-             LOG_Z("algorithm", keeper_algorithm_name(slot->algorithm)),
+             LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
              LOG_BOOL("renewed", renewed), LOG_Z("until", when_text(slot->not_after, until)),
              LOG_Z("renew_at", when_text(slot->renewal.due, renew)));
     keeper_push_look(slot->keeper);
@@ -171,7 +171,7 @@ static void on_looked(void *arg, const struct client_result *result)
         client_renewal_unknown(&slot->renewal, now);
     if (slot->renewal.due != before)
         log_info("keeper.renewal-moved", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", keeper_algorithm_name(slot->algorithm)),
+                 LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
                  LOG_Z("renew_at", when_text(slot->renewal.due, at)),
                  LOG_STR("explanation", result->window.explanation));
     keeper_slot_save(slot);

@@ -18,14 +18,9 @@ MSG(msg_kept, "keeper.last-failure", "{0}");
 
 enum { PATH_MAX_BYTES = 1024 };
 
-const char *keeper_algorithm_name(enum conf_key_algorithm algorithm)
-{
-    return algorithm == CONF_KEY_RSA ? "rsa" : "ecdsa";
-}
-
 static const char *name_of(const struct keeper_slot *slot)
 {
-    return keeper_algorithm_name(slot->algorithm);
+    return conf_key_algorithm_name(slot->algorithm);
 }
 
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
