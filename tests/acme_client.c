@@ -183,11 +183,9 @@ bool client_validate(struct client *c, const char *order)
     return r.status == 200;
 }
 
-bool client_csr(const char *names, struct buf *payload)
+bool client_csr_of(struct crypto_key *key, const char *names, struct buf *payload)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf der = BUF_INIT(BODY_MAX);
-    struct crypto_key_spec spec = {CRYPTO_KEY_P256, 0};
     struct str dns[NAMES_MAX];
     struct str rest = str_of(names);
     struct x509_csr_in in = {.dns = dns};
@@ -195,8 +193,6 @@ bool client_csr(const char *names, struct buf *payload)
 
     while (in.n_dns < NAMES_MAX && str_next(&rest, ',', &dns[in.n_dns]))
         in.n_dns++;
-    if (crypto_key_generate(spec, &key) != RC_OK)
-        return false;
     in.key = key;
     if (x509_csr_build(&in, &der, NULL) != RC_OK)
         return false;
@@ -205,6 +201,14 @@ bool client_csr(const char *names, struct buf *payload)
     json_kv_b64url(&o, "csr", buf_str(&der));
     json_end(&o);
     return json_out_done(&o) == RC_OK;
+}
+
+bool client_csr(const char *names, struct buf *payload)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct crypto_key_spec spec = {CRYPTO_KEY_P256, 0};
+
+    return crypto_key_generate(spec, &key) == RC_OK && client_csr_of(key, names, payload);
 }
 
 struct reply client_finalize(struct client *c, const char *order, const char *names)

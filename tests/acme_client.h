@@ -47,8 +47,9 @@ bool client_order(struct client *c, const char *names, char order[static 256]);
 bool client_validate(struct client *c, const char *order);
 /* The URL of the challenge of the order's first name. */
 bool client_challenge(struct client *c, const char *order, char url[static 256]);
-/* The payload of finalize, with a new P-256 key. */
+/* The payload of finalize, with a new P-256 key, or with that key. */
 bool client_csr(const char *names, struct buf *payload);
+bool client_csr_of(struct crypto_key *key, const char *names, struct buf *payload);
 /* Finalizes with a new P-256 key and a CSR for the names. */
 struct reply client_finalize(struct client *c, const char *order, const char *names);
 /* The whole way; the certificate's PEM chain in *out, which the caller frees as a reply. */

@@ -148,20 +148,13 @@ static bool start_core(struct world *w)
     return acme_new(&acme, &w->acme) == RC_OK && acme_set_hosts(w->acme, hosts, 2) == RC_OK;
 }
 
-static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
+static void answer_sign(struct world *w, struct ipc_req *req, const struct ipc_sign *msg)
 {
-    struct world *w = arg;
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
-    enum rc rc;
+    enum rc rc = ca_signer_answer(w->signer, msg, w->clock.now, &der, &err);
 
-    (void)fd;
-    if (w->signer_silent) {
-        ipc_req_drop(req);
-        return;
-    }
-    rc = ca_signer_answer(w->signer, msg, w->clock.now, &der, &err);
     if (rc != RC_OK) {
         err.rc = rc;
         ipc_reply_err(req, &err);
@@ -170,6 +163,37 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     w->signatures++;
     reply.certificate = buf_str(&der);
     IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+
+    (void)fd;
+    if (w->signer_silent)
+        ipc_req_drop(req);
+    else if (w->signer_holds && w->n_held < sizeof(w->held) / sizeof(w->held[0]))
+        w->held[w->n_held++] = (struct world_held){req, msg};
+    else
+        answer_sign(w, req, msg);
+}
+
+void world_sign_held(struct world *w, size_t n)
+{
+    for (size_t i = 0; i < n && w->n_held; i++) {
+        struct world_held oldest = w->held[0];
+
+        w->n_held--;
+        memmove(w->held, w->held + 1, w->n_held * sizeof(w->held[0]));
+        answer_sign(w, oldest.req, oldest.msg);
+    }
+    world_spin(w);
+}
+
+static void drop_held(struct world *w)
+{
+    while (w->n_held)
+        ipc_req_drop(w->held[--w->n_held].req);
 }
 
 static void on_close(void *arg, enum rc why, const struct err *err)
@@ -194,6 +218,7 @@ void world_signer(struct world *w, bool there)
 
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
     if (!there || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
@@ -249,6 +274,7 @@ static void stop_core(struct world *w)
 {
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
     store_close(MOVE(w->store));
@@ -259,6 +285,8 @@ static void stop_core(struct world *w)
 void world_done(struct world *w)
 {
     stop_core(w);
+    while (w->n_probes)
+        mem_free(w->probes[--w->n_probes]);
     ca_signer_free(w->signer);
     ca_hierarchy_done(&w->hierarchy);
     conf_unref(w->conf);
@@ -326,18 +354,11 @@ void world_spin(struct world *w)
 
 /* ---- the prober, played */
 
-struct answer {
-    struct ev_defer defer;
-    struct world *w;
-    acme_validated_fn fn;
-    void *arg;
-};
-
 MSG(msg_refused, "test.refused", "played: not what was looked for");
 
 static void give_answer(void *arg)
 {
-    struct answer *a = arg;
+    struct world_probe *a = arg;
     struct err err = ERR_INIT;
     struct acme_validated v = {.rc = a->w->verdict, .evidence = STR("{\"played\":true}")};
 
@@ -352,16 +373,31 @@ static enum rc play_prober(void *arg, const struct acme_validation *v, acme_vali
                            void *fn_arg)
 {
     struct world *w = arg;
-    struct answer *a = MEM_NEW(struct answer);
+    struct world_probe *a = MEM_NEW(struct world_probe);
 
-    (void)v;
     if (!a)
         return RC_NOMEM;
     w->validations++;
-    *a = (struct answer){.w = w, .fn = fn, .arg = fn_arg};
+    *a = (struct world_probe){.w = w, .fn = fn, .arg = fn_arg};
+    IGNORE_RC(str_copyz(v->identifier, a->name, sizeof(a->name))); /* "" is as good */
     ev_defer_init(&a->defer, give_answer, a);
-    ev_defer(w->ev, &a->defer);
+    if (w->prober_holds && w->n_probes < sizeof(w->probes) / sizeof(w->probes[0]))
+        w->probes[w->n_probes++] = a;
+    else
+        ev_defer(w->ev, &a->defer);
     return RC_OK;
+}
+
+void world_probe_held(struct world *w, size_t n)
+{
+    for (size_t i = 0; i < n && w->n_probes; i++) {
+        struct world_probe *oldest = w->probes[0];
+
+        w->n_probes--;
+        memmove(w->probes, w->probes + 1, w->n_probes * sizeof(w->probes[0]));
+        ev_defer(w->ev, &oldest->defer);
+    }
+    world_spin(w);
 }
 
 /* ---- requests */

@@ -54,6 +54,21 @@ struct world {
     size_t validations;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
+    bool prober_holds;     /* keeps them until world_probe_held */
+    struct world_probe {
+        struct ev_defer defer;
+        struct world *w;
+        acme_validated_fn fn;
+        void *arg;
+        char name[64];
+    } * probes[64]; /* the prober's, the oldest first */
+    size_t n_probes;
+    bool signer_holds; /* keeps requests until world_sign_held */
+    struct world_held {
+        struct ipc_req *req;
+        const struct ipc_sign *msg;
+    } held[64]; /* the signer's, the oldest first */
+    size_t n_held;
     size_t signatures;
     /* Told of each answer at the moment it is given; may be NULL. */
     void (*on_answer)(void *arg, const struct http_exchange *x);
@@ -84,6 +99,10 @@ void world_leave(struct world *w);
 bool world_reload(struct world *w, const char *text);
 /* The signer goes away, comes back. */
 void world_signer(struct world *w, bool there);
+/* It answers the oldest that it holds, and everything happens that follows. */
+void world_sign_held(struct world *w, size_t n);
+/* The same of the prober. */
+void world_probe_held(struct world *w, size_t n);
 /* Lets everything happen that can without the clock moving. */
 void world_spin(struct world *w);
 

@@ -7,6 +7,7 @@
 #include "acme/state.h"
 #include "base/name.h"
 #include "crypto/hash.h"
+#include "store/keys.h"
 
 enum { CONTACT_MAX = 512, ADDR_SPEC_MAX = 320 };
 
@@ -21,6 +22,10 @@ MSG(msg_terms, "acme.terms",
 MSG(msg_not_registered, "acme.key-not-registered",
     "no account has this key, and only an existing one was asked for; leave out "
     "\"onlyReturnExisting\" to make one");
+MSG(msg_blocked, "acme.account-key-compromised",
+    "a certificate with this key was revoked at {0} because the key was compromised; make a new "
+    "key "
+    "for the account");
 MSG(msg_deactivated, "acme.account-deactivated", "the account of this key is {0}; use another key");
 MSG(msg_eab, "acme.eab-not-offered",
     "this server does not offer external account binding; leave \"externalAccountBinding\" out");
@@ -118,11 +123,28 @@ static enum rc usable(struct acme_request *r, const struct store_account *a)
                     str_of(store_account_status_text(a->status)));
 }
 
+static enum rc check_blocked(struct store_txn *txn, struct acme_request *r)
+{
+    struct store_blocked_key blocked;
+    struct store_hash spki;
+    char at[WHEN_TEXT];
+    enum rc rc;
+
+    TRY(crypto_sha256(crypto_key_spki(jose_jwk_key(r->jws.jwk)), spki.b));
+    rc = store_key_blocked(txn, r->arena, &spki, &blocked);
+    if (rc == RC_OK)
+        return ACME_ERR(r, RC_DENIED, "badPublicKey", msg_blocked,
+                        str_of(when_text(blocked.blocked, at)));
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 static enum rc add_account(struct store_txn *txn, struct acme_request *r)
 {
     struct account_data *d = r->data;
-    enum rc rc = store_account_add(txn, &d->account);
+    enum rc rc;
 
+    TRY(check_blocked(txn, r));
+    rc = store_account_add(txn, &d->account);
     d->created = rc == RC_OK;
     if (rc == RC_EXISTS) {
         /* Another request with this key was a moment faster: its account is this one's. */

@@ -17,9 +17,11 @@ struct store;
 
 enum {
     ACME_HOSTS_MAX = 64,
-    ACME_IDENTIFIERS_MAX = 100, /* of one order */
-    ACME_ORDERS_PAGE = 100,     /* of the list of an account's orders */
-    ACME_VALIDATIONS_MAX = 256, /* under way at a time; the rest waits in the store */
+    ACME_IDENTIFIERS_MAX = 100,  /* of one order */
+    ACME_ORDERS_PAGE = 100,      /* of the list of an account's orders */
+    ACME_VALIDATIONS_MAX = 64,   /* under way at a time, as many as the prober takes; the rest waits
+                                    in the store */
+    ACME_VALIDATIONS_SHARE = 32, /* of these, of one account */
 };
 
 /* A challenge to be tried once; strings live until the result has been delivered. */

@@ -41,6 +41,9 @@ struct acme {
     struct store_hash vouched; /* thumbprint of the keeper's key */
     struct list validations;   /* under way */
     size_t n_validations;
+    struct id turn; /* the account whose due work was taken up last */
+    bool behind;    /* due work waits for others to end */
+    bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
 };
 
@@ -83,7 +86,8 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
-    void *data; /* the handler's own */
+    acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
+    void *data;     /* the handler's own */
 };
 
 /* request.c: finds the route, checks the signature, calls the handler. */
@@ -138,9 +142,16 @@ void acme_order_reply(struct acme_request *r, const struct store_order *order, i
 /* validation.c */
 void acme_validation_due_cb(void *acme);
 void acme_validations_stop(struct acme *a);
-/* A challenge that was just claimed in a job, first attempt: starts at once. */
-void acme_validation_start(struct acme *a, const struct store_challenge *challenge,
+/* A place for an attempt at once, to be taken before its challenge is claimed in a job; NULL: it
+ * has to wait for its turn in the store, as due work. */
+struct acme_attempt;
+struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account);
+/* The challenge is claimed: the first attempt starts. Or it is not, and the place is free again. */
+void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
                            const struct store_authorization *authorization);
+void acme_validation_leave(struct acme_attempt *t);
+/* There is new work in the store. */
+void acme_validation_look(struct acme *a);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);

@@ -82,6 +82,7 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
+    struct acme_attempt *attempt; /* NULL: it waits for its turn */
     when_t lease;
     bool started; /* by this request, not by another at the same time */
 };
@@ -99,7 +100,8 @@ static void reply_challenge(struct acme_request *r)
     acme_reply_json(r, 200);
 }
 
-/* Asked for and taken in one transaction: the first attempt starts as soon as this is on disk. */
+/* Asked for and, if there is a place, taken in one transaction: the first attempt starts as soon as
+ * this is on disk. */
 static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 {
     struct challenge_data *d = r->data;
@@ -107,12 +109,23 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     enum rc rc;
 
     assert(acme_challenge_may(STORE_CHALLENGE_PENDING, STORE_CHALLENGE_PROCESSING));
-    rc = store_challenge_start(txn, id, r->now, r->now + d->lease, d->thumbprint);
+    rc = store_challenge_start(txn, id, r->now, d->attempt ? r->now + d->lease : r->now,
+                               d->thumbprint);
     d->started = rc == RC_OK;
     if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
     return acme_audit(txn, r, "challenge.requested", "challenge", id, (struct str){NULL, 0});
+}
+
+static void challenge_not_tried(struct acme_request *r)
+{
+    struct challenge_data *d = r->data;
+
+    if (d->attempt)
+        acme_validation_leave(MOVE(d->attempt));
+    else
+        acme_validation_look(r->acme);
 }
 
 static void challenge_started(struct acme_request *r)
@@ -123,8 +136,11 @@ static void challenge_started(struct acme_request *r)
         d->challenge.status = STORE_CHALLENGE_PROCESSING;
         d->challenge.attempts = 1;
         d->challenge.key_thumbprint = d->thumbprint;
-        acme_validation_start(r->acme, &d->challenge, &d->authorization);
     }
+    if (d->started && d->attempt)
+        acme_validation_start(MOVE(d->attempt), &d->challenge, &d->authorization);
+    else
+        challenge_not_tried(r);
     reply_challenge(r);
 }
 
@@ -162,5 +178,7 @@ enum rc acme_challenge(struct acme_request *r)
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
     d->lease = acme_validation_lease(r->acme);
+    d->attempt = acme_validation_place(r->acme, &r->account.id);
+    r->undo = challenge_not_tried;
     return acme_write(r, start_challenge, challenge_started);
 }

@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "metrics/metrics.h"
 #include "policy/policy.h"
 
 MSG(msg_identifiers, "acme.identifiers",
@@ -97,6 +98,8 @@ enum rc acme_order(struct acme_request *r)
 }
 
 /* ---- new-order */
+
+METRIC_COUNTER(orders_total, "acme_orders_total", "Orders made");
 
 static const char *name_fault(enum rc rc)
 {
@@ -272,6 +275,7 @@ static void order_added(struct acme_request *r)
 {
     const struct order_data *d = r->data;
 
+    metric_add(&orders_total, 0, 1);
     acme_order_reply(r, &d->order, 201);
 }
 

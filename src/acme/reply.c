@@ -149,6 +149,13 @@ static enum rc run_job(struct store_txn *txn, void *arg)
     return r->job(txn, r);
 }
 
+static void job_failed(struct acme_request *r, enum rc rc)
+{
+    if (r->undo)
+        r->undo(r);
+    acme_reply_fail(r, rc);
+}
+
 static void job_done(enum rc rc, void *arg)
 {
     struct acme_request *r = arg;
@@ -156,14 +163,19 @@ static void job_done(enum rc rc, void *arg)
     if (rc == RC_OK)
         r->then(r);
     else
-        acme_reply_fail(r, rc);
+        job_failed(r, rc);
 }
 
 enum rc acme_write(struct acme_request *r, acme_job job, acme_then then)
 {
+    enum rc rc;
+
     r->job = job;
     r->then = then;
-    return store_write(r->acme->store, run_job, job_done, r);
+    rc = store_write(r->acme->store, run_job, job_done, r);
+    if (rc != RC_OK && r->undo)
+        r->undo(r);
+    return rc;
 }
 
 enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *action,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.6: revocation, by the account that had the certificate issued or by the
- * certificate's own key. */
+ * certificate's own key. Who has that key may also say of a certificate that is revoked already
+ * that the key is compromised: the reason changes, the time stays. */
 #include "acme/acme_int.h"
 #include "base/text.h"
 #include "ca/issue.h"
+#include "metrics/metrics.h"
 #include "store/keys.h"
 #include "x509/cert.h"
 
@@ -20,6 +22,13 @@ MSG(msg_not_holder, "acme.revoke-not-holder",
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 
 enum { REASON_KEY_COMPROMISE = 1 };
+
+/* RFC 5280 section 5.3.1, by number; those that cannot be given here stay 0. */
+static const char *const reasons[] = {"unspecified",  "keyCompromise",
+                                      "cACompromise", "affiliationChanged",
+                                      "superseded",   "cessationOfOperation"};
+METRIC_COUNTER_BY(revoked_total, "revoked_total",
+                  "Revocations, and reasons changed to keyCompromise later", "reason", reasons);
 
 struct revoke_data {
     struct store_certificate cert;
@@ -95,6 +104,13 @@ static enum rc block_key(struct store_txn *txn, const struct acme_request *r,
     return store_key_block(txn, &key);
 }
 
+/* Only the key itself shows that it is in more hands than one. */
+static bool may_raise(const struct acme_request *r, const struct revoke_data *d)
+{
+    return r->jws.jwk && d->reason == REASON_KEY_COMPROMISE &&
+           d->cert.revocation_reason != REASON_KEY_COMPROMISE;
+}
+
 static enum rc already(struct acme_request *r, const struct revoke_data *d)
 {
     char at[WHEN_TEXT];
@@ -103,22 +119,13 @@ static enum rc already(struct acme_request *r, const struct revoke_data *d)
                     str_of(when_text(d->cert.revoked, at)));
 }
 
-static enum rc revoke(struct store_txn *txn, struct acme_request *r)
+static enum rc audit_revoked(struct store_txn *txn, struct acme_request *r, const char *action)
 {
-    struct revoke_data *d = r->data;
+    const struct revoke_data *d = r->data;
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
-    enum rc rc = store_certificate_revoke(txn, &d->cert.id, r->now, d->reason);
 
-    if (rc == RC_CONFLICT) {
-        /* Another request was a moment faster. */
-        TRY(store_certificate_get(txn, r->arena, &d->cert.id, &d->cert));
-        return already(r, d);
-    }
-    TRY(rc);
-    if (d->reason == REASON_KEY_COMPROMISE)
-        TRY(block_key(txn, r, d));
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "serial", x509_serial_text(&d->parsed.serial, serial));
@@ -126,11 +133,40 @@ static enum rc revoke(struct store_txn *txn, struct acme_request *r)
     json_kv_z(&o, "by", r->jws.jwk ? "certificate key" : "account");
     json_end(&o);
     TRY(json_out_done(&o));
-    return acme_audit(txn, r, "certificate.revoked", "certificate", &d->cert.id, buf_str(&detail));
+    return acme_audit(txn, r, action, "certificate", &d->cert.id, buf_str(&detail));
+}
+
+/* Of one that is revoked, perhaps by another request that was a moment faster. */
+static enum rc raise_reason(struct store_txn *txn, struct acme_request *r)
+{
+    struct revoke_data *d = r->data;
+
+    TRY(store_certificate_get(txn, r->arena, &d->cert.id, &d->cert));
+    if (!may_raise(r, d))
+        return already(r, d);
+    TRY(store_certificate_set_reason(txn, &d->cert.id, d->reason));
+    TRY(block_key(txn, r, d));
+    return audit_revoked(txn, r, "certificate.revocation-changed");
+}
+
+static enum rc revoke(struct store_txn *txn, struct acme_request *r)
+{
+    struct revoke_data *d = r->data;
+    enum rc rc = store_certificate_revoke(txn, &d->cert.id, r->now, d->reason);
+
+    if (rc == RC_CONFLICT)
+        return raise_reason(txn, r);
+    TRY(rc);
+    if (d->reason == REASON_KEY_COMPROMISE)
+        TRY(block_key(txn, r, d));
+    return audit_revoked(txn, r, "certificate.revoked");
 }
 
 static void revoked(struct acme_request *r)
 {
+    const struct revoke_data *d = r->data;
+
+    metric_add(&revoked_total, (size_t)d->reason, 1);
     buf_reset(&r->x->res.body);
     acme_reply_json(r, 200);
 }
@@ -145,7 +181,7 @@ enum rc acme_revoke(struct acme_request *r)
     TRY(read_certificate(r, d));
     TRY(read_reason(r, d));
     TRY(check_holder(r, d));
-    if (d->cert.status == STORE_CERTIFICATE_REVOKED)
+    if (d->cert.status == STORE_CERTIFICATE_REVOKED && !may_raise(r, d))
         return already(r, d);
     return acme_write(r, revoke, revoked);
 }

@@ -2,17 +2,19 @@
 /* Validation as due work (RFC 8555 section 8.2): which challenge is to be tried when stands in the
  * store and survives a restart. An attempt is claimed in the store before the prober is asked; what
  * comes back, with its evidence, is committed before any client sees it, together with what follows
- * for authorization and orders. */
+ * for authorization and orders. Only as many are under way as the prober takes, of one account
+ * ACME_VALIDATIONS_SHARE at most; who waits, waits in the store, and accounts take turns. */
 #include "acme/acme_int.h"
 
 #include <assert.h>
 
 #include "acme/state.h"
 #include "ev/clock.h"
+#include "metrics/metrics.h"
 
 enum {
     ATTEMPT_ARENA = 1024 * 1024,
-    DUE_BATCH = 64,
+    DUE_BATCH = 2 * ACME_VALIDATIONS_MAX,
     ORDERS_OF_AUTHORIZATION = 100,
     LOOK_SECONDS = 5, /* when nothing is known to be due sooner */
 };
@@ -22,10 +24,11 @@ enum {
 MSG(msg_prober, "acme.validation-failed",
     "the server could not try the challenge: {0}; it tries again by itself");
 
-struct attempt {
+struct acme_attempt {
     struct list link;
     struct acme *acme;
     struct arena arena;
+    struct id account;
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct acme_validation ask;
@@ -43,7 +46,7 @@ when_t acme_validation_lease(const struct acme *a)
     return a->conf->validation.timeout + LEASE_SLACK;
 }
 
-static void free_attempt(struct attempt *t)
+static void free_attempt(struct acme_attempt *t)
 {
     list_remove(&t->link);
     t->acme->n_validations--;
@@ -51,13 +54,28 @@ static void free_attempt(struct attempt *t)
     mem_free(t);
 }
 
-static struct attempt *new_attempt(struct acme *a)
+static size_t under_way_of(const struct acme *a, const struct id *account)
 {
-    struct attempt *t = a->n_validations < ACME_VALIDATIONS_MAX ? MEM_NEW(struct attempt) : NULL;
+    size_t n = 0;
+
+    LIST_FOREACH (link, &a->validations) {
+        const struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
+
+        n += str_eq(id_str(&t->account), id_str(account));
+    }
+    return n;
+}
+
+static struct acme_attempt *new_attempt(struct acme *a, const struct id *account)
+{
+    bool room = a->n_validations < ACME_VALIDATIONS_MAX &&
+                under_way_of(a, account) < ACME_VALIDATIONS_SHARE;
+    struct acme_attempt *t = room ? MEM_NEW(struct acme_attempt) : NULL;
 
     if (!t)
         return NULL;
     t->acme = a;
+    t->account = *account;
     t->now = clock_now(ev_clock(a->ev));
     arena_init(&t->arena, ATTEMPT_ARENA);
     list_init(&t->link);
@@ -68,7 +86,7 @@ static struct attempt *new_attempt(struct acme *a)
 
 /* ---- the result, committed */
 
-static enum rc audit_result(struct store_txn *txn, struct attempt *t, const char *action,
+static enum rc audit_result(struct store_txn *txn, struct acme_attempt *t, const char *action,
                             const char *kind, const struct id *object, struct str detail)
 {
     struct audit_event event = {
@@ -84,7 +102,7 @@ static enum rc audit_result(struct store_txn *txn, struct attempt *t, const char
 }
 
 /* RFC 8555 section 7.1.6: ready once all its authorizations are valid. */
-static enum rc advance_orders(struct store_txn *txn, struct attempt *t)
+static enum rc advance_orders(struct store_txn *txn, struct acme_attempt *t)
 {
     struct id *orders;
     size_t n;
@@ -98,7 +116,7 @@ static enum rc advance_orders(struct store_txn *txn, struct attempt *t)
     return RC_OK;
 }
 
-static enum rc fail_orders(struct store_txn *txn, struct attempt *t)
+static enum rc fail_orders(struct store_txn *txn, struct acme_attempt *t)
 {
     struct store_order_filter filter = {
         .authorization = t->authorization.id,
@@ -118,7 +136,7 @@ static enum rc fail_orders(struct store_txn *txn, struct attempt *t)
     return RC_OK;
 }
 
-static enum rc finish(struct store_txn *txn, struct attempt *t)
+static enum rc finish(struct store_txn *txn, struct acme_attempt *t)
 {
     const struct id *authz = &t->authorization.id;
     enum store_challenge_status challenge = t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID;
@@ -139,25 +157,31 @@ static enum rc finish(struct store_txn *txn, struct attempt *t)
 
 static enum rc result_fn(struct store_txn *txn, void *arg)
 {
-    struct attempt *t = arg;
+    struct acme_attempt *t = arg;
 
     if (t->final)
         return finish(txn, t);
     return store_challenge_retry(txn, &t->challenge.id, t->next, t->error, t->evidence);
 }
 
+enum { VALID, INVALID, AGAIN };
+static const char *const results[] = {"valid", "invalid", "retry"};
+METRIC_COUNTER_BY(validations_total, "acme_validations_total", "Attempts at a challenge", "result",
+                  results);
+
 static void result_done(enum rc rc, void *arg)
 {
-    struct attempt *t = arg;
+    struct acme_attempt *t = arg;
     struct acme *a = t->acme;
-    bool look = !t->final || a->n_validations == ACME_VALIDATIONS_MAX;
+    bool look = !t->final || a->waits;
 
     /* What could not be written is due again when its lease ends. RC_CONFLICT: the authorization
      * was settled or deactivated meanwhile, and this result no longer matters. */
-    (void)rc;
+    if (rc == RC_OK)
+        metric_add(&validations_total, t->ok ? VALID : t->final ? INVALID : AGAIN, 1);
     free_attempt(t);
-    if (look) /* there is another attempt to wait for, or there was no room for more */
-        ev_timer_start(&a->due, 0, 0);
+    if (look) /* there is another attempt to wait for, or somebody waits for this place */
+        acme_validation_look(a);
 }
 
 /* 1, 2, 4 ... seconds: the client's own patience is a minute or so. */
@@ -166,7 +190,7 @@ static when_t backoff(unsigned attempts)
     return WHEN_SECOND << (attempts > 8 ? 8 : attempts > 0 ? attempts - 1 : 0);
 }
 
-static void take_result(struct attempt *t, const struct acme_validated *v)
+static void take_result(struct acme_attempt *t, const struct acme_validated *v)
 {
     struct err why = ERR_INIT;
     char text[256];
@@ -191,7 +215,7 @@ static void take_result(struct attempt *t, const struct acme_validated *v)
 
 static void validated(void *arg, const struct acme_validated *v)
 {
-    struct attempt *t = arg;
+    struct acme_attempt *t = arg;
 
     take_result(t, v);
     if (store_write(t->acme->store, result_fn, result_done, t) != RC_OK)
@@ -200,7 +224,7 @@ static void validated(void *arg, const struct acme_validated *v)
 
 /* ---- the attempt */
 
-static enum rc fill_ask(struct attempt *t)
+static enum rc fill_ask(struct acme_attempt *t)
 {
     const struct store_challenge *c = &t->challenge;
 
@@ -216,7 +240,7 @@ static enum rc fill_ask(struct attempt *t)
     return t->ask.key_authorization.p ? RC_OK : RC_NOMEM;
 }
 
-static enum rc load(struct attempt *t)
+static enum rc load(struct acme_attempt *t)
 {
     struct store_txn *txn = store_read(t->acme->store);
 
@@ -225,7 +249,7 @@ static enum rc load(struct attempt *t)
 }
 
 /* What the attempt needs of them; their other texts stay with the request. */
-static enum rc copy(struct attempt *t, const struct store_challenge *c,
+static enum rc copy(struct acme_attempt *t, const struct store_challenge *c,
                     const struct store_authorization *z)
 {
     t->challenge = (struct store_challenge){.id = c->id, .attempts = c->attempts};
@@ -239,7 +263,7 @@ static enum rc copy(struct attempt *t, const struct store_challenge *c,
 
 /* With the attempt claimed in the store. What cannot be made ready now (`rc`) is due again when the
  * claim runs out; that the prober could not be asked is noted, and tried again sooner. */
-static void ask_prober(struct attempt *t, enum rc rc)
+static void ask_prober(struct acme_attempt *t, enum rc rc)
 {
     const struct acme_options *o = &t->acme->options;
 
@@ -254,14 +278,14 @@ static void ask_prober(struct attempt *t, enum rc rc)
 
 static enum rc claim_fn(struct store_txn *txn, void *arg)
 {
-    struct attempt *t = arg;
+    struct acme_attempt *t = arg;
 
     return store_challenge_claim(txn, &t->challenge.id, t->now, t->now + t->lease);
 }
 
 static void claim_done(enum rc rc, void *arg)
 {
-    struct attempt *t = arg;
+    struct acme_attempt *t = arg;
 
     if (rc == RC_OK)
         ask_prober(t, load(t));
@@ -269,22 +293,44 @@ static void claim_done(enum rc rc, void *arg)
         free_attempt(t); /* another took it */
 }
 
-void acme_validation_start(struct acme *a, const struct store_challenge *challenge,
-                           const struct store_authorization *authorization)
+/* Not past those who wait already. */
+struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account)
 {
-    struct attempt *t = new_attempt(a);
+    struct acme_attempt *t = a->behind ? NULL : new_attempt(a, account);
 
-    if (t) /* else the store has it as due */
-        ask_prober(t, copy(t, challenge, authorization));
+    a->waits = a->waits || !t;
+    return t;
 }
 
-static void claim(struct acme *a, const struct id *challenge)
+void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
+                           const struct store_authorization *authorization)
 {
-    struct attempt *t = new_attempt(a);
+    ask_prober(t, copy(t, challenge, authorization));
+}
 
-    if (!t)
+void acme_validation_leave(struct acme_attempt *t)
+{
+    struct acme *a = t->acme;
+
+    free_attempt(t);
+    acme_validation_look(a);
+}
+
+void acme_validation_look(struct acme *a)
+{
+    ev_timer_start(&a->due, 0, 0);
+}
+
+static void claim(struct acme *a, const struct store_due *due)
+{
+    struct acme_attempt *t = new_attempt(a, &due->account);
+
+    if (!t) {
+        a->waits = true;
         return;
-    t->challenge.id = *challenge;
+    }
+    a->turn = due->account;
+    t->challenge.id = due->challenge;
     t->lease = acme_validation_lease(a);
     if (store_write(a->store, claim_fn, claim_done, t) != RC_OK)
         free_attempt(t);
@@ -293,7 +339,7 @@ static void claim(struct acme *a, const struct id *challenge)
 static bool under_way(const struct acme *a, const struct id *challenge)
 {
     LIST_FOREACH (link, &a->validations) {
-        const struct attempt *t = LIST_ENTRY(link, struct attempt, link);
+        const struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
 
         if (str_eq(id_str(&t->challenge.id), id_str(challenge)))
             return true;
@@ -306,22 +352,39 @@ static void start_timer(struct acme *a, when_t now)
     when_t next;
     when_t wait = LOOK_SECONDS * WHEN_SECOND;
 
-    if (store_challenge_next(store_read(a->store), &next) == RC_OK && next - now < wait)
+    /* While all places are taken, the next one to end looks again. */
+    if (a->n_validations < ACME_VALIDATIONS_MAX &&
+        store_challenge_next(store_read(a->store), &next) == RC_OK && next - now < wait)
         wait = next > now ? next - now : 100 * (WHEN_SECOND / 1000);
     ev_timer_start(&a->due, wait, 0);
 }
 
-void acme_validate_due(struct acme *a)
+static void take_due(struct acme *a, when_t now)
 {
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(4 * ATTEMPT_ARENA);
-    when_t now = clock_now(ev_clock(a->ev));
-    struct store_challenge *due;
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(ATTEMPT_ARENA);
+    struct store_due_filter filter = {
+        .now = now, .after = a->turn, .share = ACME_VALIDATIONS_SHARE, .limit = DUE_BATCH};
+    struct store_due *due;
     size_t n;
 
-    if (store_challenge_due(store_read(a->store), &arena, now, DUE_BATCH, &due, &n) == RC_OK)
-        for (size_t i = 0; i < n; i++)
-            if (!under_way(a, &due[i].id))
-                claim(a, &due[i].id);
+    if (store_challenge_due(store_read(a->store), &arena, &filter, &due, &n) != RC_OK)
+        return;
+    a->behind = false;
+    a->waits = n == DUE_BATCH;
+    for (size_t i = 0; i < n && !a->behind; i++) {
+        if (under_way(a, &due[i].challenge))
+            continue;
+        a->behind = a->n_validations == ACME_VALIDATIONS_MAX;
+        claim(a, &due[i]);
+    }
+}
+
+void acme_validate_due(struct acme *a)
+{
+    when_t now = clock_now(ev_clock(a->ev));
+
+    if (a->n_validations < ACME_VALIDATIONS_MAX)
+        take_due(a, now);
     start_timer(a, now);
 }
 
@@ -334,7 +397,7 @@ void acme_validations_stop(struct acme *a)
 {
     ev_timer_stop(&a->due);
     LIST_FOREACH (link, &a->validations)
-        free_attempt(LIST_ENTRY(link, struct attempt, link));
+        free_attempt(LIST_ENTRY(link, struct acme_attempt, link));
 }
 
 size_t acme_validating(const struct acme *a)

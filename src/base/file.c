@@ -321,6 +321,28 @@ enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner own
     return RC_OK;
 }
 
+enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owner, mode_t *out_old)
+{
+    CLEANUP(fd_closep) int fd = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char self[sizeof("/proc/self/fd/") + 12];
+    struct stat st;
+
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO;
+    if (fstat(fd, &st) != 0)
+        return RC_IO;
+    if (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1))
+        return RC_INVAL;
+    if (st.st_uid != (owner.uid == (uid_t)-1 ? geteuid() : owner.uid))
+        return RC_DENIED;
+    /* fchmod(2) takes no O_PATH, which alone needs no right to the object. */
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if ((st.st_mode & 07777) != mode && chmod(self, mode) != 0)
+        return RC_IO;
+    *out_old = st.st_mode & 07777;
+    return RC_OK;
+}
+
 enum rc file_sync_dir(int dir, const char *path, struct err *err)
 {
     CLEANUP(fd_closep) int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

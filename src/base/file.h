@@ -40,5 +40,10 @@ enum rc file_create(int dir, const char *path, struct str content, mode_t mode,
  * else RC_EXISTS. With FILE_OWNER_SELF one that another user owns is not right; any group is. */
 enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner owner,
                    struct err *err);
+/* Gives a directory or regular file of that owner the mode it should have; *out_old is the one it
+ * had, perhaps the same. For what a process less trusted than the caller owns and may have changed:
+ * the owner is looked at and the mode set on one and the same object. RC_NOTFOUND, RC_DENIED when
+ * another owns it, RC_INVAL when it is something else or has other names, RC_IO. */
+enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owner, mode_t *out_old);
 /* fsync of a directory by path. */
 enum rc file_sync_dir(int dir, const char *path, struct err *err);

@@ -19,7 +19,7 @@ MSG(msg_blocked, "ca.key-blocked",
     "this public key was revoked as compromised at {0} and is never certified again; make a new "
     "key");
 MSG(msg_busy, "ca.busy",
-    "{0} certificates are being issued at this moment; try again in a few seconds");
+    "as many certificates as this CA issues at a time are under way; try again in a few seconds");
 
 /* ---- the authority */
 
@@ -58,6 +58,7 @@ enum rc ca_new(const struct ca_options *options, struct ca **out, struct err *er
     ca->orders = options->orders;
     ca->conf = conf_ref(options->conf);
     list_init(&ca->jobs);
+    list_init(&ca->waiting);
     ev_timer_init(&ca->recover_timer, ca->ev, ca_recover_tick, ca);
     arena_init(&ca->arena, 4 * 1024 * 1024);
     TRY(load_issuers(ca, err));
@@ -94,6 +95,7 @@ void ca_set_conf(struct ca *ca, const struct conf *conf)
 void ca_set_signer(struct ca *ca, struct ipc_chan *signer)
 {
     ca->signer = signer;
+    ca_wait_send(ca); /* without one, what waits is for recovery */
     if (signer)
         ca_recover(ca);
 }
@@ -152,6 +154,7 @@ enum rc ca_job_new(struct ca *ca, struct ca_job **out)
     job->ca = ca;
     arena_init(&job->arena, CA_JOB_ARENA);
     list_init(&job->link);
+    list_init(&job->wait);
     list_push(&ca->jobs, &job->link);
     ca->n_jobs++;
     *out = job;
@@ -161,7 +164,10 @@ enum rc ca_job_new(struct ca *ca, struct ca_job **out)
 void ca_job_end(struct ca_job *job, enum rc rc)
 {
     list_remove(&job->link);
+    list_remove(&job->wait);
     job->ca->n_jobs--;
+    if (job->recovered)
+        ca_recover_ended(job->ca, rc);
     if (job->done)
         job->done(job->arg, rc, rc == RC_OK ? &job->cert : NULL, &job->err);
     arena_done(&job->arena);
@@ -379,7 +385,7 @@ enum rc ca_issue(struct ca *ca, const struct ca_request *request, ca_done done, 
     enum rc rc = ca_job_new(ca, &job);
 
     if (rc == RC_QUOTA)
-        return ERR(err, RC_QUOTA, msg_busy, STR("1024"));
+        return ERR(err, RC_QUOTA, msg_busy);
     TRY(rc);
     rc = prepare(job, request);
     if (rc == RC_OK)

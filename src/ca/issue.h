@@ -17,7 +17,11 @@ struct ipc_chan;
 struct store;
 
 enum {
-    CA_ISSUES_MAX = 1024,   /* under way at a time; more are RC_QUOTA */
+    /* Under way at a time: 64 that the signer has (IPC_SIGN_CREDITS) and 256 that wait for it, as
+     * many as front may ask for; more are RC_QUOTA, before anything is reserved. */
+    CA_ISSUES_MAX = 320,
+    CA_RECOVERS_MAX = 64,   /* of these, reservations that recovery has taken up */
+    CA_WAIT_SECONDS = 8,    /* for the signer to have room, then recovery has it */
     CA_SIGN_SECONDS = 20,   /* the signer's answer */
     CA_RECOVER_SECONDS = 5, /* between two looks for reservations nobody works on */
     CA_JOB_ARENA = 512 * 1024,

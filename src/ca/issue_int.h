@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the issuing pipeline share: issue.c (begin, reserve), sign.c (sign, compare,
- * commit, void), recover.c. */
+/* What the files of the issuing pipeline share: issue.c (begin, reserve), wait.c (until
+ * the signer has room), sign.c (sign, compare, commit, void), recover.c. */
 #pragma once
 
 #include "base/list.h"
@@ -24,10 +24,18 @@ struct ca {
     size_t n_issuers;
     struct list jobs;
     size_t n_jobs;
+    size_t n_recovered;  /* of these */
+    bool more;           /* recovery left some for later */
+    struct list waiting; /* for the signer to have room, in the order of their turns */
+    uint64_t turn;       /* of the one that was sent last */
 };
 
 struct ca_job {
     struct list link;
+    struct list wait;   /* in ca->waiting, or in no list */
+    uint64_t turn;      /* while it waits */
+    int64_t wait_until; /* clock_mono */
+    bool recovered;
     struct ca *ca;
     struct arena arena;
     struct ca_request req;
@@ -52,9 +60,20 @@ void ca_job_end(struct ca_job *job, enum rc rc);
 bool ca_transient(enum rc rc);
 /* In the transaction of the reservation: logical id and predecessor of a job with a lineage. */
 enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
-/* With everything in the job reserved on disk: asks the signer. */
+/* With everything in the job reserved on disk: asks the signer, at once or in its turn. */
 void ca_job_sign(struct ca_job *job);
+/* The same without waiting: RC_QUOTA when the signer has no room, and the job is as it was;
+ * anything else: the job is on its way or at its end. */
+enum rc ca_job_send(struct ca_job *job);
+/* wait.c. Queues it: each account, and the system as one more, in its turn. */
+void ca_wait_add(struct ca_job *job);
+/* Sends as many as the signer takes. */
+void ca_wait_send(struct ca *ca);
+/* Leaves to recovery what has waited too long. */
+void ca_wait_expire(struct ca *ca);
 /* Gives the reservation up for the reason in job->err. */
 void ca_job_void(struct ca_job *job);
 const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
 void ca_recover_tick(void *ca);
+/* One that recovery had taken up is at its end. */
+void ca_recover_ended(struct ca *ca, enum rc rc);

@@ -79,6 +79,8 @@ static void resume(struct ca *ca, struct store_txn *txn, const struct id *issuan
 
     if (ca_job_new(ca, &job) != RC_OK)
         return; /* the next look finds it again */
+    job->recovered = true;
+    ca->n_recovered++;
     job->now = now;
     job->issuance.id = *issuance;
     rc = store_issuance_get(txn, &job->arena, issuance, &job->issuance);
@@ -110,9 +112,14 @@ static enum rc recover_page(struct ca *ca, struct store_cursor *at, when_t now)
     size_t n;
 
     TRY(store_issuance_reserved(store_read(ca->store), &a, RECOVER_BATCH, at, &rows, &n));
-    for (size_t i = 0; i < n; i++)
-        if (!under_way(ca, &rows[i].id))
-            resume(ca, store_read(ca->store), &rows[i].id, now);
+    for (size_t i = 0; i < n; i++) {
+        if (under_way(ca, &rows[i].id))
+            continue;
+        ca->more = ca->n_recovered >= CA_RECOVERS_MAX;
+        if (ca->more)
+            return RC_QUOTA;
+        resume(ca, store_read(ca->store), &rows[i].id, now);
+    }
     return RC_OK;
 }
 
@@ -122,6 +129,7 @@ void ca_recover(struct ca *ca)
     struct store_cursor at = {0};
     when_t now;
 
+    ca->more = false;
     /* A leap is seen here even when nothing is being issued. */
     if (ca_clock_guard_look(&ca->guard, &now, NULL) != RC_OK)
         return;
@@ -130,7 +138,19 @@ void ca_recover(struct ca *ca)
             return; /* the next look finds them again */
 }
 
-void ca_recover_tick(void *ca)
+/* The next few of many follow at once, unless something is wrong: then with the next tick. */
+void ca_recover_ended(struct ca *ca, enum rc rc)
 {
+    ca->n_recovered--;
+    if (ca->more && ca->n_recovered == 0 && rc == RC_OK)
+        ev_timer_start(&ca->recover_timer, 0, CA_RECOVER_SECONDS * WHEN_SECOND);
+}
+
+void ca_recover_tick(void *arg)
+{
+    struct ca *ca = arg;
+
+    ca_wait_expire(ca);
+    ca_wait_send(ca);
     ca_recover(ca);
 }

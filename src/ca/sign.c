@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "ca/issue_int.h"
 #include "ipc/chan.h"
+#include "metrics/metrics.h"
 #include "store/store.h"
 #include "json/out.h"
 
@@ -14,6 +15,29 @@ MSG(msg_differs, "ca.certificate-differs",
 static struct str serial_text(const struct ca_job *job, char text[static X509_SERIAL_TEXT])
 {
     return str_of(x509_serial_text(&job->leaf.serial, text));
+}
+
+enum { ORIGIN_ACME, ORIGIN_SYSTEM, ORIGIN_OTHER };
+static const char *const algorithms[] = {"rsa", "ecdsa", "other"};
+static const char *const origins[] = {"acme", "system", "other"};
+METRIC_COUNTER_BY2(issued_total, "issued_total",
+                   "Certificates issued, by the algorithm of their issuer", "alg", algorithms,
+                   "origin", origins);
+METRIC_COUNTER(voided_total, "issuances_voided_total",
+               "Serial numbers that were reserved and given up");
+
+static void count_issued(const struct ca_job *job)
+{
+    struct str origin = job->req.origin;
+    struct str by = job->ca->rows[job->issuer - job->ca->issuers].algorithm;
+    size_t alg = str_eq(by, STR("rsa")) ? 0 : str_eq(by, STR("ecdsa")) ? 1 : 2;
+
+    metric_add(&issued_total,
+               metric_at(&issued_total, alg,
+                         str_eq(origin, STR("acme"))     ? ORIGIN_ACME
+                         : str_eq(origin, STR("system")) ? ORIGIN_SYSTEM
+                                                         : ORIGIN_OTHER),
+               1);
 }
 
 /* ---- commit */
@@ -105,6 +129,8 @@ static void commit_done(enum rc rc, void *arg)
 {
     struct ca_job *job = arg;
 
+    if (rc == RC_OK)
+        count_issued(job);
     /* What could not be written stays reserved; recovery signs the same bytes again. */
     ca_job_end(job, rc == RC_OK ? RC_OK : RC_AGAIN);
 }
@@ -132,6 +158,8 @@ static void void_done(enum rc rc, void *arg)
 {
     struct ca_job *job = arg;
 
+    if (rc == RC_OK)
+        metric_add(&voided_total, 0, 1);
     ca_job_end(job, rc == RC_OK ? job->err.rc : RC_AGAIN);
 }
 
@@ -167,9 +195,8 @@ bool ca_transient(enum rc rc)
            rc == RC_CANCELLED || rc == RC_NOMEM || rc == RC_IO;
 }
 
-static void signed_fn(void *arg, const struct ipc_answer *answer)
+static void take_answer(struct ca_job *job, const struct ipc_answer *answer)
 {
-    struct ca_job *job = arg;
     enum rc rc = answer->rc;
 
     if (rc == RC_OK) {
@@ -188,6 +215,16 @@ static void signed_fn(void *arg, const struct ipc_answer *answer)
     if (job->err.rc == RC_OK)
         job->err.rc = rc;
     ca_job_void(job);
+}
+
+/* An answer gives a credit back. */
+static void signed_fn(void *arg, const struct ipc_answer *answer)
+{
+    struct ca_job *job = arg;
+    struct ca *ca = job->ca;
+
+    take_answer(job, answer);
+    ca_wait_send(ca);
 }
 
 static enum rc ask_signer(struct ca_job *job)
@@ -220,16 +257,28 @@ static enum rc ask_signer(struct ca_job *job)
     return job->ca->signer ? ipc_call(job->ca->signer, &ask, NULL) : RC_CLOSED;
 }
 
-void ca_job_sign(struct ca_job *job)
+enum rc ca_job_send(struct ca_job *job)
 {
     enum rc rc = ask_signer(job);
 
+    if (rc == RC_QUOTA)
+        return rc;
+    list_remove(&job->wait);
     if (rc == RC_OK)
-        return;
+        return rc;
     if (ca_transient(rc)) {
         ca_job_end(job, RC_AGAIN);
-        return;
+        return rc;
     }
     job->err.rc = rc;
     ca_job_void(job);
+    return rc;
+}
+
+void ca_job_sign(struct ca_job *job)
+{
+    struct ca *ca = job->ca;
+
+    if (!list_empty(&ca->waiting) || ca_job_send(job) == RC_QUOTA)
+        ca_wait_add(job);
 }

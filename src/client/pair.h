@@ -24,4 +24,8 @@ enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct cr
 /* Test builds only: the n-th step from now on, and all behind it, do not happen, as if the process
  * had been killed before it (RC_CANCELLED); 0: never. */
 void client_pair_kill_at(unsigned n);
+#else
+static inline void client_pair_kill_at(unsigned)
+{
+}
 #endif

@@ -134,6 +134,9 @@ struct conf {
         } passphrase;
     } ca;
     struct {
+        struct conf_nets allow; /* who may read /metrics */
+    } metrics;
+    struct {
         enum conf_log_level level;
         enum conf_log_format format;
     } log;

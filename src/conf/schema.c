@@ -183,6 +183,11 @@ const struct conf_key conf_schema[] = {
      .initial = "ca.passphrase", .take = &live,
      .help = "Absolute, or relative to DATA"},
 
+    MAP_OF_KEYS("metrics"),
+    {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,
+     .initial = "127.0.0.0/8 ::1/128",
+     .help = "Networks from which /metrics of the API may be read"},
+
     MAP_OF_KEYS("log"),
     {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = log_levels,
      .initial = "info", .take = &live,

@@ -9,6 +9,7 @@
 
 MSG(msg_slow, "http.slow", "the request did not arrive in time");
 MSG(msg_many, "http.connections", "there are too many connections");
+MSG(msg_bodies, "http.bodies", "there are too many requests with a body under way");
 
 enum { INLINE_BODY = 16 * 1024 }; /* a body that goes out in one write with its head */
 
@@ -100,8 +101,10 @@ static void let_go(struct http_conn *c)
 
 static void end(struct http_conn *c)
 {
-    if (c->state == WRITE)
+    if (c->state == WRITE) {
         told(c, false);
+        c->shut = true; /* half an answer must not look like a whole one */
+    }
     ev_timer_stop(&c->timer);
     ev_defer_cancel(&c->again);
     let_go(c);
@@ -109,6 +112,21 @@ static void end(struct http_conn *c)
     c->t->ops->want(c->t, 0);
     if (!c->pumping)
         c->conf->on_closed(c->owner);
+}
+
+/* Nothing can be said to this client any more. */
+static void lost(struct http_conn *c)
+{
+    c->shut = true;
+    end(c);
+}
+
+/* Over TLS an end without close_notify looks like an attack. For one try there is room: what was
+ * written before has been taken, or the answer was cut. */
+static void say_goodbye(struct http_conn *c)
+{
+    if (!c->shut && c->state != WRITE)
+        IGNORE_RC(c->t->ops->shutdown(c->t)); /* the client is gone, or will find out */
 }
 
 /* ---- answering */
@@ -146,6 +164,12 @@ static void refuse(struct http_conn *c, const struct err *err)
     http_problem(c->x, err);
 }
 
+/* Whether what has been read of the body may stay. */
+static bool hold(const struct http_conn *c)
+{
+    return !c->conf->on_hold || c->conf->on_hold(c->owner, http_parser_body(c->parser));
+}
+
 /* Bytes still to be written, from where we are. */
 static struct str unsent(const struct http_conn *c)
 {
@@ -158,15 +182,23 @@ static struct str unsent(const struct http_conn *c)
     return str_skip(body, c->sent - c->out.n);
 }
 
+/* No more requests. One that crosses this is read and dropped, for the client would lose our last
+ * words to a reset. */
+static void begin_linger(struct http_conn *c)
+{
+    c->state = LINGER;
+    allow(c, HTTP_LINGER_SECONDS);
+}
+
 static void next(struct http_conn *c)
 {
     told(c, true);
     http_exchange_free(MOVE(c->x));
     buf_done(&c->out);
     http_parser_reset(c->parser);
+    (void)hold(c);
     if (c->last) {
-        c->state = LINGER;
-        allow(c, HTTP_LINGER_SECONDS);
+        begin_linger(c);
         return;
     }
     c->state = READ;
@@ -199,7 +231,7 @@ static bool step_write(struct http_conn *c)
     if (rc == RC_AGAIN)
         c->t->ops->want(c->t, NET_WANT_WRITE);
     else
-        end(c);
+        lost(c);
     return false;
 }
 
@@ -214,9 +246,9 @@ static bool step_linger(struct http_conn *c)
         if (rc == RC_AGAIN)
             c->t->ops->want(c->t, NET_WANT_WRITE);
         else if (rc != RC_OK)
-            end(c);
-        c->shut = rc == RC_OK;
-        return c->shut;
+            lost(c);
+        c->shut = c->shut || rc == RC_OK;
+        return rc == RC_OK;
     }
     rc = c->t->ops->read(c->t, scratch, sizeof(scratch), &n);
     if (rc == RC_OK && (c->lingered += n) <= HTTP_LINGER_BYTES)
@@ -269,6 +301,11 @@ static bool feed(struct http_conn *c, struct str *in)
         rc = begin(c);
     if (rc == RC_OK)
         rc = http_parser_feed(c->parser, c->x, in, &err);
+    if ((rc == RC_AGAIN || rc == RC_OK) && !hold(c)) {
+        IGNORE_RC(ERR(&err, RC_QUOTA, msg_bodies));
+        refuse(c, &err);
+        return true;
+    }
     if (rc == RC_AGAIN)
         return more(c);
     if (rc == RC_DENIED) {
@@ -312,9 +349,18 @@ static bool step_read(struct http_conn *c)
     if (c->rest.n)
         return feed_rest(c);
     rc = c->t->ops->read(c->t, bytes, sizeof(bytes), &in.n);
-    if (rc == RC_AGAIN && !(c->draining && c->served && !c->x)) {
+    if (rc == RC_AGAIN && c->draining && c->served && !c->x) {
+        set_idle(c, false);
+        begin_linger(c);
+        return true;
+    }
+    if (rc == RC_AGAIN) {
         set_idle(c, c->phase == HTTP_PHASE_IDLE);
         c->t->ops->want(c->t, NET_WANT_READ);
+        return false;
+    }
+    if (rc == RC_NET) {
+        lost(c);
         return false;
     }
     if (rc != RC_OK) {
@@ -386,6 +432,12 @@ static void on_timer(void *arg)
     struct http_conn *c = arg;
     struct err err = ERR_INIT;
 
+    if (c->state == READ && c->phase == HTTP_PHASE_IDLE && c->served) {
+        set_idle(c, false);
+        begin_linger(c);
+        pump(c);
+        return;
+    }
     if (c->state != READ || c->phase == HTTP_PHASE_IDLE) {
         end(c);
         return;
@@ -458,6 +510,7 @@ void http_conn_free(struct http_conn *c)
     ev_timer_stop(&c->timer);
     ev_defer_cancel(&c->again);
     let_go(c);
+    say_goodbye(c);
     http_parser_free(c->parser);
     net_stream_free(c->t);
     buf_done(&c->out);

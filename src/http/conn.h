@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's end of an HTTP/1.1 connection: requests one after the other, each handed out as an
  * exchange and answered before the next is read. Keep-alive, pipelining, HEAD, Expect:
- * 100-continue; every state has a deadline that dripping bytes do not move. Answers to refused
+ * 100-continue; every state has a deadline that dripping bytes do not move. However it ends, the
+ * client is told so (TLS: close_notify) and has HTTP_LINGER_SECONDS to take it, unless the end is
+ * inside of an answer or the server needs the place. Answers to refused
  * requests are made here. While idle a connection has no buffers: measured, 1.3 KiB with parser,
  * socket and all, and some 20 KiB more of OpenSSL's with TLS. */
 #pragma once
@@ -47,6 +49,10 @@ struct http_conn_conf {
     void (*on_idle)(void *owner, bool idle);
     /* It has ended, whatever the reason: free it, here or later. */
     void (*on_closed)(void *owner);
+    /* It holds `n` bytes of request bodies now, up to the end of their exchange; false: that is too
+     * much, and the client is told to come back. Fewer than before are always allowed. NULL: no
+     * limit but the one for each body. */
+    bool (*on_hold)(void *owner, size_t n);
 };
 
 /* Takes over the transport, also on failure. `conf` is kept. Nothing happens before
@@ -57,7 +63,7 @@ void http_conn_start(struct http_conn *c);
 /* Instead of http_conn_start: answers 503 with Retry-After without waiting for a request, and
  * closes. on_closed may come from inside. */
 void http_conn_refuse(struct http_conn *c);
-/* No further request: closes at once when idle, otherwise after the answer, which says so. One that
+/* No further request: ends at once when idle, otherwise after the answer, which says so. One that
  * has had no request yet may still make its first, within HTTP_DRAIN_SECONDS. on_closed may come
  * from inside. */
 void http_conn_drain(struct http_conn *c);

@@ -146,6 +146,11 @@ enum http_phase http_parser_phase(const struct http_parser *p)
     return p->reader ? http_reader_phase(p->reader) : HTTP_PHASE_IDLE;
 }
 
+size_t http_parser_body(const struct http_parser *p)
+{
+    return p->body.n;
+}
+
 bool http_parser_expects_continue(const struct http_parser *p)
 {
     return p->expects;

@@ -39,5 +39,7 @@ enum http_phase http_parser_phase(const struct http_parser *p);
 /* The client waits for "100 Continue" before it sends the body: true from the end of the head until
  * some of the body has come. */
 bool http_parser_expects_continue(const struct http_parser *p);
+/* Bytes of the body that are held; until http_parser_reset. */
+size_t http_parser_body(const struct http_parser *p);
 /* When done: more requests may follow (HTTP/1.1 without "Connection: close"). */
 bool http_parser_keep_alive(const struct http_parser *p);

@@ -3,18 +3,12 @@
 
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/when.h"
 #include "ev/ev.h"
+#include "http/share.h"
 #include "net/net.h"
 #include "tls/conn.h"
 #include "tls/stream.h"
-
-enum { IPV6_CLIENT_BYTES = 8 };
-
-struct client {
-    size_t n;
-};
 
 struct http_server {
     struct http_server_conf conf;
@@ -24,10 +18,12 @@ struct http_server {
     struct ev_fd *watch; /* NULL once it drains */
     int fd;
     struct ev_timer pause;
-    struct ev_timer grace; /* of handshakes, once it drains */
-    struct list members;   /* all of them */
-    struct list idle;      /* oldest first */
-    struct map clients;    /* struct client by address */
+    struct ev_timer grace;      /* of handshakes, once it drains */
+    struct list members;        /* all of them */
+    struct list idle;           /* oldest first */
+    struct http_shares clients; /* connections */
+    struct http_shares bodies;  /* bytes */
+    size_t held;                /* of them all */
     size_t refusals;
     struct http_server_counts counts;
     void (*drained)(void *arg);
@@ -42,49 +38,41 @@ struct member {
     struct addr client;
     bool refused;
     bool counted; /* in its client's number */
+    size_t held;  /* bytes of bodies */
 };
 
-/* ---- who has how many */
-
-static struct str key_of(const struct addr *a)
-{
-    return str_bytes(a->b, a->n == 16 ? IPV6_CLIENT_BYTES : a->n);
-}
-
-static size_t has(const struct http_server *s, const struct addr *a)
-{
-    struct client *c = map_get(&s->clients, key_of(a));
-
-    return c ? c->n : 0;
-}
+/* ---- who has how much */
 
 static enum rc count(struct member *m)
 {
-    struct map *clients = &m->server->clients;
-    struct client *c = map_get(clients, key_of(&m->client));
-    enum rc rc;
-
-    if (!c) {
-        c = MEM_NEW(struct client);
-        rc = c ? map_add(clients, key_of(&m->client), c) : RC_NOMEM;
-        if (rc != RC_OK) {
-            mem_free(c);
-            return rc;
-        }
-    }
-    c->n++;
+    TRY(http_share_take(&m->server->clients, &m->client, 1));
     m->counted = true;
     return RC_OK;
 }
 
 static void uncount(struct member *m)
 {
-    struct map *clients = &m->server->clients;
-    struct client *c = m->counted ? map_get(clients, key_of(&m->client)) : NULL;
-
-    if (c && --c->n == 0)
-        mem_free(map_remove(clients, key_of(&m->client)));
+    if (m->counted)
+        http_share_give(&m->server->clients, &m->client, 1);
     m->counted = false;
+}
+
+/* The bodies of one connection are together `n` bytes now; false when it may not have more. */
+static bool on_hold(void *owner, size_t n)
+{
+    struct member *m = owner;
+    struct http_server *s = m->server;
+    size_t more = n > m->held ? n - m->held : 0;
+
+    if (more && (s->held + more > s->conf.bodies ||
+                 http_share_of(&s->bodies, &m->client) + more > s->conf.bodies_per_client ||
+                 http_share_take(&s->bodies, &m->client, more) != RC_OK))
+        return false;
+    if (n < m->held)
+        http_share_give(&s->bodies, &m->client, m->held - n);
+    s->held += n - m->held;
+    m->held = n;
+    return true;
 }
 
 /* ---- connections */
@@ -105,6 +93,7 @@ static void member_free(struct member *m)
     struct http_server *s = m->server;
 
     uncount(m);
+    (void)on_hold(m, 0);
     if (!list_empty(&m->idle))
         s->counts.idle--;
     list_remove(&m->idle);
@@ -262,7 +251,8 @@ static bool may_enter(struct http_server *s, const struct addr *client, bool *ou
 {
     bool full = s->counts.open - s->refusals >= s->conf.connections;
 
-    *out_refuse = has(s, client) >= s->conf.per_client || (full && list_empty(&s->idle));
+    *out_refuse =
+        http_share_of(&s->clients, client) >= s->conf.per_client || (full && list_empty(&s->idle));
     if (*out_refuse) {
         s->counts.refused++;
         return s->refusals < HTTP_REFUSALS_MAX;
@@ -361,14 +351,19 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
         s->conf.connections = HTTP_CONNECTIONS_MAX;
     if (conf->per_client == 0)
         s->conf.per_client = HTTP_CLIENT_CONNECTIONS_MAX;
+    if (conf->bodies == 0)
+        s->conf.bodies = HTTP_BODIES_MAX;
+    if (conf->bodies_per_client == 0)
+        s->conf.bodies_per_client = HTTP_CLIENT_BODIES_MAX;
     s->conn_conf =
-        (struct http_conn_conf){conf->ev,  conf->name,       conf->on_request,  conf->on_answered,
-                                conf->arg, http_server_idle, http_server_closed};
+        (struct http_conn_conf){conf->ev,  conf->name,       conf->on_request,   conf->on_answered,
+                                conf->arg, http_server_idle, http_server_closed, on_hold};
     s->speaker = conf->speaker ? conf->speaker : &conn_speaker;
     s->speaker_arg = conf->speaker ? conf->arg : s;
     list_init(&s->members);
     list_init(&s->idle);
-    map_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
+    http_shares_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
+    http_shares_init(&s->bodies, s->conf.connections + HTTP_REFUSALS_MAX);
     ev_timer_init(&s->pause, conf->ev, accept_again, s);
     ev_timer_init(&s->grace, conf->ev, on_grace, s);
     TRY(ev_fd_new(conf->ev, listener, on_listener, s, &s->watch));
@@ -412,8 +407,14 @@ void http_server_free(struct http_server *s)
     s->drained = NULL;
     LIST_FOREACH (link, &s->members)
         member_free(LIST_ENTRY(link, struct member, link));
-    map_done(&s->clients);
+    http_shares_done(&s->clients);
+    http_shares_done(&s->bodies);
     mem_free(s);
+}
+
+const char *http_server_name(const struct http_server *s)
+{
+    return s->conf.name;
 }
 
 void http_server_counts(const struct http_server *s, struct http_server_counts *out)

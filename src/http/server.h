@@ -2,8 +2,9 @@
 /* One listener with its connections, plain or TLS: accepts, shakes hands, and sees to it that
  * neither one client nor all of them together take more than their share. When it is full the
  * connection that has been idle longest makes room; when none is idle, or one client has too many,
- * the newcomer gets a prompt 503, and beyond HTTP_REFUSALS_MAX of these at a time it is closed.
- * Clients are told apart by IPv4 address or IPv6 /64. */
+ * the newcomer gets a prompt 503, and beyond HTTP_REFUSALS_MAX of these at a time it is closed. A
+ * body for which there is no room gets 503, too. Clients are told apart by IPv4 address or IPv6
+ * /64. */
 #pragma once
 
 #include "http/conn.h"
@@ -15,6 +16,8 @@ struct tls_context;
 enum {
     HTTP_CONNECTIONS_MAX = 4000,       /* of one listener */
     HTTP_CLIENT_CONNECTIONS_MAX = 400, /* of one client on one listener */
+    HTTP_BODIES_MAX = 64 << 20,        /* bytes of request bodies held, of one listener */
+    HTTP_CLIENT_BODIES_MAX = 16 << 20, /* of these, of one client */
     HTTP_REFUSALS_MAX = 64,
     HTTP_ACCEPTS_MAX = 64,         /* in one turn of the loop */
     HTTP_ACCEPT_PAUSE_SECONDS = 1, /* after descriptors ran out */
@@ -38,10 +41,12 @@ void http_server_closed(void *owner);
 struct http_server_conf {
     const struct http_server_speaker *speaker; /* NULL: http_conn */
     struct ev *ev;
-    const char *name;        /* into req.listener; kept */
-    struct tls_context *tls; /* NULL: plain. Outlives the server */
-    size_t connections;      /* 0: HTTP_CONNECTIONS_MAX */
-    size_t per_client;       /* 0: HTTP_CLIENT_CONNECTIONS_MAX */
+    const char *name;         /* into req.listener; kept */
+    struct tls_context *tls;  /* NULL: plain. Outlives the server */
+    size_t connections;       /* 0: HTTP_CONNECTIONS_MAX */
+    size_t per_client;        /* 0: HTTP_CLIENT_CONNECTIONS_MAX */
+    size_t bodies;            /* 0: HTTP_BODIES_MAX */
+    size_t bodies_per_client; /* 0: HTTP_CLIENT_BODIES_MAX */
     /* As in http_conn_conf, and for http_conn alone. */
     void (*on_request)(void *arg, struct http_exchange *x);
     void (*on_answered)(void *arg, const struct http_exchange *x, const struct http_answered *how);
@@ -65,11 +70,12 @@ struct http_server_counts {
 enum rc http_server_new(const struct http_server_conf *conf, int listener,
                         struct http_server **out);
 void http_server_start(struct http_server *s);
-/* Accepts no more and closes idle connections; those at work end with their answer, those that are
- * new and have not asked anything yet with their first, if it comes soon. `done` is called once
- * none is left, perhaps from inside. */
+/* Accepts no more and ends idle connections, which may take HTTP_LINGER_SECONDS; those at work end
+ * with their answer, those that are new and have not asked anything yet with their first, if it
+ * comes soon. `done` is called once none is left, perhaps from inside. */
 void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg);
 /* Closes all connections at once; exchanges under way are cancelled. */
 void http_server_free(struct http_server *s);
 DEFINE_FREEP(http_server_free, struct http_server)
+const char *http_server_name(const struct http_server *s);
 void http_server_counts(const struct http_server *s, struct http_server_counts *out);

@@ -75,6 +75,8 @@ IPC_FIELDS(ipc_api_cert_reply, IPC_F_STR(ipc_api_cert_reply, chain, 32 * KIB),
            IPC_F_STRS(ipc_api_cert_reply, names, SUBJECTS_MAX, DNS_BYTES),
            IPC_F_I64(ipc_api_cert_reply, not_after));
 
+IPC_FIELDS(ipc_metrics, IPC_F_STR(ipc_metrics, snapshot, 256 * KIB));
+
 IPC_FIELDS(ipc_address, IPC_F_ADDR(ipc_address, addr));
 
 IPC_FIELDS(ipc_sign, IPC_F_STR(ipc_sign, issuer, NAME_BYTES),

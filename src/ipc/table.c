@@ -48,15 +48,19 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 17 * KIB, 1),
     CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
 
-    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB, 256),
+    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB,
+         IPC_HTTP_CREDITS),
     CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
          64 * KIB, 2),
 
-    CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 32 * KIB + SLACK, 64),
+    CALL(IPC_METRICS, "metrics", FRONT, CORE, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 4),
+
+    CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 32 * KIB + SLACK,
+         IPC_SIGN_CREDITS),
     CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),
 
     CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
-         64),
+         IPC_VALIDATE_CREDITS),
 
     STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),

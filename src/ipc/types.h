@@ -25,6 +25,7 @@ enum ipc_type {
     /* front to core */
     IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
     IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */
+    IPC_METRICS,   /* ipc_none -> ipc_metrics */
     /* core to signer */
     IPC_SIGN = 64, /* ipc_sign -> ipc_sign_reply */
     IPC_ISSUERS,   /* ipc_none -> ipc_issuers */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "conf/load.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -216,6 +217,28 @@ static void on_start(void *arg, struct ipc_req *, const void *, int)
     err.rc = rc;
     role_child_fail(c, rc == RC_NOMEM || rc == RC_AGAIN ? ROLE_EXIT_FAILED : ROLE_EXIT_CANNOT,
                     &err);
+}
+
+/* Octal, as people write modes. */
+static int64_t mode_digits(mode_t mode)
+{
+    return (mode >> 9 & 7) * 1000 + (mode >> 6 & 7) * 100 + (mode >> 3 & 7) * 10 + (mode & 7);
+}
+
+void role_mend(struct role_env *env, const char *path, mode_t mode)
+{
+    const char *user = role_child_of(env)->def->sandbox->user;
+    struct file_owner owner = FILE_OWNER_SELF;
+    mode_t old = mode;
+    enum rc rc = RC_OK;
+
+    if (geteuid() == 0)
+        rc = sandbox_user_find(user, &owner.uid, &owner.gid, NULL);
+    if (rc == RC_OK)
+        rc = file_mend(env->data, path, mode, owner, &old);
+    if (rc == RC_OK && old != mode)
+        log_warn("role.mode-mended", LOG_Z("path", path), LOG_INT("was", mode_digits(old)),
+                 LOG_INT("is", mode_digits(mode)));
 }
 
 void role_ready(struct role_env *env)

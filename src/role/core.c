@@ -18,6 +18,7 @@ static const struct sandbox sandbox = {
 
 static enum rc core_open(struct role_env *env, struct err *err)
 {
+    static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
     struct core *core = MEM_NEW(struct core);
 
     (void)err;
@@ -33,6 +34,9 @@ static enum rc core_open(struct role_env *env, struct err *err)
     for (size_t i = 0; i < env->n_listeners; i++)
         if (str_eq(str_of(env->listeners[i].kind), STR("control")))
             core->control = env->listeners[i].fd;
+    role_mend(env, "db", 0700);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        role_mend(env, files[i], 0600);
     if (fchdir(env->data) != 0)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
@@ -167,6 +171,7 @@ static const struct ipc_handler handlers[] = {
     {IPC_HTTP, core_on_http},
     {IPC_API_CERT, core_on_api_cert},
     {IPC_VOUCH, core_on_vouch},
+    {IPC_METRICS, core_on_metrics},
 };
 
 const struct role_def role_core = {

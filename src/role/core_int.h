@@ -66,6 +66,9 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                       void *fn_arg);
 
+/* IPC_METRICS; asks the supervisor how often it had to start a process again. */
+void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
+
 /* What api/ answers from; `processes` as in struct api_view. */
 struct api_view core_view(const struct core *core, const struct ipc_status *processes);
 

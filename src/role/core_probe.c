@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Challenges handed to the prober. */
+#include <assert.h>
+
+#include "ipc/table.h"
 #include "role/core_int.h"
 
 #define PROBE_SLACK (5 * WHEN_SECOND)
+
+/* What is not tried at once waits in the store, in turns, and not here. */
+static_assert(ACME_VALIDATIONS_MAX <= (int)IPC_VALIDATE_CREDITS);
 
 /* The callback and its argument, for the time of the call. */
 struct probe {

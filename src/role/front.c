@@ -175,6 +175,9 @@ static enum rc front_open(struct role_env *env, struct err *err)
     front_relay_init(&f->relay, f);
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
     TRY(crypto_init());
+    role_mend(env, "front", 0700);
+    role_mend(env, FRONT_KEY_FILE, 0600);
+    role_mend(env, FRONT_CHAIN_FILE, 0644);
     TRY(make_directory(f, err));
     TRY(find_keeper(f, err));
     TRY(tls_context_new(&tls, &f->tls));

@@ -14,8 +14,6 @@
 MSG(msg_pair, "front.key-mismatch", "DATA/front/key.pem does not belong to DATA/front/chain.pem");
 MSG(msg_expired, "front.certificate-expired", "the API's certificate in DATA/front has expired");
 
-#define KEY_FILE "front/key.pem"
-#define CHAIN_FILE "front/chain.pem"
 #define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
 #define BACKOFF_FIRST WHEN_SECOND
 #define BACKOFF_MAX WHEN_HOUR
@@ -58,8 +56,8 @@ static enum rc load(struct front_cert *c, struct err *err)
     /* At once: a buffer that grows leaves copies of the key behind. */
     if (!buf_reserve(&pem, CRYPTO_PEM_MAX))
         return RC_NOMEM;
-    TRY(file_read(data, KEY_FILE, &pem, err));
-    TRY(file_read(data, CHAIN_FILE, &chain, err));
+    TRY(file_read(data, FRONT_KEY_FILE, &pem, err));
+    TRY(file_read(data, FRONT_CHAIN_FILE, &chain, err));
     TRY(crypto_pem_read(buf_str(&pem), NULL, &key, err));
     return install(c, buf_str(&chain), key, err);
 }
@@ -72,8 +70,8 @@ static enum rc store(const struct front_cert *c, struct str chain, const struct 
 
     TRY(crypto_pem_put_clear(key, &pem));
     /* After a crash between the two they do not fit, and a new pair is made. */
-    TRY(file_write(data, KEY_FILE, buf_str(&pem), 0600, FILE_OWNER_SELF, err));
-    return file_write(data, CHAIN_FILE, chain, 0644, FILE_OWNER_SELF, err);
+    TRY(file_write(data, FRONT_KEY_FILE, buf_str(&pem), 0600, FILE_OWNER_SELF, err));
+    return file_write(data, FRONT_CHAIN_FILE, chain, 0644, FILE_OWNER_SELF, err);
 }
 
 bool front_cert_names(const struct front_cert *c, struct str host)

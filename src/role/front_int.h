@@ -6,20 +6,29 @@
 #include "base/list.h"
 #include "ev/ev.h"
 #include "http/server.h"
+#include "http/share.h"
+#include "ipc/table.h"
 #include "role/role.h"
 #include "tls/context.h"
 #include "x509/cert.h"
 
 enum {
-    FRONT_HELD_MAX = 256,     /* requests that wait for core to come back */
-    FRONT_HOLD_SECONDS = 5,   /* and how long */
-    FRONT_CORE_SECONDS = 30,  /* what core may take for an answer */
-    FRONT_READY_SECONDS = 20, /* the first certificate may take before front is ready without it */
-    FRONT_CERT_SECONDS = 60,  /* core and signer may take for a certificate */
-    FRONT_CHAIN_MAX = 10,     /* certificates */
+    FRONT_HELD_MAX = 256, /* requests that wait for core to come back */
+    FRONT_ASKED_MAX = IPC_HTTP_CREDITS,
+    FRONT_CLIENT_MAX = 128,    /* requests of one client that wait or that core has: half of its
+                                  credits; more get 503 */
+    FRONT_HOLD_SECONDS = 5,    /* and how long */
+    FRONT_CORE_SECONDS = 30,   /* what core may take for an answer */
+    FRONT_READY_SECONDS = 20,  /* the first certificate may take before front is ready without it */
+    FRONT_CERT_SECONDS = 60,   /* core and signer may take for a certificate */
+    FRONT_CHAIN_MAX = 10,      /* certificates */
+    FRONT_METRICS_SECONDS = 5, /* core may take for its numbers */
     FRONT_FILE_MAX = 64 * 1024, /* of a file in DATA/front */
     FRONT_PRIVATE_MAX = 32,     /* connections of the private listener */
 };
+
+#define FRONT_KEY_FILE "front/key.pem"
+#define FRONT_CHAIN_FILE "front/chain.pem"
 
 struct front;
 
@@ -30,6 +39,7 @@ struct front_relay {
     struct list waiting; /* for core */
     struct list asked;   /* core has them */
     size_t n_waiting;
+    struct http_shares clients; /* of both */
     struct ev_timer expire;
 };
 
@@ -38,6 +48,8 @@ void front_relay_init(struct front_relay *all, struct front *f);
 void front_relay_done(struct front_relay *all);
 /* Sends the request to core, now or as soon as there is one, and answers it with what core says. */
 void front_relay_send(struct front_relay *all, struct http_exchange *x);
+/* Requests that core has; linear. */
+size_t front_relay_asked(const struct front_relay *all);
 /* There is a new core: what waits is sent. */
 void front_relay_resume(struct front_relay *all);
 
@@ -85,6 +97,7 @@ struct front {
     struct ev_timer patience; /* until ready without a certificate */
     struct front_relay relay;
     struct front_cert cert;
+    uint64_t accepted, refused; /* connections, as counted in metrics already */
 };
 
 /* There is a certificate: the api listeners accept from now on. */

@@ -13,6 +13,7 @@ struct relay {
     struct list link;
     struct front_relay *of;
     struct http_exchange *x;
+    struct addr client;
     struct ipc_call *call;
     int64_t due; /* of a request that waits */
     bool again;  /* it was sent before, to a core that died */
@@ -21,6 +22,7 @@ struct relay {
 static void relay_end(struct relay *r)
 {
     list_remove(&r->link);
+    http_share_give(&r->of->clients, &r->client, 1);
     mem_free(r);
 }
 
@@ -176,19 +178,34 @@ static void ask(struct relay *r)
     http_problem(x, &err);
 }
 
-void front_relay_send(struct front_relay *all, struct http_exchange *x)
+static enum rc relay_new(struct front_relay *all, struct http_exchange *x, struct relay **out)
 {
-    struct relay *r = MEM_NEW(struct relay);
-    struct err err = ERR_INIT;
+    CLEANUP(mem_freep) struct relay *r = NULL;
 
-    if (!r) {
-        err.rc = RC_NOMEM;
-        http_problem(x, &err);
-        return;
-    }
+    if (http_share_of(&all->clients, &x->req.client) >= FRONT_CLIENT_MAX)
+        return RC_QUOTA;
+    r = MEM_NEW(struct relay);
+    if (!r)
+        return RC_NOMEM;
+    TRY(http_share_take(&all->clients, &x->req.client, 1));
     list_init(&r->link);
     r->of = all;
     r->x = x;
+    r->client = x->req.client;
+    *out = MOVE(r);
+    return RC_OK;
+}
+
+void front_relay_send(struct front_relay *all, struct http_exchange *x)
+{
+    struct relay *r;
+    struct err err = ERR_INIT;
+
+    err.rc = relay_new(all, x, &r);
+    if (err.rc != RC_OK) {
+        http_problem(x, &err);
+        return;
+    }
     if (all->front->core)
         ask(r);
     else
@@ -205,6 +222,15 @@ void front_relay_resume(struct front_relay *all)
     ev_timer_stop(&all->expire);
     for (struct list *link; (link = list_pop(&batch));)
         ask(LIST_ENTRY(link, struct relay, link));
+}
+
+size_t front_relay_asked(const struct front_relay *all)
+{
+    size_t n = 0;
+
+    LIST_FOREACH (link, &all->asked)
+        n++;
+    return n;
 }
 
 static void on_expire(void *arg)
@@ -229,6 +255,7 @@ void front_relay_init(struct front_relay *all, struct front *f)
     all->n_waiting = 0;
     list_init(&all->waiting);
     list_init(&all->asked);
+    http_shares_init(&all->clients, FRONT_HELD_MAX + FRONT_ASKED_MAX);
     ev_timer_init(&all->expire, f->env->ev, on_expire, all);
 }
 
@@ -239,4 +266,5 @@ void front_relay_done(struct front_relay *all)
         fail(LIST_ENTRY(all->waiting.next, struct relay, link), RC_AGAIN, &msg_away);
     while (!list_empty(&all->asked))
         ipc_cancel(LIST_ENTRY(all->asked.next, struct relay, link)->call);
+    http_shares_done(&all->clients);
 }

@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "base/id.h"
 #include "ipc/chan.h"
@@ -135,6 +137,10 @@ struct ipc_chan *role_peer(struct role_env *env, enum role role);
 /* Calls `fn` for every channel to that role, the newest first; `fn` may ask and notify. */
 void role_peers_each(struct role_env *env, enum role role,
                      void (*fn)(void *arg, uint8_t instance, struct ipc_chan *chan), void *arg);
+/* For `open`: what this role owns below DATA may have been given another mode by an earlier process
+ * of it, and it would never start again. It gets `mode` back, with a line in the log. What is not
+ * there, or not the role's, stays as it is: whoever needs it will say so. */
+void role_mend(struct role_env *env, const char *path, mode_t mode);
 /* What `start` began is complete. */
 void role_ready(struct role_env *env);
 /* What `drain` began is complete: the process ends as soon as its answers are written. */

@@ -32,6 +32,50 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     return RC_OK;
 }
 
+/* What is asked for, as in the certificate, so that the log alone says what was signed. `first` is
+ * a name, or an address when there is no name. */
+struct asked {
+    char serial[X509_SERIAL_TEXT];
+    char until[WHEN_TEXT];
+    char address[ADDR_TEXT];
+    struct str first;
+    size_t names;
+};
+
+static void describe(const struct ipc_sign *ask, struct asked *out)
+{
+    struct x509_serial serial;
+
+    *out = (struct asked){.serial = "-", .names = ask->names.n + ask->addresses.n};
+    if (x509_serial_from_bytes(ask->serial, &serial) == RC_OK)
+        (void)x509_serial_text(&serial, out->serial);
+    (void)when_text(ask->not_after, out->until);
+    if (ask->names.n)
+        out->first = ask->names.v[0];
+    else if (ask->addresses.n)
+        out->first = str_of(addr_text(&ask->addresses.v[0].addr, out->address));
+}
+
+static void log_signed(const struct ipc_sign *ask)
+{
+    struct asked a;
+
+    describe(ask, &a);
+    log_info("signer.signed", LOG_STR("issuer", ask->issuer), LOG_Z("serial", a.serial),
+             LOG_STR("name", a.first), LOG_INT("names", a.names), LOG_Z("not_after", a.until),
+             LOG_STR("reference", id_str(&ask->reference)));
+}
+
+static void log_refused(const struct ipc_sign *ask, const struct err *err)
+{
+    struct asked a;
+
+    describe(ask, &a);
+    log_warn("signer.refused", LOG_STR("issuer", ask->issuer), LOG_Z("serial", a.serial),
+             LOG_STR("name", a.first), LOG_INT("names", a.names), LOG_Z("not_after", a.until),
+             LOG_STR("reference", id_str(&ask->reference)), LOG_ERR(err));
+}
+
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct role_env *env = arg;
@@ -44,15 +88,13 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     (void)fd;
     rc = ca_signer_answer(env->state, ask, clock_now(env->clock), &der, &err);
     if (rc == RC_OK) {
-        log_info("signer.signed", LOG_STR("issuer", ask->issuer),
-                 LOG_STR("reference", id_str(&ask->reference)));
+        log_signed(ask);
         reply.certificate = buf_str(&der);
         IGNORE_RC(ipc_reply(req, &reply)); /* core signs the reservation again later */
         return;
     }
     err.rc = rc;
-    log_warn("signer.refused", LOG_STR("issuer", ask->issuer),
-             LOG_STR("reference", id_str(&ask->reference)), LOG_ERR(&err));
+    log_refused(ask, &err);
     ipc_reply_err(req, &err);
 }
 

@@ -87,7 +87,8 @@ enum rc store_authorization_count(struct store_txn *txn,
 enum rc store_challenge_get(struct store_txn *txn, struct arena *a, const struct id *id,
                             struct store_challenge *out);
 /* The client asked (RFC 8555 section 7.5.1): pending to processing. The first attempt is taken at
- * once, and due again at `until` if it is never heard of. */
+ * once, and due again at `until` if it is never heard of; `until` == `now`: it is not taken, and
+ * due at once. */
 enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t now, when_t until,
                               struct str key_thumbprint);
 /* Takes an attempt that is due: counts it and puts the next one at `until`, when it is due again if
@@ -102,8 +103,20 @@ enum rc store_challenge_retry(struct store_txn *txn, const struct id *id, when_t
 enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
                                enum store_challenge_status to, when_t now, struct str error,
                                struct str evidence);
-/* Attempts due at `now`, the longest due first. */
-enum rc store_challenge_due(struct store_txn *txn, struct arena *a, when_t now, unsigned limit,
-                            struct store_challenge **out, size_t *out_n);
+struct store_due {
+    struct id challenge;
+    struct id account;
+};
+struct store_due_filter {
+    when_t now;
+    struct id after; /* the account that had its turn last; "": none */
+    unsigned share;  /* of one account, not 0 */
+    unsigned limit;  /* not 0 */
+};
+/* Attempts that are due, accounts taking turns: one of each account behind `after`, then of those
+ * before it, then a second of each, and so on; of an account's the longest due first. */
+enum rc store_challenge_due(struct store_txn *txn, struct arena *a,
+                            const struct store_due_filter *filter, struct store_due **out,
+                            size_t *out_n);
 /* When the next one is due (for the timer); RC_NOTFOUND when none is. */
 enum rc store_challenge_next(struct store_txn *txn, when_t *out);

@@ -122,9 +122,10 @@ enum rc store_challenge_start(struct store_txn *txn, const struct id *id, when_t
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "UPDATE challenges SET status = 'processing', requested = ?, attempts = 1,"
+                  "UPDATE challenges SET status = 'processing', requested = ?, attempts = ?,"
                   " next_attempt = ?, key_thumbprint = ? WHERE id = ? AND status = 'pending'"));
     stmt_when(&st, now);
+    stmt_int(&st, until > now);
     stmt_when(&st, until);
     stmt_text(&st, key_thumbprint, STORE_TEXT_MAX);
     stmt_id(&st, id);
@@ -178,17 +179,39 @@ enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
     return stmt_move(&st, txn, EXISTS, id);
 }
 
-enum rc store_challenge_due(struct store_txn *txn, struct arena *a, when_t now, unsigned limit,
-                            struct store_challenge **out, size_t *out_n)
+/* Reads all that is due: what core does not take up at once is little, or it has time. */
+enum rc store_challenge_due(struct store_txn *txn, struct arena *a,
+                            const struct store_due_filter *f, struct store_due **out, size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
+    struct store_due *list = ARENA_ARRAY(a, struct store_due, f->limit);
+    size_t n = 0;
+    enum rc rc;
 
-    if (limit == 0 || limit > STORE_PAGE_MAX)
-        limit = STORE_PAGE_MAX;
-    TRY(stmt_open(&st, txn, SELECT " WHERE c.next_attempt <= ? ORDER BY c.next_attempt LIMIT ?"));
-    stmt_int(&st, now);
-    stmt_int(&st, limit);
-    return read_rows(&st, a, limit, out, out_n);
+    if (!list)
+        return RC_NOMEM;
+    TRY(stmt_open(&st, txn,
+                  "SELECT id, account FROM (SELECT c.id AS id, z.account AS account,"
+                  " ROW_NUMBER() OVER (PARTITION BY z.account ORDER BY c.next_attempt, c.n) AS turn"
+                  " FROM challenges c JOIN authorizations z ON z.n = c.authorization"
+                  " WHERE c.next_attempt <= ?) AS d WHERE turn <= ?"
+                  " ORDER BY turn, account <= ?, account LIMIT ?"));
+    stmt_int(&st, f->now);
+    stmt_int(&st, f->share);
+    stmt_text(&st, id_str(&f->after), STORE_TEXT_MAX);
+    stmt_int(&st, f->limit);
+    for (rc = stmt_next(&st); rc == RC_OK && n < f->limit; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, a);
+
+        list[n].challenge = row_id(&r);
+        list[n++].account = row_id(&r);
+        TRY(r.rc);
+    }
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    *out = list;
+    *out_n = n;
+    return RC_OK;
 }
 
 enum rc store_challenge_next(struct store_txn *txn, when_t *out)

@@ -29,6 +29,36 @@ def serial(cert):
     return run(OPENSSL, "x509", "-in", cert, "-noout", "-serial").strip().split("=")[1]
 
 
+def signed_is_logged(lab, cert, number):
+    """The signer's own line says what it signed, without the database of another process."""
+    until = run(OPENSSL, "x509", "-in", cert, "-noout", "-enddate", "-dateopt", "iso_8601").strip().split("=")[1]
+    line = [line for line in lab.log().splitlines() if "signer.signed" in line and f"serial={number}" in line]
+    expect("\n".join(line), f"name=wiki.{DOMAIN} names=2 not_after={until.replace(' ', 'T')} ", "the signer's line")
+
+
+def numbers(lab):
+    """/metrics as Prometheus reads it: series to value."""
+    text = run("curl", "-sSf", "--cacert", lab.roots, lab.api + "/metrics")
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            series, value = line.rsplit(" ", 1)
+            if series in found:
+                sys.exit(f"/metrics has {series} twice")
+            found[series] = float(value)
+    for secret in (DOMAIN, "127.0.0.1", "Example"):
+        if secret in text:
+            sys.exit(f"/metrics tells of {secret}")
+    return found
+
+
+def counted(lab, wanted):
+    found = numbers(lab)
+    for series, value in wanted.items():
+        if found.get("autarky_" + series) != value:
+            sys.exit(f"{series} is {found.get('autarky_' + series)} and not {value}: {found}")
+
+
 def status_of(lab, number):
     items = json.loads(lab.autarky("cert", "list", "--json"))["items"]
     return [i["status"] for i in items if i["serial"] == number]
@@ -46,6 +76,7 @@ def main():
                "an RSA key is certified by the RSA issuer")
 
         before = serial(ecdsa / "cert.pem")
+        signed_is_logged(lab, ecdsa / "cert.pem", before)
         certbot(lab, "renew", "--force-renewal", "--cert-name", f"wiki.{DOMAIN}", "--no-random-sleep-on-renew")
         after = serial(ecdsa / "cert.pem")
         if before == after:
@@ -56,6 +87,19 @@ def main():
                 "superseded", "--no-delete-after-revoke")
         if status_of(lab, after) != ["revoked"] or status_of(lab, before) != ["valid"]:
             sys.exit("the register does not show the one certificate as revoked")
+        if numbers(lab)['autarky_acme_validations_total{role="core",result="valid"}'] < 3:
+            sys.exit("fewer validations were counted than there were names")
+        counted(lab, {
+            'issued_total{role="core",alg="ecdsa",origin="acme"}': 2,
+            'issued_total{role="core",alg="rsa",origin="acme"}': 1,
+            'issued_total{role="core",alg="ecdsa",origin="system"}': 1,
+            'revoked_total{role="core",reason="superseded"}': 1,
+            'acme_orders_total{role="core"}': 3,
+            'acme_requests_total{role="front",op="finalize",code="200"}': 3,
+            'core_up{role="front"}': 1,
+            'core_queue_length{role="core",queue="issuance"}': 0,
+            'process_restarts{role="core",process="signer"}': 0,
+        })
         out = certbot(lab, "certonly", "--standalone", "--http-01-port", lab.http_port, "--server",
                       lab.directory_url, "--agree-tos", "-d", "www.elsewhere.test", ok=(1,))
         expect(out, "www.elsewhere.test", "a name outside is refused by name")

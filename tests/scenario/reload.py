@@ -7,6 +7,8 @@ without turning away a newcomer, what is refused or wrong changes nothing."""
 import json
 import pathlib
 import signal
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -106,10 +108,31 @@ class Newcomers:
             sys.exit(f"{len(self.failures)} of {self.n} newcomers were turned away: {self.failures[:3]}")
 
 
+class Stayer:
+    """A TLS connection that has had an answer and stays: at its end it is told so, and not cut off."""
+
+    def __init__(self, address, roots):
+        host, port = address.rsplit(":", 1)
+        context = ssl.create_default_context(cafile=str(roots))
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        self.connection = context.wrap_socket(socket.create_connection((host, int(port)), 30),
+                                              server_hostname="localhost", suppress_ragged_eofs=False)
+        self.connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while b"ok\n" not in answer:
+            answer += self.connection.recv(4096)
+
+    def finish(self):
+        if self.connection.recv(4096) != b"":  # without close_notify: SSLEOFError
+            sys.exit("front said something more to a connection that asked nothing")
+        self.connection.close()
+
+
 def restarts_front(lab, first, second):
     """A second address, and back: front alone is replaced, nobody who comes meanwhile is turned away."""
     def change():
         generation, pids = processes(lab)
+        stayer = Stayer(first, lab.roots)
         newcomers = Newcomers(lab.directory_url, lab.roots)
         for addresses in ([first, second], [first]) * 3:
             lab.configure(policy=WIDE, api=addresses)
@@ -121,6 +144,7 @@ def restarts_front(lab, first, second):
             if len(addresses) == 2:
                 Newcomers(f"https://localhost:{second.rsplit(':', 1)[1]}", lab.roots).finish()
         newcomers.finish()
+        stayer.finish()
         if processes(lab)[0] != generation + 6:
             sys.exit("the generation does not count the reloads")
 

@@ -404,6 +404,35 @@ static void directories(void)
     CHECK_RC(file_sync_dir(d.fd, "a/f", NULL), RC_IO);
 }
 
+static void modes_are_mended(void)
+{
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    const struct file_owner another = {12'345, (gid_t)-1};
+    mode_t old = 0;
+
+    check_dir_init(&d);
+    CHECK_OK(file_mkdir(d.fd, "a", 0700, FILE_OWNER_SELF, NULL));
+    CHECK_OK(file_write(d.fd, "a/f", STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK(fchmodat(d.fd, "a/f", 04000, 0) == 0 && fchmodat(d.fd, "a", 0, 0) == 0);
+    CHECK_OK(file_mend(d.fd, "a", 0700, FILE_OWNER_SELF, &old));
+    CHECK_INT(old, 0);
+    CHECK_INT(mode_of(&d, "a"), 0700);
+    CHECK_OK(file_mend(d.fd, "a/f", 0600, FILE_OWNER_SELF, &old));
+    CHECK_INT(old, 04000);
+    CHECK_INT(mode_of(&d, "a/f"), 0600);
+    CHECK_OK(file_mend(d.fd, "a/f", 0600, FILE_OWNER_SELF, &old));
+    CHECK_INT(old, 0600);
+    CHECK_RC(file_mend(d.fd, "a/f", 0644, another, &old), RC_DENIED);
+    CHECK_RC(file_mend(d.fd, "a/no", 0600, FILE_OWNER_SELF, &old), RC_NOTFOUND);
+    /* What it could be made to mean instead. */
+    CHECK(symlinkat("f", d.fd, "a/link") == 0 && mkfifoat(d.fd, "a/fifo", 0600) == 0);
+    CHECK_RC(file_mend(d.fd, "a/link", 0644, FILE_OWNER_SELF, &old), RC_INVAL);
+    CHECK_RC(file_mend(d.fd, "a/fifo", 0644, FILE_OWNER_SELF, &old), RC_INVAL);
+    CHECK(linkat(d.fd, "a/f", d.fd, "a/hard", 0) == 0);
+    CHECK_RC(file_mend(d.fd, "a/f", 0644, FILE_OWNER_SELF, &old), RC_INVAL);
+    CHECK_INT(mode_of(&d, "a/f"), 0600);
+}
+
 static void failed_mkdir_leaves_nothing(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
@@ -473,5 +502,5 @@ CHECK_MAIN(CHECK_TEST(writes_and_replaces), CHECK_TEST(creates_only_once),
            CHECK_TEST(path_may_not_be_endless), CHECK_TEST_ONCE(failed_writes_leave_nothing),
            CHECK_TEST_ONCE(failed_creations_leave_nothing),
            CHECK_TEST_ONCE(failed_reads_keep_the_buffer), CHECK_TEST(directories),
-           CHECK_TEST_ONCE(failed_mkdir_leaves_nothing),
+           CHECK_TEST(modes_are_mended), CHECK_TEST_ONCE(failed_mkdir_leaves_nothing),
            CHECK_TEST_ONCE(killed_writer_leaves_whole_files))

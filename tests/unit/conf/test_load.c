@@ -24,6 +24,9 @@ static void defaults(void)
     CHECK_INT(conf->gateway.workers + conf->gateway.n_sites, 0);
     CHECK(conf->database == CONF_DATABASE_SQLITE);
     CHECK_INT(conf->n_resolvers + conf->n_policy, 0);
+    CHECK_INT(conf->metrics.allow.n, 2);
+    CHECK_INT(conf->metrics.allow.p[0].base.b[0], 127);
+    CHECK_INT(conf->metrics.allow.p[1].bits, 128);
     CHECK_INT(conf->validation.http_port, 80);
     CHECK_INT(conf->validation.allow.n + conf->validation.deny.n, 0);
     CHECK_INT(conf->validation.timeout, 10 * WHEN_SECOND);

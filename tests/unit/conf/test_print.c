@@ -49,6 +49,7 @@ static void the_defaults(void)
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"]}]\n"                           \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\"}\n"                 \
     "ca: {backdate: 0s, passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                 \
+    "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"
 
 /* What is printed, loaded again, is the same. */

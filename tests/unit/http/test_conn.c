@@ -438,6 +438,8 @@ static void idle_between_requests(void)
     CHECK_INT(w.closed, 0);
     buf_reset(&w.out);
     pass(&w, 1);
+    CHECK(w.shut);
+    pass(&w, HTTP_LINGER_SECONDS);
     CHECK_INT(w.closed, 1);
     CHECK_INT(w.out.n, 0);
 }
@@ -538,8 +540,79 @@ static void drains(void)
     BEGIN(w);
     say(&w, GET);
     CHECK(w.conn);
+    CHECK(w.idle);
     http_conn_drain(w.conn);
+    CHECK(w.shut);
+    CHECK(!w.idle);
+    /* A request that crosses the end is taken from the wire, and not answered. */
+    say(&w, GET);
+    CHECK_INT(w.in.n, 0);
+    CHECK_INT(w.requests, 1);
+    CHECK_INT(w.closed, 0);
+    w.eof = true;
+    settle(&w);
     CHECK_INT(w.closed, 1);
+}
+
+static void drains_without_the_client(void)
+{
+    BEGIN(w);
+    say(&w, GET);
+    CHECK(w.conn);
+    http_conn_drain(w.conn);
+    CHECK_INT(w.closed, 0);
+    pass(&w, HTTP_LINGER_SECONDS);
+    CHECK_INT(w.closed, 1);
+}
+
+/* However a connection ends, the client is told (TLS: close_notify), unless it is gone or half of
+ * an answer would look like all of it. */
+static void says_goodbye(void)
+{
+    for (int how = 0; how < 4; how++) {
+        BEGIN(w);
+        say(&w, GET);
+        CHECK(w.conn && !w.shut);
+        if (how == 0)
+            http_conn_drain(w.conn);
+        else if (how == 1)
+            pass(&w, HTTP_IDLE_SECONDS);
+        else if (how == 2)
+            w.eof = true;
+        else
+            http_conn_free(MOVE(w.conn)); /* evicted, or the end of all */
+        settle(&w);
+        CHECK(w.shut);
+        if (w.conn)
+            pass(&w, HTTP_LINGER_SECONDS);
+        CHECK(w.freed);
+    }
+}
+
+static void not_to_who_is_gone(void)
+{
+    BEGIN(w);
+    say(&w, GET);
+    w.broken = true;
+    settle(&w);
+    CHECK(w.freed);
+    CHECK(!w.shut);
+}
+
+static void nor_inside_an_answer(void)
+{
+    for (int how = 0; how < 2; how++) {
+        BEGIN(w);
+        w.room = 100'000;
+        say(&w, "GET /big HTTP/1.1\r\n" H);
+        CHECK(w.conn);
+        if (how == 0)
+            http_conn_free(MOVE(w.conn));
+        else
+            pass(&w, HTTP_WRITE_STALL_SECONDS);
+        CHECK(w.freed);
+        CHECK(!w.shut);
+    }
 }
 
 static void drains_after_the_first_request(void)
@@ -602,5 +675,7 @@ CHECK_MAIN(CHECK_TEST(answers_and_stays), CHECK_TEST(pipelined_in_order),
            CHECK_TEST(big_body_in_pieces), CHECK_TEST(client_that_breaks_off),
            CHECK_TEST(client_that_half_closes), CHECK_TEST(freed_while_waited_for),
            CHECK_TEST(freed_inside_a_request), CHECK_TEST(drains),
+           CHECK_TEST(drains_without_the_client), CHECK_TEST(says_goodbye),
+           CHECK_TEST(not_to_who_is_gone), CHECK_TEST(nor_inside_an_answer),
            CHECK_TEST(drains_after_the_first_request), CHECK_TEST(drains_without_a_first_request),
            CHECK_TEST(drains_after_the_answer), CHECK_TEST(pages_are_fenced_in))

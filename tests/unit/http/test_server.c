@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,8 +30,9 @@ struct world {
     bool later;
     struct http_exchange *waiting[CLIENTS];
     size_t n_waiting;
-    size_t asked; /* whether a newcomer may enter */
-    bool closed;  /* it may not */
+    size_t asked;                     /* whether a newcomer may enter */
+    bool closed;                      /* it may not */
+    size_t bodies, bodies_per_client; /* for world_init */
 };
 
 static bool on_newcomer(void *arg, int fd)
@@ -80,13 +82,15 @@ static enum rc world_init(struct world *w, size_t connections, size_t per_client
         .name = "plain",
         .connections = connections,
         .per_client = per_client,
+        .bodies = w->bodies,
+        .bodies_per_client = w->bodies_per_client,
         .on_request = on_request,
         .admits = on_newcomer,
         .arg = w,
     };
     struct addr_port at;
 
-    *w = (struct world){.listener = -1};
+    w->listener = -1;
     clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
     TRY(addr_port_parse(STR("127.0.0.1:0"), &at));
     TRY(ev_new(&w->clock.clock, &w->ev));
@@ -242,6 +246,62 @@ static void one_client_has_its_share(void)
     CHECK_INT(got(&w, EACH + 2), 200);
 }
 
+/* A POST with a body of 100 bytes, of which that many are sent. */
+static void post(struct world *w, size_t i, int sent)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n%0*d",
+             sent, 0);
+    say(w, i, text);
+}
+
+/* Whether they are complete or not; and what was answered counts no more. */
+static void bodies_are_bounded_together(void)
+{
+    CLEANUP(world_done) struct world w = {.bodies = 250, .bodies_per_client = 150};
+
+    CHECK_OK(world_init(&w, 0, 0));
+    w.later = true;
+    for (size_t i = 0; i < 5; i++)
+        CHECK_INT(client(&w, (uint8_t)(i + 1)), i);
+    post(&w, 0, 100);
+    post(&w, 1, 90);
+    CHECK_INT(w.requests, 1);
+    post(&w, 2, 61);
+    CHECK_INT(got(&w, 2), 503);
+    CHECK_INT(got(&w, 1), -1);
+    say(&w, 1, "0000000000");
+    CHECK_INT(w.requests, 2);
+    answer_all(&w);
+    turn(&w);
+    CHECK_INT(got(&w, 0), 200);
+    CHECK_INT(got(&w, 1), 200);
+    post(&w, 3, 100);
+    post(&w, 4, 100);
+    CHECK_INT(w.requests, 4);
+}
+
+static void one_client_has_its_share_of_bodies(void)
+{
+    CLEANUP(world_done) struct world w = {.bodies = 1000, .bodies_per_client = 150};
+
+    CHECK_OK(world_init(&w, 0, 0));
+    w.later = true;
+    for (size_t i = 0; i < 4; i++)
+        CHECK_INT(client(&w, i < 3 ? 1 : 2), i);
+    post(&w, 0, 99);
+    post(&w, 1, 52);
+    CHECK_INT(got(&w, 1), 503);
+    post(&w, 3, 100);
+    CHECK_INT(w.requests, 1);
+    fd_close(&w.clients[0]);
+    turn(&w);
+    /* What was refused counts until the answer has been sent, and is gone by now. */
+    post(&w, 2, 100);
+    CHECK_INT(w.requests, 2);
+}
+
 static void refusals_are_bounded_too(void)
 {
     CLEANUP(world_done) struct world w = {};
@@ -289,6 +349,9 @@ static void drains(void)
     CHECK_INT(got(&w, 1), 200);
     CHECK_INT(w.drained, 0);
     fd_close(&w.clients[1]);
+    turn(&w);
+    CHECK_INT(w.drained, 0);
+    fd_close(&w.clients[0]);
     turn(&w);
     CHECK_INT(w.drained, 1);
 }
@@ -344,6 +407,8 @@ static void drains_at_once_when_empty(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
            CHECK_TEST_ONCE(makes_room_for_newcomers), CHECK_TEST_ONCE(says_when_all_are_busy),
-           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(refusals_are_bounded_too),
-           CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_with_newcomers),
-           CHECK_TEST_ONCE(asks_who_may_enter), CHECK_TEST(drains_at_once_when_empty))
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(bodies_are_bounded_together),
+           CHECK_TEST_ONCE(one_client_has_its_share_of_bodies),
+           CHECK_TEST_ONCE(refusals_are_bounded_too), CHECK_TEST_ONCE(drains),
+           CHECK_TEST_ONCE(drains_with_newcomers), CHECK_TEST_ONCE(asks_who_may_enter),
+           CHECK_TEST(drains_at_once_when_empty))

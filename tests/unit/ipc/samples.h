@@ -84,6 +84,8 @@ static const struct ipc_validate_reply sample_validate_reply = {false, SAMPLE_ER
 static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}")};
 static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
 
+static const struct ipc_metrics sample_metrics = {S("\x01\x00\x00\x00\x01x")};
+
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
 static const struct ipc_identity sample_identity = {S("wiki.hospital.example"), 1,
                                                     S("-----BEGIN CERTIFICATE-----\n"),
@@ -132,6 +134,7 @@ static const struct sample {
     {IPC_ISSUERS, &sample_none, &sample_issuer_list},
     {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
+    {IPC_METRICS, &sample_none, &sample_metrics},
     {IPC_VOUCH, &sample_vouch, &sample_none},
     {IPC_IDENTITY, &sample_identity, &sample_none},
     {IPC_TICKETS, &sample_tickets, &sample_none},

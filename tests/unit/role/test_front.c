@@ -17,6 +17,7 @@
 #include "ipc/messages.h"
 #include "ipc/table.h"
 #include "log/log.h"
+#include "metrics/view.h"
 #include "net/net.h"
 #include "role/child_int.h"
 #include "role/front_int.h"
@@ -42,8 +43,9 @@ struct world {
     struct str target;
     struct buf last; /* what the last request was, in words */
     struct addr client;
-    bool no_certs;
+    bool no_certs, no_numbers;
     /* the client */
+    uint8_t host; /* of its address */
     size_t n_done;
     int status;
     struct buf body, location;
@@ -125,6 +127,21 @@ static void on_api_cert(void *arg, struct ipc_req *req, const void *msg, int)
     IGNORE_RC(ipc_reply(req, &reply));
 }
 
+/* Core is the same program and has the same table; what it says need not fit. */
+static void on_metrics(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct world *w = arg;
+    CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
+    struct ipc_metrics reply;
+
+    if (w->no_numbers)
+        buf_putz(&snapshot, "\x01nonsense");
+    else
+        metrics_snapshot(&snapshot);
+    reply.snapshot = buf_str(&snapshot);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
 static void on_close(void *, enum rc, const struct err *)
 {
 }
@@ -160,9 +177,10 @@ static void peer(struct world *w, struct ipc_chan *chan)
 
 static enum rc core_comes(struct world *w)
 {
-    static const struct ipc_handler handlers[] = {{IPC_HTTP, on_http}, {IPC_API_CERT, on_api_cert}};
+    static const struct ipc_handler handlers[] = {
+        {IPC_HTTP, on_http}, {IPC_API_CERT, on_api_cert}, {IPC_METRICS, on_metrics}};
     struct ipc_chan_conf front = {ROLE_FRONT, ROLE_CORE, NULL, 0, on_close, w};
-    struct ipc_chan_conf core = {ROLE_CORE, ROLE_FRONT, handlers, 2, on_close, w};
+    struct ipc_chan_conf core = {ROLE_CORE, ROLE_FRONT, handlers, 3, on_close, w};
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
@@ -215,6 +233,7 @@ static enum rc request(struct world *w, const char *listener, const char *method
     x->req.path = str_of(path);
     x->req.host = STR("ca.example:80");
     x->req.body = STR("body");
+    x->req.client = (struct addr){4, {10, 0, 0, w->host}};
     x->req.query = str_eq(x->req.path, STR("/old")) ? STR("q=1") : STR("");
     x->req.headers[0] = (struct http_header){STR("content-type"), STR("a/b")};
     x->req.headers[1] = (struct http_header){STR("user-agent"), STR("test")};
@@ -265,7 +284,7 @@ static enum rc world_init(struct world *w)
     log_init(&quietly);
     check_dir_init(&w->dir);
     buf_init(&w->last, 4096);
-    buf_init(&w->body, 4096);
+    buf_init(&w->body, 1 << 20);
     buf_init(&w->location, 4096);
     clock_fake_init(&w->clock, NOW);
     w->env.clock = &w->clock.clock;
@@ -388,7 +407,7 @@ static void not_for_ever(void)
 static void nor_too_many(void)
 {
     BEGIN(w);
-    for (size_t i = 0; i < FRONT_HELD_MAX; i++)
+    for (size_t i = 0; i < FRONT_HELD_MAX; i++, w.host++)
         CHECK_OK(request(&w, "api", "GET", "/readyz"));
     CHECK_INT(w.n_done, 0);
     CHECK_OK(request(&w, "api", "GET", "/readyz"));
@@ -433,17 +452,40 @@ static void slow_core(void)
 
 static void full_core(void)
 {
-    const struct ipc_rule *rule = ipc_rule_find(ROLE_FRONT, ROLE_CORE, IPC_HTTP);
-
     BEGIN(w);
     CHECK_OK(core_comes(&w));
-    for (size_t i = 0; i < rule->credits; i++)
+    for (size_t i = 0; i < IPC_HTTP_CREDITS; i++, w.host++)
         CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
     CHECK_INT(w.n_done, 0);
     CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
     CHECK_INT(w.n_done, 1);
     CHECK_INT(w.status, 503);
     CHECK(w.retry);
+}
+
+/* One client has half of the credits at most, whether core is there or not, and gets back what is
+ * answered. */
+static void one_client_has_its_share(void)
+{
+    BEGIN(w);
+    for (size_t i = 0; i < FRONT_CLIENT_MAX / 2; i++)
+        CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < FRONT_CLIENT_MAX / 2; i++)
+        CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX);
+    CHECK_INT(w.n_done, 0);
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.status, 503);
+    CHECK(w.retry);
+    w.host = 9;
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX + 1);
+    w.host = 0;
+    core_answers(&w, 0, "answer");
+    CHECK_OK(request(&w, "api", "GET", "/acme/directory"));
+    CHECK_INT(w.n_asked, FRONT_CLIENT_MAX + 2);
 }
 
 static void core_fails(void)
@@ -458,6 +500,96 @@ static void core_fails(void)
     ipc_reply_err(MOVE(w.asked[0]), &err);
     turn(&w);
     CHECK_INT(w.status, 500);
+}
+
+/* ---- numbers */
+
+static const struct addr_net allowed = {.base = {4, {10, 0, 0, 0}}, .bits = 30};
+
+static bool shows(const struct world *w, const char *line)
+{
+    struct str rest = buf_str(&w->body), one;
+
+    while (str_next(&rest, '\n', &one))
+        if (str_eq(one, str_of(line)))
+            return true;
+    return false;
+}
+
+static void numbers_for_those_who_may(void)
+{
+    BEGIN(w);
+    w.conf.metrics.allow = (struct conf_nets){&allowed, 1};
+    CHECK_OK(core_comes(&w));
+    w.host = 3;
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK_INT(w.status, 200);
+    CHECK(shows(&w, "autarky_core_up{role=\"front\"} 1"));
+    CHECK(shows(&w, "autarky_front_queue_length{role=\"front\",queue=\"asked\"} 0"));
+    CHECK(shows(&w, "autarky_build_info{role=\"front\",version=\"" AUTARKY_VERSION "\"} 1"));
+    CHECK_INT(w.n_asked, 0);
+    w.host = 4;
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK_INT(w.status, 403);
+    CHECK(!shows(&w, "autarky_core_up{role=\"front\"} 1"));
+    w.conf.metrics.allow.n = 0;
+    w.host = 3;
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK_INT(w.status, 403);
+    w.conf.metrics.allow.n = 1;
+    CHECK_OK(request(&w, "plain", "GET", "/metrics"));
+    CHECK_INT(w.status, 308);
+    CHECK_OK(request(&w, "api", "POST", "/metrics"));
+    CHECK_INT(w.status, 404);
+}
+
+/* Its absence is seen, and so is nonsense. */
+static void numbers_without_core(void)
+{
+    BEGIN(w);
+    w.conf.metrics.allow = (struct conf_nets){&allowed, 1};
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK_INT(w.status, 200);
+    CHECK(shows(&w, "autarky_core_up{role=\"front\"} 0"));
+    w.no_numbers = true;
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK_INT(w.status, 200);
+    CHECK(shows(&w, "autarky_core_up{role=\"front\"} 0"));
+}
+
+static void answers_are_counted(void)
+{
+    static const struct {
+        const char *listener, *path, *line;
+        int status;
+    } cases[] = {
+        {"api", "/acme/order/x/finalize",
+         "autarky_acme_requests_total{role=\"front\",op=\"finalize\",code=\"503\"} 1", 503},
+        {"api", "/acme/order/x",
+         "autarky_acme_requests_total{role=\"front\",op=\"order\",code=\"200\"} 1", 200},
+        {"api", "/acme/no-such-thing/finalize",
+         "autarky_acme_requests_total{role=\"front\",op=\"other\",code=\"404\"} 1", 404},
+        {"private", "/acme/directory",
+         "autarky_http_requests_total{role=\"front\",listener=\"private\",code=\"200\"} 1", 200},
+        {"plain", "/trust/",
+         "autarky_http_requests_total{role=\"front\",listener=\"plain\",code=\"other\"} 1", 418},
+    };
+    struct http_answered how = {.micros = 1500};
+
+    BEGIN(w);
+    w.conf.metrics.allow = (struct conf_nets){&allowed, 1};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http_exchange x = {.res = {.status = cases[i].status}};
+
+        x.req.listener = str_of(cases[i].listener);
+        x.req.path = str_of(cases[i].path);
+        front_http_answered(&x, &how);
+    }
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK(shows(&w, cases[i].line));
+    CHECK(shows(&w, "autarky_acme_request_seconds_bucket{role=\"front\",le=\"0.0025\"} 4"));
 }
 
 /* ---- the certificate */
@@ -616,6 +748,7 @@ static enum rc whole_init(struct whole *h)
     l->fd = -1;
     TRY(world_init(&h->w));
     h->child.env = h->w.env;
+    h->child.def = &role_front;
     list_init(&h->child.links);
     snprintf(h->path, sizeof(h->path), "%s/acme.sock", h->w.dir.path);
     TRY(net_listen_unix(h->path, 0600, &l->fd, NULL));
@@ -709,8 +842,10 @@ CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
            CHECK_TEST_ONCE(redirects_to_what_is_ours), CHECK_TEST_ONCE(holds_while_core_is_away),
            CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
            CHECK_TEST_ONCE(asks_the_next_core_once), CHECK_TEST_ONCE(other_posts_are_not_repeated),
-           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core), CHECK_TEST(core_fails),
-           CHECK_TEST(gets_a_certificate_and_keeps_it),
+           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core),
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST(core_fails),
+           CHECK_TEST(numbers_for_those_who_may), CHECK_TEST(numbers_without_core),
+           CHECK_TEST_ONCE(answers_are_counted), CHECK_TEST(gets_a_certificate_and_keeps_it),
            CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
            CHECK_TEST_ONCE(renews_after_two_thirds),

@@ -64,11 +64,59 @@ static void may_be_valid_without_a_challenge(void)
     CHECK_RC(DO(&f, store_authorization_add(T, &z)), RC_TOOBIG);
 }
 
+/* The challenges 200.. of authorization 100 + account, all due, `n` of them. */
+static enum rc with_due(struct fix *f, unsigned account, unsigned n)
+{
+    struct store_challenge list[4] = {};
+    struct store_authorization z = fix_authorization(100 + account, account);
+
+    for (unsigned i = 0; i < n; i++) {
+        list[i] = offered[0];
+        list[i].id = fix_id(200 + 10 * account + i);
+        list[i].status = STORE_CHALLENGE_PROCESSING;
+        list[i].next_attempt = FIX_NOW + 10 - i;
+    }
+    z.challenges = list;
+    z.n_challenges = n;
+    return DO(f, store_authorization_add(T, &z));
+}
+
+static void due_work_goes_by_turns(void)
+{
+    static const unsigned expected[] = {250, 212, 211, 210};
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_due_filter filter = {
+        .now = FIX_NOW + 10, .after = fix_id(1), .share = 3, .limit = 10};
+    struct store_account other = fix_account(5);
+    struct store_due *due;
+    size_t n;
+
+    CHECK_OK(with_challenges(&f));
+    CHECK_OK(DO(&f, store_account_add(T, &other)));
+    CHECK_OK(with_due(&f, 1, 3));
+    CHECK_OK(with_due(&f, 5, 1));
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, &filter, &due, &n));
+    CHECK_INT(n, 4);
+    for (size_t i = 0; i < n; i++)
+        CHECK_STR(id_str(&due[i].challenge), fix_id(expected[i]).z);
+    filter.after = fix_id(5);
+    filter.share = 1;
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, &filter, &due, &n));
+    CHECK_INT(n, 2);
+    CHECK_STR(id_str(&due[0].account), fix_id(1).z);
+    CHECK_STR(id_str(&due[0].challenge), fix_id(212).z);
+    filter.limit = 1;
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, &filter, &due, &n));
+    CHECK_INT(n, 1);
+}
+
 static void challenge_is_due_work_from_start_to_end(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     const struct id *id = &offered[0].id;
-    struct store_challenge *due, got;
+    struct store_due_filter filter = {.share = 2, .limit = 10};
+    struct store_challenge got;
+    struct store_due *due;
     when_t next, now = FIX_NOW;
     size_t n;
 
@@ -78,12 +126,17 @@ static void challenge_is_due_work_from_start_to_end(void)
     CHECK_RC(DO(&f, store_challenge_start(T, id, now, now + 10, STR("thumbprint"))), RC_CONFLICT);
     CHECK_OK(store_challenge_next(READ(&f), &next));
     CHECK_INT(next, now + 10);
-    CHECK_OK(store_challenge_due(READ(&f), &f.a, now + 9, 10, &due, &n));
+    filter.now = now + 9;
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, &filter, &due, &n));
     CHECK_INT(n, 0);
-    CHECK_OK(store_challenge_due(READ(&f), &f.a, now + 10, 10, &due, &n));
+    filter.now = now + 10;
+    CHECK_OK(store_challenge_due(READ(&f), &f.a, &filter, &due, &n));
     CHECK_INT(n, 1);
-    CHECK_STR(due[0].key_thumbprint, "thumbprint");
-    CHECK_INT(due[0].requested, now);
+    CHECK_STR(id_str(&due[0].challenge), id->z);
+    CHECK_STR(id_str(&due[0].account), fix_id(1).z);
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, id, &got));
+    CHECK_STR(got.key_thumbprint, "thumbprint");
+    CHECK_INT(got.requested, now);
     /* Taken by one; until the lease ends nobody else gets it. */
     CHECK_RC(DO(&f, store_challenge_claim(T, id, now + 9, now + 60)), RC_CONFLICT);
     CHECK_OK(DO(&f, store_challenge_claim(T, id, now + 10, now + 60)));
@@ -201,6 +254,7 @@ static void bad_values_are_refused(void)
 }
 
 FIX_MAIN(CHECK_TEST(comes_back_with_its_challenges), CHECK_TEST(may_be_valid_without_a_challenge),
+         CHECK_TEST(due_work_goes_by_turns),
          CHECK_TEST_ONCE(challenge_is_due_work_from_start_to_end),
          CHECK_TEST(a_failed_challenge_keeps_its_problem),
          CHECK_TEST_ONCE(the_best_one_is_found_for_reuse), CHECK_TEST_ONCE(bad_values_are_refused))
