@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/site_int.h"
 #include "conf/conf.h"
+#include "ipc/site_messages.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -185,7 +186,7 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
             if (site->algorithms & 1u << a) {
                 json_obj(&o);
                 json_kv_z(&o, "algorithm", conf_key_algorithm_name(a));
-                json_kv_z(&o, "state", "unknown");
+                json_kv_z(&o, "state", ipc_site_state_name(IPC_SITE_UNKNOWN));
                 json_end(&o);
             }
         json_end(&o);

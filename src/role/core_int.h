@@ -92,7 +92,7 @@ void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* One certificate of a site, as the keeper tells. All zero: it has not. */
 struct core_site_state {
-    const char *state; /* "valid", "obtaining", "waiting"; NULL: not known */
+    unsigned state;    /* enum ipc_site_state */
     struct str serial; /* hexadecimal; empty: there is no certificate */
     when_t not_after;  /* 0: as above */
     when_t next_at;    /* of the next attempt; 0: none is planned */

@@ -110,16 +110,6 @@ static struct core_site_state *find(struct asking *a, const struct ipc_site *s)
     return NULL;
 }
 
-static const char *state_text(struct str state)
-{
-    static const char *const known[] = {"valid", "obtaining", "waiting"};
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_eq(state, str_of(known[i])))
-            return known[i];
-    return NULL;
-}
-
 static enum rc take(struct asking *a, const struct ipc_site *s)
 {
     struct core_site_state *state = find(a, s);
@@ -128,7 +118,7 @@ static enum rc take(struct asking *a, const struct ipc_site *s)
     if (!state)
         return RC_OK;
     *state = (struct core_site_state){
-        .state = state_text(s->state),
+        .state = s->state,
         .not_after = s->not_after,
         .next_at = s->next_at,
         .failures = s->failures,
@@ -231,7 +221,7 @@ static void put_certificate(struct json_out *o, const char *algorithm,
 {
     json_obj(o);
     json_kv_z(o, "algorithm", algorithm);
-    json_kv_z(o, "state", s->state ? s->state : "unknown");
+    json_kv_z(o, "state", ipc_site_state_name(s->state));
     put_text(o, "serial", s->serial);
     put_when(o, "not_after", s->not_after);
     put_when(o, "next_at", s->next_at);

@@ -8,11 +8,11 @@ MSG(msg_no_site, "keeper.no-site",
 
 enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has it */ };
 
-static const char *state_of(const struct keeper_slot *slot)
+static enum ipc_site_state state_of(const struct keeper_slot *slot)
 {
     if (slot->run && slot->fresh)
-        return "obtaining";
-    return slot->key && slot->failures == 0 ? "valid" : "waiting";
+        return IPC_SITE_OBTAINING;
+    return slot->key && slot->failures == 0 ? IPC_SITE_VALID : IPC_SITE_WAITING;
 }
 
 static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct ipc_site *out)
@@ -22,7 +22,7 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
     *out = (struct ipc_site){
         .name = str_of(slot->name),
         .algorithm = (uint8_t)slot->algorithm,
-        .state = str_of(state_of(slot)),
+        .state = (uint8_t)state_of(slot),
         .not_after = slot->not_after,
         .next_at = slot->failures ? slot->next_at : slot->renewal.due,
         .failures = slot->failures,

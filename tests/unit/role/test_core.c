@@ -83,7 +83,7 @@ static void on_sites(void *arg, struct ipc_req *req, const void *msg, int)
 
             s->name = p->strange ? STR("elsewhere.example") : conf->gateway.sites[i].name;
             s->algorithm = (uint8_t)(p->strange && k ? 200 : k);
-            s->state = k == CONF_KEY_RSA ? STR("waiting") : STR("valid");
+            s->state = k == CONF_KEY_RSA ? IPC_SITE_WAITING : IPC_SITE_VALID;
             s->next_at = WORLD_NOW + WHEN_DAY;
             if (k == CONF_KEY_RSA) {
                 s->failures = 3;

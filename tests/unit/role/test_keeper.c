@@ -136,8 +136,8 @@ static void on_sites(void *arg, const struct ipc_answer *answer)
     for (size_t i = 0; i < m->sites.n; i++) {
         const struct ipc_site *s = &m->sites.v[i];
 
-        buf_printf(&w->told, "%.*s %u %.*s %u%s%s%s;", STR_ARG(s->name), s->algorithm,
-                   STR_ARG(s->state), s->failures, s->serial.n ? " serial" : "",
+        buf_printf(&w->told, "%.*s %u %s %u%s%s%s;", STR_ARG(s->name), s->algorithm,
+                   ipc_site_state_name(s->state), s->failures, s->serial.n ? " serial" : "",
                    s->failures ? " " : "", s->failures ? err_textz(&s->why, why, sizeof(why)) : "");
     }
 }
