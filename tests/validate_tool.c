@@ -10,9 +10,9 @@
 #include "dns/zones.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
+#include "json/out.h"
 #include "net/net.h"
 #include "validate/validate.h"
-#include "json/out.h"
 
 enum { OUT_MAX = 64 * 1024, ARGUMENTS = 6 };
 

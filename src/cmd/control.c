@@ -12,9 +12,9 @@
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
+#include "json/json.h"
 #include "net/net.h"
 #include "serve/serve.h"
-#include "json/json.h"
 
 enum { LISTENERS_MAX = 64 * 1024, ANSWER_MAX = 16 * 1024 * 1024, ANSWER_SECONDS = 60 };
 

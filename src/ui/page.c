@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/page.h"
 
-#include "ui/html_int.h"
 #include "json/json.h"
+#include "ui/html_int.h"
 
 enum { SOON_DAYS = 7, NAMES_SHOWN = 4 };
 

@@ -12,8 +12,8 @@
 #include "dns_fake.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
-#include "validate/validate.h"
 #include "json/json.h"
+#include "validate/validate.h"
 
 enum { ROUNDS = 30, STEPS = 80, WEB_SOCKETS = 32, REQUEST = 1024 };
 #define STEP (WHEN_SECOND / 4)
