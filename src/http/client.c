@@ -3,7 +3,8 @@
 
 #include "http/reader.h"
 
-MSG(msg_bad, "http.response", "the answer is not HTTP/1.1: {0}");
+MSG(msg_interim, "http.response-interim",
+    "the server sent interim answer after interim answer instead of one that counts");
 MSG(msg_cut, "http.response-cut", "the connection ended before the answer was complete");
 
 struct http_client {
@@ -127,7 +128,7 @@ enum rc http_client_feed(struct http_client *c, struct str in, struct err *err)
         if (c->done)
             break;
         if (c->interim == HTTP_CLIENT_INTERIM_MAX)
-            return ERR(err, RC_PARSE, msg_bad, STR("too many interim answers"));
+            return ERR(err, RC_PARSE, msg_interim);
         c->interim++;
         http_reader_next(c->reader, c->head_only);
         c->in_body = false;

@@ -56,6 +56,8 @@ static const struct {
     {"\x15\x03\x01\x02\x02P", RC_PARSE, 0, ""},
     {OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", RC_PARSE, 0, ""},
     {OK "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", RC_PARSE, 0, ""},
+    {OK "Transfer-Encoding: gzip\r\n\r\nabc", RC_PARSE, 0, ""},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RC_PARSE, 0, ""},
     {OK "X : y\r\n\r\n", RC_PARSE, 0, ""},
     {OK "X: y\n\n", RC_PARSE, 0, ""},
     {OK "X: a\x01\r\n\r\n", RC_PARSE, 0, ""},
