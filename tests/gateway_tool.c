@@ -19,7 +19,6 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "tls/site.h"
-#include "validate/validate.h"
 
 enum { TEXT_MAX = 64 * 1024 };
 

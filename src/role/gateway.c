@@ -18,7 +18,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"
-#include "role/roles_int.h"
+#include "role/roles.h"
 #include "tls/site.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");

@@ -12,7 +12,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"
-#include "role/roles_int.h"
+#include "role/roles.h"
 #include "validate/validate.h"
 
 static const struct sandbox sandbox = {
