@@ -89,17 +89,6 @@ static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err
     return core_ui_link(q->core, o);
 }
 
-static const struct {
-    const char *command;
-    bool processes; /* the supervisor is asked first */
-    answer_fn answer;
-} commands[] = {
-    {"status", true, answer_status},
-    {"doctor", true, answer_doctor},
-    {"cert list", false, answer_cert_list},
-    {"ui link", false, answer_ui_link},
-};
-
 static void refuse(struct question *q, enum rc rc, struct err *err)
 {
     json_free(q->args);
@@ -107,26 +96,33 @@ static void refuse(struct question *q, enum rc rc, struct err *err)
     ipc_reply_err(q->req, err);
 }
 
+void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text)
+{
+    struct err err = {.rc = json_out_done(o)};
+    struct ipc_admin_reply msg = {.json = buf_str(text)};
+
+    if (err.rc == RC_OK)
+        IGNORE_RC(
+            ipc_reply(req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    else
+        ipc_reply_err(req, &err);
+}
+
 static void answer(struct question *q, answer_fn fn)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct ipc_admin_reply msg;
     struct err err = ERR_INIT;
     struct json_out o;
     enum rc rc;
 
     json_out_init(&o, &text, JSON_COMPACT);
     rc = fn(q, &o, &err);
-    if (rc == RC_OK)
-        rc = json_out_done(&o);
     if (rc != RC_OK) {
         refuse(q, rc, &err);
         return;
     }
     json_free(q->args);
-    msg.json = buf_str(&text);
-    IGNORE_RC(
-        ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    core_admin_reply(q->req, &o, &text);
 }
 
 /* ---- what the supervisor knows */
@@ -168,7 +164,6 @@ static void reloaded(void *arg, const struct ipc_answer *a)
 {
     struct question *q = arg;
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct ipc_admin_reply msg;
     struct err err = ERR_INIT;
     struct json_out o;
 
@@ -184,9 +179,7 @@ static void reloaded(void *arg, const struct ipc_answer *a)
     json_kv_str(&o, "text", ((const struct ipc_reloaded *)a->msg)->text);
     json_end(&o);
     json_free(q->args);
-    msg.json = buf_str(&text);
-    IGNORE_RC(
-        ipc_reply(q->req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    core_admin_reply(q->req, &o, &text);
 }
 
 static void reload(struct question *q)
@@ -230,34 +223,40 @@ static void drill_runner(struct question *q)
 
 /* ---- conversations */
 
-/* Those that ask another process first; they end the question themselves. */
-static const struct {
-    const char *command;
+static const struct command {
+    const char *name;
+    answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
+    bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
-} others[] = {{"reload", reload},
-              {"site list", site_list},
-              {"site renew", site_renew},
-              {"drill runner", drill_runner}};
+} commands[] = {
+    {"status", answer_status, true, NULL},
+    {"doctor", answer_doctor, true, NULL},
+    {"cert list", answer_cert_list, false, NULL},
+    {"ui link", answer_ui_link, false, NULL},
+    {"reload", NULL, false, reload},
+    {"site list", NULL, false, site_list},
+    {"site renew", NULL, false, site_renew},
+    {"drill runner", NULL, false, drill_runner},
+};
 
-static void dispatch(struct question *q, struct str command)
+static void dispatch(struct question *q, struct str name)
 {
     struct err err = ERR_INIT;
 
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (str_eq(command, str_of(others[i].command))) {
-            others[i].run(q);
-            return;
-        }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (!str_eq(command, str_of(commands[i].command)))
+        const struct command *c = &commands[i];
+
+        if (!str_eq(name, str_of(c->name)))
             continue;
-        if (commands[i].processes)
-            ask_processes(q, commands[i].answer);
+        if (c->run)
+            c->run(q);
+        else if (c->processes)
+            ask_processes(q, c->answer);
         else
-            answer(q, commands[i].answer);
+            answer(q, c->answer);
         return;
     }
-    refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, command), &err);
+    refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
 }
 
 static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)

@@ -81,6 +81,8 @@ enum rc core_ui_link(struct core *core, struct json_out *o);
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
+/* Ends an admin command with the document in `o`, written to `text`, or with why there is none. */
+void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
 
 /* ---- sites.c: the gateway's keeper */
 

@@ -75,19 +75,11 @@ static void put(struct drill *d, struct json_out *o)
 static void succeed(struct drill *d)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct ipc_admin_reply m;
-    struct err err = ERR_INIT;
     struct json_out o;
 
     json_out_init(&o, &text, JSON_COMPACT);
     put(d, &o);
-    err.rc = json_out_done(&o);
-    if (err.rc != RC_OK) {
-        refuse(d, &err);
-        return;
-    }
-    m.json = buf_str(&text);
-    IGNORE_RC(ipc_reply(d->req, &m)); /* on failure the asker has been told */
+    core_admin_reply(d->req, &o, &text);
 }
 
 static enum rc ask(struct drill *d, struct str name, ipc_answer_fn fn)

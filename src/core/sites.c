@@ -264,19 +264,6 @@ void core_sites_put(const struct core_sites *sites, struct json_out *o)
 
 /* ---- admin commands */
 
-static void reply_json(struct ipc_req *req, struct json_out *o, const struct buf *text)
-{
-    struct ipc_admin_reply msg = {.json = buf_str(text)};
-    struct err err = ERR_INIT;
-
-    err.rc = json_out_done(o);
-    if (err.rc != RC_OK) {
-        ipc_reply_err(req, &err);
-        return;
-    }
-    IGNORE_RC(ipc_reply(req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
-}
-
 static void listed(void *arg, const struct core_sites *sites, const struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
@@ -288,7 +275,7 @@ static void listed(void *arg, const struct core_sites *sites, const struct err *
     }
     json_out_init(&o, &text, JSON_COMPACT);
     core_sites_put(sites, &o);
-    reply_json(arg, &o, &text);
+    core_admin_reply(arg, &o, &text);
 }
 
 void core_site_list(struct core *core, struct ipc_req *req)
@@ -325,7 +312,7 @@ static void renewed(void *arg, const struct ipc_answer *answer)
     json_obj(&o);
     json_kv_str(&o, "name", r->name);
     json_end(&o);
-    reply_json(r->req, &o, &text);
+    core_admin_reply(r->req, &o, &text);
 }
 
 static enum rc find_site(const struct core *core, const struct json *args, struct arena *arena,
