@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the core role share: core.c (life and reload), http.c (front's requests),
- * cert.c (the API's own certificate), names.c (what this host is called), admin.c
- * (the control socket), probe.c (the prober), sites.c (the keeper and its sites),
- * drill.c (the runner). */
+/* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
+ * API's own certificate), names.c (what this host is called), admin.c (the control socket), ui.c
+ * (the dashboard), probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
+ */
 #pragma once
 
 #include "acme/acme.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of front: front.c (life), http.c (what goes where), relay.c (requests on
- * their way to core and back), cert.c (the API's own certificate). */
+/* The inside of front: front.c (life), http.c (what goes where), relay.c (requests on their way to
+ * core and back), cert.c (the API's own certificate). */
 #pragma once
 
 #include "base/list.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site,
- * on disk and in memory), issue.c (what is obtained and renewed when), push.c (what
- * the gateway's workers get), tell.c (what core may ask). */
+/* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
+ * and in memory), issue.c (what is obtained and renewed when), push.c (what the gateway's workers
+ * get), tell.c (what core may ask). */
 #pragma once
 
 #include "base/list.h"
