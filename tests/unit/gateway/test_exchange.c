@@ -584,6 +584,8 @@ static void times_of_heads_and_pauses(void)
     wait_for(&w, GATEWAY_IDLE_SECONDS - 1);
     CHECK(!w.closed);
     wait_for(&w, 1);
+    CHECK(w.shut && !w.closed);
+    wait_for(&w, GATEWAY_LINGER_SECONDS);
     CHECK(w.closed);
 }
 
@@ -613,6 +615,12 @@ static void drains(void)
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(w.c);
     gateway_client_speaker.drain(w.c);
+    CHECK(w.shut && !w.closed);
+    /* A request that crosses it is read and dropped. */
+    say(&w, GET "\r\n");
+    CHECK_INT(w.in.n, 0);
+    w.eof = true;
+    turn(&w);
     CHECK(w.closed);
 }
 
