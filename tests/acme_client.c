@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "x509/csr.h"
 #include "json/out.h"
+#include "x509/csr.h"
 
 enum { BODY_MAX = 64 * 1024, NAMES_MAX = 100, URL_MAX = 256 };
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "jose/jws.h"
-#include "world.h"
 #include "json/json.h"
+#include "world.h"
 
 #define CLIENT_BASE "https://ca.hospital.example:8555"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "jose/jws.h"
-#include "x509/csr.h"
 #include "json/json.h"
+#include "x509/csr.h"
 
 struct client_exchange {
     struct list link;

@@ -19,7 +19,6 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "tls/site.h"
-#include "validate/validate.h"
 
 enum { TEXT_MAX = 64 * 1024 };
 
@@ -56,7 +55,7 @@ static enum rc configure(struct tool *t, struct err *err)
 
     conf_unref(MOVE(t->conf));
     TRY(load(t->path, &t->conf));
-    TRY(validate_zones(t->conf, NULL, 0, &zones));
+    TRY(dns_zones_of_conf(t->conf, NULL, 0, &zones));
     TRY(gateway_prepare(t->gateway, t->conf, zones, &plan, err));
     gateway_commit(t->gateway, plan);
     return RC_OK;

@@ -10,9 +10,9 @@
 #include "dns/zones.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
+#include "json/out.h"
 #include "net/net.h"
 #include "validate/validate.h"
-#include "json/out.h"
 
 enum { OUT_MAX = 64 * 1024, ARGUMENTS = 6 };
 
@@ -77,7 +77,7 @@ static enum rc run(char **argv)
     TRY(load(argv[1], &conf));
     TRY(ev_new(clock_system(), &ev));
     TRY(net_system(ev, &net));
-    TRY(validate_zones(conf, NULL, 0, &zones));
+    TRY(dns_zones_of_conf(conf, NULL, 0, &zones));
     TRY(validator_new(ev, net, conf, zones, &v));
     TRY(validate_start(v, &ask, on_result, ev, NULL));
     ev_run(ev);

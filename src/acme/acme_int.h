@@ -12,13 +12,13 @@
 #include "ev/ev.h"
 #include "http/problem.h"
 #include "jose/jws.h"
+#include "json/json.h"
+#include "json/out.h"
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
 #include "store/orders.h"
 #include "store/store.h"
-#include "json/json.h"
-#include "json/out.h"
 
 /* RFC 8555 leaves these to the server. An order lives long enough for a person to put a challenge
  * in place. */

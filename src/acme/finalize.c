@@ -119,12 +119,8 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 {
     const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
     const struct jose_jwk *jwk;
-    unsigned kind = d->csr.key_type == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
-                    : d->csr.key_type == CRYPTO_KEY_P256 || d->csr.key_type == CRYPTO_KEY_P384
-                        ? 1u << CONF_KEY_ECDSA
-                        : 0;
 
-    if (profile && !(profile->key_algorithms & kind))
+    if (profile && !(profile->key_algorithms & ca_leaf_algorithm(d->csr.key_type)))
         return ACME_ERR(r, RC_DENIED, "badCSR", msg_key_kind, profile->name,
                         d->csr.key_type == CRYPTO_KEY_RSA       ? STR("RSA")
                         : d->csr.key_type == CRYPTO_KEY_ED25519 ? STR("Ed25519")

@@ -2,9 +2,9 @@
 #include "audit/audit.h"
 
 #include "audit/canonical.h"
+#include "json/json.h"
 #include "store/events.h"
 #include "store/store.h"
-#include "json/json.h"
 
 enum { ACTION_MAX = 64 };
 

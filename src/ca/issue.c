@@ -4,10 +4,10 @@
 #include "audit/audit.h"
 #include "ca/issue_int.h"
 #include "ev/clock.h"
+#include "json/out.h"
 #include "store/keys.h"
 #include "store/meta.h"
 #include "store/store.h"
-#include "json/out.h"
 
 MSG(msg_no_issuer, "ca.no-issuer",
     "this CA has no active issuer for {0} keys; `autarky status` shows what there is");

@@ -58,3 +58,10 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
     }
     return x509_tbs_build(&in, out, err);
 }
+
+unsigned ca_leaf_algorithm(enum crypto_key_type type)
+{
+    if (type == CRYPTO_KEY_RSA)
+        return 1u << CONF_KEY_RSA;
+    return type == CRYPTO_KEY_P256 || type == CRYPTO_KEY_P384 ? 1u << CONF_KEY_ECDSA : 0;
+}

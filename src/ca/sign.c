@@ -4,9 +4,9 @@
 #include "audit/audit.h"
 #include "ca/issue_int.h"
 #include "ipc/chan.h"
+#include "json/out.h"
 #include "metrics/metrics.h"
 #include "store/store.h"
-#include "json/out.h"
 
 MSG(msg_differs, "ca.certificate-differs",
     "the signer returned another certificate than was reserved under serial {0}; it was not given "

@@ -221,13 +221,7 @@ static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile
 static enum rc check_key(const struct crypto_key *key, const struct conf_profile *profile,
                          struct err *err)
 {
-    unsigned kind =
-        crypto_key_type(key) == CRYPTO_KEY_RSA ? 1u << CONF_KEY_RSA
-        : crypto_key_type(key) == CRYPTO_KEY_P256 || crypto_key_type(key) == CRYPTO_KEY_P384
-            ? 1u << CONF_KEY_ECDSA
-            : 0;
-
-    if (!(profile->key_algorithms & kind))
+    if (!(profile->key_algorithms & ca_leaf_algorithm(crypto_key_type(key))))
         return ERR(err, RC_DENIED, msg_key_kind, profile->name, str_of(crypto_key_text(key)));
     return crypto_weak_check(key, err);
 }

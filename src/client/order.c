@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "x509/csr.h"
 #include "json/out.h"
+#include "x509/csr.h"
 
 MSG(msg_profile, "client.profile",
     "the server offers no profile \"{0}\"; it has: {1}. Choose one of them, or none");

@@ -6,9 +6,7 @@
 #include "json/json.h"
 #include "json/out.h"
 
-enum { ANSWER_MAX = 16 * 1024 * 1024, ARGS_MAX = 8192 };
-
-enum { LIMIT_MAX = 1000 };
+enum { ARGS_MAX = 8192, LIMIT_MAX = 1000 };
 
 /* What the server would refuse as well is wrong usage, whether or not one runs. */
 static int check_args(const struct cmd_args *args)
@@ -58,10 +56,10 @@ static void show_item(const struct json *item)
     struct str text;
     const char *between = "";
 
-    printf("%-34.*s %-8.*s %.10s  %-7.*s ", STR_ARG(cmd_text(item, "serial")),
-           STR_ARG(cmd_text(item, "status")),
-           cmd_text(item, "not_after").p ? cmd_text(item, "not_after").p : "-",
-           STR_ARG(cmd_text(item, "origin")));
+    printf("%-34.*s %-8.*s %.10s  %-7.*s ", STR_ARG(json_shown(item, "serial")),
+           STR_ARG(json_shown(item, "status")),
+           json_shown(item, "not_after").p ? json_shown(item, "not_after").p : "-",
+           STR_ARG(json_shown(item, "origin")));
     while (json_next(&names, NULL, &name))
         if (json_str(name, &text) == RC_OK) {
             printf("%s%.*s", between, STR_ARG(text));
@@ -70,19 +68,16 @@ static void show_item(const struct json *item)
     printf("\n");
 }
 
-static enum rc show(struct str answer)
+static enum rc show(const struct json *root)
 {
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct json_iter items;
+    struct json_iter items = json_iter(json_get(root, "items"));
     const struct json *item;
-    struct str next;
+    struct str next = json_shown(root, "next");
 
-    TRY(json_parse(answer, ANSWER_MAX, &doc, NULL));
-    items = json_iter(json_get(json_root(doc), "items"));
     printf("%-34s %-8s %-10s  %-7s %s\n", "SERIAL", "STATUS", "UNTIL", "FROM", "NAMES");
     while (json_next(&items, NULL, &item))
         show_item(item);
-    if (json_str(json_get(json_root(doc), "next"), &next) == RC_OK)
+    if (next.n)
         fprintf(stderr, "there are more: --cursor %.*s\n", STR_ARG(next));
     return RC_OK;
 }
@@ -90,25 +85,11 @@ static enum rc show(struct str answer)
 int cmd_cert_list(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf ask = BUF_INIT(ARGS_MAX);
-    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
-    struct err err = ERR_INIT;
     int status = check_args(args);
-    enum rc rc;
+    struct err err = ERR_INIT;
 
     if (status != CMD_DONE)
         return status;
-    rc = make_args(args, &ask);
-    if (rc == RC_OK)
-        rc = cmd_control(cmd_data(args), "cert list", buf_str(&ask), &answer, &err);
-    if (rc == RC_OK && cmd_json(args)) {
-        buf_putz(&answer, "\n");
-        cmd_print(buf_str(&answer));
-        return CMD_DONE;
-    }
-    if (rc == RC_OK)
-        rc = show(buf_str(&answer));
-    if (rc == RC_OK)
-        return CMD_DONE;
-    err.rc = rc;
-    return cmd_fail(&err);
+    err.rc = make_args(args, &ask);
+    return err.rc == RC_OK ? cmd_ask(args, "cert list", buf_str(&ask), show) : cmd_fail(&err);
 }

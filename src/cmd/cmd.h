@@ -105,15 +105,27 @@ void cmd_print(struct str text);
 /* At the end of the program: `status`, or CMD_FAILED when what was printed did not get out, which
  * is then said. */
 int cmd_finish(int status);
-/* A member of an answer; nothing when it is missing or no text. */
-struct json;
-struct str cmd_text(const struct json *obj, const char *name);
 
 /* control.c: asks the running server over its control socket; the answer is JSON, appended to
  * `out`. `args` is a JSON object or empty. On failure `err` says whether the server is not running,
  * does not let this user in, or what it answered. */
 enum rc cmd_control(const char *data, const char *command, struct str args, struct buf *out,
                     struct err *err);
+/* Asks, and shows the answer: as it is with --json, else by `show`, which gets its root. Returns
+ * the exit status. */
+struct json;
+typedef enum rc (*cmd_show_fn)(const struct json *root);
+int cmd_ask(const struct cmd_args *args, const char *command, struct str ask, cmd_show_fn show);
+/* The second half of it, for an answer from elsewhere. */
+int cmd_show(const struct cmd_args *args, struct buf *answer, cmd_show_fn show);
+
+/* listeners.c: what the supervisor has written down in listeners.json. */
+struct addr_port;
+struct json_doc;
+/* All of it, appended to `text`, and parsed. RC_NOTFOUND, RC_DENIED, RC_IO, RC_PARSE. */
+enum rc cmd_listeners(const char *data, struct buf *text, struct json_doc **out);
+/* The first listener of that kind ("api", "gateway" ...); false: none is known. */
+bool cmd_listener(const char *data, const char *kind, struct addr_port *out);
 
 struct conf;
 /* config.c: reads and checks the configuration; `out` may be NULL. On failure all that is wrong, a

@@ -8,16 +8,15 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "cmd/cmd.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
+#include "json/json.h"
 #include "net/net.h"
 #include "serve/serve.h"
-#include "json/json.h"
 
-enum { LISTENERS_MAX = 64 * 1024, ANSWER_SECONDS = 60 };
+enum { LISTENERS_MAX = 64 * 1024, ANSWER_MAX = 16 * 1024 * 1024, ANSWER_SECONDS = 60 };
 
 MSG(msg_not_running, "cmd.not-running",
     "no server answers for {0}; start one with `autarky serve --data {0}`, or look at its log");
@@ -54,8 +53,7 @@ static enum rc socket_path(const char *data, struct buf *path, struct err *err)
         return ERR(err, RC_INVAL, msg_no_data, str_of(data));
     if (dir < 0 && errno == EACCES)
         return ERR(err, RC_DENIED, msg_not_allowed, str_of(data));
-    if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
-        json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK &&
+    if (cmd_listeners(data, &text, &doc) == RC_OK &&
         json_str(json_get(json_root(doc), "control"), &control) == RC_OK) {
         buf_puts(path, control);
         return buf_rc(path);
@@ -148,4 +146,29 @@ enum rc cmd_control(const char *data, const char *command, struct str args, stru
     *err = c.err;
     err->rc = rc;
     return rc;
+}
+
+int cmd_show(const struct cmd_args *args, struct buf *answer, cmd_show_fn show)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct err err = ERR_INIT;
+
+    if (cmd_json(args)) {
+        buf_putz(answer, "\n");
+        cmd_print(buf_str(answer));
+        return CMD_DONE;
+    }
+    err.rc = json_parse(buf_str(answer), ANSWER_MAX, &doc, NULL);
+    if (err.rc == RC_OK)
+        err.rc = show(json_root(doc));
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+int cmd_ask(const struct cmd_args *args, const char *command, struct str ask, cmd_show_fn show)
+{
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+
+    err.rc = cmd_control(cmd_data(args), command, ask, &answer, &err);
+    return err.rc == RC_OK ? cmd_show(args, &answer, show) : cmd_fail(&err);
 }

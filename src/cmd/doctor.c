@@ -62,9 +62,9 @@ static enum rc examine_server(struct examination *e)
         char name[64] = "";
 
         IGNORE_RC(
-            str_copyz(cmd_text(check, "name"), name, sizeof(name))); /* shown without a name */
-        cmd_finding(e, name, cmd_text(check, "state"), cmd_text(check, "text"),
-                    cmd_text(check, "cure"));
+            str_copyz(json_shown(check, "name"), name, sizeof(name))); /* shown without a name */
+        cmd_finding(e, name, json_shown(check, "state"), json_shown(check, "text"),
+                    json_shown(check, "cure"));
     }
     return RC_OK;
 }

@@ -56,11 +56,11 @@ static enum rc show(const struct examination *e)
     TRY(json_parse(buf_str(&e->text), TEXT_MAX, &doc, NULL));
     checks = json_iter(json_get(json_root(doc), "checks"));
     while (json_next(&checks, NULL, &check)) {
-        struct str cure = cmd_text(check, "cure");
+        struct str cure = json_shown(check, "cure");
 
-        printf("%-8.*s %-14.*s ", STR_ARG(cmd_text(check, "state")),
-               STR_ARG(cmd_text(check, "name")));
-        show_lines(cmd_text(check, "text"));
+        printf("%-8.*s %-14.*s ", STR_ARG(json_shown(check, "state")),
+               STR_ARG(json_shown(check, "name")));
+        show_lines(json_shown(check, "text"));
         if (cure.n)
             printf("%*s-> %.*s\n", TEXT_COLUMN, "", STR_ARG(cure));
     }

@@ -22,9 +22,9 @@
 #include "conf/text.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
+#include "json/out.h"
 #include "sandbox/users.h"
 #include "store/store.h"
-#include "json/out.h"
 
 enum { CONFIG_MAX = 64 * 1024 };
 

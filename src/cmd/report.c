@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "json/json.h"
 
 enum { MESSAGE_MAX = 4096 };
 
@@ -94,12 +93,4 @@ int cmd_finish(int status)
         return status;
     cmd_failf("standard output cannot be written: %s", strerrordesc_np(errno));
     return status == CMD_DONE ? CMD_FAILED : status;
-}
-
-struct str cmd_text(const struct json *obj, const char *name)
-{
-    struct str s = {NULL, 0};
-
-    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
-    return s;
 }

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/site_int.h"
 #include "conf/conf.h"
+#include "ipc/site_messages.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -23,14 +24,6 @@ enum { TEXT_MAX = 1024 * 1024, ANSWER_MAX = 16 * 1024 * 1024, ARGS_MAX = 1024 };
 static bool dry(const struct cmd_args *args)
 {
     return args->values[CMD_OPT_DRY_RUN] != NULL;
-}
-
-static const struct conf_site *find_site(const struct conf *conf, struct str name)
-{
-    for (size_t i = 0; i < conf->gateway.n_sites; i++)
-        if (str_eq(conf->gateway.sites[i].name, name))
-            return &conf->gateway.sites[i];
-    return NULL;
 }
 
 /* The name as the configuration has it. -1: fine. */
@@ -140,7 +133,7 @@ static int not_ours(const struct cmd_args *args, const char *name)
 
     if (cmd_load_config(args, &conf, &problems) != RC_OK)
         return cmd_show_problems(buf_str(&problems));
-    if (find_site(conf, str_of(name)))
+    if (conf_site_find(conf, str_of(name)))
         IGNORE_RC(ERR(&err, RC_INVAL, msg_foreign, str_of(name)));
     else
         IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no_site, str_of(name)));
@@ -166,26 +159,9 @@ int cmd_site_remove(const struct cmd_args *args)
 
 /* ---- asking the server */
 
-/* The server's answer to a command about all sites, or one. */
-static enum rc ask(const struct cmd_args *args, const char *command, const char *name,
-                   struct buf *answer, struct err *err)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ARGS_MAX);
-    struct json_out o;
-
-    json_out_init(&o, &text, JSON_COMPACT);
-    json_obj(&o);
-    if (name)
-        json_kv_z(&o, "name", name);
-    json_end(&o);
-    TRY(json_out_done(&o));
-    return cmd_control(cmd_data(args), command, buf_str(&text), answer, err);
-}
-
-/* The same from the configuration alone, when no server runs. */
+/* What the server answers to `site list`, from the configuration alone, when none runs. */
 static enum rc list_offline(const struct conf *conf, struct buf *out)
 {
-    static const char *const algorithms[CONF_KEY_COUNT] = {"rsa", "ecdsa"};
     struct json_out o;
 
     json_out_init(&o, out, JSON_COMPACT);
@@ -209,8 +185,8 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
         for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
             if (site->algorithms & 1u << a) {
                 json_obj(&o);
-                json_kv_z(&o, "algorithm", algorithms[a]);
-                json_kv_z(&o, "state", "unknown");
+                json_kv_z(&o, "algorithm", conf_key_algorithm_name(a));
+                json_kv_z(&o, "state", ipc_site_state_name(IPC_SITE_UNKNOWN));
                 json_end(&o);
             }
         json_end(&o);
@@ -223,7 +199,7 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
 
 static void show_certificate(const struct json *site, const struct json *c, bool first)
 {
-    struct str until = cmd_text(c, "not_after"), reason = cmd_text(c, "reason");
+    struct str until = json_shown(c, "not_after"), reason = json_shown(c, "reason");
     struct str backend = {NULL, 0};
     struct json_iter backends = json_iter(json_get(site, "backends"));
     const struct json *b;
@@ -231,21 +207,18 @@ static void show_certificate(const struct json *site, const struct json *c, bool
     if (first && json_next(&backends, NULL, &b))
         IGNORE_RC(json_str(b, &backend)); /* shown as nothing */
     printf("%-36.*s %-8.*s %-10.*s %-10.*s  %.*s\n",
-           STR_ARG(first ? cmd_text(site, "name") : STR("")), STR_ARG(cmd_text(c, "algorithm")),
-           STR_ARG(cmd_text(c, "state")), STR_ARG(until.n ? str_head(until, 10) : STR("-")),
+           STR_ARG(first ? json_shown(site, "name") : STR("")), STR_ARG(json_shown(c, "algorithm")),
+           STR_ARG(json_shown(c, "state")), STR_ARG(until.n ? str_head(until, 10) : STR("-")),
            STR_ARG(backend));
     if (reason.n)
         printf("    %.*s\n", STR_ARG(reason));
 }
 
-static enum rc show_list(struct str answer)
+static enum rc show_list(const struct json *root)
 {
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct json_iter sites = json_iter(json_get(root, "items"));
     const struct json *site, *c;
-    struct json_iter sites;
 
-    TRY(json_parse(answer, ANSWER_MAX, &doc, NULL));
-    sites = json_iter(json_get(json_root(doc), "items"));
     printf("%-36s %-8s %-10s %-10s  %s\n", "SITE", "KEY", "STATE", "UNTIL", "BACKEND");
     while (json_next(&sites, NULL, &site)) {
         struct json_iter certificates = json_iter(json_get(site, "certificates"));
@@ -256,19 +229,6 @@ static enum rc show_list(struct str answer)
     return RC_OK;
 }
 
-static int show_answer(const struct cmd_args *args, struct buf *answer)
-{
-    struct err err = ERR_INIT;
-
-    if (cmd_json(args)) {
-        buf_putz(answer, "\n");
-        cmd_print(buf_str(answer));
-        return CMD_DONE;
-    }
-    err.rc = show_list(buf_str(answer));
-    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
-}
-
 int cmd_site_list(const struct cmd_args *args)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -276,32 +236,40 @@ int cmd_site_list(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
     struct err err = ERR_INIT;
 
-    err.rc = ask(args, "site list", NULL, &answer, &err);
+    err.rc = cmd_control(cmd_data(args), "site list", STR(""), &answer, &err);
     if (err.rc == RC_OK)
-        return show_answer(args, &answer);
+        return cmd_show(args, &answer, show_list);
     if (err.rc != RC_NOTFOUND && err.rc != RC_NET)
         return cmd_fail(&err);
     if (cmd_load_config(args, &conf, &problems) != RC_OK)
         return cmd_show_problems(buf_str(&problems));
     fprintf(stderr, "no server runs here now: this is the configuration alone\n");
     err.rc = list_offline(conf, &answer);
-    return err.rc == RC_OK ? show_answer(args, &answer) : cmd_fail(&err);
+    return err.rc == RC_OK ? cmd_show(args, &answer, show_list) : cmd_fail(&err);
+}
+
+static enum rc show_renewed(const struct json *root)
+{
+    printf("%.*s gets new certificates; `autarky site list` shows them\n",
+           STR_ARG(json_shown(root, "name")));
+    return RC_OK;
 }
 
 int cmd_site_renew(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ARGS_MAX);
     char name[NAME_MAX_BYTES + 1];
-    struct err err = ERR_INIT;
     int status = operand(args, name);
+    struct err err = ERR_INIT;
+    struct json_out o;
 
     if (status >= 0)
         return status;
-    err.rc = ask(args, "site renew", name, &answer, &err);
-    if (err.rc != RC_OK)
-        return cmd_fail(&err);
-    if (cmd_json(args))
-        return show_answer(args, &answer);
-    printf("%s gets new certificates; `autarky site list` shows them\n", name);
-    return CMD_DONE;
+    json_out_init(&o, &ask, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "name", name);
+    json_end(&o);
+    err.rc = json_out_done(&o);
+    return err.rc == RC_OK ? cmd_ask(args, "site renew", buf_str(&ask), show_renewed)
+                           : cmd_fail(&err);
 }

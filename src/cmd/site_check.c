@@ -19,22 +19,17 @@
 #include "tls/look.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
-#include "json/json.h"
 
 enum {
     TEXT_MAX = 1024 * 1024,
-    LISTENERS_MAX = 64 * 1024,
     ROOTS_MAX = 64,
     ARENA_MAX = 16 * 1024 * 1024,
     LINE_BYTES = 1024,
     STATUS_SERVER_ERROR = 500,
 };
 
-static const struct {
-    const char *name;
-    enum tls_look_key look;
-} algorithms[CONF_KEY_COUNT] = {
-    [CONF_KEY_RSA] = {"rsa", TLS_LOOK_RSA}, [CONF_KEY_ECDSA] = {"ecdsa", TLS_LOOK_ECDSA}};
+static const enum tls_look_key looks[CONF_KEY_COUNT] = {
+    [CONF_KEY_RSA] = TLS_LOOK_RSA, [CONF_KEY_ECDSA] = TLS_LOOK_ECDSA};
 
 struct check {
     struct examination e;
@@ -55,21 +50,6 @@ static void failed(struct check *c, const char *what, const struct err *err, con
 
 /* ---- where the gateway is */
 
-static void take_gateway(struct check *c, struct str listeners)
-{
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct json_iter addresses;
-    const struct json *address;
-    struct str text;
-
-    if (json_parse(listeners, LISTENERS_MAX, &doc, NULL) != RC_OK)
-        return;
-    addresses = json_iter(json_get(json_root(doc), "gateway"));
-    if (!json_next(&addresses, NULL, &address) || json_str(address, &text) != RC_OK ||
-        addr_port_parse(text, &c->gateway) != RC_OK)
-        c->gateway = (struct addr_port){};
-}
-
 static const char *gateway_host(const struct check *c, char text[static ADDR_TEXT])
 {
     static const unsigned char none[sizeof(c->gateway.addr.b)];
@@ -89,13 +69,12 @@ static enum rc read_roots(struct check *c, int data)
 
 static void read_data(struct check *c)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
     CLEANUP(fd_closep) int data = -1;
 
+    if (!cmd_listener(cmd_data(c->e.args), "gateway", &c->gateway))
+        c->gateway = (struct addr_port){};
     if (cmd_open_data(c->e.args, &data, NULL) != RC_OK)
         return;
-    if (file_read(data, "listeners.json", &text, NULL) == RC_OK)
-        take_gateway(c, buf_str(&text));
     if (read_roots(c, data) != RC_OK)
         cmd_finding(&c->e, "roots", STR("failed"),
                     STR("trust/roots.pem of the data directory cannot be read"),
@@ -165,6 +144,7 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_LOOK_CHAIN_MAX);
     CLEANUP(fd_closep) int fd = -1;
+    const char *name = conf_key_algorithm_name(a);
     char text[ADDR_TEXT];
     struct err err = ERR_INIT;
 
@@ -172,11 +152,11 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
         return;
     err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
     if (err.rc == RC_OK)
-        err.rc = tls_look(fd, c->site->name, algorithms[a].look, &pem, &err);
+        err.rc = tls_look(fd, c->site->name, looks[a], &pem, &err);
     if (err.rc == RC_OK)
-        judge(c, algorithms[a].name, buf_str(&pem));
+        judge(c, name, buf_str(&pem));
     else
-        failed(c, algorithms[a].name, &err,
+        failed(c, name, &err,
                "`autarky site list` says whether there is a certificate, and if not, why");
 }
 
@@ -224,20 +204,20 @@ int cmd_site_check(const struct cmd_args *args)
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
     char name[NAME_MAX_BYTES + 1];
+    const struct conf_site *site;
     int status;
 
     if (name_canonical(str_of(args->operand), false, name) != RC_OK)
         return cmd_usagef("\"%s\" is no domain name", args->operand);
     if (cmd_load_config(args, &conf, &problems) != RC_OK)
         return cmd_show_problems(buf_str(&problems));
+    site = conf_site_find(conf, str_of(name));
+    if (!site)
+        return cmd_failf(
+            "%s is not a site of the gateway; `autarky site list` shows those that are", name);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL's default provider is missing; run script/bootstrap again");
-    for (size_t i = 0; i < conf->gateway.n_sites; i++)
-        if (str_eq(conf->gateway.sites[i].name, str_of(name))) {
-            status = check(args, &conf->gateway.sites[i]);
-            crypto_done();
-            return status;
-        }
-    return cmd_failf("%s is not a site of the gateway; `autarky site list` shows those that are",
-                     name);
+    status = check(args, site);
+    crypto_done();
+    return status;
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdio.h>
 
-#include "base/fd.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "json/json.h"
@@ -17,12 +14,10 @@ enum { ANSWER_MAX = 4 * 1024 * 1024, LISTENERS_MAX = 64 * 1024 };
 /* The content of listeners.json, or null. */
 static void put_listeners(struct buf *out, const char *data)
 {
-    CLEANUP(fd_closep) int dir = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     CLEANUP(buf_done) struct buf text = BUF_INIT(LISTENERS_MAX);
 
-    if (dir >= 0 && file_read(dir, "listeners.json", &text, NULL) == RC_OK &&
-        json_parse(buf_str(&text), LISTENERS_MAX, &doc, NULL) == RC_OK)
+    if (cmd_listeners(data, &text, &doc) == RC_OK)
         buf_puts(out, str_trim(buf_str(&text)));
     else
         buf_putz(out, "null");
@@ -47,14 +42,6 @@ static enum rc status_json(const char *data, struct buf *out, struct err *err)
     buf_puts(out, str_skip(body, 1));
     buf_putz(out, "\n");
     return buf_rc(out);
-}
-
-static uint64_t number_of(const struct json *obj, const char *name)
-{
-    uint64_t n = 0;
-
-    IGNORE_RC(json_u64(json_get(obj, name), &n)); /* shown as 0 */
-    return n;
 }
 
 static void show_listeners(const struct json *all)
@@ -99,13 +86,13 @@ static void show_processes(const struct json *list)
     const struct json *p;
 
     while (json_next(&it, NULL, &p)) {
-        unsigned long long restarts = number_of(p, "restarts");
+        unsigned long long restarts = json_shown_u64(p, "restarts");
 
-        printf("  %-10.*s %-8.*s pid %llu", STR_ARG(cmd_text(p, "role")),
-               STR_ARG(cmd_text(p, "state")), (unsigned long long)number_of(p, "pid"));
+        printf("  %-10.*s %-8.*s pid %llu", STR_ARG(json_shown(p, "role")),
+               STR_ARG(json_shown(p, "state")), (unsigned long long)json_shown_u64(p, "pid"));
         if (restarts)
             printf(", restarted %llu times", restarts);
-        show_confinement(cmd_text(p, "sandbox"));
+        show_confinement(json_shown(p, "sandbox"));
         printf("\n");
     }
 }
@@ -116,9 +103,9 @@ static void show_issuers(const struct json *list)
     const struct json *issuer;
 
     while (json_next(&it, NULL, &issuer))
-        printf("  %-10.*s until %.10s  %.*s\n", STR_ARG(cmd_text(issuer, "name")),
-               cmd_text(issuer, "not_after").p ? cmd_text(issuer, "not_after").p : "-",
-               STR_ARG(cmd_text(issuer, "subject")));
+        printf("  %-10.*s until %.10s  %.*s\n", STR_ARG(json_shown(issuer, "name")),
+               json_shown(issuer, "not_after").p ? json_shown(issuer, "not_after").p : "-",
+               STR_ARG(json_shown(issuer, "subject")));
 }
 
 static void show(const struct json *root)
@@ -127,13 +114,13 @@ static void show(const struct json *root)
     bool healthy = false;
 
     IGNORE_RC(json_bool(json_get(root, "healthy"), &healthy)); /* missing is unhealthy */
-    printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(cmd_text(root, "version")),
-           STR_ARG(cmd_text(root, "organization")), STR_ARG(cmd_text(root, "domain")),
+    printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(json_shown(root, "version")),
+           STR_ARG(json_shown(root, "organization")), STR_ARG(json_shown(root, "domain")),
            healthy ? "healthy" : "NOT HEALTHY; `autarky doctor` says why");
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
-           (unsigned long long)number_of(certificates, "valid"),
-           (unsigned long long)number_of(certificates, "expiring_in_30d"),
-           (unsigned long long)number_of(certificates, "revoked"));
+           (unsigned long long)json_shown_u64(certificates, "valid"),
+           (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),
+           (unsigned long long)json_shown_u64(certificates, "revoked"));
     printf("Issuers:\n");
     show_issuers(json_get(root, "issuers"));
     printf("Listeners:\n");

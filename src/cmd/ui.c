@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "base/fd.h"
-#include "base/file.h"
 #include "cmd/cmd.h"
 #include "conf/conf.h"
 #include "json/json.h"
@@ -12,38 +9,18 @@
 
 enum { TEXT_MAX = 64 * 1024, BASE_MAX = 512 };
 
-/* Port of the first api listener, from listeners.json; 0: not known. */
-static uint16_t api_port(const struct cmd_args *args)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    CLEANUP(fd_closep) int data = -1;
-    struct json_iter all;
-    const struct json *one;
-    struct addr_port at = {};
-    struct str address;
-
-    if (cmd_open_data(args, &data, NULL) != RC_OK ||
-        file_read(data, "listeners.json", &text, NULL) != RC_OK ||
-        json_parse(buf_str(&text), TEXT_MAX, &doc, NULL) != RC_OK)
-        return 0;
-    all = json_iter(json_get(json_root(doc), "api"));
-    if (json_next(&all, NULL, &one) && json_str(one, &address) == RC_OK &&
-        addr_port_parse(address, &at) == RC_OK)
-        return at.port;
-    return 0;
-}
-
 /* What the configuration calls the API, else this host by its own name for itself. */
 static void put_base(const struct cmd_args *args, struct buf *out)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    struct addr_port at = {};
 
     if (cmd_load_config(args, &conf, &problems) == RC_OK && conf->urls.api.n)
         buf_puts(out, conf->urls.api);
     else
-        buf_printf(out, "https://localhost:%u", api_port(args));
+        buf_printf(out, "https://localhost:%u",
+                   cmd_listener(cmd_data(args), "api", &at) ? at.port : 0);
 }
 
 static enum rc show(const struct cmd_args *args, struct str answer)
@@ -55,7 +32,7 @@ static enum rc show(const struct cmd_args *args, struct str answer)
 
     TRY(json_parse(answer, TEXT_MAX, &doc, NULL));
     put_base(args, &url);
-    buf_puts(&url, cmd_text(json_root(doc), "path"));
+    buf_puts(&url, json_shown(json_root(doc), "path"));
     TRY(buf_rc(&url));
     if (!cmd_json(args)) {
         printf("%.*s\n", STR_ARG(buf_str(&url)));
@@ -64,7 +41,7 @@ static enum rc show(const struct cmd_args *args, struct str answer)
     json_out_init(&o, &text, JSON_COMPACT);
     json_obj(&o);
     json_kv_str(&o, "url", buf_str(&url));
-    json_kv_str(&o, "expires", cmd_text(json_root(doc), "expires"));
+    json_kv_str(&o, "expires", json_shown(json_root(doc), "expires"));
     json_end(&o);
     TRY(json_out_done(&o));
     buf_putz(&text, "\n");

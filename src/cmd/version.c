@@ -3,8 +3,8 @@
 
 #include "cmd/cmd.h"
 #include "crypto/crypto.h"
-#include "store/store.h"
 #include "json/out.h"
+#include "store/store.h"
 
 enum { TEXT_MAX = 4096 };
 

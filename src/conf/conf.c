@@ -40,3 +40,11 @@ const struct conf_profile *conf_profile_find(const struct conf *conf, struct str
             return &conf->profiles[i];
     return NULL;
 }
+
+const struct conf_site *conf_site_find(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        if (str_eq(conf->gateway.sites[i].name, name))
+            return &conf->gateway.sites[i];
+    return NULL;
+}

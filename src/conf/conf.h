@@ -44,6 +44,8 @@ struct conf_resolver {
 };
 
 enum conf_key_algorithm { CONF_KEY_RSA, CONF_KEY_ECDSA, CONF_KEY_COUNT };
+/* "rsa", "ecdsa": as the configuration, messages and files spell it; "unknown" outside the enum. */
+const char *conf_key_algorithm_name(unsigned algorithm);
 
 struct conf_profile {
     struct str name;
@@ -150,3 +152,5 @@ static inline void conf_unrefp(const struct conf **conf)
 
 /* NULL when there is no profile of that name. */
 const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);
+/* NULL when the gateway has no site of that canonical name. */
+const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

@@ -233,3 +233,8 @@ struct str conf_key_name(const struct conf_key *key)
 
     return str_of(dot ? dot + 1 : key->path);
 }
+
+const char *conf_key_algorithm_name(unsigned algorithm)
+{
+    return algorithm < CONF_KEY_COUNT ? key_algorithms[algorithm] : "unknown";
+}

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/name.h"
+#include "conf/conf.h"
 
 enum { ZONES_BYTES = 16 * 1024 * 1024, DNS_PORT = 53 };
 
@@ -43,6 +44,31 @@ enum rc dns_zones_new(const struct dns_zone *zones, size_t n, struct dns_zones *
         TRY(copy(z, &zones[z->n], &z->zones[z->n]));
     *out = MOVE(z);
     return RC_OK;
+}
+
+enum rc dns_zones_of_conf(const struct conf *conf, const struct addr_port *defaults, size_t n,
+                          struct dns_zones **out)
+{
+    size_t count = conf->n_resolvers;
+    CLEANUP(mem_freep) struct dns_zone *zones = mem_calloc(count + 1, sizeof(struct dns_zone));
+    bool all = false;
+
+    if (!zones)
+        return RC_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_resolver *r = &conf->resolvers[i];
+
+        zones[i] = (struct dns_zone){
+            .name = r->zone,
+            .servers = r->servers.p,
+            .n_servers = r->servers.n,
+            .authoritative = r->mode == CONF_RESOLVER_AUTHORITATIVE,
+        };
+        all = all || str_eq(r->zone, STR("."));
+    }
+    if (!all)
+        zones[count++] = (struct dns_zone){.name = STR("."), .servers = defaults, .n_servers = n};
+    return dns_zones_new(zones, count, out);
 }
 
 struct dns_zones *dns_zones_ref(struct dns_zones *z)

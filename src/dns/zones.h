@@ -18,10 +18,15 @@ struct dns_zone {
     bool authoritative; /* they hold the zone: asked without recursion, and must say so */
 };
 
+struct conf;
 struct dns_zones;
 
 /* Copies; RC_NOMEM. */
 enum rc dns_zones_new(const struct dns_zone *zones, size_t n, struct dns_zones **out);
+/* Those of a configuration, with the servers of resolv.conf (`defaults`) for all names that no zone
+ * of it has. RC_NOMEM. */
+enum rc dns_zones_of_conf(const struct conf *conf, const struct addr_port *defaults, size_t n,
+                          struct dns_zones **out);
 struct dns_zones *dns_zones_ref(struct dns_zones *z);
 void dns_zones_unref(struct dns_zones *z);
 DEFINE_FREEP(dns_zones_unref, struct dns_zones)

@@ -1,135 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/client.h"
 
-#include <llhttp.h>
+#include "http/reader.h"
 
-MSG(msg_bad, "http.response", "the answer is not HTTP/1.1: {0}");
+MSG(msg_interim, "http.response-interim",
+    "the server sent interim answer after interim answer instead of one that counts");
 MSG(msg_cut, "http.response-cut", "the connection ended before the answer was complete");
 
-struct field {
-    uint32_t name, name_n, value, value_n;
-};
-
 struct http_client {
-    llhttp_t ll;
-    struct buf head; /* names and values, one after the other */
+    struct http_reader *reader;
     struct buf body;
-    size_t max_body, head_fed;
-    struct field fields[HTTP_CLIENT_HEADERS_MAX];
-    size_t n_fields;
+    size_t max_body;
     size_t interim;
-    int status;
-    bool head_done, done, too_big;
-    bool head_only, keep_alive;
-    enum rc rc; /* RC_NOMEM */
-    const char *why;
+    bool head_only;
+    bool in_body; /* of an interim answer, or of the one that counts */
+    int status;   /* of the one that counts; 0: its head is not complete */
+    bool done;
+    bool too_big;
+    bool more; /* came than belongs to the answer */
 };
 
-static int refuse(struct http_client *c, const char *why)
-{
-    c->why = c->why ? c->why : why;
-    return HPE_USER;
-}
-
-static int append(struct http_client *c, uint32_t *at, uint32_t *n, struct str s)
-{
-    if (*n == 0)
-        *at = (uint32_t)c->head.n;
-    buf_puts(&c->head, s);
-    if (buf_rc(&c->head) == RC_NOMEM)
-        c->rc = RC_NOMEM;
-    if (buf_rc(&c->head) != RC_OK)
-        return refuse(c, "its headers are longer than 32 KiB");
-    *n += (uint32_t)s.n;
-    return 0;
-}
-
-static int on_name(llhttp_t *ll, const char *at, size_t n)
-{
-    struct http_client *c = ll->data;
-    struct field *f = &c->fields[c->n_fields];
-    size_t from = c->head.n;
-    int e;
-
-    if (c->head_done)
-        return 0;
-    if (c->n_fields == HTTP_CLIENT_HEADERS_MAX)
-        return refuse(c, "it has more than 100 headers");
-    e = append(c, &f->name, &f->name_n, str_bytes(at, n));
-    for (; e == 0 && from < c->head.n; from++)
-        if (c->head.p[from] >= 'A' && c->head.p[from] <= 'Z')
-            c->head.p[from] |= 0x20;
-    return e;
-}
-
-static int on_value(llhttp_t *ll, const char *at, size_t n)
-{
-    struct http_client *c = ll->data;
-    struct field *f = &c->fields[c->n_fields];
-
-    return c->head_done ? 0 : append(c, &f->value, &f->value_n, str_bytes(at, n));
-}
-
-static int on_field_end(llhttp_t *ll)
-{
-    struct http_client *c = ll->data;
-
-    if (!c->head_done)
-        c->n_fields++;
-    return 0;
-}
-
-static int on_head_end(llhttp_t *ll)
-{
-    struct http_client *c = ll->data;
-
-    if (ll->http_major != 1)
-        return refuse(c, "its version is not 1.0 or 1.1");
-    if (ll->status_code == 101)
-        return refuse(c, "it changes the protocol, which nobody asked for");
-    ll->upgrade = 0;
-    if (ll->status_code >= 200) {
-        c->status = ll->status_code;
-        c->head_done = true;
-        return c->head_only; /* 1: no body follows */
-    }
-    return 0;
-}
-
-static int on_body(llhttp_t *ll, const char *at, size_t n)
-{
-    struct http_client *c = ll->data;
-    size_t room = c->max_body - c->body.n;
-
-    buf_put(&c->body, at, n < room ? n : room);
-    if (buf_rc(&c->body) != RC_OK)
-        c->rc = buf_rc(&c->body);
-    c->too_big = n > room;
-    return c->too_big || c->rc != RC_OK ? HPE_USER : 0;
-}
-
-static int on_end(llhttp_t *ll)
-{
-    struct http_client *c = ll->data;
-
-    if (!c->head_done) {
-        c->n_fields = 0;
-        buf_reset(&c->head);
-        memset(c->fields, 0, sizeof(c->fields));
-        return ++c->interim > HTTP_CLIENT_INTERIM_MAX ? refuse(c, "too many interim answers") : 0;
-    }
-    c->done = true;
-    c->keep_alive = llhttp_should_keep_alive(ll);
-    return HPE_PAUSED;
-}
-
-static const llhttp_settings_t settings = {
-    .on_header_field = on_name,
-    .on_header_value = on_value,
-    .on_header_value_complete = on_field_end,
-    .on_headers_complete = on_head_end,
-    .on_body = on_body,
-    .on_message_complete = on_end,
+/* The body's limit is ours, so that what fits is there all the same. Chunk extensions are skipped:
+ * nobody reads behind us what came. */
+static const struct http_reader_conf answers = {
+    .responses = true,
+    .body_max = UINT64_MAX,
+    .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
+    .chunk_extensions = true,
 };
 
 void http_client_put(const struct http_client_request *req, struct buf *out)
@@ -160,16 +57,14 @@ void http_client_put_get(const struct http_url *url, struct str user_agent, stru
 
 enum rc http_client_new(size_t max_body, struct http_client **out)
 {
-    struct http_client *c = MEM_NEW(struct http_client);
+    CLEANUP(http_client_freep) struct http_client *c = MEM_NEW(struct http_client);
 
     if (!c)
         return RC_NOMEM;
-    buf_init(&c->head, HTTP_CLIENT_HEAD_MAX);
     buf_init(&c->body, max_body);
     c->max_body = max_body;
-    llhttp_init(&c->ll, HTTP_RESPONSE, &settings);
-    c->ll.data = c;
-    *out = c;
+    TRY(http_reader_new(&answers, &c->reader));
+    *out = MOVE(c);
     return RC_OK;
 }
 
@@ -177,7 +72,7 @@ void http_client_free(struct http_client *c)
 {
     if (!c)
         return;
-    buf_done(&c->head);
+    http_reader_free(c->reader);
     buf_done(&c->body);
     mem_free(c);
 }
@@ -185,55 +80,68 @@ void http_client_free(struct http_client *c)
 void http_client_expect_head(struct http_client *c)
 {
     c->head_only = true;
+    http_reader_next(c->reader, true);
 }
 
-static enum rc verdict(struct http_client *c, llhttp_errno_t e, struct err *err)
+static enum rc read_head(struct http_client *c, struct str *in, struct err *err)
 {
-    if (c->done)
-        return RC_OK;
-    if (c->rc != RC_OK)
-        return c->rc;
-    if (c->too_big)
-        return RC_TOOBIG;
-    if (c->why)
-        return ERR(err, RC_PARSE, msg_bad, str_of(c->why));
-    if (e == HPE_OK)
-        return RC_AGAIN;
-    c->why = llhttp_get_error_reason(&c->ll);
-    if (!c->why || !*c->why)
-        c->why = "it is malformed";
-    return ERR(err, RC_PARSE, msg_bad, str_of(c->why));
+    int status;
+
+    TRY(http_reader_head(c->reader, in, err));
+    c->in_body = true;
+    status = http_reader_get(c->reader)->status;
+    c->status = status >= 200 ? status : 0;
+    return RC_OK;
 }
 
-enum rc http_client_feed(struct http_client *c, struct str in, struct err *err)
+/* RC_CLOSED: it is complete. */
+static enum rc read_body(struct http_client *c, struct str *in, struct err *err)
 {
-    llhttp_errno_t e = HPE_OK;
-    enum rc rc = verdict(c, e, err);
+    struct str piece;
+    enum rc rc;
 
-    while (rc == RC_AGAIN && in.n) {
-        size_t n = in.n, room = HTTP_CLIENT_HEAD_MAX - c->head_fed;
+    while ((rc = http_reader_body(c->reader, in, &piece, err)) == RC_OK) {
+        size_t room = c->max_body - c->body.n;
 
-        if (!c->head_done)
-            n = n < room ? n : room;
-        e = llhttp_execute(&c->ll, in.p, n);
-        if (c->done && llhttp_get_error_pos(&c->ll) != in.p + in.n)
-            c->keep_alive = false;
-        in = str_skip(in, n);
-        if (!c->head_done && (c->head_fed += n) >= HTTP_CLIENT_HEAD_MAX)
-            refuse(c, "its headers are longer than 32 KiB");
-        rc = verdict(c, e, err);
+        buf_puts(&c->body, str_head(piece, room));
+        TRY(buf_rc(&c->body));
+        c->too_big = piece.n > room;
+        if (c->too_big)
+            return RC_TOOBIG;
     }
     return rc;
 }
 
+enum rc http_client_feed(struct http_client *c, struct str in, struct err *err)
+{
+    enum rc rc;
+
+    if (c->too_big)
+        return RC_TOOBIG;
+    while (!c->done) {
+        if (!c->in_body)
+            TRY(read_head(c, &in, err));
+        rc = read_body(c, &in, err);
+        if (rc != RC_CLOSED)
+            return rc;
+        c->done = c->status != 0;
+        if (c->done)
+            break;
+        if (c->interim == HTTP_CLIENT_INTERIM_MAX)
+            return ERR(err, RC_PARSE, msg_interim);
+        c->interim++;
+        http_reader_next(c->reader, c->head_only);
+        c->in_body = false;
+    }
+    c->more |= in.n > 0;
+    return RC_OK;
+}
+
 enum rc http_client_eof(struct http_client *c, struct err *err)
 {
-    enum rc rc = verdict(c, HPE_OK, err);
-
-    if (rc != RC_AGAIN)
-        return rc;
-    if (llhttp_finish(&c->ll) == HPE_OK && c->head_done)
-        c->done = true;
+    if (c->too_big)
+        return RC_TOOBIG;
+    c->done |= c->status != 0 && http_reader_eof(c->reader);
     return c->done ? RC_OK : ERR(err, RC_CLOSED, msg_cut);
 }
 
@@ -244,11 +152,11 @@ int http_client_status(const struct http_client *c)
 
 struct str http_client_header(const struct http_client *c, struct str name)
 {
-    for (size_t i = 0; i < c->n_fields; i++) {
-        const struct field *f = &c->fields[i];
+    for (size_t i = 0; c->status && i < http_reader_fields(c->reader); i++) {
+        struct http_field f = http_reader_field(c->reader, i);
 
-        if (str_eq(str_bytes(c->head.p + f->name, f->name_n), name))
-            return str_trim(str_bytes(c->head.p + f->value, f->value_n));
+        if (str_eq(f.name, name))
+            return f.value;
     }
     return (struct str){NULL, 0};
 }
@@ -260,5 +168,5 @@ struct str http_client_body(const struct http_client *c)
 
 bool http_client_keep_alive(const struct http_client *c)
 {
-    return c->done && c->keep_alive;
+    return c->done && !c->more && http_reader_get(c->reader)->keep_alive;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 from the client's side: a request's bytes, and a strict parser of the response (RFC
- * 9112). Pure: no sockets, no clock, no policy; redirects, deadlines and what may be dialled are
- * the caller's. */
+/* HTTP/1.1 from the client's side: a request's bytes, and its whole response, read by http/reader
+ * with all that this refuses but chunk extensions. Pure: no sockets, no clock, no policy;
+ * redirects, deadlines and what may be dialled are the caller's. */
 #pragma once
 
 #include "base/buf.h"
@@ -9,9 +9,8 @@
 #include "http/url.h"
 
 enum {
-    HTTP_CLIENT_HEAD_MAX = 32 * 1024, /* status line and headers, as sent */
-    HTTP_CLIENT_HEADERS_MAX = 100,
-    HTTP_CLIENT_INTERIM_MAX = 8, /* responses 1xx before the one that counts */
+    HTTP_CLIENT_HEAD_MAX = 32 * 1024, /* of a request, as sent */
+    HTTP_CLIENT_INTERIM_MAX = 8,      /* responses 1xx before the one that counts */
 };
 
 /* What to send. The texts are ours, not a stranger's: nobody looks for line ends in them here. */

@@ -141,7 +141,9 @@ static int on_field_end(llhttp_t *ll)
 
 static int on_extension(llhttp_t *ll, const char *, size_t)
 {
-    return http_reader_refuse(ll->data, 400, "a chunk has an extension");
+    struct http_reader *r = ll->data;
+
+    return r->conf->chunk_extensions ? 0 : http_reader_refuse(r, 400, "a chunk has an extension");
 }
 
 static int on_head_end(llhttp_t *ll)

@@ -39,6 +39,7 @@ struct http_reader_conf {
     size_t target_max;         /* of requests; 414 */
     uint64_t body_max;         /* 413 */
     unsigned chunk_framing;    /* bytes of chunk framing that each byte of body excuses */
+    bool chunk_extensions;     /* are skipped, instead of refused */
     const struct str *methods; /* of requests: the only ones; 501 */
     size_t n_methods;
 };
@@ -82,8 +83,8 @@ void http_reader_next(struct http_reader *r, bool headless);
  * Refused: what breaks the grammar, a bare LF or CR, folded headers, space before a colon, control
  * characters, a target that is neither a path nor an absolute http URL, Host missing, doubled or
  * malformed, Content-Length doubled, malformed or beside Transfer-Encoding, any Transfer-Encoding
- * but one "chunked", and that in HTTP/1.0, chunk extensions, versions other than 1.0 and 1.1 (505),
- * an Expect other than 100-continue (417), status 101, and the limits. */
+ * but one "chunked", and that in HTTP/1.0, chunk extensions (but see `conf`), versions other
+ * than 1.0 and 1.1 (505), an Expect other than 100-continue (417), status 101, and the limits. */
 
 /* RC_OK: the head is complete, what is left in *in is body or belongs to the next message. */
 enum rc http_reader_head(struct http_reader *r, struct str *in, struct err *err);

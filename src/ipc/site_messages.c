@@ -21,9 +21,9 @@ IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
 IPC_FIELDS(ipc_tickets, IPC_F_STRS(ipc_tickets, keys, TICKET_KEYS_MAX, TICKET_KEY_BYTES));
 
 IPC_FIELDS(ipc_site, IPC_F_STR(ipc_site, name, DNS_BYTES), IPC_F_U8(ipc_site, algorithm, UINT8_MAX),
-           IPC_F_STR(ipc_site, state, NAME_BYTES), IPC_F_STR(ipc_site, serial, 2 * SERIAL_BYTES),
-           IPC_F_I64(ipc_site, not_after), IPC_F_I64(ipc_site, next_at),
-           IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why));
+           IPC_F_U8(ipc_site, state, IPC_SITE_STATES - 1),
+           IPC_F_STR(ipc_site, serial, 2 * SERIAL_BYTES), IPC_F_I64(ipc_site, not_after),
+           IPC_F_I64(ipc_site, next_at), IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why));
 
 IPC_FIELDS(ipc_sites, IPC_F_LIST(ipc_sites, sites, ipc_site, SITES_MAX));
 
@@ -35,3 +35,15 @@ IPC_FIELDS(ipc_run, IPC_F_STR(ipc_run, name, NAME_BYTES));
 
 IPC_FIELDS(ipc_run_reply, IPC_F_U32(ipc_run_reply, status),
            IPC_F_STR(ipc_run_reply, output, 4 * KIB));
+
+const char *ipc_site_state_name(unsigned state)
+{
+    static const char *const names[IPC_SITE_STATES] = {
+        [IPC_SITE_UNKNOWN] = "unknown",
+        [IPC_SITE_VALID] = "valid",
+        [IPC_SITE_OBTAINING] = "obtaining",
+        [IPC_SITE_WAITING] = "waiting",
+    };
+
+    return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];
+}

@@ -23,11 +23,22 @@ struct ipc_tickets {
     struct ipc_strs keys; /* as tls_context_set_ticket_keys wants them */
 };
 
+/* How it is with one certificate of a site. */
+enum ipc_site_state {
+    IPC_SITE_UNKNOWN, /* nobody has told */
+    IPC_SITE_VALID,
+    IPC_SITE_OBTAINING,
+    IPC_SITE_WAITING, /* for the next attempt */
+    IPC_SITE_STATES,
+};
+/* "unknown", "valid" ...; "unknown" outside the enum. */
+const char *ipc_site_state_name(unsigned state);
+
 /* One certificate of a site. */
 struct ipc_site {
     struct str name;
     uint8_t algorithm; /* enum conf_key_algorithm */
-    struct str state;  /* "valid", "obtaining", "waiting" (for the next attempt) */
+    uint8_t state;     /* enum ipc_site_state */
     struct str serial; /* hexadecimal; empty: there is none yet */
     int64_t not_after; /* when_t, as those that follow; 0: there is none */
     int64_t next_at;   /* of the next attempt */

@@ -273,6 +273,22 @@ enum rc json_want_str(const struct json *obj, const char *name, struct str *out,
     return RC_OK;
 }
 
+struct str json_shown(const struct json *obj, const char *name)
+{
+    struct str s = {NULL, 0};
+
+    IGNORE_RC(json_str(json_get(obj, name), &s)); /* by the contract */
+    return s;
+}
+
+uint64_t json_shown_u64(const struct json *obj, const char *name)
+{
+    uint64_t n = 0;
+
+    IGNORE_RC(json_u64(json_get(obj, name), &n)); /* by the contract */
+    return n;
+}
+
 size_t json_len(const struct json *v)
 {
     return v && yyjson_is_ctn(val(v)) ? unsafe_yyjson_get_len(val(v)) : 0;

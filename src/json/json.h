@@ -59,6 +59,11 @@ enum rc json_want(const struct json *obj, const char *name, enum json_type type,
 /* The same for a string without NUL. */
 enum rc json_want_str(const struct json *obj, const char *name, struct str *out, struct err *err);
 
+/* For showing documents of our own, where a gap is better than no page: a member that is missing or
+ * of another type is the empty str, or 0. */
+struct str json_shown(const struct json *obj, const char *name);
+uint64_t json_shown_u64(const struct json *obj, const char *name);
+
 /* Members of an object, elements of an array; 0 for all else, NULL included. */
 size_t json_len(const struct json *v);
 

@@ -126,10 +126,7 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
 const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
                                      struct str value)
 {
-    for (size_t i = 0; type == POLICY_DNS && i < conf->gateway.n_sites; i++)
-        if (str_eq(conf->gateway.sites[i].name, value))
-            return &conf->gateway.sites[i];
-    return NULL;
+    return type == POLICY_DNS ? conf_site_find(conf, value) : NULL;
 }
 
 enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,

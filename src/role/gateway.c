@@ -12,14 +12,14 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
+#include "dns/zones.h"
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"
-#include "role/roles_int.h"
+#include "role/roles.h"
 #include "tls/site.h"
-#include "validate/validate.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
 MSG(msg_no_site, "gateway.no-site", "the configuration has no site {0}");
@@ -88,7 +88,7 @@ static enum rc gateway_role_prepare(struct role_env *env, const struct conf *nex
     struct worker *w = env->state;
 
     gateway_role_abort(env);
-    TRY(validate_zones(next, w->servers, w->n_servers, &zones));
+    TRY(dns_zones_of_conf(next, w->servers, w->n_servers, &zones));
     return gateway_prepare(w->gateway, next, zones, &w->next, err);
 }
 
@@ -187,7 +187,7 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
     (void)fd;
     if (rc == RC_OK)
         log_info("gateway.certificate", LOG_STR("site", m->site),
-                 LOG_INT("algorithm", m->algorithm));
+                 LOG_Z("algorithm", conf_key_algorithm_name(m->algorithm)));
     else
         log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
     answer(req, rc, &err);

@@ -12,7 +12,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"
-#include "role/roles_int.h"
+#include "role/roles.h"
 #include "validate/validate.h"
 
 static const struct sandbox sandbox = {
@@ -60,7 +60,7 @@ static enum rc prober_start(struct role_env *env, struct err *err)
     struct prober *p = env->state;
 
     (void)err;
-    TRY(validate_zones(env->conf, p->servers, p->n_servers, &zones));
+    TRY(dns_zones_of_conf(env->conf, p->servers, p->n_servers, &zones));
     TRY(net_system(env->ev, &p->net));
     return validator_new(env->ev, p->net, env->conf, zones, &p->validator);
 }
@@ -79,7 +79,7 @@ static enum rc prober_prepare(struct role_env *env, const struct conf *next, str
 
     (void)err;
     prober_abort(env);
-    return validate_zones(next, p->servers, p->n_servers, &p->next);
+    return dns_zones_of_conf(next, p->servers, p->n_servers, &p->next);
 }
 
 static void prober_commit(struct role_env *env)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process of `autarky serve`: its contract (struct role_def, one in each src/role/NAME.c) and
- * what the frame gives it (struct role_env). The frame (child.c) leads it through its life:
+/* One process of `autarky serve`: its contract (struct role_def, one in each file named after its
+ * role) and what the frame gives it (struct role_env). The frame (child.c) leads it through its
+ * life:
  *
  *   HELLO CONFIG LISTENER* PEER* START     from the supervisor
  *   open                                   as started: root's, if root started it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/roles_int.h"
+#include "role/roles.h"
 
 #include <sched.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Confinement of one process, declared as a table in src/role/NAME.c and entered once, before the
- * first byte from a stranger. Runs in every process of `autarky serve`. One file per mechanism:
+/* Confinement of one process, declared as a table in the file of its role and entered once, before
+ * the first byte from a stranger. Runs in every process of `autarky serve`. One file per mechanism:
  * user.c (user, groups, capabilities, limits), landlock.c (files, TCP ports, signals), seccomp.c
  * (system calls). */
 #pragma once

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "json/out.h"
 #include "net/net.h"
 #include "sandbox/users.h"
 #include "serve/serve_int.h"
-#include "json/out.h"
 
 enum { PATH_MODE = 0600, PATH_BYTES = 64 };
 

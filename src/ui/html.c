@@ -64,19 +64,3 @@ void ui_html_cell(struct buf *b, struct str text)
     text_html_escape(b, text.n ? text : STR("\xe2\x80\x93"));
     buf_putz(b, "</td>");
 }
-
-struct str ui_text(const struct json *obj, const char *name)
-{
-    struct str s = {NULL, 0};
-
-    IGNORE_RC(json_str(json_get(obj, name), &s)); /* shown as nothing */
-    return s;
-}
-
-uint64_t ui_number(const struct json *obj, const char *name)
-{
-    uint64_t n = 0;
-
-    IGNORE_RC(json_u64(json_get(obj, name), &n)); /* shown as 0 */
-    return n;
-}

@@ -3,13 +3,9 @@
 #pragma once
 
 #include "base/text.h"
-#include "json/json.h"
 
 /* From the doctype to the begin of <main>. `title` is ours, not escaped. */
 void ui_html_begin(struct buf *b, const char *title);
 void ui_html_end(struct buf *b);
 /* <td>TEXT</td>, escaped; a dash when it is empty. */
 void ui_html_cell(struct buf *b, struct str text);
-/* A member that is text; empty when it is missing. */
-struct str ui_text(const struct json *obj, const char *name);
-uint64_t ui_number(const struct json *obj, const char *name);

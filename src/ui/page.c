@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ui/page.h"
 
+#include "json/json.h"
 #include "ui/html_int.h"
 
 enum { SOON_DAYS = 7, NAMES_SHOWN = 4 };
@@ -74,7 +75,7 @@ static size_t count_state(const struct json *doctor, const char *state)
     size_t n = 0;
 
     while (json_next(&checks, NULL, &check))
-        n += str_eq(ui_text(check, "state"), str_of(state));
+        n += str_eq(json_shown(check, "state"), str_of(state));
     return n;
 }
 
@@ -84,17 +85,17 @@ static void put_findings(struct buf *b, const struct json *doctor, const char *s
     const struct json *check;
 
     while (json_next(&checks, NULL, &check)) {
-        if (!str_eq(ui_text(check, "state"), str_of(state)))
+        if (!str_eq(json_shown(check, "state"), str_of(state)))
             continue;
         buf_putz(b, "<tr><td>");
         put_state(b, state, str_of(state));
         buf_putz(b, "</td>");
-        ui_html_cell(b, ui_text(check, "name"));
+        ui_html_cell(b, json_shown(check, "name"));
         buf_putz(b, "<td>");
-        text_html_escape(b, ui_text(check, "text"));
-        if (ui_text(check, "cure").n) {
+        text_html_escape(b, json_shown(check, "text"));
+        if (json_shown(check, "cure").n) {
             buf_putz(b, "<br><small>");
-            text_html_escape(b, ui_text(check, "cure"));
+            text_html_escape(b, json_shown(check, "cure"));
             buf_putz(b, "</small>");
         }
         buf_putz(b, "</td></tr>\n");
@@ -147,9 +148,9 @@ static void put_tiles(struct buf *b, const struct ui_overview *in)
 
     buf_putz(b, "<section class=\"tiles\" aria-label=\"In numbers\">\n");
     put_tile(b, length(json_get(in->sites, "items")), "sites");
-    put_tile(b, ui_number(c, "valid"), "valid certificates");
-    put_tile(b, ui_number(c, "expiring_in_30d"), "expire within 30 days");
-    put_tile(b, ui_number(c, "revoked"), "revoked");
+    put_tile(b, json_shown_u64(c, "valid"), "valid certificates");
+    put_tile(b, json_shown_u64(c, "expiring_in_30d"), "expire within 30 days");
+    put_tile(b, json_shown_u64(c, "revoked"), "revoked");
     buf_putz(b, "</section>\n");
 }
 
@@ -165,14 +166,14 @@ static const char *kind_of(struct str state)
 static void put_site_certificate(struct buf *b, const struct json *site, const struct json *c,
                                  bool first, when_t now)
 {
-    struct str state = ui_text(c, "state"), reason = ui_text(c, "reason");
+    struct str state = json_shown(c, "state"), reason = json_shown(c, "reason");
 
     buf_putz(b, "<tr>");
     if (first)
-        ui_html_cell(b, ui_text(site, "name"));
+        ui_html_cell(b, json_shown(site, "name"));
     else
         buf_putz(b, "<td></td>");
-    ui_html_cell(b, ui_text(c, "algorithm"));
+    ui_html_cell(b, json_shown(c, "algorithm"));
     buf_putz(b, "<td>");
     put_state(b, kind_of(state), state);
     if (reason.n) {
@@ -181,8 +182,8 @@ static void put_site_certificate(struct buf *b, const struct json *site, const s
         buf_putz(b, "</small>");
     }
     buf_putz(b, "</td>");
-    put_days(b, ui_text(c, "not_after"), now);
-    put_date(b, ui_text(c, "next_at"));
+    put_days(b, json_shown(c, "not_after"), now);
+    put_date(b, json_shown(c, "next_at"));
     buf_putz(b, "</tr>\n");
 }
 
@@ -222,19 +223,19 @@ static void put_certificates(struct buf *b, const struct json *list, when_t now)
     buf_putz(b, "<table>\n<tr><th>Names</th><th>From</th><th>Profile</th><th>State</th>"
                 "<th class=\"n\">Days left</th><th>Issued</th><th>Serial</th></tr>\n");
     while (json_next(&items, NULL, &c)) {
-        struct str status = ui_text(c, "status");
+        struct str status = json_shown(c, "status");
 
         buf_putz(b, "<tr>");
         put_names(b, json_get(c, "names"));
-        ui_html_cell(b, ui_text(c, "origin"));
-        ui_html_cell(b, ui_text(c, "profile"));
+        ui_html_cell(b, json_shown(c, "origin"));
+        ui_html_cell(b, json_shown(c, "profile"));
         buf_putz(b, "<td>");
         put_state(b, str_eq(status, STR("valid")) ? "ok" : "failed", status);
         buf_putz(b, "</td>");
-        put_days(b, ui_text(c, "not_after"), now);
-        put_date(b, ui_text(c, "issued"));
+        put_days(b, json_shown(c, "not_after"), now);
+        put_date(b, json_shown(c, "issued"));
         buf_putz(b, "<td><code>");
-        text_html_escape(b, ui_text(c, "serial"));
+        text_html_escape(b, json_shown(c, "serial"));
         buf_putz(b, "</code></td></tr>\n");
     }
     buf_putz(b, "</table>\n");
@@ -262,11 +263,11 @@ static void put_issuers(struct buf *b, const struct json *status, when_t now)
                 "left</th></tr>\n");
     while (json_next(&all, NULL, &issuer)) {
         buf_putz(b, "<tr>");
-        ui_html_cell(b, ui_text(issuer, "name"));
-        ui_html_cell(b, ui_text(issuer, "subject"));
-        ui_html_cell(b, ui_text(issuer, "algorithm"));
-        ui_html_cell(b, ui_text(issuer, "state"));
-        put_days(b, ui_text(issuer, "not_after"), now);
+        ui_html_cell(b, json_shown(issuer, "name"));
+        ui_html_cell(b, json_shown(issuer, "subject"));
+        ui_html_cell(b, json_shown(issuer, "algorithm"));
+        ui_html_cell(b, json_shown(issuer, "state"));
+        put_days(b, json_shown(issuer, "not_after"), now);
         buf_putz(b, "</tr>\n");
     }
     buf_putz(b, "</table>\n</section>\n");
@@ -275,9 +276,9 @@ static void put_issuers(struct buf *b, const struct json *status, when_t now)
 static void put_header(struct buf *b, const struct ui_overview *in)
 {
     buf_putz(b, "<header><b>");
-    text_html_escape(b, ui_text(in->status, "organization"));
+    text_html_escape(b, json_shown(in->status, "organization"));
     buf_putz(b, "</b><span>");
-    text_html_escape(b, ui_text(in->status, "domain"));
+    text_html_escape(b, json_shown(in->status, "domain"));
     buf_putz(b, "</span><form action=\"/ui/sign-out\" method=\"post\"><input type=\"hidden\" "
                 "name=\"form\" value=\"");
     text_html_escape(b, in->form);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ev/clock.h"
-#include "validate/validate_int.h"
 #include "json/out.h"
+#include "validate/validate_int.h"
 
 enum { URL_SHOWN = 200, WHY_SHOWN = 120 };
 

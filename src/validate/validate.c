@@ -8,31 +8,6 @@ enum { KEY_AUTHORIZATION_MAX = 256 };
 
 MSG(msg_trouble, "validate.trouble", "the validation could not be carried out: {0}");
 
-enum rc validate_zones(const struct conf *conf, const struct addr_port *defaults, size_t n,
-                       struct dns_zones **out)
-{
-    size_t count = conf->n_resolvers;
-    CLEANUP(mem_freep) struct dns_zone *zones = mem_calloc(count + 1, sizeof(struct dns_zone));
-    bool all = false;
-
-    if (!zones)
-        return RC_NOMEM;
-    for (size_t i = 0; i < count; i++) {
-        const struct conf_resolver *r = &conf->resolvers[i];
-
-        zones[i] = (struct dns_zone){
-            .name = r->zone,
-            .servers = r->servers.p,
-            .n_servers = r->servers.n,
-            .authoritative = r->mode == CONF_RESOLVER_AUTHORITATIVE,
-        };
-        all = all || str_eq(r->zone, STR("."));
-    }
-    if (!all)
-        zones[count++] = (struct dns_zone){.name = STR("."), .servers = defaults, .n_servers = n};
-    return dns_zones_new(zones, count, out);
-}
-
 /* ---- an attempt's life */
 
 /* Nothing is under way any more, and its place is free. */

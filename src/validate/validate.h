@@ -40,11 +40,6 @@ struct validate_result {
 
 typedef void (*validate_fn)(void *arg, const struct validate_result *result);
 
-/* Zones of a configuration, with the servers of resolv.conf (`defaults`) for all names that no zone
- * of it has. RC_NOMEM. */
-enum rc validate_zones(const struct conf *conf, const struct addr_port *defaults, size_t n,
-                       struct dns_zones **out);
-
 /* Loop and net must outlive it; shares conf and zones. RC_NOMEM. */
 enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
                       struct dns_zones *zones, struct validator **out);

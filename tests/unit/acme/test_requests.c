@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "crypto/sign.h"
-#include "store/orders.h"
 #include "json/out.h"
+#include "store/orders.h"
 
 enum { BODY_MAX = 64 * 1024 };
 

@@ -8,12 +8,12 @@
 #include "audit/audit.h"
 #include "base/text.h"
 #include "jose/jwk.h"
+#include "json/out.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
 #include "store/events.h"
 #include "store/orders.h"
 #include "x509/csr.h"
-#include "json/out.h"
 
 #define SITES                                                                                      \
     "profiles: {short: {lifetime: 6d}, default: {lifetime: 90d}}\n"                                \

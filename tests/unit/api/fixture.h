@@ -10,9 +10,9 @@
 #include "api/admin.h"
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "json/json.h"
 #include "store/certificates.h"
 #include "store/store.h"
-#include "json/json.h"
 
 /* Made by main: the failing-allocation mode is to be about answers. A test that changes its clock
  * sets it back. */

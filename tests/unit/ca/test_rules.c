@@ -108,6 +108,14 @@ static void default_rules(void)
     CHECK_OK(ca_rules_check(&r, &leaf, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),
+static void kinds_of_keys(void)
+{
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_RSA), 1 << CONF_KEY_RSA);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_P256), 1 << CONF_KEY_ECDSA);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_P384), 1 << CONF_KEY_ECDSA);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_ED25519), 0);
+}
+
+CHECK_MAIN(CHECK_TEST(kinds_of_keys), CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),
            CHECK_TEST(signatures_of_an_hour), CHECK_TEST(broken_rules_are_refused),
            CHECK_TEST(default_rules))

@@ -190,9 +190,9 @@ static void bad_answers(void)
     } cases[] = {
         {"", true, RC_NET, "broke off"},
         {OK "Content-Length: 5\r\n\r\nab", true, RC_CLOSED, "before the answer was complete"},
-        {"SSH-2.0-OpenSSH\r\n", false, RC_PARSE, "not HTTP"},
+        {"SSH-2.0-OpenSSH\r\n", false, RC_PARSE, "does not begin with HTTP/"},
         {OK "Content-Length: 17\r\n\r\n0123456789abcdefg", false, RC_TOOBIG, "longer than 16"},
-        {OK "X: a\nb\r\n\r\n", false, RC_PARSE, "not HTTP"},
+        {OK "X: a\nb\r\n\r\n", false, RC_PARSE, "was refused"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

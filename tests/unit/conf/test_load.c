@@ -76,6 +76,15 @@ static void sites(void)
     CHECK_STR(conf->gateway.sites[0].backends.p[0], "http://10.0.3.7:8080");
     CHECK_INT(conf->gateway.sites[1].algorithms, 1 << CONF_KEY_RSA);
     CHECK_INT(conf->gateway.sites[1].backends.n, 2);
+    CHECK(conf_site_find(conf, STR("intra")) == &conf->gateway.sites[1]);
+    CHECK(!conf_site_find(conf, STR("intr")) && !conf_site_find(conf, STR("")));
+}
+
+static void algorithm_names(void)
+{
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_RSA)), "rsa");
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_ECDSA)), "ecdsa");
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_COUNT)), "unknown");
 }
 
 static void sites_in_error(void)
@@ -227,6 +236,7 @@ static void all_problems_are_told(void)
 }
 
 CHECK_MAIN(CHECK_TEST(defaults), CHECK_TEST(without_privileges), CHECK_TEST(sites),
-           CHECK_TEST(sites_in_error), CHECK_TEST(profiles), CHECK_TEST(policy),
-           CHECK_TEST(unknown_keys), CHECK_TEST(shapes), CHECK_TEST(nothing_in_maps_and_lists),
-           CHECK_TEST(what_goes_together), CHECK_TEST(all_problems_are_told))
+           CHECK_TEST(algorithm_names), CHECK_TEST(sites_in_error), CHECK_TEST(profiles),
+           CHECK_TEST(policy), CHECK_TEST(unknown_keys), CHECK_TEST(shapes),
+           CHECK_TEST(nothing_in_maps_and_lists), CHECK_TEST(what_goes_together),
+           CHECK_TEST(all_problems_are_told))

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "http/client.h"
+#include "http/reader.h"
 
 enum { BODY_MAX = 16 };
 
@@ -55,6 +56,8 @@ static const struct {
     {"\x15\x03\x01\x02\x02P", RC_PARSE, 0, ""},
     {OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", RC_PARSE, 0, ""},
     {OK "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", RC_PARSE, 0, ""},
+    {OK "Transfer-Encoding: gzip\r\n\r\nabc", RC_PARSE, 0, ""},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RC_PARSE, 0, ""},
     {OK "X : y\r\n\r\n", RC_PARSE, 0, ""},
     {OK "X: y\n\n", RC_PARSE, 0, ""},
     {OK "X: a\x01\r\n\r\n", RC_PARSE, 0, ""},
@@ -108,9 +111,9 @@ static void limits(void)
         size_t times;
         enum rc rc;
     } grown[] = {
-        {"X: y\r\n", HTTP_CLIENT_HEADERS_MAX, RC_AGAIN},
-        {"X: y\r\n", HTTP_CLIENT_HEADERS_MAX + 1, RC_PARSE},
-        {"a", HTTP_CLIENT_HEAD_MAX, RC_PARSE},
+        {"X: y\r\n", HTTP_HEADERS_MAX, RC_AGAIN},
+        {"X: y\r\n", HTTP_HEADERS_MAX + 1, RC_PARSE},
+        {"a", HTTP_HEAD_MAX, RC_PARSE},
         {"\r\nHTTP/1.1 100 C\r\n", HTTP_CLIENT_INTERIM_MAX + 2, RC_PARSE},
     };
 

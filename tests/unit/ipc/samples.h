@@ -95,13 +95,13 @@ static const struct ipc_tickets sample_tickets = {{sample_keys, 2}};
 static const struct ipc_site sample_site[] = {
     {S("wiki.hospital.example"),
      0,
-     S("valid"),
+     IPC_SITE_VALID,
      S("0A1B"),
      INT64_C(1795199040000000),
      INT64_C(1795199040000001),
      0,
      {}},
-    {S("wiki.hospital.example"), 1, S("waiting"), S(""), 0, 5, 3, SAMPLE_ERR}};
+    {S("wiki.hospital.example"), 1, IPC_SITE_WAITING, S(""), 0, 5, 3, SAMPLE_ERR}};
 static const struct ipc_sites_ask sample_sites_ask = {100, 50};
 static const struct ipc_sites sample_sites = {{sample_site, 2}};
 static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};

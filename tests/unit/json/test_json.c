@@ -51,6 +51,11 @@ static void types_and_getters(void)
     CHECK(json_type(json_get(root, "s")) == JSON_STRING);
     CHECK(json_get(json_get(json_get(root, "o"), "x"), "y") == NULL);
     CHECK(json_get(root, "") != NULL);
+    CHECK_STR(json_shown(root, "s"), "a\xc3\xa9");
+    CHECK(!json_shown(root, "i").p && !json_shown(root, "none").p && !json_shown(NULL, "s").p);
+    CHECK(json_shown_u64(root, "u") == UINT64_MAX);
+    CHECK(json_shown_u64(root, "i") == 0 && json_shown_u64(root, "s") == 0);
+    CHECK(json_shown_u64(root, "none") == 0 && json_shown_u64(NULL, "u") == 0);
 }
 
 static void getters_refuse(void)

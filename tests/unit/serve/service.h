@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
-#include "serve/serve.h"
 #include "json/json.h"
+#include "serve/serve.h"
 
 enum { SERVICE_PATIENCE_MS = 30'000 };
 

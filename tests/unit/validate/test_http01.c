@@ -12,8 +12,8 @@
 #include "dns_fake.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
-#include "validate/validate.h"
 #include "json/json.h"
+#include "validate/validate.h"
 
 enum { ROUNDS = 30, STEPS = 80, WEB_SOCKETS = 32, REQUEST = 1024 };
 #define STEP (WHEN_SECOND / 4)
@@ -95,7 +95,7 @@ static enum rc world_open(struct world *w, const struct dns_fake_rr *rrs, const 
         TRY(net_fake_rule(w->net, &at, NET_FAKE_ACCEPT));
     }
     TRY(load(validation, &w->conf));
-    TRY(validate_zones(w->conf, NULL, 0, &w->zones));
+    TRY(dns_zones_of_conf(w->conf, NULL, 0, &w->zones));
     return validator_new(w->ev, w->net, w->conf, w->zones, &w->validator);
 }
 

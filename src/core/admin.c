@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket: who comes is known by the kernel's word (SO_PEERCRED), what may be asked by
+ * one table. */
+#include <unistd.h>
+
+#include "core/core_int.h"
+#include "ev/clock.h"
+#include "log/log.h"
+#include "metrics/metrics.h"
+#include "metrics/view.h"
+#include "net/net.h"
+
+enum {
+    ANSWER_MAX = 4 * 1024 * 1024,
+    ARGS_MAX = 64 * 1024,
+    SUPERVISOR_SECONDS = 30,
+    STATUS_SECONDS = 2
+};
+
+MSG(msg_unknown, "core.admin-unknown",
+    "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
+    "`autarky version`");
+MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
+MSG(msg_supervisor, "core.admin-supervisor",
+    "the supervisor does not answer; look at the log of `autarky serve`");
+
+struct admin {
+    struct list link;
+    struct core *core;
+    struct ipc_chan *chan;
+    uid_t uid;
+};
+
+/* One question, for as long as its ipc_req lives. */
+struct question {
+    struct core *core;
+    struct ipc_req *req;
+    const struct ipc_status *processes;
+    struct json_doc *args;
+};
+
+typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
+
+struct api_view core_view(const struct core *core, const struct ipc_status *processes)
+{
+    return (struct api_view){
+        .store = core->store,
+        .ca = core->ca,
+        .conf = core->conf,
+        .processes = processes,
+        .signer = core->signer != NULL,
+        .prober = core->prober != NULL,
+        .validating = acme_validating(core->acme),
+        .now = clock_now(ev_clock(core->ev)),
+    };
+}
+
+static struct api_view view(const struct question *q)
+{
+    return core_view(q->core, q->processes);
+}
+
+static enum rc answer_status(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_status(&v, o);
+}
+
+static enum rc answer_doctor(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_doctor(&v, o);
+}
+
+static enum rc answer_cert_list(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    return api_cert_list(&v, json_root(q->args), o, err);
+}
+
+static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_ui_link(q->core, o);
+}
+
+static void refuse(struct question *q, enum rc rc, struct err *err)
+{
+    json_free(q->args);
+    err->rc = rc;
+    ipc_reply_err(q->req, err);
+}
+
+void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text)
+{
+    struct err err = {.rc = json_out_done(o)};
+    struct ipc_admin_reply msg = {.json = buf_str(text)};
+
+    if (err.rc == RC_OK)
+        IGNORE_RC(
+            ipc_reply(req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
+    else
+        ipc_reply_err(req, &err);
+}
+
+static void answer(struct question *q, answer_fn fn)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+    struct json_out o;
+    enum rc rc;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    rc = fn(q, &o, &err);
+    if (rc != RC_OK) {
+        refuse(q, rc, &err);
+        return;
+    }
+    json_free(q->args);
+    core_admin_reply(q->req, &o, &text);
+}
+
+/* ---- what the supervisor knows */
+
+struct with_processes {
+    struct question q;
+    answer_fn fn;
+};
+
+static void got_processes(void *arg, const struct ipc_answer *a)
+{
+    struct with_processes *w = arg;
+
+    w->q.processes = a->rc == RC_OK ? a->msg : NULL;
+    answer(&w->q, w->fn);
+}
+
+static void ask_processes(struct question *q, answer_fn fn)
+{
+    struct with_processes *w = ARENA_NEW(ipc_req_arena(q->req), struct with_processes);
+    struct ipc_ask ask = {
+        .type = IPC_STATUS,
+        .timeout = SUPERVISOR_SECONDS * WHEN_SECOND,
+        .fn = got_processes,
+        .arg = w,
+    };
+
+    if (w) {
+        *w = (struct with_processes){*q, fn};
+        if (q->core->supervisor && ipc_call(q->core->supervisor, &ask, NULL) == RC_OK)
+            return;
+    }
+    answer(q, fn);
+}
+
+/* ---- reload */
+
+static void reloaded(void *arg, const struct ipc_answer *a)
+{
+    struct question *q = arg;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+    struct json_out o;
+
+    if (a->rc != RC_OK) {
+        if (a->err)
+            err = *a->err;
+        refuse(q, a->rc, &err);
+        return;
+    }
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_u64(&o, "generation", ((const struct ipc_reloaded *)a->msg)->generation);
+    json_kv_str(&o, "text", ((const struct ipc_reloaded *)a->msg)->text);
+    json_end(&o);
+    json_free(q->args);
+    core_admin_reply(q->req, &o, &text);
+}
+
+static void reload(struct question *q)
+{
+    struct question *kept = ARENA_NEW(ipc_req_arena(q->req), struct question);
+    struct err err = ERR_INIT;
+    struct ipc_ask ask = {
+        .type = IPC_RELOAD,
+        .timeout = SUPERVISOR_SECONDS * WHEN_SECOND,
+        .fn = reloaded,
+        .arg = kept,
+    };
+
+    if (kept) {
+        *kept = *q;
+        if (q->core->supervisor && ipc_call(q->core->supervisor, &ask, NULL) == RC_OK)
+            return;
+    }
+    refuse(q, ERR(&err, RC_CLOSED, msg_supervisor), &err);
+}
+
+/* ---- sites */
+
+static void site_list(struct question *q)
+{
+    json_free(q->args);
+    core_site_list(q->core, q->req);
+}
+
+static void site_renew(struct question *q)
+{
+    core_site_renew(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
+static void drill_runner(struct question *q)
+{
+    json_free(q->args);
+    core_drill_runner(q->core, q->req);
+}
+
+/* ---- conversations */
+
+static const struct command {
+    const char *name;
+    answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
+    bool processes;   /* the supervisor is asked for the processes first */
+    void (*run)(struct question *q);
+} commands[] = {
+    {"status", answer_status, true, NULL},
+    {"doctor", answer_doctor, true, NULL},
+    {"cert list", answer_cert_list, false, NULL},
+    {"ui link", answer_ui_link, false, NULL},
+    {"reload", NULL, false, reload},
+    {"site list", NULL, false, site_list},
+    {"site renew", NULL, false, site_renew},
+    {"drill runner", NULL, false, drill_runner},
+};
+
+static void dispatch(struct question *q, struct str name)
+{
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const struct command *c = &commands[i];
+
+        if (!str_eq(name, str_of(c->name)))
+            continue;
+        if (c->run)
+            c->run(q);
+        else if (c->processes)
+            ask_processes(q, c->answer);
+        else
+            answer(q, c->answer);
+        return;
+    }
+    refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
+}
+
+static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct admin *admin = arg;
+    const struct ipc_admin *ask = msg;
+    struct question q = {.core = admin->core, .req = req};
+    struct err err = ERR_INIT;
+    struct err why = ERR_INIT;
+    char text[256];
+
+    (void)fd;
+    log_info("core.admin-asked", LOG_STR("command", ask->command), LOG_INT("uid", admin->uid));
+    if (json_parse(ask->args, ARGS_MAX, &q.args, &why) != RC_OK) {
+        refuse(&q,
+               ERR(&err, RC_INVAL, msg_args, ask->command,
+                   str_of(err_textz(&why, text, sizeof(text)))),
+               &err);
+        return;
+    }
+    dispatch(&q, ask->command);
+}
+
+/* ---- numbers */
+
+static const char *const queues[] = {"validation", "issuance", "store"};
+METRIC_GAUGE_BY(queue_length, "core_queue_length", "What core is at work on, or holds back",
+                "queue", queues);
+/* By enum role. */
+static const char *const processes[] = {"supervisor", "front",  "gateway", "core",
+                                        "signer",     "prober", "keeper",  "runner"};
+METRIC_GAUGE_BY(restarts, "process_restarts",
+                "How often the supervisor had to start a process again", "process", processes);
+
+static void set_gauges(const struct core *core, const struct ipc_status *status)
+{
+    const size_t lengths[] = {acme_validating(core->acme), ca_pending(core->ca),
+                              store_pending(core->store)};
+    int64_t n[METRIC_LENGTH(processes)] = {0};
+
+    for (size_t i = 0; i < METRIC_LENGTH(queues); i++)
+        metric_set(&queue_length, i, (int64_t)lengths[i]);
+    for (size_t i = 0; status && i < status->processes.n; i++)
+        if (status->processes.v[i].role < METRIC_LENGTH(processes))
+            n[status->processes.v[i].role] += status->processes.v[i].restarts;
+    for (size_t i = 0; status && i < METRIC_LENGTH(processes); i++)
+        metric_set(&restarts, i, n[i]);
+}
+
+struct numbers {
+    struct core *core;
+    struct ipc_req *req;
+};
+
+static void reply_numbers(const struct numbers *q, const struct ipc_status *status)
+{
+    CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
+    struct ipc_metrics reply;
+
+    set_gauges(q->core, status);
+    metrics_snapshot(&snapshot);
+    reply.snapshot = buf_str(&snapshot);
+    if (buf_rc(&snapshot) == RC_OK)
+        IGNORE_RC(ipc_reply(q->req, &reply)); /* on failure front has been told */
+    else
+        ipc_req_drop(q->req);
+}
+
+static void got_status(void *arg, const struct ipc_answer *a)
+{
+    reply_numbers(arg, a->rc == RC_OK ? a->msg : NULL);
+}
+
+void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    struct numbers q = {env->state, req}, *kept = ARENA_NEW(ipc_req_arena(req), struct numbers);
+    struct ipc_ask ask = {
+        .type = IPC_STATUS, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_status, .arg = kept};
+
+    (void)msg;
+    (void)fd;
+    if (kept) {
+        *kept = q;
+        if (q.core->supervisor && ipc_call(q.core->supervisor, &ask, NULL) == RC_OK)
+            return;
+    }
+    reply_numbers(&q, NULL);
+}
+
+/* ---- conversations, their ends */
+
+static void free_admin(struct admin *a)
+{
+    list_remove(&a->link);
+    a->core->n_admins--;
+    ipc_chan_free(a->chan);
+    mem_free(a);
+}
+
+static void on_close(void *arg, enum rc why, const struct err *err)
+{
+    (void)why;
+    (void)err;
+    free_admin(arg);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_ADMIN, on_admin}};
+
+static enum rc add_admin(struct core *core, int fd, uid_t uid)
+{
+    struct admin *a = core->n_admins < CORE_ADMINS_MAX ? MEM_NEW(struct admin) : NULL;
+    struct ipc_chan_conf conf = {
+        .self = ROLE_CORE,
+        .peer = ROLE_ADMIN,
+        .handlers = handlers,
+        .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+        .on_close = on_close,
+        .arg = a,
+    };
+    enum rc rc;
+
+    if (!a) {
+        close(fd);
+        return RC_QUOTA;
+    }
+    a->core = core;
+    a->uid = uid;
+    list_init(&a->link);
+    list_push(&core->admins, &a->link);
+    core->n_admins++;
+    rc = ipc_chan_new(core->ev, fd, &conf, &a->chan);
+    if (rc != RC_OK)
+        free_admin(a);
+    return rc;
+}
+
+static void on_control(void *arg, unsigned events)
+{
+    struct core *core = arg;
+    struct net_cred cred;
+    int fd;
+
+    (void)events;
+    if (net_accept(core->control, &fd, NULL) != RC_OK)
+        return;
+    if (net_peer_cred(fd, &cred) != RC_OK || (cred.uid != 0 && cred.uid != core->admin_uid)) {
+        log_warn("core.admin-refused", LOG_INT("uid", cred.uid), LOG_INT("pid", cred.pid));
+        close(fd);
+        return;
+    }
+    if (add_admin(core, fd, cred.uid) != RC_OK)
+        log_warn("core.admin-too-many", LOG_INT("open", core->n_admins));
+}
+
+enum rc core_admin_start(struct core *core)
+{
+    TRY(ev_fd_new(core->ev, core->control, on_control, core, &core->control_fd));
+    ev_fd_watch(core->control_fd, EV_READ);
+    return RC_OK;
+}
+
+void core_admin_stop(struct core *core)
+{
+    ev_fd_free(core->control_fd);
+    core->control_fd = NULL;
+    LIST_FOREACH (link, &core->admins)
+        free_admin(LIST_ENTRY(link, struct admin, link));
+}

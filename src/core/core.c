@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core: the database and every decision. It answers front's requests and the control socket, asks
+ * the signer for signatures, the prober for validations and the keeper how the sites are. It parses
+ * neither TLS nor HTTP, holds no key of the authority, and cannot connect to anything: its network
+ * is the channels it was given and the control socket it accepts on. */
+#include <unistd.h>
+
+#include "core/core_int.h"
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "log/log.h"
+
+static const struct sandbox sandbox = {
+    .user = "autarky-core",
+    .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
+    .paths = {{"db", SB_READ | SB_WRITE}},
+};
+
+static enum rc core_open(struct role_env *env, struct err *err)
+{
+    static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
+    struct core *core = MEM_NEW(struct core);
+
+    (void)err;
+    if (!core)
+        return RC_NOMEM;
+    env->state = core;
+    list_init(&core->admins);
+    core->ev = env->ev;
+    core->conf = env->conf;
+    core->control = -1;
+    core->admin_uid = geteuid();
+    core->supervisor = env->supervisor;
+    for (size_t i = 0; i < env->n_listeners; i++)
+        if (str_eq(str_of(env->listeners[i].kind), STR("control")))
+            core->control = env->listeners[i].fd;
+    role_mend(env, "db", 0700);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        role_mend(env, files[i], 0600);
+    if (fchdir(env->data) != 0)
+        return RC_IO;
+    TRY(core_names_read(&core->names, env->conf));
+    return crypto_init();
+}
+
+static void wake(void *arg)
+{
+    ev_wake_send(arg);
+}
+
+static void collect(void *arg)
+{
+    struct core *core = arg;
+
+    store_collect(core->store);
+}
+
+/* By a relative path (core_open went to DATA): the directories above it may be closed to core's
+ * user. */
+static enum rc open_store(struct role_env *env, struct core *core, struct err *err)
+{
+    struct store_options options = {
+        .dir = "db", .now = clock_now(env->clock), .thread = true, .wake = wake};
+
+    TRY(ev_wake_new(env->ev, collect, core, &core->wake));
+    options.wake_arg = core->wake;
+    return store_open(&options, &core->store, err);
+}
+
+/* The database is opened here and not before: its writer is a thread, and confinement must come
+ * first. */
+static enum rc core_start(struct role_env *env, struct err *err)
+{
+    struct core *core = env->state;
+    struct ca_options ca = {
+        .ev = env->ev,
+        .conf = env->conf,
+        .orders = acme_order_ops(),
+    };
+    struct acme_options acme = {
+        .ev = env->ev,
+        .conf = env->conf,
+        .validate = core_validate,
+        .validate_arg = core,
+    };
+
+    TRY(open_store(env, core, err));
+    ca.store = core->store;
+    TRY(ca_new(&ca, &core->ca, err));
+    acme.store = core->store;
+    acme.ca = core->ca;
+    TRY(acme_new(&acme, &core->acme));
+    TRY(core_names_apply(core));
+    if (core->names.left_out.n)
+        log_info("core.names-left-out", LOG_STR("names", core->names.left_out),
+                 LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
+    core_ui_init(core);
+    return core->control >= 0 ? core_admin_start(core) : RC_OK;
+}
+
+static void core_peer(struct role_env *env, enum role role, struct ipc_chan *chan)
+{
+    struct core *core = env->state;
+
+    if (role == ROLE_SIGNER) {
+        core->signer = chan;
+        ca_set_signer(core->ca, chan);
+    }
+    if (role == ROLE_RUNNER)
+        core->runner = chan;
+    if (role == ROLE_PROBER) {
+        core->prober = chan;
+        if (chan)
+            acme_validate_due(core->acme);
+    }
+    if (role == ROLE_KEEPER)
+        core_sites_keeper(core, chan);
+}
+
+static void core_commit(struct role_env *env)
+{
+    struct core *core = env->state;
+
+    core->conf = env->conf;
+    ca_set_conf(core->ca, env->conf);
+    acme_set_conf(core->acme, env->conf);
+}
+
+static void drain_look(void *arg)
+{
+    struct role_env *env = arg;
+    struct core *core = env->state;
+
+    if (ca_pending(core->ca) == 0 && store_pending(core->store) == 0) {
+        ev_hook_remove(&core->drain);
+        role_drained(env);
+    }
+}
+
+/* What was begun is finished; what front still sends is answered as long as its channel is there.
+ */
+static void core_drain(struct role_env *env)
+{
+    struct core *core = env->state;
+
+    core_admin_stop(core);
+    ev_hook_init(&core->drain, drain_look, env);
+    ev_hook_add(env->ev, &core->drain);
+}
+
+/* The channels are gone by now, and with them every callback; then the store, which runs what
+ * waits; then its users. */
+static void core_close(struct role_env *env)
+{
+    struct core *core = env->state;
+
+    if (!core)
+        return;
+    core_admin_stop(core);
+    store_close(core->store);
+    acme_free(core->acme);
+    ca_free(core->ca);
+    ev_wake_free(core->wake);
+    core_names_done(&core->names);
+    mem_free(core);
+    env->state = NULL;
+    crypto_done();
+}
+
+static const struct ipc_handler handlers[] = {
+    {IPC_HTTP, core_on_http},
+    {IPC_API_CERT, core_on_api_cert},
+    {IPC_VOUCH, core_on_vouch},
+    {IPC_METRICS, core_on_metrics},
+};
+
+const struct role_def role_core = {
+    .role = ROLE_CORE,
+    .sandbox = &sandbox,
+    .handlers = handlers,
+    .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .start_seconds = 3600, /* a migration copies the database first */
+    .drain_order = 1,
+    .open = core_open,
+    .start = core_start,
+    .peer = core_peer,
+    .commit = core_commit,
+    .drain = core_drain,
+    .close = core_close,
+};

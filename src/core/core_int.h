@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
+ * API's own certificate), names.c (what this host is called), admin.c (the control socket), ui.c
+ * (the dashboard), probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
+ */
+#pragma once
+
+#include "acme/acme.h"
+#include "api/admin.h"
+#include "base/list.h"
+#include "ca/issue.h"
+#include "conf/conf.h"
+#include "ev/ev.h"
+#include "ipc/chan.h"
+#include "json/json.h"
+#include "json/out.h"
+#include "role/role.h"
+#include "store/store.h"
+#include "ui/ui.h"
+
+enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16 };
+
+/* What this host is called: for the API's certificate, and the hosts under which clients may reach
+ * the API. */
+struct core_names {
+    struct arena arena;
+    struct str dns[CORE_NAMES_MAX]; /* sorted */
+    struct addr ips[CORE_NAMES_MAX];
+    size_t n_dns, n_ips;
+    struct str left_out; /* ", "-joined: outside of what the hierarchy covers */
+};
+
+struct core {
+    struct ev *ev;
+    const struct conf *conf;
+    struct store *store;
+    struct ev_wake *wake;
+    struct ca *ca;
+    struct acme *acme;
+    struct core_names names;
+    struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */
+    struct ipc_chan *signer;
+    struct ipc_chan *prober;
+    struct ipc_chan *runner;
+    struct ipc_chan *keeper; /* also NULL while there are no sites */
+    int control;             /* listening; borrowed */
+    struct ui ui;
+    struct ev_fd *control_fd;
+    struct ev_hook drain;
+    struct list admins;
+    size_t n_admins;
+    uid_t admin_uid; /* who may use the control socket besides root */
+};
+
+/* Reads host name and addresses; before confinement. */
+enum rc core_names_read(struct core_names *names, const struct conf *conf);
+void core_names_done(struct core_names *names);
+/* Tells acme. */
+enum rc core_names_apply(struct core *core);
+
+/* Handlers of the channel to front; `arg` is the role_env. */
+void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd);
+void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
+
+/* For acme_options. */
+enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
+                      void *fn_arg);
+
+/* IPC_METRICS; asks the supervisor how often it had to start a process again. */
+void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
+
+/* What api/ answers from; `processes` as in struct api_view. */
+struct api_view core_view(const struct core *core, const struct ipc_status *processes);
+
+/* ---- ui.c: the dashboard */
+
+void core_ui_init(struct core *core);
+/* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
+enum rc core_ui_link(struct core *core, struct json_out *o);
+
+/* Begins to accept on core->control; ends all conversations. */
+enum rc core_admin_start(struct core *core);
+void core_admin_stop(struct core *core);
+/* Ends an admin command with the document in `o`, written to `text`, or with why there is none. */
+void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
+
+/* ---- sites.c: the gateway's keeper */
+
+/* Its channel is now that one, or NULL. With another channel, what the last one said is forgotten:
+ * core vouches for nobody until the keeper says anew who it is. */
+void core_sites_keeper(struct core *core, struct ipc_chan *chan);
+/* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
+void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
+
+/* One certificate of a site, as the keeper tells. All zero: it has not. */
+struct core_site_state {
+    unsigned state;    /* enum ipc_site_state */
+    struct str serial; /* hexadecimal; empty: there is no certificate */
+    when_t not_after;  /* 0: as above */
+    when_t next_at;    /* of the next attempt; 0: none is planned */
+    uint32_t failures; /* in a row */
+    struct str reason; /* of the last one */
+};
+
+struct core_sites {
+    const struct conf *conf;
+    bool running;                                 /* the keeper is there */
+    struct core_site_state (*of)[CONF_KEY_COUNT]; /* of each site of conf, by algorithm */
+};
+
+/* `sites`, borrowed for the callback; NULL: `err` says why. */
+typedef void (*core_sites_fn)(void *arg, const struct core_sites *sites, const struct err *err);
+/* Configuration and the keeper's word together. `fn` comes once when this returns RC_OK, perhaps
+ * from inside; the arena lives until then. A keeper that is away is no failure. */
+enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn, void *arg);
+/* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
+ * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
+ * "next_at","failures":0,"reason"}...]}...]}, sites in the order of the configuration; null for a
+ * text or time (RFC 3339) that there is not. */
+void core_sites_put(const struct core_sites *sites, struct json_out *o);
+
+/* Admin commands; both end `req`. `site list`: core_sites_put. `site renew`, args {"name"}: the
+ * keeper begins to renew all of its certificates; {"name"}; RC_NOTFOUND without such a site,
+ * RC_CLOSED without a keeper. */
+void core_site_list(struct core *core, struct ipc_req *req);
+void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
+
+/* ---- drill.c */
+
+/* Admin command `drill runner`; ends `req`. Lets the runner execute its declared command `drill`,
+ * and proves that it refuses other names: {"command","status","output","refused":[{"name",
+ * "reason"}...]}. RC_DENIED, naming it, when the runner took one of those; RC_CLOSED without a
+ * runner. */
+void core_drill_runner(struct core *core, struct ipc_req *req);

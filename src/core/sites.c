@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper, on core's side: whose account core vouches for, and what the keeper tells
+ * administrators of the sites' certificates. What it says of them is shown and decides nothing. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/name.h"
+#include "core/core_int.h"
+#include "ipc/site_messages.h"
+#include "log/log.h"
+
+enum {
+    PAGE_SITES = 128, /* an answer holds 256 certificates */
+    KEEPER_SECONDS = 10,
+    REASON_MAX = 2048,
+    ANSWER_MAX = 4 * 1024 * 1024,
+};
+static_assert(PAGE_SITES * CONF_KEY_COUNT <= 256);
+
+MSG(msg_thumbprint, "core.vouch-thumbprint",
+    "the thumbprint is not 43 characters of base64url (RFC 7638, SHA-256)");
+MSG(msg_name, "core.site-name", "\"name\" is missing: say which site");
+MSG(msg_no_site, "core.site-unknown",
+    "the configuration has no site {0}; `autarky site list` shows those that there are");
+MSG(msg_no_keeper, "core.keeper-away",
+    "the keeper is not running, so nothing was renewed; `autarky status` says how the processes "
+    "are, and the log of `autarky serve` why");
+
+/* ---- vouching */
+
+void core_sites_keeper(struct core *core, struct ipc_chan *chan)
+{
+    if (chan == core->keeper)
+        return;
+    core->keeper = chan;
+    IGNORE_RC(acme_set_vouched(core->acme, (struct str){NULL, 0})); /* to forget cannot fail */
+}
+
+void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    const struct role_env *env = arg;
+    struct core *core = env->state;
+    const struct ipc_vouch *m = msg;
+    struct err err = ERR_INIT;
+    enum rc rc = m->thumbprint.n ? acme_set_vouched(core->acme, m->thumbprint) : RC_INVAL;
+
+    if (rc != RC_OK) {
+        log_error("core.vouch-refused", LOG_RC(rc));
+        IGNORE_RC(ERR(&err, rc, msg_thumbprint));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_info("core.vouches", LOG_STR("thumbprint", m->thumbprint));
+    IGNORE_RC(ipc_reply(req, NULL)); /* on failure the keeper has been told, by ipc_reply itself */
+}
+
+/* ---- what the keeper tells */
+
+struct asking {
+    struct core *core;
+    struct arena *arena;
+    struct core_sites sites;
+    uint32_t from; /* the page under way */
+    size_t at;     /* where the last site was found: the next one is near */
+    core_sites_fn fn;
+    void *arg;
+};
+
+static void end(struct asking *a, const struct err *err)
+{
+    const struct conf *conf = a->sites.conf;
+
+    a->fn(a->arg, err ? NULL : &a->sites, err);
+    conf_unref(conf);
+}
+
+static void fail(struct asking *a, enum rc rc)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = rc;
+    end(a, &err);
+}
+
+static void not_running(struct asking *a)
+{
+    size_t bytes = a->sites.conf->gateway.n_sites * sizeof(a->sites.of[0]);
+
+    a->sites.running = false;
+    if (bytes)
+        memset(a->sites.of, 0, bytes);
+    end(a, NULL);
+}
+
+/* NULL: it tells of a site that this configuration does not have, or no longer. */
+static struct core_site_state *find(struct asking *a, const struct ipc_site *s)
+{
+    const struct conf *conf = a->sites.conf;
+
+    if (s->algorithm >= CONF_KEY_COUNT)
+        return NULL;
+    for (size_t i = 0; i < conf->gateway.n_sites; i++) {
+        size_t at = (a->at + i) % conf->gateway.n_sites;
+
+        if (str_eq(conf->gateway.sites[at].name, s->name)) {
+            a->at = at;
+            return &a->sites.of[at][s->algorithm];
+        }
+    }
+    return NULL;
+}
+
+static enum rc take(struct asking *a, const struct ipc_site *s)
+{
+    struct core_site_state *state = find(a, s);
+    CLEANUP(buf_done) struct buf reason = BUF_INIT(REASON_MAX);
+
+    if (!state)
+        return RC_OK;
+    *state = (struct core_site_state){
+        .state = s->state,
+        .not_after = s->not_after,
+        .next_at = s->next_at,
+        .failures = s->failures,
+    };
+    if (str_printable(s->serial))
+        TRY(arena_str(a->arena, s->serial, &state->serial));
+    if (s->why.rc == RC_OK)
+        return RC_OK;
+    err_text(&s->why, &reason);
+    if (buf_rc(&reason) != RC_OK)
+        return arena_str(a->arena, str_of(rc_text(s->why.rc)), &state->reason);
+    return arena_str(a->arena, buf_str(&reason), &state->reason);
+}
+
+static void ask_page(struct asking *a);
+
+static void got_page(void *arg, const struct ipc_answer *answer)
+{
+    struct asking *a = arg;
+    const struct ipc_sites *m = answer->msg;
+    enum rc rc = RC_OK;
+
+    if (answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED) {
+        not_running(a);
+        return;
+    }
+    if (answer->rc != RC_OK) {
+        end(a, answer->err);
+        return;
+    }
+    for (size_t i = 0; i < m->sites.n && rc == RC_OK; i++)
+        rc = take(a, &m->sites.v[i]);
+    if (rc != RC_OK) {
+        fail(a, rc);
+        return;
+    }
+    a->from += PAGE_SITES;
+    ask_page(a);
+}
+
+static void ask_page(struct asking *a)
+{
+    struct ipc_sites_ask msg = {a->from, PAGE_SITES};
+    struct ipc_ask ask = {
+        .type = IPC_SITES,
+        .msg = &msg,
+        .timeout = KEEPER_SECONDS * WHEN_SECOND,
+        .fn = got_page,
+        .arg = a,
+    };
+    enum rc rc;
+
+    if (a->from >= a->sites.conf->gateway.n_sites) {
+        end(a, NULL);
+        return;
+    }
+    rc = a->core->keeper ? ipc_call(a->core->keeper, &ask, NULL) : RC_CLOSED;
+    if (rc == RC_CLOSED)
+        not_running(a);
+    else if (rc != RC_OK)
+        fail(a, rc);
+}
+
+enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn, void *arg)
+{
+    struct asking *a = ARENA_NEW(arena, struct asking);
+
+    if (!a)
+        return RC_NOMEM;
+    *a = (struct asking){.core = core, .arena = arena, .fn = fn, .arg = arg};
+    a->sites.running = core->keeper != NULL;
+    a->sites.of = arena_calloc(arena, core->conf->gateway.n_sites + 1, sizeof(a->sites.of[0]));
+    if (!a->sites.of)
+        return RC_NOMEM;
+    a->sites.conf = conf_ref(core->conf);
+    ask_page(a);
+    return RC_OK;
+}
+
+/* ---- as JSON */
+
+static void put_text(struct json_out *o, const char *key, struct str text)
+{
+    if (text.n)
+        json_kv_str(o, key, text);
+    else
+        json_kv_null(o, key);
+}
+
+static void put_when(struct json_out *o, const char *key, when_t at)
+{
+    if (at > 0)
+        json_kv_when(o, key, at);
+    else
+        json_kv_null(o, key);
+}
+
+static void put_certificate(struct json_out *o, const char *algorithm,
+                            const struct core_site_state *s)
+{
+    json_obj(o);
+    json_kv_z(o, "algorithm", algorithm);
+    json_kv_z(o, "state", ipc_site_state_name(s->state));
+    put_text(o, "serial", s->serial);
+    put_when(o, "not_after", s->not_after);
+    put_when(o, "next_at", s->next_at);
+    json_kv_u64(o, "failures", s->failures);
+    put_text(o, "reason", s->reason);
+    json_end(o);
+}
+
+static void put_site(struct json_out *o, const struct conf_site *site,
+                     const struct core_site_state *of)
+{
+    json_obj(o);
+    json_kv_str(o, "name", site->name);
+    json_key(o, "backends");
+    json_arr(o);
+    for (size_t i = 0; i < site->backends.n; i++)
+        json_put_str(o, site->backends.p[i]);
+    json_end(o);
+    json_kv_str(o, "profile", site->profile);
+    json_key(o, "certificates");
+    json_arr(o);
+    for (unsigned i = 0; i < CONF_KEY_COUNT; i++)
+        if (site->algorithms & 1u << i)
+            put_certificate(o, conf_key_algorithm_name(i), &of[i]);
+    json_end(o);
+    json_end(o);
+}
+
+void core_sites_put(const struct core_sites *sites, struct json_out *o)
+{
+    json_obj(o);
+    json_kv_z(o, "keeper", sites->running ? "running" : "not running");
+    json_key(o, "items");
+    json_arr(o);
+    for (size_t i = 0; i < sites->conf->gateway.n_sites; i++)
+        put_site(o, &sites->conf->gateway.sites[i], sites->of[i]);
+    json_end(o);
+    json_end(o);
+}
+
+/* ---- admin commands */
+
+static void listed(void *arg, const struct core_sites *sites, const struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct json_out o;
+
+    if (!sites) {
+        ipc_reply_err(arg, err);
+        return;
+    }
+    json_out_init(&o, &text, JSON_COMPACT);
+    core_sites_put(sites, &o);
+    core_admin_reply(arg, &o, &text);
+}
+
+void core_site_list(struct core *core, struct ipc_req *req)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = core_sites_ask(core, ipc_req_arena(req), listed, req);
+    if (err.rc != RC_OK)
+        ipc_reply_err(req, &err);
+}
+
+struct renewing {
+    struct ipc_req *req;
+    struct str name;
+};
+
+static void renewed(void *arg, const struct ipc_answer *answer)
+{
+    const struct renewing *r = arg;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+    struct json_out o;
+
+    if (answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED) {
+        IGNORE_RC(ERR(&err, RC_CLOSED, msg_no_keeper));
+        ipc_reply_err(r->req, &err);
+        return;
+    }
+    if (answer->rc != RC_OK) {
+        ipc_reply_err(r->req, answer->err);
+        return;
+    }
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "name", r->name);
+    json_end(&o);
+    core_admin_reply(r->req, &o, &text);
+}
+
+static enum rc find_site(const struct core *core, const struct json *args, struct arena *arena,
+                         struct str *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+    struct str given;
+
+    if (json_str(json_get(args, "name"), &given) != RC_OK)
+        return ERR(err, RC_INVAL, msg_name);
+    if (name_canonical(given, false, name) == RC_OK && conf_site_find(core->conf, str_of(name)))
+        return arena_str(arena, str_of(name), out);
+    return ERR(err, RC_NOTFOUND, msg_no_site, given);
+}
+
+static enum rc renew(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct err *err)
+{
+    struct renewing *r = ARENA_NEW(ipc_req_arena(req), struct renewing);
+    struct ipc_renew msg;
+    struct ipc_ask ask = {
+        .type = IPC_RENEW,
+        .msg = &msg,
+        .timeout = KEEPER_SECONDS * WHEN_SECOND,
+        .fn = renewed,
+        .arg = r,
+    };
+    enum rc rc;
+
+    if (!r)
+        return RC_NOMEM;
+    r->req = req;
+    TRY(find_site(core, args, ipc_req_arena(req), &r->name, err));
+    msg.site = r->name;
+    rc = core->keeper ? ipc_call(core->keeper, &ask, NULL) : RC_CLOSED;
+    return rc == RC_CLOSED ? ERR(err, rc, msg_no_keeper) : rc;
+}
+
+void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args)
+{
+    struct err err = ERR_INIT;
+    enum rc rc = renew(core, req, args, &err);
+
+    if (rc == RC_OK)
+        return;
+    err.rc = rc;
+    ipc_reply_err(req, &err);
+}

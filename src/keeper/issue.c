@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is obtained, renewed and asked when. Sites without a certificate come first, then what is
+ * due for renewal, then questions for ARI; KEEPER_ORDERS_MAX at a time. Each issuance has a fresh
+ * key. Making one of RSA 2048 takes about a tenth of a second and blocks this process's loop for so
+ * long: one is begun in a turn of the loop, so that messages and timers have their turn in between.
+ */
+#include "keeper/keeper_int.h"
+
+#include "ev/clock.h"
+#include "log/log.h"
+
+#define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
+
+static when_t now_of(const struct keeper *k)
+{
+    return clock_now(k->env->clock);
+}
+
+static struct keeper_slot *slot_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct keeper_slot, link);
+}
+
+/* ---- when */
+
+/* When its next order is due. */
+static when_t order_due(const struct keeper_slot *slot)
+{
+    when_t due = slot->key ? slot->renewal.due : 0;
+
+    /* One of another profile than is configured now. */
+    if (slot->key && slot->issued_profile[0] &&
+        !str_eq(str_of(slot->issued_profile), str_of(slot->profile)))
+        due = 0;
+    return due < slot->next_at ? slot->next_at : due;
+}
+
+static when_t look_due(const struct keeper_slot *slot)
+{
+    return slot->key && slot->certid[0] && slot->renewal.look_at ? slot->renewal.look_at : WHEN_MAX;
+}
+
+static when_t slot_due(const struct keeper_slot *slot)
+{
+    when_t order = order_due(slot), look = look_due(slot);
+
+    return order < look ? order : look;
+}
+
+static bool is_due(const struct keeper_slot *slot, when_t now)
+{
+    return !slot->run && slot_due(slot) <= now;
+}
+
+/* The most pressing one; NULL when there is none. */
+static struct keeper_slot *choose(struct keeper *k, when_t now)
+{
+    struct keeper_slot *best = NULL, *bare = NULL;
+
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+        bool order = order_due(slot) <= now;
+
+        if (!is_due(slot, now))
+            continue;
+        if (order && !slot->key && slot->algorithm != CONF_KEY_RSA)
+            return slot;
+        if (order && !slot->key && !bare)
+            bare = slot;
+        if (!best || (order && order_due(best) > now))
+            best = slot;
+    }
+    return bare ? bare : best;
+}
+
+static void wait(struct keeper *k)
+{
+    when_t now = now_of(k), next = now + LOOK_EVERY;
+
+    LIST_FOREACH (it, &k->slots) {
+        const struct keeper_slot *slot = slot_at(it);
+
+        if (!slot->run && slot_due(slot) < next)
+            next = slot_due(slot);
+    }
+    ev_timer_start(&k->due, next > now ? next - now : 0, 0);
+}
+
+/* ---- how it ended */
+
+static void ended(struct keeper_slot *slot)
+{
+    slot->run = NULL;
+    slot->keeper->active--;
+    crypto_key_unref(MOVE(slot->fresh));
+    keeper_issue_look(slot->keeper);
+}
+
+static int64_t backoff(const struct keeper_slot *slot)
+{
+    int64_t first = slot->key ? KEEPER_BACKOFF_SECONDS : KEEPER_BACKOFF_SECONDS_WITHOUT;
+    int64_t most = slot->key ? KEEPER_BACKOFF_SECONDS_MAX : KEEPER_BACKOFF_SECONDS_WITHOUT_MAX;
+
+    return client_backoff(slot->failures, first * WHEN_SECOND, most * WHEN_SECOND);
+}
+
+static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, when_t retry_at)
+{
+    when_t now = now_of(slot->keeper), next;
+    char at[WHEN_TEXT], until[WHEN_TEXT];
+
+    slot->failures++;
+    slot->why = *err;
+    slot->why.rc = rc;
+    slot->unreached = rc == RC_NET || rc == RC_NOTFOUND || rc == RC_CLOSED || rc == RC_TIMEOUT;
+    next = now + backoff(slot);
+    slot->next_at = next > retry_at ? next : retry_at;
+    log_error("keeper.certificate-failed", LOG_Z("site", slot->name),
+              LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&slot->why),
+              LOG_INT("failures", slot->failures), LOG_Z("again_at", when_text(slot->next_at, at)),
+              LOG_Z("old_until", slot->key ? when_text(slot->not_after, until) : "none"));
+    keeper_slot_save(slot);
+}
+
+static void succeeded(struct keeper_slot *slot, const struct client_result *result)
+{
+    char until[WHEN_TEXT], renew[WHEN_TEXT];
+    bool renewed = slot->key != NULL;
+    uint64_t before = slot->version;
+    struct err err = ERR_INIT;
+    enum rc rc = keeper_slot_take(slot, result, &err);
+
+    if (slot->version == before) {
+        failed(slot, rc, &err, 0);
+        return;
+    }
+    if (rc != RC_OK) {
+        err.rc = rc;
+        log_error("keeper.certificate-not-stored", LOG_Z("site", slot->name),
+                  LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&err));
+    }
+    slot->unreached = false;
+    log_info("keeper.certificate", LOG_Z("site", slot->name),
+             LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
+             LOG_BOOL("renewed", renewed), LOG_Z("until", when_text(slot->not_after, until)),
+             LOG_Z("renew_at", when_text(slot->renewal.due, renew)));
+    keeper_push_look(slot->keeper);
+}
+
+static void on_obtained(void *arg, const struct client_result *result)
+{
+    struct keeper_slot *slot = arg;
+
+    if (result->rc == RC_OK)
+        succeeded(slot, result);
+    else
+        failed(slot, result->rc, result->err, result->retry_at);
+    ended(slot);
+}
+
+/* An ARI that cannot be had is no reason for anything: the plan by lifetime holds. */
+static void on_looked(void *arg, const struct client_result *result)
+{
+    struct keeper_slot *slot = arg;
+    when_t now = now_of(slot->keeper), before = slot->renewal.due;
+    char at[WHEN_TEXT];
+
+    if (result->rc == RC_OK)
+        client_renewal_window(&slot->renewal, &result->window, result->retry_at, now);
+    else if (result->rc == RC_UNSUPPORTED)
+        slot->renewal.look_at = 0;
+    else
+        client_renewal_unknown(&slot->renewal, now);
+    if (slot->renewal.due != before)
+        log_info("keeper.renewal-moved", LOG_Z("site", slot->name),
+                 LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
+                 LOG_Z("renew_at", when_text(slot->renewal.due, at)),
+                 LOG_STR("explanation", result->window.explanation));
+    keeper_slot_save(slot);
+    ended(slot);
+}
+
+/* ---- begun */
+
+static enum rc order(struct keeper_slot *slot)
+{
+    static const struct crypto_key_spec specs[CONF_KEY_COUNT] = {
+        [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
+        [CONF_KEY_ECDSA] = {CRYPTO_KEY_P256, 0},
+    };
+    struct str name = str_of(slot->name);
+    /* Core knows the site's profile itself. */
+    struct client_want want = {.dns = &name, .n_dns = 1};
+
+    if (slot->key)
+        want.replaces = str_of(slot->certid);
+    TRY(crypto_key_generate(specs[slot->algorithm], &slot->fresh));
+    want.key = slot->fresh;
+    return client_obtain(slot->keeper->client, &want, on_obtained, slot, &slot->run);
+}
+
+static void start(struct keeper_slot *slot)
+{
+    struct keeper *k = slot->keeper;
+    bool ordering = order_due(slot) <= now_of(k);
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    if (ordering)
+        rc = order(slot);
+    else
+        rc = client_look(k->client, str_of(slot->certid), on_looked, slot, &slot->run);
+    if (rc == RC_OK) {
+        k->active++;
+        return;
+    }
+    crypto_key_unref(MOVE(slot->fresh));
+    if (ordering)
+        failed(slot, rc, &err, 0);
+    else
+        client_renewal_unknown(&slot->renewal, now_of(k));
+}
+
+static void on_pump(void *arg)
+{
+    struct keeper *k = arg;
+    struct keeper_slot *slot = NULL;
+
+    if (k->draining && k->active == 0)
+        role_drained(k->env);
+    if (!k->client || k->draining || !k->vouched)
+        return;
+    if (k->active < KEEPER_ORDERS_MAX)
+        slot = choose(k, now_of(k));
+    if (slot) {
+        start(slot);
+        ev_defer(k->env->ev, &k->pump);
+    } else if (k->active < KEEPER_ORDERS_MAX) {
+        wait(k);
+    }
+}
+
+static void on_due(void *arg)
+{
+    keeper_issue_look(arg);
+}
+
+void keeper_issue_look(struct keeper *k)
+{
+    ev_defer(k->env->ev, &k->pump);
+}
+
+void keeper_issue_soon(struct keeper *k)
+{
+    ev_timer_start(&k->due, KEEPER_SETTLE_SECONDS * WHEN_SECOND, 0);
+}
+
+/* What failed because nobody answered need not wait for its pause. */
+void keeper_issue_reached(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+
+        if (slot->unreached)
+            slot->next_at = 0;
+        slot->unreached = false;
+    }
+    keeper_issue_look(k);
+}
+
+void keeper_issue_force(struct keeper_slot *slot)
+{
+    slot->renewal.due = now_of(slot->keeper);
+    slot->next_at = 0;
+    keeper_issue_look(slot->keeper);
+}
+
+void keeper_issue_cancel(struct keeper_slot *slot)
+{
+    if (!slot->run)
+        return;
+    client_cancel(MOVE(slot->run));
+    slot->keeper->active--;
+    crypto_key_unref(MOVE(slot->fresh));
+}
+
+void keeper_issue_init(struct keeper *k)
+{
+    ev_timer_init(&k->due, k->env->ev, on_due, k);
+    ev_defer_init(&k->pump, on_pump, k);
+}
+
+void keeper_issue_stop(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->slots)
+        keeper_issue_cancel(slot_at(it));
+    ev_timer_stop(&k->due);
+    ev_defer_cancel(&k->pump);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
+ * and in memory), issue.c (what is obtained and renewed when), push.c (what the gateway's workers
+ * get), tell.c (what core may ask). */
+#pragma once
+
+#include "base/list.h"
+#include "base/name.h"
+#include "client/client.h"
+#include "client/renewal.h"
+#include "conf/conf.h"
+#include "ev/ev.h"
+#include "role/role.h"
+
+enum {
+    KEEPER_ORDERS_MAX = 4, /* under way at a time: core and signer have others to serve */
+    KEEPER_ROOTS_MAX = CLIENT_ROOTS_MAX,
+    KEEPER_FILE_MAX = 256 * 1024,
+    KEEPER_STATE_MAX = 8 * 1024, /* bytes of one state file */
+    KEEPER_PUSHES_MAX = 8,       /* identities under way to one worker */
+    KEEPER_PUSH_SECONDS = 20,    /* a worker may take for one */
+    KEEPER_PUSH_SECONDS_FIRST =
+        1, /* after it refused one, which it may not know yet; doubling ... */
+    KEEPER_PUSH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_VOUCH_SECONDS = 20,
+    KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
+    KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
+    KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */
+    KEEPER_TICKETS = 3,             /* next, in force, previous */
+    KEEPER_TICKET_BYTES = 80,
+    KEEPER_TICKET_HOURS = 8,
+    /* Between attempts, doubling: while the site has a certificate, and while it has none. */
+    KEEPER_BACKOFF_SECONDS = 60,
+    KEEPER_BACKOFF_SECONDS_MAX = 6 * 3600,
+    KEEPER_BACKOFF_SECONDS_WITHOUT = 5,
+    KEEPER_BACKOFF_SECONDS_WITHOUT_MAX = 900,
+};
+
+struct keeper;
+
+/* One certificate of one site. */
+struct keeper_slot {
+    struct list link; /* in keeper.slots, in the order of the configuration */
+    struct keeper *keeper;
+    char name[NAME_MAX_BYTES + 1];
+    enum conf_key_algorithm algorithm;
+    char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
+    bool kept;                         /* in the configuration that is being taken */
+    bool loaded;                       /* looked for on disk */
+
+    /* In force, NULL and 0: none. */
+    struct crypto_key *key;
+    struct buf chain; /* PEM, leaf first */
+    when_t not_before, not_after;
+    struct x509_serial serial;
+    char certid[128]; /* ARI; "": none */
+    uint64_t version; /* rises with each one; 0: none */
+
+    /* Kept on disk. */
+    struct client_renewal renewal;
+    char issued_profile[CLIENT_TYPE_MAX + 1]; /* of the one in force */
+    unsigned failures;                        /* in a row */
+    when_t next_at;                           /* not before, after a failure */
+    struct err why;                           /* of the last failure */
+
+    /* Under way. */
+    struct client_run *run;
+    struct crypto_key *fresh; /* NULL while `run` asks for ARI */
+    bool unreached;           /* the last failure was that nobody answered */
+};
+
+/* A worker of the gateway. */
+struct keeper_worker {
+    struct list link;
+    struct keeper *keeper;
+    uint8_t instance;
+    struct ipc_chan *chan; /* borrowed until the frame says that it is gone */
+    uint64_t sent;         /* version of the newest identity on its way or there */
+    struct list pushes;    /* on their way */
+    unsigned pushing, refusals;
+    uint64_t tickets; /* generation that it has, or is being sent */
+    bool ticketing;
+    struct ev_timer again;
+};
+
+struct keeper {
+    struct role_env *env;
+    struct arena arena; /* roots */
+    struct str roots[KEEPER_ROOTS_MAX];
+    size_t n_roots;
+    struct crypto_key *account;
+    struct client_transport *transport; /* a test's, if there is one at the start */
+    struct client *client;              /* NULL until started */
+
+    struct ipc_chan *core;
+    struct ipc_call *vouch;
+    bool vouched;
+    struct ev_timer vouch_again;
+    unsigned vouch_failures;
+
+    struct list slots;
+    struct list next; /* new ones of the configuration that was prepared */
+    size_t active;    /* runs */
+    uint64_t version; /* the newest of all slots */
+    struct ev_timer due;
+    struct ev_defer pump;
+
+    struct list workers;
+    size_t n_workers;
+    struct secret *tickets; /* newest first: next, in force, previous */
+    uint64_t tickets_made;  /* generations so far */
+    struct ev_timer rotate;
+
+    bool draining;
+    struct ev_timer patience;
+};
+
+/* ---- slot.c */
+
+struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
+                                     enum conf_key_algorithm algorithm);
+/* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */
+enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next);
+/* Takes them, drops what is gone, and looks on disk for the new ones. */
+void keeper_slots_commit(struct keeper *k, const struct conf *conf);
+void keeper_slots_abort(struct keeper *k);
+void keeper_slots_free(struct keeper *k);
+/* Takes chain and key of slot->fresh into use and on disk. */
+enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *result,
+                         struct err *err);
+/* What is told of a failure to write it is a line in the log. */
+void keeper_slot_save(const struct keeper_slot *slot);
+
+/* ---- issue.c */
+
+/* Looks what is due, in the next turn of the loop. */
+void keeper_issue_look(struct keeper *k);
+/* The same in a moment, after a change of the configuration: all roles take it at once, but core
+ * may be a little later than this one, and would then not know a new site, or its new profile. */
+void keeper_issue_soon(struct keeper *k);
+/* Core is there and vouches, or is not. */
+void keeper_issue_reached(struct keeper *k);
+void keeper_issue_init(struct keeper *k);
+void keeper_issue_stop(struct keeper *k);
+/* Gives up what is under way for it. */
+void keeper_issue_cancel(struct keeper_slot *slot);
+/* Renews now, whatever the time. */
+void keeper_issue_force(struct keeper_slot *slot);
+
+/* ---- push.c */
+
+enum rc keeper_push_init(struct keeper *k);
+void keeper_push_done(struct keeper *k);
+/* That worker has come, or has gone (NULL). */
+void keeper_push_peer(struct keeper *k, uint8_t instance, struct ipc_chan *chan);
+/* There are new identities. */
+void keeper_push_look(struct keeper *k);
+
+/* ---- tell.c */
+
+/* Handlers; `arg` is the role_env. */
+void keeper_on_sites(void *arg, struct ipc_req *req, const void *msg, int fd);
+void keeper_on_renew(void *arg, struct ipc_req *req, const void *msg, int fd);

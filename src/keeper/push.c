@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identities and ticket keys on their way to every worker of the gateway. Identities have a version
+ * that rises with each one; a worker has all up to one version, and gets the next higher until
+ * there is none. What a worker refuses (it may not have the configuration yet) it is sent again,
+ * with all that came after it, which does no harm. */
+#include "keeper/keeper_int.h"
+
+#include "base/secret.h"
+#include "crypto/crypto.h"
+#include "crypto/pem.h"
+#include "ipc/site_messages.h"
+#include "log/log.h"
+
+static void push(struct keeper_worker *w);
+
+static struct keeper_worker *worker_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct keeper_worker, link);
+}
+
+/* ---- identities */
+
+struct push {
+    struct keeper_worker *worker; /* NULL: it is gone */
+    struct list link;
+    uint64_t version;
+};
+
+static void again(struct keeper_worker *w)
+{
+    if (ev_timer_running(&w->again))
+        return;
+    w->refusals++;
+    ev_timer_start(&w->again,
+                   client_backoff(w->refusals, KEEPER_PUSH_SECONDS_FIRST * WHEN_SECOND,
+                                  KEEPER_PUSH_SECONDS_LAST * WHEN_SECOND),
+                   0);
+}
+
+static void refused(struct keeper_worker *w, uint64_t version, const struct ipc_answer *answer)
+{
+    const struct err plain = {.rc = answer->rc};
+
+    log_warn("keeper.identity-refused", LOG_INT("instance", w->instance),
+             LOG_ERR(answer->err ? answer->err : &plain));
+    if (w->sent >= version)
+        w->sent = version - 1;
+    again(w);
+}
+
+static void on_identity(void *arg, const struct ipc_answer *answer)
+{
+    struct push *p = arg;
+    struct keeper_worker *w = p->worker;
+    uint64_t version = p->version;
+
+    list_remove(&p->link);
+    mem_free(p);
+    if (!w || answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED)
+        return;
+    w->pushing--;
+    if (answer->rc != RC_OK)
+        refused(w, version, answer);
+    else
+        push(w);
+}
+
+static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, struct push *p)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    struct ipc_identity msg = {.site = str_of(slot->name), .algorithm = (uint8_t)slot->algorithm};
+    struct ipc_ask ask = {.type = IPC_IDENTITY,
+                          .msg = &msg,
+                          .timeout = KEEPER_PUSH_SECONDS * WHEN_SECOND,
+                          .fn = on_identity,
+                          .arg = p};
+
+    TRY(crypto_pem_put_clear(slot->key, &pem));
+    msg.chain = buf_str(&slot->chain);
+    msg.key = buf_str(&pem);
+    return ipc_call(w->chan, &ask, NULL);
+}
+
+/* The next one that it has not; NULL when it has all. */
+static const struct keeper_slot *next_for(const struct keeper_worker *w)
+{
+    const struct keeper_slot *next = NULL;
+
+    LIST_FOREACH (it, &w->keeper->slots) {
+        const struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        if (slot->key && slot->version > w->sent && (!next || slot->version < next->version))
+            next = slot;
+    }
+    return next;
+}
+
+static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
+{
+    struct push *p = MEM_NEW(struct push);
+    enum rc rc;
+
+    if (!p)
+        return RC_NOMEM;
+    *p = (struct push){.worker = w, .version = slot->version};
+    list_push(&w->pushes, &p->link);
+    rc = send(w, slot, p);
+    if (rc == RC_OK) {
+        w->sent = slot->version;
+        w->pushing++;
+        return RC_OK;
+    }
+    list_remove(&p->link);
+    mem_free(p);
+    return rc;
+}
+
+/* ---- ticket keys */
+
+static void on_tickets(void *arg, const struct ipc_answer *answer)
+{
+    struct keeper_worker *w = arg;
+
+    if (answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED)
+        return;
+    w->ticketing = false;
+    if (answer->rc == RC_OK) {
+        push(w);
+        return;
+    }
+    log_warn("keeper.tickets-refused", LOG_INT("instance", w->instance), LOG_RC(answer->rc));
+    w->tickets = 0;
+    again(w);
+}
+
+static enum rc push_tickets(struct keeper_worker *w)
+{
+    struct keeper *k = w->keeper;
+    struct str keys[KEEPER_TICKETS];
+    struct ipc_tickets msg = {.keys = {keys, KEEPER_TICKETS}};
+    struct ipc_ask ask = {.type = IPC_TICKETS,
+                          .msg = &msg,
+                          .timeout = KEEPER_PUSH_SECONDS * WHEN_SECOND,
+                          .fn = on_tickets,
+                          .arg = w};
+
+    for (size_t i = 0; i < KEEPER_TICKETS; i++)
+        keys[i] =
+            str_bytes(secret_bytes(k->tickets) + i * KEEPER_TICKET_BYTES, KEEPER_TICKET_BYTES);
+    TRY(ipc_call(w->chan, &ask, NULL));
+    w->tickets = k->tickets_made;
+    w->ticketing = true;
+    return RC_OK;
+}
+
+static void push(struct keeper_worker *w)
+{
+    enum rc rc = RC_OK;
+
+    if (!w->chan)
+        return;
+    if (w->tickets != w->keeper->tickets_made && !w->ticketing)
+        rc = push_tickets(w);
+    while (rc == RC_OK && w->pushing < KEEPER_PUSHES_MAX) {
+        const struct keeper_slot *slot = next_for(w);
+
+        if (!slot && w->pushing == 0 && !ev_timer_running(&w->again))
+            w->refusals = 0;
+        if (!slot)
+            return;
+        rc = push_one(w, slot);
+    }
+    if (rc != RC_OK && rc != RC_CLOSED)
+        again(w);
+}
+
+static void on_again(void *arg)
+{
+    push(arg);
+}
+
+void keeper_push_look(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->workers)
+        push(worker_at(it));
+}
+
+/* A key decrypts before it encrypts, and after: a worker that learns of a rotation later than
+ * another can read its tickets. */
+static void on_rotate(void *arg)
+{
+    struct keeper *k = arg;
+    unsigned char *keys = secret_bytes(k->tickets);
+
+    memmove(keys + KEEPER_TICKET_BYTES, keys, (size_t)(KEEPER_TICKETS - 1) * KEEPER_TICKET_BYTES);
+    if (crypto_random(keys, KEEPER_TICKET_BYTES) != RC_OK) {
+        role_fail(k->env, &(struct err){.rc = RC_CRYPTO});
+        return;
+    }
+    k->tickets_made++;
+    keeper_push_look(k);
+}
+
+/* ---- workers */
+
+static void worker_free(struct keeper_worker *w)
+{
+    LIST_FOREACH (it, &w->pushes)
+        LIST_ENTRY(it, struct push, link)->worker = NULL;
+    LIST_FOREACH (it, &w->pushes)
+        list_remove(it);
+    ev_timer_stop(&w->again);
+    list_remove(&w->link);
+    mem_free(w);
+}
+
+void keeper_push_peer(struct keeper *k, uint8_t instance, struct ipc_chan *chan)
+{
+    struct keeper_worker *w;
+
+    LIST_FOREACH (it, &k->workers)
+        if (worker_at(it)->instance == instance)
+            worker_free(worker_at(it));
+    if (!chan)
+        return;
+    w = MEM_NEW(struct keeper_worker);
+    if (!w) {
+        /* Without it that worker would have no certificate; a new keeper knows all of them. */
+        role_fail(k->env, &(struct err){.rc = RC_NOMEM});
+        return;
+    }
+    w->keeper = k;
+    w->instance = instance;
+    w->chan = chan;
+    list_init(&w->pushes);
+    ev_timer_init(&w->again, k->env->ev, on_again, w);
+    list_push(&k->workers, &w->link);
+    push(w);
+}
+
+enum rc keeper_push_init(struct keeper *k)
+{
+    int64_t every = KEEPER_TICKET_HOURS * WHEN_HOUR;
+
+    ev_timer_init(&k->rotate, k->env->ev, on_rotate, k);
+    TRY(secret_new((size_t)KEEPER_TICKETS * KEEPER_TICKET_BYTES, &k->tickets));
+    TRY(crypto_random(secret_bytes(k->tickets), secret_len(k->tickets)));
+    k->tickets_made = 1;
+    ev_timer_start(&k->rotate, every, every);
+    return RC_OK;
+}
+
+void keeper_push_done(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->workers)
+        worker_free(worker_at(it));
+    ev_timer_stop(&k->rotate);
+    secret_free(MOVE(k->tickets));
+}

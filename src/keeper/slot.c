@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DATA/sites/NAME/ALGORITHM/ holds the pair, as client/pair.h writes it;
+ * DATA/keeper/NAME/ALGORITHM.json when to renew, and what went wrong last. NAME is escaped by
+ * text_percent. */
+#include "keeper/keeper_int.h"
+
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "client/pair.h"
+#include "ev/clock.h"
+#include "json/json.h"
+#include "json/out.h"
+#include "log/log.h"
+
+MSG(msg_kept, "keeper.last-failure", "{0}");
+
+enum { PATH_MAX_BYTES = 1024 };
+
+static const char *name_of(const struct keeper_slot *slot)
+{
+    return conf_key_algorithm_name(slot->algorithm);
+}
+
+struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
+                                     enum conf_key_algorithm algorithm)
+{
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        if (slot->algorithm == algorithm && str_eq(str_of(slot->name), name))
+            return slot;
+    }
+    return NULL;
+}
+
+/* ---- paths */
+
+static enum rc path_of(const struct keeper_slot *slot, const char *top, const char *behind,
+                       char out[static PATH_MAX_BYTES])
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(PATH_MAX_BYTES - 1);
+
+    buf_printf(&b, "%s/", top);
+    text_percent(&b, str_of(slot->name));
+    if (behind)
+        buf_printf(&b, "/%s%s", name_of(slot), behind);
+    TRY(buf_rc(&b));
+    return str_copyz(buf_str(&b), out, PATH_MAX_BYTES);
+}
+
+static enum rc make_parent(const struct keeper_slot *slot, const char *top, struct err *err)
+{
+    char path[PATH_MAX_BYTES];
+
+    TRY(path_of(slot, top, NULL, path));
+    return file_mkdir(slot->keeper->env->data, path, 0700, FILE_OWNER_SELF, err);
+}
+
+/* ---- state on disk */
+
+static void put_when(struct json_out *o, const char *name, when_t t)
+{
+    if (t)
+        json_kv_when(o, name, t);
+}
+
+static void put_state(const struct keeper_slot *slot, struct buf *out)
+{
+    char why[ERR_ARGS_BYTES];
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_PRETTY);
+    json_obj(&o);
+    json_kv_z(&o, "profile", slot->issued_profile);
+    put_when(&o, "renew_at", slot->renewal.due);
+    put_when(&o, "look_at", slot->renewal.look_at);
+    put_when(&o, "window_start", slot->renewal.window_start);
+    put_when(&o, "window_end", slot->renewal.window_end);
+    put_when(&o, "not_before", slot->renewal.least);
+    json_kv_u64(&o, "failures", slot->failures);
+    if (slot->failures) {
+        json_kv_when(&o, "next_at", slot->next_at);
+        json_kv_z(&o, "why", err_textz(&slot->why, why, sizeof(why)));
+    }
+    json_end(&o);
+    buf_fail(out, json_out_done(&o));
+}
+
+static enum rc save(const struct keeper_slot *slot, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(KEEPER_STATE_MAX);
+    char path[PATH_MAX_BYTES];
+
+    put_state(slot, &text);
+    TRY(buf_rc(&text));
+    TRY(make_parent(slot, "keeper", err));
+    TRY(path_of(slot, "keeper", ".json", path));
+    return file_write(slot->keeper->env->data, path, buf_str(&text), 0600, FILE_OWNER_SELF, err);
+}
+
+void keeper_slot_save(const struct keeper_slot *slot)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = save(slot, &err);
+    if (err.rc != RC_OK)
+        log_error("keeper.state-not-written", LOG_Z("site", slot->name),
+                  LOG_Z("algorithm", name_of(slot)), LOG_ERR(&err));
+}
+
+static when_t get_when(const struct json *o, const char *name)
+{
+    struct str s;
+    when_t t;
+
+    return json_str(json_get(o, name), &s) == RC_OK && when_parse(s, &t) == RC_OK ? t : 0;
+}
+
+static void read_state(struct keeper_slot *slot, const struct json *o)
+{
+    uint64_t failures = 0;
+    struct str s;
+
+    slot->renewal.due = get_when(o, "renew_at");
+    slot->renewal.look_at = get_when(o, "look_at");
+    slot->renewal.window_start = get_when(o, "window_start");
+    slot->renewal.window_end = get_when(o, "window_end");
+    slot->renewal.least = get_when(o, "not_before");
+    if (json_str(json_get(o, "profile"), &s) != RC_OK ||
+        str_copyz(s, slot->issued_profile, sizeof(slot->issued_profile)) != RC_OK)
+        slot->issued_profile[0] = '\0';
+    if (json_u64(json_get(o, "failures"), &failures) != RC_OK || failures == 0)
+        return;
+    slot->failures = failures < 1000 ? (unsigned)failures : 1000;
+    slot->next_at = get_when(o, "next_at");
+    if (json_str(json_get(o, "why"), &s) == RC_OK)
+        IGNORE_RC(ERR(&slot->why, RC_AGAIN, msg_kept, s));
+}
+
+/* Without a state that can be read the certificate's lifetime says when. */
+static void load_state(struct keeper_slot *slot)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(KEEPER_STATE_MAX);
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    char path[PATH_MAX_BYTES];
+    struct err err = ERR_INIT;
+    enum rc rc = path_of(slot, "keeper", ".json", path);
+
+    if (rc == RC_OK)
+        rc = file_read(slot->keeper->env->data, path, &text, &err);
+    if (rc == RC_OK)
+        rc = json_parse(buf_str(&text), KEEPER_STATE_MAX, &doc, &err);
+    if (rc == RC_OK)
+        read_state(slot, json_root(doc));
+    else if (rc != RC_NOTFOUND)
+        log_warn("keeper.state-not-read", LOG_Z("site", slot->name),
+                 LOG_Z("algorithm", name_of(slot)), LOG_RC(rc), LOG_ERR(&err));
+}
+
+/* ---- the certificate */
+
+static void drop_pair(struct keeper_slot *slot)
+{
+    crypto_key_unref(MOVE(slot->key));
+    buf_done(&slot->chain);
+    slot->not_before = slot->not_after = 0;
+    slot->serial.n = 0;
+    slot->certid[0] = '\0';
+    slot->version = 0;
+}
+
+/* What was checked becomes the pair in force. */
+static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct x509_cert *leaf,
+                        struct crypto_key *key)
+{
+    CLEANUP(buf_done) struct buf certid = BUF_INIT(sizeof(slot->certid) - 1);
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(CLIENT_CHAIN_MAX);
+
+    buf_puts(&kept, chain);
+    TRY(buf_rc(&kept));
+    drop_pair(slot);
+    slot->chain = kept;
+    buf_init(&kept, 0);
+    slot->key = crypto_key_ref(key);
+    slot->not_before = leaf->not_before;
+    slot->not_after = leaf->not_after;
+    slot->serial = leaf->serial;
+    if (client_certid(leaf, &certid) == RC_OK)
+        IGNORE_RC(str_copyz(buf_str(&certid), slot->certid, sizeof(slot->certid)));
+    slot->version = ++slot->keeper->version;
+    return RC_OK;
+}
+
+static enum rc load_pair(struct keeper_slot *slot, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(4 << 20);
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(KEEPER_FILE_MAX);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct keeper *k = slot->keeper;
+    struct str name = str_of(slot->name);
+    struct client_check in = {.dns = &name,
+                              .n_dns = 1,
+                              .roots = k->roots,
+                              .n_roots = k->n_roots,
+                              .now = clock_now(k->env->clock)};
+    char path[PATH_MAX_BYTES];
+    struct x509_cert *certs;
+    size_t n;
+
+    TRY(path_of(slot, "sites", "", path));
+    TRY(client_pair_read(k->env->data, path, &chain, &key, err));
+    in.chain = buf_str(&chain);
+    in.key = key;
+    TRY(client_chain_check(&a, &in, &certs, &n, err));
+    return set_pair(slot, in.chain, &certs[0], key);
+}
+
+/* One that cannot be used is as good as none: a new one is obtained, and takes its place. */
+static void load(struct keeper_slot *slot)
+{
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    slot->loaded = true;
+    load_state(slot);
+    rc = load_pair(slot, &err);
+    if (rc == RC_OK) {
+        if (slot->renewal.due == 0)
+            client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, true,
+                                clock_now(slot->keeper->env->clock));
+        return;
+    }
+    err.rc = rc;
+    slot->renewal = (struct client_renewal){};
+    if (rc != RC_NOTFOUND)
+        log_warn("keeper.certificate-not-usable", LOG_Z("site", slot->name),
+                 LOG_Z("algorithm", name_of(slot)), LOG_ERR(&err));
+}
+
+static enum rc store_pair(const struct keeper_slot *slot, struct str chain, struct err *err)
+{
+    char path[PATH_MAX_BYTES];
+
+    TRY(make_parent(slot, "sites", err));
+    TRY(path_of(slot, "sites", "", path));
+    return client_pair_write(slot->keeper->env->data, path, chain, slot->fresh, err);
+}
+
+enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *result,
+                         struct err *err)
+{
+    struct keeper *k = slot->keeper;
+    enum rc rc;
+
+    TRY(set_pair(slot, result->chain, &result->certs[0], slot->fresh));
+    client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(k->client),
+                        clock_now(k->env->clock));
+    IGNORE_RC(str_copyz(str_of(slot->profile), slot->issued_profile, sizeof(slot->issued_profile)));
+    slot->failures = 0;
+    slot->next_at = 0;
+    slot->why = ERR_INIT;
+    /* One that cannot be written serves all the same, until this process ends. */
+    rc = store_pair(slot, result->chain, err);
+    keeper_slot_save(slot);
+    return rc;
+}
+
+/* ---- which there are */
+
+static void slot_free(struct keeper_slot *slot)
+{
+    if (!slot)
+        return;
+    keeper_issue_cancel(slot);
+    list_remove(&slot->link);
+    drop_pair(slot);
+    mem_free(slot);
+}
+
+static enum rc add_next(struct keeper *k, const struct conf_site *site,
+                        enum conf_key_algorithm algorithm)
+{
+    struct keeper_slot *slot;
+
+    if (keeper_slot_find(k, site->name, algorithm))
+        return RC_OK;
+    slot = MEM_NEW(struct keeper_slot);
+    if (!slot)
+        return RC_NOMEM;
+    slot->keeper = k;
+    slot->algorithm = algorithm;
+    buf_init(&slot->chain, CLIENT_CHAIN_MAX);
+    list_push(&k->next, &slot->link);
+    return str_copyz(site->name, slot->name, sizeof(slot->name));
+}
+
+enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next)
+{
+    keeper_slots_abort(k);
+    for (size_t i = 0; i < next->gateway.n_sites; i++)
+        for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
+            if (next->gateway.sites[i].algorithms & 1u << a)
+                TRY(add_next(k, &next->gateway.sites[i], (enum conf_key_algorithm)a));
+    return RC_OK;
+}
+
+static void free_all(struct list *from)
+{
+    while (!list_empty(from))
+        slot_free(LIST_ENTRY(from->next, struct keeper_slot, link));
+}
+
+void keeper_slots_abort(struct keeper *k)
+{
+    free_all(&k->next);
+}
+
+/* In the order of the configuration; what it does not have stays behind in `old`. */
+static void sort_in(struct keeper *k, struct list *old, const struct conf_site *site)
+{
+    LIST_FOREACH (it, old) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        if (!str_eq(str_of(slot->name), site->name) || !(site->algorithms & 1u << slot->algorithm))
+            continue;
+        list_remove(&slot->link);
+        list_push(&k->slots, &slot->link);
+        IGNORE_RC(str_copyz(site->profile, slot->profile, sizeof(slot->profile)));
+        if (!slot->loaded)
+            load(slot);
+    }
+}
+
+void keeper_slots_commit(struct keeper *k, const struct conf *conf)
+{
+    struct list old;
+
+    list_init(&old);
+    list_splice(&old, &k->slots);
+    list_splice(&old, &k->next);
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        sort_in(k, &old, &conf->gateway.sites[i]);
+    LIST_FOREACH (it, &old) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        log_info(
+            "keeper.site-removed", LOG_Z("site", slot->name), LOG_Z("algorithm", name_of(slot)),
+            LOG_TEXT("no longer in the configuration; key and certificate stay in DATA/sites"));
+        slot_free(slot);
+    }
+}
+
+void keeper_slots_free(struct keeper *k)
+{
+    keeper_slots_abort(k);
+    free_all(&k->slots);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper/keeper_int.h"
+
+#include "ipc/site_messages.h"
+
+MSG(msg_no_site, "keeper.no-site",
+    "{0} is not a site of the gateway; `autarky config show` lists those under gateway.sites");
+
+enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has it */ };
+
+static enum ipc_site_state state_of(const struct keeper_slot *slot)
+{
+    if (slot->run && slot->fresh)
+        return IPC_SITE_OBTAINING;
+    return slot->key && slot->failures == 0 ? IPC_SITE_VALID : IPC_SITE_WAITING;
+}
+
+static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct ipc_site *out)
+{
+    char serial[X509_SERIAL_TEXT];
+
+    *out = (struct ipc_site){
+        .name = str_of(slot->name),
+        .algorithm = (uint8_t)slot->algorithm,
+        .state = (uint8_t)state_of(slot),
+        .not_after = slot->not_after,
+        .next_at = slot->failures ? slot->next_at : slot->renewal.due,
+        .failures = slot->failures,
+        .why = slot->why,
+    };
+    if (slot->serial.n == 0)
+        return RC_OK;
+    return arena_str(a, str_of(x509_serial_text(&slot->serial, serial)), &out->serial);
+}
+
+static enum rc describe_site(struct keeper *k, struct arena *a, const struct conf_site *site,
+                             struct ipc_site *out, size_t *n)
+{
+    for (unsigned i = 0; i < CONF_KEY_COUNT && *n < SITES_MAX; i++) {
+        const struct keeper_slot *slot =
+            site->algorithms & 1u << i ? keeper_slot_find(k, site->name, (enum conf_key_algorithm)i)
+                                       : NULL;
+
+        if (slot)
+            TRY(describe(a, slot, &out[(*n)++]));
+    }
+    return RC_OK;
+}
+
+static enum rc tell(struct keeper *k, struct ipc_req *req, const struct ipc_sites_ask *m,
+                    struct ipc_sites *out)
+{
+    struct arena *a = ipc_req_arena(req);
+    const struct conf *conf = k->env->conf;
+    struct ipc_site *sites = ARENA_ARRAY(a, struct ipc_site, SITES_MAX);
+    size_t n = 0;
+
+    if (!sites)
+        return RC_NOMEM;
+    for (size_t i = m->from; i < conf->gateway.n_sites && i - m->from < m->most; i++)
+        TRY(describe_site(k, a, &conf->gateway.sites[i], sites, &n));
+    out->sites.v = sites;
+    out->sites.n = n;
+    return RC_OK;
+}
+
+void keeper_on_sites(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct role_env *env = arg;
+    struct ipc_sites reply = {};
+    enum rc rc = tell(env->state, req, msg, &reply);
+
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(req, &reply)); /* the asker is told */
+    else
+        ipc_reply_err(req, &(struct err){.rc = rc});
+}
+
+void keeper_on_renew(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct role_env *env = arg;
+    struct keeper *k = env->state;
+    const struct ipc_renew *m = msg;
+    struct err err = ERR_INIT;
+    size_t n = 0;
+
+    for (unsigned i = 0; i < CONF_KEY_COUNT; i++) {
+        struct keeper_slot *slot = keeper_slot_find(k, m->site, (enum conf_key_algorithm)i);
+
+        if (slot) {
+            keeper_issue_force(slot);
+            n++;
+        }
+    }
+    if (n) {
+        IGNORE_RC(ipc_reply(req, NULL)); /* it is under way, heard or not */
+        return;
+    }
+    IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no_site, m->site));
+    ipc_reply_err(req, &err);
+}

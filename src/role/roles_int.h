@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* The contracts, each defined in the file of its name. */
-#pragma once
-
-#include "role/role.h"
-
-extern const struct role_def role_signer, role_prober, role_runner, role_core, role_front,
-    role_keeper, role_gateway;

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "runner/runner_int.h"
+#include "sandbox/users.h"
+
+enum { EXIT_NOT_EXECUTED = 127 };
+
+MSG(msg_spawn, "runner.not-started", "the command {0} could not be started: {1}");
+
+/* Made before fork(2): afterwards nothing may allocate or look anything up. */
+struct image {
+    const struct runner_command *cmd;
+    bool become;
+    uid_t uid;
+    gid_t gid;
+    pid_t parent;
+    int output;
+};
+
+static bool default_signals(void)
+{
+    sigset_t none;
+
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL); /* fails for some, which cannot be changed anyway */
+    sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
+}
+
+static bool limit(int what, uint64_t most)
+{
+    return setrlimit((__rlimit_resource_t)what, &(struct rlimit){most, most}) == 0;
+}
+
+static bool limits(const struct image *im)
+{
+    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, im->cmd->seconds) &&
+           limit(RLIMIT_NOFILE, RUNNER_FILES_MAX) && limit(RLIMIT_NPROC, RUNNER_PROCESSES_MAX) &&
+           limit(RLIMIT_AS, RUNNER_MEMORY_MAX) && limit(RLIMIT_FSIZE, RUNNER_FILE_MAX);
+}
+
+/* Capabilities go with execve(2), because the user is not root. */
+static bool become_user(const struct image *im)
+{
+    return !im->become || (setgroups(0, NULL) == 0 && setresgid(im->gid, im->gid, im->gid) == 0 &&
+                           setresuid(im->uid, im->uid, im->uid) == 0);
+}
+
+/* Between fork and exec: system calls only. */
+static bool prepare(const struct image *im)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    umask(022);
+    return null >= 0 && setsid() >= 0 && default_signals() && dup2(null, STDIN_FILENO) >= 0 &&
+           dup2(im->output, STDOUT_FILENO) >= 0 && dup2(im->output, STDERR_FILENO) >= 0 &&
+           close_range(STDERR_FILENO + 1, ~0u, 0) == 0 && chdir("/") == 0 && limits(im) &&
+           become_user(im) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent;
+}
+
+_Noreturn static void become(const struct image *im)
+{
+    static const char complaint[] = "autarky: it could not be executed: ";
+    static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    static char locale[] = "LC_ALL=C.UTF-8";
+    char *const env[] = {path, locale, NULL};
+    const char *why;
+
+    /* execve(2) takes no const for the sake of old programs, and changes nothing. */
+    if (prepare(im))
+        execve(im->cmd->argv[0], (char *const *)(uintptr_t)im->cmd->argv, env);
+    why = strerrordesc_np(errno);
+    if (write(STDERR_FILENO, complaint, sizeof(complaint) - 1) < 0 ||
+        write(STDERR_FILENO, why, strlen(why)) < 0)
+        _exit(EXIT_NOT_EXECUTED);
+    _exit(EXIT_NOT_EXECUTED);
+}
+
+enum rc runner_spawn(const struct runner_command *cmd, bool become_it, pid_t *out_pid, int *out_fd,
+                     struct err *err)
+{
+    struct image im = {.cmd = cmd, .become = become_it, .parent = getpid()};
+    CLEANUP(fd_closep) int ours = -1;
+    CLEANUP(fd_closep) int theirs = -1;
+    int fds[2];
+    pid_t pid;
+
+    if (become_it)
+        TRY(sandbox_user_find(cmd->user, &im.uid, &im.gid, err));
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
+    ours = fds[0];
+    theirs = im.output = fds[1];
+    pid = fork();
+    if (pid == 0)
+        become(&im);
+    if (pid < 0)
+        return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
+    *out_pid = pid;
+    *out_fd = fd_move(&ours);
+    return RC_OK;
+}

@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper beside a core, workers of the gateway and an ACME server that this test plays. */
+#include "check.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "acme_fake.h"
+#include "base/file.h"
+#include "client/pair.h"
+#include "ev/clock.h"
+#include "ipc/site_messages.h"
+#include "ipc/table.h"
+#include "keeper/keeper_int.h"
+#include "log/log.h"
+#include "role/child_int.h"
+#include "role/roles.h"
+
+#define NOW (PKI_FROM + WHEN_DAY)
+#define LIFE (90 * WHEN_DAY)
+
+enum { WORKERS = 2, TURNS = 30, SEEN_MAX = 4096 };
+
+struct worker {
+    struct world *world;
+    struct ipc_chan *here, *there;
+    struct buf seen; /* "site algorithm;" of each identity that was right */
+    unsigned wrong, refuse;
+    unsigned tickets;
+    char keys[3][KEEPER_TICKET_BYTES];
+};
+
+struct world {
+    struct clock_fake clock;
+    struct role_child child;
+    struct role_env *env;
+    struct conf conf[2];
+    struct conf_site sites[8];
+    struct check_dir dir;
+    struct acme_fake fake;
+    bool running;
+    /* core */
+    struct ipc_chan *here, *there;
+    unsigned vouches;
+    bool no_vouch;
+    char thumbprint[64];
+    struct worker workers[WORKERS];
+    /* what core asked */
+    enum rc rc;
+    char text[2048];
+    struct buf told; /* "name algorithm state failures why;" */
+    bool answered;
+};
+
+static void quiet(void *, enum log_level, struct str)
+{
+}
+
+static void turn(struct world *w)
+{
+    for (int i = 0; i < TURNS; i++)
+        ev_run_once(w->env->ev, EV_NOWAIT);
+}
+
+static void pass(struct world *w, int64_t micros, int64_t piece)
+{
+    turn(w);
+    for (int64_t done = 0; done < micros; done += piece) {
+        clock_fake_advance(&w->clock, piece);
+        turn(w);
+    }
+}
+
+static void on_close(void *, enum rc, const struct err *)
+{
+}
+
+/* ---- core */
+
+MSG(msg_no, "test.no", "no");
+
+static void on_vouch(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct world *w = arg;
+    const struct ipc_vouch *m = msg;
+    struct err err = ERR_INIT;
+
+    w->vouches++;
+    IGNORE_RC(str_copyz(m->thumbprint, w->thumbprint, sizeof(w->thumbprint)));
+    if (w->no_vouch) {
+        IGNORE_RC(ERR(&err, RC_DENIED, msg_no));
+        ipc_reply_err(req, &err);
+    } else {
+        IGNORE_RC(ipc_reply(req, NULL));
+    }
+}
+
+static enum rc core_comes(struct world *w)
+{
+    static const struct ipc_handler handlers[] = {{IPC_VOUCH, on_vouch}};
+    struct ipc_chan_conf keeper = {
+        ROLE_KEEPER, ROLE_CORE, role_keeper.handlers, role_keeper.n_handlers, on_close, w->env};
+    struct ipc_chan_conf core = {ROLE_CORE, ROLE_KEEPER, handlers, 1, on_close, w};
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    TRY(ipc_chan_new(w->env->ev, fds[0], &keeper, &w->here));
+    TRY(ipc_chan_new(w->env->ev, fds[1], &core, &w->there));
+    role_keeper.peer(w->env, ROLE_CORE, w->here);
+    turn(w);
+    return RC_OK;
+}
+
+static void core_dies(struct world *w)
+{
+    if (w->running)
+        role_keeper.peer(w->env, ROLE_CORE, NULL);
+    ipc_chan_free(MOVE(w->here));
+    ipc_chan_free(MOVE(w->there));
+}
+
+static void on_sites(void *arg, const struct ipc_answer *answer)
+{
+    struct world *w = arg;
+    const struct ipc_sites *m = answer->msg;
+    char why[512];
+
+    w->answered = true;
+    w->rc = answer->rc;
+    buf_reset(&w->told);
+    if (answer->rc != RC_OK)
+        return;
+    for (size_t i = 0; i < m->sites.n; i++) {
+        const struct ipc_site *s = &m->sites.v[i];
+
+        buf_printf(&w->told, "%.*s %u %s %u%s%s%s;", STR_ARG(s->name), s->algorithm,
+                   ipc_site_state_name(s->state), s->failures, s->serial.n ? " serial" : "",
+                   s->failures ? " " : "", s->failures ? err_textz(&s->why, why, sizeof(why)) : "");
+    }
+}
+
+static enum rc ask_sites(struct world *w, uint32_t from, uint32_t most)
+{
+    struct ipc_sites_ask msg = {from, most};
+    struct ipc_ask ask = {IPC_SITES, &msg, 0, NULL, on_sites, w};
+
+    w->answered = false;
+    TRY(ipc_call(w->there, &ask, NULL));
+    turn(w);
+    return w->answered ? w->rc : RC_AGAIN;
+}
+
+static void on_renew(void *arg, const struct ipc_answer *answer)
+{
+    struct world *w = arg;
+
+    w->answered = true;
+    w->rc = answer->rc;
+    if (answer->rc != RC_OK && answer->err)
+        err_textz(answer->err, w->text, sizeof(w->text));
+}
+
+static enum rc ask_renew(struct world *w, const char *site)
+{
+    struct ipc_renew msg = {str_of(site)};
+    struct ipc_ask ask = {IPC_RENEW, &msg, 0, NULL, on_renew, w};
+
+    w->answered = false;
+    TRY(ipc_call(w->there, &ask, NULL));
+    turn(w);
+    return w->answered ? w->rc : RC_AGAIN;
+}
+
+/* ---- workers */
+
+static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct worker *k = arg;
+    const struct ipc_identity *m = msg;
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct err err = ERR_INIT;
+    struct x509_cert *certs;
+    size_t n;
+
+    if (k->refuse) {
+        k->refuse--;
+        IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    if (crypto_pem_read(m->key, NULL, &key, NULL) != RC_OK ||
+        x509_cert_read_pem(&a, m->chain, 4, &certs, &n, NULL) != RC_OK || n != 2 ||
+        !str_eq(certs[0].spki, crypto_key_spki(key)) || !x509_cert_has_dns(&certs[0], m->site) ||
+        (crypto_key_type(key) == CRYPTO_KEY_RSA) != (m->algorithm == CONF_KEY_RSA))
+        k->wrong++;
+    else
+        buf_printf(&k->seen, "%.*s %u;", STR_ARG(m->site), m->algorithm);
+    IGNORE_RC(ipc_reply(req, NULL));
+}
+
+static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct worker *k = arg;
+    const struct ipc_tickets *m = msg;
+
+    k->tickets++;
+    for (size_t i = 0; i < m->keys.n && i < 3; i++)
+        if (m->keys.v[i].n == KEEPER_TICKET_BYTES)
+            memcpy(k->keys[i], m->keys.v[i].p, KEEPER_TICKET_BYTES);
+    IGNORE_RC(ipc_reply(req, NULL));
+}
+
+static enum rc worker_comes(struct world *w, uint8_t i)
+{
+    static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
+                                                  {IPC_TICKETS, on_tickets}};
+    struct worker *k = &w->workers[i];
+    struct ipc_chan_conf keeper = {ROLE_KEEPER, ROLE_GATEWAY, NULL, 0, on_close, w};
+    struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 2, on_close, k};
+    int fds[2];
+
+    k->world = w;
+    buf_reset(&k->seen);
+    k->tickets = k->wrong = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    TRY(ipc_chan_new(w->env->ev, fds[0], &keeper, &k->here));
+    TRY(ipc_chan_new(w->env->ev, fds[1], &gateway, &k->there));
+    role_keeper.each_peer(w->env, ROLE_GATEWAY, i, k->here);
+    turn(w);
+    return RC_OK;
+}
+
+static void worker_dies(struct world *w, uint8_t i)
+{
+    if (w->running && w->workers[i].here)
+        role_keeper.each_peer(w->env, ROLE_GATEWAY, i, NULL);
+    ipc_chan_free(MOVE(w->workers[i].here));
+    ipc_chan_free(MOVE(w->workers[i].there));
+}
+
+/* ---- the keeper */
+
+static void keeper_ends(struct world *w)
+{
+    for (uint8_t i = 0; i < WORKERS; i++)
+        worker_dies(w, i);
+    core_dies(w);
+    if (w->env && w->env->state)
+        role_keeper.close(w->env);
+    IGNORE_RC(crypto_init()); /* the server's keys go on */
+    w->running = false;
+}
+
+static enum rc keeper_starts(struct world *w, struct err *err)
+{
+    TRY(role_keeper.open(w->env, err));
+    ((struct keeper *)w->env->state)->transport = &w->fake.transport;
+    TRY(role_keeper.start(w->env, err));
+    w->running = true;
+    return RC_OK;
+}
+
+static enum rc keeper_starts_with_all(struct world *w)
+{
+    TRY(keeper_starts(w, NULL));
+    TRY(core_comes(w));
+    for (uint8_t i = 0; i < WORKERS; i++)
+        TRY(worker_comes(w, i));
+    return RC_OK;
+}
+
+static void world_done(struct world *w)
+{
+    if (!w->env)
+        return;
+    keeper_ends(w);
+    acme_fake_done(&w->fake);
+    if (w->env->ev)
+        ev_timer_stop(&w->child.leave);
+    ev_free(w->env->ev);
+    for (size_t i = 0; i < WORKERS; i++)
+        buf_done(&w->workers[i].seen);
+    buf_done(&w->told);
+    check_dir_done(&w->dir);
+}
+
+static void on_leave(void *)
+{
+}
+
+static enum rc write_roots(struct world *w)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 16);
+
+    if (mkdirat(w->dir.fd, "trust", 0700) != 0)
+        return RC_IO;
+    x509_cert_put_pem(acme_fake_root(&w->fake), &pem);
+    TRY(buf_rc(&pem));
+    return file_write(w->dir.fd, "trust/roots.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
+}
+
+static void set_site(struct world *w, size_t i, const char *name, unsigned algorithms)
+{
+    w->sites[i] = (struct conf_site){
+        .name = str_of(name), .algorithms = algorithms, .profile = STR("default")};
+}
+
+static enum rc world_init(struct world *w)
+{
+    struct log_conf quietly = {.role = "test", .sink = quiet};
+
+    memset(w, 0, sizeof(*w));
+    log_init(&quietly);
+    check_dir_init(&w->dir);
+    buf_init(&w->told, SEEN_MAX);
+    for (size_t i = 0; i < WORKERS; i++)
+        buf_init(&w->workers[i].seen, SEEN_MAX);
+    clock_fake_init(&w->clock, NOW);
+    w->env = &w->child.env;
+    w->env->clock = &w->clock.clock;
+    w->env->data = w->dir.fd;
+    w->env->conf = &w->conf[0];
+    set_site(w, 0, "wiki.hospital.example", 1u << CONF_KEY_ECDSA);
+    set_site(w, 1, "lab.hospital.example", 1u << CONF_KEY_ECDSA);
+    w->conf[0].gateway.sites = w->sites;
+    w->conf[0].gateway.n_sites = 2;
+    TRY(crypto_init());
+    TRY(ev_new(&w->clock.clock, &w->env->ev));
+    ev_timer_init(&w->child.leave, w->env->ev, on_leave, w);
+    if (!acme_fake_start(&w->fake, w->env->ev))
+        return RC_NOMEM;
+    w->fake.now = NOW;
+    w->fake.life = LIFE;
+    return write_roots(w);
+}
+
+#define BEGIN(w)                                                                                   \
+    CLEANUP(world_done) struct world w = {};                                                       \
+    CHECK_OK(world_init(&w))
+
+/* The pair on disk belongs together. */
+static bool on_disk(struct world *w, const char *path)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_PAIR_MAX);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct x509_cert *certs;
+    size_t n;
+
+    return client_pair_read(w->dir.fd, path, &chain, &key, NULL) == RC_OK &&
+           x509_cert_read_pem(&a, buf_str(&chain), 4, &certs, &n, NULL) == RC_OK &&
+           str_eq(certs[0].spki, crypto_key_spki(key));
+}
+
+static struct keeper_slot *slot_of(struct world *w, const char *name)
+{
+    return keeper_slot_find(w->env->state, str_of(name), CONF_KEY_ECDSA);
+}
+
+static size_t count(const struct buf *seen, const char *what)
+{
+    CLEANUP(buf_done) struct buf copy = BUF_INIT(SEEN_MAX + 1);
+    size_t n = 0;
+
+    buf_puts(&copy, buf_str(seen));
+    for (const char *p = buf_z(&copy); (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+/* ---- the way as it should be */
+
+static void obtains_and_hands_on(void)
+{
+    BEGIN(w);
+    set_site(&w, 1, "lab.hospital.example", 1u << CONF_KEY_ECDSA | 1u << CONF_KEY_RSA);
+    CHECK_OK(keeper_starts(&w, NULL));
+    turn(&w);
+    CHECK_INT(w.fake.n_orders, 0); /* nobody vouches yet */
+    for (uint8_t i = 0; i < WORKERS; i++)
+        CHECK_OK(worker_comes(&w, i));
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.vouches, 1);
+    CHECK_STR(str_of(w.thumbprint), client_thumbprint(((struct keeper *)w.env->state)->client));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 3);
+    CHECK_INT(w.fake.refused, 0);
+    CHECK(on_disk(&w, "sites/wiki.hospital.example/ecdsa"));
+    CHECK(on_disk(&w, "sites/lab.hospital.example/ecdsa"));
+    CHECK(on_disk(&w, "sites/lab.hospital.example/rsa"));
+    for (size_t i = 0; i < WORKERS; i++) {
+        CHECK_INT(w.workers[i].wrong, 0);
+        CHECK_INT(w.workers[i].tickets, 1);
+        CHECK_INT(count(&w.workers[i].seen, "wiki.hospital.example 1;"), 1);
+        CHECK_INT(count(&w.workers[i].seen, "lab.hospital.example 1;"), 1);
+        CHECK_INT(count(&w.workers[i].seen, "lab.hospital.example 0;"), 1);
+    }
+    CHECK(memcmp(w.workers[0].keys, w.workers[1].keys, sizeof(w.workers[0].keys)) == 0);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told),
+              "wiki.hospital.example 1 valid 0 serial;lab.hospital.example 0 valid 0 serial;"
+              "lab.hospital.example 1 valid 0 serial;");
+    CHECK_OK(ask_sites(&w, 1, 1));
+    CHECK_INT(count(&w.told, ";"), 2);
+    CHECK_OK(ask_sites(&w, 7, 9));
+    CHECK_STR(buf_str(&w.told), "");
+}
+
+static void starts_again_with_what_it_has(void)
+{
+    BEGIN(w);
+    struct client_renewal before;
+    char account[64];
+
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+    before = slot_of(&w, "wiki.hospital.example")->renewal;
+    memcpy(account, w.thumbprint, sizeof(account));
+    keeper_ends(&w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+    CHECK_INT(w.vouches, 2);
+    CHECK_STR(str_of(w.thumbprint), account);
+    CHECK_INT(slot_of(&w, "wiki.hospital.example")->renewal.due / WHEN_SECOND,
+              before.due / WHEN_SECOND);
+    CHECK_INT(count(&w.workers[1].seen, ";"), 2);
+    CHECK_INT(w.workers[1].wrong, 0);
+}
+
+static void renews_when_due(void)
+{
+    BEGIN(w);
+    when_t due;
+    struct x509_serial serial;
+
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+    due = slot_of(&w, "wiki.hospital.example")->renewal.due;
+    serial = slot_of(&w, "wiki.hospital.example")->serial;
+    CHECK(due > NOW + LIFE / 2 && due < NOW + LIFE * 3 / 4);
+    pass(&w, NOW + LIFE / 2 - clock_now(&w.clock.clock), WHEN_DAY);
+    CHECK_INT(w.fake.n_orders, 2);
+    w.fake.now = NOW + LIFE / 2;
+    pass(&w, LIFE / 4, 6 * WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 2);
+    CHECK_INT(w.workers[0].wrong, 0);
+    CHECK(!x509_serial_eq(&serial, &slot_of(&w, "wiki.hospital.example")->serial));
+    CHECK(on_disk(&w, "sites/wiki.hospital.example/ecdsa"));
+}
+
+static void asks_the_server_when(void)
+{
+    BEGIN(w);
+    when_t start = 0;
+
+    CHECK_OK(when_parse(STR("2027-02-01T00:00:00Z"), &start));
+    w.fake.ari = true;
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.count[FAKE_RENEWAL], 2);
+    CHECK(slot_of(&w, "wiki.hospital.example")->renewal.due >= start);
+    CHECK(slot_of(&w, "wiki.hospital.example")->renewal.due <= start + 2 * WHEN_DAY);
+    pass(&w, 13 * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.count[FAKE_RENEWAL], 6);
+    pass(&w, start - clock_now(&w.clock.clock) - WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 2);
+    for (int i = 0; i < 49 && w.fake.n_orders == 2; i++)
+        pass(&w, WHEN_HOUR, WHEN_HOUR);
+    CHECK(w.fake.n_orders >= 3);
+    CHECK(strstr(w.fake.order, "\"replaces\":\""));
+
+    /* The window of the new one is the same and has begun: that is no reason to hurry. */
+    pass(&w, 3 * WHEN_DAY, WHEN_HOUR);
+    CHECK(w.fake.n_orders <= 12);
+}
+
+/* ---- peers come and go */
+
+static void peers_come_and_go(void)
+{
+    BEGIN(w);
+    CHECK_OK(keeper_starts(&w, NULL));
+    w.no_vouch = true;
+    CHECK_OK(core_comes(&w));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK(w.vouches >= 3);
+    CHECK_INT(w.fake.n_orders, 0);
+    w.no_vouch = false;
+    core_dies(&w);
+    w.vouches = 0;
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.vouches, 1);
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+
+    w.workers[0].refuse = 2;
+    CHECK_OK(worker_comes(&w, 0));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK(count(&w.workers[0].seen, "wiki.hospital.example 1;") >= 1);
+    CHECK(count(&w.workers[0].seen, "lab.hospital.example 1;") >= 1);
+    worker_dies(&w, 0);
+    CHECK_OK(worker_comes(&w, 0));
+    CHECK_INT(count(&w.workers[0].seen, ";"), 2);
+    CHECK_INT(w.workers[0].tickets, 1);
+}
+
+static void tickets_rotate(void)
+{
+    BEGIN(w);
+    char before[3][KEEPER_TICKET_BYTES];
+
+    CHECK_OK(keeper_starts_with_all(&w));
+    memcpy(before, w.workers[0].keys, sizeof(before));
+    CHECK(memcmp(before[0], before[1], KEEPER_TICKET_BYTES) != 0);
+    pass(&w, (KEEPER_TICKET_HOURS - 1) * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.workers[0].tickets, 1);
+    pass(&w, WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.workers[0].tickets, 2);
+    CHECK_INT(w.workers[1].tickets, 2);
+    CHECK(memcmp(w.workers[0].keys[1], before[0], KEEPER_TICKET_BYTES) == 0);
+    CHECK(memcmp(w.workers[0].keys[2], before[1], KEEPER_TICKET_BYTES) == 0);
+    CHECK(memcmp(w.workers[0].keys[0], before[0], KEEPER_TICKET_BYTES) != 0);
+}
+
+/* ---- what goes wrong */
+
+#define REFUSED                                                                                    \
+    "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"not that name\"}"
+
+static void fails_and_says_so(void)
+{
+    BEGIN(w);
+    when_t next;
+
+    w.conf[0].gateway.n_sites = 1;
+    acme_fake_wrong(&w.fake, (struct acme_fake_answer){
+                                 .at = FAKE_NEW_ORDER, .times = 3, .status = 403, .body = REFUSED});
+    CHECK_OK(keeper_starts_with_all(&w));
+    turn(&w);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told),
+              "wiki.hospital.example 1 waiting 1 the server refused newOrder with "
+              "status 403: rejectedIdentifier: not that name;");
+    next = slot_of(&w, "wiki.hospital.example")->next_at;
+    CHECK(next > NOW + 3 * WHEN_SECOND && next < NOW + 7 * WHEN_SECOND);
+
+    /* The next process remembers. */
+    keeper_ends(&w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    CHECK_INT(w.fake.count[FAKE_NEW_ORDER], 1);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told),
+              "wiki.hospital.example 1 waiting 1 the server refused newOrder with "
+              "status 403: rejectedIdentifier: not that name;");
+    pass(&w, 60 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.count[FAKE_NEW_ORDER], 4);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told), "wiki.hospital.example 1 valid 0 serial;");
+}
+
+/* What failed for want of an answer is tried as soon as core is back. */
+static void is_quick_when_core_returns(void)
+{
+    BEGIN(w);
+    acme_fake_wrong(&w.fake,
+                    (struct acme_fake_answer){.at = FAKE_DIRECTORY, .times = 30, .rc = RC_NET});
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 120 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 0);
+    CHECK(slot_of(&w, "wiki.hospital.example")->failures > 0);
+    w.fake.wrong[0].times = 0;
+    core_dies(&w);
+    CHECK_OK(core_comes(&w));
+    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+}
+
+static void replaces_what_is_broken(void)
+{
+    static const char *const files[] = {"privkey.pem", "fullchain.pem"};
+
+    for (size_t i = 0; i < 4; i++) {
+        BEGIN(w);
+        CLEANUP(buf_done) struct buf other = BUF_INIT(1 << 16);
+        char path[128], from[128];
+
+        CHECK_OK(keeper_starts_with_all(&w));
+        pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+        keeper_ends(&w);
+        snprintf(path, sizeof(path), "sites/wiki.hospital.example/ecdsa/%s", files[i % 2]);
+        snprintf(from, sizeof(from), "sites/lab.hospital.example/ecdsa/%s", files[i % 2]);
+        CHECK_OK(file_read(w.dir.fd, from, &other, NULL));
+        /* Another's, or garbage. */
+        CHECK_OK(file_write(w.dir.fd, path, i < 2 ? buf_str(&other) : STR("garbage"), 0600,
+                            FILE_OWNER_SELF, NULL));
+        CHECK(!on_disk(&w, "sites/wiki.hospital.example/ecdsa") || i % 2);
+        CHECK_OK(file_write(w.dir.fd, "keeper/lab.hospital.example/ecdsa.json", STR("{]"), 0600,
+                            FILE_OWNER_SELF, NULL));
+        CHECK_OK(keeper_starts_with_all(&w));
+        pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+        CHECK_INT(w.fake.n_orders, 3);
+        CHECK(on_disk(&w, "sites/wiki.hospital.example/ecdsa"));
+        CHECK_INT(w.workers[0].wrong, 0);
+        CHECK_INT(count(&w.workers[0].seen, ";"), 2);
+    }
+}
+
+static void refuses_to_start(void)
+{
+    BEGIN(w);
+    struct err err = ERR_INIT;
+    char text[1024];
+
+    CHECK_OK(keeper_starts(&w, NULL)); /* makes the directories for the right user */
+    keeper_ends(&w);
+    CHECK_OK(
+        file_write(w.dir.fd, "keeper/account.pem", STR("garbage"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK(keeper_starts(&w, &err) != RC_OK);
+    err_textz(&err, text, sizeof(text));
+    if (!strstr(text, "account.pem is no key that can be used"))
+        fail_msg("%s", text);
+    keeper_ends(&w);
+    CHECK_OK(unlinkat(w.dir.fd, "keeper/account.pem", 0) == 0 ? RC_OK : RC_IO);
+    CHECK_OK(file_write(w.dir.fd, "trust/roots.pem", STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK(keeper_starts(&w, &err) != RC_OK);
+    CHECK(strstr(err_textz(&err, text, sizeof(text)), "DATA/trust/roots.pem cannot be used"));
+}
+
+/* ---- another configuration */
+
+static enum rc reload(struct world *w, size_t n)
+{
+    w->conf[1].gateway.sites = w->sites;
+    w->conf[1].gateway.n_sites = n;
+    TRY(role_keeper.prepare(w->env, &w->conf[1], NULL));
+    w->env->conf = &w->conf[1];
+    role_keeper.commit(w->env);
+    pass(w, 5 * WHEN_SECOND, WHEN_SECOND);
+    return RC_OK;
+}
+
+static void takes_another_configuration(void)
+{
+    BEGIN(w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+    set_site(&w, 2, "new.hospital.example", 1u << CONF_KEY_ECDSA);
+
+    /* One that does not come changes nothing. */
+    w.conf[1].gateway.sites = w.sites;
+    w.conf[1].gateway.n_sites = 3;
+    CHECK_OK(role_keeper.prepare(w.env, &w.conf[1], NULL));
+    role_keeper.abort(w.env);
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+
+    CHECK_OK(reload(&w, 3));
+    CHECK_INT(w.fake.n_orders, 3);
+    CHECK_INT(count(&w.workers[0].seen, ";"), 3);
+    CHECK(on_disk(&w, "sites/new.hospital.example/ecdsa"));
+
+    /* Another profile: a new certificate. */
+    w.sites[0].profile = STR("short");
+    CHECK_OK(reload(&w, 3));
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example"), 2);
+
+    /* Gone, its files kept; and back. */
+    CHECK_OK(reload(&w, 1));
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_INT(count(&w.told, ";"), 1);
+    CHECK(on_disk(&w, "sites/new.hospital.example/ecdsa"));
+    CHECK_OK(reload(&w, 3));
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_INT(count(&w.told, "valid"), 3);
+}
+
+static void removed_under_way(void)
+{
+    BEGIN(w);
+    w.fake.processing = 100;
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 3 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_INT(count(&w.told, "obtaining"), 2);
+    CHECK_OK(reload(&w, 0));
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told), "");
+}
+
+static void renews_when_asked(void)
+{
+    BEGIN(w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_RC(ask_renew(&w, "none.hospital.example"), RC_NOTFOUND);
+    CHECK(strstr(w.text, "none.hospital.example is not a site"));
+    CHECK_OK(ask_renew(&w, "lab.hospital.example"));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 3);
+    CHECK_INT(count(&w.workers[0].seen, "lab.hospital.example"), 2);
+}
+
+/* ---- many, and the end */
+
+static void few_at_a_time(void)
+{
+    static const char *const names[] = {
+        "a.hospital.example", "b.hospital.example", "c.hospital.example", "d.hospital.example",
+        "e.hospital.example", "f.hospital.example", "g.hospital.example", "h.hospital.example"};
+    BEGIN(w);
+    for (size_t i = 0; i < 8; i++)
+        set_site(&w, i, names[i], 1u << CONF_KEY_ECDSA);
+    w.conf[0].gateway.n_sites = 8;
+    w.fake.processing = 2;
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 60 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 8);
+    CHECK_INT(w.fake.most, KEEPER_ORDERS_MAX);
+    CHECK_INT(count(&w.workers[1].seen, ";"), 8);
+    CHECK_INT(w.workers[1].wrong, 0);
+}
+
+static void drains(void)
+{
+    BEGIN(w);
+    w.fake.processing = 100;
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+    w.child.draining = true;
+    role_keeper.drain(w.env);
+    turn(&w);
+    CHECK(!w.child.drained);
+    pass(&w, (KEEPER_DRAIN_SECONDS + 1) * WHEN_SECOND, WHEN_SECOND);
+    CHECK(w.child.drained);
+    CHECK_INT(w.fake.n_orders, 2);
+}
+
+static void drains_at_once(void)
+{
+    BEGIN(w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    w.child.draining = true;
+    role_keeper.drain(w.env);
+    turn(&w);
+    CHECK(w.child.drained);
+}
+
+/* The shortest way there is, for the mode in which every allocation fails in turn. */
+static void one_site(void)
+{
+    BEGIN(w);
+    w.conf[0].gateway.n_sites = 1;
+    CHECK_OK(keeper_starts(&w, NULL));
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(worker_comes(&w, 0));
+    turn(&w);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 1);
+}
+
+CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
+           CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
+           CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
+           CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),
+           CHECK_TEST_ONCE(is_quick_when_core_returns), CHECK_TEST_ONCE(replaces_what_is_broken),
+           CHECK_TEST_ONCE(refuses_to_start), CHECK_TEST_ONCE(takes_another_configuration),
+           CHECK_TEST_ONCE(removed_under_way), CHECK_TEST_ONCE(renews_when_asked),
+           CHECK_TEST_ONCE(few_at_a_time), CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_at_once))
