@@ -12,7 +12,7 @@
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "role/child_int.h"
-#include "role/roles_int.h"
+#include "role/roles.h"
 #include "tls/context.h"
 
 enum { TURNS = 64 };
