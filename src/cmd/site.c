@@ -64,9 +64,9 @@ static int put_in_force(const struct cmd_args *args, const struct site_file *f, 
 
     err.rc = rc;
     if (rc != RC_OK && rc != RC_NOTFOUND && rc != RC_NET) {
-        if (site_file_write(f, &f->is, &undo) != RC_OK)
-            cmd_fail(&undo);
         cmd_fail(&err);
+        if (site_file_write(f, &f->to, &f->is, &undo) != RC_OK)
+            return cmd_fail(&undo);
         return cmd_failf("%s was not %s: the configuration is as it was", name, what);
     }
     if (cmd_json(args))
@@ -90,7 +90,7 @@ static int write_and_apply(const struct cmd_args *args, const struct site_file *
         printf("conf.d/" SITE_FILE " would be:\n%.*s", STR_ARG(buf_str(&f->to)));
         return CMD_DONE;
     }
-    err.rc = site_file_write(f, &f->to, &err);
+    err.rc = site_file_write(f, &f->is, &f->to, &err);
     return err.rc == RC_OK ? put_in_force(args, f, what, name) : cmd_fail(&err);
 }
 
@@ -110,7 +110,7 @@ static int add(const struct cmd_args *args, struct site_file *f, const char *nam
 
 int cmd_site_add(const struct cmd_args *args)
 {
-    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
     char name[NAME_MAX_BYTES + 1];
     struct err err = ERR_INIT;
     int status = operand(args, name);
@@ -142,7 +142,7 @@ static int not_ours(const struct cmd_args *args, const char *name)
 
 int cmd_site_remove(const struct cmd_args *args)
 {
-    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
     char name[NAME_MAX_BYTES + 1];
     struct err err = ERR_INIT;
     int status = operand(args, name);

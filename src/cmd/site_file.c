@@ -16,12 +16,29 @@
 #include "json/out.h"
 
 MSG(msg_dir, "cmd.conf-d", "the directory conf.d of the data directory: {0}");
+MSG(msg_changed, "cmd.sites-changed",
+    "conf.d/sites.yaml has been changed by somebody else meanwhile and is left as it is now: look "
+    "at it, then run `autarky reload`");
+
+#define LOCK_FILE ".lock"
 
 #define LINE_BEGIN "    - "
 
 static const char header[] =
     "# Sites of the gateway, one a line, as `autarky site add` and `autarky site remove` write "
     "them.\ngateway:\n  sites:\n";
+
+/* Not the directory itself: whoever may read it may hold it. Who may not open the file may not
+ * write the other one either, and only looks. */
+static enum rc lock(struct site_file *f, struct err *err)
+{
+    f->lock = openat(f->dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (f->lock < 0 && (errno == EACCES || errno == EROFS))
+        return RC_OK;
+    if (f->lock < 0 || flock(f->lock, LOCK_EX) != 0)
+        return ERR(err, RC_IO, msg_dir, str_of(strerrordesc_np(errno)));
+    return RC_OK;
+}
 
 static enum rc open_dir(struct site_file *f, bool make, struct err *err)
 {
@@ -30,16 +47,16 @@ static enum rc open_dir(struct site_file *f, bool make, struct err *err)
     f->dir = openat(f->data, "conf.d", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (f->dir < 0 && errno == ENOENT)
         return RC_OK;
-    if (f->dir < 0 || flock(f->dir, LOCK_EX) != 0)
+    if (f->dir < 0)
         return ERR(err, RC_IO, msg_dir, str_of(strerrordesc_np(errno)));
-    return RC_OK;
+    return lock(f, err);
 }
 
 enum rc site_file_open(struct site_file *f, const struct cmd_args *args, bool make, struct err *err)
 {
     enum rc rc;
 
-    *f = (struct site_file){.data = -1, .dir = -1};
+    *f = (struct site_file)SITE_FILE_INIT;
     buf_init(&f->is, CONF_FILE_BYTES_MAX);
     buf_init(&f->to, CONF_FILE_BYTES_MAX);
     TRY(cmd_open_data(args, &f->data, err));
@@ -56,6 +73,7 @@ enum rc site_file_open(struct site_file *f, const struct cmd_args *args, bool ma
 
 void site_file_done(struct site_file *f)
 {
+    fd_close(&f->lock);
     fd_close(&f->dir);
     fd_close(&f->data);
     buf_done(&f->is);
@@ -145,10 +163,23 @@ enum rc site_file_remove(struct site_file *f, struct str name)
     return found ? RC_OK : RC_NOTFOUND;
 }
 
-enum rc site_file_write(const struct site_file *f, const struct buf *text, struct err *err)
+/* Editors take no lock. */
+static enum rc still(const struct site_file *f, const struct buf *text, struct err *err)
 {
-    if (text->n)
-        return file_write(f->dir, SITE_FILE, buf_str(text), 0644, FILE_OWNER_SELF, err);
+    CLEANUP(buf_done) struct buf now = BUF_INIT(CONF_FILE_BYTES_MAX);
+    enum rc rc = file_read(f->dir, SITE_FILE, &now, err);
+
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    return str_eq(buf_str(&now), buf_str(text)) ? RC_OK : ERR(err, RC_CONFLICT, msg_changed);
+}
+
+enum rc site_file_write(const struct site_file *f, const struct buf *from, const struct buf *to,
+                        struct err *err)
+{
+    TRY(still(f, from, err));
+    if (to->n)
+        return file_write(f->dir, SITE_FILE, buf_str(to), 0644, FILE_OWNER_SELF, err);
     if (unlinkat(f->dir, SITE_FILE, 0) != 0 && errno != ENOENT)
         return ERR(err, RC_IO, msg_dir, str_of(strerrordesc_np(errno)));
     return file_sync_dir(f->dir, ".", err);

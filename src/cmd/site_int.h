@@ -13,11 +13,17 @@ struct cmd_args;
 
 struct site_file {
     int data;      /* DATA */
-    int dir;       /* conf.d in it, locked: one command at a time; -1: there is none yet */
+    int dir;       /* conf.d in it; -1: there is none yet */
+    int lock;      /* one command at a time; -1: this one may only look */
     bool exists;   /* the file */
     struct buf is; /* its text */
     struct buf to; /* what it is to become */
 };
+
+#define SITE_FILE_INIT                                                                             \
+    {                                                                                              \
+        .data = -1, .dir = -1, .lock = -1                                                          \
+    }
 
 /* Opens, locks and reads; `to` is the same text. With `make`, conf.d is made where it is missing.
  * site_file_done also on failure. RC_DENIED, RC_IO ... with the reason. */
@@ -38,8 +44,10 @@ struct site_line {
 enum rc site_file_add(struct site_file *f, const struct site_line *line);
 /* Takes the line of that canonical name out of `to`; RC_NOTFOUND when there is none. */
 enum rc site_file_remove(struct site_file *f, struct str name);
-/* Writes `to`, or `is` again; a file that holds no site is removed. */
-enum rc site_file_write(const struct site_file *f, const struct buf *text, struct err *err);
+/* Writes `to` where `from` was, each one of the two texts; a file that holds no site is removed.
+ * RC_CONFLICT: somebody has edited it since. */
+enum rc site_file_write(const struct site_file *f, const struct buf *from, const struct buf *to,
+                        struct err *err);
 
 /* ---- looking at servers, as a client would (site_look.c); these block, for SITE_LOOK_SECONDS at
  * most at each step */

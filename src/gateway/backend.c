@@ -168,19 +168,32 @@ enum rc gateway_link_new(struct gateway_backend *b, int fd, struct gateway_link 
     return RC_OK;
 }
 
+/* Its end, or an answer to nothing, may be there and the loop has not come to it yet. */
+static bool silent(struct gateway_link *l)
+{
+    char byte;
+    size_t n = 0;
+
+    return l->t->ops->read(l->t, &byte, sizeof(byte), &n) == RC_AGAIN;
+}
+
 struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t youngest)
 {
-    struct gateway_link *l;
+    while (!list_empty(&b->idle)) {
+        struct gateway_link *l = LIST_ENTRY(b->idle.prev, struct gateway_link, link);
 
-    if (list_empty(&b->idle))
-        return NULL;
-    l = LIST_ENTRY(b->idle.prev, struct gateway_link, link);
-    if (now(b) - l->since >= youngest)
-        return NULL;
-    unlist(l);
-    b->refs++;
-    l->reused = true;
-    return l;
+        if (now(b) - l->since >= youngest)
+            return NULL;
+        if (!silent(l)) {
+            gateway_link_close(l);
+            continue;
+        }
+        unlist(l);
+        b->refs++;
+        l->reused = true;
+        return l;
+    }
+    return NULL;
 }
 
 void gateway_link_keep(struct gateway_link *l)

@@ -70,7 +70,8 @@ void gateway_backend_forget(struct gateway_backend *b);
  * RC_NOMEM. */
 enum rc gateway_backend_resolve(struct gateway_backend *b, struct gateway_find *f);
 
-/* A connection that waits and has done so for less than `youngest` microseconds; NULL: none. */
+/* A connection that waits, in silence, and has done so for less than `youngest` microseconds; NULL:
+ * none. */
 struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t youngest);
 /* Takes over the socket. RC_NOMEM, RC_IO. */
 enum rc gateway_link_new(struct gateway_backend *b, int fd, struct gateway_link **out);

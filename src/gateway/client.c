@@ -27,13 +27,24 @@ void gateway_client_want(struct gateway_client *c, unsigned wants)
     c->wants = wants;
 }
 
-/* The one who pumps tells the owner. */
+/* The one who pumps tells the owner. Half an answer must not look like a whole one, so then nothing
+ * is said. */
 static void end(struct gateway_client *c)
 {
+    c->shut = c->shut || (c->x && c->x->state > GATEWAY_READ);
     ev_timer_stop(&c->timer);
     gateway_exchange_give(MOVE(c->x));
     gateway_client_want(c, 0);
     c->state = ENDED;
+}
+
+/* No more requests. One that crosses this is read and dropped, for the client would lose our last
+ * words to a reset. */
+static void begin_linger(struct gateway_client *c)
+{
+    set_idle(c, false);
+    c->state = LINGER;
+    allow(c, GATEWAY_LINGER_SECONDS);
 }
 
 /* ---- steps; false: nothing more to do until something happens */
@@ -48,10 +59,10 @@ static bool step_linger(struct gateway_client *c)
         rc = c->t->ops->shutdown(c->t);
         if (rc == RC_AGAIN)
             gateway_client_want(c, NET_WANT_WRITE);
-        else if (rc != RC_OK)
+        c->shut = rc != RC_AGAIN;
+        if (c->shut && rc != RC_OK)
             end(c);
-        c->shut = rc == RC_OK;
-        return c->shut;
+        return rc == RC_OK;
     }
     rc = c->t->ops->read(c->t, scratch, sizeof(scratch), &n);
     if (rc == RC_OK && (c->lingered += n) <= GATEWAY_LINGER_BYTES)
@@ -75,22 +86,24 @@ static void look_at_the_time(struct gateway_client *c)
     c->phase = phase;
 }
 
-static void waiting(struct gateway_client *c)
+/* True: there is more to do. */
+static bool waiting(struct gateway_client *c)
 {
     c->ready = c->x->up.ready;
     if (gateway_exchange_idle(c->x)) {
         gateway_exchange_give(MOVE(c->x));
         c->phase = HTTP_PHASE_IDLE;
         if (c->draining && c->served) {
-            end(c);
-            return;
+            begin_linger(c);
+            return true;
         }
         set_idle(c, true);
         gateway_client_want(c, NET_WANT_READ);
-        return;
+        return false;
     }
     set_idle(c, false);
     look_at_the_time(c);
+    return false;
 }
 
 static void answered(struct gateway_client *c, bool last)
@@ -104,8 +117,9 @@ static void answered(struct gateway_client *c, bool last)
     else
         gateway_exchange_next(c->x);
     if (last)
-        c->state = LINGER;
-    allow(c, last ? GATEWAY_LINGER_SECONDS : GATEWAY_IDLE_SECONDS);
+        begin_linger(c);
+    else
+        allow(c, GATEWAY_IDLE_SECONDS);
 }
 
 static bool step_read(struct gateway_client *c)
@@ -118,8 +132,7 @@ static bool step_read(struct gateway_client *c)
     }
     switch (gateway_exchange_step(c->x)) {
     case GATEWAY_WAIT:
-        waiting(c);
-        return false;
+        return waiting(c);
     case GATEWAY_NEXT:
         answered(c, false);
         return true;
@@ -161,8 +174,10 @@ static void on_timer(void *arg)
 {
     struct gateway_client *c = arg;
 
-    if (c->state == READ && c->x && c->x->state == GATEWAY_READ)
+    if (c->state == READ && c->x)
         c->x->late = true;
+    else if (c->state == READ && c->served)
+        begin_linger(c);
     else
         end(c);
     if (c->state == ENDED)
@@ -179,7 +194,12 @@ static void client_free(void *conn)
 
     gateway_count_client(-1);
     ev_timer_stop(&c->timer);
-    gateway_exchange_give(MOVE(c->x));
+    if (c->state != ENDED)
+        end(c);
+    /* Over TLS an end without close_notify looks like an attack. One try: there is room, or what
+     * was written before has not been taken either. */
+    if (!c->shut)
+        IGNORE_RC(c->t->ops->shutdown(c->t)); /* the client is gone, or will find out */
     list_remove(&c->link);
     gateway_site_unref(c->site);
     net_stream_free(c->t);

@@ -22,8 +22,8 @@ enum {
     GATEWAY_TARGET_MAX = 8192,
     GATEWAY_INTERIM_MAX = 8, /* answers 1xx before the one that counts */
     GATEWAY_BLOCK_BYTES =
-        16 * 1024 + 512, /* read at a time, and held, in either direction of a request */
-    GATEWAY_BLOCKS_KEPT = 256,
+        32 * 1024, /* read at a time, and held, in either direction of a request */
+    GATEWAY_BLOCKS_KEPT = 128,
     GATEWAY_EXCHANGES_KEPT = 64,
     GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */
     GATEWAY_BACKEND_IDLE_MAX = 128,         /* of these, kept for later */

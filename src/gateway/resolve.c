@@ -102,13 +102,14 @@ static enum rc start(struct gateway_backend *b)
 {
     static const enum dns_type types[QUERIES] = {DNS_A, DNS_AAAA};
     struct gateway_lookup *l = MEM_NEW(struct gateway_lookup);
-    struct dns_question question = {
-        .name = b->host, .timeout = GATEWAY_RESOLVE_SECONDS * WHEN_SECOND, .arena = &l->arena};
-    enum rc rc = l ? RC_OK : RC_NOMEM;
+    struct dns_question question = {.name = b->host,
+                                    .timeout = GATEWAY_RESOLVE_SECONDS * WHEN_SECOND};
+    enum rc rc = RC_OK;
 
     if (!l)
-        return rc;
+        return RC_NOMEM;
     arena_init(&l->arena, LOOKUP_ARENA);
+    question.arena = &l->arena;
     l->ttl = GATEWAY_TTL_MAX_SECONDS;
     for (size_t i = 0; i < QUERIES && rc == RC_OK; i++) {
         l->queries[i].backend = b;

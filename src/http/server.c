@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/when.h"
+#include "ev/clock.h"
 #include "ev/ev.h"
 #include "http/share.h"
 #include "net/net.h"
@@ -21,6 +22,7 @@ struct http_server {
     struct ev_timer grace;      /* of handshakes, once it drains */
     struct list members;        /* all of them */
     struct list idle;           /* oldest first */
+    struct list shaking;        /* hands, the oldest first; without those that are refused */
     struct http_shares clients; /* connections */
     struct http_shares bodies;  /* bytes */
     size_t held;                /* of them all */
@@ -31,7 +33,8 @@ struct http_server {
 };
 
 struct member {
-    struct list link, idle;
+    struct list link, idle, shaking;
+    int64_t since; /* monotonic: it came */
     struct http_server *server;
     struct tls_conn *tls; /* while it shakes hands */
     void *conn;           /* the speaker's */
@@ -40,6 +43,11 @@ struct member {
     bool counted; /* in its client's number */
     size_t held;  /* bytes of bodies */
 };
+
+static int64_t now(const struct http_server *s)
+{
+    return clock_mono(ev_clock(s->conf.ev));
+}
 
 /* ---- who has how much */
 
@@ -97,6 +105,7 @@ static void member_free(struct member *m)
     if (!list_empty(&m->idle))
         s->counts.idle--;
     list_remove(&m->idle);
+    list_remove(&m->shaking);
     list_remove(&m->link);
     s->counts.open--;
     s->refusals -= m->refused;
@@ -204,6 +213,7 @@ static void on_open(void *arg, enum rc rc, const struct err *err)
     struct tls_conn *tls;
     struct net_stream *t;
 
+    list_remove(&m->shaking);
     if (rc != RC_OK) {
         failed(m, err);
         return;
@@ -227,6 +237,8 @@ static void admit(struct member *m, int fd)
         rc = tls_conn_accept(&tls, fd, &m->tls);
         if (rc != RC_OK)
             fail_rc(m, rc);
+        else if (!m->refused)
+            list_push(&s->shaking, &m->shaking);
         return;
     }
     rc = net_stream_fd(s->conf.ev, fd, &t);
@@ -238,27 +250,35 @@ static void admit(struct member *m, int fd)
 
 /* ---- the door */
 
-static void evict(struct http_server *s)
+/* Who makes room: who has been idle longest, else the first who still shakes hands and has had time
+ * for it. NULL: nobody. */
+static struct member *spare(struct http_server *s)
 {
-    struct member *m = LIST_ENTRY(s->idle.next, struct member, idle);
+    struct member *m;
 
-    s->counts.evicted++;
-    member_free(m);
+    if (!list_empty(&s->idle))
+        return LIST_ENTRY(s->idle.next, struct member, idle);
+    if (list_empty(&s->shaking))
+        return NULL;
+    m = LIST_ENTRY(s->shaking.next, struct member, shaking);
+    return now(s) - m->since >= HTTP_HANDSHAKE_SPARED_SECONDS * WHEN_SECOND ? m : NULL;
 }
 
 /* Decides what becomes of a newcomer. False: not even a refusal. */
 static bool may_enter(struct http_server *s, const struct addr *client, bool *out_refuse)
 {
     bool full = s->counts.open - s->refusals >= s->conf.connections;
+    struct member *leaves = full ? spare(s) : NULL;
 
-    *out_refuse =
-        http_share_of(&s->clients, client) >= s->conf.per_client || (full && list_empty(&s->idle));
+    *out_refuse = http_share_of(&s->clients, client) >= s->conf.per_client || (full && !leaves);
     if (*out_refuse) {
         s->counts.refused++;
         return s->refusals < HTTP_REFUSALS_MAX;
     }
-    if (full)
-        evict(s);
+    if (leaves) {
+        s->counts.evicted++;
+        member_free(leaves);
+    }
     return true;
 }
 
@@ -278,6 +298,8 @@ static void enter(struct http_server *s, int fd, const struct addr *client)
         return;
     }
     list_init(&m->idle);
+    list_init(&m->shaking);
+    m->since = now(s);
     list_push(&s->members, &m->link);
     m->server = s;
     m->client = *client;
@@ -362,6 +384,7 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
     s->speaker_arg = conf->speaker ? conf->arg : s;
     list_init(&s->members);
     list_init(&s->idle);
+    list_init(&s->shaking);
     http_shares_init(&s->clients, s->conf.connections + HTTP_REFUSALS_MAX);
     http_shares_init(&s->bodies, s->conf.connections + HTTP_REFUSALS_MAX);
     ev_timer_init(&s->pause, conf->ev, accept_again, s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One listener with its connections, plain or TLS: accepts, shakes hands, and sees to it that
  * neither one client nor all of them together take more than their share. When it is full the
- * connection that has been idle longest makes room; when none is idle, or one client has too many,
+ * connection that has been idle longest makes room, else the oldest of those that shake hands and
+ * have had HTTP_HANDSHAKE_SPARED_SECONDS for it; when there is none, or one client has too many,
  * the newcomer gets a prompt 503, and beyond HTTP_REFUSALS_MAX of these at a time it is closed. A
  * body for which there is no room gets 503, too. Clients are told apart by IPv4 address or IPv6
  * /64. */
@@ -19,8 +20,9 @@ enum {
     HTTP_BODIES_MAX = 64 << 20,        /* bytes of request bodies held, of one listener */
     HTTP_CLIENT_BODIES_MAX = 16 << 20, /* of these, of one client */
     HTTP_REFUSALS_MAX = 64,
-    HTTP_ACCEPTS_MAX = 64,         /* in one turn of the loop */
-    HTTP_ACCEPT_PAUSE_SECONDS = 1, /* after descriptors ran out */
+    HTTP_ACCEPTS_MAX = 64,             /* in one turn of the loop */
+    HTTP_ACCEPT_PAUSE_SECONDS = 1,     /* after descriptors ran out */
+    HTTP_HANDSHAKE_SPARED_SECONDS = 1, /* in which it makes room for nobody */
 };
 
 /* Whoever speaks over the connections instead of http_conn: the same, of his own make. */

@@ -23,21 +23,47 @@ static struct keeper_slot *slot_at(struct list *link)
 
 /* ---- when */
 
+/* Whatever the server's window or an old state say, the last tenth of a certificate's life is left
+ * for attempts that fail. */
+static when_t renewal_due(const struct keeper_slot *slot)
+{
+    when_t latest = slot->not_after - (slot->not_after - slot->not_before) / 10;
+
+    return slot->renewal.due < latest ? slot->renewal.due : latest;
+}
+
+/* A pause that ends later than any that is made was made while the clock was wrong. */
+static when_t pause_end(const struct keeper_slot *slot)
+{
+    when_t most = now_of(slot->keeper) + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
+
+    return slot->next_at > most ? 0 : slot->next_at;
+}
+
 /* When its next order is due. */
 static when_t order_due(const struct keeper_slot *slot)
 {
-    when_t due = slot->key ? slot->renewal.due : 0;
+    when_t due = slot->key ? renewal_due(slot) : 0, pause = pause_end(slot);
 
     /* One of another profile than is configured now. */
     if (slot->key && slot->issued_profile[0] &&
         !str_eq(str_of(slot->issued_profile), str_of(slot->profile)))
         due = 0;
-    return due < slot->next_at ? slot->next_at : due;
+    return due < pause ? pause : due;
+}
+
+when_t keeper_issue_due(const struct keeper_slot *slot)
+{
+    return order_due(slot);
 }
 
 static when_t look_due(const struct keeper_slot *slot)
 {
-    return slot->key && slot->certid[0] && slot->renewal.look_at ? slot->renewal.look_at : WHEN_MAX;
+    when_t most = now_of(slot->keeper) + CLIENT_LOOK_MOST, look = slot->renewal.look_at;
+
+    if (!slot->key || !slot->certid[0] || !look)
+        return WHEN_MAX;
+    return look > most ? 0 : look; /* the clock, as above */
 }
 
 static when_t slot_due(const struct keeper_slot *slot)
@@ -55,7 +81,7 @@ static bool is_due(const struct keeper_slot *slot, when_t now)
 /* The most pressing one; NULL when there is none. */
 static struct keeper_slot *choose(struct keeper *k, when_t now)
 {
-    struct keeper_slot *best = NULL;
+    struct keeper_slot *best = NULL, *bare = NULL;
 
     LIST_FOREACH (it, &k->slots) {
         struct keeper_slot *slot = slot_at(it);
@@ -63,12 +89,14 @@ static struct keeper_slot *choose(struct keeper *k, when_t now)
 
         if (!is_due(slot, now))
             continue;
-        if (order && !slot->key)
+        if (order && !slot->key && slot->algorithm != CONF_KEY_RSA)
             return slot;
+        if (order && !slot->key && !bare)
+            bare = slot;
         if (!best || (order && order_due(best) > now))
             best = slot;
     }
-    return best;
+    return bare ? bare : best;
 }
 
 static void wait(struct keeper *k)
@@ -104,7 +132,7 @@ static int64_t backoff(const struct keeper_slot *slot)
 
 static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, when_t retry_at)
 {
-    when_t now = now_of(slot->keeper), next;
+    when_t now = now_of(slot->keeper), most = now + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR, next;
     char at[WHEN_TEXT], until[WHEN_TEXT];
 
     slot->failures++;
@@ -113,6 +141,8 @@ static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, 
     slot->unreached = rc == RC_NET || rc == RC_NOTFOUND || rc == RC_CLOSED || rc == RC_TIMEOUT;
     next = now + backoff(slot);
     slot->next_at = next > retry_at ? next : retry_at;
+    if (slot->next_at > most)
+        slot->next_at = most;
     log_error("keeper.certificate-failed", LOG_Z("site", slot->name),
               LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&slot->why),
               LOG_INT("failures", slot->failures), LOG_Z("again_at", when_text(slot->next_at, at)),

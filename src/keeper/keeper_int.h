@@ -35,6 +35,7 @@ enum {
     KEEPER_BACKOFF_SECONDS_MAX = 6 * 3600,
     KEEPER_BACKOFF_SECONDS_WITHOUT = 5,
     KEEPER_BACKOFF_SECONDS_WITHOUT_MAX = 900,
+    KEEPER_PAUSE_HOURS_MAX = 24, /* when the server asks for more */
 };
 
 struct keeper;
@@ -141,6 +142,8 @@ void keeper_issue_look(struct keeper *k);
 void keeper_issue_soon(struct keeper *k);
 /* Core is there and vouches, or is not. */
 void keeper_issue_reached(struct keeper *k);
+/* When its next order is due; 0: at once. */
+when_t keeper_issue_due(const struct keeper_slot *slot);
 void keeper_issue_init(struct keeper *k);
 void keeper_issue_stop(struct keeper *k);
 /* Gives up what is under way for it. */

@@ -24,7 +24,7 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
         .algorithm = (uint8_t)slot->algorithm,
         .state = (uint8_t)state_of(slot),
         .not_after = slot->not_after,
-        .next_at = slot->failures ? slot->next_at : slot->renewal.due,
+        .next_at = keeper_issue_due(slot),
         .failures = slot->failures,
         .why = slot->why,
     };

@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "dns/zones.h"
+#include "ev/clock.h"
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
@@ -34,12 +35,14 @@ static const struct sandbox sandbox = {
 };
 
 /* For the certificates that the keeper pushes to a new process: until then nobody is accepted who
- * would only be refused. */
-enum { PATIENCE_SECONDS = 5 };
+ * would only be refused. A site that can have none does not keep the others waiting: when nothing
+ * more has come for a while, that was all that there is. */
+enum { PATIENCE_SECONDS = 5, PAUSE_SECONDS = 1 };
 
 struct worker {
     struct role_env *env;
     struct ev_timer patience;
+    int64_t deadline; /* monotonic */
     bool started;
     struct net *net;
     struct gateway *gateway;
@@ -118,6 +121,7 @@ static enum rc gateway_role_start(struct role_env *env, struct err *err)
     }
     if (n == 0)
         return ERR(err, RC_INVAL, msg_no_listener);
+    w->deadline = clock_mono(env->clock) + PATIENCE_SECONDS * WHEN_SECOND;
     ev_timer_start(&w->patience, PATIENCE_SECONDS * WHEN_SECOND, 0);
     return RC_AGAIN;
 }
@@ -164,6 +168,19 @@ static void answer(struct ipc_req *req, enum rc rc, struct err *err)
     ipc_reply_err(req, err);
 }
 
+/* The keeper has sent something. */
+static void look_at_all(struct worker *w)
+{
+    int64_t left = w->deadline - clock_mono(w->env->clock), pause = PAUSE_SECONDS * WHEN_SECOND;
+
+    if (w->started)
+        return;
+    if (gateway_certified(w->gateway))
+        start_serving(w);
+    else if (left > 0)
+        ev_timer_start(&w->patience, left < pause ? left : pause, 0);
+}
+
 static enum rc take_identity(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
@@ -191,8 +208,7 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
     else
         log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
     answer(req, rc, &err);
-    if (!w->started && gateway_certified(w->gateway))
-        start_serving(w);
+    look_at_all(w);
 }
 
 static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
@@ -207,6 +223,7 @@ static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
     if (rc != RC_OK)
         log_error("gateway.bad-ticket-keys", LOG_RC(rc));
     answer(req, rc, &err);
+    look_at_all(w);
 }
 
 static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,7 @@ static struct str sites(const struct buf *b)
 static void adds_and_removes(void)
 {
     CLEANUP(place_done) struct place p = {};
-    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
 
     place_init(&p);
     CHECK_OK(site_file_open(&f, &p.args, true, NULL));
@@ -61,7 +62,7 @@ static void adds_and_removes(void)
     CHECK_OK(site_file_add(&f, &wiki));
     CHECK_OK(site_file_add(&f, &intra));
     CHECK_STR(sites(&f.to), WIKI INTRA);
-    CHECK_OK(site_file_write(&f, &f.to, NULL));
+    CHECK_OK(site_file_write(&f, &f.is, &f.to, NULL));
     site_file_done(&f);
 
     CHECK_OK(site_file_open(&f, &p.args, false, NULL));
@@ -71,16 +72,16 @@ static void adds_and_removes(void)
     CHECK_STR(sites(&f.to), WIKI INTRA);
     CHECK_OK(site_file_remove(&f, STR("wiki.hospital.example")));
     CHECK_STR(sites(&f.to), INTRA);
-    CHECK_OK(site_file_write(&f, &f.to, NULL));
+    CHECK_OK(site_file_write(&f, &f.is, &f.to, NULL));
     site_file_done(&f);
 
     /* With the last site the file goes. */
     CHECK_OK(site_file_open(&f, &p.args, false, NULL));
     CHECK_OK(site_file_remove(&f, STR("intra")));
     CHECK_INT(f.to.n, 0);
-    CHECK_OK(site_file_write(&f, &f.to, NULL));
+    CHECK_OK(site_file_write(&f, &f.is, &f.to, NULL));
     CHECK(access(p.file, F_OK) != 0);
-    CHECK_OK(site_file_write(&f, &f.is, NULL)); /* taken back */
+    CHECK_OK(site_file_write(&f, &f.to, &f.is, NULL)); /* taken back */
     CHECK(access(p.file, F_OK) == 0);
 }
 
@@ -89,7 +90,7 @@ static void leaves_other_lines(void)
 {
 #define HAND "# mine\ngateway:\n  sites:\n    - name: hand\n      backends: [http://d]\n"
     CLEANUP(place_done) struct place p = {};
-    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
 
     place_init(&p);
     CHECK_OK(site_file_open(&f, &p.args, true, NULL));
@@ -101,17 +102,57 @@ static void leaves_other_lines(void)
     buf_puts(&f.to, buf_str(&f.is));
     CHECK_OK(site_file_add(&f, &wiki));
     CHECK_STR(buf_str(&f.to), HAND "    - {broken\n" WIKI);
-    CHECK_OK(site_file_write(&f, &f.to, NULL));
+    CHECK_OK(site_file_write(&f, &f.is, &f.to, NULL));
     site_file_done(&f);
     CHECK_OK(site_file_open(&f, &p.args, true, NULL));
     CHECK_OK(site_file_remove(&f, STR("wiki.hospital.example")));
     CHECK_STR(buf_str(&f.to), HAND "    - {broken\n");
 }
 
+/* Nothing that somebody wrote while the command ran is lost. */
+static void keeps_what_was_written_meanwhile(void)
+{
+    CLEANUP(place_done) struct place p = {};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
+    struct err err = ERR_INIT;
+
+    place_init(&p);
+    CHECK_OK(site_file_open(&f, &p.args, true, NULL));
+    CHECK_OK(site_file_add(&f, &wiki));
+    CHECK_OK(file_write(f.dir, SITE_FILE, STR("# mine\n"), 0644, FILE_OWNER_SELF, NULL));
+    CHECK_RC(site_file_write(&f, &f.is, &f.to, &err), RC_CONFLICT);
+    CHECK_STR(str_of(err.msg->code), "cmd.sites-changed");
+    CHECK_OK(file_read(f.dir, SITE_FILE, &text, NULL));
+    CHECK_STR(buf_str(&text), "# mine\n");
+}
+
+/* Who may only read conf.d cannot make others wait. */
+static void is_not_held_up_by_readers(void)
+{
+    CLEANUP(place_done) struct place p = {};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT, g = SITE_FILE_INIT;
+    CLEANUP(fd_closep) int reader = -1;
+    char path[160];
+    struct stat st;
+
+    place_init(&p);
+    snprintf(path, sizeof(path), "%s/conf.d", p.dir.path);
+    CHECK_OK(site_file_open(&f, &p.args, true, NULL));
+    CHECK_INT(fstat(f.lock, &st), 0);
+    CHECK_INT(st.st_mode & 0777, 0600);
+    reader = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK_INT(flock(reader, LOCK_EX | LOCK_NB), 0);
+    site_file_done(&f);
+    alarm(60); /* instead of waiting for ever */
+    CHECK_OK(site_file_open(&g, &p.args, true, NULL));
+    alarm(0);
+}
+
 static void without_a_directory(void)
 {
     CLEANUP(place_done) struct place p = {};
-    CLEANUP(site_file_done) struct site_file f = {.data = -1, .dir = -1};
+    CLEANUP(site_file_done) struct site_file f = SITE_FILE_INIT;
     struct err err = ERR_INIT;
 
     place_init(&p);
@@ -124,4 +165,5 @@ static void without_a_directory(void)
 }
 
 CHECK_MAIN(CHECK_TEST(adds_and_removes), CHECK_TEST(leaves_other_lines),
+           CHECK_TEST(keeps_what_was_written_meanwhile), CHECK_TEST(is_not_held_up_by_readers),
            CHECK_TEST(without_a_directory))

@@ -196,6 +196,41 @@ static void closes_an_idle_one_that_talks(void)
     CHECK(!has(&w.out, "evil"));
 }
 
+/* Whatever the next request finds on a kept connection is no answer to it. */
+static void takes_none_that_has_spoken(void)
+{
+    static const char more[] = OK "Content-Length: 4\r\n\r\nevil";
+    WORLD;
+
+    say(&w, GET "\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    buf_reset(&w.out);
+    CHECK(send(w.fd, more, sizeof(more) - 1, MSG_NOSIGNAL) == sizeof(more) - 1);
+    buf_putz(&w.in, GET "\r\n");
+    poke(&w); /* before the loop has seen what the backend said */
+    fd_close(&w.fd);
+    turn(&w);
+    CHECK_INT(net_fake_dials(w.net), 2);
+    CHECK_INT(w.out.n, 0);
+    reply(&w, OK "Content-Length: 2\r\n\r\nho");
+    CHECK(ends(&w.out, "ho"));
+}
+
+/* One that must not be sent twice is not lost on a connection that is known to be closed. */
+static void takes_none_that_has_closed(void)
+{
+    WORLD;
+    say(&w, GET "\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    fd_close(&w.fd);
+    buf_putz(&w.in, "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n\r\na");
+    poke(&w);
+    turn(&w);
+    CHECK_INT(net_fake_dials(w.net), 2);
+    reply(&w, OK "Content-Length: 2\r\n\r\nho");
+    CHECK(ends(&w.out, "ho"));
+}
+
 static void tries_the_next_backend(void)
 {
     struct addr_port two = {{.n = 4, .b = {10, 0, 0, 2}}, 0};
@@ -549,6 +584,8 @@ static void times_of_heads_and_pauses(void)
     wait_for(&w, GATEWAY_IDLE_SECONDS - 1);
     CHECK(!w.closed);
     wait_for(&w, 1);
+    CHECK(w.shut && !w.closed);
+    wait_for(&w, GATEWAY_LINGER_SECONDS);
     CHECK(w.closed);
 }
 
@@ -578,6 +615,12 @@ static void drains(void)
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(w.c);
     gateway_client_speaker.drain(w.c);
+    CHECK(w.shut && !w.closed);
+    /* A request that crosses it is read and dropped. */
+    say(&w, GET "\r\n");
+    CHECK_INT(w.in.n, 0);
+    w.eof = true;
+    turn(&w);
     CHECK(w.closed);
 }
 
@@ -659,6 +702,7 @@ CHECK_MAIN(
     CHECK_TEST(takes_1_0_from_backends), CHECK_TEST(cuts_what_the_backend_cut),
     CHECK_TEST(tells_of_backends_that_answer_badly),
     CHECK_TEST(never_uses_a_connection_with_more_on_it), CHECK_TEST(closes_an_idle_one_that_talks),
+    CHECK_TEST(takes_none_that_has_spoken), CHECK_TEST(takes_none_that_has_closed),
     CHECK_TEST(tries_the_next_backend), CHECK_TEST(says_when_no_backend_can_be_reached),
     CHECK_TEST(sends_again_what_a_stale_connection_lost),
     CHECK_TEST(does_not_send_twice_what_it_must_not), CHECK_TEST(fails_once_on_a_fresh_connection),

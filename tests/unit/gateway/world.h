@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "dns/zones.h"
+#include "dns_fake.h"
 #include "ev/clock.h"
 #include "gateway/gateway_int.h"
 #include "http/server.h"
@@ -28,6 +29,8 @@ struct world {
     struct clock_fake clock;
     struct ev *ev;
     struct net *net;
+    struct dns_fake dns;
+    struct dns_fake_server *names; /* the only name server */
     struct dns_zones *zones;
     struct conf conf;
     struct conf_site sites[2];
@@ -92,6 +95,15 @@ static void script_free(struct net_stream *t)
 static const struct net_stream_ops script = {script_read, script_write, script_shutdown,
                                              script_want, script_free};
 
+/* What the name server knows. */
+static const struct dns_fake_rr records[] = {
+    {"one.lan", 1, "10.0.0.1"},
+    {"two.lan", 1, "10.0.0.9"},
+    {"two.lan", 1, "10.0.0.1"},
+    {"six.lan", 28, "2001:db8::1"},
+    {NULL, 0, NULL},
+};
+
 static void on_idle(void *owner, bool idle)
 {
     ((struct world *)owner)->idle = idle;
@@ -141,10 +153,15 @@ static enum rc come(struct world *w, const char *site)
 
 [[maybe_unused]] static enum rc world_init(struct world *w)
 {
+    static const struct addr_port server = {{4, {10, 0, 0, 53}}, 53};
+    const struct dns_zone zone = {STR("."), &server, 1, false};
     struct addr_port at = {{.n = 4, .b = {10, 0, 0, 1}}, 0};
 
-    log_init(&(struct log_conf){
-        .role = "test", .sink = on_line, .sink_arg = w, .level = LOG_LEVEL_INFO});
+    log_init(&(struct log_conf){.role = "test",
+                                .sink = on_line,
+                                .sink_arg = w,
+                                .level = LOG_LEVEL_INFO,
+                                .rate = UINT32_MAX});
     w->fd = -1;
     w->t.ops = &script;
     buf_init(&w->in, OUT_MAX);
@@ -162,7 +179,9 @@ static enum rc come(struct world *w, const char *site)
     TRY(ev_new(&w->clock.clock, &w->ev));
     TRY(net_fake_new(w->ev, &w->net));
     TRY(net_fake_rule(w->net, &at, NET_FAKE_ACCEPT));
-    TRY(dns_zones_new(NULL, 0, &w->zones));
+    dns_fake_init(&w->dns, w->net);
+    w->names = dns_fake_add(&w->dns, "10.0.0.53:53", records);
+    TRY(dns_zones_new(&zone, 1, &w->zones));
     TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = w->net}, &w->g));
     w->g->on_idle = on_idle;
     w->g->on_closed = on_closed;
@@ -177,6 +196,8 @@ static void world_done(struct world *w)
     gateway_free(w->g);
     fd_close(&w->fd);
     dns_zones_unref(w->zones);
+    if (w->net)
+        dns_fake_done(&w->dns);
     net_free(w->net);
     ev_free(w->ev);
     buf_done(&w->in);
@@ -194,8 +215,11 @@ static void turn(struct world *w)
         ssize_t n;
 
         ev_run_once(w->ev, EV_NOWAIT);
-        if (w->fd < 0 && net_fake_take(w->net, &w->fd, NULL) == RC_OK)
+        dns_fake_serve(&w->dns);
+        if (w->fd < 0 && w->dns.other >= 0) {
+            w->fd = fd_move(&w->dns.other);
             w->hung_up = false;
+        }
         n = w->fd < 0 ? -1 : recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n > 0)
             buf_put(&w->asked, bytes, (size_t)n);

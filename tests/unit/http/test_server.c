@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "http/server.h"
 #include "net/net.h"
+#include "tls/context.h"
 
 enum { CLIENTS = 100, ROOM = 3, EACH = 2 };
 
@@ -33,6 +35,7 @@ struct world {
     size_t asked;                     /* whether a newcomer may enter */
     bool closed;                      /* it may not */
     size_t bodies, bodies_per_client; /* for world_init */
+    struct tls_context *tls;          /* the same */
 };
 
 static bool on_newcomer(void *arg, int fd)
@@ -72,6 +75,7 @@ static void world_done(struct world *w)
     answer_all(w);
     for (size_t i = 0; i < w->n_clients; i++)
         fd_close(&w->clients[i]);
+    tls_context_free(w->tls);
     ev_free(w->ev);
     fd_close(&w->listener);
 }
@@ -80,6 +84,7 @@ static enum rc world_init(struct world *w, size_t connections, size_t per_client
 {
     struct http_server_conf conf = {
         .name = "plain",
+        .tls = w->tls,
         .connections = connections,
         .per_client = per_client,
         .bodies = w->bodies,
@@ -200,6 +205,34 @@ static void makes_room_for_newcomers(void)
     http_server_counts(w.server, &counts);
     CHECK_INT(counts.evicted, 1);
     CHECK_INT(counts.refused, 0);
+}
+
+/* Those who only come, and say nothing, shut nobody out. */
+static void evicts_who_does_not_shake_hands(void)
+{
+    CLEANUP(world_done) struct world w = {};
+    const struct tls_context_conf tls = {};
+    struct http_server_counts counts;
+
+    CHECK_OK(crypto_init());
+    CHECK_OK(tls_context_new(&tls, &w.tls));
+    CHECK_OK(world_init(&w, ROOM, 0));
+    for (size_t i = 0; i < ROOM; i++)
+        CHECK_INT(client(&w, (uint8_t)(i + 1)), i);
+    CHECK_INT(client(&w, 8), ROOM); /* too soon: they may be about to */
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.refused, 1);
+    clock_fake_advance(&w.clock, HTTP_HANDSHAKE_SPARED_SECONDS * WHEN_SECOND);
+    CHECK_INT(client(&w, 9), ROOM + 1);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.evicted, 1);
+    CHECK_INT(counts.refused, 1);
+    CHECK_INT(got(&w, 0), 0);
+    CHECK_INT(got(&w, 1), -1);
+    CHECK_INT(got(&w, ROOM + 1), -1);
+    http_server_free(MOVE(w.server));
+    tls_context_free(MOVE(w.tls));
+    crypto_done();
 }
 
 static void says_when_all_are_busy(void)
@@ -406,8 +439,10 @@ static void drains_at_once_when_empty(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
-           CHECK_TEST_ONCE(makes_room_for_newcomers), CHECK_TEST_ONCE(says_when_all_are_busy),
-           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(bodies_are_bounded_together),
+           CHECK_TEST_ONCE(makes_room_for_newcomers),
+           CHECK_TEST_ONCE(evicts_who_does_not_shake_hands),
+           CHECK_TEST_ONCE(says_when_all_are_busy), CHECK_TEST_ONCE(one_client_has_its_share),
+           CHECK_TEST_ONCE(bodies_are_bounded_together),
            CHECK_TEST_ONCE(one_client_has_its_share_of_bodies),
            CHECK_TEST_ONCE(refusals_are_bounded_too), CHECK_TEST_ONCE(drains),
            CHECK_TEST_ONCE(drains_with_newcomers), CHECK_TEST_ONCE(asks_who_may_enter),

@@ -567,6 +567,54 @@ static void fails_and_says_so(void)
     CHECK_STR(buf_str(&w.told), "wiki.hospital.example 1 valid 0 serial;");
 }
 
+/* A pause that was made in another century does not last until then; not even in a state file. */
+static void survives_a_wrong_clock(void)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        BEGIN(w);
+
+        w.conf[0].gateway.n_sites = 1;
+        acme_fake_wrong(&w.fake,
+                        (struct acme_fake_answer){
+                            .at = FAKE_NEW_ORDER, .times = 1, .status = 403, .body = REFUSED});
+        clock_fake_set(&w.clock, NOW + 3650 * WHEN_DAY);
+        CHECK_OK(keeper_starts_with_all(&w));
+        turn(&w);
+        CHECK_INT(slot_of(&w, "wiki.hospital.example")->failures, 1);
+        clock_fake_set(&w.clock, NOW);
+        if (restarts) {
+            keeper_ends(&w);
+            CHECK_OK(keeper_starts_with_all(&w));
+        }
+        pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+        CHECK(slot_of(&w, "wiki.hospital.example")->key);
+        CHECK_INT(slot_of(&w, "wiki.hospital.example")->failures, 0);
+    }
+}
+
+/* A server asks to come again after the certificate has ended. */
+static void renews_before_the_end(void)
+{
+    BEGIN(w);
+    struct keeper_slot *slot;
+    struct x509_serial serial;
+
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    slot = slot_of(&w, "wiki.hospital.example");
+    serial = slot->serial;
+    slot->renewal.due = NOW + 3650 * WHEN_DAY;
+    keeper_slot_save(slot);
+    keeper_ends(&w);
+    clock_fake_advance(&w.clock, LIFE * 17 / 20);
+    w.fake.now = clock_now(&w.clock.clock);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK(x509_serial_eq(&serial, &slot_of(&w, "wiki.hospital.example")->serial));
+    pass(&w, LIFE / 15, WHEN_HOUR);
+    CHECK(!x509_serial_eq(&serial, &slot_of(&w, "wiki.hospital.example")->serial));
+}
+
 /* What failed for want of an answer is tried as soon as core is back. */
 static void is_quick_when_core_returns(void)
 {
@@ -758,11 +806,24 @@ static void drains_at_once(void)
     CHECK(w.child.drained);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(obtains_and_hands_on), CHECK_TEST_ONCE(starts_again_with_what_it_has),
-           CHECK_TEST_ONCE(renews_when_due), CHECK_TEST_ONCE(asks_the_server_when),
-           CHECK_TEST_ONCE(peers_come_and_go), CHECK_TEST_ONCE(tickets_rotate),
-           CHECK_TEST_ONCE(fails_and_says_so), CHECK_TEST_ONCE(is_quick_when_core_returns),
-           CHECK_TEST_ONCE(replaces_what_is_broken), CHECK_TEST_ONCE(refuses_to_start),
-           CHECK_TEST_ONCE(takes_another_configuration), CHECK_TEST_ONCE(removed_under_way),
-           CHECK_TEST_ONCE(renews_when_asked), CHECK_TEST_ONCE(few_at_a_time),
-           CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_at_once))
+/* The shortest way there is, for the mode in which every allocation fails in turn. */
+static void one_site(void)
+{
+    BEGIN(w);
+    w.conf[0].gateway.n_sites = 1;
+    CHECK_OK(keeper_starts(&w, NULL));
+    CHECK_OK(core_comes(&w));
+    CHECK_OK(worker_comes(&w, 0));
+    turn(&w);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 1);
+}
+
+CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
+           CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
+           CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
+           CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),
+           CHECK_TEST_ONCE(survives_a_wrong_clock), CHECK_TEST_ONCE(renews_before_the_end),
+           CHECK_TEST_ONCE(is_quick_when_core_returns), CHECK_TEST_ONCE(replaces_what_is_broken),
+           CHECK_TEST_ONCE(refuses_to_start), CHECK_TEST_ONCE(takes_another_configuration),
+           CHECK_TEST_ONCE(removed_under_way), CHECK_TEST_ONCE(renews_when_asked),
+           CHECK_TEST_ONCE(few_at_a_time), CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_at_once))
