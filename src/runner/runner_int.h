@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the runner: runner.c (which commands, and their lives), spawn.c (fork and execute).
- */
+/* The inside of the runner: runner.c (which commands, and how they live), spawn.c (fork, exec). */
 #pragma once
 
 #include "base/list.h"
