@@ -200,6 +200,12 @@ void gateway_plan_free(struct gateway_plan *plan)
     mem_free(plan);
 }
 
+static unsigned kinds_of(unsigned algorithms)
+{
+    return (algorithms & 1u << CONF_KEY_RSA ? TLS_KIND_RSA : 0) |
+           (algorithms & 1u << CONF_KEY_ECDSA ? TLS_KIND_EC : 0);
+}
+
 static enum rc plan_route(struct gateway *g, const struct conf_site *from,
                           struct gateway_route **out, struct err *err)
 {
@@ -210,6 +216,7 @@ static enum rc plan_route(struct gateway *g, const struct conf_site *from,
     if (from->backends.n > GATEWAY_BACKENDS_MAX)
         return ERR(err, RC_INVAL, msg_backends, from->name, str_of(most));
     TRY(gateway_route_new(from->backends.n, &r));
+    r->kinds = kinds_of(from->algorithms);
     for (size_t i = 0; i < r->n; i++)
         TRY(gateway_backend_get(&g->backends, from->backends.p[i], &r->backends[i], err));
     *out = MOVE(r);
@@ -275,6 +282,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     for (size_t i = 0; i < plan->n; i++) {
         gateway_route_unref(plan->of[i]->route);
         plan->of[i]->route = MOVE(plan->routes[i]);
+        tls_site_keep(&plan->of[i]->tls, plan->of[i]->route->kinds);
     }
     while (map_next(&old, &at, &name, &site))
         if (!map_get(&g->sites, name))
@@ -291,6 +299,7 @@ enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_iden
     if (!s)
         return RC_NOTFOUND;
     tls_site_set_identity(&s->tls, id);
+    tls_site_keep(&s->tls, s->route->kinds);
     s->bare = false;
     return RC_OK;
 }

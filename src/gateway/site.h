@@ -13,6 +13,7 @@ struct gateway_backend;
 
 struct gateway_route {
     size_t refs;
+    unsigned kinds; /* of keys that the site is to have, bits TLS_KIND_ */
     size_t n;
     struct gateway_backend *backends[]; /* references; in the order in which they are tried */
 };

@@ -77,7 +77,8 @@ static enum rc add_all(struct tls_identity *id, struct str pem, struct err *err)
     return n ? RC_OK : ERR(err, RC_PARSE, msg_none);
 }
 
-/* Where OpenSSL keeps one certificate for each kind, so do sites. */
+/* Where OpenSSL keeps one certificate for each kind, so do sites: the place of its bit TLS_KIND_.
+ */
 static size_t kind_of(const struct crypto_key *key)
 {
     switch (crypto_key_type(key)) {
@@ -154,6 +155,17 @@ void tls_site_set_identity(struct tls_site *s, struct tls_identity *id)
     tls_identity_ref(id);
     tls_identity_unref(s->identities[id->kind]);
     s->identities[id->kind] = id;
+}
+
+void tls_site_keep(struct tls_site *s, unsigned kinds)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        any |= s->identities[i] && kinds & 1u << i;
+    for (size_t i = 0; any && i < TLS_IDENTITIES_MAX; i++)
+        if (!(kinds & 1u << i))
+            tls_identity_unref(MOVE(s->identities[i]));
 }
 
 void tls_site_clear(struct tls_site *s)

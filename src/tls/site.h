@@ -27,6 +27,9 @@ struct tls_identity *tls_identity_ref(struct tls_identity *id);
 void tls_identity_unref(struct tls_identity *id);
 DEFINE_FREEP(tls_identity_unref, struct tls_identity)
 
+/* The kinds of keys, as bits for tls_site_keep. */
+enum { TLS_KIND_RSA = 1 << 0, TLS_KIND_EC = 1 << 1, TLS_KIND_ED25519 = 1 << 2 };
+
 struct tls_site {
     uint8_t session[TLS_SITE_SESSION];
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
@@ -39,6 +42,9 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to);
 /* Takes a reference of its own, in place of the identity with a key of that kind (P-256 and P-384
  * are one kind). Handshakes under way show either the old or the new one, whole. */
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
+/* Takes away the identities of other kinds than `kinds`, once there is one of these: a site whose
+ * kinds change is never without any. Handshakes under way keep theirs. */
+void tls_site_keep(struct tls_site *s, unsigned kinds);
 /* Takes all of them away. */
 void tls_site_clear(struct tls_site *s);
 bool tls_site_has_identity(const struct tls_site *s);

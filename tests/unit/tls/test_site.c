@@ -432,9 +432,35 @@ static void sessions_outlive_identities(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
-           CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
-           CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
-           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
-           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
-           CHECK_TEST(sessions_outlive_identities))
+static enum rc looked(struct sites *s, const char *name, char out[static 64])
+{
+    TRY(dial(s, name, 0));
+    shake(&s->w);
+    shown(&s->w, out);
+    return s->w.opened;
+}
+
+/* A kind that is not wanted any more goes, but only once there is another one. */
+static void kinds_come_and_go(void)
+{
+    char name[64];
+
+    BEGIN(s);
+    tls_site_keep(&s.places[1].site, TLS_KIND_RSA);
+    CHECK_OK(looked(&s, "b.example", name));
+    CHECK_STR(str_of(name), "b-ecdsa");
+    CHECK_OK(add(&s, 1, key_rsa, "b-rsa"));
+    tls_site_keep(&s.places[1].site, TLS_KIND_RSA);
+    CHECK_OK(looked(&s, "b.example", name));
+    CHECK_STR(str_of(name), "b-rsa");
+    tls_site_keep(&s.places[0].site, TLS_KIND_RSA | TLS_KIND_EC);
+    CHECK_OK(looked(&s, "a.example", name));
+    CHECK_STR(str_of(name), "a-ecdsa");
+}
+
+CHECK_MAIN(CHECK_TEST(kinds_come_and_go), CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names),
+           CHECK_TEST(without_a_name), CHECK_TEST(odd_names), CHECK_TEST(odd_extensions),
+           CHECK_TEST(suits_the_client), CHECK_TEST(every_kind_of_key),
+           CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
+           CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
+           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
