@@ -89,7 +89,7 @@ static void on_account(void *arg, const struct client_reply *reply)
         return;
     }
     c->fresh_until = clock_mono(ev_clock(c->ev)) + CLIENT_DIRECTORY_SECONDS * WHEN_SECOND;
-    end(c, NULL, RC_OK, NULL);
+    end(c, NULL, RC_OK, &err);
 }
 
 static enum rc ask_account(struct client *c, struct err *err)

@@ -34,7 +34,7 @@ int64_t gateway_now(const struct gateway *g)
 struct str gateway_date(struct gateway *g)
 {
     when_t now = clock_now(ev_clock(g->conf.ev));
-    char text[GATEWAY_DATE];
+    char text[GATEWAY_DATE] = "";
     struct buf b = {.p = text, .cap = sizeof(text), .max = sizeof(text) - 1, .rc = RC_OK};
 
     if (now / WHEN_SECOND != g->date_second || !g->date[0]) {

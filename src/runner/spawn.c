@@ -102,7 +102,8 @@ enum rc runner_spawn(const struct runner_command *cmd, bool become_it, pid_t *ou
     if (pipe2(fds, O_CLOEXEC) != 0)
         return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
     ours = fds[0];
-    theirs = im.output = fds[1];
+    theirs = fds[1];
+    im.output = theirs;
     pid = fork();
     if (pid == 0)
         become(&im);

@@ -147,6 +147,7 @@ static const char *const first[] = {
 /* Certificates that are one thing find each other by a name, and what is reserved remembers where
  * it belongs; an authorization without a challenge says by what it is valid. */
 static const char *const lineages[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
     "CREATE TABLE lineages (name TEXT PRIMARY KEY NOT NULL, logical TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID",
     "ALTER TABLE issuances ADD COLUMN logical TEXT",

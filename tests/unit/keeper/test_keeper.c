@@ -247,8 +247,8 @@ static void worker_dies(struct world *w, uint8_t i)
 
 static void keeper_ends(struct world *w)
 {
-    for (uint8_t i = 0; i < WORKERS; i++)
-        worker_dies(w, i);
+    for (unsigned i = 0; i < WORKERS; i++)
+        worker_dies(w, (uint8_t)i);
     core_dies(w);
     if (w->env && w->env->state)
         role_keeper.close(w->env);
@@ -269,8 +269,8 @@ static enum rc keeper_starts_with_all(struct world *w)
 {
     TRY(keeper_starts(w, NULL));
     TRY(core_comes(w));
-    for (uint8_t i = 0; i < WORKERS; i++)
-        TRY(worker_comes(w, i));
+    for (unsigned i = 0; i < WORKERS; i++)
+        TRY(worker_comes(w, (uint8_t)i));
     return RC_OK;
 }
 
@@ -382,8 +382,8 @@ static void obtains_and_hands_on(void)
     CHECK_OK(keeper_starts(&w, NULL));
     turn(&w);
     CHECK_INT(w.fake.n_orders, 0); /* nobody vouches yet */
-    for (uint8_t i = 0; i < WORKERS; i++)
-        CHECK_OK(worker_comes(&w, i));
+    for (unsigned i = 0; i < WORKERS; i++)
+        CHECK_OK(worker_comes(&w, (uint8_t)i));
     CHECK_OK(core_comes(&w));
     CHECK_INT(w.vouches, 1);
     CHECK_STR(str_of(w.thumbprint), client_thumbprint(((struct keeper *)w.env->state)->client));

@@ -289,20 +289,28 @@ static void declare_endless(struct world *w, char line[static 256])
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
 }
 
+/* The two that the endless command tells; 0 when it did not. */
 static void read_pids(struct world *w, pid_t *first, pid_t *second)
 {
+    char text[64] = "";
+    char *end = text;
     FILE *f;
 
     started(w, 1);
     f = fopen(w->fifo, "r"); /* waits for the command */
-    CHECK(f && fscanf(f, "%d %d", first, second) == 2);
+    CHECK(f);
+    CHECK(fgets(text, sizeof(text), f) == text);
     fclose(f);
+    *first = (pid_t)strtol(text, &end, 10);
+    *second = (pid_t)strtol(end, NULL, 10);
+    CHECK(*first > 1 && *second > 1);
 }
 
 static void is_killed(pid_t pid)
 {
     int status = 0;
 
+    CHECK(pid > 1);
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
@@ -312,7 +320,7 @@ static void late_ones_are_killed_with_their_group(void)
     CLEANUP(world_done) struct world w = {};
     char line[256];
     struct asked a;
-    pid_t shell, child;
+    pid_t shell = 0, child = 0;
 
     world_init(&w);
     declare_endless(&w, line);
@@ -352,7 +360,7 @@ static void who_gives_up_ends_it(void)
     struct ipc_call *call;
     char line[256];
     struct asked a;
-    pid_t shell, child;
+    pid_t shell = 0, child = 0;
 
     world_init(&w);
     declare_endless(&w, line);
@@ -372,7 +380,7 @@ static void draining_ends_it(void)
     char line[256];
     struct asked a;
     struct asked late;
-    pid_t shell, child;
+    pid_t shell = 0, child = 0;
 
     world_init(&w);
     declare_endless(&w, line);
@@ -396,7 +404,7 @@ static void the_end_of_the_process_ends_it(void)
     CLEANUP(world_done) struct world w = {};
     char line[256];
     struct asked a;
-    pid_t shell, child;
+    pid_t shell = 0, child = 0;
 
     world_init(&w);
     declare_endless(&w, line);

@@ -226,7 +226,7 @@ static void their_number_changes_live(void)
 static void another_address_restarts_them_all(void)
 {
     CLEANUP(service_done) struct service s = {};
-    struct met was;
+    struct met was = {};
     struct met now;
 
     start(&s, 2);
@@ -244,7 +244,7 @@ static void another_address_restarts_them_all(void)
 static void a_dead_worker_is_one_peer_less(void)
 {
     CLEANUP(service_done) struct service s = {};
-    struct met was;
+    struct met was = {};
     struct met now;
     size_t seen;
 
@@ -269,11 +269,12 @@ static void no_death_loses_who_waits(void)
 {
     CLEANUP(service_done) struct service s = {};
     struct addr_port at;
-    struct met was;
+    struct met was = {};
     int fds[WAITING];
 
     start(&s, WORKERS);
     meet_all(&s, WORKERS, &was);
+    CHECK_INT(was.n, WORKERS);
     CHECK(service_address(&s, "gateway", &at));
     for (int i = 0; i < WORKERS; i++)
         CHECK(kill(was.pids[i], SIGSTOP) == 0);
