@@ -37,6 +37,7 @@ job_run() {
   shift 2
   log=$LOGS/${name//\//-}.log
   tmp=$(mktemp -d "${TMPDIR:-/tmp}/autarky-test.XXXXXX")
+  chmod 711 "$tmp" # tests become other users, who must get through
   TMPDIR=$tmp timeout --kill-after=15 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
   case $status in
     0) job_verdict "$name" passed "$((SECONDS - begin)) s" ;;

@@ -45,12 +45,24 @@ static void every_changed_bit_is_refused(void)
     CHECK_OK(acme_nonce_use(&n, str_of(text), NULL));
 }
 
+/* What `b` says of it with the key of `a`. */
+static enum rc used_with_the_key_of(const struct acme_nonces *a, struct acme_nonces *b,
+                                    const char *nonce)
+{
+    struct crypto_aead *own = b->aead;
+    enum rc rc;
+
+    b->aead = a->aead;
+    rc = acme_nonce_use(b, str_of(nonce), NULL);
+    b->aead = own;
+    return rc;
+}
+
 static void not_of_another_node_or_boot(void)
 {
     CLEANUP(acme_nonces_done) struct acme_nonces a = {};
     CLEANUP(acme_nonces_done) struct acme_nonces b = {};
     CLEANUP(acme_nonces_done) struct acme_nonces later = {};
-    struct crypto_aead *of_b, *of_later;
     char text[ACME_NONCE_TEXT];
 
     CHECK(start(&a, NODE_A, 1));
@@ -60,14 +72,9 @@ static void not_of_another_node_or_boot(void)
     CHECK_RC(acme_nonce_use(&b, str_of(text), NULL), RC_DENIED);
     CHECK_RC(acme_nonce_use(&later, str_of(text), NULL), RC_DENIED);
     /* Even with the same key: node and boot are inside. */
-    of_b = b.aead;
-    of_later = later.aead;
-    b.aead = later.aead = a.aead;
-    CHECK_RC(acme_nonce_use(&b, str_of(text), NULL), RC_DENIED);
-    CHECK_RC(acme_nonce_use(&later, str_of(text), NULL), RC_DENIED);
+    CHECK_RC(used_with_the_key_of(&a, &b, text), RC_DENIED);
+    CHECK_RC(used_with_the_key_of(&a, &later, text), RC_DENIED);
     CHECK_OK(acme_nonce_use(&a, str_of(text), NULL));
-    b.aead = of_b;
-    later.aead = of_later;
 }
 
 /* The window: the oldest it holds is good once, one older is not, and its bit is another's by then.
