@@ -105,7 +105,7 @@ six AAAA ::ffff:127.0.0.9
 two AAAA fd00:1:2:3::4
 two A 127.0.0.2
 text TXT "nothing to connect to"
-""" + "\n".join(f"big A 127.0.{i // 250 + 10}.{i % 250 + 1}" for i in range(90)) + "\nbig A 127.0.0.2\n"
+""" + "\n".join(f"big A 127.0.{i // 250 + 10}.{i % 250 + 1}" for i in range(91)) + "\n"
 
 
 class Checks:
