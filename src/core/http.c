@@ -66,7 +66,7 @@ static void route(struct core *core, struct http_exchange *x)
         acme_handle(core->acme, x);
     else if (str_starts(path, STR("/trust/")) || str_starts(path, STR("/issuer/")))
         trust_handle(core->ca, x);
-    else if (str_starts(path, STR("/ui/")))
+    else if (str_eq(path, STR("/ui")) || str_starts(path, STR("/ui/")))
         ui_handle(&core->ui, x, clock_now(ev_clock(core->ev)));
     else if (str_eq(path, STR("/healthz")))
         http_reply_text(x, 200, "text/plain; charset=utf-8", STR("ok\n"));

@@ -210,11 +210,11 @@ static const struct {
     struct str path;
     bool below; /* all that begins so */
 } to_core[] = {
-    {"api", STR("/acme/"), true},     {"api", STR("/trust/"), true},
-    {"api", STR("/healthz"), false},  {"api", STR("/readyz"), false},
-    {"api", STR("/ui/"), true},       {"plain", STR("/trust/"), true},
-    {"plain", STR("/issuer/"), true}, {"plain", STR("/healthz"), false},
-    {"private", STR("/acme/"), true},
+    {"api", STR("/acme/"), true},      {"api", STR("/trust/"), true},
+    {"api", STR("/healthz"), false},   {"api", STR("/readyz"), false},
+    {"api", STR("/ui"), false},        {"api", STR("/ui/"), true},
+    {"plain", STR("/trust/"), true},   {"plain", STR("/issuer/"), true},
+    {"plain", STR("/healthz"), false}, {"private", STR("/acme/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)

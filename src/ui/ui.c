@@ -185,6 +185,8 @@ void ui_handle(struct ui *ui, struct http_exchange *x, when_t now)
         sign_out(ui, x, now);
     } else if (!reads(x)) {
         refuse(x, &msg_method, x->req.method, 405);
+    } else if (is(x, "/ui")) {
+        see(x, "/ui/");
     } else if (is(x, "/ui/")) {
         overview(ui, x, now);
     } else if (is(x, "/ui/sign-in")) {

@@ -98,6 +98,8 @@ static void without_a_session(void)
     CHECK_ASK(303, "POST", "/ui/sign-out", "", NULL, "");
     CHECK_ASK(405, "DELETE", "/ui/", "", NULL, NULL);
     CHECK_ASK(404, "GET", "/ui/secret", "", NULL, NULL);
+    CHECK_ASK(303, "GET", "/ui", "", NULL, NULL);
+    CHECK_STR(header(x, "Location"), "/ui/");
     CHECK_ASK(200, "GET", "/ui/style.css", "", NULL, NULL);
     CHECK_INT(saw.recorded, 0);
 }
