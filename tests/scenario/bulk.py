@@ -6,6 +6,7 @@ all of it arrives, and the memory of the workers stays flat."""
 
 import hashlib
 import json
+import os
 import pathlib
 import ssl
 import subprocess
@@ -110,6 +111,9 @@ class Watch(threading.Thread):
 
 
 def main():
+    if os.geteuid() != 0:
+        print("needs root, to see how much memory the confined workers have")
+        sys.exit(77)
     backend = Backend()
     with SiteLab([{"name": SITE, "backends": [backend.url]}]) as lab:
         lab.start()
