@@ -20,10 +20,10 @@ static void passes_a_request_and_its_answer(void)
     CHECK(!has(&w.asked, "x-ssl"));
     CHECK(!has(&w.asked, "x-private"));
     reply(&w, OK "Content-Length: 5\r\nServer: s\r\nKeep-Alive: timeout=5\r\n\r\nhello");
-    CHECK(starts(&w.out, "HTTP/1.1 200 OK\r\nserver: s\r\ndate: "));
-    CHECK(has(&w.out, "\r\nx-request-id: "));
-    CHECK(ends(&w.out, "\r\ncontent-length: 5\r\n\r\nhello"));
-    CHECK(!has(&w.out, "keep-alive"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 200 OK\r\nserver: s\r\ndate: "));
+    CHECK(has(&w.t.out, "\r\nx-request-id: "));
+    CHECK(ends(&w.t.out, "\r\ncontent-length: 5\r\n\r\nhello"));
+    CHECK(!has(&w.t.out, "keep-alive"));
     CHECK(w.idle && !w.closed && !w.hung_up);
     CHECK(has(&w.lines, "gateway.request"));
     CHECK(has(&w.lines, "site=wiki.example client=192.0.2.7 method=GET status=200 sent=5"));
@@ -52,7 +52,7 @@ static void answers_pipelined_requests_in_turn(void)
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(has(&w.asked, "x-number: 2"));
     reply(&w, OK "Content-Length: 2\r\n\r\nho");
-    CHECK(ends(&w.out, "ho"));
+    CHECK(ends(&w.t.out, "ho"));
     CHECK(w.idle);
 }
 
@@ -64,9 +64,9 @@ static void passes_bodies_both_ways(void)
     say(&w, "def");
     CHECK(ends(&w.asked, "abcdef"));
     reply(&w, OK "Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-    CHECK(ends(&w.out, "transfer-encoding: chunked\r\n\r\n3\r\none\r\n"));
+    CHECK(ends(&w.t.out, "transfer-encoding: chunked\r\n\r\n3\r\none\r\n"));
     reply(&w, "3\r\ntwo\r\n0\r\n\r\n");
-    CHECK(ends(&w.out, "3\r\ntwo\r\n0\r\n\r\n"));
+    CHECK(ends(&w.t.out, "3\r\ntwo\r\n0\r\n\r\n"));
     CHECK(w.idle && !w.hung_up);
 }
 
@@ -78,8 +78,8 @@ static void passes_chunks_up(void)
     say(&w, "A\r\n0123456789\r\n0\r\nX-Evil: 1\r\n\r\n");
     CHECK(ends(&w.asked, "a\r\n0123456789\r\n0\r\n\r\n"));
     reply(&w, "HTTP/1.1 204 No Content\r\n\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 204 No Content\r\n"));
-    CHECK(!has(&w.out, "content-length"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 204 No Content\r\n"));
+    CHECK(!has(&w.t.out, "content-length"));
     CHECK(w.idle);
 }
 
@@ -88,11 +88,11 @@ static void answers_without_a_body(void)
     WORLD;
     say(&w, "HEAD / HTTP/1.1\r\n" H "\r\n");
     reply(&w, OK "Content-Length: 12345\r\n\r\n");
-    CHECK(ends(&w.out, "content-length: 12345\r\n\r\n"));
+    CHECK(ends(&w.t.out, "content-length: 12345\r\n\r\n"));
     CHECK(w.idle);
     say(&w, GET "\r\n");
     reply(&w, "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\nETag: x\r\n\r\n");
-    CHECK(has(&w.out, "HTTP/1.1 304 Not Modified\r\netag: x\r\n"));
+    CHECK(has(&w.t.out, "HTTP/1.1 304 Not Modified\r\netag: x\r\n"));
     CHECK(w.idle);
     CHECK_INT(net_fake_dials(w.net), 1);
 }
@@ -102,9 +102,9 @@ static void ends_a_body_with_the_connection(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, OK "\r\nabc");
-    CHECK(ends(&w.out, "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"));
+    CHECK(ends(&w.t.out, "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"));
     hang_up(&w);
-    CHECK(ends(&w.out, "abc\r\n0\r\n\r\n"));
+    CHECK(ends(&w.t.out, "abc\r\n0\r\n\r\n"));
     CHECK(w.idle);
 }
 
@@ -114,8 +114,8 @@ static void speaks_1_0_to_those_who_do(void)
     say(&w, "GET / HTTP/1.0\r\n\r\n");
     CHECK(starts(&w.asked, "GET / HTTP/1.1\r\nhost: wiki.example\r\n"));
     reply(&w, OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
-    CHECK(ends(&w.out, "connection: close\r\n\r\nabc"));
-    CHECK(w.shut);
+    CHECK(ends(&w.t.out, "connection: close\r\n\r\nabc"));
+    CHECK(w.t.shut);
 }
 
 static void takes_1_0_from_backends(void)
@@ -123,8 +123,8 @@ static void takes_1_0_from_backends(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc");
-    CHECK(ends(&w.out, "content-length: 3\r\n\r\nabc"));
-    CHECK(starts(&w.out, "HTTP/1.1 200"));
+    CHECK(ends(&w.t.out, "content-length: 3\r\n\r\nabc"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 200"));
     CHECK(w.hung_up && w.idle);
 }
 
@@ -142,8 +142,8 @@ static void cuts_what_the_backend_cut(void)
         say(&w, GET "\r\n");
         reply(&w, answers[i]);
         hang_up(&w);
-        CHECK(w.closed && w.freed && !w.shut);
-        CHECK(!ends(&w.out, "\r\n0\r\n\r\n"));
+        CHECK(w.closed && w.t.freed && !w.t.shut);
+        CHECK(!ends(&w.t.out, "\r\n0\r\n\r\n"));
         CHECK(has(&w.lines, "complete=false"));
     }
 }
@@ -165,10 +165,10 @@ static void tells_of_backends_that_answer_badly(void)
         WORLD;
         say(&w, GET "Accept: text/html\r\n\r\n");
         reply(&w, answers[i]);
-        if (!starts(&w.out, "HTTP/1.1 502 Bad Gateway\r\n") && !mem_fail_fired())
+        if (!starts(&w.t.out, "HTTP/1.1 502 Bad Gateway\r\n") && !mem_fail_fired())
             fail_msg("%s", answers[i]);
-        CHECK(has(&w.out, "<h1>Bad Gateway</h1>"));
-        CHECK(!has(&w.out, "10.0.0.1"));
+        CHECK(has(&w.t.out, "<h1>Bad Gateway</h1>"));
+        CHECK(!has(&w.t.out, "10.0.0.1"));
         CHECK(w.hung_up && w.idle);
     }
 }
@@ -178,7 +178,7 @@ static void never_uses_a_connection_with_more_on_it(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi" OK "Content-Length: 4\r\n\r\nevil");
-    CHECK(ends(&w.out, "hi"));
+    CHECK(ends(&w.t.out, "hi"));
     CHECK(w.hung_up && w.idle);
     fd_close(&w.fd);
     say(&w, GET "\r\n");
@@ -193,7 +193,7 @@ static void closes_an_idle_one_that_talks(void)
     CHECK(!w.hung_up);
     reply(&w, OK "Content-Length: 4\r\n\r\nevil");
     CHECK(w.hung_up);
-    CHECK(!has(&w.out, "evil"));
+    CHECK(!has(&w.t.out, "evil"));
 }
 
 /* Whatever the next request finds on a kept connection is no answer to it. */
@@ -204,16 +204,16 @@ static void takes_none_that_has_spoken(void)
 
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     CHECK(send(w.fd, more, sizeof(more) - 1, MSG_NOSIGNAL) == sizeof(more) - 1);
-    buf_putz(&w.in, GET "\r\n");
+    buf_putz(&w.t.in, GET "\r\n");
     poke(&w); /* before the loop has seen what the backend said */
     fd_close(&w.fd);
     turn(&w);
     CHECK_INT(net_fake_dials(w.net), 2);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     reply(&w, OK "Content-Length: 2\r\n\r\nho");
-    CHECK(ends(&w.out, "ho"));
+    CHECK(ends(&w.t.out, "ho"));
 }
 
 /* One that must not be sent twice is not lost on a connection that is known to be closed. */
@@ -223,12 +223,12 @@ static void takes_none_that_has_closed(void)
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     fd_close(&w.fd);
-    buf_putz(&w.in, "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n\r\na");
+    buf_putz(&w.t.in, "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n\r\na");
     poke(&w);
     turn(&w);
     CHECK_INT(net_fake_dials(w.net), 2);
     reply(&w, OK "Content-Length: 2\r\n\r\nho");
-    CHECK(ends(&w.out, "ho"));
+    CHECK(ends(&w.t.out, "ho"));
 }
 
 static void tries_the_next_backend(void)
@@ -242,7 +242,7 @@ static void tries_the_next_backend(void)
     say(&w, GET "\r\n");
     CHECK(starts(&w.asked, "GET /x"));
     reply(&w, OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi");
-    CHECK(ends(&w.out, "hi"));
+    CHECK(ends(&w.t.out, "hi"));
     CHECK(has(&w.lines, "backend=10.0.0.2:82"));
     CHECK_INT(net_fake_dials(w.net), 2);
     fd_close(&w.fd);
@@ -266,18 +266,18 @@ static void says_when_no_backend_can_be_reached(void)
 
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_REFUSE));
     say(&w, GET "\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 502 Bad Gateway\r\n"));
-    CHECK(has(&w.out, "Content-Type: text/plain"));
-    CHECK(!has(&w.out, "10.0.0"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 502 Bad Gateway\r\n"));
+    CHECK(has(&w.t.out, "Content-Type: text/plain"));
+    CHECK(!has(&w.t.out, "10.0.0"));
     CHECK(w.idle);
     CHECK(has(&w.lines, "gateway.backend-unreachable"));
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_SILENT));
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
     say(&w, GET "\r\n");
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     wait_for(&w, GATEWAY_CONNECT_SECONDS);
-    CHECK(starts(&w.out, "HTTP/1.1 50"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 50"));
 }
 
 static void sends_again_what_a_stale_connection_lost(void)
@@ -286,15 +286,15 @@ static void sends_again_what_a_stale_connection_lost(void)
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     buf_reset(&w.asked);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     /* The backend closes just when the next request is sent. */
-    buf_putz(&w.in, GET "\r\n");
+    buf_putz(&w.t.in, GET "\r\n");
     poke(&w);
     hang_up(&w);
     CHECK_INT(net_fake_dials(w.net), 2);
     CHECK(starts(&w.asked, "GET /x"));
     reply(&w, OK "Content-Length: 2\r\n\r\nho");
-    CHECK(ends(&w.out, "ho"));
+    CHECK(ends(&w.t.out, "ho"));
 }
 
 static void does_not_send_twice_what_it_must_not(void)
@@ -302,14 +302,14 @@ static void does_not_send_twice_what_it_must_not(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    buf_reset(&w.out);
-    buf_putz(&w.in, "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n\r\na");
+    buf_reset(&w.t.out);
+    buf_putz(&w.t.in, "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n\r\na");
     poke(&w);
     hang_up(&w);
     CHECK_INT(net_fake_dials(w.net), 1);
-    CHECK(starts(&w.out, "HTTP/1.1 502"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 502"));
     /* Nor does it trust an old connection with it. */
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     wait_for(&w, GATEWAY_FRESH_SECONDS);
@@ -323,7 +323,7 @@ static void fails_once_on_a_fresh_connection(void)
     say(&w, GET "\r\n");
     hang_up(&w);
     CHECK_INT(net_fake_dials(w.net), 1);
-    CHECK(starts(&w.out, "HTTP/1.1 502"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 502"));
     CHECK(has(&w.lines, "err=gateway.backend-cut"));
 }
 
@@ -347,8 +347,8 @@ static void refuses_the_wrong_host(void)
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         WORLD;
         say(&w, requests[i].text);
-        CHECK(w.out.n > 12);
-        CHECK_STR(str_head(str_skip(buf_str(&w.out), 9), 3), requests[i].status);
+        CHECK(w.t.out.n > 12);
+        CHECK_STR(str_head(str_skip(buf_str(&w.t.out), 9), 3), requests[i].status);
         CHECK_INT(net_fake_dials(w.net), 0);
     }
 }
@@ -360,7 +360,7 @@ static void accepts_other_spellings_of_the_host(void)
 
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         WORLD;
-        buf_printf(&w.in, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
+        buf_printf(&w.t.in, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
         turn(&w);
         CHECK(starts(&w.asked, "GET / HTTP/1.1\r\nhost: "));
     }
@@ -371,13 +371,13 @@ static void continues_end_to_end(void)
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     CHECK(has(&w.asked, "\r\nexpect: 100-continue\r\n"));
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     reply(&w, "HTTP/1.1 100 Continue\r\n\r\n");
-    CHECK_STR(buf_str(&w.out), "HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK_STR(buf_str(&w.t.out), "HTTP/1.1 100 Continue\r\n\r\n");
     say(&w, "abc");
     CHECK(ends(&w.asked, "abc"));
     reply(&w, OK "Content-Length: 0\r\n\r\n");
-    CHECK(has(&w.out, "HTTP/1.1 200 OK\r\n"));
+    CHECK(has(&w.t.out, "HTTP/1.1 200 OK\r\n"));
     CHECK(w.idle);
 }
 
@@ -386,9 +386,9 @@ static void refuses_to_continue(void)
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     reply(&w, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 413 "));
-    CHECK(has(&w.out, "connection: close\r\n"));
-    CHECK(w.shut && w.hung_up);
+    CHECK(starts(&w.t.out, "HTTP/1.1 413 "));
+    CHECK(has(&w.t.out, "connection: close\r\n"));
+    CHECK(w.t.shut && w.hung_up);
 }
 
 static void drops_other_interim_answers(void)
@@ -397,14 +397,14 @@ static void drops_other_interim_answers(void)
     say(&w, GET "\r\n");
     reply(&w, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK
               "Content-Length: 2\r\n\r\nhi");
-    CHECK(starts(&w.out, "HTTP/1.1 200 OK\r\n"));
-    CHECK(ends(&w.out, "hi"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 200 OK\r\n"));
+    CHECK(ends(&w.t.out, "hi"));
     CHECK(w.idle);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, GET "\r\n");
     for (int i = 0; i <= GATEWAY_INTERIM_MAX; i++)
         reply(&w, "HTTP/1.1 102 Processing\r\n\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 502"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 502"));
 }
 
 /* The answer comes while the request is still being sent. */
@@ -413,8 +413,8 @@ static void passes_an_early_answer(void)
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 100\r\n\r\nabc");
     reply(&w, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
-    CHECK(ends(&w.out, "connection: close\r\n\r\nno"));
-    CHECK(w.shut && w.hung_up);
+    CHECK(ends(&w.t.out, "connection: close\r\n\r\nno"));
+    CHECK(w.t.shut && w.hung_up);
 }
 
 static void hears_a_backend_that_takes_no_more(void)
@@ -424,24 +424,24 @@ static void hears_a_backend_that_takes_no_more(void)
     (void)send(w.fd, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 40, MSG_NOSIGNAL);
     fd_close(&w.fd);
     for (int i = 0; i < 100; i++)
-        buf_putz(&w.in, "0123456789012345678901234567890123456789012345678901234567890123456789");
+        buf_putz(&w.t.in, "0123456789012345678901234567890123456789012345678901234567890123456789");
     turn(&w);
-    CHECK(starts(&w.out, "HTTP/1.1 413 "));
-    CHECK(ends(&w.out, "no"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 413 "));
+    CHECK(ends(&w.t.out, "no"));
 }
 
 static void lets_the_backend_go_with_the_client(void)
 {
     WORLD;
     say(&w, GET "\r\n");
-    w.eof = true;
+    w.t.eof = true;
     turn(&w);
     CHECK(w.closed && w.hung_up);
     CHECK(has(&w.lines, "err=gateway.client-gone"));
     fd_close(&w.fd);
     CHECK_OK(come(&w, "wiki.example"));
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 100\r\n\r\nabc");
-    w.broken = true;
+    w.t.broken = true;
     turn(&w);
     CHECK(w.closed && w.hung_up);
 }
@@ -454,7 +454,7 @@ static void holds_little_for_a_slow_client(void)
 
     memset(bytes, 'b', sizeof(bytes));
     say(&w, GET "\r\n");
-    w.room = 10'000;
+    w.t.room = 10'000;
     reply(&w, OK "Content-Length: 4000000\r\n\r\n");
     for (int i = 0; i < 1000; i++) {
         ssize_t n = send(w.fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -467,17 +467,17 @@ static void holds_little_for_a_slow_client(void)
     }
     /* The socket's own buffers and one block. */
     CHECK(sent < 1'000'000);
-    CHECK_INT(w.out.n, 10'000);
-    CHECK(w.wants & NET_WANT_WRITE);
+    CHECK_INT(w.t.out.n, 10'000);
+    CHECK(w.t.wants & NET_WANT_WRITE);
     while (sent < 4'000'000 - sizeof(bytes)) {
         ssize_t n = send(w.fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-        w.room = OUT_MAX;
+        w.t.room = OUT_MAX;
         if (n > 0)
             sent += (size_t)n;
         turn(&w);
     }
-    CHECK(w.out.n > 3'000'000);
+    CHECK(w.t.out.n > 3'000'000);
     CHECK(!w.closed);
 }
 
@@ -486,18 +486,18 @@ static void stops_reading_when_the_backend_takes_nothing(void)
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 3000000\r\n\r\n");
     for (int i = 0; i < 30'000; i++)
-        buf_putz(&w.in, "0123456789012345678901234567890123456789012345678901234567890123456789"
-                        "012345678901234567890123456789");
+        buf_putz(&w.t.in, "0123456789012345678901234567890123456789012345678901234567890123456789"
+                          "012345678901234567890123456789");
     for (int i = 0; i < 200; i++) {
         ev_run_once(w.ev, EV_NOWAIT);
-        if (w.wants & NET_WANT_READ)
+        if (w.t.wants & NET_WANT_READ)
             poke(&w);
     }
-    CHECK(!(w.wants & NET_WANT_READ));
-    CHECK(w.in.n > 2'000'000);
+    CHECK(!(w.t.wants & NET_WANT_READ));
+    CHECK(w.t.in.n > 2'000'000);
     for (int i = 0; i < 100; i++)
         turn(&w);
-    CHECK_INT(w.in.n, 0);
+    CHECK_INT(w.t.in.n, 0);
     CHECK(w.asked.n > 3'000'000);
 }
 
@@ -506,18 +506,18 @@ static void waits_only_so_long(void)
     WORLD;
     say(&w, GET "\r\n");
     wait_for(&w, GATEWAY_RESPONSE_SECONDS - 1);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     wait_for(&w, 1);
-    CHECK(starts(&w.out, "HTTP/1.1 504 "));
+    CHECK(starts(&w.t.out, "HTTP/1.1 504 "));
     CHECK(w.hung_up && w.idle);
     fd_close(&w.fd);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     /* In the middle of an answer it is too late for a page. */
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 10\r\n\r\nabc");
     wait_for(&w, GATEWAY_RESPONSE_SECONDS);
-    CHECK(w.closed && !w.shut);
-    CHECK(ends(&w.out, "abc"));
+    CHECK(w.closed && !w.t.shut);
+    CHECK(ends(&w.t.out, "abc"));
 }
 
 static void has_little_patience_with_drips(void)
@@ -526,11 +526,11 @@ static void has_little_patience_with_drips(void)
     WORLD;
 
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 1000\r\n\r\n");
-    for (; seconds < 100 && !w.shut; seconds++) {
+    for (; seconds < 100 && !w.t.shut; seconds++) {
         say(&w, "x");
         wait_for(&w, 1);
     }
-    CHECK(starts(&w.out, "HTTP/1.1 408 "));
+    CHECK(starts(&w.t.out, "HTTP/1.1 408 "));
     CHECK(seconds >= GATEWAY_CLIENT_SECONDS && seconds <= GATEWAY_CLIENT_SECONDS + 1);
     CHECK(w.hung_up);
 }
@@ -541,25 +541,26 @@ static void has_patience_with_the_steady(void)
     say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 100000\r\n\r\n");
     for (int i = 0; i < 200; i++) {
         for (int k = 0; k < 3; k++)
-            buf_putz(&w.in, "0123456789012345678901234567890123456789012345678901234567890123456789"
-                            "012345678901234567890123456789");
+            buf_putz(&w.t.in,
+                     "0123456789012345678901234567890123456789012345678901234567890123456789"
+                     "012345678901234567890123456789");
         turn(&w);
         wait_for(&w, 2);
     }
-    CHECK(!w.closed && !w.shut);
-    CHECK_INT(w.out.n, 0);
+    CHECK(!w.closed && !w.t.shut);
+    CHECK_INT(w.t.out.n, 0);
 }
 
 static void cuts_a_client_that_takes_nothing(void)
 {
     WORLD;
     say(&w, GET "\r\n");
-    w.room = 10;
+    w.t.room = 10;
     reply(&w, OK "Content-Length: 10\r\n\r\nabcdefghij");
     wait_for(&w, GATEWAY_CLIENT_SECONDS - 1);
     CHECK(!w.closed);
     wait_for(&w, 1);
-    CHECK(w.closed && w.freed);
+    CHECK(w.closed && w.t.freed);
 }
 
 static void times_of_heads_and_pauses(void)
@@ -569,12 +570,12 @@ static void times_of_heads_and_pauses(void)
     say(&w, "GET /x");
     CHECK(!w.idle);
     for (int i = 0; i < GATEWAY_HEAD_SECONDS; i++) {
-        CHECK_INT(w.out.n, 0);
+        CHECK_INT(w.t.out.n, 0);
         say(&w, "x");
         wait_for(&w, 1);
     }
-    CHECK(starts(&w.out, "HTTP/1.1 408 "));
-    CHECK(w.shut);
+    CHECK(starts(&w.t.out, "HTTP/1.1 408 "));
+    CHECK(w.t.shut);
     CHECK_OK(come(&w, "wiki.example"));
     wait_for(&w, GATEWAY_HEAD_SECONDS);
     CHECK(w.closed);
@@ -584,7 +585,7 @@ static void times_of_heads_and_pauses(void)
     wait_for(&w, GATEWAY_IDLE_SECONDS - 1);
     CHECK(!w.closed);
     wait_for(&w, 1);
-    CHECK(w.shut && !w.closed);
+    CHECK(w.t.shut && !w.closed);
     wait_for(&w, GATEWAY_LINGER_SECONDS);
     CHECK(w.closed);
 }
@@ -608,18 +609,18 @@ static void drains(void)
     gateway_client_speaker.drain(w.c);
     CHECK(!w.closed);
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    CHECK(has(&w.out, "connection: close\r\n"));
-    CHECK(w.shut);
+    CHECK(has(&w.t.out, "connection: close\r\n"));
+    CHECK(w.t.shut);
     CHECK_OK(come(&w, "wiki.example"));
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(w.c);
     gateway_client_speaker.drain(w.c);
-    CHECK(w.shut && !w.closed);
+    CHECK(w.t.shut && !w.closed);
     /* A request that crosses it is read and dropped. */
     say(&w, GET "\r\n");
-    CHECK_INT(w.in.n, 0);
-    w.eof = true;
+    CHECK_INT(w.t.in.n, 0);
+    w.t.eof = true;
     turn(&w);
     CHECK(w.closed);
 }
@@ -631,7 +632,7 @@ static void reloads_without_disturbing(void)
     w.backends[0] = STR("http://10.0.0.1:91");
     CHECK_OK(configure(&w));
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    CHECK(ends(&w.out, "hi"));
+    CHECK(ends(&w.t.out, "hi"));
     CHECK(w.idle && !w.closed);
     fd_close(&w.fd);
     say(&w, GET "\r\n");
@@ -647,16 +648,16 @@ static void closes_what_belongs_to_a_removed_site(void)
     w.sites[0].name = STR("new.example");
     CHECK_OK(configure(&w));
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    CHECK(has(&w.out, "connection: close\r\n"));
-    CHECK(ends(&w.out, "hi"));
-    CHECK(w.shut);
+    CHECK(has(&w.t.out, "connection: close\r\n"));
+    CHECK(ends(&w.t.out, "hi"));
+    CHECK(w.t.shut);
     /* One that had not asked yet. */
     CHECK_OK(come(&w, "new.example"));
     w.sites[0].name = STR("wiki.example");
     CHECK_OK(configure(&w));
     say(&w, "GET / HTTP/1.1\r\nHost: new.example\r\n\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 421 "));
-    CHECK(w.shut);
+    CHECK(starts(&w.t.out, "HTTP/1.1 421 "));
+    CHECK(w.t.shut);
 }
 
 static void refuses_newcomers(void)
@@ -665,9 +666,9 @@ static void refuses_newcomers(void)
     CHECK_OK(come(&w, "wiki.example"));
     CHECK(w.c);
     gateway_client_speaker.refuse(w.c);
-    CHECK(starts(&w.out, "HTTP/1.1 503 "));
-    CHECK(has(&w.out, "Retry-After: "));
-    CHECK(w.shut);
+    CHECK(starts(&w.t.out, "HTTP/1.1 503 "));
+    CHECK(has(&w.t.out, "Retry-After: "));
+    CHECK(w.t.shut);
 }
 
 static void refuses_a_broken_request_body(void)
@@ -675,8 +676,8 @@ static void refuses_a_broken_request_body(void)
     WORLD;
     say(&w, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     say(&w, "x\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 400 "));
-    CHECK(w.shut && w.hung_up);
+    CHECK(starts(&w.t.out, "HTTP/1.1 400 "));
+    CHECK(w.t.shut && w.hung_up);
     CHECK(!ends(&w.asked, "0\r\n\r\n"));
 }
 
@@ -687,11 +688,11 @@ static void passes_trailers_to_those_who_want_them(void)
     CHECK(has(&w.asked, "te: trailers\r\nconnection: te\r\n"));
     reply(&w, OK "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n"
                  "Set-Cookie: a=b\r\n\r\n");
-    CHECK(ends(&w.out, "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n"));
-    buf_reset(&w.out);
+    CHECK(ends(&w.t.out, "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n"));
+    buf_reset(&w.t.out);
     say(&w, GET "\r\n");
     reply(&w, OK "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
-    CHECK(ends(&w.out, "1\r\na\r\n0\r\n\r\n"));
+    CHECK(ends(&w.t.out, "1\r\na\r\n0\r\n\r\n"));
 }
 
 CHECK_MAIN(

@@ -22,12 +22,12 @@ static void rule(struct world *w, const struct addr_port *at, enum net_fake_what
 /* One request over a connection of its own; true when the backend answered it. */
 static bool one(struct world *w)
 {
-    buf_reset(&w->out);
+    buf_reset(&w->t.out);
     say(w, GET "\r\n");
     reply(w, OK_HI);
     fd_close(&w->fd);
     turn(w);
-    return ends(&w->out, "\r\n\r\nhi");
+    return ends(&w->t.out, "\r\n\r\nhi");
 }
 
 static void finds_a_name(void)
@@ -80,8 +80,8 @@ static void says_that_there_is_no_such_name(void)
 {
     WORLD("http://none.lan:81", "http://none.lan:82");
     say(&w, GET "\r\n");
-    CHECK(starts(&w.out, "HTTP/1.1 502 "));
-    CHECK(!has(&w.out, "none.lan"));
+    CHECK(starts(&w.t.out, "HTTP/1.1 502 "));
+    CHECK(!has(&w.t.out, "none.lan"));
     CHECK(w.idle);
 }
 
@@ -92,7 +92,7 @@ static void gives_up_on_name_servers(void)
     say(&w, GET "\r\n");
     for (int i = 0; i < 2 * (GATEWAY_RESOLVE_SECONDS + 2); i++)
         wait_for(&w, 1);
-    CHECK(starts(&w.out, "HTTP/1.1 504 "));
+    CHECK(starts(&w.t.out, "HTTP/1.1 504 "));
     CHECK(w.idle);
 }
 
@@ -107,7 +107,7 @@ static void remembers_addresses_when_nobody_answers(void)
     for (int i = 0; i < GATEWAY_RESOLVE_SECONDS + 2; i++)
         wait_for(&w, 1);
     reply(&w, OK_HI);
-    CHECK(ends(&w.out, "hi"));
+    CHECK(ends(&w.t.out, "hi"));
 }
 
 static void asks_again_after_a_failure(void)
@@ -131,7 +131,7 @@ static void survives_clients_that_leave(void)
     WORLD("http://one.lan:81", "http://10.0.0.1:82");
     w.names->silent = true;
     say(&w, GET "\r\n");
-    w.eof = true;
+    w.t.eof = true;
     turn(&w);
     CHECK(w.closed);
     /* And a site that goes with them. */
@@ -139,7 +139,7 @@ static void survives_clients_that_leave(void)
     say(&w, GET "\r\n");
     w.conf.gateway.n_sites = 0;
     CHECK_OK(configure(&w));
-    w.eof = true;
+    w.t.eof = true;
     turn(&w);
     CHECK(w.closed);
     for (int i = 0; i < GATEWAY_RESOLVE_SECONDS + 2; i++)
@@ -151,7 +151,7 @@ static void leaves_while_it_is_dialled(void)
     WORLD("http://10.0.0.1:81", "http://10.0.0.1:82");
     rule(&w, &first, NET_FAKE_SILENT);
     say(&w, GET "\r\n");
-    w.eof = true;
+    w.t.eof = true;
     turn(&w);
     CHECK(w.closed);
     rule(&w, &first, NET_FAKE_ACCEPT);

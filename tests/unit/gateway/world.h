@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "log/log.h"
 #include "net_fake.h"
+#include "stream_fake.h"
 
 #define H "Host: wiki.example\r\n"
 #define GET "GET /x HTTP/1.1\r\n" H
@@ -25,7 +26,7 @@
 enum { TURNS = 64, OUT_MAX = 4 << 20 };
 
 struct world {
-    struct net_stream t; /* first */
+    struct stream_fake t; /* first */
     struct clock_fake clock;
     struct ev *ev;
     struct net *net;
@@ -37,63 +38,12 @@ struct world {
     struct str backends[2];
     struct gateway *g;
     struct gateway_client *c;
-    struct buf in, out; /* what the client sends, and what it got */
-    bool eof, broken;
-    size_t room; /* bytes that the client takes */
-    unsigned wants;
-    bool shut, freed, closed, idle;
+    bool closed, idle;
     int fd; /* the backend's end */
     struct buf asked;
     bool hung_up;     /* the gateway closed the backend's connection */
     struct buf lines; /* of the log */
 };
-
-static enum rc script_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
-{
-    struct world *w = (struct world *)t;
-
-    if (w->broken)
-        return RC_NET;
-    if (w->in.n == 0)
-        return w->eof ? RC_CLOSED : RC_AGAIN;
-    *out_n = n < w->in.n ? n : w->in.n;
-    memcpy(p, w->in.p, *out_n);
-    buf_consume(&w->in, *out_n);
-    return RC_OK;
-}
-
-static enum rc script_write(struct net_stream *t, struct str bytes, size_t *out_n)
-{
-    struct world *w = (struct world *)t;
-
-    if (w->broken)
-        return RC_NET;
-    if (w->room == 0)
-        return RC_AGAIN;
-    *out_n = bytes.n < w->room ? bytes.n : w->room;
-    w->room -= *out_n;
-    buf_put(&w->out, bytes.p, *out_n);
-    return RC_OK;
-}
-
-static enum rc script_shutdown(struct net_stream *t)
-{
-    ((struct world *)t)->shut = true;
-    return RC_OK;
-}
-
-static void script_want(struct net_stream *t, unsigned wants)
-{
-    ((struct world *)t)->wants = wants;
-}
-
-static void script_free(struct net_stream *t)
-{
-    ((struct world *)t)->freed = true;
-}
-
-static const struct net_stream_ops script = {script_read, script_write, script_shutdown,
-                                             script_want, script_free};
 
 /* What the name server knows. */
 static const struct dns_fake_rr records[] = {
@@ -139,11 +89,11 @@ static enum rc come(struct world *w, const char *site)
 
     if (w->c)
         gateway_client_speaker.free(MOVE(w->c));
-    buf_reset(&w->in);
-    buf_reset(&w->out);
-    w->eof = w->broken = w->shut = w->freed = w->closed = w->idle = false;
-    w->room = OUT_MAX;
-    TRY(gateway_client_speaker.new(w->g, &w->t, NULL, &addr, w, &conn));
+    buf_reset(&w->t.in);
+    buf_reset(&w->t.out);
+    w->t.eof = w->t.broken = w->t.shut = w->t.freed = w->closed = w->idle = false;
+    w->t.room = OUT_MAX;
+    TRY(gateway_client_speaker.new(w->g, &w->t.s, NULL, &addr, w, &conn));
     w->c = conn;
     w->c->site = gateway_site_ref(map_get(&w->g->sites, str_of(site)));
     list_push(&w->c->site->clients, &w->c->link);
@@ -163,9 +113,9 @@ static enum rc come(struct world *w, const char *site)
                                 .level = LOG_LEVEL_INFO,
                                 .rate = UINT32_MAX});
     w->fd = -1;
-    w->t.ops = &script;
-    buf_init(&w->in, OUT_MAX);
-    buf_init(&w->out, OUT_MAX);
+    w->t.s.ops = &stream_fake_ops;
+    buf_init(&w->t.in, OUT_MAX);
+    buf_init(&w->t.out, OUT_MAX);
     buf_init(&w->asked, OUT_MAX);
     buf_init(&w->lines, OUT_MAX);
     clock_fake_init(&w->clock, 20'000 * WHEN_DAY);
@@ -200,8 +150,8 @@ static void world_done(struct world *w)
         dns_fake_done(&w->dns);
     net_free(w->net);
     ev_free(w->ev);
-    buf_done(&w->in);
-    buf_done(&w->out);
+    buf_done(&w->t.in);
+    buf_done(&w->t.out);
     buf_done(&w->asked);
     buf_done(&w->lines);
     crypto_done();
@@ -224,10 +174,10 @@ static void turn(struct world *w)
         if (n > 0)
             buf_put(&w->asked, bytes, (size_t)n);
         w->hung_up = w->hung_up || n == 0;
-        if (w->c && w->wants & NET_WANT_READ && (w->in.n || w->eof || w->broken))
-            w->t.ready(w->t.arg);
-        else if (w->c && w->wants & NET_WANT_WRITE && (w->room || w->broken))
-            w->t.ready(w->t.arg);
+        if (w->c && w->t.wants & NET_WANT_READ && (w->t.in.n || w->t.eof || w->t.broken))
+            w->t.s.ready(w->t.s.arg);
+        else if (w->c && w->t.wants & NET_WANT_WRITE && (w->t.room || w->t.broken))
+            w->t.s.ready(w->t.s.arg);
     }
 }
 
@@ -235,13 +185,13 @@ static void turn(struct world *w)
 [[maybe_unused]] static void poke(struct world *w)
 {
     if (w->c)
-        w->t.ready(w->t.arg);
+        w->t.s.ready(w->t.s.arg);
 }
 
 /* The client sends this. */
 static void say(struct world *w, const char *text)
 {
-    buf_putz(&w->in, text);
+    buf_putz(&w->t.in, text);
     turn(w);
 }
 

@@ -5,22 +5,18 @@
 #include "ev/ev.h"
 #include "http/conn.h"
 #include "http/parse.h"
+#include "stream_fake.h"
 
 #define H "Host: a\r\n\r\n"
 #define GET "GET /x HTTP/1.1\r\n" H
 
 /* One connection on a transport that does what the test says. */
 struct world {
-    struct net_stream t; /* first */
+    struct stream_fake t; /* first */
     struct clock_fake clock;
     struct ev *ev;
     struct http_conn_conf conf;
     struct http_conn *conn;
-    struct buf in, out;
-    bool eof, broken;
-    size_t room; /* bytes that the client takes */
-    unsigned wants;
-    bool shut, freed;
     /* what the connection told */
     struct http_exchange *waiting; /* when answering later */
     bool later, kill;
@@ -29,53 +25,6 @@ struct world {
     int status;
     struct buf paths;
 };
-
-static enum rc script_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
-{
-    struct world *w = (struct world *)t;
-
-    if (w->broken)
-        return RC_NET;
-    if (w->in.n == 0)
-        return w->eof ? RC_CLOSED : RC_AGAIN;
-    *out_n = n < w->in.n ? n : w->in.n;
-    memcpy(p, w->in.p, *out_n);
-    buf_consume(&w->in, *out_n);
-    return RC_OK;
-}
-
-static enum rc script_write(struct net_stream *t, struct str bytes, size_t *out_n)
-{
-    struct world *w = (struct world *)t;
-
-    if (w->broken)
-        return RC_NET;
-    if (w->room == 0)
-        return RC_AGAIN;
-    *out_n = bytes.n < w->room ? bytes.n : w->room;
-    w->room -= *out_n;
-    buf_put(&w->out, bytes.p, *out_n);
-    return RC_OK;
-}
-
-static enum rc script_shutdown(struct net_stream *t)
-{
-    ((struct world *)t)->shut = true;
-    return RC_OK;
-}
-
-static void script_want(struct net_stream *t, unsigned wants)
-{
-    ((struct world *)t)->wants = wants;
-}
-
-static void script_free(struct net_stream *t)
-{
-    ((struct world *)t)->freed = true;
-}
-
-static const struct net_stream_ops ops = {script_read, script_write, script_shutdown, script_want,
-                                          script_free};
 
 static void answer(struct world *w, struct http_exchange *x)
 {
@@ -149,8 +98,8 @@ static void world_done(struct world *w)
     if (w->waiting)
         http_finish(w->waiting);
     ev_free(w->ev);
-    buf_done(&w->in);
-    buf_done(&w->out);
+    buf_done(&w->t.in);
+    buf_done(&w->t.out);
     buf_done(&w->paths);
 }
 
@@ -158,31 +107,31 @@ static enum rc world_init(struct world *w)
 {
     struct addr client;
 
-    *w = (struct world){.t = {.ops = &ops}, .room = SIZE_MAX};
-    buf_init(&w->in, 4 << 20);
-    buf_init(&w->out, 16 << 20);
+    *w = (struct world){.t = {.s = {.ops = &stream_fake_ops}, .room = SIZE_MAX}};
+    buf_init(&w->t.in, 4 << 20);
+    buf_init(&w->t.out, 16 << 20);
     buf_init(&w->paths, 1 << 20);
     clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
     TRY(addr_parse(STR("192.0.2.1"), &client));
     TRY(ev_new(&w->clock.clock, &w->ev));
     w->conf = (struct http_conn_conf){w->ev, "api", on_request, on_answered, w, on_idle, on_closed};
-    return http_conn_new(&w->conf, &w->t, &client, w, &w->conn);
+    return http_conn_new(&w->conf, &w->t.s, &client, w, &w->conn);
 }
 
 /* Lets the connection do what it can. */
 static void settle(struct world *w)
 {
     for (int i = 0; i < 1000; i++) {
-        if (w->conn && ((w->wants & NET_WANT_READ && (w->in.n || w->eof || w->broken)) ||
-                        (w->wants & NET_WANT_WRITE && (w->room || w->broken))))
-            w->t.ready(w->t.arg);
+        if (w->conn && ((w->t.wants & NET_WANT_READ && (w->t.in.n || w->t.eof || w->t.broken)) ||
+                        (w->t.wants & NET_WANT_WRITE && (w->t.room || w->t.broken))))
+            w->t.s.ready(w->t.s.arg);
         ev_run_once(w->ev, EV_NOWAIT);
     }
 }
 
 static void say(struct world *w, const char *text)
 {
-    buf_putz(&w->in, text);
+    buf_putz(&w->t.in, text);
     settle(w);
 }
 
@@ -202,8 +151,8 @@ static bool contains(struct str s, const char *what)
     return false;
 }
 
-#define SAW(w, what) CHECK(contains(buf_str(&(w)->out), (what)))
-#define SAW_NOT(w, what) CHECK(!contains(buf_str(&(w)->out), (what)))
+#define SAW(w, what) CHECK(contains(buf_str(&(w)->t.out), (what)))
+#define SAW_NOT(w, what) CHECK(!contains(buf_str(&(w)->t.out), (what)))
 #define BEGIN(w)                                                                                   \
     CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w));                                                                      \
@@ -214,7 +163,7 @@ static void answers_and_stays(void)
     BEGIN(w);
     say(&w, GET);
     CHECK_INT(w.requests, 1);
-    CHECK(str_starts(buf_str(&w.out),
+    CHECK(str_starts(buf_str(&w.t.out),
                      STR("HTTP/1.1 200 OK\r\nDate: Mon, 12 Jan 1970 13:46:40 GMT\r\n")) ||
           mem_fail_fired());
     SAW(&w, "\r\nContent-Length: 5\r\n");
@@ -228,7 +177,7 @@ static void answers_and_stays(void)
     CHECK(w.idle);
     CHECK_INT(w.complete, 1);
     CHECK_INT(w.sent, 5);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, GET);
     SAW(&w, "\r\n\r\nagain");
 }
@@ -250,8 +199,8 @@ static void thousands_pipelined(void)
 {
     BEGIN(w);
     for (int i = 0; i < 5000; i++)
-        buf_putz(&w.in, GET);
-    w.t.ready(w.t.arg);
+        buf_putz(&w.t.in, GET);
+    w.t.s.ready(w.t.s.arg);
     CHECK_INT(w.requests, HTTP_TURN_REQUESTS);
     settle(&w);
     CHECK_INT(w.requests, 5000);
@@ -263,8 +212,8 @@ static void answers_later(void)
     w.later = true;
     say(&w, GET GET);
     CHECK_INT(w.requests, 1);
-    CHECK_INT(w.out.n, 0);
-    CHECK_INT(w.wants, 0);
+    CHECK_INT(w.t.out.n, 0);
+    CHECK_INT(w.t.wants, 0);
     CHECK(!w.idle);
     pass(&w, 1000);
     CHECK_INT(w.closed, 0);
@@ -280,7 +229,7 @@ static void heads_have_no_body(void)
     say(&w, "HEAD /x HTTP/1.1\r\n" H);
     SAW(&w, "Content-Length: 5\r\n");
     SAW_NOT(&w, "first");
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, "GET /none HTTP/1.1\r\n" H "GET /same HTTP/1.1\r\n" H);
     SAW(&w, "HTTP/1.1 204 No Content\r\n");
     SAW(&w, "HTTP/1.1 304 Not Modified\r\n");
@@ -293,10 +242,10 @@ static void last_request_closes(void)
     BEGIN(w);
     say(&w, "GET /x HTTP/1.1\r\nConnection: close\r\n" H GET);
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
     CHECK_INT(w.requests, 1);
     CHECK_INT(w.closed, 0);
-    w.eof = true;
+    w.t.eof = true;
     settle(&w);
     CHECK_INT(w.closed, 1);
 }
@@ -306,7 +255,7 @@ static void http_1_0_closes(void)
     BEGIN(w);
     say(&w, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void a_client_that_stays_is_left(void)
@@ -325,7 +274,7 @@ static void lingering_is_bounded(void)
     BEGIN(w);
     say(&w, "GET /x HTTP/1.0\r\n\r\n");
     for (int i = 0; i < HTTP_LINGER_BYTES; i++)
-        buf_u8(&w.in, 'x');
+        buf_u8(&w.t.in, 'x');
     settle(&w);
     CHECK_INT(w.closed, 0);
     say(&w, "x");
@@ -336,11 +285,11 @@ static void says_continue_when_asked(void)
 {
     BEGIN(w);
     say(&w, "POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" H);
-    CHECK_STR(buf_str(&w.out), "HTTP/1.1 100 Continue\r\n\r\n");
+    CHECK_STR(buf_str(&w.t.out), "HTTP/1.1 100 Continue\r\n\r\n");
     say(&w, "h");
     say(&w, "i");
     SAW(&w, "\r\n\r\nHTTP/1.1 200 OK\r\n");
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, "POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" H "hi");
     SAW_NOT(&w, "Continue");
 }
@@ -349,14 +298,14 @@ static void refuses_and_closes(void)
 {
     BEGIN(w);
     say(&w, "GET / HTTP/1.1\r\n\r\n" GET);
-    CHECK(str_starts(buf_str(&w.out), STR("HTTP/1.1 400 Bad Request\r\n")) || mem_fail_fired());
+    CHECK(str_starts(buf_str(&w.t.out), STR("HTTP/1.1 400 Bad Request\r\n")) || mem_fail_fired());
     SAW(&w, "Content-Type: application/problem+json\r\n");
     SAW(&w, "\"type\":\"urn:ietf:params:acme:error:malformed\"");
     SAW(&w, "Connection: close\r\n");
     CHECK_INT(w.requests, 0);
     CHECK_INT(w.answers, 1);
     CHECK_INT(w.status, 400);
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void full_house_says_so(void)
@@ -366,11 +315,11 @@ static void full_house_says_so(void)
     CHECK_OK(world_init(&w));
     http_conn_refuse(w.conn);
     settle(&w);
-    CHECK(str_starts(buf_str(&w.out), STR("HTTP/1.1 503 Service Unavailable\r\n")) ||
+    CHECK(str_starts(buf_str(&w.t.out), STR("HTTP/1.1 503 Service Unavailable\r\n")) ||
           mem_fail_fired());
     SAW(&w, "\r\nRetry-After: ");
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void silent_client(void)
@@ -380,7 +329,7 @@ static void silent_client(void)
     CHECK_INT(w.closed, 0);
     pass(&w, 1);
     CHECK_INT(w.closed, 1);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     CHECK_INT(w.answers, 0);
 }
 
@@ -388,17 +337,17 @@ static void dripping_head(void)
 {
     BEGIN(w);
     say(&w, GET);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     say(&w, "GET / HTTP/1.1\r\nX: ");
     for (int i = 0; i < HTTP_HEAD_SECONDS - 1; i++) {
         pass(&w, 1);
         say(&w, "x");
     }
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     pass(&w, 1);
     SAW(&w, "HTTP/1.1 408 Request Timeout\r\n");
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void stalling_body(void)
@@ -408,7 +357,7 @@ static void stalling_body(void)
     pass(&w, HTTP_BODY_IDLE_SECONDS - 1);
     say(&w, "b");
     pass(&w, HTTP_BODY_IDLE_SECONDS - 1);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     pass(&w, 1);
     SAW(&w, "HTTP/1.1 408 Request Timeout\r\n");
 }
@@ -421,7 +370,7 @@ static void dripping_body(void)
         say(&w, "a");
         pass(&w, 1);
     }
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
     pass(&w, 1);
     SAW(&w, "HTTP/1.1 408 Request Timeout\r\n");
 }
@@ -436,21 +385,21 @@ static void idle_between_requests(void)
     CHECK_INT(w.requests, 2);
     pass(&w, HTTP_IDLE_SECONDS - 1);
     CHECK_INT(w.closed, 0);
-    buf_reset(&w.out);
+    buf_reset(&w.t.out);
     pass(&w, 1);
-    CHECK(w.shut);
+    CHECK(w.t.shut);
     pass(&w, HTTP_LINGER_SECONDS);
     CHECK_INT(w.closed, 1);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
 }
 
 static void client_that_reads_nothing(void)
 {
     BEGIN(w);
-    w.room = 100;
+    w.t.room = 100;
     say(&w, "GET /big HTTP/1.1\r\n" H);
     pass(&w, HTTP_WRITE_STALL_SECONDS - 1);
-    w.room = 1000;
+    w.t.room = 1000;
     settle(&w);
     pass(&w, HTTP_WRITE_STALL_SECONDS - 1);
     CHECK_INT(w.closed, 0);
@@ -464,11 +413,11 @@ static void client_that_reads_nothing(void)
 static void client_that_reads_slowly(void)
 {
     BEGIN(w);
-    w.room = 1;
+    w.t.room = 1;
     say(&w, "GET /big HTTP/1.1\r\n" H);
     for (int i = 0; i < HTTP_WRITE_SECONDS / 20 - 1; i++) {
         pass(&w, 20);
-        w.room = 10;
+        w.t.room = 10;
         settle(&w);
     }
     CHECK_INT(w.closed, 0);
@@ -479,34 +428,34 @@ static void client_that_reads_slowly(void)
 static void big_body_in_pieces(void)
 {
     BEGIN(w);
-    w.room = 0;
+    w.t.room = 0;
     say(&w, "GET /big HTTP/1.1\r\n" H);
     while (w.requests && w.answers == 0 && w.conn) {
-        w.room = 77777;
-        w.t.ready(w.t.arg);
+        w.t.room = 77777;
+        w.t.s.ready(w.t.s.arg);
     }
     CHECK_INT(w.complete, 1);
     CHECK_INT(w.sent, 1 << 20);
     SAW(&w, "Content-Length: 1048576\r\n");
     SAW(&w, "\r\n\r\nbbbb");
-    CHECK_INT(w.out.p[w.out.n - 1], 'b');
+    CHECK_INT(w.t.out.p[w.t.out.n - 1], 'b');
 }
 
 static void client_that_breaks_off(void)
 {
     BEGIN(w);
     say(&w, "GET / HTTP/1.1\r\nX: ");
-    w.eof = true;
+    w.t.eof = true;
     settle(&w);
     CHECK_INT(w.closed, 1);
-    CHECK_INT(w.out.n, 0);
+    CHECK_INT(w.t.out.n, 0);
 }
 
 /* One that only closes its own direction still gets its answer. */
 static void client_that_half_closes(void)
 {
     BEGIN(w);
-    w.eof = true;
+    w.t.eof = true;
     say(&w, GET);
     SAW(&w, "first");
     CHECK_INT(w.complete, 1);
@@ -520,7 +469,7 @@ static void freed_while_waited_for(void)
     say(&w, GET);
     CHECK_INT(w.requests, 1);
     http_conn_free(MOVE(w.conn));
-    CHECK(w.freed);
+    CHECK(w.t.freed);
     CHECK(w.waiting->cancelled);
     answer(&w, MOVE(w.waiting));
     CHECK_INT(w.answers, 0);
@@ -542,14 +491,14 @@ static void drains(void)
     CHECK(w.conn);
     CHECK(w.idle);
     http_conn_drain(w.conn);
-    CHECK(w.shut);
+    CHECK(w.t.shut);
     CHECK(!w.idle);
     /* A request that crosses the end is taken from the wire, and not answered. */
     say(&w, GET);
-    CHECK_INT(w.in.n, 0);
+    CHECK_INT(w.t.in.n, 0);
     CHECK_INT(w.requests, 1);
     CHECK_INT(w.closed, 0);
-    w.eof = true;
+    w.t.eof = true;
     settle(&w);
     CHECK_INT(w.closed, 1);
 }
@@ -572,20 +521,20 @@ static void says_goodbye(void)
     for (int how = 0; how < 4; how++) {
         BEGIN(w);
         say(&w, GET);
-        CHECK(w.conn && !w.shut);
+        CHECK(w.conn && !w.t.shut);
         if (how == 0)
             http_conn_drain(w.conn);
         else if (how == 1)
             pass(&w, HTTP_IDLE_SECONDS);
         else if (how == 2)
-            w.eof = true;
+            w.t.eof = true;
         else
             http_conn_free(MOVE(w.conn)); /* evicted, or the end of all */
         settle(&w);
-        CHECK(w.shut);
+        CHECK(w.t.shut);
         if (w.conn)
             pass(&w, HTTP_LINGER_SECONDS);
-        CHECK(w.freed);
+        CHECK(w.t.freed);
     }
 }
 
@@ -593,25 +542,25 @@ static void not_to_who_is_gone(void)
 {
     BEGIN(w);
     say(&w, GET);
-    w.broken = true;
+    w.t.broken = true;
     settle(&w);
-    CHECK(w.freed);
-    CHECK(!w.shut);
+    CHECK(w.t.freed);
+    CHECK(!w.t.shut);
 }
 
 static void nor_inside_an_answer(void)
 {
     for (int how = 0; how < 2; how++) {
         BEGIN(w);
-        w.room = 100'000;
+        w.t.room = 100'000;
         say(&w, "GET /big HTTP/1.1\r\n" H);
         CHECK(w.conn);
         if (how == 0)
             http_conn_free(MOVE(w.conn));
         else
             pass(&w, HTTP_WRITE_STALL_SECONDS);
-        CHECK(w.freed);
-        CHECK(!w.shut);
+        CHECK(w.t.freed);
+        CHECK(!w.t.shut);
     }
 }
 
@@ -624,7 +573,7 @@ static void drains_after_the_first_request(void)
     say(&w, GET GET);
     CHECK_INT(w.requests, 1);
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void drains_without_a_first_request(void)
@@ -648,7 +597,7 @@ static void drains_after_the_answer(void)
     CHECK_INT(w.closed, 0);
     answer(&w, MOVE(w.waiting));
     SAW(&w, "Connection: close\r\n");
-    CHECK(w.shut);
+    CHECK(w.t.shut);
 }
 
 static void pages_are_fenced_in(void)
