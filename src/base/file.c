@@ -194,7 +194,7 @@ static enum rc entry_init(struct entry *e, int dir, const char *path, struct err
     return RC_OK;
 }
 
-static bool write_fully(int fd, struct str content)
+bool file_put_all(int fd, struct str content)
 {
     while (content.n) {
         ssize_t put = write(fd, content.p, content.n);
@@ -236,7 +236,7 @@ static enum rc entry_write_temp(struct entry *e, struct str content, mode_t mode
     if (fd < 0)
         return fail_write(err, e->path);
     memcpy(e->temp, temp, sizeof(temp));
-    if (!write_fully(fd, content) || !set_owner_mode(fd, mode, owner) || fsync(fd) != 0)
+    if (!file_put_all(fd, content) || !set_owner_mode(fd, mode, owner) || fsync(fd) != 0)
         return fail_write(err, e->path);
     return RC_OK;
 }

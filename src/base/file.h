@@ -6,6 +6,7 @@
  * with FILE_TEMP_PREFIX. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -47,3 +48,5 @@ enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner own
 enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owner, mode_t *out_old);
 /* fsync of a directory by path. */
 enum rc file_sync_dir(int dir, const char *path, struct err *err);
+/* Writes all of it to an open descriptor; false with errno when that failed. */
+bool file_put_all(int fd, struct str content);

@@ -103,20 +103,6 @@ static enum rc remove_fresh(const struct pair *p)
 
 /* ---- the new pair */
 
-static bool write_all(int fd, struct str content)
-{
-    while (content.n) {
-        ssize_t put = write(fd, content.p, content.n);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return false;
-        content = str_skip(content, (size_t)put);
-    }
-    return true;
-}
-
 /* Plainly: nobody looks into the directory before it is complete. */
 static enum rc write_file(const struct pair *p, unsigned which, struct str content)
 {
@@ -129,7 +115,7 @@ static enum rc write_file(const struct pair *p, unsigned which, struct str conte
     if (fd < 0)
         return failed(p, path);
     TRY(step());
-    if (!write_all(fd, content) || fchmod(fd, which == PRIVKEY ? 0600 : 0644) != 0 ||
+    if (!file_put_all(fd, content) || fchmod(fd, which == PRIVKEY ? 0600 : 0644) != 0 ||
         fsync(fd) != 0)
         return failed(p, path);
     return RC_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/sites.h"
 #include "base/name.h"
 #include "cmd/cmd.h"
 #include "cmd/site_int.h"
@@ -165,35 +166,7 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
     struct json_out o;
 
     json_out_init(&o, out, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_z(&o, "keeper", "not running");
-    json_key(&o, "items");
-    json_arr(&o);
-    for (size_t i = 0; i < conf->gateway.n_sites; i++) {
-        const struct conf_site *site = &conf->gateway.sites[i];
-
-        json_obj(&o);
-        json_kv_str(&o, "name", site->name);
-        json_key(&o, "backends");
-        json_arr(&o);
-        for (size_t b = 0; b < site->backends.n; b++)
-            json_put_str(&o, site->backends.p[b]);
-        json_end(&o);
-        json_kv_str(&o, "profile", site->profile);
-        json_key(&o, "certificates");
-        json_arr(&o);
-        for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
-            if (site->algorithms & 1u << a) {
-                json_obj(&o);
-                json_kv_z(&o, "algorithm", conf_key_algorithm_name(a));
-                json_kv_z(&o, "state", ipc_site_state_name(IPC_SITE_UNKNOWN));
-                json_end(&o);
-            }
-        json_end(&o);
-        json_end(&o);
-    }
-    json_end(&o);
-    json_end(&o);
+    api_sites_put(&(struct api_sites){.conf = conf}, &o);
     return json_out_done(&o);
 }
 

@@ -132,7 +132,7 @@ static void judge(struct check *c, const char *what, struct str pem)
     if (err.rc == RC_OK)
         err.rc = verify(c, chain, n, now, &err);
     if (err.rc != RC_OK) {
-        failed(c, what, &err, "autarky site renew");
+        failed(c, what, &err, "autarky site renew with the name of the site gets a new one");
         return;
     }
     snprintf(text, sizeof(text), "served, and trusted by who trusts the root; %lld days left",

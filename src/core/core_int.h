@@ -7,6 +7,7 @@
 
 #include "acme/acme.h"
 #include "api/admin.h"
+#include "api/sites.h"
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
@@ -92,34 +93,13 @@ void core_sites_keeper(struct core *core, struct ipc_chan *chan);
 /* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
 void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
 
-/* One certificate of a site, as the keeper tells. All zero: it has not. */
-struct core_site_state {
-    unsigned state;    /* enum ipc_site_state */
-    struct str serial; /* hexadecimal; empty: there is no certificate */
-    when_t not_after;  /* 0: as above */
-    when_t next_at;    /* of the next attempt; 0: none is planned */
-    uint32_t failures; /* in a row */
-    struct str reason; /* of the last one */
-};
-
-struct core_sites {
-    const struct conf *conf;
-    bool running;                                 /* the keeper is there */
-    struct core_site_state (*of)[CONF_KEY_COUNT]; /* of each site of conf, by algorithm */
-};
-
 /* `sites`, borrowed for the callback; NULL: `err` says why. */
-typedef void (*core_sites_fn)(void *arg, const struct core_sites *sites, const struct err *err);
+typedef void (*core_sites_fn)(void *arg, const struct api_sites *sites, const struct err *err);
 /* Configuration and the keeper's word together. `fn` comes once when this returns RC_OK, perhaps
  * from inside; the arena lives until then. A keeper that is away is no failure. */
 enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn, void *arg);
-/* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
- * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
- * "next_at","failures":0,"reason"}...]}...]}, sites in the order of the configuration; null for a
- * text or time (RFC 3339) that there is not. */
-void core_sites_put(const struct core_sites *sites, struct json_out *o);
 
-/* Admin commands; both end `req`. `site list`: core_sites_put. `site renew`, args {"name"}: the
+/* Admin commands; both end `req`. `site list`: api_sites_put. `site renew`, args {"name"}: the
  * keeper begins to renew all of its certificates; {"name"}; RC_NOTFOUND without such a site,
  * RC_CLOSED without a keeper. */
 void core_site_list(struct core *core, struct ipc_req *req);

@@ -59,7 +59,7 @@ void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int)
 struct asking {
     struct core *core;
     struct arena *arena;
-    struct core_sites sites;
+    struct api_sites sites;
     uint32_t from; /* the page under way */
     size_t at;     /* where the last site was found: the next one is near */
     core_sites_fn fn;
@@ -93,7 +93,7 @@ static void not_running(struct asking *a)
 }
 
 /* NULL: it tells of a site that this configuration does not have, or no longer. */
-static struct core_site_state *find(struct asking *a, const struct ipc_site *s)
+static struct api_site_state *find(struct asking *a, const struct ipc_site *s)
 {
     const struct conf *conf = a->sites.conf;
 
@@ -112,12 +112,12 @@ static struct core_site_state *find(struct asking *a, const struct ipc_site *s)
 
 static enum rc take(struct asking *a, const struct ipc_site *s)
 {
-    struct core_site_state *state = find(a, s);
+    struct api_site_state *state = find(a, s);
     CLEANUP(buf_done) struct buf reason = BUF_INIT(REASON_MAX);
 
     if (!state)
         return RC_OK;
-    *state = (struct core_site_state){
+    *state = (struct api_site_state){
         .state = s->state,
         .not_after = s->not_after,
         .next_at = s->next_at,
@@ -198,73 +198,9 @@ enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn,
     return RC_OK;
 }
 
-/* ---- as JSON */
-
-static void put_text(struct json_out *o, const char *key, struct str text)
-{
-    if (text.n)
-        json_kv_str(o, key, text);
-    else
-        json_kv_null(o, key);
-}
-
-static void put_when(struct json_out *o, const char *key, when_t at)
-{
-    if (at > 0)
-        json_kv_when(o, key, at);
-    else
-        json_kv_null(o, key);
-}
-
-static void put_certificate(struct json_out *o, const char *algorithm,
-                            const struct core_site_state *s)
-{
-    json_obj(o);
-    json_kv_z(o, "algorithm", algorithm);
-    json_kv_z(o, "state", ipc_site_state_name(s->state));
-    put_text(o, "serial", s->serial);
-    put_when(o, "not_after", s->not_after);
-    put_when(o, "next_at", s->next_at);
-    json_kv_u64(o, "failures", s->failures);
-    put_text(o, "reason", s->reason);
-    json_end(o);
-}
-
-static void put_site(struct json_out *o, const struct conf_site *site,
-                     const struct core_site_state *of)
-{
-    json_obj(o);
-    json_kv_str(o, "name", site->name);
-    json_key(o, "backends");
-    json_arr(o);
-    for (size_t i = 0; i < site->backends.n; i++)
-        json_put_str(o, site->backends.p[i]);
-    json_end(o);
-    json_kv_str(o, "profile", site->profile);
-    json_key(o, "certificates");
-    json_arr(o);
-    for (unsigned i = 0; i < CONF_KEY_COUNT; i++)
-        if (site->algorithms & 1u << i)
-            put_certificate(o, conf_key_algorithm_name(i), &of[i]);
-    json_end(o);
-    json_end(o);
-}
-
-void core_sites_put(const struct core_sites *sites, struct json_out *o)
-{
-    json_obj(o);
-    json_kv_z(o, "keeper", sites->running ? "running" : "not running");
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < sites->conf->gateway.n_sites; i++)
-        put_site(o, &sites->conf->gateway.sites[i], sites->of[i]);
-    json_end(o);
-    json_end(o);
-}
-
 /* ---- admin commands */
 
-static void listed(void *arg, const struct core_sites *sites, const struct err *err)
+static void listed(void *arg, const struct api_sites *sites, const struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct json_out o;
@@ -274,7 +210,7 @@ static void listed(void *arg, const struct core_sites *sites, const struct err *
         return;
     }
     json_out_init(&o, &text, JSON_COMPACT);
-    core_sites_put(sites, &o);
+    api_sites_put(sites, &o);
     core_admin_reply(arg, &o, &text);
 }
 

@@ -118,7 +118,7 @@ static void finish(struct gathering *g)
     ui_reply(x);
 }
 
-static void got_sites(void *arg, const struct core_sites *sites, const struct err *err)
+static void got_sites(void *arg, const struct api_sites *sites, const struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct gathering *g = arg;
@@ -127,7 +127,7 @@ static void got_sites(void *arg, const struct core_sites *sites, const struct er
     (void)err; /* the page says that nothing is known */
     if (sites) {
         json_out_init(&o, &text, JSON_COMPACT);
-        core_sites_put(sites, &o);
+        api_sites_put(sites, &o);
         keep(&g->sites, &text, json_out_done(&o));
     }
     finish(g);

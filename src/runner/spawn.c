@@ -28,16 +28,6 @@ struct image {
     int output;
 };
 
-static bool default_signals(void)
-{
-    sigset_t none;
-
-    for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL); /* fails for some, which cannot be changed anyway */
-    sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
-}
-
 static bool limit(int what, uint64_t most)
 {
     return setrlimit((__rlimit_resource_t)what, &(struct rlimit){most, most}) == 0;
@@ -63,10 +53,11 @@ static bool prepare(const struct image *im)
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
     umask(022);
-    return null >= 0 && setsid() >= 0 && default_signals() && dup2(null, STDIN_FILENO) >= 0 &&
-           dup2(im->output, STDOUT_FILENO) >= 0 && dup2(im->output, STDERR_FILENO) >= 0 &&
-           close_range(STDERR_FILENO + 1, ~0u, 0) == 0 && chdir("/") == 0 && limits(im) &&
-           become_user(im) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+    return null >= 0 && setsid() >= 0 && sandbox_default_signals() &&
+           dup2(null, STDIN_FILENO) >= 0 && dup2(im->output, STDOUT_FILENO) >= 0 &&
+           dup2(im->output, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0u, 0) == 0 &&
+           chdir("/") == 0 && limits(im) && become_user(im) &&
+           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent;
 }
 

@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -197,4 +198,14 @@ enum rc sandbox_no_new_privs(const struct sandbox *sb, struct sandbox_report *ou
         return SANDBOX_ERRNO(err, "prctl(PR_SET_NO_NEW_PRIVS)");
     sandbox_note(out, SANDBOX_NO_NEW_PRIVS, SANDBOX_ON, "set");
     return RC_OK;
+}
+
+bool sandbox_default_signals(void)
+{
+    sigset_t none;
+
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL); /* fails for some, which cannot be changed anyway */
+    sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }

@@ -101,16 +101,6 @@ static void image_done(struct image *im)
     arena_done(&im->arena);
 }
 
-static bool default_signals(void)
-{
-    sigset_t none;
-
-    for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL); /* fails for some, which cannot be changed anyway */
-    sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
-}
-
 /* dup2(2) clears close-on-exec; a descriptor that is at its place already keeps it. */
 static bool put_fd(int fd, int at)
 {
@@ -125,7 +115,7 @@ _Noreturn static void become(const struct image *im, const char *program, int ch
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int high = fcntl(channel, F_DUPFD_CLOEXEC, ROLE_TEST_CLOCK_FD + 1);
     int clock = test_clock < 0 ? -1 : fcntl(test_clock, F_DUPFD_CLOEXEC, ROLE_TEST_CLOCK_FD + 1);
-    bool ok = null >= 0 && high >= 0 && default_signals() &&
+    bool ok = null >= 0 && high >= 0 && sandbox_default_signals() &&
               prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent &&
               put_fd(null, STDIN_FILENO) && put_fd(high, ROLE_CHANNEL_FD);
 

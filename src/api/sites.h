@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway's sites and how their certificates are, as JSON: for `site list`, which has nothing
+ * but the configuration when no server runs, and for the dashboard. */
+#pragma once
+
+#include "conf/conf.h"
+#include "ipc/site_messages.h"
+#include "json/out.h"
+
+/* One certificate of a site, as the keeper tells. All zero: it has not. */
+struct api_site_state {
+    unsigned state;    /* enum ipc_site_state */
+    struct str serial; /* hexadecimal; empty: there is no certificate */
+    when_t not_after;  /* 0: as above */
+    when_t next_at;    /* of the next attempt; 0: none is planned */
+    uint32_t failures; /* in a row */
+    struct str reason; /* of the last one */
+};
+
+struct api_sites {
+    const struct conf *conf;
+    bool running;                                /* the keeper is there */
+    struct api_site_state (*of)[CONF_KEY_COUNT]; /* of each site of conf, by algorithm; NULL:
+                                                    nothing is known of any */
+};
+
+/* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
+ * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
+ * "next_at","failures":0,"reason"}...]}...]}, sites in the order of the configuration; null for a
+ * text or time (RFC 3339) that there is not. */
+void api_sites_put(const struct api_sites *sites, struct json_out *o);
