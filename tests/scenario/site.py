@@ -125,6 +125,24 @@ def nothing_else_is_disturbed(lab, backend):
     client.close()
 
 
+def dashboard(lab):
+    """The link signs in once; the page behind it has the site, its certificates and the days left."""
+    link = json.loads(lab.autarky("ui", "link", "--json"))["url"]
+    base, token = link.split("/ui/sign-in?")
+    jar = lab.directory / "jar"
+    curl = ("/usr/bin/curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", lab.roots, "-w", "%{http_code}")
+    expect(run(*curl, f"{base}/ui/"), "401", "the dashboard without a session")
+    expect(run(*curl, link), "<button class=\"go\">", "looking at the link")
+    run(*curl, "-c", jar, "-d", token, f"{base}/ui/sign-in")
+    page = run(*curl, "-b", jar, f"{base}/ui/")
+    for wanted in (f"<td>{SITE}</td><td>rsa</td>", "<b>1</b>sites", "nothing has failed", "<td>gateway</td>", "rsa-1",
+                   "<td class=\"n\">89</td>"):
+        expect(page, wanted, "the dashboard")
+    expect(run(*curl, "-d", token, f"{base}/ui/sign-in"), "403", "the link a second time")
+    if token.partition("=")[2] in lab.log():
+        sys.exit("the log has the one-time link")
+
+
 def commands(lab, backend):
     checked = json.loads(run(AUTARKY, "site", "check", SITE, "--json", "--data", lab.data))
     states = {(c["name"], c["state"]) for c in checked["checks"]}
@@ -150,6 +168,7 @@ def main():
         wget(lab)
         chromium(lab)
         nothing_else_is_disturbed(lab, backend)
+        dashboard(lab)
         commands(lab, backend)
     backend.stop()
 
