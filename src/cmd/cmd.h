@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -46,6 +47,7 @@ enum cmd_option {
     CMD_OPT_PROFILE,
     CMD_OPT_COUNT,
 };
+#define CMD_BIT(option) (UINT64_C(1) << (option))
 
 struct cmd_option_row {
     const char *name;  /* "--data" */
@@ -71,7 +73,7 @@ struct cmd_row {
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
     const char *operand; /* a word that must be given, as "NAME"; NULL: none */
-    unsigned options;    /* bits 1 << enum cmd_option, besides those that all take */
+    uint64_t options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
 

@@ -6,9 +6,9 @@
 #include "cmd/cmd.h"
 
 /* What every command takes. */
-enum {
-    COMMON = 1u << CMD_OPT_DATA | 1u << CMD_OPT_CONFIG | 1u << CMD_OPT_JSON | 1u << CMD_OPT_HELP
-};
+#define COMMON                                                                                     \
+    (CMD_BIT(CMD_OPT_DATA) | CMD_BIT(CMD_OPT_CONFIG) | CMD_BIT(CMD_OPT_JSON) |                     \
+     CMD_BIT(CMD_OPT_HELP))
 
 /* The command line, and the word that is looked at. */
 struct words {
@@ -138,7 +138,7 @@ static int unknown_option(const struct cmd_row *row, const char *given)
     size_t least = SIZE_MAX;
 
     for (size_t i = 0; i < CMD_OPT_COUNT; i++)
-        if ((row->options | COMMON) & 1u << i && distance(given, options[i].name) < least) {
+        if ((row->options | COMMON) & CMD_BIT(i) && distance(given, options[i].name) < least) {
             least = distance(given, options[i].name);
             best = options[i].name;
         }
@@ -193,7 +193,7 @@ static int take_option(const struct cmd_row *row, struct words *w, struct cmd_ar
     bool inline_value = str_cut(str_of(word), '=', &name, &value);
 
     for (size_t o = 0; o < CMD_OPT_COUNT; o++) {
-        if (!((row->options | COMMON) & 1u << o) || !str_eq(name, str_of(options[o].name)))
+        if (!((row->options | COMMON) & CMD_BIT(o)) || !str_eq(name, str_of(options[o].name)))
             continue;
         if (out->values[o] && !options[o].repeats) {
             complain(row, "%s is given twice\n", options[o].name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
-#define OPT(o) (1u << CMD_OPT_##o)
+#define OPT(o) CMD_BIT(CMD_OPT_##o)
 
 static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_DATA] =

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The migrations themselves, from an empty database to today's. */
+#include "store/store_int.h"
+
+/* Rules for what follows: a migration that has been released never changes; the next one is
+ * appended. Times are microseconds, ids the 26 characters of base/id.h, statuses the words of RFC
+ * 8555. Values that are not set are NULL. Ids are random, so each index of them costs a page of its
+ * own at every insertion; what only ties rows together does it by `n`, which grows. An order is
+ * five commits, and each index that one of them touches is a page more to write: no index holds a
+ * status that moves, or serves a question that the program does not ask. */
+
+static const char *const first[] = {
+    "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+    " applied INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE nodes (id TEXT PRIMARY KEY NOT NULL, boot INTEGER NOT NULL,"
+    " started INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), high INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE accounts (id TEXT PRIMARY KEY NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('valid', 'deactivated', 'revoked')),"
+    " jwk TEXT NOT NULL, thumbprint BLOB NOT NULL UNIQUE, contacts TEXT, terms_at INTEGER,"
+    " eab_key TEXT, system INTEGER NOT NULL, created INTEGER NOT NULL, created_from BLOB) STRICT",
+    "CREATE INDEX accounts_created ON accounts (created, id)",
+
+    "CREATE TABLE authorizations (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " account TEXT NOT NULL REFERENCES accounts (id),"
+    " type TEXT NOT NULL CHECK (type IN ('dns', 'ip')), value TEXT NOT NULL, reversed TEXT,"
+    " address BLOB, wildcard INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN"
+    " ('pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked')),"
+    " expires INTEGER NOT NULL, created INTEGER NOT NULL, validated INTEGER) STRICT",
+    "CREATE INDEX authorizations_account ON authorizations"
+    " (account, type, value, wildcard, status, expires, id)",
+    "CREATE INDEX authorizations_expires ON authorizations (status, expires, id)",
+
+    "CREATE TABLE challenges (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " authorization INTEGER NOT NULL REFERENCES authorizations (n), pos INTEGER NOT NULL,"
+    " type TEXT NOT NULL, token TEXT NOT NULL, status TEXT NOT NULL CHECK (status IN"
+    " ('pending', 'processing', 'valid', 'invalid')),"
+    " requested INTEGER, validated INTEGER, attempts INTEGER NOT NULL, next_attempt INTEGER,"
+    " key_thumbprint TEXT, error TEXT, evidence TEXT) STRICT",
+    "CREATE UNIQUE INDEX challenges_authorization ON challenges (authorization, pos)",
+    "CREATE INDEX challenges_due ON challenges (next_attempt) WHERE next_attempt IS NOT NULL",
+
+    "CREATE TABLE issuers (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE,"
+    " parent TEXT REFERENCES issuers (id), hierarchy TEXT NOT NULL, algorithm TEXT NOT NULL,"
+    " subject TEXT NOT NULL, certificate BLOB NOT NULL, chain BLOB, key_ref TEXT, key_id BLOB,"
+    " state TEXT NOT NULL CHECK (state IN ('active', 'retired')), not_after INTEGER NOT NULL,"
+    " created INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE certificates (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " serial BLOB NOT NULL, der BLOB NOT NULL,"
+    " issuer TEXT NOT NULL REFERENCES issuers (id), hierarchy TEXT NOT NULL, profile TEXT,"
+    " not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, spki_sha256 BLOB NOT NULL,"
+    " fingerprint BLOB NOT NULL, authority_key_id BLOB, origin TEXT NOT NULL,"
+    " account TEXT REFERENCES accounts (id), order_id TEXT, requester BLOB, reason TEXT,"
+    " owner TEXT, team TEXT, service TEXT, logical TEXT NOT NULL,"
+    " replaces TEXT REFERENCES certificates (id), issued INTEGER NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('valid', 'revoked')),"
+    " revoked INTEGER, revocation_reason INTEGER) STRICT",
+    "CREATE INDEX certificates_issued ON certificates (issued, id)",
+    "CREATE INDEX certificates_not_after ON certificates (not_after, id)",
+    "CREATE INDEX certificates_spki ON certificates (spki_sha256, issued)",
+    "CREATE INDEX certificates_account ON certificates (account, issued) WHERE account IS NOT NULL",
+    "CREATE INDEX certificates_logical ON certificates (logical, issued)",
+    "CREATE INDEX certificates_revoked ON certificates (issuer, not_after)"
+    " WHERE status = 'revoked'",
+
+    "CREATE TABLE certificate_names (certificate INTEGER NOT NULL REFERENCES certificates (n),"
+    " pos INTEGER NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, reversed TEXT, address BLOB,"
+    " PRIMARY KEY (certificate, pos)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX certificate_names_reversed ON certificate_names (reversed, certificate)"
+    " WHERE reversed IS NOT NULL",
+    "CREATE INDEX certificate_names_address ON certificate_names (address, certificate)"
+    " WHERE address IS NOT NULL",
+
+    "CREATE TABLE orders (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " account TEXT NOT NULL REFERENCES accounts (id), status TEXT NOT NULL CHECK (status IN"
+    " ('pending', 'ready', 'processing', 'valid', 'invalid')), expires INTEGER NOT NULL,"
+    " not_before INTEGER, not_after INTEGER, error TEXT, profile TEXT, replaces TEXT,"
+    " certificate TEXT REFERENCES certificates (id), created INTEGER NOT NULL,"
+    " created_from BLOB, processing_since INTEGER) STRICT",
+    "CREATE INDEX orders_account ON orders (account, status, expires)",
+    "CREATE INDEX orders_account_created ON orders (account, created, id)",
+    "CREATE INDEX orders_created ON orders (created, id)",
+    "CREATE INDEX orders_expires ON orders (status, expires)",
+    "CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL",
+
+    "CREATE TABLE order_names (order_n INTEGER NOT NULL REFERENCES orders (n),"
+    " pos INTEGER NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL, reversed TEXT, address BLOB,"
+    " authorization INTEGER NOT NULL REFERENCES authorizations (n),"
+    " PRIMARY KEY (order_n, pos)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX order_names_authorization ON order_names (authorization, order_n)",
+
+    "CREATE TABLE issuances (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, order_id TEXT "
+    "REFERENCES orders (id),"
+    " serial BLOB NOT NULL, tbs BLOB,"
+    " tbs_sha256 BLOB NOT NULL, issuer TEXT NOT NULL REFERENCES issuers (id), profile TEXT,"
+    " spki_sha256 BLOB NOT NULL, names TEXT NOT NULL, origin TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('reserved', 'done', 'voided')),"
+    " created INTEGER NOT NULL, settled INTEGER, reason TEXT) STRICT",
+    "CREATE UNIQUE INDEX issuances_order ON issuances (order_id)"
+    " WHERE order_id IS NOT NULL AND state = 'reserved'",
+    "CREATE INDEX issuances_reserved ON issuances (created, id) WHERE state = 'reserved'",
+
+    /* Every serial that was ever put into something to be signed, here or in a certificate taken
+     * over, once; and the way from it to both. */
+    "CREATE TABLE serials (serial BLOB PRIMARY KEY NOT NULL,"
+    " issuance INTEGER REFERENCES issuances (n), certificate INTEGER REFERENCES certificates (n))"
+    " STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE blocked_keys (spki_sha256 BLOB PRIMARY KEY NOT NULL, blocked INTEGER NOT NULL,"
+    " reason TEXT, certificate TEXT REFERENCES certificates (id)) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE events (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL,"
+    " actor_kind TEXT NOT NULL, actor TEXT, object_kind TEXT, object TEXT, request TEXT,"
+    " bytes BLOB NOT NULL) STRICT",
+    "CREATE INDEX events_object ON events (object, sequence) WHERE object IS NOT NULL",
+    "CREATE INDEX events_actor ON events (actor, sequence) WHERE actor IS NOT NULL",
+    NULL,
+};
+
+/* Certificates that are one thing find each other by a name, and what is reserved remembers where
+ * it belongs; an authorization without a challenge says by what it is valid. */
+static const char *const lineages[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE lineages (name TEXT PRIMARY KEY NOT NULL, logical TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    "ALTER TABLE issuances ADD COLUMN logical TEXT",
+    "ALTER TABLE issuances ADD COLUMN replaces TEXT REFERENCES certificates (id)",
+    "ALTER TABLE authorizations ADD COLUMN evidence TEXT",
+    NULL,
+};
+
+/* What each order paid for and nobody asked: events by actor, orders and authorizations by status
+ * and expiry, all orders by time. Of a series, the first is found by its id, which is the name. */
+static const char *const fewer_indexes[] = {
+    "DROP INDEX authorizations_account",
+    "DROP INDEX authorizations_expires",
+    "CREATE INDEX authorizations_account ON authorizations (account, value)",
+    "DROP INDEX orders_account",
+    "DROP INDEX orders_created",
+    "DROP INDEX orders_expires",
+    "DROP INDEX issuances_order",
+    "DROP INDEX issuances_reserved",
+    "CREATE UNIQUE INDEX issuances_reserved ON issuances (order_id) WHERE state = 'reserved'",
+    "DROP INDEX certificates_logical",
+    "CREATE INDEX certificates_logical ON certificates (logical, issued) WHERE logical <> id",
+    "DROP INDEX events_actor",
+    NULL,
+};
+
+static const struct store_migration migrations[] = {
+    {"nodes, accounts, orders, authorizations, certificates, events", first},
+    {"lineages of certificates, authorizations without challenge", lineages},
+    {"fewer indexes", fewer_indexes},
+};
+
+const struct store_migration *store_migrations(unsigned *out_n)
+{
+    *out_n = sizeof(migrations) / sizeof(migrations[0]);
+    return migrations;
+}
