@@ -70,6 +70,12 @@ struct str ca_algorithm_of(enum crypto_key_type type)
     case CRYPTO_KEY_P384:
     case CRYPTO_KEY_ED25519:
         return STR("ecdsa");
+    case CRYPTO_KEY_SM2:
+        return STR("sm2");
+    case CRYPTO_KEY_MLDSA44:
+    case CRYPTO_KEY_MLDSA65:
+    case CRYPTO_KEY_MLDSA87:
+        return STR("mldsa");
     }
     return STR("");
 }

@@ -7,6 +7,8 @@ MSG(msg_algorithm, "ceremony.algorithm",
 const struct ceremony_kind ceremony_kinds[CEREMONY_KINDS] = {
     {"rsa", "RSA", "rsa", {CRYPTO_KEY_RSA, 4096}, {CRYPTO_KEY_RSA, 3072}},
     {"ecdsa", "ECDSA", "rsa", {0, 0}, {CRYPTO_KEY_P256, 0}},
+    {"sm2", "SM2", "sm2", {CRYPTO_KEY_SM2, 0}, {CRYPTO_KEY_SM2, 0}},
+    {"mldsa", "ML-DSA", "mldsa", {CRYPTO_KEY_MLDSA87, 0}, {CRYPTO_KEY_MLDSA65, 0}},
 };
 
 const struct ceremony_kind *ceremony_kind_find(struct str algorithm)

@@ -14,7 +14,7 @@ struct ceremony_kind {
     struct crypto_key_spec issuer_key;
 };
 
-enum { CEREMONY_KINDS = 2 };
+enum { CEREMONY_KINDS = 4 };
 extern const struct ceremony_kind ceremony_kinds[CEREMONY_KINDS];
 /* NULL when there is none. */
 const struct ceremony_kind *ceremony_kind_find(struct str algorithm);
