@@ -46,6 +46,10 @@ enum cmd_option {
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
     CMD_OPT_SPECIAL,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_REASON,
+    CMD_OPT_YES,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -62,7 +66,7 @@ struct cmd_args {
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
     size_t n_many;
-    const char *operand; /* the word that the row wants; else NULL */
+    const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };
 
@@ -73,7 +77,7 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
-    const char *operand; /* a word that must be given, as "NAME"; NULL: none */
+    const char *operand; /* a word that must be given, as "NAME", or may be, as "[NAME]"; NULL: none */
     uint64_t options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -150,6 +154,12 @@ int cmd_version(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
+int cmd_issuer_list(const struct cmd_args *args);
+int cmd_issuer_create(const struct cmd_args *args);
+int cmd_issuer_rotate(const struct cmd_args *args);
+int cmd_issuer_retire(const struct cmd_args *args);
+int cmd_issuer_revoke(const struct cmd_args *args);
+int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_site_add(const struct cmd_args *args);
 int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);
