@@ -104,7 +104,7 @@ enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
 struct conf {
     struct str organization;
-    struct str country; /* upper case; empty: none */
+    struct str country;        /* upper case; empty: none */
     struct str locality, unit; /* empty: none */
     struct str domain;         /* canonical, two labels or more, no public suffix */
     struct {
@@ -144,7 +144,7 @@ struct conf {
         struct str website;          /* empty: none */
     } acme;
     struct {
-        when_t backdate; /* notBefore lies that much before the time of signing */
+        when_t backdate;                   /* notBefore lies that much before the time of signing */
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
         struct {
@@ -160,6 +160,15 @@ struct conf {
             struct str name; /* of the credential */
             struct str file; /* absolute, or relative to DATA */
         } passphrase;
+        struct {
+            struct str module; /* path of the PKCS#11 module; empty: none */
+            struct str server; /* path of a p11-kit server's socket; empty: none */
+            struct {
+                enum conf_passphrase_from from;
+                struct str name;
+                struct str file;
+            } pin;
+        } pkcs11;
     } ca;
     struct {
         struct conf_nets allow; /* who may read /metrics */
