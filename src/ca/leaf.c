@@ -2,14 +2,14 @@
 #include "ca/leaf.h"
 
 /* The common name is for people and old software; it must repeat a name of the SAN (CABF
- * BR 7.1.4.3), and RFC 5280 ends it at 64 characters, so a certificate may have none. */
-static struct str common_name(const struct ca_leaf *leaf, char text[static ADDR_TEXT])
+ * BR 7.1.4.3), and RFC 5280 ends it at 64 characters, so a certificate may have none. An address is
+ * none: where there is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name
+ * constraints do not permit. */
+static struct str common_name(const struct ca_leaf *leaf)
 {
     for (size_t i = 0; i < leaf->n_dns; i++)
         if (leaf->dns[i].n <= X509_ATTR_MAX)
             return leaf->dns[i];
-    if (leaf->n_dns == 0 && leaf->n_ips > 0)
-        return str_of(addr_text(&leaf->ips[0], text));
     return (struct str){NULL, 0};
 }
 
@@ -26,7 +26,6 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
                     struct err *err)
 {
     CLEANUP(buf_done) struct buf url = BUF_INIT(X509_URL_BYTES);
-    char ip[ADDR_TEXT];
     struct str urls[1];
     struct x509_tbs_in in = {
         .serial = leaf->serial,
@@ -37,7 +36,7 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
         .not_after = leaf->not_after,
         .subject = {.country = conf->country,
                     .organization = conf->organization,
-                    .common_name = common_name(leaf, ip)},
+                    .common_name = common_name(leaf)},
         .dns = leaf->dns,
         .n_dns = leaf->n_dns,
         .ips = leaf->ips,
