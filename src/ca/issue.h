@@ -63,7 +63,12 @@ struct ca_request {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
-    struct str origin; /* "acme", "system" ... */
+    const struct str *emails; /* canonical, sorted */
+    const struct str *uris;   /* sorted */
+    size_t n_emails, n_uris;
+    struct str common_name; /* empty: as the profile has it */
+    struct str origin;      /* "acme", "system", "operator" ... */
+    struct str operator;    /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */
@@ -103,5 +108,9 @@ size_t ca_pending(const struct ca *ca);
  * an issuer that is not of this CA. */
 enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf,
                      struct buf *out);
+/* Appends the root above an issuer as PEM; RC_NOTFOUND as above. */
+enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out);
+/* NULL when it is not of this CA, or retired. */
+const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
 /* By its name in URLs and files; NULL when there is none. */
 const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref);

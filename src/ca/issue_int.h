@@ -73,7 +73,6 @@ void ca_wait_send(struct ca *ca);
 void ca_wait_expire(struct ca *ca);
 /* Gives the reservation up for the reason in job->err. */
 void ca_job_void(struct ca_job *job);
-const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
 void ca_recover_tick(void *arg);
 /* One that recovery had taken up is at its end. */
 void ca_recover_ended(struct ca *ca, enum rc rc);

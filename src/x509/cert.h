@@ -30,7 +30,9 @@ struct x509_cert {
     uint16_t key_usage, eku;
     const struct str *dns; /* as in the SAN */
     const struct addr *ips;
-    size_t n_dns, n_ips, n_other_names; /* others: mail, URI, directory names ... */
+    const struct str *emails; /* printable, nothing more is known of them */
+    const struct str *uris;   /* the same */
+    size_t n_dns, n_ips, n_emails, n_uris, n_other_names; /* others: directory names ... */
     bool san_critical;
     bool has_constraints, constraints_critical;
     struct x509_constraints constraints;

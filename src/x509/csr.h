@@ -28,7 +28,10 @@ struct x509_csr {
     const struct str
         *dns; /* of SAN and common name together: canonical, sorted (str_cmp), no duplicates */
     const struct addr *ips; /* the same */
-    size_t n_dns, n_ips;
+    const struct str *emails; /* of the SAN: canonical, sorted, no duplicates; X509_CSR_LENIENT
+                                 only, as the next */
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
     uint16_t key_usage, eku; /* asked for; 0: not asked */
     bool must_staple;
     bool ca;          /* asks to be one: X509_CSR_LENIENT only */
@@ -51,7 +54,9 @@ struct x509_csr_in {
     struct x509_subject subject; /* may be empty */
     const struct str *dns;
     const struct addr *ips;
-    size_t n_dns, n_ips;
+    const struct str *emails;
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
     bool must_staple;
 };
 

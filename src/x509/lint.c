@@ -45,6 +45,11 @@ MSG(msg_san_extra, "lint.names-kind",
     "RFC 5280 4.2.1.6: this kind of certificate has no such names");
 MSG(msg_san_form, "lint.names-form",
     "RFC 5280 4.2.1.6: \"{0}\" is not a DNS name in canonical form");
+MSG(msg_email_form, "lint.email-form",
+    "RFC 5280 4.2.1.6: \"{0}\" is not a mail address in canonical form");
+MSG(msg_uri_form, "lint.uri-form", "RFC 5280 4.2.1.6: \"{0}\" is not a URI with a host");
+MSG(msg_uri_constraints, "lint.uri-constraints",
+    "RFC 5280 4.2.1.10: the issuer's name constraints are of a kind that is not understood here");
 MSG(msg_san_critical, "lint.names-critical",
     "RFC 5280 4.2.1.6: subjectAltName is critical exactly when the subject is empty");
 MSG(msg_san_other, "lint.names-different", "the names are not those asked for");
@@ -151,25 +156,43 @@ static enum rc check_extensions(const struct x509_cert *c, struct err *err)
     return RC_OK;
 }
 
-static bool usage_fits(const struct x509_cert *c, enum x509_lint_kind kind, bool rsa)
+/* What keys can be used for: RFC 3279 section 2.3, RFC 5480 section 3, RFC 8410 section 5, RFC 9881
+ * section 5; SM2 keys sign, encrypt and agree (GM/T 0009). */
+static uint16_t able(enum crypto_key_type type)
 {
+    uint16_t sign = X509_KU_DIGITAL_SIGNATURE | X509_KU_NON_REPUDIATION;
+    uint16_t cipher = X509_KU_KEY_ENCIPHERMENT | X509_KU_DATA_ENCIPHERMENT;
+
+    if (type == CRYPTO_KEY_RSA)
+        return sign | cipher;
+    if (type == CRYPTO_KEY_P256 || type == CRYPTO_KEY_P384)
+        return sign | X509_KU_KEY_AGREEMENT;
+    return type == CRYPTO_KEY_SM2 ? sign | cipher | X509_KU_KEY_AGREEMENT : sign;
+}
+
+static bool usage_fits(const struct x509_cert *c, const struct x509_lint_in *in,
+                       enum crypto_key_type type)
+{
+    enum x509_lint_kind kind = in->kind;
     uint16_t ku = c->key_usage;
 
     if (is_ca_kind(kind))
         return ku & X509_KU_CERT_SIGN && ku & X509_KU_CRL_SIGN &&
                !(ku & ~(X509_KU_CERT_SIGN | X509_KU_CRL_SIGN | X509_KU_DIGITAL_SIGNATURE));
-    if (kind == X509_LINT_LEAF && rsa)
+    if (kind == X509_LINT_LEAF && in->key_usage)
+        return ku == in->key_usage && !(ku & ~able(type));
+    if (kind == X509_LINT_LEAF && type == CRYPTO_KEY_RSA)
         return !(ku & ~(X509_KU_DIGITAL_SIGNATURE | X509_KU_KEY_ENCIPHERMENT));
     return ku == X509_KU_DIGITAL_SIGNATURE;
 }
 
-static bool eku_fits(const struct x509_cert *c, enum x509_lint_kind kind)
+static bool eku_fits(const struct x509_cert *c, const struct x509_lint_in *in)
 {
     unsigned tls = X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH;
 
-    switch (kind) {
+    switch (in->kind) {
     case X509_LINT_LEAF:
-        return c->eku && !(c->eku & ~tls);
+        return c->eku && !(c->eku & ~tls) && (!in->eku || c->eku == in->eku);
     case X509_LINT_OCSP:
         return c->eku == X509_EKU_OCSP_SIGNING;
     case X509_LINT_CA:
@@ -189,10 +212,9 @@ static enum rc check_usage(const struct x509_cert *c, const struct x509_lint_in 
     TRY(crypto_key_from_spki(c->spki, &key, err));
     RULE(err, c->is_ca == ca && (c->basic == X509_BASIC_ABSENT || c->basic_critical), msg_basic);
     RULE(err,
-         c->has_key_usage && c->key_usage_critical &&
-             usage_fits(c, in->kind, crypto_key_type(key) == CRYPTO_KEY_RSA),
+         c->has_key_usage && c->key_usage_critical && usage_fits(c, in, crypto_key_type(key)),
          msg_usage);
-    RULE(err, eku_fits(c, in->kind), msg_eku);
+    RULE(err, eku_fits(c, in), msg_eku);
     RULE(err, c->ocsp_nocheck == (in->kind == X509_LINT_OCSP), msg_responder);
     RULE(err, !c->must_staple || in->kind == X509_LINT_LEAF, msg_staple);
     RULE(err,
@@ -227,6 +249,16 @@ static bool has_dns(const struct str *list, size_t n, struct str name)
     return found == 1;
 }
 
+/* The same on both sides, each once. */
+static bool same_texts(const struct str *a, size_t n_a, const struct str *b, size_t n_b)
+{
+    bool same = n_a == n_b;
+
+    for (size_t i = 0; i < n_a && same; i++)
+        same = has_dns(b, n_b, a[i]) && has_dns(a, n_a, a[i]);
+    return same;
+}
+
 static bool has_ip(const struct addr *list, size_t n, const struct addr *ip)
 {
     size_t found = 0;
@@ -239,10 +271,11 @@ static bool has_ip(const struct addr *list, size_t n, const struct addr *ip)
 static enum rc check_same_names(const struct x509_cert *c, const struct x509_lint_in *in,
                                 struct err *err)
 {
-    RULE(err, c->n_dns == in->n_dns && c->n_ips == in->n_ips, msg_san_other);
-    for (size_t i = 0; i < c->n_dns; i++)
-        RULE(err, has_dns(in->dns, in->n_dns, c->dns[i]) && has_dns(c->dns, c->n_dns, c->dns[i]),
-             msg_san_other);
+    RULE(err,
+         c->n_ips == in->n_ips && same_texts(c->dns, c->n_dns, in->dns, in->n_dns) &&
+             same_texts(c->emails, c->n_emails, in->emails, in->n_emails) &&
+             same_texts(c->uris, c->n_uris, in->uris, in->n_uris),
+         msg_san_other);
     for (size_t i = 0; i < c->n_ips; i++)
         RULE(err, has_ip(in->ips, in->n_ips, &c->ips[i]) && has_ip(c->ips, c->n_ips, &c->ips[i]),
              msg_san_other);
@@ -258,17 +291,28 @@ static enum rc check_constraints(const struct x509_cert *c, const struct x509_ce
         TRY(x509_constraints_dns(&ca->constraints, c->dns[i], err));
     for (size_t i = 0; i < c->n_ips; i++)
         TRY(x509_constraints_ip(&ca->constraints, &c->ips[i], err));
+    for (size_t i = 0; i < c->n_emails; i++)
+        TRY(x509_constraints_email(&ca->constraints, c->emails[i], err));
+    /* Of another kind than these three: they may be about URIs. */
+    RULE(err, c->n_uris == 0 || ca->constraints.n_other == 0, msg_uri_constraints);
     return RC_OK;
 }
 
-static enum rc check_common_name(const struct x509_cert *c, struct err *err)
+static enum rc check_common_name(const struct x509_cert *c, const struct x509_lint_in *in,
+                                 struct err *err)
 {
     struct addr ip;
     char text[ADDR_TEXT];
 
+    if (in->common_name.n) {
+        RULE(err, str_eq(c->common_name, in->common_name), msg_common_name);
+        return RC_OK;
+    }
     if (c->common_name.n == 0)
         return RC_OK;
-    if (addr_parse(c->common_name, &ip) == RC_OK)
+    if (str_find(c->common_name, '@') < c->common_name.n)
+        RULE(err, has_dns(c->emails, c->n_emails, c->common_name), msg_common_name);
+    else if (addr_parse(c->common_name, &ip) == RC_OK)
         RULE(err,
              has_ip(c->ips, c->n_ips, &ip) && str_eq(c->common_name, str_of(addr_text(&ip, text))),
              msg_common_name);
@@ -277,23 +321,38 @@ static enum rc check_common_name(const struct x509_cert *c, struct err *err)
     return RC_OK;
 }
 
-static enum rc check_names(const struct x509_cert *c, const struct x509_lint_in *in,
-                           struct err *err)
+static enum rc check_name_forms(const struct x509_cert *c, struct err *err)
 {
-    char text[NAME_MAX_BYTES + 1];
+    char text[NAME_MAX_BYTES + 1], email[NAME_EMAIL_MAX + 1];
 
-    RULE(err, c->n_other_names == 0, msg_san_extra);
-    if (in->kind != X509_LINT_LEAF) {
-        RULE(err, c->n_dns + c->n_ips == 0, msg_san_extra);
-        return RC_OK;
-    }
-    RULE(err, c->n_dns + c->n_ips > 0, msg_san_missing);
-    RULE(err, c->san_critical == (c->subject.n == 2), msg_san_critical);
     for (size_t i = 0; i < c->n_dns; i++)
         RULE(err, name_canonical(c->dns[i], true, text) == RC_OK && str_eq(c->dns[i], str_of(text)),
              msg_san_form, c->dns[i]);
+    for (size_t i = 0; i < c->n_emails; i++)
+        RULE(err,
+             name_email_canonical(c->emails[i], email) == RC_OK &&
+                 str_eq(c->emails[i], str_of(email)),
+             msg_email_form, c->emails[i]);
+    for (size_t i = 0; i < c->n_uris; i++)
+        RULE(err, name_uri_check(c->uris[i]) == RC_OK, msg_uri_form, str_head(c->uris[i], 100));
+    return RC_OK;
+}
+
+static enum rc check_names(const struct x509_cert *c, const struct x509_lint_in *in,
+                           struct err *err)
+{
+    size_t n = x509_san_count(&X509_SAN_OF(c));
+
+    RULE(err, c->n_other_names == 0, msg_san_extra);
+    if (in->kind != X509_LINT_LEAF) {
+        RULE(err, n == 0, msg_san_extra);
+        return RC_OK;
+    }
+    RULE(err, n > 0, msg_san_missing);
+    RULE(err, c->san_critical == (c->subject.n == 2), msg_san_critical);
+    TRY(check_name_forms(c, err));
     TRY(check_same_names(c, in, err));
-    TRY(check_common_name(c, err));
+    TRY(check_common_name(c, in, err));
     return check_constraints(c, in->issuer, err);
 }
 

@@ -22,7 +22,13 @@ struct x509_lint_in {
     struct str spki;
     const struct str *dns; /* exactly these, in any order */
     const struct addr *ips;
-    size_t n_dns, n_ips;
+    const struct str *emails; /* the same */
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
+    struct str common_name;  /* a leaf's: exactly this, although it is none of the names; empty: one
+                                of them, or none */
+    uint16_t key_usage, eku; /* a leaf's: exactly these, of those that its key can do; 0: what TLS
+                                does with such a key */
     when_t
         max_lifetime; /* not_after - not_before + 1 s at most; 0: no limit but the issuer's end */
 };
