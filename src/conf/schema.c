@@ -20,7 +20,6 @@ static const char *const http[] = {"http", NULL};
 static const char *const web[] = {"https", "http", NULL};
 static const char *const databases[] = {"sqlite", NULL};
 static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
-static const char *const key_algorithms[] = {"rsa", "ecdsa", NULL};
 static const char *const curves[] = {"p256", "p384", NULL};
 static const char *const mldsa[] = {"44", "65", "87", NULL};
 static const char *const key_usages[] = {"digitalSignature", "nonRepudiation", "keyEncipherment",
@@ -29,6 +28,8 @@ static const char *const extended_usages[] = {"serverAuth", "clientAuth", NULL};
 static const char *const sans[] = {"dns", "ip", "email", "uri", NULL};
 static const char *const common_names[] = {"name", "text", "none", NULL};
 static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
+static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
+static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
@@ -40,6 +41,7 @@ static_assert(sizeof(mldsa) / sizeof(char *) == CONF_MLDSA_COUNT + 1);
 static_assert(sizeof(key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
 static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
+static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
@@ -131,7 +133,7 @@ const struct conf_key conf_schema[] = {
              "cannot be reached"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = key_algorithms, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .names = site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,
