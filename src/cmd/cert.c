@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cmd/cert_int.h"
 #include "conf/value.h"
+#include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "ev/clock.h"
 #include "x509/cert.h"
@@ -97,6 +98,7 @@ static enum rc read_key(const char *given, struct buf *out, struct err *err)
         buf_putz(out, given);
         return buf_rc(out);
     }
+    TRY(crypto_init());
     TRY(file_read(AT_FDCWD, given, &text, err));
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
         if (readers[i](buf_str(&text), out) == RC_OK)
@@ -115,8 +117,8 @@ static int read_when(const char *option, const char *given, char out[static WHEN
     if (conf_span_parse(str_of(given), &span) == RC_OK) {
         t = clock_now(clock_system()) + span;
     } else {
-        (void)snprintf(whole, sizeof(whole), "%sT00:00:00Z", strlen(given) == 10 ? given : "");
-        if (when_parse(str_of(given), &t) != RC_OK && when_parse(str_of(whole), &t) != RC_OK)
+        (void)snprintf(whole, sizeof(whole), "%.10sT00:00:00Z", given);
+        if (when_parse(str_of(given), &t) != RC_OK && (strlen(given) != 10 || when_parse(str_of(whole), &t) != RC_OK))
             return cmd_usagef("%s is \"%s\"; it can be 2026-11-20T18:24:00Z, 2026-11-20, or a time "
                               "from now, as in 30d",
                               option, given);

@@ -92,7 +92,8 @@ static int open_dir(struct cert_out *o, bool make)
 {
     struct stat st;
 
-    if (make && mkdir(o->path, DIR_MODE) != 0 && errno != EEXIST)
+    o->made = make && mkdir(o->path, DIR_MODE) == 0;
+    if (make && !o->made && errno != EEXIST)
         return cmd_failf("%s cannot be made: %s", o->path, strerror(errno));
     o->dir = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (o->dir < 0 && !make && errno == ENOENT)
@@ -150,6 +151,8 @@ int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o)
 void cert_out_done(struct cert_out *o)
 {
     fd_closep(&o->dir);
+    if (o->made)
+        (void)rmdir(o->path); /* only when it is empty */
     secret_free(o->password);
 }
 

@@ -18,6 +18,7 @@ struct cert_out {
     int dir;          /* -1: not open */
     unsigned formats;
     bool with_root, force, has_key;
+    bool made; /* the directory was; it goes again unless something is written into it */
     struct secret *password; /* of the PKCS#12 file */
     struct file_owner owner;
     const char *names[CERT_FILES_MAX]; /* of the files, for whom is told */

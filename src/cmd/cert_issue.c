@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cmd/cert_int.h"
+#include "crypto/crypto.h"
 #include "x509/csr.h"
 
 MSG(msg_lost, "cmd.cert-not-written",
@@ -194,6 +195,8 @@ int cmd_cert_issue(const struct cmd_args *args)
         status = cert_out_open(args, true, &o);
     if (status != CMD_DONE)
         return status;
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be initialised");
     err.rc = crypto_key_generate(spec, &key);
     if (err.rc == RC_OK)
         err.rc = make_request(key, &csr, &err);
@@ -220,10 +223,13 @@ static enum rc read_csr(const char *path, struct buf *out, struct err *err)
     bool from_stdin = strcmp(path, "-") == 0;
     struct err why = ERR_INIT;
     char text[512];
-    enum rc rc = from_stdin ? read_stdin(&bytes) : file_read(AT_FDCWD, path, &bytes, &why);
+    enum rc rc;
 
-    if (rc == RC_OK)
-        rc = x509_csr_from_file(buf_str(&bytes), out, &why);
+    if (from_stdin)
+        TRY(read_stdin(&bytes));
+    else
+        TRY(file_read(AT_FDCWD, path, &bytes, err));
+    rc = x509_csr_from_file(buf_str(&bytes), out, &why);
     if (rc == RC_OK || rc == RC_NOMEM)
         return rc;
     why.rc = rc;
@@ -241,6 +247,8 @@ int cmd_cert_sign(const struct cmd_args *args)
 
     if (status != CMD_DONE)
         return status;
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be initialised");
     err.rc = read_csr(args->operand, &csr, &err);
     if (err.rc == RC_OK)
         err.rc = make_ask(args, buf_str(&csr), &ask);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/cert_int.h"
+#include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "x509/cert.h"
 
@@ -108,15 +109,28 @@ static enum rc show_revoked(const struct json *root)
     return RC_OK;
 }
 
+static bool is_reason(const char *given)
+{
+    static const char *const reasons[] = {"unspecified",        "keyCompromise",
+                                          "affiliationChanged", "superseded",
+                                          "cessationOfOperation", "privilegeWithdrawn"};
+
+    for (size_t i = 0; given && i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (strcmp(given, reasons[i]) == 0)
+            return true;
+    return false;
+}
+
 int cmd_cert_revoke(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf ask = BUF_INIT(CERT_ARGS_MAX);
     struct err err = ERR_INIT;
 
-    if (!args->values[CMD_OPT_REVOKE_REASON])
-        return cmd_usagef("--reason is missing; it can be unspecified, keyCompromise, "
+    if (!is_reason(args->values[CMD_OPT_REVOKE_REASON]))
+        return cmd_usagef("--reason is %s; it can be unspecified, keyCompromise, "
                           "affiliationChanged, superseded, cessationOfOperation or "
-                          "privilegeWithdrawn");
+                          "privilegeWithdrawn",
+                          args->values[CMD_OPT_REVOKE_REASON] ? "none of RFC 5280" : "missing");
     err.rc = make_ask(args, &ask);
     return err.rc == RC_OK ? cmd_ask(args, "cert revoke", buf_str(&ask), show_revoked)
                            : cmd_fail(&err);
@@ -129,10 +143,10 @@ static enum rc read_key(const char *path, struct crypto_key **out, struct err *e
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     struct err why = ERR_INIT;
     char text[256];
-    enum rc rc = file_read(AT_FDCWD, path, &pem, &why);
+    enum rc rc;
 
-    if (rc == RC_OK)
-        rc = crypto_pem_read(buf_str(&pem), NULL, out, &why);
+    TRY(file_read(AT_FDCWD, path, &pem, err));
+    rc = crypto_pem_read(buf_str(&pem), NULL, out, &why);
     if (rc == RC_OK)
         return rc;
     why.rc = rc;
@@ -212,6 +226,8 @@ int cmd_cert_export(const struct cmd_args *args)
 
     if (status != CMD_DONE)
         return status;
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be initialised");
     if (key_file)
         err.rc = read_key(key_file, &key, &err);
     if (err.rc == RC_OK)
