@@ -90,19 +90,15 @@ static size_t unique(void *p, size_t n, size_t size, int (*compare)(const void *
 
 static enum rc add(const struct store_name *name, struct api_names *names)
 {
-    switch (name->type) {
-    case STORE_NAME_IP:
+    if (name->type == STORE_NAME_IP)
         return addr_parse(name->value, &names->ips[names->n_ips++]);
-    case STORE_NAME_EMAIL:
+    if (name->type == STORE_NAME_EMAIL)
         names->emails[names->n_emails++] = name->value;
-        return RC_OK;
-    case STORE_NAME_URI:
+    else if (name->type == STORE_NAME_URI)
         names->uris[names->n_uris++] = name->value;
-        return RC_OK;
-    default:
+    else
         names->dns[names->n_dns++] = name->value;
-        return RC_OK;
-    }
+    return RC_OK;
 }
 
 enum rc api_names_read(struct arena *a, const struct json *list, struct api_names *out,

@@ -220,9 +220,10 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
 {
     struct arena *a = &job->arena;
     struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips);
-    struct str *texts[] = {&job->req.profile, &job->req.spki, &job->req.common_name,
-                           &job->req.origin, &job->req.reason, &job->req.owner, &job->req.team,
-                           &job->req.service, &job->req.lineage, &job->req.operator};
+    struct str *texts[] = {&job->req.profile, &job->req.spki,    &job->req.common_name,
+                           &job->req.origin,  &job->req.reason,  &job->req.owner,
+                           &job->req.team,    &job->req.service, &job->req.lineage,
+                           &job->req.asker};
 
     job->req = *req;
     if (!ips)
@@ -264,7 +265,6 @@ static enum rc list_names(struct ca_job *job)
 
 static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 {
-    const struct ca *ca = job->ca;
     struct ca_leaf *leaf = &job->leaf;
 
     *leaf = (struct ca_leaf){
@@ -349,18 +349,19 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     char serial[X509_SERIAL_TEXT];
     struct json_out o;
-    struct audit_event event = {.at = job->now,
-                                .actor_kind = job->req.operator.n     ? AUDIT_OPERATOR
-                                              : job->req.account.z[0] ? AUDIT_ACCOUNT
-                                                                      : AUDIT_SYSTEM,
-                                .actor = job->req.operator.n ? job->req.operator:
-                                                                   id_str(&job->req.account),
-                                .action = "certificate.reserved",
-                                .object_kind = "issuance",
-                                .object = id_str(&job->issuance.id),
-                                .request = id_str(&job->req.request),
-                                .address = job->req.requester,
-                                .reason = job->req.reason, };
+    struct audit_event event = {
+        .at = job->now,
+        .actor_kind = job->req.asker.n     ? AUDIT_OPERATOR
+                      : job->req.account.z[0] ? AUDIT_ACCOUNT
+                                              : AUDIT_SYSTEM,
+        .actor = job->req.asker.n ? job->req.asker : id_str(&job->req.account),
+        .action = "certificate.reserved",
+        .object_kind = "issuance",
+        .object = id_str(&job->issuance.id),
+        .request = id_str(&job->req.request),
+        .address = job->req.requester,
+        .reason = job->req.reason,
+    };
 
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);

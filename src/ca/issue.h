@@ -68,7 +68,7 @@ struct ca_request {
     size_t n_emails, n_uris;
     struct str common_name; /* empty: as the profile has it */
     struct str origin;      /* "acme", "system", "operator" ... */
-    struct str operator;    /* who asked, for the trail, as in "uid 0"; empty: no person did */
+    struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/leaf.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/name.h"
@@ -35,7 +36,7 @@ static_assert(X509_KU_DIGITAL_SIGNATURE == 1 << CONF_USAGE_DIGITAL_SIGNATURE &&
               X509_KU_KEY_AGREEMENT == 1 << CONF_USAGE_KEY_AGREEMENT);
 static_assert(X509_EKU_SERVER_AUTH == 1 << CONF_EKU_SERVER_AUTH &&
               X509_EKU_CLIENT_AUTH == 1 << CONF_EKU_CLIENT_AUTH);
-static_assert(X509_POLICIES_MAX == CONF_POLICIES_MAX);
+static_assert((int)X509_POLICIES_MAX == (int)CONF_POLICIES_MAX);
 
 /* ---- what the profile certifies */
 

@@ -36,7 +36,7 @@ MSG(msg_common_name, "conf.profile-common-name",
     "`names`, or choose `common_name: none`");
 MSG(msg_many_policies, "conf.profile-policies", "there are more than 8 policies");
 
-enum { SPAN_TEXT = 64 };
+enum { SPAN_TEXT = 64, RSA_BITS_INITIAL = 2048 };
 
 struct check {
     struct conf_report *report;
@@ -119,23 +119,25 @@ static enum rc check_key_usage(const struct check *c)
     return RC_OK;
 }
 
-/* A limit for keys that the profile does not have is somebody's error. */
+/* A limit for keys that the profile does not have is somebody's error; what every profile begins
+ * with is none. */
 static enum rc check_sizes(const struct check *c)
 {
-    static const struct {
+    const struct conf_profile *p = c->profile;
+    const struct {
         struct str key;
         enum conf_key_algorithm algorithm;
-    } sizes[] = {{{"rsa_bits", 8}, CONF_KEY_RSA},
-                 {{"curves", 6}, CONF_KEY_ECDSA},
-                 {{"mldsa", 5}, CONF_KEY_MLDSA}};
+        bool set;
+    } sizes[] = {
+        {STR("rsa_bits"), CONF_KEY_RSA, p->rsa_bits != RSA_BITS_INITIAL},
+        {STR("curves"), CONF_KEY_ECDSA, p->curves != (1u << CONF_CURVE_COUNT) - 1},
+        {STR("mldsa"), CONF_KEY_MLDSA, p->mldsa != (1u << CONF_MLDSA_COUNT) - 1},
+    };
 
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        const struct conf_node *n = conf_node_get(c->node, sizes[i].key);
-
-        if (n && !(c->profile->key_algorithms & 1u << sizes[i].algorithm))
-            TRY(CONF_COMPLAIN(c->report, n, msg_unused,
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (sizes[i].set && !(p->key_algorithms & 1u << sizes[i].algorithm))
+            TRY(CONF_COMPLAIN(c->report, at(c, sizes[i].key), msg_unused,
                               str_of(conf_key_algorithm_name(sizes[i].algorithm))));
-    }
     return RC_OK;
 }
 

@@ -4,11 +4,15 @@
 #include <stdlib.h>
 
 #include "base/name.h"
+#include "base/text.h"
 #include "crypto/sign.h"
 #include "crypto/weak.h"
 #include "x509/ext_int.h"
 
 MSG(msg_broken, "x509.csr", "the certificate request is not PKCS#10 in DER (RFC 2986): {0}");
+MSG(msg_no_pem, "x509.csr-no-pem",
+    "there is no certificate request in it: neither DER nor a PEM block \"CERTIFICATE REQUEST\"");
+MSG(msg_pem, "x509.csr-pem", "its PEM block \"CERTIFICATE REQUEST\" is broken or cut off");
 MSG(msg_size, "x509.csr-size", "the certificate request is longer than 32 KiB");
 MSG(msg_names, "x509.csr-names", "the certificate request holds more than 100 names");
 MSG(msg_sig_alg, "x509.csr-signature-algorithm",
@@ -374,6 +378,34 @@ enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
     TRY(check_key(&p, info, x509_sigalg_get(&alg), signature, err));
     *out = p.csr;
     return RC_OK;
+}
+
+/* ---- files ---- */
+
+static bool is_der(struct str bytes)
+{
+    return bytes.n > 1 && (unsigned char)bytes.p[0] == X509_DER_SEQUENCE;
+}
+
+enum rc x509_csr_from_file(struct str bytes, struct buf *out, struct err *err)
+{
+    static const struct str labels[] = {{"CERTIFICATE REQUEST", 19}, {"NEW CERTIFICATE REQUEST", 23}};
+    enum rc rc = RC_NOTFOUND;
+
+    if (is_der(bytes)) {
+        buf_puts(out, bytes);
+        return buf_rc(out) == RC_TOOBIG ? ERR(err, RC_TOOBIG, msg_size) : buf_rc(out);
+    }
+    for (size_t i = 0; i < 2 && rc == RC_NOTFOUND; i++) {
+        struct str rest = bytes;
+
+        rc = text_unpem(&rest, labels[i], NULL, out);
+    }
+    if (rc == RC_NOTFOUND)
+        return ERR(err, rc, msg_no_pem);
+    if (rc == RC_PARSE)
+        return ERR(err, rc, msg_pem);
+    return rc == RC_TOOBIG ? ERR(err, rc, msg_size) : rc;
 }
 
 /* ---- building ---- */

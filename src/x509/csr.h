@@ -49,6 +49,11 @@ struct x509_csr {
 enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
                        struct x509_csr *out, struct err *err);
 
+/* A request as a file holds it, DER or PEM ("CERTIFICATE REQUEST", or "NEW CERTIFICATE REQUEST" as
+ * some programs write it), as DER appended to `out`. RC_NOTFOUND when it is text without such a
+ * block, RC_PARSE when the block is broken, RC_TOOBIG; with what is wrong. */
+enum rc x509_csr_from_file(struct str bytes, struct buf *out, struct err *err);
+
 /* What to ask for. */
 struct x509_csr_in {
     const struct crypto_key *key;
