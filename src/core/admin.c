@@ -84,6 +84,13 @@ static enum rc answer_cert_list(struct question *q, struct json_out *o, struct e
     return api_cert_list(&v, json_root(q->args), o, err);
 }
 
+static enum rc answer_cert_show(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    return api_cert_show(&v, json_root(q->args), o, err);
+}
+
 static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
@@ -230,6 +237,20 @@ static void issuer_change(struct question *q)
     json_free(q->args);
 }
 
+/* ---- certificates */
+
+static void cert_sign(struct question *q)
+{
+    core_cert_sign(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void cert_revoke(struct question *q)
+{
+    core_cert_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -247,6 +268,9 @@ static const struct command {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
     {"cert list", answer_cert_list, false, NULL},
+    {"cert show", answer_cert_show, false, NULL},
+    {"cert sign", NULL, false, cert_sign},
+    {"cert revoke", NULL, false, cert_revoke},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},

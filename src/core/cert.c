@@ -39,6 +39,12 @@ static void reply(const struct api_cert *a, const struct store_certificate *cert
         ipc_req_drop(a->req);
 }
 
+/* The profile has DNS names always (conf sees to it), addresses not. */
+static bool profile_has_ips(const struct conf *conf)
+{
+    return conf_profile_find(conf, STR("default"))->names & 1u << CONF_SAN_IP;
+}
+
 static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
                    const struct err *err)
 {
@@ -100,7 +106,7 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd)
         request.dns = a->dns;
         request.n_dns = a->n_dns;
         request.ips = a->ips;
-        request.n_ips = a->n_ips;
+        request.n_ips = profile_has_ips(a->core->conf) ? a->n_ips : 0;
         rc = ca_issue(a->core->ca, &request, issued, a, &err);
     }
     if (rc == RC_OK)

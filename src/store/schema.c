@@ -175,11 +175,21 @@ static const char *const issuers[] = {
     NULL,
 };
 
+/* Names that are neither DNS names nor addresses are found by their text, and certificates by the
+ * one who answers for them; both are few among many. */
+static const char *const profiles[] = {
+    "CREATE INDEX certificate_names_value ON certificate_names (value, certificate)"
+    " WHERE reversed IS NULL AND address IS NULL",
+    "CREATE INDEX certificates_owner ON certificates (owner, issued) WHERE owner IS NOT NULL",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
     {"issuers", issuers},
+    {"profiles: other names, owners", profiles},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
