@@ -14,9 +14,6 @@ MSG(msg_ca, "api.sign-ca",
 MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
 MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
-MSG(msg_outside, "api.sign-outside",
-    "{0} is outside of what this CA vouches for: `domain` and `names.internal` of the "
-    "configuration, single labels, and addresses that are private");
 MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
 
 enum { PROFILES_SHOWN = 512 };
@@ -113,39 +110,36 @@ static enum rc read_common_name(const struct json *args, struct arena *a, struct
 
 /* ---- whose names they are */
 
-static bool inside(const struct conf *conf, struct str host)
+/* The names by whose hosts the hierarchy is found: mail addresses and URIs too are at somebody's. */
+static enum rc check_hierarchy(const struct ca *ca, const struct ca_request *r, struct arena *a,
+                               struct err *err)
 {
-    struct addr ip;
+    size_t most = r->n_dns + r->n_ips + r->n_emails + r->n_uris;
+    struct str *dns = ARENA_ARRAY(a, struct str, most);
+    struct addr *ips = ARENA_ARRAY(a, struct addr, most);
+    struct policy_names names = {dns, 0, ips, 0};
 
-    return policy_in_hierarchy(conf, addr_parse(host, &ip) == RC_OK ? POLICY_IP : POLICY_DNS, host);
-}
-
-static enum rc outside(struct str name, struct err *err)
-{
-    return ERR(err, RC_DENIED, msg_outside, str_head(name, NAME_MAX_BYTES));
-}
-
-static enum rc check_hierarchy(const struct conf *conf, const struct ca_request *r, struct err *err)
-{
-    char text[ADDR_TEXT];
-
+    if (!dns || !ips)
+        return RC_NOMEM;
     for (size_t i = 0; i < r->n_dns; i++)
-        if (!inside(conf, r->dns[i]))
-            return outside(r->dns[i], err);
+        dns[names.n_dns++] = r->dns[i];
     for (size_t i = 0; i < r->n_ips; i++)
-        if (!inside(conf, str_of(addr_text(&r->ips[i], text))))
-            return outside(str_of(text), err);
-    for (size_t i = 0; i < r->n_emails; i++)
-        if (!inside(conf, name_email_domain(r->emails[i])))
-            return outside(r->emails[i], err);
-    for (size_t i = 0; i < r->n_uris; i++)
-        if (!inside(conf, name_uri_host(r->uris[i])))
-            return outside(r->uris[i], err);
-    return RC_OK;
+        ips[names.n_ips++] = r->ips[i];
+    for (size_t i = 0; i < r->n_emails + r->n_uris; i++) {
+        struct str host = i < r->n_emails ? name_email_domain(r->emails[i])
+                                          : name_uri_host(r->uris[i - r->n_emails]);
+
+        if (addr_parse(host, &ips[names.n_ips]) == RC_OK)
+            names.n_ips++;
+        else
+            dns[names.n_dns++] = host;
+    }
+    return ca_serves(ca, &names, err);
 }
 
 /* What ca_issue and the signer would refuse, before anything is reserved. */
-static enum rc check(const struct api_view *v, const struct api_signing *s, struct err *err)
+static enum rc check(const struct api_view *v, const struct api_signing *s, struct arena *a,
+                     struct err *err)
 {
     const struct ca_request *r = &s->request;
     struct ca_leaf leaf = {
@@ -162,7 +156,7 @@ static enum rc check(const struct api_view *v, const struct api_signing *s, stru
 
     TRY(ca_leaf_check_key(s->profile, s->csr.key_type, s->csr.key_bits, err));
     TRY(ca_leaf_check_names(&leaf, s->profile, err));
-    return check_hierarchy(v->conf, r, err);
+    return check_hierarchy(v->ca, r, a, err);
 }
 
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
@@ -185,7 +179,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     TRY(read_text(args, "owner", a, &s.request.owner, err));
     TRY(read_text(args, "team", a, &s.request.team, err));
     TRY(read_text(args, "service", a, &s.request.service, err));
-    TRY(check(v, &s, err));
+    TRY(check(v, &s, a, err));
     *out = s;
     return RC_OK;
 }
