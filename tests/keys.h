@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys for tests, made for nothing else with `openssl genpkey`; the weak ones with a few lines of
- * Python. PEM, and SPKI in hexadecimal. */
+/* Keys for tests, made for nothing else with `openssl genpkey` (ML-DSA: the seed alone, RFC 9881
+ * section 6); the weak ones with a few lines of Python. PEM, and SPKI in hexadecimal. */
 #pragma once
 
 #include "base/text.h"
@@ -54,6 +54,27 @@
 [[maybe_unused]] static const char key_ed25519[] =
     "-----BEGIN PRIVATE KEY-----\n"
     "MC4CAQAwBQYDK2VwBCIEIIhLcJ56c2RO/y+B5INo2hU16nyV+9/aU/8mEEc/uG9C\n"
+    "-----END PRIVATE KEY-----\n";
+[[maybe_unused]] static const char key_sm2[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqBHM9VAYItBG0wawIBAQQg3THKOG72Pep1rfCS\n"
+    "GeReESlGAb/FrMKia6hQe4u0bHuhRANCAAT5CrusV2To/Vzk7byIXmaR+ltsSajv\n"
+    "hh5jmBrPP4mHi6VRUCnHmHgLqariBTRyJacyUSuhBGbDSkFBD08iUXpD\n"
+    "-----END PRIVATE KEY-----\n";
+[[maybe_unused]] static const char key_mldsa44[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MDQCAQAwCwYJYIZIAWUDBAMRBCKAIMWXGzIciERUp9FIQwhK6td/0v1pCgk/R10s\n"
+    "81HUgrNA\n"
+    "-----END PRIVATE KEY-----\n";
+[[maybe_unused]] static const char key_mldsa65[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MDQCAQAwCwYJYIZIAWUDBAMSBCKAIMSJSrcAtHs8ElzXtCE0S//A7mVLjZFC40Eq\n"
+    "bL4UTV6f\n"
+    "-----END PRIVATE KEY-----\n";
+[[maybe_unused]] static const char key_mldsa87[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MDQCAQAwCwYJYIZIAWUDBAMTBCKAIJp0T7BT0QcMm/6IbbHl81lnO1v3IsyzQwcr\n"
+    "NtgHpQE2\n"
     "-----END PRIVATE KEY-----\n";
 
 /* A key of this file; NULL when it cannot be read. */

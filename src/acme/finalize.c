@@ -122,9 +122,7 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 
     if (profile && !(profile->key_algorithms & ca_leaf_algorithm(d->csr.key_type)))
         return ACME_ERR(r, RC_DENIED, "badCSR", msg_key_kind, profile->name,
-                        d->csr.key_type == CRYPTO_KEY_RSA       ? STR("RSA")
-                        : d->csr.key_type == CRYPTO_KEY_ED25519 ? STR("Ed25519")
-                                                                : STR("EC"));
+                        str_of(crypto_key_type_text(d->csr.key_type)));
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     if (str_eq(crypto_key_spki(jose_jwk_key(jwk)), d->csr.spki))
         return ACME_ERR(r, RC_DENIED, "badCSR", msg_account_key);

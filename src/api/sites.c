@@ -44,7 +44,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
     json_kv_str(o, "profile", site->profile);
     json_key(o, "certificates");
     json_arr(o);
-    for (unsigned i = 0; i < CONF_KEY_COUNT; i++)
+    for (unsigned i = 0; i < CONF_SITE_KEYS; i++)
         if (site->algorithms & 1u << i)
             put_certificate(o, conf_key_algorithm_name(i), &of[i]);
     json_end(o);
@@ -53,7 +53,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
 
 void api_sites_put(const struct api_sites *sites, struct json_out *o)
 {
-    static const struct api_site_state unknown[CONF_KEY_COUNT];
+    static const struct api_site_state unknown[CONF_SITE_KEYS];
 
     json_obj(o);
     json_kv_z(o, "keeper", sites->running ? "running" : "not running");

@@ -20,7 +20,7 @@ struct api_site_state {
 struct api_sites {
     const struct conf *conf;
     bool running;                                /* the keeper is there */
-    struct api_site_state (*of)[CONF_KEY_COUNT]; /* of each site of conf, by algorithm; NULL:
+    struct api_site_state (*of)[CONF_SITE_KEYS]; /* of each site of conf, by algorithm; NULL:
                                                     nothing is known of any */
 };
 

@@ -296,7 +296,7 @@ static enum rc prepare(struct ca_job *job, const struct ca_request *req)
     job->issuer = choose_issuer(ca, req->key_type);
     if (!job->issuer)
         return ERR(&job->err, RC_NOTFOUND, msg_no_issuer,
-                   req->key_type == CRYPTO_KEY_RSA ? STR("RSA") : STR("EC"));
+                   str_of(crypto_key_type_text(req->key_type)));
     TRY(copy_request(job, req));
     TRY(fill_leaf(job, profile));
     return fill_issuance(job);

@@ -61,7 +61,12 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
 
 unsigned ca_leaf_algorithm(enum crypto_key_type type)
 {
-    if (type == CRYPTO_KEY_RSA)
-        return 1u << CONF_KEY_RSA;
-    return type == CRYPTO_KEY_P256 || type == CRYPTO_KEY_P384 ? 1u << CONF_KEY_ECDSA : 0;
+    static const enum conf_key_algorithm of[CRYPTO_KEY_TYPES] = {
+        [CRYPTO_KEY_RSA] = CONF_KEY_RSA,       [CRYPTO_KEY_P256] = CONF_KEY_ECDSA,
+        [CRYPTO_KEY_P384] = CONF_KEY_ECDSA,    [CRYPTO_KEY_ED25519] = CONF_KEY_ED25519,
+        [CRYPTO_KEY_SM2] = CONF_KEY_SM2,       [CRYPTO_KEY_MLDSA44] = CONF_KEY_MLDSA,
+        [CRYPTO_KEY_MLDSA65] = CONF_KEY_MLDSA, [CRYPTO_KEY_MLDSA87] = CONF_KEY_MLDSA,
+    };
+
+    return 1u << of[type];
 }

@@ -24,7 +24,7 @@ struct ca_leaf {
     when_t not_before, not_after;
 };
 
-/* The bit of that kind of key in conf_profile.key_algorithms; 0: one that no profile can allow. */
+/* The bit of that kind of key in conf_profile.key_algorithms. */
 unsigned ca_leaf_algorithm(enum crypto_key_type type);
 
 /* An authority: its certificate, and what the certificates it signs point to. */

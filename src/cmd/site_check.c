@@ -28,7 +28,7 @@ enum {
     STATUS_SERVER_ERROR = 500,
 };
 
-static const enum tls_look_key looks[CONF_KEY_COUNT] = {
+static const enum tls_look_key looks[CONF_SITE_KEYS] = {
     [CONF_KEY_RSA] = TLS_LOOK_RSA, [CONF_KEY_ECDSA] = TLS_LOOK_ECDSA};
 
 struct check {
@@ -188,7 +188,7 @@ static int check(const struct cmd_args *args, const struct conf_site *site)
     if (c.gateway.addr.n == 0)
         cmd_finding(&c.e, "gateway", STR("failed"), STR("no gateway runs here"),
                     STR("autarky serve, or autarky reload if the site is new"));
-    for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
+    for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
         if (site->algorithms & 1u << a)
             check_served(&c, a);
     for (size_t i = 0; i < site->backends.n; i++)

@@ -43,7 +43,16 @@ struct conf_resolver {
     enum conf_resolver_mode mode;
 };
 
-enum conf_key_algorithm { CONF_KEY_RSA, CONF_KEY_ECDSA, CONF_KEY_COUNT };
+enum conf_key_algorithm {
+    CONF_KEY_RSA,
+    CONF_KEY_ECDSA,
+    CONF_KEY_ED25519,
+    CONF_KEY_SM2,
+    CONF_KEY_MLDSA,
+    CONF_KEY_COUNT,
+};
+/* The gateway's sites have keys of the first two only. */
+enum { CONF_SITE_KEYS = CONF_KEY_ECDSA + 1 };
 /* "rsa", "ecdsa": as the configuration, messages and files spell it; "unknown" outside the enum. */
 const char *conf_key_algorithm_name(unsigned algorithm);
 

@@ -20,13 +20,15 @@ static const char *const http[] = {"http", NULL};
 static const char *const web[] = {"https", "http", NULL};
 static const char *const databases[] = {"sqlite", NULL};
 static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
-static const char *const key_algorithms[] = {"rsa", "ecdsa", NULL};
+static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
+static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
 static_assert(sizeof(key_algorithms) / sizeof(char *) == CONF_KEY_COUNT + 1);
+static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
@@ -98,7 +100,7 @@ const struct conf_key conf_schema[] = {
              "cannot be reached"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = key_algorithms, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .names = site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,

@@ -15,7 +15,7 @@ enum {
     REASON_MAX = 2048,
     ANSWER_MAX = 4 * 1024 * 1024,
 };
-static_assert(PAGE_SITES * CONF_KEY_COUNT <= 256);
+static_assert(PAGE_SITES * CONF_SITE_KEYS <= 256);
 
 MSG(msg_thumbprint, "core.vouch-thumbprint",
     "the thumbprint is not 43 characters of base64url (RFC 7638, SHA-256)");
@@ -97,7 +97,7 @@ static struct api_site_state *find(struct asking *a, const struct ipc_site *s)
 {
     const struct conf *conf = a->sites.conf;
 
-    if (s->algorithm >= CONF_KEY_COUNT)
+    if (s->algorithm >= CONF_SITE_KEYS)
         return NULL;
     for (size_t i = 0; i < conf->gateway.n_sites; i++) {
         size_t at = (a->at + i) % conf->gateway.n_sites;

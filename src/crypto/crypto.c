@@ -13,7 +13,7 @@
 static struct {
     OSSL_LIB_CTX *ctx;
     OSSL_PROVIDER *provider;
-    EVP_MD *md[CRYPTO_SHA512 + 1];
+    EVP_MD *md[CRYPTO_SM3 + 1];
     EVP_CIPHER *gcm;
 } lib;
 
@@ -21,6 +21,7 @@ static const char *const md_names[] = {
     [CRYPTO_SHA256] = "SHA256",
     [CRYPTO_SHA384] = "SHA384",
     [CRYPTO_SHA512] = "SHA512",
+    [CRYPTO_SM3] = "SM3",
 };
 
 static enum rc fetch_all(void)

@@ -24,6 +24,26 @@ EVP_PKEY_CTX *crypto_key_ctx_take(const struct crypto_key *k, enum crypto_use us
 /* For the next time. */
 void crypto_key_ctx_keep(const struct crypto_key *k, enum crypto_use use, EVP_PKEY_CTX *ctx);
 
+/* RSA exponents are below 2^32; the longest uncompressed point is one of P-384. */
+enum { CRYPTO_EXPONENT_BITS = 32, CRYPTO_EC_POINT_MAX = 97 };
+
+/* Types that have one size and one SubjectPublicKeyInfo: all but RSA. */
+struct crypto_form {
+    const char *name;  /* OpenSSL's, of the type */
+    const char *group; /* and of the curve; NULL: none, the key is a string of bytes */
+    const char *text;
+    unsigned bits;
+    uint16_t tail; /* bytes of the uncompressed point or the key */
+    uint8_t n;     /* of head: what stands before the tail */
+    uint8_t outer; /* of these, the header of the whole */
+    char head[28];
+};
+extern const struct crypto_form crypto_forms[];
+struct str crypto_form_head(enum crypto_key_type type);
+
+/* Takes over `pkey` on success. RC_UNSUPPORTED, RC_INVAL and why. */
+enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err);
+
 DEFINE_FREEP(EVP_PKEY_free, EVP_PKEY)
 DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
 DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)

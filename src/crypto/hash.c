@@ -18,7 +18,7 @@ static enum rc failed(void)
 
 size_t crypto_hash_size(enum crypto_hash_alg alg)
 {
-    static const uint8_t sizes[] = {32, 48, 64};
+    static const uint8_t sizes[] = {32, 48, 64, 32};
 
     return sizes[alg];
 }

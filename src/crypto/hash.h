@@ -4,11 +4,12 @@
 
 #include "base/buf.h"
 
-enum crypto_hash_alg { CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512 };
+/* SM3 is GB/T 32905. */
+enum crypto_hash_alg { CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512, CRYPTO_SM3 };
 
 enum { CRYPTO_SHA1_BYTES = 20, CRYPTO_SHA256_BYTES = 32, CRYPTO_HASH_MAX = 64 };
 
-/* 32, 48 or 64. */
+/* 32, 48, 64; SM3 32. */
 size_t crypto_hash_size(enum crypto_hash_alg alg);
 /* Writes crypto_hash_size(alg) bytes. RC_CRYPTO, as below, only when OpenSSL itself fails (memory).
  */

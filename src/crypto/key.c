@@ -8,22 +8,17 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "base/rd.h"
 #include "crypto/crypto_int.h"
 
-MSG(msg_spki, "crypto.spki", "the public key is not a SubjectPublicKeyInfo in DER");
 MSG(msg_algorithm, "crypto.key-algorithm",
-    "keys of this type are not supported; use RSA of 2048 bits or more, EC P-256 or P-384, or "
-    "Ed25519");
+    "keys of this type are not supported; use RSA of 2048 bits or more, EC P-256 or P-384, "
+    "Ed25519, SM2 or ML-DSA");
 MSG(msg_rsa_bits, "crypto.rsa-bits", "the RSA key has {0} bits; 2048 to 8192 are allowed");
 MSG(msg_rsa_modulus, "crypto.rsa-modulus", "the RSA modulus is even");
 MSG(msg_rsa_exponent, "crypto.rsa-exponent",
     "the RSA exponent must be odd, at least 65537 and below 2^32");
-MSG(msg_rsa_form, "crypto.rsa-form", "an RSA number is empty or starts with a zero byte");
-MSG(msg_ec_point, "crypto.ec-point", "the key is not a point of the curve of {0}");
-MSG(msg_ed25519, "crypto.ed25519", "an Ed25519 key has 32 bytes");
 
-enum { EXPONENT_MIN = 65537, EXPONENT_BITS = 32, EC_POINT_MAX = 97 };
+enum { EXPONENT_MIN = 65537 };
 
 struct kept {
     _Atomic(EVP_PKEY_CTX *) ctx[CRYPTO_USES];
@@ -41,32 +36,28 @@ struct crypto_key {
     unsigned char spki_sha256[CRYPTO_SHA256_BYTES];
 };
 
-/* What stands before the point or the key in a SubjectPublicKeyInfo: these types have one form
- * only. */
-static const struct {
-    const char *group;
-    const char *text;
-    unsigned bits;
-    uint8_t point; /* bytes of the uncompressed point or the key */
-    uint8_t n;
-    unsigned char head[28];
-} forms[] = {
-    [CRYPTO_KEY_P256] = {"prime256v1", "EC P-256", 256, 65, 26, {0x30, 0x59, 0x30, 0x13, 0x06, 0x07,
-                                                                 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-                                                                 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                                                                 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03,
-                                                                 0x42, 0x00}},
-    [CRYPTO_KEY_P384] = {"secp384r1", "EC P-384", 384, 97, 23, {0x30, 0x76, 0x30, 0x10, 0x06, 0x07,
-                                                                0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-                                                                0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
-                                                                0x00, 0x22, 0x03, 0x62, 0x00}},
-    [CRYPTO_KEY_ED25519] = {NULL,
-                            "Ed25519",
-                            256,
-                            32,
-                            12,
-                            {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21,
-                             0x00}},
+/* RFC 5480 and GB/T 35275 (curves), RFC 8410, RFC 9881 section 4. */
+const struct crypto_form crypto_forms[CRYPTO_KEY_TYPES] = {
+    [CRYPTO_KEY_P256] = {"EC", "prime256v1", "EC P-256", 256, 65, 26, 2,
+                         "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+                         "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"},
+    [CRYPTO_KEY_P384] = {"EC", "secp384r1", "EC P-384", 384, 97, 23, 2,
+                         "\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+                         "\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00"},
+    [CRYPTO_KEY_ED25519] = {"ED25519", NULL, "Ed25519", 256, 32, 12, 2,
+                            "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"},
+    [CRYPTO_KEY_SM2] = {"SM2", "SM2", "SM2", 256, 65, 26, 2,
+                        "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+                        "\x06\x08\x2a\x81\x1c\xcf\x55\x01\x82\x2d\x03\x42\x00"},
+    [CRYPTO_KEY_MLDSA44] = {"ML-DSA-44", NULL, "ML-DSA-44", 128, 1312, 22, 4,
+                            "\x30\x82\x05\x32\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11"
+                            "\x03\x82\x05\x21\x00"},
+    [CRYPTO_KEY_MLDSA65] = {"ML-DSA-65", NULL, "ML-DSA-65", 192, 1952, 22, 4,
+                            "\x30\x82\x07\xb2\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12"
+                            "\x03\x82\x07\xa1\x00"},
+    [CRYPTO_KEY_MLDSA87] = {"ML-DSA-87", NULL, "ML-DSA-87", 256, 2592, 22, 4,
+                            "\x30\x82\x0a\x32\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13"
+                            "\x03\x82\x0a\x21\x00"},
 };
 
 static enum rc failed(enum rc rc)
@@ -75,9 +66,14 @@ static enum rc failed(enum rc rc)
     return rc;
 }
 
-static struct str head_of(enum crypto_key_type type)
+struct str crypto_form_head(enum crypto_key_type type)
 {
-    return str_bytes(forms[type].head, forms[type].n);
+    return str_bytes(crypto_forms[type].head, crypto_forms[type].n);
+}
+
+static bool is_curve(enum crypto_key_type type)
+{
+    return crypto_forms[type].group != NULL;
 }
 
 /* ---- checks ---- */
@@ -93,7 +89,7 @@ static enum rc check_rsa(const BIGNUM *n, const BIGNUM *e, struct err *err)
     }
     if (!BN_is_odd(n))
         return ERR(err, RC_INVAL, msg_rsa_modulus);
-    if (!BN_is_odd(e) || BN_num_bits(e) > EXPONENT_BITS || BN_get_word(e) < EXPONENT_MIN)
+    if (!BN_is_odd(e) || BN_num_bits(e) > CRYPTO_EXPONENT_BITS || BN_get_word(e) < EXPONENT_MIN)
         return ERR(err, RC_INVAL, msg_rsa_exponent);
     return RC_OK;
 }
@@ -117,16 +113,17 @@ static bool type_of(const EVP_PKEY *pkey, enum crypto_key_type *out)
         *out = CRYPTO_KEY_RSA;
         return true;
     }
-    if (EVP_PKEY_is_a(pkey, "ED25519")) {
-        *out = CRYPTO_KEY_ED25519;
+    for (enum crypto_key_type t = CRYPTO_KEY_P256; t < CRYPTO_KEY_TYPES; t++) {
+        const struct crypto_form *f = &crypto_forms[t];
+
+        if (!EVP_PKEY_is_a(pkey, f->name))
+            continue;
+        if (f->group && (EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 ||
+                         strcmp(f->group, group) != 0))
+            continue;
+        *out = t;
         return true;
     }
-    if (EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1)
-        for (enum crypto_key_type t = CRYPTO_KEY_P256; t <= CRYPTO_KEY_P384; t++)
-            if (strcmp(forms[t].group, group) == 0) {
-                *out = t;
-                return true;
-            }
     crypto_ossl_clear();
     return false;
 }
@@ -151,28 +148,31 @@ static enum rc put_ec_spki(const struct crypto_key *k, struct buf *out)
 {
     CLEANUP(BN_freep) BIGNUM *x = NULL;
     CLEANUP(BN_freep) BIGNUM *y = NULL;
-    int field = (int)forms[k->type].bits / 8;
-    unsigned char point[EC_POINT_MAX] = {0x04};
+    int field = (int)crypto_forms[k->type].bits / 8;
+    unsigned char point[CRYPTO_EC_POINT_MAX] = {0x04};
 
     if (EVP_PKEY_get_bn_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_X, &x) != 1 ||
         EVP_PKEY_get_bn_param(k->pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &y) != 1 ||
         BN_bn2binpad(x, point + 1, field) < 0 || BN_bn2binpad(y, point + 1 + field, field) < 0)
         return failed(RC_CRYPTO);
-    buf_puts(out, head_of(k->type));
-    buf_put(out, point, forms[k->type].point);
+    buf_puts(out, crypto_form_head(k->type));
+    buf_put(out, point, crypto_forms[k->type].tail);
     return buf_rc(out);
 }
 
-static enum rc put_ed_spki(const struct crypto_key *k, struct buf *out)
+static enum rc put_raw_spki(const struct crypto_key *k, struct buf *out)
 {
-    unsigned char raw[32];
-    size_t n = sizeof(raw);
+    size_t n = crypto_forms[k->type].tail;
+    unsigned char *to;
 
-    if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &n) != 1 || n != sizeof(raw))
+    buf_puts(out, crypto_form_head(k->type));
+    to = buf_reserve(out, n);
+    if (!to)
+        return buf_rc(out);
+    if (EVP_PKEY_get_raw_public_key(k->pkey, to, &n) != 1 || n != crypto_forms[k->type].tail)
         return failed(RC_CRYPTO);
-    buf_puts(out, head_of(k->type));
-    buf_put(out, raw, n);
-    return buf_rc(out);
+    buf_advance(out, n);
+    return RC_OK;
 }
 
 static enum rc describe(struct crypto_key *k)
@@ -183,14 +183,14 @@ static enum rc describe(struct crypto_key *k)
         snprintf(k->text, sizeof(k->text), "RSA %u", k->bits);
         TRY(put_rsa_spki(k->pkey, &k->spki));
     } else {
-        k->bits = forms[k->type].bits;
-        snprintf(k->text, sizeof(k->text), "%s", forms[k->type].text);
-        TRY(k->type == CRYPTO_KEY_ED25519 ? put_ed_spki(k, &k->spki) : put_ec_spki(k, &k->spki));
+        k->bits = crypto_forms[k->type].bits;
+        snprintf(k->text, sizeof(k->text), "%s", crypto_forms[k->type].text);
+        TRY(is_curve(k->type) ? put_ec_spki(k, &k->spki) : put_raw_spki(k, &k->spki));
     }
     return crypto_sha256(buf_str(&k->spki), k->spki_sha256);
 }
 
-static enum rc take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err)
+enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     enum crypto_key_type type;
@@ -217,7 +217,7 @@ static enum rc take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, s
 
 enum rc crypto_ossl_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out)
 {
-    return take(pkey, has_private, out, NULL);
+    return crypto_key_take(pkey, has_private, out, NULL);
 }
 
 EVP_PKEY *crypto_ossl_pkey(const struct crypto_key *k)
@@ -262,10 +262,13 @@ enum rc crypto_key_spec_parse(struct str s, struct crypto_key_spec *out)
         struct str name;
         struct crypto_key_spec spec;
     } specs[] = {
-        {STR("rsa"), {CRYPTO_KEY_RSA, 3072}},     {STR("rsa2048"), {CRYPTO_KEY_RSA, 2048}},
-        {STR("rsa3072"), {CRYPTO_KEY_RSA, 3072}}, {STR("rsa4096"), {CRYPTO_KEY_RSA, 4096}},
-        {STR("ecdsa"), {CRYPTO_KEY_P256, 0}},     {STR("p256"), {CRYPTO_KEY_P256, 0}},
-        {STR("p384"), {CRYPTO_KEY_P384, 0}},      {STR("ed25519"), {CRYPTO_KEY_ED25519, 0}},
+        {STR("rsa"), {CRYPTO_KEY_RSA, 3072}},      {STR("rsa2048"), {CRYPTO_KEY_RSA, 2048}},
+        {STR("rsa3072"), {CRYPTO_KEY_RSA, 3072}},  {STR("rsa4096"), {CRYPTO_KEY_RSA, 4096}},
+        {STR("ecdsa"), {CRYPTO_KEY_P256, 0}},      {STR("p256"), {CRYPTO_KEY_P256, 0}},
+        {STR("p384"), {CRYPTO_KEY_P384, 0}},       {STR("ed25519"), {CRYPTO_KEY_ED25519, 0}},
+        {STR("sm2"), {CRYPTO_KEY_SM2, 0}},         {STR("mldsa"), {CRYPTO_KEY_MLDSA65, 0}},
+        {STR("mldsa44"), {CRYPTO_KEY_MLDSA44, 0}}, {STR("mldsa65"), {CRYPTO_KEY_MLDSA65, 0}},
+        {STR("mldsa87"), {CRYPTO_KEY_MLDSA87, 0}},
     };
 
     for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++)
@@ -282,9 +285,9 @@ static EVP_PKEY *generate(struct crypto_key_spec spec)
 
     if (spec.type == CRYPTO_KEY_RSA)
         return EVP_PKEY_Q_keygen(ctx, NULL, "RSA", (size_t)spec.bits);
-    if (spec.type == CRYPTO_KEY_ED25519)
-        return EVP_PKEY_Q_keygen(ctx, NULL, "ED25519");
-    return EVP_PKEY_Q_keygen(ctx, NULL, "EC", forms[spec.type].group);
+    if (spec.type == CRYPTO_KEY_P256 || spec.type == CRYPTO_KEY_P384)
+        return EVP_PKEY_Q_keygen(ctx, NULL, "EC", crypto_forms[spec.type].group);
+    return EVP_PKEY_Q_keygen(ctx, NULL, crypto_forms[spec.type].name);
 }
 
 enum rc crypto_key_generate(struct crypto_key_spec spec, struct crypto_key **out)
@@ -292,7 +295,7 @@ enum rc crypto_key_generate(struct crypto_key_spec spec, struct crypto_key **out
     CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
     bool rsa = spec.type == CRYPTO_KEY_RSA;
 
-    if (spec.type < CRYPTO_KEY_RSA || spec.type > CRYPTO_KEY_ED25519)
+    if (spec.type < CRYPTO_KEY_RSA || spec.type >= CRYPTO_KEY_TYPES)
         return RC_INVAL;
     if (rsa ? spec.bits != 2048 && spec.bits != 3072 && spec.bits != 4096 : spec.bits != 0)
         return RC_INVAL;
@@ -304,214 +307,16 @@ enum rc crypto_key_generate(struct crypto_key_spec spec, struct crypto_key **out
     return RC_OK;
 }
 
-/* ---- reading ---- */
-
-static enum rc from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **out)
-{
-    CLEANUP(EVP_PKEY_CTX_freep)
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(crypto_ossl_ctx(), type, NULL);
-
-    if (!c || EVP_PKEY_fromdata_init(c) != 1)
-        return failed(RC_CRYPTO);
-    if (EVP_PKEY_fromdata(c, out, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        return failed(RC_INVAL);
-    return RC_OK;
-}
-
-/* Big-endian bytes in the order of the machine, as an OSSL_PARAM has integers. */
-static OSSL_PARAM integer_param(const char *name, struct str be, unsigned char *native)
-{
-    for (size_t i = 0; i < be.n; i++)
-        native[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? be.n - 1 - i : i] =
-            (unsigned char)be.p[i];
-    return OSSL_PARAM_construct_BN(name, native, be.n);
-}
-
-static bool has_leading_zero(struct str s)
-{
-    return s.n == 0 || s.p[0] == 0;
-}
-
-enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out, struct err *err)
-{
-    CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-    unsigned char native_n[CRYPTO_RSA_BITS_MAX / 8], native_e[EXPONENT_BITS / 8];
-    OSSL_PARAM params[3];
-
-    if (has_leading_zero(n) || has_leading_zero(e))
-        return ERR(err, RC_INVAL, msg_rsa_form);
-    if (e.n > sizeof(native_e))
-        return ERR(err, RC_INVAL, msg_rsa_exponent);
-    if (n.n > sizeof(native_n))
-        return ERR(err, RC_INVAL, msg_rsa_bits, STR("more than 8192"));
-    params[0] = integer_param(OSSL_PKEY_PARAM_RSA_N, n, native_n);
-    params[1] = integer_param(OSSL_PKEY_PARAM_RSA_E, e, native_e);
-    params[2] = OSSL_PARAM_construct_end();
-    TRY(from_params("RSA", params, &pkey));
-    TRY(take(pkey, false, out, err));
-    pkey = NULL;
-    return RC_OK;
-}
-
-/* Not the point at infinity, and on the curve, which fromdata has checked as well. */
-static enum rc check_point(EVP_PKEY *pkey)
-{
-    CLEANUP(EVP_PKEY_CTX_freep)
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), pkey, NULL);
-
-    if (!c)
-        return failed(RC_CRYPTO);
-    return EVP_PKEY_public_check_quick(c) == 1 ? RC_OK : failed(RC_INVAL);
-}
-
-enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y,
-                           struct crypto_key **out, struct err *err)
-{
-    CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-    unsigned char point[EC_POINT_MAX] = {0x04};
-    OSSL_PARAM params[3];
-    char group[16];
-    size_t field;
-
-    if (type != CRYPTO_KEY_P256 && type != CRYPTO_KEY_P384)
-        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
-    field = forms[type].bits / 8;
-    if (x.n != field || y.n != field)
-        return ERR(err, RC_INVAL, msg_ec_point, str_of(forms[type].text));
-    memcpy(point + 1, x.p, field);
-    memcpy(point + 1 + field, y.p, field);
-    snprintf(group, sizeof(group), "%s", forms[type].group);
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-    params[1] =
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, forms[type].point);
-    params[2] = OSSL_PARAM_construct_end();
-    if (from_params("EC", params, &pkey) != RC_OK || check_point(pkey) != RC_OK)
-        return ERR(err, RC_INVAL, msg_ec_point, str_of(forms[type].text));
-    TRY(take(pkey, false, out, err));
-    pkey = NULL;
-    return RC_OK;
-}
-
-enum rc crypto_key_from_ed25519(struct str x, struct crypto_key **out, struct err *err)
-{
-    CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-
-    if (x.n != forms[CRYPTO_KEY_ED25519].point)
-        return ERR(err, RC_INVAL, msg_ed25519);
-    pkey = EVP_PKEY_new_raw_public_key_ex(crypto_ossl_ctx(), "ED25519", NULL,
-                                          (const unsigned char *)x.p, x.n);
-    if (!pkey)
-        return failed(RC_CRYPTO);
-    TRY(take(pkey, false, out, err));
-    pkey = NULL;
-    return RC_OK;
-}
-
-/* The content of the next value with this tag, in DER of at most 64 KiB; false when it is none.
- * Loose about the form of lengths: crypto_key_from_spki compares the whole with what it would
- * write. */
-static bool der_value(struct rd *r, uint8_t tag, struct str *out)
-{
-    size_t n;
-
-    if (rd_u8(r) != tag)
-        return false;
-    n = rd_u8(r);
-    if (n == 0x81)
-        n = rd_u8(r);
-    else if (n == 0x82)
-        n = rd_u16(r);
-    *out = rd_bytes(r, n);
-    return !r->failed;
-}
-
-static enum rc from_rsa_bits(struct str bits, struct crypto_key **out, struct err *err)
-{
-    struct rd r = rd_of(str_skip(bits, 1)); /* behind the count of unused bits */
-    struct str seq, n, e;
-
-    if (!der_value(&r, 0x30, &seq))
-        return ERR(err, RC_PARSE, msg_spki);
-    r = rd_of(seq);
-    if (!der_value(&r, 0x02, &n) || !der_value(&r, 0x02, &e))
-        return ERR(err, RC_PARSE, msg_spki);
-    if (n.n > 1 && n.p[0] == 0)
-        n = str_skip(n, 1);
-    if (e.n > 1 && e.p[0] == 0)
-        e = str_skip(e, 1);
-    return crypto_key_from_rsa(n, e, out, err);
-}
-
-/* `tail` is the point or key behind a head that fits. */
-static enum rc from_tail(enum crypto_key_type type, struct str tail, struct crypto_key **out,
-                         struct err *err)
-{
-    size_t field = forms[type].bits / 8;
-
-    if (tail.n != forms[type].point)
-        return ERR(err, RC_PARSE, msg_spki);
-    if (type == CRYPTO_KEY_ED25519)
-        return crypto_key_from_ed25519(tail, out, err);
-    tail = str_skip(tail, 1); /* 0x04, as the comparison at the end makes sure */
-    return crypto_key_from_ec(type, str_head(tail, field), str_skip(tail, field), out, err);
-}
-
-/* The AlgorithmIdentifier's content and the BIT STRING's. */
-static bool split_spki(struct str der, struct str *out_alg, struct str *out_bits)
-{
-    struct rd r = rd_of(der);
-    struct str spki;
-
-    if (!der_value(&r, 0x30, &spki))
-        return false;
-    r = rd_of(spki);
-    return der_value(&r, 0x30, out_alg) && der_value(&r, 0x03, out_bits);
-}
-
-/* 0 for another. */
-static enum crypto_key_type type_of_alg(struct str alg)
-{
-    static const unsigned char rsa[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7,
-                                        0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
-
-    if (str_eq(alg, str_bytes(rsa, sizeof(rsa))))
-        return CRYPTO_KEY_RSA;
-    for (enum crypto_key_type t = CRYPTO_KEY_P256; t <= CRYPTO_KEY_ED25519; t++) {
-        struct str head = head_of(t);
-
-        /* It stands between two headers of two bytes and one of three. */
-        if (str_eq(alg, str_head(str_skip(head, 4), head.n - 7)))
-            return t;
-    }
-    return 0;
-}
-
-enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err)
-{
-    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    enum crypto_key_type type;
-    struct str alg, bits;
-
-    if (der.n > CRYPTO_SPKI_MAX || !split_spki(der, &alg, &bits))
-        return ERR(err, RC_PARSE, msg_spki);
-    type = type_of_alg(alg);
-    if (type == 0)
-        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
-    TRY(type == CRYPTO_KEY_RSA ? from_rsa_bits(bits, &k, err)
-                               : from_tail(type, str_skip(bits, 1), &k, err));
-    /* There is one form only: this catches lengths that are too long, unused bits, bytes left
-     * over. */
-    if (!str_eq(der, buf_str(&k->spki)))
-        return ERR(err, RC_PARSE, msg_spki);
-    *out = MOVE(k);
-    return RC_OK;
-}
-
 /* ---- looking ---- */
 
 enum crypto_key_type crypto_key_type(const struct crypto_key *k)
 {
     return k->type;
+}
+
+const char *crypto_key_type_text(enum crypto_key_type type)
+{
+    return type == CRYPTO_KEY_RSA ? "RSA" : crypto_forms[type].text;
 }
 
 unsigned crypto_key_bits(const struct crypto_key *k)
@@ -570,12 +375,12 @@ enum rc crypto_key_numbers(const struct crypto_key *k, struct buf *a, struct buf
         TRY(put_number(k->pkey, OSSL_PKEY_PARAM_RSA_N, a));
         return put_number(k->pkey, OSSL_PKEY_PARAM_RSA_E, b);
     }
-    tail = str_skip(buf_str(&k->spki), forms[k->type].n);
-    if (k->type == CRYPTO_KEY_ED25519) {
+    tail = str_skip(buf_str(&k->spki), crypto_forms[k->type].n);
+    if (!is_curve(k->type)) {
         buf_puts(a, tail);
         return buf_rc(a);
     }
-    field = forms[k->type].bits / 8;
+    field = crypto_forms[k->type].bits / 8;
     buf_puts(a, str_head(str_skip(tail, 1), field));
     buf_puts(b, str_skip(tail, 1 + field));
     TRY(buf_rc(a));

@@ -14,11 +14,18 @@ enum crypto_key_type {
     CRYPTO_KEY_P256,
     CRYPTO_KEY_P384,
     CRYPTO_KEY_ED25519,
+    CRYPTO_KEY_SM2,     /* GB/T 32918 on its recommended curve */
+    CRYPTO_KEY_MLDSA44, /* FIPS 204; RFC 9881 */
+    CRYPTO_KEY_MLDSA65,
+    CRYPTO_KEY_MLDSA87,
 };
+
+#define CRYPTO_KEY_TYPES (CRYPTO_KEY_MLDSA87 + 1)
 
 /* RSA keys outside of this, or with an exponent that is even, below 65537 or above 2^32, are
  * refused everywhere. */
-enum { CRYPTO_RSA_BITS_MIN = 2048, CRYPTO_RSA_BITS_MAX = 8192, CRYPTO_SPKI_MAX = 2048 };
+/* The longest SubjectPublicKeyInfo is that of ML-DSA-87, 2614 bytes. */
+enum { CRYPTO_RSA_BITS_MIN = 2048, CRYPTO_RSA_BITS_MAX = 8192, CRYPTO_SPKI_MAX = 3072 };
 
 /* What to generate; `bits` is 2048, 3072 or 4096 for RSA and 0 otherwise. */
 struct crypto_key_spec {
@@ -26,8 +33,8 @@ struct crypto_key_spec {
     unsigned bits;
 };
 
-/* "rsa" (3072), "rsa2048", "rsa3072", "rsa4096", "ecdsa" and "p256", "p384", "ed25519";
- * RC_UNSUPPORTED otherwise. */
+/* "rsa" (3072), "rsa2048", "rsa3072", "rsa4096", "ecdsa" and "p256", "p384", "ed25519", "sm2",
+ * "mldsa44", "mldsa65" and "mldsa", "mldsa87"; RC_UNSUPPORTED otherwise. */
 enum rc crypto_key_spec_parse(struct str s, struct crypto_key_spec *out);
 
 /* RC_INVAL for another size. RSA takes from a tenth of a second to several. */
@@ -38,10 +45,14 @@ void crypto_key_unref(struct crypto_key *k);
 DEFINE_FREEP(crypto_key_unref, struct crypto_key)
 
 enum crypto_key_type crypto_key_type(const struct crypto_key *k);
-/* Of the RSA modulus, else of the curve: 256, 384, 256. */
+/* Of the RSA modulus or of the curve: 256, 384, 256, SM2 256; of ML-DSA 128, 192, 256, for the
+ * security categories 2, 3 and 5 of FIPS 204 section 4. */
 unsigned crypto_key_bits(const struct crypto_key *k);
+/* "RSA", "EC P-256", "SM2", "ML-DSA-65". */
+const char *crypto_key_type_text(enum crypto_key_type type);
 bool crypto_key_has_private(const struct crypto_key *k);
-/* "RSA 3072", "EC P-256", "EC P-384", "Ed25519"; borrowed, constant for the life of the key. */
+/* "RSA 3072", "EC P-256", "EC P-384", "Ed25519", "SM2", "ML-DSA-65"; borrowed, constant for the
+ * life of the key. */
 const char *crypto_key_text(const struct crypto_key *k);
 /* The public halves are the same. */
 bool crypto_key_same(const struct crypto_key *a, const struct crypto_key *b);
@@ -58,9 +69,10 @@ enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err
 /* From the numbers of a JWK (RFC 7518 section 6), big endian. RC_INVAL when leading zeros, range,
  * length or curve are wrong. */
 enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out, struct err *err);
-/* `type` is P256 or P384; x and y have exactly the length of the field. */
+/* `type` is P256, P384 or SM2; x and y have exactly the length of the field. */
 enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y,
                            struct crypto_key **out, struct err *err);
 enum rc crypto_key_from_ed25519(struct str x, struct crypto_key **out, struct err *err);
-/* The numbers again, appended: RSA n and e; EC x and y; Ed25519 x alone (`b` untouched). */
+/* The numbers again, appended: RSA n and e; EC and SM2 x and y; of Ed25519 and ML-DSA the key alone
+ * (`b` untouched). */
 enum rc crypto_key_numbers(const struct crypto_key *k, struct buf *a, struct buf *b);

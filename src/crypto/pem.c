@@ -21,7 +21,7 @@ MSG(msg_passphrase, "crypto.pem-passphrase", "the passphrase does not open the p
 MSG(msg_mismatch, "crypto.pem-mismatch", "the private key does not belong to its public half");
 MSG(msg_type, "crypto.pem-type",
     "private keys of this type or size are not supported; use RSA of 2048 to 8192 bits, EC P-256 "
-    "or P-384, or Ed25519");
+    "or P-384, Ed25519, SM2 or ML-DSA");
 
 DEFINE_FREEP(PKCS8_PRIV_KEY_INFO_free, PKCS8_PRIV_KEY_INFO)
 DEFINE_FREEP(X509_ALGOR_free, X509_ALGOR)

@@ -10,7 +10,18 @@
 
 DEFINE_FREEP(ECDSA_SIG_free, ECDSA_SIG)
 
-enum family { FAMILY_RSA = 1, FAMILY_EC, FAMILY_ED25519 };
+enum family {
+    FAMILY_RSA = 1,
+    FAMILY_EC,
+    FAMILY_SM2,
+    /* those that take the message itself */
+    FAMILY_ED25519,
+    FAMILY_MLDSA44,
+    FAMILY_MLDSA65,
+    FAMILY_MLDSA87,
+};
+
+enum { RS_DER_MAX = 128 }; /* of r and s on the longest curve, with room */
 
 struct scheme {
     enum family family;
@@ -28,6 +39,10 @@ static const struct scheme schemes[CRYPTO_SIG_COUNT] = {
     [CRYPTO_SIG_ECDSA_SHA384] = {FAMILY_EC, CRYPTO_SHA384, false, "ECDSA with SHA-384"},
     [CRYPTO_SIG_ECDSA_SHA512] = {FAMILY_EC, CRYPTO_SHA512, false, "ECDSA with SHA-512"},
     [CRYPTO_SIG_ED25519] = {FAMILY_ED25519, 0, false, "Ed25519"},
+    [CRYPTO_SIG_SM2_SM3] = {FAMILY_SM2, CRYPTO_SM3, false, "SM2 with SM3"},
+    [CRYPTO_SIG_MLDSA44] = {FAMILY_MLDSA44, 0, false, "ML-DSA-44"},
+    [CRYPTO_SIG_MLDSA65] = {FAMILY_MLDSA65, 0, false, "ML-DSA-65"},
+    [CRYPTO_SIG_MLDSA87] = {FAMILY_MLDSA87, 0, false, "ML-DSA-87"},
 };
 
 static enum rc failed(enum rc rc)
@@ -36,18 +51,34 @@ static enum rc failed(enum rc rc)
     return rc;
 }
 
+/* By the key's type. */
+static const struct {
+    enum family family;
+    enum crypto_sig_alg usual;
+} types[CRYPTO_KEY_TYPES] = {
+    [CRYPTO_KEY_RSA] = {FAMILY_RSA, CRYPTO_SIG_RSA_SHA256},
+    [CRYPTO_KEY_P256] = {FAMILY_EC, CRYPTO_SIG_ECDSA_SHA256},
+    [CRYPTO_KEY_P384] = {FAMILY_EC, CRYPTO_SIG_ECDSA_SHA384},
+    [CRYPTO_KEY_ED25519] = {FAMILY_ED25519, CRYPTO_SIG_ED25519},
+    [CRYPTO_KEY_SM2] = {FAMILY_SM2, CRYPTO_SIG_SM2_SM3},
+    [CRYPTO_KEY_MLDSA44] = {FAMILY_MLDSA44, CRYPTO_SIG_MLDSA44},
+    [CRYPTO_KEY_MLDSA65] = {FAMILY_MLDSA65, CRYPTO_SIG_MLDSA65},
+    [CRYPTO_KEY_MLDSA87] = {FAMILY_MLDSA87, CRYPTO_SIG_MLDSA87},
+};
+
 static enum family family_of(const struct crypto_key *k)
 {
-    switch (crypto_key_type(k)) {
-    case CRYPTO_KEY_RSA:
-        return FAMILY_RSA;
-    case CRYPTO_KEY_P256:
-    case CRYPTO_KEY_P384:
-        return FAMILY_EC;
-    case CRYPTO_KEY_ED25519:
-        return FAMILY_ED25519;
-    }
-    return 0;
+    return types[crypto_key_type(k)].family;
+}
+
+static bool takes_message(const struct crypto_key *k)
+{
+    return family_of(k) >= FAMILY_ED25519;
+}
+
+static bool has_rs(const struct crypto_key *k)
+{
+    return family_of(k) == FAMILY_EC || family_of(k) == FAMILY_SM2;
 }
 
 /* Bytes of r and of s. */
@@ -58,17 +89,7 @@ static size_t field_size(const struct crypto_key *k)
 
 enum crypto_sig_alg crypto_sig_default(const struct crypto_key *k)
 {
-    switch (crypto_key_type(k)) {
-    case CRYPTO_KEY_RSA:
-        return CRYPTO_SIG_RSA_SHA256;
-    case CRYPTO_KEY_P256:
-        return CRYPTO_SIG_ECDSA_SHA256;
-    case CRYPTO_KEY_P384:
-        return CRYPTO_SIG_ECDSA_SHA384;
-    case CRYPTO_KEY_ED25519:
-        return CRYPTO_SIG_ED25519;
-    }
-    return 0;
+    return types[crypto_key_type(k)].usual;
 }
 
 bool crypto_sig_fits(enum crypto_sig_alg alg, const struct crypto_key *k)
@@ -96,7 +117,7 @@ static enum rc put_form(const struct crypto_key *k, enum crypto_sig_form form, s
     size_t n = field_size(k);
     unsigned char *to;
 
-    if (form == CRYPTO_SIG_DER || family_of(k) != FAMILY_EC) {
+    if (form == CRYPTO_SIG_DER || !has_rs(k)) {
         buf_puts(out, sig);
         return buf_rc(out);
     }
@@ -142,8 +163,7 @@ static enum rc finish(const struct crypto_key *k, enum crypto_sig_alg alg, enum 
     return rc == RC_OK ? RC_OK : failed(rc);
 }
 
-/* The one scheme that takes the message itself. */
-static enum rc sign_ed25519(const struct crypto_key *k, struct str message, struct buf *out)
+static enum rc sign_message(const struct crypto_key *k, struct str message, struct buf *out)
 {
     CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
     unsigned char sig[CRYPTO_SIG_MAX];
@@ -158,6 +178,14 @@ static enum rc sign_ed25519(const struct crypto_key *k, struct str message, stru
     return buf_rc(out);
 }
 
+static enum rc make_digest(const struct crypto_key *k, enum crypto_sig_alg alg, struct str message,
+                           unsigned char out[static CRYPTO_HASH_MAX])
+{
+    if (alg == CRYPTO_SIG_SM2_SM3)
+        return crypto_sm2_digest(k, STR(CRYPTO_SM2_ID), message, out);
+    return crypto_hash(schemes[alg].md, message, out);
+}
+
 enum rc crypto_sign(const struct crypto_key *k, enum crypto_sig_alg alg, enum crypto_sig_form form,
                     struct str message, struct buf *out)
 {
@@ -165,9 +193,9 @@ enum rc crypto_sign(const struct crypto_key *k, enum crypto_sig_alg alg, enum cr
 
     if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
         return RC_INVAL;
-    if (alg == CRYPTO_SIG_ED25519)
-        return sign_ed25519(k, message, out);
-    TRY(crypto_hash(schemes[alg].md, message, digest));
+    if (takes_message(k))
+        return sign_message(k, message, out);
+    TRY(make_digest(k, alg, message, digest));
     return crypto_sign_digest(k, alg, form, str_bytes(digest, crypto_hash_size(schemes[alg].md)),
                               out);
 }
@@ -182,7 +210,7 @@ enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
 
     if (!crypto_sig_fits(alg, k) || !crypto_key_has_private(k))
         return RC_INVAL;
-    if (alg == CRYPTO_SIG_ED25519)
+    if (takes_message(k))
         return RC_UNSUPPORTED;
     if (digest.n != crypto_hash_size(schemes[alg].md))
         return RC_INVAL;
@@ -195,7 +223,7 @@ enum rc crypto_sign_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
 
 /* r and s as the DER that OpenSSL verifies. */
 static enum rc raw_to_der(const struct crypto_key *k, struct str raw,
-                          unsigned char der[static CRYPTO_SIG_MAX], struct str *out)
+                          unsigned char der[static RS_DER_MAX], struct str *out)
 {
     CLEANUP(ECDSA_SIG_freep) ECDSA_SIG *rs = ECDSA_SIG_new();
     size_t n = field_size(k);
@@ -220,7 +248,7 @@ static enum rc raw_to_der(const struct crypto_key *k, struct str raw,
     return RC_OK;
 }
 
-static enum rc verify_ed25519(const struct crypto_key *k, struct str message, struct str signature)
+static enum rc verify_message(const struct crypto_key *k, struct str message, struct str signature)
 {
     CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
 
@@ -233,24 +261,74 @@ static enum rc verify_ed25519(const struct crypto_key *k, struct str message, st
     return RC_OK;
 }
 
-enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
-                      enum crypto_sig_form form, struct str message, struct str signature)
+static enum rc verify_digest(const struct crypto_key *k, enum crypto_sig_alg alg,
+                             enum crypto_sig_form form,
+                             const unsigned char digest[static CRYPTO_HASH_MAX],
+                             struct str signature)
 {
-    unsigned char der[CRYPTO_SIG_MAX], digest[CRYPTO_HASH_MAX];
+    unsigned char der[RS_DER_MAX];
     EVP_PKEY_CTX *p;
     bool holds;
 
-    if (!crypto_sig_fits(alg, k))
-        return RC_INVAL;
-    if (alg == CRYPTO_SIG_ED25519)
-        return verify_ed25519(k, message, signature);
-    if (form == CRYPTO_SIG_RAW && family_of(k) == FAMILY_EC)
+    if (form == CRYPTO_SIG_RAW && has_rs(k))
         TRY(raw_to_der(k, signature, der, &signature));
-    TRY(crypto_hash(schemes[alg].md, message, digest));
     p = prepare(k, alg, CRYPTO_VERIFIES);
     if (!p)
         return failed(RC_CRYPTO);
     holds = EVP_PKEY_verify(p, (const unsigned char *)signature.p, signature.n, digest,
                             crypto_hash_size(schemes[alg].md)) == 1;
     return finish(k, alg, CRYPTO_VERIFIES, p, holds ? RC_OK : RC_DENIED);
+}
+
+enum rc crypto_verify(const struct crypto_key *k, enum crypto_sig_alg alg,
+                      enum crypto_sig_form form, struct str message, struct str signature)
+{
+    unsigned char digest[CRYPTO_HASH_MAX];
+
+    if (!crypto_sig_fits(alg, k))
+        return RC_INVAL;
+    if (takes_message(k))
+        return verify_message(k, message, signature);
+    TRY(make_digest(k, alg, message, digest));
+    return verify_digest(k, alg, form, digest, signature);
+}
+
+/* ---- SM2 ---- */
+
+enum rc crypto_verify_sm2(const struct crypto_key *k, struct str id, enum crypto_sig_form form,
+                          struct str message, struct str signature)
+{
+    unsigned char digest[CRYPTO_HASH_MAX];
+
+    TRY(crypto_sm2_digest(k, id, message, digest));
+    return verify_digest(k, CRYPTO_SIG_SM2_SM3, form, digest, signature);
+}
+
+enum rc crypto_sm2_digest(const struct crypto_key *k, struct str id, struct str message,
+                          unsigned char out[static CRYPTO_HASH_MAX])
+{
+    /* a, b and the base point, GB/T 32918.5 section 2. */
+    static const char curve[] = "\xff\xff\xff\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                                "\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xfc"
+                                "\x28\xe9\xfa\x9e\x9d\x9f\x5e\x34\x4d\x5a\x9e\x4b\xcf\x65\x09\xa7"
+                                "\xf3\x97\x89\xf5\x15\xab\x8f\x92\xdd\xbc\xbd\x41\x4d\x94\x0e\x93"
+                                "\x32\xc4\xae\x2c\x1f\x19\x81\x19\x5f\x99\x04\x46\x6a\x39\xc9\x94"
+                                "\x8f\xe3\x0b\xbf\xf2\x66\x0b\xe1\x71\x5a\x45\x89\x33\x4c\x74\xc7"
+                                "\xbc\x37\x36\xa2\xf4\xf6\x77\x9c\x59\xbd\xce\xe3\x6b\x69\x21\x53"
+                                "\xd0\xa9\x87\x7c\xc6\x2a\x47\x40\x02\xdf\x32\xe5\x21\x39\xf0\xa0";
+    CLEANUP(crypto_hasher_freep) struct crypto_hasher *h = NULL;
+    unsigned char bits[2] = {(unsigned char)(id.n * 8 >> 8), (unsigned char)(id.n * 8)};
+    struct str spki = crypto_key_spki(k);
+
+    if (crypto_key_type(k) != CRYPTO_KEY_SM2 || id.n > CRYPTO_SM2_ID_MAX)
+        return RC_INVAL;
+    TRY(crypto_hasher_new(CRYPTO_SM3, &h));
+    TRY(crypto_hasher_add(h, str_bytes(bits, sizeof(bits))));
+    TRY(crypto_hasher_add(h, id));
+    TRY(crypto_hasher_add(h, str_bytes(curve, sizeof(curve) - 1)));
+    TRY(crypto_hasher_add(h, str_skip(spki, spki.n - 2 * field_size(k))));
+    TRY(crypto_hasher_end(h, out));
+    TRY(crypto_hasher_add(h, str_bytes(out, crypto_hash_size(CRYPTO_SM3))));
+    TRY(crypto_hasher_add(h, message));
+    return crypto_hasher_end(h, out);
 }

@@ -195,6 +195,10 @@ enum rc crypto_weak_check(const struct crypto_key *k, struct err *err)
         return check_order(k, err);
     case CRYPTO_KEY_P256:
     case CRYPTO_KEY_P384:
+    case CRYPTO_KEY_SM2:
+    case CRYPTO_KEY_MLDSA44:
+    case CRYPTO_KEY_MLDSA65:
+    case CRYPTO_KEY_MLDSA87:
         break; /* every point of these curves but infinity has their full order */
     }
     return RC_OK;

@@ -35,7 +35,7 @@ enum {
     GATEWAY_IDLE_SECONDS = 60,     /* between two requests */
     GATEWAY_CLIENT_SECONDS = 30,   /* in which a client that is waited for moves nothing */
     GATEWAY_CLIENT_RATE = 128,     /* bytes that earn it a second of these back */
-    GATEWAY_LINGER_SECONDS = 2,    /* after the last answer, for the client to read it */
+    GATEWAY_LINGER_SECONDS = 5,    /* after the last answer, for the client to read it */
     GATEWAY_DRAIN_SECONDS = 2,     /* for the first request of one who came just before */
     GATEWAY_RESOLVE_SECONDS = 5,   /* for the addresses of a backend */
     GATEWAY_CONNECT_SECONDS = 5,   /* to one address */
@@ -45,7 +45,9 @@ enum {
     GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */
     GATEWAY_TTL_MIN_SECONDS = 5,
     GATEWAY_TTL_MAX_SECONDS = 300,
-    GATEWAY_LINGER_BYTES = 512 * 1024,
+    /* That a client may still send after it: what is on its way at a time fills the buffers of both
+     * kernels, and many look for an answer only when all is sent. */
+    GATEWAY_LINGER_BYTES = 64 * 1024 * 1024,
     /* A request that must not be sent twice takes a kept connection only if it is younger: the
      * backend may just be closing it. */
     GATEWAY_FRESH_SECONDS = 1,

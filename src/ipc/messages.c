@@ -13,7 +13,7 @@ enum {
     PAIRS_MAX = 32,
     ISSUERS_MAX = 64,
     CHAIN_MAX = 8,
-    CERT_BYTES = 32 * KIB,
+    CERT_BYTES = 72 * KIB, /* X509_CERT_MAX */
     PROCESSES_MAX = 96,
     SERIAL_BYTES = 20,
 };

@@ -55,7 +55,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
 
     CALL(IPC_METRICS, "metrics", FRONT, CORE, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 4),
 
-    CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 32 * KIB + SLACK,
+    CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 72 * KIB + SLACK,
          IPC_SIGN_CREDITS),
     CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),
 

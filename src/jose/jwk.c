@@ -112,6 +112,11 @@ static bool alg_belongs(struct str alg, enum crypto_key_type type)
         return str_eq(alg, STR("ES384"));
     case CRYPTO_KEY_ED25519:
         return str_eq(alg, STR("EdDSA")) || str_eq(alg, STR("Ed25519"));
+    case CRYPTO_KEY_SM2:
+    case CRYPTO_KEY_MLDSA44:
+    case CRYPTO_KEY_MLDSA65:
+    case CRYPTO_KEY_MLDSA87:
+        break; /* no names of theirs are registered, or used by ACME clients */
     }
     return false;
 }
@@ -193,7 +198,7 @@ enum rc jose_jwk_parse(struct str json, struct jose_jwk **out, struct err *err)
  * a key is stored and sent. */
 static enum rc put_json(const struct crypto_key *k, struct buf *out)
 {
-    static const char *const curves[] = {
+    static const char *const curves[CRYPTO_KEY_TYPES] = {
         [CRYPTO_KEY_P256] = "P-256",
         [CRYPTO_KEY_P384] = "P-384",
         [CRYPTO_KEY_ED25519] = "Ed25519",
@@ -203,6 +208,8 @@ static enum rc put_json(const struct crypto_key *k, struct buf *out)
     enum crypto_key_type type = crypto_key_type(k);
     struct json_out o;
 
+    if (type != CRYPTO_KEY_RSA && !curves[type])
+        return RC_UNSUPPORTED;
     TRY(crypto_key_numbers(k, &a, &b));
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);

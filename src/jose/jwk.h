@@ -13,7 +13,7 @@ enum { JOSE_THUMBPRINT = 43, JOSE_JWK_MAX = 8 * 1024 };
  * another key type, numbers that are wrong), RC_DENIED (crypto_weak_check). Errors carry the
  * problem type badPublicKey, and malformed for RC_PARSE. */
 enum rc jose_jwk_parse(struct str json, struct jose_jwk **out, struct err *err);
-/* Keeps a reference to the key. */
+/* Keeps a reference to the key; RC_UNSUPPORTED for a type that has no JWK here. */
 enum rc jose_jwk_from_key(struct crypto_key *k, struct jose_jwk **out);
 void jose_jwk_free(struct jose_jwk *j);
 DEFINE_FREEP(jose_jwk_free, struct jose_jwk)

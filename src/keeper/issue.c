@@ -212,7 +212,7 @@ static void on_looked(void *arg, const struct client_result *result)
 
 static enum rc order(struct keeper_slot *slot)
 {
-    static const struct crypto_key_spec specs[CONF_KEY_COUNT] = {
+    static const struct crypto_key_spec specs[CONF_SITE_KEYS] = {
         [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
         [CONF_KEY_ECDSA] = {CRYPTO_KEY_P256, 0},
     };

@@ -300,7 +300,7 @@ enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next)
 {
     keeper_slots_abort(k);
     for (size_t i = 0; i < next->gateway.n_sites; i++)
-        for (unsigned a = 0; a < CONF_KEY_COUNT; a++)
+        for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
             if (next->gateway.sites[i].algorithms & 1u << a)
                 TRY(add_next(k, &next->gateway.sites[i], (enum conf_key_algorithm)a));
     return RC_OK;

@@ -36,7 +36,7 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
 static enum rc describe_site(struct keeper *k, struct arena *a, const struct conf_site *site,
                              struct ipc_site *out, size_t *n)
 {
-    for (unsigned i = 0; i < CONF_KEY_COUNT && *n < SITES_MAX; i++) {
+    for (unsigned i = 0; i < CONF_SITE_KEYS && *n < SITES_MAX; i++) {
         const struct keeper_slot *slot =
             site->algorithms & 1u << i ? keeper_slot_find(k, site->name, (enum conf_key_algorithm)i)
                                        : NULL;
@@ -84,7 +84,7 @@ void keeper_on_renew(void *arg, struct ipc_req *req, const void *msg, int)
     struct err err = ERR_INIT;
     size_t n = 0;
 
-    for (unsigned i = 0; i < CONF_KEY_COUNT; i++) {
+    for (unsigned i = 0; i < CONF_SITE_KEYS; i++) {
         struct keeper_slot *slot = keeper_slot_find(k, m->site, (enum conf_key_algorithm)i);
 
         if (slot) {

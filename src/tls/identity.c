@@ -88,6 +88,10 @@ static size_t kind_of(const struct crypto_key *key)
     case CRYPTO_KEY_P384:
         return 1;
     case CRYPTO_KEY_ED25519:
+    case CRYPTO_KEY_SM2:
+    case CRYPTO_KEY_MLDSA44:
+    case CRYPTO_KEY_MLDSA65:
+    case CRYPTO_KEY_MLDSA87:
         break;
     }
     return 2;

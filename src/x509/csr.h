@@ -35,7 +35,8 @@ struct x509_csr {
     size_t n_ignored; /* names of other kinds, extensions and attributes: X509_CSR_LENIENT only */
 };
 
-/* Checks the signature with the key inside, and the key as crypto_key_from_spki and
+/* Checks the signature with the key inside (SM2: for CRYPTO_SM2_ID or, as OpenSSL below 4 signs by
+ * default, for the empty identifier), and the key as crypto_key_from_spki and
  * crypto_weak_check do. Errors carry the problem type badCSR, or badPublicKey for a key (RFC 8555
  * section 6.7): RC_PARSE, RC_TOOBIG (more than X509_NAMES_MAX names), RC_DENIED (signature, weak
  * key), RC_INVAL (a name that is none; anything ignorable when strict), RC_UNSUPPORTED. Strict

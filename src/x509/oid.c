@@ -9,6 +9,7 @@
 #define EXT(n) STR("\x55\x1d" n)
 #define PKIX(n) STR("\x2b\x06\x01\x05\x05\x07" n)
 #define PKCS1(n) STR("\x2a\x86\x48\x86\xf7\x0d\x01\x01" n)
+#define NIST_SIG(n) STR("\x60\x86\x48\x01\x65\x03\x04\x03" n)
 #define PKCS9(n) STR("\x2a\x86\x48\x86\xf7\x0d\x01\x09" n)
 
 static const struct str oids[X509_OID_COUNT] = {
@@ -61,20 +62,30 @@ static const struct str oids[X509_OID_COUNT] = {
     [X509_OID_ECDSA_SHA384] = STR("\x2a\x86\x48\xce\x3d\x04\x03\x03"),
     [X509_OID_ECDSA_SHA512] = STR("\x2a\x86\x48\xce\x3d\x04\x03\x04"),
     [X509_OID_ED25519] = STR("\x2b\x65\x70"),
+    [X509_OID_SM2_SM3] = STR("\x2a\x81\x1c\xcf\x55\x01\x83\x75"),
+    [X509_OID_MLDSA44] = NIST_SIG("\x11"),
+    [X509_OID_MLDSA65] = NIST_SIG("\x12"),
+    [X509_OID_MLDSA87] = NIST_SIG("\x13"),
 };
 
-/* RFC 8017 appendix A.2.4 (NULL parameters), RFC 5758 section 3.2 and RFC 8410 section 3 (none). */
+/* RFC 8017 appendix A.2.4 (NULL parameters), RFC 5758 section 3.2, RFC 8410 section 3 and RFC 9881
+ * section 2 (none). */
 static const struct {
     enum x509_oid oid;
     bool null;
+    bool maybe_null; /* not written, but read */
 } sigalgs[CRYPTO_SIG_COUNT] = {
-    [CRYPTO_SIG_RSA_SHA256] = {X509_OID_RSA_SHA256, true},
-    [CRYPTO_SIG_RSA_SHA384] = {X509_OID_RSA_SHA384, true},
-    [CRYPTO_SIG_RSA_SHA512] = {X509_OID_RSA_SHA512, true},
-    [CRYPTO_SIG_ECDSA_SHA256] = {X509_OID_ECDSA_SHA256, false},
-    [CRYPTO_SIG_ECDSA_SHA384] = {X509_OID_ECDSA_SHA384, false},
-    [CRYPTO_SIG_ECDSA_SHA512] = {X509_OID_ECDSA_SHA512, false},
-    [CRYPTO_SIG_ED25519] = {X509_OID_ED25519, false},
+    [CRYPTO_SIG_RSA_SHA256] = {X509_OID_RSA_SHA256, true, false},
+    [CRYPTO_SIG_RSA_SHA384] = {X509_OID_RSA_SHA384, true, false},
+    [CRYPTO_SIG_RSA_SHA512] = {X509_OID_RSA_SHA512, true, false},
+    [CRYPTO_SIG_ECDSA_SHA256] = {X509_OID_ECDSA_SHA256, false, false},
+    [CRYPTO_SIG_ECDSA_SHA384] = {X509_OID_ECDSA_SHA384, false, false},
+    [CRYPTO_SIG_ECDSA_SHA512] = {X509_OID_ECDSA_SHA512, false, false},
+    [CRYPTO_SIG_ED25519] = {X509_OID_ED25519, false, false},
+    [CRYPTO_SIG_SM2_SM3] = {X509_OID_SM2_SM3, false, true},
+    [CRYPTO_SIG_MLDSA44] = {X509_OID_MLDSA44, false, false},
+    [CRYPTO_SIG_MLDSA65] = {X509_OID_MLDSA65, false, false},
+    [CRYPTO_SIG_MLDSA87] = {X509_OID_MLDSA87, false, false},
 };
 
 struct str x509_oid_der(enum x509_oid oid)
@@ -197,6 +208,6 @@ enum crypto_sig_alg x509_sigalg_get(struct rd *r)
         return 0;
     for (enum crypto_sig_alg a = CRYPTO_SIG_RSA_SHA256; a < CRYPTO_SIG_COUNT; a++)
         if (sigalgs[a].oid == oid)
-            return sigalgs[a].null == has_null ? a : 0;
+            return sigalgs[a].null == has_null || sigalgs[a].maybe_null ? a : 0;
     return 0;
 }

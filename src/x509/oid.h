@@ -61,6 +61,10 @@ enum x509_oid {
     X509_OID_ECDSA_SHA384,
     X509_OID_ECDSA_SHA512,
     X509_OID_ED25519,
+    X509_OID_SM2_SM3, /* GM/T 0006 */
+    X509_OID_MLDSA44, /* RFC 9881 */
+    X509_OID_MLDSA65,
+    X509_OID_MLDSA87,
     X509_OID_COUNT,
 };
 
@@ -81,6 +85,7 @@ struct rd;
 void x509_oid_put(struct x509_der *w, enum x509_oid oid);
 
 /* AlgorithmIdentifier of a signature: written, and read back exactly as written (RSA with NULL, the
- * others with nothing); 0 when it is unknown (RSASSA-PSS included) or otherwise encoded. */
+ * others with nothing); 0 when it is unknown (RSASSA-PSS included) or otherwise encoded. SM2 with
+ * SM3 is read with NULL as well, as some write it. */
 void x509_sigalg_put(struct x509_der *w, enum crypto_sig_alg alg);
 enum crypto_sig_alg x509_sigalg_get(struct rd *r);

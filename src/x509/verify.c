@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "crypto/ossl.h"
+#include "crypto/sign.h"
 
 MSG(msg_parse, "x509.verify-parse", "OpenSSL cannot read a certificate of the chain");
 MSG(msg_verify, "x509.verify", "the chain does not verify: {0} (depth {1})");
@@ -30,6 +31,23 @@ static enum rc failed(enum rc rc)
     return rc;
 }
 
+/* OpenSSL below 4 takes the empty identifier unless each certificate is given another. */
+static enum rc set_sm2_id(X509 *x)
+{
+    static const struct str id = STR(CRYPTO_SM2_ID);
+    ASN1_OCTET_STRING *v;
+
+    if (X509_get_signature_nid(x) != NID_SM2_with_SM3)
+        return RC_OK;
+    v = ASN1_OCTET_STRING_new();
+    if (!v || ASN1_OCTET_STRING_set(v, (const unsigned char *)id.p, (int)id.n) != 1) {
+        ASN1_OCTET_STRING_free(v);
+        return failed(RC_NOMEM);
+    }
+    X509_set0_distinguishing_id(x, v);
+    return RC_OK;
+}
+
 static enum rc load(struct str der, X509 **out, struct err *err)
 {
     CLEANUP(X509_freep) X509 *x = X509_new_ex(crypto_ossl_ctx(), NULL);
@@ -42,6 +60,7 @@ static enum rc load(struct str der, X509 **out, struct err *err)
         return ERR(err, failed(RC_PARSE), msg_parse);
     if (at != (const unsigned char *)der.p + der.n)
         return ERR(err, RC_PARSE, msg_parse);
+    TRY(set_sm2_id(x));
     *out = MOVE(x);
     return RC_OK;
 }

@@ -200,6 +200,8 @@ def bodies(gateway, root):
     expect("one in chunks", chunked_upload(gateway, body), digest)
     expect("an early answer", gateway.curl("-o", "/dev/null", "-w", "%{http_code}", "--data-binary", f"@{root}/body",
                                            gateway.url("/early")), b"413")
+    got, _ = gateway.raw(b"POST /early HTTP/1.1\r\nHost: wiki.example\r\nContent-Length: %d\r\n\r\n%b" % (BIG, body))
+    expect("an early answer to one who reads at the end", b" 413 " in got, True)
 
 
 def chunked_upload(gateway, body):

@@ -45,7 +45,7 @@ static void what_the_keeper_told(void)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
     struct conf conf = {.gateway = {.sites = sites, .n_sites = 2}};
-    struct api_site_state of[2][CONF_KEY_COUNT] = {
+    struct api_site_state of[2][CONF_SITE_KEYS] = {
         {[CONF_KEY_RSA] = {.state = IPC_SITE_VALID,
                            .serial = STR("0A1B"),
                            .not_after = INT64_C(1'800'000'000) * WHEN_SECOND,

@@ -113,7 +113,11 @@ static void kinds_of_keys(void)
     CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_RSA), 1 << CONF_KEY_RSA);
     CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_P256), 1 << CONF_KEY_ECDSA);
     CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_P384), 1 << CONF_KEY_ECDSA);
-    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_ED25519), 0);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_ED25519), 1 << CONF_KEY_ED25519);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_SM2), 1 << CONF_KEY_SM2);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_MLDSA44), 1 << CONF_KEY_MLDSA);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_MLDSA65), 1 << CONF_KEY_MLDSA);
+    CHECK_INT(ca_leaf_algorithm(CRYPTO_KEY_MLDSA87), 1 << CONF_KEY_MLDSA);
 }
 
 CHECK_MAIN(CHECK_TEST(kinds_of_keys), CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),

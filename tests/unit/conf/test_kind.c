@@ -100,8 +100,10 @@ static void choices(void)
                   "4: log.format: \"JSON\" is not one of text, json; did you mean \"json\"?");
     CHECK_PROBLEM("database: postgresql://db/autarky\n",
                   "3: database: \"postgresql://db/autarky\" is not one of sqlite");
-    CHECK_PROBLEM("profiles:\n  x: {key_algorithms: [ecdsa, ed25519]}\n",
-                  "4: profiles.x.key_algorithms[1]: \"ed25519\" is not one of rsa, ecdsa");
+    CHECK_PROBLEM(
+        "profiles:\n  x: {key_algorithms: [ecdsa, dsa]}\n",
+        "4: profiles.x.key_algorithms[1]: \"dsa\" is not one of rsa, ecdsa, ed25519, sm2, "
+        "mldsa; did you mean \"rsa\"?");
     CHECK_PROBLEM("profiles:\n  x: {key_algorithms: []}\n",
                   "4: profiles.x.key_algorithms: may not be empty");
 }

@@ -84,6 +84,9 @@ static void algorithm_names(void)
 {
     CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_RSA)), "rsa");
     CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_ECDSA)), "ecdsa");
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_ED25519)), "ed25519");
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_SM2)), "sm2");
+    CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_MLDSA)), "mldsa");
     CHECK_STR(str_of(conf_key_algorithm_name(CONF_KEY_COUNT)), "unknown");
 }
 
@@ -105,6 +108,9 @@ static void sites_in_error(void)
         "gateway: {sites: [{name: a.b, backends: [\"ftp://c\"]}]}\n",
         "3: gateway.sites[0].backends[0]: \"ftp://c\" is no base of URLs: http://, a name or "
         "address, a port if need be, and nothing more");
+    /* Sites have fewer kinds of keys than profiles. */
+    CHECK_PROBLEM("gateway: {sites: [{name: a.b, backends: [\"http://c\"], algorithms: [sm2]}]}\n",
+                  "3: gateway.sites[0].algorithms[0]: \"sm2\" is not one of rsa, ecdsa");
     CHECK_PROBLEM("gateway: {workers: 33}\n",
                   "3: gateway.workers: \"33\" is no whole number from 0 to 32");
 }

@@ -78,7 +78,7 @@ static void on_sites(void *arg, struct ipc_req *req, const void *msg, int)
         return;
     }
     for (size_t i = ask->from; i < conf->gateway.n_sites && i < ask->from + ask->most; i++)
-        for (unsigned k = 0; k < CONF_KEY_COUNT; k++) {
+        for (unsigned k = 0; k < CONF_SITE_KEYS; k++) {
             struct ipc_site *s = &list[reply.sites.n++];
 
             s->name = p->strange ? STR("elsewhere.example") : conf->gateway.sites[i].name;

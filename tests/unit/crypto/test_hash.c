@@ -14,7 +14,7 @@ static bool is_hex(const unsigned char *p, size_t n, const char *hex)
     return str_eq(buf_str(&b), str_of(hex));
 }
 
-/* FIPS 180-4, examples of NIST */
+/* FIPS 180-4, examples of NIST; GB/T 32905 appendix A.1 */
 static const struct {
     enum crypto_hash_alg alg;
     size_t size;
@@ -27,6 +27,7 @@ static const struct {
     {CRYPTO_SHA512, 64,
      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+    {CRYPTO_SM3, 32, "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"},
 };
 
 static void digests_are_right(void)

@@ -17,6 +17,10 @@ static const struct {
     {key_p256, "EC P-256", CRYPTO_KEY_P256, 256, 91},
     {key_p384, "EC P-384", CRYPTO_KEY_P384, 384, 120},
     {key_ed25519, "Ed25519", CRYPTO_KEY_ED25519, 256, 44},
+    {key_sm2, "SM2", CRYPTO_KEY_SM2, 256, 91},
+    {key_mldsa44, "ML-DSA-44", CRYPTO_KEY_MLDSA44, 128, 1334},
+    {key_mldsa65, "ML-DSA-65", CRYPTO_KEY_MLDSA65, 192, 1974},
+    {key_mldsa87, "ML-DSA-87", CRYPTO_KEY_MLDSA87, 256, 2614},
 };
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
@@ -31,6 +35,7 @@ static void spki_is_read_as_written(void)
         CHECK_INT(crypto_key_type(k), keys[i].type);
         CHECK_INT(crypto_key_bits(k), keys[i].bits);
         CHECK_STR(str_of(crypto_key_text(k)), keys[i].text);
+        CHECK(str_starts(str_of(keys[i].text), str_of(crypto_key_type_text(keys[i].type))));
         CHECK(crypto_key_has_private(k));
         CHECK_INT(crypto_key_spki(k).n, keys[i].spki);
         CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &again, NULL));
@@ -45,11 +50,15 @@ static void numbers_make_the_same_key(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i].pem), *again = NULL;
-        CLEANUP(buf_done) struct buf a = BUF_INIT(1024);
+        CLEANUP(buf_done) struct buf a = BUF_INIT(CRYPTO_SPKI_MAX);
         CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
 
         CHECK(k != NULL);
         CHECK_OK(crypto_key_numbers(k, &a, &b));
+        if (keys[i].type >= CRYPTO_KEY_MLDSA44) {
+            CHECK(str_ends(crypto_key_spki(k), buf_str(&a)) && a.n == keys[i].spki - 22 && !b.n);
+            continue;
+        }
         if (keys[i].type == CRYPTO_KEY_RSA)
             CHECK_OK(crypto_key_from_rsa(buf_str(&a), buf_str(&b), &again, NULL));
         else if (keys[i].type == CRYPTO_KEY_ED25519)
@@ -66,9 +75,10 @@ static void generates_what_was_asked_for(void)
         struct crypto_key_spec spec;
         const char *text;
     } specs[] = {
-        {{CRYPTO_KEY_P256, 0}, "EC P-256"},
-        {{CRYPTO_KEY_P384, 0}, "EC P-384"},
-        {{CRYPTO_KEY_ED25519, 0}, "Ed25519"},
+        {{CRYPTO_KEY_P256, 0}, "EC P-256"},     {{CRYPTO_KEY_P384, 0}, "EC P-384"},
+        {{CRYPTO_KEY_ED25519, 0}, "Ed25519"},   {{CRYPTO_KEY_SM2, 0}, "SM2"},
+        {{CRYPTO_KEY_MLDSA44, 0}, "ML-DSA-44"}, {{CRYPTO_KEY_MLDSA65, 0}, "ML-DSA-65"},
+        {{CRYPTO_KEY_MLDSA87, 0}, "ML-DSA-87"},
     };
 
     CHECK_OK(crypto_init());
@@ -102,6 +112,9 @@ static void other_sizes_are_not_generated(void)
         {CRYPTO_KEY_RSA, 8192},
         {CRYPTO_KEY_P256, 256},
         {CRYPTO_KEY_ED25519, 1},
+        {CRYPTO_KEY_SM2, 256},
+        {CRYPTO_KEY_MLDSA65, 65},
+        {CRYPTO_KEY_TYPES, 0},
         {0, 0},
         {99, 0},
     };
@@ -127,6 +140,16 @@ static void specs_have_names(void)
     CHECK_INT(s.type, CRYPTO_KEY_P384);
     CHECK_OK(crypto_key_spec_parse(STR("ed25519"), &s));
     CHECK_INT(s.type, CRYPTO_KEY_ED25519);
+    CHECK_OK(crypto_key_spec_parse(STR("sm2"), &s));
+    CHECK_INT(s.type, CRYPTO_KEY_SM2);
+    CHECK_OK(crypto_key_spec_parse(STR("mldsa"), &s));
+    CHECK_INT(s.type, CRYPTO_KEY_MLDSA65);
+    CHECK_OK(crypto_key_spec_parse(STR("mldsa44"), &s));
+    CHECK_INT(s.type, CRYPTO_KEY_MLDSA44);
+    CHECK_OK(crypto_key_spec_parse(STR("mldsa65"), &s));
+    CHECK_INT(s.type, CRYPTO_KEY_MLDSA65);
+    CHECK_OK(crypto_key_spec_parse(STR("mldsa87"), &s));
+    CHECK(s.type == CRYPTO_KEY_MLDSA87 && s.bits == 0);
     CHECK_RC(crypto_key_spec_parse(STR("rsa1024"), &s), RC_UNSUPPORTED);
     CHECK_RC(crypto_key_spec_parse(STR(""), &s), RC_UNSUPPORTED);
     CHECK_RC(crypto_key_spec_parse(STR("RSA"), &s), RC_UNSUPPORTED);
@@ -178,7 +201,7 @@ static void damage_is_refused(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(keys[i].pem), *none = NULL;
-        CLEANUP(buf_done) struct buf longer = BUF_INIT(1024);
+        CLEANUP(buf_done) struct buf longer = BUF_INIT(CRYPTO_SPKI_MAX);
 
         CHECK(k != NULL);
         for (size_t n = 0; n < crypto_key_spki(k).n; n++) {
@@ -197,6 +220,8 @@ static void damage_is_refused(void)
 static void points_off_the_curve_are_refused(void)
 {
     CLEANUP(buf_done) struct buf der = BUF_INIT(100);
+    CLEANUP(buf_done) struct buf other = BUF_INIT(100);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *good = NULL;
     struct crypto_key *k = NULL;
 
     CHECK_OK(crypto_init());
@@ -207,6 +232,13 @@ static void points_off_the_curve_are_refused(void)
     CHECK_RC(crypto_key_from_spki(buf_str(&der), &k, NULL), RC_INVAL);
     memset(der.p + 27, 0xff, 64);
     CHECK_RC(crypto_key_from_spki(buf_str(&der), &k, NULL), RC_INVAL);
+    /* A point of one curve on the other. */
+    CHECK_OK(text_unhex(str_of(spki_p256), &other));
+    CHECK_OK(crypto_key_from_ec(CRYPTO_KEY_P256, str_bytes(other.p + 27, 32),
+                                str_bytes(other.p + 59, 32), &good, NULL));
+    CHECK_RC(crypto_key_from_ec(CRYPTO_KEY_SM2, str_bytes(other.p + 27, 32),
+                                str_bytes(other.p + 59, 32), &k, NULL),
+             RC_INVAL);
     CHECK_RC(crypto_key_from_ec(CRYPTO_KEY_P256, STR(""), STR(""), &k, NULL), RC_INVAL);
     CHECK_RC(crypto_key_from_ec(CRYPTO_KEY_RSA, STR(""), STR(""), &k, NULL), RC_UNSUPPORTED);
     CHECK_RC(crypto_key_from_ed25519(STR("too short"), &k, NULL), RC_INVAL);

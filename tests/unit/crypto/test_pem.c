@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include "corpus.h"
 #include "keys.h"
 #include "keys_odd.h"
 #include "tool.h"
@@ -14,7 +15,8 @@ static struct secret *passphrase(const char *z)
     return s;
 }
 
-static const char *const keys[] = {key_rsa, key_p256, key_p384, key_ed25519};
+static const char *const keys[] = {key_rsa, key_p256,    key_p384,    key_ed25519,
+                                   key_sm2, key_mldsa44, key_mldsa65, key_mldsa87};
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 static void encrypted_keys_come_back(void)
@@ -91,9 +93,9 @@ static void reads_what_openssl_wrote(void)
 
 static void openssl_reads_what_we_wrote(void)
 {
-    char *const show[] = {"openssl", "pkey",  "-passin", "pass:open sesame",
-                          "-noout",  "-text", NULL};
-    char *const parse[] = {"openssl", "asn1parse", NULL};
+    char *const show[] = {tool_openssl(), "pkey",  "-passin", "pass:open sesame",
+                          "-noout",       "-text", NULL};
+    char *const parse[] = {tool_openssl(), "asn1parse", NULL};
     CLEANUP(secret_freep) struct secret *pass = passphrase("open sesame");
 
     CHECK(pass != NULL);
@@ -193,6 +195,49 @@ static void other_blocks_are_skipped(void)
     CHECK_STR(str_of(crypto_key_text(k)), "EC P-256");
 }
 
+/* RFC 9881 appendix C: the seed 00 01 .. 1f, and the public keys that come of it. */
+static void mldsa_as_in_the_rfc(void)
+{
+    static const struct {
+        const char *level, *spki_sha256;
+    } keys_of[] = {
+        {"R", "837832708c5236d951581f1fddf2b79991b3424a0486d16da1ddad0fd69701be"},
+        {"S", "b8b62131bfbe84433efb2273d7f5b87f7a22854a2cfd366fc2aead86d837c52d"},
+        {"T", "07e57c4f14dbad1267f621ec3777b4e2e6c4fbc4c22fbb87510ff8e0b3c6a642"},
+    };
+
+    CHECK_OK(crypto_init());
+    for (size_t i = 0; i < sizeof(keys_of) / sizeof(keys_of[0]); i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+        CLEANUP(buf_done) struct buf pem = BUF_INIT(1024);
+        CLEANUP(buf_done) struct buf digest = BUF_INIT(32);
+
+        buf_printf(&pem,
+                   "-----BEGIN PRIVATE KEY-----\n"
+                   "MDQCAQAwCwYJYIZIAWUDBAM%sBCKAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ\nGhscHR4f\n"
+                   "-----END PRIVATE KEY-----\n",
+                   keys_of[i].level);
+        CHECK_OK(text_unhex(str_of(keys_of[i].spki_sha256), &digest));
+        CHECK_OK(crypto_pem_read(buf_str(&pem), NULL, &k, NULL));
+        CHECK(str_eq(crypto_key_spki_sha256(k), buf_str(&digest)));
+    }
+}
+
+/* RFC 9881 appendix C.4: seed and expanded key that do not belong together, or are damaged. */
+static void inconsistent_mldsa_keys_are_refused(void)
+{
+    CHECK_OK(crypto_init());
+    for (int i = 1; i <= 3; i++) {
+        CLEANUP(buf_done) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+        struct crypto_key *k = NULL;
+        char path[64];
+
+        snprintf(path, sizeof(path), "../vectors/rfc9881-bad-mldsa44-%d.pem", i);
+        CHECK_OK(corpus_read(path, &pem));
+        CHECK_RC(crypto_pem_read(buf_str(&pem), NULL, &k, NULL), RC_UNSUPPORTED);
+    }
+}
+
 /* An explicit curve that is P-256 becomes the named one. */
 static void explicit_curves_become_named(void)
 {
@@ -209,4 +254,6 @@ CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back
            CHECK_TEST(reads_what_openssl_wrote), CHECK_TEST_ONCE(openssl_reads_what_we_wrote),
            CHECK_TEST_ONCE(salt_and_iv_are_fresh), CHECK_TEST(other_files_are_refused),
            CHECK_TEST(damaged_encryption_is_refused), CHECK_TEST(long_files_are_refused),
-           CHECK_TEST(other_blocks_are_skipped), CHECK_TEST(explicit_curves_become_named))
+           CHECK_TEST(other_blocks_are_skipped), CHECK_TEST(mldsa_as_in_the_rfc),
+           CHECK_TEST(inconsistent_mldsa_keys_are_refused),
+           CHECK_TEST(explicit_curves_become_named))

@@ -13,7 +13,9 @@ static const struct {
     {key_rsa, CRYPTO_SIG_RSA_SHA512, 256},   {key_rsa, CRYPTO_SIG_PSS_SHA256, 256},
     {key_p256, CRYPTO_SIG_ECDSA_SHA256, 64}, {key_p256, CRYPTO_SIG_ECDSA_SHA384, 64},
     {key_p384, CRYPTO_SIG_ECDSA_SHA384, 96}, {key_p384, CRYPTO_SIG_ECDSA_SHA512, 96},
-    {key_ed25519, CRYPTO_SIG_ED25519, 64},
+    {key_ed25519, CRYPTO_SIG_ED25519, 64},   {key_sm2, CRYPTO_SIG_SM2_SM3, 64},
+    {key_mldsa44, CRYPTO_SIG_MLDSA44, 2420}, {key_mldsa65, CRYPTO_SIG_MLDSA65, 3309},
+    {key_mldsa87, CRYPTO_SIG_MLDSA87, 4627},
 };
 enum { USES = sizeof(uses) / sizeof(uses[0]) };
 
@@ -91,10 +93,9 @@ static void digests_are_signed(void)
     for (size_t i = 0; i < USES; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(uses[i].pem);
         static const enum crypto_hash_alg mds[CRYPTO_SIG_COUNT] = {
-            [CRYPTO_SIG_RSA_SHA384] = CRYPTO_SHA384,
-            [CRYPTO_SIG_RSA_SHA512] = CRYPTO_SHA512,
-            [CRYPTO_SIG_ECDSA_SHA384] = CRYPTO_SHA384,
-            [CRYPTO_SIG_ECDSA_SHA512] = CRYPTO_SHA512,
+            [CRYPTO_SIG_RSA_SHA384] = CRYPTO_SHA384,   [CRYPTO_SIG_RSA_SHA512] = CRYPTO_SHA512,
+            [CRYPTO_SIG_ECDSA_SHA384] = CRYPTO_SHA384, [CRYPTO_SIG_ECDSA_SHA512] = CRYPTO_SHA512,
+            [CRYPTO_SIG_SM2_SM3] = CRYPTO_SM3,
         };
         unsigned char digest[CRYPTO_HASH_MAX];
         size_t n = crypto_hash_size(mds[uses[i].alg]);
@@ -102,7 +103,9 @@ static void digests_are_signed(void)
 
         CHECK(k != NULL);
         CHECK_OK(crypto_hash(mds[uses[i].alg], STR("message"), digest));
-        if (uses[i].alg == CRYPTO_SIG_ED25519) {
+        if (uses[i].alg == CRYPTO_SIG_SM2_SM3)
+            CHECK_OK(crypto_sm2_digest(k, STR(CRYPTO_SM2_ID), STR("message"), digest));
+        if (uses[i].alg == CRYPTO_SIG_ED25519 || uses[i].alg >= CRYPTO_SIG_MLDSA44) {
             CHECK_RC(crypto_sign_digest(k, uses[i].alg, CRYPTO_SIG_RAW, str_bytes(digest, n), &sig),
                      RC_UNSUPPORTED);
             continue;
@@ -116,11 +119,14 @@ static void digests_are_signed(void)
 
 static void algorithms_belong_to_types(void)
 {
-    static const char *const pems[] = {key_rsa, key_p256, key_p384, key_ed25519};
-    static const char fits[][CRYPTO_SIG_COUNT + 1] = {" ++++----", " ----+++-", " ----+++-",
-                                                      " -------+"};
+    static const char *const pems[] = {key_rsa, key_p256,    key_p384,    key_ed25519,
+                                       key_sm2, key_mldsa44, key_mldsa65, key_mldsa87};
+    static const char fits[][CRYPTO_SIG_COUNT + 1] = {
+        " ++++--------", " ----+++-----", " ----+++-----", " -------+----",
+        " --------+---", " ---------+--", " ----------+-", " -----------+",
+    };
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(pems[i]);
         CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
 
@@ -170,7 +176,61 @@ static void ed25519_as_in_the_rfc(void)
                            buf_str(&sig)));
 }
 
+/* GB/T 32918.5 appendix A.2 */
+static const char sm2_x[] = "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020";
+static const char sm2_y[] = "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13";
+static const char sm2_e[] = "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640";
+static const char sm2_rs[] = "f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"
+                             "b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa";
+
+static void sm2_as_in_the_standard(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    CLEANUP(buf_done) struct buf xy = BUF_INIT(64);
+    CLEANUP(buf_done) struct buf e = BUF_INIT(32);
+    CLEANUP(buf_done) struct buf rs = BUF_INIT(64);
+    unsigned char digest[CRYPTO_HASH_MAX];
+
+    CHECK_OK(crypto_init());
+    CHECK_OK(text_unhex(str_of(sm2_x), &xy));
+    CHECK_OK(text_unhex(str_of(sm2_y), &xy));
+    CHECK_OK(text_unhex(str_of(sm2_e), &e));
+    CHECK_OK(text_unhex(str_of(sm2_rs), &rs));
+    CHECK_OK(crypto_key_from_ec(CRYPTO_KEY_SM2, str_head(buf_str(&xy), 32),
+                                str_skip(buf_str(&xy), 32), &k, NULL));
+    CHECK_OK(crypto_sm2_digest(k, STR(CRYPTO_SM2_ID), STR("message digest"), digest));
+    CHECK(str_eq(str_bytes(digest, 32), buf_str(&e)));
+    CHECK_OK(
+        crypto_verify(k, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_RAW, STR("message digest"), buf_str(&rs)));
+    CHECK_RC(
+        crypto_verify(k, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_RAW, STR("message digesT"), buf_str(&rs)),
+        RC_DENIED);
+}
+
+static void sm2_identifiers_count(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_sm2), *p256 = key_load(key_p256);
+    CLEANUP(mem_freep) char *id = mem_calloc(1, CRYPTO_SM2_ID_MAX + 1);
+    CLEANUP(buf_done) struct buf sig = BUF_INIT(CRYPTO_SIG_MAX);
+    unsigned char a[CRYPTO_HASH_MAX], b[CRYPTO_HASH_MAX];
+    struct str m = STR("message");
+
+    CHECK(k && p256 && id);
+    CHECK_OK(crypto_sm2_digest(k, str_bytes(id, CRYPTO_SM2_ID_MAX), m, a));
+    CHECK_RC(crypto_sm2_digest(k, str_bytes(id, CRYPTO_SM2_ID_MAX + 1), m, a), RC_INVAL);
+    CHECK_RC(crypto_sm2_digest(p256, STR(CRYPTO_SM2_ID), m, a), RC_INVAL);
+    CHECK_OK(crypto_sm2_digest(k, STR(""), m, a));
+    CHECK_OK(crypto_sm2_digest(k, STR(CRYPTO_SM2_ID), m, b));
+    CHECK(memcmp(a, b, 32) != 0);
+    CHECK_OK(crypto_sign_digest(k, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, str_bytes(a, 32), &sig));
+    CHECK_OK(crypto_verify_sm2(k, STR(""), CRYPTO_SIG_DER, m, buf_str(&sig)));
+    CHECK_RC(crypto_verify_sm2(k, STR(CRYPTO_SM2_ID), CRYPTO_SIG_DER, m, buf_str(&sig)), RC_DENIED);
+    CHECK_RC(crypto_verify(k, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, m, buf_str(&sig)), RC_DENIED);
+    CHECK_RC(crypto_verify_sm2(p256, STR(""), CRYPTO_SIG_DER, m, buf_str(&sig)), RC_INVAL);
+}
+
 CHECK_MAIN(CHECK_TEST(signatures_hold), CHECK_TEST_ONCE(keys_are_used_again_and_again),
            CHECK_TEST(damaged_signatures_do_not_hold), CHECK_TEST(digests_are_signed),
            CHECK_TEST(algorithms_belong_to_types), CHECK_TEST(public_keys_do_not_sign),
-           CHECK_TEST(ed25519_as_in_the_rfc))
+           CHECK_TEST(ed25519_as_in_the_rfc), CHECK_TEST(sm2_as_in_the_standard),
+           CHECK_TEST(sm2_identifiers_count))

@@ -103,11 +103,20 @@ static void signature_algorithms(void)
     }
 }
 
+static void sm2_may_have_null(void)
+{
+    static const struct str with = STR("\x30\x0c\x06\x08\x2a\x81\x1c\xcf\x55\x01\x83\x75\x05\x00");
+    struct rd r = rd_of(with);
+
+    CHECK_INT(x509_sigalg_get(&r), CRYPTO_SIG_SM2_SM3);
+}
+
 static void other_signature_algorithms(void)
 {
     static const struct str others[] = {
         STR("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"),         /* RSA without NULL */
         STR("\x30\x0c\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"),     /* ECDSA with NULL */
+        STR("\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11\x05\x00"), /* ML-DSA with NULL */
         STR("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00"), /* SHA-1 */
         STR("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"),         /* PSS */
         STR("\x30\x05\x06\x03\x55\x1d\x11"), /* no algorithm at all */
@@ -124,4 +133,5 @@ static void other_signature_algorithms(void)
 
 CHECK_MAIN(CHECK_TEST(known_ones_are_found), CHECK_TEST(text_and_back),
            CHECK_TEST(bad_text_is_refused), CHECK_TEST(bad_der_is_a_question_mark),
-           CHECK_TEST(signature_algorithms), CHECK_TEST(other_signature_algorithms))
+           CHECK_TEST(signature_algorithms), CHECK_TEST(sm2_may_have_null),
+           CHECK_TEST(other_signature_algorithms))
