@@ -82,6 +82,8 @@ enum conf_passphrase_from {
 
 enum { CONF_WORKERS_MAX = 32 };
 
+enum conf_switch { CONF_OFF, CONF_ON };
+
 /* A web site behind the gateway. */
 struct conf_site {
     struct str name;           /* canonical; unique */
@@ -142,6 +144,17 @@ struct conf {
             struct str file; /* absolute, or relative to DATA */
         } passphrase;
     } ca;
+    struct {
+        struct {
+            when_t lifetime; /* from thisUpdate to nextUpdate */
+            when_t every;    /* a new list is made, although nothing changed */
+            when_t within;   /* a revocation is on a list */
+            enum conf_switch delta;
+        } crl;
+        struct {
+            when_t lifetime;
+        } ocsp;
+    } revocation;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
