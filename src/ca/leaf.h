@@ -6,12 +6,11 @@
 #pragma once
 
 #include "base/id.h"
+#include "ca/issuer.h"
 #include "conf/conf.h"
 #include "crypto/key.h"
 #include "x509/cert.h"
 #include "x509/tbs.h"
-
-enum { CA_REF_MAX = 64 }; /* an issuer's reference: its name in files and messages */
 
 struct ca_leaf {
     struct str profile;
@@ -26,14 +25,6 @@ struct ca_leaf {
 
 /* The bit of that kind of key in conf_profile.key_algorithms. */
 unsigned ca_leaf_algorithm(enum crypto_key_type type);
-
-/* An authority: its certificate, and what the certificates it signs point to. */
-struct ca_issuer {
-    struct str ref; /* "rsa-1" */
-    struct id id;   /* in the register; empty in the signer, which does not read it */
-    struct x509_cert cert;
-    struct crypto_key *key; /* public half in core, both in the signer */
-};
 
 /* Appends the TBSCertificate. O and C from the configuration, CN the first name that fits, keyUsage
  * by the type of key, serverAuth and clientAuth, caIssuers below urls.plain when that is set.

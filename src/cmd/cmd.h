@@ -45,6 +45,7 @@ enum cmd_option {
     CMD_OPT_STATUS,
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
+    CMD_OPT_SPECIAL,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))

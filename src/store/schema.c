@@ -153,6 +153,28 @@ static const char *const fewer_indexes[] = {
     NULL,
 };
 
+/* Issuers come and go: more states, dates, and certificates of one authority by another. A column's
+ * CHECK cannot be changed, so the states move to a new one, which takes the old one's name. */
+static const char *const issuers[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "ALTER TABLE issuers ADD COLUMN phase TEXT NOT NULL DEFAULT 'active' CHECK (phase IN"
+    " ('active', 'retiring', 'retired', 'revoked'))",
+    "UPDATE issuers SET phase = state",
+    "ALTER TABLE issuers DROP COLUMN state",
+    "ALTER TABLE issuers RENAME COLUMN phase TO state",
+    "ALTER TABLE issuers ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE issuers ADD COLUMN activates INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE issuers ADD COLUMN retires INTEGER",
+    "ALTER TABLE issuers ADD COLUMN crl_shards INTEGER NOT NULL DEFAULT 1",
+    "UPDATE issuers SET not_before = created, activates = created",
+    "UPDATE issuers SET crl_shards = 16 WHERE parent IS NOT NULL",
+    "CREATE TABLE cross_certificates (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE,"
+    " subject TEXT NOT NULL REFERENCES issuers (id), signer TEXT NOT NULL REFERENCES issuers (id),"
+    " certificate BLOB NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,"
+    " created INTEGER NOT NULL) STRICT",
+    NULL,
+};
+
 /* Every byte once, in order, so that INSTR says what number a byte is. */
 #define BYTES                                                                                      \
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"                             \
@@ -198,6 +220,7 @@ static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
+    {"issuers", issuers},
     {"revocation", revocation},
 };
 

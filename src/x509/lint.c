@@ -197,7 +197,8 @@ static enum rc check_usage(const struct x509_cert *c, const struct x509_lint_in 
     RULE(err, !c->must_staple || in->kind == X509_LINT_LEAF, msg_staple);
     RULE(err,
          !c->has_constraints ||
-             (ca && c->constraints_critical && !x509_constraints_empty(&c->constraints)),
+             (ca && c->constraints_critical == !in->constraints_noncritical &&
+              !x509_constraints_empty(&c->constraints)),
          msg_constraints);
     return RC_OK;
 }

@@ -23,6 +23,7 @@ struct x509_lint_in {
     const struct str *dns; /* exactly these, in any order */
     const struct addr *ips;
     size_t n_dns, n_ips;
+    bool constraints_noncritical; /* name constraints are meant to be so */
     when_t
         max_lifetime; /* not_after - not_before + 1 s at most; 0: no limit but the issuer's end */
 };

@@ -70,7 +70,8 @@ struct x509_tbs_in {
     const struct addr *ips;
     size_t n_ips;
     struct str spki;
-    const struct x509_constraints *constraints; /* NULL: none; critical */
+    const struct x509_constraints *constraints; /* NULL: none; critical unless */
+    bool constraints_noncritical;
     const struct str *policies;                 /* dotted OIDs */
     size_t n_policies;
     const struct str *crl_urls;
