@@ -21,17 +21,17 @@ struct http_exchange;
 struct revocation;
 
 enum {
-    REVOCATION_CRLS_MAX = 2,           /* lists being made at a time */
-    REVOCATION_DUE_MAX = 64,           /* shards looked at together */
-    REVOCATION_SIGN_SECONDS = 30,      /* the signer's answer */
-    REVOCATION_RETRY_SECONDS = 30,     /* until a list that failed is tried again */
-    REVOCATION_LOOK_SECONDS = 60,      /* the longest between two looks at what is due */
-    REVOCATION_ANSWERS_MAX = 20000,    /* kept */
+    REVOCATION_CRLS_MAX = 2,            /* lists being made at a time */
+    REVOCATION_DUE_MAX = 64,            /* shards looked at together */
+    REVOCATION_SIGN_SECONDS = 30,       /* the signer's answer */
+    REVOCATION_RETRY_SECONDS = 30,      /* until a list that failed is tried again */
+    REVOCATION_LOOK_SECONDS = 60,       /* the longest between two looks at what is due */
+    REVOCATION_ANSWERS_MAX = 20000,     /* kept */
     REVOCATION_ANSWER_BYTES = 64 << 20, /* of all of them */
-    REVOCATION_ASKS_MAX = 256,         /* OCSP answers under way */
-    REVOCATION_LIVE_PER_SECOND = 50,   /* signed for one request */
+    REVOCATION_ASKS_MAX = 256,          /* OCSP answers under way */
+    REVOCATION_LIVE_PER_SECOND = 50,    /* signed for one request */
     REVOCATION_LIVE_BURST = 200,
-    REVOCATION_LATE_SECONDS = 300,     /* a shard that is due for so long is worth a word */
+    REVOCATION_LATE_SECONDS = 300, /* a shard that is due for so long is worth a word */
 };
 
 struct revocation_options {
@@ -70,8 +70,7 @@ enum rc revocation_submit(struct revocation *r, const struct revocation_ask *ask
 /* A list that was signed elsewhere, by a root's key: published if the issuer's certificate verifies
  * it and its number is above the last. DER. RC_NOTFOUND no such issuer; RC_DENIED, RC_CONFLICT,
  * RC_PARSE ... and why. Waits for the disk. */
-enum rc revocation_crl_given(struct revocation *r, struct str ref, struct str der,
-                             struct err *err);
+enum rc revocation_crl_given(struct revocation *r, struct str ref, struct str der, struct err *err);
 
 /* GET /crl/REF/SHARD.crl, /crl/REF/SHARD-delta.crl; GET /ocsp/REF/BASE64, POST /ocsp/REF. `x` is
  * the callee's until http_finish. */

@@ -255,6 +255,20 @@ enum rc store_crl_number(struct store_txn *txn, const struct id *issuer, unsigne
     return RC_OK;
 }
 
+enum rc store_crl_number_least(struct store_txn *txn, const struct id *issuer, unsigned shard,
+                               uint64_t number)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (number > INT64_MAX)
+        return RC_TOOBIG;
+    TRY(stmt_open(&st, txn,
+                  "UPDATE crl_shards SET number = MAX(number, ?) WHERE issuer = ? AND shard = ?"));
+    stmt_int(&st, (int64_t)number);
+    give_place(&st, issuer, shard);
+    return stmt_change(&st);
+}
+
 /* ---- lists */
 
 static enum rc check_number(struct store_txn *txn, const struct store_crl *c,

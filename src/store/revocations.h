@@ -69,6 +69,10 @@ enum rc store_shards_hasten(struct store_txn *txn, const struct id *issuer, when
 enum rc store_crl_number(struct store_txn *txn, const struct id *issuer, unsigned shard,
                          uint64_t *out);
 
+/* A list that was signed elsewhere has this one: those given away here are above it. */
+enum rc store_crl_number_least(struct store_txn *txn, const struct id *issuer, unsigned shard,
+                               uint64_t number);
+
 /* What stands on a list: changes above `after`, certificates not expired before `expired_before`.
  * RC_TOOBIG above STORE_CRL_ENTRIES_MAX. */
 enum rc store_crl_entries(struct store_txn *txn, struct arena *a, const struct store_shard *shard,
