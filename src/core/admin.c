@@ -317,6 +317,7 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
     struct ipc_metrics reply;
 
     set_gauges(q->core, status);
+    revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);
     if (buf_rc(&snapshot) == RC_OK)
