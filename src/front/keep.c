@@ -162,11 +162,12 @@ static void put_answer(const struct kept *e, when_t now, struct http_exchange *x
 bool front_keep_answer(struct front_keep *k, struct http_exchange *x)
 {
     CLEANUP(buf_done) struct buf key = BUF_INIT(KEY_MAX);
-    when_t now = clock_now(k->front->env->clock);
     struct kept *e;
+    when_t now;
 
     if (k->n == 0 || !put_key(&x->req, &key))
         return false;
+    now = clock_now(k->front->env->clock);
     e = map_get(&k->by_key, buf_str(&key));
     if (e && (e->until <= now || e->since > now)) {
         drop(k, e);
@@ -253,13 +254,14 @@ static void insert(struct front_keep *k, struct kept *e, struct tagged *tag)
 void front_keep_add(struct front_keep *k, const struct http_exchange *x)
 {
     CLEANUP(buf_done) struct buf key = BUF_INIT(KEY_MAX);
-    when_t now = clock_now(k->front->env->clock);
     struct tagged *tag;
     struct kept *old, *e;
+    when_t now;
 
-    if (x->res.keep_until <= now || buf_rc(&x->res.body) != RC_OK || x->res.tag.n == 0 ||
+    if (x->res.keep_until == 0 || buf_rc(&x->res.body) != RC_OK || x->res.tag.n == 0 ||
         !put_key(&x->req, &key))
         return;
+    now = clock_now(k->front->env->clock);
     old = map_get(&k->by_key, buf_str(&key));
     if (old)
         drop(k, old);
