@@ -46,9 +46,6 @@ enum cmd_option {
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
     CMD_OPT_SPECIAL,
-    CMD_OPT_DUE,
-    CMD_OPT_NOW,
-    CMD_OPT_YES,
     CMD_OPT_OUT,
     CMD_OPT_FORCE,
     CMD_OPT_REASON, /* a person's words */
@@ -69,6 +66,9 @@ enum cmd_option {
     CMD_OPT_EXPIRES_AFTER,
     CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
     CMD_OPT_WHY,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_YES,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -173,18 +173,18 @@ int cmd_version(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
-int cmd_issuer_list(const struct cmd_args *args);
-int cmd_issuer_create(const struct cmd_args *args);
-int cmd_issuer_rotate(const struct cmd_args *args);
-int cmd_issuer_retire(const struct cmd_args *args);
-int cmd_issuer_revoke(const struct cmd_args *args);
-int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_cert_find(const struct cmd_args *args);
 int cmd_cert_show(const struct cmd_args *args);
 int cmd_cert_issue(const struct cmd_args *args);
 int cmd_cert_sign(const struct cmd_args *args);
 int cmd_cert_revoke(const struct cmd_args *args);
 int cmd_cert_export(const struct cmd_args *args);
+int cmd_issuer_list(const struct cmd_args *args);
+int cmd_issuer_create(const struct cmd_args *args);
+int cmd_issuer_rotate(const struct cmd_args *args);
+int cmd_issuer_retire(const struct cmd_args *args);
+int cmd_issuer_revoke(const struct cmd_args *args);
+int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_site_add(const struct cmd_args *args);
 int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);

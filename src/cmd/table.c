@@ -110,28 +110,6 @@ static const struct cmd_row rows[] = {
      cmd_config_show},
     {"cert", "list", "list certificates, the newest first", NULL, NULL,
      OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
-    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
-     cmd_issuer_list},
-    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
-     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
-     "roots of its own, the hierarchy for names that are not of this organisation.",
-     NULL, OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
-     cmd_issuer_create},
-    {"issuer", "rotate", "make the replacement of an issuer, or of all",
-     "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
-     "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
-     "--due is for a timer: it does nothing while nothing is due.",
-     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
-     cmd_issuer_rotate},
-    {"issuer", "retire", "let an issuer sign no more certificates",
-     "What it signed stays good, and it is served until the last of it has ended.", "REF",
-     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
-    {"issuer", "cross-sign", "let clients of an old and of a new root verify",
-     "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
-     "served with every chain from then on.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
-    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
-     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
     {"cert", "find", "find certificates by what is known of them",
      "WORD is a name, an address, a serial number or the hash of a key. All that is given must\n"
      "hold. The newest come first.",
@@ -167,6 +145,28 @@ static const struct cmd_row rows[] = {
      OPT(OUT) | OPT(FORMAT) | OPT(P12_PASSWORD_FILE) | OPT(KEY_FILE) | OPT(WITH_ROOT) | OPT(FORCE) |
          OPT(DRY_RUN),
      cmd_cert_export},
+    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
+     cmd_issuer_list},
+    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
+     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
+     "roots of its own, the hierarchy for names that are not of this organisation.",
+     NULL, OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_create},
+    {"issuer", "rotate", "make the replacement of an issuer, or of all",
+     "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
+     "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
+     "--due is for a timer: it does nothing while nothing is due.",
+     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_rotate},
+    {"issuer", "retire", "let an issuer sign no more certificates",
+     "What it signed stays good, and it is served until the last of it has ended.", "REF",
+     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
+    {"issuer", "cross-sign", "let clients of an old and of a new root verify",
+     "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
+     "served with every chain from then on.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
+    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"

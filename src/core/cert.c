@@ -75,7 +75,7 @@ static void take_covered(struct api_cert *a)
     for (size_t i = 0; i < names->n_dns; i++)
         if (ca_covers_dns(a->core->ca, names->dns[i]))
             a->dns[a->n_dns++] = names->dns[i];
-    for (size_t i = 0; i < names->n_ips; i++)
+    for (size_t i = 0; i < names->n_ips && profile_has_ips(a->core->conf); i++)
         if (ca_covers_ip(a->core->ca, &names->ips[i]))
             a->ips[a->n_ips++] = names->ips[i];
 }
@@ -106,7 +106,7 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd)
         request.dns = a->dns;
         request.n_dns = a->n_dns;
         request.ips = a->ips;
-        request.n_ips = profile_has_ips(a->core->conf) ? a->n_ips : 0;
+        request.n_ips = a->n_ips;
         rc = ca_issue(a->core->ca, &request, issued, a, &err);
     }
     if (rc == RC_OK)
