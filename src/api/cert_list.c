@@ -15,9 +15,12 @@ MSG(msg_cursor, "api.list-cursor", "\"cursor\" is not one that an earlier page g
 MSG(msg_under, "api.list-under", "\"{0}\" is not a domain: {1}");
 MSG(msg_serial, "api.list-serial", "\"serial\" is \"{0}\", which is no hexadecimal number");
 MSG(msg_key, "api.list-key",
-    "\"key\" is \"{0}\"; it has to be the SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal digits");
-MSG(msg_issuer, "api.list-issuer", "there is no issuer \"{0}\"; `autarky status` shows those there are");
-MSG(msg_when, "api.list-when", "\"{0}\" is \"{1}\"; it has to be a time as in 2026-11-20T18:24:00Z");
+    "\"key\" is \"{0}\"; it has to be the SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal "
+    "digits");
+MSG(msg_issuer, "api.list-issuer",
+    "there is no issuer \"{0}\"; `autarky status` shows those there are");
+MSG(msg_when, "api.list-when",
+    "\"{0}\" is \"{1}\"; it has to be a time as in 2026-11-20T18:24:00Z");
 MSG(msg_word, "api.list-text", "\"{0}\" has to be a text");
 MSG(msg_status, "api.list-status", "\"status\" is \"{0}\"; it can be valid or revoked");
 

@@ -11,8 +11,7 @@ MSG(msg_csr, "api.sign-csr", "\"csr\" has to be a PKCS#10 request in DER, as bas
 MSG(msg_ca, "api.sign-ca",
     "the request asks for the certificate of a CA, and those are made by `autarky issuer create` "
     "only");
-MSG(msg_profile, "api.sign-profile",
-    "the configuration has no profile \"{0}\"; there are: {1}");
+MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
 MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
 MSG(msg_outside, "api.sign-outside",
@@ -126,8 +125,7 @@ static enum rc outside(struct str name, struct err *err)
     return ERR(err, RC_DENIED, msg_outside, str_head(name, NAME_MAX_BYTES));
 }
 
-static enum rc check_hierarchy(const struct conf *conf, const struct ca_request *r,
-                               struct err *err)
+static enum rc check_hierarchy(const struct conf *conf, const struct ca_request *r, struct err *err)
 {
     char text[ADDR_TEXT];
 

@@ -16,9 +16,10 @@ struct api_signing {
 };
 
 /* `args`: {"csr": DER as base64url, "profile", "names": [texts] instead of those in the request,
- * "common_name", "reason", "owner", "team", "service"}; all but "csr" may be left out. Everything is
- * copied into the arena. RC_PARSE, RC_INVAL, RC_NOTFOUND (profile), RC_DENIED, as x509_csr_parse,
- * ca_leaf_check_key and ca_leaf_check_names, or a name outside of what the CA vouches for. */
+ * "common_name", "reason", "owner", "team", "service"}; all but "csr" may be left out. Everything
+ * is copied into the arena. RC_PARSE, RC_INVAL, RC_NOTFOUND (profile), RC_DENIED, as
+ * x509_csr_parse, ca_leaf_check_key and ca_leaf_check_names, or a name outside of what the CA
+ * vouches for. */
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
                            struct api_signing *out, struct err *err);
 /* {"dry_run": true, "names", "profile", "key", "not_before", "not_after"} */

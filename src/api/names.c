@@ -25,8 +25,7 @@ static bool holds(struct str text, struct str part)
     return false;
 }
 
-static enum rc read_host(struct arena *a, struct str text, struct store_name *out,
-                         struct err *err)
+static enum rc read_host(struct arena *a, struct str text, struct store_name *out, struct err *err)
 {
     char name[NAME_MAX_BYTES + 1];
     struct addr addr;

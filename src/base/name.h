@@ -27,9 +27,9 @@ bool name_is_wildcard(struct str name);
 size_t name_labels(struct str name);
 
 /* A mail address as certificates hold it (rfc822Name, RFC 5280 section 4.2.1.6): a Dot-string of
- * RFC 5321 section 4.1.2, whose letters stay as they are, "@", and a name in canonical form. RC_PARSE
- * when it is none, quoted local parts and address literals included; RC_TOOBIG past NAME_EMAIL_MAX
- * or 64 bytes before the "@"; RC_UNSUPPORTED for bytes outside ASCII. */
+ * RFC 5321 section 4.1.2, whose letters stay as they are, "@", and a name in canonical form.
+ * RC_PARSE when it is none, quoted local parts and address literals included; RC_TOOBIG past
+ * NAME_EMAIL_MAX or 64 bytes before the "@"; RC_UNSUPPORTED for bytes outside ASCII. */
 enum rc name_email_canonical(struct str s, char out[static NAME_EMAIL_MAX + 1]);
 /* What is behind the "@". */
 struct str name_email_domain(struct str email);

@@ -351,7 +351,7 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     struct json_out o;
     struct audit_event event = {
         .at = job->now,
-        .actor_kind = job->req.asker.n     ? AUDIT_OPERATOR
+        .actor_kind = job->req.asker.n        ? AUDIT_OPERATOR
                       : job->req.account.z[0] ? AUDIT_ACCOUNT
                                               : AUDIT_SYSTEM,
         .actor = job->req.asker.n ? job->req.asker : id_str(&job->req.account),

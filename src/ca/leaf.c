@@ -10,7 +10,8 @@ MSG(msg_algorithm, "ca.profile-algorithm",
     "the profile \"{0}\" does not certify {1} keys; make a key of another kind, choose another "
     "profile, or add it to the profile's `key_algorithms`");
 MSG(msg_rsa_bits, "ca.profile-rsa-bits",
-    "the key has {1} bits and the profile \"{0}\" certifies RSA keys from {2} bits on (`rsa_bits`)");
+    "the key has {1} bits and the profile \"{0}\" certifies RSA keys from {2} bits on "
+    "(`rsa_bits`)");
 MSG(msg_size, "ca.profile-key-size",
     "the profile \"{0}\" does not certify {1} keys: they are not among its `{2}`");
 MSG(msg_kind, "ca.profile-names",
@@ -19,10 +20,12 @@ MSG(msg_kind, "ca.profile-names",
 MSG(msg_no_cn, "ca.profile-no-common-name",
     "the profile \"{0}\" writes no common name (`common_name: none`), and \"{1}\" was asked for");
 MSG(msg_cn, "ca.profile-common-name",
-    "the common name \"{1}\" is none of the certificate's names; ask for that name as well, or use a "
+    "the common name \"{1}\" is none of the certificate's names; ask for that name as well, or use "
+    "a "
     "profile with `common_name: text`, which \"{0}\" is not");
 MSG(msg_cn_name, "ca.common-name-is-name",
-    "the common name \"{0}\" reads as a name, and the certificate is not for it: ask for that name as "
+    "the common name \"{0}\" reads as a name, and the certificate is not for it: ask for that name "
+    "as "
     "well, or for another common name");
 
 /* What the lists of the configuration mean, bit by bit, is what x509/tbs.h means. */
@@ -94,8 +97,7 @@ static bool reads_as_name(struct str cn)
     char text[NAME_MAX_BYTES + 1];
     struct addr ip;
 
-    return addr_parse(cn, &ip) == RC_OK || str_find(cn, '@') < cn.n ||
-           str_find(cn, '*') < cn.n ||
+    return addr_parse(cn, &ip) == RC_OK || str_find(cn, '@') < cn.n || str_find(cn, '*') < cn.n ||
            (name_canonical(cn, true, text) == RC_OK && name_labels(str_of(text)) > 1);
 }
 
@@ -110,9 +112,8 @@ static enum rc check_common_name(const struct ca_leaf *leaf, const struct conf_p
         return RC_OK;
     if (profile->common_name == CONF_CN_NAME)
         return ERR(err, RC_DENIED, msg_cn, profile->name, leaf->common_name);
-    return reads_as_name(leaf->common_name)
-               ? ERR(err, RC_DENIED, msg_cn_name, leaf->common_name)
-               : RC_OK;
+    return reads_as_name(leaf->common_name) ? ERR(err, RC_DENIED, msg_cn_name, leaf->common_name)
+                                            : RC_OK;
 }
 
 enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profile *profile,
@@ -124,8 +125,7 @@ enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profil
         struct str first;
     } kinds[CONF_SAN_COUNT] = {
         [CONF_SAN_DNS] = {leaf->n_dns, leaf->n_dns ? leaf->dns[0] : STR("")},
-        [CONF_SAN_IP] = {leaf->n_ips,
-                         str_of(leaf->n_ips ? addr_text(&leaf->ips[0], ip) : ip)},
+        [CONF_SAN_IP] = {leaf->n_ips, str_of(leaf->n_ips ? addr_text(&leaf->ips[0], ip) : ip)},
         [CONF_SAN_EMAIL] = {leaf->n_emails, leaf->n_emails ? leaf->emails[0] : STR("")},
         [CONF_SAN_URI] = {leaf->n_uris, leaf->n_uris ? leaf->uris[0] : STR("")},
     };
@@ -224,8 +224,8 @@ static enum rc build(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
     return x509_tbs_build(in, out, err);
 }
 
-/* basicConstraints stay out: GmSSL takes the empty SEQUENCE that says cA FALSE for an error, and RFC
- * 5280 section 4.2.1.9 lets end-entity certificates do without. */
+/* basicConstraints stay out: GmSSL takes the empty SEQUENCE that says cA FALSE for an error, and
+ * RFC 5280 section 4.2.1.9 lets end-entity certificates do without. */
 enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
                     enum crypto_key_type key_type, const struct conf *conf, struct buf *out,
                     struct err *err)

@@ -40,8 +40,7 @@ struct loader {
     bool broken; /* a key that is missing may stand where the file could not be read */
 };
 
-#define COMPLAIN(l, node, m, ...)                                                                  \
-    CONF_COMPLAIN((l)->report, node, m __VA_OPT__(, ) __VA_ARGS__)
+#define COMPLAIN(l, node, m, ...) CONF_COMPLAIN((l)->report, node, m __VA_OPT__(, ) __VA_ARGS__)
 
 static bool is_null(const struct conf_node *n)
 {

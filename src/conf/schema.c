@@ -52,8 +52,8 @@ ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 
-static const char *const builtin_profiles[] = {"default", "short",     "device",
-                                               "client",  "tlcp-sign", "tlcp-enc", NULL};
+static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
+                                               "tlcp-sign", "tlcp-enc", NULL};
 
 /* Where a built-in profile begins with something else than the rest. TLCP's pair is that of GB/T
  * 20518 and GM/T 0015: one key signs, the other is encrypted to. */

@@ -53,11 +53,11 @@ struct conf_key {
     const struct conf_kind *kind; /* of CONF_ONE, CONF_MANY, CONF_BITS */
     size_t offset;                /* in struct conf, or in the struct of the list */
     size_t size;                  /* of that struct: CONF_ITEMS, CONF_NAMED */
-    const char *initial;      /* the default as in the file, elements divided by spaces; or NULL */
+    const char *initial;       /* the default as in the file, elements divided by spaces; or NULL */
     const char *const *always; /* CONF_NAMED: there is one of each of these names, if only with
                                   defaults; ends with NULL */
-    const char *const *names; /* choices, or accepted URL schemes; ends with NULL */
-    int64_t min, max;         /* of the value, or of its length in characters */
+    const char *const *names;  /* choices, or accepted URL schemes; ends with NULL */
+    int64_t min, max;          /* of the value, or of its length in characters */
     enum conf_form form;
     bool required;
     bool filled; /* a list that may not be empty */

@@ -251,16 +251,11 @@ static const struct command {
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
 } commands[] = {
-    {"status", answer_status, true, NULL},
-    {"doctor", answer_doctor, true, NULL},
-    {"cert list", answer_cert_list, false, NULL},
-    {"cert show", answer_cert_show, false, NULL},
-    {"cert sign", NULL, false, cert_sign},
-    {"cert revoke", NULL, false, cert_revoke},
-    {"ui link", answer_ui_link, false, NULL},
-    {"reload", NULL, false, reload},
-    {"site list", NULL, false, site_list},
-    {"site renew", NULL, false, site_renew},
+    {"status", answer_status, true, NULL},        {"doctor", answer_doctor, true, NULL},
+    {"cert list", answer_cert_list, false, NULL}, {"cert show", answer_cert_show, false, NULL},
+    {"cert sign", NULL, false, cert_sign},        {"cert revoke", NULL, false, cert_revoke},
+    {"ui link", answer_ui_link, false, NULL},     {"reload", NULL, false, reload},
+    {"site list", NULL, false, site_list},        {"site renew", NULL, false, site_renew},
     {"drill runner", NULL, false, drill_runner},
 };
 

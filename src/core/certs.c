@@ -137,8 +137,9 @@ static const struct {
     const char *name;
     int number;
 } reasons[] = {
-    {"unspecified", 0}, {"keyCompromise", REASON_KEY_COMPROMISE}, {"affiliationChanged", 3},
-    {"superseded", 4},  {"cessationOfOperation", 5},              {"privilegeWithdrawn", 9},
+    {"unspecified", 0},          {"keyCompromise", REASON_KEY_COMPROMISE},
+    {"affiliationChanged", 3},   {"superseded", 4},
+    {"cessationOfOperation", 5}, {"privilegeWithdrawn", 9},
 };
 
 static enum rc read_reason(const struct json *args, int *out, struct err *err)

@@ -78,7 +78,7 @@ enum store_certificate_sort {
 struct store_certificate_filter {
     const struct store_name *name; /* exactly this one */
     struct str under;              /* a domain: it and everything below, wildcards too */
-    struct str serial; /* big endian, without the sign byte */
+    struct str serial;             /* big endian, without the sign byte */
     const struct store_hash *spki;
     struct id account;
     struct id order; /* whose certificate it is */

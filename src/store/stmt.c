@@ -304,7 +304,8 @@ int row_enum(struct row *r, const char *const *texts, int n)
 
 struct store_name row_name(struct row *r)
 {
-    struct store_name name = {.type = (enum store_name_type)row_enum(r, name_types, STORE_NAME_TYPES)};
+    struct store_name name = {.type =
+                                  (enum store_name_type)row_enum(r, name_types, STORE_NAME_TYPES)};
 
     name.value = row_str(r);
     return name;

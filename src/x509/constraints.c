@@ -316,8 +316,9 @@ static bool email_within(struct str email, struct str base)
         return true;
     if (str_find(base, '@') < base.n)
         return str_eq(email, base);
-    return base.p[0] == '.' ? domain.n > base.n && str_ieq(str_skip(domain, domain.n - base.n), base)
-                            : str_ieq(domain, base);
+    return base.p[0] == '.'
+               ? domain.n > base.n && str_ieq(str_skip(domain, domain.n - base.n), base)
+               : str_ieq(domain, base);
 }
 
 enum rc x509_constraints_email(const struct x509_constraints *c, struct str email, struct err *err)

@@ -26,10 +26,12 @@ MSG(msg_common_name, "x509.csr-common-name",
 MSG(msg_common_names, "x509.csr-common-names",
     "the certificate request has more than one common name");
 MSG(msg_email, "x509.csr-email",
-    "the certificate request asks for the mail address \"{0}\", which is none: letters and digits of "
+    "the certificate request asks for the mail address \"{0}\", which is none: letters and digits "
+    "of "
     "ASCII, \"@\" and a DNS name");
 MSG(msg_uri, "x509.csr-uri",
-    "the certificate request asks for the URI \"{0}\", which cannot stand in a certificate: it needs "
+    "the certificate request asks for the URI \"{0}\", which cannot stand in a certificate: it "
+    "needs "
     "a host, no user and no fragment, scheme and host in lower case");
 MSG(msg_other_names, "x509.csr-other-names",
     "the certificate request asks for names that are neither DNS names nor addresses");
@@ -387,7 +389,8 @@ static bool is_der(struct str bytes)
 
 enum rc x509_csr_from_file(struct str bytes, struct buf *out, struct err *err)
 {
-    static const struct str labels[] = {{"CERTIFICATE REQUEST", 19}, {"NEW CERTIFICATE REQUEST", 23}};
+    static const struct str labels[] = {{"CERTIFICATE REQUEST", 19},
+                                        {"NEW CERTIFICATE REQUEST", 23}};
     enum rc rc = RC_NOTFOUND;
 
     if (is_der(bytes)) {

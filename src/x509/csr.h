@@ -27,7 +27,7 @@ struct x509_csr {
     bool common_name_is_name;
     const struct str
         *dns; /* of SAN and common name together: canonical, sorted (str_cmp), no duplicates */
-    const struct addr *ips; /* the same */
+    const struct addr *ips;   /* the same */
     const struct str *emails; /* of the SAN: canonical, sorted, no duplicates; X509_CSR_LENIENT
                                  only, as the next */
     const struct str *uris;

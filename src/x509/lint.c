@@ -211,8 +211,7 @@ static enum rc check_usage(const struct x509_cert *c, const struct x509_lint_in 
 
     TRY(crypto_key_from_spki(c->spki, &key, err));
     RULE(err, c->is_ca == ca && (c->basic == X509_BASIC_ABSENT || c->basic_critical), msg_basic);
-    RULE(err,
-         c->has_key_usage && c->key_usage_critical && usage_fits(c, in, crypto_key_type(key)),
+    RULE(err, c->has_key_usage && c->key_usage_critical && usage_fits(c, in, crypto_key_type(key)),
          msg_usage);
     RULE(err, eku_fits(c, in), msg_eku);
     RULE(err, c->ocsp_nocheck == (in->kind == X509_LINT_OCSP), msg_responder);
