@@ -53,7 +53,8 @@ static void changed(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
-    CHECK_LOADS("profiles:\n  short: {unit: Wards}\n  device: {lifetime: 30d}\n  shorty: {}\n", &conf);
+    CHECK_LOADS("profiles:\n  short: {unit: Wards}\n  device: {lifetime: 30d}\n  shorty: {}\n",
+                &conf);
     CHECK_INT(conf->n_profiles, 7);
     CHECK_STR(find(conf, "short")->unit, "Wards");
     CHECK_INT(find(conf, "short")->lifetime, 6 * WHEN_DAY);
@@ -92,21 +93,25 @@ static void times(void)
 
 static void revocation_that_points_nowhere(void)
 {
-    CHECK_PROBLEM("profiles:\n  a:\n    revocation: crl\n",
-                  "5: profiles.a.revocation: the profile wants `revocation: crl`, which points below "
-                  "`urls.plain`, and that is not set: set it, or choose `revocation: none`");
-    CHECK_PROBLEM("profiles: {a: {must_staple: true}}\n",
-                  "3: profiles.a.must_staple: the profile wants `must_staple`, and without OCSP there "
-                  "is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or leave "
-                  "`must_staple` out");
-    CHECK_PROBLEM("urls: {plain: \"http://a\"}\nprofiles: {a: {must_staple: true, revocation: crl}}\n",
-                  "4: profiles.a.must_staple: the profile wants `must_staple`, and without OCSP there "
-                  "is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or leave "
-                  "`must_staple` out");
-    CHECK_PROBLEM("urls: {plain: \"http://a\"}\nprofiles: {short: {must_staple: true}}\n",
-                  "4: profiles.short.must_staple: the profile wants `must_staple`, and without OCSP "
-                  "there is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or "
-                  "leave `must_staple` out");
+    CHECK_PROBLEM(
+        "profiles:\n  a:\n    revocation: crl\n",
+        "5: profiles.a.revocation: the profile wants `revocation: crl`, which points below "
+        "`urls.plain`, and that is not set: set it, or choose `revocation: none`");
+    CHECK_PROBLEM(
+        "profiles: {a: {must_staple: true}}\n",
+        "3: profiles.a.must_staple: the profile wants `must_staple`, and without OCSP there "
+        "is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or leave "
+        "`must_staple` out");
+    CHECK_PROBLEM(
+        "urls: {plain: \"http://a\"}\nprofiles: {a: {must_staple: true, revocation: crl}}\n",
+        "4: profiles.a.must_staple: the profile wants `must_staple`, and without OCSP there "
+        "is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or leave "
+        "`must_staple` out");
+    CHECK_PROBLEM(
+        "urls: {plain: \"http://a\"}\nprofiles: {short: {must_staple: true}}\n",
+        "4: profiles.short.must_staple: the profile wants `must_staple`, and without OCSP "
+        "there is nothing to staple: set `revocation: ocsp` or both, and `urls.plain`, or "
+        "leave `must_staple` out");
     CHECK_PROBLEM("urls: {plain: \"http://a\"}\nprofiles: {client: {must_staple: true}}\n",
                   "4: profiles.client.must_staple: the profile wants `must_staple`, which is for "
                   "servers, and its `extended_key_usage` has no serverAuth: add that, or leave "
@@ -129,10 +134,11 @@ static void usages_that_keys_cannot_do(void)
                   "3: profiles.a.key_usage: mldsa keys cannot be used for dataEncipherment: take "
                   "dataEncipherment out of the profile's `key_usage`, or mldsa out of its "
                   "`key_algorithms`");
-    CHECK_LOADS("profiles: {a: {key_algorithms: [ecdsa], key_usage: [keyAgreement, nonRepudiation]},"
-                " b: {key_algorithms: [ed25519], key_usage: [digitalSignature, nonRepudiation]},"
-                " c: {key_algorithms: [rsa, sm2], key_usage: [keyEncipherment, dataEncipherment]}}\n",
-                &conf);
+    CHECK_LOADS(
+        "profiles: {a: {key_algorithms: [ecdsa], key_usage: [keyAgreement, nonRepudiation]},"
+        " b: {key_algorithms: [ed25519], key_usage: [digitalSignature, nonRepudiation]},"
+        " c: {key_algorithms: [rsa, sm2], key_usage: [keyEncipherment, dataEncipherment]}}\n",
+        &conf);
 }
 
 static void limits_without_keys(void)
@@ -143,17 +149,19 @@ static void limits_without_keys(void)
     CHECK_PROBLEM("profiles: {a: {key_algorithms: [rsa], curves: [p256]}}\n",
                   "3: profiles.a.curves: has no effect, for the profile's `key_algorithms` are "
                   "without ecdsa: add it there, or leave this out");
-    CHECK_PROBLEM("profiles: {tlcp-enc: {mldsa: [87]}}\n",
-                  "3: profiles.tlcp-enc.mldsa: has no effect, for the profile's `key_algorithms` are "
-                  "without mldsa: add it there, or leave this out");
+    CHECK_PROBLEM(
+        "profiles: {tlcp-enc: {mldsa: [87]}}\n",
+        "3: profiles.tlcp-enc.mldsa: has no effect, for the profile's `key_algorithms` are "
+        "without mldsa: add it there, or leave this out");
 }
 
 static void tlcp(void)
 {
-    CHECK_PROBLEM("profiles: {tlcp-sign: {key_algorithms: [sm2, ecdsa]}}\n",
-                  "3: profiles.tlcp-sign.key_algorithms: TLCP knows SM2 keys only: leave ecdsa out, "
-                  "`key_algorithms: [sm2]` is what this profile has; another kind of certificate is a "
-                  "profile of another name");
+    CHECK_PROBLEM(
+        "profiles: {tlcp-sign: {key_algorithms: [sm2, ecdsa]}}\n",
+        "3: profiles.tlcp-sign.key_algorithms: TLCP knows SM2 keys only: leave ecdsa out, "
+        "`key_algorithms: [sm2]` is what this profile has; another kind of certificate is a "
+        "profile of another name");
     CHECK_PROBLEM("profiles: {tlcp-sign: {key_usage: [digitalSignature, keyEncipherment]}}\n",
                   "3: profiles.tlcp-sign.key_usage: this profile is one half of TLCP's pair, and "
                   "encryption belongs to the other: leave `key_usage` out");
@@ -169,12 +177,14 @@ static void names(void)
     CHECK_PROBLEM("profiles: {default: {names: [ip]}}\n",
                   "3: profiles.default.names: this profile is the one of ACME and of the API's own "
                   "certificate: `names` has to hold dns");
-    CHECK_PROBLEM("profiles: {default: {extended_key_usage: [clientAuth]}}\n",
-                  "3: profiles.default.extended_key_usage: this profile is the one of ACME and of the "
-                  "API's own certificate: `extended_key_usage` has to hold serverAuth");
-    CHECK_PROBLEM("profiles: {a: {names: [uri]}}\n",
-                  "3: profiles.a.names: `common_name: name` takes one of the names, and a URI is none "
-                  "that fits: add another kind to `names`, or choose `common_name: none`");
+    CHECK_PROBLEM(
+        "profiles: {default: {extended_key_usage: [clientAuth]}}\n",
+        "3: profiles.default.extended_key_usage: this profile is the one of ACME and of the "
+        "API's own certificate: `extended_key_usage` has to hold serverAuth");
+    CHECK_PROBLEM(
+        "profiles: {a: {names: [uri]}}\n",
+        "3: profiles.a.names: `common_name: name` takes one of the names, and a URI is none "
+        "that fits: add another kind to `names`, or choose `common_name: none`");
     CHECK_LOADS("profiles: {a: {names: [uri], common_name: none}}\n", &conf);
     CHECK_PROBLEM("profiles: {a: {policies: [1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2]}}\n",
                   "3: profiles.a.policies: there are more than 8 policies");
@@ -183,16 +193,17 @@ static void names(void)
 /* All of them are said, each in its line. */
 static void several(void)
 {
-    CHECK_PROBLEMS(LEAST "profiles:\n  a: {lifetime: 1h, backdate: 2h}\n  b: {must_staple: true}\n"
-                         "  default: {names: [ip]}\n",
-                   "a.yaml:4: profiles.a.backdate: the profile begins 2h before the signing and ends "
-                   "1h after it began: its certificates would have ended when they are signed; "
-                   "shorten `backdate` or lengthen `lifetime`\n"
-                   "a.yaml:5: profiles.b.must_staple: the profile wants `must_staple`, and without "
-                   "OCSP there is nothing to staple: set `revocation: ocsp` or both, and "
-                   "`urls.plain`, or leave `must_staple` out\n"
-                   "a.yaml:6: profiles.default.names: this profile is the one of ACME and of the API's "
-                   "own certificate: `names` has to hold dns\n");
+    CHECK_PROBLEMS(
+        LEAST "profiles:\n  a: {lifetime: 1h, backdate: 2h}\n  b: {must_staple: true}\n"
+              "  default: {names: [ip]}\n",
+        "a.yaml:4: profiles.a.backdate: the profile begins 2h before the signing and ends "
+        "1h after it began: its certificates would have ended when they are signed; "
+        "shorten `backdate` or lengthen `lifetime`\n"
+        "a.yaml:5: profiles.b.must_staple: the profile wants `must_staple`, and without "
+        "OCSP there is nothing to staple: set `revocation: ocsp` or both, and "
+        "`urls.plain`, or leave `must_staple` out\n"
+        "a.yaml:6: profiles.default.names: this profile is the one of ACME and of the API's "
+        "own certificate: `names` has to hold dns\n");
 }
 
 CHECK_MAIN(CHECK_TEST(built_in), CHECK_TEST(changed), CHECK_TEST(revocation), CHECK_TEST(times),

@@ -560,7 +560,9 @@ static void other_bytes_are_refused(void)
         {STR("\x0c\x15wiki"), STR("\x0c\x15wi\x01i"), "lint.subject"},
         {STR("\x82\x15wiki"), STR("\x82\x15Wiki"), "lint.names-form"},
         {STR("\x82\x15wiki"), STR("\x82\x15wi_i"), "lint.names-form"},
-        {STR("\x82\x15wiki"), STR("\x81\x15wiki"), "lint.names-kind"},
+        {STR("\x82\x15wiki"), STR("\x81\x15wiki"), "lint.email-form"},
+        {STR("\x82\x15wiki"), STR("\x86\x15wiki"), "lint.uri-form"},
+        {STR("\x82\x15wiki"), STR("\x88\x15wiki"), "lint.names-kind"},
         {STR("\x06\x03\x55\x1d\x0e\x04\x16\x04\x14"), STR("\x06\x03\x55\x1d\x0e\x04\x16\x04\x13"),
          "x509.extension"},
     };
@@ -575,6 +577,69 @@ static void other_bytes_are_refused(void)
         CHECK(replace(&tbs, cases[i].from, cases[i].to));
         CHECK_STR(str_of(lint_der(&t.in, buf_str(&tbs))), cases[i].code);
     }
+}
+
+/* Mail addresses, URIs, and what a profile can ask for beyond the names of TLS servers. */
+static void other_names_and_usages(void)
+{
+    static const struct str mail[] = {{"a@hospital.example", 18}, {"b@hospital.example", 18}};
+    static const struct str uris[] = {{"https://hospital.example/a", 26},
+                                      {"spiffe://hospital.example/b", 27}};
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    struct trial right, t;
+
+    CHECK_OK(pki_init(&p));
+    right = leaf_trial(&p);
+    right.tbs.emails = right.in.emails = mail;
+    right.tbs.n_emails = right.in.n_emails = 1;
+    right.tbs.uris = right.in.uris = uris;
+    right.tbs.n_uris = right.in.n_uris = 1;
+    CHECK_STR(str_of(lint(&right)), "");
+    t = right;
+    t.in.n_emails = 0;
+    CHECK_STR(str_of(lint(&t)), "lint.names-different");
+    t.in.n_emails = 2;
+    CHECK_STR(str_of(lint(&t)), "lint.names-different");
+    t = right;
+    t.in.uris = &uris[1];
+    CHECK_STR(str_of(lint(&t)), "lint.names-different");
+    t = right;
+    t.tbs.subject.common_name = mail[0];
+    CHECK_STR(str_of(lint(&t)), "");
+    t.tbs.subject.common_name = mail[1];
+    CHECK_STR(str_of(lint(&t)), "lint.common-name");
+    t.tbs.subject.common_name = STR("Alice Example");
+    CHECK_STR(str_of(lint(&t)), "lint.common-name");
+    t.in.common_name = STR("Alice Example");
+    CHECK_STR(str_of(lint(&t)), "");
+    t.tbs.subject.common_name = STR("Bob Example");
+    CHECK_STR(str_of(lint(&t)), "lint.common-name");
+}
+
+static void usages_are_those_asked_for(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    struct trial right, t;
+
+    CHECK_OK(pki_init(&p));
+    right = leaf_trial(&p);
+    t = right;
+    t.in.eku = X509_EKU_CLIENT_AUTH;
+    CHECK_STR(str_of(lint(&t)), "lint.extended-key-usage");
+    t.tbs.eku = X509_EKU_CLIENT_AUTH;
+    CHECK_STR(str_of(lint(&t)), "");
+    t = right;
+    t.tbs.key_usage = X509_KU_DIGITAL_SIGNATURE | X509_KU_NON_REPUDIATION;
+    CHECK_STR(str_of(lint(&t)), "lint.key-usage");
+    t.in.key_usage = X509_KU_DIGITAL_SIGNATURE | X509_KU_NON_REPUDIATION;
+    CHECK_STR(str_of(lint(&t)), "");
+    t.tbs.key_usage = X509_KU_DIGITAL_SIGNATURE;
+    CHECK_STR(str_of(lint(&t)), "lint.key-usage");
+    /* The key is one of P-256: it cannot be encrypted to, whatever is asked for. */
+    t.tbs.key_usage = t.in.key_usage = X509_KU_KEY_ENCIPHERMENT;
+    CHECK_STR(str_of(lint(&t)), "lint.key-usage");
+    t.tbs.key_usage = t.in.key_usage = X509_KU_DIGITAL_SIGNATURE | X509_KU_CERT_SIGN;
+    CHECK_STR(str_of(lint(&t)), "lint.key-usage");
 }
 
 static void wrong_key_id_is_refused(void)
@@ -599,4 +664,5 @@ CHECK_MAIN(CHECK_TEST(what_we_issue_passes), CHECK_TEST(leaf_rules),
            CHECK_TEST(ca_rules), CHECK_TEST(root_and_responder_rules),
            CHECK_TEST(critical_where_it_must_be), CHECK_TEST(names_critical_where_they_must_be),
            CHECK_TEST(version_1_is_refused), CHECK_TEST(other_bytes_are_refused),
+           CHECK_TEST(other_names_and_usages), CHECK_TEST(usages_are_those_asked_for),
            CHECK_TEST(wrong_key_id_is_refused))
