@@ -15,6 +15,8 @@ MSG(msg_no_issuers, "ca.register-without-issuers",
     "the register names no issuer; the data directory is not one that `autarky init` finished");
 MSG(msg_profile, "ca.no-profile",
     "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
+MSG(msg_repeated, "ca.key-repeated",
+    "this key is in a certificate of another account; make a new one, which nobody else has");
 MSG(msg_blocked, "ca.key-blocked",
     "this public key was revoked as compromised at {0} and is never certified again; make a new "
     "key");
@@ -344,6 +346,23 @@ static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
                    str_of(when_text(blocked.blocked, at)));
 }
 
+/* Two that have one private key can each read, and speak for, what is the other's. Whoever acts for
+ * no account is an administrator, who may have reasons. */
+static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
+{
+    struct store_certificate_filter with_key = {.spki = &job->issuance.spki_sha256};
+    uint64_t all, own;
+
+    if (!job->req.account.z[0])
+        return RC_OK;
+    TRY(store_certificate_count(txn, &with_key, &all));
+    if (all == 0)
+        return RC_OK;
+    with_key.account = job->req.account;
+    TRY(store_certificate_count(txn, &with_key, &own));
+    return own == all ? RC_OK : PROBLEM(&job->err, RC_DENIED, "badPublicKey", msg_repeated);
+}
+
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -389,6 +408,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     if (job->req.reserve)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
     TRY(check_blocked(txn, job));
+    TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));
     if (job->req.lineage.n)
         TRY(ca_lineage_find(txn, job));

@@ -191,6 +191,7 @@ struct conf {
             struct str name; /* of the credential */
             struct str file; /* absolute, or relative to DATA */
         } passphrase;
+        struct conf_strs weak_keys; /* paths of lists, or of directories with such */
     } ca;
     struct {
         struct conf_nets allow; /* who may read /metrics */

@@ -11,6 +11,7 @@ MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the pre
 static const struct conf_take live = {CONF_LIVE, "", NULL};
 static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
+static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
 static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
@@ -258,6 +259,9 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.passphrase.file", CONF_ONE, ca.passphrase.file, &conf_kind_path),
      .initial = "ca.passphrase", .take = &live,
      .help = "Absolute, or relative to DATA"},
+    {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
+     .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
+             "such; absolute"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

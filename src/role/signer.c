@@ -6,6 +6,7 @@
 #include "ca/signer.h"
 #include "ca/passphrase.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "role/role.h"
@@ -24,6 +25,7 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     struct ca_signer *signer;
 
     TRY(crypto_init());
+    TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
     TRY(ca_passphrase_read(env->conf, env->data, &passphrase, err));
     TRY(ca_signer_open(env->data, passphrase, env->conf, &signer, err));
     env->state = signer;

@@ -301,7 +301,7 @@ static enum rc read_tls_feature(struct arena *, struct rd *r, bool, struct x509_
 {
     struct rd in = list_in(r);
 
-    while (in.left && !in.failed)
+    for (; in.left && !in.failed; c->n_tls_features++)
         c->must_staple |= x509_der_get_u32(&in) == X509_EXT_STATUS_REQUEST;
     return rd_done(&in);
 }
