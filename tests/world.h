@@ -7,9 +7,9 @@
 #include "check.h"
 
 #include "acme/acme.h"
-#include "ca/hierarchy.h"
 #include "ca/issue.h"
 #include "ca/signer.h"
+#include "ceremony/make.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -42,7 +42,7 @@ struct world {
     struct clock_fake clock;
     struct ev *ev;
     const struct conf *conf;
-    struct ca_hierarchy hierarchy;
+    struct ceremony_made made;
     struct store *store;
     struct ca *ca;
     struct ca_signer *signer;

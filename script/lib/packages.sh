@@ -14,6 +14,7 @@ build     ca-certificates       apt mirrors behind HTTPS
 build     libuv1-dev            event loop
 build     libsqlite3-dev        the embedded store
 build     libyaml-dev           configuration
+build     libpsl-dev            the list of public suffixes
 build     libseccomp-dev        confinement
 build     libcap-ng-dev         dropping privileges
 build     libldns-dev           DNS wire format, resolving

@@ -130,8 +130,11 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 /* The rules, and the sites, may have changed since the order was made. */
 static enum rc judge(struct acme_request *r, const struct finalize_data *d)
 {
+    bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
+
     for (size_t i = 0; i < d->order.n_names; i++) {
-        struct policy_query q = {POLICY_DNS, d->order.names[i].name.value, r->x->req.client};
+        struct policy_query q = {POLICY_DNS, d->order.names[i].name.value, r->x->req.client,
+                                 special};
         struct policy_verdict verdict;
         const struct conf_site *site;
 

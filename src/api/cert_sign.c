@@ -14,9 +14,6 @@ MSG(msg_ca, "api.sign-ca",
 MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
 MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
-MSG(msg_outside, "api.sign-outside",
-    "{0} is outside of what this CA vouches for: `domain` and `names.internal` of the "
-    "configuration, single labels, and addresses that are private");
 MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
 
 enum { PROFILES_SHOWN = 512 };
@@ -111,41 +108,24 @@ static enum rc read_common_name(const struct json *args, struct arena *a, struct
     return RC_OK;
 }
 
-/* ---- whose names they are */
+/* ---- whether it can be issued */
 
-static bool inside(const struct conf *conf, struct str host)
+/* One hierarchy for all names, and an issuer in it that was made for them. */
+static enum rc check_hierarchy(const struct api_view *v, const struct ca_request *r,
+                               struct arena *a, struct err *err)
 {
-    struct addr ip;
+    struct policy_names names;
+    enum policy_space space;
 
-    return policy_in_hierarchy(conf, addr_parse(host, &ip) == RC_OK ? POLICY_IP : POLICY_DNS, host);
-}
-
-static enum rc outside(struct str name, struct err *err)
-{
-    return ERR(err, RC_DENIED, msg_outside, str_head(name, NAME_MAX_BYTES));
-}
-
-static enum rc check_hierarchy(const struct conf *conf, const struct ca_request *r, struct err *err)
-{
-    char text[ADDR_TEXT];
-
-    for (size_t i = 0; i < r->n_dns; i++)
-        if (!inside(conf, r->dns[i]))
-            return outside(r->dns[i], err);
-    for (size_t i = 0; i < r->n_ips; i++)
-        if (!inside(conf, str_of(addr_text(&r->ips[i], text))))
-            return outside(str_of(text), err);
-    for (size_t i = 0; i < r->n_emails; i++)
-        if (!inside(conf, name_email_domain(r->emails[i])))
-            return outside(r->emails[i], err);
-    for (size_t i = 0; i < r->n_uris; i++)
-        if (!inside(conf, name_uri_host(r->uris[i])))
-            return outside(r->uris[i], err);
-    return RC_OK;
+    TRY(ca_request_hosts(r, a, &names));
+    TRY(policy_space_of_all(v->conf, &names, ca_hierarchy_open(v->ca, STR("special")), &space,
+                            err));
+    return ca_serves(v->ca, &names, err);
 }
 
 /* What ca_issue and the signer would refuse, before anything is reserved. */
-static enum rc check(const struct api_view *v, const struct api_signing *s, struct err *err)
+static enum rc check(const struct api_view *v, const struct api_signing *s, struct arena *a,
+                     struct err *err)
 {
     const struct ca_request *r = &s->request;
     struct ca_leaf leaf = {
@@ -162,7 +142,7 @@ static enum rc check(const struct api_view *v, const struct api_signing *s, stru
 
     TRY(ca_leaf_check_key(s->profile, s->csr.key_type, s->csr.key_bits, err));
     TRY(ca_leaf_check_names(&leaf, s->profile, err));
-    return check_hierarchy(v->conf, r, err);
+    return check_hierarchy(v, r, a, err);
 }
 
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
@@ -185,7 +165,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     TRY(read_text(args, "owner", a, &s.request.owner, err));
     TRY(read_text(args, "team", a, &s.request.team, err));
     TRY(read_text(args, "service", a, &s.request.service, err));
-    TRY(check(v, &s, err));
+    TRY(check(v, &s, a, err));
     *out = s;
     return RC_OK;
 }

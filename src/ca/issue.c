@@ -5,14 +5,11 @@
 #include "ca/issue_int.h"
 #include "ev/clock.h"
 #include "json/out.h"
+#include "log/log.h"
 #include "store/keys.h"
 #include "store/meta.h"
 #include "store/store.h"
 
-MSG(msg_no_issuer, "ca.no-issuer",
-    "this CA has no active issuer for {0} keys; `autarky status` shows what there is");
-MSG(msg_no_issuers, "ca.register-without-issuers",
-    "the register names no issuer; the data directory is not one that `autarky init` finished");
 MSG(msg_profile, "ca.no-profile",
     "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
 MSG(msg_repeated, "ca.key-repeated",
@@ -25,29 +22,7 @@ MSG(msg_busy, "ca.busy",
 
 /* ---- the authority */
 
-static enum rc load_issuers(struct ca *ca, struct err *err)
-{
-    size_t n;
-
-    TRY(store_issuer_list(store_read(ca->store), &ca->arena, 1u << STORE_ISSUER_ACTIVE, &ca->rows,
-                          &n));
-    if (n == 0)
-        return ERR(err, RC_NOTFOUND, msg_no_issuers);
-    ca->issuers = ARENA_ARRAY(&ca->arena, struct ca_issuer, n);
-    if (!ca->issuers)
-        return RC_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        struct ca_issuer *issuer = &ca->issuers[ca->n_issuers];
-
-        issuer->id = ca->rows[i].id;
-        issuer->ref = ca->rows[i].name;
-        issuer->crl_shards = CA_CRL_SHARDS;
-        TRY(x509_cert_parse(&ca->arena, ca->rows[i].certificate, &issuer->cert, err));
-        TRY(x509_cert_key(&issuer->cert, &issuer->key, err));
-        ca->n_issuers++;
-    }
-    return RC_OK;
-}
+enum { ISSUERS_ARENA = 32 * 1024 * 1024 };
 
 enum rc ca_new(const struct ca_options *options, struct ca **out, struct err *err)
 {
@@ -63,8 +38,8 @@ enum rc ca_new(const struct ca_options *options, struct ca **out, struct err *er
     list_init(&ca->jobs);
     list_init(&ca->waiting);
     ev_timer_init(&ca->recover_timer, ca->ev, ca_recover_tick, ca);
-    arena_init(&ca->arena, 4 * 1024 * 1024);
-    TRY(load_issuers(ca, err));
+    arena_init(&ca->arena, ISSUERS_ARENA);
+    TRY(ca_reload_issuers(ca, err));
     TRY(store_clock_high(store_read(ca->store), &high));
     ca_clock_guard_init(&ca->guard, ev_clock(ca->ev), high);
     ev_timer_start(&ca->recover_timer, CA_RECOVER_SECONDS * WHEN_SECOND,
@@ -81,7 +56,7 @@ void ca_free(struct ca *ca)
         ca_job_end(LIST_ENTRY(link, struct ca_job, link), RC_CANCELLED);
     ev_timer_stop(&ca->recover_timer);
     for (size_t i = 0; i < ca->n_issuers; i++)
-        crypto_key_unref(ca->issuers[i].key);
+        crypto_key_unref(ca->issuers[i]->key);
     conf_unref(ca->conf);
     arena_done(&ca->arena);
     mem_free(ca);
@@ -115,49 +90,6 @@ size_t ca_pending(const struct ca *ca)
     return ca->n_jobs;
 }
 
-const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id)
-{
-    for (size_t i = 0; i < ca->n_issuers; i++)
-        if (str_eq(id_str(&ca->issuers[i].id), id_str(id)))
-            return &ca->issuers[i];
-    return NULL;
-}
-
-const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref)
-{
-    for (size_t i = 0; i < ca->n_issuers; i++)
-        if (str_eq(ca->issuers[i].ref, ref))
-            return &ca->issuers[i];
-    return NULL;
-}
-
-enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf, struct buf *out)
-{
-    const struct ca_issuer *at = ca_issuer_by_id(ca, issuer);
-
-    if (!at)
-        return RC_NOTFOUND;
-    x509_cert_put_pem(leaf, out);
-    /* A root is self-issued, and the client has it already or must not learn it here. */
-    for (size_t i = 0; at && !x509_cert_self_issued(&at->cert) && i < X509_CHAIN_MAX; i++) {
-        x509_cert_put_pem(at->cert.der, out);
-        at = ca_issuer_by_id(ca, &ca->rows[at - ca->issuers].parent);
-    }
-    return buf_rc(out);
-}
-
-enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out)
-{
-    const struct ca_issuer *at = ca_issuer_by_id(ca, issuer);
-
-    for (size_t i = 0; at && !x509_cert_self_issued(&at->cert) && i < X509_CHAIN_MAX; i++)
-        at = ca_issuer_by_id(ca, &ca->rows[at - ca->issuers].parent);
-    if (!at)
-        return RC_NOTFOUND;
-    x509_cert_put_pem(at->cert.der, out);
-    return buf_rc(out);
-}
-
 /* ---- jobs */
 
 enum rc ca_job_new(struct ca *ca, struct ca_job **out)
@@ -189,21 +121,46 @@ void ca_job_end(struct ca_job *job, enum rc rc)
     mem_free(job);
 }
 
-/* An issuer whose own signatures are of the kind of the key, so that a client that can check the
- * one can check the other; any other rather than none. Roots have no key here and are not asked. */
-static const struct ca_issuer *choose_issuer(const struct ca *ca, enum crypto_key_type type)
+enum rc ca_request_hosts(const struct ca_request *req, struct arena *a, struct policy_names *out)
 {
-    struct str wanted = type == CRYPTO_KEY_RSA ? STR("rsa") : STR("ecdsa");
-    const struct ca_issuer *any = NULL;
+    struct str *dns = ARENA_ARRAY(a, struct str, req->n_dns + req->n_emails + req->n_uris);
+    struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips + req->n_uris);
+    struct policy_names names = {dns, 0, ips, 0};
 
-    for (size_t i = 0; i < ca->n_issuers; i++) {
-        if (ca->rows[i].key_ref.n == 0)
-            continue;
-        if (str_eq(ca->rows[i].algorithm, wanted))
-            return &ca->issuers[i];
-        any = any ? any : &ca->issuers[i];
+    if (!dns || !ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < req->n_dns; i++)
+        dns[names.n_dns++] = req->dns[i];
+    for (size_t i = 0; i < req->n_ips; i++)
+        ips[names.n_ips++] = req->ips[i];
+    for (size_t i = 0; i < req->n_emails; i++)
+        dns[names.n_dns++] = name_email_domain(req->emails[i]);
+    for (size_t i = 0; i < req->n_uris; i++) {
+        struct str host = name_uri_host(req->uris[i]);
+
+        if (addr_parse(host, &ips[names.n_ips]) == RC_OK)
+            names.n_ips++;
+        else
+            dns[names.n_dns++] = host;
     }
-    return any;
+    *out = names;
+    return RC_OK;
+}
+
+/* By the names: the hierarchy that may vouch for all of them, and in it an issuer that is made for
+ * them. */
+static enum rc choose_issuer(struct ca_job *job, const struct ca_request *req, when_t lifetime)
+{
+    struct policy_names names;
+    struct ca_need need = {
+        .type = req->key_type, .names = &names, .lifetime = lifetime, .now = job->now};
+    enum policy_space space;
+
+    TRY(ca_request_hosts(req, &job->arena, &names));
+    TRY(policy_space_of_all(job->ca->conf, &names, ca_hierarchy_open(job->ca, STR("special")),
+                            &space, &job->err));
+    need.hierarchy = policy_space_text(space);
+    return ca_issuer_for(job->ca, &need, &job->issuer, &job->err);
 }
 
 static enum rc copy_strs(struct arena *a, const struct str *from, size_t n, const struct str **out)
@@ -268,6 +225,7 @@ static enum rc list_names(struct ca_job *job)
 static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 {
     struct ca_leaf *leaf = &job->leaf;
+    char until[WHEN_TEXT];
 
     *leaf = (struct ca_leaf){
         .profile = job->req.profile,
@@ -290,8 +248,14 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
     if (leaf->not_before < job->issuer->cert.not_before)
         leaf->not_before = job->issuer->cert.not_before;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
-    if (leaf->not_after > job->issuer->cert.not_after)
+    if (leaf->not_after > job->issuer->cert.not_after) {
         leaf->not_after = job->issuer->cert.not_after;
+        log_info("ca.lifetime-cut", LOG_STR("issuer", job->issuer->ref),
+                 LOG_STR("profile", profile->name),
+                 LOG_Z("not_after", when_text(leaf->not_after, until)),
+                 LOG_TEXT("no certificate outlives its issuer; `autarky issuer rotate` makes its "
+                          "replacement"));
+    }
     return x509_serial_random(&leaf->serial);
 }
 
@@ -322,10 +286,7 @@ static enum rc prepare(struct ca_job *job, const struct ca_request *req)
     if (!profile)
         return ERR(&job->err, RC_NOTFOUND, msg_profile, req->profile);
     TRY(ca_clock_guard_look(&ca->guard, &job->now, &job->err));
-    job->issuer = choose_issuer(ca, req->key_type);
-    if (!job->issuer)
-        return ERR(&job->err, RC_NOTFOUND, msg_no_issuer,
-                   str_of(crypto_key_type_text(req->key_type)));
+    TRY(choose_issuer(job, req, profile->lifetime));
     TRY(copy_request(job, req));
     TRY(fill_leaf(job, profile));
     return fill_issuance(job);

@@ -6,13 +6,11 @@
 #pragma once
 
 #include "base/id.h"
+#include "ca/issuer.h"
 #include "conf/conf.h"
 #include "crypto/key.h"
 #include "x509/cert.h"
 #include "x509/tbs.h"
-
-enum { CA_CRL_SHARDS = 16 /* of an issuer */ };
-enum { CA_REF_MAX = 64 }; /* an issuer's reference: its name in files and messages */
 
 struct ca_leaf {
     struct str profile;
@@ -31,15 +29,6 @@ struct ca_leaf {
 
 /* The bit of that kind of key in conf_profile.key_algorithms. */
 unsigned ca_leaf_algorithm(enum crypto_key_type type);
-
-/* An authority: its certificate, and what the certificates it signs point to. */
-struct ca_issuer {
-    struct str ref; /* "rsa-1" */
-    struct id id;   /* in the register; empty in the signer, which does not read it */
-    struct x509_cert cert;
-    struct crypto_key *key; /* public half in core, both in the signer */
-    unsigned crl_shards;    /* its CRL is in so many parts */
-};
 
 /* RC_OK when the profile certifies this key; RC_DENIED and what it lacks (algorithm, size, curve,
  * parameter set), with the problem badPublicKey. */

@@ -20,7 +20,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "the domain whose names, with all below it, this CA vouches for"},
     [CMD_OPT_ALGORITHMS] =
         {"--algorithms", "LIST",
-         "of keys and certificates: rsa,ecdsa, which is the default, or one of them"},
+         "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
     [CMD_OPT_ROOT_PASSPHRASE_FILE] =
         {"--root-passphrase-file", "FILE",
          "its first line encrypts the key of the root; otherwise one is made up"},
@@ -41,6 +41,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          "where the site really is, as in http://10.0.3.7:8080; several, one after "
                          "the other, are tried in this order",
                          true},
+    [CMD_OPT_SPECIAL] = {"--special", NULL,
+                         "the special hierarchy, for names of others and public addresses"},
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
     [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
     [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
@@ -89,8 +91,8 @@ static const struct cmd_row rows[] = {
      "Without a passphrase option one is made up and kept in the data directory, readable by\n"
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
-     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(ROOT_PASSPHRASE_FILE) |
-         OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"

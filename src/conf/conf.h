@@ -131,6 +131,13 @@ enum conf_passphrase_from {
     CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
 };
 
+/* Name constraints (RFC 5280 section 4.2.1.10) of CA certificates. */
+enum conf_constraints {
+    CONF_CONSTRAINTS_CRITICAL,
+    CONF_CONSTRAINTS_NONCRITICAL, /* for clients that do not know them */
+    CONF_CONSTRAINTS_NONE,
+};
+
 enum { CONF_WORKERS_MAX = 32 };
 
 /* A web site behind the gateway. */
@@ -149,9 +156,11 @@ enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 struct conf {
     struct str organization;
     struct str country; /* upper case; empty: none */
-    struct str domain;  /* canonical, two labels or more */
+    struct str locality, unit; /* empty: none */
+    struct str domain;         /* canonical, two labels or more, no public suffix */
     struct {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
+        struct conf_strs single;   /* names of one label, canonical, none of the public DNS */
     } names;
     struct {
         struct str api;   /* "https://ca.hospital.example:8555", no final slash; empty: not set */
@@ -186,6 +195,16 @@ struct conf {
         struct str website;          /* empty: none */
     } acme;
     struct {
+        enum conf_constraints constraints; /* of issuers of the intranet that are made */
+        unsigned constrained_root;         /* 1: of its roots as well */
+        struct {
+            struct str root, issuer; /* templates of common names */
+        } names;
+        struct {
+            when_t lifetime; /* of an issuer */
+            when_t before;   /* its end, a replacement is due */
+            when_t overlap;  /* from the replacement's being made to its first signature */
+        } rotation;
         struct {
             enum conf_passphrase_from from;
             struct str name; /* of the credential */

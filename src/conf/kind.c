@@ -28,6 +28,8 @@ MSG(msg_any_policy, "conf.any-policy",
 MSG(msg_ident, "conf.ident",
     "\"{0}\" is no name of letters, digits, \"-\", \"_\" and \".\", beginning with a letter or "
     "digit");
+MSG(msg_template, "conf.template",
+    "\"{0}\" is no name of a CA: it needs {1}, and may have {2}");
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
 enum {
@@ -176,6 +178,25 @@ enum rc conf_ident_check(struct str s, struct err *err)
     if (s.n == 0 || s.n > IDENT_BYTES_MAX)
         return ERR(err, RC_INVAL, msg_ident, conf_shown(s));
     return RC_OK;
+}
+
+/* Two authorities of the same name could not be told apart by clients. */
+static enum rc parse_template(const struct conf_key *key, const struct conf_scalar *in,
+                              struct arena *a, void *out, struct err *err)
+{
+    struct str rest = in->s, before;
+    bool algorithm = false, number = false, unknown = false;
+
+    while (str_cut(rest, '{', &before, &rest)) {
+        algorithm |= str_starts(rest, STR("algorithm}"));
+        number |= str_starts(rest, STR("number}"));
+        unknown |= !str_starts(rest, STR("algorithm}")) && !str_starts(rest, STR("number}")) &&
+                   !str_starts(rest, STR("organization}"));
+    }
+    if (!algorithm || !number || unknown)
+        return ERR(err, RC_INVAL, msg_template, conf_shown(in->s), STR("{algorithm} and {number}"),
+                   STR("{organization}"));
+    return parse_text(key, in, a, out, err);
 }
 
 static enum rc parse_path(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
@@ -333,6 +354,7 @@ static enum rc parse_oid(const struct conf_key *, const struct conf_scalar *in, 
 const struct conf_kind conf_kind_text = {sizeof(struct str), parse_text, conf_print_str};
 const struct conf_kind conf_kind_country = {sizeof(struct str), parse_country, conf_print_str};
 const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_print_str};
+const struct conf_kind conf_kind_template = {sizeof(struct str), parse_template, conf_print_str};
 const struct conf_kind conf_kind_path = {sizeof(struct str), parse_path, conf_print_str};
 const struct conf_kind conf_kind_number = {sizeof(uint64_t), parse_number, print_number};
 const struct conf_kind conf_kind_span = {sizeof(when_t), parse_span, print_span};

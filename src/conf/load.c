@@ -186,7 +186,7 @@ static enum rc load_initial(struct loader *l, const struct conf_key *key, void *
         if (!to)
             return RC_NOMEM;
     }
-    while (str_next(&rest, ' ', &field)) {
+    while (str_next(&rest, key->form == CONF_ONE ? '\n' : ' ', &field)) {
         struct conf_scalar in = {field, true};
         unsigned bit = 0;
         void *out = key->form == CONF_BITS ? (void *)&bit : to + n * key->kind->size;

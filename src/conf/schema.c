@@ -6,6 +6,10 @@
 MSG(msg_in_roots, "conf.in-roots",
     "it stands in the CA certificates; another one takes a new installation in another DATA "
     "directory, made with autarky init");
+MSG(msg_in_issuers, "conf.in-issuers",
+    "the present issuers are made for the old names; the new ones take a new issuer: autarky issuer "
+    "rotate");
+MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
 
 static const struct conf_take live = {CONF_LIVE, "", NULL};
@@ -14,11 +18,16 @@ static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
+/* Live, and the rest of it is a person's to do. */
+static const struct conf_take in_issuers = {CONF_LIVE, "", &msg_in_issuers};
+static const struct conf_take next_issuer = {CONF_LIVE, "", &msg_next_issuer};
 static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
 
 static const char *const https[] = {"https", NULL};
 static const char *const http[] = {"http", NULL};
 static const char *const web[] = {"https", "http", NULL};
+static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const constraints[] = {"critical", "noncritical", "none", NULL};
 static const char *const databases[] = {"sqlite", NULL};
 static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
 static const char *const curves[] = {"p256", "p384", NULL};
@@ -91,13 +100,21 @@ const struct conf_key conf_schema[] = {
      .help = "Legal name, as it stands in the CA certificates"},
     {KEY("country", CONF_ONE, country, &conf_kind_country), .take = &in_roots,
      .help = "Country of the organization in the CA certificates, two letters of ISO 3166"},
-    {KEY("domain", CONF_ONE, domain, &conf_kind_domain), .required = true, .take = &in_roots,
-     .help = "The CA vouches for this domain and what is below it, and names.internal"},
+    {KEY("locality", CONF_ONE, locality, &conf_kind_text), .min = 1, .max = 64,
+     .take = &next_issuer,
+     .help = "Town of the organization in the CA certificates"},
+    {KEY("unit", CONF_ONE, unit, &conf_kind_text), .min = 1, .max = 64, .take = &next_issuer,
+     .help = "Organizational unit in the CA certificates"},
+    {KEY("domain", CONF_ONE, domain, &conf_kind_domain), .required = true, .take = &in_issuers,
+     .help = "The CA vouches for this domain and what is below it, and for names"},
 
     MAP_OF_KEYS("names"),
-    {KEY("names.internal", CONF_MANY, names.internal, &conf_kind_internal), .take = &in_roots,
+    {KEY("names.internal", CONF_MANY, names.internal, &conf_kind_internal), .take = &in_issuers,
      .initial = "internal home.arpa lan corp local",
      .help = "Domains that exist only inside and that the CA may vouch for as well"},
+    {KEY("names.single", CONF_MANY, names.single, &conf_kind_single), .take = &in_issuers,
+     .initial = "localhost",
+     .help = "Names of a single label, each by itself, that the CA may vouch for as well"},
 
     MAP_OF_KEYS("urls"),
     {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url), .names = https, .take = &front_core,
@@ -249,6 +266,29 @@ const struct conf_key conf_schema[] = {
      .help = "URL of a page about this CA"},
 
     MAP_OF_KEYS("ca"),
+    {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
+     .initial = "critical", .take = &next_issuer,
+     .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},
+    {KEY("ca.constrained_root", CONF_ONE, ca.constrained_root, &conf_kind_choice), .names = no_yes,
+     .initial = "no", .take = &next_issuer,
+     .help = "yes: roots of the intranet say it too, and a new domain takes new roots"},
+    MAP_OF_KEYS("ca.names"),
+    {KEY("ca.names.root", CONF_ONE, ca.names.root, &conf_kind_template), .min = 1, .max = 200,
+     .initial = "{organization} {algorithm} Root CA {number}", .take = &next_issuer,
+     .help = "Common name of roots; in special, \" S\" is put behind it"},
+    {KEY("ca.names.issuer", CONF_ONE, ca.names.issuer, &conf_kind_template), .min = 1, .max = 200,
+     .initial = "{organization} {algorithm} CA {number}", .take = &next_issuer,
+     .help = "Common name of issuers"},
+    MAP_OF_KEYS("ca.rotation"),
+    {KEY("ca.rotation.lifetime", CONF_ONE, ca.rotation.lifetime, &conf_kind_span),
+     .min = 30 * WHEN_DAY, .max = 3653 * WHEN_DAY, .initial = "1096d", .take = &next_issuer,
+     .help = "Of issuers; they end with their root at the latest"},
+    {KEY("ca.rotation.before", CONF_ONE, ca.rotation.before, &conf_kind_span),
+     .min = WHEN_DAY, .max = 3653 * WHEN_DAY, .initial = "400d", .take = &live,
+     .help = "So long before its end an issuer is to be replaced; half of its life at most"},
+    {KEY("ca.rotation.overlap", CONF_ONE, ca.rotation.overlap, &conf_kind_span),
+     .min = 0, .max = 365 * WHEN_DAY, .initial = "7d", .take = &live,
+     .help = "So long a replacement is published before it signs in place of the old one"},
     MAP_OF_KEYS("ca.passphrase"),
     {KEY("ca.passphrase.from", CONF_ONE, ca.passphrase.from, &conf_kind_choice),
      .names = passphrase_froms, .initial = "file", .take = &live,

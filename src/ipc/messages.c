@@ -60,6 +60,8 @@ IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
 IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation),
            IPC_F_LIST(ipc_status, processes, ipc_process, PROCESSES_MAX));
 
+IPC_FIELDS(ipc_restart, IPC_F_U8(ipc_restart, role, ROLE_COUNT - 1));
+
 IPC_FIELDS(ipc_pair, IPC_F_STR(ipc_pair, name, NAME_BYTES), IPC_F_STR(ipc_pair, value, 4 * KIB));
 
 IPC_FIELDS(ipc_http, IPC_F_STR(ipc_http, listener, NAME_BYTES), IPC_F_STR(ipc_http, method, 16),

@@ -271,7 +271,7 @@ static enum rc put_extensions(struct x509_der *w, const struct x509_tbs_in *in, 
     /* RFC 5280 section 4.1.2.6: it alone says who the subject is, then. */
     x509_ext_put_san(w, &X509_SAN_OF(in), !has_subject(&in->subject));
     if (in->constraints && !x509_constraints_empty(in->constraints)) {
-        x509_ext_open(w, X509_OID_NAME_CONSTRAINTS, true);
+        x509_ext_open(w, X509_OID_NAME_CONSTRAINTS, !in->constraints_noncritical);
         TRY(explain(x509_constraints_put(in->constraints, w->out), &msg_constraints, STR(""), err));
         x509_ext_close(w);
     }

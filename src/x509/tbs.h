@@ -74,7 +74,8 @@ struct x509_tbs_in {
     const struct str *uris; /* as name_uri_check wants them */
     size_t n_uris;
     struct str spki;
-    const struct x509_constraints *constraints; /* NULL: none; critical */
+    const struct x509_constraints *constraints; /* NULL: none; critical unless */
+    bool constraints_noncritical;
     const struct str *policies;                 /* dotted OIDs */
     size_t n_policies;
     const struct str *crl_urls;

@@ -32,7 +32,7 @@ static void certificate_for_two_names(void)
     v.leaf = chain[0].der;
     v.chain = &chain[1].der;
     v.n_chain = 1;
-    v.roots = &w.hierarchy.issuers[0].certificate;
+    v.roots = &w.made.rows[0].certificate;
     v.n_roots = 1;
     v.dns = STR("pacs.hospital.example");
     CHECK_OK(x509_verify(&v, NULL));
