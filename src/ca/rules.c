@@ -21,7 +21,8 @@ MSG(msg_address, "ca.rules-address",
     "the signer's rules do not cover the address {0}; they are ca/rules.json in the data "
     "directory, which root edits before the signer is started again");
 MSG(msg_off, "ca.rules-special",
-    "the signer's rules have no \"special\", so that hierarchy signs nothing; they are ca/rules.json "
+    "the signer's rules have no \"special\", so that hierarchy signs nothing; they are "
+    "ca/rules.json "
     "in the data directory, which root edits before the signer is started again");
 MSG(msg_lifetime, "ca.rules-lifetime",
     "the signer's rules end a lifetime at {0}, and {1} was asked for; shorten the profile's "
@@ -322,11 +323,11 @@ static enum rc too_long(const struct ca_rules *r, when_t asked, struct err *err)
 }
 
 /* Mail addresses and URIs by the host in them, which alone says whose they are. */
-static bool covers_host(const struct ca_rules *r, struct str host)
+static bool covers_host(const struct ca_rules_space *s, struct str host)
 {
     struct addr a;
 
-    return addr_parse(host, &a) == RC_OK ? covers_address(r, &a) : covers_name(r, host);
+    return addr_parse(host, &a) == RC_OK ? covers_address(s, &a) : covers_name(s, host);
 }
 
 enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_leaf *leaf,
@@ -344,10 +345,10 @@ enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_l
         if (!covers_address(s, &leaf->ips[i]))
             return ERR(err, RC_DENIED, msg_address, str_of(addr_text(&leaf->ips[i], text)));
     for (size_t i = 0; i < leaf->n_emails; i++)
-        if (!covers_host(r, name_email_domain(leaf->emails[i])))
+        if (!covers_host(s, name_email_domain(leaf->emails[i])))
             return ERR(err, RC_DENIED, msg_name, leaf->emails[i]);
     for (size_t i = 0; i < leaf->n_uris; i++)
-        if (!covers_host(r, name_uri_host(leaf->uris[i])))
+        if (!covers_host(s, name_uri_host(leaf->uris[i])))
             return ERR(err, RC_DENIED, msg_name, str_head(leaf->uris[i], URI_SHOWN));
     if (leaf->not_after - leaf->not_before > r->lifetime_max)
         return too_long(r, leaf->not_after - leaf->not_before, err);

@@ -25,8 +25,9 @@ struct ca_signer;
 struct ipc_sign;
 
 /* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
- * all of them. Beside them ca/REF.revoked may say that it certifies nothing any more. Checks that key and certificate belong together. To be called while the files can
- * still be read; everything is in memory afterwards. Errors name the file and the cure. */
+ * all of them. Beside them ca/REF.revoked may say that it certifies nothing any more. Checks that
+ * key and certificate belong together. To be called while the files can still be read; everything
+ * is in memory afterwards. Errors name the file and the cure. */
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
                        struct ca_signer **out, struct err *err);
 void ca_signer_free(struct ca_signer *s);

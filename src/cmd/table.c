@@ -18,9 +18,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_COUNTRY] = {"--country", "CC", "two letters, if certificates are to carry it"},
     [CMD_OPT_DOMAIN] = {"--domain", "DOMAIN",
                         "the domain whose names, with all below it, this CA vouches for"},
-    [CMD_OPT_ALGORITHMS] =
-        {"--algorithms", "LIST",
-         "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
+    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST",
+                            "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
     [CMD_OPT_ROOT_PASSPHRASE_FILE] =
         {"--root-passphrase-file", "FILE",
          "its first line encrypts the key of the root; otherwise one is made up"},
@@ -92,7 +91,8 @@ static const struct cmd_row rows[] = {
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) |
+         OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"

@@ -155,7 +155,7 @@ enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
 struct conf {
     struct str organization;
-    struct str country; /* upper case; empty: none */
+    struct str country;        /* upper case; empty: none */
     struct str locality, unit; /* empty: none */
     struct str domain;         /* canonical, two labels or more, no public suffix */
     struct {

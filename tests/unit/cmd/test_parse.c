@@ -206,7 +206,7 @@ static void test_usage_errors(void)
         {"cert --json", "autarky cert: a verb is missing; there is list, find"},
         {"config chekc", "autarky config: no verb \"chekc\"; there is check, show\n"},
         {"help xyzzy", "there is no command \"xyzzy\"\n"},
-        {"help cert find", "no verb \"find\"; there is list\n"},
+        {"help cert fnd", "no verb \"fnd\"; there is list, find"},
         {"status extra", "autarky status: \"extra\" is one word too many\n"},
         {"cert list extra", "autarky cert list: \"extra\" is one word too many\n"},
         {"status --jsno", "autarky status: no option \"--jsno\"; did you mean \"--json\"?\n"},
