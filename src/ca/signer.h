@@ -24,10 +24,11 @@ enum {
 struct ca_signer;
 struct ipc_sign;
 
-/* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
- * all of them. Beside them ca/REF.revoked may say that it certifies nothing any more. Checks that
- * key and certificate belong together. To be called while the files can still be read; everything
- * is in memory afterwards. Errors name the file and the cure. */
+/* Loads ca/rules.json and every ca/REF.crt with its key (ca/key_load.h) below `data`. The
+ * passphrase opens those in files; NULL: it is read as the configuration says when the first one
+ * needs it. Beside them ca/REF.revoked may say that it certifies nothing any more. Checks that key
+ * and certificate belong together. To be called while the files can still be read; everything is in
+ * memory afterwards. Errors name the file and the cure. */
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
                        struct ca_signer **out, struct err *err);
 void ca_signer_free(struct ca_signer *s);
@@ -47,8 +48,8 @@ struct ca_sign_ask {
 };
 
 /* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile,
- * linter; RC_QUOTA the hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of
- * the call. */
+ * linter; RC_AGAIN a token that does not sign at the moment; RC_QUOTA the hour's signatures;
+ * RC_INVAL what cannot be built. `arena` is for the time of the call. */
 enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
                        struct buf *out, struct err *err);
 

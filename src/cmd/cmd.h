@@ -45,6 +45,7 @@ enum cmd_option {
     CMD_OPT_STATUS,
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
+    CMD_OPT_SPECIAL,
     CMD_OPT_OUT,
     CMD_OPT_FORCE,
     CMD_OPT_REASON, /* a person's words */
@@ -65,7 +66,6 @@ enum cmd_option {
     CMD_OPT_EXPIRES_AFTER,
     CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
     CMD_OPT_WHY,
-    CMD_OPT_SPECIAL,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))

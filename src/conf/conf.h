@@ -212,6 +212,15 @@ struct conf {
             struct str name; /* of the credential */
             struct str file; /* absolute, or relative to DATA */
         } passphrase;
+        struct {
+            struct str module; /* path of the PKCS#11 module; empty: none */
+            struct str server; /* path of a p11-kit server's socket; empty: none */
+            struct {
+                enum conf_passphrase_from from;
+                struct str name;
+                struct str file;
+            } pin;
+        } pkcs11;
         struct conf_strs weak_keys; /* paths of lists, or of directories with such */
     } ca;
     struct {

@@ -15,6 +15,7 @@ MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the pre
 
 static const struct conf_take live = {CONF_LIVE, "", NULL};
 static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
+static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
@@ -301,6 +302,21 @@ const struct conf_key conf_schema[] = {
      .help = "Of the systemd credential"},
     {KEY("ca.passphrase.file", CONF_ONE, ca.passphrase.file, &conf_kind_path),
      .initial = "ca.passphrase", .take = &live,
+     .help = "Absolute, or relative to DATA"},
+    MAP_OF_KEYS("ca.pkcs11"),
+    {KEY("ca.pkcs11.module", CONF_ONE, ca.pkcs11.module, &conf_kind_path), .take = &signer,
+     .help = "The PKCS#11 module through which keys in tokens are used; none: no tokens"},
+    {KEY("ca.pkcs11.server", CONF_ONE, ca.pkcs11.server, &conf_kind_path), .take = &signer,
+     .help = "Socket of p11-kit server, with p11-kit-client.so as the module"},
+    MAP_OF_KEYS("ca.pkcs11.pin"),
+    {KEY("ca.pkcs11.pin.from", CONF_ONE, ca.pkcs11.pin.from, &conf_kind_choice),
+     .names = passphrase_froms, .initial = "file", .take = &live,
+     .help = "Where the PIN of the token comes from: credential (systemd), file, prompt"},
+    {KEY("ca.pkcs11.pin.name", CONF_ONE, ca.pkcs11.pin.name, &conf_kind_ident),
+     .initial = "autarky-pin", .take = &live,
+     .help = "Of the systemd credential"},
+    {KEY("ca.pkcs11.pin.file", CONF_ONE, ca.pkcs11.pin.file, &conf_kind_path),
+     .initial = "ca.pin", .take = &live,
      .help = "Absolute, or relative to DATA"},
     {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
      .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
