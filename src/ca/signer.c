@@ -50,9 +50,9 @@ struct ca_signer {
     const struct conf *conf;
     struct ca_issuer issuers[CA_ISSUERS_MAX];
     size_t n;
-    struct ca_status *status;
     struct x509_cert *roots; /* those whose certificates are in trust/ */
     size_t n_roots;
+    struct ca_status *status;
 };
 
 /* Reads DIR/name into `out`. */

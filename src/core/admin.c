@@ -13,7 +13,7 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
-    ARGS_MAX = 64 * 1024,
+    ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
     STATUS_SECONDS = 2
 };
@@ -259,6 +259,22 @@ static void cert_revoke(struct question *q)
     json_free(q->args);
 }
 
+/* ---- authorities */
+
+static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_issuer_list(&v, o);
+}
+
+static void issuer_change(struct question *q)
+{
+    core_issuer_change(q->core, q->req, q->uid, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -279,11 +295,13 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
-    {"crl publish", answer_crl_publish, false, NULL},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
+    {"issuer list", answer_issuer_list, false, NULL},
+    {"issuer change", NULL, false, issuer_change},
+    {"crl publish", answer_crl_publish, false, NULL},
     {"drill runner", NULL, false, drill_runner},
 };
 

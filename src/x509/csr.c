@@ -332,6 +332,15 @@ static enum rc check_key(struct parse *p, struct str info, enum crypto_sig_alg a
     return RC_OK;
 }
 
+/* A zero byte ends the name for one program and not for another. */
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 static enum rc read_info(struct parse *p, struct str info, struct str *out_attributes,
                          struct err *err)
 {
@@ -345,6 +354,8 @@ static enum rc read_info(struct parse *p, struct str info, struct str *out_attri
     if (in.failed || p->csr.subject.n > X509_NAME_MAX ||
         x509_name_parse(p->csr.subject, &subject, NULL) != RC_OK)
         return broken(err, STR("subject"));
+    if (has_control(subject.common_name))
+        return broken(err, STR("a control character in the common name"));
     p->csr.common_name = subject.common_name;
     p->csr.spki = x509_der_any(&in, &tag);
     if (in.failed)
