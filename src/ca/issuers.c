@@ -206,8 +206,8 @@ static void choose(const struct ca *ca, const struct ca_need *need, struct str a
     }
 }
 
-enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
-                      const struct ca_issuer **out, struct err *err)
+enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const struct ca_issuer **out,
+                      struct err *err)
 {
     /* Any other rather than none: first what everybody can check. */
     static const struct str others[] = {{"ecdsa", 5}, {"rsa", 3}};
@@ -223,7 +223,7 @@ enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
     }
     if (c.refused.n)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_covered, c.refused);
-    return ERR(err, RC_NOTFOUND, msg_no_issuer, wanted, need->hierarchy);
+    return PROBLEM(err, RC_NOTFOUND, "badCSR", msg_no_issuer, wanted, need->hierarchy);
 }
 
 const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,
