@@ -139,9 +139,10 @@ enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profil
 
 /* ---- what it writes */
 
-/* RFC 5280 ends it at 64 characters, so a certificate may have none. */
-struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile,
-                               char text[static ADDR_TEXT])
+/* RFC 5280 ends it at 64 characters, so a certificate may have none. An address is none: where there
+ * is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name constraints do not
+ * permit. */
+struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile)
 {
     if (profile->common_name == CONF_CN_NONE)
         return (struct str){NULL, 0};
@@ -150,8 +151,6 @@ struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_pro
     for (size_t i = 0; i < leaf->n_dns; i++)
         if (leaf->dns[i].n <= X509_ATTR_MAX)
             return leaf->dns[i];
-    if (leaf->n_dns == 0 && leaf->n_ips > 0)
-        return str_of(addr_text(&leaf->ips[0], text));
     for (size_t i = 0; i < leaf->n_emails && leaf->n_dns == 0; i++)
         if (leaf->emails[i].n <= X509_ATTR_MAX)
             return leaf->emails[i];
@@ -231,7 +230,6 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
                     struct err *err)
 {
     const struct conf_profile *profile = conf_profile_find(conf, leaf->profile);
-    char ip[ADDR_TEXT];
     struct x509_tbs_in in = {
         .serial = leaf->serial,
         .issuer = issuer->cert.subject,
@@ -257,7 +255,7 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
         return RC_NOTFOUND;
     in.subject.locality = profile->locality;
     in.subject.unit = profile->unit;
-    in.subject.common_name = ca_leaf_common_name(leaf, profile, ip);
+    in.subject.common_name = ca_leaf_common_name(leaf, profile);
     in.key_usage = ca_leaf_key_usage(profile, key_type);
     in.eku = (uint16_t)profile->extended_usage;
     in.must_staple = profile->must_staple;

@@ -37,9 +37,8 @@ enum rc ca_leaf_check_key(const struct conf_profile *profile, enum crypto_key_ty
 /* RC_OK when it certifies such names and this common name; RC_DENIED and which it does not. */
 enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profile *profile,
                             struct err *err);
-/* The common name that will stand in the certificate; empty: none. It may point into `text`. */
-struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile,
-                               char text[static ADDR_TEXT]);
+/* The common name that will stand in the certificate, borrowed; empty: none. */
+struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile);
 /* The keyUsage that the profile gives such a key, bits of X509_KU_*. */
 uint16_t ca_leaf_key_usage(const struct conf_profile *profile, enum crypto_key_type type);
 

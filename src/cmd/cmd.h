@@ -66,6 +66,9 @@ enum cmd_option {
     CMD_OPT_EXPIRES_AFTER,
     CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
     CMD_OPT_WHY,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_YES,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -82,7 +85,7 @@ struct cmd_args {
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
     size_t n_many;
-    const char *operand; /* the word that the row wants; else NULL */
+    const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };
 
@@ -176,6 +179,12 @@ int cmd_cert_issue(const struct cmd_args *args);
 int cmd_cert_sign(const struct cmd_args *args);
 int cmd_cert_revoke(const struct cmd_args *args);
 int cmd_cert_export(const struct cmd_args *args);
+int cmd_issuer_list(const struct cmd_args *args);
+int cmd_issuer_create(const struct cmd_args *args);
+int cmd_issuer_rotate(const struct cmd_args *args);
+int cmd_issuer_retire(const struct cmd_args *args);
+int cmd_issuer_revoke(const struct cmd_args *args);
+int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_site_add(const struct cmd_args *args);
 int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);

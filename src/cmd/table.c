@@ -43,6 +43,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          true},
     [CMD_OPT_SPECIAL] = {"--special", NULL,
                          "the special hierarchy, for names of others and public addresses"},
+    [CMD_OPT_DUE] = {"--due", NULL, "those whose end is near, or that are made for other names"},
+    [CMD_OPT_NOW] = {"--now", NULL, "the new one signs at once, not after ca.rotation.overlap"},
+    [CMD_OPT_YES] = {"--yes", NULL, "do what cannot be taken back"},
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
     [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
     [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
@@ -142,6 +145,28 @@ static const struct cmd_row rows[] = {
      OPT(OUT) | OPT(FORMAT) | OPT(P12_PASSWORD_FILE) | OPT(KEY_FILE) | OPT(WITH_ROOT) | OPT(FORCE) |
          OPT(DRY_RUN),
      cmd_cert_export},
+    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
+     cmd_issuer_list},
+    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
+     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
+     "roots of its own, the hierarchy for names that are not of this organisation.",
+     NULL, OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_create},
+    {"issuer", "rotate", "make the replacement of an issuer, or of all",
+     "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
+     "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
+     "--due is for a timer: it does nothing while nothing is due.",
+     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_rotate},
+    {"issuer", "retire", "let an issuer sign no more certificates",
+     "What it signed stays good, and it is served until the last of it has ended.", "REF",
+     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
+    {"issuer", "cross-sign", "let clients of an old and of a new root verify",
+     "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
+     "served with every chain from then on.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
+    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"
