@@ -156,7 +156,8 @@ static void no_number_twice(void)
     m.number = 8;
     CHECK_OK(sign_list(&w, &m));
     m.number = 9;
-    m.next_update = m.this_update + 999'999; /* cannot be written; the number is used all the same */
+    m.next_update =
+        m.this_update + 999'999; /* cannot be written; the number is used all the same */
     CHECK(sign_list(&w, &m) != RC_OK);
     m.next_update = m.this_update + WHEN_DAY;
     CHECK_RC(sign_list(&w, &m), RC_DENIED);
