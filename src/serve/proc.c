@@ -448,6 +448,9 @@ static struct death describe(int status)
         d.cure = "somebody killed it, or memory ran out: see `journalctl -k`";
     else if (code == ROLE_EXIT_DONE)
         d.cure = "somebody ended it with SIGTERM; to end the whole service, signal the supervisor";
+    else if (code == ROLE_EXIT_FAILED)
+        d.cure = "it could not go on; the lines before say why, and whether somebody must do "
+                 "something";
     else if (code == ROLE_EXIT_CANNOT)
         d.cure = "the line before says what to mend";
     else if (code == ROLE_EXIT_VERSION)

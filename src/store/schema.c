@@ -175,6 +175,15 @@ static const char *const issuers[] = {
     NULL,
 };
 
+/* Names that are neither DNS names nor addresses are found by their text, and certificates by the
+ * one who answers for them; both are few among many. */
+static const char *const profiles[] = {
+    "CREATE INDEX certificate_names_value ON certificate_names (value, certificate)"
+    " WHERE reversed IS NULL AND address IS NULL",
+    "CREATE INDEX certificates_owner ON certificates (owner, issued) WHERE owner IS NOT NULL",
+    NULL,
+};
+
 /* Every byte once, in order, so that INSTR says what number a byte is. */
 #define BYTES                                                                                      \
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"                             \
@@ -221,6 +230,7 @@ static const struct store_migration migrations[] = {
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
     {"issuers", issuers},
+    {"profiles: other names, owners", profiles},
     {"revocation", revocation},
 };
 

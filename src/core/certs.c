@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates that an administrator asks for on the control socket: signed, and revoked. The way
+ * of issuing is everybody's (ca/issue.h); the trail names the user. */
+#include "api/cert_sign.h"
+#include "core/core_int.h"
+#include "log/log.h"
+#include "x509/crl.h"
+
+MSG(msg_later, "core.cert-later",
+    "the signer is away, and nothing was issued; ask again, and if that does not help, `autarky "
+    "status` says how the processes are");
+MSG(msg_reason, "core.cert-reason",
+    "\"{0}\" is no reason of RFC 5280; there are unspecified, keyCompromise, affiliationChanged, "
+    "superseded, cessationOfOperation and privilegeWithdrawn");
+MSG(msg_already, "core.cert-already",
+    "the certificate {0} was revoked at {1} for another reason; only keyCompromise can take its "
+    "place");
+MSG(msg_dry_run, "core.cert-dry-run", "\"dry_run\" has to be true or false");
+
+enum { ANSWER_MAX = 1024 * 1024 };
+
+static bool is_dry_run(const struct json *args)
+{
+    bool dry = false;
+
+    return json_bool(json_get(args, "dry_run"), &dry) == RC_OK && dry;
+}
+
+static void fail(struct ipc_req *req, enum rc rc, struct err *err)
+{
+    err->rc = rc;
+    ipc_reply_err(req, err);
+}
+
+/* ---- sign */
+
+struct signing {
+    struct core *core;
+    struct ipc_req *req;
+    struct api_signing s;
+};
+
+static void put_certificate(const struct signing *g, const struct store_certificate *cert)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct api_view v = core_view(g->core, NULL);
+    struct err err = ERR_INIT;
+    struct json_out o;
+    enum rc rc;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    rc = api_cert_put(&v, cert, &o);
+    if (rc == RC_OK)
+        core_admin_reply(g->req, &o, &text);
+    else
+        fail(g->req, rc, &err);
+}
+
+static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
+                   const struct err *err)
+{
+    const struct signing *g = arg;
+    struct err why = ERR_INIT;
+
+    if (rc == RC_OK) {
+        put_certificate(g, cert);
+        return;
+    }
+    if (rc == RC_AGAIN)
+        IGNORE_RC(ERR(&why, rc, msg_later));
+    else if (err)
+        why = *err;
+    log_warn("core.cert-refused", LOG_STR("profile", g->s.request.profile), LOG_ERR(&why));
+    fail(g->req, rc, &why);
+}
+
+static void put_plan(const struct signing *g)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct api_view v = core_view(g->core, NULL);
+    struct json_out o;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    api_cert_sign_put_plan(&v, &g->s, &o);
+    core_admin_reply(g->req, &o, &text);
+}
+
+static enum rc sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
+                    struct err *err)
+{
+    struct arena *a = ipc_req_arena(req);
+    struct signing *g = ARENA_NEW(a, struct signing);
+    struct api_view v = core_view(core, NULL);
+
+    if (!g)
+        return RC_NOMEM;
+    g->core = core;
+    g->req = req;
+    if (json_get(args, "dry_run") && json_type(json_get(args, "dry_run")) != JSON_BOOL)
+        return ERR(err, RC_INVAL, msg_dry_run);
+    TRY(api_cert_sign_read(&v, args, a, &g->s, err));
+    g->s.request.asker = arena_printf(a, "uid %u", (unsigned)uid);
+    if (!g->s.request.asker.p)
+        return RC_NOMEM;
+    if (is_dry_run(args)) {
+        put_plan(g);
+        return RC_OK;
+    }
+    return ca_issue(core->ca, &g->s.request, issued, g, err);
+}
+
+void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+{
+    struct err err = ERR_INIT;
+    enum rc rc = sign(core, req, args, uid, &err);
+
+    if (rc != RC_OK)
+        fail(req, rc, &err);
+}
+
+/* ---- revoke */
+
+struct revoking {
+    struct core *core;
+    struct ipc_req *req;
+    struct store_certificate cert;
+    struct revocation_ask ask;
+};
+
+static enum rc read_reason(const struct json *args, int *out, struct err *err)
+{
+    struct str text = STR("");
+
+    IGNORE_RC(json_str(json_get(args, "reason"), &text)); /* then it is none of them */
+    if (x509_reason_parse(text, out) != RC_OK ||
+        !revocation_reason_allowed(REVOCATION_BY_OPERATOR, *out))
+        return ERR(err, RC_INVAL, msg_reason, str_head(text, 64));
+    return RC_OK;
+}
+
+static void put_revoked(const struct revoking *g)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct api_view v = core_view(g->core, NULL);
+    struct err err = ERR_INIT;
+    struct store_certificate cert;
+    struct json_out o;
+    enum rc rc;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    rc = store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
+                               &cert);
+    if (rc == RC_OK)
+        rc = api_cert_put(&v, &cert, &o);
+    if (rc == RC_OK)
+        core_admin_reply(g->req, &o, &text);
+    else
+        fail(g->req, rc, &err);
+}
+
+/* Of one that is revoked for this reason already there is nothing to do. */
+static bool is_so_already(const struct revoking *g)
+{
+    struct store_certificate now;
+
+    return store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
+                                 &now) == RC_OK &&
+           now.status == STORE_CERTIFICATE_REVOKED && now.revocation_reason == g->ask.reason;
+}
+
+static void revoked(void *arg, enum rc rc, const struct revocation_result *result,
+                    const struct err *why)
+{
+    struct revoking *g = arg;
+    struct err err = *why;
+    char serial[X509_SERIAL_TEXT] = "", at[WHEN_TEXT];
+    struct x509_serial s;
+
+    if (rc == RC_OK || (rc == RC_CONFLICT && is_so_already(g))) {
+        put_revoked(g);
+        return;
+    }
+    if (rc == RC_CONFLICT && x509_serial_from_bytes(g->cert.serial, &s) == RC_OK)
+        rc = ERR(&err, rc, msg_already, str_of(x509_serial_text(&s, serial)),
+                 str_of(when_text(result->revoked, at)));
+    fail(g->req, rc, &err);
+}
+
+static enum rc read_why(const struct json *args, struct arena *a, struct str *out)
+{
+    struct str text = STR("");
+
+    IGNORE_RC(json_str(json_get(args, "why"), &text)); /* it may be missing */
+    return arena_str(a, str_utf8_head(text, STORE_TEXT_MAX), out);
+}
+
+static enum rc revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
+                      struct err *err)
+{
+    struct arena *a = ipc_req_arena(req);
+    struct revoking *g = ARENA_NEW(a, struct revoking);
+    struct api_view v = core_view(core, NULL);
+
+    if (!g)
+        return RC_NOMEM;
+    *g = (struct revoking){
+        .core = core, .req = req, .ask = {.now = v.now, .by = REVOCATION_BY_OPERATOR}};
+    TRY(api_cert_find_serial(&v, args, a, &g->cert, err));
+    TRY(read_reason(args, &g->ask.reason, err));
+    TRY(read_why(args, a, &g->ask.words));
+    g->ask.certificate = g->cert.id;
+    g->ask.actor = arena_printf(a, "uid %u", (unsigned)uid);
+    if (!g->ask.actor.p)
+        return RC_NOMEM;
+    if (is_dry_run(args)) {
+        put_revoked(g);
+        return RC_OK;
+    }
+    return revocation_submit(core->revocation, &g->ask, revoked, g);
+}
+
+void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+{
+    struct err err = ERR_INIT;
+    enum rc rc = revoke(core, req, args, uid, &err);
+
+    if (rc != RC_OK)
+        fail(req, rc, &err);
+}
