@@ -275,7 +275,7 @@ static enum rc lint(const struct ca_issuer *issuer, struct str tbs, struct str s
         .issuer = &issuer->cert,
         .issuer_key = issuer->key,
         .spki = spki,
-        .max_lifetime = CA_RESPONDER_LIFETIME + CA_BACKDATE_MAX,
+        .max_lifetime = CA_RESPONDER_LIFETIME + CA_RESPONDER_BACKDATE,
     };
 
     return x509_lint_tbs(&arena, tbs, &in, err);
@@ -291,7 +291,7 @@ static enum rc certify(const struct ca_issuer *issuer, when_t now, struct respon
         .issuer = issuer->cert.subject,
         .issuer_key_id = issuer->cert.ski,
         .sig_alg = crypto_sig_default(issuer->key),
-        .not_before = now - CA_BACKDATE_MAX,
+        .not_before = now - CA_RESPONDER_BACKDATE,
         .not_after = now + CA_RESPONDER_LIFETIME - WHEN_SECOND,
         .spki = crypto_key_spki(r->key),
         .subject_key_id = true,
