@@ -14,7 +14,8 @@
 #define CA_CRL_LIFETIME_MAX (31 * WHEN_DAY)
 #define CA_OCSP_LIFETIME_MAX (3 * WHEN_DAY)
 #define CA_RESPONDER_LIFETIME (7 * WHEN_DAY)
-#define CA_RESPONDER_BACKDATE WHEN_HOUR /* for clocks that are slow */
+/* For clocks that are slow. */
+#define CA_RESPONDER_BACKDATE WHEN_HOUR
 enum {
     CA_SHARDS_MAX = 65536,
     CA_CRLS_PER_HOUR = 100 * 1000,
