@@ -206,8 +206,8 @@ static void choose(const struct ca *ca, const struct ca_need *need, struct str a
     }
 }
 
-enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
-                      const struct ca_issuer **out, struct err *err)
+enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const struct ca_issuer **out,
+                      struct err *err)
 {
     /* Any other rather than none: first what everybody can check. */
     static const struct str others[] = {{"ecdsa", 5}, {"rsa", 3}};
