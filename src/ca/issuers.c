@@ -223,7 +223,7 @@ enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const str
     }
     if (c.refused.n)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_covered, c.refused);
-    return ERR(err, RC_NOTFOUND, msg_no_issuer, wanted, need->hierarchy);
+    return PROBLEM(err, RC_NOTFOUND, "badCSR", msg_no_issuer, wanted, need->hierarchy);
 }
 
 const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,

@@ -270,9 +270,6 @@ const struct conf_key conf_schema[] = {
      .help = "URL of a page about this CA"},
 
     MAP_OF_KEYS("ca"),
-    {KEY("ca.backdate", CONF_ONE, ca.backdate, &conf_kind_span),
-     .min = 0, .max = WHEN_HOUR, .initial = "5m", .take = &live,
-     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
      .initial = "critical", .take = &next_issuer,
      .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},

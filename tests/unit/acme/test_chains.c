@@ -114,8 +114,7 @@ static void alternates_are_linked_and_served(void)
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
     CLEANUP(client_done) struct client c = {.w = NULL};
     CLEANUP(reply_done)
-    struct reply before = {.x = NULL},
-                 all = {.x = NULL}, brief = {.x = NULL}, none = {.x = NULL};
+    struct reply before = {.x = NULL}, all = {.x = NULL}, brief = {.x = NULL}, none = {.x = NULL};
     char url[256], other[300];
 
     CHECK(world_start(&w, NULL));
