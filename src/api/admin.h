@@ -5,9 +5,9 @@
 
 #include "base/err.h"
 #include "ca/bounds.h"
-#include "store/issuers.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "store/issuers.h"
 
 struct acme;
 struct ca;

@@ -139,9 +139,9 @@ enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profil
 
 /* ---- what it writes */
 
-/* RFC 5280 ends it at 64 characters, so a certificate may have none. An address is none: where there
- * is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name constraints do not
- * permit. */
+/* RFC 5280 ends it at 64 characters, so a certificate may have none. An address is none: where
+ * there is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name constraints do
+ * not permit. */
 struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile)
 {
     if (profile->common_name == CONF_CN_NONE)

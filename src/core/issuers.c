@@ -101,7 +101,8 @@ static enum rc read_issuer(struct job *job, const struct json *v, struct err *er
     TRY(cert_of(job, v, &cert, err));
     if (json_bool(json_get(v, "key"), &key) != RC_OK)
         return missing("key", err);
-    TRY(ca_register_row(&parsed, &cert, parsed.root ? NULL : &parent, key, job->change.now,
+    TRY(ca_register_row(&(struct ca_register_in){&parsed, &cert, parsed.root ? NULL : &parent, key,
+                                                 job->change.now},
                         job->arena, row));
     row->created += (when_t)job->change.n_issuers; /* lists are in this order */
     TRY(when_of(v, "activates", &row->activates, err));
@@ -260,8 +261,8 @@ static void give_lists(const struct job *job)
     for (size_t i = 0; i < job->n_crls; i++) {
         struct err err = ERR_INIT;
 
-        err.rc = revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der,
-                                      &err);
+        err.rc =
+            revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der, &err);
         if (err.rc != RC_OK)
             log_error("core.root-list-refused", LOG_STR("root", job->crls[i].root), LOG_ERR(&err));
     }
