@@ -197,7 +197,6 @@ struct conf {
         struct str website;          /* empty: none */
     } acme;
     struct {
-        when_t backdate;                   /* notBefore lies that much before the time of signing */
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
         struct {

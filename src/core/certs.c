@@ -4,7 +4,9 @@
 #include "api/cert_sign.h"
 #include "core/core_int.h"
 #include "log/log.h"
+#include "revocation/revocation.h"
 #include "x509/crl.h"
+#include "x509/serial.h"
 
 MSG(msg_later, "core.cert-later",
     "the signer is away, and nothing was issued; ask again, and if that does not help, `autarky "
@@ -17,7 +19,7 @@ MSG(msg_already, "core.cert-already",
     "place");
 MSG(msg_dry_run, "core.cert-dry-run", "\"dry_run\" has to be true or false");
 
-enum { ANSWER_MAX = 1024 * 1024 };
+enum { ANSWER_MAX = 1024 * 1024, SHOWN_MAX = 64 };
 
 static bool is_dry_run(const struct json *args)
 {
@@ -40,10 +42,11 @@ struct signing {
     struct api_signing s;
 };
 
-static void put_certificate(const struct signing *g, const struct store_certificate *cert)
+static void put_certificate(struct core *core, struct ipc_req *req,
+                            const struct store_certificate *cert)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct api_view v = core_view(g->core, NULL);
+    struct api_view v = core_view(core, NULL);
     struct err err = ERR_INIT;
     struct json_out o;
     enum rc rc;
@@ -51,9 +54,9 @@ static void put_certificate(const struct signing *g, const struct store_certific
     json_out_init(&o, &text, JSON_COMPACT);
     rc = api_cert_put(&v, cert, &o);
     if (rc == RC_OK)
-        core_admin_reply(g->req, &o, &text);
+        core_admin_reply(req, &o, &text);
     else
-        fail(g->req, rc, &err);
+        fail(req, rc, &err);
 }
 
 static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
@@ -63,7 +66,7 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
     struct err why = ERR_INIT;
 
     if (rc == RC_OK) {
-        put_certificate(g, cert);
+        put_certificate(g->core, g->req, cert);
         return;
     }
     if (rc == RC_AGAIN)
@@ -130,63 +133,70 @@ struct revoking {
 static enum rc read_reason(const struct json *args, int *out, struct err *err)
 {
     struct str text = STR("");
+    int reason;
 
     IGNORE_RC(json_str(json_get(args, "reason"), &text)); /* then it is none of them */
-    if (x509_reason_parse(text, out) != RC_OK ||
-        !revocation_reason_allowed(REVOCATION_BY_OPERATOR, *out))
-        return ERR(err, RC_INVAL, msg_reason, str_head(text, 64));
+    if (x509_reason_parse(text, &reason) != RC_OK ||
+        !revocation_reason_allowed(REVOCATION_BY_OPERATOR, reason))
+        return ERR(err, RC_INVAL, msg_reason, str_head(text, SHOWN_MAX));
+    *out = reason;
     return RC_OK;
 }
 
+/* As it is now. */
 static void put_revoked(const struct revoking *g)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct api_view v = core_view(g->core, NULL);
     struct err err = ERR_INIT;
     struct store_certificate cert;
-    struct json_out o;
-    enum rc rc;
+    enum rc rc = store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req),
+                                       &g->cert.id, &cert);
 
-    json_out_init(&o, &text, JSON_COMPACT);
-    rc = store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
-                               &cert);
     if (rc == RC_OK)
-        rc = api_cert_put(&v, &cert, &o);
-    if (rc == RC_OK)
-        core_admin_reply(g->req, &o, &text);
+        put_certificate(g->core, g->req, &cert);
     else
         fail(g->req, rc, &err);
 }
 
-/* Of one that is revoked for this reason already there is nothing to do. */
-static bool is_so_already(const struct revoking *g)
+/* To revoke twice for the same reason is done; for another one it is not. */
+static void already(const struct revoking *g, const struct revocation_result *result)
 {
-    struct store_certificate now;
+    char serial[X509_SERIAL_TEXT] = "", at[WHEN_TEXT];
+    struct store_certificate cert;
+    struct err err = ERR_INIT;
+    struct x509_serial s;
 
-    return store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
-                                 &now) == RC_OK &&
-           now.status == STORE_CERTIFICATE_REVOKED && now.revocation_reason == g->ask.reason;
+    if (store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
+                              &cert) == RC_OK &&
+        cert.revocation_reason == g->ask.reason) {
+        put_certificate(g->core, g->req, &cert);
+        return;
+    }
+    if (x509_serial_from_bytes(g->cert.serial, &s) == RC_OK)
+        x509_serial_text(&s, serial);
+    fail(
+        g->req,
+        ERR(&err, RC_CONFLICT, msg_already, str_of(serial), str_of(when_text(result->revoked, at))),
+        &err);
 }
 
 static void revoked(void *arg, enum rc rc, const struct revocation_result *result,
-                    const struct err *why)
+                    const struct err *err)
 {
-    struct revoking *g = arg;
-    struct err err = *why;
-    char serial[X509_SERIAL_TEXT] = "", at[WHEN_TEXT];
-    struct x509_serial s;
+    const struct revoking *g = arg;
+    struct err why = ERR_INIT;
 
-    if (rc == RC_OK || (rc == RC_CONFLICT && is_so_already(g))) {
+    if (rc == RC_OK) {
         put_revoked(g);
-        return;
+    } else if (rc == RC_CONFLICT) {
+        already(g, result);
+    } else {
+        if (err)
+            why = *err;
+        fail(g->req, rc, &why);
     }
-    if (rc == RC_CONFLICT && x509_serial_from_bytes(g->cert.serial, &s) == RC_OK)
-        rc = ERR(&err, rc, msg_already, str_of(x509_serial_text(&s, serial)),
-                 str_of(when_text(result->revoked, at)));
-    fail(g->req, rc, &err);
 }
 
-static enum rc read_why(const struct json *args, struct arena *a, struct str *out)
+static enum rc read_words(const struct json *args, struct arena *a, struct str *out)
 {
     struct str text = STR("");
 
@@ -203,13 +213,16 @@ static enum rc revoke(struct core *core, struct ipc_req *req, const struct json 
 
     if (!g)
         return RC_NOMEM;
-    *g = (struct revoking){
-        .core = core, .req = req, .ask = {.now = v.now, .by = REVOCATION_BY_OPERATOR}};
+    *g = (struct revoking){.core = core, .req = req};
     TRY(api_cert_find_serial(&v, args, a, &g->cert, err));
+    g->ask = (struct revocation_ask){
+        .certificate = g->cert.id,
+        .now = v.now,
+        .by = REVOCATION_BY_OPERATOR,
+        .actor = arena_printf(a, "uid %u", (unsigned)uid),
+    };
     TRY(read_reason(args, &g->ask.reason, err));
-    TRY(read_why(args, a, &g->ask.words));
-    g->ask.certificate = g->cert.id;
-    g->ask.actor = arena_printf(a, "uid %u", (unsigned)uid);
+    TRY(read_words(args, a, &g->ask.words));
     if (!g->ask.actor.p)
         return RC_NOMEM;
     if (is_dry_run(args)) {
