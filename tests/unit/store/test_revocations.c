@@ -84,7 +84,7 @@ static void a_revocation_makes_its_shard_due(void)
     CHECK_OK(store_shards_due(READ(&f), &f.a, FIX_NOW, 10, &due, &n));
     CHECK_INT(n, 4);
     CHECK_OK(shard_of(&f, 2, &s));
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 0, 0, &list, &n));
+    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, &(struct store_crl_filter){0, 0}, &list, &n));
     CHECK_INT(n, 2);
     CHECK(list[0].serial_n == 4 && list[0].reason == 4 && list[1].revoked == FIX_NOW);
 }
@@ -102,17 +102,19 @@ static void only_what_changed_and_what_lives(void)
     old.not_after = FIX_NOW - WHEN_DAY;
     CHECK_OK(DO(&f, store_revocation_add(T, &old, FIX_NOW)));
     CHECK_OK(shard_of(&f, 0, &s));
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 0, FIX_NOW - 2 * WHEN_DAY, &list, &n));
+    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s,
+                               &(struct store_crl_filter){0, FIX_NOW - 2 * WHEN_DAY}, &list, &n));
     CHECK_INT(n, 2);
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 0, FIX_NOW, &list, &n));
+    CHECK_OK(
+        store_crl_entries(READ(&f), &f.a, &s, &(struct store_crl_filter){0, FIX_NOW}, &list, &n));
     CHECK_INT(n, 1);
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 1, 0, &list, &n));
+    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, &(struct store_crl_filter){1, 0}, &list, &n));
     CHECK(n == 1 && list[0].serial[3] == 3);
     again.reason = 1; /* the same one, for another reason */
     CHECK_OK(DO(&f, store_revocation_add(T, &again, FIX_NOW)));
     CHECK_OK(shard_of(&f, 0, &s));
     CHECK_INT(s.change, 3);
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 2, 0, &list, &n));
+    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, &(struct store_crl_filter){2, 0}, &list, &n));
     CHECK(n == 1 && list[0].serial[3] == 1 && list[0].reason == 1);
     again.serial_n = 0;
     CHECK_RC(DO(&f, store_revocation_add(T, &again, FIX_NOW)), RC_INVAL);
@@ -191,7 +193,7 @@ static void publication_moves_the_shard_on(void)
     CHECK_OK(shard_of(&f, 0, &s));
     CHECK(s.due == FIX_NOW + WHEN_DAY && s.full_number == 2 && s.base_number == 1);
     CHECK(s.scheduled == FIX_NOW);
-    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, 0, 0, &list, &n));
+    CHECK_OK(store_crl_entries(READ(&f), &f.a, &s, &(struct store_crl_filter){0, 0}, &list, &n));
     CHECK(n == 1 && list[0].serial[3] == 1); /* what had expired left */
     CHECK_OK(take_number(&f, 0, &number));
     p = publication(0, 3, 2);
