@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "ca/bounds.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -33,6 +34,16 @@ enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
 enum rc api_doctor(const struct api_view *v, struct json_out *o);
+
+/* {"issuers":[{"ref","id","hierarchy","algorithm","subject","root","parent","state","not_before",
+ * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
+ * "sha256","certificate"}...],"cross_certificates":[{"name","subject","signer","not_after",
+ * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
+ * base64url. */
+enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
+/* Whether it is to be replaced, and why. */
+struct ca_issuer;
+enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
 /* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status",
  * "account","requester"}...],"next": cursor or null}. `args`:

@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "ca/issue.h"
 #include "ca/issuer.h"
+#include "x509/name.h"
 
 enum { CHECK_ARENA = 8 * 1024 * 1024 };
 
@@ -11,6 +12,38 @@ MSG(msg_parent, "ca.register-parent", "{0} is not signed by its root as the regi
 MSG(msg_no_parent, "ca.register-no-parent", "the root that signed {0} is not in the register");
 MSG(msg_cross, "ca.register-cross",
     "{0} is not the name and key of one authority, certified by another: {1}");
+
+enum rc ca_register_row(const struct ca_ref *ref, const struct x509_cert *cert,
+                     const struct store_issuer *parent, bool key_here, when_t now, struct arena *a,
+                     struct store_issuer *out)
+{
+    CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
+    char name[CA_REF_MAX + 1];
+
+    x509_name_text(cert->subject, &subject);
+    *out = (struct store_issuer){
+        .hierarchy = ca_ref_hierarchy(ref),
+        .algorithm = ref->algorithm,
+        .certificate = cert->der,
+        .key_id = cert->ski,
+        .state = STORE_ISSUER_ACTIVE,
+        .not_before = cert->not_before,
+        .not_after = cert->not_after,
+        .activates = now,
+        .crl_shards = ref->root ? 1 : CA_CRL_SHARDS,
+        .created = now,
+    };
+    TRY(id_new(&out->id));
+    TRY(arena_str(a, str_of(ca_ref_text(ref, name)), &out->name));
+    if (parent) {
+        out->parent = parent->id;
+        out->chain = parent->certificate;
+    }
+    if (key_here)
+        out->key_ref = out->name;
+    TRY(buf_rc(&subject));
+    return arena_str(a, buf_str(&subject), &out->subject);
+}
 
 static enum rc audit(struct store_txn *txn, const struct ca_change *c, const char *action,
                      const struct id *object)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ceremony/certify.h"
 
-#include "policy/policy.h"
+#include "ca/bounds.h"
 #include "x509/lint.h"
 #include "x509/name.h"
 
@@ -13,77 +13,6 @@ MSG(msg_lint, "ceremony.lint", "the certificate of {0} would break a rule: {1}")
 MSG(msg_over, "ceremony.root-over", "the root {0} ends at {1}, too soon to sign for others");
 MSG(msg_many, "ceremony.constraints-many",
     "names.internal and names.single have more than {0} names together, which no issuer can list");
-
-/* ---- bounds */
-
-static enum rc permit_names(const struct conf *conf, struct arena *a, struct x509_constraints *c)
-{
-    size_t n = 1 + conf->names.internal.n + conf->names.single.n;
-    struct str *dns = ARENA_ARRAY(a, struct str, n), *mail = ARENA_ARRAY(a, struct str, 2);
-
-    if (!dns || !mail)
-        return RC_NOMEM;
-    dns[c->n_permitted_dns++] = conf->domain;
-    for (size_t i = 0; i < conf->names.internal.n; i++)
-        dns[c->n_permitted_dns++] = conf->names.internal.p[i];
-    for (size_t i = 0; i < conf->names.single.n; i++)
-        dns[c->n_permitted_dns++] = conf->names.single.p[i];
-    c->permitted_dns = dns;
-    mail[0] = conf->domain;
-    mail[1] = arena_printf(a, ".%.*s", STR_ARG(conf->domain));
-    c->permitted_email = mail;
-    c->n_permitted_email = 2;
-    return mail[1].p ? RC_OK : RC_NOMEM;
-}
-
-enum rc ceremony_bounds(const struct conf *conf, struct arena *a, struct x509_constraints *out)
-{
-    struct addr_net *nets = ARENA_ARRAY(a, struct addr_net, POLICY_RESERVED_NETS);
-
-    *out = (struct x509_constraints){.n_other = 0};
-    if (!nets)
-        return RC_NOMEM;
-    policy_reserved_nets(nets);
-    out->permitted_ip = nets;
-    out->n_permitted_ip = POLICY_RESERVED_NETS;
-    return permit_names(conf, a, out);
-}
-
-static bool same_strs(const struct str *a, size_t n, const struct str *b, size_t n_b)
-{
-    if (n != n_b)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!str_eq(a[i], b[i]))
-            return false;
-    return true;
-}
-
-static bool same_nets(const struct addr_net *a, size_t n, const struct addr_net *b, size_t n_b)
-{
-    if (n != n_b)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (a[i].bits != b[i].bits || !addr_eq(&a[i].base, &b[i].base))
-            return false;
-    return true;
-}
-
-bool ceremony_bounds_same(const struct conf *conf, const struct x509_cert *issuer)
-{
-    CLEANUP(arena_done) struct arena scratch = ARENA_INIT(SCRATCH);
-    const struct x509_constraints *has = &issuer->constraints;
-    struct x509_constraints now;
-
-    if (conf->ca.constraints == CONF_CONSTRAINTS_NONE || !issuer->has_constraints)
-        return (conf->ca.constraints == CONF_CONSTRAINTS_NONE) == !issuer->has_constraints;
-    if (ceremony_bounds(conf, &scratch, &now) != RC_OK)
-        return true; /* without memory nothing is said to have changed */
-    return same_strs(now.permitted_dns, now.n_permitted_dns, has->permitted_dns,
-                     has->n_permitted_dns) &&
-           same_nets(now.permitted_ip, now.n_permitted_ip, has->permitted_ip,
-                     has->n_permitted_ip);
-}
 
 /* ---- signing */
 
@@ -162,7 +91,7 @@ static enum rc bound(struct certify *c, const struct ceremony_plan *plan, struct
         return RC_OK;
     if (1 + conf->names.internal.n + conf->names.single.n > X509_CONSTRAINTS_MAX)
         return ERR(err, RC_TOOBIG, msg_many, STR("63"));
-    TRY(ceremony_bounds(conf, a, &c->bounds));
+    TRY(ca_bounds(conf, a, &c->bounds));
     c->in.constraints = &c->bounds;
     c->in.constraints_noncritical = conf->ca.constraints == CONF_CONSTRAINTS_NONCRITICAL;
     return RC_OK;

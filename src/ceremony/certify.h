@@ -31,9 +31,3 @@ enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
                                const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err);
-
-/* What an issuer of the intranet is permitted: the domain, the internal suffixes, the single names,
- * the reserved addresses, mail at and below the domain. Lists in the arena. */
-enum rc ceremony_bounds(const struct conf *conf, struct arena *a, struct x509_constraints *out);
-/* An issuer made now would be permitted the same as this one. */
-bool ceremony_bounds_same(const struct conf *conf, const struct x509_cert *issuer);

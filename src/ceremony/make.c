@@ -6,7 +6,6 @@
 
 #include "ceremony/certify.h"
 #include "crypto/pem.h"
-#include "x509/name.h"
 
 MSG(msg_no_root, "ceremony.no-root",
     "there is no {0} root of the hierarchy {1} that could sign; `autarky root create` makes one");
@@ -99,38 +98,6 @@ static enum rc open_root(const struct ceremony *c, struct ceremony_made *m,
 
 /* ---- rows */
 
-enum rc ceremony_row(const struct ca_ref *ref, const struct x509_cert *cert,
-                     const struct store_issuer *parent, bool key_here, when_t now, struct arena *a,
-                     struct store_issuer *out)
-{
-    CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
-    char name[CA_REF_MAX + 1];
-
-    x509_name_text(cert->subject, &subject);
-    *out = (struct store_issuer){
-        .hierarchy = ca_ref_hierarchy(ref),
-        .algorithm = ref->algorithm,
-        .certificate = cert->der,
-        .key_id = cert->ski,
-        .state = STORE_ISSUER_ACTIVE,
-        .not_before = cert->not_before,
-        .not_after = cert->not_after,
-        .activates = now,
-        .crl_shards = ref->root ? 1 : CA_CRL_SHARDS,
-        .created = now,
-    };
-    TRY(id_new(&out->id));
-    TRY(arena_str(a, str_of(ca_ref_text(ref, name)), &out->name));
-    if (parent) {
-        out->parent = parent->id;
-        out->chain = parent->certificate;
-    }
-    if (key_here)
-        out->key_ref = out->name;
-    TRY(buf_rc(&subject));
-    return arena_str(a, buf_str(&subject), &out->subject);
-}
-
 /* Takes the key. */
 static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
                    const struct store_issuer *parent, struct crypto_key *key,
@@ -141,7 +108,8 @@ static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
 
     m->keys[m->n] = crypto_key_ref(key);
     m->n++;
-    TRY(ceremony_row(ref, cert, parent, !ref->root, c->now, &m->arena, &m->rows[m->n - 1]));
+    TRY(ca_register_row(ref, cert, parent, !ref->root, c->now, &m->arena, &m->rows[m->n - 1]));
+    m->rows[m->n - 1].created += (when_t)m->n; /* lists are in this order */
     ca_ref_text(ref, name);
     TRY(crypto_pem_put(
         key, ref->root ? c->root_passphrase : c->passphrase,

@@ -53,12 +53,6 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,
                                 struct ceremony_made *m, struct err *err);
 
-/* The row of an authority whose certificate is there, wherever its key is: `parent` NULL for a
- * root. `key_here`: ca/REF.key is the signer's. */
-enum rc ceremony_row(const struct ca_ref *ref, const struct x509_cert *cert,
-                     const struct store_issuer *parent, bool key_here, when_t now, struct arena *a,
-                     struct store_issuer *out);
-
 /* The newest root that signs issuers of that kind: made here or known. NULL: there is none. */
 const struct store_issuer *ceremony_root_for(const struct ceremony *c,
                                              const struct ceremony_made *m, struct str algorithm,

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 
-#include "ceremony/certify.h"
-
 MSG(msg_not_active, "ceremony.rotate-state",
     "{0} signs no certificates, so there is nothing to take over from it: {1}");
 MSG(msg_a_root, "ceremony.rotate-root",
@@ -29,29 +27,23 @@ static bool superseded(const struct store_issuer *rows, size_t n, const struct s
     return false;
 }
 
-static bool other_bounds(const struct conf *conf, const struct store_issuer *issuer)
+static enum ca_due due_at(const struct conf *conf, const struct store_issuer *issuer, when_t now)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(PARSE_ARENA);
     struct x509_cert cert;
 
-    return str_eq(issuer->hierarchy, STR("intranet")) &&
-           x509_cert_parse(&a, issuer->certificate, &cert, NULL) == RC_OK &&
-           !ceremony_bounds_same(conf, &cert);
+    if (x509_cert_parse(&a, issuer->certificate, &cert, NULL) != RC_OK)
+        return CA_NOT_DUE;
+    return ca_due(conf, &cert, str_eq(issuer->hierarchy, STR("special")), now);
 }
 
-enum ceremony_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows,
-                                        size_t n, const struct store_issuer *issuer, when_t now)
+enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows, size_t n,
+                                  const struct store_issuer *issuer, when_t now)
 {
-    when_t before = conf->ca.rotation.before, life = issuer->not_after - issuer->not_before;
-
     if (!issuer->parent.z[0] || !issuer->key_ref.n ||
         store_issuer_at(issuer, now) != STORE_ISSUER_ACTIVE || superseded(rows, n, issuer, now))
-        return CEREMONY_NOT_DUE;
-    if (other_bounds(conf, issuer))
-        return CEREMONY_DUE_BOUNDS;
-    if (before > life / 2)
-        before = life / 2;
-    return issuer->not_after - now <= before ? CEREMONY_DUE_END : CEREMONY_NOT_DUE;
+        return CA_NOT_DUE;
+    return due_at(conf, issuer, now);
 }
 
 unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const struct ca_ref *like)
@@ -82,7 +74,7 @@ enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old
     if (state != STORE_ISSUER_ACTIVE || ca_ref_parse(old->name, &ref) != RC_OK)
         return ERR(err, RC_CONFLICT, msg_not_active, old->name,
                    str_of(store_issuer_state_text(state)));
-    if (at_once || other_bounds(c->conf, old) || activates > old->not_after)
+    if (at_once || due_at(c->conf, old, c->now) == CA_DUE_BOUNDS || activates > old->not_after)
         activates = c->now;
     ref.number = ceremony_next_number(c->known, c->n_known, &ref);
     TRY(ceremony_make_issuer(c, &ref, activates, m, err));

@@ -53,10 +53,13 @@ enum cmd_option {
     CMD_OPT_TOKEN,
     CMD_OPT_PKCS11_MODULE,
     CMD_OPT_PIN_FILE,
-    CMD_OPT_YES,
     CMD_OPT_CSR,
     CMD_OPT_NEXT,
     CMD_OPT_OFFLINE_ROOT,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_REASON,
+    CMD_OPT_YES,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -73,7 +76,7 @@ struct cmd_args {
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
     size_t n_many;
-    const char *operand; /* the word that the row wants; else NULL */
+    const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };
 
@@ -84,7 +87,7 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
-    const char *operand; /* a word that must be given, as "NAME"; NULL: none */
+    const char *operand; /* a word that must be given, as "NAME", or may be, as "[NAME]"; NULL: none */
     uint64_t options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -161,6 +164,12 @@ int cmd_version(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
+int cmd_issuer_list(const struct cmd_args *args);
+int cmd_issuer_create(const struct cmd_args *args);
+int cmd_issuer_rotate(const struct cmd_args *args);
+int cmd_issuer_retire(const struct cmd_args *args);
+int cmd_issuer_revoke(const struct cmd_args *args);
+int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_site_add(const struct cmd_args *args);
 int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);

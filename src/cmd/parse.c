@@ -230,7 +230,7 @@ static int take_options(struct words *w, struct cmd_args *out)
         if (status >= 0)
             return status;
     }
-    if (out->row->operand && (!out->operand || !out->operand[0]) && !out->values[CMD_OPT_HELP]) {
+    if (out->row->operand && out->row->operand[0] != '[' && (!out->operand || !out->operand[0]) && !out->values[CMD_OPT_HELP]) {
         complain(out->row, "%s is missing\n", out->row->operand);
         return CMD_USAGE;
     }

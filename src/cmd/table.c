@@ -56,11 +56,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_PKCS11_MODULE] = {"--pkcs11-module", "FILE", "the module that reaches the token"},
     [CMD_OPT_PIN_FILE] = {"--pin-file", "FILE",
                           "its first line is the PIN of the token; otherwise it is asked for"},
-    [CMD_OPT_YES] = {"--yes", NULL, "do not ask"},
     [CMD_OPT_CSR] = {"--csr", NULL, "make a request for a root that is elsewhere"},
     [CMD_OPT_NEXT] = {"--next", NULL, "the successor of a root that is there"},
     [CMD_OPT_OFFLINE_ROOT] = {"--offline-root", "DIR",
                               "the root is elsewhere; its certificates are in this directory"},
+    [CMD_OPT_DUE] = {"--due", NULL, "those whose end is near, or that are made for other names"},
+    [CMD_OPT_NOW] = {"--now", NULL, "the new one signs at once, not after ca.rotation.overlap"},
+    [CMD_OPT_REASON] = {"--reason", "TEXT", "for the audit trail"},
+    [CMD_OPT_YES] = {"--yes", NULL, "do not ask, and do what cannot be taken back"},
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
 };
 
@@ -72,7 +75,7 @@ static const struct cmd_row rows[] = {
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(OFFLINE_ROOT) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
@@ -91,6 +94,31 @@ static const struct cmd_row rows[] = {
      cmd_config_show},
     {"cert", "list", "list certificates, the newest first", NULL, NULL,
      OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
+    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
+     cmd_issuer_list},
+    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
+     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
+     "roots of its own, the hierarchy for names that are not of this organisation.\n"
+     "With --csr only their keys are made here, and requests on media for a root elsewhere.",
+     NULL,
+     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN) |
+         OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
+     cmd_issuer_create},
+    {"issuer", "rotate", "make the replacement of an issuer, or of all",
+     "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
+     "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
+     "--due is for a timer: it does nothing while nothing is due.",
+     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_rotate},
+    {"issuer", "retire", "let an issuer sign no more certificates",
+     "What it signed stays good, and it is served until the last of it has ended.", "REF",
+     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
+    {"issuer", "cross-sign", "let clients of an old and of a new root verify",
+     "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
+     "served with every chain from then on.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
+    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"
@@ -122,9 +150,6 @@ static const struct cmd_row rows[] = {
      "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
      "stay. Keys in tokens stay as well.",
      NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
-    {"issuer", "create", "make the key of an issuer",
-     "With --csr its request goes to media, for a root that is elsewhere.", NULL,
-     OPT(CSR) | OPT(MEDIA) | OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(TOKEN), cmd_issuer_request},
     {"issuer", "import", "take the certificates of issuers that a root has signed",
      "From media, for the keys whose requests wait here; the running server takes them up.", NULL,
      OPT(MEDIA), cmd_issuer_import},

@@ -12,7 +12,7 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
-    ARGS_MAX = 64 * 1024,
+    ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
     STATUS_SECONDS = 2
 };
@@ -37,6 +37,7 @@ struct question {
     struct ipc_req *req;
     const struct ipc_status *processes;
     struct json_doc *args;
+    uid_t uid; /* who asks */
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
@@ -215,6 +216,20 @@ static void site_renew(struct question *q)
     json_free(q->args);
 }
 
+static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_issuer_list(&v, o);
+}
+
+static void issuer_change(struct question *q)
+{
+    core_issuer_change(q->core, q->req, q->uid, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -236,6 +251,8 @@ static const struct command {
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
+    {"issuer list", answer_issuer_list, false, NULL},
+    {"issuer change", NULL, false, issuer_change},
     {"drill runner", NULL, false, drill_runner},
 };
 
@@ -263,7 +280,7 @@ static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct admin *admin = arg;
     const struct ipc_admin *ask = msg;
-    struct question q = {.core = admin->core, .req = req};
+    struct question q = {.core = admin->core, .req = req, .uid = admin->uid};
     struct err err = ERR_INIT;
     struct err why = ERR_INIT;
     char text[256];
