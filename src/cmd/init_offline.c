@@ -76,6 +76,22 @@ static enum rc take(int dir, const char *name, const struct conf *conf, when_t n
     return RC_OK;
 }
 
+/* The first one's fingerprint is what init shows, beside a file of those that everybody can check. */
+static void rsa_first(struct ceremony_made *made)
+{
+    for (size_t i = 1; i < made->n; i++)
+        if (str_eq(made->rows[i].algorithm, STR("rsa"))) {
+            struct store_issuer row = made->rows[i];
+            struct x509_cert cert = made->certs[i];
+
+            made->rows[i] = made->rows[0];
+            made->certs[i] = made->certs[0];
+            made->rows[0] = row;
+            made->certs[0] = cert;
+            return;
+        }
+}
+
 enum rc init_offline(const char *path, const struct conf *conf, when_t now,
                      struct ceremony_made *made, struct err *err)
 {
@@ -95,5 +111,7 @@ enum rc init_offline(const char *path, const struct conf *conf, when_t now,
     free(found); /* checksrc: allow free: scandirat's own memory */
     if (rc == RC_OK && made->n == 0)
         return ERR(err, RC_NOTFOUND, msg_none, str_of(path));
+    if (rc == RC_OK)
+        rsa_first(made);
     return rc;
 }

@@ -32,7 +32,6 @@ struct creation {
     struct crypto_key *first; /* signs the transcript */
     char first_ref[CA_REF_MAX + 1];
     struct buf said; /* for the transcript: what was made */
-    struct crypto_token *token;
     when_t now;
 };
 
@@ -180,31 +179,38 @@ static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct er
 }
 
 /* Of each kind that was asked for, the first, or with --next the one behind the last. */
-static enum rc make_wanted(struct creation *c, unsigned kinds, struct err *err)
+static enum rc plan_one(const struct creation *c, const struct ceremony_kind *kind,
+                        struct ca_ref *out, struct err *err)
 {
     const struct cmd_args *args = c->s->args;
-    size_t before = c->s->n;
 
+    *out = (struct ca_ref){str_of(kind->root), 1, true, args->values[CMD_OPT_SPECIAL] != NULL};
+    for (size_t i = 0; i < c->s->n; i++) {
+        const struct root_entry *r = &c->s->roots[i];
+
+        if (!str_eq(r->parts.algorithm, out->algorithm) || r->parts.special != out->special)
+            continue;
+        if (!args->values[CMD_OPT_NEXT])
+            return ERR(err, RC_EXISTS, msg_there, str_of(r->ref));
+        if (r->parts.number >= out->number)
+            out->number = r->parts.number + 1;
+    }
+    return RC_OK;
+}
+
+static enum rc plan(const struct creation *c, unsigned kinds, struct ca_ref *refs, size_t *n,
+                    struct err *err)
+{
+    *n = 0;
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
-        const struct ceremony_kind *kind = &ceremony_kinds[i];
-        struct ca_ref ref = {str_of(kind->root), 1, true, args->values[CMD_OPT_SPECIAL] != NULL};
-        bool made = false;
+        bool twice = false;
 
         if (!(kinds & 1u << i))
             continue;
-        for (size_t k = 0; k < c->s->n; k++) {
-            const struct root_entry *r = &c->s->roots[k];
-
-            if (!str_eq(r->parts.algorithm, ref.algorithm) || r->parts.special != ref.special)
-                continue;
-            made |= k >= before;
-            if (k < before && !args->values[CMD_OPT_NEXT])
-                return ERR(err, RC_EXISTS, msg_there, str_of(r->ref));
-            if (r->parts.number >= ref.number)
-                ref.number = r->parts.number + 1;
-        }
-        if (!made)
-            TRY(make_root(c, &ref, err));
+        TRY(plan_one(c, &ceremony_kinds[i], &refs[*n], err));
+        for (size_t k = 0; k < *n; k++) /* one root signs for several */
+            twice |= str_eq(refs[k].algorithm, refs[*n].algorithm);
+        *n += !twice;
     }
     return RC_OK;
 }
@@ -224,11 +230,16 @@ static enum rc finish(struct creation *c, struct err *err)
 
 static enum rc create(struct creation *c, unsigned kinds, struct err *err)
 {
+    struct ca_ref refs[CEREMONY_KINDS];
+    size_t n;
+
+    TRY(plan(c, kinds, refs, &n, err));
     if (!c->s->args->values[CMD_OPT_TOKEN])
         TRY(custody_make(c->s, err));
     else
         buf_putz(&c->s->custody, "a token and its PIN");
-    TRY(make_wanted(c, kinds, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(make_root(c, &refs[i], err));
     return finish(c, err);
 }
 
