@@ -14,11 +14,10 @@
 #include "conf/load.h"
 #include "crypto/crypto.h"
 
-/* RSA and ECDSA: others are slow, or take what some tests look at. */
-enum { WORLD_KINDS = 3 };
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 const char *world_config = WORLD_CONFIG;
+unsigned world_kinds = 3;
 
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
@@ -93,7 +92,7 @@ static bool copy_tree(int from, int to, unsigned depth)
     return ok;
 }
 
-static bool passphrase(struct secret **out)
+bool world_passphrase(struct secret **out)
 {
     if (secret_new(16, out) != RC_OK)
         return false;
@@ -107,11 +106,11 @@ static bool ceremony(struct world *w)
     struct ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
     struct err err = ERR_INIT;
 
-    if (!passphrase(&secret))
+    if (!world_passphrase(&secret))
         return false;
     c.root_passphrase = secret;
     c.passphrase = secret;
-    err.rc = ceremony_make_hierarchy(&c, WORLD_KINDS, false, &w->made, &err);
+    err.rc = ceremony_make_hierarchy(&c, world_kinds, false, &w->made, &err);
     if (err.rc == RC_OK)
         err.rc = ceremony_write(&c, &w->made, &err);
     if (err.rc == RC_OK)
@@ -241,6 +240,21 @@ void world_signer(struct world *w, bool there)
     ca_set_signer(w->ca, w->to_signer);
 }
 
+bool world_signer_again(struct world *w)
+{
+    CLEANUP(secret_freep) struct secret *secret = NULL;
+    struct ca_signer *next;
+
+    if (!world_passphrase(&secret) ||
+        ca_signer_open(w->dir.fd, secret, w->conf, &next, NULL) != RC_OK)
+        return false;
+    world_signer(w, false);
+    ca_signer_free(w->signer);
+    w->signer = next;
+    world_signer(w, true);
+    return w->to_signer != NULL;
+}
+
 static bool make_files(struct world *w)
 {
     if (first.fd >= 0 && !w->disk.vfs)
@@ -275,7 +289,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
     clock_fake_init(&w->clock, WORLD_NOW);
     if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(world_config, extra, &w->conf) ||
-        !make_files(w) || !passphrase(&secret) ||
+        !make_files(w) || !world_passphrase(&secret) ||
         ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
         return false;
     world_signer(w, true);

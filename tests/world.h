@@ -79,6 +79,14 @@ struct world {
  * world. */
 extern const char *world_config;
 
+/* The algorithms of its issuers, bits of ceremony_kinds: RSA and ECDSA unless another number is set
+ * before the program's first world. */
+extern unsigned world_kinds;
+/* What opens all of its keys; the caller's. */
+bool world_passphrase(struct secret **out);
+/* The signer reads its files anew, as after a restart. */
+bool world_signer_again(struct world *w);
+
 /* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
  * files. `extra` is more configuration, or NULL. False when something failed. */
 bool world_start(struct world *w, const char *extra);
