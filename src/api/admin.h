@@ -8,6 +8,9 @@
 #include "json/json.h"
 #include "json/out.h"
 
+/* The message of an error that says: another person has to allow it first. */
+#define API_APPROVAL_WAITS "core.approval-waits"
+
 struct acme;
 struct ca;
 struct conf;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admin.h"
 #include "cmd/cmd.h"
 
 enum { MESSAGE_MAX = 4096 };
@@ -52,7 +53,8 @@ int cmd_fail(const struct err *err)
 {
     char text[MESSAGE_MAX];
 
-    return cmd_failf("%s", err_textz(err, text, sizeof(text)));
+    cmd_failf("%s", err_textz(err, text, sizeof(text)));
+    return err->msg && strcmp(err->msg->code, API_APPROVAL_WAITS) == 0 ? CMD_WAITING : CMD_FAILED;
 }
 
 static void complain(const char *fmt, va_list ap)

@@ -21,7 +21,6 @@ static enum rc core_open(struct role_env *env, struct err *err)
     static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
     struct core *core = MEM_NEW(struct core);
 
-    (void)err;
     if (!core)
         return RC_NOMEM;
     env->state = core;
@@ -40,6 +39,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     if (fchdir(env->data) != 0)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
+    TRY(core_people_read(core, err));
     return crypto_init();
 }
 

@@ -175,11 +175,23 @@ static const char *const issuers[] = {
     NULL,
 };
 
+static const char *const approvals[] = {
+    "CREATE TABLE approvals (id TEXT PRIMARY KEY NOT NULL, action TEXT NOT NULL,"
+    " what TEXT NOT NULL, digest BLOB NOT NULL, asked_by INTEGER NOT NULL, asked INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN"
+    " ('pending', 'granted', 'denied', 'used')), decided_by INTEGER NOT NULL,"
+    " decided INTEGER NOT NULL) STRICT",
+    "CREATE INDEX approvals_asked ON approvals (asked)",
+    "CREATE INDEX approvals_digest ON approvals (digest)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
     {"issuers", issuers},
+    {"approvals", approvals},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
