@@ -12,6 +12,8 @@
 
 MSG(msg_profile, "ca.no-profile",
     "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
+MSG(msg_repeated, "ca.key-repeated",
+    "this key is in a certificate of another account; make a new one, which nobody else has");
 MSG(msg_blocked, "ca.key-blocked",
     "this public key was revoked as compromised at {0} and is never certified again; make a new "
     "key");
@@ -150,8 +152,10 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
 {
     struct arena *a = &job->arena;
     struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips);
-    struct str *texts[] = {&job->req.profile, &job->req.spki, &job->req.origin,  &job->req.reason,
-                           &job->req.owner,   &job->req.team, &job->req.service, &job->req.lineage};
+    struct str *texts[] = {&job->req.profile, &job->req.spki,    &job->req.common_name,
+                           &job->req.origin,  &job->req.reason,  &job->req.owner,
+                           &job->req.team,    &job->req.service, &job->req.lineage,
+                           &job->req.asker};
 
     job->req = *req;
     if (!ips)
@@ -161,34 +165,38 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
     job->req.ips = ips;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         TRY(arena_str(a, *texts[i], texts[i]));
-    return copy_strs(a, req->dns, req->n_dns, &job->req.dns);
+    TRY(copy_strs(a, req->dns, req->n_dns, &job->req.dns));
+    TRY(copy_strs(a, req->emails, req->n_emails, &job->req.emails));
+    return copy_strs(a, req->uris, req->n_uris, &job->req.uris);
 }
 
 /* The names as the register wants them. */
 static enum rc list_names(struct ca_job *job)
 {
     const struct ca_request *req = &job->req;
-    struct store_name *names = ARENA_ARRAY(&job->arena, struct store_name, req->n_dns + req->n_ips);
+    size_t n = req->n_dns + req->n_ips + req->n_emails + req->n_uris;
+    struct store_name *names = ARENA_ARRAY(&job->arena, struct store_name, n);
     char text[ADDR_TEXT];
 
     if (!names)
         return RC_NOMEM;
-    for (size_t i = 0; i < req->n_dns; i++)
-        names[i] = (struct store_name){STORE_NAME_DNS, req->dns[i]};
-    for (size_t i = 0; i < req->n_ips; i++) {
-        struct store_name *name = &names[req->n_dns + i];
-
-        name->type = STORE_NAME_IP;
-        TRY(arena_str(&job->arena, str_of(addr_text(&req->ips[i], text)), &name->value));
-    }
     job->issuance.names = names;
-    job->issuance.n_names = req->n_dns + req->n_ips;
+    job->issuance.n_names = n;
+    for (size_t i = 0; i < req->n_dns; i++)
+        *names++ = (struct store_name){STORE_NAME_DNS, req->dns[i]};
+    for (size_t i = 0; i < req->n_ips; i++, names++) {
+        names->type = STORE_NAME_IP;
+        TRY(arena_str(&job->arena, str_of(addr_text(&req->ips[i], text)), &names->value));
+    }
+    for (size_t i = 0; i < req->n_emails; i++)
+        *names++ = (struct store_name){STORE_NAME_EMAIL, req->emails[i]};
+    for (size_t i = 0; i < req->n_uris; i++)
+        *names++ = (struct store_name){STORE_NAME_URI, req->uris[i]};
     return RC_OK;
 }
 
 static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 {
-    const struct ca *ca = job->ca;
     struct ca_leaf *leaf = &job->leaf;
     char until[WHEN_TEXT];
 
@@ -199,11 +207,19 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
         .n_dns = job->req.n_dns,
         .ips = job->req.ips,
         .n_ips = job->req.n_ips,
+        .emails = job->req.emails,
+        .n_emails = job->req.n_emails,
+        .uris = job->req.uris,
+        .n_uris = job->req.n_uris,
+        .common_name = job->req.common_name,
     };
+    TRY(ca_leaf_check_names(leaf, profile, &job->err));
     /* Whole seconds, because that is what a certificate can say. The last second counts as valid
-     * (RFC 5280 section 4.1.2.5), hence the one that is taken off. A leaf never outlives its
-     * issuer. */
-    leaf->not_before = (job->now - ca->conf->ca.backdate) / WHEN_SECOND * WHEN_SECOND;
+     * (RFC 5280 section 4.1.2.5), hence the one that is taken off. A leaf lies within the time of
+     * its issuer. */
+    leaf->not_before = (job->now - profile->backdate) / WHEN_SECOND * WHEN_SECOND;
+    if (leaf->not_before < job->issuer->cert.not_before)
+        leaf->not_before = job->issuer->cert.not_before;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
     if (leaf->not_after > job->issuer->cert.not_after) {
         leaf->not_after = job->issuer->cert.not_after;
@@ -264,6 +280,23 @@ static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
                    str_of(when_text(blocked.blocked, at)));
 }
 
+/* Two that have one private key can each read, and speak for, what is the other's. Whoever acts for
+ * no account is an administrator, who may have reasons. */
+static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
+{
+    struct store_certificate_filter with_key = {.spki = &job->issuance.spki_sha256};
+    uint64_t all, own;
+
+    if (!job->req.account.z[0])
+        return RC_OK;
+    TRY(store_certificate_count(txn, &with_key, &all));
+    if (all == 0)
+        return RC_OK;
+    with_key.account = job->req.account;
+    TRY(store_certificate_count(txn, &with_key, &own));
+    return own == all ? RC_OK : PROBLEM(&job->err, RC_DENIED, "badPublicKey", msg_repeated);
+}
+
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -271,8 +304,10 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     struct json_out o;
     struct audit_event event = {
         .at = job->now,
-        .actor_kind = job->req.account.z[0] ? AUDIT_ACCOUNT : AUDIT_SYSTEM,
-        .actor = id_str(&job->req.account),
+        .actor_kind = job->req.asker.n        ? AUDIT_OPERATOR
+                      : job->req.account.z[0] ? AUDIT_ACCOUNT
+                                              : AUDIT_SYSTEM,
+        .actor = job->req.asker.n ? job->req.asker : id_str(&job->req.account),
         .action = "certificate.reserved",
         .object_kind = "issuance",
         .object = id_str(&job->issuance.id),
@@ -286,6 +321,7 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     json_kv_z(&o, "serial", x509_serial_text(&job->leaf.serial, serial));
     json_kv_str(&o, "issuer", job->issuer->ref);
     json_kv_str(&o, "profile", job->req.profile);
+    json_kv_str(&o, "origin", job->req.origin);
     json_kv_id(&o, "order", &job->req.order);
     json_key(&o, "names");
     json_arr(&o);
@@ -306,6 +342,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     if (job->req.reserve)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
     TRY(check_blocked(txn, job));
+    TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));
     if (job->req.lineage.n)
         TRY(ca_lineage_find(txn, job));

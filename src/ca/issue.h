@@ -65,7 +65,12 @@ struct ca_request {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
-    struct str origin; /* "acme", "system" ... */
+    const struct str *emails; /* canonical, sorted */
+    const struct str *uris;   /* sorted */
+    size_t n_emails, n_uris;
+    struct str common_name; /* empty: as the profile has it */
+    struct str origin;      /* "acme", "system", "operator" ... */
+    struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */
@@ -117,6 +122,8 @@ enum rc ca_chain_pem_by(const struct ca *ca, const struct id *issuer, struct str
 /* How many there are, 1 at least for an issuer of this CA. */
 size_t ca_chain_ways(const struct ca *ca, const struct id *issuer);
 
+/* Appends the root above an issuer as PEM; RC_NOTFOUND as above. */
+enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out);
 /* By its name in URLs and files; NULL when there is none. */
 const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref);
 const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);

@@ -418,6 +418,18 @@ enum rc ca_chain_pem_by(const struct ca *ca, const struct id *issuer, struct str
     return buf_rc(out);
 }
 
+enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out)
+{
+    const struct ca_issuer *at = ca_issuer_by_id(ca, issuer);
+
+    for (size_t i = 0; at && !x509_cert_self_issued(&at->cert) && i < X509_CHAIN_MAX; i++)
+        at = ca_issuer_by_id(ca, &at->parent);
+    if (!at)
+        return RC_NOTFOUND;
+    x509_cert_put_pem(at->cert.der, out);
+    return buf_rc(out);
+}
+
 enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf, struct buf *out)
 {
     return ca_chain_pem_by(ca, issuer, leaf, 0, out);

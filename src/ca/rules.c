@@ -30,7 +30,7 @@ MSG(msg_rate, "ca.rules-rate",
     "the signer has made the {0} signatures of this hour that its rules allow; find out who asks "
     "for so many, or raise signatures_per_hour in ca/rules.json");
 
-enum { SPAN_TEXT_MAX = 64 };
+enum { SPAN_TEXT_MAX = 64, URI_SHOWN = 100 };
 
 static enum rc bad_value(struct err *err, const char *member, struct str found)
 {
@@ -321,6 +321,14 @@ static enum rc too_long(const struct ca_rules *r, when_t asked, struct err *err)
     return ERR(err, RC_DENIED, msg_lifetime, buf_str(&most), buf_str(&found));
 }
 
+/* Mail addresses and URIs by the host in them, which alone says whose they are. */
+static bool covers_host(const struct ca_rules_space *s, struct str host)
+{
+    struct addr a;
+
+    return addr_parse(host, &a) == RC_OK ? covers_address(s, &a) : covers_name(s, host);
+}
+
 enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_leaf *leaf,
                        struct err *err)
 {
@@ -335,6 +343,12 @@ enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_l
     for (size_t i = 0; i < leaf->n_ips; i++)
         if (!covers_address(s, &leaf->ips[i]))
             return ERR(err, RC_DENIED, msg_address, str_of(addr_text(&leaf->ips[i], text)));
+    for (size_t i = 0; i < leaf->n_emails; i++)
+        if (!covers_host(s, name_email_domain(leaf->emails[i])))
+            return ERR(err, RC_DENIED, msg_name, leaf->emails[i]);
+    for (size_t i = 0; i < leaf->n_uris; i++)
+        if (!covers_host(s, name_uri_host(leaf->uris[i])))
+            return ERR(err, RC_DENIED, msg_name, str_head(leaf->uris[i], URI_SHOWN));
     if (leaf->not_after - leaf->not_before > r->lifetime_max)
         return too_long(r, leaf->not_after - leaf->not_before, err);
     return RC_OK;

@@ -42,7 +42,6 @@ MSG(msg_profile_lifetime, "ca.profile-lifetime",
     "the certificate would live longer than profile \"{0}\" allows");
 MSG(msg_authority_key, "ca.authority-key",
     "the certificate is asked for the key of an authority; nothing but the ceremony certifies one");
-MSG(msg_key_kind, "ca.key-kind", "profile \"{0}\" does not allow {1} keys");
 
 struct ca_signer {
     struct arena arena; /* certificates and file names */
@@ -250,14 +249,14 @@ static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile
     char begin[WHEN_TEXT], mine[WHEN_TEXT], end[WHEN_TEXT];
 
     if (leaf->not_before > now + CA_SKEW_MAX ||
-        leaf->not_before < now - CA_BACKDATE_MAX - CA_SKEW_MAX)
+        leaf->not_before < now - profile->backdate - CA_RESERVED_MAX)
         return ERR(err, RC_DENIED, msg_clock, str_of(when_text(leaf->not_before, begin)),
                    str_of(when_text(now, mine)));
     /* Core's numbers: before they are compared, their difference might not be one. */
     if (leaf->not_after <= leaf->not_before || leaf->not_after > WHEN_MAX)
         return ERR(err, RC_DENIED, msg_validity, str_of(when_text(leaf->not_after, end)),
                    str_of(when_text(leaf->not_before, begin)));
-    if (leaf->not_after - leaf->not_before > profile->lifetime + CA_BACKDATE_MAX)
+    if (leaf->not_after - leaf->not_before >= profile->lifetime)
         return ERR(err, RC_DENIED, msg_profile_lifetime, profile->name);
     return RC_OK;
 }
@@ -278,14 +277,16 @@ static enum rc check_key(const struct ca_signer *s, const struct crypto_key *key
 {
     if (is_authority(s, crypto_key_spki(key)))
         return ERR(err, RC_DENIED, msg_authority_key);
-    if (!(profile->key_algorithms & ca_leaf_algorithm(crypto_key_type(key))))
-        return ERR(err, RC_DENIED, msg_key_kind, profile->name, str_of(crypto_key_text(key)));
+    TRY(ca_leaf_check_key(profile, crypto_key_type(key), crypto_key_bits(key), err));
     return crypto_weak_check(key, err);
 }
 
-static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, struct str tbs,
-                    when_t max_lifetime, struct arena *arena, struct err *err)
+/* What the linter is told comes from the profile and not from what was built. */
+static enum rc lint(const struct ca_signer *s, const struct ca_leaf *leaf,
+                    const struct ca_issuer *issuer, struct str tbs, struct arena *arena,
+                    struct err *err)
 {
+    const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     struct x509_lint_in in = {
         .kind = X509_LINT_LEAF,
         .issuer = &issuer->cert,
@@ -293,11 +294,19 @@ static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, 
         .spki = leaf->spki,
         .dns = leaf->dns,
         .ips = leaf->ips,
+        .emails = leaf->emails,
+        .uris = leaf->uris,
         .n_dns = leaf->n_dns,
         .n_ips = leaf->n_ips,
-        .max_lifetime = max_lifetime,
+        .n_emails = leaf->n_emails,
+        .n_uris = leaf->n_uris,
+        .key_usage = (uint16_t)profile->key_usage,
+        .eku = (uint16_t)profile->extended_usage,
+        .max_lifetime = s->rules.lifetime_max,
     };
 
+    if (profile->common_name == CONF_CN_TEXT)
+        in.common_name = leaf->common_name;
     return x509_lint_tbs(arena, tbs, &in, err);
 }
 
@@ -320,9 +329,10 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(check_times(leaf, profile, ask->now, err));
     TRY(crypto_key_from_spki(leaf->spki, &key, err));
     TRY(check_key(s, key, profile, err));
+    TRY(ca_leaf_check_names(leaf, profile, err));
     TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), leaf, err));
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
-    TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
+    TRY(lint(s, leaf, issuer, buf_str(&tbs), arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
     rc = x509_sign_tbs(issuer->key, buf_str(&tbs), out);
     /* It has signed when it was loaded: what it refuses now, it may not refuse later. */
@@ -346,6 +356,11 @@ static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_
         .n_dns = msg->names.n,
         .ips = ips,
         .n_ips = msg->addresses.n,
+        .emails = msg->emails.v,
+        .n_emails = msg->emails.n,
+        .uris = msg->uris.v,
+        .n_uris = msg->uris.n,
+        .common_name = msg->common_name,
         .not_before = msg->not_before,
         .not_after = msg->not_after,
     };

@@ -17,8 +17,9 @@ enum {
 /* How far core's idea of now may be from the signer's: the messages between them take milliseconds,
  * a restart seconds. */
 #define CA_SKEW_MAX (10 * WHEN_MINUTE)
-/* The most that conf allows a notBefore to lie back. */
-#define CA_BACKDATE_MAX WHEN_HOUR
+/* How long after its reservation a certificate is still signed as it was reserved, the skew
+ * included: the signer may have been away. */
+#define CA_RESERVED_MAX (WHEN_HOUR + CA_SKEW_MAX)
 
 struct ca_signer;
 struct ipc_sign;

@@ -53,8 +53,11 @@ int cmd_fail(const struct err *err)
 {
     char text[MESSAGE_MAX];
 
-    cmd_failf("%s", err_textz(err, text, sizeof(text)));
-    return err->msg && strcmp(err->msg->code, API_APPROVAL_WAITS) == 0 ? CMD_WAITING : CMD_FAILED;
+    int status = cmd_failf("%s", err_textz(err, text, sizeof(text)));
+
+    if (err->msg && strcmp(err->msg->code, API_APPROVAL_WAITS) == 0)
+        return CMD_WAITING;
+    return err->rc == RC_AGAIN || err->rc == RC_QUOTA ? CMD_LATER : status;
 }
 
 static void complain(const char *fmt, va_list ap)

@@ -17,6 +17,7 @@ static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
 static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
 static const struct conf_take core = {CONF_RESTARTS, "core", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
+static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
 /* Live, and the rest of it is a person's to do. */
@@ -31,6 +32,14 @@ static const char *const no_yes[] = {"no", "yes", NULL};
 static const char *const constraints[] = {"critical", "noncritical", "none", NULL};
 static const char *const databases[] = {"sqlite", NULL};
 static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
+static const char *const curves[] = {"p256", "p384", NULL};
+static const char *const mldsa[] = {"44", "65", "87", NULL};
+static const char *const key_usages[] = {"digitalSignature", "nonRepudiation", "keyEncipherment",
+                                         "dataEncipherment", "keyAgreement",   NULL};
+static const char *const extended_usages[] = {"serverAuth", "clientAuth", NULL};
+static const char *const sans[] = {"dns", "ip", "email", "uri", NULL};
+static const char *const common_names[] = {"name", "text", "none", NULL};
+static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
@@ -40,6 +49,11 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const char *const log_formats[] = {"text", "json", NULL};
 
 static_assert(sizeof(key_algorithms) / sizeof(char *) == CONF_KEY_COUNT + 1);
+static_assert(sizeof(curves) / sizeof(char *) == CONF_CURVE_COUNT + 1);
+static_assert(sizeof(mldsa) / sizeof(char *) == CONF_MLDSA_COUNT + 1);
+static_assert(sizeof(key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
+static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
+static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
@@ -51,6 +65,26 @@ ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
+
+static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
+                                               "tlcp-sign", "tlcp-enc", NULL};
+
+/* Where a built-in profile begins with something else than the rest. TLCP's pair is that of GB/T
+ * 20518 and GM/T 0015: one key signs, the other is encrypted to. */
+static const struct preset {
+    const char *profile, *key, *initial;
+} presets[] = {
+    {"short", "lifetime", "6d"},
+    {"short", "revocation", "none"},
+    {"device", "lifetime", "365d"},
+    {"client", "extended_key_usage", "clientAuth"},
+    {"client", "names", "dns ip email uri"},
+    {"client", "common_name", "text"},
+    {"tlcp-sign", "key_algorithms", "sm2"},
+    {"tlcp-sign", "key_usage", "digitalSignature nonRepudiation"},
+    {"tlcp-enc", "key_algorithms", "sm2"},
+    {"tlcp-enc", "key_usage", "keyEncipherment dataEncipherment keyAgreement"},
+};
 
 #define MAP_OF_KEYS(p)                                                                             \
     {                                                                                              \
@@ -158,16 +192,60 @@ const struct conf_key conf_schema[] = {
      .min = 1, .max = 20, .initial = "5", .take = &live,
      .help = "Until a challenge that finds nobody is invalid"},
 
-    {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = "default",
+    {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},
     {KEY_IN("profiles.*.lifetime", CONF_ONE, struct conf_profile, lifetime, &conf_kind_span),
      .min = WHEN_HOUR, .max = 825 * WHEN_DAY, .initial = "90d", .take = &live,
      .help = "From notBefore to notAfter"},
+    {KEY_IN("profiles.*.backdate", CONF_ONE, struct conf_profile, backdate, &conf_kind_span),
+     .min = 0, .max = 7 * WHEN_DAY, .initial = "5m", .take = &live,
+     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY_IN("profiles.*.key_algorithms", CONF_BITS, struct conf_profile, key_algorithms,
             &conf_kind_choice),
-     .names = key_algorithms, .initial = "rsa ecdsa", .filled = true, .take = &live,
+     .names = key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
+     .take = &live,
      .help = "Algorithms that the certified key may have"},
+    {KEY_IN("profiles.*.rsa_bits", CONF_ONE, struct conf_profile, rsa_bits, &conf_kind_number),
+     .min = 2048, .max = 8192, .initial = "2048", .take = &live,
+     .help = "The least that an RSA key has"},
+    {KEY_IN("profiles.*.curves", CONF_BITS, struct conf_profile, curves, &conf_kind_choice),
+     .names = curves, .initial = "p256 p384", .filled = true, .take = &live,
+     .help = "Curves of ECDSA keys"},
+    {KEY_IN("profiles.*.mldsa", CONF_BITS, struct conf_profile, mldsa, &conf_kind_choice),
+     .names = mldsa, .initial = "44 65 87", .filled = true, .take = &live,
+     .help = "Parameter sets of ML-DSA keys"},
+    {KEY_IN("profiles.*.key_usage", CONF_BITS, struct conf_profile, key_usage, &conf_kind_choice),
+     .names = key_usages, .take = &live,
+     .help = "What the key may be used for; none: what its algorithm is used for in TLS"},
+    {KEY_IN("profiles.*.extended_key_usage", CONF_BITS, struct conf_profile, extended_usage,
+            &conf_kind_choice),
+     .names = extended_usages, .initial = "serverAuth clientAuth", .filled = true, .take = &live,
+     .help = "serverAuth for servers, clientAuth for who signs in to them"},
+    {KEY_IN("profiles.*.names", CONF_BITS, struct conf_profile, names, &conf_kind_choice),
+     .names = sans, .initial = "dns ip", .filled = true, .take = &live,
+     .help = "Kinds of names that it may carry: dns, ip, email, uri"},
+    {KEY_IN("profiles.*.common_name", CONF_ONE, struct conf_profile, common_name,
+            &conf_kind_choice),
+     .names = common_names, .initial = "name", .take = &live,
+     .help = "CN of the subject. name: one of its names; text: what is asked for; none"},
+    {KEY_IN("profiles.*.locality", CONF_ONE, struct conf_profile, locality, &conf_kind_text),
+     .min = 1, .max = 64, .take = &live,
+     .help = "L of the subject, beside the organization and the country"},
+    {KEY_IN("profiles.*.unit", CONF_ONE, struct conf_profile, unit, &conf_kind_text),
+     .min = 1, .max = 64, .take = &live,
+     .help = "OU of the subject"},
+    {KEY_IN("profiles.*.revocation", CONF_ONE, struct conf_profile, revocation,
+            &conf_kind_choice),
+     .names = revocations, .initial = "auto", .take = &live,
+     .help = "What it says of where revocation is looked up: none, crl, ocsp, both; auto: both "
+             "where urls.plain is set"},
+    {KEY_IN("profiles.*.must_staple", CONF_ONE, struct conf_profile, must_staple, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Clients must refuse a server that does not staple an OCSP answer"},
+    {KEY_IN("profiles.*.policies", CONF_MANY, struct conf_profile, policies, &conf_kind_oid),
+     .take = &live,
+     .help = "Object identifiers of certificate policies, as in 1.3.6.1.4.1.32473.1"},
 
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
      .help = "Rules, tried in order; what no rule allows is refused"},
@@ -243,6 +321,9 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.pkcs11.pin.file", CONF_ONE, ca.pkcs11.pin.file, &conf_kind_path),
      .initial = "ca.pin", .take = &live,
      .help = "Absolute, or relative to DATA"},
+    {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
+     .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
+             "such; absolute"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,
@@ -305,4 +386,23 @@ struct str conf_key_name(const struct conf_key *key)
 const char *conf_key_algorithm_name(unsigned algorithm)
 {
     return algorithm < CONF_KEY_COUNT ? key_algorithms[algorithm] : "unknown";
+}
+
+const char *conf_san_name(enum conf_san kind)
+{
+    return sans[kind];
+}
+
+const char *conf_schema_initial(const struct conf_key *key, const void *base)
+{
+    struct str name;
+
+    if (!str_starts(str_of(key->path), STR("profiles.*.")))
+        return key->initial;
+    memcpy(&name, base, sizeof(name));
+    for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
+        if (str_eq(name, str_of(presets[i].profile)) &&
+            str_eq(conf_key_name(key), str_of(presets[i].key)))
+            return presets[i].initial;
+    return key->initial;
 }

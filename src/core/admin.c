@@ -87,6 +87,13 @@ static enum rc answer_cert_list(struct question *q, struct json_out *o, struct e
     return api_cert_list(&v, json_root(q->args), o, err);
 }
 
+static enum rc answer_cert_show(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    return api_cert_show(&v, json_root(q->args), o, err);
+}
+
 static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
@@ -219,6 +226,22 @@ static void site_renew(struct question *q)
     json_free(q->args);
 }
 
+/* ---- certificates */
+
+static void cert_sign(struct question *q)
+{
+    core_cert_sign(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void cert_revoke(struct question *q)
+{
+    core_cert_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+/* ---- authorities */
+
 static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
 {
     struct api_view v = view(q);
@@ -269,6 +292,9 @@ static const struct command {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
     {"cert list", answer_cert_list, false, NULL},
+    {"cert show", answer_cert_show, false, NULL},
+    {"cert sign", NULL, false, cert_sign},
+    {"cert revoke", NULL, false, cert_revoke},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},

@@ -39,6 +39,12 @@ static void reply(const struct api_cert *a, const struct store_certificate *cert
         ipc_req_drop(a->req);
 }
 
+/* The profile has DNS names always (conf sees to it), addresses not. */
+static bool profile_has_ips(const struct conf *conf)
+{
+    return conf_profile_find(conf, STR("default"))->names & 1u << CONF_SAN_IP;
+}
+
 static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
                    const struct err *err)
 {
@@ -69,7 +75,7 @@ static void take_covered(struct api_cert *a)
     for (size_t i = 0; i < names->n_dns; i++)
         if (ca_covers_dns(a->core->ca, names->dns[i]))
             a->dns[a->n_dns++] = names->dns[i];
-    for (size_t i = 0; i < names->n_ips; i++)
+    for (size_t i = 0; i < names->n_ips && profile_has_ips(a->core->conf); i++)
         if (ca_covers_ip(a->core->ca, &names->ips[i]))
             a->ips[a->n_ips++] = names->ips[i];
 }

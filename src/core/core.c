@@ -7,6 +7,7 @@
 
 #include "core/core_int.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -40,7 +41,8 @@ static enum rc core_open(struct role_env *env, struct err *err)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
     TRY(core_people_read(core, err));
-    return crypto_init();
+    TRY(crypto_init());
+    return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }
 
 static void wake(void *arg)

@@ -134,7 +134,9 @@ struct ipc_sign {
     struct str spki;                        /* DER */
     struct ipc_strs names;                  /* dNSName, A-labels */
     IPC_LIST(struct ipc_address) addresses; /* iPAddress */
-    IPC_LIST(struct ipc_pair) subject;      /* attribute type ("CN", "O" ...) and value, in order */
+    struct ipc_strs emails;                 /* rfc822Name */
+    struct ipc_strs uris;                   /* uniformResourceIdentifier */
+    struct str common_name;                 /* asked for; empty: as the profile has it */
     int64_t not_before;                     /* when_t, whole seconds */
     int64_t not_after;
     struct id reference; /* of the reservation in core's database */

@@ -5,6 +5,7 @@
  * its own rules, its own clock and the linter. */
 #include "ca/signer.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "role/role.h"
@@ -23,6 +24,7 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     struct ca_signer *signer;
 
     TRY(crypto_init());
+    TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
     TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
     env->state = signer;
     if (ca_signer_count(signer) == 0)

@@ -175,6 +175,16 @@ static const char *const issuers[] = {
     NULL,
 };
 
+/* Names that are neither DNS names nor addresses are found by their text, and certificates by the
+ * one who answers for them; both are few among many. */
+static const char *const profiles[] = {
+    "CREATE INDEX certificate_names_value ON certificate_names (value, certificate)"
+    " WHERE reversed IS NULL AND address IS NULL",
+    "CREATE INDEX certificates_owner ON certificates (owner, issued) WHERE owner IS NOT NULL",
+    NULL,
+};
+
+/* What one person asked for and another allowed; rows stay, as a record. */
 static const char *const approvals[] = {
     "CREATE TABLE approvals (id TEXT PRIMARY KEY NOT NULL, action TEXT NOT NULL,"
     " what TEXT NOT NULL, digest BLOB NOT NULL, asked_by INTEGER NOT NULL, asked INTEGER NOT NULL,"
@@ -191,6 +201,7 @@ static const struct store_migration migrations[] = {
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
     {"issuers", issuers},
+    {"profiles: other names, owners", profiles},
     {"approvals", approvals},
 };
 

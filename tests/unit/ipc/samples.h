@@ -70,11 +70,11 @@ static const struct ipc_api_cert sample_api_cert = {S("\x30\x03"
                                                       "csr")};
 static const struct ipc_api_cert_reply sample_api_cert_reply = {
     S("-----BEGIN CERTIFICATE-----\n"), {sample_names, 2}, INT64_C(1795199040000000)};
-static const struct ipc_sign sample_sign = {S("ecdsa-1"),      S("default"),
-                                            S("\x01\x02\x03"), S("\x30\x04spki"),
-                                            {sample_names, 2}, {sample_addresses, 2},
-                                            {sample_pairs, 1}, INT64_MIN,
-                                            INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
+static const struct ipc_sign sample_sign = {
+    S("ecdsa-1"),      S("default"),      S("\x01\x02\x03"),
+    S("\x30\x04spki"), {sample_names, 2}, {sample_addresses, 2},
+    {sample_names, 1}, {sample_names, 2}, S("wiki"),
+    INT64_MIN,         INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
 static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
 static const struct ipc_validate sample_validate = {
