@@ -103,7 +103,8 @@ static enum rc point(struct certify *c, const struct conf *conf, struct str sign
     if (!conf->urls.plain.n)
         return RC_OK;
     c->urls[0] = arena_printf(a, "%.*s/crl/%.*s/0.crl", STR_ARG(conf->urls.plain), STR_ARG(signer));
-    c->urls[1] = arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
+    c->urls[1] =
+        arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
     if (!c->urls[0].p || !c->urls[1].p)
         return RC_NOMEM;
     c->in.crl_urls = &c->urls[0];
@@ -176,8 +177,7 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
     return sign(&c, root->key, ref_in(plan, a), a, out, err);
 }
 
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
-                               const struct x509_cert *subject,
+enum rc ceremony_certify_cross(const struct conf *conf, when_t now, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err)
 {

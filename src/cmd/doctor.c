@@ -57,8 +57,9 @@ static void examine_root(struct examination *e)
     buf_printf(&path, "%s/root", cmd_data(e->args));
     n = scandir(buf_z(&path), &found, is_root_key, alphasort);
     for (int i = 0; i < n; i++) {
-        buf_printf(&text, "%s%s/%s", i ? ", " : "A ROOT KEY IS ON THIS HOST, WHICH ISSUES: ",
-                   buf_z(&path), found[i]->d_name);
+        buf_printf(&text, "%s%s/%s",
+                   i ? ", " : "A ROOT KEY IS ON THIS HOST, WHICH ISSUES: ", buf_z(&path),
+                   found[i]->d_name);
         free(found[i]); /* checksrc: allow free: scandir's own memory */
     }
     free(found); /* checksrc: allow free: scandir's own memory */

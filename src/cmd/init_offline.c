@@ -76,7 +76,8 @@ static enum rc take(int dir, const char *name, const struct conf *conf, when_t n
     return RC_OK;
 }
 
-/* The first one's fingerprint is what init shows, beside a file of those that everybody can check. */
+/* The first one's fingerprint is what init shows, beside a file of those that everybody can check.
+ */
 static void rsa_first(struct ceremony_made *made)
 {
     for (size_t i = 1; i < made->n; i++)

@@ -162,8 +162,7 @@ static int choose(const struct issuer_session *s, struct chosen *out)
     }
     for (size_t i = 0; i < s->n && out->n < CEREMONY_MADE_MAX; i++) {
         const struct store_issuer *row = &s->rows[i];
-        enum ca_due why =
-            ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
+        enum ca_due why = ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
         bool active = row->parent.z[0] && row->key_ref.n && !row->retires &&
                       store_issuer_at(row, s->ceremony.now) == STORE_ISSUER_ACTIVE;
 

@@ -269,7 +269,8 @@ static enum rc import_all(struct root_session *s, size_t *done, struct err *err)
         struct str ref = str_head(str_of(found[i]->d_name), strlen(found[i]->d_name) - 4);
 
         if (rc == RC_OK && str_copyz(ref, im.ref, sizeof(im.ref)) == RC_OK &&
-            faccessat(s->media, root_media_name(ROOT_MEDIA_ISSUER, im.ref, im.file), F_OK, 0) == 0) {
+            faccessat(s->media, root_media_name(ROOT_MEDIA_ISSUER, im.ref, im.file), F_OK, 0) ==
+                0) {
             rc = take(&im, err);
             *done += rc == RC_OK;
         }

@@ -89,7 +89,8 @@ static int write_config(const struct cmd_args *args, int data)
         return cmd_usagef("--organization and --domain are missing: they are to be those of the "
                           "server, for example --organization \"Example Hospital\" --domain "
                           "hospital.example");
-    if (strpbrk(organization, "\"\\\n") || name_canonical(str_of(domain), false, canonical) != RC_OK)
+    if (strpbrk(organization, "\"\\\n") ||
+        name_canonical(str_of(domain), false, canonical) != RC_OK)
         return cmd_usagef("--organization or --domain cannot be written into certificates");
     buf_printf(&text,
                "# The machine of the root keys. Nothing is served here.\n"
@@ -164,8 +165,8 @@ static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct er
     TRY(ceremony_certify_root(&plan, key, &s->arena, &entry->cert, err));
     pem = ceremony_files_add(&c->files, "trust", entry->ref, ".pem", 0644);
     x509_cert_put_pem(entry->cert.der, pem);
-    buf_printf(&c->said, "%s%s, %s\n", entry->ref, key && crypto_key_in_token(key) ? " (token)" : "",
-               crypto_key_text(key));
+    buf_printf(&c->said, "%s%s, %s\n", entry->ref,
+               key && crypto_key_in_token(key) ? " (token)" : "", crypto_key_text(key));
     TRY(ceremony_show(&entry->cert, &c->said));
     buf_putz(&c->said, "  certificate ");
     TRY(ceremony_digest_put(entry->cert.der, &c->said));
@@ -250,10 +251,11 @@ static void say(const struct creation *c)
 
     printf("%.*s", STR_ARG(buf_str(&c->said)));
     if (args->values[CMD_OPT_SHARES])
-        printf("\nShares: %s/root/shares, a sheet for each person. Print them, give each to another "
-               "one, then\n`autarky root forget --shares-only --data %s`. The passphrase itself is "
-               "kept nowhere.\n",
-               data, data);
+        printf(
+            "\nShares: %s/root/shares, a sheet for each person. Print them, give each to another "
+            "one, then\n`autarky root forget --shares-only --data %s`. The passphrase itself is "
+            "kept nowhere.\n",
+            data, data);
     printf("\nNow: autarky root export --data %s --media DIR\n", data);
 }
 

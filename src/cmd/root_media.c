@@ -164,10 +164,11 @@ static void say(const struct wiped *w)
         printf("The keys in tokens are still there: %zu; remove them with the vendor's tool.\n",
                w->tokens);
     if (w->files)
-        printf("What this cannot promise: a disk of flash memory (SSD, USB stick, SD card) and a "
-               "file system\nthat copies on write (btrfs, ZFS) keep old bytes elsewhere, and backups "
-               "and snapshots are not\ntouched. Where that matters, destroy the medium; an encrypted "
-               "key is worth nothing without its\npassphrase, so destroy that as well.\n");
+        printf(
+            "What this cannot promise: a disk of flash memory (SSD, USB stick, SD card) and a "
+            "file system\nthat copies on write (btrfs, ZFS) keep old bytes elsewhere, and backups "
+            "and snapshots are not\ntouched. Where that matters, destroy the medium; an encrypted "
+            "key is worth nothing without its\npassphrase, so destroy that as well.\n");
 }
 
 int cmd_root_forget(const struct cmd_args *args)

@@ -28,7 +28,8 @@ MSG(msg_other, "cmd.request-other",
 MSG(msg_no_root, "cmd.request-no-root", "no root here signs {0}; `autarky root create` makes one");
 MSG(msg_kind, "cmd.request-kind", "{0} asks for a key of the wrong kind: {1}");
 MSG(msg_nothing, "cmd.request-none",
-    "nothing to sign: the media have no autarky-request-REF.csr without its autarky-issuer-REF.crt");
+    "nothing to sign: the media have no autarky-request-REF.csr without its "
+    "autarky-issuer-REF.crt");
 
 struct request {
     struct root_session *s;
@@ -94,8 +95,7 @@ static enum rc check(struct request *r, struct err *err)
     const struct conf *ours = r->s->conf, *theirs = r->conf;
     const struct crypto_key_spec wanted = ceremony_key_spec(&r->parts);
 
-    if (!str_eq(ours->organization, theirs->organization) ||
-        !str_eq(ours->domain, theirs->domain))
+    if (!str_eq(ours->organization, theirs->organization) || !str_eq(ours->domain, theirs->domain))
         return ERR(err, RC_DENIED, msg_other, str_of(r->file), theirs->organization, theirs->domain,
                    ours->organization, ours->domain);
     if (r->csr.key_type != wanted.type || (wanted.bits && r->csr.key_bits != wanted.bits))

@@ -44,7 +44,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_SPECIAL] = {"--special", NULL,
                          "the special hierarchy, for names of others and public addresses"},
     [CMD_OPT_MEDIA] = {"--media", "DIR",
-                       "a directory, on removable media, for what goes to and fro"},
+                       "a directory, on removable media, by which two machines talk"},
     [CMD_OPT_SHARES] = {"--shares", "M/N",
                         "split the root passphrase into N shares, any M of which open it"},
     [CMD_OPT_SHARE] = {"--share", "FILE",

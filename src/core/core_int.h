@@ -23,7 +23,6 @@
 
 enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32 };
 
-
 /* What this host is called: for the API's certificate, and the hosts under which clients may reach
  * the API. */
 struct core_names {
@@ -53,7 +52,7 @@ struct core {
     struct ev_hook drain;
     struct list admins;
     size_t n_admins;
-    uid_t admin_uid; /* who may use the control socket besides root */
+    uid_t admin_uid;               /* who may use the control socket besides root */
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
 };
@@ -113,12 +112,12 @@ void core_site_renew(struct core *core, struct ipc_req *req, const struct json *
 /* ---- certs.c: certificates without ACME */
 
 /* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
- * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the signer
- * is away and nothing was issued. `uid` is who asks. */
+ * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
+ * signer is away and nothing was issued. `uid` is who asks. */
 void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
-/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"}; ends
- * `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason, unless the
- * new one is keyCompromise. */
+/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
+ * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
+ * unless the new one is keyCompromise. */
 void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
 /* ---- issuers.c */
 
@@ -127,8 +126,7 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
  * [{"ref"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
  * `req`. All of it in one transaction, or nothing. {"issuers":[ref...],"signer_restarts"}.
  * RC_DENIED a signature is not the one it has to be; RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
-void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid,
-                        const struct json *args);
+void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args);
 
 /* ---- approvals.c: the second person */
 

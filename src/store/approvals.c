@@ -3,8 +3,7 @@
 
 #include "store/sql_int.h"
 
-#define COLUMNS                                                                                    \
-    "id, action, what, digest, asked_by, asked, expires, state, decided_by, decided"
+#define COLUMNS "id, action, what, digest, asked_by, asked, expires, state, decided_by, decided"
 
 static const char *const states[STORE_APPROVAL_STATES] = {
     [STORE_APPROVAL_PENDING] = "pending",
@@ -104,8 +103,8 @@ enum rc store_approval_move(struct store_txn *txn, const struct id *id,
     return stmt_move(&st, txn, "SELECT 1 FROM approvals WHERE id = ?", id);
 }
 
-enum rc store_approval_list(struct store_txn *txn, struct arena *arena,
-                            struct store_approval **out, size_t *out_n)
+enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_approval **out,
+                            size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
     struct store_approval *v = ARENA_ARRAY(arena, struct store_approval, STORE_APPROVALS_LIST);
@@ -114,8 +113,9 @@ enum rc store_approval_list(struct store_txn *txn, struct arena *arena,
 
     if (!v)
         return RC_NOMEM;
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM approvals ORDER BY asked DESC, id DESC"
-                            " LIMIT 100"));
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS " FROM approvals ORDER BY asked DESC, id DESC"
+                  " LIMIT 100"));
     while ((rc = stmt_next(&st)) == RC_OK)
         TRY(read_row(&st, arena, &v[n++]));
     if (rc != RC_NOTFOUND)

@@ -39,5 +39,5 @@ enum rc store_approval_move(struct store_txn *txn, const struct id *id,
                             enum store_approval_state from, enum store_approval_state to,
                             int64_t by, when_t now);
 /* The newest ones. */
-enum rc store_approval_list(struct store_txn *txn, struct arena *arena,
-                            struct store_approval **out, size_t *out_n);
+enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_approval **out,
+                            size_t *out_n);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=300
-"""The ceremony with two machines: the root's has no network interface at all, and what goes to and fro are files in a directory.
+"""The ceremony with two machines: the root's has no network interface at all, and the two talk by files in a directory.
 Keys in files with the passphrase in shares, and keys in a token; what does not belong together is refused; the transcript is
 checked with OpenSSL alone; what is forgotten is gone."""
 
