@@ -27,12 +27,14 @@ struct api_view {
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;
-    size_t validating; /* challenges being tried at this moment */
+    size_t validating;             /* challenges being tried at this moment */
+    struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
 
 /* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
- * "issuers":[...],"processes":[...]} */
+ * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
+ * "answers"},"issuers":[...],"processes":[...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */

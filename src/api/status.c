@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
 #include "store/store.h"
@@ -42,6 +43,26 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
     json_kv_u64(o, "valid", count(v, &valid));
     json_kv_u64(o, "expiring_in_30d", count(v, &soon));
     json_kv_u64(o, "revoked", count(v, &revoked));
+    json_end(o);
+}
+
+static void put_revocation(const struct api_view *v, struct json_out *o)
+{
+    struct revocation_health h = {.answers = 0};
+
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* doctor reports the store */
+    json_key(o, "revocation");
+    json_obj(o);
+    json_kv_u64(o, "shards", h.crls.shards);
+    json_kv_u64(o, "lists", h.crls.published);
+    json_kv_u64(o, "entries", h.crls.entries);
+    json_kv_u64(o, "bytes", h.crls.bytes);
+    json_kv_when(o, "oldest", h.crls.oldest);
+    json_kv_when(o, "next_update", h.crls.next_update);
+    json_kv_u64(o, "overdue", h.crls.overdue);
+    json_kv_u64(o, "behind", v->conf->urls.plain.n ? h.crls.behind : 0);
+    json_kv_u64(o, "answers", h.answers);
     json_end(o);
 }
 
@@ -110,6 +131,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
     put_certificates(v, o);
+    put_revocation(v, o);
     put_issuers(v, o);
     put_processes(v, o);
     json_end(o);
@@ -275,6 +297,40 @@ static void check_orders(const struct api_view *v, struct findings *f)
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
 }
 
+/* Lists are made long before they end; one that is late can still be mended in time. */
+static void check_revocation(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    struct revocation_health h;
+    char until[WHEN_TEXT];
+
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* check_store has it */
+    if (v->conf->urls.plain.n == 0) {
+        finding(f, "revocation", "warning",
+                "urls.plain is not set: there are no revocation lists, and certificates do not say "
+                "where they would be",
+                "set urls.plain in autarky.yaml before certificates are given out");
+        return;
+    }
+    buf_printf(&b, "%llu of %llu revocation lists are published, the first ends at %s",
+               (unsigned long long)h.crls.published, (unsigned long long)h.crls.shards,
+               h.crls.next_update ? when_text(h.crls.next_update, until) : "-");
+    if (h.crls.overdue)
+        buf_printf(&b, "; %llu have ended", (unsigned long long)h.crls.overdue);
+    if (h.crls.behind)
+        buf_printf(&b, "; %llu are late", (unsigned long long)h.crls.behind);
+    finding(f, "revocation",
+            h.crls.overdue  ? "failed"
+            : h.crls.behind ? "warning"
+                            : "ok",
+            buf_z(&b),
+            h.crls.overdue || h.crls.behind
+                ? "look for \"revocation.\" and \"signer.crl\" in the log of `autarky serve`; a "
+                  "root's list is made anew where the root's key is"
+                : NULL);
+}
+
 static void check_policy(const struct api_view *v, struct findings *f)
 {
     if (v->conf->n_policy == 0)
@@ -302,6 +358,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_store(v, &f);
     check_issuers(v, &f);
     check_orders(v, &f);
+    check_revocation(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

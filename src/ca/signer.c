@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ca/key_load.h"
+#include "ca/status.h"
 #include "crypto/weak.h"
 #include "ipc/messages.h"
 #include "x509/lint.h"
@@ -52,6 +53,7 @@ struct ca_signer {
     size_t n;
     struct x509_cert *roots; /* those whose certificates are in trust/ */
     size_t n_roots;
+    struct ca_status *status;
 };
 
 /* Reads DIR/name into `out`. */
@@ -200,6 +202,7 @@ enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *c
         return RC_NOMEM;
     arena_init(&s->arena, CA_ISSUERS_MAX * CA_FILE_MAX);
     s->conf = conf_ref(conf);
+    TRY(ca_status_new(&s->status));
     TRY(load(s, data, passphrase, err));
     *out = MOVE(s);
     return RC_OK;
@@ -211,6 +214,7 @@ void ca_signer_free(struct ca_signer *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         crypto_key_unref(s->issuers[i].key);
+    ca_status_free(s->status);
     ca_rules_done(&s->rules);
     conf_unref(s->conf);
     arena_done(&s->arena);
@@ -233,6 +237,16 @@ size_t ca_signer_count(const struct ca_signer *s)
 const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i)
 {
     return &s->issuers[i];
+}
+
+const struct conf *ca_signer_conf(const struct ca_signer *s)
+{
+    return s->conf;
+}
+
+struct ca_status *ca_signer_status(const struct ca_signer *s)
+{
+    return s->status;
 }
 
 static const struct ca_issuer *find_issuer(const struct ca_signer *s, struct str ref)

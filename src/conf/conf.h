@@ -140,6 +140,8 @@ enum conf_constraints {
 
 enum { CONF_WORKERS_MAX = 32 };
 
+enum conf_switch { CONF_OFF, CONF_ON };
+
 /* A web site behind the gateway. */
 struct conf_site {
     struct str name;           /* canonical; unique */
@@ -230,6 +232,17 @@ struct conf {
         } pkcs11;
         struct conf_strs weak_keys; /* paths of lists, or of directories with such */
     } ca;
+    struct {
+        struct {
+            when_t lifetime; /* from thisUpdate to nextUpdate */
+            when_t every;    /* a new list is made, although nothing changed */
+            when_t within;   /* a revocation is on a list */
+            enum conf_switch delta;
+        } crl;
+        struct {
+            when_t lifetime;
+        } ocsp;
+    } revocation;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;

@@ -44,6 +44,7 @@ static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
+static const char *const switches[] = {"off", "on", NULL};
 static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
@@ -59,6 +60,7 @@ static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
+static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
@@ -324,6 +326,27 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
      .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
              "such; absolute"},
+
+    MAP_OF_KEYS("revocation"),
+    MAP_OF_KEYS("revocation.crl"),
+    {KEY("revocation.crl.lifetime", CONF_ONE, revocation.crl.lifetime, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 31 * WHEN_DAY, .initial = "7d", .take = &live,
+     .help = "How long a revocation list is valid"},
+    {KEY("revocation.crl.every", CONF_ONE, revocation.crl.every, &conf_kind_span),
+     .min = WHEN_MINUTE, .max = 15 * WHEN_DAY, .initial = "1d", .take = &live,
+     .help = "After that time a list is made anew although nothing changed; at most half of its "
+             "lifetime counts"},
+    {KEY("revocation.crl.within", CONF_ONE, revocation.crl.within, &conf_kind_span),
+     .min = 0, .max = WHEN_DAY, .initial = "10s", .take = &live,
+     .help = "A revocation is on a list after that time; a compromised key at once"},
+    {KEY("revocation.crl.delta", CONF_ONE, revocation.crl.delta, &conf_kind_choice),
+     .names = switches, .initial = "off", .take = &live,
+     .help = "on: between two complete lists revocations are on a delta; off: each makes a new "
+             "complete list"},
+    MAP_OF_KEYS("revocation.ocsp"),
+    {KEY("revocation.ocsp.lifetime", CONF_ONE, revocation.ocsp.lifetime, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
+     .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

@@ -16,6 +16,7 @@
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/approvals.h"
 #include "store/store.h"
@@ -39,6 +40,7 @@ struct core {
     struct store *store;
     struct ev_wake *wake;
     struct ca *ca;
+    struct revocation *revocation;
     struct acme *acme;
     struct core_names names;
     struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */

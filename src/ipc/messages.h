@@ -7,6 +7,8 @@
 #include "ipc/fields.h"
 #include "ipc/types.h"
 
+enum { IPC_TAG_MAX = 160 };
+
 struct ipc_none {
     uint8_t unused;
 };
@@ -107,6 +109,8 @@ struct ipc_http_reply {
     uint16_t status;
     IPC_LIST(struct ipc_pair) headers; /* Content-Type among them */
     struct str body;
+    int64_t keep_until; /* when_t: as long front may give the same answer; 0: not at all */
+    struct str tag;     /* under which it is told to forget it: "crl rsa-1 3" */
 };
 
 struct ipc_api_cert {
