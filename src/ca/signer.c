@@ -150,7 +150,8 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct ca_key_loader *
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }
     free(found); /* checksrc: allow free: scandirat's own memory */
-    if (rc == RC_OK && s->n == 0)
+    /* With roots that are known and kept elsewhere, issuers may be on their way. */
+    if (rc == RC_OK && s->n == 0 && s->n_roots == 0)
         return ERR(err, RC_NOTFOUND, msg_no_issuers);
     return rc;
 }

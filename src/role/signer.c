@@ -28,6 +28,10 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
     TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
     env->state = signer;
+    if (ca_signer_count(signer) == 0)
+        log_warn("signer.no-issuer",
+                 LOG_Z("text", "the roots are known and no issuer is here yet: autarky issuer "
+                               "create --csr, then import"));
     /* scrypt takes 16 MiB for each key, which malloc would keep for ever. */
     mem_trim();
     return RC_OK;

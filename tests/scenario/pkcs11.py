@@ -104,6 +104,7 @@ def wrong_pin(lab):
     log = refused(lab, "refuses the PIN, which was tried once")
     if log.count("refuses the PIN") > 2:  # as the signer says it, and as the supervisor repeats it
         sys.exit(f"it was tried again:\n{log}")
+    refused(lab, "refused this very PIN at an earlier start")
     set_pin(lab, PIN)
 
 
