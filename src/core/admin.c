@@ -295,13 +295,13 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
+    {"crl publish", answer_crl_publish, false, NULL},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
-    {"crl publish", answer_crl_publish, false, NULL},
     {"drill runner", NULL, false, drill_runner},
 };
 
