@@ -177,13 +177,14 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
     return sign(&c, root->key, ref_in(plan, a), a, out, err);
 }
 
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now, const struct x509_cert *subject,
+enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
 
-    begin(&c, now, signer->key, subject->spki);
+    begin(&c, plan->now, signer->key, subject->spki);
+    c.lint.kind = X509_LINT_CROSS;
     c.in.not_after = subject->not_after;
     TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
     if (subject->has_constraints) {
@@ -192,6 +193,6 @@ enum rc ceremony_certify_cross(const struct conf *conf, when_t now, const struct
         c.in.constraints_noncritical = !subject->constraints_critical;
     }
     TRY(under(&c, signer, err));
-    TRY(point(&c, conf, signer->ref, a));
+    TRY(point(&c, plan->conf, signer->ref, a));
     return sign(&c, signer->key, signer->ref, a, out, err);
 }
