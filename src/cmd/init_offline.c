@@ -69,7 +69,8 @@ static enum rc take(int dir, const char *name, const struct conf *conf, when_t n
     TRY(x509_cert_read_pem(&made->arena, buf_str(&pem), 1, &certs, &n, err));
     TRY(check(name, &certs[0], conf, err));
     made->certs[made->n] = certs[0];
-    TRY(ca_register_row(&parts, &certs[0], NULL, false, now, &made->arena, &made->rows[made->n]));
+    TRY(ca_register_row(&(struct ca_register_in){&parts, &certs[0], NULL, false, now}, &made->arena,
+                        &made->rows[made->n]));
     made->n++;
     TRY(ceremony_digest_put(certs[0].der, &digest));
     fprintf(stderr, "  %.*s\n    SHA-256 %.*s\n", STR_ARG(ref), STR_ARG(buf_str(&digest)));
