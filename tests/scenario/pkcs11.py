@@ -163,7 +163,7 @@ def behind_a_server(lab, responder):
 
 def main():
     direct = f"ca: {{pkcs11: {{module: {MODULE}}}}}\n"
-    with Lab() as lab, contextlib.closing(Http01(lab.http_port)) as responder:
+    with Lab(init_options=("--algorithms", "rsa,ecdsa")) as lab, contextlib.closing(Http01(lab.http_port)) as responder:
         make_token(lab)
         move_keys(lab)
         lab.configure()

@@ -90,5 +90,5 @@ static void a_decision_falls_once_and_in_time(void)
              RC_NOTFOUND);
 }
 
-CHECK_MAIN(CHECK_TEST(what_was_asked_comes_back), CHECK_TEST(only_what_still_counts_is_found),
-           CHECK_TEST(a_decision_falls_once_and_in_time))
+FIX_MAIN(CHECK_TEST(what_was_asked_comes_back), CHECK_TEST(only_what_still_counts_is_found),
+         CHECK_TEST(a_decision_falls_once_and_in_time))
