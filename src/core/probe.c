@@ -5,7 +5,8 @@
 #include "core/core_int.h"
 #include "ipc/table.h"
 
-#define PROBE_SLACK (5 * WHEN_SECOND)
+/* Behind the prober's own limit, which has a share of its own for CAA. */
+#define PROBE_SLACK (8 * WHEN_SECOND)
 
 /* What is not tried at once waits in the store, in turns, and not here. */
 static_assert(ACME_VALIDATIONS_MAX <= (int)IPC_VALIDATE_CREDITS);
@@ -43,6 +44,9 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
         .challenge = v->challenge,
         .identifier_type = v->identifier_type,
         .identifier = v->identifier,
+        .wildcard = v->wildcard,
+        .caa_only = v->caa_only,
+        .account = v->account,
         .token = v->token,
         .key_authorization = v->key_authorization,
         .attempt = v->attempt,

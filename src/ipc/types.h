@@ -31,6 +31,7 @@ enum ipc_type {
     IPC_ISSUERS,   /* ipc_none -> ipc_issuers */
     /* core to prober */
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
+    IPC_PREFLIGHT,     /* ipc_preflight -> ipc_preflight_reply */
     /* admin to core */
     IPC_ADMIN = 96, /* ipc_admin -> chunks of JSON, or ipc_admin_reply with all of it */
     /* keeper to core */

@@ -7,6 +7,7 @@
  * asked by core, and nobody else; what it learns from strangers goes back as evidence, judged by
  * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does.
  */
+#include "crypto/crypto.h"
 #include "dns/zones.h"
 #include "ev/ev.h"
 #include "log/log.h"
@@ -51,7 +52,7 @@ static enum rc prober_open(struct role_env *env, struct err *err)
     env->state = p;
     p->env = env;
     p->n_servers = role_resolv_conf("validation", p->servers);
-    return RC_OK;
+    return crypto_init();
 }
 
 static enum rc prober_start(struct role_env *env, struct err *err)
@@ -174,6 +175,9 @@ static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
         .challenge = m->challenge,
         .identifier_type = m->identifier_type,
         .identifier = m->identifier,
+        .wildcard = m->wildcard,
+        .caa_only = m->caa_only,
+        .account = m->account,
         .token = m->token,
         .key_authorization = m->key_authorization,
         .attempt = m->attempt,
