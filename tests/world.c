@@ -11,12 +11,14 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "ca/status.h"
 #include "conf/load.h"
 #include "crypto/crypto.h"
 
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 const char *world_config = WORLD_CONFIG;
+unsigned world_kinds = 3;
 
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
@@ -91,7 +93,7 @@ static bool copy_tree(int from, int to, unsigned depth)
     return ok;
 }
 
-static bool passphrase(struct secret **out)
+bool world_passphrase(struct secret **out)
 {
     if (secret_new(16, out) != RC_OK)
         return false;
@@ -102,14 +104,21 @@ static bool passphrase(struct secret **out)
 static bool ceremony(struct world *w)
 {
     CLEANUP(secret_freep) struct secret *secret = NULL;
-    struct ca_ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
+    struct ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
     struct err err = ERR_INIT;
 
-    if (!passphrase(&secret))
+    if (!world_passphrase(&secret))
         return false;
     c.root_passphrase = secret;
     c.passphrase = secret;
-    if (ca_hierarchy_make(&c, &w->hierarchy, &err) == RC_OK)
+    err.rc = ceremony_make_hierarchy(&c, world_kinds, false, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_write(&c, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_publish(&c, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_rules_write(w->dir.fd, w->conf, false, &err);
+    if (err.rc == RC_OK)
         return true;
     print_message("%s\n", err.msg ? err.msg->code : rc_text(err.rc));
     return false;
@@ -122,14 +131,25 @@ static bool open_store(struct world *w, bool create)
                                     .create = create,
                                     .sync = w->disk.sync,
                                     .vfs = w->disk.vfs};
+    struct ceremony c = {.now = WORLD_NOW};
+    struct ca_change change;
 
     if (store_open(&options, &w->store, NULL) != RC_OK)
         return false;
-    return !create || store_write_now(w->store, ca_hierarchy_register, &w->hierarchy) == RC_OK;
+    change = ceremony_change(&c, &w->made, "init");
+    return !create || store_write_now(w->store, ca_change_apply, &change) == RC_OK;
 }
 
 static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                            void *fn_arg);
+
+static void note_forgotten(void *arg, struct str tag)
+{
+    struct world *w = arg;
+
+    w->forgotten++;
+    snprintf(w->last_forgotten, sizeof(w->last_forgotten), "%.*s", STR_ARG(tag));
+}
 
 static bool start_core(struct world *w)
 {
@@ -140,11 +160,17 @@ static bool start_core(struct world *w)
                                 .conf = w->conf,
                                 .validate = play_prober,
                                 .validate_arg = w};
+    struct revocation_options revocation = {
+        .ev = w->ev, .store = w->store, .conf = w->conf, .forget = note_forgotten, .arg = w};
     struct str hosts[] = {STR("ca.hospital.example"), STR("localhost")};
 
     if (ca_new(&ca, &w->ca, NULL) != RC_OK)
         return false;
+    revocation.ca = w->ca;
+    if (revocation_new(&revocation, &w->revocation) != RC_OK)
+        return false;
     acme.ca = w->ca;
+    acme.revocation = w->revocation;
     return acme_new(&acme, &w->acme) == RC_OK && acme_set_hosts(w->acme, hosts, 2) == RC_OK;
 }
 
@@ -190,10 +216,66 @@ void world_sign_held(struct world *w, size_t n)
     world_spin(w);
 }
 
+static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
+    struct ipc_sign_crl_reply reply;
+    struct err err = ERR_INIT;
+
+    (void)fd;
+    err.rc = w->signer_silent ? RC_IO : ca_status_crl(w->signer, msg, w->clock.now, &der, &err);
+    if (err.rc != RC_OK) {
+        ipc_reply_err(req, &err);
+        return;
+    }
+    reply.crl = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void answer_ocsp(struct world *w, struct ipc_req *req, const void *msg)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OCSP_MAX);
+    struct ipc_sign_ocsp_reply reply;
+    struct err err = ERR_INIT;
+
+    err.rc = ca_status_ocsp(w->signer, msg, w->clock.now, &der, &err);
+    if (err.rc != RC_OK) {
+        ipc_reply_err(req, &err);
+        return;
+    }
+    w->ocsp_signatures++;
+    reply.response = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+
+    (void)fd;
+    if (w->signer_silent) {
+        ipc_req_drop(req);
+    } else if (w->signer_holds && !w->held_ocsp) {
+        w->held_ocsp = req;
+        w->held_ocsp_msg = msg;
+    } else {
+        answer_ocsp(w, req, msg);
+    }
+}
+
+void world_ocsp_held(struct world *w)
+{
+    if (w->held_ocsp)
+        answer_ocsp(w, MOVE(w->held_ocsp), w->held_ocsp_msg);
+    world_spin(w);
+}
+
 static void drop_held(struct world *w)
 {
     while (w->n_held)
         ipc_req_drop(w->held[--w->n_held].req);
+    ipc_req_drop(MOVE(w->held_ocsp));
 }
 
 static void on_close(void *arg, enum rc why, const struct err *err)
@@ -205,19 +287,22 @@ static void on_close(void *arg, enum rc why, const struct err *err)
 
 void world_signer(struct world *w, bool there)
 {
-    static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+    static const struct ipc_handler handlers[] = {
+        {IPC_SIGN, on_sign}, {IPC_SIGN_CRL, on_sign_crl}, {IPC_SIGN_OCSP, on_sign_ocsp}};
     struct ipc_chan_conf core = {
         .self = ROLE_CORE, .peer = ROLE_SIGNER, .on_close = on_close, .arg = w};
     struct ipc_chan_conf signer = {.self = ROLE_SIGNER,
                                    .peer = ROLE_CORE,
                                    .handlers = handlers,
-                                   .n_handlers = 1,
+                                   .n_handlers = 3,
                                    .on_close = on_close,
                                    .arg = w};
     int fds[2];
 
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    if (w->revocation)
+        revocation_set_signer(w->revocation, NULL);
     drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
@@ -227,6 +312,22 @@ void world_signer(struct world *w, bool there)
         ipc_chan_new(w->ev, fds[1], &signer, &w->at_signer) != RC_OK)
         return;
     ca_set_signer(w->ca, w->to_signer);
+    revocation_set_signer(w->revocation, w->to_signer);
+}
+
+bool world_signer_again(struct world *w)
+{
+    CLEANUP(secret_freep) struct secret *secret = NULL;
+    struct ca_signer *next;
+
+    if (!world_passphrase(&secret) ||
+        ca_signer_open(w->dir.fd, secret, w->conf, &next, NULL) != RC_OK)
+        return false;
+    world_signer(w, false);
+    ca_signer_free(w->signer);
+    w->signer = next;
+    world_signer(w, true);
+    return w->to_signer != NULL;
 }
 
 static bool make_files(struct world *w)
@@ -255,6 +356,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     CLEANUP(secret_freep) struct secret *secret = NULL;
 
     *w = (struct world){.verdict = RC_OK, .disk = *disk};
+    ceremony_made_init(&w->made);
     w->dir.fd = -1;
     if (crypto_init() != RC_OK)
         return false;
@@ -262,7 +364,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
     clock_fake_init(&w->clock, WORLD_NOW);
     if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(world_config, extra, &w->conf) ||
-        !make_files(w) || !passphrase(&secret) ||
+        !make_files(w) || !world_passphrase(&secret) ||
         ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
         return false;
     world_signer(w, true);
@@ -274,10 +376,13 @@ static void stop_core(struct world *w)
 {
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    if (w->revocation)
+        revocation_set_signer(w->revocation, NULL);
     drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
     store_close(MOVE(w->store));
+    revocation_free(MOVE(w->revocation));
     acme_free(MOVE(w->acme));
     ca_free(MOVE(w->ca));
 }
@@ -288,7 +393,7 @@ void world_done(struct world *w)
     while (w->n_probes)
         mem_free(w->probes[--w->n_probes]);
     ca_signer_free(w->signer);
-    ca_hierarchy_done(&w->hierarchy);
+    ceremony_made_done(&w->made);
     conf_unref(w->conf);
     ev_free(w->ev);
     check_dir_done(&w->dir);
@@ -312,6 +417,7 @@ bool world_reload(struct world *w, const char *text)
         return false;
     acme_set_conf(w->acme, next);
     ca_set_conf(w->ca, next);
+    revocation_set_conf(w->revocation, next);
     conf_unref(w->conf);
     w->conf = next;
     return true;

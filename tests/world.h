@@ -7,14 +7,15 @@
 #include "check.h"
 
 #include "acme/acme.h"
-#include "ca/hierarchy.h"
 #include "ca/issue.h"
 #include "ca/signer.h"
+#include "ceremony/make.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "http/exchange.h"
 #include "ipc/chan.h"
+#include "revocation/revocation.h"
 #include "store/store.h"
 
 #define WORLD_NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
@@ -42,13 +43,19 @@ struct world {
     struct clock_fake clock;
     struct ev *ev;
     const struct conf *conf;
-    struct ca_hierarchy hierarchy;
+    struct ceremony_made made;
     struct store *store;
     struct ca *ca;
     struct ca_signer *signer;
     struct ipc_chan *to_signer;
     struct ipc_chan *at_signer;
     struct acme *acme;
+    struct revocation *revocation;
+    size_t forgotten; /* times that front was told to forget */
+    char last_forgotten[160];
+    size_t ocsp_signatures;
+    struct ipc_req *held_ocsp; /* with signer_holds, the first request for an OCSP answer */
+    const void *held_ocsp_msg;
     /* How the played prober answers; reset to RC_OK by world_start. */
     enum rc verdict;
     size_t validations;
@@ -79,6 +86,14 @@ struct world {
  * world. */
 extern const char *world_config;
 
+/* The algorithms of its issuers, bits of ceremony_kinds: RSA and ECDSA unless another number is set
+ * before the program's first world. */
+extern unsigned world_kinds;
+/* What opens all of its keys; the caller's. */
+bool world_passphrase(struct secret **out);
+/* The signer reads its files anew, as after a restart. */
+bool world_signer_again(struct world *w);
+
 /* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
  * files. `extra` is more configuration, or NULL. False when something failed. */
 bool world_start(struct world *w, const char *extra);
@@ -101,6 +116,8 @@ bool world_reload(struct world *w, const char *text);
 void world_signer(struct world *w, bool there);
 /* It answers the oldest that it holds, and everything happens that follows. */
 void world_sign_held(struct world *w, size_t n);
+/* The same for the request for an OCSP answer that is held. */
+void world_ocsp_held(struct world *w);
 /* The same of the prober. */
 void world_probe_held(struct world *w, size_t n);
 /* Lets everything happen that can without the clock moving. */

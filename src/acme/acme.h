@@ -13,6 +13,7 @@ struct ca_order_ops;
 struct conf;
 struct ev;
 struct http_exchange;
+struct revocation;
 struct store;
 
 enum {
@@ -56,6 +57,7 @@ struct acme_options {
     enum rc (*validate)(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                         void *fn_arg);
     void *validate_arg;
+    struct revocation *revocation; /* told of what was revoked */
 };
 
 /* How an issuance ends for its order; for ca_options, which comes first. */

@@ -4,6 +4,7 @@
 #include "acme/state.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "ca/issue.h"
 #include "crypto/crypto.h"
 #include "metrics/metrics.h"
 #include "policy/policy.h"
@@ -229,11 +230,13 @@ static enum rc judge_one(struct acme_request *r, struct order_data *d, const str
  * section 6.7.1). */
 static enum rc judge(struct acme_request *r, struct order_data *d)
 {
+    bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
+
     r->subs = ARENA_ARRAY(r->arena, struct http_subproblem, d->n);
     if (!r->subs)
         return RC_NOMEM;
     for (size_t i = 0; i < d->n; i++) {
-        struct policy_query q = {POLICY_DNS, d->names[i].name.value, r->x->req.client};
+        struct policy_query q = {POLICY_DNS, d->names[i].name.value, r->x->req.client, special};
         struct http_subproblem *sub = &r->subs[r->n_subs];
         enum rc rc = judge_one(r, d, &q, &d->challenges[i], &sub->err);
 
@@ -256,6 +259,19 @@ static enum rc refuse(struct acme_request *r, const struct order_data *d)
 
     return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_refused, refused, all,
                     str_of(err_textz(&r->subs[0].err, first, sizeof(first))));
+}
+
+/* Names that no single issuer may have are refused before anybody proves anything. */
+static enum rc check_one_hierarchy(struct acme_request *r, const struct order_data *d)
+{
+    struct str *dns = ARENA_ARRAY(r->arena, struct str, d->n);
+    struct policy_names names = {.dns = dns};
+
+    if (!dns)
+        return RC_NOMEM;
+    for (size_t i = 0; i < d->n; i++)
+        dns[names.n_dns++] = d->names[i].name.value;
+    return ca_serves(r->acme->ca, &names, &r->err);
 }
 
 static enum rc add_order(struct store_txn *txn, struct acme_request *r)
@@ -316,6 +332,7 @@ enum rc acme_new_order(struct acme_request *r)
     TRY(judge(r, d));
     if (r->n_subs)
         return refuse(r, d);
+    TRY(check_one_hierarchy(r, d));
     if (d->vouched && d->n > 1)
         return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
                         arena_printf(r->arena, "%zu", d->n));

@@ -5,14 +5,13 @@
 #include "conf/conf.h"
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
-#include "store/issuers.h"
 #include "store/store.h"
+#include "x509/name.h"
 
-enum { STATUS_ARENA = 4 * 1024 * 1024, TEXT_MAX = 1024 };
-/* An intermediate is replaced in peace a good while before it ends. */
-#define ISSUER_WARN (180 * WHEN_DAY)
+enum { TEXT_MAX = 1024 };
 #define EXPIRING_SOON (30 * WHEN_DAY)
 
 struct findings {
@@ -47,26 +46,47 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
-static enum rc put_issuers(const struct api_view *v, struct json_out *o)
+static void put_revocation(const struct api_view *v, struct json_out *o)
 {
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
-    struct store_issuer *rows;
-    size_t n;
+    struct revocation_health h = {.answers = 0};
 
-    TRY(store_issuer_list(store_read(v->store), &arena, 0, &rows, &n));
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* doctor reports the store */
+    json_key(o, "revocation");
+    json_obj(o);
+    json_kv_u64(o, "shards", h.crls.shards);
+    json_kv_u64(o, "lists", h.crls.published);
+    json_kv_u64(o, "entries", h.crls.entries);
+    json_kv_u64(o, "bytes", h.crls.bytes);
+    json_kv_when(o, "oldest", h.crls.oldest);
+    json_kv_when(o, "next_update", h.crls.next_update);
+    json_kv_u64(o, "overdue", h.crls.overdue);
+    json_kv_u64(o, "behind", v->conf->urls.plain.n ? h.crls.behind : 0);
+    json_kv_u64(o, "answers", h.answers);
+    json_end(o);
+}
+
+static void put_issuers(const struct api_view *v, struct json_out *o)
+{
+    const struct ca_issuer *i;
+
     json_key(o, "issuers");
     json_arr(o);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
+        CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
+
+        x509_name_text(i->cert.subject, &subject);
         json_obj(o);
-        json_kv_str(o, "name", rows[i].name);
-        json_kv_str(o, "subject", rows[i].subject);
-        json_kv_str(o, "algorithm", rows[i].algorithm);
-        json_kv_z(o, "state", store_issuer_state_text(rows[i].state));
-        json_kv_when(o, "not_after", rows[i].not_after);
+        json_kv_str(o, "name", i->ref);
+        json_kv_str(o, "hierarchy", i->hierarchy);
+        json_kv_str(o, "subject", buf_str(&subject));
+        json_kv_str(o, "algorithm", i->algorithm);
+        json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+        json_kv_when(o, "not_after", i->cert.not_after);
+        json_kv_bool(o, "due", api_issuer_due(v, i) != CA_NOT_DUE);
         json_end(o);
     }
     json_end(o);
-    return RC_OK;
 }
 
 static void put_processes(const struct api_view *v, struct json_out *o)
@@ -111,7 +131,8 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
     put_certificates(v, o);
-    TRY(put_issuers(v, o));
+    put_revocation(v, o);
+    put_issuers(v, o);
     put_processes(v, o);
     json_end(o);
     return RC_OK;
@@ -156,31 +177,54 @@ static void check_store(const struct api_view *v, struct findings *f)
                 "df -h; journalctl -k");
 }
 
+/* An issuer that signs: its end, what it is made for, and what takes its place. */
+static void check_issuer(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
+{
+    enum ca_due due = api_issuer_due(v, i);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
+    CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX - 1);
+    char until[WHEN_TEXT];
+
+    buf_printf(&text, "issuer %.*s is valid until %s", STR_ARG(i->ref),
+               when_text(i->cert.not_after, until));
+    if (due == CA_DUE_BOUNDS)
+        buf_putz(&text, ", and it is made for other names than the configuration has");
+    buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
+    finding(f, "issuer", due == CA_NOT_DUE ? "ok" : "warning", buf_z(&text),
+            due == CA_NOT_DUE ? NULL : buf_z(&cure));
+}
+
+/* Issuers end with their root, so it is to be replaced while it can still sign one for its whole
+ * life. */
+static void check_root(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
+{
+    bool late = i->cert.not_after - v->now < v->conf->ca.rotation.lifetime;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
+    char until[WHEN_TEXT];
+
+    buf_printf(&text, "root %.*s is valid until %s", STR_ARG(i->ref),
+               when_text(i->cert.not_after, until));
+    finding(f, "root", late ? "warning" : "ok", buf_z(&text),
+            late ? "autarky root create, then give the new root to all machines; meanwhile "
+                   "autarky issuer cross-sign lets both verify"
+                 : NULL);
+}
+
 static void check_issuers(const struct api_view *v, struct findings *f)
 {
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
-    struct store_issuer *rows;
-    char text[TEXT_MAX];
-    size_t n = 0;
+    const struct ca_issuer *i;
 
-    if (store_issuer_list(store_read(v->store), &arena, 1u << STORE_ISSUER_ACTIVE, &rows, &n) !=
-        RC_OK)
-        return; /* check_store has it */
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX - 1);
-        char until[WHEN_TEXT];
-        bool over = rows[i].not_after <= v->now;
-        bool late = rows[i].not_after - v->now < ISSUER_WARN;
-
-        buf_printf(&b, "issuer %.*s %s valid until %s", STR_ARG(rows[i].name), over ? "was" : "is",
-                   when_text(rows[i].not_after, until));
-        IGNORE_RC(str_copyz(buf_str(&b), text, sizeof(text)));
-        finding(f, "issuer",
-                over   ? "failed"
-                : late ? "warning"
-                       : "ok",
-                text, late ? "plan its replacement now; certificates end with their issuer" : NULL);
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
+        if (ca_issuer_state(v->ca, i) != STORE_ISSUER_ACTIVE)
+            continue;
+        if (i->parent.z[0])
+            check_issuer(v, f, i);
+        else
+            check_root(v, f, i);
     }
+    if (!ca_hierarchy_open(v->ca, STR("intranet")))
+        finding(f, "issuer", "failed", "no issuer of the intranet signs now",
+                "autarky issuer list; autarky issuer create");
 }
 
 static void check_processes(const struct api_view *v, struct findings *f)
@@ -253,6 +297,40 @@ static void check_orders(const struct api_view *v, struct findings *f)
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
 }
 
+/* Lists are made long before they end; one that is late can still be mended in time. */
+static void check_revocation(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    struct revocation_health h;
+    char until[WHEN_TEXT];
+
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* check_store has it */
+    if (v->conf->urls.plain.n == 0) {
+        finding(f, "revocation", "warning",
+                "urls.plain is not set: there are no revocation lists, and certificates do not say "
+                "where they would be",
+                "set urls.plain in autarky.yaml before certificates are given out");
+        return;
+    }
+    buf_printf(&b, "%llu of %llu revocation lists are published, the first ends at %s",
+               (unsigned long long)h.crls.published, (unsigned long long)h.crls.shards,
+               h.crls.next_update ? when_text(h.crls.next_update, until) : "-");
+    if (h.crls.overdue)
+        buf_printf(&b, "; %llu have ended", (unsigned long long)h.crls.overdue);
+    if (h.crls.behind)
+        buf_printf(&b, "; %llu are late", (unsigned long long)h.crls.behind);
+    finding(f, "revocation",
+            h.crls.overdue  ? "failed"
+            : h.crls.behind ? "warning"
+                            : "ok",
+            buf_z(&b),
+            h.crls.overdue || h.crls.behind
+                ? "look for \"revocation.\" and \"signer.crl\" in the log of `autarky serve`; a "
+                  "root's list is made anew where the root's key is"
+                : NULL);
+}
+
 static void check_policy(const struct api_view *v, struct findings *f)
 {
     if (v->conf->n_policy == 0)
@@ -280,6 +358,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_store(v, &f);
     check_issuers(v, &f);
     check_orders(v, &f);
+    check_revocation(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

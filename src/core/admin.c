@@ -3,6 +3,7 @@
  * one table. */
 #include <unistd.h>
 
+#include "base/text.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -12,11 +13,14 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
-    ARGS_MAX = 64 * 1024,
+    ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
     STATUS_SECONDS = 2
 };
 
+MSG(msg_crl_args, "core.crl-arguments",
+    "a revocation list is published with \"issuer\", its name, and \"crl\", the list in DER as "
+    "base64");
 MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
@@ -37,6 +41,7 @@ struct question {
     struct ipc_req *req;
     const struct ipc_status *processes;
     struct json_doc *args;
+    uid_t uid; /* who asks */
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
@@ -50,6 +55,7 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .processes = processes,
         .signer = core->signer != NULL,
         .prober = core->prober != NULL,
+        .revocation = core->revocation,
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
@@ -83,10 +89,34 @@ static enum rc answer_cert_list(struct question *q, struct json_out *o, struct e
     return api_cert_list(&v, json_root(q->args), o, err);
 }
 
+static enum rc answer_cert_show(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    return api_cert_show(&v, json_root(q->args), o, err);
+}
+
 static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
     return core_ui_link(q->core, o);
+}
+
+/* {"issuer", "crl": DER in base64}: a list that was signed where a root's key is. {"issuer"} */
+static enum rc answer_crl_publish(struct question *q, struct json_out *o, struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(ARGS_MAX);
+    struct str issuer, text;
+
+    if (json_str(json_get(json_root(q->args), "issuer"), &issuer) != RC_OK ||
+        json_str(json_get(json_root(q->args), "crl"), &text) != RC_OK ||
+        text_unb64(text, &der) != RC_OK)
+        return ERR(err, RC_INVAL, msg_crl_args);
+    TRY(revocation_crl_given(q->core->revocation, issuer, buf_str(&der), err));
+    json_obj(o);
+    json_kv_str(o, "issuer", issuer);
+    json_end(o);
+    return RC_OK;
 }
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -215,6 +245,36 @@ static void site_renew(struct question *q)
     json_free(q->args);
 }
 
+/* ---- certificates */
+
+static void cert_sign(struct question *q)
+{
+    core_cert_sign(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void cert_revoke(struct question *q)
+{
+    core_cert_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+/* ---- authorities */
+
+static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_issuer_list(&v, o);
+}
+
+static void issuer_change(struct question *q)
+{
+    core_issuer_change(q->core, q->req, q->uid, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -232,10 +292,16 @@ static const struct command {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
     {"cert list", answer_cert_list, false, NULL},
+    {"cert show", answer_cert_show, false, NULL},
+    {"cert sign", NULL, false, cert_sign},
+    {"cert revoke", NULL, false, cert_revoke},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
+    {"issuer list", answer_issuer_list, false, NULL},
+    {"issuer change", NULL, false, issuer_change},
+    {"crl publish", answer_crl_publish, false, NULL},
     {"drill runner", NULL, false, drill_runner},
 };
 
@@ -263,7 +329,7 @@ static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct admin *admin = arg;
     const struct ipc_admin *ask = msg;
-    struct question q = {.core = admin->core, .req = req};
+    struct question q = {.core = admin->core, .req = req, .uid = admin->uid};
     struct err err = ERR_INIT;
     struct err why = ERR_INIT;
     char text[256];
@@ -317,6 +383,7 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
     struct ipc_metrics reply;
 
     set_gauges(q->core, status);
+    revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);
     if (buf_rc(&snapshot) == RC_OK)

@@ -35,7 +35,14 @@ struct ipc_rule {
 enum { IPC_ERROR_MAX = 2048 };
 
 /* Credits that front and core plan with. */
-enum { IPC_HTTP_CREDITS = 256, IPC_SIGN_CREDITS = 64, IPC_VALIDATE_CREDITS = 64, IPC_PREFLIGHT_CREDITS = 4 };
+enum {
+    IPC_HTTP_CREDITS = 256,
+    IPC_SIGN_CREDITS = 64,
+    IPC_SIGN_CRL_CREDITS = 2,
+    IPC_SIGN_OCSP_CREDITS = 32,
+    IPC_VALIDATE_CREDITS = 64,
+    IPC_PREFLIGHT_CREDITS = 4,
+};
 
 #define IPC_ROLE(r) ((uint16_t)(1u << (r)))
 

@@ -4,8 +4,9 @@
  * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
  * its own rules, its own clock and the linter. */
 #include "ca/signer.h"
-#include "ca/passphrase.h"
+#include "ca/status.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "role/role.h"
@@ -15,17 +16,17 @@ static const struct sandbox sandbox = {
     .promises = SB_STDIO | SB_FDPASS,
 };
 
-/* A systemd credential is found through it. */
-static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};
+/* A systemd credential is found through the first; where SoftHSM's tokens are, through the second.
+ */
+static const char *const environment[] = {"CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", NULL};
 
 static enum rc signer_open(struct role_env *env, struct err *err)
 {
-    CLEANUP(secret_freep) struct secret *passphrase = NULL;
     struct ca_signer *signer;
 
     TRY(crypto_init());
-    TRY(ca_passphrase_read(env->conf, env->data, &passphrase, err));
-    TRY(ca_signer_open(env->data, passphrase, env->conf, &signer, err));
+    TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
+    TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
     env->state = signer;
     /* scrypt takes 16 MiB for each key, which malloc would keep for ever. */
     mem_trim();
@@ -78,7 +79,7 @@ static void log_refused(const struct ipc_sign *ask, const struct err *err)
 
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign *ask = msg;
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
@@ -96,6 +97,53 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     err.rc = rc;
     log_refused(ask, &err);
     ipc_reply_err(req, &err);
+    /* A session that was lost comes back with a new process, which core waits for. */
+    if (rc == RC_AGAIN)
+        role_fail(env, &err);
+}
+
+static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct ipc_sign_crl *ask = msg;
+    struct ipc_sign_crl_reply reply;
+    struct err err = ERR_INIT;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
+
+    (void)fd;
+    err.rc = ca_status_crl(env->state, ask, clock_now(env->clock), &der, &err);
+    if (err.rc != RC_OK) {
+        log_warn("signer.crl-refused", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
+                 LOG_INT("number", ask->number), LOG_ERR(&err));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_info("signer.crl-signed", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
+             LOG_BOOL("delta", ask->delta), LOG_INT("number", ask->number),
+             LOG_INT("entries", ask->entries.n), LOG_INT("bytes", der.n));
+    reply.crl = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply)); /* core asks again, with the next number */
+}
+
+static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct ipc_sign_ocsp *ask = msg;
+    struct ipc_sign_ocsp_reply reply;
+    struct err err = ERR_INIT;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OCSP_MAX);
+
+    (void)fd;
+    err.rc = ca_status_ocsp(env->state, ask, clock_now(env->clock), &der, &err);
+    if (err.rc != RC_OK) {
+        log_warn("signer.ocsp-refused", LOG_STR("issuer", ask->issuer), LOG_ERR(&err));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_debug("signer.ocsp-signed", LOG_STR("issuer", ask->issuer),
+              LOG_INT("certificates", ask->about.n), LOG_BOOL("nonce", ask->nonce.n > 0));
+    reply.response = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
 }
 
 static void signer_commit(struct role_env *env)
@@ -110,7 +158,11 @@ static void signer_close(struct role_env *env)
     crypto_done();
 }
 
-static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+static const struct ipc_handler handlers[] = {
+    {IPC_SIGN, on_sign},
+    {IPC_SIGN_CRL, on_sign_crl},
+    {IPC_SIGN_OCSP, on_sign_ocsp},
+};
 
 const struct role_def role_signer = {
     .role = ROLE_SIGNER,

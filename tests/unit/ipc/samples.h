@@ -6,6 +6,7 @@
 #include "ipc/messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
+#include "ipc/status_messages.h"
 #include "ipc/table.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
@@ -65,16 +66,16 @@ static const struct ipc_http sample_http = {S("api"),
                                             {sample_pairs, 2},
                                             S("{}")};
 static const struct ipc_http_reply sample_http_reply = {
-    201, {sample_pairs, 2}, S("{\"status\":1}")};
+    201, {sample_pairs, 2}, S("{\"status\":1}"), INT64_C(1795199040000000), S("crl rsa-1 3")};
 static const struct ipc_api_cert sample_api_cert = {S("\x30\x03"
                                                       "csr")};
 static const struct ipc_api_cert_reply sample_api_cert_reply = {
     S("-----BEGIN CERTIFICATE-----\n"), {sample_names, 2}, INT64_C(1795199040000000)};
-static const struct ipc_sign sample_sign = {S("ecdsa-1"),      S("default"),
-                                            S("\x01\x02\x03"), S("\x30\x04spki"),
-                                            {sample_names, 2}, {sample_addresses, 2},
-                                            {sample_pairs, 1}, INT64_MIN,
-                                            INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
+static const struct ipc_sign sample_sign = {
+    S("ecdsa-1"),      S("default"),      S("\x01\x02\x03"),
+    S("\x30\x04spki"), {sample_names, 2}, {sample_addresses, 2},
+    {sample_names, 1}, {sample_names, 2}, S("wiki"),
+    INT64_MIN,         INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
 static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
 static const struct ipc_validate sample_validate = {
@@ -109,8 +110,26 @@ static const struct ipc_site sample_site[] = {
 static const struct ipc_sites_ask sample_sites_ask = {100, 50};
 static const struct ipc_sites sample_sites = {{sample_site, 2}};
 static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
+static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
+
+static const struct ipc_revoked sample_revoked[] = {
+    {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
+static const struct ipc_sign_crl sample_sign_crl = {
+    S("rsa-1"),         3, true, 9, 7, INT64_C(1795199040000000), INT64_C(1795199041000000),
+    {sample_revoked, 2}};
+static const struct ipc_sign_crl_reply sample_sign_crl_reply = {S("\x30\x03"
+                                                                  "crl")};
+static const struct ipc_cert_status sample_statuses[] = {
+    {1, S("\x01\x02\x03"), 1, INT64_C(1795199040000000), 5}, {2, S("\x7f"), 0, 0, 0}};
+static const struct ipc_sign_ocsp sample_sign_ocsp = {S("rsa-1"),
+                                                      {sample_statuses, 2},
+                                                      INT64_C(1795199040000000),
+                                                      INT64_C(1795199041000000),
+                                                      S("0123456789abcdef")};
+static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0a\x01\x00")};
+static const struct ipc_forget sample_forget = {S("crl rsa-1 3")};
 
 static const struct sample {
     enum ipc_type type;
@@ -132,6 +151,7 @@ static const struct sample {
     {IPC_PEER_LOST, &sample_peer, NULL},
     {IPC_RELOAD, &sample_none, &sample_reloaded},
     {IPC_STATUS, &sample_none, &sample_status},
+    {IPC_RESTART, &sample_restart, &sample_none},
     {IPC_HTTP, &sample_http, &sample_http_reply},
     {IPC_API_CERT, &sample_api_cert, &sample_api_cert_reply},
     {IPC_SIGN, &sample_sign, &sample_sign_reply},
@@ -146,6 +166,9 @@ static const struct sample {
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
+    {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
+    {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
+    {IPC_FORGET, &sample_forget, NULL},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };
