@@ -69,6 +69,7 @@ enum cmd_option {
     CMD_OPT_DUE,
     CMD_OPT_NOW,
     CMD_OPT_YES,
+    CMD_OPT_AS_CA,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -191,4 +192,5 @@ int cmd_site_list(const struct cmd_args *args);
 int cmd_site_check(const struct cmd_args *args);
 int cmd_site_renew(const struct cmd_args *args);
 int cmd_drill_runner(const struct cmd_args *args);
+int cmd_probe(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

@@ -275,6 +275,12 @@ static void issuer_change(struct question *q)
     json_free(q->args);
 }
 
+static void probe_look(struct question *q)
+{
+    core_probe_look(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -302,6 +308,7 @@ static const struct command {
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
     {"crl publish", answer_crl_publish, false, NULL},
+    {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };
 

@@ -135,3 +135,5 @@ void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid,
  * "reason"}...]}. RC_DENIED, naming it, when the runner took one of those; RC_CLOSED without a
  * runner. */
 void core_drill_runner(struct core *core, struct ipc_req *req);
+/* What the prober sees of args.name: see validate/preflight.h. */
+void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args);

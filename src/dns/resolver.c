@@ -406,6 +406,11 @@ void dns_resolver_set_filter(struct dns_resolver *r, bool (*may)(void *arg, cons
     r->may_arg = arg;
 }
 
+struct dns_zones *dns_resolver_zones(const struct dns_resolver *r)
+{
+    return r->zones;
+}
+
 void dns_resolver_set_zones(struct dns_resolver *r, struct dns_zones *zones)
 {
     struct dns_zones *old = r->zones;

@@ -86,6 +86,8 @@ DEFINE_FREEP(dns_resolver_free, struct dns_resolver)
 /* Which addresses that NS records lead to may be asked; without it all. */
 void dns_resolver_set_filter(struct dns_resolver *r, bool (*may)(void *arg, const struct addr *addr),
                              void *arg);
+/* Borrowed. */
+struct dns_zones *dns_resolver_zones(const struct dns_resolver *r);
 /* For lookups that begin from now on. */
 void dns_resolver_set_zones(struct dns_resolver *r, struct dns_zones *zones);
 

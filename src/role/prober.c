@@ -14,7 +14,7 @@
 #include "net/net.h"
 #include "role/resolv.h"
 #include "role/roles.h"
-#include "validate/validate.h"
+#include "validate/preflight.h"
 
 static const struct sandbox sandbox = {
     .user = "autarky-prober",
@@ -195,7 +195,64 @@ static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
         refuse(req, &ask, rc);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate}};
+/* ---- what does the CA see? */
+
+struct look {
+    struct prober *prober;
+    struct ipc_req *req;
+    struct validate_preflight_ask ask;
+    struct validate_preflight *run;
+};
+
+static void looked(void *arg, enum rc rc, struct str json)
+{
+    struct look *look = arg;
+    struct prober *p = look->prober;
+    struct ipc_preflight_reply reply = {.json = json};
+    struct err err = {.rc = rc};
+
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(look->req, &reply)); /* nobody waits for it any more, then */
+    else
+        ipc_reply_err(look->req, &err);
+    look_drained(p);
+}
+
+static void look_cancelled(void *arg)
+{
+    struct look *look = arg;
+    struct prober *p = look->prober;
+
+    validate_preflight_cancel(look->run);
+    ipc_req_drop(look->req);
+    look_drained(p);
+}
+
+static void on_preflight(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct prober *p = env->state;
+    const struct ipc_preflight *m = msg;
+    struct look *look = ARENA_NEW(ipc_req_arena(req), struct look);
+    struct err err = {.rc = p->draining ? RC_CLOSED : look ? RC_OK : RC_NOMEM};
+
+    (void)fd;
+    if (err.rc == RC_OK) {
+        *look = (struct look){
+            .prober = p,
+            .req = req,
+            .ask = {m->identifier_type, m->identifier, m->wildcard, m->account},
+        };
+        err.rc = validate_preflight(p->validator, &look->ask, looked, look, &look->run);
+    }
+    if (err.rc == RC_OK)
+        ipc_req_on_cancel(req, look_cancelled, look);
+    else
+        ipc_reply_err(req, &err);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate},
+                                              {IPC_PREFLIGHT, on_preflight}};
 
 const struct role_def role_prober = {
     .role = ROLE_PROBER,

@@ -240,6 +240,7 @@ enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
     v->net = net;
     v->conf = conf_ref(conf);
     list_init(&v->runs);
+    list_init(&v->preflights);
     TRY(dns_resolver_new(ev, net, zones, &v->resolver));
     dns_resolver_set_filter(v->resolver, may_ask, v);
     *out = MOVE(v);
@@ -250,6 +251,8 @@ void validator_free(struct validator *v)
 {
     if (!v)
         return;
+    while (!list_empty(&v->preflights)) /* each takes its attempts along */
+        validate_preflight_end(v->preflights.next);
     LIST_FOREACH (it, &v->runs)
         run_free(LIST_ENTRY(it, struct validation, link));
     dns_resolver_free(v->resolver);
@@ -268,5 +271,5 @@ void validator_set(struct validator *v, const struct conf *conf, struct dns_zone
 
 size_t validator_count(const struct validator *v)
 {
-    return v->n_runs;
+    return v->n_runs + v->n_preflights;
 }

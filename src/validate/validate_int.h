@@ -45,6 +45,8 @@ struct validator {
     struct dns_resolver *resolver;
     struct list runs;
     size_t n_runs;
+    struct list preflights;
+    size_t n_preflights;
 };
 
 /* What a challenge is. */
@@ -120,6 +122,9 @@ extern const struct validate_method validate_http01, validate_alpn01, validate_d
 /* caa.c. Ends the attempt. */
 void validate_caa(struct validation *run);
 void validate_caa_late(struct validation *run);
+
+/* preflight.c: ends the one with that link. */
+void validate_preflight_end(struct list *link);
 
 /* Appends the evidence; leaves out detail rather than pass VALIDATE_EVIDENCE_MAX. */
 enum rc validate_evidence(const struct validation *run, struct buf *out);
