@@ -18,7 +18,12 @@
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 const char *world_config = WORLD_CONFIG;
-unsigned world_kinds = 3;
+static unsigned world_kinds = 3;
+
+void world_set_kinds(unsigned kinds)
+{
+    world_kinds = kinds;
+}
 
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
@@ -78,7 +83,10 @@ static bool copy_tree(int from, int to, unsigned depth)
             CLEANUP(fd_closep) int sub = -1;
             CLEANUP(fd_closep) int made = -1;
 
-            ok = mkdirat(to, e->d_name, 0700) == 0;
+            struct stat st;
+
+            ok = fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 mkdirat(to, e->d_name, st.st_mode & 0777) == 0;
             sub = openat(from, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             made = openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             ok = ok && sub >= 0 && made >= 0 && copy_tree(sub, made, depth - 1);

@@ -7,6 +7,7 @@
 #include "ca/bounds.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "store/issuers.h"
 
 struct acme;
 struct ca;
@@ -43,8 +44,12 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
  * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
  * base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
-/* Whether it is to be replaced, and why. */
 struct ca_issuer;
+/* With its dates, at v->now. */
+enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
+/* A newer one of its kind is there, if only to sign later. */
+bool api_issuer_superseded(const struct api_view *v, const struct ca_issuer *issuer);
+/* Whether it is to be replaced, and why. */
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
 /* {"items":[{"id","serial","names","issuer","hierarchy","profile","origin","not_before",

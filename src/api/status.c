@@ -81,7 +81,7 @@ static void put_issuers(const struct api_view *v, struct json_out *o)
         json_kv_str(o, "hierarchy", i->hierarchy);
         json_kv_str(o, "subject", buf_str(&subject));
         json_kv_str(o, "algorithm", i->algorithm);
-        json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+        json_kv_z(o, "state", store_issuer_state_text(api_issuer_state(v, i)));
         json_kv_when(o, "not_after", i->cert.not_after);
         json_kv_bool(o, "due", api_issuer_due(v, i) != CA_NOT_DUE);
         json_end(o);
@@ -181,17 +181,21 @@ static void check_store(const struct api_view *v, struct findings *f)
 static void check_issuer(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
 {
     enum ca_due due = api_issuer_due(v, i);
+    bool over = i->cert.not_after <= v->now;
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
     CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX - 1);
     char until[WHEN_TEXT];
 
-    buf_printf(&text, "issuer %.*s is valid until %s", STR_ARG(i->ref),
+    buf_printf(&text, "issuer %.*s %s valid until %s", STR_ARG(i->ref), over ? "was" : "is",
                when_text(i->cert.not_after, until));
     if (due == CA_DUE_BOUNDS)
         buf_putz(&text, ", and it is made for other names than the configuration has");
     buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
-    finding(f, "issuer", due == CA_NOT_DUE ? "ok" : "warning", buf_z(&text),
-            due == CA_NOT_DUE ? NULL : buf_z(&cure));
+    finding(f, "issuer",
+            over                ? "failed"
+            : due == CA_NOT_DUE ? "ok"
+                                : "warning",
+            buf_z(&text), over || due != CA_NOT_DUE ? buf_z(&cure) : NULL);
 }
 
 /* Issuers end with their root, so it is to be replaced while it can still sign one for its whole
@@ -215,7 +219,9 @@ static void check_issuers(const struct api_view *v, struct findings *f)
     const struct ca_issuer *i;
 
     for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
-        if (ca_issuer_state(v->ca, i) != STORE_ISSUER_ACTIVE)
+        bool over = i->state == STORE_ISSUER_ACTIVE && !i->retires && !api_issuer_superseded(v, i);
+
+        if (api_issuer_state(v, i) != STORE_ISSUER_ACTIVE && !over)
             continue;
         if (i->parent.z[0])
             check_issuer(v, f, i);

@@ -91,7 +91,8 @@ static enum rc point(struct certify *c, const struct conf *conf, struct str sign
     if (!conf->urls.plain.n)
         return RC_OK;
     c->urls[0] = arena_printf(a, "%.*s/crl/%.*s/0.crl", STR_ARG(conf->urls.plain), STR_ARG(signer));
-    c->urls[1] = arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
+    c->urls[1] =
+        arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
     if (!c->urls[0].p || !c->urls[1].p)
         return RC_NOMEM;
     c->in.crl_urls = &c->urls[0];
@@ -163,14 +164,14 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
     return sign(&c, root->key, ref_in(plan, a), a, out, err);
 }
 
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
-                               const struct x509_cert *subject,
+enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
 
-    begin(&c, now, signer->key, subject->spki);
+    begin(&c, plan->now, signer->key, subject->spki);
+    c.lint.kind = X509_LINT_CROSS;
     c.in.not_after = subject->not_after;
     TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
     if (subject->has_constraints) {
@@ -179,6 +180,6 @@ enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
         c.in.constraints_noncritical = !subject->constraints_critical;
     }
     TRY(under(&c, signer, err));
-    TRY(point(&c, conf, signer->ref, a));
+    TRY(point(&c, plan->conf, signer->ref, a));
     return sign(&c, signer->key, signer->ref, a, out, err);
 }

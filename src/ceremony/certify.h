@@ -23,8 +23,8 @@ enum rc ceremony_certify_root(const struct ceremony_plan *plan, const struct cry
 enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spki,
                                 const struct ceremony_signer *root, struct arena *a,
                                 struct x509_cert *out, struct err *err);
-/* The subject's name and key under another root's signature, as long as both last. */
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
-                               const struct x509_cert *subject,
+/* The subject's name and key under another root's signature, as long as both last. Of the plan,
+ * configuration and time count. */
+enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err);

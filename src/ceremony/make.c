@@ -6,6 +6,7 @@
 
 #include "ceremony/certify.h"
 #include "crypto/pem.h"
+#include "x509/crl.h"
 
 MSG(msg_no_root, "ceremony.no-root",
     "there is no {0} root of the hierarchy {1} that could sign; `autarky root create` makes one");
@@ -60,8 +61,7 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
     const struct store_issuer *best = NULL;
 
     for (size_t i = 0; kind && i < c->n_known + m->n; i++) {
-        const struct store_issuer *row =
-            i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
+        const struct store_issuer *row = i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
 
         if (signs_for(row, str_of(kind->root), special, c->now) &&
             (!best || row->not_before >= best->not_before))
@@ -70,8 +70,8 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
     return best;
 }
 
-static const struct store_issuer *find_root(const struct ceremony *c,
-                                            const struct ceremony_made *m, struct str ref)
+static const struct store_issuer *find_root(const struct ceremony *c, const struct ceremony_made *m,
+                                            struct str ref)
 {
     for (size_t i = 0; i < c->n_known; i++)
         if (!c->known[i].parent.z[0] && str_eq(c->known[i].name, ref))
@@ -108,7 +108,8 @@ static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
 
     m->keys[m->n] = crypto_key_ref(key);
     m->n++;
-    TRY(ca_register_row(ref, cert, parent, !ref->root, c->now, &m->arena, &m->rows[m->n - 1]));
+    TRY(ca_register_row(&(struct ca_register_in){ref, cert, parent, !ref->root, c->now}, &m->arena,
+                        &m->rows[m->n - 1]));
     m->rows[m->n - 1].created += (when_t)m->n; /* lists are in this order */
     ca_ref_text(ref, name);
     TRY(crypto_pem_put(
@@ -147,8 +148,8 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 
     assert(m->n < CEREMONY_MADE_MAX && !ref->root);
     if (!row)
-        return ERR(err, RC_NOTFOUND, msg_no_root,
-                   str_of(ceremony_kind_find(ref->algorithm)->root), ca_ref_hierarchy(ref));
+        return ERR(err, RC_NOTFOUND, msg_no_root, str_of(ceremony_kind_find(ref->algorithm)->root),
+                   ca_ref_hierarchy(ref));
     TRY(open_root(c, m, row, &root, err));
     signer = (struct ceremony_signer){row->name, &root.cert, root.key};
     TRY(crypto_key_generate(ceremony_key_spec(ref), &key));
@@ -165,19 +166,19 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
     const struct store_issuer *of = find_root(c, m, subject), *by = find_root(c, m, signer);
     CLEANUP(root_done) struct root root = {.key = NULL};
     struct store_cross *cross = &m->crosses[m->n_crosses];
+    struct ceremony_plan plan = {.conf = c->conf, .now = c->now};
     struct ceremony_signer with;
     struct x509_cert known, cert;
 
     assert(m->n_crosses < CEREMONY_MADE_MAX);
     if (!of || !by)
         return ERR(err, RC_NOTFOUND, msg_no_such, of ? signer : subject);
-    if (of == by || !str_eq(of->algorithm, by->algorithm) ||
-        !str_eq(of->hierarchy, by->hierarchy))
+    if (of == by || !str_eq(of->algorithm, by->algorithm) || !str_eq(of->hierarchy, by->hierarchy))
         return ERR(err, RC_INVAL, msg_kinds_differ, subject, signer);
     TRY(x509_cert_parse(&m->arena, of->certificate, &known, err));
     TRY(open_root(c, m, by, &root, err));
     with = (struct ceremony_signer){by->name, &root.cert, root.key};
-    TRY(ceremony_certify_cross(c->conf, c->now, &known, &with, &m->arena, &cert, err));
+    TRY(ceremony_certify_cross(&plan, &known, &with, &m->arena, &cert, err));
     *cross = (struct store_cross){
         .name = arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(subject), STR_ARG(signer)),
         .subject = of->id,
@@ -190,6 +191,46 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
     TRY(id_new(&cross->id));
     m->n_crosses++;
     return cross->name.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc add_entry(const struct store_issuer *row, when_t revoked, struct arena *a,
+                         struct x509_crl_entry *out)
+{
+    struct x509_cert cert;
+
+    TRY(x509_cert_parse(a, row->certificate, &cert, NULL));
+    *out = (struct x509_crl_entry){
+        .serial = cert.serial, .reason = X509_REASON_CA_COMPROMISE, .revoked = revoked};
+    return RC_OK;
+}
+
+enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
+                          const struct store_issuer *also, struct buf *out, struct err *err)
+{
+    const struct store_issuer *row = find_root(c, m, root);
+    struct x509_crl_entry *entries = ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
+    CLEANUP(root_done) struct root by = {.key = NULL};
+    struct x509_crl_in in = {.entries = entries, .number = (uint64_t)(c->now / WHEN_SECOND)};
+
+    if (!row)
+        return ERR(err, RC_NOTFOUND, msg_no_such, root);
+    if (!entries)
+        return RC_NOMEM;
+    TRY(open_root(c, m, row, &by, err));
+    for (size_t i = 0; i < c->n_known; i++)
+        if (c->known[i].state == STORE_ISSUER_REVOKED && &c->known[i] != also &&
+            str_eq(id_str(&c->known[i].parent), id_str(&row->id)))
+            TRY(add_entry(&c->known[i], c->known[i].retires, &m->arena, &entries[in.n++]));
+    if (also)
+        TRY(add_entry(also, c->now, &m->arena, &entries[in.n++]));
+    in.sig_alg = crypto_sig_default(by.key);
+    in.issuer = by.cert.subject;
+    in.issuer_key_id = by.cert.ski;
+    in.this_update = c->now;
+    in.next_update = c->now + CEREMONY_CRL_DAYS * WHEN_DAY;
+    if (in.next_update > by.cert.not_after)
+        in.next_update = by.cert.not_after;
+    return x509_crl_sign(by.key, &in, out, err);
 }
 
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,

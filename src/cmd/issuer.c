@@ -114,7 +114,7 @@ static int create(struct issuer_session *s, unsigned kinds, bool special)
 
 int cmd_issuer_create(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     bool special = args->values[CMD_OPT_SPECIAL] != NULL;
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
@@ -159,8 +159,7 @@ static int choose(const struct issuer_session *s, struct chosen *out)
     }
     for (size_t i = 0; i < s->n && out->n < CEREMONY_MADE_MAX; i++) {
         const struct store_issuer *row = &s->rows[i];
-        enum ca_due why =
-            ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
+        enum ca_due why = ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
         bool active = row->parent.z[0] && row->key_ref.n && !row->retires &&
                       store_issuer_at(row, s->ceremony.now) == STORE_ISSUER_ACTIVE;
 
@@ -187,7 +186,7 @@ static int rotate(struct issuer_session *s, const struct chosen *chosen)
 
 int cmd_issuer_rotate(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     struct chosen chosen = {.n = 0};
     int status = issuer_session_open(&s, args);
 
@@ -216,7 +215,7 @@ static int commit_or_tell(struct issuer_session *s, const char *what, const char
 
 int cmd_issuer_retire(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *row;
     int status = issuer_session_open(&s, args);
 
@@ -234,9 +233,18 @@ int cmd_issuer_retire(const struct cmd_args *args)
     return commit_or_tell(&s, "retire", args->operand);
 }
 
+/* The list of the root that signed it. */
+static int put_on_list(struct issuer_session *s, const struct store_issuer *row)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(id_str(&s->rows[i].id), id_str(&row->parent)))
+            return issuer_session_crl(s, s->rows[i].name, row);
+    return cmd_failf("the register has no root of %s", s->args->operand);
+}
+
 int cmd_issuer_revoke(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *row;
     int status = issuer_session_open(&s, args);
 
@@ -258,7 +266,11 @@ int cmd_issuer_revoke(const struct cmd_args *args)
     s.change.revoke[0] = row->id;
     s.change.n_revoke = 1;
     s.revoke_mark = row->name;
-    return commit_or_tell(&s, "revoke", args->operand);
+    if (!dry(args))
+        status = issuer_session_keys(&s);
+    if (status == CMD_DONE && !dry(args))
+        status = put_on_list(&s, row);
+    return status == CMD_DONE ? commit_or_tell(&s, "revoke", args->operand) : status;
 }
 
 /* ---- cross-sign */
@@ -291,7 +303,7 @@ static enum rc cross(struct issuer_session *s, const struct store_issuer *root, 
 
 int cmd_issuer_cross_sign(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *root;
     struct err err = ERR_INIT;
     int status = issuer_session_open(&s, args);

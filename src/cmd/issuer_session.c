@@ -152,6 +152,8 @@ int issuer_session_open(struct issuer_session *s, const struct cmd_args *args)
 
 void issuer_session_done(struct issuer_session *s)
 {
+    for (size_t i = 0; i < s->n_crls; i++)
+        buf_done(&s->crls[i].der);
     ceremony_made_done(&s->made);
     secret_free(s->root_passphrase);
     secret_free(s->passphrase);
@@ -203,8 +205,6 @@ int issuer_session_keys(struct issuer_session *s)
     return CMD_DONE;
 }
 
-/* ---- making it so */
-
 static struct str ref_of(const struct issuer_session *s, const struct id *id)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -215,6 +215,37 @@ static struct str ref_of(const struct issuer_session *s, const struct id *id)
             return s->made.rows[i].name;
     return STR("");
 }
+
+/* ---- lists of roots */
+
+int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also)
+{
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < s->n_crls; i++)
+        if (str_eq(s->crls[i].root, root))
+            return CMD_DONE;
+    if (s->n_crls == sizeof(s->crls) / sizeof(s->crls[0]))
+        return CMD_DONE; /* as many as there are roots that sign */
+    s->crls[s->n_crls].root = root;
+    buf_init(&s->crls[s->n_crls].der, X509_CERT_MAX);
+    err.rc = ceremony_root_crl(&s->ceremony, &s->made, root, also, &s->crls[s->n_crls].der, &err);
+    s->n_crls++;
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+/* What new issuers point to has to be there. */
+static int crls_of_made(struct issuer_session *s)
+{
+    int status = CMD_DONE;
+
+    for (size_t i = 0; i < s->made.n && status == CMD_DONE; i++)
+        if (s->made.rows[i].parent.z[0])
+            status = issuer_session_crl(s, ref_of(s, &s->made.rows[i].parent), NULL);
+    return status;
+}
+
+/* ---- making it so */
 
 static void put_made(const struct issuer_session *s, struct json_out *o)
 {
@@ -272,6 +303,15 @@ static enum rc put_change(const struct issuer_session *s, struct buf *out)
         json_end(&o);
     }
     json_end(&o);
+    json_key(&o, "crls");
+    json_arr(&o);
+    for (size_t i = 0; i < s->n_crls; i++) {
+        json_obj(&o);
+        json_kv_str(&o, "root", s->crls[i].root);
+        json_kv_b64url(&o, "crl", buf_str(&s->crls[i].der));
+        json_end(&o);
+    }
+    json_end(&o);
     json_kv_str(&o, "reason", c->reason);
     json_end(&o);
     return json_out_done(&o);
@@ -302,8 +342,8 @@ static void undo(struct issuer_session *s, const struct before *b)
     struct err err = ERR_INIT;
 
     ceremony_undo(&s->ceremony, &s->made);
-    if (b->rules.n && file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF,
-                                 &err) != RC_OK)
+    if (b->rules.n &&
+        file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF, &err) != RC_OK)
         cmd_fail(&err);
     if (b->mark[0])
         unlinkat(s->data, b->mark, 0);
@@ -338,8 +378,7 @@ static void show(const struct issuer_session *s, struct buf *answer)
                when_text(s->made.crosses[i].not_after, until));
     for (size_t i = 0; i < s->change.n_retire; i++)
         printf("%.*s signs no certificates from %s on\n",
-               STR_ARG(ref_of(s, &s->change.retire[i].id)),
-               when_text(s->change.retire[i].at, at));
+               STR_ARG(ref_of(s, &s->change.retire[i].id)), when_text(s->change.retire[i].at, at));
     for (size_t i = 0; i < s->change.n_revoke; i++)
         printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
 }
@@ -349,7 +388,10 @@ int issuer_session_commit(struct issuer_session *s)
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct before b = {.rules = BUF_INIT(CA_RULES_FILE_MAX)};
     struct err err = ERR_INIT;
+    int status = crls_of_made(s);
 
+    if (status != CMD_DONE)
+        return status;
     err.rc = prepare(s, &b, &err);
     if (err.rc == RC_OK)
         err.rc = tell(s, &answer, &err);

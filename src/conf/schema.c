@@ -7,7 +7,8 @@ MSG(msg_in_roots, "conf.in-roots",
     "it stands in the CA certificates; another one takes a new installation in another DATA "
     "directory, made with autarky init");
 MSG(msg_in_issuers, "conf.in-issuers",
-    "the present issuers are made for the old names; the new ones take a new issuer: autarky issuer "
+    "the present issuers are made for the old names; the new ones take a new issuer: autarky "
+    "issuer "
     "rotate");
 MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
@@ -289,9 +290,6 @@ const struct conf_key conf_schema[] = {
              "`domain`"},
 
     MAP_OF_KEYS("ca"),
-    {KEY("ca.backdate", CONF_ONE, ca.backdate, &conf_kind_span),
-     .min = 0, .max = WHEN_HOUR, .initial = "5m", .take = &live,
-     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
      .initial = "critical", .take = &next_issuer,
      .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},

@@ -104,7 +104,7 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 
 static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign_crl *ask = msg;
     struct ipc_sign_crl_reply reply;
     struct err err = ERR_INIT;
@@ -116,6 +116,8 @@ static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
         log_warn("signer.crl-refused", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
                  LOG_INT("number", ask->number), LOG_ERR(&err));
         ipc_reply_err(req, &err);
+        if (err.rc == RC_AGAIN)
+            role_fail(env, &err);
         return;
     }
     log_info("signer.crl-signed", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
@@ -127,7 +129,7 @@ static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
 
 static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign_ocsp *ask = msg;
     struct ipc_sign_ocsp_reply reply;
     struct err err = ERR_INIT;
@@ -138,6 +140,8 @@ static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd
     if (err.rc != RC_OK) {
         log_warn("signer.ocsp-refused", LOG_STR("issuer", ask->issuer), LOG_ERR(&err));
         ipc_reply_err(req, &err);
+        if (err.rc == RC_AGAIN)
+            role_fail(env, &err);
         return;
     }
     log_debug("signer.ocsp-signed", LOG_STR("issuer", ask->issuer),

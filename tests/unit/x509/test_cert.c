@@ -136,7 +136,8 @@ static void odd_but_right(void)
     CHECK(c.n_unknown_critical == 1 && c.ocsp_nocheck && c.n_extensions == 2);
     buf_done(&der);
     CHECK_OK(load(&a, "empty-subject.der", &der, &c));
-    CHECK(c.n_other_names == 4 && c.san_critical && c.common_name.n == 0);
+    CHECK_INT(c.n_other_names + c.n_emails + c.n_uris, 4);
+    CHECK(c.n_emails && c.n_uris && c.san_critical && c.common_name.n == 0);
     buf_done(&der);
     CHECK_OK(load(&a, "dc-email.der", &der, &c));
     x509_name_text(c.subject, &text);
@@ -163,7 +164,8 @@ static void corpus_is_sorted(void)
         struct x509_cert c;
         enum rc rc;
 
-        if (e->d_name[0] == '.')
+        /* What a fuzzer came upon has a hash of 40 digits for a name, and is not sorted. */
+        if (e->d_name[0] == '.' || strlen(e->d_name) == 40)
             continue;
         rc = load(&a, e->d_name, &der, &c);
         if ((rc == RC_PARSE) != str_starts(str_of(e->d_name), STR("bad-")))
