@@ -28,6 +28,7 @@ struct order_data {
     bool vouched; /* the names need no proof */
     struct store_authorization *authorizations;
     struct store_order_name *names;
+    unsigned *challenges; /* bit 1 << enum conf_challenge, for each name */
     size_t n;
 };
 
@@ -146,7 +147,8 @@ static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_identifiers, STR("100"));
     d->names = ARENA_ARRAY(r->arena, struct store_order_name, json_len(list));
     d->authorizations = ARENA_ARRAY(r->arena, struct store_authorization, json_len(list));
-    if (!d->names || !d->authorizations)
+    d->challenges = ARENA_ARRAY(r->arena, unsigned, json_len(list));
+    if (!d->names || !d->authorizations || !d->challenges)
         return RC_NOMEM;
     while (json_next(&it, NULL, &value)) {
         struct str name;
@@ -160,23 +162,31 @@ static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
     return RC_OK;
 }
 
-static enum rc add_challenge(struct acme_request *r, struct store_authorization *authz,
-                             const char *type)
+static enum rc add_challenge(struct acme_request *r, struct store_challenge *c, const char *type)
 {
-    struct store_challenge *c = ARENA_NEW(r->arena, struct store_challenge);
     unsigned char random[ACME_TOKEN_BYTES];
     CLEANUP(buf_done) struct buf token = BUF_INIT(2 * sizeof(random));
 
-    if (!c)
-        return RC_NOMEM;
     TRY(id_new(&c->id));
     TRY(crypto_random(random, sizeof(random)));
     text_b64url(&token, str_bytes(random, sizeof(random)));
     TRY(buf_rc(&token));
     TRY(arena_str(r->arena, buf_str(&token), &c->token));
     c->type = str_of(type);
+    return RC_OK;
+}
+
+static enum rc add_challenges(struct acme_request *r, struct store_authorization *authz,
+                              unsigned allowed)
+{
+    struct store_challenge *c = ARENA_ARRAY(r->arena, struct store_challenge, CONF_CHALLENGE_COUNT);
+
+    if (!c)
+        return RC_NOMEM;
+    for (unsigned i = 0; i < CONF_CHALLENGE_COUNT; i++)
+        if (allowed & 1u << i)
+            TRY(add_challenge(r, &c[authz->n_challenges++], conf_challenge_name(i)));
     authz->challenges = c;
-    authz->n_challenges = 1;
     return RC_OK;
 }
 
@@ -196,19 +206,22 @@ static enum rc add_authorization(struct acme_request *r, struct order_data *d, s
         authz->validated = r->now;
         return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
     }
-    return add_challenge(r, authz, "http-01");
+    return add_challenges(r, authz, d->challenges[i]);
 }
 
 /* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
  * site's profile. */
 static enum rc judge_one(struct acme_request *r, struct order_data *d, const struct policy_query *q,
-                         struct err *err)
+                         unsigned *challenges, struct err *err)
 {
     const struct conf_site *site;
     struct policy_verdict verdict;
 
-    if (!d->vouched)
-        return policy_judge(r->acme->conf, q, &verdict, err);
+    if (!d->vouched) {
+        TRY(policy_judge(r->acme->conf, q, &verdict, err));
+        *challenges = verdict.challenges;
+        return RC_OK;
+    }
     TRY(policy_judge_vouched(r->acme->conf, q, &site, err));
     return arena_str(r->arena, site->profile, &d->order.profile);
 }
@@ -225,7 +238,7 @@ static enum rc judge(struct acme_request *r, struct order_data *d)
     for (size_t i = 0; i < d->n; i++) {
         struct policy_query q = {POLICY_DNS, d->names[i].name.value, r->x->req.client, special};
         struct http_subproblem *sub = &r->subs[r->n_subs];
-        enum rc rc = judge_one(r, d, &q, &sub->err);
+        enum rc rc = judge_one(r, d, &q, &d->challenges[i], &sub->err);
 
         if (rc == RC_OK)
             continue;

@@ -101,6 +101,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                                "unspecified, keyCompromise, affiliationChanged, superseded, "
                                "cessationOfOperation or privilegeWithdrawn"},
     [CMD_OPT_WHY] = {"--why", "TEXT", "in words, or a ticket; for the trail"},
+    [CMD_OPT_AS_CA] = {"--as-ca", NULL, "from where, and in the way that, challenges are validated"},
 };
 
 static const struct cmd_row rows[] = {
@@ -231,6 +232,11 @@ static const struct cmd_row rows[] = {
      "Once, and until it expires: whoever asked gives the same command again.", "ID", 0,
      cmd_approval_grant},
     {"approval", "deny", "refuse what a person has asked for", NULL, "ID", 0, cmd_approval_deny},
+    {"probe", NULL, "show what the CA sees of a name",
+     "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
+     "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
+     "certificate. Nothing is proven, and nothing changed.",
+     "NAME", OPT(AS_CA), cmd_probe},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, 0, cmd_ui_link},

@@ -296,6 +296,12 @@ static void approval_deny(struct question *q)
     json_free(q->args);
 }
 
+static void probe_look(struct question *q)
+{
+    core_probe_look(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -327,6 +333,7 @@ static const struct command {
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
+    {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };
 

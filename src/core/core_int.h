@@ -168,3 +168,5 @@ enum rc core_approval_list(struct core *core, struct json_out *o);
  * "reason"}...]}. RC_DENIED, naming it, when the runner took one of those; RC_CLOSED without a
  * runner. */
 void core_drill_runner(struct core *core, struct ipc_req *req);
+/* What the prober sees of args.name: see validate/preflight.h. */
+void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args);
