@@ -118,20 +118,15 @@ void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *a
  * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
  * unless the new one is keyCompromise. */
 void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+
 /* ---- issuers.c */
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
  * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
-<<<<<<< HEAD
  * [{"ref"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any
  * of them missing; ends `req`. All of it in one transaction, or nothing.
  * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
  * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
-=======
- * [{"ref"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
- * `req`. All of it in one transaction, or nothing. {"issuers":[ref...],"signer_restarts"}.
- * RC_DENIED a signature is not the one it has to be; RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
->>>>>>> prof
 void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args);
 
 /* ---- drill.c */
