@@ -121,6 +121,7 @@ void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *a
  * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
  * unless the new one is keyCompromise. */
 void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+
 /* ---- issuers.c */
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
