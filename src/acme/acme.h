@@ -32,7 +32,7 @@ struct acme_validation {
     struct str identifier;
     bool wildcard;
     bool caa_only;      /* only whether CAA records allow it, by that challenge; no key or token */
-    struct str account; /* its URL, as it stands in DNS records; empty: not known, urls.api is unset */
+    struct str account; /* its URL, as in DNS records; empty: not known, urls.api is unset */
     struct str token;
     struct str key_authorization;
     uint32_t attempt; /* from 1 */
