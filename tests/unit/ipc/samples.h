@@ -8,6 +8,7 @@
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 #include "ipc/table.h"
+#include "ipc/validate_messages.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
 
