@@ -24,8 +24,7 @@ MSG(msg_not_registered, "acme.key-not-registered",
     "\"onlyReturnExisting\" to make one");
 MSG(msg_blocked, "acme.account-key-compromised",
     "a certificate with this key was revoked at {0} because the key was compromised; make a new "
-    "key "
-    "for the account");
+    "key for the account");
 MSG(msg_deactivated, "acme.account-deactivated", "the account of this key is {0}; use another key");
 MSG(msg_eab, "acme.eab-not-offered",
     "this server does not offer external account binding; leave \"externalAccountBinding\" out");

@@ -12,8 +12,7 @@
 
 MSG(msg_no_root_key, "ceremony.no-root-key",
     "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time "
-    "of "
-    "this command, or make a request for the place where it is: `autarky issuer create --csr`");
+    "of this command, or make a request for the place where it is: `autarky issuer create --csr`");
 MSG(msg_root_passphrase, "ceremony.root-passphrase",
     "the passphrase does not open {1}/{0}.key; it is the one that the key was made with: "
     "--root-passphrase-file FILE, or root/passphrase in the data directory");

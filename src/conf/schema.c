@@ -8,8 +8,7 @@ MSG(msg_in_roots, "conf.in-roots",
     "directory, made with autarky init");
 MSG(msg_in_issuers, "conf.in-issuers",
     "the present issuers are made for the old names; the new ones take a new issuer: autarky "
-    "issuer "
-    "rotate");
+    "issuer rotate");
 MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
 

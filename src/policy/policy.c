@@ -24,12 +24,10 @@ MSG(msg_scope, "policy.outside-hierarchy",
     "hierarchy, which does not exist here (`autarky issuer create --special`)");
 MSG(msg_single, "policy.single-label",
     "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" "
-    "in "
-    "the configuration, then `autarky issuer rotate`");
+    "in the configuration, then `autarky issuer rotate`");
 MSG(msg_mixed, "policy.mixed",
     "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate "
-    "for "
-    "each");
+    "for each");
 
 MSG(msg_not_site, "policy.not-a-site",
     "{0} is not a site of the gateway, and this account has no other names; to make it one: "
