@@ -14,7 +14,7 @@ MSG(msg_no_such, "ceremony.no-such-root", "the register has no root {0}");
 MSG(msg_kinds_differ, "ceremony.cross-kinds",
     "{0} and {1} are not two roots of one algorithm and hierarchy");
 
-enum { MADE_ARENA = 8 * 1024 * 1024, ROWS_MAX = 1024 };
+enum { MADE_ARENA = 8 * 1024 * 1024 };
 
 void ceremony_made_init(struct ceremony_made *m)
 {

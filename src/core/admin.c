@@ -3,7 +3,6 @@
  * one table. */
 #include <unistd.h>
 
-#include "base/text.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -18,9 +17,6 @@ enum {
     STATUS_SECONDS = 2
 };
 
-MSG(msg_crl_args, "core.crl-arguments",
-    "a revocation list is published with \"issuer\", its name, and \"crl\", the list in DER as "
-    "base64");
 MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
@@ -103,23 +99,6 @@ static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err
 {
     (void)err;
     return core_ui_link(q->core, o);
-}
-
-/* {"issuer", "crl": DER in base64}: a list that was signed where a root's key is. {"issuer"} */
-static enum rc answer_crl_publish(struct question *q, struct json_out *o, struct err *err)
-{
-    CLEANUP(buf_done) struct buf der = BUF_INIT(ARGS_MAX);
-    struct str issuer, text;
-
-    if (json_str(json_get(json_root(q->args), "issuer"), &issuer) != RC_OK ||
-        json_str(json_get(json_root(q->args), "crl"), &text) != RC_OK ||
-        text_unb64(text, &der) != RC_OK)
-        return ERR(err, RC_INVAL, msg_crl_args);
-    TRY(revocation_crl_given(q->core->revocation, issuer, buf_str(&der), err));
-    json_obj(o);
-    json_kv_str(o, "issuer", issuer);
-    json_end(o);
-    return RC_OK;
 }
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -323,7 +302,6 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
-    {"crl publish", answer_crl_publish, false, NULL},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},

@@ -11,8 +11,6 @@
 /* Fetched once by crypto_init: a fetch for each use costs more than a small digest. */
 const EVP_MD *crypto_md(enum crypto_hash_alg alg);
 const EVP_CIPHER *crypto_gcm(void);
-/* "SHA256" */
-const char *crypto_md_name(enum crypto_hash_alg alg);
 
 /* What a key is used for: each has a context of OpenSSL's that is made once and kept with the key,
  * for making one costs more than RSA takes to verify. */
