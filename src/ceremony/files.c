@@ -115,7 +115,7 @@ struct rows {
 static enum rc write_set(int data, const struct rows *rows, bool special, bool all, struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
-    struct str hierarchy = special ? STR("special") : STR("intranet");
+    struct str hierarchy = ca_hierarchy(special);
     char path[64];
 
     for (size_t i = 0; i < rows->n; i++) {

@@ -49,7 +49,7 @@ static bool signs_for(const struct store_issuer *row, struct str algorithm, bool
                       when_t now)
 {
     return !row->parent.z[0] && str_eq(row->algorithm, algorithm) &&
-           str_eq(row->hierarchy, special ? STR("special") : STR("intranet")) &&
+           str_eq(row->hierarchy, ca_hierarchy(special)) &&
            store_issuer_at(row, now) == STORE_ISSUER_ACTIVE;
 }
 

@@ -15,22 +15,19 @@ static bool dry(const struct cmd_args *args)
 
 /* ---- list */
 
-static struct str text_of(const struct json *v, const char *name)
+static struct str day_of(const struct json *v, const char *name)
 {
-    struct str s = STR("");
-
-    IGNORE_RC(json_str(json_get(v, name), &s)); /* null: empty */
-    return s;
+    return str_head(json_shown(v, name), strlen("2026-11-20"));
 }
 
 static void show_issuer(const struct json *v)
 {
-    struct str retires = text_of(v, "retires"), due = text_of(v, "due");
+    struct str retires = day_of(v, "retires"), due = json_shown(v, "due");
 
-    printf("%-14.*s %-9.*s %-8.*s until %.10s  %.*s%s%.10s%s\n", STR_ARG(text_of(v, "ref")),
-           STR_ARG(text_of(v, "hierarchy")), STR_ARG(text_of(v, "state")),
-           text_of(v, "not_after").p, STR_ARG(text_of(v, "subject")),
-           retires.n ? ", signs until " : "", retires.n ? retires.p : "",
+    printf("%-14.*s %-9.*s %-8.*s until %.*s  %.*s%s%.*s%s\n", STR_ARG(json_shown(v, "ref")),
+           STR_ARG(json_shown(v, "hierarchy")), STR_ARG(json_shown(v, "state")),
+           STR_ARG(day_of(v, "not_after")), STR_ARG(json_shown(v, "subject")),
+           retires.n ? ", signs until " : "", STR_ARG(retires),
            str_eq(due, STR("names")) ? ", made for other names: rotate"
            : due.n                   ? ", due: rotate"
                                      : "");
@@ -45,7 +42,8 @@ static enum rc show_list(const struct json *root)
     while (json_next(&it, NULL, &v))
         show_issuer(v);
     while (json_next(&at, NULL, &v))
-        printf("%.*s until %.10s\n", STR_ARG(text_of(v, "name")), text_of(v, "not_after").p);
+        printf("%.*s until %.*s\n", STR_ARG(json_shown(v, "name")),
+               STR_ARG(day_of(v, "not_after")));
     return RC_OK;
 }
 
@@ -60,7 +58,7 @@ static bool signs(const struct issuer_session *s, struct str algorithm, bool spe
 {
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->rows[i].algorithm, algorithm) && s->rows[i].parent.z[0] &&
-            str_eq(s->rows[i].hierarchy, special ? STR("special") : STR("intranet")) &&
+            str_eq(s->rows[i].hierarchy, ca_hierarchy(special)) &&
             store_issuer_at(&s->rows[i], s->ceremony.now) == STORE_ISSUER_ACTIVE)
             return true;
     return false;

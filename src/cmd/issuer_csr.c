@@ -183,8 +183,6 @@ static enum rc read_issued(struct import *im, struct err *err)
 static enum rc check(struct import *im, struct err *err)
 {
     struct x509_csr csr;
-    struct err why = ERR_INIT;
-    char text[512];
 
     TRY(read_waiting(im, &csr, err));
     if (!str_eq(csr.spki, im->cert.spki) || !str_eq(csr.subject, im->cert.subject))
@@ -193,23 +191,19 @@ static enum rc check(struct import *im, struct err *err)
         return ERR(err, RC_DENIED, msg_not_issuer, str_of(im->file),
                    STR("it may not sign certificates, or authorities below it"));
     for (size_t i = 0; i < im->s->n; i++)
-        if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, &why) == RC_OK) {
+        if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, NULL) == RC_OK) {
             im->root = &im->s->roots[i];
             return RC_OK;
         }
-    err_textz(&why, text, sizeof(text));
     return ERR(err, RC_DENIED, msg_not_root, str_of(im->file));
 }
 
 static enum rc tell_core(const struct import *im, struct err *err)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ROOT_FILE_MAX), der = BUF_INIT(ROOT_FILE_MAX);
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ROOT_FILE_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ROOT_FILE_MAX);
-    char now[WHEN_TEXT];
     struct json_out o;
 
-    text_b64url(&der, im->cert.der);
-    TRY(buf_rc(&der));
     json_out_init(&o, &ask, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "issuers");
@@ -217,9 +211,9 @@ static enum rc tell_core(const struct import *im, struct err *err)
     json_obj(&o);
     json_kv_z(&o, "ref", im->ref);
     json_kv_z(&o, "parent", im->root->ref);
-    json_kv_str(&o, "certificate", buf_str(&der));
+    json_kv_b64url(&o, "certificate", im->cert.der);
     json_kv_bool(&o, "key", true);
-    json_kv_z(&o, "activates", when_text(clock_now(clock_system()), now));
+    json_kv_when(&o, "activates", clock_now(clock_system()));
     json_end(&o);
     json_end(&o);
     json_end(&o);
