@@ -56,18 +56,29 @@ bool core_is_person(const struct core *core, uid_t uid)
 
 /* ---- what */
 
-static enum conf_two_persons kind_of(const struct json *change, const char **action)
+/* A change may be several things at once, and takes a second person when one of them does: who
+ * replaces an issuer beside it must not thereby make another one alone. */
+static bool takes_two(unsigned two_persons, const struct json *change, const char **action)
 {
-    if (json_len(json_get(change, "revoke")) > 0) {
-        *action = "issuer.revoke";
-        return CONF_TWO_ISSUER_REVOKE;
-    }
-    if (json_len(json_get(change, "retire")) > 0) {
-        *action = "issuer.rotate";
-        return CONF_TWO_ISSUER_ROTATE;
-    }
-    *action = "issuer.create";
-    return CONF_TWO_ISSUER_CREATE;
+    size_t made = json_len(json_get(change, "issuers")) + json_len(json_get(change, "crosses"));
+    size_t replaced = json_len(json_get(change, "retire"));
+    size_t revoked = json_len(json_get(change, "revoke"));
+    const struct {
+        enum conf_two_persons kind;
+        const char *action;
+        bool is;
+    } kinds[] = {
+        {CONF_TWO_ISSUER_REVOKE, "issuer.revoke", revoked > 0},
+        {CONF_TWO_ISSUER_ROTATE, "issuer.rotate", replaced > 0},
+        {CONF_TWO_ISSUER_CREATE, "issuer.create", made > replaced || replaced + revoked == 0},
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (kinds[i].is && two_persons & 1u << kinds[i].kind) {
+            *action = kinds[i].action;
+            return true;
+        }
+    return false;
 }
 
 static void put_member(const struct json *v, const char *name, const char *between, struct buf *out)
@@ -113,7 +124,7 @@ enum rc core_approval_begin(const struct core *core, uid_t uid, const struct jso
     const char *action;
 
     *out = (struct core_approval){.uid = uid, .now = clock_now(ev_clock(core->ev))};
-    if (!(core->conf->control.two_persons & 1U << kind_of(change, &action)))
+    if (!takes_two(core->conf->control.two_persons, change, &action))
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));
