@@ -259,6 +259,20 @@ static void say(const struct creation *c)
     printf("\nNow: autarky root export --data %s --media DIR\n", data);
 }
 
+/* --shares is about a passphrase that is made up here; with another one they would open nothing. */
+static int check_shares(const struct cmd_args *args)
+{
+    if (!args->values[CMD_OPT_SHARES])
+        return CMD_DONE;
+    if (args->values[CMD_OPT_TOKEN])
+        return cmd_usagef("--shares split a passphrase, and keys in a token have none; leave "
+                          "--shares or --token out");
+    if (args->values[CMD_OPT_ROOT_PASSPHRASE_FILE])
+        return cmd_usagef("--shares split a passphrase that is made up; leave "
+                          "--root-passphrase-file out");
+    return CMD_DONE;
+}
+
 int cmd_root_create(const struct cmd_args *args)
 {
     CLEANUP(root_done) struct root_session s = {.data = -1, .media = -1};
@@ -272,7 +286,9 @@ int cmd_root_create(const struct cmd_args *args)
     if (args->values[CMD_OPT_ALGORITHMS] &&
         ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err) != RC_OK)
         return cmd_usagef("--algorithms: %s", err_textz(&err, text, sizeof(text)));
-    status = make_directory(args);
+    status = check_shares(args);
+    if (status == CMD_DONE)
+        status = make_directory(args);
     if (status == CMD_DONE)
         status = root_open(args, &s);
     if (status != CMD_DONE)

@@ -60,8 +60,9 @@ const char *root_media_name(const char *form, const char *ref, char out[static 1
  * root/passphrase, or the terminal. `said` gets how. */
 enum rc custody_open(const struct root_session *s, struct secret **out, struct buf *said,
                      struct err *err);
-/* For new keys: made and split with --shares, else as --root-passphrase-file says, else made and
- * kept in root/passphrase. Writes root/custody and the sheets. */
+/* For new keys: what opens those that are here already (RC_EXISTS with --shares), else made and
+ * split with --shares, else as --root-passphrase-file says, else made and kept in root/passphrase.
+ * Writes root/custody. */
 enum rc custody_make(struct root_session *s, struct err *err);
 /* The sheets, once the roots are there: root/shares/share-N.txt. */
 enum rc custody_sheets(struct root_session *s, struct err *err);
