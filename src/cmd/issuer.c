@@ -110,17 +110,32 @@ static int create(struct issuer_session *s, unsigned kinds, bool special)
     return status == CMD_DONE ? issuer_session_commit(s) : status;
 }
 
+/* What would be left aside without a word, and the keys would not be where they were meant to be.
+ */
+static int check_options(const struct cmd_args *args)
+{
+    static const enum cmd_option with_csr[] = {CMD_OPT_TOKEN, CMD_OPT_MEDIA};
+
+    for (size_t i = 0; i < sizeof(with_csr) / sizeof(with_csr[0]); i++)
+        if (args->values[with_csr[i]] && !args->values[CMD_OPT_CSR])
+            return cmd_usagef("%s goes with --csr, which makes keys and requests for a root that "
+                              "is elsewhere",
+                              cmd_option_rows()[with_csr[i]].name);
+    return CMD_DONE;
+}
+
 int cmd_issuer_create(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     bool special = args->values[CMD_OPT_SPECIAL] != NULL;
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
-    int status;
+    int status = check_options(args);
 
-    if (args->values[CMD_OPT_CSR])
+    if (status == CMD_DONE && args->values[CMD_OPT_CSR])
         return cmd_issuer_request(args);
-    status = issuer_session_open(&s, args);
+    if (status == CMD_DONE)
+        status = issuer_session_open(&s, args);
     if (status == CMD_DONE && args->values[CMD_OPT_ALGORITHMS]) {
         err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err);
         status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);

@@ -104,8 +104,10 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
 {
     CLEANUP(ceremony_files_done) struct ceremony_files files = {};
     CLEANUP(fd_closep) int ca = -1;
+    bool dry = s->args->values[CMD_OPT_DRY_RUN] != NULL;
 
-    TRY(file_mkdir(s->data, "ca", 0700, FILE_OWNER_SELF, err));
+    if (!dry)
+        TRY(file_mkdir(s->data, "ca", 0700, FILE_OWNER_SELF, err));
     ca = openat(s->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false,
@@ -116,9 +118,12 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
             continue;
         while (taken(ca, ca_ref_text(&ref, name)) && ref.number < NUMBER_MAX)
             ref.number++;
-        TRY(make_request(s, &ref, name, &files, err));
+        if (dry)
+            printf("would make a key, and a request for %s\n", name);
+        else
+            TRY(make_request(s, &ref, name, &files, err));
     }
-    return ceremony_files_write(&files, s->data, err);
+    return dry ? RC_OK : ceremony_files_write(&files, s->data, err);
 }
 
 int cmd_issuer_request(const struct cmd_args *args)
@@ -139,7 +144,8 @@ int cmd_issuer_request(const struct cmd_args *args)
     err.rc = request_all(&s, kinds, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    printf("Now, on the machine of the root: autarky root sign --media DIR\n");
+    if (!args->values[CMD_OPT_DRY_RUN])
+        printf("Now, on the machine of the root: autarky root sign --media DIR\n");
     return CMD_DONE;
 }
 
