@@ -13,8 +13,8 @@ enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_is
 unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const struct ca_ref *like);
 
 /* Makes the replacement of a known issuer; the change gets its row, and the date at which the old
- * one stops. The new one signs at once when
- * `at_once`, or when the old one is not made for the names of the configuration; else after
- * ca.rotation.overlap. */
+ * one stops. The new one signs at once when `at_once`, when the old one is not made for the names
+ * of the configuration, or when it would end sooner; else after ca.rotation.overlap. RC_INVAL a
+ * root, RC_CONFLICT one that signs nothing, and as ceremony_make_issuer. */
 enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old, bool at_once,
                         struct ceremony_made *m, struct ca_change *change, struct err *err);
