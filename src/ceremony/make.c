@@ -9,7 +9,8 @@
 #include "x509/crl.h"
 
 MSG(msg_no_root, "ceremony.no-root",
-    "there is no {0} root of the hierarchy {1} that could sign; `autarky root create` makes one");
+    "there is no {0} root of the hierarchy {1} that could sign; `autarky issuer list` shows what "
+    "there is, `autarky issuer create` makes root and issuer where there is none");
 MSG(msg_no_such, "ceremony.no-such-root", "the register has no root {0}");
 MSG(msg_kinds_differ, "ceremony.cross-kinds",
     "{0} and {1} are not two roots of one algorithm and hierarchy");

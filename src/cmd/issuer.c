@@ -153,6 +153,81 @@ int cmd_issuer_create(const struct cmd_args *args)
     return CMD_DONE;
 }
 
+/* ---- the next root */
+
+static int check_next(const struct cmd_args *args, unsigned *kinds)
+{
+    static const enum cmd_option elsewhere[] = {CMD_OPT_SHARES, CMD_OPT_TOKEN};
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+        if (args->values[elsewhere[i]])
+            return cmd_usagef("%s is for a machine without a server; here the next root is opened "
+                              "by what opens the present one",
+                              cmd_option_rows()[elsewhere[i]].name);
+    if (args->values[CMD_OPT_ALGORITHMS])
+        err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), kinds, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+static enum rc make_next(struct issuer_session *s, const struct store_issuer *old, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct ca_ref ref;
+
+    TRY(ca_ref_parse(old->name, &ref));
+    /* So the passphrase is the right one, and whose root is elsewhere gets none here. */
+    TRY(ceremony_key_open(s->data, "root", old->name, s->root_passphrase, &key, err));
+    ref.number = ceremony_next_number(s->rows, s->n, &ref);
+    return ceremony_make_root(&s->ceremony, &ref, &s->made, err);
+}
+
+/* The roots that sign now, each once. */
+static size_t present_roots(const struct issuer_session *s, unsigned kinds,
+                            const struct store_issuer *out[static CEREMONY_KINDS])
+{
+    bool special = s->args->values[CMD_OPT_SPECIAL] != NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < CEREMONY_KINDS; i++) {
+        const struct store_issuer *root =
+            ceremony_root_for(&s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm), special);
+        bool twice = false;
+
+        for (size_t k = 0; k < n; k++)
+            twice |= out[k] == root;
+        if (kinds & 1u << i && root && !twice)
+            out[n++] = root;
+    }
+    return n;
+}
+
+int issuer_next_root(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
+    const struct store_issuer *roots[CEREMONY_KINDS];
+    unsigned kinds = (1u << CEREMONY_KINDS) - 1;
+    struct err err = ERR_INIT;
+    int status = check_next(args, &kinds);
+    size_t n = 0;
+
+    if (status == CMD_DONE)
+        status = issuer_session_open(&s, args);
+    if (status == CMD_DONE)
+        n = present_roots(&s, kinds, roots);
+    if (status == CMD_DONE && n == 0)
+        status = cmd_failf("no root of these algorithms signs here that could have a successor; "
+                           "`autarky issuer list` shows all");
+    if (status == CMD_DONE)
+        status = issuer_session_keys(&s);
+    for (size_t i = 0; i < n && status == CMD_DONE; i++) {
+        err.rc = make_next(&s, roots[i], &err);
+        if (err.rc != RC_OK)
+            status = cmd_fail(&err);
+    }
+    return status == CMD_DONE ? issuer_session_commit(&s) : status;
+}
+
 /* ---- rotate */
 
 struct chosen {

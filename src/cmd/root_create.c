@@ -15,6 +15,7 @@
 #include "ceremony/certify.h"
 #include "ceremony/files.h"
 #include "ceremony/show.h"
+#include "cmd/issuer_int.h"
 #include "cmd/root_int.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
@@ -105,6 +106,14 @@ static int write_config(const struct cmd_args *args, int data)
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
+static bool has_server(const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf path = BUF_INIT(4096);
+
+    buf_printf(&path, "%s/db", cmd_data(args));
+    return buf_rc(&path) == RC_OK && access(buf_z(&path), F_OK) == 0;
+}
+
 static int make_directory(const struct cmd_args *args)
 {
     CLEANUP(fd_closep) int data = -1;
@@ -117,10 +126,6 @@ static int make_directory(const struct cmd_args *args)
     data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (data < 0)
         return cmd_failf("%s cannot be opened: %s", path, strerror(errno));
-    if (faccessat(data, "db", F_OK, 0) == 0)
-        return cmd_failf("%s belongs to a server; root keys are made elsewhere, on a machine "
-                         "without a network, and never come here",
-                         path);
     err.rc = file_mkdir(data, "root", 0700, FILE_OWNER_SELF, &err);
     return err.rc == RC_OK ? write_config(args, data) : cmd_fail(&err);
 }
@@ -286,6 +291,13 @@ int cmd_root_create(const struct cmd_args *args)
     if (args->values[CMD_OPT_ALGORITHMS] &&
         ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err) != RC_OK)
         return cmd_usagef("--algorithms: %s", err_textz(&err, text, sizeof(text)));
+    if (has_server(args) && args->values[CMD_OPT_NEXT])
+        return issuer_next_root(args);
+    if (has_server(args))
+        return cmd_failf("%s belongs to a server; root keys are made elsewhere, on a machine "
+                         "without a network, and never come here; --next makes the successor of "
+                         "one that is here all the same",
+                         cmd_data(args));
     status = check_shares(args);
     if (status == CMD_DONE)
         status = make_directory(args);

@@ -208,7 +208,8 @@ static const struct cmd_row rows[] = {
     {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
     {"root", "create", "make a root key, on a machine without a network",
      "Makes the data directory, the keys of the roots (encrypted files, or in a token) and their\n"
-     "certificates. With --shares the passphrase is split: any M of N people open the key.",
+     "certificates. With --shares the passphrase is split: any M of N people open the key.\n"
+     "Where a server is: only --next, for roots whose keys are in root/ of its data directory.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
          OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
