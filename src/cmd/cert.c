@@ -111,16 +111,15 @@ static enum rc read_key(const char *given, struct buf *out, struct err *err)
 /* RFC 3339, a day, or a time from now. CMD_DONE or CMD_USAGE. */
 static int read_when(const char *option, const char *given, char out[static WHEN_TEXT])
 {
-    struct str text = str_of(given);
-    char whole[WHEN_TEXT];
+    CLEANUP(buf_done) struct buf whole = BUF_INIT(WHEN_TEXT);
     when_t t, span;
 
-    if (conf_span_parse(text, &span) == RC_OK) {
+    if (conf_span_parse(str_of(given), &span) == RC_OK) {
         t = clock_now(clock_system()) + span;
     } else {
-        snprintf(whole, sizeof(whole), "%.*sT00:00:00Z", STR_ARG(str_head(text, DAY)));
-        if (when_parse(text, &t) != RC_OK &&
-            (text.n != DAY || when_parse(str_of(whole), &t) != RC_OK))
+        buf_putz(&whole, given);
+        buf_putz(&whole, "T00:00:00Z");
+        if (when_parse(str_of(given), &t) != RC_OK && when_parse(buf_str(&whole), &t) != RC_OK)
             return cmd_usagef("%s is \"%s\"; it can be 2026-11-20T18:24:00Z, 2026-11-20, or a time "
                               "from now, as in 30d",
                               option, given);

@@ -46,6 +46,11 @@ enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **ou
 enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
                               struct crypto_key **out, struct err *err);
 
+/* Refusals that more than one reader has. `bits`: as text. */
+enum rc crypto_key_refuse_algorithm(struct err *err);
+enum rc crypto_key_refuse_bits(struct str bits, struct err *err);
+enum rc crypto_key_refuse_exponent(struct err *err);
+
 /* RC_DENIED when a list of crypto/weak.h has the modulus. */
 enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);
 
