@@ -23,8 +23,7 @@ MSG(msg_unknown, "core.admin-unknown",
 MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
 MSG(msg_people, "core.admin-people",
     "this user is among control.people and may decide on approvals (`autarky approval list`); "
-    "everything "
-    "else takes root, or the user that runs the server");
+    "everything else takes root, or the user that runs the server");
 MSG(msg_supervisor, "core.admin-supervisor",
     "the supervisor does not answer; look at the log of `autarky serve`");
 
