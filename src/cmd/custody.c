@@ -91,15 +91,9 @@ static enum rc share_of_tty(FILE *tty, unsigned number, unsigned need, struct ce
     }
 }
 
-static void close_tty(FILE **tty)
-{
-    if (*tty)
-        fclose(*tty);
-}
-
 static enum rc shares_of_tty(unsigned need, struct ceremony_share *shares, struct err *err)
 {
-    CLEANUP(close_tty) FILE *tty = fopen("/dev/tty", "r+e");
+    CLEANUP(root_tty_close) FILE *tty = fopen("/dev/tty", "r+e");
 
     if (!tty)
         return ERR(err, RC_NOTFOUND, msg_share_tty);

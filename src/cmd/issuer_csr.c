@@ -20,7 +20,6 @@
 #include "ceremony/show.h"
 #include "cmd/root_int.h"
 #include "conf/text.h"
-#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "json/out.h"
 #include "x509/csr.h"
@@ -50,29 +49,6 @@ static bool taken(int ca, const char *ref)
     return false;
 }
 
-static enum rc make_key(struct root_session *s, const struct ca_ref *ref, const char *name,
-                        struct ceremony_files *files, struct crypto_key **out, struct err *err)
-{
-    const char *where = s->args->values[CMD_OPT_TOKEN];
-    struct crypto_token_uri uri;
-    struct crypto_token *token;
-    struct buf *file;
-
-    if (!where) {
-        if (!s->passphrase)
-            TRY(ca_passphrase_read(s->conf, s->data, &s->passphrase, err));
-        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
-        return crypto_pem_put(*out, s->passphrase,
-                              ceremony_files_add(files, "ca", name, ".key", 0600));
-    }
-    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
-    TRY(ca_key_token(&s->loader, &uri, &token, err));
-    file = ceremony_files_add(files, "ca", name, ".uri", 0600);
-    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
-    buf_putz(file, "\n");
-    return buf_rc(file);
-}
-
 static enum rc make_request(struct root_session *s, const struct ca_ref *ref, const char *name,
                             struct ceremony_files *files, struct err *err)
 {
@@ -83,7 +59,7 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
     struct x509_csr_in in = {.key = NULL};
     char file[128];
 
-    TRY(make_key(s, ref, name, files, &key, err));
+    TRY(root_key_make(s, ref, files, &key, err));
     in.key = key;
     TRY(ceremony_subject(&plan, &s->arena, &in.subject));
     TRY(x509_csr_build(&in, &der, err));
@@ -108,6 +84,8 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
 
     if (!dry)
         TRY(file_mkdir(s->data, "ca", 0700, FILE_OWNER_SELF, err));
+    if (!dry && !s->args->values[CMD_OPT_TOKEN])
+        TRY(ca_passphrase_read(s->conf, s->data, &s->passphrase, err));
     ca = openat(s->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false,

@@ -19,7 +19,6 @@
 #include "cmd/root_int.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
-#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "x509/name.h"
 
@@ -132,27 +131,6 @@ static int make_directory(const struct cmd_args *args)
 
 /* ---- making */
 
-static enum rc make_key(struct creation *c, const struct ca_ref *ref, const char *name,
-                        struct crypto_key **out, struct err *err)
-{
-    const char *where = c->s->args->values[CMD_OPT_TOKEN];
-    struct crypto_token_uri uri;
-    struct crypto_token *token;
-    struct buf *file;
-
-    if (!where) {
-        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
-        return crypto_pem_put(*out, c->s->passphrase,
-                              ceremony_files_add(&c->files, "root", name, ".key", 0600));
-    }
-    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
-    TRY(ca_key_token(&c->s->loader, &uri, &token, err));
-    file = ceremony_files_add(&c->files, "root", name, ".uri", 0600);
-    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
-    buf_putz(file, "\n");
-    return buf_rc(file);
-}
-
 static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
@@ -166,7 +144,7 @@ static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct er
     *entry = (struct root_entry){.parts = *ref};
     ca_ref_text(ref, entry->ref);
     fprintf(stderr, "  %s\n", entry->ref);
-    TRY(make_key(c, ref, entry->ref, &key, err));
+    TRY(root_key_make(s, ref, &c->files, &key, err));
     TRY(ceremony_certify_root(&plan, key, &s->arena, &entry->cert, err));
     pem = ceremony_files_add(&c->files, "trust", entry->ref, ".pem", 0644);
     x509_cert_put_pem(entry->cert.der, pem);
