@@ -107,8 +107,8 @@ void ca_recover(struct ca *ca);
 /* Issuances under way in this process. */
 size_t ca_pending(const struct ca *ca);
 
-/* Reads the register again: new authorities, states and dates. Those that there are stay as they
- * are when this fails. */
+/* Reads the register again: new authorities, states and dates. When this fails, what was read until
+ * then counts, and the rest is as it was. */
 enum rc ca_reload_issuers(struct ca *ca, struct err *err);
 
 /* The hosts that a request's names belong to, which decide the hierarchy: DNS names and addresses,

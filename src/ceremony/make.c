@@ -94,7 +94,7 @@ static enum rc open_root(const struct ceremony *c, struct ceremony_made *m,
             out->key = crypto_key_ref(m->keys[i]);
             return RC_OK;
         }
-    return ceremony_key_open(c->data, "root", row->name, c->root_passphrase, &out->key, err);
+    return ceremony_root_key(c->data, row->name, c->root_passphrase, &out->key, err);
 }
 
 /* ---- rows */

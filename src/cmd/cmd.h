@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands, as one table: from it come the parser, `--help` and the list of options; later man
- * pages and completion. A command is a function and its row in table.c. Data goes to standard
+/* The commands, as one table: from it come the parser, `--help` and the list of options, and the
+ * manual page is held against it. A command is a function and its row in table.c. Data goes to standard
  * output, messages to standard error. */
 #pragma once
 
@@ -12,7 +12,6 @@
 /* Exit statuses. */
 enum {
     CMD_DONE = 0,
-    CMD_NOTHING = 1, /* with --exit-code only */
     CMD_FAILED = 2,
     CMD_PARTLY = 3,
     CMD_WAITING = 4, /* for a person */

@@ -177,7 +177,7 @@ static enum rc make_next(struct issuer_session *s, const struct store_issuer *ol
 
     TRY(ca_ref_parse(old->name, &ref));
     /* So the passphrase is the right one, and whose root is elsewhere gets none here. */
-    TRY(ceremony_key_open(s->data, "root", old->name, s->root_passphrase, &key, err));
+    TRY(ceremony_root_key(s->data, old->name, s->root_passphrase, &key, err));
     ref.number = ceremony_next_number(s->rows, s->n, &ref);
     return ceremony_make_root(&s->ceremony, &ref, &s->made, err);
 }
