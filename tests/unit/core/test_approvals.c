@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "core/core_int.h"
+#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/json.h"
 
@@ -22,6 +23,7 @@ static enum rc action(unsigned two_persons, const char *change, char out[static 
     struct clock_fake clock;
 
     clock_fake_init(&clock, INT64_C(1'800'000'000) * WHEN_SECOND);
+    TRY(crypto_init());
     TRY(ev_new(&clock.clock, &ev));
     core.ev = ev;
     TRY(json_parse(str_of(change), 4096, &doc, NULL));
