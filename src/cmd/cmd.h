@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands, as one table: from it come the parser, `--help` and the list of options, and the
- * manual page is held against it. A command is a function and its row in table.c. Data goes to standard
- * output, messages to standard error. */
+ * manual page is held against it. A command is a function and its row in table.c. Data goes to
+ * standard output, messages to standard error. */
 #pragma once
 
 #include <stdio.h>

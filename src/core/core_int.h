@@ -2,7 +2,8 @@
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
- * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
+ * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
+ * drill.c (the runner).
  */
 #pragma once
 
