@@ -84,7 +84,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                                "unspecified, keyCompromise, affiliationChanged, superseded, "
                                "cessationOfOperation or privilegeWithdrawn"},
     [CMD_OPT_WHY] = {"--why", "TEXT", "in words, or a ticket; for the trail"},
-    [CMD_OPT_AS_CA] = {"--as-ca", NULL, "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_AS_CA] = {"--as-ca", NULL,
+                       "from where, and in the way that, challenges are validated"},
 };
 
 static const struct cmd_row rows[] = {

@@ -15,8 +15,10 @@
 enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30 };
 
 MSG(msg_member, "core.issuer-member", "the change of the register lacks \"{0}\", or it is wrong");
-MSG(msg_unknown, "core.issuer-unknown", "the register has no issuer \"{0}\"; `autarky issuer list` shows all");
-MSG(msg_state, "core.issuer-state", "the register was not changed: {0}; `autarky issuer list` shows it");
+MSG(msg_unknown, "core.issuer-unknown",
+    "the register has no issuer \"{0}\"; `autarky issuer list` shows all");
+MSG(msg_state, "core.issuer-state",
+    "the register was not changed: {0}; `autarky issuer list` shows it");
 
 struct job {
     struct core *core;

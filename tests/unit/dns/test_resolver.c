@@ -13,20 +13,34 @@ enum { STEPS = 60, ROUNDS = 20, ARENA = 1 << 20 };
 #define STEP (WHEN_SECOND / 4)
 
 static const struct dns_fake_rr lan[] = {
-    {"www.lan", 1, "10.0.0.1"},     {"www.lan", 1, "10.0.0.2"},
-    {"www.lan", 28, "2001:db8::1"}, {"alias.lan", 5, "other.lan"},
-    {"other.lan", 5, "WWW.lan"},    {"circle.lan", 5, "round.lan"},
-    {"round.lan", 5, "circle.lan"}, {"out.lan", 5, "www.dmz"},
-    {"www.dmz", 1, "10.9.9.9"},     {"txt.lan", 16, "one"},
-    {"txt.lan", 16, "two"},         {"n0.lan", 5, "n1.lan"},
-    {"n1.lan", 5, "n2.lan"},        {"n2.lan", 5, "n3.lan"},
-    {"n3.lan", 5, "n4.lan"},        {"n4.lan", 5, "n5.lan"},
-    {"n5.lan", 5, "n6.lan"},        {"n6.lan", 5, "n7.lan"},
-    {"n7.lan", 5, "n8.lan"},        {"n8.lan", 5, "n9.lan"},
-    {"n9.lan", 1, "10.0.0.9"},      {"held", 2, "ns.held"},
-    {"ns.held", 1, "10.0.0.56"},    {"ns.held", 28, "::1"},
-    {"alias.held", 5, "www.lan"},   {"bare", 2, "nowhere.bare"},
-    {"lan", 257, "issue ca.example"}, {"lan", 257, "!future \"x\""},
+    {"www.lan", 1, "10.0.0.1"},
+    {"www.lan", 1, "10.0.0.2"},
+    {"www.lan", 28, "2001:db8::1"},
+    {"alias.lan", 5, "other.lan"},
+    {"other.lan", 5, "WWW.lan"},
+    {"circle.lan", 5, "round.lan"},
+    {"round.lan", 5, "circle.lan"},
+    {"out.lan", 5, "www.dmz"},
+    {"www.dmz", 1, "10.9.9.9"},
+    {"txt.lan", 16, "one"},
+    {"txt.lan", 16, "two"},
+    {"n0.lan", 5, "n1.lan"},
+    {"n1.lan", 5, "n2.lan"},
+    {"n2.lan", 5, "n3.lan"},
+    {"n3.lan", 5, "n4.lan"},
+    {"n4.lan", 5, "n5.lan"},
+    {"n5.lan", 5, "n6.lan"},
+    {"n6.lan", 5, "n7.lan"},
+    {"n7.lan", 5, "n8.lan"},
+    {"n8.lan", 5, "n9.lan"},
+    {"n9.lan", 1, "10.0.0.9"},
+    {"held", 2, "ns.held"},
+    {"ns.held", 1, "10.0.0.56"},
+    {"ns.held", 28, "::1"},
+    {"alias.held", 5, "www.lan"},
+    {"bare", 2, "nowhere.bare"},
+    {"lan", 257, "issue ca.example"},
+    {"lan", 257, "!future \"x\""},
     {NULL, 0, NULL},
 };
 /* What is held by the servers of "held", which no recursive server here knows of. */
@@ -396,12 +410,10 @@ static void finds_who_holds_it(void)
 
 static void several_agree(void)
 {
-    static const struct dns_fake_rr one[] = {{"x.agreed.lan", 1, "10.0.0.1"},
-                                             {"x.agreed.lan", 1, "10.0.0.2"},
-                                             {NULL, 0, NULL}};
-    static const struct dns_fake_rr same[] = {{"x.agreed.lan", 1, "10.0.0.2"},
-                                              {"x.agreed.lan", 1, "10.0.0.1"},
-                                              {NULL, 0, NULL}};
+    static const struct dns_fake_rr one[] = {
+        {"x.agreed.lan", 1, "10.0.0.1"}, {"x.agreed.lan", 1, "10.0.0.2"}, {NULL, 0, NULL}};
+    static const struct dns_fake_rr same[] = {
+        {"x.agreed.lan", 1, "10.0.0.2"}, {"x.agreed.lan", 1, "10.0.0.1"}, {NULL, 0, NULL}};
     static const struct dns_fake_rr other[] = {{"x.agreed.lan", 1, "10.0.0.2"}, {NULL, 0, NULL}};
     WITH_WORLD;
 

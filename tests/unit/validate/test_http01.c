@@ -211,9 +211,10 @@ static void denied_addresses(void)
 
 static void allowed_and_denied_by_configuration(void)
 {
-    WITH_WORLD("validation: {allow: [127.0.0.0/8], deny: [10.0.0.0/24]}\nlisten: {plain: [\"[::]:81\"]}",
-               {"10.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)},
-               {"127.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)});
+    WITH_WORLD(
+        "validation: {allow: [127.0.0.0/8], deny: [10.0.0.0/24]}\nlisten: {plain: [\"[::]:81\"]}",
+        {"10.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)},
+        {"127.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)});
 
     CHECK_OK(validate(&w, "local.hospital.example"));
     FAILS("www.hospital.example", "rejectedIdentifier", "(validation.deny) forbids");
