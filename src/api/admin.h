@@ -9,6 +9,9 @@
 #include "json/out.h"
 #include "store/issuers.h"
 
+/* The message of an error that says: another person has to allow it first. */
+#define API_APPROVAL_WAITS "core.approval-waits"
+
 struct acme;
 struct ca;
 struct conf;

@@ -23,11 +23,22 @@ struct certify {
     unsigned char key_id[X509_KEY_ID];
     struct buf issuer_name; /* of a root */
     struct str urls[2];
+    const struct ceremony_signer *asked; /* whose confirm decides */
 };
 
 static void certify_done(struct certify *c)
 {
     buf_done(&c->issuer_name);
+}
+
+static enum rc confirm(const struct certify *c, struct str tbs, struct arena *a, struct err *err)
+{
+    struct x509_cert shown;
+
+    if (!c->asked || !c->asked->confirm)
+        return RC_OK;
+    TRY(x509_tbs_parse(a, tbs, &shown, err));
+    return c->asked->confirm(c->asked->arg, &shown, err);
 }
 
 static enum rc sign(struct certify *c, const struct crypto_key *key, struct str what,
@@ -49,6 +60,7 @@ static enum rc sign(struct certify *c, const struct crypto_key *key, struct str 
     rc = x509_lint_tbs(&scratch, buf_str(&tbs), &c->lint, &why);
     if (rc != RC_OK)
         return ERR(err, rc, msg_lint, what, str_of(err_textz(&why, text, sizeof(text))));
+    TRY(confirm(c, buf_str(&tbs), &scratch, err));
     TRY(x509_sign_tbs(key, buf_str(&tbs), &der));
     TRY(arena_str(a, buf_str(&der), &kept));
     return x509_cert_parse(a, kept, out, err);
@@ -106,6 +118,7 @@ static enum rc under(struct certify *c, const struct ceremony_signer *signer, st
 {
     char until[WHEN_TEXT];
 
+    c->asked = signer;
     c->in.issuer = signer->cert->subject;
     c->in.issuer_key_id = signer->cert->ski;
     c->lint.issuer = signer->cert;

@@ -12,6 +12,10 @@ struct ceremony_signer {
     struct str ref;               /* for URLs in what it signs */
     const struct x509_cert *cert; /* of a root */
     const struct crypto_key *key; /* with its private half */
+    /* Shown what is about to be signed; what it returns but RC_OK ends it unsigned. NULL: not
+     * asked. */
+    enum rc (*confirm)(void *arg, const struct x509_cert *tbs, struct err *err);
+    void *arg;
 };
 
 /* A root, signed by itself. */

@@ -118,8 +118,11 @@ int cmd_issuer_create(const struct cmd_args *args)
     bool special = args->values[CMD_OPT_SPECIAL] != NULL;
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
-    int status = issuer_session_open(&s, args);
+    int status;
 
+    if (args->values[CMD_OPT_CSR])
+        return cmd_issuer_request(args);
+    status = issuer_session_open(&s, args);
     if (status == CMD_DONE && args->values[CMD_OPT_ALGORITHMS]) {
         err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err);
         status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);

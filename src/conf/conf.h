@@ -67,6 +67,14 @@ struct conf_site {
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
+/* What may take a second person. */
+enum conf_two_persons {
+    CONF_TWO_ISSUER_CREATE,
+    CONF_TWO_ISSUER_ROTATE,
+    CONF_TWO_ISSUER_REVOKE,
+    CONF_TWO_COUNT
+};
+
 struct conf {
     struct str organization;
     struct str country;        /* upper case; empty: none */
@@ -154,6 +162,10 @@ struct conf {
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
+    struct {
+        unsigned two_persons;    /* bit 1 << enum conf_two_persons */
+        struct conf_strs people; /* users of this host who decide on approvals */
+    } control;
     struct {
         enum conf_log_level level;
         enum conf_log_format format;
