@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ipc/messages.h"
+#include "ipc/probe_messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
