@@ -139,7 +139,8 @@ static bool start_core(struct world *w)
                                 .store = w->store,
                                 .conf = w->conf,
                                 .validate = play_prober,
-                                .validate_arg = w};
+                                .validate_arg = w,
+                                .eab_key = STR("0123456789abcdef0123456789abcdef")};
     struct str hosts[] = {STR("ca.hospital.example"), STR("localhost")};
 
     if (ca_new(&ca, &w->ca, NULL) != RC_OK)

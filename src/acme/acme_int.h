@@ -6,6 +6,7 @@
 #include "acme/acme.h"
 #include "acme/keys.h"
 #include "acme/nonce.h"
+#include "acme/open.h"
 #include "audit/audit.h"
 #include "base/list.h"
 #include "conf/conf.h"
@@ -34,11 +35,15 @@ struct acme {
     struct acme_options options;
     struct acme_nonces nonces;
     struct acme_keys keys;
+    struct acme_open open;
+    struct acme_prune *prune;
+    unsigned char eab_key[ACME_EAB_KEY];
     struct arena hosts_arena;
     struct str *hosts;
     size_t n_hosts;
     bool vouches;
     struct store_hash vouched; /* thumbprint of the keeper's key */
+    bool binds; /* there is an eab_key */
     struct list validations;   /* under way */
     size_t n_validations;
     struct id turn; /* the account whose due work was taken up last */
@@ -67,6 +72,7 @@ struct acme_route {
     const char *tail; /* "/finalize" behind the id, or NULL */
     enum acme_auth auth;
     acme_handler handle;
+    bool text; /* what stands behind the path is no id but any text */
 };
 
 struct acme_request {
@@ -74,6 +80,7 @@ struct acme_request {
     struct http_exchange *x;
     struct arena *arena; /* the exchange's */
     const struct acme_route *route;
+    struct str text; /* of the path, for a route that takes one */
     struct str base; /* "https://ca.hospital.example:8555" */
     struct id id;    /* of the path */
     struct jose_jws jws;
@@ -133,6 +140,73 @@ enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);
 enum rc acme_revoke(struct acme_request *r);
+enum rc acme_new_authorization(struct acme_request *r);
+enum rc acme_key_change(struct acme_request *r);
+enum rc acme_renewal_info(struct acme_request *r);
+
+/* identifier.c */
+struct acme_identifier {
+    struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
+    struct store_name proven; /* what its authorization is for: without "*." */
+    bool wildcard;
+    bool reused;         /* an authorization is there already */
+    bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
+    unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
+};
+/* RC_PARSE: no object of "type" and "value"; RC_UNSUPPORTED, RC_INVAL: with them, for
+ * `out->name.value` is then as it was sent. All with their problem type. */
+enum rc acme_identifier_read(struct acme_request *r, const struct json *v,
+                             struct acme_identifier *out, struct err *err);
+/* By the rules, for this account: RC_DENIED with rejectedIdentifier, also when nothing that the
+ * rule allows could prove it. */
+enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err);
+/* Those of `allowed` that can prove it. */
+unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
+/* A pending authorization with its challenges, for the account of the request. */
+enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
+                                      struct store_authorization *out);
+bool acme_name_eq(const struct store_name *a, const struct store_name *b);
+
+/* account.c */
+void acme_account_reply(struct acme_request *r, const struct store_account *a, int status);
+
+/* authorization.c */
+void acme_authorization_reply(struct acme_request *r, const struct store_authorization *a,
+                              int status);
+
+/* eab.c (RFC 8555 section 7.3.4) */
+/* "externalAccountBinding" of a new account with the key of the request: the name of the key that
+ * it was made with, empty when there is none; externalAccountRequired when there has to be. Not yet
+ * whether there is room for the account: acme_eab_once, in the transaction that makes it. */
+enum rc acme_eab_read(struct acme_request *r, bool vouched, struct str *out_name);
+enum rc acme_eab_once(struct store_txn *txn, struct acme_request *r, struct str name);
+
+/* holder.c (RFC 8555 section 7.6) */
+/* RC_OK when the account has valid authorizations for all names of the certificate; RC_DENIED,
+ * without an error of its own, when it has not. */
+enum rc acme_holds(struct acme_request *r, const struct store_certificate *certificate);
+
+/* prune.c */
+enum rc acme_prune_start(struct acme *a);
+void acme_prune_stop(struct acme *a);
+
+/* reuse.c */
+/* One of the account's that will do, valid or, if it was made ahead, pending; `out` stays as it is
+ * when there is none. */
+enum rc acme_reuse_authorization(struct acme_request *r, const struct acme_identifier *i,
+                                 bool vouched, struct store_authorization *out);
+/* An open order of the account for the same; RC_NOTFOUND. */
+enum rc acme_reuse_order(struct acme_request *r, const struct store_order *wanted,
+                         struct store_order *out);
+
+/* renewal.c (RFC 9773) */
+/* "replaces" of a new order, empty when there is none: a certificate of this account with a name in
+ * common. */
+enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier *ids, size_t n,
+                           struct str *out);
+/* In the transaction of the new order: no other that is not invalid replaces it (alreadyReplaced).
+ */
+enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);
 
 /* order.c */
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);

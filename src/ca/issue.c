@@ -9,6 +9,8 @@
 #include "store/meta.h"
 #include "store/store.h"
 
+MSG(msg_over, "ca.over",
+    "the certificate would end at {0}, which is past; ask for a later notAfter in a new order");
 MSG(msg_no_issuer, "ca.no-issuer",
     "this CA has no active issuer for {0} keys; `autarky status` shows what there is");
 MSG(msg_no_issuers, "ca.register-without-issuers",
@@ -247,6 +249,7 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 {
     const struct ca *ca = job->ca;
     struct ca_leaf *leaf = &job->leaf;
+    char over[WHEN_TEXT];
 
     *leaf = (struct ca_leaf){
         .profile = job->req.profile,
@@ -261,8 +264,15 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
      * issuer. */
     leaf->not_before = (job->now - ca->conf->ca.backdate) / WHEN_SECOND * WHEN_SECOND;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
+    if (job->req.not_before > leaf->not_before)
+        leaf->not_before = job->req.not_before / WHEN_SECOND * WHEN_SECOND;
+    if (job->req.not_after && leaf->not_after > job->req.not_after)
+        leaf->not_after = job->req.not_after / WHEN_SECOND * WHEN_SECOND;
     if (leaf->not_after > job->issuer->cert.not_after)
         leaf->not_after = job->issuer->cert.not_after;
+    if (leaf->not_after <= job->now)
+        return PROBLEM(&job->err, RC_DENIED, "malformed", msg_over,
+                       str_of(when_text(leaf->not_after, over)));
     return x509_serial_random(&leaf->serial);
 }
 

@@ -63,6 +63,7 @@ struct ca_request {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
+    when_t not_before, not_after; /* as far as the profile lets; 0: as it has them */
     struct str origin; /* "acme", "system" ... */
     struct addr requester;
     struct id account;

@@ -72,7 +72,12 @@ struct conf_rule {
     struct conf_strs allow;
     struct conf_nets networks; /* where the request may come from; none: from anywhere */
     unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets addresses; /* that certificates may name */
+    unsigned wildcards;        /* 1: "*.a.d" fits "*.d" */
+    struct conf_strs eab;      /* names of keys one of which the account must have; none: any */
 };
+
+enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };
 
 enum conf_passphrase_from {
     CONF_PASSPHRASE_CREDENTIAL, /* a systemd credential: $CREDENTIALS_DIRECTORY/NAME */
@@ -133,7 +138,21 @@ struct conf {
     struct {
         struct str terms_of_service; /* empty: none */
         struct str website;          /* empty: none */
+        enum conf_binding eab;       /* external account binding */
+        uint64_t orders_open;        /* of one account */
+        struct {
+            when_t authorizations; /* how long after its proof one is used again */
+            unsigned orders;       /* 1: an open one for the same names is */
+        } reuse;
+        struct {
+            uint64_t at;     /* percent of the lifetime */
+            uint64_t spread; /* percent of the lifetime */
+        } renewal;
     } acme;
+    struct {
+        when_t orders;       /* and authorizations, after they have expired */
+        when_t certificates; /* after their end */
+    } keep;
     struct {
         when_t backdate; /* notBefore lies that much before the time of signing */
         struct {

@@ -24,6 +24,9 @@ static void the_defaults(void)
                                "    allow: [\"*\", a.b]\n"
                                "    networks: []\n"
                                "    challenges: [http-01]\n"
+                               "    addresses: []\n"
+                               "    wildcards: no\n"
+                               "    eab: []\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
@@ -46,8 +49,11 @@ static void the_defaults(void)
     " algorithms: [rsa], profile: \"null\"}]}\n"                                                   \
     "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa]},"           \
     " \"null\": {}}\n"                                                                             \
-    "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"]}]\n"                           \
-    "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\"}\n"                 \
+    "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
+    " wildcards: yes, eab: [team-a, \"null\"]}]\n"                                                \
+    "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
+    " orders_open: 10, reuse: {authorizations: 1h, orders: yes}, renewal: {at: 50, spread: 0}}\n"  \
+    "keep: {orders: 1h, certificates: 10d}\n"                                                      \
     "ca: {backdate: 0s, passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                 \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"
