@@ -117,6 +117,16 @@
     "132d95b623854acaaa5b90ff5c8f48798dc5b6ebfb4c72c6cdae42a0c9e4d0e5e421fa862f4fc693"
     "4d851f4b1766561456c4ea56702217c680b931743cc585d97b8ae3c1377686db4578bc6b342afef7"
     "fe3dc5f35d09a400750203010001";
+/* Made by Debian's faulty generator (CVE-2008-0166), published by those who look for such keys. */
+[[maybe_unused]] static const char spki_debian[] =
+    "30820122300d06092a864886f70d01010105000382010f003082010a0282010100c096530c4c4a34"
+    "3fc388ff8b6e14c88b617485966dd0f757f3decb2f03dfdfe6f518e0948f5387059bd5aa124f26d3"
+    "8f139dd6ebc234360561689758e9b14e03f714508167374cbf64e24e26c3cd95ed5a5d04e3c404be"
+    "157bb8090e9ada9cdc53ef7e806c1e77b5f10242150a24e9adf991088daf20a75beb54bc91fe43dd"
+    "8755447fd3abdefb9f1c987a8b0419824504e213f8dd26a9c6b7ed2f2103d8422720f7a7400ce347"
+    "43e4ce40440c69013efea2a39790fcdfccbb424da1d824adfe58071ed76d41af836e4093ea60f571"
+    "9e250fa214f8631153a81eefc17d82e3f819da57691ed9602550074fdea73ac9e5cfe10f6b91adc3"
+    "1b402c3e370b03a5590203010001";
 
 /* The scalar of one P-256 key with the point of another, the inside of a PEM block. */
 #define MISMATCHED                                                                                 \

@@ -17,6 +17,7 @@
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 const char *world_config = WORLD_CONFIG;
+unsigned world_kinds = 3;
 
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {
@@ -91,7 +92,7 @@ static bool copy_tree(int from, int to, unsigned depth)
     return ok;
 }
 
-static bool passphrase(struct secret **out)
+bool world_passphrase(struct secret **out)
 {
     if (secret_new(16, out) != RC_OK)
         return false;
@@ -102,14 +103,21 @@ static bool passphrase(struct secret **out)
 static bool ceremony(struct world *w)
 {
     CLEANUP(secret_freep) struct secret *secret = NULL;
-    struct ca_ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
+    struct ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
     struct err err = ERR_INIT;
 
-    if (!passphrase(&secret))
+    if (!world_passphrase(&secret))
         return false;
     c.root_passphrase = secret;
     c.passphrase = secret;
-    if (ca_hierarchy_make(&c, &w->hierarchy, &err) == RC_OK)
+    err.rc = ceremony_make_hierarchy(&c, world_kinds, false, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_write(&c, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_publish(&c, &w->made, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_rules_write(w->dir.fd, w->conf, false, &err);
+    if (err.rc == RC_OK)
         return true;
     print_message("%s\n", err.msg ? err.msg->code : rc_text(err.rc));
     return false;
@@ -122,10 +130,13 @@ static bool open_store(struct world *w, bool create)
                                     .create = create,
                                     .sync = w->disk.sync,
                                     .vfs = w->disk.vfs};
+    struct ceremony c = {.now = WORLD_NOW};
+    struct ca_change change;
 
     if (store_open(&options, &w->store, NULL) != RC_OK)
         return false;
-    return !create || store_write_now(w->store, ca_hierarchy_register, &w->hierarchy) == RC_OK;
+    change = ceremony_change(&c, &w->made, "init");
+    return !create || store_write_now(w->store, ca_change_apply, &change) == RC_OK;
 }
 
 static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
@@ -230,6 +241,21 @@ void world_signer(struct world *w, bool there)
     ca_set_signer(w->ca, w->to_signer);
 }
 
+bool world_signer_again(struct world *w)
+{
+    CLEANUP(secret_freep) struct secret *secret = NULL;
+    struct ca_signer *next;
+
+    if (!world_passphrase(&secret) ||
+        ca_signer_open(w->dir.fd, secret, w->conf, &next, NULL) != RC_OK)
+        return false;
+    world_signer(w, false);
+    ca_signer_free(w->signer);
+    w->signer = next;
+    world_signer(w, true);
+    return w->to_signer != NULL;
+}
+
 static bool make_files(struct world *w)
 {
     if (first.fd >= 0 && !w->disk.vfs)
@@ -256,6 +282,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     CLEANUP(secret_freep) struct secret *secret = NULL;
 
     *w = (struct world){.verdict = RC_OK, .disk = *disk};
+    ceremony_made_init(&w->made);
     w->dir.fd = -1;
     if (crypto_init() != RC_OK)
         return false;
@@ -263,7 +290,7 @@ bool world_start_on(struct world *w, const char *extra, const struct world_disk 
     snprintf(w->db, sizeof(w->db), "%s/db", w->dir.path);
     clock_fake_init(&w->clock, WORLD_NOW);
     if (ev_new(&w->clock.clock, &w->ev) != RC_OK || !load_conf(world_config, extra, &w->conf) ||
-        !make_files(w) || !passphrase(&secret) ||
+        !make_files(w) || !world_passphrase(&secret) ||
         ca_signer_open(w->dir.fd, secret, w->conf, &w->signer, NULL) != RC_OK || !start_core(w))
         return false;
     world_signer(w, true);
@@ -289,7 +316,7 @@ void world_done(struct world *w)
     while (w->n_probes)
         mem_free(w->probes[--w->n_probes]);
     ca_signer_free(w->signer);
-    ca_hierarchy_done(&w->hierarchy);
+    ceremony_made_done(&w->made);
     conf_unref(w->conf);
     ev_free(w->ev);
     check_dir_done(&w->dir);

@@ -7,9 +7,9 @@
 #include "check.h"
 
 #include "acme/acme.h"
-#include "ca/hierarchy.h"
 #include "ca/issue.h"
 #include "ca/signer.h"
+#include "ceremony/make.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -42,7 +42,7 @@ struct world {
     struct clock_fake clock;
     struct ev *ev;
     const struct conf *conf;
-    struct ca_hierarchy hierarchy;
+    struct ceremony_made made;
     struct store *store;
     struct ca *ca;
     struct ca_signer *signer;
@@ -78,6 +78,14 @@ struct world {
 /* How worlds are configured before what is extra; another text is set before the program's first
  * world. */
 extern const char *world_config;
+
+/* The algorithms of its issuers, bits of ceremony_kinds: RSA and ECDSA unless another number is set
+ * before the program's first world. */
+extern unsigned world_kinds;
+/* What opens all of its keys; the caller's. */
+bool world_passphrase(struct secret **out);
+/* The signer reads its files anew, as after a restart. */
+bool world_signer_again(struct world *w);
 
 /* Makes the directory and runs the ceremony, once per program: later worlds get copies of its
  * files. `extra` is more configuration, or NULL. False when something failed. */

@@ -14,10 +14,15 @@ build     ca-certificates       apt mirrors behind HTTPS
 build     libuv1-dev            event loop
 build     libsqlite3-dev        the embedded store
 build     libyaml-dev           configuration
+build     libpsl-dev            the list of public suffixes
 build     libseccomp-dev        confinement
 build     libcap-ng-dev         dropping privileges
 build     libldns-dev           DNS wire format, resolving
 build     libcmocka-dev         unit tests
+test      softhsm2              a PKCS#11 token in files
+test      p11-kit               puts one behind a socket
+test      p11-kit-modules       the client of that
+test      opensc                pkcs11-tool: a second opinion on tokens
 test      certbot               an unmodified ACME client
 test      dehydrated            another one
 test      gnutls-bin            certtool: a second opinion on our chains

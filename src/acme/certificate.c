@@ -23,6 +23,31 @@ static bool accepts(struct str header)
     return false;
 }
 
+/* "/alternate-2" behind the id: the second way beside the default one. */
+static size_t way_of(const struct acme_request *r)
+{
+    const char *tail = r->route->tail;
+
+    return tail ? (size_t)(tail[strlen(tail) - 1] - '0') : 0;
+}
+
+/* RFC 8555 section 7.4.2: each answer links all the others. */
+static void link_alternates(struct acme_request *r, const struct store_certificate *cert,
+                            size_t shown)
+{
+    size_t n = ca_chain_ways(r->acme->ca, &cert->issuer);
+
+    for (size_t i = 0; i < n; i++) {
+        if (i == shown)
+            continue;
+        if (i == 0)
+            acme_header_link(r, "alternate", "/acme/certificate/", &cert->id);
+        else
+            http_header_addf(r->x, "Link", "<%.*s/acme/certificate/%s/alternate-%zu>;rel=\"alternate\"",
+                             STR_ARG(r->base), cert->id.z, i);
+    }
+}
+
 enum rc acme_certificate(struct acme_request *r)
 {
     struct str accept = http_header_get(&r->x->req, STR("accept"));
@@ -38,7 +63,11 @@ enum rc acme_certificate(struct acme_request *r)
         return err_problem(&r->err, RC_UNSUPPORTED, "malformed", 406);
     }
     buf_reset(&r->x->res.body);
-    TRY(ca_chain_pem(r->acme->ca, &cert.issuer, cert.der, &r->x->res.body));
+    rc = ca_chain_pem_by(r->acme->ca, &cert.issuer, cert.der, way_of(r), &r->x->res.body);
+    if (rc == RC_NOTFOUND)
+        return acme_request_owns(r, &(struct id){""}, "certificate");
+    TRY(rc);
+    link_alternates(r, &cert, way_of(r));
     acme_reply_as(r, 200, "application/pem-certificate-chain");
     return RC_OK;
 }

@@ -24,7 +24,6 @@ MSG(msg_name_missing, "acme.csr-name-missing",
 MSG(msg_account_key, "acme.csr-account-key",
     "the CSR is for the account's own key; make a key for the certificate alone (RFC 8555 section "
     "11.1)");
-MSG(msg_key_kind, "acme.csr-key-kind", "profile \"{0}\" does not certify {1} keys");
 MSG(msg_authorization, "acme.order-authorization",
     "the authorization of {0} is {1} by now; make a new order");
 
@@ -138,9 +137,8 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
     const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
     const struct jose_jwk *jwk;
 
-    if (profile && !(profile->key_algorithms & ca_leaf_algorithm(d->csr.key_type)))
-        return ACME_ERR(r, RC_DENIED, "badCSR", msg_key_kind, profile->name,
-                        str_of(crypto_key_type_text(d->csr.key_type)));
+    if (profile && ca_leaf_check_key(profile, d->csr.key_type, d->csr.key_bits, &r->err) != RC_OK)
+        return err_problem(&r->err, RC_DENIED, "badCSR", 0);
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     if (str_eq(crypto_key_spki(jose_jwk_key(jwk)), d->csr.spki))
         return ACME_ERR(r, RC_DENIED, "badCSR", msg_account_key);
@@ -150,12 +148,15 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 /* The rules, and the sites, may have changed since the order was made. */
 static enum rc judge(struct acme_request *r, const struct finalize_data *d)
 {
+    bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
+
     for (size_t i = 0; i < d->order.n_names; i++) {
         const struct store_name *name = &d->order.names[i].name;
         struct policy_query q = {
             .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
             .value = name->value,
             .requester = r->x->req.client,
+            .special = special,
             .eab = r->account.eab_key,
         };
         struct policy_verdict verdict;

@@ -5,6 +5,7 @@
 #include "acme/acme_int.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "ca/issue.h"
 #include "crypto/crypto.h"
 #include "policy/policy.h"
 
@@ -109,6 +110,7 @@ enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i,
         .type = i->name.type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
         .value = i->name.value,
         .requester = r->x->req.client,
+        .special = ca_hierarchy_open(r->acme->ca, STR("special")),
         .eab = r->account.eab_key,
     };
     struct policy_verdict verdict;

@@ -2,6 +2,7 @@
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
 #include "acme/acme_int.h"
 #include "acme/state.h"
+#include "ca/issue.h"
 #include "metrics/metrics.h"
 #include "policy/policy.h"
 
@@ -21,6 +22,8 @@ MSG(msg_not_after, "acme.order-not-after",
     "\"notAfter\" is {0}; with profile \"{1}\" it can be until {2}; leave it out for that");
 MSG(msg_profile, "acme.order-profile",
     "there is no profile \"{0}\"; \"meta\" in the directory lists the profiles that there are");
+MSG(msg_kind, "acme.order-kind",
+    "profile \"{0}\" does not certify what {1} is; ask for another profile");
 MSG(msg_open, "acme.orders-open",
     "this account has {0} orders that are neither finished nor expired, and may have {1}; finish "
     "them, or wait");
@@ -164,6 +167,17 @@ static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
     return RC_OK;
 }
 
+static enum rc check_kind(struct acme_request *r, const struct order_data *d,
+                          const struct acme_identifier *i, struct err *err)
+{
+    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
+    unsigned kind = i->name.type == STORE_NAME_IP ? CONF_SAN_IP : CONF_SAN_DNS;
+
+    if (!profile || profile->names & (1u << kind))
+        return RC_OK;
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_kind, d->order.profile, i->name.value);
+}
+
 /* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
  * site's profile. */
 static enum rc judge_one(struct acme_request *r, struct order_data *d, struct acme_identifier *i,
@@ -172,8 +186,10 @@ static enum rc judge_one(struct acme_request *r, struct order_data *d, struct ac
     struct policy_query q = {.type = POLICY_DNS, .value = i->name.value};
     const struct conf_site *site;
 
-    if (!d->vouched)
+    if (!d->vouched) {
+        TRY(check_kind(r, d, i, err));
         return acme_identifier_judge(r, i, err);
+    }
     if (i->name.type == STORE_NAME_IP)
         q.type = POLICY_IP;
     TRY(policy_judge_vouched(r->acme->conf, &q, &site, err));
@@ -276,6 +292,23 @@ static enum rc add_authorization(struct acme_request *r, struct order_data *d, s
     return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
 }
 
+/* Names that no single issuer may have are refused before anybody proves anything. */
+static enum rc check_one_hierarchy(struct acme_request *r, const struct order_data *d)
+{
+    struct str *dns = ARENA_ARRAY(r->arena, struct str, d->n);
+    struct addr *ips = ARENA_ARRAY(r->arena, struct addr, d->n);
+    struct policy_names names = {.dns = dns, .ips = ips};
+
+    if (!dns || !ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < d->n; i++)
+        if (d->ids[i].name.type == STORE_NAME_IP)
+            TRY(addr_parse(d->ids[i].name.value, &ips[names.n_ips++]));
+        else
+            dns[names.n_dns++] = d->ids[i].name.value;
+    return ca_serves(r->acme->ca, &names, &r->err);
+}
+
 static enum rc add_order(struct store_txn *txn, struct acme_request *r)
 {
     const struct order_data *d = r->data;
@@ -363,6 +396,7 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
     if (d->vouched && d->n > 1)
         return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
                         arena_printf(r->arena, "%zu", d->n));
+    TRY(check_one_hierarchy(r, d));
     return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);
 }
 

@@ -50,6 +50,9 @@ static const struct acme_route routes[] = {
     {"/acme/authorization/", NULL, ACME_BY_KID, acme_authorization},
     {"/acme/challenge/", NULL, ACME_BY_KID, acme_challenge},
     {"/acme/certificate/", NULL, ACME_BY_KID, acme_certificate},
+    {"/acme/certificate/", "/alternate-1", ACME_BY_KID, acme_certificate},
+    {"/acme/certificate/", "/alternate-2", ACME_BY_KID, acme_certificate},
+    {"/acme/certificate/", "/alternate-3", ACME_BY_KID, acme_certificate},
 };
 
 static bool route_fits(const struct acme_route *route, struct str path, struct acme_request *r)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "ca/bounds.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -34,9 +35,37 @@ enum rc api_status(const struct api_view *v, struct json_out *o);
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
 enum rc api_doctor(const struct api_view *v, struct json_out *o);
 
-/* {"items":[{"id","serial","names","profile","origin","not_before","not_after","issued","status",
- * "account","requester"}...],"next": cursor or null}. `args`:
- * {"limit","cursor","name","under","status","sort"}, "sort" being "newest" (the default) or
+/* {"issuers":[{"ref","id","hierarchy","algorithm","subject","root","parent","state","not_before",
+ * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
+ * "sha256","certificate"}...],"cross_certificates":[{"name","subject","signer","not_after",
+ * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
+ * base64url. */
+enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
+/* Whether it is to be replaced, and why. */
+struct ca_issuer;
+enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
+
+/* {"items":[{"id","serial","names","issuer","hierarchy","profile","origin","not_before",
+ * "not_after","issued","status","revoked" and "reason" when it is,"account","requester","owner",
+ * "team","service","spki_sha256"}...],"next": cursor or null}. `args`, all of which must hold:
+ * {"limit","cursor","name" (a DNS name, address, mail address or URI),"under","status","sort",
+ * "serial","key" (SHA-256 of the SubjectPublicKeyInfo, hexadecimal),"issuer" (its reference),
+ * "owner","profile","expires_after","expires_before"}, "sort" being "newest" (the default) or
  * "expiry" (the soonest first, of those that have not expired); RC_INVAL with what is wrong. */
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                      struct err *err);
+
+/* {"serial"}: the certificate of that serial. RC_INVAL, RC_NOTFOUND. */
+struct arena;
+struct store_certificate;
+enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
+                             struct store_certificate *out, struct err *err);
+/* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",
+ * "logical","subject","key","key_usage","extended_key_usage","must_staple","policies","crl_urls",
+ * "ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers without the root),
+ * "root". */
+enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
+                     struct json_out *o);
+/* The same for {"serial"}. */
+enum rc api_cert_show(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

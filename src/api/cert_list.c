@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/admin.h"
-#include "store/certificates.h"
+#include "api/cert_int.h"
+#include "api/names.h"
+#include "base/text.h"
+#include "ca/issue.h"
 #include "store/store.h"
 #include "x509/serial.h"
 
 MSG(msg_sort, "api.list-sort", "\"sort\" is \"{0}\"; it can be newest or expiry");
 
-enum { LIST_ARENA = 64 * 1024 * 1024, CURSOR_TEXT = 64 };
+enum { LIST_ARENA = 64 * 1024 * 1024, CURSOR_TEXT = 64, SHOWN_MAX = 80 };
 
 MSG(msg_limit, "api.list-limit", "\"limit\" has to be a number from 1 to {0}");
 MSG(msg_cursor, "api.list-cursor", "\"cursor\" is not one that an earlier page gave as \"next\"");
-MSG(msg_name, "api.list-name", "\"{0}\" is neither a name nor an address: {1}");
 MSG(msg_under, "api.list-under", "\"{0}\" is not a domain: {1}");
+MSG(msg_serial, "api.list-serial", "\"serial\" is \"{0}\", which is no hexadecimal number");
+MSG(msg_key, "api.list-key",
+    "\"key\" is \"{0}\"; it has to be the SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal "
+    "digits");
+MSG(msg_issuer, "api.list-issuer",
+    "there is no issuer \"{0}\"; `autarky status` shows those there are");
+MSG(msg_when, "api.list-when",
+    "\"{0}\" is \"{1}\"; it has to be a time as in 2026-11-20T18:24:00Z");
+MSG(msg_word, "api.list-text", "\"{0}\" has to be a text");
 MSG(msg_status, "api.list-status", "\"status\" is \"{0}\"; it can be valid or revoked");
 
 static enum rc read_limit(const struct json *args, struct store_certificate_filter *f,
@@ -42,26 +52,92 @@ static enum rc read_cursor(const struct json *args, struct store_cursor *at, str
     return RC_OK;
 }
 
-/* What certificates hold: an address, or a name that may be a wildcard. `value` lies in `room`. */
-static enum rc read_name(const struct json *args, struct store_name *name,
-                         char room[static NAME_MAX_BYTES + 1], struct err *err)
+/* The text of a member; empty when it is not there. */
+static enum rc read_text(const struct json *args, const char *name, struct str *out,
+                         struct err *err)
 {
-    struct str text = {NULL, 0};
-    struct addr addr;
-    enum rc rc;
+    const struct json *value = json_get(args, name);
 
-    room[0] = '\0';
+    *out = (struct str){NULL, 0};
+    if (!value || json_is_null(value) || json_str(value, out) == RC_OK)
+        return RC_OK;
+    return ERR(err, RC_INVAL, msg_word, str_of(name));
+}
+
+static enum rc read_name(const struct json *args, struct arena *a,
+                         struct store_certificate_filter *f, struct err *err)
+{
+    struct store_name *name;
+    struct str text;
+
+    TRY(read_text(args, "name", &text, err));
     if (!json_get(args, "name"))
         return RC_OK;
-    rc = json_str(json_get(args, "name"), &text);
-    if (rc == RC_OK && addr_parse(text, &addr) == RC_OK) {
-        name->type = STORE_NAME_IP;
-        addr_text(&addr, room);
-    } else if (rc == RC_OK) {
-        rc = name_canonical(text, true, room);
-    }
-    name->value = str_of(room);
-    return rc == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_name, text, str_of(rc_text(rc)));
+    name = ARENA_NEW(a, struct store_name);
+    if (!name)
+        return RC_NOMEM;
+    f->name = name;
+    return api_name_read(a, text, name, err);
+}
+
+static enum rc read_serial(const struct json *args, struct arena *a,
+                           struct store_certificate_filter *f, struct err *err)
+{
+    struct x509_serial serial;
+    struct str text;
+
+    TRY(read_text(args, "serial", &text, err));
+    if (text.n == 0)
+        return RC_OK;
+    if (x509_serial_parse(text, &serial) != RC_OK)
+        return ERR(err, RC_INVAL, msg_serial, str_head(text, SHOWN_MAX));
+    return arena_str(a, x509_serial_bytes(&serial), &f->serial);
+}
+
+static enum rc read_key(const struct json *args, struct arena *a,
+                        struct store_certificate_filter *f, struct err *err)
+{
+    CLEANUP(buf_done) struct buf bytes = BUF_INIT(STORE_SHA256);
+    struct store_hash *hash;
+    struct str text;
+
+    TRY(read_text(args, "key", &text, err));
+    if (text.n == 0)
+        return RC_OK;
+    if (text_unhex(text, &bytes) != RC_OK || bytes.n != STORE_SHA256)
+        return ERR(err, RC_INVAL, msg_key, str_head(text, SHOWN_MAX));
+    hash = ARENA_NEW(a, struct store_hash);
+    if (!hash)
+        return RC_NOMEM;
+    memcpy(hash->b, buf_str(&bytes).p, STORE_SHA256);
+    f->spki = hash;
+    return RC_OK;
+}
+
+static enum rc read_issuer(const struct api_view *v, const struct json *args,
+                           struct store_certificate_filter *f, struct err *err)
+{
+    const struct ca_issuer *issuer;
+    struct str text;
+
+    TRY(read_text(args, "issuer", &text, err));
+    if (text.n == 0)
+        return RC_OK;
+    issuer = ca_issuer_find(v->ca, text);
+    if (!issuer)
+        return ERR(err, RC_NOTFOUND, msg_issuer, str_head(text, SHOWN_MAX));
+    f->issuer = issuer->id;
+    return RC_OK;
+}
+
+static enum rc read_when(const struct json *args, const char *name, when_t *out, struct err *err)
+{
+    struct str text;
+
+    TRY(read_text(args, name, &text, err));
+    if (text.n == 0 || when_parse(text, out) == RC_OK)
+        return RC_OK;
+    return ERR(err, RC_INVAL, msg_when, str_of(name), str_head(text, SHOWN_MAX));
 }
 
 static enum rc read_under(const struct json *args, char out[static NAME_MAX_BYTES + 1],
@@ -111,41 +187,6 @@ static enum rc read_sort(const struct json *args, when_t now, struct store_certi
     return RC_OK;
 }
 
-static void put_item(struct json_out *o, const struct store_certificate *c)
-{
-    char serial[X509_SERIAL_TEXT] = "";
-    char from[ADDR_TEXT];
-    struct x509_serial s;
-
-    if (x509_serial_from_bytes(c->serial, &s) == RC_OK)
-        x509_serial_text(&s, serial);
-    json_obj(o);
-    json_kv_id(o, "id", &c->id);
-    json_kv_z(o, "serial", serial);
-    json_key(o, "names");
-    json_arr(o);
-    for (size_t i = 0; i < c->n_names; i++)
-        json_put_str(o, c->names[i].value);
-    json_end(o);
-    json_kv_str(o, "profile", c->profile);
-    json_kv_str(o, "origin", c->origin);
-    json_kv_when(o, "not_before", c->not_before);
-    json_kv_when(o, "not_after", c->not_after);
-    json_kv_when(o, "issued", c->issued);
-    json_kv_z(o, "status", store_certificate_status_text(c->status));
-    if (c->status == STORE_CERTIFICATE_REVOKED) {
-        json_kv_when(o, "revoked", c->revoked);
-        json_kv_i64(o, "reason", c->revocation_reason);
-    }
-    json_key(o, "account");
-    if (c->account.z[0])
-        json_put_id(o, &c->account);
-    else
-        json_put_null(o);
-    json_kv_z(o, "requester", c->requester.n ? addr_text(&c->requester, from) : NULL);
-    json_end(o);
-}
-
 static void put_next(struct json_out *o, const struct store_cursor *at, bool more)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(CURSOR_TEXT);
@@ -159,31 +200,45 @@ static void put_next(struct json_out *o, const struct store_cursor *at, bool mor
     json_put_str(o, buf_str(&text));
 }
 
+static enum rc read_filter(const struct api_view *v, const struct json *args, struct arena *a,
+                           struct store_certificate_filter *f, struct err *err)
+{
+    TRY(read_limit(args, f, err));
+    TRY(read_name(args, a, f, err));
+    TRY(read_status(args, f, err));
+    TRY(read_sort(args, v->now, f, err));
+    TRY(read_serial(args, a, f, err));
+    TRY(read_key(args, a, f, err));
+    TRY(read_issuer(v, args, f, err));
+    TRY(read_text(args, "owner", &f->owner, err));
+    TRY(read_text(args, "profile", &f->profile, err));
+    TRY(read_when(args, "expires_after", &f->not_after_from, err));
+    return read_when(args, "expires_before", &f->not_after_before, err);
+}
+
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err)
 {
     struct store_certificate_filter filter = {.without_der = true};
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(LIST_ARENA);
-    char name[NAME_MAX_BYTES + 1], under[NAME_MAX_BYTES + 1];
-    struct store_name exact = {STORE_NAME_DNS, {NULL, 0}};
+    char under[NAME_MAX_BYTES + 1];
     struct store_certificate *items;
     struct store_cursor at = {0};
     size_t n;
 
-    TRY(read_limit(args, &filter, err));
     TRY(read_cursor(args, &at, err));
-    TRY(read_name(args, &exact, name, err));
     TRY(read_under(args, under, err));
-    TRY(read_status(args, &filter, err));
-    TRY(read_sort(args, v->now, &filter, err));
-    filter.name = exact.value.n ? &exact : NULL;
+    TRY(read_filter(v, args, &arena, &filter, err));
     filter.under = str_of(under);
     TRY(store_certificate_list(store_read(v->store), &arena, &filter, &at, &items, &n));
     json_obj(o);
     json_key(o, "items");
     json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        put_item(o, &items[i]);
+    for (size_t i = 0; i < n; i++) {
+        json_obj(o);
+        api_cert_put_fields(v, &items[i], o);
+        json_end(o);
+    }
     json_end(o);
     put_next(o, &at, !at.end && n == filter.limit);
     json_end(o);

@@ -7,12 +7,10 @@
 #include "ipc/role.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
-#include "store/issuers.h"
 #include "store/store.h"
+#include "x509/name.h"
 
-enum { STATUS_ARENA = 4 * 1024 * 1024, TEXT_MAX = 1024 };
-/* An intermediate is replaced in peace a good while before it ends. */
-#define ISSUER_WARN (180 * WHEN_DAY)
+enum { TEXT_MAX = 1024 };
 #define EXPIRING_SOON (30 * WHEN_DAY)
 
 struct findings {
@@ -47,26 +45,27 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
-static enum rc put_issuers(const struct api_view *v, struct json_out *o)
+static void put_issuers(const struct api_view *v, struct json_out *o)
 {
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
-    struct store_issuer *rows;
-    size_t n;
+    const struct ca_issuer *i;
 
-    TRY(store_issuer_list(store_read(v->store), &arena, 0, &rows, &n));
     json_key(o, "issuers");
     json_arr(o);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
+        CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
+
+        x509_name_text(i->cert.subject, &subject);
         json_obj(o);
-        json_kv_str(o, "name", rows[i].name);
-        json_kv_str(o, "subject", rows[i].subject);
-        json_kv_str(o, "algorithm", rows[i].algorithm);
-        json_kv_z(o, "state", store_issuer_state_text(rows[i].state));
-        json_kv_when(o, "not_after", rows[i].not_after);
+        json_kv_str(o, "name", i->ref);
+        json_kv_str(o, "hierarchy", i->hierarchy);
+        json_kv_str(o, "subject", buf_str(&subject));
+        json_kv_str(o, "algorithm", i->algorithm);
+        json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+        json_kv_when(o, "not_after", i->cert.not_after);
+        json_kv_bool(o, "due", api_issuer_due(v, i) != CA_NOT_DUE);
         json_end(o);
     }
     json_end(o);
-    return RC_OK;
 }
 
 static void put_processes(const struct api_view *v, struct json_out *o)
@@ -111,7 +110,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
     put_certificates(v, o);
-    TRY(put_issuers(v, o));
+    put_issuers(v, o);
     put_processes(v, o);
     json_end(o);
     return RC_OK;
@@ -156,31 +155,54 @@ static void check_store(const struct api_view *v, struct findings *f)
                 "df -h; journalctl -k");
 }
 
+/* An issuer that signs: its end, what it is made for, and what takes its place. */
+static void check_issuer(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
+{
+    enum ca_due due = api_issuer_due(v, i);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
+    CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX - 1);
+    char until[WHEN_TEXT];
+
+    buf_printf(&text, "issuer %.*s is valid until %s", STR_ARG(i->ref),
+               when_text(i->cert.not_after, until));
+    if (due == CA_DUE_BOUNDS)
+        buf_putz(&text, ", and it is made for other names than the configuration has");
+    buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
+    finding(f, "issuer", due == CA_NOT_DUE ? "ok" : "warning", buf_z(&text),
+            due == CA_NOT_DUE ? NULL : buf_z(&cure));
+}
+
+/* Issuers end with their root, so it is to be replaced while it can still sign one for its whole
+ * life. */
+static void check_root(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
+{
+    bool late = i->cert.not_after - v->now < v->conf->ca.rotation.lifetime;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
+    char until[WHEN_TEXT];
+
+    buf_printf(&text, "root %.*s is valid until %s", STR_ARG(i->ref),
+               when_text(i->cert.not_after, until));
+    finding(f, "root", late ? "warning" : "ok", buf_z(&text),
+            late ? "autarky root create, then give the new root to all machines; meanwhile "
+                   "autarky issuer cross-sign lets both verify"
+                 : NULL);
+}
+
 static void check_issuers(const struct api_view *v, struct findings *f)
 {
-    CLEANUP(arena_done) struct arena arena = ARENA_INIT(STATUS_ARENA);
-    struct store_issuer *rows;
-    char text[TEXT_MAX];
-    size_t n = 0;
+    const struct ca_issuer *i;
 
-    if (store_issuer_list(store_read(v->store), &arena, 1u << STORE_ISSUER_ACTIVE, &rows, &n) !=
-        RC_OK)
-        return; /* check_store has it */
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX - 1);
-        char until[WHEN_TEXT];
-        bool over = rows[i].not_after <= v->now;
-        bool late = rows[i].not_after - v->now < ISSUER_WARN;
-
-        buf_printf(&b, "issuer %.*s %s valid until %s", STR_ARG(rows[i].name), over ? "was" : "is",
-                   when_text(rows[i].not_after, until));
-        IGNORE_RC(str_copyz(buf_str(&b), text, sizeof(text)));
-        finding(f, "issuer",
-                over   ? "failed"
-                : late ? "warning"
-                       : "ok",
-                text, late ? "plan its replacement now; certificates end with their issuer" : NULL);
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
+        if (ca_issuer_state(v->ca, i) != STORE_ISSUER_ACTIVE)
+            continue;
+        if (i->parent.z[0])
+            check_issuer(v, f, i);
+        else
+            check_root(v, f, i);
     }
+    if (!ca_hierarchy_open(v->ca, STR("intranet")))
+        finding(f, "issuer", "failed", "no issuer of the intranet signs now",
+                "autarky issuer list; autarky issuer create");
 }
 
 static void check_processes(const struct api_view *v, struct findings *f)

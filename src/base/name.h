@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-enum { NAME_MAX_BYTES = 253, NAME_LABEL_MAX = 63 };
+enum { NAME_MAX_BYTES = 253, NAME_LABEL_MAX = 63, NAME_EMAIL_MAX = 254, NAME_URI_MAX = 1024 };
 
 /* Checks and lower-cases `s` into `out` (cap > NAME_MAX_BYTES). Letters, digits, hyphens inside
  * labels; an underscore is refused; a final dot is dropped; "*." is allowed in front when
@@ -25,3 +25,19 @@ bool name_under(struct str name, struct str domain);
 bool name_is_wildcard(struct str name);
 /* Number of labels; "*" counts. */
 size_t name_labels(struct str name);
+
+/* A mail address as certificates hold it (rfc822Name, RFC 5280 section 4.2.1.6): a Dot-string of
+ * RFC 5321 section 4.1.2, whose letters stay as they are, "@", and a name in canonical form.
+ * RC_PARSE when it is none, quoted local parts and address literals included; RC_TOOBIG past
+ * NAME_EMAIL_MAX or 64 bytes before the "@"; RC_UNSUPPORTED for bytes outside ASCII. */
+enum rc name_email_canonical(struct str s, char out[static NAME_EMAIL_MAX + 1]);
+/* What is behind the "@". */
+struct str name_email_domain(struct str email);
+
+/* A URI as certificates hold it (uniformResourceIdentifier): absolute, with a host, without user
+ * and fragment, of the characters of RFC 3986; scheme and host in lower case already. So that two
+ * are the same when their bytes are. RC_PARSE, RC_TOOBIG. */
+enum rc name_uri_check(struct str uri);
+/* Its host, a name in canonical form or an address without brackets; {NULL, 0} for what
+ * name_uri_check refuses. */
+struct str name_uri_host(struct str uri);

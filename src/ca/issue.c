@@ -5,18 +5,17 @@
 #include "ca/issue_int.h"
 #include "ev/clock.h"
 #include "json/out.h"
+#include "log/log.h"
 #include "store/keys.h"
 #include "store/meta.h"
 #include "store/store.h"
 
 MSG(msg_over, "ca.over",
     "the certificate would end at {0}, which is past; ask for a later notAfter in a new order");
-MSG(msg_no_issuer, "ca.no-issuer",
-    "this CA has no active issuer for {0} keys; `autarky status` shows what there is");
-MSG(msg_no_issuers, "ca.register-without-issuers",
-    "the register names no issuer; the data directory is not one that `autarky init` finished");
 MSG(msg_profile, "ca.no-profile",
     "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
+MSG(msg_repeated, "ca.key-repeated",
+    "this key is in a certificate of another account; make a new one, which nobody else has");
 MSG(msg_blocked, "ca.key-blocked",
     "this public key was revoked as compromised at {0} and is never certified again; make a new "
     "key");
@@ -25,28 +24,7 @@ MSG(msg_busy, "ca.busy",
 
 /* ---- the authority */
 
-static enum rc load_issuers(struct ca *ca, struct err *err)
-{
-    size_t n;
-
-    TRY(store_issuer_list(store_read(ca->store), &ca->arena, 1u << STORE_ISSUER_ACTIVE, &ca->rows,
-                          &n));
-    if (n == 0)
-        return ERR(err, RC_NOTFOUND, msg_no_issuers);
-    ca->issuers = ARENA_ARRAY(&ca->arena, struct ca_issuer, n);
-    if (!ca->issuers)
-        return RC_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        struct ca_issuer *issuer = &ca->issuers[ca->n_issuers];
-
-        issuer->id = ca->rows[i].id;
-        issuer->ref = ca->rows[i].name;
-        TRY(x509_cert_parse(&ca->arena, ca->rows[i].certificate, &issuer->cert, err));
-        TRY(x509_cert_key(&issuer->cert, &issuer->key, err));
-        ca->n_issuers++;
-    }
-    return RC_OK;
-}
+enum { ISSUERS_ARENA = 32 * 1024 * 1024 };
 
 enum rc ca_new(const struct ca_options *options, struct ca **out, struct err *err)
 {
@@ -62,8 +40,8 @@ enum rc ca_new(const struct ca_options *options, struct ca **out, struct err *er
     list_init(&ca->jobs);
     list_init(&ca->waiting);
     ev_timer_init(&ca->recover_timer, ca->ev, ca_recover_tick, ca);
-    arena_init(&ca->arena, 4 * 1024 * 1024);
-    TRY(load_issuers(ca, err));
+    arena_init(&ca->arena, ISSUERS_ARENA);
+    TRY(ca_reload_issuers(ca, err));
     TRY(store_clock_high(store_read(ca->store), &high));
     ca_clock_guard_init(&ca->guard, ev_clock(ca->ev), high);
     ev_timer_start(&ca->recover_timer, CA_RECOVER_SECONDS * WHEN_SECOND,
@@ -80,7 +58,7 @@ void ca_free(struct ca *ca)
         ca_job_end(LIST_ENTRY(link, struct ca_job, link), RC_CANCELLED);
     ev_timer_stop(&ca->recover_timer);
     for (size_t i = 0; i < ca->n_issuers; i++)
-        crypto_key_unref(ca->issuers[i].key);
+        crypto_key_unref(ca->issuers[i]->key);
     conf_unref(ca->conf);
     arena_done(&ca->arena);
     mem_free(ca);
@@ -114,37 +92,6 @@ size_t ca_pending(const struct ca *ca)
     return ca->n_jobs;
 }
 
-const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id)
-{
-    for (size_t i = 0; i < ca->n_issuers; i++)
-        if (str_eq(id_str(&ca->issuers[i].id), id_str(id)))
-            return &ca->issuers[i];
-    return NULL;
-}
-
-const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref)
-{
-    for (size_t i = 0; i < ca->n_issuers; i++)
-        if (str_eq(ca->issuers[i].ref, ref))
-            return &ca->issuers[i];
-    return NULL;
-}
-
-enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf, struct buf *out)
-{
-    const struct ca_issuer *at = ca_issuer_by_id(ca, issuer);
-
-    if (!at)
-        return RC_NOTFOUND;
-    x509_cert_put_pem(leaf, out);
-    /* A root is self-issued, and the client has it already or must not learn it here. */
-    for (size_t i = 0; at && !x509_cert_self_issued(&at->cert) && i < X509_CHAIN_MAX; i++) {
-        x509_cert_put_pem(at->cert.der, out);
-        at = ca_issuer_by_id(ca, &ca->rows[at - ca->issuers].parent);
-    }
-    return buf_rc(out);
-}
-
 /* ---- jobs */
 
 enum rc ca_job_new(struct ca *ca, struct ca_job **out)
@@ -176,21 +123,19 @@ void ca_job_end(struct ca_job *job, enum rc rc)
     mem_free(job);
 }
 
-/* An issuer whose own signatures are of the kind of the key, so that a client that can check the
- * one can check the other; any other rather than none. Roots have no key here and are not asked. */
-static const struct ca_issuer *choose_issuer(const struct ca *ca, enum crypto_key_type type)
+/* By the names: the hierarchy that may vouch for all of them, and in it an issuer that is made for
+ * them. */
+static enum rc choose_issuer(struct ca_job *job, const struct ca_request *req, when_t lifetime)
 {
-    struct str wanted = type == CRYPTO_KEY_RSA ? STR("rsa") : STR("ecdsa");
-    const struct ca_issuer *any = NULL;
+    struct policy_names names = {req->dns, req->n_dns, req->ips, req->n_ips};
+    struct ca_need need = {
+        .type = req->key_type, .names = &names, .lifetime = lifetime, .now = job->now};
+    enum policy_space space;
 
-    for (size_t i = 0; i < ca->n_issuers; i++) {
-        if (ca->rows[i].key_ref.n == 0)
-            continue;
-        if (str_eq(ca->rows[i].algorithm, wanted))
-            return &ca->issuers[i];
-        any = any ? any : &ca->issuers[i];
-    }
-    return any;
+    TRY(policy_space_of_all(job->ca->conf, &names, ca_hierarchy_open(job->ca, STR("special")),
+                            &space, &job->err));
+    need.hierarchy = policy_space_text(space);
+    return ca_issuer_for(job->ca, &need, &job->issuer, &job->err);
 }
 
 static enum rc copy_strs(struct arena *a, const struct str *from, size_t n, const struct str **out)
@@ -209,8 +154,10 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
 {
     struct arena *a = &job->arena;
     struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips);
-    struct str *texts[] = {&job->req.profile, &job->req.spki, &job->req.origin,  &job->req.reason,
-                           &job->req.owner,   &job->req.team, &job->req.service, &job->req.lineage};
+    struct str *texts[] = {&job->req.profile, &job->req.spki,    &job->req.common_name,
+                           &job->req.origin,  &job->req.reason,  &job->req.owner,
+                           &job->req.team,    &job->req.service, &job->req.lineage,
+                           &job->req.asker};
 
     job->req = *req;
     if (!ips)
@@ -220,36 +167,40 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
     job->req.ips = ips;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         TRY(arena_str(a, *texts[i], texts[i]));
-    return copy_strs(a, req->dns, req->n_dns, &job->req.dns);
+    TRY(copy_strs(a, req->dns, req->n_dns, &job->req.dns));
+    TRY(copy_strs(a, req->emails, req->n_emails, &job->req.emails));
+    return copy_strs(a, req->uris, req->n_uris, &job->req.uris);
 }
 
 /* The names as the register wants them. */
 static enum rc list_names(struct ca_job *job)
 {
     const struct ca_request *req = &job->req;
-    struct store_name *names = ARENA_ARRAY(&job->arena, struct store_name, req->n_dns + req->n_ips);
+    size_t n = req->n_dns + req->n_ips + req->n_emails + req->n_uris;
+    struct store_name *names = ARENA_ARRAY(&job->arena, struct store_name, n);
     char text[ADDR_TEXT];
 
     if (!names)
         return RC_NOMEM;
-    for (size_t i = 0; i < req->n_dns; i++)
-        names[i] = (struct store_name){STORE_NAME_DNS, req->dns[i]};
-    for (size_t i = 0; i < req->n_ips; i++) {
-        struct store_name *name = &names[req->n_dns + i];
-
-        name->type = STORE_NAME_IP;
-        TRY(arena_str(&job->arena, str_of(addr_text(&req->ips[i], text)), &name->value));
-    }
     job->issuance.names = names;
-    job->issuance.n_names = req->n_dns + req->n_ips;
+    job->issuance.n_names = n;
+    for (size_t i = 0; i < req->n_dns; i++)
+        *names++ = (struct store_name){STORE_NAME_DNS, req->dns[i]};
+    for (size_t i = 0; i < req->n_ips; i++, names++) {
+        names->type = STORE_NAME_IP;
+        TRY(arena_str(&job->arena, str_of(addr_text(&req->ips[i], text)), &names->value));
+    }
+    for (size_t i = 0; i < req->n_emails; i++)
+        *names++ = (struct store_name){STORE_NAME_EMAIL, req->emails[i]};
+    for (size_t i = 0; i < req->n_uris; i++)
+        *names++ = (struct store_name){STORE_NAME_URI, req->uris[i]};
     return RC_OK;
 }
 
 static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
 {
-    const struct ca *ca = job->ca;
     struct ca_leaf *leaf = &job->leaf;
-    char over[WHEN_TEXT];
+    char until[WHEN_TEXT];
 
     *leaf = (struct ca_leaf){
         .profile = job->req.profile,
@@ -258,21 +209,35 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
         .n_dns = job->req.n_dns,
         .ips = job->req.ips,
         .n_ips = job->req.n_ips,
+        .emails = job->req.emails,
+        .n_emails = job->req.n_emails,
+        .uris = job->req.uris,
+        .n_uris = job->req.n_uris,
+        .common_name = job->req.common_name,
     };
+    TRY(ca_leaf_check_names(leaf, profile, &job->err));
     /* Whole seconds, because that is what a certificate can say. The last second counts as valid
-     * (RFC 5280 section 4.1.2.5), hence the one that is taken off. A leaf never outlives its
-     * issuer. */
-    leaf->not_before = (job->now - ca->conf->ca.backdate) / WHEN_SECOND * WHEN_SECOND;
+     * (RFC 5280 section 4.1.2.5), hence the one that is taken off. A leaf lies within the time of
+     * its issuer. */
+    leaf->not_before = (job->now - profile->backdate) / WHEN_SECOND * WHEN_SECOND;
+    if (leaf->not_before < job->issuer->cert.not_before)
+        leaf->not_before = job->issuer->cert.not_before;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
     if (job->req.not_before > leaf->not_before)
         leaf->not_before = job->req.not_before / WHEN_SECOND * WHEN_SECOND;
     if (job->req.not_after && leaf->not_after > job->req.not_after)
         leaf->not_after = job->req.not_after / WHEN_SECOND * WHEN_SECOND;
-    if (leaf->not_after > job->issuer->cert.not_after)
+    if (leaf->not_after > job->issuer->cert.not_after) {
         leaf->not_after = job->issuer->cert.not_after;
+        log_info("ca.lifetime-cut", LOG_STR("issuer", job->issuer->ref),
+                 LOG_STR("profile", profile->name),
+                 LOG_Z("not_after", when_text(leaf->not_after, until)),
+                 LOG_TEXT("no certificate outlives its issuer; `autarky issuer rotate` makes its "
+                          "replacement"));
+    }
     if (leaf->not_after <= job->now)
         return PROBLEM(&job->err, RC_DENIED, "malformed", msg_over,
-                       str_of(when_text(leaf->not_after, over)));
+                       str_of(when_text(leaf->not_after, until)));
     return x509_serial_random(&leaf->serial);
 }
 
@@ -303,10 +268,7 @@ static enum rc prepare(struct ca_job *job, const struct ca_request *req)
     if (!profile)
         return ERR(&job->err, RC_NOTFOUND, msg_profile, req->profile);
     TRY(ca_clock_guard_look(&ca->guard, &job->now, &job->err));
-    job->issuer = choose_issuer(ca, req->key_type);
-    if (!job->issuer)
-        return ERR(&job->err, RC_NOTFOUND, msg_no_issuer,
-                   str_of(crypto_key_type_text(req->key_type)));
+    TRY(choose_issuer(job, req, profile->lifetime));
     TRY(copy_request(job, req));
     TRY(fill_leaf(job, profile));
     return fill_issuance(job);
@@ -327,6 +289,23 @@ static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
                    str_of(when_text(blocked.blocked, at)));
 }
 
+/* Two that have one private key can each read, and speak for, what is the other's. Whoever acts for
+ * no account is an administrator, who may have reasons. */
+static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
+{
+    struct store_certificate_filter with_key = {.spki = &job->issuance.spki_sha256};
+    uint64_t all, own;
+
+    if (!job->req.account.z[0])
+        return RC_OK;
+    TRY(store_certificate_count(txn, &with_key, &all));
+    if (all == 0)
+        return RC_OK;
+    with_key.account = job->req.account;
+    TRY(store_certificate_count(txn, &with_key, &own));
+    return own == all ? RC_OK : PROBLEM(&job->err, RC_DENIED, "badPublicKey", msg_repeated);
+}
+
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -334,8 +313,10 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     struct json_out o;
     struct audit_event event = {
         .at = job->now,
-        .actor_kind = job->req.account.z[0] ? AUDIT_ACCOUNT : AUDIT_SYSTEM,
-        .actor = id_str(&job->req.account),
+        .actor_kind = job->req.asker.n        ? AUDIT_OPERATOR
+                      : job->req.account.z[0] ? AUDIT_ACCOUNT
+                                              : AUDIT_SYSTEM,
+        .actor = job->req.asker.n ? job->req.asker : id_str(&job->req.account),
         .action = "certificate.reserved",
         .object_kind = "issuance",
         .object = id_str(&job->issuance.id),
@@ -349,6 +330,7 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     json_kv_z(&o, "serial", x509_serial_text(&job->leaf.serial, serial));
     json_kv_str(&o, "issuer", job->issuer->ref);
     json_kv_str(&o, "profile", job->req.profile);
+    json_kv_str(&o, "origin", job->req.origin);
     json_kv_id(&o, "order", &job->req.order);
     json_key(&o, "names");
     json_arr(&o);
@@ -369,6 +351,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     if (job->req.reserve)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
     TRY(check_blocked(txn, job));
+    TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));
     if (job->req.lineage.n)
         TRY(ca_lineage_find(txn, job));

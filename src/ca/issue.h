@@ -25,6 +25,8 @@ enum {
     CA_SIGN_SECONDS = 20,   /* the signer's answer */
     CA_RECOVER_SECONDS = 5, /* between two looks for reservations nobody works on */
     CA_JOB_ARENA = 512 * 1024,
+    CA_REGISTER_MAX = 512, /* authorities, and certificates of one by another */
+    CA_CHAINS_MAX = 4,     /* ways from one issuer to roots */
 };
 
 /* What the end of an issuance means for the order it is for; runs on the writer's thread, inside
@@ -64,7 +66,12 @@ struct ca_request {
     const struct addr *ips;
     size_t n_ips;
     when_t not_before, not_after; /* as far as the profile lets; 0: as it has them */
-    struct str origin; /* "acme", "system" ... */
+    const struct str *emails; /* canonical, sorted */
+    const struct str *uris;   /* sorted */
+    size_t n_emails, n_uris;
+    struct str common_name; /* empty: as the profile has it */
+    struct str origin;      /* "acme", "system", "operator" ... */
+    struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */
@@ -100,9 +107,41 @@ void ca_recover(struct ca *ca);
 /* Issuances under way in this process. */
 size_t ca_pending(const struct ca *ca);
 
-/* Appends leaf and intermediates as PEM, without the root (RFC 8555 section 7.4.2). RC_NOTFOUND for
- * an issuer that is not of this CA. */
+/* Reads the register again: new authorities, states and dates. Those that there are stay as they
+ * are when this fails. */
+enum rc ca_reload_issuers(struct ca *ca, struct err *err);
+
+/* Appends leaf and intermediates as PEM, without the root (RFC 8555 section 7.4.2). While roots
+ * change, certificates of one root by another follow, so that whoever has either of them can
+ * verify. RC_NOTFOUND for an issuer that is not of this CA. */
 enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf,
                      struct buf *out);
+/* The same by another way (0: that one; the next ones as far as there are some, CA_CHAINS_MAX at
+ * most): RC_NOTFOUND when there is no such. */
+enum rc ca_chain_pem_by(const struct ca *ca, const struct id *issuer, struct str leaf, size_t way,
+                        struct buf *out);
+/* How many there are, 1 at least for an issuer of this CA. */
+size_t ca_chain_ways(const struct ca *ca, const struct id *issuer);
+
+/* Appends the root above an issuer as PEM; RC_NOTFOUND as above. */
+enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out);
 /* By its name in URLs and files; NULL when there is none. */
 const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref);
+const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
+/* All of them, oldest first; NULL at the end. */
+const struct ca_issuer *ca_issuer_at(const struct ca *ca, size_t i);
+const struct ca_cross *ca_cross_at(const struct ca *ca, size_t i);
+/* With the dates, now. */
+enum store_issuer_state ca_issuer_state(const struct ca *ca, const struct ca_issuer *issuer);
+/* The one that signs leaves with such keys now: of the same kind, and among these the newest. For
+ * RSA and elliptic curves any other of these two rather than none. */
+const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,
+                                       enum crypto_key_type type);
+/* Some issuer of the hierarchy signs leaves now. */
+bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy);
+/* Some issuer that signs now could certify all of these names together; RC_DENIED with why not. */
+struct policy_names;
+enum rc ca_serves(const struct ca *ca, const struct policy_names *names, struct err *err);
+/* Some issuer of the intranet that signs now permits the name. */
+bool ca_covers_dns(const struct ca *ca, struct str name);
+bool ca_covers_ip(const struct ca *ca, const struct addr *ip);

@@ -7,6 +7,7 @@
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "ev/ev.h"
+#include "policy/policy.h"
 #include "store/issuances.h"
 #include "store/issuers.h"
 
@@ -18,10 +19,13 @@ struct ca {
     struct ipc_chan *signer;
     struct ca_clock_guard guard;
     struct ev_timer recover_timer;
-    struct arena arena; /* issuers */
-    struct store_issuer *rows;
-    struct ca_issuer *issuers;
+    /* Every authority there ever was, oldest first; jobs point at them, so none goes before the
+     * end. */
+    struct arena arena;
+    struct ca_issuer *issuers[CA_REGISTER_MAX];
     size_t n_issuers;
+    struct ca_cross *crosses[CA_REGISTER_MAX];
+    size_t n_crosses;
     struct list jobs;
     size_t n_jobs;
     size_t n_recovered;  /* of these */
@@ -73,7 +77,18 @@ void ca_wait_send(struct ca *ca);
 void ca_wait_expire(struct ca *ca);
 /* Gives the reservation up for the reason in job->err. */
 void ca_job_void(struct ca_job *job);
-const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
+/* issuers.c */
+/* What an issuer has to be able to do. */
+struct ca_need {
+    struct str hierarchy;
+    enum crypto_key_type type;
+    const struct policy_names *names; /* NULL: not asked */
+    when_t lifetime;                  /* 0: not asked; else the one that outlives it comes first */
+    when_t now;
+};
+/* RC_NOTFOUND with what is missing: none of that kind, or none whose constraints permit a name. */
+enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
+                      const struct ca_issuer **out, struct err *err);
 void ca_recover_tick(void *arg);
 /* One that recovery had taken up is at its end. */
 void ca_recover_ended(struct ca *ca, enum rc rc);

@@ -18,13 +18,13 @@
 #include "crypto/crypto.h"
 
 MSG(msg_no_credentials, "ca.passphrase-no-credentials",
-    "the configuration takes the passphrase from the systemd credential \"{0}\", but "
+    "the configuration takes the passphrase or PIN from the systemd credential \"{0}\", but "
     "$CREDENTIALS_DIRECTORY is not set; start it by a systemd unit with "
     "LoadCredentialEncrypted={0}:FILE");
 MSG(msg_open_to_others, "ca.passphrase-open",
     "{0} can be read by others than its owner; close it with `chmod 600 {0}`");
 MSG(msg_short, "ca.passphrase-short",
-    "the passphrase from {0} is shorter than {1} characters; its first line is what counts");
+    "the passphrase or PIN from {0} is shorter than {1} characters; its first line is what counts");
 MSG(msg_no_terminal, "ca.passphrase-no-terminal",
     "the passphrase is to be typed in, but there is no terminal; set ca.passphrase.from to "
     "\"file\" or \"credential\" for an unattended start");
@@ -45,31 +45,39 @@ static enum rc check_mode(int dir, const char *path, struct err *err)
 }
 
 /* The line without its end. */
-static enum rc first_line(struct secret *s, const char *source, struct err *err)
+static enum rc first_line(struct secret *s, const char *source, size_t min, struct err *err)
 {
     struct str line, rest;
+    char least[16];
 
     str_cut(str_bytes(secret_bytes(s), secret_len(s)), '\n', &line, &rest);
     if (line.n && line.p[line.n - 1] == '\r')
         line.n--;
-    if (line.n < CA_PASSPHRASE_MIN)
-        return ERR(err, RC_INVAL, msg_short, str_of(source), STR("8"));
+    snprintf(least, sizeof(least), "%zu", min);
+    if (line.n < min)
+        return ERR(err, RC_INVAL, msg_short, str_of(source), str_of(least));
     secret_trim(s, line.n);
     return RC_OK;
 }
 
-enum rc ca_passphrase_file(int dir, const char *path, struct secret **out, struct err *err)
+static enum rc from_file(int dir, const char *path, size_t min, struct secret **out,
+                         struct err *err)
 {
     CLEANUP(secret_freep) struct secret *s = NULL;
 
     TRY(check_mode(dir, path, err));
     TRY(file_read_secret(dir, path, CA_PASSPHRASE_MAX, &s, err));
-    TRY(first_line(s, path, err));
+    TRY(first_line(s, path, min, err));
     *out = MOVE(s);
     return RC_OK;
 }
 
-static enum rc from_credential(struct str name, struct secret **out, struct err *err)
+enum rc ca_passphrase_file(int dir, const char *path, struct secret **out, struct err *err)
+{
+    return from_file(dir, path, CA_PASSPHRASE_MIN, out, err);
+}
+
+static enum rc from_credential(struct str name, size_t min, struct secret **out, struct err *err)
 {
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
     CLEANUP(buf_done) struct buf path = BUF_INIT(4096);
@@ -78,7 +86,7 @@ static enum rc from_credential(struct str name, struct secret **out, struct err 
         return ERR(err, RC_NOTFOUND, msg_no_credentials, name);
     buf_printf(&path, "%s/%.*s", dir, STR_ARG(name));
     TRY(buf_rc(&path));
-    return ca_passphrase_file(AT_FDCWD, buf_z(&path), out, err);
+    return from_file(AT_FDCWD, buf_z(&path), min, out, err);
 }
 
 /* ---- asking */
@@ -147,7 +155,7 @@ static enum rc ask_once(FILE *tty, const char *what, const char *again, struct s
     CLEANUP(secret_freep) struct secret *s = NULL;
     CLEANUP(buf_done) struct buf question = BUF_INIT(256);
 
-    buf_printf(&question, "Passphrase for %s%s: ", what, again);
+    buf_printf(&question, "%s%s: ", what, again);
     TRY(buf_rc(&question));
     TRY(secret_new(CA_PASSPHRASE_MAX, &s));
     if (!read_quietly(tty, buf_z(&question), (char *)secret_bytes(s), CA_PASSPHRASE_MAX))
@@ -164,7 +172,7 @@ static void close_tty(FILE **tty)
         fclose(*tty);
 }
 
-enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, struct err *err)
+static enum rc ask(const char *what, bool confirm, size_t min, struct secret **out, struct err *err)
 {
     CLEANUP(close_tty) FILE *tty = fopen("/dev/tty", "r+e");
     CLEANUP(secret_freep) struct secret *s = NULL;
@@ -174,16 +182,25 @@ enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, s
         return ERR(err, RC_NOTFOUND, msg_no_terminal);
     setvbuf(tty, NULL, _IONBF, 0); /* no copy of it in a stream's buffer */
     TRY(ask_once(tty, what, "", &s, err));
-    TRY(first_line(s, "the terminal", err));
+    TRY(first_line(s, "the terminal", min, err));
     if (confirm) {
         TRY(ask_once(tty, what, ", once more", &second, err));
-        TRY(first_line(second, "the terminal", err));
+        TRY(first_line(second, "the terminal", min, err));
         if (!str_eq(str_bytes(secret_bytes(s), secret_len(s)),
                     str_bytes(secret_bytes(second), secret_len(second))))
             return ERR(err, RC_INVAL, msg_different);
     }
     *out = MOVE(s);
     return RC_OK;
+}
+
+enum rc ca_passphrase_ask(const char *what, bool confirm, struct secret **out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf question = BUF_INIT(256);
+
+    buf_printf(&question, "Passphrase for %s", what);
+    TRY(buf_rc(&question));
+    return ask(buf_z(&question), confirm, CA_PASSPHRASE_MIN, out, err);
 }
 
 enum rc ca_passphrase_make(struct secret **out)
@@ -209,7 +226,7 @@ enum rc ca_passphrase_read(const struct conf *conf, int data, struct secret **ou
 
     switch (conf->ca.passphrase.from) {
     case CONF_PASSPHRASE_CREDENTIAL:
-        return from_credential(conf->ca.passphrase.name, out, err);
+        return from_credential(conf->ca.passphrase.name, CA_PASSPHRASE_MIN, out, err);
     case CONF_PASSPHRASE_PROMPT:
         return ca_passphrase_ask("the keys of the certificate authority", false, out, err);
     case CONF_PASSPHRASE_FILE:
@@ -217,4 +234,20 @@ enum rc ca_passphrase_read(const struct conf *conf, int data, struct secret **ou
     }
     TRY(str_copyz(conf->ca.passphrase.file, path, sizeof(path)));
     return ca_passphrase_file(data, path, out, err);
+}
+
+enum rc ca_passphrase_pin(const struct conf *conf, int data, struct secret **out, struct err *err)
+{
+    char path[4096];
+
+    switch (conf->ca.pkcs11.pin.from) {
+    case CONF_PASSPHRASE_CREDENTIAL:
+        return from_credential(conf->ca.pkcs11.pin.name, CA_PIN_MIN, out, err);
+    case CONF_PASSPHRASE_PROMPT:
+        return ask("PIN of the token", false, CA_PIN_MIN, out, err);
+    case CONF_PASSPHRASE_FILE:
+        break;
+    }
+    TRY(str_copyz(conf->ca.pkcs11.pin.file, path, sizeof(path)));
+    return from_file(data, path, CA_PIN_MIN, out, err);
 }

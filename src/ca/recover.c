@@ -56,6 +56,11 @@ static enum rc refill_leaf(struct ca_job *job)
         .n_dns = tbs.n_dns,
         .ips = tbs.ips,
         .n_ips = tbs.n_ips,
+        .emails = tbs.emails,
+        .n_emails = tbs.n_emails,
+        .uris = tbs.uris,
+        .n_uris = tbs.n_uris,
+        .common_name = tbs.common_name,
         .not_before = tbs.not_before,
         .not_after = tbs.not_after,
     };

@@ -10,6 +10,7 @@
 #include "base/when.h"
 
 struct ca_leaf;
+struct conf;
 
 enum {
     CA_RULES_FILE_MAX = 64 * 1024,
@@ -18,29 +19,43 @@ enum {
     CA_RULES_RATE_MAX = 10 * 1000 * 1000,
 };
 
-struct ca_rules {
-    struct arena arena;
+/* What one hierarchy may sign. */
+struct ca_rules_space {
+    bool on;
+    bool any_name;  /* "*" among the domains */
+    bool any_label; /* as rules of old had it: names without a dot, whatever they are */
     struct str *domains; /* each with everything below it */
     size_t n_domains;
-    bool single_labels; /* names without a dot, as an intranet has them */
+    struct str *labels; /* names without a dot, each by itself */
+    size_t n_labels;
     struct addr_net *networks;
     size_t n_networks;
+};
+
+struct ca_rules {
+    struct arena arena;
+    struct ca_rules_space intranet, special;
     when_t lifetime_max;
     uint64_t per_hour; /* signatures */
 };
 
-/* JSON: {"domains": [...], "single_labels": true, "networks": ["10.0.0.0/8"...], "lifetime_max":
- * "398d", "signatures_per_hour": 20000}; every member required, others refused. */
+/* JSON: {"intranet": {"domains": [...], "labels": [...], "networks": ["10.0.0.0/8"...]}, "special":
+ * the same or left out, "lifetime_max": "398d", "signatures_per_hour": 20000}; every other member
+ * required, others refused. Also the form of old, {"domains", "single_labels": true, "networks",
+ * "lifetime_max", "signatures_per_hour"}, which has the intranet alone. */
 enum rc ca_rules_parse(struct str json, struct ca_rules *out, struct err *err);
 void ca_rules_done(struct ca_rules *r);
 
-/* What `init` writes: the domain and the internal suffixes, single labels, the addresses of RFC
- * 6890 that an organisation uses inside (RFC 1918, RFC 4193, shared, loopback, link-local). */
-enum rc ca_rules_default(struct str domain, const struct str *internal, size_t n_internal,
-                         struct buf *out);
+/* What `init` writes: domain, internal suffixes and single names, the addresses that are reserved
+ * for use inside; for special, when asked for, every name and address. What is left out of `from`
+ * (NULL: everything) comes from it: networks, limits, whether and how special is open. */
+enum rc ca_rules_write(const struct conf *conf, const struct ca_rules *from, bool special,
+                       struct buf *out);
 
-/* RC_DENIED and the first name, address or time span that the rules do not cover. */
-enum rc ca_rules_check(const struct ca_rules *r, const struct ca_leaf *leaf, struct err *err);
+/* RC_DENIED and the first name, address or time span that the rules do not cover. `special`: for an
+ * issuer of that hierarchy. */
+enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_leaf *leaf,
+                       struct err *err);
 
 /* Signatures in the hour that is running; the clock is the signer's own. */
 struct ca_rate {

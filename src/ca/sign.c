@@ -29,7 +29,7 @@ METRIC_COUNTER(voided_total, "issuances_voided_total",
 static void count_issued(const struct ca_job *job)
 {
     struct str origin = job->req.origin;
-    struct str by = job->ca->rows[job->issuer - job->ca->issuers].algorithm;
+    struct str by = job->issuer->algorithm;
     size_t alg = str_eq(by, STR("rsa")) ? 0 : str_eq(by, STR("ecdsa")) ? 1 : 2;
 
     metric_add(&issued_total,
@@ -45,14 +45,13 @@ static void count_issued(const struct ca_job *job)
 static void fill_certificate(struct ca_job *job, struct str der)
 {
     const struct ca_request *req = &job->req;
-    const struct store_issuer *row = &job->ca->rows[job->issuer - job->ca->issuers];
 
     job->cert = (struct store_certificate){
         .id = job->cert.id,
         .serial = job->issuance.serial,
         .der = der,
         .issuer = job->issuance.issuer,
-        .hierarchy = row->hierarchy,
+        .hierarchy = job->issuer->hierarchy,
         .profile = req->profile,
         .not_before = job->leaf.not_before,
         .not_after = job->leaf.not_after,
@@ -237,6 +236,9 @@ static enum rc ask_signer(struct ca_job *job)
         .spki = job->leaf.spki,
         .names = {job->leaf.dns, job->leaf.n_dns},
         .addresses = {addresses, job->leaf.n_ips},
+        .emails = {job->leaf.emails, job->leaf.n_emails},
+        .uris = {job->leaf.uris, job->leaf.n_uris},
+        .common_name = job->leaf.common_name,
         .not_before = job->leaf.not_before,
         .not_after = job->leaf.not_after,
         .reference = job->issuance.id,

@@ -3,16 +3,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "crypto/pem.h"
+#include "ca/key_load.h"
 #include "crypto/weak.h"
 #include "ipc/messages.h"
 #include "x509/lint.h"
 
-enum { SIGN_ARENA = 512 * 1024 };
+enum { SIGN_ARENA = 512 * 1024, CA_TRUST_MAX = 1024 * 1024 };
 
 MSG(msg_no_dir, "ca.no-issuer-directory",
     "{0}: cannot be read; this data directory has no certificate authority: run `autarky init`");
@@ -21,12 +23,15 @@ MSG(msg_no_issuers, "ca.no-issuers",
     "backup");
 MSG(msg_too_many, "ca.too-many-issuers", "ca/ in the data directory holds more than {0} issuers");
 MSG(msg_file, "ca.issuer-file", "{0}: {1}");
-MSG(msg_passphrase, "ca.wrong-passphrase",
-    "the passphrase does not open the private key ca/{0}.key; `ca.passphrase` in autarky.yaml says "
-    "where it is read from: the first line there has to be the one that init used");
 MSG(msg_key_mismatch, "ca.key-mismatch",
     "{0} is not the key of {1}; restore the pair that belongs together from the backup");
+MSG(msg_token, "ca.token-does-not-sign",
+    "the token with the key of {0} does not sign at the moment; signing goes on when it does");
 MSG(msg_unknown_issuer, "ca.unknown-issuer", "the signer has no issuer \"{0}\"");
+MSG(msg_revoked, "ca.signer-revoked",
+    "issuer {0} was revoked (ca/{0}.revoked is there): it certifies nothing any more");
+MSG(msg_not_a_ref, "ca.not-a-ref",
+    "ca/{0}.crt: no issuer is called so; names are as in rsa-1 and ecdsa-2-s");
 MSG(msg_unknown_profile, "ca.unknown-profile", "the configuration has no profile \"{0}\"");
 MSG(msg_clock, "ca.signer-clock",
     "notBefore {0} does not fit the signer's clock, which says {1}; set the clocks of the machines "
@@ -35,7 +40,8 @@ MSG(msg_validity, "ca.signer-validity",
     "notAfter {0} does not lie behind notBefore {1}, or no certificate can say it");
 MSG(msg_profile_lifetime, "ca.profile-lifetime",
     "the certificate would live longer than profile \"{0}\" allows");
-MSG(msg_key_kind, "ca.key-kind", "profile \"{0}\" does not allow {1} keys");
+MSG(msg_authority_key, "ca.authority-key",
+    "the certificate is asked for the key of an authority; nothing but the ceremony certifies one");
 
 struct ca_signer {
     struct arena arena; /* certificates and file names */
@@ -44,6 +50,8 @@ struct ca_signer {
     const struct conf *conf;
     struct ca_issuer issuers[CA_ISSUERS_MAX];
     size_t n;
+    struct x509_cert *roots; /* those whose certificates are in trust/ */
+    size_t n_roots;
 };
 
 /* Reads DIR/name into `out`. */
@@ -70,36 +78,46 @@ static enum rc load_certificate(struct ca_signer *s, int dir, struct ca_issuer *
     return RC_OK;
 }
 
-static enum rc load_key(int dir, struct secret *passphrase, struct ca_issuer *issuer,
+static enum rc load_key(int dir, struct ca_key_loader *loader, struct ca_issuer *issuer,
                         struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    enum rc rc;
 
-    TRY(read_part(dir, issuer->ref, ".key", &pem, err));
-    rc = crypto_pem_read(buf_str(&pem), passphrase, &key, err);
-    if (rc == RC_DENIED)
-        return ERR(err, rc, msg_passphrase, issuer->ref);
-    TRY(rc);
+    TRY(ca_key_load(loader, dir, issuer->ref, &key, err));
     if (!str_eq(crypto_key_spki(key), issuer->cert.spki))
         return ERR(err, RC_CORRUPT, msg_key_mismatch, issuer->ref, issuer->ref);
     issuer->key = MOVE(key);
     return RC_OK;
 }
 
-static enum rc load_issuer(struct ca_signer *s, int dir, struct str ref, struct secret *passphrase,
-                           struct err *err)
+/* An empty file that root makes: the signer is not to believe core in this. */
+static bool marked_revoked(int dir, struct str ref)
+{
+    char name[CA_REF_MAX + 16];
+
+    snprintf(name, sizeof(name), "%.*s.revoked", STR_ARG(ref));
+    return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static enum rc load_issuer(struct ca_signer *s, int dir, struct str ref,
+                           struct ca_key_loader *loader, struct err *err)
 {
     struct ca_issuer *issuer = &s->issuers[s->n];
+    struct ca_ref parts;
     char why[512];
     enum rc rc;
 
-    *issuer = (struct ca_issuer){.key = NULL};
+    *issuer = (struct ca_issuer){.crl_shards = CA_CRL_SHARDS};
     TRY(arena_str(&s->arena, ref, &issuer->ref));
+    if (ca_ref_parse(ref, &parts) != RC_OK || parts.root)
+        return ERR(err, RC_INVAL, msg_not_a_ref, ref);
+    issuer->hierarchy = ca_ref_hierarchy(&parts);
+    issuer->algorithm = parts.algorithm;
+    if (marked_revoked(dir, ref))
+        issuer->state = STORE_ISSUER_REVOKED;
     rc = load_certificate(s, dir, issuer, err);
     if (rc == RC_OK)
-        rc = load_key(dir, passphrase, issuer, err);
+        rc = load_key(dir, loader, issuer, err);
     if (rc != RC_OK && err)
         return ERR(err, rc, msg_file, issuer->ref, str_of(err_textz(err, why, sizeof(why))));
     TRY(rc);
@@ -114,7 +132,7 @@ static int is_certificate(const struct dirent *e)
     return name.p[0] != '.' && str_ends(name, STR(".crt")) && name.n <= CA_REF_MAX;
 }
 
-static enum rc load_issuers(struct ca_signer *s, int dir, struct secret *passphrase,
+static enum rc load_issuers(struct ca_signer *s, int dir, struct ca_key_loader *loader,
                             struct err *err)
 {
     struct dirent **found = NULL;
@@ -127,7 +145,7 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct secret *passphr
         if (rc == RC_OK)
             rc = s->n == CA_ISSUERS_MAX
                      ? ERR(err, RC_TOOBIG, msg_too_many, STR("64"))
-                     : load_issuer(s, dir, str_head(name, name.n - 4), passphrase, err);
+                     : load_issuer(s, dir, str_head(name, name.n - 4), loader, err);
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }
     free(found); /* checksrc: allow free: scandirat's own memory */
@@ -136,16 +154,40 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct secret *passphr
     return rc;
 }
 
+/* Their keys are not certified either. */
+static enum rc load_roots(struct ca_signer *s, int data, struct err *err)
+{
+    static const char *const files[] = {"trust/roots-all.pem", "trust/roots-all-special.pem",
+                                        "trust/roots.pem"};
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(CA_TRUST_MAX);
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        enum rc rc = file_read(data, files[i], &pem, err);
+
+        if (rc != RC_NOTFOUND)
+            TRY(rc);
+        else if (err)
+            *err = ERR_INIT;
+    }
+    if (buf_str(&pem).n == 0)
+        return RC_OK;
+    return x509_cert_read_pem(&s->arena, buf_str(&pem), 3 * CA_ISSUERS_MAX, &s->roots, &s->n_roots,
+                              err);
+}
+
 static enum rc load(struct ca_signer *s, int data, struct secret *passphrase, struct err *err)
 {
     CLEANUP(fd_closep) int dir = openat(data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(buf_done) struct buf rules = BUF_INIT(CA_RULES_FILE_MAX);
+    CLEANUP(ca_key_loader_done)
+    struct ca_key_loader loader = {.data = data, .conf = s->conf, .passphrase = passphrase};
 
     if (dir < 0)
         return ERR(err, RC_NOTFOUND, msg_no_dir, STR("ca/"));
     TRY(file_read(dir, "rules.json", &rules, err));
     TRY(ca_rules_parse(buf_str(&rules), &s->rules, err));
-    return load_issuers(s, dir, passphrase, err);
+    TRY(load_roots(s, data, err));
+    return load_issuers(s, dir, &loader, err);
 }
 
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
@@ -206,29 +248,44 @@ static enum rc check_times(const struct ca_leaf *leaf, const struct conf_profile
     char begin[WHEN_TEXT], mine[WHEN_TEXT], end[WHEN_TEXT];
 
     if (leaf->not_before > now + CA_SKEW_MAX ||
-        leaf->not_before < now - CA_BACKDATE_MAX - CA_SKEW_MAX)
+        leaf->not_before < now - profile->backdate - CA_RESERVED_MAX)
         return ERR(err, RC_DENIED, msg_clock, str_of(when_text(leaf->not_before, begin)),
                    str_of(when_text(now, mine)));
     /* Core's numbers: before they are compared, their difference might not be one. */
     if (leaf->not_after <= leaf->not_before || leaf->not_after > WHEN_MAX)
         return ERR(err, RC_DENIED, msg_validity, str_of(when_text(leaf->not_after, end)),
                    str_of(when_text(leaf->not_before, begin)));
-    if (leaf->not_after - leaf->not_before > profile->lifetime + CA_BACKDATE_MAX)
+    if (leaf->not_after - leaf->not_before >= profile->lifetime)
         return ERR(err, RC_DENIED, msg_profile_lifetime, profile->name);
     return RC_OK;
 }
 
-static enum rc check_key(const struct crypto_key *key, const struct conf_profile *profile,
-                         struct err *err)
+static bool is_authority(const struct ca_signer *s, struct str spki)
 {
-    if (!(profile->key_algorithms & ca_leaf_algorithm(crypto_key_type(key))))
-        return ERR(err, RC_DENIED, msg_key_kind, profile->name, str_of(crypto_key_text(key)));
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->issuers[i].cert.spki, spki))
+            return true;
+    for (size_t i = 0; i < s->n_roots; i++)
+        if (str_eq(s->roots[i].spki, spki))
+            return true;
+    return false;
+}
+
+static enum rc check_key(const struct ca_signer *s, const struct crypto_key *key,
+                         const struct conf_profile *profile, struct err *err)
+{
+    if (is_authority(s, crypto_key_spki(key)))
+        return ERR(err, RC_DENIED, msg_authority_key);
+    TRY(ca_leaf_check_key(profile, crypto_key_type(key), crypto_key_bits(key), err));
     return crypto_weak_check(key, err);
 }
 
-static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, struct str tbs,
-                    when_t max_lifetime, struct arena *arena, struct err *err)
+/* What the linter is told comes from the profile and not from what was built. */
+static enum rc lint(const struct ca_signer *s, const struct ca_leaf *leaf,
+                    const struct ca_issuer *issuer, struct str tbs, struct arena *arena,
+                    struct err *err)
 {
+    const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     struct x509_lint_in in = {
         .kind = X509_LINT_LEAF,
         .issuer = &issuer->cert,
@@ -236,11 +293,19 @@ static enum rc lint(const struct ca_leaf *leaf, const struct ca_issuer *issuer, 
         .spki = leaf->spki,
         .dns = leaf->dns,
         .ips = leaf->ips,
+        .emails = leaf->emails,
+        .uris = leaf->uris,
         .n_dns = leaf->n_dns,
         .n_ips = leaf->n_ips,
-        .max_lifetime = max_lifetime,
+        .n_emails = leaf->n_emails,
+        .n_uris = leaf->n_uris,
+        .key_usage = (uint16_t)profile->key_usage,
+        .eku = (uint16_t)profile->extended_usage,
+        .max_lifetime = s->rules.lifetime_max,
     };
 
+    if (profile->common_name == CONF_CN_TEXT)
+        in.common_name = leaf->common_name;
     return x509_lint_tbs(arena, tbs, &in, err);
 }
 
@@ -252,19 +317,27 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    enum rc rc;
 
     if (!issuer)
         return ERR(err, RC_NOTFOUND, msg_unknown_issuer, ask->issuer);
+    if (issuer->state == STORE_ISSUER_REVOKED)
+        return ERR(err, RC_DENIED, msg_revoked, issuer->ref);
     if (!profile)
         return ERR(err, RC_NOTFOUND, msg_unknown_profile, leaf->profile);
     TRY(check_times(leaf, profile, ask->now, err));
     TRY(crypto_key_from_spki(leaf->spki, &key, err));
-    TRY(check_key(key, profile, err));
-    TRY(ca_rules_check(&s->rules, leaf, err));
+    TRY(check_key(s, key, profile, err));
+    TRY(ca_leaf_check_names(leaf, profile, err));
+    TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), leaf, err));
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
-    TRY(lint(leaf, issuer, buf_str(&tbs), s->rules.lifetime_max, arena, err));
+    TRY(lint(s, leaf, issuer, buf_str(&tbs), arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
-    return x509_sign_tbs(issuer->key, buf_str(&tbs), out);
+    rc = x509_sign_tbs(issuer->key, buf_str(&tbs), out);
+    /* It has signed when it was loaded: what it refuses now, it may not refuse later. */
+    if (rc != RC_OK && rc != RC_NOMEM && crypto_key_in_token(issuer->key))
+        return ERR(err, RC_AGAIN, msg_token, issuer->ref);
+    return rc;
 }
 
 static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_leaf *leaf)
@@ -282,6 +355,11 @@ static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_
         .n_dns = msg->names.n,
         .ips = ips,
         .n_ips = msg->addresses.n,
+        .emails = msg->emails.v,
+        .n_emails = msg->emails.n,
+        .uris = msg->uris.v,
+        .n_uris = msg->uris.n,
+        .common_name = msg->common_name,
         .not_before = msg->not_before,
         .not_after = msg->not_after,
     };

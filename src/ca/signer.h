@@ -17,15 +17,18 @@ enum {
 /* How far core's idea of now may be from the signer's: the messages between them take milliseconds,
  * a restart seconds. */
 #define CA_SKEW_MAX (10 * WHEN_MINUTE)
-/* The most that conf allows a notBefore to lie back. */
-#define CA_BACKDATE_MAX WHEN_HOUR
+/* How long after its reservation a certificate is still signed as it was reserved, the skew
+ * included: the signer may have been away. */
+#define CA_RESERVED_MAX (WHEN_HOUR + CA_SKEW_MAX)
 
 struct ca_signer;
 struct ipc_sign;
 
-/* Loads ca/rules.json and every ca/REF.crt with its ca/REF.key below `data`; the passphrase opens
- * all of them. Checks that key and certificate belong together. To be called while the files can
- * still be read; everything is in memory afterwards. Errors name the file and the cure. */
+/* Loads ca/rules.json and every ca/REF.crt with its key (ca/key_load.h) below `data`. The
+ * passphrase opens those in files; NULL: it is read as the configuration says when the first one
+ * needs it. Beside them ca/REF.revoked may say that it certifies nothing any more. Checks that key
+ * and certificate belong together. To be called while the files can still be read; everything is in
+ * memory afterwards. Errors name the file and the cure. */
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
                        struct ca_signer **out, struct err *err);
 void ca_signer_free(struct ca_signer *s);
@@ -45,8 +48,8 @@ struct ca_sign_ask {
 };
 
 /* Appends the certificate in DER. RC_NOTFOUND no such issuer or profile; RC_DENIED rules, profile,
- * linter; RC_QUOTA the hour's signatures; RC_INVAL what cannot be built. `arena` is for the time of
- * the call. */
+ * linter; RC_AGAIN a token that does not sign at the moment; RC_QUOTA the hour's signatures;
+ * RC_INVAL what cannot be built. `arena` is for the time of the call. */
 enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
                        struct buf *out, struct err *err);
 

@@ -61,10 +61,11 @@ static enum rc check_no_more(const struct x509_cert *leaf, const struct client_c
         if (!asked)
             return ERR(err, RC_CRYPTO, msg_name_extra, str_of(addr_text(&leaf->ips[k], text)));
     }
-    return leaf->n_other_names ? ERR(err, RC_CRYPTO, msg_name_extra,
-                                     STR("something that is neither "
-                                         "a name nor an address"))
-                               : RC_OK;
+    return leaf->n_other_names + leaf->n_emails + leaf->n_uris
+               ? ERR(err, RC_CRYPTO, msg_name_extra,
+                     STR("something that is neither "
+                         "a name nor an address"))
+               : RC_OK;
 }
 
 static enum rc check_times(const struct x509_cert *leaf, when_t now, struct err *err)

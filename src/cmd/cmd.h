@@ -45,6 +45,30 @@ enum cmd_option {
     CMD_OPT_STATUS,
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
+    CMD_OPT_SPECIAL,
+    CMD_OPT_OUT,
+    CMD_OPT_FORCE,
+    CMD_OPT_REASON, /* a person's words */
+    CMD_OPT_CERT_NAME,
+    CMD_OPT_COMMON_NAME,
+    CMD_OPT_KEY,
+    CMD_OPT_FORMAT,
+    CMD_OPT_P12_PASSWORD_FILE,
+    CMD_OPT_WITH_ROOT,
+    CMD_OPT_KEY_FILE,
+    CMD_OPT_OWNER,
+    CMD_OPT_TEAM,
+    CMD_OPT_SERVICE,
+    CMD_OPT_SERIAL,
+    CMD_OPT_PUBLIC_KEY,
+    CMD_OPT_ISSUER,
+    CMD_OPT_EXPIRES_BEFORE,
+    CMD_OPT_EXPIRES_AFTER,
+    CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
+    CMD_OPT_WHY,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_YES,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -61,7 +85,7 @@ struct cmd_args {
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
     size_t n_many;
-    const char *operand; /* the word that the row wants; else NULL */
+    const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };
 
@@ -72,7 +96,7 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
-    const char *operand; /* a word that must be given, as "NAME"; NULL: none */
+    const char *operand; /* a word that must be given, as "NAME", or may, as "[NAME]"; NULL: none */
     uint64_t options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -97,7 +121,7 @@ const char *cmd_data(const struct cmd_args *args);
 /* Opens it. RC_NOTFOUND, RC_DENIED, RC_IO with what is wrong and what to do. */
 enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err);
 bool cmd_json(const struct cmd_args *args);
-/* "autarky: MESSAGE" on standard error; returns CMD_FAILED. */
+/* "autarky: MESSAGE" on standard error; returns CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA. */
 int cmd_fail(const struct err *err);
 int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an option's value; returns CMD_USAGE. */
@@ -149,6 +173,18 @@ int cmd_version(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
+int cmd_cert_find(const struct cmd_args *args);
+int cmd_cert_show(const struct cmd_args *args);
+int cmd_cert_issue(const struct cmd_args *args);
+int cmd_cert_sign(const struct cmd_args *args);
+int cmd_cert_revoke(const struct cmd_args *args);
+int cmd_cert_export(const struct cmd_args *args);
+int cmd_issuer_list(const struct cmd_args *args);
+int cmd_issuer_create(const struct cmd_args *args);
+int cmd_issuer_rotate(const struct cmd_args *args);
+int cmd_issuer_retire(const struct cmd_args *args);
+int cmd_issuer_revoke(const struct cmd_args *args);
+int cmd_issuer_cross_sign(const struct cmd_args *args);
 int cmd_site_add(const struct cmd_args *args);
 int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);

@@ -13,12 +13,14 @@
 
 #include "base/file.h"
 #include "base/name.h"
-#include "ca/hierarchy.h"
+#include "base/text.h"
 #include "ca/passphrase.h"
+#include "ceremony/make.h"
 #include "cmd/cmd.h"
 #include "cmd/init_int.h"
 #include "conf/conf.h"
 #include "conf/load.h"
+#include "conf/suffix.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
@@ -43,7 +45,11 @@ struct init {
     struct secret *passphrase;
     bool made_root_passphrase;
     bool made_passphrase;
-    struct ca_hierarchy hierarchy;
+    unsigned kinds; /* of ceremony_kinds */
+    bool special;
+    char host[NAME_MAX_BYTES + 1];
+    struct ceremony_made made;
+    char root_fingerprint[2 * CRYPTO_SHA256_BYTES + 1];
     struct file_owner core, front;
 };
 
@@ -54,7 +60,7 @@ static void init_done(struct init *i)
     init_dir_done(&i->dir);
     secret_free(i->root_passphrase);
     secret_free(i->passphrase);
-    ca_hierarchy_done(&i->hierarchy);
+    ceremony_made_done(&i->made);
 }
 
 static const char *value(const struct init *i, enum cmd_option o)
@@ -90,27 +96,31 @@ static int want(const struct init *i, enum cmd_option o, const char *what, char 
         cmd_option_rows()[o].name);
 }
 
-static int check_algorithms(const struct init *i)
+static int check_algorithms(struct init *i)
 {
-    struct str list = str_of(value(i, CMD_OPT_ALGORITHMS));
-    struct str one;
-    bool rsa = false;
-    bool ecdsa = false;
+    struct err err = ERR_INIT;
+    char text[512];
 
-    if (!value(i, CMD_OPT_ALGORITHMS))
-        return CMD_DONE;
-    while (str_next(&list, ',', &one)) {
-        rsa |= str_eq(one, STR("rsa"));
-        ecdsa |= str_eq(one, STR("ecdsa"));
-        if (!str_eq(one, STR("rsa")) && !str_eq(one, STR("ecdsa")))
-            return cmd_usagef(
-                "--algorithms: \"%.*s\" is not one of this version; it makes rsa,ecdsa",
-                STR_ARG(one));
-    }
-    if (rsa && ecdsa)
-        return CMD_DONE;
-    return cmd_usagef(
-        "--algorithms: this version makes rsa,ecdsa together: the RSA root signs both issuers");
+    i->special = value(i, CMD_OPT_SPECIAL) != NULL;
+    i->kinds = (1u << CEREMONY_KINDS) - 1;
+    if (value(i, CMD_OPT_ALGORITHMS) &&
+        ceremony_kinds_parse(str_of(value(i, CMD_OPT_ALGORITHMS)), &i->kinds, &err) != RC_OK)
+        return cmd_usagef("--algorithms: %s", err_textz(&err, text, sizeof(text)));
+    return CMD_DONE;
+}
+
+/* What this host is called by those beside it, when it is called so: for names.single. */
+static void find_host(struct init *i)
+{
+    char name[NAME_MAX_BYTES + 1] = "", canonical[NAME_MAX_BYTES + 1];
+    struct str label, rest;
+
+    if (gethostname(name, sizeof(name) - 1) != 0)
+        return;
+    str_cut(str_of(name), '.', &label, &rest);
+    if (name_canonical(label, false, canonical) == RC_OK && strlen(canonical) > 2 &&
+        !conf_public_suffix(str_of(canonical)) && strcmp(canonical, "localhost") != 0)
+        IGNORE_RC(str_copyz(str_of(canonical), i->host, sizeof(i->host)));
 }
 
 static int choose_passphrase(struct init *i)
@@ -218,6 +228,8 @@ static int check_options(struct init *i, char organization[static 512], char dom
     i->template.country = str_of(value(i, CMD_OPT_COUNTRY));
     i->template.domain = str_of(i->domain);
     i->template.unprivileged = !i->root;
+    find_host(i);
+    i->template.host = str_of(i->host);
     status = check_algorithms(i);
     if (status == CMD_DONE)
         status = choose_passphrase(i);
@@ -278,9 +290,9 @@ static void show_step(void *arg, const char *what)
     fprintf(stderr, "  %s\n", what);
 }
 
-static enum rc make_hierarchy(struct init *i, struct err *err)
+static struct ceremony ceremony_of(const struct init *i)
 {
-    struct ca_ceremony c = {
+    return (struct ceremony){
         .data = i->dir.fd,
         .conf = i->conf,
         .now = clock_now(clock_system()),
@@ -288,13 +300,34 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
         .passphrase = i->passphrase,
         .step = show_step,
     };
+}
 
-    TRY(ca_hierarchy_make(&c, &i->hierarchy, err));
+static enum rc fingerprint(struct init *i)
+{
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * CRYPTO_SHA256_BYTES);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    TRY(x509_cert_fingerprint(&i->made.certs[0], digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest)));
+    TRY(buf_rc(&hex));
+    return str_copyz(buf_str(&hex), i->root_fingerprint, sizeof(i->root_fingerprint));
+}
+
+static enum rc make_hierarchy(struct init *i, struct err *err)
+{
+    struct ceremony c = ceremony_of(i);
+
+    TRY(ceremony_make_hierarchy(&c, i->kinds, false, &i->made, err));
+    if (i->special)
+        TRY(ceremony_make_hierarchy(&c, i->kinds, true, &i->made, err));
+    TRY(ceremony_write(&c, &i->made, err));
+    TRY(ceremony_publish(&c, &i->made, err));
+    TRY(ceremony_rules_write(i->dir.fd, i->conf, i->special, err));
     if (i->made_root_passphrase)
         TRY(write_secret(i->dir.fd, "root/passphrase", i->root_passphrase, err));
     if (i->made_passphrase)
         TRY(write_secret(i->dir.fd, "ca.passphrase", i->passphrase, err));
-    return RC_OK;
+    return fingerprint(i);
 }
 
 /* Only once SQLite is done with it: as root it must not work in a directory where core's user could
@@ -317,6 +350,8 @@ static enum rc make_database(struct init *i, struct err *err)
         .now = clock_now(clock_system()),
         .create = true,
     };
+    struct ceremony c = ceremony_of(i);
+    struct ca_change change = ceremony_change(&c, &i->made, "init");
     enum rc rc;
 
     TRY(file_mkdir(i->dir.fd, "db", 0700, FILE_OWNER_SELF, err));
@@ -324,7 +359,7 @@ static enum rc make_database(struct init *i, struct err *err)
     TRY(buf_rc(&dir));
     options.dir = buf_z(&dir);
     TRY(store_open(&options, &store, err));
-    rc = store_write_now(store, ca_hierarchy_register, &i->hierarchy);
+    rc = store_write_now(store, ca_change_apply, &change);
     if (rc != RC_OK)
         return ERR(err, rc, msg_database, str_of(cmd_data(i->args)), str_of(rc_text(rc)));
     store_close(MOVE(store));
@@ -380,7 +415,7 @@ static void say_json(const struct init *i)
     json_kv_bool(&o, "dry_run", dry);
     json_kv_z(&o, "data", data);
     json_kv_str(&o, "root", buf_str(&root));
-    json_kv_z(&o, "root_sha256", dry ? NULL : i->hierarchy.root_fingerprint);
+    json_kv_z(&o, "root_sha256", dry ? NULL : i->root_fingerprint);
     json_kv_bool(&o, "made_passphrase", i->made_passphrase);
     json_kv_bool(&o, "made_root_passphrase", i->made_root_passphrase);
     json_kv_str(&o, "configuration", buf_str(&i->config));
@@ -397,7 +432,7 @@ static void say_result(const struct init *i)
         say_json(i);
         return;
     }
-    printf("Trust root: %s/trust/roots.pem\n  SHA-256 %s\n", data, i->hierarchy.root_fingerprint);
+    printf("Trust root: %s/trust/roots.pem\n  SHA-256 %s\n", data, i->root_fingerprint);
     say_passphrase(i, data);
     printf("Configuration: %s/autarky.yaml\n", data);
     if (!i->root)
@@ -413,9 +448,13 @@ static int dry_run(const struct init *i)
         say_json(i);
         return CMD_DONE;
     }
-    printf("Would make in %s: an RSA root and an RSA and an ECDSA issuer for %.*s, names at and "
-           "below %s;\na database;%s and this autarky.yaml:\n\n",
-           cmd_data(i->args), STR_ARG(i->conf->organization), i->domain,
+    printf("Would make in %s: roots and issuers (", cmd_data(i->args));
+    for (size_t k = 0; k < CEREMONY_KINDS; k++)
+        if (i->kinds & 1u << k)
+            printf("%s%s", i->kinds & ((1u << k) - 1) ? ", " : "", ceremony_kinds[k].label);
+    printf(") for %.*s, names at and below %s%s;\na database;%s and this autarky.yaml:\n\n",
+           STR_ARG(i->conf->organization), i->domain,
+           i->special ? ", and the same again for names of others" : "",
            i->root ? " the system users autarky-*, where they are missing;" : "");
     cmd_print(buf_str(&i->config));
     return CMD_DONE;
@@ -448,6 +487,7 @@ int cmd_init(const struct cmd_args *args)
     umask(022);
     signal(SIGPIPE, SIG_IGN); /* whoever read the progress may go; the work is finished */
     buf_init(&i.config, CONFIG_MAX);
+    ceremony_made_init(&i.made);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be set up; `autarky version` shows which one is used");
     status = check_options(&i, organization, domain);

@@ -213,16 +213,22 @@ static int take_option(const struct cmd_row *row, struct words *w, struct cmd_ar
     return unknown_option(row, word);
 }
 
+/* "-" alone is standard input. */
+static bool is_word(const char *arg)
+{
+    return arg[0] != '-' || arg[1] == '\0';
+}
+
 static int take_options(struct words *w, struct cmd_args *out)
 {
     for (; w->i < w->argc; w->i++) {
         int status;
 
-        if (w->argv[w->i][0] != '-' && out->row->operand && !out->operand) {
+        if (is_word(w->argv[w->i]) && out->row->operand && !out->operand) {
             out->operand = w->argv[w->i];
             continue;
         }
-        if (w->argv[w->i][0] != '-') {
+        if (is_word(w->argv[w->i])) {
             complain(out->row, "\"%s\" is one word too many\n", w->argv[w->i]);
             return CMD_USAGE;
         }
@@ -230,7 +236,8 @@ static int take_options(struct words *w, struct cmd_args *out)
         if (status >= 0)
             return status;
     }
-    if (out->row->operand && (!out->operand || !out->operand[0]) && !out->values[CMD_OPT_HELP]) {
+    if (out->row->operand && out->row->operand[0] != '[' && (!out->operand || !out->operand[0]) &&
+        !out->values[CMD_OPT_HELP]) {
         complain(out->row, "%s is missing\n", out->row->operand);
         return CMD_USAGE;
     }

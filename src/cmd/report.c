@@ -52,7 +52,9 @@ int cmd_fail(const struct err *err)
 {
     char text[MESSAGE_MAX];
 
-    return cmd_failf("%s", err_textz(err, text, sizeof(text)));
+    int status = cmd_failf("%s", err_textz(err, text, sizeof(text)));
+
+    return err->rc == RC_AGAIN || err->rc == RC_QUOTA ? CMD_LATER : status;
 }
 
 static void complain(const char *fmt, va_list ap)

@@ -20,7 +20,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "the domain whose names, with all below it, this CA vouches for"},
     [CMD_OPT_ALGORITHMS] =
         {"--algorithms", "LIST",
-         "of keys and certificates: rsa,ecdsa, which is the default, or one of them"},
+         "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
     [CMD_OPT_ROOT_PASSPHRASE_FILE] =
         {"--root-passphrase-file", "FILE",
          "its first line encrypts the key of the root; otherwise one is made up"},
@@ -41,7 +41,46 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          "where the site really is, as in http://10.0.3.7:8080; several, one after "
                          "the other, are tried in this order",
                          true},
+    [CMD_OPT_SPECIAL] = {"--special", NULL,
+                         "the special hierarchy, for names of others and public addresses"},
+    [CMD_OPT_DUE] = {"--due", NULL, "those whose end is near, or that are made for other names"},
+    [CMD_OPT_NOW] = {"--now", NULL, "the new one signs at once, not after ca.rotation.overlap"},
+    [CMD_OPT_YES] = {"--yes", NULL, "do what cannot be taken back"},
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
+    [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
+    [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
+    [CMD_OPT_REASON] = {"--reason", "TEXT", "why, or a ticket; for the register and the trail"},
+    [CMD_OPT_CERT_NAME] = {"--name", "NAME",
+                           "what it is for: a DNS name, an address, and where the profile has them a "
+                           "mail address or a URI; several, one after the other",
+                           true},
+    [CMD_OPT_COMMON_NAME] = {"--common-name", "TEXT",
+                             "CN of its subject; otherwise the first name that fits"},
+    [CMD_OPT_KEY] = {"--key", "KIND",
+                     "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, mldsa44, mldsa65, "
+                     "mldsa87; otherwise ecdsa, for the tlcp profiles sm2"},
+    [CMD_OPT_FORMAT] = {"--format", "LIST", "of pem,der,p12; otherwise pem"},
+    [CMD_OPT_P12_PASSWORD_FILE] = {"--p12-password-file", "FILE",
+                                   "its first line encrypts the PKCS#12 file"},
+    [CMD_OPT_WITH_ROOT] = {"--with-root", NULL, "put the root at the end of the chains, too"},
+    [CMD_OPT_KEY_FILE] = {"--key-file", "FILE",
+                          "the private key, in PEM, that goes into the PKCS#12 file"},
+    [CMD_OPT_OWNER] = {"--owner", "TEXT", "who answers for it"},
+    [CMD_OPT_TEAM] = {"--team", "TEXT", "and their team"},
+    [CMD_OPT_SERVICE] = {"--service", "TEXT", "what it is used by"},
+    [CMD_OPT_SERIAL] = {"--serial", "SERIAL", "only the one with this serial number"},
+    [CMD_OPT_PUBLIC_KEY] = {"--public-key", "FILE",
+                            "only those with the key in this file (a certificate, a request or a key, in "
+                            "PEM), or the SHA-256 of its SubjectPublicKeyInfo in hexadecimal"},
+    [CMD_OPT_ISSUER] = {"--issuer", "REF", "only those of this issuer, as in rsa-1"},
+    [CMD_OPT_EXPIRES_BEFORE] = {"--expires-before", "TIME",
+                                "only those that end before it: 2026-11-20T18:24:00Z, 2026-11-20, or "
+                                "a time from now, as in 30d"},
+    [CMD_OPT_EXPIRES_AFTER] = {"--expires-after", "TIME", "only those that end then or later"},
+    [CMD_OPT_REVOKE_REASON] = {"--reason", "REASON",
+                               "unspecified, keyCompromise, affiliationChanged, superseded, "
+                               "cessationOfOperation or privilegeWithdrawn"},
+    [CMD_OPT_WHY] = {"--why", "TEXT", "in words, or a ticket; for the trail"},
 };
 
 static const struct cmd_row rows[] = {
@@ -51,8 +90,8 @@ static const struct cmd_row rows[] = {
      "Without a passphrase option one is made up and kept in the data directory, readable by\n"
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
-     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(ROOT_PASSPHRASE_FILE) |
-         OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
@@ -71,6 +110,63 @@ static const struct cmd_row rows[] = {
      cmd_config_show},
     {"cert", "list", "list certificates, the newest first", NULL, NULL,
      OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
+    {"cert", "find", "find certificates by what is known of them",
+     "WORD is a name, an address, a serial number or the hash of a key. All that is given must\n"
+     "hold. The newest come first.",
+     "[WORD]",
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(SERIAL) |
+         OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
+     cmd_cert_find},
+    {"cert", "show", "show a certificate and all that is known of it", NULL, "SERIAL", 0,
+     cmd_cert_show},
+    {"cert", "issue", "make a key and have it certified, without ACME",
+     "Writes cert.pem, chain.pem (the issuers without the root), fullchain.pem (both) and\n"
+     "privkey.pem. The key is made here and never leaves this program but into its file, which\n"
+     "is readable by its owner alone. Nothing that is there is overwritten without --force.",
+     NULL,
+     OPT(CERT_NAME) | OPT(PROFILE) | OPT(KEY) | OPT(COMMON_NAME) | OPT(OUT) | OPT(FORMAT) |
+         OPT(P12_PASSWORD_FILE) | OPT(WITH_ROOT) | OPT(FORCE) | OPT(REASON) | OPT(OWNER) |
+         OPT(TEAM) | OPT(SERVICE) | OPT(DRY_RUN),
+     cmd_cert_issue},
+    {"cert", "sign", "certify the key of a certificate request (PKCS#10), without ACME",
+     "CSRFILE is DER or PEM, or - for standard input. Names come from the request, unless --name\n"
+     "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.",
+     "CSRFILE",
+     OPT(CERT_NAME) | OPT(PROFILE) | OPT(COMMON_NAME) | OPT(OUT) | OPT(FORMAT) | OPT(WITH_ROOT) |
+         OPT(FORCE) | OPT(REASON) | OPT(OWNER) | OPT(TEAM) | OPT(SERVICE) | OPT(DRY_RUN),
+     cmd_cert_sign},
+    {"cert", "revoke", "revoke a certificate",
+     "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
+     OPT(REVOKE_REASON) | OPT(WHY) | OPT(DRY_RUN), cmd_cert_revoke},
+    {"cert", "export", "write a certificate and its chain to files",
+     "As `autarky cert issue`, without the key, which is not kept here; without --out the\n"
+     "certificate and its issuers go to standard output.",
+     "SERIAL",
+     OPT(OUT) | OPT(FORMAT) | OPT(P12_PASSWORD_FILE) | OPT(KEY_FILE) | OPT(WITH_ROOT) | OPT(FORCE) |
+         OPT(DRY_RUN),
+     cmd_cert_export},
+    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
+     cmd_issuer_list},
+    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
+     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
+     "roots of its own, the hierarchy for names that are not of this organisation.",
+     NULL, OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_create},
+    {"issuer", "rotate", "make the replacement of an issuer, or of all",
+     "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
+     "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
+     "--due is for a timer: it does nothing while nothing is due.",
+     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_rotate},
+    {"issuer", "retire", "let an issuer sign no more certificates",
+     "What it signed stays good, and it is served until the last of it has ended.", "REF",
+     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
+    {"issuer", "cross-sign", "let clients of an old and of a new root verify",
+     "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
+     "served with every chain from then on.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
+    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"

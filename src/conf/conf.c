@@ -41,6 +41,26 @@ const struct conf_profile *conf_profile_find(const struct conf *conf, struct str
     return NULL;
 }
 
+static bool tells(const struct conf *conf, const struct conf_profile *profile,
+                  enum conf_revocation alone)
+{
+    enum conf_revocation wish = profile->revocation;
+
+    if (wish == CONF_REVOCATION_AUTO)
+        return conf->urls.plain.n > 0;
+    return wish == alone || wish == CONF_REVOCATION_BOTH;
+}
+
+bool conf_profile_crl(const struct conf *conf, const struct conf_profile *profile)
+{
+    return tells(conf, profile, CONF_REVOCATION_CRL);
+}
+
+bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profile)
+{
+    return tells(conf, profile, CONF_REVOCATION_OCSP);
+}
+
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name)
 {
     for (size_t i = 0; i < conf->gateway.n_sites; i++)

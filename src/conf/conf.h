@@ -56,10 +56,61 @@ enum { CONF_SITE_KEYS = CONF_KEY_ECDSA + 1 };
 /* "rsa", "ecdsa": as the configuration, messages and files spell it; "unknown" outside the enum. */
 const char *conf_key_algorithm_name(unsigned algorithm);
 
+enum conf_curve { CONF_CURVE_P256, CONF_CURVE_P384, CONF_CURVE_COUNT };
+enum conf_mldsa { CONF_MLDSA_44, CONF_MLDSA_65, CONF_MLDSA_87, CONF_MLDSA_COUNT };
+
+/* By the bit of RFC 5280 section 4.2.1.3; those of CAs are not a profile's. */
+enum conf_key_usage {
+    CONF_USAGE_DIGITAL_SIGNATURE,
+    CONF_USAGE_NON_REPUDIATION,
+    CONF_USAGE_KEY_ENCIPHERMENT,
+    CONF_USAGE_DATA_ENCIPHERMENT,
+    CONF_USAGE_KEY_AGREEMENT,
+    CONF_USAGE_COUNT
+};
+
+enum conf_extended_usage { CONF_EKU_SERVER_AUTH, CONF_EKU_CLIENT_AUTH, CONF_EKU_COUNT };
+
+/* Kinds of names in the subjectAltName. */
+enum conf_san { CONF_SAN_DNS, CONF_SAN_IP, CONF_SAN_EMAIL, CONF_SAN_URI, CONF_SAN_COUNT };
+/* "dns", "ip", "email", "uri". */
+const char *conf_san_name(enum conf_san kind);
+
+enum conf_common_name {
+    CONF_CN_NAME, /* one of the names: the one asked for, otherwise the first that fits */
+    CONF_CN_TEXT, /* what is asked for, otherwise as above */
+    CONF_CN_NONE,
+};
+
+enum conf_revocation {
+    CONF_REVOCATION_AUTO, /* both when urls.plain is set, otherwise none */
+    CONF_REVOCATION_NONE,
+    CONF_REVOCATION_CRL,
+    CONF_REVOCATION_OCSP,
+    CONF_REVOCATION_BOTH,
+};
+
+enum { CONF_POLICIES_MAX = 8 /* of one profile */ };
+
+/* A kind of certificate. What stands in one that is neither key, name, serial nor time is written
+ * from here, by core and by the signer, each from its own copy. */
 struct conf_profile {
     struct str name;
-    when_t lifetime;
+    when_t lifetime;         /* from notBefore to notAfter, both included */
+    when_t backdate;         /* notBefore lies that much before the signing; less than lifetime */
     unsigned key_algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
+    uint64_t rsa_bits;       /* at least */
+    unsigned curves;         /* bit 1 << enum conf_curve; never 0 */
+    unsigned mldsa;          /* bit 1 << enum conf_mldsa; never 0 */
+    unsigned key_usage;      /* bit 1 << enum conf_key_usage; 0: by the type of the key */
+    unsigned extended_usage; /* bit 1 << enum conf_extended_usage; never 0 */
+    unsigned names;          /* bit 1 << enum conf_san; never 0 */
+    enum conf_common_name common_name;
+    struct str locality; /* L and OU of the subject; empty: none */
+    struct str unit;
+    enum conf_revocation revocation;
+    bool must_staple;
+    struct conf_strs policies; /* OIDs, dotted */
 };
 
 enum conf_challenge { CONF_CHALLENGE_HTTP_01, CONF_CHALLENGE_COUNT };
@@ -85,6 +136,13 @@ enum conf_passphrase_from {
     CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
 };
 
+/* Name constraints (RFC 5280 section 4.2.1.10) of CA certificates. */
+enum conf_constraints {
+    CONF_CONSTRAINTS_CRITICAL,
+    CONF_CONSTRAINTS_NONCRITICAL, /* for clients that do not know them */
+    CONF_CONSTRAINTS_NONE,
+};
+
 enum { CONF_WORKERS_MAX = 32 };
 
 /* A web site behind the gateway. */
@@ -102,10 +160,12 @@ enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
 struct conf {
     struct str organization;
-    struct str country; /* upper case; empty: none */
-    struct str domain;  /* canonical, two labels or more */
+    struct str country;        /* upper case; empty: none */
+    struct str locality, unit; /* empty: none */
+    struct str domain;         /* canonical, two labels or more, no public suffix */
     struct {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
+        struct conf_strs single;   /* names of one label, canonical, none of the public DNS */
     } names;
     struct {
         struct str api;   /* "https://ca.hospital.example:8555", no final slash; empty: not set */
@@ -131,7 +191,7 @@ struct conf {
         when_t timeout;         /* of one attempt */
         uint64_t attempts;
     } validation;
-    const struct conf_profile *profiles; /* sorted by name; "default" always exists */
+    const struct conf_profile *profiles; /* sorted by name; the built-in ones always exist */
     size_t n_profiles;
     const struct conf_rule *policy;
     size_t n_policy;
@@ -154,12 +214,32 @@ struct conf {
         when_t certificates; /* after their end */
     } keep;
     struct {
-        when_t backdate; /* notBefore lies that much before the time of signing */
+        when_t backdate;                   /* notBefore lies that much before the time of signing */
+        enum conf_constraints constraints; /* of issuers of the intranet that are made */
+        unsigned constrained_root;         /* 1: of its roots as well */
+        struct {
+            struct str root, issuer; /* templates of common names */
+        } names;
+        struct {
+            when_t lifetime; /* of an issuer */
+            when_t before;   /* its end, a replacement is due */
+            when_t overlap;  /* from the replacement's being made to its first signature */
+        } rotation;
         struct {
             enum conf_passphrase_from from;
             struct str name; /* of the credential */
             struct str file; /* absolute, or relative to DATA */
         } passphrase;
+        struct {
+            struct str module; /* path of the PKCS#11 module; empty: none */
+            struct str server; /* path of a p11-kit server's socket; empty: none */
+            struct {
+                enum conf_passphrase_from from;
+                struct str name;
+                struct str file;
+            } pin;
+        } pkcs11;
+        struct conf_strs weak_keys; /* paths of lists, or of directories with such */
     } ca;
     struct {
         struct conf_nets allow; /* who may read /metrics */
@@ -180,5 +260,8 @@ static inline void conf_unrefp(const struct conf **conf)
 
 /* NULL when there is no profile of that name. */
 const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);
+/* What the profile's revocation comes to. */
+bool conf_profile_crl(const struct conf *conf, const struct conf_profile *profile);
+bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profile);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

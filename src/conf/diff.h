@@ -22,7 +22,7 @@ struct conf_change {
     enum conf_class class;
     const char
         *roles; /* CONF_RESTARTS: names divided by spaces, as in "front core"; otherwise "" */
-    const struct msg *reason; /* CONF_REFUSED: why; otherwise NULL */
+    const struct msg *reason; /* CONF_REFUSED: why; otherwise what else is to be known, or NULL */
 };
 
 struct conf_changes {

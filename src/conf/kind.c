@@ -19,12 +19,26 @@ MSG(msg_span, "conf.span", "\"{0}\" is no length of time, as in 90d, 12h, 5m or 
 MSG(msg_span_range, "conf.span-range", "{0} is outside of {1} to {2}");
 MSG(msg_choice, "conf.choice", "\"{0}\" is not one of {1}");
 MSG(msg_choice_near, "conf.choice-near", "\"{0}\" is not one of {1}; did you mean \"{2}\"?");
+MSG(msg_bool, "conf.bool", "\"{0}\" is neither true nor false, without quotes");
+MSG(msg_oid, "conf.oid",
+    "\"{0}\" is no object identifier: numbers with dots between, as in 1.3.6.1.4.1.32473.1, the "
+    "first 0, 1 or 2, the second below 40 after 0 or 1");
+MSG(msg_any_policy, "conf.any-policy",
+    "anyPolicy (2.5.29.32.0) is for the certificates of CAs; name the policies themselves");
 MSG(msg_ident, "conf.ident",
     "\"{0}\" is no name of letters, digits, \"-\", \"_\" and \".\", beginning with a letter or "
     "digit");
+MSG(msg_template, "conf.template",
+    "\"{0}\" is no name of a CA: it needs {1}, and may have {2}");
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
-enum { PATH_BYTES_MAX = 4095, IDENT_BYTES_MAX = 64, DECIMAL_TEXT = 24 };
+enum {
+    PATH_BYTES_MAX = 4095,
+    IDENT_BYTES_MAX = 64,
+    DECIMAL_TEXT = 24,
+    OID_BYTES_MAX = 128,
+    OID_ARC_MAX = INT32_MAX, /* as OpenSSL's and others' readers take without trouble */
+};
 
 static struct str decimal(char text[static DECIMAL_TEXT], int64_t v)
 {
@@ -166,6 +180,25 @@ enum rc conf_ident_check(struct str s, struct err *err)
     return RC_OK;
 }
 
+/* Two authorities of the same name could not be told apart by clients. */
+static enum rc parse_template(const struct conf_key *key, const struct conf_scalar *in,
+                              struct arena *a, void *out, struct err *err)
+{
+    struct str rest = in->s, before;
+    bool algorithm = false, number = false, unknown = false;
+
+    while (str_cut(rest, '{', &before, &rest)) {
+        algorithm |= str_starts(rest, STR("algorithm}"));
+        number |= str_starts(rest, STR("number}"));
+        unknown |= !str_starts(rest, STR("algorithm}")) && !str_starts(rest, STR("number}")) &&
+                   !str_starts(rest, STR("organization}"));
+    }
+    if (!algorithm || !number || unknown)
+        return ERR(err, RC_INVAL, msg_template, conf_shown(in->s), STR("{algorithm} and {number}"),
+                   STR("{organization}"));
+    return parse_text(key, in, a, out, err);
+}
+
 static enum rc parse_path(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
                           void *out, struct err *err)
 {
@@ -270,10 +303,61 @@ static void print_choice(const struct conf_key *key, const void *field, struct b
     buf_putz(out, key->names[i]);
 }
 
+static enum rc parse_bool(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                          void *out, struct err *err)
+{
+    bool v = str_eq(in->s, STR("true"));
+
+    if (!in->plain || (!v && !str_eq(in->s, STR("false"))))
+        return ERR(err, RC_INVAL, msg_bool, conf_shown(in->s));
+    memcpy(out, &v, sizeof(v));
+    return RC_OK;
+}
+
+static void print_bool(const struct conf_key *, const void *field, struct buf *out)
+{
+    bool v;
+
+    memcpy(&v, field, sizeof(v));
+    buf_putz(out, v ? "true" : "false");
+}
+
+/* X.660: the second arc is below 40 where the first is 0 or 1, for DER writes both as one. */
+static bool is_oid(struct str s)
+{
+    uint64_t first = 0, arc;
+    struct str field;
+    size_t n = 0;
+
+    if (s.n > OID_BYTES_MAX || str_ends(s, STR(".")))
+        return false;
+    for (; str_next(&s, '.', &field); n++) {
+        if (str_u64(field, OID_ARC_MAX, &arc) != RC_OK || (field.n > 1 && field.p[0] == '0'))
+            return false;
+        if ((n == 0 && arc > 2) || (n == 1 && first < 2 && arc > 39))
+            return false;
+        first = n == 0 ? arc : first;
+    }
+    return n >= 2;
+}
+
+static enum rc parse_oid(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                         void *out, struct err *err)
+{
+    if (!is_oid(in->s))
+        return ERR(err, RC_INVAL, msg_oid, conf_shown(in->s));
+    if (str_eq(in->s, STR("2.5.29.32.0")))
+        return ERR(err, RC_INVAL, msg_any_policy);
+    return conf_store_str(a, in->s, out);
+}
+
 const struct conf_kind conf_kind_text = {sizeof(struct str), parse_text, conf_print_str};
 const struct conf_kind conf_kind_country = {sizeof(struct str), parse_country, conf_print_str};
 const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_print_str};
+const struct conf_kind conf_kind_template = {sizeof(struct str), parse_template, conf_print_str};
 const struct conf_kind conf_kind_path = {sizeof(struct str), parse_path, conf_print_str};
 const struct conf_kind conf_kind_number = {sizeof(uint64_t), parse_number, print_number};
 const struct conf_kind conf_kind_span = {sizeof(when_t), parse_span, print_span};
 const struct conf_kind conf_kind_choice = {sizeof(unsigned), parse_choice, print_choice};
+const struct conf_kind conf_kind_bool = {sizeof(bool), parse_bool, print_bool};
+const struct conf_kind conf_kind_oid = {sizeof(struct str), parse_oid, conf_print_str};

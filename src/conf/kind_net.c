@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "base/name.h"
 #include "conf/kind_int.h"
+#include "conf/suffix.h"
 
 MSG(msg_name, "conf.name", "\"{0}\" is no domain name");
 MSG(msg_name_long, "conf.name-long", "\"{0}\" is too long for a domain name");
@@ -16,6 +17,10 @@ MSG(msg_single_label, "conf.single-label",
     "in hospital.example");
 MSG(msg_public, "conf.public-suffix",
     "\"{0}\" is a top-level domain of the public Internet, for which a private CA may not vouch");
+MSG(msg_suffix, "conf.public-domain",
+    "\"{0}\" is a public suffix: names below it belong to strangers; give the organization's own "
+    "domain, as in hospital.{0}");
+MSG(msg_not_single, "conf.not-single", "\"{0}\" has a dot; a name of a single label is needed");
 MSG(msg_pattern, "conf.pattern",
     "\"{0}\" is no pattern: a name, \"*.\" and a name, or \"*\" alone are");
 MSG(msg_net, "conf.net", "\"{0}\" is no network, as in 10.1.0.0/16, 2001:db8::/32 or 10.1.2.3");
@@ -56,24 +61,16 @@ static enum rc parse_domain(const struct conf_key *, const struct conf_scalar *i
     TRY(canonical(in->s, name, err));
     if (name_labels(str_of(name)) < 2)
         return ERR(err, RC_INVAL, msg_single_label, str_of(name));
+    if (conf_public_suffix(str_of(name)))
+        return ERR(err, RC_INVAL, msg_suffix, str_of(name));
     return conf_store_str(a, str_of(name), out);
 }
 
-/* Single labels are fine inside, but not those that the Internet has: codes of countries and the
- * old generic ones. (The many new ones no list of ours could follow.) */
+/* What is fine inside, but not when the Internet has it: two letters are a country, today or
+ * tomorrow. */
 static bool public_label(struct str name)
 {
-    static const char *const generic[] = {"com",  "org",  "net",  "edu", "gov", "mil",
-                                          "arpa", "info", "name", "int", "biz", "pro"};
-
-    if (name_labels(name) != 1)
-        return false;
-    if (name.n == 2)
-        return true;
-    for (size_t i = 0; i < sizeof(generic) / sizeof(generic[0]); i++)
-        if (str_eq(name, str_of(generic[i])))
-            return true;
-    return false;
+    return (name_labels(name) == 1 && name.n == 2) || conf_public_suffix(name);
 }
 
 static enum rc parse_internal(const struct conf_key *, const struct conf_scalar *in,
@@ -82,6 +79,20 @@ static enum rc parse_internal(const struct conf_key *, const struct conf_scalar 
     char name[NAME_MAX_BYTES + 1];
 
     TRY(canonical(in->s, name, err));
+    /* RFC 8375 gives it to every home network; the list has it because it is in the DNS. */
+    if (public_label(str_of(name)) && !str_eq(str_of(name), STR("home.arpa")))
+        return ERR(err, RC_INVAL, msg_public, str_of(name));
+    return conf_store_str(a, str_of(name), out);
+}
+
+static enum rc parse_single(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                            void *out, struct err *err)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    TRY(canonical(in->s, name, err));
+    if (name_labels(str_of(name)) != 1)
+        return ERR(err, RC_INVAL, msg_not_single, str_of(name));
     if (public_label(str_of(name)))
         return ERR(err, RC_INVAL, msg_public, str_of(name));
     return conf_store_str(a, str_of(name), out);
@@ -298,6 +309,7 @@ static enum rc parse_url(const struct conf_key *key, const struct conf_scalar *i
 
 const struct conf_kind conf_kind_domain = {sizeof(struct str), parse_domain, conf_print_str};
 const struct conf_kind conf_kind_internal = {sizeof(struct str), parse_internal, conf_print_str};
+const struct conf_kind conf_kind_single = {sizeof(struct str), parse_single, conf_print_str};
 const struct conf_kind conf_kind_zone = {sizeof(struct str), parse_zone, conf_print_str};
 const struct conf_kind conf_kind_host = {sizeof(struct str), parse_host, conf_print_str};
 const struct conf_kind conf_kind_pattern = {sizeof(struct str), parse_pattern, conf_print_str};

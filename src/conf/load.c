@@ -29,7 +29,10 @@ MSG(msg_site_algorithms, "conf.site-algorithms",
     "`algorithms` of the site or `key_algorithms` of the profile");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
-enum { TREE_ARENA_MAX = 24 << 20 };
+enum {
+    TREE_ARENA_MAX = 24 << 20,
+    INPUT_BYTES_MAX = CONF_BYTES_MAX + CONF_FILES_MAX * (CONF_NAME_BYTES_MAX + 16),
+};
 
 struct loader {
     struct arena *out;
@@ -37,12 +40,7 @@ struct loader {
     bool broken; /* a key that is missing may stand where the file could not be read */
 };
 
-#define COMPLAIN(l, node, m, ...)                                                                  \
-    ({                                                                                             \
-        struct err complain_err_ = ERR_INIT;                                                       \
-        IGNORE_RC(ERR(&complain_err_, RC_INVAL, m __VA_OPT__(, ) __VA_ARGS__));                    \
-        conf_report_at((l)->report, (node), STR(""), &complain_err_);                              \
-    })
+#define COMPLAIN(l, node, m, ...) CONF_COMPLAIN((l)->report, node, m __VA_OPT__(, ) __VA_ARGS__)
 
 static bool is_null(const struct conf_node *n)
 {
@@ -178,7 +176,7 @@ static enum rc load_bits(struct loader *l, const struct conf_key *key, const str
 /* The default of a value: one, many or bits. What the schema says is right. */
 static enum rc load_initial(struct loader *l, const struct conf_key *key, void *base)
 {
-    struct str rest = str_of(key->initial), field;
+    struct str rest = str_of(conf_schema_initial(key, base)), field;
     char *to = (char *)base + key->offset;
     unsigned bits = 0;
     size_t n = 0;
@@ -188,7 +186,7 @@ static enum rc load_initial(struct loader *l, const struct conf_key *key, void *
         if (!to)
             return RC_NOMEM;
     }
-    while (str_next(&rest, ' ', &field)) {
+    while (str_next(&rest, key->form == CONF_ONE ? '\n' : ' ', &field)) {
         struct conf_scalar in = {field, true};
         unsigned bit = 0;
         void *out = key->form == CONF_BITS ? (void *)&bit : to + n * key->kind->size;
@@ -286,6 +284,15 @@ static enum rc load_named_item(struct loader *l, const struct conf_key *key,
     return load_map(l, key, n, n, item);
 }
 
+static size_t names_count(const char *const *names)
+{
+    size_t n = 0;
+
+    while (names[n])
+        n++;
+    return n;
+}
+
 static enum rc load_named(struct loader *l, const struct conf_key *key, const struct conf_node *n,
                           const struct conf_node *place, void *base)
 {
@@ -294,13 +301,15 @@ static enum rc load_named(struct loader *l, const struct conf_key *key, const st
 
     if (n && n->shape != CONF_TREE_MAP && !is_null(n))
         return n->shape == CONF_TREE_BAD ? RC_OK : COMPLAIN(l, n, msg_want_map, shape_text(n));
-    items = arena_calloc(l->out, 1 + (n ? count(n) : 0), size);
+    items = arena_calloc(l->out, names_count(key->always) + (n ? count(n) : 0), size);
     if (!items)
         return RC_NOMEM;
     for (const struct conf_node *e = n ? n->first : NULL; e; e = e->next)
         TRY(load_named_item(l, key, e, items + size * i++));
-    if (!conf_node_get(n, str_of(key->always))) {
-        TRY(conf_store_str(l->out, str_of(key->always), items + size * i));
+    for (const char *const *name = key->always; *name; name++) {
+        if (conf_node_get(n, str_of(*name)))
+            continue;
+        TRY(conf_store_str(l->out, str_of(*name), items + size * i));
         TRY(load_map(l, key, NULL, place, items + size * i++));
     }
     qsort(items, i, size, by_name);
@@ -314,7 +323,7 @@ static enum rc load_absent(struct loader *l, const struct conf_key *key,
 {
     struct err err = ERR_INIT;
 
-    if (key->initial)
+    if (conf_schema_initial(key, base))
         return load_initial(l, key, base);
     if (!key->required || l->broken)
         return RC_OK;
@@ -419,6 +428,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
+    TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
         return RC_OK;
     return COMPLAIN(l, file, msg_file_unused,
@@ -456,4 +466,31 @@ enum rc conf_load(const struct conf_input *in, const struct conf **out, struct c
     else
         conf_unref(&box->conf);
     return rc;
+}
+
+/* ---- what is read ---- */
+
+void conf_input_init(struct conf_input *in)
+{
+    *in = (struct conf_input){};
+    buf_init(&in->bytes, INPUT_BYTES_MAX);
+}
+
+void conf_input_done(struct conf_input *in)
+{
+    buf_done(&in->bytes);
+    conf_input_init(in);
+}
+
+enum rc conf_input_add(struct conf_input *in, struct str name, struct str text)
+{
+    size_t total = text.n;
+
+    for (size_t i = 0; i < in->n; i++)
+        total += in->files[i].text.n;
+    if (in->n == CONF_FILES_MAX || name.n > CONF_NAME_BYTES_MAX || text.n > CONF_FILE_BYTES_MAX ||
+        total > CONF_BYTES_MAX)
+        return RC_TOOBIG;
+    in->files[in->n++] = (struct conf_file){name, text};
+    return RC_OK;
 }

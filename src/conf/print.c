@@ -32,6 +32,16 @@ static void print_bits(const struct conf_key *key, const void *base, struct buf 
     buf_putz(out, "]");
 }
 
+static bool is_set(const struct conf_key *key, const void *base)
+{
+    struct str s;
+
+    if (key->form != CONF_ONE || key->kind->print != conf_print_str)
+        return true;
+    memcpy(&s, conf_field(key, base), sizeof(s));
+    return s.n > 0;
+}
+
 void conf_print_item(const struct conf_key *key, const void *item, struct buf *out)
 {
     const char *comma = "";
@@ -39,6 +49,8 @@ void conf_print_item(const struct conf_key *key, const void *item, struct buf *o
 
     buf_putz(out, "{");
     for (const struct conf_key *k; (k = conf_schema_next(key, &at));) {
+        if (!is_set(k, item))
+            continue;
         buf_putz(out, comma);
         buf_puts(out, conf_key_name(k));
         buf_putz(out, ": ");
@@ -121,6 +133,8 @@ static void dump_item(const struct conf_key *key, const void *item, unsigned dep
     bool first = true;
 
     for (const struct conf_key *k; (k = conf_schema_next(key, &at)); first = false) {
+        if (!is_set(k, item))
+            continue; /* never the first: of a list of maps, that is required */
         indent(first && key->form == CONF_ITEMS ? depth - 1 : depth, out);
         buf_putz(out, first && key->form == CONF_ITEMS ? "- " : "");
         buf_puts(out, conf_key_name(k));
@@ -144,16 +158,6 @@ static void dump_items(const struct conf_key *key, struct conf_list list, unsign
         }
         dump_item(key, item_at(key, list, i), depth + 2, out);
     }
-}
-
-static bool is_set(const struct conf_key *key, const void *base)
-{
-    struct str s;
-
-    if (key->form != CONF_ONE || key->kind->print != conf_print_str)
-        return true;
-    memcpy(&s, conf_field(key, base), sizeof(s));
-    return s.n > 0;
 }
 
 static void dump_value(const struct conf_key *key, const void *base, unsigned depth,
@@ -211,7 +215,7 @@ static void json_value(const struct conf_key *key, const void *field, struct buf
         buf_putz(out, "null");
         return;
     }
-    if (key->kind == &conf_kind_number || s.p[0] == '"') {
+    if (key->kind == &conf_kind_number || key->kind == &conf_kind_bool || s.p[0] == '"') {
         buf_puts(out, s);
         return;
     }

@@ -6,20 +6,39 @@
 MSG(msg_in_roots, "conf.in-roots",
     "it stands in the CA certificates; another one takes a new installation in another DATA "
     "directory, made with autarky init");
+MSG(msg_in_issuers, "conf.in-issuers",
+    "the present issuers are made for the old names; the new ones take a new issuer: autarky issuer "
+    "rotate");
+MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
 
 static const struct conf_take live = {CONF_LIVE, "", NULL};
 static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
+static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
+static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
+/* Live, and the rest of it is a person's to do. */
+static const struct conf_take in_issuers = {CONF_LIVE, "", &msg_in_issuers};
+static const struct conf_take next_issuer = {CONF_LIVE, "", &msg_next_issuer};
 static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
 
 static const char *const https[] = {"https", NULL};
 static const char *const http[] = {"http", NULL};
 static const char *const web[] = {"https", "http", NULL};
+static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const constraints[] = {"critical", "noncritical", "none", NULL};
 static const char *const databases[] = {"sqlite", NULL};
 static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
+static const char *const curves[] = {"p256", "p384", NULL};
+static const char *const mldsa[] = {"44", "65", "87", NULL};
+static const char *const key_usages[] = {"digitalSignature", "nonRepudiation", "keyEncipherment",
+                                         "dataEncipherment", "keyAgreement",   NULL};
+static const char *const extended_usages[] = {"serverAuth", "clientAuth", NULL};
+static const char *const sans[] = {"dns", "ip", "email", "uri", NULL};
+static const char *const common_names[] = {"name", "text", "none", NULL};
+static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
@@ -30,6 +49,11 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const char *const log_formats[] = {"text", "json", NULL};
 
 static_assert(sizeof(key_algorithms) / sizeof(char *) == CONF_KEY_COUNT + 1);
+static_assert(sizeof(curves) / sizeof(char *) == CONF_CURVE_COUNT + 1);
+static_assert(sizeof(mldsa) / sizeof(char *) == CONF_MLDSA_COUNT + 1);
+static_assert(sizeof(key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
+static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
+static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
@@ -40,6 +64,26 @@ ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
+
+static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
+                                               "tlcp-sign", "tlcp-enc", NULL};
+
+/* Where a built-in profile begins with something else than the rest. TLCP's pair is that of GB/T
+ * 20518 and GM/T 0015: one key signs, the other is encrypted to. */
+static const struct preset {
+    const char *profile, *key, *initial;
+} presets[] = {
+    {"short", "lifetime", "6d"},
+    {"short", "revocation", "none"},
+    {"device", "lifetime", "365d"},
+    {"client", "extended_key_usage", "clientAuth"},
+    {"client", "names", "dns ip email uri"},
+    {"client", "common_name", "text"},
+    {"tlcp-sign", "key_algorithms", "sm2"},
+    {"tlcp-sign", "key_usage", "digitalSignature nonRepudiation"},
+    {"tlcp-enc", "key_algorithms", "sm2"},
+    {"tlcp-enc", "key_usage", "keyEncipherment dataEncipherment keyAgreement"},
+};
 
 #define MAP_OF_KEYS(p)                                                                             \
     {                                                                                              \
@@ -59,13 +103,21 @@ const struct conf_key conf_schema[] = {
      .help = "Legal name, as it stands in the CA certificates"},
     {KEY("country", CONF_ONE, country, &conf_kind_country), .take = &in_roots,
      .help = "Country of the organization in the CA certificates, two letters of ISO 3166"},
-    {KEY("domain", CONF_ONE, domain, &conf_kind_domain), .required = true, .take = &in_roots,
-     .help = "The CA vouches for this domain and what is below it, and names.internal"},
+    {KEY("locality", CONF_ONE, locality, &conf_kind_text), .min = 1, .max = 64,
+     .take = &next_issuer,
+     .help = "Town of the organization in the CA certificates"},
+    {KEY("unit", CONF_ONE, unit, &conf_kind_text), .min = 1, .max = 64, .take = &next_issuer,
+     .help = "Organizational unit in the CA certificates"},
+    {KEY("domain", CONF_ONE, domain, &conf_kind_domain), .required = true, .take = &in_issuers,
+     .help = "The CA vouches for this domain and what is below it, and for names"},
 
     MAP_OF_KEYS("names"),
-    {KEY("names.internal", CONF_MANY, names.internal, &conf_kind_internal), .take = &in_roots,
+    {KEY("names.internal", CONF_MANY, names.internal, &conf_kind_internal), .take = &in_issuers,
      .initial = "internal home.arpa lan corp local",
      .help = "Domains that exist only inside and that the CA may vouch for as well"},
+    {KEY("names.single", CONF_MANY, names.single, &conf_kind_single), .take = &in_issuers,
+     .initial = "localhost",
+     .help = "Names of a single label, each by itself, that the CA may vouch for as well"},
 
     MAP_OF_KEYS("urls"),
     {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url), .names = https, .take = &front_core,
@@ -139,16 +191,60 @@ const struct conf_key conf_schema[] = {
      .min = 1, .max = 20, .initial = "5", .take = &live,
      .help = "Until a challenge that finds nobody is invalid"},
 
-    {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = "default",
+    {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},
     {KEY_IN("profiles.*.lifetime", CONF_ONE, struct conf_profile, lifetime, &conf_kind_span),
      .min = WHEN_HOUR, .max = 825 * WHEN_DAY, .initial = "90d", .take = &live,
      .help = "From notBefore to notAfter"},
+    {KEY_IN("profiles.*.backdate", CONF_ONE, struct conf_profile, backdate, &conf_kind_span),
+     .min = 0, .max = 7 * WHEN_DAY, .initial = "5m", .take = &live,
+     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY_IN("profiles.*.key_algorithms", CONF_BITS, struct conf_profile, key_algorithms,
             &conf_kind_choice),
-     .names = key_algorithms, .initial = "rsa ecdsa", .filled = true, .take = &live,
+     .names = key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
+     .take = &live,
      .help = "Algorithms that the certified key may have"},
+    {KEY_IN("profiles.*.rsa_bits", CONF_ONE, struct conf_profile, rsa_bits, &conf_kind_number),
+     .min = 2048, .max = 8192, .initial = "2048", .take = &live,
+     .help = "The least that an RSA key has"},
+    {KEY_IN("profiles.*.curves", CONF_BITS, struct conf_profile, curves, &conf_kind_choice),
+     .names = curves, .initial = "p256 p384", .filled = true, .take = &live,
+     .help = "Curves of ECDSA keys"},
+    {KEY_IN("profiles.*.mldsa", CONF_BITS, struct conf_profile, mldsa, &conf_kind_choice),
+     .names = mldsa, .initial = "44 65 87", .filled = true, .take = &live,
+     .help = "Parameter sets of ML-DSA keys"},
+    {KEY_IN("profiles.*.key_usage", CONF_BITS, struct conf_profile, key_usage, &conf_kind_choice),
+     .names = key_usages, .take = &live,
+     .help = "What the key may be used for; none: what its algorithm is used for in TLS"},
+    {KEY_IN("profiles.*.extended_key_usage", CONF_BITS, struct conf_profile, extended_usage,
+            &conf_kind_choice),
+     .names = extended_usages, .initial = "serverAuth clientAuth", .filled = true, .take = &live,
+     .help = "serverAuth for servers, clientAuth for who signs in to them"},
+    {KEY_IN("profiles.*.names", CONF_BITS, struct conf_profile, names, &conf_kind_choice),
+     .names = sans, .initial = "dns ip", .filled = true, .take = &live,
+     .help = "Kinds of names that it may carry: dns, ip, email, uri"},
+    {KEY_IN("profiles.*.common_name", CONF_ONE, struct conf_profile, common_name,
+            &conf_kind_choice),
+     .names = common_names, .initial = "name", .take = &live,
+     .help = "CN of the subject. name: one of its names; text: what is asked for; none"},
+    {KEY_IN("profiles.*.locality", CONF_ONE, struct conf_profile, locality, &conf_kind_text),
+     .min = 1, .max = 64, .take = &live,
+     .help = "L of the subject, beside the organization and the country"},
+    {KEY_IN("profiles.*.unit", CONF_ONE, struct conf_profile, unit, &conf_kind_text),
+     .min = 1, .max = 64, .take = &live,
+     .help = "OU of the subject"},
+    {KEY_IN("profiles.*.revocation", CONF_ONE, struct conf_profile, revocation,
+            &conf_kind_choice),
+     .names = revocations, .initial = "auto", .take = &live,
+     .help = "What it says of where revocation is looked up: none, crl, ocsp, both; auto: both "
+             "where urls.plain is set"},
+    {KEY_IN("profiles.*.must_staple", CONF_ONE, struct conf_profile, must_staple, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Clients must refuse a server that does not staple an OCSP answer"},
+    {KEY_IN("profiles.*.policies", CONF_MANY, struct conf_profile, policies, &conf_kind_oid),
+     .take = &live,
+     .help = "Object identifiers of certificate policies, as in 1.3.6.1.4.1.32473.1"},
 
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
      .help = "Rules, tried in order; what no rule allows is refused"},
@@ -214,6 +310,29 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.backdate", CONF_ONE, ca.backdate, &conf_kind_span),
      .min = 0, .max = WHEN_HOUR, .initial = "5m", .take = &live,
      .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
+    {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
+     .initial = "critical", .take = &next_issuer,
+     .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},
+    {KEY("ca.constrained_root", CONF_ONE, ca.constrained_root, &conf_kind_choice), .names = no_yes,
+     .initial = "no", .take = &next_issuer,
+     .help = "yes: roots of the intranet say it too, and a new domain takes new roots"},
+    MAP_OF_KEYS("ca.names"),
+    {KEY("ca.names.root", CONF_ONE, ca.names.root, &conf_kind_template), .min = 1, .max = 200,
+     .initial = "{organization} {algorithm} Root CA {number}", .take = &next_issuer,
+     .help = "Common name of roots; in special, \" S\" is put behind it"},
+    {KEY("ca.names.issuer", CONF_ONE, ca.names.issuer, &conf_kind_template), .min = 1, .max = 200,
+     .initial = "{organization} {algorithm} CA {number}", .take = &next_issuer,
+     .help = "Common name of issuers"},
+    MAP_OF_KEYS("ca.rotation"),
+    {KEY("ca.rotation.lifetime", CONF_ONE, ca.rotation.lifetime, &conf_kind_span),
+     .min = 30 * WHEN_DAY, .max = 3653 * WHEN_DAY, .initial = "1096d", .take = &next_issuer,
+     .help = "Of issuers; they end with their root at the latest"},
+    {KEY("ca.rotation.before", CONF_ONE, ca.rotation.before, &conf_kind_span),
+     .min = WHEN_DAY, .max = 3653 * WHEN_DAY, .initial = "400d", .take = &live,
+     .help = "So long before its end an issuer is to be replaced; half of its life at most"},
+    {KEY("ca.rotation.overlap", CONF_ONE, ca.rotation.overlap, &conf_kind_span),
+     .min = 0, .max = 365 * WHEN_DAY, .initial = "7d", .take = &live,
+     .help = "So long a replacement is published before it signs in place of the old one"},
     MAP_OF_KEYS("ca.passphrase"),
     {KEY("ca.passphrase.from", CONF_ONE, ca.passphrase.from, &conf_kind_choice),
      .names = passphrase_froms, .initial = "file", .take = &live,
@@ -224,6 +343,24 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.passphrase.file", CONF_ONE, ca.passphrase.file, &conf_kind_path),
      .initial = "ca.passphrase", .take = &live,
      .help = "Absolute, or relative to DATA"},
+    MAP_OF_KEYS("ca.pkcs11"),
+    {KEY("ca.pkcs11.module", CONF_ONE, ca.pkcs11.module, &conf_kind_path), .take = &signer,
+     .help = "The PKCS#11 module through which keys in tokens are used; none: no tokens"},
+    {KEY("ca.pkcs11.server", CONF_ONE, ca.pkcs11.server, &conf_kind_path), .take = &signer,
+     .help = "Socket of p11-kit server, with p11-kit-client.so as the module"},
+    MAP_OF_KEYS("ca.pkcs11.pin"),
+    {KEY("ca.pkcs11.pin.from", CONF_ONE, ca.pkcs11.pin.from, &conf_kind_choice),
+     .names = passphrase_froms, .initial = "file", .take = &live,
+     .help = "Where the PIN of the token comes from: credential (systemd), file, prompt"},
+    {KEY("ca.pkcs11.pin.name", CONF_ONE, ca.pkcs11.pin.name, &conf_kind_ident),
+     .initial = "autarky-pin", .take = &live,
+     .help = "Of the systemd credential"},
+    {KEY("ca.pkcs11.pin.file", CONF_ONE, ca.pkcs11.pin.file, &conf_kind_path),
+     .initial = "ca.pin", .take = &live,
+     .help = "Absolute, or relative to DATA"},
+    {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
+     .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
+             "such; absolute"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,
@@ -279,4 +416,23 @@ struct str conf_key_name(const struct conf_key *key)
 const char *conf_key_algorithm_name(unsigned algorithm)
 {
     return algorithm < CONF_KEY_COUNT ? key_algorithms[algorithm] : "unknown";
+}
+
+const char *conf_san_name(enum conf_san kind)
+{
+    return sans[kind];
+}
+
+const char *conf_schema_initial(const struct conf_key *key, const void *base)
+{
+    struct str name;
+
+    if (!str_starts(str_of(key->path), STR("profiles.*.")))
+        return key->initial;
+    memcpy(&name, base, sizeof(name));
+    for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
+        if (str_eq(name, str_of(presets[i].profile)) &&
+            str_eq(conf_key_name(key), str_of(presets[i].key)))
+            return presets[i].initial;
+    return key->initial;
 }

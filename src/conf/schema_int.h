@@ -53,10 +53,11 @@ struct conf_key {
     const struct conf_kind *kind; /* of CONF_ONE, CONF_MANY, CONF_BITS */
     size_t offset;                /* in struct conf, or in the struct of the list */
     size_t size;                  /* of that struct: CONF_ITEMS, CONF_NAMED */
-    const char *initial;      /* the default as in the file, elements divided by spaces; or NULL */
-    const char *always;       /* CONF_NAMED: there is one of that name, if only with defaults */
-    const char *const *names; /* choices, or accepted URL schemes; ends with NULL */
-    int64_t min, max;         /* of the value, or of its length in characters */
+    const char *initial;       /* the default as in the file, elements divided by spaces; or NULL */
+    const char *const *always; /* CONF_NAMED: there is one of each of these names, if only with
+                                  defaults; ends with NULL */
+    const char *const *names;  /* choices, or accepted URL schemes; ends with NULL */
+    int64_t min, max;          /* of the value, or of its length in characters */
     enum conf_form form;
     bool required;
     bool filled; /* a list that may not be empty */
@@ -71,6 +72,9 @@ extern const size_t conf_schema_n;
 const struct conf_key *conf_schema_next(const struct conf_key *above, size_t *at);
 /* The last step of its path. */
 struct str conf_key_name(const struct conf_key *key);
+/* The default of a key in the struct at `base`: key->initial, but where one that is always there
+ * begins with something else. */
+const char *conf_schema_initial(const struct conf_key *key, const void *base);
 /* The name of the nearest key below `above`; the whole path of another key when `name` is its last
  * step and no key here is near. */
 struct str conf_schema_nearest(const struct conf_key *above, struct str name);
@@ -98,6 +102,7 @@ void conf_print(const struct conf_key *key, const void *base, struct buf *out);
 void conf_print_item(const struct conf_key *key, const void *item, struct buf *out);
 
 extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domain,
-    conf_kind_internal, conf_kind_zone, conf_kind_host, conf_kind_base_url, conf_kind_url,
+    conf_kind_internal, conf_kind_single, conf_kind_template, conf_kind_zone, conf_kind_host, conf_kind_base_url, conf_kind_url,
     conf_kind_listen, conf_kind_server, conf_kind_net, conf_kind_span, conf_kind_number,
-    conf_kind_choice, conf_kind_pattern, conf_kind_path, conf_kind_ident;
+    conf_kind_choice, conf_kind_pattern, conf_kind_path, conf_kind_ident, conf_kind_bool,
+    conf_kind_oid;

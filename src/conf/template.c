@@ -55,6 +55,12 @@ void conf_template_put(const struct conf_template *t, struct buf *out)
     if (t->country.n)
         put_key(out, "country", t->country);
     put_key(out, "domain", t->domain);
+    if (t->host.n) {
+        buf_putz(out, "\n# Names of a single label that the CA vouches for, each by itself. Issuers list them, as they do\n"
+                      "# the domain: after a change, `autarky issuer rotate`.\nnames:\n  single: [localhost, ");
+        conf_put_scalar(t->host, out);
+        buf_putz(out, "]\n");
+    }
     put_urls(t, out);
     put_passphrase(t, out);
     buf_putz(out, "\n# Who may have which names. Rules are tried in order; what no rule allows is "

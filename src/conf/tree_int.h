@@ -58,3 +58,15 @@ enum rc conf_report_at(struct conf_report *r, const struct conf_node *n, struct 
 /* The same by place. Problems are kept in the order of files and lines. */
 enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, unsigned line,
                         struct str key, const struct err *err);
+
+#define CONF_COMPLAIN(report, node, m, ...)                                                        \
+    ({                                                                                             \
+        struct err complain_err_ = ERR_INIT;                                                       \
+        IGNORE_RC(ERR(&complain_err_, RC_INVAL, m __VA_OPT__(, ) __VA_ARGS__));                    \
+        conf_report_at((report), (node), STR(""), &complain_err_);                                 \
+    })
+
+/* profile.c. What the values of each profile, and the rest of the configuration, show together;
+ * into the report. RC_NOMEM. */
+enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *root,
+                            const struct conf *conf);

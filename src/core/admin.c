@@ -12,7 +12,7 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
-    ARGS_MAX = 64 * 1024,
+    ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
     STATUS_SECONDS = 2
 };
@@ -37,6 +37,7 @@ struct question {
     struct ipc_req *req;
     const struct ipc_status *processes;
     struct json_doc *args;
+    uid_t uid; /* who asks */
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
@@ -81,6 +82,13 @@ static enum rc answer_cert_list(struct question *q, struct json_out *o, struct e
     struct api_view v = view(q);
 
     return api_cert_list(&v, json_root(q->args), o, err);
+}
+
+static enum rc answer_cert_show(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    return api_cert_show(&v, json_root(q->args), o, err);
 }
 
 static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
@@ -215,6 +223,36 @@ static void site_renew(struct question *q)
     json_free(q->args);
 }
 
+/* ---- certificates */
+
+static void cert_sign(struct question *q)
+{
+    core_cert_sign(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void cert_revoke(struct question *q)
+{
+    core_cert_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+/* ---- authorities */
+
+static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
+{
+    struct api_view v = view(q);
+
+    (void)err;
+    return api_issuer_list(&v, o);
+}
+
+static void issuer_change(struct question *q)
+{
+    core_issuer_change(q->core, q->req, q->uid, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -232,10 +270,15 @@ static const struct command {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
     {"cert list", answer_cert_list, false, NULL},
+    {"cert show", answer_cert_show, false, NULL},
+    {"cert sign", NULL, false, cert_sign},
+    {"cert revoke", NULL, false, cert_revoke},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
+    {"issuer list", answer_issuer_list, false, NULL},
+    {"issuer change", NULL, false, issuer_change},
     {"drill runner", NULL, false, drill_runner},
 };
 
@@ -263,7 +306,7 @@ static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct admin *admin = arg;
     const struct ipc_admin *ask = msg;
-    struct question q = {.core = admin->core, .req = req};
+    struct question q = {.core = admin->core, .req = req, .uid = admin->uid};
     struct err err = ERR_INIT;
     struct err why = ERR_INIT;
     char text[256];

@@ -7,6 +7,7 @@
 
 #include "core/core_int.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -21,7 +22,6 @@ static enum rc core_open(struct role_env *env, struct err *err)
     static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
     struct core *core = MEM_NEW(struct core);
 
-    (void)err;
     if (!core)
         return RC_NOMEM;
     env->state = core;
@@ -40,7 +40,8 @@ static enum rc core_open(struct role_env *env, struct err *err)
     if (fchdir(env->data) != 0)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
-    return crypto_init();
+    TRY(crypto_init());
+    return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }
 
 static void wake(void *arg)

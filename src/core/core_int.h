@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
- * API's own certificate), names.c (what this host is called), admin.c (the control socket), ui.c
- * (the dashboard), probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
+ * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
+ * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
+ * probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
  */
 #pragma once
 
@@ -104,6 +105,26 @@ enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn,
  * RC_CLOSED without a keeper. */
 void core_site_list(struct core *core, struct ipc_req *req);
 void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
+
+/* ---- certs.c: certificates without ACME */
+
+/* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
+ * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the signer
+ * is away and nothing was issued. `uid` is who asks. */
+void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"}; ends
+ * `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason, unless the
+ * new one is keyCompromise. */
+void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+/* ---- issuers.c */
+
+/* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
+ * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
+ * [{"ref"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
+ * `req`. All of it in one transaction, or nothing. {"issuers":[ref...],"signer_restarts"}.
+ * RC_DENIED a signature is not the one it has to be; RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
+void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid,
+                        const struct json *args);
 
 /* ---- drill.c */
 

@@ -27,7 +27,7 @@ static enum rc add_name(struct core_names *names, const struct conf *conf, struc
 
     if (name_canonical(text, false, name) != RC_OK)
         return leave_out(names, text);
-    if (!policy_in_hierarchy(conf, POLICY_DNS, str_of(name)))
+    if (policy_space_of(conf, POLICY_DNS, str_of(name)) != POLICY_INTRANET)
         return leave_out(names, text);
     while (at < names->n_dns && str_cmp(names->dns[at], str_of(name)) < 0)
         at++;
@@ -49,7 +49,7 @@ static enum rc add_addr(struct core_names *names, const struct conf *conf, const
     for (size_t i = 0; i < names->n_ips; i++)
         if (addr_eq(&names->ips[i], a))
             return RC_OK;
-    if (!policy_in_hierarchy(conf, POLICY_IP, str_of(text)))
+    if (policy_space_of(conf, POLICY_IP, str_of(text)) != POLICY_INTRANET)
         return leave_out(names, str_of(text));
     if (names->n_ips < CORE_NAMES_MAX)
         names->ips[names->n_ips++] = *a;

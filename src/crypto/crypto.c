@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include "crypto/crypto_int.h"
+#include "crypto/weak.h"
 
 static struct {
     OSSL_LIB_CTX *ctx;
@@ -60,6 +61,7 @@ enum rc crypto_init(void)
 
 void crypto_done(void)
 {
+    crypto_weak_unload();
     for (size_t i = 0; i < sizeof(md_names) / sizeof(md_names[0]); i++) {
         EVP_MD_free(lib.md[i]);
         lib.md[i] = NULL;

@@ -44,6 +44,9 @@ struct str crypto_form_head(enum crypto_key_type type);
 /* Takes over `pkey` on success. RC_UNSUPPORTED, RC_INVAL and why. */
 enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err);
 
+/* RC_DENIED when a list of crypto/weak.h has the modulus. */
+enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);
+
 DEFINE_FREEP(EVP_PKEY_free, EVP_PKEY)
 DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
 DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)

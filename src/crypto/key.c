@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/crypto_int.h"
+#include "crypto/token_int.h"
 
 MSG(msg_algorithm, "crypto.key-algorithm",
     "keys of this type are not supported; use RSA of 2048 bits or more, EC P-256 or P-384, "
@@ -28,6 +29,8 @@ struct crypto_key {
     atomic_uint refs;
     struct kept *kept; /* no part of what a key is, so that it changes in a constant one, too */
     EVP_PKEY *pkey;
+    struct crypto_token *token; /* where the private half is, as `private`; NULL: in `pkey` */
+    EVP_PKEY *private;
     enum crypto_key_type type;
     unsigned bits;
     bool has_private;
@@ -239,9 +242,34 @@ void crypto_key_unref(struct crypto_key *k)
     for (enum crypto_use use = 0; k->kept && use < CRYPTO_USES; use++)
         EVP_PKEY_CTX_free(k->kept->ctx[use]);
     mem_free(k->kept);
+    EVP_PKEY_free(k->private);
     EVP_PKEY_free(k->pkey);
+    crypto_token_unref(k->token);
     buf_done(&k->spki);
     mem_free(k);
+}
+
+enum rc crypto_key_bind_token(struct crypto_key *pub, EVP_PKEY *pkey, struct crypto_token *t)
+{
+    if (pub->has_private || pub->token)
+        return RC_INVAL;
+    pub->token = crypto_token_ref(t);
+    pub->private = pkey;
+    pub->has_private = true;
+    return RC_OK;
+}
+
+struct crypto_private crypto_key_private(const struct crypto_key *k)
+{
+    if (!k->token)
+        return (struct crypto_private){k->pkey, crypto_ossl_ctx(), NULL, NULL};
+    return (struct crypto_private){k->private, crypto_token_ctx(k->token), CRYPTO_TOKEN_PROPERTIES,
+                                   k->token};
+}
+
+bool crypto_key_in_token(const struct crypto_key *k)
+{
+    return k->token != NULL;
 }
 
 EVP_PKEY_CTX *crypto_key_ctx_take(const struct crypto_key *k, enum crypto_use use)

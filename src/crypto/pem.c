@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_int.h"
+#include "crypto/token.h"
 
 MSG(msg_none, "crypto.pem-none",
     "no private key found: a PEM block \"PRIVATE KEY\" or \"ENCRYPTED PRIVATE KEY\" was looked "
@@ -82,7 +83,8 @@ enum rc crypto_pem_put(const struct crypto_key *k, struct secret *passphrase, st
 {
     CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
 
-    if (!crypto_key_has_private(k) || secret_len(passphrase) > CRYPTO_PASSPHRASE_MAX)
+    if (!crypto_key_has_private(k) || crypto_key_in_token(k) ||
+        secret_len(passphrase) > CRYPTO_PASSPHRASE_MAX)
         return RC_INVAL;
     p8 = EVP_PKEY2PKCS8(crypto_ossl_pkey(k));
     return p8 ? put_locked(p8, passphrase, out) : failed(RC_CRYPTO);
@@ -95,7 +97,7 @@ enum rc crypto_pem_put_clear(const struct crypto_key *k, struct buf *out)
     enum rc rc;
     int n;
 
-    if (!crypto_key_has_private(k))
+    if (!crypto_key_has_private(k) || crypto_key_in_token(k))
         return RC_INVAL;
     p8 = EVP_PKEY2PKCS8(crypto_ossl_pkey(k));
     n = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0;

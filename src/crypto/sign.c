@@ -7,6 +7,7 @@
 #include <openssl/rsa.h>
 
 #include "crypto/crypto_int.h"
+#include "crypto/token_int.h"
 
 DEFINE_FREEP(ECDSA_SIG_free, ECDSA_SIG)
 
@@ -134,6 +135,23 @@ static enum rc put_form(const struct crypto_key *k, enum crypto_sig_form form, s
     return RC_OK;
 }
 
+/* Why a token did not sign is for the caller to decide on: RC_AGAIN when it is gone. */
+static enum rc failed_to_sign(const struct crypto_key *k)
+{
+    struct crypto_private at = crypto_key_private(k);
+
+    return at.token ? crypto_token_failed("signing", "", NULL) : failed(RC_CRYPTO);
+}
+
+static EVP_PKEY_CTX *context_for(const struct crypto_key *k, enum crypto_use use)
+{
+    struct crypto_private at = crypto_key_private(k);
+
+    if (use == CRYPTO_SIGNS)
+        return EVP_PKEY_CTX_new_from_pkey(at.ctx, at.pkey, at.properties);
+    return EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), crypto_ossl_pkey(k), NULL);
+}
+
 /* For digests already made: the key's own context, or one for this time. */
 static EVP_PKEY_CTX *prepare(const struct crypto_key *k, enum crypto_sig_alg alg,
                              enum crypto_use use)
@@ -143,7 +161,7 @@ static EVP_PKEY_CTX *prepare(const struct crypto_key *k, enum crypto_sig_alg alg
 
     if (p)
         return p;
-    p = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), crypto_ossl_pkey(k), NULL);
+    p = context_for(k, use);
     if (p && (use == CRYPTO_SIGNS ? EVP_PKEY_sign_init(p) : EVP_PKEY_verify_init(p)) == 1 &&
         (s->family != FAMILY_RSA || EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PADDING) == 1) &&
         (!s->pss || set_pss(p)) && EVP_PKEY_CTX_set_signature_md(p, crypto_md(s->md)) == 1)
@@ -160,6 +178,8 @@ static enum rc finish(const struct crypto_key *k, enum crypto_sig_alg alg, enum 
         crypto_key_ctx_keep(k, use, p);
     else
         EVP_PKEY_CTX_free(p);
+    if (rc != RC_OK && use == CRYPTO_SIGNS)
+        return failed_to_sign(k);
     return rc == RC_OK ? RC_OK : failed(rc);
 }
 
@@ -167,13 +187,12 @@ static enum rc sign_message(const struct crypto_key *k, struct str message, stru
 {
     CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *c = EVP_MD_CTX_new();
     unsigned char sig[CRYPTO_SIG_MAX];
+    struct crypto_private at = crypto_key_private(k);
     size_t n = sizeof(sig);
 
-    if (!c ||
-        EVP_DigestSignInit_ex(c, NULL, NULL, crypto_ossl_ctx(), NULL, crypto_ossl_pkey(k), NULL) !=
-            1 ||
+    if (!c || EVP_DigestSignInit_ex(c, NULL, NULL, at.ctx, at.properties, at.pkey, NULL) != 1 ||
         EVP_DigestSign(c, sig, &n, (const unsigned char *)message.p, message.n) != 1)
-        return failed(RC_CRYPTO);
+        return failed_to_sign(k);
     buf_put(out, sig, n);
     return buf_rc(out);
 }

@@ -149,6 +149,7 @@ static enum rc check_rsa(const struct crypto_key *k, struct err *err)
     }
     TRY(check_small(n, err));
     TRY(check_roca(n, err));
+    TRY(crypto_weak_look_up(n, err));
     return check_close(n, err);
 }
 

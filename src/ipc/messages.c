@@ -16,6 +16,9 @@ enum {
     CERT_BYTES = 72 * KIB, /* X509_CERT_MAX */
     PROCESSES_MAX = 96,
     SERIAL_BYTES = 20,
+    EMAIL_BYTES = 254,
+    URI_BYTES = 1 * KIB,
+    COMMON_NAME_BYTES = 256, /* 64 characters */
 };
 
 const struct ipc_fields ipc_none_fields = {"ipc_none", sizeof(struct ipc_none), 0, NULL};
@@ -57,6 +60,8 @@ IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
 IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation),
            IPC_F_LIST(ipc_status, processes, ipc_process, PROCESSES_MAX));
 
+IPC_FIELDS(ipc_restart, IPC_F_U8(ipc_restart, role, ROLE_COUNT - 1));
+
 IPC_FIELDS(ipc_pair, IPC_F_STR(ipc_pair, name, NAME_BYTES), IPC_F_STR(ipc_pair, value, 4 * KIB));
 
 IPC_FIELDS(ipc_http, IPC_F_STR(ipc_http, listener, NAME_BYTES), IPC_F_STR(ipc_http, method, 16),
@@ -83,7 +88,9 @@ IPC_FIELDS(ipc_sign, IPC_F_STR(ipc_sign, issuer, NAME_BYTES),
            IPC_F_STR(ipc_sign, profile, NAME_BYTES), IPC_F_STR(ipc_sign, serial, SERIAL_BYTES),
            IPC_F_STR(ipc_sign, spki, 8 * KIB), IPC_F_STRS(ipc_sign, names, SUBJECTS_MAX, DNS_BYTES),
            IPC_F_LIST(ipc_sign, addresses, ipc_address, SUBJECTS_MAX),
-           IPC_F_LIST(ipc_sign, subject, ipc_pair, PAIRS_MAX), IPC_F_I64(ipc_sign, not_before),
+           IPC_F_STRS(ipc_sign, emails, SUBJECTS_MAX, EMAIL_BYTES),
+           IPC_F_STRS(ipc_sign, uris, SUBJECTS_MAX, URI_BYTES),
+           IPC_F_STR(ipc_sign, common_name, COMMON_NAME_BYTES), IPC_F_I64(ipc_sign, not_before),
            IPC_F_I64(ipc_sign, not_after), IPC_F_ID(ipc_sign, reference));
 
 IPC_FIELDS(ipc_sign_reply, IPC_F_STR(ipc_sign_reply, certificate, CERT_BYTES));

@@ -83,6 +83,10 @@ struct ipc_status {
     IPC_LIST(struct ipc_process) processes;
 };
 
+struct ipc_restart {
+    uint8_t role; /* enum role: the signer, and no other */
+};
+
 struct ipc_pair {
     struct str name;
     struct str value;
@@ -130,7 +134,9 @@ struct ipc_sign {
     struct str spki;                        /* DER */
     struct ipc_strs names;                  /* dNSName, A-labels */
     IPC_LIST(struct ipc_address) addresses; /* iPAddress */
-    IPC_LIST(struct ipc_pair) subject;      /* attribute type ("CN", "O" ...) and value, in order */
+    struct ipc_strs emails;                 /* rfc822Name */
+    struct ipc_strs uris;                   /* uniformResourceIdentifier */
+    struct str common_name;                 /* asked for; empty: as the profile has it */
     int64_t not_before;                     /* when_t, whole seconds */
     int64_t not_after;
     struct id reference; /* of the reservation in core's database */
@@ -179,7 +185,7 @@ struct ipc_admin_reply {
 extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_fields,
     ipc_config_fields, ipc_listener_fields, ipc_peer_fields, ipc_generation_fields,
     ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
-    ipc_status_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields, ipc_api_cert_fields,
+    ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields, ipc_api_cert_fields,
     ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields, ipc_sign_fields,
     ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields, ipc_validate_fields,
     ipc_validate_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;

@@ -22,6 +22,7 @@ enum ipc_type {
     /* core to the supervisor */
     IPC_RELOAD = 32, /* ipc_none -> ipc_reloaded */
     IPC_STATUS,      /* ipc_none -> ipc_status */
+    IPC_RESTART,     /* ipc_restart -> ipc_none, when it is under way: read your files anew */
     /* front to core */
     IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
     IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/policy.h"
 
+#include <assert.h>
+
 #include "base/name.h"
 
 MSG(msg_no_rules, "policy.no-rules",
@@ -21,15 +23,22 @@ MSG(msg_eab, "policy.eab",
 
 MSG(msg_scope, "policy.outside-hierarchy",
     "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
-    "suffixes, single labels, and addresses that are private");
+    "suffixes, and addresses that are reserved for use inside; for others there is the special "
+    "hierarchy, which does not exist here (`autarky issuer create --special`)");
+MSG(msg_single, "policy.single-label",
+    "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" in "
+    "the configuration, then `autarky issuer rotate`");
+MSG(msg_mixed, "policy.mixed",
+    "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate for "
+    "each");
 
 MSG(msg_not_site, "policy.not-a-site",
     "{0} is not a site of the gateway, and this account has no other names; to make it one: "
     "`autarky site add`, or \"gateway: sites:\" in the configuration and `autarky reload`");
 MSG(msg_site_scope, "policy.site-outside-hierarchy",
     "the gateway's site {0} is outside of what this CA may vouch for: names at and below {1} and "
-    "the internal suffixes, and single labels; give the site another name, or its certificate "
-    "from another CA");
+    "the internal suffixes, and those of names.single; give the site another name, or its "
+    "certificate from another CA");
 
 enum { ALLOWED_TEXT_MAX = 400 };
 
@@ -45,22 +54,95 @@ bool policy_pattern_fits(struct str pattern, struct str name)
     return str_eq(pattern, name);
 }
 
-bool policy_in_hierarchy(const struct conf *conf, enum policy_identifier_type type,
-                         struct str value)
+static const char *const reserved[POLICY_RESERVED_NETS] = {
+    "10.0.0.0/8",      "172.16.0.0/12",  "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+    "169.254.0.0/16",  "192.0.2.0/24",   "198.18.0.0/15",  "198.51.100.0/24", "203.0.113.0/24",
+    "fc00::/7",        "fe80::/10",      "::1",            "2001:db8::/32", "3fff::/20",
+};
+
+void policy_reserved_nets(struct addr_net out[static POLICY_RESERVED_NETS])
+{
+    for (size_t i = 0; i < POLICY_RESERVED_NETS; i++) {
+        enum rc rc = addr_net_parse(str_of(reserved[i]), &out[i]);
+
+        assert(rc == RC_OK);
+    }
+}
+
+static enum policy_space space_of_address(const struct addr *a)
+{
+    struct addr_net nets[POLICY_RESERVED_NETS];
+
+    policy_reserved_nets(nets);
+    for (size_t i = 0; i < POLICY_RESERVED_NETS; i++)
+        if (addr_net_has(&nets[i], a))
+            return POLICY_INTRANET;
+    return POLICY_SPECIAL;
+}
+
+static enum policy_space space_of_name(const struct conf *conf, struct str name)
+{
+    if (name_under(name, conf->domain))
+        return POLICY_INTRANET;
+    for (size_t i = 0; i < conf->names.internal.n; i++)
+        if (name_under(name, conf->names.internal.p[i]))
+            return POLICY_INTRANET;
+    for (size_t i = 0; i < conf->names.single.n; i++)
+        if (str_eq(name, conf->names.single.p[i]))
+            return POLICY_INTRANET;
+    return name_labels(name) == 1 ? POLICY_NOWHERE : POLICY_SPECIAL;
+}
+
+enum policy_space policy_space_of(const struct conf *conf, enum policy_identifier_type type,
+                                  struct str value)
 {
     struct addr a;
 
-    if (type == POLICY_IP) {
-        enum addr_kind kind = addr_parse(value, &a) == RC_OK ? addr_kind(&a) : ADDR_PUBLIC;
+    if (type == POLICY_DNS)
+        return space_of_name(conf, value);
+    return addr_parse(value, &a) == RC_OK ? space_of_address(&a) : POLICY_NOWHERE;
+}
 
-        return kind == ADDR_PRIVATE || kind == ADDR_LOOPBACK || kind == ADDR_LINK_LOCAL;
+struct str policy_space_text(enum policy_space space)
+{
+    return space == POLICY_INTRANET  ? STR("intranet")
+           : space == POLICY_SPECIAL ? STR("special")
+                                     : STR("none");
+}
+
+static enum rc check_space(const struct conf *conf, enum policy_space space, struct str value,
+                           bool special, struct err *err)
+{
+    if (space == POLICY_NOWHERE)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_single, value);
+    if (space == POLICY_SPECIAL && !special)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_scope, value, conf->domain);
+    return RC_OK;
+}
+
+enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *names, bool special,
+                            enum policy_space *out, struct err *err)
+{
+    struct str inside = {NULL, 0}, outside = {NULL, 0};
+    char texts[2][ADDR_TEXT];
+
+    for (size_t i = 0; i < names->n_dns; i++) {
+        enum policy_space space = space_of_name(conf, names->dns[i]);
+
+        TRY(check_space(conf, space, names->dns[i], special, err));
+        *(space == POLICY_INTRANET ? &inside : &outside) = names->dns[i];
     }
-    if (name_labels(value) == 1 || name_under(value, conf->domain))
-        return true;
-    for (size_t i = 0; i < conf->names.internal.n; i++)
-        if (name_under(value, conf->names.internal.p[i]))
-            return true;
-    return false;
+    for (size_t i = 0; i < names->n_ips; i++) {
+        enum policy_space space = space_of_address(&names->ips[i]);
+        struct str text = str_of(addr_text(&names->ips[i], texts[space == POLICY_INTRANET]));
+
+        TRY(check_space(conf, space, text, special, err));
+        *(space == POLICY_INTRANET ? &inside : &outside) = text;
+    }
+    if (inside.n && outside.n)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_mixed, inside, outside);
+    *out = outside.n ? POLICY_SPECIAL : POLICY_INTRANET;
+    return RC_OK;
 }
 
 static bool rule_names(const struct conf_rule *rule, const struct policy_query *q)
@@ -155,8 +237,7 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                                                                           : q->value;
     enum fault why = FITS;
 
-    if (!policy_in_hierarchy(conf, q->type, name))
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_scope, q->value, conf->domain);
+    TRY(check_space(conf, policy_space_of(conf, q->type, name), q->value, q->special, err));
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
         enum fault fault;
@@ -189,7 +270,7 @@ enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query 
 
     if (!site)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_site, q->value);
-    if (!policy_in_hierarchy(conf, q->type, q->value))
+    if (policy_space_of(conf, q->type, q->value) != POLICY_INTRANET)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_site_scope, q->value,
                        conf->domain);
     *out = site;

@@ -9,10 +9,19 @@
 
 enum policy_identifier_type { POLICY_DNS, POLICY_IP };
 
+/* Which hierarchy may vouch for a name at all, whatever the rules say. */
+enum policy_space {
+    POLICY_INTRANET, /* at or below the domain or an internal suffix, one of names.single, an
+                        address that is reserved for use inside */
+    POLICY_SPECIAL,  /* what belongs to others: other names and addresses */
+    POLICY_NOWHERE,  /* a single label that names.single does not have */
+};
+
 struct policy_query {
     enum policy_identifier_type type;
     struct str value;      /* canonical name (a wildcard with its "*."), or text of an address */
     struct addr requester; /* where the request came from */
+    bool special;          /* the special hierarchy exists, so its space is open */
     struct str eab;        /* name of the key that the account was bound with; empty: none */
 };
 
@@ -40,11 +49,28 @@ const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identi
 enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,
                              const struct conf_site **out, struct err *err);
 
-/* The name or address is one that the intranet hierarchy may vouch for at all, whatever the rules
- * say: at or below the domain or an internal suffix, a single label, an address that is private,
- * loopback or link-local. */
-bool policy_in_hierarchy(const struct conf *conf, enum policy_identifier_type type,
-                         struct str value);
+enum policy_space policy_space_of(const struct conf *conf, enum policy_identifier_type type,
+                                  struct str value);
+
+/* Names and addresses of one certificate, canonical. */
+struct policy_names {
+    const struct str *dns;
+    size_t n_dns;
+    const struct addr *ips;
+    size_t n_ips;
+};
+/* The one hierarchy for all of them, POLICY_INTRANET or POLICY_SPECIAL. RC_DENIED, with a
+ * rejectedIdentifier problem that names two of them, when they are of both; when one is of none; or
+ * of special, which does not exist. */
+enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *names, bool special,
+                            enum policy_space *out, struct err *err);
+/* "intranet", "special". */
+struct str policy_space_text(enum policy_space space);
+
+/* The addresses of the intranet, as networks: RFC 6890 and its successors, those that a host of an
+ * organisation can have. */
+enum { POLICY_RESERVED_NETS = 15 };
+void policy_reserved_nets(struct addr_net out[static POLICY_RESERVED_NETS]);
 
 /* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d, anything else
  * itself only. */

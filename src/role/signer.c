@@ -4,8 +4,8 @@
  * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
  * its own rules, its own clock and the linter. */
 #include "ca/signer.h"
-#include "ca/passphrase.h"
 #include "crypto/crypto.h"
+#include "crypto/weak.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "role/role.h"
@@ -15,17 +15,17 @@ static const struct sandbox sandbox = {
     .promises = SB_STDIO | SB_FDPASS,
 };
 
-/* A systemd credential is found through it. */
-static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};
+/* A systemd credential is found through the first; where SoftHSM's tokens are, through the second.
+ */
+static const char *const environment[] = {"CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", NULL};
 
 static enum rc signer_open(struct role_env *env, struct err *err)
 {
-    CLEANUP(secret_freep) struct secret *passphrase = NULL;
     struct ca_signer *signer;
 
     TRY(crypto_init());
-    TRY(ca_passphrase_read(env->conf, env->data, &passphrase, err));
-    TRY(ca_signer_open(env->data, passphrase, env->conf, &signer, err));
+    TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
+    TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
     env->state = signer;
     /* scrypt takes 16 MiB for each key, which malloc would keep for ever. */
     mem_trim();
@@ -78,7 +78,7 @@ static void log_refused(const struct ipc_sign *ask, const struct err *err)
 
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign *ask = msg;
     struct ipc_sign_reply reply;
     struct err err = ERR_INIT;
@@ -96,6 +96,9 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     err.rc = rc;
     log_refused(ask, &err);
     ipc_reply_err(req, &err);
+    /* A session that was lost comes back with a new process, which core waits for. */
+    if (rc == RC_AGAIN)
+        role_fail(env, &err);
 }
 
 static void signer_commit(struct role_env *env)

@@ -10,9 +10,13 @@
 #include "base/fd.h"
 #include "ev/clock.h"
 #include "ipc/frame.h"
+#include "ipc/messages.h"
 #include "ipc/table.h"
 #include "log/log.h"
 #include "serve/serve_int.h"
+
+MSG(msg_restart, "serve.restart-refused",
+    "only the signer is started again when core asks, and not while the service ends");
 
 enum { HOW_BYTES = 96 };
 
@@ -181,6 +185,27 @@ static void on_status(void *arg, struct ipc_req *req, const void *, int)
     serve_sup_status(p->slot->sup, req);
 }
 
+/* Core alone may ask, and for the signer alone: its keys are files that it reads as it starts. */
+static void on_restart(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct serve_proc *p = arg;
+    struct serve *sup = p->slot->sup;
+    const struct ipc_restart *m = msg;
+    struct err err = ERR_INIT;
+
+    if (m->role != ROLE_SIGNER || sup->stopping) {
+        IGNORE_RC(ERR(&err, RC_DENIED, msg_restart));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_info("serve.restarts", LOG_Z("role", role_name(ROLE_SIGNER)),
+             LOG_TEXT("it has new files to read"));
+    for (size_t i = 0; i < sup->n_slots; i++)
+        if (sup->slots[i].def->role == ROLE_SIGNER)
+            serve_slot_restart(&sup->slots[i]);
+    IGNORE_RC(ipc_reply(req, NULL)); /* the asker is told of a failure in its place */
+}
+
 static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
 {
     struct serve_proc *p = arg;
@@ -195,6 +220,7 @@ static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
 static const struct ipc_handler handlers[] = {{IPC_READY, on_ready},
                                               {IPC_PEER_LOST, on_peer_lost},
                                               {IPC_RELOAD, on_reload},
+                                              {IPC_RESTART, on_restart},
                                               {IPC_STATUS, on_status}};
 
 /* ---- starting */
@@ -422,6 +448,9 @@ static struct death describe(int status)
         d.cure = "somebody killed it, or memory ran out: see `journalctl -k`";
     else if (code == ROLE_EXIT_DONE)
         d.cure = "somebody ended it with SIGTERM; to end the whole service, signal the supervisor";
+    else if (code == ROLE_EXIT_FAILED)
+        d.cure = "it could not go on; the lines before say why, and whether somebody must do "
+                 "something";
     else if (code == ROLE_EXIT_CANNOT)
         d.cure = "the line before says what to mend";
     else if (code == ROLE_EXIT_VERSION)

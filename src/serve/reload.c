@@ -152,6 +152,11 @@ static void log_changes(const struct serve_reload *r, struct buf *text)
         put_key(text, c);
         if (c->roles[0])
             buf_printf(text, " (restarts %s)", c->roles);
+        if (c->reason) {
+            buf_putz(text, " (");
+            msg_render(c->reason, NULL, 0, NULL, NULL, text);
+            buf_putz(text, ")");
+        }
     }
 }
 

@@ -296,6 +296,13 @@ static enum rc condition_name(struct query *q, const struct store_name *name, st
                    addr_bytes(&f->addr));
         return RC_OK;
     }
+    if (name->type != STORE_NAME_DNS) {
+        query_str(q,
+                  " AND n IN (SELECT certificate FROM certificate_names WHERE reversed IS NULL"
+                  " AND address IS NULL AND value = ?)",
+                  name->value);
+        return RC_OK;
+    }
     if (name_canonical(name->value, true, f->first) != RC_OK)
         return RC_INVAL;
     TRY(name_reverse(str_of(f->first), f->reversed));
@@ -309,6 +316,8 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
 {
     TRY(condition_name(q, f->name, name));
     TRY(condition_under(q, f->under, under));
+    if (f->serial.n)
+        query_blob(q, " AND n = (SELECT certificate FROM serials WHERE serial = ?)", f->serial);
     if (f->spki)
         query_blob(q, " AND spki_sha256 = ?", str_bytes(f->spki->b, STORE_SHA256));
     query_id(q, " AND account = ?", &f->account);
@@ -318,6 +327,8 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
     query_id(q, " OR (logical = ? AND logical <> id))", &f->logical);
     query_str(q, " AND hierarchy = ?", f->hierarchy);
     query_str(q, " AND origin = ?", f->origin);
+    query_str(q, " AND owner = ?", f->owner);
+    query_str(q, " AND profile = ?", f->profile);
     query_statuses(q, "status", f->statuses, statuses, STORE_CERTIFICATE_STATUSES);
     query_int(q, " AND not_after >= ?", f->not_after_from);
     query_int(q, " AND not_after < ?", f->not_after_before);

@@ -78,6 +78,7 @@ enum store_certificate_sort {
 struct store_certificate_filter {
     const struct store_name *name; /* exactly this one */
     struct str under;              /* a domain: it and everything below, wildcards too */
+    struct str serial;             /* big endian, without the sign byte */
     const struct store_hash *spki;
     struct id account;
     struct id order; /* whose certificate it is */
@@ -85,6 +86,8 @@ struct store_certificate_filter {
     struct id logical;
     struct str hierarchy;
     struct str origin;
+    struct str owner;
+    struct str profile;
     unsigned statuses;       /* bits 1 << status; 0: all */
     when_t not_after_from;   /* inclusive; 0: no bound */
     when_t not_after_before; /* exclusive; 0: no bound */

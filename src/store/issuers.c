@@ -6,16 +6,27 @@
 
 #define COLUMNS                                                                                    \
     "id, name, parent, hierarchy, algorithm, subject, certificate, chain, key_ref, key_id, state," \
-    " not_after, created"
+    " not_after, created, not_before, activates, retires, crl_shards"
 
 static const char *const states[STORE_ISSUER_STATES] = {
     [STORE_ISSUER_ACTIVE] = "active",
+    [STORE_ISSUER_RETIRING] = "retiring",
     [STORE_ISSUER_RETIRED] = "retired",
+    [STORE_ISSUER_REVOKED] = "revoked",
 };
 
 const char *store_issuer_state_text(enum store_issuer_state state)
 {
     return states[state];
+}
+
+enum store_issuer_state store_issuer_at(const struct store_issuer *issuer, when_t now)
+{
+    if (issuer->not_after <= now)
+        return STORE_ISSUER_RETIRED;
+    if (issuer->state == STORE_ISSUER_ACTIVE && issuer->retires && issuer->retires <= now)
+        return STORE_ISSUER_RETIRING;
+    return issuer->state;
 }
 
 enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *i)
@@ -24,7 +35,7 @@ enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *i)
 
     TRY(stmt_open(&st, txn,
                   "INSERT INTO issuers (" COLUMNS
-                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &i->id);
     stmt_text(&st, i->name, STORE_TEXT_MAX);
     stmt_id(&st, &i->parent);
@@ -38,6 +49,10 @@ enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *i)
     stmt_z(&st, states[i->state]);
     stmt_when(&st, i->not_after);
     stmt_when(&st, i->created);
+    stmt_int(&st, i->not_before);
+    stmt_int(&st, i->activates);
+    stmt_when(&st, i->retires);
+    stmt_int(&st, (int64_t)i->crl_shards);
     return stmt_run(&st);
 }
 
@@ -59,6 +74,10 @@ static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, vo
     i.state = (enum store_issuer_state)row_enum(&r, states, STORE_ISSUER_STATES);
     i.not_after = row_int(&r);
     i.created = row_int(&r);
+    i.not_before = row_int(&r);
+    i.activates = row_int(&r);
+    i.retires = row_int(&r);
+    i.crl_shards = (uint64_t)row_int(&r);
     TRY(r.rc);
     *(struct store_issuer *)out = i;
     return RC_OK;
@@ -73,6 +92,27 @@ enum rc store_issuer_get(struct store_txn *txn, struct arena *a, const struct id
     stmt_id(&st, id);
     TRY(stmt_next(&st));
     return read_row(&st, txn, a, out);
+}
+
+enum rc store_issuer_by_name(struct store_txn *txn, struct arena *a, struct str name,
+                             struct store_issuer *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM issuers WHERE name = ?"));
+    stmt_text(&st, name, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    return read_row(&st, txn, a, out);
+}
+
+enum rc store_issuer_set_retires(struct store_txn *txn, const struct id *id, when_t retires)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE issuers SET retires = ? WHERE id = ?"));
+    stmt_when(&st, retires);
+    stmt_id(&st, id);
+    return stmt_change(&st);
 }
 
 enum rc store_issuer_move(struct store_txn *txn, const struct id *id, enum store_issuer_state from,
@@ -98,6 +138,58 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
 
     query_init(&q, "SELECT " COLUMNS " FROM issuers WHERE 1 = 1");
     query_statuses(&q, "state", states_wanted, states, STORE_ISSUER_STATES);
+    return query_rows(&q, txn, a, &page, out, out_n);
+}
+
+#define CROSS_COLUMNS                                                                              \
+    "id, name, subject, signer, certificate, not_before, not_after, created"
+
+enum rc store_cross_add(struct store_txn *txn, const struct store_cross *c)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO cross_certificates (" CROSS_COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    stmt_id(&st, &c->id);
+    stmt_text(&st, c->name, STORE_TEXT_MAX);
+    stmt_id(&st, &c->subject);
+    stmt_id(&st, &c->signer);
+    stmt_blob(&st, c->certificate, STORE_BLOB_MAX);
+    stmt_int(&st, c->not_before);
+    stmt_int(&st, c->not_after);
+    stmt_int(&st, c->created);
+    return stmt_run(&st);
+}
+
+static enum rc read_cross(struct stmt *st, struct store_txn *, struct arena *a, void *out)
+{
+    struct row r = row_of(st, a);
+    struct store_cross c = {};
+
+    c.id = row_id(&r);
+    c.name = row_str(&r);
+    c.subject = row_id(&r);
+    c.signer = row_id(&r);
+    c.certificate = row_str(&r);
+    c.not_before = row_int(&r);
+    c.not_after = row_int(&r);
+    c.created = row_int(&r);
+    TRY(r.rc);
+    *(struct store_cross *)out = c;
+    return RC_OK;
+}
+
+enum rc store_cross_list(struct store_txn *txn, struct arena *a, struct store_cross **out,
+                         size_t *out_n)
+{
+    static const struct rows rows = {sizeof(struct store_cross), offsetof(struct store_cross, id),
+                                     offsetof(struct store_cross, created), read_cross};
+    CLEANUP(query_done) struct query q = {};
+    struct store_cursor at = {};
+    struct page page = {.rows = &rows, .at = &at, .column = "created"};
+
+    query_init(&q, "SELECT " CROSS_COLUMNS " FROM cross_certificates WHERE 1 = 1");
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 

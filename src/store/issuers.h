@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The authorities that sign, roots and intermediates alike: their certificates and where the signer
- * finds the key. */
+ * finds the key. None is ever deleted: what it signed may be asked about. */
 #pragma once
 
 #include "store/types.h"
 
-enum store_issuer_state { STORE_ISSUER_ACTIVE, STORE_ISSUER_RETIRED, STORE_ISSUER_STATES };
+enum store_issuer_state {
+    STORE_ISSUER_ACTIVE,
+    STORE_ISSUER_RETIRING, /* signs no leaves, but CRLs and OCSP answers; is served */
+    STORE_ISSUER_RETIRED,  /* all that it signed has ended */
+    STORE_ISSUER_REVOKED,  /* as retiring, and on its root's CRL */
+    STORE_ISSUER_STATES
+};
 const char *store_issuer_state_text(enum store_issuer_state state);
 
 struct store_issuer {
@@ -13,7 +19,7 @@ struct store_issuer {
     struct str name;        /* as configuration and commands call it: unique */
     struct id parent;       /* who signed it; "": a root */
     struct str hierarchy;   /* "intranet", "special" */
-    struct str algorithm;   /* "rsa", "ecdsa" ... */
+    struct str algorithm;   /* "rsa", "ecdsa", "sm2", "mldsa" */
     struct str subject;     /* text form, for people */
     struct str certificate; /* DER */
     struct str
@@ -21,18 +27,46 @@ struct store_issuer {
     struct str
         key_ref; /* for the signer; empty when this installation has no key of it (offline root) */
     struct str key_id; /* subject key identifier, the authority key identifier of what it signs */
-    enum store_issuer_state state;
-    when_t not_after;
+    enum store_issuer_state state; /* as commands set it; dates move it on, see store_issuer_at */
+    when_t not_before, not_after;
+    when_t activates;    /* it signs leaves from then on */
+    when_t retires;      /* and no more from then on; 0: until it ends */
+    uint64_t crl_shards; /* fixed at its making; 1 or more */
     when_t created;
 };
+
+/* The state at that time: active ones retire at their date, and retiring and revoked ones are
+ * retired when they have ended, which is after all that they signed. */
+enum store_issuer_state store_issuer_at(const struct store_issuer *issuer, when_t now);
 
 enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *issuer);
 enum rc store_issuer_get(struct store_txn *txn, struct arena *a, const struct id *id,
                          struct store_issuer *out);
+enum rc store_issuer_by_name(struct store_txn *txn, struct arena *a, struct str name,
+                             struct store_issuer *out);
 /* Compare and set. */
 enum rc store_issuer_move(struct store_txn *txn, const struct id *id, enum store_issuer_state from,
                           enum store_issuer_state to);
+/* 0: no date. */
+enum rc store_issuer_set_retires(struct store_txn *txn, const struct id *id, when_t retires);
 /* All of them, STORE_PAGE_MAX at most, oldest first; those in `states` (bits 1 << state; 0: all).
  */
 enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned states,
                           struct store_issuer **out, size_t *out_n);
+
+/* One authority's name and key, certified by another one of its kind: for clients that have only
+ * the other. */
+struct store_cross {
+    struct id id;
+    struct str name;    /* unique, "root-rsa-2-by-root-rsa": in URLs */
+    struct id subject;  /* an issuer */
+    struct id signer;   /* another one */
+    struct str certificate; /* DER */
+    when_t not_before, not_after;
+    when_t created;
+};
+
+enum rc store_cross_add(struct store_txn *txn, const struct store_cross *cross);
+/* All of them, STORE_PAGE_MAX at most, oldest first. */
+enum rc store_cross_list(struct store_txn *txn, struct arena *a, struct store_cross **out,
+                         size_t *out_n);

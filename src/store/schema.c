@@ -153,6 +153,37 @@ static const char *const fewer_indexes[] = {
     NULL,
 };
 
+/* Issuers come and go: more states, dates, and certificates of one authority by another. A column's
+ * CHECK cannot be changed, so the states move to a new one, which takes the old one's name. */
+static const char *const issuers[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "ALTER TABLE issuers ADD COLUMN phase TEXT NOT NULL DEFAULT 'active' CHECK (phase IN"
+    " ('active', 'retiring', 'retired', 'revoked'))",
+    "UPDATE issuers SET phase = state",
+    "ALTER TABLE issuers DROP COLUMN state",
+    "ALTER TABLE issuers RENAME COLUMN phase TO state",
+    "ALTER TABLE issuers ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE issuers ADD COLUMN activates INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE issuers ADD COLUMN retires INTEGER",
+    "ALTER TABLE issuers ADD COLUMN crl_shards INTEGER NOT NULL DEFAULT 1",
+    "UPDATE issuers SET not_before = created, activates = created",
+    "UPDATE issuers SET crl_shards = 16 WHERE parent IS NOT NULL",
+    "CREATE TABLE cross_certificates (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE,"
+    " subject TEXT NOT NULL REFERENCES issuers (id), signer TEXT NOT NULL REFERENCES issuers (id),"
+    " certificate BLOB NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,"
+    " created INTEGER NOT NULL) STRICT",
+    NULL,
+};
+
+/* Names that are neither DNS names nor addresses are found by their text, and certificates by the
+ * one who answers for them; both are few among many. */
+static const char *const profiles[] = {
+    "CREATE INDEX certificate_names_value ON certificate_names (value, certificate)"
+    " WHERE reversed IS NULL AND address IS NULL",
+    "CREATE INDEX certificates_owner ON certificates (owner, issued) WHERE owner IS NOT NULL",
+    NULL,
+};
+
 /* Accounts by external binding, authorizations made ahead of orders or for all below a domain,
  * renewals pulled forward, and an end for what has expired. To delete an order, nothing may need to
  * look for what refers to it without an index: of the issuances, only those that are reserved are
@@ -188,6 +219,8 @@ static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
     {"fewer indexes", fewer_indexes},
+    {"issuers", issuers},
+    {"profiles: other names, owners", profiles},
     {"acme", acme},
 };
 

@@ -3,7 +3,7 @@
 
 #include "store/sql_int.h"
 
-static const char *const name_types[] = {"dns", "ip"};
+static const char *const name_types[STORE_NAME_TYPES] = {"dns", "ip", "email", "uri"};
 
 const char *store_name_type_text(enum store_name_type type)
 {
@@ -154,6 +154,15 @@ static enum rc name_dns(struct str value, char reversed[static NAME_MAX_BYTES + 
     return name_reverse(value, reversed);
 }
 
+static enum rc name_email(struct str value)
+{
+    char canonical[NAME_EMAIL_MAX + 1];
+
+    if (name_email_canonical(value, canonical) != RC_OK || !str_eq(str_of(canonical), value))
+        return RC_INVAL;
+    return RC_OK;
+}
+
 void stmt_name(struct stmt *st, const struct store_name *name)
 {
     char reversed[NAME_MAX_BYTES + 1];
@@ -164,12 +173,16 @@ void stmt_name(struct stmt *st, const struct store_name *name)
         rc = name_dns(name->value, reversed);
     else if (name->type == STORE_NAME_IP)
         rc = name_addr(name->value, &addr);
+    else if (name->type == STORE_NAME_EMAIL)
+        rc = name_email(name->value);
+    else if (name->type == STORE_NAME_URI && name_uri_check(name->value) == RC_OK)
+        rc = RC_OK;
     if (rc != RC_OK) {
         st->rc = st->rc == RC_OK ? rc : st->rc;
         return;
     }
     stmt_z(st, name_types[name->type]);
-    stmt_text(st, name->value, NAME_MAX_BYTES);
+    stmt_text(st, name->value, NAME_URI_MAX);
     st->place++;
     if (name->type == STORE_NAME_DNS)
         bound(st, sqlite3_bind_text(st->s, st->place, reversed, -1, SQLITE_TRANSIENT));
@@ -291,7 +304,8 @@ int row_enum(struct row *r, const char *const *texts, int n)
 
 struct store_name row_name(struct row *r)
 {
-    struct store_name name = {.type = (enum store_name_type)row_enum(r, name_types, 2)};
+    struct store_name name = {.type =
+                                  (enum store_name_type)row_enum(r, name_types, STORE_NAME_TYPES)};
 
     name.value = row_str(r);
     return name;

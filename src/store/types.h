@@ -40,17 +40,24 @@ struct store_hash {
     uint8_t b[STORE_SHA256];
 };
 
-enum store_name_type { STORE_NAME_DNS, STORE_NAME_IP };
+enum store_name_type {
+    STORE_NAME_DNS,
+    STORE_NAME_IP,
+    STORE_NAME_EMAIL, /* of certificates alone, as the next */
+    STORE_NAME_URI,
+    STORE_NAME_TYPES
+};
 
 /* An identifier or a name of a certificate. `value` is canonical: an A-label name (base/name.h;
- * "*." in front where a wildcard is meant) or an address as addr_text writes it; the store derives
- * the reversed name or the address bytes and refuses with RC_INVAL what is not canonical. */
+ * "*." in front where a wildcard is meant), an address as addr_text writes it, a mail address or a
+ * URI; the store derives the reversed name or the address bytes and refuses with RC_INVAL what is
+ * not canonical. */
 struct store_name {
     enum store_name_type type;
     struct str value;
 };
 
-/* "dns", "ip": as RFC 8555 section 9.7.7 and RFC 8738 write them. */
+/* "dns", "ip", as RFC 8555 section 9.7.7 and RFC 8738 write them, "email", "uri". */
 const char *store_name_type_text(enum store_name_type type);
 
 /* Where a list goes on. {0} starts; a list call moves it behind its last row and sets `end` when

@@ -16,9 +16,29 @@ MSG(msg_nothing, "trust.nothing-there",
     "there is nothing at {0}; /trust/ shows what can be fetched");
 MSG(msg_method, "trust.method", "{0} is not possible here; only GET and HEAD are");
 
-static const struct ca_issuer *root_of(const struct ca *ca)
+static bool trusted(const struct ca *ca, const struct ca_issuer *i)
 {
-    return ca_issuer_find(ca, STR("root-rsa"));
+    enum store_issuer_state state = ca_issuer_state(ca, i);
+
+    return !i->parent.z[0] && (state == STORE_ISSUER_ACTIVE || state == STORE_ISSUER_RETIRING);
+}
+
+/* Those whose signatures everybody can check. */
+static bool classical(const struct ca_issuer *i)
+{
+    return str_eq(i->algorithm, STR("rsa")) || str_eq(i->algorithm, STR("ecdsa"));
+}
+
+/* The one that a machine is to have: the newest for everybody, or else the newest there is. */
+static const struct ca_issuer *first_root(const struct ca *ca)
+{
+    const struct ca_issuer *best = NULL, *i;
+
+    for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++)
+        if (trusted(ca, i) && str_eq(i->hierarchy, STR("intranet")) &&
+            (!best || classical(i) || !classical(best)))
+            best = i;
+    return best;
 }
 
 /* "AB:CD:...", as browsers and certificate tools show it. */
@@ -50,8 +70,47 @@ static void put_rows(struct buf *b, const struct x509_cert *root, const char *pr
                print, when_text(root->not_after, until));
 }
 
-static void put_page(struct buf *b, const struct x509_cert *root, const char *print)
+static void put_files(struct buf *b, const struct ca_issuer *root)
 {
+    struct str ref = root->ref;
+
+    buf_printf(b,
+               "<p><a href=\"%.*s.pem\">%.*s.pem</a> (PEM: Linux, most programs) &middot; "
+               "<a href=\"%.*s.cer\">%.*s.cer</a> (DER: Windows, Apple, Java)</p>\n",
+               STR_ARG(ref), STR_ARG(ref), STR_ARG(ref), STR_ARG(ref));
+}
+
+static enum rc put_root(struct buf *b, const struct ca_issuer *root)
+{
+    char print[FINGERPRINT_TEXT];
+
+    TRY(fingerprint(&root->cert, print));
+    put_rows(b, &root->cert, print);
+    put_files(b, root);
+    return RC_OK;
+}
+
+static enum rc put_others(struct buf *b, const struct ca *ca, const struct ca_issuer *first)
+{
+    const struct ca_issuer *i;
+    bool any = false;
+
+    for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++) {
+        if (i == first || !trusted(ca, i))
+            continue;
+        if (!any)
+            buf_putz(b, "<h2>Other roots</h2>\n<p>For other algorithms, for names that are not of "
+                        "this organisation (S), and those before or after this one.</p>\n");
+        any = true;
+        TRY(put_root(b, i));
+    }
+    return RC_OK;
+}
+
+static enum rc put_page(struct buf *b, const struct ca *ca, const struct ca_issuer *root)
+{
+    struct str ref = root->ref;
+
     buf_putz(
         b,
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
@@ -60,57 +119,56 @@ static void put_page(struct buf *b, const struct x509_cert *root, const char *pr
         "<h1>Trust this organisation's certificates</h1>\n"
         "<p>Programs on this network show certificates that are signed, in the end, by this root. "
         "A machine that has it believes them.</p>\n");
-    put_rows(b, root, print);
-    buf_putz(
-        b,
-        "<p><a href=\"root-rsa.pem\">root-rsa.pem</a> (PEM: Linux, most programs) &middot; "
-        "<a href=\"root-rsa.cer\">root-rsa.cer</a> (DER: Windows, Apple, Java) &middot; "
-        "<a href=\"roots.pem\">roots.pem</a> (all roots in one file)</p>\n"
-        "<p>This page came over a connection that nothing protects. Compare the fingerprint with "
-        "the one "
-        "that your administrator gave you before you install the file.</p>\n"
-        "<h2>Debian and Ubuntu</h2>\n"
-        "<pre>openssl x509 -in root-rsa.pem -noout -fingerprint -sha256\n"
-        "sudo cp root-rsa.pem /usr/local/share/ca-certificates/internal-root.crt\n"
-        "sudo update-ca-certificates</pre>\n"
-        "<h2>Fedora and Red Hat</h2>\n"
-        "<pre>sudo trust anchor root-rsa.pem</pre>\n"
-        "<h2>Windows</h2>\n"
-        "<pre>certutil -addstore -f Root root-rsa.cer</pre>\n"
-        "<h2>macOS</h2>\n"
-        "<pre>sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "
-        "root-rsa.cer</pre>\n"
-        "<h2>Firefox</h2>\n"
-        "<p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>\n"
-        "</html>\n");
+    TRY(put_root(b, root));
+    buf_putz(b, "<p><a href=\"roots.pem\">roots.pem</a> (all roots that everybody can check, in "
+                "one file) &middot; <a href=\"roots-all.pem\">roots-all.pem</a> (of every "
+                "algorithm)</p>\n"
+                "<p>This page came over a connection that nothing protects. Compare the "
+                "fingerprint with the one "
+                "that your administrator gave you before you install the file.</p>\n");
+    buf_printf(b,
+               "<h2>Debian and Ubuntu</h2>\n"
+               "<pre>openssl x509 -in %.*s.pem -noout -fingerprint -sha256\n"
+               "sudo cp %.*s.pem /usr/local/share/ca-certificates/internal-root.crt\n"
+               "sudo update-ca-certificates</pre>\n"
+               "<h2>Fedora and Red Hat</h2>\n"
+               "<pre>sudo trust anchor %.*s.pem</pre>\n"
+               "<h2>Windows</h2>\n"
+               "<pre>certutil -addstore -f Root %.*s.cer</pre>\n"
+               "<h2>macOS</h2>\n"
+               "<pre>sudo security add-trusted-cert -d -r trustRoot -k "
+               "/Library/Keychains/System.keychain %.*s.cer</pre>\n",
+               STR_ARG(ref), STR_ARG(ref), STR_ARG(ref), STR_ARG(ref), STR_ARG(ref));
+    buf_putz(b,
+             "<h2>Firefox</h2>\n"
+             "<p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>\n");
+    TRY(put_others(b, ca, root));
+    buf_putz(b, "</html>\n");
+    return RC_OK;
 }
 
-static void reply_page(struct http_exchange *x, const struct ca_issuer *root)
+static void reply_page(const struct ca *ca, struct http_exchange *x, const struct ca_issuer *root)
 {
-    char print[FINGERPRINT_TEXT];
-
-    if (fingerprint(&root->cert, print) != RC_OK) {
+    if (put_page(&x->res.body, ca, root) != RC_OK) {
         http_finish(x);
         return;
     }
-    put_page(&x->res.body, &root->cert, print);
     http_header_add(x, "Cache-Control", STR(ASK_AGAIN));
     http_header_add(x, "Content-Security-Policy", STR("default-src 'none'"));
     http_reply(x, 200, "text/html; charset=utf-8");
 }
 
-static void reply_pem(struct http_exchange *x, const struct ca_issuer *issuer)
+static void finish_pem(struct http_exchange *x)
 {
-    x509_cert_put_pem(issuer->cert.der, &x->res.body);
     http_header_add(x, "Cache-Control", STR(ASK_AGAIN));
     http_reply(x, 200, "application/x-pem-file");
 }
 
-static void reply_der(struct http_exchange *x, const struct ca_issuer *issuer, const char *type,
+static void reply_der(struct http_exchange *x, const struct x509_cert *cert, const char *type,
                       const char *caching)
 {
     http_header_add(x, "Cache-Control", str_of(caching));
-    http_reply_text(x, 200, type, issuer->cert.der);
+    http_reply_text(x, 200, type, cert->der);
 }
 
 static void refuse(struct http_exchange *x, const struct msg *m, struct str arg, int status)
@@ -129,35 +187,82 @@ static bool get(const struct http_exchange *x)
     return str_eq(x->req.method, STR("GET")) || str_eq(x->req.method, STR("HEAD"));
 }
 
-/* "/issuer/rsa-1.cer": intermediates only, the root is below /trust/. */
-static const struct ca_issuer *issuer_at(const struct ca *ca, struct str path)
+/* "/issuer/rsa-1.cer", "/issuer/root-rsa-2-by-root-rsa.cer": every authority there ever was, and
+ * every certificate of one by another. */
+static const struct x509_cert *issuer_at(const struct ca *ca, struct str path)
 {
     struct str name = str_skip(path, strlen("/issuer/"));
     const struct ca_issuer *issuer;
+    const struct ca_cross *cross;
 
     if (!str_starts(path, STR("/issuer/")) || !str_ends(name, STR(".cer")))
         return NULL;
-    issuer = ca_issuer_find(ca, str_head(name, name.n - strlen(".cer")));
-    return issuer == root_of(ca) ? NULL : issuer;
+    name = str_head(name, name.n - strlen(".cer"));
+    issuer = ca_issuer_find(ca, name);
+    if (issuer)
+        return &issuer->cert;
+    for (size_t i = 0; (cross = ca_cross_at(ca, i)); i++)
+        if (str_eq(cross->ref, name))
+            return &cross->cert;
+    return NULL;
+}
+
+/* "/trust/root-rsa.pem": a root that is to be trusted. */
+static const struct ca_issuer *root_at(const struct ca *ca, struct str path, const char *ending)
+{
+    struct str name = str_skip(path, strlen("/trust/"));
+    const struct ca_issuer *root;
+
+    if (!str_starts(path, STR("/trust/")) || !str_ends(name, str_of(ending)))
+        return NULL;
+    root = ca_issuer_find(ca, str_head(name, name.n - strlen(ending)));
+    return root && trusted(ca, root) ? root : NULL;
+}
+
+/* The same sets as in DATA/trust; false: the path is none. */
+static bool put_set(const struct ca *ca, struct str path, struct buf *out)
+{
+    static const struct {
+        const char *path;
+        bool special, all;
+    } sets[] = {{"/trust/roots.pem", false, false},
+                {"/trust/roots-all.pem", false, true},
+                {"/trust/roots-special.pem", true, false},
+                {"/trust/roots-all-special.pem", true, true}};
+    const struct ca_issuer *i;
+
+    for (size_t s = 0; s < sizeof(sets) / sizeof(sets[0]); s++) {
+        if (!str_eq(path, str_of(sets[s].path)))
+            continue;
+        for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++)
+            if (trusted(ca, i) && (sets[s].all || classical(i)) &&
+                str_eq(i->hierarchy, sets[s].special ? STR("special") : STR("intranet")))
+                x509_cert_put_pem(i->cert.der, out);
+    }
+    return out->n > 0;
 }
 
 void trust_handle(const struct ca *ca, struct http_exchange *x)
 {
-    const struct ca_issuer *root = root_of(ca);
-    const struct ca_issuer *issuer = issuer_at(ca, x->req.path);
     struct str path = x->req.path;
+    const struct ca_issuer *first = first_root(ca), *pem = root_at(ca, path, ".pem"),
+                           *cer = root_at(ca, path, ".cer");
+    const struct x509_cert *issuer = issuer_at(ca, path);
 
-    if (!get(x))
+    if (!get(x)) {
         refuse(x, &msg_method, x->req.method, 405);
-    else if (issuer)
+    } else if (issuer) {
         reply_der(x, issuer, "application/pkix-cert", KEEP_A_DAY);
-    else if (root && str_eq(path, STR("/trust/")))
-        reply_page(x, root);
-    else if (root &&
-             (str_eq(path, STR("/trust/root-rsa.pem")) || str_eq(path, STR("/trust/roots.pem"))))
-        reply_pem(x, root);
-    else if (root && str_eq(path, STR("/trust/root-rsa.cer")))
-        reply_der(x, root, "application/x-x509-ca-cert", ASK_AGAIN);
-    else
+    } else if (first && str_eq(path, STR("/trust/"))) {
+        reply_page(ca, x, first);
+    } else if (pem) {
+        x509_cert_put_pem(pem->cert.der, &x->res.body);
+        finish_pem(x);
+    } else if (cer) {
+        reply_der(x, &cer->cert, "application/x-x509-ca-cert", ASK_AGAIN);
+    } else if (put_set(ca, path, &x->res.body)) {
+        finish_pem(x);
+    } else {
         refuse(x, &msg_nothing, path, 404);
+    }
 }

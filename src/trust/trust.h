@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a machine needs to trust this CA, given out over plain HTTP because it must work before
- * there is trust: the root as PEM and DER below /trust/, with a page that shows its fingerprint,
- * and the intermediates below /issuer/, where certificates point to (RFC 5280 section 4.2.2.1).
+ * there is trust: the roots as PEM and DER below /trust/, with a page that shows their fingerprints,
+ * and every authority and certificate of one by another below /issuer/, where certificates point to (RFC 5280 section 4.2.2.1).
  * Runs in core. Nothing here is secret and nothing can be changed. */
 #pragma once
 

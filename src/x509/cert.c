@@ -66,6 +66,7 @@ static enum rc read_extensions(struct arena *a, struct rd in, struct x509_cert *
             return ERR(err, RC_TOOBIG, msg_size);
         if (seen(oids, c->n_extensions, ext.oid))
             return ERR(err, RC_PARSE, msg_twice, str_of(x509_oid_text(ext.oid, text)));
+        c->critical |= (uint64_t)ext.critical << c->n_extensions;
         oids[c->n_extensions++] = ext.oid;
         rc = x509_ext_read(a, &ext, c);
         if (rc == RC_NOTFOUND)
@@ -155,8 +156,8 @@ static enum rc read_tail(struct arena *a, struct rd *in, struct x509_cert *c, st
     struct rd r, list;
 
     if (c->version >= 2) {
-        x509_der_opt(in, X509_DER_CONTEXT(1), &unique);
-        x509_der_opt(in, X509_DER_CONTEXT(2), &unique);
+        c->has_unique_ids = x509_der_opt(in, X509_DER_CONTEXT(1), &unique);
+        c->has_unique_ids |= x509_der_opt(in, X509_DER_CONTEXT(2), &unique);
     }
     if (c->version == 3 && x509_der_opt(in, X509_DER_CONTEXT_IN(3), &explicit)) {
         r = rd_of(explicit);

@@ -30,7 +30,9 @@ struct x509_cert {
     uint16_t key_usage, eku;
     const struct str *dns; /* as in the SAN */
     const struct addr *ips;
-    size_t n_dns, n_ips, n_other_names; /* others: mail, URI, directory names ... */
+    const struct str *emails; /* printable, nothing more is known of them */
+    const struct str *uris;   /* the same */
+    size_t n_dns, n_ips, n_emails, n_uris, n_other_names; /* others: directory names ... */
     bool san_critical;
     bool has_constraints, constraints_critical;
     struct x509_constraints constraints;
@@ -41,8 +43,11 @@ struct x509_cert {
     const struct str *policies; /* OIDs, DER content; the first X509_POLICIES_MAX */
     size_t n_policies;
     bool must_staple, ocsp_nocheck;
+    bool has_unique_ids;          /* RFC 5280 section 4.1.2.8 */
+    size_t n_tls_features;        /* RFC 7633, status_request among them or not */
     const struct str *extensions; /* OIDs of all of them, in order, DER content */
     size_t n_extensions;
+    uint64_t critical; /* bit i: the i-th of these is */
     size_t n_unknown_critical;
 };
 

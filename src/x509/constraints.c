@@ -307,3 +307,28 @@ enum rc x509_constraints_ip(const struct x509_constraints *c, const struct addr 
         permitted = addr_net_has(&c->permitted_ip[i], ip);
     return permitted ? RC_OK : ERR(err, RC_DENIED, msg_not_permitted, str_of(addr_text(ip, text)));
 }
+
+static bool email_within(struct str email, struct str base)
+{
+    struct str domain = name_email_domain(email);
+
+    if (base.n == 0)
+        return true;
+    if (str_find(base, '@') < base.n)
+        return str_eq(email, base);
+    return base.p[0] == '.'
+               ? domain.n > base.n && str_ieq(str_skip(domain, domain.n - base.n), base)
+               : str_ieq(domain, base);
+}
+
+enum rc x509_constraints_email(const struct x509_constraints *c, struct str email, struct err *err)
+{
+    bool permitted = c->n_permitted_email == 0;
+
+    for (size_t i = 0; i < c->n_excluded_email; i++)
+        if (email_within(email, c->excluded_email[i]))
+            return ERR(err, RC_DENIED, msg_excluded, email, c->excluded_email[i]);
+    for (size_t i = 0; i < c->n_permitted_email && !permitted; i++)
+        permitted = email_within(email, c->permitted_email[i]);
+    return permitted ? RC_OK : ERR(err, RC_DENIED, msg_not_permitted, email);
+}

@@ -39,3 +39,6 @@ enum rc x509_constraints_parse(struct arena *a, struct str value, struct x509_co
 enum rc x509_constraints_dns(const struct x509_constraints *c, struct str name, struct err *err);
 enum rc x509_constraints_ip(const struct x509_constraints *c, const struct addr *ip,
                             struct err *err);
+/* `email` canonical (base/name.h). RFC 5280 section 4.2.1.10: a constraint is a whole address, a
+ * host, or with a dot in front all hosts below. */
+enum rc x509_constraints_email(const struct x509_constraints *c, struct str email, struct err *err);

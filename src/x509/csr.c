@@ -4,11 +4,15 @@
 #include <stdlib.h>
 
 #include "base/name.h"
+#include "base/text.h"
 #include "crypto/sign.h"
 #include "crypto/weak.h"
 #include "x509/ext_int.h"
 
 MSG(msg_broken, "x509.csr", "the certificate request is not PKCS#10 in DER (RFC 2986): {0}");
+MSG(msg_no_pem, "x509.csr-no-pem",
+    "there is no certificate request in it: neither DER nor a PEM block \"CERTIFICATE REQUEST\"");
+MSG(msg_pem, "x509.csr-pem", "its PEM block \"CERTIFICATE REQUEST\" is broken or cut off");
 MSG(msg_size, "x509.csr-size", "the certificate request is longer than 32 KiB");
 MSG(msg_names, "x509.csr-names", "the certificate request holds more than 100 names");
 MSG(msg_sig_alg, "x509.csr-signature-algorithm",
@@ -21,6 +25,14 @@ MSG(msg_common_name, "x509.csr-common-name",
     "leave it out");
 MSG(msg_common_names, "x509.csr-common-names",
     "the certificate request has more than one common name");
+MSG(msg_email, "x509.csr-email",
+    "the certificate request asks for the mail address \"{0}\", which is none: letters and digits "
+    "of "
+    "ASCII, \"@\" and a DNS name");
+MSG(msg_uri, "x509.csr-uri",
+    "the certificate request asks for the URI \"{0}\", which cannot stand in a certificate: it "
+    "needs "
+    "a host, no user and no fragment, scheme and host in lower case");
 MSG(msg_other_names, "x509.csr-other-names",
     "the certificate request asks for names that are neither DNS names nor addresses");
 MSG(msg_extension, "x509.csr-extension",
@@ -208,6 +220,39 @@ static enum rc read_common_name(struct parse *p, struct str *dns, struct addr *i
     return p->mode == X509_CSR_LENIENT ? RC_OK : bad(err, ERR(err, RC_INVAL, msg_common_name, cn));
 }
 
+static enum rc read_emails(struct parse *p, struct err *err)
+{
+    struct str *emails = ARENA_ARRAY(p->a, struct str, p->ext.n_emails);
+    char text[NAME_EMAIL_MAX + 1];
+
+    if (!emails)
+        return RC_NOMEM;
+    for (size_t i = 0; i < p->ext.n_emails; i++) {
+        if (name_email_canonical(p->ext.emails[i], text) != RC_OK)
+            return bad(err, ERR(err, RC_INVAL, msg_email, p->ext.emails[i]));
+        TRY(arena_str(p->a, str_of(text), &emails[i]));
+    }
+    p->csr.emails = emails;
+    p->csr.n_emails = unique(emails, p->ext.n_emails, sizeof(*emails), compare_dns);
+    return RC_OK;
+}
+
+static enum rc read_uris(struct parse *p, struct err *err)
+{
+    struct str *uris = ARENA_ARRAY(p->a, struct str, p->ext.n_uris);
+
+    if (!uris)
+        return RC_NOMEM;
+    for (size_t i = 0; i < p->ext.n_uris; i++) {
+        if (name_uri_check(p->ext.uris[i]) != RC_OK)
+            return bad(err, ERR(err, RC_INVAL, msg_uri, str_head(p->ext.uris[i], 100)));
+        uris[i] = p->ext.uris[i];
+    }
+    p->csr.uris = uris;
+    p->csr.n_uris = unique(uris, p->ext.n_uris, sizeof(*uris), compare_dns);
+    return RC_OK;
+}
+
 static enum rc read_names(struct parse *p, struct err *err)
 {
     struct str *dns = ARENA_ARRAY(p->a, struct str, p->ext.n_dns + 1);
@@ -228,7 +273,9 @@ static enum rc read_names(struct parse *p, struct err *err)
     p->csr.ips = ips;
     p->csr.n_dns = unique(dns, p->csr.n_dns, sizeof(*dns), compare_dns);
     p->csr.n_ips = unique(ips, p->csr.n_ips, sizeof(*ips), compare_ips);
-    if (p->csr.n_dns + p->csr.n_ips > X509_NAMES_MAX)
+    TRY(read_emails(p, err));
+    TRY(read_uris(p, err));
+    if (x509_san_count(&X509_SAN_OF(&p->csr)) > X509_NAMES_MAX)
         return bad(err, ERR(err, RC_TOOBIG, msg_names));
     return RC_OK;
 }
@@ -236,7 +283,7 @@ static enum rc read_names(struct parse *p, struct err *err)
 /* What was asked for beside the names. */
 static enum rc read_wishes(struct parse *p, struct err *err)
 {
-    if (p->ext.n_other_names && p->mode == X509_CSR_STRICT)
+    if (p->ext.n_other_names + p->ext.n_emails + p->ext.n_uris && p->mode == X509_CSR_STRICT)
         return bad(err, ERR(err, RC_INVAL, msg_other_names));
     if (p->ext.is_ca && p->mode == X509_CSR_STRICT)
         return bad(err, ERR(err, RC_INVAL, msg_ca));
@@ -285,6 +332,15 @@ static enum rc check_key(struct parse *p, struct str info, enum crypto_sig_alg a
     return RC_OK;
 }
 
+/* A zero byte ends the name for one program and not for another. */
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 static enum rc read_info(struct parse *p, struct str info, struct str *out_attributes,
                          struct err *err)
 {
@@ -298,6 +354,8 @@ static enum rc read_info(struct parse *p, struct str info, struct str *out_attri
     if (in.failed || p->csr.subject.n > X509_NAME_MAX ||
         x509_name_parse(p->csr.subject, &subject, NULL) != RC_OK)
         return broken(err, STR("subject"));
+    if (has_control(subject.common_name))
+        return broken(err, STR("a control character in the common name"));
     p->csr.common_name = subject.common_name;
     p->csr.spki = x509_der_any(&in, &tag);
     if (in.failed)
@@ -333,17 +391,46 @@ enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
     return RC_OK;
 }
 
+/* ---- files ---- */
+
+static bool is_der(struct str bytes)
+{
+    return bytes.n > 1 && (unsigned char)bytes.p[0] == X509_DER_SEQUENCE;
+}
+
+enum rc x509_csr_from_file(struct str bytes, struct buf *out, struct err *err)
+{
+    static const struct str labels[] = {{"CERTIFICATE REQUEST", 19},
+                                        {"NEW CERTIFICATE REQUEST", 23}};
+    enum rc rc = RC_NOTFOUND;
+
+    if (is_der(bytes)) {
+        buf_puts(out, bytes);
+        return buf_rc(out) == RC_TOOBIG ? ERR(err, RC_TOOBIG, msg_size) : buf_rc(out);
+    }
+    for (size_t i = 0; i < 2 && rc == RC_NOTFOUND; i++) {
+        struct str rest = bytes;
+
+        rc = text_unpem(&rest, labels[i], NULL, out);
+    }
+    if (rc == RC_NOTFOUND)
+        return ERR(err, rc, msg_no_pem);
+    if (rc == RC_PARSE)
+        return ERR(err, rc, msg_pem);
+    return rc == RC_TOOBIG ? ERR(err, rc, msg_size) : rc;
+}
+
 /* ---- building ---- */
 
 static void put_attributes(struct x509_der *w, const struct x509_csr_in *in)
 {
     x509_der_open(w, X509_DER_CONTEXT_IN(0));
-    if (in->n_dns + in->n_ips || in->must_staple) {
+    if (x509_san_count(&X509_SAN_OF(in)) || in->must_staple) {
         x509_der_open(w, X509_DER_SEQUENCE);
         x509_oid_put(w, X509_OID_EXTENSION_REQUEST);
         x509_der_open(w, X509_DER_SET);
         x509_der_open(w, X509_DER_SEQUENCE);
-        x509_ext_put_san(w, in->dns, in->n_dns, in->ips, in->n_ips, false);
+        x509_ext_put_san(w, &X509_SAN_OF(in), false);
         if (in->must_staple)
             x509_ext_put_must_staple(w);
         x509_der_close(w);
@@ -360,7 +447,7 @@ enum rc x509_csr_build(const struct x509_csr_in *in, struct buf *out, struct err
     struct x509_der w = x509_der_of(&info);
     enum crypto_sig_alg alg = crypto_sig_default(in->key);
 
-    TRY(x509_ext_check_names(in->dns, in->n_dns, in->ips, in->n_ips, err));
+    TRY(x509_ext_check_names(&X509_SAN_OF(in), err));
     x509_der_open(&w, X509_DER_SEQUENCE);
     x509_der_u64(&w, 0);
     TRY(x509_name_build(&in->subject, &info));

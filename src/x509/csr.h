@@ -27,8 +27,11 @@ struct x509_csr {
     bool common_name_is_name;
     const struct str
         *dns; /* of SAN and common name together: canonical, sorted (str_cmp), no duplicates */
-    const struct addr *ips; /* the same */
-    size_t n_dns, n_ips;
+    const struct addr *ips;   /* the same */
+    const struct str *emails; /* of the SAN: canonical, sorted, no duplicates; X509_CSR_LENIENT
+                                 only, as the next */
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
     uint16_t key_usage, eku; /* asked for; 0: not asked */
     bool must_staple;
     bool ca;          /* asks to be one: X509_CSR_LENIENT only */
@@ -46,13 +49,20 @@ struct x509_csr {
 enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
                        struct x509_csr *out, struct err *err);
 
+/* A request as a file holds it, DER or PEM ("CERTIFICATE REQUEST", or "NEW CERTIFICATE REQUEST" as
+ * some programs write it), as DER appended to `out`. RC_NOTFOUND when it is text without such a
+ * block, RC_PARSE when the block is broken, RC_TOOBIG; with what is wrong. */
+enum rc x509_csr_from_file(struct str bytes, struct buf *out, struct err *err);
+
 /* What to ask for. */
 struct x509_csr_in {
     const struct crypto_key *key;
     struct x509_subject subject; /* may be empty */
     const struct str *dns;
     const struct addr *ips;
-    size_t n_dns, n_ips;
+    const struct str *emails;
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
     bool must_staple;
 };
 

@@ -29,45 +29,79 @@ struct x509_ext x509_ext_get(struct rd *r)
 struct names {
     struct str *dns;
     struct addr *ips;
-    size_t n_dns, n_ips, n_others;
+    struct str *emails;
+    struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris, n_others;
 };
 
-static bool is_general_name(uint8_t tag)
+static bool is_other_name(uint8_t tag)
 {
     return tag == X509_DER_CONTEXT_IN(0) || tag == X509_DER_CONTEXT_IN(3) ||
            tag == X509_DER_CONTEXT_IN(4) || tag == X509_DER_CONTEXT_IN(5) ||
-           tag == X509_EXT_EMAIL || tag == X509_EXT_URI || tag == X509_DER_CONTEXT(8);
+           tag == X509_DER_CONTEXT(8);
+}
+
+/* IA5String, of which the control characters have no meaning here. */
+static bool get_text(struct rd *r, uint8_t tag, struct str *list, size_t *n, bool fill)
+{
+    struct str v = x509_der_get(r, tag);
+
+    if (v.n == 0 || !str_printable(v))
+        return false;
+    if (fill)
+        list[*n] = v;
+    (*n)++;
+    return true;
+}
+
+static bool get_ip(struct rd *r, struct names *n, bool fill)
+{
+    struct addr ip;
+
+    if (addr_from_bytes(x509_der_get(r, X509_EXT_IP), &ip) != RC_OK)
+        return false;
+    if (fill)
+        n->ips[n->n_ips] = ip;
+    n->n_ips++;
+    return true;
+}
+
+static bool get_name(struct rd *r, struct names *n, bool fill)
+{
+    uint8_t tag = x509_der_peek(r);
+
+    if (tag == X509_EXT_DNS)
+        return get_text(r, tag, n->dns, &n->n_dns, fill);
+    if (tag == X509_EXT_EMAIL)
+        return get_text(r, tag, n->emails, &n->n_emails, fill);
+    if (tag == X509_EXT_URI)
+        return get_text(r, tag, n->uris, &n->n_uris, fill);
+    if (tag == X509_EXT_IP)
+        return get_ip(r, n, fill);
+    x509_der_any(r, &tag);
+    n->n_others++;
+    return is_other_name(tag);
 }
 
 /* Counts, or fills what was counted before. */
 static bool get_names(struct rd r, struct names *n, bool fill)
 {
-    while (r.left && !r.failed) {
-        uint8_t tag = x509_der_peek(&r);
-        struct addr ip;
-        struct str v;
-
-        if (tag == X509_EXT_DNS) {
-            v = x509_der_get(&r, tag);
-            if (v.n == 0 || !str_printable(v))
-                return false;
-            if (fill)
-                n->dns[n->n_dns] = v;
-            n->n_dns++;
-        } else if (tag == X509_EXT_IP) {
-            if (addr_from_bytes(x509_der_get(&r, tag), &ip) != RC_OK)
-                return false;
-            if (fill)
-                n->ips[n->n_ips] = ip;
-            n->n_ips++;
-        } else {
-            x509_der_any(&r, &tag);
-            if (!is_general_name(tag))
-                return false;
-            n->n_others++;
-        }
-    }
+    while (r.left && !r.failed)
+        if (!get_name(&r, n, fill))
+            return false;
     return !r.failed;
+}
+
+static enum rc new_names(struct arena *a, struct names *n)
+{
+    if (n->n_dns + n->n_ips + n->n_emails + n->n_uris + n->n_others > X509_CERT_NAMES_MAX)
+        return RC_TOOBIG;
+    n->dns = ARENA_ARRAY(a, struct str, n->n_dns);
+    n->ips = ARENA_ARRAY(a, struct addr, n->n_ips);
+    n->emails = ARENA_ARRAY(a, struct str, n->n_emails);
+    n->uris = ARENA_ARRAY(a, struct str, n->n_uris);
+    n->n_dns = n->n_ips = n->n_emails = n->n_uris = n->n_others = 0;
+    return n->dns && n->ips && n->emails && n->uris ? RC_OK : RC_NOMEM;
 }
 
 static enum rc read_san(struct arena *a, struct str value, bool critical, struct x509_cert *c)
@@ -77,19 +111,17 @@ static enum rc read_san(struct arena *a, struct str value, bool critical, struct
 
     if (rd_done(&r) != RC_OK || in.left == 0 || !get_names(in, &n, false))
         return RC_PARSE;
-    if (n.n_dns + n.n_ips + n.n_others > X509_CERT_NAMES_MAX)
-        return RC_TOOBIG;
-    n.dns = ARENA_ARRAY(a, struct str, n.n_dns);
-    n.ips = ARENA_ARRAY(a, struct addr, n.n_ips);
-    if (!n.dns || !n.ips)
-        return RC_NOMEM;
-    n.n_dns = n.n_ips = n.n_others = 0;
+    TRY(new_names(a, &n));
     if (!get_names(in, &n, true))
         return RC_PARSE;
     c->dns = n.dns;
     c->n_dns = n.n_dns;
     c->ips = n.ips;
     c->n_ips = n.n_ips;
+    c->emails = n.emails;
+    c->n_emails = n.n_emails;
+    c->uris = n.uris;
+    c->n_uris = n.n_uris;
     c->n_other_names = n.n_others;
     c->san_critical = critical;
     return RC_OK;
@@ -269,7 +301,7 @@ static enum rc read_tls_feature(struct arena *, struct rd *r, bool, struct x509_
 {
     struct rd in = list_in(r);
 
-    while (in.left && !in.failed)
+    for (; in.left && !in.failed; c->n_tls_features++)
         c->must_staple |= x509_der_get_u32(&in) == X509_EXT_STATUS_REQUEST;
     return rd_done(&in);
 }

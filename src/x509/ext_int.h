@@ -21,12 +21,29 @@ extern const enum x509_oid x509_ext_eku_oids[X509_EXT_EKUS];
 /* The value is written between. */
 void x509_ext_open(struct x509_der *w, enum x509_oid oid, bool critical);
 void x509_ext_close(struct x509_der *w);
+
+/* The names of a certificate, in the order in which they are written. */
+struct x509_san {
+    const struct str *dns;
+    const struct addr *ips;
+    const struct str *emails;
+    const struct str *uris;
+    size_t n_dns, n_ips, n_emails, n_uris;
+};
+/* Of any struct that has those fields. */
+#define X509_SAN_OF(s)                                                                             \
+    ((struct x509_san){(s)->dns, (s)->ips, (s)->emails, (s)->uris, (s)->n_dns, (s)->n_ips,         \
+                       (s)->n_emails, (s)->n_uris})
+
+static inline size_t x509_san_count(const struct x509_san *s)
+{
+    return s->n_dns + s->n_ips + s->n_emails + s->n_uris;
+}
+
 /* RC_INVAL, RC_TOOBIG past X509_NAMES_MAX. */
-enum rc x509_ext_check_names(const struct str *dns, size_t n_dns, const struct addr *ips,
-                             size_t n_ips, struct err *err);
+enum rc x509_ext_check_names(const struct x509_san *s, struct err *err);
 /* Nothing when there are no names. */
-void x509_ext_put_san(struct x509_der *w, const struct str *dns, size_t n_dns,
-                      const struct addr *ips, size_t n_ips, bool critical);
+void x509_ext_put_san(struct x509_der *w, const struct x509_san *s, bool critical);
 void x509_ext_put_must_staple(struct x509_der *w);
 
 struct x509_ext {

@@ -77,6 +77,15 @@ const char *x509_serial_text(const struct x509_serial *s, char text[static X509_
     return text;
 }
 
+unsigned x509_serial_shard(const struct x509_serial *s, unsigned shards)
+{
+    unsigned last = s->n > 0 ? s->b[s->n - 1] : 0;
+
+    if (s->n > 1)
+        last |= (unsigned)s->b[s->n - 2] << 8;
+    return shards > 1 ? last % shards : 0;
+}
+
 bool x509_serial_eq(const struct x509_serial *a, const struct x509_serial *b)
 {
     return str_eq(x509_serial_bytes(a), x509_serial_bytes(b));

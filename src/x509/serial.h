@@ -24,6 +24,9 @@ enum rc x509_serial_from_bytes(struct str bytes, struct x509_serial *out);
 enum rc x509_serial_parse(struct str text, struct x509_serial *out);
 /* Returns `text`. */
 const char *x509_serial_text(const struct x509_serial *s, char text[static X509_SERIAL_TEXT]);
+/* Which of `shards` (1 to 65536) lists an issuer would revoke it on: its last two bytes, modulo
+ * `shards`. Serials of ours are random there. */
+unsigned x509_serial_shard(const struct x509_serial *s, unsigned shards);
 bool x509_serial_eq(const struct x509_serial *a, const struct x509_serial *b);
 static inline struct str x509_serial_bytes(const struct x509_serial *s)
 {

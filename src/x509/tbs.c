@@ -12,6 +12,9 @@ MSG(msg_subject, "x509.tbs-subject",
 MSG(msg_issuer, "x509.tbs-issuer", "the issuer's name is not a Name in DER");
 MSG(msg_names, "x509.tbs-names", "a certificate holds at most 100 names");
 MSG(msg_dns, "x509.tbs-dns", "\"{0}\" is not a DNS name in canonical form");
+MSG(msg_email, "x509.tbs-email", "\"{0}\" is not a mail address in canonical form");
+MSG(msg_uri, "x509.tbs-uri",
+    "\"{0}\" is not a URI with a host, without user and fragment, scheme and host in lower case");
 MSG(msg_ip, "x509.tbs-ip", "an address has neither 4 nor 16 bytes");
 MSG(msg_validity, "x509.tbs-validity",
     "the certificate ends before it begins, or outside of 1970 to 9999");
@@ -23,22 +26,38 @@ MSG(msg_constraints, "x509.tbs-constraints",
     "the name constraints hold a name that is not canonical, or more than 64 of a kind");
 MSG(msg_size, "x509.tbs-size", "the certificate would be too long");
 
+enum { SHOWN_MAX = 100 };
+
 /* ---- checks ---- */
 
-enum rc x509_ext_check_names(const struct str *dns, size_t n_dns, const struct addr *ips,
-                             size_t n_ips, struct err *err)
+static enum rc check_others(const struct x509_san *s, struct err *err)
+{
+    char email[NAME_EMAIL_MAX + 1];
+
+    for (size_t i = 0; i < s->n_emails; i++)
+        if (name_email_canonical(s->emails[i], email) != RC_OK ||
+            !str_eq(s->emails[i], str_of(email)))
+            return ERR(err, RC_INVAL, msg_email, s->emails[i]);
+    for (size_t i = 0; i < s->n_uris; i++)
+        if (name_uri_check(s->uris[i]) != RC_OK)
+            return ERR(err, RC_INVAL, msg_uri, str_head(s->uris[i], SHOWN_MAX));
+    return RC_OK;
+}
+
+enum rc x509_ext_check_names(const struct x509_san *s, struct err *err)
 {
     char text[NAME_MAX_BYTES + 1];
 
-    if (n_dns > X509_NAMES_MAX || n_ips > X509_NAMES_MAX - n_dns)
+    if (s->n_dns > X509_NAMES_MAX || s->n_ips > X509_NAMES_MAX || s->n_emails > X509_NAMES_MAX ||
+        s->n_uris > X509_NAMES_MAX || x509_san_count(s) > X509_NAMES_MAX)
         return ERR(err, RC_TOOBIG, msg_names);
-    for (size_t i = 0; i < n_dns; i++)
-        if (name_canonical(dns[i], true, text) != RC_OK || !str_eq(dns[i], str_of(text)))
-            return ERR(err, RC_INVAL, msg_dns, dns[i]);
-    for (size_t i = 0; i < n_ips; i++)
-        if (ips[i].n != 4 && ips[i].n != 16)
+    for (size_t i = 0; i < s->n_dns; i++)
+        if (name_canonical(s->dns[i], true, text) != RC_OK || !str_eq(s->dns[i], str_of(text)))
+            return ERR(err, RC_INVAL, msg_dns, s->dns[i]);
+    for (size_t i = 0; i < s->n_ips; i++)
+        if (s->ips[i].n != 4 && s->ips[i].n != 16)
             return ERR(err, RC_INVAL, msg_ip);
-    return RC_OK;
+    return check_others(s, err);
 }
 
 /* The message for a failure that is the caller's doing; lack of memory or room is not. */
@@ -72,7 +91,7 @@ static enum rc check(const struct x509_tbs_in *in, struct err *err)
         return ERR(err, RC_INVAL, msg_validity);
     if (x509_der_check(in->spki) != RC_OK || x509_key_id(in->spki, id) != RC_OK)
         return ERR(err, RC_INVAL, msg_spki);
-    TRY(x509_ext_check_names(in->dns, in->n_dns, in->ips, in->n_ips, err));
+    TRY(x509_ext_check_names(&X509_SAN_OF(in), err));
     TRY(check_urls(in->crl_urls, in->n_crl_urls, err));
     TRY(check_urls(in->ocsp_urls, in->n_ocsp_urls, err));
     return check_urls(in->issuer_urls, in->n_issuer_urls, err);
@@ -95,17 +114,20 @@ void x509_ext_close(struct x509_der *w)
     x509_der_close(w);
 }
 
-void x509_ext_put_san(struct x509_der *w, const struct str *dns, size_t n_dns,
-                      const struct addr *ips, size_t n_ips, bool critical)
+void x509_ext_put_san(struct x509_der *w, const struct x509_san *s, bool critical)
 {
-    if (n_dns + n_ips == 0)
+    if (x509_san_count(s) == 0)
         return;
     x509_ext_open(w, X509_OID_SAN, critical);
     x509_der_open(w, X509_DER_SEQUENCE);
-    for (size_t i = 0; i < n_dns; i++)
-        x509_der_put(w, X509_EXT_DNS, dns[i]);
-    for (size_t i = 0; i < n_ips; i++)
-        x509_der_put(w, X509_EXT_IP, addr_bytes(&ips[i]));
+    for (size_t i = 0; i < s->n_dns; i++)
+        x509_der_put(w, X509_EXT_DNS, s->dns[i]);
+    for (size_t i = 0; i < s->n_ips; i++)
+        x509_der_put(w, X509_EXT_IP, addr_bytes(&s->ips[i]));
+    for (size_t i = 0; i < s->n_emails; i++)
+        x509_der_put(w, X509_EXT_EMAIL, s->emails[i]);
+    for (size_t i = 0; i < s->n_uris; i++)
+        x509_der_put(w, X509_EXT_URI, s->uris[i]);
     x509_der_close(w);
     x509_ext_close(w);
 }
@@ -247,9 +269,9 @@ static enum rc put_extensions(struct x509_der *w, const struct x509_tbs_in *in, 
     put_usage(w, in);
     TRY(put_key_ids(w, in));
     /* RFC 5280 section 4.1.2.6: it alone says who the subject is, then. */
-    x509_ext_put_san(w, in->dns, in->n_dns, in->ips, in->n_ips, !has_subject(&in->subject));
+    x509_ext_put_san(w, &X509_SAN_OF(in), !has_subject(&in->subject));
     if (in->constraints && !x509_constraints_empty(in->constraints)) {
-        x509_ext_open(w, X509_OID_NAME_CONSTRAINTS, true);
+        x509_ext_open(w, X509_OID_NAME_CONSTRAINTS, !in->constraints_noncritical);
         TRY(explain(x509_constraints_put(in->constraints, w->out), &msg_constraints, STR(""), err));
         x509_ext_close(w);
     }
@@ -288,7 +310,7 @@ static enum rc put_head(struct x509_der *w, const struct x509_tbs_in *in, struct
 static bool has_extensions(const struct x509_tbs_in *in)
 {
     return in->basic || in->key_usage || in->eku || in->subject_key_id || in->issuer_key_id.n ||
-           in->n_dns || in->n_ips ||
+           x509_san_count(&X509_SAN_OF(in)) ||
            (in->constraints && !x509_constraints_empty(in->constraints)) || in->n_policies ||
            in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls || in->must_staple ||
            in->ocsp_nocheck;

@@ -11,7 +11,7 @@
 #include "x509/serial.h"
 
 enum {
-    X509_NAMES_MAX = 100, /* DNS names and addresses together */
+    X509_NAMES_MAX = 100, /* of all kinds together */
     X509_URLS_MAX = 4,    /* of each kind */
     X509_URL_BYTES = 512,
     X509_POLICIES_MAX = 8,
@@ -69,8 +69,13 @@ struct x509_tbs_in {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
+    const struct str *emails; /* canonical (base/name.h) */
+    size_t n_emails;
+    const struct str *uris; /* as name_uri_check wants them */
+    size_t n_uris;
     struct str spki;
-    const struct x509_constraints *constraints; /* NULL: none; critical */
+    const struct x509_constraints *constraints; /* NULL: none; critical unless */
+    bool constraints_noncritical;
     const struct str *policies;                 /* dotted OIDs */
     size_t n_policies;
     const struct str *crl_urls;

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+import verify
+
 AUTARKY = os.environ["AUTARKY"]
 OPENSSL = os.environ.get("AUTARKY_OPENSSL", "openssl")
 DOMAIN = "hospital.example"
@@ -120,6 +122,7 @@ class Lab:
         self.http_port = free_port()
         self.server = None
         self.stale = None
+        self.verified = True  # at the end, what is in the register
         self.dns = Dns(self.directory, dns_records)
         run(AUTARKY, "init", "--data", self.data, "--organization", "Example Hospital", "--domain", DOMAIN,
             *init_options)
@@ -189,6 +192,8 @@ class Lab:
     def close(self):
         self.stop()
         self.dns.stop()
+        if self.verified:
+            verify.register(self.data)
         shutil.rmtree(self.directory)
 
     def __enter__(self):

@@ -32,7 +32,7 @@ static void certificate_for_two_names(void)
     v.leaf = chain[0].der;
     v.chain = &chain[1].der;
     v.n_chain = 1;
-    v.roots = &w.hierarchy.issuers[0].certificate;
+    v.roots = &w.made.rows[0].certificate;
     v.n_roots = 1;
     v.dns = STR("pacs.hospital.example");
     CHECK_OK(x509_verify(&v, NULL));
@@ -317,10 +317,74 @@ static void no_recovery_with_the_clock_behind(void)
     CHECK_INT(w.signatures, 1);
 }
 
+/* The answer to finalize, with this key. */
+static struct reply certify(struct client *c, struct crypto_key *key, const char *name)
+{
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(1 << 16);
+    char order[256], url[300];
+
+    if (!client_order(c, name, order) || !client_validate(c, order) ||
+        !client_csr_of(key, name, &payload))
+        return (struct reply){.x = NULL};
+    snprintf(url, sizeof(url), "%s/finalize", order);
+    return client_post(c, url, buf_z(&payload));
+}
+
+/* An account may renew with its key; nobody else gets a certificate for it. */
+static void keys_belong_to_one_account(void)
+{
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(client_done) struct client a = {.w = NULL};
+    CLEANUP(client_done) struct client b = {.w = NULL};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *other = NULL;
+    CLEANUP(reply_done) struct reply first = {.x = NULL};
+    CLEANUP(reply_done) struct reply second = {.x = NULL};
+    CLEANUP(reply_done) struct reply third = {.x = NULL};
+    CLEANUP(reply_done) struct reply fourth = {.x = NULL};
+    struct crypto_key_spec spec = {CRYPTO_KEY_P256, 0};
+
+    CHECK(world_start(&w, NULL));
+    CHECK_OK(crypto_key_generate(spec, &key));
+    CHECK_OK(crypto_key_generate(spec, &other));
+    CHECK(client_start(&a, &w) && client_register(&a));
+    CHECK(client_start(&b, &w) && client_register(&b));
+    first = certify(&a, key, "a.hospital.example");
+    CHECK_INT(first.status, 200);
+    second = certify(&a, key, "a.hospital.example");
+    CHECK_INT(second.status, 200);
+    third = certify(&b, key, "b.hospital.example");
+    CHECK_INT(third.status, 400);
+    CHECK_STR(reply_problem(&third), "badPublicKey");
+    fourth = certify(&b, other, "b.hospital.example");
+    CHECK_INT(fourth.status, 200);
+}
+
+static void keys_of_all_kinds_are_certified(void)
+{
+    static const enum crypto_key_type types[] = {CRYPTO_KEY_P384,    CRYPTO_KEY_ED25519,
+                                                 CRYPTO_KEY_SM2,     CRYPTO_KEY_MLDSA44,
+                                                 CRYPTO_KEY_MLDSA65, CRYPTO_KEY_MLDSA87};
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(client_done) struct client c = {.w = NULL};
+
+    CHECK(world_start(&w, "profiles: {default: {key_algorithms: [ecdsa, ed25519, sm2, mldsa]}}\n"));
+    CHECK(client_start(&c, &w) && client_register(&c));
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+        CLEANUP(reply_done) struct reply r = {.x = NULL};
+
+        CHECK_OK(crypto_key_generate((struct crypto_key_spec){types[i], 0}, &key));
+        r = certify(&c, key, "a.hospital.example");
+        CHECK_INT(r.status, 200);
+        CHECK_STR(reply_text(&r, "status"), "valid");
+    }
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(certificate_for_two_names), CHECK_TEST_ONCE(finalize_only_when_ready),
            CHECK_TEST_ONCE(csr_must_name_the_order), CHECK_TEST_ONCE(names_outside_are_refused),
            CHECK_TEST_ONCE(validation_fails_in_the_end), CHECK_TEST_ONCE(validation_succeeds_later),
-           CHECK_TEST_ONCE(signer_away_then_back),
+           CHECK_TEST_ONCE(signer_away_then_back), CHECK_TEST_ONCE(keys_belong_to_one_account),
+           CHECK_TEST_ONCE(keys_of_all_kinds_are_certified),
            CHECK_TEST_ONCE(crash_between_reserve_and_commit), CHECK_TEST_ONCE(revoke_by_account),
            CHECK_TEST_ONCE(no_issuing_with_the_clock_behind),
            CHECK_TEST_ONCE(no_recovery_with_the_clock_behind))

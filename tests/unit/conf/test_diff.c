@@ -57,9 +57,9 @@ static void values_of_each_class(void)
                "log: {level: debug, format: json}\n",
                "organization: \"Example Hospital\" -> Other refused conf.in-roots\n"
                "country:  -> CH refused conf.in-roots\n"
-               "domain: hospital.example -> other.example refused conf.in-roots\n"
-               "names.internal: [internal, home.arpa, lan, corp, local] -> [] refused "
-               "conf.in-roots\n"
+               "domain: hospital.example -> other.example live conf.in-issuers\n"
+               "names.internal: [internal, home.arpa, lan, corp, local] -> [] live "
+               "conf.in-issuers\n"
                "urls.api:  -> \"https://ca\" restarts front core\n"
                "urls.plain:  -> \"http://ca\" restarts front core\n"
                "listen.api: [\"[::]:8555\"] -> [\"[::]:1\"] restarts front\n"

@@ -70,11 +70,11 @@ static const struct ipc_api_cert sample_api_cert = {S("\x30\x03"
                                                       "csr")};
 static const struct ipc_api_cert_reply sample_api_cert_reply = {
     S("-----BEGIN CERTIFICATE-----\n"), {sample_names, 2}, INT64_C(1795199040000000)};
-static const struct ipc_sign sample_sign = {S("ecdsa-1"),      S("default"),
-                                            S("\x01\x02\x03"), S("\x30\x04spki"),
-                                            {sample_names, 2}, {sample_addresses, 2},
-                                            {sample_pairs, 1}, INT64_MIN,
-                                            INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
+static const struct ipc_sign sample_sign = {
+    S("ecdsa-1"),      S("default"),      S("\x01\x02\x03"),
+    S("\x30\x04spki"), {sample_names, 2}, {sample_addresses, 2},
+    {sample_names, 1}, {sample_names, 2}, S("wiki"),
+    INT64_MIN,         INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
 static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
 static const struct ipc_validate sample_validate = {
@@ -105,6 +105,7 @@ static const struct ipc_site sample_site[] = {
 static const struct ipc_sites_ask sample_sites_ask = {100, 50};
 static const struct ipc_sites sample_sites = {{sample_site, 2}};
 static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
+static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
 
@@ -128,6 +129,7 @@ static const struct sample {
     {IPC_PEER_LOST, &sample_peer, NULL},
     {IPC_RELOAD, &sample_none, &sample_reloaded},
     {IPC_STATUS, &sample_none, &sample_status},
+    {IPC_RESTART, &sample_restart, &sample_none},
     {IPC_HTTP, &sample_http, &sample_http_reply},
     {IPC_API_CERT, &sample_api_cert, &sample_api_cert_reply},
     {IPC_SIGN, &sample_sign, &sample_sign_reply},

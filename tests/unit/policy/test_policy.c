@@ -77,14 +77,17 @@ static void never_outside_the_hierarchy(void)
         enum rc rc;
     } cases[] = {
         {"a.hospital.example", RC_OK},
-        {"intranet", RC_OK},
+        {"pacs", RC_OK},
+        {"localhost", RC_DENIED}, /* the list is another one */
+        {"printer", RC_DENIED},
+        {"*.lan", RC_DENIED},
         {"nas.lan", RC_OK},
         {"www.google.com", RC_DENIED},
         {"hospital.example.com", RC_DENIED},
     };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
-    CHECK(load("policy:\n  - {name: all, allow: [\"*\"]}\n", &conf));
+    CHECK(load("names: {single: [pacs]}\npolicy:\n  - {name: all, allow: [\"*\"]}\n", &conf));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         CHECK_RC(judge(conf, cases[i].name, "10.0.0.1", NULL), cases[i].rc);
 }
@@ -94,11 +97,53 @@ static void addresses_of_the_hierarchy(void)
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
     CHECK(load("", &conf));
-    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("10.0.0.1")));
-    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("127.0.0.1")));
-    CHECK(policy_in_hierarchy(conf, POLICY_IP, STR("fd00::1")));
-    CHECK(!policy_in_hierarchy(conf, POLICY_IP, STR("8.8.8.8")));
-    CHECK(!policy_in_hierarchy(conf, POLICY_IP, STR("not an address")));
+    CHECK_INT(policy_space_of(conf, POLICY_IP, STR("10.0.0.1")), POLICY_INTRANET);
+    CHECK_INT(policy_space_of(conf, POLICY_IP, STR("127.0.0.1")), POLICY_INTRANET);
+    CHECK_INT(policy_space_of(conf, POLICY_IP, STR("fd00::1")), POLICY_INTRANET);
+    CHECK_INT(policy_space_of(conf, POLICY_IP, STR("8.8.8.8")), POLICY_SPECIAL);
+    CHECK_INT(policy_space_of(conf, POLICY_IP, STR("not an address")), POLICY_NOWHERE);
+}
+
+static void one_hierarchy_for_all_names(void)
+{
+    static const struct {
+        const char *names; /* by spaces */
+        bool special;
+        enum rc rc;
+        const char *code; /* or which hierarchy */
+    } cases[] = {
+        {"a.hospital.example pacs nas.lan 10.0.0.1 ::1", false, RC_OK, "intranet"},
+        {"a.hospital.example", true, RC_OK, "intranet"},
+        {"www.example.com", false, RC_DENIED, "policy.outside-hierarchy"},
+        {"www.example.com 203.0.114.1", true, RC_OK, "special"},
+        {"a.hospital.example www.example.com", true, RC_DENIED, "policy.mixed"},
+        {"a.hospital.example 8.8.8.8", true, RC_DENIED, "policy.mixed"},
+        {"10.0.0.1 8.8.8.8", true, RC_DENIED, "policy.mixed"},
+        {"10.0.0.1 8.8.8.8", false, RC_DENIED, "policy.outside-hierarchy"},
+        {"printer", true, RC_DENIED, "policy.single-label"},
+        {"printer", false, RC_DENIED, "policy.single-label"},
+    };
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK(load("names: {single: [pacs]}\n", &conf));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct str rest = str_of(cases[i].names), one, dns[8];
+        struct addr ips[8];
+        struct policy_names names = {dns, 0, ips, 0};
+        enum policy_space space = POLICY_NOWHERE;
+        struct err err = ERR_INIT;
+
+        while (str_next(&rest, ' ', &one))
+            if (addr_parse(one, &ips[names.n_ips]) == RC_OK)
+                names.n_ips++;
+            else
+                dns[names.n_dns++] = one;
+        CHECK_RC(policy_space_of_all(conf, &names, cases[i].special, &space, &err), cases[i].rc);
+        if (cases[i].rc == RC_OK)
+            CHECK_STR(policy_space_text(space), cases[i].code);
+        else
+            CHECK_STR(str_of(err.msg->code), cases[i].code);
+    }
 }
 
 #define SITES                                                                                      \
@@ -152,5 +197,6 @@ static void even_a_site_is_inside_the_hierarchy(void)
 
 CHECK_MAIN(CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
            CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy),
+           CHECK_TEST(one_hierarchy_for_all_names),
            CHECK_TEST(vouches_for_exactly_the_sites),
            CHECK_TEST(even_a_site_is_inside_the_hierarchy))

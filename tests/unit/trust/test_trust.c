@@ -82,12 +82,13 @@ static void organisation_is_text_not_html(void)
 
 static void root_as_pem_and_der(void)
 {
-    static const char *const pems[] = {"/trust/root-rsa.pem", "/trust/roots.pem"};
+    static const char *const pems[] = {"/trust/root-rsa.pem", "/trust/roots.pem",
+                                       "/trust/roots-all.pem"};
     CLEANUP(http_exchange_freep) struct http_exchange *der = NULL;
     const struct ca_issuer *root;
 
     root = ca_issuer_find(world.ca, STR("root-rsa"));
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         CLEANUP(http_exchange_freep) struct http_exchange *x = ask("GET", pems[i]);
         CLEANUP(arena_done) struct arena arena = ARENA_INIT(1 << 20);
         struct x509_cert *certs;
@@ -112,9 +113,9 @@ static void root_as_pem_and_der(void)
 /* RFC 5280 section 4.2.2.1: DER, application/pkix-cert. */
 static void intermediates_as_der(void)
 {
-    static const char *const names[] = {"rsa-1", "ecdsa-1"};
+    static const char *const names[] = {"rsa-1", "ecdsa-1", "root-rsa"};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         char path[64];
         CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
 
@@ -160,7 +161,11 @@ static void unknown_paths(void)
         "/issuer/rsa-1",
         "/issuer/rsa-1.cer/",
         "/issuer/../ca/rsa-1.key",
-        "/issuer/root-rsa.cer",
+        "/issuer/root-sm2-9.cer",
+        "/trust/rsa-1.pem",
+        "/trust/rsa-1.cer",
+        "/trust/roots-special.pem",
+        "/trust/.pem",
     };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

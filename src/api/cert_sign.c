@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/cert_sign.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "policy/policy.h"
+#include "store/types.h"
+
+MSG(msg_csr, "api.sign-csr", "\"csr\" has to be a PKCS#10 request in DER, as base64url");
+MSG(msg_ca, "api.sign-ca",
+    "the request asks for the certificate of a CA, and those are made by `autarky issuer create` "
+    "only");
+MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
+MSG(msg_no_names, "api.sign-no-names",
+    "the request names nothing that could be certified; give names with --name");
+MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
+
+enum { PROFILES_SHOWN = 512 };
+
+static enum rc read_csr(const struct json *args, struct arena *a, struct api_signing *s,
+                        struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
+    struct str text, kept;
+
+    if (json_str(json_get(args, "csr"), &text) != RC_OK || text_unb64url(text, &der) != RC_OK)
+        return ERR(err, RC_PARSE, msg_csr);
+    TRY(arena_str(a, buf_str(&der), &kept));
+    TRY(x509_csr_parse(a, kept, X509_CSR_LENIENT, &s->csr, err));
+    return s->csr.ca ? ERR(err, RC_DENIED, msg_ca) : RC_OK;
+}
+
+static enum rc no_profile(const struct conf *conf, struct str name, struct err *err)
+{
+    CLEANUP(buf_done) struct buf all = BUF_INIT(PROFILES_SHOWN);
+
+    for (size_t i = 0; i < conf->n_profiles; i++)
+        if (all.n + conf->profiles[i].name.n + 2 < PROFILES_SHOWN)
+            buf_printf(&all, "%s%.*s", i ? ", " : "", STR_ARG(conf->profiles[i].name));
+    TRY(buf_rc(&all));
+    return ERR(err, RC_NOTFOUND, msg_profile, str_head(name, 64), buf_str(&all));
+}
+
+/* An optional text; `out` stays as it is without one. */
+static enum rc read_text(const struct json *args, const char *name, struct arena *a,
+                         struct str *out, struct err *err)
+{
+    const struct json *value = json_get(args, name);
+    struct str text;
+
+    if (!value || json_is_null(value))
+        return RC_OK;
+    if (json_str(value, &text) != RC_OK || text.n > STORE_TEXT_MAX || !str_utf8(text))
+        return ERR(err, RC_INVAL, msg_text, str_of(name));
+    return arena_str(a, text, out);
+}
+
+/* Those of the request, unless others are given: then exactly these. A common name that is a name
+ * is among those of the request already. */
+static enum rc read_names(const struct json *args, struct arena *a, struct api_signing *s,
+                          struct err *err)
+{
+    const struct json *given = json_get(args, "names");
+    const struct x509_csr *csr = &s->csr;
+    struct ca_request *r = &s->request;
+    struct api_names names;
+
+    r->dns = csr->dns;
+    r->n_dns = csr->n_dns;
+    r->ips = csr->ips;
+    r->n_ips = csr->n_ips;
+    r->emails = csr->emails;
+    r->n_emails = csr->n_emails;
+    r->uris = csr->uris;
+    r->n_uris = csr->n_uris;
+    if (given) {
+        TRY(api_names_read(a, given, &names, err));
+        r->dns = names.dns;
+        r->n_dns = names.n_dns;
+        r->ips = names.ips;
+        r->n_ips = names.n_ips;
+        r->emails = names.emails;
+        r->n_emails = names.n_emails;
+        r->uris = names.uris;
+        r->n_uris = names.n_uris;
+    }
+    if (r->n_dns + r->n_ips + r->n_emails + r->n_uris == 0)
+        return ERR(err, RC_INVAL, msg_no_names);
+    return RC_OK;
+}
+
+/* The common name of a request is a wish: where the profile cannot fulfil it, or other names were
+ * given, it is left out. One that is given beside the request is not. */
+static enum rc read_common_name(const struct json *args, struct arena *a, struct api_signing *s,
+                                struct err *err)
+{
+    const struct x509_csr *csr = &s->csr;
+    bool names_given = json_get(args, "names") != NULL;
+
+    if (json_get(args, "common_name"))
+        return read_text(args, "common_name", a, &s->request.common_name, err);
+    if (names_given || csr->common_name.n > X509_ATTR_MAX)
+        return RC_OK;
+    if (csr->common_name_is_name ? s->profile->common_name != CONF_CN_NONE
+                                 : s->profile->common_name == CONF_CN_TEXT)
+        s->request.common_name = csr->common_name;
+    return RC_OK;
+}
+
+/* ---- whose names they are */
+
+/* The names by whose hosts the hierarchy is found: mail addresses and URIs too are at somebody's. */
+static enum rc check_hierarchy(const struct ca *ca, const struct ca_request *r, struct arena *a,
+                               struct err *err)
+{
+    size_t most = r->n_dns + r->n_ips + r->n_emails + r->n_uris;
+    struct str *dns = ARENA_ARRAY(a, struct str, most);
+    struct addr *ips = ARENA_ARRAY(a, struct addr, most);
+    struct policy_names names = {dns, 0, ips, 0};
+
+    if (!dns || !ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < r->n_dns; i++)
+        dns[names.n_dns++] = r->dns[i];
+    for (size_t i = 0; i < r->n_ips; i++)
+        ips[names.n_ips++] = r->ips[i];
+    for (size_t i = 0; i < r->n_emails + r->n_uris; i++) {
+        struct str host = i < r->n_emails ? name_email_domain(r->emails[i])
+                                          : name_uri_host(r->uris[i - r->n_emails]);
+
+        if (addr_parse(host, &ips[names.n_ips]) == RC_OK)
+            names.n_ips++;
+        else
+            dns[names.n_dns++] = host;
+    }
+    return ca_serves(ca, &names, err);
+}
+
+/* What ca_issue and the signer would refuse, before anything is reserved. */
+static enum rc check(const struct api_view *v, const struct api_signing *s, struct arena *a,
+                     struct err *err)
+{
+    const struct ca_request *r = &s->request;
+    struct ca_leaf leaf = {
+        .dns = r->dns,
+        .n_dns = r->n_dns,
+        .ips = r->ips,
+        .n_ips = r->n_ips,
+        .emails = r->emails,
+        .n_emails = r->n_emails,
+        .uris = r->uris,
+        .n_uris = r->n_uris,
+        .common_name = r->common_name,
+    };
+
+    TRY(ca_leaf_check_key(s->profile, s->csr.key_type, s->csr.key_bits, err));
+    TRY(ca_leaf_check_names(&leaf, s->profile, err));
+    return check_hierarchy(v->ca, r, a, err);
+}
+
+enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
+                           struct api_signing *out, struct err *err)
+{
+    struct api_signing s = {.request = {.origin = STR("operator")}};
+    struct str profile = STR("default");
+
+    TRY(read_csr(args, a, &s, err));
+    TRY(read_text(args, "profile", a, &profile, err));
+    s.profile = conf_profile_find(v->conf, profile);
+    if (!s.profile)
+        return no_profile(v->conf, profile, err);
+    s.request.profile = profile;
+    s.request.spki = s.csr.spki;
+    s.request.key_type = s.csr.key_type;
+    TRY(read_names(args, a, &s, err));
+    TRY(read_common_name(args, a, &s, err));
+    TRY(read_text(args, "reason", a, &s.request.reason, err));
+    TRY(read_text(args, "owner", a, &s.request.owner, err));
+    TRY(read_text(args, "team", a, &s.request.team, err));
+    TRY(read_text(args, "service", a, &s.request.service, err));
+    TRY(check(v, &s, a, err));
+    *out = s;
+    return RC_OK;
+}
+
+/* ---- what would be done */
+
+static void put_names(const struct ca_request *r, struct json_out *o)
+{
+    char text[ADDR_TEXT];
+
+    json_key(o, "names");
+    json_arr(o);
+    for (size_t i = 0; i < r->n_dns; i++)
+        json_put_str(o, r->dns[i]);
+    for (size_t i = 0; i < r->n_ips; i++)
+        json_put_z(o, addr_text(&r->ips[i], text));
+    for (size_t i = 0; i < r->n_emails; i++)
+        json_put_str(o, r->emails[i]);
+    for (size_t i = 0; i < r->n_uris; i++)
+        json_put_str(o, r->uris[i]);
+    json_end(o);
+}
+
+void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *s,
+                            struct json_out *o)
+{
+    when_t from = v->now - s->profile->backdate;
+
+    json_obj(o);
+    json_kv_bool(o, "dry_run", true);
+    put_names(&s->request, o);
+    json_kv_str(o, "profile", s->profile->name);
+    json_kv_z(o, "key", crypto_key_type_text(s->csr.key_type));
+    json_kv_when(o, "not_before", from);
+    json_kv_when(o, "not_after", from + s->profile->lifetime - WHEN_SECOND);
+    json_end(o);
+}

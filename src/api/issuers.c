@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/admin.h"
+#include "base/text.h"
+#include "ca/bounds.h"
+#include "ca/issue.h"
+#include "x509/name.h"
+
+enum { TEXT_MAX = 4 * X509_NAME_MAX };
+
+enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer)
+{
+    const struct ca_issuer *other;
+
+    if (!issuer->parent.z[0] || !issuer->has_key ||
+        ca_issuer_state(v->ca, issuer) != STORE_ISSUER_ACTIVE)
+        return CA_NOT_DUE;
+    for (size_t i = 0; (other = ca_issuer_at(v->ca, i)); i++)
+        if (str_eq(other->hierarchy, issuer->hierarchy) &&
+            str_eq(other->algorithm, issuer->algorithm) && other->parent.z[0] &&
+            other->activates > issuer->activates &&
+            ca_issuer_state(v->ca, other) == STORE_ISSUER_ACTIVE)
+            return CA_NOT_DUE;
+    return ca_due(v->conf, &issuer->cert, str_eq(issuer->hierarchy, STR("special")), v->now);
+}
+
+static void put_names(struct json_out *o, const struct ca_issuer *i)
+{
+    CLEANUP(buf_done) struct buf subject = BUF_INIT(TEXT_MAX);
+
+    x509_name_text(i->cert.subject, &subject);
+    json_kv_str(o, "ref", i->ref);
+    json_kv_id(o, "id", &i->id);
+    json_kv_str(o, "hierarchy", i->hierarchy);
+    json_kv_str(o, "algorithm", i->algorithm);
+    json_kv_str(o, "subject", buf_str(&subject));
+}
+
+static enum rc put_issuer(const struct api_view *v, struct json_out *o, const struct ca_issuer *i)
+{
+    static const char *const due[] = {
+        [CA_NOT_DUE] = NULL, [CA_DUE_END] = "end", [CA_DUE_BOUNDS] = "names"};
+    const struct ca_issuer *parent = ca_issuer_by_id(v->ca, &i->parent);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * CRYPTO_SHA256_BYTES);
+
+    TRY(x509_cert_fingerprint(&i->cert, digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest)));
+    json_obj(o);
+    put_names(o, i);
+    json_kv_bool(o, "root", !i->parent.z[0]);
+    if (parent)
+        json_kv_str(o, "parent", parent->ref);
+    else
+        json_kv_null(o, "parent");
+    json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+    json_kv_when(o, "not_before", i->cert.not_before);
+    json_kv_when(o, "not_after", i->cert.not_after);
+    json_kv_when(o, "activates", i->activates);
+    if (i->retires)
+        json_kv_when(o, "retires", i->retires);
+    else
+        json_kv_null(o, "retires");
+    json_kv_bool(o, "key", i->has_key);
+    json_kv_bool(o, "constrained", i->cert.has_constraints);
+    json_kv_u64(o, "crl_shards", i->crl_shards);
+    json_kv_z(o, "due", due[api_issuer_due(v, i)]);
+    json_kv_str(o, "sha256", buf_str(&hex));
+    json_kv_b64url(o, "certificate", i->cert.der);
+    json_end(o);
+    return buf_rc(&hex);
+}
+
+static void put_cross(const struct api_view *v, struct json_out *o, const struct ca_cross *c)
+{
+    const struct ca_issuer *subject = ca_issuer_by_id(v->ca, &c->subject);
+    const struct ca_issuer *signer = ca_issuer_by_id(v->ca, &c->signer);
+
+    json_obj(o);
+    json_kv_str(o, "name", c->ref);
+    json_kv_str(o, "subject", subject ? subject->ref : STR(""));
+    json_kv_str(o, "signer", signer ? signer->ref : STR(""));
+    json_kv_when(o, "not_after", c->cert.not_after);
+    json_kv_b64url(o, "certificate", c->cert.der);
+    json_end(o);
+}
+
+enum rc api_issuer_list(const struct api_view *v, struct json_out *o)
+{
+    const struct ca_issuer *issuer;
+    const struct ca_cross *cross;
+
+    json_obj(o);
+    json_key(o, "issuers");
+    json_arr(o);
+    for (size_t i = 0; (issuer = ca_issuer_at(v->ca, i)); i++)
+        TRY(put_issuer(v, o, issuer));
+    json_end(o);
+    json_key(o, "cross_certificates");
+    json_arr(o);
+    for (size_t i = 0; (cross = ca_cross_at(v->ca, i)); i++)
+        put_cross(v, o, cross);
+    json_end(o);
+    json_end(o);
+    return RC_OK;
+}

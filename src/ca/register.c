@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ca/register.h"
+
+#include "audit/audit.h"
+#include "ca/issue.h"
+#include "ca/issuer.h"
+#include "x509/name.h"
+
+enum { CHECK_ARENA = 8 * 1024 * 1024 };
+
+MSG(msg_parent, "ca.register-parent", "{0} is not signed by its root as the register has it: {1}");
+MSG(msg_no_parent, "ca.register-no-parent", "the root that signed {0} is not in the register");
+MSG(msg_cross, "ca.register-cross",
+    "{0} is not the name and key of one authority, certified by another: {1}");
+
+enum rc ca_register_row(const struct ca_ref *ref, const struct x509_cert *cert,
+                     const struct store_issuer *parent, bool key_here, when_t now, struct arena *a,
+                     struct store_issuer *out)
+{
+    CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
+    char name[CA_REF_MAX + 1];
+
+    x509_name_text(cert->subject, &subject);
+    *out = (struct store_issuer){
+        .hierarchy = ca_ref_hierarchy(ref),
+        .algorithm = ref->algorithm,
+        .certificate = cert->der,
+        .key_id = cert->ski,
+        .state = STORE_ISSUER_ACTIVE,
+        .not_before = cert->not_before,
+        .not_after = cert->not_after,
+        .activates = now,
+        .crl_shards = ref->root ? 1 : CA_CRL_SHARDS,
+        .created = now,
+    };
+    TRY(id_new(&out->id));
+    TRY(arena_str(a, str_of(ca_ref_text(ref, name)), &out->name));
+    if (parent) {
+        out->parent = parent->id;
+        out->chain = parent->certificate;
+    }
+    if (key_here)
+        out->key_ref = out->name;
+    TRY(buf_rc(&subject));
+    return arena_str(a, buf_str(&subject), &out->subject);
+}
+
+static enum rc audit(struct store_txn *txn, const struct ca_change *c, const char *action,
+                     const struct id *object)
+{
+    struct audit_event event = {
+        .at = c->now,
+        .actor_kind = AUDIT_OPERATOR,
+        .actor = c->actor,
+        .action = action,
+        .object_kind = "issuer",
+        .object = id_str(object),
+        .reason = c->reason,
+    };
+
+    return audit_append(txn, &event, NULL);
+}
+
+enum rc ca_change_apply(struct store_txn *txn, void *change)
+{
+    const struct ca_change *c = change;
+
+    for (size_t i = 0; i < c->n_issuers; i++) {
+        TRY(store_issuer_add(txn, &c->issuers[i]));
+        TRY(audit(txn, c, "issuer.created", &c->issuers[i].id));
+    }
+    for (size_t i = 0; i < c->n_crosses; i++) {
+        TRY(store_cross_add(txn, &c->crosses[i]));
+        TRY(audit(txn, c, "issuer.cross-signed", &c->crosses[i].subject));
+    }
+    for (size_t i = 0; i < c->n_retire; i++) {
+        TRY(store_issuer_set_retires(txn, &c->retire[i].id, c->retire[i].at));
+        TRY(audit(txn, c, "issuer.retired", &c->retire[i].id));
+    }
+    for (size_t i = 0; i < c->n_revoke; i++) {
+        enum rc rc =
+            store_issuer_move(txn, &c->revoke[i], STORE_ISSUER_ACTIVE, STORE_ISSUER_REVOKED);
+
+        if (rc == RC_CONFLICT)
+            rc = store_issuer_move(txn, &c->revoke[i], STORE_ISSUER_RETIRING, STORE_ISSUER_REVOKED);
+        TRY(rc);
+        TRY(audit(txn, c, "issuer.revoked", &c->revoke[i]));
+    }
+    return RC_OK;
+}
+
+/* ---- the check */
+
+static const struct store_issuer *among(const struct ca_change *c, const struct id *id)
+{
+    for (size_t i = 0; i < c->n_issuers; i++)
+        if (str_eq(id_str(&c->issuers[i].id), id_str(id)))
+            return &c->issuers[i];
+    return NULL;
+}
+
+static enum rc find(const struct ca *ca, const struct ca_change *c, const struct id *id,
+                    struct arena *a, struct x509_cert *out)
+{
+    const struct ca_issuer *there = ca_issuer_by_id(ca, id);
+    const struct store_issuer *fresh = among(c, id);
+
+    if (there) {
+        *out = there->cert;
+        return RC_OK;
+    }
+    return fresh ? x509_cert_parse(a, fresh->certificate, out, NULL) : RC_NOTFOUND;
+}
+
+static enum rc say(struct err *err, const struct msg *m, struct str name, enum rc rc,
+                   const struct err *why)
+{
+    char text[512];
+    struct err e = *why;
+
+    if (rc == RC_NOMEM)
+        return rc;
+    e.rc = rc;
+    return err_set(err, RC_DENIED, m, (struct err_at){__FILE__, __LINE__},
+                   (struct str[]){name, str_of(err_textz(&e, text, sizeof(text)))}, 2);
+}
+
+static enum rc check_issuer(const struct ca *ca, const struct ca_change *c,
+                            const struct store_issuer *row, struct arena *a, struct err *err)
+{
+    struct x509_cert cert, parent;
+    struct err why = ERR_INIT;
+    enum rc rc = x509_cert_parse(a, row->certificate, &cert, &why);
+
+    if (rc == RC_OK && !row->parent.z[0])
+        parent = cert;
+    else if (rc == RC_OK && find(ca, c, &row->parent, a, &parent) != RC_OK)
+        return ERR(err, RC_DENIED, msg_no_parent, row->name);
+    if (rc == RC_OK)
+        rc = x509_cert_check_issuer(&cert, &parent, &why);
+    return rc == RC_OK ? rc : say(err, &msg_parent, row->name, rc, &why);
+}
+
+static enum rc check_cross(const struct ca *ca, const struct ca_change *c,
+                           const struct store_cross *row, struct arena *a, struct err *err)
+{
+    struct x509_cert cert, subject, signer;
+    struct err why = ERR_INIT;
+    enum rc rc = x509_cert_parse(a, row->certificate, &cert, &why);
+
+    if (rc == RC_OK)
+        rc = find(ca, c, &row->subject, a, &subject);
+    if (rc == RC_OK)
+        rc = find(ca, c, &row->signer, a, &signer);
+    if (rc == RC_OK)
+        rc = x509_cert_check_issuer(&cert, &signer, &why);
+    if (rc == RC_OK &&
+        (!str_eq(cert.subject, subject.subject) || !str_eq(cert.spki, subject.spki)))
+        rc = RC_INVAL;
+    return rc == RC_OK ? rc : say(err, &msg_cross, row->name, rc, &why);
+}
+
+enum rc ca_change_check(const struct ca *ca, const struct ca_change *c, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(CHECK_ARENA);
+
+    for (size_t i = 0; i < c->n_issuers; i++)
+        TRY(check_issuer(ca, c, &c->issuers[i], &a, err));
+    for (size_t i = 0; i < c->n_crosses; i++)
+        TRY(check_cross(ca, c, &c->crosses[i], &a, err));
+    return RC_OK;
+}

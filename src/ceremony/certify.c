@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ceremony/certify.h"
+
+#include "ca/bounds.h"
+#include "x509/lint.h"
+#include "x509/name.h"
+
+/* A root outlives what hangs below it by far: replacing it means visiting every machine. */
+enum { ROOT_YEARS = 20, SCRATCH = 512 * 1024 };
+#define YEAR (365 * WHEN_DAY + WHEN_DAY / 4)
+
+MSG(msg_lint, "ceremony.lint", "the certificate of {0} would break a rule: {1}");
+MSG(msg_over, "ceremony.root-over", "the root {0} ends at {1}, too soon to sign for others");
+MSG(msg_many, "ceremony.constraints-many",
+    "names.internal and names.single have more than {0} names together, which no issuer can list");
+
+/* ---- signing */
+
+struct certify {
+    struct x509_tbs_in in;
+    struct x509_lint_in lint;
+    struct x509_constraints bounds;
+    unsigned char key_id[X509_KEY_ID];
+    struct buf issuer_name; /* of a root */
+    struct str urls[2];
+};
+
+static void certify_done(struct certify *c)
+{
+    buf_done(&c->issuer_name);
+}
+
+static enum rc sign(struct certify *c, const struct crypto_key *key, struct str what,
+                    struct arena *a, struct x509_cert *out, struct err *err)
+{
+    CLEANUP(arena_done) struct arena scratch = ARENA_INIT(SCRATCH);
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    struct err why = ERR_INIT;
+    struct str kept;
+    char text[512];
+    enum rc rc;
+
+    TRY(x509_serial_random(&c->in.serial));
+    TRY(x509_tbs_build(&c->in, &tbs, err));
+    c->lint.issuer_key = key;
+    c->lint.spki = c->in.spki;
+    c->lint.constraints_noncritical = c->in.constraints_noncritical;
+    rc = x509_lint_tbs(&scratch, buf_str(&tbs), &c->lint, &why);
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_lint, what, str_of(err_textz(&why, text, sizeof(text))));
+    TRY(x509_sign_tbs(key, buf_str(&tbs), &der));
+    TRY(arena_str(a, buf_str(&der), &kept));
+    return x509_cert_parse(a, kept, out, err);
+}
+
+/* All that authorities have in common. */
+static void begin(struct certify *c, when_t now, const struct crypto_key *signer, struct str spki)
+{
+    buf_init(&c->issuer_name, X509_NAME_MAX);
+    c->in = (struct x509_tbs_in){
+        .sig_alg = crypto_sig_default(signer),
+        .not_before = (now - WHEN_HOUR) / WHEN_SECOND * WHEN_SECOND,
+        .spki = spki,
+        .subject_key_id = true,
+        .basic = X509_BASIC_CA,
+        .pathlen = -1,
+        .key_usage = X509_KU_CERT_SIGN | X509_KU_CRL_SIGN,
+    };
+    c->lint = (struct x509_lint_in){.kind = X509_LINT_CA};
+}
+
+static enum rc bound(struct certify *c, const struct ceremony_plan *plan, struct arena *a,
+                     struct err *err)
+{
+    const struct conf *conf = plan->conf;
+
+    if (plan->ref.special || conf->ca.constraints == CONF_CONSTRAINTS_NONE)
+        return RC_OK;
+    if (1 + conf->names.internal.n + conf->names.single.n > X509_CONSTRAINTS_MAX)
+        return ERR(err, RC_TOOBIG, msg_many, STR("63"));
+    TRY(ca_bounds(conf, a, &c->bounds));
+    c->in.constraints = &c->bounds;
+    c->in.constraints_noncritical = conf->ca.constraints == CONF_CONSTRAINTS_NONCRITICAL;
+    return RC_OK;
+}
+
+/* What it can say of its signer, where that can be fetched. */
+static enum rc point(struct certify *c, const struct conf *conf, struct str signer, struct arena *a)
+{
+    if (!conf->urls.plain.n)
+        return RC_OK;
+    c->urls[0] = arena_printf(a, "%.*s/crl/%.*s/0.crl", STR_ARG(conf->urls.plain), STR_ARG(signer));
+    c->urls[1] = arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
+    if (!c->urls[0].p || !c->urls[1].p)
+        return RC_NOMEM;
+    c->in.crl_urls = &c->urls[0];
+    c->in.n_crl_urls = 1;
+    c->in.issuer_urls = &c->urls[1];
+    c->in.n_issuer_urls = 1;
+    return RC_OK;
+}
+
+static enum rc under(struct certify *c, const struct ceremony_signer *signer, struct err *err)
+{
+    char until[WHEN_TEXT];
+
+    c->in.issuer = signer->cert->subject;
+    c->in.issuer_key_id = signer->cert->ski;
+    c->lint.issuer = signer->cert;
+    if (c->in.not_before < signer->cert->not_before)
+        c->in.not_before = signer->cert->not_before;
+    if (c->in.not_after > signer->cert->not_after)
+        c->in.not_after = signer->cert->not_after;
+    if (c->in.not_after <= c->in.not_before + WHEN_DAY)
+        return ERR(err, RC_DENIED, msg_over, signer->ref,
+                   str_of(when_text(signer->cert->not_after, until)));
+    return RC_OK;
+}
+
+static struct str ref_in(const struct ceremony_plan *plan, struct arena *a)
+{
+    char text[CA_REF_MAX + 1];
+    struct str kept = STR("it");
+
+    IGNORE_RC(arena_str(a, str_of(ca_ref_text(&plan->ref, text)), &kept)); /* for a message */
+    return kept;
+}
+
+enum rc ceremony_certify_root(const struct ceremony_plan *plan, const struct crypto_key *key,
+                              struct arena *a, struct x509_cert *out, struct err *err)
+{
+    CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+
+    begin(&c, plan->now, key, crypto_key_spki(key));
+    c.lint.kind = X509_LINT_ROOT;
+    c.in.not_after = plan->not_after ? plan->not_after : plan->now + ROOT_YEARS * YEAR;
+    TRY(ceremony_subject(plan, a, &c.in.subject));
+    if (plan->conf->ca.constrained_root)
+        TRY(bound(&c, plan, a, err));
+    TRY(x509_name_build(&c.in.subject, &c.issuer_name));
+    c.in.issuer = buf_str(&c.issuer_name);
+    TRY(x509_key_id(c.in.spki, c.key_id));
+    c.in.issuer_key_id = str_bytes(c.key_id, sizeof(c.key_id));
+    return sign(&c, key, ref_in(plan, a), a, out, err);
+}
+
+enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spki,
+                                const struct ceremony_signer *root, struct arena *a,
+                                struct x509_cert *out, struct err *err)
+{
+    CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+
+    begin(&c, plan->now, root->key, spki);
+    c.in.pathlen = 0;
+    c.in.eku = X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH;
+    c.in.not_after =
+        plan->not_after ? plan->not_after : plan->now + plan->conf->ca.rotation.lifetime;
+    TRY(ceremony_subject(plan, a, &c.in.subject));
+    TRY(bound(&c, plan, a, err));
+    TRY(under(&c, root, err));
+    TRY(point(&c, plan->conf, root->ref, a));
+    return sign(&c, root->key, ref_in(plan, a), a, out, err);
+}
+
+enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
+                               const struct x509_cert *subject,
+                               const struct ceremony_signer *signer, struct arena *a,
+                               struct x509_cert *out, struct err *err)
+{
+    CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+
+    begin(&c, now, signer->key, subject->spki);
+    c.in.not_after = subject->not_after;
+    TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
+    if (subject->has_constraints) {
+        c.bounds = subject->constraints;
+        c.in.constraints = &c.bounds;
+        c.in.constraints_noncritical = !subject->constraints_critical;
+    }
+    TRY(under(&c, signer, err));
+    TRY(point(&c, conf, signer->ref, a));
+    return sign(&c, signer->key, signer->ref, a, out, err);
+}

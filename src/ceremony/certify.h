@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates of authorities: made from a plan and a key, linted, signed with the key of a root.
+ * Nothing here reads or writes a file. Names, times and constraints follow the configuration; what
+ * a request says beside its key is not looked at. */
+#pragma once
+
+#include "base/arena.h"
+#include "ceremony/authority.h"
+
+/* Who signs. */
+struct ceremony_signer {
+    struct str ref;               /* for URLs in what it signs */
+    const struct x509_cert *cert; /* of a root */
+    const struct crypto_key *key; /* with its private half */
+};
+
+/* A root, signed by itself. */
+enum rc ceremony_certify_root(const struct ceremony_plan *plan, const struct crypto_key *key,
+                              struct arena *a, struct x509_cert *out, struct err *err);
+/* An intermediate: it may sign leaves and nothing else (pathLen 0), for TLS and nothing else
+ * (serverAuth, clientAuth), and in the intranet for the names and addresses of the configuration
+ * and nothing else (RFC 5280 section 4.2.1.10). It ends with its root at the latest. */
+enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spki,
+                                const struct ceremony_signer *root, struct arena *a,
+                                struct x509_cert *out, struct err *err);
+/* The subject's name and key under another root's signature, as long as both last. */
+enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
+                               const struct x509_cert *subject,
+                               const struct ceremony_signer *signer, struct arena *a,
+                               struct x509_cert *out, struct err *err);

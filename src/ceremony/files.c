@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ceremony/files.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "ca/rules.h"
+#include "crypto/pem.h"
+
+MSG(msg_no_root_key, "ceremony.no-root-key",
+    "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time of "
+    "this command, or make a request for the place where it is: `autarky issuer create --csr`");
+MSG(msg_root_passphrase, "ceremony.root-passphrase",
+    "the passphrase does not open {1}/{0}.key; it is the one that the key was made with: "
+    "--root-passphrase-file FILE, or root/passphrase in the data directory");
+
+enum { TRUST_MAX = 1024 * 1024 };
+
+void ceremony_files_done(struct ceremony_files *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        buf_wipe(&f->v[i].content);
+    f->n = 0;
+}
+
+struct buf *ceremony_files_add(struct ceremony_files *f, const char *dir, const char *name,
+                               const char *ending, mode_t mode)
+{
+    struct ceremony_file *file = &f->v[f->n++];
+
+    assert(f->n <= CEREMONY_FILES_MAX);
+    file->mode = mode;
+    buf_init(&file->content, CRYPTO_PEM_MAX);
+    if ((size_t)snprintf(file->path, sizeof(file->path), "%s/%s%s", dir, name, ending) >=
+        sizeof(file->path))
+        buf_fail(&file->content, RC_TOOBIG);
+    return &file->content;
+}
+
+enum rc ceremony_files_write(struct ceremony_files *f, int data, struct err *err)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } dirs[] = {{"root", 0700}, {"ca", 0700}, {"trust", 0755}};
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        TRY(file_mkdir(data, dirs[i].name, dirs[i].mode, FILE_OWNER_SELF, err));
+    for (size_t i = 0; i < f->n && rc == RC_OK; i++)
+        rc = buf_rc(&f->v[i].content);
+    while (f->written < f->n && rc == RC_OK) {
+        const struct ceremony_file *file = &f->v[f->written];
+
+        rc = file_create(data, file->path, buf_str(&file->content), file->mode, FILE_OWNER_SELF,
+                         err);
+        f->written += rc == RC_OK;
+    }
+    if (rc != RC_OK)
+        ceremony_files_undo(f, data);
+    return rc;
+}
+
+void ceremony_files_undo(struct ceremony_files *f, int data)
+{
+    while (f->written)
+        unlinkat(data, f->v[--f->written].path, 0);
+}
+
+enum rc ceremony_key_open(int data, const char *dir, struct str ref, struct secret *passphrase,
+                          struct crypto_key **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    char path[CA_REF_MAX + 32];
+    enum rc rc;
+
+    snprintf(path, sizeof(path), "%s/%.*s.key", dir, STR_ARG(ref));
+    rc = file_read(data, path, &pem, err);
+    if (rc == RC_NOTFOUND)
+        return ERR(err, rc, msg_no_root_key, ref);
+    TRY(rc);
+    rc = crypto_pem_read(buf_str(&pem), passphrase, out, err);
+    return rc == RC_DENIED ? ERR(err, rc, msg_root_passphrase, ref, str_of(dir)) : rc;
+}
+
+/* ---- trust */
+
+static bool trusted(const struct store_issuer *row, when_t now)
+{
+    return !row->parent.z[0] && row->state != STORE_ISSUER_REVOKED && row->not_after > now;
+}
+
+static enum rc write_one(int data, const struct store_issuer *row, struct err *err)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
+    char path[CA_REF_MAX + 32];
+
+    snprintf(path, sizeof(path), "trust/%.*s.pem", STR_ARG(row->name));
+    x509_cert_put_pem(row->certificate, &pem);
+    TRY(buf_rc(&pem));
+    return file_write(data, path, buf_str(&pem), 0644, FILE_OWNER_SELF, err);
+}
+
+/* A file with those of a hierarchy; none when there are none. */
+static enum rc write_set(int data, const struct store_issuer *rows, size_t n, when_t now,
+                         bool special, bool all, struct err *err)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
+    struct str hierarchy = special ? STR("special") : STR("intranet");
+    char path[64];
+
+    for (size_t i = 0; i < n; i++)
+        if (trusted(&rows[i], now) && str_eq(rows[i].hierarchy, hierarchy) &&
+            (all || str_eq(rows[i].algorithm, STR("rsa")) ||
+             str_eq(rows[i].algorithm, STR("ecdsa"))))
+            x509_cert_put_pem(rows[i].certificate, &pem);
+    TRY(buf_rc(&pem));
+    if (!pem.n)
+        return RC_OK;
+    snprintf(path, sizeof(path), "trust/roots%s%s.pem", all ? "-all" : "",
+             special ? "-special" : "");
+    return file_write(data, path, buf_str(&pem), 0644, FILE_OWNER_SELF, err);
+}
+
+enum rc ceremony_trust_write(int data, const struct store_issuer *rows, size_t n, when_t now,
+                             struct err *err)
+{
+    TRY(file_mkdir(data, "trust", 0755, FILE_OWNER_SELF, err));
+    for (size_t i = 0; i < n; i++)
+        if (trusted(&rows[i], now))
+            TRY(write_one(data, &rows[i], err));
+    for (unsigned set = 0; set < 4; set++)
+        TRY(write_set(data, rows, n, now, set & 1, set & 2, err));
+    return RC_OK;
+}
+
+static enum rc read_rules(int data, struct ca_rules *out, bool *there, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CA_RULES_FILE_MAX);
+    enum rc rc = file_read(data, "ca/rules.json", &text, err);
+
+    *there = rc == RC_OK;
+    if (rc == RC_NOTFOUND) {
+        if (err)
+            *err = ERR_INIT;
+        return RC_OK;
+    }
+    TRY(rc);
+    return ca_rules_parse(buf_str(&text), out, err);
+}
+
+enum rc ceremony_rules_write(int data, const struct conf *conf, bool special, struct err *err)
+{
+    CLEANUP(ca_rules_done) struct ca_rules rules = {.per_hour = 0};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CA_RULES_FILE_MAX);
+    bool there;
+
+    TRY(read_rules(data, &rules, &there, err));
+    TRY(ca_rules_write(conf, there ? &rules : NULL, special, &text));
+    return file_write(data, "ca/rules.json", buf_str(&text), 0644, FILE_OWNER_SELF, err);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ceremony: authorities made with their keys, certificates, files and rows for the register.
+ * Everything is made in memory first; ceremony_write then writes the files, the register takes the
+ * rows (ca/register.h), and ceremony_publish tells the machines. What fails in between is undone
+ * with ceremony_undo. */
+#pragma once
+
+#include "ca/register.h"
+#include "ceremony/files.h"
+
+enum { CEREMONY_MADE_MAX = 16 };
+
+struct ceremony {
+    int data; /* DATA, open */
+    const struct conf *conf;
+    when_t now;
+    struct secret *root_passphrase;            /* opens the keys of roots */
+    struct secret *passphrase;                 /* opens the keys of issuers */
+    void (*step)(void *arg, const char *what); /* progress: "root-rsa: RSA 4096"; may be NULL */
+    void *arg;
+    const struct store_issuer *known; /* the register; empty at init */
+    size_t n_known;
+};
+
+/* What was made; strings in the arena, roots before what they signed. To be freed with
+ * ceremony_made_done. */
+struct ceremony_made {
+    struct arena arena;
+    struct store_issuer rows[CEREMONY_MADE_MAX];
+    struct x509_cert certs[CEREMONY_MADE_MAX];
+    struct crypto_key *keys[CEREMONY_MADE_MAX];
+    size_t n;
+    struct store_cross crosses[CEREMONY_MADE_MAX];
+    size_t n_crosses;
+    struct ceremony_files files;
+};
+void ceremony_made_init(struct ceremony_made *m);
+void ceremony_made_done(struct ceremony_made *m);
+
+/* A root with a new key. */
+enum rc ceremony_make_root(const struct ceremony *c, const struct ca_ref *ref,
+                           struct ceremony_made *m, struct err *err);
+/* An issuer with a new key, signed by the newest root of its kind, made here or known; it signs
+ * from `activates` on. RC_NOTFOUND: there is no such root, or its key is not here. */
+enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref, when_t activates,
+                             struct ceremony_made *m, struct err *err);
+/* `subject` and `signer` by their references, roots of one kind, made here or known: a certificate
+ * of the one by the other. */
+enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
+                            struct ceremony_made *m, struct err *err);
+
+/* All of a hierarchy: roots and issuers number 1 of the kinds (bits of ceremony_kinds). */
+enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,
+                                struct ceremony_made *m, struct err *err);
+
+/* The newest root that signs issuers of that kind: made here or known. NULL: there is none. */
+const struct store_issuer *ceremony_root_for(const struct ceremony *c,
+                                             const struct ceremony_made *m, struct str algorithm,
+                                             bool special);
+
+enum rc ceremony_write(const struct ceremony *c, struct ceremony_made *m, struct err *err);
+void ceremony_undo(const struct ceremony *c, struct ceremony_made *m);
+/* trust/ anew, from what was known and made. */
+enum rc ceremony_publish(const struct ceremony *c, const struct ceremony_made *m, struct err *err);
+/* Rows and cross certificates of `m`, for ca_change_apply; borrowed. */
+struct ca_change ceremony_change(const struct ceremony *c, const struct ceremony_made *m,
+                                 const char *actor);

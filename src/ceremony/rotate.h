@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When an issuer is to be replaced, and by what: decided from the register, the configuration and
+ * the time alone. */
+#pragma once
+
+#include "ca/bounds.h"
+#include "ceremony/make.h"
+
+/* Of one that signs leaves and has no successor yet; else CA_NOT_DUE. */
+enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows, size_t n,
+                                  const struct store_issuer *issuer, when_t now);
+/* The number behind the greatest there is of that kind. */
+unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const struct ca_ref *like);
+
+/* Makes the replacement of a known issuer; the change gets its row, and the date at which the old
+ * one stops. The new one signs at once when
+ * `at_once`, or when the old one is not made for the names of the configuration; else after
+ * ca.rotation.overlap. */
+enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old, bool at_once,
+                        struct ceremony_made *m, struct ca_change *change, struct err *err);

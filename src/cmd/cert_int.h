@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `autarky cert` share. */
+#pragma once
+
+#include "base/file.h"
+#include "cmd/cmd.h"
+#include "crypto/key.h"
+#include "json/json.h"
+#include "json/out.h"
+
+enum { CERT_ANSWER_MAX = 16 * 1024 * 1024, CERT_ARGS_MAX = 64 * 1024, CERT_FILES_MAX = 8 };
+
+enum { CERT_PEM = 1 << 0, CERT_DER = 1 << 1, CERT_P12 = 1 << 2 };
+
+/* Where a certificate is written, and how. */
+struct cert_out {
+    const char *path; /* of the directory; NULL: none was given */
+    int dir;          /* -1: not open */
+    unsigned formats;
+    bool with_root, force, has_key;
+    bool made; /* the directory was; it goes again unless something is written into it */
+    struct secret *password; /* of the PKCS#12 file */
+    struct file_owner owner;
+    const char *names[CERT_FILES_MAX]; /* of the files, for whom is told */
+    size_t n;
+};
+#define CERT_OUT_INIT ((struct cert_out){.dir = -1})
+
+/* Reads --out, --format, --with-root, --force and --p12-password-file, opens the directory, or makes
+ * it unless this is --dry-run, and sees to it that nothing would be overwritten without --force.
+ * `has_key`: a private key will be written, too. CMD_DONE, or the exit status after having said
+ * what is wrong. */
+int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o);
+void cert_out_done(struct cert_out *o);
+/* Writes the certificate that the server's answer holds; the key (may be NULL) first, so that no
+ * certificate is there without it. Each file appears as a whole; keys with mode 0600. Run as root,
+ * they belong to whom the directory belongs to. */
+enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
+                       const struct crypto_key *key, struct err *err);
+/* "files": [paths] into an object. */
+void cert_out_put(const struct cert_out *o, struct json_out *j);
+
+/* The members "profile", "reason", "owner" ... that `cert issue` and `cert sign` have in common, and
+ * "names" when --name was given and `names` is set. */
+void cert_put_common(const struct cmd_args *args, bool names, struct json_out *j);
+/* Asks for `cert sign` with these arguments, writes the files and says so. Returns the exit status.
+ */
+int cert_ask_and_write(const struct cmd_args *args, struct cert_out *o, struct str ask,
+                       const struct crypto_key *key);
+
+/* "name, name" of a list of texts. */
+void cert_print_list(const struct json *list);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `autarky issuer`: the authorities that sign, seen, made, replaced and given up. All of it goes
+ * through the running server, which has the register; keys are made here, as the one who owns the
+ * data directory. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/issuer_int.h"
+#include "json/json.h"
+
+static bool dry(const struct cmd_args *args)
+{
+    return args->values[CMD_OPT_DRY_RUN] != NULL;
+}
+
+/* ---- list */
+
+static struct str text_of(const struct json *v, const char *name)
+{
+    struct str s = STR("");
+
+    IGNORE_RC(json_str(json_get(v, name), &s)); /* null: empty */
+    return s;
+}
+
+static void show_issuer(const struct json *v)
+{
+    struct str retires = text_of(v, "retires"), due = text_of(v, "due");
+
+    printf("%-14.*s %-9.*s %-8.*s until %.10s  %.*s%s%.10s%s\n", STR_ARG(text_of(v, "ref")),
+           STR_ARG(text_of(v, "hierarchy")), STR_ARG(text_of(v, "state")),
+           text_of(v, "not_after").p, STR_ARG(text_of(v, "subject")),
+           retires.n ? ", signs until " : "", retires.n ? retires.p : "",
+           str_eq(due, STR("names")) ? ", made for other names: rotate"
+           : due.n                   ? ", due: rotate"
+                                     : "");
+}
+
+static enum rc show_list(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "issuers"));
+    struct json_iter at = json_iter(json_get(root, "cross_certificates"));
+    const struct json *v;
+
+    while (json_next(&it, NULL, &v))
+        show_issuer(v);
+    while (json_next(&at, NULL, &v))
+        printf("%.*s until %.10s\n", STR_ARG(text_of(v, "name")), text_of(v, "not_after").p);
+    return RC_OK;
+}
+
+int cmd_issuer_list(const struct cmd_args *args)
+{
+    return cmd_ask(args, "issuer list", STR(""), show_list);
+}
+
+/* ---- create */
+
+static bool signs(const struct issuer_session *s, struct str algorithm, bool special)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->rows[i].algorithm, algorithm) && s->rows[i].parent.z[0] &&
+            str_eq(s->rows[i].hierarchy, special ? STR("special") : STR("intranet")) &&
+            store_issuer_at(&s->rows[i], s->ceremony.now) == STORE_ISSUER_ACTIVE)
+            return true;
+    return false;
+}
+
+static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *kind, bool special,
+                          struct err *err)
+{
+    struct ca_ref issuer = {str_of(kind->algorithm), 1, false, special};
+    struct ca_ref root = {str_of(kind->root), 1, true, special};
+
+    if (!ceremony_root_for(&s->ceremony, &s->made, issuer.algorithm, special)) {
+        root.number = ceremony_next_number(s->rows, s->n, &root);
+        TRY(ceremony_make_root(&s->ceremony, &root, &s->made, err));
+    }
+    issuer.number = ceremony_next_number(s->rows, s->n, &issuer);
+    return ceremony_make_issuer(&s->ceremony, &issuer, s->ceremony.now, &s->made, err);
+}
+
+/* Those of the kinds that do not sign yet. */
+static int missing(const struct issuer_session *s, bool special, unsigned *kinds)
+{
+    const char *where = special ? "special" : "intranet";
+
+    for (size_t i = 0; i < CEREMONY_KINDS; i++)
+        if (signs(s, str_of(ceremony_kinds[i].algorithm), special))
+            *kinds &= ~(1u << i);
+    if (*kinds)
+        return CMD_DONE;
+    return cmd_failf("the hierarchy %s has an issuer of each of these algorithms; `autarky issuer "
+                     "rotate` replaces one",
+                     where);
+}
+
+static int create(struct issuer_session *s, unsigned kinds, bool special)
+{
+    struct err err = ERR_INIT;
+    int status = issuer_session_keys(s);
+
+    for (size_t i = 0; i < CEREMONY_KINDS && status == CMD_DONE; i++) {
+        if (!(kinds & 1u << i))
+            continue;
+        err.rc = create_one(s, &ceremony_kinds[i], special, &err);
+        if (err.rc != RC_OK)
+            status = cmd_fail(&err);
+    }
+    s->rules = true;
+    s->special = special;
+    return status == CMD_DONE ? issuer_session_commit(s) : status;
+}
+
+int cmd_issuer_create(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s;
+    bool special = args->values[CMD_OPT_SPECIAL] != NULL;
+    unsigned kinds = (1u << CEREMONY_KINDS) - 1;
+    struct err err = ERR_INIT;
+    int status = issuer_session_open(&s, args);
+
+    if (status == CMD_DONE && args->values[CMD_OPT_ALGORITHMS]) {
+        err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err);
+        status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+    }
+    if (status == CMD_DONE)
+        status = missing(&s, special, &kinds);
+    if (status != CMD_DONE)
+        return status;
+    if (!dry(args))
+        return create(&s, kinds, special);
+    for (size_t i = 0; i < CEREMONY_KINDS; i++)
+        if (kinds & 1u << i)
+            printf("would make an %s issuer of the hierarchy %s\n", ceremony_kinds[i].label,
+                   special ? "special" : "intranet");
+    return CMD_DONE;
+}
+
+/* ---- rotate */
+
+struct chosen {
+    const struct store_issuer *v[CEREMONY_MADE_MAX];
+    size_t n;
+};
+
+/* One by name, or all that are due, or all that sign. */
+static int choose(const struct issuer_session *s, struct chosen *out)
+{
+    const struct cmd_args *args = s->args;
+    bool due = args->values[CMD_OPT_DUE] != NULL;
+
+    if (args->operand && due)
+        return cmd_usagef("--due looks for issuers by itself; leave %s out", args->operand);
+    if (args->operand) {
+        out->v[0] = issuer_session_find(s, args->operand);
+        out->n = out->v[0] ? 1 : 0;
+        return out->n ? CMD_DONE : CMD_FAILED;
+    }
+    for (size_t i = 0; i < s->n && out->n < CEREMONY_MADE_MAX; i++) {
+        const struct store_issuer *row = &s->rows[i];
+        enum ca_due why =
+            ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
+        bool active = row->parent.z[0] && row->key_ref.n && !row->retires &&
+                      store_issuer_at(row, s->ceremony.now) == STORE_ISSUER_ACTIVE;
+
+        if (due ? why != CA_NOT_DUE : active)
+            out->v[out->n++] = row;
+    }
+    return CMD_DONE;
+}
+
+static int rotate(struct issuer_session *s, const struct chosen *chosen)
+{
+    struct err err = ERR_INIT;
+    int status = issuer_session_keys(s);
+
+    for (size_t i = 0; i < chosen->n && status == CMD_DONE; i++) {
+        err.rc = ceremony_rotate(&s->ceremony, chosen->v[i], s->args->values[CMD_OPT_NOW] != NULL,
+                                 &s->made, &s->change, &err);
+        if (err.rc != RC_OK)
+            status = cmd_fail(&err);
+    }
+    s->rules = true;
+    return status == CMD_DONE ? issuer_session_commit(s) : status;
+}
+
+int cmd_issuer_rotate(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s;
+    struct chosen chosen = {.n = 0};
+    int status = issuer_session_open(&s, args);
+
+    if (status == CMD_DONE)
+        status = choose(&s, &chosen);
+    if (status != CMD_DONE)
+        return status;
+    if (chosen.n && !dry(args))
+        return rotate(&s, &chosen);
+    for (size_t i = 0; i < chosen.n; i++)
+        printf("would replace %.*s\n", STR_ARG(chosen.v[i]->name));
+    if (!chosen.n && !cmd_json(args))
+        printf("no issuer is to be replaced\n");
+    return CMD_DONE;
+}
+
+/* ---- retire, revoke */
+
+static int commit_or_tell(struct issuer_session *s, const char *what, const char *ref)
+{
+    if (!dry(s->args))
+        return issuer_session_commit(s);
+    printf("would %s %s\n", what, ref);
+    return CMD_DONE;
+}
+
+int cmd_issuer_retire(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s;
+    const struct store_issuer *row;
+    int status = issuer_session_open(&s, args);
+
+    if (status != CMD_DONE)
+        return status;
+    row = issuer_session_find(&s, args->operand);
+    if (!row)
+        return CMD_FAILED;
+    if (store_issuer_at(row, s.ceremony.now) != STORE_ISSUER_ACTIVE)
+        return cmd_failf("%s is %s already", args->operand,
+                         store_issuer_state_text(store_issuer_at(row, s.ceremony.now)));
+    s.change.retire[0].id = row->id;
+    s.change.retire[0].at = s.ceremony.now;
+    s.change.n_retire = 1;
+    return commit_or_tell(&s, "retire", args->operand);
+}
+
+int cmd_issuer_revoke(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s;
+    const struct store_issuer *row;
+    int status = issuer_session_open(&s, args);
+
+    if (status != CMD_DONE)
+        return status;
+    row = issuer_session_find(&s, args->operand);
+    if (!row)
+        return CMD_FAILED;
+    if (!row->parent.z[0])
+        return cmd_failf("%s is a root, which nobody can revoke: take it from every machine, and "
+                         "from trust/",
+                         args->operand);
+    if (row->state == STORE_ISSUER_REVOKED)
+        return cmd_failf("%s is revoked already", args->operand);
+    if (!args->values[CMD_OPT_YES] && !dry(args))
+        return cmd_usagef("revoking %s makes every certificate it signed worthless at once, and "
+                          "cannot be taken back; say so with --yes",
+                          args->operand);
+    s.change.revoke[0] = row->id;
+    s.change.n_revoke = 1;
+    s.revoke_mark = row->name;
+    return commit_or_tell(&s, "revoke", args->operand);
+}
+
+/* ---- cross-sign */
+
+static bool crossed(const struct issuer_session *s, struct str subject, struct str signer)
+{
+    for (size_t i = 0; i < s->n_crosses; i++)
+        if (str_eq(s->crosses[i].subject, subject) && str_eq(s->crosses[i].signer, signer))
+            return true;
+    return false;
+}
+
+/* Both ways, with every other root of its kind that clients may have. */
+static enum rc cross(struct issuer_session *s, const struct store_issuer *root, struct err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct store_issuer *other = &s->rows[i];
+
+        if (other == root || other->parent.z[0] || !str_eq(other->algorithm, root->algorithm) ||
+            !str_eq(other->hierarchy, root->hierarchy) ||
+            store_issuer_at(other, s->ceremony.now) != STORE_ISSUER_ACTIVE)
+            continue;
+        if (!crossed(s, root->name, other->name))
+            TRY(ceremony_make_cross(&s->ceremony, root->name, other->name, &s->made, err));
+        if (!crossed(s, other->name, root->name))
+            TRY(ceremony_make_cross(&s->ceremony, other->name, root->name, &s->made, err));
+    }
+    return RC_OK;
+}
+
+int cmd_issuer_cross_sign(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s;
+    const struct store_issuer *root;
+    struct err err = ERR_INIT;
+    int status = issuer_session_open(&s, args);
+
+    if (status != CMD_DONE)
+        return status;
+    root = issuer_session_find(&s, args->operand);
+    if (!root)
+        return CMD_FAILED;
+    if (root->parent.z[0])
+        return cmd_failf("%s is no root; roots are cross-signed, as in root-rsa-2", args->operand);
+    status = issuer_session_keys(&s);
+    if (status != CMD_DONE)
+        return status;
+    err.rc = cross(&s, root, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    if (s.made.n_crosses == 0)
+        return cmd_failf("there is no other root of its kind that %s is not cross-signed with",
+                         args->operand);
+    return commit_or_tell(&s, "cross-sign", args->operand);
+}

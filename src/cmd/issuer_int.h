@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands about authorities share: the register as the running server has it, the keys,
+ * and the way a change is made: files first, then the register, then trust/; what fails is undone. */
+#pragma once
+
+#include "ceremony/rotate.h"
+#include "cmd/cmd.h"
+
+struct issuer_session {
+    const struct cmd_args *args;
+    int data;
+    const struct conf *conf;
+    struct arena arena;
+    struct store_issuer *rows; /* the register, oldest first */
+    size_t n;
+    struct issuer_cross {
+        struct str subject, signer;
+    } * crosses;
+    size_t n_crosses;
+    struct secret *root_passphrase, *passphrase;
+    struct ceremony ceremony;
+    struct ceremony_made made;
+    struct ca_change change;
+    bool special;            /* the special hierarchy is opened in rules.json */
+    bool rules;              /* rules.json is written anew */
+    struct str revoke_mark;  /* the issuer whose ca/REF.revoked is made; empty: none */
+};
+
+/* Reads configuration and register. Returns an exit status; to be ended with issuer_session_done
+ * either way. */
+int issuer_session_open(struct issuer_session *s, const struct cmd_args *args);
+void issuer_session_done(struct issuer_session *s);
+/* The passphrases of roots and issuers, for ceremony: --root-passphrase-file, else root/passphrase,
+ * else asked for; and as the configuration says. */
+int issuer_session_keys(struct issuer_session *s);
+/* NULL, and said, when there is none of that name. */
+const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref);
+/* Makes it so, and shows what was done: what `made` and `change` hold. */
+int issuer_session_commit(struct issuer_session *s);

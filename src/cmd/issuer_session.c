@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "ca/passphrase.h"
+#include "ca/rules.h"
+#include "cmd/issuer_int.h"
+#include "conf/conf.h"
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "json/json.h"
+#include "json/out.h"
+
+enum { ANSWER_MAX = 16 * 1024 * 1024, ASK_MAX = 512 * 1024, SESSION_ARENA = 64 * 1024 * 1024 };
+
+static const char rules_file[] = "ca/rules.json";
+
+MSG(msg_answer, "cmd.issuer-answer",
+    "the server's list of issuers cannot be read; compare `autarky version` with what it runs");
+
+/* ---- the register */
+
+static struct str text_of(const struct json *v, const char *name)
+{
+    struct str s = STR("");
+
+    IGNORE_RC(json_str(json_get(v, name), &s)); /* null: empty */
+    return s;
+}
+
+static enum rc der_of(const struct json *v, struct arena *a, struct str *out)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+
+    TRY(text_unb64url(text_of(v, "certificate"), &der));
+    return arena_str(a, buf_str(&der), out);
+}
+
+static enum store_issuer_state state_of(struct str text)
+{
+    for (unsigned i = 0; i < STORE_ISSUER_STATES; i++)
+        if (str_eq(text, str_of(store_issuer_state_text((enum store_issuer_state)i))))
+            return (enum store_issuer_state)i;
+    return STORE_ISSUER_RETIRED;
+}
+
+/* What the rows are needed for: names, ids, times, certificates. */
+static enum rc read_row(struct issuer_session *s, const struct json *v, struct store_issuer *row)
+{
+    struct arena *a = &s->arena;
+    bool key = false;
+
+    *row = (struct store_issuer){.state = state_of(text_of(v, "state")), .crl_shards = 1};
+    TRY(arena_str(a, text_of(v, "ref"), &row->name));
+    TRY(arena_str(a, text_of(v, "hierarchy"), &row->hierarchy));
+    TRY(arena_str(a, text_of(v, "algorithm"), &row->algorithm));
+    TRY(id_parse(text_of(v, "id"), &row->id));
+    TRY(der_of(v, a, &row->certificate));
+    TRY(when_parse(text_of(v, "not_before"), &row->not_before));
+    TRY(when_parse(text_of(v, "not_after"), &row->not_after));
+    TRY(when_parse(text_of(v, "activates"), &row->activates));
+    if (text_of(v, "retires").n)
+        TRY(when_parse(text_of(v, "retires"), &row->retires));
+    TRY(json_bool(json_get(v, "key"), &key));
+    if (key)
+        row->key_ref = row->name;
+    return RC_OK;
+}
+
+/* Once all are there. */
+static enum rc find_parent(const struct issuer_session *s, const struct json *v,
+                           struct store_issuer *row)
+{
+    struct str parent = text_of(v, "parent");
+
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->rows[i].name, parent))
+            row->parent = s->rows[i].id;
+    return parent.n && !row->parent.z[0] ? RC_PARSE : RC_OK;
+}
+
+static enum rc read_register(struct issuer_session *s, const struct json *root)
+{
+    const struct json *issuers = json_get(root, "issuers"), *v;
+    const struct json *crosses = json_get(root, "cross_certificates");
+    struct json_iter it = json_iter(issuers), at = json_iter(crosses);
+
+    s->rows = ARENA_ARRAY(&s->arena, struct store_issuer, json_len(issuers));
+    s->crosses = ARENA_ARRAY(&s->arena, struct issuer_cross, json_len(crosses));
+    if (!s->rows || !s->crosses)
+        return RC_NOMEM;
+    while (json_next(&it, NULL, &v)) {
+        TRY(read_row(s, v, &s->rows[s->n]));
+        s->n++;
+    }
+    it = json_iter(issuers);
+    for (size_t i = 0; json_next(&it, NULL, &v); i++)
+        TRY(find_parent(s, v, &s->rows[i]));
+    while (json_next(&at, NULL, &v)) {
+        TRY(arena_str(&s->arena, text_of(v, "subject"), &s->crosses[s->n_crosses].subject));
+        TRY(arena_str(&s->arena, text_of(v, "signer"), &s->crosses[s->n_crosses].signer));
+        s->n_crosses++;
+    }
+    return s->n ? RC_OK : RC_PARSE;
+}
+
+static enum rc ask_register(struct issuer_session *s, struct err *err)
+{
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    enum rc rc;
+
+    TRY(cmd_control(cmd_data(s->args), "issuer list", STR(""), &answer, err));
+    rc = json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL);
+    if (rc == RC_OK)
+        rc = read_register(s, json_root(doc));
+    return rc == RC_OK || rc == RC_NOMEM ? rc : ERR(err, rc, msg_answer);
+}
+
+int issuer_session_open(struct issuer_session *s, const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf problems = BUF_INIT(1024 * 1024);
+    struct err err = ERR_INIT;
+
+    *s = (struct issuer_session){.args = args, .data = -1};
+    arena_init(&s->arena, SESSION_ARENA);
+    ceremony_made_init(&s->made);
+    umask(022);
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be set up; `autarky version` shows which one is used");
+    if (cmd_load_config(args, &s->conf, &problems) != RC_OK)
+        return cmd_show_problems(buf_str(&problems));
+    err.rc = cmd_open_data(args, &s->data, &err);
+    if (err.rc == RC_OK)
+        err.rc = ask_register(s, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    s->ceremony = (struct ceremony){.data = s->data,
+                                    .conf = s->conf,
+                                    .now = clock_now(clock_system()),
+                                    .known = s->rows,
+                                    .n_known = s->n};
+    s->change.now = s->ceremony.now;
+    s->change.reason = str_of(args->values[CMD_OPT_REASON]);
+    return CMD_DONE;
+}
+
+void issuer_session_done(struct issuer_session *s)
+{
+    ceremony_made_done(&s->made);
+    secret_free(s->root_passphrase);
+    secret_free(s->passphrase);
+    conf_unref(s->conf);
+    arena_done(&s->arena);
+    fd_close(&s->data);
+}
+
+const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->rows[i].name, str_of(ref)))
+            return &s->rows[i];
+    cmd_failf("the register has no issuer \"%s\"; `autarky issuer list` shows all", ref);
+    return NULL;
+}
+
+/* ---- keys */
+
+static void show_step(void *arg, const char *what)
+{
+    (void)arg;
+    fprintf(stderr, "  %s\n", what);
+}
+
+static enum rc read_root_passphrase(struct issuer_session *s, struct err *err)
+{
+    const char *file = s->args->values[CMD_OPT_ROOT_PASSPHRASE_FILE];
+
+    if (file)
+        return ca_passphrase_file(AT_FDCWD, file, &s->root_passphrase, err);
+    if (faccessat(s->data, "root/passphrase", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return ca_passphrase_file(s->data, "root/passphrase", &s->root_passphrase, err);
+    return ca_passphrase_ask("the keys of the roots", false, &s->root_passphrase, err);
+}
+
+int issuer_session_keys(struct issuer_session *s)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = read_root_passphrase(s, &err);
+    if (err.rc == RC_OK)
+        err.rc = ca_passphrase_read(s->conf, s->data, &s->passphrase, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    s->ceremony.root_passphrase = s->root_passphrase;
+    s->ceremony.passphrase = s->passphrase;
+    s->ceremony.step = show_step;
+    return CMD_DONE;
+}
+
+/* ---- making it so */
+
+static struct str ref_of(const struct issuer_session *s, const struct id *id)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(id_str(&s->rows[i].id), id_str(id)))
+            return s->rows[i].name;
+    for (size_t i = 0; i < s->made.n; i++)
+        if (str_eq(id_str(&s->made.rows[i].id), id_str(id)))
+            return s->made.rows[i].name;
+    return STR("");
+}
+
+static void put_made(const struct issuer_session *s, struct json_out *o)
+{
+    json_key(o, "issuers");
+    json_arr(o);
+    for (size_t i = 0; i < s->made.n; i++) {
+        const struct store_issuer *row = &s->made.rows[i];
+
+        json_obj(o);
+        json_kv_str(o, "ref", row->name);
+        if (row->parent.z[0])
+            json_kv_str(o, "parent", ref_of(s, &row->parent));
+        json_kv_b64url(o, "certificate", row->certificate);
+        json_kv_bool(o, "key", row->key_ref.n > 0);
+        json_kv_when(o, "activates", row->activates);
+        json_end(o);
+    }
+    json_end(o);
+    json_key(o, "crosses");
+    json_arr(o);
+    for (size_t i = 0; i < s->made.n_crosses; i++) {
+        const struct store_cross *cross = &s->made.crosses[i];
+
+        json_obj(o);
+        json_kv_str(o, "subject", ref_of(s, &cross->subject));
+        json_kv_str(o, "signer", ref_of(s, &cross->signer));
+        json_kv_b64url(o, "certificate", cross->certificate);
+        json_end(o);
+    }
+    json_end(o);
+}
+
+static enum rc put_change(const struct issuer_session *s, struct buf *out)
+{
+    const struct ca_change *c = &s->change;
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    put_made(s, &o);
+    json_key(&o, "retire");
+    json_arr(&o);
+    for (size_t i = 0; i < c->n_retire; i++) {
+        json_obj(&o);
+        json_kv_str(&o, "ref", ref_of(s, &c->retire[i].id));
+        json_kv_when(&o, "at", c->retire[i].at);
+        json_end(&o);
+    }
+    json_end(&o);
+    json_key(&o, "revoke");
+    json_arr(&o);
+    for (size_t i = 0; i < c->n_revoke; i++) {
+        json_obj(&o);
+        json_kv_str(&o, "ref", ref_of(s, &c->revoke[i]));
+        json_end(&o);
+    }
+    json_end(&o);
+    json_kv_str(&o, "reason", c->reason);
+    json_end(&o);
+    return json_out_done(&o);
+}
+
+/* Files that are changed, not made: as they were, for when it fails. */
+struct before {
+    struct buf rules;
+    char mark[CA_REF_MAX + 32];
+};
+
+static enum rc prepare(struct issuer_session *s, struct before *b, struct err *err)
+{
+    TRY(ceremony_write(&s->ceremony, &s->made, err));
+    if (s->rules) {
+        TRY(file_read(s->data, rules_file, &b->rules, err));
+        TRY(ceremony_rules_write(s->data, s->conf, s->special, err));
+    }
+    if (s->revoke_mark.n) {
+        snprintf(b->mark, sizeof(b->mark), "ca/%.*s.revoked", STR_ARG(s->revoke_mark));
+        TRY(file_write(s->data, b->mark, STR(""), 0644, FILE_OWNER_SELF, err));
+    }
+    return RC_OK;
+}
+
+static void undo(struct issuer_session *s, const struct before *b)
+{
+    struct err err = ERR_INIT;
+
+    ceremony_undo(&s->ceremony, &s->made);
+    if (b->rules.n && file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF,
+                                 &err) != RC_OK)
+        cmd_fail(&err);
+    if (b->mark[0])
+        unlinkat(s->data, b->mark, 0);
+}
+
+static enum rc tell(const struct issuer_session *s, struct buf *answer, struct err *err)
+{
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
+
+    TRY(put_change(s, &ask));
+    return cmd_control(cmd_data(s->args), "issuer change", buf_str(&ask), answer, err);
+}
+
+static void show(const struct issuer_session *s, struct buf *answer)
+{
+    char at[WHEN_TEXT], until[WHEN_TEXT];
+
+    if (cmd_json(s->args)) {
+        buf_putz(answer, "\n");
+        cmd_print(buf_str(answer));
+        return;
+    }
+    for (size_t i = 0; i < s->made.n; i++) {
+        const struct store_issuer *row = &s->made.rows[i];
+
+        printf("%.*s is there, valid until %s%s%s\n", STR_ARG(row->name),
+               when_text(row->not_after, until), row->parent.z[0] ? "; it signs from " : "",
+               row->parent.z[0] ? when_text(row->activates, at) : "");
+    }
+    for (size_t i = 0; i < s->made.n_crosses; i++)
+        printf("%.*s is there, valid until %s\n", STR_ARG(s->made.crosses[i].name),
+               when_text(s->made.crosses[i].not_after, until));
+    for (size_t i = 0; i < s->change.n_retire; i++)
+        printf("%.*s signs no certificates from %s on\n",
+               STR_ARG(ref_of(s, &s->change.retire[i].id)),
+               when_text(s->change.retire[i].at, at));
+    for (size_t i = 0; i < s->change.n_revoke; i++)
+        printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
+}
+
+int issuer_session_commit(struct issuer_session *s)
+{
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    struct before b = {.rules = BUF_INIT(CA_RULES_FILE_MAX)};
+    struct err err = ERR_INIT;
+
+    err.rc = prepare(s, &b, &err);
+    if (err.rc == RC_OK)
+        err.rc = tell(s, &answer, &err);
+    if (err.rc != RC_OK)
+        undo(s, &b);
+    buf_done(&b.rules);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    show(s, &answer);
+    err.rc = ceremony_publish(&s->ceremony, &s->made, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The register of authorities, changed at the word of a command on this host: it has made keys and
+ * files as root, and core believes its certificates only as far as their signatures go. The signer
+ * is started again to read what is new. */
+#include <stdio.h>
+
+#include "base/text.h"
+#include "ca/register.h"
+#include "core/core_int.h"
+#include "ev/clock.h"
+#include "ipc/messages.h"
+#include "ipc/role.h"
+#include "log/log.h"
+
+enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30 };
+
+MSG(msg_member, "core.issuer-member", "the change of the register lacks \"{0}\", or it is wrong");
+MSG(msg_unknown, "core.issuer-unknown", "the register has no issuer \"{0}\"; `autarky issuer list` shows all");
+MSG(msg_state, "core.issuer-state", "the register was not changed: {0}; `autarky issuer list` shows it");
+
+struct job {
+    struct core *core;
+    struct ipc_req *req;
+    struct arena *arena;
+    struct store_issuer rows[CA_CHANGES_MAX];
+    struct store_cross crosses[CA_CHANGES_MAX];
+    struct ca_change change;
+    char actor[32];
+    bool restart; /* the signer has something new to read */
+};
+
+static enum rc missing(const char *member, struct err *err)
+{
+    return ERR(err, RC_INVAL, msg_member, str_of(member));
+}
+
+static enum rc text_of(const struct json *v, const char *name, struct str *out, struct err *err)
+{
+    return json_str(json_get(v, name), out) == RC_OK && out->n ? RC_OK : missing(name, err);
+}
+
+static enum rc when_of(const struct json *v, const char *name, when_t *out, struct err *err)
+{
+    struct str text;
+
+    TRY(text_of(v, name, &text, err));
+    return when_parse(text, out) == RC_OK ? RC_OK : missing(name, err);
+}
+
+static enum rc cert_of(struct job *job, const struct json *v, struct x509_cert *out,
+                       struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(DER_MAX);
+    struct str text, kept;
+
+    TRY(text_of(v, "certificate", &text, err));
+    if (text_unb64url(text, &der) != RC_OK)
+        return missing("certificate", err);
+    TRY(arena_str(job->arena, buf_str(&der), &kept));
+    return x509_cert_parse(job->arena, kept, out, err);
+}
+
+/* Of the register or of the rows before it; what ca_register_row wants of a parent. */
+static enum rc find(struct job *job, struct str ref, struct store_issuer *out, struct err *err)
+{
+    const struct ca_issuer *there = ca_issuer_find(job->core->ca, ref);
+
+    if (there) {
+        *out = (struct store_issuer){.id = there->id, .certificate = there->cert.der};
+        return RC_OK;
+    }
+    for (size_t i = 0; i < job->change.n_issuers; i++)
+        if (str_eq(job->rows[i].name, ref)) {
+            *out = job->rows[i];
+            return RC_OK;
+        }
+    return ERR(err, RC_NOTFOUND, msg_unknown, ref);
+}
+
+static enum rc read_issuer(struct job *job, const struct json *v, struct err *err)
+{
+    struct store_issuer *row = &job->rows[job->change.n_issuers], parent;
+    struct str ref, above = STR("");
+    struct ca_ref parsed;
+    struct x509_cert cert;
+    bool key = false;
+
+    TRY(text_of(v, "ref", &ref, err));
+    if (ca_ref_parse(ref, &parsed) != RC_OK)
+        return missing("ref", err);
+    if (!parsed.root) {
+        TRY(text_of(v, "parent", &above, err));
+        TRY(find(job, above, &parent, err));
+    }
+    TRY(cert_of(job, v, &cert, err));
+    if (json_bool(json_get(v, "key"), &key) != RC_OK)
+        return missing("key", err);
+    TRY(ca_register_row(&parsed, &cert, parsed.root ? NULL : &parent, key, job->change.now,
+                        job->arena, row));
+    row->created += (when_t)job->change.n_issuers; /* lists are in this order */
+    TRY(when_of(v, "activates", &row->activates, err));
+    job->restart |= key;
+    job->change.n_issuers++;
+    return RC_OK;
+}
+
+static enum rc read_cross(struct job *job, const struct json *v, struct err *err)
+{
+    struct store_cross *row = &job->crosses[job->change.n_crosses];
+    struct store_issuer subject, signer;
+    struct str of, by;
+    struct x509_cert cert;
+
+    TRY(text_of(v, "subject", &of, err));
+    TRY(text_of(v, "signer", &by, err));
+    TRY(find(job, of, &subject, err));
+    TRY(find(job, by, &signer, err));
+    TRY(cert_of(job, v, &cert, err));
+    *row = (struct store_cross){
+        .name = arena_printf(job->arena, "%.*s-by-%.*s", STR_ARG(of), STR_ARG(by)),
+        .subject = subject.id,
+        .signer = signer.id,
+        .certificate = cert.der,
+        .not_before = cert.not_before,
+        .not_after = cert.not_after,
+        .created = job->change.now,
+    };
+    TRY(id_new(&row->id));
+    job->change.n_crosses++;
+    return row->name.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc read_retire(struct job *job, const struct json *v, struct err *err)
+{
+    struct store_issuer row;
+    struct str ref;
+
+    TRY(text_of(v, "ref", &ref, err));
+    TRY(find(job, ref, &row, err));
+    TRY(when_of(v, "at", &job->change.retire[job->change.n_retire].at, err));
+    job->change.retire[job->change.n_retire++].id = row.id;
+    return RC_OK;
+}
+
+static enum rc read_revoke(struct job *job, const struct json *v, struct err *err)
+{
+    struct store_issuer row;
+    struct str ref;
+
+    TRY(text_of(v, "ref", &ref, err));
+    TRY(find(job, ref, &row, err));
+    job->change.revoke[job->change.n_revoke++] = row.id;
+    job->restart = true;
+    return RC_OK;
+}
+
+static enum rc read_lists(struct job *job, const struct json *args, struct err *err)
+{
+    static const struct {
+        const char *name;
+        enum rc (*read)(struct job *, const struct json *, struct err *);
+    } lists[] = {{"issuers", read_issuer},
+                 {"crosses", read_cross},
+                 {"retire", read_retire},
+                 {"revoke", read_revoke}};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const struct json *list = json_get(args, lists[i].name), *v;
+        struct json_iter it = json_iter(list);
+
+        if (!list)
+            continue;
+        if (json_type(list) != JSON_ARRAY || json_len(list) > CA_CHANGES_MAX)
+            return missing(lists[i].name, err);
+        while (json_next(&it, NULL, &v))
+            TRY(lists[i].read(job, v, err));
+    }
+    return RC_OK;
+}
+
+/* ---- after it */
+
+static void reply(struct job *job)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(DER_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_key(&o, "issuers");
+    json_arr(&o);
+    for (size_t i = 0; i < job->change.n_issuers; i++)
+        json_put_str(&o, job->rows[i].name);
+    json_end(&o);
+    json_kv_bool(&o, "signer_restarts", job->restart);
+    json_end(&o);
+    core_admin_reply(job->req, &o, &text);
+}
+
+/* What was asked for has happened, whether the signer reads it now or when it is next started. */
+static void restarted(void *arg, const struct ipc_answer *a)
+{
+    struct job *job = arg;
+
+    if (a->rc != RC_OK)
+        log_error("core.signer-not-restarted", LOG_ERR(a->err));
+    job->restart = a->rc == RC_OK;
+    reply(job);
+}
+
+static void restart_signer(struct job *job)
+{
+    const struct ipc_restart msg = {ROLE_SIGNER};
+    const struct ipc_ask ask = {.type = IPC_RESTART,
+                                .msg = &msg,
+                                .timeout = RESTART_SECONDS * WHEN_SECOND,
+                                .fn = restarted,
+                                .arg = job};
+
+    if (job->core->supervisor && ipc_call(job->core->supervisor, &ask, NULL) == RC_OK)
+        return;
+    job->restart = false;
+    reply(job);
+}
+
+static void refuse(struct job *job, enum rc rc, struct err *err)
+{
+    err->rc = rc;
+    ipc_reply_err(job->req, err);
+}
+
+static void changed(enum rc rc, void *arg)
+{
+    struct job *job = arg;
+    struct err err = ERR_INIT;
+
+    if (rc == RC_OK)
+        rc = ca_reload_issuers(job->core->ca, &err);
+    if (rc != RC_OK) {
+        if (!err.msg)
+            IGNORE_RC(ERR(&err, rc, msg_state, str_of(rc_text(rc))));
+        refuse(job, rc, &err);
+        return;
+    }
+    log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
+             LOG_INT("cross_certificates", job->change.n_crosses),
+             LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke),
+             LOG_Z("by", job->actor));
+    if (job->restart)
+        restart_signer(job);
+    else
+        reply(job);
+}
+
+static enum rc apply(struct store_txn *txn, void *arg)
+{
+    struct job *job = arg;
+
+    return ca_change_apply(txn, &job->change);
+}
+
+static enum rc begin(struct job *job, const struct json *args, struct err *err)
+{
+    struct ca_change *c = &job->change;
+    struct str reason = STR("");
+
+    c->now = clock_now(ev_clock(job->core->ev));
+    c->issuers = job->rows;
+    c->crosses = job->crosses;
+    c->actor = str_of(job->actor);
+    IGNORE_RC(json_str(json_get(args, "reason"), &reason)); /* there need not be one */
+    TRY(arena_str(job->arena, reason, &c->reason));
+    TRY(read_lists(job, args, err));
+    TRY(ca_change_check(job->core->ca, c, err));
+    return store_write(job->core->store, apply, changed, job);
+}
+
+void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args)
+{
+    struct job *job = ARENA_NEW(ipc_req_arena(req), struct job);
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    if (!job) {
+        ipc_req_drop(req);
+        return;
+    }
+    *job = (struct job){.core = core, .req = req, .arena = ipc_req_arena(req)};
+    snprintf(job->actor, sizeof(job->actor), "uid %u", (unsigned)uid);
+    rc = begin(job, args, &err);
+    if (rc != RC_OK)
+        refuse(job, rc, &err);
+}
