@@ -133,10 +133,17 @@ static enum rc make_room(struct acme_request *r, struct order_data *d, size_t n)
 }
 
 /* What is wrong with one of several does not hide what is wrong with another (RFC 8555 section
- * 6.7.1). */
-static void note(struct acme_request *r, const struct err *err, struct str type, struct str value)
+ * 6.7.1). The texts are copied: the payload is gone when the problem is written. */
+static enum rc note(struct acme_request *r, const struct err *err, struct str type,
+                    struct str value)
 {
-    r->subs[r->n_subs++] = (struct http_subproblem){*err, type, value};
+    struct http_subproblem *sub = &r->subs[r->n_subs];
+
+    TRY(arena_str(r->arena, type, &sub->identifier_type));
+    TRY(arena_str(r->arena, value, &sub->identifier));
+    sub->err = *err;
+    r->n_subs++;
+    return RC_OK;
 }
 
 static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
@@ -162,7 +169,7 @@ static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
             r->err = why;
             return rc;
         }
-        note(r, &why, json_shown(value, "type"), id.name.value);
+        TRY(note(r, &why, json_shown(value, "type"), id.name.value));
     }
     return RC_OK;
 }
@@ -202,10 +209,11 @@ static enum rc judge(struct acme_request *r, struct order_data *d)
         struct err why = ERR_INIT;
         enum rc rc = judge_one(r, d, &d->ids[i], &why);
 
+        if (rc != RC_OK && rc != RC_DENIED)
+            return rc;
         if (rc == RC_DENIED)
-            note(r, &why, str_of(store_name_type_text(d->ids[i].name.type)), d->ids[i].name.value);
-        else
-            TRY(rc);
+            TRY(note(r, &why, str_of(store_name_type_text(d->ids[i].name.type)),
+                     d->ids[i].name.value));
     }
     return RC_OK;
 }

@@ -3,6 +3,7 @@
  * one table. */
 #include <unistd.h>
 
+#include "core/accounts.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -253,6 +254,54 @@ static void issuer_change(struct question *q)
     json_free(q->args);
 }
 
+/* ---- ACME clients */
+
+static enum rc answer_eab_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_eab_list(q->core, o);
+}
+
+static enum rc answer_account_list(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_list(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_account_show(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_show(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_renewal_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_renewal_list(q->core, o);
+}
+
+static void eab_create(struct question *q)
+{
+    core_eab_create(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void eab_revoke(struct question *q)
+{
+    core_eab_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void account_deactivate(struct question *q)
+{
+    core_account_deactivate(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void renewal_pull(struct question *q)
+{
+    core_renewal_pull(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -279,6 +328,14 @@ static const struct command {
     {"site renew", NULL, false, site_renew},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
+    {"eab create", NULL, false, eab_create},
+    {"eab list", answer_eab_list, false, NULL},
+    {"eab revoke", NULL, false, eab_revoke},
+    {"account list", answer_account_list, false, NULL},
+    {"account show", answer_account_show, false, NULL},
+    {"account deactivate", NULL, false, account_deactivate},
+    {"renewal pull", NULL, false, renewal_pull},
+    {"renewal list", answer_renewal_list, false, NULL},
     {"drill runner", NULL, false, drill_runner},
 };
 
