@@ -71,6 +71,20 @@ def machine(data):
           "same client, DNS server and web server for both")
 
 
+def raw_signatures(seconds):
+    """The peer: what OpenSSL's own benchmark makes of the same library, in the same run."""
+    tool = os.environ.get("BENCH_OPENSSL", "openssl")
+    for name in ("rsa2048", "rsa3072", "ecdsap256", "sm2", "ML-DSA-65"):
+        done = subprocess.run([tool, "speed", "-mr", "-seconds", str(max(1, int(seconds))), name],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        for line in done.stdout.splitlines():
+            kind, *fields = line.split(":")
+            # What stands before the rate of signatures: number and bits, for SM2 the curve too, for others number and keys.
+            before = {"+F2": 2, "+F4": 2, "+F7": 3, "+F10": 2}.get(kind)
+            if before and (kind != "+F10" or name == "ML-DSA-65"):
+                yield name, float(fields[before])
+
+
 # ---- the benchmarks
 
 
@@ -211,7 +225,9 @@ class Bench:
         table(rows)
 
     def signer(self):
-        heading("signer: keys, rules, linter and signature, one process")
+        heading("signer: keys, rules, linter and signature, one process, by second of CPU")
+        for name, rate in raw_signatures(self.set["seconds"]):
+            print(f"  openssl speed {name:<12} {rate:>10.0f} signatures per second of CPU")
         sys.stdout.flush()
         subprocess.run([os.environ["BENCH_SIGNER"], str(self.lab.data), str(self.set["seconds"])], check=True)
 

@@ -55,6 +55,7 @@ static enum rc again(struct arena *a, const struct x509_cert *c, struct buf *out
         .n_uris = c->n_uris,
         .spki = c->spki,
         .constraints = c->has_constraints ? &c->constraints : NULL,
+        .constraints_noncritical = c->has_constraints && !c->constraints_critical,
         .crl_urls = c->crl_urls,
         .n_crl_urls = c->n_crl_urls,
         .ocsp_urls = c->ocsp_urls,

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "ca/status.h"
 #include "conf/load.h"
 #include "crypto/crypto.h"
 
@@ -77,7 +78,10 @@ static bool copy_tree(int from, int to, unsigned depth)
             CLEANUP(fd_closep) int sub = -1;
             CLEANUP(fd_closep) int made = -1;
 
-            ok = mkdirat(to, e->d_name, 0700) == 0;
+            struct stat st;
+
+            ok = fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 mkdirat(to, e->d_name, st.st_mode & 0777) == 0;
             sub = openat(from, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             made = openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             ok = ok && sub >= 0 && made >= 0 && copy_tree(sub, made, depth - 1);
@@ -142,6 +146,14 @@ static bool open_store(struct world *w, bool create)
 static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                            void *fn_arg);
 
+static void note_forgotten(void *arg, struct str tag)
+{
+    struct world *w = arg;
+
+    w->forgotten++;
+    snprintf(w->last_forgotten, sizeof(w->last_forgotten), "%.*s", STR_ARG(tag));
+}
+
 static bool start_core(struct world *w)
 {
     struct ca_options ca = {
@@ -152,11 +164,17 @@ static bool start_core(struct world *w)
                                 .validate = play_prober,
                                 .validate_arg = w,
                                 .eab_key = STR("0123456789abcdef0123456789abcdef")};
+    struct revocation_options revocation = {
+        .ev = w->ev, .store = w->store, .conf = w->conf, .forget = note_forgotten, .arg = w};
     struct str hosts[] = {STR("ca.hospital.example"), STR("localhost")};
 
     if (ca_new(&ca, &w->ca, NULL) != RC_OK)
         return false;
+    revocation.ca = w->ca;
+    if (revocation_new(&revocation, &w->revocation) != RC_OK)
+        return false;
     acme.ca = w->ca;
+    acme.revocation = w->revocation;
     return acme_new(&acme, &w->acme) == RC_OK && acme_set_hosts(w->acme, hosts, 2) == RC_OK;
 }
 
@@ -202,10 +220,66 @@ void world_sign_held(struct world *w, size_t n)
     world_spin(w);
 }
 
+static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
+    struct ipc_sign_crl_reply reply;
+    struct err err = ERR_INIT;
+
+    (void)fd;
+    err.rc = w->signer_silent ? RC_IO : ca_status_crl(w->signer, msg, w->clock.now, &der, &err);
+    if (err.rc != RC_OK) {
+        ipc_reply_err(req, &err);
+        return;
+    }
+    reply.crl = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void answer_ocsp(struct world *w, struct ipc_req *req, const void *msg)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OCSP_MAX);
+    struct ipc_sign_ocsp_reply reply;
+    struct err err = ERR_INIT;
+
+    err.rc = ca_status_ocsp(w->signer, msg, w->clock.now, &der, &err);
+    if (err.rc != RC_OK) {
+        ipc_reply_err(req, &err);
+        return;
+    }
+    w->ocsp_signatures++;
+    reply.response = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
+static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct world *w = arg;
+
+    (void)fd;
+    if (w->signer_silent) {
+        ipc_req_drop(req);
+    } else if (w->signer_holds && !w->held_ocsp) {
+        w->held_ocsp = req;
+        w->held_ocsp_msg = msg;
+    } else {
+        answer_ocsp(w, req, msg);
+    }
+}
+
+void world_ocsp_held(struct world *w)
+{
+    if (w->held_ocsp)
+        answer_ocsp(w, MOVE(w->held_ocsp), w->held_ocsp_msg);
+    world_spin(w);
+}
+
 static void drop_held(struct world *w)
 {
     while (w->n_held)
         ipc_req_drop(w->held[--w->n_held].req);
+    ipc_req_drop(MOVE(w->held_ocsp));
 }
 
 static void on_close(void *arg, enum rc why, const struct err *err)
@@ -217,19 +291,22 @@ static void on_close(void *arg, enum rc why, const struct err *err)
 
 void world_signer(struct world *w, bool there)
 {
-    static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+    static const struct ipc_handler handlers[] = {
+        {IPC_SIGN, on_sign}, {IPC_SIGN_CRL, on_sign_crl}, {IPC_SIGN_OCSP, on_sign_ocsp}};
     struct ipc_chan_conf core = {
         .self = ROLE_CORE, .peer = ROLE_SIGNER, .on_close = on_close, .arg = w};
     struct ipc_chan_conf signer = {.self = ROLE_SIGNER,
                                    .peer = ROLE_CORE,
                                    .handlers = handlers,
-                                   .n_handlers = 1,
+                                   .n_handlers = 3,
                                    .on_close = on_close,
                                    .arg = w};
     int fds[2];
 
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    if (w->revocation)
+        revocation_set_signer(w->revocation, NULL);
     drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
@@ -239,6 +316,7 @@ void world_signer(struct world *w, bool there)
         ipc_chan_new(w->ev, fds[1], &signer, &w->at_signer) != RC_OK)
         return;
     ca_set_signer(w->ca, w->to_signer);
+    revocation_set_signer(w->revocation, w->to_signer);
 }
 
 bool world_signer_again(struct world *w)
@@ -302,10 +380,13 @@ static void stop_core(struct world *w)
 {
     if (w->ca)
         ca_set_signer(w->ca, NULL);
+    if (w->revocation)
+        revocation_set_signer(w->revocation, NULL);
     drop_held(w);
     ipc_chan_free(MOVE(w->to_signer));
     ipc_chan_free(MOVE(w->at_signer));
     store_close(MOVE(w->store));
+    revocation_free(MOVE(w->revocation));
     acme_free(MOVE(w->acme));
     ca_free(MOVE(w->ca));
 }
@@ -340,6 +421,7 @@ bool world_reload(struct world *w, const char *text)
         return false;
     acme_set_conf(w->acme, next);
     ca_set_conf(w->ca, next);
+    revocation_set_conf(w->revocation, next);
     conf_unref(w->conf);
     w->conf = next;
     return true;

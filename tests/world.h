@@ -15,6 +15,7 @@
 #include "ev/ev.h"
 #include "http/exchange.h"
 #include "ipc/chan.h"
+#include "revocation/revocation.h"
 #include "store/store.h"
 
 #define WORLD_NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
@@ -49,6 +50,12 @@ struct world {
     struct ipc_chan *to_signer;
     struct ipc_chan *at_signer;
     struct acme *acme;
+    struct revocation *revocation;
+    size_t forgotten; /* times that front was told to forget */
+    char last_forgotten[160];
+    size_t ocsp_signatures;
+    struct ipc_req *held_ocsp; /* with signer_holds, the first request for an OCSP answer */
+    const void *held_ocsp_msg;
     /* How the played prober answers; reset to RC_OK by world_start. */
     enum rc verdict;
     size_t validations;
@@ -109,6 +116,8 @@ bool world_reload(struct world *w, const char *text);
 void world_signer(struct world *w, bool there);
 /* It answers the oldest that it holds, and everything happens that follows. */
 void world_sign_held(struct world *w, size_t n);
+/* The same for the request for an OCSP answer that is held. */
+void world_ocsp_held(struct world *w);
 /* The same of the prober. */
 void world_probe_held(struct world *w, size_t n);
 /* Lets everything happen that can without the clock moving. */

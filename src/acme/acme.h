@@ -13,6 +13,7 @@ struct ca_order_ops;
 struct conf;
 struct ev;
 struct http_exchange;
+struct revocation;
 struct store;
 
 enum {
@@ -57,6 +58,7 @@ struct acme_options {
     /* ACME_EAB_KEY bytes, copied, from which the keys of external account bindings are made; empty:
      * there are none. */
     struct str eab_key;
+    struct revocation *revocation; /* told of what was revoked */
 };
 
 /* How an issuance ends for its order; for ca_options, which comes first. */

@@ -4,9 +4,8 @@
  * that the key is compromised: the reason changes, the time stays. */
 #include "acme/acme_int.h"
 #include "base/text.h"
-#include "ca/issue.h"
 #include "metrics/metrics.h"
-#include "store/keys.h"
+#include "revocation/revocation.h"
 #include "x509/cert.h"
 
 MSG(msg_form, "acme.revoke-certificate",
@@ -24,19 +23,20 @@ MSG(msg_not_compromise, "acme.revoke-not-compromise",
     "was issued to; give another reason");
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 
-enum { REASON_KEY_COMPROMISE = 1 };
-
-/* RFC 5280 section 5.3.1, by number; those that cannot be given here stay 0. */
+/* By number; those that cannot be given here stay 0. */
 static const char *const reasons[] = {"unspecified",  "keyCompromise",
                                       "cACompromise", "affiliationChanged",
                                       "superseded",   "cessationOfOperation"};
 METRIC_COUNTER_BY(revoked_total, "revoked_total",
-                  "Revocations, and reasons changed to keyCompromise later", "reason", reasons);
+                  "Revocations through ACME, those of a compromised key's other certificates "
+                  "included, and reasons changed to keyCompromise later",
+                  "reason", reasons);
 
 struct revoke_data {
     struct store_certificate cert;
     struct x509_cert parsed;
-    int reason;
+    struct revocation_ask ask;
+    struct revocation_result result;
 };
 
 static enum rc read_certificate(struct acme_request *r, struct revoke_data *d)
@@ -63,27 +63,24 @@ static enum rc read_certificate(struct acme_request *r, struct revoke_data *d)
     return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
 }
 
-/* RFC 5280 section 5.3.1. caCompromise and the like are the CA's to say, hold and removal come with
- * the CRL. */
-static enum rc read_reason(struct acme_request *r, struct revoke_data *d)
+static enum rc read_reason(struct acme_request *r, int *out)
 {
     const struct json *value = json_get(r->payload, "reason");
     int64_t reason = 0;
-    bool fits;
 
     if (value && json_i64(value, &reason) != RC_OK)
         reason = -1;
-    fits = reason == 0 || reason == REASON_KEY_COMPROMISE || (reason >= 3 && reason <= 5);
-    if (!fits) {
+    if (reason < 0 || reason >= X509_REASON_COUNT ||
+        !revocation_reason_allowed(REVOCATION_BY_ACCOUNT, (int)reason)) {
         struct str text = arena_printf(r->arena, "%lld", (long long)reason);
 
         return ACME_ERR(r, RC_INVAL, "badRevocationReason", msg_reason, text);
     }
-    d->reason = (int)reason;
+    *out = (int)reason;
     return RC_OK;
 }
 
-static enum rc check_holder(struct acme_request *r, const struct revoke_data *d)
+static enum rc check_holder(struct acme_request *r, const struct revoke_data *d, int reason)
 {
     bool own_key = r->jws.jwk && str_eq(crypto_key_spki(jose_jwk_key(r->jws.jwk)), d->parsed.spki);
     bool own_account = !r->jws.jwk && r->account.id.z[0] &&
@@ -93,102 +90,62 @@ static enum rc check_holder(struct acme_request *r, const struct revoke_data *d)
         return RC_OK;
     if (acme_holds(r, &d->cert) != RC_OK)
         return ACME_ERR(r, RC_DENIED, "unauthorized", msg_not_holder);
-    if (d->reason == REASON_KEY_COMPROMISE)
+    if (reason == X509_REASON_KEY_COMPROMISE)
         return ACME_ERR(r, RC_DENIED, "badRevocationReason", msg_not_compromise);
     return RC_OK;
 }
 
-static enum rc block_key(struct store_txn *txn, const struct acme_request *r,
-                         const struct revoke_data *d)
-{
-    struct store_blocked_key key = {
-        .spki_sha256 = d->cert.spki_sha256,
-        .blocked = r->now,
-        .reason = STR("keyCompromise"),
-        .certificate = d->cert.id,
-    };
-
-    return store_key_block(txn, &key);
-}
-
-/* Only the key itself shows that it is in more hands than one. */
-static bool may_raise(const struct acme_request *r, const struct revoke_data *d)
-{
-    return r->jws.jwk && d->reason == REASON_KEY_COMPROMISE &&
-           d->cert.revocation_reason != REASON_KEY_COMPROMISE;
-}
-
-static enum rc already(struct acme_request *r, const struct revoke_data *d)
+static enum rc already(struct acme_request *r, when_t revoked)
 {
     char at[WHEN_TEXT];
 
-    return ACME_ERR(r, RC_CONFLICT, "alreadyRevoked", msg_already,
-                    str_of(when_text(d->cert.revoked, at)));
+    return ACME_ERR(r, RC_CONFLICT, "alreadyRevoked", msg_already, str_of(when_text(revoked, at)));
 }
 
-static enum rc audit_revoked(struct store_txn *txn, struct acme_request *r, const char *action)
-{
-    const struct revoke_data *d = r->data;
-    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
-    char serial[X509_SERIAL_TEXT];
-    struct json_out o;
-
-    json_out_init(&o, &detail, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_z(&o, "serial", x509_serial_text(&d->parsed.serial, serial));
-    json_kv_i64(&o, "reason", d->reason);
-    json_kv_z(&o, "by", r->jws.jwk ? "certificate key" : "account");
-    json_end(&o);
-    TRY(json_out_done(&o));
-    return acme_audit(txn, r, action, "certificate", &d->cert.id, buf_str(&detail));
-}
-
-/* Of one that is revoked, perhaps by another request that was a moment faster. */
-static enum rc raise_reason(struct store_txn *txn, struct acme_request *r)
-{
-    struct revoke_data *d = r->data;
-
-    TRY(store_certificate_get(txn, r->arena, &d->cert.id, &d->cert));
-    if (!may_raise(r, d))
-        return already(r, d);
-    TRY(store_certificate_set_reason(txn, &d->cert.id, d->reason));
-    TRY(block_key(txn, r, d));
-    return audit_revoked(txn, r, "certificate.revocation-changed");
-}
-
+/* Perhaps another request was a moment faster: then it is a conflict, or a reason that changes. */
 static enum rc revoke(struct store_txn *txn, struct acme_request *r)
 {
     struct revoke_data *d = r->data;
-    enum rc rc = store_certificate_revoke(txn, &d->cert.id, r->now, d->reason);
+    enum rc rc = revocation_revoke(txn, &d->ask, &d->result, &r->err);
 
-    if (rc == RC_CONFLICT)
-        return raise_reason(txn, r);
-    TRY(rc);
-    if (d->reason == REASON_KEY_COMPROMISE)
-        TRY(block_key(txn, r, d));
-    return audit_revoked(txn, r, "certificate.revoked");
+    return rc == RC_CONFLICT ? already(r, d->result.revoked) : rc;
 }
 
 static void revoked(struct acme_request *r)
 {
     const struct revoke_data *d = r->data;
 
-    metric_add(&revoked_total, (size_t)d->reason, 1);
+    metric_add(&revoked_total, (size_t)d->ask.reason, 1 + (int64_t)d->result.others);
+    revocation_changed(r->acme->options.revocation, &d->result);
     buf_reset(&r->x->res.body);
     acme_reply_json(r, 200);
+}
+
+static void fill_ask(struct acme_request *r, struct revoke_data *d, int reason)
+{
+    d->ask = (struct revocation_ask){
+        .certificate = d->cert.id,
+        .reason = reason,
+        .now = r->now,
+        .within = r->acme->conf->revocation.crl.within,
+        .by = r->jws.jwk ? REVOCATION_BY_KEY : REVOCATION_BY_ACCOUNT,
+        .actor = id_str(&r->account.id),
+        .request = r->x->id,
+        .client = r->x->req.client,
+    };
 }
 
 enum rc acme_revoke(struct acme_request *r)
 {
     struct revoke_data *d = ARENA_NEW(r->arena, struct revoke_data);
+    int reason;
 
     if (!d)
         return RC_NOMEM;
     r->data = d;
     TRY(read_certificate(r, d));
-    TRY(read_reason(r, d));
-    TRY(check_holder(r, d));
-    if (d->cert.status == STORE_CERTIFICATE_REVOKED && !may_raise(r, d))
-        return already(r, d);
+    TRY(read_reason(r, &reason));
+    TRY(check_holder(r, d, reason));
+    fill_ask(r, d, reason);
     return acme_write(r, revoke, revoked);
 }

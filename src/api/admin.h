@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "ca/bounds.h"
+#include "store/issuers.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -24,12 +25,14 @@ struct api_view {
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;
-    size_t validating; /* challenges being tried at this moment */
+    size_t validating;             /* challenges being tried at this moment */
+    struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
 
 /* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
- * "issuers":[...],"processes":[...]} */
+ * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
+ * "answers"},"issuers":[...],"processes":[...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
@@ -41,8 +44,12 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
  * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
  * base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
-/* Whether it is to be replaced, and why. */
 struct ca_issuer;
+/* With its dates, at v->now. */
+enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
+/* A newer one of its kind is there, if only to sign later. */
+bool api_issuer_superseded(const struct api_view *v, const struct ca_issuer *issuer);
+/* Whether it is to be replaced, and why. */
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
 /* {"items":[{"id","serial","names","issuer","hierarchy","profile","origin","not_before",

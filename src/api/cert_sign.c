@@ -108,33 +108,19 @@ static enum rc read_common_name(const struct json *args, struct arena *a, struct
     return RC_OK;
 }
 
-/* ---- whose names they are */
+/* ---- whether it can be issued */
 
-/* The names by whose hosts the hierarchy is found: mail addresses and URIs too are at somebody's. */
-static enum rc check_hierarchy(const struct ca *ca, const struct ca_request *r, struct arena *a,
-                               struct err *err)
+/* One hierarchy for all names, and an issuer in it that was made for them. */
+static enum rc check_hierarchy(const struct api_view *v, const struct ca_request *r,
+                               struct arena *a, struct err *err)
 {
-    size_t most = r->n_dns + r->n_ips + r->n_emails + r->n_uris;
-    struct str *dns = ARENA_ARRAY(a, struct str, most);
-    struct addr *ips = ARENA_ARRAY(a, struct addr, most);
-    struct policy_names names = {dns, 0, ips, 0};
+    struct policy_names names;
+    enum policy_space space;
 
-    if (!dns || !ips)
-        return RC_NOMEM;
-    for (size_t i = 0; i < r->n_dns; i++)
-        dns[names.n_dns++] = r->dns[i];
-    for (size_t i = 0; i < r->n_ips; i++)
-        ips[names.n_ips++] = r->ips[i];
-    for (size_t i = 0; i < r->n_emails + r->n_uris; i++) {
-        struct str host = i < r->n_emails ? name_email_domain(r->emails[i])
-                                          : name_uri_host(r->uris[i - r->n_emails]);
-
-        if (addr_parse(host, &ips[names.n_ips]) == RC_OK)
-            names.n_ips++;
-        else
-            dns[names.n_dns++] = host;
-    }
-    return ca_serves(ca, &names, err);
+    TRY(ca_request_hosts(r, a, &names));
+    TRY(policy_space_of_all(v->conf, &names, ca_hierarchy_open(v->ca, STR("special")), &space,
+                            err));
+    return ca_serves(v->ca, &names, err);
 }
 
 /* What ca_issue and the signer would refuse, before anything is reserved. */
@@ -156,7 +142,7 @@ static enum rc check(const struct api_view *v, const struct api_signing *s, stru
 
     TRY(ca_leaf_check_key(s->profile, s->csr.key_type, s->csr.key_bits, err));
     TRY(ca_leaf_check_names(&leaf, s->profile, err));
-    return check_hierarchy(v->ca, r, a, err);
+    return check_hierarchy(v, r, a, err);
 }
 
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,

@@ -7,19 +7,32 @@
 
 enum { TEXT_MAX = 4 * X509_NAME_MAX };
 
-enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer)
+enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *i)
+{
+    const struct store_issuer row = {
+        .state = i->state, .not_after = i->cert.not_after, .retires = i->retires};
+
+    return store_issuer_at(&row, v->now);
+}
+
+bool api_issuer_superseded(const struct api_view *v, const struct ca_issuer *issuer)
 {
     const struct ca_issuer *other;
 
-    if (!issuer->parent.z[0] || !issuer->has_key ||
-        ca_issuer_state(v->ca, issuer) != STORE_ISSUER_ACTIVE)
-        return CA_NOT_DUE;
     for (size_t i = 0; (other = ca_issuer_at(v->ca, i)); i++)
         if (str_eq(other->hierarchy, issuer->hierarchy) &&
-            str_eq(other->algorithm, issuer->algorithm) && other->parent.z[0] &&
-            other->activates > issuer->activates &&
-            ca_issuer_state(v->ca, other) == STORE_ISSUER_ACTIVE)
-            return CA_NOT_DUE;
+            str_eq(other->algorithm, issuer->algorithm) &&
+            !other->parent.z[0] == !issuer->parent.z[0] && other->activates > issuer->activates &&
+            api_issuer_state(v, other) == STORE_ISSUER_ACTIVE)
+            return true;
+    return false;
+}
+
+enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer)
+{
+    if (!issuer->parent.z[0] || !issuer->has_key ||
+        api_issuer_state(v, issuer) != STORE_ISSUER_ACTIVE || api_issuer_superseded(v, issuer))
+        return CA_NOT_DUE;
     return ca_due(v->conf, &issuer->cert, str_eq(issuer->hierarchy, STR("special")), v->now);
 }
 
@@ -52,7 +65,7 @@ static enum rc put_issuer(const struct api_view *v, struct json_out *o, const st
         json_kv_str(o, "parent", parent->ref);
     else
         json_kv_null(o, "parent");
-    json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+    json_kv_z(o, "state", store_issuer_state_text(api_issuer_state(v, i)));
     json_kv_when(o, "not_before", i->cert.not_before);
     json_kv_when(o, "not_after", i->cert.not_after);
     json_kv_when(o, "activates", i->activates);

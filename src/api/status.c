@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
 #include "store/store.h"
@@ -45,6 +46,26 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
+static void put_revocation(const struct api_view *v, struct json_out *o)
+{
+    struct revocation_health h = {.answers = 0};
+
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* doctor reports the store */
+    json_key(o, "revocation");
+    json_obj(o);
+    json_kv_u64(o, "shards", h.crls.shards);
+    json_kv_u64(o, "lists", h.crls.published);
+    json_kv_u64(o, "entries", h.crls.entries);
+    json_kv_u64(o, "bytes", h.crls.bytes);
+    json_kv_when(o, "oldest", h.crls.oldest);
+    json_kv_when(o, "next_update", h.crls.next_update);
+    json_kv_u64(o, "overdue", h.crls.overdue);
+    json_kv_u64(o, "behind", v->conf->urls.plain.n ? h.crls.behind : 0);
+    json_kv_u64(o, "answers", h.answers);
+    json_end(o);
+}
+
 static void put_issuers(const struct api_view *v, struct json_out *o)
 {
     const struct ca_issuer *i;
@@ -60,7 +81,7 @@ static void put_issuers(const struct api_view *v, struct json_out *o)
         json_kv_str(o, "hierarchy", i->hierarchy);
         json_kv_str(o, "subject", buf_str(&subject));
         json_kv_str(o, "algorithm", i->algorithm);
-        json_kv_z(o, "state", store_issuer_state_text(ca_issuer_state(v->ca, i)));
+        json_kv_z(o, "state", store_issuer_state_text(api_issuer_state(v, i)));
         json_kv_when(o, "not_after", i->cert.not_after);
         json_kv_bool(o, "due", api_issuer_due(v, i) != CA_NOT_DUE);
         json_end(o);
@@ -110,6 +131,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
     put_certificates(v, o);
+    put_revocation(v, o);
     put_issuers(v, o);
     put_processes(v, o);
     json_end(o);
@@ -159,17 +181,21 @@ static void check_store(const struct api_view *v, struct findings *f)
 static void check_issuer(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
 {
     enum ca_due due = api_issuer_due(v, i);
+    bool over = i->cert.not_after <= v->now;
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
     CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX - 1);
     char until[WHEN_TEXT];
 
-    buf_printf(&text, "issuer %.*s is valid until %s", STR_ARG(i->ref),
+    buf_printf(&text, "issuer %.*s %s valid until %s", STR_ARG(i->ref), over ? "was" : "is",
                when_text(i->cert.not_after, until));
     if (due == CA_DUE_BOUNDS)
         buf_putz(&text, ", and it is made for other names than the configuration has");
     buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
-    finding(f, "issuer", due == CA_NOT_DUE ? "ok" : "warning", buf_z(&text),
-            due == CA_NOT_DUE ? NULL : buf_z(&cure));
+    finding(f, "issuer",
+            over                ? "failed"
+            : due == CA_NOT_DUE ? "ok"
+                                : "warning",
+            buf_z(&text), over || due != CA_NOT_DUE ? buf_z(&cure) : NULL);
 }
 
 /* Issuers end with their root, so it is to be replaced while it can still sign one for its whole
@@ -193,7 +219,9 @@ static void check_issuers(const struct api_view *v, struct findings *f)
     const struct ca_issuer *i;
 
     for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
-        if (ca_issuer_state(v->ca, i) != STORE_ISSUER_ACTIVE)
+        bool over = i->state == STORE_ISSUER_ACTIVE && !i->retires && !api_issuer_superseded(v, i);
+
+        if (api_issuer_state(v, i) != STORE_ISSUER_ACTIVE && !over)
             continue;
         if (i->parent.z[0])
             check_issuer(v, f, i);
@@ -275,6 +303,40 @@ static void check_orders(const struct api_view *v, struct findings *f)
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
 }
 
+/* Lists are made long before they end; one that is late can still be mended in time. */
+static void check_revocation(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    struct revocation_health h;
+    char until[WHEN_TEXT];
+
+    if (!v->revocation || revocation_health(v->revocation, &h) != RC_OK)
+        return; /* check_store has it */
+    if (v->conf->urls.plain.n == 0) {
+        finding(f, "revocation", "warning",
+                "urls.plain is not set: there are no revocation lists, and certificates do not say "
+                "where they would be",
+                "set urls.plain in autarky.yaml before certificates are given out");
+        return;
+    }
+    buf_printf(&b, "%llu of %llu revocation lists are published, the first ends at %s",
+               (unsigned long long)h.crls.published, (unsigned long long)h.crls.shards,
+               h.crls.next_update ? when_text(h.crls.next_update, until) : "-");
+    if (h.crls.overdue)
+        buf_printf(&b, "; %llu have ended", (unsigned long long)h.crls.overdue);
+    if (h.crls.behind)
+        buf_printf(&b, "; %llu are late", (unsigned long long)h.crls.behind);
+    finding(f, "revocation",
+            h.crls.overdue  ? "failed"
+            : h.crls.behind ? "warning"
+                            : "ok",
+            buf_z(&b),
+            h.crls.overdue || h.crls.behind
+                ? "look for \"revocation.\" and \"signer.crl\" in the log of `autarky serve`; a "
+                  "root's list is made anew where the root's key is"
+                : NULL);
+}
+
 static void check_policy(const struct api_view *v, struct findings *f)
 {
     if (v->conf->n_policy == 0)
@@ -302,6 +364,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_store(v, &f);
     check_issuers(v, &f);
     check_orders(v, &f);
+    check_revocation(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

@@ -123,15 +123,42 @@ void ca_job_end(struct ca_job *job, enum rc rc)
     mem_free(job);
 }
 
+enum rc ca_request_hosts(const struct ca_request *req, struct arena *a, struct policy_names *out)
+{
+    struct str *dns = ARENA_ARRAY(a, struct str, req->n_dns + req->n_emails + req->n_uris);
+    struct addr *ips = ARENA_ARRAY(a, struct addr, req->n_ips + req->n_uris);
+    struct policy_names names = {dns, 0, ips, 0};
+
+    if (!dns || !ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < req->n_dns; i++)
+        dns[names.n_dns++] = req->dns[i];
+    for (size_t i = 0; i < req->n_ips; i++)
+        ips[names.n_ips++] = req->ips[i];
+    for (size_t i = 0; i < req->n_emails; i++)
+        dns[names.n_dns++] = name_email_domain(req->emails[i]);
+    for (size_t i = 0; i < req->n_uris; i++) {
+        struct str host = name_uri_host(req->uris[i]);
+
+        if (addr_parse(host, &ips[names.n_ips]) == RC_OK)
+            names.n_ips++;
+        else
+            dns[names.n_dns++] = host;
+    }
+    *out = names;
+    return RC_OK;
+}
+
 /* By the names: the hierarchy that may vouch for all of them, and in it an issuer that is made for
  * them. */
 static enum rc choose_issuer(struct ca_job *job, const struct ca_request *req, when_t lifetime)
 {
-    struct policy_names names = {req->dns, req->n_dns, req->ips, req->n_ips};
+    struct policy_names names;
     struct ca_need need = {
         .type = req->key_type, .names = &names, .lifetime = lifetime, .now = job->now};
     enum policy_space space;
 
+    TRY(ca_request_hosts(req, &job->arena, &names));
     TRY(policy_space_of_all(job->ca->conf, &names, ca_hierarchy_open(job->ca, STR("special")),
                             &space, &job->err));
     need.hierarchy = policy_space_text(space);

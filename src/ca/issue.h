@@ -14,6 +14,7 @@
 struct ca;
 struct ev;
 struct ipc_chan;
+struct policy_names;
 struct store;
 
 enum {
@@ -111,11 +112,17 @@ size_t ca_pending(const struct ca *ca);
  * are when this fails. */
 enum rc ca_reload_issuers(struct ca *ca, struct err *err);
 
+/* The hosts that a request's names belong to, which decide the hierarchy: DNS names and addresses,
+ * the domains of mail addresses, the hosts of URIs. Lists in the arena. */
+enum rc ca_request_hosts(const struct ca_request *req, struct arena *a, struct policy_names *out);
+
 /* Appends leaf and intermediates as PEM, without the root (RFC 8555 section 7.4.2). While roots
  * change, certificates of one root by another follow, so that whoever has either of them can
  * verify. RC_NOTFOUND for an issuer that is not of this CA. */
 enum rc ca_chain_pem(const struct ca *ca, const struct id *issuer, struct str leaf,
                      struct buf *out);
+/* Appends the root above an issuer as PEM; RC_NOTFOUND as above. */
+enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out);
 /* The same by another way (0: that one; the next ones as far as there are some, CA_CHAINS_MAX at
  * most): RC_NOTFOUND when there is no such. */
 enum rc ca_chain_pem_by(const struct ca *ca, const struct id *issuer, struct str leaf, size_t way,
@@ -123,8 +130,6 @@ enum rc ca_chain_pem_by(const struct ca *ca, const struct id *issuer, struct str
 /* How many there are, 1 at least for an issuer of this CA. */
 size_t ca_chain_ways(const struct ca *ca, const struct id *issuer);
 
-/* Appends the root above an issuer as PEM; RC_NOTFOUND as above. */
-enum rc ca_root_pem(const struct ca *ca, const struct id *issuer, struct buf *out);
 /* By its name in URLs and files; NULL when there is none. */
 const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref);
 const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id);
@@ -133,14 +138,13 @@ const struct ca_issuer *ca_issuer_at(const struct ca *ca, size_t i);
 const struct ca_cross *ca_cross_at(const struct ca *ca, size_t i);
 /* With the dates, now. */
 enum store_issuer_state ca_issuer_state(const struct ca *ca, const struct ca_issuer *issuer);
-/* The one that signs leaves with such keys now: of the same kind, and among these the newest. For
- * RSA and elliptic curves any other of these two rather than none. */
+/* The one that signs leaves with such keys now: of the same kind, and among these the newest. One
+ * of ECDSA or RSA rather than none. */
 const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,
                                        enum crypto_key_type type);
 /* Some issuer of the hierarchy signs leaves now. */
 bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy);
 /* Some issuer that signs now could certify all of these names together; RC_DENIED with why not. */
-struct policy_names;
 enum rc ca_serves(const struct ca *ca, const struct policy_names *names, struct err *err);
 /* Some issuer of the intranet that signs now permits the name. */
 bool ca_covers_dns(const struct ca *ca, struct str name);

@@ -206,24 +206,24 @@ static void choose(const struct ca *ca, const struct ca_need *need, struct str a
     }
 }
 
-enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
-                      const struct ca_issuer **out, struct err *err)
+enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const struct ca_issuer **out,
+                      struct err *err)
 {
+    /* Any other rather than none: first what everybody can check. */
+    static const struct str others[] = {{"ecdsa", 5}, {"rsa", 3}};
     struct str wanted = ca_algorithm_of(need->type);
     struct choice c = {.best = NULL};
 
     choose(ca, need, wanted, &c);
-    if (!c.best && !c.refused.n && str_eq(wanted, STR("rsa")))
-        choose(ca, need, STR("ecdsa"), &c);
-    else if (!c.best && !c.refused.n && str_eq(wanted, STR("ecdsa")))
-        choose(ca, need, STR("rsa"), &c);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && !c.best && !c.refused.n; i++)
+        choose(ca, need, others[i], &c);
     if (c.best) {
         *out = c.best;
         return RC_OK;
     }
     if (c.refused.n)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_covered, c.refused);
-    return ERR(err, RC_NOTFOUND, msg_no_issuer, wanted, need->hierarchy);
+    return PROBLEM(err, RC_NOTFOUND, "badCSR", msg_no_issuer, wanted, need->hierarchy);
 }
 
 const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,

@@ -84,6 +84,7 @@ enum rc ca_change_apply(struct store_txn *txn, void *change)
         if (rc == RC_CONFLICT)
             rc = store_issuer_move(txn, &c->revoke[i], STORE_ISSUER_RETIRING, STORE_ISSUER_REVOKED);
         TRY(rc);
+        TRY(store_issuer_set_retires(txn, &c->revoke[i], c->now));
         TRY(audit(txn, c, "issuer.revoked", &c->revoke[i]));
     }
     return RC_OK;

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ca/key_load.h"
-#include "crypto/weak.h"
+#include "ca/status.h"
 #include "ipc/messages.h"
 #include "x509/lint.h"
 
@@ -52,6 +52,7 @@ struct ca_signer {
     size_t n;
     struct x509_cert *roots; /* those whose certificates are in trust/ */
     size_t n_roots;
+    struct ca_status *status;
 };
 
 /* Reads DIR/name into `out`. */
@@ -199,6 +200,7 @@ enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *c
         return RC_NOMEM;
     arena_init(&s->arena, CA_ISSUERS_MAX * CA_FILE_MAX);
     s->conf = conf_ref(conf);
+    TRY(ca_status_new(&s->status));
     TRY(load(s, data, passphrase, err));
     *out = MOVE(s);
     return RC_OK;
@@ -210,6 +212,7 @@ void ca_signer_free(struct ca_signer *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         crypto_key_unref(s->issuers[i].key);
+    ca_status_free(s->status);
     ca_rules_done(&s->rules);
     conf_unref(s->conf);
     arena_done(&s->arena);
@@ -232,6 +235,16 @@ size_t ca_signer_count(const struct ca_signer *s)
 const struct ca_issuer *ca_signer_issuer(const struct ca_signer *s, size_t i)
 {
     return &s->issuers[i];
+}
+
+const struct conf *ca_signer_conf(const struct ca_signer *s)
+{
+    return s->conf;
+}
+
+struct ca_status *ca_signer_status(const struct ca_signer *s)
+{
+    return s->status;
 }
 
 static const struct ca_issuer *find_issuer(const struct ca_signer *s, struct str ref)
@@ -276,21 +289,28 @@ static enum rc check_key(const struct ca_signer *s, const struct crypto_key *key
 {
     if (is_authority(s, crypto_key_spki(key)))
         return ERR(err, RC_DENIED, msg_authority_key);
-    TRY(ca_leaf_check_key(profile, crypto_key_type(key), crypto_key_bits(key), err));
-    return crypto_weak_check(key, err);
+    return ca_leaf_check_key(profile, crypto_key_type(key), crypto_key_bits(key), err);
 }
 
+/* One signature: what was asked for, and what it is looked at with. */
+struct work {
+    const struct ca_leaf *leaf;
+    const struct ca_issuer *issuer;
+    const struct conf_profile *profile;
+    struct crypto_key *key; /* of the leaf */
+};
+
 /* What the linter is told comes from the profile and not from what was built. */
-static enum rc lint(const struct ca_signer *s, const struct ca_leaf *leaf,
-                    const struct ca_issuer *issuer, struct str tbs, struct arena *arena,
-                    struct err *err)
+static enum rc lint(const struct ca_signer *s, const struct work *w, struct str tbs,
+                    struct arena *arena, struct err *err)
 {
-    const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
+    const struct ca_leaf *leaf = w->leaf;
     struct x509_lint_in in = {
         .kind = X509_LINT_LEAF,
-        .issuer = &issuer->cert,
-        .issuer_key = issuer->key,
+        .issuer = &w->issuer->cert,
+        .issuer_key = w->issuer->key,
         .spki = leaf->spki,
+        .key = w->key,
         .dns = leaf->dns,
         .ips = leaf->ips,
         .emails = leaf->emails,
@@ -299,12 +319,12 @@ static enum rc lint(const struct ca_signer *s, const struct ca_leaf *leaf,
         .n_ips = leaf->n_ips,
         .n_emails = leaf->n_emails,
         .n_uris = leaf->n_uris,
-        .key_usage = (uint16_t)profile->key_usage,
-        .eku = (uint16_t)profile->extended_usage,
+        .key_usage = (uint16_t)w->profile->key_usage,
+        .eku = (uint16_t)w->profile->extended_usage,
         .max_lifetime = s->rules.lifetime_max,
     };
 
-    if (profile->common_name == CONF_CN_TEXT)
+    if (w->profile->common_name == CONF_CN_TEXT)
         in.common_name = leaf->common_name;
     return x509_lint_tbs(arena, tbs, &in, err);
 }
@@ -331,7 +351,7 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(ca_leaf_check_names(leaf, profile, err));
     TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), leaf, err));
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
-    TRY(lint(s, leaf, issuer, buf_str(&tbs), arena, err));
+    TRY(lint(s, &(struct work){leaf, issuer, profile, key}, buf_str(&tbs), arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
     rc = x509_sign_tbs(issuer->key, buf_str(&tbs), out);
     /* It has signed when it was loaded: what it refuses now, it may not refuse later. */

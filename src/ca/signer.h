@@ -53,6 +53,10 @@ struct ca_sign_ask {
 enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
                        struct buf *out, struct err *err);
 
+/* For status.c: what a responder's certificate and lists are made with. */
+const struct conf *ca_signer_conf(const struct ca_signer *s);
+struct ca_status *ca_signer_status(const struct ca_signer *s);
+
 /* The same for a message as core sends it. */
 enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
                          struct buf *out, struct err *err);

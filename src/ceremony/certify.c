@@ -171,6 +171,7 @@ enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
 
     begin(&c, now, signer->key, subject->spki);
+    c.lint.kind = X509_LINT_CROSS;
     c.in.not_after = subject->not_after;
     TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
     if (subject->has_constraints) {

@@ -6,6 +6,7 @@
 
 #include "ceremony/certify.h"
 #include "crypto/pem.h"
+#include "x509/crl.h"
 
 MSG(msg_no_root, "ceremony.no-root",
     "there is no {0} root of the hierarchy {1} that could sign; `autarky root create` makes one");
@@ -190,6 +191,47 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
     TRY(id_new(&cross->id));
     m->n_crosses++;
     return cross->name.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc add_entry(const struct store_issuer *row, when_t revoked, struct arena *a,
+                         struct x509_crl_entry *out)
+{
+    struct x509_cert cert;
+
+    TRY(x509_cert_parse(a, row->certificate, &cert, NULL));
+    *out = (struct x509_crl_entry){
+        .serial = cert.serial, .reason = X509_REASON_CA_COMPROMISE, .revoked = revoked};
+    return RC_OK;
+}
+
+enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
+                          const struct store_issuer *also, struct buf *out, struct err *err)
+{
+    const struct store_issuer *row = find_root(c, m, root);
+    struct x509_crl_entry *entries =
+        ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
+    CLEANUP(root_done) struct root by = {.key = NULL};
+    struct x509_crl_in in = {.entries = entries, .number = (uint64_t)(c->now / WHEN_SECOND)};
+
+    if (!row)
+        return ERR(err, RC_NOTFOUND, msg_no_such, root);
+    if (!entries)
+        return RC_NOMEM;
+    TRY(open_root(c, m, row, &by, err));
+    for (size_t i = 0; i < c->n_known; i++)
+        if (c->known[i].state == STORE_ISSUER_REVOKED && &c->known[i] != also &&
+            str_eq(id_str(&c->known[i].parent), id_str(&row->id)))
+            TRY(add_entry(&c->known[i], c->known[i].retires, &m->arena, &entries[in.n++]));
+    if (also)
+        TRY(add_entry(also, c->now, &m->arena, &entries[in.n++]));
+    in.sig_alg = crypto_sig_default(by.key);
+    in.issuer = by.cert.subject;
+    in.issuer_key_id = by.cert.ski;
+    in.this_update = c->now;
+    in.next_update = c->now + CEREMONY_CRL_DAYS * WHEN_DAY;
+    if (in.next_update > by.cert.not_after)
+        in.next_update = by.cert.not_after;
+    return x509_crl_sign(by.key, &in, out, err);
 }
 
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,

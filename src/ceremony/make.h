@@ -49,6 +49,13 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
                             struct ceremony_made *m, struct err *err);
 
+/* The list of what a root has revoked (RFC 5280 section 5), in DER, appended: the known issuers of
+ * its that are, and `also` (NULL: none) as of now. Its number is the time in seconds. It is good for
+ * CEREMONY_CRL_DAYS: whoever has the root's key makes the next one in time, with each issuer. */
+enum { CEREMONY_CRL_DAYS = 3 * 366 };
+enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
+                          const struct store_issuer *also, struct buf *out, struct err *err);
+
 /* All of a hierarchy: roots and issuers number 1 of the kinds (bits of ceremony_kinds). */
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,
                                 struct ceremony_made *m, struct err *err);

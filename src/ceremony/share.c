@@ -270,7 +270,7 @@ enum rc ceremony_share_parse(struct str text, struct ceremony_share *out, struct
     unsigned char whole[WHOLE] = {};
     struct str words[WORDS_MAX], rest = text, line;
     bool numbered = has_numbers(text);
-    char count[16];
+    char count[24];
     size_t n = 0;
     enum rc rc = RC_OK;
 

@@ -118,7 +118,8 @@ static int read_when(const char *option, const char *given, char out[static WHEN
         t = clock_now(clock_system()) + span;
     } else {
         (void)snprintf(whole, sizeof(whole), "%.10sT00:00:00Z", given);
-        if (when_parse(str_of(given), &t) != RC_OK && (strlen(given) != 10 || when_parse(str_of(whole), &t) != RC_OK))
+        if (when_parse(str_of(given), &t) != RC_OK &&
+            (strlen(given) != 10 || when_parse(str_of(whole), &t) != RC_OK))
             return cmd_usagef("%s is \"%s\"; it can be 2026-11-20T18:24:00Z, 2026-11-20, or a time "
                               "from now, as in 30d",
                               option, given);

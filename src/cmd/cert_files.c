@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "ca/passphrase.h"
 #include "cmd/cert_int.h"
+#include "crypto/p12.h"
 #include "crypto/pem.h"
 #include "x509/cert.h"
 
@@ -22,7 +23,14 @@ MSG(msg_no_chain, "cmd.cert-no-chain",
     "backup");
 MSG(msg_file, "cmd.cert-file", "{0}/{1} cannot be written: {2}");
 
-enum { CHAIN_MAX = 256 * 1024, DIR_MODE = 0755, KEY_MODE = 0600, CERT_MODE = 0644 };
+enum {
+    P12_CHAIN = CRYPTO_P12_CHAIN_MAX,
+    P12_ARENA = 2 * 1024 * 1024,
+    CHAIN_MAX = 256 * 1024,
+    DIR_MODE = 0755,
+    KEY_MODE = 0600,
+    CERT_MODE = 0644
+};
 
 /* ---- what is wanted */
 
@@ -191,6 +199,7 @@ static enum rc put_key(const struct cert_out *o, const struct crypto_key *key, s
 
 struct texts {
     struct str cert, chain, root;
+    struct str name; /* for programs that show one */
 };
 
 static enum rc put_pem(const struct cert_out *o, const struct texts *t, struct err *err)
@@ -222,11 +231,56 @@ static enum rc put_der(const struct cert_out *o, const struct texts *t, struct e
     return put(o, "issuer.der", buf_str(&issuer), CERT_MODE, err);
 }
 
+/* The certificates of a PEM text, as DER in the arena. */
+static enum rc read_chain(struct arena *a, struct str pem, struct str out[static P12_CHAIN],
+                          size_t *n, struct err *err)
+{
+    struct x509_cert *certs;
+    size_t found;
+
+    TRY(x509_cert_read_pem(a, pem, P12_CHAIN - *n, &certs, &found, err));
+    for (size_t i = 0; i < found; i++)
+        out[(*n)++] = certs[i].der;
+    return RC_OK;
+}
+
+static enum rc put_p12(const struct cert_out *o, const struct texts *t,
+                       const struct crypto_key *key, struct err *err)
+{
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(P12_ARENA);
+    CLEANUP(buf_wipe) struct buf p12 = BUF_INIT(CRYPTO_P12_MAX);
+    struct str chain[P12_CHAIN];
+    struct crypto_p12_in in = {.key = key, .name = t->name, .password = o->password};
+    struct x509_cert *leaf;
+    size_t n;
+
+    TRY(x509_cert_read_pem(&arena, t->cert, 1, &leaf, &n, err));
+    in.leaf = leaf->der;
+    TRY(read_chain(&arena, t->chain, chain, &in.n_chain, err));
+    if (o->with_root)
+        TRY(read_chain(&arena, t->root, chain, &in.n_chain, err));
+    in.chain = chain;
+    TRY(crypto_p12_put(&in, &p12, err));
+    return put(o, "bundle.p12", buf_str(&p12), KEY_MODE, err);
+}
+
+/* The first of its names. */
+static struct str first_name(const struct json *answer)
+{
+    struct json_iter it = json_iter(json_get(answer, "names"));
+    const struct json *value;
+    struct str text = {NULL, 0};
+
+    if (json_next(&it, NULL, &value))
+        IGNORE_RC(json_str(value, &text)); /* then it has none */
+    return str_head(text, CRYPTO_P12_NAME_MAX);
+}
+
 enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
                        const struct crypto_key *key, struct err *err)
 {
     struct texts t = {json_shown(answer, "certificate"), json_shown(answer, "chain"),
-                      json_shown(answer, "root")};
+                      json_shown(answer, "root"), first_name(answer)};
 
     if (t.cert.n == 0)
         return ERR(err, RC_PARSE, msg_answer);
@@ -234,6 +288,8 @@ enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
         return ERR(err, RC_NOTFOUND, msg_no_chain);
     if (key)
         TRY(put_key(o, key, err));
+    if (o->formats & CERT_P12)
+        TRY(put_p12(o, &t, key, err));
     if (o->formats & CERT_PEM)
         TRY(put_pem(o, &t, err));
     return o->formats & CERT_DER ? put_der(o, &t, err) : RC_OK;

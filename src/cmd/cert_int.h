@@ -26,10 +26,10 @@ struct cert_out {
 };
 #define CERT_OUT_INIT ((struct cert_out){.dir = -1})
 
-/* Reads --out, --format, --with-root, --force and --p12-password-file, opens the directory, or makes
- * it unless this is --dry-run, and sees to it that nothing would be overwritten without --force.
- * `has_key`: a private key will be written, too. CMD_DONE, or the exit status after having said
- * what is wrong. */
+/* Reads --out, --format, --with-root, --force and --p12-password-file, opens the directory, or
+ * makes it unless this is --dry-run, and sees to it that nothing would be overwritten without
+ * --force. `has_key`: a private key will be written, too. CMD_DONE, or the exit status after having
+ * said what is wrong. */
 int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o);
 void cert_out_done(struct cert_out *o);
 /* Writes the certificate that the server's answer holds; the key (may be NULL) first, so that no
@@ -40,8 +40,8 @@ enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
 /* "files": [paths] into an object. */
 void cert_out_put(const struct cert_out *o, struct json_out *j);
 
-/* The members "profile", "reason", "owner" ... that `cert issue` and `cert sign` have in common, and
- * "names" when --name was given and `names` is set. */
+/* The members "profile", "reason", "owner" ... that `cert issue` and `cert sign` have in common,
+ * and "names" when --name was given and `names` is set. */
 void cert_put_common(const struct cmd_args *args, bool names, struct json_out *j);
 /* Asks for `cert sign` with these arguments, writes the files and says so. Returns the exit status.
  */

@@ -166,9 +166,10 @@ static int read_kind(const struct cmd_args *args, struct crypto_key_spec *out)
         kind = is_tlcp(args->values[CMD_OPT_PROFILE]) ? "sm2" : "ecdsa";
     if (crypto_key_spec_parse(str_of(kind), out) == RC_OK)
         return CMD_DONE;
-    return cmd_usagef("--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, rsa4096, "
-                      "ed25519, sm2, mldsa44, mldsa65 or mldsa87",
-                      kind);
+    return cmd_usagef(
+        "--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, rsa4096, "
+        "ed25519, sm2, mldsa44, mldsa65 or mldsa87",
+        kind);
 }
 
 /* The names travel beside the request, so that the server reads them as people write them. */

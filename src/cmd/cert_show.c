@@ -111,8 +111,8 @@ static enum rc show_revoked(const struct json *root)
 
 static bool is_reason(const char *given)
 {
-    static const char *const reasons[] = {"unspecified",        "keyCompromise",
-                                          "affiliationChanged", "superseded",
+    static const char *const reasons[] = {"unspecified",          "keyCompromise",
+                                          "affiliationChanged",   "superseded",
                                           "cessationOfOperation", "privilegeWithdrawn"};
 
     for (size_t i = 0; given && i < sizeof(reasons) / sizeof(reasons[0]); i++)

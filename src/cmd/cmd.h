@@ -127,7 +127,8 @@ const char *cmd_data(const struct cmd_args *args);
 /* Opens it. RC_NOTFOUND, RC_DENIED, RC_IO with what is wrong and what to do. */
 enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err);
 bool cmd_json(const struct cmd_args *args);
-/* "autarky: MESSAGE" on standard error; returns CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA. */
+/* "autarky: MESSAGE" on standard error; returns CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA.
+ */
 int cmd_fail(const struct err *err);
 int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an option's value; returns CMD_USAGE. */

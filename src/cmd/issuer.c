@@ -234,6 +234,15 @@ int cmd_issuer_retire(const struct cmd_args *args)
     return commit_or_tell(&s, "retire", args->operand);
 }
 
+/* The list of the root that signed it. */
+static int put_on_list(struct issuer_session *s, const struct store_issuer *row)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(id_str(&s->rows[i].id), id_str(&row->parent)))
+            return issuer_session_crl(s, s->rows[i].name, row);
+    return cmd_failf("the register has no root of %s", s->args->operand);
+}
+
 int cmd_issuer_revoke(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s;
@@ -258,7 +267,11 @@ int cmd_issuer_revoke(const struct cmd_args *args)
     s.change.revoke[0] = row->id;
     s.change.n_revoke = 1;
     s.revoke_mark = row->name;
-    return commit_or_tell(&s, "revoke", args->operand);
+    if (!dry(args))
+        status = issuer_session_keys(&s);
+    if (status == CMD_DONE && !dry(args))
+        status = put_on_list(&s, row);
+    return status == CMD_DONE ? commit_or_tell(&s, "revoke", args->operand) : status;
 }
 
 /* ---- cross-sign */

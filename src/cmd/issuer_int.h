@@ -23,6 +23,11 @@ struct issuer_session {
     struct ca_change change;
     bool special;            /* the special hierarchy is opened in rules.json */
     bool rules;              /* rules.json is written anew */
+    struct {
+        struct str root;
+        struct buf der;
+    } crls[CEREMONY_KINDS * 2]; /* lists of the roots that sign here */
+    size_t n_crls;
     struct str revoke_mark;  /* the issuer whose ca/REF.revoked is made; empty: none */
 };
 
@@ -35,5 +40,7 @@ void issuer_session_done(struct issuer_session *s);
 int issuer_session_keys(struct issuer_session *s);
 /* NULL, and said, when there is none of that name. */
 const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref);
+/* Signs the list of a root anew, `also` (NULL: none) on it; once for each root. */
+int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also);
 /* Makes it so, and shows what was done: what `made` and `change` hold. */
 int issuer_session_commit(struct issuer_session *s);

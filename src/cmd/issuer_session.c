@@ -152,6 +152,8 @@ int issuer_session_open(struct issuer_session *s, const struct cmd_args *args)
 
 void issuer_session_done(struct issuer_session *s)
 {
+    for (size_t i = 0; i < s->n_crls; i++)
+        buf_done(&s->crls[i].der);
     ceremony_made_done(&s->made);
     secret_free(s->root_passphrase);
     secret_free(s->passphrase);
@@ -203,8 +205,6 @@ int issuer_session_keys(struct issuer_session *s)
     return CMD_DONE;
 }
 
-/* ---- making it so */
-
 static struct str ref_of(const struct issuer_session *s, const struct id *id)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -215,6 +215,37 @@ static struct str ref_of(const struct issuer_session *s, const struct id *id)
             return s->made.rows[i].name;
     return STR("");
 }
+
+/* ---- lists of roots */
+
+int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also)
+{
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < s->n_crls; i++)
+        if (str_eq(s->crls[i].root, root))
+            return CMD_DONE;
+    if (s->n_crls == sizeof(s->crls) / sizeof(s->crls[0]))
+        return CMD_DONE; /* as many as there are roots that sign */
+    s->crls[s->n_crls].root = root;
+    buf_init(&s->crls[s->n_crls].der, X509_CERT_MAX);
+    err.rc = ceremony_root_crl(&s->ceremony, &s->made, root, also, &s->crls[s->n_crls].der, &err);
+    s->n_crls++;
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+/* What new issuers point to has to be there. */
+static int crls_of_made(struct issuer_session *s)
+{
+    int status = CMD_DONE;
+
+    for (size_t i = 0; i < s->made.n && status == CMD_DONE; i++)
+        if (s->made.rows[i].parent.z[0])
+            status = issuer_session_crl(s, ref_of(s, &s->made.rows[i].parent), NULL);
+    return status;
+}
+
+/* ---- making it so */
 
 static void put_made(const struct issuer_session *s, struct json_out *o)
 {
@@ -269,6 +300,15 @@ static enum rc put_change(const struct issuer_session *s, struct buf *out)
     for (size_t i = 0; i < c->n_revoke; i++) {
         json_obj(&o);
         json_kv_str(&o, "ref", ref_of(s, &c->revoke[i]));
+        json_end(&o);
+    }
+    json_end(&o);
+    json_key(&o, "crls");
+    json_arr(&o);
+    for (size_t i = 0; i < s->n_crls; i++) {
+        json_obj(&o);
+        json_kv_str(&o, "root", s->crls[i].root);
+        json_kv_b64url(&o, "crl", buf_str(&s->crls[i].der));
         json_end(&o);
     }
     json_end(&o);
@@ -349,7 +389,10 @@ int issuer_session_commit(struct issuer_session *s)
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     struct before b = {.rules = BUF_INIT(CA_RULES_FILE_MAX)};
     struct err err = ERR_INIT;
+    int status = crls_of_made(s);
 
+    if (status != CMD_DONE)
+        return status;
     err.rc = prepare(s, &b, &err);
     if (err.rc == RC_OK)
         err.rc = tell(s, &answer, &err);

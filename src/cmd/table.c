@@ -18,9 +18,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_COUNTRY] = {"--country", "CC", "two letters, if certificates are to carry it"},
     [CMD_OPT_DOMAIN] = {"--domain", "DOMAIN",
                         "the domain whose names, with all below it, this CA vouches for"},
-    [CMD_OPT_ALGORITHMS] =
-        {"--algorithms", "LIST",
-         "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
+    [CMD_OPT_ALGORITHMS] = {"--algorithms", "LIST",
+                            "of keys and certificates, as in rsa,ecdsa; otherwise all there are"},
     [CMD_OPT_ROOT_PASSPHRASE_FILE] =
         {"--root-passphrase-file", "FILE",
          "its first line encrypts the key of the root; otherwise one is made up"},
@@ -50,15 +49,17 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
     [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
     [CMD_OPT_REASON] = {"--reason", "TEXT", "why, or a ticket; for the register and the trail"},
-    [CMD_OPT_CERT_NAME] = {"--name", "NAME",
-                           "what it is for: a DNS name, an address, and where the profile has them a "
-                           "mail address or a URI; several, one after the other",
-                           true},
+    [CMD_OPT_CERT_NAME] =
+        {"--name", "NAME",
+         "what it is for: a DNS name, an address, and where the profile has them a "
+         "mail address or a URI; several, one after the other",
+         true},
     [CMD_OPT_COMMON_NAME] = {"--common-name", "TEXT",
                              "CN of its subject; otherwise the first name that fits"},
-    [CMD_OPT_KEY] = {"--key", "KIND",
-                     "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, mldsa44, mldsa65, "
-                     "mldsa87; otherwise ecdsa, for the tlcp profiles sm2"},
+    [CMD_OPT_KEY] =
+        {"--key", "KIND",
+         "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, mldsa44, mldsa65, "
+         "mldsa87; otherwise ecdsa, for the tlcp profiles sm2"},
     [CMD_OPT_FORMAT] = {"--format", "LIST", "of pem,der,p12; otherwise pem"},
     [CMD_OPT_P12_PASSWORD_FILE] = {"--p12-password-file", "FILE",
                                    "its first line encrypts the PKCS#12 file"},
@@ -69,13 +70,15 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_TEAM] = {"--team", "TEXT", "and their team"},
     [CMD_OPT_SERVICE] = {"--service", "TEXT", "what it is used by"},
     [CMD_OPT_SERIAL] = {"--serial", "SERIAL", "only the one with this serial number"},
-    [CMD_OPT_PUBLIC_KEY] = {"--public-key", "FILE",
-                            "only those with the key in this file (a certificate, a request or a key, in "
-                            "PEM), or the SHA-256 of its SubjectPublicKeyInfo in hexadecimal"},
+    [CMD_OPT_PUBLIC_KEY] =
+        {"--public-key", "FILE",
+         "only those with the key in this file (a certificate, a request or a key, in "
+         "PEM), or the SHA-256 of its SubjectPublicKeyInfo in hexadecimal"},
     [CMD_OPT_ISSUER] = {"--issuer", "REF", "only those of this issuer, as in rsa-1"},
-    [CMD_OPT_EXPIRES_BEFORE] = {"--expires-before", "TIME",
-                                "only those that end before it: 2026-11-20T18:24:00Z, 2026-11-20, or "
-                                "a time from now, as in 30d"},
+    [CMD_OPT_EXPIRES_BEFORE] =
+        {"--expires-before", "TIME",
+         "only those that end before it: 2026-11-20T18:24:00Z, 2026-11-20, or "
+         "a time from now, as in 30d"},
     [CMD_OPT_EXPIRES_AFTER] = {"--expires-after", "TIME", "only those that end then or later"},
     [CMD_OPT_REVOKE_REASON] = {"--reason", "REASON",
                                "unspecified, keyCompromise, affiliationChanged, superseded, "
@@ -102,7 +105,8 @@ static const struct cmd_row rows[] = {
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) |
+         OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"

@@ -124,7 +124,7 @@ struct conf_rule {
     struct conf_nets networks; /* where the request may come from; none: from anywhere */
     unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
     struct conf_nets addresses; /* that certificates may name */
-    unsigned wildcards;        /* 1: "*.a.d" fits "*.d" */
+    bool wildcards;             /* "*.a.d" fits "*.d" */
     struct conf_strs eab;      /* names of keys one of which the account must have; none: any */
 };
 
@@ -144,6 +144,8 @@ enum conf_constraints {
 };
 
 enum { CONF_WORKERS_MAX = 32 };
+
+enum conf_switch { CONF_OFF, CONF_ON };
 
 /* A web site behind the gateway. */
 struct conf_site {
@@ -202,7 +204,7 @@ struct conf {
         uint64_t orders_open;        /* of one account */
         struct {
             when_t authorizations; /* how long after its proof one is used again */
-            unsigned orders;       /* 1: an open one for the same names is */
+            bool orders;           /* an open one for the same names is */
         } reuse;
         struct {
             uint64_t at;     /* percent of the lifetime */
@@ -214,7 +216,6 @@ struct conf {
         when_t certificates; /* after their end */
     } keep;
     struct {
-        when_t backdate;                   /* notBefore lies that much before the time of signing */
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
         struct {
@@ -241,6 +242,17 @@ struct conf {
         } pkcs11;
         struct conf_strs weak_keys; /* paths of lists, or of directories with such */
     } ca;
+    struct {
+        struct {
+            when_t lifetime; /* from thisUpdate to nextUpdate */
+            when_t every;    /* a new list is made, although nothing changed */
+            when_t within;   /* a revocation is on a list */
+            enum conf_switch delta;
+        } crl;
+        struct {
+            when_t lifetime;
+        } ocsp;
+    } revocation;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;

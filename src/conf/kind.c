@@ -28,8 +28,7 @@ MSG(msg_any_policy, "conf.any-policy",
 MSG(msg_ident, "conf.ident",
     "\"{0}\" is no name of letters, digits, \"-\", \"_\" and \".\", beginning with a letter or "
     "digit");
-MSG(msg_template, "conf.template",
-    "\"{0}\" is no name of a CA: it needs {1}, and may have {2}");
+MSG(msg_template, "conf.template", "\"{0}\" is no name of a CA: it needs {1}, and may have {2}");
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
 enum {

@@ -7,7 +7,8 @@ MSG(msg_in_roots, "conf.in-roots",
     "it stands in the CA certificates; another one takes a new installation in another DATA "
     "directory, made with autarky init");
 MSG(msg_in_issuers, "conf.in-issuers",
-    "the present issuers are made for the old names; the new ones take a new issuer: autarky issuer "
+    "the present issuers are made for the old names; the new ones take a new issuer: autarky "
+    "issuer "
     "rotate");
 MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
@@ -43,8 +44,8 @@ static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
-static const char *const yes_no[] = {"no", "yes", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
+static const char *const switches[] = {"off", "on", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -58,6 +59,7 @@ static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
+static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
@@ -263,8 +265,8 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].addresses", CONF_MANY, struct conf_rule, addresses, &conf_kind_net),
      .take = &live,
      .help = "Addresses that certificates may name, as networks; none: no address"},
-    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
-     .names = yes_no, .initial = "no", .take = &live,
+    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_bool),
+     .initial = "false", .take = &live,
      .help = "Whether wildcards may be asked for, too: \"*.a.d\" fits \"*.d\""},
     {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
      .help = "Only for accounts made with one of these keys of `autarky eab create`"},
@@ -286,8 +288,8 @@ const struct conf_key conf_schema[] = {
      .min = 0, .max = 30 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "How long after its proof a name needs no other for new orders of the account; 0s: "
              "each order is proven"},
-    {KEY("acme.reuse.orders", CONF_ONE, acme.reuse.orders, &conf_kind_choice), .names = yes_no,
-     .initial = "no", .take = &live,
+    {KEY("acme.reuse.orders", CONF_ONE, acme.reuse.orders, &conf_kind_bool), .initial = "false",
+     .take = &live,
      .help = "Whether an order for the same names is answered with the one that is still open; not "
              "with clients that order two certificates for a name at a time"},
     MAP_OF_KEYS("acme.renewal"),
@@ -307,9 +309,6 @@ const struct conf_key conf_schema[] = {
      .help = "How long a certificate stays after its end, before only serial, dates and hashes do"},
 
     MAP_OF_KEYS("ca"),
-    {KEY("ca.backdate", CONF_ONE, ca.backdate, &conf_kind_span),
-     .min = 0, .max = WHEN_HOUR, .initial = "5m", .take = &live,
-     .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
      .initial = "critical", .take = &next_issuer,
      .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},
@@ -361,6 +360,27 @@ const struct conf_key conf_schema[] = {
     {KEY("ca.weak_keys", CONF_MANY, ca.weak_keys, &conf_kind_path), .take = &core_signer,
      .help = "Lists of weak RSA keys as Debian's openssl-blacklist has them, or directories with "
              "such; absolute"},
+
+    MAP_OF_KEYS("revocation"),
+    MAP_OF_KEYS("revocation.crl"),
+    {KEY("revocation.crl.lifetime", CONF_ONE, revocation.crl.lifetime, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 31 * WHEN_DAY, .initial = "7d", .take = &live,
+     .help = "How long a revocation list is valid"},
+    {KEY("revocation.crl.every", CONF_ONE, revocation.crl.every, &conf_kind_span),
+     .min = WHEN_MINUTE, .max = 15 * WHEN_DAY, .initial = "1d", .take = &live,
+     .help = "After that time a list is made anew although nothing changed; at most half of its "
+             "lifetime counts"},
+    {KEY("revocation.crl.within", CONF_ONE, revocation.crl.within, &conf_kind_span),
+     .min = 0, .max = WHEN_DAY, .initial = "10s", .take = &live,
+     .help = "A revocation is on a list after that time; a compromised key at once"},
+    {KEY("revocation.crl.delta", CONF_ONE, revocation.crl.delta, &conf_kind_choice),
+     .names = switches, .initial = "off", .take = &live,
+     .help = "on: between two complete lists revocations are on a delta; off: each makes a new "
+             "complete list"},
+    MAP_OF_KEYS("revocation.ocsp"),
+    {KEY("revocation.ocsp.lifetime", CONF_ONE, revocation.ocsp.lifetime, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
+     .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

@@ -3,6 +3,7 @@
  * one table. */
 #include <unistd.h>
 
+#include "base/text.h"
 #include "core/accounts.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
@@ -18,6 +19,9 @@ enum {
     STATUS_SECONDS = 2
 };
 
+MSG(msg_crl_args, "core.crl-arguments",
+    "a revocation list is published with \"issuer\", its name, and \"crl\", the list in DER as "
+    "base64");
 MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
@@ -52,6 +56,7 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .processes = processes,
         .signer = core->signer != NULL,
         .prober = core->prober != NULL,
+        .revocation = core->revocation,
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
@@ -96,6 +101,23 @@ static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err
 {
     (void)err;
     return core_ui_link(q->core, o);
+}
+
+/* {"issuer", "crl": DER in base64}: a list that was signed where a root's key is. {"issuer"} */
+static enum rc answer_crl_publish(struct question *q, struct json_out *o, struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(ARGS_MAX);
+    struct str issuer, text;
+
+    if (json_str(json_get(json_root(q->args), "issuer"), &issuer) != RC_OK ||
+        json_str(json_get(json_root(q->args), "crl"), &text) != RC_OK ||
+        text_unb64(text, &der) != RC_OK)
+        return ERR(err, RC_INVAL, msg_crl_args);
+    TRY(revocation_crl_given(q->core->revocation, issuer, buf_str(&der), err));
+    json_obj(o);
+    json_kv_str(o, "issuer", issuer);
+    json_end(o);
+    return RC_OK;
 }
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -328,6 +350,7 @@ static const struct command {
     {"site renew", NULL, false, site_renew},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
+    {"crl publish", answer_crl_publish, false, NULL},
     {"eab create", NULL, false, eab_create},
     {"eab list", answer_eab_list, false, NULL},
     {"eab revoke", NULL, false, eab_revoke},
@@ -417,6 +440,7 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
     struct ipc_metrics reply;
 
     set_gauges(q->core, status);
+    revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);
     if (buf_rc(&snapshot) == RC_OK)

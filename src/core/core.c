@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
 #include "ev/clock.h"
+#include "ipc/status_messages.h"
 #include "log/log.h"
 
 static const char eab_file[] = "eab.key";
@@ -95,6 +96,42 @@ static enum rc open_store(struct role_env *env, struct core *core, struct err *e
     return store_open(&options, &core->store, err);
 }
 
+struct forget {
+    struct ipc_forget msg;
+};
+
+static void forget_at(void *arg, uint8_t instance, struct ipc_chan *chan)
+{
+    const struct forget *f = arg;
+
+    (void)instance;
+    /* A front that does not take it is a front that is about to end. */
+    if (ipc_notify(chan, IPC_FORGET, &f->msg, -1) != RC_OK)
+        log_warn("core.not-forgotten", LOG_STR("tag", f->msg.tag));
+}
+
+/* What front keeps has changed. */
+static void forget(void *arg, struct str tag)
+{
+    struct forget f = {{tag}};
+
+    role_peers_each(arg, ROLE_FRONT, forget_at, &f);
+}
+
+static enum rc start_revocation(struct role_env *env, struct core *core)
+{
+    struct revocation_options options = {
+        .ev = env->ev,
+        .store = core->store,
+        .ca = core->ca,
+        .conf = env->conf,
+        .forget = forget,
+        .arg = env,
+    };
+
+    return revocation_new(&options, &core->revocation);
+}
+
 /* The database is opened here and not before: its writer is a thread, and confinement must come
  * first. */
 static enum rc core_start(struct role_env *env, struct err *err)
@@ -118,6 +155,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
     TRY(ca_new(&ca, &core->ca, err));
     acme.store = core->store;
     acme.ca = core->ca;
+    TRY(start_revocation(env, core));
+    acme.revocation = core->revocation;
     TRY(acme_new(&acme, &core->acme));
     TRY(core_names_apply(core));
     if (core->names.left_out.n)
@@ -134,6 +173,7 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
     if (role == ROLE_SIGNER) {
         core->signer = chan;
         ca_set_signer(core->ca, chan);
+        revocation_set_signer(core->revocation, chan);
     }
     if (role == ROLE_RUNNER)
         core->runner = chan;
@@ -152,6 +192,7 @@ static void core_commit(struct role_env *env)
 
     core->conf = env->conf;
     ca_set_conf(core->ca, env->conf);
+    revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf);
 }
 
@@ -186,7 +227,10 @@ static void core_close(struct role_env *env)
     if (!core)
         return;
     core_admin_stop(core);
+    if (core->revocation)
+        revocation_set_signer(core->revocation, NULL);
     store_close(core->store);
+    revocation_free(core->revocation);
     acme_free(core->acme);
     ca_free(core->ca);
     ev_wake_free(core->wake);

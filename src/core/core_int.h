@@ -16,6 +16,7 @@
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/store.h"
 #include "ui/ui.h"
@@ -38,6 +39,7 @@ struct core {
     struct store *store;
     struct ev_wake *wake;
     struct ca *ca;
+    struct revocation *revocation;
     struct acme *acme;
     struct core_names names;
     struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */
@@ -110,18 +112,18 @@ void core_site_renew(struct core *core, struct ipc_req *req, const struct json *
 /* ---- certs.c: certificates without ACME */
 
 /* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
- * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the signer
- * is away and nothing was issued. `uid` is who asks. */
+ * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
+ * signer is away and nothing was issued. `uid` is who asks. */
 void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
-/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"}; ends
- * `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason, unless the
- * new one is keyCompromise. */
+/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
+ * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
+ * unless the new one is keyCompromise. */
 void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
 /* ---- issuers.c */
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
  * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
- * [{"ref"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
+ * [{"ref"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
  * `req`. All of it in one transaction, or nothing. {"issuers":[ref...],"signer_restarts"}.
  * RC_DENIED a signature is not the one it has to be; RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
 void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid,

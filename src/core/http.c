@@ -14,6 +14,8 @@ static void reply(struct http_exchange *x, void *arg)
         .status = (uint16_t)x->res.status,
         .headers = {headers, x->res.n_headers},
         .body = buf_str(&x->res.body),
+        .keep_until = x->res.status == 200 ? x->res.keep_until : 0,
+        .tag = x->res.tag,
     };
 
     for (size_t i = 0; i < x->res.n_headers; i++)
@@ -66,6 +68,8 @@ static void route(struct core *core, struct http_exchange *x)
         acme_handle(core->acme, x);
     else if (str_starts(path, STR("/trust/")) || str_starts(path, STR("/issuer/")))
         trust_handle(core->ca, x);
+    else if (str_starts(path, STR("/crl/")) || str_starts(path, STR("/ocsp/")))
+        revocation_handle(core->revocation, x);
     else if (str_eq(path, STR("/ui")) || str_starts(path, STR("/ui/")))
         ui_handle(&core->ui, x, clock_now(ev_clock(core->ev)));
     else if (str_eq(path, STR("/healthz")))

@@ -26,6 +26,10 @@ struct job {
     struct store_cross crosses[CA_CHANGES_MAX];
     struct ca_change change;
     char actor[32];
+    struct {
+        struct str root, der;
+    } crls[CA_CHANGES_MAX]; /* lists of roots */
+    size_t n_crls;
     bool restart; /* the signer has something new to read */
 };
 
@@ -154,6 +158,23 @@ static enum rc read_revoke(struct job *job, const struct json *v, struct err *er
     return RC_OK;
 }
 
+static enum rc read_crl(struct job *job, const struct json *v, struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(DER_MAX);
+    struct store_issuer row;
+    struct str ref, text;
+
+    TRY(text_of(v, "root", &ref, err));
+    TRY(find(job, ref, &row, err));
+    TRY(text_of(v, "crl", &text, err));
+    if (text_unb64url(text, &der) != RC_OK)
+        return missing("crl", err);
+    TRY(arena_str(job->arena, ref, &job->crls[job->n_crls].root));
+    TRY(arena_str(job->arena, buf_str(&der), &job->crls[job->n_crls].der));
+    job->n_crls++;
+    return RC_OK;
+}
+
 static enum rc read_lists(struct job *job, const struct json *args, struct err *err)
 {
     static const struct {
@@ -162,7 +183,8 @@ static enum rc read_lists(struct job *job, const struct json *args, struct err *
     } lists[] = {{"issuers", read_issuer},
                  {"crosses", read_cross},
                  {"retire", read_retire},
-                 {"revoke", read_revoke}};
+                 {"revoke", read_revoke},
+                 {"crls", read_crl}};
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         const struct json *list = json_get(args, lists[i].name), *v;
@@ -229,6 +251,20 @@ static void refuse(struct job *job, enum rc rc, struct err *err)
     ipc_reply_err(job->req, err);
 }
 
+/* Each was signed by its root's key in the command; the register has the change already, so a list
+ * that is refused is said and no more. */
+static void give_lists(const struct job *job)
+{
+    for (size_t i = 0; i < job->n_crls; i++) {
+        struct err err = ERR_INIT;
+
+        err.rc = revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der,
+                                      &err);
+        if (err.rc != RC_OK)
+            log_error("core.root-list-refused", LOG_STR("root", job->crls[i].root), LOG_ERR(&err));
+    }
+}
+
 static void changed(enum rc rc, void *arg)
 {
     struct job *job = arg;
@@ -242,6 +278,8 @@ static void changed(enum rc rc, void *arg)
         refuse(job, rc, &err);
         return;
     }
+    revocation_issuers_changed(job->core->revocation);
+    give_lists(job);
     log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
              LOG_INT("cross_certificates", job->change.n_crosses),
              LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke),

@@ -43,6 +43,10 @@ struct str crypto_form_head(enum crypto_key_type type);
 
 /* Takes over `pkey` on success. RC_UNSUPPORTED, RC_INVAL and why. */
 enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err);
+/* The same of a type that has one form, when the point or key, as it stands in the
+ * SubjectPublicKeyInfo, is known. */
+enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
+                              struct crypto_key **out, struct err *err);
 
 /* RC_DENIED when a list of crypto/weak.h has the modulus. */
 enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);

@@ -35,6 +35,12 @@ enum rc crypto_sha256(struct str data, unsigned char out[static CRYPTO_SHA256_BY
                                                                                       : failed();
 }
 
+enum rc crypto_sha1(struct str data, unsigned char out[static CRYPTO_SHA1_BYTES])
+{
+    return EVP_Q_digest(crypto_ossl_ctx(), "SHA1", NULL, data.p, data.n, out, NULL) == 1 ? RC_OK
+                                                                                         : failed();
+}
+
 enum rc crypto_hasher_new(enum crypto_hash_alg alg, struct crypto_hasher **out)
 {
     CLEANUP(crypto_hasher_freep) struct crypto_hasher *h = MEM_NEW(struct crypto_hasher);

@@ -7,7 +7,7 @@
 /* SM3 is GB/T 32905. */
 enum crypto_hash_alg { CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512, CRYPTO_SM3 };
 
-enum { CRYPTO_SHA256_BYTES = 32, CRYPTO_HASH_MAX = 64 };
+enum { CRYPTO_SHA1_BYTES = 20, CRYPTO_SHA256_BYTES = 32, CRYPTO_HASH_MAX = 64 };
 
 /* 32, 48, 64; SM3 32. */
 size_t crypto_hash_size(enum crypto_hash_alg alg);
@@ -16,6 +16,8 @@ size_t crypto_hash_size(enum crypto_hash_alg alg);
 enum rc crypto_hash(enum crypto_hash_alg alg, struct str data,
                     unsigned char out[static CRYPTO_HASH_MAX]);
 enum rc crypto_sha256(struct str data, unsigned char out[static CRYPTO_SHA256_BYTES]);
+/* Only for the identifiers of OCSP (RFC 6960 section 4.1.1), which prove nothing. */
+enum rc crypto_sha1(struct str data, unsigned char out[static CRYPTO_SHA1_BYTES]);
 
 /* In pieces. */
 struct crypto_hasher;

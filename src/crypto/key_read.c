@@ -74,17 +74,6 @@ enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out,
     return RC_OK;
 }
 
-/* Not the point at infinity, and on the curve, which fromdata has checked as well. */
-static enum rc check_point(EVP_PKEY *pkey)
-{
-    CLEANUP(EVP_PKEY_CTX_freep)
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(crypto_ossl_ctx(), pkey, NULL);
-
-    if (!c)
-        return failed(RC_CRYPTO);
-    return EVP_PKEY_public_check_quick(c) == 1 ? RC_OK : failed(RC_INVAL);
-}
-
 enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y,
                            struct crypto_key **out, struct err *err)
 {
@@ -106,9 +95,10 @@ enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y
     params[1] =
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, crypto_forms[type].tail);
     params[2] = OSSL_PARAM_construct_end();
-    if (from_params(crypto_forms[type].name, params, &pkey) != RC_OK || check_point(pkey) != RC_OK)
+    /* It looks whether the point is on the curve; the one at infinity has no such form. */
+    if (from_params(crypto_forms[type].name, params, &pkey) != RC_OK)
         return ERR(err, RC_INVAL, msg_ec_point, str_of(crypto_forms[type].text));
-    TRY(crypto_key_take(pkey, false, out, err));
+    TRY(crypto_key_take_known(pkey, false, str_bytes(point, crypto_forms[type].tail), out, err));
     pkey = NULL;
     return RC_OK;
 }
@@ -123,7 +113,7 @@ static enum rc from_raw(enum crypto_key_type type, struct str raw, struct crypto
 
     if (!pkey)
         return failed(RC_CRYPTO);
-    TRY(crypto_key_take(pkey, false, out, err));
+    TRY(crypto_key_take_known(pkey, false, raw, out, err));
     pkey = NULL;
     return RC_OK;
 }

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "crypto/crypto.h"
 #include "http/response.h"
+#include "ipc/status_messages.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "sandbox/users.h"
@@ -173,6 +174,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     f->env = env;
     f->core = role_peer(env, ROLE_CORE);
     front_relay_init(&f->relay, f);
+    front_keep_init(&f->keep, f);
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
     TRY(crypto_init());
     role_mend(env, "front", 0700);
@@ -212,6 +214,10 @@ static void front_peer(struct role_env *env, enum role role, struct ipc_chan *ch
     if (!f || role != ROLE_CORE)
         return;
     f->core = chan;
+    /* What another core said may have changed without a word; until there is a new one it stands.
+     */
+    if (chan)
+        front_keep_forget(&f->keep, STR(""));
     if (!chan || !f->started)
         return;
     front_relay_resume(&f->relay);
@@ -255,6 +261,7 @@ static void front_close(struct role_env *env)
     for (size_t i = 0; i < f->n_servers; i++)
         http_server_free(f->servers[i]);
     front_relay_done(&f->relay);
+    front_keep_done(&f->keep);
     front_cert_done(&f->cert);
     tls_context_free(f->tls);
     mem_free(f);
@@ -262,9 +269,24 @@ static void front_close(struct role_env *env)
     crypto_done();
 }
 
+static void on_forget(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct ipc_forget *forget = msg;
+    struct front *f = env->state;
+
+    (void)req;
+    (void)fd;
+    front_keep_forget(&f->keep, forget->tag);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_FORGET, on_forget}};
+
 const struct role_def role_front = {
     .role = ROLE_FRONT,
     .sandbox = &front_sandbox,
+    .handlers = handlers,
+    .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .drain_order = 0, /* it asks core */
     .overlaps = true,
     .open = front_open,

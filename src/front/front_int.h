@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of front: front.c (life), http.c (what goes where), relay.c (requests on their way to
- * core and back), cert.c (the API's own certificate). */
+ * core and back), keep.c (answers that are given again), cert.c (the API's own certificate). */
 #pragma once
 
 #include "base/list.h"
+#include "base/map.h"
 #include "ev/ev.h"
 #include "http/server.h"
 #include "http/share.h"
@@ -23,8 +24,11 @@ enum {
     FRONT_CERT_SECONDS = 60,   /* core and signer may take for a certificate */
     FRONT_CHAIN_MAX = 10,      /* certificates */
     FRONT_METRICS_SECONDS = 5, /* core may take for its numbers */
-    FRONT_FILE_MAX = 64 * 1024, /* of a file in DATA/front */
-    FRONT_PRIVATE_MAX = 32,     /* connections of the private listener */
+    FRONT_FILE_MAX = 64 * 1024,    /* of a file in DATA/front */
+    FRONT_PRIVATE_MAX = 32,        /* connections of the private listener */
+    FRONT_KEPT_MAX = 20000,        /* answers that are kept */
+    FRONT_KEPT_BYTES = 96 << 20,   /* of all of them, with what is around them */
+    FRONT_KEPT_REQUEST_MAX = 1024, /* body of a request whose answer is kept */
 };
 
 #define FRONT_KEY_FILE "front/key.pem"
@@ -52,6 +56,27 @@ void front_relay_send(struct front_relay *all, struct http_exchange *x);
 size_t front_relay_asked(const struct front_relay *all);
 /* There is a new core: what waits is sent. */
 void front_relay_resume(struct front_relay *all);
+
+/* ---- answers that are kept */
+
+struct front_keep {
+    struct front *front;
+    struct map by_key, by_tag;
+    struct list list;
+    size_t n, bytes;
+};
+
+void front_keep_init(struct front_keep *k, struct front *f);
+void front_keep_done(struct front_keep *k);
+/* Answers, if it can: true. */
+bool front_keep_answer(struct front_keep *k, struct http_exchange *x);
+/* Keeps a copy of a finished answer, if core allowed it: res.keep_until and res.tag. */
+void front_keep_add(struct front_keep *k, const struct http_exchange *x);
+/* "": all. */
+void front_keep_forget(struct front_keep *k, struct str tag);
+/* The client has this answer already (RFC 9110 section 13): 304. */
+bool front_keep_unchanged(const struct http_exchange *x);
+void front_keep_measure(const struct front_keep *k);
 
 /* ---- the certificate of the API */
 
@@ -96,6 +121,7 @@ struct front {
     bool started, ready;
     struct ev_timer patience; /* until ready without a certificate */
     struct front_relay relay;
+    struct front_keep keep;
     struct front_cert cert;
     uint64_t accepted, refused; /* connections, as counted in metrics already */
 };

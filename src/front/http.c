@@ -116,6 +116,7 @@ static void set_gauges(struct front *f)
     f->refused = refused;
     metric_set(&queue_length, 0, (int64_t)f->relay.n_waiting);
     metric_set(&queue_length, 1, (int64_t)front_relay_asked(&f->relay));
+    front_keep_measure(&f->keep);
     metric_set(&build_info, 0, 1);
 }
 
@@ -210,11 +211,14 @@ static const struct {
     struct str path;
     bool below; /* all that begins so */
 } to_core[] = {
-    {"api", STR("/acme/"), true},      {"api", STR("/trust/"), true},
-    {"api", STR("/healthz"), false},   {"api", STR("/readyz"), false},
-    {"api", STR("/ui"), false},        {"api", STR("/ui/"), true},
-    {"plain", STR("/trust/"), true},   {"plain", STR("/issuer/"), true},
-    {"plain", STR("/healthz"), false}, {"private", STR("/acme/"), true},
+    {"api", STR("/acme/"), true},     {"api", STR("/trust/"), true},
+    {"api", STR("/healthz"), false},  {"api", STR("/readyz"), false},
+    {"api", STR("/ui"), false},       {"api", STR("/ui/"), true},
+    {"plain", STR("/trust/"), true},  {"plain", STR("/issuer/"), true},
+    {"plain", STR("/crl/"), true},    {"plain", STR("/ocsp/"), true},
+    {"api", STR("/crl/"), true},      {"api", STR("/ocsp/"), true},
+    {"api", STR("/issuer/"), true},   {"plain", STR("/healthz"), false},
+    {"private", STR("/acme/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)
@@ -278,6 +282,8 @@ void front_http_request(struct front *f, struct http_exchange *x)
     CLEANUP(buf_done) struct buf base = BUF_INIT(BASE_MAX);
 
     if (is_for_core(&x->req)) {
+        if (front_keep_answer(&f->keep, x))
+            return;
         front_relay_send(&f->relay, x);
         return;
     }

@@ -70,7 +70,7 @@ static void hold(struct relay *r)
 static bool may_repeat(const struct http_exchange *x)
 {
     return str_eq(x->req.method, STR("GET")) || str_eq(x->req.method, STR("HEAD")) ||
-           str_starts(x->req.path, STR("/acme/"));
+           str_starts(x->req.path, STR("/acme/")) || str_starts(x->req.path, STR("/ocsp/"));
 }
 
 static void put_reply(struct http_exchange *x, const struct ipc_http_reply *reply)
@@ -86,6 +86,8 @@ static void put_reply(struct http_exchange *x, const struct ipc_http_reply *repl
             http_header_add(x, name.p, h->value);
     }
     buf_puts(&x->res.body, reply->body);
+    x->res.keep_until = reply->keep_until;
+    x->res.tag = reply->tag;
 }
 
 static void on_answer(void *arg, const struct ipc_answer *answer)
@@ -95,11 +97,19 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
 
     r->call = NULL;
     if (answer->rc == RC_OK) {
+        const struct ipc_http_reply *reply = answer->msg;
+        struct front *f = r->of->front;
+
         relay_end(r);
-        put_reply(x, answer->msg);
+        put_reply(x, reply);
         if (buf_rc(&x->res.body) != RC_OK)
             log_error("front.reply-refused", LOG_RC(buf_rc(&x->res.body)),
                       LOG_TEXT(msg_malformed.text));
+        front_keep_add(&f->keep, x);
+        if (reply->keep_until && front_keep_unchanged(x)) {
+            x->res.status = 304;
+            buf_reset(&x->res.body);
+        }
         http_finish(x);
         return;
     }

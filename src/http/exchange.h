@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/when.h"
 
 enum {
     HTTP_METHOD_MAX = 16,
@@ -17,7 +18,7 @@ enum {
     HTTP_REQUEST_HEADERS_MAX = 24, /* those that front passes on */
     HTTP_RESPONSE_HEADERS_MAX = 24,
     HTTP_BODY_MAX = 256 * 1024,
-    HTTP_RESPONSE_BODY_MAX = 1024 * 1024,
+    HTTP_RESPONSE_BODY_MAX = (4096 + 64) * 1024, /* the longest are revocation lists */
     HTTP_EXCHANGE_ARENA = 4 * 1024 * 1024,
 };
 
@@ -42,7 +43,9 @@ struct http_response {
     int status; /* 0 until set */
     struct http_header headers[HTTP_RESPONSE_HEADERS_MAX];
     size_t n_headers;
-    struct buf body; /* limit HTTP_RESPONSE_BODY_MAX */
+    struct buf body;   /* limit HTTP_RESPONSE_BODY_MAX */
+    when_t keep_until; /* so long everybody who asks the same may get this answer; 0: nobody */
+    struct str tag;    /* under which it will be said that it has changed; "": never */
 };
 
 struct http_exchange;

@@ -72,7 +72,8 @@ IPC_FIELDS(ipc_http, IPC_F_STR(ipc_http, listener, NAME_BYTES), IPC_F_STR(ipc_ht
 
 IPC_FIELDS(ipc_http_reply, IPC_F_U16(ipc_http_reply, status),
            IPC_F_LIST(ipc_http_reply, headers, ipc_pair, PAIRS_MAX),
-           IPC_F_STR(ipc_http_reply, body, MIB));
+           IPC_F_STR(ipc_http_reply, body, 4 * MIB + 64 * KIB),
+           IPC_F_I64(ipc_http_reply, keep_until), IPC_F_STR(ipc_http_reply, tag, IPC_TAG_MAX));
 
 IPC_FIELDS(ipc_api_cert, IPC_F_STR(ipc_api_cert, csr, 8 * KIB));
 

@@ -7,6 +7,8 @@
 #include "ipc/fields.h"
 #include "ipc/types.h"
 
+enum { IPC_TAG_MAX = 160 };
+
 struct ipc_none {
     uint8_t unused;
 };
@@ -107,6 +109,8 @@ struct ipc_http_reply {
     uint16_t status;
     IPC_LIST(struct ipc_pair) headers; /* Content-Type among them */
     struct str body;
+    int64_t keep_until; /* when_t: as long front may give the same answer; 0: not at all */
+    struct str tag;     /* under which it is told to forget it: "crl rsa-1 3" */
 };
 
 struct ipc_api_cert {
@@ -185,7 +189,7 @@ struct ipc_admin_reply {
 extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_fields,
     ipc_config_fields, ipc_listener_fields, ipc_peer_fields, ipc_generation_fields,
     ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
-    ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields, ipc_api_cert_fields,
-    ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields, ipc_sign_fields,
-    ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields, ipc_validate_fields,
-    ipc_validate_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;
+    ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
+    ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields,
+    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields,
+    ipc_validate_fields, ipc_validate_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;

@@ -3,6 +3,7 @@
 
 #include "ipc/messages.h"
 #include "ipc/site_messages.h"
+#include "ipc/status_messages.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
 
@@ -49,7 +50,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RESTART, "restart", CORE, SUPERVISOR, ipc_restart, 1, ipc_none, 0, 1),
     CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
 
-    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, MIB + 160 * KIB,
+    CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, 5 * MIB,
          IPC_HTTP_CREDITS),
     CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
          64 * KIB, 2),
@@ -58,6 +59,10 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
 
     CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 72 * KIB + SLACK,
          IPC_SIGN_CREDITS),
+    CALL(IPC_SIGN_CRL, "sign-crl", CORE, SIGNER, ipc_sign_crl, 3 * MIB, ipc_sign_crl_reply,
+         4 * MIB + SLACK, IPC_SIGN_CRL_CREDITS),
+    CALL(IPC_SIGN_OCSP, "sign-ocsp", CORE, SIGNER, ipc_sign_ocsp, 2 * SLACK, ipc_sign_ocsp_reply,
+         64 * KIB + SLACK, IPC_SIGN_OCSP_CREDITS),
     CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),
 
     CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
@@ -71,6 +76,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_TICKETS, "tickets", KEEPER, GATEWAY, ipc_tickets, KIB, ipc_none, 0, 2),
     CALL(IPC_SITES, "sites", CORE, KEEPER, ipc_sites_ask, 8, ipc_sites, 640 * KIB, 4),
     CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),
+    NOTIFY(IPC_FORGET, "forget", CORE, FRONT, ipc_forget, KIB, 0),
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
 };
 

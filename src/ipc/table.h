@@ -35,7 +35,13 @@ struct ipc_rule {
 enum { IPC_ERROR_MAX = 2048 };
 
 /* Credits that front and core plan with. */
-enum { IPC_HTTP_CREDITS = 256, IPC_SIGN_CREDITS = 64, IPC_VALIDATE_CREDITS = 64 };
+enum {
+    IPC_HTTP_CREDITS = 256,
+    IPC_SIGN_CREDITS = 64,
+    IPC_SIGN_CRL_CREDITS = 2,
+    IPC_SIGN_OCSP_CREDITS = 32,
+    IPC_VALIDATE_CREDITS = 64,
+};
 
 #define IPC_ROLE(r) ((uint16_t)(1u << (r)))
 

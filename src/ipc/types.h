@@ -30,6 +30,8 @@ enum ipc_type {
     /* core to signer */
     IPC_SIGN = 64, /* ipc_sign -> ipc_sign_reply */
     IPC_ISSUERS,   /* ipc_none -> ipc_issuers */
+    IPC_SIGN_CRL,  /* ipc_sign_crl -> ipc_sign_crl_reply */
+    IPC_SIGN_OCSP, /* ipc_sign_ocsp -> ipc_sign_ocsp_reply */
     /* core to prober */
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
     /* admin to core */
@@ -42,6 +44,8 @@ enum ipc_type {
     /* core to keeper */
     IPC_SITES = 112, /* ipc_sites_ask -> ipc_sites */
     IPC_RENEW,       /* ipc_renew -> ipc_none, when it is under way */
+    /* core to front */
+    IPC_FORGET = 116, /* ipc_forget, notify: answers with that tag are not to be given any more */
     /* core to runner */
     IPC_RUN = 120, /* ipc_run -> ipc_run_reply */
     IPC_TYPE_END = 128,

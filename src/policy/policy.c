@@ -16,7 +16,7 @@ MSG(msg_wrong_network, "policy.wrong-network",
     "or ask from one that it names");
 MSG(msg_wildcard, "policy.wildcard",
     "policy rule \"{0}\" allows names like {1}, but no wildcards; ask for the single names, or set "
-    "\"wildcards: yes\" in the rule");
+    "\"wildcards: true\" in the rule");
 MSG(msg_eab, "policy.eab",
     "policy rule \"{0}\" allows {1}, but only to accounts made with one of its keys ({2}), which this "
     "one is not; make an account with such a key (`autarky eab create`)");

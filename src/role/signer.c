@@ -4,6 +4,7 @@
  * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
  * its own rules, its own clock and the linter. */
 #include "ca/signer.h"
+#include "ca/status.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
 #include "ev/clock.h"
@@ -101,6 +102,50 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
         role_fail(env, &err);
 }
 
+static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct ipc_sign_crl *ask = msg;
+    struct ipc_sign_crl_reply reply;
+    struct err err = ERR_INIT;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
+
+    (void)fd;
+    err.rc = ca_status_crl(env->state, ask, clock_now(env->clock), &der, &err);
+    if (err.rc != RC_OK) {
+        log_warn("signer.crl-refused", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
+                 LOG_INT("number", ask->number), LOG_ERR(&err));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_info("signer.crl-signed", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
+             LOG_BOOL("delta", ask->delta), LOG_INT("number", ask->number),
+             LOG_INT("entries", ask->entries.n), LOG_INT("bytes", der.n));
+    reply.crl = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply)); /* core asks again, with the next number */
+}
+
+static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct ipc_sign_ocsp *ask = msg;
+    struct ipc_sign_ocsp_reply reply;
+    struct err err = ERR_INIT;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OCSP_MAX);
+
+    (void)fd;
+    err.rc = ca_status_ocsp(env->state, ask, clock_now(env->clock), &der, &err);
+    if (err.rc != RC_OK) {
+        log_warn("signer.ocsp-refused", LOG_STR("issuer", ask->issuer), LOG_ERR(&err));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    log_debug("signer.ocsp-signed", LOG_STR("issuer", ask->issuer),
+              LOG_INT("certificates", ask->about.n), LOG_BOOL("nonce", ask->nonce.n > 0));
+    reply.response = buf_str(&der);
+    IGNORE_RC(ipc_reply(req, &reply));
+}
+
 static void signer_commit(struct role_env *env)
 {
     ca_signer_set_conf(env->state, env->conf);
@@ -113,7 +158,11 @@ static void signer_close(struct role_env *env)
     crypto_done();
 }
 
-static const struct ipc_handler handlers[] = {{IPC_SIGN, on_sign}};
+static const struct ipc_handler handlers[] = {
+    {IPC_SIGN, on_sign},
+    {IPC_SIGN_CRL, on_sign_crl},
+    {IPC_SIGN_OCSP, on_sign_ocsp},
+};
 
 const struct role_def role_signer = {
     .role = ROLE_SIGNER,

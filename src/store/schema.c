@@ -184,6 +184,47 @@ static const char *const profiles[] = {
     NULL,
 };
 
+/* Every byte once, in order, so that INSTR says what number a byte is. */
+#define BYTES                                                                                      \
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"                             \
+    "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"                             \
+    "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"                             \
+    "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f"                             \
+    "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"                             \
+    "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"                             \
+    "c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf"                             \
+    "e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+
+/* Revocation lists: what stands on them by (issuer, shard), what is published, what is due. What
+ * was revoked before goes to the shard that x509_serial_shard names for 16 of them. */
+static const char *const revocation[] = {
+    "CREATE TABLE crl_shards (issuer TEXT NOT NULL REFERENCES issuers (id), shard INTEGER NOT NULL,"
+    " change INTEGER NOT NULL, number INTEGER NOT NULL, due INTEGER NOT NULL,"
+    " scheduled INTEGER NOT NULL DEFAULT 0, full_number INTEGER NOT NULL DEFAULT 0,"
+    " full_change INTEGER NOT NULL DEFAULT 0, full_update INTEGER NOT NULL DEFAULT 0,"
+    " base_number INTEGER NOT NULL DEFAULT 0, base_change INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (issuer, shard)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX crl_shards_due ON crl_shards (due)",
+
+    "CREATE TABLE revocations (issuer TEXT NOT NULL, shard INTEGER NOT NULL, serial BLOB NOT NULL,"
+    " revoked INTEGER NOT NULL, reason INTEGER NOT NULL, not_after INTEGER NOT NULL,"
+    " change INTEGER NOT NULL, PRIMARY KEY (issuer, shard, serial)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX revocations_change ON revocations (issuer, shard, change)",
+
+    "CREATE TABLE crls (issuer TEXT NOT NULL, shard INTEGER NOT NULL, delta INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, change INTEGER NOT NULL, this_update INTEGER NOT NULL,"
+    " next_update INTEGER NOT NULL, entries INTEGER NOT NULL, der BLOB NOT NULL,"
+    " PRIMARY KEY (issuer, shard, delta)) STRICT",
+
+    "INSERT INTO crl_shards (issuer, shard, change, number, due)"
+    " SELECT issuer, (INSTR(x'" BYTES "', SUBSTR(serial, -1)) - 1) & 15, 1, 0, 0"
+    " FROM certificates WHERE status = 'revoked' GROUP BY 1, 2",
+    "INSERT INTO revocations (issuer, shard, serial, revoked, reason, not_after, change)"
+    " SELECT issuer, (INSTR(x'" BYTES "', SUBSTR(serial, -1)) - 1) & 15, serial, revoked,"
+    " revocation_reason, not_after, 1 FROM certificates WHERE status = 'revoked'",
+    NULL,
+};
+
 /* Accounts by external binding, authorizations made ahead of orders or for all below a domain,
  * renewals pulled forward, and an end for what has expired. To delete an order, nothing may need to
  * look for what refers to it without an index: of the issuances, only those that are reserved are
@@ -221,6 +262,7 @@ static const struct store_migration migrations[] = {
     {"fewer indexes", fewer_indexes},
     {"issuers", issuers},
     {"profiles: other names, owners", profiles},
+    {"revocation", revocation},
     {"acme", acme},
 };
 

@@ -43,6 +43,16 @@ enum x509_oid {
     /* attributes of a PKCS#10 request */
     X509_OID_EXTENSION_REQUEST,
     X509_OID_CHALLENGE_PASSWORD,
+    /* of CRLs (RFC 5280 section 5) and of OCSP (RFC 6960) */
+    X509_OID_CRL_NUMBER,
+    X509_OID_CRL_REASON,
+    X509_OID_CRL_DELTA,
+    X509_OID_CRL_SCOPE, /* issuingDistributionPoint */
+    X509_OID_CRL_FRESHEST,
+    X509_OID_OCSP_BASIC,
+    X509_OID_OCSP_NONCE,
+    X509_OID_SHA1,
+    X509_OID_SHA256,
     /* signatures */
     X509_OID_RSA_SHA256,
     X509_OID_RSA_SHA384,

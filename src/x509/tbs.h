@@ -76,7 +76,7 @@ struct x509_tbs_in {
     struct str spki;
     const struct x509_constraints *constraints; /* NULL: none; critical unless */
     bool constraints_noncritical;
-    const struct str *policies;                 /* dotted OIDs */
+    const struct str *policies; /* dotted OIDs */
     size_t n_policies;
     const struct str *crl_urls;
     const struct str *ocsp_urls;

@@ -128,7 +128,7 @@ static void refusals(void)
     };
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
 
-    CHECK(lab_start(&l, CONFIG(", wildcards: no")));
+    CHECK(lab_start(&l, CONFIG(", wildcards: false")));
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
             CLEANUP(reply_done)
@@ -136,7 +136,7 @@ static void refusals(void)
 
             CHECK_STR(reply_problem(&r), cases[i].problem);
         }
-        CHECK(world_reload(&l.w, CONFIG(", wildcards: yes")));
+        CHECK(world_reload(&l.w, CONFIG(", wildcards: true")));
     }
 }
 
@@ -212,7 +212,7 @@ static void an_open_one_again(void)
     CLEANUP(reply_done) struct reply same = {.x = NULL};
     CLEANUP(reply_done) struct reply more = {.x = NULL};
 
-    CHECK(lab_start(&l, WORLD_CONFIG "acme: {reuse: {orders: yes}}\n"));
+    CHECK(lab_start(&l, WORLD_CONFIG "acme: {reuse: {orders: true}}\n"));
     first = order(&l, NAME("a.hospital.example") "," NAME("b.hospital.example"), "");
     CHECK_INT(first.status, 201);
     same = order(&l, NAME("b.hospital.example") "," NAME("a.hospital.example"), "");

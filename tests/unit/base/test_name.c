@@ -190,6 +190,112 @@ static void labels(void)
     CHECK_INT(name_labels(STR("*.example")), 2);
 }
 
-CHECK_MAIN(CHECK_TEST(canonical_form), CHECK_TEST(refuses_other_names), CHECK_TEST(wildcards),
+static void mail_addresses(void)
+{
+    static const struct {
+        const char *in;
+        enum rc rc;
+        const char *out;
+    } cases[] = {
+        {"alice@hospital.example", RC_OK, "alice@hospital.example"},
+        {"Al.ice+x@HOSPITAL.Example", RC_OK, "Al.ice+x@hospital.example"},
+        {"root@localhost", RC_OK, "root@localhost"},
+        {"!#$%&'*+-/=?^_`{|}~@a", RC_OK, "!#$%&'*+-/=?^_`{|}~@a"},
+        {"", RC_PARSE, ""},
+        {"hospital.example", RC_PARSE, ""},
+        {"@hospital.example", RC_PARSE, ""},
+        {"alice@", RC_PARSE, ""},
+        {"a@b@hospital.example", RC_PARSE, ""},
+        {".alice@a", RC_PARSE, ""},
+        {"alice.@a", RC_PARSE, ""},
+        {"al..ice@a", RC_PARSE, ""},
+        {"al ice@a", RC_PARSE, ""},
+        {"\"al ice\"@a", RC_PARSE, ""},
+        {"alice@[10.0.0.1]", RC_PARSE, ""},
+        {"alice@10.0.0.1", RC_PARSE, ""},
+        {"alice@*.a", RC_PARSE, ""},
+        {"\xc3\xa9@a", RC_PARSE, ""},
+        {"a@\xc3\xa9", RC_UNSUPPORTED, ""},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[NAME_EMAIL_MAX + 1] = "";
+
+        if (name_email_canonical(str_of(cases[i].in), out) != cases[i].rc)
+            fail_msg("%s", cases[i].in);
+        CHECK_STR(str_of(out), cases[i].out);
+    }
+    CHECK_STR(name_email_domain(STR("alice@hospital.example")), "hospital.example");
+}
+
+static void mail_addresses_end(void)
+{
+    char local[65 + 3], long_one[400], out[NAME_EMAIL_MAX + 1];
+
+    memset(local, 'a', 64);
+    memcpy(local + 64, "@b", 3);
+    CHECK_OK(name_email_canonical(str_of(local), out));
+    memset(local, 'a', 65);
+    memcpy(local + 65, "@b", 3);
+    CHECK_RC(name_email_canonical(str_of(local), out), RC_TOOBIG);
+    memcpy(long_one, "a@" N253, sizeof("a@" N253));
+    CHECK_RC(name_email_canonical(str_of(long_one), out), RC_TOOBIG);
+}
+
+static void uris(void)
+{
+    static const struct {
+        const char *uri, *host; /* NULL: refused */
+    } cases[] = {
+        {"https://hospital.example", "hospital.example"},
+        {"https://hospital.example/a/b?c=d&e", "hospital.example"},
+        {"https://hospital.example?x", "hospital.example"},
+        {"spiffe://hospital.example/ns/default/sa/web", "hospital.example"},
+        {"https://hospital.example:8443/", "hospital.example"},
+        {"https://10.0.0.5/", "10.0.0.5"},
+        {"https://[fd00::1]:1/x", "fd00::1"},
+        {"a+b-c.1://x/%41", "x"},
+        {"", NULL},
+        {"https:", NULL},
+        {"https:/hospital.example", NULL},
+        {"urn:uuid:1", NULL},
+        {"https://", NULL},
+        {"https:///x", NULL},
+        {"HTTPS://hospital.example", NULL},
+        {"1https://hospital.example", NULL},
+        {"https://Hospital.example", NULL},
+        {"https://hospital.example.", NULL},
+        {"https://user@hospital.example", NULL},
+        {"https://hospital.example/#f", NULL},
+        {"https://hospital.example/a b", NULL},
+        {"https://hospital.example/%4", NULL},
+        {"https://hospital.example/%zz", NULL},
+        {"https://hospital.example/\xc3\xa9", NULL},
+        {"https://hospital.example:", NULL},
+        {"https://hospital.example:x", NULL},
+        {"https://hospital.example:65536", NULL},
+        {"https://*.hospital.example/", NULL},
+        {"https://fd00::1/", NULL},
+        {"https://[fd00::1", NULL},
+        {"https://[fd00::1]x", NULL},
+        {"https://[FD00::1]/", NULL},
+        {"https://[10.0.0.5]/", NULL},
+        {"https://[hospital.example]/", NULL},
+    };
+    char big[NAME_URI_MAX + 2];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if ((name_uri_check(str_of(cases[i].uri)) == RC_OK) != (cases[i].host != NULL))
+            fail_msg("%s", cases[i].uri);
+        CHECK_STR(name_uri_host(str_of(cases[i].uri)), cases[i].host ? cases[i].host : "");
+    }
+    memset(big, 'a', sizeof(big));
+    memcpy(big, "https://b/", 10);
+    CHECK_OK(name_uri_check(str_bytes(big, NAME_URI_MAX)));
+    CHECK_RC(name_uri_check(str_bytes(big, NAME_URI_MAX + 1)), RC_TOOBIG);
+}
+
+CHECK_MAIN(CHECK_TEST(mail_addresses), CHECK_TEST(mail_addresses_end), CHECK_TEST(uris),
+           CHECK_TEST(canonical_form), CHECK_TEST(refuses_other_names), CHECK_TEST(wildcards),
            CHECK_TEST(in_place), CHECK_TEST(reversing), CHECK_TEST(below_a_domain),
            CHECK_TEST(labels))

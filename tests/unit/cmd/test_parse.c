@@ -99,30 +99,55 @@ static void test_commands(void)
     CHECK_STR(str_of(o.args.row->noun), "version");
 }
 
+/* The option that a command takes by that name; CMD_OPT_COUNT: none. Two options of one name mean
+ * different things to different commands. */
+static unsigned taken(const struct cmd_row *row, const char *name)
+{
+    const struct cmd_option_row *options = cmd_option_rows();
+    const uint64_t all = CMD_BIT(CMD_OPT_DATA) | CMD_BIT(CMD_OPT_CONFIG) | CMD_BIT(CMD_OPT_JSON);
+
+    for (unsigned k = 0; k < CMD_OPT_COUNT; k++)
+        if ((row->options | all) & CMD_BIT(k) && strcmp(options[k].name, name) == 0)
+            return k;
+    return CMD_OPT_COUNT;
+}
+
+static void test_names_are_clear(void)
+{
+    const struct cmd_option_row *options = cmd_option_rows();
+    size_t n;
+    const struct cmd_row *rows = cmd_rows(&n);
+
+    for (size_t i = 0; i < n; i++)
+        for (unsigned k = 0; k < CMD_OPT_COUNT; k++)
+            if (rows[i].options & CMD_BIT(k))
+                CHECK_INT(taken(&rows[i], options[k].name), k);
+}
+
 /* Each option with each command: taken where the table says so, refused elsewhere. */
 static void test_every_option(void)
 {
     const struct cmd_option_row *options = cmd_option_rows();
-    const unsigned all = 1u << CMD_OPT_DATA | 1u << CMD_OPT_CONFIG | 1u << CMD_OPT_JSON;
     struct outcome o;
     size_t n;
     const struct cmd_row *rows = cmd_rows(&n);
 
     for (size_t i = 0; i < n; i++)
         for (unsigned k = 0; k < CMD_OPT_COUNT; k++) {
-            bool takes = (rows[i].options | all) & 1u << k;
+            unsigned as = taken(&rows[i], options[k].name);
+            bool takes = as < CMD_OPT_COUNT;
             char line[2 * WORD_MAX];
 
             if (k == CMD_OPT_HELP)
                 continue;
             snprintf(line, sizeof(line), "%s%s%s %s%s%s", rows[i].noun, rows[i].verb ? " " : "",
                      rows[i].verb ? rows[i].verb : "", options[k].name,
-                     options[k].value ? "=v" : "", rows[i].operand ? " word" : "");
+                     options[takes ? as : k].value ? "=v" : "", rows[i].operand ? " word" : "");
             parse(&o, line);
             CHECK_INT(o.status, takes ? -1 : CMD_USAGE);
             CHECK(takes || strstr(o.err, "no option \""));
             if (takes)
-                CHECK_STR(str_of(opt(&o, k)), options[k].value ? "v" : "");
+                CHECK_STR(str_of(opt(&o, as)), options[as].value ? "v" : "");
         }
 }
 
@@ -177,11 +202,11 @@ static void test_usage_errors(void)
         {"intt", "there is no command \"intt\"; did you mean \"init\"?\n`autarky --help`"},
         {"xyzzy", "there is no command \"xyzzy\"\n`autarky --help`"},
         {"''", "there is no command \"\"\n"},
-        {"cert", "autarky cert: a verb is missing; there is list\n"},
-        {"cert --json", "autarky cert: a verb is missing; there is list\n"},
+        {"cert", "autarky cert: a verb is missing; there is list, find"},
+        {"cert --json", "autarky cert: a verb is missing; there is list, find"},
         {"config chekc", "autarky config: no verb \"chekc\"; there is check, show\n"},
         {"help xyzzy", "there is no command \"xyzzy\"\n"},
-        {"help cert find", "no verb \"find\"; there is list\n"},
+        {"help cert fnd", "no verb \"fnd\"; there is list, find"},
         {"status extra", "autarky status: \"extra\" is one word too many\n"},
         {"cert list extra", "autarky cert list: \"extra\" is one word too many\n"},
         {"status --jsno", "autarky status: no option \"--jsno\"; did you mean \"--json\"?\n"},
@@ -264,6 +289,7 @@ static void test_width(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(test_commands), CHECK_TEST(test_every_option), CHECK_TEST(test_values),
+CHECK_MAIN(CHECK_TEST(test_commands), CHECK_TEST(test_names_are_clear),
+           CHECK_TEST(test_every_option), CHECK_TEST(test_values),
            CHECK_TEST(test_operand_and_repeats), CHECK_TEST(test_usage_errors),
            CHECK_TEST(test_help), CHECK_TEST(test_width))

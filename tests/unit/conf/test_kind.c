@@ -71,8 +71,8 @@ static void spans(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
-    CHECK_LOADS("ca: {backdate: 0s}\nprofiles: {default: {lifetime: 89d 12h}}\n", &conf);
-    CHECK_INT(conf->ca.backdate, 0);
+    CHECK_LOADS("profiles: {a: {lifetime: 89d 12h, backdate: 0s}}\n", &conf);
+    CHECK_INT(conf->profiles[0].backdate, 0);
     CHECK_INT(conf->profiles[0].lifetime, 89 * WHEN_DAY + 12 * WHEN_HOUR);
     CHECK_PROBLEM("profiles:\n  default:\n    lifetime: 90\n",
                   "5: profiles.default.lifetime: \"90\" is no length of time, as in 90d, 12h, 5m "
@@ -81,7 +81,60 @@ static void spans(void)
                   "5: profiles.x.lifetime: 826d is outside of 1h to 825d");
     CHECK_PROBLEM("profiles:\n  x:\n    lifetime: 59m\n",
                   "5: profiles.x.lifetime: 59m is outside of 1h to 825d");
-    CHECK_PROBLEM("ca: {backdate: 61m}\n", "3: ca.backdate: 61m is outside of 0s to 1h");
+    CHECK_PROBLEM("profiles: {a: {backdate: 8d}}\n",
+                  "3: profiles.a.backdate: 8d is outside of 0s to 7d");
+}
+
+static void truths(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS("urls: {plain: \"http://a\"}\n"
+                "profiles: {a: {must_staple: true}, b: {must_staple: false}}\n",
+                &conf);
+    CHECK(conf->profiles[0].must_staple && !conf->profiles[1].must_staple);
+    CHECK_PROBLEM("profiles: {a: {must_staple: yes}}\n",
+                  "3: profiles.a.must_staple: \"yes\" is neither true nor false, without quotes");
+    CHECK_PROBLEM("profiles: {a: {must_staple: \"true\"}}\n",
+                  "3: profiles.a.must_staple: \"true\" is neither true nor false, without quotes");
+}
+
+static void object_identifiers(void)
+{
+    static const char *const wrong[] = {"1",
+                                        "1.",
+                                        ".1",
+                                        "1..2",
+                                        "3.1",
+                                        "1.40",
+                                        "1.2.03",
+                                        "1.2.x",
+                                        "1.2.-1",
+                                        "1.2.2147483648",
+                                        "domain-validated"};
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS("profiles: {a: {policies: [1.2, 2.999.1, 1.3.6.1.4.1.32473.2147483647, 0.39.0]}}\n",
+                &conf);
+    CHECK_INT(conf->profiles[0].policies.n, 4);
+    CHECK_STR(conf->profiles[0].policies.p[1], "2.999.1");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CLEANUP(buf_done) struct buf text = BUF_INIT(1000);
+        CLEANUP(buf_done) struct buf problem = BUF_INIT(1000);
+
+        buf_printf(&text, LEAST "profiles: {a: {policies: [\"%s\"]}}\n", wrong[i]);
+        buf_printf(&problem,
+                   "a.yaml:3: profiles.a.policies[0]: \"%s\" is no object identifier: numbers with "
+                   "dots between, as in 1.3.6.1.4.1.32473.1, the first 0, 1 or 2, the second below "
+                   "40 after 0 or 1\n",
+                   wrong[i]);
+        CHECK_OK(buf_rc(&text));
+        CHECK_OK(buf_rc(&problem));
+        CHECK_PROBLEMS_STR(buf_str(&text), buf_z(&problem));
+    }
+    CHECK_PROBLEM("profiles: {a: {policies: [2.5.29.32.0]}}\n",
+                  "3: profiles.a.policies[0]: anyPolicy (2.5.29.32.0) is for the certificates of "
+                  "CAs; name the policies themselves");
 }
 
 static void choices(void)
@@ -156,5 +209,5 @@ static void values_in_messages_are_tame(void)
 }
 
 CHECK_MAIN(CHECK_TEST(texts), CHECK_TEST(countries), CHECK_TEST(numbers), CHECK_TEST(spans),
-           CHECK_TEST(choices), CHECK_TEST(identifiers), CHECK_TEST(paths),
-           CHECK_TEST(values_in_messages_are_tame))
+           CHECK_TEST(truths), CHECK_TEST(object_identifiers), CHECK_TEST(choices),
+           CHECK_TEST(identifiers), CHECK_TEST(paths), CHECK_TEST(values_in_messages_are_tame))

@@ -31,12 +31,7 @@ static void defaults(void)
     CHECK_INT(conf->validation.allow.n + conf->validation.deny.n, 0);
     CHECK_INT(conf->validation.timeout, 10 * WHEN_SECOND);
     CHECK_INT(conf->validation.attempts, 5);
-    CHECK_INT(conf->n_profiles, 1);
-    CHECK_STR(conf->profiles[0].name, "default");
-    CHECK_INT(conf->profiles[0].lifetime, 90 * WHEN_DAY);
-    CHECK_INT(conf->profiles[0].key_algorithms, 1 << CONF_KEY_RSA | 1 << CONF_KEY_ECDSA);
     CHECK_INT(conf->acme.terms_of_service.n + conf->acme.website.n, 0);
-    CHECK_INT(conf->ca.backdate, 5 * WHEN_MINUTE);
     CHECK(conf->ca.passphrase.from == CONF_PASSPHRASE_FILE);
     CHECK_STR(conf->ca.passphrase.name, "autarky-passphrase");
     CHECK_STR(conf->ca.passphrase.file, "ca.passphrase");
@@ -124,14 +119,14 @@ static void profiles(void)
                 "  default: {lifetime: 30d}\n"
                 "  all:\n",
                 &conf);
-    CHECK_INT(conf->n_profiles, 3);
+    CHECK_INT(conf->n_profiles, 7);
     CHECK_STR(conf->profiles[0].name, "all");
     CHECK_INT(conf->profiles[0].lifetime, 90 * WHEN_DAY);
-    CHECK_STR(conf->profiles[1].name, "default");
-    CHECK_INT(conf->profiles[1].lifetime, 30 * WHEN_DAY);
-    CHECK_STR(conf->profiles[2].name, "short");
-    CHECK_INT(conf->profiles[2].key_algorithms, 1 << CONF_KEY_ECDSA);
-    CHECK(conf_profile_find(conf, STR("short")) == &conf->profiles[2]);
+    CHECK_STR(conf->profiles[2].name, "default");
+    CHECK_INT(conf->profiles[2].lifetime, 30 * WHEN_DAY);
+    CHECK_STR(conf->profiles[4].name, "short");
+    CHECK_INT(conf->profiles[4].key_algorithms, 1 << CONF_KEY_ECDSA);
+    CHECK(conf_profile_find(conf, STR("short")) == &conf->profiles[4]);
     CHECK(conf_profile_find(conf, STR("none")) == NULL);
 }
 
@@ -203,7 +198,7 @@ static void nothing_in_maps_and_lists(void)
 
     CHECK_LOADS("names: {internal: []}\nacme:\nprofiles:\npolicy: []\nlog: {}\n", &conf);
     CHECK_INT(conf->names.internal.n, 0);
-    CHECK_INT(conf->n_profiles, 1);
+    CHECK_INT(conf->n_profiles, 6);
 }
 
 static void what_goes_together(void)

@@ -19,13 +19,15 @@ static void the_defaults(void)
     CHECK(strstr(buf_z(&text), "\n  internal: [internal, home.arpa, lan, corp, local]\n"));
     CHECK(strstr(buf_z(&text), "\nresolvers: []\n"));
     CHECK(strstr(buf_z(&text), "\n  default:\n    lifetime: 90d\n"));
+    CHECK(strstr(buf_z(&text), "\n  short:\n    lifetime: 6d\n"));
+    CHECK(strstr(buf_z(&text), "\n    common_name: name\n    revocation: auto\n"));
     CHECK(strstr(buf_z(&text), "\npolicy:\n"
                                "  - name: a\n"
                                "    allow: [\"*\", a.b]\n"
                                "    networks: []\n"
                                "    challenges: [http-01]\n"
                                "    addresses: []\n"
-                               "    wildcards: no\n"
+                               "    wildcards: false\n"
                                "    eab: []\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
@@ -47,14 +49,15 @@ static void the_defaults(void)
     "gateway: {workers: 3, sites: [{name: Wiki.hospital.example, backends: ["                      \
     "\"http://10.0.3.7:8080\", \"http://[::1]:1\"]}, {name: intra, backends: [\"http://b\"],"      \
     " algorithms: [rsa], profile: \"null\"}]}\n"                                                   \
-    "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa]},"           \
-    " \"null\": {}}\n"                                                                             \
+    "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa],"            \
+    " curves: [p384]}, \"null\": {locality: B\xc3\xa2le, unit: \"a: b\", policies: [1.2.3],"       \
+    " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
-    " wildcards: yes, eab: [team-a, \"null\"]}]\n"                                                \
+    " wildcards: true, eab: [team-a, \"null\"]}]\n"                                                \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
-    " orders_open: 10, reuse: {authorizations: 1h, orders: yes}, renewal: {at: 50, spread: 0}}\n"  \
+    " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n"  \
     "keep: {orders: 1h, certificates: 10d}\n"                                                      \
-    "ca: {backdate: 0s, passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                 \
+    "ca: {passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                               \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"
 

@@ -48,7 +48,7 @@ static void maps_merge_and_lists_append(void)
     CHECK_INT(conf->n_policy, 2);
     CHECK_STR(conf->policy[0].name, "one");
     CHECK_STR(conf->policy[1].name, "two");
-    CHECK_INT(conf->n_profiles, 3);
+    CHECK_INT(conf->n_profiles, 7);
     CHECK_INT(conf_profile_find(conf, STR("short"))->lifetime, 6 * WHEN_DAY);
     CHECK_INT(conf_profile_find(conf, STR("short"))->key_algorithms, 1 << CONF_KEY_ECDSA);
 }

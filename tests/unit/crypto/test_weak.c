@@ -10,6 +10,7 @@
 #include "crypto/weak.h"
 #include "keys.h"
 #include "keys_odd.h"
+#include "tool.h"
 
 static enum rc weigh(const char *hex, struct err *err)
 {
@@ -152,6 +153,8 @@ static void bad_lists_are_refused(void)
         {"c.RSA-2048", STR("0123456789abcdef012g\n"), RC_PARSE, "line 1 of"},
         {"d.RSA-2048", STR("0123456789abcdef0123 0123456789abcdef0123\n"), RC_PARSE, "line 1 of"},
     };
+    char *const rm[] = {"rm", "-r", work, NULL};
+    CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
     struct err err = ERR_INIT;
     char text[512];
 
@@ -168,8 +171,7 @@ static void bad_lists_are_refused(void)
     CHECK_INT(mkdir(text, 0700), 0);
     CHECK_RC(load("empty", &err), RC_NOTFOUND);
     CHECK_STR(str_of(err.msg->code), "crypto.weak-list-none");
-    snprintf(text, sizeof(text), "rm -r %s", work);
-    CHECK_INT(system(text), 0);
+    CHECK_INT(tool_run(rm, STR(""), &out), 0);
 }
 
 CHECK_MAIN(CHECK_TEST(weak_rsa_is_found), CHECK_TEST(good_keys_pass),

@@ -6,6 +6,7 @@
 #include "ipc/messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
+#include "ipc/status_messages.h"
 #include "ipc/table.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
@@ -65,7 +66,7 @@ static const struct ipc_http sample_http = {S("api"),
                                             {sample_pairs, 2},
                                             S("{}")};
 static const struct ipc_http_reply sample_http_reply = {
-    201, {sample_pairs, 2}, S("{\"status\":1}")};
+    201, {sample_pairs, 2}, S("{\"status\":1}"), INT64_C(1795199040000000), S("crl rsa-1 3")};
 static const struct ipc_api_cert sample_api_cert = {S("\x30\x03"
                                                       "csr")};
 static const struct ipc_api_cert_reply sample_api_cert_reply = {
@@ -109,6 +110,23 @@ static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
 
+static const struct ipc_revoked sample_revoked[] = {
+    {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
+static const struct ipc_sign_crl sample_sign_crl = {
+    S("rsa-1"),         3, true, 9, 7, INT64_C(1795199040000000), INT64_C(1795199041000000),
+    {sample_revoked, 2}};
+static const struct ipc_sign_crl_reply sample_sign_crl_reply = {S("\x30\x03"
+                                                                  "crl")};
+static const struct ipc_cert_status sample_statuses[] = {
+    {1, S("\x01\x02\x03"), 1, INT64_C(1795199040000000), 5}, {2, S("\x7f"), 0, 0, 0}};
+static const struct ipc_sign_ocsp sample_sign_ocsp = {S("rsa-1"),
+                                                      {sample_statuses, 2},
+                                                      INT64_C(1795199040000000),
+                                                      INT64_C(1795199041000000),
+                                                      S("0123456789abcdef")};
+static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0a\x01\x00")};
+static const struct ipc_forget sample_forget = {S("crl rsa-1 3")};
+
 static const struct sample {
     enum ipc_type type;
     const void *request;
@@ -143,6 +161,9 @@ static const struct sample {
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
+    {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
+    {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
+    {IPC_FORGET, &sample_forget, NULL},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };

@@ -284,6 +284,64 @@ static void is_found_by_anything(void)
     }
 }
 
+static size_t count(struct fix *f, const struct store_certificate_filter *filter)
+{
+    struct store_certificate *rows;
+    struct store_cursor at = {0};
+    size_t n = 99;
+
+    IGNORE_RC(store_certificate_list(READ(f), &f->a, filter, &at, &rows, &n)); /* then it is 99 */
+    return n;
+}
+
+/* Mail addresses and URIs among the names; serial, owner and profile as questions. */
+static void other_names_and_owners(void)
+{
+    static const struct store_name names[] = {
+        {STORE_NAME_EMAIL, {"alice@hospital.example", 22}},
+        {STORE_NAME_URI, {"spiffe://hospital.example/web", 29}},
+        {STORE_NAME_DNS, {"web.hospital.example", 20}},
+    };
+    static const struct store_name wrong[] = {
+        {STORE_NAME_EMAIL, {"alice@Hospital.example", 22}},
+        {STORE_NAME_URI, {"urn:web", 7}},
+        {STORE_NAME_TYPES, {"web", 3}},
+    };
+    CLEANUP(fix_done) struct fix f = {};
+    struct fix_serial room, room2;
+    struct store_certificate with, other, got;
+
+    CHECK_OK(fix_base(&f));
+    with = fix_certificate(10, 3, &room);
+    with.names = names;
+    with.n_names = 3;
+    with.owner = STR("alice");
+    with.profile = STR("client");
+    other = fix_certificate(11, 3, &room2);
+    CHECK_OK(DO(&f, store_certificate_add(T, &with, &none)));
+    CHECK_OK(DO(&f, store_certificate_add(T, &other, &none)));
+    CHECK_OK(store_certificate_get(READ(&f), &f.a, &with.id, &got));
+    CHECK_INT(got.n_names, 3);
+    CHECK(got.names[0].type == STORE_NAME_EMAIL && got.names[1].type == STORE_NAME_URI);
+    CHECK_STR(got.names[1].value, "spiffe://hospital.example/web");
+    for (size_t i = 0; i < 3; i++)
+        CHECK_INT(count(&f, &(struct store_certificate_filter){.name = &names[i]}), 1);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.serial = with.serial}), 1);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.serial = STR("no")}), 0);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.owner = STR("alice")}), 1);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.owner = STR("bob")}), 0);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.profile = STR("client")}), 1);
+    CHECK_INT(count(&f, &(struct store_certificate_filter){.name = &names[0], .owner = STR("bob")}),
+              0);
+    for (size_t i = 0; i < 3; i++) {
+        with.id = fix_id(20 + (unsigned)i);
+        with.serial = str_bytes(&"XYZ"[i], 1);
+        with.names = &wrong[i];
+        with.n_names = 1;
+        CHECK_RC(DO(&f, store_certificate_add(T, &with, &none)), RC_INVAL);
+    }
+}
+
 static void pages_hold_in_both_directions(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -374,5 +432,6 @@ static void one_logical_id_by_name(void)
 FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(one_logical_id_by_name),
          CHECK_TEST_ONCE(a_serial_is_used_once), CHECK_TEST(a_reservation_comes_back_as_it_was),
          CHECK_TEST_ONCE(recovery_finds_what_is_reserved), CHECK_TEST_ONCE(revoking_happens_once),
-         CHECK_TEST_ONCE(is_found_by_anything), CHECK_TEST_ONCE(pages_hold_in_both_directions),
+         CHECK_TEST_ONCE(is_found_by_anything), CHECK_TEST_ONCE(other_names_and_owners),
+         CHECK_TEST_ONCE(pages_hold_in_both_directions),
          CHECK_TEST_ONCE(searches_use_their_indexes))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "check.h"
 
 #include <stdio.h>
@@ -96,8 +97,83 @@ static void corpus_is_judged(void)
         rc = load(&a, corpus[i].name, X509_CSR_LENIENT, &again, &csr, NULL);
         CHECK_RC(rc, corpus[i].lenient);
         if (rc == RC_OK && corpus[i].strict != RC_OK)
-            CHECK(csr.n_ignored == 1 || csr.ca);
+            CHECK(csr.n_ignored == 1 || csr.ca || csr.n_emails + csr.n_uris);
     }
+}
+
+/* What ACME cannot prove control of is refused there, and taken where an operator vouches. */
+static void mail_addresses_and_uris(void)
+{
+    static const struct str mail[] = {
+        {"b@hospital.example", 18}, {"A@hospital.example", 18}, {"b@hospital.example", 18}};
+    static const struct str uris[] = {{"spiffe://hospital.example/b", 27},
+                                      {"https://hospital.example/", 25}};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
+    struct x509_csr_in in = {.emails = mail, .uris = uris, .n_emails = 3, .n_uris = 2};
+    struct err err = ERR_INIT;
+    struct x509_csr csr;
+
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &k));
+    in.key = k;
+    CHECK_OK(x509_csr_build(&in, &der, NULL));
+    CHECK_RC(x509_csr_parse(&a, buf_str(&der), X509_CSR_STRICT, &csr, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "x509.csr-other-names");
+    CHECK_OK(x509_csr_parse(&a, buf_str(&der), X509_CSR_LENIENT, &csr, NULL));
+    CHECK_INT(csr.n_emails, 2);
+    CHECK_STR(csr.emails[0], "A@hospital.example");
+    CHECK_STR(csr.emails[1], "b@hospital.example");
+    CHECK_INT(csr.n_uris, 2);
+    CHECK_STR(csr.uris[0], "https://hospital.example/");
+    CHECK_INT(csr.n_ignored, 0);
+    in.emails = &(struct str){"nobody", 6};
+    in.n_emails = 1;
+    CHECK_RC(x509_csr_build(&in, &der, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "x509.tbs-email");
+    in.n_emails = 0;
+    in.uris = &(struct str){"urn:x", 5};
+    in.n_uris = 1;
+    CHECK_RC(x509_csr_build(&in, &der, &err), RC_INVAL);
+    CHECK_STR(str_of(err.msg->code), "x509.tbs-uri");
+}
+
+static const char *from_file(struct str bytes, struct buf *out)
+{
+    struct err err = ERR_INIT;
+
+    buf_reset(out);
+    return x509_csr_from_file(bytes, out, &err) == RC_OK ? "" : err.msg ? err.msg->code : "?";
+}
+
+static void files(void)
+{
+    static const char *const labels[] = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"};
+    struct str der = {"\x30\x03\x02\x01\x00", 5};
+    CLEANUP(buf_done) struct buf out = BUF_INIT(X509_CSR_MAX);
+    CLEANUP(buf_done) struct buf big = BUF_INIT(4 * X509_CSR_MAX);
+
+    CHECK_STR(str_of(from_file(der, &out)), "");
+    CHECK(str_eq(buf_str(&out), der));
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(buf_done) struct buf pem = BUF_INIT(1000);
+
+        buf_putz(&pem, "some words before\n");
+        text_pem(&pem, str_of(labels[i]), der);
+        CHECK_OK(buf_rc(&pem));
+        CHECK_STR(str_of(from_file(buf_str(&pem), &out)), "");
+        CHECK(str_eq(buf_str(&out), der));
+        CHECK_STR(str_of(from_file(str_head(buf_str(&pem), pem.n - 10), &out)), "x509.csr-pem");
+    }
+    CHECK_STR(str_of(from_file(STR(""), &out)), "x509.csr-no-pem");
+    CHECK_STR(str_of(from_file(STR("0"), &out)), "x509.csr-no-pem");
+    CHECK_STR(str_of(from_file(
+                  STR("-----BEGIN CERTIFICATE-----\nMAMCAQA=\n-----END CERTIFICATE-----\n"), &out)),
+              "x509.csr-no-pem");
+    for (size_t i = 0; i <= X509_CSR_MAX; i++)
+        buf_u8(&big, 0x30);
+    CHECK_OK(buf_rc(&big));
+    CHECK_STR(str_of(from_file(buf_str(&big), &out)), "x509.csr-size");
 }
 
 static void names_are_collected(void)
@@ -268,7 +344,8 @@ static void damage_is_noticed(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(corpus_is_judged), CHECK_TEST(names_are_collected),
+CHECK_MAIN(CHECK_TEST(corpus_is_judged), CHECK_TEST_ONCE(mail_addresses_and_uris),
+           CHECK_TEST(files), CHECK_TEST(names_are_collected),
            CHECK_TEST(names_are_canonical_and_unique), CHECK_TEST(wishes_are_told),
            CHECK_TEST(built_and_parsed), CHECK_TEST_ONCE(openssl_reads_what_we_wrote),
            CHECK_TEST(impossible_ones_are_not_built), CHECK_TEST(size_is_limited),

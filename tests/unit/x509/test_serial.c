@@ -79,5 +79,18 @@ static void impossible_ones_are_refused(void)
     CHECK_INT(s.n, 99);
 }
 
-CHECK_MAIN(CHECK_TEST(random_ones_differ), CHECK_TEST(text_and_back),
-           CHECK_TEST(impossible_ones_are_refused))
+static void shards_come_from_the_last_bytes(void)
+{
+    struct x509_serial s = {.n = 3, .b = {0x43, 0x12, 0x34}}, one = {.n = 1, .b = {0x21}};
+
+    CHECK_INT(x509_serial_shard(&s, 1), 0);
+    CHECK_INT(x509_serial_shard(&s, 0), 0);
+    CHECK_INT(x509_serial_shard(&s, 16), 4);
+    CHECK_INT(x509_serial_shard(&s, 256), 0x34);
+    CHECK_INT(x509_serial_shard(&s, 10), 0x1234 % 10);
+    CHECK_INT(x509_serial_shard(&s, 65536), 0x1234);
+    CHECK_INT(x509_serial_shard(&one, 16), 1);
+}
+
+CHECK_MAIN(CHECK_TEST(shards_come_from_the_last_bytes), CHECK_TEST(random_ones_differ),
+           CHECK_TEST(text_and_back), CHECK_TEST(impossible_ones_are_refused))

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/status_messages.h"
+
+#include "ipc/messages.h"
+
+enum {
+    KIB = 1 << 10,
+    NAME_BYTES = 64,
+    SERIAL_BYTES = 20,
+    ENTRIES_MAX = 65536,    /* X509_CRL_ENTRIES_MAX */
+    CRL_BYTES = 4096 * KIB, /* X509_CRL_MAX */
+    IDS_MAX = 16,           /* X509_OCSP_IDS_MAX */
+    OCSP_BYTES = 64 * KIB,  /* X509_OCSP_MAX */
+    NONCE_BYTES = 128,
+    REASON_MAX = 10,
+};
+
+IPC_FIELDS(ipc_revoked, IPC_F_STR(ipc_revoked, serial, SERIAL_BYTES), IPC_F_I64(ipc_revoked, at),
+           IPC_F_U8(ipc_revoked, reason, REASON_MAX));
+
+IPC_FIELDS(ipc_sign_crl, IPC_F_STR(ipc_sign_crl, issuer, NAME_BYTES),
+           IPC_F_U32(ipc_sign_crl, shard), IPC_F_BOOL(ipc_sign_crl, delta),
+           IPC_F_U64(ipc_sign_crl, number), IPC_F_U64(ipc_sign_crl, base),
+           IPC_F_I64(ipc_sign_crl, this_update), IPC_F_I64(ipc_sign_crl, next_update),
+           IPC_F_LIST(ipc_sign_crl, entries, ipc_revoked, ENTRIES_MAX));
+
+IPC_FIELDS(ipc_sign_crl_reply, IPC_F_STR(ipc_sign_crl_reply, crl, CRL_BYTES));
+
+IPC_FIELDS(ipc_cert_status, IPC_F_U8(ipc_cert_status, hash, 2),
+           IPC_F_STR(ipc_cert_status, serial, SERIAL_BYTES), IPC_F_U8(ipc_cert_status, status, 2),
+           IPC_F_I64(ipc_cert_status, at), IPC_F_U8(ipc_cert_status, reason, REASON_MAX));
+
+IPC_FIELDS(ipc_sign_ocsp, IPC_F_STR(ipc_sign_ocsp, issuer, NAME_BYTES),
+           IPC_F_LIST(ipc_sign_ocsp, about, ipc_cert_status, IDS_MAX),
+           IPC_F_I64(ipc_sign_ocsp, this_update), IPC_F_I64(ipc_sign_ocsp, next_update),
+           IPC_F_STR(ipc_sign_ocsp, nonce, NONCE_BYTES));
+
+IPC_FIELDS(ipc_sign_ocsp_reply, IPC_F_STR(ipc_sign_ocsp_reply, response, OCSP_BYTES));
+
+IPC_FIELDS(ipc_forget, IPC_F_STR(ipc_forget, tag, IPC_TAG_MAX));

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages about whether certificates are still good: what core has the signer sign, and what it
+ * tells front to forget. As ipc/messages.h. */
+#pragma once
+
+#include "ipc/fields.h"
+#include "ipc/types.h"
+
+struct ipc_revoked {
+    struct str serial; /* at most 20 bytes, big endian, positive */
+    int64_t at;        /* when_t */
+    uint8_t reason;    /* RFC 5280 section 5.3.1 */
+};
+
+struct ipc_sign_crl {
+    struct str issuer;
+    uint32_t shard;
+    bool delta;
+    uint64_t number;
+    uint64_t base;       /* of a delta */
+    int64_t this_update; /* when_t, whole seconds */
+    int64_t next_update;
+    IPC_LIST(struct ipc_revoked) entries;
+};
+
+struct ipc_sign_crl_reply {
+    struct str crl; /* DER */
+};
+
+struct ipc_cert_status {
+    uint8_t hash; /* enum x509_ocsp_hash */
+    struct str serial;
+    uint8_t status; /* enum x509_ocsp_status */
+    int64_t at;     /* of a revoked one */
+    uint8_t reason;
+};
+
+struct ipc_sign_ocsp {
+    struct str issuer;
+    IPC_LIST(struct ipc_cert_status) about;
+    int64_t this_update; /* when_t, whole seconds */
+    int64_t next_update;
+    struct str nonce; /* empty: none */
+};
+
+struct ipc_sign_ocsp_reply {
+    struct str response; /* DER */
+};
+
+struct ipc_forget {
+    struct str tag; /* of answers that may have changed; empty: all */
+};
+
+extern const struct ipc_fields ipc_revoked_fields, ipc_sign_crl_fields, ipc_sign_crl_reply_fields,
+    ipc_cert_status_fields, ipc_sign_ocsp_fields, ipc_sign_ocsp_reply_fields, ipc_forget_fields;
