@@ -12,10 +12,11 @@ import time
 
 import gateway
 import orders
+import revocation
 import servers
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation")
 CLIENTS = 8
 
 
@@ -261,7 +262,7 @@ def main():
     parser.add_argument("names", nargs="*", choices=[[], *NAMES])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store"}:
+    if wanted - {"gateway", "store", "revocation"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -269,6 +270,8 @@ def main():
             bench.close()
     if "gateway" in wanted:
         gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
+    if "revocation" in wanted:
+        revocation.run(options.quick, table, spread)
     if not options.quick and "store" in (options.names or NAMES) or "store" in options.names:
         store()
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: crypto_token_uri_parse, crypto_token_uri_put; what was read is written and read again. */
+/* Targets: crypto_token_uri_parse, crypto_token_uri_put; what was read is read again as written.
+ */
 #include "crypto/token_uri.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);

@@ -22,6 +22,7 @@
 #include "ev/ev.h"
 #include "ipc/frame.h"
 #include "ipc/messages.h"
+#include "ipc/status_messages.h"
 #include "keys_odd.h"
 #include "role/roles.h"
 #include "serve/serve_int.h"
@@ -413,6 +414,135 @@ static void bad_serials(struct tool *t)
     must_refuse(t, "a long serial number");
 }
 
+static void other_kinds_of_names(struct tool *t)
+{
+    static const struct str mail = STR("root@evil.example"), uri = STR("https://evil.example/");
+
+    t->ask = t->good;
+    t->ask.emails.v = &mail;
+    t->ask.emails.n = 1;
+    must_refuse(t, "somebody's mail address");
+    t->ask = t->good;
+    t->ask.uris.v = &uri;
+    t->ask.uris.n = 1;
+    must_refuse(t, "somebody's URI");
+    t->ask = t->good;
+    t->ask.common_name = STR("www.evil.example");
+    must_refuse(t, "somebody's common name");
+}
+
+/* ---- lists and answers about certificates */
+
+static void on_status(void *arg, const struct ipc_answer *a)
+{
+    struct tool *t = arg;
+
+    t->answered = true;
+    t->rc = a->rc;
+    t->err = a->err ? *a->err : (struct err){.rc = a->rc};
+}
+
+static void ask_status(struct tool *t, enum ipc_type type, const void *msg, const char *what)
+{
+    struct ipc_ask call = {.type = type, .msg = msg, .fn = on_status, .arg = t};
+
+    t->answered = false;
+    t->rc = ipc_call(t->core, &call, NULL);
+    t->err = (struct err){.rc = t->rc};
+    if (t->rc == RC_OK)
+        turn_until(t, &t->answered, what);
+}
+
+static void refuse_status(struct tool *t, enum ipc_type type, const void *msg, const char *what)
+{
+    char text[512];
+
+    ask_status(t, type, msg, what);
+    if (t->rc == RC_OK) {
+        printf("signed %s\n", what);
+        exit(1);
+    }
+    printf("refused %s: %s\n", what, err_textz(&t->err, text, sizeof(text)));
+}
+
+static struct ipc_sign_crl good_crl(const struct tool *t)
+{
+    return (struct ipc_sign_crl){.issuer = STR("ecdsa-1"),
+                                 .number = 7,
+                                 .this_update = t->good.not_before,
+                                 .next_update = t->good.not_before + 2 * WHEN_DAY};
+}
+
+static void bad_lists(struct tool *t)
+{
+    struct ipc_revoked entry = {.serial = t->good.serial, .at = t->good.not_before, .reason = 1};
+    struct ipc_sign_crl ask = good_crl(t);
+
+    ask_status(t, IPC_SIGN_CRL, &ask, "a list");
+    if (t->rc != RC_OK)
+        fail("a right list", &t->err);
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list with the number of the last one");
+    ask.number = 6;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list with a lower number");
+    ask.number = 8;
+    ask.issuer = STR("root-rsa");
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a root's list");
+    ask = good_crl(t);
+    ask.number = 9;
+    ask.next_update = ask.this_update + 3650 * WHEN_DAY;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list for ten years");
+    ask.next_update = INT64_MAX;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list for ever");
+    ask = good_crl(t);
+    ask.number = 10;
+    ask.this_update += WHEN_DAY;
+    ask.next_update += WHEN_DAY;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list of tomorrow");
+    ask.this_update = INT64_MIN;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a list from before all time");
+    ask = good_crl(t);
+    ask.number = 11;
+    ask.entries.v = &entry;
+    ask.entries.n = 1;
+    entry.at = t->good.not_before + 365 * WHEN_DAY;
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a revocation in the future");
+    entry.at = t->good.not_before;
+    entry.serial = STR("");
+    refuse_status(t, IPC_SIGN_CRL, &ask, "a revocation without a serial number");
+}
+
+static void bad_answers(struct tool *t)
+{
+    struct ipc_cert_status about = {.hash = 1, .serial = t->good.serial};
+    struct ipc_sign_ocsp good = {.issuer = STR("ecdsa-1"),
+                                 .this_update = t->good.not_before,
+                                 .next_update = t->good.not_before + WHEN_DAY};
+    struct ipc_sign_ocsp ask;
+
+    good.about.v = &about;
+    good.about.n = 1;
+    ask_status(t, IPC_SIGN_OCSP, &good, "an answer");
+    if (t->rc != RC_OK)
+        fail("a right answer", &t->err);
+    ask = good;
+    ask.issuer = STR("root-rsa");
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "a root's answer");
+    ask = good;
+    ask.next_update = ask.this_update + 365 * WHEN_DAY;
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "an answer for a year");
+    ask.this_update = ask.this_update - 30 * WHEN_DAY;
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "an answer of last month");
+    ask = good;
+    about.status = 9;
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "a status that there is not");
+    about.status = 0;
+    about.hash = 77;
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "a hash that there is not");
+    about.hash = 1;
+    about.serial = STR("");
+    refuse_status(t, IPC_SIGN_OCSP, &ask, "an answer about no serial number");
+}
+
 /* ---- bytes of one's own */
 
 static void put_request(struct buf *out, uint16_t type, uint64_t call, struct str payload)
@@ -547,7 +677,8 @@ int main(int argc, char **argv)
 {
     static struct tool t = {.instance = 1};
     static void (*const attacks[])(struct tool *) = {
-        bad_names, other_names, bad_times, bad_keys, bad_references, bad_serials, odd_bytes, flood};
+        bad_names,   other_names, other_kinds_of_names, bad_times, bad_keys, bad_references,
+        bad_serials, bad_lists,   bad_answers,          odd_bytes, flood};
 
     if (argc != 4)
         return 64;

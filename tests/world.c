@@ -18,7 +18,12 @@
 enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20 };
 
 const char *world_config = WORLD_CONFIG;
-unsigned world_kinds = 3;
+static unsigned world_kinds = 3;
+
+void world_set_kinds(unsigned kinds)
+{
+    world_kinds = kinds;
+}
 
 static bool load_conf(const char *first, const char *extra, const struct conf **out)
 {

@@ -43,7 +43,8 @@ static void link_alternates(struct acme_request *r, const struct store_certifica
         if (i == 0)
             acme_header_link(r, "alternate", "/acme/certificate/", &cert->id);
         else
-            http_header_addf(r->x, "Link", "<%.*s/acme/certificate/%s/alternate-%zu>;rel=\"alternate\"",
+            http_header_addf(r->x, "Link",
+                             "<%.*s/acme/certificate/%s/alternate-%zu>;rel=\"alternate\"",
                              STR_ARG(r->base), cert->id.z, i);
     }
 }

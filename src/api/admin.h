@@ -5,9 +5,12 @@
 
 #include "base/err.h"
 #include "ca/bounds.h"
-#include "store/issuers.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "store/issuers.h"
+
+/* The message of an error that says: another person has to allow it first. */
+#define API_APPROVAL_WAITS "core.approval-waits"
 
 struct acme;
 struct ca;

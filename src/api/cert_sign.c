@@ -97,10 +97,12 @@ static enum rc read_common_name(const struct json *args, struct arena *a, struct
 {
     const struct x509_csr *csr = &s->csr;
     bool names_given = json_get(args, "names") != NULL;
+    struct addr ip;
 
     if (json_get(args, "common_name"))
         return read_text(args, "common_name", a, &s->request.common_name, err);
-    if (names_given || csr->common_name.n > X509_ATTR_MAX)
+    if (names_given || csr->common_name.n > X509_ATTR_MAX ||
+        addr_parse(csr->common_name, &ip) == RC_OK)
         return RC_OK;
     if (csr->common_name_is_name ? s->profile->common_name != CONF_CN_NONE
                                  : s->profile->common_name == CONF_CN_TEXT)

@@ -70,8 +70,7 @@ bool ca_bounds_same(const struct conf *conf, const struct x509_cert *issuer)
         return true; /* without memory nothing is said to have changed */
     return same_strs(now.permitted_dns, now.n_permitted_dns, has->permitted_dns,
                      has->n_permitted_dns) &&
-           same_nets(now.permitted_ip, now.n_permitted_ip, has->permitted_ip,
-                     has->n_permitted_ip);
+           same_nets(now.permitted_ip, now.n_permitted_ip, has->permitted_ip, has->n_permitted_ip);
 }
 
 /* ---- due */

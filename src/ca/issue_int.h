@@ -87,8 +87,8 @@ struct ca_need {
     when_t now;
 };
 /* RC_NOTFOUND with what is missing: none of that kind, or none whose constraints permit a name. */
-enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need,
-                      const struct ca_issuer **out, struct err *err);
+enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const struct ca_issuer **out,
+                      struct err *err);
 void ca_recover_tick(void *arg);
 /* One that recovery had taken up is at its end. */
 void ca_recover_ended(struct ca *ca, enum rc rc);

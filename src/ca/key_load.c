@@ -2,10 +2,14 @@
 #include "ca/key_load.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "ca/passphrase.h"
+#include "crypto/crypto.h"
+#include "crypto/hash.h"
 #include "crypto/pem.h"
 
 MSG(msg_passphrase, "ca.wrong-passphrase",
@@ -24,7 +28,16 @@ MSG(msg_no_module, "ca.no-pkcs11-module",
 MSG(msg_tokens, "ca.too-many-tokens", "the keys are in more than {0} tokens");
 MSG(msg_uri, "ca.key-uri", "{0}.uri: {1}");
 
-enum { REF_FILE_MAX = 128, PATH_BYTES = 4096 };
+MSG(msg_refused, "ca.pin-refused",
+    "the token refused this very PIN at an earlier start, and it is not tried again: tokens lock "
+    "after a few mistakes; set it right where ca.pkcs11.pin says, or, if the token has it now, "
+    "remove ca/pin.refused from the data directory");
+
+enum { REF_FILE_MAX = 128, PATH_BYTES = 4096, SALT = 16, MARK = SALT + CRYPTO_SHA256_BYTES };
+
+/* Salt and digest of a PIN that a token refused: whoever starts the service again and again,
+ * systemd for one, must not lock the token. It is of a wrong PIN, and gone once one was right. */
+static const char refused_file[] = "ca/pin.refused";
 
 void ca_key_loader_done(struct ca_key_loader *l)
 {
@@ -71,6 +84,59 @@ static bool same_token(struct crypto_token_uri a, struct crypto_token_uri b)
     return buf_rc(&x) == RC_OK && buf_rc(&y) == RC_OK && str_eq(buf_str(&x), buf_str(&y));
 }
 
+static enum rc digest_pin(struct secret *pin, const char *salt, const struct crypto_token_uri *uri,
+                          unsigned char out[static CRYPTO_SHA256_BYTES])
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(4 * CRYPTO_TOKEN_URI_MAX);
+    struct crypto_token_uri token = *uri;
+
+    token.object[0] = '\0';
+    token.id_n = 0;
+    buf_put(&text, salt, SALT);
+    crypto_token_uri_put(&token, &text);
+    buf_u8(&text, 0);
+    buf_put(&text, secret_bytes(pin), secret_len(pin));
+    TRY(buf_rc(&text));
+    return crypto_sha256(buf_str(&text), out);
+}
+
+static enum rc check_refused(const struct ca_key_loader *l, const struct crypto_token_uri *uri,
+                             struct err *err)
+{
+    CLEANUP(buf_done) struct buf mark = BUF_INIT(MARK);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    if (file_read(l->data, refused_file, &mark, NULL) != RC_OK || buf_str(&mark).n != MARK)
+        return RC_OK;
+    TRY(digest_pin(l->pin, buf_str(&mark).p, uri, digest));
+    if (memcmp(buf_str(&mark).p + SALT, digest, sizeof(digest)) == 0)
+        return ERR(err, RC_DENIED, msg_refused);
+    return RC_OK;
+}
+
+static enum rc remember_refused(const struct ca_key_loader *l, const struct crypto_token_uri *uri)
+{
+    char mark[MARK];
+
+    TRY(crypto_random(mark, SALT));
+    TRY(digest_pin(l->pin, mark, uri, (unsigned char *)mark + SALT));
+    return file_write(l->data, refused_file, str_bytes(mark, MARK), 0600, FILE_OWNER_SELF, NULL);
+}
+
+static enum rc open_token(struct ca_key_loader *l, const struct crypto_token_at *at,
+                          struct crypto_token **out, struct err *err)
+{
+    enum rc rc;
+
+    TRY(check_refused(l, at->uri, err));
+    rc = crypto_token_open(at, l->pin, out, err);
+    if (rc == RC_DENIED)
+        IGNORE_RC(remember_refused(l, at->uri)); /* on a full disk it is only tried once more */
+    if (rc == RC_OK)
+        unlinkat(l->data, refused_file, 0);
+    return rc;
+}
+
 enum rc ca_key_token(struct ca_key_loader *l, const struct crypto_token_uri *uri,
                      struct crypto_token **out, struct err *err)
 {
@@ -92,7 +158,7 @@ enum rc ca_key_token(struct ca_key_loader *l, const struct crypto_token_uri *uri
         at.server = server;
     if (!l->pin)
         TRY(ca_passphrase_pin(l->conf, l->data, &l->pin, err));
-    TRY(crypto_token_open(&at, l->pin, &l->tokens[l->n_tokens], err));
+    TRY(open_token(l, &at, &l->tokens[l->n_tokens], err));
     l->uris[l->n_tokens] = *uri;
     *out = l->tokens[l->n_tokens++];
     return RC_OK;

@@ -78,16 +78,10 @@ static bool has_text(const struct str *list, size_t n, struct str text)
     return false;
 }
 
+/* An address is none that a common name can be: see ca_leaf_common_name. */
 static bool has_name(const struct ca_leaf *leaf, struct str cn)
 {
-    char text[ADDR_TEXT];
-
-    if (has_text(leaf->dns, leaf->n_dns, cn) || has_text(leaf->emails, leaf->n_emails, cn))
-        return true;
-    for (size_t i = 0; i < leaf->n_ips; i++)
-        if (str_eq(str_of(addr_text(&leaf->ips[i], text)), cn))
-            return true;
-    return false;
+    return has_text(leaf->dns, leaf->n_dns, cn) || has_text(leaf->emails, leaf->n_emails, cn);
 }
 
 /* Old software takes a common name for the name of a host: one that could be must be in the SAN
@@ -139,9 +133,9 @@ enum rc ca_leaf_check_names(const struct ca_leaf *leaf, const struct conf_profil
 
 /* ---- what it writes */
 
-/* RFC 5280 ends it at 64 characters, so a certificate may have none. An address is none: where there
- * is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name constraints do not
- * permit. */
+/* RFC 5280 ends it at 64 characters, so a certificate may have none. An address is none: where
+ * there is no DNS name, OpenSSL and GnuTLS take it for one, which the issuer's name constraints do
+ * not permit. */
 struct str ca_leaf_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile)
 {
     if (profile->common_name == CONF_CN_NONE)
@@ -173,13 +167,6 @@ struct urls {
     struct str issuer, crl, ocsp;
 };
 
-static void urls_init(struct urls *u)
-{
-    *u = (struct urls){.issuer = {NULL, 0}};
-    for (size_t i = 0; i < 3; i++)
-        buf_init(&u->text[i], X509_URL_BYTES);
-}
-
 static void urls_done(struct urls *u)
 {
     for (size_t i = 0; i < 3; i++)
@@ -208,9 +195,10 @@ static enum rc build(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
                      struct err *err)
 {
     const struct conf_profile *profile = conf_profile_find(conf, leaf->profile);
-    CLEANUP(urls_done) struct urls urls;
+    CLEANUP(urls_done)
+    struct urls urls = {
+        .text = {BUF_INIT(X509_URL_BYTES), BUF_INIT(X509_URL_BYTES), BUF_INIT(X509_URL_BYTES)}};
 
-    urls_init(&urls);
     if (conf->urls.plain.n) {
         TRY(make_urls(leaf, issuer, conf, &urls));
         in->issuer_urls = &urls.issuer;

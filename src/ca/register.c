@@ -13,10 +13,10 @@ MSG(msg_no_parent, "ca.register-no-parent", "the root that signed {0} is not in 
 MSG(msg_cross, "ca.register-cross",
     "{0} is not the name and key of one authority, certified by another: {1}");
 
-enum rc ca_register_row(const struct ca_ref *ref, const struct x509_cert *cert,
-                     const struct store_issuer *parent, bool key_here, when_t now, struct arena *a,
-                     struct store_issuer *out)
+enum rc ca_register_row(const struct ca_register_in *in, struct arena *a, struct store_issuer *out)
 {
+    const struct ca_ref *ref = in->ref;
+    const struct x509_cert *cert = in->cert;
     CLEANUP(buf_done) struct buf subject = BUF_INIT(4 * X509_NAME_MAX);
     char name[CA_REF_MAX + 1];
 
@@ -29,17 +29,17 @@ enum rc ca_register_row(const struct ca_ref *ref, const struct x509_cert *cert,
         .state = STORE_ISSUER_ACTIVE,
         .not_before = cert->not_before,
         .not_after = cert->not_after,
-        .activates = now,
+        .activates = in->now,
         .crl_shards = ref->root ? 1 : CA_CRL_SHARDS,
-        .created = now,
+        .created = in->now,
     };
     TRY(id_new(&out->id));
     TRY(arena_str(a, str_of(ca_ref_text(ref, name)), &out->name));
-    if (parent) {
-        out->parent = parent->id;
-        out->chain = parent->certificate;
+    if (in->parent) {
+        out->parent = in->parent->id;
+        out->chain = in->parent->certificate;
     }
-    if (key_here)
+    if (in->key_here)
         out->key_ref = out->name;
     TRY(buf_rc(&subject));
     return arena_str(a, buf_str(&subject), &out->subject);
@@ -155,8 +155,7 @@ static enum rc check_cross(const struct ca *ca, const struct ca_change *c,
         rc = find(ca, c, &row->signer, a, &signer);
     if (rc == RC_OK)
         rc = x509_cert_check_issuer(&cert, &signer, &why);
-    if (rc == RC_OK &&
-        (!str_eq(cert.subject, subject.subject) || !str_eq(cert.spki, subject.spki)))
+    if (rc == RC_OK && (!str_eq(cert.subject, subject.subject) || !str_eq(cert.spki, subject.spki)))
         rc = RC_INVAL;
     return rc == RC_OK ? rc : say(err, &msg_cross, row->name, rc, &why);
 }

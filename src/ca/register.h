@@ -10,11 +10,16 @@ struct ca;
 
 enum { CA_CHANGES_MAX = 32 };
 
-/* The row of an authority whose certificate is there, wherever its key is: `parent` NULL for a
- * root. `key_here`: ca/REF.key is the signer's. */
-enum rc ca_register_row(const struct ca_ref *ref, const struct x509_cert *cert,
-                        const struct store_issuer *parent, bool key_here, when_t now,
-                        struct arena *a, struct store_issuer *out);
+/* An authority whose certificate is there, wherever its key is. */
+struct ca_register_in {
+    const struct ca_ref *ref;
+    const struct x509_cert *cert;
+    const struct store_issuer *parent; /* NULL: a root */
+    bool key_here;                     /* ca/REF.key is the signer's */
+    when_t now;
+};
+/* Its row, active from now on. */
+enum rc ca_register_row(const struct ca_register_in *in, struct arena *a, struct store_issuer *out);
 
 /* What to change; all of it borrowed, times and ids filled in by who asks. */
 struct ca_change {

@@ -22,8 +22,7 @@ MSG(msg_address, "ca.rules-address",
     "directory, which root edits before the signer is started again");
 MSG(msg_off, "ca.rules-special",
     "the signer's rules have no \"special\", so that hierarchy signs nothing; they are "
-    "ca/rules.json "
-    "in the data directory, which root edits before the signer is started again");
+    "ca/rules.json in the data directory, which root edits before the signer is started again");
 MSG(msg_lifetime, "ca.rules-lifetime",
     "the signer's rules end a lifetime at {0}, and {1} was asked for; shorten the profile's "
     "lifetime");

@@ -22,8 +22,8 @@ enum {
 /* What one hierarchy may sign. */
 struct ca_rules_space {
     bool on;
-    bool any_name;  /* "*" among the domains */
-    bool any_label; /* as rules of old had it: names without a dot, whatever they are */
+    bool any_name;       /* "*" among the domains */
+    bool any_label;      /* as rules of old had it: names without a dot, whatever they are */
     struct str *domains; /* each with everything below it */
     size_t n_domains;
     struct str *labels; /* names without a dot, each by itself */

@@ -150,7 +150,8 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct ca_key_loader *
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }
     free(found); /* checksrc: allow free: scandirat's own memory */
-    if (rc == RC_OK && s->n == 0)
+    /* With roots that are known and kept elsewhere, issuers may be on their way. */
+    if (rc == RC_OK && s->n == 0 && s->n_roots == 0)
         return ERR(err, RC_NOTFOUND, msg_no_issuers);
     return rc;
 }
@@ -329,6 +330,14 @@ static enum rc lint(const struct ca_signer *s, const struct work *w, struct str 
     return x509_lint_tbs(arena, tbs, &in, err);
 }
 
+/* It has signed when it was loaded: what it refuses now, it may not refuse later. */
+enum rc ca_signer_signed(const struct ca_issuer *issuer, enum rc rc, struct err *err)
+{
+    if (rc != RC_OK && rc != RC_NOMEM && crypto_key_in_token(issuer->key))
+        return ERR(err, RC_AGAIN, msg_token, issuer->ref);
+    return rc;
+}
+
 enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struct arena *arena,
                        struct buf *out, struct err *err)
 {
@@ -337,7 +346,6 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
-    enum rc rc;
 
     if (!issuer)
         return ERR(err, RC_NOTFOUND, msg_unknown_issuer, ask->issuer);
@@ -353,11 +361,7 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
     TRY(lint(s, &(struct work){leaf, issuer, profile, key}, buf_str(&tbs), arena, err));
     TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
-    rc = x509_sign_tbs(issuer->key, buf_str(&tbs), out);
-    /* It has signed when it was loaded: what it refuses now, it may not refuse later. */
-    if (rc != RC_OK && rc != RC_NOMEM && crypto_key_in_token(issuer->key))
-        return ERR(err, RC_AGAIN, msg_token, issuer->ref);
-    return rc;
+    return ca_signer_signed(issuer, x509_sign_tbs(issuer->key, buf_str(&tbs), out), err);
 }
 
 static enum rc fill_leaf(const struct ipc_sign *msg, struct arena *a, struct ca_leaf *leaf)

@@ -57,6 +57,9 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
 const struct conf *ca_signer_conf(const struct ca_signer *s);
 struct ca_status *ca_signer_status(const struct ca_signer *s);
 
+/* What came of a signature by the issuer's key: RC_AGAIN for whatever a token refuses. */
+enum rc ca_signer_signed(const struct ca_issuer *issuer, enum rc rc, struct err *err);
+
 /* The same for a message as core sends it. */
 enum rc ca_signer_answer(struct ca_signer *s, const struct ipc_sign *msg, when_t now,
                          struct buf *out, struct err *err);

@@ -230,7 +230,7 @@ static enum rc build_crl(const struct ca_signer *s, const struct ca_issuer *issu
     if (!entries)
         return RC_NOMEM;
     TRY(ca_status_crl_in(ca_signer_conf(s), issuer, msg, entries, &urls, &in));
-    return x509_crl_sign(issuer->key, &in, out, err);
+    return ca_signer_signed(issuer, x509_crl_sign(issuer->key, &in, out, err), err);
 }
 
 enum rc ca_status_crl(struct ca_signer *s, const struct ipc_sign_crl *msg, when_t now,
@@ -311,7 +311,7 @@ static enum rc certify(const struct ca_issuer *issuer, when_t now, struct respon
     TRY(x509_tbs_build(&in, &tbs, err));
     TRY(lint(issuer, buf_str(&tbs), in.spki, err));
     r->not_after = in.not_after;
-    return x509_sign_tbs(issuer->key, buf_str(&tbs), &r->cert);
+    return ca_signer_signed(issuer, x509_sign_tbs(issuer->key, buf_str(&tbs), &r->cert), err);
 }
 
 /* A responder whose certificate outlives the answer, and half of its own life. */

@@ -73,8 +73,7 @@ static void expand(struct str template, const struct ceremony_plan *plan, struct
 
 static enum rc common_name(const struct ceremony_plan *plan, struct arena *a, struct str *out)
 {
-    struct str template =
-        plan->ref.root ? plan->conf->ca.names.root : plan->conf->ca.names.issuer;
+    struct str template = plan->ref.root ? plan->conf->ca.names.root : plan->conf->ca.names.issuer;
     struct str organization = plan->conf->organization;
     CLEANUP(buf_done) struct buf name = BUF_INIT(1024);
 

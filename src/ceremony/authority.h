@@ -7,9 +7,9 @@
 #include "conf/conf.h"
 
 struct ceremony_kind {
-    const char *algorithm; /* "rsa" */
-    const char *label;     /* in names: "RSA" */
-    const char *root;      /* whose root signs it: "rsa" signs "ecdsa" as well */
+    const char *algorithm;           /* "rsa" */
+    const char *label;               /* in names: "RSA" */
+    const char *root;                /* whose root signs it: "rsa" signs "ecdsa" as well */
     struct crypto_key_spec root_key; /* where it has a root of its own; else type 0 */
     struct crypto_key_spec issuer_key;
 };

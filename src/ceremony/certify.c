@@ -23,11 +23,22 @@ struct certify {
     unsigned char key_id[X509_KEY_ID];
     struct buf issuer_name; /* of a root */
     struct str urls[2];
+    const struct ceremony_signer *asked; /* whose confirm decides */
 };
 
 static void certify_done(struct certify *c)
 {
     buf_done(&c->issuer_name);
+}
+
+static enum rc confirm(const struct certify *c, struct str tbs, struct arena *a, struct err *err)
+{
+    struct x509_cert shown;
+
+    if (!c->asked || !c->asked->confirm)
+        return RC_OK;
+    TRY(x509_tbs_parse(a, tbs, &shown, err));
+    return c->asked->confirm(c->asked->arg, &shown, err);
 }
 
 static enum rc sign(struct certify *c, const struct crypto_key *key, struct str what,
@@ -49,6 +60,7 @@ static enum rc sign(struct certify *c, const struct crypto_key *key, struct str 
     rc = x509_lint_tbs(&scratch, buf_str(&tbs), &c->lint, &why);
     if (rc != RC_OK)
         return ERR(err, rc, msg_lint, what, str_of(err_textz(&why, text, sizeof(text))));
+    TRY(confirm(c, buf_str(&tbs), &scratch, err));
     TRY(x509_sign_tbs(key, buf_str(&tbs), &der));
     TRY(arena_str(a, buf_str(&der), &kept));
     return x509_cert_parse(a, kept, out, err);
@@ -91,7 +103,8 @@ static enum rc point(struct certify *c, const struct conf *conf, struct str sign
     if (!conf->urls.plain.n)
         return RC_OK;
     c->urls[0] = arena_printf(a, "%.*s/crl/%.*s/0.crl", STR_ARG(conf->urls.plain), STR_ARG(signer));
-    c->urls[1] = arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
+    c->urls[1] =
+        arena_printf(a, "%.*s/issuer/%.*s.cer", STR_ARG(conf->urls.plain), STR_ARG(signer));
     if (!c->urls[0].p || !c->urls[1].p)
         return RC_NOMEM;
     c->in.crl_urls = &c->urls[0];
@@ -105,6 +118,7 @@ static enum rc under(struct certify *c, const struct ceremony_signer *signer, st
 {
     char until[WHEN_TEXT];
 
+    c->asked = signer;
     c->in.issuer = signer->cert->subject;
     c->in.issuer_key_id = signer->cert->ski;
     c->lint.issuer = signer->cert;
@@ -163,14 +177,13 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
     return sign(&c, root->key, ref_in(plan, a), a, out, err);
 }
 
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
-                               const struct x509_cert *subject,
+enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
 
-    begin(&c, now, signer->key, subject->spki);
+    begin(&c, plan->now, signer->key, subject->spki);
     c.lint.kind = X509_LINT_CROSS;
     c.in.not_after = subject->not_after;
     TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
@@ -180,6 +193,6 @@ enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
         c.in.constraints_noncritical = !subject->constraints_critical;
     }
     TRY(under(&c, signer, err));
-    TRY(point(&c, conf, signer->ref, a));
+    TRY(point(&c, plan->conf, signer->ref, a));
     return sign(&c, signer->key, signer->ref, a, out, err);
 }

@@ -12,6 +12,10 @@ struct ceremony_signer {
     struct str ref;               /* for URLs in what it signs */
     const struct x509_cert *cert; /* of a root */
     const struct crypto_key *key; /* with its private half */
+    /* Shown what is about to be signed; what it returns but RC_OK ends it unsigned. NULL: not
+     * asked. */
+    enum rc (*confirm)(void *arg, const struct x509_cert *tbs, struct err *err);
+    void *arg;
 };
 
 /* A root, signed by itself. */
@@ -23,8 +27,8 @@ enum rc ceremony_certify_root(const struct ceremony_plan *plan, const struct cry
 enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spki,
                                 const struct ceremony_signer *root, struct arena *a,
                                 struct x509_cert *out, struct err *err);
-/* The subject's name and key under another root's signature, as long as both last. */
-enum rc ceremony_certify_cross(const struct conf *conf, when_t now,
-                               const struct x509_cert *subject,
+/* The subject's name and key under another root's signature, as long as both last. Of the plan,
+ * configuration and time count. */
+enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err);

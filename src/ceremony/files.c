@@ -11,7 +11,8 @@
 #include "crypto/pem.h"
 
 MSG(msg_no_root_key, "ceremony.no-root-key",
-    "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time of "
+    "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time "
+    "of "
     "this command, or make a request for the place where it is: `autarky issuer create --csr`");
 MSG(msg_root_passphrase, "ceremony.root-passphrase",
     "the passphrase does not open {1}/{0}.key; it is the one that the key was made with: "
@@ -104,19 +105,27 @@ static enum rc write_one(int data, const struct store_issuer *row, struct err *e
     return file_write(data, path, buf_str(&pem), 0644, FILE_OWNER_SELF, err);
 }
 
+/* What goes into trust/. */
+struct rows {
+    const struct store_issuer *v;
+    size_t n;
+    when_t now;
+};
+
 /* A file with those of a hierarchy; none when there are none. */
-static enum rc write_set(int data, const struct store_issuer *rows, size_t n, when_t now,
-                         bool special, bool all, struct err *err)
+static enum rc write_set(int data, const struct rows *rows, bool special, bool all, struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
     struct str hierarchy = special ? STR("special") : STR("intranet");
     char path[64];
 
-    for (size_t i = 0; i < n; i++)
-        if (trusted(&rows[i], now) && str_eq(rows[i].hierarchy, hierarchy) &&
-            (all || str_eq(rows[i].algorithm, STR("rsa")) ||
-             str_eq(rows[i].algorithm, STR("ecdsa"))))
-            x509_cert_put_pem(rows[i].certificate, &pem);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct store_issuer *row = &rows->v[i];
+        bool classical = str_eq(row->algorithm, STR("rsa")) || str_eq(row->algorithm, STR("ecdsa"));
+
+        if (trusted(row, rows->now) && str_eq(row->hierarchy, hierarchy) && (all || classical))
+            x509_cert_put_pem(row->certificate, &pem);
+    }
     TRY(buf_rc(&pem));
     if (!pem.n)
         return RC_OK;
@@ -128,12 +137,14 @@ static enum rc write_set(int data, const struct store_issuer *rows, size_t n, wh
 enum rc ceremony_trust_write(int data, const struct store_issuer *rows, size_t n, when_t now,
                              struct err *err)
 {
+    const struct rows all = {rows, n, now};
+
     TRY(file_mkdir(data, "trust", 0755, FILE_OWNER_SELF, err));
     for (size_t i = 0; i < n; i++)
         if (trusted(&rows[i], now))
             TRY(write_one(data, &rows[i], err));
     for (unsigned set = 0; set < 4; set++)
-        TRY(write_set(data, rows, n, now, set & 1, set & 2, err));
+        TRY(write_set(data, &all, set & 1, set & 2, err));
     return RC_OK;
 }
 

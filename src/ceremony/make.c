@@ -61,8 +61,7 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
     const struct store_issuer *best = NULL;
 
     for (size_t i = 0; kind && i < c->n_known + m->n; i++) {
-        const struct store_issuer *row =
-            i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
+        const struct store_issuer *row = i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
 
         if (signs_for(row, str_of(kind->root), special, c->now) &&
             (!best || row->not_before >= best->not_before))
@@ -71,8 +70,8 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
     return best;
 }
 
-static const struct store_issuer *find_root(const struct ceremony *c,
-                                            const struct ceremony_made *m, struct str ref)
+static const struct store_issuer *find_root(const struct ceremony *c, const struct ceremony_made *m,
+                                            struct str ref)
 {
     for (size_t i = 0; i < c->n_known; i++)
         if (!c->known[i].parent.z[0] && str_eq(c->known[i].name, ref))
@@ -109,7 +108,8 @@ static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
 
     m->keys[m->n] = crypto_key_ref(key);
     m->n++;
-    TRY(ca_register_row(ref, cert, parent, !ref->root, c->now, &m->arena, &m->rows[m->n - 1]));
+    TRY(ca_register_row(&(struct ca_register_in){ref, cert, parent, !ref->root, c->now}, &m->arena,
+                        &m->rows[m->n - 1]));
     m->rows[m->n - 1].created += (when_t)m->n; /* lists are in this order */
     ca_ref_text(ref, name);
     TRY(crypto_pem_put(
@@ -148,8 +148,8 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 
     assert(m->n < CEREMONY_MADE_MAX && !ref->root);
     if (!row)
-        return ERR(err, RC_NOTFOUND, msg_no_root,
-                   str_of(ceremony_kind_find(ref->algorithm)->root), ca_ref_hierarchy(ref));
+        return ERR(err, RC_NOTFOUND, msg_no_root, str_of(ceremony_kind_find(ref->algorithm)->root),
+                   ca_ref_hierarchy(ref));
     TRY(open_root(c, m, row, &root, err));
     signer = (struct ceremony_signer){row->name, &root.cert, root.key};
     TRY(crypto_key_generate(ceremony_key_spec(ref), &key));
@@ -166,19 +166,19 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
     const struct store_issuer *of = find_root(c, m, subject), *by = find_root(c, m, signer);
     CLEANUP(root_done) struct root root = {.key = NULL};
     struct store_cross *cross = &m->crosses[m->n_crosses];
+    struct ceremony_plan plan = {.conf = c->conf, .now = c->now};
     struct ceremony_signer with;
     struct x509_cert known, cert;
 
     assert(m->n_crosses < CEREMONY_MADE_MAX);
     if (!of || !by)
         return ERR(err, RC_NOTFOUND, msg_no_such, of ? signer : subject);
-    if (of == by || !str_eq(of->algorithm, by->algorithm) ||
-        !str_eq(of->hierarchy, by->hierarchy))
+    if (of == by || !str_eq(of->algorithm, by->algorithm) || !str_eq(of->hierarchy, by->hierarchy))
         return ERR(err, RC_INVAL, msg_kinds_differ, subject, signer);
     TRY(x509_cert_parse(&m->arena, of->certificate, &known, err));
     TRY(open_root(c, m, by, &root, err));
     with = (struct ceremony_signer){by->name, &root.cert, root.key};
-    TRY(ceremony_certify_cross(c->conf, c->now, &known, &with, &m->arena, &cert, err));
+    TRY(ceremony_certify_cross(&plan, &known, &with, &m->arena, &cert, err));
     *cross = (struct store_cross){
         .name = arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(subject), STR_ARG(signer)),
         .subject = of->id,
@@ -208,8 +208,7 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
                           const struct store_issuer *also, struct buf *out, struct err *err)
 {
     const struct store_issuer *row = find_root(c, m, root);
-    struct x509_crl_entry *entries =
-        ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
+    struct x509_crl_entry *entries = ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
     CLEANUP(root_done) struct root by = {.key = NULL};
     struct x509_crl_in in = {.entries = entries, .number = (uint64_t)(c->now / WHEN_SECOND)};
 

@@ -37,8 +37,8 @@ static enum ca_due due_at(const struct conf *conf, const struct store_issuer *is
     return ca_due(conf, &cert, str_eq(issuer->hierarchy, STR("special")), now);
 }
 
-enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows, size_t n,
-                                  const struct store_issuer *issuer, when_t now)
+enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows,
+                                  size_t n, const struct store_issuer *issuer, when_t now)
 {
     if (!issuer->parent.z[0] || !issuer->key_ref.n ||
         store_issuer_at(issuer, now) != STORE_ISSUER_ACTIVE || superseded(rows, n, issuer, now))
@@ -53,9 +53,8 @@ unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const s
     for (size_t i = 0; i < n; i++) {
         struct ca_ref ref;
 
-        if (ca_ref_parse(rows[i].name, &ref) == RC_OK &&
-            str_eq(ref.algorithm, like->algorithm) && ref.root == like->root &&
-            ref.special == like->special && ref.number > most)
+        if (ca_ref_parse(rows[i].name, &ref) == RC_OK && str_eq(ref.algorithm, like->algorithm) &&
+            ref.root == like->root && ref.special == like->special && ref.number > most)
             most = ref.number;
     }
     return most + 1;

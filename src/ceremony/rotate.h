@@ -7,8 +7,8 @@
 #include "ceremony/make.h"
 
 /* Of one that signs leaves and has no successor yet; else CA_NOT_DUE. */
-enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows, size_t n,
-                                  const struct store_issuer *issuer, when_t now);
+enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_issuer *rows,
+                                  size_t n, const struct store_issuer *issuer, when_t now);
 /* The number behind the greatest there is of that kind. */
 unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const struct ca_ref *like);
 

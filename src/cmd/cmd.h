@@ -46,6 +46,16 @@ enum cmd_option {
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
     CMD_OPT_SPECIAL,
+    CMD_OPT_MEDIA,
+    CMD_OPT_SHARES,
+    CMD_OPT_SHARE,
+    CMD_OPT_SHARES_ONLY,
+    CMD_OPT_TOKEN,
+    CMD_OPT_PKCS11_MODULE,
+    CMD_OPT_PIN_FILE,
+    CMD_OPT_CSR,
+    CMD_OPT_NEXT,
+    CMD_OPT_OFFLINE_ROOT,
     CMD_OPT_OUT,
     CMD_OPT_FORCE,
     CMD_OPT_REASON, /* a person's words */
@@ -206,4 +216,13 @@ int cmd_account_deactivate(const struct cmd_args *args);
 int cmd_renewal_pull(const struct cmd_args *args);
 int cmd_renewal_list(const struct cmd_args *args);
 int cmd_drill_runner(const struct cmd_args *args);
+int cmd_root_create(const struct cmd_args *args);
+int cmd_root_export(const struct cmd_args *args);
+int cmd_root_sign(const struct cmd_args *args);
+int cmd_root_forget(const struct cmd_args *args);
+int cmd_issuer_request(const struct cmd_args *args);
+int cmd_issuer_import(const struct cmd_args *args);
+int cmd_approval_list(const struct cmd_args *args);
+int cmd_approval_grant(const struct cmd_args *args);
+int cmd_approval_deny(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

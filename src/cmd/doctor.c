@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong: the configuration, the running server's own findings, or that none runs. */
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd/cmd.h"
 #include "cmd/examine.h"
@@ -33,6 +35,41 @@ static void examine_config(struct examination *e)
         failed(e, "configuration", text, "autarky config check");
     else
         cmd_finding(e, "configuration", STR("failed"), text, STR("")); /* says itself what to do */
+}
+
+static int is_root_key(const struct dirent *entry)
+{
+    struct str name = str_of(entry->d_name);
+
+    return str_starts(name, STR("root-")) &&
+           (str_ends(name, STR(".key")) || str_ends(name, STR(".uri")));
+}
+
+/* Who takes over this host takes over whatever lies on it: with a root key that is everything, for
+ * twenty years. Said first, and in capitals. Nothing is said by who may not look. */
+static void examine_root(struct examination *e)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX), path = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX);
+    struct dirent **found = NULL;
+    int n;
+
+    buf_printf(&path, "%s/root", cmd_data(e->args));
+    n = scandir(buf_z(&path), &found, is_root_key, alphasort);
+    for (int i = 0; i < n; i++) {
+        buf_printf(&text, "%s%s/%s",
+                   i ? ", " : "A ROOT KEY IS ON THIS HOST, WHICH ISSUES: ", buf_z(&path),
+                   found[i]->d_name);
+        free(found[i]); /* checksrc: allow free: scandir's own memory */
+    }
+    free(found); /* checksrc: allow free: scandir's own memory */
+    if (n <= 0)
+        return;
+    buf_printf(&cure,
+               "copy %s to two media that are kept elsewhere, look that they can be read, then: "
+               "autarky root forget --data %s",
+               buf_z(&path), cmd_data(e->args));
+    cmd_finding(e, "root key", STR("warning"), buf_str(&text), buf_str(&cure));
 }
 
 static enum rc examine_server(struct examination *e)
@@ -75,6 +112,7 @@ int cmd_doctor(const struct cmd_args *args)
     enum rc rc;
 
     cmd_examine_begin(&e, args);
+    examine_root(&e);
     examine_config(&e);
     rc = examine_server(&e);
     return cmd_examine_show(&e, rc);

@@ -44,6 +44,7 @@ struct init {
     struct secret *root_passphrase;
     struct secret *passphrase;
     bool made_root_passphrase;
+    const char *offline; /* where the certificates of roots are that are kept elsewhere; or NULL */
     bool made_passphrase;
     unsigned kinds; /* of ceremony_kinds */
     bool special;
@@ -149,7 +150,8 @@ static int choose_passphrase(struct init *i)
         i->template.passphrase_from = CONF_PASSPHRASE_CREDENTIAL;
     if (prompt)
         i->template.passphrase_from = CONF_PASSPHRASE_PROMPT;
-    i->made_root_passphrase = !value(i, CMD_OPT_ROOT_PASSPHRASE_FILE);
+    i->offline = value(i, CMD_OPT_OFFLINE_ROOT);
+    i->made_root_passphrase = !value(i, CMD_OPT_ROOT_PASSPHRASE_FILE) && !i->offline;
     i->made_passphrase = !file && !credential && !prompt;
     return CMD_DONE;
 }
@@ -272,7 +274,7 @@ static enum rc get_passphrases(struct init *i, struct err *err)
 
     if (root_file)
         TRY(ca_passphrase_file(AT_FDCWD, root_file, &i->root_passphrase, err));
-    else
+    else if (!i->offline)
         TRY(ca_passphrase_make(&i->root_passphrase));
     if (i->made_passphrase)
         return ca_passphrase_make(&i->passphrase);
@@ -317,8 +319,11 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
 {
     struct ceremony c = ceremony_of(i);
 
-    TRY(ceremony_make_hierarchy(&c, i->kinds, false, &i->made, err));
-    if (i->special)
+    if (i->offline)
+        TRY(init_offline(i->offline, i->conf, c.now, &i->made, err));
+    else
+        TRY(ceremony_make_hierarchy(&c, i->kinds, false, &i->made, err));
+    if (i->special && !i->offline)
         TRY(ceremony_make_hierarchy(&c, i->kinds, true, &i->made, err));
     TRY(ceremony_write(&c, &i->made, err));
     TRY(ceremony_publish(&c, &i->made, err));
@@ -393,6 +398,8 @@ static void say_passphrase(const struct init *i, const char *data)
             "Passphrase of the issuers' keys: asked at every start, so no start is unattended\n");
         break;
     }
+    if (i->offline)
+        return;
     if (i->made_root_passphrase)
         printf("Root key and its passphrase: %s/root; move both off this machine, to two places. "
                "Nothing here needs them\n",
@@ -440,6 +447,8 @@ static void say_result(const struct init *i)
                "not each as one of its own,\nand HTTP is on port 8080. Run init and serve as root "
                "where keys are to be kept apart\n");
     printf("Now: autarky serve --data %s\n", data);
+    if (i->offline)
+        printf("and beside it: autarky issuer create --csr --data %s --media DIR\n", data);
 }
 
 static int dry_run(const struct init *i)

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "base/err.h"
+#include "ceremony/make.h"
 
 struct init_dir {
     const char *path;
@@ -32,3 +32,8 @@ enum rc init_dir_finish(struct init_dir *d, struct err *err);
 void init_dir_undo(struct init_dir *d);
 /* Closes; nothing for one that was never opened (zero but for fd and mark -1). */
 void init_dir_done(struct init_dir *d);
+
+/* init_offline.c: takes the certificates of roots from `path` (ROOT_MEDIA_ROOT) as what was made:
+ * rows without keys. RC_NOTFOUND none, RC_DENIED no root or another organisation's. */
+enum rc init_offline(const char *path, const struct conf *conf, when_t now,
+                     struct ceremony_made *made, struct err *err);

@@ -114,12 +114,15 @@ static int create(struct issuer_session *s, unsigned kinds, bool special)
 
 int cmd_issuer_create(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     bool special = args->values[CMD_OPT_SPECIAL] != NULL;
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
-    int status = issuer_session_open(&s, args);
+    int status;
 
+    if (args->values[CMD_OPT_CSR])
+        return cmd_issuer_request(args);
+    status = issuer_session_open(&s, args);
     if (status == CMD_DONE && args->values[CMD_OPT_ALGORITHMS]) {
         err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err);
         status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
@@ -159,8 +162,7 @@ static int choose(const struct issuer_session *s, struct chosen *out)
     }
     for (size_t i = 0; i < s->n && out->n < CEREMONY_MADE_MAX; i++) {
         const struct store_issuer *row = &s->rows[i];
-        enum ca_due why =
-            ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
+        enum ca_due why = ceremony_rotation_due(s->conf, s->rows, s->n, row, s->ceremony.now);
         bool active = row->parent.z[0] && row->key_ref.n && !row->retires &&
                       store_issuer_at(row, s->ceremony.now) == STORE_ISSUER_ACTIVE;
 
@@ -187,7 +189,7 @@ static int rotate(struct issuer_session *s, const struct chosen *chosen)
 
 int cmd_issuer_rotate(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     struct chosen chosen = {.n = 0};
     int status = issuer_session_open(&s, args);
 
@@ -216,7 +218,7 @@ static int commit_or_tell(struct issuer_session *s, const char *what, const char
 
 int cmd_issuer_retire(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *row;
     int status = issuer_session_open(&s, args);
 
@@ -245,7 +247,7 @@ static int put_on_list(struct issuer_session *s, const struct store_issuer *row)
 
 int cmd_issuer_revoke(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *row;
     int status = issuer_session_open(&s, args);
 
@@ -304,7 +306,7 @@ static enum rc cross(struct issuer_session *s, const struct store_issuer *root, 
 
 int cmd_issuer_cross_sign(const struct cmd_args *args)
 {
-    CLEANUP(issuer_session_done) struct issuer_session s;
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     const struct store_issuer *root;
     struct err err = ERR_INIT;
     int status = issuer_session_open(&s, args);

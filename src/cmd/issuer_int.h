@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands about authorities share: the register as the running server has it, the keys,
- * and the way a change is made: files first, then the register, then trust/; what fails is undone. */
+ * and the way a change is made: files first, then the register, then trust/; what fails is undone.
+ */
 #pragma once
 
 #include "ceremony/rotate.h"
@@ -21,14 +22,14 @@ struct issuer_session {
     struct ceremony ceremony;
     struct ceremony_made made;
     struct ca_change change;
-    bool special;            /* the special hierarchy is opened in rules.json */
-    bool rules;              /* rules.json is written anew */
+    bool special; /* the special hierarchy is opened in rules.json */
+    bool rules;   /* rules.json is written anew */
     struct {
         struct str root;
         struct buf der;
     } crls[CEREMONY_KINDS * 2]; /* lists of the roots that sign here */
     size_t n_crls;
-    struct str revoke_mark;  /* the issuer whose ca/REF.revoked is made; empty: none */
+    struct str revoke_mark; /* the issuer whose ca/REF.revoked is made; empty: none */
 };
 
 /* Reads configuration and register. Returns an exit status; to be ended with issuer_session_done

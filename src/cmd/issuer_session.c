@@ -342,8 +342,8 @@ static void undo(struct issuer_session *s, const struct before *b)
     struct err err = ERR_INIT;
 
     ceremony_undo(&s->ceremony, &s->made);
-    if (b->rules.n && file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF,
-                                 &err) != RC_OK)
+    if (b->rules.n &&
+        file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF, &err) != RC_OK)
         cmd_fail(&err);
     if (b->mark[0])
         unlinkat(s->data, b->mark, 0);
@@ -378,8 +378,7 @@ static void show(const struct issuer_session *s, struct buf *answer)
                when_text(s->made.crosses[i].not_after, until));
     for (size_t i = 0; i < s->change.n_retire; i++)
         printf("%.*s signs no certificates from %s on\n",
-               STR_ARG(ref_of(s, &s->change.retire[i].id)),
-               when_text(s->change.retire[i].at, at));
+               STR_ARG(ref_of(s, &s->change.retire[i].id)), when_text(s->change.retire[i].at, at));
     for (size_t i = 0; i < s->change.n_revoke; i++)
         printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admin.h"
 #include "cmd/cmd.h"
 
 enum { MESSAGE_MAX = 4096 };
@@ -54,6 +55,8 @@ int cmd_fail(const struct err *err)
 
     int status = cmd_failf("%s", err_textz(err, text, sizeof(text)));
 
+    if (err->msg && strcmp(err->msg->code, API_APPROVAL_WAITS) == 0)
+        return CMD_WAITING;
     return err->rc == RC_AGAIN || err->rc == RC_QUOTA ? CMD_LATER : status;
 }
 

@@ -42,9 +42,26 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          true},
     [CMD_OPT_SPECIAL] = {"--special", NULL,
                          "the special hierarchy, for names of others and public addresses"},
+    [CMD_OPT_MEDIA] = {"--media", "DIR",
+                       "a directory, on removable media, by which two machines talk"},
+    [CMD_OPT_SHARES] = {"--shares", "M/N",
+                        "split the root passphrase into N shares, any M of which open it"},
+    [CMD_OPT_SHARE] = {"--share", "FILE",
+                       "a share of the root passphrase; repeat it; otherwise they are asked for",
+                       true},
+    [CMD_OPT_SHARES_ONLY] = {"--shares-only", NULL, "only the sheets with the shares"},
+    [CMD_OPT_TOKEN] = {"--token", "URI",
+                       "make the keys in this PKCS#11 token, as in pkcs11:token=CA"},
+    [CMD_OPT_PKCS11_MODULE] = {"--pkcs11-module", "FILE", "the module that reaches the token"},
+    [CMD_OPT_PIN_FILE] = {"--pin-file", "FILE",
+                          "its first line is the PIN of the token; otherwise it is asked for"},
+    [CMD_OPT_CSR] = {"--csr", NULL, "make a request for a root that is elsewhere"},
+    [CMD_OPT_NEXT] = {"--next", NULL, "the successor of a root that is there"},
+    [CMD_OPT_OFFLINE_ROOT] = {"--offline-root", "DIR",
+                              "the root is elsewhere; its certificates are in this directory"},
     [CMD_OPT_DUE] = {"--due", NULL, "those whose end is near, or that are made for other names"},
     [CMD_OPT_NOW] = {"--now", NULL, "the new one signs at once, not after ca.rotation.overlap"},
-    [CMD_OPT_YES] = {"--yes", NULL, "do what cannot be taken back"},
+    [CMD_OPT_YES] = {"--yes", NULL, "do not ask, and do what cannot be taken back"},
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
     [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
     [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
@@ -105,8 +122,8 @@ static const struct cmd_row rows[] = {
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(PASSPHRASE_FILE) | OPT(PASSPHRASE_CREDENTIAL) |
-         OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(OFFLINE_ROOT) | OPT(PASSPHRASE_FILE) |
+         OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
@@ -164,8 +181,11 @@ static const struct cmd_row rows[] = {
      cmd_issuer_list},
     {"issuer", "create", "make issuers that are missing, or the special hierarchy",
      "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
-     "roots of its own, the hierarchy for names that are not of this organisation.",
-     NULL, OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     "roots of its own, the hierarchy for names that are not of this organisation.\n"
+     "With --csr only their keys are made here, and requests on media for a root elsewhere.",
+     NULL,
+     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN) |
+         OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
      cmd_issuer_create},
     {"issuer", "rotate", "make the replacement of an issuer, or of all",
      "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
@@ -196,6 +216,32 @@ static const struct cmd_row rows[] = {
     {"site", "check", "show what a browser would get from a site, and why not",
      "Looks at its certificates and asks its backends, from here.", "NAME", 0, cmd_site_check},
     {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
+    {"root", "create", "make a root key, on a machine without a network",
+     "Makes the data directory, the keys of the roots (encrypted files, or in a token) and their\n"
+     "certificates. With --shares the passphrase is split: any M of N people open the key.",
+     NULL,
+     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
+         OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
+         OPT(PIN_FILE) | OPT(NEXT),
+     cmd_root_create},
+    {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
+     OPT(MEDIA), cmd_root_export},
+    {"root", "sign", "sign the requests of issuers that lie on media",
+     "Shows each certificate as it will be, and signs it after a yes.", NULL,
+     OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(YES), cmd_root_sign},
+    {"root", "forget", "wipe the root keys on this machine",
+     "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
+     "stay. Keys in tokens stay as well.",
+     NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
+    {"issuer", "import", "take the certificates of issuers that a root has signed",
+     "From media, for the keys whose requests wait here; the running server takes them up.", NULL,
+     OPT(MEDIA), cmd_issuer_import},
+    {"approval", "list", "list what takes a second person, the newest first", NULL, NULL, 0,
+     cmd_approval_list},
+    {"approval", "grant", "allow what another person has asked for",
+     "Once, and until it expires: whoever asked gives the same command again.", "ID", 0,
+     cmd_approval_grant},
+    {"approval", "deny", "refuse what a person has asked for", NULL, "ID", 0, cmd_approval_deny},
     {"eab", "create", "make a key that binds an ACME account (RFC 8555 section 7.3.4)",
      "Prints its kid and the key itself, which is told this once, for the client: certbot takes\n"
      "them as --eab-kid and --eab-hmac-key. Rules of the policy can be for accounts of such keys\n"

@@ -16,6 +16,7 @@ MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the pre
 static const struct conf_take live = {CONF_LIVE, "", NULL};
 static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
 static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
+static const struct conf_take core = {CONF_RESTARTS, "core", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
@@ -46,6 +47,7 @@ static const char *const challenges[] = {"http-01", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const switches[] = {"off", "on", NULL};
+static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -56,6 +58,7 @@ static_assert(sizeof(key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
 static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
+static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
@@ -386,6 +389,13 @@ const struct conf_key conf_schema[] = {
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,
      .initial = "127.0.0.0/8 ::1/128",
      .help = "Networks from which /metrics of the API may be read"},
+
+    MAP_OF_KEYS("control"),
+    {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
+     .names = two_persons, .take = &core,
+     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke"},
+    {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
+     .help = "Users of this host who decide on approvals"},
 
     MAP_OF_KEYS("log"),
     {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = log_levels,

@@ -56,8 +56,10 @@ void conf_template_put(const struct conf_template *t, struct buf *out)
         put_key(out, "country", t->country);
     put_key(out, "domain", t->domain);
     if (t->host.n) {
-        buf_putz(out, "\n# Names of a single label that the CA vouches for, each by itself. Issuers list them, as they do\n"
-                      "# the domain: after a change, `autarky issuer rotate`.\nnames:\n  single: [localhost, ");
+        buf_putz(out, "\n# Names of a single label that the CA vouches for, each by itself. "
+                      "Issuers list them, as they do\n"
+                      "# the domain: after a change, `autarky issuer rotate`.\nnames:\n  single: "
+                      "[localhost, ");
         conf_put_scalar(t->host, out);
         buf_putz(out, "]\n");
     }

@@ -18,7 +18,7 @@ struct conf_template {
     struct str organization;
     struct str country; /* empty: none */
     struct str domain;  /* canonical */
-    struct str host;   /* its short name, for names.single; empty: none */
+    struct str host;    /* its short name, for names.single; empty: none */
     bool unprivileged;  /* the plain listener goes to 8080, and its URL says so */
     enum conf_passphrase_from passphrase_from;
     struct str passphrase; /* name of the credential, or path of the file; empty: the default */

@@ -26,6 +26,9 @@ MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
 MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
+MSG(msg_people, "core.admin-people",
+    "this user is among control.people and may decide on approvals: `autarky approval`; everything "
+    "else takes root, or the user that runs the server");
 MSG(msg_supervisor, "core.admin-supervisor",
     "the supervisor does not answer; look at the log of `autarky serve`");
 
@@ -276,6 +279,24 @@ static void issuer_change(struct question *q)
     json_free(q->args);
 }
 
+static enum rc answer_approval_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_approval_list(q->core, o);
+}
+
+static void approval_grant(struct question *q)
+{
+    core_approval_decide(q->core, q->req, q->uid, json_root(q->args), true);
+    json_free(q->args);
+}
+
+static void approval_deny(struct question *q)
+{
+    core_approval_decide(q->core, q->req, q->uid, json_root(q->args), false);
+    json_free(q->args);
+}
+
 /* ---- ACME clients */
 
 static enum rc answer_eab_list(struct question *q, struct json_out *o, struct err *err)
@@ -337,6 +358,7 @@ static const struct command {
     answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
+    bool people; /* control.people may ask it as well */
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
@@ -344,13 +366,16 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
+    {"crl publish", answer_crl_publish, false, NULL},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
-    {"crl publish", answer_crl_publish, false, NULL},
+    {"approval list", answer_approval_list, false, NULL, true},
+    {"approval grant", NULL, false, approval_grant, true},
+    {"approval deny", NULL, false, approval_deny, true},
     {"eab create", NULL, false, eab_create},
     {"eab list", answer_eab_list, false, NULL},
     {"eab revoke", NULL, false, eab_revoke},
@@ -362,6 +387,11 @@ static const struct command {
     {"drill runner", NULL, false, drill_runner},
 };
 
+static bool is_admin(const struct core *core, uid_t uid)
+{
+    return uid == 0 || uid == core->admin_uid;
+}
+
 static void dispatch(struct question *q, struct str name)
 {
     struct err err = ERR_INIT;
@@ -371,6 +401,10 @@ static void dispatch(struct question *q, struct str name)
 
         if (!str_eq(name, str_of(c->name)))
             continue;
+        if (!c->people && !is_admin(q->core, q->uid)) {
+            refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
+            return;
+        }
         if (c->run)
             c->run(q);
         else if (c->processes)
@@ -527,7 +561,8 @@ static void on_control(void *arg, unsigned events)
     (void)events;
     if (net_accept(core->control, &fd, NULL) != RC_OK)
         return;
-    if (net_peer_cred(fd, &cred) != RC_OK || (cred.uid != 0 && cred.uid != core->admin_uid)) {
+    if (net_peer_cred(fd, &cred) != RC_OK ||
+        (!is_admin(core, cred.uid) && !core_is_person(core, cred.uid))) {
         log_warn("core.admin-refused", LOG_INT("uid", cred.uid), LOG_INT("pid", cred.pid));
         close(fd);
         return;

@@ -67,6 +67,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     if (fchdir(env->data) != 0)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
+    TRY(core_people_read(core, err));
     TRY(crypto_init());
     TRY(open_eab_key(env, core, err));
     return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);

@@ -18,10 +18,11 @@
 #include "json/out.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
+#include "store/approvals.h"
 #include "store/store.h"
 #include "ui/ui.h"
 
-enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16 };
+enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32 };
 
 /* What this host is called: for the API's certificate, and the hosts under which clients may reach
  * the API. */
@@ -54,7 +55,9 @@ struct core {
     struct ev_hook drain;
     struct list admins;
     size_t n_admins;
-    uid_t admin_uid; /* who may use the control socket besides root */
+    uid_t admin_uid;               /* who may use the control socket besides root */
+    uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
+    size_t n_people;
 };
 
 /* Reads host name and addresses; before confinement. */
@@ -123,11 +126,41 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
  * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
- * [{"ref"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any of them missing; ends
- * `req`. All of it in one transaction, or nothing. {"issuers":[ref...],"signer_restarts"}.
- * RC_DENIED a signature is not the one it has to be; RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
-void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid,
-                        const struct json *args);
+ * [{"ref"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any
+ * of them missing; ends `req`. All of it in one transaction, or nothing.
+ * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
+ * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
+void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args);
+
+/* ---- approvals.c: the second person */
+
+/* What a change needs, and has. */
+struct core_approval {
+    bool needed, missing, known;
+    uid_t uid;
+    when_t now;
+    struct arena *arena;
+    struct str action, what;
+    struct store_hash digest;
+    struct store_approval row;
+};
+
+/* control.people as users of this host, before confinement. RC_NOTFOUND names one that is none. */
+enum rc core_people_read(struct core *core, struct err *err);
+bool core_is_person(const struct core *core, uid_t uid);
+/* Does `change` (of `issuer change`) take a second person? */
+enum rc core_approval_begin(const struct core *core, uid_t uid, const struct json *change,
+                            struct arena *a, struct core_approval *out);
+/* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
+enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
+/* Asks for it when nobody has yet; the argument of a store job. */
+enum rc core_approval_ask(struct store_txn *txn, void *approval);
+/* RC_DENIED, the message API_APPROVAL_WAITS: which one waits. */
+enum rc core_approval_says(const struct core_approval *c, struct err *err);
+/* Admin commands `approval grant` and `approval deny`, args {"id"}; end `req`. */
+void core_approval_decide(struct core *core, struct ipc_req *req, uid_t uid,
+                          const struct json *args, bool grant);
+enum rc core_approval_list(struct core *core, struct json_out *o);
 
 /* ---- drill.c */
 

@@ -60,14 +60,28 @@ static void reply_nothing(struct http_exchange *x)
     http_problem(x, &err);
 }
 
+static bool is_trust(struct str path)
+{
+    return str_starts(path, STR("/trust/")) || str_starts(path, STR("/issuer/"));
+}
+
+/* The same for everybody. Whoever makes a root says so (revocation_issuers_changed); the minute is
+ * for what nobody says. */
+static void reply_trust(const struct core *core, struct http_exchange *x)
+{
+    x->res.keep_until = clock_now(ev_clock(core->ev)) + WHEN_MINUTE;
+    x->res.tag = STR("trust");
+    trust_handle(core->ca, x);
+}
+
 static void route(struct core *core, struct http_exchange *x)
 {
     struct str path = x->req.path;
 
     if (str_starts(path, STR("/acme/")))
         acme_handle(core->acme, x);
-    else if (str_starts(path, STR("/trust/")) || str_starts(path, STR("/issuer/")))
-        trust_handle(core->ca, x);
+    else if (is_trust(path))
+        reply_trust(core, x);
     else if (str_starts(path, STR("/crl/")) || str_starts(path, STR("/ocsp/")))
         revocation_handle(core->revocation, x);
     else if (str_eq(path, STR("/ui")) || str_starts(path, STR("/ui/")))

@@ -15,8 +15,10 @@
 enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30 };
 
 MSG(msg_member, "core.issuer-member", "the change of the register lacks \"{0}\", or it is wrong");
-MSG(msg_unknown, "core.issuer-unknown", "the register has no issuer \"{0}\"; `autarky issuer list` shows all");
-MSG(msg_state, "core.issuer-state", "the register was not changed: {0}; `autarky issuer list` shows it");
+MSG(msg_unknown, "core.issuer-unknown",
+    "the register has no issuer \"{0}\"; `autarky issuer list` shows all");
+MSG(msg_state, "core.issuer-state",
+    "the register was not changed: {0}; `autarky issuer list` shows it");
 
 struct job {
     struct core *core;
@@ -25,12 +27,14 @@ struct job {
     struct store_issuer rows[CA_CHANGES_MAX];
     struct store_cross crosses[CA_CHANGES_MAX];
     struct ca_change change;
+    uid_t uid;
     char actor[32];
     struct {
         struct str root, der;
     } crls[CA_CHANGES_MAX]; /* lists of roots */
     size_t n_crls;
     bool restart; /* the signer has something new to read */
+    struct core_approval approval;
 };
 
 static enum rc missing(const char *member, struct err *err)
@@ -99,7 +103,8 @@ static enum rc read_issuer(struct job *job, const struct json *v, struct err *er
     TRY(cert_of(job, v, &cert, err));
     if (json_bool(json_get(v, "key"), &key) != RC_OK)
         return missing("key", err);
-    TRY(ca_register_row(&parsed, &cert, parsed.root ? NULL : &parent, key, job->change.now,
+    TRY(ca_register_row(&(struct ca_register_in){&parsed, &cert, parsed.root ? NULL : &parent, key,
+                                                 job->change.now},
                         job->arena, row));
     row->created += (when_t)job->change.n_issuers; /* lists are in this order */
     TRY(when_of(v, "activates", &row->activates, err));
@@ -258,11 +263,29 @@ static void give_lists(const struct job *job)
     for (size_t i = 0; i < job->n_crls; i++) {
         struct err err = ERR_INIT;
 
-        err.rc = revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der,
-                                      &err);
+        err.rc =
+            revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der, &err);
         if (err.rc != RC_OK)
             log_error("core.root-list-refused", LOG_STR("root", job->crls[i].root), LOG_ERR(&err));
     }
+}
+
+static enum rc ask(struct store_txn *txn, void *arg)
+{
+    return core_approval_ask(txn, &((struct job *)arg)->approval);
+}
+
+static void asked(enum rc rc, void *arg)
+{
+    struct job *job = arg;
+    struct err err = ERR_INIT;
+
+    if (rc == RC_OK) {
+        log_warn("core.approval-waits", LOG_STR("approval", id_str(&job->approval.row.id)),
+                 LOG_STR("what", job->approval.what), LOG_Z("by", job->actor));
+        rc = core_approval_says(&job->approval, &err);
+    }
+    refuse(job, rc, &err);
 }
 
 static void changed(enum rc rc, void *arg)
@@ -270,6 +293,11 @@ static void changed(enum rc rc, void *arg)
     struct job *job = arg;
     struct err err = ERR_INIT;
 
+    if (job->approval.missing) {
+        rc = store_write(job->core->store, ask, asked, job);
+        if (rc == RC_OK)
+            return;
+    }
     if (rc == RC_OK)
         rc = ca_reload_issuers(job->core->ca, &err);
     if (rc != RC_OK) {
@@ -294,6 +322,7 @@ static enum rc apply(struct store_txn *txn, void *arg)
 {
     struct job *job = arg;
 
+    TRY(core_approval_use(txn, &job->approval));
     return ca_change_apply(txn, &job->change);
 }
 
@@ -310,6 +339,7 @@ static enum rc begin(struct job *job, const struct json *args, struct err *err)
     TRY(arena_str(job->arena, reason, &c->reason));
     TRY(read_lists(job, args, err));
     TRY(ca_change_check(job->core->ca, c, err));
+    TRY(core_approval_begin(job->core, job->uid, args, job->arena, &job->approval));
     return store_write(job->core->store, apply, changed, job);
 }
 
@@ -324,6 +354,7 @@ void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const
         return;
     }
     *job = (struct job){.core = core, .req = req, .arena = ipc_req_arena(req)};
+    job->uid = uid;
     snprintf(job->actor, sizeof(job->actor), "uid %u", (unsigned)uid);
     rc = begin(job, args, &err);
     if (rc != RC_OK)

@@ -235,6 +235,17 @@ static enum rc put_uri(const struct crypto_token *t, const struct crypto_token_u
     return buf_rc(out);
 }
 
+static bool same_public(EVP_PKEY *a, EVP_PKEY *b)
+{
+    unsigned char *x = NULL, *y = NULL;
+    int n = i2d_PUBKEY(a, &x), m = i2d_PUBKEY(b, &y);
+    bool same = n > 0 && n == m && memcmp(x, y, (size_t)n) == 0;
+
+    OPENSSL_free(x);
+    OPENSSL_free(y);
+    return same;
+}
+
 /* RC_NOTFOUND when there is none, RC_CONFLICT when there are several. */
 static enum rc search(const struct crypto_token *t, const char *uri, EVP_PKEY **out,
                       struct err *err)
@@ -248,14 +259,19 @@ static enum rc search(const struct crypto_token *t, const char *uri, EVP_PKEY **
         return crypto_token_failed("looking for a key", t->name, err);
     while (!OSSL_STORE_eof(store)) {
         CLEANUP(OSSL_STORE_INFO_freep) OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+        EVP_PKEY *one;
 
         if (!info)
             break;
         if (OSSL_STORE_INFO_get_type(info) != OSSL_STORE_INFO_PKEY)
             continue;
-        EVP_PKEY_free(found);
-        found = OSSL_STORE_INFO_get1_PKEY(info);
-        n++;
+        /* The provider may show one key twice: as found now, and as it knows it from before. */
+        one = OSSL_STORE_INFO_get1_PKEY(info);
+        n += !found || !same_public(found, one);
+        if (found)
+            EVP_PKEY_free(one);
+        else
+            found = one;
     }
     OSSL_STORE_close(store);
     if (n == 0 && ERR_peek_error() != 0)

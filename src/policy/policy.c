@@ -26,10 +26,12 @@ MSG(msg_scope, "policy.outside-hierarchy",
     "suffixes, and addresses that are reserved for use inside; for others there is the special "
     "hierarchy, which does not exist here (`autarky issuer create --special`)");
 MSG(msg_single, "policy.single-label",
-    "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" in "
+    "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" "
+    "in "
     "the configuration, then `autarky issuer rotate`");
 MSG(msg_mixed, "policy.mixed",
-    "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate for "
+    "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate "
+    "for "
     "each");
 
 MSG(msg_not_site, "policy.not-a-site",
@@ -55,9 +57,21 @@ bool policy_pattern_fits(struct str pattern, struct str name)
 }
 
 static const char *const reserved[POLICY_RESERVED_NETS] = {
-    "10.0.0.0/8",      "172.16.0.0/12",  "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
-    "169.254.0.0/16",  "192.0.2.0/24",   "198.18.0.0/15",  "198.51.100.0/24", "203.0.113.0/24",
-    "fc00::/7",        "fe80::/10",      "::1",            "2001:db8::/32", "3fff::/20",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "192.0.2.0/24",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "fc00::/7",
+    "fe80::/10",
+    "::1",
+    "2001:db8::/32",
+    "3fff::/20",
 };
 
 void policy_reserved_nets(struct addr_net out[static POLICY_RESERVED_NETS])

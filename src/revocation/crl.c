@@ -300,12 +300,14 @@ static enum rc fill(struct crl_job *job, const struct store_revocation *list, si
 /* Shard and entries at one moment. */
 static enum rc read_entries(struct crl_job *job, struct store_txn *txn)
 {
+    struct store_crl_filter filter;
     struct store_revocation *list;
     size_t n;
 
     TRY(store_shard_get(txn, &job->shard.issuer, job->shard.shard, &job->shard));
-    TRY(store_crl_entries(txn, &job->arena, &job->shard, job->delta ? job->shard.base_change : 0,
-                          job->shard.scheduled, &list, &n));
+    filter =
+        (struct store_crl_filter){job->delta ? job->shard.base_change : 0, job->shard.scheduled};
+    TRY(store_crl_entries(txn, &job->arena, &job->shard, &filter, &list, &n));
     return fill(job, list, n);
 }
 

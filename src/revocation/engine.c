@@ -143,6 +143,7 @@ void revocation_issuers_changed(struct revocation *r)
 
     if (rc != RC_OK)
         log_error("revocation.no-shards", LOG_RC(rc));
+    r->forget(r->arg, STR("trust"));
 }
 
 /* ---- life */

@@ -52,7 +52,8 @@ DEFINE_FREEP(revocation_free, struct revocation)
 void revocation_set_conf(struct revocation *r, const struct conf *conf);
 /* NULL while there is none: lists wait, and so do OCSP answers that are not kept. */
 void revocation_set_signer(struct revocation *r, struct ipc_chan *signer);
-/* There may be more issuers: each gets its shards. */
+/* There may be more issuers, or roots: each gets its shards, and what is below /trust/ and /issuer/
+ * is forgotten. */
 void revocation_issuers_changed(struct revocation *r);
 
 /* After a transaction with revocation_revoke has been committed: what was said about these

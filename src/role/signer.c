@@ -28,6 +28,10 @@ static enum rc signer_open(struct role_env *env, struct err *err)
     TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
     TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
     env->state = signer;
+    if (ca_signer_count(signer) == 0)
+        log_warn("signer.no-issuer",
+                 LOG_Z("text", "the roots are known and no issuer is here yet: autarky issuer "
+                               "create --csr, then import"));
     /* scrypt takes 16 MiB for each key, which malloc would keep for ever. */
     mem_trim();
     return RC_OK;
@@ -77,6 +81,13 @@ static void log_refused(const struct ipc_sign *ask, const struct err *err)
              LOG_STR("reference", id_str(&ask->reference)), LOG_ERR(err));
 }
 
+/* A token's session that was lost comes back with a new process, which core waits for. */
+static void begin_anew(struct role_env *env, const struct err *why)
+{
+    if (why->rc == RC_AGAIN)
+        role_fail(env, why);
+}
+
 static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     struct role_env *env = arg;
@@ -97,14 +108,12 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     err.rc = rc;
     log_refused(ask, &err);
     ipc_reply_err(req, &err);
-    /* A session that was lost comes back with a new process, which core waits for. */
-    if (rc == RC_AGAIN)
-        role_fail(env, &err);
+    begin_anew(env, &err);
 }
 
 static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign_crl *ask = msg;
     struct ipc_sign_crl_reply reply;
     struct err err = ERR_INIT;
@@ -116,6 +125,7 @@ static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
         log_warn("signer.crl-refused", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
                  LOG_INT("number", ask->number), LOG_ERR(&err));
         ipc_reply_err(req, &err);
+        begin_anew(env, &err);
         return;
     }
     log_info("signer.crl-signed", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
@@ -127,7 +137,7 @@ static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
 
 static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
-    const struct role_env *env = arg;
+    struct role_env *env = arg;
     const struct ipc_sign_ocsp *ask = msg;
     struct ipc_sign_ocsp_reply reply;
     struct err err = ERR_INIT;
@@ -138,6 +148,7 @@ static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd
     if (err.rc != RC_OK) {
         log_warn("signer.ocsp-refused", LOG_STR("issuer", ask->issuer), LOG_ERR(&err));
         ipc_reply_err(req, &err);
+        begin_anew(env, &err);
         return;
     }
     log_debug("signer.ocsp-signed", LOG_STR("issuer", ask->issuer),

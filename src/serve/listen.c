@@ -13,7 +13,7 @@
 #include "sandbox/users.h"
 #include "serve/serve_int.h"
 
-enum { PATH_MODE = 0600, PATH_BYTES = 64 };
+enum { PATH_MODE = 0600, PEOPLE_MODE = 0666, PATH_BYTES = 64 };
 
 MSG(msg_many, "serve.many-listeners",
     "more than {0} addresses to listen on; merge some under `listen`");
@@ -80,14 +80,16 @@ static struct serve_socket *add(struct serve_sockets *s, const char *kind, unsig
     return sock;
 }
 
-enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err)
+enum rc serve_sockets_control(struct serve_sockets *s, const char *data, bool people,
+                              struct err *err)
 {
     CLEANUP(buf_done) struct buf path = BUF_INIT(ROLE_ADDRESS_MAX - 1);
     struct serve_socket *sock;
     int fd;
 
     TRY(serve_control_path(data, true, &path, err));
-    TRY(net_listen_unix(buf_z(&path), PATH_MODE, &fd, err));
+    /* Core asks the kernel who it is, before it reads a byte. */
+    TRY(net_listen_unix(buf_z(&path), people ? PEOPLE_MODE : PATH_MODE, &fd, err));
     sock = add(s, "control", 0, err);
     if (!sock) {
         fd_close(&fd);

@@ -24,8 +24,9 @@ struct serve_sockets {
     size_t n;
 };
 
-/* Binds the control socket. */
-enum rc serve_sockets_control(struct serve_sockets *s, const char *data, struct err *err);
+/* Binds the control socket; `people`: others than its owner may connect. */
+enum rc serve_sockets_control(struct serve_sockets *s, const char *data, bool people,
+                              struct err *err);
 /* Binds front's private listener in DATA, for that system user. */
 enum rc serve_sockets_private(struct serve_sockets *s, int data, const char *user, struct err *err);
 /* Removes the files of those that have one; the sockets are closed before or afterwards. */

@@ -58,9 +58,9 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
  * the other. */
 struct store_cross {
     struct id id;
-    struct str name;    /* unique, "root-rsa-2-by-root-rsa": in URLs */
-    struct id subject;  /* an issuer */
-    struct id signer;   /* another one */
+    struct str name;        /* unique, "root-rsa-2-by-root-rsa": in URLs */
+    struct id subject;      /* an issuer */
+    struct id signer;       /* another one */
     struct str certificate; /* DER */
     when_t not_before, not_after;
     when_t created;

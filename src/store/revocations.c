@@ -90,7 +90,7 @@ static struct store_revocation read_entry(struct row *r, const struct store_shar
 }
 
 enum rc store_crl_entries(struct store_txn *txn, struct arena *a, const struct store_shard *shard,
-                          uint64_t after, when_t expired_before, struct store_revocation **out,
+                          const struct store_crl_filter *filter, struct store_revocation **out,
                           size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -100,13 +100,14 @@ enum rc store_crl_entries(struct store_txn *txn, struct arena *a, const struct s
 
     /* Two statements, as each has its index. */
     TRY(stmt_open(&st, txn,
-                  after ? "SELECT serial, revoked, reason, not_after FROM revocations"
-                          " WHERE issuer = ? AND shard = ? AND change > ? AND not_after >= ?"
-                        : "SELECT serial, revoked, reason, not_after FROM revocations"
-                          " WHERE issuer = ? AND shard = ? AND ? = 0 AND not_after >= ?"));
+                  filter->after
+                      ? "SELECT serial, revoked, reason, not_after FROM revocations"
+                        " WHERE issuer = ? AND shard = ? AND change > ? AND not_after >= ?"
+                      : "SELECT serial, revoked, reason, not_after FROM revocations"
+                        " WHERE issuer = ? AND shard = ? AND ? = 0 AND not_after >= ?"));
     give_place(&st, &shard->issuer, shard->shard);
-    stmt_int(&st, (int64_t)after);
-    stmt_int(&st, expired_before);
+    stmt_int(&st, (int64_t)filter->after);
+    stmt_int(&st, filter->expired_before);
     for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
         struct row r = row_of(&st, a);
 

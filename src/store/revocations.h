@@ -74,9 +74,14 @@ enum rc store_crl_number_least(struct store_txn *txn, const struct id *issuer, u
                                uint64_t number);
 
 /* What stands on a list: changes above `after`, certificates not expired before `expired_before`.
- * RC_TOOBIG above STORE_CRL_ENTRIES_MAX. */
+ */
+struct store_crl_filter {
+    uint64_t after; /* 0: all */
+    when_t expired_before;
+};
+/* RC_TOOBIG above STORE_CRL_ENTRIES_MAX. */
 enum rc store_crl_entries(struct store_txn *txn, struct arena *a, const struct store_shard *shard,
-                          uint64_t after, when_t expired_before, struct store_revocation **out,
+                          const struct store_crl_filter *filter, struct store_revocation **out,
                           size_t *out_n);
 
 struct store_crl {

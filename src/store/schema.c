@@ -225,6 +225,18 @@ static const char *const revocation[] = {
     NULL,
 };
 
+/* What one person asked for and another allowed; rows stay, as a record. */
+static const char *const approvals[] = {
+    "CREATE TABLE approvals (id TEXT PRIMARY KEY NOT NULL, action TEXT NOT NULL,"
+    " what TEXT NOT NULL, digest BLOB NOT NULL, asked_by INTEGER NOT NULL, asked INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN"
+    " ('pending', 'granted', 'denied', 'used')), decided_by INTEGER NOT NULL,"
+    " decided INTEGER NOT NULL) STRICT",
+    "CREATE INDEX approvals_asked ON approvals (asked)",
+    "CREATE INDEX approvals_digest ON approvals (digest)",
+    NULL,
+};
+
 /* Accounts by external binding, authorizations made ahead of orders or for all below a domain,
  * renewals pulled forward, and an end for what has expired. To delete an order, nothing may need to
  * look for what refers to it without an index: of the issuances, only those that are reserved are
@@ -263,6 +275,7 @@ static const struct store_migration migrations[] = {
     {"issuers", issuers},
     {"profiles: other names, owners", profiles},
     {"revocation", revocation},
+    {"approvals", approvals},
     {"acme", acme},
 };
 

@@ -418,28 +418,33 @@ static bool seen(const struct str *oids, size_t n, struct str oid)
     return false;
 }
 
+/* What a failure to read an extension is called. */
+static enum rc explain(enum rc rc, const struct x509_ext *ext, struct err *err)
+{
+    char text[X509_OID_TEXT];
+    struct str oid = str_of(x509_oid_text(ext->oid, text));
+
+    if (rc == RC_NOTFOUND)
+        return ext->critical ? ERR(err, RC_UNSUPPORTED, msg_critical, oid) : RC_OK;
+    if (rc == RC_UNSUPPORTED)
+        return ERR(err, rc, msg_scope);
+    return rc == RC_OK ? rc : broken(err, oid);
+}
+
 static enum rc read_extensions(struct rd in, struct x509_crl *c, struct err *err)
 {
     struct str oids[X509_EXTENSIONS_MAX];
-    char text[X509_OID_TEXT];
     size_t n = 0;
 
     if (in.left == 0)
         return broken(err, STR("extensions"));
     while (in.left && !in.failed) {
         struct x509_ext ext = x509_ext_get(&in);
-        enum rc rc;
 
         if (in.failed || n == X509_EXTENSIONS_MAX || seen(oids, n, ext.oid))
             return broken(err, STR("extensions"));
         oids[n++] = ext.oid;
-        rc = read_extension(&ext, c);
-        if (rc == RC_NOTFOUND && ext.critical)
-            return ERR(err, RC_UNSUPPORTED, msg_critical, str_of(x509_oid_text(ext.oid, text)));
-        if (rc == RC_UNSUPPORTED)
-            return ERR(err, rc, msg_scope);
-        if (rc != RC_OK && rc != RC_NOTFOUND)
-            return broken(err, str_of(x509_oid_text(ext.oid, text)));
+        TRY(explain(read_extension(&ext, c), &ext, err));
     }
     if (c->delta && (!c->has_number || c->base > c->number))
         return broken(err, STR("numbers"));

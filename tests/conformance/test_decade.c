@@ -58,10 +58,10 @@ static void walk_done(struct walk *k)
 static void ceremony_now(struct walk *k, struct store_issuer **rows, struct ceremony *c)
 {
     *c = (struct ceremony){.data = k->w.dir.fd,
-                         .conf = k->w.conf,
-                         .now = k->w.clock.now,
-                         .root_passphrase = k->passphrase,
-                         .passphrase = k->passphrase};
+                           .conf = k->w.conf,
+                           .now = k->w.clock.now,
+                           .root_passphrase = k->passphrase,
+                           .passphrase = k->passphrase};
 
     CHECK_OK(store_issuer_list(store_read(k->w.store), &k->arena, 0, rows, &c->n_known));
     c->known = *rows;
@@ -87,7 +87,7 @@ static void put_in_force(struct walk *k, const struct ceremony *c, struct ceremo
 
 static void rotate_what_is_due(struct walk *k)
 {
-    CLEANUP(ceremony_made_done) struct ceremony_made m;
+    CLEANUP(ceremony_made_done) struct ceremony_made m = {.n = 0};
     struct ca_change change = {.n_issuers = 0};
     struct store_issuer *rows = NULL;
     struct ceremony c = {.n_known = 0};
@@ -107,7 +107,7 @@ static void rotate_what_is_due(struct walk *k)
 static void roll_over(struct walk *k)
 {
     static const char *const kinds[ROOTS] = {"rsa", "sm2", "mldsa"};
-    CLEANUP(ceremony_made_done) struct ceremony_made m;
+    CLEANUP(ceremony_made_done) struct ceremony_made m = {.n = 0};
     struct ca_change change = {.n_issuers = 0};
     struct store_issuer *rows = NULL;
     struct ceremony c = {.n_known = 0};
@@ -131,7 +131,7 @@ static void roll_over(struct walk *k)
 
 static void part_with_old_roots(struct walk *k)
 {
-    CLEANUP(ceremony_made_done) struct ceremony_made m;
+    CLEANUP(ceremony_made_done) struct ceremony_made m = {.n = 0};
     struct ca_change change = {.n_issuers = 0};
     struct store_issuer *rows = NULL;
     struct ceremony c = {.n_known = 0};
@@ -299,12 +299,11 @@ static void clients_verify(struct walk *k)
 
 static void begin(struct walk *k)
 {
-    world_kinds = (1u << CEREMONY_KINDS) - 1;
+    world_set_kinds((1u << CEREMONY_KINDS) - 1);
     k->w.dir.fd = -1;
     arena_init(&k->arena, WALK_ARENA);
-    CHECK(world_start(&k->w,
-                      "profiles: {default: {key_algorithms: [rsa, ecdsa, sm2, mldsa]}}\n"
-                      "ca: {rotation: {lifetime: 730d, before: 200d, overlap: 20d}}\n"));
+    CHECK(world_start(&k->w, "profiles: {default: {key_algorithms: [rsa, ecdsa, sm2, mldsa]}}\n"
+                             "ca: {rotation: {lifetime: 730d, before: 200d, overlap: 20d}}\n"));
     CHECK(world_passphrase(&k->passphrase));
     for (size_t i = 0; i < CEREMONY_KINDS; i++)
         CHECK_OK(crypto_key_generate(leaf_keys[i], &k->keys[i]));
@@ -332,8 +331,9 @@ static void ten_years(void)
         world_spin(&k.w);
     }
     CHECK(k.w.clock.now - k.begun > 10 * YEAR);
-    print_message("%u certificates, %u issuers replaced, %u cross certificates, %u chains verified\n",
-                  k.issued, k.rotations, k.crossed, k.verified);
+    print_message(
+        "%u certificates, %u issuers replaced, %u cross certificates, %u chains verified\n",
+        k.issued, k.rotations, k.crossed, k.verified);
     CHECK_INT(k.issued, STEPS * CEREMONY_KINDS);
     CHECK(k.rotations >= 5 * CEREMONY_KINDS);
     CHECK_INT(k.crossed, 2 * ROOTS);

@@ -130,7 +130,7 @@ class Register:
             self.leaves = [Certificate(r[0]) for r in db.execute("SELECT der FROM certificates")]
             self.authorities = [Certificate(r[0]) for r in db.execute("SELECT certificate FROM issuers")]
             if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'cross_certificates'").fetchone():
-                self.authorities += [Certificate(r[0]) for r in db.execute("SELECT der FROM cross_certificates")]
+                self.authorities += [Certificate(r[0]) for r in db.execute("SELECT certificate FROM cross_certificates")]
         self.files = {}
         self.signers = {}
         for c in self.authorities:

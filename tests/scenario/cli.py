@@ -79,7 +79,7 @@ def init_refuses(lab):
                                 (("--organization", b"a\xff".decode(errors="surrogateescape")), 64, "not UTF-8"),
                                 (("--organization", "X", "--domain", "com"), 64, "top-level domain"),
                                 (("--organization", "X", "--country", "Germany"), 64, "--country: "),
-                                (("--organization", "X", "--algorithms", "sm2"), 64, "rsa,ecdsa"),
+                                (("--organization", "X", "--algorithms", "dsa"), 64, "rsa,ecdsa,sm2,mldsa"),
                                 (("--organization", "X", "--passphrase-credential", "c"), 2, "$CREDENTIALS_DIRECTORY"),
                                 (("--organization", "X", "--passphrase-file", "/nowhere"), 2, "/nowhere: No such file")):
         domain = () if "--domain" in options else ("--domain", "hospital.example")

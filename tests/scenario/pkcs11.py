@@ -104,6 +104,7 @@ def wrong_pin(lab):
     log = refused(lab, "refuses the PIN, which was tried once")
     if log.count("refuses the PIN") > 2:  # as the signer says it, and as the supervisor repeats it
         sys.exit(f"it was tried again:\n{log}")
+    refused(lab, "refused this very PIN at an earlier start")
     set_pin(lab, PIN)
 
 
@@ -162,7 +163,7 @@ def behind_a_server(lab, responder):
 
 def main():
     direct = f"ca: {{pkcs11: {{module: {MODULE}}}}}\n"
-    with Lab() as lab, contextlib.closing(Http01(lab.http_port)) as responder:
+    with Lab(init_options=("--algorithms", "rsa,ecdsa")) as lab, contextlib.closing(Http01(lab.http_port)) as responder:
         make_token(lab)
         move_keys(lab)
         lab.configure()

@@ -171,7 +171,7 @@ def refused(lab):
     good = (lab.data / "autarky.yaml").read_text()
     line = len(good.splitlines()) + 1
     cases = (
-        (good.replace(f"domain: {DOMAIN}", "domain: clinic.example"), ["domain", "nothing was changed"]),
+        (good.replace("organization: Example Hospital", "organization: Clinic"), ["organization", "nothing was changed"]),
         (good + "polices: []\n", [f"autarky.yaml:{line}", "polices", "policy"]),
         (good + "log: {level: [loud}\n", [f"autarky.yaml:{line}"]),
         (good + "  - name: x\n    allow: [\"*.lab.internal\"\n", ["autarky.yaml:"]),

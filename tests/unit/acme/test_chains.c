@@ -44,7 +44,7 @@ static bool apply(struct world *w, const struct ceremony *c, struct ceremony_mad
 /* A second RSA root, each certified by the other. */
 static bool roll_over(struct world *w)
 {
-    CLEANUP(ceremony_made_done) struct ceremony_made m;
+    CLEANUP(ceremony_made_done) struct ceremony_made m = {.n = 0};
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     struct ca_ref root = {STR("rsa"), 2, true, false};
     struct ceremony c;
@@ -58,7 +58,7 @@ static bool roll_over(struct world *w)
 
 static bool open_special(struct world *w)
 {
-    CLEANUP(ceremony_made_done) struct ceremony_made m;
+    CLEANUP(ceremony_made_done) struct ceremony_made m = {.n = 0};
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     struct ceremony c;
 
@@ -113,8 +113,8 @@ static void alternates_are_linked_and_served(void)
 {
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
     CLEANUP(client_done) struct client c = {.w = NULL};
-    CLEANUP(reply_done) struct reply before = {.x = NULL}, all = {.x = NULL}, brief = {.x = NULL},
-                                     none = {.x = NULL};
+    CLEANUP(reply_done)
+    struct reply before = {.x = NULL}, all = {.x = NULL}, brief = {.x = NULL}, none = {.x = NULL};
     char url[256], other[300];
 
     CHECK(world_start(&w, NULL));

@@ -99,8 +99,8 @@ static void broken_rules_are_refused(void)
 
 static const struct str internal[] = {{"lan", 3}};
 static const struct str single[] = {{"wiki", 4}};
-static const struct conf conf = {
-    .domain = {"hospital.example", 16}, .names = {.internal = {internal, 1}, .single = {single, 1}}};
+static const struct conf conf = {.domain = {"hospital.example", 16},
+                                 .names = {.internal = {internal, 1}, .single = {single, 1}}};
 
 static enum rc name_check(const struct ca_rules *r, bool special, const char *text)
 {
@@ -154,11 +154,11 @@ static void rules_written_again(void)
 
 static void names_of_authorities(void)
 {
-    static const char *const good[] = {"root-rsa",  "root-rsa-2", "root-rsa-s", "root-sm2-3-s",
-                                       "ecdsa-1",   "mldsa-12-s", "rsa-9999"};
-    static const char *const bad[] = {"",       "rsa",      "root-rsa-1", "rsa-0",    "rsa-01",
-                                      "rsa-1-", "rsa-10000", "RSA-1",     "root-",    "dsa-1",
-                                      "rsa-1-s-s", "rsa--1", "root-rsa-s-2"};
+    static const char *const good[] = {"root-rsa", "root-rsa-2", "root-rsa-s", "root-sm2-3-s",
+                                       "ecdsa-1",  "mldsa-12-s", "rsa-9999"};
+    static const char *const bad[] = {"",          "rsa",       "root-rsa-1",  "rsa-0", "rsa-01",
+                                      "rsa-1-",    "rsa-10000", "RSA-1",       "root-", "dsa-1",
+                                      "rsa-1-s-s", "rsa--1",    "root-rsa-s-2"};
     char again[CA_REF_MAX + 1];
     struct ca_ref ref;
 
@@ -185,4 +185,5 @@ static void kinds_of_keys(void)
 
 CHECK_MAIN(CHECK_TEST(kinds_of_keys), CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),
            CHECK_TEST(signatures_of_an_hour), CHECK_TEST(broken_rules_are_refused),
-           CHECK_TEST(default_rules), CHECK_TEST(rules_written_again), CHECK_TEST(names_of_authorities))
+           CHECK_TEST(default_rules), CHECK_TEST(rules_written_again),
+           CHECK_TEST(names_of_authorities))

@@ -161,6 +161,7 @@ static void cross_certificates(void)
 {
     CLEANUP(made_done) struct made old = {.conf = conf_of(), .a = ARENA_INIT(4 << 20)};
     CLEANUP(made_done) struct made fresh = {.conf = conf_of(), .a = ARENA_INIT(4 << 20)};
+    struct ceremony_plan plan = {.conf = &old.conf, .now = NOW + YEAR};
     struct ceremony_signer by = {.ref = STR("root-rsa")};
     struct x509_cert cross;
 
@@ -168,7 +169,7 @@ static void cross_certificates(void)
     CHECK_OK(make_root(&fresh, false));
     by.cert = &old.root;
     by.key = old.root_key;
-    CHECK_OK(ceremony_certify_cross(&old.conf, NOW + YEAR, &fresh.root, &by, &old.a, &cross, NULL));
+    CHECK_OK(ceremony_certify_cross(&plan, &fresh.root, &by, &old.a, &cross, NULL));
     CHECK_OK(x509_cert_check_issuer(&cross, &old.root, NULL));
     CHECK(str_eq(cross.subject, fresh.root.subject) && str_eq(cross.spki, fresh.root.spki));
     CHECK(str_eq(cross.ski, fresh.root.ski));
@@ -202,14 +203,15 @@ static void when_one_is_due(void)
 static void rotation_of_rows(void)
 {
     CLEANUP(made_done) struct made m = {.conf = conf_of(), .a = ARENA_INIT(4 << 20)};
-    struct ca_ref ref = {STR("ecdsa"), 1, false, false};
+    struct ca_ref ref = {STR("ecdsa"), 1, false, false}, root_ref = {STR("rsa"), 1, true, false};
     struct store_issuer root, rows[2];
 
     CHECK_OK(make_root(&m, false));
     CHECK_OK(make_issuer(&m, 1, false, NOW));
-    CHECK_OK(ca_register_row(&(struct ca_ref){STR("rsa"), 1, true, false}, &m.root, NULL, false, NOW,
-                             &m.a, &root));
-    CHECK_OK(ca_register_row(&ref, &m.issuer, &root, true, NOW, &m.a, &rows[0]));
+    CHECK_OK(ca_register_row(&(struct ca_register_in){&root_ref, &m.root, NULL, false, NOW}, &m.a,
+                             &root));
+    CHECK_OK(ca_register_row(&(struct ca_register_in){&ref, &m.issuer, &root, true, NOW}, &m.a,
+                             &rows[0]));
     CHECK_STR(rows[0].name, "ecdsa-1");
     CHECK_INT(rows[0].crl_shards, 16);
     CHECK_INT(root.crl_shards, 1);

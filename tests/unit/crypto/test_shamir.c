@@ -40,28 +40,39 @@ static void shares_are_those_of_the_standard(void)
     }
 }
 
+/* The shares in `set` (bits), one behind the other; how many. */
+static unsigned pick(struct str all, size_t len, unsigned set, unsigned char *numbers,
+                     unsigned char *shares)
+{
+    unsigned m = 0;
+
+    for (unsigned x = 1; x <= all.n / len; x++)
+        if (set & 1U << (x - 1)) {
+            numbers[m] = (unsigned char)x;
+            memcpy(shares + m++ * len, all.p + (x - 1) * len, len);
+        }
+    return m;
+}
+
 /* Every set of m shares of it. */
 static void its_shares_give_the_secret(void)
 {
-    for (size_t i = 0; i < PUBLISHED; i++)
+    for (size_t i = 0; i < PUBLISHED; i++) {
+        CLEANUP(buf_done) struct buf c = BUF_INIT(BYTES_MAX), s = BUF_INIT(BYTES_MAX);
+        size_t len = published[i].len;
+
+        CHECK_OK(text_unhex(str_of(published[i].coefficients), &c));
+        CHECK_OK(text_unhex(str_of(published[i].shares), &s));
         for (unsigned set = 0; set < 1U << published[i].n; set++) {
-            CLEANUP(buf_done) struct buf c = BUF_INIT(BYTES_MAX), s = BUF_INIT(BYTES_MAX);
             unsigned char numbers[16], shares[BYTES_MAX], out[16];
-            size_t len = published[i].len;
-            unsigned m = 0;
 
             if ((unsigned)__builtin_popcount(set) != published[i].m)
                 continue;
-            CHECK_OK(text_unhex(str_of(published[i].coefficients), &c));
-            CHECK_OK(text_unhex(str_of(published[i].shares), &s));
-            for (unsigned x = 1; x <= published[i].n; x++)
-                if (set & 1U << (x - 1)) {
-                    numbers[m] = (unsigned char)x;
-                    memcpy(shares + m++ * len, buf_str(&s).p + (x - 1) * len, len);
-                }
-            CHECK_OK(crypto_shamir_join(numbers, shares, m, len, out));
+            CHECK_OK(crypto_shamir_join(numbers, shares,
+                                        pick(buf_str(&s), len, set, numbers, shares), len, out));
             CHECK(memcmp(out, buf_str(&c).p, len) == 0);
         }
+    }
 }
 
 /* draft-mcgrew-tss-03, section 9. */

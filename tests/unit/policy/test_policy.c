@@ -197,6 +197,5 @@ static void even_a_site_is_inside_the_hierarchy(void)
 
 CHECK_MAIN(CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
            CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy),
-           CHECK_TEST(one_hierarchy_for_all_names),
-           CHECK_TEST(vouches_for_exactly_the_sites),
+           CHECK_TEST(one_hierarchy_for_all_names), CHECK_TEST(vouches_for_exactly_the_sites),
            CHECK_TEST(even_a_site_is_inside_the_hierarchy))

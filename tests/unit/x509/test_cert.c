@@ -164,7 +164,8 @@ static void corpus_is_sorted(void)
         struct x509_cert c;
         enum rc rc;
 
-        if (e->d_name[0] == '.')
+        /* What a fuzzer came upon has a hash of 40 digits for a name, and is not sorted. */
+        if (e->d_name[0] == '.' || strlen(e->d_name) == 40)
             continue;
         rc = load(&a, e->d_name, &der, &c);
         if ((rc == RC_PARSE) != str_starts(str_of(e->d_name), STR("bad-")))

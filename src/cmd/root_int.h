@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands on the root's machine have in common (root.c): the data directory with its
+ * configuration, the roots whose certificates are in trust/, and what opens their keys. */
+#pragma once
+
+#include "ca/key_load.h"
+#include "ca/ref.h"
+#include "ceremony/share.h"
+#include "ceremony/transcript.h"
+#include "cmd/cmd.h"
+#include "x509/cert.h"
+
+enum { ROOTS_MAX = 64, ROOT_FILE_MAX = 256 * 1024 };
+
+/* On removable media, so that both sides know what to look for. */
+#define ROOT_MEDIA_ROOT "autarky-%s.pem"                  /* a root's certificate */
+#define ROOT_MEDIA_REQUEST "autarky-request-%s.csr"       /* of an issuer, from its server */
+#define ROOT_MEDIA_CONFIG "autarky-request-%s.yaml"       /* by which it is to be made */
+#define ROOT_MEDIA_ISSUER "autarky-issuer-%s.crt"         /* the certificate, from the root */
+#define ROOT_MEDIA_TRANSCRIPT "autarky-transcript-%04u%s" /* ".txt" and ".sig" */
+
+struct root_entry {
+    char ref[CA_REF_MAX + 1];
+    struct ca_ref parts;
+    struct x509_cert cert;
+};
+
+struct root_session {
+    const struct cmd_args *args;
+    int data, media; /* media: -1 when the command was given none */
+    const struct conf *conf;
+    struct ca_key_loader loader;
+    struct secret *passphrase;
+    struct arena arena;
+    struct root_entry roots[ROOTS_MAX];
+    size_t n;
+    struct buf custody; /* how the keys were opened, for the transcript */
+};
+
+/* Opens DATA (--media as well when the row takes it) and reads configuration and roots. Returns
+ * CMD_DONE, or the exit status after having said what is wrong. */
+int root_open(const struct cmd_args *args, struct root_session *s);
+void root_done(struct root_session *s);
+/* trust/REF.pem of all roots. */
+enum rc root_read(struct root_session *s, struct err *err);
+/* The root key of `ref`; passphrase, shares or PIN are asked for when the first one needs them. */
+enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **out, struct err *err);
+/* The newest root that signs such issuers; NULL: none. */
+const struct root_entry *root_for(const struct root_session *s, const struct ca_ref *issuer);
+/* Begins an entry with this process's own command line. */
+enum rc root_transcript(const struct root_session *s, struct ceremony_transcript *t,
+                        struct err *err);
+/* "yes" on the terminal, or --yes. RC_CANCELLED. */
+enum rc root_confirm(const struct cmd_args *args, const char *question, struct err *err);
+/* "name" with `ref` in it, as of ROOT_MEDIA_*. */
+const char *root_media_name(const char *form, const char *ref, char out[static 128]);
+
+/* custody.c */
+/* The passphrase of the root keys: --root-passphrase-file, or shares where root/custody says so, or
+ * root/passphrase, or the terminal. `said` gets how. */
+enum rc custody_open(const struct root_session *s, struct secret **out, struct buf *said,
+                     struct err *err);
+/* For new keys: made and split with --shares, else as --root-passphrase-file says, else made and
+ * kept in root/passphrase. Writes root/custody and the sheets. */
+enum rc custody_make(struct root_session *s, struct err *err);
+/* The sheets, once the roots are there: root/shares/share-N.txt. */
+enum rc custody_sheets(struct root_session *s, struct err *err);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `autarky root sign`: what lies on the media as requests, shown one after the other and signed
+ * after a person has said yes. Names, times and limits are decided here, by the configuration that
+ * came with the request and is shown as what it makes of the certificate; of the request itself
+ * nothing counts but its key. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "ceremony/certify.h"
+#include "ceremony/show.h"
+#include "cmd/root_int.h"
+#include "conf/load.h"
+#include "ev/clock.h"
+#include "x509/csr.h"
+
+MSG(msg_pem, "cmd.request-pem", "{0} is no certificate request in PEM");
+MSG(msg_ref, "cmd.request-ref", "{0}: no issuer is called so; names are as in rsa-1 and ecdsa-2-s");
+MSG(msg_config, "cmd.request-config", "{0}: {1}");
+MSG(msg_other, "cmd.request-other",
+    "{0} is of \"{1}\" for {2}, and this root is of \"{3}\" for {4}; nothing is signed for another "
+    "organisation");
+MSG(msg_no_root, "cmd.request-no-root", "no root here signs {0}; `autarky root create` makes one");
+MSG(msg_kind, "cmd.request-kind", "{0} asks for a key of the wrong kind: {1}");
+MSG(msg_nothing, "cmd.request-none",
+    "nothing to sign: the media have no autarky-request-REF.csr without its "
+    "autarky-issuer-REF.crt");
+
+struct request {
+    struct root_session *s;
+    char ref[CA_REF_MAX + 1];
+    struct ca_ref parts;
+    char file[128];
+    struct str pem; /* as it lay there */
+    struct x509_csr csr;
+    const struct conf *conf;
+    const struct root_entry *root;
+    struct x509_cert cert;
+    struct buf said;
+};
+
+static void request_done(struct request *r)
+{
+    conf_unref(r->conf);
+    buf_done(&r->said);
+}
+
+/* ---- reading */
+
+static enum rc read_csr(struct request *r, struct err *err)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(ROOT_FILE_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
+    struct arena *a = &r->s->arena;
+    struct str rest, kept;
+
+    root_media_name(ROOT_MEDIA_REQUEST, r->ref, r->file);
+    TRY(file_read(r->s->media, r->file, &pem, err));
+    TRY(arena_str(a, buf_str(&pem), &r->pem));
+    rest = r->pem;
+    if (text_unpem(&rest, STR("CERTIFICATE REQUEST"), NULL, &der) != RC_OK)
+        return ERR(err, RC_PARSE, msg_pem, str_of(r->file));
+    TRY(arena_str(a, buf_str(&der), &kept));
+    return x509_csr_parse(a, kept, X509_CSR_LENIENT, &r->csr, err);
+}
+
+static enum rc read_conf(struct request *r, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ROOT_FILE_MAX);
+    CLEANUP(buf_done) struct buf said = BUF_INIT(16 * 1024);
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    char name[128];
+    enum rc rc;
+
+    root_media_name(ROOT_MEDIA_CONFIG, r->ref, name);
+    TRY(file_read(r->s->media, name, &text, err));
+    conf_input_init(&in);
+    conf_report_init(&report);
+    TRY(conf_input_add(&in, str_of(name), buf_str(&text)));
+    rc = conf_load(&in, &r->conf, &report);
+    if (rc == RC_OK)
+        return RC_OK;
+    conf_report_text(&report, &said);
+    return ERR(err, rc, msg_config, str_of(name), buf_str(&said));
+}
+
+static enum rc check(struct request *r, struct err *err)
+{
+    const struct conf *ours = r->s->conf, *theirs = r->conf;
+    const struct crypto_key_spec wanted = ceremony_key_spec(&r->parts);
+
+    if (!str_eq(ours->organization, theirs->organization) || !str_eq(ours->domain, theirs->domain))
+        return ERR(err, RC_DENIED, msg_other, str_of(r->file), theirs->organization, theirs->domain,
+                   ours->organization, ours->domain);
+    if (r->csr.key_type != wanted.type || (wanted.bits && r->csr.key_bits != wanted.bits))
+        return ERR(err, RC_DENIED, msg_kind, str_of(r->file),
+                   str_of(crypto_key_type_text(r->csr.key_type)));
+    r->root = root_for(r->s, &r->parts);
+    return r->root ? RC_OK : ERR(err, RC_NOTFOUND, msg_no_root, str_of(r->ref));
+}
+
+/* ---- signing */
+
+static enum rc ask(void *arg, const struct x509_cert *tbs, struct err *err)
+{
+    struct request *r = arg;
+    char question[256];
+
+    TRY(ceremony_show(tbs, &r->said));
+    printf("\n%s, by %s:\n%.*s", r->ref, r->root->ref, STR_ARG(buf_str(&r->said)));
+    fflush(stdout);
+    snprintf(question, sizeof(question), "Sign this certificate for %s?", r->ref);
+    return root_confirm(r->s->args, question, err);
+}
+
+static enum rc transcribe(struct request *r, const struct crypto_key *key, struct err *err)
+{
+    CLEANUP(ceremony_transcript_done) struct ceremony_transcript t = {};
+    CLEANUP(buf_done) struct buf digest = BUF_INIT(256);
+
+    TRY(root_transcript(r->s, &t, err));
+    ceremony_transcript_put(&t, "custody", buf_str(&r->s->custody));
+    TRY(ceremony_digest_put(r->pem, &digest));
+    ceremony_transcript_put(&t, "request", str_of(r->file));
+    ceremony_transcript_put(&t, "request SHA-256", buf_str(&digest));
+    ceremony_transcript_put(&t, "shown and confirmed", buf_str(&r->said));
+    buf_reset(&digest);
+    TRY(ceremony_digest_put(r->cert.der, &digest));
+    ceremony_transcript_put(&t, "certificate SHA-256", buf_str(&digest));
+    return ceremony_transcript_end(&t, r->s->data, str_of(r->root->ref), key, err);
+}
+
+static enum rc sign(struct request *r, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(ROOT_FILE_MAX);
+    struct ceremony_plan plan = {
+        .ref = r->parts, .conf = r->conf, .now = clock_now(clock_system())};
+    struct ceremony_signer signer = {.confirm = ask, .arg = r};
+    char name[128];
+
+    TRY(root_key(r->s, r->root->ref, &key, err));
+    signer.ref = str_of(r->root->ref);
+    signer.cert = &r->root->cert;
+    signer.key = key;
+    TRY(ceremony_certify_issuer(&plan, r->csr.spki, &signer, &r->s->arena, &r->cert, err));
+    TRY(x509_cert_check_issuer(&r->cert, &r->root->cert, err));
+    /* First on paper: what is out is also in the transcript. */
+    TRY(transcribe(r, key, err));
+    x509_cert_put_pem(r->cert.der, &pem);
+    TRY(buf_rc(&pem));
+    return file_create(r->s->media, root_media_name(ROOT_MEDIA_ISSUER, r->ref, name), buf_str(&pem),
+                       0644, FILE_OWNER_SELF, err);
+}
+
+static enum rc handle(struct root_session *s, struct str ref, struct err *err)
+{
+    CLEANUP(request_done) struct request r = {.s = s};
+
+    buf_init(&r.said, 64 * 1024);
+    if (str_copyz(ref, r.ref, sizeof(r.ref)) != RC_OK || ca_ref_parse(ref, &r.parts) != RC_OK ||
+        r.parts.root)
+        return ERR(err, RC_INVAL, msg_ref, ref);
+    TRY(read_csr(&r, err));
+    TRY(read_conf(&r, err));
+    TRY(check(&r, err));
+    TRY(sign(&r, err));
+    printf("signed: autarky-issuer-%s.crt\n", r.ref);
+    return RC_OK;
+}
+
+/* ---- what lies there */
+
+static const struct str head = STR("autarky-request-"), tail = STR(".csr");
+
+static int is_request(const struct dirent *e)
+{
+    struct str name = str_of(e->d_name);
+
+    return str_starts(name, head) && str_ends(name, tail) && name.n > head.n + tail.n;
+}
+
+static enum rc sign_all(struct root_session *s, size_t *done, struct err *err)
+{
+    struct dirent **found = NULL;
+    int n = scandirat(s->media, ".", &found, is_request, alphasort);
+    enum rc rc = RC_OK;
+
+    for (int i = 0; i < n; i++) {
+        struct str ref = str_skip(str_of(found[i]->d_name), head.n);
+        char issued[256];
+
+        ref = str_head(ref, ref.n - tail.n);
+        snprintf(issued, sizeof(issued), "autarky-issuer-%.*s.crt", STR_ARG(ref));
+        if (rc == RC_OK && faccessat(s->media, issued, F_OK, 0) != 0) {
+            rc = handle(s, ref, err);
+            *done += rc == RC_OK;
+        }
+        free(found[i]); /* checksrc: allow free: scandirat's own memory */
+    }
+    free(found); /* checksrc: allow free: scandirat's own memory */
+    return rc;
+}
+
+int cmd_root_sign(const struct cmd_args *args)
+{
+    CLEANUP(root_done) struct root_session s = {.data = -1, .media = -1};
+    struct err err = ERR_INIT;
+    size_t done = 0;
+    int status = root_open(args, &s);
+
+    if (status != CMD_DONE)
+        return status;
+    err.rc = sign_all(&s, &done, &err);
+    if (err.rc == RC_OK && done == 0)
+        err.rc = ERR(&err, RC_NOTFOUND, msg_nothing);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    printf("\nNow, on the server: autarky issuer import --media DIR\n");
+    return CMD_DONE;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second person (control.two_persons). Who asks and who allows are users of this host, by the
+ * kernel's word of who holds the other end of the control socket. An approval is of a text that
+ * says exactly what will be done, counts once and for a day, and both people stand in the trail. */
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/audit.h"
+#include "core/core_int.h"
+#include "crypto/hash.h"
+#include "ev/clock.h"
+#include "log/log.h"
+
+MSG(msg_waits, API_APPROVAL_WAITS,
+    "this takes a second person: another one of control.people runs `autarky approval grant {0}`; "
+    "then give the same command again, until {1}");
+MSG(msg_no_such, "core.approval-unknown",
+    "there is no approval \"{0}\" to decide; `autarky approval list` shows what there is");
+MSG(msg_own, "core.approval-own", "approval {0} was asked for by this very user; it takes another");
+MSG(msg_not_people, "core.approval-people",
+    "user {0} is not among control.people, who decide on approvals");
+MSG(msg_decided, "core.approval-decided",
+    "approval {0} is not open any more: decided, used, or older than a day");
+MSG(msg_user, "core.approval-user", "control.people: this host has no user \"{0}\"");
+
+enum { WHAT_MAX = 4096, ANSWER_MAX = 256 * 1024, LIST_ARENA = 1024 * 1024 };
+#define APPROVAL_LIFETIME WHEN_DAY
+
+/* ---- who */
+
+enum rc core_people_read(struct core *core, struct err *err)
+{
+    const struct conf_strs *people = &core->conf->control.people;
+
+    for (size_t i = 0; i < people->n && core->n_people < CORE_PEOPLE_MAX; i++) {
+        const struct passwd *pw;
+        char name[64];
+
+        TRY(str_copyz(people->p[i], name, sizeof(name)));
+        pw = getpwnam(name); /* NOLINT(concurrency-mt-unsafe): before any thread */
+        if (!pw)
+            return ERR(err, RC_NOTFOUND, msg_user, people->p[i]);
+        core->people[core->n_people++] = pw->pw_uid;
+    }
+    return RC_OK;
+}
+
+bool core_is_person(const struct core *core, uid_t uid)
+{
+    for (size_t i = 0; i < core->n_people; i++)
+        if (core->people[i] == uid)
+            return true;
+    return false;
+}
+
+/* ---- what */
+
+static enum conf_two_persons kind_of(const struct json *change, const char **action)
+{
+    if (json_len(json_get(change, "revoke")) > 0) {
+        *action = "issuer.revoke";
+        return CONF_TWO_ISSUER_REVOKE;
+    }
+    if (json_len(json_get(change, "retire")) > 0) {
+        *action = "issuer.rotate";
+        return CONF_TWO_ISSUER_ROTATE;
+    }
+    *action = "issuer.create";
+    return CONF_TWO_ISSUER_CREATE;
+}
+
+static void put_member(const struct json *v, const char *name, const char *between, struct buf *out)
+{
+    struct str s;
+
+    if (json_str(json_get(v, name), &s) == RC_OK && s.n)
+        buf_printf(out, "%s%.*s", between, STR_ARG(s));
+}
+
+/* "issuer.rotate: new rsa-2 under root-rsa; retire rsa-1". Keys are made anew each time the command
+ * runs, so they are no part of it. */
+static void put_what(const struct json *change, const char *action, struct buf *out)
+{
+    static const struct {
+        const char *list, *word, *first, *between, *second;
+    } lists[] = {
+        {"issuers", "new", "ref", " under ", "parent"},
+        {"crosses", "cross", "subject", " by ", "signer"},
+        {"retire", "retire", "ref", "", "-"},
+        {"revoke", "revoke", "ref", "", "-"},
+    };
+    bool first = true;
+
+    buf_putz(out, action);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct json_iter it = json_iter(json_get(change, lists[i].list));
+        const struct json *v;
+
+        while (json_next(&it, NULL, &v)) {
+            buf_printf(out, "%s%s", first ? ": " : "; ", lists[i].word);
+            put_member(v, lists[i].first, " ", out);
+            put_member(v, lists[i].second, lists[i].between, out);
+            first = false;
+        }
+    }
+}
+
+enum rc core_approval_begin(const struct core *core, uid_t uid, const struct json *change,
+                            struct arena *a, struct core_approval *out)
+{
+    CLEANUP(buf_done) struct buf what = BUF_INIT(WHAT_MAX);
+    const char *action;
+
+    *out = (struct core_approval){.uid = uid, .now = clock_now(ev_clock(core->ev))};
+    if (!(core->conf->control.two_persons & 1U << kind_of(change, &action)))
+        return RC_OK;
+    put_what(change, action, &what);
+    TRY(buf_rc(&what));
+    TRY(arena_str(a, buf_str(&what), &out->what));
+    TRY(arena_str(a, str_of(action), &out->action));
+    out->needed = true;
+    out->arena = a;
+    return crypto_sha256(out->what, out->digest.b);
+}
+
+/* ---- inside of transactions */
+
+static enum rc append(struct store_txn *txn, const struct store_approval *row, uid_t by,
+                      const char *action, when_t now)
+{
+    char who[32];
+    struct audit_event event = {
+        .at = now,
+        .actor_kind = AUDIT_OPERATOR,
+        .action = action,
+        .object_kind = "approval",
+        .object = id_str(&row->id),
+        .reason = row->what,
+    };
+
+    snprintf(who, sizeof(who), "uid %u", (unsigned)by);
+    event.actor = str_of(who);
+    return audit_append(txn, &event, NULL);
+}
+
+enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)
+{
+    enum rc rc;
+
+    if (!c->needed)
+        return RC_OK;
+    rc = store_approval_find(txn, c->arena, &c->digest, c->uid, c->now, &c->row);
+    c->missing = rc == RC_NOTFOUND || (rc == RC_OK && c->row.state == STORE_APPROVAL_PENDING);
+    c->known = rc == RC_OK;
+    if (c->missing)
+        return RC_DENIED;
+    TRY(rc);
+    TRY(store_approval_move(txn, &c->row.id, STORE_APPROVAL_GRANTED, STORE_APPROVAL_USED, c->uid,
+                            c->now));
+    return append(txn, &c->row, c->uid, "approval.used", c->now);
+}
+
+enum rc core_approval_ask(struct store_txn *txn, void *approval)
+{
+    struct core_approval *c = approval;
+
+    if (c->known)
+        return RC_OK; /* it waits already */
+    c->row = (struct store_approval){
+        .action = c->action,
+        .what = c->what,
+        .digest = c->digest,
+        .asked_by = c->uid,
+        .asked = c->now,
+        .expires = c->now + APPROVAL_LIFETIME,
+        .state = STORE_APPROVAL_PENDING,
+        .decided_by = -1,
+    };
+    TRY(id_new(&c->row.id));
+    TRY(store_approval_add(txn, &c->row));
+    return append(txn, &c->row, c->uid, "approval.asked", c->now);
+}
+
+enum rc core_approval_says(const struct core_approval *c, struct err *err)
+{
+    char until[WHEN_TEXT];
+
+    return ERR(err, RC_DENIED, msg_waits, id_str(&c->row.id),
+               str_of(when_text(c->row.expires, until)));
+}
+
+/* ---- the commands */
+
+struct decision {
+    struct core *core;
+    struct ipc_req *req;
+    struct arena *arena;
+    struct id id;
+    uid_t uid;
+    bool grant;
+    when_t now;
+    struct store_approval row;
+    struct err err;
+};
+
+static enum rc decide(struct store_txn *txn, void *arg)
+{
+    struct decision *d = arg;
+    struct str id = id_str(&d->id);
+    enum rc rc = store_approval_get(txn, d->arena, &d->id, &d->row);
+
+    if (rc == RC_NOTFOUND)
+        return ERR(&d->err, rc, msg_no_such, id);
+    TRY(rc);
+    if (d->row.asked_by == d->uid && d->grant)
+        return ERR(&d->err, RC_DENIED, msg_own, id);
+    rc = store_approval_move(txn, &d->id, STORE_APPROVAL_PENDING,
+                             d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED, d->uid,
+                             d->now);
+    if (rc == RC_CONFLICT)
+        return ERR(&d->err, rc, msg_decided, id);
+    TRY(rc);
+    return append(txn, &d->row, d->uid, d->grant ? "approval.granted" : "approval.denied", d->now);
+}
+
+static void put_row(const struct store_approval *row, when_t now, struct json_out *o)
+{
+    json_obj(o);
+    json_kv_id(o, "id", &row->id);
+    json_kv_str(o, "action", row->action);
+    json_kv_str(o, "what", row->what);
+    json_kv_z(o, "state",
+              row->expires <= now && row->state < STORE_APPROVAL_DENIED
+                  ? "expired"
+                  : store_approval_state_text(row->state));
+    json_kv_i64(o, "asked_by", row->asked_by);
+    json_kv_when(o, "asked", row->asked);
+    json_kv_when(o, "expires", row->expires);
+    if (row->decided_by < 0)
+        json_kv_null(o, "decided_by");
+    else
+        json_kv_i64(o, "decided_by", row->decided_by);
+    json_end(o);
+}
+
+static void decided(enum rc rc, void *arg)
+{
+    struct decision *d = arg;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct json_out o;
+
+    if (rc != RC_OK) {
+        d->err.rc = rc;
+        ipc_reply_err(d->req, &d->err);
+        return;
+    }
+    log_info("core.approval-decided", LOG_STR("approval", id_str(&d->id)),
+             LOG_STR("what", d->row.what), LOG_BOOL("granted", d->grant), LOG_INT("by", d->uid));
+    d->row.state = d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED;
+    d->row.decided_by = d->uid;
+    json_out_init(&o, &text, JSON_COMPACT);
+    put_row(&d->row, d->now, &o);
+    core_admin_reply(d->req, &o, &text);
+}
+
+void core_approval_decide(struct core *core, struct ipc_req *req, uid_t uid,
+                          const struct json *args, bool grant)
+{
+    struct decision *d = ARENA_NEW(ipc_req_arena(req), struct decision);
+    struct err err = ERR_INIT;
+    struct str id = STR("");
+    char who[32];
+
+    if (!d) {
+        ipc_req_drop(req);
+        return;
+    }
+    *d = (struct decision){.core = core, .req = req, .arena = ipc_req_arena(req), .uid = uid};
+    d->grant = grant;
+    d->now = clock_now(ev_clock(core->ev));
+    IGNORE_RC(json_str(json_get(args, "id"), &id)); /* missing: unknown */
+    snprintf(who, sizeof(who), "%u", (unsigned)uid);
+    if (!core_is_person(core, uid))
+        err.rc = ERR(&err, RC_DENIED, msg_not_people, str_of(who));
+    else if (id_parse(id, &d->id) != RC_OK)
+        err.rc = ERR(&err, RC_NOTFOUND, msg_no_such, id);
+    else
+        err.rc = store_write(core->store, decide, decided, d);
+    if (err.rc != RC_OK)
+        ipc_reply_err(req, &err);
+}
+
+enum rc core_approval_list(struct core *core, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    struct store_approval *v;
+    when_t now = clock_now(ev_clock(core->ev));
+    size_t n;
+
+    TRY(store_approval_list(store_read(core->store), &a, &v, &n));
+    json_obj(o);
+    json_key(o, "approvals");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++)
+        put_row(&v[i], now, o);
+    json_end(o);
+    json_end(o);
+    return RC_OK;
+}

@@ -1,0 +1,239 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=300
+"""The ceremony with two machines: the root's has no network interface at all, and the two talk by files in a directory.
+Keys in files with the passphrase in shares, and keys in a token; what does not belong together is refused; the transcript is
+checked with OpenSSL alone; what is forgotten is gone."""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import AUTARKY, DOMAIN, OPENSSL, Process, expect, run, wait_for  # noqa: E402
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "token-pin-1"
+WHO = ("--organization", "Example Hospital", "--domain", DOMAIN)
+FOR_ALL = ("rsa", "ecdsa")  # what every OpenSSL can check
+
+
+class Machines:
+    """Two data directories and the media between them."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.offline = self.directory / "offline"
+        self.online = self.directory / "online"
+        self.media = self.directory / "media"
+        self.media.mkdir()
+
+    def root(self, *args, **options):
+        """On the machine without a network: in a namespace whose only interface, lo, is down."""
+        return run("unshare", "--net", AUTARKY, "root", *args, "--data", self.offline, **options)
+
+    def sign(self, *args, **options):
+        return self.root("sign", "--media", self.media, "--yes", *args, **options)
+
+    def server(self, *args, **options):
+        return run(AUTARKY, *args, "--data", self.online, **options)
+
+    def shares(self, *numbers):
+        found = []
+        for n in numbers:
+            found += ["--share", self.offline / "root" / "shares" / f"share-{n}.txt"]
+        return found
+
+    def start(self):
+        conf = self.online / "autarky.yaml"
+        conf.write_text(conf.read_text() + "listen: {api: ['127.0.0.1:0'], plain: ['127.0.0.1:0']}\n")
+        return Process("serve", self.directory, AUTARKY, "serve", "--data", self.online)
+
+
+def transcript(m, entries, key="root-rsa"):
+    """Each entry is signed by the root and names the one before; a changed letter shows."""
+    m.root("export", "--media", m.media)
+    pub = m.directory / "root.pub"
+    pub.write_text(run(OPENSSL, "x509", "-in", m.media / f"autarky-{key}.pem", "-noout", "-pubkey"))
+    before = "none"
+    for n in range(1, entries + 1):
+        text, sig = (m.media / f"autarky-transcript-{n:04}.{e}" for e in ("txt", "sig"))
+        content = text.read_text()
+        if f"\nsigned by: {key}\n" in content:
+            check = (OPENSSL, "dgst", "-sha256", "-verify", pub, "-signature", sig)
+            expect(run(*check, text), "Verified OK", text.name)
+            forged = m.directory / "forged.txt"
+            forged.write_text(content.replace("Hospital", "Hospitai", 1))
+            expect(run(*check, forged, ok=(1,)), "Verification failure", "a forged entry")
+        expect(content, f"\nprevious: {before}\n", text.name)
+        digest = run(OPENSSL, "dgst", "-sha256", "-c", text).rsplit("= ", 1)[1].strip()
+        before = digest.upper()
+    if (m.media / f"autarky-transcript-{entries + 1:04}.txt").exists():
+        sys.exit("there are more entries than were made")
+
+
+def spoil(path):
+    """One character of the fourth group exchanged for another."""
+    text = path.read_text()
+    line = re.search(r"^  1: .*$", text, re.M)[0]
+    groups = line.split()
+    groups[4] = groups[4][:2] + ("2" if groups[4][2] != "2" else "3") + groups[4][3:]
+    wrong = path.with_name("wrong.txt")
+    wrong.write_text(text.replace(line, "  " + " ".join(groups)))
+    return wrong
+
+
+def shares_that_do_not_do(m):
+    out = m.sign(*m.shares(1, 4), ok=(2,))
+    expect(out, "3 shares are needed, and 2 are here", "two shares")
+    expect(m.sign(*m.shares(1, 4, 4), ok=(2,)), "share 4 came twice", "the same share twice")
+    wrong = spoil(m.offline / "root" / "shares" / "share-2.txt")
+    expect(m.sign(*m.shares(1, 4), "--share", wrong, ok=(2,)), "group 4 of the share is wrong (line 1, number 4 in it)",
+           "a slip")
+    if list(m.media.glob("autarky-issuer-*")):
+        sys.exit("something was signed all the same")
+
+
+def requests_that_are_refused(m):
+    """Another organisation's configuration beside the request; and a request that lost a byte."""
+    conf = m.media / "autarky-request-rsa-1.yaml"
+    csr = m.media / "autarky-request-rsa-1.csr"
+    kept = conf.read_text(), csr.read_text()
+    ecdsa = [p for p in m.media.glob("autarky-request-*") if "-rsa-1." not in p.name]
+    aside = m.directory / "aside"
+    aside.mkdir()
+    for path in ecdsa:
+        shutil.move(path, aside)
+    conf.write_text(kept[0].replace("Example Hospital", "Evil Hospital"))
+    expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "nothing is signed for another organisation", "another's request")
+    conf.write_text(kept[0].replace(DOMAIN, "evil.example"))
+    expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "nothing is signed for another organisation", "another's domain")
+    conf.write_text(kept[0])
+    csr.write_text(kept[1].replace("MII", "MIJ", 1))
+    m.sign(*m.shares(1, 2, 3), ok=(2,))
+    csr.write_text(kept[1])
+    csr.rename(m.media / "autarky-request-root-rsa-9.csr")
+    expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "no issuer is called so", "a root's request")
+    (m.media / "autarky-request-root-rsa-9.csr").rename(csr)
+    for path in aside.iterdir():
+        shutil.move(path, m.media)
+
+
+def certificates_that_are_refused(m):
+    """At import: one issuer's certificate in another's place."""
+    rsa, ecdsa = (m.media / f"autarky-issuer-{kind}-1.crt" for kind in FOR_ALL)
+    kept = ecdsa.read_text()
+    ecdsa.write_text(rsa.read_text())
+    expect(m.server("issuer", "import", "--media", m.media, ok=(2,)), "is not for the key that waits here", "another's")
+    ecdsa.write_text(kept)
+    if list((m.online / "ca").glob("*.crt")):
+        sys.exit("a certificate was taken all the same")
+
+
+def issued(m, kinds):
+    """Certificates of issuers by the root, as OpenSSL sees them."""
+    for kind in kinds:
+        crt = m.online / "ca" / f"{kind}-1.crt"
+        expect(run(OPENSSL, "verify", "-x509_strict", "-CAfile", m.media / "autarky-root-rsa.pem", crt), "OK", kind)
+        text = run(OPENSSL, "x509", "-in", crt, "-noout", "-text")
+        expect(text, "CA:TRUE, pathlen:0", kind)
+        expect(text, f"DNS:{DOMAIN}", kind)
+
+
+def with_shares(directory):
+    m = Machines(directory)
+    out = m.root("create", *WHO, "--shares", "3/5", "--algorithms", "rsa")
+    if "warning" in out:
+        sys.exit(f"a network was seen where there is none:\n{out}")
+    expect(m.root("create", *WHO, "--shares", "3/5", ok=(2,), env={**os.environ, "AUTARKY_DATA": ""}), "--next", "again")
+    if (m.offline / "root" / "passphrase").exists():
+        sys.exit("the passphrase is kept beside its shares")
+    m.root("export", "--media", m.media)
+    m.server("init", *WHO, "--offline-root", m.media)
+    server = m.start()
+    wait_for("the server to wait", lambda: "signer.no-issuer" in server.log.read_text())
+    m.server("issuer", "create", "--csr", "--algorithms", "rsa,ecdsa", "--media", m.media)
+    shares_that_do_not_do(m)
+    requests_that_are_refused(m)
+    out = m.sign(*m.shares(5, 1, 3))
+    expect(out, "Example Hospital ECDSA CA 1", "what was shown")
+    expect(m.sign(*m.shares(5, 1, 3), ok=(2,)), "nothing to sign", "signing again")
+    certificates_that_are_refused(m)
+    m.server("issuer", "import", "--media", m.media)
+    issued(m, FOR_ALL)
+    wait_for("the API", lambda: "serve.ready" in server.log.read_text(), 60)
+    expect(m.server("issuer", "list"), "ecdsa-1", "the register")
+    if "ROOT KEY" in m.server("doctor", ok=(0, 2)):
+        sys.exit("doctor sees a root key where there is none")
+    (m.online / "root" / "root-rsa.key").write_text("brought here by somebody")
+    expect(m.server("doctor", ok=(0, 2)), "A ROOT KEY IS ON THIS HOST", "doctor")
+    server.stop()
+    transcript(m, 3)
+    forget(m)
+
+
+def forget(m):
+    root = m.offline / "root"
+    key = root / "root-rsa.key"
+    twin = m.directory / "twin"
+    os.link(key, twin)  # the same bytes on disk, by another name
+    before = twin.read_bytes()
+    m.root("forget", "--shares-only", "--yes")
+    if list((root / "shares").glob("share-*")) or not key.exists():
+        sys.exit("not the shares, or not the shares alone, were wiped")
+    out = m.root("forget", "--yes")
+    expect(out, "cannot promise", "forget")
+    if key.exists() or twin.read_bytes() == before or b"PRIVATE" in twin.read_bytes():
+        sys.exit("the key is still there")
+    expect(m.sign(ok=(2,)), "nothing to sign", "signing without requests")
+    if not (m.offline / "trust" / "root-rsa.pem").exists():
+        sys.exit("the certificate is gone, too")
+
+
+def with_tokens(directory):
+    """The root's key in one token, the issuers' in another."""
+    m = Machines(directory)
+    tokens = m.directory / "tokens"
+    tokens.mkdir(mode=0o700)
+    conf = m.directory / "softhsm2.conf"
+    conf.write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
+    os.environ["SOFTHSM2_CONF"] = str(conf)
+    for label in ("Root", "CA"):
+        run("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "officer-1")
+    pin = m.directory / "pin"
+    pin.write_text(PIN + "\n")
+    pin.chmod(0o600)
+    m.root("create", *WHO, "--algorithms", "rsa", "--token", "pkcs11:token=Root", "--pkcs11-module", MODULE,
+           "--pin-file", pin)
+    if list((m.offline / "root").glob("*.key")):
+        sys.exit("a root key is in a file")
+    m.root("export", "--media", m.media)
+    m.server("init", *WHO, "--offline-root", m.media)
+    yaml = m.online / "autarky.yaml"
+    yaml.write_text(yaml.read_text().replace(
+        "\nca:\n", f"\nca:\n  pkcs11: {{module: {MODULE}, pin: {{from: file, file: {pin}}}}}\n"))
+    server = m.start()
+    wait_for("the server to wait", lambda: "signer.no-issuer" in server.log.read_text())
+    m.server("issuer", "create", "--csr", "--algorithms", "rsa,ecdsa", "--media", m.media, "--token", "pkcs11:token=CA")
+    m.sign()
+    m.server("issuer", "import", "--media", m.media)
+    issued(m, FOR_ALL)
+    wait_for("the API", lambda: "serve.ready" in server.log.read_text(), 60)
+    server.stop()
+    if list((m.online / "ca").glob("*.key")):
+        sys.exit("an issuer's key is in a file")
+    transcript(m, 3)
+    expect(m.root("forget", "--yes"), "keys in tokens are still there: 1", "forget")
+
+
+def main():
+    for kind in (with_shares, with_tokens):
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as directory:
+            os.chmod(directory, 0o755)
+            kind(directory)
+
+
+main()

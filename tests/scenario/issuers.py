@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Issuers come and go under a running server: replaced, retired, revoked, for another domain, and the special hierarchy
+is opened; each certificate verifies with the roots it should and with no others, and what was issued before stays good."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import DOMAIN, Lab, OPENSSL, expect, free_port, run, wait_for  # noqa: E402
+
+
+class Certificates:
+    """Made by the command on this host, one directory each."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.n = 0
+
+    def issue(self, *names, ok=(0,)):
+        self.n += 1
+        out = self.lab.directory / f"cert{self.n}"
+        options = [o for name in names for o in ("--name", name)]
+        said = self.lab.autarky("cert", "issue", *options, "--out", out, ok=ok)
+        return said if ok != (0,) else out / "fullchain.pem"
+
+
+def issuer_of(chain):
+    return run(OPENSSL, "x509", "-in", chain, "-noout", "-issuer").strip().split("CN=")[-1].split("CN = ")[-1]
+
+
+def verifies(chain, roots, *options):
+    done = subprocess.run([OPENSSL, "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", str(roots), "-untrusted",
+                           str(chain), *map(str, options), str(chain)], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode == 0
+
+
+def good(lab, chain, roots="roots.pem"):
+    if not verifies(chain, lab.data / "trust" / roots):
+        sys.exit(f"{chain} does not verify with {roots}")
+
+
+def register(lab):
+    return {i["ref"]: i for i in json.loads(lab.autarky("issuer", "list", "--json"))["issuers"]}
+
+
+def ready(lab):
+    """The signer has read what is new."""
+    def read():
+        log = lab.log()
+        return log.count("serve.role-ready role=signer") == 1 + log.count("serve.restarts role=signer")
+
+    wait_for("the signer", read, 120)
+
+
+def rotated(lab, certificates):
+    first = certificates.issue(f"a.{DOMAIN}")
+    expect(issuer_of(first), "Example Hospital ECDSA CA 1", "the first issuer")
+    lab.autarky("issuer", "rotate", "ecdsa-1")
+    ready(lab)
+    waits = certificates.issue(f"b.{DOMAIN}")
+    expect(issuer_of(waits), "ECDSA CA 1", "before the new one's day")
+    lab.autarky("issuer", "rotate", "ecdsa-1", "--now")
+    ready(lab)
+    second = certificates.issue(f"c.{DOMAIN}")
+    expect(issuer_of(second), "ECDSA CA 3", "the replacement")
+    if [register(lab)[r]["state"] for r in ("ecdsa-1", "ecdsa-2", "ecdsa-3")] != ["retiring", "active", "active"]:
+        sys.exit(f"states: {register(lab)}")
+    for chain in (first, waits, second):
+        good(lab, chain)
+    for ref in ("ecdsa-1", "ecdsa-3", "root-rsa", "root-sm2"):
+        run("curl", "-sSf", "-o", lab.directory / "aia", f"{lab.plain}/issuer/{ref}.cer")
+    return first, second
+
+
+def special(lab, certificates):
+    expect(certificates.issue("www.example.com", ok=(2,)), "outside of what this CA may vouch for", "without special")
+    lab.autarky("issuer", "create", "--special", "--algorithms", "ecdsa")
+    ready(lab)
+    chain = certificates.issue("www.example.com")
+    expect(issuer_of(chain), "ECDSA CA 1 S", "the special issuer")
+    good(lab, chain, "roots-special.pem")
+    if verifies(chain, lab.roots):
+        sys.exit("a special certificate verifies with the roots of the intranet")
+    expect(certificates.issue("www.example.com", f"d.{DOMAIN}", ok=(2,)), "no issuer may vouch for both", "a mixture")
+
+
+def another_domain(lab, certificates, before):
+    text = (lab.data / "autarky.yaml").read_text()
+    (lab.data / "autarky.yaml").write_text(text.replace(f"domain: {DOMAIN}", "domain: clinic.test"))
+    expect(lab.autarky("reload"), "autarky issuer rotate", "the reload's words")
+    expect(lab.autarky("doctor"), "made for other names", "doctor's words")
+    expect(certificates.issue("a.clinic.test", ok=(2,)), "no issuer was made for a.clinic.test", "before there is an issuer")
+    lab.autarky("issuer", "rotate", "--due")
+    ready(lab)
+    good(lab, certificates.issue("a.clinic.test"))
+    good(lab, before)
+    if "no issuer is to be replaced" not in lab.autarky("issuer", "rotate", "--due"):
+        sys.exit("issuers are due again")
+    (lab.data / "autarky.yaml").write_text(text)
+    lab.autarky("reload")
+    lab.autarky("issuer", "rotate", "--due")
+    ready(lab)
+
+
+def revoked(lab, certificates):
+    victim = certificates.issue(f"e.{DOMAIN}")
+    ref = next(i["ref"] for i in register(lab).values() if i["subject"].endswith(issuer_of(victim)))
+    lab.autarky("issuer", "revoke", ref, ok=(64,))
+    lab.autarky("issuer", "rotate", ref, "--now")
+    lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
+    ready(lab)
+    crl = lab.directory / "root.crl"
+    run("curl", "-sSf", "-o", crl, f"{lab.plain}/crl/root-rsa/0.crl")
+    text = run(OPENSSL, "crl", "-inform", "DER", "-in", crl, "-noout", "-text", "-CAfile", lab.roots)
+    serial = run(OPENSSL, "x509", "-in", lab.data / "ca" / f"{ref}.crt", "-noout", "-serial").strip().split("=")[1]
+    expect(text, serial, "the root's list")
+    run(OPENSSL, "crl", "-inform", "DER", "-in", crl, "-out", lab.directory / "root.crl.pem")
+    chain = lab.data / "ca" / f"{ref}.crt"
+    if subprocess.run([OPENSSL, "verify", "-CAfile", str(lab.roots), "-CRLfile", str(lab.directory / "root.crl.pem"), "-crl_check",
+                       str(chain)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+        sys.exit("OpenSSL does not see that the issuer is revoked")
+    after = certificates.issue(f"f.{DOMAIN}")
+    if issuer_of(after) == issuer_of(victim):
+        sys.exit("a revoked issuer signs")
+    good(lab, after)
+    lab.autarky("issuer", "revoke", ref, "--yes", ok=(2,))
+
+
+def refused(lab):
+    lab.autarky("issuer", "rotate", "nobody-1", ok=(2,))
+    lab.autarky("issuer", "rotate", "root-rsa", ok=(2,))
+    lab.autarky("issuer", "retire", "ecdsa-1", ok=(2,))
+    lab.autarky("issuer", "cross-sign", "root-rsa", ok=(2,))
+    before = sorted(p.name for p in (lab.data / "ca").iterdir())
+    (lab.data / "root" / "root-sm2.key").rename(lab.directory / "away.key")
+    expect(lab.autarky("issuer", "rotate", "sm2-1", ok=(2,)), "the key of root-sm2 is not here", "without the root's key")
+    (lab.directory / "away.key").rename(lab.data / "root" / "root-sm2.key")
+    if sorted(p.name for p in (lab.data / "ca").iterdir()) != before:
+        sys.exit("what failed has left files")
+
+
+def main():
+    with Lab(policy="  - name: all\n    allow: [\"*\"]\n", init_options=("--algorithms", "ecdsa,sm2")) as lab:
+        port = free_port()
+        text = (lab.data / "autarky.yaml").read_text()
+        (lab.data / "autarky.yaml").write_text(
+            text.replace('plain: ["127.0.0.1:0"]', f'plain: ["127.0.0.1:{port}"]')
+            + f'urls: {{plain: "http://127.0.0.1:{port}"}}\n')
+        lab.start()
+        certificates = Certificates(lab)
+        first, second = rotated(lab, certificates)
+        refused(lab)
+        special(lab, certificates)
+        another_domain(lab, certificates, second)
+        revoked(lab, certificates)
+        good(lab, first)
+
+
+main()
