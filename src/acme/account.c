@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.3: accounts. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 

@@ -2,6 +2,7 @@
 #include "acme/acme.h"
 
 #include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "ev/clock.h"
 
 enum rc acme_new(const struct acme_options *options, struct acme **out)

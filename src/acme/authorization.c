@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.5: authorizations and their challenges, as the client sees them. What happens
  * once a challenge has been asked for is validation.c. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 
@@ -67,7 +67,8 @@ static bool waits(const struct store_authorization *a)
     return false;
 }
 
-void acme_authorization_reply(struct acme_request *r, const struct store_authorization *a, int status)
+void acme_authorization_reply(struct acme_request *r, const struct store_authorization *a,
+                              int status)
 {
     struct json_out o = acme_reply_begin(r);
 

@@ -46,12 +46,9 @@ enum rc acme_directory(struct acme_request *r)
         const char *name;
         const char *path;
     } entries[] = {
-        {"newNonce", "/acme/new-nonce"},
-        {"newAccount", "/acme/new-account"},
-        {"newOrder", "/acme/new-order"},
-        {"newAuthz", "/acme/new-authz"},
-        {"revokeCert", "/acme/revoke-cert"},
-        {"keyChange", "/acme/key-change"},
+        {"newNonce", "/acme/new-nonce"},       {"newAccount", "/acme/new-account"},
+        {"newOrder", "/acme/new-order"},       {"newAuthz", "/acme/new-authz"},
+        {"revokeCert", "/acme/revoke-cert"},   {"keyChange", "/acme/key-change"},
         {"renewalInfo", "/acme/renewal-info"},
     };
     struct json_out o = acme_reply_begin(r);

@@ -2,9 +2,9 @@
 /* RFC 8555 section 7.3.4: external account binding. What a client signs its binding with is made of
  * the key's id and of a key that is not in the database, so that nobody who has a copy of that can
  * make a binding. */
-#include "acme/acme_int.h"
-#include "crypto/hash.h"
 #include "jose/eab.h"
+#include "acme/parts_int.h"
+#include "crypto/hash.h"
 #include "store/eab.h"
 
 MSG(msg_required, "acme.eab-required",
@@ -22,10 +22,10 @@ MSG(msg_revoked, "acme.eab-revoked",
 MSG(msg_expired, "acme.eab-expired",
     "the key \"{0}\" for external account bindings expired at {1}; ask for a new one");
 MSG(msg_used, "acme.eab-used",
-    "the key \"{0}\" for external account bindings has made {1} accounts, which is all that it may; "
+    "the key \"{0}\" for external account bindings has made {1} accounts, which is all that it "
+    "may; "
     "use the account that there is, or ask for a new key");
-MSG(msg_away, "acme.eab-away",
-    "this server has no key to check external account bindings with");
+MSG(msg_away, "acme.eab-away", "this server has no key to check external account bindings with");
 
 enum rc acme_eab_secret(const struct acme *a, const struct id *kid,
                         unsigned char out[static ACME_EAB_KEY])

@@ -2,7 +2,7 @@
 /* RFC 8555 section 7.4, finalize: everything is judged once more, one request wins the order, and
  * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
  * see "processing". */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 

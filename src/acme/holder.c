@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.6: who has proven control of all names of a certificate may revoke it, whoever
  * had it issued. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "base/name.h"
 
 enum { LOOK = 16 };

@@ -2,7 +2,7 @@
 /* Identifiers of orders and authorizations: RFC 8555 section 7.1.3 (names, wildcards), RFC 8738
  * (addresses). What may prove control of which is one table; a challenge that the configuration
  * does not know has no row. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "ca/issue.h"
@@ -121,10 +121,10 @@ enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i,
         return RC_OK;
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_challenge, verdict.rule,
                    i->name.value,
-                   i->wildcard                      ? STR("a wildcard")
-                   : i->subdomains                  ? STR("all that is below a name")
+                   i->wildcard                     ? STR("a wildcard")
+                   : i->subdomains                 ? STR("all that is below a name")
                    : i->name.type == STORE_NAME_IP ? STR("an address")
-                                                    : STR("a name"));
+                                                   : STR("a name"));
 }
 
 static enum rc add_challenge(struct acme_request *r, const char *type, struct store_challenge *c)
@@ -143,8 +143,8 @@ static enum rc add_challenge(struct acme_request *r, const char *type, struct st
 enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
                                       struct store_authorization *out)
 {
-    struct store_challenge *list = ARENA_ARRAY(r->arena, struct store_challenge,
-                                               CONF_CHALLENGE_COUNT);
+    struct store_challenge *list =
+        ARENA_ARRAY(r->arena, struct store_challenge, CONF_CHALLENGE_COUNT);
     size_t n = 0;
 
     if (!list)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.3.5: another key for an account, signed for by the old key around the new. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "crypto/hash.h"
 #include "store/keys.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4.1: an authorization ahead of any order. The account's row says until when
  * one of them may count, so that accounts that make none are not asked for them. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 MSG(msg_form, "acme.new-authorization",
     "\"identifier\" has to be an object with \"type\" and \"value\" (RFC 8555 section 7.4.1)");

@@ -75,21 +75,21 @@ static enum rc add(struct acme_open *o, const struct id *account, struct entry *
     return RC_OK;
 }
 
-enum rc acme_open_room(struct acme_open *o, struct store *s, const struct store_account *account,
-                       uint64_t max, when_t now, uint64_t *out_n, when_t *out_wait)
+enum rc acme_open_look(struct acme_open *o, struct store *s, const struct store_account *account,
+                       struct acme_open_room *room)
 {
     struct entry *e = find(o, &account->id);
 
     if (!e) {
         TRY(add(o, &account->id, &e));
-        if (account->created < o->started || o->left)
-            TRY(count(o, s, e, now));
+        if (account->created <= o->started || o->left)
+            TRY(count(o, s, e, room->now));
     }
-    if (e->n >= max && now - e->counted >= ACME_OPEN_RECOUNT)
-        TRY(count(o, s, e, now));
-    *out_n = e->n;
-    *out_wait = e->first > now ? e->first - now : WHEN_SECOND;
-    return e->n < max ? RC_OK : RC_QUOTA;
+    if (e->n >= room->max && room->now - e->counted >= ACME_OPEN_RECOUNT)
+        TRY(count(o, s, e, room->now));
+    room->n = e->n;
+    room->wait = e->first > room->now ? e->first - room->now : WHEN_SECOND;
+    return e->n < room->max ? RC_OK : RC_QUOTA;
 }
 
 void acme_open_add(struct acme_open *o, const struct id *account)

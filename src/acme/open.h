@@ -28,10 +28,15 @@ struct acme_open {
 void acme_open_init(struct acme_open *o, when_t now);
 void acme_open_done(struct acme_open *o);
 
-/* The number, RC_QUOTA when there is no room for another below `max`; then *out_wait is how long
- * until one expires. */
-enum rc acme_open_room(struct acme_open *o, struct store *s, const struct store_account *account,
-                       uint64_t max, when_t now, uint64_t *out_n, when_t *out_wait);
+struct acme_open_room {
+    uint64_t max;
+    when_t now;
+    uint64_t n;  /* how many are open */
+    when_t wait; /* how long until one of them expires */
+};
+/* Fills in the last two; RC_QUOTA when there is no room for another below `max`. */
+enum rc acme_open_look(struct acme_open *o, struct store *s, const struct store_account *account,
+                       struct acme_open_room *room);
 /* One was made, or ended. */
 void acme_open_add(struct acme_open *o, const struct id *account);
 void acme_open_end(struct acme_open *o, const struct id *account);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "acme/state.h"
 #include "ca/issue.h"
 #include "metrics/metrics.h"
@@ -13,8 +13,7 @@ MSG(msg_refused, "acme.identifiers-refused",
 MSG(msg_one_site, "acme.one-site",
     "an order of this account has one site, for its certificates are kept by site; this one has "
     "{0}: make one for each");
-MSG(msg_date, "acme.order-date",
-    "\"{0}\" is not a time as in 2026-11-20T18:24:00Z (RFC 3339)");
+MSG(msg_date, "acme.order-date", "\"{0}\" is not a time as in 2026-11-20T18:24:00Z (RFC 3339)");
 MSG(msg_not_before, "acme.order-not-before",
     "\"notBefore\" is {0}, but certificates are valid from when they are issued, {1} now; leave it "
     "out");
@@ -379,18 +378,18 @@ static void settle(struct acme_request *r, struct order_data *d)
 
 static enum rc check_room(struct acme_request *r, uint64_t *out_open)
 {
-    uint64_t max = r->acme->conf->acme.orders_open;
-    when_t wait;
-    enum rc rc = acme_open_room(&r->acme->open, r->acme->store, &r->account, max, r->now, out_open,
-                                &wait);
+    struct acme_open_room room = {.max = r->acme->conf->acme.orders_open, .now = r->now};
+    enum rc rc = acme_open_look(&r->acme->open, r->acme->store, &r->account, &room);
 
+    *out_open = room.n;
     if (rc != RC_QUOTA)
         return rc;
     http_header_addf(r->x, "Retry-After", "%lld",
-                     (long long)((wait < WHEN_HOUR ? wait : WHEN_HOUR) / WHEN_SECOND) + 1);
+                     (long long)((room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR) / WHEN_SECOND) +
+                         1);
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_open,
-                    arena_printf(r->arena, "%llu", (unsigned long long)*out_open),
-                    arena_printf(r->arena, "%llu", (unsigned long long)max));
+                    arena_printf(r->arena, "%llu", (unsigned long long)room.n),
+                    arena_printf(r->arena, "%llu", (unsigned long long)room.max));
 }
 
 static enum rc read_order(struct acme_request *r, struct order_data *d)

@@ -2,12 +2,12 @@
 /* The end of what has expired: orders and authorizations go, certificates become tombstones. In
  * steps of a few rows, each a job among the others of a commit, with a pause between two; after a
  * sweep of everything nothing is looked at for an hour. The periods are the configuration's. */
-#include "acme/acme_int.h"
+#include "store/prune.h"
+#include "acme/parts_int.h"
 #include "crypto/hash.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
-#include "store/prune.h"
 
 enum { STEP = 100, STEP_ARENA = 4 * 1024 * 1024, NAMES_BYTES_MAX = STORE_NAMES_MAX * 512 };
 #define FIRST_SWEEP (5 * WHEN_MINUTE) /* after a start: then there is other work */
@@ -90,8 +90,7 @@ static void begin_phase(struct acme_prune *p, enum phase phase)
     p->now = clock_now(ev_clock(p->acme->ev));
     p->at = (struct store_cursor){0};
     /* Nothing lives less than an order, and what is not over by then can wait for a later sweep. */
-    p->step = (struct store_prune){
-        .before = p->now - keep, .young = p->now - keep, .limit = STEP};
+    p->step = (struct store_prune){.before = p->now - keep, .young = p->now - keep, .limit = STEP};
 }
 
 static void end_sweep(struct acme_prune *p)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 9773: when to renew. Each certificate has a window of its own, which lies where its own digest
- * says within the spread, so that what was issued together does not come back together; the same at
- * each look and on each node. An administrator pulls renewals forward for a set that is described
- * (store/renewals.h), and those are spread in the same way. */
-#include "acme/acme_int.h"
+/* RFC 9773: when to renew. Each certificate has a window of its own, which lies where its own
+ * digest says within the spread, so that what was issued together does not come back together; the
+ * same at each look and on each node. An administrator pulls renewals forward for a set that is
+ * described (store/renewals.h), and those are spread in the same way. */
+#include "acme/parts_int.h"
 #include "base/name.h"
 #include "base/rd.h"
 #include "base/text.h"
@@ -21,10 +21,10 @@ MSG(msg_replaced, "acme.replaces-replaced",
     "another order replaces the certificate {0} already; leave out \"replaces\"");
 
 enum {
-    PART_MAX = 64,      /* bytes of a key identifier, or of a serial with its sign byte */
-    WINDOW_PARTS = 50,  /* of the lifetime: how wide a window is */
-    PULLED_PARTS = 20,  /* the same of the time that renewals are pulled to */
-    RETRY_PARTS = 20,   /* of the lifetime: how often to look */
+    PART_MAX = 64,     /* bytes of a key identifier, or of a serial with its sign byte */
+    WINDOW_PARTS = 50, /* of the lifetime: how wide a window is */
+    PULLED_PARTS = 20, /* the same of the time that renewals are pulled to */
+    RETRY_PARTS = 20,  /* of the lifetime: how often to look */
 };
 #define RETRY_MAX (6 * WHEN_HOUR)
 #define RETRY_MIN WHEN_MINUTE
@@ -92,7 +92,8 @@ static struct window usual(const struct acme_request *r, const struct store_cert
     when_t spread = life * (when_t)r->acme->conf->acme.renewal.spread / 100;
     when_t width = life / WINDOW_PARTS;
     when_t latest = c->not_after - 2 * width;
-    struct window w = {.first = c->not_before + life * (when_t)r->acme->conf->acme.renewal.at / 100};
+    struct window w = {.first =
+                           c->not_before + life * (when_t)r->acme->conf->acme.renewal.at / 100};
 
     w.first += within(c, spread) - spread / 2;
     if (w.first > latest)

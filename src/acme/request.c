@@ -240,8 +240,8 @@ static bool takes_empty(const struct acme_request *r)
 {
     acme_handler h = r->route->handle;
 
-    return h != acme_new_account && h != acme_new_order && h != acme_finalize &&
-           h != acme_revoke && h != acme_new_authorization && h != acme_key_change;
+    return h != acme_new_account && h != acme_new_order && h != acme_finalize && h != acme_revoke &&
+           h != acme_new_authorization && h != acme_key_change;
 }
 
 static enum rc authenticate(struct acme_request *r)

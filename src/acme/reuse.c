@@ -3,7 +3,7 @@
  * for authorizations made ahead, section 7.4 leaves the rest to the server. Each is looked for only
  * if the configuration or the account's own row says that there may be one, so that an order that
  * uses none of it costs no query. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "acme/state.h"
 #include "base/name.h"
 
@@ -95,14 +95,13 @@ static bool same(const struct store_order *a, const struct store_order *b)
 enum rc acme_reuse_order(struct acme_request *r, const struct store_order *wanted,
                          struct store_order *out)
 {
-    struct str value = wanted->names[0].name.value;
+    struct store_order_open_for what = {r->account.id, wanted->names[0].name.value, r->now};
     struct store_order *list;
     size_t n;
 
-    if (name_is_wildcard(value))
-        value = str_skip(value, 2);
-    TRY(store_order_of_name(store_read(r->acme->store), r->arena, &r->account.id, value, r->now,
-                            &list, &n));
+    if (name_is_wildcard(what.value))
+        what.value = str_skip(what.value, 2);
+    TRY(store_order_open_for(store_read(r->acme->store), r->arena, &what, &list, &n));
     for (size_t i = 0; i < n; i++)
         if (same(&list[i], wanted)) {
             *out = list[i];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.6: revocation, by the account that had the certificate issued, by one that
- * holds authorizations for all its names (holder.c) or by the certificate's own key. Who has that key may also say of a certificate that is revoked already
- * that the key is compromised: the reason changes, the time stays. */
-#include "acme/acme_int.h"
+ * holds authorizations for all its names (holder.c) or by the certificate's own key. Who has that
+ * key may also say of a certificate that is revoked already that the key is compromised: the reason
+ * changes, the time stays. */
+#include "acme/parts_int.h"
 #include "base/text.h"
 #include "metrics/metrics.h"
 #include "revocation/revocation.h"
@@ -19,7 +20,8 @@ MSG(msg_not_holder, "acme.revoke-not-holder",
     "only the account that this certificate was issued to, one that has proven control of all its "
     "names, or the certificate's own key may revoke it");
 MSG(msg_not_compromise, "acme.revoke-not-compromise",
-    "that the key is compromised can be said by who has it and by the account that this certificate "
+    "that the key is compromised can be said by who has it and by the account that this "
+    "certificate "
     "was issued to; give another reason");
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 

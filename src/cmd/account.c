@@ -14,10 +14,12 @@ static const struct {
     enum cmd_option option;
     const char *name;
 } texts[] = {
-    {CMD_OPT_CURSOR, "cursor"},   {CMD_OPT_NAME, "name"},       {CMD_OPT_UNDER, "under"},
-    {CMD_OPT_ISSUER, "issuer"},   {CMD_OPT_PROFILE, "profile"}, {CMD_OPT_REASON, "reason"},
-    {CMD_OPT_EXPIRES, "expires"}, {CMD_OPT_EAB, "eab"},         {CMD_OPT_WITHIN, "within"},
-    {CMD_OPT_URL, "url"},         {CMD_OPT_ACCOUNT_STATUS, "status"},
+    {CMD_OPT_CURSOR, "cursor"},         {CMD_OPT_NAME, "name"},
+    {CMD_OPT_UNDER, "under"},           {CMD_OPT_ISSUER, "issuer"},
+    {CMD_OPT_PROFILE, "profile"},       {CMD_OPT_REASON, "reason"},
+    {CMD_OPT_EXPIRES, "expires"},       {CMD_OPT_EAB, "eab"},
+    {CMD_OPT_WITHIN, "within"},         {CMD_OPT_URL, "url"},
+    {CMD_OPT_ACCOUNT_STATUS, "status"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,
@@ -74,8 +76,8 @@ int ask_args(const struct cmd_args *args, const char *operand, struct buf *out)
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);
     if (operand)
-        json_kv_z(&o, operand, strcmp(operand, "id") == 0 ? last_step(args->operand)
-                                                          : args->operand);
+        json_kv_z(&o, operand,
+                  strcmp(operand, "id") == 0 ? last_step(args->operand) : args->operand);
     status = put_options(args, &o);
     json_end(&o);
     err.rc = json_out_done(&o);

@@ -110,8 +110,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "when the last of them is to be renewed: a time from now, as in 6h, which "
                         "is spread over; otherwise 24h"},
     [CMD_OPT_URL] = {"--url", "URL", "a page that says why, for clients to show"},
-    [CMD_OPT_ACCOUNT_STATUS] = {"--status", "STATUS",
-                                "only valid, only deactivated (by the client) or only revoked ones"},
+    [CMD_OPT_ACCOUNT_STATUS] =
+        {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
 };
 
 static const struct cmd_row rows[] = {

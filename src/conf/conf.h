@@ -47,11 +47,11 @@ struct conf_rule {
     struct str name; /* for messages and the audit trail; unique */
     /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
     struct conf_strs allow;
-    struct conf_nets networks; /* where the request may come from; none: from anywhere */
-    unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets networks;  /* where the request may come from; none: from anywhere */
+    unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
     struct conf_nets addresses; /* that certificates may name */
     bool wildcards;             /* "*.a.d" fits "*.d" */
-    struct conf_strs eab;      /* names of keys one of which the account must have; none: any */
+    struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
 };
 
 enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };

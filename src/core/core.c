@@ -16,7 +16,8 @@
 static const char eab_file[] = "eab.key";
 
 MSG(msg_eab_key, "core.eab-key",
-    "{0} in the data directory is not 32 bytes long; bring it back from a backup, or remove it: then "
+    "{0} in the data directory is not 32 bytes long; bring it back from a backup, or remove it: "
+    "then "
     "keys of `autarky eab create` that have not been used are worth nothing any more");
 
 static const struct sandbox sandbox = {

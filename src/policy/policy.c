@@ -18,7 +18,8 @@ MSG(msg_wildcard, "policy.wildcard",
     "policy rule \"{0}\" allows names like {1}, but no wildcards; ask for the single names, or set "
     "\"wildcards: true\" in the rule");
 MSG(msg_eab, "policy.eab",
-    "policy rule \"{0}\" allows {1}, but only to accounts made with one of its keys ({2}), which this "
+    "policy rule \"{0}\" allows {1}, but only to accounts made with one of its keys ({2}), which "
+    "this "
     "one is not; make an account with such a key (`autarky eab create`)");
 
 MSG(msg_scope, "policy.outside-hierarchy",
@@ -230,10 +231,9 @@ static enum rc refuse(const struct conf_rule *rule, enum fault fault, const stru
     if (fault == WILDCARD)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
     if (fault == NETWORK)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name,
-                       q->value,
-                       q->requester.n ? str_of(addr_text(&q->requester, from))
-                                      : STR("a socket of this host"));
+        return PROBLEM(
+            err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
+            q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
     for (size_t i = 0; i < rule->eab.n && keys.n < ALLOWED_TEXT_MAX; i++) {
         if (i)
             buf_putz(&keys, ", ");
@@ -247,8 +247,8 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err)
 {
     const struct conf_rule *first = NULL;
-    struct str name = q->type == POLICY_DNS && name_is_wildcard(q->value) ? str_skip(q->value, 2)
-                                                                          : q->value;
+    struct str name =
+        q->type == POLICY_DNS && name_is_wildcard(q->value) ? str_skip(q->value, 2) : q->value;
     enum fault why = FITS;
 
     TRY(check_space(conf, policy_space_of(conf, q->type, name), q->value, q->special, err));

@@ -7,7 +7,8 @@
 
 #define EXISTS "SELECT 1 FROM accounts WHERE id = ?"
 #define COLUMNS                                                                                    \
-    "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from, ahead"
+    "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from, "    \
+    "ahead"
 
 static const char *const statuses[STORE_ACCOUNT_STATUSES] = {
     [STORE_ACCOUNT_VALID] = "valid",

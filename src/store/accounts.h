@@ -21,9 +21,9 @@ struct store_account {
     struct store_hash thumbprint; /* RFC 7638 */
     const struct str *contacts;   /* URIs */
     size_t n_contacts;
-    when_t terms_at; /* when it agreed; 0: did not */
+    when_t terms_at;    /* when it agreed; 0: did not */
     struct str eab_key; /* name of the key of its external account binding; empty: none */
-    bool system; /* Autarky's own: freezes, limits and rules do not reach it */
+    bool system;        /* Autarky's own: freezes, limits and rules do not reach it */
     when_t created;
     struct addr created_from;
     when_t ahead; /* until when an authorization may count that it made ahead of orders; 0: none */

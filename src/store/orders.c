@@ -277,8 +277,9 @@ enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t
     return r.rc;
 }
 
-enum rc store_order_of_name(struct store_txn *txn, struct arena *a, const struct id *account,
-                            struct str value, when_t now, struct store_order **out, size_t *out_n)
+enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
+                             const struct store_order_open_for *what, struct store_order **out,
+                             size_t *out_n)
 {
     enum { LOOK = 16 };
     CLEANUP(stmt_done) struct stmt st = {};
@@ -291,9 +292,9 @@ enum rc store_order_of_name(struct store_txn *txn, struct arena *a, const struct
                   " FROM authorizations z JOIN order_names w ON w.authorization = z.n"
                   " WHERE z.account = ? AND z.value = ?)"
                   " AND status IN ('pending', 'ready') AND expires > ? ORDER BY n DESC LIMIT ?"));
-    stmt_id(&st, account);
-    stmt_text(&st, value, STORE_TEXT_MAX);
-    stmt_int(&st, now);
+    stmt_id(&st, &what->account);
+    stmt_text(&st, what->value, STORE_TEXT_MAX);
+    stmt_int(&st, what->now);
     stmt_int(&st, LOOK);
     for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
         TRY(rows_grow(a, sizeof(struct store_order), LOOK, n, &cap, &list));

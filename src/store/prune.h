@@ -7,12 +7,12 @@
 #include "store/types.h"
 
 struct store_prune {
-    when_t before;     /* what expired before that goes */
-    when_t young;      /* no row made after that can have */
-    unsigned limit;    /* rows looked at */
-    int64_t at;        /* where it goes on: 0 at the start of a sweep; moved by each step */
-    uint64_t gone;     /* by this step */
-    bool end;          /* there is nothing more in this sweep */
+    when_t before;  /* what expired before that goes */
+    when_t young;   /* no row made after that can have */
+    unsigned limit; /* rows looked at */
+    int64_t at;     /* where it goes on: 0 at the start of a sweep; moved by each step */
+    uint64_t gone;  /* by this step */
+    bool end;       /* there is nothing more in this sweep */
 };
 
 /* Orders with their names, but for those that are processing. */

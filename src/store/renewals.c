@@ -3,8 +3,7 @@
 
 #include "store/sql_int.h"
 
-#define COLUMNS                                                                                    \
-    "id, issuer, profile, spki_sha256, name, under, created, first, last, reason, url"
+#define COLUMNS "id, issuer, profile, spki_sha256, name, under, created, first, last, reason, url"
 
 static enum rc room(struct store_txn *txn, when_t now)
 {

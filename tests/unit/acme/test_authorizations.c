@@ -54,8 +54,7 @@ static bool validate_ahead(struct lab *l, const char *url)
     struct str text;
     char at[256];
 
-    if (!json_next(&it, NULL, &challenge) ||
-        json_str(json_get(challenge, "url"), &text) != RC_OK ||
+    if (!json_next(&it, NULL, &challenge) || json_str(json_get(challenge, "url"), &text) != RC_OK ||
         str_copyz(text, at, sizeof(at)) != RC_OK)
         return false;
     asked = client_post(&l->c, at, "{}");

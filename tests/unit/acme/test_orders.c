@@ -13,6 +13,7 @@
 #define ADDRESS(n) "{\"type\":\"ip\",\"value\":\"" n "\"}"
 #define CONFIG(more)                                                                               \
     "organization: Example Hospital\n"                                                             \
+    "country: DE\n"                                                                                \
     "domain: hospital.example\n"                                                                   \
     "urls: {api: \"https://ca.hospital.example:8555\"}\n"                                          \
     "policy: [{name: all, allow: [\"*.hospital.example\"],"                                        \
@@ -84,8 +85,8 @@ static void a_name_and_addresses(void)
     CHECK_OK(addr_parse(STR("10.1.2.3"), &ips[0]));
     CHECK_OK(addr_parse(STR("fd00::7"), &ips[1]));
     CHECK(lab_start(&l, CONFIG("")));
-    made = order(&l, NAME("a.hospital.example") "," ADDRESS("10.1.2.3") "," ADDRESS("fd00:0::7"),
-                 "");
+    made =
+        order(&l, NAME("a.hospital.example") "," ADDRESS("10.1.2.3") "," ADDRESS("fd00:0::7"), "");
     CHECK_INT(made.status, 201);
     CHECK_INT(json_len(json_get(made.json, "authorizations")), 3);
     CHECK_OK(str_copyz(world_header(made.x, "Location"), url, sizeof(url)));

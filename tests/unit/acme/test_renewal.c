@@ -113,7 +113,8 @@ static void unknown_ids(void)
         const char *id;
         int status;
     } cases[] = {
-        {"abc", 400}, {"a.b.c", 400}, {".AA", 400}, {"AA.", 400}, {"!!.AA", 400}, {"AAAA.AAAA", 404},
+        {"abc", 400}, {"a.b.c", 400}, {".AA", 400},
+        {"AA.", 400}, {"!!.AA", 400}, {"AAAA.AAAA", 404},
     };
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
     CLEANUP(reply_done) struct reply post = {.x = NULL};

@@ -65,7 +65,7 @@ static struct reply post_forged(struct client *c, const char *path, const char *
 
 static void directory_lists_what_works(void)
 {
-    static const char *const names[] = {"newNonce", "newAccount", "newOrder",   "newAuthz",
+    static const char *const names[] = {"newNonce",  "newAccount", "newOrder",   "newAuthz",
                                         "keyChange", "revokeCert", "renewalInfo"};
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
     CLEANUP(client_done) struct client c = {.w = NULL};

@@ -85,10 +85,9 @@ static void rules(void)
                "policy[0].networks: [] -> [\"10.0.0.0/8\"] live\n"
                "policy[1]: {name: b, allow: [\"*\"], networks: [], challenges: [http-01],"
                " addresses: [], wildcards: false, eab: []} ->  live\n");
-    CHECK_DIFF(
-        LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
-        "policy[0]:  -> {name: a, allow: [a.x], networks: [], challenges: [http-01],"
-        " addresses: [], wildcards: false, eab: []} live\n");
+    CHECK_DIFF(LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
+               "policy[0]:  -> {name: a, allow: [a.x], networks: [], challenges: [http-01],"
+               " addresses: [], wildcards: false, eab: []} live\n");
 }
 
 static void resolvers(void)

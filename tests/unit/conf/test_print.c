@@ -55,7 +55,7 @@ static void the_defaults(void)
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
     " wildcards: true, eab: [team-a, \"null\"]}]\n"                                                \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
-    " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n"  \
+    " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n" \
     "keep: {orders: 1h, certificates: 10d}\n"                                                      \
     "ca: {passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                               \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \

@@ -138,6 +138,7 @@ static void open_orders_are_counted(void)
     struct store_account account = fix_account(1);
     struct store_authorization authz = fix_authorization(2, 1);
     struct store_order_name names[3];
+    struct store_order_open_for what = {account.id, STR("wiki.hospital.example"), FIX_NOW};
     struct store_order *list;
     uint64_t n;
     when_t first;
@@ -159,8 +160,7 @@ static void open_orders_are_counted(void)
     CHECK_OK(store_order_open(store_read(f.s), &account.id, FIX_NOW, FIX_NOW + 2 * WHEN_DAY, &n,
                               &first));
     CHECK_INT(n, 0);
-    CHECK_OK(store_order_of_name(store_read(f.s), &f.a, &account.id, STR("wiki.hospital.example"),
-                                 FIX_NOW, &list, &found));
+    CHECK_OK(store_order_open_for(store_read(f.s), &f.a, &what, &list, &found));
     CHECK_INT(found, 2);
     CHECK_STR(id_str(&list[0].id), fix_id(12).z);
 }
