@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
  * the comparison of ids. */
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    static const enum dns_type types[] = {DNS_A, DNS_AAAA, DNS_TXT, DNS_CNAME};
+    static const enum dns_type types[] = {DNS_A,  DNS_AAAA, DNS_TXT,  DNS_CNAME,
+                                          DNS_NS, DNS_CAA,  DNS_DNAME};
     struct dns_query q = {.type = DNS_A, .name = {"www.lan", 7}};
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         __builtin_trap();
     if (n < 4)
         return 0;
-    q.type = types[data[0] % 4];
+    q.type = types[data[0] % 7];
     q.id = (uint16_t)(data[2] << 8 | data[3]);
     if (dns_reply_parse(str_bytes(data + 2, n - 2), &q, &a, &r) != RC_OK)
         return 0;

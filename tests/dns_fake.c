@@ -6,7 +6,18 @@
 
 #include "base/fd.h"
 
-enum { HEADER = 12, MESSAGE = 1024, CHAIN = 12, CNAME = 5, TXT = 16, AAAA = 28, NAME = 300 };
+enum {
+    HEADER = 12,
+    MESSAGE = 4096,
+    CHAIN = 12,
+    NS = 2,
+    CNAME = 5,
+    TXT = 16,
+    AAAA = 28,
+    DNAME = 39,
+    CAA = 257,
+    NAME = 300
+};
 
 void dns_fake_init(struct dns_fake *f, struct net *net)
 {
@@ -70,8 +81,19 @@ static void put_rr(struct message *m, const struct dns_fake_rr *rr)
     u16(m, 60);
     at = m->n;
     u16(m, 0);
-    if (rr->type == CNAME) {
+    if (rr->type == CNAME || rr->type == DNAME || rr->type == NS) {
         put_name(m, rr->data);
+    } else if (rr->type == CAA) { /* "issue ca.example", "!critical value" */
+        const char *tag = rr->data + (rr->data[0] == '!');
+        size_t n = strcspn(tag, " ");
+        size_t rest = strlen(tag + n) - (tag[n] == ' ');
+
+        m->b[m->n++] = rr->data[0] == '!' ? 0x80 : 0;
+        m->b[m->n++] = (unsigned char)n;
+        memcpy(m->b + m->n, tag, n);
+        m->n += n;
+        memcpy(m->b + m->n, tag + n + (tag[n] == ' '), rest);
+        m->n += rest;
     } else if (rr->type == TXT) {
         m->b[m->n++] = (unsigned char)strlen(rr->data);
         memcpy(m->b + m->n, rr->data, strlen(rr->data));
@@ -85,6 +107,7 @@ static void put_rr(struct message *m, const struct dns_fake_rr *rr)
         memcpy(m->b + m->n, addr.b, addr.n);
         m->n += addr.n;
     }
+    m->b[at] = (unsigned char)((m->n - at - 2) >> 8);
     m->b[at + 1] = (unsigned char)(m->n - at - 2);
 }
 
@@ -100,6 +123,13 @@ static unsigned put_answers(const struct dns_fake_server *s, const char *name, i
 
         known = false;
         for (const struct dns_fake_rr *rr = s->rrs; rr && rr->name; rr++) {
+            size_t longer = strlen(name) - strlen(rr->name);
+
+            if (rr->type == DNAME && strlen(name) > strlen(rr->name) && name[longer - 1] == '.' &&
+                strcasecmp(name + longer, rr->name) == 0) {
+                put_rr(m, rr); /* without the CNAME that servers make of it */
+                count++;
+            }
             if (strcasecmp(rr->name, name) != 0)
                 continue;
             known = true;
@@ -144,8 +174,10 @@ static void answer(struct dns_fake_server *s, const struct dns_fake_socket *sock
         rcode = 1;
         m->b[5] = 0;
         m->n = HEADER;
+    } else if (s->broken && strcasecmp(s->broken, name) == 0) {
+        rcode = 2;
     } else if (!rcode && !truncate) {
-        rcode = put_answers(s, name, q[end - 3], m);
+        rcode = put_answers(s, name, q[end - 4] << 8 | q[end - 3], m);
     }
     flags |= s->knows_nothing ? 0 : s->authoritative ? 0x0400 : 0x0080;
     flags |= (truncate ? 0x0200 : 0) | rcode | ((unsigned)q[2] & 1) << 8;

@@ -9,8 +9,8 @@ enum { DNS_FAKE_SERVERS = 4, DNS_FAKE_SOCKETS = 64 };
 
 struct dns_fake_rr {
     const char *name;
-    int type;         /* 1, 5, 16 (one string), 28 */
-    const char *data; /* address, target or text */
+    int type;         /* 1, 2, 5, 16 (one string), 28, 39, 257 */
+    const char *data; /* address, target, text, or "issue ca.example", with a '!' in front critical */
 };
 
 struct dns_fake_server {
@@ -24,6 +24,7 @@ struct dns_fake_server {
     bool garbage;                        /* the right id and nothing sensible behind it */
     unsigned strays;                     /* datagrams before the answer that are not the answer */
     unsigned rcode;                      /* instead of an answer, unless 0 */
+    const char *broken;                  /* SERVFAIL for this name; NULL: none */
     unsigned queries, by_tcp, recursive; /* counted */
 };
 

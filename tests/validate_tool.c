@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One validation by http-01 over the machine's network, as the prober does it, for scenarios:
- *   validate_tool CONFIGURATION dns|ip IDENTIFIER TOKEN KEY_AUTHORIZATION
- * prints {"rc":..,"type":..,"text":..,"evidence":{..}}. */
+/* One validation over the machine's network, as the prober does it, for scenarios:
+ *   validate_tool CONFIGURATION dns|ip IDENTIFIER TOKEN KEY_AUTHORIZATION [CHALLENGE [ACCOUNT]]
+ * with http-01 if not another; an identifier may be a wildcard. Prints {"rc":..,"type":..,"text":..,"evidence":{..}}. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/file.h"
 #include "conf/load.h"
+#include "crypto/crypto.h"
 #include "dns/zones.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -14,7 +16,7 @@
 #include "net/net.h"
 #include "validate/validate.h"
 
-enum { OUT_MAX = 64 * 1024, ARGUMENTS = 6 };
+enum { OUT_MAX = 64 * 1024, ARGUMENTS = 6, CHALLENGE = 6, ACCOUNT = 7 };
 
 static void on_result(void *arg, const struct validate_result *r)
 {
@@ -58,22 +60,28 @@ static enum rc load(const char *path, const struct conf **out)
     return rc;
 }
 
-static enum rc run(char **argv)
+static enum rc run(int argc, char **argv)
 {
+    struct str name = str_of(argv[3]);
+    bool wildcard = str_starts(name, STR("*."));
     CLEANUP(ev_freep) struct ev *ev = NULL;
     CLEANUP(net_freep) struct net *net = NULL;
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(dns_zones_unrefp) struct dns_zones *zones = NULL;
     CLEANUP(validator_freep) struct validator *v = NULL;
     const struct validate_ask ask = {
-        .challenge = STR("http-01"),
+        .challenge = argc > CHALLENGE ? str_of(argv[CHALLENGE]) : STR("http-01"),
         .identifier_type = str_of(argv[2]),
-        .identifier = str_of(argv[3]),
+        .identifier = wildcard ? str_skip(name, 2) : name,
+        .wildcard = wildcard,
+        .account = argc > ACCOUNT ? str_of(argv[ACCOUNT]) : STR(""),
         .token = str_of(argv[4]),
         .key_authorization = str_of(argv[5]),
         .attempt = 1,
     };
 
+    signal(SIGPIPE, SIG_IGN);
+    TRY(crypto_init());
     TRY(load(argv[1], &conf));
     TRY(ev_new(clock_system(), &ev));
     TRY(net_system(ev, &net));
@@ -86,7 +94,7 @@ static enum rc run(char **argv)
 
 int main(int argc, char **argv)
 {
-    enum rc rc = argc == ARGUMENTS ? run(argv) : RC_INVAL;
+    enum rc rc = argc >= ARGUMENTS ? run(argc, argv) : RC_INVAL;
 
     if (rc != RC_OK)
         fprintf(stderr, "validate_tool: %s\n", rc_text(rc));

@@ -24,6 +24,8 @@ test      p11-kit               puts one behind a socket
 test      p11-kit-modules       the client of that
 test      opensc                pkcs11-tool: a second opinion on tokens
 test      certbot               an unmodified ACME client
+test      python3-certbot-dns-rfc2136  its way to a name server
+test      lego                  an ACME client with tls-alpn-01
 test      dehydrated            another one
 test      gnutls-bin            certtool: a second opinion on our chains
 test      libnss3-tools         vfychain, certutil: a third one

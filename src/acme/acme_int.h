@@ -189,6 +189,17 @@ void acme_validation_look(struct acme *a);
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);
 
+/* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
+#define ACME_CAA_LIFE (8 * WHEN_HOUR)
+/* Checks CAA again for the names of the order where that was done longer ago; those that core
+ * vouches for have none. `then` comes once, perhaps from inside this function: RC_OK, or anything
+ * else with r->err. */
+void acme_caa_check(struct acme_request *r, const struct store_order *order,
+                    void (*then)(struct acme_request *r, enum rc rc));
+/* The account's URL as DNS records have it; empty while urls.api is unset, for then it depends on
+ * who asks. In the arena. */
+struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account);
+
 /* vouch.c */
 /* The listener that only the keeper reaches. */
 bool acme_is_private(const struct acme_request *r);

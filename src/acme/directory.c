@@ -31,6 +31,13 @@ static void put_meta(struct json_out *o, const struct conf *conf)
         json_kv_str(o, "termsOfService", conf->acme.terms_of_service);
     if (conf->acme.website.n)
         json_kv_str(o, "website", conf->acme.website);
+    if (conf->validation.caa != CONF_CAA_OFF) {
+        json_key(o, "caaIdentities");
+        json_arr(o);
+        for (size_t i = 0; i < conf->acme.identities.n; i++)
+            json_put_str(o, conf->acme.identities.p[i]);
+        json_end(o);
+    }
     json_kv_bool(o, "externalAccountRequired", conf->acme.eab == CONF_BINDING_REQUIRED);
     json_key(o, "profiles");
     json_obj(o);

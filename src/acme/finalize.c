@@ -237,6 +237,16 @@ static enum rc take_vouched(struct acme_request *r, struct finalize_data *d)
     return d->ask.lineage.p ? RC_OK : RC_NOMEM;
 }
 
+static void caa_checked(struct acme_request *r, enum rc rc)
+{
+    struct finalize_data *d = r->data;
+
+    if (rc == RC_OK)
+        rc = ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
+    if (rc != RC_OK)
+        acme_reply_fail(r, rc);
+}
+
 enum rc acme_finalize(struct acme_request *r)
 {
     struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
@@ -270,7 +280,8 @@ enum rc acme_finalize(struct acme_request *r)
     };
     if (d->vouched)
         TRY(take_vouched(r, d));
-    return ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
+    acme_caa_check(r, &d->order, caa_checked);
+    return RC_OK;
 }
 
 /* ---- how an issuance ends for its order */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identifiers of orders and authorizations: RFC 8555 section 7.1.3 (names, wildcards), RFC 8738
- * (addresses). What may prove control of which is one table; a challenge that the configuration
- * does not know has no row. */
+ * (addresses). What may prove control of which is one table. */
 #include "acme/parts_int.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -26,11 +25,11 @@ enum { FOR_NAMES = 1, FOR_ADDRESSES = 2, FOR_WILDCARDS = 4, FOR_SUBDOMAINS = 8 }
 
 /* RFC 8555 sections 8.3 and 8.4, RFC 8738 section 4: a wildcard, or all below a name, is proven in
  * the DNS, and an address nowhere there. */
-static const struct {
-    const char *name;
-    unsigned proves;
-} challenges[CONF_CHALLENGE_COUNT] = {
-    [CONF_CHALLENGE_HTTP_01] = {"http-01", FOR_NAMES | FOR_ADDRESSES},
+static const unsigned proves[CONF_CHALLENGE_COUNT] = {
+    [CONF_CHALLENGE_HTTP_01] = FOR_NAMES | FOR_ADDRESSES,
+    [CONF_CHALLENGE_DNS_01] = FOR_NAMES | FOR_WILDCARDS | FOR_SUBDOMAINS,
+    [CONF_CHALLENGE_TLS_ALPN_01] = FOR_NAMES | FOR_ADDRESSES,
+    [CONF_CHALLENGE_DNS_ACCOUNT_01] = FOR_NAMES | FOR_WILDCARDS | FOR_SUBDOMAINS,
 };
 
 static const char *name_fault(enum rc rc)
@@ -99,7 +98,7 @@ unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned al
     if (i->subdomains)
         wanted |= FOR_SUBDOMAINS;
     for (unsigned c = 0; c < CONF_CHALLENGE_COUNT; c++)
-        if ((allowed & (1u << c)) && (challenges[c].proves & wanted) == wanted)
+        if ((allowed & (1u << c)) && (proves[c] & wanted) == wanted)
             fit |= 1u << c;
     return fit;
 }
@@ -159,7 +158,7 @@ enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_
     TRY(id_new(&out->id));
     for (unsigned c = 0; c < CONF_CHALLENGE_COUNT; c++)
         if (i->challenges & (1u << c))
-            TRY(add_challenge(r, challenges[c].name, &list[n++]));
+            TRY(add_challenge(r, conf_challenge_name(c), &list[n++]));
     out->challenges = list;
     out->n_challenges = n;
     return RC_OK;

@@ -232,6 +232,8 @@ static enum rc fill_ask(struct acme_attempt *t)
         .challenge = c->type,
         .identifier_type = str_of(store_name_type_text(t->authorization.name.type)),
         .identifier = t->authorization.name.value,
+        .wildcard = t->authorization.wildcard,
+        .account = acme_account_uri(t->acme, &t->arena, &t->authorization.account),
         .token = c->token,
         .key_authorization =
             arena_printf(&t->arena, "%.*s.%.*s", STR_ARG(c->token), STR_ARG(c->key_thumbprint)),
@@ -253,7 +255,8 @@ static enum rc copy(struct acme_attempt *t, const struct store_challenge *c,
                     const struct store_authorization *z)
 {
     t->challenge = (struct store_challenge){.id = c->id, .attempts = c->attempts};
-    t->authorization = (struct store_authorization){.id = z->id, .expires = z->expires};
+    t->authorization = (struct store_authorization){
+        .id = z->id, .account = z->account, .expires = z->expires, .wildcard = z->wildcard};
     t->authorization.name.type = z->name.type;
     TRY(arena_str(&t->arena, c->type, &t->challenge.type));
     TRY(arena_str(&t->arena, c->token, &t->challenge.token));

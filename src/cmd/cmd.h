@@ -85,6 +85,7 @@ enum cmd_option {
     CMD_OPT_WITHIN,
     CMD_OPT_URL,
     CMD_OPT_ACCOUNT_STATUS,
+    CMD_OPT_AS_CA,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))
@@ -225,4 +226,5 @@ int cmd_issuer_import(const struct cmd_args *args);
 int cmd_approval_list(const struct cmd_args *args);
 int cmd_approval_grant(const struct cmd_args *args);
 int cmd_approval_deny(const struct cmd_args *args);
+int cmd_probe(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

@@ -112,6 +112,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_URL] = {"--url", "URL", "a page that says why, for clients to show"},
     [CMD_OPT_ACCOUNT_STATUS] =
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
+    [CMD_OPT_AS_CA] = {"--as-ca", NULL, "from where, and in the way that, challenges are validated"},
 };
 
 static const struct cmd_row rows[] = {
@@ -269,6 +270,11 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
      cmd_renewal_list},
+    {"probe", NULL, "show what the CA sees of a name",
+     "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
+     "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
+     "certificate. Nothing is proven, and nothing changed.",
+     "NAME", OPT(AS_CA), cmd_probe},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, 0, cmd_ui_link},

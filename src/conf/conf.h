@@ -24,6 +24,11 @@ struct conf_ports {
     size_t n;
 };
 
+struct conf_numbers {
+    const uint64_t *p;
+    size_t n;
+};
+
 enum conf_database { CONF_DATABASE_SQLITE };
 
 enum conf_resolver_mode {
@@ -34,12 +39,31 @@ enum conf_resolver_mode {
 /* Who answers for names in a zone; the longest zone that fits a name counts. With no resolver at
  * all the servers of /etc/resolv.conf are used, as they are at run time. */
 struct conf_resolver {
-    struct str zone; /* canonical, "." for the root */
-    struct conf_ports servers;
+    struct str zone;           /* canonical, "." for the root */
+    struct conf_ports servers; /* empty only with CONF_RESOLVER_AUTHORITATIVE: they are found by NS
+                                  records, through the other resolvers */
     enum conf_resolver_mode mode;
+    uint64_t agree; /* so many servers must give the same answer */
 };
 
-enum conf_challenge { CONF_CHALLENGE_HTTP_01, CONF_CHALLENGE_COUNT };
+enum conf_challenge {
+    CONF_CHALLENGE_HTTP_01,
+    CONF_CHALLENGE_DNS_01,
+    CONF_CHALLENGE_TLS_ALPN_01,
+    CONF_CHALLENGE_DNS_ACCOUNT_01,
+    CONF_CHALLENGE_COUNT,
+};
+/* Those that find their proof in the DNS, and so hold for all below a name. */
+#define CONF_CHALLENGES_DNS                                                                        \
+    (1u << CONF_CHALLENGE_DNS_01 | 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
+/* "http-01": as RFC 8555 and the configuration spell it; "unknown" outside the enum. */
+const char *conf_challenge_name(unsigned challenge);
+
+enum conf_caa {
+    CONF_CAA_CHECK,  /* no answer about a top-level domain is as good as no record */
+    CONF_CAA_STRICT, /* every failure to find out forbids */
+    CONF_CAA_OFF,
+};
 
 /* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and
  * without any rule all names are. */
@@ -122,6 +146,9 @@ struct conf {
     size_t n_resolvers;
     struct {
         uint64_t http_port;
+        uint64_t tls_port;
+        struct conf_numbers redirect_ports; /* beside http_port */
+        enum conf_caa caa;
         struct conf_nets allow; /* lifts the default denial of special addresses */
         struct conf_nets deny;  /* stronger than allow */
         when_t timeout;         /* of one attempt */
@@ -144,6 +171,8 @@ struct conf {
             uint64_t at;     /* percent of the lifetime */
             uint64_t spread; /* percent of the lifetime */
         } renewal;
+        struct conf_strs caa_identities; /* canonical domains, as configured; none: the default */
+        struct conf_strs identities;     /* the same with the default filled in; never empty */
     } acme;
     struct {
         when_t orders;       /* and authorizations, after they have expired */

@@ -27,6 +27,13 @@ MSG(msg_site_profile, "conf.site-profile",
 MSG(msg_site_algorithms, "conf.site-algorithms",
     "the site {0} wants a key algorithm that its profile \"{1}\" does not allow: change "
     "`algorithms` of the site or `key_algorithms` of the profile");
+MSG(msg_resolver_servers, "conf.resolver-servers",
+    "the zone {0} needs `servers`; only those that hold a zone (mode: authoritative) can be found "
+    "without");
+MSG(msg_resolver_agree, "conf.resolver-agree",
+    "the zone {0} wants {1} servers to agree, and names fewer");
+MSG(msg_rule_url, "conf.rule-needs-url",
+    "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set `urls.api`");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum {
@@ -392,9 +399,40 @@ static enum rc listen_everywhere(struct arena *a, uint16_t port, struct conf_por
     return RC_OK;
 }
 
+/* "https://ca.hospital.example:8555" or so: the name in it; the organisation's domain when there is
+ * none, or an address. */
+static struct str own_identity(const struct conf *conf)
+{
+    struct str scheme, host;
+    struct addr addr;
+
+    if (!str_cut(conf->urls.api, '/', &scheme, &host) || !str_starts(host, STR("/")))
+        return conf->domain;
+    host = str_skip(host, 1);
+    host = str_head(host, str_find(host, ':'));
+    return host.n == 0 || host.p[0] == '[' || addr_parse(host, &addr) == RC_OK ? conf->domain
+                                                                                : host;
+}
+
+static enum rc identify(struct arena *a, struct conf *conf)
+{
+    struct str *one;
+
+    conf->acme.identities = conf->acme.caa_identities;
+    if (conf->acme.identities.n)
+        return RC_OK;
+    one = ARENA_NEW(a, struct str);
+    if (!one)
+        return RC_NOMEM;
+    *one = own_identity(conf);
+    conf->acme.identities = (struct conf_strs){one, 1};
+    return RC_OK;
+}
+
 /* Defaults that depend on other values. */
 static enum rc derive(struct arena *a, bool unprivileged, struct conf *conf)
 {
+    TRY(identify(a, conf));
     TRY(listen_everywhere(a, unprivileged ? 8080 : 80, &conf->listen.plain));
     return listen_everywhere(a, unprivileged ? 8443 : 443, &conf->listen.gateway);
 }
@@ -419,6 +457,36 @@ static enum rc check_sites(struct loader *l, const struct conf_node *root, const
     return RC_OK;
 }
 
+static enum rc check_resolvers(struct loader *l, const struct conf_node *root,
+                               const struct conf *conf)
+{
+    const struct conf_node *list = conf_node_get(root, STR("resolvers"));
+    const struct conf_node *n = list ? list->first : NULL;
+
+    for (size_t i = 0; n && !l->report->n && i < conf->n_resolvers; i++, n = n->next) {
+        const struct conf_resolver *r = &conf->resolvers[i];
+        char text[24];
+
+        snprintf(text, sizeof(text), "%u", (unsigned)r->agree);
+        if (r->servers.n == 0 && r->mode != CONF_RESOLVER_AUTHORITATIVE)
+            TRY(COMPLAIN(l, n, msg_resolver_servers, r->zone));
+        else if (r->servers.n && r->servers.n < r->agree)
+            TRY(COMPLAIN(l, n, msg_resolver_agree, r->zone, str_of(text)));
+    }
+    return RC_OK;
+}
+
+static enum rc check_policy(struct loader *l, const struct conf_node *root, const struct conf *conf)
+{
+    const struct conf_node *list = conf_node_get(root, STR("policy"));
+    const struct conf_node *n = list ? list->first : NULL;
+
+    for (size_t i = 0; n && !l->report->n && i < conf->n_policy; i++, n = n->next)
+        if (!conf->urls.api.n && conf->policy[i].challenges & 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
+            TRY(COMPLAIN(l, n, msg_rule_url, conf->policy[i].name));
+    return RC_OK;
+}
+
 /* What only several values together show. */
 static enum rc check_together(struct loader *l, const struct conf_node *root,
                               const struct conf *conf)
@@ -428,6 +496,8 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
+    TRY(check_resolvers(l, root, conf));
+    TRY(check_policy(l, root, conf));
     TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
         return RC_OK;

@@ -43,7 +43,9 @@ static const char *const common_names[] = {"name", "text", "none", NULL};
 static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
-static const char *const challenges[] = {"http-01", NULL};
+static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
+                                         NULL};
+static const char *const caa_modes[] = {"check", "strict", "off", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const switches[] = {"off", "on", NULL};
@@ -62,6 +64,7 @@ static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
+static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
@@ -175,16 +178,30 @@ const struct conf_key conf_schema[] = {
      .required = true, .unique = true, .take = &live,
      .help = "A domain, or \".\" for all names"},
     {KEY_IN("resolvers[].servers", CONF_MANY, struct conf_resolver, servers, &conf_kind_server),
-     .required = true, .filled = true, .take = &live,
-     .help = "Addresses, with a port where it is not 53"},
+     .take = &live,
+     .help = "Addresses, with a port where it is not 53; may be missing with authoritative: found "
+             "by NS records"},
     {KEY_IN("resolvers[].mode", CONF_ONE, struct conf_resolver, mode, &conf_kind_choice),
      .names = resolver_modes, .initial = "recursive", .take = &live,
      .help = "recursive: they find out; authoritative: they hold the zone"},
+    {KEY_IN("resolvers[].agree", CONF_ONE, struct conf_resolver, agree, &conf_kind_number),
+     .min = 1, .max = 8, .initial = "1", .take = &live,
+     .help = "How many of the servers must give the same answer"},
 
     MAP_OF_KEYS("validation"),
     {KEY("validation.http_port", CONF_ONE, validation.http_port, &conf_kind_number),
      .min = 1, .max = 65535, .initial = "80", .take = &live,
      .help = "Port of http-01; RFC 8555 says 80, closed networks may differ"},
+    {KEY("validation.tls_port", CONF_ONE, validation.tls_port, &conf_kind_number),
+     .min = 1, .max = 65535, .initial = "443", .take = &live,
+     .help = "Port of tls-alpn-01; RFC 8737 says 443, closed networks may differ"},
+    {KEY("validation.redirect_ports", CONF_MANY, validation.redirect_ports, &conf_kind_number),
+     .min = 1, .max = 65535, .initial = "80 443", .take = &live,
+     .help = "Ports to which http-01 follows redirects, beside http_port"},
+    {KEY("validation.caa", CONF_ONE, validation.caa, &conf_kind_choice), .names = caa_modes,
+     .initial = "check", .take = &live,
+     .help = "check: CAA records may forbid a certificate; strict: so does no answer about a "
+             "private top-level domain; off: they are not looked at"},
     {KEY("validation.allow", CONF_MANY, validation.allow, &conf_kind_net), .take = &live,
      .help = "Networks to connect to although denied by default (loopback, link-local ...)"},
     {KEY("validation.deny", CONF_MANY, validation.deny, &conf_kind_net), .take = &live,
@@ -310,6 +327,9 @@ const struct conf_key conf_schema[] = {
     {KEY("keep.certificates", CONF_ONE, keep.certificates, &conf_kind_span),
      .min = WHEN_DAY, .max = 36500 * WHEN_DAY, .initial = "365d", .take = &live,
      .help = "How long a certificate stays after its end, before only serial, dates and hashes do"},
+    {KEY("acme.caa_identities", CONF_MANY, acme.caa_identities, &conf_kind_domain), .take = &live,
+     .help = "Domains by which CAA records mean this CA; default: the host of urls.api, else "
+             "`domain`"},
 
     MAP_OF_KEYS("ca"),
     {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
@@ -441,6 +461,11 @@ struct str conf_key_name(const struct conf_key *key)
     const char *dot = strrchr(key->path, '.');
 
     return str_of(dot ? dot + 1 : key->path);
+}
+
+const char *conf_challenge_name(unsigned challenge)
+{
+    return challenge < CONF_CHALLENGE_COUNT ? challenges[challenge] : "unknown";
 }
 
 const char *conf_key_algorithm_name(unsigned algorithm)

@@ -345,6 +345,12 @@ static void renewal_pull(struct question *q)
     json_free(q->args);
 }
 
+static void probe_look(struct question *q)
+{
+    core_probe_look(q->core, q->req, json_root(q->args));
+    json_free(q->args);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -384,6 +390,7 @@ static const struct command {
     {"account deactivate", NULL, false, account_deactivate},
     {"renewal pull", NULL, false, renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };
 

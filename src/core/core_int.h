@@ -122,6 +122,7 @@ void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *a
  * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
  * unless the new one is keyCompromise. */
 void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+
 /* ---- issuers.c */
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
@@ -169,3 +170,5 @@ enum rc core_approval_list(struct core *core, struct json_out *o);
  * "reason"}...]}. RC_DENIED, naming it, when the runner took one of those; RC_CLOSED without a
  * runner. */
 void core_drill_runner(struct core *core, struct ipc_req *req);
+/* What the prober sees of args.name: see validate/preflight.h. */
+void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args);

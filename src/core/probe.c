@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Challenges handed to the prober. */
+/* Challenges handed to the prober, and the question what it sees. */
 #include <assert.h>
 
+#include "base/name.h"
 #include "core/core_int.h"
 #include "ipc/table.h"
 
-#define PROBE_SLACK (5 * WHEN_SECOND)
+/* Behind the prober's own limit, which has a share of its own for CAA. */
+#define PROBE_SLACK (8 * WHEN_SECOND)
 
 /* What is not tried at once waits in the store, in turns, and not here. */
 static_assert(ACME_VALIDATIONS_MAX <= (int)IPC_VALIDATE_CREDITS);
@@ -43,6 +45,9 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
         .challenge = v->challenge,
         .identifier_type = v->identifier_type,
         .identifier = v->identifier,
+        .wildcard = v->wildcard,
+        .caa_only = v->caa_only,
+        .account = v->account,
         .token = v->token,
         .key_authorization = v->key_authorization,
         .attempt = v->attempt,
@@ -63,4 +68,79 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
     if (rc != RC_OK)
         mem_free(p);
     return rc;
+}
+
+/* ---- what does the CA see? */
+
+MSG(msg_prober_away, "core.prober-away",
+    "the prober is not there at the moment; `autarky status` shows the processes");
+MSG(msg_probe_name, "core.probe-name",
+    "\"name\" has to be a DNS name, perhaps with \"*.\" in front, or an address");
+MSG(msg_probe_busy, "core.probe-busy",
+    "others ask as well, or the prober has no place at the moment; ask again in a while");
+MSG(msg_probe_failed, "core.probe-failed", "the prober could not look: {0}");
+
+static void refuse_probe(struct ipc_req *req, enum rc rc)
+{
+    struct err err = ERR_INIT;
+
+    if (rc == RC_INVAL)
+        IGNORE_RC(ERR(&err, rc, msg_probe_name));
+    else if (rc == RC_CLOSED)
+        IGNORE_RC(ERR(&err, rc, msg_prober_away));
+    else if (rc == RC_QUOTA)
+        IGNORE_RC(ERR(&err, rc, msg_probe_busy));
+    else
+        IGNORE_RC(ERR(&err, rc, msg_probe_failed, str_of(rc_text(rc))));
+    ipc_reply_err(req, &err);
+}
+
+static void looked(void *arg, const struct ipc_answer *answer)
+{
+    struct ipc_req *req = arg;
+    struct ipc_admin_reply reply = {};
+
+    if (answer->rc != RC_OK) {
+        refuse_probe(req, answer->rc);
+        return;
+    }
+    reply.json = ((const struct ipc_preflight_reply *)answer->msg)->json;
+    IGNORE_RC(ipc_reply(req, &reply)); /* who asked may be gone */
+}
+
+static enum rc read_name(struct str text, struct arena *a, struct ipc_preflight *out)
+{
+    char name[NAME_MAX_BYTES + 1], canonical[ADDR_TEXT];
+    struct addr addr;
+
+    if (addr_parse(text, &addr) == RC_OK) {
+        out->identifier_type = STR("ip");
+        return arena_str(a, str_of(addr_text(&addr, canonical)), &out->identifier);
+    }
+    if (name_canonical(text, true, name) != RC_OK)
+        return RC_INVAL;
+    out->identifier_type = STR("dns");
+    out->wildcard = name_is_wildcard(str_of(name));
+    return arena_str(a, str_skip(str_of(name), out->wildcard ? 2 : 0), &out->identifier);
+}
+
+void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args)
+{
+    struct ipc_preflight msg = {};
+    struct ipc_ask ask = {
+        .type = IPC_PREFLIGHT,
+        .msg = &msg,
+        .timeout = core->conf->validation.timeout + PROBE_SLACK,
+        .fn = looked,
+        .arg = req,
+    };
+    struct str name;
+    enum rc rc = json_str(json_get(args, "name"), &name) == RC_OK ? RC_OK : RC_INVAL;
+
+    if (rc == RC_OK)
+        rc = read_name(name, ipc_req_arena(req), &msg);
+    if (rc == RC_OK)
+        rc = core->prober ? ipc_call(core->prober, &ask, NULL) : RC_CLOSED;
+    if (rc != RC_OK)
+        refuse_probe(req, rc);
 }

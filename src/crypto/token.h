@@ -39,9 +39,9 @@ DEFINE_FREEP(crypto_token_unref, struct crypto_token)
  * when it is full, RC_UNSUPPORTED for what it cannot do. */
 enum rc crypto_token_generate(struct crypto_token *t, struct crypto_key_spec spec, struct str label,
                               struct buf *uri, struct crypto_key **out, struct err *err);
-/* The one private key that `uri` names; has signed once, so that it is known to belong to its
+/* The one private key that `key` names; has signed once, so that it is known to belong to its
  * public half. RC_NOTFOUND, RC_CONFLICT when there are several. */
-enum rc crypto_token_find(struct crypto_token *t, const struct crypto_token_uri *uri,
+enum rc crypto_token_find(struct crypto_token *t, const struct crypto_token_uri *key,
                           struct crypto_key **out, struct err *err);
 
 /* True when the private half of the key is in a token. */

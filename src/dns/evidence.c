@@ -13,6 +13,12 @@ MSG(msg_loop, "dns.loop",
     "the aliases (CNAME) of {0} run in a circle, lead to no name, or are more than 8: {1}");
 MSG(msg_no_server, "dns.no-server",
     "no name server is configured for {0}; `resolvers` or /etc/resolv.conf must name one");
+MSG(msg_no_ns, "dns.no-ns",
+    "the servers that hold {0} cannot be found: {1} know of no NS records above it, or no address "
+    "for them that may be asked; name them as `servers` of the zone in `resolvers`");
+MSG(msg_disagree, "dns.disagree",
+    "the name servers do not agree about {0}; asked were {1}. Wait until the zone is the same "
+    "everywhere, or ask for less agreement (`resolvers`, `agree`)");
 
 enum { TEXT_MAX = 700, RECORDS_SHOWN = 12, VALUE_SHOWN = 128 };
 
@@ -92,8 +98,15 @@ enum rc dns_answer_err(const struct dns_answer *a, struct err *err)
     case DNS_LOOP:
         put_aliases(a, &text);
         return ERR(err, RC_INVAL, msg_loop, a->name, buf_str(&text));
+    case DNS_DISAGREE:
+        put_servers(a, false, &text);
+        return ERR(err, RC_CONFLICT, msg_disagree, a->canonical, buf_str(&text));
     case DNS_NO_SERVER:
         break;
+    }
+    if (a->n_tries) {
+        put_servers(a, false, &text);
+        return ERR(err, RC_NET, msg_no_ns, a->canonical, buf_str(&text));
     }
     return ERR(err, RC_NET, msg_no_server, a->canonical);
 }
@@ -111,12 +124,25 @@ static void put_try(struct json_out *o, const struct dns_try *t)
     json_end(o);
 }
 
+/* As in a zone file: 0 issue "ca.example". */
+static void put_caa(struct json_out *o, const struct dns_record *r)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(2 * VALUE_SHOWN);
+
+    buf_printf(&text, "%u %.*s \"%.*s\"", (unsigned)r->flags,
+               STR_ARG(str_utf8_head(r->tag, VALUE_SHOWN / 4)),
+               STR_ARG(str_utf8_head(r->text, VALUE_SHOWN)));
+    json_put_str(o, buf_str(&text));
+}
+
 static void put_record(struct json_out *o, const struct dns_record *r)
 {
     char text[ADDR_TEXT];
 
     if (r->type == DNS_A || r->type == DNS_AAAA)
         json_put_z(o, addr_text(&r->addr, text));
+    else if (r->type == DNS_CAA)
+        put_caa(o, r);
     else
         json_put_str(o, str_utf8_head(r->text, VALUE_SHOWN));
 }
@@ -126,7 +152,7 @@ void dns_answer_put(struct json_out *o, const struct dns_answer *a)
     static const char *const statuses[] = {
         [DNS_FOUND] = "found",         [DNS_NO_NAME] = "no name",     [DNS_NO_DATA] = "no data",
         [DNS_FAILED] = "failed",       [DNS_TIMED_OUT] = "timed out", [DNS_LOOP] = "alias loop",
-        [DNS_NO_SERVER] = "no server",
+        [DNS_NO_SERVER] = "no server", [DNS_DISAGREE] = "disagreement",
     };
 
     json_obj(o);
@@ -134,6 +160,12 @@ void dns_answer_put(struct json_out *o, const struct dns_answer *a)
     json_kv_z(o, "type", dns_type_text(a->type));
     json_kv_z(o, "status", statuses[a->status]);
     json_kv_i64(o, "us", a->micros);
+    if (a->zone.n)
+        json_kv_str(o, "authoritative_for", a->zone);
+    if (a->agreed)
+        json_kv_bool(o, "agreed", true);
+    if (a->n)
+        json_kv_u64(o, "ttl", a->records[0].ttl);
     json_key(o, "aliases");
     json_arr(o);
     for (size_t i = 0; i < a->n_aliases; i++)

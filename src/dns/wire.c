@@ -25,6 +25,12 @@ const char *dns_type_text(enum dns_type type)
     switch (type) {
     case DNS_A:
         return "A";
+    case DNS_NS:
+        return "NS";
+    case DNS_DNAME:
+        return "DNAME";
+    case DNS_CAA:
+        return "CAA";
     case DNS_CNAME:
         return "CNAME";
     case DNS_TXT:
@@ -184,6 +190,26 @@ static enum rc take_text(const ldns_rr *rr, struct arena *a, struct str *out)
     return RC_OK;
 }
 
+/* RFC 8659 section 4.1. */
+static enum rc take_caa(const ldns_rr *rr, struct arena *a, struct dns_record *r)
+{
+    struct str flags, tag, value;
+    struct rd rd;
+
+    if (ldns_rr_rd_count(rr) != 3)
+        return RC_PARSE;
+    flags = str_bytes(ldns_rdf_data(ldns_rr_rdf(rr, 0)), ldns_rdf_size(ldns_rr_rdf(rr, 0)));
+    tag = str_bytes(ldns_rdf_data(ldns_rr_rdf(rr, 1)), ldns_rdf_size(ldns_rr_rdf(rr, 1)));
+    value = str_bytes(ldns_rdf_data(ldns_rr_rdf(rr, 2)), ldns_rdf_size(ldns_rr_rdf(rr, 2)));
+    rd = rd_of(tag);
+    tag = rd_bytes(&rd, rd_u8(&rd));
+    if (flags.n != 1 || rd_done(&rd) != RC_OK || tag.n == 0)
+        return RC_PARSE;
+    r->flags = (uint8_t)flags.p[0];
+    TRY(arena_str(a, tag, &r->tag));
+    return arena_str(a, value, &r->text);
+}
+
 static enum rc take_data(const ldns_rr *rr, struct arena *a, struct dns_record *r)
 {
     if (ldns_rr_rd_count(rr) == 0)
@@ -192,18 +218,23 @@ static enum rc take_data(const ldns_rr *rr, struct arena *a, struct dns_record *
     case DNS_A:
     case DNS_AAAA:
         return take_addr(ldns_rr_rdf(rr, 0), &r->addr);
+    case DNS_NS:
     case DNS_CNAME:
+    case DNS_DNAME:
         return take_name(ldns_rr_rdf(rr, 0), a, &r->text);
     case DNS_TXT:
         return take_text(rr, a, &r->text);
+    case DNS_CAA:
+        return take_caa(rr, a, r);
     }
     return RC_PARSE;
 }
 
 static bool known_type(ldns_rr_type type)
 {
-    return type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_CNAME ||
-           type == LDNS_RR_TYPE_TXT;
+    return type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_NS ||
+           type == LDNS_RR_TYPE_CNAME || type == LDNS_RR_TYPE_DNAME || type == LDNS_RR_TYPE_TXT ||
+           type == LDNS_RR_TYPE_CAA;
 }
 
 static enum rc take_records(const ldns_pkt *pkt, struct arena *a, struct dns_reply *out)

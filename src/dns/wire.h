@@ -6,7 +6,15 @@
 #include "base/addr.h"
 #include "base/arena.h"
 
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type {
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_DNAME = 39,
+    DNS_CAA = 257,
+};
 
 enum dns_rcode {
     DNS_NOERROR = 0,
@@ -39,7 +47,10 @@ struct dns_record {
     enum dns_type type;
     uint32_t ttl;
     struct addr addr; /* of A and AAAA; IPv4-mapped becomes IPv4 */
-    struct str text;  /* CNAME: the target, as owner; TXT: all its strings joined */
+    struct str text;  /* CNAME, DNAME, NS: the target, as owner; TXT: all its strings joined; CAA:
+                         its value */
+    struct str tag;   /* of CAA, as sent */
+    uint8_t flags;    /* of CAA */
 };
 
 struct dns_reply {
@@ -51,7 +62,7 @@ struct dns_reply {
     size_t n;
 };
 
-/* "A", "AAAA", "CNAME", "TXT". */
+/* "A", "AAAA", "CNAME", "TXT" ... */
 const char *dns_type_text(enum dns_type type);
 /* "NOERROR", "NXDOMAIN" ...; "RCODE" and a number is written into `text` for the rest. */
 const char *dns_rcode_text(unsigned rcode, char text[static 16]);

@@ -12,6 +12,7 @@ struct dns_zones {
     struct arena arena;
     struct dns_zone *zones;
     size_t n;
+    struct dns_zone defaults;
 };
 
 static enum rc copy(struct dns_zones *z, const struct dns_zone *from, struct dns_zone *to)
@@ -51,6 +52,8 @@ enum rc dns_zones_of_conf(const struct conf *conf, const struct addr_port *defau
 {
     size_t count = conf->n_resolvers;
     CLEANUP(mem_freep) struct dns_zone *zones = mem_calloc(count + 1, sizeof(struct dns_zone));
+    CLEANUP(dns_zones_unrefp) struct dns_zones *z = NULL;
+    const struct dns_zone fallback = {.name = STR("."), .servers = defaults, .n_servers = n};
     bool all = false;
 
     if (!zones)
@@ -63,12 +66,16 @@ enum rc dns_zones_of_conf(const struct conf *conf, const struct addr_port *defau
             .servers = r->servers.p,
             .n_servers = r->servers.n,
             .authoritative = r->mode == CONF_RESOLVER_AUTHORITATIVE,
+            .agree = (size_t)r->agree,
         };
         all = all || str_eq(r->zone, STR("."));
     }
     if (!all)
-        zones[count++] = (struct dns_zone){.name = STR("."), .servers = defaults, .n_servers = n};
-    return dns_zones_new(zones, count, out);
+        zones[count++] = fallback;
+    TRY(dns_zones_new(zones, count, &z));
+    TRY(copy(z, &fallback, &z->defaults));
+    *out = MOVE(z);
+    return RC_OK;
 }
 
 struct dns_zones *dns_zones_ref(struct dns_zones *z)
@@ -91,18 +98,32 @@ static size_t depth(const struct dns_zone *zone)
     return str_eq(zone->name, STR(".")) ? 0 : zone->name.n;
 }
 
-const struct dns_zone *dns_zones_find(const struct dns_zones *z, struct str name)
+static const struct dns_zone *longest(const struct dns_zones *z, struct str name, bool recursive)
 {
     const struct dns_zone *best = NULL;
 
     for (size_t i = 0; i < z->n; i++) {
         const struct dns_zone *at = &z->zones[i];
+        bool fit = recursive ? at->n_servers && !at->authoritative
+                             : at->n_servers || at->authoritative;
 
-        if (at->n_servers && (depth(at) == 0 || name_under(name, at->name)) &&
+        if (fit && (depth(at) == 0 || name_under(name, at->name)) &&
             (!best || depth(at) > depth(best)))
             best = at;
     }
     return best;
+}
+
+const struct dns_zone *dns_zones_find(const struct dns_zones *z, struct str name)
+{
+    return longest(z, name, false);
+}
+
+const struct dns_zone *dns_zones_find_recursive(const struct dns_zones *z, struct str name)
+{
+    const struct dns_zone *best = longest(z, name, true);
+
+    return best || !z->defaults.n_servers ? best : &z->defaults;
 }
 
 /* The next word of a line. */

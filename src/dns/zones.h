@@ -14,8 +14,9 @@ enum {
 struct dns_zone {
     struct str name; /* canonical; "." for all names */
     const struct addr_port *servers;
-    size_t n_servers;
+    size_t n_servers;   /* 0 with `authoritative`: to be found by NS records; else nobody is there */
     bool authoritative; /* they hold the zone: asked without recursion, and must say so */
+    size_t agree;       /* so many of the servers must say the same; 0 and 1: one answer will do */
 };
 
 struct conf;
@@ -33,6 +34,9 @@ DEFINE_FREEP(dns_zones_unref, struct dns_zones)
 
 /* The longest zone that `name` (lower case, no final dot) is in; NULL when there is none. */
 const struct dns_zone *dns_zones_find(const struct dns_zones *z, struct str name);
+/* The same among those whose servers are known and find out by themselves; the servers of
+ * resolv.conf if no other. For finding the servers of a zone that names none. */
+const struct dns_zone *dns_zones_find_recursive(const struct dns_zones *z, struct str name);
 
 /* The servers of resolv.conf(5), at port 53; lines that name none are passed over. `out` has room
  * for DNS_RESOLV_CONF_MAX; returns how many. */

@@ -166,6 +166,9 @@ struct ipc_validate {
     struct str challenge;       /* "http-01" ... */
     struct str identifier_type; /* "dns", "ip" */
     struct str identifier;
+    bool wildcard;
+    bool caa_only;      /* only whether CAA records allow it, by that challenge */
+    struct str account; /* its URL, or empty */
     struct str token;
     struct str key_authorization;
     uint32_t attempt; /* from 1 */
@@ -175,6 +178,17 @@ struct ipc_validate_reply {
     bool ok;
     struct err why;      /* when not ok: message, arguments, problem type */
     struct str evidence; /* JSON */
+};
+
+struct ipc_preflight {
+    struct str identifier_type;
+    struct str identifier; /* without "*." */
+    bool wildcard;
+    struct str account; /* its URL, or empty */
+};
+
+struct ipc_preflight_reply {
+    struct str json;
 };
 
 struct ipc_admin {
@@ -192,4 +206,5 @@ extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_field
     ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
     ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields,
     ipc_sign_fields, ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields,
-    ipc_validate_fields, ipc_validate_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;
+    ipc_validate_fields, ipc_validate_reply_fields, ipc_preflight_fields,
+    ipc_preflight_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;

@@ -67,6 +67,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
 
     CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
          IPC_VALIDATE_CREDITS),
+    CALL(IPC_PREFLIGHT, "preflight", CORE, PROBER, ipc_preflight, SLACK, ipc_preflight_reply,
+         128 * KIB + SLACK, IPC_PREFLIGHT_CREDITS),
 
     STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),

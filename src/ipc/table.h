@@ -41,6 +41,7 @@ enum {
     IPC_SIGN_CRL_CREDITS = 2,
     IPC_SIGN_OCSP_CREDITS = 32,
     IPC_VALIDATE_CREDITS = 64,
+    IPC_PREFLIGHT_CREDITS = 4,
 };
 
 #define IPC_ROLE(r) ((uint16_t)(1u << (r)))

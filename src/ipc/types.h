@@ -34,6 +34,7 @@ enum ipc_type {
     IPC_SIGN_OCSP, /* ipc_sign_ocsp -> ipc_sign_ocsp_reply */
     /* core to prober */
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
+    IPC_PREFLIGHT,     /* ipc_preflight -> ipc_preflight_reply */
     /* admin to core */
     IPC_ADMIN = 96, /* ipc_admin -> chunks of JSON, or ipc_admin_reply with all of it */
     /* keeper to core */

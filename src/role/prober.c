@@ -7,13 +7,14 @@
  * asked by core, and nobody else; what it learns from strangers goes back as evidence, judged by
  * core. Where it connects to is chosen by strangers too: validate/reach.h says where it never does.
  */
+#include "crypto/crypto.h"
 #include "dns/zones.h"
 #include "ev/ev.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"
 #include "role/roles.h"
-#include "validate/validate.h"
+#include "validate/preflight.h"
 
 static const struct sandbox sandbox = {
     .user = "autarky-prober",
@@ -51,7 +52,7 @@ static enum rc prober_open(struct role_env *env, struct err *err)
     env->state = p;
     p->env = env;
     p->n_servers = role_resolv_conf("validation", p->servers);
-    return RC_OK;
+    return crypto_init();
 }
 
 static enum rc prober_start(struct role_env *env, struct err *err)
@@ -174,6 +175,9 @@ static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
         .challenge = m->challenge,
         .identifier_type = m->identifier_type,
         .identifier = m->identifier,
+        .wildcard = m->wildcard,
+        .caa_only = m->caa_only,
+        .account = m->account,
         .token = m->token,
         .key_authorization = m->key_authorization,
         .attempt = m->attempt,
@@ -191,7 +195,64 @@ static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
         refuse(req, &ask, rc);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate}};
+/* ---- what does the CA see? */
+
+struct look {
+    struct prober *prober;
+    struct ipc_req *req;
+    struct validate_preflight_ask ask;
+    struct validate_preflight *run;
+};
+
+static void looked(void *arg, enum rc rc, struct str json)
+{
+    struct look *look = arg;
+    struct prober *p = look->prober;
+    struct ipc_preflight_reply reply = {.json = json};
+    struct err err = {.rc = rc};
+
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(look->req, &reply)); /* nobody waits for it any more, then */
+    else
+        ipc_reply_err(look->req, &err);
+    look_drained(p);
+}
+
+static void look_cancelled(void *arg)
+{
+    struct look *look = arg;
+    struct prober *p = look->prober;
+
+    validate_preflight_cancel(look->run);
+    ipc_req_drop(look->req);
+    look_drained(p);
+}
+
+static void on_preflight(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct prober *p = env->state;
+    const struct ipc_preflight *m = msg;
+    struct look *look = ARENA_NEW(ipc_req_arena(req), struct look);
+    struct err err = {.rc = p->draining ? RC_CLOSED : look ? RC_OK : RC_NOMEM};
+
+    (void)fd;
+    if (err.rc == RC_OK) {
+        *look = (struct look){
+            .prober = p,
+            .req = req,
+            .ask = {m->identifier_type, m->identifier, m->wildcard, m->account},
+        };
+        err.rc = validate_preflight(p->validator, &look->ask, looked, look, &look->run);
+    }
+    if (err.rc == RC_OK)
+        ipc_req_on_cancel(req, look_cancelled, look);
+    else
+        ipc_reply_err(req, &err);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate},
+                                              {IPC_PREFLIGHT, on_preflight}};
 
 const struct role_def role_prober = {
     .role = ROLE_PROBER,

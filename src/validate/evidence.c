@@ -46,9 +46,48 @@ static void put_hop(struct json_out *o, const struct validate_hop *hop, enum det
     json_end(o);
 }
 
-static enum rc put(const struct validation *run, enum detail detail, struct buf *out)
+static void put_txt(struct json_out *o, const struct validation *run, enum detail detail)
+{
+    if (!run->txt_name.n)
+        return;
+    json_kv_str(o, "record", run->txt_name);
+    if (!run->txt || detail == DETAIL_LAST_HOP)
+        return;
+    json_key(o, "dns");
+    dns_answer_put(o, run->txt);
+}
+
+/* The last one is where records were found, or what failed. */
+static void put_caa(struct json_out *o, const struct validation *run, enum detail detail)
+{
+    size_t from = detail == DETAIL_ALL || run->n_caa == 0 ? 0 : run->n_caa - 1;
+
+    if (!run->in_caa)
+        return;
+    json_key(o, "caa");
+    json_arr(o);
+    for (size_t i = from; i < run->n_caa; i++)
+        dns_answer_put(o, run->caa[i]);
+    json_end(o);
+}
+
+static void put_hops(struct json_out *o, const struct validation *run, enum detail detail)
 {
     size_t from = detail == DETAIL_LAST_HOP && run->n_hops ? run->n_hops - 1 : 0;
+
+    if (run->n_hops > 1)
+        json_kv_u64(o, "redirects", run->n_hops - 1);
+    if (!run->n_hops)
+        return;
+    json_key(o, "fetched");
+    json_arr(o);
+    for (size_t i = from; i < run->n_hops; i++)
+        put_hop(o, &run->hops[i], detail);
+    json_end(o);
+}
+
+static enum rc put(const struct validation *run, enum detail detail, struct buf *out)
+{
     struct json_out o;
 
     json_out_init(&o, out, JSON_COMPACT);
@@ -57,15 +96,11 @@ static enum rc put(const struct validation *run, enum detail detail, struct buf 
     json_kv_u64(&o, "attempt", run->ask.attempt);
     json_kv_when(&o, "at", clock_now(ev_clock(run->owner->ev)));
     json_kv_i64(&o, "us", clock_mono(ev_clock(run->owner->ev)) - run->began);
-    if (run->n_hops > 1)
-        json_kv_u64(&o, "redirects", run->n_hops - 1);
     if (detail != DETAIL_ALL)
         json_kv_bool(&o, "shortened", true);
-    json_key(&o, "fetched");
-    json_arr(&o);
-    for (size_t i = from; i < run->n_hops; i++)
-        put_hop(&o, &run->hops[i], detail);
-    json_end(&o);
+    put_hops(&o, run, detail);
+    put_txt(&o, run, detail);
+    put_caa(&o, run, detail);
     json_end(&o);
     return json_out_done(&o);
 }

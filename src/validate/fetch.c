@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validate/fetch.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
 #include "base/fd.h"
+#include "net/stream.h"
+#include "tls/client.h"
+#include "validate/reach.h"
 
-MSG(msg_broken, "validate.connection-broken", "{0} took the connection and broke it off: {1}");
+MSG(msg_broken, "validate.connection-broken", "{0} took the connection and broke it off");
 MSG(msg_endless, "validate.response-endless", "{0} sent more than 64 KiB around the answer");
 
-enum { READ_BYTES = 8 * 1024 };
+enum { READ_BYTES = 16 * 1024 };
 
 #define USER_AGENT STR("autarky/" AUTARKY_VERSION " (ACME validation)")
 
 void validate_fetch_init(struct validate_fetch *f, struct ev *ev, struct net *net)
 {
-    *f = (struct validate_fetch){.ev = ev, .net = net, .fd = -1};
+    *f = (struct validate_fetch){.ev = ev, .net = net};
     buf_init(&f->out, FETCH_REQUEST_MAX);
 }
 
@@ -23,8 +23,8 @@ static void disconnect(struct validate_fetch *f)
 {
     if (f->dial)
         net_cancel(f->net, MOVE(f->dial));
-    ev_fd_free(MOVE(f->watch));
-    fd_close(&f->fd);
+    net_stream_free(MOVE(f->stream));
+    tls_client_free(MOVE(f->tls));
 }
 
 void validate_fetch_done(struct validate_fetch *f)
@@ -36,17 +36,16 @@ void validate_fetch_done(struct validate_fetch *f)
 
 static void finish(struct validate_fetch *f, enum rc rc, const struct err *err)
 {
-    disconnect(f);
+    if (rc != RC_OK || !f->alpn.n)
+        disconnect(f);
     f->fn(f->arg, rc, err);
 }
 
-static void broken(struct validate_fetch *f, int e)
+static void broken(struct validate_fetch *f)
 {
     struct err err = ERR_INIT;
     char text[ADDR_TEXT];
-    const char *why = strerrordesc_np(e);
-    enum rc rc = ERR(&err, RC_NET, msg_broken, str_of(addr_port_text(&f->to, text)),
-                     str_of(why ? why : "unknown error"));
+    enum rc rc = ERR(&err, RC_NET, msg_broken, str_of(addr_port_text(&f->to, text)));
 
     finish(f, rc, &err);
 }
@@ -55,20 +54,20 @@ static void receive(struct validate_fetch *f)
 {
     char bytes[READ_BYTES], text[ADDR_TEXT];
     struct err err = ERR_INIT;
-    ssize_t n = recv(f->fd, bytes, sizeof(bytes), 0);
-    enum rc rc;
+    size_t n = 0;
+    enum rc rc = f->stream->ops->read(f->stream, bytes, sizeof(bytes), &n);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (rc == RC_AGAIN)
         return;
-    if (n < 0) {
-        broken(f, errno);
+    f->received += n;
+    if (rc == RC_OK)
+        rc = http_client_feed(f->http, str_bytes(bytes, n), &err);
+    else if (rc == RC_CLOSED)
+        rc = http_client_eof(f->http, &err);
+    else {
+        broken(f);
         return;
     }
-    f->received += (size_t)n;
-    if (n == 0)
-        rc = http_client_eof(f->http, &err);
-    else
-        rc = http_client_feed(f->http, str_bytes(bytes, (size_t)n), &err);
     if (rc == RC_AGAIN && f->received > FETCH_BYTES_MAX)
         rc = ERR(&err, RC_PARSE, msg_endless, str_of(addr_port_text(&f->to, text)));
     if (rc != RC_AGAIN)
@@ -77,58 +76,96 @@ static void receive(struct validate_fetch *f)
 
 static void transmit(struct validate_fetch *f)
 {
-    ssize_t n = send(f->fd, f->out.p, f->out.n, MSG_NOSIGNAL);
+    size_t n = 0;
+    enum rc rc = f->stream->ops->write(f->stream, buf_str(&f->out), &n);
 
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        broken(f, errno);
+    if (rc != RC_OK && rc != RC_AGAIN) {
+        broken(f);
         return;
     }
-    if (n > 0)
-        buf_consume(&f->out, (size_t)n);
-    ev_fd_watch(f->watch, f->out.n ? EV_WRITE : EV_READ);
+    buf_consume(&f->out, n);
+    f->stream->ops->want(f->stream, f->out.n ? NET_WANT_WRITE : NET_WANT_READ);
 }
 
-static void on_ready(void *arg, unsigned events)
+static void on_ready(void *arg)
 {
     struct validate_fetch *f = arg;
 
-    (void)events;
     if (f->out.n)
         transmit(f);
     else
         receive(f);
 }
 
+static void speak(struct validate_fetch *f)
+{
+    f->stream->ready = on_ready;
+    f->stream->arg = f;
+    transmit(f);
+}
+
+static void on_open(void *arg, enum rc rc, const struct err *err)
+{
+    struct validate_fetch *f = arg;
+
+    if (rc != RC_OK || f->alpn.n) {
+        finish(f, rc, err);
+        return;
+    }
+    f->stream = tls_client_stream(MOVE(f->tls));
+    speak(f);
+}
+
+static enum rc begin(struct validate_fetch *f, int fd)
+{
+    struct tls_client_conf conf = {
+        .ev = f->ev,
+        .server_name = f->server_name,
+        .alpn = f->alpn,
+        .on_open = on_open,
+        .arg = f,
+    };
+
+    return f->secure ? tls_client_new(&conf, fd, &f->tls) : net_stream_fd(f->ev, fd, &f->stream);
+}
+
 static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
 {
     struct validate_fetch *f = arg;
-    struct err none = ERR_INIT;
+    struct err own = ERR_INIT;
 
     f->dial = NULL;
-    f->fd = fd;
     if (rc != RC_OK) {
         finish(f, rc, err);
         return;
     }
+    own.rc = validate_reach_self(f->conf, fd, &f->to, &own);
+    if (own.rc != RC_OK) {
+        fd_close(&fd);
+        finish(f, own.rc, &own);
+        return;
+    }
     f->connected = true;
-    none.rc = ev_fd_new(f->ev, f->fd, on_ready, f, &f->watch);
-    if (none.rc == RC_OK)
-        transmit(f);
-    else
-        finish(f, none.rc, &none);
+    own.rc = begin(f, fd);
+    if (own.rc != RC_OK)
+        finish(f, own.rc, &own);
+    else if (!f->secure)
+        speak(f);
 }
 
-enum rc validate_fetch_start(struct validate_fetch *f, const struct http_url *url,
-                             const struct addr_port *to, size_t max_body, int64_t timeout)
+enum rc validate_fetch_start(struct validate_fetch *f, const struct validate_fetch_plan *plan)
 {
-    struct net_target target = {.to = *to, .timeout = timeout};
+    struct net_target target = {.to = plan->to, .timeout = plan->timeout};
 
     validate_fetch_done(f);
-    f->to = *to;
+    f->to = plan->to;
+    f->alpn = plan->alpn;
+    f->server_name = plan->server_name;
+    f->secure = plan->url->tls;
     f->connected = false;
     f->received = 0;
-    http_client_put_get(url, USER_AGENT, &f->out);
+    http_client_put_get(plan->url, USER_AGENT, &f->out);
     TRY(buf_rc(&f->out));
-    TRY(http_client_new(max_body, &f->http));
+    TRY(http_client_new(plan->max_body, &f->http));
     return net_dial(f->net, &target, on_dialled, f, &f->dial);
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validate/reach.h"
 
+#include "net/net.h"
+
 MSG(msg_deny, "validate.address-denied",
     "the configuration (validation.deny) forbids connecting to {0}");
 MSG(msg_special, "validate.address-special",
     "{0} is {1}, to which validation never connects; validation.allow can lift that");
+
+MSG(msg_self, "validate.address-self",
+    "{0} is this server itself; what Autarky listens on proves nothing about a name");
 
 enum { V6_BYTES = 16, NAT64_BYTES = 12 };
 
@@ -57,5 +62,35 @@ enum rc validate_reach(const struct conf *conf, const struct addr *addr, struct 
     kind = denied_kind(addr);
     if (kind && !listed(&conf->validation.allow, addr))
         return ERR(err, RC_DENIED, msg_special, shown, str_of(kind));
+    return RC_OK;
+}
+
+static bool has_port(const struct conf_ports *ports, uint16_t port)
+{
+    for (size_t i = 0; i < ports->n; i++)
+        if (ports->p[i].port == port)
+            return true;
+    return false;
+}
+
+/* A connection of a host to itself has the same address at both ends; among the loopback addresses
+ * the kernel may choose another one. */
+static bool same_host(int fd, const struct addr *to)
+{
+    struct addr_port local;
+
+    return addr_kind(to) == ADDR_LOOPBACK ||
+           (net_local_addr(fd, &local) == RC_OK && addr_eq(&local.addr, to));
+}
+
+enum rc validate_reach_self(const struct conf *conf, int fd, const struct addr_port *to,
+                            struct err *err)
+{
+    char text[ADDR_TEXT];
+    bool own = has_port(&conf->listen.api, to->port) || has_port(&conf->listen.plain, to->port) ||
+               (conf->gateway.n_sites && has_port(&conf->listen.gateway, to->port));
+
+    if (own && same_host(fd, &to->addr))
+        return ERR(err, RC_DENIED, msg_self, str_of(addr_port_text(to, text)));
     return RC_OK;
 }

@@ -11,3 +11,7 @@
  * one), or loopback, link-local, multicast, unspecified or a cloud's metadata service and not in
  * validation.allow. Private addresses are what an intranet is made of. */
 enum rc validate_reach(const struct conf *conf, const struct addr *addr, struct err *err);
+/* The same for a connection that was made to `to`, before a byte is sent: RC_DENIED when the other
+ * end is this very host and one of Autarky's own ports. */
+enum rc validate_reach_self(const struct conf *conf, int fd, const struct addr_port *to,
+                            struct err *err);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validate/validate.h"
 
+#include "base/when.h"
 #include "ev/clock.h"
+#include "validate/reach.h"
 #include "validate/validate_int.h"
 
-enum { KEY_AUTHORIZATION_MAX = 256 };
+enum { KEY_AUTHORIZATION_MAX = 256, TEXT_BYTES = 512 };
 
 MSG(msg_trouble, "validate.trouble", "the validation could not be carried out: {0}");
 
@@ -20,6 +22,8 @@ static void stop(struct validation *run)
     ev_defer_cancel(&run->soon);
     dns_lookup_cancel(MOVE(run->lookup_a));
     dns_lookup_cancel(MOVE(run->lookup_aaaa));
+    dns_lookup_cancel(MOVE(run->lookup_txt));
+    dns_lookup_cancel(MOVE(run->lookup_caa));
     validate_fetch_done(&run->fetch);
 }
 
@@ -49,14 +53,78 @@ void validate_finish(struct validation *run, enum rc rc)
     run_free(run);
 }
 
+void validate_fail(struct validation *run, const char *type)
+{
+    validate_finish(run, err_problem(&run->err, RC_DENIED, type, 0));
+}
+
+struct str validate_text(struct validation *run, const struct err *err)
+{
+    char cut[TEXT_BYTES];
+    struct str kept;
+
+    err_textz(err, cut, sizeof(cut));
+    return arena_str(&run->arena, str_of(cut), &kept) == RC_OK ? kept : STR("");
+}
+
+int64_t validate_now(const struct validation *run)
+{
+    return clock_mono(ev_clock(run->owner->ev));
+}
+
+int64_t validate_left(const struct validation *run)
+{
+    int64_t left = run->deadline - validate_now(run);
+
+    return left > 0 ? left : 0;
+}
+
+void validate_proven(struct validation *run)
+{
+    int64_t left = validate_left(run);
+
+    if (run->is_ip || run->conf->validation.caa == CONF_CAA_OFF) {
+        validate_finish(run, RC_OK);
+        return;
+    }
+    if (left < VALIDATE_CAA_TIME)
+        left = VALIDATE_CAA_TIME;
+    run->deadline = validate_now(run) + left;
+    ev_timer_start(&run->timer, left, 0);
+    run->in_caa = true;
+    validate_caa(run);
+}
+
 static void on_soon(void *arg)
 {
-    validate_http01(arg);
+    struct validation *run = arg;
+
+    if (run->ask.caa_only)
+        validate_proven(run);
+    else
+        run->method->begin(run);
 }
 
 static void on_deadline(void *arg)
 {
-    validate_http01_timeout(arg);
+    struct validation *run = arg;
+
+    if (run->in_caa)
+        validate_caa_late(run);
+    else
+        run->method->late(run);
+}
+
+static const struct validate_method *find_method(struct str name)
+{
+    static const struct validate_method *const methods[] = {&validate_http01, &validate_alpn01,
+                                                            &validate_dns01,
+                                                            &validate_dns_account01};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (str_eq(name, str_of(methods[i]->name)))
+            return methods[i];
+    return NULL;
 }
 
 static bool is_token(struct str s)
@@ -71,41 +139,69 @@ static bool is_token(struct str s)
     return s.n && s.n <= VALIDATE_TOKEN_MAX;
 }
 
-static enum rc check(const struct validate_ask *ask)
+static enum rc check_token(const struct validate_ask *ask)
+{
+    if (ask->caa_only)
+        return RC_OK;
+    return is_token(ask->token) && ask->key_authorization.n <= KEY_AUTHORIZATION_MAX &&
+                   str_starts(ask->key_authorization, ask->token)
+               ? RC_OK
+               : RC_INVAL;
+}
+
+static enum rc check(const struct validate_ask *ask, const struct validate_method *method)
 {
     struct addr addr;
     bool is_ip = addr_parse(ask->identifier, &addr) == RC_OK;
 
-    if (!str_eq(ask->challenge, STR("http-01")))
+    if (!method)
         return RC_UNSUPPORTED;
-    if (!is_token(ask->token) || ask->key_authorization.n > KEY_AUTHORIZATION_MAX ||
-        !str_starts(ask->key_authorization, ask->token))
-        return RC_INVAL;
+    TRY(check_token(ask));
     if (str_eq(ask->identifier_type, STR("ip")))
-        return is_ip ? RC_OK : RC_INVAL;
+        return is_ip && method->ips && !ask->wildcard ? RC_OK : RC_INVAL;
     return !is_ip && str_eq(ask->identifier_type, STR("dns")) ? RC_OK : RC_INVAL;
+}
+
+static struct validation *new_run(struct validator *v, const struct validate_ask *ask)
+{
+    struct validation *run = MEM_NEW(struct validation);
+
+    if (!run)
+        return NULL;
+    arena_init(&run->arena, VALIDATION_ARENA);
+    run->what = arena_printf(&run->arena, "%.*s for %s%.*s", STR_ARG(ask->challenge),
+                             ask->wildcard ? "*." : "", STR_ARG(ask->identifier));
+    if (!run->what.p) {
+        arena_done(&run->arena);
+        mem_free(run);
+        return NULL;
+    }
+    run->owner = v;
+    run->conf = conf_ref(v->conf);
+    run->ask = *ask;
+    run->is_ip = str_eq(ask->identifier_type, STR("ip"));
+    validate_fetch_init(&run->fetch, v->ev, v->net);
+    run->fetch.conf = run->conf;
+    return run;
 }
 
 enum rc validate_start(struct validator *v, const struct validate_ask *ask, validate_fn fn,
                        void *arg, struct validation **out)
 {
+    const struct validate_method *method = find_method(ask->challenge);
     struct validation *run;
 
-    TRY(check(ask));
+    TRY(check(ask, method));
     if (v->n_runs >= VALIDATE_MAX)
         return RC_QUOTA;
-    run = MEM_NEW(struct validation);
+    run = new_run(v, ask);
     if (!run)
         return RC_NOMEM;
-    run->owner = v;
-    run->conf = conf_ref(v->conf);
-    run->ask = *ask;
+    run->method = method;
     run->fn = fn;
     run->arg = arg;
     run->began = clock_mono(ev_clock(v->ev));
     run->deadline = run->began + v->conf->validation.timeout;
-    arena_init(&run->arena, VALIDATION_ARENA);
-    validate_fetch_init(&run->fetch, v->ev, v->net);
     ev_timer_init(&run->timer, v->ev, on_deadline, run);
     ev_timer_start(&run->timer, v->conf->validation.timeout, 0);
     ev_defer_init(&run->soon, on_soon, run);
@@ -125,6 +221,14 @@ void validate_cancel(struct validation *run)
 
 /* ---- the validator */
 
+/* Servers that NS records lead to are as much chosen by strangers as what is fetched from. */
+static bool may_ask(void *arg, const struct addr *addr)
+{
+    const struct validator *v = arg;
+
+    return validate_reach(v->conf, addr, NULL) == RC_OK;
+}
+
 enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
                       struct dns_zones *zones, struct validator **out)
 {
@@ -136,7 +240,9 @@ enum rc validator_new(struct ev *ev, struct net *net, const struct conf *conf,
     v->net = net;
     v->conf = conf_ref(conf);
     list_init(&v->runs);
+    list_init(&v->preflights);
     TRY(dns_resolver_new(ev, net, zones, &v->resolver));
+    dns_resolver_set_filter(v->resolver, may_ask, v);
     *out = MOVE(v);
     return RC_OK;
 }
@@ -145,6 +251,8 @@ void validator_free(struct validator *v)
 {
     if (!v)
         return;
+    while (!list_empty(&v->preflights)) /* each takes its attempts along */
+        validate_preflight_end(v->preflights.next);
     LIST_FOREACH (it, &v->runs)
         run_free(LIST_ENTRY(it, struct validation, link));
     dns_resolver_free(v->resolver);
@@ -163,5 +271,5 @@ void validator_set(struct validator *v, const struct conf *conf, struct dns_zone
 
 size_t validator_count(const struct validator *v)
 {
-    return v->n_runs;
+    return v->n_runs + v->n_preflights;
 }

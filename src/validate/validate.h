@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Proof that whoever holds an account controls an identifier: the challenges of RFC 8555 section 8,
- * for names and (RFC 8738) addresses. Runs in the prober. One attempt at a time for each call:
- * trying again is core's business. http-01 is what there is. */
+/* Proof that whoever holds an account controls an identifier, and that this CA may certify it: the
+ * challenges http-01 and dns-01 (RFC 8555 section 8), tls-alpn-01 (RFC 8737), dns-account-01
+ * (draft-ietf-acme-dns-account-label), for names and, the first and the third, addresses (RFC 8738);
+ * behind each, for names, CAA (RFC 8659, RFC 8657). Runs in the prober. One attempt at a time for
+ * each call: trying again is core's business. */
 #pragma once
 
 #include "base/err.h"
@@ -19,12 +21,18 @@ enum {
     VALIDATE_TOKEN_MAX = 128,
 };
 
+/* For CAA, kept for it if the challenge used up the rest. */
+#define VALIDATE_CAA_TIME (3 * WHEN_SECOND)
+
 /* Borrowed until the callback or validate_cancel. */
 struct validate_ask {
-    struct str challenge;       /* "http-01" */
+    struct str challenge;       /* "http-01" ... */
     struct str identifier_type; /* "dns", "ip" */
     struct str identifier;      /* canonical; of a wildcard, what is behind "*." */
-    struct str token;
+    bool wildcard;
+    bool caa_only; /* the challenge was won before: only whether CAA still allows it by that */
+    struct str account; /* its URL, as CAA records and record names have it; empty: unknown */
+    struct str token;   /* empty with caa_only, like the next */
     struct str key_authorization;
     uint32_t attempt;
 };
@@ -50,7 +58,8 @@ DEFINE_FREEP(validator_free, struct validator)
 void validator_set(struct validator *v, const struct conf *conf, struct dns_zones *zones);
 size_t validator_count(const struct validator *v);
 
-/* The callback comes once, never from inside this function, after validation.timeout at the latest.
+/* The callback comes once, never from inside this function, after validation.timeout and
+ * VALIDATE_CAA_TIME at the latest.
  * RC_QUOTA past VALIDATE_MAX; RC_UNSUPPORTED for another challenge; RC_INVAL for a token or an
  * identifier that cannot be right; RC_NOMEM. `out` (may be NULL) is valid until the callback. */
 enum rc validate_start(struct validator *v, const struct validate_ask *ask, validate_fn fn,

@@ -49,6 +49,10 @@ struct x509_cert {
     size_t n_extensions;
     uint64_t critical; /* bit i: the i-th of these is */
     size_t n_unknown_critical;
+    struct str acme_digest; /* of the acmeIdentifier (RFC 8737 section 3), 32 bytes; or empty. When
+                               critical, it counts as unknown as well: it is nobody's but one
+                               challenge's */
+    bool acme_critical;
 };
 
 /* One certificate, nothing behind it. RC_PARSE and where in the structure it broke, RC_TOOBIG. */

@@ -324,6 +324,15 @@ static enum rc read_constraints(struct arena *a, struct rd *r, bool critical, st
     return x509_constraints_parse(a, rd_rest(r), &c->constraints);
 }
 
+static enum rc read_acme_identifier(struct arena *, struct rd *r, bool critical,
+                                    struct x509_cert *c)
+{
+    c->acme_digest = x509_der_get(r, X509_DER_OCTET_STRING);
+    c->acme_critical = critical;
+    c->n_unknown_critical += critical;
+    return c->acme_digest.n == CRYPTO_SHA256_BYTES ? RC_OK : RC_PARSE;
+}
+
 enum rc x509_ext_read(struct arena *a, const struct x509_ext *ext, struct x509_cert *c)
 {
     static const struct {
@@ -342,6 +351,7 @@ enum rc x509_ext_read(struct arena *a, const struct x509_ext *ext, struct x509_c
         {X509_OID_AIA, read_aia},
         {X509_OID_TLS_FEATURE, read_tls_feature},
         {X509_OID_OCSP_NOCHECK, read_ocsp_nocheck},
+        {X509_OID_ACME_IDENTIFIER, read_acme_identifier},
     };
     enum x509_oid oid = x509_oid_find(ext->oid);
     struct rd r = rd_of(ext->value);

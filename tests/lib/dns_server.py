@@ -33,18 +33,21 @@ def free_port(address="127.0.0.1"):
 
 class DnsServer:
     """zones: name to records, as in a zone file; SOA and NS are added. `recursive` says of itself that it finds out, and
-    follows aliases between its zones; no other names exist for it. Otherwise it is authoritative only."""
+    follows aliases between its zones; no other names exist for it. Otherwise it is authoritative only. `forward`: zones
+    about which it asks another server ("ADDRESS port PORT") and remembers what that says. `keys`: text of key statements,
+    `zone_options` of each of its zones."""
 
-    def __init__(self, directory, zones, recursive=False, options=""):
+    def __init__(self, directory, zones, recursive=False, options="", *, at=None, forward=None, keys="", zone_options=""):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.zones = dict(zones)
         self.serial = 1
         self.process = None
+        self.at, self.forward, self.keys, self.zone_options = at, forward or {}, keys, zone_options
         for zone in self.zones:
             self._write(zone)
         for _ in range(3):
-            self.port = free_port()
+            self.host, self.port = at or ("127.0.0.1", free_port())
             self._configure(recursive, options)
             if self._start():
                 return
@@ -52,7 +55,7 @@ class DnsServer:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def log(self):
         return (self.directory / "named.log").read_text(errors="replace")
@@ -62,11 +65,14 @@ class DnsServer:
 
     def _configure(self, recursive, options):
         if recursive:  # nothing is to be found out on the Internet
-            (self.directory / "root").write_text(HEAD.format(serial=1))
+            delegated = "".join(f"{z}. NS ns.{z}.\nns.{z}. A 127.0.0.1\n" for z in self.forward)
+            (self.directory / "root").write_text(HEAD.format(serial=1) + delegated)
         zones = 'zone "." { type primary; file "root"; };\n' if recursive else ""
-        zones += "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; }};\n' for z in self.zones)
+        zones += "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; {self.zone_options} }};\n' for z in self.zones)
+        zones += "".join(f'zone "{z}" {{ type forward; forward only; forwarders {{ {to}; }}; }};\n'
+                         for z, to in self.forward.items())
         (self.directory / "named.conf").write_text(
-            f'options {{ directory "{self.directory}"; listen-on port {self.port} {{ 127.0.0.1; }};\n'
+            f'{self.keys}\noptions {{ directory "{self.directory}"; listen-on port {self.port} {{ {self.host}; }};\n'
             f"  listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; notify no; allow-query {{ any; }};\n"
             f"  recursion {'yes' if recursive else 'no'}; forwarders {{ }}; dnssec-validation no; {options} }};\n"
             f"controls {{ }};\n{zones}")

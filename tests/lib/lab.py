@@ -120,6 +120,7 @@ class Lab:
         self.data = self.directory / "data"
         self.roots = self.data / "trust" / "roots.pem"
         self.http_port = free_port()
+        self.tls_port = free_port()
         self.server = None
         self.stale = None
         self.verified = True  # at the end, what is in the register
@@ -134,7 +135,7 @@ class Lab:
             f"organization: Example Hospital\ndomain: {DOMAIN}\n"
             f"listen: {{api: {json.dumps(api)}, plain: [\"127.0.0.1:0\"]}}\n"
             f"resolvers:\n  - {{zone: \".\", servers: [\"127.0.0.1:{self.dns.port}\"]}}\n"
-            f"validation: {{http_port: {self.http_port}, allow: [127.0.0.0/8]}}\n"
+            f"validation: {{http_port: {self.http_port}, tls_port: {self.tls_port}, allow: [127.0.0.0/8]}}\n"
             f"policy:\n{policy}{extra}")
 
     def _published(self):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,10 @@ class Web(BaseHTTPRequestHandler):
         if what == "slow":
             self.drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000, 0.3)
             return
+        if what == "headers":
+            self.close_connection = True
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 900) for i in range(90)))
+            return
         if what == "endless":
             self.send_response(200)
             self.end_headers()
@@ -44,7 +49,9 @@ class Web(BaseHTTPRequestHandler):
             return
         location = {"away": f"http://good.hospital.example:{Web.port}{PATH}",
                     "metadata": "http://169.254.169.254/latest/meta-data/",
-                    "inward": "http://127.0.0.9/", "secure": "https://good.hospital.example/",
+                    "inward": "http://127.0.0.9/", "secure": f"https://good.hospital.example:{Web.tls_port}{PATH}",
+                    "guarded": "https://127.0.0.9/", "file": "file:///etc/passwd",
+                    "loop": f"http://loop.hospital.example:{Web.port}{PATH}", "port": "http://good.hospital.example:8555/",
                     "rebind": "/again"}.get(what)
         if location and self.path == PATH:
             self.answer(302, b"", ("Location", location))
@@ -90,6 +97,11 @@ away A 127.0.0.2
 metadata A 127.0.0.2
 inward A 127.0.0.2
 secure A 127.0.0.2
+guarded A 127.0.0.2
+file A 127.0.0.2
+loop A 127.0.0.2
+port A 127.0.0.2
+headers A 127.0.0.2
 chunked A 127.0.0.2
 wrong A 127.0.0.2
 missing A 127.0.0.2
@@ -142,7 +154,7 @@ def write_conf(path, servers, dmz, port):
         "organization: Example Hospital\ndomain: hospital.example\n"
         f"resolvers:\n  - {{zone: hospital.example, servers: [{', '.join(json.dumps(s) for s in servers)}]}}\n"
         f"  - {{zone: dmz.example, servers: [\"{dmz}\"], mode: authoritative}}\n"
-        f"validation: {{http_port: {port}, allow: [127.0.0.2/31], deny: [\"fd00::/8\"], timeout: 4s}}\n")
+        f"validation: {{http_port: {port}, redirect_ports: [80, 443, {Web.tls_port}], allow: [127.0.0.2/31], deny: [\"fd00::/8\"], timeout: 4s}}\n")
 
 
 def rebinding(checks, dns):
@@ -155,6 +167,19 @@ def rebinding(checks, dns):
     Web.on_request = change
     checks.check("rebind.hospital.example", "connection", "127.0.0.1 is a loopback address")
     Web.on_request = None
+
+
+def secure_server(directory):
+    """The same behind TLS, with a certificate that nobody vouches for: a redirect may lead to it."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", directory / "key", "-out", directory / "cert", "-subj",
+                    "/CN=other"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "cert", directory / "key")
+    server = ThreadingHTTPServer(("127.0.0.2", Web.tls_port), Web)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def all_checks(checks, dns):
@@ -174,7 +199,12 @@ def all_checks(checks, dns):
     checks.check("closed.hospital.example", "connection", "refused the connection")
     checks.check("metadata.hospital.example", "connection", "169.254.169.254 is a link-local")
     checks.check("inward.hospital.example", "connection", "127.0.0.9 is a loopback address")
-    checks.check("secure.hospital.example", "connection", "redirects to https")
+    checks.check("secure.hospital.example", None)
+    checks.check("guarded.hospital.example", "connection", "127.0.0.9 is a loopback address")
+    checks.check("file.hospital.example", "incorrectResponse", "redirects to file:///etc/passwd")
+    checks.check("loop.hospital.example", "connection", "run in a circle")
+    checks.check("port.hospital.example", "connection", "validation.redirect_ports")
+    checks.check("headers.hospital.example", "incorrectResponse", "cannot be understood")
     checks.check("local.hospital.example", "rejectedIdentifier", "127.0.0.1 is a loopback address")
     checks.check("six.hospital.example", "rejectedIdentifier", "127.0.0.9 is a loopback address")
     checks.check("127.0.0.1", "rejectedIdentifier", "loopback", kind="ip")
@@ -194,6 +224,8 @@ def main():
         directory = pathlib.Path(directory)
         directory.chmod(0o755)
         Web.port = free_port("127.0.0.2")
+        Web.tls_port = free_port("127.0.0.2")
+        secure = secure_server(directory)
         web = ThreadingHTTPServer(("127.0.0.2", Web.port), Web)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         conf = directory / "autarky.yaml"
@@ -211,6 +243,7 @@ def main():
             write_conf(conf, [f"127.0.0.1:{free_port()}"], dmz.address, Web.port)
             checks.check("good.hospital.example", "dns", "(unreachable)")
         web.shutdown()
+        secure.shutdown()
     sys.exit(f"{checks.failed} failed" if checks.failed else 0)
 
 

@@ -23,8 +23,17 @@ static const struct dns_fake_rr lan[] = {
     {"n3.lan", 5, "n4.lan"},        {"n4.lan", 5, "n5.lan"},
     {"n5.lan", 5, "n6.lan"},        {"n6.lan", 5, "n7.lan"},
     {"n7.lan", 5, "n8.lan"},        {"n8.lan", 5, "n9.lan"},
-    {"n9.lan", 1, "10.0.0.9"},      {NULL, 0, NULL},
+    {"n9.lan", 1, "10.0.0.9"},      {"held", 2, "ns.held"},
+    {"ns.held", 1, "10.0.0.56"},    {"ns.held", 28, "::1"},
+    {"alias.held", 5, "www.lan"},   {"bare", 2, "nowhere.bare"},
+    {"lan", 257, "issue ca.example"}, {"lan", 257, "!future \"x\""},
+    {NULL, 0, NULL},
 };
+/* What is held by the servers of "held", which no recursive server here knows of. */
+static const struct dns_fake_rr held[] = {{"new.held", 16, "fresh"},
+                                          {"alias.held", 5, "www.lan"},
+                                          {"old.held", 39, "dmz"},
+                                          {NULL, 0, NULL}};
 static const struct dns_fake_rr dmz[] = {{"www.dmz", 1, "192.168.1.1"}, {NULL, 0, NULL}};
 
 struct world {
@@ -32,7 +41,7 @@ struct world {
     struct ev *ev;
     struct net *net;
     struct dns_fake dns;
-    struct dns_fake_server *first, *second, *third;
+    struct dns_fake_server *first, *second, *third, *fourth;
     struct dns_zones *zones;
     struct dns_resolver *resolver;
     struct arena arena;
@@ -58,7 +67,11 @@ static enum rc world_open(struct world *w)
 {
     static const struct addr_port all[] = {{{4, {10, 0, 0, 53}}, 53}, {{4, {10, 0, 0, 54}}, 53}};
     static const struct addr_port third[] = {{{4, {10, 0, 0, 55}}, 5353}};
-    const struct dns_zone zones[] = {{STR("."), all, 2, false}, {STR("dmz"), third, 1, true}};
+    const struct dns_zone zones[] = {{STR("."), all, 2, false},
+                                     {STR("dmz"), third, 1, true},
+                                     {STR("held"), NULL, 0, true},
+                                     {STR("bare"), NULL, 0, true},
+                                     {STR("agreed.lan"), all, 2, false, 2}};
 
     clock_fake_init(&w->clock, WHEN_DAY);
     arena_init(&w->arena, ARENA);
@@ -69,7 +82,9 @@ static enum rc world_open(struct world *w)
     w->second = dns_fake_add(&w->dns, "10.0.0.54:53", lan);
     w->third = dns_fake_add(&w->dns, "10.0.0.55:5353", dmz);
     w->third->authoritative = true;
-    TRY(dns_zones_new(zones, 2, &w->zones));
+    w->fourth = dns_fake_add(&w->dns, "10.0.0.56:53", held);
+    w->fourth->authoritative = true;
+    TRY(dns_zones_new(zones, 5, &w->zones));
     return dns_resolver_new(w->ev, w->net, w->zones, &w->resolver);
 }
 
@@ -334,8 +349,84 @@ static void evidence(void)
     CHECK(memmem(text.p, text.n, "\"outcome\":\"REFUSED\"", 19));
 }
 
+static void caa_records(void)
+{
+    WITH_WORLD;
+
+    LOOK_UP("lan", DNS_CAA, DNS_FOUND);
+    CHECK_INT(w.answer->n, 2);
+    CHECK_STR(w.answer->records[0].tag, "issue");
+    CHECK_STR(w.answer->records[0].text, "ca.example");
+    CHECK_INT(w.answer->records[0].flags, 0);
+    CHECK_STR(w.answer->records[1].tag, "future");
+    CHECK_INT(w.answer->records[1].flags, 0x80);
+}
+
+static bool no_loopback(void *, const struct addr *addr)
+{
+    return addr_kind(addr) != ADDR_LOOPBACK;
+}
+
+/* The servers of a zone that names none are those of the NS records nearest above the name; where
+ * they lead is judged first. */
+static void finds_who_holds_it(void)
+{
+    WITH_WORLD;
+
+    dns_resolver_set_filter(w.resolver, no_loopback, NULL);
+    LOOK_UP("new.held", DNS_TXT, DNS_FOUND);
+    CHECK_STR(w.answer->records[0].text, "fresh");
+    CHECK_STR(w.answer->zone, "held");
+    CHECK_INT(w.fourth->queries, 1);
+    CHECK_INT(w.fourth->recursive, 0);
+    CHECK_INT(w.answer->n_tries, 1);
+    LOOK_UP("none.held", DNS_TXT, DNS_NO_NAME);
+    CHECK(strstr(w.text, "says 10.0.0.56:53") || mem_fail_fired());
+    /* Out of the zone again, to servers that are known; and by DNAME. */
+    LOOK_UP("alias.held", DNS_A, DNS_FOUND);
+    CHECK_STR(w.answer->canonical, "www.lan");
+    LOOK_UP("www.old.held", DNS_A, DNS_FOUND);
+    CHECK_STR(w.answer->canonical, "www.dmz");
+    LOOK_UP("x.bare", DNS_A, DNS_NO_SERVER);
+    CHECK(strstr(w.text, "cannot be found") || mem_fail_fired());
+    /* Parts go with the whole. */
+    CHECK_OK(start(&w, "new.held", DNS_TXT, NULL));
+    ev_run_once(w.ev, EV_NOWAIT);
+}
+
+static void several_agree(void)
+{
+    static const struct dns_fake_rr one[] = {{"x.agreed.lan", 1, "10.0.0.1"},
+                                             {"x.agreed.lan", 1, "10.0.0.2"},
+                                             {NULL, 0, NULL}};
+    static const struct dns_fake_rr same[] = {{"x.agreed.lan", 1, "10.0.0.2"},
+                                              {"x.agreed.lan", 1, "10.0.0.1"},
+                                              {NULL, 0, NULL}};
+    static const struct dns_fake_rr other[] = {{"x.agreed.lan", 1, "10.0.0.2"}, {NULL, 0, NULL}};
+    WITH_WORLD;
+
+    w.first->rrs = one;
+    w.second->rrs = same;
+    LOOK_UP("x.agreed.lan", DNS_A, DNS_FOUND);
+    CHECK(w.answer->agreed);
+    CHECK_INT(w.answer->n, 2);
+    CHECK_INT(w.answer->n_tries, 2);
+    CHECK_INT(w.first->queries, 1);
+    CHECK_INT(w.second->queries, 1);
+    LOOK_UP("none.agreed.lan", DNS_A, DNS_NO_NAME);
+    w.second->rrs = other;
+    LOOK_UP("x.agreed.lan", DNS_A, DNS_DISAGREE);
+    CHECK(strstr(w.text, "do not agree about x.agreed.lan; asked were") || mem_fail_fired());
+    w.second->silent = true;
+    LOOK_UP("x.agreed.lan", DNS_A, DNS_TIMED_OUT);
+    w.second->silent = false;
+    w.second->rcode = 2;
+    LOOK_UP("x.agreed.lan", DNS_A, DNS_FAILED);
+}
+
 CHECK_MAIN(CHECK_TEST(finds), CHECK_TEST(tells_nothing_from_nothing), CHECK_TEST(follows_aliases),
            CHECK_TEST(asks_each_zone_itself), CHECK_TEST(tries_again),
            CHECK_TEST(leaves_broken_servers), CHECK_TEST(long_answers_by_tcp),
            CHECK_TEST(servers_before_edns), CHECK_TEST(ignores_strays), CHECK_TEST(no_server),
-           CHECK_TEST(cancels_and_ends), CHECK_TEST_ONCE(not_too_many), CHECK_TEST(evidence))
+           CHECK_TEST(cancels_and_ends), CHECK_TEST_ONCE(not_too_many), CHECK_TEST(evidence),
+           CHECK_TEST(caa_records), CHECK_TEST(finds_who_holds_it), CHECK_TEST(several_agree))

@@ -12,16 +12,21 @@ static void longest_zone(void)
         {STR("hospital.example"), servers, 2, false},
         {STR("dmz.hospital.example"), servers, 2, true},
         {STR("empty.hospital.example"), servers, 0, true},
+        {STR("silent.hospital.example"), servers, 0, false},
     };
     CLEANUP(dns_zones_unrefp) struct dns_zones *z = NULL;
 
-    CHECK_OK(dns_zones_new(zones, 4, &z));
+    CHECK_OK(dns_zones_new(zones, 5, &z));
     CHECK_STR(dns_zones_find(z, STR("example"))->name, ".");
     CHECK_STR(dns_zones_find(z, STR("nothospital.example"))->name, ".");
     CHECK_STR(dns_zones_find(z, STR("hospital.example"))->name, "hospital.example");
     CHECK_STR(dns_zones_find(z, STR("a.b.dmz.hospital.example"))->name, "dmz.hospital.example");
     CHECK(dns_zones_find(z, STR("dmz.hospital.example"))->authoritative);
-    CHECK_STR(dns_zones_find(z, STR("x.empty.hospital.example"))->name, "hospital.example");
+    CHECK_STR(dns_zones_find(z, STR("x.empty.hospital.example"))->name, "empty.hospital.example");
+    CHECK_STR(dns_zones_find(z, STR("x.silent.hospital.example"))->name, "hospital.example");
+    CHECK_STR(dns_zones_find_recursive(z, STR("x.empty.hospital.example"))->name,
+              "hospital.example");
+    CHECK_STR(dns_zones_find_recursive(z, STR("a.dmz.hospital.example"))->name, "hospital.example");
     CHECK_INT(dns_zones_find(z, STR("hospital.example"))->n_servers, 2);
     CHECK_INT(dns_zones_find(z, STR("hospital.example"))->servers[1].port, 5353);
 }

@@ -79,7 +79,11 @@ static const struct ipc_sign sample_sign = {
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
 static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
 static const struct ipc_validate sample_validate = {
-    S("http-01"), S("dns"), S("wiki.hospital.example"), S("token"), S("token.thumbprint"), 2};
+    S("http-01"), S("dns"), S("wiki.hospital.example"), true, false,
+    S("https://ca.hospital.example/acme/account/x"), S("token"), S("token.thumbprint"), 2};
+static const struct ipc_preflight sample_preflight = {
+    S("dns"), S("wiki.hospital.example"), false, S("https://ca.hospital.example/acme/account/x")};
+static const struct ipc_preflight_reply sample_preflight_reply = {S("{\"views\":[]}")};
 static const struct ipc_validate_reply sample_validate_reply = {false, SAMPLE_ERR,
                                                                 S("{\"tried\":[]}")};
 static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}")};
@@ -153,6 +157,7 @@ static const struct sample {
     {IPC_SIGN, &sample_sign, &sample_sign_reply},
     {IPC_ISSUERS, &sample_none, &sample_issuer_list},
     {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
+    {IPC_PREFLIGHT, &sample_preflight, &sample_preflight_reply},
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
     {IPC_METRICS, &sample_none, &sample_metrics},
     {IPC_VOUCH, &sample_vouch, &sample_none},

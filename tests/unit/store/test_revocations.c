@@ -228,5 +228,5 @@ static void status_by_serial(void)
 }
 
 FIX_MAIN(CHECK_TEST(a_revocation_makes_its_shard_due), CHECK_TEST(only_what_changed_and_what_lives),
-         CHECK_TEST(numbers_are_given_once), CHECK_TEST(publication_moves_the_shard_on),
+         CHECK_TEST_ONCE(numbers_are_given_once), CHECK_TEST(publication_moves_the_shard_on),
          CHECK_TEST(status_by_serial))

@@ -152,7 +152,7 @@ static enum rc world_init(struct world *w, const struct tls_context_conf *conf)
 }
 
 /* Lets both sides do what they can. */
-static void shake(struct world *w)
+[[maybe_unused]] static void shake(struct world *w)
 {
     for (int i = 0; i < 50 && w->opened == RC_COUNT; i++) {
         SSL_do_handshake(w->client);

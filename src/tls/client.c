@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/client.h"
+
+#include <sys/socket.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/fd.h"
+#include "crypto/ossl.h"
+#include "ev/ev.h"
+#include "net/stream.h"
+#include "tls/tls_int.h"
+
+MSG(msg_failed, "tls.client-failed", "the TLS handshake failed: {0}");
+MSG(msg_gone, "tls.client-gone", "the server ended the connection during the TLS handshake");
+
+enum { ALPN_MAX = 32 };
+
+struct tls_client {
+    struct net_stream s; /* first; in use once it is a stream */
+    SSL_CTX *ctx;
+    BIO_METHOD *method;
+    SSL *ssl;
+    struct tls_socket socket;
+    struct ev_fd *watch;
+    bool open;
+    uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
+    void (*on_open)(void *arg, enum rc rc, const struct err *err);
+    void *arg;
+};
+
+static struct tls_client *of(struct net_stream *s)
+{
+    return (struct tls_client *)(void *)s;
+}
+
+/* What OpenSSL said to a call that did not succeed. */
+static enum rc outcome(struct tls_client *c, int result, uint8_t *needs)
+{
+    switch (SSL_get_error(c->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        *needs = EV_READ;
+        return RC_AGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        *needs = EV_WRITE;
+        return RC_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return RC_CLOSED;
+    case SSL_ERROR_SYSCALL:
+        return RC_NET;
+    default:
+        return RC_CRYPTO;
+    }
+}
+
+static void opened(struct tls_client *c, enum rc rc, const struct err *err)
+{
+    ev_fd_watch(c->watch, 0);
+    c->open = true;
+    c->on_open(c->arg, rc, err);
+}
+
+static void shake(struct tls_client *c)
+{
+    char reason[TLS_REASON_MAX];
+    struct err err = ERR_INIT;
+    uint8_t needs = 0;
+    enum rc rc;
+    int n;
+
+    crypto_ossl_clear();
+    n = SSL_connect(c->ssl);
+    if (n == 1) {
+        opened(c, RC_OK, NULL);
+        return;
+    }
+    rc = outcome(c, n, &needs);
+    if (rc == RC_AGAIN)
+        ev_fd_watch(c->watch, needs);
+    else if (rc == RC_CRYPTO)
+        opened(c, ERR(&err, rc, msg_failed, tls_reason(reason)), &err);
+    else
+        opened(c, ERR(&err, RC_NET, msg_gone), &err);
+}
+
+static void on_event(void *arg, unsigned)
+{
+    struct tls_client *c = arg;
+
+    if (c->open)
+        c->s.ready(c->s.arg);
+    else
+        shake(c);
+}
+
+/* One protocol, as on the wire. */
+static bool offer(SSL *ssl, struct str alpn)
+{
+    unsigned char list[ALPN_MAX];
+
+    if (alpn.n == 0)
+        return true;
+    if (alpn.n >= sizeof(list))
+        return false;
+    list[0] = (unsigned char)alpn.n;
+    memcpy(list + 1, alpn.p, alpn.n);
+    return SSL_set_alpn_protos(ssl, list, (unsigned)alpn.n + 1) == 0;
+}
+
+static bool set_up(struct tls_client *c, char *name, struct str alpn)
+{
+    c->ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+    c->method = tls_socket_method_new();
+    if (!c->ctx || !c->method || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
+        return false;
+    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_max_cert_list(c->ctx, TLS_CLIENT_CHAIN_MAX);
+    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                    SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+    c->ssl = SSL_new(c->ctx);
+    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, alpn) &&
+           (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1);
+}
+
+enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_client **out)
+{
+    CLEANUP(tls_client_freep) struct tls_client *c = MEM_NEW(struct tls_client);
+    char name[TLS_CLIENT_NAME_MAX + 1];
+
+    if (!c) {
+        close(fd);
+        return RC_NOMEM;
+    }
+    c->socket.fd = fd;
+    c->on_open = conf->on_open;
+    c->arg = conf->arg;
+    c->read_needs = EV_READ;
+    c->write_needs = EV_WRITE;
+    TRY(str_copyz(conf->server_name, name, sizeof(name)));
+    if (!set_up(c, name, conf->alpn)) {
+        crypto_ossl_clear();
+        return RC_NOMEM;
+    }
+    TRY(ev_fd_new(conf->ev, fd, on_event, c, &c->watch));
+    ev_fd_watch(c->watch, EV_WRITE); /* at once, for it is connected */
+    *out = MOVE(c);
+    return RC_OK;
+}
+
+void tls_client_free(struct tls_client *c)
+{
+    if (!c)
+        return;
+    ev_fd_free(c->watch);
+    SSL_free(c->ssl);
+    SSL_CTX_free(c->ctx);
+    BIO_meth_free(c->method);
+    crypto_ossl_clear();
+    fd_close(&c->socket.fd);
+    mem_free(c);
+}
+
+struct str tls_client_alpn(const struct tls_client *c)
+{
+    const unsigned char *p;
+    unsigned n;
+
+    SSL_get0_alpn_selected(c->ssl, &p, &n);
+    return str_bytes(p, n);
+}
+
+enum rc tls_client_certificate(const struct tls_client *c, struct buf *out)
+{
+    const X509 *cert = SSL_get0_peer_certificate(c->ssl);
+    unsigned char *der = NULL;
+    int n = cert ? i2d_X509(cert, &der) : 0;
+
+    crypto_ossl_clear();
+    if (!cert)
+        return RC_NOTFOUND;
+    if (n <= 0)
+        return RC_NOMEM;
+    buf_puts(out, str_bytes(der, (size_t)n));
+    OPENSSL_free(der);
+    return buf_rc(out);
+}
+
+/* ---- as a stream */
+
+static enum rc client_read(struct net_stream *s, void *p, size_t n, size_t *out_n)
+{
+    struct tls_client *c = of(s);
+    enum rc rc;
+    int ok;
+
+    crypto_ossl_clear();
+    c->read_needs = EV_READ;
+    ok = SSL_read_ex(c->ssl, p, n, out_n);
+    rc = ok == 1 ? RC_OK : outcome(c, ok, &c->read_needs);
+    crypto_ossl_clear();
+    return rc == RC_CRYPTO ? RC_NET : rc;
+}
+
+static enum rc client_write(struct net_stream *s, struct str bytes, size_t *out_n)
+{
+    struct tls_client *c = of(s);
+    enum rc rc;
+    int ok;
+
+    crypto_ossl_clear();
+    c->write_needs = EV_WRITE;
+    ok = SSL_write_ex(c->ssl, bytes.p, bytes.n, out_n);
+    rc = ok == 1 ? RC_OK : outcome(c, ok, &c->write_needs);
+    crypto_ossl_clear();
+    return rc == RC_CRYPTO || rc == RC_CLOSED ? RC_NET : rc;
+}
+
+static enum rc client_shutdown(struct net_stream *s)
+{
+    return shutdown(of(s)->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+}
+
+static void client_want(struct net_stream *s, unsigned wants)
+{
+    struct tls_client *c = of(s);
+    unsigned events = wants & NET_WANT_READ ? c->read_needs : 0;
+
+    ev_fd_watch(c->watch, events | (wants & NET_WANT_WRITE ? c->write_needs : 0));
+}
+
+static void client_free(struct net_stream *s)
+{
+    tls_client_free(of(s));
+}
+
+struct net_stream *tls_client_stream(struct tls_client *c)
+{
+    static const struct net_stream_ops ops = {client_read, client_write, client_shutdown,
+                                              client_want, client_free};
+
+    c->s.ops = &ops;
+    return &c->s;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's end of one TLS connection to a stranger, for looking at what is there: TLS 1.2 and
+ * 1.3, nothing offered for resumption, and the certificate taken as it is, unverified; whoever uses
+ * this knows what it proves. SIGPIPE must be ignored in the process. */
+#pragma once
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct ev;
+struct net_stream;
+struct tls_client;
+
+enum {
+    TLS_CLIENT_NAME_MAX = 253,
+    TLS_CLIENT_CHAIN_MAX = 32 * 1024, /* bytes of certificates; more end the handshake */
+};
+
+struct tls_client_conf {
+    struct ev *ev;
+    struct str server_name; /* SNI; empty: none */
+    struct str alpn;        /* the one protocol offered; empty: none is */
+    /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
+     * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),
+     * RC_NOMEM. There is no time limit: that is the caller's. */
+    void (*on_open)(void *arg, enum rc rc, const struct err *err);
+    void *arg;
+};
+
+/* Takes over `fd`, a connected socket, also on failure, and shakes hands. Needs crypto_init.
+ * RC_TOOBIG for a name past TLS_CLIENT_NAME_MAX, RC_NOMEM, RC_IO. */
+enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_client **out);
+/* Closes at once, without a word. Allowed in every callback. */
+void tls_client_free(struct tls_client *c);
+DEFINE_FREEP(tls_client_free, struct tls_client)
+
+/* Only once open: */
+/* The protocol that the server chose; empty: it chose none. Borrowed. */
+struct str tls_client_alpn(const struct tls_client *c);
+/* The server's own certificate, DER, appended. RC_NOTFOUND when it showed none. */
+enum rc tls_client_certificate(const struct tls_client *c, struct buf *out);
+/* As a stream (net/stream.h), which it is and which owns it from then on. */
+struct net_stream *tls_client_stream(struct tls_client *c);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's end (tls/client.h) against the server's (tls/conn.h), and against what is no TLS. */
+#include "check.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "net/stream.h"
+#include "pair.h"
+#include "tls/client.h"
+#include "x509/cert.h"
+
+enum { ROUNDS = 60 };
+
+struct both {
+    struct world w;
+    struct tls_client *client;
+    struct net_stream *stream;
+    enum rc opened;
+    char why[256];
+    char name[64]; /* that the server was asked for */
+    size_t readies;
+};
+
+static void both_done(struct both *b)
+{
+    if (b->stream)
+        net_stream_free(b->stream);
+    else
+        tls_client_free(b->client);
+    world_done(&b->w);
+}
+
+static void on_client_open(void *arg, enum rc rc, const struct err *err)
+{
+    struct both *b = arg;
+
+    b->opened = rc;
+    if (err)
+        err_textz(err, b->why, sizeof(b->why));
+}
+
+static void on_stream_ready(void *arg)
+{
+    ((struct both *)arg)->readies++;
+}
+
+static enum rc begin(struct both *b, struct str alpn, struct str offered, const char *name)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    struct tls_context_conf server = {.alpn = alpn};
+    struct tls_client_conf conf;
+
+    TRY(world_init(&b->w, &server));
+    TRY(identity("one", &id));
+    tls_context_set_identity(b->w.context, id);
+    SSL_free(MOVE(b->w.client));
+    conf = (struct tls_client_conf){.ev = b->w.ev,
+                                    .server_name = str_of(name),
+                                    .alpn = offered,
+                                    .on_open = on_client_open,
+                                    .arg = b};
+    b->opened = RC_COUNT;
+    return tls_client_new(&conf, fd_move(&b->w.client_fd), &b->client);
+}
+
+static void turn(struct both *b)
+{
+    for (int i = 0; i < ROUNDS && (b->opened == RC_COUNT || b->w.opened == RC_COUNT); i++)
+        ev_run_once(b->w.ev, EV_NOWAIT);
+}
+
+static void shakes_and_shows(void)
+{
+    CLEANUP(both_done) struct both b = {};
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CLIENT_CHAIN_MAX);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct x509_cert cert;
+
+    CHECK_OK(begin(&b, STR("acme-tls/1"), STR("acme-tls/1"), "1.0.0.10.in-addr.arpa"));
+    CHECK_INT(b.opened, RC_COUNT);
+    turn(&b);
+    CHECK_RC(b.opened, RC_OK);
+    CHECK_STR(tls_client_alpn(b.client), "acme-tls/1");
+    CHECK_OK(tls_client_certificate(b.client, &der));
+    CHECK_OK(x509_cert_parse(&a, buf_str(&der), &cert, NULL));
+    CHECK_STR(cert.common_name, "one");
+}
+
+static void speaks(void)
+{
+    CLEANUP(both_done) struct both b = {};
+    char in[NET_STREAM_READ];
+    size_t n = 0;
+
+    CHECK_OK(begin(&b, STR(""), STR(""), ""));
+    turn(&b);
+    CHECK_RC(b.opened, RC_OK);
+    CHECK_STR(tls_client_alpn(b.client), "");
+    b.stream = tls_client_stream(MOVE(b.client));
+    b.stream->ready = on_stream_ready;
+    b.stream->arg = &b;
+    CHECK_RC(b.stream->ops->read(b.stream, in, sizeof(in), &n), RC_AGAIN);
+    CHECK_OK(b.stream->ops->write(b.stream, STR("ping"), &n));
+    CHECK_INT(n, 4);
+    CHECK_OK(tls_conn_read(b.w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "ping");
+    CHECK_OK(tls_conn_write(b.w.conn, STR("pong"), &n));
+    b.stream->ops->want(b.stream, NET_WANT_READ);
+    for (int i = 0; i < ROUNDS && !b.readies; i++)
+        ev_run_once(b.w.ev, EV_NOWAIT);
+    CHECK_INT(b.readies, 1);
+    CHECK_OK(b.stream->ops->read(b.stream, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "pong");
+    tls_conn_free(MOVE(b.w.conn));
+    CHECK_RC(b.stream->ops->read(b.stream, in, sizeof(in), &n), RC_CLOSED);
+}
+
+static void refusals(void)
+{
+    CLEANUP(both_done) struct both b = {};
+
+    CHECK_OK(begin(&b, STR("http/1.1"), STR("acme-tls/1"), "one"));
+    turn(&b);
+    CHECK_RC(b.opened, RC_CRYPTO);
+    CHECK(strstr(b.why, "the TLS handshake failed: ") || mem_fail_fired());
+}
+
+static void no_tls(const char *bytes, size_t n, enum rc wanted)
+{
+    CLEANUP(both_done) struct both b = {};
+    int fd;
+
+    struct tls_client_conf conf = {
+        .server_name = STR("one"), .on_open = on_client_open, .arg = &b};
+    int fds[2];
+
+    CHECK_OK(begin(&b, STR(""), STR(""), "one"));
+    /* The test itself is the server. */
+    tls_client_free(MOVE(b.client));
+    conf.ev = b.w.ev;
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    fd = fds[1];
+    CHECK_OK(tls_client_new(&conf, fds[0], &b.client));
+    CHECK_INT(write(fd, bytes, n), (ssize_t)n);
+    if (!n)
+        fd_close(&fd);
+    for (int i = 0; i < ROUNDS && b.opened == RC_COUNT; i++)
+        ev_run_once(b.w.ev, EV_NOWAIT);
+    fd_close(&fd);
+    CHECK_RC(b.opened, wanted);
+}
+
+static void no_tls_at_all(void)
+{
+    no_tls("", 0, RC_NET);
+    no_tls("HTTP/1.1 400 Bad Request\r\n\r\n", 28, RC_CRYPTO);
+    no_tls("\x15\x03\x01\x00\x02\x02\x46", 7, RC_CRYPTO);
+    no_tls("\x16\x03\x03\xff\xff", 5, RC_CRYPTO);
+}
+
+static void long_names(void)
+{
+    CLEANUP(both_done) struct both b = {};
+    char name[TLS_CLIENT_NAME_MAX + 2];
+
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    CHECK_RC(begin(&b, STR(""), STR(""), name), RC_TOOBIG);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(shakes_and_shows), CHECK_TEST_ONCE(speaks), CHECK_TEST_ONCE(refusals),
+           CHECK_TEST_ONCE(no_tls_at_all), CHECK_TEST_ONCE(long_names))
