@@ -111,15 +111,17 @@ enum rc cert_read_key(const char *given, struct buf *out, struct err *err)
 /* RFC 3339, a day, or a time from now. CMD_DONE or CMD_USAGE. */
 static int read_when(const char *option, const char *given, char out[static WHEN_TEXT])
 {
-    char whole[WHEN_TEXT];
+    enum { DAY = 10 };
+    struct str text = str_of(given);
+    char whole[WHEN_TEXT] = "";
     when_t t, span;
 
-    if (conf_span_parse(str_of(given), &span) == RC_OK) {
+    if (conf_span_parse(text, &span) == RC_OK) {
         t = clock_now(clock_system()) + span;
     } else {
-        (void)snprintf(whole, sizeof(whole), "%.10sT00:00:00Z", given);
-        if (when_parse(str_of(given), &t) != RC_OK &&
-            (strlen(given) != 10 || when_parse(str_of(whole), &t) != RC_OK))
+        if (text.n == DAY)
+            (void)snprintf(whole, sizeof(whole), "%.*sT00:00:00Z", STR_ARG(text));
+        if (when_parse(text, &t) != RC_OK && when_parse(str_of(whole), &t) != RC_OK)
             return cmd_usagef("%s is \"%s\"; it can be 2026-11-20T18:24:00Z, 2026-11-20, or a time "
                               "from now, as in 30d",
                               option, given);

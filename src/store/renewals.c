@@ -16,27 +16,29 @@ static enum rc room(struct store_txn *txn, when_t now)
     return n < STORE_RENEWALS_MAX ? RC_OK : RC_QUOTA;
 }
 
-enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *w)
+enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *renewal)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    if (w->first > w->last)
+    if (renewal->first > renewal->last)
         return RC_INVAL;
-    TRY(room(txn, w->created));
+    TRY(room(txn, renewal->created));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO renewals (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-    stmt_id(&st, &w->id);
-    stmt_id(&st, &w->issuer);
-    stmt_text(&st, w->profile, STORE_TEXT_MAX);
-    stmt_blob(&st, w->by_key ? str_bytes(w->spki_sha256.b, STORE_SHA256) : (struct str){NULL, 0},
+    stmt_id(&st, &renewal->id);
+    stmt_id(&st, &renewal->issuer);
+    stmt_text(&st, renewal->profile, STORE_TEXT_MAX);
+    stmt_blob(&st,
+              renewal->by_key ? str_bytes(renewal->spki_sha256.b, STORE_SHA256)
+                              : (struct str){NULL, 0},
               STORE_SHA256);
-    stmt_text(&st, w->name, STORE_TEXT_MAX);
-    stmt_text(&st, w->under, STORE_TEXT_MAX);
-    stmt_when(&st, w->created);
-    stmt_when(&st, w->first);
-    stmt_when(&st, w->last);
-    stmt_text(&st, w->reason, STORE_TEXT_MAX);
-    stmt_text(&st, w->url, STORE_TEXT_MAX);
+    stmt_text(&st, renewal->name, STORE_TEXT_MAX);
+    stmt_text(&st, renewal->under, STORE_TEXT_MAX);
+    stmt_when(&st, renewal->created);
+    stmt_when(&st, renewal->first);
+    stmt_when(&st, renewal->last);
+    stmt_text(&st, renewal->reason, STORE_TEXT_MAX);
+    stmt_text(&st, renewal->url, STORE_TEXT_MAX);
     return stmt_run(&st);
 }
 

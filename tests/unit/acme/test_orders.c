@@ -141,6 +141,43 @@ static void refusals(void)
     }
 }
 
+/* RFC 8555 section 7.1.4: the authorization is for the name below, says "wildcard", and offers what
+ * is in the DNS alone. */
+static void a_wildcard(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply made = {.x = NULL};
+    CLEANUP(reply_done) struct reply authz = {.x = NULL};
+    CLEANUP(reply_done) struct reply issued = {.x = NULL};
+    struct json_iter it;
+    const struct json *v;
+    struct str text = STR("");
+    char url[256], at[256];
+    bool wildcard = false;
+
+    CHECK(lab_start(&l, CONFIG(", wildcards: true, challenges: [http-01, dns-01]")));
+    made = order(&l, NAME("*.hospital.example"), "");
+    CHECK_INT(made.status, 201);
+    CHECK_OK(str_copyz(world_header(made.x, "Location"), url, sizeof(url)));
+    it = json_iter(json_get(made.json, "authorizations"));
+    CHECK(json_next(&it, NULL, &v));
+    CHECK_OK(json_str(v, &text));
+    CHECK_OK(str_copyz(text, at, sizeof(at)));
+    authz = client_post(&l.c, at, "");
+    CHECK_OK(json_bool(json_get(authz.json, "wildcard"), &wildcard));
+    CHECK(wildcard);
+    CHECK_OK(json_str(json_get(json_get(authz.json, "identifier"), "value"), &text));
+    CHECK_STR(text, "hospital.example");
+    CHECK_INT(json_len(json_get(authz.json, "challenges")), 1);
+    it = json_iter(json_get(authz.json, "challenges"));
+    CHECK(json_next(&it, NULL, &v));
+    CHECK_OK(json_str(json_get(v, "type"), &text));
+    CHECK_STR(text, "dns-01");
+    CHECK(client_validate(&l.c, url));
+    issued = client_finalize(&l.c, url, "*.hospital.example");
+    CHECK_STR(reply_text(&issued, "status"), "valid");
+}
+
 /* An earlier end than the profile's; the certificate has it. WORLD_NOW is 2027-01-15T08:00:00Z. */
 static void ends_as_asked(void)
 {
@@ -224,5 +261,5 @@ static void an_open_one_again(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(a_name_and_addresses), CHECK_TEST_ONCE(refusals),
-           CHECK_TEST_ONCE(ends_as_asked), CHECK_TEST_ONCE(so_many_may_be_open),
-           CHECK_TEST_ONCE(an_open_one_again))
+           CHECK_TEST_ONCE(a_wildcard), CHECK_TEST_ONCE(ends_as_asked),
+           CHECK_TEST_ONCE(so_many_may_be_open), CHECK_TEST_ONCE(an_open_one_again))
