@@ -32,8 +32,9 @@ struct acme_validation {
     struct str identifier_type;
     struct str identifier;
     bool wildcard;
-    bool caa_only;      /* only whether CAA records allow it, by that challenge; no key or token */
-    struct str account; /* its URL, as it stands in DNS records; empty: not known, urls.api is unset */
+    bool caa_only; /* only whether CAA records allow it, by that challenge; no key or token */
+    struct str
+        account; /* its URL, as it stands in DNS records; empty: not known, urls.api is unset */
     struct str token;
     struct str key_authorization;
     uint32_t attempt; /* from 1 */

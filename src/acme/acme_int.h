@@ -199,13 +199,3 @@ void acme_caa_check(struct acme_request *r, const struct store_order *order,
 /* The account's URL as DNS records have it; empty while urls.api is unset, for then it depends on
  * who asks. In the arena. */
 struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account);
-
-/* vouch.c */
-/* The listener that only the keeper reaches. */
-bool acme_is_private(const struct acme_request *r);
-/* This request is by the account, with that thumbprint, whose names need no proof. */
-bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thumbprint);
-/* Evidence of an authorization that is valid by that: {"vouched":"gateway site NAME"}. */
-enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
-enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
-                         const struct store_authorization *authz);

@@ -46,3 +46,13 @@ enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier 
 /* In the transaction of the new order: no other that is not invalid replaces it (alreadyReplaced).
  */
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);
+
+/* vouch.c */
+/* The listener that only the keeper reaches. */
+bool acme_is_private(const struct acme_request *r);
+/* This request is by the account, with that thumbprint, whose names need no proof. */
+bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thumbprint);
+/* Evidence of an authorization that is valid by that: {"vouched":"gateway site NAME"}. */
+enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
+enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
+                         const struct store_authorization *authz);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request taken apart and authenticated (RFC 8555 section 6), in the order that gives away least:
  * route, content type, form of the JWS, url, nonce, account, signature, payload. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "ev/clock.h"
 
 MSG(msg_no_route, "acme.no-such-resource",

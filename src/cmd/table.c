@@ -112,7 +112,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_URL] = {"--url", "URL", "a page that says why, for clients to show"},
     [CMD_OPT_ACCOUNT_STATUS] =
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
-    [CMD_OPT_AS_CA] = {"--as-ca", NULL, "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_AS_CA] = {"--as-ca", NULL,
+                       "from where, and in the way that, challenges are validated"},
 };
 
 static const struct cmd_row rows[] = {

@@ -54,8 +54,7 @@ enum conf_challenge {
     CONF_CHALLENGE_COUNT,
 };
 /* Those that find their proof in the DNS, and so hold for all below a name. */
-#define CONF_CHALLENGES_DNS                                                                        \
-    (1u << CONF_CHALLENGE_DNS_01 | 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
+#define CONF_CHALLENGES_DNS (1u << CONF_CHALLENGE_DNS_01 | 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
 /* "http-01": as RFC 8555 and the configuration spell it; "unknown" outside the enum. */
 const char *conf_challenge_name(unsigned challenge);
 
