@@ -188,7 +188,6 @@ void acme_validation_look(struct acme *a);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);
-
 /* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
 #define ACME_CAA_LIFE (8 * WHEN_HOUR)
 /* Checks CAA again for the names of the order where that was done longer ago; those that core
