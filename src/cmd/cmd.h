@@ -79,6 +79,12 @@ enum cmd_option {
     CMD_OPT_DUE,
     CMD_OPT_NOW,
     CMD_OPT_YES,
+    CMD_OPT_ACCOUNTS,
+    CMD_OPT_EXPIRES,
+    CMD_OPT_EAB,
+    CMD_OPT_WITHIN,
+    CMD_OPT_URL,
+    CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
     CMD_OPT_COUNT,
 };
@@ -202,6 +208,14 @@ int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);
 int cmd_site_check(const struct cmd_args *args);
 int cmd_site_renew(const struct cmd_args *args);
+int cmd_eab_create(const struct cmd_args *args);
+int cmd_eab_list(const struct cmd_args *args);
+int cmd_eab_revoke(const struct cmd_args *args);
+int cmd_account_list(const struct cmd_args *args);
+int cmd_account_show(const struct cmd_args *args);
+int cmd_account_deactivate(const struct cmd_args *args);
+int cmd_renewal_pull(const struct cmd_args *args);
+int cmd_renewal_list(const struct cmd_args *args);
 int cmd_drill_runner(const struct cmd_args *args);
 int cmd_root_create(const struct cmd_args *args);
 int cmd_root_export(const struct cmd_args *args);

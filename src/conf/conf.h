@@ -33,9 +33,14 @@ struct conf_rule {
     struct str name; /* for messages and the audit trail; unique */
     /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
     struct conf_strs allow;
-    struct conf_nets networks; /* where the request may come from; none: from anywhere */
-    unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets networks;  /* where the request may come from; none: from anywhere */
+    unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets addresses; /* that certificates may name */
+    bool wildcards;             /* "*.a.d" fits "*.d" */
+    struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
 };
+
+enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };
 
 enum conf_passphrase_from {
     CONF_PASSPHRASE_CREDENTIAL, /* a systemd credential: $CREDENTIALS_DIRECTORY/NAME */
@@ -116,11 +121,25 @@ struct conf {
     const struct conf_rule *policy;
     size_t n_policy;
     struct {
-        struct str terms_of_service;     /* empty: none */
-        struct str website;              /* empty: none */
+        struct str terms_of_service; /* empty: none */
+        struct str website;          /* empty: none */
+        enum conf_binding eab;       /* external account binding */
+        uint64_t orders_open;        /* of one account */
+        struct {
+            when_t authorizations; /* how long after its proof one is used again */
+            bool orders;           /* an open one for the same names is */
+        } reuse;
+        struct {
+            uint64_t at;     /* percent of the lifetime */
+            uint64_t spread; /* percent of the lifetime */
+        } renewal;
         struct conf_strs caa_identities; /* canonical domains, as configured; none: the default */
         struct conf_strs identities;     /* the same with the default filled in; never empty */
     } acme;
+    struct {
+        when_t orders;       /* and authorizations, after they have expired */
+        when_t certificates; /* after their end */
+    } keep;
     struct {
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
