@@ -66,8 +66,9 @@ struct ca_request {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
-    const struct str *emails; /* canonical, sorted */
-    const struct str *uris;   /* sorted */
+    when_t not_before, not_after; /* as far as the profile lets; 0: as it has them */
+    const struct str *emails;     /* canonical, sorted */
+    const struct str *uris;       /* sorted */
     size_t n_emails, n_uris;
     struct str common_name; /* empty: as the profile has it */
     struct str origin;      /* "acme", "system", "operator" ... */

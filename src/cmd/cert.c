@@ -88,7 +88,7 @@ static enum rc hash_of_public_key(struct str text, struct buf *out)
     return buf_rc(out);
 }
 
-static enum rc read_key(const char *given, struct buf *out, struct err *err)
+enum rc cert_read_key(const char *given, struct buf *out, struct err *err)
 {
     static enum rc (*const readers[])(struct str, struct buf *) = {hash_of_cert, hash_of_csr,
                                                                    hash_of_key, hash_of_public_key};
@@ -184,7 +184,7 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
         str_u64(str_of(args->values[CMD_OPT_LIMIT]), LIMIT_MAX, &limit) == RC_OK)
         json_kv_u64(o, "limit", limit);
     if (args->values[CMD_OPT_PUBLIC_KEY]) {
-        err.rc = read_key(args->values[CMD_OPT_PUBLIC_KEY], &key, &err);
+        err.rc = cert_read_key(args->values[CMD_OPT_PUBLIC_KEY], &key, &err);
         if (err.rc != RC_OK)
             return cmd_fail(&err);
         json_kv_str(o, "key", buf_str(&key));

@@ -61,6 +61,12 @@ enum cmd_option {
     CMD_OPT_DUE,
     CMD_OPT_NOW,
     CMD_OPT_YES,
+    CMD_OPT_ACCOUNTS,
+    CMD_OPT_EXPIRES,
+    CMD_OPT_EAB,
+    CMD_OPT_WITHIN,
+    CMD_OPT_URL,
+    CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
     CMD_OPT_COUNT,
 };

@@ -10,6 +10,7 @@
 
 #include "conf/parts.h"
 #include "conf/profile.h"
+#include "conf/proof.h"
 
 struct conf {
     struct str organization;
@@ -52,11 +53,25 @@ struct conf {
     const struct conf_rule *policy;
     size_t n_policy;
     struct {
-        struct str terms_of_service;     /* empty: none */
-        struct str website;              /* empty: none */
+        struct str terms_of_service; /* empty: none */
+        struct str website;          /* empty: none */
+        enum conf_binding eab;       /* external account binding */
+        uint64_t orders_open;        /* of one account */
+        struct {
+            when_t authorizations; /* how long after its proof one is used again */
+            bool orders;           /* an open one for the same names is */
+        } reuse;
+        struct {
+            uint64_t at;     /* percent of the lifetime */
+            uint64_t spread; /* percent of the lifetime */
+        } renewal;
         struct conf_strs caa_identities; /* canonical domains, as configured; none: the default */
         struct conf_strs identities;     /* the same with the default filled in; never empty */
     } acme;
+    struct {
+        when_t orders;       /* and authorizations, after they have expired */
+        when_t certificates; /* after their end */
+    } keep;
     struct {
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the configuration is made of: choices, lists, and the things that there may be several of;
- * profiles are in conf/profile.h. Part of conf/conf.h. */
+ * profiles are in conf/profile.h, what is about proofs in conf/proof.h. Part of conf/conf.h. */
 #pragma once
 
 #include "base/addr.h"
@@ -14,11 +14,6 @@ struct conf_nets {
     size_t n;
 };
 
-struct conf_ports {
-    const struct addr_port *p;
-    size_t n;
-};
-
 struct conf_numbers {
     const uint64_t *p;
     size_t n;
@@ -26,48 +21,20 @@ struct conf_numbers {
 
 enum conf_database { CONF_DATABASE_SQLITE };
 
-enum conf_resolver_mode {
-    CONF_RESOLVER_RECURSIVE,     /* ask these servers to find out */
-    CONF_RESOLVER_AUTHORITATIVE, /* these servers hold the zone: ask without recursion */
-};
-
-/* Who answers for names in a zone; the longest zone that fits a name counts. With no resolver at
- * all the servers of /etc/resolv.conf are used, as they are at run time. */
-struct conf_resolver {
-    struct str zone;           /* canonical, "." for the root */
-    struct conf_ports servers; /* empty only with CONF_RESOLVER_AUTHORITATIVE: they are found by NS
-                                  records, through the other resolvers */
-    enum conf_resolver_mode mode;
-    uint64_t agree; /* so many servers must give the same answer */
-};
-
-enum conf_challenge {
-    CONF_CHALLENGE_HTTP_01,
-    CONF_CHALLENGE_DNS_01,
-    CONF_CHALLENGE_TLS_ALPN_01,
-    CONF_CHALLENGE_DNS_ACCOUNT_01,
-    CONF_CHALLENGE_COUNT,
-};
-/* Those that find their proof in the DNS, and so hold for all below a name. */
-#define CONF_CHALLENGES_DNS (1u << CONF_CHALLENGE_DNS_01 | 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
-/* "http-01": as RFC 8555 and the configuration spell it; "unknown" outside the enum. */
-const char *conf_challenge_name(unsigned challenge);
-
-enum conf_caa {
-    CONF_CAA_CHECK,  /* no answer about a top-level domain is as good as no record */
-    CONF_CAA_STRICT, /* every failure to find out forbids */
-    CONF_CAA_OFF,
-};
-
 /* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and
  * without any rule all names are. */
 struct conf_rule {
     struct str name; /* for messages and the audit trail; unique */
     /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
     struct conf_strs allow;
-    struct conf_nets networks; /* where the request may come from; none: from anywhere */
-    unsigned challenges;       /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets networks;  /* where the request may come from; none: from anywhere */
+    unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets addresses; /* that certificates may name */
+    bool wildcards;             /* "*.a.d" fits "*.d" */
+    struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
 };
+
+enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };
 
 enum conf_passphrase_from {
     CONF_PASSPHRASE_CREDENTIAL, /* a systemd credential: $CREDENTIALS_DIRECTORY/NAME */

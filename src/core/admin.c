@@ -3,6 +3,7 @@
  * one table. */
 #include <unistd.h>
 
+#include "core/accounts.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -275,6 +276,54 @@ static void approval_deny(struct question *q)
     json_free(q->args);
 }
 
+/* ---- ACME clients */
+
+static enum rc answer_eab_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_eab_list(q->core, o);
+}
+
+static enum rc answer_account_list(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_list(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_account_show(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_show(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_renewal_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_renewal_list(q->core, o);
+}
+
+static void eab_create(struct question *q)
+{
+    core_eab_create(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void eab_revoke(struct question *q)
+{
+    core_eab_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void account_deactivate(struct question *q)
+{
+    core_account_deactivate(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void renewal_pull(struct question *q)
+{
+    core_renewal_pull(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
 static void probe_look(struct question *q)
 {
     core_probe_look(q->core, q->req, json_root(q->args));
@@ -311,6 +360,14 @@ static const struct command {
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
+    {"eab create", NULL, false, eab_create},
+    {"eab list", answer_eab_list, false, NULL},
+    {"eab revoke", NULL, false, eab_revoke},
+    {"account list", answer_account_list, false, NULL},
+    {"account show", answer_account_show, false, NULL},
+    {"account deactivate", NULL, false, account_deactivate},
+    {"renewal pull", NULL, false, renewal_pull},
+    {"renewal list", answer_renewal_list, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };

@@ -48,8 +48,9 @@ struct core {
     struct ipc_chan *signer;
     struct ipc_chan *prober;
     struct ipc_chan *runner;
-    struct ipc_chan *keeper; /* also NULL while there are no sites */
-    int control;             /* listening; borrowed */
+    struct ipc_chan *keeper;             /* also NULL while there are no sites */
+    unsigned char eab_key[ACME_EAB_KEY]; /* outside of the database on purpose */
+    int control;                         /* listening; borrowed */
     struct ui ui;
     struct ev_fd *control_fd;
     struct ev_hook drain;

@@ -4,8 +4,8 @@
 
 #include "base/name.h"
 #include "core/core_int.h"
+#include "ipc/probe_messages.h"
 #include "ipc/table.h"
-#include "ipc/validate_messages.h"
 
 /* Behind the prober's own limit, which has a share of its own for CAA. */
 #define PROBE_SLACK (8 * WHEN_SECOND)

@@ -9,6 +9,7 @@ enum {
     NAME_BYTES = 64, /* a short name of ours: issuer, profile, listener, command */
     DNS_BYTES = 253, /* a domain name as text */
     PATH_BYTES = 4 * KIB,
+    URL_BYTES = 512,    /* of an account */
     SUBJECTS_MAX = 100, /* names, or addresses, of one certificate */
     PAIRS_MAX = 32,
     ISSUERS_MAX = 64,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages between roles. Each struct has its table, NAME_fields, in messages.c, where the
  * limits are; who may send which to whom is in table.c. Those about the gateway's sites are in
- * site_messages.h, those with the prober in validate_messages.h, those about revocation in
+ * site_messages.h, those about challenges in probe_messages.h, those about revocation in
  * status_messages.h. A message without content is struct ipc_none (pass NULL or any pointer). */
 #pragma once
 

@@ -2,9 +2,9 @@
 #include "ipc/table.h"
 
 #include "ipc/messages.h"
+#include "ipc/probe_messages.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
-#include "ipc/validate_messages.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
 

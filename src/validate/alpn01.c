@@ -31,7 +31,7 @@ static bool names_only(const struct validation *run, const struct x509_cert *c)
 {
     struct addr addr;
 
-    if (c->n_other_names || c->n_dns + c->n_ips != 1)
+    if (c->n_other_names || c->n_emails || c->n_uris || c->n_dns + c->n_ips != 1)
         return false;
     if (run->is_ip)
         return c->n_ips == 1 && addr_parse(run->ask.identifier, &addr) == RC_OK &&

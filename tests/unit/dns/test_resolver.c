@@ -39,6 +39,8 @@ static const struct dns_fake_rr lan[] = {
     {"ns.held", 28, "::1"},
     {"alias.held", 5, "www.lan"},
     {"bare", 2, "nowhere.bare"},
+    {"inward", 2, "ns.inward"},
+    {"ns.inward", 1, "127.0.0.1"},
     {"lan", 257, "issue ca.example"},
     {"lan", 257, "!future \"x\""},
     {NULL, 0, NULL},
@@ -81,11 +83,10 @@ static enum rc world_open(struct world *w)
 {
     static const struct addr_port all[] = {{{4, {10, 0, 0, 53}}, 53}, {{4, {10, 0, 0, 54}}, 53}};
     static const struct addr_port third[] = {{{4, {10, 0, 0, 55}}, 5353}};
-    const struct dns_zone zones[] = {{STR("."), all, 2, false},
-                                     {STR("dmz"), third, 1, true},
-                                     {STR("held"), NULL, 0, true},
-                                     {STR("bare"), NULL, 0, true},
-                                     {STR("agreed.lan"), all, 2, false, 2}};
+    const struct dns_zone zones[] = {
+        {STR("."), all, 2, false},      {STR("dmz"), third, 1, true},
+        {STR("held"), NULL, 0, true},   {STR("bare"), NULL, 0, true},
+        {STR("inward"), NULL, 0, true}, {STR("agreed.lan"), all, 2, false, 2}};
 
     clock_fake_init(&w->clock, WHEN_DAY);
     arena_init(&w->arena, ARENA);
@@ -98,7 +99,7 @@ static enum rc world_open(struct world *w)
     w->third->authoritative = true;
     w->fourth = dns_fake_add(&w->dns, "10.0.0.56:53", held);
     w->fourth->authoritative = true;
-    TRY(dns_zones_new(zones, 5, &w->zones));
+    TRY(dns_zones_new(zones, 6, &w->zones));
     return dns_resolver_new(w->ev, w->net, w->zones, &w->resolver);
 }
 
@@ -401,6 +402,7 @@ static void finds_who_holds_it(void)
     CHECK_STR(w.answer->canonical, "www.lan");
     LOOK_UP("www.old.held", DNS_A, DNS_FOUND);
     CHECK_STR(w.answer->canonical, "www.dmz");
+    LOOK_UP("x.inward", DNS_A, DNS_NO_SERVER); /* where it leads, nobody is asked */
     LOOK_UP("x.bare", DNS_A, DNS_NO_SERVER);
     CHECK(strstr(w.text, "cannot be found") || mem_fail_fired());
     /* Parts go with the whole. */

@@ -4,11 +4,11 @@
 #pragma once
 
 #include "ipc/messages.h"
+#include "ipc/probe_messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 #include "ipc/table.h"
-#include "ipc/validate_messages.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages between core and the prober, as ipc/messages.h has the others. */
+/* The messages between core and prober, as messages.h has the others. */
 #pragma once
 
 #include "ipc/fields.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ipc/validate_messages.h"
+#include "ipc/probe_messages.h"
 
 enum {
     KIB = 1 << 10,
-    NAME_BYTES = 64,
-    DNS_BYTES = 253,
+    NAME_BYTES = 64, /* a short name of ours */
+    DNS_BYTES = 253, /* a domain name as text */
     URL_BYTES = 512, /* of an account */
 };
 
