@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "ca/ref.h"
 #include "core/core_int.h"
 #include "crypto/hash.h"
 #include "ev/clock.h"
@@ -56,18 +57,27 @@ bool core_is_person(const struct core *core, uid_t uid)
 
 /* ---- what */
 
-static enum conf_two_persons kind_of(const struct json *change, const char **action)
+static bool has(const struct json *change, const char *list)
 {
-    if (json_len(json_get(change, "revoke")) > 0) {
-        *action = "issuer.revoke";
-        return CONF_TWO_ISSUER_REVOKE;
-    }
-    if (json_len(json_get(change, "retire")) > 0) {
-        *action = "issuer.rotate";
-        return CONF_TWO_ISSUER_ROTATE;
-    }
-    *action = "issuer.create";
-    return CONF_TWO_ISSUER_CREATE;
+    return json_len(json_get(change, list)) > 0;
+}
+
+/* All that a change is, as bits of control.two_persons, and what it is called. One that retires as
+ * many as it makes is a rotation and no more; whatever else is in it counts for itself. */
+static unsigned kinds_of(const struct json *change, const char **action)
+{
+    bool revoke = has(change, "revoke"), retire = has(change, "retire");
+    size_t made = json_len(json_get(change, "issuers"));
+    unsigned kinds = 0;
+
+    if (retire)
+        kinds |= 1U << CONF_TWO_ISSUER_ROTATE;
+    if (revoke)
+        kinds |= 1U << CONF_TWO_ISSUER_REVOKE;
+    if (made > json_len(json_get(change, "retire")) || has(change, "crosses") || !kinds)
+        kinds |= 1U << CONF_TWO_ISSUER_CREATE;
+    *action = revoke ? "issuer.revoke" : retire ? "issuer.rotate" : "issuer.create";
+    return kinds;
 }
 
 static void put_member(const struct json *v, const char *name, const char *between, struct buf *out)
@@ -76,6 +86,16 @@ static void put_member(const struct json *v, const char *name, const char *betwe
 
     if (json_str(json_get(v, name), &s) == RC_OK && s.n)
         buf_printf(out, "%s%.*s", between, STR_ARG(s));
+}
+
+/* A root has no parent: what is said of one is not read, and so not shown. */
+static bool is_root(const struct json *issuer)
+{
+    struct ca_ref parts;
+    struct str ref;
+
+    return json_str(json_get(issuer, "ref"), &ref) == RC_OK &&
+           ca_ref_parse(ref, &parts) == RC_OK && parts.root;
 }
 
 /* "issuer.rotate: new rsa-2 under root-rsa; retire rsa-1". Keys are made anew each time the command
@@ -100,7 +120,8 @@ static void put_what(const struct json *change, const char *action, struct buf *
         while (json_next(&it, NULL, &v)) {
             buf_printf(out, "%s%s", first ? ": " : "; ", lists[i].word);
             put_member(v, lists[i].first, " ", out);
-            put_member(v, lists[i].second, lists[i].between, out);
+            if (i != 0 || !is_root(v))
+                put_member(v, lists[i].second, lists[i].between, out);
             first = false;
         }
     }
@@ -113,7 +134,7 @@ enum rc core_approval_begin(const struct core *core, uid_t uid, const struct jso
     const char *action;
 
     *out = (struct core_approval){.uid = uid, .now = clock_now(ev_clock(core->ev))};
-    if (!(core->conf->control.two_persons & 1U << kind_of(change, &action)))
+    if (!(core->conf->control.two_persons & kinds_of(change, &action)))
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));
