@@ -303,7 +303,7 @@ static enum rc prepare(struct ca_job *job, const struct ca_request *req)
 
 /* ---- reserve: one transaction, on the writer's thread */
 
-static enum rc check_blocked(struct store_txn *txn, struct ca_job *job)
+enum rc ca_job_blocked(struct store_txn *txn, struct ca_job *job)
 {
     struct store_blocked_key blocked;
     char at[WHEN_TEXT];
@@ -377,7 +377,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     job->err = ERR_INIT;
     if (job->req.reserve)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
-    TRY(check_blocked(txn, job));
+    TRY(ca_job_blocked(txn, job));
     TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));
     if (job->req.lineage.n)

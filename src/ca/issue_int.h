@@ -64,6 +64,8 @@ void ca_job_end(struct ca_job *job, enum rc rc);
 bool ca_transient(enum rc rc);
 /* In the transaction of the reservation: logical id and predecessor of a job with a lineage. */
 enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
+/* In a transaction: RC_DENIED and why when the key was revoked as compromised. */
+enum rc ca_job_blocked(struct store_txn *txn, struct ca_job *job);
 /* With everything in the job reserved on disk: asks the signer, at once or in its turn. */
 void ca_job_sign(struct ca_job *job);
 /* The same without waiting: RC_QUOTA when the signer has no room, and the job is as it was;

@@ -86,11 +86,20 @@ static bool has_name(const struct ca_leaf *leaf, struct str cn)
  * (CABF BR 7.1.4.3). A single word is none that anybody connects to by its common name. */
 static bool reads_as_name(struct str cn)
 {
-    char text[NAME_MAX_BYTES + 1];
     struct addr ip;
 
-    return addr_parse(cn, &ip) == RC_OK || str_find(cn, '@') < cn.n || str_find(cn, '*') < cn.n ||
-           (name_canonical(cn, true, text) == RC_OK && name_labels(str_of(text)) > 1);
+    if (addr_parse(cn, &ip) == RC_OK || str_find(cn, '@') < cn.n || str_find(cn, '*') < cn.n)
+        return true;
+    /* With what is a name for clients and none for us: underscores, numbers as the last label.
+     * OpenSSL holds such a common name against the issuer's constraints. */
+    for (size_t i = 0; i < cn.n; i++) {
+        char c = cn.p[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+            c != '-' && c != '_' && c != '.')
+            return false;
+    }
+    return name_labels(str_ends(cn, STR(".")) ? str_head(cn, cn.n - 1) : cn) > 1;
 }
 
 static enum rc check_common_name(const struct ca_leaf *leaf, const struct conf_profile *profile,

@@ -117,21 +117,13 @@ static enum rc commit_fn(struct store_txn *txn, void *arg)
 {
     struct ca_job *job = arg;
 
+    /* A reservation may have waited for the signer while its key was given up. */
+    TRY(ca_job_blocked(txn, job));
     TRY(store_certificate_add(txn, &job->cert, &job->issuance.id));
     TRY(store_issuance_finish(txn, &job->issuance.id, job->now));
     if (job->req.order.z[0])
         TRY(job->ca->orders->finish(txn, &job->req.order, &job->cert));
     return audit_issued(txn, job);
-}
-
-static void commit_done(enum rc rc, void *arg)
-{
-    struct ca_job *job = arg;
-
-    if (rc == RC_OK)
-        count_issued(job);
-    /* What could not be written stays reserved; recovery signs the same bytes again. */
-    ca_job_end(job, rc == RC_OK ? RC_OK : RC_AGAIN);
 }
 
 /* ---- void */
@@ -166,6 +158,21 @@ void ca_job_void(struct ca_job *job)
 {
     if (store_write(job->ca->store, void_fn, void_done, job) != RC_OK)
         ca_job_end(job, RC_AGAIN);
+}
+
+static void commit_done(enum rc rc, void *arg)
+{
+    struct ca_job *job = arg;
+
+    if (rc == RC_DENIED) {
+        job->err.rc = rc;
+        ca_job_void(job);
+        return;
+    }
+    if (rc == RC_OK)
+        count_issued(job);
+    /* What could not be written stays reserved; recovery signs the same bytes again. */
+    ca_job_end(job, rc == RC_OK ? RC_OK : RC_AGAIN);
 }
 
 /* ---- sign and compare */

@@ -211,7 +211,7 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
     const struct store_issuer *row = find_root(c, m, root);
     struct x509_crl_entry *entries = ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
     CLEANUP(root_done) struct root by = {.key = NULL};
-    struct x509_crl_in in = {.entries = entries, .number = (uint64_t)(c->now / WHEN_SECOND)};
+    struct x509_crl_in in = {.entries = entries, .number = (uint64_t)c->now};
 
     if (!row)
         return ERR(err, RC_NOTFOUND, msg_no_such, root);

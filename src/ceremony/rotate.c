@@ -2,6 +2,9 @@
 #include "ceremony/rotate.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 
 MSG(msg_not_active, "ceremony.rotate-state",
     "{0} signs no certificates, so there is nothing to take over from it: {1}");
@@ -61,6 +64,35 @@ unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const s
     return most + 1;
 }
 
+/* A command that was interrupted may have left a key whose issuer the register never got. */
+static bool taken(const struct ceremony *c, const struct ceremony_made *m, const struct ca_ref *ref)
+{
+    static const char *const endings[] = {".key", ".crt", ".uri", ".csr"};
+    char name[CA_REF_MAX + 1], path[CA_REF_MAX + 16];
+
+    ca_ref_text(ref, name);
+    for (size_t i = 0; i < m->n; i++)
+        if (str_eq(m->rows[i].name, str_of(name)))
+            return true;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s%s", ref->root ? "root" : "ca", name, endings[i]);
+        if (faccessat(c->data, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return true;
+    }
+    return false;
+}
+
+unsigned ceremony_free_number(const struct ceremony *c, const struct ceremony_made *m,
+                              const struct ca_ref *like)
+{
+    struct ca_ref ref = *like;
+
+    ref.number = ceremony_next_number(c->known, c->n_known, like);
+    while (taken(c, m, &ref) && ref.number < CA_NUMBER_MAX)
+        ref.number++;
+    return ref.number;
+}
+
 enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old, bool at_once,
                         struct ceremony_made *m, struct ca_change *change, struct err *err)
 {
@@ -76,7 +108,7 @@ enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old
                    str_of(store_issuer_state_text(state)));
     if (at_once || due_at(c->conf, old, c->now) == CA_DUE_BOUNDS || activates > old->not_after)
         activates = c->now;
-    ref.number = ceremony_next_number(c->known, c->n_known, &ref);
+    ref.number = ceremony_free_number(c, m, &ref);
     TRY(ceremony_make_issuer(c, &ref, activates, m, err));
     change->issuers = m->rows;
     change->n_issuers = m->n;

@@ -12,6 +12,11 @@ enum ca_due ceremony_rotation_due(const struct conf *conf, const struct store_is
 /* The number behind the greatest there is of that kind. */
 unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const struct ca_ref *like);
 
+/* The first from there on that nothing made here has, and no file in root/ or ca/: a command that
+ * was interrupted leaves some, and requests wait there for their root. */
+unsigned ceremony_free_number(const struct ceremony *c, const struct ceremony_made *m,
+                              const struct ca_ref *like);
+
 /* Makes the replacement of a known issuer; the change gets its row, and the date at which the old
  * one stops. The new one signs at once when `at_once`, when the old one is not made for the names
  * of the configuration, or when it would end sooner; else after ca.rotation.overlap. RC_INVAL a

@@ -24,6 +24,9 @@ MSG(msg_opened, "cmd.shares-too-late",
     "data directory of their own");
 MSG(msg_custody, "cmd.custody", "root/custody in the data directory cannot be understood");
 
+MSG(msg_other_set, "cmd.share-other-set",
+    "the shares are of set {0}, and the root keys here are under set {1}");
+
 static const char custody_file[] = "root/custody";
 static const char passphrase_file[] = "root/passphrase";
 
@@ -36,8 +39,13 @@ static bool is_there(int data, const char *path)
     return fstatat(data, path, &st, 0) == 0;
 }
 
+struct custody {
+    unsigned need, all;
+    char set[CEREMONY_SET_TEXT];
+};
+
 /* "shares 3/5 1A2B3C4D" */
-static enum rc read_custody(int data, unsigned *need, unsigned *all, struct err *err)
+static enum rc read_custody(int data, struct custody *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(CUSTODY_MAX);
     struct str word, rest, spec;
@@ -46,8 +54,23 @@ static enum rc read_custody(int data, unsigned *need, unsigned *all, struct err 
     if (!str_cut(str_trim(buf_str(&text)), ' ', &word, &rest) || !str_eq(word, STR("shares")))
         return ERR(err, RC_CORRUPT, msg_custody);
     str_cut(rest, ' ', &spec, &rest);
-    return ceremony_shares_parse(spec, need, all, err) == RC_OK ? RC_OK
-                                                                : ERR(err, RC_CORRUPT, msg_custody);
+    if (ceremony_shares_parse(spec, &out->need, &out->all, err) != RC_OK ||
+        str_copyz(str_trim(rest), out->set, sizeof(out->set)) != RC_OK)
+        return ERR(err, RC_CORRUPT, msg_custody);
+    return RC_OK;
+}
+
+/* Shares of another set join to a passphrase as well: a new root under it could never be opened by
+ * those who hold the shares of this one. */
+static enum rc check_set(const struct custody *c, const struct ceremony_share *share,
+                         struct err *err)
+{
+    char set[CEREMONY_SET_TEXT];
+
+    ceremony_set_text(share->set, set);
+    return strcmp(set, c->set) == 0
+               ? RC_OK
+               : ERR(err, RC_DENIED, msg_other_set, str_of(set), str_of(c->set));
 }
 
 /* ---- shares */
@@ -110,23 +133,25 @@ static enum rc open_shares(const struct root_session *s, struct secret **out, st
     const struct cmd_args *args = s->args;
     size_t n = args->n_many < CEREMONY_SHARES_MAX ? args->n_many : CEREMONY_SHARES_MAX;
     char set[CEREMONY_SET_TEXT];
-    unsigned need, all;
+    struct custody c;
     enum rc rc = RC_OK;
 
-    TRY(read_custody(s->data, &need, &all, err));
+    TRY(read_custody(s->data, &c, err));
     for (size_t i = 0; i < n && rc == RC_OK; i++)
         rc = share_of_file(args->many[i], &shares[i], err);
     if (rc == RC_OK && n == 0) {
-        rc = shares_of_tty(need, shares, err);
-        n = need;
+        rc = shares_of_tty(c.need, shares, err);
+        n = c.need;
     }
+    if (rc == RC_OK && n > 0)
+        rc = check_set(&c, &shares[0], err);
     if (rc == RC_OK)
         rc = ceremony_shares_join(shares, n, out, err);
     if (rc == RC_OK) {
         buf_putz(said, "shares");
         for (size_t i = 0; i < n; i++)
             buf_printf(said, "%s %u", i ? "," : "", shares[i].number);
-        buf_printf(said, " of %u, %u needed, set %s", all, need,
+        buf_printf(said, " of %u, %u needed, set %s", c.all, c.need,
                    ceremony_set_text(shares[0].set, set));
     }
     explicit_bzero(shares, sizeof(shares));

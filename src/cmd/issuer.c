@@ -71,10 +71,10 @@ static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *
     struct ca_ref root = {str_of(kind->root), 1, true, special};
 
     if (!ceremony_root_for(&s->ceremony, &s->made, issuer.algorithm, special)) {
-        root.number = ceremony_next_number(s->rows, s->n, &root);
+        root.number = ceremony_free_number(&s->ceremony, &s->made, &root);
         TRY(ceremony_make_root(&s->ceremony, &root, &s->made, err));
     }
-    issuer.number = ceremony_next_number(s->rows, s->n, &issuer);
+    issuer.number = ceremony_free_number(&s->ceremony, &s->made, &issuer);
     return ceremony_make_issuer(&s->ceremony, &issuer, s->ceremony.now, &s->made, err);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -21,6 +22,7 @@
 #include "cmd/root_int.h"
 #include "conf/text.h"
 #include "ev/clock.h"
+#include "json/json.h"
 #include "json/out.h"
 #include "x509/csr.h"
 #include "x509/name.h"
@@ -32,7 +34,12 @@ MSG(msg_not_issuer, "cmd.import-kind", "{0} is no certificate of an issuer: {1}"
 MSG(msg_no_wait, "cmd.import-none",
     "nothing to import: no request waits here whose autarky-issuer-REF.crt is on the media");
 
-enum { NUMBER_MAX = 999, CONFIG_MAX = 256 * 1024 };
+enum {
+    NUMBER_MAX = 999,
+    CONFIG_MAX = 256 * 1024,
+    ANSWER_MAX = 16 * 1024 * 1024,
+    LOOKS = 30 /* a second apart: a server starts again in less */
+};
 
 /* ---- create --csr */
 
@@ -205,6 +212,59 @@ static enum rc tell_core(const struct import *im, struct err *err)
     return cmd_control(cmd_data(im->s->args), "issuer change", buf_str(&ask), &answer, err);
 }
 
+/* What an import that was interrupted has left is gone on with. */
+static enum rc put_certificate(const struct import *im, const char *path, struct str pem,
+                               struct err *err)
+{
+    CLEANUP(buf_done) struct buf there = BUF_INIT(ROOT_FILE_MAX);
+    enum rc rc = file_create(im->s->data, path, pem, 0644, FILE_OWNER_SELF, err);
+
+    if (rc != RC_EXISTS || file_read(im->s->data, path, &there, NULL) != RC_OK ||
+        !str_eq(buf_str(&there), pem))
+        return rc;
+    *err = ERR_INIT;
+    return RC_OK;
+}
+
+static bool is_in(const struct import *im, const struct json *root)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(ROOT_FILE_MAX);
+    struct json_iter it = json_iter(json_get(root, "issuers"));
+    const struct json *v;
+    struct str text;
+
+    text_b64url(&der, im->cert.der);
+    while (json_next(&it, NULL, &v))
+        if (json_str(json_get(v, "certificate"), &text) == RC_OK &&
+            str_eq(text, buf_str(&der)))
+            return true;
+    return false;
+}
+
+/* Whether the register has it, after an answer that was none; then the signer is to read it. Else
+ * `rc` as it was. */
+static enum rc look_again(const struct import *im, enum rc rc, struct err *err)
+{
+    const struct timespec pause = {.tv_sec = 1};
+
+    for (int i = 0; i < LOOKS; i++) {
+        CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+        CLEANUP(json_freep) struct json_doc *doc = NULL;
+        const char *data = cmd_data(im->s->args);
+        struct err why = ERR_INIT;
+
+        if (cmd_control(data, "issuer list", STR(""), &answer, &why) == RC_OK &&
+            json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) == RC_OK) {
+            if (!is_in(im, json_root(doc)))
+                return rc;
+            buf_reset(&answer);
+            return cmd_control(data, "signer restart", STR(""), &answer, err);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return rc;
+}
+
 static enum rc take(struct import *im, struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(ROOT_FILE_MAX), shown = BUF_INIT(64 * 1024);
@@ -218,10 +278,14 @@ static enum rc take(struct import *im, struct err *err)
     x509_cert_put_pem(im->cert.der, &pem);
     TRY(buf_rc(&pem));
     snprintf(path, sizeof(path), "ca/%s.crt", im->ref);
-    TRY(file_create(im->s->data, path, buf_str(&pem), 0644, FILE_OWNER_SELF, err));
+    TRY(put_certificate(im, path, buf_str(&pem), err));
     rc = tell_core(im, err);
+    /* One that had been taken before its file was there to be seen, or whose answer was lost. */
+    if (rc == RC_EXISTS || rc == RC_CLOSED || rc == RC_TIMEOUT)
+        rc = look_again(im, rc, err);
     if (rc != RC_OK) {
-        unlinkat(im->s->data, path, 0);
+        if (rc != RC_CLOSED && rc != RC_TIMEOUT)
+            unlinkat(im->s->data, path, 0);
         return rc;
     }
     snprintf(path, sizeof(path), "ca/%s.csr", im->ref);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -16,12 +17,18 @@
 #include "json/json.h"
 #include "json/out.h"
 
+enum { LOOKS = 30 }; /* a second apart: a server starts again in less */
 enum { ANSWER_MAX = 16 * 1024 * 1024, ASK_MAX = 512 * 1024, SESSION_ARENA = 64 * 1024 * 1024 };
 
 static const char rules_file[] = "ca/rules.json";
 
 MSG(msg_answer, "cmd.issuer-answer",
     "the server's list of issuers cannot be read; compare `autarky version` with what it runs");
+
+MSG(msg_unknown, "cmd.issuer-unknown",
+    "the server did not say whether it has done this, and does not answer now. The files in ca/ "
+    "stay as they are; `autarky issuer list` shows whether it was done. If it was, restart the "
+    "service; if not, give the command again");
 
 /* ---- the register */
 
@@ -349,6 +356,82 @@ static enum rc tell(const struct issuer_session *s, struct buf *answer, struct e
     return cmd_control(cmd_data(s->args), "issuer change", buf_str(&ask), answer, err);
 }
 
+/* ---- an answer that did not come */
+
+/* What the server refused has not happened. */
+static bool is_refusal(enum rc rc)
+{
+    static const enum rc refusals[] = {RC_DENIED, RC_EXISTS,   RC_NOTFOUND,    RC_CONFLICT, RC_INVAL,
+                                       RC_TOOBIG, RC_NOTFOUND, RC_UNSUPPORTED, RC_QUOTA,    RC_NET};
+
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (rc == refusals[i])
+            return true;
+    return false;
+}
+
+static const struct json *named(const struct json *list, const char *member, struct str name)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *v;
+
+    while (json_next(&it, NULL, &v))
+        if (str_eq(text_of(v, member), name))
+            return v;
+    return NULL;
+}
+
+/* The change is one transaction: where a part of it is in the register, all of it is. */
+static bool holds(struct issuer_session *s, const struct json *root)
+{
+    const struct json *issuers = json_get(root, "issuers"), *v;
+    const struct ca_change *c = &s->change;
+    struct str name, der;
+
+    if (s->made.n) {
+        v = named(issuers, "ref", s->made.rows[0].name);
+        return v && der_of(v, &s->arena, &der) == RC_OK &&
+               str_eq(der, s->made.rows[0].certificate);
+    }
+    if (s->made.n_crosses)
+        return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
+    name = ref_of(s, c->n_revoke ? &c->revoke[0] : &c->retire[0].id);
+    v = named(issuers, "ref", name);
+    return v && (c->n_revoke ? state_of(text_of(v, "state")) == STORE_ISSUER_REVOKED
+                             : text_of(v, "retires").n > 0);
+}
+
+enum outcome { DONE, NOT_DONE, UNKNOWN };
+
+/* Whether it has happened all the same: a key that the register knows must not go again. A server
+ * that was too slow may do it yet; one that died cannot. */
+static enum outcome look_again(struct issuer_session *s, enum rc why)
+{
+    const struct timespec pause = {.tv_sec = 1};
+
+    for (int i = 0; i < LOOKS; i++) {
+        CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+        CLEANUP(json_freep) struct json_doc *doc = NULL;
+        struct err err = ERR_INIT;
+
+        nanosleep(&pause, NULL);
+        if (cmd_control(cmd_data(s->args), "issuer list", STR(""), &answer, &err) != RC_OK ||
+            json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) != RC_OK)
+            continue;
+        if (holds(s, json_root(doc)))
+            return DONE;
+        return why == RC_CLOSED ? NOT_DONE : UNKNOWN;
+    }
+    return UNKNOWN;
+}
+
+/* It is in the register, and who was to tell the signer is gone. */
+static enum rc restart_signer(const struct issuer_session *s, struct buf *answer, struct err *err)
+{
+    buf_reset(answer);
+    return cmd_control(cmd_data(s->args), "signer restart", STR(""), answer, err);
+}
+
 static void show(const struct issuer_session *s, struct buf *answer)
 {
     char at[WHEN_TEXT], until[WHEN_TEXT];
@@ -375,6 +458,26 @@ static void show(const struct issuer_session *s, struct buf *answer)
         printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
 }
 
+/* Files stay unless it is certain that the register does not know them. */
+static enum rc settle(struct issuer_session *s, const struct before *b, struct buf *answer,
+                      struct err *err)
+{
+    enum rc rc = tell(s, answer, err);
+    enum outcome outcome = NOT_DONE;
+
+    if (rc == RC_OK)
+        return RC_OK;
+    if (!is_refusal(rc))
+        outcome = look_again(s, rc);
+    if (outcome == DONE)
+        return restart_signer(s, answer, err);
+    if (outcome == UNKNOWN)
+        return ERR(err, rc, msg_unknown);
+    undo(s, b);
+    err->rc = rc;
+    return rc;
+}
+
 int issuer_session_commit(struct issuer_session *s)
 {
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
@@ -385,10 +488,10 @@ int issuer_session_commit(struct issuer_session *s)
     if (status != CMD_DONE)
         return status;
     err.rc = prepare(s, &b, &err);
-    if (err.rc == RC_OK)
-        err.rc = tell(s, &answer, &err);
     if (err.rc != RC_OK)
         undo(s, &b);
+    else
+        err.rc = settle(s, &b, &answer, &err);
     buf_done(&b.rules);
     if (err.rc != RC_OK)
         return cmd_fail(&err);

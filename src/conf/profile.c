@@ -34,6 +34,7 @@ MSG(msg_default_server, "conf.profile-default-server",
 MSG(msg_common_name, "conf.profile-common-name",
     "`common_name: name` takes one of the names, and a URI is none that fits: add another kind to "
     "`names`, or choose `common_name: none`");
+MSG(msg_same_policy, "conf.profile-policy-twice", "{0} is there twice; once is enough");
 MSG(msg_many_policies, "conf.profile-policies", "there are more than 8 policies");
 
 enum { SPAN_TEXT = 64, RSA_BITS_INITIAL = 2048 };
@@ -167,6 +168,10 @@ static enum rc check_names(const struct check *c)
         TRY(SAY(c, "names", msg_common_name));
     if (p->policies.n > CONF_POLICIES_MAX)
         TRY(SAY(c, "policies", msg_many_policies));
+    for (size_t i = 0; i < p->policies.n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(p->policies.p[i], p->policies.p[k]))
+                return SAY(c, "policies", msg_same_policy, p->policies.p[i]);
     if (!str_eq(p->name, STR("default")))
         return RC_OK;
     if (!(p->names & 1u << CONF_SAN_DNS))

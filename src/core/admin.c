@@ -258,6 +258,12 @@ static void issuer_change(struct question *q)
     json_free(q->args);
 }
 
+static void signer_restart(struct question *q)
+{
+    json_free(q->args);
+    core_signer_restart(q->core, q->req);
+}
+
 static enum rc answer_approval_list(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
@@ -357,6 +363,7 @@ static const struct command {
     {"site renew", NULL, false, site_renew},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
+    {"signer restart", NULL, false, signer_restart},
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
@@ -509,9 +516,19 @@ static void on_close(void *arg, enum rc why, const struct err *err)
 
 static const struct ipc_handler handlers[] = {{IPC_ADMIN, on_admin}};
 
+static bool has_place(const struct core *core, uid_t uid)
+{
+    size_t people = 0;
+
+    LIST_FOREACH (link, &core->admins)
+        people += !is_admin(core, LIST_ENTRY(link, struct admin, link)->uid);
+    return core->n_admins < CORE_ADMINS_MAX &&
+           (is_admin(core, uid) || people < CORE_PEOPLE_CONVERSATIONS_MAX);
+}
+
 static enum rc add_admin(struct core *core, int fd, uid_t uid)
 {
-    struct admin *a = core->n_admins < CORE_ADMINS_MAX ? MEM_NEW(struct admin) : NULL;
+    struct admin *a = has_place(core, uid) ? MEM_NEW(struct admin) : NULL;
     struct ipc_chan_conf conf = {
         .self = ROLE_CORE,
         .peer = ROLE_ADMIN,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "ca/ref.h"
 #include "core/core_int.h"
 #include "crypto/hash.h"
 #include "ev/clock.h"
@@ -89,6 +90,16 @@ static void put_member(const struct json *v, const char *name, const char *betwe
         buf_printf(out, "%s%.*s", between, STR_ARG(s));
 }
 
+/* A root has no parent: what is said of one is not read, and so not shown. */
+static bool is_root(const struct json *issuer)
+{
+    struct ca_ref parts;
+    struct str ref;
+
+    return json_str(json_get(issuer, "ref"), &ref) == RC_OK &&
+           ca_ref_parse(ref, &parts) == RC_OK && parts.root;
+}
+
 /* "issuer.rotate: new rsa-2 under root-rsa; retire rsa-1". Keys are made anew each time the command
  * runs, so they are no part of it. */
 static void put_what(const struct json *change, const char *action, struct buf *out)
@@ -111,7 +122,8 @@ static void put_what(const struct json *change, const char *action, struct buf *
         while (json_next(&it, NULL, &v)) {
             buf_printf(out, "%s%s", first ? ": " : "; ", lists[i].word);
             put_member(v, lists[i].first, " ", out);
-            put_member(v, lists[i].second, lists[i].between, out);
+            if (i != 0 || !is_root(v))
+                put_member(v, lists[i].second, lists[i].between, out);
             first = false;
         }
     }

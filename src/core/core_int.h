@@ -24,6 +24,9 @@
 #include "ui/ui.h"
 
 enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32 };
+/* Conversations of all who may decide on approvals and nothing else: administrators always find a
+ * place. */
+enum { CORE_PEOPLE_CONVERSATIONS_MAX = 8 };
 
 /* What this host is called: for the API's certificate, and the hosts under which clients may reach
  * the API. */
@@ -133,6 +136,9 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
  * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
  * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
 void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args);
+/* Admin command `signer restart`, for whoever finds that a change is in the register and that core
+ * died before it told the signer; ends `req`, answer as above. */
+void core_signer_restart(struct core *core, struct ipc_req *req);
 
 /* ---- approvals.c: the second person */
 

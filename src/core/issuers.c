@@ -29,10 +29,9 @@ struct job {
     struct ca_change change;
     uid_t uid;
     char actor[32];
-    struct {
-        struct str root, der;
-    } crls[CA_CHANGES_MAX]; /* lists of roots */
+    struct revocation_given crls[CA_CHANGES_MAX]; /* lists of roots */
     size_t n_crls;
+    struct err err; /* why one was refused */
     bool restart; /* the signer has something new to read */
     struct core_approval approval;
 };
@@ -174,7 +173,9 @@ static enum rc read_crl(struct job *job, const struct json *v, struct err *err)
     TRY(text_of(v, "crl", &text, err));
     if (text_unb64url(text, &der) != RC_OK)
         return missing("crl", err);
-    TRY(arena_str(job->arena, ref, &job->crls[job->n_crls].root));
+    job->crls[job->n_crls].id = row.id;
+    job->crls[job->n_crls].cert = row.certificate;
+    TRY(arena_str(job->arena, ref, &job->crls[job->n_crls].ref));
     TRY(arena_str(job->arena, buf_str(&der), &job->crls[job->n_crls].der));
     job->n_crls++;
     return RC_OK;
@@ -256,20 +257,6 @@ static void refuse(struct job *job, enum rc rc, struct err *err)
     ipc_reply_err(job->req, err);
 }
 
-/* Each was signed by its root's key in the command; the register has the change already, so a list
- * that is refused is said and no more. */
-static void give_lists(const struct job *job)
-{
-    for (size_t i = 0; i < job->n_crls; i++) {
-        struct err err = ERR_INIT;
-
-        err.rc =
-            revocation_crl_given(job->core->revocation, job->crls[i].root, job->crls[i].der, &err);
-        if (err.rc != RC_OK)
-            log_error("core.root-list-refused", LOG_STR("root", job->crls[i].root), LOG_ERR(&err));
-    }
-}
-
 static enum rc ask(struct store_txn *txn, void *arg)
 {
     return core_approval_ask(txn, &((struct job *)arg)->approval);
@@ -298,16 +285,22 @@ static void changed(enum rc rc, void *arg)
         if (rc == RC_OK)
             return;
     }
-    if (rc == RC_OK)
-        rc = ca_reload_issuers(job->core->ca, &err);
+    if (rc == RC_OK && (rc = ca_reload_issuers(job->core->ca, &err)) != RC_OK) {
+        /* It is done all the same: the asker is to look, and not to undo. */
+        log_error("core.register-not-read", LOG_ERR(&err));
+        rc = RC_CLOSED;
+    }
     if (rc != RC_OK) {
+        if (!err.msg)
+            err = job->err;
         if (!err.msg)
             IGNORE_RC(ERR(&err, rc, msg_state, str_of(rc_text(rc))));
         refuse(job, rc, &err);
         return;
     }
     revocation_issuers_changed(job->core->revocation);
-    give_lists(job);
+    for (size_t i = 0; i < job->n_crls; i++)
+        revocation_given_done(job->core->revocation, &job->crls[i]);
     log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
              LOG_INT("cross_certificates", job->change.n_crosses),
              LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke),
@@ -322,8 +315,12 @@ static enum rc apply(struct store_txn *txn, void *arg)
 {
     struct job *job = arg;
 
+    job->err = ERR_INIT;
     TRY(core_approval_use(txn, &job->approval));
-    return ca_change_apply(txn, &job->change);
+    TRY(ca_change_apply(txn, &job->change));
+    for (size_t i = 0; i < job->n_crls; i++)
+        TRY(revocation_given_publish(txn, &job->crls[i], job->change.now, &job->err));
+    return RC_OK;
 }
 
 static enum rc begin(struct job *job, const struct json *args, struct err *err)
@@ -359,4 +356,16 @@ void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const
     rc = begin(job, args, &err);
     if (rc != RC_OK)
         refuse(job, rc, &err);
+}
+
+void core_signer_restart(struct core *core, struct ipc_req *req)
+{
+    struct job *job = ARENA_NEW(ipc_req_arena(req), struct job);
+
+    if (!job) {
+        ipc_req_drop(req);
+        return;
+    }
+    *job = (struct job){.core = core, .req = req, .restart = true};
+    restart_signer(job);
 }

@@ -114,7 +114,10 @@ static void fail(struct crl_job *job, enum rc rc)
     metric_add(&failed_total, 0, 1);
     log_error("revocation.crl-failed", LOG_STR("issuer", job->issuer ? job->issuer->ref : STR("")),
               LOG_INT("shard", job->shard.shard), LOG_ERR(&job->err));
-    job->postponed = now_of(r) + REVOCATION_RETRY_SECONDS * WHEN_SECOND;
+    /* Whose key is elsewhere never gets a list here. */
+    job->postponed = job->issuer && !job->issuer->has_key
+                         ? INT64_MAX
+                         : now_of(r) + REVOCATION_RETRY_SECONDS * WHEN_SECOND;
     if (store_write(r->store, postpone_fn, postpone_done, job) != RC_OK)
         job_end(job);
 }

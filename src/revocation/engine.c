@@ -3,6 +3,7 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 #include "revocation/revocation_int.h"
+#include "store/issuers.h"
 
 MSG(msg_nothing, "revocation.nothing-there", "there is nothing at {0}");
 MSG(msg_no_issuer, "revocation.no-issuer", "the register has no issuer \"{0}\"");
@@ -12,7 +13,11 @@ MSG(msg_no_number, "revocation.crl-no-number",
     "the list has no number, is a delta, or ends before now; a complete one that is valid is "
     "wanted");
 
-enum { DUE_ARENA = 64 * 1024 };
+MSG(msg_left_out, "revocation.crl-left-out",
+    "the list of {0} lacks {1}, which the register has as revoked: another command was at work at "
+    "the same time; give this one again");
+
+enum { DUE_ARENA = 64 * 1024, REGISTER_ARENA = 32 * 1024 * 1024 };
 
 METRIC_GAUGE(shards_gauge, "crl_shards", "Shards of issuers that have revocation lists");
 METRIC_GAUGE(published_gauge, "crls", "Complete revocation lists that are published");
@@ -310,53 +315,96 @@ enum rc revocation_submit(struct revocation *r, const struct revocation_ask *ask
 
 /* ---- lists from elsewhere */
 
-static enum rc given_fn(struct store_txn *txn, void *arg)
+static enum rc check_given(const struct revocation_given *g, const struct x509_crl *crl,
+                           when_t now, struct arena *a, struct err *err)
 {
-    const struct store_publication *p = arg;
-    const struct store_crl *c = &p->crl;
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct x509_cert cert;
 
-    TRY(store_shards_make(txn, &c->issuer, 1, INT64_MAX));
-    TRY(store_crl_number_least(txn, &c->issuer, c->shard, c->number));
-    return store_crl_publish(txn, p);
-}
-
-static enum rc check_given(const struct revocation *r, const struct x509_crl *crl,
-                           const struct ca_issuer *issuer, struct err *err)
-{
-    if (!crl->has_number || crl->delta || crl->next_update <= now_of(r))
+    if (!crl->has_number || crl->delta || crl->next_update <= now)
         return ERR(err, RC_INVAL, msg_no_number);
-    return x509_crl_check(crl, &issuer->cert, issuer->key, err);
+    TRY(x509_cert_parse(a, g->cert, &cert, err));
+    TRY(x509_cert_key(&cert, &key, err));
+    return x509_crl_check(crl, &cert, key, err);
 }
 
-enum rc revocation_crl_given(struct revocation *r, struct str ref, struct str der, struct err *err)
+static enum rc check_complete(struct store_txn *txn, const struct revocation_given *g,
+                              const struct x509_crl *crl, when_t now, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(REGISTER_ARENA);
+    struct store_issuer *rows;
+    size_t n;
+
+    TRY(store_issuer_list(txn, &a, 1u << STORE_ISSUER_REVOKED, &rows, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct x509_cert cert;
+
+        if (!str_eq(id_str(&rows[i].parent), id_str(&g->id)) || rows[i].not_after <= now)
+            continue;
+        TRY(x509_cert_parse(&a, rows[i].certificate, &cert, err));
+        if (!x509_crl_find(crl, &cert.serial))
+            return ERR(err, RC_CONFLICT, msg_left_out, g->ref, rows[i].name);
+    }
+    return RC_OK;
+}
+
+enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_given *g,
+                                 when_t now, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(8 << 20);
-    const struct ca_issuer *issuer = ca_issuer_find(r->ca, ref);
     struct store_publication p = {.due = INT64_MAX};
-    char tag[IPC_TAG_MAX];
     struct x509_crl crl;
-    struct str number;
     enum rc rc;
 
-    if (!issuer)
-        return ERR(err, RC_NOTFOUND, msg_no_issuer, ref);
-    TRY(x509_crl_parse(&a, der, &crl, err));
-    TRY(check_given(r, &crl, issuer, err));
-    p.crl = (struct store_crl){.issuer = issuer->id,
+    TRY(x509_crl_parse(&a, g->der, &crl, err));
+    TRY(check_given(g, &crl, now, &a, err));
+    TRY(check_complete(txn, g, &crl, now, err));
+    p.crl = (struct store_crl){.issuer = g->id,
                                .number = crl.number,
                                .this_update = crl.this_update,
                                .next_update = crl.next_update,
                                .entries = crl.n,
-                               .der = der};
-    rc = store_write_now(r->store, given_fn, &p);
-    number = arena_printf(&a, "%llu", (unsigned long long)crl.number);
+                               .der = g->der};
+    TRY(store_shards_make(txn, &g->id, 1, INT64_MAX));
+    TRY(store_crl_number_least(txn, &g->id, 0, crl.number));
+    rc = store_crl_publish(txn, &p);
     if (rc == RC_CONFLICT)
-        return ERR(err, rc, msg_number, number);
-    TRY(rc);
-    revocation_crl_tag(ref, 0, false, tag);
+        return ERR(err, rc, msg_number, arena_printf(&a, "%llu", (unsigned long long)crl.number));
+    return rc;
+}
+
+void revocation_given_done(struct revocation *r, const struct revocation_given *g)
+{
+    char tag[IPC_TAG_MAX];
+
+    revocation_crl_tag(g->ref, 0, false, tag);
     r->forget(r->arg, str_of(tag));
-    log_info("revocation.crl-given", LOG_STR("issuer", ref), LOG_INT("number", crl.number),
-             LOG_INT("entries", crl.n));
+    log_info("revocation.crl-given", LOG_STR("issuer", g->ref), LOG_INT("bytes", g->der.n));
+}
+
+struct given_job {
+    struct revocation_given given;
+    when_t now;
+    struct err *err;
+};
+
+static enum rc given_fn(struct store_txn *txn, void *arg)
+{
+    const struct given_job *job = arg;
+
+    return revocation_given_publish(txn, &job->given, job->now, job->err);
+}
+
+enum rc revocation_crl_given(struct revocation *r, struct str ref, struct str der, struct err *err)
+{
+    const struct ca_issuer *issuer = ca_issuer_find(r->ca, ref);
+    struct given_job job = {.now = now_of(r), .err = err};
+
+    if (!issuer)
+        return ERR(err, RC_NOTFOUND, msg_no_issuer, ref);
+    job.given = (struct revocation_given){issuer->ref, issuer->id, issuer->cert.der, der};
+    TRY(store_write_now(r->store, given_fn, &job));
+    revocation_given_done(r, &job.given);
     return RC_OK;
 }
 

@@ -68,9 +68,22 @@ typedef void (*revocation_done)(void *arg, enum rc rc, const struct revocation_r
 enum rc revocation_submit(struct revocation *r, const struct revocation_ask *ask,
                           revocation_done done, void *arg);
 
-/* A list that was signed elsewhere, by a root's key: published if the issuer's certificate verifies
- * it and its number is above the last. DER. RC_NOTFOUND no such issuer; RC_DENIED, RC_CONFLICT,
- * RC_PARSE ... and why. Waits for the disk. */
+/* A list that was signed elsewhere, by a root's key. */
+struct revocation_given {
+    struct str ref;  /* the root */
+    struct id id;    /* its row in the register */
+    struct str cert; /* its certificate, DER */
+    struct str der;  /* the list */
+};
+/* In a transaction: publishes it if the certificate verifies it, its number is above the last, and
+ * each issuer that the register has as revoked by that root is on it, so that none comes off again
+ * because two commands have each made a list of their own. RC_DENIED, RC_CONFLICT, RC_PARSE ...
+ * and why. */
+enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_given *g,
+                                 when_t now, struct err *err);
+/* Afterwards, on the loop: forgets the one before. */
+void revocation_given_done(struct revocation *r, const struct revocation_given *g);
+/* Both in one, for a root of the register. RC_NOTFOUND no such issuer. Waits for the disk. */
 enum rc revocation_crl_given(struct revocation *r, struct str ref, struct str der, struct err *err);
 
 /* GET /crl/REF/SHARD.crl, /crl/REF/SHARD-delta.crl; GET /ocsp/REF/BASE64, POST /ocsp/REF. `x` is

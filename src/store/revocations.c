@@ -233,9 +233,11 @@ enum rc store_shards_hasten(struct store_txn *txn, const struct id *issuer, when
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  issuer->z[0] ? "UPDATE crl_shards SET due = MIN(due, ?) WHERE issuer = ?"
-                               : "UPDATE crl_shards SET due = MIN(due, ?)"));
+                  issuer->z[0] ? "UPDATE crl_shards SET due = MIN(due, ?) WHERE due < ?"
+                                 " AND issuer = ?"
+                               : "UPDATE crl_shards SET due = MIN(due, ?) WHERE due < ?"));
     stmt_int(&st, due);
+    stmt_int(&st, INT64_MAX); /* never due: a root's */
     if (issuer->z[0])
         stmt_id(&st, issuer);
     return stmt_run(&st);

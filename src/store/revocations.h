@@ -63,7 +63,8 @@ enum rc store_shards_next(struct store_txn *txn, when_t *out);
 /* A shard whose list could not be made waits until then. */
 enum rc store_shard_postpone(struct store_txn *txn, const struct id *issuer, unsigned shard,
                              when_t due);
-/* All of an issuer, or of everybody (""), are due at `due` at the latest. */
+/* All of an issuer, or of everybody (""), are due at `due` at the latest, but for those that never
+ * are (INT64_MAX): lists that come from where a root's key is. */
 enum rc store_shards_hasten(struct store_txn *txn, const struct id *issuer, when_t due);
 /* The next number of a list, for good. */
 enum rc store_crl_number(struct store_txn *txn, const struct id *issuer, unsigned shard,

@@ -274,6 +274,8 @@ static void common_names(void)
         {"client", "www.bank.example", "ca.common-name-is-name", ""},
         {"client", "*.bank.example", "ca.common-name-is-name", ""},
         {"client", "192.0.2.1", "ca.common-name-is-name", ""},
+        {"client", "my_host.bank.example", "ca.common-name-is-name", ""},
+        {"client", "printer-1.2", "ca.common-name-is-name", ""},
         {"client", "12345678901234567890123456789012345678901234567890123456789012345",
          "x509.tbs-subject", ""},
     };

@@ -186,8 +186,10 @@ static void names(void)
         "3: profiles.a.names: `common_name: name` takes one of the names, and a URI is none "
         "that fits: add another kind to `names`, or choose `common_name: none`");
     CHECK_LOADS("profiles: {a: {names: [uri], common_name: none}}\n", &conf);
-    CHECK_PROBLEM("profiles: {a: {policies: [1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2]}}\n",
+    CHECK_PROBLEM("profiles: {a: {policies: [1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9]}}\n",
                   "3: profiles.a.policies: there are more than 8 policies");
+    CHECK_PROBLEM("profiles: {a: {policies: [1.2, 1.3, 1.2]}}\n",
+                  "3: profiles.a.policies: 1.2 is there twice; once is enough");
 }
 
 /* All of them are said, each in its line. */

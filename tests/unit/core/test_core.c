@@ -466,7 +466,57 @@ static void no_rule_reaches_the_apis_certificate(void)
     CHECK_STR(id_str(&list[1].replaces), "");
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(the_keepers_word_counts_until_it_goes),
+/* ---- the second person */
+
+/* 1 when it does, and says so with these words (NULL: not asked); 0 when not; else -1. */
+static int takes_two(struct play *p, const char *change, const char *what)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(64 * 1024);
+    struct core_approval approval;
+
+    if (json_parse(str_of(change), 4096, &doc, NULL) != RC_OK ||
+        core_approval_begin(&p->core, 0, json_root(doc), &a, &approval) != RC_OK)
+        return -1;
+    if (!approval.needed)
+        return 0;
+    return !what || str_eq(approval.what, str_of(what)) ? 1 : -1;
+}
+
+#define NEW_RSA "\"issuers\":[{\"ref\":\"rsa-2\",\"parent\":\"root-rsa\"}]"
+#define OLD_RSA "\"retire\":[{\"ref\":\"rsa-1\"}]"
+#define BAD_RSA "\"revoke\":[{\"ref\":\"rsa-1\"}]"
+
+/* What is listed cannot come along with what is not. */
+static void each_part_of_a_change_counts(void)
+{
+    CLEANUP(play_done) struct play p = {.control = -1, .w.dir.fd = -1};
+
+    CHECK(play_init(&p, "control: {two_persons: [issuer.create], people: [a, b]}\n"));
+    CHECK_INT(takes_two(&p, "{" NEW_RSA "}", "issuer.create: new rsa-2 under root-rsa"), 1);
+    CHECK_INT(takes_two(&p, "{" NEW_RSA "," BAD_RSA "}",
+                    "issuer.revoke: new rsa-2 under root-rsa; revoke rsa-1"), 1);
+    CHECK_INT(takes_two(&p, "{\"crosses\":[{\"subject\":\"root-rsa-2\"}]," OLD_RSA "}", NULL), 1);
+    CHECK_INT(takes_two(&p, "{}", NULL), 1);
+    CHECK_INT(takes_two(&p, "{" NEW_RSA "," OLD_RSA "}", NULL), 0);
+    CHECK_INT(takes_two(&p, "{" BAD_RSA "}", NULL), 0);
+    /* Nothing is read of a root's parent, so nothing is said of it. */
+    CHECK_INT(takes_two(&p, "{\"issuers\":[{\"ref\":\"root-rsa-2\",\"parent\":\"x; revoke y\"}]}",
+                    "issuer.create: new root-rsa-2"), 1);
+}
+
+static void a_rotation_counts_beside_a_revocation(void)
+{
+    CLEANUP(play_done) struct play p = {.control = -1, .w.dir.fd = -1};
+
+    CHECK(play_init(&p, "control: {two_persons: [issuer.rotate], people: [a, b]}\n"));
+    CHECK_INT(takes_two(&p, "{" NEW_RSA "," OLD_RSA "," BAD_RSA "}", NULL), 1);
+    CHECK_INT(takes_two(&p, "{" NEW_RSA "}", NULL), 0);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(each_part_of_a_change_counts),
+           CHECK_TEST_ONCE(a_rotation_counts_beside_a_revocation),
+           CHECK_TEST_ONCE(the_keepers_word_counts_until_it_goes),
            CHECK_TEST_ONCE(nonsense_is_refused_and_replaces_what_was),
            CHECK_TEST_ONCE(nobody_else_can_say_it), CHECK_TEST_ONCE(says_that_there_is_no_keeper),
            CHECK_TEST_ONCE(no_sites_no_question), CHECK_TEST_ONCE(tells_what_the_keeper_says),
