@@ -376,7 +376,7 @@ static const struct json *named(const struct json *list, const char *member, str
     const struct json *v;
 
     while (json_next(&it, NULL, &v))
-        if (str_eq(text_of(v, member), name))
+        if (str_eq(json_shown(v, member), name))
             return v;
     return NULL;
 }
@@ -397,8 +397,8 @@ static bool holds(struct issuer_session *s, const struct json *root)
         return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
     name = ref_of(s, c->n_revoke ? &c->revoke[0] : &c->retire[0].id);
     v = named(issuers, "ref", name);
-    return v && (c->n_revoke ? state_of(text_of(v, "state")) == STORE_ISSUER_REVOKED
-                             : text_of(v, "retires").n > 0);
+    return v && (c->n_revoke ? state_of(json_shown(v, "state")) == STORE_ISSUER_REVOKED
+                             : json_shown(v, "retires").n > 0);
 }
 
 enum outcome { DONE, NOT_DONE, UNKNOWN };
