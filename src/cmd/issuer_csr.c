@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "ca/bounds.h"
 #include "ca/passphrase.h"
 #include "ceremony/authority.h"
 #include "ceremony/files.h"
@@ -32,6 +33,10 @@ MSG(msg_not_ours, "cmd.import-other-key",
     "{0} is not for the key that waits here (ca/{1}.csr); the media are of another request");
 MSG(msg_not_root, "cmd.import-root", "{0} is signed by no root that this server knows");
 MSG(msg_not_issuer, "cmd.import-kind", "{0} is no certificate of an issuer: {1}");
+MSG(msg_bounds, "cmd.import-bounds",
+    "{0} is not made for the names of this configuration (domain, names.internal, names.single, "
+    "ca.constraints): either these were changed since the request was made, or what the media had "
+    "was; remove ca/REF.csr with its key, and make another request: `autarky issuer create --csr`");
 MSG(msg_no_wait, "cmd.import-none",
     "nothing to import: no request waits here whose autarky-issuer-REF.crt is on the media");
 
@@ -85,7 +90,7 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX), conf = BUF_INIT(CONFIG_MAX);
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(2 * X509_CSR_MAX);
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(2 * X509_CSR_MAX), digest = BUF_INIT(256);
     struct ceremony_plan plan = {.ref = *ref, .conf = s->conf, .now = clock_now(clock_system())};
     struct x509_csr_in in = {.key = NULL};
     char file[128];
@@ -103,7 +108,8 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
                    FILE_OWNER_SELF, err));
     TRY(file_write(s->media, root_media_name(ROOT_MEDIA_REQUEST, name, file), buf_str(&pem), 0644,
                    FILE_OWNER_SELF, err));
-    printf("%s: %s\n", file, crypto_key_text(key));
+    TRY(ceremony_digest_put(crypto_key_spki(key), &digest));
+    printf("%s: %s\n  SHA-256 %.*s\n", file, crypto_key_text(key), STR_ARG(buf_str(&digest)));
     return RC_OK;
 }
 
@@ -146,7 +152,8 @@ int cmd_issuer_request(const struct cmd_args *args)
     err.rc = request_all(&s, kinds, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    printf("Now, on the machine of the root: autarky root sign --media DIR\n");
+    printf("Write the fingerprints of the keys down; they are to be those that are shown before they "
+           "are signed.\nNow, on the machine of the root: autarky root sign --media DIR\n");
     return CMD_DONE;
 }
 
@@ -191,6 +198,7 @@ static enum rc check(struct import *im, struct err *err)
 {
     struct x509_csr csr;
     struct err why = ERR_INIT;
+    struct ca_ref ref;
     char text[512];
 
     TRY(read_waiting(im, &csr, err));
@@ -199,6 +207,12 @@ static enum rc check(struct import *im, struct err *err)
     if (!im->cert.is_ca || im->cert.pathlen != 0 || !(im->cert.key_usage & X509_KU_CERT_SIGN))
         return ERR(err, RC_DENIED, msg_not_issuer, str_of(im->file),
                    STR("it may not sign certificates, or authorities below it"));
+    if (ca_ref_parse(str_of(im->ref), &ref) != RC_OK)
+        return ERR(err, RC_INVAL, msg_not_issuer, str_of(im->file), STR("its name is none"));
+    if (!ref.special && (!ca_bounds_same(im->s->conf, &im->cert) ||
+                         (im->s->conf->ca.constraints == CONF_CONSTRAINTS_CRITICAL) !=
+                             im->cert.constraints_critical))
+        return ERR(err, RC_DENIED, msg_bounds, str_of(im->file));
     for (size_t i = 0; i < im->s->n; i++)
         if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, &why) == RC_OK) {
             im->root = &im->s->roots[i];
