@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: caa_judge, with the records' values as strangers write them. Each line is a record: flags
- * (a '!' is critical), tag, space, value. */
+/* Targets: caa_judge, with the records' values as strangers write them. Each line is a record:
+ * flags (a '!' is critical), tag, space, value. */
 #include "validate/caa_rule.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);

@@ -10,7 +10,7 @@ enum { DNS_FAKE_SERVERS = 4, DNS_FAKE_SOCKETS = 64 };
 struct dns_fake_rr {
     const char *name;
     int type;         /* 1, 2, 5, 16 (one string), 28, 39, 257 */
-    const char *data; /* address, target, text, or "issue ca.example", with a '!' in front critical */
+    const char *data; /* address, target, text, or "issue ca.example", critical with a '!' before */
 };
 
 struct dns_fake_server {

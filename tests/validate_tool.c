@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One validation over the machine's network, as the prober does it, for scenarios:
  *   validate_tool CONFIGURATION dns|ip IDENTIFIER TOKEN KEY_AUTHORIZATION [CHALLENGE [ACCOUNT]]
- * with http-01 if not another; an identifier may be a wildcard. Prints {"rc":..,"type":..,"text":..,"evidence":{..}}. */
+ * with http-01 if not another; an identifier may be a wildcard. Prints
+ * {"rc":..,"type":..,"text":..,"evidence":{..}}. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -167,7 +167,8 @@ static bool start_core(struct world *w)
                                 .store = w->store,
                                 .conf = w->conf,
                                 .validate = play_prober,
-                                .validate_arg = w};
+                                .validate_arg = w,
+                                .eab_key = STR("0123456789abcdef0123456789abcdef")};
     struct revocation_options revocation = {
         .ev = w->ev, .store = w->store, .conf = w->conf, .forget = note_forgotten, .arg = w};
     struct str hosts[] = {STR("ca.hospital.example"), STR("localhost")};

@@ -29,6 +29,10 @@ test      lego                  an ACME client with tls-alpn-01
 test      dehydrated            another one
 test      gnutls-bin            certtool: a second opinion on our chains
 test      libnss3-tools         vfychain, certutil: a third one
+test      uacme                 another one
+test      acme-tiny             another one
+test      caddy                 a web server that is one
+test      apache2-bin           mod_md, another one
 test      bind9                 a name server for DNS scenarios
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
@@ -63,7 +67,7 @@ TABLE
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer'
+readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer caddy.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

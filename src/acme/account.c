@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.3: accounts. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 
@@ -24,11 +24,8 @@ MSG(msg_not_registered, "acme.key-not-registered",
     "\"onlyReturnExisting\" to make one");
 MSG(msg_blocked, "acme.account-key-compromised",
     "a certificate with this key was revoked at {0} because the key was compromised; make a new "
-    "key "
-    "for the account");
+    "key for the account");
 MSG(msg_deactivated, "acme.account-deactivated", "the account of this key is {0}; use another key");
-MSG(msg_eab, "acme.eab-not-offered",
-    "this server does not offer external account binding; leave \"externalAccountBinding\" out");
 MSG(msg_account_url, "acme.account-url",
     "an account can only be seen and changed with its own key");
 MSG(msg_status, "acme.account-status-value",
@@ -102,15 +99,21 @@ static void account_put(struct acme_request *r, struct json_out *o, const struct
     json_end(o);
 }
 
+void acme_account_reply(struct acme_request *r, const struct store_account *a, int status)
+{
+    struct json_out o = acme_reply_begin(r);
+
+    account_put(r, &o, a);
+    IGNORE_RC(json_out_done(&o)); /* a failed body becomes a 500 at the end of the exchange */
+    acme_header_location(r, "/acme/account/", &a->id);
+    acme_reply_json(r, status);
+}
+
 static void reply_account(struct acme_request *r)
 {
     const struct account_data *d = r->data;
-    struct json_out o = acme_reply_begin(r);
 
-    account_put(r, &o, &d->account);
-    IGNORE_RC(json_out_done(&o)); /* a failed body becomes a 500 at the end of the exchange */
-    acme_header_location(r, "/acme/account/", &d->account.id);
-    acme_reply_json(r, d->created ? 201 : 200);
+    acme_account_reply(r, &d->account, d->created ? 201 : 200);
 }
 
 /* ---- new-account */
@@ -138,12 +141,30 @@ static enum rc check_blocked(struct store_txn *txn, struct acme_request *r)
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
+static enum rc audit_created(struct store_txn *txn, struct acme_request *r)
+{
+    const struct account_data *d = r->data;
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
+    struct json_out o;
+
+    if (d->account.eab_key.n) {
+        json_out_init(&o, &detail, JSON_COMPACT);
+        json_obj(&o);
+        json_kv_str(&o, "eab", d->account.eab_key);
+        json_end(&o);
+        TRY(json_out_done(&o));
+    }
+    return acme_audit(txn, r, "account.created", "account", &d->account.id, buf_str(&detail));
+}
+
 static enum rc add_account(struct store_txn *txn, struct acme_request *r)
 {
     struct account_data *d = r->data;
     enum rc rc;
 
     TRY(check_blocked(txn, r));
+    if (d->account.eab_key.n)
+        TRY(acme_eab_once(txn, r, d->account.eab_key));
     rc = store_account_add(txn, &d->account);
     d->created = rc == RC_OK;
     if (rc == RC_EXISTS) {
@@ -153,7 +174,7 @@ static enum rc add_account(struct store_txn *txn, struct acme_request *r)
     }
     TRY(rc);
     r->account.id = d->account.id;
-    return acme_audit(txn, r, "account.created", "account", &d->account.id, (struct str){NULL, 0});
+    return audit_created(txn, r);
 }
 
 static enum rc fill_account(struct acme_request *r, struct account_data *d)
@@ -176,7 +197,6 @@ static enum rc read_new_account(struct acme_request *r, struct account_data *d)
     const struct json *agreed = json_get(r->payload, "termsOfServiceAgreed");
     const struct json *only = json_get(r->payload, "onlyReturnExisting");
 
-    TRY(read_contacts(r, d));
     if (agreed && json_bool(agreed, &d->agreed) != RC_OK)
         d->agreed = false;
     if (only && json_bool(only, &d->only_existing) != RC_OK)
@@ -184,15 +204,14 @@ static enum rc read_new_account(struct acme_request *r, struct account_data *d)
     return RC_OK;
 }
 
-static enum rc check_new(struct acme_request *r, const struct account_data *d)
+static enum rc check_new(struct acme_request *r, struct account_data *d)
 {
     bool vouched = acme_vouches_for(r, &d->account.thumbprint);
     struct str terms = r->acme->conf->acme.terms_of_service;
 
     if (d->only_existing)
         return ACME_ERR(r, RC_NOTFOUND, "accountDoesNotExist", msg_not_registered);
-    if (json_get(r->payload, "externalAccountBinding"))
-        return ACME_ERR(r, RC_UNSUPPORTED, "malformed", msg_eab);
+    TRY(acme_eab_read(r, vouched, &d->account.eab_key));
     if (terms.n && !d->agreed && !vouched) { /* the keeper is no one who could agree */
         http_header_addf(r->x, "Link", "<%.*s>;rel=\"terms-of-service\"", STR_ARG(terms));
         return ACME_ERR(r, RC_DENIED, "userActionRequired", msg_terms, terms);
@@ -226,6 +245,7 @@ enum rc acme_new_account(struct acme_request *r)
     if (rc != RC_NOTFOUND)
         return rc;
     TRY(check_new(r, d));
+    TRY(read_contacts(r, d));
     TRY(fill_account(r, d));
     return acme_write(r, add_account, reply_account);
 }

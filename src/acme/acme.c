@@ -2,6 +2,8 @@
 #include "acme/acme.h"
 
 #include "acme/acme_int.h"
+#include "acme/parts_int.h"
+#include "ev/clock.h"
 
 enum rc acme_new(const struct acme_options *options, struct acme **out)
 {
@@ -12,6 +14,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
         return RC_NOMEM;
     list_init(&a->validations);
     acme_keys_init(&a->keys);
+    acme_open_init(&a->open, clock_now(ev_clock(options->ev)));
     ev_timer_init(&a->due, options->ev, acme_validation_due_cb, a);
     arena_init(&a->hosts_arena, 64 * 1024);
     a->options = *options;
@@ -19,6 +22,10 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     a->store = options->store;
     a->ca = options->ca;
     a->conf = conf_ref(options->conf);
+    a->binds = options->eab_key.n == ACME_EAB_KEY;
+    if (a->binds)
+        memcpy(a->eab_key, options->eab_key.p, ACME_EAB_KEY);
+    TRY(acme_prune_start(a));
     TRY(acme_nonces_init(&a->nonces, &node->id, node->boot));
     ev_timer_start(&a->due, 0, 0);
     *out = MOVE(a);
@@ -30,6 +37,9 @@ void acme_free(struct acme *a)
     if (!a)
         return;
     acme_validations_stop(a);
+    acme_prune_stop(a);
+    acme_open_done(&a->open);
+    explicit_bzero(a->eab_key, sizeof(a->eab_key));
     conf_unref(a->conf);
     acme_keys_done(&a->keys);
     arena_done(&a->hosts_arena);

@@ -23,6 +23,7 @@ enum {
     ACME_VALIDATIONS_MAX = 64,   /* under way at a time, as many as the prober takes; the rest waits
                                     in the store */
     ACME_VALIDATIONS_SHARE = 32, /* of these, of one account */
+    ACME_EAB_KEY = 32,           /* bytes */
 };
 
 /* A challenge to be tried once; strings live until the result has been delivered. */
@@ -32,7 +33,7 @@ struct acme_validation {
     struct str identifier;
     bool wildcard;
     bool caa_only;      /* only whether CAA records allow it, by that challenge; no key or token */
-    struct str account; /* its URL, as it stands in DNS records; empty: not known, urls.api is unset */
+    struct str account; /* its URL, as in DNS records; empty: not known, urls.api is unset */
     struct str token;
     struct str key_authorization;
     uint32_t attempt; /* from 1 */
@@ -57,6 +58,9 @@ struct acme_options {
     enum rc (*validate)(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                         void *fn_arg);
     void *validate_arg;
+    /* ACME_EAB_KEY bytes, copied, from which the keys of external account bindings are made; empty:
+     * there are none. */
+    struct str eab_key;
     struct revocation *revocation; /* told of what was revoked */
 };
 
@@ -86,6 +90,11 @@ void acme_handle(struct acme *a, struct http_exchange *x);
 /* Looks for challenges that are due; also runs by itself. To be called when the prober has come
  * back. */
 void acme_validate_due(struct acme *a);
+
+/* What a client binds its account with (RFC 8555 section 7.3.4), HS256, for the key of that id.
+ * RC_NOTFOUND without an eab_key. */
+enum rc acme_eab_secret(const struct acme *a, const struct id *kid,
+                        unsigned char out[static ACME_EAB_KEY]);
 
 /* For `doctor`: validations under way. */
 size_t acme_validating(const struct acme *a);

@@ -6,6 +6,7 @@
 #include "acme/acme.h"
 #include "acme/keys.h"
 #include "acme/nonce.h"
+#include "acme/open.h"
 #include "audit/audit.h"
 #include "base/list.h"
 #include "conf/conf.h"
@@ -34,11 +35,15 @@ struct acme {
     struct acme_options options;
     struct acme_nonces nonces;
     struct acme_keys keys;
+    struct acme_open open;
+    struct acme_prune *prune;
+    unsigned char eab_key[ACME_EAB_KEY];
     struct arena hosts_arena;
     struct str *hosts;
     size_t n_hosts;
     bool vouches;
     struct store_hash vouched; /* thumbprint of the keeper's key */
+    bool binds;                /* there is an eab_key */
     struct list validations;   /* under way */
     size_t n_validations;
     struct id turn; /* the account whose due work was taken up last */
@@ -67,6 +72,7 @@ struct acme_route {
     const char *tail; /* "/finalize" behind the id, or NULL */
     enum acme_auth auth;
     acme_handler handle;
+    bool text; /* what stands behind the path is no id but any text */
 };
 
 struct acme_request {
@@ -74,6 +80,7 @@ struct acme_request {
     struct http_exchange *x;
     struct arena *arena; /* the exchange's */
     const struct acme_route *route;
+    struct str text; /* of the path, for a route that takes one */
     struct str base; /* "https://ca.hospital.example:8555" */
     struct id id;    /* of the path */
     struct jose_jws jws;
@@ -133,6 +140,32 @@ enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);
 enum rc acme_revoke(struct acme_request *r);
+enum rc acme_new_authorization(struct acme_request *r);
+enum rc acme_key_change(struct acme_request *r);
+enum rc acme_renewal_info(struct acme_request *r);
+
+/* identifier.c */
+struct acme_identifier {
+    struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
+    struct store_name proven; /* what its authorization is for: without "*." */
+    bool wildcard;
+    bool reused;         /* an authorization is there already */
+    bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
+    unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
+};
+/* RC_PARSE: no object of "type" and "value"; RC_UNSUPPORTED, RC_INVAL: with them, for
+ * `out->name.value` is then as it was sent. All with their problem type. */
+enum rc acme_identifier_read(struct acme_request *r, const struct json *v,
+                             struct acme_identifier *out, struct err *err);
+/* By the rules, for this account: RC_DENIED with rejectedIdentifier, also when nothing that the
+ * rule allows could prove it. */
+enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err);
+/* Those of `allowed` that can prove it. */
+unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
+/* A pending authorization with its challenges, for the account of the request. */
+enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
+                                      struct store_authorization *out);
+bool acme_name_eq(const struct store_name *a, const struct store_name *b);
 
 /* order.c */
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
@@ -155,7 +188,6 @@ void acme_validation_look(struct acme *a);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
  * thread only. */
 when_t acme_validation_lease(const struct acme *a);
-
 /* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
 #define ACME_CAA_LIFE (8 * WHEN_HOUR)
 /* Checks CAA again for the names of the order where that was done longer ago; those that core
@@ -166,13 +198,3 @@ void acme_caa_check(struct acme_request *r, const struct store_order *order,
 /* The account's URL as DNS records have it; empty while urls.api is unset, for then it depends on
  * who asks. In the arena. */
 struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account);
-
-/* vouch.c */
-/* The listener that only the keeper reaches. */
-bool acme_is_private(const struct acme_request *r);
-/* This request is by the account, with that thumbprint, whose names need no proof. */
-bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thumbprint);
-/* Evidence of an authorization that is valid by that: {"vouched":"gateway site NAME"}. */
-enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
-enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
-                         const struct store_authorization *authz);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.5: authorizations and their challenges, as the client sees them. What happens
  * once a challenge has been asked for is validation.c. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 
@@ -9,6 +9,14 @@
 
 MSG(msg_challenge_gone, "acme.challenge-expired",
     "the authorization of this challenge is {0}; make a new order to try again");
+
+MSG(msg_status, "acme.authorization-status-value",
+    "an authorization's \"status\" can only be set to \"deactivated\"; to read it, send an empty "
+    "payload");
+MSG(msg_settled, "acme.authorization-settled",
+    "the authorization is {0}; only one that is pending or valid can be deactivated");
+MSG(msg_given_up, "acme.authorization-given-up",
+    "the client has deactivated the authorization of {0}");
 
 static void challenge_put(struct acme_request *r, struct json_out *o,
                           const struct store_challenge *c)
@@ -46,6 +54,8 @@ static void authorization_put(struct acme_request *r, struct json_out *o,
     json_end(o);
     if (a->wildcard)
         json_kv_bool(o, "wildcard", true);
+    if (a->subdomains)
+        json_kv_bool(o, "subdomainAuthAllowed", true);
     json_end(o);
 }
 
@@ -57,22 +67,127 @@ static bool waits(const struct store_authorization *a)
     return false;
 }
 
+void acme_authorization_reply(struct acme_request *r, const struct store_authorization *a,
+                              int status)
+{
+    struct json_out o = acme_reply_begin(r);
+
+    authorization_put(r, &o, a);
+    IGNORE_RC(json_out_done(&o)); /* a failed body becomes a 500 at the end of the exchange */
+    if (status == 201)
+        acme_header_location(r, "/acme/authorization/", &a->id);
+    if (waits(a))
+        http_header_addf(r->x, "Retry-After", "%d", ACME_RETRY_SECONDS);
+    acme_reply_json(r, status);
+}
+
+/* ---- deactivation (RFC 8555 section 7.5.2) */
+
+struct authorization_data {
+    struct store_authorization authorization;
+    struct str problem; /* of the orders that it ends */
+};
+
+/* What is being tried is not tried again. */
+static enum rc end_challenges(struct store_txn *txn, struct acme_request *r,
+                              const struct authorization_data *d)
+{
+    const struct store_authorization *z = &d->authorization;
+
+    for (size_t i = 0; i < z->n_challenges; i++) {
+        enum rc rc;
+
+        if (z->challenges[i].status != STORE_CHALLENGE_PROCESSING)
+            continue;
+        assert(acme_challenge_may(STORE_CHALLENGE_PROCESSING, STORE_CHALLENGE_INVALID));
+        rc = store_challenge_finish(txn, &z->challenges[i].id, STORE_CHALLENGE_INVALID, r->now,
+                                    d->problem, (struct str){NULL, 0});
+        if (rc != RC_OK && rc != RC_CONFLICT)
+            return rc;
+    }
+    return RC_OK;
+}
+
+/* Orders that wait for it can never become ready (section 7.1.6). */
+static enum rc end_orders(struct store_txn *txn, struct acme_request *r,
+                          const struct authorization_data *d)
+{
+    struct store_order_filter filter = {
+        .authorization = d->authorization.id,
+        .statuses = 1u << STORE_ORDER_PENDING,
+    };
+    struct store_cursor at = {0};
+    struct store_order *orders;
+    size_t n;
+
+    TRY(store_order_list(txn, r->arena, &filter, &at, &orders, &n));
+    for (size_t i = 0; i < n; i++) {
+        assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
+        TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, d->problem));
+        TRY(acme_audit(txn, r, "order.failed", "order", &orders[i].id, d->problem));
+    }
+    return RC_OK;
+}
+
+static enum rc deactivate(struct store_txn *txn, struct acme_request *r)
+{
+    struct authorization_data *d = r->data;
+    const struct id *id = &d->authorization.id;
+    enum store_authorization_status from;
+
+    TRY(store_authorization_get(txn, r->arena, id, &d->authorization));
+    from = d->authorization.status;
+    if (!acme_authorization_may(from, STORE_AUTHORIZATION_DEACTIVATED))
+        return ACME_ERR(r, RC_CONFLICT, "malformed", msg_settled,
+                        str_of(store_authorization_status_text(from)));
+    TRY(store_authorization_move(txn, id, from, STORE_AUTHORIZATION_DEACTIVATED));
+    TRY(end_challenges(txn, r, d));
+    TRY(end_orders(txn, r, d));
+    return acme_audit(txn, r, "authorization.deactivated", "authorization", id,
+                      (struct str){NULL, 0});
+}
+
+static void deactivated(struct acme_request *r)
+{
+    struct authorization_data *d = r->data;
+
+    d->authorization.status = STORE_AUTHORIZATION_DEACTIVATED;
+    acme_authorization_reply(r, &d->authorization, 200);
+}
+
+static enum rc begin_deactivation(struct acme_request *r, struct authorization_data *d)
+{
+    enum store_authorization_status seen = acme_authorization_seen(&d->authorization, r->now);
+    struct err why = ERR_INIT;
+    struct str status;
+
+    if (json_str(json_get(r->payload, "status"), &status) != RC_OK ||
+        !str_eq(status, STR("deactivated")))
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_status);
+    if (!acme_authorization_may(seen, STORE_AUTHORIZATION_DEACTIVATED))
+        return ACME_ERR(r, RC_CONFLICT, "malformed", msg_settled,
+                        str_of(store_authorization_status_text(seen)));
+    IGNORE_RC(PROBLEM(&why, RC_DENIED, "unauthorized", msg_given_up, d->authorization.name.value));
+    TRY(acme_problem_json(r->arena, &why, NULL, 0, &d->problem));
+    return acme_write(r, deactivate, deactivated);
+}
+
 enum rc acme_authorization(struct acme_request *r)
 {
-    struct store_authorization authz;
-    struct json_out o;
-    enum rc rc = store_authorization_get(store_read(r->acme->store), r->arena, &r->id, &authz);
+    struct authorization_data *d = ARENA_NEW(r->arena, struct authorization_data);
+    enum rc rc;
 
+    if (!d)
+        return RC_NOMEM;
+    r->data = d;
+    rc = store_authorization_get(store_read(r->acme->store), r->arena, &r->id, &d->authorization);
     if (rc == RC_NOTFOUND)
         return acme_request_owns(r, &(struct id){""}, "authorization");
     TRY(rc);
-    TRY(acme_request_owns(r, &authz.account, "authorization"));
-    o = acme_reply_begin(r);
-    authorization_put(r, &o, &authz);
-    TRY(json_out_done(&o));
-    if (waits(&authz))
-        http_header_addf(r->x, "Retry-After", "%d", ACME_RETRY_SECONDS);
-    acme_reply_json(r, 200);
+    TRY(acme_request_owns(r, &d->authorization.account, "authorization"));
+    if (r->payload)
+        return begin_deactivation(r, d);
+    acme_authorization_reply(r, &d->authorization, 200);
     return RC_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CAA once more before a certificate is made (RFC 8659): it is checked with each proof of control,
- * but a proof lives longer than what a zone says, and may be of another name than the certificate's. */
+ * but a proof lives longer than what a zone says, and may be of another name than the
+ * certificate's. */
 #include "acme/acme_int.h"
 
 MSG(msg_unknown, "acme.caa-unknown",

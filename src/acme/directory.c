@@ -2,6 +2,27 @@
 /* RFC 8555 sections 7.1.1 and 7.2: what there is, and nonces. */
 #include "acme/acme_int.h"
 
+enum { PROFILE_TEXT_MAX = 256 };
+
+/* draft-ietf-acme-profiles: names, and what to think of them. */
+static void put_profile(struct json_out *o, const struct conf_profile *profile)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(PROFILE_TEXT_MAX);
+    const char *between = " to ";
+
+    buf_putz(&text, "valid for ");
+    when_put_span(&text, profile->lifetime);
+    buf_putz(&text, ", given");
+    for (unsigned k = 0; k < CONF_KEY_COUNT; k++)
+        if (profile->key_algorithms & (1u << k)) {
+            buf_printf(&text, "%s%s", between, conf_key_algorithm_name(k));
+            between = ", ";
+        }
+    buf_putz(&text, " keys");
+    json_key_str(o, profile->name);
+    json_put_str(o, buf_str(&text));
+}
+
 static void put_meta(struct json_out *o, const struct conf *conf)
 {
     json_key(o, "meta");
@@ -17,7 +38,12 @@ static void put_meta(struct json_out *o, const struct conf *conf)
             json_put_str(o, conf->acme.identities.p[i]);
         json_end(o);
     }
-    json_kv_bool(o, "externalAccountRequired", false);
+    json_kv_bool(o, "externalAccountRequired", conf->acme.eab == CONF_BINDING_REQUIRED);
+    json_key(o, "profiles");
+    json_obj(o);
+    for (size_t i = 0; i < conf->n_profiles; i++)
+        put_profile(o, &conf->profiles[i]);
+    json_end(o);
     json_end(o);
 }
 
@@ -27,10 +53,10 @@ enum rc acme_directory(struct acme_request *r)
         const char *name;
         const char *path;
     } entries[] = {
-        {"newNonce", "/acme/new-nonce"},
-        {"newAccount", "/acme/new-account"},
-        {"newOrder", "/acme/new-order"},
-        {"revokeCert", "/acme/revoke-cert"},
+        {"newNonce", "/acme/new-nonce"},       {"newAccount", "/acme/new-account"},
+        {"newOrder", "/acme/new-order"},       {"newAuthz", "/acme/new-authz"},
+        {"revokeCert", "/acme/revoke-cert"},   {"keyChange", "/acme/key-change"},
+        {"renewalInfo", "/acme/renewal-info"},
     };
     struct json_out o = acme_reply_begin(r);
 

@@ -2,7 +2,7 @@
 /* RFC 8555 section 7.4, finalize: everything is judged once more, one request wins the order, and
  * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
  * see "processing". */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include <assert.h>
 
@@ -35,6 +35,8 @@ struct finalize_data {
     struct store_order order;
     bool vouched; /* by the keeper */
     struct x509_csr csr;
+    struct store_name *names; /* the CSR's */
+    size_t n_names;
     struct ca_request ask;
 };
 
@@ -80,36 +82,52 @@ static struct str order_names(struct acme_request *r, const struct store_order *
     return kept;
 }
 
-static bool order_has(const struct store_order *order, struct str name)
+static bool order_has(const struct store_order *order, const struct store_name *name)
 {
     for (size_t i = 0; i < order->n_names; i++)
-        if (str_eq(order->names[i].name.value, name))
+        if (acme_name_eq(&order->names[i].name, name))
             return true;
     return false;
 }
 
-static bool csr_has(const struct x509_csr *csr, struct str name)
+static enum rc csr_names(struct acme_request *r, struct finalize_data *d)
 {
+    const struct x509_csr *csr = &d->csr;
+    char text[ADDR_TEXT];
+
+    d->n_names = csr->n_dns + csr->n_ips;
+    d->names = ARENA_ARRAY(r->arena, struct store_name, d->n_names);
+    if (!d->names)
+        return RC_NOMEM;
     for (size_t i = 0; i < csr->n_dns; i++)
-        if (str_eq(csr->dns[i], name))
+        d->names[i] = (struct store_name){STORE_NAME_DNS, csr->dns[i]};
+    for (size_t i = 0; i < csr->n_ips; i++) {
+        struct store_name *name = &d->names[csr->n_dns + i];
+
+        name->type = STORE_NAME_IP;
+        TRY(arena_str(r->arena, str_of(addr_text(&csr->ips[i], text)), &name->value));
+    }
+    return RC_OK;
+}
+
+static bool csr_has(const struct finalize_data *d, const struct store_name *name)
+{
+    for (size_t i = 0; i < d->n_names; i++)
+        if (acme_name_eq(&d->names[i], name))
             return true;
     return false;
 }
 
 /* Both ways, for a CSR that leaves a name out would make a certificate nobody asked for. */
-static enum rc check_names(struct acme_request *r, const struct finalize_data *d)
+static enum rc check_names(struct acme_request *r, struct finalize_data *d)
 {
-    char ip[ADDR_TEXT];
-
-    if (d->csr.n_ips)
-        return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_extra,
-                        str_of(addr_text(&d->csr.ips[0], ip)), order_names(r, &d->order));
-    for (size_t i = 0; i < d->csr.n_dns; i++)
-        if (!order_has(&d->order, d->csr.dns[i]))
-            return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_extra, d->csr.dns[i],
+    TRY(csr_names(r, d));
+    for (size_t i = 0; i < d->n_names; i++)
+        if (!order_has(&d->order, &d->names[i]))
+            return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_extra, d->names[i].value,
                             order_names(r, &d->order));
     for (size_t i = 0; i < d->order.n_names; i++)
-        if (!csr_has(&d->csr, d->order.names[i].name.value))
+        if (!csr_has(d, &d->order.names[i].name))
             return ACME_ERR(r, RC_DENIED, "badCSR", msg_name_missing, d->order.names[i].name.value);
     return RC_OK;
 }
@@ -133,8 +151,14 @@ static enum rc judge(struct acme_request *r, const struct finalize_data *d)
     bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
 
     for (size_t i = 0; i < d->order.n_names; i++) {
-        struct policy_query q = {POLICY_DNS, d->order.names[i].name.value, r->x->req.client,
-                                 special};
+        const struct store_name *name = &d->order.names[i].name;
+        struct policy_query q = {
+            .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
+            .value = name->value,
+            .requester = r->x->req.client,
+            .special = special,
+            .eab = r->account.eab_key,
+        };
         struct policy_verdict verdict;
         const struct conf_site *site;
 
@@ -187,6 +211,8 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
     struct acme_request *r = arg;
     struct finalize_data *d = r->data;
 
+    if (rc == RC_OK || rc == RC_AGAIN)
+        acme_open_end(&r->acme->open, &r->account.id);
     if (rc == RC_OK) {
         d->order.status = STORE_ORDER_VALID;
         d->order.certificate = certificate->id;
@@ -240,6 +266,10 @@ enum rc acme_finalize(struct acme_request *r)
         .key_type = d->csr.key_type,
         .dns = d->csr.dns,
         .n_dns = d->csr.n_dns,
+        .ips = d->csr.ips,
+        .n_ips = d->csr.n_ips,
+        .not_before = d->order.not_before,
+        .not_after = d->order.not_after,
         .origin = STR("acme"),
         .requester = r->x->req.client,
         .account = r->account.id,

@@ -1,34 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "acme/state.h"
-#include "base/name.h"
-#include "base/text.h"
 #include "ca/issue.h"
-#include "crypto/crypto.h"
 #include "metrics/metrics.h"
 #include "policy/policy.h"
 
 MSG(msg_identifiers, "acme.identifiers",
     "\"identifiers\" has to be a list of 1 to {0} objects with \"type\" and \"value\"");
-MSG(msg_type, "acme.identifier-type",
-    "identifier type \"{0}\" is not offered by this server; it certifies \"dns\" names");
-MSG(msg_name, "acme.identifier-name", "\"{0}\" is not a DNS name: {1}");
-MSG(msg_dates, "acme.order-dates",
-    "this server does not take \"{0}\"; the lifetime is that of the profile: leave it out");
 MSG(msg_refused, "acme.identifiers-refused",
     "{0} of the {1} identifiers are refused; the first: {2}");
-
 MSG(msg_one_site, "acme.one-site",
     "an order of this account has one site, for its certificates are kept by site; this one has "
     "{0}: make one for each");
+MSG(msg_date, "acme.order-date", "\"{0}\" is not a time as in 2026-11-20T18:24:00Z (RFC 3339)");
+MSG(msg_not_before, "acme.order-not-before",
+    "\"notBefore\" is {0}, but certificates are valid from when they are issued, {1} now; leave it "
+    "out");
+MSG(msg_not_after, "acme.order-not-after",
+    "\"notAfter\" is {0}; with profile \"{1}\" it can be until {2}; leave it out for that");
+MSG(msg_profile, "acme.order-profile",
+    "there is no profile \"{0}\"; \"meta\" in the directory lists the profiles that there are");
+MSG(msg_kind, "acme.order-kind",
+    "profile \"{0}\" does not certify what {1} is; ask for another profile");
+MSG(msg_open, "acme.orders-open",
+    "this account has {0} orders that are neither finished nor expired, and may have {1}; finish "
+    "them, or wait");
 
 struct order_data {
     struct store_order order;
     bool vouched; /* the names need no proof */
+    struct acme_identifier *ids;
     struct store_authorization *authorizations;
     struct store_order_name *names;
-    unsigned *challenges; /* bit 1 << enum conf_challenge, for each name */
     size_t n;
 };
 
@@ -39,6 +43,13 @@ void acme_order_put(struct acme_request *r, struct json_out *o, const struct sto
     json_obj(o);
     json_kv_z(o, "status", store_order_status_text(seen));
     json_kv_when(o, "expires", order->expires);
+    if (order->not_before)
+        json_kv_when(o, "notBefore", order->not_before);
+    if (order->not_after)
+        json_kv_when(o, "notAfter", order->not_after);
+    json_kv_str(o, "profile", order->profile);
+    if (order->replaces.n)
+        json_kv_str(o, "replaces", order->replaces);
     json_key(o, "identifiers");
     json_arr(o);
     for (size_t i = 0; i < order->n_names; i++) {
@@ -103,174 +114,205 @@ enum rc acme_order(struct acme_request *r)
 
 METRIC_COUNTER(orders_total, "acme_orders_total", "Orders made");
 
-static const char *name_fault(enum rc rc)
-{
-    return rc == RC_TOOBIG        ? "it is longer than 253 bytes, or a label longer than 63"
-           : rc == RC_UNSUPPORTED ? "write international names as A-labels (xn--...)"
-           : rc == RC_INVAL       ? "it is an address, or its last label is a number"
-                            : "labels are letters, digits and hyphens inside, divided by dots";
-}
-
-static enum rc read_identifier(struct acme_request *r, const struct json *v, struct str *out)
-{
-    char name[NAME_MAX_BYTES + 1];
-    struct str type, value;
-    enum rc rc;
-
-    if (json_str(json_get(v, "type"), &type) != RC_OK ||
-        json_str(json_get(v, "value"), &value) != RC_OK)
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_identifiers, STR("100"));
-    if (!str_eq(type, STR("dns")))
-        return ACME_ERR(r, RC_UNSUPPORTED, "unsupportedIdentifier", msg_type, type);
-    rc = name_canonical(value, true, name);
-    if (rc != RC_OK)
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_name, value, str_of(name_fault(rc)));
-    return arena_str(r->arena, str_of(name), out);
-}
-
-static bool has_name(const struct order_data *d, struct str name)
+static bool has_name(const struct order_data *d, const struct store_name *name)
 {
     for (size_t i = 0; i < d->n; i++)
-        if (str_eq(d->names[i].name.value, name))
+        if (acme_name_eq(&d->ids[i].name, name))
             return true;
     return false;
+}
+
+static enum rc make_room(struct acme_request *r, struct order_data *d, size_t n)
+{
+    d->ids = ARENA_ARRAY(r->arena, struct acme_identifier, n);
+    d->names = ARENA_ARRAY(r->arena, struct store_order_name, n);
+    d->authorizations = ARENA_ARRAY(r->arena, struct store_authorization, n);
+    r->subs = ARENA_ARRAY(r->arena, struct http_subproblem, n);
+    return d->ids && d->names && d->authorizations && r->subs ? RC_OK : RC_NOMEM;
+}
+
+/* What is wrong with one of several does not hide what is wrong with another (RFC 8555 section
+ * 6.7.1). The texts are copied: the payload is gone when the problem is written. */
+static enum rc note(struct acme_request *r, const struct err *err, struct str type,
+                    struct str value)
+{
+    struct http_subproblem *sub = &r->subs[r->n_subs];
+
+    TRY(arena_str(r->arena, type, &sub->identifier_type));
+    TRY(arena_str(r->arena, value, &sub->identifier));
+    sub->err = *err;
+    r->n_subs++;
+    return RC_OK;
 }
 
 static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
 {
     const struct json *list = json_get(r->payload, "identifiers");
+    size_t n = json_type(list) == JSON_ARRAY ? json_len(list) : 0;
     struct json_iter it = json_iter(list);
     const struct json *value;
 
-    if (json_type(list) != JSON_ARRAY || json_len(list) == 0 ||
-        json_len(list) > ACME_IDENTIFIERS_MAX)
+    if (n == 0 || n > ACME_IDENTIFIERS_MAX)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_identifiers, STR("100"));
-    d->names = ARENA_ARRAY(r->arena, struct store_order_name, json_len(list));
-    d->authorizations = ARENA_ARRAY(r->arena, struct store_authorization, json_len(list));
-    d->challenges = ARENA_ARRAY(r->arena, unsigned, json_len(list));
-    if (!d->names || !d->authorizations || !d->challenges)
-        return RC_NOMEM;
+    TRY(make_room(r, d, n));
     while (json_next(&it, NULL, &value)) {
-        struct str name;
+        struct acme_identifier id;
+        struct err why = ERR_INIT;
+        enum rc rc = acme_identifier_read(r, value, &id, &why);
 
-        TRY(read_identifier(r, value, &name));
-        if (has_name(d, name))
+        if (rc == RC_OK && !has_name(d, &id.name))
+            d->ids[d->n++] = id;
+        if (rc == RC_OK)
             continue;
-        d->names[d->n].name = (struct store_name){STORE_NAME_DNS, name};
-        d->n++;
+        if (n == 1 || (rc != RC_UNSUPPORTED && rc != RC_INVAL)) {
+            r->err = why;
+            return rc;
+        }
+        TRY(note(r, &why, json_shown(value, "type"), id.name.value));
     }
     return RC_OK;
 }
 
-static enum rc add_challenge(struct acme_request *r, struct store_challenge *c, const char *type)
+static enum rc check_kind(struct acme_request *r, const struct order_data *d,
+                          const struct acme_identifier *i, struct err *err)
 {
-    unsigned char random[ACME_TOKEN_BYTES];
-    CLEANUP(buf_done) struct buf token = BUF_INIT(2 * sizeof(random));
+    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
+    unsigned kind = i->name.type == STORE_NAME_IP ? CONF_SAN_IP : CONF_SAN_DNS;
 
-    TRY(id_new(&c->id));
-    TRY(crypto_random(random, sizeof(random)));
-    text_b64url(&token, str_bytes(random, sizeof(random)));
-    TRY(buf_rc(&token));
-    TRY(arena_str(r->arena, buf_str(&token), &c->token));
-    c->type = str_of(type);
+    if (!profile || profile->names & (1u << kind))
+        return RC_OK;
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_kind, d->order.profile, i->name.value);
+}
+
+/* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
+ * site's profile. */
+static enum rc judge_one(struct acme_request *r, struct order_data *d, struct acme_identifier *i,
+                         struct err *err)
+{
+    struct policy_query q = {.type = POLICY_DNS, .value = i->name.value};
+    const struct conf_site *site;
+
+    if (!d->vouched) {
+        TRY(check_kind(r, d, i, err));
+        return acme_identifier_judge(r, i, err);
+    }
+    if (i->name.type == STORE_NAME_IP)
+        q.type = POLICY_IP;
+    TRY(policy_judge_vouched(r->acme->conf, &q, &site, err));
+    return arena_str(r->arena, site->profile, &d->order.profile);
+}
+
+static enum rc judge(struct acme_request *r, struct order_data *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        struct err why = ERR_INIT;
+        enum rc rc = judge_one(r, d, &d->ids[i], &why);
+
+        if (rc != RC_OK && rc != RC_DENIED)
+            return rc;
+        if (rc == RC_DENIED)
+            TRY(note(r, &why, str_of(store_name_type_text(d->ids[i].name.type)),
+                     d->ids[i].name.value));
+    }
     return RC_OK;
 }
 
-static enum rc add_challenges(struct acme_request *r, struct store_authorization *authz,
-                              unsigned allowed)
+/* One type for all when they agree, otherwise compound. */
+static enum rc refuse(struct acme_request *r, const struct order_data *d)
 {
-    struct store_challenge *c = ARENA_ARRAY(r->arena, struct store_challenge, CONF_CHALLENGE_COUNT);
+    struct str refused = arena_printf(r->arena, "%zu", r->n_subs);
+    struct str all = arena_printf(r->arena, "%zu", d->n);
+    const char *type = r->subs[0].err.type;
+    char first[512];
 
-    if (!c)
-        return RC_NOMEM;
-    for (unsigned i = 0; i < CONF_CHALLENGE_COUNT; i++)
-        if (allowed & 1u << i)
-            TRY(add_challenge(r, &c[authz->n_challenges++], conf_challenge_name(i)));
-    authz->challenges = c;
+    for (size_t i = 1; i < r->n_subs; i++)
+        if (!str_eq(str_of(r->subs[i].err.type), str_of(type)))
+            type = "compound";
+    return ACME_ERR(r, RC_DENIED, type, msg_refused, refused, all,
+                    str_of(err_textz(&r->subs[0].err, first, sizeof(first))));
+}
+
+/* ---- what else may be asked for */
+
+static enum rc read_date(struct acme_request *r, const char *name, when_t *out)
+{
+    const struct json *value = json_get(r->payload, name);
+    struct str text;
+
+    *out = 0;
+    if (value && (json_str(value, &text) != RC_OK || when_parse(text, out) != RC_OK))
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_date, str_of(name));
     return RC_OK;
 }
+
+static enum rc read_dates(struct acme_request *r, struct order_data *d)
+{
+    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
+    when_t latest = r->now + (profile ? profile->lifetime : 0);
+    char text[WHEN_TEXT], limit[WHEN_TEXT];
+
+    TRY(read_date(r, "notBefore", &d->order.not_before));
+    TRY(read_date(r, "notAfter", &d->order.not_after));
+    if (d->order.not_before > r->now)
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_before,
+                        str_of(when_text(d->order.not_before, text)),
+                        str_of(when_text(r->now, limit)));
+    if (d->order.not_after && (d->order.not_after <= r->now || d->order.not_after > latest))
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_after,
+                        str_of(when_text(d->order.not_after, text)), d->order.profile,
+                        str_of(when_text(latest, limit)));
+    return RC_OK;
+}
+
+static enum rc read_profile(struct acme_request *r, struct order_data *d)
+{
+    const struct json *value = json_get(r->payload, "profile");
+    struct str name = STR("");
+
+    d->order.profile = STR("default");
+    if (!value)
+        return RC_OK;
+    if (json_str(value, &name) != RC_OK || !conf_profile_find(r->acme->conf, name))
+        return ACME_ERR(r, RC_INVAL, "invalidProfile", msg_profile, str_head(name, 64));
+    d->order.profile = name;
+    return RC_OK;
+}
+
+/* ---- the order */
 
 static enum rc add_authorization(struct acme_request *r, struct order_data *d, size_t i)
 {
     struct store_authorization *authz = &d->authorizations[i];
 
-    authz->account = r->account.id;
-    authz->name = d->names[i].name;
-    authz->status = STORE_AUTHORIZATION_PENDING;
-    authz->expires = r->now + ACME_ORDER_LIFE;
-    authz->created = r->now;
-    TRY(id_new(&authz->id));
+    d->names[i].name = d->ids[i].name;
+    TRY(acme_reuse_authorization(r, &d->ids[i], d->vouched, authz));
+    d->ids[i].reused = authz->id.z[0] != '\0';
+    if (!d->ids[i].reused) {
+        TRY(acme_identifier_authorization(r, &d->ids[i], authz));
+        authz->validated = d->vouched ? r->now : 0;
+    }
     d->names[i].authorization = authz->id;
-    if (d->vouched) {
-        authz->status = STORE_AUTHORIZATION_VALID;
-        authz->validated = r->now;
-        return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
-    }
-    return add_challenges(r, authz, d->challenges[i]);
-}
-
-/* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
- * site's profile. */
-static enum rc judge_one(struct acme_request *r, struct order_data *d, const struct policy_query *q,
-                         unsigned *challenges, struct err *err)
-{
-    const struct conf_site *site;
-    struct policy_verdict verdict;
-
-    if (!d->vouched) {
-        TRY(policy_judge(r->acme->conf, q, &verdict, err));
-        *challenges = verdict.challenges;
+    if (!d->vouched)
         return RC_OK;
-    }
-    TRY(policy_judge_vouched(r->acme->conf, q, &site, err));
-    return arena_str(r->arena, site->profile, &d->order.profile);
-}
-
-/* Every identifier is judged, so that the client learns all that is wrong at once (RFC 8555
- * section 6.7.1). */
-static enum rc judge(struct acme_request *r, struct order_data *d)
-{
-    bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
-
-    r->subs = ARENA_ARRAY(r->arena, struct http_subproblem, d->n);
-    if (!r->subs)
-        return RC_NOMEM;
-    for (size_t i = 0; i < d->n; i++) {
-        struct policy_query q = {POLICY_DNS, d->names[i].name.value, r->x->req.client, special};
-        struct http_subproblem *sub = &r->subs[r->n_subs];
-        enum rc rc = judge_one(r, d, &q, &d->challenges[i], &sub->err);
-
-        if (rc == RC_OK)
-            continue;
-        if (rc != RC_DENIED)
-            return rc;
-        sub->identifier_type = STR("dns");
-        sub->identifier = q.value;
-        r->n_subs++;
-    }
-    return RC_OK;
-}
-
-static enum rc refuse(struct acme_request *r, const struct order_data *d)
-{
-    struct str refused = arena_printf(r->arena, "%zu", r->n_subs);
-    struct str all = arena_printf(r->arena, "%zu", d->n);
-    char first[512];
-
-    return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_refused, refused, all,
-                    str_of(err_textz(&r->subs[0].err, first, sizeof(first))));
+    authz->status = STORE_AUTHORIZATION_VALID;
+    authz->n_challenges = 0;
+    return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
 }
 
 /* Names that no single issuer may have are refused before anybody proves anything. */
 static enum rc check_one_hierarchy(struct acme_request *r, const struct order_data *d)
 {
     struct str *dns = ARENA_ARRAY(r->arena, struct str, d->n);
-    struct policy_names names = {.dns = dns};
+    struct addr *ips = ARENA_ARRAY(r->arena, struct addr, d->n);
+    struct policy_names names = {.dns = dns, .ips = ips};
 
-    if (!dns)
+    if (!dns || !ips)
         return RC_NOMEM;
     for (size_t i = 0; i < d->n; i++)
-        dns[names.n_dns++] = d->names[i].name.value;
+        if (d->ids[i].name.type == STORE_NAME_IP)
+            TRY(addr_parse(d->ids[i].name.value, &ips[names.n_ips++]));
+        else
+            dns[names.n_dns++] = d->ids[i].name.value;
     return ca_serves(r->acme->ca, &names, &r->err);
 }
 
@@ -280,22 +322,27 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     struct json_out o;
 
+    if (d->order.replaces.n)
+        TRY(acme_replaces_once(txn, r, d->order.replaces));
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "names");
     json_arr(&o);
     for (size_t i = 0; i < d->n; i++) {
-        TRY(store_authorization_add(txn, &d->authorizations[i]));
+        if (!d->ids[i].reused)
+            TRY(store_authorization_add(txn, &d->authorizations[i]));
         json_put_str(&o, d->names[i].name.value);
     }
     json_end(&o);
+    if (d->order.replaces.n)
+        json_kv_str(&o, "replaces", d->order.replaces);
     json_end(&o);
     TRY(json_out_done(&o));
     TRY(store_order_add(txn, &d->order));
     TRY(acme_audit(txn, r, "order.created", "order", &d->order.id, buf_str(&detail)));
-    if (!d->vouched)
+    if (d->order.status != STORE_ORDER_READY)
         return RC_OK;
-    for (size_t i = 0; i < d->n; i++)
+    for (size_t i = 0; d->vouched && i < d->n; i++)
         TRY(acme_vouch_audit(txn, r, &d->authorizations[i]));
     return acme_audit(txn, r, "order.ready", "order", &d->order.id, (struct str){NULL, 0});
 }
@@ -305,46 +352,84 @@ static void order_added(struct acme_request *r)
     const struct order_data *d = r->data;
 
     metric_add(&orders_total, 0, 1);
+    acme_open_add(&r->acme->open, &r->account.id);
     acme_order_reply(r, &d->order, 201);
 }
 
-static enum rc check_dates(struct acme_request *r)
+/* Ready when nothing is left to prove; it lives no longer than what it stands on. */
+static void settle(struct acme_request *r, struct order_data *d)
 {
-    static const char *const dates[] = {"notBefore", "notAfter"};
+    struct store_order *o = &d->order;
 
-    for (size_t i = 0; i < 2; i++)
-        if (json_get(r->payload, dates[i]))
-            return ACME_ERR(r, RC_UNSUPPORTED, "malformed", msg_dates, str_of(dates[i]));
-    return RC_OK;
+    o->account = r->account.id;
+    o->status = STORE_ORDER_READY;
+    o->expires = r->now + ACME_ORDER_LIFE;
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->authorizations[i].status != STORE_AUTHORIZATION_VALID)
+            o->status = STORE_ORDER_PENDING;
+        if (d->authorizations[i].expires < o->expires)
+            o->expires = d->authorizations[i].expires;
+    }
+    o->names = d->names;
+    o->n_names = d->n;
+    o->created = r->now;
+    o->created_from = r->x->req.client;
+}
+
+static enum rc check_room(struct acme_request *r, uint64_t *out_open)
+{
+    struct acme_open_room room = {.max = r->acme->conf->acme.orders_open, .now = r->now};
+    enum rc rc = acme_open_look(&r->acme->open, r->acme->store, &r->account, &room);
+
+    *out_open = room.n;
+    if (rc != RC_QUOTA)
+        return rc;
+    http_header_addf(r->x, "Retry-After", "%lld",
+                     (long long)((room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR) / WHEN_SECOND) +
+                         1);
+    return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_open,
+                    arena_printf(r->arena, "%llu", (unsigned long long)room.n),
+                    arena_printf(r->arena, "%llu", (unsigned long long)room.max));
+}
+
+static enum rc read_order(struct acme_request *r, struct order_data *d)
+{
+    TRY(read_profile(r, d));
+    TRY(read_dates(r, d));
+    TRY(read_identifiers(r, d));
+    TRY(judge(r, d));
+    if (r->n_subs)
+        return refuse(r, d);
+    if (d->vouched && d->n > 1)
+        return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
+                        arena_printf(r->arena, "%zu", d->n));
+    TRY(check_one_hierarchy(r, d));
+    return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);
 }
 
 enum rc acme_new_order(struct acme_request *r)
 {
     struct order_data *d = ARENA_NEW(r->arena, struct order_data);
+    uint64_t open = 0;
 
     if (!d)
         return RC_NOMEM;
     r->data = d;
     d->vouched = acme_vouches_for(r, &r->account.thumbprint);
-    d->order.profile = STR("default");
-    TRY(check_dates(r));
-    TRY(read_identifiers(r, d));
-    TRY(judge(r, d));
-    if (r->n_subs)
-        return refuse(r, d);
-    TRY(check_one_hierarchy(r, d));
-    if (d->vouched && d->n > 1)
-        return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
-                        arena_printf(r->arena, "%zu", d->n));
+    TRY(read_order(r, d));
+    if (!d->vouched)
+        TRY(check_room(r, &open));
     for (size_t i = 0; i < d->n; i++)
         TRY(add_authorization(r, d, i));
+    settle(r, d);
+    if (open && !d->vouched && r->acme->conf->acme.reuse.orders) {
+        enum rc rc = acme_reuse_order(r, &d->order, &d->order);
+
+        if (rc == RC_OK)
+            return reply(r, &d->order, 200);
+        if (rc != RC_NOTFOUND)
+            return rc;
+    }
     TRY(id_new(&d->order.id));
-    d->order.account = r->account.id;
-    d->order.status = d->vouched ? STORE_ORDER_READY : STORE_ORDER_PENDING;
-    d->order.expires = r->now + ACME_ORDER_LIFE;
-    d->order.names = d->names;
-    d->order.n_names = d->n;
-    d->order.created = r->now;
-    d->order.created_from = r->x->req.client;
     return acme_write(r, add_order, order_added);
 }

@@ -40,7 +40,7 @@ static void add_common_headers(struct acme_request *r)
     char nonce[ACME_NONCE_TEXT];
 
     http_header_add(r->x, "Cache-Control", STR("no-store"));
-    if (r->route && r->route->handle == acme_directory)
+    if (r->route && (r->route->handle == acme_directory || r->route->handle == acme_renewal_info))
         return;
     if (acme_nonce_new(&r->acme->nonces, nonce) == RC_OK)
         http_header_add(r->x, "Replay-Nonce", str_of(nonce));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request taken apart and authenticated (RFC 8555 section 6), in the order that gives away least:
  * route, content type, form of the JWS, url, nonce, account, signature, payload. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "ev/clock.h"
 
 MSG(msg_no_route, "acme.no-such-resource",
@@ -40,6 +40,9 @@ static const struct acme_route routes[] = {
     {"/acme/new-account", NULL, ACME_BY_KEY, acme_new_account},
     {"/acme/new-order", NULL, ACME_BY_KID, acme_new_order},
     {"/acme/revoke-cert", NULL, ACME_BY_EITHER, acme_revoke},
+    {"/acme/new-authz", NULL, ACME_BY_KID, acme_new_authorization},
+    {"/acme/key-change", NULL, ACME_BY_KID, acme_key_change},
+    {"/acme/renewal-info/", NULL, ACME_OPEN, acme_renewal_info, true},
     {"/acme/account/", NULL, ACME_BY_KID, acme_account},
     {"/acme/account/", "/orders", ACME_BY_KID, acme_account_orders},
     {"/acme/order/", NULL, ACME_BY_KID, acme_order},
@@ -52,7 +55,7 @@ static const struct acme_route routes[] = {
     {"/acme/certificate/", "/alternate-3", ACME_BY_KID, acme_certificate},
 };
 
-static bool route_fits(const struct acme_route *route, struct str path, struct id *out_id)
+static bool route_fits(const struct acme_route *route, struct str path, struct acme_request *r)
 {
     struct str head = str_of(route->path);
     struct str tail = route->tail ? str_of(route->tail) : (struct str){NULL, 0};
@@ -63,7 +66,8 @@ static bool route_fits(const struct acme_route *route, struct str path, struct i
     if (!str_starts(path, head) || path.n < head.n + tail.n || !str_ends(path, tail))
         return false;
     middle = str_skip(str_head(path, path.n - tail.n), head.n);
-    return id_parse(middle, out_id) == RC_OK;
+    r->text = middle;
+    return route->text ? middle.n > 0 : id_parse(middle, &r->id) == RC_OK;
 }
 
 static enum rc find_route(struct acme_request *r)
@@ -72,7 +76,7 @@ static enum rc find_route(struct acme_request *r)
     bool get = str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!route_fits(&routes[i], req->path, &r->id))
+        if (!route_fits(&routes[i], req->path, r))
             continue;
         if (routes[i].auth == ACME_OPEN ? get : str_eq(req->method, STR("POST"))) {
             r->route = &routes[i];
@@ -236,7 +240,8 @@ static bool takes_empty(const struct acme_request *r)
 {
     acme_handler h = r->route->handle;
 
-    return h != acme_new_account && h != acme_new_order && h != acme_finalize && h != acme_revoke;
+    return h != acme_new_account && h != acme_new_order && h != acme_finalize && h != acme_revoke &&
+           h != acme_new_authorization && h != acme_key_change;
 }
 
 static enum rc authenticate(struct acme_request *r)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 8555 section 7.6: revocation, by the account that had the certificate issued or by the
- * certificate's own key. Who has that key may also say of a certificate that is revoked already
- * that the key is compromised: the reason changes, the time stays. */
-#include "acme/acme_int.h"
+/* RFC 8555 section 7.6: revocation, by the account that had the certificate issued, by one that
+ * holds authorizations for all its names (holder.c) or by the certificate's own key. Who has that
+ * key may also say of a certificate that is revoked already that the key is compromised: the reason
+ * changes, the time stays. */
+#include "acme/parts_int.h"
 #include "base/text.h"
 #include "metrics/metrics.h"
 #include "revocation/revocation.h"
@@ -16,8 +17,12 @@ MSG(msg_reason, "acme.revoke-reason",
     "reason {0} cannot be given here; possible are 0, 1 (keyCompromise), 3 (affiliationChanged), 4 "
     "(superseded) and 5 (cessationOfOperation)");
 MSG(msg_not_holder, "acme.revoke-not-holder",
-    "only the account that this certificate was issued to, or the certificate's own key, may "
-    "revoke it");
+    "only the account that this certificate was issued to, one that has proven control of all its "
+    "names, or the certificate's own key may revoke it");
+MSG(msg_not_compromise, "acme.revoke-not-compromise",
+    "that the key is compromised can be said by who has it and by the account that this "
+    "certificate "
+    "was issued to; give another reason");
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 
 /* By number; those that cannot be given here stay 0. */
@@ -77,14 +82,18 @@ static enum rc read_reason(struct acme_request *r, int *out)
     return RC_OK;
 }
 
-static enum rc check_holder(struct acme_request *r, const struct revoke_data *d)
+static enum rc check_holder(struct acme_request *r, const struct revoke_data *d, int reason)
 {
     bool own_key = r->jws.jwk && str_eq(crypto_key_spki(jose_jwk_key(r->jws.jwk)), d->parsed.spki);
     bool own_account = !r->jws.jwk && r->account.id.z[0] &&
                        str_eq(id_str(&r->account.id), id_str(&d->cert.account));
 
-    if (!own_key && !own_account)
+    if (own_key || own_account)
+        return RC_OK;
+    if (acme_holds(r, &d->cert) != RC_OK)
         return ACME_ERR(r, RC_DENIED, "unauthorized", msg_not_holder);
+    if (reason == X509_REASON_KEY_COMPROMISE)
+        return ACME_ERR(r, RC_DENIED, "badRevocationReason", msg_not_compromise);
     return RC_OK;
 }
 
@@ -138,7 +147,7 @@ enum rc acme_revoke(struct acme_request *r)
     r->data = d;
     TRY(read_certificate(r, d));
     TRY(read_reason(r, &reason));
-    TRY(check_holder(r, d));
+    TRY(check_holder(r, d, reason));
     fill_ask(r, d, reason);
     return acme_write(r, revoke, revoked);
 }

@@ -8,7 +8,7 @@
  * an array, of "the challenge that was validated", and there was none. What they are valid by is
  * their evidence. That counts only for as long as the account is vouched for: were the key
  * replaced, what was vouched for under the old one could no longer be finalized. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 

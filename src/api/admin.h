@@ -12,11 +12,13 @@
 /* The message of an error that says: another person has to allow it first. */
 #define API_APPROVAL_WAITS "core.approval-waits"
 
-struct acme;
+struct arena;
 struct ca;
+struct ca_issuer;
 struct conf;
 struct ipc_status;
 struct store;
+struct store_certificate;
 
 enum { API_LIST_DEFAULT = 100, API_LIST_MAX = 1000 };
 
@@ -47,7 +49,6 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
  * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
  * base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
-struct ca_issuer;
 /* With its dates, at v->now. */
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
 /* A newer one of its kind is there, if only to sign later. */
@@ -66,8 +67,6 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
                       struct err *err);
 
 /* {"serial"}: the certificate of that serial. RC_INVAL, RC_NOTFOUND. */
-struct arena;
-struct store_certificate;
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);
 /* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",

@@ -209,7 +209,7 @@ static void check_root(const struct api_view *v, struct findings *f, const struc
     buf_printf(&text, "root %.*s is valid until %s", STR_ARG(i->ref),
                when_text(i->cert.not_after, until));
     finding(f, "root", late ? "warning" : "ok", buf_z(&text),
-            late ? "autarky root create, then give the new root to all machines; meanwhile "
+            late ? "autarky root create --next, then give the new root to all machines; meanwhile "
                    "autarky issuer cross-sign lets both verify"
                  : NULL);
 }

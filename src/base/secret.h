@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes that must not leak: locked in memory where the limit allows, left out of core dumps, wiped
  * when freed. No copy function on purpose, never a struct str in a log. Processes that hold one:
- * signer, keeper, gateway (keys of session tickets), the agent's key process, init. */
+ * signer, core (the key of account bindings), keeper, gateway (keys of session tickets), the
+ * agent's key process, init. */
 #pragma once
 
 #include "base/mem.h"

@@ -10,6 +10,8 @@
 #include "store/meta.h"
 #include "store/store.h"
 
+MSG(msg_over, "ca.over",
+    "the certificate would end at {0}, which is past; ask for a later notAfter in a new order");
 MSG(msg_profile, "ca.no-profile",
     "the configuration has no profile \"{0}\"; it has to be under \"profiles:\"");
 MSG(msg_repeated, "ca.key-repeated",
@@ -248,6 +250,10 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
     if (leaf->not_before < job->issuer->cert.not_before)
         leaf->not_before = job->issuer->cert.not_before;
     leaf->not_after = leaf->not_before + profile->lifetime - WHEN_SECOND;
+    if (job->req.not_before > leaf->not_before)
+        leaf->not_before = job->req.not_before / WHEN_SECOND * WHEN_SECOND;
+    if (job->req.not_after && leaf->not_after > job->req.not_after)
+        leaf->not_after = job->req.not_after / WHEN_SECOND * WHEN_SECOND;
     if (leaf->not_after > job->issuer->cert.not_after) {
         leaf->not_after = job->issuer->cert.not_after;
         log_info("ca.lifetime-cut", LOG_STR("issuer", job->issuer->ref),
@@ -256,6 +262,9 @@ static enum rc fill_leaf(struct ca_job *job, const struct conf_profile *profile)
                  LOG_TEXT("no certificate outlives its issuer; `autarky issuer rotate` makes its "
                           "replacement"));
     }
+    if (leaf->not_after <= job->now)
+        return PROBLEM(&job->err, RC_DENIED, "malformed", msg_over,
+                       str_of(when_text(leaf->not_after, until)));
     return x509_serial_random(&leaf->serial);
 }
 

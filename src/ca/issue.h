@@ -66,8 +66,9 @@ struct ca_request {
     size_t n_dns;
     const struct addr *ips;
     size_t n_ips;
-    const struct str *emails; /* canonical, sorted */
-    const struct str *uris;   /* sorted */
+    when_t not_before, not_after; /* as far as the profile lets; 0: as it has them */
+    const struct str *emails;     /* canonical, sorted */
+    const struct str *uris;       /* sorted */
     size_t n_emails, n_uris;
     struct str common_name; /* empty: as the profile has it */
     struct str origin;      /* "acme", "system", "operator" ... */
@@ -107,8 +108,8 @@ void ca_recover(struct ca *ca);
 /* Issuances under way in this process. */
 size_t ca_pending(const struct ca *ca);
 
-/* Reads the register again: new authorities, states and dates. Those that there are stay as they
- * are when this fails. */
+/* Reads the register again: new authorities, states and dates. When this fails, what was read until
+ * then counts, and the rest is as it was. */
 enum rc ca_reload_issuers(struct ca *ca, struct err *err);
 
 /* The hosts that a request's names belong to, which decide the hierarchy: DNS names and addresses,

@@ -17,8 +17,7 @@ MSG(msg_passphrase, "ca.wrong-passphrase",
     "where it is read from: the first line there has to be the one that the key was made with");
 MSG(msg_both, "ca.key-both",
     "{0}.key and {0}.uri both are there, and only one can be the private key of {0}; take the "
-    "other "
-    "one away");
+    "other one away");
 MSG(msg_neither, "ca.key-missing",
     "the private key of {0} is missing: neither {0}.key nor {0}.uri is there; restore it from the "
     "backup");

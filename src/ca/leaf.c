@@ -21,12 +21,10 @@ MSG(msg_no_cn, "ca.profile-no-common-name",
     "the profile \"{0}\" writes no common name (`common_name: none`), and \"{1}\" was asked for");
 MSG(msg_cn, "ca.profile-common-name",
     "the common name \"{1}\" is none of the certificate's names; ask for that name as well, or use "
-    "a "
-    "profile with `common_name: text`, which \"{0}\" is not");
+    "a profile with `common_name: text`, which \"{0}\" is not");
 MSG(msg_cn_name, "ca.common-name-is-name",
     "the common name \"{0}\" reads as a name, and the certificate is not for it: ask for that name "
-    "as "
-    "well, or for another common name");
+    "as well, or for another common name");
 
 /* What the lists of the configuration mean, bit by bit, is what x509/tbs.h means. */
 static_assert(X509_KU_DIGITAL_SIGNATURE == 1 << CONF_USAGE_DIGITAL_SIGNATURE &&

@@ -56,9 +56,14 @@ const char *ca_ref_text(const struct ca_ref *ref, char text[static CA_REF_MAX + 
     return text;
 }
 
+struct str ca_hierarchy(bool special)
+{
+    return special ? STR("special") : STR("intranet");
+}
+
 struct str ca_ref_hierarchy(const struct ca_ref *ref)
 {
-    return ref->special ? STR("special") : STR("intranet");
+    return ca_hierarchy(ref->special);
 }
 
 struct str ca_algorithm_of(enum crypto_key_type type)

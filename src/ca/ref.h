@@ -24,6 +24,7 @@ enum rc ca_ref_parse(struct str text, struct ca_ref *out);
 /* Returns `text`. */
 const char *ca_ref_text(const struct ca_ref *ref, char text[static CA_REF_MAX + 1]);
 /* "intranet" or "special". */
+struct str ca_hierarchy(bool special);
 struct str ca_ref_hierarchy(const struct ca_ref *ref);
 /* Of the issuers that certify such keys, so that a client that can check the one signature can
  * check the other. */

@@ -10,8 +10,7 @@ enum { RESPONDER_ARENA = 256 * 1024 };
 MSG(msg_issuer, "ca.status-issuer", "the signer has no issuer \"{0}\"");
 MSG(msg_clock, "ca.status-clock",
     "thisUpdate {0} does not fit the signer's clock, which says {1}; set the clocks of the "
-    "machines "
-    "right");
+    "machines right");
 MSG(msg_lifetime, "ca.status-lifetime",
     "nextUpdate {0} does not lie behind thisUpdate {1}, or too far behind it");
 MSG(msg_number, "ca.status-number",

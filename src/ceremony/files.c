@@ -12,10 +12,9 @@
 
 MSG(msg_no_root_key, "ceremony.no-root-key",
     "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time "
-    "of "
-    "this command, or make a request for the place where it is: `autarky issuer create --csr`");
+    "of this command, or make a request for the place where it is: `autarky issuer create --csr`");
 MSG(msg_root_passphrase, "ceremony.root-passphrase",
-    "the passphrase does not open {1}/{0}.key; it is the one that the key was made with: "
+    "the passphrase does not open root/{0}.key; it is the one that the key was made with: "
     "--root-passphrase-file FILE, or root/passphrase in the data directory");
 
 enum { TRUST_MAX = 1024 * 1024 };
@@ -71,20 +70,20 @@ void ceremony_files_undo(struct ceremony_files *f, int data)
         unlinkat(data, f->v[--f->written].path, 0);
 }
 
-enum rc ceremony_key_open(int data, const char *dir, struct str ref, struct secret *passphrase,
+enum rc ceremony_root_key(int data, struct str ref, struct secret *passphrase,
                           struct crypto_key **out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     char path[CA_REF_MAX + 32];
     enum rc rc;
 
-    snprintf(path, sizeof(path), "%s/%.*s.key", dir, STR_ARG(ref));
+    snprintf(path, sizeof(path), "root/%.*s.key", STR_ARG(ref));
     rc = file_read(data, path, &pem, err);
     if (rc == RC_NOTFOUND)
         return ERR(err, rc, msg_no_root_key, ref);
     TRY(rc);
     rc = crypto_pem_read(buf_str(&pem), passphrase, out, err);
-    return rc == RC_DENIED ? ERR(err, rc, msg_root_passphrase, ref, str_of(dir)) : rc;
+    return rc == RC_DENIED ? ERR(err, rc, msg_root_passphrase, ref) : rc;
 }
 
 /* ---- trust */
@@ -116,7 +115,7 @@ struct rows {
 static enum rc write_set(int data, const struct rows *rows, bool special, bool all, struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
-    struct str hierarchy = special ? STR("special") : STR("intranet");
+    struct str hierarchy = ca_hierarchy(special);
     char path[64];
 
     for (size_t i = 0; i < rows->n; i++) {

@@ -33,9 +33,9 @@ enum rc ceremony_files_write(struct ceremony_files *f, int data, struct err *err
 /* Removes what was written: nobody will know of it. */
 void ceremony_files_undo(struct ceremony_files *f, int data);
 
-/* A private key of DIR, "root" or "ca", by its reference. RC_NOTFOUND: it is not on this machine,
- * RC_DENIED: the passphrase does not open it; both with what to do. */
-enum rc ceremony_key_open(int data, const char *dir, struct str ref, struct secret *passphrase,
+/* The private key of a root, root/REF.key. RC_NOTFOUND: it is not on this machine, RC_DENIED: the
+ * passphrase does not open it; both with what to do. */
+enum rc ceremony_root_key(int data, struct str ref, struct secret *passphrase,
                           struct crypto_key **out, struct err *err);
 
 /* trust/: for each root REF.pem; of each hierarchy roots.pem with those whose signatures everybody

@@ -9,12 +9,13 @@
 #include "x509/crl.h"
 
 MSG(msg_no_root, "ceremony.no-root",
-    "there is no {0} root of the hierarchy {1} that could sign; `autarky root create` makes one");
+    "there is no {0} root of the hierarchy {1} that could sign; `autarky issuer list` shows what "
+    "there is, `autarky issuer create` makes root and issuer where there is none");
 MSG(msg_no_such, "ceremony.no-such-root", "the register has no root {0}");
 MSG(msg_kinds_differ, "ceremony.cross-kinds",
     "{0} and {1} are not two roots of one algorithm and hierarchy");
 
-enum { MADE_ARENA = 8 * 1024 * 1024, ROWS_MAX = 1024 };
+enum { MADE_ARENA = 8 * 1024 * 1024 };
 
 void ceremony_made_init(struct ceremony_made *m)
 {
@@ -49,7 +50,7 @@ static bool signs_for(const struct store_issuer *row, struct str algorithm, bool
                       when_t now)
 {
     return !row->parent.z[0] && str_eq(row->algorithm, algorithm) &&
-           str_eq(row->hierarchy, special ? STR("special") : STR("intranet")) &&
+           str_eq(row->hierarchy, ca_hierarchy(special)) &&
            store_issuer_at(row, now) == STORE_ISSUER_ACTIVE;
 }
 
@@ -93,7 +94,7 @@ static enum rc open_root(const struct ceremony *c, struct ceremony_made *m,
             out->key = crypto_key_ref(m->keys[i]);
             return RC_OK;
         }
-    return ceremony_key_open(c->data, "root", row->name, c->root_passphrase, &out->key, err);
+    return ceremony_root_key(c->data, row->name, c->root_passphrase, &out->key, err);
 }
 
 /* ---- rows */

@@ -9,7 +9,8 @@
 MSG(msg_not_active, "ceremony.rotate-state",
     "{0} signs no certificates, so there is nothing to take over from it: {1}");
 MSG(msg_a_root, "ceremony.rotate-root",
-    "{0} is a root: `autarky root create` makes another one, and `autarky issuer cross-sign` lets "
+    "{0} is a root: `autarky root create --next` makes another one, and `autarky issuer "
+    "cross-sign` lets "
     "clients of both verify");
 
 enum { PARSE_ARENA = 256 * 1024 };

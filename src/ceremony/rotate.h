@@ -18,8 +18,8 @@ unsigned ceremony_free_number(const struct ceremony *c, const struct ceremony_ma
                               const struct ca_ref *like);
 
 /* Makes the replacement of a known issuer; the change gets its row, and the date at which the old
- * one stops. The new one signs at once when
- * `at_once`, or when the old one is not made for the names of the configuration; else after
- * ca.rotation.overlap. */
+ * one stops. The new one signs at once when `at_once`, when the old one is not made for the names
+ * of the configuration, or when it would end sooner; else after ca.rotation.overlap. RC_INVAL a
+ * root, RC_CONFLICT one that signs nothing, and as ceremony_make_issuer. */
 enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old, bool at_once,
                         struct ceremony_made *m, struct ca_change *change, struct err *err);

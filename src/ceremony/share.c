@@ -11,8 +11,7 @@
 
 MSG(msg_spec, "ceremony.shares-spec",
     "\"{0}\" does not say how many shares are needed of how many, as in 3/5; at least 2, of at "
-    "most "
-    "16");
+    "most 16");
 MSG(msg_group, "ceremony.share-group",
     "group {0} of the share is wrong (line {1}, number {2} in it): \"{3}\"; read it again on the "
     "sheet");
@@ -20,8 +19,7 @@ MSG(msg_groups, "ceremony.share-groups",
     "a share has 18 groups of five characters, in three lines of six; here are {0}");
 MSG(msg_whole, "ceremony.share-check",
     "each group of the share is right and the whole is not: a group stands in the place of "
-    "another, "
-    "or it is no share of Autarky's");
+    "another, or it is no share of Autarky's");
 MSG(msg_version, "ceremony.share-version", "the share is of a later version of Autarky");
 MSG(msg_set, "ceremony.share-set",
     "share {0} is of another set ({1}) than the first one ({2}): they do not belong together");

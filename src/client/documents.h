@@ -55,7 +55,7 @@ struct client_order {
     size_t n_authorizations;
     struct str finalize;
     struct str certificate; /* empty unless valid */
-    struct str error;       /* as client_problem_line; empty: none */
+    struct str error;       /* its problem document in a line; empty: none */
 };
 enum rc client_order_read(struct arena *a, struct str json, struct client_order *out,
                           struct err *err);

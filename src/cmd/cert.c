@@ -16,7 +16,7 @@ MSG(msg_key_file, "cmd.cert-public-key",
     "{0} holds no certificate, request or private key in PEM, and is no SHA-256 in hexadecimal "
     "either");
 
-enum { ARGS_MAX = 8192, LIMIT_MAX = 1000, FILE_MAX = 256 * 1024, HEX_SHA256 = 64 };
+enum { ARGS_MAX = 8192, LIMIT_MAX = 1000, FILE_MAX = 256 * 1024, HEX_SHA256 = 64, DAY = 10 };
 
 /* What the server would refuse as well is wrong usage, whether or not one runs. */
 static int check_args(const struct cmd_args *args)
@@ -88,7 +88,7 @@ static enum rc hash_of_public_key(struct str text, struct buf *out)
     return buf_rc(out);
 }
 
-static enum rc read_key(const char *given, struct buf *out, struct err *err)
+enum rc cert_read_key(const char *given, struct buf *out, struct err *err)
 {
     static enum rc (*const readers[])(struct str, struct buf *) = {hash_of_cert, hash_of_csr,
                                                                    hash_of_key, hash_of_public_key};
@@ -111,15 +111,15 @@ static enum rc read_key(const char *given, struct buf *out, struct err *err)
 /* RFC 3339, a day, or a time from now. CMD_DONE or CMD_USAGE. */
 static int read_when(const char *option, const char *given, char out[static WHEN_TEXT])
 {
-    char whole[WHEN_TEXT];
+    CLEANUP(buf_done) struct buf whole = BUF_INIT(WHEN_TEXT);
     when_t t, span;
 
     if (conf_span_parse(str_of(given), &span) == RC_OK) {
         t = clock_now(clock_system()) + span;
     } else {
-        (void)snprintf(whole, sizeof(whole), "%.10sT00:00:00Z", given);
-        if (when_parse(str_of(given), &t) != RC_OK &&
-            (strlen(given) != 10 || when_parse(str_of(whole), &t) != RC_OK))
+        buf_putz(&whole, given);
+        buf_putz(&whole, "T00:00:00Z");
+        if (when_parse(str_of(given), &t) != RC_OK && when_parse(buf_str(&whole), &t) != RC_OK)
             return cmd_usagef("%s is \"%s\"; it can be 2026-11-20T18:24:00Z, 2026-11-20, or a time "
                               "from now, as in 30d",
                               option, given);
@@ -184,7 +184,7 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
         str_u64(str_of(args->values[CMD_OPT_LIMIT]), LIMIT_MAX, &limit) == RC_OK)
         json_kv_u64(o, "limit", limit);
     if (args->values[CMD_OPT_PUBLIC_KEY]) {
-        err.rc = read_key(args->values[CMD_OPT_PUBLIC_KEY], &key, &err);
+        err.rc = cert_read_key(args->values[CMD_OPT_PUBLIC_KEY], &key, &err);
         if (err.rc != RC_OK)
             return cmd_fail(&err);
         json_kv_str(o, "key", buf_str(&key));
@@ -212,9 +212,9 @@ static int make_args(const struct cmd_args *args, struct buf *out)
 
 static void show_item(const struct json *item)
 {
-    printf("%-34.*s %-8.*s %.10s  %-7.*s ", STR_ARG(json_shown(item, "serial")),
+    printf("%-34.*s %-8.*s %-10.*s  %-7.*s ", STR_ARG(json_shown(item, "serial")),
            STR_ARG(json_shown(item, "status")),
-           json_shown(item, "not_after").p ? json_shown(item, "not_after").p : "-",
+           STR_ARG(str_head(json_shown(item, "not_after"), DAY)),
            STR_ARG(json_shown(item, "origin")));
     cert_print_list(json_get(item, "names"));
     printf("\n");

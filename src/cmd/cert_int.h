@@ -50,3 +50,7 @@ int cert_ask_and_write(const struct cmd_args *args, struct cert_out *o, struct s
 
 /* "name, name" of a list of texts. */
 void cert_print_list(const struct json *list);
+
+/* The SHA-256 of a SubjectPublicKeyInfo, in hexadecimal: as given, or of the certificate, request
+ * or key in that file (PEM or DER). */
+enum rc cert_read_key(const char *given, struct buf *out, struct err *err);

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands, as one table: from it come the parser, `--help` and the list of options; later man
- * pages and completion. A command is a function and its row in table.c. Data goes to standard
- * output, messages to standard error. */
+/* The commands, as one table: from it come the parser, `--help` and the list of options, and the
+ * manual page is held against it. A command is a function and its row in table.c. Data goes to
+ * standard output, messages to standard error. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #include "base/err.h"
+#include "cmd/option.h"
 
 /* Exit statuses. */
 enum {
     CMD_DONE = 0,
-    CMD_NOTHING = 1, /* with --exit-code only */
     CMD_FAILED = 2,
     CMD_PARTLY = 3,
     CMD_WAITING = 4, /* for a person */
@@ -22,74 +20,6 @@ enum {
 };
 
 enum { CMD_VALUES_MAX = 100 /* of an option that may be repeated */ };
-
-/* Every option there is; a command's row says which it takes. */
-enum cmd_option {
-    CMD_OPT_DATA,
-    CMD_OPT_CONFIG,
-    CMD_OPT_JSON,
-    CMD_OPT_HELP,
-    CMD_OPT_DRY_RUN,
-    CMD_OPT_ORGANIZATION,
-    CMD_OPT_COUNTRY,
-    CMD_OPT_DOMAIN,
-    CMD_OPT_ALGORITHMS,
-    CMD_OPT_ROOT_PASSPHRASE_FILE,
-    CMD_OPT_PASSPHRASE_FILE,
-    CMD_OPT_PASSPHRASE_CREDENTIAL,
-    CMD_OPT_PASSPHRASE_PROMPT,
-    CMD_OPT_LIMIT,
-    CMD_OPT_CURSOR,
-    CMD_OPT_NAME,
-    CMD_OPT_UNDER,
-    CMD_OPT_STATUS,
-    CMD_OPT_BACKEND,
-    CMD_OPT_PROFILE,
-    CMD_OPT_SPECIAL,
-    CMD_OPT_MEDIA,
-    CMD_OPT_SHARES,
-    CMD_OPT_SHARE,
-    CMD_OPT_SHARES_ONLY,
-    CMD_OPT_TOKEN,
-    CMD_OPT_PKCS11_MODULE,
-    CMD_OPT_PIN_FILE,
-    CMD_OPT_CSR,
-    CMD_OPT_NEXT,
-    CMD_OPT_OFFLINE_ROOT,
-    CMD_OPT_OUT,
-    CMD_OPT_FORCE,
-    CMD_OPT_REASON, /* a person's words */
-    CMD_OPT_CERT_NAME,
-    CMD_OPT_COMMON_NAME,
-    CMD_OPT_KEY,
-    CMD_OPT_FORMAT,
-    CMD_OPT_P12_PASSWORD_FILE,
-    CMD_OPT_WITH_ROOT,
-    CMD_OPT_KEY_FILE,
-    CMD_OPT_OWNER,
-    CMD_OPT_TEAM,
-    CMD_OPT_SERVICE,
-    CMD_OPT_SERIAL,
-    CMD_OPT_PUBLIC_KEY,
-    CMD_OPT_ISSUER,
-    CMD_OPT_EXPIRES_BEFORE,
-    CMD_OPT_EXPIRES_AFTER,
-    CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
-    CMD_OPT_WHY,
-    CMD_OPT_DUE,
-    CMD_OPT_NOW,
-    CMD_OPT_YES,
-    CMD_OPT_AS_CA,
-    CMD_OPT_COUNT,
-};
-#define CMD_BIT(option) (UINT64_C(1) << (option))
-
-struct cmd_option_row {
-    const char *name;  /* "--data" */
-    const char *value; /* "DIR"; NULL: takes none */
-    const char *help;
-    bool repeats; /* at most one such option in a row: what is given goes to cmd_args.many */
-};
 
 struct cmd_args {
     const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value; the last
@@ -202,6 +132,14 @@ int cmd_site_remove(const struct cmd_args *args);
 int cmd_site_list(const struct cmd_args *args);
 int cmd_site_check(const struct cmd_args *args);
 int cmd_site_renew(const struct cmd_args *args);
+int cmd_eab_create(const struct cmd_args *args);
+int cmd_eab_list(const struct cmd_args *args);
+int cmd_eab_revoke(const struct cmd_args *args);
+int cmd_account_list(const struct cmd_args *args);
+int cmd_account_show(const struct cmd_args *args);
+int cmd_account_deactivate(const struct cmd_args *args);
+int cmd_renewal_pull(const struct cmd_args *args);
+int cmd_renewal_list(const struct cmd_args *args);
 int cmd_drill_runner(const struct cmd_args *args);
 int cmd_root_create(const struct cmd_args *args);
 int cmd_root_export(const struct cmd_args *args);

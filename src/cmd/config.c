@@ -104,8 +104,8 @@ int cmd_show_problems(struct str problems)
 
 MSG(msg_lifetime, "cmd.profile-lifetime",
     "profiles.{0}.lifetime: {1} is longer than {2}, where the signer's rules end a lifetime: "
-    "shorten "
-    "it, or raise lifetime_max in ca/rules.json of the data directory and start the service again");
+    "shorten it, or raise lifetime_max in ca/rules.json of the data directory and start the "
+    "service again");
 
 static void put_too_long(const struct conf_profile *p, when_t most, struct buf *problems)
 {

@@ -19,12 +19,16 @@ MSG(msg_share_tty, "cmd.share-terminal",
     "the root passphrase is split into shares, which are asked for on the terminal, and there is "
     "none; give them by --share FILE, one after the other");
 MSG(msg_share_end, "cmd.share-end", "no more shares were typed: nothing was done");
+MSG(msg_opened, "cmd.shares-too-late",
+    "--shares: the root keys here are opened by {0}, and a new one by the same; new shares take a "
+    "data directory of their own");
 MSG(msg_custody, "cmd.custody", "root/custody in the data directory cannot be understood");
 
 MSG(msg_other_set, "cmd.share-other-set",
     "the shares are of set {0}, and the root keys here are under set {1}");
 
 static const char custody_file[] = "root/custody";
+static const char passphrase_file[] = "root/passphrase";
 
 enum { CUSTODY_MAX = 128, LINE_BYTES = 512 };
 
@@ -110,15 +114,9 @@ static enum rc share_of_tty(FILE *tty, unsigned number, unsigned need, struct ce
     }
 }
 
-static void close_tty(FILE **tty)
-{
-    if (*tty)
-        fclose(*tty);
-}
-
 static enum rc shares_of_tty(unsigned need, struct ceremony_share *shares, struct err *err)
 {
-    CLEANUP(close_tty) FILE *tty = fopen("/dev/tty", "r+e");
+    CLEANUP(root_tty_close) FILE *tty = fopen("/dev/tty", "r+e");
 
     if (!tty)
         return ERR(err, RC_NOTFOUND, msg_share_tty);
@@ -171,9 +169,9 @@ enum rc custody_open(const struct root_session *s, struct secret **out, struct b
     }
     if (is_there(s->data, custody_file))
         return open_shares(s, out, said, err);
-    if (is_there(s->data, "root/passphrase")) {
+    if (is_there(s->data, passphrase_file)) {
         buf_putz(said, "root/passphrase, which lies beside the key");
-        return ca_passphrase_file(s->data, "root/passphrase", out, err);
+        return ca_passphrase_file(s->data, passphrase_file, out, err);
     }
     buf_putz(said, "a passphrase that was typed");
     return ca_passphrase_ask("the root keys", false, out, err);
@@ -206,8 +204,10 @@ enum rc custody_make(struct root_session *s, struct err *err)
     CLEANUP(buf_wipe) struct buf line = BUF_INIT(CA_PASSPHRASE_MAX + 1);
 
     /* A second root is opened by what opens the first. */
-    if (is_there(s->data, custody_file) || is_there(s->data, "root/passphrase"))
-        return custody_open(s, &s->passphrase, &s->custody, err);
+    if (is_there(s->data, custody_file) || is_there(s->data, passphrase_file))
+        return shares ? ERR(err, RC_EXISTS, msg_opened,
+                            str_of(is_there(s->data, custody_file) ? "shares" : passphrase_file))
+                      : custody_open(s, &s->passphrase, &s->custody, err);
     if (shares)
         return make_shares(s, str_of(shares), err);
     if (file) {
@@ -219,7 +219,7 @@ enum rc custody_make(struct root_session *s, struct err *err)
     buf_put(&line, secret_bytes(s->passphrase), secret_len(s->passphrase));
     buf_u8(&line, '\n');
     TRY(buf_rc(&line));
-    return file_create(s->data, "root/passphrase", buf_str(&line), 0600, FILE_OWNER_SELF, err);
+    return file_create(s->data, passphrase_file, buf_str(&line), 0600, FILE_OWNER_SELF, err);
 }
 
 static enum rc put_roots(const struct root_session *s, struct buf *out)

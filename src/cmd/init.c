@@ -402,10 +402,12 @@ static void say_passphrase(const struct init *i, const char *data)
         return;
     if (i->made_root_passphrase)
         printf("Root key and its passphrase: %s/root; move both off this machine, to two places. "
-               "Nothing here needs them\n",
+               "The server does not need them, replacing an issuer does\n",
                data);
     else
-        printf("Root key: %s/root; move it off this machine. Nothing here needs it\n", data);
+        printf("Root key: %s/root; move it off this machine. The server does not need it, "
+               "replacing an issuer does\n",
+               data);
 }
 
 static void say_json(const struct init *i)
@@ -451,19 +453,29 @@ static void say_result(const struct init *i)
         printf("and beside it: autarky issuer create --csr --data %s --media DIR\n", data);
 }
 
+static void print_kinds(unsigned kinds)
+{
+    printf("roots and issuers (");
+    for (size_t k = 0; k < CEREMONY_KINDS; k++)
+        if (kinds & 1u << k)
+            printf("%s%s", kinds & ((1u << k) - 1) ? ", " : "", ceremony_kinds[k].label);
+    printf(")");
+}
+
 static int dry_run(const struct init *i)
 {
     if (cmd_json(i->args)) {
         say_json(i);
         return CMD_DONE;
     }
-    printf("Would make in %s: roots and issuers (", cmd_data(i->args));
-    for (size_t k = 0; k < CEREMONY_KINDS; k++)
-        if (i->kinds & 1u << k)
-            printf("%s%s", i->kinds & ((1u << k) - 1) ? ", " : "", ceremony_kinds[k].label);
-    printf(") for %.*s, names at and below %s%s;\na database;%s and this autarky.yaml:\n\n",
+    printf("Would make in %s: ", cmd_data(i->args));
+    if (i->offline)
+        printf("no key, for the roots are those of %s,", i->offline);
+    else
+        print_kinds(i->kinds);
+    printf(" for %.*s, names at and below %s%s;\na database;%s and this autarky.yaml:\n\n",
            STR_ARG(i->conf->organization), i->domain,
-           i->special ? ", and the same again for names of others" : "",
+           i->special && !i->offline ? ", and the same again for names of others" : "",
            i->root ? " the system users autarky-*, where they are missing;" : "");
     cmd_print(buf_str(&i->config));
     return CMD_DONE;

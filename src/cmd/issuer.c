@@ -15,22 +15,19 @@ static bool dry(const struct cmd_args *args)
 
 /* ---- list */
 
-static struct str text_of(const struct json *v, const char *name)
+static struct str day_of(const struct json *v, const char *name)
 {
-    struct str s = STR("");
-
-    IGNORE_RC(json_str(json_get(v, name), &s)); /* null: empty */
-    return s;
+    return str_head(json_shown(v, name), strlen("2026-11-20"));
 }
 
 static void show_issuer(const struct json *v)
 {
-    struct str retires = text_of(v, "retires"), due = text_of(v, "due");
+    struct str retires = day_of(v, "retires"), due = json_shown(v, "due");
 
-    printf("%-14.*s %-9.*s %-8.*s until %.10s  %.*s%s%.10s%s\n", STR_ARG(text_of(v, "ref")),
-           STR_ARG(text_of(v, "hierarchy")), STR_ARG(text_of(v, "state")),
-           text_of(v, "not_after").p, STR_ARG(text_of(v, "subject")),
-           retires.n ? ", signs until " : "", retires.n ? retires.p : "",
+    printf("%-14.*s %-9.*s %-8.*s until %.*s  %.*s%s%.*s%s\n", STR_ARG(json_shown(v, "ref")),
+           STR_ARG(json_shown(v, "hierarchy")), STR_ARG(json_shown(v, "state")),
+           STR_ARG(day_of(v, "not_after")), STR_ARG(json_shown(v, "subject")),
+           retires.n ? ", signs until " : "", STR_ARG(retires),
            str_eq(due, STR("names")) ? ", made for other names: rotate"
            : due.n                   ? ", due: rotate"
                                      : "");
@@ -45,7 +42,8 @@ static enum rc show_list(const struct json *root)
     while (json_next(&it, NULL, &v))
         show_issuer(v);
     while (json_next(&at, NULL, &v))
-        printf("%.*s until %.10s\n", STR_ARG(text_of(v, "name")), text_of(v, "not_after").p);
+        printf("%.*s until %.*s\n", STR_ARG(json_shown(v, "name")),
+               STR_ARG(day_of(v, "not_after")));
     return RC_OK;
 }
 
@@ -60,7 +58,7 @@ static bool signs(const struct issuer_session *s, struct str algorithm, bool spe
 {
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->rows[i].algorithm, algorithm) && s->rows[i].parent.z[0] &&
-            str_eq(s->rows[i].hierarchy, special ? STR("special") : STR("intranet")) &&
+            str_eq(s->rows[i].hierarchy, ca_hierarchy(special)) &&
             store_issuer_at(&s->rows[i], s->ceremony.now) == STORE_ISSUER_ACTIVE)
             return true;
     return false;
@@ -112,17 +110,32 @@ static int create(struct issuer_session *s, unsigned kinds, bool special)
     return status == CMD_DONE ? issuer_session_commit(s) : status;
 }
 
+/* What would be left aside without a word, and the keys would not be where they were meant to be.
+ */
+static int check_options(const struct cmd_args *args)
+{
+    static const enum cmd_option with_csr[] = {CMD_OPT_TOKEN, CMD_OPT_MEDIA};
+
+    for (size_t i = 0; i < sizeof(with_csr) / sizeof(with_csr[0]); i++)
+        if (args->values[with_csr[i]] && !args->values[CMD_OPT_CSR])
+            return cmd_usagef("%s goes with --csr, which makes keys and requests for a root that "
+                              "is elsewhere",
+                              cmd_option_rows()[with_csr[i]].name);
+    return CMD_DONE;
+}
+
 int cmd_issuer_create(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     bool special = args->values[CMD_OPT_SPECIAL] != NULL;
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
-    int status;
+    int status = check_options(args);
 
-    if (args->values[CMD_OPT_CSR])
+    if (status == CMD_DONE && args->values[CMD_OPT_CSR])
         return cmd_issuer_request(args);
-    status = issuer_session_open(&s, args);
+    if (status == CMD_DONE)
+        status = issuer_session_open(&s, args);
     if (status == CMD_DONE && args->values[CMD_OPT_ALGORITHMS]) {
         err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err);
         status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
@@ -138,6 +151,81 @@ int cmd_issuer_create(const struct cmd_args *args)
             printf("would make an %s issuer of the hierarchy %s\n", ceremony_kinds[i].label,
                    special ? "special" : "intranet");
     return CMD_DONE;
+}
+
+/* ---- the next root */
+
+static int check_next(const struct cmd_args *args, unsigned *kinds)
+{
+    static const enum cmd_option elsewhere[] = {CMD_OPT_SHARES, CMD_OPT_TOKEN};
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+        if (args->values[elsewhere[i]])
+            return cmd_usagef("%s is for a machine without a server; here the next root is opened "
+                              "by what opens the present one",
+                              cmd_option_rows()[elsewhere[i]].name);
+    if (args->values[CMD_OPT_ALGORITHMS])
+        err.rc = ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), kinds, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+static enum rc make_next(struct issuer_session *s, const struct store_issuer *old, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct ca_ref ref;
+
+    TRY(ca_ref_parse(old->name, &ref));
+    /* So the passphrase is the right one, and whose root is elsewhere gets none here. */
+    TRY(ceremony_root_key(s->data, old->name, s->root_passphrase, &key, err));
+    ref.number = ceremony_next_number(s->rows, s->n, &ref);
+    return ceremony_make_root(&s->ceremony, &ref, &s->made, err);
+}
+
+/* The roots that sign now, each once. */
+static size_t present_roots(const struct issuer_session *s, unsigned kinds,
+                            const struct store_issuer *out[static CEREMONY_KINDS])
+{
+    bool special = s->args->values[CMD_OPT_SPECIAL] != NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < CEREMONY_KINDS; i++) {
+        const struct store_issuer *root =
+            ceremony_root_for(&s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm), special);
+        bool twice = false;
+
+        for (size_t k = 0; k < n; k++)
+            twice |= out[k] == root;
+        if (kinds & 1u << i && root && !twice)
+            out[n++] = root;
+    }
+    return n;
+}
+
+int issuer_next_root(const struct cmd_args *args)
+{
+    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
+    const struct store_issuer *roots[CEREMONY_KINDS];
+    unsigned kinds = (1u << CEREMONY_KINDS) - 1;
+    struct err err = ERR_INIT;
+    int status = check_next(args, &kinds);
+    size_t n = 0;
+
+    if (status == CMD_DONE)
+        status = issuer_session_open(&s, args);
+    if (status == CMD_DONE)
+        n = present_roots(&s, kinds, roots);
+    if (status == CMD_DONE && n == 0)
+        status = cmd_failf("no root of these algorithms signs here that could have a successor; "
+                           "`autarky issuer list` shows all");
+    if (status == CMD_DONE)
+        status = issuer_session_keys(&s);
+    for (size_t i = 0; i < n && status == CMD_DONE; i++) {
+        err.rc = make_next(&s, roots[i], &err);
+        if (err.rc != RC_OK)
+            status = cmd_fail(&err);
+    }
+    return status == CMD_DONE ? issuer_session_commit(&s) : status;
 }
 
 /* ---- rotate */

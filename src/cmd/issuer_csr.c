@@ -22,7 +22,6 @@
 #include "ceremony/show.h"
 #include "cmd/root_int.h"
 #include "conf/text.h"
-#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -62,29 +61,6 @@ static bool taken(int ca, const char *ref)
     return false;
 }
 
-static enum rc make_key(struct root_session *s, const struct ca_ref *ref, const char *name,
-                        struct ceremony_files *files, struct crypto_key **out, struct err *err)
-{
-    const char *where = s->args->values[CMD_OPT_TOKEN];
-    struct crypto_token_uri uri;
-    struct crypto_token *token;
-    struct buf *file;
-
-    if (!where) {
-        if (!s->passphrase)
-            TRY(ca_passphrase_read(s->conf, s->data, &s->passphrase, err));
-        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
-        return crypto_pem_put(*out, s->passphrase,
-                              ceremony_files_add(files, "ca", name, ".key", 0600));
-    }
-    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
-    TRY(ca_key_token(&s->loader, &uri, &token, err));
-    file = ceremony_files_add(files, "ca", name, ".uri", 0600);
-    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
-    buf_putz(file, "\n");
-    return buf_rc(file);
-}
-
 static enum rc make_request(struct root_session *s, const struct ca_ref *ref, const char *name,
                             struct ceremony_files *files, struct err *err)
 {
@@ -95,7 +71,7 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
     struct x509_csr_in in = {.key = NULL};
     char file[128];
 
-    TRY(make_key(s, ref, name, files, &key, err));
+    TRY(root_key_make(s, ref, files, &key, err));
     in.key = key;
     TRY(ceremony_subject(&plan, &s->arena, &in.subject));
     TRY(x509_csr_build(&in, &der, err));
@@ -117,8 +93,12 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
 {
     CLEANUP(ceremony_files_done) struct ceremony_files files = {};
     CLEANUP(fd_closep) int ca = -1;
+    bool dry = s->args->values[CMD_OPT_DRY_RUN] != NULL;
 
-    TRY(file_mkdir(s->data, "ca", 0700, FILE_OWNER_SELF, err));
+    if (!dry)
+        TRY(file_mkdir(s->data, "ca", 0700, FILE_OWNER_SELF, err));
+    if (!dry && !s->args->values[CMD_OPT_TOKEN])
+        TRY(ca_passphrase_read(s->conf, s->data, &s->passphrase, err));
     ca = openat(s->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false,
@@ -129,9 +109,12 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
             continue;
         while (taken(ca, ca_ref_text(&ref, name)) && ref.number < NUMBER_MAX)
             ref.number++;
-        TRY(make_request(s, &ref, name, &files, err));
+        if (dry)
+            printf("would make a key, and a request for %s\n", name);
+        else
+            TRY(make_request(s, &ref, name, &files, err));
     }
-    return ceremony_files_write(&files, s->data, err);
+    return dry ? RC_OK : ceremony_files_write(&files, s->data, err);
 }
 
 int cmd_issuer_request(const struct cmd_args *args)
@@ -152,8 +135,9 @@ int cmd_issuer_request(const struct cmd_args *args)
     err.rc = request_all(&s, kinds, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    printf("Write the fingerprints of the keys down; they are to be those that are shown before they "
-           "are signed.\nNow, on the machine of the root: autarky root sign --media DIR\n");
+    if (!args->values[CMD_OPT_DRY_RUN])
+        printf("Write the fingerprints of the keys down; `root sign` is to show the same.\n"
+               "Now, on the machine of the root: autarky root sign --media DIR\n");
     return CMD_DONE;
 }
 
@@ -197,9 +181,7 @@ static enum rc read_issued(struct import *im, struct err *err)
 static enum rc check(struct import *im, struct err *err)
 {
     struct x509_csr csr;
-    struct err why = ERR_INIT;
     struct ca_ref ref;
-    char text[512];
 
     TRY(read_waiting(im, &csr, err));
     if (!str_eq(csr.spki, im->cert.spki) || !str_eq(csr.subject, im->cert.subject))
@@ -214,23 +196,19 @@ static enum rc check(struct import *im, struct err *err)
                              im->cert.constraints_critical))
         return ERR(err, RC_DENIED, msg_bounds, str_of(im->file));
     for (size_t i = 0; i < im->s->n; i++)
-        if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, &why) == RC_OK) {
+        if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, NULL) == RC_OK) {
             im->root = &im->s->roots[i];
             return RC_OK;
         }
-    err_textz(&why, text, sizeof(text));
     return ERR(err, RC_DENIED, msg_not_root, str_of(im->file));
 }
 
 static enum rc tell_core(const struct import *im, struct err *err)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ROOT_FILE_MAX), der = BUF_INIT(ROOT_FILE_MAX);
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ROOT_FILE_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ROOT_FILE_MAX);
-    char now[WHEN_TEXT];
     struct json_out o;
 
-    text_b64url(&der, im->cert.der);
-    TRY(buf_rc(&der));
     json_out_init(&o, &ask, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "issuers");
@@ -238,9 +216,9 @@ static enum rc tell_core(const struct import *im, struct err *err)
     json_obj(&o);
     json_kv_z(&o, "ref", im->ref);
     json_kv_z(&o, "parent", im->root->ref);
-    json_kv_str(&o, "certificate", buf_str(&der));
+    json_kv_b64url(&o, "certificate", im->cert.der);
     json_kv_bool(&o, "key", true);
-    json_kv_z(&o, "activates", when_text(clock_now(clock_system()), now));
+    json_kv_when(&o, "activates", clock_now(clock_system()));
     json_end(&o);
     json_end(&o);
     json_end(&o);
@@ -271,8 +249,7 @@ static bool is_in(const struct import *im, const struct json *root)
 
     text_b64url(&der, im->cert.der);
     while (json_next(&it, NULL, &v))
-        if (json_str(json_get(v, "certificate"), &text) == RC_OK &&
-            str_eq(text, buf_str(&der)))
+        if (json_str(json_get(v, "certificate"), &text) == RC_OK && str_eq(text, buf_str(&der)))
             return true;
     return false;
 }

@@ -45,3 +45,7 @@ const struct store_issuer *issuer_session_find(const struct issuer_session *s, c
 int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also);
 /* Makes it so, and shows what was done: what `made` and `change` hold. */
 int issuer_session_commit(struct issuer_session *s);
+
+/* issuer.c: `root create --next` where a server is. The successor of each root of the algorithms
+ * whose key is here, opened by what opens that one. */
+int issuer_next_root(const struct cmd_args *args);

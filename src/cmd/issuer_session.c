@@ -32,19 +32,11 @@ MSG(msg_unknown, "cmd.issuer-unknown",
 
 /* ---- the register */
 
-static struct str text_of(const struct json *v, const char *name)
-{
-    struct str s = STR("");
-
-    IGNORE_RC(json_str(json_get(v, name), &s)); /* null: empty */
-    return s;
-}
-
 static enum rc der_of(const struct json *v, struct arena *a, struct str *out)
 {
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
 
-    TRY(text_unb64url(text_of(v, "certificate"), &der));
+    TRY(text_unb64url(json_shown(v, "certificate"), &der));
     return arena_str(a, buf_str(&der), out);
 }
 
@@ -62,17 +54,17 @@ static enum rc read_row(struct issuer_session *s, const struct json *v, struct s
     struct arena *a = &s->arena;
     bool key = false;
 
-    *row = (struct store_issuer){.state = state_of(text_of(v, "state")), .crl_shards = 1};
-    TRY(arena_str(a, text_of(v, "ref"), &row->name));
-    TRY(arena_str(a, text_of(v, "hierarchy"), &row->hierarchy));
-    TRY(arena_str(a, text_of(v, "algorithm"), &row->algorithm));
-    TRY(id_parse(text_of(v, "id"), &row->id));
+    *row = (struct store_issuer){.state = state_of(json_shown(v, "state")), .crl_shards = 1};
+    TRY(arena_str(a, json_shown(v, "ref"), &row->name));
+    TRY(arena_str(a, json_shown(v, "hierarchy"), &row->hierarchy));
+    TRY(arena_str(a, json_shown(v, "algorithm"), &row->algorithm));
+    TRY(id_parse(json_shown(v, "id"), &row->id));
     TRY(der_of(v, a, &row->certificate));
-    TRY(when_parse(text_of(v, "not_before"), &row->not_before));
-    TRY(when_parse(text_of(v, "not_after"), &row->not_after));
-    TRY(when_parse(text_of(v, "activates"), &row->activates));
-    if (text_of(v, "retires").n)
-        TRY(when_parse(text_of(v, "retires"), &row->retires));
+    TRY(when_parse(json_shown(v, "not_before"), &row->not_before));
+    TRY(when_parse(json_shown(v, "not_after"), &row->not_after));
+    TRY(when_parse(json_shown(v, "activates"), &row->activates));
+    if (json_shown(v, "retires").n)
+        TRY(when_parse(json_shown(v, "retires"), &row->retires));
     TRY(json_bool(json_get(v, "key"), &key));
     if (key)
         row->key_ref = row->name;
@@ -83,7 +75,7 @@ static enum rc read_row(struct issuer_session *s, const struct json *v, struct s
 static enum rc find_parent(const struct issuer_session *s, const struct json *v,
                            struct store_issuer *row)
 {
-    struct str parent = text_of(v, "parent");
+    struct str parent = json_shown(v, "parent");
 
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->rows[i].name, parent))
@@ -109,8 +101,8 @@ static enum rc read_register(struct issuer_session *s, const struct json *root)
     for (size_t i = 0; json_next(&it, NULL, &v); i++)
         TRY(find_parent(s, v, &s->rows[i]));
     while (json_next(&at, NULL, &v)) {
-        TRY(arena_str(&s->arena, text_of(v, "subject"), &s->crosses[s->n_crosses].subject));
-        TRY(arena_str(&s->arena, text_of(v, "signer"), &s->crosses[s->n_crosses].signer));
+        TRY(arena_str(&s->arena, json_shown(v, "subject"), &s->crosses[s->n_crosses].subject));
+        TRY(arena_str(&s->arena, json_shown(v, "signer"), &s->crosses[s->n_crosses].signer));
         s->n_crosses++;
     }
     return s->n ? RC_OK : RC_PARSE;
@@ -369,8 +361,9 @@ static enum rc tell(const struct issuer_session *s, struct buf *answer, struct e
 /* What the server refused has not happened. */
 static bool is_refusal(enum rc rc)
 {
-    static const enum rc refusals[] = {RC_DENIED, RC_EXISTS,   RC_NOTFOUND,    RC_CONFLICT, RC_INVAL,
-                                       RC_TOOBIG, RC_NOTFOUND, RC_UNSUPPORTED, RC_QUOTA,    RC_NET};
+    static const enum rc refusals[] = {RC_DENIED, RC_EXISTS, RC_NOTFOUND, RC_CONFLICT,
+                                       RC_INVAL,  RC_TOOBIG, RC_NOTFOUND, RC_UNSUPPORTED,
+                                       RC_QUOTA,  RC_NET};
 
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
         if (rc == refusals[i])
@@ -384,7 +377,7 @@ static const struct json *named(const struct json *list, const char *member, str
     const struct json *v;
 
     while (json_next(&it, NULL, &v))
-        if (str_eq(text_of(v, member), name))
+        if (str_eq(json_shown(v, member), name))
             return v;
     return NULL;
 }
@@ -398,15 +391,14 @@ static bool holds(struct issuer_session *s, const struct json *root)
 
     if (s->made.n) {
         v = named(issuers, "ref", s->made.rows[0].name);
-        return v && der_of(v, &s->arena, &der) == RC_OK &&
-               str_eq(der, s->made.rows[0].certificate);
+        return v && der_of(v, &s->arena, &der) == RC_OK && str_eq(der, s->made.rows[0].certificate);
     }
     if (s->made.n_crosses)
         return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
     name = ref_of(s, c->n_revoke ? &c->revoke[0] : &c->retire[0].id);
     v = named(issuers, "ref", name);
-    return v && (c->n_revoke ? state_of(text_of(v, "state")) == STORE_ISSUER_REVOKED
-                             : text_of(v, "retires").n > 0);
+    return v && (c->n_revoke ? state_of(json_shown(v, "state")) == STORE_ISSUER_REVOKED
+                             : json_shown(v, "retires").n > 0);
 }
 
 enum outcome { DONE, NOT_DONE, UNKNOWN };

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "ceremony/authority.h"
 #include "crypto/crypto.h"
+#include "crypto/pem.h"
 #include "ev/clock.h"
 
 MSG(msg_media, "cmd.media", "--media: the directory {0} cannot be opened: {1}");
@@ -151,6 +152,29 @@ enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **ou
     return ca_key_load(&s->loader, dir, str_of(ref), out, err);
 }
 
+enum rc root_key_make(struct root_session *s, const struct ca_ref *ref,
+                      struct ceremony_files *files, struct crypto_key **out, struct err *err)
+{
+    const char *where = s->args->values[CMD_OPT_TOKEN], *dir = ref->root ? "root" : "ca";
+    char name[CA_REF_MAX + 1];
+    struct crypto_token_uri uri;
+    struct crypto_token *token;
+    struct buf *file;
+
+    ca_ref_text(ref, name);
+    if (!where) {
+        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
+        return crypto_pem_put(*out, s->passphrase,
+                              ceremony_files_add(files, dir, name, ".key", 0600));
+    }
+    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
+    TRY(ca_key_token(&s->loader, &uri, &token, err));
+    file = ceremony_files_add(files, dir, name, ".uri", 0600);
+    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
+    buf_putz(file, "\n");
+    return buf_rc(file);
+}
+
 /* ---- what a person sees */
 
 enum rc root_transcript(const struct root_session *s, struct ceremony_transcript *t,
@@ -169,7 +193,7 @@ enum rc root_transcript(const struct root_session *s, struct ceremony_transcript
     return ceremony_transcript_begin(s->data, clock_now(clock_system()), argv, t, err);
 }
 
-static void close_tty(FILE **tty)
+void root_tty_close(FILE **tty)
 {
     if (*tty)
         fclose(*tty);
@@ -177,7 +201,7 @@ static void close_tty(FILE **tty)
 
 enum rc root_confirm(const struct cmd_args *args, const char *question, struct err *err)
 {
-    CLEANUP(close_tty) FILE *tty = NULL;
+    CLEANUP(root_tty_close) FILE *tty = NULL;
     char line[16] = "";
 
     if (args->values[CMD_OPT_YES])

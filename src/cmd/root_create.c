@@ -15,10 +15,10 @@
 #include "ceremony/certify.h"
 #include "ceremony/files.h"
 #include "ceremony/show.h"
+#include "cmd/issuer_int.h"
 #include "cmd/root_int.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
-#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "x509/name.h"
 
@@ -105,6 +105,14 @@ static int write_config(const struct cmd_args *args, int data)
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
+static bool has_server(const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf path = BUF_INIT(4096);
+
+    buf_printf(&path, "%s/db", cmd_data(args));
+    return buf_rc(&path) == RC_OK && access(buf_z(&path), F_OK) == 0;
+}
+
 static int make_directory(const struct cmd_args *args)
 {
     CLEANUP(fd_closep) int data = -1;
@@ -117,36 +125,11 @@ static int make_directory(const struct cmd_args *args)
     data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (data < 0)
         return cmd_failf("%s cannot be opened: %s", path, strerror(errno));
-    if (faccessat(data, "db", F_OK, 0) == 0)
-        return cmd_failf("%s belongs to a server; root keys are made elsewhere, on a machine "
-                         "without a network, and never come here",
-                         path);
     err.rc = file_mkdir(data, "root", 0700, FILE_OWNER_SELF, &err);
     return err.rc == RC_OK ? write_config(args, data) : cmd_fail(&err);
 }
 
 /* ---- making */
-
-static enum rc make_key(struct creation *c, const struct ca_ref *ref, const char *name,
-                        struct crypto_key **out, struct err *err)
-{
-    const char *where = c->s->args->values[CMD_OPT_TOKEN];
-    struct crypto_token_uri uri;
-    struct crypto_token *token;
-    struct buf *file;
-
-    if (!where) {
-        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
-        return crypto_pem_put(*out, c->s->passphrase,
-                              ceremony_files_add(&c->files, "root", name, ".key", 0600));
-    }
-    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
-    TRY(ca_key_token(&c->s->loader, &uri, &token, err));
-    file = ceremony_files_add(&c->files, "root", name, ".uri", 0600);
-    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
-    buf_putz(file, "\n");
-    return buf_rc(file);
-}
 
 static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct err *err)
 {
@@ -161,7 +144,7 @@ static enum rc make_root(struct creation *c, const struct ca_ref *ref, struct er
     *entry = (struct root_entry){.parts = *ref};
     ca_ref_text(ref, entry->ref);
     fprintf(stderr, "  %s\n", entry->ref);
-    TRY(make_key(c, ref, entry->ref, &key, err));
+    TRY(root_key_make(s, ref, &c->files, &key, err));
     TRY(ceremony_certify_root(&plan, key, &s->arena, &entry->cert, err));
     pem = ceremony_files_add(&c->files, "trust", entry->ref, ".pem", 0644);
     x509_cert_put_pem(entry->cert.der, pem);
@@ -259,6 +242,20 @@ static void say(const struct creation *c)
     printf("\nNow: autarky root export --data %s --media DIR\n", data);
 }
 
+/* --shares is about a passphrase that is made up here; with another one they would open nothing. */
+static int check_shares(const struct cmd_args *args)
+{
+    if (!args->values[CMD_OPT_SHARES])
+        return CMD_DONE;
+    if (args->values[CMD_OPT_TOKEN])
+        return cmd_usagef("--shares split a passphrase, and keys in a token have none; leave "
+                          "--shares or --token out");
+    if (args->values[CMD_OPT_ROOT_PASSPHRASE_FILE])
+        return cmd_usagef("--shares split a passphrase that is made up; leave "
+                          "--root-passphrase-file out");
+    return CMD_DONE;
+}
+
 int cmd_root_create(const struct cmd_args *args)
 {
     CLEANUP(root_done) struct root_session s = {.data = -1, .media = -1};
@@ -272,7 +269,16 @@ int cmd_root_create(const struct cmd_args *args)
     if (args->values[CMD_OPT_ALGORITHMS] &&
         ceremony_kinds_parse(str_of(args->values[CMD_OPT_ALGORITHMS]), &kinds, &err) != RC_OK)
         return cmd_usagef("--algorithms: %s", err_textz(&err, text, sizeof(text)));
-    status = make_directory(args);
+    if (has_server(args) && args->values[CMD_OPT_NEXT])
+        return issuer_next_root(args);
+    if (has_server(args))
+        return cmd_failf("%s belongs to a server; root keys are made elsewhere, on a machine "
+                         "without a network, and never come here; --next makes the successor of "
+                         "one that is here all the same",
+                         cmd_data(args));
+    status = check_shares(args);
+    if (status == CMD_DONE)
+        status = make_directory(args);
     if (status == CMD_DONE)
         status = root_open(args, &s);
     if (status != CMD_DONE)

@@ -5,6 +5,7 @@
 
 #include "ca/key_load.h"
 #include "ca/ref.h"
+#include "ceremony/files.h"
 #include "ceremony/share.h"
 #include "ceremony/transcript.h"
 #include "cmd/cmd.h"
@@ -45,6 +46,11 @@ void root_done(struct root_session *s);
 enum rc root_read(struct root_session *s, struct err *err);
 /* The root key of `ref`; passphrase, shares or PIN are asked for when the first one needs them. */
 enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **out, struct err *err);
+/* A new key for `ref`, its file added to `files`: DIR/REF.key, encrypted with s->passphrase, or
+ * with
+ * --token the key in that token and its URI in DIR/REF.uri. DIR is root for roots, else ca. */
+enum rc root_key_make(struct root_session *s, const struct ca_ref *ref,
+                      struct ceremony_files *files, struct crypto_key **out, struct err *err);
 /* The newest root that signs such issuers; NULL: none. */
 const struct root_entry *root_for(const struct root_session *s, const struct ca_ref *issuer);
 /* Begins an entry with this process's own command line. */
@@ -52,6 +58,8 @@ enum rc root_transcript(const struct root_session *s, struct ceremony_transcript
                         struct err *err);
 /* "yes" on the terminal, or --yes. RC_CANCELLED. */
 enum rc root_confirm(const struct cmd_args *args, const char *question, struct err *err);
+/* For CLEANUP. */
+void root_tty_close(FILE **tty);
 /* "name" with `ref` in it, as of ROOT_MEDIA_*. */
 const char *root_media_name(const char *form, const char *ref, char out[static 128]);
 
@@ -60,8 +68,9 @@ const char *root_media_name(const char *form, const char *ref, char out[static 1
  * root/passphrase, or the terminal. `said` gets how. */
 enum rc custody_open(const struct root_session *s, struct secret **out, struct buf *said,
                      struct err *err);
-/* For new keys: made and split with --shares, else as --root-passphrase-file says, else made and
- * kept in root/passphrase. Writes root/custody and the sheets. */
+/* For new keys: what opens those that are here already (RC_EXISTS with --shares), else made and
+ * split with --shares, else as --root-passphrase-file says, else made and kept in root/passphrase.
+ * Writes root/custody. */
 enum rc custody_make(struct root_session *s, struct err *err);
 /* The sheets, once the roots are there: root/shares/share-N.txt. */
 enum rc custody_sheets(struct root_session *s, struct err *err);

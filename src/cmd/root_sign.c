@@ -26,7 +26,8 @@ MSG(msg_other, "cmd.request-other",
     "{0} is of \"{1}\" for {2}, and this root is of \"{3}\" for {4}; nothing is signed for another "
     "organisation");
 MSG(msg_constraints, "cmd.request-constraints",
-    "{0} wants an issuer with `ca.constraints: {1}`, and the configuration of this machine has {2}: "
+    "{0} wants an issuer with `ca.constraints: {1}`, and the configuration of this machine has "
+    "{2}: "
     "if that is meant, set it in autarky.yaml here as well");
 MSG(msg_no_root, "cmd.request-no-root", "no root here signs {0}; `autarky root create` makes one");
 MSG(msg_kind, "cmd.request-kind", "{0} asks for a key of the wrong kind: {1}");

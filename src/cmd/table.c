@@ -101,7 +101,19 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                                "unspecified, keyCompromise, affiliationChanged, superseded, "
                                "cessationOfOperation or privilegeWithdrawn"},
     [CMD_OPT_WHY] = {"--why", "TEXT", "in words, or a ticket; for the trail"},
-    [CMD_OPT_AS_CA] = {"--as-ca", NULL, "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_ACCOUNTS] = {"--accounts", "N", "how many accounts it may make; otherwise 1"},
+    [CMD_OPT_EXPIRES] = {"--expires", "TIME",
+                         "no account after that: 2026-12-24T18:00:00Z, or a time from now, as in "
+                         "30d; otherwise never"},
+    [CMD_OPT_EAB] = {"--eab", "NAME", "only those that were made with this key"},
+    [CMD_OPT_WITHIN] = {"--within", "TIME",
+                        "when the last of them is to be renewed: a time from now, as in 6h, which "
+                        "is spread over; otherwise 24h"},
+    [CMD_OPT_URL] = {"--url", "URL", "a page that says why, for clients to show"},
+    [CMD_OPT_ACCOUNT_STATUS] =
+        {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
+    [CMD_OPT_AS_CA] = {"--as-ca", NULL,
+                       "from where, and in the way that, challenges are validated"},
 };
 
 static const struct cmd_row rows[] = {
@@ -208,7 +220,8 @@ static const struct cmd_row rows[] = {
     {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
     {"root", "create", "make a root key, on a machine without a network",
      "Makes the data directory, the keys of the roots (encrypted files, or in a token) and their\n"
-     "certificates. With --shares the passphrase is split: any M of N people open the key.",
+     "certificates. With --shares the passphrase is split: any M of N people open the key.\n"
+     "Where a server is: only --next, for roots whose keys are in root/ of its data directory.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
          OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
@@ -232,6 +245,33 @@ static const struct cmd_row rows[] = {
      "Once, and until it expires: whoever asked gives the same command again.", "ID", 0,
      cmd_approval_grant},
     {"approval", "deny", "refuse what a person has asked for", NULL, "ID", 0, cmd_approval_deny},
+    {"eab", "create", "make a key that binds an ACME account (RFC 8555 section 7.3.4)",
+     "Prints its kid and the key itself, which is told this once, for the client: certbot takes\n"
+     "them as --eab-kid and --eab-hmac-key. Rules of the policy can be for accounts of such keys\n"
+     "alone (policy[].eab), and acme.eab: required lets nobody in without.",
+     "NAME", OPT(ACCOUNTS) | OPT(EXPIRES) | OPT(REASON) | OPT(DRY_RUN), cmd_eab_create},
+    {"eab", "list", "list the keys that bind ACME accounts", NULL, NULL, 0, cmd_eab_list},
+    {"eab", "revoke", "let a key make no more accounts",
+     "The accounts that were made with it stay as they are.", "NAME", OPT(REASON) | OPT(DRY_RUN),
+     cmd_eab_revoke},
+    {"account", "list", "list ACME accounts, the oldest first", NULL, NULL,
+     OPT(LIMIT) | OPT(CURSOR) | OPT(EAB) | OPT(ACCOUNT_STATUS), cmd_account_list},
+    {"account", "show", "show an ACME account",
+     "ID is as in `autarky account list`, or the URL of the account.", "ID", 0, cmd_account_show},
+    {"account", "deactivate", "end an ACME account",
+     "Nothing is done for it any more, and its key makes no other. Its certificates stay valid;\n"
+     "this cannot be taken back.",
+     "ID", OPT(REASON) | OPT(DRY_RUN), cmd_account_deactivate},
+    {"renewal", "pull", "let clients renew a set of certificates soon",
+     "All that is given must hold of a certificate issued before now. Clients that ask when to\n"
+     "renew (RFC 9773) learn it when they next look, within 6 hours as a rule; each gets a time\n"
+     "of its own until --within.",
+     NULL,
+     OPT(ISSUER) | OPT(PROFILE) | OPT(PUBLIC_KEY) | OPT(NAME) | OPT(UNDER) | OPT(WITHIN) |
+         OPT(URL) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_renewal_pull},
+    {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
+     cmd_renewal_list},
     {"probe", NULL, "show what the CA sees of a name",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"

@@ -33,7 +33,8 @@ MSG(msg_resolver_servers, "conf.resolver-servers",
 MSG(msg_resolver_agree, "conf.resolver-agree",
     "the zone {0} wants {1} servers to agree, and names fewer");
 MSG(msg_rule_url, "conf.rule-needs-url",
-    "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set `urls.api`");
+    "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set "
+    "`urls.api`");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum {
@@ -411,7 +412,7 @@ static struct str own_identity(const struct conf *conf)
     host = str_skip(host, 1);
     host = str_head(host, str_find(host, ':'));
     return host.n == 0 || host.p[0] == '[' || addr_parse(host, &addr) == RC_OK ? conf->domain
-                                                                                : host;
+                                                                               : host;
 }
 
 static enum rc identify(struct arena *a, struct conf *conf)

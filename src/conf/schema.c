@@ -8,8 +8,7 @@ MSG(msg_in_roots, "conf.in-roots",
     "directory, made with autarky init");
 MSG(msg_in_issuers, "conf.in-issuers",
     "the present issuers are made for the old names; the new ones take a new issuer: autarky "
-    "issuer "
-    "rotate");
+    "issuer rotate");
 MSG(msg_next_issuer, "conf.next-issuer", "of issuers made from now on");
 MSG(msg_in_database, "conf.in-database", "what was issued is recorded in the present database");
 
@@ -46,6 +45,7 @@ static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
                                          NULL};
 static const char *const caa_modes[] = {"check", "strict", "off", NULL};
+static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke", NULL};
@@ -281,6 +281,14 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
      .names = challenges, .initial = "http-01", .filled = true, .take = &live,
      .help = "What may prove control of a name"},
+    {KEY_IN("policy[].addresses", CONF_MANY, struct conf_rule, addresses, &conf_kind_net),
+     .take = &live,
+     .help = "Addresses that certificates may name, as networks; none: no address"},
+    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether wildcards may be asked for, too: \"*.a.d\" fits \"*.d\""},
+    {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
+     .help = "Only for accounts made with one of these keys of `autarky eab create`"},
 
     MAP_OF_KEYS("acme"),
     {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url), .names = web,
@@ -288,6 +296,36 @@ const struct conf_key conf_schema[] = {
      .help = "URL of terms that a client must agree to"},
     {KEY("acme.website", CONF_ONE, acme.website, &conf_kind_url), .names = web, .take = &live,
      .help = "URL of a page about this CA"},
+    {KEY("acme.eab", CONF_ONE, acme.eab, &conf_kind_choice), .names = bindings,
+     .initial = "optional", .take = &live,
+     .help = "Whether an account can only be made with a key of `autarky eab create`"},
+    {KEY("acme.orders_open", CONF_ONE, acme.orders_open, &conf_kind_number),
+     .min = 1, .max = 4000, .initial = "300", .take = &live,
+     .help = "Orders of one account that are neither finished nor expired"},
+    MAP_OF_KEYS("acme.reuse"),
+    {KEY("acme.reuse.authorizations", CONF_ONE, acme.reuse.authorizations, &conf_kind_span),
+     .min = 0, .max = 30 * WHEN_DAY, .initial = "0s", .take = &live,
+     .help = "How long after its proof a name needs no other for new orders of the account; 0s: "
+             "each order is proven"},
+    {KEY("acme.reuse.orders", CONF_ONE, acme.reuse.orders, &conf_kind_bool), .initial = "false",
+     .take = &live,
+     .help = "Whether an order for the same names is answered with the one that is still open; not "
+             "with clients that order two certificates for a name at a time"},
+    MAP_OF_KEYS("acme.renewal"),
+    {KEY("acme.renewal.at", CONF_ONE, acme.renewal.at, &conf_kind_number),
+     .min = 10, .max = 95, .initial = "66", .take = &live,
+     .help = "Percent of a certificate's life after which clients are told to renew it"},
+    {KEY("acme.renewal.spread", CONF_ONE, acme.renewal.spread, &conf_kind_number),
+     .min = 0, .max = 30, .initial = "10", .take = &live,
+     .help = "Percent of that life over which the renewals of many are spread"},
+
+    MAP_OF_KEYS("keep"),
+    {KEY("keep.orders", CONF_ONE, keep.orders, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 3650 * WHEN_DAY, .initial = "30d", .take = &live,
+     .help = "How long orders and authorizations stay after they have expired"},
+    {KEY("keep.certificates", CONF_ONE, keep.certificates, &conf_kind_span),
+     .min = WHEN_DAY, .max = 36500 * WHEN_DAY, .initial = "365d", .take = &live,
+     .help = "How long a certificate stays after its end, before only serial, dates and hashes do"},
     {KEY("acme.caa_identities", CONF_MANY, acme.caa_identities, &conf_kind_domain), .take = &live,
      .help = "Domains by which CAA records mean this CA; default: the host of urls.api, else "
              "`domain`"},

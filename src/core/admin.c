@@ -3,7 +3,7 @@
  * one table. */
 #include <unistd.h>
 
-#include "base/text.h"
+#include "core/accounts.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -18,16 +18,13 @@ enum {
     STATUS_SECONDS = 2
 };
 
-MSG(msg_crl_args, "core.crl-arguments",
-    "a revocation list is published with \"issuer\", its name, and \"crl\", the list in DER as "
-    "base64");
 MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
 MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
 MSG(msg_people, "core.admin-people",
-    "this user is among control.people and may decide on approvals: `autarky approval`; everything "
-    "else takes root, or the user that runs the server");
+    "this user is among control.people and may decide on approvals (`autarky approval list`); "
+    "everything else takes root, or the user that runs the server");
 MSG(msg_supervisor, "core.admin-supervisor",
     "the supervisor does not answer; look at the log of `autarky serve`");
 
@@ -103,23 +100,6 @@ static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err
 {
     (void)err;
     return core_ui_link(q->core, o);
-}
-
-/* {"issuer", "crl": DER in base64}: a list that was signed where a root's key is. {"issuer"} */
-static enum rc answer_crl_publish(struct question *q, struct json_out *o, struct err *err)
-{
-    CLEANUP(buf_done) struct buf der = BUF_INIT(ARGS_MAX);
-    struct str issuer, text;
-
-    if (json_str(json_get(json_root(q->args), "issuer"), &issuer) != RC_OK ||
-        json_str(json_get(json_root(q->args), "crl"), &text) != RC_OK ||
-        text_unb64(text, &der) != RC_OK)
-        return ERR(err, RC_INVAL, msg_crl_args);
-    TRY(revocation_crl_given(q->core->revocation, issuer, buf_str(&der), err));
-    json_obj(o);
-    json_kv_str(o, "issuer", issuer);
-    json_end(o);
-    return RC_OK;
 }
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -302,6 +282,54 @@ static void approval_deny(struct question *q)
     json_free(q->args);
 }
 
+/* ---- ACME clients */
+
+static enum rc answer_eab_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_eab_list(q->core, o);
+}
+
+static enum rc answer_account_list(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_list(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_account_show(struct question *q, struct json_out *o, struct err *err)
+{
+    return core_account_show(q->core, json_root(q->args), o, err);
+}
+
+static enum rc answer_renewal_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_renewal_list(q->core, o);
+}
+
+static void eab_create(struct question *q)
+{
+    core_eab_create(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void eab_revoke(struct question *q)
+{
+    core_eab_revoke(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void account_deactivate(struct question *q)
+{
+    core_account_deactivate(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
+static void renewal_pull(struct question *q)
+{
+    core_renewal_pull(q->core, q->req, json_root(q->args), q->uid);
+    json_free(q->args);
+}
+
 static void probe_look(struct question *q)
 {
     core_probe_look(q->core, q->req, json_root(q->args));
@@ -329,7 +357,6 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
-    {"crl publish", answer_crl_publish, false, NULL},
     {"ui link", answer_ui_link, false, NULL},
     {"reload", NULL, false, reload},
     {"site list", NULL, false, site_list},
@@ -340,6 +367,14 @@ static const struct command {
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
+    {"eab create", NULL, false, eab_create},
+    {"eab list", answer_eab_list, false, NULL},
+    {"eab revoke", NULL, false, eab_revoke},
+    {"account list", answer_account_list, false, NULL},
+    {"account show", answer_account_show, false, NULL},
+    {"account deactivate", NULL, false, account_deactivate},
+    {"renewal pull", NULL, false, renewal_pull},
+    {"renewal list", answer_renewal_list, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };

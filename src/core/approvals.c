@@ -57,27 +57,29 @@ bool core_is_person(const struct core *core, uid_t uid)
 
 /* ---- what */
 
-static bool has(const struct json *change, const char *list)
+/* A change may be several things at once, and takes a second person when one of them does: who
+ * replaces an issuer beside it must not thereby make another one alone. */
+static bool takes_two(unsigned two_persons, const struct json *change, const char **action)
 {
-    return json_len(json_get(change, list)) > 0;
-}
+    size_t made = json_len(json_get(change, "issuers")) + json_len(json_get(change, "crosses"));
+    size_t replaced = json_len(json_get(change, "retire"));
+    size_t revoked = json_len(json_get(change, "revoke"));
+    const struct {
+        enum conf_two_persons kind;
+        const char *action;
+        bool is;
+    } kinds[] = {
+        {CONF_TWO_ISSUER_REVOKE, "issuer.revoke", revoked > 0},
+        {CONF_TWO_ISSUER_ROTATE, "issuer.rotate", replaced > 0},
+        {CONF_TWO_ISSUER_CREATE, "issuer.create", made > replaced || replaced + revoked == 0},
+    };
 
-/* All that a change is, as bits of control.two_persons, and what it is called. One that retires as
- * many as it makes is a rotation and no more; whatever else is in it counts for itself. */
-static unsigned kinds_of(const struct json *change, const char **action)
-{
-    bool revoke = has(change, "revoke"), retire = has(change, "retire");
-    size_t made = json_len(json_get(change, "issuers"));
-    unsigned kinds = 0;
-
-    if (retire)
-        kinds |= 1U << CONF_TWO_ISSUER_ROTATE;
-    if (revoke)
-        kinds |= 1U << CONF_TWO_ISSUER_REVOKE;
-    if (made > json_len(json_get(change, "retire")) || has(change, "crosses") || !kinds)
-        kinds |= 1U << CONF_TWO_ISSUER_CREATE;
-    *action = revoke ? "issuer.revoke" : retire ? "issuer.rotate" : "issuer.create";
-    return kinds;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (kinds[i].is && two_persons & 1u << kinds[i].kind) {
+            *action = kinds[i].action;
+            return true;
+        }
+    return false;
 }
 
 static void put_member(const struct json *v, const char *name, const char *between, struct buf *out)
@@ -94,8 +96,8 @@ static bool is_root(const struct json *issuer)
     struct ca_ref parts;
     struct str ref;
 
-    return json_str(json_get(issuer, "ref"), &ref) == RC_OK &&
-           ca_ref_parse(ref, &parts) == RC_OK && parts.root;
+    return json_str(json_get(issuer, "ref"), &ref) == RC_OK && ca_ref_parse(ref, &parts) == RC_OK &&
+           parts.root;
 }
 
 /* "issuer.rotate: new rsa-2 under root-rsa; retire rsa-1". Keys are made anew each time the command
@@ -134,7 +136,7 @@ enum rc core_approval_begin(const struct core *core, uid_t uid, const struct jso
     const char *action;
 
     *out = (struct core_approval){.uid = uid, .now = clock_now(ev_clock(core->ev))};
-    if (!(core->conf->control.two_persons & kinds_of(change, &action)))
+    if (!takes_two(core->conf->control.two_persons, change, &action))
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));

@@ -5,6 +5,7 @@
  * is the channels it was given and the control socket it accepts on. */
 #include <unistd.h>
 
+#include "base/file.h"
 #include "core/core_int.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
@@ -12,11 +13,37 @@
 #include "ipc/status_messages.h"
 #include "log/log.h"
 
+static const char eab_file[] = "eab.key";
+
+MSG(msg_eab_key, "core.eab-key",
+    "{0} in the data directory is not 32 bytes long; bring it back from a backup, or remove it: "
+    "then "
+    "keys of `autarky eab create` that have not been used are worth nothing any more");
+
 static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
     .paths = {{"db", SB_READ | SB_WRITE}},
 };
+
+/* Made at the first start; a database without it cannot make or check a binding. Read before the
+ * process drops its rights, and closed to it then. */
+static enum rc open_eab_key(struct role_env *env, struct core *core, struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *key = NULL;
+    enum rc rc = file_read_secret(env->data, eab_file, ACME_EAB_KEY + 1, &key, err);
+
+    if (rc == RC_NOTFOUND) {
+        TRY(crypto_random(core->eab_key, ACME_EAB_KEY));
+        return file_create(env->data, eab_file, str_bytes(core->eab_key, ACME_EAB_KEY), 0600,
+                           FILE_OWNER_SELF, err);
+    }
+    TRY(rc);
+    if (secret_len(key) != ACME_EAB_KEY)
+        return ERR(err, RC_CORRUPT, msg_eab_key, str_of(eab_file));
+    memcpy(core->eab_key, secret_bytes(key), ACME_EAB_KEY);
+    return RC_OK;
+}
 
 static enum rc core_open(struct role_env *env, struct err *err)
 {
@@ -43,6 +70,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     TRY(core_names_read(&core->names, env->conf));
     TRY(core_people_read(core, err));
     TRY(crypto_init());
+    TRY(open_eab_key(env, core, err));
     return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }
 
@@ -121,6 +149,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
         .conf = env->conf,
         .validate = core_validate,
         .validate_arg = core,
+        .eab_key = str_bytes(core->eab_key, ACME_EAB_KEY),
     };
 
     TRY(open_store(env, core, err));
@@ -208,6 +237,7 @@ static void core_close(struct role_env *env)
     ca_free(core->ca);
     ev_wake_free(core->wake);
     core_names_done(&core->names);
+    explicit_bzero(core->eab_key, sizeof(core->eab_key));
     mem_free(core);
     env->state = NULL;
     crypto_done();

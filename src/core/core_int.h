@@ -2,7 +2,8 @@
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
- * probe.c (the prober), sites.c (the keeper and its sites), drill.c (the runner).
+ * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
+ * drill.c (the runner).
  */
 #pragma once
 
@@ -50,8 +51,9 @@ struct core {
     struct ipc_chan *signer;
     struct ipc_chan *prober;
     struct ipc_chan *runner;
-    struct ipc_chan *keeper; /* also NULL while there are no sites */
-    int control;             /* listening; borrowed */
+    struct ipc_chan *keeper;             /* also NULL while there are no sites */
+    unsigned char eab_key[ACME_EAB_KEY]; /* outside of the database on purpose */
+    int control;                         /* listening; borrowed */
     struct ui ui;
     struct ev_fd *control_fd;
     struct ev_hook drain;
@@ -154,7 +156,7 @@ struct core_approval {
 /* control.people as users of this host, before confinement. RC_NOTFOUND names one that is none. */
 enum rc core_people_read(struct core *core, struct err *err);
 bool core_is_person(const struct core *core, uid_t uid);
-/* Does `change` (of `issuer change`) take a second person? */
+/* Does `change` (of `issuer change`) take a second person, for any of what it does? */
 enum rc core_approval_begin(const struct core *core, uid_t uid, const struct json *change,
                             struct arena *a, struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
@@ -166,6 +168,8 @@ enum rc core_approval_says(const struct core_approval *c, struct err *err);
 /* Admin commands `approval grant` and `approval deny`, args {"id"}; end `req`. */
 void core_approval_decide(struct core *core, struct ipc_req *req, uid_t uid,
                           const struct json *args, bool grant);
+/* `approval list`: {"approvals":[{"id","action","what","state","asked_by","asked","expires",
+ * "decided_by"}...]}, the newest first. */
 enum rc core_approval_list(struct core *core, struct json_out *o);
 
 /* ---- drill.c */

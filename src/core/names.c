@@ -8,7 +8,7 @@
 #include "core/core_int.h"
 #include "policy/policy.h"
 
-enum { NAMES_ARENA = 64 * 1024, HOST_MAX = 256, LEFT_OUT_MAX = 8192 };
+enum { NAMES_ARENA = 64 * 1024, HOST_MAX = 256 };
 
 static enum rc leave_out(struct core_names *names, struct str what)
 {

@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "core/core_int.h"
+#include "ipc/probe_messages.h"
 #include "ipc/table.h"
 
 /* Behind the prober's own limit, which has a share of its own for CAA. */

@@ -112,8 +112,3 @@ const EVP_CIPHER *crypto_gcm(void)
     assert(lib.ctx);
     return lib.gcm;
 }
-
-const char *crypto_md_name(enum crypto_hash_alg alg)
-{
-    return md_names[alg];
-}

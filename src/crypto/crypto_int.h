@@ -11,8 +11,6 @@
 /* Fetched once by crypto_init: a fetch for each use costs more than a small digest. */
 const EVP_MD *crypto_md(enum crypto_hash_alg alg);
 const EVP_CIPHER *crypto_gcm(void);
-/* "SHA256" */
-const char *crypto_md_name(enum crypto_hash_alg alg);
 
 /* What a key is used for: each has a context of OpenSSL's that is made once and kept with the key,
  * for making one costs more than RSA takes to verify. */
@@ -47,6 +45,11 @@ enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **ou
  * SubjectPublicKeyInfo, is known. */
 enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
                               struct crypto_key **out, struct err *err);
+
+/* Refusals that more than one reader has. `bits`: as text. */
+enum rc crypto_key_refuse_algorithm(struct err *err);
+enum rc crypto_key_refuse_bits(struct str bits, struct err *err);
+enum rc crypto_key_refuse_exponent(struct err *err);
 
 /* RC_DENIED when a list of crypto/weak.h has the modulus. */
 enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);

@@ -19,6 +19,21 @@ MSG(msg_rsa_modulus, "crypto.rsa-modulus", "the RSA modulus is even");
 MSG(msg_rsa_exponent, "crypto.rsa-exponent",
     "the RSA exponent must be odd, at least 65537 and below 2^32");
 
+enum rc crypto_key_refuse_algorithm(struct err *err)
+{
+    return ERR(err, RC_UNSUPPORTED, msg_algorithm);
+}
+
+enum rc crypto_key_refuse_bits(struct str bits, struct err *err)
+{
+    return ERR(err, RC_INVAL, msg_rsa_bits, bits);
+}
+
+enum rc crypto_key_refuse_exponent(struct err *err)
+{
+    return ERR(err, RC_INVAL, msg_rsa_exponent);
+}
+
 enum { EXPONENT_MIN = 65537 };
 
 struct kept {
@@ -88,12 +103,12 @@ static enum rc check_rsa(const BIGNUM *n, const BIGNUM *e, struct err *err)
 
     if (bits < CRYPTO_RSA_BITS_MIN || bits > CRYPTO_RSA_BITS_MAX) {
         snprintf(text, sizeof(text), "%d", bits);
-        return ERR(err, RC_INVAL, msg_rsa_bits, str_of(text));
+        return crypto_key_refuse_bits(str_of(text), err);
     }
     if (!BN_is_odd(n))
         return ERR(err, RC_INVAL, msg_rsa_modulus);
     if (!BN_is_odd(e) || BN_num_bits(e) > CRYPTO_EXPONENT_BITS || BN_get_word(e) < EXPONENT_MIN)
-        return ERR(err, RC_INVAL, msg_rsa_exponent);
+        return crypto_key_refuse_exponent(err);
     return RC_OK;
 }
 
@@ -224,7 +239,7 @@ enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
     enum crypto_key_type type;
 
     if (!type_of(pkey, &type))
-        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
+        return crypto_key_refuse_algorithm(err);
     if (type == CRYPTO_KEY_RSA)
         TRY(check_rsa_pkey(pkey, err));
     k = MEM_NEW(struct crypto_key);

@@ -10,13 +10,7 @@
 #include "crypto/key.h"
 
 MSG(msg_spki, "crypto.spki", "the public key is not a SubjectPublicKeyInfo in DER");
-MSG(msg_algorithm, "crypto.key-algorithm",
-    "keys of this type are not supported; use RSA of 2048 bits or more, EC P-256 or P-384, "
-    "Ed25519, SM2 or ML-DSA");
 MSG(msg_curve, "crypto.key-curve", "the key's type has no curve");
-MSG(msg_rsa_bits, "crypto.rsa-bits", "the RSA key has {0} bits; 2048 to 8192 are allowed");
-MSG(msg_rsa_exponent, "crypto.rsa-exponent",
-    "the RSA exponent must be odd, at least 65537 and below 2^32");
 MSG(msg_rsa_form, "crypto.rsa-form", "an RSA number is empty or starts with a zero byte");
 MSG(msg_ec_point, "crypto.ec-point", "the key is not a point of the curve of {0}");
 MSG(msg_ed25519, "crypto.ed25519", "an Ed25519 key has 32 bytes");
@@ -62,9 +56,9 @@ enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out,
     if (has_leading_zero(n) || has_leading_zero(e))
         return ERR(err, RC_INVAL, msg_rsa_form);
     if (e.n > sizeof(native_e))
-        return ERR(err, RC_INVAL, msg_rsa_exponent);
+        return crypto_key_refuse_exponent(err);
     if (n.n > sizeof(native_n))
-        return ERR(err, RC_INVAL, msg_rsa_bits, STR("more than 8192"));
+        return crypto_key_refuse_bits(STR("more than 8192"), err);
     params[0] = integer_param(OSSL_PKEY_PARAM_RSA_N, n, native_n);
     params[1] = integer_param(OSSL_PKEY_PARAM_RSA_E, e, native_e);
     params[2] = OSSL_PARAM_construct_end();
@@ -216,7 +210,7 @@ enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err
         return ERR(err, RC_PARSE, msg_spki);
     type = type_of_alg(alg);
     if (type == 0)
-        return ERR(err, RC_UNSUPPORTED, msg_algorithm);
+        return crypto_key_refuse_algorithm(err);
     TRY(type == CRYPTO_KEY_RSA ? from_rsa_bits(bits, &k, err)
                                : from_tail(type, str_skip(bits, 1), &k, err));
     /* There is one form only: this catches lengths that are too long, unused bits, bytes left

@@ -27,8 +27,7 @@ MSG(msg_pin_form, "crypto.token-pin-form",
     "a PIN has 1 to 255 characters, none of them a zero byte");
 MSG(msg_exists, "crypto.token-exists",
     "the token \"{0}\" already has a key \"{1}\"; nothing is overwritten: remove it with the "
-    "vendor's "
-    "tool, or take another name");
+    "vendor's tool, or take another name");
 MSG(msg_none, "crypto.token-no-key", "the token \"{0}\" has no private key that matches {1}");
 MSG(msg_many, "crypto.token-many-keys",
     "the token \"{0}\" has more than one private key that matches {1}; add its id");

@@ -21,8 +21,7 @@ MSG(msg_no_pin, "crypto.token-no-pin",
     "the token \"{0}\" is not initialised or has no user PIN yet; the vendor's tool sets one");
 MSG(msg_pin, "crypto.token-pin",
     "the token \"{0}\" refuses the PIN, which was tried once; set it right where ca.pkcs11.pin "
-    "says: "
-    "tokens lock after a few mistakes");
+    "says: tokens lock after a few mistakes");
 MSG(msg_gone, "crypto.token-gone", "{0}: the token \"{1}\" does not answer (Cryptoki says {2})");
 MSG(msg_full, "crypto.token-full",
     "{0}: the token \"{1}\" has no room left; remove keys that nobody uses any more, with the "

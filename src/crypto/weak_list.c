@@ -18,20 +18,17 @@
 MSG(msg_open, "crypto.weak-list-open", "the list of weak keys {0} cannot be read: {1}");
 MSG(msg_name, "crypto.weak-list-name",
     "the list of weak keys {0} does not say of which size they are: its name has to end in "
-    "RSA-2048, "
-    "or another number of bits, as Debian's blacklist.RSA-2048 does");
+    "RSA-2048, or another number of bits, as Debian's blacklist.RSA-2048 does");
 MSG(msg_line, "crypto.weak-list-line",
     "line {1} of the list of weak keys {0} is none of 20 hexadecimal digits, nor a comment");
 MSG(msg_none, "crypto.weak-list-none",
     "the directory {0} has no list of weak keys: files were looked for whose names end in "
-    "RSA-2048, "
-    "or another number of bits");
+    "RSA-2048, or another number of bits");
 MSG(msg_many, "crypto.weak-list-many",
     "the list of weak keys {0} is longer than 128 MiB, or there are more than 16 lists");
 MSG(msg_listed, "crypto.weak-listed",
     "the RSA key can be broken: it is one of those that Debian's faulty random generator of 2006 "
-    "to "
-    "2008 made (CVE-2008-0166), or another on the list of weak keys; make a new one");
+    "to 2008 made (CVE-2008-0166), or another on the list of weak keys; make a new one");
 
 enum {
     FINGERPRINT = 10, /* the lower half of a SHA-1 */

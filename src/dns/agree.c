@@ -122,10 +122,8 @@ static void on_member(void *arg, enum rc rc, const struct dns_answer *answer)
 
 void dns_agree(struct dns_lookup *l)
 {
-    struct dns_question q = {.name = l->name,
-                             .type = l->answer->type,
-                             .timeout = dns_lookup_left(l),
-                             .arena = l->arena};
+    struct dns_question q = {
+        .name = l->name, .type = l->answer->type, .timeout = dns_lookup_left(l), .arena = l->arena};
     struct dns_panel *p = ARENA_NEW(l->arena, struct dns_panel);
     enum rc rc = p ? RC_OK : RC_NOMEM;
 

@@ -150,8 +150,8 @@ static void put_record(struct json_out *o, const struct dns_record *r)
 void dns_answer_put(struct json_out *o, const struct dns_answer *a)
 {
     static const char *const statuses[] = {
-        [DNS_FOUND] = "found",         [DNS_NO_NAME] = "no name",     [DNS_NO_DATA] = "no data",
-        [DNS_FAILED] = "failed",       [DNS_TIMED_OUT] = "timed out", [DNS_LOOP] = "alias loop",
+        [DNS_FOUND] = "found",         [DNS_NO_NAME] = "no name",       [DNS_NO_DATA] = "no data",
+        [DNS_FAILED] = "failed",       [DNS_TIMED_OUT] = "timed out",   [DNS_LOOP] = "alias loop",
         [DNS_NO_SERVER] = "no server", [DNS_DISAGREE] = "disagreement",
     };
 

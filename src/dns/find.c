@@ -114,8 +114,7 @@ static void ask_address(struct dns_lookup *l)
 {
     struct dns_finding *f = &l->finding;
 
-    while (f->next / 2 < f->ns->n && f->next / 2 < NAMES_MAX &&
-           f->zone.n_servers < DNS_FOUND_MAX) {
+    while (f->next / 2 < f->ns->n && f->next / 2 < NAMES_MAX && f->zone.n_servers < DNS_FOUND_MAX) {
         const struct dns_record *ns = &f->ns->records[f->next / 2];
         enum rc rc = start(l, ns->text, f->next % 2 ? DNS_AAAA : DNS_A, on_address);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One lookup, for the files of dns/: resolver.c (asks and follows aliases), find.c (the servers of a
- * zone that names none), agree.c (several servers asked for the same). */
+/* One lookup, for the files of dns/: resolver.c (asks and follows aliases), find.c (the servers of
+ * a zone that names none), agree.c (several servers asked for the same). */
 #pragma once
 
 #include "base/list.h"

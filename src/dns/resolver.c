@@ -165,9 +165,8 @@ static struct str substitute(struct dns_lookup *l, const struct dns_reply *reply
         const struct dns_record *r = &reply->records[i];
         struct str head = str_head(l->name, l->name.n - r->owner.n);
 
-        if (r->type != DNS_DNAME || r->owner.n == 0 || r->text.n == 0 ||
-            r->owner.n >= l->name.n || !name_under(l->name, r->owner) ||
-            head.n + r->text.n > DNS_NAME_MAX)
+        if (r->type != DNS_DNAME || r->owner.n == 0 || r->text.n == 0 || r->owner.n >= l->name.n ||
+            !name_under(l->name, r->owner) || head.n + r->text.n > DNS_NAME_MAX)
             continue;
         return arena_printf(l->arena, "%.*s%.*s", STR_ARG(head), STR_ARG(r->text));
     }
@@ -208,8 +207,8 @@ static struct str next_alias(struct dns_lookup *l, const struct dns_reply *reply
     const struct dns_record *r = find(reply, l->name, DNS_CNAME);
     struct str to = r ? r->text : substitute(l, reply);
 
-    *loop = (r && to.n == 0) || (to.n && (l->answer->n_aliases == DNS_ALIASES_MAX ||
-                                          seen(l->answer, to)));
+    *loop = (r && to.n == 0) ||
+            (to.n && (l->answer->n_aliases == DNS_ALIASES_MAX || seen(l->answer, to)));
     return to;
 }
 
@@ -399,8 +398,8 @@ void dns_resolver_free(struct dns_resolver *r)
     mem_free(r);
 }
 
-void dns_resolver_set_filter(struct dns_resolver *r, bool (*may)(void *arg, const struct addr *addr),
-                             void *arg)
+void dns_resolver_set_filter(struct dns_resolver *r,
+                             bool (*may)(void *arg, const struct addr *addr), void *arg)
 {
     r->may = may;
     r->may_arg = arg;

@@ -84,8 +84,8 @@ enum rc dns_resolver_new(struct ev *ev, struct net *net, struct dns_zones *zones
 void dns_resolver_free(struct dns_resolver *r);
 DEFINE_FREEP(dns_resolver_free, struct dns_resolver)
 /* Which addresses that NS records lead to may be asked; without it all. */
-void dns_resolver_set_filter(struct dns_resolver *r, bool (*may)(void *arg, const struct addr *addr),
-                             void *arg);
+void dns_resolver_set_filter(struct dns_resolver *r,
+                             bool (*may)(void *arg, const struct addr *addr), void *arg);
 /* Borrowed. */
 struct dns_zones *dns_resolver_zones(const struct dns_resolver *r);
 /* For lookups that begin from now on. */
@@ -99,8 +99,8 @@ enum rc dns_lookup_start(struct dns_resolver *r, const struct dns_question *q, d
 void dns_lookup_cancel(struct dns_lookup *l);
 
 /* Why there are no records, for people: returns RC_OK for DNS_FOUND, else RC_NOTFOUND (no name, no
- * data), RC_TIMEOUT, RC_NET (failed, no server), RC_CONFLICT (disagree) or RC_INVAL (loop), with a message that names name
- * and servers. */
+ * data), RC_TIMEOUT, RC_NET (failed, no server), RC_CONFLICT (disagree) or RC_INVAL (loop), with a
+ * message that names name and servers. */
 enum rc dns_answer_err(const struct dns_answer *answer, struct err *err);
 /* The evidence as a JSON object. */
 void dns_answer_put(struct json_out *o, const struct dns_answer *answer);

@@ -104,8 +104,8 @@ static const struct dns_zone *longest(const struct dns_zones *z, struct str name
 
     for (size_t i = 0; i < z->n; i++) {
         const struct dns_zone *at = &z->zones[i];
-        bool fit = recursive ? at->n_servers && !at->authoritative
-                             : at->n_servers || at->authoritative;
+        bool fit =
+            recursive ? at->n_servers && !at->authoritative : at->n_servers || at->authoritative;
 
         if (fit && (depth(at) == 0 || name_under(name, at->name)) &&
             (!best || depth(at) > depth(best)))

@@ -14,7 +14,7 @@ enum {
 struct dns_zone {
     struct str name; /* canonical; "." for all names */
     const struct addr_port *servers;
-    size_t n_servers;   /* 0 with `authoritative`: to be found by NS records; else nobody is there */
+    size_t n_servers;   /* 0 with `authoritative`: found by NS records; else nobody is there */
     bool authoritative; /* they hold the zone: asked without recursion, and must say so */
     size_t agree;       /* so many of the servers must say the same; 0 and 1: one answer will do */
 };

@@ -9,7 +9,7 @@ enum {
     NAME_BYTES = 64, /* a short name of ours: issuer, profile, listener, command */
     DNS_BYTES = 253, /* a domain name as text */
     PATH_BYTES = 4 * KIB,
-    URL_BYTES = 512, /* of an account */
+    URL_BYTES = 512,    /* of an account */
     SUBJECTS_MAX = 100, /* names, or addresses, of one certificate */
     PAIRS_MAX = 32,
     ISSUERS_MAX = 64,
@@ -104,22 +104,6 @@ IPC_FIELDS(ipc_issuer, IPC_F_STR(ipc_issuer, id, NAME_BYTES),
            IPC_F_BOOL(ipc_issuer, key_available));
 
 IPC_FIELDS(ipc_issuers, IPC_F_LIST(ipc_issuers, issuers, ipc_issuer, ISSUERS_MAX));
-
-IPC_FIELDS(ipc_validate, IPC_F_STR(ipc_validate, challenge, NAME_BYTES),
-           IPC_F_STR(ipc_validate, identifier_type, NAME_BYTES),
-           IPC_F_STR(ipc_validate, identifier, DNS_BYTES + 2), IPC_F_BOOL(ipc_validate, wildcard),
-           IPC_F_BOOL(ipc_validate, caa_only), IPC_F_STR(ipc_validate, account, URL_BYTES),
-           IPC_F_STR(ipc_validate, token, 128),
-           IPC_F_STR(ipc_validate, key_authorization, 256), IPC_F_U32(ipc_validate, attempt));
-
-IPC_FIELDS(ipc_validate_reply, IPC_F_BOOL(ipc_validate_reply, ok),
-           IPC_F_ERR(ipc_validate_reply, why), IPC_F_STR(ipc_validate_reply, evidence, 8 * KIB));
-
-IPC_FIELDS(ipc_preflight, IPC_F_STR(ipc_preflight, identifier_type, NAME_BYTES),
-           IPC_F_STR(ipc_preflight, identifier, DNS_BYTES + 2), IPC_F_BOOL(ipc_preflight, wildcard),
-           IPC_F_STR(ipc_preflight, account, URL_BYTES));
-
-IPC_FIELDS(ipc_preflight_reply, IPC_F_STR(ipc_preflight_reply, json, 128 * KIB));
 
 IPC_FIELDS(ipc_admin, IPC_F_STR(ipc_admin, command, NAME_BYTES),
            IPC_F_STR(ipc_admin, args, 64 * KIB));

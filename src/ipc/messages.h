@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages between roles. Each struct has its table, NAME_fields, in messages.c, where the
  * limits are; who may send which to whom is in table.c. Those about the gateway's sites are in
- * site_messages.h. A message without content is struct ipc_none (pass NULL or any pointer). */
+ * site_messages.h, those about challenges in probe_messages.h, those about revocation in
+ * status_messages.h. A message without content is struct ipc_none (pass NULL or any pointer). */
 #pragma once
 
 #include "ipc/fields.h"
@@ -162,35 +163,6 @@ struct ipc_issuers {
     IPC_LIST(struct ipc_issuer) issuers;
 };
 
-struct ipc_validate {
-    struct str challenge;       /* "http-01" ... */
-    struct str identifier_type; /* "dns", "ip" */
-    struct str identifier;
-    bool wildcard;
-    bool caa_only;      /* only whether CAA records allow it, by that challenge */
-    struct str account; /* its URL, or empty */
-    struct str token;
-    struct str key_authorization;
-    uint32_t attempt; /* from 1 */
-};
-
-struct ipc_validate_reply {
-    bool ok;
-    struct err why;      /* when not ok: message, arguments, problem type */
-    struct str evidence; /* JSON */
-};
-
-struct ipc_preflight {
-    struct str identifier_type;
-    struct str identifier; /* without "*." */
-    bool wildcard;
-    struct str account; /* its URL, or empty */
-};
-
-struct ipc_preflight_reply {
-    struct str json;
-};
-
 struct ipc_admin {
     struct str command; /* "cert list" ... */
     struct str args;    /* JSON object */
@@ -205,6 +177,5 @@ extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_field
     ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
     ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
     ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields,
-    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields,
-    ipc_validate_fields, ipc_validate_reply_fields, ipc_preflight_fields,
-    ipc_preflight_reply_fields, ipc_admin_fields, ipc_admin_reply_fields;
+    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields, ipc_admin_fields,
+    ipc_admin_reply_fields;

@@ -2,6 +2,7 @@
 #include "ipc/table.h"
 
 #include "ipc/messages.h"
+#include "ipc/probe_messages.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "crypto/weak.h"
-#include "jose/jwk_int.h"
+#include "json/json.h"
 #include "json/out.h"
 
 MSG(msg_member, "jose.jwk-member", "the JWK has no text \"{0}\", or it is not base64url");

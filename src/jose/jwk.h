@@ -6,6 +6,7 @@
 #include "crypto/key.h"
 
 struct jose_jwk;
+struct json;
 
 enum { JOSE_THUMBPRINT = 43, JOSE_JWK_MAX = 8 * 1024 };
 
@@ -13,6 +14,8 @@ enum { JOSE_THUMBPRINT = 43, JOSE_JWK_MAX = 8 * 1024 };
  * another key type, numbers that are wrong), RC_DENIED (crypto_weak_check). Errors carry the
  * problem type badPublicKey, and malformed for RC_PARSE. */
 enum rc jose_jwk_parse(struct str json, struct jose_jwk **out, struct err *err);
+/* The same of a value that is parsed already. */
+enum rc jose_jwk_read(const struct json *o, struct jose_jwk **out, struct err *err);
 /* Keeps a reference to the key; RC_UNSUPPORTED for a type that has no JWK here. */
 enum rc jose_jwk_from_key(struct crypto_key *k, struct jose_jwk **out);
 void jose_jwk_free(struct jose_jwk *j);

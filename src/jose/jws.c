@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "crypto/sign.h"
-#include "jose/jwk_int.h"
+#include "json/json.h"
 #include "json/out.h"
 
 MSG(msg_body, "jose.jws-body",

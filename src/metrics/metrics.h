@@ -68,6 +68,11 @@ struct metric {
 #define METRIC_GAUGE(var, name_, help_)                                                            \
     METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_GAUGE_KIND)
 
+/* A length of time, in microseconds: "..._seconds". */
+#define METRIC_GAUGE_TIME(var, name_, help_)                                                       \
+    METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_GAUGE_KIND,             \
+                  .unit = METRIC_SECONDS)
+
 #define METRIC_LABELLED(label, values_)                                                            \
     {                                                                                              \
         (label), (values_), METRIC_LENGTH(values_)                                                 \

@@ -15,8 +15,12 @@ MSG(msg_wrong_network, "policy.wrong-network",
     "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, "
     "or ask from one that it names");
 MSG(msg_wildcard, "policy.wildcard",
-    "{0} is a wildcard; a wildcard can only be proven by dns-01, which this server does not offer: "
-    "ask for the single names");
+    "policy rule \"{0}\" allows names like {1}, but no wildcards; ask for the single names, or set "
+    "\"wildcards: true\" in the rule");
+MSG(msg_eab, "policy.eab",
+    "policy rule \"{0}\" allows {1}, but only to accounts made with one of its keys ({2}), which "
+    "this "
+    "one is not; make an account with such a key (`autarky eab create`)");
 
 MSG(msg_scope, "policy.outside-hierarchy",
     "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
@@ -24,12 +28,10 @@ MSG(msg_scope, "policy.outside-hierarchy",
     "hierarchy, which does not exist here (`autarky issuer create --special`)");
 MSG(msg_single, "policy.single-label",
     "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" "
-    "in "
-    "the configuration, then `autarky issuer rotate`");
+    "in the configuration, then `autarky issuer rotate`");
 MSG(msg_mixed, "policy.mixed",
     "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate "
-    "for "
-    "each");
+    "for each");
 
 MSG(msg_not_site, "policy.not-a-site",
     "{0} is not a site of the gateway, and this account has no other names; to make it one: "
@@ -156,10 +158,18 @@ enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *
     return RC_OK;
 }
 
-static bool rule_names(const struct conf_rule *rule, struct str value)
+static bool rule_names(const struct conf_rule *rule, const struct policy_query *q)
 {
+    struct addr address;
+
+    if (q->type == POLICY_IP) {
+        for (size_t i = 0; addr_parse(q->value, &address) == RC_OK && i < rule->addresses.n; i++)
+            if (addr_net_has(&rule->addresses.p[i], &address))
+                return true;
+        return false;
+    }
     for (size_t i = 0; i < rule->allow.n; i++)
-        if (policy_pattern_fits(rule->allow.p[i], value))
+        if (policy_pattern_fits(rule->allow.p[i], q->value))
             return true;
     return false;
 }
@@ -190,32 +200,73 @@ static enum rc no_rule(const struct conf *conf, struct str value, struct err *er
                    buf_str(&allowed));
 }
 
+/* Why a rule that has the name does not help; the first such rule is the one told of. */
+enum fault { FITS, WILDCARD, NETWORK, EAB };
+
+static bool rule_binds(const struct conf_rule *rule, struct str eab)
+{
+    for (size_t i = 0; i < rule->eab.n; i++)
+        if (str_eq(rule->eab.p[i], eab))
+            return true;
+    return rule->eab.n == 0;
+}
+
+static enum fault look_at(const struct conf_rule *rule, const struct policy_query *q)
+{
+    if (q->type == POLICY_DNS && name_is_wildcard(q->value) && !rule->wildcards)
+        return WILDCARD;
+    if (!rule_reaches(rule, &q->requester))
+        return NETWORK;
+    return rule_binds(rule, q->eab) ? FITS : EAB;
+}
+
+static enum rc refuse(const struct conf_rule *rule, enum fault fault, const struct policy_query *q,
+                      struct err *err)
+{
+    CLEANUP(buf_done) struct buf keys = BUF_INIT(ALLOWED_TEXT_MAX * 64);
+    char from[ADDR_TEXT];
+
+    if (fault == WILDCARD)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
+    if (fault == NETWORK)
+        return PROBLEM(
+            err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
+            q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
+    for (size_t i = 0; i < rule->eab.n && keys.n < ALLOWED_TEXT_MAX; i++) {
+        if (i)
+            buf_putz(&keys, ", ");
+        buf_puts(&keys, rule->eab.p[i]);
+    }
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_eab, rule->name, q->value,
+                   buf_str(&keys));
+}
+
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err)
 {
-    const struct conf_rule *elsewhere = NULL;
-    char from[ADDR_TEXT];
+    const struct conf_rule *first = NULL;
+    struct str name =
+        q->type == POLICY_DNS && name_is_wildcard(q->value) ? str_skip(q->value, 2) : q->value;
+    enum fault why = FITS;
 
-    if (q->type == POLICY_DNS && name_is_wildcard(q->value))
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, q->value);
-    TRY(check_space(conf, policy_space_of(conf, q->type, q->value), q->value, q->special, err));
+    TRY(check_space(conf, policy_space_of(conf, q->type, name), q->value, q->special, err));
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
+        enum fault fault;
 
-        if (!rule_names(rule, q->value))
+        if (!rule_names(rule, q))
             continue;
-        if (rule_reaches(rule, &q->requester)) {
+        fault = look_at(rule, q);
+        if (fault == FITS) {
             *out = (struct policy_verdict){rule->name, rule->challenges};
             return RC_OK;
         }
-        if (!elsewhere)
-            elsewhere = rule;
+        if (!first) {
+            first = rule;
+            why = fault;
+        }
     }
-    if (!elsewhere)
-        return no_rule(conf, q->value, err);
-    return PROBLEM(
-        err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, elsewhere->name, q->value,
-        q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
+    return first ? refuse(first, why, q, err) : no_rule(conf, q->value, err);
 }
 
 const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,

@@ -22,6 +22,7 @@ struct policy_query {
     struct str value;      /* canonical name (a wildcard with its "*."), or text of an address */
     struct addr requester; /* where the request came from */
     bool special;          /* the special hierarchy exists, so its space is open */
+    struct str eab;        /* name of the key that the account was bound with; empty: none */
 };
 
 struct policy_verdict {
@@ -31,8 +32,8 @@ struct policy_verdict {
 
 /* RC_OK and the verdict of the first rule, in file order, that allows the identifier to this
  * requester; RC_DENIED with a rejectedIdentifier problem otherwise, saying which names the rules
- * would allow from there. Wildcards need dns-01 and are refused as long as no rule can name that
- * challenge. */
+ * would allow from there. A rule says itself whether its
+ * wildcards, too, and which addresses. */
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 

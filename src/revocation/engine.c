@@ -23,8 +23,9 @@ METRIC_GAUGE(shards_gauge, "crl_shards", "Shards of issuers that have revocation
 METRIC_GAUGE(published_gauge, "crls", "Complete revocation lists that are published");
 METRIC_GAUGE(entries_gauge, "crl_entries", "Certificates on them");
 METRIC_GAUGE(bytes_gauge, "crl_bytes", "Bytes of them");
-METRIC_GAUGE(age_gauge, "crl_age_seconds", "Age of the oldest of them");
-METRIC_GAUGE(left_gauge, "crl_left_seconds", "Until the first of them ends; negative when one has");
+METRIC_GAUGE_TIME(age_gauge, "crl_age_seconds", "Age of the oldest of them");
+METRIC_GAUGE_TIME(left_gauge, "crl_left_seconds",
+                  "Until the first of them ends; negative when one has");
 METRIC_GAUGE(overdue_gauge, "crls_overdue", "Lists that have ended and were not replaced");
 METRIC_GAUGE(behind_gauge, "crls_behind", "Shards that have been due for minutes");
 METRIC_GAUGE(kept_gauge, "ocsp_answers_kept", "OCSP answers that core keeps");
@@ -314,8 +315,8 @@ enum rc revocation_submit(struct revocation *r, const struct revocation_ask *ask
 
 /* ---- lists from elsewhere */
 
-static enum rc check_given(const struct revocation_given *g, const struct x509_crl *crl,
-                           when_t now, struct arena *a, struct err *err)
+static enum rc check_given(const struct revocation_given *g, const struct x509_crl *crl, when_t now,
+                           struct arena *a, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     struct x509_cert cert;
@@ -434,8 +435,8 @@ void revocation_measure(struct revocation *r)
     metric_set(&kept_gauge, 0, (int64_t)h.answers);
     if (h.crls.published == 0)
         return;
-    metric_set(&age_gauge, 0, (now - h.crls.oldest) / WHEN_SECOND);
-    metric_set(&left_gauge, 0, (h.crls.next_update - now) / WHEN_SECOND);
+    metric_set(&age_gauge, 0, now - h.crls.oldest);
+    metric_set(&left_gauge, 0, h.crls.next_update - now);
 }
 
 void revocation_handle(struct revocation *r, struct http_exchange *x)

@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "dns/zones.h"
 #include "ev/ev.h"
+#include "ipc/probe_messages.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "role/resolv.h"

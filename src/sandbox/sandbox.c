@@ -88,15 +88,6 @@ enum rc sandbox_enter(const struct sandbox *sb, const struct sandbox_at *at,
     return RC_OK;
 }
 
-size_t sandbox_report_missing(const struct sandbox_report *r)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < SANDBOX_MECHANISMS; i++)
-        n += r->by[i].state != SANDBOX_ON;
-    return n;
-}
-
 void sandbox_report_text(const struct sandbox_report *r, struct buf *out)
 {
     for (size_t i = 0; i < SANDBOX_MECHANISMS; i++)

@@ -97,8 +97,6 @@ enum rc sandbox_enter(const struct sandbox *sb, const struct sandbox_at *at,
 /* One line each, "landlock: partly: ABI 2: files; ...": on, partly or off, and what that means or
  * why. */
 void sandbox_report_text(const struct sandbox_report *r, struct buf *out);
-/* How many mechanisms are not fully in force. */
-size_t sandbox_report_missing(const struct sandbox_report *r);
 
 /* False in a build with AddressSanitizer, whose leak check needs ptrace, clone and /proc at exit:
  * there SB_SANITIZER is part of every table, and the tests of these few calls are left to the build

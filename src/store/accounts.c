@@ -7,7 +7,8 @@
 
 #define EXISTS "SELECT 1 FROM accounts WHERE id = ?"
 #define COLUMNS                                                                                    \
-    "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from"
+    "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from, "    \
+    "ahead"
 
 static const char *const statuses[STORE_ACCOUNT_STATUSES] = {
     [STORE_ACCOUNT_VALID] = "valid",
@@ -61,7 +62,7 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
 
     TRY(join(account->contacts, account->n_contacts, &contacts));
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &account->id);
     stmt_z(&st, statuses[account->status]);
     stmt_text(&st, account->jwk, STORE_BLOB_MAX);
@@ -72,6 +73,7 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
     stmt_int(&st, account->system);
     stmt_when(&st, account->created);
     stmt_addr(&st, &account->created_from);
+    stmt_when(&st, account->ahead);
     return stmt_run(&st);
 }
 
@@ -90,6 +92,7 @@ static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, vo
     c.system = row_int(&r) != 0;
     c.created = row_int(&r);
     c.created_from = row_addr(&r);
+    c.ahead = row_int(&r);
     TRY(r.rc);
     TRY(split(contacts, a, &c));
     *(struct store_account *)out = c;
@@ -149,6 +152,16 @@ enum rc store_account_set_terms(struct store_txn *txn, const struct id *id, when
 
     TRY(stmt_open(&st, txn, "UPDATE accounts SET terms_at = ? WHERE id = ?"));
     stmt_when(&st, at);
+    stmt_id(&st, id);
+    return stmt_change(&st);
+}
+
+enum rc store_account_set_ahead(struct store_txn *txn, const struct id *id, when_t until)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE accounts SET ahead = ? WHERE id = ?"));
+    stmt_when(&st, until);
     stmt_id(&st, id);
     return stmt_change(&st);
 }

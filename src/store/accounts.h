@@ -21,11 +21,12 @@ struct store_account {
     struct store_hash thumbprint; /* RFC 7638 */
     const struct str *contacts;   /* URIs */
     size_t n_contacts;
-    when_t terms_at; /* when it agreed; 0: did not */
-    struct str eab_key;
-    bool system; /* Autarky's own: freezes, limits and rules do not reach it */
+    when_t terms_at;    /* when it agreed; 0: did not */
+    struct str eab_key; /* name of the key of its external account binding; empty: none */
+    bool system;        /* Autarky's own: freezes, limits and rules do not reach it */
     when_t created;
     struct addr created_from;
+    when_t ahead; /* until when an authorization may count that it made ahead of orders; 0: none */
 };
 
 /* RC_EXISTS: the key has an account, find it by its thumbprint. */
@@ -40,6 +41,7 @@ enum rc store_account_move(struct store_txn *txn, const struct id *id,
 enum rc store_account_set_contacts(struct store_txn *txn, const struct id *id,
                                    const struct str *contacts, size_t n);
 enum rc store_account_set_terms(struct store_txn *txn, const struct id *id, when_t at);
+enum rc store_account_set_ahead(struct store_txn *txn, const struct id *id, when_t until);
 /* Key change (RFC 8555 section 7.3.5): compare and set on the old thumbprint; RC_EXISTS when
  * another account has it. */
 enum rc store_account_set_key(struct store_txn *txn, const struct id *id,

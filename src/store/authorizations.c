@@ -5,7 +5,9 @@
 #include "store/sql_int.h"
 
 #define EXISTS "SELECT 1 FROM authorizations WHERE id = ?"
-#define COLUMNS "id, account, type, value, wildcard, status, expires, created, validated, evidence"
+#define COLUMNS                                                                                    \
+    "id, account, type, value, wildcard, status, expires, created, validated, evidence,"           \
+    " ahead, subdomains"
 
 static const char *const statuses[STORE_AUTHORIZATION_STATUSES] = {
     [STORE_AUTHORIZATION_PENDING] = "pending", [STORE_AUTHORIZATION_VALID] = "valid",
@@ -28,8 +30,8 @@ enum rc store_authorization_add(struct store_txn *txn, const struct store_author
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
                   "INSERT INTO authorizations (id, account, type, value, reversed, address,"
-                  " wildcard, status, expires, created, validated, evidence)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  " wildcard, status, expires, created, validated, evidence, ahead, subdomains)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &z->id);
     stmt_id(&st, &z->account);
     stmt_name(&st, &z->name);
@@ -39,6 +41,8 @@ enum rc store_authorization_add(struct store_txn *txn, const struct store_author
     stmt_when(&st, z->created);
     stmt_when(&st, z->validated);
     stmt_text(&st, z->evidence, STORE_BLOB_MAX);
+    stmt_int(&st, z->ahead);
+    stmt_int(&st, z->subdomains);
     TRY(stmt_run(&st));
     return challenges_add(txn, &z->id, z->challenges, z->n_challenges);
 }
@@ -58,6 +62,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
     z.created = row_int(&r);
     z.validated = row_int(&r);
     z.evidence = row_str(&r);
+    z.ahead = row_int(&r) != 0;
+    z.subdomains = row_int(&r) != 0;
     TRY(r.rc);
     TRY(challenges_of(txn, a, &z.id, &z.challenges, &z.n_challenges));
     *(struct store_authorization *)out = z;
@@ -110,7 +116,12 @@ static void conditions(struct query *q, const struct store_authorization_filter 
         query_str(q, " AND value = ?", f->name->value);
         buf_putz(&q->sql, f->wildcard ? " AND wildcard = 1" : " AND wildcard = 0");
     }
+    if (f->ahead)
+        buf_putz(&q->sql, " AND ahead = 1");
+    if (f->subdomains)
+        buf_putz(&q->sql, " AND subdomains = 1");
     query_statuses(q, "status", f->statuses, statuses, STORE_AUTHORIZATION_STATUSES);
+    query_int(q, " AND validated > ?", f->validated_after);
     query_int(q, " AND expires < ?", f->expires_before);
     query_int(q, " AND expires > ?", f->expires_after);
 }

@@ -49,6 +49,8 @@ struct store_authorization {
     when_t expires;
     when_t created;
     when_t validated;
+    bool ahead;          /* made by newAuthz, for orders to come (RFC 8555 section 7.4.1) */
+    bool subdomains;     /* also counts for what is below it (RFC 9444) */
     struct str evidence; /* JSON, of one that is valid by something else than a challenge */
     const struct store_challenge *challenges; /* in the order offered */
     size_t n_challenges;
@@ -70,10 +72,13 @@ struct store_authorization_filter {
     struct id account;             /* "": any */
     const struct store_name *name; /* NULL: any; then `wildcard` counts too */
     bool wildcard;
-    unsigned statuses;     /* bits 1 << status; 0: all */
-    when_t expires_before; /* 0: no bound; exclusive */
-    when_t expires_after;  /* 0: no bound; exclusive */
-    unsigned limit;        /* 0: STORE_PAGE_MAX */
+    bool ahead;             /* only such */
+    bool subdomains;        /* only such */
+    when_t validated_after; /* 0: no bound; exclusive */
+    unsigned statuses;      /* bits 1 << status; 0: all */
+    when_t expires_before;  /* 0: no bound; exclusive */
+    when_t expires_after;   /* 0: no bound; exclusive */
+    unsigned limit;         /* 0: STORE_PAGE_MAX */
 };
 /* By expiry, latest first (so that limit 1 finds the best one to use again); with challenges. Made
  * for one account: without it, all are read. */

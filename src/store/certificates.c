@@ -333,6 +333,8 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
     query_int(q, " AND not_after >= ?", f->not_after_from);
     query_int(q, " AND not_after < ?", f->not_after_before);
     query_int(q, " AND revoked >= ?", f->revoked_from);
+    if (f->living)
+        buf_putz(&q->sql, " AND tombstoned IS NULL");
     return RC_OK;
 }
 

@@ -93,6 +93,7 @@ struct store_certificate_filter {
     when_t not_after_before; /* exclusive; 0: no bound */
     when_t revoked_from;     /* inclusive; 0: no bound */
     enum store_certificate_sort sort;
+    bool living;      /* no tombstones (store/prune.h) */
     bool without_der; /* leaves `der` empty */
     unsigned limit;   /* 0: STORE_PAGE_MAX */
 };

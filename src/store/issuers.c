@@ -94,17 +94,6 @@ enum rc store_issuer_get(struct store_txn *txn, struct arena *a, const struct id
     return read_row(&st, txn, a, out);
 }
 
-enum rc store_issuer_by_name(struct store_txn *txn, struct arena *a, struct str name,
-                             struct store_issuer *out)
-{
-    CLEANUP(stmt_done) struct stmt st = {};
-
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM issuers WHERE name = ?"));
-    stmt_text(&st, name, STORE_TEXT_MAX);
-    TRY(stmt_next(&st));
-    return read_row(&st, txn, a, out);
-}
-
 enum rc store_issuer_set_retires(struct store_txn *txn, const struct id *id, when_t retires)
 {
     CLEANUP(stmt_done) struct stmt st = {};

@@ -42,8 +42,6 @@ enum store_issuer_state store_issuer_at(const struct store_issuer *issuer, when_
 enum rc store_issuer_add(struct store_txn *txn, const struct store_issuer *issuer);
 enum rc store_issuer_get(struct store_txn *txn, struct arena *a, const struct id *id,
                          struct store_issuer *out);
-enum rc store_issuer_by_name(struct store_txn *txn, struct arena *a, struct str name,
-                             struct store_issuer *out);
 /* Compare and set. */
 enum rc store_issuer_move(struct store_txn *txn, const struct id *id, enum store_issuer_state from,
                           enum store_issuer_state to);

@@ -6,8 +6,7 @@
 #include "store/types.h"
 
 /* Keys in use; letters, digits, dots and hyphens, at most 64. */
-#define STORE_META_HIERARCHY "hierarchy"   /* canonical JSON: what init made */
-#define STORE_META_GENERATION "generation" /* decimal: of the configuration that is live */
+#define STORE_META_HIERARCHY "hierarchy" /* canonical JSON: what init made */
 
 enum rc store_meta_get(struct store_txn *txn, struct arena *a, const char *key, struct str *out);
 /* Adds or replaces; at most STORE_BLOB_MAX bytes. */

@@ -242,14 +242,66 @@ enum rc store_order_count(struct store_txn *txn, const struct store_order_filter
 }
 
 enum rc store_order_replacing(struct store_txn *txn, struct arena *a, struct str replaces,
-                              struct store_order *out)
+                              when_t now, struct store_order *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
                   "SELECT " COLUMNS " FROM orders WHERE replaces = ? AND status <> 'invalid'"
+                  " AND (expires > ? OR status NOT IN ('pending', 'ready'))"
                   " ORDER BY created LIMIT 1"));
     stmt_text(&st, replaces, STORE_TEXT_MAX);
+    stmt_int(&st, now);
     TRY(stmt_next(&st));
     return read_row(&st, txn, a, out);
+}
+
+enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
+                         uint64_t *out_n, when_t *out_first)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct row r;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT COUNT(*), COALESCE(MIN(expires), 0) FROM (SELECT status, expires"
+                  " FROM orders WHERE account = ? AND created > ? ORDER BY created DESC LIMIT ?)"
+                  " WHERE status IN ('pending', 'ready') AND expires > ?"));
+    stmt_id(&st, account);
+    stmt_int(&st, from);
+    stmt_int(&st, STORE_OPEN_LOOK);
+    stmt_int(&st, now);
+    TRY(stmt_next(&st));
+    r = row_of(&st, NULL);
+    *out_n = (uint64_t)row_int(&r);
+    *out_first = row_int(&r);
+    return r.rc;
+}
+
+enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
+                             const struct store_order_open_for *what, struct store_order **out,
+                             size_t *out_n)
+{
+    enum { LOOK = 16 };
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS " FROM orders WHERE n IN (SELECT w.order_n"
+                  " FROM authorizations z JOIN order_names w ON w.authorization = z.n"
+                  " WHERE z.account = ? AND z.value = ?)"
+                  " AND status IN ('pending', 'ready') AND expires > ? ORDER BY n DESC LIMIT ?"));
+    stmt_id(&st, &what->account);
+    stmt_text(&st, what->value, STORE_TEXT_MAX);
+    stmt_int(&st, what->now);
+    stmt_int(&st, LOOK);
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        TRY(rows_grow(a, sizeof(struct store_order), LOOK, n, &cap, &list));
+        TRY(read_row(&st, txn, a, (struct store_order *)list + n));
+        n++;
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
 }

@@ -75,7 +75,22 @@ enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struc
                              when_t now, struct id **out, size_t *out_n);
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *filter,
                           uint64_t *out);
-/* The order that is not invalid and replaces that certificate (RFC 9773 section 5: there may be
- * one). */
+/* The order that is not invalid, nor has expired by `now`, and replaces that certificate (RFC 9773
+ * section 5: there may be one). */
 enum rc store_order_replacing(struct store_txn *txn, struct arena *a, struct str replaces,
-                              struct store_order *out);
+                              when_t now, struct store_order *out);
+struct store_order_open_for {
+    struct id account;
+    struct str value; /* a name without "*.", or an address */
+    when_t now;
+};
+/* Orders of the account that are pending or ready, have not expired, and have an authorization for
+ * that: the newest first, a few of them. */
+enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
+                             const struct store_order_open_for *what, struct store_order **out,
+                             size_t *out_n);
+/* Of the account's orders of since `from`, STORE_OPEN_LOOK newest at most: how many are pending or
+ * ready and have not expired by `now`, and when the first of them does (0: there is none). */
+enum { STORE_OPEN_LOOK = 5000 };
+enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
+                         uint64_t *out_n, when_t *out_first);

@@ -237,6 +237,37 @@ static const char *const approvals[] = {
     NULL,
 };
 
+/* Accounts by external binding, authorizations made ahead of orders or for all below a domain,
+ * renewals pulled forward, and an end for what has expired. To delete an order, nothing may need to
+ * look for what refers to it without an index: of the issuances, only those that are reserved are
+ * ever looked for by their order, so the others refer to it by its name alone. A column with a
+ * reference cannot lose it; a new one takes its name. */
+static const char *const acme[] = {
+    "CREATE TABLE eab_keys (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE,"
+    " accounts INTEGER NOT NULL, created INTEGER NOT NULL, expires INTEGER, revoked INTEGER,"
+    " reason TEXT) STRICT",
+    "CREATE INDEX accounts_eab ON accounts (eab_key) WHERE eab_key IS NOT NULL",
+    "ALTER TABLE accounts ADD COLUMN ahead INTEGER",
+    "ALTER TABLE authorizations ADD COLUMN ahead INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE authorizations ADD COLUMN subdomains INTEGER NOT NULL DEFAULT 0",
+
+    "CREATE TABLE renewals (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " issuer TEXT REFERENCES issuers (id), profile TEXT, spki_sha256 BLOB, name TEXT, under TEXT,"
+    " created INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT,"
+    " url TEXT) STRICT",
+
+    "DROP INDEX issuances_reserved",
+    "ALTER TABLE issuances ADD COLUMN of_order TEXT",
+    "UPDATE issuances SET of_order = order_id",
+    "ALTER TABLE issuances DROP COLUMN order_id",
+    "ALTER TABLE issuances RENAME COLUMN of_order TO order_id",
+    "CREATE UNIQUE INDEX issuances_reserved ON issuances (order_id) WHERE state = 'reserved'",
+
+    "ALTER TABLE certificates ADD COLUMN tombstoned INTEGER",
+    "ALTER TABLE certificates ADD COLUMN names_sha256 BLOB",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -245,6 +276,7 @@ static const struct store_migration migrations[] = {
     {"profiles: other names, owners", profiles},
     {"revocation", revocation},
     {"approvals", approvals},
+    {"acme", acme},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

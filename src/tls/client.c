@@ -116,8 +116,8 @@ static bool set_up(struct tls_client *c, char *name, struct str alpn)
         return false;
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_max_cert_list(c->ctx, TLS_CLIENT_CHAIN_MAX);
-    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                    SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
     c->ssl = SSL_new(c->ctx);

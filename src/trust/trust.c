@@ -236,7 +236,7 @@ static bool put_set(const struct ca *ca, struct str path, struct buf *out)
             continue;
         for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++)
             if (trusted(ca, i) && (sets[s].all || classical(i)) &&
-                str_eq(i->hierarchy, sets[s].special ? STR("special") : STR("intranet")))
+                str_eq(i->hierarchy, ca_hierarchy(sets[s].special)))
                 x509_cert_put_pem(i->cert.der, out);
     }
     return out->n > 0;

@@ -9,8 +9,8 @@
 MSG(msg_shake, "validate.alpn-handshake",
     "{0}: no TLS with {1}: {2}. A server must answer there that knows the protocol acme-tls/1");
 MSG(msg_protocol, "validate.alpn-protocol",
-    "{0}: {1} does TLS, but chose {2} when it was offered the protocol acme-tls/1; the server there "
-    "must know this challenge");
+    "{0}: {1} does TLS, but chose {2} when it was offered the protocol acme-tls/1; the server "
+    "there must know this challenge");
 MSG(msg_certificate, "validate.alpn-certificate", "{0}: the certificate that {1} showed {2}");
 
 #define ALPN STR("acme-tls/1")
@@ -31,7 +31,7 @@ static bool names_only(const struct validation *run, const struct x509_cert *c)
 {
     struct addr addr;
 
-    if (c->n_other_names || c->n_dns + c->n_ips != 1)
+    if (c->n_other_names || c->n_emails || c->n_uris || c->n_dns + c->n_ips != 1)
         return false;
     if (run->is_ip)
         return c->n_ips == 1 && addr_parse(run->ask.identifier, &addr) == RC_OK &&
@@ -133,8 +133,8 @@ static enum rc prepare(struct validation *run)
         TRY(addr_parse(host, &addr));
         TRY(reverse_name(run, &addr, &run->server_name));
     }
-    text = arena_printf(&run->arena, run->is_ip && addr.n != NIBBLE ? "https://[%.*s]:%u/"
-                                                                    : "https://%.*s:%u/",
+    text = arena_printf(&run->arena,
+                        run->is_ip && addr.n != NIBBLE ? "https://[%.*s]:%u/" : "https://%.*s:%u/",
                         STR_ARG(host), (unsigned)run->conf->validation.tls_port);
     if (!text.p)
         return RC_NOMEM;

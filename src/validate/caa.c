@@ -6,11 +6,11 @@
 #include "validate/validate_int.h"
 
 MSG(msg_forbids, "validate.caa-forbids",
-    "{0}: {1} may not have a certificate of this CA: {2}, at {3}. Whoever holds the zone can change "
-    "them; acme.caa_identities are the names by which they may mean this CA");
+    "{0}: {1} may not have a certificate of this CA: {2}, at {3}. Whoever holds the zone can "
+    "change them; acme.caa_identities are the names by which they may mean this CA");
 MSG(msg_failed, "validate.caa-failed",
-    "{0}: it could not be found out whether CAA records forbid the certificate: {1}. Until the name "
-    "servers answer, it counts as forbidden (RFC 8659)");
+    "{0}: it could not be found out whether CAA records forbid the certificate: {1}. Until the "
+    "name servers answer, it counts as forbidden (RFC 8659)");
 MSG(msg_slow, "validate.caa-slow",
     "{0}: the name servers did not say in time whether {1} has CAA records");
 MSG(msg_deep, "validate.caa-deep", "{0}: the name has more than 16 labels");
@@ -105,10 +105,8 @@ static void on_caa(void *arg, enum rc rc, const struct dns_answer *answer)
 
 static void look(struct validation *run)
 {
-    struct dns_question q = {.name = run->caa_at,
-                             .type = DNS_CAA,
-                             .timeout = validate_left(run),
-                             .arena = &run->arena};
+    struct dns_question q = {
+        .name = run->caa_at, .type = DNS_CAA, .timeout = validate_left(run), .arena = &run->arena};
     enum rc rc;
 
     if (run->n_caa == CAA_STEPS_MAX) {

@@ -134,7 +134,7 @@ static const char *objection(const struct caa_query *q, const struct value *v)
 
 static bool known(struct str tag)
 {
-    static const char *const tags[] = {"issue", "issuewild", "iodef", "contactemail",
+    static const char *const tags[] = {"issue",        "issuewild", "iodef",   "contactemail",
                                        "contactphone", "issuemail", "issuevmc"};
 
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)

@@ -55,8 +55,8 @@ static void judge(struct validation *run)
         return;
     }
     if (dns_answer_err(run->txt, &why) != RC_OK) {
-        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_dns, run->what, run->txt_name,
-                      validate_text(run, &why)));
+        IGNORE_RC(
+            ERR(&run->err, RC_DENIED, msg_dns, run->what, run->txt_name, validate_text(run, &why)));
         /* Nothing there yet is another matter than nobody to ask. */
         validate_fail(run, why.rc == RC_NOTFOUND ? "unauthorized" : "dns");
         return;
@@ -105,21 +105,18 @@ static void late(struct validation *run)
     CLEANUP(buf_done) struct buf span = BUF_INIT(SPAN_BYTES);
 
     when_put_span(&span, run->conf->validation.timeout);
-    IGNORE_RC(
-        ERR(&run->err, RC_DENIED, msg_slow, run->what, buf_str(&span), run->txt_name));
+    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_slow, run->what, buf_str(&span), run->txt_name));
     validate_fail(run, "dns");
 }
 
 static void begin(struct validation *run)
 {
-    run->txt_name =
-        arena_printf(&run->arena, "_acme-challenge.%.*s", STR_ARG(run->ask.identifier));
+    run->txt_name = arena_printf(&run->arena, "_acme-challenge.%.*s", STR_ARG(run->ask.identifier));
     look(run);
 }
 
 /* RFC 4648 section 6, in lower case: eighty bits are sixteen characters without padding. */
-static void put_base32(const unsigned char bytes[static LABEL_BYTES],
-                       char out[static LABEL_TEXT])
+static void put_base32(const unsigned char bytes[static LABEL_BYTES], char out[static LABEL_TEXT])
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
     uint64_t bits = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One GET over HTTP or HTTPS, or one TLS handshake that offers a protocol, with one address that was
- * chosen, and judged, by the caller: no lookup, no redirect, no policy but that of validate/reach.h
- * for what was reached, no deadline but that of connecting. Certificates are not verified. Embedded
- * in its owner. */
+/* One GET over HTTP or HTTPS, or one TLS handshake that offers a protocol, with one address that
+ * was chosen, and judged, by the caller: no lookup, no redirect, no policy but that of
+ * validate/reach.h for what was reached, no deadline but that of connecting. Certificates are not
+ * verified. Embedded in its owner. */
 #pragma once
 
 #include "base/buf.h"
@@ -21,9 +21,9 @@ struct tls_client;
 struct validate_fetch;
 
 /* RC_OK: the response is complete in `f->http`, or the handshake is done and `f->tls` is open.
- * RC_TOOBIG: its body is longer than wanted, status and headers are there. Else `err` says why there
- * is none: RC_NET, RC_TIMEOUT, RC_DENIED (while connecting); RC_NET, RC_CLOSED, RC_PARSE, RC_CRYPTO
- * (f->connected); RC_NOMEM, RC_IO. Comes once. */
+ * RC_TOOBIG: its body is longer than wanted, status and headers are there. Else `err` says why
+ * there is none: RC_NET, RC_TIMEOUT, RC_DENIED (while connecting); RC_NET, RC_CLOSED, RC_PARSE,
+ * RC_CRYPTO (f->connected); RC_NOMEM, RC_IO. Comes once. */
 typedef void (*validate_fetch_fn)(void *arg, enum rc rc, const struct err *err);
 
 struct validate_fetch {

@@ -13,10 +13,8 @@ MSG(msg_address, "validate.address",
 MSG(msg_connect, "validate.connect",
     "{0}: cannot fetch {1}: {2}. A server must listen there, and firewalls let it be "
     "reached from this host");
-MSG(msg_silent, "validate.silent",
-    "{0}: {1} was asked for {2} and did not answer within {3}");
-MSG(msg_slow, "validate.slow",
-    "{0}: could not fetch {1} within {2}; it got as far as {3}");
+MSG(msg_silent, "validate.silent", "{0}: {1} was asked for {2} and did not answer within {3}");
+MSG(msg_slow, "validate.slow", "{0}: could not fetch {1} within {2}; it got as far as {3}");
 enum {
     URL_SHOWN = 240, /* bytes of a URL in messages */
     SPAN_BYTES = 64,
@@ -60,13 +58,12 @@ static void fail_dials(struct validation *run, bool none_allowed)
         buf_puts(&text, hop->dials[i].why);
     }
     if (!none_allowed) {
-        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_connect, run->what, shown(hop->text),
-                      buf_str(&text)));
+        IGNORE_RC(
+            ERR(&run->err, RC_DENIED, msg_connect, run->what, shown(hop->text), buf_str(&text)));
         validate_fail(run, "connection");
         return;
     }
-    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_address, run->what, shown(hop->text),
-                  buf_str(&text)));
+    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_address, run->what, shown(hop->text), buf_str(&text)));
     /* Where a redirect leads is no property of the identifier. */
     validate_fail(run, run->n_hops == 1 ? "rejectedIdentifier" : "connection");
 }
@@ -184,8 +181,8 @@ static void resolved(struct validation *run)
         return;
     }
     IGNORE_RC(dns_answer_err(telling(hop->aaaa, hop->a), &why));
-    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_dns, run->what, hop->a->name,
-                  validate_text(run, &why)));
+    IGNORE_RC(
+        ERR(&run->err, RC_DENIED, msg_dns, run->what, hop->a->name, validate_text(run, &why)));
     validate_fail(run, "dns");
 }
 
@@ -285,12 +282,10 @@ void validate_hop_late(struct validation *run)
 
     when_put_span(&span, run->conf->validation.timeout);
     if (!asking && run->fetch.connected) {
-        IGNORE_RC(
-            ERR(&run->err, RC_DENIED, msg_silent, run->what, to, where, buf_str(&span)));
+        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_silent, run->what, to, where, buf_str(&span)));
     } else {
         IGNORE_RC(ERR(&run->err, RC_DENIED, msg_slow, run->what, where, buf_str(&span),
                       asking ? STR("asking name servers for the address") : to));
     }
     validate_fail(run, asking ? "dns" : "connection");
 }
-

@@ -6,8 +6,7 @@
 #include "validate/validate_int.h"
 
 MSG(msg_broken, "validate.broken", "{0}: cannot fetch {1} from {2}: {3}");
-MSG(msg_not_http, "validate.not-http",
-    "{0}: what {2} sent for {1} cannot be understood: {3}");
+MSG(msg_not_http, "validate.not-http", "{0}: what {2} sent for {1} cannot be understood: {3}");
 MSG(msg_status, "validate.status",
     "{0}: {1} at {2} answered {3}, not 200. The challenge's file must be found there");
 MSG(msg_content, "validate.content",
@@ -20,7 +19,7 @@ enum {
     URL_SHOWN = 240, /* bytes of a URL in messages */
     SPAN_BYTES = 64,
     STATUS_BYTES = 16,
-    REDIRECT_MAX = 2000, /* bytes of a URL that is followed */
+    REDIRECT_MAX = 2000,  /* bytes of a URL that is followed */
     THUMBPRINT_TEXT = 43, /* RFC 8555 section 8.1: base64url of SHA-256 */
 };
 static struct str shown(struct str url)
@@ -32,8 +31,8 @@ static struct str shown(struct str url)
 
 static void fail_redirect(struct validation *run, struct str to, struct str why, const char *type)
 {
-    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_redirect, run->what, shown(validate_hop_last(run)->text),
-                  shown(to), why));
+    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_redirect, run->what,
+                  shown(validate_hop_last(run)->text), shown(to), why));
     validate_fail(run, type);
 }
 

@@ -154,7 +154,8 @@ static void on_answer(void *arg, enum rc rc, const struct dns_answer *answer)
     one_less(q->owner, rc);
 }
 
-static enum rc keep(struct validate_preflight *p, const struct validate_result *r, struct attempt *a)
+static enum rc keep(struct validate_preflight *p, const struct validate_result *r,
+                    struct attempt *a)
 {
     char text[1024];
 

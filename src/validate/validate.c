@@ -117,9 +117,8 @@ static void on_deadline(void *arg)
 
 static const struct validate_method *find_method(struct str name)
 {
-    static const struct validate_method *const methods[] = {&validate_http01, &validate_alpn01,
-                                                            &validate_dns01,
-                                                            &validate_dns_account01};
+    static const struct validate_method *const methods[] = {
+        &validate_http01, &validate_alpn01, &validate_dns01, &validate_dns_account01};
 
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (str_eq(name, str_of(methods[i]->name)))

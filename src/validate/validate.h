@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proof that whoever holds an account controls an identifier, and that this CA may certify it: the
  * challenges http-01 and dns-01 (RFC 8555 section 8), tls-alpn-01 (RFC 8737), dns-account-01
- * (draft-ietf-acme-dns-account-label), for names and, the first and the third, addresses (RFC 8738);
- * behind each, for names, CAA (RFC 8659, RFC 8657). Runs in the prober. One attempt at a time for
- * each call: trying again is core's business. */
+ * (draft-ietf-acme-dns-account-label), for names and, the first and the third, addresses (RFC
+ * 8738); behind each, for names, CAA (RFC 8659, RFC 8657). Runs in the prober. One attempt at a
+ * time for each call: trying again is core's business. */
 #pragma once
 
 #include "base/err.h"
@@ -30,7 +30,7 @@ struct validate_ask {
     struct str identifier_type; /* "dns", "ip" */
     struct str identifier;      /* canonical; of a wildcard, what is behind "*." */
     bool wildcard;
-    bool caa_only; /* the challenge was won before: only whether CAA still allows it by that */
+    bool caa_only;      /* the challenge was won before: only whether CAA still allows it by that */
     struct str account; /* its URL, as CAA records and record names have it; empty: unknown */
     struct str token;   /* empty with caa_only, like the next */
     struct str key_authorization;

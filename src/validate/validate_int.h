@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One attempt, for the files of validate/: validate.c (life and limits), hop.c (a host looked up, its
- * addresses judged and dialled), http01.c, alpn01.c and dns01.c (what the challenges do), caa.c (who
- * may issue at all), evidence.c (the record of it). */
+/* One attempt, for the files of validate/: validate.c (life and limits), hop.c (a host looked up,
+ * its addresses judged and dialled), http01.c, alpn01.c and dns01.c (what the challenges do), caa.c
+ * (who may issue at all), evidence.c (the record of it). */
 #pragma once
 
 #include "base/arena.h"

@@ -27,12 +27,10 @@ MSG(msg_common_names, "x509.csr-common-names",
     "the certificate request has more than one common name");
 MSG(msg_email, "x509.csr-email",
     "the certificate request asks for the mail address \"{0}\", which is none: letters and digits "
-    "of "
-    "ASCII, \"@\" and a DNS name");
+    "of ASCII, \"@\" and a DNS name");
 MSG(msg_uri, "x509.csr-uri",
     "the certificate request asks for the URI \"{0}\", which cannot stand in a certificate: it "
-    "needs "
-    "a host, no user and no fragment, scheme and host in lower case");
+    "needs a host, no user and no fragment, scheme and host in lower case");
 MSG(msg_other_names, "x509.csr-other-names",
     "the certificate request asks for names that are neither DNS names nor addresses");
 MSG(msg_extension, "x509.csr-extension",

@@ -31,8 +31,7 @@ MSG(msg_lifetime, "lint.lifetime",
 MSG(msg_spki, "lint.public-key", "here: the public key is another than the one asked for");
 MSG(msg_key_form, "lint.key-form",
     "RFC 5280 4.1.2.7: the public key is none that can be read: its form, its size, its exponent, "
-    "or "
-    "a point off the curve");
+    "or a point off the curve");
 MSG(msg_weak, "lint.key-weak", "CABF BR 6.1.1.3: the public key can be broken");
 MSG(msg_own_key, "lint.issuer-key",
     "RFC 5280 3.2: a root is signed with its own key, and nothing else is");
@@ -52,8 +51,7 @@ MSG(msg_usage_key, "lint.key-usage-key",
     "RFC 3279 2.3, RFC 5480 3, RFC 8410 5, RFC 9881 5: keyUsage asks what a {0} key cannot do");
 MSG(msg_eku, "lint.extended-key-usage",
     "CABF BR 7.1.2: extendedKeyUsage does not fit the kind of certificate, or is not what was "
-    "asked "
-    "for");
+    "asked for");
 MSG(msg_responder, "lint.responder",
     "RFC 6960 4.2.2.2: id-pkix-ocsp-nocheck belongs into the certificates of responders, and only "
     "there");

@@ -15,7 +15,7 @@ import sys
 import time
 
 NAMED = "/usr/sbin/named"
-HEAD = "$TTL 1\n@ IN SOA ns hostmaster {serial} 3600 600 86400 1\n@ IN NS ns\nns IN A 127.0.0.1\n"
+HEAD = "$TTL 1\n@ 3600 IN SOA ns hostmaster {serial} 3600 600 86400 {negative}\n@ IN NS ns\nns IN A 127.0.0.1\n"
 
 
 def free_port(address="127.0.0.1"):
@@ -35,15 +35,18 @@ class DnsServer:
     """zones: name to records, as in a zone file; SOA and NS are added. `recursive` says of itself that it finds out, and
     follows aliases between its zones; no other names exist for it. Otherwise it is authoritative only. `forward`: zones
     about which it asks another server ("ADDRESS port PORT") and remembers what that says. `keys`: text of key statements,
-    `zone_options` of each of its zones."""
+    `zone_options` of each of its zones, `negative`: for how many seconds others may remember that there is
+    no such name."""
 
-    def __init__(self, directory, zones, recursive=False, options="", *, at=None, forward=None, keys="", zone_options=""):
+    def __init__(self, directory, zones, recursive=False, options="", *, at=None, forward=None, keys="", zone_options="",
+                 negative=1):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.zones = dict(zones)
         self.serial = 1
         self.process = None
         self.at, self.forward, self.keys, self.zone_options = at, forward or {}, keys, zone_options
+        self.negative = negative
         for zone in self.zones:
             self._write(zone)
         for _ in range(3):
@@ -61,12 +64,13 @@ class DnsServer:
         return (self.directory / "named.log").read_text(errors="replace")
 
     def _write(self, zone):
-        (self.directory / f"{zone}.zone").write_text(HEAD.format(serial=self.serial) + self.zones[zone] + "\n")
+        (self.directory / f"{zone}.zone").write_text(HEAD.format(serial=self.serial, negative=self.negative) +
+                                                      self.zones[zone] + "\n")
 
     def _configure(self, recursive, options):
         if recursive:  # nothing is to be found out on the Internet
             delegated = "".join(f"{z}. NS ns.{z}.\nns.{z}. A 127.0.0.1\n" for z in self.forward)
-            (self.directory / "root").write_text(HEAD.format(serial=1) + delegated)
+            (self.directory / "root").write_text(HEAD.format(serial=1, negative=1) + delegated)
         zones = 'zone "." { type primary; file "root"; };\n' if recursive else ""
         zones += "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; {self.zone_options} }};\n' for z in self.zones)
         zones += "".join(f'zone "{z}" {{ type forward; forward only; forwarders {{ {to}; }}; }};\n'

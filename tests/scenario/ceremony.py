@@ -167,12 +167,20 @@ def with_shares(directory):
     if "warning" in out:
         sys.exit(f"a network was seen where there is none:\n{out}")
     expect(m.root("create", *WHO, "--shares", "3/5", ok=(2,), env={**os.environ, "AUTARKY_DATA": ""}), "--next", "again")
+    expect(m.root("create", *WHO, "--next", "--shares", "2/3", "--algorithms", "rsa", ok=(2,)),
+           "a data directory of their own", "other shares for the next root")
+    expect(m.root("create", *WHO, "--next", "--shares", "2/3", "--token", "pkcs11:token=Root", ok=(64,)),
+           "leave --shares or --token out", "shares of a token")
     if (m.offline / "root" / "passphrase").exists():
         sys.exit("the passphrase is kept beside its shares")
     m.root("export", "--media", m.media)
     m.server("init", *WHO, "--offline-root", m.media)
     server = m.start()
     wait_for("the server to wait", lambda: "signer.no-issuer" in server.log.read_text())
+    expect(m.server("issuer", "create", "--token", "pkcs11:token=CA", ok=(64,)), "--token goes with --csr", "a token without --csr")
+    expect(m.server("issuer", "create", "--csr", "--algorithms", "rsa", "--media", m.media, "--dry-run"), "request for rsa-1", "a try")
+    if list((m.online / "ca").glob("rsa-1*")) or list(m.media.glob("autarky-request-*")):
+        sys.exit("a dry run made something")
     m.server("issuer", "create", "--csr", "--algorithms", "rsa,ecdsa", "--media", m.media)
     shares_that_do_not_do(m)
     shares_of_others(m)

@@ -4,6 +4,7 @@
 """Certificates without ACME, as an administrator makes them: issued, signed, found, exported, revoked; what comes out is read by
 OpenSSL, GnuTLS and NSS, each as far as it knows the algorithm, and used for mutual TLS by curl."""
 
+import atexit
 import json
 import os
 import pathlib
@@ -27,6 +28,12 @@ profiles:
 # Kind of key, root, and who else knows it.
 KINDS = (("ecdsa", "root-rsa", "gnutls nss"), ("rsa2048", "root-rsa", "gnutls nss"), ("ed25519", "root-rsa", "gnutls"),
          ("sm2", "root-sm2", ""), ("mldsa65", "root-mldsa", ""))
+
+
+# Ours looks for none of the system's.
+REQUEST_CONFIG = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"request-{os.getpid()}.cnf"
+REQUEST_CONFIG.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+atexit.register(REQUEST_CONFIG.unlink)
 
 
 def autarky(lab, *words, want=0, says=(), **options):
@@ -153,7 +160,7 @@ def tlcp_pair(lab):
 def requests(lab):
     """CSR files of OpenSSL and GnuTLS, and what is none."""
     key, csr = lab.directory / "k.pem", lab.directory / "r.pem"
-    run(OPENSSL, "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj", "/O=Somebody Else/CN=b.hospital.example",
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj", "/O=Somebody Else/CN=b.hospital.example",
         "-addext", "subjectAltName=DNS:c.hospital.example", "-out", csr)
     sign = ("cert", "sign", csr, "--reason", "CHG-1", "--owner", "alice", "--team", "web", "--service", "wiki")
     autarky(lab, *sign, "--out", lab.directory / "signed")
@@ -164,7 +171,7 @@ def requests(lab):
         sys.exit("the subject came from the request")
     if (out / "privkey.pem").exists():
         sys.exit("a key came from nowhere")
-    run(OPENSSL, "req", "-in", csr, "-outform", "DER", "-out", lab.directory / "r.der")
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-in", csr, "-outform", "DER", "-out", lab.directory / "r.der")
     with open(lab.directory / "r.der", "rb") as stdin:
         autarky(lab, "cert", "sign", "-", "--name", f"d.{DOMAIN}", "--out", lab.directory / "other", stdin=stdin)
     expect(text_of(lab.directory / "other" / "cert.pem", "-ext", "subjectAltName").strip(), f"DNS:d.{DOMAIN}", "given names")
@@ -187,10 +194,10 @@ def bad_requests(lab, csr):
         autarky(lab, "cert", "sign", lab.directory / name, "--out", lab.directory / "bad", want=2, says=says)
     for words, says in ((("-subj", "/CN=www.example.com"), "www.example.com"),
                         (("-subj", "/CN=x.hospital.example", "-addext", "basicConstraints=CA:TRUE"), "CA")):
-        run(OPENSSL, "req", "-new", "-key", lab.directory / "k.pem", *words, "-out", lab.directory / "r.bad")
+        run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-key", lab.directory / "k.pem", *words, "-out", lab.directory / "r.bad")
         autarky(lab, "cert", "sign", lab.directory / "r.bad", "--out", lab.directory / "bad", want=2, says=says)
     run("certtool", "--generate-privkey", "--key-type", "rsa", "--bits", "1024", "--outfile", lab.directory / "weak.pem")
-    run(OPENSSL, "req", "-new", "-key", lab.directory / "weak.pem", "-subj", "/CN=x.hospital.example", "-out", lab.directory / "r.weak")
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-key", lab.directory / "weak.pem", "-subj", "/CN=x.hospital.example", "-out", lab.directory / "r.weak")
     autarky(lab, "cert", "sign", lab.directory / "r.weak", "--out", lab.directory / "bad", want=2)
     if (lab.directory / "bad").exists():
         sys.exit("a directory was made for nothing")

@@ -139,14 +139,18 @@ def passphrases(data, passphrase):
 
 
 def no_room(lab):
-    small = lab / "small"
+    for size, says in (("60k", "No space left"), ("400k", "full")):
+        no_room_in(lab / f"small{size}", size, says)
+
+
+def no_room_in(small, size, says):
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k,mode=755", "tmpfs", small], check=False,
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", small], check=False,
                       stderr=subprocess.DEVNULL).returncode != 0:
         print("# without a small file system: this system lets nobody mount")
         return
     try:
-        autarky("init", "--data", small / "data", *INIT, want=2, says="full")
+        autarky("init", "--data", small / "data", *INIT, want=2, says=says)
         if list(small.iterdir()):
             sys.exit(f"init left something on a full disk: {list(small.iterdir())}")
     finally:

@@ -142,6 +142,25 @@ def refused(lab):
         sys.exit("what failed has left files")
 
 
+def next_root(lab):
+    """Another root beside the present one, each certified by the other; the next issuer is below it."""
+    lab.autarky("root", "create", ok=(2,))
+    lab.autarky("root", "create", "--next", "--shares", "2/3", ok=(64,))
+    key = lab.data / "root" / "root-sm2.key"
+    key.rename(lab.directory / "away.key")
+    expect(lab.autarky("root", "create", "--next", "--algorithms", "sm2", ok=(2,)), "the key of root-sm2 is not here", "no key")
+    (lab.directory / "away.key").rename(key)
+    expect(lab.autarky("root", "create", "--next", "--algorithms", "sm2"), "root-sm2-2 is there", "the next root")
+    expect(lab.autarky("issuer", "cross-sign", "root-sm2-2"), "root-sm2-2-by-root-sm2", "cross-signing")
+    lab.autarky("issuer", "rotate", "sm2-1", "--now")
+    if register(lab)["sm2-2"]["parent"] != "root-sm2-2":
+        sys.exit("the next issuer is not below the next root")
+    both = (lab.data / "trust" / "roots-all.pem").read_text()
+    for root in ("root-sm2", "root-sm2-2"):
+        if (lab.data / "trust" / f"{root}.pem").read_text() not in both:
+            sys.exit(f"{root} is not among the roots")
+
+
 def main():
     with Lab(policy="  - name: all\n    allow: [\"*\"]\n", init_options=("--algorithms", "ecdsa,sm2")) as lab:
         port = free_port()
@@ -153,6 +172,7 @@ def main():
         certificates = Certificates(lab)
         first, second = rotated(lab, certificates)
         refused(lab)
+        next_root(lab)
         special(lab, certificates)
         another_domain(lab, certificates, second)
         revoked(lab, certificates)

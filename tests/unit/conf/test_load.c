@@ -161,8 +161,8 @@ static void unknown_keys(void)
                   "5: profiles.x.lifetme: unknown key; nearest valid key \"lifetime\"");
     CHECK_PROBLEM("ca: {passphrase: {form: file}}\n",
                   "3: ca.passphrase.form: unknown key; nearest valid key \"from\"");
-    CHECK_PROBLEM("policy:\n  - {name: a, allow: [\"*\"], eab: [x]}\n",
-                  "4: policy[0].eab: unknown key; nearest valid key \"name\"");
+    CHECK_PROBLEM("policy:\n  - {name: a, allow: [\"*\"], nme: [x]}\n",
+                  "4: policy[0].nme: unknown key; nearest valid key \"name\"");
 }
 
 static void shapes(void)

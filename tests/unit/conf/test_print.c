@@ -26,6 +26,9 @@ static void the_defaults(void)
                                "    allow: [\"*\", a.b]\n"
                                "    networks: []\n"
                                "    challenges: [http-01]\n"
+                               "    addresses: []\n"
+                               "    wildcards: false\n"
+                               "    eab: []\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
@@ -49,8 +52,11 @@ static void the_defaults(void)
     "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa],"            \
     " curves: [p384]}, \"null\": {locality: B\xc3\xa2le, unit: \"a: b\", policies: [1.2.3],"       \
     " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
-    "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"]}]\n"                           \
-    "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\"}\n"                 \
+    "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
+    " wildcards: true, eab: [team-a, \"null\"]}]\n"                                                \
+    "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
+    " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n" \
+    "keep: {orders: 1h, certificates: 10d}\n"                                                      \
     "ca: {passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                               \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"

@@ -28,7 +28,7 @@ static void merge_keys(void)
                    "a.yaml:3: <<: merge keys (<<) are not supported: write the keys out\n");
     /* Quoted it is a name like any other, and no key. */
     CHECK_PROBLEMS(LEAST "acme:\n  \"<<\": x\n",
-                   "a.yaml:4: acme.<<: unknown key; nearest valid key \"website\"\n");
+                   "a.yaml:4: acme.<<: unknown key; nearest valid key \"eab\"\n");
 }
 
 static void keys_given_twice(void)

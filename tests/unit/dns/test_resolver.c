@@ -13,20 +13,36 @@ enum { STEPS = 60, ROUNDS = 20, ARENA = 1 << 20 };
 #define STEP (WHEN_SECOND / 4)
 
 static const struct dns_fake_rr lan[] = {
-    {"www.lan", 1, "10.0.0.1"},     {"www.lan", 1, "10.0.0.2"},
-    {"www.lan", 28, "2001:db8::1"}, {"alias.lan", 5, "other.lan"},
-    {"other.lan", 5, "WWW.lan"},    {"circle.lan", 5, "round.lan"},
-    {"round.lan", 5, "circle.lan"}, {"out.lan", 5, "www.dmz"},
-    {"www.dmz", 1, "10.9.9.9"},     {"txt.lan", 16, "one"},
-    {"txt.lan", 16, "two"},         {"n0.lan", 5, "n1.lan"},
-    {"n1.lan", 5, "n2.lan"},        {"n2.lan", 5, "n3.lan"},
-    {"n3.lan", 5, "n4.lan"},        {"n4.lan", 5, "n5.lan"},
-    {"n5.lan", 5, "n6.lan"},        {"n6.lan", 5, "n7.lan"},
-    {"n7.lan", 5, "n8.lan"},        {"n8.lan", 5, "n9.lan"},
-    {"n9.lan", 1, "10.0.0.9"},      {"held", 2, "ns.held"},
-    {"ns.held", 1, "10.0.0.56"},    {"ns.held", 28, "::1"},
-    {"alias.held", 5, "www.lan"},   {"bare", 2, "nowhere.bare"},
-    {"lan", 257, "issue ca.example"}, {"lan", 257, "!future \"x\""},
+    {"www.lan", 1, "10.0.0.1"},
+    {"www.lan", 1, "10.0.0.2"},
+    {"www.lan", 28, "2001:db8::1"},
+    {"alias.lan", 5, "other.lan"},
+    {"other.lan", 5, "WWW.lan"},
+    {"circle.lan", 5, "round.lan"},
+    {"round.lan", 5, "circle.lan"},
+    {"out.lan", 5, "www.dmz"},
+    {"www.dmz", 1, "10.9.9.9"},
+    {"txt.lan", 16, "one"},
+    {"txt.lan", 16, "two"},
+    {"n0.lan", 5, "n1.lan"},
+    {"n1.lan", 5, "n2.lan"},
+    {"n2.lan", 5, "n3.lan"},
+    {"n3.lan", 5, "n4.lan"},
+    {"n4.lan", 5, "n5.lan"},
+    {"n5.lan", 5, "n6.lan"},
+    {"n6.lan", 5, "n7.lan"},
+    {"n7.lan", 5, "n8.lan"},
+    {"n8.lan", 5, "n9.lan"},
+    {"n9.lan", 1, "10.0.0.9"},
+    {"held", 2, "ns.held"},
+    {"ns.held", 1, "10.0.0.56"},
+    {"ns.held", 28, "::1"},
+    {"alias.held", 5, "www.lan"},
+    {"bare", 2, "nowhere.bare"},
+    {"inward", 2, "ns.inward"},
+    {"ns.inward", 1, "127.0.0.1"},
+    {"lan", 257, "issue ca.example"},
+    {"lan", 257, "!future \"x\""},
     {NULL, 0, NULL},
 };
 /* What is held by the servers of "held", which no recursive server here knows of. */
@@ -67,11 +83,10 @@ static enum rc world_open(struct world *w)
 {
     static const struct addr_port all[] = {{{4, {10, 0, 0, 53}}, 53}, {{4, {10, 0, 0, 54}}, 53}};
     static const struct addr_port third[] = {{{4, {10, 0, 0, 55}}, 5353}};
-    const struct dns_zone zones[] = {{STR("."), all, 2, false},
-                                     {STR("dmz"), third, 1, true},
-                                     {STR("held"), NULL, 0, true},
-                                     {STR("bare"), NULL, 0, true},
-                                     {STR("agreed.lan"), all, 2, false, 2}};
+    const struct dns_zone zones[] = {
+        {STR("."), all, 2, false},      {STR("dmz"), third, 1, true},
+        {STR("held"), NULL, 0, true},   {STR("bare"), NULL, 0, true},
+        {STR("inward"), NULL, 0, true}, {STR("agreed.lan"), all, 2, false, 2}};
 
     clock_fake_init(&w->clock, WHEN_DAY);
     arena_init(&w->arena, ARENA);
@@ -84,7 +99,7 @@ static enum rc world_open(struct world *w)
     w->third->authoritative = true;
     w->fourth = dns_fake_add(&w->dns, "10.0.0.56:53", held);
     w->fourth->authoritative = true;
-    TRY(dns_zones_new(zones, 5, &w->zones));
+    TRY(dns_zones_new(zones, 6, &w->zones));
     return dns_resolver_new(w->ev, w->net, w->zones, &w->resolver);
 }
 
@@ -387,6 +402,7 @@ static void finds_who_holds_it(void)
     CHECK_STR(w.answer->canonical, "www.lan");
     LOOK_UP("www.old.held", DNS_A, DNS_FOUND);
     CHECK_STR(w.answer->canonical, "www.dmz");
+    LOOK_UP("x.inward", DNS_A, DNS_NO_SERVER); /* where it leads, nobody is asked */
     LOOK_UP("x.bare", DNS_A, DNS_NO_SERVER);
     CHECK(strstr(w.text, "cannot be found") || mem_fail_fired());
     /* Parts go with the whole. */
@@ -396,12 +412,10 @@ static void finds_who_holds_it(void)
 
 static void several_agree(void)
 {
-    static const struct dns_fake_rr one[] = {{"x.agreed.lan", 1, "10.0.0.1"},
-                                             {"x.agreed.lan", 1, "10.0.0.2"},
-                                             {NULL, 0, NULL}};
-    static const struct dns_fake_rr same[] = {{"x.agreed.lan", 1, "10.0.0.2"},
-                                              {"x.agreed.lan", 1, "10.0.0.1"},
-                                              {NULL, 0, NULL}};
+    static const struct dns_fake_rr one[] = {
+        {"x.agreed.lan", 1, "10.0.0.1"}, {"x.agreed.lan", 1, "10.0.0.2"}, {NULL, 0, NULL}};
+    static const struct dns_fake_rr same[] = {
+        {"x.agreed.lan", 1, "10.0.0.2"}, {"x.agreed.lan", 1, "10.0.0.1"}, {NULL, 0, NULL}};
     static const struct dns_fake_rr other[] = {{"x.agreed.lan", 1, "10.0.0.2"}, {NULL, 0, NULL}};
     WITH_WORLD;
 

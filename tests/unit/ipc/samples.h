@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ipc/messages.h"
+#include "ipc/probe_messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
@@ -78,9 +79,15 @@ static const struct ipc_sign sample_sign = {
     INT64_MIN,         INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
 static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
-static const struct ipc_validate sample_validate = {
-    S("http-01"), S("dns"), S("wiki.hospital.example"), true, false,
-    S("https://ca.hospital.example/acme/account/x"), S("token"), S("token.thumbprint"), 2};
+static const struct ipc_validate sample_validate = {S("http-01"),
+                                                    S("dns"),
+                                                    S("wiki.hospital.example"),
+                                                    true,
+                                                    false,
+                                                    S("https://ca.hospital.example/acme/account/x"),
+                                                    S("token"),
+                                                    S("token.thumbprint"),
+                                                    2};
 static const struct ipc_preflight sample_preflight = {
     S("dns"), S("wiki.hospital.example"), false, S("https://ca.hospital.example/acme/account/x")};
 static const struct ipc_preflight_reply sample_preflight_reply = {S("{\"views\":[]}")};

@@ -38,7 +38,7 @@ static void comes_back_as_it_was(void)
     CHECK(got.names[2].name.type == STORE_NAME_IP);
     CHECK_STR(got.names[2].name.value, "2001:db8::1");
     CHECK_STR(id_str(&got.names[2].authorization), fix_id(2).z);
-    CHECK_OK(store_order_replacing(READ(&f), &f.a, want.replaces, &got));
+    CHECK_OK(store_order_replacing(READ(&f), &f.a, want.replaces, FIX_NOW, &got));
     CHECK_STR(id_str(&got.id), want.id.z);
 }
 
@@ -110,7 +110,7 @@ static void failure_keeps_the_problem(void)
     CHECK(got.status == STORE_ORDER_INVALID);
     CHECK(str_eq(got.error, problem));
     /* An invalid one replaces nothing any more. */
-    CHECK_RC(store_order_replacing(READ(&f), &f.a, o.replaces, &got), RC_NOTFOUND);
+    CHECK_RC(store_order_replacing(READ(&f), &f.a, o.replaces, FIX_NOW, &got), RC_NOTFOUND);
 }
 
 static void bad_values_are_refused(void)

@@ -131,8 +131,7 @@ static void no_tls(const char *bytes, size_t n, enum rc wanted)
     CLEANUP(both_done) struct both b = {};
     int fd;
 
-    struct tls_client_conf conf = {
-        .server_name = STR("one"), .on_open = on_client_open, .arg = &b};
+    struct tls_client_conf conf = {.server_name = STR("one"), .on_open = on_client_open, .arg = &b};
     int fds[2];
 
     CHECK_OK(begin(&b, STR(""), STR(""), "one"));

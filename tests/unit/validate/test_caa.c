@@ -42,8 +42,10 @@ static void what_records_say(void)
         {{"ISSUE CA.Hospital.Example"}, NULL, false},
         {{"issue \t ca.hospital.example \t"}, NULL, false},
         {{"issue other.example", "issue hospital.example"}, NULL, false},
-        {{"issue other.example"}, "allow other.example and not this CA, which they would call "
-                                  "ca.hospital.example, hospital.example", false},
+        {{"issue other.example"},
+         "allow other.example and not this CA, which they would call "
+         "ca.hospital.example, hospital.example",
+         false},
         {{"issue ;"}, "allow nobody and not", false},
         {{"issue "}, "allow nobody and not", false},
         {{"issue ca.hospital.example."}, "allow ca.hospital.example. and not", false},
@@ -60,12 +62,14 @@ static void what_records_say(void)
         {{"issue hospital.example; accounturi=" ACCOUNT "d"}, "another account", false},
         {{"issue hospital.example; accounturi="}, "another account", false},
         {{"issue hospital.example; accounturi=" ACCOUNT "; accounturi=" ACCOUNT},
-         "cannot be understood", false},
+         "cannot be understood",
+         false},
         {{"issue hospital.example; accounturi=x", "issue hospital.example"}, NULL, false},
         {{"issue hospital.example; validationmethods=dns-01,http-01"}, NULL, false},
         {{"issue hospital.example; validationmethods=dns-01"}, "this kind of challenge", false},
         {{"issue hospital.example; validationmethods=http-01; validationmethods=dns-01"},
-         "cannot be understood", false},
+         "cannot be understood",
+         false},
         {{"issue hospital.example;accounturi=" ACCOUNT ";ValidationMethods=http-01"}, NULL, false},
         /* wildcards */
         {{"issuewild ;"}, NULL, false},
@@ -163,9 +167,8 @@ static void named_otherwise(void)
 /* No answer forbids, but at the top. */
 static void no_answer(const char *conf, enum rc at_top)
 {
-    static const struct dns_fake_rr top[] = {{"example", 257, "issue other.example"},
-                                             {"x.example", 1, "10.0.0.1"},
-                                             {NULL, 0, NULL}};
+    static const struct dns_fake_rr top[] = {
+        {"example", 257, "issue other.example"}, {"x.example", 1, "10.0.0.1"}, {NULL, 0, NULL}};
     WITH_WORLD(conf);
 
     w.server->rrs = top;

@@ -211,7 +211,8 @@ static void denied_addresses(void)
 
 static void allowed_and_denied_by_configuration(void)
 {
-    WITH_WORLD("validation: {allow: [127.0.0.0/8], deny: [10.0.0.0/24]}\nlisten: {plain: [\"[::]:81\"]}",
+    WITH_WORLD("validation: {allow: [127.0.0.0/8], deny: [10.0.0.0/24]}\n"
+               "listen: {plain: [\"[::]:81\"]}",
                {"10.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)},
                {"127.0.0.1:80", PATH, OK(KEY_AUTHORIZATION)});
 

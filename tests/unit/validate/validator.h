@@ -213,4 +213,3 @@ static enum rc validate(struct world *w, const char *identifier)
     CHECK_STR(str_of(w.type), problem);                                                            \
     if (!strstr(w.text, words) && !mem_fail_fired())                                               \
     fail_msg("%s:%d: %s", __FILE__, __LINE__, w.text)
-

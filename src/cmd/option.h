@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of the commands; part of cmd/cmd.h. What they are called stands in table.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Every option there is; a command's row says which it takes. */
+enum cmd_option {
+    CMD_OPT_DATA,
+    CMD_OPT_CONFIG,
+    CMD_OPT_JSON,
+    CMD_OPT_HELP,
+    CMD_OPT_DRY_RUN,
+    CMD_OPT_ORGANIZATION,
+    CMD_OPT_COUNTRY,
+    CMD_OPT_DOMAIN,
+    CMD_OPT_ALGORITHMS,
+    CMD_OPT_ROOT_PASSPHRASE_FILE,
+    CMD_OPT_PASSPHRASE_FILE,
+    CMD_OPT_PASSPHRASE_CREDENTIAL,
+    CMD_OPT_PASSPHRASE_PROMPT,
+    CMD_OPT_LIMIT,
+    CMD_OPT_CURSOR,
+    CMD_OPT_NAME,
+    CMD_OPT_UNDER,
+    CMD_OPT_STATUS,
+    CMD_OPT_BACKEND,
+    CMD_OPT_PROFILE,
+    CMD_OPT_SPECIAL,
+    CMD_OPT_MEDIA,
+    CMD_OPT_SHARES,
+    CMD_OPT_SHARE,
+    CMD_OPT_SHARES_ONLY,
+    CMD_OPT_TOKEN,
+    CMD_OPT_PKCS11_MODULE,
+    CMD_OPT_PIN_FILE,
+    CMD_OPT_CSR,
+    CMD_OPT_NEXT,
+    CMD_OPT_OFFLINE_ROOT,
+    CMD_OPT_OUT,
+    CMD_OPT_FORCE,
+    CMD_OPT_REASON, /* a person's words */
+    CMD_OPT_CERT_NAME,
+    CMD_OPT_COMMON_NAME,
+    CMD_OPT_KEY,
+    CMD_OPT_FORMAT,
+    CMD_OPT_P12_PASSWORD_FILE,
+    CMD_OPT_WITH_ROOT,
+    CMD_OPT_KEY_FILE,
+    CMD_OPT_OWNER,
+    CMD_OPT_TEAM,
+    CMD_OPT_SERVICE,
+    CMD_OPT_SERIAL,
+    CMD_OPT_PUBLIC_KEY,
+    CMD_OPT_ISSUER,
+    CMD_OPT_EXPIRES_BEFORE,
+    CMD_OPT_EXPIRES_AFTER,
+    CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
+    CMD_OPT_WHY,
+    CMD_OPT_DUE,
+    CMD_OPT_NOW,
+    CMD_OPT_YES,
+    CMD_OPT_ACCOUNTS,
+    CMD_OPT_EXPIRES,
+    CMD_OPT_EAB,
+    CMD_OPT_WITHIN,
+    CMD_OPT_URL,
+    CMD_OPT_ACCOUNT_STATUS,
+    CMD_OPT_AS_CA,
+    CMD_OPT_COUNT,
+};
+#define CMD_BIT(option) (UINT64_C(1) << (option))
+
+struct cmd_option_row {
+    const char *name;  /* "--data" */
+    const char *value; /* "DIR"; NULL: takes none */
+    const char *help;
+    bool repeats; /* at most one such option in a row: what is given goes to cmd_args.many */
+};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the configuration is made of: choices, lists, and the things that there may be several of;
+ * profiles are in conf/profile.h, what is about proofs in conf/proof.h. Part of conf/conf.h. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/when.h"
+#include "conf/profile.h"
+
+struct conf_nets {
+    const struct addr_net *p;
+    size_t n;
+};
+
+struct conf_numbers {
+    const uint64_t *p;
+    size_t n;
+};
+
+enum conf_database { CONF_DATABASE_SQLITE };
+
+/* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and
+ * without any rule all names are. */
+struct conf_rule {
+    struct str name; /* for messages and the audit trail; unique */
+    /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
+    struct conf_strs allow;
+    struct conf_nets networks;  /* where the request may come from; none: from anywhere */
+    unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
+    struct conf_nets addresses; /* that certificates may name */
+    bool wildcards;             /* "*.a.d" fits "*.d" */
+    struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
+};
+
+enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };
+
+enum conf_passphrase_from {
+    CONF_PASSPHRASE_CREDENTIAL, /* a systemd credential: $CREDENTIALS_DIRECTORY/NAME */
+    CONF_PASSPHRASE_FILE,
+    CONF_PASSPHRASE_PROMPT, /* asked on the terminal at every start */
+};
+
+/* Name constraints (RFC 5280 section 4.2.1.10) of CA certificates. */
+enum conf_constraints {
+    CONF_CONSTRAINTS_CRITICAL,
+    CONF_CONSTRAINTS_NONCRITICAL, /* for clients that do not know them */
+    CONF_CONSTRAINTS_NONE,
+};
+
+enum { CONF_WORKERS_MAX = 32 };
+
+enum conf_switch { CONF_OFF, CONF_ON };
+
+/* A web site behind the gateway. */
+struct conf_site {
+    struct str name;           /* canonical; unique */
+    struct conf_strs backends; /* bases of http URLs, in the order in which they are tried; at
+                                  least one */
+    unsigned algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
+    struct str profile;        /* of its certificates; exists */
+};
+
+/* Named and ordered as log/ has them. */
+enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
+enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
+
+/* What may take a second person. */
+enum conf_two_persons {
+    CONF_TWO_ISSUER_CREATE,
+    CONF_TWO_ISSUER_ROTATE,
+    CONF_TWO_ISSUER_REVOKE,
+    CONF_TWO_COUNT
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/change.h"
+
+#include "audit/audit.h"
+
+MSG(msg_when, "core.admin-when",
+    "\"{0}\" is no time from now on, as in 2026-12-24T18:00:00Z, or how long from now, as in 30d");
+MSG(msg_form, "core.admin-value", "\"{0}\" is not what \"{1}\" can be");
+
+enum { ANSWER_MAX = 4 * 1024 * 1024 };
+
+static void fail(struct ipc_req *req, enum rc rc, struct err *err)
+{
+    err->rc = rc;
+    ipc_reply_err(req, err);
+}
+
+static void succeed(struct core_change *c)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct json_out o;
+
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    if (c->dry)
+        json_kv_bool(&o, "dry_run", true);
+    c->put(c, &o);
+    json_end(&o);
+    core_admin_reply(c->req, &o, &text);
+}
+
+static enum rc write_fn(struct store_txn *txn, void *arg)
+{
+    struct core_change *c = arg;
+
+    c->err = ERR_INIT;
+    return c->write(txn, c);
+}
+
+static void written(enum rc rc, void *arg)
+{
+    struct core_change *c = arg;
+
+    if (rc == RC_OK)
+        succeed(c);
+    else
+        fail(c->req, rc, &c->err);
+}
+
+enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out)
+{
+    struct str text = STR("");
+
+    *out = (struct str){NULL, 0};
+    if (!json_get(c->args, name))
+        return RC_OK;
+    if (json_str(json_get(c->args, name), &text) != RC_OK || text.n > max || !str_printable(text))
+        return ERR(&c->err, RC_INVAL, msg_form, str_head(text, CORE_CHANGE_SHOWN), str_of(name));
+    return arena_str(c->a, text, out);
+}
+
+/* A time, or how long from now; 0 when it is not given. */
+enum rc core_change_when(struct core_change *c, const char *name, when_t *out)
+{
+    struct str text;
+    when_t t;
+
+    *out = 0;
+    TRY(core_change_text(c, name, CORE_CHANGE_SHOWN, &text));
+    if (text.n == 0)
+        return RC_OK;
+    if (when_parse(text, &t) != RC_OK) {
+        if (when_parse_span(text, &t) != RC_OK || t > WHEN_MAX - c->now)
+            return ERR(&c->err, RC_INVAL, msg_when, text);
+        t += c->now;
+    }
+    if (t <= c->now)
+        return ERR(&c->err, RC_INVAL, msg_when, text);
+    *out = t;
+    return RC_OK;
+}
+
+enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, const char *action,
+                          const char *kind, const struct id *object, struct str name)
+{
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
+    struct audit_event event = {
+        .at = c->now,
+        .actor_kind = AUDIT_OPERATOR,
+        .actor = c->asker,
+        .action = action,
+        .object_kind = kind,
+        .object = id_str(object),
+        .reason = c->why,
+    };
+    struct json_out o;
+
+    if (name.n) {
+        json_out_init(&o, &detail, JSON_COMPACT);
+        json_obj(&o);
+        json_kv_str(&o, "name", name);
+        json_end(&o);
+        TRY(json_out_done(&o));
+        event.detail = buf_str(&detail);
+    }
+    return audit_append(txn, &event, NULL);
+}
+
+static struct core_change *begin(struct core *core, struct ipc_req *req, const struct json *args,
+                                 uid_t uid)
+{
+    struct core_change *c = ARENA_NEW(ipc_req_arena(req), struct core_change);
+    struct api_view v = core_view(core, NULL);
+
+    if (!c)
+        return NULL;
+    c->core = core;
+    c->req = req;
+    c->a = ipc_req_arena(req);
+    c->args = args;
+    c->now = v.now;
+    if (json_get(args, "dry_run") && json_bool(json_get(args, "dry_run"), &c->dry) != RC_OK)
+        c->dry = true;
+    c->asker = arena_printf(c->a, "uid %u", (unsigned)uid);
+    return c->asker.p ? c : NULL;
+}
+
+void core_change_run(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
+                     enum rc (*read)(struct core_change *c))
+{
+    struct core_change *c = begin(core, req, args, uid);
+    struct err err = ERR_INIT;
+    enum rc rc;
+
+    if (!c) {
+        fail(req, RC_NOMEM, &err);
+        return;
+    }
+    rc = core_change_text(c, "reason", STORE_TEXT_MAX, &c->why);
+    if (rc == RC_OK)
+        rc = read(c);
+    if (rc == RC_OK && c->dry) {
+        succeed(c);
+        return;
+    }
+    if (rc == RC_OK)
+        rc = store_write(core->store, write_fn, written, c);
+    if (rc != RC_OK)
+        fail(req, rc, &c->err);
+}

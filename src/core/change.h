@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A change that an administrator makes with one command: its arguments are read, and unless this is
+ * a dry run it is written with its event in the trail, which names the user; then it is answered.
+ */
+#pragma once
+
+#include "core/core_int.h"
+#include "store/accounts.h"
+#include "store/eab.h"
+#include "store/renewals.h"
+
+enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */ };
+
+/* One command under way; lives in the request's arena. */
+struct core_change {
+    struct core *core;
+    struct ipc_req *req;
+    struct arena *a;
+    const struct json *args;
+    struct str asker; /* "uid 0" */
+    struct str why;
+    when_t now;
+    bool dry;
+    struct err err;
+    struct store_eab eab;
+    struct store_account account;
+    struct store_renewal renewal;
+    uint64_t certificates;
+    enum rc (*write)(struct store_txn *txn, struct core_change *c);
+    void (*put)(struct core_change *c, struct json_out *o);
+};
+
+/* Reads "reason" and "dry_run", calls `read`, which checks the rest and sets `write` and `put`, and
+ * ends `req`: with the object that `put` fills, or with c->err. */
+void core_change_run(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
+                     enum rc (*read)(struct core_change *c));
+/* A text of the arguments, printable, in the arena; empty when it is not given. */
+enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out);
+/* A time, or how long from now; 0 when it is not given. */
+enum rc core_change_when(struct core_change *c, const char *name, when_t *out);
+/* In `write`: the event. `name` goes into its detail; empty: none. */
+enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, const char *action,
+                          const char *kind, const struct id *object, struct str name);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Renewals pulled forward (RFC 9773): a set of certificates, described and not listed, that are all
+ * to be replaced between two times. */
+#pragma once
+
+#include "store/types.h"
+
+/* What is set must hold of a certificate; it was issued before `created`. */
+struct store_renewal {
+    struct id id;
+    struct id issuer; /* "": any */
+    struct str profile;
+    struct store_hash spki_sha256; /* counts if by_key */
+    bool by_key;
+    struct str name;  /* exactly this name or address */
+    struct str under; /* this domain and all below */
+    when_t created;
+    when_t first, last; /* when its clients are to come */
+    struct str reason;
+    struct str url; /* of an explanation, for clients; empty: none */
+};
+
+enum { STORE_RENEWALS_MAX = 256 /* that are not over */ };
+
+/* RC_QUOTA when there are STORE_RENEWALS_MAX whose `last` is not before `created`. */
+enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *renewal);
+/* Those that were made after `after`, oldest first; STORE_RENEWALS_MAX at most. */
+enum rc store_renewal_list(struct store_txn *txn, struct arena *a, when_t after,
+                           struct store_renewal **out, size_t *out_n);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Authorizations of their own: RFC 8555 sections 7.4.1 (ahead of an order), 7.5.2 (given up), and
+ * what a second order may take over from the first. */
+#include "acme_client.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "x509/cert.h"
+
+#define NAME "a.hospital.example"
+#define IDENTIFIER "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"}}"
+
+struct lab {
+    struct world w;
+    struct client c;
+};
+
+static void lab_done(struct lab *l)
+{
+    client_done(&l->c);
+    world_done(&l->w);
+}
+
+static bool lab_start(struct lab *l, const char *config)
+{
+    return world_start(&l->w, config) && client_start(&l->c, &l->w) && client_register(&l->c);
+}
+
+static bool authorization_of(struct client *c, const char *order, char url[static 256])
+{
+    CLEANUP(reply_done) struct reply r = client_post(c, order, "");
+    struct json_iter it = json_iter(json_get(r.json, "authorizations"));
+    const struct json *v;
+    struct str text;
+
+    return json_next(&it, NULL, &v) && json_str(v, &text) == RC_OK &&
+           str_copyz(text, url, 256) == RC_OK;
+}
+
+static void status_is(struct client *c, const char *url, const char *status)
+{
+    CLEANUP(reply_done) struct reply r = client_post(c, url, "");
+
+    CHECK_STR(reply_text(&r, "status"), status);
+}
+
+static bool validate_ahead(struct lab *l, const char *url)
+{
+    CLEANUP(reply_done) struct reply r = client_post(&l->c, url, "");
+    CLEANUP(reply_done) struct reply asked = {.x = NULL};
+    struct json_iter it = json_iter(json_get(r.json, "challenges"));
+    const struct json *challenge;
+    struct str text;
+    char at[256];
+
+    if (!json_next(&it, NULL, &challenge) || json_str(json_get(challenge, "url"), &text) != RC_OK ||
+        str_copyz(text, at, sizeof(at)) != RC_OK)
+        return false;
+    asked = client_post(&l->c, at, "{}");
+    world_spin(&l->w);
+    return asked.status == 200;
+}
+
+/* Proven ahead, an order for the name is ready at once and has that authorization. */
+static void ahead_of_an_order(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply r = {.x = NULL};
+    CLEANUP(reply_done) struct reply again = {.x = NULL};
+    CLEANUP(reply_done) struct reply issued = {.x = NULL};
+    char authz[256], order[256], of_order[256];
+
+    CHECK(lab_start(&l, NULL));
+    r = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
+    CHECK_INT(r.status, 201);
+    CHECK_OK(str_copyz(world_header(r.x, "Location"), authz, sizeof(authz)));
+    CHECK(validate_ahead(&l, authz));
+    again = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
+    CHECK_INT(again.status, 200);
+    CHECK_STR(reply_text(&again, "status"), "valid");
+    CHECK(client_order(&l.c, NAME, order));
+    status_is(&l.c, order, "ready");
+    CHECK(authorization_of(&l.c, order, of_order));
+    CHECK_STR(str_of(of_order), authz);
+    issued = client_finalize(&l.c, order, NAME);
+    CHECK_STR(reply_text(&issued, "status"), "valid");
+}
+
+/* RFC 9444: proven in the DNS with all that is below, it counts for names there, and for no others.
+ */
+static void for_all_below(void)
+{
+    static const char config[] = "organization: Example Hospital\n"
+                                 "country: DE\n"
+                                 "domain: hospital.example\n"
+                                 "urls: {api: \"https://ca.hospital.example:8555\"}\n"
+                                 "policy: [{name: a, allow: [\"*.hospital.example\"],"
+                                 " challenges: [http-01, dns-01]}]\n";
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply r = {.x = NULL};
+    CLEANUP(reply_done) struct reply issued = {.x = NULL};
+    char authz[256], order[256], other[256];
+    bool below = false;
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(world_reload(&l.w, config));
+    r = client_post(&l.c, "/acme/new-authz",
+                    "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME
+                    "\"},\"subdomainAuthAllowed\":true}");
+    CHECK_INT(r.status, 201);
+    CHECK_OK(json_bool(json_get(r.json, "subdomainAuthAllowed"), &below));
+    CHECK(below);
+    CHECK_INT(json_len(json_get(r.json, "challenges")), 1);
+    CHECK_OK(str_copyz(world_header(r.x, "Location"), authz, sizeof(authz)));
+    CHECK(validate_ahead(&l, authz));
+    CHECK(client_order(&l.c, "x.y." NAME, order));
+    status_is(&l.c, order, "ready");
+    issued = client_finalize(&l.c, order, "x.y." NAME);
+    CHECK_STR(reply_text(&issued, "status"), "valid");
+    CHECK(client_order(&l.c, "b.hospital.example", other));
+    status_is(&l.c, other, "pending");
+}
+
+static void what_cannot_be_ahead(void)
+{
+    static const struct {
+        const char *payload, *problem;
+    } cases[] = {
+        {"{}", "malformed"},
+        {"{\"identifier\":\"" NAME "\"}", "malformed"},
+        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"*." NAME "\"}}", "malformed"},
+        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"www.example.com\"}}", "rejectedIdentifier"},
+        {"{\"identifier\":{\"type\":\"email\",\"value\":\"a@b\"}}", "unsupportedIdentifier"},
+        /* RFC 9444: no challenge of the rule proves all that is below a name. */
+        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"subdomainAuthAllowed\":true}",
+         "rejectedIdentifier"},
+        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"subdomainAuthAllowed\":1}",
+         "malformed"},
+    };
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+
+    CHECK(lab_start(&l, NULL));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(reply_done) struct reply r = client_post(&l.c, "/acme/new-authz", cases[i].payload);
+
+        CHECK_STR(reply_problem(&r), cases[i].problem);
+    }
+}
+
+/* By default each order is proven by itself; with a span, within it and no longer. */
+static void used_again(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    char first[256], second[256], third[256];
+
+    CHECK(lab_start(&l, "acme: {reuse: {authorizations: 1h}}\n"));
+    CHECK(client_order(&l.c, NAME, first));
+    CHECK(client_validate(&l.c, first));
+    CHECK(client_order(&l.c, NAME, second));
+    status_is(&l.c, second, "ready");
+    clock_fake_advance(&l.w.clock, WHEN_HOUR);
+    CHECK(client_order(&l.c, NAME, third));
+    status_is(&l.c, third, "pending");
+}
+
+static void not_used_again(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    char first[256], second[256];
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(client_order(&l.c, NAME, first));
+    CHECK(client_validate(&l.c, first));
+    CHECK(client_order(&l.c, NAME, second));
+    status_is(&l.c, second, "pending");
+    CHECK(world_reload(&l.w, WORLD_CONFIG "acme: {reuse: {authorizations: 1h}}\n"));
+    CHECK(client_start(&other, &l.w));
+    CHECK(client_register(&other));
+    CHECK(client_order(&other, NAME, second));
+    status_is(&other, second, "pending");
+}
+
+/* Pending: the orders that wait for it end with it. Valid: it counts no more. */
+static void given_up(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply off = {.x = NULL};
+    CLEANUP(reply_done) struct reply again = {.x = NULL};
+    CLEANUP(reply_done) struct reply odd = {.x = NULL};
+    CLEANUP(reply_done) struct reply late = {.x = NULL};
+    CLEANUP(reply_done) struct reply refused = {.x = NULL};
+    char order[256], authz[256];
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(client_order(&l.c, NAME, order));
+    CHECK(authorization_of(&l.c, order, authz));
+    odd = client_post(&l.c, authz, "{\"status\":\"valid\"}");
+    CHECK_STR(reply_problem(&odd), "malformed");
+    off = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
+    CHECK_INT(off.status, 200);
+    CHECK_STR(reply_text(&off, "status"), "deactivated");
+    status_is(&l.c, order, "invalid");
+    again = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
+    CHECK_STR(reply_problem(&again), "malformed");
+    CHECK(client_order(&l.c, NAME, order));
+    CHECK(client_validate(&l.c, order));
+    CHECK(authorization_of(&l.c, order, authz));
+    late = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
+    CHECK_INT(late.status, 200);
+    refused = client_finalize(&l.c, order, NAME);
+    CHECK_STR(reply_problem(&refused), "unauthorized");
+    CHECK_INT(l.w.signatures, 0);
+}
+
+/* While it is being tried: the result that comes then changes nothing, and nothing is tried again.
+ */
+static void given_up_meanwhile(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply off = {.x = NULL};
+    char order[256], authz[256];
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(client_order(&l.c, NAME, order));
+    l.w.prober_holds = true;
+    CHECK(client_validate(&l.c, order));
+    CHECK_INT(l.w.n_probes, 1);
+    CHECK(authorization_of(&l.c, order, authz));
+    off = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
+    CHECK_INT(off.status, 200);
+    world_probe_held(&l.w, 1);
+    clock_fake_advance(&l.w.clock, WHEN_HOUR);
+    world_spin(&l.w);
+    CHECK_INT(l.w.n_probes, 0);
+    status_is(&l.c, authz, "deactivated");
+    status_is(&l.c, order, "invalid");
+}
+
+static struct reply revoke(struct client *c, struct str der, int reason)
+{
+    CLEANUP(buf_done) struct buf payload = BUF_INIT(1 << 16);
+
+    buf_putz(&payload, "{\"certificate\":\"");
+    text_b64url(&payload, der);
+    buf_printf(&payload, "\",\"reason\":%d}", reason);
+    return client_post(c, "/acme/revoke-cert", buf_z(&payload));
+}
+
+/* RFC 8555 section 7.6: another account that has proven all the names, and no other. */
+static void holders_revoke(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    CLEANUP(reply_done) struct reply cert = {.x = NULL};
+    CLEANUP(reply_done) struct reply half = {.x = NULL};
+    CLEANUP(reply_done) struct reply key = {.x = NULL};
+    CLEANUP(reply_done) struct reply good = {.x = NULL};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct x509_cert *chain;
+    char order[256];
+    size_t n;
+
+    CHECK(lab_start(&l, NULL));
+    cert = client_certificate(&l.c, "a.hospital.example,b.hospital.example");
+    CHECK_OK(x509_cert_read_pem(&a, buf_str(&cert.x->res.body), 4, &chain, &n, NULL));
+    CHECK(client_start(&other, &l.w));
+    CHECK(client_register(&other));
+    CHECK(client_order(&other, "a.hospital.example", order));
+    CHECK(client_validate(&other, order));
+    half = revoke(&other, chain[0].der, 4);
+    CHECK_STR(reply_problem(&half), "unauthorized");
+    CHECK(client_order(&other, "b.hospital.example", order));
+    CHECK(client_validate(&other, order));
+    key = revoke(&other, chain[0].der, 1);
+    CHECK_STR(reply_problem(&key), "badRevocationReason");
+    good = revoke(&other, chain[0].der, 4);
+    CHECK_INT(good.status, 200);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(for_all_below),
+           CHECK_TEST_ONCE(what_cannot_be_ahead), CHECK_TEST_ONCE(used_again),
+           CHECK_TEST_ONCE(not_used_again), CHECK_TEST_ONCE(given_up),
+           CHECK_TEST_ONCE(given_up_meanwhile), CHECK_TEST_ONCE(holders_revoke))
