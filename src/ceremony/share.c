@@ -178,7 +178,9 @@ static bool strip_number(struct str *line)
     struct str head, rest;
     uint64_t n;
 
-    if (!str_cut(*line, ':', &head, &rest) || str_u64(str_trim(head), 9, &n) != RC_OK)
+    /* One digit: a fingerprint on the sheet may begin with "05:". */
+    if (!str_cut(*line, ':', &head, &rest) || str_trim(head).n != 1 ||
+        str_u64(str_trim(head), 9, &n) != RC_OK)
         return false;
     *line = rest;
     return true;

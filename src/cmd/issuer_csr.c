@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "ca/bounds.h"
 #include "ca/passphrase.h"
 #include "ceremony/authority.h"
 #include "ceremony/files.h"
@@ -31,6 +32,10 @@ MSG(msg_not_ours, "cmd.import-other-key",
     "{0} is not for the key that waits here (ca/{1}.csr); the media are of another request");
 MSG(msg_not_root, "cmd.import-root", "{0} is signed by no root that this server knows");
 MSG(msg_not_issuer, "cmd.import-kind", "{0} is no certificate of an issuer: {1}");
+MSG(msg_bounds, "cmd.import-bounds",
+    "{0} is not made for the names of this configuration (domain, names.internal, names.single, "
+    "ca.constraints): either these were changed since the request was made, or what the media had "
+    "was; remove ca/REF.csr with its key, and make another request: `autarky issuer create --csr`");
 MSG(msg_no_wait, "cmd.import-none",
     "nothing to import: no request waits here whose autarky-issuer-REF.crt is on the media");
 
@@ -61,7 +66,7 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX), conf = BUF_INIT(CONFIG_MAX);
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(2 * X509_CSR_MAX);
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(2 * X509_CSR_MAX), digest = BUF_INIT(256);
     struct ceremony_plan plan = {.ref = *ref, .conf = s->conf, .now = clock_now(clock_system())};
     struct x509_csr_in in = {.key = NULL};
     char file[128];
@@ -79,7 +84,8 @@ static enum rc make_request(struct root_session *s, const struct ca_ref *ref, co
                    FILE_OWNER_SELF, err));
     TRY(file_write(s->media, root_media_name(ROOT_MEDIA_REQUEST, name, file), buf_str(&pem), 0644,
                    FILE_OWNER_SELF, err));
-    printf("%s: %s\n", file, crypto_key_text(key));
+    TRY(ceremony_digest_put(crypto_key_spki(key), &digest));
+    printf("%s: %s\n  SHA-256 %.*s\n", file, crypto_key_text(key), STR_ARG(buf_str(&digest)));
     return RC_OK;
 }
 
@@ -130,7 +136,8 @@ int cmd_issuer_request(const struct cmd_args *args)
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     if (!args->values[CMD_OPT_DRY_RUN])
-        printf("Now, on the machine of the root: autarky root sign --media DIR\n");
+        printf("Write the fingerprints of the keys down; `root sign` is to show the same.\n"
+               "Now, on the machine of the root: autarky root sign --media DIR\n");
     return CMD_DONE;
 }
 
@@ -174,6 +181,7 @@ static enum rc read_issued(struct import *im, struct err *err)
 static enum rc check(struct import *im, struct err *err)
 {
     struct x509_csr csr;
+    struct ca_ref ref;
 
     TRY(read_waiting(im, &csr, err));
     if (!str_eq(csr.spki, im->cert.spki) || !str_eq(csr.subject, im->cert.subject))
@@ -181,6 +189,12 @@ static enum rc check(struct import *im, struct err *err)
     if (!im->cert.is_ca || im->cert.pathlen != 0 || !(im->cert.key_usage & X509_KU_CERT_SIGN))
         return ERR(err, RC_DENIED, msg_not_issuer, str_of(im->file),
                    STR("it may not sign certificates, or authorities below it"));
+    if (ca_ref_parse(str_of(im->ref), &ref) != RC_OK)
+        return ERR(err, RC_INVAL, msg_not_issuer, str_of(im->file), STR("its name is none"));
+    if (!ref.special && (!ca_bounds_same(im->s->conf, &im->cert) ||
+                         (im->s->conf->ca.constraints == CONF_CONSTRAINTS_CRITICAL) !=
+                             im->cert.constraints_critical))
+        return ERR(err, RC_DENIED, msg_bounds, str_of(im->file));
     for (size_t i = 0; i < im->s->n; i++)
         if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, NULL) == RC_OK) {
             im->root = &im->s->roots[i];
@@ -235,8 +249,7 @@ static bool is_in(const struct import *im, const struct json *root)
 
     text_b64url(&der, im->cert.der);
     while (json_next(&it, NULL, &v))
-        if (json_str(json_get(v, "certificate"), &text) == RC_OK &&
-            str_eq(text, buf_str(&der)))
+        if (json_str(json_get(v, "certificate"), &text) == RC_OK && str_eq(text, buf_str(&der)))
             return true;
     return false;
 }

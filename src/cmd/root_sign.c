@@ -25,6 +25,10 @@ MSG(msg_config, "cmd.request-config", "{0}: {1}");
 MSG(msg_other, "cmd.request-other",
     "{0} is of \"{1}\" for {2}, and this root is of \"{3}\" for {4}; nothing is signed for another "
     "organisation");
+MSG(msg_constraints, "cmd.request-constraints",
+    "{0} wants an issuer with `ca.constraints: {1}`, and the configuration of this machine has "
+    "{2}: "
+    "if that is meant, set it in autarky.yaml here as well");
 MSG(msg_no_root, "cmd.request-no-root", "no root here signs {0}; `autarky root create` makes one");
 MSG(msg_kind, "cmd.request-kind", "{0} asks for a key of the wrong kind: {1}");
 MSG(msg_nothing, "cmd.request-none",
@@ -90,6 +94,13 @@ static enum rc read_conf(struct request *r, struct err *err)
     return ERR(err, rc, msg_config, str_of(name), buf_str(&said));
 }
 
+static struct str bounds_text(enum conf_constraints c)
+{
+    return c == CONF_CONSTRAINTS_NONE          ? STR("none")
+           : c == CONF_CONSTRAINTS_NONCRITICAL ? STR("noncritical")
+                                               : STR("critical");
+}
+
 static enum rc check(struct request *r, struct err *err)
 {
     const struct conf *ours = r->s->conf, *theirs = r->conf;
@@ -98,6 +109,10 @@ static enum rc check(struct request *r, struct err *err)
     if (!str_eq(ours->organization, theirs->organization) || !str_eq(ours->domain, theirs->domain))
         return ERR(err, RC_DENIED, msg_other, str_of(r->file), theirs->organization, theirs->domain,
                    ours->organization, ours->domain);
+    /* Whoever carries the media could take the constraints away. */
+    if (theirs->ca.constraints != ours->ca.constraints)
+        return ERR(err, RC_DENIED, msg_constraints, str_of(r->file),
+                   bounds_text(theirs->ca.constraints), bounds_text(ours->ca.constraints));
     if (r->csr.key_type != wanted.type || (wanted.bits && r->csr.key_bits != wanted.bits))
         return ERR(err, RC_DENIED, msg_kind, str_of(r->file),
                    str_of(crypto_key_type_text(r->csr.key_type)));

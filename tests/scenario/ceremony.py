@@ -97,6 +97,17 @@ def shares_that_do_not_do(m):
         sys.exit("something was signed all the same")
 
 
+def shares_of_others(m):
+    """They join to a passphrase as well, and a root under that could not be opened by those who hold the shares of this one."""
+    others = m.directory / "others"
+    run(AUTARKY, "root", "create", *WHO, "--shares", "2/2", "--algorithms", "sm2", "--data", others)
+    wrong = [o for i in (1, 2) for o in ("--share", others / "root" / "shares" / f"share-{i}.txt")]
+    before = sorted(p.name for p in (m.offline / "trust").iterdir())
+    expect(m.root("create", *WHO, "--next", "--algorithms", "rsa", *wrong, ok=(2,)), "the shares are of set", "shares of another set")
+    if sorted(p.name for p in (m.offline / "trust").iterdir()) != before:
+        sys.exit("a root was made under another set of shares")
+
+
 def requests_that_are_refused(m):
     """Another organisation's configuration beside the request; and a request that lost a byte."""
     conf = m.media / "autarky-request-rsa-1.yaml"
@@ -111,6 +122,8 @@ def requests_that_are_refused(m):
     expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "nothing is signed for another organisation", "another's request")
     conf.write_text(kept[0].replace(DOMAIN, "evil.example"))
     expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "nothing is signed for another organisation", "another's domain")
+    conf.write_text(kept[0].replace("constraints: critical", "constraints: none"))
+    expect(m.sign(*m.shares(1, 2, 3), ok=(2,)), "wants an issuer with `ca.constraints: none`", "no constraints")
     conf.write_text(kept[0])
     csr.write_text(kept[1].replace("MII", "MIJ", 1))
     m.sign(*m.shares(1, 2, 3), ok=(2,))
@@ -129,6 +142,11 @@ def certificates_that_are_refused(m):
     ecdsa.write_text(rsa.read_text())
     expect(m.server("issuer", "import", "--media", m.media, ok=(2,)), "is not for the key that waits here", "another's")
     ecdsa.write_text(kept)
+    yaml = m.online / "autarky.yaml"
+    conf = yaml.read_text()
+    yaml.write_text(conf + "names: {single: [intranet]}\n")
+    expect(m.server("issuer", "import", "--media", m.media, ok=(2,)), "not made for the names of this configuration", "others' names")
+    yaml.write_text(conf)
     if list((m.online / "ca").glob("*.crt")):
         sys.exit("a certificate was taken all the same")
 
@@ -165,6 +183,7 @@ def with_shares(directory):
         sys.exit("a dry run made something")
     m.server("issuer", "create", "--csr", "--algorithms", "rsa,ecdsa", "--media", m.media)
     shares_that_do_not_do(m)
+    shares_of_others(m)
     requests_that_are_refused(m)
     out = m.sign(*m.shares(5, 1, 3))
     expect(out, "Example Hospital ECDSA CA 1", "what was shown")

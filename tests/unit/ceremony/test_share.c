@@ -84,7 +84,9 @@ static void text_is_read_as_written(void)
     CHECK(memcmp(&again, &s[1], sizeof(again)) == 0);
     ceremony_sheet_put(
         &s[1],
-        &(struct ceremony_sheet){STR("Example: Hospital"), STR("Root: a root"), STR("2026-11-27")},
+        &(struct ceremony_sheet){STR("Example: Hospital"),
+                                 STR("Root: a root\n  05:6B:11:B4:57\n  00:12:34:56:78"),
+                                 STR("2026-11-27")},
         &sheet);
     CHECK_OK(ceremony_share_parse(buf_str(&sheet), &again, NULL));
     CHECK(memcmp(&again, &s[1], sizeof(again)) == 0);
