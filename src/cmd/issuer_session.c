@@ -361,8 +361,9 @@ static enum rc tell(const struct issuer_session *s, struct buf *answer, struct e
 /* What the server refused has not happened. */
 static bool is_refusal(enum rc rc)
 {
-    static const enum rc refusals[] = {RC_DENIED, RC_EXISTS,   RC_NOTFOUND,    RC_CONFLICT, RC_INVAL,
-                                       RC_TOOBIG, RC_NOTFOUND, RC_UNSUPPORTED, RC_QUOTA,    RC_NET};
+    static const enum rc refusals[] = {RC_DENIED, RC_EXISTS, RC_NOTFOUND, RC_CONFLICT,
+                                       RC_INVAL,  RC_TOOBIG, RC_NOTFOUND, RC_UNSUPPORTED,
+                                       RC_QUOTA,  RC_NET};
 
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
         if (rc == refusals[i])
@@ -390,8 +391,7 @@ static bool holds(struct issuer_session *s, const struct json *root)
 
     if (s->made.n) {
         v = named(issuers, "ref", s->made.rows[0].name);
-        return v && der_of(v, &s->arena, &der) == RC_OK &&
-               str_eq(der, s->made.rows[0].certificate);
+        return v && der_of(v, &s->arena, &der) == RC_OK && str_eq(der, s->made.rows[0].certificate);
     }
     if (s->made.n_crosses)
         return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
