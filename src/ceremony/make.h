@@ -51,7 +51,8 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
 
 /* The list of what a root has revoked (RFC 5280 section 5), in DER, appended: the known issuers of
  * its that are, and `also` (NULL: none) as of now. Its number is the time in microseconds. It is
- * good for CEREMONY_CRL_DAYS: whoever has the root's key makes the next one in time, with each issuer.
+ * good for CEREMONY_CRL_DAYS: whoever has the root's key makes the next one in time, with each
+ * issuer.
  */
 enum { CEREMONY_CRL_DAYS = 3 * 366 };
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,

@@ -235,8 +235,7 @@ static bool is_in(const struct import *im, const struct json *root)
 
     text_b64url(&der, im->cert.der);
     while (json_next(&it, NULL, &v))
-        if (json_str(json_get(v, "certificate"), &text) == RC_OK &&
-            str_eq(text, buf_str(&der)))
+        if (json_str(json_get(v, "certificate"), &text) == RC_OK && str_eq(text, buf_str(&der)))
             return true;
     return false;
 }

@@ -96,8 +96,8 @@ static bool is_root(const struct json *issuer)
     struct ca_ref parts;
     struct str ref;
 
-    return json_str(json_get(issuer, "ref"), &ref) == RC_OK &&
-           ca_ref_parse(ref, &parts) == RC_OK && parts.root;
+    return json_str(json_get(issuer, "ref"), &ref) == RC_OK && ca_ref_parse(ref, &parts) == RC_OK &&
+           parts.root;
 }
 
 /* "issuer.rotate: new rsa-2 under root-rsa; retire rsa-1". Keys are made anew each time the command

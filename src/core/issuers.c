@@ -32,7 +32,7 @@ struct job {
     struct revocation_given crls[CA_CHANGES_MAX]; /* lists of roots */
     size_t n_crls;
     struct err err; /* why one was refused */
-    bool restart; /* the signer has something new to read */
+    bool restart;   /* the signer has something new to read */
     struct core_approval approval;
 };
 

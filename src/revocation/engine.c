@@ -315,8 +315,8 @@ enum rc revocation_submit(struct revocation *r, const struct revocation_ask *ask
 
 /* ---- lists from elsewhere */
 
-static enum rc check_given(const struct revocation_given *g, const struct x509_crl *crl,
-                           when_t now, struct arena *a, struct err *err)
+static enum rc check_given(const struct revocation_given *g, const struct x509_crl *crl, when_t now,
+                           struct arena *a, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     struct x509_cert cert;

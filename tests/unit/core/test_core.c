@@ -495,14 +495,16 @@ static void each_part_of_a_change_counts(void)
     CHECK(play_init(&p, "control: {two_persons: [issuer.create], people: [a, b]}\n"));
     CHECK_INT(takes_two(&p, "{" NEW_RSA "}", "issuer.create: new rsa-2 under root-rsa"), 1);
     CHECK_INT(takes_two(&p, "{" NEW_RSA "," BAD_RSA "}",
-                    "issuer.revoke: new rsa-2 under root-rsa; revoke rsa-1"), 1);
+                        "issuer.revoke: new rsa-2 under root-rsa; revoke rsa-1"),
+              1);
     CHECK_INT(takes_two(&p, "{\"crosses\":[{\"subject\":\"root-rsa-2\"}]," OLD_RSA "}", NULL), 1);
     CHECK_INT(takes_two(&p, "{}", NULL), 1);
     CHECK_INT(takes_two(&p, "{" NEW_RSA "," OLD_RSA "}", NULL), 0);
     CHECK_INT(takes_two(&p, "{" BAD_RSA "}", NULL), 0);
     /* Nothing is read of a root's parent, so nothing is said of it. */
     CHECK_INT(takes_two(&p, "{\"issuers\":[{\"ref\":\"root-rsa-2\",\"parent\":\"x; revoke y\"}]}",
-                    "issuer.create: new root-rsa-2"), 1);
+                        "issuer.create: new root-rsa-2"),
+              1);
 }
 
 static void a_rotation_counts_beside_a_revocation(void)
