@@ -33,7 +33,7 @@ static enum rc export_roots(const struct root_session *s, struct err *err)
         TRY(ceremony_digest_put(s->roots[i].cert.der, &digest));
         root_media_name(ROOT_MEDIA_ROOT, s->roots[i].ref, name);
         TRY(file_write(s->media, name, buf_str(&pem), 0644, FILE_OWNER_SELF, err));
-        printf("%s\n  SHA-256 %.*s\n", name, STR_ARG(buf_str(&digest)));
+        printf("%s\n  SHA-256 %s\n", name, buf_z(&digest));
     }
     return RC_OK;
 }
