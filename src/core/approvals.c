@@ -61,7 +61,8 @@ bool core_is_person(const struct core *core, uid_t uid)
  * replaces an issuer beside it must not thereby make another one alone. */
 static bool takes_two(unsigned two_persons, const struct json *change, const char **action)
 {
-    size_t made = json_len(json_get(change, "issuers")) + json_len(json_get(change, "crosses"));
+    size_t made = json_len(json_get(change, "issuers"));
+    size_t crossed = json_len(json_get(change, "crosses"));
     size_t replaced = json_len(json_get(change, "retire"));
     size_t revoked = json_len(json_get(change, "revoke"));
     const struct {
@@ -71,7 +72,8 @@ static bool takes_two(unsigned two_persons, const struct json *change, const cha
     } kinds[] = {
         {CONF_TWO_ISSUER_REVOKE, "issuer.revoke", revoked > 0},
         {CONF_TWO_ISSUER_ROTATE, "issuer.rotate", replaced > 0},
-        {CONF_TWO_ISSUER_CREATE, "issuer.create", made > replaced || replaced + revoked == 0},
+        {CONF_TWO_ISSUER_CREATE, "issuer.create",
+         made > replaced || crossed > 0 || replaced + revoked == 0},
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

@@ -495,7 +495,7 @@ static void each_part_of_a_change_counts(void)
     CHECK(play_init(&p, "control: {two_persons: [issuer.create], people: [a, b]}\n"));
     CHECK_INT(takes_two(&p, "{" NEW_RSA "}", "issuer.create: new rsa-2 under root-rsa"), 1);
     CHECK_INT(takes_two(&p, "{" NEW_RSA "," BAD_RSA "}",
-                        "issuer.revoke: new rsa-2 under root-rsa; revoke rsa-1"),
+                        "issuer.create: new rsa-2 under root-rsa; revoke rsa-1"),
               1);
     CHECK_INT(takes_two(&p, "{\"crosses\":[{\"subject\":\"root-rsa-2\"}]," OLD_RSA "}", NULL), 1);
     CHECK_INT(takes_two(&p, "{}", NULL), 1);
