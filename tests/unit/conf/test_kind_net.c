@@ -143,7 +143,6 @@ static void resolvers(void)
                   "4: resolvers[0].zone: \"a b\" is no domain name");
     CHECK_PROBLEMS(LEAST "resolvers:\n  - {mode: recursiv}\n",
                    "a.yaml:4: resolvers[0].zone: is missing\n"
-                   "a.yaml:4: resolvers[0].servers: is missing\n"
                    "a.yaml:4: resolvers[0].mode: \"recursiv\" is not one of recursive, "
                    "authoritative; did you mean \"recursive\"?\n");
     CHECK_PROBLEM("resolvers:\n  - {zone: a, servers: [10.0.0.1]}\n"
