@@ -254,7 +254,6 @@ static void counts(struct lab *l, uint64_t orders, uint64_t authorizations)
 static void what_expired_goes(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
-    CLEANUP(reply_done) struct reply r = {.x = NULL};
     char url[256];
 
     CHECK(lab_start(&l, "keep: {orders: 30d, certificates: 1d}\n"));

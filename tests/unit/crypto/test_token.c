@@ -111,6 +111,7 @@ static void what_is_missing_is_named(void)
     CLEANUP(check_dir_done) struct check_dir dir = {};
     CLEANUP(crypto_token_unrefp) struct crypto_token *t = NULL;
     CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    CLEANUP(buf_done) struct buf uri = BUF_INIT(256);
     struct crypto_token_uri which;
     struct err err = ERR_INIT;
     char text[512];
@@ -128,7 +129,7 @@ static void what_is_missing_is_named(void)
     CHECK_OK(crypto_token_uri_parse(STR("pkcs11:object=none"), &which, NULL));
     CHECK_RC(crypto_token_find(t, &which, &k, &err), RC_NOTFOUND);
     CHECK_RC(crypto_token_generate(t, (struct crypto_key_spec){CRYPTO_KEY_SM2, 0}, STR("sm2-1"),
-                                   &(struct buf)BUF_INIT(256), &k, &err),
+                                   &uri, &k, &err),
              RC_UNSUPPORTED);
 }
 
