@@ -253,14 +253,16 @@ static enum rc read_dates(struct acme_request *r, struct order_data *d)
 
     TRY(read_date(r, "notBefore", &d->order.not_before));
     TRY(read_date(r, "notAfter", &d->order.not_after));
-    if (d->order.not_before > r->now)
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_before,
-                        str_of(when_text(d->order.not_before, text)),
-                        str_of(when_text(r->now, limit)));
-    if (d->order.not_after && (d->order.not_after <= r->now || d->order.not_after > latest))
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_after,
-                        str_of(when_text(d->order.not_after, text)), d->order.profile,
-                        str_of(when_text(latest, limit)));
+    (void)when_text(d->order.not_before > r->now ? r->now : latest, limit);
+    if (d->order.not_before > r->now) {
+        (void)when_text(d->order.not_before, text);
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_before, str_of(text), str_of(limit));
+    }
+    if (d->order.not_after && (d->order.not_after <= r->now || d->order.not_after > latest)) {
+        struct str asked = str_of(when_text(d->order.not_after, text)), most = str_of(limit);
+
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_after, asked, d->order.profile, most);
+    }
     return RC_OK;
 }
 

@@ -41,6 +41,7 @@ static enum rc find_above(struct acme_request *r, const struct acme_identifier *
     filter->subdomains = true;
     while (rc == RC_NOTFOUND && str_cut(name.value, '.', &first, &name.value) && name.value.n)
         rc = find(r, filter, out);
+    filter->name = NULL;
     return rc;
 }
 

@@ -99,17 +99,20 @@ static enum rc read_key(const struct json *args, struct arena *a,
 {
     CLEANUP(buf_done) struct buf bytes = BUF_INIT(STORE_SHA256);
     struct store_hash *hash;
-    struct str text;
+    struct str text, raw;
 
     TRY(read_text(args, "key", &text, err));
     if (text.n == 0)
         return RC_OK;
-    if (text_unhex(text, &bytes) != RC_OK || bytes.n != STORE_SHA256)
+    if (text_unhex(text, &bytes) != RC_OK)
+        return ERR(err, RC_INVAL, msg_key, str_head(text, SHOWN_MAX));
+    raw = buf_str(&bytes);
+    if (!raw.p || raw.n != STORE_SHA256)
         return ERR(err, RC_INVAL, msg_key, str_head(text, SHOWN_MAX));
     hash = ARENA_NEW(a, struct store_hash);
     if (!hash)
         return RC_NOMEM;
-    memcpy(hash->b, buf_str(&bytes).p, STORE_SHA256);
+    memcpy(hash->b, raw.p, STORE_SHA256);
     f->spki = hash;
     return RC_OK;
 }

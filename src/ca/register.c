@@ -145,7 +145,7 @@ static enum rc check_issuer(const struct ca *ca, const struct ca_change *c,
 static enum rc check_cross(const struct ca *ca, const struct ca_change *c,
                            const struct store_cross *row, struct arena *a, struct err *err)
 {
-    struct x509_cert cert, subject, signer;
+    struct x509_cert cert = {}, subject = {}, signer = {};
     struct err why = ERR_INIT;
     enum rc rc = x509_cert_parse(a, row->certificate, &cert, &why);
 

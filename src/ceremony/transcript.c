@@ -62,7 +62,9 @@ void ceremony_transcript_put(struct ceremony_transcript *t, const char *name, st
 static void put_who(struct ceremony_transcript *t)
 {
     CLEANUP(buf_done) struct buf who = BUF_INIT(1024);
+    /* cppcheck-suppress getpwuidCalled ; one thread */
     const struct passwd *pw = getpwuid(getuid()); /* NOLINT(concurrency-mt-unsafe): one thread */
+    /* cppcheck-suppress getloginCalled ; one thread */
     const char *sudo = getenv("SUDO_USER"), *login = getlogin();
     char host[256] = "";
 

@@ -19,6 +19,7 @@ static void show_user(const struct json *v, const char *member)
         printf("-");
         return;
     }
+    /* cppcheck-suppress getpwuidCalled ; one thread */
     pw = getpwuid((uid_t)uid); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (pw)
         printf("%s", pw->pw_name);

@@ -68,9 +68,9 @@ static enum rc check_set(const struct custody *c, const struct ceremony_share *s
     char set[CEREMONY_SET_TEXT];
 
     ceremony_set_text(share->set, set);
-    return strcmp(set, c->set) == 0
-               ? RC_OK
-               : ERR(err, RC_DENIED, msg_other_set, str_of(set), str_of(c->set));
+    if (str_eq(str_of(set), str_of(c->set)))
+        return RC_OK;
+    return ERR(err, RC_DENIED, msg_other_set, str_of(set), str_of(c->set));
 }
 
 /* ---- shares */
@@ -103,6 +103,7 @@ static enum rc share_of_tty(FILE *tty, unsigned number, unsigned need, struct ce
                 "\nShare %u of %u that are needed: its three lines, then an empty line (an empty "
                 "line alone ends).\n",
                 number, need);
+        /* cppcheck-suppress IOWithoutPositioning ; a terminal has no position */
         while (fgets(line, sizeof(line), tty) && line[0] != '\n')
             buf_putz(&text, line);
         explicit_bzero(line, sizeof(line));

@@ -205,7 +205,7 @@ static size_t present_roots(const struct issuer_session *s, unsigned kinds,
 int issuer_next_root(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
-    const struct store_issuer *roots[CEREMONY_KINDS];
+    const struct store_issuer *roots[CEREMONY_KINDS] = {NULL};
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
     int status = check_next(args, &kinds);

@@ -319,9 +319,10 @@ static enum rc import_all(struct root_session *s, size_t *done, struct err *err)
     int n = ca < 0 ? 0 : scandirat(ca, ".", &found, is_waiting, alphasort);
     enum rc rc = RC_OK;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; found && i < n; i++) {
         struct import im = {.s = s};
-        struct str ref = str_head(str_of(found[i]->d_name), strlen(found[i]->d_name) - 4);
+        struct str file = str_of(found[i]->d_name);
+        struct str ref = str_head(file, file.n - strlen(".csr"));
 
         if (rc == RC_OK && str_copyz(ref, im.ref, sizeof(im.ref)) == RC_OK &&
             faccessat(s->media, root_media_name(ROOT_MEDIA_ISSUER, im.ref, im.file), F_OK, 0) ==

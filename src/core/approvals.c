@@ -39,6 +39,7 @@ enum rc core_people_read(struct core *core, struct err *err)
         char name[64];
 
         TRY(str_copyz(people->p[i], name, sizeof(name)));
+        /* cppcheck-suppress getpwnamCalled ; before any thread */
         pw = getpwnam(name); /* NOLINT(concurrency-mt-unsafe): before any thread */
         if (!pw)
             return ERR(err, RC_NOTFOUND, msg_user, people->p[i]);

@@ -243,6 +243,7 @@ static const char *const approvals[] = {
  * ever looked for by their order, so the others refer to it by its name alone. A column with a
  * reference cannot lose it; a new one takes its name. */
 static const char *const acme[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
     "CREATE TABLE eab_keys (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE,"
     " accounts INTEGER NOT NULL, created INTEGER NOT NULL, expires INTEGER, revoked INTEGER,"
     " reason TEXT) STRICT",

@@ -125,6 +125,7 @@ static void listed_keys_are_found(void)
         CHECK_INT(crypto_weak_listed(2048), 3);
         CHECK_INT(crypto_weak_listed(4096), 0);
         CHECK_RC(weigh(spki_debian, &err), RC_DENIED);
+        CHECK(err.msg != NULL);
         CHECK_STR(str_of(err.msg->code), "crypto.weak-listed");
     }
     good_keys_pass();
