@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/names.h"
 
-#include <stdlib.h>
-
-#include "x509/tbs.h"
+#include "x509/csr.h"
 
 MSG(msg_text, "api.names-text", "\"names\" has to be a list of texts");
 MSG(msg_many, "api.names-many", "a certificate holds at most 100 names");
@@ -61,33 +59,6 @@ enum rc api_name_read(struct arena *a, struct str text, struct store_name *out, 
     return read_host(a, text, out, err);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int compare_ips(const void *a, const void *b)
-{
-    return str_cmp(addr_bytes(a), addr_bytes(b));
-}
-
-/* Sorts, drops what is there twice, and returns how many are left. */
-static size_t unique(void *p, size_t n, size_t size, int (*compare)(const void *, const void *))
-{
-    char *items = p;
-    size_t kept = n > 0;
-
-    qsort(items, n, size, compare);
-    for (size_t i = 1; i < n; i++) {
-        if (compare(items + i * size, items + (kept - 1) * size) == 0)
-            continue;
-        if (kept != i)
-            memcpy(items + kept * size, items + i * size, size);
-        kept++;
-    }
-    return kept;
-}
-
 static enum rc add(const struct store_name *name, struct api_names *names)
 {
     if (name->type == STORE_NAME_IP)
@@ -129,10 +100,10 @@ enum rc api_names_read(struct arena *a, const struct json *list, struct api_name
         TRY(api_name_read(a, text, &name, err));
         TRY(add(&name, &names));
     }
-    names.n_dns = unique(names.dns, names.n_dns, sizeof(*names.dns), compare_texts);
-    names.n_ips = unique(names.ips, names.n_ips, sizeof(*names.ips), compare_ips);
-    names.n_emails = unique(names.emails, names.n_emails, sizeof(*names.emails), compare_texts);
-    names.n_uris = unique(names.uris, names.n_uris, sizeof(*names.uris), compare_texts);
+    names.n_dns = x509_texts_sort(names.dns, names.n_dns);
+    names.n_ips = x509_addrs_sort(names.ips, names.n_ips);
+    names.n_emails = x509_texts_sort(names.emails, names.n_emails);
+    names.n_uris = x509_texts_sort(names.uris, names.n_uris);
     *out = names;
     return RC_OK;
 }

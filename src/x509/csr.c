@@ -148,7 +148,7 @@ static enum rc read_attributes(struct parse *p, struct str attributes, struct er
 
 /* ---- names ---- */
 
-static int compare_dns(const void *a, const void *b)
+static int compare_texts(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
@@ -173,6 +173,16 @@ static size_t unique(void *p, size_t n, size_t size, int (*compare)(const void *
         kept++;
     }
     return kept;
+}
+
+size_t x509_texts_sort(struct str *list, size_t n)
+{
+    return unique(list, n, sizeof(*list), compare_texts);
+}
+
+size_t x509_addrs_sort(struct addr *list, size_t n)
+{
+    return unique(list, n, sizeof(*list), compare_ips);
 }
 
 static enum rc add_dns(struct parse *p, struct str *list, struct str name, enum rc *out_form)
@@ -231,7 +241,7 @@ static enum rc read_emails(struct parse *p, struct err *err)
         TRY(arena_str(p->a, str_of(text), &emails[i]));
     }
     p->csr.emails = emails;
-    p->csr.n_emails = unique(emails, p->ext.n_emails, sizeof(*emails), compare_dns);
+    p->csr.n_emails = x509_texts_sort(emails, p->ext.n_emails);
     return RC_OK;
 }
 
@@ -247,7 +257,7 @@ static enum rc read_uris(struct parse *p, struct err *err)
         uris[i] = p->ext.uris[i];
     }
     p->csr.uris = uris;
-    p->csr.n_uris = unique(uris, p->ext.n_uris, sizeof(*uris), compare_dns);
+    p->csr.n_uris = x509_texts_sort(uris, p->ext.n_uris);
     return RC_OK;
 }
 
@@ -269,8 +279,8 @@ static enum rc read_names(struct parse *p, struct err *err)
     TRY(read_common_name(p, dns, ips, err));
     p->csr.dns = dns;
     p->csr.ips = ips;
-    p->csr.n_dns = unique(dns, p->csr.n_dns, sizeof(*dns), compare_dns);
-    p->csr.n_ips = unique(ips, p->csr.n_ips, sizeof(*ips), compare_ips);
+    p->csr.n_dns = x509_texts_sort(dns, p->csr.n_dns);
+    p->csr.n_ips = x509_addrs_sort(ips, p->csr.n_ips);
     TRY(read_emails(p, err));
     TRY(read_uris(p, err));
     if (x509_san_count(&X509_SAN_OF(&p->csr)) > X509_NAMES_MAX)

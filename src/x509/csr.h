@@ -49,6 +49,11 @@ struct x509_csr {
 enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
                        struct x509_csr *out, struct err *err);
 
+/* Sorts names (str_cmp), or addresses, as in struct x509_csr; drops what is there twice and returns
+ * how many are left. */
+size_t x509_texts_sort(struct str *list, size_t n);
+size_t x509_addrs_sort(struct addr *list, size_t n);
+
 /* A request as a file holds it, DER or PEM ("CERTIFICATE REQUEST", or "NEW CERTIFICATE REQUEST" as
  * some programs write it), as DER appended to `out`. RC_NOTFOUND when it is text without such a
  * block, RC_PARSE when the block is broken, RC_TOOBIG; with what is wrong. */
