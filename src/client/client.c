@@ -75,3 +75,10 @@ size_t client_count(const struct client *c)
 {
     return c->n_runs;
 }
+
+void client_hurry(struct client *c)
+{
+    client_request_hurry(&c->setup);
+    LIST_FOREACH (it, &c->runs)
+        client_request_hurry(&LIST_ENTRY(it, struct client_run, link)->request);
+}

@@ -125,6 +125,9 @@ enum rc client_obtain(struct client *c, const struct client_want *want, client_r
  * where the server does not say. Otherwise as client_obtain. */
 enum rc client_look(struct client *c, struct str certid, client_result_fn fn, void *arg,
                     struct client_run **out);
+/* The server is there again, as far as the caller knows: requests that wait because nobody answered
+ * are sent at once instead of after their pause. */
+void client_hurry(struct client *c);
 /* Gives up; the callback does not come. An order that was begun is left to expire. */
 void client_cancel(struct client_run *run);
 

@@ -53,11 +53,14 @@ struct client_request {
     struct client_exchange *exchange;
     struct ev_timer again;
     unsigned tries, bad_nonces;
+    bool unanswered; /* nobody answered; `again` will try once more */
 };
 
 void client_request_init(struct client_request *r, struct client *c);
 /* What is set in *r, all of it borrowed until the callback, which never comes from inside. */
 void client_request_start(struct client_request *r);
+/* Makes the next attempt now, if it waits because nobody answered the last one. */
+void client_request_hurry(struct client_request *r);
 /* Gives up; allowed always. */
 void client_request_stop(struct client_request *r);
 

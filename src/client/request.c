@@ -26,7 +26,10 @@ static void answer_with(struct client_request *r, struct client_reply *reply)
 
 static void on_again(void *arg)
 {
-    attempt(arg);
+    struct client_request *r = arg;
+
+    r->unanswered = false;
+    attempt(r);
 }
 
 /* False when it has been tried often enough, or the server asks for more patience than we have. */
@@ -59,8 +62,10 @@ static void failed(struct client_request *r, enum rc rc, const struct err *why)
     struct client_reply reply = {.rc = rc, .err = &err};
     char line[512];
 
-    if (unreached(rc) && try_again(r, 0))
+    if (unreached(rc) && try_again(r, 0)) {
+        r->unanswered = true;
         return;
+    }
     IGNORE_RC(ERR(&err, rc, msg_unreached, str_of(r->what),
                   str_of(why ? err_textz(why, line, sizeof(line)) : rc_text(rc))));
     answer_with(r, &reply);
@@ -208,12 +213,20 @@ void client_request_start(struct client_request *r)
 {
     r->tries = 0;
     r->bad_nonces = 0;
+    r->unanswered = false;
     ev_timer_start(&r->again, 0, 0);
+}
+
+void client_request_hurry(struct client_request *r)
+{
+    if (r->unanswered)
+        ev_timer_start(&r->again, 0, 0);
 }
 
 void client_request_stop(struct client_request *r)
 {
     ev_timer_stop(&r->again);
+    r->unanswered = false;
     if (r->exchange)
         client_transport_cancel(r->c->transport, MOVE(r->exchange));
 }

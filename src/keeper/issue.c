@@ -293,6 +293,7 @@ void keeper_issue_reached(struct keeper *k)
             slot->next_at = 0;
         slot->unreached = false;
     }
+    client_hurry(k->client);
     keeper_issue_look(k);
 }
 

@@ -615,21 +615,25 @@ static void renews_before_the_end(void)
     CHECK(!x509_serial_eq(&serial, &slot_of(&w, "wiki.hospital.example")->serial));
 }
 
-/* What failed for want of an answer is tried as soon as core is back. */
+/* What failed for want of an answer, or waits for another try, is tried as soon as core is back. */
 static void is_quick_when_core_returns(void)
 {
-    BEGIN(w);
-    acme_fake_wrong(&w.fake,
-                    (struct acme_fake_answer){.at = FAKE_DIRECTORY, .times = 30, .rc = RC_NET});
-    CHECK_OK(keeper_starts_with_all(&w));
-    pass(&w, 120 * WHEN_SECOND, WHEN_SECOND);
-    CHECK_INT(w.fake.n_orders, 0);
-    CHECK(slot_of(&w, "wiki.hospital.example")->failures > 0);
-    w.fake.wrong[0].times = 0;
-    core_dies(&w);
-    CHECK_OK(core_comes(&w));
-    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
-    CHECK_INT(w.fake.n_orders, 2);
+    static const int64_t down[] = {8, 120, 150, 180};
+
+    for (size_t i = 0; i < sizeof(down) / sizeof(*down); i++) {
+        BEGIN(w);
+        acme_fake_wrong(&w.fake,
+                        (struct acme_fake_answer){.at = FAKE_DIRECTORY, .times = 60, .rc = RC_NET});
+        CHECK_OK(keeper_starts_with_all(&w));
+        pass(&w, down[i] * WHEN_SECOND, WHEN_SECOND);
+        CHECK_INT(w.fake.n_orders, 0);
+        CHECK((slot_of(&w, "wiki.hospital.example")->failures > 0) == (down[i] > 60));
+        w.fake.wrong[0].times = 0;
+        core_dies(&w);
+        CHECK_OK(core_comes(&w));
+        pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+        CHECK_INT(w.fake.n_orders, 2);
+    }
 }
 
 static void replaces_what_is_broken(void)
