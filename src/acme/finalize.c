@@ -278,6 +278,7 @@ enum rc acme_finalize(struct acme_request *r)
         .reserve = reserve,
         .reserve_arg = r,
     };
+    TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
     if (d->vouched)
         TRY(take_vouched(r, d));
     acme_caa_check(r, &d->order, caa_checked);

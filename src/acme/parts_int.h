@@ -43,6 +43,8 @@ enum rc acme_reuse_order(struct acme_request *r, const struct store_order *wante
  * common. */
 enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier *ids, size_t n,
                            struct str *out);
+/* The certificate that the order replaces, "" when it says none or it is gone. */
+enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out);
 /* In the transaction of the new order: no other that is not invalid replaces it (alreadyReplaced).
  */
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);

@@ -216,6 +216,15 @@ enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier 
     return RC_OK;
 }
 
+enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out)
+{
+    struct store_certificate cert;
+    enum rc rc = order->replaces.n ? find(r, order->replaces, &cert) : RC_NOTFOUND;
+
+    *out = rc == RC_OK ? cert.id : (struct id){""};
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces)
 {
     struct store_order order;

@@ -380,8 +380,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     TRY(ca_job_blocked(txn, job));
     TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));
-    if (job->req.lineage.n)
-        TRY(ca_lineage_find(txn, job));
+    TRY(ca_lineage_find(txn, job));
     TRY(store_issuance_reserve(txn, &job->issuance));
     return audit_reserved(txn, job);
 }

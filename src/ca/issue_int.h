@@ -62,7 +62,8 @@ void ca_job_end(struct ca_job *job, enum rc rc);
 /* Failures that another attempt may mend: no signer just now, too busy, no memory, a database that
  * cannot be read. They never void a reservation. */
 bool ca_transient(enum rc rc);
-/* In the transaction of the reservation: logical id and predecessor of a job with a lineage. */
+/* In the transaction of the reservation: logical id and predecessor of a job, by its lineage or by
+ * what its request names; neither where it has none. */
 enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
 /* In a transaction: RC_DENIED and why when the key was revoked as compromised. */
 enum rc ca_job_blocked(struct store_txn *txn, struct ca_job *job);

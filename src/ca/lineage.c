@@ -44,16 +44,39 @@ static enum rc look(struct store_txn *txn, struct ca_job *job, struct store_curs
     return RC_OK;
 }
 
-enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job)
+/* Whoever asks has seen that it may be replaced, and by whom. */
+static enum rc follow(struct store_txn *txn, struct ca_job *job)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LINEAGE_ARENA);
+    struct store_certificate old;
+    enum rc rc = store_certificate_get(txn, &a, &job->req.replaces, &old);
+
+    if (rc == RC_OK) {
+        job->logical = old.logical;
+        job->replaces = old.id;
+    }
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+static enum rc find_newest(struct store_txn *txn, struct ca_job *job)
 {
     struct store_cursor at = {0};
     struct id fresh;
 
-    job->replaces = (struct id){""};
     TRY(id_new(&fresh));
     TRY(store_certificate_logical(txn, job->req.lineage, &fresh, &job->logical));
     for (int i = 0; i < PAGES && !at.end && !job->replaces.z[0]; i++)
         TRY(look(txn, job, &at));
+    return RC_OK;
+}
+
+enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job)
+{
+    job->logical = job->replaces = (struct id){""};
+    if (job->req.lineage.n)
+        TRY(find_newest(txn, job));
+    else if (job->req.replaces.z[0])
+        TRY(follow(txn, job));
     job->issuance.logical = job->logical;
     job->issuance.replaces = job->replaces;
     return RC_OK;

@@ -230,6 +230,72 @@ static void replaced_once(void)
     CHECK_INT(late.status, 201);
 }
 
+static bool newest(struct lab *l, struct store_certificate *out)
+{
+    struct store_certificate_filter f = {.sort = STORE_CERTIFICATE_BY_ISSUED_NEWEST, .limit = 1};
+    struct store_cursor at = {0};
+    struct store_certificate *list;
+    size_t n;
+
+    if (store_certificate_list(store_read(l->w.store), &l->a, &f, &at, &list, &n) != RC_OK ||
+        n != 1)
+        return false;
+    *out = list[0];
+    return true;
+}
+
+/* The order for a replacement, proven, its URL. */
+static bool order_replacement(struct lab *l, char order[static 256])
+{
+    CLEANUP(reply_done) struct reply r = replace(l, &l->c, NAME, l->id);
+
+    return r.status == 201 &&
+           str_copyz(world_header(r.x, "Location"), order, 256) == RC_OK &&
+           client_validate(&l->c, order);
+}
+
+static void follows(const struct store_certificate *c, const struct store_certificate *old)
+{
+    CHECK_STR(id_str(&c->replaces), old->id.z);
+    CHECK_STR(id_str(&c->logical), old->logical.z);
+    CHECK(!str_eq(id_str(&c->id), id_str(&old->id)));
+}
+
+/* What takes a certificate's place is the same thing in the register, also when the signer was away
+ * and recovery finished it; what replaces nothing is a thing of its own. */
+static void one_thing(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply done = {.x = NULL};
+    CLEANUP(reply_done) struct reply later = {.x = NULL};
+    struct store_certificate first, second, third;
+    char order[256];
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(newest(&l, &first));
+    CHECK_STR(id_str(&first.logical), first.id.z);
+    clock_fake_advance(&l.w.clock, WHEN_SECOND);
+    CHECK(order_replacement(&l, order));
+    done = client_finalize(&l.c, order, NAME);
+    CHECK_STR(reply_text(&done, "status"), "valid");
+    CHECK(newest(&l, &second));
+    follows(&second, &first);
+    clock_fake_advance(&l.w.clock, WHEN_SECOND);
+    CHECK(issue(&l, NAME));
+    CHECK(newest(&l, &first));
+    CHECK_STR(id_str(&first.logical), first.id.z);
+    CHECK_STR(id_str(&first.replaces), "");
+    clock_fake_advance(&l.w.clock, WHEN_SECOND);
+    CHECK(order_replacement(&l, order));
+    world_signer(&l.w, false);
+    later = client_finalize(&l.c, order, NAME);
+    CHECK_STR(reply_text(&later, "status"), "processing");
+    CHECK(world_restart(&l.w));
+    world_spin(&l.w);
+    CHECK(newest(&l, &third));
+    follows(&third, &first);
+}
+
 static void sweep(struct world *w, when_t until)
 {
     for (when_t t = 0; t < until; t += 10 * WHEN_MINUTE) {
@@ -294,4 +360,5 @@ static void certificates_become_tombstones(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(a_window), CHECK_TEST_ONCE(never_together), CHECK_TEST_ONCE(unknown_ids),
            CHECK_TEST_ONCE(pulled_forward), CHECK_TEST_ONCE(replaced_once),
+           CHECK_TEST_ONCE(one_thing),
            CHECK_TEST_ONCE(what_expired_goes), CHECK_TEST_ONCE(certificates_become_tombstones))
