@@ -149,6 +149,7 @@ struct acme_identifier {
     struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
     struct store_name proven; /* what its authorization is for: without "*." */
     bool wildcard;
+    struct str ancestor; /* a domain whose proof would do, too (RFC 9444); empty: none */
     bool reused;         /* an authorization is there already */
     bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
     unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
@@ -160,6 +161,9 @@ enum rc acme_identifier_read(struct acme_request *r, const struct json *v,
 /* By the rules, for this account: RC_DENIED with rejectedIdentifier, also when nothing that the
  * rule allows could prove it. */
 enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err);
+/* The same ahead of orders: for all below, or else for the name. */
+enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
+                                    struct err *err);
 /* Those of `allowed` that can prove it. */
 unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
 /* A pending authorization with its challenges, for the account of the request. */

@@ -54,8 +54,10 @@ static void authorization_put(struct acme_request *r, struct json_out *o,
     json_end(o);
     if (a->wildcard)
         json_kv_bool(o, "wildcard", true);
-    if (a->subdomains)
-        json_kv_bool(o, "subdomainAuthAllowed", true);
+    /* RFC 9444 section 4.1: true where it is so; false says to who asked for it that it is not. */
+    if (a->subdomains ||
+        (a->name.type == STORE_NAME_DNS && acme_subdomains_offered(r->acme->conf)))
+        json_kv_bool(o, "subdomainAuthAllowed", a->subdomains);
     json_end(o);
 }
 

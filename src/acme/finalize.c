@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "acme/state.h"
+#include "base/name.h"
 #include "base/text.h"
 #include "ca/issue.h"
 #include "policy/policy.h"
@@ -26,7 +27,9 @@ MSG(msg_account_key, "acme.csr-account-key",
     "11.1)");
 MSG(msg_authorization, "acme.order-authorization",
     "the authorization of {0} is {1} by now; make a new order");
-
+MSG(msg_above, "acme.order-subdomains",
+    "{0} was proven by {1}, and no policy rule lets that count for what is below it any more; make "
+    "a new order");
 MSG(msg_not_vouched, "acme.order-no-longer-vouched",
     "the authorization of {0} was the word of this server for its own gateway, which no longer "
     "stands; make a new order");
@@ -35,6 +38,7 @@ struct finalize_data {
     struct store_order order;
     bool vouched; /* by the keeper */
     struct x509_csr csr;
+    struct str *tops;         /* of the order's names: see acme_subdomains_top */
     struct store_name *names; /* the CSR's */
     size_t n_names;
     struct ca_request ask;
@@ -146,10 +150,13 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 }
 
 /* The rules, and the sites, may have changed since the order was made. */
-static enum rc judge(struct acme_request *r, const struct finalize_data *d)
+static enum rc judge(struct acme_request *r, struct finalize_data *d)
 {
     bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
 
+    d->tops = ARENA_ARRAY(r->arena, struct str, d->order.n_names);
+    if (!d->tops)
+        return RC_NOMEM;
     for (size_t i = 0; i < d->order.n_names; i++) {
         const struct store_name *name = &d->order.names[i].name;
         struct policy_query q = {
@@ -166,24 +173,31 @@ static enum rc judge(struct acme_request *r, const struct finalize_data *d)
             TRY(policy_judge_vouched(r->acme->conf, &q, &site, &r->err));
         else
             TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
+        if (name->type == STORE_NAME_DNS)
+            d->tops[i] = acme_subdomains_top(r, name->value);
     }
     return RC_OK;
 }
 
 static enum rc check_authorization(struct store_txn *txn, struct acme_request *r,
-                                   const struct id *id, struct err *err)
+                                   size_t i, struct err *err)
 {
     const struct finalize_data *d = r->data;
+    const struct store_order_name *name = &d->order.names[i];
     struct store_authorization authz;
     enum store_authorization_status seen;
 
-    TRY(store_authorization_get(txn, r->arena, id, &authz));
+    TRY(store_authorization_get(txn, r->arena, &name->authorization, &authz));
     seen = acme_authorization_seen(&authz, r->now);
     if (seen != STORE_AUTHORIZATION_VALID)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
                        str_of(store_authorization_status_text(seen)));
     if (authz.evidence.n && !d->vouched)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
+    if (authz.subdomains && !acme_name_eq(&authz.name, &name->name) &&
+        !(d->tops[i].n && name_under(authz.name.value, d->tops[i])))
+        return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_above, name->name.value,
+                       authz.name.value);
     return RC_OK;
 }
 
@@ -201,7 +215,7 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
                        STR("being finalized, or finished"));
     TRY(rc);
     for (size_t i = 0; i < d->order.n_names; i++)
-        TRY(check_authorization(txn, r, &d->order.names[i].authorization, err));
+        TRY(check_authorization(txn, r, i, err));
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 

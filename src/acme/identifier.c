@@ -103,7 +103,7 @@ unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned al
     return fit;
 }
 
-enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err)
+static enum rc judge_name(struct acme_request *r, struct acme_identifier *i, struct err *err)
 {
     struct policy_query q = {
         .type = i->name.type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
@@ -121,9 +121,21 @@ enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i,
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_challenge, verdict.rule,
                    i->name.value,
                    i->wildcard                     ? STR("a wildcard")
-                   : i->subdomains                 ? STR("all that is below a name")
                    : i->name.type == STORE_NAME_IP ? STR("an address")
                                                    : STR("a name"));
+}
+
+enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err)
+{
+    TRY(judge_name(r, i, err));
+    acme_subdomains_take(r, i);
+    return RC_OK;
+}
+
+enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
+                                    struct err *err)
+{
+    return acme_subdomains_take(r, i) ? RC_OK : judge_name(r, i, err);
 }
 
 static enum rc add_challenge(struct acme_request *r, const char *type, struct store_challenge *c)

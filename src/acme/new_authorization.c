@@ -7,8 +7,6 @@ MSG(msg_form, "acme.new-authorization",
     "\"identifier\" has to be an object with \"type\" and \"value\" (RFC 8555 section 7.4.1)");
 MSG(msg_wildcard, "acme.new-authorization-wildcard",
     "a wildcard cannot be authorized ahead of its order (RFC 8555 section 7.4.1); order {0}");
-MSG(msg_below, "acme.new-authorization-subdomains",
-    "\"subdomainAuthAllowed\" has to be true or false, and is for names (RFC 9444)");
 MSG(msg_vouched, "acme.new-authorization-vouched",
     "the names of this account are this server's own sites, and need no authorization");
 
@@ -20,17 +18,16 @@ struct ahead {
 
 static enum rc read_identifier(struct acme_request *r, struct ahead *d)
 {
-    const struct json *below = json_get(r->payload, "subdomainAuthAllowed");
+    const struct json *value = json_get(r->payload, "identifier");
     struct acme_identifier *i = &d->identifier;
 
-    if (!json_get(r->payload, "identifier"))
+    if (!value)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_form);
-    TRY(acme_identifier_read(r, json_get(r->payload, "identifier"), i, &r->err));
+    TRY(acme_identifier_read(r, value, i, &r->err));
     if (i->wildcard)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_wildcard, i->name.value);
-    if (below && (json_bool(below, &i->subdomains) != RC_OK || i->name.type != STORE_NAME_DNS))
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_below);
-    return acme_identifier_judge(r, i, &r->err);
+    TRY(acme_subdomains_read_flag(r, value, i));
+    return acme_identifier_judge_ahead(r, i, &r->err);
 }
 
 static enum rc add(struct store_txn *txn, struct acme_request *r)
@@ -62,12 +59,10 @@ enum rc acme_new_authorization(struct acme_request *r)
     if (acme_vouches_for(r, &r->account.thumbprint))
         return ACME_ERR(r, RC_DENIED, "unauthorized", msg_vouched);
     TRY(read_identifier(r, d));
-    if (!d->identifier.subdomains) {
-        TRY(acme_reuse_authorization(r, &d->identifier, false, &d->authorization));
-        if (d->authorization.id.z[0]) {
-            acme_authorization_reply(r, &d->authorization, 200);
-            return RC_OK;
-        }
+    TRY(acme_reuse_authorization(r, &d->identifier, false, &d->authorization));
+    if (d->authorization.id.z[0]) {
+        acme_authorization_reply(r, &d->authorization, 200);
+        return RC_OK;
     }
     TRY(acme_identifier_authorization(r, &d->identifier, &d->authorization));
     d->authorization.ahead = true;

@@ -36,6 +36,15 @@ struct order_data {
     size_t n;
 };
 
+/* An authorization for a domain above several names stands there once. */
+static bool listed(const struct store_order *order, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(id_str(&order->names[j].authorization), id_str(&order->names[i].authorization)))
+            return true;
+    return false;
+}
+
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order)
 {
     enum store_order_status seen = acme_order_seen(order, r->now);
@@ -62,7 +71,8 @@ void acme_order_put(struct acme_request *r, struct json_out *o, const struct sto
     json_key(o, "authorizations");
     json_arr(o);
     for (size_t i = 0; i < order->n_names; i++)
-        acme_put_url(o, r, "/acme/authorization/", &order->names[i].authorization, NULL);
+        if (!listed(order, i))
+            acme_put_url(o, r, "/acme/authorization/", &order->names[i].authorization, NULL);
     json_end(o);
     json_key(o, "finalize");
     acme_put_url(o, r, "/acme/order/", &order->id, "/finalize");
@@ -160,6 +170,8 @@ static enum rc read_identifiers(struct acme_request *r, struct order_data *d)
         struct err why = ERR_INIT;
         enum rc rc = acme_identifier_read(r, value, &id, &why);
 
+        if (rc == RC_OK)
+            rc = acme_subdomains_read_ancestor(r, value, &id, &why);
         if (rc == RC_OK && !has_name(d, &id.name))
             d->ids[d->n++] = id;
         if (rc == RC_OK)
@@ -282,11 +294,26 @@ static enum rc read_profile(struct acme_request *r, struct order_data *d)
 
 /* ---- the order */
 
+/* The same domain above two names is proven once. */
+static bool shared(const struct order_data *d, size_t i, struct store_authorization *out)
+{
+    for (size_t j = 0; d->ids[i].subdomains && j < i; j++)
+        if (d->ids[j].subdomains && acme_name_eq(&d->ids[j].proven, &d->ids[i].proven)) {
+            *out = d->authorizations[j];
+            return true;
+        }
+    return false;
+}
+
 static enum rc add_authorization(struct acme_request *r, struct order_data *d, size_t i)
 {
     struct store_authorization *authz = &d->authorizations[i];
 
     d->names[i].name = d->ids[i].name;
+    d->ids[i].reused = shared(d, i, authz);
+    d->names[i].authorization = authz->id;
+    if (d->ids[i].reused)
+        return RC_OK;
     TRY(acme_reuse_authorization(r, &d->ids[i], d->vouched, authz));
     d->ids[i].reused = authz->id.z[0] != '\0';
     if (!d->ids[i].reused) {
@@ -409,6 +436,15 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
     return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);
 }
 
+/* Then the order says what it wants to prove, which others may not have in common with it. */
+static bool names_ancestor(const struct order_data *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->ids[i].ancestor.n)
+            return true;
+    return false;
+}
+
 enum rc acme_new_order(struct acme_request *r)
 {
     struct order_data *d = ARENA_NEW(r->arena, struct order_data);
@@ -424,7 +460,7 @@ enum rc acme_new_order(struct acme_request *r)
     for (size_t i = 0; i < d->n; i++)
         TRY(add_authorization(r, d, i));
     settle(r, d);
-    if (open && !d->vouched && r->acme->conf->acme.reuse.orders) {
+    if (open && !d->vouched && !names_ancestor(d) && r->acme->conf->acme.reuse.orders) {
         enum rc rc = acme_reuse_order(r, &d->order, &d->order);
 
         if (rc == RC_OK)

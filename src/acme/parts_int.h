@@ -49,6 +49,24 @@ enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order
  */
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);
 
+/* subdomains.c (RFC 9444) */
+/* "subdomainAuthAllowed" and "ancestorDomain" of an identifier that was read from `v`, into
+ * i->ancestor. */
+enum rc acme_subdomains_read_flag(struct acme_request *r, const struct json *v,
+                                  struct acme_identifier *i);
+enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json *v,
+                                      struct acme_identifier *i, struct err *err);
+/* Whether the rules let a proof of that domain count for all below it, for this requester. */
+bool acme_subdomains_allowed(const struct acme_request *r, struct str domain);
+/* Of the domains above the name, the highest that is so, borrowed; with it all between them are.
+ * Empty: none. */
+struct str acme_subdomains_top(const struct acme_request *r, struct str name);
+/* Makes the ancestor what is to be proven, where the rules and their challenges allow that; false:
+ * the identifier is as it was. */
+bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *i);
+/* Some rule does. */
+bool acme_subdomains_offered(const struct conf *conf);
+
 /* vouch.c */
 /* The listener that only the keeper reaches. */
 bool acme_is_private(const struct acme_request *r);

@@ -30,7 +30,7 @@ static enum rc find_above(struct acme_request *r, const struct acme_identifier *
                           struct store_authorization_filter *filter,
                           struct store_authorization *out)
 {
-    struct store_name name = i->proven;
+    struct store_name name = i->wildcard ? i->name : i->proven; /* "*.d" lies below d */
     struct str first;
     enum rc rc = RC_NOTFOUND;
 
@@ -40,7 +40,8 @@ static enum rc find_above(struct acme_request *r, const struct acme_identifier *
     filter->wildcard = false;
     filter->subdomains = true;
     while (rc == RC_NOTFOUND && str_cut(name.value, '.', &first, &name.value) && name.value.n)
-        rc = find(r, filter, out);
+        if (acme_subdomains_allowed(r, name.value))
+            rc = find(r, filter, out);
     filter->name = NULL;
     return rc;
 }
@@ -53,6 +54,7 @@ enum rc acme_reuse_authorization(struct acme_request *r, const struct acme_ident
         .account = r->account.id,
         .name = &i->proven,
         .wildcard = i->wildcard,
+        .subdomains = i->subdomains,
         .statuses = 1u << STORE_AUTHORIZATION_VALID,
         .expires_after = r->now,
         .limit = SAME_LOOK,

@@ -31,6 +31,7 @@ struct conf_rule {
     unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
     struct conf_nets addresses; /* that certificates may name */
     bool wildcards;             /* "*.a.d" fits "*.d" */
+    bool subdomains;            /* a proof for d may count for all below it (RFC 9444) */
     struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
 };
 

@@ -287,6 +287,9 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether wildcards may be asked for, too: \"*.a.d\" fits \"*.d\""},
+    {KEY_IN("policy[].subdomains", CONF_ONE, struct conf_rule, subdomains, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether one proof in the DNS, for a domain, may count for all below it (RFC 9444)"},
     {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
      .help = "Only for accounts made with one of these keys of `autarky eab create`"},
 

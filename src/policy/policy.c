@@ -269,6 +269,36 @@ enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
     return first ? refuse(first, why, q, err) : no_rule(conf, q->value, err);
 }
 
+static bool rule_names_below(const struct conf_rule *rule, struct str domain)
+{
+    for (size_t i = 0; i < rule->allow.n; i++) {
+        struct str pattern = rule->allow.p[i];
+
+        if (str_eq(pattern, STR("*")) ||
+            (str_starts(pattern, STR("*.")) && name_under(domain, str_skip(pattern, 2))))
+            return true;
+    }
+    return false;
+}
+
+enum rc policy_judge_below(const struct conf *conf, const struct policy_query *q,
+                           struct policy_verdict *out)
+{
+    if (q->type != POLICY_DNS)
+        return RC_DENIED;
+    TRY(check_space(conf, policy_space_of(conf, q->type, q->value), q->value, q->special, NULL));
+    for (size_t i = 0; i < conf->n_policy; i++) {
+        const struct conf_rule *rule = &conf->policy[i];
+
+        if (!rule->subdomains || !rule_names_below(rule, q->value) ||
+            look_at(rule, q) != FITS)
+            continue;
+        *out = (struct policy_verdict){rule->name, rule->challenges};
+        return RC_OK;
+    }
+    return RC_DENIED;
+}
+
 const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
                                      struct str value)
 {

@@ -37,6 +37,12 @@ struct policy_verdict {
 enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 
+/* The first rule that allows this requester everything below a name (the query's, no wildcard) and
+ * lets one proof count for all of it ("subdomains", RFC 9444); whether the name itself, is not
+ * asked. RC_DENIED when there is none. */
+enum rc policy_judge_below(const struct conf *conf, const struct policy_query *q,
+                           struct policy_verdict *out);
+
 /* The one place where no proof of control is asked for: core vouches for exactly the names of the
  * gateway's sites, which the operator has written into the configuration, and only to the account
  * of its own keeper (acme_set_vouched). The site of that name; NULL: not vouched for. */

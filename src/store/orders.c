@@ -213,7 +213,7 @@ enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struc
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
+                  "SELECT DISTINCT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
                   " WHERE w.authorization = (SELECT n FROM authorizations WHERE id = ?)"
                   " AND o.status = 'pending' AND NOT EXISTS (SELECT 1 FROM order_names w2"
                   " JOIN authorizations z ON z.n = w2.authorization WHERE w2.order_n = o.n"

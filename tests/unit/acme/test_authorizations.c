@@ -87,41 +87,6 @@ static void ahead_of_an_order(void)
     CHECK_STR(reply_text(&issued, "status"), "valid");
 }
 
-/* RFC 9444: proven in the DNS with all that is below, it counts for names there, and for no others.
- */
-static void for_all_below(void)
-{
-    static const char config[] = "organization: Example Hospital\n"
-                                 "country: DE\n"
-                                 "domain: hospital.example\n"
-                                 "urls: {api: \"https://ca.hospital.example:8555\"}\n"
-                                 "policy: [{name: a, allow: [\"*.hospital.example\"],"
-                                 " challenges: [http-01, dns-01]}]\n";
-    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
-    CLEANUP(reply_done) struct reply r = {.x = NULL};
-    CLEANUP(reply_done) struct reply issued = {.x = NULL};
-    char authz[256], order[256], other[256];
-    bool below = false;
-
-    CHECK(lab_start(&l, NULL));
-    CHECK(world_reload(&l.w, config));
-    r = client_post(&l.c, "/acme/new-authz",
-                    "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME
-                    "\"},\"subdomainAuthAllowed\":true}");
-    CHECK_INT(r.status, 201);
-    CHECK_OK(json_bool(json_get(r.json, "subdomainAuthAllowed"), &below));
-    CHECK(below);
-    CHECK_INT(json_len(json_get(r.json, "challenges")), 1);
-    CHECK_OK(str_copyz(world_header(r.x, "Location"), authz, sizeof(authz)));
-    CHECK(validate_ahead(&l, authz));
-    CHECK(client_order(&l.c, "x.y." NAME, order));
-    status_is(&l.c, order, "ready");
-    issued = client_finalize(&l.c, order, "x.y." NAME);
-    CHECK_STR(reply_text(&issued, "status"), "valid");
-    CHECK(client_order(&l.c, "b.hospital.example", other));
-    status_is(&l.c, other, "pending");
-}
-
 static void what_cannot_be_ahead(void)
 {
     static const struct {
@@ -132,11 +97,6 @@ static void what_cannot_be_ahead(void)
         {"{\"identifier\":{\"type\":\"dns\",\"value\":\"*." NAME "\"}}", "malformed"},
         {"{\"identifier\":{\"type\":\"dns\",\"value\":\"www.example.com\"}}", "rejectedIdentifier"},
         {"{\"identifier\":{\"type\":\"email\",\"value\":\"a@b\"}}", "unsupportedIdentifier"},
-        /* RFC 9444: no challenge of the rule proves all that is below a name. */
-        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"subdomainAuthAllowed\":true}",
-         "rejectedIdentifier"},
-        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"subdomainAuthAllowed\":1}",
-         "malformed"},
     };
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
 
@@ -279,7 +239,6 @@ static void holders_revoke(void)
     CHECK_INT(good.status, 200);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(for_all_below),
-           CHECK_TEST_ONCE(what_cannot_be_ahead), CHECK_TEST_ONCE(used_again),
+CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(what_cannot_be_ahead), CHECK_TEST_ONCE(used_again),
            CHECK_TEST_ONCE(not_used_again), CHECK_TEST_ONCE(given_up),
            CHECK_TEST_ONCE(given_up_meanwhile), CHECK_TEST_ONCE(holders_revoke))

@@ -84,10 +84,12 @@ static void rules(void)
                "policy[0].allow: [a.x] -> [a.x, \"*.y\"] live\n"
                "policy[0].networks: [] -> [\"10.0.0.0/8\"] live\n"
                "policy[1]: {name: b, allow: [\"*\"], networks: [], challenges: [http-01],"
-               " addresses: [], wildcards: false, eab: []} ->  live\n");
+               " addresses: [], wildcards: false, subdomains: false,"
+               " eab: []} ->  live\n");
     CHECK_DIFF(LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
                "policy[0]:  -> {name: a, allow: [a.x], networks: [], challenges: [http-01],"
-               " addresses: [], wildcards: false, eab: []} live\n");
+               " addresses: [], wildcards: false, subdomains: false,"
+               " eab: []} live\n");
 }
 
 static void resolvers(void)

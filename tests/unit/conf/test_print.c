@@ -28,6 +28,7 @@ static void the_defaults(void)
                                "    challenges: [http-01]\n"
                                "    addresses: []\n"
                                "    wildcards: false\n"
+                               "    subdomains: false\n"
                                "    eab: []\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
