@@ -40,9 +40,20 @@ static struct reply reply_from(struct http_exchange *x)
     return r;
 }
 
+/* Only what was not given by the server as a whole URL. */
+static const char *placed(const struct client *c, const char *path, char out[static URL_MAX * 2])
+{
+    if (!c->staging || strncmp(path, "/acme/", 6) != 0)
+        return path;
+    snprintf(out, URL_MAX * 2, "/acme/staging/%s", path + 6);
+    return out;
+}
+
 struct reply client_raw(struct client *c, const char *method, const char *path, struct str body)
 {
-    return reply_from(world_request(c->w, method, path, body));
+    char at[URL_MAX * 2];
+
+    return reply_from(world_request(c->w, method, placed(c, path, at), body));
 }
 
 bool client_nonce(struct client *c, char out[static 256])
@@ -74,8 +85,8 @@ static bool sign(struct client *c, const char *url, const char *payload, struct 
 bool client_begin(struct client *c, const char *url, const char *payload, struct world_call *call)
 {
     CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
-    char whole[URL_MAX * 2];
-    const char *path = url;
+    char whole[URL_MAX * 3], at[URL_MAX * 2];
+    const char *path = placed(c, url, at);
     const char *base = c->base ? c->base : CLIENT_BASE;
 
     if (strncmp(url, base, strlen(base)) == 0)

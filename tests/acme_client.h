@@ -13,6 +13,7 @@ struct client {
     struct world *w;
     struct crypto_key *key;
     const char *base; /* of the URLs it signs; NULL: CLIENT_BASE */
+    bool staging;     /* paths "/acme/..." are of the staging directory */
     char kid[256];    /* URL of the account; empty: the key goes along */
     char nonce[256];  /* for the next request; empty: one is asked for */
 };

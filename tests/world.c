@@ -20,6 +20,13 @@ enum { CONFIG_MAX = 64 * 1024, SPINS = 64, SPINS_MAX = 4000, FILE_MAX = 16 << 20
 const char *world_config = WORLD_CONFIG;
 static unsigned world_kinds = 3;
 
+static bool world_staging;
+
+void world_set_staging(void)
+{
+    world_staging = true;
+}
+
 void world_set_kinds(unsigned kinds)
 {
     world_kinds = kinds;
@@ -119,7 +126,9 @@ static bool ceremony(struct world *w)
         return false;
     c.root_passphrase = secret;
     c.passphrase = secret;
-    err.rc = ceremony_make_hierarchy(&c, world_kinds, false, &w->made, &err);
+    err.rc = ceremony_make_hierarchy(&c, world_kinds, CA_INTRANET, &w->made, &err);
+    if (err.rc == RC_OK && world_staging)
+        err.rc = ceremony_make_hierarchy(&c, world_kinds, CA_STAGING, &w->made, &err);
     if (err.rc == RC_OK)
         err.rc = ceremony_write(&c, &w->made, &err);
     if (err.rc == RC_OK)

@@ -89,6 +89,8 @@ extern const char *world_config;
 /* The algorithms of its issuers, bits of ceremony_kinds: RSA and ECDSA unless another number is set
  * before the program's first world. */
 void world_set_kinds(unsigned kinds);
+/* With the staging hierarchy; before the program's first world. */
+void world_set_staging(void);
 /* What opens all of its keys; the caller's. */
 bool world_passphrase(struct secret **out);
 /* The signer reads its files anew, as after a restart. */

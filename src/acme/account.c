@@ -3,6 +3,7 @@
 #include "acme/parts_int.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "acme/state.h"
 #include "base/name.h"
@@ -189,6 +190,7 @@ static enum rc fill_account(struct acme_request *r, struct account_data *d)
     a->terms_at = d->agreed ? r->now : 0;
     a->created = r->now;
     a->created_from = r->x->req.client;
+    a->staging = r->staging;
     return RC_OK;
 }
 
@@ -219,12 +221,6 @@ static enum rc check_new(struct acme_request *r, struct account_data *d)
     return RC_OK;
 }
 
-/* The thumbprint as bytes: what the account is found by. */
-static enum rc thumbprint(const struct acme_request *r, struct store_hash *out)
-{
-    return crypto_sha256(jose_jwk_json(r->jws.jwk), out->b);
-}
-
 enum rc acme_new_account(struct acme_request *r)
 {
     struct account_data *d = ARENA_NEW(r->arena, struct account_data);
@@ -234,7 +230,7 @@ enum rc acme_new_account(struct acme_request *r)
         return RC_NOMEM;
     r->data = d;
     TRY(read_new_account(r, d));
-    TRY(thumbprint(r, &d->account.thumbprint));
+    TRY(acme_staging_key(r, jose_jwk_json(r->jws.jwk), &d->account.thumbprint));
     rc = store_account_find(store_read(r->acme->store), r->arena, &d->account.thumbprint,
                             &d->account);
     if (rc == RC_OK) {
@@ -324,6 +320,14 @@ static void read_cursor(struct str query, struct store_cursor *at)
             at->at = (int64_t)t;
 }
 
+static void link_next(struct acme_request *r, const struct store_cursor *at)
+{
+    char tail[sizeof("/orders?cursor=-") + 20 + ID_TEXT];
+
+    snprintf(tail, sizeof(tail), "/orders?cursor=%lld-%s", (long long)at->at, at->id.z);
+    acme_header_link_to(r, "next", "/acme/account/", &r->account.id, tail);
+}
+
 enum rc acme_account_orders(struct acme_request *r)
 {
     struct store_order_filter filter = {.account = r->account.id, .limit = ACME_ORDERS_PAGE};
@@ -347,8 +351,7 @@ enum rc acme_account_orders(struct acme_request *r)
     json_end(&o);
     TRY(json_out_done(&o));
     if (!at.end && n == ACME_ORDERS_PAGE)
-        http_header_addf(r->x, "Link", "<%.*s/acme/account/%s/orders?cursor=%lld-%s>;rel=\"next\"",
-                         STR_ARG(r->base), r->account.id.z, (long long)at.at, at.id.z);
+        link_next(r, &at);
     acme_reply_json(r, 200);
     return RC_OK;
 }

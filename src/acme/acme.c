@@ -27,6 +27,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
         memcpy(a->eab_key, options->eab_key.p, ACME_EAB_KEY);
     TRY(acme_prune_start(a));
     TRY(acme_nonces_init(&a->nonces, &node->id, node->boot));
+    TRY(acme_nonces_init(&a->staging_nonces, &node->id, node->boot));
     ev_timer_start(&a->due, 0, 0);
     *out = MOVE(a);
     return RC_OK;
@@ -44,6 +45,7 @@ void acme_free(struct acme *a)
     acme_keys_done(&a->keys);
     arena_done(&a->hosts_arena);
     acme_nonces_done(&a->nonces);
+    acme_nonces_done(&a->staging_nonces);
     mem_free(a);
 }
 

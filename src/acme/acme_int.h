@@ -33,7 +33,7 @@ struct acme {
     struct ca *ca;
     const struct conf *conf;
     struct acme_options options;
-    struct acme_nonces nonces;
+    struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
     struct acme_open open;
     struct acme_prune *prune;
@@ -82,6 +82,8 @@ struct acme_request {
     const struct acme_route *route;
     struct str text; /* of the path, for a route that takes one */
     struct str base; /* "https://ca.hospital.example:8555" */
+    struct str path; /* as in the table of routes, "/acme/order/ID" also for one of staging */
+    bool staging;    /* it came by the staging directory */
     struct id id;    /* of the path */
     struct jose_jws jws;
     struct json_doc *payload_doc;
@@ -111,12 +113,15 @@ void acme_reply_as(struct acme_request *r, int status, const char *content_type)
 void acme_reply_fail(struct acme_request *r, enum rc rc);
 /* Queues the job; afterwards `then` is called, or the failure answered. */
 enum rc acme_write(struct acme_request *r, acme_job job, acme_then then);
-/* "https://.../acme/order/ID" */
+/* "https://.../acme/order/ID"; paths begin with "/acme/", for the staging directory too. */
 void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, const struct id *id,
                   const char *tail);
 void acme_header_location(struct acme_request *r, const char *path, const struct id *id);
 void acme_header_link(struct acme_request *r, const char *relation, const char *path,
                       const struct id *id);
+/* The same with something behind the id. */
+void acme_header_link_to(struct acme_request *r, const char *relation, const char *path,
+                         const struct id *id, const char *tail);
 /* Sets r->err with its problem type; the status is the type's. */
 #define ACME_ERR(r, rc, type, m, ...) PROBLEM(&(r)->err, rc, type, m __VA_OPT__(, ) __VA_ARGS__)
 /* A problem as JSON in the arena, for the store. */
@@ -199,6 +204,7 @@ when_t acme_validation_lease(const struct acme *a);
  * else with r->err. */
 void acme_caa_check(struct acme_request *r, const struct store_order *order,
                     void (*then)(struct acme_request *r, enum rc rc));
-/* The account's URL as DNS records have it; empty while urls.api is unset, for then it depends on
- * who asks. In the arena. */
-struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account);
+/* The account's URL as DNS records have it, by the directory it is of; empty while urls.api is
+ * unset, for then it depends on who asks. In the arena. */
+struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account,
+                            bool staging);

@@ -2,7 +2,7 @@
 /* CAA once more before a certificate is made (RFC 8659): it is checked with each proof of control,
  * but a proof lives longer than what a zone says, and may be of another name than the
  * certificate's. */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 MSG(msg_unknown, "acme.caa-unknown",
     "whether CAA records forbid the certificate could not be found out just now: {0}; the order is "
@@ -25,13 +25,15 @@ struct checks {
     enum rc rc;
 };
 
-struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account)
+struct str acme_account_uri(const struct acme *a, struct arena *arena, const struct id *account,
+                            bool staging)
 {
     struct str uri;
 
     if (!a->conf->urls.api.n)
         return STR("");
-    uri = arena_printf(arena, "%.*s/acme/account/%s", STR_ARG(a->conf->urls.api), account->z);
+    uri = arena_printf(arena, "%.*s%s/account/%s", STR_ARG(a->conf->urls.api),
+                       acme_staging_prefix(staging), account->z);
     return uri.p ? uri : STR("");
 }
 
@@ -106,7 +108,7 @@ static void ask(struct checks *c)
         .identifier = check->name,
         .wildcard = check->wildcard,
         .caa_only = true,
-        .account = acme_account_uri(c->r->acme, c->r->arena, &c->r->account.id),
+        .account = acme_account_uri(c->r->acme, c->r->arena, &c->r->account.id, c->r->staging),
         .attempt = 1,
     };
     rc = o->validate(o->validate_arg, v, checked, c);

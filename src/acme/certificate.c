@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4.2: the certificate with its chain. */
 #include "acme/acme_int.h"
+
+#include <stdio.h>
+
 #include "ca/issue.h"
 
 MSG(msg_accept, "acme.certificate-accept",
@@ -31,6 +34,14 @@ static size_t way_of(const struct acme_request *r)
     return tail ? (size_t)(tail[strlen(tail) - 1] - '0') : 0;
 }
 
+static void link_way(struct acme_request *r, const struct store_certificate *cert, size_t way)
+{
+    char tail[32];
+
+    snprintf(tail, sizeof(tail), "/alternate-%zu", way);
+    acme_header_link_to(r, "alternate", "/acme/certificate/", &cert->id, tail);
+}
+
 /* RFC 8555 section 7.4.2: each answer links all the others. */
 static void link_alternates(struct acme_request *r, const struct store_certificate *cert,
                             size_t shown)
@@ -43,9 +54,7 @@ static void link_alternates(struct acme_request *r, const struct store_certifica
         if (i == 0)
             acme_header_link(r, "alternate", "/acme/certificate/", &cert->id);
         else
-            http_header_addf(r->x, "Link",
-                             "<%.*s/acme/certificate/%s/alternate-%zu>;rel=\"alternate\"",
-                             STR_ARG(r->base), cert->id.z, i);
+            link_way(r, cert, i);
     }
 }
 

@@ -113,7 +113,9 @@ enum rc acme_eab_read(struct acme_request *r, bool vouched, struct str *out_name
 
 enum rc acme_eab_once(struct store_txn *txn, struct acme_request *r, struct str name)
 {
-    struct store_account_filter filter = {.eab_key = name};
+    /* Trying it out takes nothing from it: each directory counts its own. */
+    struct store_account_filter filter = {
+        .eab_key = name, .staging = r->staging ? STORE_STAGING_ONLY : STORE_STAGING_NOT};
     struct store_eab key;
     uint64_t n;
 

@@ -152,7 +152,7 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 /* The rules, and the sites, may have changed since the order was made. */
 static enum rc judge(struct acme_request *r, struct finalize_data *d)
 {
-    bool special = ca_hierarchy_open(r->acme->ca, STR("special"));
+    bool special = acme_special_open(r);
 
     d->tops = ARENA_ARRAY(r->arena, struct str, d->order.n_names);
     if (!d->tops)
@@ -284,6 +284,7 @@ enum rc acme_finalize(struct acme_request *r)
         .n_ips = d->csr.n_ips,
         .not_before = d->order.not_before,
         .not_after = d->order.not_after,
+        .staging = r->staging,
         .origin = STR("acme"),
         .requester = r->x->req.client,
         .account = r->account.id,

@@ -109,7 +109,7 @@ static enum rc judge_name(struct acme_request *r, struct acme_identifier *i, str
         .type = i->name.type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
         .value = i->name.value,
         .requester = r->x->req.client,
-        .special = ca_hierarchy_open(r->acme->ca, STR("special")),
+        .special = acme_special_open(r),
         .eab = r->account.eab_key,
     };
     struct policy_verdict verdict;

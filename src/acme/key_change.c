@@ -14,7 +14,7 @@ MSG(msg_account, "acme.key-change-account",
     "\"account\" in the inner JWS is {0}, but the outer one was signed by {1}");
 MSG(msg_old_key, "acme.key-change-old-key",
     "\"oldKey\" in the inner JWS is not the account's present key");
-MSG(msg_taken, "acme.key-change-taken", "another account has this key: {0}/acme/account/{1}");
+MSG(msg_taken, "acme.key-change-taken", "another account has this key: {0}{1}/account/{2}");
 MSG(msg_same, "acme.key-change-same", "the new key is the account's present key");
 MSG(msg_blocked, "acme.key-change-compromised",
     "a certificate with the new key was revoked at {0} because the key was compromised; make "
@@ -72,7 +72,8 @@ static enum rc check_payload(struct acme_request *r, struct key_change *d)
 static enum rc taken(struct acme_request *r, const struct key_change *d)
 {
     acme_header_location(r, "/acme/account/", &d->owner.id);
-    IGNORE_RC(ACME_ERR(r, RC_EXISTS, "malformed", msg_taken, r->base, id_str(&d->owner.id)));
+    IGNORE_RC(ACME_ERR(r, RC_EXISTS, "malformed", msg_taken, r->base,
+                       str_of(acme_staging_prefix(r->staging)), id_str(&d->owner.id)));
     return err_problem(&r->err, RC_EXISTS, "malformed", 409);
 }
 
@@ -83,7 +84,7 @@ static enum rc check_new_key(struct acme_request *r, struct key_change *d)
 
     if (str_eq(jwk, r->account.jwk))
         return ACME_ERR(r, RC_INVAL, "malformed", msg_same);
-    TRY(crypto_sha256(jwk, d->thumbprint.b));
+    TRY(acme_staging_key(r, jwk, &d->thumbprint));
     TRY(crypto_sha256(crypto_key_spki(jose_jwk_key(d->inner.jwk)), d->spki.b));
     rc = store_account_find(store_read(r->acme->store), r->arena, &d->thumbprint, &d->owner);
     if (rc == RC_OK)

@@ -342,7 +342,7 @@ static enum rc check_one_hierarchy(struct acme_request *r, const struct order_da
             TRY(addr_parse(d->ids[i].name.value, &ips[names.n_ips++]));
         else
             dns[names.n_dns++] = d->ids[i].name.value;
-    return ca_serves(r->acme->ca, &names, &r->err);
+    return ca_serves(r->acme->ca, &names, r->staging, &r->err);
 }
 
 static enum rc add_order(struct store_txn *txn, struct acme_request *r)

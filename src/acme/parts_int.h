@@ -49,6 +49,19 @@ enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order
  */
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);
 
+/* staging.c */
+/* Sets path and staging of the request; 404 for a staging directory without issuers. */
+enum rc acme_staging_look(struct acme_request *r);
+/* "/acme", "/acme/staging" */
+const char *acme_staging_prefix(bool staging);
+struct acme_nonces *acme_staging_nonces(struct acme_request *r);
+/* What the account with that key is found by (store_account.thumbprint). */
+enum rc acme_staging_key(const struct acme_request *r, struct str jwk, struct store_hash *out);
+/* The certificate is of the directory that the request came by. */
+bool acme_staging_has(const struct acme_request *r, const struct store_certificate *c);
+/* Names of the special hierarchy may be asked for here. */
+bool acme_special_open(const struct acme_request *r);
+
 /* subdomains.c (RFC 9444) */
 /* "subdomainAuthAllowed" and "ancestorDomain" of an identifier that was read from `v`, into
  * i->ancestor. */

@@ -57,7 +57,8 @@ static enum rc find(struct acme_request *r, struct str id, struct store_certific
         return RC_NOTFOUND;
     TRY(store_certificate_by_serial(store_read(r->acme->store), r->arena,
                                     without_sign(buf_str(&serial)), out));
-    return str_eq(out->authority_key_id, buf_str(&aki)) ? RC_OK : RC_NOTFOUND;
+    return str_eq(out->authority_key_id, buf_str(&aki)) && acme_staging_has(r, out) ? RC_OK
+                                                                                    : RC_NOTFOUND;
 }
 
 static enum rc refuse_id(struct acme_request *r, enum rc rc, struct str id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 
 #include "log/log.h"
 
@@ -21,16 +21,41 @@ struct json_out acme_reply_begin(struct acme_request *r)
     return o;
 }
 
+/* Every URL that the server gives goes through here: the public base, and the directory it is of. */
+static void put_url(struct buf *out, const struct acme_request *r, const char *path,
+                    const struct id *id, const char *tail)
+{
+    buf_printf(out, "%.*s%s%s%s%s", STR_ARG(r->base), acme_staging_prefix(r->staging),
+               path + strlen("/acme"), id ? id->z : "", tail ? tail : "");
+}
+
 void acme_header_link(struct acme_request *r, const char *relation, const char *path,
                       const struct id *id)
 {
-    http_header_addf(r->x, "Link", "<%.*s%s%s>;rel=\"%s\"", STR_ARG(r->base), path, id ? id->z : "",
-                     relation);
+    acme_header_link_to(r, relation, path, id, NULL);
+}
+
+void acme_header_link_to(struct acme_request *r, const char *relation, const char *path,
+                         const struct id *id, const char *tail)
+{
+    CLEANUP(buf_done) struct buf url = BUF_INIT(DIRECTORY_URL_MAX);
+
+    put_url(&url, r, path, id, tail);
+    if (buf_rc(&url) != RC_OK)
+        buf_fail(&r->x->res.body, buf_rc(&url));
+    else
+        http_header_addf(r->x, "Link", "<%s>;rel=\"%s\"", buf_z(&url), relation);
 }
 
 void acme_header_location(struct acme_request *r, const char *path, const struct id *id)
 {
-    http_header_addf(r->x, "Location", "%.*s%s%s", STR_ARG(r->base), path, id->z);
+    CLEANUP(buf_done) struct buf url = BUF_INIT(DIRECTORY_URL_MAX);
+
+    put_url(&url, r, path, id, NULL);
+    if (buf_rc(&url) != RC_OK)
+        buf_fail(&r->x->res.body, buf_rc(&url));
+    else
+        http_header_add(r->x, "Location", buf_str(&url));
 }
 
 /* RFC 8555 section 6.5: every answer to a POST carries a nonce, and section 7.1: a link to the
@@ -42,7 +67,7 @@ static void add_common_headers(struct acme_request *r)
     http_header_add(r->x, "Cache-Control", STR("no-store"));
     if (r->route && (r->route->handle == acme_directory || r->route->handle == acme_renewal_info))
         return;
-    if (acme_nonce_new(&r->acme->nonces, nonce) == RC_OK)
+    if (acme_nonce_new(acme_staging_nonces(r), nonce) == RC_OK)
         http_header_add(r->x, "Replay-Nonce", str_of(nonce));
     acme_header_link(r, "index", "/acme/directory", NULL);
 }
@@ -123,7 +148,7 @@ void acme_put_url(struct json_out *o, struct acme_request *r, const char *path, 
 {
     CLEANUP(buf_done) struct buf url = BUF_INIT(DIRECTORY_URL_MAX);
 
-    buf_printf(&url, "%.*s%s%s%s", STR_ARG(r->base), path, id ? id->z : "", tail ? tail : "");
+    put_url(&url, r, path, id, tail);
     if (buf_rc(&url) != RC_OK)
         buf_fail(o->b, buf_rc(&url));
     json_put_str(o, buf_str(&url));

@@ -5,7 +5,7 @@
 #include "ev/clock.h"
 
 MSG(msg_no_route, "acme.no-such-resource",
-    "there is nothing at {0}; the directory at {1}/acme/directory lists what there is");
+    "there is nothing at {0}; the directory at {1}{2}/directory lists what there is");
 MSG(msg_host, "acme.host-unknown",
     "\"{0}\" is not a name of this server; use one that its certificate names, or set urls.api in "
     "its configuration");
@@ -76,7 +76,7 @@ static enum rc find_route(struct acme_request *r)
     bool get = str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!route_fits(&routes[i], req->path, r))
+        if (!route_fits(&routes[i], r->path, r))
             continue;
         if (routes[i].auth == ACME_OPEN ? get : str_eq(req->method, STR("POST"))) {
             r->route = &routes[i];
@@ -87,7 +87,8 @@ static enum rc find_route(struct acme_request *r)
         IGNORE_RC(ACME_ERR(r, RC_INVAL, "malformed", msg_method, req->method));
         return err_problem(&r->err, RC_INVAL, "malformed", 405);
     }
-    IGNORE_RC(ACME_ERR(r, RC_NOTFOUND, "malformed", msg_no_route, req->path, r->base));
+    IGNORE_RC(ACME_ERR(r, RC_NOTFOUND, "malformed", msg_no_route, req->path, r->base,
+                       str_of(acme_staging_prefix(r->staging))));
     return err_problem(&r->err, RC_NOTFOUND, "malformed", 404);
 }
 
@@ -168,13 +169,13 @@ static enum rc check_kind(struct acme_request *r)
 static enum rc parse_kid(struct acme_request *r, struct id *out)
 {
     struct str kid = r->jws.kid;
-    struct str path = STR("/acme/account/");
-    struct str rest = STR(PRIVATE_BASE "/acme/account/");
+    struct str path = r->staging ? STR("/acme/staging/account/") : STR("/acme/account/");
+    struct str rest = STR(PRIVATE_BASE);
     size_t slash;
 
     /* Also once urls.api is set: the account is the same. */
-    if (acme_is_private(r) && str_starts(kid, rest) &&
-        id_parse(str_skip(kid, rest.n), out) == RC_OK)
+    if (acme_is_private(r) && str_starts(kid, rest) && str_starts(str_skip(kid, rest.n), path) &&
+        id_parse(str_skip(kid, rest.n + path.n), out) == RC_OK)
         return RC_OK;
     if (str_starts(kid, STR("https://"))) {
         rest = str_skip(kid, 8);
@@ -193,7 +194,7 @@ static enum rc load_account(struct acme_request *r)
 
     TRY(parse_kid(r, &id));
     rc = store_account_get(store_read(r->acme->store), r->arena, &id, &r->account);
-    if (rc == RC_NOTFOUND)
+    if (rc == RC_NOTFOUND || (rc == RC_OK && r->account.staging != r->staging))
         return ACME_ERR(r, RC_DENIED, "accountDoesNotExist", msg_no_account, r->jws.kid);
     return rc;
 }
@@ -250,7 +251,7 @@ static enum rc authenticate(struct acme_request *r)
     TRY(jose_jws_parse(r->arena, r->x->req.body, JOSE_REQUEST, &r->jws, &r->err));
     TRY(check_kind(r));
     TRY(check_url(r));
-    TRY(acme_nonce_use(&r->acme->nonces, r->jws.nonce, &r->err));
+    TRY(acme_nonce_use(acme_staging_nonces(r), r->jws.nonce, &r->err));
     TRY(check_signature(r));
     TRY(parse_payload(r));
     if (!r->payload && !takes_empty(r))
@@ -261,6 +262,7 @@ static enum rc authenticate(struct acme_request *r)
 static enum rc run(struct acme_request *r)
 {
     TRY(choose_base(r));
+    TRY(acme_staging_look(r));
     TRY(find_route(r));
     if (r->route->auth != ACME_OPEN)
         TRY(authenticate(r));

@@ -56,7 +56,7 @@ static enum rc read_certificate(struct acme_request *r, struct revoke_data *d)
         return ACME_ERR(r, RC_PARSE, "malformed", msg_form);
     rc = store_certificate_by_serial(store_read(r->acme->store), r->arena,
                                      x509_serial_bytes(&d->parsed.serial), &d->cert);
-    if (rc == RC_OK && str_eq(d->cert.der, kept))
+    if (rc == RC_OK && str_eq(d->cert.der, kept) && acme_staging_has(r, &d->cert))
         return RC_OK;
     if (rc != RC_OK && rc != RC_NOTFOUND)
         return rc;

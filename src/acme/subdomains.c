@@ -57,7 +57,7 @@ static bool judge(const struct acme_request *r, struct str domain, struct policy
         .type = POLICY_DNS,
         .value = domain,
         .requester = r->x->req.client,
-        .special = ca_hierarchy_open(r->acme->ca, STR("special")),
+        .special = acme_special_open(r),
         .eab = r->account.eab_key,
     };
 

@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "acme/state.h"
+#include "ca/issue.h"
 #include "ev/clock.h"
 #include "metrics/metrics.h"
 
@@ -224,16 +225,32 @@ static void validated(void *arg, const struct acme_validated *v)
 
 /* ---- the attempt */
 
+/* Of which directory its account is; not asked for while there is only one. */
+static enum rc find_staging(struct acme_attempt *t, bool *out)
+{
+    struct store_account account;
+
+    *out = false;
+    if (!ca_hierarchy_open(t->acme->ca, ca_hierarchy_text(CA_STAGING)))
+        return RC_OK;
+    TRY(store_account_get(store_read(t->acme->store), &t->arena, &t->authorization.account,
+                          &account));
+    *out = account.staging;
+    return RC_OK;
+}
+
 static enum rc fill_ask(struct acme_attempt *t)
 {
     const struct store_challenge *c = &t->challenge;
+    bool staging;
 
+    TRY(find_staging(t, &staging));
     t->ask = (struct acme_validation){
         .challenge = c->type,
         .identifier_type = str_of(store_name_type_text(t->authorization.name.type)),
         .identifier = t->authorization.name.value,
         .wildcard = t->authorization.wildcard,
-        .account = acme_account_uri(t->acme, &t->arena, &t->authorization.account),
+        .account = acme_account_uri(t->acme, &t->arena, &t->authorization.account, staging),
         .token = c->token,
         .key_authorization =
             arena_printf(&t->arena, "%.*s.%.*s", STR_ARG(c->token), STR_ARG(c->key_thumbprint)),

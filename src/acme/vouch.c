@@ -40,7 +40,7 @@ bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thu
 {
     const struct acme *a = r->acme;
 
-    return a->vouches && acme_is_private(r) &&
+    return a->vouches && acme_is_private(r) && !r->staging &&
            memcmp(a->vouched.b, thumbprint->b, STORE_SHA256) == 0;
 }
 

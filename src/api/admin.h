@@ -61,7 +61,9 @@ enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *iss
  * "team","service","spki_sha256"}...],"next": cursor or null}. `args`, all of which must hold:
  * {"limit","cursor","name" (a DNS name, address, mail address or URI),"under","status","sort",
  * "serial","key" (SHA-256 of the SubjectPublicKeyInfo, hexadecimal),"issuer" (its reference),
- * "owner","profile","expires_after","expires_before"}, "sort" being "newest" (the default) or
+ * "owner","profile","expires_after","expires_before","staging"}; what the staging directory issued
+ * is left out without "serial", "key" or "issuer", and nothing else is listed where "staging" is
+ * true; "sort" being "newest" (the default) or
  * "expiry" (the soonest first, of those that have not expired); RC_INVAL with what is wrong. */
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

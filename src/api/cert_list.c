@@ -22,6 +22,7 @@ MSG(msg_issuer, "api.list-issuer",
 MSG(msg_when, "api.list-when",
     "\"{0}\" is \"{1}\"; it has to be a time as in 2026-11-20T18:24:00Z");
 MSG(msg_word, "api.list-text", "\"{0}\" has to be a text");
+MSG(msg_bool, "api.list-bool", "\"{0}\" has to be true or false");
 MSG(msg_status, "api.list-status", "\"status\" is \"{0}\"; it can be valid or revoked");
 
 static enum rc read_limit(const struct json *args, struct store_certificate_filter *f,
@@ -190,6 +191,23 @@ static enum rc read_sort(const struct json *args, when_t now, struct store_certi
     return RC_OK;
 }
 
+/* What was issued to try something out is in nobody's way, unless it was asked for: by "staging",
+ * or by what can be of one certificate or issuer only. */
+static enum rc read_staging(const struct json *args, struct store_certificate_filter *f,
+                            struct err *err)
+{
+    const struct json *value = json_get(args, "staging");
+    bool only = false;
+
+    if (value && json_bool(value, &only) != RC_OK)
+        return ERR(err, RC_INVAL, msg_bool, STR("staging"));
+    if (only)
+        f->staging = STORE_STAGING_ONLY;
+    else if (!f->serial.n && !f->spki && !f->issuer.z[0])
+        f->staging = STORE_STAGING_NOT;
+    return RC_OK;
+}
+
 static void put_next(struct json_out *o, const struct store_cursor *at, bool more)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(CURSOR_TEXT);
@@ -213,6 +231,7 @@ static enum rc read_filter(const struct api_view *v, const struct json *args, st
     TRY(read_serial(args, a, f, err));
     TRY(read_key(args, a, f, err));
     TRY(read_issuer(v, args, f, err));
+    TRY(read_staging(args, f, err));
     TRY(read_text(args, "owner", &f->owner, err));
     TRY(read_text(args, "profile", &f->profile, err));
     TRY(read_when(args, "expires_after", &f->not_after_from, err));

@@ -119,7 +119,7 @@ static enum rc check_hierarchy(const struct api_view *v, const struct ca_request
     struct policy_names names;
 
     TRY(ca_request_hosts(r, a, &names));
-    return ca_serves(v->ca, &names, err);
+    return ca_serves(v->ca, &names, false, err);
 }
 
 /* What ca_issue and the signer would refuse, before anything is reserved. */

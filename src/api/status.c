@@ -31,10 +31,12 @@ static uint64_t count(const struct api_view *v, const struct store_certificate_f
 static void put_certificates(const struct api_view *v, struct json_out *o)
 {
     struct store_certificate_filter valid = {.statuses = 1u << STORE_CERTIFICATE_VALID,
+                                             .staging = STORE_STAGING_NOT,
                                              .not_after_from = v->now};
     struct store_certificate_filter soon = valid;
-    struct store_certificate_filter revoked = {.statuses = 1u << STORE_CERTIFICATE_REVOKED};
-    struct store_certificate_filter all = {.statuses = 0};
+    struct store_certificate_filter revoked = {.statuses = 1u << STORE_CERTIFICATE_REVOKED,
+                                               .staging = STORE_STAGING_NOT};
+    struct store_certificate_filter all = {.staging = STORE_STAGING_NOT};
 
     soon.not_after_before = v->now + EXPIRING_SOON;
     json_key(o, "certificates");
@@ -43,6 +45,26 @@ static void put_certificates(const struct api_view *v, struct json_out *o)
     json_kv_u64(o, "valid", count(v, &valid));
     json_kv_u64(o, "expiring_in_30d", count(v, &soon));
     json_kv_u64(o, "revoked", count(v, &revoked));
+    json_end(o);
+}
+
+/* Null while there is none. */
+static void put_staging(const struct api_view *v, struct json_out *o)
+{
+    struct store_certificate_filter all = {.staging = STORE_STAGING_ONLY};
+    struct store_certificate_filter valid = {.statuses = 1u << STORE_CERTIFICATE_VALID,
+                                             .staging = STORE_STAGING_ONLY,
+                                             .not_after_from = v->now};
+
+    json_key(o, "staging");
+    if (!ca_hierarchy_open(v->ca, ca_hierarchy_text(CA_STAGING))) {
+        json_put_null(o);
+        return;
+    }
+    json_obj(o);
+    json_kv_z(o, "directory", "/acme/staging/directory");
+    json_kv_u64(o, "issued", count(v, &all));
+    json_kv_u64(o, "valid", count(v, &valid));
     json_end(o);
 }
 
@@ -131,6 +153,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
     put_certificates(v, o);
+    put_staging(v, o);
     put_revocation(v, o);
     put_issuers(v, o);
     put_processes(v, o);
@@ -182,6 +205,7 @@ static void check_issuer(const struct api_view *v, struct findings *f, const str
 {
     enum ca_due due = api_issuer_due(v, i);
     bool over = i->cert.not_after <= v->now;
+    bool staging = str_eq(i->hierarchy, ca_hierarchy_text(CA_STAGING)); /* nobody stands on it */
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
     CLEANUP(buf_done) struct buf cure = BUF_INIT(TEXT_MAX - 1);
     char until[WHEN_TEXT];
@@ -192,8 +216,8 @@ static void check_issuer(const struct api_view *v, struct findings *f, const str
         buf_putz(&text, ", and it is made for other names than the configuration has");
     buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
     finding(f, "issuer",
-            over                ? "failed"
-            : due == CA_NOT_DUE ? "ok"
+            over && !staging    ? "failed"
+            : due == CA_NOT_DUE && !over ? "ok"
                                 : "warning",
             buf_z(&text), over || due != CA_NOT_DUE ? buf_z(&cure) : NULL);
 }

@@ -156,12 +156,9 @@ static enum rc choose_issuer(struct ca_job *job, const struct ca_request *req, w
     struct policy_names names;
     struct ca_need need = {
         .type = req->key_type, .names = &names, .lifetime = lifetime, .now = job->now};
-    enum policy_space space;
 
     TRY(ca_request_hosts(req, &job->arena, &names));
-    TRY(policy_space_of_all(job->ca->conf, &names, ca_hierarchy_open(job->ca, STR("special")),
-                            &space, &job->err));
-    need.hierarchy = policy_space_text(space);
+    TRY(ca_hierarchy_for(job->ca, &names, req->staging, &need.hierarchy, &job->err));
     return ca_issuer_for(job->ca, &need, &job->issuer, &job->err);
 }
 
@@ -317,10 +314,14 @@ enum rc ca_job_blocked(struct store_txn *txn, struct ca_job *job)
 }
 
 /* Two that have one private key can each read, and speak for, what is the other's. Whoever acts for
- * no account is an administrator, who may have reasons. */
+ * no account is an administrator, who may have reasons. Staging and the rest do not count each
+ * other's: a client tries things out under another account. */
 static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
 {
-    struct store_certificate_filter with_key = {.spki = &job->issuance.spki_sha256};
+    struct store_certificate_filter with_key = {
+        .spki = &job->issuance.spki_sha256,
+        .staging = job->req.staging ? STORE_STAGING_ONLY : STORE_STAGING_NOT,
+    };
     uint64_t all, own;
 
     if (!job->req.account.z[0])

@@ -71,6 +71,7 @@ struct ca_request {
     const struct str *uris;       /* sorted */
     size_t n_emails, n_uris;
     struct str common_name; /* empty: as the profile has it */
+    bool staging;           /* by an issuer of the staging hierarchy */
     struct str origin;      /* "acme", "system", "operator" ... */
     struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
@@ -147,8 +148,13 @@ const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy
                                        enum crypto_key_type type);
 /* Some issuer of the hierarchy signs leaves now. */
 bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy);
-/* Some issuer that signs now could certify all of these names together; RC_DENIED with why not. */
-enum rc ca_serves(const struct ca *ca, const struct policy_names *names, struct err *err);
+/* Some issuer that signs now, of the staging hierarchy where that is meant, could certify all of
+ * these names together; RC_DENIED with why not. */
+enum rc ca_serves(const struct ca *ca, const struct policy_names *names, bool staging,
+                  struct err *err);
+/* The hierarchy that may certify these names; RC_DENIED with why there is none. */
+enum rc ca_hierarchy_for(const struct ca *ca, const struct policy_names *names, bool staging,
+                         struct str *out, struct err *err);
 /* Some issuer of the intranet that signs now permits the name. */
 bool ca_covers_dns(const struct ca *ca, struct str name);
 bool ca_covers_ip(const struct ca *ca, const struct addr *ip);

@@ -14,7 +14,7 @@ struct ca_issuer {
     struct str ref; /* "rsa-1" */
     struct id id;
     struct id parent;              /* "": a root */
-    struct str hierarchy;          /* "intranet", "special" */
+    struct str hierarchy;          /* "intranet", "special", "staging" */
     struct str algorithm;          /* "rsa", "ecdsa", "sm2", "mldsa": of its signatures' family */
     enum store_issuer_state state; /* as the register has it: see ca_issuer_state */
     bool has_key;                  /* the signer has it */

@@ -245,14 +245,25 @@ bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy)
     return false;
 }
 
-enum rc ca_serves(const struct ca *ca, const struct policy_names *names, struct err *err)
+enum rc ca_hierarchy_for(const struct ca *ca, const struct policy_names *names, bool staging,
+                         struct str *out, struct err *err)
+{
+    /* What is of the special hierarchy has no staging: there it is judged as if there were none. */
+    bool special = !staging && ca_hierarchy_open(ca, STR("special"));
+    enum policy_space space;
+
+    TRY(policy_space_of_all(ca->conf, names, special, &space, err));
+    *out = staging ? ca_hierarchy_text(CA_STAGING) : policy_space_text(space);
+    return RC_OK;
+}
+
+enum rc ca_serves(const struct ca *ca, const struct policy_names *names, bool staging,
+                  struct err *err)
 {
     struct choice c = {.best = NULL};
     struct ca_need need = {.names = names, .now = now_of(ca)};
-    enum policy_space space;
 
-    TRY(policy_space_of_all(ca->conf, names, ca_hierarchy_open(ca, STR("special")), &space, err));
-    need.hierarchy = policy_space_text(space);
+    TRY(ca_hierarchy_for(ca, names, staging, &need.hierarchy, err));
     for (size_t i = 0; i < ca->n_issuers && !c.best; i++)
         choose(ca, &need, ca->issuers[i]->algorithm, &c);
     if (c.best)

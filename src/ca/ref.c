@@ -5,6 +5,15 @@
 
 static const struct str algorithms[] = {{"rsa", 3}, {"ecdsa", 5}, {"sm2", 3}, {"mldsa", 5}};
 
+static const struct {
+    struct str text, ref; /* as a word; behind a reference */
+    const char *file;     /* behind the name of a file */
+} hierarchies[CA_HIERARCHIES] = {
+    [CA_INTRANET] = {{"intranet", 8}, {"", 0}, ""},
+    [CA_SPECIAL] = {{"special", 7}, {"-s", 2}, "-special"},
+    [CA_STAGING] = {{"staging", 7}, {"-staging", 8}, "-staging"},
+};
+
 static bool known(struct str name, struct str *out)
 {
     for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
@@ -26,10 +35,11 @@ enum rc ca_ref_parse(struct str text, struct ca_ref *out)
         ref.root = true;
         rest = str_skip(rest, 5);
     }
-    if (str_ends(rest, STR("-s"))) {
-        ref.special = true;
-        rest = str_head(rest, rest.n - 2);
-    }
+    for (unsigned h = CA_INTRANET + 1; h < CA_HIERARCHIES; h++)
+        if (ref.hierarchy == CA_INTRANET && str_ends(rest, hierarchies[h].ref)) {
+            ref.hierarchy = h;
+            rest = str_head(rest, rest.n - hierarchies[h].ref.n);
+        }
     str_cut(rest, '-', &algorithm, &number);
     if (!known(algorithm, &ref.algorithm))
         return RC_PARSE;
@@ -46,7 +56,7 @@ enum rc ca_ref_parse(struct str text, struct ca_ref *out)
 
 const char *ca_ref_text(const struct ca_ref *ref, char text[static CA_REF_MAX + 1])
 {
-    const char *end = ref->special ? "-s" : "";
+    const char *end = hierarchies[ref->hierarchy].ref.p;
 
     if (ref->root && ref->number == 1)
         snprintf(text, CA_REF_MAX + 1, "root-%.*s%s", STR_ARG(ref->algorithm), end);
@@ -56,14 +66,19 @@ const char *ca_ref_text(const struct ca_ref *ref, char text[static CA_REF_MAX + 
     return text;
 }
 
-struct str ca_hierarchy(bool special)
+struct str ca_hierarchy_text(enum ca_hierarchy hierarchy)
 {
-    return special ? STR("special") : STR("intranet");
+    return hierarchies[hierarchy].text;
+}
+
+const char *ca_hierarchy_ending(enum ca_hierarchy hierarchy)
+{
+    return hierarchies[hierarchy].file;
 }
 
 struct str ca_ref_hierarchy(const struct ca_ref *ref)
 {
-    return ca_hierarchy(ref->special);
+    return ca_hierarchy_text(ref->hierarchy);
 }
 
 struct str ca_algorithm_of(enum crypto_key_type type)

@@ -46,7 +46,7 @@ MSG(msg_authority_key, "ca.authority-key",
 struct ca_signer {
     struct arena arena; /* certificates and file names */
     struct ca_rules rules;
-    struct ca_rate rate;
+    struct ca_rate rate, staging_rate; /* who tries things out takes nothing from the others */
     const struct conf *conf;
     struct ca_issuer issuers[CA_ISSUERS_MAX];
     size_t n;
@@ -160,7 +160,7 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct ca_key_loader *
 static enum rc load_roots(struct ca_signer *s, int data, struct err *err)
 {
     static const char *const files[] = {"trust/roots-all.pem", "trust/roots-all-special.pem",
-                                        "trust/roots.pem"};
+                                        "trust/roots-all-staging.pem", "trust/roots.pem"};
     CLEANUP(buf_done) struct buf pem = BUF_INIT(CA_TRUST_MAX);
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -173,7 +173,7 @@ static enum rc load_roots(struct ca_signer *s, int data, struct err *err)
     }
     if (buf_str(&pem).n == 0)
         return RC_OK;
-    return x509_cert_read_pem(&s->arena, buf_str(&pem), 3 * CA_ISSUERS_MAX, &s->roots, &s->n_roots,
+    return x509_cert_read_pem(&s->arena, buf_str(&pem), 4 * CA_ISSUERS_MAX, &s->roots, &s->n_roots,
                               err);
 }
 
@@ -360,7 +360,8 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), leaf, err));
     TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
     TRY(lint(s, &(struct work){leaf, issuer, profile, key}, buf_str(&tbs), arena, err));
-    TRY(ca_rate_take(&s->rate, &s->rules, ask->now, err));
+    TRY(ca_rate_take(str_eq(issuer->hierarchy, STR("staging")) ? &s->staging_rate : &s->rate,
+                     &s->rules, ask->now, err));
     return ca_signer_signed(issuer, x509_sign_tbs(issuer->key, buf_str(&tbs), out), err);
 }
 

@@ -56,6 +56,8 @@ static void expand(struct str template, const struct ceremony_plan *plan, struct
     const struct ceremony_kind *kind = ceremony_kind_find(plan->ref.algorithm);
     struct str before, field;
 
+    if (plan->ref.hierarchy == CA_STAGING)
+        buf_putz(out, "STAGING ");
     while (str_cut(template, '{', &before, &template)) {
         buf_puts(out, before);
         str_cut(template, '}', &field, &template);
@@ -67,7 +69,7 @@ static void expand(struct str template, const struct ceremony_plan *plan, struct
             buf_printf(out, "%u", plan->ref.number);
     }
     buf_puts(out, before);
-    if (plan->ref.special)
+    if (plan->ref.hierarchy == CA_SPECIAL)
         buf_putz(out, " S");
 }
 

@@ -87,7 +87,7 @@ static enum rc bound(struct certify *c, const struct ceremony_plan *plan, struct
 {
     const struct conf *conf = plan->conf;
 
-    if (plan->ref.special || conf->ca.constraints == CONF_CONSTRAINTS_NONE)
+    if (plan->ref.hierarchy == CA_SPECIAL || conf->ca.constraints == CONF_CONSTRAINTS_NONE)
         return RC_OK;
     if (1 + conf->names.internal.n + conf->names.single.n > X509_CONSTRAINTS_MAX)
         return ERR(err, RC_TOOBIG, msg_many, STR("63"));

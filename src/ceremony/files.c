@@ -112,10 +112,11 @@ struct rows {
 };
 
 /* A file with those of a hierarchy; none when there are none. */
-static enum rc write_set(int data, const struct rows *rows, bool special, bool all, struct err *err)
+static enum rc write_set(int data, const struct rows *rows, enum ca_hierarchy which, bool all,
+                         struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TRUST_MAX);
-    struct str hierarchy = ca_hierarchy(special);
+    struct str hierarchy = ca_hierarchy_text(which);
     char path[64];
 
     for (size_t i = 0; i < rows->n; i++) {
@@ -129,7 +130,7 @@ static enum rc write_set(int data, const struct rows *rows, bool special, bool a
     if (!pem.n)
         return RC_OK;
     snprintf(path, sizeof(path), "trust/roots%s%s.pem", all ? "-all" : "",
-             special ? "-special" : "");
+             ca_hierarchy_ending(which));
     return file_write(data, path, buf_str(&pem), 0644, FILE_OWNER_SELF, err);
 }
 
@@ -142,8 +143,10 @@ enum rc ceremony_trust_write(int data, const struct store_issuer *rows, size_t n
     for (size_t i = 0; i < n; i++)
         if (trusted(&rows[i], now))
             TRY(write_one(data, &rows[i], err));
-    for (unsigned set = 0; set < 4; set++)
-        TRY(write_set(data, &all, set & 1, set & 2, err));
+    for (unsigned h = 0; h < CA_HIERARCHIES; h++) {
+        TRY(write_set(data, &all, h, false, err));
+        TRY(write_set(data, &all, h, true, err));
+    }
     return RC_OK;
 }
 

@@ -46,17 +46,17 @@ static void root_done(struct root *r)
     crypto_key_unref(r->key);
 }
 
-static bool signs_for(const struct store_issuer *row, struct str algorithm, bool special,
+static bool signs_for(const struct store_issuer *row, struct str algorithm, enum ca_hierarchy hierarchy,
                       when_t now)
 {
     return !row->parent.z[0] && str_eq(row->algorithm, algorithm) &&
-           str_eq(row->hierarchy, ca_hierarchy(special)) &&
+           str_eq(row->hierarchy, ca_hierarchy_text(hierarchy)) &&
            store_issuer_at(row, now) == STORE_ISSUER_ACTIVE;
 }
 
 const struct store_issuer *ceremony_root_for(const struct ceremony *c,
                                              const struct ceremony_made *m, struct str algorithm,
-                                             bool special)
+                                             enum ca_hierarchy hierarchy)
 {
     const struct ceremony_kind *kind = ceremony_kind_find(algorithm);
     const struct store_issuer *best = NULL;
@@ -64,7 +64,7 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
     for (size_t i = 0; kind && i < c->n_known + m->n; i++) {
         const struct store_issuer *row = i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
 
-        if (signs_for(row, str_of(kind->root), special, c->now) &&
+        if (signs_for(row, str_of(kind->root), hierarchy, c->now) &&
             (!best || row->not_before >= best->not_before))
             best = row;
     }
@@ -143,7 +143,7 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(root_done) struct root root = {.key = NULL};
-    const struct store_issuer *row = ceremony_root_for(c, m, ref->algorithm, ref->special);
+    const struct store_issuer *row = ceremony_root_for(c, m, ref->algorithm, ref->hierarchy);
     struct ceremony_plan plan = {.ref = *ref, .conf = c->conf, .now = c->now};
     struct ceremony_signer signer;
 
@@ -234,17 +234,17 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
     return x509_crl_sign(by.key, &in, out, err);
 }
 
-enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,
+enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, enum ca_hierarchy hierarchy,
                                 struct ceremony_made *m, struct err *err)
 {
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         const struct ceremony_kind *kind = &ceremony_kinds[i];
-        struct ca_ref issuer = {str_of(kind->algorithm), 1, false, special};
-        struct ca_ref root = {str_of(kind->root), 1, true, special};
+        struct ca_ref issuer = {str_of(kind->algorithm), 1, false, hierarchy};
+        struct ca_ref root = {str_of(kind->root), 1, true, hierarchy};
 
         if (!(kinds & 1u << i))
             continue;
-        if (!ceremony_root_for(c, m, issuer.algorithm, special))
+        if (!ceremony_root_for(c, m, issuer.algorithm, hierarchy))
             TRY(ceremony_make_root(c, &root, m, err));
         TRY(ceremony_make_issuer(c, &issuer, c->now, m, err));
     }

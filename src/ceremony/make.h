@@ -8,7 +8,7 @@
 #include "ca/register.h"
 #include "ceremony/files.h"
 
-enum { CEREMONY_MADE_MAX = 16 };
+enum { CEREMONY_MADE_MAX = 24 };
 
 struct ceremony {
     int data; /* DATA, open */
@@ -59,13 +59,13 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
                           const struct store_issuer *also, struct buf *out, struct err *err);
 
 /* All of a hierarchy: roots and issuers number 1 of the kinds (bits of ceremony_kinds). */
-enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, bool special,
+enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, enum ca_hierarchy hierarchy,
                                 struct ceremony_made *m, struct err *err);
 
 /* The newest root that signs issuers of that kind: made here or known. NULL: there is none. */
 const struct store_issuer *ceremony_root_for(const struct ceremony *c,
                                              const struct ceremony_made *m, struct str algorithm,
-                                             bool special);
+                                             enum ca_hierarchy hierarchy);
 
 enum rc ceremony_write(const struct ceremony *c, struct ceremony_made *m, struct err *err);
 void ceremony_undo(const struct ceremony *c, struct ceremony_made *m);

@@ -58,7 +58,7 @@ unsigned ceremony_next_number(const struct store_issuer *rows, size_t n, const s
         struct ca_ref ref;
 
         if (ca_ref_parse(rows[i].name, &ref) == RC_OK && str_eq(ref.algorithm, like->algorithm) &&
-            ref.root == like->root && ref.special == like->special && ref.number > most)
+            ref.root == like->root && ref.hierarchy == like->hierarchy && ref.number > most)
             most = ref.number;
     }
     return most + 1;

@@ -180,6 +180,8 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (args->values[texts[i].option])
             json_kv_z(o, texts[i].name, args->values[texts[i].option]);
+    if (args->values[CMD_OPT_STAGING])
+        json_kv_bool(o, "staging", true);
     if (args->values[CMD_OPT_LIMIT] &&
         str_u64(str_of(args->values[CMD_OPT_LIMIT]), LIMIT_MAX, &limit) == RC_OK)
         json_kv_u64(o, "limit", limit);

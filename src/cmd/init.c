@@ -47,7 +47,7 @@ struct init {
     const char *offline; /* where the certificates of roots are that are kept elsewhere; or NULL */
     bool made_passphrase;
     unsigned kinds; /* of ceremony_kinds */
-    bool special;
+    bool special, staging;
     char host[NAME_MAX_BYTES + 1];
     struct ceremony_made made;
     char root_fingerprint[2 * CRYPTO_SHA256_BYTES + 1];
@@ -103,6 +103,7 @@ static int check_algorithms(struct init *i)
     char text[512];
 
     i->special = value(i, CMD_OPT_SPECIAL) != NULL;
+    i->staging = value(i, CMD_OPT_STAGING) != NULL;
     i->kinds = (1u << CEREMONY_KINDS) - 1;
     if (value(i, CMD_OPT_ALGORITHMS) &&
         ceremony_kinds_parse(str_of(value(i, CMD_OPT_ALGORITHMS)), &i->kinds, &err) != RC_OK)
@@ -322,9 +323,11 @@ static enum rc make_hierarchy(struct init *i, struct err *err)
     if (i->offline)
         TRY(init_offline(i->offline, i->conf, c.now, &i->made, err));
     else
-        TRY(ceremony_make_hierarchy(&c, i->kinds, false, &i->made, err));
+        TRY(ceremony_make_hierarchy(&c, i->kinds, CA_INTRANET, &i->made, err));
     if (i->special && !i->offline)
-        TRY(ceremony_make_hierarchy(&c, i->kinds, true, &i->made, err));
+        TRY(ceremony_make_hierarchy(&c, i->kinds, CA_SPECIAL, &i->made, err));
+    if (i->staging && !i->offline)
+        TRY(ceremony_make_hierarchy(&c, i->kinds, CA_STAGING, &i->made, err));
     TRY(ceremony_write(&c, &i->made, err));
     TRY(ceremony_publish(&c, &i->made, err));
     TRY(ceremony_rules_write(i->dir.fd, i->conf, i->special, err));
@@ -473,9 +476,10 @@ static int dry_run(const struct init *i)
         printf("no key, for the roots are those of %s,", i->offline);
     else
         print_kinds(i->kinds);
-    printf(" for %.*s, names at and below %s%s;\na database;%s and this autarky.yaml:\n\n",
+    printf(" for %.*s, names at and below %s%s%s;\na database;%s and this autarky.yaml:\n\n",
            STR_ARG(i->conf->organization), i->domain,
            i->special && !i->offline ? ", and the same again for names of others" : "",
+           i->staging && !i->offline ? ", and the same again to try things out" : "",
            i->root ? " the system users autarky-*, where they are missing;" : "");
     cmd_print(buf_str(&i->config));
     return CMD_DONE;

@@ -52,25 +52,32 @@ int cmd_issuer_list(const struct cmd_args *args)
     return cmd_ask(args, "issuer list", STR(""), show_list);
 }
 
+enum ca_hierarchy cmd_hierarchy(const struct cmd_args *args)
+{
+    return args->values[CMD_OPT_STAGING]   ? CA_STAGING
+           : args->values[CMD_OPT_SPECIAL] ? CA_SPECIAL
+                                           : CA_INTRANET;
+}
+
 /* ---- create */
 
-static bool signs(const struct issuer_session *s, struct str algorithm, bool special)
+static bool signs(const struct issuer_session *s, struct str algorithm, enum ca_hierarchy hierarchy)
 {
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->rows[i].algorithm, algorithm) && s->rows[i].parent.z[0] &&
-            str_eq(s->rows[i].hierarchy, ca_hierarchy(special)) &&
+            str_eq(s->rows[i].hierarchy, ca_hierarchy_text(hierarchy)) &&
             store_issuer_at(&s->rows[i], s->ceremony.now) == STORE_ISSUER_ACTIVE)
             return true;
     return false;
 }
 
-static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *kind, bool special,
+static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *kind, enum ca_hierarchy hierarchy,
                           struct err *err)
 {
-    struct ca_ref issuer = {str_of(kind->algorithm), 1, false, special};
-    struct ca_ref root = {str_of(kind->root), 1, true, special};
+    struct ca_ref issuer = {str_of(kind->algorithm), 1, false, hierarchy};
+    struct ca_ref root = {str_of(kind->root), 1, true, hierarchy};
 
-    if (!ceremony_root_for(&s->ceremony, &s->made, issuer.algorithm, special)) {
+    if (!ceremony_root_for(&s->ceremony, &s->made, issuer.algorithm, hierarchy)) {
         root.number = ceremony_free_number(&s->ceremony, &s->made, &root);
         TRY(ceremony_make_root(&s->ceremony, &root, &s->made, err));
     }
@@ -79,12 +86,12 @@ static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *
 }
 
 /* Those of the kinds that do not sign yet. */
-static int missing(const struct issuer_session *s, bool special, unsigned *kinds)
+static int missing(const struct issuer_session *s, enum ca_hierarchy hierarchy, unsigned *kinds)
 {
-    const char *where = special ? "special" : "intranet";
+    const char *where = ca_hierarchy_text(hierarchy).p;
 
     for (size_t i = 0; i < CEREMONY_KINDS; i++)
-        if (signs(s, str_of(ceremony_kinds[i].algorithm), special))
+        if (signs(s, str_of(ceremony_kinds[i].algorithm), hierarchy))
             *kinds &= ~(1u << i);
     if (*kinds)
         return CMD_DONE;
@@ -93,7 +100,7 @@ static int missing(const struct issuer_session *s, bool special, unsigned *kinds
                      where);
 }
 
-static int create(struct issuer_session *s, unsigned kinds, bool special)
+static int create(struct issuer_session *s, unsigned kinds, enum ca_hierarchy hierarchy)
 {
     struct err err = ERR_INIT;
     int status = issuer_session_keys(s);
@@ -101,12 +108,12 @@ static int create(struct issuer_session *s, unsigned kinds, bool special)
     for (size_t i = 0; i < CEREMONY_KINDS && status == CMD_DONE; i++) {
         if (!(kinds & 1u << i))
             continue;
-        err.rc = create_one(s, &ceremony_kinds[i], special, &err);
+        err.rc = create_one(s, &ceremony_kinds[i], hierarchy, &err);
         if (err.rc != RC_OK)
             status = cmd_fail(&err);
     }
     s->rules = true;
-    s->special = special;
+    s->special = hierarchy == CA_SPECIAL;
     return status == CMD_DONE ? issuer_session_commit(s) : status;
 }
 
@@ -121,13 +128,15 @@ static int check_options(const struct cmd_args *args)
             return cmd_usagef("%s goes with --csr, which makes keys and requests for a root that "
                               "is elsewhere",
                               cmd_option_rows()[with_csr[i]].name);
+    if (args->values[CMD_OPT_SPECIAL] && args->values[CMD_OPT_STAGING])
+        return cmd_usagef("--special and --staging: one at a time");
     return CMD_DONE;
 }
 
 int cmd_issuer_create(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
-    bool special = args->values[CMD_OPT_SPECIAL] != NULL;
+    enum ca_hierarchy hierarchy = cmd_hierarchy(args);
     unsigned kinds = (1u << CEREMONY_KINDS) - 1;
     struct err err = ERR_INIT;
     int status = check_options(args);
@@ -141,15 +150,15 @@ int cmd_issuer_create(const struct cmd_args *args)
         status = err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
     }
     if (status == CMD_DONE)
-        status = missing(&s, special, &kinds);
+        status = missing(&s, hierarchy, &kinds);
     if (status != CMD_DONE)
         return status;
     if (!dry(args))
-        return create(&s, kinds, special);
+        return create(&s, kinds, hierarchy);
     for (size_t i = 0; i < CEREMONY_KINDS; i++)
         if (kinds & 1u << i)
             printf("would make an %s issuer of the hierarchy %s\n", ceremony_kinds[i].label,
-                   special ? "special" : "intranet");
+                   ca_hierarchy_text(hierarchy).p);
     return CMD_DONE;
 }
 
@@ -186,12 +195,13 @@ static enum rc make_next(struct issuer_session *s, const struct store_issuer *ol
 static size_t present_roots(const struct issuer_session *s, unsigned kinds,
                             const struct store_issuer *out[static CEREMONY_KINDS])
 {
-    bool special = s->args->values[CMD_OPT_SPECIAL] != NULL;
+    enum ca_hierarchy hierarchy = cmd_hierarchy(s->args);
     size_t n = 0;
 
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         const struct store_issuer *root =
-            ceremony_root_for(&s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm), special);
+            ceremony_root_for(&s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm),
+                              hierarchy);
         bool twice = false;
 
         for (size_t k = 0; k < n; k++)

@@ -20,6 +20,7 @@
 #include "ceremony/authority.h"
 #include "ceremony/files.h"
 #include "ceremony/show.h"
+#include "cmd/issuer_int.h"
 #include "cmd/root_int.h"
 #include "conf/text.h"
 #include "ev/clock.h"
@@ -102,7 +103,7 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
     ca = openat(s->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false,
-                             s->args->values[CMD_OPT_SPECIAL] != NULL};
+                             cmd_hierarchy(s->args)};
         char name[CA_REF_MAX + 1];
 
         if (!(kinds & 1u << i))
@@ -191,7 +192,7 @@ static enum rc check(struct import *im, struct err *err)
                    STR("it may not sign certificates, or authorities below it"));
     if (ca_ref_parse(str_of(im->ref), &ref) != RC_OK)
         return ERR(err, RC_INVAL, msg_not_issuer, str_of(im->file), STR("its name is none"));
-    if (!ref.special && (!ca_bounds_same(im->s->conf, &im->cert) ||
+    if (ref.hierarchy != CA_SPECIAL && (!ca_bounds_same(im->s->conf, &im->cert) ||
                          (im->s->conf->ca.constraints == CONF_CONSTRAINTS_CRITICAL) !=
                              im->cert.constraints_critical))
         return ERR(err, RC_DENIED, msg_bounds, str_of(im->file));

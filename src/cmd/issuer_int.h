@@ -27,7 +27,7 @@ struct issuer_session {
     struct {
         struct str root;
         struct buf der;
-    } crls[CEREMONY_KINDS * 2]; /* lists of the roots that sign here */
+    } crls[CEREMONY_KINDS * CA_HIERARCHIES]; /* lists of the roots that sign here */
     size_t n_crls;
     struct str revoke_mark; /* the issuer whose ca/REF.revoked is made; empty: none */
 };
@@ -45,6 +45,9 @@ const struct store_issuer *issuer_session_find(const struct issuer_session *s, c
 int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also);
 /* Makes it so, and shows what was done: what `made` and `change` hold. */
 int issuer_session_commit(struct issuer_session *s);
+
+/* Which one --special or --staging mean; the intranet without either. */
+enum ca_hierarchy cmd_hierarchy(const struct cmd_args *args);
 
 /* issuer.c: `root create --next` where a server is. The successor of each root of the algorithms
  * whose key is here, opened by what opens that one. */

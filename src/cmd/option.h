@@ -28,6 +28,7 @@ enum cmd_option {
     CMD_OPT_BACKEND,
     CMD_OPT_PROFILE,
     CMD_OPT_SPECIAL,
+    CMD_OPT_STAGING,
     CMD_OPT_MEDIA,
     CMD_OPT_SHARES,
     CMD_OPT_SHARE,

@@ -134,7 +134,7 @@ const struct root_entry *root_for(const struct root_session *s, const struct ca_
 
     for (size_t i = 0; kind && i < s->n; i++)
         if (str_eq(s->roots[i].parts.algorithm, str_of(kind->root)) &&
-            s->roots[i].parts.special == issuer->special &&
+            s->roots[i].parts.hierarchy == issuer->hierarchy &&
             (!best || s->roots[i].parts.number > best->parts.number))
             best = &s->roots[i];
     return best;

@@ -168,11 +168,11 @@ static enum rc plan_one(const struct creation *c, const struct ceremony_kind *ki
 {
     const struct cmd_args *args = c->s->args;
 
-    *out = (struct ca_ref){str_of(kind->root), 1, true, args->values[CMD_OPT_SPECIAL] != NULL};
+    *out = (struct ca_ref){str_of(kind->root), 1, true, cmd_hierarchy(args)};
     for (size_t i = 0; i < c->s->n; i++) {
         const struct root_entry *r = &c->s->roots[i];
 
-        if (!str_eq(r->parts.algorithm, out->algorithm) || r->parts.special != out->special)
+        if (!str_eq(r->parts.algorithm, out->algorithm) || r->parts.hierarchy != out->hierarchy)
             continue;
         if (!args->values[CMD_OPT_NEXT])
             return ERR(err, RC_EXISTS, msg_there, str_of(r->ref));

@@ -121,6 +121,10 @@ static void show(const struct json *root)
            (unsigned long long)json_shown_u64(certificates, "valid"),
            (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),
            (unsigned long long)json_shown_u64(certificates, "revoked"));
+    if (!json_is_null(json_get(root, "staging")))
+        printf("Staging (%.*s): %llu valid\n",
+               STR_ARG(json_shown(json_get(root, "staging"), "directory")),
+               (unsigned long long)json_shown_u64(json_get(root, "staging"), "valid"));
     printf("Issuers:\n");
     show_issuers(json_get(root, "issuers"));
     printf("Listeners:\n");

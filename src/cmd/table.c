@@ -42,6 +42,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          true},
     [CMD_OPT_SPECIAL] = {"--special", NULL,
                          "the special hierarchy, for names of others and public addresses"},
+    [CMD_OPT_STAGING] = {"--staging", NULL,
+                         "the staging hierarchy, which nobody trusts, and its certificates"},
     [CMD_OPT_MEDIA] = {"--media", "DIR",
                        "a directory, on removable media, by which two machines talk"},
     [CMD_OPT_SHARES] = {"--shares", "M/N",
@@ -124,7 +126,7 @@ static const struct cmd_row rows[] = {
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(OFFLINE_ROOT) | OPT(PASSPHRASE_FILE) |
+         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(OFFLINE_ROOT) | OPT(PASSPHRASE_FILE) |
          OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
@@ -142,14 +144,16 @@ static const struct cmd_row rows[] = {
      cmd_config_check},
     {"config", "show", "print the configuration with all defaults filled in", NULL, NULL, 0,
      cmd_config_show},
-    {"cert", "list", "list certificates, the newest first", NULL, NULL,
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS), cmd_cert_list},
+    {"cert", "list", "list certificates, the newest first",
+     "Those of the staging directory are left out; --staging lists them, and no others.", NULL,
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING), cmd_cert_list},
     {"cert", "find", "find certificates by what is known of them",
      "WORD is a name, an address, a serial number or the hash of a key. All that is given must\n"
-     "hold. The newest come first.",
+     "hold. The newest come first. Those of the staging directory are left out unless serial\n"
+     "number, key or issuer say which, or --staging, which finds no others.",
      "[WORD]",
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(SERIAL) |
-         OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING) |
+         OPT(SERIAL) | OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
      cmd_cert_find},
     {"cert", "show", "show a certificate and all that is known of it", NULL, "SERIAL", 0,
      cmd_cert_show},
@@ -181,13 +185,14 @@ static const struct cmd_row rows[] = {
      cmd_cert_export},
     {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
      cmd_issuer_list},
-    {"issuer", "create", "make issuers that are missing, or the special hierarchy",
+    {"issuer", "create", "make issuers that are missing, or another hierarchy",
      "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
-     "roots of its own, the hierarchy for names that are not of this organisation.\n"
+     "roots of its own, the hierarchy for names that are not of this organisation; with --staging\n"
+     "that of the staging directory.\n"
      "With --csr only their keys are made here, and requests on media for a root elsewhere.",
      NULL,
-     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN) |
-         OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
+     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) |
+         OPT(DRY_RUN) | OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
      cmd_issuer_create},
     {"issuer", "rotate", "make the replacement of an issuer, or of all",
      "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
@@ -224,7 +229,7 @@ static const struct cmd_row rows[] = {
      "Where a server is: only --next, for roots whose keys are in root/ of its data directory.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
+         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
          OPT(PIN_FILE) | OPT(NEXT),
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,

@@ -170,7 +170,8 @@ enum rc core_eab_list(struct core *core, struct json_out *o)
     json_key(o, "items");
     json_arr(o);
     for (size_t i = 0; i < n; i++) {
-        struct store_account_filter filter = {.eab_key = list[i].name};
+        struct store_account_filter filter = {.eab_key = list[i].name,
+                                              .staging = STORE_STAGING_NOT};
         uint64_t made;
 
         TRY(store_account_count(store_read(core->store), &filter, &made));
@@ -188,6 +189,7 @@ enum rc core_eab_list(struct core *core, struct json_out *o)
 
 static void put_account(struct json_out *o, const struct store_account *a)
 {
+    unsigned char thumbprint[CRYPTO_SHA256_BYTES];
     char from[ADDR_TEXT];
 
     json_kv_id(o, "id", &a->id);
@@ -203,7 +205,10 @@ static void put_account(struct json_out *o, const struct store_account *a)
         json_kv_when(o, "terms_agreed", a->terms_at);
     json_kv_when(o, "created", a->created);
     json_kv_z(o, "created_from", a->created_from.n ? addr_text(&a->created_from, from) : NULL);
-    json_kv_b64url(o, "key_thumbprint", str_bytes(a->thumbprint.b, STORE_SHA256));
+    if (a->staging)
+        json_kv_bool(o, "staging", true);
+    if (crypto_sha256(a->jwk, thumbprint) == RC_OK) /* RFC 7638: the row has it in that form */
+        json_kv_b64url(o, "key_thumbprint", str_bytes(thumbprint, sizeof(thumbprint)));
 }
 
 static enum rc find_account(struct core *core, struct arena *a, const struct json *args,

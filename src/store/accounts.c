@@ -8,7 +8,7 @@
 #define EXISTS "SELECT 1 FROM accounts WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, status, jwk, thumbprint, contacts, terms_at, eab_key, system, created, created_from, "    \
-    "ahead"
+    "ahead, staging"
 
 static const char *const statuses[STORE_ACCOUNT_STATUSES] = {
     [STORE_ACCOUNT_VALID] = "valid",
@@ -62,7 +62,7 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
 
     TRY(join(account->contacts, account->n_contacts, &contacts));
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &account->id);
     stmt_z(&st, statuses[account->status]);
     stmt_text(&st, account->jwk, STORE_BLOB_MAX);
@@ -74,6 +74,7 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
     stmt_when(&st, account->created);
     stmt_addr(&st, &account->created_from);
     stmt_when(&st, account->ahead);
+    stmt_int(&st, account->staging);
     return stmt_run(&st);
 }
 
@@ -93,6 +94,7 @@ static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, vo
     c.created = row_int(&r);
     c.created_from = row_addr(&r);
     c.ahead = row_int(&r);
+    c.staging = row_int(&r) != 0;
     TRY(r.rc);
     TRY(split(contacts, a, &c));
     *(struct store_account *)out = c;
@@ -185,6 +187,9 @@ static void conditions(struct query *q, const struct store_account_filter *f)
 {
     query_statuses(q, "status", f->statuses, statuses, STORE_ACCOUNT_STATUSES);
     query_str(q, " AND eab_key = ?", f->eab_key);
+    if (f->staging != STORE_STAGING_TOO)
+        buf_putz(&q->sql, f->staging == STORE_STAGING_ONLY ? " AND staging <> 0"
+                                                           : " AND staging = 0");
 }
 
 enum rc store_account_list(struct store_txn *txn, struct arena *a,

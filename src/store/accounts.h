@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACME accounts (RFC 8555 section 7.1.2). One key, one account: the thumbprint is unique, also
- * after deactivation. */
+/* ACME accounts (RFC 8555 section 7.1.2). One key, one account in each of the directories: the
+ * thumbprint is unique, also after deactivation. */
 #pragma once
 
 #include "store/types.h"
@@ -18,7 +18,9 @@ struct store_account {
     struct id id;
     enum store_account_status status;
     struct str jwk;               /* canonical JSON: required members in order (RFC 7638) */
-    struct store_hash thumbprint; /* RFC 7638 */
+    /* RFC 7638; of an account of the staging directory a digest of it, so that the same key may
+     * have one account there and one here. */
+    struct store_hash thumbprint;
     const struct str *contacts;   /* URIs */
     size_t n_contacts;
     when_t terms_at;    /* when it agreed; 0: did not */
@@ -26,6 +28,7 @@ struct store_account {
     bool system;        /* Autarky's own: freezes, limits and rules do not reach it */
     when_t created;
     struct addr created_from;
+    bool staging; /* of the staging directory */
     when_t ahead; /* until when an authorization may count that it made ahead of orders; 0: none */
 };
 
@@ -51,6 +54,7 @@ enum rc store_account_set_key(struct store_txn *txn, const struct id *id,
 struct store_account_filter {
     unsigned statuses;  /* bits 1 << status; 0: all */
     struct str eab_key; /* empty: any */
+    enum store_staging staging;
     unsigned limit;     /* 0: STORE_PAGE_MAX */
 };
 /* By time of creation, oldest first. */

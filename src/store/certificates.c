@@ -326,6 +326,9 @@ static enum rc conditions(struct query *q, const struct store_certificate_filter
     query_id(q, " AND ((id = ? AND logical = id)", &f->logical);
     query_id(q, " OR (logical = ? AND logical <> id))", &f->logical);
     query_str(q, " AND hierarchy = ?", f->hierarchy);
+    if (f->staging != STORE_STAGING_TOO)
+        buf_putz(&q->sql, f->staging == STORE_STAGING_ONLY ? " AND hierarchy = 'staging'"
+                                                           : " AND hierarchy <> 'staging'");
     query_str(q, " AND origin = ?", f->origin);
     query_str(q, " AND owner = ?", f->owner);
     query_str(q, " AND profile = ?", f->profile);

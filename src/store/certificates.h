@@ -17,7 +17,7 @@ struct store_certificate {
     struct str serial; /* big endian, without the sign byte; unique */
     struct str der;
     struct id issuer;     /* exists */
-    struct str hierarchy; /* "intranet", "special" */
+    struct str hierarchy; /* "intranet", "special", "staging" */
     struct str profile;
     when_t not_before;
     when_t not_after;
@@ -85,6 +85,7 @@ struct store_certificate_filter {
     struct id issuer;
     struct id logical;
     struct str hierarchy;
+    enum store_staging staging;
     struct str origin;
     struct str owner;
     struct str profile;

@@ -18,7 +18,7 @@ struct store_issuer {
     struct id id;
     struct str name;        /* as configuration and commands call it: unique */
     struct id parent;       /* who signed it; "": a root */
-    struct str hierarchy;   /* "intranet", "special" */
+    struct str hierarchy;   /* "intranet", "special", "staging" */
     struct str algorithm;   /* "rsa", "ecdsa", "sm2", "mldsa" */
     struct str subject;     /* text form, for people */
     struct str certificate; /* DER */

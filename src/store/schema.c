@@ -269,6 +269,12 @@ static const char *const acme[] = {
     NULL,
 };
 
+/* Accounts of the staging directory, which are none of the other. */
+static const char *const staging[] = {
+    "ALTER TABLE accounts ADD COLUMN staging INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -278,6 +284,7 @@ static const struct store_migration migrations[] = {
     {"revocation", revocation},
     {"approvals", approvals},
     {"acme", acme},
+    {"staging", staging},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

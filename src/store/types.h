@@ -60,6 +60,10 @@ struct store_name {
 /* "dns", "ip", as RFC 8555 section 9.7.7 and RFC 8738 write them, "email", "uri". */
 const char *store_name_type_text(enum store_name_type type);
 
+/* Whether a list has what belongs to the staging directory: accounts of it, certificates of the
+ * hierarchy of that name. */
+enum store_staging { STORE_STAGING_TOO, STORE_STAGING_NOT, STORE_STAGING_ONLY };
+
 /* Where a list goes on. {0} starts; a list call moves it behind its last row and sets `end` when
  * there is nothing more. Rows added meanwhile do not make others appear twice. */
 struct store_cursor {

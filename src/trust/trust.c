@@ -224,11 +224,14 @@ static bool put_set(const struct ca *ca, struct str path, struct buf *out)
 {
     static const struct {
         const char *path;
-        bool special, all;
-    } sets[] = {{"/trust/roots.pem", false, false},
-                {"/trust/roots-all.pem", false, true},
-                {"/trust/roots-special.pem", true, false},
-                {"/trust/roots-all-special.pem", true, true}};
+        enum ca_hierarchy hierarchy;
+        bool all;
+    } sets[] = {{"/trust/roots.pem", CA_INTRANET, false},
+                {"/trust/roots-all.pem", CA_INTRANET, true},
+                {"/trust/roots-special.pem", CA_SPECIAL, false},
+                {"/trust/roots-all-special.pem", CA_SPECIAL, true},
+                {"/trust/roots-staging.pem", CA_STAGING, false},
+                {"/trust/roots-all-staging.pem", CA_STAGING, true}};
     const struct ca_issuer *i;
 
     for (size_t s = 0; s < sizeof(sets) / sizeof(sets[0]); s++) {
@@ -236,7 +239,7 @@ static bool put_set(const struct ca *ca, struct str path, struct buf *out)
             continue;
         for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++)
             if (trusted(ca, i) && (sets[s].all || classical(i)) &&
-                str_eq(i->hierarchy, ca_hierarchy(sets[s].special)))
+                str_eq(i->hierarchy, ca_hierarchy_text(sets[s].hierarchy)))
                 x509_cert_put_pem(i->cert.der, out);
     }
     return out->n > 0;

@@ -138,6 +138,30 @@ static void used_up(void)
     CHECK_STR(reply_problem(&more), "unauthorized");
 }
 
+/* What was tried out in the staging directory takes nothing from it. */
+static void used_up_in_staging(void)
+{
+    static const struct wrong staged = {.url = CLIENT_BASE "/acme/staging/new-account"};
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply tried = {.x = NULL};
+    CLEANUP(reply_done) struct reply more = {.x = NULL};
+    CLEANUP(reply_done) struct reply real = {.x = NULL};
+
+    CHECK(bound_start(&b, NULL));
+    b.c.staging = true;
+    tried = bind(&b, &staged);
+    CHECK_INT(tried.status, 201);
+    client_done(&b.c);
+    CHECK(client_start(&b.c, &b.w));
+    b.c.staging = true;
+    more = bind(&b, &staged);
+    CHECK_STR(reply_problem(&more), "unauthorized");
+    b.c.staging = false;
+    b.c.nonce[0] = '\0';
+    real = bind(&b, &(struct wrong){.bit = false});
+    CHECK_INT(real.status, 201);
+}
+
 static void wrong_bindings(void)
 {
     static const struct {
@@ -215,6 +239,11 @@ static void rules_ask_for_it(void)
     CHECK(client_order(&b.c, "a.hospital.example", order));
 }
 
+__attribute__((constructor)) static void with_staging(void)
+{
+    world_set_staging();
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
-           CHECK_TEST_ONCE(wrong_bindings), CHECK_TEST_ONCE(revoked_and_expired),
+           CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings), CHECK_TEST_ONCE(revoked_and_expired),
            CHECK_TEST_ONCE(rules_ask_for_it))

@@ -301,6 +301,7 @@ static void wrong_methods_types_and_paths(void)
     CLEANUP(reply_done) struct reply get = {.x = NULL};
     CLEANUP(reply_done) struct reply post = {.x = NULL};
     CLEANUP(reply_done) struct reply nowhere = {.x = NULL};
+    CLEANUP(reply_done) struct reply staging = {.x = NULL};
     CLEANUP(reply_done) struct reply garbage = {.x = NULL};
     CLEANUP(reply_done) struct reply empty = {.x = NULL};
 
@@ -314,6 +315,9 @@ static void wrong_methods_types_and_paths(void)
     CHECK_INT(post.status, 405);
     nowhere = client_post(&c, "/acme/order/not-an-id", "");
     CHECK_INT(nowhere.status, 404);
+    staging = client_raw(&c, "GET", "/acme/staging/directory", STR(""));
+    CHECK_INT(staging.status, 404);
+    CHECK(strstr(buf_z(&staging.x->res.body), "issuer create --staging") != NULL);
     garbage = client_raw(&c, "POST", "/acme/new-order", STR("\xff\xfe{not json"));
     CHECK_STR(reply_problem(&garbage), "malformed");
     empty = client_post(&c, "/acme/new-order", "");

@@ -218,7 +218,7 @@ static void rotation_of_rows(void)
     CHECK_INT(ceremony_rotation_due(&m.conf, rows, 1, &rows[0], m.issuer.not_after - YEAR),
               CA_DUE_END);
     CHECK_INT(ceremony_next_number(rows, 1, &ref), 2);
-    ref.special = true;
+    ref.hierarchy = CA_SPECIAL;
     CHECK_INT(ceremony_next_number(rows, 1, &ref), 1);
     /* With a successor it is not due any more, nor when it has retired. */
     rows[1] = rows[0];
