@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: client_directory_read, client_order_read, client_authorization_read,
- * client_challenge_read, client_window_read, client_problem_read, client_retry_after. */
+ * client_challenge_read, client_window_read, client_verdict_read, client_problem_read,
+ * client_retry_after. */
 #include "client/documents.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
@@ -17,6 +18,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     struct client_challenge challenge;
     struct client_window window = {};
     struct client_problem problem;
+    struct client_verdict verdict;
     when_t at = client_retry_after(json, NOW);
     struct err err = ERR_INIT;
 
@@ -32,6 +34,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     IGNORE_RC(client_challenge_read(&a, json, &challenge, &err)); /* as above */
     if (client_window_read(&a, json, &window, &err) == RC_OK && window.end < window.start)
         __builtin_trap();
+    IGNORE_RC(client_verdict_read(&a, json, &verdict, &err)); /* as above */
     client_problem_read(&a, json, &problem);
     return problem.line.n > CLIENT_PROBLEM_TEXT ? __builtin_trap(), 0 : 0;
 }

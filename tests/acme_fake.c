@@ -201,10 +201,11 @@ static void put_directory(struct acme_fake *f, char out[static FAKE_BODY])
     snprintf(out, FAKE_BODY,
              "{\"newNonce\":\"" ACME_FAKE "/nonce\",\"newAccount\":\"" ACME_FAKE
              "/account\",\"newOrder\":\"" ACME_FAKE
-             "/new-order\"%s,\"meta\":{\"x\":1%s%s%s%s%s%s}}",
+             "/new-order\"%s,\"meta\":{\"x\":1%s%s%s%s%s%s%s}}",
              f->ari ? ",\"renewalInfo\":\"" ACME_FAKE "/ari\"" : "", f->terms ? ",\"termsOf" : "",
              f->terms ? "Service\":\"" : "", f->terms ? f->terms : "", f->terms ? "\"" : "",
-             f->profiles ? ",\"profiles\":" : "", f->profiles ? f->profiles : "");
+             f->profiles ? ",\"profiles\":" : "", f->profiles ? f->profiles : "",
+             f->preflight ? ",\"preflight\":\"" ACME_FAKE "/preflight\"" : "");
 }
 
 static void put_body(struct acme_fake *f, enum acme_fake_at at, unsigned order,
@@ -235,6 +236,8 @@ static void put_body(struct acme_fake *f, enum acme_fake_at at, unsigned order,
                 ? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"no such "
                   "name\"}"
                 : "");
+    else if (at == FAKE_PREFLIGHT)
+        snprintf(out, FAKE_BODY, "{\"seen\":{},\"verdict\":{\"ok\":true,\"problems\":[]}}");
     else if (at == FAKE_RENEWAL)
         snprintf(out, FAKE_BODY,
                  "{\"suggestedWindow\":{\"start\":\"2027-02-01T00:00:00Z\",\"end\":"
@@ -257,6 +260,7 @@ static const struct {
     {"/finalize/", FAKE_FINALIZE, 200, ""},
     {"/cert/", FAKE_CERTIFICATE, 200, ""},
     {"/ari/", FAKE_RENEWAL, 200, ""},
+    {"/preflight", FAKE_PREFLIGHT, 200, ""},
 };
 
 static size_t place_of(struct str url, unsigned *order)

@@ -20,6 +20,7 @@ enum acme_fake_at {
     FAKE_FINALIZE,
     FAKE_CERTIFICATE,
     FAKE_RENEWAL,
+    FAKE_PREFLIGHT,
     FAKE_AT_COUNT,
 };
 
@@ -65,6 +66,7 @@ struct acme_fake {
     unsigned refused; /* requests that a strict server would not take, without being told to */
     bool silent;      /* takes requests and does not answer */
     bool ari;
+    bool preflight; /* offered; by default it says that nothing is in the way */
     const char *profiles; /* members of the object, or NULL */
     const char *terms;
     const char *authorization; /* status; "valid" by default */

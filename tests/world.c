@@ -160,6 +160,8 @@ static bool open_store(struct world *w, bool create)
 static enum rc play_prober(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                            void *fn_arg);
 
+static enum rc play_look(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg);
+
 static void note_forgotten(void *arg, struct str tag)
 {
     struct world *w = arg;
@@ -177,6 +179,8 @@ static bool start_core(struct world *w)
                                 .conf = w->conf,
                                 .validate = play_prober,
                                 .validate_arg = w,
+                                .preflight = play_look,
+                                .preflight_arg = w,
                                 .eab_key = STR("0123456789abcdef0123456789abcdef")};
     struct revocation_options revocation = {
         .ev = w->ev, .store = w->store, .conf = w->conf, .forget = note_forgotten, .arg = w};
@@ -410,6 +414,8 @@ void world_done(struct world *w)
     stop_core(w);
     while (w->n_probes)
         mem_free(w->probes[--w->n_probes]);
+    while (w->n_looks)
+        mem_free(w->looks[--w->n_looks]);
     ca_signer_free(w->signer);
     ceremony_made_done(&w->made);
     conf_unref(w->conf);
@@ -510,6 +516,42 @@ static enum rc play_prober(void *arg, const struct acme_validation *v, acme_vali
     else
         ev_defer(w->ev, &a->defer);
     return RC_OK;
+}
+
+static void show_look(void *arg)
+{
+    struct world_look *look = arg;
+    struct world *w = look->w;
+
+    look->fn(look->arg, w->seen_rc, w->seen_rc == RC_OK ? str_of(w->seen) : STR(""));
+    mem_free(look);
+}
+
+static enum rc play_look(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg)
+{
+    struct world *w = arg;
+    struct world_look *look = w->seen ? MEM_NEW(struct world_look) : NULL;
+
+    if (!look)
+        return w->seen ? RC_NOMEM : RC_CLOSED;
+    w->n_seen++;
+    IGNORE_RC(str_copyz(p->challenge, w->seen_challenge, sizeof(w->seen_challenge)));
+    IGNORE_RC(str_copyz(p->key_authorization, w->seen_proof, sizeof(w->seen_proof)));
+    IGNORE_RC(str_copyz(p->identifier, w->seen_name, sizeof(w->seen_name)));
+    *look = (struct world_look){.w = w, .fn = fn, .arg = fn_arg};
+    ev_defer_init(&look->defer, show_look, look);
+    if (w->looks_held && w->n_looks < sizeof(w->looks) / sizeof(w->looks[0]))
+        w->looks[w->n_looks++] = look;
+    else
+        ev_defer(w->ev, &look->defer);
+    return RC_OK;
+}
+
+void world_looks_held(struct world *w)
+{
+    while (w->n_looks)
+        ev_defer(w->ev, &w->looks[--w->n_looks]->defer);
+    world_spin(w);
 }
 
 void world_probe_held(struct world *w, size_t n)

@@ -59,6 +59,19 @@ struct world {
     /* How the played prober answers; reset to RC_OK by world_start. */
     enum rc verdict;
     size_t validations;
+    /* What it has seen when it is asked what the CA sees; NULL: it cannot be asked. */
+    const char *seen;
+    enum rc seen_rc; /* or how that ends */
+    size_t n_seen;
+    char seen_challenge[64], seen_proof[256], seen_name[256]; /* of the last question */
+    bool looks_held;                                          /* until world_looks_held */
+    struct world_look {
+        struct ev_defer defer;
+        struct world *w;
+        acme_seen_fn fn;
+        void *arg;
+    } * looks[8];
+    size_t n_looks;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
     bool prober_holds;     /* keeps them until world_probe_held */
@@ -120,6 +133,8 @@ void world_signer(struct world *w, bool there);
 void world_sign_held(struct world *w, size_t n);
 /* The same for the request for an OCSP answer that is held. */
 void world_ocsp_held(struct world *w);
+/* It answers the looks that are held. */
+void world_looks_held(struct world *w);
 /* The same of the prober. */
 void world_probe_held(struct world *w, size_t n);
 /* Lets everything happen that can without the clock moving. */

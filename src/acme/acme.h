@@ -24,6 +24,12 @@ enum {
                                     in the store */
     ACME_VALIDATIONS_SHARE = 32, /* of these, of one account */
     ACME_EAB_KEY = 32,           /* bytes */
+    /* Looks for clients ("what does the CA see?"): at a time, one of an account, so that one of the
+     * prober's places is always left for administrators; in an hour; of these, of one account. */
+    ACME_PREFLIGHTS_MAX = 3,
+    ACME_PREFLIGHTS_HOUR = 1000,
+    ACME_PREFLIGHTS_HOUR_SHARE = 60,
+    ACME_SEEN_MAX = 128 * 1024, /* what the prober says of one look */
 };
 
 /* A challenge to be tried once; strings live until the result has been delivered. */
@@ -48,6 +54,17 @@ struct acme_validated {
 
 typedef void (*acme_validated_fn)(void *arg, const struct acme_validated *result);
 
+/* A look as the validation would take it; strings live until the answer. The last three are of a
+ * challenge that is tried, or empty. See validate/preflight.h. */
+struct acme_preflight {
+    struct str identifier_type, identifier; /* of a wildcard, what is behind "*." */
+    bool wildcard;
+    struct str account;
+    struct str challenge, token, key_authorization;
+};
+/* RC_OK with what was seen, JSON; anything else: nothing was found out. */
+typedef void (*acme_seen_fn)(void *arg, enum rc rc, struct str seen);
+
 struct acme_options {
     struct ev *ev;
     struct store *store;
@@ -58,6 +75,9 @@ struct acme_options {
     enum rc (*validate)(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                         void *fn_arg);
     void *validate_arg;
+    /* The same for a look; NULL: not offered to clients. */
+    enum rc (*preflight)(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg);
+    void *preflight_arg;
     /* ACME_EAB_KEY bytes, copied, from which the keys of external account bindings are made; empty:
      * there are none. */
     struct str eab_key;
@@ -84,7 +104,10 @@ enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n);
  */
 enum rc acme_set_vouched(struct acme *a, struct str thumbprint);
 
-/* Answers a request below /acme/; `x` is the callee's until http_finish. */
+/* What clients may ask beside the protocol: see preflight.c. */
+#define ACME_PREFLIGHT_PATH "/api/v1/preflight"
+
+/* Answers a request below /acme/, or one for ACME_PREFLIGHT_PATH; `x` is the callee's until http_finish. */
 void acme_handle(struct acme *a, struct http_exchange *x);
 
 /* Looks for challenges that are due; also runs by itself. To be called when the prober has come

@@ -27,6 +27,17 @@
 #define ACME_AUTHORIZATION_LIFE (30 * WHEN_DAY)
 enum { ACME_RETRY_SECONDS = 2, ACME_TOKEN_BYTES = 32 };
 
+/* Looks that clients asked for: those of the last hour, and whose are under way. */
+struct acme_preflights {
+    struct acme_preflight_mark {
+        struct id account;
+        when_t at; /* 0: none */
+    } marks[ACME_PREFLIGHTS_HOUR]; /* the oldest at `next` */
+    size_t next;
+    struct id running[ACME_PREFLIGHTS_MAX];
+    size_t n_running;
+};
+
 struct acme {
     struct ev *ev;
     struct store *store;
@@ -36,6 +47,7 @@ struct acme {
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
     struct acme_open open;
+    struct acme_preflights preflights;
     struct acme_prune *prune;
     unsigned char eab_key[ACME_EAB_KEY];
     struct arena hosts_arena;
@@ -148,6 +160,7 @@ enum rc acme_revoke(struct acme_request *r);
 enum rc acme_new_authorization(struct acme_request *r);
 enum rc acme_key_change(struct acme_request *r);
 enum rc acme_renewal_info(struct acme_request *r);
+enum rc acme_preflight(struct acme_request *r);
 
 /* identifier.c */
 struct acme_identifier {

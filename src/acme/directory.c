@@ -23,8 +23,10 @@ static void put_profile(struct json_out *o, const struct conf_profile *profile)
     json_put_str(o, buf_str(&text));
 }
 
-static void put_meta(struct json_out *o, const struct conf *conf)
+static void put_meta(struct json_out *o, const struct acme_request *r)
 {
+    const struct conf *conf = r->acme->conf;
+
     json_key(o, "meta");
     json_obj(o);
     if (conf->acme.terms_of_service.n)
@@ -39,6 +41,9 @@ static void put_meta(struct json_out *o, const struct conf *conf)
         json_end(o);
     }
     json_kv_bool(o, "externalAccountRequired", conf->acme.eab == CONF_BINDING_REQUIRED);
+    if (r->acme->options.preflight && !r->staging && !acme_is_private(r))
+        json_kv_str(o, "preflight",
+                    arena_printf(r->arena, "%.*s" ACME_PREFLIGHT_PATH, STR_ARG(r->base)));
     if (acme_subdomains_offered(conf))
         json_kv_bool(o, "subdomainAuthAllowed", true);
     json_key(o, "profiles");
@@ -67,7 +72,7 @@ enum rc acme_directory(struct acme_request *r)
         json_key(&o, entries[i].name);
         acme_put_url(&o, r, entries[i].path, NULL, NULL);
     }
-    put_meta(&o, r->acme->conf);
+    put_meta(&o, r);
     json_end(&o);
     TRY(json_out_done(&o));
     acme_reply_json(r, 200);

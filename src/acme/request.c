@@ -42,6 +42,7 @@ static const struct acme_route routes[] = {
     {"/acme/revoke-cert", NULL, ACME_BY_EITHER, acme_revoke},
     {"/acme/new-authz", NULL, ACME_BY_KID, acme_new_authorization},
     {"/acme/key-change", NULL, ACME_BY_KID, acme_key_change},
+    {ACME_PREFLIGHT_PATH, NULL, ACME_BY_KID, acme_preflight},
     {"/acme/renewal-info/", NULL, ACME_OPEN, acme_renewal_info, true},
     {"/acme/account/", NULL, ACME_BY_KID, acme_account},
     {"/acme/account/", "/orders", ACME_BY_KID, acme_account_orders},
@@ -76,6 +77,8 @@ static enum rc find_route(struct acme_request *r)
     bool get = str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (routes[i].handle == acme_preflight && !r->acme->options.preflight)
+            continue;
         if (!route_fits(&routes[i], r->path, r))
             continue;
         if (routes[i].auth == ACME_OPEN ? get : str_eq(req->method, STR("POST"))) {
@@ -242,7 +245,7 @@ static bool takes_empty(const struct acme_request *r)
     acme_handler h = r->route->handle;
 
     return h != acme_new_account && h != acme_new_order && h != acme_finalize && h != acme_revoke &&
-           h != acme_new_authorization && h != acme_key_change;
+           h != acme_new_authorization && h != acme_key_change && h != acme_preflight;
 }
 
 static enum rc authenticate(struct acme_request *r)

@@ -3,11 +3,14 @@
  * already needs nothing; for the others a solver makes a proof visible, and stays until the server
  * has looked. */
 #include "client/client_int.h"
+#include "json/out.h"
 
 MSG(msg_no_way, "client.no-solver",
     "the server wants a proof for {0} by {1}, and nothing here can give one of these");
 MSG(msg_failed, "client.authorization-failed", "{0} is not proven: {1}");
 MSG(msg_present, "client.not-presented", "the proof for {0} could not be shown: {1}");
+MSG(msg_hindered, "client.proof-hindered",
+    "the server would not find the proof for {0}, and so was not asked to look for it: {1}");
 MSG(msg_token, "client.challenge-token", "the server's challenge for {0} has no token");
 
 static void look(struct client_run *run);
@@ -101,6 +104,64 @@ static void on_answered(void *arg, const struct client_reply *reply)
 }
 
 /* The answer to a challenge is an empty object (RFC 8555 section 7.5.1). */
+static void answer(struct client_run *run)
+{
+    struct err err = ERR_INIT;
+
+    run->polls = 0;
+    buf_reset(&run->payload);
+    buf_putz(&run->payload, "{}");
+    if (buf_rc(&run->payload) != RC_OK)
+        client_run_fail(run, buf_rc(&run->payload), &err, NULL);
+    else
+        client_run_post(run, "the challenge", run->challenge_url, on_answered);
+}
+
+static void preflight(struct client_run *run);
+
+/* What the server does not say stands in nobody's way. */
+static void on_preflight(void *arg, const struct client_reply *reply)
+{
+    struct client_run *run = arg;
+    struct client_verdict verdict = {.ok = true};
+    struct err err = ERR_INIT;
+
+    arena_done(&run->authorization_arena);
+    if (reply->rc == RC_OK)
+        IGNORE_RC(client_verdict_read(&run->authorization_arena, reply->answer->body, &verdict,
+                                      &err));
+    if (verdict.ok) {
+        answer(run);
+        return;
+    }
+    if (++run->preflights < CLIENT_PREFLIGHTS_MAX) { /* a name server may need its time */
+        client_run_pause(run, 0, preflight);
+        return;
+    }
+    IGNORE_RC(ERR(&err, RC_CONFLICT, msg_hindered, run->proof.identifier,
+                  verdict.why.n ? verdict.why : STR("it does not say why")));
+    client_run_fail(run, RC_CONFLICT, &err, NULL);
+}
+
+/* Whether the challenge would be won: an answer that fails costs the order. */
+static void preflight(struct client_run *run)
+{
+    struct err err = ERR_INIT;
+    struct json_out o;
+    enum rc rc;
+
+    buf_reset(&run->payload);
+    json_out_init(&o, &run->payload, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "challenge", run->challenge_url);
+    json_end(&o);
+    rc = json_out_done(&o);
+    if (rc != RC_OK)
+        client_run_fail(run, rc, &err, NULL);
+    else
+        client_run_post(run, "the preflight", run->c->directory.preflight, on_preflight);
+}
+
 static void on_presented(void *arg, enum rc rc, const struct err *why)
 {
     struct client_run *run = arg;
@@ -113,12 +174,10 @@ static void on_presented(void *arg, enum rc rc, const struct err *why)
         client_run_fail(run, rc, &err, NULL);
         return;
     }
-    buf_reset(&run->payload);
-    buf_putz(&run->payload, "{}");
-    if (buf_rc(&run->payload) != RC_OK)
-        client_run_fail(run, buf_rc(&run->payload), &err, NULL);
+    if (run->c->directory.preflight.n)
+        preflight(run);
     else
-        client_run_post(run, "the challenge", run->challenge_url, on_answered);
+        answer(run);
 }
 
 /* RC_OK: it goes on by itself. */
@@ -136,7 +195,7 @@ static enum rc prove(struct client_run *run, const struct client_authorization *
     if (!solver)
         return no_way(authorization, err);
     TRY(make_proof(run, authorization, challenge, err));
-    run->polls = 0;
+    run->polls = run->preflights = 0;
     run->solver = solver;
     solver->present(solver->arg, &run->proof, on_presented, run);
     return RC_OK;

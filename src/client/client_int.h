@@ -117,7 +117,7 @@ struct client_run {
     struct ev_timer pause, deadline;
     int64_t timeout;
     void (*then)(struct client_run *run);
-    unsigned polls, finalizes;
+    unsigned polls, finalizes, preflights;
     bool again; /* the account had to be looked up anew */
 
     struct arena order_arena;

@@ -242,6 +242,18 @@ static enum rc read_profiles(const struct doc *d, const struct json *meta,
     return RC_OK;
 }
 
+/* No RFC has it: what cannot be used is not offered. */
+static enum rc read_preflight(const struct doc *d, const struct json *meta,
+                              struct client_directory *out)
+{
+    struct doc quiet = *d;
+    enum rc rc;
+
+    quiet.err = NULL;
+    rc = get_url(&quiet, meta, "preflight", &out->preflight);
+    return rc == RC_PARSE ? RC_OK : rc;
+}
+
 enum rc client_directory_read(struct arena *a, struct str json, struct client_directory *out,
                               struct err *err)
 {
@@ -256,6 +268,7 @@ enum rc client_directory_read(struct arena *a, struct str json, struct client_di
     TRY(get_url(&d, d.root, "renewalInfo", &r.renewal_info));
     meta = json_get(d.root, "meta");
     TRY(get_text(&d, meta, "termsOfService", CLIENT_URL_MAX, &r.terms));
+    TRY(read_preflight(&d, meta, &r));
     if (json_bool(json_get(meta, "externalAccountRequired"), &r.eab_required) == RC_INVAL)
         return missing(&d, "externalAccountRequired");
     TRY(read_profiles(&d, meta, &r));
@@ -368,6 +381,44 @@ static enum rc need_when(const struct doc *d, const struct json *obj, const char
 
     if (json_str(json_get(obj, name), &s) != RC_OK || when_parse(s, out) != RC_OK)
         return missing(d, name);
+    return RC_OK;
+}
+
+/* ---- what the server sees */
+
+static void put_hindrances(const struct json *list, struct buf *out)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *v;
+    size_t n = 0;
+
+    while (n < CLIENT_SUBPROBLEMS_MAX && json_next(&it, NULL, &v)) {
+        struct str of = text_of(json_get(v, "of"), CLIENT_TYPE_MAX);
+
+        buf_putz(out, n++ ? "; " : "");
+        buf_puts(out, of);
+        if (of.n)
+            buf_putz(out, ": ");
+        put_one(v, out);
+    }
+}
+
+enum rc client_verdict_read(struct arena *a, struct str json, struct client_verdict *out,
+                            struct err *err)
+{
+    CLEANUP(doc_done) struct doc d = {.a = a, .what = "preflight", .err = err};
+    CLEANUP(buf_done) struct buf line = BUF_INIT(CLIENT_DOCUMENT_MAX);
+    struct client_verdict r = {};
+    const struct json *verdict;
+
+    TRY(doc_open(&d, json));
+    verdict = json_get(d.root, "verdict");
+    if (json_bool(json_get(verdict, "ok"), &r.ok) != RC_OK)
+        return missing(&d, "verdict");
+    put_hindrances(json_get(verdict, "problems"), &line);
+    TRY(buf_rc(&line));
+    TRY(arena_str(a, str_utf8_head(buf_str(&line), CLIENT_PROBLEM_TEXT), &r.why));
+    *out = r;
     return RC_OK;
 }
 

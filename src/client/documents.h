@@ -27,6 +27,7 @@ enum {
 struct client_directory {
     struct str new_nonce, new_account, new_order;
     struct str renewal_info; /* empty: not offered */
+    struct str preflight;    /* of "meta": whether a challenge would be won; empty: not offered */
     struct str terms;        /* empty: none */
     bool eab_required;
     bool has_profiles;
@@ -80,6 +81,14 @@ enum rc client_authorization_read(struct arena *a, struct str json,
 /* RFC 8555 section 8. */
 enum rc client_challenge_read(struct arena *a, struct str json, struct client_challenge *out,
                               struct err *err);
+
+/* What a server that offers it sees of a challenge before it is answered. */
+struct client_verdict {
+    bool ok;
+    struct str why; /* the problems in a line; empty: none was told */
+};
+enum rc client_verdict_read(struct arena *a, struct str json, struct client_verdict *out,
+                            struct err *err);
 
 /* RFC 9773 section 4.2. */
 struct client_window {

@@ -149,6 +149,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
         .conf = env->conf,
         .validate = core_validate,
         .validate_arg = core,
+        .preflight = core_preflight,
+        .preflight_arg = core,
         .eab_key = str_bytes(core->eab_key, ACME_EAB_KEY),
     };
 

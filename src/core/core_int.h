@@ -78,6 +78,8 @@ void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                       void *fn_arg);
 
+enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg);
+
 /* IPC_METRICS; asks the supervisor how often it had to start a process again. */
 void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
 

@@ -78,7 +78,7 @@ static void route(struct core *core, struct http_exchange *x)
 {
     struct str path = x->req.path;
 
-    if (str_starts(path, STR("/acme/")))
+    if (str_starts(path, STR("/acme/")) || str_eq(path, STR(ACME_PREFLIGHT_PATH)))
         acme_handle(core->acme, x);
     else if (is_trust(path))
         reply_trust(core, x);

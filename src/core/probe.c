@@ -96,20 +96,65 @@ static void refuse_probe(struct ipc_req *req, enum rc rc)
     ipc_reply_err(req, &err);
 }
 
+/* The callback and its argument, for the time of the call. */
+struct look {
+    acme_seen_fn fn;
+    void *arg;
+};
+
 static void looked(void *arg, const struct ipc_answer *answer)
 {
-    struct ipc_req *req = arg;
-    struct ipc_admin_reply reply = {};
+    struct look *look = arg;
+    const struct ipc_preflight_reply *reply = answer->msg;
 
-    if (answer->rc != RC_OK) {
-        refuse_probe(req, answer->rc);
-        return;
-    }
-    reply.json = ((const struct ipc_preflight_reply *)answer->msg)->json;
-    IGNORE_RC(ipc_reply(req, &reply)); /* who asked may be gone */
+    look->fn(look->arg, answer->rc, answer->rc == RC_OK ? reply->json : STR(""));
+    mem_free(look);
 }
 
-static enum rc read_name(struct str text, struct arena *a, struct ipc_preflight *out)
+enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg)
+{
+    struct core *core = arg;
+    struct look *look = MEM_NEW(struct look);
+    struct ipc_preflight msg = {
+        .identifier_type = p->identifier_type,
+        .identifier = p->identifier,
+        .wildcard = p->wildcard,
+        .account = p->account,
+        .challenge = p->challenge,
+        .token = p->token,
+        .key_authorization = p->key_authorization,
+    };
+    struct ipc_ask ask = {
+        .type = IPC_PREFLIGHT,
+        .msg = &msg,
+        .timeout = core->conf->validation.timeout + PROBE_SLACK,
+        .fn = looked,
+        .arg = look,
+    };
+    enum rc rc;
+
+    if (!look)
+        return RC_NOMEM;
+    *look = (struct look){fn, fn_arg};
+    rc = core->prober ? ipc_call(core->prober, &ask, NULL) : RC_CLOSED;
+    if (rc != RC_OK)
+        mem_free(look);
+    return rc;
+}
+
+/* For an administrator. */
+static void shown(void *arg, enum rc rc, struct str seen)
+{
+    struct ipc_req *req = arg;
+    struct ipc_admin_reply reply = {.json = seen};
+
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(req, &reply)); /* who asked may be gone */
+    else
+        refuse_probe(req, rc);
+}
+
+static enum rc read_name(struct str text, struct arena *a, struct acme_preflight *out)
 {
     char name[NAME_MAX_BYTES + 1], canonical[ADDR_TEXT];
     struct addr addr;
@@ -127,21 +172,14 @@ static enum rc read_name(struct str text, struct arena *a, struct ipc_preflight 
 
 void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args)
 {
-    struct ipc_preflight msg = {};
-    struct ipc_ask ask = {
-        .type = IPC_PREFLIGHT,
-        .msg = &msg,
-        .timeout = core->conf->validation.timeout + PROBE_SLACK,
-        .fn = looked,
-        .arg = req,
-    };
+    struct acme_preflight ask = {.wildcard = false};
     struct str name;
     enum rc rc = json_str(json_get(args, "name"), &name) == RC_OK ? RC_OK : RC_INVAL;
 
     if (rc == RC_OK)
-        rc = read_name(name, ipc_req_arena(req), &msg);
+        rc = read_name(name, ipc_req_arena(req), &ask);
     if (rc == RC_OK)
-        rc = core->prober ? ipc_call(core->prober, &ask, NULL) : RC_CLOSED;
+        rc = core_preflight(core, &ask, shown, req);
     if (rc != RC_OK)
         refuse_probe(req, rc);
 }

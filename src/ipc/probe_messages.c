@@ -20,6 +20,8 @@ IPC_FIELDS(ipc_validate_reply, IPC_F_BOOL(ipc_validate_reply, ok),
 
 IPC_FIELDS(ipc_preflight, IPC_F_STR(ipc_preflight, identifier_type, NAME_BYTES),
            IPC_F_STR(ipc_preflight, identifier, DNS_BYTES + 2), IPC_F_BOOL(ipc_preflight, wildcard),
-           IPC_F_STR(ipc_preflight, account, URL_BYTES));
+           IPC_F_STR(ipc_preflight, account, URL_BYTES),
+           IPC_F_STR(ipc_preflight, challenge, NAME_BYTES), IPC_F_STR(ipc_preflight, token, 128),
+           IPC_F_STR(ipc_preflight, key_authorization, 256));
 
 IPC_FIELDS(ipc_preflight_reply, IPC_F_STR(ipc_preflight_reply, json, 128 * KIB));

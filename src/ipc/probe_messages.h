@@ -27,6 +27,8 @@ struct ipc_preflight {
     struct str identifier; /* without "*." */
     bool wildcard;
     struct str account; /* its URL, or empty */
+    /* Of a challenge that is tried; empty: what http-01 would meet, with a made-up token. */
+    struct str challenge, token, key_authorization;
 };
 
 struct ipc_preflight_reply {

@@ -242,7 +242,8 @@ static void on_preflight(void *arg, struct ipc_req *req, const void *msg, int fd
         *look = (struct look){
             .prober = p,
             .req = req,
-            .ask = {m->identifier_type, m->identifier, m->wildcard, m->account},
+            .ask = {m->identifier_type, m->identifier, m->wildcard, m->account, m->challenge,
+                    m->token, m->key_authorization},
         };
         err.rc = validate_preflight(p->validator, &look->ask, looked, look, &look->run);
     }

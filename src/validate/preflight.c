@@ -7,6 +7,7 @@
 
 enum { SERVERS_SHOWN = 8, VIEWS = SERVERS_SHOWN + 1, QUESTIONS = 4, ARENA = 4 * 1024 * 1024 };
 
+/* Of no challenge. */
 #define TOKEN STR("preflight")
 #define KEY_AUTHORIZATION STR("preflight.preflight")
 
@@ -40,7 +41,7 @@ struct validate_preflight {
     struct arena arena;
     struct view views[VIEWS];
     size_t n_views, waiting;
-    struct attempt http, caa;
+    struct attempt proof, caa;
     bool has_caa;
     enum rc rc;
 };
@@ -53,8 +54,8 @@ static void stop(struct validate_preflight *p)
     for (size_t i = 0; i < p->n_views; i++)
         for (size_t j = 0; j < QUESTIONS; j++)
             dns_lookup_cancel(MOVE(p->views[i].questions[j].lookup));
-    if (p->http.run)
-        validate_cancel(MOVE(p->http.run));
+    if (p->proof.run)
+        validate_cancel(MOVE(p->proof.run));
     if (p->caa.run)
         validate_cancel(MOVE(p->caa.run));
 }
@@ -90,6 +91,7 @@ static void put_attempt(struct json_out *o, const char *name, const struct attem
 {
     json_key(o, name);
     json_obj(o);
+    json_kv_str(o, "challenge", a->ask.challenge);
     json_kv_bool(o, "ok", a->ok);
     if (a->type.n)
         json_kv_str(o, "type", a->type);
@@ -117,7 +119,7 @@ static enum rc put(const struct validate_preflight *p, struct buf *out)
     for (size_t i = 0; i < p->n_views; i++)
         put_view(&o, &p->views[i]);
     json_end(&o);
-    put_attempt(&o, "http", &p->http);
+    put_attempt(&o, p->ask.challenge.n ? "attempt" : "http", &p->proof);
     if (p->has_caa)
         put_attempt(&o, "caa", &p->caa);
     json_end(&o);
@@ -238,14 +240,15 @@ static enum rc attempt(struct validate_preflight *p, struct attempt *a, bool caa
 {
     a->owner = p;
     a->ask = (struct validate_ask){
-        .challenge = STR("http-01"),
+        .challenge = p->ask.challenge.n ? p->ask.challenge : STR("http-01"),
         .identifier_type = p->ask.identifier_type,
         .identifier = p->ask.identifier,
         .wildcard = p->ask.wildcard,
         .caa_only = caa_only,
         .account = p->ask.account,
-        .token = TOKEN,
-        .key_authorization = KEY_AUTHORIZATION,
+        .token = p->ask.challenge.n ? p->ask.token : TOKEN,
+        .key_authorization =
+            p->ask.challenge.n ? p->ask.key_authorization : KEY_AUTHORIZATION,
         .attempt = 1,
     };
     TRY(validate_start(p->validator, &a->ask, on_attempt, a, &a->run));
@@ -257,7 +260,7 @@ static enum rc begin(struct validate_preflight *p)
 {
     bool is_name = str_eq(p->ask.identifier_type, STR("dns"));
 
-    TRY(attempt(p, &p->http, false)); /* the first, which judges the identifier */
+    TRY(attempt(p, &p->proof, false)); /* the first, which judges the identifier */
     if (!is_name)
         return RC_OK;
     p->has_caa = p->validator->conf->validation.caa != CONF_CAA_OFF;

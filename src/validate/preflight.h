@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What does the CA see? The answers that each name server of a name's zone, and those that hold the
- * zone, give at this moment, with their times to live; whether http-01 would reach anybody; and
- * whether CAA would allow it. For people who look for what is wrong; it proves nothing. The same
+ * zone, give at this moment, with their times to live; whether a challenge would be won, or, when
+ * none is named, whether http-01 would reach anybody; and whether CAA would allow it. For people and
+ * clients who look for what is wrong; it proves nothing. The same
  * limits, and the same addresses, as a validation. */
 #pragma once
 
@@ -17,6 +18,9 @@ struct validate_preflight_ask {
     struct str identifier;      /* canonical, without "*." */
     bool wildcard;
     struct str account; /* its URL, for CAA; empty: none is meant */
+    /* As in struct validate_ask, of the challenge that is tried ("attempt" in the answer); empty:
+     * http-01 with a made-up token ("http"), which shows how far it comes. */
+    struct str challenge, token, key_authorization;
 };
 
 /* RC_OK with the answer, a JSON object; RC_NOMEM, RC_TOOBIG. */

@@ -579,6 +579,53 @@ static void challenges(void)
     CHECK_INT(t.fake.refused, 0);
 }
 
+#define HINDERED                                                                                   \
+    "{\"verdict\":{\"ok\":false,\"problems\":[{\"of\":\"challenge\",\"type\":\"dns\","                 \
+    "\"detail\":\"no TXT record\"}]}}"
+
+/* Where the server says what it would see, a challenge is answered once it would be won, and not
+ * before; where it does not say, nothing changes. */
+static void looks_before_it_answers(void)
+{
+    static const struct {
+        struct acme_fake_answer said;
+        enum rc rc;
+        unsigned asked, answered;
+    } cases[] = {
+        {{.times = 0}, RC_OK, 1, 1},
+        {{.times = 2, .status = 200, .body = HINDERED}, RC_OK, 3, 1},
+        {{.times = 99, .status = 200, .body = HINDERED}, RC_CONFLICT, CLIENT_PREFLIGHTS_MAX, 0},
+        {{.times = 99, .status = 200, .body = "{\"verdict\":{\"ok\":false}}"},
+         RC_CONFLICT, CLIENT_PREFLIGHTS_MAX, 0},
+        {{.times = 99, .status = 200, .body = "[]"}, RC_OK, 1, 1},
+        {{.times = 99, .status = 429, .body = "{}"}, RC_OK, 1, 1},
+        {{.times = 99, .status = 404, .body = ""}, RC_OK, 1, 1},
+        {{.times = 99, .status = 503, .body = ""}, RC_OK, CLIENT_TRIES_MAX, 1},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        struct acme_fake_answer said = cases[i].said;
+        struct client_solver solver;
+        enum rc rc;
+
+        CHECK_OK(start_with_solver(&t, &solver));
+        t.fake.preflight = true;
+        said.at = FAKE_PREFLIGHT;
+        acme_fake_wrong(&t.fake, said);
+        rc = obtain(&t);
+        if (rc != cases[i].rc && !mem_fail_fired())
+            fail_msg("case %zu: %s: %s", i, rc_text(rc), t.text);
+        if (rc == RC_CONFLICT && i == 2)
+            CHECK(strstr(t.text, "would not find the proof for " NAME) &&
+                  strstr(t.text, "challenge: dns: no TXT record"));
+        CHECK_INT(t.fake.count[FAKE_PREFLIGHT], cases[i].asked);
+        CHECK_INT(t.fake.count[FAKE_CHALLENGE], cases[i].answered);
+        CHECK_INT(t.cleaned, t.presented);
+        CHECK_INT(t.fake.refused, 0);
+    }
+}
+
 static void challenges_fail(void)
 {
     static const struct {
@@ -691,5 +738,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(waits), CHECK_TEST_ONCE(fails), CHECK_TEST_ONCE(wrong_certificates),
            CHECK_TEST_ONCE(terms), CHECK_TEST(profiles), CHECK_TEST_ONCE(replaces),
            CHECK_TEST(renewal_information), CHECK_TEST(certids), CHECK_TEST(challenges),
-           CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(cancelled_everywhere),
+           CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(cancelled_everywhere),
            CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
