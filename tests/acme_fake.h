@@ -66,7 +66,7 @@ struct acme_fake {
     unsigned refused; /* requests that a strict server would not take, without being told to */
     bool silent;      /* takes requests and does not answer */
     bool ari;
-    bool preflight; /* offered; by default it says that nothing is in the way */
+    bool preflight;       /* offered; by default it says that nothing is in the way */
     const char *profiles; /* members of the object, or NULL */
     const char *terms;
     const char *authorization; /* status; "valid" by default */

@@ -107,7 +107,8 @@ enum rc acme_set_vouched(struct acme *a, struct str thumbprint);
 /* What clients may ask beside the protocol: see preflight.c. */
 #define ACME_PREFLIGHT_PATH "/api/v1/preflight"
 
-/* Answers a request below /acme/, or one for ACME_PREFLIGHT_PATH; `x` is the callee's until http_finish. */
+/* Answers a request below /acme/, or one for ACME_PREFLIGHT_PATH; `x` is the callee's until
+ * http_finish. */
 void acme_handle(struct acme *a, struct http_exchange *x);
 
 /* Looks for challenges that are due; also runs by itself. To be called when the prober has come

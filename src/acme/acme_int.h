@@ -31,7 +31,7 @@ enum { ACME_RETRY_SECONDS = 2, ACME_TOKEN_BYTES = 32 };
 struct acme_preflights {
     struct acme_preflight_mark {
         struct id account;
-        when_t at; /* 0: none */
+        when_t at;                 /* 0: none */
     } marks[ACME_PREFLIGHTS_HOUR]; /* the oldest at `next` */
     size_t next;
     struct id running[ACME_PREFLIGHTS_MAX];
@@ -161,33 +161,6 @@ enum rc acme_new_authorization(struct acme_request *r);
 enum rc acme_key_change(struct acme_request *r);
 enum rc acme_renewal_info(struct acme_request *r);
 enum rc acme_preflight(struct acme_request *r);
-
-/* identifier.c */
-struct acme_identifier {
-    struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
-    struct store_name proven; /* what its authorization is for: without "*." */
-    bool wildcard;
-    struct str ancestor; /* a domain whose proof would do, too (RFC 9444); empty: none */
-    bool reused;         /* an authorization is there already */
-    bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
-    unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
-};
-/* RC_PARSE: no object of "type" and "value"; RC_UNSUPPORTED, RC_INVAL: with them, for
- * `out->name.value` is then as it was sent. All with their problem type. */
-enum rc acme_identifier_read(struct acme_request *r, const struct json *v,
-                             struct acme_identifier *out, struct err *err);
-/* By the rules, for this account: RC_DENIED with rejectedIdentifier, also when nothing that the
- * rule allows could prove it. */
-enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err);
-/* The same ahead of orders: for all below, or else for the name. */
-enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
-                                    struct err *err);
-/* Those of `allowed` that can prove it. */
-unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
-/* A pending authorization with its challenges, for the account of the request. */
-enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
-                                      struct store_authorization *out);
-bool acme_name_eq(const struct store_name *a, const struct store_name *b);
 
 /* order.c */
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);

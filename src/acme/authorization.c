@@ -55,8 +55,7 @@ static void authorization_put(struct acme_request *r, struct json_out *o,
     if (a->wildcard)
         json_kv_bool(o, "wildcard", true);
     /* RFC 9444 section 4.1: true where it is so; false says to who asked for it that it is not. */
-    if (a->subdomains ||
-        (a->name.type == STORE_NAME_DNS && acme_subdomains_offered(r->acme->conf)))
+    if (a->subdomains || (a->name.type == STORE_NAME_DNS && acme_subdomains_offered(r->acme->conf)))
         json_kv_bool(o, "subdomainAuthAllowed", a->subdomains);
     json_end(o);
 }

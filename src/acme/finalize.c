@@ -179,8 +179,8 @@ static enum rc judge(struct acme_request *r, struct finalize_data *d)
     return RC_OK;
 }
 
-static enum rc check_authorization(struct store_txn *txn, struct acme_request *r,
-                                   size_t i, struct err *err)
+static enum rc check_authorization(struct store_txn *txn, struct acme_request *r, size_t i,
+                                   struct err *err)
 {
     const struct finalize_data *d = r->data;
     const struct store_order_name *name = &d->order.names[i];

@@ -25,6 +25,33 @@ enum rc acme_eab_once(struct store_txn *txn, struct acme_request *r, struct str 
  * without an error of its own, when it has not. */
 enum rc acme_holds(struct acme_request *r, const struct store_certificate *certificate);
 
+/* identifier.c */
+struct acme_identifier {
+    struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
+    struct store_name proven; /* what its authorization is for: without "*." */
+    bool wildcard;
+    struct str ancestor; /* a domain whose proof would do, too (RFC 9444); empty: none */
+    bool reused;         /* an authorization is there already */
+    bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
+    unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
+};
+/* RC_PARSE: no object of "type" and "value"; RC_UNSUPPORTED, RC_INVAL: with them, for
+ * `out->name.value` is then as it was sent. All with their problem type. */
+enum rc acme_identifier_read(struct acme_request *r, const struct json *v,
+                             struct acme_identifier *out, struct err *err);
+/* By the rules, for this account: RC_DENIED with rejectedIdentifier, also when nothing that the
+ * rule allows could prove it. */
+enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err);
+/* The same ahead of orders: for all below, or else for the name. */
+enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
+                                    struct err *err);
+/* Those of `allowed` that can prove it. */
+unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
+/* A pending authorization with its challenges, for the account of the request. */
+enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
+                                      struct store_authorization *out);
+bool acme_name_eq(const struct store_name *a, const struct store_name *b);
+
 /* prune.c */
 enum rc acme_prune_start(struct acme *a);
 void acme_prune_stop(struct acme *a);

@@ -4,9 +4,9 @@
  * written.
  *
  * Whoever could ask it about anything would have a scanner inside the network, and a name server
- * that reflects. So: signed by a valid account, about names that the rules let this account order or
- * a challenge of its own that is pending, one at a time for each account, and so many an hour; the
- * prober goes nowhere that a validation would not go. */
+ * that reflects. So: signed by a valid account, about names that the rules let this account order
+ * or a challenge of its own that is pending, one at a time for each account, and so many an hour;
+ * the prober goes nowhere that a validation would not go. */
 #include "acme/parts_int.h"
 
 #include "ca/issue.h"
@@ -54,7 +54,8 @@ static enum rc over(struct acme_request *r, const char *who, unsigned n, when_t 
 {
     when_t left = oldest + WHEN_HOUR - r->now;
 
-    http_header_addf(r->x, "Retry-After", "%lld", (long long)(left > 0 ? left / WHEN_SECOND : 0) + 1);
+    http_header_addf(r->x, "Retry-After", "%lld",
+                     (long long)(left > 0 ? left / WHEN_SECOND : 0) + 1);
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_rate, str_of(who),
                     arena_printf(r->arena, "%u", n));
 }
@@ -169,9 +170,9 @@ static enum rc load_challenge(struct acme_request *r, struct str url, struct sto
         rc = store_challenge_get(txn, r->arena, &id, c);
     if (rc == RC_OK)
         rc = store_authorization_get(txn, r->arena, &c->authorization, z);
-    if (rc == RC_OK && (!same_account(&z->account, &r->account.id) || z->expires <= r->now ||
-                        c->status != STORE_CHALLENGE_PENDING ||
-                        z->status != STORE_AUTHORIZATION_PENDING))
+    if (rc == RC_OK &&
+        (!same_account(&z->account, &r->account.id) || z->expires <= r->now ||
+         c->status != STORE_CHALLENGE_PENDING || z->status != STORE_AUTHORIZATION_PENDING))
         rc = RC_NOTFOUND;
     if (rc != RC_NOTFOUND)
         return rc;
@@ -191,8 +192,8 @@ static enum rc read_challenge(struct acme_request *r, struct str url, struct pre
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     d->ask.challenge = c.type;
     d->ask.token = c.token;
-    d->ask.key_authorization = arena_printf(r->arena, "%.*s.%s", STR_ARG(c.token),
-                                            jose_jwk_thumbprint(jwk));
+    d->ask.key_authorization =
+        arena_printf(r->arena, "%.*s.%s", STR_ARG(c.token), jose_jwk_thumbprint(jwk));
     return d->ask.key_authorization.p ? RC_OK : RC_NOMEM;
 }
 
@@ -281,8 +282,8 @@ static enum rc put_answer(struct acme_request *r, const struct preflight *d, str
     *clear = put_problems(&o, d);
     json_kv_bool(&o, "ok", *clear);
     json_kv_z(&o, "do",
-              !*clear          ? "mend what \"problems\" says, and ask again before the challenge is "
-                                 "answered: an answer now would fail"
+              !*clear ? "mend what \"problems\" says, and ask again before the challenge is "
+                        "answered: an answer now would fail"
               : d->ask.token.n ? "answer the challenge: what it wants is there"
                                : "nothing is in the way as far as can be seen; put the proof in "
                                  "place, and ask once more with \"challenge\"");

@@ -21,7 +21,8 @@ struct json_out acme_reply_begin(struct acme_request *r)
     return o;
 }
 
-/* Every URL that the server gives goes through here: the public base, and the directory it is of. */
+/* Every URL that the server gives goes through here: the public base, and the directory it is of.
+ */
 static void put_url(struct buf *out, const struct acme_request *r, const char *path,
                     const struct id *id, const char *tail)
 {

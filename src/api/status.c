@@ -216,9 +216,9 @@ static void check_issuer(const struct api_view *v, struct findings *f, const str
         buf_putz(&text, ", and it is made for other names than the configuration has");
     buf_printf(&cure, "autarky issuer rotate %.*s", STR_ARG(i->ref));
     finding(f, "issuer",
-            over && !staging    ? "failed"
+            over && !staging             ? "failed"
             : due == CA_NOT_DUE && !over ? "ok"
-                                : "warning",
+                                         : "warning",
             buf_z(&text), over || due != CA_NOT_DUE ? buf_z(&cure) : NULL);
 }
 

@@ -31,7 +31,8 @@ struct ceremony_plan {
 };
 
 /* By the templates of the configuration: "Example Hospital RSA CA 1", in special with " S" behind
- * it, in staging with "STAGING " in front; the organisation is cut so that the whole fits RFC 5280's 64 characters. In the arena. */
+ * it, in staging with "STAGING " in front; the organisation is cut so that the whole fits RFC
+ * 5280's 64 characters. In the arena. */
 enum rc ceremony_subject(const struct ceremony_plan *plan, struct arena *a,
                          struct x509_subject *out);
 struct crypto_key_spec ceremony_key_spec(const struct ca_ref *ref);

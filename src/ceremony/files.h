@@ -40,8 +40,8 @@ enum rc ceremony_root_key(int data, struct str ref, struct secret *passphrase,
 
 /* trust/: for each root REF.pem; of each hierarchy roots.pem with those whose signatures everybody
  * can check (RSA, ECDSA) and roots-all.pem with all of them; of special roots-special.pem and
- * roots-all-special.pem, of staging roots-staging.pem and roots-all-staging.pem. Rows that are no roots, or have ended or are revoked, are left out. What
- * is there is replaced. */
+ * roots-all-special.pem, of staging roots-staging.pem and roots-all-staging.pem. Rows that are no
+ * roots, or have ended or are revoked, are left out. What is there is replaced. */
 enum rc ceremony_trust_write(int data, const struct store_issuer *rows, size_t n, when_t now,
                              struct err *err);
 /* ca/rules.json by the configuration, its limits and networks kept; see ca_rules_write. */

@@ -46,8 +46,8 @@ static void root_done(struct root *r)
     crypto_key_unref(r->key);
 }
 
-static bool signs_for(const struct store_issuer *row, struct str algorithm, enum ca_hierarchy hierarchy,
-                      when_t now)
+static bool signs_for(const struct store_issuer *row, struct str algorithm,
+                      enum ca_hierarchy hierarchy, when_t now)
 {
     return !row->parent.z[0] && str_eq(row->algorithm, algorithm) &&
            str_eq(row->hierarchy, ca_hierarchy_text(hierarchy)) &&
@@ -234,8 +234,9 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
     return x509_crl_sign(by.key, &in, out, err);
 }
 
-enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, enum ca_hierarchy hierarchy,
-                                struct ceremony_made *m, struct err *err)
+enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds,
+                                enum ca_hierarchy hierarchy, struct ceremony_made *m,
+                                struct err *err)
 {
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
         const struct ceremony_kind *kind = &ceremony_kinds[i];

@@ -59,8 +59,9 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
                           const struct store_issuer *also, struct buf *out, struct err *err);
 
 /* All of a hierarchy: roots and issuers number 1 of the kinds (bits of ceremony_kinds). */
-enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds, enum ca_hierarchy hierarchy,
-                                struct ceremony_made *m, struct err *err);
+enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds,
+                                enum ca_hierarchy hierarchy, struct ceremony_made *m,
+                                struct err *err);
 
 /* The newest root that signs issuers of that kind: made here or known. NULL: there is none. */
 const struct store_issuer *ceremony_root_for(const struct ceremony *c,

@@ -128,8 +128,8 @@ static void on_preflight(void *arg, const struct client_reply *reply)
 
     arena_done(&run->authorization_arena);
     if (reply->rc == RC_OK)
-        IGNORE_RC(client_verdict_read(&run->authorization_arena, reply->answer->body, &verdict,
-                                      &err));
+        IGNORE_RC(
+            client_verdict_read(&run->authorization_arena, reply->answer->body, &verdict, &err));
     if (verdict.ok) {
         answer(run);
         return;

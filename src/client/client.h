@@ -28,10 +28,10 @@ enum {
     CLIENT_PATIENCE_SECONDS = 60, /* what asks for more ends the run, with `retry_at` */
     CLIENT_REQUEST_SECONDS = 60,  /* for one answer */
     CLIENT_POLL_SECONDS = 1, /* between looks at an order, where the server names no time ... */
-    CLIENT_POLL_SECONDS_MAX = 30,    /* ... doubling up to this */
-    CLIENT_PREFLIGHTS_MAX = 5, /* for one challenge, where the server says what it would see */
-    CLIENT_RUN_SECONDS = 900,        /* for a certificate, unless the caller says otherwise */
-    CLIENT_FINALIZE_MAX = 5,         /* for one order: orderNotReady, or ready again */
+    CLIENT_POLL_SECONDS_MAX = 30, /* ... doubling up to this */
+    CLIENT_PREFLIGHTS_MAX = 5,    /* for one challenge, where the server says what it would see */
+    CLIENT_RUN_SECONDS = 900,     /* for a certificate, unless the caller says otherwise */
+    CLIENT_FINALIZE_MAX = 5,      /* for one order: orderNotReady, or ready again */
     CLIENT_DIRECTORY_SECONDS = 3600, /* it is read again then, and after every failure */
     CLIENT_SKEW_SECONDS = 300,       /* what the server's clock may be ahead */
 };
@@ -118,11 +118,12 @@ struct client_want {
 };
 
 /* Obtains a certificate: account, order, authorizations (those that are valid already need
- * nothing), finalize, download, check. Where the server offers to say what it would see ("preflight"
- * in the directory's meta), a challenge is answered only once it would be won; when it would not,
- * for CLIENT_PREFLIGHTS_MAX looks with pauses between them, the run ends with RC_CONFLICT and what is
- * in the way, and the order is left as it is. All of `want` is copied. The callback comes once, never from
- * inside; *out is valid until then. RC_NOMEM, RC_TOOBIG, RC_INVAL without names or private key. */
+ * nothing), finalize, download, check. Where the server offers to say what it would see
+ * ("preflight" in the directory's meta), a challenge is answered only once it would be won; when it
+ * would not, for CLIENT_PREFLIGHTS_MAX looks with pauses between them, the run ends with
+ * RC_CONFLICT and what is in the way, and the order is left as it is. All of `want` is copied. The
+ * callback comes once, never from inside; *out is valid until then. RC_NOMEM, RC_TOOBIG, RC_INVAL
+ * without names or private key. */
 enum rc client_obtain(struct client *c, const struct client_want *want, client_result_fn fn,
                       void *arg, struct client_run **out);
 /* Asks when the certificate should be renewed (RFC 9773 section 4); RC_UNSUPPORTED in the result

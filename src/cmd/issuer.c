@@ -71,8 +71,8 @@ static bool signs(const struct issuer_session *s, struct str algorithm, enum ca_
     return false;
 }
 
-static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *kind, enum ca_hierarchy hierarchy,
-                          struct err *err)
+static enum rc create_one(struct issuer_session *s, const struct ceremony_kind *kind,
+                          enum ca_hierarchy hierarchy, struct err *err)
 {
     struct ca_ref issuer = {str_of(kind->algorithm), 1, false, hierarchy};
     struct ca_ref root = {str_of(kind->root), 1, true, hierarchy};
@@ -199,9 +199,8 @@ static size_t present_roots(const struct issuer_session *s, unsigned kinds,
     size_t n = 0;
 
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
-        const struct store_issuer *root =
-            ceremony_root_for(&s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm),
-                              hierarchy);
+        const struct store_issuer *root = ceremony_root_for(
+            &s->ceremony, &s->made, str_of(ceremony_kinds[i].algorithm), hierarchy);
         bool twice = false;
 
         for (size_t k = 0; k < n; k++)

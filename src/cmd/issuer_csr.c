@@ -102,8 +102,7 @@ static enum rc request_all(struct root_session *s, unsigned kinds, struct err *e
         TRY(ca_passphrase_read(s->conf, s->data, &s->passphrase, err));
     ca = openat(s->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < CEREMONY_KINDS; i++) {
-        struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false,
-                             cmd_hierarchy(s->args)};
+        struct ca_ref ref = {str_of(ceremony_kinds[i].algorithm), 1, false, cmd_hierarchy(s->args)};
         char name[CA_REF_MAX + 1];
 
         if (!(kinds & 1u << i))
@@ -192,9 +191,10 @@ static enum rc check(struct import *im, struct err *err)
                    STR("it may not sign certificates, or authorities below it"));
     if (ca_ref_parse(str_of(im->ref), &ref) != RC_OK)
         return ERR(err, RC_INVAL, msg_not_issuer, str_of(im->file), STR("its name is none"));
-    if (ref.hierarchy != CA_SPECIAL && (!ca_bounds_same(im->s->conf, &im->cert) ||
-                         (im->s->conf->ca.constraints == CONF_CONSTRAINTS_CRITICAL) !=
-                             im->cert.constraints_critical))
+    if (ref.hierarchy != CA_SPECIAL &&
+        (!ca_bounds_same(im->s->conf, &im->cert) ||
+         (im->s->conf->ca.constraints == CONF_CONSTRAINTS_CRITICAL) !=
+             im->cert.constraints_critical))
         return ERR(err, RC_DENIED, msg_bounds, str_of(im->file));
     for (size_t i = 0; i < im->s->n; i++)
         if (x509_cert_check_issuer(&im->cert, &im->s->roots[i].cert, NULL) == RC_OK) {

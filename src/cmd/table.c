@@ -152,8 +152,8 @@ static const struct cmd_row rows[] = {
      "hold. The newest come first. Those of the staging directory are left out unless serial\n"
      "number, key or issuer say which, or --staging, which finds no others.",
      "[WORD]",
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING) |
-         OPT(SERIAL) | OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING) | OPT(SERIAL) |
+         OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
      cmd_cert_find},
     {"cert", "show", "show a certificate and all that is known of it", NULL, "SERIAL", 0,
      cmd_cert_show},
@@ -229,8 +229,8 @@ static const struct cmd_row rows[] = {
      "Where a server is: only --next, for roots whose keys are in root/ of its data directory.",
      NULL,
      OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) | OPT(PKCS11_MODULE) |
-         OPT(PIN_FILE) | OPT(NEXT),
+         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) |
+         OPT(PKCS11_MODULE) | OPT(PIN_FILE) | OPT(NEXT),
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
      OPT(MEDIA), cmd_root_export},

@@ -290,8 +290,7 @@ enum rc policy_judge_below(const struct conf *conf, const struct policy_query *q
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
 
-        if (!rule->subdomains || !rule_names_below(rule, q->value) ||
-            look_at(rule, q) != FITS)
+        if (!rule->subdomains || !rule_names_below(rule, q->value) || look_at(rule, q) != FITS)
             continue;
         *out = (struct policy_verdict){rule->name, rule->challenges};
         return RC_OK;

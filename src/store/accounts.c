@@ -62,7 +62,8 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
 
     TRY(join(account->contacts, account->n_contacts, &contacts));
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO accounts (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO accounts (" COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &account->id);
     stmt_z(&st, statuses[account->status]);
     stmt_text(&st, account->jwk, STORE_BLOB_MAX);
@@ -188,8 +189,8 @@ static void conditions(struct query *q, const struct store_account_filter *f)
     query_statuses(q, "status", f->statuses, statuses, STORE_ACCOUNT_STATUSES);
     query_str(q, " AND eab_key = ?", f->eab_key);
     if (f->staging != STORE_STAGING_TOO)
-        buf_putz(&q->sql, f->staging == STORE_STAGING_ONLY ? " AND staging <> 0"
-                                                           : " AND staging = 0");
+        buf_putz(&q->sql,
+                 f->staging == STORE_STAGING_ONLY ? " AND staging <> 0" : " AND staging = 0");
 }
 
 enum rc store_account_list(struct store_txn *txn, struct arena *a,

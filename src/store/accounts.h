@@ -17,11 +17,11 @@ const char *store_account_status_text(enum store_account_status status);
 struct store_account {
     struct id id;
     enum store_account_status status;
-    struct str jwk;               /* canonical JSON: required members in order (RFC 7638) */
+    struct str jwk; /* canonical JSON: required members in order (RFC 7638) */
     /* RFC 7638; of an account of the staging directory a digest of it, so that the same key may
      * have one account there and one here. */
     struct store_hash thumbprint;
-    const struct str *contacts;   /* URIs */
+    const struct str *contacts; /* URIs */
     size_t n_contacts;
     when_t terms_at;    /* when it agreed; 0: did not */
     struct str eab_key; /* name of the key of its external account binding; empty: none */
@@ -55,7 +55,7 @@ struct store_account_filter {
     unsigned statuses;  /* bits 1 << status; 0: all */
     struct str eab_key; /* empty: any */
     enum store_staging staging;
-    unsigned limit;     /* 0: STORE_PAGE_MAX */
+    unsigned limit; /* 0: STORE_PAGE_MAX */
 };
 /* By time of creation, oldest first. */
 enum rc store_account_list(struct store_txn *txn, struct arena *a,

@@ -247,8 +247,7 @@ static enum rc attempt(struct validate_preflight *p, struct attempt *a, bool caa
         .caa_only = caa_only,
         .account = p->ask.account,
         .token = p->ask.challenge.n ? p->ask.token : TOKEN,
-        .key_authorization =
-            p->ask.challenge.n ? p->ask.key_authorization : KEY_AUTHORIZATION,
+        .key_authorization = p->ask.challenge.n ? p->ask.key_authorization : KEY_AUTHORIZATION,
         .attempt = 1,
     };
     TRY(validate_start(p->validator, &a->ask, on_attempt, a, &a->run));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What does the CA see? The answers that each name server of a name's zone, and those that hold the
  * zone, give at this moment, with their times to live; whether a challenge would be won, or, when
- * none is named, whether http-01 would reach anybody; and whether CAA would allow it. For people and
- * clients who look for what is wrong; it proves nothing. The same
- * limits, and the same addresses, as a validation. */
+ * none is named, whether http-01 would reach anybody; and whether CAA would allow it. For people
+ * and clients who look for what is wrong; it proves nothing. The same limits, and the same
+ * addresses, as a validation. */
 #pragma once
 
 #include "validate/validate.h"

@@ -239,6 +239,6 @@ static void holders_revoke(void)
     CHECK_INT(good.status, 200);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(what_cannot_be_ahead), CHECK_TEST_ONCE(used_again),
-           CHECK_TEST_ONCE(not_used_again), CHECK_TEST_ONCE(given_up),
+CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(what_cannot_be_ahead),
+           CHECK_TEST_ONCE(used_again), CHECK_TEST_ONCE(not_used_again), CHECK_TEST_ONCE(given_up),
            CHECK_TEST_ONCE(given_up_meanwhile), CHECK_TEST_ONCE(holders_revoke))

@@ -245,5 +245,5 @@ __attribute__((constructor)) static void with_staging(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
-           CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings), CHECK_TEST_ONCE(revoked_and_expired),
-           CHECK_TEST_ONCE(rules_ask_for_it))
+           CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings),
+           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it))

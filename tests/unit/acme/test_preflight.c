@@ -13,8 +13,8 @@
 static const char reachable[] =
     "{\"views\":[],\"http\":{\"challenge\":\"http-01\",\"ok\":false,\"type\":\"unauthorized\","
     "\"why\":\"404\"}," CAA_FINE "}";
-static const char proven[] = "{\"views\":[],\"attempt\":{\"challenge\":\"http-01\",\"ok\":true},"
-                             CAA_FINE "}";
+static const char proven[] =
+    "{\"views\":[],\"attempt\":{\"challenge\":\"http-01\",\"ok\":true}," CAA_FINE "}";
 static const char unproven[] =
     "{\"views\":[],\"attempt\":{\"challenge\":\"http-01\",\"ok\":false,\"type\":\"connection\","
     "\"why\":\"nobody answers\"}," CAA_FINE "}";
@@ -76,8 +76,8 @@ static void about_a_name(void)
         size_t problems;
     } cases[] = {
         {reachable, true, 0},
-        {"{\"http\":{\"ok\":false,\"type\":\"incorrectResponse\",\"why\":\"x\"}," CAA_FINE "}", true,
-         0},
+        {"{\"http\":{\"ok\":false,\"type\":\"incorrectResponse\",\"why\":\"x\"}," CAA_FINE "}",
+         true, 0},
         {"{\"http\":{\"ok\":false,\"type\":\"connection\",\"why\":\"x\"}," CAA_FINE "}", false, 1},
         {"{\"http\":{\"ok\":false,\"type\":\"dns\",\"why\":\"x\"}," CAA_FINE "}", false, 1},
         {"{\"http\":{\"ok\":false,\"type\":\"unauthorized\",\"why\":\"x\"},"
@@ -107,7 +107,8 @@ static struct reply ask_challenge(struct lab *l, const char *url)
     return client_post(&l->c, PATH, payload);
 }
 
-/* About a challenge of its own that is pending: with the proof that it wants. Nothing is decided. */
+/* About a challenge of its own that is pending: with the proof that it wants. Nothing is decided.
+ */
 static void about_a_challenge(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -156,7 +157,8 @@ static void not_for_everybody(void)
     } cases[] = {
         {"{}", "malformed"},
         {"{\"challenge\":1}", "malformed"},
-        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"challenge\":\"x\"}", "malformed"},
+        {"{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"},\"challenge\":\"x\"}",
+         "malformed"},
         {"{\"challenge\":\"https://elsewhere.example/acme/challenge/x\"}", "malformed"},
         {"{\"identifier\":{\"type\":\"dns\",\"value\":\"www.example.com\"}}", "rejectedIdentifier"},
         {"{\"identifier\":{\"type\":\"dns\",\"value\":\"*." NAME "\"}}", "rejectedIdentifier"},
@@ -212,7 +214,8 @@ static void credits(void)
         CHECK(client_begin(&others[i], PATH, IDENTIFIER, &calls[i]));
     world_spin(&l.w);
     CHECK_INT(l.w.n_looks, ACME_PREFLIGHTS_MAX);
-    for (size_t i = CLIENTS - 2; i < CLIENTS; i++) { /* one whose look is held, one for whom no room is */
+    for (size_t i = CLIENTS - 2; i < CLIENTS;
+         i++) { /* one whose look is held, one for whom no room is */
         CLEANUP(reply_done) struct reply r = client_post(&others[i], PATH, IDENTIFIER);
 
         CHECK_STR(reply_problem(&r), "rateLimited");

@@ -249,8 +249,7 @@ static bool order_replacement(struct lab *l, char order[static 256])
 {
     CLEANUP(reply_done) struct reply r = replace(l, &l->c, NAME, l->id);
 
-    return r.status == 201 &&
-           str_copyz(world_header(r.x, "Location"), order, 256) == RC_OK &&
+    return r.status == 201 && str_copyz(world_header(r.x, "Location"), order, 256) == RC_OK &&
            client_validate(&l->c, order);
 }
 
@@ -360,5 +359,5 @@ static void certificates_become_tombstones(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(a_window), CHECK_TEST_ONCE(never_together), CHECK_TEST_ONCE(unknown_ids),
            CHECK_TEST_ONCE(pulled_forward), CHECK_TEST_ONCE(replaced_once),
-           CHECK_TEST_ONCE(one_thing),
-           CHECK_TEST_ONCE(what_expired_goes), CHECK_TEST_ONCE(certificates_become_tombstones))
+           CHECK_TEST_ONCE(one_thing), CHECK_TEST_ONCE(what_expired_goes),
+           CHECK_TEST_ONCE(certificates_become_tombstones))

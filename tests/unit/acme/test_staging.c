@@ -32,8 +32,7 @@ static bool lab_start(struct lab *l)
     arena_init(&l->a, 1 << 22);
     if (!world_start(&l->w, NULL) || !client_start(&l->real, &l->w))
         return false;
-    l->staging = (struct client){
-        .w = &l->w, .key = crypto_key_ref(l->real.key), .staging = true};
+    l->staging = (struct client){.w = &l->w, .key = crypto_key_ref(l->real.key), .staging = true};
     return client_register(&l->real) && client_register(&l->staging);
 }
 
@@ -123,8 +122,8 @@ static void moved(const char *url, bool staging, char out[static 512])
              path + (staging ? strlen("/acme/") : strlen("/acme/staging/")));
 }
 
-/* Order, authorization, challenge and account of the one are unknown in the other, by either URL and
- * with either account; so are nonces. */
+/* Order, authorization, challenge and account of the one are unknown in the other, by either URL
+ * and with either account; so are nonces. */
 static void nothing_in_common(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};

@@ -163,8 +163,7 @@ static void ahead_of_orders(void)
     orders(&l, "{\"type\":\"dns\",\"value\":\"*." NAME "\"}", 1);
     status_is(&l.c, l.order, "ready");
     finalizes(&l, "*." NAME, NULL);
-    orders(&l,
-           "{\"type\":\"dns\",\"value\":\"z." NAME "\",\"ancestorDomain\":\"" NAME "\"}", 1);
+    orders(&l, "{\"type\":\"dns\",\"value\":\"z." NAME "\",\"ancestorDomain\":\"" NAME "\"}", 1);
     CHECK_STR(str_of(l.authz), authz);
     orders(&l, "{\"type\":\"dns\",\"value\":\"b.hospital.example\"}", 1);
     status_is(&l.c, l.order, "pending");
@@ -196,7 +195,8 @@ static void in_an_order(void)
 
     CHECK(lab_start(&l, ALLOWED));
     orders(&l,
-           "{\"type\":\"dns\",\"value\":\"x.y." NAME "\",\"ancestorDomain\":\"A.hospital.example\"},"
+           "{\"type\":\"dns\",\"value\":\"x.y." NAME
+           "\",\"ancestorDomain\":\"A.hospital.example\"},"
            "{\"type\":\"dns\",\"value\":\"*.y." NAME "\",\"ancestorDomain\":\"" NAME "\"}",
            1);
     authorizes(&l, NAME, true, 1);
@@ -218,9 +218,9 @@ static void in_an_order(void)
 /* Sections 4.2 and 4.3: what the policy does not allow becomes an authorization for the name. */
 static void as_the_policy_has_it(void)
 {
-    static const char *const refusing[] = {CONFIG(DNS), CONFIG(", subdomains: true"),
-                                           CONFIG(DNS "}, {name: t, allow: [\"*\"]" DNS
-                                                  ", subdomains: true, eab: [team]")};
+    static const char *const refusing[] = {
+        CONFIG(DNS), CONFIG(", subdomains: true"),
+        CONFIG(DNS "}, {name: t, allow: [\"*\"]" DNS ", subdomains: true, eab: [team]")};
     static const char order[] =
         "{\"type\":\"dns\",\"value\":\"x." NAME "\",\"ancestorDomain\":\"" NAME "\"}";
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -280,15 +280,13 @@ static void malformed(void)
     static const struct {
         const char *path, *payload;
     } cases[] = {
-        {"/acme/new-authz", "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME
-                            "\",\"subdomainAuthAllowed\":1}}"},
+        {"/acme/new-authz",
+         "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\",\"subdomainAuthAllowed\":1}}"},
         {"/acme/new-authz", "{\"identifier\":{\"type\":\"ip\",\"value\":\"10.1.2.3\","
                             "\"subdomainAuthAllowed\":true}}"},
 #define ORDER(value, ancestor)                                                                     \
-    {                                                                                              \
-        "/acme/new-order", "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" value                \
-                           "\",\"ancestorDomain\":" ancestor "}]}"                                 \
-    }
+    {"/acme/new-order", "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" value                   \
+                        "\",\"ancestorDomain\":" ancestor "}]}"}
         ORDER(NAME, "1"),
         ORDER(NAME, "\"\""),
         ORDER(NAME, "\"" NAME "\""),

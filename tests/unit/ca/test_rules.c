@@ -154,13 +154,25 @@ static void rules_written_again(void)
 
 static void names_of_authorities(void)
 {
-    static const char *const good[] = {"root-rsa", "root-rsa-2", "root-rsa-s", "root-sm2-3-s",
-                                       "ecdsa-1",  "mldsa-12-s", "rsa-9999",
-                                       "rsa-1-staging", "root-rsa-staging"};
-    static const char *const bad[] = {"",          "rsa",       "root-rsa-1",  "rsa-0", "rsa-01",
-                                      "rsa-1-",    "rsa-10000", "RSA-1",       "root-", "dsa-1",
-                                      "rsa-1-s-s", "rsa--1",    "root-rsa-s-2",
-                                      "rsa-1-s-staging", "rsa-1-staging-s", "rsa-staging-1",
+    static const char *const good[] = {"root-rsa",     "root-rsa-2",    "root-rsa-s",
+                                       "root-sm2-3-s", "ecdsa-1",       "mldsa-12-s",
+                                       "rsa-9999",     "rsa-1-staging", "root-rsa-staging"};
+    static const char *const bad[] = {"",
+                                      "rsa",
+                                      "root-rsa-1",
+                                      "rsa-0",
+                                      "rsa-01",
+                                      "rsa-1-",
+                                      "rsa-10000",
+                                      "RSA-1",
+                                      "root-",
+                                      "dsa-1",
+                                      "rsa-1-s-s",
+                                      "rsa--1",
+                                      "root-rsa-s-2",
+                                      "rsa-1-s-staging",
+                                      "rsa-1-staging-s",
+                                      "rsa-staging-1",
                                       "root-staging"};
     char again[CA_REF_MAX + 1];
     struct ca_ref ref;

@@ -580,7 +580,7 @@ static void challenges(void)
 }
 
 #define HINDERED                                                                                   \
-    "{\"verdict\":{\"ok\":false,\"problems\":[{\"of\":\"challenge\",\"type\":\"dns\","                 \
+    "{\"verdict\":{\"ok\":false,\"problems\":[{\"of\":\"challenge\",\"type\":\"dns\","             \
     "\"detail\":\"no TXT record\"}]}}"
 
 /* Where the server says what it would see, a challenge is answered once it would be won, and not
@@ -596,7 +596,9 @@ static void looks_before_it_answers(void)
         {{.times = 2, .status = 200, .body = HINDERED}, RC_OK, 3, 1},
         {{.times = 99, .status = 200, .body = HINDERED}, RC_CONFLICT, CLIENT_PREFLIGHTS_MAX, 0},
         {{.times = 99, .status = 200, .body = "{\"verdict\":{\"ok\":false}}"},
-         RC_CONFLICT, CLIENT_PREFLIGHTS_MAX, 0},
+         RC_CONFLICT,
+         CLIENT_PREFLIGHTS_MAX,
+         0},
         {{.times = 99, .status = 200, .body = "[]"}, RC_OK, 1, 1},
         {{.times = 99, .status = 429, .body = "{}"}, RC_OK, 1, 1},
         {{.times = 99, .status = 404, .body = ""}, RC_OK, 1, 1},
@@ -738,5 +740,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(waits), CHECK_TEST_ONCE(fails), CHECK_TEST_ONCE(wrong_certificates),
            CHECK_TEST_ONCE(terms), CHECK_TEST(profiles), CHECK_TEST_ONCE(replaces),
            CHECK_TEST(renewal_information), CHECK_TEST(certids), CHECK_TEST(challenges),
-           CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(cancelled_everywhere),
-           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail),
+           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

@@ -89,8 +89,13 @@ static const struct ipc_validate sample_validate = {S("http-01"),
                                                     S("token.thumbprint"),
                                                     2};
 static const struct ipc_preflight sample_preflight = {
-    S("dns"),    S("wiki.hospital.example"), false, S("https://ca.hospital.example/acme/account/x"),
-    S("dns-01"), S("token"),                 S("token.thumbprint")};
+    S("dns"),
+    S("wiki.hospital.example"),
+    false,
+    S("https://ca.hospital.example/acme/account/x"),
+    S("dns-01"),
+    S("token"),
+    S("token.thumbprint")};
 static const struct ipc_preflight_reply sample_preflight_reply = {S("{\"views\":[]}")};
 static const struct ipc_validate_reply sample_validate_reply = {false, SAMPLE_ERR,
                                                                 S("{\"tried\":[]}")};
