@@ -176,6 +176,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core->signer = chan;
         ca_set_signer(core->ca, chan);
         revocation_set_signer(core->revocation, chan);
+        if (chan)
+            core_issuers_compare(core);
     }
     if (role == ROLE_RUNNER)
         core->runner = chan;
