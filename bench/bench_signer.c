@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the signer does for one certificate, per issuer of an installation, beside the bare signature
- * of the same key: "ratio" is of all that the signer does (key read and checked, rules,
+/* What the signer does for one certificate, per issuer of an installation, beside the bare
+ * signature of the same key: "ratio" is of all that the signer does (key read and checked, rules,
  * to-be-signed part built, linter, signature), "checked" of that and of what core does with the
  * result before it believes it (certificate read, signature verified). One process, no messages.
  * One more issuer, RSA with 2048 bits, is put into DATA.
@@ -140,8 +140,7 @@ static enum rc do_key(struct bench *b, struct err *err)
 static enum rc do_build(struct bench *b, struct err *err)
 {
     buf_reset(&b->tbs);
-    return ca_leaf_tbs(&b->ask.leaf, b->issuer, b->public.type, ca_signer_conf(b->s),
-                       &b->tbs, err);
+    return ca_leaf_tbs(&b->ask.leaf, b->issuer, b->public.type, ca_signer_conf(b->s), &b->tbs, err);
 }
 
 static enum rc do_lint(struct bench *b, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: crypto_key_from_spki and crypto_public_read, which agree, crypto_weak_check,
- * crypto_pem_read, crypto_pem_encrypted. A public key that is read is written as it was; a private one signs what its public half verifies. */
+ * crypto_pem_read, crypto_pem_encrypted. A public key that is read is written as it was; a private
+ * one signs what its public half verifies. */
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "crypto/sign.h"

@@ -18,7 +18,8 @@ MSG(msg_not_covered, "ca.issuer-constraints",
     "no issuer was made for {0}: the domain, an internal suffix or a single name was added after "
     "the issuers were made; an administrator makes new ones with `autarky issuer rotate`");
 MSG(msg_mail, "ca.issuer-constraints-mail",
-    "no issuer is made for the mail address {0}: they are for addresses at the domain, or at a name "
+    "no issuer is made for the mail address {0}: they are for addresses at the domain, or at a "
+    "name "
     "below it; leave this one out");
 MSG(msg_full, "ca.register-full", "the register has more than {0} authorities");
 

@@ -146,9 +146,8 @@ static enum rc read_space(const struct json *object, struct arena *a, struct ca_
 
 static enum rc read_spaces(const struct json *root, struct ca_rules *r, struct err *err)
 {
-    static const char *const known[] = {"intranet",          "special",
-                                        "lifetime_max",      "no_revocation_max",
-                                        "signatures_per_hour", NULL};
+    static const char *const known[] = {
+        "intranet", "special", "lifetime_max", "no_revocation_max", "signatures_per_hour", NULL};
     const struct json *special = json_get(root, "special");
 
     TRY(check_members(root, known, err));

@@ -39,8 +39,7 @@ enum rc cert_set_stage(const struct cert_out *o, const char *name, struct str co
 static enum rc put_name(int dir, const char *staged, const char *name, bool replace,
                         struct err *err)
 {
-    if (replace ? renameat(dir, staged, dir, name) != 0
-                : linkat(dir, staged, dir, name, 0) != 0)
+    if (replace ? renameat(dir, staged, dir, name) != 0 : linkat(dir, staged, dir, name, 0) != 0)
         return errno == EEXIST ? ERR(err, RC_EXISTS, msg_exists, str_of(name))
                                : fail_name(name, err);
     if (unlinkat(dir, staged, 0) != 0 && errno != ENOENT)
@@ -63,8 +62,7 @@ enum rc cert_set_commit(const struct cert_out *o, struct err *err)
         TRY(rc);
     }
     TRY(file_sync_dir(o->dir, ".", err));
-    return unlinkat(o->dir, MARK, 0) == 0 ? file_sync_dir(o->dir, ".", err)
-                                          : fail_name(MARK, err);
+    return unlinkat(o->dir, MARK, 0) == 0 ? file_sync_dir(o->dir, ".", err) : fail_name(MARK, err);
 }
 
 static void close_dir(DIR **d)

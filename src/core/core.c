@@ -232,6 +232,7 @@ static void core_close(struct role_env *env)
     if (!core)
         return;
     core_admin_stop(core);
+    ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     store_close(core->store);

@@ -12,7 +12,7 @@
 #include "ipc/role.h"
 #include "log/log.h"
 
-enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30 };
+enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30, COMPARE_SECONDS = 10 };
 
 MSG(msg_member, "core.issuer-member", "the change of the register lacks \"{0}\", or it is wrong");
 MSG(msg_unknown, "core.issuer-unknown",
@@ -427,13 +427,22 @@ static void on_signers_issuers(void *arg, const struct ipc_answer *a)
     core->signer_told = ipc_call(core->supervisor, &ask, NULL) == RC_OK;
 }
 
-void core_issuers_compare(struct core *core)
+/* Not at once: a process that was starting when the last change came is about to be replaced. */
+static void compare(void *arg)
 {
+    struct core *core = arg;
     const struct ipc_ask ask = {.type = IPC_ISSUERS,
                                 .timeout = RESTART_SECONDS * WHEN_SECOND,
                                 .fn = on_signers_issuers,
                                 .arg = core};
 
-    if (ipc_call(core->signer, &ask, NULL) != RC_OK)
+    if (core->signer && ipc_call(core->signer, &ask, NULL) != RC_OK)
         log_warn("core.signer-not-asked");
+}
+
+void core_issuers_compare(struct core *core)
+{
+    ev_timer_stop(&core->signer_timer);
+    ev_timer_init(&core->signer_timer, core->ev, compare, core);
+    ev_timer_start(&core->signer_timer, COMPARE_SECONDS * WHEN_SECOND, 0);
 }

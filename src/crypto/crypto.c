@@ -45,8 +45,7 @@ static enum rc fetch_all(void)
     if (!lib.gcm)
         return RC_CRYPTO;
     for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
-        if (curves[i] &&
-            !(lib.groups[i] = EC_GROUP_new_by_curve_name_ex(lib.ctx, NULL, curves[i])))
+        if (curves[i] && !(lib.groups[i] = EC_GROUP_new_by_curve_name_ex(lib.ctx, NULL, curves[i])))
             return RC_CRYPTO;
     /* Seeds the generator now, while every system call is still allowed. */
     return crypto_random(&first, 1);

@@ -44,8 +44,8 @@ struct str crypto_form_head(enum crypto_key_type type);
 
 /* Takes over `pkey` on success. RC_UNSUPPORTED, RC_INVAL and why. */
 enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err);
-/* The same of a public key whose type, range and SubjectPublicKeyInfo the caller knows: what OpenSSL
- * takes to tell them is more than everything else. */
+/* The same of a public key whose type, range and SubjectPublicKeyInfo the caller knows: what
+ * OpenSSL takes to tell them is more than everything else. */
 enum rc crypto_key_take_known(EVP_PKEY *pkey, enum crypto_key_type type, struct str spki,
                               struct crypto_key **out);
 

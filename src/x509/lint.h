@@ -26,7 +26,7 @@ struct x509_lint_in {
     const struct crypto_key *issuer_key;
     struct str spki;
     const struct crypto_public *key; /* that of `spki`, where the caller has read it; or NULL */
-    const struct str *dns;  /* exactly these, in any order */
+    const struct str *dns;           /* exactly these, in any order */
     const struct addr *ips;
     const struct str *emails; /* the same */
     const struct str *uris;

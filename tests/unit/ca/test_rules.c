@@ -7,7 +7,7 @@
 #include "conf/conf.h"
 
 #define RULES(domains, networks)                                                                   \
-    "{\"intranet\":{\"domains\":[" domains "],\"labels\":[\"intranet\"],\"networks\":[" networks      \
+    "{\"intranet\":{\"domains\":[" domains "],\"labels\":[\"intranet\"],\"networks\":[" networks   \
     "]},\"lifetime_max\":\"90d\",\"no_revocation_max\":\"7d\",\"signatures_per_hour\":2}"
 
 static const struct conf_profile usual = {.name = {"usual", 5}, .lifetime = 90 * WHEN_DAY};
@@ -38,14 +38,16 @@ static void what_the_rules_cover(void)
         struct str name = str_of(names[i].name);
         struct ca_leaf leaf = {.dns = &name, .n_dns = 1};
 
-        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL), names[i].covered ? RC_OK : RC_DENIED);
+        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL),
+                 names[i].covered ? RC_OK : RC_DENIED);
     }
     for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++) {
         struct addr addr = {.n = 0};
         struct ca_leaf leaf = {.ips = &addr, .n_ips = 1};
 
         CHECK_OK(addr_parse(str_of(addrs[i].addr), &addr));
-        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL), addrs[i].covered ? RC_OK : RC_DENIED);
+        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL),
+                 addrs[i].covered ? RC_OK : RC_DENIED);
     }
 }
 
@@ -101,7 +103,8 @@ static void signatures_of_an_hour(void)
 
 #define EMPTY "\"intranet\":{\"domains\":[],\"labels\":[],\"networks\":[]},"
 #define LIMITS(life, brief, rate)                                                                  \
-    "\"lifetime_max\":\"" life "\",\"no_revocation_max\":\"" brief "\",\"signatures_per_hour\":" rate
+    "\"lifetime_max\":\"" life "\",\"no_revocation_max\":\"" brief                                 \
+    "\",\"signatures_per_hour\":" rate
 
 static void broken_rules_are_refused(void)
 {
@@ -112,7 +115,8 @@ static void broken_rules_are_refused(void)
         RULES("\"hospital..example\"", ""),
         RULES("", "\"10.0.0.1/8\""),
         RULES("1", ""),
-        "{\"intranet\":{\"domains\":[],\"labels\":[\"a.b\"],\"networks\":[]}," LIMITS("90d", "7d", "2") "}",
+        "{\"intranet\":{\"domains\":[],\"labels\":[\"a.b\"],\"networks\":[]}," LIMITS("90d", "7d",
+                                                                                      "2") "}",
         "{" EMPTY LIMITS("0d", "7d", "2") "}",
         "{" EMPTY LIMITS("90d", "0d", "2") "}",
         "{" EMPTY LIMITS("90d", "91d", "2") "}",
@@ -214,7 +218,6 @@ static void kinds_of_keys(void)
 }
 
 CHECK_MAIN(CHECK_TEST(kinds_of_keys), CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),
-           CHECK_TEST(lifetimes_of_profiles),
-           CHECK_TEST(signatures_of_an_hour), CHECK_TEST(broken_rules_are_refused),
-           CHECK_TEST(default_rules), CHECK_TEST(rules_written_again),
-           CHECK_TEST(names_of_authorities))
+           CHECK_TEST(lifetimes_of_profiles), CHECK_TEST(signatures_of_an_hour),
+           CHECK_TEST(broken_rules_are_refused), CHECK_TEST(default_rules),
+           CHECK_TEST(rules_written_again), CHECK_TEST(names_of_authorities))

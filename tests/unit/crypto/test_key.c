@@ -177,8 +177,8 @@ static enum rc read_spki(struct str der, struct crypto_key **out, struct err *er
 
     if (rc != RC_NOMEM && crypto_public_read(der, &p, NULL) != rc)
         return RC_CORRUPT;
-    if (rc == RC_OK &&
-        (p.type != crypto_key_type(*out) || p.bits != crypto_key_bits(*out) || !str_eq(p.spki, der)))
+    if (rc == RC_OK && (p.type != crypto_key_type(*out) || p.bits != crypto_key_bits(*out) ||
+                        !str_eq(p.spki, der)))
         return RC_CORRUPT;
     return rc;
 }
