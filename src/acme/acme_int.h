@@ -50,6 +50,9 @@ struct acme {
     bool behind;    /* due work waits for others to end */
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
+    struct list renewals; /* of orders that renew themselves, under way */
+    size_t n_renewals;
+    struct ev_timer star; /* when to look for those that are due */
 };
 
 struct acme_request;
@@ -65,6 +68,7 @@ enum acme_auth {
     ACME_BY_KEY,    /* the key comes along: new-account */
     ACME_BY_KID,    /* an existing, valid account */
     ACME_BY_EITHER, /* revoke-cert */
+    ACME_BY_KID_OR_OPEN, /* star-certificate: the same, or GET where the order lets anybody */
 };
 
 struct acme_route {
@@ -93,6 +97,8 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
+    bool anybody;   /* came by GET to where accounts come by POST */
+    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
     void *data;     /* the handler's own */
 };
@@ -139,6 +145,7 @@ enum rc acme_finalize(struct acme_request *r);
 enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);
+enum rc acme_star_certificate(struct acme_request *r);
 enum rc acme_revoke(struct acme_request *r);
 enum rc acme_new_authorization(struct acme_request *r);
 enum rc acme_key_change(struct acme_request *r);
@@ -171,6 +178,15 @@ bool acme_name_eq(const struct store_name *a, const struct store_name *b);
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
 /* Answers with that order, in the end: also when that fails. */
 void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
+/* A member of `in` that is a time (RFC 3339); 0 when there is none. */
+enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
+                        when_t *out);
+
+/* finalize.c */
+/* All names of the order once more, by the rules for the account of the request and that address, or
+ * as sites: RC_DENIED with its problem. */
+enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
+                         const struct addr *client, bool vouched);
 
 /* validation.c */
 void acme_validation_due_cb(void *acme);

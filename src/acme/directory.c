@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 sections 7.1.1 and 7.2: what there is, and nonces. */
 #include "acme/acme_int.h"
+#include "acme/star.h"
 
 enum { PROFILE_TEXT_MAX = 256 };
 
@@ -39,6 +40,7 @@ static void put_meta(struct json_out *o, const struct conf *conf)
         json_end(o);
     }
     json_kv_bool(o, "externalAccountRequired", conf->acme.eab == CONF_BINDING_REQUIRED);
+    acme_star_put_meta(o, conf);
     json_key(o, "profiles");
     json_obj(o);
     for (size_t i = 0; i < conf->n_profiles; i++)
