@@ -636,6 +636,31 @@ static void clock_that_leaps(void)
     CHECK_INT(certificates(&l), 2);
 }
 
+/* Its issuer ends in twenty days, and nobody makes another: the certificates end with it, and are not
+ * made again and again. */
+static void never_beyond_its_issuer(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    const struct x509_cert *c;
+    when_t end;
+
+    CHECK(lab_start(&l, STAR_ON));
+    end = ca_issuer_at(l.w.ca, 1)->cert.not_after;
+    for (size_t i = 0; ca_issuer_at(l.w.ca, i); i++)
+        if (ca_issuer_at(l.w.ca, i)->parent.z[0] && ca_issuer_at(l.w.ca, i)->cert.not_after > end)
+            end = ca_issuer_at(l.w.ca, i)->cert.not_after;
+    clock_fake_advance(&l.w.clock, end - now(&l) - 20 * WHEN_DAY);
+    world_spin(&l.w);
+    CHECK(begin(&l, wish(&l, 0, DAYS(60), DAYS(10), "")));
+    pass(&l, 19 * WHEN_DAY);
+    c = leaf(&l);
+    CHECK(c);
+    CHECK_INT(c->not_after, c[1].not_after);
+    CHECK(certificates(&l) > 3);
+    pass(&l, 10 * WHEN_DAY);
+    CHECK(certificates(&l) < 16);
+}
+
 /* An order stays as long as others do once it is over, with all that belongs to it. */
 static void pruned_with_its_order(void)
 {
@@ -690,4 +715,5 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(rules_that_change), CHECK_TEST_ONCE(caa_that_forbids),
            CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
            CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
+           CHECK_TEST_ONCE(never_beyond_its_issuer),
            CHECK_TEST_ONCE(pruned_with_its_order))
