@@ -44,14 +44,12 @@ struct acme {
     bool vouches;
     struct store_hash vouched; /* thumbprint of the keeper's key */
     bool binds;                /* there is an eab_key */
-    struct list validations;   /* under way */
-    size_t n_validations;
+    struct list validations, renewals; /* under way; these of orders that renew themselves */
+    size_t n_validations, n_renewals;
     struct id turn; /* the account whose due work was taken up last */
     bool behind;    /* due work waits for others to end */
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
-    struct list renewals; /* of orders that renew themselves, under way */
-    size_t n_renewals;
     struct ev_timer star; /* when to look for those that are due */
 };
 
@@ -64,10 +62,10 @@ typedef enum rc (*acme_job)(struct store_txn *txn, struct acme_request *r);
 typedef void (*acme_then)(struct acme_request *r);
 
 enum acme_auth {
-    ACME_OPEN,      /* no signature: directory and new-nonce */
-    ACME_BY_KEY,    /* the key comes along: new-account */
-    ACME_BY_KID,    /* an existing, valid account */
-    ACME_BY_EITHER, /* revoke-cert */
+    ACME_OPEN,           /* no signature: directory and new-nonce */
+    ACME_BY_KEY,         /* the key comes along: new-account */
+    ACME_BY_KID,         /* an existing, valid account */
+    ACME_BY_EITHER,      /* revoke-cert */
     ACME_BY_KID_OR_OPEN, /* star-certificate: the same, or GET where the order lets anybody */
 };
 
@@ -97,8 +95,8 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
-    bool anybody;   /* came by GET to where accounts come by POST */
-    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
+    bool anybody;  /* came by GET to where accounts come by POST */
+    int64_t fresh; /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
     void *data;     /* the handler's own */
 };
@@ -173,20 +171,6 @@ unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned al
 enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
                                       struct store_authorization *out);
 bool acme_name_eq(const struct store_name *a, const struct store_name *b);
-
-/* order.c */
-void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
-/* Answers with that order, in the end: also when that fails. */
-void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
-/* A member of `in` that is a time (RFC 3339); 0 when there is none. */
-enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
-                        when_t *out);
-
-/* finalize.c */
-/* All names of the order once more, by the rules for the account of the request and that address, or
- * as sites: RC_DENIED with its problem. */
-enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
-                         const struct addr *client, bool vouched);
 
 /* validation.c */
 void acme_validation_due_cb(void *acme);

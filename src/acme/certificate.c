@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 8555 section 7.4.2: the certificate with its chain. RFC 8739 section 3.3: the present one of an
- * order that renews itself. */
+/* RFC 8555 section 7.4.2: the certificate with its chain. RFC 8739 section 3.3: the present one of
+ * an order that renews itself. */
 #include "acme/acme_int.h"
 #include "acme/star.h"
 #include "ca/issue.h"
@@ -10,7 +10,8 @@ MSG(msg_accept, "acme.certificate-accept",
     "certificates are given as application/pem-certificate-chain, which \"Accept: {0}\" leaves "
     "out");
 MSG(msg_get, "acme.star-get",
-    "{0} is possible only where the order's \"allow-certificate-get\" says so; read this by POST with "
+    "{0} is possible only where the order's \"allow-certificate-get\" says so; read this by POST "
+    "with "
     "an empty payload (RFC 8739 section 3.4)");
 MSG(msg_canceled, "acme.star-canceled",
     "the order was canceled, and its certificate is given no more; make a new order");

@@ -25,6 +25,20 @@ enum rc acme_eab_once(struct store_txn *txn, struct acme_request *r, struct str 
  * without an error of its own, when it has not. */
 enum rc acme_holds(struct acme_request *r, const struct store_certificate *certificate);
 
+/* order.c */
+void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
+/* Answers with that order, in the end: also when that fails. */
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
+/* A member of `in` that is a time (RFC 3339); 0 when there is none. */
+enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
+                        when_t *out);
+
+/* finalize.c */
+/* All names of the order once more, by the rules for the account of the request and that address,
+ * or as sites: RC_DENIED with its problem. */
+enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
+                         const struct addr *client, bool vouched);
+
 /* prune.c */
 enum rc acme_prune_start(struct acme *a);
 void acme_prune_stop(struct acme *a);

@@ -104,9 +104,9 @@ static enum rc check_holder(struct acme_request *r, const struct revoke_data *d,
 static enum rc check_star(struct acme_request *r, const struct revoke_data *d)
 {
     struct store_order order;
-    enum rc rc = d->cert.order.z[0] ? store_order_get(store_read(r->acme->store), r->arena,
-                                                      &d->cert.order, &order)
-                                    : RC_NOTFOUND;
+    enum rc rc = d->cert.order.z[0]
+                     ? store_order_get(store_read(r->acme->store), r->arena, &d->cert.order, &order)
+                     : RC_NOTFOUND;
 
     if (rc == RC_NOTFOUND)
         return RC_OK;

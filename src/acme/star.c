@@ -6,7 +6,6 @@
 
 #include <assert.h>
 
-#include "acme/parts_int.h"
 #include "acme/state.h"
 
 MSG(msg_off, "acme.star-off",
@@ -33,7 +32,8 @@ MSG(msg_room, "acme.star-room",
     "this account has {0} orders that renew themselves, and may have {1} (acme.star.orders); "
     "cancel one, or wait for the end of one");
 MSG(msg_status, "acme.order-status",
-    "an order is changed by \"status\" \"canceled\" alone, and only one that renews itself (RFC 8739 "
+    "an order is changed by \"status\" \"canceled\" alone, and only one that renews itself (RFC "
+    "8739 "
     "section 3.1.2)");
 MSG(msg_cancel, "acme.star-cancel", "the order is {0}; only a valid one can be canceled");
 

@@ -4,7 +4,7 @@
  * when it begins. */
 #pragma once
 
-#include "acme/acme_int.h"
+#include "acme/parts_int.h"
 #include "store/stars.h"
 
 /* ---- star.c */
@@ -37,8 +37,8 @@ void acme_star_start(struct acme *a);
 void acme_star_stop(struct acme *a);
 /* There is something new in the store. */
 void acme_star_look(struct acme *a);
-/* The issuance of a certificate for such an order has ended, in its transaction: RC_CONFLICT when the
- * order is none; RC_DENIED when it has been canceled, and there is to be no certificate. */
+/* The issuance of a certificate for such an order has ended, in its transaction: RC_CONFLICT when
+ * the order is none; RC_DENIED when it has been canceled, and there is to be no certificate. */
 enum rc acme_star_finish(struct store_txn *txn, const struct id *order,
                          const struct store_certificate *certificate);
 /* It was given up: an order that is valid goes on, unless its key may never be certified again. */
@@ -46,5 +46,6 @@ enum rc acme_star_fail(struct store_txn *txn, const struct id *order, const stru
                        when_t now);
 /* For what failed so, another attempt is in vain: the key is none to be certified. */
 bool acme_star_for_ever(const struct err *why);
-/* The certificates of an order are one thing in the register, under this name; "": out of memory. */
+/* The certificates of an order are one thing in the register, under this name; "": out of memory.
+ */
 struct str acme_star_lineage(struct arena *a, const struct id *order);

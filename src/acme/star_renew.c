@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Renewing without being asked (RFC 8739 section 2.2). What is due stands in the store; taking it is
- * part of the transaction that reserves the serial, so a crash leaves it due or reserved, never both
- * and never neither, and recovery (ca/recover.c) ends what is reserved. Each time all is judged again
- * that may have changed since: account, authorizations given up, rules, CAA, the last certificate.
- * The proof of control itself is not: the order was allowed to go on until its end. What stands in
- * the way for now is tried again with growing pauses; what will stand in the way for ever ends the
- * order. */
+/* Renewing without being asked (RFC 8739 section 2.2). What is due stands in the store; taking it
+ * is part of the transaction that reserves the serial, so a crash leaves it due or reserved, never
+ * both and never neither, and recovery (ca/recover.c) ends what is reserved. Each time all is
+ * judged again that may have changed since: account, authorizations given up, rules, CAA, the last
+ * certificate. The proof of control itself is not: the order was allowed to go on until its end.
+ * What stands in the way for now is tried again with growing pauses; what will stand in the way for
+ * ever ends the order. */
 #include <assert.h>
 
-#include "acme/parts_int.h"
 #include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"
@@ -174,9 +173,9 @@ static enum rc check_authorizations(struct acme_renewal *w)
         TRY(store_authorization_get(store_read(w->r.acme->store), &a,
                                     &w->order.names[i].authorization, &z));
         if (z.status != STORE_AUTHORIZATION_VALID && z.status != STORE_AUTHORIZATION_EXPIRED)
-            return ends(w, ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_authorization,
-                                    z.name.value,
-                                    str_of(store_authorization_status_text(z.status))));
+            return ends(w,
+                        ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_authorization, z.name.value,
+                                 str_of(store_authorization_status_text(z.status))));
     }
     return RC_OK;
 }
@@ -399,9 +398,8 @@ enum rc acme_star_finish(struct store_txn *txn, const struct id *order,
         return RC_CONFLICT;
     if (o.status == STORE_ORDER_CANCELED)
         return RC_DENIED;
-    return store_star_finish(
-        txn, order, &certificate->id,
-        acme_star_next(o.star, certificate->not_after, certificate->issued));
+    return store_star_finish(txn, order, &certificate->id,
+                             acme_star_next(o.star, certificate->not_after, certificate->issued));
 }
 
 enum rc acme_star_fail(struct store_txn *txn, const struct id *order, const struct err *why,

@@ -39,7 +39,7 @@ struct store_order {
     struct id certificate; /* of a valid order */
     when_t created;
     struct addr created_from;
-    when_t processing_since; /* of the move to processing */
+    when_t processing_since;       /* of the move to processing */
     const struct store_star *star; /* it renews itself; NULL: one certificate and no more */
 };
 
@@ -51,8 +51,8 @@ enum rc store_order_move(struct store_txn *txn, const struct id *id, enum store_
                          enum store_order_status to);
 /* The same from ready to processing, noting since when: finalize's one winner. */
 enum rc store_order_process(struct store_txn *txn, const struct id *id, when_t now);
-/* The same from processing to valid with its certificate, which exists; RC_CONFLICT also for an order
- * that renews itself (store_star_finish). */
+/* The same from processing to valid with its certificate, which exists; RC_CONFLICT also for an
+ * order that renews itself (store_star_finish). */
 enum rc store_order_finish(struct store_txn *txn, const struct id *id,
                            const struct id *certificate);
 /* The same from `from` to invalid with the problem document. */

@@ -269,8 +269,8 @@ static const char *const acme[] = {
     NULL,
 };
 
-/* Orders that renew themselves (RFC 8739), and the status in which they end early. Most orders do not:
- * theirs says so in its own row. */
+/* Orders that renew themselves (RFC 8739), and the status in which they end early. Most orders do
+ * not: theirs says so in its own row. */
 static const char *const stars[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
     "ALTER TABLE orders ADD COLUMN phase TEXT NOT NULL DEFAULT 'pending' CHECK (phase IN"

@@ -12,10 +12,11 @@ enum rc store_star_add(struct store_txn *txn, const struct id *order, const stru
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn,
-                  "INSERT INTO stars (order_n, account, start, until, lifetime, adjust, get, spki,"
-                  " first, issued, vain, next)"
-                  " VALUES ((SELECT n FROM orders WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    TRY(stmt_open(
+        &st, txn,
+        "INSERT INTO stars (order_n, account, start, until, lifetime, adjust, get, spki,"
+        " first, issued, vain, next)"
+        " VALUES ((SELECT n FROM orders WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, order);
     stmt_id(&st, account);
     stmt_when(&st, s->start);
@@ -211,8 +212,7 @@ enum rc store_star_next(struct store_txn *txn, when_t now, when_t *out)
     return r.rc;
 }
 
-enum rc store_star_count(struct store_txn *txn, const struct id *account, when_t now,
-                         uint64_t *out)
+enum rc store_star_count(struct store_txn *txn, const struct id *account, when_t now, uint64_t *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
     struct row r;

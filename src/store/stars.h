@@ -38,8 +38,8 @@ enum rc store_star_again(struct store_txn *txn, const struct id *order, when_t n
 /* Nothing is due any more. */
 enum rc store_star_over(struct store_txn *txn, const struct id *order);
 /* The first certificate, of an order that is processing: it is valid, until its end date. Another,
- * of one that is valid: it takes the place of the last. The one after it is due at `next` (0: never).
- * RC_CONFLICT: the order is neither, or renews nothing. */
+ * of one that is valid: it takes the place of the last. The one after it is due at `next` (0:
+ * never). RC_CONFLICT: the order is neither, or renews nothing. */
 enum rc store_star_finish(struct store_txn *txn, const struct id *order,
                           const struct id *certificate, when_t next);
 /* Valid to canceled, with the problem document that says why (empty: its owner wanted it); it

@@ -14,7 +14,7 @@
 
 #define NAME "a.hospital.example"
 #define STAR_ON "acme: {star: {enabled: true}}\n"
-#define DAYS(n) ((n) * 86400)
+#define DAYS(n) ((n)*86400)
 
 struct lab {
     struct world w;
@@ -60,9 +60,8 @@ static const char *wish(const struct lab *l, long start, long end, long lifetime
     if (start)
         snprintf(begin, sizeof(begin), "\"start-date\":\"%s\",",
                  when_text(now(l) + start * WHEN_SECOND, from));
-    snprintf(text, sizeof(text),
-             "\"auto-renewal\":{%s\"end-date\":\"%s\",\"lifetime\":%ld%s}", begin,
-             when_text(now(l) + end * WHEN_SECOND, to), lifetime, more);
+    snprintf(text, sizeof(text), "\"auto-renewal\":{%s\"end-date\":\"%s\",\"lifetime\":%ld%s}",
+             begin, when_text(now(l) + end * WHEN_SECOND, to), lifetime, more);
     return text;
 }
 
@@ -214,8 +213,8 @@ static void refusals(void)
     refused(&l, wish(&l, 0, DAYS(30), -1, ""), "malformed", "acme.star-value");
     refused(&l, wish(&l, 0, DAYS(30), DAYS(2), ",\"lifetime-adjust\":\"1\""), "malformed",
             "acme.star-value");
-    refused(&l, wish(&l, 0, DAYS(30), DAYS(2), ",\"lifetime-adjust\":99999999999999"),
-            "malformed", "acme.star-value");
+    refused(&l, wish(&l, 0, DAYS(30), DAYS(2), ",\"lifetime-adjust\":99999999999999"), "malformed",
+            "acme.star-value");
     refused(&l, wish(&l, 0, DAYS(30), DAYS(2), ",\"allow-certificate-get\":1"), "malformed",
             "acme.star-value");
     refused(&l, wish(&l, 0, DAYS(30), 86399, ""), "malformed", "acme.star-lifetime");
@@ -494,16 +493,15 @@ static void revoked_by_an_operator(void)
     CLEANUP(reply_done) struct reply r = {.x = NULL};
     const struct x509_cert *c;
     struct store_certificate row;
-    struct revocation_ask ask = {.reason = X509_REASON_KEY_COMPROMISE,
-                                 .by = REVOCATION_BY_OPERATOR,
-                                 .actor = STR("uid 0")};
+    struct revocation_ask ask = {
+        .reason = X509_REASON_KEY_COMPROMISE, .by = REVOCATION_BY_OPERATOR, .actor = STR("uid 0")};
 
     CHECK(lab_start(&l, STAR_ON));
     CHECK(begin(&l, wish(&l, 0, DAYS(30), DAYS(4), "")));
     c = leaf(&l);
     CHECK(c);
-    CHECK_OK(store_certificate_by_serial(store_read(l.w.store), &l.a,
-                                         x509_serial_bytes(&c->serial), &row));
+    CHECK_OK(store_certificate_by_serial(store_read(l.w.store), &l.a, x509_serial_bytes(&c->serial),
+                                         &row));
     ask.certificate = row.id;
     ask.now = now(&l);
     CHECK_OK(store_write_now(l.w.store, revoke, &ask));
@@ -636,8 +634,8 @@ static void clock_that_leaps(void)
     CHECK_INT(certificates(&l), 2);
 }
 
-/* Its issuer ends in twenty days, and nobody makes another: the certificates end with it, and are not
- * made again and again. */
+/* Its issuer ends in twenty days, and nobody makes another: the certificates end with it, and are
+ * not made again and again. */
 static void never_beyond_its_issuer(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -683,8 +681,11 @@ static void pruned_with_its_order(void)
 
 static void when_what_is_due(void)
 {
-    struct store_star s = {.end = 100 * WHEN_DAY, .lifetime = 10 * WHEN_DAY, .adjust = 6 * WHEN_DAY,
-                           .first = 5 * WHEN_DAY, .issued = 1};
+    struct store_star s = {.end = 100 * WHEN_DAY,
+                           .lifetime = 10 * WHEN_DAY,
+                           .adjust = 6 * WHEN_DAY,
+                           .first = 5 * WHEN_DAY,
+                           .issued = 1};
     when_t from, until;
 
     CHECK_INT(acme_star_nominal(&s, 5 * WHEN_DAY), 5 * WHEN_DAY);
@@ -715,5 +716,4 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(rules_that_change), CHECK_TEST_ONCE(caa_that_forbids),
            CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
            CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
-           CHECK_TEST_ONCE(never_beyond_its_issuer),
-           CHECK_TEST_ONCE(pruned_with_its_order))
+           CHECK_TEST_ONCE(never_beyond_its_issuer), CHECK_TEST_ONCE(pruned_with_its_order))
