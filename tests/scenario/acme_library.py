@@ -74,7 +74,7 @@ def rollover(lab, responder):
         taken = conflict.location
     is_("7.3.5", "a key that another account has", taken, other.account.uri)
     old.post(url, inner(key))
-    is_("7.3.5", "the old key", kind_of(lambda: old.post(old.account.uri)), "malformed")
+    is_("7.3.5", "the old key, of another kind", kind_of(lambda: old.post(old.account.uri)), "badSignatureAlgorithm")
     net = acme_client.ClientNetwork(key, account=old.account, alg=josepy.ES256, verify_ssl=str(lab.roots))
     found = net.post(old.account.uri, None, new_nonce_url=old.directory["newNonce"]).json()
     is_("7.3.5", "the new key", found["status"], "valid")
