@@ -42,8 +42,8 @@ struct acme {
     struct str *hosts;
     size_t n_hosts;
     bool vouches;
-    struct store_hash vouched; /* thumbprint of the keeper's key */
-    bool binds;                /* there is an eab_key */
+    struct store_hash vouched;         /* thumbprint of the keeper's key */
+    bool binds;                        /* there is an eab_key */
     struct list validations, renewals; /* under way; these of orders that renew themselves */
     size_t n_validations, n_renewals;
     struct id turn; /* the account whose due work was taken up last */
@@ -95,8 +95,8 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
-    bool anybody;  /* came by GET to where accounts come by POST */
-    int64_t fresh; /* seconds for which anybody may keep the answer; 0: nobody may */
+    bool anybody;   /* came by GET to where accounts come by POST */
+    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
     void *data;     /* the handler's own */
 };

@@ -25,8 +25,9 @@ MSG(msg_profile, "acme.order-profile",
 MSG(msg_kind, "acme.order-kind",
     "profile \"{0}\" does not certify what {1} is; ask for another profile");
 MSG(msg_open, "acme.orders-open",
-    "this account has {0} orders that are neither finished nor expired, and may have {1}; finish "
-    "them, or wait");
+    "this account has {0} orders that are neither finished nor expired and authorizations made "
+    "ahead "
+    "that are pending, and may have {1}; finish them, or wait");
 
 struct order_data {
     struct store_order order;
@@ -394,7 +395,7 @@ static void settle(struct acme_request *r, struct order_data *d)
     o->created_from = r->x->req.client;
 }
 
-static enum rc check_room(struct acme_request *r, uint64_t *out_open)
+enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
 {
     struct acme_open_room room = {.max = r->acme->conf->acme.orders_open, .now = r->now};
     enum rc rc = acme_open_look(&r->acme->open, r->acme->store, &r->account, &room);
@@ -437,7 +438,7 @@ enum rc acme_new_order(struct acme_request *r)
     d->vouched = acme_vouches_for(r, &r->account.thumbprint);
     TRY(read_order(r, d));
     if (!d->vouched)
-        TRY(check_room(r, &open));
+        TRY(acme_order_room(r, &open));
     for (size_t i = 0; i < d->n; i++)
         TRY(add_authorization(r, d, i));
     settle(r, d);

@@ -29,6 +29,9 @@ enum rc acme_holds(struct acme_request *r, const struct store_certificate *certi
 void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
 /* Answers with that order, in the end: also when that fails. */
 void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
+/* RC_QUOTA with rateLimited when the account may have nothing more open (open.h), and how much is.
+ */
+enum rc acme_order_room(struct acme_request *r, uint64_t *out_open);
 /* A member of `in` that is a time (RFC 3339); 0 when there is none. */
 enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
                         when_t *out);

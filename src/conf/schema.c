@@ -300,8 +300,9 @@ const struct conf_key conf_schema[] = {
      .initial = "optional", .take = &live,
      .help = "Whether an account can only be made with a key of `autarky eab create`"},
     {KEY("acme.orders_open", CONF_ONE, acme.orders_open, &conf_kind_number),
-     .min = 1, .max = 4000, .initial = "300", .take = &live,
-     .help = "Orders of one account that are neither finished nor expired"},
+     .min = 1, .max = 10000, .initial = "300", .take = &live,
+     .help = "Orders of one account that are neither finished nor expired, and authorizations made "
+             "ahead of them"},
     MAP_OF_KEYS("acme.reuse"),
     {KEY("acme.reuse.authorizations", CONF_ONE, acme.reuse.authorizations, &conf_kind_span),
      .min = 0, .max = 30 * WHEN_DAY, .initial = "0s", .take = &live,

@@ -94,6 +94,5 @@ enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
                              size_t *out_n);
 /* Of the account's orders of since `from`, STORE_OPEN_LOOK newest at most: how many are pending or
  * ready and have not expired by `now`, and when the first of them does (0: there is none). */
-enum { STORE_OPEN_LOOK = 5000 };
 enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
                          uint64_t *out_n, when_t *out_first);

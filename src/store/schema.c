@@ -283,6 +283,7 @@ static const char *const stars[] = {
     " account TEXT NOT NULL REFERENCES accounts (id), start INTEGER, until INTEGER NOT NULL,"
     " lifetime INTEGER NOT NULL, adjust INTEGER NOT NULL, get INTEGER NOT NULL, spki BLOB,"
     " first INTEGER, issued INTEGER NOT NULL, vain INTEGER NOT NULL, next INTEGER) STRICT",
+    "CREATE INDEX authorizations_ahead ON authorizations (account, expires) WHERE ahead = 1",
     "CREATE INDEX stars_account ON stars (account, until)",
     "CREATE INDEX stars_next ON stars (next) WHERE next IS NOT NULL",
     NULL,

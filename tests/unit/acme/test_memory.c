@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every resource of the ACME server while each of its allocations fails in turn: a request is always
- * answered, what it left is whole, and nothing leaks. A world takes longer to make than a request
- * to answer, so one world serves for all failures of a request; what leaked is told once it has
- * ended. Without AUTARKY_FAIL_ALLOC each is asked for once, and everything has to go well. */
+/* Every resource of the ACME server while each of its allocations fails in turn: a request is
+ * always answered, what it left is whole, and nothing leaks. A world takes longer to make than a
+ * request to answer, so one world serves for all failures of a request; what leaked is told once it
+ * has ended. Without AUTARKY_FAIL_ALLOC each is asked for once, and everything has to go well. */
 #include "acme_client.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "x509/cert.h"
 
 #define NAME "a.hospital.example"
-#define CONFIG "acme: {star: {enabled: true, orders: 10000}, orders_open: 4000}\n"
+#define CONFIG "acme: {star: {enabled: true, orders: 10000}, orders_open: 10000}\n"
 #define ORDER "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" NAME "\"}]%s}"
 
 enum { FAILURES_MAX = 5000 };
