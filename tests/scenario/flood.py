@@ -19,6 +19,7 @@ LIMIT = 10000
 OVER = 50
 THREADS = 8
 PART = LIMIT // 10
+WARM = 8000  # by another account: what is kept of the database, 20 MiB at most, is then nearly full
 PATIENCE = 10  # seconds in which another account has its certificate
 
 
@@ -62,6 +63,15 @@ class Others(threading.Thread):
             self.error = error
 
 
+def account(lab, responder):
+    """Connections of one account."""
+    clients = [Client(lab.directory_url, lab.roots, responder) for _ in range(THREADS)]
+    clients[0].register()
+    for client in clients[1:]:
+        client.kid, client.key, client.jwk = clients[0].kid, clients[0].key, clients[0].jwk
+    return clients
+
+
 def part(clients, number, n):
     """Orders, by several connections of one account; what became of them."""
     def work(i):
@@ -82,10 +92,8 @@ def main():
     with Lab(f"acme: {{orders_open: {LIMIT}}}\n") as lab:
         lab.start()
         responder = Http01(lab.http_port)
-        clients = [Client(lab.directory_url, lab.roots, responder) for _ in range(THREADS)]
-        clients[0].register()
-        for client in clients[1:]:
-            client.kid, client.key, client.jwk = clients[0].kid, clients[0].key, clients[0].jwk
+        part(account(lab, responder), "warm", WARM)
+        clients = account(lab, responder)
         others = Others(lab, responder)
         others.start()
         pid = core(lab)
@@ -116,7 +124,7 @@ def main():
         # What the others do is in both; the first part warms caches.
         if sum(costs[-3:]) > 1.5 * sum(costs[1:4]):
             sys.exit("the last orders cost more than the first")
-        if sizes[-1] - sizes[2] > 4096:
+        if sizes[-1] - sizes[-5] > 1024:
             sys.exit("each order leaves something in memory")
         responder.close()
         if lab.stop() != 0:
