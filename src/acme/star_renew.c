@@ -278,6 +278,7 @@ static enum rc fill_ask(struct acme_renewal *w)
         .reserve = reserve,
         .reserve_arg = w,
         .lineage = acme_star_lineage(&w->arena, &o->id),
+        .replaces = o->certificate,
     };
     if (!w->ask.lineage.p)
         return RC_NOMEM;

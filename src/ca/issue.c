@@ -323,7 +323,7 @@ static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
     struct store_certificate_filter with_key = {.spki = &job->issuance.spki_sha256};
     uint64_t all, own;
 
-    if (!job->req.account.z[0])
+    if (!job->req.account.z[0] || job->req.replaces.z[0])
         return RC_OK;
     TRY(store_certificate_count(txn, &with_key, &all));
     if (all == 0)

@@ -81,6 +81,9 @@ struct ca_request {
      * and each replaces the newest before it whose key is of its kind (RSA or not). Empty: a
      * logical id of its own, and no predecessor. */
     struct str lineage;
+    /* With a lineage: the newest certificate before, known to be of the same account and key, so
+     * that neither is looked for. "": it is not known. */
+    struct id replaces;
     struct id request; /* for the log and the trail */
     /* First in the transaction of the reservation, on the writer's thread (see store_fn): the
      * compare-and-set that makes this the one winner. Its failure, with `err`, is the issuance's.

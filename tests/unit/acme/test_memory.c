@@ -270,7 +270,9 @@ static void run(const struct ask *ask)
         mem_fail_at(0);
         if (!answered)
             fail_msg("no answer, allocation %lu having failed", n);
-        /* Whatever was left for later ends. */
+        /* A channel that could not take a message is made anew; whatever was left for later ends.
+         */
+        world_signer(&l.w, true);
         for (int i = 0; i < 3; i++) {
             clock_fake_advance(&l.w.clock, 10 * WHEN_SECOND);
             world_spin(&l.w);
@@ -325,6 +327,7 @@ static void renewal(void)
         world_spin(&l.w);
         fired = mem_fail_fired();
         mem_fail_at(0);
+        world_signer(&l.w, true);
         for (int i = 0; i < 6; i++) {
             clock_fake_advance(&l.w.clock, 10 * WHEN_SECOND);
             world_spin(&l.w);
