@@ -287,12 +287,20 @@ int issuer_request_rotation(struct issuer_session *s, const struct store_issuer 
 
 /* ---- lists that are served */
 
-static uint64_t number_of(struct str der)
+/* What waits on the media to be imported is not to be lost; what lacks something that is served came
+ * from a root that has forgotten it. */
+static bool is_ahead(struct str media, struct str served)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1024 * 1024);
-    struct x509_crl crl;
+    struct x509_crl theirs, ours;
 
-    return x509_crl_parse(&a, der, &crl, NULL) == RC_OK ? crl.number : 0;
+    if (x509_crl_parse(&a, media, &theirs, NULL) != RC_OK ||
+        x509_crl_parse(&a, served, &ours, NULL) != RC_OK || theirs.number <= ours.number)
+        return false;
+    for (size_t i = 0; i < ours.n; i++)
+        if (!x509_crl_find(&theirs, &ours.entries[i].serial))
+            return false;
+    return true;
 }
 
 /* Whether it is one is for the root to say, by its signature. */
@@ -307,7 +315,7 @@ static enum rc export_one(int media, const struct json *v, struct err *err)
         return RC_OK;
     root_media_name(ROOT_MEDIA_CRL, ref, name);
     if (file_read(media, name, &there, NULL) == RC_OK &&
-        number_of(buf_str(&there)) >= number_of(buf_str(&der)))
+        is_ahead(buf_str(&there), buf_str(&der)))
         return RC_OK;
     return file_write(media, name, buf_str(&der), 0644, FILE_OWNER_SELF, err);
 }

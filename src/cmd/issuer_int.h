@@ -68,8 +68,9 @@ int issuer_request_rotation(struct issuer_session *s, const struct store_issuer 
 /* What stands above the request in ca/REF.csr: whom it replaces, and whether at once. False when it
  * replaces nobody. */
 bool issuer_request_replaces(struct str csr, char ref[static CA_REF_MAX + 1], bool *at_once);
-/* Writes the lists that the server serves to the media, unless they have a newer one: so that where
- * the root is nothing is forgotten that was revoked. Nothing when no server runs. */
+/* Writes the lists that the server serves to the media, so that where the root is nothing is
+ * forgotten that was revoked; one that is ahead of what is served stays. Nothing when no server
+ * runs. */
 enum rc issuer_lists_export(const struct cmd_args *args, int media, struct err *err);
 
 /* issuer.c: `root create --next` where a server is. The successor of each root of the algorithms
