@@ -287,8 +287,8 @@ int issuer_request_rotation(struct issuer_session *s, const struct store_issuer 
 
 /* ---- lists that are served */
 
-/* What waits on the media to be imported is not to be lost; what lacks something that is served came
- * from a root that has forgotten it. */
+/* What waits on the media to be imported is not to be lost; what lacks something that is served
+ * came from a root that has forgotten it. */
 static bool is_ahead(struct str media, struct str served)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1024 * 1024);
@@ -314,8 +314,7 @@ static enum rc export_one(int media, const struct json *v, struct err *err)
         str_copyz(json_shown(v, "ref"), ref, sizeof(ref)) != RC_OK)
         return RC_OK;
     root_media_name(ROOT_MEDIA_CRL, ref, name);
-    if (file_read(media, name, &there, NULL) == RC_OK &&
-        is_ahead(buf_str(&there), buf_str(&der)))
+    if (file_read(media, name, &there, NULL) == RC_OK && is_ahead(buf_str(&there), buf_str(&der)))
         return RC_OK;
     return file_write(media, name, buf_str(&der), 0644, FILE_OWNER_SELF, err);
 }
