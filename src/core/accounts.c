@@ -109,9 +109,10 @@ static enum rc read_new_eab(struct core_change *c)
     return RC_OK;
 }
 
-void core_eab_create(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+void core_eab_create(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct core_who who)
 {
-    core_change_run(core, req, args, uid, read_new_eab);
+    core_change_run(core, req, args, who, read_new_eab);
 }
 
 /* ---- eab revoke, eab list */
@@ -153,9 +154,10 @@ static enum rc read_old_eab(struct core_change *c)
     return RC_OK;
 }
 
-void core_eab_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+void core_eab_revoke(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct core_who who)
 {
-    core_change_run(core, req, args, uid, read_old_eab);
+    core_change_run(core, req, args, who, read_old_eab);
 }
 
 enum rc core_eab_list(struct core *core, struct json_out *o)
@@ -336,7 +338,7 @@ static enum rc read_deactivation(struct core_change *c)
 }
 
 void core_account_deactivate(struct core *core, struct ipc_req *req, const struct json *args,
-                             uid_t uid)
+                             struct core_who who)
 {
-    core_change_run(core, req, args, uid, read_deactivation);
+    core_change_run(core, req, args, who, read_deactivation);
 }

@@ -32,7 +32,7 @@ struct admin {
     struct list link;
     struct core *core;
     struct ipc_chan *chan;
-    uid_t uid;
+    struct core_who who;
 };
 
 /* One question, for as long as its ipc_req lives. */
@@ -41,7 +41,7 @@ struct question {
     struct ipc_req *req;
     const struct ipc_status *processes;
     struct json_doc *args;
-    uid_t uid; /* who asks */
+    struct core_who who;
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
@@ -232,13 +232,13 @@ static void site_renew(struct question *q)
 
 static void cert_sign(struct question *q)
 {
-    core_cert_sign(q->core, q->req, json_root(q->args), q->uid);
+    core_cert_sign(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
 static void cert_revoke(struct question *q)
 {
-    core_cert_revoke(q->core, q->req, json_root(q->args), q->uid);
+    core_cert_revoke(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
@@ -254,7 +254,7 @@ static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct
 
 static void issuer_change(struct question *q)
 {
-    core_issuer_change(q->core, q->req, q->uid, json_root(q->args));
+    core_issuer_change(q->core, q->req, q->who, json_root(q->args));
     json_free(q->args);
 }
 
@@ -272,13 +272,13 @@ static enum rc answer_approval_list(struct question *q, struct json_out *o, stru
 
 static void approval_grant(struct question *q)
 {
-    core_approval_decide(q->core, q->req, q->uid, json_root(q->args), true);
+    core_approval_decide(q->core, q->req, q->who, json_root(q->args), true);
     json_free(q->args);
 }
 
 static void approval_deny(struct question *q)
 {
-    core_approval_decide(q->core, q->req, q->uid, json_root(q->args), false);
+    core_approval_decide(q->core, q->req, q->who, json_root(q->args), false);
     json_free(q->args);
 }
 
@@ -308,25 +308,25 @@ static enum rc answer_renewal_list(struct question *q, struct json_out *o, struc
 
 static void eab_create(struct question *q)
 {
-    core_eab_create(q->core, q->req, json_root(q->args), q->uid);
+    core_eab_create(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
 static void eab_revoke(struct question *q)
 {
-    core_eab_revoke(q->core, q->req, json_root(q->args), q->uid);
+    core_eab_revoke(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
 static void account_deactivate(struct question *q)
 {
-    core_account_deactivate(q->core, q->req, json_root(q->args), q->uid);
+    core_account_deactivate(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
 static void renewal_pull(struct question *q)
 {
-    core_renewal_pull(q->core, q->req, json_root(q->args), q->uid);
+    core_renewal_pull(q->core, q->req, json_root(q->args), q->who);
     json_free(q->args);
 }
 
@@ -393,7 +393,7 @@ static void dispatch(struct question *q, struct str name)
 
         if (!str_eq(name, str_of(c->name)))
             continue;
-        if (!c->people && !is_admin(q->core, q->uid)) {
+        if (!c->people && !is_admin(q->core, q->who.uid)) {
             refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
             return;
         }
@@ -412,13 +412,14 @@ static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct admin *admin = arg;
     const struct ipc_admin *ask = msg;
-    struct question q = {.core = admin->core, .req = req, .uid = admin->uid};
+    struct question q = {.core = admin->core, .req = req, .who = admin->who};
     struct err err = ERR_INIT;
     struct err why = ERR_INIT;
     char text[256];
 
     (void)fd;
-    log_info("core.admin-asked", LOG_STR("command", ask->command), LOG_INT("uid", admin->uid));
+    log_info("core.admin-asked", LOG_STR("command", ask->command), LOG_INT("uid", admin->who.uid),
+             LOG_INT("login", core_who_person(admin->who)));
     if (json_parse(ask->args, ARGS_MAX, &q.args, &why) != RC_OK) {
         refuse(&q,
                ERR(&err, RC_INVAL, msg_args, ask->command,
@@ -521,14 +522,14 @@ static bool has_place(const struct core *core, uid_t uid)
     size_t people = 0;
 
     LIST_FOREACH (link, &core->admins)
-        people += !is_admin(core, LIST_ENTRY(link, struct admin, link)->uid);
+        people += !is_admin(core, LIST_ENTRY(link, struct admin, link)->who.uid);
     return core->n_admins < CORE_ADMINS_MAX &&
            (is_admin(core, uid) || people < CORE_PEOPLE_CONVERSATIONS_MAX);
 }
 
-static enum rc add_admin(struct core *core, int fd, uid_t uid)
+static enum rc add_admin(struct core *core, int fd, struct core_who who)
 {
-    struct admin *a = has_place(core, uid) ? MEM_NEW(struct admin) : NULL;
+    struct admin *a = has_place(core, who.uid) ? MEM_NEW(struct admin) : NULL;
     struct ipc_chan_conf conf = {
         .self = ROLE_CORE,
         .peer = ROLE_ADMIN,
@@ -544,7 +545,7 @@ static enum rc add_admin(struct core *core, int fd, uid_t uid)
         return RC_QUOTA;
     }
     a->core = core;
-    a->uid = uid;
+    a->who = who;
     list_init(&a->link);
     list_push(&core->admins, &a->link);
     core->n_admins++;
@@ -569,7 +570,7 @@ static void on_control(void *arg, unsigned events)
         close(fd);
         return;
     }
-    if (add_admin(core, fd, cred.uid) != RC_OK)
+    if (add_admin(core, fd, core_who_of(&cred)) != RC_OK)
         log_warn("core.admin-too-many", LOG_INT("open", core->n_admins));
 }
 

@@ -18,7 +18,9 @@ MSG(msg_waits, API_APPROVAL_WAITS,
     "then give the same command again, until {1}");
 MSG(msg_no_such, "core.approval-unknown",
     "there is no approval \"{0}\" to decide; `autarky approval list` shows what there is");
-MSG(msg_own, "core.approval-own", "approval {0} was asked for by this very user; it takes another");
+MSG(msg_own, "core.approval-own",
+    "approval {0} was asked for by the very person who signed in here; it takes another one, who "
+    "signs in by themselves (sudo and su do not make another person)");
 MSG(msg_not_people, "core.approval-people",
     "user {0} is not among control.people, who decide on approvals");
 MSG(msg_decided, "core.approval-decided",
@@ -133,13 +135,13 @@ static void put_what(const struct json *change, const char *action, struct buf *
     }
 }
 
-enum rc core_approval_begin(const struct core *core, uid_t uid, const struct json *change,
+enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out)
 {
     CLEANUP(buf_done) struct buf what = BUF_INIT(WHAT_MAX);
     const char *action;
 
-    *out = (struct core_approval){.uid = uid, .now = clock_now(ev_clock(core->ev))};
+    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev))};
     if (!takes_two(core->conf->control.two_persons, change, &action))
         return RC_OK;
     put_what(change, action, &what);
@@ -153,10 +155,9 @@ enum rc core_approval_begin(const struct core *core, uid_t uid, const struct jso
 
 /* ---- inside of transactions */
 
-static enum rc append(struct store_txn *txn, const struct store_approval *row, uid_t by,
-                      const char *action, when_t now)
+static enum rc append(struct store_txn *txn, struct arena *a, const struct store_approval *row,
+                      struct core_who by, const char *action, when_t now)
 {
-    char who[32];
     struct audit_event event = {
         .at = now,
         .actor_kind = AUDIT_OPERATOR,
@@ -166,8 +167,7 @@ static enum rc append(struct store_txn *txn, const struct store_approval *row, u
         .reason = row->what,
     };
 
-    snprintf(who, sizeof(who), "uid %u", (unsigned)by);
-    event.actor = str_of(who);
+    TRY(core_who_str(by, a, &event.actor));
     return audit_append(txn, &event, NULL);
 }
 
@@ -177,15 +177,15 @@ enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)
 
     if (!c->needed)
         return RC_OK;
-    rc = store_approval_find(txn, c->arena, &c->digest, c->uid, c->now, &c->row);
+    rc = store_approval_find(txn, c->arena, &c->digest, core_who_person(c->who), c->now, &c->row);
     c->missing = rc == RC_NOTFOUND || (rc == RC_OK && c->row.state == STORE_APPROVAL_PENDING);
     c->known = rc == RC_OK;
     if (c->missing)
         return RC_DENIED;
     TRY(rc);
-    TRY(store_approval_move(txn, &c->row.id, STORE_APPROVAL_GRANTED, STORE_APPROVAL_USED, c->uid,
-                            c->now));
-    return append(txn, &c->row, c->uid, "approval.used", c->now);
+    TRY(store_approval_move(txn, &c->row.id, STORE_APPROVAL_GRANTED, STORE_APPROVAL_USED,
+                            core_who_person(c->who), c->now));
+    return append(txn, c->arena, &c->row, c->who, "approval.used", c->now);
 }
 
 enum rc core_approval_ask(struct store_txn *txn, void *approval)
@@ -198,7 +198,7 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
         .action = c->action,
         .what = c->what,
         .digest = c->digest,
-        .asked_by = c->uid,
+        .asked_by = core_who_person(c->who),
         .asked = c->now,
         .expires = c->now + APPROVAL_LIFETIME,
         .state = STORE_APPROVAL_PENDING,
@@ -206,7 +206,7 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
     };
     TRY(id_new(&c->row.id));
     TRY(store_approval_add(txn, &c->row));
-    return append(txn, &c->row, c->uid, "approval.asked", c->now);
+    return append(txn, c->arena, &c->row, c->who, "approval.asked", c->now);
 }
 
 enum rc core_approval_says(const struct core_approval *c, struct err *err)
@@ -224,12 +224,18 @@ struct decision {
     struct ipc_req *req;
     struct arena *arena;
     struct id id;
-    uid_t uid;
+    struct core_who who;
     bool grant;
     when_t now;
     struct store_approval row;
     struct err err;
 };
+
+/* Neither the user who decides nor who signed in to be that user may be who asked. */
+static bool is_same_person(int64_t asked_by, struct core_who who)
+{
+    return asked_by == who.uid || asked_by == core_who_person(who);
+}
 
 static enum rc decide(struct store_txn *txn, void *arg)
 {
@@ -240,15 +246,16 @@ static enum rc decide(struct store_txn *txn, void *arg)
     if (rc == RC_NOTFOUND)
         return ERR(&d->err, rc, msg_no_such, id);
     TRY(rc);
-    if (d->row.asked_by == d->uid && d->grant)
+    if (d->grant && is_same_person(d->row.asked_by, d->who))
         return ERR(&d->err, RC_DENIED, msg_own, id);
     rc = store_approval_move(txn, &d->id, STORE_APPROVAL_PENDING,
-                             d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED, d->uid,
-                             d->now);
+                             d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED,
+                             core_who_person(d->who), d->now);
     if (rc == RC_CONFLICT)
         return ERR(&d->err, rc, msg_decided, id);
     TRY(rc);
-    return append(txn, &d->row, d->uid, d->grant ? "approval.granted" : "approval.denied", d->now);
+    return append(txn, d->arena, &d->row, d->who, d->grant ? "approval.granted" : "approval.denied",
+                  d->now);
 }
 
 static void put_row(const struct store_approval *row, when_t now, struct json_out *o)
@@ -283,33 +290,34 @@ static void decided(enum rc rc, void *arg)
         return;
     }
     log_info("core.approval-decided", LOG_STR("approval", id_str(&d->id)),
-             LOG_STR("what", d->row.what), LOG_BOOL("granted", d->grant), LOG_INT("by", d->uid));
+             LOG_STR("what", d->row.what), LOG_BOOL("granted", d->grant),
+             LOG_INT("by", core_who_person(d->who)));
     d->row.state = d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED;
-    d->row.decided_by = d->uid;
+    d->row.decided_by = core_who_person(d->who);
     json_out_init(&o, &text, JSON_COMPACT);
     put_row(&d->row, d->now, &o);
     core_admin_reply(d->req, &o, &text);
 }
 
-void core_approval_decide(struct core *core, struct ipc_req *req, uid_t uid,
+void core_approval_decide(struct core *core, struct ipc_req *req, struct core_who who,
                           const struct json *args, bool grant)
 {
     struct decision *d = ARENA_NEW(ipc_req_arena(req), struct decision);
     struct err err = ERR_INIT;
     struct str id = STR("");
-    char who[32];
+    char user[32];
 
     if (!d) {
         ipc_req_drop(req);
         return;
     }
-    *d = (struct decision){.core = core, .req = req, .arena = ipc_req_arena(req), .uid = uid};
+    *d = (struct decision){.core = core, .req = req, .arena = ipc_req_arena(req), .who = who};
     d->grant = grant;
     d->now = clock_now(ev_clock(core->ev));
     IGNORE_RC(json_str(json_get(args, "id"), &id)); /* missing: unknown */
-    snprintf(who, sizeof(who), "%u", (unsigned)uid);
-    if (!core_is_person(core, uid))
-        err.rc = ERR(&err, RC_DENIED, msg_not_people, str_of(who));
+    snprintf(user, sizeof(user), "%u", (unsigned)who.uid);
+    if (!core_is_person(core, who.uid))
+        err.rc = ERR(&err, RC_DENIED, msg_not_people, str_of(user));
     else if (id_parse(id, &d->id) != RC_OK)
         err.rc = ERR(&err, RC_NOTFOUND, msg_no_such, id);
     else

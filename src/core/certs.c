@@ -88,8 +88,8 @@ static void put_plan(const struct signing *g)
     core_admin_reply(g->req, &o, &text);
 }
 
-static enum rc sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
-                    struct err *err)
+static enum rc sign(struct core *core, struct ipc_req *req, const struct json *args,
+                    struct core_who who, struct err *err)
 {
     struct arena *a = ipc_req_arena(req);
     struct signing *g = ARENA_NEW(a, struct signing);
@@ -102,9 +102,7 @@ static enum rc sign(struct core *core, struct ipc_req *req, const struct json *a
     if (json_get(args, "dry_run") && json_type(json_get(args, "dry_run")) != JSON_BOOL)
         return ERR(err, RC_INVAL, msg_dry_run);
     TRY(api_cert_sign_read(&v, args, a, &g->s, err));
-    g->s.request.asker = arena_printf(a, "uid %u", (unsigned)uid);
-    if (!g->s.request.asker.p)
-        return RC_NOMEM;
+    TRY(core_who_str(who, a, &g->s.request.asker));
     if (is_dry_run(args)) {
         put_plan(g);
         return RC_OK;
@@ -112,10 +110,11 @@ static enum rc sign(struct core *core, struct ipc_req *req, const struct json *a
     return ca_issue(core->ca, &g->s.request, issued, g, err);
 }
 
-void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
+                    struct core_who who)
 {
     struct err err = ERR_INIT;
-    enum rc rc = sign(core, req, args, uid, &err);
+    enum rc rc = sign(core, req, args, who, &err);
 
     if (rc != RC_OK)
         fail(req, rc, &err);
@@ -204,8 +203,8 @@ static enum rc read_words(const struct json *args, struct arena *a, struct str *
     return arena_str(a, str_utf8_head(text, STORE_TEXT_MAX), out);
 }
 
-static enum rc revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
-                      struct err *err)
+static enum rc revoke(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who, struct err *err)
 {
     struct arena *a = ipc_req_arena(req);
     struct revoking *g = ARENA_NEW(a, struct revoking);
@@ -219,12 +218,10 @@ static enum rc revoke(struct core *core, struct ipc_req *req, const struct json 
         .certificate = g->cert.id,
         .now = v.now,
         .by = REVOCATION_BY_OPERATOR,
-        .actor = arena_printf(a, "uid %u", (unsigned)uid),
     };
+    TRY(core_who_str(who, a, &g->ask.actor));
     TRY(read_reason(args, &g->ask.reason, err));
     TRY(read_words(args, a, &g->ask.words));
-    if (!g->ask.actor.p)
-        return RC_NOMEM;
     if (is_dry_run(args)) {
         put_revoked(g);
         return RC_OK;
@@ -232,10 +229,11 @@ static enum rc revoke(struct core *core, struct ipc_req *req, const struct json 
     return revocation_submit(core->revocation, &g->ask, revoked, g);
 }
 
-void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who)
 {
     struct err err = ERR_INIT;
-    enum rc rc = revoke(core, req, args, uid, &err);
+    enum rc rc = revoke(core, req, args, who, &err);
 
     if (rc != RC_OK)
         fail(req, rc, &err);

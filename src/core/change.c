@@ -107,7 +107,7 @@ enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, co
 }
 
 static struct core_change *begin(struct core *core, struct ipc_req *req, const struct json *args,
-                                 uid_t uid)
+                                 struct core_who who)
 {
     struct core_change *c = ARENA_NEW(ipc_req_arena(req), struct core_change);
     struct api_view v = core_view(core, NULL);
@@ -121,14 +121,13 @@ static struct core_change *begin(struct core *core, struct ipc_req *req, const s
     c->now = v.now;
     if (json_get(args, "dry_run") && json_bool(json_get(args, "dry_run"), &c->dry) != RC_OK)
         c->dry = true;
-    c->asker = arena_printf(c->a, "uid %u", (unsigned)uid);
-    return c->asker.p ? c : NULL;
+    return core_who_str(who, c->a, &c->asker) == RC_OK ? c : NULL;
 }
 
-void core_change_run(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
-                     enum rc (*read)(struct core_change *c))
+void core_change_run(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct core_who who, enum rc (*read)(struct core_change *c))
 {
-    struct core_change *c = begin(core, req, args, uid);
+    struct core_change *c = begin(core, req, args, who);
     struct err err = ERR_INIT;
     enum rc rc;
 

@@ -32,8 +32,8 @@ struct core_change {
 
 /* Reads "reason" and "dry_run", calls `read`, which checks the rest and sets `write` and `put`, and
  * ends `req`: with the object that `put` fills, or with c->err. */
-void core_change_run(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid,
-                     enum rc (*read)(struct core_change *c));
+void core_change_run(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct core_who who, enum rc (*read)(struct core_change *c));
 /* A text of the arguments, printable, in the arena; empty when it is not given. */
 enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out);
 /* A time, or how long from now; 0 when it is not given. */

@@ -23,7 +23,8 @@ MSG(msg_eab_key, "core.eab-key",
 static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
-    .paths = {{"db", SB_READ | SB_WRITE}},
+    /* In /proc, who signed in as whom: where an approval takes two people (net_peer_login). */
+    .paths = {{"db", SB_READ | SB_WRITE}, {"/proc", SB_READ | SB_OPTIONAL}},
 };
 
 /* Made at the first start; a database without it cannot make or check a binding. Read before the

@@ -17,6 +17,7 @@
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "net/net.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/approvals.h"
@@ -84,6 +85,23 @@ void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* What api/ answers from; `processes` as in struct api_view. */
 struct api_view core_view(const struct core *core, const struct ipc_status *processes);
 
+/* ---- who.c: who asks through the control socket */
+
+/* By the kernel's word. */
+struct core_who {
+    uid_t uid;
+    uid_t login; /* who signed in to this host, whatever `sudo` or `su` made of them since;
+                    CORE_NO_LOGIN: nobody did, or it cannot be told */
+};
+
+#define CORE_NO_LOGIN ((uid_t)-1)
+
+struct core_who core_who_of(const struct net_cred *cred);
+/* The user who signed in, and where there is none the one who asks: one number for one person. */
+uid_t core_who_person(struct core_who who);
+/* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ. */
+enum rc core_who_str(struct core_who who, struct arena *a, struct str *out);
+
 /* ---- ui.c: the dashboard */
 
 void core_ui_init(struct core *core);
@@ -120,12 +138,14 @@ void core_site_renew(struct core *core, struct ipc_req *req, const struct json *
 
 /* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
  * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
- * signer is away and nothing was issued. `uid` is who asks. */
-void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+ * signer is away and nothing was issued. `who` asks. */
+void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
+                    struct core_who who);
 /* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
  * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
  * unless the new one is keyCompromise. */
-void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid);
+void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who);
 
 /* ---- issuers.c */
 
@@ -135,7 +155,8 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
  * of them missing; ends `req`. All of it in one transaction, or nothing.
  * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
  * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
-void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args);
+void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who who,
+                        const struct json *args);
 /* Admin command `signer restart`, for whoever finds that a change is in the register and that core
  * died before it told the signer; ends `req`, answer as above. */
 void core_signer_restart(struct core *core, struct ipc_req *req);
@@ -145,7 +166,7 @@ void core_signer_restart(struct core *core, struct ipc_req *req);
 /* What a change needs, and has. */
 struct core_approval {
     bool needed, missing, known;
-    uid_t uid;
+    struct core_who who;
     when_t now;
     struct arena *arena;
     struct str action, what;
@@ -157,7 +178,7 @@ struct core_approval {
 enum rc core_people_read(struct core *core, struct err *err);
 bool core_is_person(const struct core *core, uid_t uid);
 /* Does `change` (of `issuer change`) take a second person, for any of what it does? */
-enum rc core_approval_begin(const struct core *core, uid_t uid, const struct json *change,
+enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
@@ -166,7 +187,7 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval);
 /* RC_DENIED, the message API_APPROVAL_WAITS: which one waits. */
 enum rc core_approval_says(const struct core_approval *c, struct err *err);
 /* Admin commands `approval grant` and `approval deny`, args {"id"}; end `req`. */
-void core_approval_decide(struct core *core, struct ipc_req *req, uid_t uid,
+void core_approval_decide(struct core *core, struct ipc_req *req, struct core_who who,
                           const struct json *args, bool grant);
 /* `approval list`: {"approvals":[{"id","action","what","state","asked_by","asked","expires",
  * "decided_by"}...]}, the newest first. */

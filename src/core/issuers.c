@@ -27,8 +27,7 @@ struct job {
     struct store_issuer rows[CA_CHANGES_MAX];
     struct store_cross crosses[CA_CHANGES_MAX];
     struct ca_change change;
-    uid_t uid;
-    char actor[32];
+    struct core_who who;
     struct revocation_given crls[CA_CHANGES_MAX]; /* lists of roots */
     size_t n_crls;
     struct err err; /* why one was refused */
@@ -269,7 +268,7 @@ static void asked(enum rc rc, void *arg)
 
     if (rc == RC_OK) {
         log_warn("core.approval-waits", LOG_STR("approval", id_str(&job->approval.row.id)),
-                 LOG_STR("what", job->approval.what), LOG_Z("by", job->actor));
+                 LOG_STR("what", job->approval.what), LOG_STR("by", job->change.actor));
         rc = core_approval_says(&job->approval, &err);
     }
     refuse(job, rc, &err);
@@ -304,7 +303,7 @@ static void changed(enum rc rc, void *arg)
     log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
              LOG_INT("cross_certificates", job->change.n_crosses),
              LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke),
-             LOG_Z("by", job->actor));
+             LOG_STR("by", job->change.actor));
     if (job->restart)
         restart_signer(job);
     else
@@ -331,16 +330,17 @@ static enum rc begin(struct job *job, const struct json *args, struct err *err)
     c->now = clock_now(ev_clock(job->core->ev));
     c->issuers = job->rows;
     c->crosses = job->crosses;
-    c->actor = str_of(job->actor);
+    TRY(core_who_str(job->who, job->arena, &c->actor));
     IGNORE_RC(json_str(json_get(args, "reason"), &reason)); /* there need not be one */
     TRY(arena_str(job->arena, reason, &c->reason));
     TRY(read_lists(job, args, err));
     TRY(ca_change_check(job->core->ca, c, err));
-    TRY(core_approval_begin(job->core, job->uid, args, job->arena, &job->approval));
+    TRY(core_approval_begin(job->core, job->who, args, job->arena, &job->approval));
     return store_write(job->core->store, apply, changed, job);
 }
 
-void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const struct json *args)
+void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who who,
+                        const struct json *args)
 {
     struct job *job = ARENA_NEW(ipc_req_arena(req), struct job);
     struct err err = ERR_INIT;
@@ -351,8 +351,7 @@ void core_issuer_change(struct core *core, struct ipc_req *req, uid_t uid, const
         return;
     }
     *job = (struct job){.core = core, .req = req, .arena = ipc_req_arena(req)};
-    job->uid = uid;
-    snprintf(job->actor, sizeof(job->actor), "uid %u", (unsigned)uid);
+    job->who = who;
     rc = begin(job, args, &err);
     if (rc != RC_OK)
         refuse(job, rc, &err);

@@ -153,9 +153,10 @@ static enum rc read_renewal(struct core_change *c)
     return RC_OK;
 }
 
-void core_renewal_pull(struct core *core, struct ipc_req *req, const struct json *args, uid_t uid)
+void core_renewal_pull(struct core *core, struct ipc_req *req, const struct json *args,
+                       struct core_who who)
 {
-    core_change_run(core, req, args, uid, read_renewal);
+    core_change_run(core, req, args, who, read_renewal);
 }
 
 enum rc core_renewal_list(struct core *core, struct json_out *o)

@@ -110,3 +110,7 @@ struct net_cred {
 
 /* Who is at the other end of a Unix socket (SO_PEERCRED); RC_INVAL on another kind. */
 enum rc net_peer_cred(int fd, struct net_cred *out);
+/* Who signed in to this host to become that peer: the kernel's loginuid, which neither sudo nor su
+ * changes (proc(5)). Of the process that connected; a peer that ended may have been replaced by
+ * another one. RC_NOTFOUND: nobody signed in (a service), it has ended, or /proc does not say. */
+enum rc net_peer_login(const struct net_cred *cred, uid_t *out);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/sock_int.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
 
 socklen_t net_sockaddr_put(union net_sockaddr *sa, const struct addr_port *ap)
 {
@@ -77,5 +82,21 @@ enum rc net_peer_cred(int fd, struct net_cred *out)
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0)
         return RC_INVAL;
     *out = (struct net_cred){cred.pid, cred.uid, cred.gid};
+    return RC_OK;
+}
+
+enum rc net_peer_login(const struct net_cred *cred, uid_t *out)
+{
+    char path[64], text[32];
+    uint64_t login;
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/proc/%d/loginuid", (int)cred->pid);
+    CLEANUP(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    if (n <= 0 || str_u64(str_trim(str_bytes(text, (size_t)n)), UINT32_MAX, &login) != RC_OK ||
+        login == UINT32_MAX)
+        return RC_NOTFOUND;
+    *out = (uid_t)login;
     return RC_OK;
 }

@@ -27,6 +27,12 @@ def as_user(lab, user, *args, ok=(0,)):
     return run("setpriv", "--reuid", user, "--clear-groups", AUTARKY, *args, "--data", lab.data, ok=ok)
 
 
+def signed_in(person, user, *args, ok=(0,)):
+    """As `user`, into whom `person` has turned by sudo or su: the kernel remembers who signed in."""
+    command = f"echo $(id -u {person}) >/proc/self/loginuid && exec setpriv --reuid {user} --clear-groups \"$@\""
+    return run("/bin/sh", "-c", command, "sh", AUTARKY, *args, ok=ok)
+
+
 def approvals(lab, user=FIRST):
     return json.loads(as_user(lab, user, "approval", "list", "--json"))["approvals"]
 
@@ -76,7 +82,26 @@ def revocation(lab):
     ask(lab, "revoke", "rsa-1", "--yes")
 
 
-def trail(lab):
+def one_person(lab):
+    """Who asks by sudo is no second person under their own name, nor under another's by su."""
+    data = ("--data", lab.data)
+    said = signed_in(FIRST, "root", "issuer", "rotate", "ecdsa-1", *data, ok=(WAITING,))
+    expect(said, "takes a second person", "asked by sudo")
+    newest = approvals(lab)[0]
+    if newest["asked_by"] != int(subprocess.check_output(["id", "-u", FIRST])):
+        sys.exit(f"not asked by who signed in: {newest}")
+    for user in (FIRST, SECOND):
+        expect(signed_in(FIRST, user, "approval", "grant", newest["id"], *data, ok=(2,)), "the very person",
+               f"{FIRST} as {user}")
+    expect(as_user(lab, FIRST, "approval", "grant", newest["id"], ok=(2,)), "the very person", "without a login")
+    signed_in(SECOND, SECOND, "approval", "grant", newest["id"], *data)
+    expect(ask(lab, "rotate", "ecdsa-1", ok=(WAITING,)), "takes a second person", "somebody else's approval")
+    signed_in(FIRST, "root", "issuer", "rotate", "ecdsa-1", *data)
+    if "ecdsa-2" not in refs(lab):
+        sys.exit("granted by another person, and not done")
+
+
+def trail(lab, logins):
     """Who asked, who allowed, and that it was used: three events of each that was done."""
     with sqlite3.connect(f"file:{lab.data}/db/store.db?mode=ro", uri=True) as db:
         events = [json.loads(e) for (e,) in db.execute("SELECT bytes FROM events ORDER BY sequence")]
@@ -86,18 +111,34 @@ def trail(lab):
                    ("approval.denied", f"uid {uid[SECOND]}"), ("approval.used", "uid 0")):
         if wanted not in found:
             sys.exit(f"{wanted} is not in the trail: {found}")
+    if logins and ("approval.used", f"uid 0 (login {uid[FIRST]})") not in found:
+        sys.exit(f"the trail does not say who signed in: {found}")
     if found.count(("approval.used", "uid 0")) != 2:
         sys.exit(f"not two were used: {found}")
 
 
+def nobody_signed_in():
+    """Whoever runs the tests may have: commands then count for them. False where the kernel keeps no such record."""
+    try:
+        pathlib.Path("/proc/self/loginuid").write_text("4294967295", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
 def main():
+    logins = nobody_signed_in()
     with Lab(extra=CONTROL) as lab:
         lab.data.chmod(0o755)
         lab.start()
         rotation(lab)
         revocation(lab)
+        if logins:
+            one_person(lab)
+        else:
+            print("not tried: who signed in, of which this kernel keeps no record")
         lab.stop()
-        trail(lab)
+        trail(lab, logins)
 
 
 main()

@@ -12,6 +12,8 @@
 #define OLD "{\"ref\":\"rsa-1\",\"at\":\"2026-11-20T18:24:00Z\"}"
 
 /* The action that waits for somebody; empty: none does. */
+static const struct core_who root = {0, CORE_NO_LOGIN};
+
 static enum rc action(unsigned two_persons, const char *change, char out[static 32])
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(64 * 1024);
@@ -27,7 +29,7 @@ static enum rc action(unsigned two_persons, const char *change, char out[static 
     TRY(ev_new(&clock.clock, &ev));
     core.ev = ev;
     TRY(json_parse(str_of(change), 4096, &doc, NULL));
-    TRY(core_approval_begin(&core, 0, json_root(doc), &a, &approval));
+    TRY(core_approval_begin(&core, root, json_root(doc), &a, &approval));
     if (approval.needed && !str_starts(approval.what, approval.action))
         return RC_INVAL;
     return str_copyz(approval.needed ? approval.action : STR(""), out, 32);

@@ -476,7 +476,8 @@ static int takes_two(struct play *p, const char *change, const char *what)
     struct core_approval approval;
 
     if (json_parse(str_of(change), 4096, &doc, NULL) != RC_OK ||
-        core_approval_begin(&p->core, 0, json_root(doc), &a, &approval) != RC_OK)
+        core_approval_begin(&p->core, (struct core_who){0, CORE_NO_LOGIN}, json_root(doc), &a,
+                            &approval) != RC_OK)
         return -1;
     if (!approval.needed)
         return 0;

@@ -2,12 +2,14 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -197,6 +199,42 @@ static void unix_sockets_know_their_peer(void)
     CHECK_RC(net_local_addr(s, &peer), RC_INVAL);
 }
 
+/* In a process of its own, which may sign in only where the kernel has an audit trail and we are
+ * root: 77 then; else 0 when the peer's login is what it should be. */
+static int signs_in(const char *path, int l)
+{
+    CLEANUP(fd_closep) int c = -1;
+    CLEANUP(fd_closep) int s = -1;
+    CLEANUP(fd_closep) int file = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+    struct net_cred cred = {0};
+    uid_t login = 0;
+
+    if (file < 0 || write(file, "12345", 5) != 5)
+        return 77;
+    if (net_connect_unix(path, &c, NULL) != RC_OK || net_accept(l, &s, NULL) != RC_OK ||
+        net_peer_cred(s, &cred) != RC_OK || net_peer_login(&cred, &login) != RC_OK)
+        return 1;
+    return login == 12345 ? 0 : 2;
+}
+
+static void a_peer_has_signed_in(void)
+{
+    WITH_DIR;
+    CLEANUP(fd_closep) int l = -1;
+    uid_t login = 0;
+    int status = -1;
+    pid_t child;
+
+    CHECK_OK(net_listen_unix(path, 0600, &l, NULL));
+    child = fork();
+    if (child == 0)
+        _exit(signs_in(path, l));
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+    CHECK_RC(net_peer_login(&(struct net_cred){.pid = INT_MAX}, &login), RC_NOTFOUND);
+}
+
 static void unix_sockets_replace_only_the_dead(void)
 {
     WITH_DIR;
@@ -247,5 +285,6 @@ static void accept_needs_a_listener(void)
 CHECK_MAIN(CHECK_TEST(listens_and_accepts), CHECK_TEST(any_address_takes_ipv4_too),
            CHECK_TEST(says_what_is_in_the_way), CHECK_TEST(several_share_one_address),
            CHECK_TEST(one_that_is_alone_is_not_joined), CHECK_TEST(privileged_ports_need_privilege),
-           CHECK_TEST(unix_sockets_know_their_peer), CHECK_TEST(unix_sockets_replace_only_the_dead),
-           CHECK_TEST(unix_paths_have_a_limit), CHECK_TEST(accept_needs_a_listener))
+           CHECK_TEST(unix_sockets_know_their_peer), CHECK_TEST_ONCE(a_peer_has_signed_in),
+           CHECK_TEST(unix_sockets_replace_only_the_dead), CHECK_TEST(unix_paths_have_a_limit),
+           CHECK_TEST(accept_needs_a_listener))
