@@ -66,7 +66,7 @@ def transcript(m, entries, key="root-rsa"):
             check = (OPENSSL, "dgst", "-sha256", "-verify", pub, "-signature", sig)
             expect(run(*check, text), "Verified OK", text.name)
             forged = m.directory / "forged.txt"
-            forged.write_text(content.replace("Hospital", "Hospitai", 1))
+            forged.write_text(content.replace("ceremony", "ceremonj", 1))
             expect(run(*check, forged, ok=(1,)), "Verification failure", "a forged entry")
         expect(content, f"\nprevious: {before}\n", text.name)
         digest = run(OPENSSL, "dgst", "-sha256", "-c", text).rsplit("= ", 1)[1].strip()
