@@ -69,6 +69,8 @@ enum cmd_option {
     CMD_OPT_URL,
     CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
+    CMD_OPT_CRL,
+    CMD_OPT_CRL_DAYS,
     CMD_OPT_COUNT,
 };
 #define CMD_BIT(option) (UINT64_C(1) << (option))

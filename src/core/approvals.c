@@ -68,6 +68,7 @@ static bool takes_two(unsigned two_persons, const struct json *change, const cha
     size_t crossed = json_len(json_get(change, "crosses"));
     size_t replaced = json_len(json_get(change, "retire"));
     size_t revoked = json_len(json_get(change, "revoke"));
+    size_t lists = json_len(json_get(change, "crls")); /* alone they change no authority */
     const struct {
         enum conf_two_persons kind;
         const char *action;
@@ -76,7 +77,7 @@ static bool takes_two(unsigned two_persons, const struct json *change, const cha
         {CONF_TWO_ISSUER_REVOKE, "issuer.revoke", revoked > 0},
         {CONF_TWO_ISSUER_ROTATE, "issuer.rotate", replaced > 0},
         {CONF_TWO_ISSUER_CREATE, "issuer.create",
-         made > replaced || crossed > 0 || replaced + revoked == 0},
+         made > replaced || crossed > 0 || replaced + revoked + lists == 0},
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
