@@ -59,12 +59,13 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
                                              enum ca_hierarchy hierarchy)
 {
     const struct ceremony_kind *kind = ceremony_kind_find(algorithm);
+    const char *root = kind ? kind->root : NULL;
     const struct store_issuer *best = NULL;
 
-    for (size_t i = 0; kind && i < c->n_known + m->n; i++) {
+    for (size_t i = 0; root && i < c->n_known + m->n; i++) {
         const struct store_issuer *row = i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
 
-        if (signs_for(row, str_of(kind->root), hierarchy, c->now) &&
+        if (signs_for(row, str_of(root), hierarchy, c->now) &&
             (!best || row->not_before >= best->not_before))
             best = row;
     }

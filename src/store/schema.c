@@ -281,6 +281,7 @@ static const char *const status[] = {
     "ALTER TABLE serials ADD COLUMN issuer TEXT",
     "ALTER TABLE serials ADD COLUMN revoked INTEGER",
     "ALTER TABLE serials ADD COLUMN reason INTEGER",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
     "UPDATE serials SET (issuer, revoked, reason) = (SELECT issuer, revoked, revocation_reason"
     " FROM certificates WHERE n = certificate) WHERE certificate IS NOT NULL",
     NULL,

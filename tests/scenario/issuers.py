@@ -116,7 +116,9 @@ def revoked(lab, certificates):
     lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
     ready(lab)
     crl = lab.directory / "root.crl"
-    run("curl", "-sSf", "-o", crl, f"{lab.plain}/crl/root-rsa/0.crl")
+    # Where the issuer's own certificate says that its root's list is.
+    said = run(OPENSSL, "x509", "-in", lab.data / "ca" / f"{ref}.crt", "-noout", "-ext", "crlDistributionPoints")
+    run("curl", "-sSf", "-o", crl, said.split("URI:")[1].split()[0])
     text = run(OPENSSL, "crl", "-inform", "DER", "-in", crl, "-noout", "-text", "-CAfile", lab.roots)
     serial = run(OPENSSL, "x509", "-in", lab.data / "ca" / f"{ref}.crt", "-noout", "-serial").strip().split("=")[1]
     expect(text, serial, "the root's list")
