@@ -169,6 +169,14 @@ static bool ask_challenge(struct client *c, struct str authz)
     return done.x && done.status == 200;
 }
 
+bool client_prove(struct client *c, const char *authorization)
+{
+    bool asked = ask_challenge(c, str_of(authorization));
+
+    world_spin(c->w);
+    return asked;
+}
+
 bool client_challenge(struct client *c, const char *order, char url[static 256])
 {
     CLEANUP(reply_done) struct reply r = client_post(c, order, "");

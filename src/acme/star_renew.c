@@ -4,8 +4,8 @@
  * both and never neither, and recovery (ca/recover.c) ends what is reserved. Each time all is
  * judged again that may have changed since: account, authorizations given up, rules, CAA, the last
  * certificate. The proof of control itself is not: the order was allowed to go on until its end.
- * What stands in the way for now is tried again with growing pauses; what will stand in the way for
- * ever ends the order. */
+ * An obstacle that may pass (a signer that is away, a DNS server that does not answer) is met again
+ * after a growing pause; one that will not (star.h: acme_star_for_ever) ends the order. */
 #include <assert.h>
 
 #include "acme/star.h"

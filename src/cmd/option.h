@@ -2,6 +2,7 @@
 /* The options of the commands; part of cmd/cmd.h. What they are called stands in table.c. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -73,6 +74,7 @@ enum cmd_option {
     CMD_OPT_CRL_DAYS,
     CMD_OPT_COUNT,
 };
+static_assert(CMD_OPT_COUNT <= 64, "one bit for each option");
 #define CMD_BIT(option) (UINT64_C(1) << (option))
 
 struct cmd_option_row {

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from dns_server import HEAD, free_port
+from dns_server import HEAD, NameServer, free_port
 
 KNOTD = "/usr/sbin/knotd"
 CONF = """
@@ -45,7 +45,7 @@ zone:
 """
 
 
-class KnotServer:
+class KnotServer(NameServer):
     """`key`: name and secret (base64) of the TSIG key, HMAC-SHA-256."""
 
     def __init__(self, directory, zone, records, key):
@@ -82,18 +82,6 @@ class KnotServer:
         self.stop()
         return False
 
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.stop()
+    def __exit__(self, *_):
+        super().__exit__()
         shutil.rmtree(self.sockets, ignore_errors=True)

@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from certbot_dns import CertbotDns  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
 from lab import DOMAIN, Lab, OPENSSL, expect, run, verify_chain  # noqa: E402
 
@@ -34,23 +35,10 @@ printf 'server 127.0.0.1 %s\\nzone %s.\\nupdate %s _acme-challenge.%s 1 TXT %s\\
 
 
 def certbot(lab, dns):
-    home = lab.directory / "certbot"
-    home.mkdir()
-    ini = home / "rfc2136.ini"
-    ini.write_text(f"dns_rfc2136_server = 127.0.0.1\ndns_rfc2136_port = {dns.port}\ndns_rfc2136_name = acme\n"
-                   f"dns_rfc2136_secret = {SECRET}\ndns_rfc2136_algorithm = HMAC-SHA256\n")
-    ini.chmod(0o600)
-
-    def issue(name, *more, ok=(0,)):
-        return run("/usr/bin/certbot", "certonly", "--dns-rfc2136", "--dns-rfc2136-credentials", ini,
-                   "--dns-rfc2136-propagation-seconds", "1", "--server", lab.directory_url, "--agree-tos", "--email",
-                   f"admin@{DOMAIN}", "--no-eff-email", "-d", name, *more, "--config-dir", home, "--work-dir", home,
-                   "--logs-dir", home, "--non-interactive", ok=ok,
-                   env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.roots)})
-    issue(f"wiki.{DOMAIN}", "-d", f"www.wiki.{DOMAIN}")
-    live = home / "live" / f"wiki.{DOMAIN}"
-    verify_chain(lab.roots, live / "cert.pem", live / "chain.pem", live / "fullchain.pem", f"www.wiki.{DOMAIN}")
-    expect(issue(f"taken.{DOMAIN}", ok=(1,)), "CAA records allow other.example and not this CA", "certbot")
+    client = CertbotDns(lab, dns.port, SECRET)
+    client.issue(f"wiki.{DOMAIN}", "-d", f"www.wiki.{DOMAIN}")
+    verify_chain(lab.roots, *client.files(f"wiki.{DOMAIN}"), f"www.wiki.{DOMAIN}")
+    expect(client.issue(f"taken.{DOMAIN}", ok=(1,)), "CAA records allow other.example and not this CA", "certbot")
 
 
 def dehydrated(lab, dns):

@@ -38,7 +38,7 @@ def is_(what, found, wanted):
 
 class Star:
     def __init__(self, lab, library, clock, name, anybody):
-        self.lab, self.library, self.clock, self.name, self.anybody = lab, library, clock, name, anybody
+        self.lab, self.owner, self.clock, self.name, self.anybody = lab, library, clock, name, anybody
         self.first = self.now()
         wish = {"end-date": text(self.first + datetime.timedelta(seconds=END)), "lifetime": LIFETIME}
         if anybody:
@@ -54,10 +54,10 @@ class Star:
         return datetime.datetime.utcnow().replace(microsecond=0) + datetime.timedelta(microseconds=self.clock.offset)
 
     def reply(self):
-        return self.library.get(self.certificate, self.lab)
+        return self.owner.get(self.certificate, self.lab)
 
     def leaf(self):
-        return leaf(self.reply().text if self.anybody else self.library.pem(self.certificate))
+        return leaf(self.reply().text if self.anybody else self.owner.pem(self.certificate))
 
     def in_time(self):
         """Section 3.3: the next one is there at the latest when half of this one is over, and valid when it is."""

@@ -45,23 +45,6 @@ static void status_is(struct client *c, const char *url, const char *status)
     CHECK_STR(reply_text(&r, "status"), status);
 }
 
-static bool validate_ahead(struct lab *l, const char *url)
-{
-    CLEANUP(reply_done) struct reply r = client_post(&l->c, url, "");
-    CLEANUP(reply_done) struct reply asked = {.x = NULL};
-    struct json_iter it = json_iter(json_get(r.json, "challenges"));
-    const struct json *challenge;
-    struct str text;
-    char at[256];
-
-    if (!json_next(&it, NULL, &challenge) || json_str(json_get(challenge, "url"), &text) != RC_OK ||
-        str_copyz(text, at, sizeof(at)) != RC_OK)
-        return false;
-    asked = client_post(&l->c, at, "{}");
-    world_spin(&l->w);
-    return asked.status == 200;
-}
-
 /* Proven ahead, an order for the name is ready at once and has that authorization. */
 static void ahead_of_an_order(void)
 {
@@ -75,7 +58,7 @@ static void ahead_of_an_order(void)
     r = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
     CHECK_INT(r.status, 201);
     CHECK_OK(str_copyz(world_header(r.x, "Location"), authz, sizeof(authz)));
-    CHECK(validate_ahead(&l, authz));
+    CHECK(client_prove(&l.c, authz));
     again = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
     CHECK_INT(again.status, 200);
     CHECK_STR(reply_text(&again, "status"), "valid");
