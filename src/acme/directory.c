@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 sections 7.1.1 and 7.2: what there is, and nonces. */
 #include "acme/parts_int.h"
+#include "acme/star.h"
 
 enum { PROFILE_TEXT_MAX = 256, PREFIX_MAX = 4096 };
 
@@ -73,6 +74,7 @@ static void put_meta(struct json_out *o, const struct acme_request *r)
                     arena_printf(r->arena, "%.*s" ACME_PREFLIGHT_PATH, STR_ARG(r->base)));
     if (acme_subdomains_offered(conf))
         json_kv_bool(o, "subdomainAuthAllowed", true);
+    acme_star_put_meta(o, conf);
     json_key(o, "profiles");
     json_obj(o);
     for (size_t i = 0; i < conf->n_profiles; i++)

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "acme/star.h"
 #include "acme/state.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -150,32 +151,35 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
 }
 
 /* The rules, and the sites, may have changed since the order was made. */
-static enum rc judge(struct acme_request *r, struct finalize_data *d)
+enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
+                         const struct addr *client, bool vouched, struct str **tops)
 {
     bool special = acme_special_open(r);
+    struct str *top = tops ? ARENA_ARRAY(r->arena, struct str, order->n_names) : NULL;
 
-    d->tops = ARENA_ARRAY(r->arena, struct str, d->order.n_names);
-    if (!d->tops)
+    if (tops && !top)
         return RC_NOMEM;
-    for (size_t i = 0; i < d->order.n_names; i++) {
-        const struct store_name *name = &d->order.names[i].name;
+    for (size_t i = 0; i < order->n_names; i++) {
+        const struct store_name *name = &order->names[i].name;
         struct policy_query q = {
             .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
             .value = name->value,
-            .requester = r->x->req.client,
+            .requester = *client,
             .special = special,
             .eab = r->account.eab_key,
         };
         struct policy_verdict verdict;
         const struct conf_site *site;
 
-        if (d->vouched)
+        if (vouched)
             TRY(policy_judge_vouched(r->acme->conf, &q, &site, &r->err));
         else
             TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
-        if (name->type == STORE_NAME_DNS)
-            d->tops[i] = acme_subdomains_top(r, name->value);
+        if (top && name->type == STORE_NAME_DNS)
+            top[i] = acme_subdomains_top(r, name->value);
     }
+    if (tops)
+        *tops = top;
     return RC_OK;
 }
 
@@ -201,10 +205,9 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
     return RC_OK;
 }
 
-/* In the transaction of the reservation: the one winner, with authorizations that still hold. */
-static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
+/* In a transaction: the one winner, with authorizations that still hold. */
+static enum rc win(struct store_txn *txn, struct acme_request *r, struct err *err)
 {
-    struct acme_request *r = arg;
     const struct finalize_data *d = r->data;
     enum rc rc;
 
@@ -219,6 +222,19 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 
+/* In the transaction of the reservation. */
+static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
+{
+    struct acme_request *r = arg;
+    const struct finalize_data *d = r->data;
+
+    TRY(win(txn, r, err));
+    if (!d->order.star)
+        return RC_OK;
+    TRY(store_star_begin(txn, &d->order.id, d->csr.spki, r->now, 0));
+    return store_star_take(txn, &d->order.id, 0);
+}
+
 static void issued(void *arg, enum rc rc, const struct store_certificate *certificate,
                    const struct err *err)
 {
@@ -230,6 +246,10 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
     if (rc == RC_OK) {
         d->order.status = STORE_ORDER_VALID;
         d->order.certificate = certificate->id;
+        if (d->order.star) {
+            d->order.expires = d->order.star->end;
+            acme_star_look(r->acme);
+        }
     } else if (rc == RC_AGAIN) { /* recovery is at it, or was */
         rc = store_order_get(store_read(r->acme->store), r->arena, &d->order.id, &d->order);
     } else {
@@ -251,11 +271,45 @@ static enum rc take_vouched(struct acme_request *r, struct finalize_data *d)
     return d->ask.lineage.p ? RC_OK : RC_NOMEM;
 }
 
+/* ---- an order that renews itself (RFC 8739) */
+
+static enum rc begin_later(struct store_txn *txn, struct acme_request *r)
+{
+    const struct finalize_data *d = r->data;
+    when_t start = d->order.star->start;
+
+    TRY(win(txn, r, &r->err));
+    return store_star_begin(txn, &d->order.id, d->csr.spki, start, start);
+}
+
+static void begins_later(struct acme_request *r)
+{
+    struct finalize_data *d = r->data;
+
+    acme_open_end(&r->acme->open, &r->account.id);
+    acme_star_look(r->acme);
+    d->order.status = STORE_ORDER_PROCESSING;
+    acme_order_reply(r, &d->order, 200);
+}
+
+/* The first of many. Its dates are those of one whose nominal date is now. */
+static enum rc take_star(struct acme_request *r, struct finalize_data *d)
+{
+    struct store_star first = *d->order.star;
+
+    first.first = r->now;
+    acme_star_span(&first, r->now, &d->ask.not_before, &d->ask.not_after);
+    d->ask.lineage = acme_star_lineage(r->arena, &d->order.id);
+    return d->ask.lineage.p ? RC_OK : RC_NOMEM;
+}
+
 static void caa_checked(struct acme_request *r, enum rc rc)
 {
     struct finalize_data *d = r->data;
 
-    if (rc == RC_OK)
+    if (rc == RC_OK && d->order.star && d->order.star->start > r->now)
+        rc = acme_write(r, begin_later, begins_later);
+    else if (rc == RC_OK)
         rc = ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
     if (rc != RC_OK)
         acme_reply_fail(r, rc);
@@ -273,7 +327,7 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(read_csr(r, d));
     TRY(check_names(r, d));
     TRY(check_key(r, d));
-    TRY(judge(r, d));
+    TRY(acme_order_judge(r, &d->order, &r->x->req.client, d->vouched, &d->tops));
     d->ask = (struct ca_request){
         .profile = d->order.profile,
         .spki = d->csr.spki,
@@ -296,6 +350,8 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
     if (d->vouched)
         TRY(take_vouched(r, d));
+    if (d->order.star)
+        TRY(take_star(r, d));
     acme_caa_check(r, &d->order, caa_checked);
     return RC_OK;
 }
@@ -305,8 +361,11 @@ enum rc acme_finalize(struct acme_request *r)
 static enum rc order_finish(struct store_txn *txn, const struct id *order,
                             const struct store_certificate *certificate)
 {
+    enum rc rc;
+
     assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_VALID));
-    return store_order_finish(txn, order, &certificate->id);
+    rc = store_order_finish(txn, order, &certificate->id);
+    return rc == RC_CONFLICT ? acme_star_finish(txn, order, certificate) : rc;
 }
 
 static enum rc order_fail(struct store_txn *txn, const struct id *order, const struct err *why,
@@ -314,11 +373,12 @@ static enum rc order_fail(struct store_txn *txn, const struct id *order, const s
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(64 * 1024);
     struct str problem;
+    enum rc rc;
 
-    (void)now;
     assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_INVALID));
     TRY(acme_problem_json(&a, why, NULL, 0, &problem));
-    return store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
+    rc = store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
+    return rc == RC_CONFLICT ? acme_star_fail(txn, order, why, now) : rc;
 }
 
 const struct ca_order_ops *acme_order_ops(void)

@@ -52,6 +52,7 @@ static void added(struct acme_request *r)
 enum rc acme_new_authorization(struct acme_request *r)
 {
     struct ahead *d = ARENA_NEW(r->arena, struct ahead);
+    uint64_t open;
 
     if (!d)
         return RC_NOMEM;
@@ -64,6 +65,7 @@ enum rc acme_new_authorization(struct acme_request *r)
         acme_authorization_reply(r, &d->authorization, 200);
         return RC_OK;
     }
+    TRY(acme_order_room(r, &open));
     TRY(acme_identifier_authorization(r, &d->identifier, &d->authorization));
     d->authorization.ahead = true;
     /* Proven on its last day, it counts for its life from then. */

@@ -52,6 +52,24 @@ enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_
                                       struct store_authorization *out);
 bool acme_name_eq(const struct store_name *a, const struct store_name *b);
 
+/* order.c */
+void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
+/* Answers with that order, in the end: also when that fails. */
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
+/* RC_QUOTA with rateLimited when the account may have nothing more open (open.h), and how much is.
+ */
+enum rc acme_order_room(struct acme_request *r, uint64_t *out_open);
+/* A member of `in` that is a time (RFC 3339); 0 when there is none. */
+enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
+                        when_t *out);
+
+/* finalize.c */
+/* All names of the order once more, by the rules for the account of the request and that address,
+ * or as sites: RC_DENIED with its problem. `tops` (may be NULL), one for each name: how far up a
+ * proof for a domain above counts for it, empty: not at all. */
+enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
+                         const struct addr *client, bool vouched, struct str **tops);
+
 /* prune.c */
 enum rc acme_prune_start(struct acme *a);
 void acme_prune_stop(struct acme *a);
