@@ -111,7 +111,6 @@ static void requests(void)
 {
     CLEANUP(made_done) struct made m = {.a = ARENA_INIT(8 << 20)};
     CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REVOCATION_MAX);
-    CLEANUP(buf_done) struct buf bad = BUF_INIT(CEREMONY_REVOCATION_MAX);
     struct ceremony_revocation r, back;
 
     CHECK_OK(make(&m));
