@@ -190,9 +190,8 @@ static const struct cmd_row rows[] = {
      cmd_issuer_list},
     {"issuer", "create", "make issuers that are missing, or another hierarchy",
      "Needs the key of the root that signs, in root/ of the data directory or in a token. With\n"
-     "--special, and roots of its own, the hierarchy for names that are not of this organisation; "
-     "with --staging\n"
-     "that of the staging directory.\n"
+     "--special, and roots of its own, the hierarchy for names that are not of this\n"
+     "organisation; with --staging that of the staging directory.\n"
      "With --csr only their keys are made here, and requests on media for a root elsewhere.",
      NULL,
      OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) |
