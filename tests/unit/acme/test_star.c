@@ -485,7 +485,7 @@ static void record_that_ends(void)
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
 
     CHECK(lab_start(&l, STAR_ON));
-    CHECK(world_reload(&l.w, "organization: Example Hospital\n"
+    CHECK(world_reload(&l.w, "organization: Example Hospital\ncountry: DE\n"
                              "domain: hospital.example\n"
                              "urls: {api: \"https://ca.hospital.example:8555\"}\n"
                              "policy: [{name: all, allow: [\"*.hospital.example\"],"
