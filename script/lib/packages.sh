@@ -60,6 +60,8 @@ fuzz      clang                 libFuzzer
 fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
 bench     pebble                the ACME server we are measured beside
+bench     caddy                 another one
+bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
 bench     wrk                   asks both

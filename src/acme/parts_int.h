@@ -134,3 +134,6 @@ bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thu
 enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
 enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
                          const struct store_authorization *authz);
+
+/* directory.c: the domains by which records mean this CA, an array. */
+void acme_put_issuers(struct json_out *o, const struct conf *conf, const char *key);

@@ -162,6 +162,20 @@ static enum rc ends(struct acme_renewal *w, enum rc rc)
     return rc;
 }
 
+/* A record that stays proves until it ends, and nothing is issued by it afterwards
+ * (draft-ietf-acme- dns-persist section 4.4): what it has proven is no longer good than its
+ * authorization. */
+static bool has_run_out(const struct acme_renewal *w, const struct store_authorization *z)
+{
+    struct str persist = str_of(conf_challenge_name(CONF_CHALLENGE_DNS_PERSIST_01));
+
+    for (size_t i = 0; i < z->n_challenges; i++)
+        if (z->challenges[i].status == STORE_CHALLENGE_VALID &&
+            str_eq(z->challenges[i].type, persist))
+            return z->expires <= w->now;
+    return false;
+}
+
 /* An authorization that has expired has served: it was asked for once (RFC 8739 section 2.1). One
  * that its owner gave up is a word of its own. */
 static enum rc check_authorizations(struct acme_renewal *w)
@@ -172,7 +186,11 @@ static enum rc check_authorizations(struct acme_renewal *w)
 
         TRY(store_authorization_get(store_read(w->r.acme->store), &a,
                                     &w->order.names[i].authorization, &z));
-        if (z.status != STORE_AUTHORIZATION_VALID && z.status != STORE_AUTHORIZATION_EXPIRED)
+        if (has_run_out(w, &z))
+            z.status = STORE_AUTHORIZATION_EXPIRED;
+        else if (z.status == STORE_AUTHORIZATION_EXPIRED)
+            z.status = STORE_AUTHORIZATION_VALID;
+        if (z.status != STORE_AUTHORIZATION_VALID)
             return ends(w,
                         ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_authorization, z.name.value,
                                  str_of(store_authorization_status_text(z.status))));

@@ -42,8 +42,8 @@ static const char *const common_names[] = {"name", "text", "none", NULL};
 static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
-static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
-                                         NULL};
+static const char *const challenges[] = {"http-01",        "dns-01",         "tls-alpn-01",
+                                         "dns-account-01", "dns-persist-01", NULL};
 static const char *const caa_modes[] = {"check", "strict", "off", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};

@@ -479,6 +479,27 @@ static void authorization_given_up(void)
     CHECK_STR(status_of(&l, l.order), "canceled");
 }
 
+/* dns-persist-01: nothing is issued by a record that has ended. */
+static void record_that_ends(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+
+    CHECK(lab_start(&l, STAR_ON));
+    CHECK(world_reload(&l.w, "organization: Example Hospital\ncountry: DE\n"
+                             "domain: hospital.example\n"
+                             "urls: {api: \"https://ca.hospital.example:8555\"}\n"
+                             "policy: [{name: all, allow: [\"*.hospital.example\"],"
+                             " challenges: [dns-persist-01]}]\n" STAR_ON));
+    l.w.until = now(&l) + 3 * WHEN_DAY;
+    CHECK(begin(&l, wish(&l, 0, DAYS(30), DAYS(2), "")));
+    pass(&l, 2 * WHEN_DAY);
+    CHECK(certificates(&l) >= 2);
+    CHECK_STR(status_of(&l, l.order), "valid");
+    pass(&l, 3 * WHEN_DAY);
+    CHECK_STR(status_of(&l, l.order), "canceled");
+    CHECK(certificates(&l) <= 4);
+}
+
 static enum rc revoke(struct store_txn *txn, void *arg)
 {
     struct revocation_result result = {.n = 0};
@@ -712,8 +733,9 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(a_month), CHECK_TEST_ONCE(read_by_anybody), CHECK_TEST_ONCE(canceled),
            CHECK_TEST_ONCE(canceled_too_early), CHECK_TEST_ONCE(canceled_while_renewing),
            CHECK_TEST_ONCE(not_revoked), CHECK_TEST_ONCE(account_gone),
-           CHECK_TEST_ONCE(authorization_given_up), CHECK_TEST_ONCE(revoked_by_an_operator),
-           CHECK_TEST_ONCE(rules_that_change), CHECK_TEST_ONCE(caa_that_forbids),
-           CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
-           CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
-           CHECK_TEST_ONCE(never_beyond_its_issuer), CHECK_TEST_ONCE(pruned_with_its_order))
+           CHECK_TEST_ONCE(authorization_given_up), CHECK_TEST_ONCE(record_that_ends),
+           CHECK_TEST_ONCE(revoked_by_an_operator), CHECK_TEST_ONCE(rules_that_change),
+           CHECK_TEST_ONCE(caa_that_forbids), CHECK_TEST_ONCE(signer_away),
+           CHECK_TEST_ONCE(crash_while_renewing), CHECK_TEST_ONCE(missed_times),
+           CHECK_TEST_ONCE(clock_that_leaps), CHECK_TEST_ONCE(never_beyond_its_issuer),
+           CHECK_TEST_ONCE(pruned_with_its_order))
