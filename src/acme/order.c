@@ -4,6 +4,7 @@
 #include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"
+#include "ca/lock.h"
 #include "metrics/metrics.h"
 #include "policy/policy.h"
 
@@ -438,6 +439,19 @@ enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
 }
 
+/* Whoever would be refused in the end is refused before they prove anything. */
+static enum rc check_locks(struct acme_request *r, const struct order_data *d)
+{
+    struct store_name *names = ARENA_ARRAY(r->arena, struct store_name, d->n);
+    struct ca_lock_ask ask = {.names = names, .n_names = d->n, .account = r->account.id};
+
+    if (!names)
+        return RC_NOMEM;
+    for (size_t i = 0; i < d->n; i++)
+        names[i] = d->ids[i].name;
+    return ca_lock_judge(store_read(r->acme->store), r->arena, &ask, r->now, &r->err);
+}
+
 static enum rc read_order(struct acme_request *r, struct order_data *d)
 {
     TRY(read_profile(r, d));
@@ -451,6 +465,7 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
         return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
                         arena_printf(r->arena, "%zu", d->n));
     TRY(check_one_hierarchy(r, d));
+    TRY(check_locks(r, d));
     return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);
 }
 

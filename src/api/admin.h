@@ -35,8 +35,9 @@ struct api_view {
     when_t now;
 };
 
-/* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
- * "staging":{"directory","issued","valid"} or null (those are not among the certificates before),
+/* {"version","node","boot","generation","organization","domain","healthy","frozen":[{"id","scope",
+ * "value","renewals","automatic","reason","set_by","set"}...],"certificates":{...},"staging":
+ * {"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);

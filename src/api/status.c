@@ -8,11 +8,12 @@
 #include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
+#include "store/locks.h"
 #include "store/revocations.h"
 #include "store/store.h"
 #include "x509/name.h"
 
-enum { TEXT_MAX = 1024, CRL_ARENA = STORE_CRL_MAX + 64 * 1024 };
+enum { TEXT_MAX = 1024, CRL_ARENA = STORE_CRL_MAX + 64 * 1024, LOCKS_ARENA = 512 * 1024 };
 #define EXPIRING_SOON (30 * WHEN_DAY)
 #define ROOT_LIST_SOON (30 * WHEN_DAY)
 
@@ -142,6 +143,37 @@ static bool healthy(const struct api_view *v)
            ca_ready(v->ca, &err) == RC_OK;
 }
 
+/* What holds; `out_n` 0 when it cannot be read, which doctor reports of the store. */
+static size_t locks_that_hold(const struct api_view *v, struct arena *a, struct store_lock **out)
+{
+    size_t n = 0;
+
+    return store_lock_active(store_read(v->store), a, out, &n) == RC_OK ? n : 0;
+}
+
+static void put_locks(const struct api_view *v, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
+    struct store_lock *locks = NULL;
+    size_t n = locks_that_hold(v, &a, &locks);
+
+    json_key(o, "frozen");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++) {
+        json_obj(o);
+        json_kv_id(o, "id", &locks[i].id);
+        json_kv_z(o, "scope", store_lock_scope_text(locks[i].scope));
+        json_kv_str(o, "value", locks[i].value);
+        json_kv_bool(o, "renewals", locks[i].renewals);
+        json_kv_bool(o, "automatic", locks[i].automatic);
+        json_kv_str(o, "reason", locks[i].reason);
+        json_kv_str(o, "set_by", locks[i].set_by);
+        json_kv_when(o, "set", locks[i].set);
+        json_end(o);
+    }
+    json_end(o);
+}
+
 enum rc api_status(const struct api_view *v, struct json_out *o)
 {
     const struct store_node *node = store_node(v->store);
@@ -154,6 +186,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "organization", v->conf->organization);
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
+    put_locks(v, o);
     put_certificates(v, o);
     put_staging(v, o);
     put_revocation(v, o);
@@ -378,6 +411,28 @@ static void check_orders(const struct api_view *v, struct findings *f)
 }
 
 /* Lists are made long before they end; one that is late can still be mended in time. */
+static void check_locks(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    struct store_lock *locks = NULL;
+    char since[WHEN_TEXT];
+    size_t n = locks_that_hold(v, &a, &locks);
+
+    for (size_t i = 0; i < n; i++) {
+        struct str by = locks[i].automatic ? STR("the server itself") : locks[i].set_by;
+
+        buf_reset(&b);
+        buf_printf(&b, "issuance is frozen (%s%s%.*s) since %s, by %.*s: %.*s",
+                   store_lock_scope_text(locks[i].scope), locks[i].value.n ? " " : "",
+                   STR_ARG(locks[i].value), when_text(locks[i].set, since), STR_ARG(by),
+                   STR_ARG(locks[i].reason));
+        finding(f, "issuance", "warning", buf_z(&b), "autarky issuance status");
+    }
+    if (n == 0)
+        finding(f, "issuance", "ok", "nothing is frozen", NULL);
+}
+
 static void check_revocation(const struct api_view *v, struct findings *f)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
@@ -439,6 +494,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_issuers(v, &f);
     check_orders(v, &f);
     check_revocation(v, &f);
+    check_locks(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

@@ -117,6 +117,9 @@ static void show(const struct json *root)
     printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(json_shown(root, "version")),
            STR_ARG(json_shown(root, "organization")), STR_ARG(json_shown(root, "domain")),
            healthy ? "healthy" : "NOT HEALTHY; `autarky doctor` says why");
+    if (json_len(json_get(root, "frozen")))
+        printf("Issuance is frozen, or a part of it: `autarky issuance status` says since when, by "
+               "whom and why\n");
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
            (unsigned long long)json_shown_u64(certificates, "valid"),
            (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),

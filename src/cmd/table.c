@@ -119,6 +119,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
                           "until the next list has to be there, 1 to 1098; otherwise 366"},
+    [CMD_OPT_ZONE] = {"--zone", "DOMAIN", "this domain and all below it"},
+    [CMD_OPT_ACCOUNT] = {"--account", "ID", "the ACME account with this id"},
+    [CMD_OPT_RENEWALS] = {"--renewals", NULL,
+                          "renewals of existing names, too, which go on otherwise"},
 };
 
 static const struct cmd_row rows[] = {
@@ -296,6 +300,18 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
      cmd_renewal_list},
+    {"issuance", "freeze", "issue nothing more, or nothing for a part of it",
+     "Everything, or what --zone, --issuer or --account names. Orders that are refused say since\n"
+     "when, by whom and why. Certificates that the server itself lives on are not concerned.",
+     NULL, OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(RENEWALS) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuance_freeze},
+    {"issuance", "thaw", "lift a lock",
+     "By its ID, by what it is of, or the only one that holds. Takes a second person where\n"
+     "control.two_persons has issuance.thaw.",
+     "[ID]", OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuance_thaw},
+    {"issuance", "status", "show what is frozen, since when, by whom and why", NULL, NULL, 0,
+     cmd_issuance_status},
     {"probe", NULL, "show what the CA sees of a name",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"

@@ -72,5 +72,6 @@ enum conf_two_persons {
     CONF_TWO_ISSUER_CREATE,
     CONF_TWO_ISSUER_ROTATE,
     CONF_TWO_ISSUER_REVOKE,
+    CONF_TWO_THAW,
     CONF_TWO_COUNT
 };

@@ -48,7 +48,8 @@ static const char *const caa_modes[] = {"check", "strict", "off", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const switches[] = {"off", "on", NULL};
-static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke", NULL};
+static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
+                                          "issuance.thaw", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -433,7 +434,8 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke"},
+     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke, "
+             "issuance.thaw"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
 

@@ -5,6 +5,7 @@
 
 #include "core/accounts.h"
 #include "core/core_int.h"
+#include "core/locks.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
@@ -330,6 +331,24 @@ static void renewal_pull(struct question *q)
     json_free(q->args);
 }
 
+static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_issuance_status(q->core, o);
+}
+
+static void issuance_freeze(struct question *q)
+{
+    core_issuance_freeze(q->core, q->req, json_root(q->args), q->who);
+    json_free(q->args);
+}
+
+static void issuance_thaw(struct question *q)
+{
+    core_issuance_thaw(q->core, q->req, json_root(q->args), q->who);
+    json_free(q->args);
+}
+
 static void probe_look(struct question *q)
 {
     core_probe_look(q->core, q->req, json_root(q->args));
@@ -375,6 +394,9 @@ static const struct command {
     {"account deactivate", NULL, false, account_deactivate},
     {"renewal pull", NULL, false, renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"issuance freeze", NULL, false, issuance_freeze},
+    {"issuance thaw", NULL, false, issuance_thaw},
+    {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
 };

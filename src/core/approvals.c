@@ -157,6 +157,15 @@ static void put_what(const struct json *change, const char *action, struct buf *
     }
 }
 
+static enum rc needs(struct str action, struct str what, struct arena *a, struct core_approval *out)
+{
+    TRY(arena_str(a, what, &out->what));
+    TRY(arena_str(a, action, &out->action));
+    out->needed = true;
+    out->arena = a;
+    return crypto_sha256(out->what, out->digest.b);
+}
+
 enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out)
 {
@@ -168,11 +177,17 @@ enum rc core_approval_begin(const struct core *core, struct core_who who, const 
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));
-    TRY(arena_str(a, buf_str(&what), &out->what));
-    TRY(arena_str(a, str_of(action), &out->action));
-    out->needed = true;
-    out->arena = a;
-    return crypto_sha256(out->what, out->digest.b);
+    return needs(str_of(action), buf_str(&what), a, out);
+}
+
+enum rc core_approval_begin_one(const struct core *core, struct core_who who,
+                                enum conf_two_persons kind, struct str action, struct str what,
+                                struct arena *a, struct core_approval *out)
+{
+    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev))};
+    if (!(core->conf->control.two_persons & 1u << kind))
+        return RC_OK;
+    return needs(action, what, a, out);
 }
 
 /* ---- inside of transactions */

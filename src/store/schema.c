@@ -307,6 +307,19 @@ static const char *const stars[] = {
     NULL,
 };
 
+/* Locks, and what has been used of limits. The index of what holds is as small as the list of locks
+ * that hold, which as a rule is empty. */
+static const char *const locks[] = {
+    "CREATE TABLE locks (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " scope TEXT NOT NULL CHECK (scope IN ('all', 'zone', 'issuer', 'account')),"
+    " value TEXT NOT NULL, renewals INTEGER NOT NULL, automatic INTEGER NOT NULL, reason TEXT,"
+    " set_by TEXT, set_at INTEGER NOT NULL, lifted INTEGER, lifted_by TEXT, lifted_why TEXT)"
+    " STRICT",
+    "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals, automatic)"
+    " WHERE lifted IS NULL",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -319,6 +332,7 @@ static const struct store_migration migrations[] = {
     {"staging", staging},
     {"status by serial", status},
     {"orders that renew themselves", stars},
+    {"locks", locks},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
