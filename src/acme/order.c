@@ -365,6 +365,7 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     struct json_out o;
 
+    TRY(acme_limit_take(txn, r, &r->err));
     if (d->order.replaces.n)
         TRY(acme_replaces_once(txn, r, d->order.replaces));
     json_out_init(&o, &detail, JSON_COMPACT);
@@ -431,9 +432,7 @@ enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
     *out_open = room.n;
     if (rc != RC_QUOTA)
         return rc;
-    http_header_addf(r->x, "Retry-After", "%lld",
-                     (long long)((room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR) / WHEN_SECOND) +
-                         1);
+    r->retry_at = r->now + (room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR);
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_open,
                     arena_printf(r->arena, "%llu", (unsigned long long)room.n),
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
@@ -501,6 +500,8 @@ enum rc acme_new_order(struct acme_request *r)
         if (rc != RC_NOTFOUND)
             return rc;
     }
+    if (!d->vouched)
+        TRY(acme_limit_order(r, &d->order));
     TRY(id_new(&d->order.id));
     return acme_write(r, add_order, order_added);
 }

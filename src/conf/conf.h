@@ -118,6 +118,11 @@ struct conf {
         } ocsp;
     } revocation;
     struct {
+        struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
+        const struct conf_override *overrides;
+        size_t n_overrides;
+    } limits;
+    struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
     struct {

@@ -50,6 +50,9 @@ static const char *const passphrase_froms[] = {"credential", "file", "prompt", N
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
                                           "issuance.thaw", NULL};
+static const char *const limits[] = {
+    "accounts_per_network",  "orders_per_account",     "orders_per_network", "certificates_per_eab",
+    "certificates_per_zone", "certificates_per_names", "certificates",       NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -61,17 +64,20 @@ static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
+static_assert(sizeof(limits) / sizeof(char *) == CONF_LIMITS + 1);
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
 static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
+static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
+ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 
 static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
                                                "tlcp-sign", "tlcp-enc", NULL};
@@ -425,6 +431,44 @@ const struct conf_key conf_schema[] = {
     {KEY("revocation.ocsp.lifetime", CONF_ONE, revocation.ocsp.lifetime, &conf_kind_span),
      .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
      .help = "How long an OCSP answer is valid; a new one is made after half of it"},
+
+    MAP_OF_KEYS("limits"),
+    {KEY("limits.accounts_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ACCOUNTS_PER_NETWORK],
+         &conf_kind_rate), .initial = "1000/1h", .take = &live,
+     .help = "New ACME accounts from one network (of IPv4 24 bits, of IPv6 64)"},
+    {KEY("limits.orders_per_account", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_ACCOUNT],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "New orders of one ACME account"},
+    {KEY("limits.orders_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_NETWORK],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "New orders from one network"},
+    {KEY("limits.certificates_per_eab", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_EAB],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "Certificates of all accounts that were made with one key of `autarky eab create`"},
+    {KEY("limits.certificates_per_zone", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_ZONE],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "Certificates for names at or below one label under the domain, or under an internal "
+             "suffix"},
+    {KEY("limits.certificates_per_names", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_NAMES],
+         &conf_kind_rate), .initial = "1000/1d", .take = &live,
+     .help = "Certificates for exactly the same names, but for renewals in their time (RFC 9773)"},
+    {KEY("limits.certificates", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES], &conf_kind_rate),
+     .initial = "none", .take = &live,
+     .help = "Certificates for ACME clients altogether"},
+    {STRUCTS("limits.overrides", CONF_ITEMS, limits.overrides, struct conf_override), .take = &live,
+     .help = "Other rates for some of them, until a day"},
+    {KEY_IN("limits.overrides[].limit", CONF_ONE, struct conf_override, limit, &conf_kind_choice),
+     .names = limits, .required = true, .take = &live,
+     .help = "Which of these limits"},
+    {KEY_IN("limits.overrides[].of", CONF_ONE, struct conf_override, of, &conf_kind_text),
+     .min = 1, .max = 1024, .take = &live,
+     .help = "Whose: as the limit's message says it"},
+    {KEY_IN("limits.overrides[].rate", CONF_ONE, struct conf_override, rate, &conf_kind_rate),
+     .required = true, .take = &live,
+     .help = "So often instead, or none"},
+    {KEY_IN("limits.overrides[].until", CONF_ONE, struct conf_override, until, &conf_kind_time),
+     .required = true, .take = &live,
+     .help = "When that ends, as in 2027-01-31T00:00:00Z"},
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

@@ -317,6 +317,7 @@ static const char *const locks[] = {
     " STRICT",
     "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals, automatic)"
     " WHERE lifted IS NULL",
+    "CREATE TABLE buckets (key INTEGER PRIMARY KEY, full INTEGER NOT NULL) STRICT",
     NULL,
 };
 
@@ -332,7 +333,7 @@ static const struct store_migration migrations[] = {
     {"staging", staging},
     {"status by serial", status},
     {"orders that renew themselves", stars},
-    {"locks", locks},
+    {"locks and limits", locks},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
