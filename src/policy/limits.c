@@ -121,15 +121,17 @@ static const struct conf_override *override_of(const struct work *w, enum conf_l
     return NULL;
 }
 
-static enum rc key_of(enum conf_limit limit, struct str of, bool staging, uint64_t *out)
+/* With the rate, so that a bucket of another rate is another bucket, and full: what an override
+ * allows, it allows at once. */
+static enum rc key_of(const struct policy_limit *limit, bool staging, uint64_t *out)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(64 + of.n);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(128 + limit->of.n);
     uint8_t digest[CRYPTO_SHA256_BYTES];
     struct rd r;
 
-    buf_putz(&text, names_of[limit]);
-    buf_putz(&text, staging ? " staging " : " ");
-    buf_puts(&text, of);
+    buf_printf(&text, "%s%s %llu/%lld ", names_of[limit->limit], staging ? " staging" : "",
+               (unsigned long long)limit->rate.count, (long long)limit->rate.per);
+    buf_puts(&text, limit->of);
     TRY(buf_rc(&text));
     TRY(crypto_sha256(buf_str(&text), digest));
     r = rd_of(str_bytes(digest, sizeof(digest)));
@@ -151,7 +153,7 @@ static enum rc add(struct work *w, enum conf_limit limit, struct str of)
             return RC_OK;
     out->v[out->n] = (struct policy_limit){limit, of, rate};
     out->buckets[out->n] = (struct store_bucket){.count = rate.count, .per = rate.per};
-    TRY(key_of(limit, of, w->ask->staging, &out->buckets[out->n].key));
+    TRY(key_of(&out->v[out->n], w->ask->staging, &out->buckets[out->n].key));
     out->n++;
     return RC_OK;
 }
