@@ -112,10 +112,10 @@ struct acme_request {
     acme_then then;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
     when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
-    bool anybody;   /* came by GET to where accounts come by POST */
-    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
-    acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
-    void *data;     /* the handler's own */
+    bool anybody;                 /* came by GET to where accounts come by POST */
+    int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
+    acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
+    void *data;                   /* the handler's own */
 };
 
 /* request.c: finds the route, checks the signature, calls the handler. */

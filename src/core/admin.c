@@ -307,46 +307,10 @@ static enum rc answer_renewal_list(struct question *q, struct json_out *o, struc
     return core_renewal_list(q->core, o);
 }
 
-static void eab_create(struct question *q)
-{
-    core_eab_create(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void eab_revoke(struct question *q)
-{
-    core_eab_revoke(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void account_deactivate(struct question *q)
-{
-    core_account_deactivate(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void renewal_pull(struct question *q)
-{
-    core_renewal_pull(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
 static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
     return core_issuance_status(q->core, o);
-}
-
-static void issuance_freeze(struct question *q)
-{
-    core_issuance_freeze(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void issuance_thaw(struct question *q)
-{
-    core_issuance_thaw(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
 }
 
 static void probe_look(struct question *q)
@@ -369,6 +333,9 @@ static const struct command {
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
     bool people; /* control.people may ask it as well */
+    /* A change by somebody, which ends the request. */
+    void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
+                   struct core_who who);
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
@@ -386,16 +353,16 @@ static const struct command {
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
-    {"eab create", NULL, false, eab_create},
+    {"eab create", .change = core_eab_create},
     {"eab list", answer_eab_list, false, NULL},
-    {"eab revoke", NULL, false, eab_revoke},
+    {"eab revoke", .change = core_eab_revoke},
     {"account list", answer_account_list, false, NULL},
     {"account show", answer_account_show, false, NULL},
-    {"account deactivate", NULL, false, account_deactivate},
-    {"renewal pull", NULL, false, renewal_pull},
+    {"account deactivate", .change = core_account_deactivate},
+    {"renewal pull", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
-    {"issuance freeze", NULL, false, issuance_freeze},
-    {"issuance thaw", NULL, false, issuance_thaw},
+    {"issuance freeze", .change = core_issuance_freeze},
+    {"issuance thaw", .change = core_issuance_thaw},
     {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner},
@@ -419,7 +386,10 @@ static void dispatch(struct question *q, struct str name)
             refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
             return;
         }
-        if (c->run)
+        if (c->change) {
+            c->change(q->core, q->req, json_root(q->args), q->who);
+            json_free(q->args);
+        } else if (c->run)
             c->run(q);
         else if (c->processes)
             ask_processes(q, c->answer);

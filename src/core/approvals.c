@@ -157,12 +157,11 @@ static void put_what(const struct json *change, const char *action, struct buf *
     }
 }
 
-static enum rc needs(struct str action, struct str what, struct arena *a, struct core_approval *out)
+static enum rc needs(struct core_approval *out)
 {
-    TRY(arena_str(a, what, &out->what));
-    TRY(arena_str(a, action, &out->action));
+    TRY(arena_str(out->arena, out->what, &out->what));
+    TRY(arena_str(out->arena, out->action, &out->action));
     out->needed = true;
-    out->arena = a;
     return crypto_sha256(out->what, out->digest.b);
 }
 
@@ -172,22 +171,20 @@ enum rc core_approval_begin(const struct core *core, struct core_who who, const 
     CLEANUP(buf_done) struct buf what = BUF_INIT(WHAT_MAX);
     const char *action;
 
-    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev))};
+    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev)), .arena = a};
     if (!takes_two(core->conf->control.two_persons, change, &action))
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));
-    return needs(str_of(action), buf_str(&what), a, out);
+    out->what = buf_str(&what);
+    out->action = str_of(action);
+    return needs(out);
 }
 
-enum rc core_approval_begin_one(const struct core *core, struct core_who who,
-                                enum conf_two_persons kind, struct str action, struct str what,
-                                struct arena *a, struct core_approval *out)
+enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
+                                struct core_approval *out)
 {
-    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev))};
-    if (!(core->conf->control.two_persons & 1u << kind))
-        return RC_OK;
-    return needs(action, what, a, out);
+    return core->conf->control.two_persons & 1u << kind ? needs(out) : RC_OK;
 }
 
 /* ---- inside of transactions */

@@ -211,8 +211,9 @@ static enum rc read_thaw(struct core_change *c)
         return RC_NOMEM;
     c->write = lift_lock;
     c->put = put_thawed;
-    return core_approval_begin_one(c->core, c->who, CONF_TWO_THAW, STR("issuance.thaw"), what, c->a,
-                                   &c->approval);
+    c->approval = (struct core_approval){
+        .who = c->who, .now = c->now, .arena = c->a, .action = STR("issuance.thaw"), .what = what};
+    return core_approval_begin_one(c->core, CONF_TWO_THAW, &c->approval);
 }
 
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,
