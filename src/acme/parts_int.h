@@ -125,8 +125,9 @@ enum rc acme_subdomains_read_flag(struct acme_request *r, const struct json *v,
                                   struct acme_identifier *i);
 enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json *v,
                                       struct acme_identifier *i, struct err *err);
-/* Whether the rules let a proof of that domain count for all below it, for this requester. */
-bool acme_subdomains_allowed(const struct acme_request *r, struct str domain);
+/* Whether the rules let a proof of that domain count for all below it, for this client. */
+bool acme_subdomains_allowed(const struct acme_request *r, const struct addr *client,
+                             struct str domain);
 /* Of the domains above the name, the highest that is so, borrowed; with it all between them are.
  * Empty: none. */
 struct str acme_subdomains_top(const struct acme_request *r, struct str name);

@@ -282,8 +282,8 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("profiles.*.revocation", CONF_ONE, struct conf_profile, revocation,
             &conf_kind_choice),
      .names = revocations, .initial = "auto", .take = &live,
-     .help = "What it says of where revocation is looked up: none, crl, ocsp, both; auto: both "
-             "where urls.plain is set"},
+     .help = "What it says of where revocation is looked up: none (and that it is not, RFC 9608), "
+             "crl, ocsp, both; auto: both where urls.plain is set"},
     {KEY_IN("profiles.*.must_staple", CONF_ONE, struct conf_profile, must_staple, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Clients must refuse a server that does not staple an OCSP answer"},

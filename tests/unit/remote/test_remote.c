@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -17,9 +18,12 @@
 #include "ev/clock.h"
 #include "front/front_int.h"
 #include "http/exchange.h"
+#include "ipc/frame.h"
 #include "ipc/probe_messages.h"
 #include "log/log.h"
+#include "net/pump.h"
 #include "remote/remote_int.h"
+#include "tls/client.h"
 #include "tls/conn.h"
 #include "x509/tbs.h"
 
@@ -50,6 +54,7 @@ struct world {
     char name[64];
     /* what came back */
     bool answered;
+    size_t answers;
     enum rc rc;
     char why[512];
 };
@@ -306,6 +311,7 @@ static void on_answer(void *arg, const struct ipc_answer *a)
     const struct ipc_validate_reply *reply = a->msg;
 
     w->answered = true;
+    w->answers++;
     w->rc = a->rc == RC_OK && !reply->ok ? RC_DENIED : a->rc;
     w->why[0] = '\0';
     if (a->err)
@@ -314,7 +320,7 @@ static void on_answer(void *arg, const struct ipc_answer *a)
         err_textz(&reply->why, w->why, sizeof(w->why));
 }
 
-static void ask(struct world *w, const char *prober)
+static void begin_to_ask(struct world *w, const char *prober)
 {
     const struct ipc_far_validate msg = {str_of(prober),
                                          {.challenge = STR("http-01"),
@@ -327,6 +333,11 @@ static void ask(struct world *w, const char *prober)
 
     w->answered = false;
     CHECK_OK(ipc_call(w->there, &ask, NULL));
+}
+
+static void ask(struct world *w, const char *prober)
+{
+    begin_to_ask(w, prober);
     for (int i = 0; i < ROUNDS && !w->answered; i++)
         ev_run_once(w->ev, EV_NOWAIT);
 }
@@ -494,6 +505,253 @@ static void silence(void)
     CHECK(!w.remote.uplink);
 }
 
+/* ---- a prober that is not ours: its key was stolen, and it says what it likes */
+
+struct hostile {
+    struct world *w;
+    struct tls_client *tls;
+    struct net_pump *pump;
+    int fd; /* what is written there front reads */
+    bool open, over;
+    struct ipc_parser parser;
+    uint64_t call; /* the last one that it was asked to validate by; 0: none */
+    size_t asked;
+};
+
+static enum rc any(void *, const struct ipc_header *, uint32_t *out_max)
+{
+    *out_max = IPC_PAYLOAD_MAX;
+    return RC_OK;
+}
+
+static void on_hostile_open(void *arg, enum rc rc, const struct err *)
+{
+    struct hostile *h = arg;
+
+    h->open = rc == RC_OK;
+}
+
+static void on_hostile_end(void *arg)
+{
+    struct hostile *h = arg;
+
+    h->over = true;
+}
+
+static void hostile_done(struct hostile *h)
+{
+    tls_client_free(h->tls);
+    net_pump_free(h->pump);
+    fd_close(&h->fd);
+    ipc_parser_done(&h->parser);
+}
+
+static void say(const struct hostile *h, uint16_t type, uint8_t kind, uint64_t call,
+                struct str payload)
+{
+    const struct ipc_header head = {.type = type, .kind = kind, .call = call};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(64 * 1024);
+
+    ipc_frame_begin(&b, &head);
+    buf_puts(&b, payload);
+    ipc_frame_end(&b);
+    CHECK_OK(buf_rc(&b));
+    CHECK_INT(send(h->fd, b.p, b.n, MSG_NOSIGNAL), b.n);
+}
+
+/* "It is proven", with so many bytes of evidence; more than the encoder would write as well. */
+static void put_proof(struct buf *out, uint32_t evidence)
+{
+    const struct ipc_validate_reply yes = {.ok = true};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
+    size_t until = 8, length = 4;
+
+    CHECK_OK(ipc_fields_encode(&ipc_validate_reply_fields, &yes, &b));
+    buf_put(out, b.p, b.n - until - length);
+    buf_u32(out, evidence);
+    for (uint32_t i = 0; i < evidence; i++)
+        buf_u8(out, '1');
+    buf_put(out, b.p + b.n - until, until);
+    CHECK_OK(buf_rc(out));
+}
+
+static void prove(const struct hostile *h, uint16_t type, uint64_t call, uint32_t evidence)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(32 * 1024);
+
+    put_proof(&b, evidence);
+    say(h, type, IPC_REPLY, call, buf_str(&b));
+}
+
+/* Pings it answers, as who wants to stay does. */
+static void hear(struct hostile *h, const struct ipc_header *head)
+{
+    if (head->type == IPC_REMOTE_PING)
+        say(h, IPC_REMOTE_PING, IPC_REPLY, head->call, STR(""));
+    if (head->type != IPC_REMOTE_VALIDATE)
+        return;
+    h->call = head->call;
+    h->asked++;
+}
+
+static void listen_to(struct hostile *h)
+{
+    char bytes[4096];
+    ssize_t n;
+
+    while ((n = recv(h->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        for (struct str in = str_bytes(bytes, (size_t)n); in.n;)
+            if (ipc_parser_feed(&h->parser, &in) == RC_OK && h->parser.h.kind == IPC_REQUEST)
+                hear(h, &h->parser.h);
+}
+
+static void turn_with(struct hostile *h)
+{
+    for (int i = 0; i < 200; i++) {
+        ev_run_once(h->w->ev, EV_NOWAIT);
+        listen_to(h);
+    }
+}
+
+/* Shakes hands and joins, as who has the key can. */
+static void break_in(struct hostile *h, struct world *w)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr = {htonl(INADDR_LOOPBACK)},
+                             .sin_port = htons(w->options.port)};
+    struct tls_client_conf conf = {.ev = w->ev,
+                                   .server_name = STR("ca.example"),
+                                   .alpn = STR(REMOTE_ALPN),
+                                   .roots = buf_str(&w->ca.pem),
+                                   .identity = w->prober.identity,
+                                   .on_open = on_hostile_open,
+                                   .arg = h};
+    const struct ipc_join join = {STR(AUTARKY_VERSION)};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
+    struct net_stream *inner;
+    int pair[2], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    h->w = w;
+    CHECK_INT(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
+    ipc_parser_init(&h->parser, any, NULL);
+    CHECK_INT(connect(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    CHECK_OK(tls_client_new(&conf, fd, &h->tls));
+    for (int i = 0; i < ROUNDS && !h->open; i++)
+        ev_run_once(w->ev, EV_NOWAIT);
+    CHECK(h->open);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    h->fd = pair[0];
+    CHECK_OK(net_stream_fd(w->ev, pair[1], &inner));
+    CHECK_OK(net_pump_new(tls_client_stream(MOVE(h->tls)), inner, on_hostile_end, h, &h->pump));
+    CHECK_OK(ipc_fields_encode(&ipc_join_fields, &join, &b));
+    say(h, IPC_JOIN, IPC_REQUEST, 1, buf_str(&b));
+    turn_with(h);
+    CHECK_INT(w->joins, 1);
+}
+
+#define BREAK_IN(w, h)                                                                             \
+    BEGIN(w);                                                                                      \
+    CLEANUP(hostile_done) struct hostile h = {.fd = -1};                                           \
+    break_in(&h, &w)
+
+static void question(struct world *w, struct hostile *h)
+{
+    begin_to_ask(w, "ward");
+    turn_with(h);
+    CHECK(h->call != 0);
+    CHECK(!w->answered);
+}
+
+/* Front has parted from it, and core was told; what it was asked has not been proven. */
+static void is_cut(struct world *w, struct hostile *h)
+{
+    turn_with(h);
+    CHECK_INT(w->gone, 1);
+    CHECK_INT(w->answers, 1);
+    ask(w, "ward");
+    CHECK_RC(w->rc, RC_CLOSED);
+}
+
+static void answers_twice(void)
+{
+    BREAK_IN(w, h);
+    question(&w, &h);
+    prove(&h, IPC_REMOTE_VALIDATE, h.call, 1);
+    turn_with(&h);
+    CHECK_INT(w.answers, 1);
+    CHECK_OK(w.rc); /* core judges the proof: it is about a name of this prober's */
+    prove(&h, IPC_REMOTE_VALIDATE, h.call, 1);
+    is_cut(&w, &h);
+}
+
+/* The number of a question that it was never asked, or one of another kind. */
+static void answers_for_another(void)
+{
+    for (int other = 0; other < 2; other++) {
+        BREAK_IN(w, h);
+        question(&w, &h);
+        prove(&h, other ? IPC_REMOTE_PREFLIGHT : IPC_REMOTE_VALIDATE, h.call + !other, 1);
+        turn_with(&h);
+        CHECK(w.answered && w.rc != RC_OK && w.rc != RC_DENIED);
+        is_cut(&w, &h);
+    }
+}
+
+/* After core has given up: it proves neither that nor what is asked next. */
+static void answers_late(void)
+{
+    uint64_t first;
+
+    BREAK_IN(w, h);
+    question(&w, &h);
+    first = h.call;
+    clock_fake_advance(&w.clock, 21 * WHEN_SECOND);
+    turn_with(&h);
+    CHECK(w.answered && w.rc != RC_OK && w.rc != RC_DENIED);
+    begin_to_ask(&w, "ward");
+    prove(&h, IPC_REMOTE_VALIDATE, first, 1);
+    turn_with(&h);
+    CHECK_INT(h.asked, 2);
+    CHECK(!w.answered);
+    prove(&h, IPC_REMOTE_VALIDATE, h.call, 1);
+    turn_with(&h);
+    CHECK_INT(w.answers, 2);
+    CHECK_OK(w.rc);
+}
+
+/* More evidence than a reply may have: by the length of the frame, and of the field alone. */
+static void answers_at_length(void)
+{
+    static const uint32_t sizes[] = {9 * 1024, 20 * 1024};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        BREAK_IN(w, h);
+        question(&w, &h);
+        prove(&h, IPC_REMOTE_VALIDATE, h.call, sizes[i]);
+        turn_with(&h);
+        CHECK(w.answered && w.rc != RC_OK && w.rc != RC_DENIED);
+        is_cut(&w, &h);
+    }
+}
+
+/* It takes part in nothing but its own questions. */
+static void asks_what_it_may_not(void)
+{
+    static const uint16_t types[] = {IPC_PROBER, IPC_HTTP, IPC_FAR_VALIDATE, IPC_REMOTE_VALIDATE,
+                                     IPC_SIGN};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        BREAK_IN(w, h);
+        say(&h, types[i], IPC_REQUEST, 2, STR(""));
+        turn_with(&h);
+        CHECK_INT(w.gone, 1);
+        CHECK_INT(w.joins, 1);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(joins_and_validates), CHECK_TEST(strangers_are_nobody),
            CHECK_TEST(nothing_is_offered), CHECK_TEST(other_servers), CHECK_TEST(core_decides),
-           CHECK_TEST(the_newer_counts), CHECK_TEST(settings_change), CHECK_TEST(silence))
+           CHECK_TEST(the_newer_counts), CHECK_TEST(settings_change), CHECK_TEST(silence),
+           CHECK_TEST_ONCE(answers_twice), CHECK_TEST_ONCE(answers_for_another),
+           CHECK_TEST_ONCE(answers_late), CHECK_TEST_ONCE(answers_at_length),
+           CHECK_TEST_ONCE(asks_what_it_may_not))
