@@ -5,6 +5,7 @@
 
 #include "acme/acme.h"
 #include "acme/keys.h"
+#include "acme/known.h"
 #include "acme/nonce.h"
 #include "acme/open.h"
 #include "audit/audit.h"
@@ -46,6 +47,7 @@ struct acme {
     struct acme_options options;
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
+    struct acme_known known;
     struct acme_open open;
     struct acme_preflights preflights;
     struct acme_prune *prune;

@@ -276,14 +276,16 @@ static void challenge_started(struct acme_request *r)
 
 static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
 {
-    struct store_txn *txn = store_read(r->acme->store);
-    enum rc rc = store_challenge_get(txn, r->arena, &r->id, &d->challenge);
+    struct store_authorization *z = &d->authorization;
+    enum rc rc = store_authorization_of(store_read(r->acme->store), r->arena, &r->id, z);
 
     if (rc == RC_NOTFOUND)
         return acme_request_owns(r, &(struct id){""}, "challenge");
     TRY(rc);
-    TRY(store_authorization_get(txn, r->arena, &d->challenge.authorization, &d->authorization));
-    return acme_request_owns(r, &d->authorization.account, "challenge");
+    for (size_t i = 0; i < z->n_challenges; i++)
+        if (str_eq(id_str(&z->challenges[i].id), id_str(&r->id)))
+            d->challenge = z->challenges[i];
+    return acme_request_owns(r, &z->account, "challenge");
 }
 
 enum rc acme_challenge(struct acme_request *r)

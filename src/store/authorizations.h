@@ -60,6 +60,9 @@ struct store_authorization {
 enum rc store_authorization_add(struct store_txn *txn, const struct store_authorization *authz);
 enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const struct id *id,
                                 struct store_authorization *out);
+/* That of the challenge. */
+enum rc store_authorization_of(struct store_txn *txn, struct arena *a, const struct id *challenge,
+                               struct store_authorization *out);
 /* Compare and set. */
 enum rc store_authorization_move(struct store_txn *txn, const struct id *id,
                                  enum store_authorization_status from,
