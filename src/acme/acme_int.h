@@ -176,10 +176,22 @@ void acme_validations_stop(struct acme *a);
  * has to wait for its turn in the store, as due work. */
 struct acme_attempt;
 struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account);
-/* The challenge is claimed: the first attempt starts. Or it is not, and the place is free again. */
-void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
-                           const struct store_authorization *authorization);
-void acme_validation_leave(struct acme_attempt *t);
+/* The first attempt starts before anything of it is on disk; `challenge` has its thumbprint. What
+ * the prober says within ACME_SETTLE is written together with the claim, and `settled` tells how the
+ * challenge stands. Else the claim alone is written, as processing, and the attempt goes on without
+ * the request. `r` is untouched by others until `settled`, which comes once, never from inside.
+ * Failures as of acme_write, and `out` is NULL: it is as it stands in the store. On failure of this
+ * function the place is free again. */
+#define ACME_SETTLE (100 * (WHEN_SECOND / 1000))
+typedef void (*acme_settled)(struct acme_request *r, enum rc rc,
+                             const struct store_challenge *out);
+enum rc acme_validation_start(struct acme_attempt *t, struct acme_request *r,
+                              const struct store_challenge *challenge,
+                              const struct store_authorization *authorization,
+                              acme_settled settled);
+/* True when an attempt at it is under way, whoever asked; a claim that is not written yet is written
+ * now, before whatever is written next. */
+bool acme_validation_joins(struct acme *a, const struct id *challenge);
 /* There is new work in the store. */
 void acme_validation_look(struct acme *a);
 /* How long an attempt may take before it is due again. Reads the configuration: on the loop's
