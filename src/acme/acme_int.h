@@ -182,7 +182,6 @@ struct acme_attempt *acme_validation_place(struct acme *a, const struct id *acco
  * the request. `r` is untouched by others until `settled`, which comes once, never from inside.
  * Failures as of acme_write, and `out` is NULL: it is as it stands in the store. On failure of this
  * function the place is free again. */
-#define ACME_SETTLE (100 * (WHEN_SECOND / 1000))
 typedef void (*acme_settled)(struct acme_request *r, enum rc rc,
                              const struct store_challenge *out);
 enum rc acme_validation_start(struct acme_attempt *t, struct acme_request *r,
