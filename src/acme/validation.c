@@ -26,6 +26,9 @@ enum {
 MSG(msg_prober, "acme.validation-failed",
     "the server could not try the challenge: {0}; it tries again by itself");
 
+MSG(msg_stopped, "acme.validation-stopped",
+    "the server stopped before it had tried the challenge; ask for it again");
+
 struct acme_attempt {
     struct list link;
     struct acme *acme;
@@ -567,8 +570,8 @@ void acme_validations_stop(struct acme *a)
     LIST_FOREACH (link, &a->validations) {
         struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
 
-        if (t->asker)
-            tell(t, RC_CLOSED, STORE_CHALLENGE_PENDING);
+        if (t->asker) /* in words, for the store is gone already */
+            tell(t, ERR(&t->asker->err, RC_AGAIN, msg_stopped), STORE_CHALLENGE_PENDING);
         free_attempt(t);
     }
 }
