@@ -5,7 +5,6 @@
 
 #include "acme/acme.h"
 #include "acme/keys.h"
-#include "acme/known.h"
 #include "acme/nonce.h"
 #include "acme/open.h"
 #include "audit/audit.h"
@@ -19,6 +18,7 @@
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
+#include "store/known.h"
 #include "store/orders.h"
 #include "store/store.h"
 
@@ -47,7 +47,7 @@ struct acme {
     struct acme_options options;
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
-    struct acme_known known;
+    struct store_known known;
     struct acme_open open;
     struct acme_preflights preflights;
     struct acme_prune *prune;
@@ -172,30 +172,8 @@ enum rc acme_preflight(struct acme_request *r);
 /* validation.c */
 void acme_validation_due_cb(void *acme);
 void acme_validations_stop(struct acme *a);
-/* A place for an attempt at once, to be taken before its challenge is claimed in a job; NULL: it
- * has to wait for its turn in the store, as due work. */
-struct acme_attempt;
-struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account);
-/* The first attempt starts before anything of it is on disk; `challenge` has its thumbprint. What
- * the prober says within ACME_SETTLE is written together with the claim, and `settled` tells how the
- * challenge stands. Else the claim alone is written, as processing, and the attempt goes on without
- * the request. `r` is untouched by others until `settled`, which comes once, never from inside.
- * Failures as of acme_write, and `out` is NULL: it is as it stands in the store. On failure of this
- * function the place is free again. */
-typedef void (*acme_settled)(struct acme_request *r, enum rc rc,
-                             const struct store_challenge *out);
-enum rc acme_validation_start(struct acme_attempt *t, struct acme_request *r,
-                              const struct store_challenge *challenge,
-                              const struct store_authorization *authorization,
-                              acme_settled settled);
-/* True when an attempt at it is under way, whoever asked; a claim that is not written yet is written
- * now, before whatever is written next. */
-bool acme_validation_joins(struct acme *a, const struct id *challenge);
 /* There is new work in the store. */
 void acme_validation_look(struct acme *a);
-/* How long an attempt may take before it is due again. Reads the configuration: on the loop's
- * thread only. */
-when_t acme_validation_lease(const struct acme *a);
 /* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
 #define ACME_CAA_LIFE (8 * WHEN_HOUR)
 /* Checks CAA again for the names of the order where that was done longer ago; those that core

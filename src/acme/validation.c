@@ -3,9 +3,10 @@
  * store and survives a restart. What comes back, with its evidence, is committed before any client
  * sees it, together with what follows for authorization and orders. An attempt is claimed in the
  * store before the prober is asked; but for the first one, while its client waits for an answer: if
- * the prober is quick, claim and result are one transaction (acme_validation_start). Only as many are under way as the prober takes, of one account
- * ACME_VALIDATIONS_SHARE at most; who waits, waits in the store, and accounts take turns. */
-#include "acme/acme_int.h"
+ * the prober is quick, claim and result are one transaction (acme_validation_start). Only as many
+ * are under way as the prober takes, of one account ACME_VALIDATIONS_SHARE at most; who waits,
+ * waits in the store, and accounts take turns. */
+#include "acme/attempt_int.h"
 
 #include <assert.h>
 
@@ -39,10 +40,10 @@ struct acme_attempt {
     struct acme_validation ask;
     when_t now;
     when_t lease; /* taken along: the configuration may change while the writer is at it */
-    struct acme_request *asker;    /* waits for the first attempt; NULL: nobody does */
-    acme_settled settled;          /* tells it */
-    struct ev_timer patience;      /* how long, before the claim is written alone */
-    bool unwritten;                /* the claim is not in the store, nor on its way there */
+    struct acme_request *asker; /* waits for the first attempt; NULL: nobody does */
+    acme_settled settled;       /* tells it */
+    struct ev_timer patience;   /* how long, before the claim is written alone */
+    bool unwritten;             /* the claim is not in the store, nor on its way there */
     bool ok;
     bool final;
     struct str error; /* problem JSON */
@@ -51,7 +52,9 @@ struct acme_attempt {
     when_t next;
 };
 
-when_t acme_validation_lease(const struct acme *a)
+/* How long an attempt may take before it is due again. Reads the configuration: on the loop's
+ * thread only. */
+static when_t lease_of(const struct acme *a)
 {
     return a->conf->validation.timeout + LEASE_SLACK;
 }
@@ -462,7 +465,7 @@ enum rc acme_validation_start(struct acme_attempt *t, struct acme_request *r,
     t->asker = r;
     t->settled = settled;
     t->unwritten = true;
-    t->lease = acme_validation_lease(t->acme);
+    t->lease = lease_of(t->acme);
     t->challenge.attempts = 1;
     ev_timer_init(&t->patience, t->acme->ev, on_patience, t);
     ev_timer_start(&t->patience, ACME_SETTLE, 0);
@@ -513,7 +516,7 @@ static void claim(struct acme *a, const struct store_due *due)
     }
     a->turn = due->account;
     t->challenge.id = due->challenge;
-    t->lease = acme_validation_lease(a);
+    t->lease = lease_of(a);
     if (store_write(a->store, claim_fn, claim_done, t) != RC_OK)
         free_attempt(t);
 }

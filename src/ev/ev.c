@@ -32,7 +32,8 @@ struct ev_fd {
     ev_fd_cb cb;
     void *arg;
     unsigned watched; /* what the owner wants to hear of */
-    unsigned armed;   /* what libuv listens for: that, and what is no longer wanted but has not come */
+    unsigned
+        armed; /* what libuv listens for: that, and what is no longer wanted but has not come */
 };
 
 struct ev_signal {

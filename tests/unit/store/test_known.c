@@ -2,29 +2,29 @@
 /* An account is read once, and again as soon as any account has changed. */
 #include "check.h"
 
-#include "acme/known.h"
-#include "unit/store/fixture.h"
+#include "fixture.h"
+#include "store/known.h"
 
 struct shelf {
     struct fix f;
-    struct acme_known known;
+    struct store_known known;
 };
 
 static void shelf_done(struct shelf *s)
 {
-    acme_known_done(&s->known);
+    store_known_done(&s->known);
     fix_done(&s->f);
 }
 
 static enum rc shelf_start(struct shelf *s)
 {
-    acme_known_init(&s->known);
+    store_known_init(&s->known);
     return fix_open(&s->f);
 }
 
 static enum rc get(struct shelf *s, const struct id *id, struct store_account *out)
 {
-    return acme_known_get(&s->known, s->f.s, &s->f.a, id, out);
+    return store_known_get(&s->known, s->f.s, &s->f.a, id, out);
 }
 
 struct change {
@@ -123,19 +123,19 @@ static void who_is_not_seen_for_longest_leaves(void)
     struct id id;
 
     CHECK_OK(shelf_start(&s));
-    for (unsigned i = 0; i <= ACME_KNOWN_MAX; i++)
+    for (unsigned i = 0; i <= STORE_KNOWN_MAX; i++)
         CHECK_OK(add(&s, i, &account));
-    for (unsigned i = 0; i <= ACME_KNOWN_MAX; i++) {
+    for (unsigned i = 0; i <= STORE_KNOWN_MAX; i++) {
         id = fix_id(i);
         CHECK_OK(get(&s, &id, &got));
     }
-    CHECK_INT(s.known.by_id.n, ACME_KNOWN_MAX);
-    CHECK_INT(s.known.read, ACME_KNOWN_MAX + 1);
+    CHECK_INT(s.known.by_id.n, STORE_KNOWN_MAX);
+    CHECK_INT(s.known.read, STORE_KNOWN_MAX + 1);
     CHECK_OK(get(&s, &id, &got));
-    CHECK_INT(s.known.read, ACME_KNOWN_MAX + 1);
+    CHECK_INT(s.known.read, STORE_KNOWN_MAX + 1);
     id = fix_id(0);
     CHECK_OK(get(&s, &id, &got));
-    CHECK_INT(s.known.read, ACME_KNOWN_MAX + 2);
+    CHECK_INT(s.known.read, STORE_KNOWN_MAX + 2);
 }
 
 FIX_MAIN(CHECK_TEST(read_once), CHECK_TEST(what_changed_is_read_again),
