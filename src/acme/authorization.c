@@ -2,10 +2,10 @@
 /* RFC 8555 section 7.5: authorizations and their challenges, as the client sees them. What happens
  * once a challenge has been asked for is validation.c. */
 #include "acme/attempt_int.h"
-#include "acme/parts_int.h"
 
 #include <assert.h>
 
+#include "acme/parts_int.h"
 #include "acme/state.h"
 
 MSG(msg_challenge_gone, "acme.challenge-expired",

@@ -221,23 +221,19 @@ enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struc
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
+                  "SELECT DISTINCT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
                   " WHERE w.authorization = (SELECT n FROM authorizations WHERE id = ?)"
                   " AND o.status = 'pending' AND NOT EXISTS (SELECT 1 FROM order_names w2"
                   " JOIN authorizations z ON z.n = w2.authorization WHERE w2.order_n = o.n"
-                  " AND (z.status <> 'valid' OR z.expires <= ?)) ORDER BY w.order_n"));
+                  " AND (z.status <> 'valid' OR z.expires <= ?))"));
     stmt_id(&st, authorization);
     stmt_int(&st, now);
     for (rc = stmt_next(&st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(&st)) {
         struct row r = row_of(&st, a);
 
-        struct id id = row_id(&r);
-
-        TRY(r.rc);
-        if (n && str_eq(id_str(&((struct id *)list)[n - 1]), id_str(&id)))
-            continue; /* it counts for two names of the order */
         TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
-        ((struct id *)list)[n++] = id;
+        ((struct id *)list)[n++] = row_id(&r);
+        TRY(r.rc);
     }
     *out = list;
     *out_n = n;

@@ -10,21 +10,13 @@ const char *store_name_type_text(enum store_name_type type)
     return name_types[type];
 }
 
-/* By words: every statement is looked up by its text, and texts are long. */
 static uint64_t text_hash(const char *z)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
-    uint64_t word;
-    size_t n = strlen(z);
 
-    for (; n >= sizeof(word); n -= sizeof(word), z += sizeof(word)) {
-        memcpy(&word, z, sizeof(word));
-        h = (h ^ word) * UINT64_C(0x100000001b3);
-        h ^= h >> 32;
-    }
-    for (; n; n--, z++)
+    for (; *z; z++)
         h = (h ^ (unsigned char)*z) * UINT64_C(0x100000001b3);
-    return h ^ h >> 32;
+    return h;
 }
 
 /* The slot of that text, an empty one to fill, or NULL when the cache is full. */
