@@ -132,6 +132,31 @@ static void put_processes(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
+static void put_probers(const struct api_view *v, struct json_out *o)
+{
+    json_key(o, "probers");
+    json_arr(o);
+    for (size_t i = 0; i < v->n_probers; i++) {
+        const struct api_prober *p = &v->probers[i];
+        char address[ADDR_TEXT];
+
+        json_obj(o);
+        json_kv_str(o, "name", p->name);
+        json_kv_bool(o, "connected", p->connected);
+        if (p->seen) {
+            json_kv_when(o, "since", p->since);
+            json_kv_when(o, "seen", p->seen);
+            json_kv_when(o, "expires", p->expires);
+            json_kv_z(o, "address", addr_text(&p->address, address));
+            json_kv_str(o, "program", p->program);
+        }
+        json_kv_u64(o, "attempts", p->attempts);
+        json_kv_u64(o, "under_way", p->under_way);
+        json_end(o);
+    }
+    json_end(o);
+}
+
 static bool healthy(const struct api_view *v)
 {
     struct err err = ERR_INIT;
@@ -159,6 +184,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_revocation(v, o);
     put_issuers(v, o);
     put_processes(v, o);
+    put_probers(v, o);
     json_end(o);
     return RC_OK;
 }
@@ -377,6 +403,36 @@ static void check_orders(const struct api_view *v, struct findings *f)
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
 }
 
+static void check_probers(const struct api_view *v, struct findings *f)
+{
+    for (size_t i = 0; i < v->n_probers; i++) {
+        const struct api_prober *p = &v->probers[i];
+        bool ends = p->connected && p->expires < v->now + EXPIRING_SOON;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+        char since[WHEN_TEXT], seen[WHEN_TEXT], expires[WHEN_TEXT];
+
+        if (p->connected)
+            buf_printf(&b, "the prober %.*s is connected since %s, its certificate ends at %s",
+                       STR_ARG(p->name), when_text(p->since, since),
+                       when_text(p->expires, expires));
+        else
+            buf_printf(&b,
+                       "the prober %.*s is not connected (last seen: %s): what it alone "
+                       "validates waits",
+                       STR_ARG(p->name), p->seen ? when_text(p->seen, seen) : "never");
+        finding(f, "prober",
+                !p->connected ? "failed"
+                : ends        ? "warning"
+                              : "ok",
+                buf_z(&b),
+                !p->connected ? "start `autarky prober` on its host, or see its log there and "
+                                "\"front.prober\" in the log of `autarky serve`"
+                : ends ? "autarky cert issue --profile client; put the new key beside the old "
+                         "one into `probers` of autarky.yaml"
+                       : NULL);
+    }
+}
+
 /* Lists are made long before they end; one that is late can still be mended in time. */
 static void check_revocation(const struct api_view *v, struct findings *f)
 {
@@ -438,6 +494,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_store(v, &f);
     check_issuers(v, &f);
     check_orders(v, &f);
+    check_probers(v, &f);
     check_revocation(v, &f);
     check_policy(v, &f);
     json_end(o);

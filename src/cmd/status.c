@@ -97,6 +97,27 @@ static void show_processes(const struct json *list)
     }
 }
 
+static void show_probers(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *p;
+
+    if (json_len(list))
+        printf("Remote probers:\n");
+    while (json_next(&it, NULL, &p)) {
+        struct str seen = json_shown(p, "seen");
+        bool connected = false;
+
+        IGNORE_RC(json_bool(json_get(p, "connected"), &connected)); /* missing is away */
+        printf("  %-10.*s %s", STR_ARG(json_shown(p, "name")), connected ? "connected" : "AWAY");
+        if (connected)
+            printf(" since %.*s from %.*s", STR_ARG(json_shown(p, "since")),
+                   STR_ARG(json_shown(p, "address")));
+        printf(", last seen %.*s, %llu attempts\n", STR_ARG(seen.n ? seen : STR("never")),
+               (unsigned long long)json_shown_u64(p, "attempts"));
+    }
+}
+
 static void show_issuers(const struct json *list)
 {
     struct json_iter it = json_iter(list);
@@ -131,6 +152,7 @@ static void show(const struct json *root)
     show_listeners(json_get(root, "listeners"));
     printf("Processes:\n");
     show_processes(json_get(root, "processes"));
+    show_probers(json_get(root, "probers"));
 }
 
 int cmd_status(const struct cmd_args *args)

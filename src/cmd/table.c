@@ -93,6 +93,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--public-key", "FILE",
          "only those with the key in this file (a certificate, a request or a key, in "
          "PEM), or the SHA-256 of its SubjectPublicKeyInfo in hexadecimal"},
+    [CMD_OPT_SERVER] = {"--server", "HOST:PORT",
+                        "the CA's API listener; the port is 8555 if none is given"},
+    [CMD_OPT_CERT] = {"--cert", "FILE", "the certificate, in PEM, with those of its issuers"},
+    [CMD_OPT_KEY_PEM] = {"--key", "FILE", "its private key, in PEM, readable by its owner alone"},
+    [CMD_OPT_ROOT] = {"--root", "FILE",
+                      "the roots of the CA, in PEM, as in trust/roots.pem of its data"},
     [CMD_OPT_ISSUER] = {"--issuer", "REF", "only those of this issuer, as in rsa-1"},
     [CMD_OPT_EXPIRES_BEFORE] =
         {"--expires-before", "TIME",
@@ -301,6 +307,13 @@ static const struct cmd_row rows[] = {
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed.",
      "NAME", OPT(AS_CA), cmd_probe},
+    {"prober", NULL, "validate for a CA that cannot reach this part of the network",
+     "Runs in the foreground on a host inside of it, connects to the CA, and validates what is in\n"
+     "the zones and networks that `probers` of the CA's autarky.yaml gives to the key of its\n"
+     "certificate. Nobody connects to it. Make the certificate where the CA is: autarky cert "
+     "issue\n"
+     "--profile client --name NAME.",
+     NULL, OPT(SERVER) | OPT(CERT) | OPT(KEY_PEM) | OPT(ROOT), cmd_prober},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, 0, cmd_ui_link},

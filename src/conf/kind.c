@@ -20,6 +20,7 @@ MSG(msg_span_range, "conf.span-range", "{0} is outside of {1} to {2}");
 MSG(msg_choice, "conf.choice", "\"{0}\" is not one of {1}");
 MSG(msg_choice_near, "conf.choice-near", "\"{0}\" is not one of {1}; did you mean \"{2}\"?");
 MSG(msg_bool, "conf.bool", "\"{0}\" is neither true nor false, without quotes");
+MSG(msg_sha256, "conf.sha256", "\"{0}\" is no SHA-256 in hexadecimal: 64 digits, without colons");
 MSG(msg_oid, "conf.oid",
     "\"{0}\" is no object identifier: numbers with dots between, as in 1.3.6.1.4.1.32473.1, the "
     "first 0, 1 or 2, the second below 40 after 0 or 1");
@@ -32,6 +33,7 @@ MSG(msg_template, "conf.template", "\"{0}\" is no name of a CA: it needs {1}, an
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
 enum {
+    SHA256_DIGITS = 64,
     PATH_BYTES_MAX = 4095,
     IDENT_BYTES_MAX = 64,
     DECIMAL_TEXT = 24,
@@ -350,6 +352,23 @@ static enum rc parse_oid(const struct conf_key *, const struct conf_scalar *in, 
     return conf_store_str(a, in->s, out);
 }
 
+static enum rc parse_sha256(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                            void *out, struct err *err)
+{
+    char lower[SHA256_DIGITS];
+
+    if (in->s.n != SHA256_DIGITS)
+        return ERR(err, RC_INVAL, msg_sha256, conf_shown(in->s));
+    for (size_t i = 0; i < SHA256_DIGITS; i++) {
+        char c = in->s.p[i];
+
+        lower[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+        if (!((lower[i] >= '0' && lower[i] <= '9') || (lower[i] >= 'a' && lower[i] <= 'f')))
+            return ERR(err, RC_INVAL, msg_sha256, conf_shown(in->s));
+    }
+    return conf_store_str(a, str_bytes(lower, SHA256_DIGITS), out);
+}
+
 const struct conf_kind conf_kind_text = {sizeof(struct str), parse_text, conf_print_str};
 const struct conf_kind conf_kind_country = {sizeof(struct str), parse_country, conf_print_str};
 const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_print_str};
@@ -360,3 +379,4 @@ const struct conf_kind conf_kind_span = {sizeof(when_t), parse_span, print_span}
 const struct conf_kind conf_kind_choice = {sizeof(unsigned), parse_choice, print_choice};
 const struct conf_kind conf_kind_bool = {sizeof(bool), parse_bool, print_bool};
 const struct conf_kind conf_kind_oid = {sizeof(struct str), parse_oid, conf_print_str};
+const struct conf_kind conf_kind_sha256 = {sizeof(struct str), parse_sha256, conf_print_str};

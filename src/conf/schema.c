@@ -68,6 +68,7 @@ static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
+ADJACENT(struct conf, probers, n_probers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
@@ -211,6 +212,22 @@ const struct conf_key conf_schema[] = {
     {KEY("validation.attempts", CONF_ONE, validation.attempts, &conf_kind_number),
      .min = 1, .max = 20, .initial = "5", .take = &live,
      .help = "Until a challenge that finds nobody is invalid"},
+
+    {STRUCTS("probers", CONF_ITEMS, probers, struct conf_prober), .take = &live,
+     .help = "Hosts that validate (`autarky prober`) for what this one cannot reach"},
+    {KEY_IN("probers[].name", CONF_ONE, struct conf_prober, name, &conf_kind_ident),
+     .required = true, .unique = true, .take = &live,
+     .help = "For messages and the audit log"},
+    {KEY_IN("probers[].zones", CONF_MANY, struct conf_prober, zones, &conf_kind_host),
+     .take = &live,
+     .help = "Domains whose names, with all below, it alone validates; the longest counts"},
+    {KEY_IN("probers[].networks", CONF_MANY, struct conf_prober, networks, &conf_kind_net),
+     .take = &live,
+     .help = "Addresses that it alone validates; the narrowest network counts"},
+    {KEY_IN("probers[].keys", CONF_MANY, struct conf_prober, keys, &conf_kind_sha256),
+     .required = true, .filled = true, .take = &live,
+     .help = "SHA-256 of the public key of its certificate, which must be one of this CA: "
+             "\"spki_sha256\" of `autarky cert show --json`; two while it is renewed"},
 
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,

@@ -48,7 +48,7 @@ typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err 
 
 struct api_view core_view(const struct core *core, const struct ipc_status *processes)
 {
-    return (struct api_view){
+    struct api_view v = {
         .store = core->store,
         .ca = core->ca,
         .conf = core->conf,
@@ -59,6 +59,9 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
+
+    v.n_probers = core_remotes_show(core, v.probers);
+    return v;
 }
 
 static struct api_view view(const struct question *q)
@@ -467,6 +470,7 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
     struct ipc_metrics reply;
 
     set_gauges(q->core, status);
+    core_remotes_measure(q->core);
     revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);
