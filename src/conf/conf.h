@@ -118,6 +118,9 @@ struct conf {
         } ocsp;
     } revocation;
     struct {
+        when_t interval; /* between two signed heads, at least */
+    } audit;
+    struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
     struct {

@@ -336,6 +336,12 @@ static void probe_look(struct question *q)
     json_free(q->args);
 }
 
+static void audit_head(struct question *q)
+{
+    json_free(q->args);
+    core_audit_head(q->core, q->req);
+}
+
 static void drill_runner(struct question *q)
 {
     json_free(q->args);
@@ -350,6 +356,7 @@ static const struct command {
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
     bool people; /* control.people may ask it as well */
+    bool record; /* it does something that no other event tells of */
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
@@ -357,13 +364,13 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
-    {"ui link", answer_ui_link, false, NULL},
-    {"reload", NULL, false, reload},
+    {"ui link", answer_ui_link, false, NULL, .record = true},
+    {"reload", NULL, false, reload, .record = true},
     {"site list", NULL, false, site_list},
-    {"site renew", NULL, false, site_renew},
+    {"site renew", NULL, false, site_renew, .record = true},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
-    {"signer restart", NULL, false, signer_restart},
+    {"signer restart", NULL, false, signer_restart, .record = true},
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
@@ -376,12 +383,54 @@ static const struct command {
     {"renewal pull", NULL, false, renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
     {"probe", NULL, false, probe_look},
-    {"drill runner", NULL, false, drill_runner},
+    {"drill runner", NULL, false, drill_runner, .record = true},
+    {"audit head", NULL, false, audit_head},
 };
 
 static bool is_admin(const struct core *core, uid_t uid)
 {
     return uid == 0 || uid == core->admin_uid;
+}
+
+static void start(struct question *q, const struct command *c)
+{
+    if (c->run)
+        c->run(q);
+    else if (c->processes)
+        ask_processes(q, c->answer);
+    else
+        answer(q, c->answer);
+}
+
+struct recorded {
+    struct question q;
+    const struct command *command;
+};
+
+static void on_recorded(void *arg, enum rc rc)
+{
+    struct recorded *r = arg;
+    struct err err = ERR_INIT;
+
+    if (rc == RC_OK)
+        start(&r->q, r->command);
+    else
+        refuse(&r->q, rc, &err);
+}
+
+/* It is in the trail before it is done. */
+static void record(struct question *q, const struct command *c)
+{
+    struct recorded *r = ARENA_NEW(ipc_req_arena(q->req), struct recorded);
+    struct err err = ERR_INIT;
+    enum rc rc = RC_NOMEM;
+
+    if (r) {
+        *r = (struct recorded){*q, c};
+        rc = core_audit_command(q->core, q->req, q->who, str_of(c->name), on_recorded, r);
+    }
+    if (rc != RC_OK)
+        refuse(q, rc, &err);
 }
 
 static void dispatch(struct question *q, struct str name)
@@ -397,12 +446,10 @@ static void dispatch(struct question *q, struct str name)
             refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
             return;
         }
-        if (c->run)
-            c->run(q);
-        else if (c->processes)
-            ask_processes(q, c->answer);
+        if (c->record)
+            record(q, c);
         else
-            answer(q, c->answer);
+            start(q, c);
         return;
     }
     refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
