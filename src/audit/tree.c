@@ -8,7 +8,7 @@
 
 enum { LEAF = 0, NODE = 1 };
 
-static_assert(TREE_HASH == CRYPTO_SHA256_BYTES, "the hash is SHA-256");
+static_assert((int)TREE_HASH == (int)CRYPTO_SHA256_BYTES, "the hash is SHA-256");
 
 enum rc tree_leaf(struct str record, struct tree_hash *out)
 {

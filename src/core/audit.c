@@ -40,6 +40,7 @@ METRIC_COUNTER(head_failures, "audit_head_failures_total", "Heads that could not
 
 struct core_audit {
     struct core *core;
+    const struct conf *conf; /* in force; with a reference, to compare the next one with */
     struct ev_timer timer;
     bool busy;
     bool more; /* to fold */
@@ -416,7 +417,7 @@ static void put_changes(const struct conf_changes *changes, struct json_out *o, 
     json_end(o);
 }
 
-void core_audit_changed(struct core *core, const struct conf *was, const struct conf *now)
+static void record_changes(struct core *core, const struct conf *was, const struct conf *now)
 {
     CLEANUP(conf_changes_done) struct conf_changes changes = {};
     struct changed *c = MEM_NEW(struct changed);
@@ -441,6 +442,17 @@ void core_audit_changed(struct core *core, const struct conf *was, const struct 
         changed_written(rc, c);
 }
 
+void core_audit_conf(struct core *core)
+{
+    struct core_audit *a = core->audit;
+    const struct conf *was = a->conf;
+
+    a->conf = conf_ref(core->conf);
+    record_changes(core, was, a->conf);
+    conf_unref(was);
+    ev_timer_start(&a->timer, a->conf->audit.interval, 0);
+}
+
 /* ---- life */
 
 enum rc core_audit_new(struct core *core)
@@ -450,15 +462,11 @@ enum rc core_audit_new(struct core *core)
     if (!a)
         return RC_NOMEM;
     a->core = core;
+    a->conf = conf_ref(core->conf);
     core->audit = a;
     ev_timer_init(&a->timer, core->ev, tick, a);
     ev_timer_start(&a->timer, core->conf->audit.interval, 0);
     return RC_OK;
-}
-
-void core_audit_conf(struct core *core)
-{
-    ev_timer_start(&core->audit->timer, core->conf->audit.interval, 0);
 }
 
 void core_audit_stop(struct core *core)
@@ -471,8 +479,11 @@ void core_audit_stop(struct core *core)
 
 void core_audit_free(struct core *core)
 {
-    if (core->audit && core->audit->req)
+    if (!core->audit)
+        return;
+    if (core->audit->req)
         ipc_req_drop(MOVE(core->audit->req));
+    conf_unref(core->audit->conf);
     mem_free(core->audit);
     core->audit = NULL;
 }

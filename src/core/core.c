@@ -199,7 +199,6 @@ static void core_commit(struct role_env *env)
 {
     struct core *core = env->state;
 
-    core_audit_changed(core, core->conf, env->conf);
     core->conf = env->conf;
     core_audit_conf(core);
     ca_set_conf(core->ca, env->conf);

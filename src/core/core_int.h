@@ -107,7 +107,7 @@ enum rc core_audit_new(struct core *core);
 /* Makes no more heads; core_audit_free comes when the store is closed. */
 void core_audit_stop(struct core *core);
 void core_audit_free(struct core *core);
-/* The interval may be another one. */
+/* core->conf is another one: records what has changed, and takes the interval. */
 void core_audit_conf(struct core *core);
 /* There is another signer. */
 void core_audit_signer(struct core *core);
@@ -116,8 +116,6 @@ void core_audit_head(struct core *core, struct ipc_req *req);
 /* Records that this command was given; `then` runs when that is on disk, or with why it is not. */
 enum rc core_audit_command(struct core *core, struct ipc_req *req, struct core_who who,
                            struct str command, void (*then)(void *arg, enum rc rc), void *arg);
-/* Records what a reload has changed. */
-void core_audit_changed(struct core *core, const struct conf *was, const struct conf *now);
 
 /* ---- sites.c: the gateway's keeper */
 
