@@ -308,6 +308,14 @@ static enum rc settle(struct work *w, uint64_t next)
     return add_leaf(w, &w->leaf);
 }
 
+/* It belongs before the last head, which did not fit: another one stands in its place there. */
+static bool known_bad(const struct work *w, uint64_t sequence)
+{
+    const struct audit_verdict *v = w->out;
+
+    return sequence <= w->last.size && v->n_spans && v->spans[v->n_spans - 1].to == w->last.size;
+}
+
 static enum rc take_record(struct work *w, struct str record)
 {
     uint64_t sequence = claimed_sequence(record);
@@ -325,7 +333,8 @@ static enum rc take_record(struct work *w, struct str record)
     if (sequence == 0 || sequence == w->tree.size + 1)
         return add_leaf(w, &leaf);
     TRY(judge_until(w, w->tree.size, false));
-    w->damaged = true; /* it was there already */
+    if (!known_bad(w, sequence))
+        w->damaged = true; /* it was there already */
     return RC_OK;
 }
 
