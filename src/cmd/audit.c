@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "ca/head.h"
 #include "cmd/cmd.h"
+#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "store/store.h"
@@ -127,7 +128,11 @@ int cmd_audit_restart(const struct cmd_args *args)
                           "the new log; --yes does it");
     err.rc = cmd_open_data(args, &data, &err);
     if (err.rc == RC_OK)
+        err.rc = crypto_init();
+    if (err.rc == RC_OK) {
         err.rc = ca_head_restart(data, &last, &origin, &err);
+        crypto_done();
+    }
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     printf("The next head is the first one of %.*s.\n", STR_ARG(buf_str(&origin)));

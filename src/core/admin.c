@@ -409,13 +409,13 @@ struct recorded {
 
 static void on_recorded(void *arg, enum rc rc)
 {
-    struct recorded *r = arg;
+    struct recorded r = *(struct recorded *)arg; /* which ends with the request */
     struct err err = ERR_INIT;
 
     if (rc == RC_OK)
-        start(&r->q, r->command);
+        start(&r.q, r.command);
     else
-        refuse(&r->q, rc, &err);
+        refuse(&r.q, rc, &err);
 }
 
 /* It is in the trail before it is done. */

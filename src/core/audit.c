@@ -23,7 +23,7 @@ MSG(msg_behind, "core.audit-behind",
     "are lost, begin a new log with `autarky audit restart`. Certificates are issued meanwhile, "
     "and heads are not signed");
 MSG(msg_away, "core.audit-no-signer", "the signer is away; it has to sign the head");
-MSG(msg_busy, "core.audit-busy", "a head is being signed already; ask again");
+MSG(msg_busy, "core.audit-busy", "heads are being signed for others; ask again");
 
 enum {
     ASK_SECONDS = 30,
@@ -44,7 +44,8 @@ struct core_audit {
     struct ev_timer timer;
     bool busy;
     bool more; /* to fold */
-    struct ipc_req *req; /* an administrator waits; NULL: nobody */
+    struct ipc_req *req;  /* an administrator waits; NULL: nobody */
+    struct ipc_req *next; /* and another one, for the head after this one */
     struct audit_step step;
     char origin[NOTE_NAME_MAX + 1];
     char text[NOTE_MAX + 1]; /* the note that the signer gave last */
@@ -76,6 +77,17 @@ static void answer(struct core_audit *a)
     core_admin_reply(MOVE(a->req), &o, &text);
 }
 
+static void begin(struct core_audit *a);
+
+/* Who came while a head was under way wants one that has all there was when he came. */
+static void serve_next(struct core_audit *a)
+{
+    if (!a->next)
+        return;
+    a->req = MOVE(a->next);
+    begin(a);
+}
+
 static void end(struct core_audit *a)
 {
     a->busy = false;
@@ -85,6 +97,7 @@ static void end(struct core_audit *a)
     metric_set(&signed_records, 0, (int64_t)a->signed_size);
     if (a->req)
         answer(a);
+    serve_next(a);
 }
 
 static void fail(struct core_audit *a, enum rc rc)
@@ -96,6 +109,7 @@ static void fail(struct core_audit *a, enum rc rc)
         log_error("core.audit-no-head", LOG_ERR(&a->err));
     if (a->req)
         ipc_reply_err(MOVE(a->req), &a->err);
+    serve_next(a);
 }
 
 /* ---- writing down what was signed */
@@ -308,13 +322,14 @@ void core_audit_head(struct core *core, struct ipc_req *req)
     struct core_audit *a = core->audit;
     struct err err = ERR_INIT;
 
-    if (a->busy || a->req) {
+    if (a->next) {
         err.rc = ERR(&err, RC_AGAIN, msg_busy);
         ipc_reply_err(req, &err);
         return;
     }
-    a->req = req;
-    begin(a);
+    a->next = req;
+    if (!a->busy)
+        serve_next(a);
 }
 
 void core_audit_signer(struct core *core)
@@ -481,8 +496,8 @@ void core_audit_free(struct core *core)
 {
     if (!core->audit)
         return;
-    if (core->audit->req)
-        ipc_req_drop(MOVE(core->audit->req));
+    ipc_req_drop(MOVE(core->audit->req));
+    ipc_req_drop(MOVE(core->audit->next));
     conf_unref(core->audit->conf);
     mem_free(core->audit);
     core->audit = NULL;
