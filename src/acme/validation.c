@@ -88,7 +88,8 @@ static struct acme_attempt *new_attempt(struct acme *a, const struct id *account
 
 /* ---- the result, committed */
 
-/* Evidence and errors have URLs in which the token stands; the log is for many eyes and for ever. */
+/* Evidence and errors have URLs in which the token stands; the log is for many eyes and for ever.
+ */
 static void put_without_token(struct buf *out, struct str text, struct str token)
 {
     const char *at;

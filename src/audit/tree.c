@@ -211,5 +211,5 @@ enum rc tree_check(const struct tree_head *from, const struct tree_head *to,
     for (; at < n; at++)
         TRY(climb_step(&c, &proof[at]));
     return c.sn == 0 && tree_same(&c.fr, &from->root) && tree_same(&c.sr, &to->root) ? RC_OK
-                                                                                    : RC_DENIED;
+                                                                                     : RC_DENIED;
 }

@@ -8,9 +8,9 @@
 
 enum {
     TREE_HASH = 32,
-    TREE_DEPTH_MAX = 63,                   /* so sizes are below 2^63 */
-    TREE_PROOF_MAX = 2 * TREE_DEPTH_MAX,   /* hashes of a proof */
-    TREE_FRONTIER_MAX = TREE_DEPTH_MAX,    /* hashes of a frontier */
+    TREE_DEPTH_MAX = 63,                 /* so sizes are below 2^63 */
+    TREE_PROOF_MAX = 2 * TREE_DEPTH_MAX, /* hashes of a proof */
+    TREE_FRONTIER_MAX = TREE_DEPTH_MAX,  /* hashes of a frontier */
 };
 
 #define TREE_SIZE_MAX (UINT64_C(1) << 62)

@@ -41,8 +41,8 @@ struct work {
     struct lines bundle;
     uint64_t next_bundle; /* number of its first record */
 
-    struct tree tree;    /* of the records so far; when `lost`, only its size is right */
-    bool lost, damaged;  /* damaged: since the last head, though the tree may fit */
+    struct tree tree;   /* of the records so far; when `lost`, only its size is right */
+    bool lost, damaged; /* damaged: since the last head, though the tree may fit */
     struct tree_head last;
     when_t last_at;
 

@@ -10,30 +10,30 @@ enum { AUDIT_SPANS_MAX = 64, AUDIT_KEYS_MAX = 64 };
 
 /* Between two signed heads, in which something is not as it was signed. */
 struct audit_span {
-    uint64_t from, to; /* records from + 1 to `to` */
+    uint64_t from, to;   /* records from + 1 to `to` */
     when_t after, until; /* when the two heads were signed; `after` 0: the beginning */
     bool missing;        /* the export ends before `to` */
 };
 
 struct audit_verdict {
-    uint64_t records;      /* in the files */
-    uint64_t heads;        /* signed ones that could be held against them */
-    uint64_t covered;      /* records under the last of these */
+    uint64_t records; /* in the files */
+    uint64_t heads;   /* signed ones that could be held against them */
+    uint64_t covered; /* records under the last of these */
     when_t covered_at;
     uint64_t unsigned_heads; /* that are none of the keys', or no heads; they prove nothing */
-    bool tail_damaged;     /* behind the last head records are missing, or there twice */
+    bool tail_damaged;       /* behind the last head records are missing, or there twice */
     struct audit_span spans[AUDIT_SPANS_MAX]; /* in order; neighbours are one */
     size_t n_spans;
-    bool more_spans; /* and some without room */
+    bool more_spans;    /* and some without room */
     uint64_t witnessed; /* size of the largest head of in->heads; 0: none */
 };
 
 struct audit_verify {
-    int dir;          /* the export, open */
-    const char *name; /* for messages */
+    int dir;                     /* the export, open */
+    const char *name;            /* for messages */
     const struct note_key *keys; /* of the log: one of them has to have signed a head */
     size_t n_keys;
-    int heads;        /* more heads, kept elsewhere, as in heads.txt; -1: none */
+    int heads; /* more heads, kept elsewhere, as in heads.txt; -1: none */
     const char *heads_name;
     const struct note_key *witness; /* NULL: `heads` need no other signature than the log's */
 };

@@ -235,18 +235,17 @@ static struct number number_of(uint64_t v)
     return n;
 }
 
-static enum rc check(const struct ca_head *h, const struct ipc_sign_head *ask,
-                     struct tree_head *to, struct err *err)
+static enum rc check(const struct ca_head *h, const struct ipc_sign_head *ask, struct tree_head *to,
+                     struct err *err)
 {
     struct tree_hash proof[TREE_PROOF_MAX];
     struct number last = number_of(h->head.size), wants = number_of(ask->size);
 
-    if (ask->root.n != TREE_HASH || ask->proof.n % TREE_HASH != 0 ||
-        ask->proof.n > sizeof(proof) || ask->size > TREE_SIZE_MAX)
+    if (ask->root.n != TREE_HASH || ask->proof.n % TREE_HASH != 0 || ask->proof.n > sizeof(proof) ||
+        ask->size > TREE_SIZE_MAX)
         return ERR(err, RC_INVAL, msg_form);
     if (ask->from != h->head.size)
-        return ERR(err, RC_CONFLICT, msg_conflict, str_of(last.z),
-                   str_of(number_of(ask->from).z));
+        return ERR(err, RC_CONFLICT, msg_conflict, str_of(last.z), str_of(number_of(ask->from).z));
     if (ask->proof.n)
         memcpy(proof, ask->proof.p, ask->proof.n);
     to->size = ask->size;

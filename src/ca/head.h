@@ -5,9 +5,10 @@
  *
  * Below DATA: `ca/audit.key` (or audit.uri, as issuers have it; Ed25519), made with the passphrase
  * of the issuers' keys when there is none; `trust/audit.pub`, verifier keys, a line for each log
- * that was begun, of which the last one is in use; `ca/audit.head`, two slots of CA_HEAD_SLOT bytes,
- * in each a signed note with zeros behind it, written in turns. The one with more records counts:
- * after a power loss at least one of them is whole, and it is signed, so what is torn is seen. */
+ * that was begun, of which the last one is in use; `ca/audit.head`, two slots of CA_HEAD_SLOT
+ * bytes, in each a signed note with zeros behind it, written in turns. The one with more records
+ * counts: after a power loss at least one of them is whole, and it is signed, so what is torn is
+ * seen. */
 #pragma once
 
 #include "audit/note.h"

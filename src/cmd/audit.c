@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky audit export`, `head`, `restart`: the audit log as files, its heads, and the way out when
- * it cannot go on. audit_verify.c checks what was exported. */
+/* `autarky audit export`, `head`, `restart`: the audit log as files, its heads, and the way out
+ * when it cannot go on. audit_verify.c checks what was exported. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,12 +60,11 @@ static void sign_now(const struct cmd_args *args)
 }
 
 static enum rc export(const struct cmd_args *args, int dir, struct audit_exported *out,
-                      struct err *err)
-{
+                      struct err *err) {
     CLEANUP(store_closep) struct store *store = NULL;
     CLEANUP(buf_done) struct buf db = BUF_INIT(4096);
     struct store_options options = {.now = clock_now(clock_system()), .look = true};
-    struct store_txn *txn;
+    struct store_txn * txn;
     enum rc rc;
 
     buf_printf(&db, "%s/db", cmd_data(args));

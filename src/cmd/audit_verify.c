@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky audit verify`: needs no server, no data directory, no network; files and a public key. */
+/* `autarky audit verify`: no server, no data directory, no network; files and a public key. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -65,7 +65,7 @@ static void show_span(const struct audit_span *s)
     printf("records %" PRIu64 " to %" PRIu64 ", between the heads of %s and %s: %s\n", s->from + 1,
            s->to, when_of(s->after, after), when_of(s->until, until),
            s->missing ? "signed, and not all there: the end is cut off"
-                      : "not as they were signed: something is altered, removed, inserted or moved");
+                      : "not as they were signed: one is altered, removed, inserted or moved");
 }
 
 static void show(const struct audit_verdict *v)

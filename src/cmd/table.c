@@ -308,8 +308,8 @@ static const struct cmd_row rows[] = {
      "certificate. Nothing is proven, and nothing changed.",
      "NAME", OPT(AS_CA), cmd_probe},
     {"audit", "export", "write the audit log and its signed heads to files",
-     "Into a directory that is empty or not there yet; has a head signed first, if the server runs.\n"
-     "The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
+     "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
+     "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
      NULL, OPT(OUT), cmd_audit_export},
     {"audit", "verify", "hold an export of the audit log against its signed heads",
      "Offline, with the public key alone. Names the records between two signed heads among which\n"

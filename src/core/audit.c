@@ -30,7 +30,7 @@ enum {
     HEAD_ARENA = 64 * 1024,
     DETAIL_MAX = 16 * 1024,
     ANSWER_MAX = 16 * 1024,
-    CHANGE_MAX = 1024,     /* bytes of a value, before and after */
+    CHANGE_MAX = 1024,                                 /* bytes of a value, before and after */
     CHANGES_ROOM = AUDIT_DETAIL_MAX - 16 * CHANGE_MAX, /* escaped, a value may be longer */
     TELL_AGAIN = 60, /* a failure that stays is told once in so many attempts */
 };
@@ -43,7 +43,7 @@ struct core_audit {
     const struct conf *conf; /* in force; with a reference, to compare the next one with */
     struct ev_timer timer;
     bool busy;
-    bool more; /* to fold */
+    bool more;            /* to fold */
     struct ipc_req *req;  /* an administrator waits; NULL: nobody */
     struct ipc_req *next; /* and another one, for the head after this one */
     struct audit_step step;

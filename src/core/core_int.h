@@ -3,7 +3,8 @@
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
  * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
- * drill.c (the runner), audit.c (heads of the audit log).
+ * drill.c (the runner), audit.c (heads of the audit log), numbers.c
+ * (/metrics).
  */
 #pragma once
 

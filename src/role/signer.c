@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signer: the keys of the issuers, and the decision to use one. It reads keys and rules while it is
- * still allowed to, then opens no file, no network and has one correspondent, core, whom it does not
- * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
- * its own rules, its own clock and the linter. A head of the audit log it signs only when it
- * continues the one that it signed last, which it writes down in a file that it keeps open. */
-#include "ca/head.h"
+ * still allowed to, then opens no file, no network and has one correspondent, core, whom it does
+ * not believe: it is told a key, names and times, never bytes to sign, and holds what it builds
+ * against its own rules, its own clock and the linter. A head of the audit log it signs only when
+ * that continues the one that it signed last, which it writes down in a file that it keeps open. */
 #include "ca/signer.h"
+#include "ca/head.h"
 #include "ca/status.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
@@ -243,11 +243,8 @@ static void signer_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_SIGN, on_sign},
-    {IPC_SIGN_CRL, on_sign_crl},
-    {IPC_SIGN_OCSP, on_sign_ocsp},
-    {IPC_SIGN_HEAD, on_sign_head},
-    {IPC_ISSUERS, on_issuers},
+    {IPC_SIGN, on_sign},           {IPC_SIGN_CRL, on_sign_crl}, {IPC_SIGN_OCSP, on_sign_ocsp},
+    {IPC_SIGN_HEAD, on_sign_head}, {IPC_ISSUERS, on_issuers},
 };
 
 const struct role_def role_signer = {

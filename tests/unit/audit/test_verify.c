@@ -71,13 +71,11 @@ static enum rc sign(struct store_txn *txn, void *arg)
     return audit_log_keep(txn, &note, buf_str(&text));
 }
 
-static enum rc export(struct bench *b)
-{
+static enum rc export(struct bench *b) {
     struct audit_exported done;
 
     (void)snprintf(b->out, sizeof(b->out), "%s-out", b->f.dir);
-    if (mkdir(b->out, 0700) != 0)
-        return RC_IO;
+    if (mkdir(b->out, 0700) != 0) return RC_IO;
     b->dir = open(b->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return audit_export(READ(&b->f), b->dir, b->out, &done, NULL);
 }
@@ -182,7 +180,7 @@ static void check_found(const struct audit_verdict *v, size_t record, enum tampe
     size_t last = RECORDS / EVERY * EVERY;
 
     record += how == TWICE; /* it is the second that is too many */
-    if (record > last) { /* no head is about it */
+    if (record > last) {    /* no head is about it */
         CHECK(audit_verdict_good(v) == (how == ALTER || (how == REMOVE && record == RECORDS) ||
                                         (how == EXCHANGE && record == RECORDS)));
         return;
@@ -307,6 +305,7 @@ static void heads_that_are_not_the_logs_prove_nothing(void)
 
 static enum rc remove_last(struct store_txn *txn, void *)
 {
+    /* checksrc: allow sql: what nobody may do */
     return sql_exec(txn->db, "DELETE FROM events WHERE sequence > 50");
 }
 
@@ -322,6 +321,7 @@ static void a_log_that_lost_records_is_behind(void)
 
 static enum rc alter_one(struct store_txn *txn, void *)
 {
+    /* checksrc: allow sql: what nobody may do */
     return sql_exec(txn->db, "UPDATE events SET bytes = CAST(REPLACE(CAST(bytes AS TEXT),"
                              " 'order.created', 'order.changed') AS BLOB) WHERE sequence = 3");
 }

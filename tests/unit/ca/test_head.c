@@ -3,8 +3,8 @@
 #include "check.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -92,10 +92,10 @@ static void only_what_continues_is_signed(void)
     CHECK_INT(last_size(h), 7);
     CHECK_OK(ask(h, &right, 7, 7, NULL));
     CHECK_OK(ask(h, &right, 7, 20, NULL));
-    CHECK_RC(ask(h, &right, 7, 25, NULL), RC_CONFLICT);  /* as if the last one had not been */
-    CHECK_RC(ask(h, &right, 0, 25, NULL), RC_CONFLICT);  /* as if none had */
-    CHECK_RC(ask(h, &wrong, 20, 25, NULL), RC_DENIED);   /* another past */
-    CHECK_RC(ask(h, &wrong, 20, 20, NULL), RC_DENIED);   /* in place of the last one */
+    CHECK_RC(ask(h, &right, 7, 25, NULL), RC_CONFLICT); /* as if the last one had not been */
+    CHECK_RC(ask(h, &right, 0, 25, NULL), RC_CONFLICT); /* as if none had */
+    CHECK_RC(ask(h, &wrong, 20, 25, NULL), RC_DENIED);  /* another past */
+    CHECK_RC(ask(h, &wrong, 20, 20, NULL), RC_DENIED);  /* in place of the last one */
     CHECK_INT(last_size(h), 20);
     CHECK_OK(ask(h, &right, 20, 33, NULL));
 }
