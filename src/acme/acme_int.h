@@ -66,6 +66,7 @@ struct acme {
 };
 
 struct acme_request;
+struct policy_limits;
 /* RC_OK: answered, or will be; anything else: r->err and the code become the answer. */
 typedef enum rc (*acme_handler)(struct acme_request *r);
 /* In a write transaction, on the writer's thread (see store_fn): touches `r`, which nothing else
@@ -109,10 +110,12 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
-    bool anybody;   /* came by GET to where accounts come by POST */
-    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
-    acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
-    void *data;     /* the handler's own */
+    struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
+    when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
+    bool anybody;                 /* came by GET to where accounts come by POST */
+    int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
+    acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
+    void *data;                   /* the handler's own */
 };
 
 /* request.c: finds the route, checks the signature, calls the handler. */

@@ -75,6 +75,13 @@ enum cmd_option {
     CMD_OPT_AUDIT_KEY,
     CMD_OPT_HEAD,
     CMD_OPT_WITNESS,
+    CMD_OPT_ZONE,
+    CMD_OPT_ACCOUNT,
+    CMD_OPT_RENEWALS,
+    CMD_OPT_SERVER,
+    CMD_OPT_CERT,
+    CMD_OPT_KEY_PEM,
+    CMD_OPT_ROOT,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

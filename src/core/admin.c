@@ -5,6 +5,7 @@
 
 #include "core/accounts.h"
 #include "core/core_int.h"
+#include "core/locks.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -45,7 +46,7 @@ typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err 
 
 struct api_view core_view(const struct core *core, const struct ipc_status *processes)
 {
-    return (struct api_view){
+    struct api_view v = {
         .store = core->store,
         .ca = core->ca,
         .conf = core->conf,
@@ -56,6 +57,9 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
+
+    v.n_probers = core_remotes_show(core, v.probers);
+    return v;
 }
 
 static struct api_view view(const struct question *q)
@@ -303,28 +307,10 @@ static enum rc answer_renewal_list(struct question *q, struct json_out *o, struc
     return core_renewal_list(q->core, o);
 }
 
-static void eab_create(struct question *q)
+static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
 {
-    core_eab_create(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void eab_revoke(struct question *q)
-{
-    core_eab_revoke(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void account_deactivate(struct question *q)
-{
-    core_account_deactivate(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void renewal_pull(struct question *q)
-{
-    core_renewal_pull(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
+    (void)err;
+    return core_issuance_status(q->core, o);
 }
 
 static void probe_look(struct question *q)
@@ -354,6 +340,9 @@ static const struct command {
     void (*run)(struct question *q);
     bool people; /* control.people may ask it as well */
     bool record; /* it does something that no other event tells of */
+    /* A change by somebody, which ends the request. */
+    void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
+                   struct core_who who);
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
@@ -371,14 +360,17 @@ static const struct command {
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
-    {"eab create", NULL, false, eab_create},
+    {"eab create", .change = core_eab_create},
     {"eab list", answer_eab_list, false, NULL},
-    {"eab revoke", NULL, false, eab_revoke},
+    {"eab revoke", .change = core_eab_revoke},
     {"account list", answer_account_list, false, NULL},
     {"account show", answer_account_show, false, NULL},
-    {"account deactivate", NULL, false, account_deactivate},
-    {"renewal pull", NULL, false, renewal_pull},
+    {"account deactivate", .change = core_account_deactivate},
+    {"renewal pull", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"issuance freeze", .change = core_issuance_freeze},
+    {"issuance thaw", .change = core_issuance_thaw},
+    {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true},
     {"audit head", NULL, false, audit_head},
@@ -391,7 +383,10 @@ static bool is_admin(const struct core *core, uid_t uid)
 
 static void start(struct question *q, const struct command *c)
 {
-    if (c->run)
+    if (c->change) {
+        c->change(q->core, q->req, json_root(q->args), q->who);
+        json_free(q->args);
+    } else if (c->run)
         c->run(q);
     else if (c->processes)
         ask_processes(q, c->answer);

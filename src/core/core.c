@@ -55,6 +55,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = core;
     list_init(&core->admins);
+    list_init(&core->far);
     core->ev = env->ev;
     core->conf = env->conf;
     core->control = -1;
@@ -184,6 +185,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         if (chan)
             core_issuers_compare(core);
     }
+    if (role == ROLE_FRONT)
+        core->front = chan;
     if (role == ROLE_RUNNER)
         core->runner = chan;
     if (role == ROLE_PROBER) {
@@ -245,6 +248,7 @@ static void core_close(struct role_env *env)
     store_close(core->store);
     core_audit_free(core);
     revocation_free(core->revocation);
+    core_remotes_stop(core);
     acme_free(core->acme);
     ca_free(core->ca);
     ev_wake_free(core->wake);
@@ -256,10 +260,8 @@ static void core_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HTTP, core_on_http},
-    {IPC_API_CERT, core_on_api_cert},
-    {IPC_VOUCH, core_on_vouch},
-    {IPC_METRICS, core_on_metrics},
+    {IPC_HTTP, core_on_http},       {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
+    {IPC_METRICS, core_on_metrics}, {IPC_PROBER, core_on_prober},
 };
 
 const struct role_def role_core = {

@@ -3,8 +3,8 @@
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
  * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
- * drill.c (the runner), audit.c (heads of the audit log), numbers.c
- * (/metrics).
+ * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
+ * numbers.c (/metrics).
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "core/approvals.h"
+#include "core/remote.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
@@ -48,9 +49,12 @@ struct core {
     struct revocation *revocation;
     struct acme *acme;
     struct core_names names;
-    struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */
+    struct ipc_chan *supervisor; /* borrowed, as the next five; NULL while away */
     struct ipc_chan *signer;
     struct ipc_chan *prober;
+    struct ipc_chan *front; /* the newest */
+    struct core_remote remotes[CONF_PROBERS_MAX];
+    struct list far; /* attempts that were not asked, and will be told so */
     struct ipc_chan *runner;
     struct ipc_chan *keeper;             /* also NULL while there are no sites */
     unsigned char eab_key[ACME_EAB_KEY]; /* outside of the database on purpose */
