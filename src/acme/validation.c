@@ -100,18 +100,35 @@ static struct acme_attempt *new_attempt(struct acme *a, const struct id *account
 
 /* ---- the result, committed */
 
+/* Evidence and errors have URLs in which the token stands; the log is for many eyes and for ever.
+ */
+static void put_without_token(struct buf *out, struct str text, struct str token)
+{
+    const char *at;
+
+    while (token.n && text.n && (at = memmem(text.p, text.n, token.p, token.n))) {
+        buf_put(out, text.p, (size_t)(at - text.p));
+        buf_putz(out, "(token)");
+        text = str_skip(text, (size_t)(at - text.p) + token.n);
+    }
+    buf_puts(out, text);
+}
+
 static enum rc audit_result(struct store_txn *txn, struct acme_attempt *t, const char *action,
                             const char *kind, const struct id *object, struct str detail)
 {
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AUDIT_DETAIL_MAX);
     struct audit_event event = {
         .at = t->now,
         .actor_kind = AUDIT_SYSTEM,
         .action = action,
         .object_kind = kind,
         .object = id_str(object),
-        .detail = detail,
     };
 
+    put_without_token(&text, detail, t->challenge.token);
+    TRY(buf_rc(&text));
+    event.detail = buf_str(&text);
     return audit_append(txn, &event, NULL);
 }
 

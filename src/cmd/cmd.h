@@ -156,3 +156,7 @@ int cmd_issuance_status(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);
 int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);
+int cmd_audit_export(const struct cmd_args *args);
+int cmd_audit_verify(const struct cmd_args *args);
+int cmd_audit_head(const struct cmd_args *args);
+int cmd_audit_restart(const struct cmd_args *args);

@@ -125,6 +125,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
                           "until the next list has to be there, 1 to 1098; otherwise 366"},
+    [CMD_OPT_AUDIT_KEY] = {"--key", "FILE",
+                           "the log's public key, kept elsewhere; otherwise trust/audit.pub"},
+    [CMD_OPT_HEAD] = {"--head", "FILE",
+                      "signed heads that were kept elsewhere: what is missing against them shows"},
+    [CMD_OPT_WITNESS] = {"--witness", "FILE",
+                         "public key of the witness that has to have signed them, too"},
     [CMD_OPT_ZONE] = {"--zone", "DOMAIN", "this domain and all below it"},
     [CMD_OPT_ACCOUNT] = {"--account", "ID", "the ACME account with this id"},
     [CMD_OPT_RENEWALS] = {"--renewals", NULL,
@@ -323,6 +329,23 @@ static const struct cmd_row rows[] = {
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed.",
      "NAME", OPT(AS_CA), cmd_probe},
+    {"audit", "export", "write the audit log and its signed heads to files",
+     "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
+     "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
+     NULL, OPT(OUT), cmd_audit_export},
+    {"audit", "verify", "hold an export of the audit log against its signed heads",
+     "Offline, with the public key alone. Names the records between two signed heads among which\n"
+     "one was altered, removed, inserted or put elsewhere. That the newest records are gone, with\n"
+     "their heads, shows only against a head that was kept elsewhere (--head).",
+     "DIR", OPT(AUDIT_KEY) | OPT(HEAD) | OPT(WITNESS), cmd_audit_verify},
+    {"audit", "head", "have the head of the audit log signed now, and print it",
+     "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, 0,
+     cmd_audit_head},
+    {"audit", "restart", "begin a new audit log where the signed one cannot go on",
+     "For a database that was restored and lacks records that were signed. The records stay, the\n"
+     "next head is the first of a log with another name, and the break is an event in it. Prints\n"
+     "the head that was signed last: keep it.",
+     NULL, OPT(YES), cmd_audit_restart},
     {"prober", NULL, "validate for a CA that cannot reach this part of the network",
      "Runs in the foreground on a host inside of it, connects to the CA, and validates what is in\n"
      "the zones and networks that `probers` of the CA's autarky.yaml gives to the key of its\n"

@@ -120,6 +120,9 @@ struct conf {
         } ocsp;
     } revocation;
     struct {
+        when_t interval; /* between two signed heads, at least */
+    } audit;
+    struct {
         struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
         const struct conf_override *overrides;
         size_t n_overrides;

@@ -449,6 +449,11 @@ const struct conf_key conf_schema[] = {
      .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
      .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
+    MAP_OF_KEYS("audit"),
+    {KEY("audit.interval", CONF_ONE, audit.interval, &conf_kind_span),
+     .min = WHEN_SECOND, .max = WHEN_DAY, .initial = "1m", .take = &live,
+     .help = "So often the head of the audit log is signed, if there is something new in it"},
+
     MAP_OF_KEYS("limits"),
     {KEY("limits.accounts_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ACCOUNTS_PER_NETWORK],
          &conf_kind_rate), .initial = "1000/1h", .take = &live,

@@ -33,6 +33,7 @@ enum ipc_type {
     IPC_ISSUERS,   /* ipc_none -> ipc_issuers */
     IPC_SIGN_CRL,  /* ipc_sign_crl -> ipc_sign_crl_reply */
     IPC_SIGN_OCSP, /* ipc_sign_ocsp -> ipc_sign_ocsp_reply */
+    IPC_SIGN_HEAD, /* ipc_sign_head -> ipc_sign_head_reply */
     /* core to prober */
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
     IPC_PREFLIGHT,     /* ipc_preflight -> ipc_preflight_reply */

@@ -139,6 +139,10 @@ static const struct ipc_sign_ocsp sample_sign_ocsp = {S("rsa-1"),
                                                       INT64_C(1795199041000000),
                                                       S("0123456789abcdef")};
 static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0a\x01\x00")};
+static const struct ipc_sign_head sample_sign_head = {1, 2, S("0123456789abcdef0123456789abcdef"),
+                                                      S("fedcba9876543210fedcba9876543210")};
+static const struct ipc_sign_head_reply sample_sign_head_reply = {S("hospital.example/audit/1"),
+                                                                  S("a note")};
 static const struct ipc_far_validate sample_far_validate = {
     S("ward"),
     {S("http-01"), S("dns"), S("wiki.ward.hospital.example"), false, true, S("https://ca/acme/1"),
@@ -188,6 +192,7 @@ static const struct sample {
     {IPC_RUN, &sample_run, &sample_run_reply},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
+    {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},
     {IPC_FORGET, &sample_forget, NULL},
     {IPC_PROBER, &sample_prober, &sample_none},
     {IPC_FAR_VALIDATE, &sample_far_validate, &sample_validate_reply},
