@@ -2,10 +2,9 @@
 /* Validation as due work (RFC 8555 section 8.2): which challenge is to be tried when stands in the
  * store and survives a restart. What comes back, with its evidence, is committed before any client
  * sees it, together with what follows for authorization and orders. An attempt is claimed in the
- * store before the prober is asked; but for the first one, while its client waits for an answer: if
- * the prober is quick, claim and result are one transaction (acme_validation_start). Only as many
- * are under way as the prober takes, of one account ACME_VALIDATIONS_SHARE at most; who waits,
- * waits in the store, and accounts take turns. */
+ * store before the prober is asked; but for the first one, while its client waits: if the prober is
+ * quick, claim and result are one transaction. Only as many are under way as the prober takes, of
+ * one account ACME_VALIDATIONS_SHARE at most; who waits, waits in the store, in turns. */
 #include "acme/attempt_int.h"
 
 #include <assert.h>
@@ -100,8 +99,7 @@ static struct acme_attempt *new_attempt(struct acme *a, const struct id *account
 
 /* ---- the result, committed */
 
-/* Evidence and errors have URLs in which the token stands; the log is for many eyes and for ever.
- */
+/* Evidence and errors have URLs with the token in them; the log is for many eyes and for ever. */
 static void put_without_token(struct buf *out, struct str text, struct str token)
 {
     const char *at;

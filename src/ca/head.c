@@ -260,7 +260,7 @@ static enum rc write_slot(const struct ca_head *h, unsigned slot, struct str not
 {
     char bytes[CA_HEAD_SLOT] = {0};
 
-    if (note.n >= sizeof(bytes))
+    if (note.n == 0 || note.n >= sizeof(bytes))
         return RC_TOOBIG;
     memcpy(bytes, note.p, note.n);
     if (pwrite(h->fd, bytes, sizeof(bytes), (off_t)slot * CA_HEAD_SLOT) != (ssize_t)sizeof(bytes))

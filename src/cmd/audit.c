@@ -41,8 +41,7 @@ static int open_out(const char *path, int *out)
     closedir(d);
     if (!empty)
         return cmd_failf("%s is not empty; name a directory that is empty or not there", path);
-    *out = fd;
-    fd = -1;
+    *out = fd_move(&fd);
     return CMD_DONE;
 }
 
