@@ -146,7 +146,7 @@ static enum rc judge_again(struct acme_request *r, struct preflight *d,
     struct acme_identifier *i = &d->identifier;
 
     *i = (struct acme_identifier){.name = z->name, .proven = z->name, .wildcard = z->wildcard};
-    if (z->subdomains && !acme_subdomains_allowed(r, z->name.value))
+    if (z->subdomains && !acme_subdomains_allowed(r, &r->x->req.client, z->name.value))
         return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_below, z->name.value);
     if (z->subdomains)
         return RC_OK;

@@ -40,7 +40,7 @@ static enum rc find_above(struct acme_request *r, const struct acme_identifier *
     filter->wildcard = false;
     filter->subdomains = true;
     while (rc == RC_NOTFOUND && str_cut(name.value, '.', &first, &name.value) && name.value.n)
-        if (acme_subdomains_allowed(r, name.value))
+        if (acme_subdomains_allowed(r, &r->x->req.client, name.value))
             rc = find(r, filter, out);
     filter->name = NULL;
     return rc;

@@ -51,12 +51,13 @@ enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json 
     return arena_str(r->arena, str_of(name), &i->ancestor);
 }
 
-static bool judge(const struct acme_request *r, struct str domain, struct policy_verdict *out)
+static bool judge(const struct acme_request *r, const struct addr *client, struct str domain,
+                  struct policy_verdict *out)
 {
     struct policy_query q = {
         .type = POLICY_DNS,
         .value = domain,
-        .requester = r->x->req.client,
+        .requester = *client,
         .special = acme_special_open(r),
         .eab = r->account.eab_key,
     };
@@ -64,11 +65,12 @@ static bool judge(const struct acme_request *r, struct str domain, struct policy
     return policy_judge_below(r->acme->conf, &q, out) == RC_OK;
 }
 
-bool acme_subdomains_allowed(const struct acme_request *r, struct str domain)
+bool acme_subdomains_allowed(const struct acme_request *r, const struct addr *client,
+                             struct str domain)
 {
     struct policy_verdict verdict;
 
-    return judge(r, domain, &verdict);
+    return judge(r, client, domain, &verdict);
 }
 
 struct str acme_subdomains_top(const struct acme_request *r, struct str name)
@@ -78,7 +80,7 @@ struct str acme_subdomains_top(const struct acme_request *r, struct str name)
     if (!acme_subdomains_offered(r->acme->conf))
         return top;
     while (str_cut(name, '.', &first, &name) && name.n)
-        if (acme_subdomains_allowed(r, name))
+        if (acme_subdomains_allowed(r, &r->x->req.client, name))
             top = name;
     return top;
 }
@@ -88,7 +90,7 @@ bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *
     struct acme_identifier above = *i;
     struct policy_verdict verdict;
 
-    if (i->ancestor.n == 0 || !judge(r, i->ancestor, &verdict))
+    if (i->ancestor.n == 0 || !judge(r, &r->x->req.client, i->ancestor, &verdict))
         return false;
     above.proven.value = i->ancestor;
     above.subdomains = true;

@@ -70,3 +70,7 @@ enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, uns
  * into the report. RC_NOMEM. */
 enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *root,
                             const struct conf *conf);
+
+/* probers.c. The same of the probers. */
+enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
+                           const struct conf *conf);

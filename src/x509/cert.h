@@ -42,7 +42,7 @@ struct x509_cert {
     size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
     const struct str *policies; /* OIDs, DER content; the first X509_POLICIES_MAX */
     size_t n_policies;
-    bool must_staple, ocsp_nocheck;
+    bool must_staple, no_rev_avail, ocsp_nocheck;
     bool has_unique_ids;          /* RFC 5280 section 4.1.2.8 */
     size_t n_tls_features;        /* RFC 7633, status_request among them or not */
     const struct str *extensions; /* OIDs of all of them, in order, DER content */
