@@ -70,7 +70,7 @@ static void on_closed(void *owner)
 {
     struct world *w = owner;
 
-    w->requests = w->c->requests;
+    w->requests = w->c->peer.requests;
     gateway_client_speaker.free(MOVE(w->c));
 }
 
@@ -128,7 +128,7 @@ static enum rc world_begin(struct world *w, int *out_fd)
     gateway_link_keep(l);
     TRY(gateway_client_speaker.new(w->g, &w->t, NULL, &addr, w, &conn));
     w->c = conn;
-    w->c->site = gateway_site_ref(site);
+    w->c->peer.site = gateway_site_ref(site);
     gateway_client_speaker.start(conn);
     return RC_OK;
 }

@@ -266,8 +266,11 @@ static void remove_site(struct gateway_site *s)
 {
     gateway_route_unref(MOVE(s->route));
     tls_site_clear(&s->tls);
-    LIST_FOREACH (it, &s->clients)
-        gateway_client_drain(LIST_ENTRY(it, struct gateway_client, link));
+    LIST_FOREACH (it, &s->clients) {
+        struct gateway_peer *p = LIST_ENTRY(it, struct gateway_peer, link);
+
+        p->drain(p);
+    }
 }
 
 void gateway_commit(struct gateway *g, struct gateway_plan *plan)

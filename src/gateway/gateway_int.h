@@ -2,16 +2,14 @@
 /* Shared by the files that move requests. */
 #pragma once
 
-#include "base/addr.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "ev/ev.h"
 #include "gateway/find.h"
 #include "gateway/patience.h"
+#include "gateway/peer.h"
 #include "gateway/relay.h"
 
-struct gateway_client;
-struct gateway_exchange;
 struct http_server;
 struct tls_context;
 
@@ -59,7 +57,9 @@ enum gateway_step {
 struct gateway_exchange {
     struct gateway_exchange *next; /* while it is kept for later */
     struct gateway *gateway;
-    struct gateway_client *client;
+    const struct gateway_front *front;
+    struct gateway_peer *peer;
+    struct net_stream *t; /* the body of the request, and of the answer: the peer's, or a part of it */
     enum gateway_state state;
     struct gateway_relay up, down;
     struct gateway_find find;
@@ -88,7 +88,9 @@ struct gateway_exchange {
 extern const struct http_reader_conf gateway_requests;
 
 /* One to read a request into, from memory kept for that; NULL when memory is out. */
-struct gateway_exchange *gateway_exchange_take(struct gateway_client *c);
+struct gateway_exchange *gateway_exchange_take(struct gateway_peer *p,
+                                               const struct gateway_front *front,
+                                               struct net_stream *t);
 /* Ends whatever is under way. */
 void gateway_exchange_give(struct gateway_exchange *x);
 /* After GATEWAY_NEXT: for the request of which some is read already. */
@@ -96,6 +98,11 @@ void gateway_exchange_next(struct gateway_exchange *x);
 void gateway_exchange_free(struct gateway_exchange *x);
 /* Does what can be done. */
 enum gateway_step gateway_exchange_step(struct gateway_exchange *x);
+/* Instead of its first step: the head is read already; or it was refused, and x->why tells. */
+enum gateway_step gateway_exchange_begin(struct gateway_exchange *x);
+enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x);
+/* The client has gone away. */
+void gateway_exchange_abandon(struct gateway_exchange *x);
 /* Nothing of a request has come yet. */
 bool gateway_exchange_idle(const struct gateway_exchange *x);
 
@@ -114,30 +121,20 @@ bool gateway_exchange_client_gone(struct gateway_exchange *x);
 /* What is waited for, and how long. */
 void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backend);
 
-/* ---- a client's connection: client.c */
+/* ---- a client's connection over which HTTP/1.1 is spoken: client.c */
 
 struct gateway_client {
-    struct gateway *gateway;
-    struct net_stream *t;
-    void *owner;
-    struct gateway_site *site;  /* a reference; NULL: it is refused before one is known */
-    struct list link;           /* in site->clients */
+    struct gateway_peer peer;
     struct gateway_exchange *x; /* from the first byte of a request until its answer is gone */
-    struct ev_timer timer;
     uint8_t state;
     uint8_t phase; /* enum http_phase, as the timer knows it */
-    bool idle, draining, shut, pumping;
+    bool pumping;
     bool ready;  /* the stream may have bytes; while there is an exchange, x->up.ready */
     bool served; /* its first request was answered */
-    unsigned requests, wants;
-    size_t lingered;
-    char addr[ADDR_TEXT];
 };
 
-/* Goes on with whatever is possible. It may be gone afterwards. */
-void gateway_client_pump(struct gateway_client *c);
-void gateway_client_want(struct gateway_client *c, unsigned wants);
-/* As http_conn_drain. */
-void gateway_client_drain(struct gateway_client *c);
-
 extern const struct http_server_speaker gateway_client_speaker;
+
+/* ---- HTTP/2: h2.c */
+
+extern const struct http_server_speaker gateway_h2_speaker;

@@ -95,8 +95,8 @@ static enum rc come(struct world *w, const char *site)
     w->t.room = OUT_MAX;
     TRY(gateway_client_speaker.new(w->g, &w->t.s, NULL, &addr, w, &conn));
     w->c = conn;
-    w->c->site = gateway_site_ref(map_get(&w->g->sites, str_of(site)));
-    list_push(&w->c->site->clients, &w->c->link);
+    w->c->peer.site = gateway_site_ref(map_get(&w->g->sites, str_of(site)));
+    list_push(&w->c->peer.site->clients, &w->c->peer.link);
     gateway_client_speaker.start(conn);
     return RC_OK;
 }
