@@ -83,12 +83,17 @@ static void on_failed(void *, const struct addr *client, const struct err *err)
 
 /* ---- life */
 
+static void on_turn(void *arg)
+{
+    gateway_h2_flush(arg);
+}
+
 enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
 {
     CLEANUP(gateway_freep) struct gateway *g = MEM_NEW(struct gateway);
     struct tls_context_conf tls = {
         .plain_answer = http_plain_answer,
-        .alpn = STR("http/1.1 http/1.0"),
+        .alpn = STR("h2 http/1.1 http/1.0"),
         .choose = choose,
         .site_ref = hold_site,
         .site_unref = drop_site,
@@ -102,6 +107,9 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         g->conf.connections = GATEWAY_CONNECTIONS_MAX;
     if (g->conf.per_client == 0)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
+    list_init(&g->unsent);
+    ev_hook_init(&g->flush, on_turn, g);
+    ev_hook_add(conf->ev, &g->flush);
     g->on_idle = http_server_idle;
     g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
@@ -134,6 +142,7 @@ void gateway_free(struct gateway *g)
         g->exchanges = x->next;
         gateway_exchange_free(x);
     }
+    ev_hook_remove(&g->flush);
     sites_done(&g->sites);
     tls_context_free(g->tls);
     gateway_backends_done(&g->backends);
@@ -145,6 +154,8 @@ enum rc gateway_listen(struct gateway *g, int fd)
 {
     struct http_server_conf conf = {
         .speaker = &gateway_client_speaker,
+        .other = &gateway_h2_speaker,
+        .other_protocol = STR("h2"),
         .ev = g->conf.ev,
         .name = "gateway",
         .tls = g->tls,

@@ -24,7 +24,7 @@ enum {
     GATEWAY_BLOCK_BYTES =
         32 * 1024, /* read at a time, and held, in either direction of a request */
     GATEWAY_BLOCKS_KEPT = 128,
-    GATEWAY_EXCHANGES_KEPT = 64,
+    GATEWAY_EXCHANGES_KEPT = 256,
     GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */
     GATEWAY_BACKEND_IDLE_MAX = 128,         /* of these, kept for later */
     GATEWAY_BACKENDS_MAX = 64,              /* of a site */

@@ -27,6 +27,8 @@ struct gateway {
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */
     char date[GATEWAY_DATE];
+    struct list unsent; /* connections of HTTP/2 that have something to say */
+    struct ev_hook flush;
     void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
     void (*on_closed)(void *owner);
     size_t draining;
@@ -138,3 +140,5 @@ extern const struct http_server_speaker gateway_client_speaker;
 /* ---- HTTP/2: h2.c */
 
 extern const struct http_server_speaker gateway_h2_speaker;
+/* Sends what the connections of g->unsent have to say. */
+void gateway_h2_flush(struct gateway *g);

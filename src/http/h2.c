@@ -447,6 +447,11 @@ void http_h2_sent(struct http_h2 *h, size_t n)
         tell(LIST_ENTRY(it, struct http_h2_stream, due), HTTP_H2_READY);
 }
 
+bool http_h2_full(const struct http_h2 *h)
+{
+    return h->out.n - h->sent >= HTTP_H2_OUT_HIGH;
+}
+
 bool http_h2_finished(const struct http_h2 *h)
 {
     return h->rc == RC_NOMEM || (h->sent == h->out.n && !nghttp2_session_want_write(h->session) &&
@@ -578,7 +583,7 @@ enum rc http_h2_write(struct http_h2_stream *s, struct str bytes, size_t *out_n)
 
     if (gone(s))
         return RC_NET;
-    if (h->out.n - h->sent >= HTTP_H2_OUT_HIGH) {
+    if (http_h2_full(h)) {
         list_remove(&s->due);
         list_push(&h->waiting, &s->due);
         return RC_AGAIN;

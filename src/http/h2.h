@@ -18,7 +18,7 @@ enum {
     HTTP_H2_STREAM_WINDOW = 128 * 1024,  /* bytes of one body that wait to be read */
     HTTP_H2_WINDOW = 256 * 1024,         /* of all of a connection */
     HTTP_H2_OUT_HIGH = 64 * 1024,        /* bytes to be sent, from which on no body is taken */
-    HTTP_H2_OUT_MAX = 1024 * 1024,       /* with heads and what the protocol itself says */
+    HTTP_H2_OUT_MAX = 4 * 1024 * 1024,   /* with heads and what the protocol itself says */
     HTTP_H2_ACKS_MAX = 100,              /* answers to SETTINGS and PING that wait to be sent */
     HTTP_H2_SETTINGS_MAX = 32,           /* in one frame */
     HTTP_H2_CONTINUATIONS_MAX = 8,       /* of one head */
@@ -51,6 +51,8 @@ enum rc http_h2_receive(struct http_h2 *h, struct str bytes, int64_t now);
 enum rc http_h2_out(struct http_h2 *h, struct str *out);
 /* So many bytes of it are sent. */
 void http_h2_sent(struct http_h2 *h, size_t n);
+/* There is so much of it that nothing should be read of the client before some is gone. */
+bool http_h2_full(const struct http_h2 *h);
 /* Nothing more will be read or sent, once what waits is sent. */
 bool http_h2_finished(const struct http_h2 *h);
 /* Streams that there are. */
