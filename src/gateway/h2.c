@@ -235,13 +235,18 @@ static void step(struct stream *s, unsigned news)
     gateway_exchange_give(MOVE(s->x));
 }
 
-static void step_streams(struct connection *c)
+/* False: there was nothing to do. */
+static bool step_streams(struct connection *c)
 {
     unsigned news = 0;
+    bool any = false;
     struct stream *s;
 
-    while ((s = http_h2_due(c->h2, &news)))
+    while ((s = http_h2_due(c->h2, &news))) {
         step(s, news);
+        any = true;
+    }
+    return any;
 }
 
 /* ---- the connection's steps */
@@ -273,7 +278,7 @@ static void read_some(struct connection *c)
         if (rc != RC_OK && rc != RC_AGAIN && rc != RC_PARSE)
             end(c);
         else
-            step_streams(c);
+            (void)step_streams(c);
     }
 }
 
@@ -287,7 +292,7 @@ static void pump(struct connection *c)
     if (c->state == OPEN)
         read_some(c);
     if (c->state == OPEN)
-        step_streams(c);
+        (void)step_streams(c);
     c->pumping = false;
     list_remove(&c->unsent);
     if (c->state == ENDED)
@@ -302,13 +307,13 @@ static enum rc send_some(struct connection *c)
     size_t n = 0;
 
     TRY(http_h2_out(c->h2, &out));
-    if (out.n == 0)
-        return RC_CLOSED;
+    if (out.n == 0) /* the client has made room in its windows */
+        return step_streams(c) ? RC_OK : RC_CLOSED;
     TRY(c->peer.t->ops->write(c->peer.t, out, &n));
     c->moved = now(c);
     http_h2_sent(c->h2, n);
-    if (n == out.n)
-        step_streams(c); /* that waited for room */
+    if (n == out.n) /* some may have waited for that */
+        (void)step_streams(c);
     return RC_OK;
 }
 

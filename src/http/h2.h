@@ -19,14 +19,13 @@ enum {
     HTTP_H2_WINDOW = 256 * 1024,         /* of all of a connection */
     HTTP_H2_OUT_HIGH = 64 * 1024,        /* bytes to be sent, from which on no body is taken */
     HTTP_H2_OUT_MAX = 4 * 1024 * 1024,   /* with heads and what the protocol itself says */
-    HTTP_H2_ACKS_MAX = 100,              /* answers to SETTINGS and PING that wait to be sent */
     HTTP_H2_SETTINGS_MAX = 32,           /* in one frame */
     HTTP_H2_CONTINUATIONS_MAX = 8,       /* of one head */
     /* Floods: so many at once, and so many more each second; beyond, ENHANCE_YOUR_CALM. */
     HTTP_H2_RESETS_MAX = 500,   /* streams that the client, or we for a fault of it, reset */
     HTTP_H2_RESETS_RATE = 50,
     HTTP_H2_IDLE_MAX = 1000,    /* frames that ask for nothing: PING, SETTINGS, PRIORITY, empty DATA
-                                   and CONTINUATION, those of unknown type */
+                                   and CONTINUATION; so many answers wait at most, too */
     HTTP_H2_IDLE_RATE = 100,
 };
 

@@ -606,7 +606,7 @@ static void drains(void)
     WORLD;
     say(&w, GET "\r\n");
     CHECK(w.c);
-    gateway_client_speaker.drain(w.c);
+    w.speaker->drain(w.c);
     CHECK(!w.closed);
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(has(&w.t.out, "connection: close\r\n"));
@@ -615,7 +615,7 @@ static void drains(void)
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
     CHECK(w.c);
-    gateway_client_speaker.drain(w.c);
+    w.speaker->drain(w.c);
     CHECK(w.t.shut && !w.closed);
     /* A request that crosses it is read and dropped. */
     say(&w, GET "\r\n");
@@ -665,7 +665,7 @@ static void refuses_newcomers(void)
     WORLD;
     CHECK_OK(come(&w, "wiki.example"));
     CHECK(w.c);
-    gateway_client_speaker.refuse(w.c);
+    w.speaker->refuse(w.c);
     CHECK(starts(&w.t.out, "HTTP/1.1 503 "));
     CHECK(has(&w.t.out, "retry-after: "));
     CHECK(w.t.shut);
