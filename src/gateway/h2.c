@@ -14,7 +14,8 @@ struct connection {
     struct gateway_peer peer;
     struct http_h2 *h2;
     struct list streams;
-    struct list unsent; /* in gateway->unsent */
+    struct list answered; /* streams whose client still sends, in the order of `until` */
+    struct list unsent;   /* in gateway->unsent */
     struct ev_defer again;
     enum state state;
     enum leaving leaving; /* it was told that there will be no more requests */
@@ -31,7 +32,9 @@ struct connection {
 struct stream {
     struct net_stream t; /* first */
     struct connection *c;
-    struct list link; /* in c->streams */
+    struct list link;     /* in c->streams */
+    struct list answered; /* in c->answered */
+    int64_t until;
     struct http_h2_stream *s;
     struct gateway_exchange *x; /* NULL: it is over */
 };
@@ -183,6 +186,7 @@ static void *begin_stream(void *arg, struct http_h2_stream *h2, struct http_read
         return NULL;
     }
     list_push(&c->streams, &s->link);
+    list_init(&s->answered);
     *out_reader = s->x->up.reader;
     return s;
 }
@@ -193,6 +197,7 @@ static void forget(struct stream *s)
 {
     gateway_exchange_give(MOVE(s->x));
     list_remove(&s->link);
+    list_remove(&s->answered);
     http_h2_forget(s->s);
     mem_free(s);
 }
@@ -206,6 +211,21 @@ static enum gateway_step begin(struct stream *s)
     if (rc == RC_OK)
         return gateway_exchange_begin(x);
     return rc == RC_DENIED ? gateway_exchange_refuse(x) : GATEWAY_CUT;
+}
+
+/* Many look for an answer only when they have sent all. What they send is dropped, for a while. */
+static void be_done(struct stream *s)
+{
+    struct connection *c = s->c;
+
+    gateway_exchange_give(MOVE(s->x));
+    c->served = true;
+    if (c->peer.requests >= GATEWAY_REQUESTS_MAX)
+        leave(c);
+    if (http_h2_ended(s->s))
+        return;
+    s->until = now(c) + GATEWAY_LINGER_SECONDS * WHEN_SECOND;
+    list_push(&c->answered, &s->answered);
 }
 
 static void step(struct stream *s, unsigned news)
@@ -229,10 +249,7 @@ static void step(struct stream *s, unsigned news)
         return;
     if (how == GATEWAY_CUT)
         http_h2_reset(s->s);
-    s->c->served = true;
-    if (s->c->peer.requests >= GATEWAY_REQUESTS_MAX)
-        leave(s->c);
-    gateway_exchange_give(MOVE(s->x));
+    be_done(s);
 }
 
 /* False: there was nothing to do. */
@@ -355,6 +372,12 @@ static int64_t cut_at(const struct connection *c)
     return due;
 }
 
+static int64_t dropped_until(const struct connection *c)
+{
+    return list_empty(&c->answered) ? INT64_MAX
+                                    : LIST_ENTRY(c->answered.next, struct stream, answered)->until;
+}
+
 static int64_t warned_until(const struct connection *c)
 {
     return c->leaving == WARNED ? c->warned_at + GATEWAY_DRAIN_SECONDS * WHEN_SECOND : INT64_MAX;
@@ -376,6 +399,8 @@ static void look_at_the_time(struct connection *c)
         due = cut_at(c);
     if (warned_until(c) < due)
         due = warned_until(c);
+    if (dropped_until(c) < due)
+        due = dropped_until(c);
     /* One that comes too early is started again then. */
     if (due != INT64_MAX && (!ev_timer_running(&c->peer.timer) || c->peer.timer.due > due))
         ev_timer_start(&c->peer.timer, due > at ? due - at : 0, 0);
@@ -448,6 +473,11 @@ static void on_timer(void *arg)
         end(c);
     else if (c->leaving != LEAVES && (warned_until(c) <= at || idle_until(c) <= at))
         last(c);
+    while (c->state == OPEN && dropped_until(c) <= at) {
+        struct stream *s = LIST_ENTRY(list_pop(&c->answered), struct stream, answered);
+
+        http_h2_stop(s->s);
+    }
     pump(c);
 }
 
@@ -501,6 +531,7 @@ static enum rc h2_new(void *arg, struct net_stream *t, struct tls_conn *tls,
     ev_timer_init(&c->peer.timer, c->peer.gateway->conf.ev, on_timer, c);
     ev_defer_init(&c->again, on_again, c);
     list_init(&c->streams);
+    list_init(&c->answered);
     list_init(&c->unsent);
     c->peer.owner = owner;
     c->peer.drain = peer_drain;

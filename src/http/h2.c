@@ -611,19 +611,29 @@ enum rc http_h2_end(struct http_h2_stream *s, const struct http_header *trailers
         fields[i] = nv(trailers[i].name, trailers[i].value);
     if (s->trailing && nghttp2_submit_trailer(session, s->id, fields, n))
         return RC_NOMEM;
-    TRY(pump(s->h2));
-    if (!s->ended && !gone(s) &&
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR))
-        return RC_NOMEM;
     return pump(s->h2);
+}
+
+bool http_h2_ended(const struct http_h2_stream *s)
+{
+    return s->ended;
+}
+
+static void reset(struct http_h2_stream *s, uint32_t why)
+{
+    if (gone(s))
+        return;
+    if (nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, why))
+        s->h2->rc = RC_NOMEM;
+    IGNORE_RC(pump(s->h2)); /* a failure has ended the connection */
+}
+
+void http_h2_stop(struct http_h2_stream *s)
+{
+    reset(s, NGHTTP2_NO_ERROR);
 }
 
 void http_h2_reset(struct http_h2_stream *s)
 {
-    if (gone(s))
-        return;
-    if (nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id,
-                                  NGHTTP2_INTERNAL_ERROR))
-        s->h2->rc = RC_NOMEM;
-    IGNORE_RC(pump(s->h2)); /* a failure has ended the connection */
+    reset(s, NGHTTP2_INTERNAL_ERROR);
 }

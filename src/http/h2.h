@@ -87,8 +87,12 @@ enum rc http_h2_answer(struct http_h2_stream *s, const struct http_answer *a);
 /* As a net_stream writes: RC_OK and at least one byte taken; RC_AGAIN: HTTP_H2_READY comes; RC_NET.
  */
 enum rc http_h2_write(struct http_h2_stream *s, struct str bytes, size_t *out_n);
-/* The answer is complete. If the request is not, the client need not send the rest. */
+/* The answer is complete. What the client still sends of the request is dropped. */
 enum rc http_h2_end(struct http_h2_stream *s, const struct http_header *trailers, size_t n);
+/* The client has sent all. */
+bool http_h2_ended(const struct http_h2_stream *s);
+/* After http_h2_end: the client need not send the rest. */
+void http_h2_stop(struct http_h2_stream *s);
 /* It is broken off; also after HTTP_H2_GONE, without effect. */
 void http_h2_reset(struct http_h2_stream *s);
 /* After HTTP_H2_GONE. */

@@ -345,8 +345,15 @@ static void passes_an_early_answer(void)
     answer(&t, "HTTP/1.1 413 Too much\r\nContent-Length: 2\r\n\r\nno");
     CHECK(has(&t.told, ":status: 413\n"));
     CHECK(has(&t.told, "DATA 1 END no\n"));
+    CHECK(t.w.hung_up && !t.w.idle);
+    send_data(&t, 1, 0, "def");
+    wait_for(&t.w, GATEWAY_LINGER_SECONDS - 1);
+    go(&t);
+    CHECK(!has(&t.told, "RST_STREAM"));
+    wait_for(&t.w, 1);
+    go(&t);
     CHECK(has(&t.told, "RST_STREAM 1 0\n"));
-    CHECK(t.w.hung_up && t.w.idle);
+    CHECK(t.w.idle);
     again(&t);
     fd_close(&t.w.fd);
     ask(&t, 3, GET2);
@@ -614,6 +621,8 @@ static void waits_only_so_long_for_a_body(void)
     wait_for(&t.w, GATEWAY_CLIENT_SECONDS + 1);
     go(&t);
     CHECK(has(&t.told, ":status: 408\n"));
+    wait_for(&t.w, GATEWAY_LINGER_SECONDS);
+    go(&t);
     CHECK(has(&t.told, "RST_STREAM 1 0\n"));
     CHECK(t.w.hung_up && !t.w.closed);
 }
