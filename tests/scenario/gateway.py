@@ -148,11 +148,13 @@ class Gateway:
             f"gateway:\n  sites:\n{sites}")
 
     def curl(self, *arguments, status=0):
-        done = subprocess.run(
-            ["curl", "-sSg", self.http, "--max-time", "60", "--cacert", self.root / "all.pem", "--connect-to",
-             f"::127.0.0.1:{self.port}", *arguments], capture_output=True, check=False)
+        done = subprocess.run(["curl", *self.options(), *arguments], capture_output=True, check=False)
         expect(f"curl {arguments[-1]}: {done.stderr.decode()}", done.returncode, status)
         return done.stdout
+
+    def options(self):
+        return ["-sSg", self.http, "--max-time", "60", "--cacert", str(self.root / "all.pem"), "--connect-to",
+                f"::127.0.0.1:{self.port}"]
 
     def url(self, path, site="wiki.example"):
         return f"https://{site}{path}"

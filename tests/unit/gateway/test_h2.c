@@ -457,7 +457,9 @@ static void refuses_more_streams_than_it_said(void)
 
 static bool calmed(struct two *t)
 {
-    return has(&t->told, "GOAWAY 0 ") || has(&t->told, " 11\n");
+    const char *at = strstr(buf_z(&t->told), "GOAWAY ");
+
+    return at && strstr(at, " 11\n");
 }
 
 static void stops_rapid_resets(void)
@@ -482,7 +484,7 @@ static void stops_resets_that_it_is_made_to_do(void)
     TWO;
     for (uint32_t i = 0; i < HTTP_H2_RESETS_MAX + 50; i++) {
         h2_headers(&t.w.t.in, H2_END_STREAM, 2 * i + 1, GET2);
-        h2_number(&t.w.t.in, H2_WINDOW_UPDATE, 2 * i + 1, 0);
+        h2_number(&t.w.t.in, H2_WINDOW_UPDATE, 2 * i + 1, INT32_MAX);
         if (i % 20 == 0)
             go(&t);
     }
