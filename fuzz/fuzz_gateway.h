@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway with one site and one backend, for fuzz_gateway.c and fuzz_h2.c: made once, used for every
- * input. */
+/* A gateway with one site and one backend, for fuzz_gateway.c and fuzz_h2.c: made once, used for
+ * every input. */
 #pragma once
 
 #include <sys/socket.h>
@@ -159,8 +159,8 @@ static bool next_request(struct http_reader *r, struct str *in, size_t *seen)
     return rc == RC_CLOSED;
 }
 
-/* A client says `in`, the backend `answers`. What the backend gets must be whole requests, and no more
- * of them than the client was heard to make: else one was smuggled. */
+/* A client says `in`, the backend `answers`. What the backend gets must be whole requests, and no
+ * more of them than the client was heard to make: else one was smuggled. */
 static void converse(struct world *w, struct str in, struct str answers)
 {
     static char told[TOLD_MAX];

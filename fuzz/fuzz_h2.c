@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: a client's connection of HTTP/2 (http/h2.c, http_reader_put, gateway/h2.c) and a
- * backend's. The first two bytes of the input tell how long the client's part is, which stands behind
- * them, and in its turn behind the words that every client begins with. */
+ * backend's. The first two bytes of the input tell how long the client's part is, which stands
+ * behind them, and in its turn behind the words that every client begins with. */
 #include "fuzz_gateway.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);

@@ -88,8 +88,8 @@ static void h2_block(struct buf *out, const char *lines)
     h2_frame(out, H2_HEADERS, flags | H2_END_HEADERS, id, buf_str(&block));
 }
 
-static const char *const h2_names[] = {"DATA",         "HEADERS",       "PRIORITY", "RST_STREAM",
-                                       "SETTINGS",     "PUSH_PROMISE",  "PING",     "GOAWAY",
+static const char *const h2_names[] = {"DATA",          "HEADERS",      "PRIORITY", "RST_STREAM",
+                                       "SETTINGS",      "PUSH_PROMISE", "PING",     "GOAWAY",
                                        "WINDOW_UPDATE", "CONTINUATION"};
 
 static uint32_t h2_u32(const char *p)

@@ -61,7 +61,8 @@ struct gateway_exchange {
     struct gateway *gateway;
     const struct gateway_front *front;
     struct gateway_peer *peer;
-    struct net_stream *t; /* the body of the request, and of the answer: the peer's, or a part of it */
+    struct net_stream
+        *t; /* the body of the request, and of the answer: the peer's, or a part of it */
     enum gateway_state state;
     struct gateway_relay up, down;
     struct gateway_find find;

@@ -2,9 +2,9 @@
 /* A client's connection over which HTTP/2 is spoken, and its streams. Each of them is an exchange
  * like any other: what it reads and writes goes through http/h2, and what all of them have written
  * in one turn of the loop goes out in one write. */
+#include "http/h2.h"
 #include "base/when.h"
 #include "gateway/gateway_int.h"
-#include "http/h2.h"
 #include "http/server.h"
 
 enum state { OPEN, LINGER, ENDED };
@@ -24,7 +24,8 @@ struct connection {
     bool stalled; /* it has no room for ours */
     bool served;  /* a request was answered */
     bool in_head;
-    /* Monotonic: the client last took something, began a head, had no request any more, was warned. */
+    /* Monotonic: the client last took something, began a head, had no request any more, was warned.
+     */
     int64_t moved, head_at, idle_at, warned_at;
 };
 

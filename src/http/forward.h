@@ -29,8 +29,8 @@ struct http_forward_request {
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out);
 
-/* The head of an answer that is about to be written, in whichever version of HTTP the client speaks.
- * All text in it is borrowed. */
+/* The head of an answer that is about to be written, in whichever version of HTTP the client
+ * speaks. All text in it is borrowed. */
 struct http_answer {
     int status;
     enum http_framing framing; /* of the body as it comes; `length` with HTTP_FRAMING_LENGTH */
@@ -48,8 +48,8 @@ struct http_forward_response {
 /* The head of the response in `r`, for a client; borrows from `r` and `f`. */
 void http_forward_response(const struct http_reader *r, const struct http_forward_response *f,
                            struct http_answer *out);
-/* Names are in lower case. Beyond HTTP_ANSWER_FIELDS fields are dropped: there is room for all that a
- * reader takes, and HTTP_ANSWER_ADDED more. */
+/* Names are in lower case. Beyond HTTP_ANSWER_FIELDS fields are dropped: there is room for all that
+ * a reader takes, and HTTP_ANSWER_ADDED more. */
 void http_answer_add(struct http_answer *a, struct str name, struct str value);
 /* Adds Content-Length. */
 void http_answer_add_length(struct http_answer *a, uint64_t n);
@@ -60,8 +60,8 @@ enum http_framing http_forward_framing(enum http_framing framing, unsigned minor
 /* Appends the head in HTTP/1.1 to a client of HTTP/1.minor; `last`: its connection is closed
  * afterwards. */
 void http_put_answer(const struct http_answer *a, unsigned minor, bool last, struct buf *out);
-/* The trailers of the response in `r` but those that would change what the headers said. Returns how
- * many. */
+/* The trailers of the response in `r` but those that would change what the headers said. Returns
+ * how many. */
 size_t http_forward_trailers(const struct http_reader *r,
                              struct http_header out[static HTTP_HEADERS_MAX]);
 

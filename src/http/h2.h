@@ -14,18 +14,18 @@ struct http_h2;
 struct http_h2_stream;
 
 enum {
-    HTTP_H2_STREAMS_MAX = 100,           /* of one connection at a time; beyond: REFUSED_STREAM */
-    HTTP_H2_STREAM_WINDOW = 128 * 1024,  /* bytes of one body that wait to be read */
-    HTTP_H2_WINDOW = 256 * 1024,         /* of all of a connection */
-    HTTP_H2_OUT_HIGH = 64 * 1024,        /* bytes to be sent, from which on no body is taken */
-    HTTP_H2_OUT_MAX = 4 * 1024 * 1024,   /* with heads and what the protocol itself says */
-    HTTP_H2_SETTINGS_MAX = 32,           /* in one frame */
-    HTTP_H2_CONTINUATIONS_MAX = 8,       /* of one head */
+    HTTP_H2_STREAMS_MAX = 100,          /* of one connection at a time; beyond: REFUSED_STREAM */
+    HTTP_H2_STREAM_WINDOW = 128 * 1024, /* bytes of one body that wait to be read */
+    HTTP_H2_WINDOW = 256 * 1024,        /* of all of a connection */
+    HTTP_H2_OUT_HIGH = 64 * 1024,       /* bytes to be sent, from which on no body is taken */
+    HTTP_H2_OUT_MAX = 4 * 1024 * 1024,  /* with heads and what the protocol itself says */
+    HTTP_H2_SETTINGS_MAX = 32,          /* in one frame */
+    HTTP_H2_CONTINUATIONS_MAX = 8,      /* of one head */
     /* Floods: so many at once, and so many more each second; beyond, ENHANCE_YOUR_CALM. */
-    HTTP_H2_RESETS_MAX = 500,   /* streams that the client, or we for a fault of it, reset */
+    HTTP_H2_RESETS_MAX = 500, /* streams that the client, or we for a fault of it, reset */
     HTTP_H2_RESETS_RATE = 50,
-    HTTP_H2_IDLE_MAX = 1000,    /* frames that ask for nothing: PING, SETTINGS, PRIORITY, empty DATA
-                                   and CONTINUATION; so many answers wait at most, too */
+    HTTP_H2_IDLE_MAX = 1000, /* frames that ask for nothing: PING, SETTINGS, PRIORITY, empty DATA
+                                and CONTINUATION; so many answers wait at most, too */
     HTTP_H2_IDLE_RATE = 100,
 };
 

@@ -36,8 +36,8 @@ struct http_reader {
     struct str piece;
     struct http_head head;
     size_t n_fields, n_trailers;
-    struct buf text; /* target, names, values, one after the other */
-    struct buf host; /* of an absolute target */
+    struct buf text;                               /* target, names, values, one after the other */
+    struct buf host;                               /* of an absolute target */
     struct http_reader_field pseudo[HTTP_PSEUDOS]; /* of HTTP/2; `what` is 1 when it is there */
     struct http_reader_field fields[HTTP_HEADERS_MAX];
 };

@@ -222,8 +222,8 @@ static int check_connection(struct http_reader *r)
 int http_rules_check(struct http_reader *r)
 {
     static int (*const request[])(struct http_reader *) = {
-        check_version, check_method, check_framing,    check_host,
-        check_line_target,  check_expect, check_connection, NULL};
+        check_version,     check_method, check_framing,    check_host,
+        check_line_target, check_expect, check_connection, NULL};
     static int (*const response[])(struct http_reader *) = {check_version, check_status,
                                                             check_framing, check_connection, NULL};
 
@@ -260,8 +260,7 @@ static int check_pseudo(struct http_reader *r)
         r->head.method = r->conf->methods[i];
         return 0;
     }
-    return http_reader_refuse(r, http_is_token(method) ? 501 : 400,
-                              "this method is not used here");
+    return http_reader_refuse(r, http_is_token(method) ? 501 : 400, "this method is not used here");
 }
 
 /* What only means something in HTTP/1.1, where it could change how the next reader frames it. */
@@ -334,8 +333,8 @@ static bool is_cookie(const struct http_reader *r, size_t i)
     return str_eq(http_reader_field(r, i).name, STR("cookie"));
 }
 
-/* The crumbs of a cookie (section 8.2.3) become one, in the place of the first. The room for them is
- * made first, so that the text does not move under them. */
+/* The crumbs of a cookie (section 8.2.3) become one, in the place of the first. The room for them
+ * is made first, so that the text does not move under them. */
 static int join_cookies(struct http_reader *r)
 {
     struct http_reader_field *joined = NULL;

@@ -75,8 +75,10 @@ static void passes_a_request_and_its_answer(void)
     CHECK(has(&t.told, "SETTINGS 0\n"));
     CHECK(has(&t.told, "SETTINGS 0 ACK\n"));
     CHECK(t.w.idle);
-    ask(&t, 1, REQUEST("GET", "/a?b=c") "accept: text/html\nx-forwarded-for: 6.6.6.6\n"
-               "x_under: 1\ncookie: a=b\nx-other: 1\ncookie: c=d\ncookie: e\nte: trailers\n");
+    ask(&t, 1,
+        REQUEST("GET", "/a?b=c") "accept: text/html\nx-forwarded-for: 6.6.6.6\n"
+                                 "x_under: 1\ncookie: a=b\nx-other: 1\ncookie: c=d\ncookie: e\nte: "
+                                 "trailers\n");
     CHECK(!t.w.idle);
     CHECK(starts(&t.w.asked, "GET /a?b=c HTTP/1.1\r\nhost: wiki.example\r\naccept: text/html\r\n"
                              "cookie: a=b; c=d; e\r\nx-other: 1\r\nx-forwarded-for: 192.0.2.7\r\n"
@@ -438,7 +440,8 @@ static void stops_reading_when_the_backend_takes_nothing(void)
     CHECK(has(&t.told, "WINDOW_UPDATE 1 "));
     CHECK(has(&t.told, "WINDOW_UPDATE 0 "));
     again(&t);
-    h2_headers(&t.w.t.in, 0, 3, ":method: POST\n:scheme: https\n:authority: wiki.example\n:path: /\n");
+    h2_headers(&t.w.t.in, 0, 3,
+               ":method: POST\n:scheme: https\n:authority: wiki.example\n:path: /\n");
     CHECK(!t.w.closed);
 }
 
