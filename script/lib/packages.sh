@@ -67,6 +67,7 @@ bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
 bench     wrk                   asks both
+bench     nghttp2-client        h2load asks as well
 bench     python3-cryptography  the client of both
 TABLE
 }
