@@ -73,7 +73,7 @@ enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct
 enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,
                                   struct err *err);
 /* That `der` is exactly this TBSCertificate, which the caller knows, under a signature of `issuer`:
- * what x509_cert_parse and x509_cert_check_signature would say of it, without reading once more what
+ * what x509_cert_parse and x509_cert_check_signature would say of it, without reading again what
  * was built here. RC_CONFLICT for another TBSCertificate, RC_PARSE, and as above. */
 enum rc x509_cert_check_tbs(struct str der, struct str tbs, const struct crypto_key *issuer,
                             struct err *err);
