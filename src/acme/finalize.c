@@ -319,6 +319,7 @@ static void caa_checked(struct acme_request *r, enum rc rc)
 enum rc acme_finalize(struct acme_request *r)
 {
     struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
+    struct acme_replaced replaced;
 
     if (!d)
         return RC_NOMEM;
@@ -348,9 +349,10 @@ enum rc acme_finalize(struct acme_request *r)
         .reserve = reserve,
         .reserve_arg = r,
     };
-    TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
+    TRY(acme_replaces_find(r, d->order.replaces, &replaced));
+    d->ask.replaces = replaced.id;
     if (!d->vouched)
-        TRY(acme_limit_certificate(r, &d->order));
+        TRY(acme_limit_certificate(r, &d->order, replaced.due));
     if (d->vouched)
         TRY(take_vouched(r, d));
     if (d->order.star)

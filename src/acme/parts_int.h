@@ -88,7 +88,7 @@ enum rc acme_reuse_order(struct acme_request *r, const struct store_order *wante
  * certificates that the order would meet is RC_QUOTA already, with r->retry_at. */
 enum rc acme_limit_account(struct acme_request *r);
 enum rc acme_limit_order(struct acme_request *r, const struct store_order *order);
-enum rc acme_limit_certificate(struct acme_request *r, const struct store_order *order);
+enum rc acme_limit_certificate(struct acme_request *r, const struct store_order *order, bool due);
 /* In the transaction: takes one of each; RC_QUOTA as in policy/limits.h. */
 enum rc acme_limit_take(struct store_txn *txn, struct acme_request *r, struct err *err);
 
@@ -97,10 +97,12 @@ enum rc acme_limit_take(struct store_txn *txn, struct acme_request *r, struct er
  * common. */
 enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier *ids, size_t n,
                            struct str *out);
-/* Whether that certificate's time of renewal has come; false when there is none. */
-enum rc acme_replaces_due(struct acme_request *r, struct str replaces, bool *out);
-/* The certificate that the order replaces, "" when it says none or it is gone. */
-enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out);
+/* The certificate that an order replaces. */
+struct acme_replaced {
+    struct id id; /* "": it says none, or it is gone */
+    bool due;     /* its time of renewal has come */
+};
+enum rc acme_replaces_find(struct acme_request *r, struct str replaces, struct acme_replaced *out);
 /* In the transaction of the new order: no other that is not invalid replaces it (alreadyReplaced).
  */
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces);

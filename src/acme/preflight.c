@@ -52,10 +52,7 @@ static bool same_account(const struct id *a, const struct id *b)
 /* Seconds until the oldest of those that count is an hour old. */
 static enum rc over(struct acme_request *r, const char *who, unsigned n, when_t oldest)
 {
-    when_t left = oldest + WHEN_HOUR - r->now;
-
-    http_header_addf(r->x, "Retry-After", "%lld",
-                     (long long)(left > 0 ? left / WHEN_SECOND : 0) + 1);
+    r->retry_at = oldest + WHEN_HOUR;
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_rate, str_of(who),
                     arena_printf(r->arena, "%u", n));
 }

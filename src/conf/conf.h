@@ -148,6 +148,8 @@ static inline void conf_unrefp(const struct conf **conf)
     conf_unref(*conf);
 }
 
+/* Its key below `limits`. */
+const char *conf_limit_text(enum conf_limit limit);
 /* NULL when there is no profile of that name. */
 const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);
 /* What the profile's revocation comes to. */
