@@ -15,6 +15,7 @@
 #include "jose/jws.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "policy/policy.h"
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
@@ -43,6 +44,7 @@ struct acme {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    struct policy *policy; /* of conf */
     struct acme_options options;
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;

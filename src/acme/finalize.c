@@ -10,7 +10,6 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "ca/issue.h"
-#include "policy/policy.h"
 #include "x509/csr.h"
 
 MSG(msg_csr_missing, "acme.csr-missing",
@@ -30,13 +29,18 @@ MSG(msg_authorization, "acme.order-authorization",
 MSG(msg_above, "acme.order-subdomains",
     "{0} was proven by {1}, and no policy rule lets that count for what is below it any more; make "
     "a new order");
+MSG(msg_method, "acme.order-method",
+    "{0} was proven by {1}, and policy rule \"{2}\" takes that no more; make a new order");
 MSG(msg_not_vouched, "acme.order-no-longer-vouched",
-    "the authorization of {0} was the word of this server for its own gateway, which no longer "
-    "stands; make a new order");
+    "the authorization of {0} was the word of this server, for its own gateway or for the key of an "
+    "account, which no longer stands; make a new order");
 
 struct finalize_data {
     struct store_order order;
     bool vouched; /* by the keeper */
+    struct acme_identifier *ids; /* of the order's names: name and verdict */
+    unsigned *challenges;        /* that may have proven them, as the rules are now */
+    bool *by_key;                /* nothing has to be proven of them */
     struct x509_csr csr;
     struct str *tops;         /* of the order's names: see acme_subdomains_top */
     struct store_name *names; /* the CSR's */
@@ -149,33 +153,68 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
     return RC_OK;
 }
 
+static enum rc judge_name(struct acme_request *r, struct finalize_data *d, size_t i)
+{
+    struct acme_identifier *id = &d->ids[i];
+    struct policy_query q;
+    const struct conf_site *site;
+
+    id->name = d->order.names[i].name;
+    q = acme_policy_query(r, &id->name);
+    if (d->vouched) {
+        q.from = CONF_FROM_GATEWAY;
+        TRY(policy_judge_vouched(r->acme->conf, q.type, q.value, &site, &r->err));
+    }
+    TRY(policy_judge(r->acme->policy, &q, &id->verdict, &r->err));
+    d->challenges[i] = id->verdict.challenges;
+    d->by_key[i] = id->verdict.vouched;
+    if (q.type == POLICY_DNS && id->verdict.terms && id->verdict.terms->subdomains)
+        d->tops[i] = acme_subdomains_top(r, q.value);
+    return arena_str(r->arena, id->verdict.rule, &id->vouched_by);
+}
+
+/* No longer than the rules let it live; counted as a profile's lifetime is, from notBefore. */
+static void limit_life(struct acme_request *r, struct finalize_data *d, when_t life)
+{
+    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
+    when_t end = r->now - (profile ? profile->backdate : 0) + life - WHEN_SECOND;
+
+    if (life && (!d->ask.not_after || end < d->ask.not_after))
+        d->ask.not_after = end;
+}
+
 /* The rules, and the sites, may have changed since the order was made. */
 static enum rc judge(struct acme_request *r, struct finalize_data *d)
 {
-    bool special = acme_special_open(r);
+    size_t n = d->order.n_names;
+    struct policy_whole w = {.profile = d->order.profile,
+                             .key_algorithm = ca_leaf_algorithm(d->csr.key_type)};
 
-    d->tops = ARENA_ARRAY(r->arena, struct str, d->order.n_names);
-    if (!d->tops)
+    d->tops = ARENA_ARRAY(r->arena, struct str, n);
+    d->ids = ARENA_ARRAY(r->arena, struct acme_identifier, n);
+    d->challenges = ARENA_ARRAY(r->arena, unsigned, n);
+    d->by_key = ARENA_ARRAY(r->arena, bool, n);
+    if (!d->tops || !d->ids || !d->challenges || !d->by_key)
         return RC_NOMEM;
-    for (size_t i = 0; i < d->order.n_names; i++) {
-        const struct store_name *name = &d->order.names[i].name;
-        struct policy_query q = {
-            .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
-            .value = name->value,
-            .requester = r->x->req.client,
-            .special = special,
-            .eab = r->account.eab_key,
-        };
-        struct policy_verdict verdict;
-        const struct conf_site *site;
+    for (size_t i = 0; i < n; i++)
+        TRY(judge_name(r, d, i));
+    TRY(acme_whole(r, d->ids, n, &w));
+    TRY(policy_judge_whole(&w, &r->err));
+    d->ask.not_after = d->order.not_after;
+    limit_life(r, d, policy_lifetime(&w));
+    return acme_whole_rules(r->arena, &w, &d->ask.rules);
+}
 
-        if (d->vouched)
-            TRY(policy_judge_vouched(r->acme->conf, &q, &site, &r->err));
-        else
-            TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
-        if (name->type == STORE_NAME_DNS)
-            d->tops[i] = acme_subdomains_top(r, name->value);
-    }
+/* What it was proven by is still taken; what was proven for all below a domain is looked at by its
+ * own rule, d->tops. */
+static enum rc check_method(const struct finalize_data *d, size_t i,
+                            const struct store_authorization *authz, struct err *err)
+{
+    for (size_t k = 0; !d->vouched && k < authz->n_challenges; k++)
+        if (authz->challenges[k].status == STORE_CHALLENGE_VALID &&
+            !(d->challenges[i] & acme_challenge_bit(authz->challenges[k].type)))
+            return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_method, authz->name.value,
+                           authz->challenges[k].type, d->ids[i].vouched_by);
     return RC_OK;
 }
 
@@ -192,13 +231,13 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
     if (seen != STORE_AUTHORIZATION_VALID)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
                        str_of(store_authorization_status_text(seen)));
-    if (authz.evidence.n && !d->vouched)
+    if (authz.evidence.n && !d->vouched && !d->by_key[i])
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
     if (authz.subdomains && !acme_name_eq(&authz.name, &name->name) &&
         !(d->tops[i].n && name_under(authz.name.value, d->tops[i])))
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_above, name->name.value,
                        authz.name.value);
-    return RC_OK;
+    return authz.subdomains ? RC_OK : check_method(d, i, &authz, err);
 }
 
 /* In the transaction of the reservation: the one winner, with authorizations that still hold. */
@@ -275,6 +314,7 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(check_key(r, d));
     TRY(judge(r, d));
     d->ask = (struct ca_request){
+        .rules = d->ask.rules,
         .profile = d->order.profile,
         .spki = d->csr.spki,
         .key_type = d->csr.key_type,
@@ -283,7 +323,7 @@ enum rc acme_finalize(struct acme_request *r)
         .ips = d->csr.ips,
         .n_ips = d->csr.n_ips,
         .not_before = d->order.not_before,
-        .not_after = d->order.not_after,
+        .not_after = d->ask.not_after,
         .staging = r->staging,
         .origin = STR("acme"),
         .requester = r->x->req.client,

@@ -34,6 +34,8 @@ struct acme_identifier {
     bool reused;         /* an authorization is there already */
     bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
     unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
+    struct policy_verdict verdict; /* after that, too; borrows from the policy of this moment */
+    struct str vouched_by;         /* the rule that wants no proof of it, copied */
 };
 /* RC_PARSE: no object of "type" and "value"; RC_UNSUPPORTED, RC_INVAL: with them, for
  * `out->name.value` is then as it was sent. All with their problem type. */
@@ -45,12 +47,29 @@ enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i,
 /* The same ahead of orders: for all below, or else for the name. */
 enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
                                     struct err *err);
+/* What an authorization stands for, judged as if it were asked for now; RC_DENIED with r->err. */
+enum rc acme_identifier_judge_again(struct acme_request *r, const struct store_authorization *z,
+                                    struct acme_identifier *i);
+/* The same before its challenge is tried: the rule has to take that type, too. */
+enum rc acme_identifier_judge_challenge(struct acme_request *r, const struct store_authorization *z,
+                                        struct str type);
+/* 1 << enum conf_challenge; 0: none of them. */
+unsigned acme_challenge_bit(struct str type);
+/* That name, asked for by this request as an ACME client's. */
+struct policy_query acme_policy_query(const struct acme_request *r, const struct store_name *name);
 /* Those of `allowed` that can prove it. */
 unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned allowed);
 /* A pending authorization with its challenges, for the account of the request. */
 enum rc acme_identifier_authorization(struct acme_request *r, const struct acme_identifier *i,
                                       struct store_authorization *out);
 bool acme_name_eq(const struct store_name *a, const struct store_name *b);
+
+/* judge.c: all names of a certificate together */
+/* Names and verdicts of identifiers that were judged; the arrays are in the request's arena. */
+enum rc acme_whole(struct acme_request *r, const struct acme_identifier *ids, size_t n,
+                   struct policy_whole *w);
+/* The rules that decided, each once, as one text for the trail: "apps, wiki". */
+enum rc acme_whole_rules(struct arena *a, const struct policy_whole *w, struct str *out);
 
 /* prune.c */
 enum rc acme_prune_start(struct acme *a);
@@ -104,6 +123,8 @@ struct str acme_subdomains_top(const struct acme_request *r, struct str name);
 /* Makes the ancestor what is to be proven, where the rules and their challenges allow that; false:
  * the identifier is as it was. */
 bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *i);
+/* The verdict and challenges of an identifier that stands for all below its name; false: none. */
+bool acme_subdomains_judge(const struct acme_request *r, struct acme_identifier *i);
 /* Some rule does. */
 bool acme_subdomains_offered(const struct conf *conf);
 
@@ -112,7 +133,9 @@ bool acme_subdomains_offered(const struct conf *conf);
 bool acme_is_private(const struct acme_request *r);
 /* This request is by the account, with that thumbprint, whose names need no proof. */
 bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thumbprint);
-/* Evidence of an authorization that is valid by that: {"vouched":"gateway site NAME"}. */
-enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out);
+/* Evidence of an authorization that is valid by that, {"vouched":"gateway site NAME"}, or by the
+ * key that the account was made with, {"vouched":"key NAME"}. */
+enum rc acme_vouch_evidence(struct arena *a, const char *what, struct str name, struct str *out);
+/* For the trail: by the gateway's sites, or by a rule of the policy, `rule`, for that key. */
 enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
-                         const struct store_authorization *authz);
+                         const struct store_authorization *authz, struct str rule);

@@ -6,7 +6,6 @@
 #include "acme/parts_int.h"
 #include "base/name.h"
 #include "ca/issue.h"
-#include "policy/policy.h"
 
 MSG(msg_flag, "acme.subdomains-flag",
     "\"subdomainAuthAllowed\" has to be true or false, and is for names (RFC 9444 section 4.2)");
@@ -53,15 +52,10 @@ enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json 
 
 static bool judge(const struct acme_request *r, struct str domain, struct policy_verdict *out)
 {
-    struct policy_query q = {
-        .type = POLICY_DNS,
-        .value = domain,
-        .requester = r->x->req.client,
-        .special = acme_special_open(r),
-        .eab = r->account.eab_key,
-    };
+    struct store_name name = {STORE_NAME_DNS, domain};
+    struct policy_query q = acme_policy_query(r, &name);
 
-    return policy_judge_below(r->acme->conf, &q, out) == RC_OK;
+    return policy_judge_below(r->acme->policy, &q, out) == RC_OK;
 }
 
 bool acme_subdomains_allowed(const struct acme_request *r, struct str domain)
@@ -81,6 +75,14 @@ struct str acme_subdomains_top(const struct acme_request *r, struct str name)
         if (acme_subdomains_allowed(r, name))
             top = name;
     return top;
+}
+
+bool acme_subdomains_judge(const struct acme_request *r, struct acme_identifier *i)
+{
+    if (!judge(r, i->proven.value, &i->verdict))
+        return false;
+    i->challenges = acme_identifier_challenges(i, i->verdict.challenges);
+    return true;
 }
 
 bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *i)

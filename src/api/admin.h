@@ -17,6 +17,7 @@ struct ca;
 struct ca_issuer;
 struct conf;
 struct ipc_status;
+struct policy;
 struct store;
 struct store_certificate;
 
@@ -27,6 +28,7 @@ struct api_view {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    const struct policy *policy; /* of conf */
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;

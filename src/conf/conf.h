@@ -50,6 +50,8 @@ struct conf {
     } validation;
     const struct conf_profile *profiles; /* sorted by name; the built-in ones always exist */
     size_t n_profiles;
+    const struct conf_group *groups;
+    size_t n_groups;
     const struct conf_rule *policy;
     size_t n_policy;
     struct {
@@ -136,5 +138,7 @@ const struct conf_profile *conf_profile_find(const struct conf *conf, struct str
 /* What the profile's revocation comes to. */
 bool conf_profile_crl(const struct conf *conf, const struct conf_profile *profile);
 bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profile);
+/* NULL when there is no group of that name. */
+const struct conf_group *conf_group_find(const struct conf *conf, struct str name);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

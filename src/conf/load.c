@@ -32,9 +32,6 @@ MSG(msg_resolver_servers, "conf.resolver-servers",
     "without");
 MSG(msg_resolver_agree, "conf.resolver-agree",
     "the zone {0} wants {1} servers to agree, and names fewer");
-MSG(msg_rule_url, "conf.rule-needs-url",
-    "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set "
-    "`urls.api`");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum {
@@ -477,17 +474,6 @@ static enum rc check_resolvers(struct loader *l, const struct conf_node *root,
     return RC_OK;
 }
 
-static enum rc check_policy(struct loader *l, const struct conf_node *root, const struct conf *conf)
-{
-    const struct conf_node *list = conf_node_get(root, STR("policy"));
-    const struct conf_node *n = list ? list->first : NULL;
-
-    for (size_t i = 0; n && !l->report->n && i < conf->n_policy; i++, n = n->next)
-        if (!conf->urls.api.n && conf->policy[i].challenges & 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
-            TRY(COMPLAIN(l, n, msg_rule_url, conf->policy[i].name));
-    return RC_OK;
-}
-
 /* What only several values together show. */
 static enum rc check_together(struct loader *l, const struct conf_node *root,
                               const struct conf *conf)
@@ -498,7 +484,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
 
     TRY(check_sites(l, root, conf));
     TRY(check_resolvers(l, root, conf));
-    TRY(check_policy(l, root, conf));
+    TRY(conf_check_rules(l->report, root, conf));
     TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
         return RC_OK;

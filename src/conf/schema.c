@@ -43,7 +43,10 @@ static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both",
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
 static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
-                                         NULL};
+                                         "none",    NULL};
+static const char *const froms[] = {"clients", "gateway", "operators", NULL};
+static const char *const wildcards[] = {"false", "true", "never", "allow", NULL};
+static const char *const togethers[] = {"any", "project", NULL};
 static const char *const caa_modes[] = {"check", "strict", "off", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
@@ -60,15 +63,20 @@ static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
-static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
+/* With "none", CONF_PROOF_NONE. */
+static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
+static_assert(sizeof(froms) / sizeof(char *) == CONF_FROM_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
 static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
+static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
+static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, profiles, n_profiles);
+ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 
@@ -267,31 +275,75 @@ const struct conf_key conf_schema[] = {
      .take = &live,
      .help = "Object identifiers of certificate policies, as in 1.3.6.1.4.1.32473.1"},
 
+    {STRUCTS("groups", CONF_ITEMS, groups, struct conf_group), .take = &live,
+     .help = "Several clients under one name, for rules"},
+    {KEY_IN("groups[].name", CONF_ONE, struct conf_group, name, &conf_kind_ident),
+     .required = true, .unique = true, .take = &live,
+     .help = "As rules have it"},
+    {KEY_IN("groups[].eab", CONF_MANY, struct conf_group, eab, &conf_kind_ident), .take = &live,
+     .help = "Accounts made with one of these keys of `autarky eab create`"},
+    {KEY_IN("groups[].accounts", CONF_MANY, struct conf_group, accounts, &conf_kind_ident),
+     .take = &live,
+     .help = "These accounts, by the ids of `autarky account list`"},
+
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
-     .help = "Rules, tried in order; what no rule allows is refused"},
+     .help = "Rules; of those that fit, the most specific decides; what none fits is refused"},
     {KEY_IN("policy[].name", CONF_ONE, struct conf_rule, name, &conf_kind_ident),
      .required = true, .unique = true, .take = &live,
      .help = "For messages and the audit log"},
-    {KEY_IN("policy[].allow", CONF_MANY, struct conf_rule, allow, &conf_kind_pattern),
-     .required = true, .filled = true, .take = &live,
-     .help = "Names: \"host.d\" itself, \"*.d\" all below d, \"*\" every name"},
+    {KEY_IN("policy[].from", CONF_BITS, struct conf_rule, from, &conf_kind_choice),
+     .names = froms, .initial = "clients", .filled = true, .take = &live,
+     .help = "clients by ACME, the gateway for its sites, operators by `autarky cert`"},
+    {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
+     .help = "Only for accounts made with one of these keys of `autarky eab create`"},
+    {KEY_IN("policy[].accounts", CONF_MANY, struct conf_rule, accounts, &conf_kind_ident),
+     .take = &live,
+     .help = "Only for these accounts, or those of eab and groups"},
+    {KEY_IN("policy[].groups", CONF_MANY, struct conf_rule, groups, &conf_kind_ident),
+     .take = &live,
+     .help = "Only for the clients of these groups, or those of eab and accounts"},
     {KEY_IN("policy[].networks", CONF_MANY, struct conf_rule, networks, &conf_kind_net),
      .take = &live,
      .help = "Where the request may come from; none: from anywhere"},
-    {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
-     .names = challenges, .initial = "http-01", .filled = true, .take = &live,
-     .help = "What may prove control of a name"},
+    {KEY_IN("policy[].allow", CONF_MANY, struct conf_rule, allow, &conf_kind_pattern),
+     .required = true, .filled = true, .take = &live,
+     .help = "Names: \"host.d\" itself, \"*.d\" all below d, \"*\" every name; \"web-*.d\" in a "
+             "label"},
     {KEY_IN("policy[].addresses", CONF_MANY, struct conf_rule, addresses, &conf_kind_net),
      .take = &live,
      .help = "Addresses that certificates may name, as networks; none: no address"},
-    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_bool),
-     .initial = "false", .take = &live,
-     .help = "Whether wildcards may be asked for, too: \"*.a.d\" fits \"*.d\""},
+    {KEY_IN("policy[].labels", CONF_ONE, struct conf_rule, labels, &conf_kind_number),
+     .min = 0, .max = 126, .initial = "0", .take = &live,
+     .help = "At most so many labels for the \"*\" in front of a pattern; 0: any number"},
+    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
+     .names = wildcards, .initial = "false", .take = &live,
+     .help = "true or allow: \"*.a.d\" fits \"*.d\"; false: another rule may; never: none may"},
+    {KEY_IN("policy[].names_max", CONF_ONE, struct conf_rule, names_max, &conf_kind_number),
+     .min = 1, .max = CONF_RULE_NAMES_MAX, .initial = "100", .take = &live,
+     .help = "Names and addresses that one certificate has at most"},
+    {KEY_IN("policy[].together", CONF_ONE, struct conf_rule, together, &conf_kind_choice),
+     .names = togethers, .initial = "any", .take = &live,
+     .help = "project: all names of a certificate are at or below the domain of one pattern"},
+    {KEY_IN("policy[].profiles", CONF_MANY, struct conf_rule, profiles, &conf_kind_ident),
+     .take = &live,
+     .help = "Profiles that may be asked for; none: any"},
+    {KEY_IN("policy[].lifetime", CONF_ONE, struct conf_rule, lifetime, &conf_kind_span),
+     .min = 0, .max = 825 * WHEN_DAY, .initial = "0s", .take = &live,
+     .help = "The longest that a certificate lives; 0s: as its profile has it"},
+    {KEY_IN("policy[].key_algorithms", CONF_BITS, struct conf_rule, key_algorithms,
+            &conf_kind_choice),
+     .names = key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
+     .take = &live,
+     .help = "Algorithms that the certified key may have, of those of the profile"},
+    {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
+     .names = challenges, .initial = "http-01", .filled = true, .take = &live,
+     .help = "What may prove control of a name; none, with eab: the key is the proof"},
+    {KEY_IN("policy[].reuse", CONF_ONE, struct conf_rule, reuse, &conf_kind_bool),
+     .initial = "true", .take = &live,
+     .help = "Whether a proof may be used again, as acme.reuse has it"},
     {KEY_IN("policy[].subdomains", CONF_ONE, struct conf_rule, subdomains, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether one proof in the DNS, for a domain, may count for all below it (RFC 9444)"},
-    {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
-     .help = "Only for accounts made with one of these keys of `autarky eab create`"},
 
     MAP_OF_KEYS("acme"),
     {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url), .names = web,
@@ -468,6 +520,11 @@ struct str conf_key_name(const struct conf_key *key)
 const char *conf_challenge_name(unsigned challenge)
 {
     return challenge < CONF_CHALLENGE_COUNT ? challenges[challenge] : "unknown";
+}
+
+const char *conf_from_name(enum conf_from from)
+{
+    return froms[from];
 }
 
 const char *conf_key_algorithm_name(unsigned algorithm)

@@ -18,6 +18,7 @@
 #include "json/json.h"
 #include "json/out.h"
 #include "net/net.h"
+#include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/approvals.h"
@@ -42,6 +43,7 @@ struct core_names {
 struct core {
     struct ev *ev;
     const struct conf *conf;
+    struct policy *policy, *next_policy; /* of conf, and what a reload has prepared or NULL */
     struct store *store;
     struct ev_wake *wake;
     struct ca *ca;

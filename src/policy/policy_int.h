@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The snapshot. Each rule is spread out into entries: one of its patterns (or networks of
+ * addresses), for one of its clients, from one of its networks. Entries for the same clients whose
+ * patterns end alike are a bucket, sorted so that the first that fits is the most specific. Buckets
+ * are found by hash: a name is looked up with each of its ends ("a.b.c", "b.c", "c", ""), an
+ * address with each length of prefix that there is. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "policy/policy.h"
+
+struct policy_entry {
+    const struct conf_rule *rule; /* order of pointers is order of rules */
+    struct str pattern;           /* empty: an address */
+    struct addr_net net;          /* where from; base.n 0: from anywhere */
+    uint32_t rank;                /* of the pattern; the higher, the more specific */
+    uint32_t who;                 /* of the client, then of the network */
+};
+
+struct policy_bucket {
+    const struct policy_entry *entries;
+    size_t n;
+    bool clients; /* there are buckets of the same end for single clients */
+};
+
+struct policy {
+    const struct conf *conf;
+    size_t refs;
+    struct arena arena;
+    struct map index; /* see policy_key_* to struct policy_bucket */
+    struct addr_net reserved[POLICY_RESERVED_NETS];
+    bool spoken[CONF_FROM_COUNT]; /* some rule is about them */
+    bool bits[2][129];            /* lengths of networks of addresses, IPv4 and IPv6 */
+};
+
+enum { POLICY_KEY_MAX = 512 };
+enum { POLICY_WHO_GROUP = 1, POLICY_WHO_EAB, POLICY_WHO_ACCOUNT };
+
+/* Keys of the index: an end of names, or a network; behind it, for a bucket of one client, a NUL
+ * and 'e' or 'a' with key or account. */
+struct policy_key {
+    char text[POLICY_KEY_MAX];
+    size_t n;
+};
+void policy_key_end(struct policy_key *k, struct str end);
+void policy_key_net(struct policy_key *k, const struct addr *a, unsigned bits);
+/* Too long to be anybody's: the key of nobody. */
+void policy_key_client(struct policy_key *k, char kind, struct str client);
+
+/* space.c */
+enum policy_space policy_space_of_name(const struct conf *conf, struct str name);
+enum policy_space policy_space_of_address(const struct addr_net nets[static POLICY_RESERVED_NETS],
+                                          const struct addr *a);
+enum rc policy_space_check(const struct conf *conf, enum policy_space space, struct str value,
+                           bool special, struct err *err);
+
+/* pattern.c */
+uint32_t policy_pattern_rank(struct str pattern);
