@@ -38,7 +38,7 @@ struct cmd_row {
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
     const char *operand; /* a word that must be given, as "NAME", or may, as "[NAME]"; NULL: none */
-    uint64_t options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
+    cmd_bits options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
 
@@ -150,5 +150,7 @@ int cmd_issuer_import(const struct cmd_args *args);
 int cmd_approval_list(const struct cmd_args *args);
 int cmd_approval_grant(const struct cmd_args *args);
 int cmd_approval_deny(const struct cmd_args *args);
+int cmd_policy_check(const struct cmd_args *args);
+int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

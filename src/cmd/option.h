@@ -69,9 +69,13 @@ enum cmd_option {
     CMD_OPT_URL,
     CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
+    CMD_OPT_ACCOUNT,
+    CMD_OPT_FROM,
     CMD_OPT_COUNT,
 };
-#define CMD_BIT(option) (UINT64_C(1) << (option))
+/* Wide, for there are more than 64. */
+typedef unsigned __int128 cmd_bits;
+#define CMD_BIT(option) ((cmd_bits)1 << (option))
 
 struct cmd_option_row {
     const char *name;  /* "--data" */

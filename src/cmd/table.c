@@ -116,6 +116,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
     [CMD_OPT_AS_CA] = {"--as-ca", NULL,
                        "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_ACCOUNT] = {"--account", "ID",
+                         "the account that asks, as in `autarky account list`, or none"},
+    [CMD_OPT_FROM] = {"--from", "WHO",
+                      "the address that the request comes from; or gateway, operators"},
 };
 
 static const struct cmd_row rows[] = {
@@ -277,6 +281,16 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
      cmd_renewal_list},
+    {"policy", "check", "find rules that cannot be meant so",
+     "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
+     "certified, and that are wider than is likely to be meant; what to do, for each. Ends with\n"
+     "status 2 when there is one. Of the configuration in the file, as is explain.",
+     NULL, 0, cmd_policy_check},
+    {"policy", "explain", "show which rule decides about a name, and why",
+     "All rules that have the name, and what each says; several --name are looked at as one\n"
+     "certificate. With --account the running server is asked for the key that it was made with,\n"
+     "unless --eab says it.",
+     NULL, OPT(ACCOUNT) | OPT(CERT_NAME) | OPT(EAB) | OPT(FROM) | OPT(PROFILE), cmd_policy_explain},
     {"probe", NULL, "show what the CA sees of a name",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
