@@ -253,7 +253,7 @@ static enum rc one_answer(const struct bench *b, unsigned long i, double *out_lo
     *out_look = clock_us(CLOCK_MONOTONIC) - begin;
     begin += *out_look;
     single.id = x509_ocsp_id_of(&b->names, X509_OCSP_SHA1, &serial);
-    if (status.status == STORE_CERTIFICATE_REVOKED) {
+    if (status.revoked) {
         single.status = X509_OCSP_REVOKED;
         single.revoked = status.revoked;
         single.reason = (uint8_t)status.reason;

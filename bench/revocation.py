@@ -41,6 +41,7 @@ def leaf_request(here, client):
 
 def front(rounds, seconds, table, spread):
     here = lab.Lab(f"urls: {{plain: \"http://ca.{lab.DOMAIN}\"}}\n")
+    here.verified = False
     here.start()
     responder = Http01(here.http_port)
     client = Client(here.directory_url, here.roots, responder)

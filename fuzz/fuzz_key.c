@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: crypto_key_from_spki, crypto_weak_check, crypto_pem_read, crypto_pem_encrypted. A public
- * key that is read is written as it was; a private one signs what its public half verifies. */
+/* Targets: crypto_key_from_spki and crypto_public_read, which agree, crypto_weak_check,
+ * crypto_pem_read, crypto_pem_encrypted. A public key that is read is written as it was; a private
+ * one signs what its public half verifies. */
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "crypto/sign.h"
@@ -24,14 +25,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *pub = NULL, *pair = NULL;
     struct str s = str_bytes(data, n);
+    struct crypto_public looked;
 
     if (crypto_init() != RC_OK)
         return 0;
-    if (crypto_key_from_spki(s, &pub, NULL) == RC_OK) {
-        IGNORE_RC(crypto_weak_check(pub, NULL));
-        if (!str_eq(crypto_key_spki(pub), s))
-            __builtin_trap();
-    }
+    if (crypto_key_from_spki(s, &pub, NULL) != crypto_public_read(s, &looked, NULL))
+        __builtin_trap();
+    if (pub && (crypto_weak_check(looked, NULL) == RC_NOMEM || !str_eq(crypto_key_spki(pub), s)))
+        __builtin_trap();
     if (!crypto_pem_encrypted(s) && crypto_pem_read(s, NULL, &pair, NULL) == RC_OK)
         use(pair);
     return 0;

@@ -38,6 +38,7 @@ struct api_view {
 };
 
 /* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
+ * "staging":{"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);

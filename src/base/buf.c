@@ -113,7 +113,12 @@ static void put_be(struct buf *b, uint64_t v, size_t n)
 
 void buf_u8(struct buf *b, uint8_t v)
 {
-    put_be(b, v, 1);
+    char *at = buf_reserve(b, 1);
+
+    if (!at)
+        return;
+    *at = (char)v;
+    b->n++;
 }
 
 void buf_u16(struct buf *b, uint16_t v)

@@ -34,7 +34,12 @@ static uint64_t get_be(struct rd *r, size_t n)
 
 uint8_t rd_u8(struct rd *r)
 {
-    return (uint8_t)get_be(r, 1);
+    if (r->failed || r->left == 0) {
+        rd_fail(r);
+        return 0;
+    }
+    r->left--;
+    return *r->p++;
 }
 
 uint16_t rd_u16(struct rd *r)

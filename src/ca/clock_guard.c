@@ -60,11 +60,6 @@ enum rc ca_clock_guard_look(struct ca_clock_guard *g, when_t *out_now, struct er
     return RC_OK;
 }
 
-void ca_clock_guard_accept(struct ca_clock_guard *g)
-{
-    g->leapt_from = 0;
-}
-
 void ca_clock_guard_raised(struct ca_clock_guard *g, when_t at)
 {
     if (at > g->high)

@@ -29,12 +29,9 @@ void ca_clock_guard_init(struct ca_clock_guard *g, struct clock *clock, when_t h
 
 /* Looks at the clock; to be called at least every minute and before each issuance. RC_OK and
  * *out_now; RC_DENIED while the clock is behind the mark (it ends by itself when the clock is right
- * again), or leapt forward (until ca_clock_guard_accept, or until the clock is back where it was).
- */
+ * again), or leapt forward (until the clock is back where it was, or this process ends: an operator
+ * who finds the new time right restarts the service). */
 enum rc ca_clock_guard_look(struct ca_clock_guard *g, when_t *out_now, struct err *err);
-
-/* An operator says that the time after the leap is the right one. */
-void ca_clock_guard_accept(struct ca_clock_guard *g);
 
 /* The mark was raised to `at`. */
 void ca_clock_guard_raised(struct ca_clock_guard *g, when_t at);

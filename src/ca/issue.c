@@ -154,8 +154,12 @@ enum rc ca_request_hosts(const struct ca_request *req, struct arena *a, struct p
 static enum rc choose_issuer(struct ca_job *job, const struct ca_request *req, when_t lifetime)
 {
     struct policy_names names;
-    struct ca_need need = {
-        .type = req->key_type, .names = &names, .lifetime = lifetime, .now = job->now};
+    struct ca_need need = {.type = req->key_type,
+                           .names = &names,
+                           .emails = req->emails,
+                           .n_emails = req->n_emails,
+                           .lifetime = lifetime,
+                           .now = job->now};
 
     TRY(ca_request_hosts(req, &job->arena, &names));
     TRY(ca_hierarchy_for(job->ca, &names, req->staging, &need.hierarchy, &job->err));

@@ -143,10 +143,6 @@ const struct ca_issuer *ca_issuer_at(const struct ca *ca, size_t i);
 const struct ca_cross *ca_cross_at(const struct ca *ca, size_t i);
 /* With the dates, now. */
 enum store_issuer_state ca_issuer_state(const struct ca *ca, const struct ca_issuer *issuer);
-/* The one that signs leaves with such keys now: of the same kind, and among these the newest. One
- * of ECDSA or RSA rather than none. */
-const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,
-                                       enum crypto_key_type type);
 /* Some issuer of the hierarchy signs leaves now. */
 bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy);
 /* Some issuer that signs now, of the staging hierarchy where that is meant, could certify all of

@@ -86,7 +86,9 @@ struct ca_need {
     struct str hierarchy;
     enum crypto_key_type type;
     const struct policy_names *names; /* NULL: not asked */
-    when_t lifetime;                  /* 0: not asked; else the one that outlives it comes first */
+    const struct str *emails; /* whose hosts are among `names`; constraints have their own */
+    size_t n_emails;
+    when_t lifetime; /* 0: not asked; else the one that outlives it comes first */
     when_t now;
 };
 /* RC_NOTFOUND with what is missing: none of that kind, or none whose constraints permit a name. */

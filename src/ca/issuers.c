@@ -17,6 +17,10 @@ MSG(msg_no_issuers, "ca.register-without-issuers",
 MSG(msg_not_covered, "ca.issuer-constraints",
     "no issuer was made for {0}: the domain, an internal suffix or a single name was added after "
     "the issuers were made; an administrator makes new ones with `autarky issuer rotate`");
+MSG(msg_mail, "ca.issuer-constraints-mail",
+    "no issuer is made for the mail address {0}: they are for addresses at the domain, or at a "
+    "name "
+    "below it; leave this one out");
 MSG(msg_full, "ca.register-full", "the register has more than {0} authorities");
 
 /* ---- reading */
@@ -156,9 +160,11 @@ static bool signs(const struct ca_issuer *i, struct str hierarchy, when_t now)
 }
 
 /* The first name that its constraints do not permit; empty: all are permitted. */
-static struct str outside(const struct ca_issuer *i, const struct policy_names *names,
+static struct str outside(const struct ca_issuer *i, const struct ca_need *need,
                           char text[static ADDR_TEXT])
 {
+    const struct policy_names *names = need->names;
+
     if (!i->cert.has_constraints || !names)
         return (struct str){NULL, 0};
     for (size_t k = 0; k < names->n_dns; k++)
@@ -167,6 +173,9 @@ static struct str outside(const struct ca_issuer *i, const struct policy_names *
     for (size_t k = 0; k < names->n_ips; k++)
         if (x509_constraints_ip(&i->cert.constraints, &names->ips[k], NULL) != RC_OK)
             return str_of(addr_text(&names->ips[k], text));
+    for (size_t k = 0; k < need->n_emails; k++)
+        if (x509_constraints_email(&i->cert.constraints, need->emails[k], NULL) != RC_OK)
+            return need->emails[k];
     return (struct str){NULL, 0};
 }
 
@@ -198,7 +207,7 @@ static void choose(const struct ca *ca, const struct ca_need *need, struct str a
 
         if (!str_eq(i->algorithm, algorithm) || !signs(i, need->hierarchy, need->now))
             continue;
-        name = outside(i, need->names, c->text);
+        name = outside(i, need, c->text);
         if (name.n)
             c->refused = name;
         else if (!c->best || better(i, c->best, need))
@@ -222,17 +231,10 @@ enum rc ca_issuer_for(const struct ca *ca, const struct ca_need *need, const str
         return RC_OK;
     }
     if (c.refused.n)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_covered, c.refused);
+        return str_find(c.refused, '@') < c.refused.n
+                   ? PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_mail, c.refused)
+                   : PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_covered, c.refused);
     return PROBLEM(err, RC_NOTFOUND, "badCSR", msg_no_issuer, wanted, need->hierarchy);
-}
-
-const struct ca_issuer *ca_issuer_pick(const struct ca *ca, struct str hierarchy,
-                                       enum crypto_key_type type)
-{
-    struct ca_need need = {.hierarchy = hierarchy, .type = type, .now = now_of(ca)};
-    const struct ca_issuer *issuer;
-
-    return ca_issuer_for(ca, &need, &issuer, NULL) == RC_OK ? issuer : NULL;
 }
 
 bool ca_hierarchy_open(const struct ca *ca, struct str hierarchy)
@@ -275,11 +277,12 @@ enum rc ca_serves(const struct ca *ca, const struct policy_names *names, bool st
 
 static bool covered(const struct ca *ca, const struct policy_names *names)
 {
+    struct ca_need need = {.names = names};
     when_t now = now_of(ca);
     char text[ADDR_TEXT];
 
     for (size_t i = 0; i < ca->n_issuers; i++)
-        if (signs(ca->issuers[i], STR("intranet"), now) && !outside(ca->issuers[i], names, text).n)
+        if (signs(ca->issuers[i], STR("intranet"), now) && !outside(ca->issuers[i], &need, text).n)
             return true;
     return false;
 }

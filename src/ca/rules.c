@@ -11,7 +11,8 @@
 
 MSG(msg_member, "ca.rules-member",
     "the signer's rules have a member \"{0}\", which is unknown; known are intranet and special, "
-    "each with domains, labels and networks, lifetime_max and signatures_per_hour");
+    "each with domains, labels and networks, lifetime_max, no_revocation_max and "
+    "signatures_per_hour");
 MSG(msg_value, "ca.rules-value",
     "the signer's rules: \"{0}\" is missing or holds what it cannot: {1}");
 MSG(msg_name, "ca.rules-name",
@@ -26,6 +27,9 @@ MSG(msg_off, "ca.rules-special",
 MSG(msg_lifetime, "ca.rules-lifetime",
     "the signer's rules end a lifetime at {0}, and {1} was asked for; shorten the profile's "
     "lifetime");
+MSG(msg_profile, "ca.rules-profile",
+    "profiles.{0}.lifetime: {1} is longer than {2}, where the signer's rules end a lifetime{3}: "
+    "shorten it, or raise {4} in ca/rules.json of the data directory and start the service again");
 MSG(msg_rate, "ca.rules-rate",
     "the signer has made the {0} signatures of this hour that its rules allow; find out who asks "
     "for so many, or raise signatures_per_hour in ca/rules.json");
@@ -142,8 +146,8 @@ static enum rc read_space(const struct json *object, struct arena *a, struct ca_
 
 static enum rc read_spaces(const struct json *root, struct ca_rules *r, struct err *err)
 {
-    static const char *const known[] = {"intranet", "special", "lifetime_max",
-                                        "signatures_per_hour", NULL};
+    static const char *const known[] = {
+        "intranet", "special", "lifetime_max", "no_revocation_max", "signatures_per_hour", NULL};
     const struct json *special = json_get(root, "special");
 
     TRY(check_members(root, known, err));
@@ -155,31 +159,23 @@ static enum rc read_spaces(const struct json *root, struct ca_rules *r, struct e
     return special ? read_space(special, &r->arena, &r->special, err) : RC_OK;
 }
 
-static enum rc read_old(const struct json *root, struct ca_rules *r, struct err *err)
+static enum rc read_span(const struct json *root, const char *name, when_t *out, struct err *err)
 {
-    static const char *const known[] = {"domains",      "single_labels",       "networks",
-                                        "lifetime_max", "signatures_per_hour", NULL};
+    struct str span = STR("");
 
-    TRY(check_members(root, known, err));
-    r->intranet.on = true;
-    TRY(read_domains(json_get(root, "domains"), &r->arena, &r->intranet, err));
-    TRY(read_networks(json_get(root, "networks"), &r->arena, &r->intranet, err));
-    if (json_bool(json_get(root, "single_labels"), &r->intranet.any_label) != RC_OK)
-        return bad_value(err, "single_labels", STR("true or false is needed"));
+    if (json_str(json_get(root, name), &span) != RC_OK || when_parse_span(span, out) != RC_OK ||
+        *out <= 0)
+        return bad_value(err, name, span);
     return RC_OK;
 }
 
 static enum rc read_rules(const struct json *root, struct ca_rules *r, struct err *err)
 {
-    struct str span = STR("");
-
-    if (json_get(root, "single_labels"))
-        TRY(read_old(root, r, err));
-    else
-        TRY(read_spaces(root, r, err));
-    if (json_str(json_get(root, "lifetime_max"), &span) != RC_OK ||
-        when_parse_span(span, &r->lifetime_max) != RC_OK || r->lifetime_max <= 0)
-        return bad_value(err, "lifetime_max", span);
+    TRY(read_spaces(root, r, err));
+    TRY(read_span(root, "lifetime_max", &r->lifetime_max, err));
+    TRY(read_span(root, "no_revocation_max", &r->no_revocation_max, err));
+    if (r->no_revocation_max > r->lifetime_max)
+        return bad_value(err, "no_revocation_max", STR("it is more than lifetime_max"));
     if (json_u64(json_get(root, "signatures_per_hour"), &r->per_hour) != RC_OK ||
         r->per_hour == 0 || r->per_hour > CA_RULES_RATE_MAX)
         return bad_value(err, "signatures_per_hour", STR("a number from 1 to 10000000 is needed"));
@@ -273,18 +269,22 @@ enum rc ca_rules_write(const struct conf *conf, const struct ca_rules *from, boo
                        struct buf *out)
 {
     CLEANUP(buf_done) struct buf span = BUF_INIT(SPAN_TEXT_MAX);
+    CLEANUP(buf_done) struct buf brief = BUF_INIT(SPAN_TEXT_MAX);
     struct json_out o;
 
     when_put_span(&span, from ? from->lifetime_max : 398 * WHEN_DAY);
+    when_put_span(&brief, from ? from->no_revocation_max : 7 * WHEN_DAY);
     json_out_init(&o, out, JSON_PRETTY);
     json_obj(&o);
     put_intranet(&o, conf, from);
     if (special || (from && from->special.on))
         put_special(&o, from && from->special.on ? &from->special : NULL);
     json_kv_str(&o, "lifetime_max", buf_str(&span));
+    json_kv_str(&o, "no_revocation_max", buf_str(&brief));
     json_kv_u64(&o, "signatures_per_hour", from ? from->per_hour : 20000);
     json_end(&o);
     TRY(buf_rc(&span));
+    TRY(buf_rc(&brief));
     return json_out_done(&o);
 }
 
@@ -292,8 +292,6 @@ enum rc ca_rules_write(const struct conf *conf, const struct ca_rules *from, boo
 
 static bool covers_name(const struct ca_rules_space *s, struct str name)
 {
-    if (name_labels(name) == 1 && s->any_label)
-        return true;
     for (size_t i = 0; i < s->n_labels; i++)
         if (str_eq(name, s->labels[i]))
             return true;
@@ -311,14 +309,41 @@ static bool covers_address(const struct ca_rules_space *s, const struct addr *a)
     return false;
 }
 
-static enum rc too_long(const struct ca_rules *r, when_t asked, struct err *err)
+when_t ca_rules_lifetime(const struct ca_rules *r, const struct conf_profile *profile)
+{
+    return profile->revocation == CONF_REVOCATION_NONE ? r->no_revocation_max : r->lifetime_max;
+}
+
+static enum rc too_long(when_t limit, when_t asked, struct err *err)
 {
     CLEANUP(buf_done) struct buf most = BUF_INIT(SPAN_TEXT_MAX);
     CLEANUP(buf_done) struct buf found = BUF_INIT(SPAN_TEXT_MAX);
 
-    when_put_span(&most, r->lifetime_max);
+    when_put_span(&most, limit);
     when_put_span(&found, asked);
     return ERR(err, RC_DENIED, msg_lifetime, buf_str(&most), buf_str(&found));
+}
+
+static enum rc refuse_profile(const struct ca_rules *r, const struct conf_profile *p,
+                              struct err *err)
+{
+    CLEANUP(buf_done) struct buf most = BUF_INIT(SPAN_TEXT_MAX);
+    CLEANUP(buf_done) struct buf found = BUF_INIT(SPAN_TEXT_MAX);
+    bool none = p->revocation == CONF_REVOCATION_NONE;
+
+    when_put_span(&most, ca_rules_lifetime(r, p));
+    when_put_span(&found, p->lifetime);
+    return ERR(err, RC_DENIED, msg_profile, p->name, buf_str(&found), buf_str(&most),
+               none ? STR(" without revocation (`revocation: none`)") : STR(""),
+               none ? STR("no_revocation_max") : STR("lifetime_max"));
+}
+
+enum rc ca_rules_check_profiles(const struct ca_rules *r, const struct conf *conf, struct err *err)
+{
+    for (size_t i = 0; i < conf->n_profiles; i++)
+        if (conf->profiles[i].lifetime > ca_rules_lifetime(r, &conf->profiles[i]))
+            return refuse_profile(r, &conf->profiles[i], err);
+    return RC_OK;
 }
 
 /* Mail addresses and URIs by the host in them, which alone says whose they are. */
@@ -329,8 +354,8 @@ static bool covers_host(const struct ca_rules_space *s, struct str host)
     return addr_parse(host, &a) == RC_OK ? covers_address(s, &a) : covers_name(s, host);
 }
 
-enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_leaf *leaf,
-                       struct err *err)
+enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct conf_profile *profile,
+                       const struct ca_leaf *leaf, struct err *err)
 {
     const struct ca_rules_space *s = special ? &r->special : &r->intranet;
     char text[ADDR_TEXT];
@@ -349,8 +374,8 @@ enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_l
     for (size_t i = 0; i < leaf->n_uris; i++)
         if (!covers_host(s, name_uri_host(leaf->uris[i])))
             return ERR(err, RC_DENIED, msg_name, str_head(leaf->uris[i], URI_SHOWN));
-    if (leaf->not_after - leaf->not_before > r->lifetime_max)
-        return too_long(r, leaf->not_after - leaf->not_before, err);
+    if (leaf->not_after - leaf->not_before > ca_rules_lifetime(r, profile))
+        return too_long(ca_rules_lifetime(r, profile), leaf->not_after - leaf->not_before, err);
     return RC_OK;
 }
 

@@ -11,6 +11,7 @@
 
 struct ca_leaf;
 struct conf;
+struct conf_profile;
 
 enum {
     CA_RULES_FILE_MAX = 64 * 1024,
@@ -23,7 +24,6 @@ enum {
 struct ca_rules_space {
     bool on;
     bool any_name;       /* "*" among the domains */
-    bool any_label;      /* as rules of old had it: names without a dot, whatever they are */
     struct str *domains; /* each with everything below it */
     size_t n_domains;
     struct str *labels; /* names without a dot, each by itself */
@@ -36,13 +36,13 @@ struct ca_rules {
     struct arena arena;
     struct ca_rules_space intranet, special;
     when_t lifetime_max;
-    uint64_t per_hour; /* signatures */
+    when_t no_revocation_max; /* of profiles with `revocation: none`; lifetime_max at most */
+    uint64_t per_hour;        /* signatures */
 };
 
 /* JSON: {"intranet": {"domains": [...], "labels": [...], "networks": ["10.0.0.0/8"...]}, "special":
- * the same or left out, "lifetime_max": "398d", "signatures_per_hour": 20000}; every other member
- * required, others refused. Also the form of old, {"domains", "single_labels": true, "networks",
- * "lifetime_max", "signatures_per_hour"}, which has the intranet alone. */
+ * the same or left out, "lifetime_max": "398d", "no_revocation_max": "7d", "signatures_per_hour":
+ * 20000}; every other member required, others refused. */
 enum rc ca_rules_parse(struct str json, struct ca_rules *out, struct err *err);
 void ca_rules_done(struct ca_rules *r);
 
@@ -52,10 +52,15 @@ void ca_rules_done(struct ca_rules *r);
 enum rc ca_rules_write(const struct conf *conf, const struct ca_rules *from, bool special,
                        struct buf *out);
 
+/* The longest life of what that profile certifies. Where nobody can learn of a revocation, an end
+ * soon is what there is instead: CABF BR 1.6.1 takes seven days for "short-lived". */
+when_t ca_rules_lifetime(const struct ca_rules *r, const struct conf_profile *profile);
+/* RC_DENIED and the first profile that would ask for longer; for whoever takes a configuration. */
+enum rc ca_rules_check_profiles(const struct ca_rules *r, const struct conf *conf, struct err *err);
 /* RC_DENIED and the first name, address or time span that the rules do not cover. `special`: for an
  * issuer of that hierarchy. */
-enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct ca_leaf *leaf,
-                       struct err *err);
+enum rc ca_rules_check(const struct ca_rules *r, bool special, const struct conf_profile *profile,
+                       const struct ca_leaf *leaf, struct err *err);
 
 /* Signatures in the hour that is running; the clock is the signer's own. */
 struct ca_rate {

@@ -220,6 +220,11 @@ void ca_signer_free(struct ca_signer *s)
     mem_free(s);
 }
 
+enum rc ca_signer_check_conf(const struct ca_signer *s, const struct conf *conf, struct err *err)
+{
+    return ca_rules_check_profiles(&s->rules, conf, err);
+}
+
 void ca_signer_set_conf(struct ca_signer *s, const struct conf *conf)
 {
     const struct conf *old = s->conf;
@@ -285,12 +290,12 @@ static bool is_authority(const struct ca_signer *s, struct str spki)
     return false;
 }
 
-static enum rc check_key(const struct ca_signer *s, const struct crypto_key *key,
+static enum rc check_key(const struct ca_signer *s, const struct crypto_public *key,
                          const struct conf_profile *profile, struct err *err)
 {
-    if (is_authority(s, crypto_key_spki(key)))
+    if (is_authority(s, key->spki))
         return ERR(err, RC_DENIED, msg_authority_key);
-    return ca_leaf_check_key(profile, crypto_key_type(key), crypto_key_bits(key), err);
+    return ca_leaf_check_key(profile, key->type, key->bits, err);
 }
 
 /* One signature: what was asked for, and what it is looked at with. */
@@ -298,7 +303,7 @@ struct work {
     const struct ca_leaf *leaf;
     const struct ca_issuer *issuer;
     const struct conf_profile *profile;
-    struct crypto_key *key; /* of the leaf */
+    const struct crypto_public *key; /* of the leaf */
 };
 
 /* What the linter is told comes from the profile and not from what was built. */
@@ -322,7 +327,7 @@ static enum rc lint(const struct ca_signer *s, const struct work *w, struct str 
         .n_uris = leaf->n_uris,
         .key_usage = (uint16_t)w->profile->key_usage,
         .eku = (uint16_t)w->profile->extended_usage,
-        .max_lifetime = s->rules.lifetime_max,
+        .max_lifetime = ca_rules_lifetime(&s->rules, w->profile),
     };
 
     if (w->profile->common_name == CONF_CN_TEXT)
@@ -344,8 +349,8 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     const struct ca_leaf *leaf = &ask->leaf;
     const struct ca_issuer *issuer = find_issuer(s, ask->issuer);
     const struct conf_profile *profile = conf_profile_find(s->conf, leaf->profile);
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    struct crypto_public key;
 
     if (!issuer)
         return ERR(err, RC_NOTFOUND, msg_unknown_issuer, ask->issuer);
@@ -354,12 +359,12 @@ enum rc ca_signer_sign(struct ca_signer *s, const struct ca_sign_ask *ask, struc
     if (!profile)
         return ERR(err, RC_NOTFOUND, msg_unknown_profile, leaf->profile);
     TRY(check_times(leaf, profile, ask->now, err));
-    TRY(crypto_key_from_spki(leaf->spki, &key, err));
-    TRY(check_key(s, key, profile, err));
+    TRY(crypto_public_read(leaf->spki, &key, err));
+    TRY(check_key(s, &key, profile, err));
     TRY(ca_leaf_check_names(leaf, profile, err));
-    TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), leaf, err));
-    TRY(ca_leaf_tbs(leaf, issuer, crypto_key_type(key), s->conf, &tbs, err));
-    TRY(lint(s, &(struct work){leaf, issuer, profile, key}, buf_str(&tbs), arena, err));
+    TRY(ca_rules_check(&s->rules, str_eq(issuer->hierarchy, STR("special")), profile, leaf, err));
+    TRY(ca_leaf_tbs(leaf, issuer, key.type, s->conf, &tbs, err));
+    TRY(lint(s, &(struct work){leaf, issuer, profile, &key}, buf_str(&tbs), arena, err));
     TRY(ca_rate_take(str_eq(issuer->hierarchy, STR("staging")) ? &s->staging_rate : &s->rate,
                      &s->rules, ask->now, err));
     return ca_signer_signed(issuer, x509_sign_tbs(issuer->key, buf_str(&tbs), out), err);

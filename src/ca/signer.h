@@ -34,6 +34,8 @@ enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *c
 void ca_signer_free(struct ca_signer *s);
 DEFINE_FREEP(ca_signer_free, struct ca_signer)
 
+/* RC_DENIED when the rules would refuse what a profile asks for. */
+enum rc ca_signer_check_conf(const struct ca_signer *s, const struct conf *conf, struct err *err);
 /* Takes effect for the next signature. */
 void ca_signer_set_conf(struct ca_signer *s, const struct conf *conf);
 

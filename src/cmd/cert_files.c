@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,18 @@ static void list_names(struct cert_out *o)
 
 /* ---- the directory */
 
+/* For this process alone, so that files of two are never mixed; and as an earlier one should have
+ * left it. */
+static int take_dir(const struct cert_out *o)
+{
+    struct err err = ERR_INIT;
+
+    if (flock(o->dir, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return cmd_failf("another autarky is writing to %s", o->path);
+    err.rc = cert_set_recover(o->dir, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
 /* Made as it would be with mkdir(1), which leaves the mode to the umask; what is secret in it has a
  * mode of its own. */
 static int open_dir(struct cert_out *o, bool make)
@@ -113,7 +126,7 @@ static int open_dir(struct cert_out *o, bool make)
     o->owner = FILE_OWNER_SELF;
     if (geteuid() == 0 && st.st_uid != 0)
         o->owner = (struct file_owner){st.st_uid, st.st_gid};
-    return CMD_DONE;
+    return make ? take_dir(o) : CMD_DONE;
 }
 
 static int check_there(const struct cert_out *o)
@@ -171,8 +184,7 @@ static enum rc put(const struct cert_out *o, const char *name, struct str conten
 {
     struct err why = ERR_INIT;
     char text[256];
-    enum rc rc = o->force ? file_write(o->dir, name, content, mode, o->owner, &why)
-                          : file_create(o->dir, name, content, mode, o->owner, &why);
+    enum rc rc = cert_set_stage(o, name, content, mode, &why);
 
     if (rc == RC_OK)
         return rc;
@@ -276,23 +288,36 @@ static struct str first_name(const struct json *answer)
     return str_head(text, CRYPTO_P12_NAME_MAX);
 }
 
+static enum rc put_all(const struct cert_out *o, const struct texts *t,
+                       const struct crypto_key *key, struct err *err)
+{
+    if (key)
+        TRY(put_key(o, key, err));
+    if (o->formats & CERT_P12)
+        TRY(put_p12(o, t, key, err));
+    if (o->formats & CERT_PEM)
+        TRY(put_pem(o, t, err));
+    return o->formats & CERT_DER ? put_der(o, t, err) : RC_OK;
+}
+
 enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
                        const struct crypto_key *key, struct err *err)
 {
     struct texts t = {json_shown(answer, "certificate"), json_shown(answer, "chain"),
                       json_shown(answer, "root"), first_name(answer)};
 
+    enum rc rc;
+
     if (t.cert.n == 0)
         return ERR(err, RC_PARSE, msg_answer);
     if (t.chain.n == 0 || (o->with_root && t.root.n == 0))
         return ERR(err, RC_NOTFOUND, msg_no_chain);
-    if (key)
-        TRY(put_key(o, key, err));
-    if (o->formats & CERT_P12)
-        TRY(put_p12(o, &t, key, err));
-    if (o->formats & CERT_PEM)
-        TRY(put_pem(o, &t, err));
-    return o->formats & CERT_DER ? put_der(o, &t, err) : RC_OK;
+    rc = put_all(o, &t, key, err);
+    if (rc == RC_OK)
+        rc = cert_set_commit(o, err);
+    if (rc != RC_OK)
+        IGNORE_RC(cert_set_recover(o->dir, NULL)); /* or the next one does */
+    return rc;
 }
 
 void cert_out_put(const struct cert_out *o, struct json_out *j)

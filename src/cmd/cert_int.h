@@ -32,11 +32,21 @@ struct cert_out {
  * said what is wrong. */
 int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o);
 void cert_out_done(struct cert_out *o);
-/* Writes the certificate that the server's answer holds; the key (may be NULL) first, so that no
- * certificate is there without it. Each file appears as a whole; keys with mode 0600. Run as root,
- * they belong to whom the directory belongs to. */
+/* Writes the certificate that the server's answer holds, and the key (may be NULL): all of the
+ * files or, where one cannot be written, none. Keys have mode 0600. Run as root, they belong to
+ * whom the directory belongs to. */
 enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
                        const struct crypto_key *key, struct err *err);
+/* cert_set.c. One file of `o->names`, complete and on disk, under another name; a failure leaves it
+ * to cert_set_recover. */
+enum rc cert_set_stage(const struct cert_out *o, const char *name, struct str content, mode_t mode,
+                       struct err *err);
+/* All of `o->names`, which have been staged, get their names, in this order. RC_EXISTS without
+ * `o->force`. */
+enum rc cert_set_commit(const struct cert_out *o, struct err *err);
+/* What an earlier commit did not finish is finished, and what no commit was begun of is removed.
+ * Nobody else may be at work in the directory. */
+enum rc cert_set_recover(int dir, struct err *err);
 /* "files": [paths] into an object. */
 void cert_out_put(const struct cert_out *o, struct json_out *j);
 

@@ -142,8 +142,13 @@ int cert_ask_and_write(const struct cmd_args *args, struct cert_out *o, struct s
     err.rc = cmd_control(cmd_data(args), "cert sign", ask, &answer, &err);
     if (err.rc == RC_OK)
         err.rc = json_parse(buf_str(&answer), CERT_ANSWER_MAX, &doc, &err);
-    if (err.rc == RC_OK && !args->values[CMD_OPT_DRY_RUN])
+    if (err.rc == RC_OK && !args->values[CMD_OPT_DRY_RUN]) {
         err.rc = write_files(o, json_root(doc), key, &err);
+        if (err.rc != RC_OK) {
+            cmd_fail(&err);
+            return CMD_PARTLY;
+        }
+    }
     if (err.rc == RC_OK && cmd_json(args))
         err.rc = show_json(o, json_root(doc));
     else if (err.rc == RC_OK)

@@ -11,7 +11,7 @@
 #include "conf/text.h"
 #include "json/out.h"
 
-enum { TEXT_MAX = 1024 * 1024, SPAN_TEXT = 64 };
+enum { TEXT_MAX = 1024 * 1024 };
 
 /* Puts `text` in place of what the file has, or beside the files that there are. */
 static enum rc overlay(struct conf_input *in, const char *data, const char *name, struct str text,
@@ -102,26 +102,6 @@ int cmd_show_problems(struct str problems)
     return CMD_FAILED;
 }
 
-MSG(msg_lifetime, "cmd.profile-lifetime",
-    "profiles.{0}.lifetime: {1} is longer than {2}, where the signer's rules end a lifetime: "
-    "shorten it, or raise lifetime_max in ca/rules.json of the data directory and start the "
-    "service again");
-
-static void put_too_long(const struct conf_profile *p, when_t most, struct buf *problems)
-{
-    CLEANUP(buf_done) struct buf life = BUF_INIT(SPAN_TEXT);
-    CLEANUP(buf_done) struct buf limit = BUF_INIT(SPAN_TEXT);
-    struct err err = ERR_INIT;
-
-    when_put_span(&life, p->lifetime);
-    when_put_span(&limit, most);
-    buf_fail(problems, buf_rc(&life));
-    buf_fail(problems, buf_rc(&limit));
-    IGNORE_RC(ERR(&err, RC_DENIED, msg_lifetime, p->name, buf_str(&life), buf_str(&limit)));
-    err_text(&err, problems);
-    buf_putz(problems, "\n");
-}
-
 /* Every profile against the signer's own limits, as far as this user may read them: before `init`
  * there are none, and not everybody may look into ca/. */
 static enum rc check_rules(const struct cmd_args *args, const struct conf *conf,
@@ -131,22 +111,20 @@ static enum rc check_rules(const struct cmd_args *args, const struct conf *conf,
     CLEANUP(fd_closep) int data = -1;
     struct err err = ERR_INIT;
     struct ca_rules rules;
-    size_t before = problems->n;
 
     if (cmd_open_data(args, &data, NULL) != RC_OK ||
         file_read(data, "ca/rules.json", &json, NULL) != RC_OK)
         return RC_OK;
     err.rc = ca_rules_parse(buf_str(&json), &rules, &err);
-    if (err.rc != RC_OK) {
-        err_text(&err, problems);
-        buf_putz(problems, "\n");
-        return RC_INVAL;
+    if (err.rc == RC_OK) {
+        err.rc = ca_rules_check_profiles(&rules, conf, &err);
+        ca_rules_done(&rules);
     }
-    for (size_t i = 0; i < conf->n_profiles; i++)
-        if (conf->profiles[i].lifetime > rules.lifetime_max)
-            put_too_long(&conf->profiles[i], rules.lifetime_max, problems);
-    ca_rules_done(&rules);
-    return problems->n == before ? RC_OK : RC_INVAL;
+    if (err.rc == RC_OK)
+        return RC_OK;
+    err_text(&err, problems);
+    buf_putz(problems, "\n");
+    return RC_INVAL;
 }
 
 int cmd_config_check(const struct cmd_args *args)

@@ -181,6 +181,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core->signer = chan;
         ca_set_signer(core->ca, chan);
         revocation_set_signer(core->revocation, chan);
+        if (chan)
+            core_issuers_compare(core);
     }
     if (role == ROLE_RUNNER)
         core->runner = chan;
@@ -255,6 +257,7 @@ static void core_close(struct role_env *env)
     if (!core)
         return;
     core_admin_stop(core);
+    ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     store_close(core->store);

@@ -65,6 +65,8 @@ struct core {
     uid_t admin_uid;               /* who may use the control socket besides root */
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
+    struct ev_timer signer_timer;
+    bool signer_told; /* once: what does not help once helps never */
 };
 
 /* Reads host name and addresses; before confinement. */
@@ -164,6 +166,10 @@ void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who 
 /* Admin command `signer restart`, for whoever finds that a change is in the register and that core
  * died before it told the signer; ends `req`, answer as above. */
 void core_signer_restart(struct core *core, struct ipc_req *req);
+/* To be called when the signer's channel is there: some seconds later it is asked what it has read,
+ * and started again, once in core's life, when the register says otherwise. So a change is taken up
+ * for which both core and the command died before the signer was told. */
+void core_issuers_compare(struct core *core);
 
 /* ---- approvals.c: the second person */
 

@@ -12,7 +12,7 @@
 #include "ipc/role.h"
 #include "log/log.h"
 
-enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30 };
+enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30, COMPARE_SECONDS = 10 };
 
 MSG(msg_member, "core.issuer-member", "the change of the register lacks \"{0}\", or it is wrong");
 MSG(msg_unknown, "core.issuer-unknown",
@@ -367,4 +367,82 @@ void core_signer_restart(struct core *core, struct ipc_req *req)
     }
     *job = (struct job){.core = core, .req = req, .restart = true};
     restart_signer(job);
+}
+
+/* ---- what the signer has read */
+
+static bool has_ref(const struct ipc_strs *refs, struct str ref)
+{
+    for (size_t i = 0; i < refs->n; i++)
+        if (str_eq(refs->v[i], ref))
+            return true;
+    return false;
+}
+
+/* The first that it should sign with and has not, or the other way round; NULL when they agree. One
+ * that is retired may be without its key. */
+static const struct ca_issuer *differs(const struct ca *ca, const struct ipc_strs *refs)
+{
+    const struct ca_issuer *issuer;
+
+    for (size_t i = 0; (issuer = ca_issuer_at(ca, i)); i++) {
+        enum store_issuer_state state = ca_issuer_state(ca, issuer);
+        bool has = has_ref(refs, issuer->ref);
+
+        if (!issuer->has_key || !issuer->parent.z[0] || state == STORE_ISSUER_RETIRED)
+            continue;
+        if (has == (state == STORE_ISSUER_REVOKED))
+            return issuer;
+    }
+    return NULL;
+}
+
+static void asked_for_restart(void *, const struct ipc_answer *a)
+{
+    if (a->rc != RC_OK)
+        log_error("core.signer-not-restarted", LOG_ERR(a->err));
+}
+
+static void on_signers_issuers(void *arg, const struct ipc_answer *a)
+{
+    static const struct ipc_restart msg = {ROLE_SIGNER};
+    const struct ipc_ask ask = {.type = IPC_RESTART,
+                                .msg = &msg,
+                                .timeout = RESTART_SECONDS * WHEN_SECOND,
+                                .fn = asked_for_restart};
+    const struct ipc_issuers *have = a->msg;
+    const struct ca_issuer *issuer;
+    struct core *core = arg;
+
+    if (a->rc != RC_OK)
+        return; /* the next process is asked again */
+    issuer = differs(core->ca, &have->refs);
+    if (!issuer)
+        return;
+    log_warn("core.signer-differs", LOG_STR("issuer", issuer->ref),
+             LOG_BOOL("restart", !core->signer_told),
+             LOG_TEXT("what the signer has read is not what the register says"));
+    if (core->signer_told || !core->supervisor)
+        return;
+    core->signer_told = ipc_call(core->supervisor, &ask, NULL) == RC_OK;
+}
+
+/* Not at once: a process that was starting when the last change came is about to be replaced. */
+static void compare(void *arg)
+{
+    struct core *core = arg;
+    const struct ipc_ask ask = {.type = IPC_ISSUERS,
+                                .timeout = RESTART_SECONDS * WHEN_SECOND,
+                                .fn = on_signers_issuers,
+                                .arg = core};
+
+    if (core->signer && ipc_call(core->signer, &ask, NULL) != RC_OK)
+        log_warn("core.signer-not-asked");
+}
+
+void core_issuers_compare(struct core *core)
+{
+    ev_timer_stop(&core->signer_timer);
+    ev_timer_init(&core->signer_timer, core->ev, compare, core);
+    ev_timer_start(&core->signer_timer, COMPARE_SECONDS * WHEN_SECOND, 0);
 }

@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/obj_mac.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 
@@ -16,6 +17,7 @@ static struct {
     OSSL_PROVIDER *provider;
     EVP_MD *md[CRYPTO_SM3 + 1];
     EVP_CIPHER *gcm;
+    EC_GROUP *groups[CRYPTO_KEY_SM2 + 1];
 } lib;
 
 static const char *const md_names[] = {
@@ -24,6 +26,13 @@ static const char *const md_names[] = {
     [CRYPTO_SHA512] = "SHA512",
     [CRYPTO_SM3] = "SM3",
 };
+
+static const int curves[] = {
+    [CRYPTO_KEY_P256] = NID_X9_62_prime256v1,
+    [CRYPTO_KEY_P384] = NID_secp384r1,
+    [CRYPTO_KEY_SM2] = NID_sm2,
+};
+static_assert(sizeof(curves) / sizeof(curves[0]) == sizeof(lib.groups) / sizeof(lib.groups[0]));
 
 static enum rc fetch_all(void)
 {
@@ -35,6 +44,9 @@ static enum rc fetch_all(void)
     lib.gcm = EVP_CIPHER_fetch(lib.ctx, "AES-256-GCM", NULL);
     if (!lib.gcm)
         return RC_CRYPTO;
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
+        if (curves[i] && !(lib.groups[i] = EC_GROUP_new_by_curve_name_ex(lib.ctx, NULL, curves[i])))
+            return RC_CRYPTO;
     /* Seeds the generator now, while every system call is still allowed. */
     return crypto_random(&first, 1);
 }
@@ -68,6 +80,10 @@ void crypto_done(void)
     }
     EVP_CIPHER_free(lib.gcm);
     lib.gcm = NULL;
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        EC_GROUP_free(lib.groups[i]);
+        lib.groups[i] = NULL;
+    }
     if (lib.provider)
         OSSL_PROVIDER_unload(lib.provider);
     lib.provider = NULL;
@@ -111,4 +127,10 @@ const EVP_CIPHER *crypto_gcm(void)
 {
     assert(lib.ctx);
     return lib.gcm;
+}
+
+const EC_GROUP *crypto_group(enum crypto_key_type type)
+{
+    assert(lib.ctx);
+    return lib.groups[type];
 }

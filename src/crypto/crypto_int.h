@@ -3,6 +3,7 @@
 #pragma once
 
 #include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 
 #include "crypto/hash.h"
@@ -11,6 +12,8 @@
 /* Fetched once by crypto_init: a fetch for each use costs more than a small digest. */
 const EVP_MD *crypto_md(enum crypto_hash_alg alg);
 const EVP_CIPHER *crypto_gcm(void);
+/* Of the three curves (P256, P384, SM2), made once as well. */
+const EC_GROUP *crypto_group(enum crypto_key_type type);
 
 /* What a key is used for: each has a context of OpenSSL's that is made once and kept with the key,
  * for making one costs more than RSA takes to verify. */
@@ -41,15 +44,19 @@ struct str crypto_form_head(enum crypto_key_type type);
 
 /* Takes over `pkey` on success. RC_UNSUPPORTED, RC_INVAL and why. */
 enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err);
-/* The same of a type that has one form, when the point or key, as it stands in the
- * SubjectPublicKeyInfo, is known. */
-enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
-                              struct crypto_key **out, struct err *err);
+/* The same of a public key whose type, range and SubjectPublicKeyInfo the caller knows: what
+ * OpenSSL takes to tell them is more than everything else. */
+enum rc crypto_key_take_known(EVP_PKEY *pkey, enum crypto_key_type type, struct str spki,
+                              struct crypto_key **out);
 
-/* Refusals that more than one reader has. `bits`: as text. */
+/* RSA numbers, big endian without leading zeros: RC_INVAL when their range is not that of
+ * crypto/key.h; the bits of the modulus; the SubjectPublicKeyInfo, appended. */
+enum rc crypto_rsa_check(struct str n, struct str e, struct err *err);
+unsigned crypto_rsa_bits(struct str n);
+void crypto_rsa_put_spki(struct buf *out, struct str n, struct str e);
+
+/* A refusal that more than one reader has. */
 enum rc crypto_key_refuse_algorithm(struct err *err);
-enum rc crypto_key_refuse_bits(struct str bits, struct err *err);
-enum rc crypto_key_refuse_exponent(struct err *err);
 
 /* RC_DENIED when a list of crypto/weak.h has the modulus. */
 enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);
@@ -59,4 +66,5 @@ DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
 DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)
 DEFINE_FREEP(EVP_CIPHER_CTX_free, EVP_CIPHER_CTX)
 DEFINE_FREEP(BN_free, BIGNUM)
+DEFINE_FREEP(EC_POINT_free, EC_POINT)
 DEFINE_FREEP(BN_CTX_free, BN_CTX)

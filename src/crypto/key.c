@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "base/rd.h"
 #include "crypto/crypto_int.h"
 #include "crypto/token_int.h"
 
@@ -24,17 +25,7 @@ enum rc crypto_key_refuse_algorithm(struct err *err)
     return ERR(err, RC_UNSUPPORTED, msg_algorithm);
 }
 
-enum rc crypto_key_refuse_bits(struct str bits, struct err *err)
-{
-    return ERR(err, RC_INVAL, msg_rsa_bits, bits);
-}
-
-enum rc crypto_key_refuse_exponent(struct err *err)
-{
-    return ERR(err, RC_INVAL, msg_rsa_exponent);
-}
-
-enum { EXPONENT_MIN = 65537 };
+enum { EXPONENT_MIN = 65537, EXPONENT_BYTES = 4, RSA_NUMBER_MAX = 16384 /* bytes */ };
 
 struct kept {
     _Atomic(EVP_PKEY_CTX *) ctx[CRYPTO_USES];
@@ -96,31 +87,37 @@ static bool is_curve(enum crypto_key_type type)
 
 /* ---- checks ---- */
 
-static enum rc check_rsa(const BIGNUM *n, const BIGNUM *e, struct err *err)
+unsigned crypto_rsa_bits(struct str n)
 {
-    int bits = BN_num_bits(n);
-    char text[16];
+    unsigned first = n.n ? (unsigned char)n.p[0] : 0, bits = 0;
 
-    if (bits < CRYPTO_RSA_BITS_MIN || bits > CRYPTO_RSA_BITS_MAX) {
-        snprintf(text, sizeof(text), "%d", bits);
-        return crypto_key_refuse_bits(str_of(text), err);
-    }
-    if (!BN_is_odd(n))
-        return ERR(err, RC_INVAL, msg_rsa_modulus);
-    if (!BN_is_odd(e) || BN_num_bits(e) > CRYPTO_EXPONENT_BITS || BN_get_word(e) < EXPONENT_MIN)
-        return crypto_key_refuse_exponent(err);
-    return RC_OK;
+    for (; first; first >>= 1)
+        bits++;
+    return n.n ? (unsigned)(n.n - 1) * 8 + bits : 0;
 }
 
-static enum rc check_rsa_pkey(const EVP_PKEY *pkey, struct err *err)
+static bool is_odd(struct str v)
 {
-    CLEANUP(BN_freep) BIGNUM *n = NULL;
-    CLEANUP(BN_freep) BIGNUM *e = NULL;
+    return v.n && v.p[v.n - 1] & 1;
+}
 
-    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &n) != 1 ||
-        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
-        return failed(RC_CRYPTO);
-    return check_rsa(n, e, err);
+enum rc crypto_rsa_check(struct str n, struct str e, struct err *err)
+{
+    struct rd r = rd_of(e);
+    uint64_t exponent = 0;
+    char text[16];
+
+    if (n.n > CRYPTO_RSA_BITS_MAX / 8)
+        return ERR(err, RC_INVAL, msg_rsa_bits, STR("more than 8192"));
+    if (crypto_rsa_bits(n) < CRYPTO_RSA_BITS_MIN) {
+        snprintf(text, sizeof(text), "%u", crypto_rsa_bits(n));
+        return ERR(err, RC_INVAL, msg_rsa_bits, str_of(text));
+    }
+    if (!is_odd(n))
+        return ERR(err, RC_INVAL, msg_rsa_modulus);
+    while (e.n <= EXPONENT_BYTES && r.left)
+        exponent = exponent << 8 | rd_u8(&r);
+    return is_odd(e) && exponent >= EXPONENT_MIN ? RC_OK : ERR(err, RC_INVAL, msg_rsa_exponent);
 }
 
 static bool type_of(const EVP_PKEY *pkey, enum crypto_key_type *out)
@@ -148,16 +145,53 @@ static bool type_of(const EVP_PKEY *pkey, enum crypto_key_type *out)
 
 /* ---- the SubjectPublicKeyInfo ---- */
 
-static enum rc put_rsa_spki(const EVP_PKEY *pkey, struct buf *out)
+/* DER of less than 64 KiB. */
+static void put_head(struct buf *out, uint8_t tag, size_t n)
 {
-    unsigned char *der = NULL;
-    int n = i2d_PUBKEY(pkey, &der);
+    buf_u8(out, tag);
+    if (n > 0xff)
+        buf_u8(out, 0x82);
+    else if (n > 0x7f)
+        buf_u8(out, 0x81);
+    if (n > 0xff)
+        buf_u16(out, (uint16_t)n);
+    else
+        buf_u8(out, (uint8_t)n);
+}
 
-    if (n <= 0)
-        return failed(RC_CRYPTO);
-    buf_put(out, der, (size_t)n);
-    OPENSSL_free(der);
-    return buf_rc(out);
+static size_t with_head(size_t n)
+{
+    return n + (n > 0xff ? 4 : n > 0x7f ? 3 : 2);
+}
+
+/* An INTEGER's content: a zero before what would read as a sign. */
+static size_t integer_size(struct str v)
+{
+    return v.n + (v.n && v.p[0] & 0x80);
+}
+
+static void put_integer(struct buf *out, struct str v)
+{
+    put_head(out, 0x02, integer_size(v));
+    if (integer_size(v) > v.n)
+        buf_u8(out, 0);
+    buf_puts(out, v);
+}
+
+/* RFC 3279 section 2.3.1. */
+void crypto_rsa_put_spki(struct buf *out, struct str n, struct str e)
+{
+    static const char alg[] = "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    size_t key = with_head(integer_size(n)) + with_head(integer_size(e));
+    size_t bits = 1 + with_head(key);
+
+    put_head(out, 0x30, sizeof(alg) - 1 + with_head(bits));
+    buf_put(out, alg, sizeof(alg) - 1);
+    put_head(out, 0x03, bits);
+    buf_u8(out, 0); /* unused bits */
+    put_head(out, 0x30, key);
+    put_integer(out, n);
+    put_integer(out, e);
 }
 
 /* Not by i2d_PUBKEY: a key that was read with a compressed point or explicit parameters would come
@@ -204,45 +238,49 @@ static enum rc put_raw_spki(const struct crypto_key *k, struct buf *out)
     return RC_OK;
 }
 
-/* `tail` is the point or key where it is known already: then OpenSSL is not asked for it again,
- * which takes as long as the linter. */
-static enum rc describe(struct crypto_key *k, struct str tail)
+static enum rc put_rsa_number(const EVP_PKEY *pkey, const char *name, struct buf *out)
 {
-    buf_init(&k->spki, CRYPTO_SPKI_MAX);
-    if (k->type == CRYPTO_KEY_RSA) {
-        k->bits = (unsigned)EVP_PKEY_get_bits(k->pkey);
-        snprintf(k->text, sizeof(k->text), "RSA %u", k->bits);
-        TRY(put_rsa_spki(k->pkey, &k->spki));
-    } else {
-        k->bits = crypto_forms[k->type].bits;
-        snprintf(k->text, sizeof(k->text), "%s", crypto_forms[k->type].text);
-        if (tail.n) {
-            buf_puts(&k->spki, crypto_form_head(k->type));
-            buf_puts(&k->spki, tail);
-            TRY(buf_rc(&k->spki));
-        } else {
-            TRY(is_curve(k->type) ? put_ec_spki(k, &k->spki) : put_raw_spki(k, &k->spki));
-        }
-    }
-    return crypto_sha256(buf_str(&k->spki), k->spki_sha256);
+    CLEANUP(BN_freep) BIGNUM *v = NULL;
+    unsigned char *to;
+    int n;
+
+    if (EVP_PKEY_get_bn_param(pkey, name, &v) != 1)
+        return failed(RC_CRYPTO);
+    n = BN_num_bytes(v);
+    to = buf_reserve(out, (size_t)n);
+    if (!to)
+        return buf_rc(out);
+    BN_bn2bin(v, to);
+    buf_advance(out, (size_t)n);
+    return RC_OK;
 }
 
-enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err)
+/* Not by i2d_PUBKEY, which takes longer than RSA to verify. */
+static enum rc put_rsa(const EVP_PKEY *pkey, struct buf *out, struct err *err)
 {
-    return crypto_key_take_known(pkey, has_private, (struct str){NULL, 0}, out, err);
+    CLEANUP(buf_done) struct buf n = BUF_INIT(RSA_NUMBER_MAX);
+    CLEANUP(buf_done) struct buf e = BUF_INIT(RSA_NUMBER_MAX);
+
+    TRY(put_rsa_number(pkey, OSSL_PKEY_PARAM_RSA_N, &n));
+    TRY(put_rsa_number(pkey, OSSL_PKEY_PARAM_RSA_E, &e));
+    TRY(crypto_rsa_check(buf_str(&n), buf_str(&e), err));
+    crypto_rsa_put_spki(out, buf_str(&n), buf_str(&e));
+    return buf_rc(out);
 }
 
-enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
-                              struct crypto_key **out, struct err *err)
+static enum rc put_spki(const struct crypto_key *k, struct buf *out, struct err *err)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    enum crypto_key_type type;
+    if (k->type == CRYPTO_KEY_RSA)
+        return put_rsa(k->pkey, out, err);
+    return is_curve(k->type) ? put_ec_spki(k, out) : put_raw_spki(k, out);
+}
 
-    if (!type_of(pkey, &type))
-        return crypto_key_refuse_algorithm(err);
-    if (type == CRYPTO_KEY_RSA)
-        TRY(check_rsa_pkey(pkey, err));
-    k = MEM_NEW(struct crypto_key);
+/* `spki` is empty where it is not known yet. Takes over `pkey` on success. */
+static enum rc make(EVP_PKEY *pkey, enum crypto_key_type type, struct str spki,
+                    struct crypto_key **out, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = MEM_NEW(struct crypto_key);
+
     if (!k)
         return RC_NOMEM;
     k->kept = MEM_NEW(struct kept);
@@ -251,11 +289,37 @@ enum rc crypto_key_take_known(EVP_PKEY *pkey, bool has_private, struct str tail,
     atomic_init(&k->refs, 1);
     k->pkey = pkey;
     k->type = type;
-    k->has_private = has_private;
-    TRY(describe(k, tail));
+    buf_init(&k->spki, CRYPTO_SPKI_MAX);
+    if (spki.n == 0)
+        TRY(put_spki(k, &k->spki, err));
+    buf_puts(&k->spki, spki);
+    TRY(buf_rc(&k->spki));
+    k->bits = crypto_key_public(k).bits;
+    if (type == CRYPTO_KEY_RSA)
+        snprintf(k->text, sizeof(k->text), "RSA %u", k->bits);
+    else
+        snprintf(k->text, sizeof(k->text), "%s", crypto_forms[type].text);
+    TRY(crypto_sha256(buf_str(&k->spki), k->spki_sha256));
     EVP_PKEY_free(pkey);
     *out = MOVE(k);
     return RC_OK;
+}
+
+enum rc crypto_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out, struct err *err)
+{
+    enum crypto_key_type type;
+
+    if (!type_of(pkey, &type))
+        return crypto_key_refuse_algorithm(err);
+    TRY(make(pkey, type, (struct str){NULL, 0}, out, err));
+    (*out)->has_private = has_private;
+    return RC_OK;
+}
+
+enum rc crypto_key_take_known(EVP_PKEY *pkey, enum crypto_key_type type, struct str spki,
+                              struct crypto_key **out)
+{
+    return make(pkey, type, spki, out, NULL);
 }
 
 enum rc crypto_ossl_key_take(EVP_PKEY *pkey, bool has_private, struct crypto_key **out)
@@ -415,42 +479,4 @@ struct str crypto_key_spki(const struct crypto_key *k)
 struct str crypto_key_spki_sha256(const struct crypto_key *k)
 {
     return str_bytes(k->spki_sha256, sizeof(k->spki_sha256));
-}
-
-static enum rc put_number(const EVP_PKEY *pkey, const char *name, struct buf *out)
-{
-    CLEANUP(BN_freep) BIGNUM *v = NULL;
-    unsigned char *to;
-    int n;
-
-    if (EVP_PKEY_get_bn_param(pkey, name, &v) != 1)
-        return failed(RC_CRYPTO);
-    n = BN_num_bytes(v);
-    to = buf_reserve(out, (size_t)n);
-    if (!to)
-        return buf_rc(out);
-    BN_bn2bin(v, to);
-    buf_advance(out, (size_t)n);
-    return RC_OK;
-}
-
-enum rc crypto_key_numbers(const struct crypto_key *k, struct buf *a, struct buf *b)
-{
-    struct str tail;
-    size_t field;
-
-    if (k->type == CRYPTO_KEY_RSA) {
-        TRY(put_number(k->pkey, OSSL_PKEY_PARAM_RSA_N, a));
-        return put_number(k->pkey, OSSL_PKEY_PARAM_RSA_E, b);
-    }
-    tail = str_skip(buf_str(&k->spki), crypto_forms[k->type].n);
-    if (!is_curve(k->type)) {
-        buf_puts(a, tail);
-        return buf_rc(a);
-    }
-    field = crypto_forms[k->type].bits / 8;
-    buf_puts(a, str_head(str_skip(tail, 1), field));
-    buf_puts(b, str_skip(tail, 1 + field));
-    TRY(buf_rc(a));
-    return buf_rc(b);
 }

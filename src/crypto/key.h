@@ -66,6 +66,19 @@ struct str crypto_key_spki_sha256(const struct crypto_key *k);
  * algorithm or curve, RC_INVAL for RSA numbers out of range. */
 enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err);
 
+/* A public key that was looked at and not opened: bytes in their place. For who only has to judge
+ * it, at less than a tenth of the price of a key. */
+struct crypto_public {
+    enum crypto_key_type type;
+    unsigned bits;   /* as crypto_key_bits */
+    struct str spki; /* all of it; borrowed, as what follows */
+    struct str a, b; /* RSA modulus and exponent, without leading zeros; x and y; the key alone */
+};
+/* Accepts and refuses exactly what crypto_key_from_spki does. */
+enum rc crypto_public_read(struct str spki, struct crypto_public *out, struct err *err);
+/* The same of a key; borrowed from it. */
+struct crypto_public crypto_key_public(const struct crypto_key *k);
+
 /* From the numbers of a JWK (RFC 7518 section 6), big endian. RC_INVAL when leading zeros, range,
  * length or curve are wrong. */
 enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out, struct err *err);
@@ -73,6 +86,3 @@ enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out,
 enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y,
                            struct crypto_key **out, struct err *err);
 enum rc crypto_key_from_ed25519(struct str x, struct crypto_key **out, struct err *err);
-/* The numbers again, appended: RSA n and e; EC and SM2 x and y; of Ed25519 and ML-DSA the key alone
- * (`b` untouched). */
-enum rc crypto_key_numbers(const struct crypto_key *k, struct buf *a, struct buf *b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Public keys read, from numbers and from SubjectPublicKeyInfo. */
+#include <assert.h>
 #include <stdio.h>
 
 #include <openssl/core_names.h>
@@ -50,22 +51,34 @@ static bool has_leading_zero(struct str s)
 enum rc crypto_key_from_rsa(struct str n, struct str e, struct crypto_key **out, struct err *err)
 {
     CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
+    CLEANUP(buf_done) struct buf spki = BUF_INIT(CRYPTO_SPKI_MAX);
     unsigned char native_n[CRYPTO_RSA_BITS_MAX / 8], native_e[CRYPTO_EXPONENT_BITS / 8];
     OSSL_PARAM params[3];
 
     if (has_leading_zero(n) || has_leading_zero(e))
         return ERR(err, RC_INVAL, msg_rsa_form);
-    if (e.n > sizeof(native_e))
-        return crypto_key_refuse_exponent(err);
-    if (n.n > sizeof(native_n))
-        return crypto_key_refuse_bits(STR("more than 8192"), err);
+    TRY(crypto_rsa_check(n, e, err));
+    crypto_rsa_put_spki(&spki, n, e);
+    TRY(buf_rc(&spki));
     params[0] = integer_param(OSSL_PKEY_PARAM_RSA_N, n, native_n);
     params[1] = integer_param(OSSL_PKEY_PARAM_RSA_E, e, native_e);
     params[2] = OSSL_PARAM_construct_end();
     TRY(from_params("RSA", params, &pkey));
-    TRY(crypto_key_take(pkey, false, out, err));
+    TRY(crypto_key_take_known(pkey, CRYPTO_KEY_RSA, buf_str(&spki), out));
     pkey = NULL;
     return RC_OK;
+}
+
+/* Of a type that has one SubjectPublicKeyInfo. */
+static enum rc take_form(EVP_PKEY *pkey, enum crypto_key_type type, struct str tail,
+                         struct crypto_key **out)
+{
+    CLEANUP(buf_done) struct buf spki = BUF_INIT(CRYPTO_SPKI_MAX);
+
+    buf_puts(&spki, crypto_form_head(type));
+    buf_puts(&spki, tail);
+    TRY(buf_rc(&spki));
+    return crypto_key_take_known(pkey, type, buf_str(&spki), out);
 }
 
 enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y,
@@ -92,14 +105,13 @@ enum rc crypto_key_from_ec(enum crypto_key_type type, struct str x, struct str y
     /* It looks whether the point is on the curve; the one at infinity has no such form. */
     if (from_params(crypto_forms[type].name, params, &pkey) != RC_OK)
         return ERR(err, RC_INVAL, msg_ec_point, str_of(crypto_forms[type].text));
-    TRY(crypto_key_take_known(pkey, false, str_bytes(point, crypto_forms[type].tail), out, err));
+    TRY(take_form(pkey, type, str_bytes(point, crypto_forms[type].tail), out));
     pkey = NULL;
     return RC_OK;
 }
 
 /* The bytes of a key that has no other form. */
-static enum rc from_raw(enum crypto_key_type type, struct str raw, struct crypto_key **out,
-                        struct err *err)
+static enum rc from_raw(enum crypto_key_type type, struct str raw, struct crypto_key **out)
 {
     CLEANUP(EVP_PKEY_freep)
     EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(crypto_ossl_ctx(), crypto_forms[type].name,
@@ -107,7 +119,7 @@ static enum rc from_raw(enum crypto_key_type type, struct str raw, struct crypto
 
     if (!pkey)
         return failed(RC_CRYPTO);
-    TRY(crypto_key_take_known(pkey, false, raw, out, err));
+    TRY(take_form(pkey, type, raw, out));
     pkey = NULL;
     return RC_OK;
 }
@@ -116,68 +128,70 @@ enum rc crypto_key_from_ed25519(struct str x, struct crypto_key **out, struct er
 {
     if (x.n != crypto_forms[CRYPTO_KEY_ED25519].tail)
         return ERR(err, RC_INVAL, msg_ed25519);
-    return from_raw(CRYPTO_KEY_ED25519, x, out, err);
+    return from_raw(CRYPTO_KEY_ED25519, x, out);
 }
 
-/* The content of the next value with this tag, in DER of at most 64 KiB; false when it is none.
- * Loose about the form of lengths: crypto_key_from_spki compares the whole with what it would
- * write. */
+/* ---- SubjectPublicKeyInfo ---- */
+
+/* The content of the next value with this tag, in DER of at most 64 KiB; false when it is none. */
 static bool der_value(struct rd *r, uint8_t tag, struct str *out)
 {
-    size_t n;
+    size_t n, least = 0;
 
     if (rd_u8(r) != tag)
         return false;
     n = rd_u8(r);
-    if (n == 0x81)
-        n = rd_u8(r);
-    else if (n == 0x82)
+    if (n == 0x82) {
         n = rd_u16(r);
+        least = 0x100;
+    } else if (n == 0x81) {
+        n = rd_u8(r);
+        least = 0x80;
+    } else if (n > 0x7f) {
+        return false;
+    }
     *out = rd_bytes(r, n);
-    return !r->failed;
+    return !r->failed && n >= least;
 }
 
-static enum rc from_rsa_bits(struct str bits, struct crypto_key **out, struct err *err)
-{
-    struct rd r = rd_of(str_skip(bits, 1)); /* behind the count of unused bits */
-    struct str seq, n, e;
-
-    if (!der_value(&r, 0x30, &seq))
-        return ERR(err, RC_PARSE, msg_spki);
-    r = rd_of(seq);
-    if (!der_value(&r, 0x02, &n) || !der_value(&r, 0x02, &e))
-        return ERR(err, RC_PARSE, msg_spki);
-    if (n.n > 1 && n.p[0] == 0)
-        n = str_skip(n, 1);
-    if (e.n > 1 && e.p[0] == 0)
-        e = str_skip(e, 1);
-    return crypto_key_from_rsa(n, e, out, err);
-}
-
-/* `tail` is the point or key behind a head that fits. */
-static enum rc from_tail(enum crypto_key_type type, struct str tail, struct crypto_key **out,
-                         struct err *err)
-{
-    size_t field = crypto_forms[type].bits / 8;
-
-    if (tail.n != crypto_forms[type].tail)
-        return ERR(err, RC_PARSE, msg_spki);
-    if (!crypto_forms[type].group)
-        return from_raw(type, tail, out, err);
-    tail = str_skip(tail, 1); /* 0x04, as the comparison at the end makes sure */
-    return crypto_key_from_ec(type, str_head(tail, field), str_skip(tail, field), out, err);
-}
-
-/* The AlgorithmIdentifier's content and the BIT STRING's. */
-static bool split_spki(struct str der, struct str *out_alg, struct str *out_bits)
+/* The same of a value that is all there is. */
+static bool der_only(struct str der, uint8_t tag, struct str *out)
 {
     struct rd r = rd_of(der);
-    struct str spki;
 
-    if (!der_value(&r, 0x30, &spki))
+    return der_value(&r, tag, out) && r.left == 0;
+}
+
+/* One without a sign, and without the zero that says so. */
+static bool der_number(struct rd *r, struct str *out)
+{
+    struct str v;
+
+    if (!der_value(r, 0x02, &v) || v.n == 0 || v.p[0] & 0x80)
+        return false;
+    if (v.n > 1 && v.p[0] == 0) {
+        v = str_skip(v, 1);
+        if (!(v.p[0] & 0x80))
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+/* The AlgorithmIdentifier's content and the BIT STRING's, which has no unused bits. */
+static bool split_spki(struct str der, struct str *out_alg, struct str *out_bits)
+{
+    struct str spki;
+    struct rd r;
+
+    if (!der_only(der, 0x30, &spki))
         return false;
     r = rd_of(spki);
-    return der_value(&r, 0x30, out_alg) && der_value(&r, 0x03, out_bits);
+    if (!der_value(&r, 0x30, out_alg) || !der_value(&r, 0x03, out_bits) || r.left ||
+        out_bits->n == 0 || out_bits->p[0] != 0)
+        return false;
+    *out_bits = str_skip(*out_bits, 1);
+    return true;
 }
 
 /* 0 for another. */
@@ -200,23 +214,95 @@ static enum crypto_key_type type_of_alg(struct str alg)
     return 0;
 }
 
-enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err)
+static bool split_rsa(struct str bits, struct crypto_public *p)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
-    enum crypto_key_type type;
+    struct str seq;
+    struct rd r;
+
+    if (!der_only(bits, 0x30, &seq))
+        return false;
+    r = rd_of(seq);
+    if (!der_number(&r, &p->a) || !der_number(&r, &p->b) || r.left)
+        return false;
+    p->bits = crypto_rsa_bits(p->a);
+    return true;
+}
+
+static bool split_form(struct str bits, struct crypto_public *p)
+{
+    const struct crypto_form *f = &crypto_forms[p->type];
+    size_t field = f->bits / 8;
+
+    p->bits = f->bits;
+    p->a = bits;
+    if (bits.n != f->tail || !f->group)
+        return bits.n == f->tail;
+    p->a = str_head(str_skip(bits, 1), field);
+    p->b = str_skip(bits, 1 + field);
+    return bits.p[0] == 0x04;
+}
+
+/* Its form. What it says is not looked at. */
+static enum rc split(struct str spki, struct crypto_public *out, struct err *err)
+{
+    struct crypto_public p = {.spki = spki};
     struct str alg, bits;
 
-    if (der.n > CRYPTO_SPKI_MAX || !split_spki(der, &alg, &bits))
+    if (spki.n > CRYPTO_SPKI_MAX || !split_spki(spki, &alg, &bits))
         return ERR(err, RC_PARSE, msg_spki);
-    type = type_of_alg(alg);
-    if (type == 0)
+    p.type = type_of_alg(alg);
+    if (p.type == 0)
         return crypto_key_refuse_algorithm(err);
-    TRY(type == CRYPTO_KEY_RSA ? from_rsa_bits(bits, &k, err)
-                               : from_tail(type, str_skip(bits, 1), &k, err));
-    /* There is one form only: this catches lengths that are too long, unused bits, bytes left
-     * over. */
-    if (!str_eq(der, crypto_key_spki(k)))
+    if (!(p.type == CRYPTO_KEY_RSA ? split_rsa(bits, &p) : split_form(bits, &p)))
         return ERR(err, RC_PARSE, msg_spki);
-    *out = MOVE(k);
+    *out = p;
     return RC_OK;
+}
+
+struct crypto_public crypto_key_public(const struct crypto_key *k)
+{
+    struct crypto_public p = {};
+    enum rc rc = split(crypto_key_spki(k), &p, NULL);
+
+    assert(rc == RC_OK); /* it was written here */
+    return p;
+}
+
+/* Coordinates below p, and the curve's equation; the point at infinity has no such form. */
+static enum rc check_point(const struct crypto_public *p, struct err *err)
+{
+    const EC_GROUP *group = crypto_group(p->type);
+    CLEANUP(EC_POINT_freep) EC_POINT *point = EC_POINT_new(group);
+    struct str tail = str_skip(p->spki, crypto_forms[p->type].n);
+
+    if (!point)
+        return failed(RC_NOMEM);
+    if (EC_POINT_oct2point(group, point, (const unsigned char *)tail.p, tail.n, NULL) == 1)
+        return RC_OK;
+    return ERR(err, failed(RC_INVAL), msg_ec_point, str_of(crypto_forms[p->type].text));
+}
+
+enum rc crypto_public_read(struct str spki, struct crypto_public *out, struct err *err)
+{
+    struct crypto_public p;
+
+    TRY(split(spki, &p, err));
+    if (p.type == CRYPTO_KEY_RSA)
+        TRY(crypto_rsa_check(p.a, p.b, err));
+    else if (crypto_forms[p.type].group)
+        TRY(check_point(&p, err));
+    *out = p;
+    return RC_OK;
+}
+
+enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err)
+{
+    struct crypto_public p;
+
+    TRY(split(der, &p, err));
+    if (p.type == CRYPTO_KEY_RSA)
+        return crypto_key_from_rsa(p.a, p.b, out, err);
+    if (crypto_forms[p.type].group)
+        return crypto_key_from_ec(p.type, p.a, p.b, out, err);
+    return from_raw(p.type, p.a, out);
 }

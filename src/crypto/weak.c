@@ -4,8 +4,6 @@
 #include <stdio.h>
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
 
 #include "crypto/crypto_int.h"
 
@@ -139,11 +137,12 @@ static enum rc check_close(const BIGNUM *n, struct err *err)
     return found ? ERR(err, RC_DENIED, msg_close) : RC_OK;
 }
 
-static enum rc check_rsa(const struct crypto_key *k, struct err *err)
+static enum rc check_rsa(struct str modulus, struct err *err)
 {
-    CLEANUP(BN_freep) BIGNUM *n = NULL;
+    CLEANUP(BN_freep)
+    BIGNUM *n = BN_bin2bn((const unsigned char *)modulus.p, (int)modulus.n, NULL);
 
-    if (EVP_PKEY_get_bn_param(crypto_ossl_pkey(k), OSSL_PKEY_PARAM_RSA_N, &n) != 1) {
+    if (!n) {
         crypto_ossl_clear();
         return RC_CRYPTO;
     }
@@ -155,7 +154,7 @@ static enum rc check_rsa(const struct crypto_key *k, struct err *err)
 
 /* The eight points whose order divides eight, by their y; the sign bit does not matter. Also y as p
  * and p + 1, which read as 0 and 1. */
-static enum rc check_order(const struct crypto_key *k, struct err *err)
+static enum rc check_order(struct str key, struct err *err)
 {
     static const unsigned char small[][32] = {
         {0x00},
@@ -176,10 +175,9 @@ static enum rc check_order(const struct crypto_key *k, struct err *err)
          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
     };
-    struct str spki = crypto_key_spki(k);
     unsigned char y[32];
 
-    memcpy(y, spki.p + spki.n - sizeof(y), sizeof(y));
+    memcpy(y, key.p, sizeof(y));
     y[31] &= 0x7f;
     for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++)
         if (memcmp(y, small[i], sizeof(y)) == 0)
@@ -187,13 +185,13 @@ static enum rc check_order(const struct crypto_key *k, struct err *err)
     return RC_OK;
 }
 
-enum rc crypto_weak_check(const struct crypto_key *k, struct err *err)
+enum rc crypto_weak_check(struct crypto_public k, struct err *err)
 {
-    switch (crypto_key_type(k)) {
+    switch (k.type) {
     case CRYPTO_KEY_RSA:
-        return check_rsa(k, err);
+        return check_rsa(k.a, err);
     case CRYPTO_KEY_ED25519:
-        return check_order(k, err);
+        return check_order(k.a, err);
     case CRYPTO_KEY_P256:
     case CRYPTO_KEY_P384:
     case CRYPTO_KEY_SM2:

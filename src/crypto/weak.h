@@ -18,7 +18,7 @@ enum {
 
 /* RC_OK for a key without such faults; RC_DENIED and which one otherwise. Takes well under a
  * millisecond or two. */
-enum rc crypto_weak_check(const struct crypto_key *k, struct err *err);
+enum rc crypto_weak_check(struct crypto_public k, struct err *err);
 
 /* Lists of weak RSA keys, in the format of Debian's openssl-blacklist packages: a line for each, 20
  * hexadecimal digits, the second half of the SHA-1 of what `openssl rsa -noout -modulus` prints;

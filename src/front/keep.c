@@ -91,7 +91,8 @@ static bool is_reading(const struct http_request *req)
     return str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
 }
 
-/* False for what is never kept. */
+/* False for what is never kept. Without the query: what core lets be kept depends on none, and a
+ * stranger must not make an entry of each. */
 static bool put_key(const struct http_request *req, struct buf *out)
 {
     bool reading = is_reading(req);
@@ -100,7 +101,6 @@ static bool put_key(const struct http_request *req, struct buf *out)
         return false;
     buf_lstr(out, req->listener);
     buf_lstr(out, req->path);
-    buf_lstr(out, req->query);
     buf_u8(out, reading);
     if (!reading)
         buf_puts(out, req->body);

@@ -13,7 +13,6 @@ enum {
     SUBJECTS_MAX = 100, /* names, or addresses, of one certificate */
     PAIRS_MAX = 32,
     ISSUERS_MAX = 64,
-    CHAIN_MAX = 8,
     CERT_BYTES = 72 * KIB, /* X509_CERT_MAX */
     PROCESSES_MAX = 96,
     SERIAL_BYTES = 20,
@@ -97,13 +96,7 @@ IPC_FIELDS(ipc_sign, IPC_F_STR(ipc_sign, issuer, NAME_BYTES),
 
 IPC_FIELDS(ipc_sign_reply, IPC_F_STR(ipc_sign_reply, certificate, CERT_BYTES));
 
-IPC_FIELDS(ipc_issuer, IPC_F_STR(ipc_issuer, id, NAME_BYTES),
-           IPC_F_STR(ipc_issuer, algorithm, NAME_BYTES),
-           IPC_F_STR(ipc_issuer, certificate, CERT_BYTES),
-           IPC_F_STRS(ipc_issuer, chain, CHAIN_MAX, CERT_BYTES),
-           IPC_F_BOOL(ipc_issuer, key_available));
-
-IPC_FIELDS(ipc_issuers, IPC_F_LIST(ipc_issuers, issuers, ipc_issuer, ISSUERS_MAX));
+IPC_FIELDS(ipc_issuers, IPC_F_STRS(ipc_issuers, refs, ISSUERS_MAX, NAME_BYTES));
 
 IPC_FIELDS(ipc_admin, IPC_F_STR(ipc_admin, command, NAME_BYTES),
            IPC_F_STR(ipc_admin, args, 64 * KIB));

@@ -151,16 +151,9 @@ struct ipc_sign_reply {
     struct str certificate; /* DER */
 };
 
-struct ipc_issuer {
-    struct str id;
-    struct str algorithm;
-    struct str certificate; /* DER */
-    struct ipc_strs chain;  /* DER, its issuer first, the root last */
-    bool key_available;
-};
-
+/* The issuers that the signer signs with, as it has read them when it was started. */
 struct ipc_issuers {
-    IPC_LIST(struct ipc_issuer) issuers;
+    struct ipc_strs refs; /* "rsa-1" */
 };
 
 struct ipc_admin {
@@ -177,5 +170,5 @@ extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_field
     ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
     ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
     ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields,
-    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuer_fields, ipc_issuers_fields, ipc_admin_fields,
+    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuers_fields, ipc_admin_fields,
     ipc_admin_reply_fields;

@@ -64,7 +64,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
          4 * MIB + SLACK, IPC_SIGN_CRL_CREDITS),
     CALL(IPC_SIGN_OCSP, "sign-ocsp", CORE, SIGNER, ipc_sign_ocsp, 2 * SLACK, ipc_sign_ocsp_reply,
          64 * KIB + SLACK, IPC_SIGN_OCSP_CREDITS),
-    CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 4 * MIB, 2),
+    CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 5 * KIB, 1),
 
     CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
          IPC_VALIDATE_CREDITS),

@@ -162,7 +162,7 @@ static enum rc read_key(const struct json *o, struct crypto_key **out, struct er
     else
         return ERR(err, RC_UNSUPPORTED, msg_kty, kty);
     TRY(check_purpose(o, crypto_key_type(key), err));
-    TRY(crypto_weak_check(key, err));
+    TRY(crypto_weak_check(crypto_key_public(key), err));
     *out = MOVE(key);
     return RC_OK;
 }
@@ -203,26 +203,23 @@ static enum rc put_json(const struct crypto_key *k, struct buf *out)
         [CRYPTO_KEY_P384] = "P-384",
         [CRYPTO_KEY_ED25519] = "Ed25519",
     };
-    CLEANUP(buf_done) struct buf a = BUF_INIT(NUMBER_MAX);
-    CLEANUP(buf_done) struct buf b = BUF_INIT(NUMBER_MAX);
-    enum crypto_key_type type = crypto_key_type(k);
+    struct crypto_public key = crypto_key_public(k);
     struct json_out o;
 
-    if (type != CRYPTO_KEY_RSA && !curves[type])
+    if (key.type != CRYPTO_KEY_RSA && !curves[key.type])
         return RC_UNSUPPORTED;
-    TRY(crypto_key_numbers(k, &a, &b));
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);
-    if (type == CRYPTO_KEY_RSA) {
-        json_kv_b64url(&o, "e", buf_str(&b));
+    if (key.type == CRYPTO_KEY_RSA) {
+        json_kv_b64url(&o, "e", key.b);
         json_kv_z(&o, "kty", "RSA");
-        json_kv_b64url(&o, "n", buf_str(&a));
+        json_kv_b64url(&o, "n", key.a);
     } else {
-        json_kv_z(&o, "crv", curves[type]);
-        json_kv_z(&o, "kty", type == CRYPTO_KEY_ED25519 ? "OKP" : "EC");
-        json_kv_b64url(&o, "x", buf_str(&a));
-        if (type != CRYPTO_KEY_ED25519)
-            json_kv_b64url(&o, "y", buf_str(&b));
+        json_kv_z(&o, "crv", curves[key.type]);
+        json_kv_z(&o, "kty", key.b.n ? "EC" : "OKP");
+        json_kv_b64url(&o, "x", key.a);
+        if (key.b.n)
+            json_kv_b64url(&o, "y", key.b);
     }
     json_end(&o);
     return json_out_done(&o);

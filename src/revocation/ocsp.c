@@ -155,7 +155,7 @@ static enum rc look_up(const struct ocsp_ask *ask, const struct x509_ocsp_id *id
     if (rc == RC_NOTFOUND || !str_eq(id_str(&s.issuer), id_str(&ask->issuer->id)))
         return RC_OK;
     out->status = X509_OCSP_GOOD;
-    if (s.status == STORE_CERTIFICATE_REVOKED) {
+    if (s.revoked) {
         out->status = X509_OCSP_REVOKED;
         out->at = s.revoked - s.revoked % WHEN_SECOND;
         out->reason = (uint8_t)s.reason;
@@ -444,6 +444,18 @@ static bool is_known(const struct revocation *r, const struct ca_issuer *issuer,
     return true;
 }
 
+/* There is an answer that needs no look at the database: only what is known is kept. */
+static bool is_kept(struct revocation *r, const struct ca_issuer *issuer,
+                    const struct x509_ocsp_request *q)
+{
+    struct revocation_key key;
+
+    if (q->n != 1 || q->nonce.n)
+        return false;
+    key = revocation_key_of(q->ids[0].hash, issuer->ref, &q->ids[0].serial);
+    return revocation_answers_find(&r->answers, &key, now_of(r)) != NULL;
+}
+
 static bool all_of(const struct ca_issuer *issuer, const struct x509_ocsp_request *q)
 {
     struct x509_ocsp_issuer names;
@@ -470,7 +482,7 @@ static void answer(struct revocation *r, const struct ca_issuer *issuer, struct 
         refuse(x, X509_OCSP_UNAUTHORIZED);
         return;
     }
-    known = is_known(r, issuer, &q);
+    known = is_kept(r, issuer, &q) || is_known(r, issuer, &q);
     if ((q.n > 1 || q.nonce.n || !known) && take_token(r))
         begin(r, issuer, &q, NULL, x);
     else if (q.n == 1 && known)

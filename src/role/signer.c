@@ -157,6 +157,26 @@ static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd
     IGNORE_RC(ipc_reply(req, &reply));
 }
 
+/* What core compares its register with: a command may have died before it could say that there is
+ * something new to read. */
+static void on_issuers(void *arg, struct ipc_req *req, const void *, int)
+{
+    const struct role_env *env = arg;
+    const struct ca_signer *signer = env->state;
+    struct str refs[CA_ISSUERS_MAX];
+    struct ipc_issuers reply = {{refs, 0}};
+
+    for (size_t i = 0; i < ca_signer_count(signer); i++)
+        if (ca_signer_issuer(signer, i)->state != STORE_ISSUER_REVOKED)
+            refs[reply.refs.n++] = ca_signer_issuer(signer, i)->ref;
+    IGNORE_RC(ipc_reply(req, &reply)); /* core asks the next process */
+}
+
+static enum rc signer_prepare(struct role_env *env, const struct conf *next, struct err *err)
+{
+    return ca_signer_check_conf(env->state, next, err);
+}
+
 static void signer_commit(struct role_env *env)
 {
     ca_signer_set_conf(env->state, env->conf);
@@ -173,6 +193,7 @@ static const struct ipc_handler handlers[] = {
     {IPC_SIGN, on_sign},
     {IPC_SIGN_CRL, on_sign_crl},
     {IPC_SIGN_OCSP, on_sign_ocsp},
+    {IPC_ISSUERS, on_issuers},
 };
 
 const struct role_def role_signer = {
@@ -184,6 +205,7 @@ const struct role_def role_signer = {
     .start_seconds = 600, /* somebody may have to type the passphrase */
     .drain_order = 2,
     .open = signer_open,
+    .prepare = signer_prepare,
     .commit = signer_commit,
     .close = signer_close,
 };

@@ -32,14 +32,15 @@ static enum rc take_serial(struct store_txn *txn, const struct store_certificate
 
     if (!issuance->z[0]) {
         TRY(stmt_open(&st, txn,
-                      "INSERT INTO serials (certificate, serial)"
-                      " VALUES ((SELECT n FROM certificates WHERE id = ?), ?)"));
+                      "INSERT INTO serials (serial, certificate, issuer, revoked, reason)"
+                      " SELECT serial, n, issuer, revoked, revocation_reason FROM certificates"
+                      " WHERE id = ?"));
         stmt_id(&st, &c->id);
-        stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
         return stmt_run(&st);
     }
     TRY(stmt_open(&st, txn,
-                  "UPDATE serials SET certificate = (SELECT n FROM certificates WHERE id = ?)"
+                  "UPDATE serials SET (certificate, issuer, revoked, reason) ="
+                  " (SELECT n, issuer, revoked, revocation_reason FROM certificates WHERE id = ?)"
                   " WHERE serial = ? AND certificate IS NULL AND issuance ="
                   " (SELECT n FROM issuances WHERE id = ? AND state = 'reserved')"));
     stmt_id(&st, &c->id);
@@ -197,6 +198,20 @@ enum rc store_certificate_by_serial(struct store_txn *txn, struct arena *a, stru
     return read_row(&st, txn, a, out);
 }
 
+/* What store_status_get reads. */
+static enum rc mark_serial(struct store_txn *txn, const struct id *id)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE serials SET (revoked, reason) ="
+                  " (SELECT revoked, revocation_reason FROM certificates WHERE id = ?)"
+                  " WHERE serial = (SELECT serial FROM certificates WHERE id = ?)"));
+    stmt_id(&st, id);
+    stmt_id(&st, id);
+    return stmt_change(&st);
+}
+
 enum rc store_certificate_revoke(struct store_txn *txn, const struct id *id, when_t now, int reason)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -207,7 +222,8 @@ enum rc store_certificate_revoke(struct store_txn *txn, const struct id *id, whe
     stmt_when(&st, now);
     stmt_int(&st, reason);
     stmt_id(&st, id);
-    return stmt_move(&st, txn, EXISTS, id);
+    TRY(stmt_move(&st, txn, EXISTS, id));
+    return mark_serial(txn, id);
 }
 
 enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id, int reason)
@@ -219,7 +235,8 @@ enum rc store_certificate_set_reason(struct store_txn *txn, const struct id *id,
                   " WHERE id = ? AND status = 'revoked'"));
     stmt_int(&st, reason);
     stmt_id(&st, id);
-    return stmt_move(&st, txn, EXISTS, id);
+    TRY(stmt_move(&st, txn, EXISTS, id));
+    return mark_serial(txn, id);
 }
 
 enum rc store_certificate_set_owner(struct store_txn *txn, const struct id *id, struct str owner,

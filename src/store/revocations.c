@@ -48,23 +48,18 @@ enum rc store_revocation_add(struct store_txn *txn, const struct store_revocatio
 enum rc store_status_get(struct store_txn *txn, struct str serial, struct store_status *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    static const char *const statuses[] = {"valid", "revoked"};
     struct store_status s = {};
     struct row r;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT id, issuer, status, revoked, revocation_reason, not_after"
-                  " FROM certificates WHERE n ="
-                  " (SELECT certificate FROM serials WHERE serial = ?)"));
+                  "SELECT issuer, revoked, reason FROM serials"
+                  " WHERE serial = ? AND certificate IS NOT NULL"));
     stmt_blob(&st, serial, STORE_SERIAL_MAX);
     TRY(stmt_next(&st));
     r = row_of(&st, NULL);
-    s.certificate = row_id(&r);
     s.issuer = row_id(&r);
-    s.status = (enum store_certificate_status)row_enum(&r, statuses, STORE_CERTIFICATE_STATUSES);
     s.revoked = row_int(&r);
     s.reason = (int)row_int(&r);
-    s.not_after = row_int(&r);
     TRY(r.rc);
     *out = s;
     return RC_OK;

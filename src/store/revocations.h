@@ -24,14 +24,11 @@ struct store_revocation {
 enum rc store_revocation_add(struct store_txn *txn, const struct store_revocation *revocation,
                              when_t due);
 
-/* What is known of a serial, at the price of two look-ups, however large the register. */
+/* What OCSP says of a serial, at the price of one look-up in a table of nothing else. */
 struct store_status {
-    struct id certificate;
     struct id issuer;
-    enum store_certificate_status status;
-    when_t revoked;
+    when_t revoked; /* 0: it is not */
     int reason;
-    when_t not_after;
 };
 /* RC_NOTFOUND: no certificate has that serial; it may be reserved. */
 enum rc store_status_get(struct store_txn *txn, struct str serial, struct store_status *out);

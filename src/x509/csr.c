@@ -324,7 +324,7 @@ static enum rc check_key(struct parse *p, struct str info, enum crypto_sig_alg a
     enum rc rc = crypto_key_from_spki(p->csr.spki, &key, err);
 
     if (rc == RC_OK)
-        rc = crypto_weak_check(key, err);
+        rc = crypto_weak_check(crypto_key_public(key), err);
     if (rc == RC_PARSE || rc == RC_INVAL || rc == RC_UNSUPPORTED || rc == RC_DENIED)
         return err_problem(err, rc, "badPublicKey", 400);
     TRY(rc);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "x509/der.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- writer ---- */
@@ -137,20 +136,34 @@ void x509_der_named_bits(struct x509_der *w, uint16_t bits)
     x509_der_put(w, X509_DER_BIT_STRING, str_bytes(content, 1 + n));
 }
 
+/* Two digits; where the next go. */
+static char *put_two(char *at, int v)
+{
+    at[0] = (char)('0' + v / 10);
+    at[1] = (char)('0' + v % 10);
+    return at + 2;
+}
+
 void x509_der_time(struct x509_der *w, when_t t)
 {
+    char text[] = "YYYYMMDDhhmmssZ", *at = text;
     struct when_civil c;
-    char text[32];
-    bool utc;
 
     if (when_to_civil(t, &c) != RC_OK) {
         buf_fail(w->out, RC_INVAL);
         return;
     }
-    utc = c.year < 2050;
-    snprintf(text, sizeof(text), "%04d%02d%02d%02d%02d%02dZ", c.year, c.month, c.day, c.hour,
-             c.minute, c.second);
-    x509_der_put(w, utc ? X509_DER_UTC_TIME : X509_DER_TIME, str_of(utc ? text + 2 : text));
+    at = put_two(at, c.year / 100);
+    at = put_two(at, c.year % 100);
+    at = put_two(at, c.month);
+    at = put_two(at, c.day);
+    at = put_two(at, c.hour);
+    at = put_two(at, c.minute);
+    put_two(at, c.second);
+    if (c.year < 2050)
+        x509_der_put(w, X509_DER_UTC_TIME, str_of(text + 2));
+    else
+        x509_der_put(w, X509_DER_TIME, str_of(text));
 }
 
 enum rc x509_der_end(const struct x509_der *w)

@@ -171,19 +171,19 @@ static enum rc start(struct x509_lint *l, struct err *err)
 {
     enum rc rc;
 
-    /* To read a key takes longer than all rules together. */
-    if (l->in->key && str_eq(crypto_key_spki(l->in->key), l->c->spki)) {
-        l->key = crypto_key_ref(l->in->key);
+    if (l->in->key && str_eq(l->in->key->spki, l->c->spki)) {
+        l->key = *l->in->key;
         return RC_OK;
     }
-    rc = crypto_key_from_spki(l->c->spki, &l->key, err);
+    rc = crypto_public_read(l->c->spki, &l->key, err);
     /* Otherwise a rule says so, and has the reason again. */
     return rc == RC_NOMEM || rc == RC_CRYPTO ? rc : RC_OK;
 }
 
 static bool keeps(struct x509_lint *l, size_t i)
 {
-    l->why = ERR_INIT;
+    if (l->why.rc != RC_OK)
+        l->why = ERR_INIT; /* a kilobyte: not for each rule */
     l->arg[0] = 0;
     return !(rules[i].rule.kinds & 1u << l->in->kind) || rules[i].holds(l);
 }
@@ -215,7 +215,6 @@ enum rc x509_lint_tbs(struct arena *a, struct str tbs, const struct x509_lint_in
     for (size_t i = 0; i < RULES && rc == RC_OK; i++)
         if (!keeps(&l, i))
             rc = refuse(&l, i, err);
-    crypto_key_unref(l.key);
     return rc;
 }
 
@@ -237,7 +236,6 @@ enum rc x509_lint_list(struct arena *a, struct str tbs, const struct x509_lint_i
             rc = l.why.rc;
         out[n++] = &rules[i].rule;
     }
-    crypto_key_unref(l.key);
     if (rc == RC_OK)
         *out_n = n;
     return rc;

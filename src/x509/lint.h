@@ -25,8 +25,8 @@ struct x509_lint_in {
     const struct x509_cert *issuer; /* NULL for a root */
     const struct crypto_key *issuer_key;
     struct str spki;
-    struct crypto_key *key; /* that of `spki`, where the caller has read it already; or NULL */
-    const struct str *dns;  /* exactly these, in any order */
+    const struct crypto_public *key; /* that of `spki`, where the caller has read it; or NULL */
+    const struct str *dns;           /* exactly these, in any order */
     const struct addr *ips;
     const struct str *emails; /* the same */
     const struct str *uris;

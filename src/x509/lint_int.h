@@ -9,10 +9,10 @@ enum { X509_LINT_ARG = 128 };
 struct x509_lint {
     const struct x509_cert *c;
     const struct x509_lint_in *in;
-    struct crypto_key *key;  /* the certified one; NULL when it cannot be read */
-    struct err why;          /* of the rule just asked: another module's refusal; rc RC_OK: the
-                                rule's own message, with */
-    char arg[X509_LINT_ARG]; /* the first argument of that message */
+    struct crypto_public key; /* the certified one; type 0 when it cannot be read */
+    struct err why;           /* of the rule just asked: another module's refusal; rc RC_OK: the
+                                 rule's own message, with */
+    char arg[X509_LINT_ARG];  /* the first argument of that message */
 };
 
 /* True when the rule is kept. A failure that is nobody's fault (memory) is in `why` and counts as

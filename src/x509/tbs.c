@@ -77,10 +77,21 @@ static enum rc check_urls(const struct str *urls, size_t n, struct err *err)
     return RC_OK;
 }
 
+/* What the key's identifiers are of: the content of the BIT STRING. */
+static enum rc key_bits(struct str spki, struct str *out)
+{
+    struct rd r = rd_of(spki), in = x509_der_in(&r, X509_DER_SEQUENCE);
+
+    x509_der_get(&in, X509_DER_SEQUENCE);
+    *out = x509_der_get_bits(&in);
+    TRY(rd_done(&r));
+    return rd_done(&in);
+}
+
 static enum rc check(const struct x509_tbs_in *in, struct err *err)
 {
-    unsigned char id[X509_KEY_ID];
     struct x509_serial serial;
+    struct str bits;
 
     if (x509_serial_from_bytes(x509_serial_bytes(&in->serial), &serial) != RC_OK)
         return ERR(err, RC_INVAL, msg_serial);
@@ -89,7 +100,7 @@ static enum rc check(const struct x509_tbs_in *in, struct err *err)
         return ERR(err, RC_INVAL, msg_issuer);
     if (in->not_before < 0 || in->not_after > WHEN_MAX || in->not_after < in->not_before)
         return ERR(err, RC_INVAL, msg_validity);
-    if (x509_der_check(in->spki) != RC_OK || x509_key_id(in->spki, id) != RC_OK)
+    if (x509_der_check(in->spki) != RC_OK || key_bits(in->spki, &bits) != RC_OK)
         return ERR(err, RC_INVAL, msg_spki);
     TRY(x509_ext_check_names(&X509_SAN_OF(in), err));
     TRY(check_urls(in->crl_urls, in->n_crl_urls, err));
@@ -392,14 +403,10 @@ enum rc x509_sign_tbs(const struct crypto_key *key, struct str tbs, struct buf *
 
 enum rc x509_key_id(struct str spki, unsigned char out[static X509_KEY_ID])
 {
-    struct rd r = rd_of(spki), in = x509_der_in(&r, X509_DER_SEQUENCE);
     unsigned char digest[CRYPTO_SHA256_BYTES];
     struct str bits;
 
-    x509_der_get(&in, X509_DER_SEQUENCE);
-    bits = x509_der_get_bits(&in);
-    TRY(rd_done(&r));
-    TRY(rd_done(&in));
+    TRY(key_bits(spki, &bits));
     TRY(crypto_sha256(bits, digest));
     memcpy(out, digest, X509_KEY_ID);
     return RC_OK;

@@ -8,7 +8,9 @@ import atexit
 import json
 import os
 import pathlib
+import resource
 import shutil
+import signal
 import ssl
 import stat
 import subprocess
@@ -210,6 +212,7 @@ def wrong_words(lab):
                               (("--name", "www.example.com"), 2, "www.example.com"), (("--name", "8.8.8.8"), 2, "8.8.8.8"),
                               (("--name", NAME, "--profile", "nope"), 2, "no profile"),
                               (("--name", "a@hospital.example"), 2, "names"),
+                              (("--name", "alice@nas.lan", "--profile", "client"), 2, "no issuer is made for the mail address"),
                               (("--name", NAME, "--common-name", "x"), 2, "common name")):
         issue(lab, "none", *words, want=want, says=says)
     autarky(lab, "cert", "issue", "--name", NAME, want=64, says="--out is missing")
@@ -330,7 +333,8 @@ def owners(lab):
 
 def profiles_are_checked(lab):
     good = (lab.data / "autarky.yaml").read_text()
-    for profiles, says in (("a: {revocation: both, lifetime: 500d}", "lifetime_max"), ("a: {must_staple: true, revocation: crl}", "OCSP"),
+    for profiles, says in (("a: {revocation: both, lifetime: 500d}", "lifetime_max"), ("a: {revocation: none, lifetime: 8d}", "no_revocation_max"),
+                           ("a: {must_staple: true, revocation: crl}", "OCSP"),
                            ("tlcp-sign: {key_algorithms: [rsa]}", "SM2"), ("a: {policies: [one]}", "object identifier"),
                            ("a: {lifetime: 1h, backdate: 1h}", "backdate"), ("a: {key_usage: [keyAgreement]}", "keyAgreement")):
         (lab.data / "autarky.yaml").write_text(good.replace("profiles:\n", f"profiles:\n  {profiles}\n"))
@@ -342,12 +346,57 @@ def profiles_are_checked(lab):
     (lab.data / "autarky.yaml").write_text(good)
 
 
+def reload_holds_profiles_against_rules(lab):
+    """What the signer would refuse is refused when the configuration is taken, and not when somebody needs a certificate."""
+    good = (lab.data / "autarky.yaml").read_text()
+    for profile, says in (("lifetime: 500d", "raise lifetime_max"), ("revocation: none, lifetime: 8d", "raise no_revocation_max")):
+        (lab.data / "autarky.yaml").write_text(good.replace("profiles:\n", f"profiles:\n  late: {{{profile}}}\n"))
+        autarky(lab, "reload", want=2, says=("nothing was changed", "profiles.late.lifetime", says))
+    (lab.data / "autarky.yaml").write_text(good)
+    autarky(lab, "reload")
+
+
+def files_in(out):
+    """But for what a process left that died while it wrote."""
+    return {path.name: path.read_bytes() for path in out.iterdir() if not path.name.startswith(".tmp-")}
+
+
+def a_pair_is_replaced_as_one(lab):
+    """A full disk (here: a limit that the longest of the files passes) leaves the old files, whether the process may say so or dies
+    of it; names that a crash left half given are given by the next one."""
+    out, other = lab.directory / "pair", lab.directory / "other-pair"
+    issue(lab, "pair", "--name", NAME)
+    issue(lab, "other-pair", "--name", NAME)
+    before, new = files_in(out), files_in(other)
+    limit = len(before["fullchain.pem"]) - 100
+    for dies in (False, True):
+        issue(lab, "pair", "--name", NAME, "--force", want=-signal.SIGXFSZ if dies else 3, says="" if dies else "was issued, and its files",
+              restore_signals=dies, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        found = files_in(out)
+        if {name: found[name] for name in before} != before or (not dies and found != before):
+            sys.exit(f"a full disk changed {sorted(found)}")
+    autarky(lab, "cert", "issue", "--name", NAME, "--out", out, want=2, says="is there already")
+    if files_in(out) != before:
+        sys.exit("what was begun of another pair is still there")
+    for name, content in new.items():
+        (out / f".autarky-new-{name}").write_bytes(content)
+    (out / ".autarky-new").touch()
+    (out / ".autarky-new-cert.pem").rename(out / "cert.pem")
+    autarky(lab, "cert", "issue", "--name", NAME, "--out", out, want=2, says="is there already")
+    if files_in(out) != new:
+        sys.exit(f"the second pair is not whole: {sorted(files_in(out))}")
+    issue(lab, "pair", "--name", NAME, "--force")
+    if sorted(files_in(out)) != sorted(before) or files_in(out)["privkey.pem"] == new["privkey.pem"]:
+        sys.exit(f"not replaced: {sorted(files_in(out))}")
+
+
 def main():
     with Lab(PROFILES) as lab:
         profiles_are_checked(lab)
         autarky(lab, "cert", "show", "01", want=2, says="no server answers")
         lab.start()
-        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, requests, wrong_words, bundles, register, mutual_tls, owners):
+        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, requests, wrong_words, bundles, register, mutual_tls, owners,
+                     reload_holds_profiles_against_rules, a_pair_is_replaced_as_one):
             test(lab)
 
 

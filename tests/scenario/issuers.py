@@ -4,7 +4,9 @@
 is opened; each certificate verifies with the roots it should and with no others, and what was issued before stays good."""
 
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -161,6 +163,32 @@ def next_root(lab):
             sys.exit(f"{root} is not among the roots")
 
 
+def kill(lab, role):
+    status = json.loads(lab.autarky("status", "--json", ok=(0, 2)))
+    os.kill(next(p["pid"] for p in status["processes"] if p["role"] == role), signal.SIGKILL)
+
+
+def told_late(lab):
+    """As when command and core have died between the commit and the word to the signer: a new core finds that the signer has read
+    less than the register says, and has it started again. Once: what is not there, a second start does not bring."""
+    ref = [i["ref"] for i in register(lab).values() if i["state"] == "active" and i["key"] and not i["ref"].startswith("root")][-1]
+    files, aside = [lab.data / "ca" / f"{ref}.{end}" for end in ("crt", "key")], lab.directory / "aside"
+    aside.mkdir()
+    restarts, differs = lab.log().count("serve.restarts role=signer"), f"core.signer-differs issuer={ref} restart="
+    for path in files:
+        path.rename(aside / path.name)
+    kill(lab, "signer")
+    wait_for("core to see that the signer lacks one", lambda: differs + "true" in lab.log(), 60)
+    wait_for("core to see that a start has not helped", lambda: differs + "false" in lab.log(), 60)
+    for path in files:
+        (aside / path.name).rename(path)
+    kill(lab, "core")
+    wait_for("the second restart", lambda: lab.log().count("serve.restarts role=signer") == restarts + 2, 60)
+    wait_for("the signer", lambda: lab.log().rindex("serve.role-ready role=signer") > lab.log().rindex("serve.restarts role=signer"), 60)
+    if (lab.log().count(differs + "true"), lab.log().count(differs + "false")) != (2, 1):
+        sys.exit(f"{differs}: not once for each core, and once in vain")
+
+
 def main():
     with Lab(policy="  - name: all\n    allow: [\"*\"]\n", init_options=("--algorithms", "ecdsa,sm2")) as lab:
         port = free_port()
@@ -177,6 +205,7 @@ def main():
         another_domain(lab, certificates, second)
         revoked(lab, certificates)
         good(lab, first)
+        told_late(lab)
 
 
 main()

@@ -7,8 +7,12 @@
 #include "conf/conf.h"
 
 #define RULES(domains, networks)                                                                   \
-    "{\"domains\":[" domains "],\"single_labels\":true,\"networks\":[" networks                    \
-    "],\"lifetime_max\":\"90d\",\"signatures_per_hour\":2}"
+    "{\"intranet\":{\"domains\":[" domains "],\"labels\":[\"intranet\"],\"networks\":[" networks   \
+    "]},\"lifetime_max\":\"90d\",\"no_revocation_max\":\"7d\",\"signatures_per_hour\":2}"
+
+static const struct conf_profile usual = {.name = {"usual", 5}, .lifetime = 90 * WHEN_DAY};
+static const struct conf_profile brief = {
+    .name = {"brief", 5}, .lifetime = 7 * WHEN_DAY, .revocation = CONF_REVOCATION_NONE};
 
 static void what_the_rules_cover(void)
 {
@@ -19,7 +23,7 @@ static void what_the_rules_cover(void)
         {"hospital.example", true},      {"a.hospital.example", true},
         {"*.hospital.example", true},    {"evilhospital.example", false},
         {"hospital.example.org", false}, {"intranet", true},
-        {"www.google.com", false},       {"example", true},
+        {"www.google.com", false},       {"example", false},
     };
     static const struct {
         const char *addr;
@@ -34,14 +38,16 @@ static void what_the_rules_cover(void)
         struct str name = str_of(names[i].name);
         struct ca_leaf leaf = {.dns = &name, .n_dns = 1};
 
-        CHECK_RC(ca_rules_check(&r, false, &leaf, NULL), names[i].covered ? RC_OK : RC_DENIED);
+        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL),
+                 names[i].covered ? RC_OK : RC_DENIED);
     }
     for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++) {
         struct addr addr = {.n = 0};
         struct ca_leaf leaf = {.ips = &addr, .n_ips = 1};
 
         CHECK_OK(addr_parse(str_of(addrs[i].addr), &addr));
-        CHECK_RC(ca_rules_check(&r, false, &leaf, NULL), addrs[i].covered ? RC_OK : RC_DENIED);
+        CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL),
+                 addrs[i].covered ? RC_OK : RC_DENIED);
     }
 }
 
@@ -52,10 +58,34 @@ static void lifetime(void)
     struct err err = ERR_INIT;
 
     CHECK_OK(ca_rules_parse(STR(RULES("", "")), &r, NULL));
-    CHECK_OK(ca_rules_check(&r, false, &leaf, NULL));
+    CHECK_OK(ca_rules_check(&r, false, &usual, &leaf, NULL));
     leaf.not_after++;
-    CHECK_RC(ca_rules_check(&r, false, &leaf, &err), RC_DENIED);
+    CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, &err), RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "ca.rules-lifetime");
+    leaf.not_after = 7 * WHEN_DAY;
+    CHECK_OK(ca_rules_check(&r, false, &brief, &leaf, NULL));
+    leaf.not_after++;
+    CHECK_RC(ca_rules_check(&r, false, &brief, &leaf, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "ca.rules-lifetime");
+}
+
+/* What `config check` and a reload ask. */
+static void lifetimes_of_profiles(void)
+{
+    CLEANUP(ca_rules_done) struct ca_rules r = {.per_hour = 0};
+    struct conf_profile profiles[] = {usual, brief};
+    struct conf two = {.profiles = profiles, .n_profiles = 2};
+    struct err err = ERR_INIT;
+    char text[512];
+
+    CHECK_OK(ca_rules_parse(STR(RULES("", "")), &r, NULL));
+    CHECK_OK(ca_rules_check_profiles(&r, &two, NULL));
+    profiles[1].lifetime += WHEN_SECOND;
+    CHECK_RC(ca_rules_check_profiles(&r, &two, &err), RC_DENIED);
+    CHECK(strstr(err_textz(&err, text, sizeof(text)), "no_revocation_max"));
+    profiles[0].lifetime += WHEN_SECOND;
+    CHECK_RC(ca_rules_check_profiles(&r, &two, &err), RC_DENIED);
+    CHECK(strstr(err_textz(&err, text, sizeof(text)), "raise lifetime_max"));
 }
 
 static void signatures_of_an_hour(void)
@@ -71,6 +101,11 @@ static void signatures_of_an_hour(void)
     CHECK_OK(ca_rate_take(&rate, &r, now + WHEN_HOUR, NULL));
 }
 
+#define EMPTY "\"intranet\":{\"domains\":[],\"labels\":[],\"networks\":[]},"
+#define LIMITS(life, brief, rate)                                                                  \
+    "\"lifetime_max\":\"" life "\",\"no_revocation_max\":\"" brief                                 \
+    "\",\"signatures_per_hour\":" rate
+
 static void broken_rules_are_refused(void)
 {
     static const char *const broken[] = {
@@ -80,14 +115,14 @@ static void broken_rules_are_refused(void)
         RULES("\"hospital..example\"", ""),
         RULES("", "\"10.0.0.1/8\""),
         RULES("1", ""),
-        "{\"domains\":[],\"single_labels\":1,\"networks\":[],\"lifetime_max\":\"90d\","
-        "\"signatures_per_hour\":2}",
-        "{\"domains\":[],\"single_labels\":true,\"networks\":[],\"lifetime_max\":\"0d\","
-        "\"signatures_per_hour\":2}",
-        "{\"domains\":[],\"single_labels\":true,\"networks\":[],\"lifetime_max\":\"90d\","
-        "\"signatures_per_hour\":0}",
-        "{\"domains\":[],\"single_labels\":true,\"networks\":[],\"lifetime_max\":\"90d\","
-        "\"signatures_per_hour\":2,\"more\":1}",
+        "{\"intranet\":{\"domains\":[],\"labels\":[\"a.b\"],\"networks\":[]}," LIMITS("90d", "7d",
+                                                                                      "2") "}",
+        "{" EMPTY LIMITS("0d", "7d", "2") "}",
+        "{" EMPTY LIMITS("90d", "0d", "2") "}",
+        "{" EMPTY LIMITS("90d", "91d", "2") "}",
+        "{" EMPTY LIMITS("90d", "7d", "0") "}",
+        "{" EMPTY LIMITS("90d", "7d", "2") ",\"more\":1}",
+        "{" EMPTY "\"lifetime_max\":\"90d\",\"signatures_per_hour\":2}",
     };
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -107,7 +142,7 @@ static enum rc name_check(const struct ca_rules *r, bool special, const char *te
     struct str name = str_of(text);
     struct ca_leaf leaf = {.dns = &name, .n_dns = 1, .not_after = 398 * WHEN_DAY};
 
-    return ca_rules_check(r, special, &leaf, NULL);
+    return ca_rules_check(r, special, &usual, &leaf, NULL);
 }
 
 static void default_rules(void)
@@ -134,12 +169,11 @@ static void rules_written_again(void)
     struct ca_leaf leaf = {.ips = &far, .n_ips = 1};
 
     CHECK_OK(ca_rules_parse(STR(RULES("\"old.example\"", "\"10.0.0.0/8\"")), &old, NULL));
-    CHECK_OK(name_check(&(struct ca_rules){.intranet = old.intranet, .lifetime_max = WHEN_MAX},
-                        false, "any"));
     CHECK_OK(ca_rules_write(&conf, &old, true, &text));
     CHECK_OK(ca_rules_parse(buf_str(&text), &r, NULL));
     CHECK_INT(r.per_hour, 2);
     CHECK_INT(r.lifetime_max, 90 * WHEN_DAY);
+    CHECK_INT(r.no_revocation_max, 7 * WHEN_DAY);
     CHECK_INT(r.intranet.n_networks, 1);
     r.lifetime_max = 398 * WHEN_DAY;
     CHECK_RC(name_check(&r, false, "any"), RC_DENIED);
@@ -148,8 +182,8 @@ static void rules_written_again(void)
     CHECK_OK(name_check(&r, true, "www.example.com"));
     CHECK_RC(name_check(&r, true, "single"), RC_DENIED);
     CHECK_OK(addr_parse(STR("203.0.114.1"), &far));
-    CHECK_OK(ca_rules_check(&r, true, &leaf, NULL));
-    CHECK_RC(ca_rules_check(&r, false, &leaf, NULL), RC_DENIED);
+    CHECK_OK(ca_rules_check(&r, true, &usual, &leaf, NULL));
+    CHECK_RC(ca_rules_check(&r, false, &usual, &leaf, NULL), RC_DENIED);
 }
 
 static void names_of_authorities(void)
@@ -200,6 +234,6 @@ static void kinds_of_keys(void)
 }
 
 CHECK_MAIN(CHECK_TEST(kinds_of_keys), CHECK_TEST(what_the_rules_cover), CHECK_TEST(lifetime),
-           CHECK_TEST(signatures_of_an_hour), CHECK_TEST(broken_rules_are_refused),
-           CHECK_TEST(default_rules), CHECK_TEST(rules_written_again),
-           CHECK_TEST(names_of_authorities))
+           CHECK_TEST(lifetimes_of_profiles), CHECK_TEST(signatures_of_an_hour),
+           CHECK_TEST(broken_rules_are_refused), CHECK_TEST(default_rules),
+           CHECK_TEST(rules_written_again), CHECK_TEST(names_of_authorities))

@@ -27,7 +27,6 @@ MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
 
 static const struct id sample_id = {"0123456789abcdefghjkmnpqrs"};
 static const struct str sample_names[] = {S("wiki.hospital.example"), S("*.apps.hospital.example")};
-static const struct str sample_chain[] = {S("\x30\x03intermediate"), S("\x30\x03root")};
 static const struct ipc_file sample_files[] = {{S("autarky.yaml"), S("organization: X\n")},
                                                {S("conf.d/10.yaml"), S("")}};
 static const struct ipc_pair sample_pairs[] = {{S("content-type"), S("application/jose+json")},
@@ -36,9 +35,7 @@ static const struct ipc_address sample_addresses[] = {{A4}, {A6}};
 static const struct ipc_process sample_processes[] = {
     {ROLE_CORE, 0, 4711, S("ready"), 1, INT64_C(1795199040000000), S("seccomp, landlock 4")},
     {ROLE_SIGNER, 0, 0, S("backoff"), 3, -1, S("")}};
-static const struct ipc_issuer sample_issuers[] = {
-    {S("ecdsa-1"), S("ecdsa-p256"), S("\x30\x03leaf"), {sample_chain, 2}, true},
-    {S("rsa-1"), S("rsa-3072"), S("\x30\x03leaf"), {NULL, 0}, false}};
+static const struct str sample_refs[] = {S("ecdsa-1"), S("rsa-1")};
 
 #define SAMPLE_ERR                                                                                 \
     {                                                                                              \
@@ -78,7 +75,7 @@ static const struct ipc_sign sample_sign = {
     {sample_names, 1}, {sample_names, 2}, S("wiki"),
     INT64_MIN,         INT64_MAX,         {"0123456789abcdefghjkmnpqrs"}};
 static const struct ipc_sign_reply sample_sign_reply = {S("\x30\x03leaf")};
-static const struct ipc_issuers sample_issuer_list = {{sample_issuers, 2}};
+static const struct ipc_issuers sample_issuer_list = {{sample_refs, 2}};
 static const struct ipc_validate sample_validate = {S("http-01"),
                                                     S("dns"),
                                                     S("wiki.hospital.example"),
