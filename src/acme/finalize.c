@@ -32,12 +32,13 @@ MSG(msg_above, "acme.order-subdomains",
 MSG(msg_method, "acme.order-method",
     "{0} was proven by {1}, and policy rule \"{2}\" takes that no more; make a new order");
 MSG(msg_not_vouched, "acme.order-no-longer-vouched",
-    "the authorization of {0} was the word of this server, for its own gateway or for the key of an "
+    "the authorization of {0} was the word of this server, for its own gateway or for the key of "
+    "an "
     "account, which no longer stands; make a new order");
 
 struct finalize_data {
     struct store_order order;
-    bool vouched; /* by the keeper */
+    bool vouched;                /* by the keeper */
     struct acme_identifier *ids; /* of the order's names: name and verdict */
     unsigned *challenges;        /* that may have proven them, as the rules are now */
     bool *by_key;                /* nothing has to be proven of them */

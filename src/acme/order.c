@@ -31,7 +31,7 @@ MSG(msg_open, "acme.orders-open",
 
 struct order_data {
     struct store_order order;
-    bool vouched; /* the names are the gateway's sites, and need no proof */
+    bool vouched;     /* the names are the gateway's sites, and need no proof */
     struct str rules; /* that allow it, for the trail */
     struct acme_identifier *ids;
     struct store_authorization *authorizations;

@@ -30,10 +30,10 @@ struct acme_identifier {
     struct store_name name;   /* canonical, as certificates have it: "*.x" for a wildcard */
     struct store_name proven; /* what its authorization is for: without "*." */
     bool wildcard;
-    struct str ancestor; /* a domain whose proof would do, too (RFC 9444); empty: none */
-    bool reused;         /* an authorization is there already */
-    bool subdomains;     /* the authorization is to count for all below, too (RFC 9444) */
-    unsigned challenges; /* bit 1 << enum conf_challenge, after acme_identifier_judge */
+    struct str ancestor;           /* a domain whose proof would do, too (RFC 9444); empty: none */
+    bool reused;                   /* an authorization is there already */
+    bool subdomains;               /* the authorization is to count for all below, too (RFC 9444) */
+    unsigned challenges;           /* bit 1 << enum conf_challenge, after acme_identifier_judge */
     struct policy_verdict verdict; /* after that, too; borrows from the policy of this moment */
     struct str vouched_by;         /* the rule that wants no proof of it, copied */
 };

@@ -28,7 +28,7 @@ struct api_view {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
-    const struct policy *policy; /* of conf */
+    const struct policy *policy;        /* of conf */
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;

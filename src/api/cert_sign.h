@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An operator has a request signed: what is asked for, read and held against the configuration. The
  * policy is asked as for everybody (rules with "operators" in `from`; while there are none, it lets
- * them have what the hierarchies allow). Profiles and the hierarchies' names hold for everybody, the
- * signer's rules all the more. */
+ * them have what the hierarchies allow). Profiles and the hierarchies' names hold for everybody,
+ * the signer's rules all the more. */
 #pragma once
 
 #include "api/admin.h"

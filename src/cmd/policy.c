@@ -17,7 +17,8 @@ enum { ANSWER_MAX = 16 << 20, TEXT_MAX = 1 << 20, ASK_MAX = 512, FAULT_TEXT = 10
 
 /* ---- shared */
 
-/* The configuration and its policy; CMD_DONE, or the exit status after having said what is wrong. */
+/* The configuration and its policy; CMD_DONE, or the exit status after having said what is wrong.
+ */
 static int load(const struct cmd_args *args, struct policy **out)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);

@@ -119,29 +119,36 @@ static enum rc parse_zone(const struct conf_key *key, const struct conf_scalar *
     return parse_host(key, in, a, out, err);
 }
 
+/* Behind the front there are not too many of them, none beside another, none in the last label. */
+static bool stars_right(struct str s, size_t front)
+{
+    size_t stars = 0, last = 0;
+
+    for (size_t i = 0; i + 1 < s.n; i++)
+        last = s.p[i] == '.' ? i : last;
+    for (size_t i = front; i < s.n; i++) {
+        if (s.p[i] != '*')
+            continue;
+        if (++stars > CONF_PATTERN_STARS_MAX || i >= last || (i > front && s.p[i - 1] == '*'))
+            return false;
+    }
+    return true;
+}
+
 /* Stars inside: each could be any letter, so what has one in its place has to be a name. */
 static enum rc parse_glob(struct str s, char name[static NAME_MAX_BYTES + 1], struct err *err)
 {
-    size_t front = str_starts(s, STR("*.")) ? 2 : 0, stars = 0, last = 0;
+    size_t front = str_starts(s, STR("*.")) ? 2 : 0;
     char filled[NAME_MAX_BYTES + 2];
     struct str shown = conf_shown(s);
     enum rc rc;
 
-    if (s.n > NAME_MAX_BYTES + 1)
+    if (s.n >= sizeof(filled))
         return name_error(RC_TOOBIG, s, err);
-    memcpy(filled, s.p, s.n);
-    for (size_t i = front; i < s.n; i++) {
-        if (s.p[i] == '.' && i + 1 < s.n)
-            last = i;
-        if (s.p[i] != '*')
-            continue;
-        filled[i] = 'x';
-        if (++stars > CONF_PATTERN_STARS_MAX || (i > front && s.p[i - 1] == '*'))
-            return ERR(err, RC_INVAL, msg_stars, shown, STR("4"));
-    }
-    for (size_t i = last; i < s.n; i++)
-        if (i >= front && s.p[i] == '*')
-            return ERR(err, RC_INVAL, msg_stars, shown, STR("4"));
+    if (!stars_right(s, front))
+        return ERR(err, RC_INVAL, msg_stars, shown, STR("4"));
+    for (size_t i = 0; i < s.n; i++)
+        filled[i] = (char)(i >= front && s.p[i] == '*' ? 'x' : s.p[i]);
     rc = name_canonical(str_bytes(filled, s.n), true, name);
     if (rc != RC_OK)
         return rc == RC_PARSE ? ERR(err, RC_INVAL, msg_pattern, shown) : name_error(rc, s, err);

@@ -8,7 +8,8 @@ MSG(msg_url, "conf.rule-needs-url",
     "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set "
     "`urls.api`");
 MSG(msg_many, "conf.rules-many", "{0} are {1}; there may be {2}");
-MSG(msg_group, "conf.rule-group", "rule \"{0}\" names the group \"{1}\", which is not among `groups`");
+MSG(msg_group, "conf.rule-group",
+    "rule \"{0}\" names the group \"{1}\", which is not among `groups`");
 MSG(msg_profile, "conf.rule-profile",
     "rule \"{0}\" names the profile \"{1}\", which is not among `profiles`");
 MSG(msg_empty, "conf.group-empty",
@@ -22,7 +23,8 @@ MSG(msg_none_from, "conf.rule-none-clients",
     "rule \"{0}\" has keys or accounts, and is for others than clients, who have none: leave "
     "`from` out, or make two rules");
 MSG(msg_span, "conf.rule-lifetime",
-    "rule \"{0}\" ends certificates before an hour has passed; give `lifetime` an hour at least, or "
+    "rule \"{0}\" ends certificates before an hour has passed; give `lifetime` an hour at least, "
+    "or "
     "0s for the profile's");
 
 struct check {
@@ -84,7 +86,8 @@ static enum rc check_references(const struct check *c)
     return RC_OK;
 }
 
-/* The word of who made the account is as good as a proof only if the account was made with a key. */
+/* The word of who made the account is as good as a proof only if the account was made with a key.
+ */
 static bool all_have_keys(const struct check *c)
 {
     const struct conf_rule *r = c->rule;

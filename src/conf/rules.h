@@ -14,7 +14,7 @@ struct conf_nets {
 
 enum {
     CONF_RULES_MAX = 10000,
-    CONF_RULE_LIST_MAX = 1000,  /* names, networks, keys ... of one rule or group, each */
+    CONF_RULE_LIST_MAX = 1000, /* names, networks, keys ... of one rule or group, each */
     CONF_GROUPS_MAX = 1000,
     CONF_PATTERN_STARS_MAX = 4, /* beside a "*." in front */
     CONF_RULE_NAMES_MAX = 100,  /* of one certificate */
@@ -26,7 +26,8 @@ struct conf_group {
     struct conf_strs eab, accounts;
 };
 
-/* Who asks: a client by ACME, the gateway's keeper for its sites, whoever may use `autarky cert`. */
+/* Who asks: a client by ACME, the gateway's keeper for its sites, whoever may use `autarky cert`.
+ */
 enum conf_from { CONF_FROM_CLIENTS, CONF_FROM_GATEWAY, CONF_FROM_OPERATORS, CONF_FROM_COUNT };
 /* "clients", "gateway", "operators". */
 const char *conf_from_name(enum conf_from from);

@@ -42,9 +42,9 @@ static const char *const common_names[] = {"name", "text", "none", NULL};
 static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
-static const char *const challenges[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
-                                         "none",    NULL};
-static const char *const froms[] = {"clients", "gateway", "operators", NULL};
+static const char *const challenges[] = {"http-01",        "dns-01", "tls-alpn-01",
+                                         "dns-account-01", "none",   NULL};
+static const char *const asking[] = {"clients", "gateway", "operators", NULL};
 static const char *const wildcards[] = {"false", "true", "never", "allow", NULL};
 static const char *const togethers[] = {"any", "project", NULL};
 static const char *const caa_modes[] = {"check", "strict", "off", NULL};
@@ -65,7 +65,7 @@ static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 /* With "none", CONF_PROOF_NONE. */
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
-static_assert(sizeof(froms) / sizeof(char *) == CONF_FROM_COUNT + 1);
+static_assert(sizeof(asking) / sizeof(char *) == CONF_FROM_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
 static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
@@ -292,7 +292,7 @@ const struct conf_key conf_schema[] = {
      .required = true, .unique = true, .take = &live,
      .help = "For messages and the audit log"},
     {KEY_IN("policy[].from", CONF_BITS, struct conf_rule, from, &conf_kind_choice),
-     .names = froms, .initial = "clients", .filled = true, .take = &live,
+     .names = asking, .initial = "clients", .filled = true, .take = &live,
      .help = "clients by ACME, the gateway for its sites, operators by `autarky cert`"},
     {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
      .help = "Only for accounts made with one of these keys of `autarky eab create`"},
@@ -524,7 +524,7 @@ const char *conf_challenge_name(unsigned challenge)
 
 const char *conf_from_name(enum conf_from from)
 {
-    return froms[from];
+    return asking[from];
 }
 
 const char *conf_key_algorithm_name(unsigned algorithm)

@@ -5,7 +5,8 @@
 #include "policy/policy_int.h"
 
 MSG(msg_unreachable, "policy.check-unreachable",
-    "rule \"{0}\" never decides: all that it has, for the same requesters, rule \"{1}\" has too, and "
+    "rule \"{0}\" never decides: all that it has, for the same requesters, rule \"{1}\" has too, "
+    "and "
     "stands before it");
 MSG(msg_contradictory, "policy.check-contradictory",
     "rules \"{1}\" and \"{0}\" are equally specific about {2} and do not say the same; \"{1}\" "
@@ -52,8 +53,8 @@ struct check {
     const struct conf_rule *rule;
 };
 
-static void report(const struct check *c, const char *name, struct str other, const struct err *what,
-                   const char *cure)
+static void report(const struct check *c, const char *name, struct str other,
+                   const struct err *what, const char *cure)
 {
     struct policy_finding f = {name, c->rule->name, other, *what, cure};
 
@@ -63,7 +64,7 @@ static void report(const struct check *c, const char *name, struct str other, co
 #define FIND(c, kind, other, cure, m, ...)                                                         \
     do {                                                                                           \
         struct err what_ = ERR_INIT;                                                               \
-        IGNORE_RC(ERR(&what_, RC_CONFLICT, m, (c)->rule->name __VA_OPT__(, ) __VA_ARGS__));         \
+        IGNORE_RC(ERR(&what_, RC_CONFLICT, m, (c)->rule->name __VA_OPT__(, ) __VA_ARGS__));        \
         report((c), (kind), (other), &what_, (cure));                                              \
     } while (0)
 
@@ -141,8 +142,8 @@ static void check_others(const struct check *c)
              msg_unreachable, s->by->name);
     else if (s->rival)
         FIND(c, "contradictory", s->rival->name,
-             "let one of them have other names or clients, or both say the same",
-             msg_contradictory, s->rival->name, s->about);
+             "let one of them have other names or clients, or both say the same", msg_contradictory,
+             s->rival->name, s->about);
 }
 
 /* ---- one rule */
@@ -202,7 +203,8 @@ static bool is_top(const struct check *c, struct str pattern)
 {
     struct str domain = policy_pattern_domain(pattern);
 
-    return str_starts(pattern, STR("*")) && (domain.n == 0 || name_under(c->p->conf->domain, domain));
+    return str_starts(pattern, STR("*")) &&
+           (domain.n == 0 || name_under(c->p->conf->domain, domain));
 }
 
 static void check_networks(const struct check *c)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong, or more than meant, with rules that are well formed: for `autarky policy check`. */
+/* What is wrong, or more than meant, with rules that are well formed: for `autarky policy check`.
+ */
 #pragma once
 
 #include "policy/policy.h"

@@ -18,8 +18,8 @@ enum {
 /* Entries on their way into the index. */
 struct draft {
     struct policy_entry entry;
-    struct str end;         /* of names; or bytes of a network: NUL, length, prefix */
-    char kind;              /* 'e', 'a'; 0: anybody */
+    struct str end; /* of names; or bytes of a network: NUL, length, prefix */
+    char kind;      /* 'e', 'a'; 0: anybody */
     struct str client;
 };
 

@@ -238,9 +238,9 @@ static enum rc refuse_by(const struct conf_rule *rule, enum policy_fault fault,
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
     if (fault == POLICY_CLIENT)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_client, rule->name, q->value);
-    return PROBLEM(
-        err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
-        q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
+                   q->requester.n ? str_of(addr_text(&q->requester, from))
+                                  : STR("a socket of this host"));
 }
 
 /* The first rule that has the name is the one told of. */

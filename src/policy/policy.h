@@ -66,9 +66,9 @@ enum rc policy_judge_below(const struct policy *p, const struct policy_query *q,
 /* A certificate as a whole. */
 struct policy_whole {
     struct str profile;
-    unsigned key_algorithm;                 /* 1 << enum conf_key_algorithm; 0: not known yet */
-    const struct str *names;                /* texts, as they were judged */
-    const struct policy_verdict *verdicts;  /* of each */
+    unsigned key_algorithm;                /* 1 << enum conf_key_algorithm; 0: not known yet */
+    const struct str *names;               /* texts, as they were judged */
+    const struct policy_verdict *verdicts; /* of each */
     size_t n;
 };
 /* What the rules that decided say beside names: RC_DENIED with the rule, what it wants and what was

@@ -65,10 +65,11 @@ static void patterns(void)
     CHECK_PROBLEM("policy:\n  - {name: a, allow: [\"" text "\"]}\n",                               \
                   "4: policy[0].allow[0]: \"" text "\" is " message)
 #define NONE                                                                                       \
-    "no pattern: a name, \"*.\" and a name, or \"*\" alone are, and names with a \"*\" "             \
+    "no pattern: a name, \"*.\" and a name, or \"*\" alone are, and names with a \"*\" "           \
     "inside of a label, as in web-*.hospital.example"
 #define STARS                                                                                      \
-    "no pattern: behind a \"*.\" in front it may have 4 stars, never two of them side by side and "  \
+    "no pattern: behind a \"*.\" in front it may have 4 stars, never two of them side by side "    \
+    "and "                                                                                         \
     "none in the last label"
     PATTERN("a.*", STARS);
     PATTERN("a**.b", STARS);

@@ -65,8 +65,8 @@ static void the_defaults(void)
     " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
     "groups: [{name: g, eab: [k], accounts: [a1]}]\n"                                              \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
-    " wildcards: true, eab: [team-a, \"null\"]}, {name: b, from: [operators, gateway],"             \
-    " allow: [\"web-*.b\"], labels: 1, wildcards: never, names_max: 2, together: project,"          \
+    " wildcards: true, eab: [team-a, \"null\"]}, {name: b, from: [operators, gateway],"            \
+    " allow: [\"web-*.b\"], labels: 1, wildcards: never, names_max: 2, together: project,"         \
     " profiles: [short], lifetime: 1d, key_algorithms: [rsa], reuse: false},"                      \
     " {name: c, groups: [g], accounts: [x], allow: [a.b], wildcards: allow}]\n"                    \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \

@@ -38,8 +38,7 @@ static void note(void *arg, const struct policy_finding *f)
 
     assert_true(f->cure[0] && err_textz(&f->what, what, sizeof(what))[0]);
     all->n += (size_t)snprintf(all->text + all->n, sizeof(all->text) - all->n, "%s %.*s%s%.*s;",
-                               f->name, STR_ARG(f->rule), f->other.n ? "/" : "",
-                               STR_ARG(f->other));
+                               f->name, STR_ARG(f->rule), f->other.n ? "/" : "", STR_ARG(f->other));
 }
 
 static void finds(void)
@@ -173,9 +172,8 @@ static void who_and_wildcards(void)
     CHECK(load(WHOLE, &conf));
     CHECK_OK(policy_new(conf, &p, NULL));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct policy_query q = {.value = str_of(cases[i].name),
-                                 .eab = str_of(cases[i].eab),
-                                 .from = cases[i].from};
+        struct policy_query q = {
+            .value = str_of(cases[i].name), .eab = str_of(cases[i].eab), .from = cases[i].from};
         struct policy_verdict v = {};
         struct err err = ERR_INIT;
 
@@ -193,8 +191,9 @@ static void operators_by_rule(void)
     struct policy_query q = {.value = STR("a.lan"), .from = CONF_FROM_OPERATORS};
     struct policy_verdict v;
 
-    CHECK(load("policy: [{name: o, from: [operators], allow: [a.lan]}, {name: c, allow: [b.lan]}]\n",
-               &conf));
+    CHECK(
+        load("policy: [{name: o, from: [operators], allow: [a.lan]}, {name: c, allow: [b.lan]}]\n",
+             &conf));
     CHECK_OK(policy_new(conf, &p, NULL));
     CHECK_OK(policy_judge(p, &q, &v, NULL));
     q.value = STR("b.lan");

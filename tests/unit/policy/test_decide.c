@@ -42,8 +42,8 @@ static const char *const starred[] = {"web-*", "*b", "*", "w*-*", "a"};
 static const char *const clients[] = {"k1", "k2", "k3", "k4"};
 static const char *const nets[] = {"10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "fd00::/8",
                                    "10.1.2.3/32"};
-static const char *const hosts[] = {"10.1.2.3", "10.1.2.4", "10.1.9.9", "10.9.9.9", "fd00::1",
-                                    "192.0.2.1"};
+static const char *const hosts[] = {"10.1.2.3", "10.1.2.4", "10.1.9.9",
+                                    "10.9.9.9", "fd00::1",  "192.0.2.1"};
 
 #define ANY(list) one_of(list, sizeof(list) / sizeof((list)[0]))
 
@@ -84,8 +84,8 @@ static void put_rule(struct buf *out, unsigned i)
 {
     static const char *const wild[] = {"false", "true", "never", "allow"};
 
-    buf_printf(out, "  - {name: r%u, wildcards: %s, labels: %u, subdomains: %s, allow: [", i, ANY(wild),
-               roll(3) ? 0 : 1 + roll(2), roll(2) ? "true" : "false");
+    buf_printf(out, "  - {name: r%u, wildcards: %s, labels: %u, subdomains: %s, allow: [", i,
+               ANY(wild), roll(3) ? 0 : 1 + roll(2), roll(2) ? "true" : "false");
     put_pattern(out);
     buf_putz(out, ", ");
     put_pattern(out);
@@ -229,15 +229,15 @@ static unsigned plain_net(const struct conf_rule *r, const struct addr *from)
     return best;
 }
 
-static bool plain_name(const struct conf_rule *r, const struct policy_query *q,
-                       struct score *out)
+static bool plain_name(const struct conf_rule *r, const struct policy_query *q, struct score *out)
 {
     bool any = false;
     struct addr a;
 
     for (size_t i = 0; q->type == POLICY_IP && i < r->addresses.n; i++)
         if (addr_parse(q->value, &a) == RC_OK && addr_net_has(&r->addresses.p[i], &a)) {
-            out->v[0] = !any || r->addresses.p[i].bits > out->v[0] ? r->addresses.p[i].bits : out->v[0];
+            out->v[0] =
+                !any || r->addresses.p[i].bits > out->v[0] ? r->addresses.p[i].bits : out->v[0];
             any = true;
         }
     for (size_t i = 0; q->type == POLICY_DNS && i < r->allow.n; i++) {
