@@ -10,20 +10,27 @@ import subprocess
 import sys
 import time
 
+import floor
 import gateway
+import growth
 import orders
 import revocation
 import servers
+from dns_server import DnsServer
 from servers import lab
 
 NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy")
-CLIENTS = 8
+LONG = ("register", "growth")  # only when named
+CLIENTS = 10
+SYNCS = 100
 
 
 def settings(quick):
     if quick:
-        return {"rounds": 3, "orders": 30, "crowds": 2, "crowd": 6, "starts": 3, "seconds": 0.5, "memory": 200}
-    return {"rounds": 7, "orders": 100, "crowds": 3, "crowd": 40, "starts": 7, "seconds": 2, "memory": 1000}
+        return {"rounds": 3, "orders": 30, "crowds": 2, "crowd": 6, "starts": 3, "seconds": 0.5, "memory": 200, "nulls": 200,
+                "certificates": 20_000, "authorizations": 100_000, "growth": (200, 2000)}
+    return {"rounds": 7, "orders": 100, "crowds": 3, "crowd": 40, "starts": 7, "seconds": 2, "memory": 1000, "nulls": 2000,
+            "certificates": 1_000_000, "authorizations": 10_000_000, "growth": (1000, 3000, 10_000, 30_000, 100_000)}
 
 
 def median(values):
@@ -69,7 +76,8 @@ def machine(data):
           f"load {os.getloadavg()[0]:.1f} at the start")
     print(f"durability   synchronous=FULL, WAL, {file_system(data)} at {data}; pebble keeps everything in memory")
     print(f"beside       pebble {servers.Pebble.version()}, which fetches each http-01 answer three times; "
-          "same client, DNS server and web server for both")
+          "same client, DNS server and web server for all; its CA signs with RSA-2048")
+    print(f"beside       Caddy {servers.Caddy.version()}, acme_server: internal authority, P-256, as Autarky's issuer here")
 
 
 def raw_signatures(seconds):
@@ -96,11 +104,19 @@ class Bench:
         self.lab = lab.Lab()
         self.lab.verified = False  # scenarios do that, with a tool that is not built as it is shipped
         self.raise_limits()
-        self.responder = orders.Responder(self.lab.http_port)
+        # Caddy asks the system's resolver and connects to port 80: where this run has a network of its own, both are here.
+        alone = os.environ.get("BENCH_ALONE") == "1"
+        self.responder = orders.Responder(self.lab.http_port, *((80,) if alone else ()))
         self.autarky = servers.Autarky(self.lab)
         self.pebble = servers.Pebble(self.lab.directory, self.lab.dns.port, self.lab.http_port)
         self.servers = (self.autarky, self.pebble)
-        self.n_orders = dict.fromkeys(self.servers, 0)
+        self.caddy = servers.Caddy(self.lab.directory) if alone else None
+        self.dns = None
+        if self.caddy and self.wants("orders"):
+            self.dns = DnsServer(self.lab.directory / "dns53", {lab.DOMAIN: "@ A 127.0.0.1\n* A 127.0.0.1"},
+                                 at=("127.0.0.1", 53))
+        self.peers = self.servers + ((self.caddy,) if self.dns else ())
+        self.n_orders = dict.fromkeys(self.peers, 0)
 
     def raise_limits(self):
         """What the signer may sign in an hour is a setting of the installation, not a property of the program."""
@@ -114,9 +130,11 @@ class Bench:
 
     def close(self):
         self.responder.stop()
-        for server in self.servers:
+        for server in self.peers:
             if server.process and server.process.popen.poll() is None:
                 server.stop()
+        if self.dns:
+            self.dns.stop()
         self.lab.close()
 
     # Start: the first time makes the API's key and certificate and the database.
@@ -148,64 +166,68 @@ class Bench:
     # Orders: turn and turn about.
 
     def orders(self):
-        clients = [(server, orders.Client(server, self.responder, server.name)) for server in self.servers]
-        batches = {server: [] for server in self.servers}
+        peers = list(self.peers)
+        clients = [(server, orders.Client(server, self.responder, server.name)) for server in peers]
+        batches = {server: [] for server in peers}
         for server, client in clients:
             orders.batch(server, client, 10)  # caches, statements, memory
+        syncs = floor.sync_latencies(self.lab.data, SYNCS)
         for _ in range(self.set["rounds"]):
             for server, client in clients:
                 batches[server].append(orders.batch(server, client, self.set["orders"]))
-        for server in self.servers:
+        syncs += floor.sync_latencies(self.lab.data, SYNCS)
+        for server in peers:
             self.n_orders[server] += 10 + sum(b.n for b in batches[server])
-        self.show_orders(batches[self.autarky], batches[self.pebble])
-        self.crowd()
+        self.show_orders(batches, syncs)
+        floor.show(batches[self.autarky], self.autarky, clients[0][1], self.set["nulls"], table)
+        self.crowd(peers)
 
-    def show_orders(self, ours, theirs):
-        latency = [[t for b in batches for t in b.latencies] for batches in (ours, theirs)]
+    def show_orders(self, batches, syncs):
+        ours = batches[self.autarky]
         heading(f"orders: 1 client, ES256 account, P-256 leaf, one DNS name, http-01; {len(ours)} x {ours[0].n} each, "
                 f"pause before each poll {orders.POLL * 1e3:.0f} ms")
-        rows = [["", "autarky", "pebble", "ratio"],
-                compared("server CPU per order, ms", [b.total for b in ours], [b.total for b in theirs], 1e3),
-                ["latency median, ms"] + [f"{median(t) * 1e3:.1f}" for t in latency]
-                + [f"{median(latency[0]) / median(latency[1]):.2f}"],
-                ["latency p95, ms"] + [f"{percentile(t, 0.95) * 1e3:.1f}" for t in latency]
-                + [f"{percentile(latency[0], 0.95) / percentile(latency[1], 0.95):.2f}"],
-                ["requests per order", f"{ours[0].requests:.1f}", f"{theirs[0].requests:.1f}", ""]]
+        rows = self.order_rows(batches)
         for name in sorted(ours[0].cpu):
-            rows.append([f"  of it {name}, ms", spread([b.cpu[name] for b in ours], 1e3), "", ""])
+            rows.append([f"  of it {name}, ms", spread([b.cpu[name] for b in ours], 1e3)] + [""] * (len(rows[0]) - 2))
+        rows.append(["an fdatasync of 4 KiB beside it: median, p99, ms",
+                     f"{median(syncs) * 1e3:.2f}, {percentile(syncs, 0.99) * 1e3:.2f}"] + [""] * (len(rows[0]) - 2))
         table(rows)
 
-    def crowd(self):
-        crowds = {server: [] for server in self.servers}
-        for _ in range(self.set["crowds"]):
-            for server in self.servers:
-                crowds[server].append(orders.crowd(server, self.responder, CLIENTS, self.set["crowd"]))
-        if None in crowds[self.autarky]:
-            sys.exit("autarky did not finish its orders; its log:\n" + self.autarky.process.log.read_text()[-4000:])
-        for server in self.servers:
-            self.n_orders[server] += sum(b.n for b in crowds[server] if b)
-        heading(f"orders: {CLIENTS} clients on the same machine, {len(crowds[self.autarky])} x "
-                f"{CLIENTS * self.set['crowd']} each")
-        self.show_crowd(crowds[self.autarky], crowds[self.pebble])
-
     @staticmethod
-    def show_crowd(ours, theirs):
-        done = [b for b in theirs if b]
-        rows = [["", "autarky", "pebble", "ratio"]]
+    def order_rows(batches):
+        """One row a figure, one column a server, the first of which is compared with the others; a server that finished no
+        batch has an empty list."""
+        first, *others = batches
+        rows = [["", *(server.name for server in batches), *(f"to {server.name}" for server in others)]]
         for what, of, scale, digits in (
                 ("server CPU per order, ms", lambda b: b.total, 1e3, 2),
                 ("orders/s", lambda b: b.n / b.wall, 1, 0),
                 ("latency median, ms", lambda b: median(b.latencies), 1e3, 1),
                 ("latency p95, ms", lambda b: percentile(b.latencies, 0.95), 1e3, 1),
+                ("latency p99, ms", lambda b: percentile(b.latencies, 0.99), 1e3, 1),
                 ("requests per order", lambda b: b.requests, 1, 1)):
-            if done:
-                rows.append(compared(what, [of(b) for b in ours], [of(b) for b in done], scale, digits))
-            else:
-                rows.append([what, spread([of(b) for b in ours], scale, digits), "none", ""])
-        table(rows)
-        if len(done) < len(theirs):
-            print(f"  pebble did not finish {len(theirs) - len(done)} of its {len(theirs)} batches "
-                  f"within {orders.PATIENCE} s")
+            values = {server: [of(b) for b in batches[server]] for server in batches}
+            rows.append([what, *(spread(v, scale, digits) if v else "none" for v in values.values()),
+                         *(f"{median(values[first]) / median(values[o]):.2f}" if values[o] else "" for o in others)])
+        return rows
+
+    def crowd(self, peers):
+        crowds = {server: [] for server in peers}
+        for _ in range(self.set["crowds"]):
+            for server in peers:
+                crowds[server].append(orders.crowd(server, self.responder, CLIENTS, self.set["crowd"]))
+        if None in crowds[self.autarky]:
+            sys.exit("autarky did not finish its orders; its log:\n" + self.autarky.process.log.read_text()[-4000:])
+        done = {server: [b for b in crowds[server] if b] for server in peers}
+        for server in peers:
+            self.n_orders[server] += sum(b.n for b in done[server])
+        heading(f"orders: {CLIENTS} clients on the same machine, {len(crowds[self.autarky])} x "
+                f"{CLIENTS * self.set['crowd']} each")
+        table(self.order_rows(done))
+        for server in peers:
+            if len(done[server]) < len(crowds[server]):
+                print(f"  {server.name} did not finish {len(crowds[server]) - len(done[server])} of its "
+                      f"{len(crowds[server])} batches within {orders.PATIENCE} s")
 
     # Memory
 
@@ -233,10 +255,21 @@ class Bench:
         sys.stdout.flush()
         subprocess.run([os.environ["BENCH_SIGNER"], str(self.lab.data), str(self.set["seconds"])], check=True)
 
+    def long(self, name):
+        self.autarky.start()
+        if name == "register":
+            growth.register(self)
+        else:
+            growth.memory(self)
+        self.autarky.stop()
+
     def run(self):
         machine(self.lab.data)
         if self.wants("signer"):
             self.signer()
+        for name in LONG:
+            if self.wants(name):
+                self.long(name)
         if not set(self.wanted) & {"orders", "memory", "start"}:
             return
         self.start()
@@ -246,6 +279,10 @@ class Bench:
             server.start()
         before = [server.memory() for server in self.servers]
         if self.wants("orders"):
+            if self.dns:
+                self.caddy.start()
+            else:
+                print("\nCaddy is not measured: it needs a network of its own, which script/bench makes as root")
             self.orders()
         if self.wants("memory"):
             self.show_memory(before)
@@ -266,7 +303,7 @@ def policy():
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("names", nargs="*", choices=[[], *NAMES])
+    parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
     if wanted - {"gateway", "store", "revocation", "policy"}:
@@ -285,4 +322,5 @@ def main():
         store()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,8 +21,9 @@ class Responder:
     """The web server of every name, in a process of its own, the same for each CA. It knows the account by the first
     label of the name, "ACCOUNT-NUMBER", and so needs to hear of no token."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, *ports):
+        self.ports = ports
+        self.port = ports[0]
         self.thumbprints = {}
         ready = FORK.Event()
         self.process = FORK.Process(target=self._serve, args=(ready,), daemon=True)
@@ -31,9 +32,9 @@ class Responder:
 
     def _serve(self, ready):
         async def main():
-            server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+            servers = [await asyncio.start_server(self._answer, "127.0.0.1", port) for port in self.ports]
             ready.set()
-            await server.serve_forever()
+            await asyncio.gather(*(server.serve_forever() for server in servers))
         asyncio.run(main())
 
     async def _answer(self, reader, writer):

@@ -147,6 +147,21 @@ class Autarky(Server):
         self.process.stop()
 
 
+def own_certificate(cert_file, key_file):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.utcnow()
+    day = datetime.timedelta(days=1)
+    cert = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256()))
+    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                           serialization.NoEncryption()))
+
+
 class Pebble(Server):
     """Debian's, as it comes, but for what only slows it down on purpose: no pause before a validation, no nonce refused
     at random, no authorization used twice."""
@@ -160,25 +175,11 @@ class Pebble(Server):
         self.directory_url = f"https://localhost:{self.port}/dir"
         self.roots = self.directory / "cert.pem"
         key = self.directory / "key.pem"
-        self._make_certificate(key)
+        own_certificate(self.roots, key)
         (self.directory / "config.json").write_text(json.dumps({"pebble": {
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{management}",
             "certificate": str(self.roots), "privateKey": str(key), "httpPort": http_port, "tlsPort": unused,
             "ocspResponderURL": "", "externalAccountBindingRequired": False}}))
-
-    def _make_certificate(self, key_file):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.datetime.utcnow()
-        day = datetime.timedelta(days=1)
-        cert = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-                .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
-                .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-                .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-                .sign(key, hashes.SHA256()))
-        self.roots.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-        key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                               serialization.NoEncryption()))
 
     def launch(self):
         self.process = lab.Process("pebble", self.directory, "/usr/bin/pebble", "-config",
@@ -198,4 +199,42 @@ class Pebble(Server):
     @staticmethod
     def version():
         return subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "pebble"], stdout=subprocess.PIPE, text=True,
+                              check=False).stdout
+
+
+class Caddy(Server):
+    """Debian's, with the ACME server of its internal authority; ECDSA, as it comes. It asks the system's resolver for names
+    and connects to port 80, so it runs only where both can be ours (script/bench as root)."""
+
+    def __init__(self, directory):
+        self.name = "caddy"
+        self.directory = pathlib.Path(directory) / "caddy"
+        self.directory.mkdir()
+        self.port = lab.free_port()
+        self.directory_url = f"https://localhost:{self.port}/acme/local/directory"
+        self.roots = self.directory / "cert.pem"
+        key = self.directory / "key.pem"
+        own_certificate(self.roots, key)
+        (self.directory / "Caddyfile").write_text(
+            "{\n admin off\n auto_https off\n skip_install_trust\n"
+            f" storage file_system {self.directory}/storage\n}}\n"
+            f"https://localhost:{self.port} {{\n tls {self.roots} {key}\n acme_server\n}}\n")
+
+    def launch(self):
+        self.process = lab.Process("caddy", self.directory, "/usr/bin/caddy", "run", "--config",
+                                   self.directory / "Caddyfile", "--adapter", "caddyfile",
+                                   env={**os.environ, "HOME": str(self.directory), "GODEBUG": "netdns=go"})
+
+    def start(self):
+        self.timed_start()
+
+    def wait_ready(self):
+        """It is once it answers."""
+
+    def stop(self):
+        self.process.stop()
+
+    @staticmethod
+    def version():
+        return subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "caddy"], stdout=subprocess.PIPE, text=True,
                               check=False).stdout

@@ -142,6 +142,17 @@ bool client_order(struct client *c, const char *names, char order[static 256])
     return r.x && r.status == 201 && str_copyz(world_header(r.x, "Location"), order, 256) == RC_OK;
 }
 
+bool client_authorization(struct client *c, const char *order, char url[static 256])
+{
+    CLEANUP(reply_done) struct reply r = client_post(c, order, "");
+    struct json_iter it = json_iter(json_get(r.json, "authorizations"));
+    const struct json *v;
+    struct str text;
+
+    return json_next(&it, NULL, &v) && json_str(v, &text) == RC_OK &&
+           str_copyz(text, url, 256) == RC_OK;
+}
+
 static bool challenge_of(struct client *c, struct str authz, char url[static URL_MAX])
 {
     CLEANUP(reply_done) struct reply a = {.x = NULL};
@@ -167,6 +178,14 @@ static bool ask_challenge(struct client *c, struct str authz)
         return false;
     done = client_post(c, url, "{}");
     return done.x && done.status == 200;
+}
+
+bool client_prove(struct client *c, const char *authorization)
+{
+    bool asked = ask_challenge(c, str_of(authorization));
+
+    world_spin(c->w);
+    return asked;
 }
 
 bool client_challenge(struct client *c, const char *order, char url[static 256])

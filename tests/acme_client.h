@@ -46,6 +46,10 @@ bool client_register(struct client *c);
 bool client_order(struct client *c, const char *names, char order[static 256]);
 /* Asks for every challenge of the order. */
 bool client_validate(struct client *c, const char *order);
+/* Asks for the first challenge of the authorization at that URL, and lets the world judge it. */
+bool client_prove(struct client *c, const char *authorization);
+/* The URL of the authorization of the order's first name. */
+bool client_authorization(struct client *c, const char *order, char url[static 256]);
 /* The URL of the challenge of the order's first name. */
 bool client_challenge(struct client *c, const char *order, char url[static 256]);
 /* The payload of finalize, with a new P-256 key, or with that key. */

@@ -501,7 +501,8 @@ static void give_answer(void *arg)
 {
     struct world_probe *a = arg;
     struct err err = ERR_INIT;
-    struct acme_validated v = {.rc = a->w->verdict, .evidence = STR("{\"played\":true}")};
+    struct acme_validated v = {
+        .rc = a->w->verdict, .evidence = STR("{\"played\":true}"), .until = a->w->until};
 
     if (v.rc != RC_OK)
         IGNORE_RC(PROBLEM(&err, RC_DENIED, "unauthorized", msg_refused));

@@ -60,6 +60,7 @@ struct world {
     const void *held_ocsp_msg;
     /* How the played prober answers; reset to RC_OK by world_start. */
     enum rc verdict;
+    when_t until; /* of what it proves */
     size_t validations;
     /* What it has seen when it is asked what the CA sees; NULL: it cannot be asked. */
     const char *seen;

@@ -25,6 +25,7 @@ test      p11-kit-modules       the client of that
 test      opensc                pkcs11-tool: a second opinion on tokens
 test      certbot               an unmodified ACME client
 test      python3-certbot-dns-rfc2136  its way to a name server
+test      python3-acme          the library behind certbot, for what no packaged client does
 test      lego                  an ACME client with tls-alpn-01
 test      dehydrated            another one
 test      gnutls-bin            certtool: a second opinion on our chains
@@ -34,6 +35,7 @@ test      acme-tiny             another one
 test      caddy                 a web server that is one
 test      apache2-bin           mod_md, another one
 test      bind9                 a name server for DNS scenarios
+test      knot                  another name server
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
 build     curl                  script/run looks whether its site answers
@@ -58,6 +60,8 @@ fuzz      clang                 libFuzzer
 fuzz      libclang-rt-dev       libFuzzer and sanitizer runtimes
 fuzz      llvm                  llvm-symbolizer, llvm-cov
 bench     pebble                the ACME server we are measured beside
+bench     caddy                 another one
+bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
 bench     wrk                   asks both
@@ -67,7 +71,7 @@ TABLE
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer caddy.service'
+readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer caddy.service knot.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

@@ -9,6 +9,7 @@
 #include "base/name.h"
 #include "crypto/hash.h"
 #include "store/keys.h"
+#include "store/stars.h"
 
 enum { CONTACT_MAX = 512, ADDR_SPEC_MAX = 320 };
 
@@ -189,7 +190,7 @@ static enum rc fill_account(struct acme_request *r, struct account_data *d)
     a->n_contacts = d->n_contacts;
     a->terms_at = d->agreed ? r->now : 0;
     a->created = r->now;
-    a->created_from = r->x->req.client;
+    a->created_from = r->client;
     a->staging = r->staging;
     return RC_OK;
 }
@@ -260,6 +261,7 @@ static enum rc change_account(struct store_txn *txn, struct acme_request *r)
         if (rc == RC_CONFLICT)
             return usable(r, &d->account); /* another request was a moment faster */
         TRY(rc);
+        TRY(store_star_cancel_all(txn, id, r->now));
         return acme_audit(txn, r, "account.deactivated", "account", id, (struct str){NULL, 0});
     }
     if (d->has_contacts) {

@@ -3,6 +3,7 @@
 
 #include "acme/acme_int.h"
 #include "acme/parts_int.h"
+#include "acme/star.h"
 #include "ev/clock.h"
 
 enum rc acme_new(const struct acme_options *options, struct acme **out)
@@ -13,6 +14,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     if (!a)
         return RC_NOMEM;
     list_init(&a->validations);
+    list_init(&a->renewals);
     acme_keys_init(&a->keys);
     acme_open_init(&a->open, clock_now(ev_clock(options->ev)));
     ev_timer_init(&a->due, options->ev, acme_validation_due_cb, a);
@@ -30,6 +32,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     TRY(acme_nonces_init(&a->nonces, &node->id, node->boot));
     TRY(acme_nonces_init(&a->staging_nonces, &node->id, node->boot));
     ev_timer_start(&a->due, 0, 0);
+    acme_star_start(a);
     *out = MOVE(a);
     return RC_OK;
 }
@@ -39,6 +42,7 @@ void acme_free(struct acme *a)
     if (!a)
         return;
     acme_validations_stop(a);
+    acme_star_stop(a);
     acme_prune_stop(a);
     acme_open_done(&a->open);
     explicit_bzero(a->eab_key, sizeof(a->eab_key));

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/id.h"
+#include "base/when.h"
 
 struct acme;
 struct ca;
@@ -51,6 +52,7 @@ struct acme_validated {
                    found out */
     const struct err *why; /* with a problem type */
     struct str evidence;   /* JSON, or empty */
+    when_t until;          /* RC_OK: no authorization may rest on it afterwards; 0: no such end */
 };
 
 typedef void (*acme_validated_fn)(void *arg, const struct acme_validated *result);

@@ -56,14 +56,15 @@ struct acme {
     struct str *hosts;
     size_t n_hosts;
     bool vouches;
-    struct store_hash vouched; /* thumbprint of the keeper's key */
-    bool binds;                /* there is an eab_key */
-    struct list validations;   /* under way */
-    size_t n_validations;
+    struct store_hash vouched;         /* thumbprint of the keeper's key */
+    bool binds;                        /* there is an eab_key */
+    struct list validations, renewals; /* under way; these of orders that renew themselves */
+    size_t n_validations, n_renewals;
     struct id turn; /* the account whose due work was taken up last */
     bool behind;    /* due work waits for others to end */
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
+    struct ev_timer star; /* when to look for those that are due */
 };
 
 struct acme_request;
@@ -75,10 +76,11 @@ typedef enum rc (*acme_job)(struct store_txn *txn, struct acme_request *r);
 typedef void (*acme_then)(struct acme_request *r);
 
 enum acme_auth {
-    ACME_OPEN,      /* no signature: directory and new-nonce */
-    ACME_BY_KEY,    /* the key comes along: new-account */
-    ACME_BY_KID,    /* an existing, valid account */
-    ACME_BY_EITHER, /* revoke-cert */
+    ACME_OPEN,           /* no signature: directory and new-nonce */
+    ACME_BY_KEY,         /* the key comes along: new-account */
+    ACME_BY_KID,         /* an existing, valid account */
+    ACME_BY_EITHER,      /* revoke-cert */
+    ACME_BY_KID_OR_OPEN, /* star-certificate: the same, or GET where the order lets anybody */
 };
 
 struct acme_route {
@@ -103,12 +105,15 @@ struct acme_request {
     struct json_doc *payload_doc;
     const struct json *payload;   /* NULL: POST-as-GET */
     struct store_account account; /* ACME_BY_KID */
+    struct addr client;           /* where it came from */
     when_t now;
     struct err err;
     struct http_subproblem *subs;
     size_t n_subs;
     acme_job job;
     acme_then then;
+    bool anybody;   /* came by GET to where accounts come by POST */
+    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
     void *data;     /* the handler's own */
 };
@@ -158,16 +163,12 @@ enum rc acme_finalize(struct acme_request *r);
 enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);
+enum rc acme_star_certificate(struct acme_request *r);
 enum rc acme_revoke(struct acme_request *r);
 enum rc acme_new_authorization(struct acme_request *r);
 enum rc acme_key_change(struct acme_request *r);
 enum rc acme_renewal_info(struct acme_request *r);
 enum rc acme_preflight(struct acme_request *r);
-
-/* order.c */
-void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
-/* Answers with that order, in the end: also when that fails. */
-void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
 
 /* validation.c */
 void acme_validation_due_cb(void *acme);

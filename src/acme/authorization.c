@@ -18,6 +18,17 @@ MSG(msg_settled, "acme.authorization-settled",
 MSG(msg_given_up, "acme.authorization-given-up",
     "the client has deactivated the authorization of {0}");
 
+/* draft-ietf-acme-dns-persist: the domains of which a record may name one, as -02 calls them and as
+ * -00 and -01 do, and what -01 has besides; clients pass over what they do not know. */
+static void put_issuers(struct acme_request *r, struct json_out *o)
+{
+    static const char *const names[] = {"issuerDomainNames", "issuer-domain-names"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        acme_put_issuers(o, r->acme->conf, names[i]);
+    json_kv_str(o, "accounturi", acme_account_uri(r->acme, r->arena, &r->account.id, r->staging));
+}
+
 static void challenge_put(struct acme_request *r, struct json_out *o,
                           const struct store_challenge *c)
 {
@@ -26,7 +37,10 @@ static void challenge_put(struct acme_request *r, struct json_out *o,
     json_key(o, "url");
     acme_put_url(o, r, "/acme/challenge/", &c->id, NULL);
     json_kv_z(o, "status", store_challenge_status_text(c->status));
-    json_kv_str(o, "token", c->token);
+    if (str_eq(c->type, str_of(conf_challenge_name(CONF_CHALLENGE_DNS_PERSIST_01))))
+        put_issuers(r, o);
+    else
+        json_kv_str(o, "token", c->token);
     if (c->validated)
         json_kv_when(o, "validated", c->validated);
     if (c->error.n) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 sections 7.1.1 and 7.2: what there is, and nonces. */
 #include "acme/parts_int.h"
+#include "acme/star.h"
 
-enum { PROFILE_TEXT_MAX = 256 };
+enum { PROFILE_TEXT_MAX = 256, PREFIX_MAX = 4096 };
 
 /* draft-ietf-acme-profiles: names, and what to think of them. */
 static void put_profile(struct json_out *o, const struct conf_profile *profile)
@@ -23,6 +24,36 @@ static void put_profile(struct json_out *o, const struct conf_profile *profile)
     json_put_str(o, buf_str(&text));
 }
 
+void acme_put_issuers(struct json_out *o, const struct conf *conf, const char *key)
+{
+    json_key(o, key);
+    json_arr(o);
+    for (size_t i = 0; i < conf->acme.identities.n; i++)
+        json_put_str(o, conf->acme.identities.p[i]);
+    json_end(o);
+}
+
+static bool offers(const struct conf *conf, enum conf_challenge challenge)
+{
+    for (size_t i = 0; i < conf->n_policy; i++)
+        if (conf->policy[i].challenges & 1u << challenge)
+            return true;
+    return false;
+}
+
+/* draft-ietf-acme-dns-persist-02 sections 3.2 and 4.1: enough to write a record before any order.
+ */
+static void put_persist(struct json_out *o, const struct conf *conf)
+{
+    CLEANUP(buf_done) struct buf prefix = BUF_INIT(PREFIX_MAX);
+
+    acme_put_issuers(o, conf, "issuerDomainNames");
+    buf_puts(&prefix, conf->urls.api);
+    buf_putz(&prefix, CONF_ACCOUNT_HASH);
+    json_key(o, "accountHashPrefix");
+    json_put_str(o, buf_str(&prefix));
+}
+
 static void put_meta(struct json_out *o, const struct acme_request *r)
 {
     const struct conf *conf = r->acme->conf;
@@ -33,19 +64,17 @@ static void put_meta(struct json_out *o, const struct acme_request *r)
         json_kv_str(o, "termsOfService", conf->acme.terms_of_service);
     if (conf->acme.website.n)
         json_kv_str(o, "website", conf->acme.website);
-    if (conf->validation.caa != CONF_CAA_OFF) {
-        json_key(o, "caaIdentities");
-        json_arr(o);
-        for (size_t i = 0; i < conf->acme.identities.n; i++)
-            json_put_str(o, conf->acme.identities.p[i]);
-        json_end(o);
-    }
+    if (conf->validation.caa != CONF_CAA_OFF)
+        acme_put_issuers(o, conf, "caaIdentities");
+    if (offers(conf, CONF_CHALLENGE_DNS_PERSIST_01))
+        put_persist(o, conf);
     json_kv_bool(o, "externalAccountRequired", conf->acme.eab == CONF_BINDING_REQUIRED);
     if (r->acme->options.preflight && !r->staging && !acme_is_private(r))
         json_kv_str(o, "preflight",
                     arena_printf(r->arena, "%.*s" ACME_PREFLIGHT_PATH, STR_ARG(r->base)));
     if (acme_subdomains_offered(conf))
         json_kv_bool(o, "subdomainAuthAllowed", true);
+    acme_star_put_meta(o, conf);
     json_key(o, "profiles");
     json_obj(o);
     for (size_t i = 0; i < conf->n_profiles; i++)

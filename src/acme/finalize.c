@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "acme/star.h"
 #include "acme/state.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -32,18 +33,14 @@ MSG(msg_above, "acme.order-subdomains",
 MSG(msg_method, "acme.order-method",
     "{0} was proven by {1}, and policy rule \"{2}\" takes that no more; make a new order");
 MSG(msg_not_vouched, "acme.order-no-longer-vouched",
-    "the authorization of {0} was the word of this server, for its own gateway or for the key of "
-    "an "
-    "account, which no longer stands; make a new order");
+    "the authorization of {0} was the word of this server, for its own gateway or for an account's "
+    "key, which no longer stands; make a new order");
 
 struct finalize_data {
     struct store_order order;
-    bool vouched;                /* by the keeper */
-    struct acme_identifier *ids; /* of the order's names: name and verdict */
-    unsigned *challenges;        /* that may have proven them, as the rules are now */
-    bool *by_key;                /* nothing has to be proven of them */
+    bool vouched; /* by the keeper */
     struct x509_csr csr;
-    struct str *tops;         /* of the order's names: see acme_subdomains_top */
+    struct acme_judged judged; /* as the rules are now */
     struct store_name *names; /* the CSR's */
     size_t n_names;
     struct ca_request ask;
@@ -154,68 +151,18 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
     return RC_OK;
 }
 
-static enum rc judge_name(struct acme_request *r, struct finalize_data *d, size_t i)
-{
-    struct acme_identifier *id = &d->ids[i];
-    struct policy_query q;
-    const struct conf_site *site;
-
-    id->name = d->order.names[i].name;
-    q = acme_policy_query(r, &id->name);
-    if (d->vouched) {
-        q.from = CONF_FROM_GATEWAY;
-        TRY(policy_judge_vouched(r->acme->conf, q.type, q.value, &site, &r->err));
-    }
-    TRY(policy_judge(r->acme->policy, &q, &id->verdict, &r->err));
-    d->challenges[i] = id->verdict.challenges;
-    d->by_key[i] = id->verdict.vouched;
-    if (q.type == POLICY_DNS && id->verdict.terms && id->verdict.terms->subdomains)
-        d->tops[i] = acme_subdomains_top(r, q.value);
-    return arena_str(r->arena, id->verdict.rule, &id->vouched_by);
-}
-
-/* No longer than the rules let it live; counted as a profile's lifetime is, from notBefore. */
-static void limit_life(struct acme_request *r, struct finalize_data *d, when_t life)
-{
-    const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
-    when_t end = r->now - (profile ? profile->backdate : 0) + life - WHEN_SECOND;
-
-    if (life && (!d->ask.not_after || end < d->ask.not_after))
-        d->ask.not_after = end;
-}
-
-/* The rules, and the sites, may have changed since the order was made. */
-static enum rc judge(struct acme_request *r, struct finalize_data *d)
-{
-    size_t n = d->order.n_names;
-    struct policy_whole w = {.profile = d->order.profile,
-                             .key_algorithm = ca_leaf_algorithm(d->csr.key_type)};
-
-    d->tops = ARENA_ARRAY(r->arena, struct str, n);
-    d->ids = ARENA_ARRAY(r->arena, struct acme_identifier, n);
-    d->challenges = ARENA_ARRAY(r->arena, unsigned, n);
-    d->by_key = ARENA_ARRAY(r->arena, bool, n);
-    if (!d->tops || !d->ids || !d->challenges || !d->by_key)
-        return RC_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        TRY(judge_name(r, d, i));
-    TRY(acme_whole(r, d->ids, n, &w));
-    TRY(policy_judge_whole(&w, &r->err));
-    d->ask.not_after = d->order.not_after;
-    limit_life(r, d, policy_lifetime(&w));
-    return acme_whole_rules(r->arena, &w, &d->ask.rules);
-}
-
 /* What it was proven by is still taken; what was proven for all below a domain is looked at by its
- * own rule, d->tops. */
+ * own rule, `top`. */
 static enum rc check_method(const struct finalize_data *d, size_t i,
                             const struct store_authorization *authz, struct err *err)
 {
+    const struct acme_judged_name *judged = &d->judged.names[i];
+
     for (size_t k = 0; !d->vouched && k < authz->n_challenges; k++)
         if (authz->challenges[k].status == STORE_CHALLENGE_VALID &&
-            !(d->challenges[i] & acme_challenge_bit(authz->challenges[k].type)))
+            !(judged->challenges & acme_challenge_bit(authz->challenges[k].type)))
             return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_method, authz->name.value,
-                           authz->challenges[k].type, d->ids[i].vouched_by);
+                           authz->challenges[k].type, judged->rule);
     return RC_OK;
 }
 
@@ -232,19 +179,18 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
     if (seen != STORE_AUTHORIZATION_VALID)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
                        str_of(store_authorization_status_text(seen)));
-    if (authz.evidence.n && !d->vouched && !d->by_key[i])
+    if (authz.evidence.n && !d->vouched && !d->judged.names[i].vouched)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
     if (authz.subdomains && !acme_name_eq(&authz.name, &name->name) &&
-        !(d->tops[i].n && name_under(authz.name.value, d->tops[i])))
+        !(d->judged.names[i].top.n && name_under(authz.name.value, d->judged.names[i].top)))
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_above, name->name.value,
                        authz.name.value);
     return authz.subdomains ? RC_OK : check_method(d, i, &authz, err);
 }
 
-/* In the transaction of the reservation: the one winner, with authorizations that still hold. */
-static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
+/* In a transaction: the one winner, with authorizations that still hold. */
+static enum rc win(struct store_txn *txn, struct acme_request *r, struct err *err)
 {
-    struct acme_request *r = arg;
     const struct finalize_data *d = r->data;
     enum rc rc;
 
@@ -259,6 +205,19 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 
+/* In the transaction of the reservation. */
+static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
+{
+    struct acme_request *r = arg;
+    const struct finalize_data *d = r->data;
+
+    TRY(win(txn, r, err));
+    if (!d->order.star)
+        return RC_OK;
+    TRY(store_star_begin(txn, &d->order.id, d->csr.spki, r->now, 0));
+    return store_star_take(txn, &d->order.id, 0);
+}
+
 static void issued(void *arg, enum rc rc, const struct store_certificate *certificate,
                    const struct err *err)
 {
@@ -270,6 +229,10 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
     if (rc == RC_OK) {
         d->order.status = STORE_ORDER_VALID;
         d->order.certificate = certificate->id;
+        if (d->order.star) {
+            d->order.expires = d->order.star->end;
+            acme_star_look(r->acme);
+        }
     } else if (rc == RC_AGAIN) { /* recovery is at it, or was */
         rc = store_order_get(store_read(r->acme->store), r->arena, &d->order.id, &d->order);
     } else {
@@ -291,11 +254,45 @@ static enum rc take_vouched(struct acme_request *r, struct finalize_data *d)
     return d->ask.lineage.p ? RC_OK : RC_NOMEM;
 }
 
+/* ---- an order that renews itself (RFC 8739) */
+
+static enum rc begin_later(struct store_txn *txn, struct acme_request *r)
+{
+    const struct finalize_data *d = r->data;
+    when_t start = d->order.star->start;
+
+    TRY(win(txn, r, &r->err));
+    return store_star_begin(txn, &d->order.id, d->csr.spki, start, start);
+}
+
+static void begins_later(struct acme_request *r)
+{
+    struct finalize_data *d = r->data;
+
+    acme_open_end(&r->acme->open, &r->account.id);
+    acme_star_look(r->acme);
+    d->order.status = STORE_ORDER_PROCESSING;
+    acme_order_reply(r, &d->order, 200);
+}
+
+/* The first of many. Its dates are those of one whose nominal date is now. */
+static enum rc take_star(struct acme_request *r, struct finalize_data *d)
+{
+    struct store_star first = *d->order.star;
+
+    first.first = r->now;
+    acme_star_span(&first, r->now, &d->ask.not_before, &d->ask.not_after);
+    d->ask.lineage = acme_star_lineage(r->arena, &d->order.id);
+    return d->ask.lineage.p ? RC_OK : RC_NOMEM;
+}
+
 static void caa_checked(struct acme_request *r, enum rc rc)
 {
     struct finalize_data *d = r->data;
 
-    if (rc == RC_OK)
+    if (rc == RC_OK && d->order.star && d->order.star->start > r->now)
+        rc = acme_write(r, begin_later, begins_later);
+    else if (rc == RC_OK)
         rc = ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
     if (rc != RC_OK)
         acme_reply_fail(r, rc);
@@ -313,9 +310,8 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(read_csr(r, d));
     TRY(check_names(r, d));
     TRY(check_key(r, d));
-    TRY(judge(r, d));
+    TRY(acme_order_judge(r, &d->order, d->vouched, d->csr.key_type, &d->judged));
     d->ask = (struct ca_request){
-        .rules = d->ask.rules,
         .profile = d->order.profile,
         .spki = d->csr.spki,
         .key_type = d->csr.key_type,
@@ -327,7 +323,7 @@ enum rc acme_finalize(struct acme_request *r)
         .not_after = d->ask.not_after,
         .staging = r->staging,
         .origin = STR("acme"),
-        .requester = r->x->req.client,
+        .requester = r->client,
         .account = r->account.id,
         .order = d->order.id,
         .request = r->x->id,
@@ -337,6 +333,9 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
     if (d->vouched)
         TRY(take_vouched(r, d));
+    if (d->order.star)
+        TRY(take_star(r, d));
+    acme_judged_limit(r, &d->order, &d->judged, &d->ask);
     acme_caa_check(r, &d->order, caa_checked);
     return RC_OK;
 }
@@ -346,8 +345,11 @@ enum rc acme_finalize(struct acme_request *r)
 static enum rc order_finish(struct store_txn *txn, const struct id *order,
                             const struct store_certificate *certificate)
 {
+    enum rc rc;
+
     assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_VALID));
-    return store_order_finish(txn, order, &certificate->id);
+    rc = store_order_finish(txn, order, &certificate->id);
+    return rc == RC_CONFLICT ? acme_star_finish(txn, order, certificate) : rc;
 }
 
 static enum rc order_fail(struct store_txn *txn, const struct id *order, const struct err *why,
@@ -355,11 +357,12 @@ static enum rc order_fail(struct store_txn *txn, const struct id *order, const s
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(64 * 1024);
     struct str problem;
+    enum rc rc;
 
-    (void)now;
     assert(acme_order_may(STORE_ORDER_PROCESSING, STORE_ORDER_INVALID));
     TRY(acme_problem_json(&a, why, NULL, 0, &problem));
-    return store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
+    rc = store_order_fail(txn, order, STORE_ORDER_PROCESSING, problem);
+    return rc == RC_CONFLICT ? acme_star_fail(txn, order, why, now) : rc;
 }
 
 const struct ca_order_ops *acme_order_ops(void)

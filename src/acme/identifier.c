@@ -34,6 +34,7 @@ static const unsigned proves[CONF_CHALLENGE_COUNT] = {
     [CONF_CHALLENGE_DNS_01] = FOR_NAMES | FOR_WILDCARDS | FOR_SUBDOMAINS,
     [CONF_CHALLENGE_TLS_ALPN_01] = FOR_NAMES | FOR_ADDRESSES,
     [CONF_CHALLENGE_DNS_ACCOUNT_01] = FOR_NAMES | FOR_WILDCARDS | FOR_SUBDOMAINS,
+    [CONF_CHALLENGE_DNS_PERSIST_01] = FOR_NAMES | FOR_WILDCARDS,
 };
 
 static const char *name_fault(enum rc rc)
@@ -112,7 +113,7 @@ struct policy_query acme_policy_query(const struct acme_request *r, const struct
     return (struct policy_query){
         .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
         .value = name->value,
-        .requester = r->x->req.client,
+        .requester = r->client,
         .special = acme_special_open(r),
         .account = id_str(&r->account.id),
         .eab = r->account.eab_key,

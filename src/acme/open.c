@@ -45,8 +45,15 @@ static struct entry *find(struct acme_open *o, const struct id *account)
 
 static enum rc count(struct acme_open *o, struct store *s, struct entry *e, when_t now)
 {
+    uint64_t ahead;
+    when_t first;
+
     o->counted++;
     TRY(store_order_open(store_read(s), &e->account, now - ACME_ORDER_LIFE, now, &e->n, &e->first));
+    TRY(store_authorization_open(store_read(s), &e->account, now, &ahead, &first));
+    e->n += ahead;
+    if (first && (!e->first || first < e->first))
+        e->first = first;
     e->counted = now;
     return RC_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many orders of an account are open: neither finished nor expired. Counted in the store once
+/* How much of an account is open: orders that are neither finished nor expired, and authorizations
+ * made ahead that are pending. Counted in the store once
  * for each account that comes, and from then on here, where orders are made and end; an order that
  * ended unseen (it expired, its validation failed) makes the number too high, never too low, and
  * whoever reaches the limit is counted anew. So an order costs no query. Belongs to core's loop. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
 #include "acme/parts_int.h"
+#include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"
 #include "metrics/metrics.h"
@@ -25,9 +26,13 @@ MSG(msg_kind, "acme.order-kind",
 MSG(msg_lifetime, "acme.order-lifetime",
     "\"notAfter\" is {0}; the policy allows this order certificates until {1}; leave it out for "
     "that");
+MSG(msg_star, "acme.order-star-lifetime",
+    "the certificates of this order would live for {0} seconds, with what comes before the nominal "
+    "date; the policy allows {1}; ask for a shorter \"lifetime\"");
 MSG(msg_open, "acme.orders-open",
-    "this account has {0} orders that are neither finished nor expired, and may have {1}; finish "
-    "them, or wait");
+    "this account has {0} orders that are neither finished nor expired and authorizations made "
+    "ahead "
+    "that are pending, and may have {1}; finish them, or wait");
 
 struct order_data {
     struct store_order order;
@@ -83,11 +88,21 @@ void acme_order_put(struct acme_request *r, struct json_out *o, const struct sto
         json_key(o, "error");
         json_put_raw(o, order->error);
     }
-    if (seen == STORE_ORDER_VALID) {
+    if (order->star) {
+        acme_star_put(r, o, order);
+    } else if (seen == STORE_ORDER_VALID) {
         json_key(o, "certificate");
         acme_put_url(o, r, "/acme/certificate/", &order->certificate, NULL);
     }
     json_end(o);
+}
+
+/* One that is to begin later (RFC 8739) is not asked for until then. */
+static int64_t retry_after(const struct acme_request *r, const struct store_order *order)
+{
+    when_t wait = order->star ? order->star->start - r->now : 0;
+
+    return wait > 0 ? wait / WHEN_SECOND + 1 : ACME_RETRY_SECONDS;
 }
 
 static enum rc reply(struct acme_request *r, const struct store_order *order, int status)
@@ -98,7 +113,7 @@ static enum rc reply(struct acme_request *r, const struct store_order *order, in
     TRY(json_out_done(&o));
     acme_header_location(r, "/acme/order/", &order->id);
     if (order->status == STORE_ORDER_PROCESSING)
-        http_header_addf(r->x, "Retry-After", "%d", ACME_RETRY_SECONDS);
+        http_header_addf(r->x, "Retry-After", "%lld", (long long)retry_after(r, order));
     acme_reply_json(r, status);
     return RC_OK;
 }
@@ -120,7 +135,7 @@ enum rc acme_order(struct acme_request *r)
         return acme_request_owns(r, &(struct id){""}, "order");
     TRY(rc);
     TRY(acme_request_owns(r, &order.account, "order"));
-    return reply(r, &order, 200);
+    return r->payload ? acme_star_cancel(r, &order) : reply(r, &order, 200);
 }
 
 /* ---- new-order */
@@ -249,9 +264,10 @@ static enum rc refuse(struct acme_request *r, const struct order_data *d)
 
 /* ---- what else may be asked for */
 
-static enum rc read_date(struct acme_request *r, const char *name, when_t *out)
+enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
+                        when_t *out)
 {
-    const struct json *value = json_get(r->payload, name);
+    const struct json *value = json_get(in, name);
     struct str text;
 
     *out = 0;
@@ -266,8 +282,8 @@ static enum rc read_dates(struct acme_request *r, struct order_data *d)
     when_t latest = r->now + (profile ? profile->lifetime : 0);
     char text[WHEN_TEXT], limit[WHEN_TEXT];
 
-    TRY(read_date(r, "notBefore", &d->order.not_before));
-    TRY(read_date(r, "notAfter", &d->order.not_after));
+    TRY(acme_order_date(r, r->payload, "notBefore", &d->order.not_before));
+    TRY(acme_order_date(r, r->payload, "notAfter", &d->order.not_after));
     (void)when_text(d->order.not_before > r->now ? r->now : latest, limit);
     if (d->order.not_before > r->now) {
         (void)when_text(d->order.not_before, text);
@@ -373,6 +389,8 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     json_kv_str(&o, "rules", d->rules);
     if (d->order.replaces.n)
         json_kv_str(&o, "replaces", d->order.replaces);
+    if (d->order.star)
+        json_kv_when(&o, "renewed_until", d->order.star->end);
     json_end(&o);
     TRY(json_out_done(&o));
     TRY(store_order_add(txn, &d->order));
@@ -408,13 +426,15 @@ static void settle(struct acme_request *r, struct order_data *d)
         if (d->authorizations[i].expires < o->expires)
             o->expires = d->authorizations[i].expires;
     }
+    if (o->star && o->star->end < o->expires)
+        o->expires = o->star->end;
     o->names = d->names;
     o->n_names = d->n;
     o->created = r->now;
-    o->created_from = r->x->req.client;
+    o->created_from = r->client;
 }
 
-static enum rc check_room(struct acme_request *r, uint64_t *out_open)
+enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
 {
     struct acme_open_room room = {.max = r->acme->conf->acme.orders_open, .now = r->now};
     enum rc rc = acme_open_look(&r->acme->open, r->acme->store, &r->account, &room);
@@ -430,28 +450,43 @@ static enum rc check_room(struct acme_request *r, uint64_t *out_open)
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
 }
 
+/* What the client has asked for itself is refused where it is too long; otherwise the certificate is
+ * as short as it has to be (acme_judged_limit). */
+static enum rc check_life(struct acme_request *r, const struct store_order *order, when_t life)
+{
+    const struct store_star *star = order->star;
+    char text[WHEN_TEXT], limit[WHEN_TEXT];
+
+    if (order->not_after > r->now + life)
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_lifetime,
+                        str_of(when_text(order->not_after, text)),
+                        str_of(when_text(r->now + life, limit)));
+    if (star && star->lifetime + star->adjust > life)
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_star,
+                        arena_printf(r->arena, "%lld",
+                                     (long long)((star->lifetime + star->adjust) / WHEN_SECOND)),
+                        arena_printf(r->arena, "%lld", (long long)(life / WHEN_SECOND)));
+    return RC_OK;
+}
+
 /* What the rules say of all names together. */
 static enum rc judge_whole(struct acme_request *r, struct order_data *d)
 {
     struct policy_whole w = {.profile = d->order.profile};
-    char text[WHEN_TEXT], limit[WHEN_TEXT];
     when_t life;
 
     TRY(acme_whole(r, d->ids, d->n, &w));
     TRY(policy_judge_whole(&w, &r->err));
     life = policy_lifetime(&w);
-    if (life && d->order.not_after > r->now + life) {
-        struct str asked = str_of(when_text(d->order.not_after, text));
-
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_lifetime, asked,
-                        str_of(when_text(r->now + life, limit)));
-    }
+    if (life)
+        TRY(check_life(r, &d->order, life));
     return acme_whole_rules(r->arena, &w, &d->rules);
 }
 
 static enum rc read_order(struct acme_request *r, struct order_data *d)
 {
     TRY(read_profile(r, d));
+    TRY(acme_star_read(r, &d->order));
     TRY(read_dates(r, d));
     TRY(read_identifiers(r, d));
     TRY(judge(r, d));
@@ -485,7 +520,7 @@ enum rc acme_new_order(struct acme_request *r)
     d->vouched = acme_vouches_for(r, &r->account.thumbprint);
     TRY(read_order(r, d));
     if (!d->vouched)
-        TRY(check_room(r, &open));
+        TRY(acme_order_room(r, &open));
     for (size_t i = 0; i < d->n; i++)
         TRY(add_authorization(r, d, i));
     settle(r, d);

@@ -5,6 +5,9 @@
 #pragma once
 
 #include "acme/acme_int.h"
+#include "crypto/key.h"
+
+struct ca_request;
 
 /* account.c */
 void acme_account_reply(struct acme_request *r, const struct store_account *a, int status);
@@ -70,6 +73,36 @@ enum rc acme_whole(struct acme_request *r, const struct acme_identifier *ids, si
                    struct policy_whole *w);
 /* The rules that decided, each once, as one text for the trail: "apps, wiki". */
 enum rc acme_whole_rules(struct arena *a, const struct policy_whole *w, struct str *out);
+
+/* An order, judged: all of it copied, so that it outlives the rules of this moment. */
+struct acme_judged {
+    struct acme_judged_name {
+        struct str rule;     /* that allows it */
+        unsigned challenges; /* bit 1 << enum conf_challenge: what may have proven it */
+        bool vouched;        /* nothing has to be proven: the account's key is the proof */
+        struct str top;      /* how far up a proof for a domain above counts; empty: not at all */
+    } *names;                /* as many as the order has */
+    struct str rules;        /* all, for the trail */
+    when_t lifetime;         /* the longest that the certificate may live; 0: as its profile has it */
+};
+/* All names of the order once more, by the rules for account and client of the request, or as sites
+ * (`vouched`), for a key of that type: RC_DENIED with its problem. */
+enum rc acme_order_judge(struct acme_request *r, const struct store_order *order, bool vouched,
+                         enum crypto_key_type key, struct acme_judged *out);
+/* Has what is asked for end in time. Counted as a profile's lifetime is, from notBefore. */
+void acme_judged_limit(const struct acme_request *r, const struct store_order *order,
+                       const struct acme_judged *judged, struct ca_request *ask);
+
+/* order.c */
+void acme_order_put(struct acme_request *r, struct json_out *o, const struct store_order *order);
+/* Answers with that order, in the end: also when that fails. */
+void acme_order_reply(struct acme_request *r, const struct store_order *order, int status);
+/* RC_QUOTA with rateLimited when the account may have nothing more open (open.h), and how much is.
+ */
+enum rc acme_order_room(struct acme_request *r, uint64_t *out_open);
+/* A member of `in` that is a time (RFC 3339); 0 when there is none. */
+enum rc acme_order_date(struct acme_request *r, const struct json *in, const char *name,
+                        when_t *out);
 
 /* prune.c */
 enum rc acme_prune_start(struct acme *a);
@@ -139,3 +172,6 @@ enum rc acme_vouch_evidence(struct arena *a, const char *what, struct str name, 
 /* For the trail: by the gateway's sites, or by a rule of the policy, `rule`, for that key. */
 enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
                          const struct store_authorization *authz, struct str rule);
+
+/* directory.c: the domains by which records mean this CA, an array. */
+void acme_put_issuers(struct json_out *o, const struct conf *conf, const char *key);

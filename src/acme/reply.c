@@ -65,9 +65,16 @@ static void add_common_headers(struct acme_request *r)
 {
     char nonce[ACME_NONCE_TEXT];
 
-    http_header_add(r->x, "Cache-Control", STR("no-store"));
+    if (r->fresh)
+        http_header_addf(r->x, "Cache-Control", "public, max-age=%lld", (long long)r->fresh);
+    else
+        http_header_add(r->x, "Cache-Control", STR("no-store"));
     if (r->route && (r->route->handle == acme_directory || r->route->handle == acme_renewal_info))
         return;
+    if (r->anybody) {
+        acme_header_link(r, "index", "/acme/directory", NULL);
+        return;
+    }
     if (acme_nonce_new(acme_staging_nonces(r), nonce) == RC_OK)
         http_header_add(r->x, "Replay-Nonce", str_of(nonce));
     acme_header_link(r, "index", "/acme/directory", NULL);
@@ -136,6 +143,7 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
     if (r->err.rc == RC_OK)
         r->err.rc = rc;
     log_reason(r);
+    r->fresh = 0;
     add_common_headers(r);
     free_request(r);
     if (r->err.type && str_eq(str_of(r->err.type), STR("badSignatureAlgorithm")))
@@ -215,7 +223,7 @@ enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *ac
         .object_kind = kind,
         .object = id_str(object),
         .request = id_str(&r->x->id),
-        .address = r->x->req.client,
+        .address = r->client,
         .detail = detail,
     };
 

@@ -54,6 +54,10 @@ static const struct acme_route routes[] = {
     {"/acme/certificate/", "/alternate-1", ACME_BY_KID, acme_certificate},
     {"/acme/certificate/", "/alternate-2", ACME_BY_KID, acme_certificate},
     {"/acme/certificate/", "/alternate-3", ACME_BY_KID, acme_certificate},
+    {"/acme/star-certificate/", NULL, ACME_BY_KID_OR_OPEN, acme_star_certificate},
+    {"/acme/star-certificate/", "/alternate-1", ACME_BY_KID_OR_OPEN, acme_star_certificate},
+    {"/acme/star-certificate/", "/alternate-2", ACME_BY_KID_OR_OPEN, acme_star_certificate},
+    {"/acme/star-certificate/", "/alternate-3", ACME_BY_KID_OR_OPEN, acme_star_certificate},
 };
 
 static bool route_fits(const struct acme_route *route, struct str path, struct acme_request *r)
@@ -75,14 +79,17 @@ static enum rc find_route(struct acme_request *r)
 {
     const struct http_request *req = &r->x->req;
     bool get = str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
+    bool post = str_eq(req->method, STR("POST"));
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (routes[i].handle == acme_preflight && !r->acme->options.preflight)
             continue;
         if (!route_fits(&routes[i], r->path, r))
             continue;
-        if (routes[i].auth == ACME_OPEN ? get : str_eq(req->method, STR("POST"))) {
+        if ((post && routes[i].auth != ACME_OPEN) ||
+            (get && (routes[i].auth == ACME_OPEN || routes[i].auth == ACME_BY_KID_OR_OPEN))) {
             r->route = &routes[i];
+            r->anybody = get && routes[i].auth != ACME_OPEN;
             return RC_OK;
         }
         http_header_add(r->x, "Allow",
@@ -164,7 +171,7 @@ static enum rc check_kind(struct acme_request *r)
 {
     if (r->route->auth == ACME_BY_KEY && !r->jws.jwk)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_need_jwk);
-    if (r->route->auth == ACME_BY_KID && r->jws.jwk)
+    if ((r->route->auth == ACME_BY_KID || r->route->auth == ACME_BY_KID_OR_OPEN) && r->jws.jwk)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_need_kid);
     return RC_OK;
 }
@@ -267,7 +274,7 @@ static enum rc run(struct acme_request *r)
     TRY(choose_base(r));
     TRY(acme_staging_look(r));
     TRY(find_route(r));
-    if (r->route->auth != ACME_OPEN)
+    if (r->route->auth != ACME_OPEN && !r->anybody)
         TRY(authenticate(r));
     return r->route->handle(r);
 }
@@ -283,6 +290,7 @@ void acme_request_run(struct acme *a, struct http_exchange *x)
     }
     r->acme = a;
     r->x = x;
+    r->client = x->req.client;
     r->arena = &x->arena;
     r->now = clock_now(ev_clock(a->ev));
     rc = run(r);

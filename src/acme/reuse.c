@@ -91,7 +91,7 @@ enum rc acme_reuse_authorization(struct acme_request *r, const struct acme_ident
 
 static bool same(const struct store_order *a, const struct store_order *b)
 {
-    if (a->n_names != b->n_names || a->not_before != b->not_before ||
+    if (a->star || b->star || a->n_names != b->n_names || a->not_before != b->not_before ||
         a->not_after != b->not_after || !str_eq(a->profile, b->profile) ||
         !str_eq(a->replaces, b->replaces))
         return false;

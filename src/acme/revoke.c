@@ -23,6 +23,9 @@ MSG(msg_not_compromise, "acme.revoke-not-compromise",
     "that the key is compromised can be said by who has it and by the account that this "
     "certificate "
     "was issued to; give another reason");
+MSG(msg_star, "acme.revoke-star",
+    "this certificate's order renews it by itself, so it is not revoked: cancel the order with "
+    "\"status\" \"canceled\" (RFC 8739 section 3.1.2)");
 MSG(msg_already, "acme.revoke-already", "this certificate was revoked at {0}");
 
 /* By number; those that cannot be given here stay 0. */
@@ -97,6 +100,21 @@ static enum rc check_holder(struct acme_request *r, const struct revoke_data *d,
     return RC_OK;
 }
 
+/* RFC 8739 section 3.1.2. */
+static enum rc check_star(struct acme_request *r, const struct revoke_data *d)
+{
+    struct store_order order;
+    enum rc rc = d->cert.order.z[0]
+                     ? store_order_get(store_read(r->acme->store), r->arena, &d->cert.order, &order)
+                     : RC_NOTFOUND;
+
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    return order.star ? ACME_ERR(r, RC_DENIED, "autoRenewalRevocationNotSupported", msg_star)
+                      : RC_OK;
+}
+
 static enum rc already(struct acme_request *r, when_t revoked)
 {
     char at[WHEN_TEXT];
@@ -133,7 +151,7 @@ static void fill_ask(struct acme_request *r, struct revoke_data *d, int reason)
         .by = r->jws.jwk ? REVOCATION_BY_KEY : REVOCATION_BY_ACCOUNT,
         .actor = id_str(&r->account.id),
         .request = r->x->id,
-        .client = r->x->req.client,
+        .client = r->client,
     };
 }
 
@@ -148,6 +166,7 @@ enum rc acme_revoke(struct acme_request *r)
     TRY(read_certificate(r, d));
     TRY(read_reason(r, &reason));
     TRY(check_holder(r, d, reason));
+    TRY(check_star(r, d));
     fill_ask(r, d, reason);
     return acme_write(r, revoke, revoked);
 }

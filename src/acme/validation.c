@@ -39,6 +39,7 @@ struct acme_attempt {
     bool final;
     struct str error; /* problem JSON */
     struct str evidence;
+    when_t until; /* of the authorization, when ok */
     when_t next;
 };
 
@@ -147,7 +148,7 @@ static enum rc finish(struct store_txn *txn, struct acme_attempt *t)
                                   t->ok ? STORE_AUTHORIZATION_VALID : STORE_AUTHORIZATION_INVALID));
     TRY(store_challenge_finish(txn, &t->challenge.id, challenge, t->now, t->error, t->evidence));
     if (t->ok)
-        TRY(store_authorization_validate(txn, authz, t->now, t->now + ACME_AUTHORIZATION_LIFE));
+        TRY(store_authorization_validate(txn, authz, t->now, t->until));
     else
         TRY(store_authorization_move(txn, authz, STORE_AUTHORIZATION_PENDING,
                                      STORE_AUTHORIZATION_INVALID));
@@ -198,6 +199,9 @@ static void take_result(struct acme_attempt *t, const struct acme_validated *v)
 
     t->now = clock_now(ev_clock(t->acme->ev));
     t->ok = v->rc == RC_OK;
+    t->until = t->now + ACME_AUTHORIZATION_LIFE;
+    if (v->until && v->until < t->until)
+        t->until = v->until;
     t->next = t->now + backoff(t->challenge.attempts);
     t->final = t->ok || t->authorization.expires <= t->now ||
                (v->rc == RC_DENIED && t->challenge.attempts >= t->acme->conf->validation.attempts);

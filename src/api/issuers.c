@@ -3,9 +3,11 @@
 #include "base/text.h"
 #include "ca/bounds.h"
 #include "ca/issue.h"
+#include "store/revocations.h"
+#include "store/store.h"
 #include "x509/name.h"
 
-enum { TEXT_MAX = 4 * X509_NAME_MAX };
+enum { TEXT_MAX = 4 * X509_NAME_MAX, LIST_ARENA = STORE_CRL_MAX + 64 * 1024 };
 
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *i)
 {
@@ -48,6 +50,28 @@ static void put_names(struct json_out *o, const struct ca_issuer *i)
     json_kv_str(o, "subject", buf_str(&subject));
 }
 
+/* Of a root: the list that is served, which comes from where its key is. */
+static enum rc put_list(const struct api_view *v, struct json_out *o, const struct ca_issuer *i)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    struct store_crl crl;
+    enum rc rc = store_crl_get(store_read(v->store), &a, &i->id, 0, false, &crl);
+
+    if (rc != RC_OK) {
+        json_kv_null(o, "crl");
+        return rc == RC_NOTFOUND ? RC_OK : rc;
+    }
+    json_key(o, "crl");
+    json_obj(o);
+    json_kv_u64(o, "number", crl.number);
+    json_kv_when(o, "this_update", crl.this_update);
+    json_kv_when(o, "next_update", crl.next_update);
+    json_kv_u64(o, "entries", crl.entries);
+    json_kv_b64url(o, "der", crl.der);
+    json_end(o);
+    return RC_OK;
+}
+
 static enum rc put_issuer(const struct api_view *v, struct json_out *o, const struct ca_issuer *i)
 {
     static const char *const due[] = {
@@ -79,6 +103,8 @@ static enum rc put_issuer(const struct api_view *v, struct json_out *o, const st
     json_kv_z(o, "due", due[api_issuer_due(v, i)]);
     json_kv_str(o, "sha256", buf_str(&hex));
     json_kv_b64url(o, "certificate", i->cert.der);
+    if (!i->parent.z[0])
+        TRY(put_list(v, o, i));
     json_end(o);
     return buf_rc(&hex);
 }

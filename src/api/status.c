@@ -8,11 +8,13 @@
 #include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
+#include "store/revocations.h"
 #include "store/store.h"
 #include "x509/name.h"
 
-enum { TEXT_MAX = 1024 };
+enum { TEXT_MAX = 1024, CRL_ARENA = STORE_CRL_MAX + 64 * 1024 };
 #define EXPIRING_SOON (30 * WHEN_DAY)
+#define ROOT_LIST_SOON (30 * WHEN_DAY)
 
 struct findings {
     struct json_out *o;
@@ -238,10 +240,58 @@ static void check_root(const struct api_view *v, struct findings *f, const struc
                  : NULL);
 }
 
+/* What points to the root's list, of those that are still to be believed. */
+static bool has_pointers(const struct api_view *v, const struct ca_issuer *root)
+{
+    const struct ca_issuer *i;
+
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++)
+        if (str_eq(id_str(&i->parent), id_str(&root->id)) && i->cert.n_crl_urls &&
+            i->cert.not_after > v->now)
+            return true;
+    return false;
+}
+
+/* A root's list comes from where its key is, at a person's hands, so there has to be time for it.
+ */
+static void check_root_list(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(CRL_ARENA);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX - 1);
+    struct store_crl crl = {.next_update = 0};
+    const char *state = "ok";
+    char until[WHEN_TEXT];
+    enum rc rc = store_crl_get(store_read(v->store), &a, &i->id, 0, false, &crl);
+
+    if (i->cert.not_after <= v->now || (rc != RC_OK && rc != RC_NOTFOUND))
+        return; /* check_store has it */
+    if (rc == RC_NOTFOUND && !has_pointers(v, i))
+        return;
+    if (rc == RC_NOTFOUND) {
+        state = "warning";
+        buf_printf(&text, "root %.*s has no revocation list here, and its issuers point to one",
+                   STR_ARG(i->ref));
+    } else {
+        state = crl.next_update <= v->now                    ? "failed"
+                : crl.next_update - v->now <= ROOT_LIST_SOON ? "warning"
+                                                             : "ok";
+        buf_printf(&text, "the revocation list of root %.*s %s good until %s", STR_ARG(i->ref),
+                   crl.next_update <= v->now ? "was" : "is", when_text(crl.next_update, until));
+    }
+    finding(f, "root list", state, buf_z(&text),
+            str_eq(str_of(state), STR("ok"))
+                ? NULL
+                : "autarky root sign --crl --media DIR, where the root's key is; then, here, "
+                  "autarky issuer import --media DIR");
+}
+
 static void check_issuers(const struct api_view *v, struct findings *f)
 {
     const struct ca_issuer *i;
 
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++)
+        if (!i->parent.z[0])
+            check_root_list(v, f, i);
     for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++) {
         bool over = i->state == STORE_ISSUER_ACTIVE && !i->retires && !api_issuer_superseded(v, i);
 

@@ -328,7 +328,7 @@ static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
     };
     uint64_t all, own;
 
-    if (!job->req.account.z[0])
+    if (!job->req.account.z[0] || job->req.renews.z[0])
         return RC_OK;
     TRY(store_certificate_count(txn, &with_key, &all));
     if (all == 0)

@@ -86,6 +86,9 @@ struct ca_request {
     /* Without a lineage: the certificate that it takes the place of, whose logical id it has then;
      * "": none. One that is not in the register any more counts as none. */
     struct id replaces;
+    /* With a lineage: the newest certificate before, known to be of the same account and key, so
+     * that neither is looked for. "": it is not known. */
+    struct id renews;
     struct id request; /* for the log and the trail */
     /* First in the transaction of the reservation, on the writer's thread (see store_fn): the
      * compare-and-set that makes this the one winner. Its failure, with `err`, is the issuance's.

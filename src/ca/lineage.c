@@ -63,6 +63,7 @@ static enum rc find_newest(struct store_txn *txn, struct ca_job *job)
     struct store_cursor at = {0};
     struct id fresh;
 
+    job->replaces = job->req.renews;
     TRY(id_new(&fresh));
     TRY(store_certificate_logical(txn, job->req.lineage, &fresh, &job->logical));
     for (int i = 0; i < PAGES && !at.end && !job->replaces.z[0]; i++)

@@ -11,6 +11,10 @@ enum {
     CA_REF_MAX = 64,
     CA_NUMBER_MAX = 9999, /* generations of one algorithm */
     CA_CRL_SHARDS = 16,   /* of an issuer's CRL, fixed at its making; a root's is one */
+    /* Issuers whose keys are here, ca/REF.crt, as those that have ended remain: two hierarchies of
+     * four algorithms, each replaced every second year for thirty years, and as often again because
+     * of other names. */
+    CA_ISSUERS_MAX = 256,
 };
 
 /* Each has roots of its own, so that whoever trusts those of one trusts nothing of another. */

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ca/register.h"
 
+#include <stdio.h>
+
 #include "audit/audit.h"
 #include "ca/issue.h"
 #include "ca/issuer.h"
 #include "x509/name.h"
+
+MSG(msg_room, "ca.register-room",
+    "the register has {0} authorities and room for {1}, so there is none for {2} more: nothing was "
+    "changed");
+MSG(msg_keys, "ca.register-keys",
+    "the signer has the keys of {0} issuers and loads {1} at most, so there is no room for {2} "
+    "more: nothing was changed");
 
 enum { CHECK_ARENA = 8 * 1024 * 1024 };
 
@@ -160,10 +169,46 @@ static enum rc check_cross(const struct ca *ca, const struct ca_change *c,
     return rc == RC_OK ? rc : say(err, &msg_cross, row->name, rc, &why);
 }
 
+static enum rc no_room(const struct msg *m, size_t have, size_t most, size_t more, struct err *err)
+{
+    char text[3][24];
+    const size_t n[3] = {have, most, more};
+
+    for (size_t i = 0; i < 3; i++)
+        snprintf(text[i], sizeof(text[i]), "%zu", n[i]);
+    return err_set(err, RC_TOOBIG, m, (struct err_at){__FILE__, __LINE__},
+                   (struct str[]){str_of(text[0]), str_of(text[1]), str_of(text[2])}, 3);
+}
+
+/* What does not fit would be found out when it is too late: by the signer at its next start, by
+ * core when it has been written. */
+static enum rc check_room(const struct ca *ca, const struct ca_change *c, struct err *err)
+{
+    size_t all = 0, crosses = 0, keys = 0, more = 0;
+    const struct ca_issuer *i;
+
+    while ((i = ca_issuer_at(ca, all))) {
+        keys += i->has_key;
+        all++;
+    }
+    while (ca_cross_at(ca, crosses))
+        crosses++;
+    for (size_t k = 0; k < c->n_issuers; k++)
+        more += c->issuers[k].key_ref.n > 0;
+    if (all + c->n_issuers > CA_REGISTER_MAX)
+        return no_room(&msg_room, all, CA_REGISTER_MAX, c->n_issuers, err);
+    if (crosses + c->n_crosses > CA_REGISTER_MAX)
+        return no_room(&msg_room, crosses, CA_REGISTER_MAX, c->n_crosses, err);
+    if (more && keys + more > CA_ISSUERS_MAX)
+        return no_room(&msg_keys, keys, CA_ISSUERS_MAX, more, err);
+    return RC_OK;
+}
+
 enum rc ca_change_check(const struct ca *ca, const struct ca_change *c, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(CHECK_ARENA);
 
+    TRY(check_room(ca, c, err));
     for (size_t i = 0; i < c->n_issuers; i++)
         TRY(check_issuer(ca, c, &c->issuers[i], &a, err));
     for (size_t i = 0; i < c->n_crosses; i++)

@@ -45,5 +45,6 @@ enum rc ca_change_apply(struct store_txn *txn, void *change);
 
 /* Holds certificates against the register, before anything is written: each issuer is signed by its
  * parent, which is there or among the new ones; each cross certificate has name and key of its
- * subject and is signed by its signer. RC_DENIED and which is not so. */
+ * subject and is signed by its signer. RC_DENIED and which is not so. RC_TOOBIG when
+ * CA_REGISTER_MAX or CA_ISSUERS_MAX has no room for them. */
 enum rc ca_change_check(const struct ca *ca, const struct ca_change *change, struct err *err);

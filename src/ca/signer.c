@@ -21,7 +21,10 @@ MSG(msg_no_dir, "ca.no-issuer-directory",
 MSG(msg_no_issuers, "ca.no-issuers",
     "ca/ in the data directory holds no certificate of an issuer (REF.crt); restore them from the "
     "backup");
-MSG(msg_too_many, "ca.too-many-issuers", "ca/ in the data directory holds more than {0} issuers");
+MSG(msg_too_many, "ca.too-many-issuers",
+    "ca/ in the data directory holds more than {0} issuers (REF.crt), which is the most that are "
+    "loaded; move some that have ended, each with REF.crt and REF.key or REF.uri, to another "
+    "directory");
 MSG(msg_file, "ca.issuer-file", "{0}: {1}");
 MSG(msg_key_mismatch, "ca.key-mismatch",
     "{0} is not the key of {1}; restore the pair that belongs together from the backup");
@@ -145,7 +148,7 @@ static enum rc load_issuers(struct ca_signer *s, int dir, struct ca_key_loader *
 
         if (rc == RC_OK)
             rc = s->n == CA_ISSUERS_MAX
-                     ? ERR(err, RC_TOOBIG, msg_too_many, STR("64"))
+                     ? ERR(err, RC_TOOBIG, msg_too_many, STR("256"))
                      : load_issuer(s, dir, str_head(name, name.n - 4), loader, err);
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }

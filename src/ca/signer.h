@@ -9,10 +9,7 @@
 #include "ca/leaf.h"
 #include "ca/rules.h"
 
-enum {
-    CA_ISSUERS_MAX = 64,
-    CA_FILE_MAX = 64 * 1024,
-};
+enum { CA_FILE_MAX = 64 * 1024 };
 
 /* How far core's idea of now may be from the signer's: the messages between them take milliseconds,
  * a restart seconds. */

@@ -2,20 +2,29 @@
 #include "ceremony/files.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "ca/rules.h"
 #include "crypto/pem.h"
 
 MSG(msg_no_root_key, "ceremony.no-root-key",
-    "the key of {0} is not here (root/{0}.key in the data directory): bring it back for the time "
-    "of this command, or make a request for the place where it is: `autarky issuer create --csr`");
+    "the key of {0} is not here (root/{0}.key or .uri in the data directory): bring it back for "
+    "the time of this command, or ask the machine where it is, by `--media DIR` with `autarky "
+    "issuer create --csr`, `issuer rotate --csr` or `issuer revoke`");
 MSG(msg_root_passphrase, "ceremony.root-passphrase",
     "the passphrase does not open root/{0}.key; it is the one that the key was made with: "
     "--root-passphrase-file FILE, or root/passphrase in the data directory");
+
+MSG(msg_room, "ceremony.no-room",
+    "ca/ in the data directory has {0} issuers, and {1} is the most that the signer loads: nothing "
+    "was made. Move some that have ended, each with its REF.crt and REF.key or REF.uri, to another "
+    "directory");
 
 enum { TRUST_MAX = 1024 * 1024 };
 
@@ -68,6 +77,30 @@ void ceremony_files_undo(struct ceremony_files *f, int data)
 {
     while (f->written)
         unlinkat(data, f->v[--f->written].path, 0);
+}
+
+static int is_issuer(const struct dirent *e)
+{
+    struct str name = str_of(e->d_name);
+
+    return str_ends(name, STR(".crt")) || str_ends(name, STR(".csr"));
+}
+
+enum rc ceremony_room(int data, size_t more, struct err *err)
+{
+    CLEANUP(fd_closep) int ca = openat(data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent **found = NULL;
+    int n = ca < 0 ? 0 : scandirat(ca, ".", &found, is_issuer, NULL);
+    char have[24], most[24];
+
+    for (int i = 0; i < n; i++)
+        free(found[i]); /* checksrc: allow free: scandirat's own memory */
+    free(found);        /* checksrc: allow free: scandirat's own memory */
+    if (n < 0 || (size_t)n + more <= CA_ISSUERS_MAX)
+        return RC_OK; /* whoever is to write there finds out what is wrong with it */
+    snprintf(have, sizeof(have), "%d", n);
+    snprintf(most, sizeof(most), "%d", CA_ISSUERS_MAX);
+    return ERR(err, RC_TOOBIG, msg_room, str_of(have), str_of(most));
 }
 
 enum rc ceremony_root_key(int data, struct str ref, struct secret *passphrase,

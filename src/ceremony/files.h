@@ -33,6 +33,10 @@ enum rc ceremony_files_write(struct ceremony_files *f, int data, struct err *err
 /* Removes what was written: nobody will know of it. */
 void ceremony_files_undo(struct ceremony_files *f, int data);
 
+/* Whether the signer could load `more` issuers beside those whose certificates are in ca/, and
+ * whose requests wait there. RC_TOOBIG when it could not. */
+enum rc ceremony_room(int data, size_t more, struct err *err);
+
 /* The private key of a root, root/REF.key. RC_NOTFOUND: it is not on this machine, RC_DENIED: the
  * passphrase does not open it; both with what to do. */
 enum rc ceremony_root_key(int data, struct str ref, struct secret *passphrase,

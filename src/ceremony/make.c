@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "ceremony/certify.h"
-#include "crypto/pem.h"
-#include "x509/crl.h"
+#include "ceremony/crl.h"
+#include "ceremony/keys.h"
 
 MSG(msg_no_root, "ceremony.no-root",
     "there is no {0} root of the hierarchy {1} that could sign; `autarky issuer list` shows what "
@@ -59,12 +59,13 @@ const struct store_issuer *ceremony_root_for(const struct ceremony *c,
                                              enum ca_hierarchy hierarchy)
 {
     const struct ceremony_kind *kind = ceremony_kind_find(algorithm);
+    const char *root = kind ? kind->root : NULL;
     const struct store_issuer *best = NULL;
 
-    for (size_t i = 0; kind && i < c->n_known + m->n; i++) {
+    for (size_t i = 0; root && i < c->n_known + m->n; i++) {
         const struct store_issuer *row = i < c->n_known ? &c->known[i] : &m->rows[i - c->n_known];
 
-        if (signs_for(row, str_of(kind->root), hierarchy, c->now) &&
+        if (signs_for(row, str_of(root), hierarchy, c->now) &&
             (!best || row->not_before >= best->not_before))
             best = row;
     }
@@ -94,10 +95,24 @@ static enum rc open_root(const struct ceremony *c, struct ceremony_made *m,
             out->key = crypto_key_ref(m->keys[i]);
             return RC_OK;
         }
+    if (c->open_root)
+        return c->open_root(c->arg, row->name, &out->key, err);
     return ceremony_root_key(c->data, row->name, c->root_passphrase, &out->key, err);
 }
 
 /* ---- rows */
+
+static enum rc make_key(const struct ceremony *c, const struct ca_ref *ref, struct ceremony_made *m,
+                        struct crypto_key **out, struct err *err)
+{
+    const struct ceremony_place here = {
+        .passphrase = ref->root ? c->root_passphrase : c->passphrase,
+    };
+
+    if (c->make_key)
+        return c->make_key(c->arg, ref, &m->files, out, err);
+    return ceremony_key_make(&here, ref, &m->files, out, err);
+}
 
 /* Takes the key. */
 static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
@@ -113,9 +128,6 @@ static enum rc add(const struct ceremony *c, const struct ca_ref *ref,
                         &m->rows[m->n - 1]));
     m->rows[m->n - 1].created += (when_t)m->n; /* lists are in this order */
     ca_ref_text(ref, name);
-    TRY(crypto_pem_put(
-        key, ref->root ? c->root_passphrase : c->passphrase,
-        ceremony_files_add(&m->files, ref->root ? "root" : "ca", name, ".key", 0600)));
     if (!ref->root)
         x509_cert_put_pem(cert->der, ceremony_files_add(&m->files, "ca", name, ".crt", 0644));
     snprintf(what, sizeof(what), "%s: %s", name, crypto_key_text(key));
@@ -133,7 +145,7 @@ enum rc ceremony_make_root(const struct ceremony *c, const struct ca_ref *ref,
     struct ceremony_plan plan = {.ref = *ref, .conf = c->conf, .now = c->now};
 
     assert(m->n < CEREMONY_MADE_MAX && ref->root);
-    TRY(crypto_key_generate(ceremony_key_spec(ref), &key));
+    TRY(make_key(c, ref, m, &key, err));
     TRY(ceremony_certify_root(&plan, key, &m->arena, &m->certs[m->n], err));
     return add(c, ref, NULL, key, m);
 }
@@ -151,9 +163,10 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
     if (!row)
         return ERR(err, RC_NOTFOUND, msg_no_root, str_of(ceremony_kind_find(ref->algorithm)->root),
                    ca_ref_hierarchy(ref));
+    TRY(ceremony_room(c->data, m->n + 1, err)); /* before a key is in a token */
     TRY(open_root(c, m, row, &root, err));
     signer = (struct ceremony_signer){row->name, &root.cert, root.key};
-    TRY(crypto_key_generate(ceremony_key_spec(ref), &key));
+    TRY(make_key(c, ref, m, &key, err));
     TRY(ceremony_certify_issuer(&plan, crypto_key_spki(key), &signer, &m->arena, &m->certs[m->n],
                                 err));
     TRY(add(c, ref, row, key, m));
@@ -194,44 +207,40 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
     return cross->name.p ? RC_OK : RC_NOMEM;
 }
 
-static enum rc add_entry(const struct store_issuer *row, when_t revoked, struct arena *a,
-                         struct x509_crl_entry *out)
+/* What is on the list already stays as it is. */
+static enum rc revoke(struct ceremony_crl *crl, const struct store_issuer *row, int reason,
+                      when_t revoked, struct arena *a)
 {
+    struct x509_crl_entry entry = {.reason = (uint8_t)reason, .revoked = revoked};
     struct x509_cert cert;
+    enum rc rc;
 
     TRY(x509_cert_parse(a, row->certificate, &cert, NULL));
-    *out = (struct x509_crl_entry){
-        .serial = cert.serial, .reason = X509_REASON_CA_COMPROMISE, .revoked = revoked};
-    return RC_OK;
+    entry.serial = cert.serial;
+    rc = ceremony_crl_revoke(crl, &entry, NULL);
+    return rc == RC_EXISTS ? RC_OK : rc;
 }
 
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
-                          const struct store_issuer *also, struct buf *out, struct err *err)
+                          const struct ceremony_also *also, struct buf *out, struct err *err)
 {
     const struct store_issuer *row = find_root(c, m, root);
-    struct x509_crl_entry *entries = ARENA_ARRAY(&m->arena, struct x509_crl_entry, c->n_known + 1);
     CLEANUP(root_done) struct root by = {.key = NULL};
-    struct x509_crl_in in = {.entries = entries, .number = (uint64_t)c->now};
+    struct ceremony_crl crl;
 
     if (!row)
         return ERR(err, RC_NOTFOUND, msg_no_such, root);
-    if (!entries)
-        return RC_NOMEM;
     TRY(open_root(c, m, row, &by, err));
+    ceremony_crl_init(&crl, row->name, &by.cert);
+    TRY(ceremony_crl_read(&crl, c->data, err));
     for (size_t i = 0; i < c->n_known; i++)
-        if (c->known[i].state == STORE_ISSUER_REVOKED && &c->known[i] != also &&
+        if (c->known[i].state == STORE_ISSUER_REVOKED &&
             str_eq(id_str(&c->known[i].parent), id_str(&row->id)))
-            TRY(add_entry(&c->known[i], c->known[i].retires, &m->arena, &entries[in.n++]));
+            TRY(revoke(&crl, &c->known[i], X509_REASON_CA_COMPROMISE, c->known[i].retires,
+                       &m->arena));
     if (also)
-        TRY(add_entry(also, c->now, &m->arena, &entries[in.n++]));
-    in.sig_alg = crypto_sig_default(by.key);
-    in.issuer = by.cert.subject;
-    in.issuer_key_id = by.cert.ski;
-    in.this_update = c->now;
-    in.next_update = c->now + CEREMONY_CRL_DAYS * WHEN_DAY;
-    if (in.next_update > by.cert.not_after)
-        in.next_update = by.cert.not_after;
-    return x509_crl_sign(by.key, &in, out, err);
+        TRY(revoke(&crl, also->issuer, also->reason, c->now, &m->arena));
+    return ceremony_crl_sign(&crl, by.key, c->now, CEREMONY_CRL_DAYS_MAX, out, err);
 }
 
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds,

@@ -14,8 +14,13 @@ struct ceremony {
     int data; /* DATA, open */
     const struct conf *conf;
     when_t now;
-    struct secret *root_passphrase;            /* opens the keys of roots */
-    struct secret *passphrase;                 /* opens the keys of issuers */
+    struct secret *root_passphrase; /* opens the keys of roots that are in files */
+    struct secret *passphrase;      /* opens the keys of issuers */
+    /* The key of a root, wherever it is and whatever opens it; NULL: ceremony_root_key. */
+    enum rc (*open_root)(void *arg, struct str ref, struct crypto_key **out, struct err *err);
+    /* A new key and its file; NULL: a file that the passphrases encrypt. */
+    enum rc (*make_key)(void *arg, const struct ca_ref *ref, struct ceremony_files *files,
+                        struct crypto_key **out, struct err *err);
     void (*step)(void *arg, const char *what); /* progress: "root-rsa: RSA 4096"; may be NULL */
     void *arg;
     const struct store_issuer *known; /* the register; empty at init */
@@ -41,7 +46,8 @@ void ceremony_made_done(struct ceremony_made *m);
 enum rc ceremony_make_root(const struct ceremony *c, const struct ca_ref *ref,
                            struct ceremony_made *m, struct err *err);
 /* An issuer with a new key, signed by the newest root of its kind, made here or known; it signs
- * from `activates` on. RC_NOTFOUND: there is no such root, or its key is not here. */
+ * from `activates` on. RC_NOTFOUND: there is no such root, or its key is not here. RC_TOOBIG: as
+ * ceremony_room. */
 enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref, when_t activates,
                              struct ceremony_made *m, struct err *err);
 /* `subject` and `signer` by their references, roots of one kind, made here or known: a certificate
@@ -49,14 +55,17 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
                             struct ceremony_made *m, struct err *err);
 
-/* The list of what a root has revoked (RFC 5280 section 5), in DER, appended: the known issuers of
- * its that are, and `also` (NULL: none) as of now. Its number is the time in microseconds. It is
- * good for CEREMONY_CRL_DAYS: whoever has the root's key makes the next one in time, with each
- * issuer.
- */
-enum { CEREMONY_CRL_DAYS = 3 * 366 };
+/* An issuer that is to be revoked, and why (enum x509_reason). */
+struct ceremony_also {
+    const struct store_issuer *issuer;
+    int reason;
+};
+/* The list of what a root has revoked, in DER, appended: what root/REF.crl has, the known issuers
+ * of its that are, and `also` (NULL: none) as of now. It is good for CEREMONY_CRL_DAYS_MAX: whoever
+ * has the root's key makes the next one in time, with each issuer. To be kept with
+ * ceremony_crl_keep once the register has it. */
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
-                          const struct store_issuer *also, struct buf *out, struct err *err);
+                          const struct ceremony_also *also, struct buf *out, struct err *err);
 
 /* All of a hierarchy: roots and issuers number 1 of the kinds (bits of ceremony_kinds). */
 enum rc ceremony_make_hierarchy(const struct ceremony *c, unsigned kinds,

@@ -93,21 +93,37 @@ unsigned ceremony_free_number(const struct ceremony *c, const struct ceremony_ma
     return ref.number;
 }
 
+enum rc ceremony_replaceable(const struct store_issuer *old, when_t now, struct ca_ref *out,
+                             struct err *err)
+{
+    enum store_issuer_state state = store_issuer_at(old, now);
+
+    if (!old->parent.z[0])
+        return ERR(err, RC_INVAL, msg_a_root, old->name);
+    if (state != STORE_ISSUER_ACTIVE || ca_ref_parse(old->name, out) != RC_OK)
+        return ERR(err, RC_CONFLICT, msg_not_active, old->name,
+                   str_of(store_issuer_state_text(state)));
+    return RC_OK;
+}
+
+when_t ceremony_takes_over(const struct conf *conf, const struct store_issuer *old, bool at_once,
+                           when_t now)
+{
+    when_t activates = now + conf->ca.rotation.overlap;
+
+    return at_once || due_at(conf, old, now) == CA_DUE_BOUNDS || activates > old->not_after
+               ? now
+               : activates;
+}
+
 enum rc ceremony_rotate(const struct ceremony *c, const struct store_issuer *old, bool at_once,
                         struct ceremony_made *m, struct ca_change *change, struct err *err)
 {
-    enum store_issuer_state state = store_issuer_at(old, c->now);
-    when_t activates = c->now + c->conf->ca.rotation.overlap;
+    when_t activates = ceremony_takes_over(c->conf, old, at_once, c->now);
     struct ca_ref ref;
 
     assert(change->n_retire < CA_CHANGES_MAX);
-    if (!old->parent.z[0])
-        return ERR(err, RC_INVAL, msg_a_root, old->name);
-    if (state != STORE_ISSUER_ACTIVE || ca_ref_parse(old->name, &ref) != RC_OK)
-        return ERR(err, RC_CONFLICT, msg_not_active, old->name,
-                   str_of(store_issuer_state_text(state)));
-    if (at_once || due_at(c->conf, old, c->now) == CA_DUE_BOUNDS || activates > old->not_after)
-        activates = c->now;
+    TRY(ceremony_replaceable(old, c->now, &ref, err));
     ref.number = ceremony_free_number(c, m, &ref);
     TRY(ceremony_make_issuer(c, &ref, activates, m, err));
     change->issuers = m->rows;

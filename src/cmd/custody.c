@@ -127,17 +127,16 @@ static enum rc shares_of_tty(unsigned need, struct ceremony_share *shares, struc
     return RC_OK;
 }
 
-static enum rc open_shares(const struct root_session *s, struct secret **out, struct buf *said,
-                           struct err *err)
+static enum rc open_shares(const struct cmd_args *args, int data, struct secret **out,
+                           struct buf *said, struct err *err)
 {
     struct ceremony_share shares[CEREMONY_SHARES_MAX] = {};
-    const struct cmd_args *args = s->args;
     size_t n = args->n_many < CEREMONY_SHARES_MAX ? args->n_many : CEREMONY_SHARES_MAX;
     char set[CEREMONY_SET_TEXT];
     struct custody c;
     enum rc rc = RC_OK;
 
-    TRY(read_custody(s->data, &c, err));
+    TRY(read_custody(data, &c, err));
     for (size_t i = 0; i < n && rc == RC_OK; i++)
         rc = share_of_file(args->many[i], &shares[i], err);
     if (rc == RC_OK && n == 0) {
@@ -159,20 +158,20 @@ static enum rc open_shares(const struct root_session *s, struct secret **out, st
     return rc;
 }
 
-enum rc custody_open(const struct root_session *s, struct secret **out, struct buf *said,
+enum rc custody_open(const struct cmd_args *args, int data, struct secret **out, struct buf *said,
                      struct err *err)
 {
-    const char *file = s->args->values[CMD_OPT_ROOT_PASSPHRASE_FILE];
+    const char *file = args->values[CMD_OPT_ROOT_PASSPHRASE_FILE];
 
     if (file) {
         buf_putz(said, "a passphrase from a file");
         return ca_passphrase_file(AT_FDCWD, file, out, err);
     }
-    if (is_there(s->data, custody_file))
-        return open_shares(s, out, said, err);
-    if (is_there(s->data, passphrase_file)) {
+    if (is_there(data, custody_file))
+        return open_shares(args, data, out, said, err);
+    if (is_there(data, passphrase_file)) {
         buf_putz(said, "root/passphrase, which lies beside the key");
-        return ca_passphrase_file(s->data, passphrase_file, out, err);
+        return ca_passphrase_file(data, passphrase_file, out, err);
     }
     buf_putz(said, "a passphrase that was typed");
     return ca_passphrase_ask("the root keys", false, out, err);
@@ -208,7 +207,7 @@ enum rc custody_make(struct root_session *s, struct err *err)
     if (is_there(s->data, custody_file) || is_there(s->data, passphrase_file))
         return shares ? ERR(err, RC_EXISTS, msg_opened,
                             str_of(is_there(s->data, custody_file) ? "shares" : passphrase_file))
-                      : custody_open(s, &s->passphrase, &s->custody, err);
+                      : custody_open(s->args, s->data, &s->passphrase, &s->custody, err);
     if (shares)
         return make_shares(s, str_of(shares), err);
     if (file) {

@@ -12,16 +12,16 @@
 #include "base/file.h"
 #include "ceremony/show.h"
 #include "cmd/init_int.h"
+#include "cmd/root_int.h"
 #include "x509/name.h"
 
 MSG(msg_dir, "cmd.offline-dir", "--offline-root: the directory {0} cannot be opened: {1}");
 MSG(msg_none, "cmd.offline-none",
     "--offline-root: {0} has no autarky-root-*.pem; `autarky root export` writes them, on the "
     "machine of the root");
-MSG(msg_root, "cmd.offline-not-root", "--offline-root: {0} is no certificate of a root: {1}");
+MSG(msg_root, "cmd.offline-not-root", "{0} is no certificate of a root: {1}");
 MSG(msg_other, "cmd.offline-other",
-    "--offline-root: {0} is of \"{1}\", and this is made for \"{2}\"; give both the same "
-    "--organization");
+    "{0} is of \"{1}\", and this is \"{2}\"; give both the same --organization");
 
 static const struct str head = STR("autarky-"), tail = STR(".pem");
 enum { PEM_MAX = 256 * 1024 };
@@ -53,10 +53,10 @@ static enum rc check(const char *name, const struct x509_cert *cert, const struc
     return RC_OK;
 }
 
-static enum rc take(int dir, const char *name, const struct conf *conf, when_t now,
-                    struct ceremony_made *made, struct err *err)
+enum rc root_take(struct root_taking *t, const char *name, struct ceremony_made *made,
+                  struct err *err)
 {
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(PEM_MAX), digest = BUF_INIT(256);
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(PEM_MAX);
     struct str ref = str_skip(str_of(name), head.n);
     struct x509_cert *certs;
     struct ca_ref parts;
@@ -65,16 +65,17 @@ static enum rc take(int dir, const char *name, const struct conf *conf, when_t n
     ref = str_head(ref, ref.n - tail.n);
     if (made->n == CEREMONY_MADE_MAX || ca_ref_parse(ref, &parts) != RC_OK || !parts.root)
         return ERR(err, RC_INVAL, msg_root, str_of(name), STR("no root is called so"));
-    TRY(file_read(dir, name, &pem, err));
+    TRY(file_read(t->dir, name, &pem, err));
     TRY(x509_cert_read_pem(&made->arena, buf_str(&pem), 1, &certs, &n, err));
-    TRY(check(name, &certs[0], conf, err));
+    TRY(check(name, &certs[0], t->conf, err));
     made->certs[made->n] = certs[0];
-    TRY(ca_register_row(&(struct ca_register_in){.ref = &parts, .cert = &certs[0], .now = now},
+    TRY(ca_register_row(&(struct ca_register_in){.ref = &parts, .cert = &certs[0], .now = t->now},
                         &made->arena, &made->rows[made->n]));
     made->n++;
-    TRY(ceremony_digest_put(certs[0].der, &digest));
-    fprintf(stderr, "  %.*s\n    SHA-256 %.*s\n", STR_ARG(ref), STR_ARG(buf_str(&digest)));
-    return RC_OK;
+    buf_printf(&t->said, "  %.*s\n    SHA-256 ", STR_ARG(ref));
+    TRY(ceremony_digest_put(certs[0].der, &t->said));
+    buf_putz(&t->said, "\n");
+    return buf_rc(&t->said);
 }
 
 /* The first one's fingerprint is what init shows, beside a file of those that everybody can check.
@@ -98,6 +99,7 @@ enum rc init_offline(const char *path, const struct conf *conf, when_t now,
                      struct ceremony_made *made, struct err *err)
 {
     CLEANUP(fd_closep) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct root_taking t = {dir, conf, now, BUF_INIT(16 * 1024)};
     struct dirent **found = NULL;
     enum rc rc = RC_OK;
     int n;
@@ -107,10 +109,12 @@ enum rc init_offline(const char *path, const struct conf *conf, when_t now,
     n = scandirat(dir, ".", &found, is_root, alphasort);
     for (int i = 0; i < n; i++) {
         if (rc == RC_OK)
-            rc = take(dir, found[i]->d_name, conf, now, made, err);
+            rc = root_take(&t, found[i]->d_name, made, err);
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }
     free(found); /* checksrc: allow free: scandirat's own memory */
+    fprintf(stderr, "%.*s", STR_ARG(buf_str(&t.said)));
+    buf_done(&t.said);
     if (rc == RC_OK && made->n == 0)
         return ERR(err, RC_NOTFOUND, msg_none, str_of(path));
     if (rc == RC_OK)

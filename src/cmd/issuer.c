@@ -103,8 +103,9 @@ static int missing(const struct issuer_session *s, enum ca_hierarchy hierarchy, 
 static int create(struct issuer_session *s, unsigned kinds, enum ca_hierarchy hierarchy)
 {
     struct err err = ERR_INIT;
-    int status = issuer_session_keys(s);
+    int status = CMD_DONE;
 
+    issuer_session_keys(s);
     for (size_t i = 0; i < CEREMONY_KINDS && status == CMD_DONE; i++) {
         if (!(kinds & 1u << i))
             continue;
@@ -117,17 +118,12 @@ static int create(struct issuer_session *s, unsigned kinds, enum ca_hierarchy hi
     return status == CMD_DONE ? issuer_session_commit(s) : status;
 }
 
-/* What would be left aside without a word, and the keys would not be where they were meant to be.
- */
+/* What would be left aside without a word. */
 static int check_options(const struct cmd_args *args)
 {
-    static const enum cmd_option with_csr[] = {CMD_OPT_TOKEN, CMD_OPT_MEDIA};
-
-    for (size_t i = 0; i < sizeof(with_csr) / sizeof(with_csr[0]); i++)
-        if (args->values[with_csr[i]] && !args->values[CMD_OPT_CSR])
-            return cmd_usagef("%s goes with --csr, which makes keys and requests for a root that "
-                              "is elsewhere",
-                              cmd_option_rows()[with_csr[i]].name);
+    if (args->values[CMD_OPT_MEDIA] && !args->values[CMD_OPT_CSR])
+        return cmd_usagef("--media goes with --csr, which makes keys and requests for a root that "
+                          "is elsewhere");
     if (args->values[CMD_OPT_SPECIAL] && args->values[CMD_OPT_STAGING])
         return cmd_usagef("--special and --staging: one at a time");
     return CMD_DONE;
@@ -186,7 +182,8 @@ static enum rc make_next(struct issuer_session *s, const struct store_issuer *ol
 
     TRY(ca_ref_parse(old->name, &ref));
     /* So the passphrase is the right one, and whose root is elsewhere gets none here. */
-    TRY(ceremony_root_key(s->data, old->name, s->root_passphrase, &key, err));
+    TRY(s->ceremony.open_root(s, old->name, &key, err));
+    s->like = arena_printf(&s->arena, "%.*s", STR_ARG(old->name)).p;
     ref.number = ceremony_next_number(s->rows, s->n, &ref);
     return ceremony_make_root(&s->ceremony, &ref, &s->made, err);
 }
@@ -227,8 +224,7 @@ int issuer_next_root(const struct cmd_args *args)
     if (status == CMD_DONE && n == 0)
         status = cmd_failf("no root of these algorithms signs here that could have a successor; "
                            "`autarky issuer list` shows all");
-    if (status == CMD_DONE)
-        status = issuer_session_keys(&s);
+    issuer_session_keys(&s);
     for (size_t i = 0; i < n && status == CMD_DONE; i++) {
         err.rc = make_next(&s, roots[i], &err);
         if (err.rc != RC_OK)
@@ -272,9 +268,11 @@ static int choose(const struct issuer_session *s, struct chosen *out)
 static int rotate(struct issuer_session *s, const struct chosen *chosen)
 {
     struct err err = ERR_INIT;
-    int status = issuer_session_keys(s);
+    int status = CMD_DONE;
 
+    issuer_session_keys(s);
     for (size_t i = 0; i < chosen->n && status == CMD_DONE; i++) {
+        s->like = arena_printf(&s->arena, "%.*s", STR_ARG(chosen->v[i]->name)).p;
         err.rc = ceremony_rotate(&s->ceremony, chosen->v[i], s->args->values[CMD_OPT_NOW] != NULL,
                                  &s->made, &s->change, &err);
         if (err.rc != RC_OK)
@@ -288,14 +286,17 @@ int cmd_issuer_rotate(const struct cmd_args *args)
 {
     CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
     struct chosen chosen = {.n = 0};
-    int status = issuer_session_open(&s, args);
+    int status = check_options(args);
 
+    if (status == CMD_DONE)
+        status = issuer_session_open(&s, args);
     if (status == CMD_DONE)
         status = choose(&s, &chosen);
     if (status != CMD_DONE)
         return status;
     if (chosen.n && !dry(args))
-        return rotate(&s, &chosen);
+        return args->values[CMD_OPT_CSR] ? issuer_request_rotation(&s, chosen.v, chosen.n)
+                                         : rotate(&s, &chosen);
     for (size_t i = 0; i < chosen.n; i++)
         printf("would replace %.*s\n", STR_ARG(chosen.v[i]->name));
     if (!chosen.n && !cmd_json(args))
@@ -303,15 +304,7 @@ int cmd_issuer_rotate(const struct cmd_args *args)
     return CMD_DONE;
 }
 
-/* ---- retire, revoke */
-
-static int commit_or_tell(struct issuer_session *s, const char *what, const char *ref)
-{
-    if (!dry(s->args))
-        return issuer_session_commit(s);
-    printf("would %s %s\n", what, ref);
-    return CMD_DONE;
-}
+/* ---- retire */
 
 int cmd_issuer_retire(const struct cmd_args *args)
 {
@@ -330,47 +323,7 @@ int cmd_issuer_retire(const struct cmd_args *args)
     s.change.retire[0].id = row->id;
     s.change.retire[0].at = s.ceremony.now;
     s.change.n_retire = 1;
-    return commit_or_tell(&s, "retire", args->operand);
-}
-
-/* The list of the root that signed it. */
-static int put_on_list(struct issuer_session *s, const struct store_issuer *row)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (str_eq(id_str(&s->rows[i].id), id_str(&row->parent)))
-            return issuer_session_crl(s, s->rows[i].name, row);
-    return cmd_failf("the register has no root of %s", s->args->operand);
-}
-
-int cmd_issuer_revoke(const struct cmd_args *args)
-{
-    CLEANUP(issuer_session_done) struct issuer_session s = {.data = -1};
-    const struct store_issuer *row;
-    int status = issuer_session_open(&s, args);
-
-    if (status != CMD_DONE)
-        return status;
-    row = issuer_session_find(&s, args->operand);
-    if (!row)
-        return CMD_FAILED;
-    if (!row->parent.z[0])
-        return cmd_failf("%s is a root, which nobody can revoke: take it from every machine, and "
-                         "from trust/",
-                         args->operand);
-    if (row->state == STORE_ISSUER_REVOKED)
-        return cmd_failf("%s is revoked already", args->operand);
-    if (!args->values[CMD_OPT_YES] && !dry(args))
-        return cmd_usagef("revoking %s makes every certificate it signed worthless at once, and "
-                          "cannot be taken back; say so with --yes",
-                          args->operand);
-    s.change.revoke[0] = row->id;
-    s.change.n_revoke = 1;
-    s.revoke_mark = row->name;
-    if (!dry(args))
-        status = issuer_session_keys(&s);
-    if (status == CMD_DONE && !dry(args))
-        status = put_on_list(&s, row);
-    return status == CMD_DONE ? commit_or_tell(&s, "revoke", args->operand) : status;
+    return issuer_session_commit_or_tell(&s, "retire", args->operand);
 }
 
 /* ---- cross-sign */
@@ -415,14 +368,12 @@ int cmd_issuer_cross_sign(const struct cmd_args *args)
         return CMD_FAILED;
     if (root->parent.z[0])
         return cmd_failf("%s is no root; roots are cross-signed, as in root-rsa-2", args->operand);
-    status = issuer_session_keys(&s);
-    if (status != CMD_DONE)
-        return status;
+    issuer_session_keys(&s);
     err.rc = cross(&s, root, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     if (s.made.n_crosses == 0)
         return cmd_failf("there is no other root of its kind that %s is not cross-signed with",
                          args->operand);
-    return commit_or_tell(&s, "cross-sign", args->operand);
+    return issuer_session_commit_or_tell(&s, "cross-sign", args->operand);
 }

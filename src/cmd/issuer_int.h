@@ -4,8 +4,12 @@
  */
 #pragma once
 
+#include "ca/key_load.h"
+#include "ceremony/crl.h"
 #include "ceremony/rotate.h"
 #include "cmd/cmd.h"
+
+enum { ISSUER_CRLS_MAX = CEREMONY_KINDS * CA_HIERARCHIES };
 
 struct issuer_session {
     const struct cmd_args *args;
@@ -13,38 +17,61 @@ struct issuer_session {
     const struct conf *conf;
     struct arena arena;
     struct store_issuer *rows; /* the register, oldest first */
+    struct str *served;        /* of each row that is a root its list, DER; empty: none */
     size_t n;
     struct issuer_cross {
         struct str subject, signer;
     } * crosses;
     size_t n_crosses;
     struct secret *root_passphrase, *passphrase;
+    struct ca_key_loader loader; /* keys in tokens */
+    const char *like;            /* whose new key is made where the present one is; NULL: none */
     struct ceremony ceremony;
     struct ceremony_made made;
     struct ca_change change;
     bool special; /* the special hierarchy is opened in rules.json */
     bool rules;   /* rules.json is written anew */
+    bool given;   /* certificates and lists come from a root elsewhere */
     struct {
         struct str root;
         struct buf der;
-    } crls[CEREMONY_KINDS * CA_HIERARCHIES]; /* lists of the roots that sign here */
+    } crls[ISSUER_CRLS_MAX]; /* lists of the roots that sign here, or that were brought */
     size_t n_crls;
-    struct str revoke_mark; /* the issuer whose ca/REF.revoked is made; empty: none */
 };
 
 /* Reads configuration and register. Returns an exit status; to be ended with issuer_session_done
  * either way. */
 int issuer_session_open(struct issuer_session *s, const struct cmd_args *args);
 void issuer_session_done(struct issuer_session *s);
-/* The passphrases of roots and issuers, for ceremony: --root-passphrase-file, else root/passphrase,
- * else asked for; and as the configuration says. */
-int issuer_session_keys(struct issuer_session *s);
 /* NULL, and said, when there is none of that name. */
 const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref);
+/* Of the register or made here; NULL: neither has it. */
+const struct store_issuer *issuer_session_root_of(const struct issuer_session *s,
+                                                  const struct store_issuer *issuer);
 /* Signs the list of a root anew, `also` (NULL: none) on it; once for each root. */
-int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also);
-/* Makes it so, and shows what was done: what `made` and `change` hold. */
+int issuer_session_crl(struct issuer_session *s, struct str root, const struct ceremony_also *also);
+/* Makes it so, and shows what was done: what `made`, `change` and `crls` hold. */
 int issuer_session_commit(struct issuer_session *s);
+/* The same, or with --dry-run "would WHAT REF". */
+int issuer_session_commit_or_tell(struct issuer_session *s, const char *what, const char *ref);
+
+/* issuer_keys.c: lets the ceremony open keys of roots, in files, with shares or in a token, and
+ * make new ones: in the token of --token, in that of `like`, or in a file. Nothing is asked for
+ * before it is needed. */
+void issuer_session_keys(struct issuer_session *s);
+/* What opens root keys in files, and encrypts new ones. */
+enum rc issuer_session_root_passphrase(struct issuer_session *s, struct err *err);
+
+/* issuer_csr.c: keys and requests on --media that replace these, `n` rows of the session. */
+int issuer_request_rotation(struct issuer_session *s, const struct store_issuer *const *old,
+                            size_t n);
+/* What stands above the request in ca/REF.csr: whom it replaces, and whether at once. False when it
+ * replaces nobody. */
+bool issuer_request_replaces(struct str csr, char ref[static CA_REF_MAX + 1], bool *at_once);
+/* Writes the lists that the server serves to the media, so that where the root is nothing is
+ * forgotten that was revoked; one that is ahead of what is served stays. Nothing when no server
+ * runs. */
+enum rc issuer_lists_export(const struct cmd_args *args, int media, struct err *err);
 
 /* Which one --special or --staging mean; the intranet without either. */
 enum ca_hierarchy cmd_hierarchy(const struct cmd_args *args);

@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "ca/passphrase.h"
 #include "ca/rules.h"
 #include "cmd/issuer_int.h"
 #include "conf/conf.h"
@@ -18,7 +17,8 @@
 #include "json/out.h"
 
 enum { LOOKS = 30 }; /* a second apart: a server starts again in less */
-enum { ANSWER_MAX = 16 * 1024 * 1024, ASK_MAX = 512 * 1024, SESSION_ARENA = 64 * 1024 * 1024 };
+enum { ANSWER_MAX = 16 * 1024 * 1024, ASK_MAX = 512 * 1024 };
+enum { SESSION_ARENA = 64 * 1024 * 1024, CRL_ARENA = 1024 * 1024 };
 
 static const char rules_file[] = "ca/rules.json";
 
@@ -32,11 +32,12 @@ MSG(msg_unknown, "cmd.issuer-unknown",
 
 /* ---- the register */
 
-static enum rc der_of(const struct json *v, struct arena *a, struct str *out)
+/* Empty where there is none. */
+static enum rc der_of(const struct json *v, const char *member, struct arena *a, struct str *out)
 {
-    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    CLEANUP(buf_done) struct buf der = BUF_INIT(CEREMONY_CRL_FILE_MAX);
 
-    TRY(text_unb64url(json_shown(v, "certificate"), &der));
+    TRY(text_unb64url(json_shown(v, member), &der));
     return arena_str(a, buf_str(&der), out);
 }
 
@@ -59,7 +60,7 @@ static enum rc read_row(struct issuer_session *s, const struct json *v, struct s
     TRY(arena_str(a, json_shown(v, "hierarchy"), &row->hierarchy));
     TRY(arena_str(a, json_shown(v, "algorithm"), &row->algorithm));
     TRY(id_parse(json_shown(v, "id"), &row->id));
-    TRY(der_of(v, a, &row->certificate));
+    TRY(der_of(v, "certificate", a, &row->certificate));
     TRY(when_parse(json_shown(v, "not_before"), &row->not_before));
     TRY(when_parse(json_shown(v, "not_after"), &row->not_after));
     TRY(when_parse(json_shown(v, "activates"), &row->activates));
@@ -90,11 +91,13 @@ static enum rc read_register(struct issuer_session *s, const struct json *root)
     struct json_iter it = json_iter(issuers), at = json_iter(crosses);
 
     s->rows = ARENA_ARRAY(&s->arena, struct store_issuer, json_len(issuers));
+    s->served = ARENA_ARRAY(&s->arena, struct str, json_len(issuers));
     s->crosses = ARENA_ARRAY(&s->arena, struct issuer_cross, json_len(crosses));
-    if (!s->rows || !s->crosses)
+    if (!s->rows || !s->served || !s->crosses)
         return RC_NOMEM;
     while (json_next(&it, NULL, &v)) {
         TRY(read_row(s, v, &s->rows[s->n]));
+        TRY(der_of(json_get(v, "crl"), "der", &s->arena, &s->served[s->n]));
         s->n++;
     }
     it = json_iter(issuers);
@@ -144,6 +147,7 @@ int issuer_session_open(struct issuer_session *s, const struct cmd_args *args)
                                     .now = clock_now(clock_system()),
                                     .known = s->rows,
                                     .n_known = s->n};
+    s->loader = (struct ca_key_loader){.data = s->data, .conf = s->conf};
     s->change.now = s->ceremony.now;
     s->change.reason = str_of(args->values[CMD_OPT_REASON]);
     return CMD_DONE;
@@ -154,6 +158,7 @@ void issuer_session_done(struct issuer_session *s)
     for (size_t i = 0; i < s->n_crls; i++)
         buf_done(&s->crls[i].der);
     ceremony_made_done(&s->made);
+    ca_key_loader_done(&s->loader);
     secret_free(s->root_passphrase);
     secret_free(s->passphrase);
     conf_unref(s->conf);
@@ -170,75 +175,54 @@ const struct store_issuer *issuer_session_find(const struct issuer_session *s, c
     return NULL;
 }
 
-/* ---- keys */
-
-static void show_step(void *arg, const char *what)
+static const struct store_issuer *row_of(const struct issuer_session *s, const struct id *id)
 {
-    (void)arg;
-    fprintf(stderr, "  %s\n", what);
-}
-
-static enum rc read_root_passphrase(struct issuer_session *s, struct err *err)
-{
-    const char *file = s->args->values[CMD_OPT_ROOT_PASSPHRASE_FILE];
-
-    if (file)
-        return ca_passphrase_file(AT_FDCWD, file, &s->root_passphrase, err);
-    if (faccessat(s->data, "root/passphrase", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return ca_passphrase_file(s->data, "root/passphrase", &s->root_passphrase, err);
-    return ca_passphrase_ask("the keys of the roots", false, &s->root_passphrase, err);
-}
-
-int issuer_session_keys(struct issuer_session *s)
-{
-    struct err err = ERR_INIT;
-
-    err.rc = read_root_passphrase(s, &err);
-    if (err.rc == RC_OK)
-        err.rc = ca_passphrase_read(s->conf, s->data, &s->passphrase, &err);
-    if (err.rc != RC_OK)
-        return cmd_fail(&err);
-    s->ceremony.root_passphrase = s->root_passphrase;
-    s->ceremony.passphrase = s->passphrase;
-    s->ceremony.step = show_step;
-    return CMD_DONE;
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(id_str(&s->rows[i].id), id_str(id)))
+            return &s->rows[i];
+    for (size_t i = 0; i < s->made.n; i++)
+        if (str_eq(id_str(&s->made.rows[i].id), id_str(id)))
+            return &s->made.rows[i];
+    return NULL;
 }
 
 static struct str ref_of(const struct issuer_session *s, const struct id *id)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (str_eq(id_str(&s->rows[i].id), id_str(id)))
-            return s->rows[i].name;
-    for (size_t i = 0; i < s->made.n; i++)
-        if (str_eq(id_str(&s->made.rows[i].id), id_str(id)))
-            return s->made.rows[i].name;
-    return STR("");
+    const struct store_issuer *row = row_of(s, id);
+
+    return row ? row->name : STR("");
+}
+
+const struct store_issuer *issuer_session_root_of(const struct issuer_session *s,
+                                                  const struct store_issuer *issuer)
+{
+    return row_of(s, &issuer->parent);
 }
 
 /* ---- lists of roots */
 
-int issuer_session_crl(struct issuer_session *s, struct str root, const struct store_issuer *also)
+int issuer_session_crl(struct issuer_session *s, struct str root, const struct ceremony_also *also)
 {
     struct err err = ERR_INIT;
 
     for (size_t i = 0; i < s->n_crls; i++)
         if (str_eq(s->crls[i].root, root))
             return CMD_DONE;
-    if (s->n_crls == sizeof(s->crls) / sizeof(s->crls[0]))
+    if (s->n_crls == ISSUER_CRLS_MAX)
         return CMD_DONE; /* as many as there are roots that sign */
     s->crls[s->n_crls].root = root;
-    buf_init(&s->crls[s->n_crls].der, X509_CERT_MAX);
+    buf_init(&s->crls[s->n_crls].der, CEREMONY_CRL_FILE_MAX);
     err.rc = ceremony_root_crl(&s->ceremony, &s->made, root, also, &s->crls[s->n_crls].der, &err);
     s->n_crls++;
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
-/* What new issuers point to has to be there. */
+/* What new issuers point to has to be there. From a root elsewhere it comes along, or later. */
 static int crls_of_made(struct issuer_session *s)
 {
     int status = CMD_DONE;
 
-    for (size_t i = 0; i < s->made.n && status == CMD_DONE; i++)
+    for (size_t i = 0; i < s->made.n && status == CMD_DONE && !s->given; i++)
         if (s->made.rows[i].parent.z[0])
             status = issuer_session_crl(s, ref_of(s, &s->made.rows[i].parent), NULL);
     return status;
@@ -319,33 +303,42 @@ static enum rc put_change(const struct issuer_session *s, struct buf *out)
 /* Files that are changed, not made: as they were, for when it fails. */
 struct before {
     struct buf rules;
-    char mark[CA_REF_MAX + 32];
+    size_t marks; /* that are made */
 };
+
+/* The issuers that are revoked get ca/REF.revoked, which the signer believes. */
+static const char *mark_of(const struct issuer_session *s, size_t i,
+                           char path[static CA_REF_MAX + 32])
+{
+    snprintf(path, CA_REF_MAX + 32, "ca/%.*s.revoked", STR_ARG(ref_of(s, &s->change.revoke[i])));
+    return path;
+}
 
 static enum rc prepare(struct issuer_session *s, struct before *b, struct err *err)
 {
+    char path[CA_REF_MAX + 32];
+
     TRY(ceremony_write(&s->ceremony, &s->made, err));
     if (s->rules) {
         TRY(file_read(s->data, rules_file, &b->rules, err));
         TRY(ceremony_rules_write(s->data, s->conf, s->special, err));
     }
-    if (s->revoke_mark.n) {
-        snprintf(b->mark, sizeof(b->mark), "ca/%.*s.revoked", STR_ARG(s->revoke_mark));
-        TRY(file_write(s->data, b->mark, STR(""), 0644, FILE_OWNER_SELF, err));
-    }
+    for (; b->marks < s->change.n_revoke; b->marks++)
+        TRY(file_write(s->data, mark_of(s, b->marks, path), STR(""), 0644, FILE_OWNER_SELF, err));
     return RC_OK;
 }
 
 static void undo(struct issuer_session *s, const struct before *b)
 {
     struct err err = ERR_INIT;
+    char path[CA_REF_MAX + 32];
 
     ceremony_undo(&s->ceremony, &s->made);
     if (b->rules.n &&
         file_write(s->data, rules_file, buf_str(&b->rules), 0644, FILE_OWNER_SELF, &err) != RC_OK)
         cmd_fail(&err);
-    if (b->mark[0])
-        unlinkat(s->data, b->mark, 0);
+    for (size_t i = 0; i < b->marks; i++)
+        unlinkat(s->data, mark_of(s, i, path), 0);
 }
 
 static enum rc tell(const struct issuer_session *s, struct buf *answer, struct err *err)
@@ -391,10 +384,16 @@ static bool holds(struct issuer_session *s, const struct json *root)
 
     if (s->made.n) {
         v = named(issuers, "ref", s->made.rows[0].name);
-        return v && der_of(v, &s->arena, &der) == RC_OK && str_eq(der, s->made.rows[0].certificate);
+        return v && der_of(v, "certificate", &s->arena, &der) == RC_OK &&
+               str_eq(der, s->made.rows[0].certificate);
     }
     if (s->made.n_crosses)
         return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
+    if (!c->n_revoke && !c->n_retire) {
+        v = named(issuers, "ref", s->crls[0].root);
+        return v && der_of(json_get(v, "crl"), "der", &s->arena, &der) == RC_OK &&
+               str_eq(der, buf_str(&s->crls[0].der));
+    }
     name = ref_of(s, c->n_revoke ? &c->revoke[0] : &c->retire[0].id);
     v = named(issuers, "ref", name);
     return v && (c->n_revoke ? state_of(json_shown(v, "state")) == STORE_ISSUER_REVOKED
@@ -432,6 +431,19 @@ static enum rc restart_signer(const struct issuer_session *s, struct buf *answer
     return cmd_control(cmd_data(s->args), "signer restart", STR(""), answer, err);
 }
 
+static void show_lists(const struct issuer_session *s)
+{
+    for (size_t i = 0; i < s->n_crls; i++) {
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(CRL_ARENA);
+        char until[WHEN_TEXT];
+        struct x509_crl crl;
+
+        if (x509_crl_parse(&a, buf_str(&s->crls[i].der), &crl, NULL) == RC_OK)
+            printf("the list of %.*s is served, with %zu revoked, good until %s\n",
+                   STR_ARG(s->crls[i].root), crl.n, when_text(crl.next_update, until));
+    }
+}
+
 static void show(const struct issuer_session *s, struct buf *answer)
 {
     char at[WHEN_TEXT], until[WHEN_TEXT];
@@ -456,6 +468,15 @@ static void show(const struct issuer_session *s, struct buf *answer)
                STR_ARG(ref_of(s, &s->change.retire[i].id)), when_text(s->change.retire[i].at, at));
     for (size_t i = 0; i < s->change.n_revoke; i++)
         printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
+    show_lists(s);
+}
+
+/* The lists that were made here. Only now: what the register refused has not been revoked. */
+static enum rc keep_lists(const struct issuer_session *s, struct err *err)
+{
+    for (size_t i = 0; i < s->n_crls && !s->given; i++)
+        TRY(ceremony_crl_keep(s->data, s->crls[i].root, buf_str(&s->crls[i].der), err));
+    return RC_OK;
 }
 
 /* Files stay unless it is certain that the register does not know them. */
@@ -496,6 +517,16 @@ int issuer_session_commit(struct issuer_session *s)
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     show(s, &answer);
-    err.rc = ceremony_publish(&s->ceremony, &s->made, &err);
+    err.rc = keep_lists(s, &err);
+    if (err.rc == RC_OK)
+        err.rc = ceremony_publish(&s->ceremony, &s->made, &err);
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+int issuer_session_commit_or_tell(struct issuer_session *s, const char *what, const char *ref)
+{
+    if (!s->args->values[CMD_OPT_DRY_RUN])
+        return issuer_session_commit(s);
+    printf("would %s %s\n", what, ref);
+    return CMD_DONE;
 }

@@ -2,6 +2,7 @@
 /* The options of the commands; part of cmd/cmd.h. What they are called stands in table.c. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,13 +70,16 @@ enum cmd_option {
     CMD_OPT_URL,
     CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
+    CMD_OPT_CRL,
+    CMD_OPT_CRL_DAYS,
     CMD_OPT_ACCOUNT,
     CMD_OPT_FROM,
     CMD_OPT_COUNT,
 };
-/* Wide, for there are more than 64. */
-typedef unsigned __int128 cmd_bits;
-#define CMD_BIT(option) ((cmd_bits)1 << (option))
+/* A set of them. */
+__extension__ typedef unsigned __int128 cmd_option_set;
+#define CMD_BIT(option) ((cmd_option_set)1 << (option))
+static_assert(CMD_OPT_COUNT <= 128);
 
 struct cmd_option_row {
     const char *name;  /* "--data" */

@@ -12,8 +12,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/authority.h"
+#include "ceremony/keys.h"
 #include "crypto/crypto.h"
-#include "crypto/pem.h"
 #include "ev/clock.h"
 
 MSG(msg_media, "cmd.media", "--media: the directory {0} cannot be opened: {1}");
@@ -24,7 +24,7 @@ MSG(msg_root_file, "cmd.root-file", "trust/{0}: {1}");
 
 enum { ARENA_MAX = 8 * 1024 * 1024, CMDLINE_MAX = 16 * 1024, ARGS_MAX = 256 };
 
-static int open_media(const struct cmd_args *args, struct root_session *s)
+int root_media_open(const struct cmd_args *args, int *out)
 {
     struct err err = ERR_INIT;
     const char *dir = args->values[CMD_OPT_MEDIA];
@@ -32,8 +32,8 @@ static int open_media(const struct cmd_args *args, struct root_session *s)
     if (!dir)
         return cmd_usagef("--media DIR is missing: the directory, on removable media, by which the "
                           "two machines talk");
-    s->media = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->media >= 0)
+    *out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*out >= 0)
         return CMD_DONE;
     IGNORE_RC(ERR(&err, RC_IO, msg_media, str_of(dir), str_of(strerror(errno))));
     return cmd_fail(&err);
@@ -50,7 +50,7 @@ int root_open(const struct cmd_args *args, struct root_session *s)
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be set up; `autarky version` shows which one is used");
     if (args->row->options & CMD_BIT(CMD_OPT_MEDIA)) {
-        int status = open_media(args, s);
+        int status = root_media_open(args, &s->media);
 
         if (status != CMD_DONE)
             return status;
@@ -127,10 +127,10 @@ enum rc root_read(struct root_session *s, struct err *err)
     return rc;
 }
 
-const struct root_entry *root_for(const struct root_session *s, const struct ca_ref *issuer)
+struct root_entry *root_for(struct root_session *s, const struct ca_ref *issuer)
 {
     const struct ceremony_kind *kind = ceremony_kind_find(issuer->algorithm);
-    const struct root_entry *best = NULL;
+    struct root_entry *best = NULL;
 
     for (size_t i = 0; kind && i < s->n; i++)
         if (str_eq(s->roots[i].parts.algorithm, str_of(kind->root)) &&
@@ -147,7 +147,7 @@ enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **ou
 
     snprintf(uri, sizeof(uri), "%s.uri", ref);
     if (!s->passphrase && faccessat(dir, uri, F_OK, 0) != 0)
-        TRY(custody_open(s, &s->passphrase, &s->custody, err));
+        TRY(custody_open(s->args, s->data, &s->passphrase, &s->custody, err));
     s->loader.passphrase = s->passphrase;
     return ca_key_load(&s->loader, dir, str_of(ref), out, err);
 }
@@ -155,24 +155,9 @@ enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **ou
 enum rc root_key_make(struct root_session *s, const struct ca_ref *ref,
                       struct ceremony_files *files, struct crypto_key **out, struct err *err)
 {
-    const char *where = s->args->values[CMD_OPT_TOKEN], *dir = ref->root ? "root" : "ca";
-    char name[CA_REF_MAX + 1];
-    struct crypto_token_uri uri;
-    struct crypto_token *token;
-    struct buf *file;
+    const struct ceremony_place place = {&s->loader, s->args->values[CMD_OPT_TOKEN], s->passphrase};
 
-    ca_ref_text(ref, name);
-    if (!where) {
-        TRY(crypto_key_generate(ceremony_key_spec(ref), out));
-        return crypto_pem_put(*out, s->passphrase,
-                              ceremony_files_add(files, dir, name, ".key", 0600));
-    }
-    TRY(crypto_token_uri_parse(str_of(where), &uri, err));
-    TRY(ca_key_token(&s->loader, &uri, &token, err));
-    file = ceremony_files_add(files, dir, name, ".uri", 0600);
-    TRY(crypto_token_generate(token, ceremony_key_spec(ref), str_of(name), file, out, err));
-    buf_putz(file, "\n");
-    return buf_rc(file);
+    return ceremony_key_make(&place, ref, files, out, err);
 }
 
 /* ---- what a person sees */
@@ -214,6 +199,12 @@ enum rc root_confirm(const struct cmd_args *args, const char *question, struct e
     if (fgets(line, sizeof(line), tty) && strcmp(line, "yes\n") == 0)
         return RC_OK;
     return ERR(err, RC_CANCELLED, msg_not_confirmed);
+}
+
+void root_media_binding(struct str ref, struct str conf, struct buf *out)
+{
+    buf_printf(out, "autarky request %.*s, made by this configuration:\n", STR_ARG(ref));
+    buf_puts(out, conf);
 }
 
 const char *root_media_name(const char *form, const char *ref, char out[static 128])

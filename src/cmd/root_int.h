@@ -17,13 +17,17 @@ enum { ROOTS_MAX = 64, ROOT_FILE_MAX = 256 * 1024 };
 #define ROOT_MEDIA_ROOT "autarky-%s.pem"                  /* a root's certificate */
 #define ROOT_MEDIA_REQUEST "autarky-request-%s.csr"       /* of an issuer, from its server */
 #define ROOT_MEDIA_CONFIG "autarky-request-%s.yaml"       /* by which it is to be made */
+#define ROOT_MEDIA_SIG "autarky-request-%s.sig"           /* of that, by the request's key */
 #define ROOT_MEDIA_ISSUER "autarky-issuer-%s.crt"         /* the certificate, from the root */
+#define ROOT_MEDIA_REVOKE "autarky-revoke-%s.pem"         /* an issuer that is to be revoked */
+#define ROOT_MEDIA_CRL "autarky-%s.crl"                   /* a root's list, both ways */
 #define ROOT_MEDIA_TRANSCRIPT "autarky-transcript-%04u%s" /* ".txt" and ".sig" */
 
 struct root_entry {
     char ref[CA_REF_MAX + 1];
     struct ca_ref parts;
     struct x509_cert cert;
+    bool has_signed; /* an issuer, just now: its list goes along */
 };
 
 struct root_session {
@@ -52,7 +56,7 @@ enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **ou
 enum rc root_key_make(struct root_session *s, const struct ca_ref *ref,
                       struct ceremony_files *files, struct crypto_key **out, struct err *err);
 /* The newest root that signs such issuers; NULL: none. */
-const struct root_entry *root_for(const struct root_session *s, const struct ca_ref *issuer);
+struct root_entry *root_for(struct root_session *s, const struct ca_ref *issuer);
 /* Begins an entry with this process's own command line. */
 enum rc root_transcript(const struct root_session *s, struct ceremony_transcript *t,
                         struct err *err);
@@ -60,13 +64,36 @@ enum rc root_transcript(const struct root_session *s, struct ceremony_transcript
 enum rc root_confirm(const struct cmd_args *args, const char *question, struct err *err);
 /* For CLEANUP. */
 void root_tty_close(FILE **tty);
+/* The directory of --media. Returns CMD_DONE, or the exit status after having said what is wrong.
+ */
+int root_media_open(const struct cmd_args *args, int *out);
+/* What the request's key signs, so that what lies beside the request is what its server wrote:
+ * appended to `out`. */
+void root_media_binding(struct str ref, struct str conf, struct buf *out);
 /* "name" with `ref` in it, as of ROOT_MEDIA_*. */
 const char *root_media_name(const char *form, const char *ref, char out[static 128]);
+
+/* init_offline.c: the certificate of a root that lies in a directory as ROOT_MEDIA_ROOT: added to
+ * `made`, once it is a root of this organisation; `said` gets its name and fingerprint. */
+struct ceremony_made;
+struct root_taking {
+    int dir;
+    const struct conf *conf;
+    when_t now;
+    struct buf said;
+};
+enum rc root_take(struct root_taking *t, const char *name, struct ceremony_made *made,
+                  struct err *err);
+
+/* root_crl.c: revokes what lies on the media as ROOT_MEDIA_REVOKE, and writes a list of each root
+ * that does so, that has just signed an issuer, or, with --crl, that has its key here. `done`
+ * counts them. */
+enum rc root_lists(struct root_session *s, size_t *done, struct err *err);
 
 /* custody.c */
 /* The passphrase of the root keys: --root-passphrase-file, or shares where root/custody says so, or
  * root/passphrase, or the terminal. `said` gets how. */
-enum rc custody_open(const struct root_session *s, struct secret **out, struct buf *said,
+enum rc custody_open(const struct cmd_args *args, int data, struct secret **out, struct buf *said,
                      struct err *err);
 /* For new keys: what opens those that are here already (RC_EXISTS with --shares), else made and
  * split with --shares, else as --root-passphrase-file says, else made and kept in root/passphrase.

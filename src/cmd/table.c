@@ -116,6 +116,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
     [CMD_OPT_AS_CA] = {"--as-ca", NULL,
                        "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
+    [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
+                          "until the next list has to be there, 1 to 1098; otherwise 366"},
     [CMD_OPT_ACCOUNT] = {"--account", "ID",
                          "the account that asks, as in `autarky account list`, or none"},
     [CMD_OPT_FROM] = {"--from", "WHO",
@@ -190,19 +193,23 @@ static const struct cmd_row rows[] = {
     {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
      cmd_issuer_list},
     {"issuer", "create", "make issuers that are missing, or another hierarchy",
-     "Needs the key of the root that signs, in root/ of the data directory. With --special, and\n"
-     "roots of its own, the hierarchy for names that are not of this organisation; with --staging\n"
-     "that of the staging directory.\n"
+     "Needs the key of the root that signs, in root/ of the data directory or in a token. With\n"
+     "--special, and roots of its own, the hierarchy for names that are not of this\n"
+     "organisation; with --staging that of the staging directory.\n"
      "With --csr only their keys are made here, and requests on media for a root elsewhere.",
      NULL,
-     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) |
-         OPT(DRY_RUN) | OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
+     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) |
+         OPT(REASON) | OPT(DRY_RUN) | OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
      cmd_issuer_create},
     {"issuer", "rotate", "make the replacement of an issuer, or of all",
      "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
      "one does. When domain, names.internal or names.single have changed, it signs at once.\n"
-     "--due is for a timer: it does nothing while nothing is due.",
-     "[REF]", OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     "--due is for a timer: it does nothing while nothing is due. The new key is made where the\n"
+     "old one is, or in --token. With --csr only keys are made here, and requests on media for a\n"
+     "root elsewhere; `issuer import` then does the rest.",
+     "[REF]",
+     OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN) |
+         OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
      cmd_issuer_rotate},
     {"issuer", "retire", "let an issuer sign no more certificates",
      "What it signed stays good, and it is served until the last of it has ended.", "REF",
@@ -210,9 +217,15 @@ static const struct cmd_row rows[] = {
     {"issuer", "cross-sign", "let clients of an old and of a new root verify",
      "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
      "served with every chain from then on.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_issuer_cross_sign},
-    {"issuer", "revoke", "revoke an issuer, and with it all that it signed", NULL, "REF",
-     OPT(ROOT_PASSPHRASE_FILE) | OPT(REASON) | OPT(YES) | OPT(DRY_RUN), cmd_issuer_revoke},
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuer_cross_sign},
+    {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
+     "--reason may be one of RFC 5280, as in superseded; otherwise the list says cACompromise.\n"
+     "With --media only a request is written, for a root elsewhere; it is revoked by the list\n"
+     "that `root sign` makes there and `issuer import` takes.",
+     "REF",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(YES) | OPT(MEDIA) | OPT(DRY_RUN),
+     cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"
@@ -239,15 +252,21 @@ static const struct cmd_row rows[] = {
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
      OPT(MEDIA), cmd_root_export},
     {"root", "sign", "sign the requests of issuers that lie on media",
-     "Shows each certificate as it will be, and signs it after a yes.", NULL,
-     OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(YES), cmd_root_sign},
+     "Shows each certificate as it will be, and signs it after a yes. With it goes a list of what\n"
+     "the root has revoked, the issuers that the media want revoked included; --crl makes the\n"
+     "lists alone, anew.",
+     NULL,
+     OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(CRL) | OPT(CRL_DAYS) | OPT(YES),
+     cmd_root_sign},
     {"root", "forget", "wipe the root keys on this machine",
      "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
      "stay. Keys in tokens stay as well.",
      NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
     {"issuer", "import", "take the certificates of issuers that a root has signed",
-     "From media, for the keys whose requests wait here; the running server takes them up.", NULL,
-     OPT(MEDIA), cmd_issuer_import},
+     "From media: certificates for the keys whose requests wait here, lists of roots with what "
+     "they\n"
+     "revoke, and, after a yes, roots that are new here. The running server takes them up.",
+     NULL, OPT(MEDIA) | OPT(REASON) | OPT(YES), cmd_issuer_import},
     {"approval", "list", "list what takes a second person, the newest first", NULL, NULL, 0,
      cmd_approval_list},
     {"approval", "grant", "allow what another person has asked for",

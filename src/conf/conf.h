@@ -67,6 +67,13 @@ struct conf {
             uint64_t at;     /* percent of the lifetime */
             uint64_t spread; /* percent of the lifetime */
         } renewal;
+        struct { /* orders that renew themselves (RFC 8739) */
+            bool enabled;
+            when_t min_lifetime;
+            when_t max_duration;
+            bool get;        /* anybody may read a certificate whose order says so */
+            uint64_t orders; /* of one account, that are not over */
+        } star;
         struct conf_strs caa_identities; /* canonical domains, as configured; none: the default */
         struct conf_strs identities;     /* the same with the default filled in; never empty */
     } acme;

@@ -30,10 +30,16 @@ enum conf_challenge {
     CONF_CHALLENGE_DNS_01,
     CONF_CHALLENGE_TLS_ALPN_01,
     CONF_CHALLENGE_DNS_ACCOUNT_01,
+    CONF_CHALLENGE_DNS_PERSIST_01,
     CONF_CHALLENGE_COUNT,
 };
 /* "http-01": as RFC 8555 and the configuration spell it; "unknown" outside the enum. */
 const char *conf_challenge_name(unsigned challenge);
+
+/* What hashed account URIs of dns-persist-01 begin with, behind urls.api, and how many domains its
+ * challenges may name (draft-ietf-acme-dns-persist-02 sections 4.1 and 3.1). */
+#define CONF_ACCOUNT_HASH "/acme/account-hash/"
+enum { CONF_PERSIST_ISSUERS_MAX = 10 };
 
 enum conf_caa {
     CONF_CAA_CHECK,  /* no answer about a top-level domain is as good as no record */

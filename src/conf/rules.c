@@ -5,8 +5,10 @@
 #include "conf/tree_int.h"
 
 MSG(msg_url, "conf.rule-needs-url",
-    "rule \"{0}\" has dns-account-01, whose record is named after the account's URL: set "
-    "`urls.api`");
+    "rule \"{0}\" has {1}, whose record depends on the account's URL: set `urls.api`");
+MSG(msg_issuers, "conf.rule-issuers",
+    "rule \"{0}\" has dns-persist-01, whose challenges can name ten domains of this CA at most: "
+    "list fewer in `acme.caa_identities`");
 MSG(msg_many, "conf.rules-many", "{0} are {1}; there may be {2}");
 MSG(msg_group, "conf.rule-group",
     "rule \"{0}\" names the group \"{1}\", which is not among `groups`");
@@ -98,13 +100,28 @@ static bool all_have_keys(const struct check *c)
     return r->accounts.n == 0 && r->eab.n + r->groups.n > 0;
 }
 
+/* What names the account, or this CA, in the DNS. */
+static enum rc check_records(const struct check *c)
+{
+    static const unsigned of_account[] = {CONF_CHALLENGE_DNS_ACCOUNT_01,
+                                          CONF_CHALLENGE_DNS_PERSIST_01};
+    const struct conf_rule *r = c->rule;
+
+    for (size_t i = 0; i < sizeof(of_account) / sizeof(of_account[0]); i++)
+        if (!c->conf->urls.api.n && r->challenges & 1u << of_account[i])
+            TRY(SAY(c, "", msg_url, r->name, str_of(conf_challenge_name(of_account[i]))));
+    if (r->challenges & 1u << CONF_CHALLENGE_DNS_PERSIST_01 &&
+        c->conf->acme.caa_identities.n > CONF_PERSIST_ISSUERS_MAX)
+        return SAY(c, "", msg_issuers, r->name);
+    return RC_OK;
+}
+
 static enum rc check_proof(const struct check *c)
 {
     const struct conf_rule *r = c->rule;
     unsigned none = 1u << CONF_PROOF_NONE;
 
-    if (!c->conf->urls.api.n && r->challenges & 1u << CONF_CHALLENGE_DNS_ACCOUNT_01)
-        return SAY(c, "", msg_url, r->name);
+    TRY(check_records(c));
     if (!(r->challenges & none))
         return RC_OK;
     if (r->challenges != none)

@@ -42,8 +42,8 @@ static const char *const common_names[] = {"name", "text", "none", NULL};
 static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
-static const char *const challenges[] = {"http-01",        "dns-01", "tls-alpn-01",
-                                         "dns-account-01", "none",   NULL};
+static const char *const challenges[] = {
+    "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 static const char *const asking[] = {"clients", "gateway", "operators", NULL};
 static const char *const wildcards[] = {"false", "true", "never", "allow", NULL};
 static const char *const togethers[] = {"any", "project", NULL};
@@ -355,8 +355,9 @@ const struct conf_key conf_schema[] = {
      .initial = "optional", .take = &live,
      .help = "Whether an account can only be made with a key of `autarky eab create`"},
     {KEY("acme.orders_open", CONF_ONE, acme.orders_open, &conf_kind_number),
-     .min = 1, .max = 4000, .initial = "300", .take = &live,
-     .help = "Orders of one account that are neither finished nor expired"},
+     .min = 1, .max = 10000, .initial = "300", .take = &live,
+     .help = "Orders of one account that are neither finished nor expired, and authorizations made "
+             "ahead of them"},
     MAP_OF_KEYS("acme.reuse"),
     {KEY("acme.reuse.authorizations", CONF_ONE, acme.reuse.authorizations, &conf_kind_span),
      .min = 0, .max = 30 * WHEN_DAY, .initial = "0s", .take = &live,
@@ -373,6 +374,23 @@ const struct conf_key conf_schema[] = {
     {KEY("acme.renewal.spread", CONF_ONE, acme.renewal.spread, &conf_kind_number),
      .min = 0, .max = 30, .initial = "10", .take = &live,
      .help = "Percent of that life over which the renewals of many are spread"},
+    MAP_OF_KEYS("acme.star"),
+    {KEY("acme.star.enabled", CONF_ONE, acme.star.enabled, &conf_kind_bool), .initial = "false",
+     .take = &live,
+     .help = "Whether orders can renew themselves (RFC 8739); those that do go on when it is false "
+             "again"},
+    {KEY("acme.star.min_lifetime", CONF_ONE, acme.star.min_lifetime, &conf_kind_span),
+     .min = 10 * WHEN_SECOND, .max = 30 * WHEN_DAY, .initial = "1d", .take = &live,
+     .help = "The shortest certificates that such an order may ask for"},
+    {KEY("acme.star.max_duration", CONF_ONE, acme.star.max_duration, &conf_kind_span),
+     .min = WHEN_HOUR, .max = 3653 * WHEN_DAY, .initial = "365d", .take = &live,
+     .help = "From the beginning of such an order to its end"},
+    {KEY("acme.star.allow_get", CONF_ONE, acme.star.get, &conf_kind_bool), .initial = "true",
+     .take = &live,
+     .help = "Whether an order may let everybody who knows the URL read its certificate"},
+    {KEY("acme.star.orders", CONF_ONE, acme.star.orders, &conf_kind_number),
+     .min = 1, .max = 10000, .initial = "100", .take = &live,
+     .help = "Such orders of one account that are not over"},
 
     MAP_OF_KEYS("keep"),
     {KEY("keep.orders", CONF_ONE, keep.orders, &conf_kind_span),

@@ -6,6 +6,7 @@
 #include "core/change.h"
 #include "store/certificates.h"
 #include "store/orders.h"
+#include "store/stars.h"
 
 MSG(msg_name, "core.eab-name",
     "\"name\" has to be 1 to 64 letters, digits, \"-\", \"_\" and \".\": rules name the key by it");
@@ -319,6 +320,7 @@ static enum rc deactivate(struct store_txn *txn, struct core_change *c)
     if (rc == RC_CONFLICT)
         return ERR(&c->err, rc, msg_account_over, id_str(&c->account.id), STR("deactivated"));
     TRY(rc);
+    TRY(store_star_cancel_all(txn, &c->account.id, c->now));
     return core_change_audit(txn, c, "account.revoked", "account", &c->account.id,
                              (struct str){NULL, 0});
 }

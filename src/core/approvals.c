@@ -32,6 +32,28 @@ enum { WHAT_MAX = 4096, ANSWER_MAX = 256 * 1024, LIST_ARENA = 1024 * 1024 };
 
 /* ---- who */
 
+struct core_who core_who_of(const struct net_cred *cred)
+{
+    struct core_who who = {.uid = cred->uid, .login = CORE_NO_LOGIN};
+
+    IGNORE_RC(net_peer_login(cred, &who.login)); /* then the user alone counts */
+    return who;
+}
+
+uid_t core_who_person(struct core_who who)
+{
+    return who.login == CORE_NO_LOGIN ? who.uid : who.login;
+}
+
+enum rc core_who_str(struct core_who who, struct arena *a, struct str *out)
+{
+    if (core_who_person(who) == who.uid)
+        *out = arena_printf(a, "uid %u", (unsigned)who.uid);
+    else
+        *out = arena_printf(a, "uid %u (login %u)", (unsigned)who.uid, (unsigned)who.login);
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
 enum rc core_people_read(struct core *core, struct err *err)
 {
     const struct conf_strs *people = &core->conf->control.people;
@@ -68,6 +90,7 @@ static bool takes_two(unsigned two_persons, const struct json *change, const cha
     size_t crossed = json_len(json_get(change, "crosses"));
     size_t replaced = json_len(json_get(change, "retire"));
     size_t revoked = json_len(json_get(change, "revoke"));
+    size_t lists = json_len(json_get(change, "crls")); /* alone they change no authority */
     const struct {
         enum conf_two_persons kind;
         const char *action;
@@ -76,7 +99,7 @@ static bool takes_two(unsigned two_persons, const struct json *change, const cha
         {CONF_TWO_ISSUER_REVOKE, "issuer.revoke", revoked > 0},
         {CONF_TWO_ISSUER_ROTATE, "issuer.rotate", replaced > 0},
         {CONF_TWO_ISSUER_CREATE, "issuer.create",
-         made > replaced || crossed > 0 || replaced + revoked == 0},
+         made > replaced || crossed > 0 || replaced + revoked + lists == 0},
     };
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

@@ -13,15 +13,14 @@
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "core/approvals.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
-#include "net/net.h"
 #include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
-#include "store/approvals.h"
 #include "store/store.h"
 #include "ui/ui.h"
 
@@ -91,23 +90,6 @@ void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* What api/ answers from; `processes` as in struct api_view. */
 struct api_view core_view(const struct core *core, const struct ipc_status *processes);
 
-/* ---- who.c: who asks through the control socket */
-
-/* By the kernel's word. */
-struct core_who {
-    uid_t uid;
-    uid_t login; /* who signed in to this host, whatever `sudo` or `su` made of them since;
-                    CORE_NO_LOGIN: nobody did, or it cannot be told */
-};
-
-#define CORE_NO_LOGIN ((uid_t)-1)
-
-struct core_who core_who_of(const struct net_cred *cred);
-/* The user who signed in, and where there is none the one who asks: one number for one person. */
-uid_t core_who_person(struct core_who who);
-/* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ. */
-enum rc core_who_str(struct core_who who, struct arena *a, struct str *out);
-
 /* ---- ui.c: the dashboard */
 
 void core_ui_init(struct core *core);
@@ -170,38 +152,6 @@ void core_signer_restart(struct core *core, struct ipc_req *req);
  * and started again, once in core's life, when the register says otherwise. So a change is taken up
  * for which both core and the command died before the signer was told. */
 void core_issuers_compare(struct core *core);
-
-/* ---- approvals.c: the second person */
-
-/* What a change needs, and has. */
-struct core_approval {
-    bool needed, missing, known;
-    struct core_who who;
-    when_t now;
-    struct arena *arena;
-    struct str action, what;
-    struct store_hash digest;
-    struct store_approval row;
-};
-
-/* control.people as users of this host, before confinement. RC_NOTFOUND names one that is none. */
-enum rc core_people_read(struct core *core, struct err *err);
-bool core_is_person(const struct core *core, uid_t uid);
-/* Does `change` (of `issuer change`) take a second person, for any of what it does? */
-enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
-                            struct arena *a, struct core_approval *out);
-/* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
-enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
-/* Asks for it when nobody has yet; the argument of a store job. */
-enum rc core_approval_ask(struct store_txn *txn, void *approval);
-/* RC_DENIED, the message API_APPROVAL_WAITS: which one waits. */
-enum rc core_approval_says(const struct core_approval *c, struct err *err);
-/* Admin commands `approval grant` and `approval deny`, args {"id"}; end `req`. */
-void core_approval_decide(struct core *core, struct ipc_req *req, struct core_who who,
-                          const struct json *args, bool grant);
-/* `approval list`: {"approvals":[{"id","action","what","state","asked_by","asked","expires",
- * "decided_by"}...]}, the newest first. */
-enum rc core_approval_list(struct core *core, struct json_out *o);
 
 /* ---- drill.c */
 

@@ -30,6 +30,7 @@ static void probed(void *arg, const struct ipc_answer *answer)
         result.rc = reply->ok ? RC_OK : RC_DENIED;
         result.why = reply->ok ? NULL : &reply->why;
         result.evidence = reply->evidence;
+        result.until = reply->ok ? reply->until : 0;
     } else if (result.rc == RC_DENIED) {
         result.rc = RC_IO; /* what the channel refused is no verdict on the challenge */
     }

@@ -284,7 +284,7 @@ static enum rc check_point(const struct crypto_public *p, struct err *err)
 
 enum rc crypto_public_read(struct str spki, struct crypto_public *out, struct err *err)
 {
-    struct crypto_public p;
+    struct crypto_public p = {};
 
     TRY(split(spki, &p, err));
     if (p.type == CRYPTO_KEY_RSA)
@@ -297,7 +297,7 @@ enum rc crypto_public_read(struct str spki, struct crypto_public *out, struct er
 
 enum rc crypto_key_from_spki(struct str der, struct crypto_key **out, struct err *err)
 {
-    struct crypto_public p;
+    struct crypto_public p = {};
 
     TRY(split(der, &p, err));
     if (p.type == CRYPTO_KEY_RSA)

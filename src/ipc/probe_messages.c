@@ -16,7 +16,8 @@ IPC_FIELDS(ipc_validate, IPC_F_STR(ipc_validate, challenge, NAME_BYTES),
            IPC_F_U32(ipc_validate, attempt));
 
 IPC_FIELDS(ipc_validate_reply, IPC_F_BOOL(ipc_validate_reply, ok),
-           IPC_F_ERR(ipc_validate_reply, why), IPC_F_STR(ipc_validate_reply, evidence, 8 * KIB));
+           IPC_F_ERR(ipc_validate_reply, why), IPC_F_STR(ipc_validate_reply, evidence, 8 * KIB),
+           IPC_F_I64(ipc_validate_reply, until));
 
 IPC_FIELDS(ipc_preflight, IPC_F_STR(ipc_preflight, identifier_type, NAME_BYTES),
            IPC_F_STR(ipc_preflight, identifier, DNS_BYTES + 2), IPC_F_BOOL(ipc_preflight, wildcard),

@@ -20,6 +20,7 @@ struct ipc_validate_reply {
     bool ok;
     struct err why;      /* when not ok: message, arguments, problem type */
     struct str evidence; /* JSON */
+    int64_t until;       /* when ok: no authorization may rest on it afterwards; 0: no such end */
 };
 
 struct ipc_preflight {

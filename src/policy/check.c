@@ -33,6 +33,7 @@ enum {
     LOOK_BACK = 16, /* equally specific entries that one is held against */
     BY_WEB = 1u << CONF_CHALLENGE_HTTP_01 | 1u << CONF_CHALLENGE_TLS_ALPN_01,
     BY_DNS = 1u << CONF_CHALLENGE_DNS_01 | 1u << CONF_CHALLENGE_DNS_ACCOUNT_01,
+    BY_RECORD = 1u << CONF_CHALLENGE_DNS_PERSIST_01,
     NONE = 1u << CONF_PROOF_NONE,
 };
 
@@ -177,7 +178,7 @@ static void check_proofs(const struct check *c)
         return;
     if (r->addresses.n && !(r->challenges & BY_WEB))
         FIND(c, "unprovable", STR(""), cure, msg_unprovable, STR("addresses"));
-    if (conf_wildcards_allowed(r->wildcards) && !(r->challenges & BY_DNS))
+    if (conf_wildcards_allowed(r->wildcards) && !(r->challenges & (BY_DNS | BY_RECORD)))
         FIND(c, "unprovable", STR(""), cure, msg_unprovable, STR("wildcards"));
     if (r->subdomains && !(r->challenges & BY_DNS))
         FIND(c, "unprovable", STR(""), cure, msg_unprovable, STR("all names below a domain"));

@@ -10,12 +10,22 @@ MSG(msg_no_issuer, "revocation.no-issuer", "the register has no issuer \"{0}\"")
 MSG(msg_number, "revocation.crl-number",
     "the list has number {0}, and one with that number or a later one is published already");
 MSG(msg_no_number, "revocation.crl-no-number",
-    "the list has no number, is a delta, or ends before now; a complete one that is valid is "
-    "wanted");
+    "the list of {0} has no number, is a delta, or is for a part of the certificates only; a "
+    "complete one is wanted");
+MSG(msg_times, "revocation.crl-times",
+    "the list of {0} is good from {1} to {2}, and it is {3} here; set the clocks of both machines "
+    "right, and make another one where the root's key is: `autarky root sign --crl`");
 
 MSG(msg_left_out, "revocation.crl-left-out",
     "the list of {0} lacks {1}, which the register has as revoked: another command was at work at "
     "the same time; give this one again");
+MSG(msg_dropped, "revocation.crl-dropped",
+    "the list of {0} lacks {1}, which stands on the list that is served: what is revoked stays "
+    "revoked. Give the root's machine the list that is served (`autarky root sign` takes in "
+    "autarky-{0}.crl on the media), and have another one made");
+MSG(msg_not_revoked, "revocation.crl-not-revoked",
+    "the list of {0} has {1}, which the register does not have as revoked; `autarky issuer import` "
+    "takes both at once");
 
 enum { DUE_ARENA = 64 * 1024, REGISTER_ARENA = 32 * 1024 * 1024 };
 
@@ -319,13 +329,37 @@ static enum rc check_given(const struct revocation_given *g, const struct x509_c
                            struct arena *a, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    char from[WHEN_TEXT], to[WHEN_TEXT], here[WHEN_TEXT];
     struct x509_cert cert;
 
-    if (!crl->has_number || crl->delta || crl->next_update <= now)
-        return ERR(err, RC_INVAL, msg_no_number);
+    if (!crl->has_number || crl->delta || crl->has_scope)
+        return ERR(err, RC_INVAL, msg_no_number, g->ref);
+    if (crl->next_update <= now || crl->this_update > now + REVOCATION_GIVEN_SKEW)
+        return ERR(err, RC_INVAL, msg_times, g->ref, str_of(when_text(crl->this_update, from)),
+                   str_of(when_text(crl->next_update, to)), str_of(when_text(now, here)));
     TRY(x509_cert_parse(a, g->cert, &cert, err));
     TRY(x509_cert_key(&cert, &key, err));
     return x509_crl_check(crl, &cert, key, err);
+}
+
+/* What the list that is served has stays on all that follow it, known to the register or not. */
+static enum rc check_kept(struct store_txn *txn, const struct revocation_given *g,
+                          const struct x509_crl *crl, struct arena *a, struct err *err)
+{
+    char serial[X509_SERIAL_TEXT];
+    struct store_crl served;
+    struct x509_crl before;
+    enum rc rc = store_crl_get(txn, a, &g->id, 0, false, &served);
+
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    TRY(x509_crl_parse(a, served.der, &before, err));
+    for (size_t i = 0; i < before.n; i++)
+        if (!x509_crl_find(crl, &before.entries[i].serial))
+            return ERR(err, RC_CONFLICT, msg_dropped, g->ref,
+                       str_of(x509_serial_text(&before.entries[i].serial, serial)));
+    return RC_OK;
 }
 
 static enum rc check_complete(struct store_txn *txn, const struct revocation_given *g,
@@ -335,17 +369,21 @@ static enum rc check_complete(struct store_txn *txn, const struct revocation_giv
     struct store_issuer *rows;
     size_t n;
 
-    TRY(store_issuer_list(txn, &a, 1u << STORE_ISSUER_REVOKED, &rows, &n));
+    TRY(store_issuer_list(txn, &a, 0, &rows, &n));
     for (size_t i = 0; i < n; i++) {
+        bool revoked = rows[i].state == STORE_ISSUER_REVOKED, listed;
         struct x509_cert cert;
 
         if (!str_eq(id_str(&rows[i].parent), id_str(&g->id)) || rows[i].not_after <= now)
             continue;
         TRY(x509_cert_parse(&a, rows[i].certificate, &cert, err));
-        if (!x509_crl_find(crl, &cert.serial))
+        listed = x509_crl_find(crl, &cert.serial) != NULL;
+        if (revoked && !listed)
             return ERR(err, RC_CONFLICT, msg_left_out, g->ref, rows[i].name);
+        if (listed && !revoked)
+            return ERR(err, RC_CONFLICT, msg_not_revoked, g->ref, rows[i].name);
     }
-    return RC_OK;
+    return check_kept(txn, g, crl, &a, err);
 }
 
 enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_given *g,

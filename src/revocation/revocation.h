@@ -75,10 +75,13 @@ struct revocation_given {
     struct str cert; /* its certificate, DER */
     struct str der;  /* the list */
 };
-/* In a transaction: publishes it if the certificate verifies it, its number is above the last, and
- * each issuer that the register has as revoked by that root is on it, so that none comes off again
- * because two commands have each made a list of their own. RC_DENIED, RC_CONFLICT, RC_PARSE ...
- * and why. */
+/* How far ahead the clock may be where a root's list was made. */
+#define REVOCATION_GIVEN_SKEW WHEN_HOUR
+/* In a transaction: publishes it if the certificate verifies it, it is complete and good now, its
+ * number is above the last, each issuer that the register has as revoked by that root is on it, so
+ * that none comes off again because two commands have each made a list of their own, and so is all
+ * that the list before has; and the register has as revoked what it lists. RC_DENIED, RC_CONFLICT,
+ * RC_INVAL, RC_PARSE ... and why. */
 enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_given *g,
                                  when_t now, struct err *err);
 /* Afterwards, on the loop: forgets the one before. */

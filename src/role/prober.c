@@ -135,7 +135,8 @@ static void validated(void *arg, const struct validate_result *result)
     struct probe *probe = arg;
     struct prober *p = probe->prober;
     const struct validate_ask *ask = &probe->ask;
-    struct ipc_validate_reply reply = {.ok = result->rc == RC_OK, .evidence = result->evidence};
+    struct ipc_validate_reply reply = {
+        .ok = result->rc == RC_OK, .evidence = result->evidence, .until = result->until};
 
     log_request(ipc_req_id(probe->req));
     if (result->rc != RC_OK && result->rc != RC_DENIED) {

@@ -143,6 +143,26 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 
+enum rc store_authorization_open(struct store_txn *txn, const struct id *account, when_t now,
+                                 uint64_t *out_n, when_t *out_first)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct row r;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT COUNT(*), COALESCE(MIN(expires), 0) FROM (SELECT status, expires"
+                  " FROM authorizations WHERE account = ? AND ahead = 1 AND expires > ?"
+                  " ORDER BY expires LIMIT ?) WHERE status = 'pending'"));
+    stmt_id(&st, account);
+    stmt_int(&st, now);
+    stmt_int(&st, STORE_OPEN_LOOK);
+    TRY(stmt_next(&st));
+    r = row_of(&st, NULL);
+    *out_n = (uint64_t)row_int(&r);
+    *out_first = row_int(&r);
+    return r.rc;
+}
+
 enum rc store_authorization_count(struct store_txn *txn, const struct store_authorization_filter *f,
                                   uint64_t *out)
 {

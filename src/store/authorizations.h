@@ -86,6 +86,10 @@ enum rc store_authorization_list(struct store_txn *txn, struct arena *a,
                                  const struct store_authorization_filter *filter,
                                  struct store_cursor *at, struct store_authorization **out,
                                  size_t *out_n);
+/* Of those that the account made ahead, the first STORE_OPEN_LOOK to expire after `now` at most:
+ * how many are pending, and when the first of them expires (0: there is none). */
+enum rc store_authorization_open(struct store_txn *txn, const struct id *account, when_t now,
+                                 uint64_t *out_n, when_t *out_first);
 enum rc store_authorization_count(struct store_txn *txn,
                                   const struct store_authorization_filter *filter, uint64_t *out);
 

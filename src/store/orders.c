@@ -2,16 +2,17 @@
 #include "store/orders.h"
 
 #include "store/sql_int.h"
+#include "store/stars_int.h"
 
 #define EXISTS "SELECT 1 FROM orders WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, account, status, expires, not_before, not_after, error, profile, replaces, certificate,"  \
-    " created, created_from, processing_since"
+    " created, created_from, processing_since, star"
 
 static const char *const statuses[STORE_ORDER_STATUSES] = {
     [STORE_ORDER_PENDING] = "pending",       [STORE_ORDER_READY] = "ready",
     [STORE_ORDER_PROCESSING] = "processing", [STORE_ORDER_VALID] = "valid",
-    [STORE_ORDER_INVALID] = "invalid",
+    [STORE_ORDER_INVALID] = "invalid",       [STORE_ORDER_CANCELED] = "canceled",
 };
 
 const char *store_order_status_text(enum store_order_status status)
@@ -47,7 +48,7 @@ enum rc store_order_add(struct store_txn *txn, const struct store_order *o)
         return RC_TOOBIG;
     TRY(stmt_open(&st, txn,
                   "INSERT INTO orders (" COLUMNS
-                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &o->id);
     stmt_id(&st, &o->account);
     stmt_z(&st, statuses[o->status]);
@@ -61,7 +62,10 @@ enum rc store_order_add(struct store_txn *txn, const struct store_order *o)
     stmt_when(&st, o->created);
     stmt_addr(&st, &o->created_from);
     stmt_when(&st, o->processing_since);
+    stmt_int(&st, o->star != NULL);
     TRY(stmt_run(&st));
+    if (o->star)
+        TRY(store_star_add(txn, &o->id, &o->account, o->star));
     return add_names(txn, o);
 }
 
@@ -97,6 +101,7 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
 {
     struct row r = row_of(st, a);
     struct store_order o = {};
+    bool star;
 
     o.id = row_id(&r);
     o.account = row_id(&r);
@@ -111,7 +116,10 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
     o.created = row_int(&r);
     o.created_from = row_addr(&r);
     o.processing_since = row_int(&r);
+    star = row_int(&r) != 0;
     TRY(r.rc);
+    if (star)
+        TRY(store_star_get(txn, a, &o.id, &o.star));
     TRY(read_names(txn, a, &o));
     *(struct store_order *)out = o;
     return RC_OK;
@@ -160,7 +168,7 @@ enum rc store_order_finish(struct store_txn *txn, const struct id *id, const str
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
                   "UPDATE orders SET status = 'valid', certificate = ?"
-                  " WHERE id = ? AND status = 'processing'"));
+                  " WHERE id = ? AND status = 'processing' AND star = 0"));
     stmt_id(&st, certificate);
     stmt_id(&st, id);
     return stmt_move(&st, txn, EXISTS, id);

@@ -3,7 +3,7 @@
  * compare and set; which moves are allowed is acme/'s table. */
 #pragma once
 
-#include "store/types.h"
+#include "store/stars.h"
 
 enum store_order_status {
     STORE_ORDER_PENDING,
@@ -11,9 +11,10 @@ enum store_order_status {
     STORE_ORDER_PROCESSING,
     STORE_ORDER_VALID,
     STORE_ORDER_INVALID,
+    STORE_ORDER_CANCELED, /* RFC 8739 section 3.1.2 */
     STORE_ORDER_STATUSES
 };
-/* As RFC 8555 spells it. */
+/* As RFC 8555 and RFC 8739 spell it. */
 const char *store_order_status_text(enum store_order_status status);
 
 /* An identifier as the order has it ("*.x" for a wildcard), and the authorization that is to cover
@@ -38,7 +39,8 @@ struct store_order {
     struct id certificate; /* of a valid order */
     when_t created;
     struct addr created_from;
-    when_t processing_since; /* of the move to processing */
+    when_t processing_since;       /* of the move to processing */
+    const struct store_star *star; /* it renews itself; NULL: one certificate and no more */
 };
 
 enum rc store_order_add(struct store_txn *txn, const struct store_order *order);
@@ -49,7 +51,8 @@ enum rc store_order_move(struct store_txn *txn, const struct id *id, enum store_
                          enum store_order_status to);
 /* The same from ready to processing, noting since when: finalize's one winner. */
 enum rc store_order_process(struct store_txn *txn, const struct id *id, when_t now);
-/* The same from processing to valid with its certificate, which exists. */
+/* The same from processing to valid with its certificate, which exists; RC_CONFLICT also for an
+ * order that renews itself (store_star_finish). */
 enum rc store_order_finish(struct store_txn *txn, const struct id *id,
                            const struct id *certificate);
 /* The same from `from` to invalid with the problem document. */
@@ -91,6 +94,5 @@ enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
                              size_t *out_n);
 /* Of the account's orders of since `from`, STORE_OPEN_LOOK newest at most: how many are pending or
  * ready and have not expired by `now`, and when the first of them does (0: there is none). */
-enum { STORE_OPEN_LOOK = 5000 };
 enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
                          uint64_t *out_n, when_t *out_first);

@@ -66,6 +66,11 @@ enum rc store_prune_orders(struct store_txn *txn, struct store_prune *p)
              " WHERE n > ? ORDER BY n LIMIT ?",
              p, &v));
     TRY(drop(txn, "DELETE FROM order_names WHERE order_n = ?", &v));
+    TRY(drop(txn,
+             "DELETE FROM lineages WHERE name = (SELECT 'star ' || id FROM orders WHERE n = ?"
+             " AND star = 1)",
+             &v));
+    TRY(drop(txn, "DELETE FROM stars WHERE order_n = ?", &v));
     return drop(txn, "DELETE FROM orders WHERE n = ?", &v);
 }
 

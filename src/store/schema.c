@@ -281,8 +281,29 @@ static const char *const status[] = {
     "ALTER TABLE serials ADD COLUMN issuer TEXT",
     "ALTER TABLE serials ADD COLUMN revoked INTEGER",
     "ALTER TABLE serials ADD COLUMN reason INTEGER",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
     "UPDATE serials SET (issuer, revoked, reason) = (SELECT issuer, revoked, revocation_reason"
     " FROM certificates WHERE n = certificate) WHERE certificate IS NOT NULL",
+    NULL,
+};
+
+/* Orders that renew themselves (RFC 8739), and the status in which they end early. Most orders do
+ * not: theirs says so in its own row. */
+static const char *const stars[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "ALTER TABLE orders ADD COLUMN phase TEXT NOT NULL DEFAULT 'pending' CHECK (phase IN"
+    " ('pending', 'ready', 'processing', 'valid', 'invalid', 'canceled'))",
+    "UPDATE orders SET phase = status",
+    "ALTER TABLE orders DROP COLUMN status",
+    "ALTER TABLE orders RENAME COLUMN phase TO status",
+    "ALTER TABLE orders ADD COLUMN star INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE stars (order_n INTEGER PRIMARY KEY REFERENCES orders (n),"
+    " account TEXT NOT NULL REFERENCES accounts (id), start INTEGER, until INTEGER NOT NULL,"
+    " lifetime INTEGER NOT NULL, adjust INTEGER NOT NULL, get INTEGER NOT NULL, spki BLOB,"
+    " first INTEGER, issued INTEGER NOT NULL, vain INTEGER NOT NULL, next INTEGER) STRICT",
+    "CREATE INDEX authorizations_ahead ON authorizations (account, expires) WHERE ahead = 1",
+    "CREATE INDEX stars_account ON stars (account, until)",
+    "CREATE INDEX stars_next ON stars (next) WHERE next IS NOT NULL",
     NULL,
 };
 
@@ -297,6 +318,7 @@ static const struct store_migration migrations[] = {
     {"acme", acme},
     {"staging", staging},
     {"status by serial", status},
+    {"orders that renew themselves", stars},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -24,6 +24,7 @@ struct store;
 struct store_txn;
 
 enum {
+    STORE_OPEN_LOOK = 12000, /* rows that one count of what is open reads */
     STORE_PAGE_MAX = 1000,   /* rows that one list call returns */
     STORE_NAMES_MAX = 100,   /* identifiers of one order or names of one certificate */
     STORE_CONTACTS_MAX = 10, /* of one account */

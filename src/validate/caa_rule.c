@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validate/caa_rule.h"
 
+#include "validate/issue_value.h"
+
 MSG(msg_critical, "validate.caa-critical",
     "a CAA record that must be understood has the property \"{0}\", which is not known here");
 MSG(msg_nobody, "validate.caa-nobody",
@@ -18,54 +20,6 @@ struct value {
     bool broken; /* then it allows nothing */
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str s)
-{
-    while (s.n && is_space(s.p[0]))
-        s = str_skip(s, 1);
-    while (s.n && is_space(s.p[s.n - 1]))
-        s.n--;
-    return s;
-}
-
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* Letters and digits, hyphens between them. */
-static bool is_word(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && (s.p[i] != '-' || i == 0 || i + 1 == s.n))
-            return false;
-    return s.n != 0;
-}
-
-static bool is_domain(struct str s)
-{
-    struct str label;
-
-    if (s.n == 0 || s.p[s.n - 1] == '.')
-        return false;
-    while (str_next(&s, '.', &label))
-        if (!is_word(label))
-            return false;
-    return true;
-}
-
-static bool is_value(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ';')
-            return false;
-    return true;
-}
-
 static void take_parameter(struct value *v, struct str tag, struct str value)
 {
     if (str_ieq(tag, STR("accounturi"))) {
@@ -81,33 +35,14 @@ static void take_parameter(struct value *v, struct str tag, struct str value)
 
 static struct value parse(struct str text)
 {
-    struct value v = {.broken = false};
-    struct str head, rest, field;
-    bool more = str_cut(text, ';', &head, &rest);
+    struct issue_value in = issue_value_open(text);
+    struct value v = {.issuer = in.issuer};
+    struct str tag, value;
 
-    v.issuer = trim(head);
-    if (v.issuer.n && !is_domain(v.issuer))
-        v.broken = true;
-    rest = trim(rest);
-    more = more && rest.n;
-    while (more && !v.broken) {
-        struct str tag, value;
-
-        more = str_cut(rest, ';', &field, &rest);
-        if (!str_cut(field, '=', &tag, &value) || !is_word(trim(tag)) || !is_value(trim(value)))
-            v.broken = true;
-        else
-            take_parameter(&v, trim(tag), trim(value));
-    }
+    while (!v.broken && issue_value_next(&in, &tag, &value))
+        take_parameter(&v, tag, value);
+    v.broken = v.broken || in.broken;
     return v;
-}
-
-static bool means_us(const struct caa_query *q, const struct value *v)
-{
-    for (size_t i = 0; i < q->n_identities; i++)
-        if (str_ieq(v->issuer, q->identities[i]))
-            return true;
-    return false;
 }
 
 static bool lists(struct str methods, struct str method)
@@ -115,7 +50,7 @@ static bool lists(struct str methods, struct str method)
     struct str field;
 
     while (str_next(&methods, ',', &field))
-        if (str_eq(trim(field), method))
+        if (str_eq(issue_value_trim(field), method))
             return true;
     return false;
 }
@@ -173,7 +108,7 @@ static enum rc judge_tag(const struct caa_query *q, const struct dns_record *rec
         if (!str_ieq(records[i].tag, tag))
             continue;
         v = parse(records[i].text);
-        if (v.issuer.n && means_us(q, &v)) {
+        if (issue_value_is(v.issuer, q->identities, q->n_identities)) {
             const char *no = objection(q, &v);
 
             if (!no)

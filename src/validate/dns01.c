@@ -12,6 +12,7 @@
 MSG(msg_dns, "validate.txt",
     "{0}: found no TXT record of {1}: {2}. Create one with the digest of the key authorization, or "
     "set `resolvers` to name servers that know it");
+MSG(msg_long, "validate.txt-long", "{0}: the name of the record, {1}, cannot be as long");
 MSG(msg_content, "validate.txt-content",
     "{0}: {1} has {2} TXT {3}, of which none is the digest of this challenge's key authorization, "
     "says {4}. If the right one was just made, it has not got there yet");
@@ -76,12 +77,12 @@ static void on_txt(void *arg, enum rc rc, const struct dns_answer *answer)
     run->lookup_txt = NULL;
     run->txt = answer;
     if (rc == RC_OK)
-        judge(run);
+        run->on_txt(run);
     else
         validate_finish(run, rc);
 }
 
-static void look(struct validation *run)
+void validate_txt(struct validation *run)
 {
     struct dns_question q = {.name = run->txt_name,
                              .type = DNS_TXT,
@@ -92,15 +93,14 @@ static void look(struct validation *run)
     if (rc == RC_OK)
         rc = dns_lookup_start(run->owner->resolver, &q, on_txt, run, &run->lookup_txt);
     if (rc == RC_INVAL) {
-        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_dns, run->what, run->txt_name,
-                      STR("a name cannot be as long")));
+        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_long, run->what, run->txt_name));
         validate_fail(run, "dns");
     } else if (rc != RC_OK) {
         validate_finish(run, rc);
     }
 }
 
-static void late(struct validation *run)
+void validate_txt_late(struct validation *run)
 {
     CLEANUP(buf_done) struct buf span = BUF_INIT(SPAN_BYTES);
 
@@ -112,7 +112,8 @@ static void late(struct validation *run)
 static void begin(struct validation *run)
 {
     run->txt_name = arena_printf(&run->arena, "_acme-challenge.%.*s", STR_ARG(run->ask.identifier));
-    look(run);
+    run->on_txt = judge;
+    validate_txt(run);
 }
 
 /* RFC 4648 section 6, in lower case: eighty bits are sixteen characters without padding. */
@@ -147,9 +148,11 @@ static void begin_account(struct validation *run)
     put_base32(digest, label);
     run->txt_name = arena_printf(&run->arena, "_%.*s._acme-challenge.%.*s", LABEL_TEXT, label,
                                  STR_ARG(run->ask.identifier));
-    look(run);
+    run->on_txt = judge;
+    validate_txt(run);
 }
 
-const struct validate_method validate_dns01 = {.name = "dns-01", .begin = begin, .late = late};
+const struct validate_method validate_dns01 = {
+    .name = "dns-01", .begin = begin, .late = validate_txt_late};
 const struct validate_method validate_dns_account01 = {
-    .name = "dns-account-01", .begin = begin_account, .late = late};
+    .name = "dns-account-01", .begin = begin_account, .late = validate_txt_late};

@@ -38,7 +38,8 @@ static void run_free(struct validation *run)
 void validate_finish(struct validation *run, enum rc rc)
 {
     CLEANUP(buf_done) struct buf evidence = BUF_INIT(VALIDATE_EVIDENCE_MAX);
-    struct validate_result result = {.rc = rc, .err = rc == RC_OK ? NULL : &run->err};
+    struct validate_result result = {
+        .rc = rc, .err = rc == RC_OK ? NULL : &run->err, .until = run->until};
 
     /* A verdict without evidence is none. */
     if ((rc == RC_OK || rc == RC_DENIED) && validate_evidence(run, &evidence) != RC_OK)
@@ -118,7 +119,8 @@ static void on_deadline(void *arg)
 static const struct validate_method *find_method(struct str name)
 {
     static const struct validate_method *const methods[] = {
-        &validate_http01, &validate_alpn01, &validate_dns01, &validate_dns_account01};
+        &validate_http01, &validate_alpn01, &validate_dns01, &validate_dns_account01,
+        &validate_dns_persist01};
 
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (str_eq(name, str_of(methods[i]->name)))

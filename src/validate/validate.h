@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proof that whoever holds an account controls an identifier, and that this CA may certify it: the
  * challenges http-01 and dns-01 (RFC 8555 section 8), tls-alpn-01 (RFC 8737), dns-account-01
- * (draft-ietf-acme-dns-account-label), for names and, the first and the third, addresses (RFC
- * 8738); behind each, for names, CAA (RFC 8659, RFC 8657). Runs in the prober. One attempt at a
- * time for each call: trying again is core's business. */
+ * (draft-ietf-acme-dns-account-label), dns-persist-01 (draft-ietf-acme-dns-persist), for names and,
+ * the first and the third, addresses (RFC 8738); behind each, for names, CAA (RFC 8659, RFC 8657).
+ * Runs in the prober. One attempt at a time for each call: trying again is core's business. */
 #pragma once
 
 #include "base/err.h"
@@ -42,6 +42,7 @@ struct validate_result {
      * else: our own trouble, which says nothing about the identifier. */
     enum rc rc;
     const struct err *err; /* not NULL unless RC_OK */
+    when_t until;          /* when proven: nothing may rest on it afterwards; 0: no such end */
     struct str
         evidence; /* JSON: addresses, name servers, redirects, times; empty if there is none */
 };

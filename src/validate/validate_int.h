@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt, for the files of validate/: validate.c (life and limits), hop.c (a host looked up,
- * its addresses judged and dialled), http01.c, alpn01.c and dns01.c (what the challenges do), caa.c
- * (who may issue at all), evidence.c (the record of it). */
+ * its addresses judged and dialled), http01.c, alpn01.c, dns01.c and persist01.c (what the
+ * challenges do), caa.c (who may issue at all), evidence.c (the record of it). */
 #pragma once
 
 #include "base/arena.h"
@@ -86,6 +86,8 @@ struct validation {
     struct dns_lookup *lookup_txt;
     const struct dns_answer *txt;
     struct str txt_name;
+    void (*on_txt)(struct validation *run); /* run->txt is there, whatever it says */
+    when_t until;                           /* of the proof; 0: no end of its own */
     /* caa.c */
     bool in_caa;
     struct dns_lookup *lookup_caa;
@@ -116,8 +118,12 @@ enum rc validate_hop_put(struct validation *run, const struct http_url *url,
                          struct validate_hop *out);
 void validate_hop_late(struct validation *run);
 
+/* dns01.c. Looks up run->txt_name and goes on with run->on_txt, or ends the attempt. */
+void validate_txt(struct validation *run);
+void validate_txt_late(struct validation *run);
+
 extern const struct validate_method validate_http01, validate_alpn01, validate_dns01,
-    validate_dns_account01;
+    validate_dns_account01, validate_dns_persist01;
 
 /* caa.c. Ends the attempt. */
 void validate_caa(struct validation *run);

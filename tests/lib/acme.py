@@ -8,7 +8,6 @@ import collections
 import hashlib
 import http.client
 import json
-import socketserver
 import ssl
 import threading
 import time
@@ -19,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
 
-WELL_KNOWN = b"/.well-known/acme-challenge/"
+from responder import Http01  # noqa: F401
+
 REQUEST_SECONDS = 30
 POLL_FIRST, POLL_MOST = 0.02, 0.5
 
@@ -67,49 +67,6 @@ def serial_text(cert):
     """As the register shows it: hexadecimal, whole bytes, upper case."""
     text = f"{cert.serial_number:X}"
     return text.zfill(len(text) + len(text) % 2)
-
-
-class Http01(socketserver.ThreadingTCPServer):
-    """The web server of every name of the lab: answers http-01 for what was added, 404 for the rest."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self, port, address="127.0.0.1"):
-        self.answers = {}
-        self.asked = 0
-        super().__init__((address, port), _Answer)
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
-
-    def add(self, token, key_authorization):
-        self.answers[token.encode()] = key_authorization.encode()
-
-    def remove(self, token):
-        self.answers.pop(token.encode(), None)
-
-    def handle_error(self, request, client_address):
-        """A prober that was killed hangs up in the middle."""
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-
-
-class _Answer(socketserver.StreamRequestHandler):
-    timeout = 10
-
-    def handle(self):
-        words = self.rfile.readline(4096).split()
-        while self.rfile.readline(4096).strip():
-            pass
-        path = words[1] if len(words) > 1 else b""
-        answer = self.server.answers.get(path[len(WELL_KNOWN):]) if path.startswith(WELL_KNOWN) else None
-        self.server.asked += 1
-        status = b"404 Not Found" if answer is None else b"200 OK"
-        body = answer or b"nothing here\n"
-        self.wfile.write(b"HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n"
-                         b"Connection: close\r\n\r\n%s" % (status, len(body), body))
 
 
 class Reply:

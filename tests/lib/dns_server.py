@@ -31,7 +31,27 @@ def free_port(address="127.0.0.1"):
     raise RuntimeError("no free port")
 
 
-class DnsServer:
+class NameServer:
+    """A process on a port of its own; stopped by its id."""
+    process = None
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class DnsServer(NameServer):
     """zones: name to records, as in a zone file; SOA and NS are added. `recursive` says of itself that it finds out, and
     follows aliases between its zones; no other names exist for it. Otherwise it is authoritative only. `forward`: zones
     about which it asks another server ("ADDRESS port PORT") and remembers what that says. `keys`: text of key statements,
@@ -111,21 +131,6 @@ class DnsServer:
             if time.monotonic() > end:
                 raise RuntimeError(f"BIND did not load {zone}:\n{self.log()}")
             time.sleep(0.02)
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""dns-01, dns-account-01, CAA and tls-alpn-01 against real servers: BIND with dynamic updates, a signed zone, aliases and a
+"""dns-01, dns-account-01, dns-persist-01, CAA and tls-alpn-01 against real servers: BIND with dynamic updates, a signed zone, aliases and a
 cache that remembers what was not there; openssl s_server and TLS servers that misbehave."""
 
 import base64
@@ -33,10 +33,19 @@ DIGEST = hashlib.sha256(KEY.encode()).digest()
 TEXT = base64.urlsafe_b64encode(DIGEST).decode().rstrip("=")
 ACCOUNT = "https://ca.hospital.example/acme/account/x"
 LABEL = "_" + base64.b32encode(hashlib.sha256(ACCOUNT.encode()).digest()[:10]).decode().lower()
+
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 TSIG = f'key "acme" {{ algorithm hmac-sha256; secret "{SECRET}"; }};'
 DOMAIN = "hospital.example"
 HOLDER = ("127.0.0.1", 53)  # NS records have no port
+
+
+def hashed(domain):
+    """draft-ietf-acme-dns-persist-02 section 4.1"""
+    octets = bytes([len(domain)]) + f"{domain}{KEY.split('.')[1]}{ACCOUNT}".encode()
+    return (f"https://ca.{DOMAIN}/acme/account-hash/sha-256/"
+            + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).decode().rstrip("="))
+
 
 RECORDS = f"""
 tls A 127.0.0.2
@@ -62,6 +71,19 @@ wild CAA 0 issue "ca.{DOMAIN}"
 wild CAA 0 issuewild ";"
 _acme-challenge.future TXT "{TEXT}"
 future CAA 128 tbs "unknown"
+_validation-persist.stays TXT "v=spf1 -all"
+_validation-persist.stays TXT "other.example; accounturi=https://other.example/7; policy=wildcard"
+_validation-persist.stays TXT "ca.{DOMAIN};" " accounturi={ACCOUNT};" " persistUntil=4102444800"
+_validation-persist.hashed TXT "ca.{DOMAIN}; accounturi={hashed("hashed." + DOMAIN)}"
+_validation-persist.any TXT "CA.{DOMAIN}; policy=WILDCARD; accounturi={hashed("*")}"
+_validation-persist.ended TXT "ca.{DOMAIN}; accounturi={ACCOUNT}; persistUntil=1767225600"
+_validation-persist.strange TXT "other.example; accounturi={ACCOUNT}"
+_validation-persist.broken TXT "ca.{DOMAIN}; accounturi"
+_validation-persist.foreign TXT "ca.{DOMAIN}; accounturi={ACCOUNT}2"
+_validation-persist.moved CNAME _validation-persist.stays
+_validation-persist.kept TXT "ca.{DOMAIN}; accounturi={ACCOUNT}"
+kept CAA 0 issue "ca.{DOMAIN}; validationmethods=dns-persist-01"
+_validation-persist.http TXT "ca.{DOMAIN}; accounturi={ACCOUNT}"
 """
 
 
@@ -123,6 +145,23 @@ def dns_records(checks):
     checks.check("dns-01", f"team.{DOMAIN}", "unauthorized", "exists, but has no TXT record")
     checks.check("dns-01", f"none.{DOMAIN}", "unauthorized", f"there is no name _acme-challenge.none.{DOMAIN}")
     checks.check("dns-01", f"*.acme.{DOMAIN}", None)
+
+
+def persistent_records(checks):
+    checks.check("dns-persist-01", f"stays.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"moved.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"hashed.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"any.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"*.any.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"*.stays.{DOMAIN}", "unauthorized", "does not allow wildcards")
+    checks.check("dns-persist-01", f"ended.{DOMAIN}", "unauthorized", "ended at 2026-01-01T00:00:00Z")
+    checks.check("dns-persist-01", f"strange.{DOMAIN}", "unauthorized", "they name other.example")
+    checks.check("dns-persist-01", f"broken.{DOMAIN}", "malformed", "RFC 8659 section 4.2")
+    checks.check("dns-persist-01", f"foreign.{DOMAIN}", "unauthorized",
+                 f'Write beside them _validation-persist.foreign.{DOMAIN} TXT "ca.{DOMAIN}; accounturi={ACCOUNT}"')
+    checks.check("dns-persist-01", f"none.{DOMAIN}", "unauthorized", f"there is no name _validation-persist.none.{DOMAIN}")
+    checks.check("dns-persist-01", f"kept.{DOMAIN}", None)
+    checks.check("dns-persist-01", f"http.{DOMAIN}", "caa", "this kind of challenge (validationmethods)")
 
 
 def caa_records(checks):
@@ -291,6 +330,7 @@ def main():
             resolvers = [servers(DOMAIN, dns.address, mode="authoritative")]
             checks.configure(resolvers)
             dns_records(checks)
+            persistent_records(checks)
             caa_records(checks)
             tls_servers(checks, resolvers, directory)
             s_server(checks, resolvers, directory)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""dns-01 and tls-alpn-01 with unmodified clients: certbot's dns-rfc2136 plugin, dehydrated with a hook, lego; the name server
+"""dns-01, dns-persist-01 and tls-alpn-01 with unmodified clients: certbot's dns-rfc2136 plugin, dehydrated with a hook, lego; the name server
 takes dynamic updates signed with TSIG. CAA is looked at, also when a certificate is made long after the proof."""
 
 import base64
@@ -8,9 +8,12 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from dns_server import DnsServer  # noqa: E402
+import acme  # noqa: E402
+from certbot_dns import CertbotDns  # noqa: E402
+from dns_server import DnsServer, free_port  # noqa: E402
 from lab import DOMAIN, Lab, OPENSSL, expect, run, verify_chain  # noqa: E402
 
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -34,23 +37,10 @@ printf 'server 127.0.0.1 %s\\nzone %s.\\nupdate %s _acme-challenge.%s 1 TXT %s\\
 
 
 def certbot(lab, dns):
-    home = lab.directory / "certbot"
-    home.mkdir()
-    ini = home / "rfc2136.ini"
-    ini.write_text(f"dns_rfc2136_server = 127.0.0.1\ndns_rfc2136_port = {dns.port}\ndns_rfc2136_name = acme\n"
-                   f"dns_rfc2136_secret = {SECRET}\ndns_rfc2136_algorithm = HMAC-SHA256\n")
-    ini.chmod(0o600)
-
-    def issue(name, *more, ok=(0,)):
-        return run("/usr/bin/certbot", "certonly", "--dns-rfc2136", "--dns-rfc2136-credentials", ini,
-                   "--dns-rfc2136-propagation-seconds", "1", "--server", lab.directory_url, "--agree-tos", "--email",
-                   f"admin@{DOMAIN}", "--no-eff-email", "-d", name, *more, "--config-dir", home, "--work-dir", home,
-                   "--logs-dir", home, "--non-interactive", ok=ok,
-                   env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.roots)})
-    issue(f"wiki.{DOMAIN}", "-d", f"www.wiki.{DOMAIN}")
-    live = home / "live" / f"wiki.{DOMAIN}"
-    verify_chain(lab.roots, live / "cert.pem", live / "chain.pem", live / "fullchain.pem", f"www.wiki.{DOMAIN}")
-    expect(issue(f"taken.{DOMAIN}", ok=(1,)), "CAA records allow other.example and not this CA", "certbot")
+    client = CertbotDns(lab, dns.port, SECRET)
+    client.issue(f"wiki.{DOMAIN}", "-d", f"www.wiki.{DOMAIN}")
+    verify_chain(lab.roots, *client.files(f"wiki.{DOMAIN}"), f"www.wiki.{DOMAIN}")
+    expect(client.issue(f"taken.{DOMAIN}", ok=(1,)), "CAA records allow other.example and not this CA", "certbot")
 
 
 def dehydrated(lab, dns):
@@ -84,6 +74,56 @@ def lego(lab, dns):
     issue(f"alpn.{DOMAIN}", "--tls", "--tls.port", f"127.0.0.1:{lab.tls_port}")
 
 
+def persistent(lab, dns):
+    """One record, written once, serves order after order of its account, and a wildcard; the record's end is the
+    authorization's."""
+    client = acme.Client(lab.directory_url, lab.roots)
+    client.register()
+    meta = client.directory["meta"]
+    if meta["issuerDomainNames"] != meta["caaIdentities"] or not meta["accountHashPrefix"].endswith("/acme/account-hash/"):
+        sys.exit(f"the directory says {meta}")
+
+    def order(name):
+        url, made = client.order([name])
+        authorization = made["authorizations"][0]
+        challenge = next(c for c in client.post(authorization).json["challenges"] if c["type"] == "dns-persist-01")
+        if "token" in challenge or challenge["issuerDomainNames"] != [DOMAIN]:
+            sys.exit(f"the challenge is {challenge}")
+        client.post(challenge["url"], {})
+        return url, made, authorization
+
+    def failed(authorization, problem, words):
+        end = time.monotonic() + 30
+        while (state := client.post(authorization).json)["status"] == "pending":
+            if time.monotonic() > end:
+                sys.exit(f"{authorization} is still pending")
+            time.sleep(0.1)
+        error = next(c["error"] for c in state["challenges"] if c["type"] == "dns-persist-01")
+        if not error["type"].endswith(problem) or words not in error["detail"]:
+            sys.exit(f"{authorization}: {error}")
+
+    record = f"{DOMAIN}; accounturi={client.kid}; policy=wildcard; persistUntil=%d"
+    until = int(time.time()) + 3600
+    failed(order(f"stays.{DOMAIN}")[2], ":unauthorized", f"_validation-persist.stays.{DOMAIN} exists, but has no TXT record")
+    change = lab.directory / "persistent.txt"
+    change.write_text(f"server 127.0.0.1 {dns.port}\nzone {DOMAIN}.\n"
+                      f'update add _validation-persist.stays.{DOMAIN} 1 TXT "{record % until}"\nsend\n')
+    run("nsupdate", "-y", f"hmac-sha256:acme:{SECRET}", change)
+    for name in (f"stays.{DOMAIN}", f"stays.{DOMAIN}", f"*.stays.{DOMAIN}"):
+        url, made, authorization = order(name)
+        client.wait(url, ("ready",))
+        expires = client.post(authorization).json["expires"]
+        if expires != time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until)):
+            sys.exit(f"the record ends at {until}, the authorization at {expires}")
+        state = client.finalize(url, made, acme.make_csr(acme.new_key(), [name]))
+        if state["status"] != "valid":
+            sys.exit(f"{url}: {state}")
+    other = acme.Client(lab.directory_url, lab.roots)
+    other.register()
+    client = other
+    failed(order(f"stays.{DOMAIN}")[2], ":unauthorized", "is for another account")
+
+
 def probe(lab, dns):
     """What the CA sees, by the running server."""
     seen = json.loads(lab.autarky("probe", "--as-ca", f"taken.{DOMAIN}", "--json"))
@@ -107,7 +147,7 @@ def methods(lab):
     """What was proven how, by the audit trail's evidence."""
     text = run("sqlite3", f"file:{next((lab.data / 'db').glob('*.db'))}?mode=ro", "SELECT bytes FROM events WHERE action ="
                " 'authorization.validated'")
-    for method, least in (("dns-01", 5), ("tls-alpn-01", 1)):
+    for method, least in (("dns-01", 5), ("tls-alpn-01", 1), ("dns-persist-01", 3)):
         if text.count(f'"challenge":"{method}"') < least:
             sys.exit(f"fewer than {least} authorizations were validated by {method}:\n{text}")
     expect(text, '"caa":[', "the evidence")
@@ -119,8 +159,11 @@ def main():
                        keys=f'key "acme" {{ algorithm hmac-sha256; secret "{SECRET}"; }};',
                        zone_options='allow-update { key "acme"; };') as dns:
             lab.dns.port = dns.port
-            lab.configure(policy=f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n"
-                          "    challenges: [dns-01, tls-alpn-01]\n")
+            port = free_port()
+            lab.configure(api=(f"127.0.0.1:{port}",), extra=f"urls: {{api: \"https://localhost:{port}\"}}\n"
+                          f"acme: {{caa_identities: [{DOMAIN}]}}\n", policy=f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n"
+                          "    challenges: [dns-01, tls-alpn-01, dns-persist-01]\n"
+                          "    wildcards: true\n")
             lab.start()
             meta = json.loads(run("curl", "-sSf", "--cacert", lab.roots, lab.directory_url))["meta"]
             if meta["caaIdentities"] != [DOMAIN]:
@@ -128,6 +171,7 @@ def main():
             certbot(lab, dns)
             dehydrated(lab, dns)
             lego(lab, dns)
+            persistent(lab, dns)
             methods(lab)
             probe(lab, dns)
 

@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import DOMAIN, Lab, OPENSSL, expect, free_port, run, wait_for  # noqa: E402
+import verify  # noqa: E402
 
 
 class Certificates:
@@ -115,7 +116,9 @@ def revoked(lab, certificates):
     lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
     ready(lab)
     crl = lab.directory / "root.crl"
-    run("curl", "-sSf", "-o", crl, f"{lab.plain}/crl/root-rsa/0.crl")
+    # Where the issuer's own certificate says that its root's list is.
+    said = run(OPENSSL, "x509", "-in", lab.data / "ca" / f"{ref}.crt", "-noout", "-ext", "crlDistributionPoints")
+    run("curl", "-sSf", "-o", crl, said.split("URI:")[1].split()[0])
     text = run(OPENSSL, "crl", "-inform", "DER", "-in", crl, "-noout", "-text", "-CAfile", lab.roots)
     serial = run(OPENSSL, "x509", "-in", lab.data / "ca" / f"{ref}.crt", "-noout", "-serial").strip().split("=")[1]
     expect(text, serial, "the root's list")
@@ -189,6 +192,39 @@ def told_late(lab):
         sys.exit(f"{differs}: not once for each core, and once in vain")
 
 
+def certbot(lab, name, *options):
+    home = lab.directory / "certbot"
+    run("/usr/bin/certbot", "certonly", "--standalone", "--http-01-port", lab.http_port, "--server", lab.directory_url, "--agree-tos",
+        "--register-unsafely-without-email", "--non-interactive", "--key-type", "ecdsa", "-d", name, *options, "--config-dir", home,
+        "--work-dir", home, "--logs-dir", home, env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.roots)})
+    return home / "live" / name / "fullchain.pem"
+
+
+def crossed(lab):
+    """Two RSA roots that certify each other: certbot takes the long chain, which is good with the old root alone and
+    with the new one alone, and by the root's name the short one, for the new one."""
+    lab.autarky("root", "create", "--next", "--algorithms", "rsa")
+    out = lab.autarky("issuer", "cross-sign", "root-rsa-2")
+    expect(out, "root-rsa-2-by-root-rsa ", "the one way")
+    expect(out, "root-rsa-by-root-rsa-2 ", "the other way")
+    expect(lab.autarky("issuer", "cross-sign", "root-rsa-2", ok=(2,)), "no other root", "again")
+    ref = max((r for r, i in register(lab).items() if r.startswith("ecdsa-") and not r.endswith("-s") and i["state"] == "active"),
+              key=lambda r: int(r.split("-")[1]))
+    lab.autarky("issuer", "rotate", ref, "--now")
+    ready(lab)
+    old, new = (lab.data / "trust" / f"root-rsa{n}.pem" for n in ("", "-2"))
+    both = certbot(lab, f"long.{DOMAIN}")
+    short = certbot(lab, f"short.{DOMAIN}", "--preferred-chain", "Example Hospital RSA Root CA 2")
+    if both.read_text().count("BEGIN") != 1 + short.read_text().count("BEGIN"):
+        sys.exit("certbot got the same chain by either way")
+    for chain, root, good_is in ((both, old, True), (both, new, True), (short, new, True), (short, old, False)):
+        if verifies(chain, root) != good_is:
+            sys.exit(f"OpenSSL: {chain} with {root}: not {good_is}")
+        status, said = verify.ask("certtool", "--verify", "--load-ca-certificate", root, "--infile", chain)
+        if ("Chain verification output: Verified" in said) != good_is:
+            sys.exit(f"GnuTLS: {chain} with {root}: not {good_is} ({status})\n{said}")
+
+
 def main():
     with Lab(policy="  - name: all\n    allow: [\"*\"]\n", init_options=("--algorithms", "ecdsa,sm2")) as lab:
         port = free_port()
@@ -201,6 +237,7 @@ def main():
         first, second = rotated(lab, certificates)
         refused(lab)
         next_root(lab)
+        crossed(lab)
         special(lab, certificates)
         another_domain(lab, certificates, second)
         revoked(lab, certificates)

@@ -8,28 +8,13 @@ import json
 import os
 import pathlib
 import signal
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import DOMAIN, OPENSSL, Lab, expect, run, verify_chain, wait_for  # noqa: E402
+from lab import DOMAIN, OPENSSL, Clock, Lab, expect, run, verify_chain, wait_for  # noqa: E402
 
 WIKI, LAB = f"wiki.{DOMAIN}", f"lab.{DOMAIN}"
 STEP = 4 * 60  # seconds: the clock is moved by less than what core takes for a leap
-
-
-class Clock:
-    """What the program takes for the time: the machine's, and as much as this file says."""
-
-    def __init__(self, path):
-        self.path, self.offset = path, 0
-        path.write_bytes(bytes(16))
-        path.chmod(0o644)
-
-    def advance(self, seconds):
-        self.offset += seconds * 1_000_000
-        with open(self.path, "r+b") as f:
-            f.write(struct.pack("=qq", self.offset, self.offset))
 
 
 def configure(lab, sites):

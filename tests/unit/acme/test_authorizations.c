@@ -27,39 +27,11 @@ static bool lab_start(struct lab *l, const char *config)
     return world_start(&l->w, config) && client_start(&l->c, &l->w) && client_register(&l->c);
 }
 
-static bool authorization_of(struct client *c, const char *order, char url[static 256])
-{
-    CLEANUP(reply_done) struct reply r = client_post(c, order, "");
-    struct json_iter it = json_iter(json_get(r.json, "authorizations"));
-    const struct json *v;
-    struct str text;
-
-    return json_next(&it, NULL, &v) && json_str(v, &text) == RC_OK &&
-           str_copyz(text, url, 256) == RC_OK;
-}
-
 static void status_is(struct client *c, const char *url, const char *status)
 {
     CLEANUP(reply_done) struct reply r = client_post(c, url, "");
 
     CHECK_STR(reply_text(&r, "status"), status);
-}
-
-static bool validate_ahead(struct lab *l, const char *url)
-{
-    CLEANUP(reply_done) struct reply r = client_post(&l->c, url, "");
-    CLEANUP(reply_done) struct reply asked = {.x = NULL};
-    struct json_iter it = json_iter(json_get(r.json, "challenges"));
-    const struct json *challenge;
-    struct str text;
-    char at[256];
-
-    if (!json_next(&it, NULL, &challenge) || json_str(json_get(challenge, "url"), &text) != RC_OK ||
-        str_copyz(text, at, sizeof(at)) != RC_OK)
-        return false;
-    asked = client_post(&l->c, at, "{}");
-    world_spin(&l->w);
-    return asked.status == 200;
 }
 
 /* Proven ahead, an order for the name is ready at once and has that authorization. */
@@ -75,13 +47,13 @@ static void ahead_of_an_order(void)
     r = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
     CHECK_INT(r.status, 201);
     CHECK_OK(str_copyz(world_header(r.x, "Location"), authz, sizeof(authz)));
-    CHECK(validate_ahead(&l, authz));
+    CHECK(client_prove(&l.c, authz));
     again = client_post(&l.c, "/acme/new-authz", IDENTIFIER);
     CHECK_INT(again.status, 200);
     CHECK_STR(reply_text(&again, "status"), "valid");
     CHECK(client_order(&l.c, NAME, order));
     status_is(&l.c, order, "ready");
-    CHECK(authorization_of(&l.c, order, of_order));
+    CHECK(client_authorization(&l.c, order, of_order));
     CHECK_STR(str_of(of_order), authz);
     issued = client_finalize(&l.c, order, NAME);
     CHECK_STR(reply_text(&issued, "status"), "valid");
@@ -155,7 +127,7 @@ static void given_up(void)
 
     CHECK(lab_start(&l, NULL));
     CHECK(client_order(&l.c, NAME, order));
-    CHECK(authorization_of(&l.c, order, authz));
+    CHECK(client_authorization(&l.c, order, authz));
     odd = client_post(&l.c, authz, "{\"status\":\"valid\"}");
     CHECK_STR(reply_problem(&odd), "malformed");
     off = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
@@ -166,7 +138,7 @@ static void given_up(void)
     CHECK_STR(reply_problem(&again), "malformed");
     CHECK(client_order(&l.c, NAME, order));
     CHECK(client_validate(&l.c, order));
-    CHECK(authorization_of(&l.c, order, authz));
+    CHECK(client_authorization(&l.c, order, authz));
     late = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
     CHECK_INT(late.status, 200);
     refused = client_finalize(&l.c, order, NAME);
@@ -187,7 +159,7 @@ static void given_up_meanwhile(void)
     l.w.prober_holds = true;
     CHECK(client_validate(&l.c, order));
     CHECK_INT(l.w.n_probes, 1);
-    CHECK(authorization_of(&l.c, order, authz));
+    CHECK(client_authorization(&l.c, order, authz));
     off = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
     CHECK_INT(off.status, 200);
     world_probe_held(&l.w, 1);

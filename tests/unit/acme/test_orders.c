@@ -243,6 +243,33 @@ static void so_many_may_be_open(void)
     CHECK(client_order(&l.c, "a.hospital.example", url));
 }
 
+/* Section 6.6 again: what is made ahead of orders counts, too, also when it is counted anew. */
+static void ahead_counts_too(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    char url[256], payload[128];
+
+    CHECK(lab_start(&l, WORLD_CONFIG "acme: {orders_open: 4}\n"));
+    CHECK(client_order(&l.c, "a.hospital.example", url));
+    for (int i = 0; i < 6; i++) {
+        CLEANUP(reply_done) struct reply z = {.x = NULL};
+
+        snprintf(payload, sizeof(payload),
+                 "{\"identifier\":{\"type\":\"dns\",\"value\":\"z%d.hospital.example\"}}", i);
+        z = client_post(&l.c, "/acme/new-authz", payload);
+        CHECK_INT(z.status, i < 3 ? 201 : 429);
+        CHECK(i < 3 || world_header(z.x, "Retry-After").n > 0);
+        clock_fake_advance(&l.w.clock, 2 * WHEN_SECOND);
+        if (i != 4)
+            continue;
+        CHECK(world_restart(&l.w));
+        CHECK(world_reload(&l.w, WORLD_CONFIG "acme: {orders_open: 4}\n"));
+    }
+    CHECK(!client_order(&l.c, "a.hospital.example", url));
+    clock_fake_advance(&l.w.clock, 8 * WHEN_DAY);
+    CHECK(client_order(&l.c, "a.hospital.example", url));
+}
+
 static void an_open_one_again(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -262,4 +289,5 @@ static void an_open_one_again(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(a_name_and_addresses), CHECK_TEST_ONCE(refusals),
            CHECK_TEST_ONCE(a_wildcard), CHECK_TEST_ONCE(ends_as_asked),
-           CHECK_TEST_ONCE(so_many_may_be_open), CHECK_TEST_ONCE(an_open_one_again))
+           CHECK_TEST_ONCE(so_many_may_be_open), CHECK_TEST_ONCE(ahead_counts_too),
+           CHECK_TEST_ONCE(an_open_one_again))

@@ -88,23 +88,6 @@ static void finalizes(struct lab *l, const char *names, const char *problem)
         CHECK_STR(reply_text(&r, "status"), "valid");
 }
 
-static bool validate(struct lab *l)
-{
-    CLEANUP(reply_done) struct reply r = client_post(&l->c, l->authz, "");
-    CLEANUP(reply_done) struct reply asked = {.x = NULL};
-    struct json_iter it = json_iter(json_get(r.json, "challenges"));
-    const struct json *challenge;
-    struct str text;
-    char at[256];
-
-    if (!json_next(&it, NULL, &challenge) || json_str(json_get(challenge, "url"), &text) != RC_OK ||
-        str_copyz(text, at, sizeof(at)) != RC_OK)
-        return false;
-    asked = client_post(&l->c, at, "{}");
-    world_spin(&l->w);
-    return asked.status == 200;
-}
-
 static void ahead(struct lab *l, const char *name, int status)
 {
     CLEANUP(reply_done) struct reply r = {.x = NULL};
@@ -153,7 +136,7 @@ static void ahead_of_orders(void)
     CHECK(lab_start(&l, ALLOWED));
     ahead(&l, NAME, 201);
     authorizes(&l, NAME, true, 1);
-    CHECK(validate(&l));
+    CHECK(client_prove(&l.c, l.authz));
     ahead(&l, NAME, 200); /* there is one */
     CHECK_OK(str_copyz(str_of(l.authz), authz, sizeof(authz)));
     orders(&l, "{\"type\":\"dns\",\"value\":\"x.y." NAME "\"}", 1);
@@ -180,7 +163,7 @@ static void ahead_for_what_no_rule_names(void)
     CHECK(lab_start(&l, ALLOWED));
     ahead(&l, "hospital.example", 201);
     authorizes(&l, "hospital.example", true, 1);
-    CHECK(validate(&l));
+    CHECK(client_prove(&l.c, l.authz));
     orders(&l, "{\"type\":\"dns\",\"value\":\"" NAME "\"}", 1);
     status_is(&l.c, l.order, "ready");
     r = client_post(&l.c, "/acme/new-order",
@@ -201,7 +184,7 @@ static void in_an_order(void)
            1);
     authorizes(&l, NAME, true, 1);
     status_is(&l.c, l.order, "pending");
-    CHECK(validate(&l));
+    CHECK(client_prove(&l.c, l.authz));
     status_is(&l.c, l.order, "ready");
     finalizes(&l, "x.y." NAME ",*.y." NAME, NULL);
     /* Made in an order and not ahead, it is of that order alone. */
@@ -263,7 +246,7 @@ static void judged_again(void)
 
     CHECK(lab_start(&l, ALLOWED));
     ahead(&l, NAME, 201);
-    CHECK(validate(&l));
+    CHECK(client_prove(&l.c, l.authz));
     orders(&l, "{\"type\":\"dns\",\"value\":\"x." NAME "\",\"ancestorDomain\":\"" NAME "\"}", 1);
     status_is(&l.c, l.order, "ready");
     CHECK_OK(str_copyz(str_of(l.order), order, sizeof(order)));

@@ -147,6 +147,16 @@ static void policy(void)
     CHECK_INT(conf->policy[0].challenges, 1 << CONF_CHALLENGE_HTTP_01);
     CHECK_INT(conf->policy[1].networks.n, 0);
     CHECK_INT(conf->policy[1].challenges, 1 << CONF_CHALLENGE_HTTP_01);
+    CHECK_PROBLEM(
+        "policy:\n  - {name: a, allow: [\"*\"], challenges: [dns-persist-01]}\n",
+        "4: policy[0]: rule \"a\" has dns-persist-01, whose record depends on the account's "
+        "URL: set `urls.api`");
+    CHECK_PROBLEM(
+        "urls: {api: \"https://ca.x.example\"}\n"
+        "acme: {caa_identities: [a.x, b.x, c.x, d.x, e.x, f.x, g.x, h.x, i.x, j.x, k.x]}\n"
+        "policy:\n  - {name: a, allow: [\"*\"], challenges: [dns-persist-01]}\n",
+        "6: policy[0]: rule \"a\" has dns-persist-01, whose challenges can name ten domains of "
+        "this CA at most: list fewer in `acme.caa_identities`");
     CHECK_PROBLEM("policy:\n  - {name: a, allow: [\"*\"]}\n  - {name: A, allow: [\"*\"]}\n",
                   "5: policy[1].name: \"A\" is the name of two; the first is in a.yaml, line 4");
 }

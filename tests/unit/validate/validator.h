@@ -50,8 +50,10 @@ struct world {
     const char *challenge; /* NULL: http-01 */
     bool wildcard, caa_only;
     const char *account;
+    const char *key; /* authorization; NULL: KEY_AUTHORIZATION */
     int results;
     enum rc rc;
+    when_t until;
     char type[64], text[2048], evidence[VALIDATE_EVIDENCE_MAX + 1];
 };
 
@@ -112,6 +114,7 @@ static void on_result(void *arg, const struct validate_result *r)
 
     w->results++;
     w->rc = r->rc;
+    w->until = r->until;
     w->type[0] = w->text[0] = '\0';
     if (r->err) {
         snprintf(w->type, sizeof(w->type), "%s", r->err->type ? r->err->type : "");
@@ -190,6 +193,8 @@ static enum rc validate(struct world *w, const char *identifier)
         ask.challenge = str_of(w->challenge);
     ask.wildcard = w->wildcard;
     ask.caa_only = w->caa_only;
+    if (w->key)
+        ask.key_authorization = str_of(w->key);
     ask.account = str_of(w->account ? w->account : "");
     w->results = 0;
     TRY(validate_start(w->validator, &ask, on_result, w, NULL));
