@@ -181,11 +181,12 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
                        str_of(store_authorization_status_text(seen)));
     if (authz.evidence.n && !d->vouched && !d->judged.names[i].vouched)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
-    if (authz.subdomains && !acme_name_eq(&authz.name, &name->name) &&
-        !(d->judged.names[i].top.n && name_under(authz.name.value, d->judged.names[i].top)))
+    if (!authz.subdomains || acme_name_eq(&authz.name, &name->name))
+        return check_method(d, i, &authz, err);
+    if (!(d->judged.names[i].top.n && name_under(authz.name.value, d->judged.names[i].top)))
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_above, name->name.value,
                        authz.name.value);
-    return authz.subdomains ? RC_OK : check_method(d, i, &authz, err);
+    return RC_OK;
 }
 
 /* In a transaction: the one winner, with authorizations that still hold. */
@@ -320,7 +321,8 @@ enum rc acme_finalize(struct acme_request *r)
         .ips = d->csr.ips,
         .n_ips = d->csr.n_ips,
         .not_before = d->order.not_before,
-        .not_after = d->ask.not_after,
+        .not_after = d->order.not_after,
+        .rules = d->judged.rules,
         .staging = r->staging,
         .origin = STR("acme"),
         .requester = r->client,

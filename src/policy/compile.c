@@ -12,13 +12,16 @@ MSG(msg_entries, "policy.too-large",
 
 enum {
     ARENA_MAX = 64 << 20,
-    KEYS_MAX = 2 * POLICY_ENTRIES_MAX,
+    KEYS_MAX = 3 * POLICY_ENTRIES_MAX, /* of an entry its own, its end's, the end's above */
+    FROM_MAX = 2 + 2 + ADDR_BYTES,
 };
 
 /* Entries on their way into the index. */
 struct draft {
     struct policy_entry entry;
-    struct str end; /* of names; or bytes of a network: NUL, length, prefix */
+    struct str end;  /* key of the end of names, or of the network */
+    struct str above; /* of a pattern with a prefix before its star: its domain */
+    unsigned prefix; /* length; 0: none */
     char kind;      /* 'e', 'a'; 0: anybody */
     struct str client;
 };
@@ -40,23 +43,44 @@ void policy_key_end(struct policy_key *k, struct str end)
         memcpy(k->text, end.p, k->n);
 }
 
-/* No name begins with a NUL. */
-void policy_key_net(struct policy_key *k, const struct addr *a, unsigned bits)
+static void put_net(struct policy_key *k, const struct addr *a, unsigned bits)
 {
     size_t whole = bits / 8;
 
-    k->text[0] = '\0';
-    k->text[1] = (char)a->n;
-    k->text[2] = (char)bits;
-    memcpy(k->text + 3, a->b, whole);
-    k->n = 3 + whole;
+    k->text[k->n++] = (char)a->n;
+    k->text[k->n++] = (char)bits;
+    memcpy(k->text + k->n, a->b, whole);
+    k->n += whole;
     if (bits % 8)
         k->text[k->n++] = (char)(a->b[whole] & (0xff00 >> bits % 8));
 }
 
+/* No name begins with a NUL. */
+void policy_key_net(struct policy_key *k, const struct addr *a, unsigned bits)
+{
+    k->text[0] = '\0';
+    k->n = 1;
+    put_net(k, a, bits);
+}
+
+void policy_key_from(struct policy_key *k, const struct addr *a, unsigned bits)
+{
+    k->text[k->n++] = '\0';
+    k->text[k->n++] = 'n';
+    put_net(k, a, bits);
+}
+
+/* No end of a name has a star behind something. */
+void policy_key_star(struct policy_key *k, struct str prefix, struct str end)
+{
+    k->n = (size_t)snprintf(k->text, sizeof(k->text), "%.*s*.%.*s", STR_ARG(prefix), STR_ARG(end));
+    if (k->n >= sizeof(k->text))
+        k->n = 0;
+}
+
 void policy_key_client(struct policy_key *k, char kind, struct str client)
 {
-    if (k->n + 2 + client.n > POLICY_KEY_MAX)
+    if (k->n + 2 + client.n + FROM_MAX > POLICY_KEY_MAX)
         client.n = 0;
     k->text[k->n++] = '\0';
     k->text[k->n++] = kind;
@@ -145,21 +169,32 @@ static enum rc add_address(struct compiler *c, const struct addr_net *net)
     return add_who(c, &d);
 }
 
+static enum rc add_pattern(struct compiler *c, struct str pattern)
+{
+    struct str prefix = policy_pattern_prefix(pattern);
+    struct draft d = {
+        .entry = {.rule = c->rule, .pattern = pattern, .rank = policy_pattern_rank(pattern)},
+        .end = policy_pattern_domain(pattern),
+        .above = policy_pattern_domain(pattern),
+        .prefix = (unsigned)prefix.n,
+    };
+    struct policy_key k;
+
+    if (prefix.n) {
+        policy_key_star(&k, prefix, d.above);
+        TRY(arena_str(&c->p->arena, str_bytes(k.text, k.n), &d.end));
+    }
+    return add_who(c, &d);
+}
+
 static enum rc spread(struct compiler *c)
 {
     const struct conf_rule *r = c->rule;
 
     for (unsigned f = 0; f < CONF_FROM_COUNT; f++)
         c->p->spoken[f] |= (r->from & 1u << f) != 0;
-    for (size_t i = 0; i < r->allow.n; i++) {
-        struct str pattern = r->allow.p[i];
-        struct draft d = {
-            .entry = {.rule = r, .pattern = pattern, .rank = policy_pattern_rank(pattern)},
-            .end = policy_pattern_domain(pattern),
-        };
-
-        TRY(add_who(c, &d));
-    }
+    for (size_t i = 0; i < r->allow.n; i++)
+        TRY(add_pattern(c, r->allow.p[i]));
     for (size_t i = 0; i < r->addresses.n; i++)
         TRY(add_address(c, &r->addresses.p[i]));
     return RC_OK;
@@ -172,7 +207,16 @@ static int falling(uint32_t a, uint32_t b)
     return a > b ? -1 : a < b;
 }
 
-/* By bucket, anybody's first; in it the most specific first. */
+static int by_net(const struct addr_net *a, const struct addr_net *b)
+{
+    int order = falling(a->base.n, b->base.n);
+
+    if (order == 0)
+        order = falling(a->bits, b->bits);
+    return order ? order : memcmp(a->base.b, b->base.b, a->base.n);
+}
+
+/* By bucket; in it the most specific first. */
 static int by_bucket(const void *pa, const void *pb)
 {
     const struct draft *a = pa, *b = pb;
@@ -182,6 +226,8 @@ static int by_bucket(const void *pa, const void *pb)
         order = a->kind - b->kind;
     if (order == 0)
         order = str_cmp(a->client, b->client);
+    if (order == 0)
+        order = by_net(&a->entry.net, &b->entry.net);
     if (order == 0)
         order = falling(a->entry.rank, b->entry.rank);
     if (order == 0)
@@ -193,7 +239,8 @@ static int by_bucket(const void *pa, const void *pb)
 
 static bool same_bucket(const struct draft *a, const struct draft *b)
 {
-    return a->kind == b->kind && str_eq(a->end, b->end) && str_eq(a->client, b->client);
+    return a->kind == b->kind && str_eq(a->end, b->end) && str_eq(a->client, b->client) &&
+           by_net(&a->entry.net, &b->entry.net) == 0;
 }
 
 static enum rc bucket_at(struct policy *p, const struct policy_key *k, struct policy_bucket **out)
@@ -207,24 +254,42 @@ static enum rc bucket_at(struct policy *p, const struct policy_key *k, struct po
     return *out ? map_add(&p->index, key, *out) : RC_NOMEM;
 }
 
+/* What the end's own bucket says of this one. */
+static void announce(struct policy_bucket *of_end, const struct draft *d)
+{
+    const struct addr_net *net = &d->entry.net;
+
+    if (d->entry.rank > of_end->rank)
+        of_end->rank = d->entry.rank;
+    of_end->clients |= d->kind != 0;
+    if (net->base.n)
+        of_end->nets[net->base.n == 16].words[net->bits / 64] |= UINT64_C(1) << net->bits % 64;
+}
+
 static enum rc put_bucket(struct compiler *c, const struct draft *first, size_t n)
 {
     struct policy *p = c->p;
     struct policy_entry *entries = ARENA_ARRAY(&p->arena, struct policy_entry, n);
-    struct policy_bucket *b;
+    struct policy_bucket *b, *above;
     struct policy_key k;
 
     if (!entries)
         return RC_NOMEM;
     for (size_t i = 0; i < n; i++)
         entries[i] = first[i].entry;
+    if (first->prefix) {
+        policy_key_end(&k, first->above);
+        TRY(bucket_at(p, &k, &above));
+        above->prefixes |= UINT64_C(1) << first->prefix;
+    }
     policy_key_end(&k, first->end);
     TRY(bucket_at(p, &k, &b));
-    if (first->kind) {
-        b->clients = true;
+    announce(b, first);
+    if (first->kind)
         policy_key_client(&k, first->kind, first->client);
-        TRY(bucket_at(p, &k, &b));
-    }
+    if (first->entry.net.base.n)
+        policy_key_from(&k, &first->entry.net.base, first->entry.net.bits);
+    TRY(bucket_at(p, &k, &b));
     b->entries = entries;
     b->n = n;
     return RC_OK;

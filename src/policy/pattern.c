@@ -108,3 +108,14 @@ uint32_t policy_pattern_rank(struct str pattern)
         return UINT32_C(1) << 16;
     return (uint32_t)name_labels(rest) << 8 | ((uint32_t)rest.n - stars);
 }
+
+struct str policy_pattern_prefix(struct str pattern)
+{
+    struct str domain = policy_pattern_domain(pattern), label;
+
+    if (domain.n == pattern.n)
+        return STR("");
+    pattern = str_head(pattern, pattern.n - domain.n - (domain.n > 0));
+    label = take_label(&pattern);
+    return str_head(label, str_find(label, '*'));
+}

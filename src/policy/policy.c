@@ -96,44 +96,85 @@ static void scan(struct look *l, const struct policy_bucket *b)
     }
 }
 
-static void scan_client(struct look *l, struct policy_key k, char kind, struct str client)
+/* The key is as it was afterwards. */
+static void look_from(struct look *l, const struct policy_bits *nets, struct policy_key *k)
 {
-    const struct policy_bucket *b;
+    const struct addr *from = &l->q->requester;
+    const struct policy_bucket *b = map_get(&l->p->index, str_bytes(k->text, k->n));
+    size_t n = k->n;
+
+    if (b)
+        scan(l, b);
+    if (!(nets->words[0] | nets->words[1] | nets->words[2]))
+        return;
+    for (unsigned bits = from->n ? from->n * 8u + 1 : 0; bits-- > 0; k->n = n) {
+        if (!(nets->words[bits / 64] >> bits % 64 & 1))
+            continue;
+        policy_key_from(k, from, bits);
+        b = map_get(&l->p->index, str_bytes(k->text, k->n));
+        if (b)
+            scan(l, b);
+    }
+}
+
+static void look_by_client(struct look *l, const struct policy_bits *nets, struct policy_key *k,
+                           char kind, struct str client)
+{
+    size_t n = k->n;
 
     if (client.n == 0)
         return;
-    policy_key_client(&k, kind, client);
-    b = map_get(&l->p->index, str_bytes(k.text, k.n));
-    if (b)
-        scan(l, b);
+    policy_key_client(k, kind, client);
+    look_from(l, nets, k);
+    k->n = n;
 }
 
-static void look_at(struct look *l, const struct policy_key *k)
+/* All buckets of the end; returns its own, NULL when there is nothing. */
+static const struct policy_bucket *look_at(struct look *l, struct policy_key *k)
 {
     const struct policy_bucket *b = map_get(&l->p->index, str_bytes(k->text, k->n));
+    const struct policy_bits *nets;
 
-    if (!b)
-        return;
+    if (!b || (l->best && l->best->rank > b->rank))
+        return b;
+    nets = &b->nets[l->q->requester.n == 16];
     if (b->clients) {
-        scan_client(l, *k, 'a', l->q->account);
-        scan_client(l, *k, 'e', l->q->eab);
+        look_by_client(l, nets, k, 'a', l->q->account);
+        look_by_client(l, nets, k, 'e', l->q->eab);
     }
-    scan(l, b);
+    look_from(l, nets, k);
+    return b;
+}
+
+/* Patterns that begin, in that label, with something of it before a star. */
+static void look_for_stars(struct look *l, uint64_t prefixes, struct str label, struct str end)
+{
+    struct policy_key k;
+
+    for (size_t n = label.n < 63 ? label.n : 63; n > 0; n--)
+        if (prefixes >> n & 1) {
+            policy_key_star(&k, str_head(label, n), end);
+            look_at(l, &k);
+        }
 }
 
 /* The longest end first, for it is likely to be the most specific. */
 static void look_for_name(struct look *l)
 {
-    struct str end = l->q->value;
+    struct str end = l->q->value, label = STR("");
     struct policy_key k;
 
     for (;;) {
         size_t dot = str_find(end, '.');
+        const struct policy_bucket *b;
 
         policy_key_end(&k, end);
-        look_at(l, &k);
+        b = look_at(l, &k);
+        if (b && b->prefixes)
+            look_for_stars(l, b->prefixes, label, end);
         if (end.n == 0)
             return;
+        label = str_head(end, dot);
         end = str_skip(end, dot == end.n ? dot : dot + 1);
     }
 }

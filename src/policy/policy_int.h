@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The snapshot. Each rule is spread out into entries: one of its patterns (or networks of
- * addresses), for one of its clients, from one of its networks. Entries for the same clients whose
- * patterns end alike are a bucket, sorted so that the first that fits is the most specific. Buckets
- * are found by hash: a name is looked up with each of its ends ("a.b.c", "b.c", "c", ""), an
- * address with each length of prefix that there is. */
+ * addresses), for one of its clients, from one of its networks. Entries for the same client from
+ * the same network whose patterns end alike are a bucket, sorted so that the first that fits is the
+ * most specific. Buckets are found by hash: a name is looked up with each of its ends ("a.b.c",
+ * "b.c", "c", "") and, where a pattern has a star in the label before that, with what it has before
+ * the star ("web-*.b.c"); an address with each length of prefix that there is. The bucket of an end
+ * for anybody from anywhere says which others there are. */
 #pragma once
 
 #include "base/arena.h"
@@ -18,10 +20,19 @@ struct policy_entry {
     uint32_t who;                 /* of the client, then of the network */
 };
 
+/* Lengths of prefixes, 0 to 128: bit n % 64 of word n / 64. */
+struct policy_bits {
+    uint64_t words[3];
+};
+
 struct policy_bucket {
     const struct policy_entry *entries;
     size_t n;
-    bool clients; /* there are buckets of the same end for single clients */
+    /* For anybody from anywhere only, of all buckets of the same end or network of addresses: */
+    uint32_t rank;              /* the highest */
+    bool clients;               /* there are some for single clients */
+    struct policy_bits nets[2]; /* there are some from single networks; IPv4, IPv6 */
+    uint64_t prefixes;          /* bit n: of patterns with n characters before the star */
 };
 
 struct policy {
@@ -37,8 +48,9 @@ struct policy {
 enum { POLICY_KEY_MAX = 512 };
 enum { POLICY_WHO_GROUP = 1, POLICY_WHO_EAB, POLICY_WHO_ACCOUNT };
 
-/* Keys of the index: an end of names, or a network; behind it, for a bucket of one client, a NUL
- * and 'e' or 'a' with key or account. */
+/* Keys of the index: an end of names, or a network of addresses; behind it, for a bucket of one
+ * client, a NUL and 'e' or 'a' with key or account; behind that, for one from a network, a NUL, 'n'
+ * and the network. */
 struct policy_key {
     char text[POLICY_KEY_MAX];
     size_t n;
@@ -47,6 +59,9 @@ void policy_key_end(struct policy_key *k, struct str end);
 void policy_key_net(struct policy_key *k, const struct addr *a, unsigned bits);
 /* Too long to be anybody's: the key of nobody. */
 void policy_key_client(struct policy_key *k, char kind, struct str client);
+void policy_key_from(struct policy_key *k, const struct addr *a, unsigned bits);
+/* Of the patterns that have `prefix`, a star and perhaps more in the label before that end. */
+void policy_key_star(struct policy_key *k, struct str prefix, struct str end);
 
 /* space.c */
 enum policy_space policy_space_of_name(const struct conf *conf, struct str name);
@@ -57,3 +72,6 @@ enum rc policy_space_check(const struct conf *conf, enum policy_space space, str
 
 /* pattern.c */
 uint32_t policy_pattern_rank(struct str pattern);
+/* What stands before the first star in the label before its domain: "web-" of "web-*.d" and of
+ * "*.web-*.d", "" of "*.d". */
+struct str policy_pattern_prefix(struct str pattern);
