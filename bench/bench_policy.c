@@ -10,7 +10,7 @@
 #include "conf/load.h"
 #include "policy/policy.h"
 
-enum { DECISIONS = 200'000, TEXTS = 128, ROUNDS = 5, TOP = 100 };
+enum { DECISIONS = 20'000, TEXTS = 128, ROUNDS = 5, TOP = 100 };
 
 static double now_us(void)
 {
@@ -29,10 +29,27 @@ static struct str text_of(char **pool, const char *fmt, size_t a, size_t b)
 }
 
 /* How the rules differ. */
-enum layout { BY_NAME, BY_KEY, BY_NETWORK, LAYOUTS };
-static const char *const layouts[LAYOUTS] = {"each its own domain, key and network",
-                                             "one domain, each its own key",
-                                             "one domain, each its own network (worst)"};
+enum layout { BY_NAME, BY_KEY, BY_NETWORK, BY_STAR, BY_END, LAYOUTS };
+static const char *const layouts[LAYOUTS] = {
+    [BY_NAME] = "each its own domain, key and network",
+    [BY_KEY] = "one domain, each its own key",
+    [BY_NETWORK] = "one domain, each its own network",
+    [BY_STAR] = "each its own pump-N-*.DOMAIN",
+    [BY_END] = "each its own *-N.DOMAIN",
+};
+/* Of rule i: its pattern, and a name that it fits. */
+static const char *const patterns[LAYOUTS] = {
+    [BY_NAME] = "*.t%zu.d%zu.hospital.example", [BY_KEY] = "*.hospital.example",
+    [BY_NETWORK] = "*.hospital.example",        [BY_STAR] = "pump-%zu-*.hospital.example",
+    [BY_END] = "*-%zu.hospital.example",
+};
+static const char *const names[LAYOUTS] = {
+    [BY_NAME] = "www.app.t%zu.d%zu.hospital.example",
+    [BY_KEY] = "www.app.t%zu.d%zu.hospital.example",
+    [BY_NETWORK] = "www.app.t%zu.d%zu.hospital.example",
+    [BY_STAR] = "pump-%zu-b.hospital.example",
+    [BY_END] = "pump-%zu.hospital.example",
+};
 
 struct bench {
     const struct conf *conf;
@@ -47,8 +64,7 @@ static void make_rule(struct bench *b, enum layout layout, size_t i, char **pool
 {
     struct conf_rule *r = &b->rules[i];
 
-    b->patterns[i] = layout == BY_NAME ? text_of(pool, "*.t%zu.d%zu.hospital.example", i, i % TOP)
-                                       : text_of(pool, "*.hospital.example", 0, 0);
+    b->patterns[i] = text_of(pool, patterns[layout], i, i % TOP);
     b->keys[i] = text_of(pool, "key-%zu", i, 0);
     b->nets[i] = (struct addr_net){.base = {4, {10, (uint8_t)(i >> 8), (uint8_t)i, 0}}, .bits = 24};
     *r = (struct conf_rule){.name = text_of(pool, "rule-%zu", i, 0),
@@ -57,14 +73,15 @@ static void make_rule(struct bench *b, enum layout layout, size_t i, char **pool
                             .names_max = CONF_RULE_NAMES_MAX,
                             .key_algorithms = 1,
                             .challenges = 1};
-    if (layout != BY_NETWORK)
+    if (layout == BY_NAME || layout == BY_KEY)
         r->eab = (struct conf_strs){&b->keys[i], 1};
-    if (layout != BY_KEY)
+    if (layout == BY_NAME || layout == BY_NETWORK)
         r->networks = (struct conf_nets){&b->nets[i], 1};
 }
 
 /* Microseconds; 0: it went wrong. */
-static double decide(const struct bench *b, const struct policy *p, size_t *out_allowed)
+static double decide(const struct bench *b, const struct policy *p, enum layout layout,
+                     size_t *out_allowed)
 {
     double start = now_us();
 
@@ -72,8 +89,7 @@ static double decide(const struct bench *b, const struct policy *p, size_t *out_
         size_t i = (k * 7919) % b->n;
         char name[TEXTS];
         struct policy_query q = {
-            .value = {name, (size_t)snprintf(name, sizeof(name),
-                                             "www.app.t%zu.d%zu.hospital.example", i, i % TOP)},
+            .value = {name, (size_t)snprintf(name, sizeof(name), names[layout], i, i % TOP)},
             .requester = {4, {10, (uint8_t)(i >> 8), (uint8_t)i, 9}},
             .account = STR("01hzexampleaccount"),
             .eab = b->keys[i],
@@ -106,7 +122,7 @@ static int measure(struct bench *b, enum layout layout)
         return 1;
     start = now_us() - start;
     for (size_t k = 0; k < ROUNDS; k++)
-        times[k] = decide(b, p, &allowed);
+        times[k] = decide(b, p, layout, &allowed);
     if (allowed != (size_t)ROUNDS * DECISIONS)
         return 1;
     qsort(times, ROUNDS, sizeof(times[0]), by_value);

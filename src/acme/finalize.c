@@ -41,7 +41,7 @@ struct finalize_data {
     bool vouched; /* by the keeper */
     struct x509_csr csr;
     struct acme_judged judged; /* as the rules are now */
-    struct store_name *names; /* the CSR's */
+    struct store_name *names;  /* the CSR's */
     size_t n_names;
     struct ca_request ask;
 };

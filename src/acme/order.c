@@ -450,8 +450,8 @@ enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
 }
 
-/* What the client has asked for itself is refused where it is too long; otherwise the certificate is
- * as short as it has to be (acme_judged_limit). */
+/* What the client has asked for itself is refused where it is too long; otherwise the certificate
+ * is as short as it has to be (acme_judged_limit). */
 static enum rc check_life(struct acme_request *r, const struct store_order *order, when_t life)
 {
     const struct store_star *star = order->star;

@@ -81,9 +81,9 @@ struct acme_judged {
         unsigned challenges; /* bit 1 << enum conf_challenge: what may have proven it */
         bool vouched;        /* nothing has to be proven: the account's key is the proof */
         struct str top;      /* how far up a proof for a domain above counts; empty: not at all */
-    } *names;                /* as many as the order has */
+    } * names;               /* as many as the order has */
     struct str rules;        /* all, for the trail */
-    when_t lifetime;         /* the longest that the certificate may live; 0: as its profile has it */
+    when_t lifetime; /* the longest that the certificate may live; 0: as its profile has it */
 };
 /* All names of the order once more, by the rules for account and client of the request, or as sites
  * (`vouched`), for a key of that type: RC_DENIED with its problem. */

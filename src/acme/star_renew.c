@@ -27,7 +27,8 @@ enum {
 MSG(msg_account, "acme.star-account", "the account of the order is {0}");
 MSG(msg_authorization, "acme.star-authorization", "the authorization of {0} is {1}");
 MSG(msg_vouched, "acme.star-no-longer-vouched",
-    "{0} was never proven, because a policy rule took the word of the account's key for it, and none "
+    "{0} was never proven, because a policy rule took the word of the account's key for it, and "
+    "none "
     "does any more");
 MSG(msg_revoked, "acme.star-revoked", "its certificate was revoked at {0}");
 MSG(msg_never, "acme.star-never", "no certificate could be made before the order's end");

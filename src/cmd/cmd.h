@@ -38,7 +38,7 @@ struct cmd_row {
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
     const char *operand; /* a word that must be given, as "NAME", or may, as "[NAME]"; NULL: none */
-    cmd_option_set options;    /* CMD_BIT of each enum cmd_option, besides those that all take */
+    cmd_option_set options; /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
 

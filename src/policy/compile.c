@@ -13,16 +13,16 @@ MSG(msg_entries, "policy.too-large",
 enum {
     ARENA_MAX = 64 << 20,
     KEYS_MAX = 3 * POLICY_ENTRIES_MAX, /* of an entry its own, its end's, the end's above */
-    FROM_MAX = 2 + 2 + ADDR_BYTES,
+    FROM_MAX = 2 + 2 + 16,
 };
 
 /* Entries on their way into the index. */
 struct draft {
     struct policy_entry entry;
-    struct str end;  /* key of the end of names, or of the network */
-    struct str above; /* of a pattern with a prefix before its star: its domain */
-    unsigned prefix; /* length; 0: none */
-    char kind;      /* 'e', 'a'; 0: anybody */
+    struct str end;   /* key of the end of names, or of the network */
+    struct str above; /* of a pattern with something beside its star: its domain */
+    struct policy_star star;
+    char kind; /* 'e', 'a'; 0: anybody */
     struct str client;
 };
 
@@ -70,12 +70,24 @@ void policy_key_from(struct policy_key *k, const struct addr *a, unsigned bits)
     put_net(k, a, bits);
 }
 
-/* No end of a name has a star behind something. */
-void policy_key_star(struct policy_key *k, struct str prefix, struct str end)
+static void put(struct policy_key *k, struct str s)
 {
-    k->n = (size_t)snprintf(k->text, sizeof(k->text), "%.*s*.%.*s", STR_ARG(prefix), STR_ARG(end));
-    if (k->n >= sizeof(k->text))
-        k->n = 0;
+    if (s.n)
+        memcpy(k->text + k->n, s.p, s.n);
+    k->n += s.n;
+}
+
+/* No end of a name has a star beside something. */
+void policy_key_star(struct policy_key *k, const struct policy_star *star, struct str end)
+{
+    k->n = 0;
+    if (star->prefix.n + star->suffix.n + end.n + 2 > POLICY_KEY_MAX)
+        return;
+    put(k, star->prefix);
+    k->text[k->n++] = '*';
+    put(k, star->suffix);
+    k->text[k->n++] = '.';
+    put(k, end);
 }
 
 void policy_key_client(struct policy_key *k, char kind, struct str client)
@@ -169,19 +181,24 @@ static enum rc add_address(struct compiler *c, const struct addr_net *net)
     return add_who(c, &d);
 }
 
+/* In a label with something beside it. */
+static bool has_star(const struct draft *d)
+{
+    return d->star.prefix.n + d->star.suffix.n > 0;
+}
+
 static enum rc add_pattern(struct compiler *c, struct str pattern)
 {
-    struct str prefix = policy_pattern_prefix(pattern);
     struct draft d = {
         .entry = {.rule = c->rule, .pattern = pattern, .rank = policy_pattern_rank(pattern)},
         .end = policy_pattern_domain(pattern),
         .above = policy_pattern_domain(pattern),
-        .prefix = (unsigned)prefix.n,
+        .star = policy_pattern_star(pattern),
     };
     struct policy_key k;
 
-    if (prefix.n) {
-        policy_key_star(&k, prefix, d.above);
+    if (has_star(&d)) {
+        policy_key_star(&k, &d.star, d.above);
         TRY(arena_str(&c->p->arena, str_bytes(k.text, k.n), &d.end));
     }
     return add_who(c, &d);
@@ -277,10 +294,11 @@ static enum rc put_bucket(struct compiler *c, const struct draft *first, size_t 
         return RC_NOMEM;
     for (size_t i = 0; i < n; i++)
         entries[i] = first[i].entry;
-    if (first->prefix) {
+    if (has_star(first)) {
         policy_key_end(&k, first->above);
         TRY(bucket_at(p, &k, &above));
-        above->prefixes |= UINT64_C(1) << first->prefix;
+        above->prefixes |= UINT64_C(1) << first->star.prefix.n;
+        above->suffixes |= UINT64_C(1) << first->star.suffix.n;
     }
     policy_key_end(&k, first->end);
     TRY(bucket_at(p, &k, &b));

@@ -109,13 +109,16 @@ uint32_t policy_pattern_rank(struct str pattern)
     return (uint32_t)name_labels(rest) << 8 | ((uint32_t)rest.n - stars);
 }
 
-struct str policy_pattern_prefix(struct str pattern)
+struct policy_star policy_pattern_star(struct str pattern)
 {
     struct str domain = policy_pattern_domain(pattern), label;
+    size_t last;
 
     if (domain.n == pattern.n)
-        return STR("");
+        return (struct policy_star){STR(""), STR("")};
     pattern = str_head(pattern, pattern.n - domain.n - (domain.n > 0));
     label = take_label(&pattern);
-    return str_head(label, str_find(label, '*'));
+    for (last = label.n; label.p[last - 1] != '*'; last--)
+        ;
+    return (struct policy_star){str_head(label, str_find(label, '*')), str_skip(label, last)};
 }

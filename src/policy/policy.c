@@ -36,7 +36,7 @@ MSG(msg_profile, "policy.profile",
 MSG(msg_key, "policy.key-algorithm",
     "policy rule \"{0}\", which decides about {1}, does not allow keys of {2}, but of: {3}");
 
-enum { LIST_TEXT_MAX = 400 };
+enum { LIST_TEXT_MAX = 400, LABEL_MAX = 64 };
 
 /* ---- decide */
 
@@ -146,16 +146,25 @@ static const struct policy_bucket *look_at(struct look *l, struct policy_key *k)
     return b;
 }
 
-/* Patterns that begin, in that label, with something of it before a star. */
-static void look_for_stars(struct look *l, uint64_t prefixes, struct str label, struct str end)
+/* Patterns that have, in that label, something of it before and behind a star. */
+static void look_for_stars(struct look *l, const struct policy_bucket *b, struct str label,
+                           struct str end)
 {
+    struct policy_star star;
     struct policy_key k;
 
-    for (size_t n = label.n < 63 ? label.n : 63; n > 0; n--)
-        if (prefixes >> n & 1) {
-            policy_key_star(&k, str_head(label, n), end);
+    for (size_t n = label.n < LABEL_MAX ? label.n + 1 : LABEL_MAX; n-- > 0;) {
+        if (!(b->prefixes >> n & 1))
+            continue;
+        star.prefix = str_head(label, n);
+        for (size_t m = label.n - n + 1; m-- > 0;) {
+            if (m >= LABEL_MAX || n + m == 0 || !(b->suffixes >> m & 1))
+                continue;
+            star.suffix = str_skip(label, label.n - m);
+            policy_key_star(&k, &star, end);
             look_at(l, &k);
         }
+    }
 }
 
 /* The longest end first, for it is likely to be the most specific. */
@@ -171,7 +180,7 @@ static void look_for_name(struct look *l)
         policy_key_end(&k, end);
         b = look_at(l, &k);
         if (b && b->prefixes)
-            look_for_stars(l, b->prefixes, label, end);
+            look_for_stars(l, b, label, end);
         if (end.n == 0)
             return;
         label = str_head(end, dot);

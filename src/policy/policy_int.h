@@ -3,14 +3,19 @@
  * addresses), for one of its clients, from one of its networks. Entries for the same client from
  * the same network whose patterns end alike are a bucket, sorted so that the first that fits is the
  * most specific. Buckets are found by hash: a name is looked up with each of its ends ("a.b.c",
- * "b.c", "c", "") and, where a pattern has a star in the label before that, with what it has before
- * the star ("web-*.b.c"); an address with each length of prefix that there is. The bucket of an end
- * for anybody from anywhere says which others there are. */
+ * "b.c", "c", "") and, where patterns have something beside a star in the label before that, with
+ * as much of it ("web-*.b.c", "*-db.b.c"); an address with each length of prefix that there is. The
+ * bucket of an end for anybody from anywhere says which others there are. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/map.h"
 #include "policy/policy.h"
+
+/* What stands before and behind the stars of the label before a pattern's domain. */
+struct policy_star {
+    struct str prefix, suffix;
+};
 
 struct policy_entry {
     const struct conf_rule *rule; /* order of pointers is order of rules */
@@ -32,7 +37,8 @@ struct policy_bucket {
     uint32_t rank;              /* the highest */
     bool clients;               /* there are some for single clients */
     struct policy_bits nets[2]; /* there are some from single networks; IPv4, IPv6 */
-    uint64_t prefixes;          /* bit n: of patterns with n characters before the star */
+    /* Bit n: of patterns with n characters before, behind the stars of the label before this end */
+    uint64_t prefixes, suffixes;
 };
 
 struct policy {
@@ -60,8 +66,8 @@ void policy_key_net(struct policy_key *k, const struct addr *a, unsigned bits);
 /* Too long to be anybody's: the key of nobody. */
 void policy_key_client(struct policy_key *k, char kind, struct str client);
 void policy_key_from(struct policy_key *k, const struct addr *a, unsigned bits);
-/* Of the patterns that have `prefix`, a star and perhaps more in the label before that end. */
-void policy_key_star(struct policy_key *k, struct str prefix, struct str end);
+/* Of the patterns whose label before that end begins and ends so, with stars between. */
+void policy_key_star(struct policy_key *k, const struct policy_star *star, struct str end);
 
 /* space.c */
 enum policy_space policy_space_of_name(const struct conf *conf, struct str name);
@@ -72,6 +78,6 @@ enum rc policy_space_check(const struct conf *conf, enum policy_space space, str
 
 /* pattern.c */
 uint32_t policy_pattern_rank(struct str pattern);
-/* What stands before the first star in the label before its domain: "web-" of "web-*.d" and of
- * "*.web-*.d", "" of "*.d". */
-struct str policy_pattern_prefix(struct str pattern);
+/* "web-" and "db" of "web-*db.d", of "*.web-*db.d" and of "web-*-*db.d"; both empty of "*.d" and
+ * where there is no star. */
+struct policy_star policy_pattern_star(struct str pattern);

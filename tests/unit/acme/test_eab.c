@@ -250,8 +250,7 @@ static void rules_ask_for_it(void)
 #define BY_KEY                                                                                     \
     "policy: [{name: devices, allow: [\"*.hospital.example\"], eab: [radiology], "                 \
     "challenges: [none], key_algorithms: [ecdsa], lifetime: 2d}]\n"
-#define BY_PROOF                                                                                   \
-    "policy: [{name: devices, allow: [\"*.hospital.example\"], eab: [radiology]}]\n"
+#define BY_PROOF "policy: [{name: devices, allow: [\"*.hospital.example\"], eab: [radiology]}]\n"
 
 /* With an account made with the key. */
 static bool devices_start(struct bound *b, const char *config)

@@ -757,8 +757,8 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(canceled_too_early), CHECK_TEST_ONCE(canceled_while_renewing),
            CHECK_TEST_ONCE(not_revoked), CHECK_TEST_ONCE(account_gone),
            CHECK_TEST_ONCE(authorization_given_up), CHECK_TEST_ONCE(record_that_ends),
-           CHECK_TEST_ONCE(revoked_by_an_operator), CHECK_TEST_ONCE(rules_that_change), CHECK_TEST_ONCE(rules_that_shorten),
-           CHECK_TEST_ONCE(caa_that_forbids), CHECK_TEST_ONCE(signer_away),
-           CHECK_TEST_ONCE(crash_while_renewing), CHECK_TEST_ONCE(missed_times),
-           CHECK_TEST_ONCE(clock_that_leaps), CHECK_TEST_ONCE(never_beyond_its_issuer),
-           CHECK_TEST_ONCE(pruned_with_its_order))
+           CHECK_TEST_ONCE(revoked_by_an_operator), CHECK_TEST_ONCE(rules_that_change),
+           CHECK_TEST_ONCE(rules_that_shorten), CHECK_TEST_ONCE(caa_that_forbids),
+           CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
+           CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
+           CHECK_TEST_ONCE(never_beyond_its_issuer), CHECK_TEST_ONCE(pruned_with_its_order))
