@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "json/out.h"
+#include "x509/cert.h"
 #include "x509/csr.h"
 
 enum { BODY_MAX = 64 * 1024, NAMES_MAX = 100, URL_MAX = 256 };
@@ -280,4 +281,14 @@ struct str reply_problem(const struct reply *r)
     struct str prefix = STR("urn:ietf:params:acme:error:");
 
     return str_starts(type, prefix) ? str_skip(type, prefix.n) : STR("");
+}
+
+bool client_renewal_id(const struct x509_cert *cert, char out[static 128])
+{
+    CLEANUP(buf_done) struct buf id = BUF_INIT(127);
+
+    text_b64url(&id, cert->aki);
+    buf_u8(&id, '.');
+    text_b64url(&id, x509_serial_bytes(&cert->serial));
+    return buf_rc(&id) == RC_OK && str_copyz(buf_str(&id), out, 128) == RC_OK;
 }

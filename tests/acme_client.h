@@ -60,6 +60,10 @@ struct reply client_finalize(struct client *c, const char *order, const char *na
 /* The whole way; the certificate's PEM chain in *out, which the caller frees as a reply. */
 struct reply client_certificate(struct client *c, const char *names);
 
+struct x509_cert;
+/* What identifies the certificate to those who ask when to renew it (RFC 9773 section 4.1). */
+bool client_renewal_id(const struct x509_cert *cert, char out[static 128]);
+
 /* The member of a reply as text, or "". */
 struct str reply_text(const struct reply *r, const char *member);
 /* The problem type without its prefix, or "". */

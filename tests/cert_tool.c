@@ -35,6 +35,7 @@ static enum rc again(struct arena *a, const struct x509_cert *c, struct buf *out
         .serial = c->serial,
         .subject_key_id = c->ski.n > 0,
         .must_staple = c->must_staple,
+        .no_rev_avail = c->no_rev_avail,
         .ocsp_nocheck = c->ocsp_nocheck,
         .sig_alg = c->sig_alg,
         .basic = c->basic,

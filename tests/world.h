@@ -77,7 +77,8 @@ struct world {
     size_t n_looks;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
-    bool prober_holds;     /* keeps them until world_probe_held */
+    bool prober_holds; /* keeps them until world_probe_held; world_call_end lets ACME_SETTLE pass
+                          for an answer that waits for one */
     struct world_probe {
         struct ev_defer defer;
         struct world *w;

@@ -165,6 +165,7 @@ static enum rc add_account(struct store_txn *txn, struct acme_request *r)
     enum rc rc;
 
     TRY(check_blocked(txn, r));
+    TRY(acme_limit_take(txn, r, &r->err));
     if (d->account.eab_key.n)
         TRY(acme_eab_once(txn, r, d->account.eab_key));
     rc = store_account_add(txn, &d->account);
@@ -244,6 +245,7 @@ enum rc acme_new_account(struct acme_request *r)
     TRY(check_new(r, d));
     TRY(read_contacts(r, d));
     TRY(fill_account(r, d));
+    TRY(acme_limit_account(r));
     return acme_write(r, add_account, reply_account);
 }
 

@@ -16,6 +16,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     list_init(&a->validations);
     list_init(&a->renewals);
     acme_keys_init(&a->keys);
+    store_known_init(&a->known);
     acme_open_init(&a->open, clock_now(ev_clock(options->ev)));
     ev_timer_init(&a->due, options->ev, acme_validation_due_cb, a);
     arena_init(&a->hosts_arena, 64 * 1024);
@@ -49,6 +50,7 @@ void acme_free(struct acme *a)
     conf_unref(a->conf);
     policy_unref(a->policy);
     acme_keys_done(&a->keys);
+    store_known_done(&a->known);
     arena_done(&a->hosts_arena);
     acme_nonces_done(&a->nonces);
     acme_nonces_done(&a->staging_nonces);

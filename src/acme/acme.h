@@ -34,6 +34,10 @@ enum {
     ACME_SEEN_MAX = 128 * 1024, /* what the prober says of one look */
 };
 
+/* For so long a client that asks for a challenge waits, at most, to hear how its first attempt
+ * ends. */
+#define ACME_SETTLE (100 * (WHEN_SECOND / 1000))
+
 /* A challenge to be tried once; strings live until the result has been delivered. */
 struct acme_validation {
     struct str challenge; /* "http-01" */

@@ -19,6 +19,7 @@
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
+#include "store/known.h"
 #include "store/orders.h"
 #include "store/store.h"
 
@@ -48,6 +49,7 @@ struct acme {
     struct acme_options options;
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
+    struct store_known known;
     struct acme_open open;
     struct acme_preflights preflights;
     struct acme_prune *prune;
@@ -68,6 +70,7 @@ struct acme {
 };
 
 struct acme_request;
+struct policy_limits;
 /* RC_OK: answered, or will be; anything else: r->err and the code become the answer. */
 typedef enum rc (*acme_handler)(struct acme_request *r);
 /* In a write transaction, on the writer's thread (see store_fn): touches `r`, which nothing else
@@ -112,10 +115,12 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
-    bool anybody;   /* came by GET to where accounts come by POST */
-    int64_t fresh;  /* seconds for which anybody may keep the answer; 0: nobody may */
-    acme_then undo; /* before a job's failure is answered; NULL: nothing to undo */
-    void *data;     /* the handler's own */
+    struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
+    when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
+    bool anybody;                 /* came by GET to where accounts come by POST */
+    int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
+    acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
+    void *data;                   /* the handler's own */
 };
 
 /* request.c: finds the route, checks the signature, calls the handler. */
@@ -173,19 +178,8 @@ enum rc acme_preflight(struct acme_request *r);
 /* validation.c */
 void acme_validation_due_cb(void *acme);
 void acme_validations_stop(struct acme *a);
-/* A place for an attempt at once, to be taken before its challenge is claimed in a job; NULL: it
- * has to wait for its turn in the store, as due work. */
-struct acme_attempt;
-struct acme_attempt *acme_validation_place(struct acme *a, const struct id *account);
-/* The challenge is claimed: the first attempt starts. Or it is not, and the place is free again. */
-void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
-                           const struct store_authorization *authorization);
-void acme_validation_leave(struct acme_attempt *t);
 /* There is new work in the store. */
 void acme_validation_look(struct acme *a);
-/* How long an attempt may take before it is due again. Reads the configuration: on the loop's
- * thread only. */
-when_t acme_validation_lease(const struct acme *a);
 /* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
 #define ACME_CAA_LIFE (8 * WHEN_HOUR)
 /* Checks CAA again for the names of the order where that was done longer ago; those that core

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.5: authorizations and their challenges, as the client sees them. What happens
  * once a challenge has been asked for is validation.c. */
-#include "acme/parts_int.h"
+#include "acme/attempt_int.h"
 
 #include <assert.h>
 
+#include "acme/parts_int.h"
 #include "acme/state.h"
 
 MSG(msg_challenge_gone, "acme.challenge-expired",
@@ -212,9 +213,6 @@ struct challenge_data {
     struct store_challenge challenge;
     struct store_authorization authorization;
     struct str thumbprint;
-    struct acme_attempt *attempt; /* NULL: it waits for its turn */
-    when_t lease;
-    bool started; /* by this request, not by another at the same time */
 };
 
 static void reply_challenge(struct acme_request *r)
@@ -230,8 +228,21 @@ static void reply_challenge(struct acme_request *r)
     acme_reply_json(r, 200);
 }
 
-/* Asked for and, if there is a place, taken in one transaction: the first attempt starts as soon as
- * this is on disk. */
+static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
+{
+    struct store_authorization *z = &d->authorization;
+    enum rc rc = store_authorization_of(store_read(r->acme->store), r->arena, &r->id, z);
+
+    if (rc == RC_NOTFOUND)
+        return acme_request_owns(r, &(struct id){""}, "challenge");
+    TRY(rc);
+    for (size_t i = 0; i < z->n_challenges; i++)
+        if (str_eq(id_str(&z->challenges[i].id), id_str(&r->id)))
+            d->challenge = z->challenges[i];
+    return acme_request_owns(r, &z->account, "challenge");
+}
+
+/* Asked for: it is due, and taken up in its turn. */
 static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
 {
     struct challenge_data *d = r->data;
@@ -239,57 +250,44 @@ static enum rc start_challenge(struct store_txn *txn, struct acme_request *r)
     enum rc rc;
 
     assert(acme_challenge_may(STORE_CHALLENGE_PENDING, STORE_CHALLENGE_PROCESSING));
-    rc = store_challenge_start(txn, id, r->now, d->attempt ? r->now + d->lease : r->now,
-                               d->thumbprint);
-    d->started = rc == RC_OK;
+    rc = store_challenge_start(txn, id, r->now, r->now, d->thumbprint);
     if (rc == RC_CONFLICT) /* another request was a moment faster: the answer is how it stands */
         return store_challenge_get(txn, r->arena, id, &d->challenge);
     TRY(rc);
+    d->challenge.status = STORE_CHALLENGE_PROCESSING;
     return acme_audit(txn, r, "challenge.requested", "challenge", id, (struct str){NULL, 0});
-}
-
-static void challenge_not_tried(struct acme_request *r)
-{
-    struct challenge_data *d = r->data;
-
-    if (d->attempt)
-        acme_validation_leave(MOVE(d->attempt));
-    else
-        acme_validation_look(r->acme);
 }
 
 static void challenge_started(struct acme_request *r)
 {
-    struct challenge_data *d = r->data;
-
-    if (d->started) {
-        d->challenge.status = STORE_CHALLENGE_PROCESSING;
-        d->challenge.attempts = 1;
-        d->challenge.key_thumbprint = d->thumbprint;
-    }
-    if (d->started && d->attempt)
-        acme_validation_start(MOVE(d->attempt), &d->challenge, &d->authorization);
-    else
-        challenge_not_tried(r);
+    acme_validation_look(r->acme);
     reply_challenge(r);
 }
 
-static enum rc load_challenge(struct acme_request *r, struct challenge_data *d)
+/* The first attempt is over, or takes longer than the client is to wait. */
+static void challenge_settled(struct acme_request *r, enum rc rc, const struct store_challenge *c)
 {
-    struct store_txn *txn = store_read(r->acme->store);
-    enum rc rc = store_challenge_get(txn, r->arena, &r->id, &d->challenge);
+    struct challenge_data *d = r->data;
 
-    if (rc == RC_NOTFOUND)
-        return acme_request_owns(r, &(struct id){""}, "challenge");
-    TRY(rc);
-    TRY(store_authorization_get(txn, r->arena, &d->challenge.authorization, &d->authorization));
-    return acme_request_owns(r, &d->authorization.account, "challenge");
+    if (rc == RC_OK && !c)
+        rc = load_challenge(r, d);
+    if (rc != RC_OK) {
+        acme_reply_fail(r, rc);
+        return;
+    }
+    if (c) {
+        d->challenge.status = c->status;
+        d->challenge.validated = c->validated;
+        d->challenge.error = c->error;
+    }
+    reply_challenge(r);
 }
 
 enum rc acme_challenge(struct acme_request *r)
 {
     struct challenge_data *d = ARENA_NEW(r->arena, struct challenge_data);
     enum store_authorization_status seen;
+    struct acme_attempt *attempt = NULL;
     const struct jose_jwk *jwk;
 
     if (!d)
@@ -308,8 +306,10 @@ enum rc acme_challenge(struct acme_request *r)
     TRY(acme_identifier_judge_challenge(r, &d->authorization, d->challenge.type));
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
-    d->lease = acme_validation_lease(r->acme);
-    d->attempt = acme_validation_place(r->acme, &r->account.id);
-    r->undo = challenge_not_tried;
-    return acme_write(r, start_challenge, challenge_started);
+    if (!acme_validation_joins(r->acme, &d->challenge.id))
+        attempt = acme_validation_place(r->acme, &r->account.id);
+    if (!attempt)
+        return acme_write(r, start_challenge, challenge_started);
+    d->challenge.key_thumbprint = d->thumbprint;
+    return acme_validation_start(attempt, r, &d->challenge, &d->authorization, challenge_settled);
 }

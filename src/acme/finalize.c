@@ -203,6 +203,7 @@ static enum rc win(struct store_txn *txn, struct acme_request *r, struct err *er
     TRY(rc);
     for (size_t i = 0; i < d->order.n_names; i++)
         TRY(check_authorization(txn, r, i, err));
+    TRY(acme_limit_take(txn, r, err));
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 
@@ -333,6 +334,8 @@ enum rc acme_finalize(struct acme_request *r)
         .reserve_arg = r,
     };
     TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
+    if (!d->vouched)
+        TRY(acme_limit_certificate(r, &d->order));
     if (d->vouched)
         TRY(take_vouched(r, d));
     if (d->order.star)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Account keys that were in use lately, ready to verify with. To make a key of its JWK costs more
  * than the signature it checks. What is kept depends on the text of the JWK alone and on nothing
- * that may change: which account has which key, and whether it may still do anything, is read from
- * the store for every request. Belongs to core's loop. */
+ * that may change: which account has which key, and whether it may still do anything, is
+ * store/known.h's to say. Belongs to core's loop. */
 #pragma once
 
 #include "base/list.h"

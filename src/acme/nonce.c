@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/nonce.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/rd.h"
@@ -49,6 +50,18 @@ static uint64_t *word_of(struct acme_nonces *n, uint64_t counter)
     return &n->used[counter % ACME_NONCE_WINDOW / 64];
 }
 
+static enum rc take_iv(struct acme_nonces *n, unsigned char iv[static CRYPTO_AEAD_NONCE])
+{
+    static_assert(ACME_NONCE_IVS % CRYPTO_AEAD_NONCE == 0);
+    if (n->n_ivs == 0)
+        TRY(crypto_random(n->ivs, sizeof(n->ivs)));
+    if (n->n_ivs == 0)
+        n->n_ivs = sizeof(n->ivs);
+    memcpy(iv, n->ivs + sizeof(n->ivs) - n->n_ivs, CRYPTO_AEAD_NONCE);
+    n->n_ivs -= CRYPTO_AEAD_NONCE;
+    return RC_OK;
+}
+
 enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT])
 {
     CLEANUP(buf_done) struct buf plain = BUF_INIT(PLAIN);
@@ -56,7 +69,7 @@ enum rc acme_nonce_new(struct acme_nonces *n, char text[static ACME_NONCE_TEXT])
     CLEANUP(buf_done) struct buf b64 = BUF_INIT(ACME_NONCE_TEXT - 1);
     unsigned char iv[CRYPTO_AEAD_NONCE];
 
-    TRY(crypto_random(iv, sizeof(iv)));
+    TRY(take_iv(n, iv));
     buf_u32(&plain, (uint32_t)n->node);
     buf_u64(&plain, n->boot);
     buf_u64(&plain, n->next);

@@ -12,12 +12,15 @@ struct crypto_aead;
 enum {
     ACME_NONCE_WINDOW = 1 << 16, /* how many later nonces one may be outlived by */
     ACME_NONCE_TEXT = 65,        /* 48 bytes as base64url, and the terminator */
+    ACME_NONCE_IVS = 64 * 12,    /* bytes of random numbers drawn at a time, which cost less so */
 };
 
 struct acme_nonces {
     struct crypto_aead *aead;
     uint64_t node; /* a digest of the node's id */
     uint64_t boot;
+    unsigned char ivs[ACME_NONCE_IVS];     /* not secret: each nonce shows its own */
+    size_t n_ivs;                          /* bytes not used yet, at the end */
     uint64_t next;                         /* the counter of the next one given out */
     uint64_t used[ACME_NONCE_WINDOW / 64]; /* bit counter % window, of the last window counters */
 };

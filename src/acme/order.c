@@ -4,6 +4,7 @@
 #include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"
+#include "ca/lock.h"
 #include "metrics/metrics.h"
 
 MSG(msg_identifiers, "acme.identifiers",
@@ -374,6 +375,7 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     struct json_out o;
 
+    TRY(acme_limit_take(txn, r, &r->err));
     if (d->order.replaces.n)
         TRY(acme_replaces_once(txn, r, d->order.replaces));
     json_out_init(&o, &detail, JSON_COMPACT);
@@ -442,9 +444,7 @@ enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
     *out_open = room.n;
     if (rc != RC_QUOTA)
         return rc;
-    http_header_addf(r->x, "Retry-After", "%lld",
-                     (long long)((room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR) / WHEN_SECOND) +
-                         1);
+    r->retry_at = r->now + (room.wait < WHEN_HOUR ? room.wait : WHEN_HOUR);
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_open,
                     arena_printf(r->arena, "%llu", (unsigned long long)room.n),
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
@@ -483,6 +483,19 @@ static enum rc judge_whole(struct acme_request *r, struct order_data *d)
     return acme_whole_rules(r->arena, &w, &d->rules);
 }
 
+/* Whoever would be refused in the end is refused before they prove anything. */
+static enum rc check_locks(struct acme_request *r, const struct order_data *d)
+{
+    struct store_name *names = ARENA_ARRAY(r->arena, struct store_name, d->n);
+    struct ca_lock_ask ask = {.names = names, .n_names = d->n, .account = r->account.id};
+
+    if (!names)
+        return RC_NOMEM;
+    for (size_t i = 0; i < d->n; i++)
+        names[i] = d->ids[i].name;
+    return ca_lock_judge(store_read(r->acme->store), r->arena, &ask, r->now, &r->err);
+}
+
 static enum rc read_order(struct acme_request *r, struct order_data *d)
 {
     TRY(read_profile(r, d));
@@ -497,6 +510,7 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
                         arena_printf(r->arena, "%zu", d->n));
     TRY(judge_whole(r, d));
     TRY(check_one_hierarchy(r, d));
+    TRY(check_locks(r, d));
     return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);
 }
 
@@ -532,6 +546,8 @@ enum rc acme_new_order(struct acme_request *r)
         if (rc != RC_NOTFOUND)
             return rc;
     }
+    if (!d->vouched)
+        TRY(acme_limit_order(r, &d->order));
     TRY(id_new(&d->order.id));
     return acme_write(r, add_order, order_added);
 }

@@ -117,11 +117,22 @@ enum rc acme_reuse_authorization(struct acme_request *r, const struct acme_ident
 enum rc acme_reuse_order(struct acme_request *r, const struct store_order *wanted,
                          struct store_order *out);
 
+/* limits.c */
+/* What is limited and applies to the request is looked up and set in r->limits; a limit on
+ * certificates that the order would meet is RC_QUOTA already, with r->retry_at. */
+enum rc acme_limit_account(struct acme_request *r);
+enum rc acme_limit_order(struct acme_request *r, const struct store_order *order);
+enum rc acme_limit_certificate(struct acme_request *r, const struct store_order *order);
+/* In the transaction: takes one of each; RC_QUOTA as in policy/limits.h. */
+enum rc acme_limit_take(struct store_txn *txn, struct acme_request *r, struct err *err);
+
 /* renewal.c (RFC 9773) */
 /* "replaces" of a new order, empty when there is none: a certificate of this account with a name in
  * common. */
 enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier *ids, size_t n,
                            struct str *out);
+/* Whether that certificate's time of renewal has come; false when there is none. */
+enum rc acme_replaces_due(struct acme_request *r, struct str replaces, bool *out);
 /* The certificate that the order replaces, "" when it says none or it is gone. */
 enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out);
 /* In the transaction of the new order: no other that is not invalid replaces it (alreadyReplaced).
@@ -148,7 +159,7 @@ enum rc acme_subdomains_read_flag(struct acme_request *r, const struct json *v,
                                   struct acme_identifier *i);
 enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json *v,
                                       struct acme_identifier *i, struct err *err);
-/* Whether the rules let a proof of that domain count for all below it, for this requester. */
+/* Whether the rules let a proof of that domain count for all below it, for this client. */
 bool acme_subdomains_allowed(const struct acme_request *r, struct str domain);
 /* Of the domains above the name, the highest that is so, borrowed; with it all between them are.
  * Empty: none. */

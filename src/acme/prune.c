@@ -14,11 +14,13 @@ enum { STEP = 100, STEP_ARENA = 4 * 1024 * 1024, NAMES_BYTES_MAX = STORE_NAMES_M
 #define PAUSE (WHEN_SECOND / 10)
 #define BETWEEN_SWEEPS WHEN_HOUR
 
-enum phase { ORDERS, AUTHORIZATIONS, CERTIFICATES, PHASES };
-static const char *const kinds[PHASES] = {"orders", "authorizations", "certificates"};
-METRIC_COUNTER_BY(pruned_total, "pruned_total",
-                  "Expired orders and authorizations deleted, certificates made tombstones", "what",
-                  kinds);
+enum phase { ORDERS, AUTHORIZATIONS, BUCKETS, CERTIFICATES, PHASES };
+static const char *const kinds[PHASES] = {"orders", "authorizations", "buckets", "certificates"};
+METRIC_COUNTER_BY(
+    pruned_total, "pruned_total",
+    "Expired orders and authorizations and full buckets of limits deleted, certificates "
+    "made tombstones",
+    "what", kinds);
 
 struct acme_prune {
     struct acme *acme;
@@ -78,13 +80,17 @@ static enum rc step_fn(struct store_txn *txn, void *arg)
         return store_prune_orders(txn, &p->result);
     if (p->phase == AUTHORIZATIONS)
         return store_prune_authorizations(txn, &p->result);
+    if (p->phase == BUCKETS)
+        return store_prune_buckets(txn, &p->result);
     return prune_certificates(txn, p);
 }
 
 static void begin_phase(struct acme_prune *p, enum phase phase)
 {
     const struct conf *conf = p->acme->conf;
-    when_t keep = phase == CERTIFICATES ? conf->keep.certificates : conf->keep.orders;
+    when_t keep = phase == CERTIFICATES ? conf->keep.certificates
+                  : phase == BUCKETS    ? 0
+                                        : conf->keep.orders;
 
     p->phase = phase;
     p->now = clock_now(ev_clock(p->acme->ev));

@@ -217,6 +217,21 @@ enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier 
     return RC_OK;
 }
 
+enum rc acme_replaces_due(struct acme_request *r, struct str replaces, bool *out)
+{
+    struct store_certificate cert;
+    struct window w;
+    enum rc rc = replaces.n ? find(r, replaces, &cert) : RC_NOTFOUND;
+
+    *out = false;
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    TRY(choose(r, &cert, &w));
+    *out = r->now >= w.first;
+    return RC_OK;
+}
+
 enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out)
 {
     struct store_certificate cert;

@@ -144,6 +144,9 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
         r->err.rc = rc;
     log_reason(r);
     r->fresh = 0;
+    if (rc == RC_QUOTA && r->retry_at > r->now)
+        http_header_addf(r->x, "Retry-After", "%lld",
+                         (long long)((r->retry_at - r->now) / WHEN_SECOND) + 1);
     add_common_headers(r);
     free_request(r);
     if (r->err.type && str_eq(str_of(r->err.type), STR("badSignatureAlgorithm")))

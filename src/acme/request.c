@@ -203,7 +203,7 @@ static enum rc load_account(struct acme_request *r)
     enum rc rc;
 
     TRY(parse_kid(r, &id));
-    rc = store_account_get(store_read(r->acme->store), r->arena, &id, &r->account);
+    rc = store_known_get(&r->acme->known, r->acme->store, r->arena, &id, &r->account);
     if (rc == RC_NOTFOUND || (rc == RC_OK && r->account.staging != r->staging))
         return ACME_ERR(r, RC_DENIED, "accountDoesNotExist", msg_no_account, r->jws.kid);
     return rc;

@@ -30,6 +30,8 @@ MSG(msg_vouched, "acme.star-no-longer-vouched",
     "{0} was never proven, because a policy rule took the word of the account's key for it, and "
     "none "
     "does any more");
+MSG(msg_below, "acme.star-subdomains",
+    "no policy rule lets a proof of {0} count for what is below it any more");
 MSG(msg_revoked, "acme.star-revoked", "its certificate was revoked at {0}");
 MSG(msg_never, "acme.star-never", "no certificate could be made before the order's end");
 
@@ -182,6 +184,17 @@ static bool has_run_out(const struct acme_renewal *w, const struct store_authori
     return false;
 }
 
+/* RFC 9444: whether a proof counts for what is below it is for the rules to say, each time anew. As
+ * with every other rule, what they forbid today they may allow tomorrow. */
+static enum rc check_below(struct acme_renewal *w, const struct store_name *name,
+                           const struct store_authorization *z)
+{
+    if (!z->subdomains || acme_name_eq(name, &z->name) ||
+        acme_subdomains_allowed(&w->r, z->name.value))
+        return RC_OK;
+    return ACME_ERR(&w->r, RC_DENIED, "rejectedIdentifier", msg_below, z->name.value);
+}
+
 /* An authorization that has expired has served: it was asked for once (RFC 8739 section 2.1). One
  * that its owner gave up is a word of its own. */
 static enum rc check_authorizations(struct acme_renewal *w)
@@ -200,6 +213,7 @@ static enum rc check_authorizations(struct acme_renewal *w)
             return ends(w,
                         ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_authorization, z.name.value,
                                  str_of(store_authorization_status_text(z.status))));
+        TRY(check_below(w, &w->order.names[i].name, &z));
     }
     return RC_OK;
 }
@@ -253,13 +267,13 @@ static enum rc check(struct acme_renewal *w)
         return ends(w, ACME_ERR(&w->r, RC_DENIED, "autoRenewalExpired", msg_never));
     TRY(store_account_get(store_read(a->store), &w->arena, &w->order.account, account));
     w->r.staging = account->staging;
+    w->r.client = w->order.created_from;
     if (account->status != STORE_ACCOUNT_VALID)
         return ends(w, ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_account,
                                 str_of(store_account_status_text(account->status))));
     TRY(check_authorizations(w));
     TRY(check_last(w));
     TRY(read_key(w));
-    w->r.client = w->order.created_from;
     TRY(acme_order_judge(&w->r, &w->order, false, w->key, &w->judged));
     return check_vouched(w);
 }

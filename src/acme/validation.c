@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation as due work (RFC 8555 section 8.2): which challenge is to be tried when stands in the
- * store and survives a restart. An attempt is claimed in the store before the prober is asked; what
- * comes back, with its evidence, is committed before any client sees it, together with what follows
- * for authorization and orders. Only as many are under way as the prober takes, of one account
- * ACME_VALIDATIONS_SHARE at most; who waits, waits in the store, and accounts take turns. */
-#include "acme/acme_int.h"
+ * store and survives a restart. What comes back, with its evidence, is committed before any client
+ * sees it, together with what follows for authorization and orders. An attempt is claimed in the
+ * store before the prober is asked; but for the first one, while its client waits: if the prober is
+ * quick, claim and result are one transaction. Only as many are under way as the prober takes, of
+ * one account ACME_VALIDATIONS_SHARE at most; who waits, waits in the store, in turns. */
+#include "acme/attempt_int.h"
 
 #include <assert.h>
 
@@ -25,6 +26,9 @@ enum {
 MSG(msg_prober, "acme.validation-failed",
     "the server could not try the challenge: {0}; it tries again by itself");
 
+MSG(msg_stopped, "acme.validation-stopped",
+    "the server stopped before it had tried the challenge; ask for it again");
+
 struct acme_attempt {
     struct list link;
     struct acme *acme;
@@ -35,6 +39,10 @@ struct acme_attempt {
     struct acme_validation ask;
     when_t now;
     when_t lease; /* taken along: the configuration may change while the writer is at it */
+    struct acme_request *asker; /* waits for the first attempt; NULL: nobody does */
+    acme_settled settled;       /* tells it */
+    struct ev_timer patience;   /* how long, before the claim is written alone */
+    bool unwritten;             /* the claim is not in the store, nor on its way there */
     bool ok;
     bool final;
     struct str error; /* problem JSON */
@@ -43,7 +51,9 @@ struct acme_attempt {
     when_t next;
 };
 
-when_t acme_validation_lease(const struct acme *a)
+/* How long an attempt may take before it is due again. Reads the configuration: on the loop's
+ * thread only. */
+static when_t lease_of(const struct acme *a)
 {
     return a->conf->validation.timeout + LEASE_SLACK;
 }
@@ -51,6 +61,7 @@ when_t acme_validation_lease(const struct acme *a)
 static void free_attempt(struct acme_attempt *t)
 {
     list_remove(&t->link);
+    ev_timer_stop(&t->patience);
     t->acme->n_validations--;
     arena_done(&t->arena);
     mem_free(t);
@@ -88,18 +99,34 @@ static struct acme_attempt *new_attempt(struct acme *a, const struct id *account
 
 /* ---- the result, committed */
 
+/* Evidence and errors have URLs with the token in them; the log is for many eyes and for ever. */
+static void put_without_token(struct buf *out, struct str text, struct str token)
+{
+    const char *at;
+
+    while (token.n && text.n && (at = memmem(text.p, text.n, token.p, token.n))) {
+        buf_put(out, text.p, (size_t)(at - text.p));
+        buf_putz(out, "(token)");
+        text = str_skip(text, (size_t)(at - text.p) + token.n);
+    }
+    buf_puts(out, text);
+}
+
 static enum rc audit_result(struct store_txn *txn, struct acme_attempt *t, const char *action,
                             const char *kind, const struct id *object, struct str detail)
 {
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AUDIT_DETAIL_MAX);
     struct audit_event event = {
         .at = t->now,
         .actor_kind = AUDIT_SYSTEM,
         .action = action,
         .object_kind = kind,
         .object = id_str(object),
-        .detail = detail,
     };
 
+    put_without_token(&text, detail, t->challenge.token);
+    TRY(buf_rc(&text));
+    event.detail = buf_str(&text);
     return audit_append(txn, &event, NULL);
 }
 
@@ -138,15 +165,37 @@ static enum rc fail_orders(struct store_txn *txn, struct acme_attempt *t)
     return RC_OK;
 }
 
+static enum store_challenge_status outcome_of(const struct acme_attempt *t)
+{
+    if (!t->final)
+        return STORE_CHALLENGE_PROCESSING;
+    return t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID;
+}
+
+static enum rc write_outcome(struct store_txn *txn, struct acme_attempt *t)
+{
+    const struct store_challenge_outcome outcome = {
+        .to = outcome_of(t),
+        .requested = t->unwritten ? t->asker->now : 0,
+        .now = t->now,
+        .key_thumbprint = t->challenge.key_thumbprint,
+        .error = t->error,
+        .evidence = t->evidence,
+    };
+
+    assert(acme_challenge_may(STORE_CHALLENGE_PROCESSING, outcome.to));
+    if (t->unwritten)
+        return store_challenge_settle(txn, &t->challenge.id, &outcome);
+    return store_challenge_finish(txn, &t->challenge.id, outcome.to, t->now, t->error, t->evidence);
+}
+
 static enum rc finish(struct store_txn *txn, struct acme_attempt *t)
 {
     const struct id *authz = &t->authorization.id;
-    enum store_challenge_status challenge = t->ok ? STORE_CHALLENGE_VALID : STORE_CHALLENGE_INVALID;
 
-    assert(acme_challenge_may(STORE_CHALLENGE_PROCESSING, challenge));
     assert(acme_authorization_may(STORE_AUTHORIZATION_PENDING,
                                   t->ok ? STORE_AUTHORIZATION_VALID : STORE_AUTHORIZATION_INVALID));
-    TRY(store_challenge_finish(txn, &t->challenge.id, challenge, t->now, t->error, t->evidence));
+    TRY(write_outcome(txn, t));
     if (t->ok)
         TRY(store_authorization_validate(txn, authz, t->now, t->until));
     else
@@ -171,9 +220,8 @@ static const char *const results[] = {"valid", "invalid", "retry"};
 METRIC_COUNTER_BY(validations_total, "acme_validations_total", "Attempts at a challenge", "result",
                   results);
 
-static void result_done(enum rc rc, void *arg)
+static void end_attempt(struct acme_attempt *t, enum rc rc)
 {
-    struct acme_attempt *t = arg;
     struct acme *a = t->acme;
     bool look = !t->final || a->waits;
 
@@ -184,6 +232,79 @@ static void result_done(enum rc rc, void *arg)
     free_attempt(t);
     if (look) /* there is another attempt to wait for, or somebody waits for this place */
         acme_validation_look(a);
+}
+
+static void result_done(enum rc rc, void *arg)
+{
+    end_attempt(arg, rc);
+}
+
+/* Answers who waits, with what is on disk: RC_CONFLICT means that somebody else settled or
+ * deactivated it, and then the store says how it stands. */
+static void tell(struct acme_attempt *t, enum rc rc, enum store_challenge_status status)
+{
+    struct acme_request *r = t->asker;
+    bool written = rc == RC_OK;
+
+    t->asker = NULL;
+    t->challenge.status = status;
+    t->challenge.validated = status == STORE_CHALLENGE_VALID ? t->now : 0;
+    t->challenge.error = t->error;
+    t->settled(r, rc == RC_CONFLICT ? RC_OK : rc, written ? &t->challenge : NULL);
+}
+
+/* The claim of an attempt that nobody has heard of yet. */
+static enum rc write_claim(struct store_txn *txn, struct acme_attempt *t, when_t until)
+{
+    TRY(store_challenge_start(txn, &t->challenge.id, t->asker->now, until,
+                              t->challenge.key_thumbprint));
+    return acme_audit(txn, t->asker, "challenge.requested", "challenge", &t->challenge.id,
+                      (struct str){NULL, 0});
+}
+
+static enum rc settle_fn(struct store_txn *txn, void *arg)
+{
+    struct acme_attempt *t = arg;
+
+    if (t->final)
+        TRY(acme_audit(txn, t->asker, "challenge.requested", "challenge", &t->challenge.id,
+                       (struct str){NULL, 0}));
+    else
+        TRY(write_claim(txn, t, t->next));
+    return result_fn(txn, t);
+}
+
+static void settle_done(enum rc rc, void *arg)
+{
+    struct acme_attempt *t = arg;
+
+    tell(t, rc, outcome_of(t));
+    end_attempt(t, rc);
+}
+
+static enum rc claim_alone_fn(struct store_txn *txn, void *arg)
+{
+    struct acme_attempt *t = arg;
+
+    return write_claim(txn, t, t->asker->now + t->lease);
+}
+
+static void claim_alone_done(enum rc rc, void *arg)
+{
+    tell(arg, rc, STORE_CHALLENGE_PROCESSING);
+}
+
+/* The result, whenever it comes, is written behind this. */
+static void on_patience(void *arg)
+{
+    struct acme_attempt *t = arg;
+    enum rc rc;
+
+    ev_timer_stop(&t->patience);
+    t->unwritten = false;
+    rc = store_write(t->acme->store, claim_alone_fn, claim_alone_done, t);
+    if (rc != RC_OK)
+        claim_alone_done(rc, t);
 }
 
 /* 1, 2, 4 ... seconds: the client's own patience is a minute or so. */
@@ -218,10 +339,25 @@ static void take_result(struct acme_attempt *t, const struct acme_validated *v)
         t->final = false;
 }
 
+/* Queues the first result together with its claim. */
+static enum rc settle(struct acme_attempt *t, const struct acme_validated *v)
+{
+    ev_timer_stop(&t->patience);
+    take_result(t, v);
+    return store_write(t->acme->store, settle_fn, settle_done, t);
+}
+
 static void validated(void *arg, const struct acme_validated *v)
 {
     struct acme_attempt *t = arg;
+    enum rc rc;
 
+    if (t->unwritten) {
+        rc = settle(t, v);
+        if (rc != RC_OK)
+            settle_done(rc, t);
+        return;
+    }
     take_result(t, v);
     if (store_write(t->acme->store, result_fn, result_done, t) != RC_OK)
         free_attempt(t);
@@ -326,18 +462,58 @@ struct acme_attempt *acme_validation_place(struct acme *a, const struct id *acco
     return t;
 }
 
-void acme_validation_start(struct acme_attempt *t, const struct store_challenge *challenge,
-                           const struct store_authorization *authorization)
-{
-    ask_prober(t, copy(t, challenge, authorization));
-}
-
-void acme_validation_leave(struct acme_attempt *t)
+static void leave(struct acme_attempt *t)
 {
     struct acme *a = t->acme;
 
     free_attempt(t);
     acme_validation_look(a);
+}
+
+enum rc acme_validation_start(struct acme_attempt *t, struct acme_request *r,
+                              const struct store_challenge *challenge,
+                              const struct store_authorization *authorization, acme_settled settled)
+{
+    const struct acme_options *o = &t->acme->options;
+    enum rc rc = copy(t, challenge, authorization);
+
+    t->asker = r;
+    t->settled = settled;
+    t->unwritten = true;
+    t->lease = lease_of(t->acme);
+    t->challenge.attempts = 1;
+    ev_timer_init(&t->patience, t->acme->ev, on_patience, t);
+    ev_timer_start(&t->patience, ACME_SETTLE, 0);
+    if (rc == RC_OK)
+        rc = fill_ask(t);
+    if (rc == RC_OK) {
+        rc = o->validate(o->validate_arg, &t->ask, validated, t);
+        if (rc != RC_OK) /* the prober could not be asked: noted, and tried again */
+            rc = settle(t, &(struct acme_validated){.rc = rc});
+    }
+    if (rc != RC_OK)
+        leave(t);
+    return rc;
+}
+
+static struct acme_attempt *find_attempt(const struct acme *a, const struct id *challenge)
+{
+    LIST_FOREACH (link, &a->validations) {
+        struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
+
+        if (str_eq(id_str(&t->challenge.id), id_str(challenge)))
+            return t;
+    }
+    return NULL;
+}
+
+bool acme_validation_joins(struct acme *a, const struct id *challenge)
+{
+    struct acme_attempt *t = find_attempt(a, challenge);
+
+    if (t && ev_timer_running(&t->patience))
+        on_patience(t);
+    return t;
 }
 
 void acme_validation_look(struct acme *a)
@@ -355,20 +531,9 @@ static void claim(struct acme *a, const struct store_due *due)
     }
     a->turn = due->account;
     t->challenge.id = due->challenge;
-    t->lease = acme_validation_lease(a);
+    t->lease = lease_of(a);
     if (store_write(a->store, claim_fn, claim_done, t) != RC_OK)
         free_attempt(t);
-}
-
-static bool under_way(const struct acme *a, const struct id *challenge)
-{
-    LIST_FOREACH (link, &a->validations) {
-        const struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
-
-        if (str_eq(id_str(&t->challenge.id), id_str(challenge)))
-            return true;
-    }
-    return false;
 }
 
 static void start_timer(struct acme *a, when_t now)
@@ -396,7 +561,7 @@ static void take_due(struct acme *a, when_t now)
     a->behind = false;
     a->waits = n == DUE_BATCH;
     for (size_t i = 0; i < n && !a->behind; i++) {
-        if (under_way(a, &due[i].challenge))
+        if (find_attempt(a, &due[i].challenge))
             continue;
         a->behind = a->n_validations == ACME_VALIDATIONS_MAX;
         claim(a, &due[i]);
@@ -420,8 +585,13 @@ void acme_validation_due_cb(void *acme)
 void acme_validations_stop(struct acme *a)
 {
     ev_timer_stop(&a->due);
-    LIST_FOREACH (link, &a->validations)
-        free_attempt(LIST_ENTRY(link, struct acme_attempt, link));
+    LIST_FOREACH (link, &a->validations) {
+        struct acme_attempt *t = LIST_ENTRY(link, struct acme_attempt, link);
+
+        if (t->asker) /* in words, for the store is gone already */
+            tell(t, ERR(&t->asker->err, RC_AGAIN, msg_stopped), STORE_CHALLENGE_PENDING);
+        free_attempt(t);
+    }
 }
 
 size_t acme_validating(const struct acme *a)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "ca/bounds.h"
+#include "conf/proof.h"
 #include "json/json.h"
 #include "json/out.h"
 #include "store/issuers.h"
@@ -23,6 +24,18 @@ struct store_certificate;
 
 enum { API_LIST_DEFAULT = 100, API_LIST_MAX = 1000 };
 
+/* A prober on another host, as it is now. */
+struct api_prober {
+    struct str name;
+    bool connected;
+    when_t since, seen; /* connected, last heard of; 0: never since core began */
+    when_t expires;     /* its certificate */
+    struct addr address;
+    struct str program; /* version */
+    uint64_t attempts;  /* since core began */
+    size_t under_way;
+};
+
 /* What the answers are made from; all borrowed. */
 struct api_view {
     struct store *store;
@@ -32,15 +45,19 @@ struct api_view {
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;
-    size_t validating;             /* challenges being tried at this moment */
+    size_t validating;                           /* challenges being tried at this moment */
+    struct api_prober probers[CONF_PROBERS_MAX]; /* in the order of the configuration */
+    size_t n_probers;
     struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
 
-/* {"version","node","boot","generation","organization","domain","healthy","certificates":{...},
- * "staging":{"directory","issued","valid"} or null (those are not among the certificates before),
+/* {"version","node","boot","generation","organization","domain","healthy","frozen":[{"id","scope",
+ * "value","renewals","automatic","reason","set_by","set"}...],"certificates":{...},"staging":
+ * {"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
- * "answers"},"issuers":[...],"processes":[...]} */
+ * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
+ * "expires","address","program","attempts","under_way"}...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */

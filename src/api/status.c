@@ -8,11 +8,12 @@
 #include "revocation/revocation.h"
 #include "store/certificates.h"
 #include "store/issuances.h"
+#include "store/locks.h"
 #include "store/revocations.h"
 #include "store/store.h"
 #include "x509/name.h"
 
-enum { TEXT_MAX = 1024, CRL_ARENA = STORE_CRL_MAX + 64 * 1024 };
+enum { TEXT_MAX = 1024, CRL_ARENA = STORE_CRL_MAX + 64 * 1024, LOCKS_ARENA = 512 * 1024 };
 #define EXPIRING_SOON (30 * WHEN_DAY)
 #define ROOT_LIST_SOON (30 * WHEN_DAY)
 
@@ -132,6 +133,31 @@ static void put_processes(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
+static void put_probers(const struct api_view *v, struct json_out *o)
+{
+    json_key(o, "probers");
+    json_arr(o);
+    for (size_t i = 0; i < v->n_probers; i++) {
+        const struct api_prober *p = &v->probers[i];
+        char address[ADDR_TEXT];
+
+        json_obj(o);
+        json_kv_str(o, "name", p->name);
+        json_kv_bool(o, "connected", p->connected);
+        if (p->seen) {
+            json_kv_when(o, "since", p->since);
+            json_kv_when(o, "seen", p->seen);
+            json_kv_when(o, "expires", p->expires);
+            json_kv_z(o, "address", addr_text(&p->address, address));
+            json_kv_str(o, "program", p->program);
+        }
+        json_kv_u64(o, "attempts", p->attempts);
+        json_kv_u64(o, "under_way", p->under_way);
+        json_end(o);
+    }
+    json_end(o);
+}
+
 static bool healthy(const struct api_view *v)
 {
     struct err err = ERR_INIT;
@@ -140,6 +166,37 @@ static bool healthy(const struct api_view *v)
     store_last_error(v->store, &last);
     return v->signer && v->prober && v->processes && last.rc == RC_OK &&
            ca_ready(v->ca, &err) == RC_OK;
+}
+
+/* What holds; `out_n` 0 when it cannot be read, which doctor reports of the store. */
+static size_t locks_that_hold(const struct api_view *v, struct arena *a, struct store_lock **out)
+{
+    size_t n = 0;
+
+    return store_lock_active(store_read(v->store), a, out, &n) == RC_OK ? n : 0;
+}
+
+static void put_locks(const struct api_view *v, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
+    struct store_lock *locks = NULL;
+    size_t n = locks_that_hold(v, &a, &locks);
+
+    json_key(o, "frozen");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++) {
+        json_obj(o);
+        json_kv_id(o, "id", &locks[i].id);
+        json_kv_z(o, "scope", store_lock_scope_text(locks[i].scope));
+        json_kv_str(o, "value", locks[i].value);
+        json_kv_bool(o, "renewals", locks[i].renewals);
+        json_kv_bool(o, "automatic", locks[i].automatic);
+        json_kv_str(o, "reason", locks[i].reason);
+        json_kv_str(o, "set_by", locks[i].set_by);
+        json_kv_when(o, "set", locks[i].set);
+        json_end(o);
+    }
+    json_end(o);
 }
 
 enum rc api_status(const struct api_view *v, struct json_out *o)
@@ -154,11 +211,13 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     json_kv_str(o, "organization", v->conf->organization);
     json_kv_str(o, "domain", v->conf->domain);
     json_kv_bool(o, "healthy", healthy(v));
+    put_locks(v, o);
     put_certificates(v, o);
     put_staging(v, o);
     put_revocation(v, o);
     put_issuers(v, o);
     put_processes(v, o);
+    put_probers(v, o);
     json_end(o);
     return RC_OK;
 }
@@ -377,7 +436,59 @@ static void check_orders(const struct api_view *v, struct findings *f)
             n && !v->signer ? "the signer is away; see its lines in the log" : NULL);
 }
 
+static void check_probers(const struct api_view *v, struct findings *f)
+{
+    for (size_t i = 0; i < v->n_probers; i++) {
+        const struct api_prober *p = &v->probers[i];
+        bool ends = p->connected && p->expires < v->now + EXPIRING_SOON;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+        char since[WHEN_TEXT], seen[WHEN_TEXT], expires[WHEN_TEXT];
+
+        if (p->connected)
+            buf_printf(&b, "the prober %.*s is connected since %s, its certificate ends at %s",
+                       STR_ARG(p->name), when_text(p->since, since),
+                       when_text(p->expires, expires));
+        else
+            buf_printf(&b,
+                       "the prober %.*s is not connected (last seen: %s): what it alone "
+                       "validates waits",
+                       STR_ARG(p->name), p->seen ? when_text(p->seen, seen) : "never");
+        finding(f, "prober",
+                !p->connected ? "failed"
+                : ends        ? "warning"
+                              : "ok",
+                buf_z(&b),
+                !p->connected ? "start `autarky prober` on its host, or see its log there and "
+                                "\"front.prober\" in the log of `autarky serve`"
+                : ends ? "autarky cert issue --profile client; put the new key beside the old "
+                         "one into `probers` of autarky.yaml"
+                       : NULL);
+    }
+}
+
 /* Lists are made long before they end; one that is late can still be mended in time. */
+static void check_locks(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    struct store_lock *locks = NULL;
+    char since[WHEN_TEXT];
+    size_t n = locks_that_hold(v, &a, &locks);
+
+    for (size_t i = 0; i < n; i++) {
+        struct str by = locks[i].automatic ? STR("the server itself") : locks[i].set_by;
+
+        buf_reset(&b);
+        buf_printf(&b, "issuance is frozen (%s%s%.*s) since %s, by %.*s: %.*s",
+                   store_lock_scope_text(locks[i].scope), locks[i].value.n ? " " : "",
+                   STR_ARG(locks[i].value), when_text(locks[i].set, since), STR_ARG(by),
+                   STR_ARG(locks[i].reason));
+        finding(f, "issuance", "warning", buf_z(&b), "autarky issuance status");
+    }
+    if (n == 0)
+        finding(f, "issuance", "ok", "nothing is frozen", NULL);
+}
+
 static void check_revocation(const struct api_view *v, struct findings *f)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
@@ -438,7 +549,9 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_store(v, &f);
     check_issuers(v, &f);
     check_orders(v, &f);
+    check_probers(v, &f);
     check_revocation(v, &f);
+    check_locks(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

@@ -3,6 +3,7 @@
 
 #include "audit/audit.h"
 #include "ca/issue_int.h"
+#include "ca/lock.h"
 #include "ev/clock.h"
 #include "json/out.h"
 #include "log/log.h"
@@ -377,6 +378,22 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     return audit_append(txn, &event, NULL);
 }
 
+/* What this program lives on itself has to go on, or nobody could lift a lock. */
+static enum rc check_locks(struct store_txn *txn, struct ca_job *job)
+{
+    struct ca_lock_ask ask = {
+        .names = job->issuance.names,
+        .n_names = job->issuance.n_names,
+        .issuer = job->issuer->ref,
+        .account = job->req.account,
+        .renews = job->req.renews.z[0] != '\0',
+    };
+
+    if (str_eq(job->req.origin, STR("system")))
+        return RC_OK;
+    return ca_lock_judge(txn, &job->arena, &ask, job->now, &job->err);
+}
+
 static enum rc reserve_fn(struct store_txn *txn, void *arg)
 {
     struct ca_job *job = arg;
@@ -384,6 +401,7 @@ static enum rc reserve_fn(struct store_txn *txn, void *arg)
     job->err = ERR_INIT;
     if (job->req.reserve)
         TRY(job->req.reserve(txn, job->req.reserve_arg, &job->err));
+    TRY(check_locks(txn, job));
     TRY(ca_job_blocked(txn, job));
     TRY(check_repeated(txn, job));
     TRY(store_clock_raise(txn, job->now));

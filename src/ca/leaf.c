@@ -255,6 +255,7 @@ enum rc ca_leaf_tbs(const struct ca_leaf *leaf, const struct ca_issuer *issuer,
     in.key_usage = ca_leaf_key_usage(profile, key_type);
     in.eku = (uint16_t)profile->extended_usage;
     in.must_staple = profile->must_staple;
+    in.no_rev_avail = profile->revocation == CONF_REVOCATION_NONE;
     in.policies = profile->policies.p;
     in.n_policies = profile->policies.n;
     return build(leaf, issuer, conf, &in, out, err);

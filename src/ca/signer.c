@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "ca/head.h"
 #include "ca/key_load.h"
 #include "ca/status.h"
 #include "ipc/messages.h"
@@ -180,33 +181,50 @@ static enum rc load_roots(struct ca_signer *s, int data, struct err *err)
                               err);
 }
 
-static enum rc load(struct ca_signer *s, int data, struct secret *passphrase, struct err *err)
+static enum rc load(struct ca_signer *s, struct ca_key_loader *loader, struct err *err)
 {
-    CLEANUP(fd_closep) int dir = openat(data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(fd_closep) int dir = openat(loader->data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(buf_done) struct buf rules = BUF_INIT(CA_RULES_FILE_MAX);
-    CLEANUP(ca_key_loader_done)
-    struct ca_key_loader loader = {.data = data, .conf = s->conf, .passphrase = passphrase};
 
     if (dir < 0)
         return ERR(err, RC_NOTFOUND, msg_no_dir, STR("ca/"));
     TRY(file_read(dir, "rules.json", &rules, err));
     TRY(ca_rules_parse(buf_str(&rules), &s->rules, err));
-    TRY(load_roots(s, data, err));
-    return load_issuers(s, dir, &loader, err);
+    TRY(load_roots(s, loader->data, err));
+    return load_issuers(s, dir, loader, err);
 }
 
-enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
-                       struct ca_signer **out, struct err *err)
+static enum rc open_signer(struct ca_key_loader *loader, struct ca_signer **out, struct err *err)
 {
     CLEANUP(ca_signer_freep) struct ca_signer *s = MEM_NEW(struct ca_signer);
 
     if (!s)
         return RC_NOMEM;
     arena_init(&s->arena, CA_ISSUERS_MAX * CA_FILE_MAX);
-    s->conf = conf_ref(conf);
+    s->conf = conf_ref(loader->conf);
     TRY(ca_status_new(&s->status));
-    TRY(load(s, data, passphrase, err));
+    TRY(load(s, loader, err));
     *out = MOVE(s);
+    return RC_OK;
+}
+
+enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
+                       struct ca_signer **out, struct err *err)
+{
+    CLEANUP(ca_key_loader_done)
+    struct ca_key_loader loader = {.data = data, .conf = conf, .passphrase = passphrase};
+
+    return open_signer(&loader, out, err);
+}
+
+enum rc ca_signer_open_all(int data, const struct conf *conf, struct ca_signer **out,
+                           struct ca_head **out_head, struct err *head_err, struct err *err)
+{
+    CLEANUP(ca_key_loader_done) struct ca_key_loader loader = {.data = data, .conf = conf};
+
+    *out_head = NULL;
+    TRY(open_signer(&loader, out, err));
+    head_err->rc = ca_head_open(&loader, out_head, head_err);
     return RC_OK;
 }
 

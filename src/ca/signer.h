@@ -28,6 +28,11 @@ struct ipc_sign;
  * memory afterwards. Errors name the file and the cure. */
 enum rc ca_signer_open(int data, struct secret *passphrase, const struct conf *conf,
                        struct ca_signer **out, struct err *err);
+/* The same, and what signs the heads of the audit log (ca/head.h), with one passphrase for all.
+ * What that fails with is in `head_err`, and *out_head is NULL: certificates are signed without. */
+struct ca_head;
+enum rc ca_signer_open_all(int data, const struct conf *conf, struct ca_signer **out,
+                           struct ca_head **out_head, struct err *head_err, struct err *err);
 void ca_signer_free(struct ca_signer *s);
 DEFINE_FREEP(ca_signer_free, struct ca_signer)
 

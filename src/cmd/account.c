@@ -8,7 +8,7 @@
 
 enum { LIMIT_MAX = 1000, ACCOUNTS_MAX = 1'000'000, HEX_MAX = 128 };
 
-/* ---- shared with eab.c and renewal.c */
+/* ---- shared with eab.c, issuance.c and renewal.c */
 
 static const struct {
     enum cmd_option option;
@@ -19,7 +19,7 @@ static const struct {
     {CMD_OPT_PROFILE, "profile"},       {CMD_OPT_REASON, "reason"},
     {CMD_OPT_EXPIRES, "expires"},       {CMD_OPT_EAB, "eab"},
     {CMD_OPT_WITHIN, "within"},         {CMD_OPT_URL, "url"},
-    {CMD_OPT_ACCOUNT_STATUS, "status"},
+    {CMD_OPT_ACCOUNT_STATUS, "status"}, {CMD_OPT_ZONE, "zone"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,
@@ -56,6 +56,10 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (args->values[texts[i].option])
             json_kv_z(o, texts[i].name, args->values[texts[i].option]);
+    if (args->values[CMD_OPT_ACCOUNT])
+        json_kv_z(o, "account", last_step(args->values[CMD_OPT_ACCOUNT]));
+    if (args->values[CMD_OPT_RENEWALS])
+        json_kv_bool(o, "renewals", true);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(o, "dry_run", true);
     if (status != CMD_DONE || !args->values[CMD_OPT_PUBLIC_KEY])

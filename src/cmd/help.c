@@ -4,7 +4,7 @@
 
 #include "cmd/cmd.h"
 
-enum { SUMMARY_COLUMN = 28, OPTION_COLUMN = 34, WIDTH = 100 };
+enum { SUMMARY_COLUMN = 30, OPTION_COLUMN = 34, WIDTH = 100 };
 
 static void summary_line(FILE *to, const struct cmd_row *row)
 {

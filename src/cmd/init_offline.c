@@ -113,7 +113,7 @@ enum rc init_offline(const char *path, const struct conf *conf, when_t now,
         free(found[i]); /* checksrc: allow free: scandirat's own memory */
     }
     free(found); /* checksrc: allow free: scandirat's own memory */
-    fprintf(stderr, "%.*s", STR_ARG(buf_str(&t.said)));
+    fputs(buf_z(&t.said), stderr);
     buf_done(&t.said);
     if (rc == RC_OK && made->n == 0)
         return ERR(err, RC_NOTFOUND, msg_none, str_of(path));

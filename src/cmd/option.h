@@ -72,14 +72,23 @@ enum cmd_option {
     CMD_OPT_AS_CA,
     CMD_OPT_CRL,
     CMD_OPT_CRL_DAYS,
+    CMD_OPT_AUDIT_KEY,
+    CMD_OPT_HEAD,
+    CMD_OPT_WITNESS,
+    CMD_OPT_ZONE,
     CMD_OPT_ACCOUNT,
+    CMD_OPT_RENEWALS,
+    CMD_OPT_SERVER,
+    CMD_OPT_CERT,
+    CMD_OPT_KEY_PEM,
+    CMD_OPT_ROOT,
     CMD_OPT_FROM,
     CMD_OPT_COUNT,
 };
 /* A set of them. */
 __extension__ typedef unsigned __int128 cmd_option_set;
 #define CMD_BIT(option) ((cmd_option_set)1 << (option))
-static_assert(CMD_OPT_COUNT <= 128);
+static_assert(CMD_OPT_COUNT <= 128, "one bit for each option");
 
 struct cmd_option_row {
     const char *name;  /* "--data" */

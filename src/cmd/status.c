@@ -97,6 +97,27 @@ static void show_processes(const struct json *list)
     }
 }
 
+static void show_probers(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *p;
+
+    if (json_len(list))
+        printf("Remote probers:\n");
+    while (json_next(&it, NULL, &p)) {
+        struct str seen = json_shown(p, "seen");
+        bool connected = false;
+
+        IGNORE_RC(json_bool(json_get(p, "connected"), &connected)); /* missing is away */
+        printf("  %-10.*s %s", STR_ARG(json_shown(p, "name")), connected ? "connected" : "AWAY");
+        if (connected)
+            printf(" since %.*s from %.*s", STR_ARG(json_shown(p, "since")),
+                   STR_ARG(json_shown(p, "address")));
+        printf(", last seen %.*s, %llu attempts\n", STR_ARG(seen.n ? seen : STR("never")),
+               (unsigned long long)json_shown_u64(p, "attempts"));
+    }
+}
+
 static void show_issuers(const struct json *list)
 {
     struct json_iter it = json_iter(list);
@@ -117,6 +138,9 @@ static void show(const struct json *root)
     printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(json_shown(root, "version")),
            STR_ARG(json_shown(root, "organization")), STR_ARG(json_shown(root, "domain")),
            healthy ? "healthy" : "NOT HEALTHY; `autarky doctor` says why");
+    if (json_len(json_get(root, "frozen")))
+        printf("Issuance is frozen, or a part of it: `autarky issuance status` says since when, by "
+               "whom and why\n");
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
            (unsigned long long)json_shown_u64(certificates, "valid"),
            (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),
@@ -131,6 +155,7 @@ static void show(const struct json *root)
     show_listeners(json_get(root, "listeners"));
     printf("Processes:\n");
     show_processes(json_get(root, "processes"));
+    show_probers(json_get(root, "probers"));
 }
 
 int cmd_status(const struct cmd_args *args)

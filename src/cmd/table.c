@@ -93,6 +93,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--public-key", "FILE",
          "only those with the key in this file (a certificate, a request or a key, in "
          "PEM), or the SHA-256 of its SubjectPublicKeyInfo in hexadecimal"},
+    [CMD_OPT_SERVER] = {"--server", "HOST:PORT",
+                        "the CA's API listener; the port is 8555 if none is given"},
+    [CMD_OPT_CERT] = {"--cert", "FILE", "the certificate, in PEM, with those of its issuers"},
+    [CMD_OPT_KEY_PEM] = {"--key", "FILE", "its private key, in PEM, readable by its owner alone"},
+    [CMD_OPT_ROOT] = {"--root", "FILE",
+                      "the roots of the CA, in PEM, as in trust/roots.pem of its data"},
     [CMD_OPT_ISSUER] = {"--issuer", "REF", "only those of this issuer, as in rsa-1"},
     [CMD_OPT_EXPIRES_BEFORE] =
         {"--expires-before", "TIME",
@@ -119,8 +125,16 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
                           "until the next list has to be there, 1 to 1098; otherwise 366"},
-    [CMD_OPT_ACCOUNT] = {"--account", "ID",
-                         "the account that asks, as in `autarky account list`, or none"},
+    [CMD_OPT_AUDIT_KEY] = {"--key", "FILE",
+                           "the log's public key, kept elsewhere; otherwise trust/audit.pub"},
+    [CMD_OPT_HEAD] = {"--head", "FILE",
+                      "signed heads that were kept elsewhere: what is missing against them shows"},
+    [CMD_OPT_WITNESS] = {"--witness", "FILE",
+                         "public key of the witness that has to have signed them, too"},
+    [CMD_OPT_ZONE] = {"--zone", "DOMAIN", "this domain and all below it"},
+    [CMD_OPT_ACCOUNT] = {"--account", "ID", "the ACME account with this id"},
+    [CMD_OPT_RENEWALS] = {"--renewals", NULL,
+                          "renewals of existing names, too, which go on otherwise"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
 };
@@ -310,11 +324,47 @@ static const struct cmd_row rows[] = {
      "certificate. With --account the running server is asked for the key that it was made with,\n"
      "unless --eab says it.",
      NULL, OPT(ACCOUNT) | OPT(CERT_NAME) | OPT(EAB) | OPT(FROM) | OPT(PROFILE), cmd_policy_explain},
+    {"issuance", "freeze", "issue nothing more, or nothing for a part of it",
+     "Everything, or what --zone, --issuer or --account names. Orders that are refused say since\n"
+     "when, by whom and why. Certificates that the server itself lives on are not concerned.",
+     NULL, OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(RENEWALS) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuance_freeze},
+    {"issuance", "thaw", "lift a lock",
+     "By its ID, by what it is of, or the only one that holds. Takes a second person where\n"
+     "control.two_persons has issuance.thaw.",
+     "[ID]", OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_issuance_thaw},
+    {"issuance", "status", "show what is frozen, since when, by whom and why", NULL, NULL, 0,
+     cmd_issuance_status},
     {"probe", NULL, "show what the CA sees of a name",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed.",
      "NAME", OPT(AS_CA), cmd_probe},
+    {"audit", "export", "write the audit log and its signed heads to files",
+     "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
+     "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
+     NULL, OPT(OUT), cmd_audit_export},
+    {"audit", "verify", "hold an export of the audit log against its signed heads",
+     "Offline, with the public key alone. Names the records between two signed heads among which\n"
+     "one was altered, removed, inserted or put elsewhere. That the newest records are gone, with\n"
+     "their heads, shows only against a head that was kept elsewhere (--head).",
+     "DIR", OPT(AUDIT_KEY) | OPT(HEAD) | OPT(WITNESS), cmd_audit_verify},
+    {"audit", "head", "have the head of the audit log signed now, and print it",
+     "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, 0,
+     cmd_audit_head},
+    {"audit", "restart", "begin a new audit log where the signed one cannot go on",
+     "For a database that was restored and lacks records that were signed. The records stay, the\n"
+     "next head is the first of a log with another name, and the break is an event in it. Prints\n"
+     "the head that was signed last: keep it.",
+     NULL, OPT(YES), cmd_audit_restart},
+    {"prober", NULL, "validate for a CA that cannot reach this part of the network",
+     "Runs in the foreground on a host inside of it, connects to the CA, and validates what is in\n"
+     "the zones and networks that `probers` of the CA's autarky.yaml gives to the key of its\n"
+     "certificate. Nobody connects to it. Make the certificate where the CA is: autarky cert "
+     "issue\n"
+     "--profile client --name NAME.",
+     NULL, OPT(SERVER) | OPT(CERT) | OPT(KEY_PEM) | OPT(ROOT), cmd_prober},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, 0, cmd_ui_link},

@@ -48,6 +48,8 @@ struct conf {
         when_t timeout;         /* of one attempt */
         uint64_t attempts;
     } validation;
+    const struct conf_prober *probers;
+    size_t n_probers;
     const struct conf_profile *profiles; /* sorted by name; the built-in ones always exist */
     size_t n_profiles;
     const struct conf_group *groups;
@@ -120,6 +122,14 @@ struct conf {
         } ocsp;
     } revocation;
     struct {
+        when_t interval; /* between two signed heads, at least */
+    } audit;
+    struct {
+        struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
+        const struct conf_override *overrides;
+        size_t n_overrides;
+    } limits;
+    struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
     struct {
@@ -147,5 +157,11 @@ bool conf_profile_crl(const struct conf *conf, const struct conf_profile *profil
 bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profile);
 /* NULL when there is no group of that name. */
 const struct conf_group *conf_group_find(const struct conf *conf, struct str name);
+/* The prober whose zone is the longest that holds the canonical name, or whose network the
+ * narrowest that holds the address (canonical text as well); NULL: that of this host. */
+const struct conf_prober *conf_prober_for(const struct conf *conf, struct str identifier);
+/* NULL when there is none of that name; the one that has this key, in hexadecimal. */
+const struct conf_prober *conf_prober_find(const struct conf *conf, struct str name);
+const struct conf_prober *conf_prober_with_key(const struct conf *conf, struct str key);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

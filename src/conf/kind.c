@@ -16,10 +16,14 @@ MSG(msg_country, "conf.country", "\"{0}\" is no country code of two letters, as 
 MSG(msg_number, "conf.number", "\"{0}\" is no whole number from {1} to {2}");
 MSG(msg_quoted, "conf.quoted", "\"{0}\" is a text; write the number without quotes");
 MSG(msg_span, "conf.span", "\"{0}\" is no length of time, as in 90d, 12h, 5m or 1d 12h");
+MSG(msg_rate, "conf.rate",
+    "\"{0}\" is no rate, as in 50/1d or 10/1h: so often in at most 366d; or none");
+MSG(msg_time, "conf.time", "\"{0}\" is no time, as in 2027-01-31T00:00:00Z (RFC 3339)");
 MSG(msg_span_range, "conf.span-range", "{0} is outside of {1} to {2}");
 MSG(msg_choice, "conf.choice", "\"{0}\" is not one of {1}");
 MSG(msg_choice_near, "conf.choice-near", "\"{0}\" is not one of {1}; did you mean \"{2}\"?");
 MSG(msg_bool, "conf.bool", "\"{0}\" is neither true nor false, without quotes");
+MSG(msg_sha256, "conf.sha256", "\"{0}\" is no SHA-256 in hexadecimal: 64 digits, without colons");
 MSG(msg_oid, "conf.oid",
     "\"{0}\" is no object identifier: numbers with dots between, as in 1.3.6.1.4.1.32473.1, the "
     "first 0, 1 or 2, the second below 40 after 0 or 1");
@@ -32,6 +36,7 @@ MSG(msg_template, "conf.template", "\"{0}\" is no name of a CA: it needs {1}, an
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
 enum {
+    SHA256_DIGITS = 64,
     PATH_BYTES_MAX = 4095,
     IDENT_BYTES_MAX = 64,
     DECIMAL_TEXT = 24,
@@ -267,6 +272,52 @@ static void print_span(const struct conf_key *, const void *field, struct buf *o
     when_put_span(out, span);
 }
 
+static enum rc parse_rate(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                          void *out, struct err *err)
+{
+    struct conf_rate rate = {.count = 0};
+
+    if (!str_eq(in->s, STR("none")) && conf_rate_parse(in->s, &rate) != RC_OK)
+        return ERR(err, RC_INVAL, msg_rate, conf_shown(in->s));
+    if (rate.count && (rate.per > CONF_RATE_PER_MAX || rate.per / (when_t)rate.count == 0))
+        return ERR(err, RC_INVAL, msg_rate, conf_shown(in->s));
+    memcpy(out, &rate, sizeof(rate));
+    return RC_OK;
+}
+
+static void print_rate(const struct conf_key *, const void *field, struct buf *out)
+{
+    struct conf_rate rate;
+
+    memcpy(&rate, field, sizeof(rate));
+    if (rate.count == 0) {
+        buf_putz(out, "none");
+        return;
+    }
+    buf_printf(out, "%llu/", (unsigned long long)rate.count);
+    when_put_span(out, rate.per);
+}
+
+static enum rc parse_time(const struct conf_key *, const struct conf_scalar *in, struct arena *,
+                          void *out, struct err *err)
+{
+    when_t t;
+
+    if (when_parse(in->s, &t) != RC_OK)
+        return ERR(err, RC_INVAL, msg_time, conf_shown(in->s));
+    memcpy(out, &t, sizeof(t));
+    return RC_OK;
+}
+
+static void print_time(const struct conf_key *, const void *field, struct buf *out)
+{
+    char text[WHEN_TEXT];
+    when_t t;
+
+    memcpy(&t, field, sizeof(t));
+    buf_putz(out, when_text(t, text));
+}
+
 static enum rc not_a_choice(const struct conf_key *key, struct str s, struct err *err)
 {
     CLEANUP(buf_done) struct buf all = BUF_INIT(512);
@@ -350,6 +401,23 @@ static enum rc parse_oid(const struct conf_key *, const struct conf_scalar *in, 
     return conf_store_str(a, in->s, out);
 }
 
+static enum rc parse_sha256(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                            void *out, struct err *err)
+{
+    char lower[SHA256_DIGITS];
+
+    if (in->s.n != SHA256_DIGITS)
+        return ERR(err, RC_INVAL, msg_sha256, conf_shown(in->s));
+    for (size_t i = 0; i < SHA256_DIGITS; i++) {
+        char c = in->s.p[i];
+
+        lower[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+        if (!((lower[i] >= '0' && lower[i] <= '9') || (lower[i] >= 'a' && lower[i] <= 'f')))
+            return ERR(err, RC_INVAL, msg_sha256, conf_shown(in->s));
+    }
+    return conf_store_str(a, str_bytes(lower, SHA256_DIGITS), out);
+}
+
 const struct conf_kind conf_kind_text = {sizeof(struct str), parse_text, conf_print_str};
 const struct conf_kind conf_kind_country = {sizeof(struct str), parse_country, conf_print_str};
 const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_print_str};
@@ -357,6 +425,9 @@ const struct conf_kind conf_kind_template = {sizeof(struct str), parse_template,
 const struct conf_kind conf_kind_path = {sizeof(struct str), parse_path, conf_print_str};
 const struct conf_kind conf_kind_number = {sizeof(uint64_t), parse_number, print_number};
 const struct conf_kind conf_kind_span = {sizeof(when_t), parse_span, print_span};
+const struct conf_kind conf_kind_rate = {sizeof(struct conf_rate), parse_rate, print_rate};
+const struct conf_kind conf_kind_time = {sizeof(when_t), parse_time, print_time};
 const struct conf_kind conf_kind_choice = {sizeof(unsigned), parse_choice, print_choice};
 const struct conf_kind conf_kind_bool = {sizeof(bool), parse_bool, print_bool};
 const struct conf_kind conf_kind_oid = {sizeof(struct str), parse_oid, conf_print_str};
+const struct conf_kind conf_kind_sha256 = {sizeof(struct str), parse_sha256, conf_print_str};

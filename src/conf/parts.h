@@ -9,6 +9,7 @@
 #include "base/when.h"
 #include "conf/profile.h"
 #include "conf/rules.h"
+#include "conf/value.h"
 
 struct conf_numbers {
     const uint64_t *p;
@@ -49,10 +50,31 @@ struct conf_site {
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
 
+/* What is limited: so often in a time. */
+enum conf_limit {
+    CONF_LIMIT_ACCOUNTS_PER_NETWORK,
+    CONF_LIMIT_ORDERS_PER_ACCOUNT,
+    CONF_LIMIT_ORDERS_PER_NETWORK,
+    CONF_LIMIT_CERTIFICATES_PER_EAB,
+    CONF_LIMIT_CERTIFICATES_PER_ZONE,
+    CONF_LIMIT_CERTIFICATES_PER_NAMES,
+    CONF_LIMIT_CERTIFICATES,
+    CONF_LIMITS
+};
+
+/* Another rate for one account, network, key of bindings, zone, or list of names. */
+struct conf_override {
+    enum conf_limit limit;
+    struct str of; /* as the message of the limit calls it; empty for all certificates */
+    struct conf_rate rate;
+    when_t until;
+};
+
 /* What may take a second person. */
 enum conf_two_persons {
     CONF_TWO_ISSUER_CREATE,
     CONF_TWO_ISSUER_ROTATE,
     CONF_TWO_ISSUER_REVOKE,
+    CONF_TWO_THAW,
     CONF_TWO_COUNT
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/name.h"
 #include "conf/kind_int.h"
 #include "conf/load.h"
 #include "conf/text.h"
@@ -198,6 +199,56 @@ static void dump_below(const struct conf_key *above, const void *base, unsigned 
 void conf_dump(const struct conf *conf, struct buf *out)
 {
     dump_below(NULL, conf, 0, out);
+}
+
+/* ---- a part of it */
+
+static const struct conf_key *find_key(struct str path)
+{
+    for (size_t i = 0; i < conf_schema_n; i++)
+        if (str_eq(str_of(conf_schema[i].path), path))
+            return &conf_schema[i];
+    return NULL;
+}
+
+static bool is_of(const struct conf_prober *prober, const struct conf_resolver *r)
+{
+    for (size_t i = 0; i < prober->zones.n; i++)
+        if (name_under(r->zone, prober->zones.p[i]))
+            return true;
+    return false;
+}
+
+void conf_prober_settings(const struct conf *conf, const struct conf_prober *prober,
+                          struct buf *out)
+{
+    const struct conf_key *resolvers = find_key(STR("resolvers"));
+    const struct conf_key *validation = find_key(STR("validation"));
+    size_t at = 0;
+
+    buf_putz(out, "organization: prober\ndomain: ");
+    conf_put_scalar(conf->domain, out);
+    /* It listens nowhere, so no port is its own (validate_reach_self). */
+    buf_putz(out, "\nlisten: {api: [\"127.0.0.1:0\"], plain: [\"127.0.0.1:0\"]}\n"
+                  "acme: {caa_identities: [");
+    for (size_t i = 0; i < conf->acme.identities.n; i++) {
+        buf_putz(out, i ? ", " : "");
+        conf_put_scalar(conf->acme.identities.p[i], out);
+    }
+    buf_putz(out, "]}\nvalidation:\n");
+    for (const struct conf_key *key; (key = conf_schema_next(validation, &at));) {
+        buf_printf(out, "  %.*s: ", STR_ARG(conf_key_name(key)));
+        conf_print(key, conf, out);
+        buf_putz(out, "\n");
+    }
+    buf_putz(out, "resolvers: [");
+    for (size_t i = 0, n = 0; i < conf->n_resolvers; i++) {
+        if (!is_of(prober, &conf->resolvers[i]))
+            continue;
+        buf_putz(out, n++ ? ", " : "");
+        conf_print_item(resolvers, &conf->resolvers[i], out);
+    }
+    buf_putz(out, "]\n");
 }
 
 /* ---- the same as JSON */

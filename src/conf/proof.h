@@ -4,9 +4,15 @@
 
 #include "base/addr.h"
 #include "base/str.h"
+#include "conf/profile.h"
 
 struct conf_ports {
     const struct addr_port *p;
+    size_t n;
+};
+
+struct conf_nets {
+    const struct addr_net *p;
     size_t n;
 };
 
@@ -24,6 +30,17 @@ struct conf_resolver {
     enum conf_resolver_mode mode;
     uint64_t agree; /* so many servers must give the same answer */
 };
+
+/* A prober on another host, for a part of the network that the CA's host cannot reach: it alone
+ * validates what is in its zones and networks. */
+struct conf_prober {
+    struct str name;           /* unique */
+    struct conf_strs zones;    /* canonical; names at and below them */
+    struct conf_nets networks; /* addresses; zones and networks together: at least one */
+    struct conf_strs keys; /* SHA-256 of the SubjectPublicKeyInfo of its certificate, 64 lower-case
+                              hexadecimal digits; at least one */
+};
+enum { CONF_PROBERS_MAX = 16, CONF_PROBER_PLACES_MAX = 256 /* zones, and networks, of each */ };
 
 enum conf_challenge {
     CONF_CHALLENGE_HTTP_01,

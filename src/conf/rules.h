@@ -7,11 +7,6 @@
 #include "conf/profile.h"
 #include "conf/proof.h"
 
-struct conf_nets {
-    const struct addr_net *p;
-    size_t n;
-};
-
 enum {
     CONF_RULES_MAX = 10000,
     CONF_RULE_LIST_MAX = 1000, /* names, networks, keys ... of one rule or group, each */

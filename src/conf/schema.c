@@ -51,7 +51,11 @@ static const char *const caa_modes[] = {"check", "strict", "off", NULL};
 static const char *const bindings[] = {"optional", "required", NULL};
 static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
 static const char *const switches[] = {"off", "on", NULL};
-static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke", NULL};
+static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
+                                          "issuance.thaw", NULL};
+static const char *const limits[] = {
+    "accounts_per_network",  "orders_per_account",     "orders_per_network", "certificates_per_eab",
+    "certificates_per_zone", "certificates_per_names", "certificates",       NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -63,6 +67,7 @@ static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
 static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
+static_assert(sizeof(limits) / sizeof(char *) == CONF_LIMITS + 1);
 /* With "none", CONF_PROOF_NONE. */
 static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
 static_assert(sizeof(asking) / sizeof(char *) == CONF_FROM_COUNT + 1);
@@ -72,13 +77,16 @@ static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
 static_assert(sizeof(enum conf_together) == sizeof(unsigned));
+static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
+ADJACENT(struct conf, probers, n_probers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
+ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 
 static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
                                                "tlcp-sign", "tlcp-enc", NULL};
@@ -220,6 +228,22 @@ const struct conf_key conf_schema[] = {
      .min = 1, .max = 20, .initial = "5", .take = &live,
      .help = "Until a challenge that finds nobody is invalid"},
 
+    {STRUCTS("probers", CONF_ITEMS, probers, struct conf_prober), .take = &live,
+     .help = "Hosts that validate (`autarky prober`) for what this one cannot reach"},
+    {KEY_IN("probers[].name", CONF_ONE, struct conf_prober, name, &conf_kind_ident),
+     .required = true, .unique = true, .take = &live,
+     .help = "For messages and the audit log"},
+    {KEY_IN("probers[].zones", CONF_MANY, struct conf_prober, zones, &conf_kind_host),
+     .take = &live,
+     .help = "Domains whose names, with all below, it alone validates; the longest counts"},
+    {KEY_IN("probers[].networks", CONF_MANY, struct conf_prober, networks, &conf_kind_net),
+     .take = &live,
+     .help = "Addresses that it alone validates; the narrowest network counts"},
+    {KEY_IN("probers[].keys", CONF_MANY, struct conf_prober, keys, &conf_kind_sha256),
+     .required = true, .filled = true, .take = &live,
+     .help = "SHA-256 of the public key of its certificate, which must be one of this CA: "
+             "\"spki_sha256\" of `autarky cert show --json`; two while it is renewed"},
+
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},
@@ -266,8 +290,8 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("profiles.*.revocation", CONF_ONE, struct conf_profile, revocation,
             &conf_kind_choice),
      .names = revocations, .initial = "auto", .take = &live,
-     .help = "What it says of where revocation is looked up: none, crl, ocsp, both; auto: both "
-             "where urls.plain is set"},
+     .help = "What it says of where revocation is looked up: none (and that it is not, RFC 9608), "
+             "crl, ocsp, both; auto: both where urls.plain is set"},
     {KEY_IN("profiles.*.must_staple", CONF_ONE, struct conf_profile, must_staple, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Clients must refuse a server that does not staple an OCSP answer"},
@@ -477,6 +501,49 @@ const struct conf_key conf_schema[] = {
      .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
      .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
+    MAP_OF_KEYS("audit"),
+    {KEY("audit.interval", CONF_ONE, audit.interval, &conf_kind_span),
+     .min = WHEN_SECOND, .max = WHEN_DAY, .initial = "1m", .take = &live,
+     .help = "So often the head of the audit log is signed, if there is something new in it"},
+
+    MAP_OF_KEYS("limits"),
+    {KEY("limits.accounts_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ACCOUNTS_PER_NETWORK],
+         &conf_kind_rate), .initial = "1000/1h", .take = &live,
+     .help = "New ACME accounts from one network (of IPv4 24 bits, of IPv6 64)"},
+    {KEY("limits.orders_per_account", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_ACCOUNT],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "New orders of one ACME account"},
+    {KEY("limits.orders_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_NETWORK],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "New orders from one network"},
+    {KEY("limits.certificates_per_eab", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_EAB],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "Certificates of all accounts that were made with one key of `autarky eab create`"},
+    {KEY("limits.certificates_per_zone", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_ZONE],
+         &conf_kind_rate), .initial = "none", .take = &live,
+     .help = "Certificates for names at or below one label under the domain, or under an internal "
+             "suffix"},
+    {KEY("limits.certificates_per_names", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_NAMES],
+         &conf_kind_rate), .initial = "1000/1d", .take = &live,
+     .help = "Certificates for exactly the same names, but for renewals in their time (RFC 9773)"},
+    {KEY("limits.certificates", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES], &conf_kind_rate),
+     .initial = "none", .take = &live,
+     .help = "Certificates for ACME clients altogether"},
+    {STRUCTS("limits.overrides", CONF_ITEMS, limits.overrides, struct conf_override), .take = &live,
+     .help = "Other rates for some of them, until a day"},
+    {KEY_IN("limits.overrides[].limit", CONF_ONE, struct conf_override, limit, &conf_kind_choice),
+     .names = limits, .required = true, .take = &live,
+     .help = "Which of these limits"},
+    {KEY_IN("limits.overrides[].of", CONF_ONE, struct conf_override, of, &conf_kind_text),
+     .min = 1, .max = 1024, .take = &live,
+     .help = "Whose: as the limit's message says it"},
+    {KEY_IN("limits.overrides[].rate", CONF_ONE, struct conf_override, rate, &conf_kind_rate),
+     .required = true, .take = &live,
+     .help = "So often instead, or none"},
+    {KEY_IN("limits.overrides[].until", CONF_ONE, struct conf_override, until, &conf_kind_time),
+     .required = true, .take = &live,
+     .help = "When that ends, as in 2027-01-31T00:00:00Z"},
+
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,
      .initial = "127.0.0.0/8 ::1/128",
@@ -485,7 +552,8 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke"},
+     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke, "
+             "issuance.thaw"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
 

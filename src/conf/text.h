@@ -13,6 +13,13 @@ void conf_dump(const struct conf *conf, struct buf *out);
  * and addresses are texts, as in the file. */
 void conf_dump_json(const struct conf *conf, struct buf *out);
 
+/* What a prober on another host has to know to validate as this one would: `domain`, the CAA
+ * identities, all of `validation`, and the resolvers of zones that are its own; nothing else. YAML
+ * that loads (conf/load.h) as a configuration of its own. */
+void conf_prober_settings(const struct conf *conf, const struct conf_prober *prober,
+                          struct buf *out);
+enum { CONF_PROBER_SETTINGS_MAX = 256 * 1024 };
+
 /* What `autarky init` knows. */
 struct conf_template {
     struct str organization;

@@ -13,6 +13,7 @@ enum rc conf_span_parse(struct str s, when_t *out);
  * as 1024. RC_PARSE, RC_TOOBIG past 2^63 - 1. */
 enum rc conf_size_parse(struct str s, uint64_t *out);
 
+#define CONF_RATE_PER_MAX (366 * WHEN_DAY)
 struct conf_rate {
     uint64_t count; /* at least 1 */
     when_t per;

@@ -5,17 +5,15 @@
 
 #include "core/accounts.h"
 #include "core/core_int.h"
+#include "core/locks.h"
 #include "ev/clock.h"
 #include "log/log.h"
-#include "metrics/metrics.h"
-#include "metrics/view.h"
 #include "net/net.h"
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
     ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
-    STATUS_SECONDS = 2
 };
 
 MSG(msg_unknown, "core.admin-unknown",
@@ -48,7 +46,7 @@ typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err 
 
 struct api_view core_view(const struct core *core, const struct ipc_status *processes)
 {
-    return (struct api_view){
+    struct api_view v = {
         .store = core->store,
         .ca = core->ca,
         .conf = core->conf,
@@ -60,6 +58,9 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .validating = acme_validating(core->acme),
         .now = clock_now(ev_clock(core->ev)),
     };
+
+    v.n_probers = core_remotes_show(core, v.probers);
+    return v;
 }
 
 static struct api_view view(const struct question *q)
@@ -307,34 +308,22 @@ static enum rc answer_renewal_list(struct question *q, struct json_out *o, struc
     return core_renewal_list(q->core, o);
 }
 
-static void eab_create(struct question *q)
+static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
 {
-    core_eab_create(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void eab_revoke(struct question *q)
-{
-    core_eab_revoke(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void account_deactivate(struct question *q)
-{
-    core_account_deactivate(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
-}
-
-static void renewal_pull(struct question *q)
-{
-    core_renewal_pull(q->core, q->req, json_root(q->args), q->who);
-    json_free(q->args);
+    (void)err;
+    return core_issuance_status(q->core, o);
 }
 
 static void probe_look(struct question *q)
 {
     core_probe_look(q->core, q->req, json_root(q->args));
     json_free(q->args);
+}
+
+static void audit_head(struct question *q)
+{
+    json_free(q->args);
+    core_audit_head(q->core, q->req);
 }
 
 static void drill_runner(struct question *q)
@@ -351,6 +340,10 @@ static const struct command {
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
     bool people; /* control.people may ask it as well */
+    bool record; /* it does something that no other event tells of */
+    /* A change by somebody, which ends the request. */
+    void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
+                   struct core_who who);
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
@@ -358,31 +351,79 @@ static const struct command {
     {"cert show", answer_cert_show, false, NULL},
     {"cert sign", NULL, false, cert_sign},
     {"cert revoke", NULL, false, cert_revoke},
-    {"ui link", answer_ui_link, false, NULL},
-    {"reload", NULL, false, reload},
+    {"ui link", answer_ui_link, false, NULL, .record = true},
+    {"reload", NULL, false, reload, .record = true},
     {"site list", NULL, false, site_list},
-    {"site renew", NULL, false, site_renew},
+    {"site renew", NULL, false, site_renew, .record = true},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change},
-    {"signer restart", NULL, false, signer_restart},
+    {"signer restart", NULL, false, signer_restart, .record = true},
     {"approval list", answer_approval_list, false, NULL, true},
     {"approval grant", NULL, false, approval_grant, true},
     {"approval deny", NULL, false, approval_deny, true},
-    {"eab create", NULL, false, eab_create},
+    {"eab create", .change = core_eab_create},
     {"eab list", answer_eab_list, false, NULL},
-    {"eab revoke", NULL, false, eab_revoke},
+    {"eab revoke", .change = core_eab_revoke},
     {"account list", answer_account_list, false, NULL},
     {"account show", answer_account_show, false, NULL},
-    {"account deactivate", NULL, false, account_deactivate},
-    {"renewal pull", NULL, false, renewal_pull},
+    {"account deactivate", .change = core_account_deactivate},
+    {"renewal pull", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"issuance freeze", .change = core_issuance_freeze},
+    {"issuance thaw", .change = core_issuance_thaw},
+    {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
-    {"drill runner", NULL, false, drill_runner},
+    {"drill runner", NULL, false, drill_runner, .record = true},
+    {"audit head", NULL, false, audit_head},
 };
 
 static bool is_admin(const struct core *core, uid_t uid)
 {
     return uid == 0 || uid == core->admin_uid;
+}
+
+static void start(struct question *q, const struct command *c)
+{
+    if (c->change) {
+        c->change(q->core, q->req, json_root(q->args), q->who);
+        json_free(q->args);
+    } else if (c->run)
+        c->run(q);
+    else if (c->processes)
+        ask_processes(q, c->answer);
+    else
+        answer(q, c->answer);
+}
+
+struct recorded {
+    struct question q;
+    const struct command *command;
+};
+
+static void on_recorded(void *arg, enum rc rc)
+{
+    struct recorded r = *(struct recorded *)arg; /* which ends with the request */
+    struct err err = ERR_INIT;
+
+    if (rc == RC_OK)
+        start(&r.q, r.command);
+    else
+        refuse(&r.q, rc, &err);
+}
+
+/* It is in the trail before it is done. */
+static void record(struct question *q, const struct command *c)
+{
+    struct recorded *r = ARENA_NEW(ipc_req_arena(q->req), struct recorded);
+    struct err err = ERR_INIT;
+    enum rc rc = RC_NOMEM;
+
+    if (r) {
+        *r = (struct recorded){*q, c};
+        rc = core_audit_command(q->core, q->req, q->who, str_of(c->name), on_recorded, r);
+    }
+    if (rc != RC_OK)
+        refuse(q, rc, &err);
 }
 
 static void dispatch(struct question *q, struct str name)
@@ -398,12 +439,10 @@ static void dispatch(struct question *q, struct str name)
             refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
             return;
         }
-        if (c->run)
-            c->run(q);
-        else if (c->processes)
-            ask_processes(q, c->answer);
+        if (c->record)
+            record(q, c);
         else
-            answer(q, c->answer);
+            start(q, c);
         return;
     }
     refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
@@ -429,74 +468,6 @@ static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
         return;
     }
     dispatch(&q, ask->command);
-}
-
-/* ---- numbers */
-
-static const char *const queues[] = {"validation", "issuance", "store"};
-METRIC_GAUGE_BY(queue_length, "core_queue_length", "What core is at work on, or holds back",
-                "queue", queues);
-/* By enum role. */
-static const char *const processes[] = {"supervisor", "front",  "gateway", "core",
-                                        "signer",     "prober", "keeper",  "runner"};
-METRIC_GAUGE_BY(restarts, "process_restarts",
-                "How often the supervisor had to start a process again", "process", processes);
-
-static void set_gauges(const struct core *core, const struct ipc_status *status)
-{
-    const size_t lengths[] = {acme_validating(core->acme), ca_pending(core->ca),
-                              store_pending(core->store)};
-    int64_t n[METRIC_LENGTH(processes)] = {0};
-
-    for (size_t i = 0; i < METRIC_LENGTH(queues); i++)
-        metric_set(&queue_length, i, (int64_t)lengths[i]);
-    for (size_t i = 0; status && i < status->processes.n; i++)
-        if (status->processes.v[i].role < METRIC_LENGTH(processes))
-            n[status->processes.v[i].role] += status->processes.v[i].restarts;
-    for (size_t i = 0; status && i < METRIC_LENGTH(processes); i++)
-        metric_set(&restarts, i, n[i]);
-}
-
-struct numbers {
-    struct core *core;
-    struct ipc_req *req;
-};
-
-static void reply_numbers(const struct numbers *q, const struct ipc_status *status)
-{
-    CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
-    struct ipc_metrics reply;
-
-    set_gauges(q->core, status);
-    revocation_measure(q->core->revocation);
-    metrics_snapshot(&snapshot);
-    reply.snapshot = buf_str(&snapshot);
-    if (buf_rc(&snapshot) == RC_OK)
-        IGNORE_RC(ipc_reply(q->req, &reply)); /* on failure front has been told */
-    else
-        ipc_req_drop(q->req);
-}
-
-static void got_status(void *arg, const struct ipc_answer *a)
-{
-    reply_numbers(arg, a->rc == RC_OK ? a->msg : NULL);
-}
-
-void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd)
-{
-    const struct role_env *env = arg;
-    struct numbers q = {env->state, req}, *kept = ARENA_NEW(ipc_req_arena(req), struct numbers);
-    struct ipc_ask ask = {
-        .type = IPC_STATUS, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_status, .arg = kept};
-
-    (void)msg;
-    (void)fd;
-    if (kept) {
-        *kept = q;
-        if (q.core->supervisor && ipc_call(q.core->supervisor, &ask, NULL) == RC_OK)
-            return;
-    }
-    reply_numbers(&q, NULL);
 }
 
 /* ---- conversations, their ends */

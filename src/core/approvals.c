@@ -157,22 +157,34 @@ static void put_what(const struct json *change, const char *action, struct buf *
     }
 }
 
+static enum rc needs(struct core_approval *out)
+{
+    TRY(arena_str(out->arena, out->what, &out->what));
+    TRY(arena_str(out->arena, out->action, &out->action));
+    out->needed = true;
+    return crypto_sha256(out->what, out->digest.b);
+}
+
 enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out)
 {
     CLEANUP(buf_done) struct buf what = BUF_INIT(WHAT_MAX);
     const char *action;
 
-    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev))};
+    *out = (struct core_approval){.who = who, .now = clock_now(ev_clock(core->ev)), .arena = a};
     if (!takes_two(core->conf->control.two_persons, change, &action))
         return RC_OK;
     put_what(change, action, &what);
     TRY(buf_rc(&what));
-    TRY(arena_str(a, buf_str(&what), &out->what));
-    TRY(arena_str(a, str_of(action), &out->action));
-    out->needed = true;
-    out->arena = a;
-    return crypto_sha256(out->what, out->digest.b);
+    out->what = buf_str(&what);
+    out->action = str_of(action);
+    return needs(out);
+}
+
+enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
+                                struct core_approval *out)
+{
+    return core->conf->control.two_persons & 1u << kind ? needs(out) : RC_OK;
 }
 
 /* ---- inside of transactions */

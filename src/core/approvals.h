@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "conf/conf.h"
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -47,6 +48,10 @@ bool core_is_person(const struct core *core, uid_t uid);
 /* Does `change` (of `issuer change`) take a second person, for any of what it does? */
 enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out);
+/* The same for one thing that is put in words already, copied into out->arena: `out` comes with
+ * who, now, arena, action and what. */
+enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
+                                struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
 /* Asks for it when nobody has yet; the argument of a store job. */

@@ -2,6 +2,7 @@
 #include "core/change.h"
 
 #include "audit/audit.h"
+#include "log/log.h"
 
 MSG(msg_when, "core.admin-when",
     "\"{0}\" is no time from now on, as in 2026-12-24T18:00:00Z, or how long from now, as in 30d");
@@ -34,13 +35,36 @@ static enum rc write_fn(struct store_txn *txn, void *arg)
     struct core_change *c = arg;
 
     c->err = ERR_INIT;
+    TRY(core_approval_use(txn, &c->approval));
     return c->write(txn, c);
+}
+
+static enum rc ask_fn(struct store_txn *txn, void *arg)
+{
+    return core_approval_ask(txn, &((struct core_change *)arg)->approval);
+}
+
+static void asked(enum rc rc, void *arg)
+{
+    struct core_change *c = arg;
+
+    if (rc == RC_OK) {
+        log_warn("core.approval-waits", LOG_STR("approval", id_str(&c->approval.row.id)),
+                 LOG_STR("what", c->approval.what), LOG_STR("by", c->asker));
+        rc = core_approval_says(&c->approval, &c->err);
+    }
+    fail(c->req, rc, &c->err);
 }
 
 static void written(enum rc rc, void *arg)
 {
     struct core_change *c = arg;
 
+    if (c->approval.missing) {
+        rc = store_write(c->core->store, ask_fn, asked, c);
+        if (rc == RC_OK)
+            return;
+    }
     if (rc == RC_OK)
         succeed(c);
     else
@@ -119,6 +143,7 @@ static struct core_change *begin(struct core *core, struct ipc_req *req, const s
     c->a = ipc_req_arena(req);
     c->args = args;
     c->now = v.now;
+    c->who = who;
     if (json_get(args, "dry_run") && json_bool(json_get(args, "dry_run"), &c->dry) != RC_OK)
         c->dry = true;
     return core_who_str(who, c->a, &c->asker) == RC_OK ? c : NULL;

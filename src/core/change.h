@@ -7,6 +7,7 @@
 #include "core/core_int.h"
 #include "store/accounts.h"
 #include "store/eab.h"
+#include "store/locks.h"
 #include "store/renewals.h"
 
 enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */ };
@@ -17,6 +18,7 @@ struct core_change {
     struct ipc_req *req;
     struct arena *a;
     const struct json *args;
+    struct core_who who;
     struct str asker; /* "uid 0" */
     struct str why;
     when_t now;
@@ -25,13 +27,16 @@ struct core_change {
     struct store_eab eab;
     struct store_account account;
     struct store_renewal renewal;
+    struct store_lock lock;
     uint64_t certificates;
+    struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
     void (*put)(struct core_change *c, struct json_out *o);
 };
 
 /* Reads "reason" and "dry_run", calls `read`, which checks the rest and sets `write` and `put`, and
- * ends `req`: with the object that `put` fills, or with c->err. */
+ * ends `req`: with the object that `put` fills, or with c->err. What takes a second person, and has
+ * none yet, is asked of one, and not written. */
 void core_change_run(struct core *core, struct ipc_req *req, const struct json *args,
                      struct core_who who, enum rc (*read)(struct core_change *c));
 /* A text of the arguments, printable, in the arena; empty when it is not given. */

@@ -55,6 +55,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = core;
     list_init(&core->admins);
+    list_init(&core->far);
     core->ev = env->ev;
     core->conf = env->conf;
     core->control = -1;
@@ -170,6 +171,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
         log_info("core.names-left-out", LOG_STR("names", core->names.left_out),
                  LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
     core_ui_init(core);
+    TRY(core_audit_new(core));
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -181,9 +183,12 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core->signer = chan;
         ca_set_signer(core->ca, chan);
         revocation_set_signer(core->revocation, chan);
+        core_audit_signer(core);
         if (chan)
             core_issuers_compare(core);
     }
+    if (role == ROLE_FRONT)
+        core->front = chan;
     if (role == ROLE_RUNNER)
         core->runner = chan;
     if (role == ROLE_PROBER) {
@@ -221,6 +226,7 @@ static void core_commit(struct role_env *env)
     core->conf = env->conf;
     policy_unref(core->policy);
     core->policy = MOVE(core->next_policy);
+    core_audit_conf(core);
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf, core->policy);
@@ -244,6 +250,7 @@ static void core_drain(struct role_env *env)
     struct core *core = env->state;
 
     core_admin_stop(core);
+    core_audit_stop(core);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -257,11 +264,14 @@ static void core_close(struct role_env *env)
     if (!core)
         return;
     core_admin_stop(core);
+    core_audit_stop(core);
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     store_close(core->store);
+    core_audit_free(core);
     revocation_free(core->revocation);
+    core_remotes_stop(core);
     acme_free(core->acme);
     ca_free(core->ca);
     policy_unref(core->policy);
@@ -275,10 +285,8 @@ static void core_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HTTP, core_on_http},
-    {IPC_API_CERT, core_on_api_cert},
-    {IPC_VOUCH, core_on_vouch},
-    {IPC_METRICS, core_on_metrics},
+    {IPC_HTTP, core_on_http},       {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
+    {IPC_METRICS, core_on_metrics}, {IPC_PROBER, core_on_prober},
 };
 
 const struct role_def role_core = {

@@ -3,7 +3,8 @@
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
  * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
- * drill.c (the runner).
+ * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
+ * numbers.c (/metrics).
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "core/approvals.h"
+#include "core/remote.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
@@ -49,9 +51,12 @@ struct core {
     struct revocation *revocation;
     struct acme *acme;
     struct core_names names;
-    struct ipc_chan *supervisor; /* borrowed, as the next four; NULL while away */
+    struct ipc_chan *supervisor; /* borrowed, as the next five; NULL while away */
     struct ipc_chan *signer;
     struct ipc_chan *prober;
+    struct ipc_chan *front; /* the newest */
+    struct core_remote remotes[CONF_PROBERS_MAX];
+    struct list far; /* attempts that were not asked, and will be told so */
     struct ipc_chan *runner;
     struct ipc_chan *keeper;             /* also NULL while there are no sites */
     unsigned char eab_key[ACME_EAB_KEY]; /* outside of the database on purpose */
@@ -64,6 +69,7 @@ struct core {
     uid_t admin_uid;               /* who may use the control socket besides root */
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
+    struct core_audit *audit;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };
@@ -101,6 +107,22 @@ enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
 /* Ends an admin command with the document in `o`, written to `text`, or with why there is none. */
 void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
+
+/* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
+
+enum rc core_audit_new(struct core *core);
+/* Makes no more heads; core_audit_free comes when the store is closed. */
+void core_audit_stop(struct core *core);
+void core_audit_free(struct core *core);
+/* core->conf is another one: records what has changed, and takes the interval. */
+void core_audit_conf(struct core *core);
+/* There is another signer. */
+void core_audit_signer(struct core *core);
+/* Admin command `audit head`: has a head signed now; ends `req` with {"records", "note"}. */
+void core_audit_head(struct core *core, struct ipc_req *req);
+/* Records that this command was given; `then` runs when that is on disk, or with why it is not. */
+enum rc core_audit_command(struct core *core, struct ipc_req *req, struct core_who who,
+                           struct str command, void (*then)(void *arg, enum rc rc), void *arg);
 
 /* ---- sites.c: the gateway's keeper */
 

@@ -7,9 +7,6 @@
 #include "ipc/probe_messages.h"
 #include "ipc/table.h"
 
-/* Behind the prober's own limit, which has a share of its own for CAA. */
-#define PROBE_SLACK (8 * WHEN_SECOND)
-
 /* What is not tried at once waits in the store, in turns, and not here. */
 static_assert(ACME_VALIDATIONS_MAX <= (int)IPC_VALIDATE_CREDITS);
 
@@ -38,26 +35,14 @@ static void probed(void *arg, const struct ipc_answer *answer)
     mem_free(p);
 }
 
-enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
-                      void *fn_arg)
+static enum rc ask_own(struct core *core, const struct ipc_validate *msg, acme_validated_fn fn,
+                       void *fn_arg)
 {
-    struct core *core = arg;
     struct probe *p = MEM_NEW(struct probe);
-    struct ipc_validate msg = {
-        .challenge = v->challenge,
-        .identifier_type = v->identifier_type,
-        .identifier = v->identifier,
-        .wildcard = v->wildcard,
-        .caa_only = v->caa_only,
-        .account = v->account,
-        .token = v->token,
-        .key_authorization = v->key_authorization,
-        .attempt = v->attempt,
-    };
     struct ipc_ask ask = {
         .type = IPC_VALIDATE,
-        .msg = &msg,
-        .timeout = core->conf->validation.timeout + PROBE_SLACK,
+        .msg = msg,
+        .timeout = core->conf->validation.timeout + CORE_PROBE_SLACK,
         .fn = probed,
         .arg = p,
     };
@@ -70,6 +55,28 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
     if (rc != RC_OK)
         mem_free(p);
     return rc;
+}
+
+/* What is a remote prober's is never asked of ours: it could reach somebody else by that name. */
+enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
+                      void *fn_arg)
+{
+    struct core *core = arg;
+    const struct conf_prober *remote = conf_prober_for(core->conf, v->identifier);
+    const struct ipc_validate msg = {
+        .challenge = v->challenge,
+        .identifier_type = v->identifier_type,
+        .identifier = v->identifier,
+        .wildcard = v->wildcard,
+        .caa_only = v->caa_only,
+        .account = v->account,
+        .token = v->token,
+        .key_authorization = v->key_authorization,
+        .attempt = v->attempt,
+    };
+
+    return remote ? core_remote_validate(core, remote, &msg, fn, fn_arg)
+                  : ask_own(core, &msg, fn, fn_arg);
 }
 
 /* ---- what does the CA see? */
@@ -103,18 +110,31 @@ struct look {
     void *arg;
 };
 
+/* It is shown on terminals, and may be the word of another host: no control characters, however
+ * written. */
+static bool is_plain(struct str json)
+{
+    for (size_t i = 0; i < json.n; i++)
+        if ((unsigned char)json.p[i] < ' ' || str_starts(str_skip(json, i), STR("\\u00")))
+            return false;
+    return true;
+}
+
 static void looked(void *arg, const struct ipc_answer *answer)
 {
     struct look *look = arg;
     const struct ipc_preflight_reply *reply = answer->msg;
+    bool good = answer->rc == RC_OK && is_plain(reply->json);
 
-    look->fn(look->arg, answer->rc, answer->rc == RC_OK ? reply->json : STR(""));
+    look->fn(look->arg, answer->rc == RC_OK && !good ? RC_PARSE : answer->rc,
+             good ? reply->json : STR(""));
     mem_free(look);
 }
 
 enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg)
 {
     struct core *core = arg;
+    const struct conf_prober *remote = conf_prober_for(core->conf, p->identifier);
     struct look *look = MEM_NEW(struct look);
     struct ipc_preflight msg = {
         .identifier_type = p->identifier_type,
@@ -128,7 +148,7 @@ enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn f
     struct ipc_ask ask = {
         .type = IPC_PREFLIGHT,
         .msg = &msg,
-        .timeout = core->conf->validation.timeout + PROBE_SLACK,
+        .timeout = core->conf->validation.timeout + CORE_PROBE_SLACK,
         .fn = looked,
         .arg = look,
     };
@@ -137,7 +157,10 @@ enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn f
     if (!look)
         return RC_NOMEM;
     *look = (struct look){fn, fn_arg};
-    rc = core->prober ? ipc_call(core->prober, &ask, NULL) : RC_CLOSED;
+    if (remote)
+        rc = core_remote_look(core, remote, &msg, &ask);
+    else
+        rc = core->prober ? ipc_call(core->prober, &ask, NULL) : RC_CLOSED;
     if (rc != RC_OK)
         mem_free(look);
     return rc;
@@ -174,6 +197,8 @@ static enum rc read_name(struct str text, struct arena *a, struct acme_preflight
 void core_probe_look(struct core *core, struct ipc_req *req, const struct json *args)
 {
     struct acme_preflight ask = {.wildcard = false};
+    const struct conf_prober *remote = NULL;
+    struct err err = ERR_INIT;
     struct str name;
     enum rc rc = json_str(json_get(args, "name"), &name) == RC_OK ? RC_OK : RC_INVAL;
 
@@ -181,6 +206,12 @@ void core_probe_look(struct core *core, struct ipc_req *req, const struct json *
         rc = read_name(name, ipc_req_arena(req), &ask);
     if (rc == RC_OK)
         rc = core_preflight(core, &ask, shown, req);
-    if (rc != RC_OK)
+    if (rc == RC_CLOSED)
+        remote = conf_prober_for(core->conf, ask.identifier);
+    if (remote)
+        IGNORE_RC(core_remote_away(remote, ask.identifier, &err));
+    if (remote)
+        ipc_reply_err(req, &err);
+    else if (rc != RC_OK)
         refuse_probe(req, rc);
 }

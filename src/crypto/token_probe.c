@@ -204,7 +204,7 @@ enum rc crypto_token_probe(const struct crypto_token_at *at, struct secret *pin,
 {
     CLEANUP(module_done) struct module m = {.handle = NULL};
     struct ck_token_info info;
-    ck_ulong slot;
+    ck_ulong slot = 0;
 
     TRY(load(at, &m, err));
     TRY(select_token(at, &m, &slot, &info, err));

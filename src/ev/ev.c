@@ -31,7 +31,9 @@ struct ev_fd {
     uv_poll_t handle;
     ev_fd_cb cb;
     void *arg;
-    unsigned watched;
+    unsigned watched; /* what the owner wants to hear of */
+    unsigned
+        armed; /* what libuv listens for: that, and what is no longer wanted but has not come */
 };
 
 struct ev_signal {
@@ -247,22 +249,46 @@ void ev_timer_stop(struct ev_timer *t)
         ev_heap_remove(&t->ev->timers, t);
 }
 
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+static void arm(struct ev_fd *f, unsigned events)
+{
+    int want = 0;
+
+    if (events & EV_READ)
+        want |= UV_READABLE;
+    if (events & EV_WRITE)
+        want |= UV_WRITABLE;
+    f->armed = events;
+    /* Both fail only on a handle that is being closed. */
+    if (want)
+        (void)uv_poll_start(&f->handle, want, on_poll);
+    else
+        (void)uv_poll_stop(&f->handle);
+}
+
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct ev_fd *f = (struct ev_fd *)handle;
     unsigned got = 0;
 
     if (status < 0) {
+        bool wanted = f->watched != 0;
+
         f->watched = 0;
-        f->cb(f->arg, EV_READ | EV_WRITE);
+        f->armed = 0;
+        if (wanted)
+            f->cb(f->arg, EV_READ | EV_WRITE);
         return;
     }
     if (events & UV_READABLE)
         got |= EV_READ;
     if (events & UV_WRITABLE)
         got |= EV_WRITE;
-    if (got)
-        f->cb(f->arg, got);
+    if (got & ~f->watched) /* it has come now, and would come again and again */
+        arm(f, f->watched);
+    if (got & f->watched)
+        f->cb(f->arg, got & f->watched);
 }
 
 enum rc ev_fd_new(struct ev *ev, int fd, ev_fd_cb cb, void *arg, struct ev_fd **out)
@@ -284,22 +310,13 @@ void ev_fd_free(struct ev_fd *f)
         uv_close((uv_handle_t *)&f->handle, free_closed);
 }
 
+/* Each change costs system calls, and most who stop reading while they answer read again before
+ * anything has come: so less is told to libuv only when it comes. */
 void ev_fd_watch(struct ev_fd *f, unsigned events)
 {
-    int want = 0;
-
-    if (events == f->watched)
-        return;
-    if (events & EV_READ)
-        want |= UV_READABLE;
-    if (events & EV_WRITE)
-        want |= UV_WRITABLE;
     f->watched = events;
-    /* Both fail only on a handle that is being closed. */
-    if (want)
-        (void)uv_poll_start(&f->handle, want, on_poll);
-    else
-        (void)uv_poll_stop(&f->handle);
+    if (events & ~f->armed)
+        arm(f, events);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)

@@ -143,6 +143,8 @@ static enum rc add_listener(struct front *f, const struct role_listener *l, stru
         .on_request = on_request,
         .on_answered = on_answered,
         .on_failed = on_failed,
+        .other = &front_prober_speaker,
+        .other_protocol = STR(FRONT_PROBER_ALPN),
         .arg = f,
     };
     struct addr_port at = {.port = 0};
@@ -165,7 +167,8 @@ static enum rc add_listener(struct front *f, const struct role_listener *l, stru
 
 static enum rc front_open(struct role_env *env, struct err *err)
 {
-    struct tls_context_conf tls = {http_plain_answer};
+    struct tls_context_conf tls = {.plain_answer = http_plain_answer,
+                                   .certified = STR(FRONT_PROBER_ALPN)};
     struct front *f = MEM_NEW(struct front);
 
     if (!f)
@@ -175,6 +178,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     f->core = role_peer(env, ROLE_CORE);
     front_relay_init(&f->relay, f);
     front_keep_init(&f->keep, f);
+    list_init(&f->probers);
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
     TRY(crypto_init());
     role_mend(env, "front", 0700);
@@ -183,6 +187,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     TRY(make_directory(f, err));
     TRY(find_keeper(f, err));
     TRY(tls_context_new(&tls, &f->tls));
+    front_probers_commit(f);
     return front_cert_open(&f->cert, f, err);
 }
 
@@ -222,6 +227,7 @@ static void front_peer(struct role_env *env, enum role role, struct ipc_chan *ch
         return;
     front_relay_resume(&f->relay);
     front_cert_check(&f->cert);
+    front_probers_tell(f);
 }
 
 static void front_commit(struct role_env *env)
@@ -229,6 +235,7 @@ static void front_commit(struct role_env *env)
     struct front *f = env->state;
 
     f->cert.settled = false;
+    front_probers_commit(f);
     if (f->started)
         front_cert_check(&f->cert);
 }
@@ -245,6 +252,7 @@ static void front_drain(struct role_env *env)
 {
     struct front *f = env->state;
 
+    f->leaving = true;
     f->draining = f->n_servers + 1;
     for (size_t i = 0; i < f->n_servers; i++)
         http_server_drain(f->servers[i], on_drained, f);
@@ -280,7 +288,9 @@ static void on_forget(void *arg, struct ipc_req *req, const void *msg, int fd)
     front_keep_forget(&f->keep, forget->tag);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_FORGET, on_forget}};
+static const struct ipc_handler handlers[] = {{IPC_FORGET, on_forget},
+                                              {IPC_FAR_VALIDATE, front_prober_on_validate},
+                                              {IPC_FAR_PREFLIGHT, front_prober_on_preflight}};
 
 const struct role_def role_front = {
     .role = ROLE_FRONT,

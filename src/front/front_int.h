@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of front: front.c (life), http.c (what goes where), relay.c (requests on their way to
- * core and back), keep.c (answers that are given again), cert.c (the API's own certificate). */
+ * core and back), keep.c (answers that are given again), cert.c (the API's own certificate),
+ * prober.c (probers on other hosts). */
 #pragma once
 
 #include "base/list.h"
@@ -24,11 +25,18 @@ enum {
     FRONT_CERT_SECONDS = 60,   /* core and signer may take for a certificate */
     FRONT_CHAIN_MAX = 10,      /* certificates */
     FRONT_METRICS_SECONDS = 5, /* core may take for its numbers */
-    FRONT_FILE_MAX = 64 * 1024,    /* of a file in DATA/front */
-    FRONT_PRIVATE_MAX = 32,        /* connections of the private listener */
-    FRONT_KEPT_MAX = 20000,        /* answers that are kept */
-    FRONT_KEPT_BYTES = 96 << 20,   /* of all of them, with what is around them */
-    FRONT_KEPT_REQUEST_MAX = 1024, /* body of a request whose answer is kept */
+    FRONT_FILE_MAX = 64 * 1024,        /* of a file in DATA/front */
+    FRONT_PRIVATE_MAX = 32,            /* connections of the private listener */
+    FRONT_KEPT_MAX = 20000,            /* answers that are kept */
+    FRONT_KEPT_BYTES = 96 << 20,       /* of all of them, with what is around them */
+    FRONT_PROBERS_MAX = 64,            /* connections that speak as a remote prober, or begin to */
+    FRONT_PROBER_JOIN_SECONDS = 10,    /* it may take to join */
+    FRONT_PROBER_PING_SECONDS = 15,    /* between two pings, and two words to core */
+    FRONT_PROBER_PONG_SECONDS = 20,    /* it may take for the answer; else it is cut */
+    FRONT_PROBER_CORE_SECONDS = 10,    /* core may take to say whether it may join */
+    FRONT_PROBER_LINGER_SECONDS = 2,   /* for its last words, once it is cut */
+    FRONT_PROBER_ERRAND_SECONDS = 120, /* of what it is asked, at most */
+    FRONT_KEPT_REQUEST_MAX = 1024,     /* body of a request whose answer is kept */
 };
 
 #define FRONT_KEY_FILE "front/key.pem"
@@ -99,6 +107,20 @@ void front_cert_check(struct front_cert *c);
 bool front_cert_names(const struct front_cert *c, struct str host);
 void front_cert_done(struct front_cert *c);
 
+/* ---- probers on other hosts */
+
+#define FRONT_PROBER_ALPN "autarky-prober"
+
+extern const struct http_server_speaker front_prober_speaker;
+/* Core is new here and knows of none. */
+void front_probers_tell(struct front *f);
+/* The configuration is another one: whose key is not in it is cut, and so is who has been told
+ * other settings, to join anew. */
+void front_probers_commit(struct front *f);
+/* Handlers of the channel to core; `arg` is the role_env. */
+void front_prober_on_validate(void *arg, struct ipc_req *req, const void *msg, int fd);
+void front_prober_on_preflight(void *arg, struct ipc_req *req, const void *msg, int fd);
+
 /* ---- what goes where */
 
 /* Somebody came to the private listener: the keeper, or nobody. */
@@ -123,6 +145,9 @@ struct front {
     struct front_relay relay;
     struct front_keep keep;
     struct front_cert cert;
+    struct list probers; /* on other hosts */
+    size_t n_probers;
+    bool leaving;
     uint64_t accepted, refused; /* connections, as counted in metrics already */
 };
 

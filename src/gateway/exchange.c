@@ -237,7 +237,7 @@ static enum gateway_step step_answer(struct gateway_exchange *x)
 
 /* ---- the head, and where it leads */
 
-static enum gateway_step unreachable(struct gateway_exchange *x)
+static enum gateway_step no_backend_answers(struct gateway_exchange *x)
 {
     int status = x->why.rc == RC_TIMEOUT ? 504 : 502;
 
@@ -286,11 +286,11 @@ bool gateway_exchange_client_gone(struct gateway_exchange *x)
 static enum gateway_step step_find(struct gateway_exchange *x)
 {
     if (x->why.rc != RC_OK)
-        return unreachable(x);
+        return no_backend_answers(x);
     if (x->late) {
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_find_slow, STR("20")));
         gateway_find_stop(&x->find);
-        return unreachable(x);
+        return no_backend_answers(x);
     }
     if (gateway_exchange_client_gone(x))
         return GATEWAY_CUT;

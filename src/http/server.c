@@ -37,7 +37,8 @@ struct member {
     int64_t since; /* monotonic: it came */
     struct http_server *server;
     struct tls_conn *tls; /* while it shakes hands */
-    void *conn;           /* the speaker's */
+    const struct http_server_speaker *speaker;
+    void *conn; /* the speaker's */
     struct addr client;
     bool refused;
     bool counted; /* in its client's number */
@@ -111,7 +112,7 @@ static void member_free(struct member *m)
     s->refusals -= m->refused;
     tls_conn_free(m->tls);
     if (m->conn)
-        s->speaker->free(m->conn);
+        m->speaker->free(m->conn);
     mem_free(m);
     look_drained(s);
 }
@@ -192,19 +193,22 @@ static const struct http_server_speaker conn_speaker = {conn_new, conn_start, co
 static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
 {
     struct http_server *s = m->server;
-    enum rc rc = s->speaker->new (s->speaker_arg, t, tls, &m->client, m, &m->conn);
+    bool other = s->conf.other && tls && str_eq(tls_conn_alpn(tls), s->conf.other_protocol);
+    enum rc rc;
 
+    m->speaker = other ? s->conf.other : s->speaker;
+    rc = m->speaker->new (other ? s->conf.arg : s->speaker_arg, t, tls, &m->client, m, &m->conn);
     if (rc != RC_OK) {
         fail_rc(m, rc);
         return;
     }
     if (m->refused) {
-        s->speaker->refuse(m->conn);
+        m->speaker->refuse(m->conn);
         return;
     }
-    s->speaker->start(m->conn);
+    m->speaker->start(m->conn);
     if (!s->watch)
-        s->speaker->drain(m->conn);
+        m->speaker->drain(m->conn);
 }
 
 static void on_open(void *arg, enum rc rc, const struct err *err)
@@ -413,7 +417,7 @@ void http_server_drain(struct http_server *s, void (*done)(void *arg), void *arg
         struct member *m = LIST_ENTRY(link, struct member, link);
 
         if (m->conn)
-            s->speaker->drain(m->conn);
+            m->speaker->drain(m->conn);
     }
     s->drained = done;
     s->drained_arg = arg;

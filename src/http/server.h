@@ -42,6 +42,9 @@ void http_server_closed(void *owner);
 
 struct http_server_conf {
     const struct http_server_speaker *speaker; /* NULL: http_conn */
+    /* Speaks instead of it over connections of TLS whose ALPN chose `other_protocol`. */
+    const struct http_server_speaker *other;
+    struct str other_protocol;
     struct ev *ev;
     const char *name;         /* into req.listener; kept */
     struct tls_context *tls;  /* NULL: plain. Outlives the server */

@@ -26,3 +26,18 @@ IPC_FIELDS(ipc_preflight, IPC_F_STR(ipc_preflight, identifier_type, NAME_BYTES),
            IPC_F_STR(ipc_preflight, key_authorization, 256));
 
 IPC_FIELDS(ipc_preflight_reply, IPC_F_STR(ipc_preflight_reply, json, 128 * KIB));
+
+IPC_FIELDS(ipc_far_validate, IPC_F_STR(ipc_far_validate, prober, NAME_BYTES),
+           IPC_F_STRUCT(ipc_far_validate, ask, ipc_validate));
+
+IPC_FIELDS(ipc_far_preflight, IPC_F_STR(ipc_far_preflight, prober, NAME_BYTES),
+           IPC_F_STRUCT(ipc_far_preflight, ask, ipc_preflight));
+
+IPC_FIELDS(ipc_prober, IPC_F_STR(ipc_prober, name, NAME_BYTES), IPC_F_BOOL(ipc_prober, here),
+           IPC_F_ADDR(ipc_prober, address), IPC_F_STR(ipc_prober, program, NAME_BYTES),
+           IPC_F_STR(ipc_prober, certificate, 16 * KIB), IPC_F_I64(ipc_prober, since));
+
+IPC_FIELDS(ipc_join, IPC_F_STR(ipc_join, program, NAME_BYTES));
+
+IPC_FIELDS(ipc_joined, IPC_F_STR(ipc_joined, name, NAME_BYTES),
+           IPC_F_STR(ipc_joined, settings, 256 * KIB));

@@ -13,6 +13,10 @@ enum {
     OCSP_BYTES = 64 * KIB,  /* X509_OCSP_MAX */
     NONCE_BYTES = 128,
     REASON_MAX = 10,
+    HASH_BYTES = 32,
+    PROOF_BYTES = 126 * HASH_BYTES, /* TREE_PROOF_MAX */
+    ORIGIN_BYTES = 255,             /* NOTE_NAME_MAX */
+    NOTE_BYTES = 4096,              /* NOTE_MAX */
 };
 
 IPC_FIELDS(ipc_revoked, IPC_F_STR(ipc_revoked, serial, SERIAL_BYTES), IPC_F_I64(ipc_revoked, at),
@@ -36,5 +40,12 @@ IPC_FIELDS(ipc_sign_ocsp, IPC_F_STR(ipc_sign_ocsp, issuer, NAME_BYTES),
            IPC_F_STR(ipc_sign_ocsp, nonce, NONCE_BYTES));
 
 IPC_FIELDS(ipc_sign_ocsp_reply, IPC_F_STR(ipc_sign_ocsp_reply, response, OCSP_BYTES));
+
+IPC_FIELDS(ipc_sign_head, IPC_F_U64(ipc_sign_head, from), IPC_F_U64(ipc_sign_head, size),
+           IPC_F_STR(ipc_sign_head, root, HASH_BYTES),
+           IPC_F_STR(ipc_sign_head, proof, PROOF_BYTES));
+
+IPC_FIELDS(ipc_sign_head_reply, IPC_F_STR(ipc_sign_head_reply, origin, ORIGIN_BYTES),
+           IPC_F_STR(ipc_sign_head_reply, note, NOTE_BYTES));
 
 IPC_FIELDS(ipc_forget, IPC_F_STR(ipc_forget, tag, IPC_TAG_MAX));

@@ -47,9 +47,24 @@ struct ipc_sign_ocsp_reply {
     struct str response; /* DER */
 };
 
+/* The tree of the audit log has `size` records and that root, and the proof (32 bytes each) says
+ * that it continues what was signed last, which had `from`. Size 0 asks what was signed last. */
+struct ipc_sign_head {
+    uint64_t from;
+    uint64_t size;
+    struct str root;
+    struct str proof; /* hashes, one after the other */
+};
+
+struct ipc_sign_head_reply {
+    struct str origin; /* of the log */
+    struct str note;   /* what is now signed last; empty: nothing */
+};
+
 struct ipc_forget {
     struct str tag; /* of answers that may have changed; empty: all */
 };
 
 extern const struct ipc_fields ipc_revoked_fields, ipc_sign_crl_fields, ipc_sign_crl_reply_fields,
-    ipc_cert_status_fields, ipc_sign_ocsp_fields, ipc_sign_ocsp_reply_fields, ipc_forget_fields;
+    ipc_cert_status_fields, ipc_sign_ocsp_fields, ipc_sign_ocsp_reply_fields, ipc_sign_head_fields,
+    ipc_sign_head_reply_fields, ipc_forget_fields;

@@ -16,6 +16,7 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define GATEWAY IPC_ROLE(ROLE_GATEWAY)
 #define KEEPER IPC_ROLE(ROLE_KEEPER)
 #define RUNNER IPC_ROLE(ROLE_RUNNER)
+#define REMOTE IPC_ROLE(ROLE_REMOTE)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
 /* What the supervisor starts. */
 #define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER)
@@ -64,12 +65,26 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
          4 * MIB + SLACK, IPC_SIGN_CRL_CREDITS),
     CALL(IPC_SIGN_OCSP, "sign-ocsp", CORE, SIGNER, ipc_sign_ocsp, 2 * SLACK, ipc_sign_ocsp_reply,
          64 * KIB + SLACK, IPC_SIGN_OCSP_CREDITS),
+    CALL(IPC_SIGN_HEAD, "sign-head", CORE, SIGNER, ipc_sign_head, 2 * SLACK, ipc_sign_head_reply,
+         2 * SLACK, 1),
     CALL(IPC_ISSUERS, "issuers", CORE, SIGNER, ipc_none, 0, ipc_issuers, 5 * KIB, 1),
 
     CALL(IPC_VALIDATE, "validate", CORE, PROBER, ipc_validate, SLACK, ipc_validate_reply, 12 * KIB,
          IPC_VALIDATE_CREDITS),
     CALL(IPC_PREFLIGHT, "preflight", CORE, PROBER, ipc_preflight, SLACK, ipc_preflight_reply,
          128 * KIB + SLACK, IPC_PREFLIGHT_CREDITS),
+
+    CALL(IPC_PROBER, "prober", FRONT, CORE, ipc_prober, 24 * KIB, ipc_none, 0, 64),
+    CALL(IPC_FAR_VALIDATE, "far-validate", CORE, FRONT, ipc_far_validate, SLACK, ipc_validate_reply,
+         12 * KIB, IPC_VALIDATE_CREDITS),
+    CALL(IPC_FAR_PREFLIGHT, "far-preflight", CORE, FRONT, ipc_far_preflight, SLACK,
+         ipc_preflight_reply, 128 * KIB + SLACK, IPC_PREFLIGHT_CREDITS),
+    CALL(IPC_JOIN, "join", REMOTE, FRONT, ipc_join, KIB, ipc_joined, 260 * KIB, 1),
+    CALL(IPC_REMOTE_PING, "remote-ping", FRONT, REMOTE, ipc_none, 0, ipc_none, 0, 2),
+    CALL(IPC_REMOTE_VALIDATE, "remote-validate", FRONT, REMOTE, ipc_validate, SLACK,
+         ipc_validate_reply, 12 * KIB, IPC_VALIDATE_CREDITS),
+    CALL(IPC_REMOTE_PREFLIGHT, "remote-preflight", FRONT, REMOTE, ipc_preflight, SLACK,
+         ipc_preflight_reply, 128 * KIB + SLACK, IPC_PREFLIGHT_CREDITS),
 
     STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),

@@ -27,11 +27,13 @@ enum ipc_type {
     IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
     IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */
     IPC_METRICS,   /* ipc_none -> ipc_metrics */
+    IPC_PROBER, /* ipc_prober -> ipc_none: a remote prober is here, or gone; refused, it is cut */
     /* core to signer */
     IPC_SIGN = 64, /* ipc_sign -> ipc_sign_reply */
     IPC_ISSUERS,   /* ipc_none -> ipc_issuers */
     IPC_SIGN_CRL,  /* ipc_sign_crl -> ipc_sign_crl_reply */
     IPC_SIGN_OCSP, /* ipc_sign_ocsp -> ipc_sign_ocsp_reply */
+    IPC_SIGN_HEAD, /* ipc_sign_head -> ipc_sign_head_reply */
     /* core to prober */
     IPC_VALIDATE = 80, /* ipc_validate -> ipc_validate_reply */
     IPC_PREFLIGHT,     /* ipc_preflight -> ipc_preflight_reply */
@@ -46,8 +48,16 @@ enum ipc_type {
     IPC_SITES = 112, /* ipc_sites_ask -> ipc_sites */
     IPC_RENEW,       /* ipc_renew -> ipc_none, when it is under way */
     /* core to front */
-    IPC_FORGET = 116, /* ipc_forget, notify: answers with that tag are not to be given any more */
+    IPC_FORGET = 116,  /* ipc_forget, notify: answers with that tag are not to be given any more */
+    IPC_FAR_VALIDATE,  /* ipc_far_validate -> ipc_validate_reply, by that remote prober */
+    IPC_FAR_PREFLIGHT, /* ipc_far_preflight -> ipc_preflight_reply */
     /* core to runner */
     IPC_RUN = 120, /* ipc_run -> ipc_run_reply */
+    /* a remote prober to front */
+    IPC_JOIN = 122, /* ipc_join -> ipc_joined */
+    /* front to a remote prober */
+    IPC_REMOTE_PING = 124, /* ipc_none -> ipc_none; the first one at once */
+    IPC_REMOTE_VALIDATE,   /* ipc_validate -> ipc_validate_reply */
+    IPC_REMOTE_PREFLIGHT,  /* ipc_preflight -> ipc_preflight_reply */
     IPC_TYPE_END = 128,
 };

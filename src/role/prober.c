@@ -11,11 +11,10 @@
 #include "dns/zones.h"
 #include "ev/ev.h"
 #include "ipc/probe_messages.h"
-#include "log/log.h"
 #include "net/net.h"
+#include "role/probing.h"
 #include "role/resolv.h"
 #include "role/roles.h"
-#include "validate/preflight.h"
 
 static const struct sandbox sandbox = {
     .user = "autarky-prober",
@@ -26,22 +25,21 @@ static const struct sandbox sandbox = {
 struct prober {
     struct role_env *env;
     struct net *net;
-    struct validator *validator;
+    struct probing probing;
     struct dns_zones *next; /* of the configuration that was prepared */
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
     size_t n_servers;
-    bool draining;
-};
-
-/* One request of core; lives in the request's memory. */
-struct probe {
-    struct prober *prober;
-    struct ipc_req *req;
-    struct validate_ask ask;
-    struct validation *run;
 };
 
 /* ---- life */
+
+static void look_drained(void *arg)
+{
+    const struct prober *p = arg;
+
+    if (p->probing.closed && validator_count(p->probing.validator) == 0)
+        role_drained(p->env);
+}
 
 static enum rc prober_open(struct role_env *env, struct err *err)
 {
@@ -52,6 +50,7 @@ static enum rc prober_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = p;
     p->env = env;
+    p->probing = (struct probing){.on_end = look_drained, .arg = p};
     p->n_servers = role_resolv_conf("validation", p->servers);
     return crypto_init();
 }
@@ -64,7 +63,7 @@ static enum rc prober_start(struct role_env *env, struct err *err)
     (void)err;
     TRY(dns_zones_of_conf(env->conf, p->servers, p->n_servers, &zones));
     TRY(net_system(env->ev, &p->net));
-    return validator_new(env->ev, p->net, env->conf, zones, &p->validator);
+    return validator_new(env->ev, p->net, env->conf, zones, &p->probing.validator);
 }
 
 static void prober_abort(struct role_env *env)
@@ -88,21 +87,15 @@ static void prober_commit(struct role_env *env)
 {
     struct prober *p = env->state;
 
-    validator_set(p->validator, env->conf, p->next);
+    validator_set(p->probing.validator, env->conf, p->next);
     prober_abort(env);
-}
-
-static void look_drained(struct prober *p)
-{
-    if (p->draining && validator_count(p->validator) == 0)
-        role_drained(p->env);
 }
 
 static void prober_drain(struct role_env *env)
 {
     struct prober *p = env->state;
 
-    p->draining = true;
+    p->probing.closed = true;
     look_drained(p);
 }
 
@@ -113,7 +106,7 @@ static void prober_close(struct role_env *env)
     if (!p)
         return;
     prober_abort(env);
-    validator_free(p->validator);
+    validator_free(p->probing.validator);
     net_free(p->net);
     mem_free(p);
     env->state = NULL;
@@ -121,137 +114,20 @@ static void prober_close(struct role_env *env)
 
 /* ---- requests */
 
-static void refuse(struct ipc_req *req, const struct validate_ask *ask, enum rc rc)
+static void on_validate(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct err err = {.rc = rc};
-
-    log_warn("prober.not-tried", LOG_STR("identifier", ask->identifier),
-             LOG_STR("challenge", ask->challenge), LOG_RC(rc));
-    ipc_reply_err(req, &err);
-}
-
-static void validated(void *arg, const struct validate_result *result)
-{
-    struct probe *probe = arg;
-    struct prober *p = probe->prober;
-    const struct validate_ask *ask = &probe->ask;
-    struct ipc_validate_reply reply = {
-        .ok = result->rc == RC_OK, .evidence = result->evidence, .until = result->until};
-
-    log_request(ipc_req_id(probe->req));
-    if (result->rc != RC_OK && result->rc != RC_DENIED) {
-        refuse(probe->req, ask, result->rc);
-    } else {
-        if (reply.ok) {
-            log_info("prober.proven", LOG_STR("identifier", ask->identifier),
-                     LOG_STR("challenge", ask->challenge), LOG_INT("attempt", ask->attempt));
-        } else {
-            reply.why = *result->err;
-            log_info("prober.not-proven", LOG_STR("identifier", ask->identifier),
-                     LOG_STR("challenge", ask->challenge), LOG_INT("attempt", ask->attempt),
-                     LOG_ERR(result->err));
-        }
-        IGNORE_RC(ipc_reply(probe->req, &reply)); /* core tries again what it has no answer to */
-    }
-    log_request(NULL);
-    look_drained(p);
-}
-
-static void cancelled(void *arg)
-{
-    struct probe *probe = arg;
-    struct prober *p = probe->prober;
-
-    validate_cancel(probe->run);
-    ipc_req_drop(probe->req);
-    look_drained(p);
-}
-
-static void on_validate(void *arg, struct ipc_req *req, const void *msg, int fd)
-{
-    struct role_env *env = arg;
+    const struct role_env *env = arg;
     struct prober *p = env->state;
-    const struct ipc_validate *m = msg;
-    struct probe *probe = ARENA_NEW(ipc_req_arena(req), struct probe);
-    struct validate_ask ask = {
-        .challenge = m->challenge,
-        .identifier_type = m->identifier_type,
-        .identifier = m->identifier,
-        .wildcard = m->wildcard,
-        .caa_only = m->caa_only,
-        .account = m->account,
-        .token = m->token,
-        .key_authorization = m->key_authorization,
-        .attempt = m->attempt,
-    };
-    enum rc rc = p->draining ? RC_CLOSED : probe ? RC_OK : RC_NOMEM;
 
-    (void)fd;
-    if (rc == RC_OK) {
-        *probe = (struct probe){.prober = p, .req = req, .ask = ask};
-        rc = validate_start(p->validator, &probe->ask, validated, probe, &probe->run);
-    }
-    if (rc == RC_OK)
-        ipc_req_on_cancel(req, cancelled, probe);
-    else
-        refuse(req, &ask, rc);
+    probing_validate(&p->probing, req, msg);
 }
 
-/* ---- what does the CA see? */
-
-struct look {
-    struct prober *prober;
-    struct ipc_req *req;
-    struct validate_preflight_ask ask;
-    struct validate_preflight *run;
-};
-
-static void looked(void *arg, enum rc rc, struct str json)
+static void on_preflight(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct look *look = arg;
-    struct prober *p = look->prober;
-    struct ipc_preflight_reply reply = {.json = json};
-    struct err err = {.rc = rc};
-
-    if (rc == RC_OK)
-        IGNORE_RC(ipc_reply(look->req, &reply)); /* nobody waits for it any more, then */
-    else
-        ipc_reply_err(look->req, &err);
-    look_drained(p);
-}
-
-static void look_cancelled(void *arg)
-{
-    struct look *look = arg;
-    struct prober *p = look->prober;
-
-    validate_preflight_cancel(look->run);
-    ipc_req_drop(look->req);
-    look_drained(p);
-}
-
-static void on_preflight(void *arg, struct ipc_req *req, const void *msg, int fd)
-{
-    struct role_env *env = arg;
+    const struct role_env *env = arg;
     struct prober *p = env->state;
-    const struct ipc_preflight *m = msg;
-    struct look *look = ARENA_NEW(ipc_req_arena(req), struct look);
-    struct err err = {.rc = p->draining ? RC_CLOSED : look ? RC_OK : RC_NOMEM};
 
-    (void)fd;
-    if (err.rc == RC_OK) {
-        *look = (struct look){
-            .prober = p,
-            .req = req,
-            .ask = {m->identifier_type, m->identifier, m->wildcard, m->account, m->challenge,
-                    m->token, m->key_authorization},
-        };
-        err.rc = validate_preflight(p->validator, &look->ask, looked, look, &look->run);
-    }
-    if (err.rc == RC_OK)
-        ipc_req_on_cancel(req, look_cancelled, look);
-    else
-        ipc_reply_err(req, &err);
+    probing_look(&p->probing, req, msg);
 }
 
 static const struct ipc_handler handlers[] = {{IPC_VALIDATE, on_validate},

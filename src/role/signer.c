@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signer: the keys of the issuers, and the decision to use one. It reads keys and rules while it is
- * still allowed to, then has no file, no network and one correspondent, core, whom it does not
- * believe: it is told a key, names and times, never bytes to sign, and holds what it builds against
- * its own rules, its own clock and the linter. */
+ * still allowed to, then opens no file, no network and has one correspondent, core, whom it does
+ * not believe: it is told a key, names and times, never bytes to sign, and holds what it builds
+ * against its own rules, its own clock and the linter. A head of the audit log it signs only when
+ * that continues the one that it signed last, which it writes down in a file that it keeps open. */
 #include "ca/signer.h"
+#include "ca/head.h"
 #include "ca/status.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
@@ -20,15 +22,33 @@ static const struct sandbox sandbox = {
  */
 static const char *const environment[] = {"CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", NULL};
 
+struct signer {
+    struct ca_signer *ca;
+    struct ca_head *head; /* NULL: none could be opened, for the reason below */
+    struct err no_head;
+};
+
+static struct ca_signer *ca_of(const struct role_env *env)
+{
+    const struct signer *s = env->state;
+
+    return s->ca;
+}
+
 static enum rc signer_open(struct role_env *env, struct err *err)
 {
-    struct ca_signer *signer;
+    struct signer *s;
 
     TRY(crypto_init());
     TRY(crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err));
-    TRY(ca_signer_open(env->data, NULL, env->conf, &signer, err));
-    env->state = signer;
-    if (ca_signer_count(signer) == 0)
+    s = env->state = MEM_NEW(struct signer);
+    if (!s)
+        return RC_NOMEM;
+    TRY(ca_signer_open_all(env->data, env->conf, &s->ca, &s->head, &s->no_head, err));
+    if (!s->head)
+        log_error("signer.no-audit-log", LOG_ERR(&s->no_head),
+                  LOG_TEXT("certificates are signed, heads of the audit log are not"));
+    if (ca_signer_count(s->ca) == 0)
         log_warn("signer.no-issuer",
                  LOG_Z("text", "the roots are known and no issuer is here yet: autarky issuer "
                                "create --csr, then import"));
@@ -98,7 +118,7 @@ static void on_sign(void *arg, struct ipc_req *req, const void *msg, int fd)
     enum rc rc;
 
     (void)fd;
-    rc = ca_signer_answer(env->state, ask, clock_now(env->clock), &der, &err);
+    rc = ca_signer_answer(ca_of(env), ask, clock_now(env->clock), &der, &err);
     if (rc == RC_OK) {
         log_signed(ask);
         reply.certificate = buf_str(&der);
@@ -120,7 +140,7 @@ static void on_sign_crl(void *arg, struct ipc_req *req, const void *msg, int fd)
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
 
     (void)fd;
-    err.rc = ca_status_crl(env->state, ask, clock_now(env->clock), &der, &err);
+    err.rc = ca_status_crl(ca_of(env), ask, clock_now(env->clock), &der, &err);
     if (err.rc != RC_OK) {
         log_warn("signer.crl-refused", LOG_STR("issuer", ask->issuer), LOG_INT("shard", ask->shard),
                  LOG_INT("number", ask->number), LOG_ERR(&err));
@@ -144,7 +164,7 @@ static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_OCSP_MAX);
 
     (void)fd;
-    err.rc = ca_status_ocsp(env->state, ask, clock_now(env->clock), &der, &err);
+    err.rc = ca_status_ocsp(ca_of(env), ask, clock_now(env->clock), &der, &err);
     if (err.rc != RC_OK) {
         log_warn("signer.ocsp-refused", LOG_STR("issuer", ask->issuer), LOG_ERR(&err));
         ipc_reply_err(req, &err);
@@ -157,12 +177,39 @@ static void on_sign_ocsp(void *arg, struct ipc_req *req, const void *msg, int fd
     IGNORE_RC(ipc_reply(req, &reply));
 }
 
+static void on_sign_head(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    const struct signer *s = env->state;
+    const struct ipc_sign_head *ask = msg;
+    struct ipc_sign_head_reply reply;
+    struct err err = ERR_INIT;
+
+    (void)fd;
+    if (!s->head) {
+        ipc_reply_err(req, &s->no_head);
+        return;
+    }
+    err.rc = ca_head_sign(s->head, ask, clock_now(env->clock), &err);
+    if (err.rc != RC_OK) {
+        log_warn("signer.head-refused", LOG_INT("records", ask->size), LOG_ERR(&err));
+        ipc_reply_err(req, &err);
+        return;
+    }
+    if (ask->size)
+        log_debug("signer.head-signed", LOG_STR("log", ca_head_origin(s->head)),
+                  LOG_INT("records", ask->size));
+    reply.origin = ca_head_origin(s->head);
+    reply.note = ca_head_last(s->head);
+    IGNORE_RC(ipc_reply(req, &reply)); /* core asks what was signed last before it asks again */
+}
+
 /* What core compares its register with: a command may have died before it could say that there is
  * something new to read. */
 static void on_issuers(void *arg, struct ipc_req *req, const void *, int)
 {
     const struct role_env *env = arg;
-    const struct ca_signer *signer = env->state;
+    const struct ca_signer *signer = ca_of(env);
     struct str refs[CA_ISSUERS_MAX];
     struct ipc_issuers reply = {{refs, 0}};
 
@@ -174,26 +221,30 @@ static void on_issuers(void *arg, struct ipc_req *req, const void *, int)
 
 static enum rc signer_prepare(struct role_env *env, const struct conf *next, struct err *err)
 {
-    return ca_signer_check_conf(env->state, next, err);
+    return ca_signer_check_conf(ca_of(env), next, err);
 }
 
 static void signer_commit(struct role_env *env)
 {
-    ca_signer_set_conf(env->state, env->conf);
+    ca_signer_set_conf(ca_of(env), env->conf);
 }
 
 static void signer_close(struct role_env *env)
 {
-    ca_signer_free(env->state);
+    struct signer *s = env->state;
+
+    if (s) {
+        ca_signer_free(s->ca);
+        ca_head_free(s->head);
+        mem_free(s);
+    }
     env->state = NULL;
     crypto_done();
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_SIGN, on_sign},
-    {IPC_SIGN_CRL, on_sign_crl},
-    {IPC_SIGN_OCSP, on_sign_ocsp},
-    {IPC_ISSUERS, on_issuers},
+    {IPC_SIGN, on_sign},           {IPC_SIGN_CRL, on_sign_crl}, {IPC_SIGN_OCSP, on_sign_ocsp},
+    {IPC_SIGN_HEAD, on_sign_head}, {IPC_ISSUERS, on_issuers},
 };
 
 const struct role_def role_signer = {

@@ -239,8 +239,8 @@ const struct sandbox_way sandbox_ways[] = {
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET6), BITS(1, TYPE, SOCK_STREAM)}},
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET6), BITS(1, TYPE, SOCK_DGRAM)}},
     {S(socket), SB_UNIX, 0, 1, 1, {IS(0, AF_UNIX)}},
-    /* libcurl wakes itself with one. */
-    {S(socketpair), SB_INET_CONNECT | SB_UNIX, 0, 1, 1, {IS(0, AF_UNIX)}},
+    /* libcurl wakes itself with one; front talks through one to a prober behind TLS. */
+    {S(socketpair), SB_INET_CONNECT | SB_UNIX | SB_ACCEPT, 0, 1, 1, {IS(0, AF_UNIX)}},
     {},
 };
 

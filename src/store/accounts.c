@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/sql_int.h"
+#include "store/store_int.h"
 
 #define EXISTS "SELECT 1 FROM accounts WHERE id = ?"
 #define COLUMNS                                                                                    \
@@ -53,6 +54,34 @@ static enum rc split(struct str joined, struct arena *a, struct store_account *o
     return RC_OK;
 }
 
+/* Of every statement that writes an account: what was read before its commit counts no more. */
+static void touch(struct store_txn *txn)
+{
+    txn->store->accounts_touched = true;
+}
+
+uint64_t store_accounts_generation(struct store *s)
+{
+    return atomic_load(&s->accounts_generation);
+}
+
+enum rc store_account_copy(struct arena *a, const struct store_account *from,
+                           struct store_account *out)
+{
+    struct str *contacts = ARENA_ARRAY(a, struct str, from->n_contacts + 1);
+    struct store_account copy = *from;
+
+    if (!contacts)
+        return RC_NOMEM;
+    TRY(arena_str(a, from->jwk, &copy.jwk));
+    TRY(arena_str(a, from->eab_key, &copy.eab_key));
+    for (size_t i = 0; i < from->n_contacts; i++)
+        TRY(arena_str(a, from->contacts[i], &contacts[i]));
+    copy.contacts = contacts;
+    *out = copy;
+    return RC_OK;
+}
+
 enum { JOINED_MAX = STORE_CONTACTS_MAX * (STORE_TEXT_MAX + 1) };
 
 enum rc store_account_add(struct store_txn *txn, const struct store_account *account)
@@ -64,6 +93,7 @@ enum rc store_account_add(struct store_txn *txn, const struct store_account *acc
     TRY(stmt_open(&st, txn,
                   "INSERT INTO accounts (" COLUMNS
                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    touch(txn);
     stmt_id(&st, &account->id);
     stmt_z(&st, statuses[account->status]);
     stmt_text(&st, account->jwk, STORE_BLOB_MAX);
@@ -130,6 +160,7 @@ enum rc store_account_move(struct store_txn *txn, const struct id *id,
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn, "UPDATE accounts SET status = ? WHERE id = ? AND status = ?"));
+    touch(txn);
     stmt_z(&st, statuses[to]);
     stmt_id(&st, id);
     stmt_z(&st, statuses[from]);
@@ -144,6 +175,7 @@ enum rc store_account_set_contacts(struct store_txn *txn, const struct id *id,
 
     TRY(join(contacts, n, &joined));
     TRY(stmt_open(&st, txn, "UPDATE accounts SET contacts = ? WHERE id = ?"));
+    touch(txn);
     stmt_text(&st, buf_str(&joined), JOINED_MAX);
     stmt_id(&st, id);
     return stmt_change(&st);
@@ -154,6 +186,7 @@ enum rc store_account_set_terms(struct store_txn *txn, const struct id *id, when
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn, "UPDATE accounts SET terms_at = ? WHERE id = ?"));
+    touch(txn);
     stmt_when(&st, at);
     stmt_id(&st, id);
     return stmt_change(&st);
@@ -164,6 +197,7 @@ enum rc store_account_set_ahead(struct store_txn *txn, const struct id *id, when
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn, "UPDATE accounts SET ahead = ? WHERE id = ?"));
+    touch(txn);
     stmt_when(&st, until);
     stmt_id(&st, id);
     return stmt_change(&st);
@@ -177,6 +211,7 @@ enum rc store_account_set_key(struct store_txn *txn, const struct id *id,
 
     TRY(stmt_open(&st, txn,
                   "UPDATE accounts SET jwk = ?, thumbprint = ? WHERE id = ? AND thumbprint = ?"));
+    touch(txn);
     stmt_text(&st, jwk, STORE_BLOB_MAX);
     stmt_hash(&st, thumbprint);
     stmt_id(&st, id);

@@ -36,6 +36,13 @@ struct store_account {
 enum rc store_account_add(struct store_txn *txn, const struct store_account *account);
 enum rc store_account_get(struct store_txn *txn, struct arena *a, const struct id *id,
                           struct store_account *out);
+/* A number that is another one as soon as a change of any account is answered: who read an account
+ * after asking for it has what is in the database for as long as it stays the same. From any
+ * thread. */
+uint64_t store_accounts_generation(struct store *s);
+/* With what it points to, into the arena. */
+enum rc store_account_copy(struct arena *a, const struct store_account *from,
+                           struct store_account *out);
 enum rc store_account_find(struct store_txn *txn, struct arena *a,
                            const struct store_hash *thumbprint, struct store_account *out);
 /* Compare and set: RC_CONFLICT when the status is not `from`. */

@@ -70,15 +70,30 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
     return RC_OK;
 }
 
-enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const struct id *id,
-                                struct store_authorization *out)
+static enum rc get(struct store_txn *txn, struct arena *a, const char *sql, const struct id *id,
+                   struct store_authorization *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM authorizations WHERE id = ?"));
+    TRY(stmt_open(&st, txn, sql));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
     return read_row(&st, txn, a, out);
+}
+
+enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const struct id *id,
+                                struct store_authorization *out)
+{
+    return get(txn, a, "SELECT " COLUMNS " FROM authorizations WHERE id = ?", id, out);
+}
+
+enum rc store_authorization_of(struct store_txn *txn, struct arena *a, const struct id *challenge,
+                               struct store_authorization *out)
+{
+    return get(txn, a,
+               "SELECT " COLUMNS " FROM authorizations WHERE n ="
+               " (SELECT authorization FROM challenges WHERE id = ?)",
+               challenge, out);
 }
 
 enum rc store_authorization_move(struct store_txn *txn, const struct id *id,

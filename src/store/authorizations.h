@@ -60,6 +60,9 @@ struct store_authorization {
 enum rc store_authorization_add(struct store_txn *txn, const struct store_authorization *authz);
 enum rc store_authorization_get(struct store_txn *txn, struct arena *a, const struct id *id,
                                 struct store_authorization *out);
+/* That of the challenge. */
+enum rc store_authorization_of(struct store_txn *txn, struct arena *a, const struct id *challenge,
+                               struct store_authorization *out);
 /* Compare and set. */
 enum rc store_authorization_move(struct store_txn *txn, const struct id *id,
                                  enum store_authorization_status from,
@@ -112,6 +115,16 @@ enum rc store_challenge_retry(struct store_txn *txn, const struct id *id, when_t
 enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
                                enum store_challenge_status to, when_t now, struct str error,
                                struct str evidence);
+/* Asked for and tried once before anybody was answered: pending to valid or invalid in one step. */
+struct store_challenge_outcome {
+    enum store_challenge_status to; /* valid or invalid */
+    when_t requested, now;
+    struct str key_thumbprint;
+    struct str error; /* empty for valid */
+    struct str evidence;
+};
+enum rc store_challenge_settle(struct store_txn *txn, const struct id *id,
+                               const struct store_challenge_outcome *outcome);
 struct store_due {
     struct id challenge;
     struct id account;

@@ -179,6 +179,27 @@ enum rc store_challenge_finish(struct store_txn *txn, const struct id *id,
     return stmt_move(&st, txn, EXISTS, id);
 }
 
+enum rc store_challenge_settle(struct store_txn *txn, const struct id *id,
+                               const struct store_challenge_outcome *o)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (o->to != STORE_CHALLENGE_VALID && o->to != STORE_CHALLENGE_INVALID)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn,
+                  "UPDATE challenges SET status = ?, requested = ?, attempts = 1, validated = ?,"
+                  " key_thumbprint = ?, error = ?, evidence = ?"
+                  " WHERE id = ? AND status = 'pending'"));
+    stmt_z(&st, statuses[o->to]);
+    stmt_when(&st, o->requested);
+    stmt_when(&st, o->to == STORE_CHALLENGE_VALID ? o->now : 0);
+    stmt_text(&st, o->key_thumbprint, STORE_TEXT_MAX);
+    stmt_text(&st, o->error, STORE_BLOB_MAX);
+    stmt_text(&st, o->evidence, STORE_BLOB_MAX);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, EXISTS, id);
+}
+
 /* Reads all that is due: what core does not take up at once is little, or it has time. */
 enum rc store_challenge_due(struct store_txn *txn, struct arena *a,
                             const struct store_due_filter *f, struct store_due **out, size_t *out_n)

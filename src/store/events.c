@@ -46,6 +46,24 @@ enum rc store_event_add(struct store_txn *txn, const struct store_event *e)
     return RC_OK;
 }
 
+enum rc store_event_each(struct store_txn *txn, uint64_t first, uint64_t n,
+                         enum rc (*fn)(void *arg, uint64_t sequence, struct str bytes), void *arg)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT sequence, bytes FROM events WHERE sequence >= ? ORDER BY sequence"
+                  " LIMIT ?"));
+    stmt_int(&st, (int64_t)first);
+    stmt_int(&st, (int64_t)n);
+    for (uint64_t i = 0; i < n; i++) {
+        TRY(stmt_next(&st));
+        TRY(fn(arg, (uint64_t)sqlite3_column_int64(st.s, 0),
+               str_bytes(sqlite3_column_blob(st.s, 1), (size_t)sqlite3_column_bytes(st.s, 1))));
+    }
+    return RC_OK;
+}
+
 static enum rc read_row(struct stmt *st, struct arena *a, struct store_event *out)
 {
     struct row r = row_of(st, a);

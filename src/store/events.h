@@ -23,10 +23,16 @@ enum rc store_event_last(struct store_txn *txn, uint64_t *out);
 /* RC_CONFLICT unless `sequence` is the last one's plus one. */
 enum rc store_event_add(struct store_txn *txn, const struct store_event *event);
 
+/* The canonical forms alone, from record `first` on, `n` of them, in order: `fn` gets each with its
+ * sequence number, borrowed for the call. RC_NOTFOUND when there are fewer; otherwise what `fn`
+ * returns first that is not RC_OK. That there are no holes is for `fn` to see. */
+enum rc store_event_each(struct store_txn *txn, uint64_t first, uint64_t n,
+                         enum rc (*fn)(void *arg, uint64_t sequence, struct str bytes), void *arg);
+
 struct store_event_filter {
     uint64_t after;    /* sequence; 0: from the first */
     struct str action; /* this one, or all below it when it ends in a dot: "order." */
-    struct str actor;  /* id; not indexed, as are all here but sequence and object */
+    struct str actor;  /* id; nothing but the sequence is indexed */
     struct str object; /* id */
     struct str request;
     when_t from;    /* inclusive; 0: no bound */

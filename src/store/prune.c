@@ -87,6 +87,16 @@ enum rc store_prune_authorizations(struct store_txn *txn, struct store_prune *p)
     return drop(txn, "DELETE FROM authorizations WHERE n = ?", &v);
 }
 
+enum rc store_prune_buckets(struct store_txn *txn, struct store_prune *p)
+{
+    struct victims v;
+
+    TRY(look(txn,
+             "SELECT key, full <= ?1, 0 AND ?2 FROM buckets WHERE key > ?3 ORDER BY key LIMIT ?4",
+             p, &v));
+    return drop(txn, "DELETE FROM buckets WHERE key = ?", &v);
+}
+
 enum rc store_certificate_tombstone(struct store_txn *txn, const struct id *id, when_t now,
                                     const struct store_hash *names)
 {

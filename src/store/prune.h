@@ -19,6 +19,8 @@ struct store_prune {
 enum rc store_prune_orders(struct store_txn *txn, struct store_prune *p);
 /* Authorizations with their challenges, but for those that an order still names. */
 enum rc store_prune_authorizations(struct store_txn *txn, struct store_prune *p);
+/* Token buckets (store/buckets.h) that are full since `before`. */
+enum rc store_prune_buckets(struct store_txn *txn, struct store_prune *p);
 /* A certificate loses its bytes and names and keeps serial, dates, key hash and that hash of its
  * names: it can no longer be downloaded, or found by name. RC_CONFLICT: it has already. */
 enum rc store_certificate_tombstone(struct store_txn *txn, const struct id *id, when_t now,

@@ -307,6 +307,33 @@ static const char *const stars[] = {
     NULL,
 };
 
+/* Locks, and what has been used of limits. The index of what holds is as small as the list of locks
+ * that hold, which as a rule is empty. */
+static const char *const locks[] = {
+    "CREATE TABLE locks (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " scope TEXT NOT NULL CHECK (scope IN ('all', 'zone', 'issuer', 'account')),"
+    " value TEXT NOT NULL, renewals INTEGER NOT NULL, automatic INTEGER NOT NULL, reason TEXT,"
+    " set_by TEXT, set_at INTEGER NOT NULL, lifted INTEGER, lifted_by TEXT, lifted_why TEXT)"
+    " STRICT",
+    "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals, automatic)"
+    " WHERE lifted IS NULL",
+    "CREATE TABLE buckets (key INTEGER PRIMARY KEY, full INTEGER NOT NULL) STRICT",
+    NULL,
+};
+
+/* The audit log's tree. No record is found by its object: what asks for events goes through all of
+ * them, in order, and an index of random ids was a quarter of what they cost. */
+static const char *const audit_tree[] = {
+    "DROP INDEX events_object",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE audit_nodes (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " PRIMARY KEY (level, n)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE audit_heads (n INTEGER PRIMARY KEY, size INTEGER NOT NULL, note TEXT NOT NULL,"
+    " frontier BLOB NOT NULL) STRICT",
+    "CREATE INDEX audit_heads_size ON audit_heads (size)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -319,6 +346,8 @@ static const struct store_migration migrations[] = {
     {"staging", staging},
     {"status by serial", status},
     {"orders that renew themselves", stars},
+    {"locks and limits", locks},
+    {"the audit log's tree", audit_tree},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

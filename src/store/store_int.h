@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/list.h"
 #include "store/sql_int.h"
@@ -23,6 +24,8 @@ struct store {
     struct store_txn read_txn;
     int wal_pages; /* written by the hook of write_db */
     bool wal_dirty;
+    bool accounts_touched; /* by what is not committed yet; the writer's */
+    _Atomic uint64_t accounts_generation;
 
     pthread_t thread;
     pthread_mutex_t lock;   /* everything below */

@@ -53,6 +53,10 @@ static enum rc commit(struct store *s)
     enum rc rc = control(s, "COMMIT");
 
     if (rc == RC_OK) {
+        /* Visible by now, and answered later: nobody who was answered reads what was before. */
+        if (s->accounts_touched)
+            atomic_fetch_add(&s->accounts_generation, 1);
+        s->accounts_touched = false;
         pthread_mutex_lock(&s->lock);
         s->stats.commits++;
         s->stats.wal_pages = (uint64_t)s->wal_pages;

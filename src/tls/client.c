@@ -6,13 +6,16 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "base/addr.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "crypto/ossl.h"
 #include "ev/ev.h"
 #include "net/stream.h"
 #include "tls/tls_int.h"
 
 MSG(msg_failed, "tls.client-failed", "the TLS handshake failed: {0}");
+MSG(msg_server, "tls.client-server", "the server's certificate does not hold: {0}");
 MSG(msg_gone, "tls.client-gone", "the server ended the connection during the TLS handshake");
 
 enum { ALPN_MAX = 32 };
@@ -25,6 +28,7 @@ struct tls_client {
     struct tls_socket socket;
     struct ev_fd *watch;
     bool open;
+    bool demands;                    /* the server has to prove itself */
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
@@ -67,6 +71,7 @@ static void shake(struct tls_client *c)
     struct err err = ERR_INIT;
     uint8_t needs = 0;
     enum rc rc;
+    long verified;
     int n;
 
     crypto_ossl_clear();
@@ -76,8 +81,11 @@ static void shake(struct tls_client *c)
         return;
     }
     rc = outcome(c, n, &needs);
+    verified = SSL_get_verify_result(c->ssl);
     if (rc == RC_AGAIN)
         ev_fd_watch(c->watch, needs);
+    else if (rc == RC_CRYPTO && c->demands && verified != X509_V_OK)
+        opened(c, ERR(&err, rc, msg_server, str_of(X509_verify_cert_error_string(verified))), &err);
     else if (rc == RC_CRYPTO)
         opened(c, ERR(&err, rc, msg_failed, tls_reason(reason)), &err);
     else
@@ -108,6 +116,48 @@ static bool offer(SSL *ssl, struct str alpn)
     return SSL_set_alpn_protos(ssl, list, (unsigned)alpn.n + 1) == 0;
 }
 
+/* ---- a server that has to prove itself */
+
+static enum rc add_roots(X509_STORE *store, struct str pem)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CLIENT_CHAIN_MAX);
+    size_t n = 0;
+
+    for (;; n++) {
+        const unsigned char *at;
+        X509 *x;
+        bool good;
+        enum rc rc;
+
+        buf_reset(&der);
+        rc = text_unpem(&pem, STR("CERTIFICATE"), NULL, &der);
+        if (rc == RC_NOTFOUND)
+            break;
+        TRY(rc);
+        at = (const unsigned char *)buf_str(&der).p;
+        x = d2i_X509(NULL, &at, (long)der.n);
+        good = x && X509_STORE_add_cert(store, x) == 1;
+        X509_free(x);
+        if (!good)
+            return RC_INVAL;
+    }
+    return n ? RC_OK : RC_INVAL;
+}
+
+static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, const char *name)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
+    bool named;
+
+    if (!conf->roots.n)
+        return RC_OK;
+    TRY(add_roots(SSL_CTX_get_cert_store(c->ctx), conf->roots));
+    named = conf->ip ? X509_VERIFY_PARAM_set1_ip(param, conf->ip->b, conf->ip->n) == 1
+                     : name[0] && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+    SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
+    return named && SSL_set_min_proto_version(c->ssl, TLS1_3_VERSION) == 1 ? RC_OK : RC_INVAL;
+}
+
 static bool set_up(struct tls_client *c, char *name, struct str alpn)
 {
     c->ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
@@ -136,14 +186,17 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     }
     c->socket.fd = fd;
     c->on_open = conf->on_open;
+    c->demands = conf->roots.n > 0;
     c->arg = conf->arg;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     TRY(str_copyz(conf->server_name, name, sizeof(name)));
-    if (!set_up(c, name, conf->alpn)) {
+    if (!set_up(c, name, conf->alpn) ||
+        (conf->identity && !tls_identity_install(conf->identity, c->ssl))) {
         crypto_ossl_clear();
         return RC_NOMEM;
     }
+    TRY(demand(c, conf, name));
     TRY(ev_fd_new(conf->ev, fd, on_event, c, &c->watch));
     ev_fd_watch(c->watch, EV_WRITE); /* at once, for it is connected */
     *out = MOVE(c);
@@ -174,18 +227,7 @@ struct str tls_client_alpn(const struct tls_client *c)
 
 enum rc tls_client_certificate(const struct tls_client *c, struct buf *out)
 {
-    const X509 *cert = SSL_get0_peer_certificate(c->ssl);
-    unsigned char *der = NULL;
-    int n = cert ? i2d_X509(cert, &der) : 0;
-
-    crypto_ossl_clear();
-    if (!cert)
-        return RC_NOTFOUND;
-    if (n <= 0)
-        return RC_NOMEM;
-    buf_puts(out, str_bytes(der, (size_t)n));
-    OPENSSL_free(der);
-    return buf_rc(out);
+    return tls_peer_certificate(c->ssl, out);
 }
 
 /* ---- as a stream */

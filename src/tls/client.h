@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's end of one TLS connection to a stranger, for looking at what is there: TLS 1.2 and
  * 1.3, nothing offered for resumption, and the certificate taken as it is, unverified; whoever uses
- * this knows what it proves. SIGPIPE must be ignored in the process. */
+ * this knows what it proves. With `roots` it is no stranger: one's own server, verified. SIGPIPE
+ * must be ignored in the process. */
 #pragma once
 
 #include "base/err.h"
 #include "base/mem.h"
 
+struct addr;
 struct ev;
 struct net_stream;
 struct tls_client;
+struct tls_identity;
 
 enum {
     TLS_CLIENT_NAME_MAX = 253,
@@ -20,6 +23,11 @@ struct tls_client_conf {
     struct ev *ev;
     struct str server_name; /* SNI; empty: none */
     struct str alpn;        /* the one protocol offered; empty: none is */
+    /* With roots, in PEM, the server has to show a chain to one of them for `server_name`, or for
+     * `ip` where that is set, by TLS 1.3; without, anybody will do. Copied. */
+    struct str roots;
+    const struct addr *ip;
+    struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
     /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
      * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),
      * RC_NOMEM. There is no time limit: that is the caller's. */
@@ -28,7 +36,8 @@ struct tls_client_conf {
 };
 
 /* Takes over `fd`, a connected socket, also on failure, and shakes hands. Needs crypto_init.
- * RC_TOOBIG for a name past TLS_CLIENT_NAME_MAX, RC_NOMEM, RC_IO. */
+ * RC_INVAL when `roots` holds no certificate, RC_TOOBIG for a name past TLS_CLIENT_NAME_MAX,
+ * RC_NOMEM, RC_IO. */
 enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_client **out);
 /* Closes at once, without a word. Allowed in every callback. */
 void tls_client_free(struct tls_client *c);

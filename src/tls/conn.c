@@ -318,6 +318,11 @@ struct str tls_conn_alpn(const struct tls_conn *c)
     return str_bytes(p, n);
 }
 
+enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out)
+{
+    return tls_conn_resumed(c) ? RC_NOTFOUND : tls_peer_certificate(c->ssl, out);
+}
+
 bool tls_conn_resumed(const struct tls_conn *c)
 {
     return SSL_session_reused(c->ssl) == 1;

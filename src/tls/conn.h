@@ -58,6 +58,9 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 const char *tls_conn_version(const struct tls_conn *c);
 /* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */
 struct str tls_conn_alpn(const struct tls_conn *c);
+/* The client's own certificate, DER, appended; its key was used in this very handshake. RC_NOTFOUND
+ * when it showed none here, as after resumption. RC_NOMEM. */
+enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out);
 /* From a session of an earlier connection, without a certificate being shown. */
 bool tls_conn_resumed(const struct tls_conn *c);
 /* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "crypto/ossl.h"
 #include "tls/tls_int.h"
@@ -16,6 +17,7 @@ struct tls_context {
     struct tls_context_conf conf;
     struct tls_site own;
     struct tls_tickets *tickets;
+    bool certified; /* conf.certified is spoken */
     size_t n_alpn;
     unsigned char alpn[TLS_ALPN_MAX]; /* as on the wire */
 };
@@ -35,13 +37,46 @@ struct str tls_reason(char text[static TLS_REASON_MAX])
     return str_of(text);
 }
 
+static bool offers(struct str list, struct str protocol)
+{
+    while (list.n) {
+        size_t n = (unsigned char)list.p[0];
+
+        if (str_eq(str_head(str_skip(list, 1), n), protocol))
+            return true;
+        list = str_skip(list, 1 + n);
+    }
+    return false;
+}
+
+/* Whose certificate it is, and whether that means anything here, is not decided in the handshake.
+ */
+static int take_any(X509_STORE_CTX *, void *)
+{
+    return 1;
+}
+
+/* Before anything is sent, so that the certificate can still be asked for. */
+static int choose_certified(SSL *ssl, const struct tls_context *ctx, const unsigned char **out,
+                            unsigned char *out_n)
+{
+    if (SSL_version(ssl) < TLS1_3_VERSION || SSL_set_num_tickets(ssl, 0) != 1)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    *out = (const unsigned char *)ctx->conf.certified.p;
+    *out_n = (unsigned char)ctx->conf.certified.n;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 /* RFC 7301 section 3.2: who offers protocols, but not ours, is told so. */
-static int choose_protocol(SSL *, const unsigned char **out, unsigned char *out_n,
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                            const unsigned char *in, unsigned in_n, void *arg)
 {
     const struct tls_context *ctx = arg;
     unsigned char *chosen;
 
+    if (ctx->certified && offers(str_bytes(in, in_n), ctx->conf.certified))
+        return choose_certified(ssl, ctx, out, out_n);
     if (SSL_select_next_proto(&chosen, out_n, ctx->alpn, (unsigned)ctx->n_alpn, in, in_n) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -80,6 +115,8 @@ static bool set_up(struct tls_context *ctx)
     SSL_CTX_set_client_hello_cb(s, tls_choice_on_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(s, tls_choice_on_name);
     SSL_CTX_set_cert_cb(s, tls_choice_on_certificate, NULL);
+    SSL_CTX_set_cert_verify_callback(s, take_any, NULL);
+    SSL_CTX_set_max_cert_list(s, TLS_CLIENT_CERTS_MAX);
     SSL_CTX_set_alpn_select_cb(s, choose_protocol, ctx);
     return SSL_CTX_set_min_proto_version(s, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(s, TLS1_3_VERSION) == 1 &&
@@ -132,6 +169,11 @@ bool tls_context_has_identity(const struct tls_context *ctx)
     return tls_site_has_identity(&ctx->own);
 }
 
+void tls_context_set_certified(struct tls_context *ctx, bool on)
+{
+    ctx->certified = on && ctx->conf.certified.n > 0;
+}
+
 enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n)
 {
     CLEANUP(tls_tickets_freep) struct tls_tickets *tickets = NULL;
@@ -171,4 +213,20 @@ struct tls_site *tls_context_own_site(struct tls_context *ctx)
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx)
 {
     return ctx->tickets;
+}
+
+enum rc tls_peer_certificate(const SSL *ssl, struct buf *out)
+{
+    const X509 *cert = SSL_get0_peer_certificate(ssl);
+    unsigned char *der = NULL;
+    int n = cert ? i2d_X509(cert, &der) : 0;
+
+    crypto_ossl_clear();
+    if (!cert)
+        return RC_NOTFOUND;
+    if (n <= 0)
+        return RC_NOMEM;
+    buf_puts(out, str_bytes(der, (size_t)n));
+    OPENSSL_free(der);
+    return buf_rc(out);
 }

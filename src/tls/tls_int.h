@@ -42,6 +42,8 @@ bool tls_socket_give(struct tls_socket *s, const BIO_METHOD *method, SSL *ssl);
 
 /* OpenSSL's last error of this thread as text; empties the queue. Returns `text`. */
 struct str tls_reason(char text[static TLS_REASON_MAX]);
+/* The peer's own certificate, DER, appended. RC_NOTFOUND, RC_NOMEM. */
+enum rc tls_peer_certificate(const SSL *ssl, struct buf *out);
 SSL_CTX *tls_context_ssl(const struct tls_context *ctx);
 const BIO_METHOD *tls_context_method(const struct tls_context *ctx);
 const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx);

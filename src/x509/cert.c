@@ -17,6 +17,7 @@ MSG(msg_sig_alg, "x509.signature-algorithm",
     "the certificate is signed with an algorithm that is not supported, or not of the issuer's "
     "type of key");
 MSG(msg_signature, "x509.signature", "the signature of the certificate is wrong");
+MSG(msg_other_tbs, "x509.other-tbs", "the certificate says something else than was to be signed");
 MSG(msg_issuer_name, "x509.issuer-name", "the certificate names another issuer");
 MSG(msg_issuer_id, "x509.issuer-id", "the certificate names another key of the issuer");
 MSG(msg_issuer_ca, "x509.issuer-ca", "the issuer is not a CA that may sign certificates");
@@ -211,19 +212,28 @@ enum rc x509_tbs_parse(struct arena *a, struct str tbs, struct x509_cert *out, s
     return RC_OK;
 }
 
-enum rc x509_cert_parse(struct arena *a, struct str der, struct x509_cert *out, struct err *err)
+/* The three parts of a certificate. */
+static enum rc split(struct str der, struct str *tbs, struct str *alg, struct str *signature,
+                     struct err *err)
 {
     struct rd r = rd_of(der), in = x509_der_in(&r, X509_DER_SEQUENCE);
-    struct str tbs, alg, inner, signature;
-    struct x509_cert c;
 
     if (der.n > X509_CERT_MAX)
         return ERR(err, RC_TOOBIG, msg_size);
-    tbs = x509_der_any(&in, NULL);
-    alg = x509_der_any(&in, NULL);
-    signature = x509_der_get_bits(&in);
+    *tbs = x509_der_any(&in, NULL);
+    *alg = x509_der_any(&in, NULL);
+    *signature = x509_der_get_bits(&in);
     if (rd_done(&r) != RC_OK || rd_done(&in) != RC_OK)
         return broken(err, STR("its outermost structure"));
+    return RC_OK;
+}
+
+enum rc x509_cert_parse(struct arena *a, struct str der, struct x509_cert *out, struct err *err)
+{
+    struct str tbs, alg, inner, signature;
+    struct x509_cert c;
+
+    TRY(split(der, &tbs, &alg, &signature, err));
     TRY(read_tbs(a, tbs, &c, &inner, err));
     if (!str_eq(alg, inner))
         return broken(err, STR("two different signature algorithms"));
@@ -277,15 +287,39 @@ enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct
     return crypto_key_from_spki(c->spki, out, err);
 }
 
-enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,
-                                  struct err *err)
+static enum rc check_signature(const struct crypto_key *issuer, enum crypto_sig_alg alg,
+                               struct str tbs, struct str signature, struct err *err)
 {
     enum rc rc;
 
-    if (!crypto_sig_fits(c->sig_alg, issuer))
+    if (!crypto_sig_fits(alg, issuer))
         return ERR(err, RC_UNSUPPORTED, msg_sig_alg);
-    rc = crypto_verify(issuer, c->sig_alg, CRYPTO_SIG_DER, c->tbs, c->signature);
+    rc = crypto_verify(issuer, alg, CRYPTO_SIG_DER, tbs, signature);
     return rc == RC_DENIED ? ERR(err, rc, msg_signature) : rc;
+}
+
+enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,
+                                  struct err *err)
+{
+    return check_signature(issuer, c->sig_alg, c->tbs, c->signature, err);
+}
+
+enum rc x509_cert_check_tbs(struct str der, struct str tbs, const struct crypto_key *issuer,
+                            struct err *err)
+{
+    struct str there, alg, inner, signature, version;
+    struct rd r = rd_of(tbs), in = x509_der_in(&r, X509_DER_SEQUENCE);
+
+    TRY(split(der, &there, &alg, &signature, err));
+    if (!str_eq(there, tbs))
+        return ERR(err, RC_CONFLICT, msg_other_tbs);
+    x509_der_opt(&in, X509_DER_CONTEXT_IN(0), &version);
+    x509_der_get(&in, X509_DER_INTEGER);
+    inner = x509_der_any(&in, NULL);
+    if (in.failed || !str_eq(alg, inner))
+        return broken(err, STR("two different signature algorithms"));
+    r = rd_of(alg);
+    return check_signature(issuer, x509_sigalg_get(&r), tbs, signature, err);
 }
 
 enum rc x509_cert_check_issuer(const struct x509_cert *c, const struct x509_cert *issuer,

@@ -42,7 +42,7 @@ struct x509_cert {
     size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
     const struct str *policies; /* OIDs, DER content; the first X509_POLICIES_MAX */
     size_t n_policies;
-    bool must_staple, ocsp_nocheck;
+    bool must_staple, no_rev_avail, ocsp_nocheck;
     bool has_unique_ids;          /* RFC 5280 section 4.1.2.8 */
     size_t n_tls_features;        /* RFC 7633, status_request among them or not */
     const struct str *extensions; /* OIDs of all of them, in order, DER content */
@@ -72,6 +72,11 @@ enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct
  */
 enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,
                                   struct err *err);
+/* That `der` is exactly this TBSCertificate, which the caller knows, under a signature of `issuer`:
+ * what x509_cert_parse and x509_cert_check_signature would say of it, without reading once more
+ * what was built here. RC_CONFLICT for another TBSCertificate, RC_PARSE, and as above. */
+enum rc x509_cert_check_tbs(struct str der, struct str tbs, const struct crypto_key *issuer,
+                            struct err *err);
 /* Names, key ids, CA bit, key usage and signature; neither times nor the rest of a chain. RC_DENIED
  * and the reason. */
 enum rc x509_cert_check_issuer(const struct x509_cert *c, const struct x509_cert *issuer,

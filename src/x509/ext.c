@@ -306,10 +306,21 @@ static enum rc read_tls_feature(struct arena *, struct rd *r, bool, struct x509_
     return rd_done(&in);
 }
 
+/* NULL says all: that the extension is there. */
+static enum rc read_flag(struct rd *r, bool *out)
+{
+    *out = x509_der_get(r, X509_DER_NULL).n == 0;
+    return *out ? RC_OK : RC_PARSE;
+}
+
+static enum rc read_no_rev_avail(struct arena *, struct rd *r, bool, struct x509_cert *c)
+{
+    return read_flag(r, &c->no_rev_avail);
+}
+
 static enum rc read_ocsp_nocheck(struct arena *, struct rd *r, bool, struct x509_cert *c)
 {
-    c->ocsp_nocheck = x509_der_get(r, X509_DER_NULL).n == 0;
-    return c->ocsp_nocheck ? RC_OK : RC_PARSE;
+    return read_flag(r, &c->ocsp_nocheck);
 }
 
 static enum rc read_whole_san(struct arena *a, struct rd *r, bool critical, struct x509_cert *c)
@@ -350,6 +361,7 @@ enum rc x509_ext_read(struct arena *a, const struct x509_ext *ext, struct x509_c
         {X509_OID_CRL_POINTS, read_crl_points},
         {X509_OID_AIA, read_aia},
         {X509_OID_TLS_FEATURE, read_tls_feature},
+        {X509_OID_NO_REV_AVAIL, read_no_rev_avail},
         {X509_OID_OCSP_NOCHECK, read_ocsp_nocheck},
         {X509_OID_ACME_IDENTIFIER, read_acme_identifier},
     };

@@ -173,6 +173,7 @@ static const struct {
     {X509_OID_EKU, false},
     {X509_OID_AIA, false},
     {X509_OID_TLS_FEATURE, false},
+    {X509_OID_NO_REV_AVAIL, false},
     {X509_OID_OCSP_NOCHECK, false},
 };
 
@@ -190,6 +191,7 @@ static const char *name_of(struct str oid, char text[static X509_OID_TEXT])
         [X509_OID_EKU] = "extKeyUsage",
         [X509_OID_AIA] = "authorityInfoAccess",
         [X509_OID_TLS_FEATURE] = "tlsFeature",
+        [X509_OID_NO_REV_AVAIL] = "noRevAvail",
         [X509_OID_OCSP_NOCHECK] = "id-pkix-ocsp-nocheck",
     };
     enum x509_oid known = x509_oid_find(oid);
@@ -311,6 +313,16 @@ bool x509_rule_eku(struct x509_lint *l)
 bool x509_rule_nocheck(struct x509_lint *l)
 {
     return l->c->ocsp_nocheck == (l->in->kind == X509_LINT_OCSP);
+}
+
+bool x509_rule_norev_kind(struct x509_lint *l)
+{
+    return !l->c->no_rev_avail;
+}
+
+bool x509_rule_norev_urls(struct x509_lint *l)
+{
+    return !l->c->no_rev_avail || l->c->n_crl_urls + l->c->n_ocsp_urls == 0;
 }
 
 bool x509_rule_staple_kind(struct x509_lint *l)

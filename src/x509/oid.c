@@ -31,6 +31,7 @@ static const struct str oids[X509_OID_COUNT] = {
     [X509_OID_POLICIES] = EXT("\x20"),
     [X509_OID_AKI] = EXT("\x23"),
     [X509_OID_EKU] = EXT("\x25"),
+    [X509_OID_NO_REV_AVAIL] = EXT("\x38"),
     [X509_OID_AIA] = PKIX("\x01\x01"),
     [X509_OID_TLS_FEATURE] = PKIX("\x01\x18"),
     [X509_OID_OCSP_NOCHECK] = PKIX("\x30\x01\x05"),

@@ -28,6 +28,7 @@ enum x509_oid {
     X509_OID_EKU,
     X509_OID_AIA,
     X509_OID_TLS_FEATURE,
+    X509_OID_NO_REV_AVAIL, /* RFC 9608 */
     X509_OID_OCSP_NOCHECK,
     X509_OID_ACME_IDENTIFIER, /* RFC 8737 */
     /* access methods and purposes */

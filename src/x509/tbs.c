@@ -268,6 +268,15 @@ static void put_aia(struct x509_der *w, const struct x509_tbs_in *in)
     x509_ext_close(w);
 }
 
+static void put_flag(struct x509_der *w, enum x509_oid oid, bool there)
+{
+    if (!there)
+        return;
+    x509_ext_open(w, oid, false);
+    x509_der_null(w);
+    x509_ext_close(w);
+}
+
 static bool has_subject(const struct x509_subject *s)
 {
     return s->country.n || s->state.n || s->locality.n || s->organization.n || s->unit.n ||
@@ -291,11 +300,8 @@ static enum rc put_extensions(struct x509_der *w, const struct x509_tbs_in *in, 
     put_aia(w, in);
     if (in->must_staple)
         x509_ext_put_must_staple(w);
-    if (in->ocsp_nocheck) {
-        x509_ext_open(w, X509_OID_OCSP_NOCHECK, false);
-        x509_der_null(w);
-        x509_ext_close(w);
-    }
+    put_flag(w, X509_OID_NO_REV_AVAIL, in->no_rev_avail);
+    put_flag(w, X509_OID_OCSP_NOCHECK, in->ocsp_nocheck);
     return buf_rc(w->out);
 }
 
@@ -324,7 +330,7 @@ static bool has_extensions(const struct x509_tbs_in *in)
            x509_san_count(&X509_SAN_OF(in)) ||
            (in->constraints && !x509_constraints_empty(in->constraints)) || in->n_policies ||
            in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls || in->must_staple ||
-           in->ocsp_nocheck;
+           in->no_rev_avail || in->ocsp_nocheck;
 }
 
 static enum rc put_tbs(struct x509_der *w, const struct x509_tbs_in *in, struct err *err)

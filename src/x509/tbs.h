@@ -56,6 +56,7 @@ struct x509_tbs_in {
     struct x509_serial serial;
     bool subject_key_id; /* write x509_key_id of the SPKI */
     bool must_staple;    /* RFC 7633, status_request */
+    bool no_rev_avail;   /* RFC 9608, for leaves without crl_urls and ocsp_urls */
     bool ocsp_nocheck;   /* RFC 6960 section 4.2.2.2.1, for responders */
     enum crypto_sig_alg sig_alg;
     enum x509_basic basic;

@@ -131,6 +131,7 @@ def what_a_profile_says(lab):
     text = fields_of(lab.directory / "short" / "cert.pem")
     if "OCSP" in text or "/crl/" in text:
         sys.exit("a short certificate says where its revocation would be")
+    expect(text, "No Revocation Available", "profile short")
     expect(text_of(lab.directory / "short" / "cert.pem", "-checkend", str(5 * 86400)), "will not expire", "short")
 
 

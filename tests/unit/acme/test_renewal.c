@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#include "base/text.h"
 #include "store/authorizations.h"
 #include "store/orders.h"
 #include "store/renewals.h"
@@ -31,18 +30,12 @@ static void lab_done(struct lab *l)
 static bool issue(struct lab *l, const char *name)
 {
     CLEANUP(reply_done) struct reply cert = client_certificate(&l->c, name);
-    CLEANUP(buf_done) struct buf id = BUF_INIT(sizeof(l->id));
-    struct str serial;
     size_t n;
 
     if (cert.status != 200 ||
         x509_cert_read_pem(&l->a, buf_str(&cert.x->res.body), 4, &l->cert, &n, NULL) != RC_OK)
         return false;
-    serial = x509_serial_bytes(&l->cert[0].serial);
-    text_b64url(&id, l->cert[0].aki);
-    buf_u8(&id, '.');
-    text_b64url(&id, serial);
-    return buf_rc(&id) == RC_OK && str_copyz(buf_str(&id), l->id, sizeof(l->id)) == RC_OK;
+    return client_renewal_id(&l->cert[0], l->id);
 }
 
 static bool lab_start(struct lab *l, const char *config)

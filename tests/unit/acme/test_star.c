@@ -556,7 +556,43 @@ static void rules_that_change(void)
     CHECK_STR(status_of(&l, l.order), "valid");
 }
 
-/* CAA is asked again when the proof is older than eight hours (RFC 8659). */
+#define BELOW(more)                                                                                \
+    "organization: Example Hospital\ncountry: DE\ndomain: hospital.example\n"                      \
+    "urls: {api: \"https://ca.hospital.example:8555\"}\n"                                          \
+    "policy: [{name: a, allow: [\"*.hospital.example\"], challenges: [http-01, dns-01]" more       \
+    "}]\n" STAR_ON
+
+/* RFC 9444: the domain above was proven, and for two days no rule lets that count. */
+static void proof_from_above(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply o = {.x = NULL};
+    CLEANUP(reply_done) struct reply f = {.x = NULL};
+    char payload[1024];
+
+    CHECK(lab_start(&l, STAR_ON));
+    CHECK(world_reload(&l.w, BELOW(", subdomains: true")));
+    snprintf(payload, sizeof(payload),
+             "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" NAME
+             "\",\"ancestorDomain\":\"hospital.example\"}],%s}",
+             wish(&l, 0, DAYS(30), DAYS(4), ""));
+    o = client_post(&l.c, "/acme/new-order", payload);
+    CHECK_INT(o.status, 201);
+    CHECK_OK(str_copyz(world_header(o.x, "Location"), l.order, sizeof(l.order)));
+    CHECK(client_validate(&l.c, l.order));
+    f = client_finalize(&l.c, l.order, NAME);
+    CHECK_INT(f.status, 200);
+    pass(&l, 3 * WHEN_DAY);
+    CHECK_INT(certificates(&l), 2);
+    CHECK(world_reload(&l.w, BELOW("")));
+    pass(&l, 4 * WHEN_DAY);
+    CHECK_INT(certificates(&l), 2);
+    CHECK(world_reload(&l.w, BELOW(", subdomains: true")));
+    pass(&l, 12 * WHEN_HOUR);
+    CHECK_INT(certificates(&l), 3);
+    CHECK_STR(status_of(&l, l.order), "valid");
+}
+
 /* A rule's lifetime counts with what comes before the nominal date; one that is shortened later
  * makes for more certificates. */
 static void rules_that_shorten(void)
@@ -580,6 +616,7 @@ static void rules_that_shorten(void)
     CHECK(certificates(&l) > 2);
 }
 
+/* CAA is asked again when the proof is older than eight hours (RFC 8659). */
 static void caa_that_forbids(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -758,7 +795,8 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(not_revoked), CHECK_TEST_ONCE(account_gone),
            CHECK_TEST_ONCE(authorization_given_up), CHECK_TEST_ONCE(record_that_ends),
            CHECK_TEST_ONCE(revoked_by_an_operator), CHECK_TEST_ONCE(rules_that_change),
-           CHECK_TEST_ONCE(rules_that_shorten), CHECK_TEST_ONCE(caa_that_forbids),
-           CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
-           CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
-           CHECK_TEST_ONCE(never_beyond_its_issuer), CHECK_TEST_ONCE(pruned_with_its_order))
+           CHECK_TEST_ONCE(rules_that_shorten), CHECK_TEST_ONCE(proof_from_above),
+           CHECK_TEST_ONCE(caa_that_forbids), CHECK_TEST_ONCE(signer_away),
+           CHECK_TEST_ONCE(crash_while_renewing), CHECK_TEST_ONCE(missed_times),
+           CHECK_TEST_ONCE(clock_that_leaps), CHECK_TEST_ONCE(never_beyond_its_issuer),
+           CHECK_TEST_ONCE(pruned_with_its_order))

@@ -142,6 +142,7 @@ static void revocation_as_the_profile_has_it(void)
         CHECK_INT(l.cert.n_crl_urls, cases[i].crl);
         CHECK_INT(l.cert.n_ocsp_urls, cases[i].ocsp);
         CHECK_INT(l.cert.n_issuer_urls, 1);
+        CHECK(l.cert.no_rev_avail == (cases[i].crl + cases[i].ocsp == 0));
     }
 }
 

@@ -241,7 +241,7 @@ static void test_help(void)
     static const struct {
         const char *line, *shows;
     } asked[] = {
-        {"--help", "  autarky cert list         list certificates"},
+        {"--help", "  autarky cert list           list certificates"},
         {"-h", "usage: autarky COMMAND"},
         {"help", "Exit status: 0 done"},
         {"help status", "usage: autarky status [OPTION...]\n"},
@@ -269,6 +269,29 @@ static void test_help(void)
     CHECK(strstr(o.err, "usage: autarky COMMAND"));
 }
 
+/* What a command does stands apart from its name, also where the name is long, and fits. */
+static void test_columns(void)
+{
+    struct outcome o;
+    struct str rest, one;
+    size_t n, found = 0;
+    const struct cmd_row *rows = cmd_rows(&n);
+
+    parse(&o, "--help");
+    rest = str_of(o.out);
+    while (str_next(&rest, '\n', &one)) {
+        CHECK(one.n <= 100);
+        for (size_t i = 0; i < n; i++) {
+            char name[WORD_MAX];
+
+            snprintf(name, sizeof(name), "  autarky %s%s%s  ", rows[i].noun,
+                     rows[i].verb ? " " : "", rows[i].verb ? rows[i].verb : "");
+            found += str_starts(one, str_of(name)) && str_ends(one, str_of(rows[i].summary));
+        }
+    }
+    CHECK_INT(found, n);
+}
+
 /* No line of any help is wider than a page. */
 static void test_width(void)
 {
@@ -292,4 +315,4 @@ static void test_width(void)
 CHECK_MAIN(CHECK_TEST(test_commands), CHECK_TEST(test_names_are_clear),
            CHECK_TEST(test_every_option), CHECK_TEST(test_values),
            CHECK_TEST(test_operand_and_repeats), CHECK_TEST(test_usage_errors),
-           CHECK_TEST(test_help), CHECK_TEST(test_width))
+           CHECK_TEST(test_help), CHECK_TEST(test_columns), CHECK_TEST(test_width))

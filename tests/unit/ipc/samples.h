@@ -139,6 +139,20 @@ static const struct ipc_sign_ocsp sample_sign_ocsp = {S("rsa-1"),
                                                       INT64_C(1795199041000000),
                                                       S("0123456789abcdef")};
 static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0a\x01\x00")};
+static const struct ipc_sign_head sample_sign_head = {1, 2, S("0123456789abcdef0123456789abcdef"),
+                                                      S("fedcba9876543210fedcba9876543210")};
+static const struct ipc_sign_head_reply sample_sign_head_reply = {S("hospital.example/audit/1"),
+                                                                  S("a note")};
+static const struct ipc_far_validate sample_far_validate = {
+    S("ward"),
+    {S("http-01"), S("dns"), S("wiki.ward.hospital.example"), false, true, S("https://ca/acme/1"),
+     S("token"), S("token.thumb"), 2}};
+static const struct ipc_far_preflight sample_far_preflight = {
+    S("ward"), {S("dns"), S("wiki.ward.hospital.example"), true, S(""), S(""), S(""), S("")}};
+static const struct ipc_prober sample_prober = {
+    S("ward"), true, A4, S("0.1.0"), S("\x30\x03leaf"), INT64_C(1795199040000000)};
+static const struct ipc_join sample_join = {S("0.1.0")};
+static const struct ipc_joined sample_joined = {S("ward"), S("domain: hospital.example\n")};
 static const struct ipc_forget sample_forget = {S("crl rsa-1 3")};
 
 static const struct sample {
@@ -178,7 +192,15 @@ static const struct sample {
     {IPC_RUN, &sample_run, &sample_run_reply},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
+    {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},
     {IPC_FORGET, &sample_forget, NULL},
+    {IPC_PROBER, &sample_prober, &sample_none},
+    {IPC_FAR_VALIDATE, &sample_far_validate, &sample_validate_reply},
+    {IPC_FAR_PREFLIGHT, &sample_far_preflight, &sample_preflight_reply},
+    {IPC_JOIN, &sample_join, &sample_joined},
+    {IPC_REMOTE_PING, &sample_none, &sample_none},
+    {IPC_REMOTE_VALIDATE, &sample_validate, &sample_validate_reply},
+    {IPC_REMOTE_PREFLIGHT, &sample_preflight, &sample_preflight_reply},
 };
 
 enum { N_SAMPLES = sizeof(samples) / sizeof(samples[0]) };

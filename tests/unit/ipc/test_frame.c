@@ -51,7 +51,7 @@ static void the_bytes_are_as_written_down(void)
     CHECK_INT(b.n, IPC_HEADER_BYTES + 2);
     CHECK(memcmp(b.p,
                  "\0\0\0\2"
-                 "\0\1"
+                 "\0\2"
                  "\0\7"
                  "\0"
                  "\0"
@@ -141,7 +141,7 @@ static void bad_headers_are_refused(void)
         char byte;
         enum rc rc;
     } changes[] = {
-        {5, 2, RC_VERSION}, {4, 1, RC_VERSION},        {8, IPC_KIND_COUNT, RC_PARSE},
+        {5, 1, RC_VERSION}, {4, 1, RC_VERSION},        {8, IPC_KIND_COUNT, RC_PARSE},
         {9, 2, RC_PARSE},   {18, '!', RC_PARSE},       {18, 0, RC_PARSE},
         {7, 99, RC_DENIED}, {8, IPC_NOTIFY, RC_PARSE},
     };

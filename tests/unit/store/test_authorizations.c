@@ -159,6 +159,46 @@ static void challenge_is_due_work_from_start_to_end(void)
     CHECK_RC(DO(&f, store_challenge_retry(T, id, now, STR("{}"), STR("{}"))), RC_CONFLICT);
 }
 
+static void asked_for_and_settled_in_one_step(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_challenge_outcome outcome = {.to = STORE_CHALLENGE_VALID,
+                                              .requested = FIX_NOW,
+                                              .now = FIX_NOW + 5,
+                                              .key_thumbprint = STR("thumbprint"),
+                                              .evidence = STR("{\"a\":1}")};
+    const struct id *id = &offered[0].id;
+    struct store_authorization z;
+    struct store_challenge got;
+    struct id unknown = fix_id(99);
+    when_t next;
+
+    CHECK_OK(with_challenges(&f));
+    CHECK_RC(DO(&f, store_challenge_settle(T, &unknown, &outcome)), RC_NOTFOUND);
+    CHECK_OK(DO(&f, store_challenge_settle(T, id, &outcome)));
+    CHECK_OK(store_challenge_get(READ(&f), &f.a, id, &got));
+    CHECK(got.status == STORE_CHALLENGE_VALID);
+    CHECK_INT(got.requested, FIX_NOW);
+    CHECK_INT(got.validated, FIX_NOW + 5);
+    CHECK_INT(got.attempts, 1);
+    CHECK_STR(got.key_thumbprint, "thumbprint");
+    CHECK_STR(got.evidence, "{\"a\":1}");
+    CHECK_INT(got.next_attempt, 0);
+    CHECK_RC(store_challenge_next(READ(&f), &next), RC_NOTFOUND);
+    CHECK_RC(DO(&f, store_challenge_settle(T, id, &outcome)), RC_CONFLICT);
+    outcome.to = STORE_CHALLENGE_PROCESSING;
+    CHECK_RC(DO(&f, store_challenge_settle(T, &offered[1].id, &outcome)), RC_INVAL);
+    outcome.to = STORE_CHALLENGE_INVALID;
+    outcome.error = STR("{\"type\":\"dns\"}");
+    CHECK_OK(DO(&f, store_challenge_settle(T, &offered[1].id, &outcome)));
+    CHECK_OK(store_authorization_of(READ(&f), &f.a, &offered[1].id, &z));
+    CHECK_STR(id_str(&z.id), fix_id(20).z);
+    CHECK(z.challenges[1].status == STORE_CHALLENGE_INVALID);
+    CHECK_STR(z.challenges[1].error, "{\"type\":\"dns\"}");
+    CHECK_INT(z.challenges[1].validated, 0);
+    CHECK_RC(store_authorization_of(READ(&f), &f.a, &unknown, &z), RC_NOTFOUND);
+}
+
 static void a_failed_challenge_keeps_its_problem(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -256,5 +296,6 @@ static void bad_values_are_refused(void)
 FIX_MAIN(CHECK_TEST(comes_back_with_its_challenges), CHECK_TEST(may_be_valid_without_a_challenge),
          CHECK_TEST(due_work_goes_by_turns),
          CHECK_TEST_ONCE(challenge_is_due_work_from_start_to_end),
+         CHECK_TEST_ONCE(asked_for_and_settled_in_one_step),
          CHECK_TEST(a_failed_challenge_keeps_its_problem),
          CHECK_TEST_ONCE(the_best_one_is_found_for_reuse), CHECK_TEST_ONCE(bad_values_are_refused))

@@ -211,6 +211,40 @@ static void damage_is_noticed(void)
     CHECK_OK(x509_cert_check_signature(&c, key, NULL));
 }
 
+/* What x509_cert_check_tbs takes is, to the byte, what was to be signed, and nothing else. */
+static void only_what_was_to_be_signed(void)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf ca_der = {.p = NULL};
+    CLEANUP(buf_done) struct buf der = {.p = NULL};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *other = NULL;
+    CLEANUP(mem_freep) char *kept = NULL;
+    struct x509_cert c, ca;
+    struct str tbs;
+
+    CHECK_OK(load(&a, "intermediate-constraints.der", &ca_der, &ca));
+    CHECK_OK(load(&a, "leaf-all.der", &der, &c));
+    CHECK_OK(x509_cert_key(&ca, &key, NULL));
+    CHECK_OK(x509_cert_key(&c, &other, NULL));
+    kept = mem_dup(c.tbs.p, c.tbs.n);
+    CHECK(kept != NULL);
+    tbs = str_bytes(kept, c.tbs.n);
+    CHECK_OK(x509_cert_check_tbs(buf_str(&der), tbs, key, NULL));
+    /* Another key, of a type that such a signature is not by. */
+    CHECK_RC(x509_cert_check_tbs(buf_str(&der), tbs, other, NULL), RC_UNSUPPORTED);
+    CHECK_RC(x509_cert_check_tbs(buf_str(&der), ca.tbs, key, NULL), RC_CONFLICT);
+    CHECK_RC(x509_cert_check_tbs(buf_str(&der), str_head(tbs, tbs.n - 1), key, NULL), RC_CONFLICT);
+    CHECK_RC(x509_cert_check_tbs(str_head(buf_str(&der), der.n - 1), tbs, key, NULL), RC_PARSE);
+    CHECK_RC(x509_cert_check_tbs(STR(""), tbs, key, NULL), RC_PARSE);
+    for (size_t i = 0; i < der.n; i++) {
+        der.p[i] ^= 0x01;
+        CHECK(x509_cert_check_tbs(buf_str(&der), tbs, key, NULL) != RC_OK);
+        der.p[i] ^= 0x01;
+    }
+    der.p[der.n - 1] ^= 0x01;
+    CHECK_RC(x509_cert_check_tbs(buf_str(&der), tbs, key, NULL), RC_DENIED);
+}
+
 static void names_match(void)
 {
     static const struct str dns[] = {STR("*.a.example"), STR("B.example"), STR("*.x")};
@@ -326,6 +360,6 @@ static void limits_hold(void)
 
 CHECK_MAIN(CHECK_TEST(everything_is_found), CHECK_TEST(chain_is_checked), CHECK_TEST(odd_but_right),
            CHECK_TEST_ONCE(corpus_is_sorted), CHECK_TEST_ONCE(damage_is_noticed),
-           CHECK_TEST(names_match), CHECK_TEST(pem_is_read),
+           CHECK_TEST(only_what_was_to_be_signed), CHECK_TEST(names_match), CHECK_TEST(pem_is_read),
            CHECK_TEST(fingerprint_is_that_of_the_bytes), CHECK_TEST(crowds_are_refused),
            CHECK_TEST(limits_hold))

@@ -269,6 +269,21 @@ static void leaf_nocheck(struct trial *t)
     t->tbs.ocsp_nocheck = true;
 }
 
+static void norev(struct trial *t)
+{
+    t->tbs.no_rev_avail = true;
+    t->tbs.n_crl_urls = t->tbs.n_ocsp_urls = 0;
+}
+static void norev_crl(struct trial *t)
+{
+    t->tbs.no_rev_avail = true;
+    t->tbs.n_ocsp_urls = 0;
+}
+static void norev_ocsp(struct trial *t)
+{
+    t->tbs.no_rev_avail = true;
+    t->tbs.n_crl_urls = 0;
+}
 static void none(struct trial *)
 {
 }
@@ -553,6 +568,7 @@ static const struct fault {
     {"lint.not-critical", L, none, {X509_OID_POLICIES, OTHER_FLAG}},
     {"lint.not-critical", L, staple, {X509_OID_TLS_FEATURE, OTHER_FLAG}},
     {"lint.not-critical", O, none, {X509_OID_OCSP_NOCHECK, OTHER_FLAG}},
+    {"lint.not-critical", L, norev, {X509_OID_NO_REV_AVAIL, OTHER_FLAG}},
     {"lint.basic-constraints", L, leaf_is_ca},
     {"lint.basic-constraints", C, ca_no_basic},
     {"lint.key-usage-missing", L, no_usage},
@@ -570,6 +586,11 @@ static const struct fault {
     {"lint.extended-key-usage", O, code_signing},
     {"lint.responder", L, leaf_nocheck},
     {"lint.responder", O, no_nocheck},
+    {"lint.no-revocation", C, norev},
+    {"lint.no-revocation", R, norev},
+    {"lint.no-revocation", O, norev},
+    {"lint.no-revocation-url", L, norev_crl},
+    {"lint.no-revocation-url", L, norev_ocsp},
     {"lint.tls-feature", C, staple},
     {"lint.tls-feature-form",
      L,

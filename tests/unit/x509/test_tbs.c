@@ -39,7 +39,7 @@ static void built_and_parsed(void)
     CHECK_STR(c.crl_urls[0], pki_crl[0].p);
     CHECK_STR(c.ocsp_urls[0], pki_ocsp[0].p);
     CHECK_STR(c.issuer_urls[0], pki_aia[0].p);
-    CHECK(c.must_staple && !c.ocsp_nocheck && !c.has_constraints);
+    CHECK(c.must_staple && !c.ocsp_nocheck && !c.no_rev_avail && !c.has_constraints);
     CHECK_INT(c.n_policies, 2);
     CHECK_STR(c.policies[1], "\x2a\x03\x04");
     CHECK_INT(c.n_unknown_critical, 0);
@@ -124,12 +124,13 @@ static void responder_has_nocheck(void)
 
     CHECK_OK(pki_init(&p));
     in = pki_leaf_in(&p);
-    in.ocsp_nocheck = true;
+    in.ocsp_nocheck = in.no_rev_avail = true;
     in.basic = X509_BASIC_LEAF;
     in.eku = X509_EKU_OCSP_SIGNING;
     CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
     CHECK_OK(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL));
-    CHECK(c.ocsp_nocheck && c.basic == X509_BASIC_LEAF && c.basic_critical && !c.is_ca);
+    CHECK(c.ocsp_nocheck && c.no_rev_avail && c.basic == X509_BASIC_LEAF && c.basic_critical &&
+          !c.is_ca);
     CHECK_INT(c.eku, X509_EKU_OCSP_SIGNING);
 }
 

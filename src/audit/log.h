@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit log as a growing Merkle tree: what core needs to have a head of it signed. The tree is
+ * a function of the records; no record pays for it. What is kept of it, the roots of whole
+ * subtrees of 256, 65536 ... records, is written by audit_log_fold, afterwards. Runs in core,
+ * inside the store's write jobs, and reads for the export. */
+#pragma once
+
+#include "audit/note.h"
+#include "store/types.h"
+
+enum {
+    AUDIT_FOLD_BITS = 8, /* 256 records: what a proof has to hash again, at most, at each end */
+    AUDIT_FOLD_MAX = 16, /* such subtrees in one call: some milliseconds */
+};
+
+/* Keeps what has become whole since the last time. `out_more`: there is more to do. RC_CORRUPT: a
+ * record is missing. */
+enum rc audit_log_fold(struct store_txn *txn, bool *out_more);
+
+/* What is asked of the signer: to sign `to`, which continues `from`. */
+struct audit_step {
+    struct tree_head from; /* what the signer signed last */
+    struct tree_head to;   /* all records there are */
+    struct tree_proof proof;
+    bool behind; /* there are fewer records than were signed: nothing else is set */
+};
+/* After a fold that left nothing to do. */
+enum rc audit_log_step(struct store_txn *txn, const struct tree_head *from, struct audit_step *out);
+
+/* Writes a signed note down, with its tree's frontier; one that is there is left alone. RC_CORRUPT
+ * when it is not a head of these records: then it is not written. */
+enum rc audit_log_keep(struct store_txn *txn, const struct note *note, struct str text);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Locks of issuance (ca/lock.h), set and lifted at an administrator's word. */
+#include "core/locks.h"
+
+#include "base/name.h"
+#include "core/change.h"
+#include "log/log.h"
+
+MSG(msg_one_scope, "core.lock-scopes",
+    "a lock is of one kind: give one of zone, issuer and account, or none of them for all");
+MSG(msg_form, "core.lock-value", "\"{0}\" is not what \"{1}\" can be");
+MSG(msg_issuer, "core.lock-issuer",
+    "there is no issuer \"{0}\"; `autarky issuer list` shows what there is");
+MSG(msg_account, "core.lock-account",
+    "there is no account \"{0}\"; `autarky account list` shows what there is");
+MSG(msg_why, "core.lock-reason",
+    "say why: a lock stands in everybody's way, and its reason is what they are told");
+MSG(msg_full, "core.lock-full", "{0} locks hold already; lift those that are not needed any more");
+MSG(msg_same, "core.lock-same",
+    "exactly that is frozen already; `autarky issuance status` shows it");
+MSG(msg_none, "core.lock-none", "no such lock holds; `autarky issuance status` shows what does");
+MSG(msg_which, "core.lock-which",
+    "{0} locks hold, so say which one is to be lifted, by its id: `autarky issuance status` shows "
+    "them");
+
+enum { LIST_ARENA = 1024 * 1024 };
+
+static enum rc read_zone(struct core_change *c, struct str text)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (name_canonical(text, false, name) != RC_OK)
+        return ERR(&c->err, RC_INVAL, msg_form, str_head(text, CORE_CHANGE_SHOWN), STR("zone"));
+    c->lock.scope = STORE_LOCK_ZONE;
+    return arena_str(c->a, str_of(name), &c->lock.value);
+}
+
+static enum rc read_account(struct core_change *c, struct str text)
+{
+    struct store_account account;
+    struct id id;
+    enum rc rc = id_parse(text, &id);
+
+    if (rc == RC_OK)
+        rc = store_account_get(store_read(c->core->store), c->a, &id, &account);
+    if (rc == RC_NOMEM || rc == RC_IO)
+        return rc;
+    if (rc != RC_OK)
+        return ERR(&c->err, RC_NOTFOUND, msg_account, str_head(text, CORE_CHANGE_SHOWN));
+    c->lock.scope = STORE_LOCK_ACCOUNT;
+    c->lock.value = text;
+    return RC_OK;
+}
+
+static enum rc read_issuer(struct core_change *c, struct str text)
+{
+    if (!ca_issuer_find(c->core->ca, text))
+        return ERR(&c->err, RC_NOTFOUND, msg_issuer, str_head(text, CORE_CHANGE_SHOWN));
+    c->lock.scope = STORE_LOCK_ISSUER;
+    c->lock.value = text;
+    return RC_OK;
+}
+
+/* `given`: whether one was named at all. */
+static enum rc read_scope(struct core_change *c, bool *given)
+{
+    static const struct {
+        const char *name;
+        enum rc (*read)(struct core_change *c, struct str text);
+    } scopes[] = {{"zone", read_zone}, {"issuer", read_issuer}, {"account", read_account}};
+
+    *given = false;
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        struct str text;
+
+        TRY(core_change_text(c, scopes[i].name, STORE_TEXT_MAX, &text));
+        if (text.n == 0)
+            continue;
+        if (*given)
+            return ERR(&c->err, RC_INVAL, msg_one_scope);
+        *given = true;
+        TRY(scopes[i].read(c, text));
+    }
+    return RC_OK;
+}
+
+static void put_lock(struct json_out *o, const struct store_lock *lock)
+{
+    json_kv_id(o, "id", &lock->id);
+    json_kv_z(o, "scope", store_lock_scope_text(lock->scope));
+    if (lock->value.n)
+        json_kv_str(o, "value", lock->value);
+    json_kv_bool(o, "renewals", lock->renewals);
+    json_kv_bool(o, "automatic", lock->automatic);
+    json_kv_str(o, "reason", lock->reason);
+    json_kv_str(o, "set_by", lock->set_by);
+    json_kv_when(o, "set", lock->set);
+    if (lock->lifted) {
+        json_kv_when(o, "lifted", lock->lifted);
+        json_kv_str(o, "lifted_by", lock->lifted_by);
+        json_kv_str(o, "lifted_reason", lock->lifted_why);
+    }
+}
+
+/* ---- freeze */
+
+static enum rc add_lock(struct store_txn *txn, struct core_change *c)
+{
+    enum rc rc = store_lock_add(txn, &c->lock);
+
+    if (rc == RC_QUOTA)
+        return ERR(&c->err, rc, msg_full, STR("64"));
+    if (rc == RC_EXISTS)
+        return ERR(&c->err, rc, msg_same);
+    TRY(rc);
+    return core_change_audit(txn, c, "issuance.frozen", "lock", &c->lock.id, c->lock.value);
+}
+
+static void put_frozen(struct core_change *c, struct json_out *o)
+{
+    if (!c->dry)
+        log_warn("core.issuance-frozen", LOG_STR("lock", id_str(&c->lock.id)),
+                 LOG_Z("scope", store_lock_scope_text(c->lock.scope)),
+                 LOG_STR("value", c->lock.value), LOG_STR("by", c->asker),
+                 LOG_STR("reason", c->lock.reason));
+    put_lock(o, &c->lock);
+}
+
+static enum rc read_freeze(struct core_change *c)
+{
+    const struct json *renewals = json_get(c->args, "renewals");
+    struct store_lock *lock = &c->lock;
+    bool given;
+
+    TRY(read_scope(c, &given));
+    if (renewals && json_bool(renewals, &lock->renewals) != RC_OK)
+        return ERR(&c->err, RC_INVAL, msg_form, STR("renewals"), STR("renewals"));
+    if (c->why.n == 0)
+        return ERR(&c->err, RC_INVAL, msg_why);
+    lock->reason = c->why;
+    lock->set_by = c->asker;
+    lock->set = c->now;
+    c->write = add_lock;
+    c->put = put_frozen;
+    return id_new(&lock->id);
+}
+
+void core_issuance_freeze(struct core *core, struct ipc_req *req, const struct json *args,
+                          struct core_who who)
+{
+    core_change_run(core, req, args, who, read_freeze);
+}
+
+/* ---- thaw */
+
+static enum rc lift_lock(struct store_txn *txn, struct core_change *c)
+{
+    enum rc rc = store_lock_lift(txn, &c->lock.id, c->asker, c->why, c->now);
+
+    if (rc == RC_CONFLICT || rc == RC_NOTFOUND)
+        return ERR(&c->err, RC_NOTFOUND, msg_none);
+    TRY(rc);
+    return core_change_audit(txn, c, "issuance.thawed", "lock", &c->lock.id, c->lock.value);
+}
+
+static void put_thawed(struct core_change *c, struct json_out *o)
+{
+    if (!c->dry)
+        log_warn("core.issuance-thawed", LOG_STR("lock", id_str(&c->lock.id)),
+                 LOG_STR("by", c->asker), LOG_STR("reason", c->why));
+    put_lock(o, &c->lock);
+}
+
+/* By its id, by what it is of, or the only one there is. */
+static enum rc find_lock(struct core_change *c, struct str id, bool scoped)
+{
+    struct store_lock *list;
+    const struct store_lock *found = NULL;
+    size_t n, fits = 0;
+
+    TRY(store_lock_active(store_read(c->core->store), c->a, &list, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (id.n ? !str_eq(id_str(&list[i].id), id)
+                 : scoped &&
+                       (list[i].scope != c->lock.scope || !str_eq(list[i].value, c->lock.value)))
+            continue;
+        found = &list[i];
+        fits++;
+    }
+    if (!found)
+        return ERR(&c->err, RC_NOTFOUND, msg_none);
+    if (fits > 1)
+        return ERR(&c->err, RC_INVAL, msg_which, arena_printf(c->a, "%zu", fits));
+    c->lock = *found;
+    return RC_OK;
+}
+
+static enum rc read_thaw(struct core_change *c)
+{
+    bool scoped;
+    struct str id, what;
+
+    TRY(core_change_text(c, "id", STORE_TEXT_MAX, &id));
+    TRY(read_scope(c, &scoped));
+    TRY(find_lock(c, id, scoped));
+    what = arena_printf(
+        c->a, "issuance.thaw %s: %s%s%.*s, frozen by %.*s: %.*s", c->lock.id.z,
+        store_lock_scope_text(c->lock.scope), c->lock.value.n ? " " : "", STR_ARG(c->lock.value),
+        STR_ARG(c->lock.automatic ? STR("the server") : c->lock.set_by), STR_ARG(c->lock.reason));
+    if (!what.p)
+        return RC_NOMEM;
+    c->write = lift_lock;
+    c->put = put_thawed;
+    c->approval = (struct core_approval){
+        .who = c->who, .now = c->now, .arena = c->a, .action = STR("issuance.thaw"), .what = what};
+    return core_approval_begin_one(c->core, CONF_TWO_THAW, &c->approval);
+}
+
+void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,
+                        struct core_who who)
+{
+    core_change_run(core, req, args, who, read_thaw);
+}
+
+/* ---- status */
+
+enum rc core_issuance_status(struct core *core, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    struct store_lock *active, *all;
+    size_t n_active, n_all;
+
+    TRY(store_lock_active(store_read(core->store), &a, &active, &n_active));
+    TRY(store_lock_list(store_read(core->store), &a, &all, &n_all));
+    json_obj(o);
+    json_kv_bool(o, "frozen", n_active > 0);
+    json_key(o, "locks");
+    json_arr(o);
+    for (size_t i = 0; i < n_active; i++) {
+        json_obj(o);
+        put_lock(o, &active[i]);
+        json_end(o);
+    }
+    json_end(o);
+    json_key(o, "lifted");
+    json_arr(o);
+    for (size_t i = 0; i < n_all; i++) {
+        if (!all[i].lifted)
+            continue;
+        json_obj(o);
+        put_lock(o, &all[i]);
+        json_end(o);
+    }
+    json_end(o);
+    json_end(o);
+    return RC_OK;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What core counts and measures, for front, which shows it at /metrics. */
+#include "core/core_int.h"
+#include "core/remote.h"
+#include "metrics/metrics.h"
+#include "metrics/view.h"
+
+enum { STATUS_SECONDS = 2 };
+
+static const char *const queues[] = {"validation", "issuance", "store"};
+METRIC_GAUGE_BY(queue_length, "core_queue_length", "What core is at work on, or holds back",
+                "queue", queues);
+/* By enum role. */
+static const char *const processes[] = {"supervisor", "front",  "gateway", "core",
+                                        "signer",     "prober", "keeper",  "runner"};
+METRIC_GAUGE_BY(restarts, "process_restarts",
+                "How often the supervisor had to start a process again", "process", processes);
+
+static void set_gauges(const struct core *core, const struct ipc_status *status)
+{
+    const size_t lengths[] = {acme_validating(core->acme), ca_pending(core->ca),
+                              store_pending(core->store)};
+    int64_t n[METRIC_LENGTH(processes)] = {0};
+
+    for (size_t i = 0; i < METRIC_LENGTH(queues); i++)
+        metric_set(&queue_length, i, (int64_t)lengths[i]);
+    for (size_t i = 0; status && i < status->processes.n; i++)
+        if (status->processes.v[i].role < METRIC_LENGTH(processes))
+            n[status->processes.v[i].role] += status->processes.v[i].restarts;
+    for (size_t i = 0; status && i < METRIC_LENGTH(processes); i++)
+        metric_set(&restarts, i, n[i]);
+}
+
+struct numbers {
+    struct core *core;
+    struct ipc_req *req;
+};
+
+static void reply_numbers(const struct numbers *q, const struct ipc_status *status)
+{
+    CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
+    struct ipc_metrics reply;
+
+    set_gauges(q->core, status);
+    core_remotes_measure(q->core);
+    revocation_measure(q->core->revocation);
+    metrics_snapshot(&snapshot);
+    reply.snapshot = buf_str(&snapshot);
+    if (buf_rc(&snapshot) == RC_OK)
+        IGNORE_RC(ipc_reply(q->req, &reply)); /* on failure front has been told */
+    else
+        ipc_req_drop(q->req);
+}
+
+static void got_status(void *arg, const struct ipc_answer *a)
+{
+    reply_numbers(arg, a->rc == RC_OK ? a->msg : NULL);
+}
+
+void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd)
+{
+    const struct role_env *env = arg;
+    struct numbers q = {env->state, req}, *kept = ARENA_NEW(ipc_req_arena(req), struct numbers);
+    struct ipc_ask ask = {
+        .type = IPC_STATUS, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_status, .arg = kept};
+
+    (void)msg;
+    (void)fd;
+    if (kept) {
+        *kept = q;
+        if (q.core->supervisor && ipc_call(q.core->supervisor, &ask, NULL) == RC_OK)
+            return;
+    }
+    reply_numbers(&q, NULL);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What nothing is issued for just now, since when, by whom and why. Rows stay when a lock is
+ * lifted: they are the record. */
+#pragma once
+
+#include "store/types.h"
+
+enum store_lock_scope {
+    STORE_LOCK_ALL,
+    STORE_LOCK_ZONE,    /* a domain and all below it */
+    STORE_LOCK_ISSUER,  /* what this one would sign */
+    STORE_LOCK_ACCOUNT, /* what this ACME account asks for */
+    STORE_LOCK_SCOPES
+};
+const char *store_lock_scope_text(enum store_lock_scope scope);
+
+struct store_lock {
+    struct id id;
+    enum store_lock_scope scope;
+    struct str value; /* domain in canonical form, issuer's ref, account's id; empty for all */
+    bool renewals;    /* stops them as well */
+    bool automatic;   /* set by this program, not by a person */
+    struct str reason;
+    struct str set_by; /* "uid 0"; empty: automatic */
+    when_t set;
+    when_t lifted; /* 0: it holds */
+    struct str lifted_by;
+    struct str lifted_why;
+};
+
+enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */, STORE_LOCKS_LIST = 100 };
+
+/* RC_QUOTA when STORE_LOCKS_MAX hold; RC_EXISTS when the same holds already. */
+enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock);
+/* Compare and set: RC_CONFLICT when it is lifted already, RC_NOTFOUND. */
+enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str by, struct str why,
+                        when_t now);
+enum rc store_lock_get(struct store_txn *txn, struct arena *a, const struct id *id,
+                       struct store_lock *out);
+/* Those that hold, oldest first; STORE_LOCKS_MAX at most. */
+enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_lock **out,
+                          size_t *out_n);
+/* The newest STORE_LOCKS_LIST, lifted ones too, the newest first. */
+enum rc store_lock_list(struct store_txn *txn, struct arena *a, struct store_lock **out,
+                        size_t *out_n);

@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=300
+"""The audit log, held against its signed heads by somebody else: a verifier in Python, with hashlib and OpenSSL. A server that
+is killed again and again has heads and records that agree; every kind of record is altered, removed, doubled, moved and
+inserted, and each time the records between the right two heads are named; what was cut off shows against a head that was kept;
+a database that is brought back from an older copy has no head signed, and certificates all the same; and nothing secret is in
+the log."""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from acme import Client, Http01  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, run, wait_for  # noqa: E402
+
+FAILED = 2
+KILLS = 4
+ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
+DASH = "\u2014 "
+# What happens here leaves at least these.
+KINDS = {"account.created", "order.created", "authorization.validated", "challenge.requested", "order.ready",
+         "certificate.reserved", "certificate.issued", "certificate.revoked", "eab.created", "operator.commanded",
+         "configuration.changed"}
+
+
+def equal(got, wanted, what):
+    if got != wanted:
+        sys.exit(f"{what}: {got!r}, and not {wanted!r}")
+
+
+# ---- the other verifier: RFC 6962, C2SP tlog-checkpoint
+
+def leaf_hash(record):
+    return hashlib.sha256(b"\0" + record).digest()
+
+
+def root_of(leaves):
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return hashlib.sha256(b"\1" + root_of(leaves[:k]) + root_of(leaves[k:])).digest()
+
+
+def signature_holds(directory, key, text, signature):
+    files = {name: directory / f"check.{name}" for name in ("key", "text", "sig")}
+    for name, content in (("key", ED25519_SPKI + key), ("text", text), ("sig", signature)):
+        files[name].write_bytes(content)
+    out = run(OPENSSL, "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", files["key"], "-rawin", "-in",
+              files["text"], "-sigfile", files["sig"], ok=(0, 1))
+    return "Signature Verified Successfully" in out
+
+
+def read_key(path):
+    name, key_hash, key = path.read_text().splitlines()[-1].split("+", 2)
+    key = base64.b64decode(key)
+    equal(key[0] == 1 and len(key) == 33, True, "the type of the key")
+    equal(hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex(), key_hash, "the hash of the key")
+    return name, bytes.fromhex(key_hash), key[1:]
+
+
+def notes_of(files):
+    """[(text, signatures)] of heads.txt: an empty line stands behind each."""
+    parts = (files / "heads.txt").read_text().strip("\n").split("\n\n")
+    return [(parts[i] + "\n", parts[i + 1] + "\n") for i in range(0, len(parts), 2)]
+
+
+def read_heads(directory, key, files):
+    """[(size, root)] of heads.txt, each with a signature that holds."""
+    name, key_hash, public = key
+    heads = []
+    for text, signed in notes_of(files):
+        lines = text.split("\n")
+        equal(lines[0], name, "the log's name")
+        signatures = [line[len(DASH) + len(name) + 1:] for line in signed.split("\n")
+                      if line.startswith(DASH + name + " ")]
+        equal(len(signatures), 1, "signatures of a head")
+        raw = base64.b64decode(signatures[0])
+        equal(raw[:4], key_hash, "whose signature it is")
+        equal(signature_holds(directory, public, text.encode(), raw[4:]), True, "the signature of a head")
+        heads.append((int(lines[1]), base64.b64decode(lines[2])))
+    return heads
+
+
+def records_of(files):
+    lines = []
+    for bundle in sorted(files.glob("records-*.jsonl")):
+        lines += bundle.read_bytes().splitlines()
+    return lines
+
+
+def check_export(lab, files):
+    """Everything again, without the program."""
+    records = records_of(files)
+    heads = read_heads(lab.directory, read_key(lab.data / "trust" / "audit.pub"), files)
+    leaves = [leaf_hash(r) for r in records]
+    for size, root in heads:
+        if size > len(leaves) or root_of(leaves[:size]) != root:
+            sys.exit(f"the head of {size} records is not that of the {len(records)} exported ones")
+    for n, record in enumerate(records):
+        event = json.loads(record)
+        equal(event["sequence"], n + 1, "the sequence number of a record")
+        canonical = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        equal(canonical, record, "the canonical form of a record")
+    return records, heads
+
+
+# ---- the program
+
+def export(lab, name):
+    files = lab.directory / name
+    shutil.rmtree(files, ignore_errors=True)
+    lab.autarky("audit", "export", "--out", files)
+    return files
+
+
+def verify(lab, files, *args, ok=(0,)):
+    return json.loads(run(AUTARKY, "audit", "verify", files, "--key", lab.data / "trust" / "audit.pub", "--json", *args,
+                          ok=ok))
+
+
+def live(lab):
+    """Something of everything."""
+    http = Http01(lab.http_port)
+    client = Client(lab.directory_url, lab.roots, http)
+    client.register()
+    lab.autarky("audit", "head")
+    for i in range(3):
+        client.obtain([f"site{i}.{DOMAIN}"])
+        lab.autarky("audit", "head")
+    http.shutdown()
+    http.server_close()
+    out = lab.directory / "issued"
+    lab.autarky("cert", "issue", "--name", f"panel.{DOMAIN}", "--out", out)
+    serial = run(OPENSSL, "x509", "-in", out / "cert.pem", "-noout", "-serial").strip().split("=")[1]
+    lab.autarky("cert", "revoke", serial, "--reason", "superseded")
+    lab.autarky("audit", "head")
+    secret = lab.autarky("eab", "create", "team")
+    lab.autarky("ui", "link")
+    return secret
+
+
+def tamper(lab, files, records, heads):
+    """One record of each kind, five ways."""
+    sizes = [0] + [size for size, _ in heads]
+    firsts = {}
+    for n, record in enumerate(records[:sizes[-1]]):
+        firsts.setdefault(json.loads(record)["action"], n)
+    bundle = files / "records-000000000001.jsonl"
+    for action, n in firsts.items():
+        inserted = re.sub(rb'"at":\d+', b'"at":1', records[n])
+        other = n + 1 if n + 1 < sizes[-1] else n - 1
+        moved = list(records)
+        moved[n], moved[other] = moved[other], moved[n]
+        ways = {"altered": records[:n] + [records[n].replace(b'"at":', b'"at":1')] + records[n + 1:],
+                "removed": records[:n] + records[n + 1:],
+                "inserted": records[:n] + [inserted] + records[n:],
+                "moved": moved}
+        for way, changed in ways.items():
+            bundle.write_bytes(b"".join(r + b"\n" for r in changed))
+            verdict = verify(lab, files, ok=(FAILED,))
+            first = max(s for s in sizes if s <= min(n, other if way == "moved" else n))
+            last = min(s for s in sizes if s > (max(n, other) if way == "moved" else n))
+            equal([(s["first"], s["last"]) for s in verdict["spans"]], [(first + 1, last)], f"{action} {way}")
+    bundle.write_bytes(b"".join(r + b"\n" for r in records))
+    equal(verify(lab, files)["good"], True, "the export as it was")
+    return set(firsts)
+
+
+def cut(lab, files, records, heads):
+    """The end is cut off: with its heads, only who kept one sees it."""
+    kept = lab.directory / "kept.txt"
+    notes = [text + "\n" + signed for text, signed in notes_of(files)]
+    kept.write_text(notes[-1])
+    short = lab.directory / "short"
+    shutil.copytree(files, short)
+    size = heads[-2][0]
+    (short / "records-000000000001.jsonl").write_bytes(b"".join(r + b"\n" for r in records[:size]))
+    verdict = verify(lab, short, ok=(FAILED,))
+    equal([(s["last"], s["missing"]) for s in verdict["spans"]], [(heads[-1][0], True)], "cut records")
+    (short / "heads.txt").write_text("".join(n + "\n" for n in notes[:-1]))
+    equal(verify(lab, short)["good"], True, "records and heads cut off together")
+    verdict = verify(lab, short, "--head", kept, ok=(FAILED,))
+    equal([s["last"] for s in verdict["spans"]], [heads[-1][0]], "the same against a kept head")
+    equal(verify(lab, files, "--head", kept)["witnessed"], heads[-1][0], "the whole against a kept head")
+
+
+def kill(lab):
+    """Heads and records agree whatever the moment of the end."""
+    for _ in range(KILLS):
+        lab.start()
+        for n in range(3):
+            lab.autarky("eab", "create", f"key-{time.monotonic_ns()}")
+        time.sleep(0.3)
+        lab.server.stop(how=signal.SIGKILL)
+        lab.server = None
+    lab.start()
+    files = export(lab, "killed")
+    check_export(lab, files)
+    verdict = verify(lab, files)
+    equal(verdict["good"] and verdict["covered"] == verdict["records"], True, "after kills")
+
+
+def older_copy(lab):
+    """A database that lacks what was signed: no head, and everything else; then a new log, which says so."""
+    lab.stop()
+    copy = lab.directory / "store.copy"
+    db = lab.data / "db" / "store.db"
+    shutil.copy2(db, copy)
+    lab.start()
+    lab.autarky("eab", "create", "lost")
+    lab.autarky("audit", "head")
+    lab.stop()
+    for tail in ("-wal", "-shm"):
+        pathlib.Path(f"{db}{tail}").unlink(missing_ok=True)
+    shutil.copy2(copy, db)
+    lab.start()
+    refused = run(AUTARKY, "audit", "head", "--data", lab.data, ok=(FAILED,))
+    equal("autarky audit restart" in refused, True, "what is said of an older database")
+    lab.autarky("cert", "issue", "--name", f"still.{DOMAIN}", "--out", lab.directory / "still")
+    lab.autarky("audit", "restart", "--yes")
+    wait_for("the new log", lambda: "/audit/2" in run(AUTARKY, "audit", "head", "--data", lab.data, ok=(0, FAILED, 75)))
+    files = export(lab, "restarted")
+    verdict = verify(lab, files)
+    equal(verdict["good"] and verdict["covered"] == verdict["records"], True, "the new log")
+    equal(any(json.loads(r)["action"] == "audit.restarted" for r in records_of(files)), True, "the break, in the log")
+
+
+def no_secret(lab, records, secret):
+    """Passphrases, keys, tokens of challenges and links: none is in the log."""
+    text = b"\n".join(records)
+    secrets = set(re.findall(r"[A-Za-z0-9_-]{43}", secret))
+    secrets |= {p.read_text().strip() for p in lab.data.rglob("*passphrase*") if p.is_file()}
+    with sqlite3.connect(lab.data / "db" / "store.db") as db:
+        secrets |= {row[0] for row in db.execute("SELECT token FROM challenges")}
+    secrets = {s for s in secrets if len(s) >= 16}
+    equal(len(secrets) > 3, True, "secrets to look for")
+    for s in secrets:
+        if s.encode() in text:
+            where = next(r for r in records if s.encode() in r)
+            sys.exit(f"the audit log has a secret, {s[:4]}...: {where.decode()}")
+    if b"PRIVATE KEY" in text:
+        sys.exit("the audit log has a private key")
+
+
+def main():
+    with Lab("audit: {interval: 1s}\n") as lab:
+        lab.start()
+        secret = live(lab)
+        lab.configure("audit: {interval: 2s}\n")
+        lab.autarky("reload")
+        files = export(lab, "export")
+        records, heads = check_export(lab, files)
+        verdict = verify(lab, files)
+        equal(verdict["good"], True, "what was exported")
+        equal((verdict["records"], verdict["covered"]), (len(records), len(records)), "records under a head")
+        kinds = {json.loads(r)["action"] for r in records}
+        tampered = tamper(lab, files, records, heads)
+        equal(tampered, kinds, "kinds of records that were tampered with")
+        cut(lab, files, records, heads)
+        no_secret(lab, records, secret)
+        lab.stop()
+        kill(lab)
+        older_copy(lab)
+        print(" ".join(sorted(kinds)))
+        missing = KINDS - kinds
+        equal(missing, set(), "kinds of events that were not recorded")
+
+
+main()
