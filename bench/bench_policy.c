@@ -10,7 +10,7 @@
 #include "conf/load.h"
 #include "policy/policy.h"
 
-enum { DECISIONS = 20'000, TEXTS = 128, ROUNDS = 5, TOP = 100 };
+enum { DECISIONS = 20'000, TEXTS = 128, ROUNDS = 5, TOP = 100, STEP = 7919 };
 
 static double now_us(void)
 {
@@ -65,9 +65,9 @@ static void make_rule(struct bench *b, enum layout layout, size_t i, char **pool
     struct conf_rule *r = &b->rules[i];
 
     b->patterns[i] = text_of(pool, patterns[layout], i, i % TOP);
-    b->keys[i] = text_of(pool, "key-%zu", i, 0);
+    b->keys[i] = text_of(pool, "key-%zu-%zu", i, i % TOP);
     b->nets[i] = (struct addr_net){.base = {4, {10, (uint8_t)(i >> 8), (uint8_t)i, 0}}, .bits = 24};
-    *r = (struct conf_rule){.name = text_of(pool, "rule-%zu", i, 0),
+    *r = (struct conf_rule){.name = text_of(pool, "rule-%zu-%zu", i, i % TOP),
                             .from = 1u << CONF_FROM_CLIENTS,
                             .allow = {&b->patterns[i], 1},
                             .names_max = CONF_RULE_NAMES_MAX,
@@ -84,9 +84,9 @@ static double decide(const struct bench *b, const struct policy *p, enum layout 
                      size_t *out_allowed)
 {
     double start = now_us();
+    size_t i = 0;
 
     for (size_t k = 0; k < DECISIONS; k++) {
-        size_t i = (k * 7919) % b->n;
         char name[TEXTS];
         struct policy_query q = {
             .value = {name, (size_t)snprintf(name, sizeof(name), names[layout], i, i % TOP)},
@@ -97,6 +97,8 @@ static double decide(const struct bench *b, const struct policy *p, enum layout 
         struct policy_verdict v;
 
         *out_allowed += policy_judge(p, &q, &v, NULL) == RC_OK;
+        for (i += STEP; i >= b->n; i -= b->n)
+            ;
     }
     return (now_us() - start) / DECISIONS;
 }

@@ -41,6 +41,7 @@ static void nothing_without_a_rule(void)
 
     CHECK(load("", &conf));
     CHECK_RC(judge(conf, "a.hospital.example", "10.0.0.1", &err), RC_DENIED);
+    CHECK(err.msg);
     CHECK_STR(str_of(err.msg->code), "policy.no-rules");
     CHECK_STR(str_of(err.type), "rejectedIdentifier");
 }
