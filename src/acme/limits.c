@@ -18,7 +18,7 @@ static enum rc find(struct acme_request *r, unsigned which, const struct policy_
                     struct policy_limits **out)
 {
     struct policy_limit_ask ask = {
-        .client = r->x->req.client,
+        .client = r->client,
         .account = id_str(&r->account.id),
         .eab = r->account.eab_key,
         .names = names,

@@ -227,7 +227,7 @@ enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *ac
         .object_kind = kind,
         .object = id_str(object),
         .request = id_str(&r->x->id),
-        .address = r->x->req.client,
+        .address = r->client,
         .detail = detail,
     };
 

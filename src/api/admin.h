@@ -18,6 +18,7 @@ struct ca;
 struct ca_issuer;
 struct conf;
 struct ipc_status;
+struct policy;
 struct store;
 struct store_certificate;
 struct store_lock;
@@ -41,6 +42,7 @@ struct api_view {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    const struct policy *policy;        /* of conf */
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;
