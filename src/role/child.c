@@ -447,6 +447,7 @@ static enum rc child_init(struct role_child *c)
                                        .arg = c};
 
     TRY(take_test_clock());
+    TRY(sandbox_begin(c->def->sandbox, NULL));
     TRY(ev_new(c->env.clock, &c->env.ev));
     ev_hook_init(&c->turn, on_turn, c);
     ev_hook_add(c->env.ev, &c->turn);

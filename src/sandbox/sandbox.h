@@ -87,6 +87,13 @@ struct sandbox_report {
     } by[SANDBOX_MECHANISMS];
 };
 
+/* First thing in a process that makes an event loop before it confines itself: io_uring is then not
+ * there. libuv from 1.45 on hands the kernel its work in such a ring where it can have one, past
+ * every filter of system calls, and ends the process when the filter comes later. For good, with
+ * PR_SET_NO_NEW_PRIVS; nothing in a process that executes programs, which is not confined either,
+ * and where the kernel has no filters. */
+enum rc sandbox_begin(const struct sandbox *sb, struct err *err);
+
 /* Confines the calling process, for good. A mechanism that the kernel or a missing privilege
  * withholds is reported as off and is no error; one that ought to work and fails is, and the caller
  * must then exit: the process is half confined. RC_NOTFOUND names a path of the table that does not

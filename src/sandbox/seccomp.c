@@ -172,6 +172,21 @@ static enum rc add_special(struct filter *which, struct filter *how, const struc
                 "seccomp, socket", err);
 }
 
+enum rc sandbox_begin(const struct sandbox *sb, struct err *err)
+{
+    CLEANUP(filter_done) struct filter ring = {};
+
+    if (sb->promises & SB_EXEC || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+        return RC_OK;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return SANDBOX_ERRNO(err, "prctl(PR_SET_NO_NEW_PRIVS)");
+    TRY(filter_init(&ring, SCMP_ACT_ALLOW, err));
+    TRY(scmp(
+        seccomp_rule_add_array(ring.ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0, NULL),
+        "seccomp, io_uring_setup", err));
+    return scmp(seccomp_load(ring.ctx), "seccomp_load", err);
+}
+
 enum rc sandbox_seccomp(const struct sandbox *sb, struct sandbox_report *out, struct err *err)
 {
     CLEANUP(filter_done) struct filter which = {};

@@ -270,7 +270,7 @@ def with_tokens(directory):
     wait_for("the API", lambda: "serve.ready" in server.log.read_text(), 60)
     rotated_here(m)
     server.stop()
-    if list((m.online / "ca").glob("*.key")):
+    if any(key.name != "audit.key" for key in (m.online / "ca").glob("*.key")):  # that one signs no certificate
         sys.exit("an issuer's key is in a file")
     transcript(m, 4)
     expect(m.root("forget", "--yes"), "keys in tokens are still there: 1", "forget")

@@ -190,5 +190,6 @@ static void accounts_of_a_network(void)
     CHECK_INT(again.status, 200);
 }
 
-CHECK_MAIN(CHECK_TEST(orders_of_an_account), CHECK_TEST(same_names), CHECK_TEST(renewals),
-           CHECK_TEST(a_zone), CHECK_TEST(altogether), CHECK_TEST(accounts_of_a_network))
+CHECK_MAIN(CHECK_TEST_ONCE(orders_of_an_account), CHECK_TEST_ONCE(same_names),
+           CHECK_TEST_ONCE(renewals), CHECK_TEST_ONCE(a_zone), CHECK_TEST_ONCE(altogether),
+           CHECK_TEST_ONCE(accounts_of_a_network))

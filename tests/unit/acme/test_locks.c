@@ -219,5 +219,5 @@ static void an_issuer(void)
     CHECK_STR(reply_text(&issued, "status"), "valid");
 }
 
-CHECK_MAIN(CHECK_TEST(everything), CHECK_TEST(renewals_go_on), CHECK_TEST(a_zone),
-           CHECK_TEST(an_account), CHECK_TEST(an_issuer))
+CHECK_MAIN(CHECK_TEST_ONCE(everything), CHECK_TEST_ONCE(renewals_go_on), CHECK_TEST_ONCE(a_zone),
+           CHECK_TEST_ONCE(an_account), CHECK_TEST_ONCE(an_issuer))

@@ -525,6 +525,31 @@ static ssize_t report_of(const struct sandbox *sb, const char *abi, char *text, 
     return n;
 }
 
+/* 0: there is no io_uring, and the errno says so; 1 and more: what is wrong. */
+static int begun(const struct sandbox *sb)
+{
+    char params[256] = {0}; /* more than struct io_uring_params has */
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (sandbox_begin(sb, NULL) != RC_OK)
+            _exit(1);
+        if (sb->promises & SB_EXEC)
+            _exit(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 ? 0 : 2);
+        _exit(syscall(SYS_io_uring_setup, 1, params) == -1 && errno == ENOSYS ? 0 : 3);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+}
+
+static void no_ring_goes_past_it(void)
+{
+    static const struct sandbox executes = {.user = "autarky-test", .promises = SB_STDIO | SB_EXEC};
+
+    CHECK_INT(begun(&least), 0);
+    CHECK_INT(begun(&executes), 0);
+}
+
 static void the_report_tells_all(void)
 {
     static const char *const lines[] = {"user: ",         "capabilities: ", "limits: ", "no-dump: ",
@@ -586,5 +611,5 @@ CHECK_MAIN(CHECK_TEST_ONCE(the_least_allows_little), CHECK_TEST_ONCE(a_promise_a
            CHECK_TEST_ONCE(sockets_it_was_given), CHECK_TEST_ONCE(says_what_was_refused),
            CHECK_TEST_ONCE(root_becomes_its_user), CHECK_TEST_ONCE(a_table_may_keep_capabilities),
            CHECK_TEST_ONCE(root_by_another_name_is_refused), CHECK_TEST_ONCE(files_are_limited),
-           CHECK_TEST_ONCE(the_report_tells_all), CHECK_TEST_ONCE(the_report_says_what_is_missing),
-           CHECK_TEST_ONCE(threads_come_later))
+           CHECK_TEST_ONCE(no_ring_goes_past_it), CHECK_TEST_ONCE(the_report_tells_all),
+           CHECK_TEST_ONCE(the_report_says_what_is_missing), CHECK_TEST_ONCE(threads_come_later))
