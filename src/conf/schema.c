@@ -64,7 +64,7 @@ static const struct preset {
 
 const char *conf_limit_text(enum conf_limit limit)
 {
-    return limits[limit];
+    return conf_choice_limits[limit];
 }
 
 #define MAP_OF_KEYS(p)                                                                             \
