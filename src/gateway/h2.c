@@ -24,9 +24,9 @@ struct connection {
     bool stalled; /* it has no room for ours */
     bool served;  /* a request was answered */
     bool in_head;
-    /* Monotonic: the client last took something, began a head, had no request any more, was warned.
-     */
-    int64_t moved, head_at, idle_at, warned_at;
+    struct gateway_patience taking; /* while it is stalled */
+    /* Monotonic: the client began a head, had no request any more, was warned. */
+    int64_t head_at, idle_at, warned_at;
 };
 
 /* One stream, and what its exchange reads and writes. */
@@ -328,7 +328,7 @@ static enum rc send_some(struct connection *c)
     if (out.n == 0) /* the client has made room in its windows */
         return step_streams(c) ? RC_OK : RC_CLOSED;
     TRY(c->peer.t->ops->write(c->peer.t, out, &n));
-    c->moved = now(c);
+    gateway_patience_moved(&c->taking, n, now(c));
     http_h2_sent(c->h2, n);
     if (n == out.n) /* some may have waited for that */
         (void)step_streams(c);
@@ -341,9 +341,8 @@ static void send_out(struct connection *c)
 
     for (int i = 0; rc == RC_OK && i < GATEWAY_TURN_BLOCKS; i++)
         rc = send_some(c);
-    if (rc == RC_AGAIN && !c->stalled)
-        c->moved = now(c);
     c->stalled = rc == RC_AGAIN;
+    gateway_patience_run(&c->taking, c->stalled, now(c));
     if (rc == RC_OK)
         ev_defer(c->peer.gateway->conf.ev, &c->again);
     else if (rc != RC_AGAIN && rc != RC_CLOSED)
@@ -363,11 +362,9 @@ static int64_t idle_until(const struct connection *c)
 
 static int64_t cut_at(const struct connection *c)
 {
-    int64_t stall = c->moved + GATEWAY_CLIENT_SECONDS * WHEN_SECOND;
-    int64_t head = c->head_at + GATEWAY_HEAD_SECONDS * WHEN_SECOND, due = INT64_MAX;
+    int64_t head = c->head_at + GATEWAY_HEAD_SECONDS * WHEN_SECOND;
+    int64_t due = c->stalled ? c->taking.deadline : INT64_MAX;
 
-    if (c->stalled)
-        due = stall;
     if (c->in_head && head < due)
         due = head;
     return due;
@@ -531,6 +528,8 @@ static enum rc h2_new(void *arg, struct net_stream *t, struct tls_conn *tls,
     gateway_peer_init(&c->peer, arg, t, tls, client);
     ev_timer_init(&c->peer.timer, c->peer.gateway->conf.ev, on_timer, c);
     ev_defer_init(&c->again, on_again, c);
+    gateway_patience_init(&c->taking, GATEWAY_CLIENT_SECONDS * WHEN_SECOND,
+                          WHEN_SECOND / GATEWAY_CLIENT_RATE);
     list_init(&c->streams);
     list_init(&c->answered);
     list_init(&c->unsent);

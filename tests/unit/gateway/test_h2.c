@@ -421,7 +421,12 @@ static void holds_little_for_a_slow_client(void)
         go(&t);
     }
     CHECK(mem_live() < before + 16);
-    wait_for(&t.w, GATEWAY_CLIENT_SECONDS);
+    /* A drop now and then does not count as taking. */
+    for (int i = 0; i < 3; i++) {
+        CHECK(!t.w.closed);
+        t.w.t.room = 10;
+        wait_for(&t.w, GATEWAY_CLIENT_SECONDS / 3 + 1);
+    }
     CHECK(t.w.closed && t.w.hung_up);
 }
 
