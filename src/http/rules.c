@@ -306,9 +306,19 @@ static bool has_content(struct str method)
            str_eq(method, STR("PATCH"));
 }
 
-/* How a backend is told of the body: its length if it is known. One who sends no body with a method
- * that has one gets a length of 0, without which HTTP/1.1 servers refuse it (RFC 9110 section
- * 8.6). */
+/* One who sends no body with a method that has one gets a length of 0, without which HTTP/1.1
+ * servers refuse it (RFC 9110 section 8.6). */
+static int add_length(struct http_reader *r)
+{
+    if (!has_content(r->head.method))
+        return 0;
+    return http_reader_put(r, STR("content-length"), STR("0")) != RC_OK || r->status ||
+                   r->rc != RC_OK
+               ? HPE_USER
+               : 0;
+}
+
+/* How a backend is told of the body: its length if it is known. */
 static int check_content(struct http_reader *r, bool whole)
 {
     size_t n;
@@ -322,10 +332,7 @@ static int check_content(struct http_reader *r, bool whole)
     r->head.framing = n ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_CHUNKED;
     if (whole || (n && r->head.length == 0))
         r->head.framing = HTTP_FRAMING_NONE;
-    if (whole && n == 0 && has_content(r->head.method) &&
-        http_reader_put(r, STR("content-length"), STR("0")) != RC_OK)
-        return HPE_USER;
-    return r->status || r->rc != RC_OK ? HPE_USER : 0;
+    return whole && n == 0 ? add_length(r) : 0;
 }
 
 static bool is_cookie(const struct http_reader *r, size_t i)
