@@ -472,9 +472,10 @@ static void on_timer(void *arg)
     else if (c->leaving != LEAVES && (warned_until(c) <= at || idle_until(c) <= at))
         last(c);
     while (c->state == OPEN && dropped_until(c) <= at) {
-        struct stream *s = LIST_ENTRY(list_pop(&c->answered), struct stream, answered);
+        struct list *first = list_pop(&c->answered);
 
-        http_h2_stop(s->s);
+        if (first)
+            http_h2_stop(LIST_ENTRY(first, struct stream, answered)->s);
     }
     pump(c);
 }
