@@ -126,7 +126,7 @@ static enum rc world_begin(struct world *w, int *out_fd)
         return RC_IO;
     *out_fd = fds[1];
     w->requests = 0;
-    TRY(gateway_link_new(site->route->backends[0], fds[0], &l));
+    TRY(gateway_link_new(site->route->pool->members[0].backend, fds[0], &l));
     gateway_link_keep(l);
     TRY(w->speaker->new (w->g, &w->t, NULL, &addr, w, &conn));
     w->c = conn;

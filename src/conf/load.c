@@ -483,6 +483,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
+    TRY(conf_check_sites(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));

@@ -13,7 +13,7 @@ static const char *const directions[] = {"request", "response"};
 METRIC_COUNTER_BY(bodies, "gateway_body_bytes_total", "Bytes of bodies passed on", "direction",
                   directions);
 
-static const char *const failures[] = {"connect", "answer", "cut", "time"};
+static const char *const failures[] = {"connect", "answer", "cut", "time", "check"};
 METRIC_COUNTER_BY(backend_failures, "gateway_backend_failures_total", "Times that a backend failed",
                   "what", failures);
 

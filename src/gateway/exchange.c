@@ -90,7 +90,8 @@ static void reset(struct gateway_exchange *x)
     x->began = gateway_now(x->gateway);
     x->status = 0;
     x->interim = 0;
-    x->up_done = x->up_broken = x->started = x->last = x->continued = x->retried = false;
+    x->up_done = x->up_broken = x->started = x->last = x->continued = x->repeatable = false;
+    x->tries = 0;
     x->full = x->late = false;
     x->why.rc = RC_OK;
     x->why.msg = NULL;
@@ -271,19 +272,36 @@ static void on_found(void *arg, struct gateway_link *l)
     x->front->pump(x);
 }
 
-enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
+static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct gateway_link *l)
 {
-    struct gateway_link *l = NULL;
-    enum rc rc;
-
-    x->why.rc = RC_OK;
     x->state = GATEWAY_FIND;
-    rc = gateway_find_start(&x->find, x->route, youngest, &l);
     if (rc == RC_OK)
         gateway_pass_begin(x, l);
     else if (rc != RC_AGAIN)
         x->why = x->find.why;
     return gateway_exchange_step(x);
+}
+
+enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
+{
+    struct gateway_link *l = NULL;
+    struct gateway_pool *pool = x->route->pool;
+    enum rc rc;
+
+    x->why.rc = RC_OK;
+    x->find.wish = gateway_pool_wish(pool, x->up.reader);
+    rc = gateway_find_start(&x->find, pool, youngest, &l);
+    return looked(x, rc, l);
+}
+
+enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x)
+{
+    struct gateway_link *l = NULL;
+    enum rc rc;
+
+    x->why.rc = RC_OK;
+    rc = gateway_find_more(&x->find, &l);
+    return looked(x, rc, l);
 }
 
 bool gateway_exchange_client_gone(struct gateway_exchange *x)
@@ -365,8 +383,9 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
     x->route = gateway_route_ref(p->site->route);
-    return gateway_exchange_find(x, idempotent(head->method) ? INT64_MAX
-                                                             : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    x->repeatable = idempotent(head->method);
+    return gateway_exchange_find(x, x->repeatable ? INT64_MAX
+                                                  : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
 }
 
 enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)

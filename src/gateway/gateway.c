@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway.h"
 
-#include <stdio.h>
-
 #include "conf/conf.h"
 #include "dns/zones.h"
 #include "ev/clock.h"
@@ -13,9 +11,7 @@
 #include "log/log.h"
 #include "tls/context.h"
 
-MSG(msg_backends, "gateway.backends", "the site {0} has more than {1} backends");
-
-enum { SITES_MAX = 100'000, NUMBER = 24 };
+enum { SITES_MAX = 100'000 };
 
 /* The sites of a configuration, each with the route that it will have. */
 struct gateway_plan {
@@ -220,17 +216,11 @@ static unsigned kinds_of(unsigned algorithms)
 static enum rc plan_route(struct gateway *g, const struct conf_site *from,
                           struct gateway_route **out, struct err *err)
 {
-    CLEANUP(gateway_route_unrefp) struct gateway_route *r = NULL;
-    char most[NUMBER];
+    struct gateway_pool *pool;
 
-    snprintf(most, sizeof(most), "%d", GATEWAY_BACKENDS_MAX);
-    if (from->backends.n > GATEWAY_BACKENDS_MAX)
-        return ERR(err, RC_INVAL, msg_backends, from->name, str_of(most));
-    TRY(gateway_route_new(from->backends.n, &r));
-    r->kinds = kinds_of(from->algorithms);
-    for (size_t i = 0; i < r->n; i++)
-        TRY(gateway_backend_get(&g->backends, from->backends.p[i], &r->backends[i], err));
-    *out = MOVE(r);
+    TRY(gateway_pool_new(&g->backends, from, &pool, err));
+    TRY(gateway_route_new(pool, out));
+    (*out)->kinds = kinds_of(from->algorithms);
     return RC_OK;
 }
 
@@ -275,7 +265,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
 
 static void remove_site(struct gateway_site *s)
 {
-    gateway_route_unref(MOVE(s->route));
+    gateway_site_set_route(s, NULL);
     tls_site_clear(&s->tls);
     LIST_FOREACH (it, &s->clients) {
         struct gateway_peer *p = LIST_ENTRY(it, struct gateway_peer, link);
@@ -294,8 +284,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     g->sites = plan->sites;
     map_init(&plan->sites, SITES_MAX);
     for (size_t i = 0; i < plan->n; i++) {
-        gateway_route_unref(plan->of[i]->route);
-        plan->of[i]->route = MOVE(plan->routes[i]);
+        gateway_site_set_route(plan->of[i], MOVE(plan->routes[i]));
         tls_site_keep(&plan->of[i]->tls, plan->of[i]->route->kinds);
     }
     while (map_next(&old, &at, &name, &site))

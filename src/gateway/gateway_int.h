@@ -9,6 +9,7 @@
 #include "gateway/patience.h"
 #include "gateway/peer.h"
 #include "gateway/relay.h"
+#include "gateway/site.h"
 
 struct http_server;
 struct tls_context;
@@ -81,7 +82,8 @@ struct gateway_exchange {
     bool started;   /* the head of the answer is written, or about to be */
     bool last;      /* ... and says that it is the last */
     bool continued; /* the client was told to send its body */
-    bool retried;
+    bool repeatable; /* it may be sent twice */
+    unsigned tries;  /* beyond the first */
     bool full;      /* the client sends more than we look at now */
     bool late;      /* the time of somebody ran out */
     struct err why; /* it went wrong */
@@ -119,6 +121,8 @@ enum gateway_step gateway_pass_step(struct gateway_exchange *x);
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
 /* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest);
+/* The same with those that were not tried yet. */
+enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x);
 /* Reads ahead of what is looked at now, to see whether the client is still there. */
 bool gateway_exchange_client_gone(struct gateway_exchange *x);
 /* What is waited for, and how long. */

@@ -81,37 +81,51 @@ static enum gateway_step late(struct gateway_exchange *x)
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow));
         return fail(x, 408);
     }
+    gateway_backend_fault(x->link->backend);
     gateway_count_failure(GATEWAY_FAILED_TIME);
     IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x)));
     return fail(x, 504);
 }
 
-/* A kept connection may have been closed just when the request was sent. It is sent again, once, if
- * that does no harm: nothing came back, none of a body was sent, and the method allows it. */
+/* A kept connection may have been closed just when the request was sent, a backend may be about to
+ * end. The request is sent again if that does no harm: nothing came back, none of a body was sent,
+ * and the method allows it. */
 static bool may_retry(const struct gateway_exchange *x)
 {
-    return x->link->reused && !x->retried && x->down.read == 0 && x->up.body == 0 &&
-           x->find.youngest == INT64_MAX;
+    return x->repeatable && x->tries + 1 < GATEWAY_TRIES_MAX && x->down.read == 0 &&
+           x->up.body == 0 && (x->link->reused || gateway_find_has_more(&x->find));
+}
+
+static enum gateway_step retry(struct gateway_exchange *x)
+{
+    bool reused = x->link->reused;
+
+    x->tries++;
+    x->up_done = x->up_broken = false;
+    gateway_link_close(MOVE(x->link));
+    buf_reset(&x->up.out);
+    x->up.sent = 0;
+    x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
+    return reused ? gateway_exchange_find(x, 0) : gateway_exchange_find_more(x);
 }
 
 static enum gateway_step backend_gone(struct gateway_exchange *x)
 {
-    if (may_retry(x)) {
-        x->retried = true;
-        x->up_done = x->up_broken = false;
-        gateway_link_close(MOVE(x->link));
-        buf_reset(&x->up.out);
-        x->up.sent = 0;
-        x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
-        return gateway_exchange_find(x, 0);
+    bool again = may_retry(x);
+
+    if (!again || !x->link->reused) {
+        gateway_backend_fault(x->link->backend);
+        gateway_count_failure(GATEWAY_FAILED_CUT);
     }
-    gateway_count_failure(GATEWAY_FAILED_CUT);
+    if (again)
+        return retry(x);
     IGNORE_RC(ERR(&x->why, RC_CLOSED, msg_cut, backend_name(x)));
     return fail(x, 502);
 }
 
 static enum gateway_step bad_answer(struct gateway_exchange *x)
 {
+    gateway_backend_fault(x->link->backend);
     gateway_count_failure(GATEWAY_FAILED_ANSWER);
     return fail(x, 502);
 }
@@ -171,6 +185,8 @@ static void begin_answer(struct gateway_exchange *x)
         .date = gateway_date(x->gateway),
     };
     struct http_answer answer;
+    char cookie[GATEWAY_STICKY_COOKIE_MAX];
+    const struct gateway_member *m = x->find.member;
 
     x->status = http_reader_get(x->down.reader)->status;
     /* What the client still sends of its request could be taken for the next one. */
@@ -178,6 +194,8 @@ static void begin_answer(struct gateway_exchange *x)
     x->started = true;
     x->down.trailers = req->trailers;
     http_forward_response(x->down.reader, &f, &answer);
+    if (x->route->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
+        http_answer_add(&answer, STR("set-cookie"), gateway_pool_cookie(m, cookie));
     x->front->answer(x, &answer);
 }
 
@@ -263,6 +281,7 @@ static enum gateway_step finish(struct gateway_exchange *x)
     bool rest = x->down.in && gateway_block_str(x->down.in).n;
 
     x->front->end(x);
+    gateway_backend_fine(x->link->backend);
     /* Bytes behind an answer belong to nobody: the connection is never used again. */
     if (x->up_done && !rest && http_reader_get(x->down.reader)->keep_alive)
         gateway_link_keep(MOVE(x->link));

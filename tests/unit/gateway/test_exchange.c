@@ -320,6 +320,8 @@ static void does_not_send_twice_what_it_must_not(void)
 static void fails_once_on_a_fresh_connection(void)
 {
     WORLD;
+    w.sites[0].backends.n = 1;
+    CHECK_OK(configure(&w));
     say(&w, GET "\r\n");
     hang_up(&w);
     CHECK_INT(net_fake_dials(w.net), 1);
