@@ -54,8 +54,8 @@ struct conf_site {
     when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
-    unsigned algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
-    struct str profile;        /* of its certificates; exists */
+    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
+    struct str profile;  /* of its certificates; exists */
 };
 
 /* Named and ordered as log/ has them. */

@@ -23,4 +23,4 @@
             &conf_kind_span),
      .min = WHEN_SECOND, .max = WHEN_HOUR, .initial = "10s", .take = &live,
      .help = "Between two of these questions"},
-/* clang-format on */
+    /* clang-format on */

@@ -143,8 +143,7 @@ static void on_link(void *arg)
     if (rc == RC_OK)
         rc = hear(c);
     if (rc == RC_AGAIN) {
-        c->link->t->ops->want(c->link->t,
-                              c->asked < c->ask.n ? NET_WANT_WRITE : NET_WANT_READ);
+        c->link->t->ops->want(c->link->t, c->asked < c->ask.n ? NET_WANT_WRITE : NET_WANT_READ);
         return;
     }
     if (rc == RC_OK)

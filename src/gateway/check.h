@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looks after one backend of a site: asks it for a path in regular turns, over a connection of its
  * own, and tells whether it is fit for requests. An answer of 2xx or 3xx says that it is; anything
- * else, and no answer within GATEWAY_CHECK_SECONDS, that it is not. GATEWAY_CHECK_FALL of these in a
- * row take it out, GATEWAY_CHECK_RISE of the others bring it back. */
+ * else, and no answer within GATEWAY_CHECK_SECONDS, that it is not. GATEWAY_CHECK_FALL of these in
+ * a row take it out, GATEWAY_CHECK_RISE of the others bring it back. */
 #pragma once
 
 #include "base/err.h"

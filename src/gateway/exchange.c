@@ -384,8 +384,8 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
         return gateway_exchange_answer(x, 421);
     x->route = gateway_route_ref(p->site->route);
     x->repeatable = idempotent(head->method);
-    return gateway_exchange_find(x, x->repeatable ? INT64_MAX
-                                                  : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    return gateway_exchange_find(x,
+                                 x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
 }
 
 enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)

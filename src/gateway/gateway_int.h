@@ -77,16 +77,16 @@ struct gateway_exchange {
     int64_t began;
     int status; /* of the answer; 0: none yet */
     unsigned interim;
-    bool up_done;   /* the request is with the backend */
-    bool up_broken; /* the backend takes no more of it */
-    bool started;   /* the head of the answer is written, or about to be */
-    bool last;      /* ... and says that it is the last */
-    bool continued; /* the client was told to send its body */
+    bool up_done;    /* the request is with the backend */
+    bool up_broken;  /* the backend takes no more of it */
+    bool started;    /* the head of the answer is written, or about to be */
+    bool last;       /* ... and says that it is the last */
+    bool continued;  /* the client was told to send its body */
     bool repeatable; /* it may be sent twice */
     unsigned tries;  /* beyond the first */
-    bool full;      /* the client sends more than we look at now */
-    bool late;      /* the time of somebody ran out */
-    struct err why; /* it went wrong */
+    bool full;       /* the client sends more than we look at now */
+    bool late;       /* the time of somebody ran out */
+    struct err why;  /* it went wrong */
 };
 
 /* What is taken from clients. */
