@@ -62,11 +62,6 @@ static const struct preset {
     {"tlcp-enc", "key_usage", "keyEncipherment dataEncipherment keyAgreement"},
 };
 
-const char *conf_limit_text(enum conf_limit limit)
-{
-    return limits[limit];
-}
-
 #define MAP_OF_KEYS(p)                                                                             \
     {                                                                                              \
         .path = (p), .form = CONF_MAP                                                              \
