@@ -72,3 +72,8 @@ const char *conf_san_name(enum conf_san kind)
 {
     return conf_choice_sans[kind];
 }
+
+const char *conf_limit_text(enum conf_limit limit)
+{
+    return conf_choice_limits[limit];
+}

@@ -63,11 +63,6 @@ static const struct preset {
     {"tlcp-enc", "key_usage", "keyEncipherment dataEncipherment keyAgreement"},
 };
 
-const char *conf_limit_text(enum conf_limit limit)
-{
-    return conf_choice_limits[limit];
-}
-
 #define MAP_OF_KEYS(p)                                                                             \
     {                                                                                              \
         .path = (p), .form = CONF_MAP                                                              \
@@ -279,7 +274,7 @@ const struct conf_key conf_schema[] = {
      .required = true, .unique = true, .take = &live,
      .help = "For messages and the audit log"},
     {KEY_IN("policy[].from", CONF_BITS, struct conf_rule, from, &conf_kind_choice),
-     .names = conf_choice_asking, .initial = "clients", .filled = true, .take = &live,
+     .names = conf_choice_asking, .initial = "clients operators", .filled = true, .take = &live,
      .help = "clients by ACME, the gateway for its sites, operators by `autarky cert`"},
     {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
      .help = "Only for accounts made with one of these keys of `autarky eab create`"},

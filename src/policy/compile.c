@@ -208,8 +208,7 @@ static enum rc spread(struct compiler *c)
 {
     const struct conf_rule *r = c->rule;
 
-    for (unsigned f = 0; f < CONF_FROM_COUNT; f++)
-        c->p->spoken[f] |= (r->from & 1u << f) != 0;
+    c->p->gateway |= (r->from & 1u << CONF_FROM_GATEWAY) != 0;
     for (size_t i = 0; i < r->allow.n; i++)
         TRY(add_pattern(c, r->allow.p[i]));
     for (size_t i = 0; i < r->addresses.n; i++)

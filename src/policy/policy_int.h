@@ -47,8 +47,8 @@ struct policy {
     struct arena arena;
     struct map index; /* see policy_key_* to struct policy_bucket */
     struct addr_net reserved[POLICY_RESERVED_NETS];
-    bool spoken[CONF_FROM_COUNT]; /* some rule is about them */
-    bool bits[2][129];            /* lengths of networks of addresses, IPv4 and IPv6 */
+    bool gateway;      /* some rule is about it */
+    bool bits[2][129]; /* lengths of networks of addresses, IPv4 and IPv6 */
 };
 
 enum { POLICY_KEY_MAX = 512 };

@@ -162,8 +162,8 @@ static void who_and_wildcards(void)
         {"*.m.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"*.p.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"hospital.example", "", CONF_FROM_CLIENTS, RC_DENIED, "policy.no-rule-fits", false},
-        {"hospital.example", "", CONF_FROM_OPERATORS, RC_OK, "no rule about such requesters",
-         false},
+        {"hospital.example", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.no-rule-fits", false},
+        {"hospital.example", "", CONF_FROM_GATEWAY, RC_OK, "gateway.sites", false},
         {"example.com", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.outside-hierarchy", false},
     };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
