@@ -40,6 +40,7 @@ struct gateway_relay {
     bool ready;             /* the source may have bytes */
     bool chunked;           /* pieces are written as chunks */
     bool trailers;          /* with those that were read */
+    bool raw;               /* no messages: bytes as they come, up to the end of the stream */
     bool ended;             /* the message is read to its end */
     uint64_t body;          /* bytes of it, taken */
     uint64_t read, written; /* on the streams */
