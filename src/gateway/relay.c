@@ -97,6 +97,9 @@ enum rc gateway_relay_flush(struct gateway_relay *r, struct net_stream *to)
 {
     size_t n;
 
+    /* Half a head must not go out. */
+    if (buf_rc(&r->out) != RC_OK)
+        return RC_NET;
     while (r->sent < r->out.n) {
         TRY(to->ops->write(to, str_skip(buf_str(&r->out), r->sent), &n));
         r->sent += n;
@@ -172,6 +175,8 @@ static enum rc take_all(struct gateway_relay *r, struct err *err)
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err)
 {
+    if (buf_rc(&r->out) != RC_OK)
+        return GATEWAY_RELAY_NOMEM;
     for (int blocks = 0; blocks < GATEWAY_TURN_BLOCKS;) {
         enum rc rc = take_all(r, err);
 

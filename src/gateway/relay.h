@@ -63,7 +63,7 @@ enum rc gateway_relay_head(struct gateway_relay *r, struct net_stream *from, str
 /* After the head: moves what can be moved. */
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err);
-/* Writes what is in `out` and `piece`: RC_OK, RC_AGAIN, RC_NET. */
+/* Writes what is in `out` and `piece`: RC_OK, RC_AGAIN, RC_NET, also when memory ran out. */
 enum rc gateway_relay_flush(struct gateway_relay *r, struct net_stream *to);
 static inline bool gateway_relay_flushed(const struct gateway_relay *r)
 {

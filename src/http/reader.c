@@ -466,9 +466,8 @@ void http_reader_allow_websocket(struct http_reader *r)
 
 static int put_pseudo(struct http_reader *r, struct str name, struct str value)
 {
-    static const struct str names[HTTP_PSEUDOS] = {STR(":method"), STR(":scheme"),
-                                                   STR(":authority"), STR(":path"),
-                                                   STR(":protocol")};
+    static const struct str names[HTTP_PSEUDOS] = {
+        STR(":method"), STR(":scheme"), STR(":authority"), STR(":path"), STR(":protocol")};
     struct http_reader_field *f;
     size_t i = 0;
 

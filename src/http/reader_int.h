@@ -31,10 +31,10 @@ struct http_reader {
     bool headless;
     bool cr, blank; /* an empty line before the request: its CR, all of it */
     bool versioned;
-    bool lists; /* Connection names other fields */
-    bool bare;  /* of HTTP/2: the body has no framing in it */
+    bool lists;     /* Connection names other fields */
+    bool bare;      /* of HTTP/2: the body has no framing in it */
     bool websocket; /* may be granted */
-    int status; /* not 0: refused */
+    int status;     /* not 0: refused */
     const char *why;
     enum rc rc;     /* RC_NOMEM */
     const char *in; /* what llhttp is being fed */

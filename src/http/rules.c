@@ -365,6 +365,18 @@ static int add_length(struct http_reader *r)
                : 0;
 }
 
+/* What follows a CONNECT is no body. */
+static int check_connect(struct http_reader *r, bool whole)
+{
+    size_t n;
+
+    (void)find(r, HTTP_NAME_CONTENT_LENGTH, &n);
+    if (n || whole)
+        return http_reader_refuse(r, 400, "a CONNECT has a length or an end");
+    r->head.framing = HTTP_FRAMING_NONE;
+    return 0;
+}
+
 /* How a backend is told of the body: its length if it is known. */
 static int check_content(struct http_reader *r, bool whole)
 {
@@ -374,12 +386,10 @@ static int check_content(struct http_reader *r, bool whole)
 
     if (e)
         return e;
-    if (r->head.websocket && (n || whole))
-        return http_reader_refuse(r, 400, "a CONNECT has a length or an end");
     if (n > 1 || (whole && r->head.length))
         return http_reader_refuse(r, 400, "Content-Length is doubled, or not true");
     r->head.framing = n ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_CHUNKED;
-    if (whole || r->head.websocket || (n && r->head.length == 0))
+    if (whole || (n && r->head.length == 0))
         r->head.framing = HTTP_FRAMING_NONE;
     return whole && n == 0 ? add_length(r) : 0;
 }
@@ -432,7 +442,8 @@ int http_rules_check_fields(struct http_reader *r, bool whole)
 
     e = e ? e : check_no_connection(r);
     e = e ? e : join_cookies(r);
-    e = e ? e : check_content(r, whole);
+    if (e == 0)
+        e = r->head.websocket ? check_connect(r, whole) : check_content(r, whole);
     e = e ? e : check_authority(r);
     e = e ? e : check_target(r, pseudo(r, HTTP_PATH));
     e = e ? e : check_expect(r);

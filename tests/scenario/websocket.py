@@ -5,6 +5,7 @@
 are put together here: messages of all sizes both ways, many at once, one side that takes nothing, and either side's end."""
 
 import asyncio
+import contextlib
 import http
 import os
 import pathlib
@@ -24,8 +25,9 @@ BIG = 1 << 20
 
 async def echo(socket, path):
     if path == "/flood":
-        while True:
-            await socket.send(b"x" * 65536)
+        with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+            while True:
+                await socket.send(b"x" * 65536)
     async for message in socket:
         if message == "leave":
             await socket.close(4001, "as you wish")

@@ -6,8 +6,7 @@
     CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w))
 #define ASK                                                                                        \
-    "GET /chat HTTP/1.1\r\n" H                                                                     \
-    "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"                                    \
+    "GET /chat HTTP/1.1\r\n" H "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"         \
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"                 \
     "Sec-WebSocket-Protocol: chat\r\n\r\n"
 #define GRANT                                                                                      \
