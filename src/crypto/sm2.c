@@ -60,7 +60,7 @@ enum rc crypto_sm2_z(const struct crypto_key *k, struct str id,
 enum rc crypto_sm2_encrypt(const struct crypto_key *k, struct str plain, struct buf *out)
 {
     CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *c = NULL;
-    size_t n = CRYPTO_SM2_CIPHER_MAX;
+    size_t n = plain.n + (CRYPTO_SM2_CIPHER_MAX - CRYPTO_SM2_PLAIN_MAX);
     unsigned char *to;
 
     if (!usable(k, false) || plain.n == 0 || plain.n > CRYPTO_SM2_PLAIN_MAX)

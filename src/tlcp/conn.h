@@ -17,10 +17,10 @@ enum {
     TLCP_ECDHE_SM4_GCM_SM3 = 0xe051,
     TLCP_ECC_SM4_GCM_SM3 = 0xe053,
 
-    TLCP_ALPN_MAX = 64,     /* bytes of a list of protocols */
-    TLCP_NAME_MAX = 253,    /* of a server's name */
-    TLCP_EMPTY_MAX = 32,    /* records without content, one behind the other */
-    TLCP_WARNINGS_MAX = 8,  /* alerts that end nothing */
+    TLCP_ALPN_MAX = 64,    /* bytes of a list of protocols */
+    TLCP_NAME_MAX = 253,   /* of a server's name */
+    TLCP_EMPTY_MAX = 32,   /* records without content, one behind the other */
+    TLCP_WARNINGS_MAX = 8, /* alerts that end nothing */
     TLCP_PENDING_MAX = 128 * 1024,
 };
 

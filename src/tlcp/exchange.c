@@ -86,8 +86,7 @@ enum rc tlcp_premaster_take(const struct crypto_key *key, struct str cipher,
     if (rc != RC_OK)
         return rc;
     rc = cipher.n <= sizeof(meant) ? crypto_sm2_decrypt(key, cipher, &plain) : RC_DENIED;
-    good = tlcp_ct_equal((uint32_t)rc, RC_OK) &
-           tlcp_ct_equal((uint32_t)plain.n, TLCP_PREMASTER) &
+    good = tlcp_ct_equal((uint32_t)rc, RC_OK) & tlcp_ct_equal((uint32_t)plain.n, TLCP_PREMASTER) &
            tlcp_ct_equal((uint32_t)meant[0] << 8 | meant[1], TLCP_VERSION);
     for (size_t i = 0; i < TLCP_PREMASTER; i++)
         out[i] = (unsigned char)((meant[i] & good) | (other[i] & ~good));

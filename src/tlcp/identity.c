@@ -66,8 +66,7 @@ static enum rc read_chain(struct arena *a, struct str pem, struct str name, stru
     return rc == RC_OK ? rc : ERR(err, RC_PARSE, msg_chain, name);
 }
 
-static enum rc add_all(struct tlcp_identity *id, const struct tlcp_identity_in *in,
-                       struct err *err)
+static enum rc add_all(struct tlcp_identity *id, const struct tlcp_identity_in *in, struct err *err)
 {
     static const struct str signing = STR("signing"), encryption = STR("encryption");
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_MAX);

@@ -40,8 +40,7 @@ static void expand(const unsigned char *block, uint32_t w[static EXPANDED])
     for (unsigned i = 0; i < EARLY; i++)
         w[i] = load(block + sizeof(*w) * i);
     for (unsigned i = EARLY; i < EXPANDED; i++)
-        w[i] =
-            p1(w[i - 16] ^ w[i - 9] ^ rol(w[i - 3], 15)) ^ rol(w[i - 13], 7) ^ w[i - 6];
+        w[i] = p1(w[i - 16] ^ w[i - 9] ^ rol(w[i - 3], 15)) ^ rol(w[i - 13], 7) ^ w[i - 6];
 }
 
 /* One round of section 5.3.3, registers A to H in h. */

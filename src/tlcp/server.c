@@ -70,8 +70,7 @@ static enum rc choose_suite(struct tlcp_conn *c, const struct tlcp_client_hello 
     for (size_t i = 0; i < n && !c->suite; i++)
         if (offers(h->suites, mine[i]))
             c->suite = tlcp_suite_find(mine[i]);
-    return c->suite ? RC_OK
-                    : tlcp_fail(c, TLCP_HANDSHAKE_FAILURE, RC_CRYPTO, &msg_suite, STR(""));
+    return c->suite ? RC_OK : tlcp_fail(c, TLCP_HANDSHAKE_FAILURE, RC_CRYPTO, &msg_suite, STR(""));
 }
 
 /* A session that is not there, or belongs elsewhere, is a full handshake. */

@@ -102,13 +102,11 @@ enum rc tlcp_sessions_add(struct tlcp_sessions *t, const struct tlcp_session *s,
 }
 
 enum rc tlcp_sessions_find(struct tlcp_sessions *t, struct str id,
-                           const uint8_t bound[static TLCP_SESSION_BOUND],
-                           struct tlcp_session *out)
+                           const uint8_t bound[static TLCP_SESSION_BOUND], struct tlcp_session *out)
 {
     const struct kept *k = map_get(&t->ids, id);
 
-    if (!k || k->until <= clock_mono(t->clock) ||
-        memcmp(k->bound, bound, TLCP_SESSION_BOUND) != 0)
+    if (!k || k->until <= clock_mono(t->clock) || memcmp(k->bound, bound, TLCP_SESSION_BOUND) != 0)
         return RC_NOTFOUND;
     *out = k->session;
     return RC_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions for resumption by their id (GB/T 38636 section 6.4.5.2.1). A server keeps them in a table
- * of its process, which forgets the oldest; what each is bound to has to be the same when it is
- * resumed. Masters are wiped when they are forgotten. */
+/* Sessions for resumption by their id (GB/T 38636 section 6.4.5.2.1). A server keeps them in a
+ * table of its process, which forgets the oldest; what each is bound to has to be the same when it
+ * is resumed. Masters are wiped when they are forgotten. */
 #pragma once
 
 #include "base/mem.h"

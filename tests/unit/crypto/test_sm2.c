@@ -61,7 +61,7 @@ static struct crypto_key *pair(const char *hex)
     CLEANUP(crypto_key_unrefp) struct crypto_key *ra = pair(R_A);                                  \
     CLEANUP(crypto_key_unrefp) struct crypto_key *db = pair(D_B);                                  \
     CLEANUP(crypto_key_unrefp) struct crypto_key *rb = pair(R_B);                                  \
-    CHECK(da && ra && db && rb)
+    CHECK(da &&ra &&db &&rb)
 
 static bool is_hex(const void *p, size_t n, const char *want)
 {
@@ -187,9 +187,12 @@ static void damage_is_seen(void)
 int main(void)
 {
     static const struct check_test tests[] = {
-        CHECK_TEST(users_are_known_by_z),          CHECK_TEST(both_sides_agree),
-        CHECK_TEST_ONCE(any_keys_agree),           CHECK_TEST(wrong_keys_do_not_agree),
-        CHECK_TEST(what_is_encrypted_is_decrypted), CHECK_TEST_ONCE(damage_is_seen),
+        CHECK_TEST(users_are_known_by_z),
+        CHECK_TEST(both_sides_agree),
+        CHECK_TEST_ONCE(any_keys_agree),
+        CHECK_TEST(wrong_keys_do_not_agree),
+        CHECK_TEST(what_is_encrypted_is_decrypted),
+        CHECK_TEST_ONCE(damage_is_seen),
     };
     int failed;
 
