@@ -64,8 +64,8 @@ static struct str client_key(struct str body, bool ecdhe)
 }
 
 static struct str (*const parsers[])(struct str body, bool ecdhe) = {
-    [TLCP_CLIENT_HELLO] = client_hello,        [TLCP_SERVER_HELLO] = server_hello,
-    [TLCP_CERTIFICATE] = certificates,         [TLCP_SERVER_KEY_EXCHANGE] = server_key,
-    [TLCP_CERTIFICATE_REQUEST] = request,      [TLCP_CERTIFICATE_VERIFY] = verify,
+    [TLCP_CLIENT_HELLO] = client_hello,      [TLCP_SERVER_HELLO] = server_hello,
+    [TLCP_CERTIFICATE] = certificates,       [TLCP_SERVER_KEY_EXCHANGE] = server_key,
+    [TLCP_CERTIFICATE_REQUEST] = request,    [TLCP_CERTIFICATE_VERIFY] = verify,
     [TLCP_CLIENT_KEY_EXCHANGE] = client_key,
 };
