@@ -183,11 +183,11 @@ static enum rc open_failed(struct tlcp_conn *c, enum rc rc)
 /* The next whole record, opened; RC_AGAIN when there is none. */
 static enum rc next_record(struct tlcp_conn *c, enum tlcp_record *type, struct str *body)
 {
-    struct rd r = rd_of(str_bytes(c->bytes + c->at, c->n - c->at));
+    struct rd r = rd_of(str_skip(str_bytes(c->bytes, c->n), c->at));
     size_t n;
     enum rc rc;
 
-    if (!c->bytes || r.left < TLCP_RECORD_HEADER)
+    if (r.left < TLCP_RECORD_HEADER)
         return RC_AGAIN;
     TRY(read_header(c, &r, type, &n));
     if (r.left < n)
