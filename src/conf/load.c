@@ -228,9 +228,10 @@ static enum rc say_same(struct loader *l, const struct conf_key *key, const stru
 
 /* No two elements of the list may have the same value at the key, small and capital letters being
  * the same. */
-static enum rc check_unique(struct loader *l, const struct conf_key *key, const struct conf_node *list)
+static enum rc check_unique(struct loader *l, const struct conf_key *key,
+                            const struct conf_node *list)
 {
-    CLEANUP(map_done) struct map seen;
+    CLEANUP(map_done) struct map seen = {};
     CLEANUP(buf_done) struct buf small = BUF_INIT(CONF_FILE_BYTES_MAX);
     enum rc rc = RC_OK;
 
