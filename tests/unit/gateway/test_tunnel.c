@@ -96,6 +96,8 @@ static void is_refused(void)
     CHECK(ends(&w.t.out, "hi"));
 }
 
+#define UPGRADE "Connection: upgrade\r\nUpgrade: websocket\r\n"
+
 /* What a backend must not do. */
 static void is_granted_wrongly(void)
 {
@@ -104,8 +106,7 @@ static void is_granted_wrongly(void)
         "HTTP/1.1 101 Oh\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\n",
         "HTTP/1.1 101 Oh\r\nConnection: upgrade\r\nSec-WebSocket-Accept: a\r\n\r\n",
         "HTTP/1.1 101 Oh\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        "HTTP/1.0 101 Oh\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Accept: a\r\n\r\n",
+        "HTTP/1.0 101 Oh\r\n" UPGRADE "Sec-WebSocket-Accept: a\r\n\r\n",
     };
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -124,16 +125,13 @@ static void is_asked_wrongly(void)
     static const char *const requests[] = {
         "GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: h2c\r\n" KEY VERSION "\r\n",
         "GET / HTTP/1.1\r\n" H "Upgrade: websocket\r\n" KEY VERSION "\r\n",
-        "GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" VERSION "\r\n",
-        "GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" KEY "\r\n",
-        "GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" KEY KEY VERSION
-        "\r\n",
-        "GET / HTTP/1.1\r\n" H
-        "Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n" KEY VERSION "\r\n",
-        "GET / HTTP/1.0\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" KEY VERSION "\r\n",
-        "POST / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" KEY VERSION "\r\n",
-        "GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: websocket\r\n" KEY VERSION
-        "Content-Length: 1\r\n\r\na",
+        "GET / HTTP/1.1\r\n" H UPGRADE VERSION "\r\n",
+        "GET / HTTP/1.1\r\n" H UPGRADE KEY "\r\n",
+        "GET / HTTP/1.1\r\n" H UPGRADE KEY KEY VERSION "\r\n",
+        "GET / HTTP/1.1\r\n" H UPGRADE "Upgrade: h2c\r\n" KEY VERSION "\r\n",
+        "GET / HTTP/1.0\r\n" H UPGRADE KEY VERSION "\r\n",
+        "POST / HTTP/1.1\r\n" H UPGRADE KEY VERSION "\r\n",
+        "GET / HTTP/1.1\r\n" H UPGRADE KEY VERSION "Content-Length: 1\r\n\r\na",
     };
 
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
