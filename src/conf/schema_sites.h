@@ -67,4 +67,4 @@
     {KEY_IN("gateway.paths[].status", CONF_ONE, struct conf_path, status, &conf_kind_number),
      .min = 0, .max = 599, .initial = "0", .take = &live,
      .help = "Status of redirect (308 by default) or answer (200)"},
-/* clang-format on */
+    /* clang-format on */
