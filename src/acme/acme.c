@@ -2,6 +2,7 @@
 #include "acme/acme.h"
 
 #include "acme/acme_int.h"
+#include "acme/approval.h"
 #include "acme/parts_int.h"
 #include "acme/star.h"
 #include "ev/clock.h"
@@ -34,6 +35,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     TRY(acme_nonces_init(&a->staging_nonces, &node->id, node->boot));
     ev_timer_start(&a->due, 0, 0);
     acme_star_start(a);
+    acme_approval_start(a);
     *out = MOVE(a);
     return RC_OK;
 }
@@ -44,6 +46,7 @@ void acme_free(struct acme *a)
         return;
     acme_validations_stop(a);
     acme_star_stop(a);
+    acme_approval_stop(a);
     acme_prune_stop(a);
     acme_open_done(&a->open);
     explicit_bzero(a->eab_key, sizeof(a->eab_key));

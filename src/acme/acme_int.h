@@ -66,7 +66,8 @@ struct acme {
     bool behind;    /* due work waits for others to end */
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
-    struct ev_timer star; /* when to look for those that are due */
+    struct ev_timer star;     /* when to look for those that are due */
+    struct ev_timer approval; /* when to remind of what persons are to allow, or to end it */
 };
 
 struct acme_request;
@@ -116,7 +117,8 @@ struct acme_request {
     acme_job job;
     acme_then then;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
-    when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
+    when_t retry_at;              /* goes with RC_QUOTA, and with an order that waits for persons:
+                                     when to come again; 0: not known */
     bool anybody;                 /* came by GET to where accounts come by POST */
     int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
@@ -165,6 +167,8 @@ enum rc acme_account_orders(struct acme_request *r);
 enum rc acme_new_order(struct acme_request *r);
 enum rc acme_order(struct acme_request *r);
 enum rc acme_finalize(struct acme_request *r);
+/* Answers for an order that is processing: one that persons have allowed goes on. */
+enum rc acme_finalize_more(struct acme_request *r, const struct store_order *order);
 enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);
