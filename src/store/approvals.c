@@ -5,7 +5,8 @@
 
 #define HEAD                                                                                       \
     "id, action, what, digest, asked_by, asked, expires, state, decided_by, decided, approvers,"   \
-    " reason, scope, due, used, account, order_id, client, profile, key, rules, names, "
+    " reason, scope, due, used, account, order_id, client, profile, key, rules, names,"            \
+    " (SELECT COUNT(*) FROM approval_votes WHERE approval = approvals.id AND granted = 1), "
 #define COLUMNS HEAD "csr, evidence"
 #define EXISTS "SELECT 1 FROM approvals WHERE id = ?"
 
@@ -102,6 +103,7 @@ static enum rc read_row(struct stmt *st, struct arena *arena, bool whole,
     a.key = row_str(&r);
     a.rules = row_str(&r);
     a.names = row_str(&r);
+    a.granted = (unsigned)row_int(&r);
     if (whole) {
         a.csr = row_str(&r);
         a.evidence = row_str(&r);
@@ -177,16 +179,24 @@ enum rc store_approval_vote(struct store_txn *txn, const struct id *id,
     CLEANUP(stmt_done) struct stmt st = {};
     CLEANUP(stmt_done) struct stmt count = {};
     struct row r;
+    enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO approval_votes (approval, by, at, granted, reason)"
-                  " VALUES (?, ?, ?, ?, ?)"));
+                  "INSERT INTO approval_votes (approval, by, at, granted, reason, scope, until)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (approval, by) DO UPDATE SET"
+                  " at = excluded.at, granted = excluded.granted, reason = excluded.reason,"
+                  " scope = excluded.scope, until = excluded.until"
+                  " WHERE granted <> excluded.granted"));
     stmt_id(&st, id);
     stmt_int(&st, vote->by);
     stmt_int(&st, vote->at);
     stmt_int(&st, vote->grant);
     stmt_text(&st, vote->reason, STORE_TEXT_MAX);
-    TRY(stmt_run(&st));
+    stmt_z(&st, scopes[vote->scope]);
+    stmt_when(&st, vote->until);
+    rc = stmt_change(&st);
+    if (rc != RC_OK)
+        return rc == RC_NOTFOUND ? RC_EXISTS : rc;
     TRY(stmt_open(&count, txn,
                   "SELECT COUNT(*) FROM approval_votes WHERE approval = ? AND granted = 1"));
     stmt_id(&count, id);
@@ -205,8 +215,8 @@ enum rc store_approval_votes(struct store_txn *txn, struct arena *arena, const s
 
     *out_n = 0;
     TRY(stmt_open(&st, txn,
-                  "SELECT by, at, granted, reason FROM approval_votes WHERE approval = ?"
-                  " ORDER BY n LIMIT 2"));
+                  "SELECT by, at, granted, reason, scope, until FROM approval_votes"
+                  " WHERE approval = ? ORDER BY n DESC LIMIT 2"));
     stmt_id(&st, id);
     while ((rc = stmt_next(&st)) == RC_OK) {
         struct row r = row_of(&st, arena);
@@ -216,6 +226,8 @@ enum rc store_approval_votes(struct store_txn *txn, struct arena *arena, const s
         v->at = row_int(&r);
         v->grant = row_int(&r) != 0;
         v->reason = row_str(&r);
+        v->scope = (enum store_approval_scope)row_enum(&r, scopes, STORE_APPROVAL_SCOPES);
+        v->until = row_int(&r);
         TRY(r.rc);
     }
     return rc == RC_NOTFOUND ? RC_OK : rc;

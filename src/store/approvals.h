@@ -40,6 +40,7 @@ struct store_approval {
     int64_t decided_by; /* the last of them; -1: nobody yet */
     when_t decided;     /* 0: not yet */
     unsigned approvers; /* different ones that it takes */
+    unsigned granted;   /* how many have granted it; read, not written */
     struct str reason;  /* of who asked */
     enum store_approval_scope scope;
     when_t due; /* when to look at it next, to remind or to end it; 0: never */
@@ -58,6 +59,8 @@ struct store_approval_vote {
     when_t at;
     bool grant;
     struct str reason;
+    enum store_approval_scope scope; /* of what they grant, and until when; 0: as long as usual */
+    when_t until;
 };
 
 enum rc store_approval_add(struct store_txn *txn, const struct store_approval *a);
@@ -74,10 +77,11 @@ enum rc store_approval_by_order(struct store_txn *txn, struct arena *arena, cons
 enum rc store_approval_move(struct store_txn *txn, const struct id *id,
                             enum store_approval_state from, enum store_approval_state to,
                             int64_t by, when_t now);
-/* One person's word; RC_EXISTS when they have given it. How many granted it now. */
+/* One person's word, in place of another that they gave before; RC_EXISTS when it is the same. How
+ * many have granted it now. */
 enum rc store_approval_vote(struct store_txn *txn, const struct id *id,
                             const struct store_approval_vote *vote, uint64_t *out_granted);
-/* In the order in which they came, STORE_APPROVAL_VOTES of them at most. */
+/* The last ones, the last first, STORE_APPROVAL_VOTES of them at most. */
 enum rc store_approval_votes(struct store_txn *txn, struct arena *arena, const struct id *id,
                              struct store_approval_vote out[static STORE_APPROVAL_VOTES],
                              size_t *out_n);

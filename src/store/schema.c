@@ -357,7 +357,8 @@ static const char *const certificate_approvals[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
     "CREATE TABLE approval_votes (n INTEGER PRIMARY KEY, approval TEXT NOT NULL"
     " REFERENCES approvals (id), by INTEGER NOT NULL, at INTEGER NOT NULL,"
-    " granted INTEGER NOT NULL, reason TEXT) STRICT",
+    " granted INTEGER NOT NULL, reason TEXT,"
+    " scope TEXT NOT NULL CHECK (scope IN ('once', 'renewals', 'period')), until INTEGER) STRICT",
     "CREATE UNIQUE INDEX approval_votes_by ON approval_votes (approval, by)",
     NULL,
 };
