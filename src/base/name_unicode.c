@@ -94,7 +94,7 @@ static bool decode(struct str in, uint32_t out[static NAME_LABEL_MAX], size_t *o
         n++;
     }
     *out_n = n;
-    return dash == 0 || n > dash - 1; /* with something beyond ASCII */
+    return n > (dash ? dash - 1 : 0); /* with something beyond ASCII */
 }
 
 static size_t put_utf8(uint32_t cp, char *out)

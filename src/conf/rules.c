@@ -30,7 +30,7 @@ MSG(msg_span, "conf.rule-lifetime",
     "0s for the profile's");
 
 MSG(msg_people, "conf.rule-people",
-    "rule \"{0}\" wants {1} persons to allow what it has, and `control.people` names {2}");
+    "rule \"{0}\" takes approval, by {1} of `control.people`, which names {2}");
 
 struct check {
     struct conf_report *report;

@@ -15,11 +15,8 @@
 #include "log/log.h"
 
 MSG(msg_waits, API_APPROVAL_WAITS,
-    "this takes a second person: another one of control.people runs `autarky approval grant {0}`; "
-    "then give the same command again, until {1}");
-MSG(msg_waits_two, API_APPROVAL_WAITS,
-    "this takes {2} other persons: each of them, of control.people, runs `autarky approval grant "
-    "{0}`; then give the same command again, until {1}");
+    "this takes {2} out of control.people, by `autarky approval grant {0}`; then give the same "
+    "command again, until {1}");
 MSG(msg_user, "core.approval-user", "control.people: this host has no user \"{0}\"");
 
 enum { WHAT_MAX = 4096 };
@@ -238,11 +235,8 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
 
 enum rc core_approval_says(const struct store_approval *row, struct err *err)
 {
-    char until[WHEN_TEXT], n[16];
+    char until[WHEN_TEXT];
 
-    (void)when_text(row->expires, until);
-    if (row->approvers < 2)
-        return ERR(err, RC_DENIED, msg_waits, id_str(&row->id), str_of(until));
-    snprintf(n, sizeof(n), "%u", row->approvers);
-    return ERR(err, RC_DENIED, msg_waits_two, id_str(&row->id), str_of(until), str_of(n));
+    return ERR(err, RC_DENIED, msg_waits, id_str(&row->id), str_of(when_text(row->expires, until)),
+               row->approvers < 2 ? STR("a second person") : STR("two other persons"));
 }

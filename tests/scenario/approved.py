@@ -225,7 +225,7 @@ def reasons(lab):
 
 def hostile(lab):
     lab.configure(policy=RULES, extra=f"control: {{people: [{FIRST}]}}\n")
-    expect(run(AUTARKY, "config", "check", "--data", lab.data, ok=(2,)), "wants 2 persons", "too few people")
+    expect(run(AUTARKY, "config", "check", "--data", lab.data, ok=(2,)), "takes approval, by 2", "too few people")
     lab.configure(policy=RULES, extra=CONTROL)
     expect(lab.autarky("policy", "explain", "--name", f"a.two.{DOMAIN}"), "waits for approval, by 2", "explain")
 
