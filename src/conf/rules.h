@@ -76,5 +76,12 @@ struct conf_rule {
     bool approval;             /* persons have to allow each certificate, wildcard or not */
     uint64_t approvers;        /* how many of control.people that takes, or a wildcard does */
 };
+
 /* Some of what it has takes persons who allow it. */
 bool conf_rule_approves(const struct conf_rule *rule);
+
+/* For one kind of requester alone. */
+static inline bool conf_rule_from_one(const struct conf_rule *r)
+{
+    return (r->from & (r->from - 1)) == 0;
+}

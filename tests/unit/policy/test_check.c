@@ -92,6 +92,45 @@ static void finds(void)
     }
 }
 
+#define PEOPLE                                                                                     \
+    "control: {people: [a, b]}\n"                                                                  \
+    "policy:\n"                                                                                    \
+    "  - {name: w, allow: [\"*.w.lan\"], wildcards: approval, approvers: 2, challenges: "          \
+    "[dns-01]}\n"                                                                                  \
+    "  - {name: o, allow: [\"*.o.lan\"], wildcards: allow, approval: true, challenges: "           \
+    "[dns-01]}\n"                                                                                  \
+    "  - {name: p, allow: [\"*.lan\"], wildcards: allow, approvers: 2, challenges: [dns-01]}\n"
+
+/* Each name by its own rule, and the most that one of them wants. */
+static void persons_who_allow_it(void)
+{
+    static const struct {
+        const char *names;
+        unsigned want;
+    } cases[] = {
+        {"a.w.lan", 0},       {"*.a.w.lan", 2},         {"a.o.lan", 1},
+        {"*.a.o.lan", 1},     {"a.lan *.b.lan", 0},     {"a.o.lan a.w.lan", 1},
+        {"a.lan b.o.lan", 1}, {"a.o.lan *.a.w.lan", 2},
+    };
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(policy_unrefp) struct policy *p = NULL;
+
+    CHECK(load(PEOPLE, &conf));
+    CHECK_OK(policy_new(conf, &p, NULL));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct str rest = str_of(cases[i].names), names[4];
+        struct policy_verdict verdicts[4];
+        struct policy_whole w = {STR("default"), 0, names, verdicts, 0};
+
+        for (; str_next(&rest, ' ', &names[w.n]); w.n++) {
+            struct policy_query q = {.value = names[w.n]};
+
+            CHECK_OK(policy_judge(p, &q, &verdicts[w.n], NULL));
+        }
+        CHECK_INT(policy_approvers(&w), cases[i].want);
+    }
+}
+
 #define WHOLE                                                                                      \
     "groups: [{name: g, eab: [k]}]\n"                                                              \
     "policy:\n"                                                                                    \
@@ -162,8 +201,8 @@ static void who_and_wildcards(void)
         {"*.m.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"*.p.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"hospital.example", "", CONF_FROM_CLIENTS, RC_DENIED, "policy.no-rule-fits", false},
-        {"hospital.example", "", CONF_FROM_OPERATORS, RC_OK, "no rule about such requesters",
-         false},
+        {"hospital.example", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.no-rule-fits", false},
+        {"hospital.example", "", CONF_FROM_GATEWAY, RC_OK, "gateway.sites", false},
         {"example.com", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.outside-hierarchy", false},
     };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -183,25 +222,37 @@ static void who_and_wildcards(void)
     }
 }
 
-/* Once a rule is about them, operators have what rules give them, and no more. */
+/* Operators have what rules give them, as clients do; a rule without `from` is for both, and one
+ * for either alone goes before it. */
 static void operators_by_rule(void)
 {
+    static const struct {
+        const char *name;
+        enum conf_from from;
+        const char *rule; /* or NULL */
+    } cases[] = {
+        {"a.lan", CONF_FROM_OPERATORS, "o"},    {"a.lan", CONF_FROM_CLIENTS, "both"},
+        {"b.lan", CONF_FROM_OPERATORS, NULL},   {"b.lan", CONF_FROM_CLIENTS, "c"},
+        {"c.lan", CONF_FROM_OPERATORS, "both"}, {"d.lan", CONF_FROM_OPERATORS, NULL},
+    };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(policy_unrefp) struct policy *p = NULL;
-    struct policy_query q = {.value = STR("a.lan"), .from = CONF_FROM_OPERATORS};
-    struct policy_verdict v;
 
-    CHECK(
-        load("policy: [{name: o, from: [operators], allow: [a.lan]}, {name: c, allow: [b.lan]}]\n",
-             &conf));
+    CHECK(load("policy:\n  - {name: both, allow: [a.lan, c.lan]}\n"
+               "  - {name: o, from: [operators], allow: [a.lan]}\n"
+               "  - {name: c, from: [clients], allow: [b.lan]}\n"
+               "  - {name: near, allow: [d.lan], networks: [10.0.0.0/8]}\n",
+               &conf));
     CHECK_OK(policy_new(conf, &p, NULL));
-    CHECK_OK(policy_judge(p, &q, &v, NULL));
-    q.value = STR("b.lan");
-    CHECK_RC(policy_judge(p, &q, &v, NULL), RC_DENIED);
-    q.from = CONF_FROM_CLIENTS;
-    CHECK_OK(policy_judge(p, &q, &v, NULL));
-    q.value = STR("a.lan");
-    CHECK_RC(policy_judge(p, &q, &v, NULL), RC_DENIED);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct policy_query q = {.value = str_of(cases[i].name), .from = cases[i].from};
+        struct policy_verdict v;
+        enum rc rc = policy_judge(p, &q, &v, NULL);
+
+        CHECK_RC(rc, cases[i].rule ? RC_OK : RC_DENIED);
+        if (rc == RC_OK)
+            CHECK_STR(v.rule, cases[i].rule);
+    }
 }
 
 static void too_large(void)
@@ -224,5 +275,5 @@ static void too_large(void)
     CHECK_STR(str_of(err.msg->code), "policy.too-large");
 }
 
-CHECK_MAIN(CHECK_TEST(finds), CHECK_TEST(of_a_whole_certificate), CHECK_TEST(who_and_wildcards),
-           CHECK_TEST(operators_by_rule), CHECK_TEST_ONCE(too_large))
+CHECK_MAIN(CHECK_TEST(finds), CHECK_TEST(of_a_whole_certificate), CHECK_TEST(persons_who_allow_it),
+           CHECK_TEST(who_and_wildcards), CHECK_TEST(operators_by_rule), CHECK_TEST_ONCE(too_large))
