@@ -129,17 +129,7 @@ void acme_validate_due(struct acme *a);
 enum rc acme_eab_secret(const struct acme *a, const struct id *kid,
                         unsigned char out[static ACME_EAB_KEY]);
 
-/* ---- what persons allow (acme/approval.h, core/approvals.h) */
-
-struct arena;
-struct audit_event;
-struct err;
-struct store_txn;
-/* In the transaction of a decision: the order that waited for it, if one did, ends with this
- * problem. */
-enum rc acme_approval_ends(struct store_txn *txn, struct arena *a, const struct id *order,
-                           const struct err *why, const struct audit_event *by);
-/* Something has begun to wait, or was decided: looks what is due when. */
+/* What persons are to allow, or have decided, has changed in the store (approval/due.h). */
 void acme_approvals_look(struct acme *a);
 
 /* For `doctor`: validations under way. */

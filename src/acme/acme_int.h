@@ -7,6 +7,7 @@
 #include "acme/keys.h"
 #include "acme/nonce.h"
 #include "acme/open.h"
+#include "approval/due.h"
 #include "audit/audit.h"
 #include "base/list.h"
 #include "conf/conf.h"
@@ -66,8 +67,8 @@ struct acme {
     bool behind;    /* due work waits for others to end */
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
-    struct ev_timer star;     /* when to look for those that are due */
-    struct ev_timer approval; /* when to remind of what persons are to allow, or to end it */
+    struct ev_timer star; /* when to look for those that are due */
+    struct approval_watch approvals;
 };
 
 struct acme_request;

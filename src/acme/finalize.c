@@ -53,9 +53,9 @@ struct finalize_data {
     struct store_name *names;  /* the CSR's */
     size_t n_names;
     struct ca_request ask;
-    struct ca_approval *approval; /* NULL: it takes none */
-    bool waited;                  /* for it, and its status is processing already */
-    struct err why;               /* such an order ends */
+    struct approval *approval; /* NULL: it takes none */
+    bool waited;               /* for it, and its status is processing already */
+    struct err why;            /* such an order ends */
 };
 
 static enum rc load_order(struct acme_request *r, struct finalize_data *d)
@@ -510,11 +510,11 @@ enum rc acme_finalize_more(struct acme_request *r, const struct store_order *ord
         return RC_NOMEM;
     d->order = *order;
     d->waited = true;
-    d->approval = ARENA_NEW(r->arena, struct ca_approval);
+    d->approval = ARENA_NEW(r->arena, struct approval);
     if (!d->approval)
         return RC_NOMEM;
     r->data = d;
-    *d->approval = (struct ca_approval){.a = r->arena, .now = r->now};
+    *d->approval = (struct approval){.a = r->arena, .now = r->now};
     row = &d->approval->row;
     rc = store_approval_by_order(store_read(r->acme->store), r->arena, &order->id, row);
     if (rc == RC_NOTFOUND) { /* it is being signed */

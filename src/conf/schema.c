@@ -300,7 +300,7 @@ const struct conf_key conf_schema[] = {
      .help = "At most so many labels for the \"*\" in front of a pattern; 0: any number"},
     {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
      .names = conf_choice_wildcards, .initial = "false", .take = &live,
-     .help = "true or allow: \"*.a.d\" fits \"*.d\"; approval: when persons allow it; false: another "
+     .help = "true or allow: \"*.a.d\" fits \"*.d\"; approval: if persons allow it; false: another "
              "rule may; never: none may"},
     {KEY_IN("policy[].names_max", CONF_ONE, struct conf_rule, names_max, &conf_kind_number),
      .min = 1, .max = CONF_RULE_NAMES_MAX, .initial = "100", .take = &live,

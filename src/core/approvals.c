@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "approval/approval.h"
 #include "audit/audit.h"
-#include "ca/approval.h"
 #include "ca/ref.h"
 #include "core/core_int.h"
 #include "crypto/hash.h"
@@ -190,7 +190,7 @@ static enum rc append(struct store_txn *txn, const struct core_approval *c, cons
     };
 
     TRY(core_who_str(c->who, c->arena, &event.actor));
-    return ca_approval_audit(txn, &c->row, &event, action);
+    return approval_audit(txn, &c->row, &event, action);
 }
 
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)

@@ -2,7 +2,7 @@
 /* Certificates that an administrator asks for on the control socket: signed, and revoked. The way
  * of issuing is everybody's (ca/issue.h); the trail names the user. */
 #include "api/cert_sign.h"
-#include "ca/approval.h"
+#include "approval/approval.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -45,7 +45,7 @@ struct signing {
     struct core *core;
     struct ipc_req *req;
     struct api_signing s;
-    struct ca_approval approval; /* where s.approvers says so */
+    struct approval approval; /* where s.approvers says so */
     struct err err;
 };
 
@@ -111,7 +111,7 @@ static enum rc use_approval(struct store_txn *txn, void *arg, struct err *err)
 {
     const struct signing *g = arg;
     struct audit_event by = by_operator(g);
-    enum rc rc = ca_approval_use(txn, &g->approval, &by);
+    enum rc rc = approval_use(txn, &g->approval, &by);
 
     return rc == RC_CONFLICT ? ERR(err, rc, msg_used, id_str(&g->approval.row.id)) : rc;
 }
@@ -121,8 +121,8 @@ static enum rc ask_approval(struct store_txn *txn, void *arg)
     struct signing *g = arg;
     struct audit_event by = by_operator(g);
 
-    TRY(ca_approval_find(txn, &g->approval));
-    return g->approval.known ? RC_OK : ca_approval_add(txn, &g->approval, &by);
+    TRY(approval_find(txn, &g->approval));
+    return g->approval.known ? RC_OK : approval_add(txn, &g->approval, &by);
 }
 
 static void asked(enum rc rc, void *arg)
@@ -139,7 +139,7 @@ static void asked(enum rc rc, void *arg)
     fail(g->req, rc, &g->err);
 }
 
-static enum rc list_names(struct arena *a, const struct ca_request *r, struct ca_approval_ask *ask)
+static enum rc list_names(struct arena *a, const struct ca_request *r, struct approval_ask *ask)
 {
     size_t n = r->n_dns + r->n_ips + r->n_emails + r->n_uris;
     struct store_name *names = ARENA_ARRAY(a, struct store_name, n);
@@ -164,7 +164,7 @@ static enum rc list_names(struct arena *a, const struct ca_request *r, struct ca
 static enum rc begin_approval(struct signing *g, struct arena *a, struct core_who who)
 {
     const struct ca_request *r = &g->s.request;
-    struct ca_approval_ask ask = {
+    struct approval_ask ask = {
         .profile = r->profile,
         .key = r->key_type,
         .person = core_who_person(who),
@@ -174,11 +174,11 @@ static enum rc begin_approval(struct signing *g, struct arena *a, struct core_wh
     };
 
     TRY(list_names(a, r, &ask));
-    TRY(ca_approval_begin(&ask, a, &g->approval));
+    TRY(approval_begin(&ask, a, &g->approval));
     g->approval.row.csr = g->s.csr.der;
     g->approval.row.rules = r->rules;
     g->approval.row.reason = r->reason;
-    return ca_approval_find(store_read(g->core->store), &g->approval);
+    return approval_find(store_read(g->core->store), &g->approval);
 }
 
 static enum rc sign(struct core *core, struct ipc_req *req, const struct json *args,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Persons decide on what others have asked for (control.people), and see what that is. Each has one
  * word in a decision, nobody one in their own. */
+#include "approval/due.h"
 #include "base/name.h"
 #include "base/text.h"
-#include "ca/approval.h"
 #include "core/change.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -267,9 +267,9 @@ static enum rc write_grant(struct store_txn *txn, struct core_change *c)
     TRY(rc);
     row->granted = (unsigned)granted;
     if (granted < row->approvers)
-        return ca_approval_audit(txn, row, &by, "approval.voted");
+        return approval_audit(txn, row, &by, "approval.voted");
     TRY(grant(txn, c));
-    return ca_approval_audit(txn, row, &by, "approval.granted");
+    return approval_audit(txn, row, &by, "approval.granted");
 }
 
 static enum rc write_denial(struct store_txn *txn, struct core_change *c)
@@ -289,9 +289,9 @@ static enum rc write_denial(struct store_txn *txn, struct core_change *c)
     row->state = STORE_APPROVAL_DENIED;
     row->decided_by = c->vote.by;
     IGNORE_RC(PROBLEM(&why, RC_DENIED, "unauthorized", msg_denied, id_str(&row->id), c->why));
-    TRY(acme_approval_ends(txn, c->a, &row->order, &why, &by));
+    TRY(approval_end_order(txn, c->a, row, &why, &by));
     TRY(store_approval_later(txn, &row->id, 0));
-    return ca_approval_audit(txn, row, &by, "approval.denied");
+    return approval_audit(txn, row, &by, "approval.denied");
 }
 
 static void put_decided(struct core_change *c, struct json_out *o)

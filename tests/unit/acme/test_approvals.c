@@ -61,7 +61,7 @@ static enum rc decide_fn(struct store_txn *txn, void *arg)
                             d->now));
     IGNORE_RC(PROBLEM(&why, RC_DENIED, "unauthorized", msg_no, STR("no ward of that name")));
     if (d->what == DENY)
-        return acme_approval_ends(txn, &a, &d->order, &why, &by);
+        return approval_fail_order(txn, &a, &d->order, &why, &by);
     TRY(store_approval_limit(txn, &d->id, d->scope, d->until));
     return store_approval_later(txn, &d->id, d->now);
 }

@@ -23,7 +23,7 @@ static void the_defaults(void)
     CHECK(strstr(buf_z(&text), "\n    common_name: name\n    revocation: auto\n"));
     CHECK(strstr(buf_z(&text), "\npolicy:\n"
                                "  - name: a\n"
-                               "    from: [clients]\n"
+                               "    from: [clients, operators]\n"
                                "    eab: []\n"
                                "    accounts: []\n"
                                "    groups: []\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ca/approval.h"
+#include "approval/approval.h"
 
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ static int compare(const void *a, const void *b)
     return x->type != y->type ? (int)x->type - (int)y->type : str_cmp(x->value, y->value);
 }
 
-static enum rc sort(const struct ca_approval_ask *ask, struct arena *a, struct ca_approval *c)
+static enum rc sort(const struct approval_ask *ask, struct arena *a, struct approval *c)
 {
     struct store_name *names = ARENA_ARRAY(a, struct store_name, ask->n_names);
 
@@ -43,7 +43,7 @@ static const char *algorithm(enum crypto_key_type key)
     return conf_key_algorithm_name(n);
 }
 
-static enum rc digest(const struct ca_approval_ask *ask, struct ca_approval *c)
+static enum rc digest(const struct approval_ask *ask, struct approval *c)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
@@ -57,7 +57,7 @@ static enum rc digest(const struct ca_approval_ask *ask, struct ca_approval *c)
 }
 
 /* "certificate for a.b, c.d and 3 more, profile default, ecdsa key, for account X (key apps)" */
-static enum rc put_what(const struct ca_approval_ask *ask, struct arena *a, struct ca_approval *c)
+static enum rc put_what(const struct approval_ask *ask, struct arena *a, struct approval *c)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(STORE_TEXT_MAX);
     size_t i = 0;
@@ -79,7 +79,7 @@ static enum rc put_what(const struct ca_approval_ask *ask, struct arena *a, stru
     return arena_str(a, buf_str(&text), &c->row.what);
 }
 
-static enum rc put_names(struct arena *a, struct ca_approval *c)
+static enum rc put_names(struct arena *a, struct approval *c)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     struct json_out o;
@@ -93,10 +93,9 @@ static enum rc put_names(struct arena *a, struct ca_approval *c)
     return arena_str(a, buf_str(&text), &c->row.names);
 }
 
-enum rc ca_approval_begin(const struct ca_approval_ask *ask, struct arena *a,
-                          struct ca_approval *out)
+enum rc approval_begin(const struct approval_ask *ask, struct arena *a, struct approval *out)
 {
-    *out = (struct ca_approval){.a = a, .now = ask->now};
+    *out = (struct approval){.a = a, .now = ask->now};
     out->row = (struct store_approval){
         .action = STR("certificate"),
         .asked_by = ask->person,
@@ -118,7 +117,7 @@ enum rc ca_approval_begin(const struct ca_approval_ask *ask, struct arena *a,
 /* ---- whether it is there */
 
 /* The first time, and as long as what it was for is valid. */
-static enum rc renews(struct store_txn *txn, const struct ca_approval *c, bool *out)
+static enum rc renews(struct store_txn *txn, const struct approval *c, bool *out)
 {
     struct ca_lock_ask ask = {.names = c->names, .n_names = c->n_names, .account = c->row.account};
 
@@ -126,7 +125,7 @@ static enum rc renews(struct store_txn *txn, const struct ca_approval *c, bool *
     return *out ? RC_OK : ca_lock_renewal(txn, c->a, &ask, c->now, out);
 }
 
-enum rc ca_approval_find(struct store_txn *txn, struct ca_approval *c)
+enum rc approval_find(struct store_txn *txn, struct approval *c)
 {
     unsigned approvers = c->row.approvers;
     struct store_approval found;
@@ -146,7 +145,7 @@ enum rc ca_approval_find(struct store_txn *txn, struct ca_approval *c)
     if (found.approvers < approvers)
         return RC_OK;
     if (found.scope == STORE_APPROVAL_RENEWALS) {
-        struct ca_approval same = *c;
+        struct approval same = *c;
         bool is;
 
         same.row = found;
@@ -181,8 +180,8 @@ static enum rc put_detail(const struct store_approval *row, struct buf *out)
     return json_out_done(&o);
 }
 
-enum rc ca_approval_audit(struct store_txn *txn, const struct store_approval *row,
-                          const struct audit_event *by, const char *action)
+enum rc approval_audit(struct store_txn *txn, const struct store_approval *row,
+                       const struct audit_event *by, const char *action)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     struct audit_event event = *by;
@@ -195,19 +194,18 @@ enum rc ca_approval_audit(struct store_txn *txn, const struct store_approval *ro
     return audit_append(txn, &event, NULL);
 }
 
-enum rc ca_approval_add(struct store_txn *txn, struct ca_approval *c, const struct audit_event *by)
+enum rc approval_add(struct store_txn *txn, struct approval *c, const struct audit_event *by)
 {
     struct audit_event event = *by;
 
     TRY(id_new(&c->row.id));
     TRY(store_approval_add(txn, &c->row));
     event.reason = c->row.reason;
-    return ca_approval_audit(txn, &c->row, &event, "approval.asked");
+    return approval_audit(txn, &c->row, &event, "approval.asked");
 }
 
-enum rc ca_approval_use(struct store_txn *txn, const struct ca_approval *c,
-                        const struct audit_event *by)
+enum rc approval_use(struct store_txn *txn, const struct approval *c, const struct audit_event *by)
 {
     TRY(store_approval_use(txn, &c->row.id, c->now));
-    return ca_approval_audit(txn, &c->row, by, "approval.used");
+    return approval_audit(txn, &c->row, by, "approval.used");
 }

@@ -8,8 +8,8 @@
 #include "crypto/key.h"
 #include "store/approvals.h"
 
-struct ca_approval {
-    struct store_approval row; /* after ca_approval_find the one that is there, if there is one */
+struct approval {
+    struct store_approval row; /* after approval_find the one that is there, if there is one */
     const struct store_name *names;
     size_t n_names;
     struct arena *a;
@@ -19,7 +19,7 @@ struct ca_approval {
 };
 
 /* Who wants what. */
-struct ca_approval_ask {
+struct approval_ask {
     const struct store_name *names; /* canonical; borrowed, as all else */
     size_t n_names;
     struct str profile;
@@ -32,17 +32,15 @@ struct ca_approval_ask {
 };
 
 /* What would be asked, in the arena. */
-enum rc ca_approval_begin(const struct ca_approval_ask *ask, struct arena *a,
-                          struct ca_approval *out);
+enum rc approval_begin(const struct approval_ask *ask, struct arena *a, struct approval *out);
 /* Looks for what was asked before; RC_OK also when there is nothing. */
-enum rc ca_approval_find(struct store_txn *txn, struct ca_approval *c);
+enum rc approval_find(struct store_txn *txn, struct approval *c);
 /* `c->row` becomes a row of its own, with a new id. `by` says who asks (actor, address, request).
  */
-enum rc ca_approval_add(struct store_txn *txn, struct ca_approval *c, const struct audit_event *by);
+enum rc approval_add(struct store_txn *txn, struct approval *c, const struct audit_event *by);
 /* In the transaction of the reservation: what was found granted is used. RC_CONFLICT when it has
  * been used, or has ended, meanwhile. */
-enum rc ca_approval_use(struct store_txn *txn, const struct ca_approval *c,
-                        const struct audit_event *by);
+enum rc approval_use(struct store_txn *txn, const struct approval *c, const struct audit_event *by);
 /* An event about it; of `by` actor, time, reason, address and request count. */
-enum rc ca_approval_audit(struct store_txn *txn, const struct store_approval *row,
-                          const struct audit_event *by, const char *action);
+enum rc approval_audit(struct store_txn *txn, const struct store_approval *row,
+                       const struct audit_event *by, const char *action);
