@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "conf/profile.h"
 #include "conf/proof.h"
+#include "conf/value.h"
 
 enum {
     CONF_RULES_MAX = 10000,
@@ -67,14 +68,15 @@ struct conf_rule {
     enum conf_wildcards wildcards;
     uint64_t names_max; /* of one certificate */
     enum conf_together together;
-    struct conf_strs profiles; /* exist; none: any */
-    when_t lifetime;           /* at most; 0: the profile's */
-    unsigned key_algorithms;   /* bit 1 << enum conf_key_algorithm; never 0 */
-    unsigned challenges;       /* bit 1 << enum conf_challenge, or CONF_PROOF_NONE; never 0 */
-    bool subdomains;           /* a proof for d may count for all below it (RFC 9444) */
-    bool reuse;                /* proofs may be used again, as acme.reuse has it */
-    bool approval;             /* persons have to allow each certificate, wildcard or not */
-    uint64_t approvers;        /* how many of control.people that takes, or a wildcard does */
+    struct conf_strs profiles;     /* exist; none: any */
+    when_t lifetime;               /* at most; 0: the profile's */
+    unsigned key_algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
+    unsigned challenges;           /* bit 1 << enum conf_challenge, or CONF_PROOF_NONE; never 0 */
+    bool subdomains;               /* a proof for d may count for all below it (RFC 9444) */
+    struct conf_rate certificates; /* of clients, so often; count 0: as limits has it */
+    bool reuse;                    /* proofs may be used again, as acme.reuse has it */
+    bool approval;                 /* persons have to allow each certificate, wildcard or not */
+    uint64_t approvers;            /* how many of control.people that takes, or a wildcard does */
 };
 
 /* Some of what it has takes persons who allow it. */

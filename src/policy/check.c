@@ -81,14 +81,20 @@ static bool same_strs(const struct conf_strs *a, const struct conf_strs *b)
     return true;
 }
 
+static bool same_approval(const struct conf_rule *a, const struct conf_rule *b)
+{
+    return (a->wildcards == CONF_WILDCARDS_APPROVAL) == (b->wildcards == CONF_WILDCARDS_APPROVAL) &&
+           a->approval == b->approval && (!conf_rule_approves(a) || a->approvers == b->approvers);
+}
+
 static bool same_terms(const struct conf_rule *a, const struct conf_rule *b)
 {
     return a->challenges == b->challenges && a->key_algorithms == b->key_algorithms &&
            conf_wildcards_allowed(a->wildcards) == conf_wildcards_allowed(b->wildcards) &&
-           (a->wildcards == CONF_WILDCARDS_APPROVAL) == (b->wildcards == CONF_WILDCARDS_APPROVAL) &&
-           a->approval == b->approval && (!conf_rule_approves(a) || a->approvers == b->approvers) &&
-           a->names_max == b->names_max && a->together == b->together &&
-           a->lifetime == b->lifetime && a->subdomains == b->subdomains && a->reuse == b->reuse &&
+           same_approval(a, b) && a->certificates.count == b->certificates.count &&
+           a->certificates.per == b->certificates.per && a->names_max == b->names_max &&
+           a->together == b->together && a->lifetime == b->lifetime &&
+           a->subdomains == b->subdomains && a->reuse == b->reuse &&
            same_strs(&a->profiles, &b->profiles);
 }
 

@@ -39,12 +39,14 @@ static void the_defaults(void)
                                "    key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa]\n"
                                "    challenges: [http-01]\n"
                                "    reuse: true\n"
+                               "    limits: {certificates: none}\n"
                                "    subdomains: false\n"
                                "    approval: false\n"
                                "    approvers: 1\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
+    CHECK(strstr(buf_z(&text), "\n#   limits: Rates of its own\n  #   certificates: Those"));
 }
 
 #define EVERYTHING                                                                                 \
