@@ -121,8 +121,7 @@ struct acme_request {
     const struct policy_verdict *verdicts;
     size_t n_verdicts;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
-    when_t retry_at;              /* goes with RC_QUOTA, and with an order that waits for persons:
-                                     when to come again; 0: not known */
+    when_t retry_at;              /* when to come again: RC_QUOTA, or it waits; 0: unknown */
     bool anybody;                 /* came by GET to where accounts come by POST */
     int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */

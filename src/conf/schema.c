@@ -300,8 +300,7 @@ const struct conf_key conf_schema[] = {
      .help = "At most so many labels for the \"*\" in front of a pattern; 0: any number"},
     {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
      .names = conf_choice_wildcards, .initial = "false", .take = &live,
-     .help = "true or allow: \"*.a.d\" fits \"*.d\"; approval: if persons allow it; false: another "
-             "rule may; never: none may"},
+     .help = "true, allow: \"*.a.d\" fits \"*.d\"; approval: if persons do; false: others; never"},
     {KEY_IN("policy[].names_max", CONF_ONE, struct conf_rule, names_max, &conf_kind_number),
      .min = 1, .max = CONF_RULE_NAMES_MAX, .initial = "100", .take = &live,
      .help = "Names and addresses that one certificate has at most"},
@@ -530,8 +529,7 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = conf_choice_two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke, "
-             "issuance.thaw"},
+     .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
     {KEY("control.approval_wait", CONF_ONE, control.approval_wait, &conf_kind_span),
