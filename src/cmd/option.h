@@ -83,6 +83,8 @@ enum cmd_option {
     CMD_OPT_KEY_PEM,
     CMD_OPT_ROOT,
     CMD_OPT_FROM,
+    CMD_OPT_FOR,
+    CMD_OPT_GRANT_RENEWALS, /* --renewals of a grant */
     CMD_OPT_COUNT,
 };
 /* A set of them. */
