@@ -82,6 +82,7 @@ enum cmd_option {
     CMD_OPT_CERT,
     CMD_OPT_KEY_PEM,
     CMD_OPT_ROOT,
+    CMD_OPT_FROM,
     CMD_OPT_COUNT,
 };
 /* A set of them. */
