@@ -228,9 +228,10 @@ static enum rc say_same(struct loader *l, const struct conf_key *key, const stru
 
 /* No two elements of the list may have the same value at the key, small and capital letters being
  * the same. */
-static enum rc check_unique(struct loader *l, const struct conf_key *key, const struct conf_node *list)
+static enum rc check_unique(struct loader *l, const struct conf_key *key,
+                            const struct conf_node *list)
 {
-    CLEANUP(map_done) struct map seen;
+    CLEANUP(map_done) struct map seen = {};
     CLEANUP(buf_done) struct buf small = BUF_INIT(CONF_FILE_BYTES_MAX);
     enum rc rc = RC_OK;
 
@@ -494,6 +495,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
+    TRY(conf_check_sites(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));

@@ -7,8 +7,9 @@
  *   1. an exact name before a pattern; of patterns the one with more labels that are written out,
  *      then the one with more characters beside stars; of networks of addresses the smaller;
  *   2. who: an account before a key (EAB) before a group before anybody;
- *   3. from where: the smaller network, and any network before none;
- *   4. the rule that stands first.
+ *   3. a rule for clients, the gateway or operators alone before one for several of them;
+ *   4. from where: the smaller network, and any network before none;
+ *   5. the rule that stands first.
  *
  * Runs in core, at newOrder, when a challenge is answered and again at finalize; commands explain
  * and check with it. */

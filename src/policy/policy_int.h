@@ -22,7 +22,7 @@ struct policy_entry {
     struct str pattern;           /* empty: an address */
     struct addr_net net;          /* where from; base.n 0: from anywhere */
     uint32_t rank;                /* of the pattern; the higher, the more specific */
-    uint32_t who;                 /* of the client, then of the network */
+    uint32_t who;                 /* of the client, the kind of requester, the network */
 };
 
 /* Lengths of prefixes, 0 to 128: bit n % 64 of word n / 64. */
