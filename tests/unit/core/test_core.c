@@ -63,7 +63,7 @@ static void on_sites(void *arg, struct ipc_req *req, const void *msg, int)
     const struct ipc_sites_ask *ask = msg;
     const struct conf *conf = p->w.conf;
     struct ipc_site *list =
-        arena_calloc(ipc_req_arena(req), (size_t)ask->most * 2 + 2, sizeof(*list));
+        arena_calloc(ipc_req_arena(req), ((size_t)ask->most + 1) * CONF_SITE_KEYS, sizeof(*list));
     struct ipc_sites reply = {.sites.v = list};
     struct err err = ERR_INIT;
 

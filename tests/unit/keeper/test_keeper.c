@@ -301,7 +301,7 @@ static enum rc write_roots(struct world *w)
         return RC_IO;
     x509_cert_put_pem(acme_fake_root(&w->fake), &pem);
     TRY(buf_rc(&pem));
-    return file_write(w->dir.fd, "trust/roots.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
+    return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
 }
 
 static void set_site(struct world *w, size_t i, const char *name, unsigned algorithms)
@@ -682,9 +682,9 @@ static void refuses_to_start(void)
         fail_msg("%s", text);
     keeper_ends(&w);
     CHECK_OK(unlinkat(w.dir.fd, "keeper/account.pem", 0) == 0 ? RC_OK : RC_IO);
-    CHECK_OK(file_write(w.dir.fd, "trust/roots.pem", STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK_OK(file_write(w.dir.fd, "trust/roots-all.pem", STR("x"), 0600, FILE_OWNER_SELF, NULL));
     CHECK(keeper_starts(&w, &err) != RC_OK);
-    CHECK(strstr(err_textz(&err, text, sizeof(text)), "DATA/trust/roots.pem cannot be used"));
+    CHECK(strstr(err_textz(&err, text, sizeof(text)), "DATA/trust/roots-all.pem cannot be used"));
 }
 
 /* ---- another configuration */
