@@ -8,6 +8,7 @@
 #include "cmd/site_int.h"
 #include "cmd/tlcp_int.h"
 #include "crypto/crypto.h"
+#include "json/json.h"
 #include "json/out.h"
 #include "tls/tlcp_client.h"
 #include "x509/cert.h"
@@ -20,7 +21,6 @@ static const struct {
 } suites[] = {
     {TLCP_ECC_SM4_GCM_SM3, "ECC_SM4_GCM_SM3"},
     {TLCP_ECC_SM4_CBC_SM3, "ECC_SM4_CBC_SM3"},
-    /* Without certificates of our own these end where the server asks for some, if it has them. */
     {TLCP_ECDHE_SM4_GCM_SM3, "ECDHE_SM4_GCM_SM3"},
     {TLCP_ECDHE_SM4_CBC_SM3, "ECDHE_SM4_CBC_SM3"},
 };
@@ -82,17 +82,20 @@ static void try_suite(struct probe *p, size_t i)
     struct err err = ERR_INIT;
     char text[LINE];
     enum rc rc = shake(p, &conf, &c, &err);
+    bool asks; /* it chose the suite, and would ask for certificates that there are not */
 
     json_obj(&p->o);
     json_kv_z(&p->o, "suite", suites[i].name);
-    json_kv_bool(&p->o, "accepted", rc == RC_OK);
-    if (rc != RC_OK) {
+    asks = rc != RC_OK && err.msg && str_eq(str_of(err.msg->code), STR("tlcp.client-identity"));
+    json_kv_bool(&p->o, "accepted", rc == RC_OK || asks);
+    json_kv_bool(&p->o, "certificates", asks);
+    if (rc != RC_OK && !asks) {
         err.rc = rc;
         json_kv_z(&p->o, "reason", err_textz(&err, text, sizeof(text)));
         p->refused = err;
     }
     json_end(&p->o);
-    p->any |= rc == RC_OK;
+    p->any |= rc == RC_OK || asks;
 }
 
 /* A second connection with the session of the first. */
@@ -123,9 +126,12 @@ static enum rc show(const struct json *root)
 
     while (json_next(&it, NULL, &v)) {
         struct str why = json_shown(v, "reason");
+        bool asks = false;
 
+        IGNORE_RC(json_bool(json_get(v, "certificates"), &asks));
         printf("%-18.*s %s%.*s\n", STR_ARG(json_shown(v, "suite")),
-               why.n ? "no: " : "accepted", STR_ARG(why));
+               why.n ? "no: " : (asks ? "accepted, with certificates of the client" : "accepted"),
+               STR_ARG(why));
     }
     it = json_iter(json_get(root, "certificates"));
     while (json_next(&it, NULL, &v))
