@@ -340,7 +340,8 @@ static const struct cmd_row rows[] = {
      cmd_issuance_status},
     {"forward", NULL, "let programs that know no TLCP reach a server that speaks it",
      "Listens on that address (port 0: one that is free, printed) and carries what comes to the\n"
-     "server and back, under TLCP. The server has to show both of its certificates, for its name or\n"
+     "server and back, under TLCP. The server has to show both of its certificates, for its name "
+     "or\n"
      "address, by one of the roots of --root, otherwise of the data directory.",
      "HOST:PORT", OPT(TLCP) | OPT(ROOT), cmd_forward},
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",

@@ -169,8 +169,8 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
     }
     slot->unreached = false;
     log_info("keeper.certificate", LOG_Z("site", slot->name),
-             LOG_Z("algorithm", keeper_slot_text(slot)),
-             LOG_BOOL("renewed", renewed), LOG_Z("until", when_text(slot->not_after, until)),
+             LOG_Z("algorithm", keeper_slot_text(slot)), LOG_BOOL("renewed", renewed),
+             LOG_Z("until", when_text(slot->not_after, until)),
              LOG_Z("renew_at", when_text(slot->renewal.due, renew)));
     keeper_push_look(slot->keeper);
 }

@@ -46,8 +46,8 @@ struct keeper_slot {
     struct keeper *keeper;
     char name[NAME_MAX_BYTES + 1];
     enum conf_key_algorithm algorithm;
-    /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each has
-     * a slot; they are shown, renewed and handed to the gateway as one. */
+    /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
+     * has a slot; they are shown, renewed and handed to the gateway as one. */
     bool encrypts;
     char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
     bool kept;                         /* in the configuration that is being taken */

@@ -65,13 +65,14 @@ static void on_identity(void *arg, const struct ipc_answer *answer)
         push(w);
 }
 
-/* What a slot has to send, by its version; 0: nothing. Of two that are one, the one that signs sends
- * both, once there are both. */
+/* What a slot has to send, by its version; 0: nothing. Of two that are one, the one that signs
+ * sends both, once there are both. */
 static uint64_t version_of(const struct keeper_slot *slot)
 {
     const struct keeper_slot *other = keeper_slot_other(slot);
 
-    if (!slot->key || slot->encrypts || (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)))
+    if (!slot->key || slot->encrypts ||
+        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)))
         return 0;
     return other && other->version > slot->version ? other->version : slot->version;
 }

@@ -379,7 +379,8 @@ void keeper_slots_commit(struct keeper *k, const struct conf *conf)
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
         log_info(
-            "keeper.site-removed", LOG_Z("site", slot->name), LOG_Z("algorithm", keeper_slot_text(slot)),
+            "keeper.site-removed", LOG_Z("site", slot->name),
+            LOG_Z("algorithm", keeper_slot_text(slot)),
             LOG_TEXT("no longer in the configuration; key and certificate stay in DATA/sites"));
         slot_free(slot);
     }

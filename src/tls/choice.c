@@ -106,7 +106,8 @@ enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_s
     if (conf->choose)
         site = conf->choose(conf->arg, &(struct tls_hello){name});
     if (!site)
-        return name.n ? ERR(err, RC_NOTFOUND, msg_no_site, name) : ERR(err, RC_NOTFOUND, msg_unnamed);
+        return name.n ? ERR(err, RC_NOTFOUND, msg_no_site, name)
+                      : ERR(err, RC_NOTFOUND, msg_unnamed);
     if (!site->tlcp)
         return ERR(err, RC_UNSUPPORTED, msg_bare, name);
     if (conf->choose && conf->site_ref)

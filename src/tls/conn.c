@@ -154,8 +154,7 @@ static void shake_tlcp(struct tls_conn *c)
 
 static void begin_tlcp(struct tls_conn *c)
 {
-    enum rc rc =
-        tlcp_server_new(tls_context_tlcp(c->choice.context), &c->choice, &c->tlcp);
+    enum rc rc = tlcp_server_new(tls_context_tlcp(c->choice.context), &c->choice, &c->tlcp);
 
     SSL_free(MOVE(c->ssl));
     if (rc != RC_OK) {
@@ -220,7 +219,8 @@ static void watch_open(struct tls_conn *c)
 static void on_open_event(struct tls_conn *c)
 {
     if (c->tlcp) {
-        IGNORE_RC(tls_tlcp_flush(c->tlcp, &c->socket)); /* a broken socket is found when it is used */
+        IGNORE_RC(
+            tls_tlcp_flush(c->tlcp, &c->socket)); /* a broken socket is found when it is used */
         watch_open(c);
     }
     if (c->wants)

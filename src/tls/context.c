@@ -137,8 +137,8 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
     ctx->conf = *conf;
     TRY(set_protocols(ctx, conf->alpn.n ? conf->alpn : STR("http/1.1")));
     TRY(tls_site_init(&ctx->own, STR("autarky")));
-    ctx->tlcp = (struct tlcp_server_conf){
-        .alpn = conf->alpn.n ? conf->alpn : STR("http/1.1"), .choose = tls_choice_tlcp};
+    ctx->tlcp = (struct tlcp_server_conf){.alpn = conf->alpn.n ? conf->alpn : STR("http/1.1"),
+                                          .choose = tls_choice_tlcp};
     if (conf->tlcp)
         TRY(tlcp_sessions_new(conf->tlcp, TLCP_SESSIONS_MAX, &ctx->sessions));
     ctx->tlcp.sessions = ctx->sessions;

@@ -39,7 +39,7 @@ enum {
 struct tls_site {
     uint8_t session[TLS_SITE_SESSION];
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
-    struct tlcp_identity *tlcp;                          /* for clients that speak TLCP; NULL: none */
+    struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
 };
 
 /* A site without identities: handshakes that choose it fail until it has one. Sessions and tickets

@@ -33,9 +33,9 @@ def curl(base, path, *options):
                base + path)
 
 
-def forward(lab, target, *options):
-    process = Process(f"forward{len(options)}{target.rsplit(':')[0]}", lab.directory, AUTARKY, "forward", "--tlcp", "127.0.0.1:0",
-                      target, *options)
+def forward(lab, name, roots):
+    process = Process(name, lab.directory, AUTARKY, "forward", "--tlcp", "127.0.0.1:0", f"{NAME}:{lab.gateway}",
+                      "--root", roots)
 
     def listening():
         if process.popen.poll() is not None:
@@ -96,14 +96,13 @@ def carried(lab, backend, base):
 
 
 def refused(lab):
-    """A site without such certificates, and a server that cannot be verified."""
-    process, base = forward(lab, f"{NAME}:{lab.gateway}", "--root", lab.roots)
+    """A server that is not of these roots; on the same port TLS is what it was."""
+    process, base = forward(lab, "stranger", lab.roots)
     try:
         run("/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", base, ok=(52, 56))
         wait_for("the reason", lambda: "does not verify" in process.log.read_text())
     finally:
         process.stop()
-    # TLS on the same port is what it was.
     context = lab.context()
     with lab.connect(TLS, context) as c:
         if c.version() != "TLSv1.3":
@@ -136,7 +135,7 @@ def main():
             wait_for("TLCP", lambda: probe(lab, ok=(0, 2)).get("suites"), 30)
             offered(lab)
             on_disk(lab)
-            process, base = forward(lab, f"{NAME}:{lab.gateway}", "--root", lab.data / "trust" / "roots-all.pem")
+            process, base = forward(lab, "forward", lab.data / "trust" / "roots-all.pem")
             carried(lab, backend, base)
             refused(lab)
             renewed(lab)

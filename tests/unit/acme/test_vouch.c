@@ -554,8 +554,8 @@ static void without_a_public_url(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(ready_at_once), CHECK_TEST_ONCE(with_evidence_in_the_store),
            CHECK_TEST_ONCE(certificate_of_the_sites_profile),
-           CHECK_TEST_ONCE(sites_with_tlcp_have_profiles_beside_their_own), CHECK_TEST_ONCE(one_thing_by_site),
-           CHECK_TEST_ONCE(two_orders_at_the_same_time),
+           CHECK_TEST_ONCE(sites_with_tlcp_have_profiles_beside_their_own),
+           CHECK_TEST_ONCE(one_thing_by_site), CHECK_TEST_ONCE(two_orders_at_the_same_time),
            CHECK_TEST_ONCE(recovery_keeps_the_lineage), CHECK_TEST_ONCE(no_terms_for_the_keeper),
            CHECK_TEST_ONCE(nothing_but_sites), CHECK_TEST_ONCE(deactivated),
            CHECK_TEST_ONCE(another_account_over_the_private_listener),

@@ -428,7 +428,8 @@ static void obtains_and_hands_on(void)
     CHECK_STR(buf_str(&w.told), "");
 }
 
-/* TLCP's two are obtained one by one, kept apart, handed on together, and shown and renewed as one. */
+/* TLCP's two are obtained one by one, kept apart, handed on together, and shown and renewed as one.
+ */
 static void two_certificates_are_one(void)
 {
     const struct keeper_slot *sign, *encrypt;

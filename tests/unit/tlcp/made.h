@@ -96,4 +96,3 @@ static void unmake(struct made *m)
     unmake(&of_client);
     crypto_done();
 }
-

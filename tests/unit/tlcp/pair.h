@@ -69,10 +69,8 @@ static enum rc world_init(struct world *w)
     TRY(tlcp_sessions_new(&w->clock.clock, 4, &w->sessions));
     w->shown.identity = of_server.identity;
     memset(w->shown.bound, 7, sizeof(w->shown.bound));
-    w->server_conf = (struct tlcp_server_conf){.sessions = w->sessions,
-                                               .alpn = STR("h2 http/1.1"),
-                                               .raw_verify = true,
-                                               .choose = choose};
+    w->server_conf = (struct tlcp_server_conf){
+        .sessions = w->sessions, .alpn = STR("h2 http/1.1"), .raw_verify = true, .choose = choose};
     return RC_OK;
 }
 

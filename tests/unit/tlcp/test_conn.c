@@ -81,7 +81,8 @@ static void unknown_names_are_refused(void)
     static const struct {
         enum rc said;
         int alert;
-    } cases[] = {{RC_NOTFOUND, 112}, {RC_UNSUPPORTED, 40}, {RC_PARSE, 50}, {RC_INVAL, 47}, {RC_IO, 80}};
+    } cases[] = {
+        {RC_NOTFOUND, 112}, {RC_UNSUPPORTED, 40}, {RC_PARSE, 50}, {RC_INVAL, 47}, {RC_IO, 80}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         WORLD(w);
