@@ -122,7 +122,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
     [CMD_OPT_AS_CA] = {"--as-ca", NULL,
                        "from where, and in the way that, challenges are validated"},
-    [CMD_OPT_TLCP] = {"--tlcp", "ADDRESS",
+    [CMD_OPT_TLCP] = {"--tlcp", "HOST:PORT",
                       "TLCP (GB/T 38636): the server to look at, or where to listen"},
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",

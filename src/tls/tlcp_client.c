@@ -63,26 +63,34 @@ static enum rc move_up(struct relay *r)
     return r->up_n == (size_t)n ? RC_OK : RC_CRYPTO; /* a block fits into a record */
 }
 
-static enum rc move_down(struct relay *r)
+/* RC_AGAIN: the program takes no more now. */
+static enum rc put_down(struct relay *r)
 {
-    enum rc rc;
-    ssize_t n;
-
-    if (r->down_at == r->down_n && !r->down_ended) {
-        r->down_at = r->down_n = 0;
-        rc = tls_tlcp_read(r->c, &r->far, r->down, BLOCK, &r->down_n);
-        r->down_ended = rc == RC_CLOSED;
-        if (rc == RC_CLOSED)
-            shutdown(r->plain, SHUT_WR);
-        if (rc != RC_OK)
-            return rc == RC_CLOSED ? RC_OK : calmly(rc);
-    }
     while (r->down_at < r->down_n) {
-        n = send(r->plain, r->down + r->down_at, r->down_n - r->down_at, MSG_NOSIGNAL);
+        ssize_t n = send(r->plain, r->down + r->down_at, r->down_n - r->down_at, MSG_NOSIGNAL);
+
         if (n < 0)
-            return errno == EAGAIN || errno == EINTR ? RC_OK : RC_NET;
+            return errno == EAGAIN || errno == EINTR ? RC_AGAIN : RC_NET;
         r->down_at += (size_t)n;
     }
+    return RC_OK;
+}
+
+/* Until nothing is left in the connection, for the socket tells of nothing that is there already. */
+static enum rc move_down(struct relay *r)
+{
+    enum rc rc = put_down(r);
+
+    while (rc == RC_OK && !r->down_ended) {
+        r->down_at = r->down_n = 0;
+        rc = tls_tlcp_read(r->c, &r->far, r->down, BLOCK, &r->down_n);
+        if (rc == RC_OK)
+            rc = put_down(r);
+        r->down_ended = rc == RC_CLOSED;
+    }
+    if (!r->down_ended)
+        return calmly(rc);
+    shutdown(r->plain, SHUT_WR);
     return RC_OK;
 }
 
