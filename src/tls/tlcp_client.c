@@ -76,7 +76,7 @@ static enum rc put_down(struct relay *r)
     return RC_OK;
 }
 
-/* Until nothing is left in the connection, for the socket tells of nothing that is there already. */
+/* Until nothing is left in the connection: of what is there already the socket tells nothing. */
 static enum rc move_down(struct relay *r)
 {
     enum rc rc = put_down(r);
