@@ -43,7 +43,6 @@ static enum rc shake(struct probe *p, struct tlcp_client_conf *conf, struct tlcp
 
     if (!p->target.ip.n)
         conf->server_name = str_of(p->target.host);
-    conf->alpn = STR("h2 http/1.1");
     TRY(site_connect(str_of(p->target.host), p->target.port, &fd, err));
     TRY(tlcp_client_new(conf, &c));
     TRY(tls_tlcp_connect(c, fd, err));
@@ -102,12 +101,16 @@ static void try_suite(struct probe *p, size_t i)
 static void try_resumption(struct probe *p)
 {
     CLEANUP(tlcp_conn_freep) struct tlcp_conn *first = NULL, *second = NULL;
-    struct tlcp_client_conf conf = {};
+    struct tlcp_client_conf conf = {.alpn = STR("h2 http/1.1")};
     struct err err = ERR_INIT;
     bool resumed = false;
 
-    if (shake(p, &conf, &first, &err) != RC_OK)
-        return;
+    /* GmSSL 3 refuses who offers protocols when it was given none. */
+    if (shake(p, &conf, &first, &err) != RC_OK) {
+        conf.alpn = STR("");
+        if (shake(p, &conf, &first, &err) != RC_OK)
+            return;
+    }
     json_kv_str(&p->o, "alpn", tlcp_conn_alpn(first));
     put_certificates(p, first);
     if (tlcp_conn_session(first, &p->session) == RC_OK) {
