@@ -43,7 +43,7 @@ static struct tlcp_conn *begin(bool server)
     struct tlcp_conn *c = NULL;
 
     prepare();
-    if ((server ? tlcp_server_new(&conf, NULL, NULL, &c) : tlcp_client_new(&client, &c)) != RC_OK)
+    if ((server ? tlcp_server_new(&conf, NULL, &c) : tlcp_client_new(&client, &c)) != RC_OK)
         __builtin_trap();
     return c;
 }

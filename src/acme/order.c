@@ -221,6 +221,12 @@ static enum rc check_kind(struct acme_request *r, const struct order_data *d,
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_kind, d->order.profile, i->name.value);
 }
 
+/* The two certificates of a site for TLCP have profiles of their own. */
+static bool is_tlcp(struct str profile)
+{
+    return str_eq(profile, STR("tlcp-sign")) || str_eq(profile, STR("tlcp-enc"));
+}
+
 /* By the rules, or, for the keeper, by the sites of the configuration: then the order is for the
  * site's profile. */
 static enum rc judge_one(struct acme_request *r, struct order_data *d, struct acme_identifier *i,
@@ -236,6 +242,8 @@ static enum rc judge_one(struct acme_request *r, struct order_data *d, struct ac
     q.from = CONF_FROM_GATEWAY;
     TRY(policy_judge_vouched(r->acme->conf, q.type, q.value, &site, err));
     TRY(policy_judge(r->acme->policy, &q, &i->verdict, err));
+    if (is_tlcp(d->order.profile) && site->algorithms & 1u << CONF_KEY_SM2)
+        return RC_OK;
     return arena_str(r->arena, site->profile, &d->order.profile);
 }
 

@@ -80,8 +80,8 @@ struct ca_request {
     struct id order; /* "" for none: then a restart voids what is unfinished */
     struct str reason, owner, team, service;
     /* All certificates of the same lineage ("gateway wiki.hospital.example") have one logical id,
-     * and each replaces the newest before it whose key is of its kind (RSA or not). Empty: a
-     * logical id of its own, and no predecessor. */
+     * and each replaces the newest before it whose key is of its kind (RSA, SM2 of one profile, or
+     * another). Empty: a logical id of its own, and no predecessor. */
     struct str lineage;
     /* Without a lineage: the certificate that it takes the place of, whose logical id it has then;
      * "": none. One that is not in the register any more counts as none. */

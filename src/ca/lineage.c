@@ -15,7 +15,13 @@ static bool is_rsa(enum crypto_key_type type)
     return type == CRYPTO_KEY_RSA;
 }
 
-/* One whose key cannot be read is of no kind. */
+static bool is_sm2(enum crypto_key_type type)
+{
+    return type == CRYPTO_KEY_SM2;
+}
+
+/* The two of TLCP are of the same type, and each is replaced by its like. One whose key cannot be
+ * read is of no kind. */
 static bool same_kind(const struct ca_job *job, struct arena *a, const struct store_certificate *c)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
@@ -23,7 +29,9 @@ static bool same_kind(const struct ca_job *job, struct arena *a, const struct st
 
     return x509_cert_parse(a, c->der, &cert, NULL) == RC_OK &&
            x509_cert_key(&cert, &key, NULL) == RC_OK &&
-           is_rsa(crypto_key_type(key)) == is_rsa(job->req.key_type);
+           is_rsa(crypto_key_type(key)) == is_rsa(job->req.key_type) &&
+           is_sm2(crypto_key_type(key)) == is_sm2(job->req.key_type) &&
+           (!is_sm2(job->req.key_type) || str_eq(c->profile, job->req.profile));
 }
 
 static enum rc look(struct store_txn *txn, struct ca_job *job, struct store_cursor *at)

@@ -157,6 +157,7 @@ int cmd_issuance_status(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);
+int cmd_forward(const struct cmd_args *args);
 int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);
 int cmd_audit_export(const struct cmd_args *args);

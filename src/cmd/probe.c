@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
+#include "cmd/tlcp_int.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -68,8 +69,11 @@ int cmd_probe(const struct cmd_args *args)
     struct err err = ERR_INIT;
     struct json_out o;
 
-    if (!args->values[CMD_OPT_AS_CA])
-        return cmd_usagef("say whose view is wanted: autarky probe --as-ca NAME");
+    if (args->values[CMD_OPT_TLCP])
+        return cmd_probe_tlcp(args);
+    if (!args->values[CMD_OPT_AS_CA] || !args->operand)
+        return cmd_usagef("say whose view is wanted: autarky probe --as-ca NAME, or what is to be "
+                          "looked at: autarky probe --tlcp HOST:PORT");
     json_out_init(&o, &ask, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "name", args->operand);

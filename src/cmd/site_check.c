@@ -20,6 +20,8 @@
 #include "x509/cert.h"
 #include "x509/verify.h"
 
+MSG(msg_one, "cmd.site-check-one", "one certificate is served where TLCP takes two");
+
 enum {
     TEXT_MAX = 1024 * 1024,
     ROOTS_MAX = 64,
@@ -29,7 +31,10 @@ enum {
 };
 
 static const enum tls_look_key looks[CONF_SITE_KEYS] = {
-    [CONF_KEY_RSA] = TLS_LOOK_RSA, [CONF_KEY_ECDSA] = TLS_LOOK_ECDSA};
+    [CONF_KEY_RSA] = TLS_LOOK_RSA,
+    [CONF_KEY_ECDSA] = TLS_LOOK_ECDSA,
+    [CONF_KEY_SM2] = TLS_LOOK_SM2,
+};
 
 struct check {
     struct examination e;
@@ -63,7 +68,7 @@ static enum rc read_roots(struct check *c, int data)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TEXT_MAX);
 
-    TRY(file_read(data, "trust/roots.pem", &pem, NULL));
+    TRY(file_read(data, "trust/roots-all.pem", &pem, NULL));
     return x509_cert_read_pem(&c->arena, buf_str(&pem), ROOTS_MAX, &c->roots, &c->n_roots, NULL);
 }
 
@@ -77,7 +82,7 @@ static void read_data(struct check *c)
         return;
     if (read_roots(c, data) != RC_OK)
         cmd_finding(&c->e, "roots", STR("failed"),
-                    STR("trust/roots.pem of the data directory cannot be read"),
+                    STR("trust/roots-all.pem of the data directory cannot be read"),
                     STR("run as root, or as the user that runs the server"));
 }
 
@@ -99,16 +104,16 @@ static void check_name(struct check *c)
 }
 
 /* Chain, name and time, as a client that trusts our roots sees them. */
-static enum rc verify(struct check *c, const struct x509_cert *chain, size_t n, when_t now,
+static enum rc verify(struct check *c, const struct x509_cert *chain, size_t n, size_t leaf,
                       struct err *err)
 {
     struct str roots[ROOTS_MAX], above[X509_CHAIN_MAX];
     struct x509_verify_in in = {
-        .leaf = chain[0].der,
+        .leaf = chain[leaf].der,
         .chain = above,
         .roots = roots,
         .n_roots = c->n_roots,
-        .at = now,
+        .at = clock_now(clock_system()),
         .purpose = X509_FOR_SERVER,
         .dns = c->site->name,
     };
@@ -120,7 +125,8 @@ static enum rc verify(struct check *c, const struct x509_cert *chain, size_t n, 
     return x509_verify(&in, err);
 }
 
-static void judge(struct check *c, const char *what, struct str pem)
+/* Of two leaves, as TLCP has them, the first that does not verify is told of. */
+static void judge(struct check *c, const char *what, struct str pem, size_t leaves)
 {
     when_t now = clock_now(clock_system());
     struct x509_cert *chain;
@@ -129,8 +135,8 @@ static void judge(struct check *c, const char *what, struct str pem)
     size_t n;
 
     err.rc = x509_cert_read_pem(&c->arena, pem, X509_CHAIN_MAX, &chain, &n, &err);
-    if (err.rc == RC_OK)
-        err.rc = verify(c, chain, n, now, &err);
+    for (size_t i = 0; err.rc == RC_OK && i < leaves; i++)
+        err.rc = i < n ? verify(c, chain, n, i, &err) : ERR(&err, RC_CRYPTO, msg_one);
     if (err.rc != RC_OK) {
         failed(c, what, &err, "autarky site renew with the name of the site gets a new one");
         return;
@@ -154,7 +160,7 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
     if (err.rc == RC_OK)
         err.rc = tls_look(fd, c->site->name, looks[a], &pem, &err);
     if (err.rc == RC_OK)
-        judge(c, name, buf_str(&pem));
+        judge(c, name, buf_str(&pem), a == CONF_KEY_SM2 ? 2 : 1);
     else
         failed(c, name, &err,
                "`autarky site list` says whether there is a certificate, and if not, why");

@@ -125,6 +125,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--status", "STATUS", "only valid, only deactivated (by the client) or only revoked ones"},
     [CMD_OPT_AS_CA] = {"--as-ca", NULL,
                        "from where, and in the way that, challenges are validated"},
+    [CMD_OPT_TLCP] = {"--tlcp", "HOST:PORT",
+                      "TLCP (GB/T 38636): the server to look at, or where to listen"},
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
                           "until the next list has to be there, 1 to 1098; otherwise 366"},
@@ -351,11 +353,18 @@ static const struct cmd_row rows[] = {
      cmd_issuance_thaw},
     {"issuance", "status", "show what is frozen, since when, by whom and why", NULL, NULL, 0,
      cmd_issuance_status},
-    {"probe", NULL, "show what the CA sees of a name",
+    {"forward", NULL, "let programs that know no TLCP reach a server that speaks it",
+     "Listens on that address (port 0: one that is free, printed) and carries what comes to the\n"
+     "server and back, under TLCP. The server has to show both of its certificates, for its name "
+     "or\n"
+     "address, by one of the roots of --root, otherwise of the data directory.",
+     "HOST:PORT", OPT(TLCP) | OPT(ROOT), cmd_forward},
+    {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
-     "certificate. Nothing is proven, and nothing changed.",
-     "NAME", OPT(AS_CA), cmd_probe},
+     "certificate. Nothing is proven, and nothing changed. With --tlcp HOST:PORT: which suites a\n"
+     "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions.",
+     "[NAME]", OPT(AS_CA) | OPT(TLCP), cmd_probe},
     {"audit", "export", "write the audit log and its signed heads to files",
      "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
      "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",

@@ -20,8 +20,8 @@ const char *const conf_choice_extended_usages[] = {"serverAuth", "clientAuth", N
 const char *const conf_choice_sans[] = {"dns", "ip", "email", "uri", NULL};
 const char *const conf_choice_common_names[] = {"name", "text", "none", NULL};
 const char *const conf_choice_revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
-const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
-const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", NULL};
+const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "ed25519", "mldsa", NULL};
+const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};

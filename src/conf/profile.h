@@ -14,13 +14,13 @@ struct conf_strs {
 enum conf_key_algorithm {
     CONF_KEY_RSA,
     CONF_KEY_ECDSA,
-    CONF_KEY_ED25519,
     CONF_KEY_SM2,
+    CONF_KEY_ED25519,
     CONF_KEY_MLDSA,
     CONF_KEY_COUNT,
 };
-/* The gateway's sites have keys of the first two only. */
-enum { CONF_SITE_KEYS = CONF_KEY_ECDSA + 1 };
+/* The gateway's sites have keys of the first three only; of SM2 two at a time, for TLCP. */
+enum { CONF_SITE_KEYS = CONF_KEY_SM2 + 1 };
 /* "rsa", "ecdsa": as the configuration, messages and files spell it; "unknown" outside the enum. */
 const char *conf_key_algorithm_name(unsigned algorithm);
 

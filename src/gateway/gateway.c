@@ -94,6 +94,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         .site_ref = hold_site,
         .site_unref = drop_site,
         .arg = g,
+        .tlcp = ev_clock(conf->ev),
     };
 
     if (!g)
@@ -210,7 +211,8 @@ void gateway_plan_free(struct gateway_plan *plan)
 static unsigned kinds_of(unsigned algorithms)
 {
     return (algorithms & 1u << CONF_KEY_RSA ? TLS_KIND_RSA : 0) |
-           (algorithms & 1u << CONF_KEY_ECDSA ? TLS_KIND_EC : 0);
+           (algorithms & 1u << CONF_KEY_ECDSA ? TLS_KIND_EC : 0) |
+           (algorithms & 1u << CONF_KEY_SM2 ? TLS_KIND_TLCP : 0);
 }
 
 /* A site that there is already stays the same, with its connections and what it shows. */
@@ -292,6 +294,18 @@ enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_iden
     if (!s)
         return RC_NOTFOUND;
     tls_site_set_identity(&s->tls, id);
+    tls_site_keep(&s->tls, s->route->kinds);
+    s->bare = false;
+    return RC_OK;
+}
+
+enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identity *id)
+{
+    struct gateway_site *s = map_get(&g->sites, site);
+
+    if (!s)
+        return RC_NOTFOUND;
+    tls_site_set_tlcp(&s->tls, id);
     tls_site_keep(&s->tls, s->route->kinds);
     s->bare = false;
     return RC_OK;

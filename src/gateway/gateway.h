@@ -13,6 +13,7 @@ struct ev;
 struct gateway;
 struct gateway_plan;
 struct net;
+struct tlcp_identity;
 struct tls_identity;
 
 enum {
@@ -92,6 +93,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan);
 
 /* New handshakes for the site show it. RC_NOTFOUND: there is no such site. */
 enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id);
+/* The same for handshakes of TLCP (GB/T 38636). */
+enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identity *id);
 /* Every site has something to show. */
 bool gateway_certified(const struct gateway *g);
 /* As tls_context_set_ticket_keys. */

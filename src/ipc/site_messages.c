@@ -16,7 +16,8 @@ IPC_FIELDS(ipc_vouch, IPC_F_STR(ipc_vouch, thumbprint, THUMBPRINT_BYTES));
 
 IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
            IPC_F_U8(ipc_identity, algorithm, UINT8_MAX), IPC_F_STR(ipc_identity, chain, 64 * KIB),
-           IPC_F_STR(ipc_identity, key, 16 * KIB));
+           IPC_F_STR(ipc_identity, key, 16 * KIB), IPC_F_STR(ipc_identity, encrypt_chain, 64 * KIB),
+           IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB));
 
 IPC_FIELDS(ipc_tickets, IPC_F_STRS(ipc_tickets, keys, TICKET_KEYS_MAX, TICKET_KEY_BYTES));
 

@@ -14,9 +14,10 @@ struct ipc_vouch {
 
 struct ipc_identity {
     struct str site;
-    uint8_t algorithm; /* enum conf_key_algorithm */
-    struct str chain;  /* PEM, leaf first, without the root */
-    struct str key;    /* PEM, PKCS#8 */
+    uint8_t algorithm;                     /* enum conf_key_algorithm */
+    struct str chain;                      /* PEM, leaf first, without the root */
+    struct str key;                        /* PEM, PKCS#8 */
+    struct str encrypt_chain, encrypt_key; /* SM2: of the certificate to which is encrypted */
 };
 
 struct ipc_tickets {

@@ -144,7 +144,7 @@ static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, 
     if (slot->next_at > most)
         slot->next_at = most;
     log_error("keeper.certificate-failed", LOG_Z("site", slot->name),
-              LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&slot->why),
+              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&slot->why),
               LOG_INT("failures", slot->failures), LOG_Z("again_at", when_text(slot->next_at, at)),
               LOG_Z("old_until", slot->key ? when_text(slot->not_after, until) : "none"));
     keeper_slot_save(slot);
@@ -165,12 +165,12 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
     if (rc != RC_OK) {
         err.rc = rc;
         log_error("keeper.certificate-not-stored", LOG_Z("site", slot->name),
-                  LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)), LOG_ERR(&err));
+                  LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
     }
     slot->unreached = false;
     log_info("keeper.certificate", LOG_Z("site", slot->name),
-             LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
-             LOG_BOOL("renewed", renewed), LOG_Z("until", when_text(slot->not_after, until)),
+             LOG_Z("algorithm", keeper_slot_text(slot)), LOG_BOOL("renewed", renewed),
+             LOG_Z("until", when_text(slot->not_after, until)),
              LOG_Z("renew_at", when_text(slot->renewal.due, renew)));
     keeper_push_look(slot->keeper);
 }
@@ -201,7 +201,7 @@ static void on_looked(void *arg, const struct client_result *result)
         client_renewal_unknown(&slot->renewal, now);
     if (slot->renewal.due != before)
         log_info("keeper.renewal-moved", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", conf_key_algorithm_name(slot->algorithm)),
+                 LOG_Z("algorithm", keeper_slot_text(slot)),
                  LOG_Z("renew_at", when_text(slot->renewal.due, at)),
                  LOG_STR("explanation", result->window.explanation));
     keeper_slot_save(slot);
@@ -215,11 +215,14 @@ static enum rc order(struct keeper_slot *slot)
     static const struct crypto_key_spec specs[CONF_SITE_KEYS] = {
         [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
         [CONF_KEY_ECDSA] = {CRYPTO_KEY_P256, 0},
+        [CONF_KEY_SM2] = {CRYPTO_KEY_SM2, 0},
     };
     struct str name = str_of(slot->name);
-    /* Core knows the site's profile itself. */
+    /* Core knows the site's profile itself, and which two there are for TLCP. */
     struct client_want want = {.dns = &name, .n_dns = 1};
 
+    if (slot->algorithm == CONF_KEY_SM2)
+        want.profile = str_of(slot->profile);
     if (slot->key)
         want.replaces = str_of(slot->certid);
     TRY(crypto_key_generate(specs[slot->algorithm], &slot->fresh));

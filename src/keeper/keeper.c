@@ -28,12 +28,12 @@
 MSG(msg_account, "keeper.account-unusable",
     "DATA/keeper/account.pem is no key that can be used ({0}); move it away, and a new account is "
     "made at the next start");
-MSG(msg_roots, "keeper.roots-unusable", "DATA/trust/roots.pem cannot be used: {0}");
+MSG(msg_roots, "keeper.roots-unusable", "DATA/trust/roots-all.pem cannot be used: {0}");
 MSG(msg_directory, "keeper.data-directory", "the keeper cannot enter DATA");
 
 #define USER "autarky-keeper"
 #define ACCOUNT_FILE "keeper/account.pem"
-#define ROOTS_FILE "trust/roots.pem"
+#define ROOTS_FILE "trust/roots-all.pem"
 /* What the private listener calls itself. */
 #define DIRECTORY "https://localhost/acme/directory"
 

@@ -46,6 +46,9 @@ struct keeper_slot {
     struct keeper *keeper;
     char name[NAME_MAX_BYTES + 1];
     enum conf_key_algorithm algorithm;
+    /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
+     * has a slot; they are shown, renewed and handed to the gateway as one. */
+    bool encrypts;
     char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
     bool kept;                         /* in the configuration that is being taken */
     bool loaded;                       /* looked for on disk */
@@ -119,8 +122,13 @@ struct keeper {
 
 /* ---- slot.c */
 
+/* Of SM2 the one that signs. */
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm);
+/* The other one of two, NULL where there is one alone. */
+struct keeper_slot *keeper_slot_other(const struct keeper_slot *slot);
+/* "rsa", "ecdsa", "sm2", "sm2-enc": of the directory, and in the log. */
+const char *keeper_slot_text(const struct keeper_slot *slot);
 /* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */
 enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next);
 /* Takes them, drops what is gone, and looks on disk for the new ones. */

@@ -65,9 +65,23 @@ static void on_identity(void *arg, const struct ipc_answer *answer)
         push(w);
 }
 
+/* What a slot has to send, by its version; 0: nothing. Of two that are one, the one that signs
+ * sends both, once there are both. */
+static uint64_t version_of(const struct keeper_slot *slot)
+{
+    const struct keeper_slot *other = keeper_slot_other(slot);
+
+    if (!slot->key || slot->encrypts ||
+        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)))
+        return 0;
+    return other && other->version > slot->version ? other->version : slot->version;
+}
+
 static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, struct push *p)
 {
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    CLEANUP(buf_wipe) struct buf encrypt_pem = BUF_INIT(CRYPTO_PEM_MAX);
+    const struct keeper_slot *other = keeper_slot_other(slot);
     struct ipc_identity msg = {.site = str_of(slot->name), .algorithm = (uint8_t)slot->algorithm};
     struct ipc_ask ask = {.type = IPC_IDENTITY,
                           .msg = &msg,
@@ -78,6 +92,11 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
     TRY(crypto_pem_put_clear(slot->key, &pem));
     msg.chain = buf_str(&slot->chain);
     msg.key = buf_str(&pem);
+    if (other) {
+        TRY(crypto_pem_put_clear(other->key, &encrypt_pem));
+        msg.encrypt_chain = buf_str(&other->chain);
+        msg.encrypt_key = buf_str(&encrypt_pem);
+    }
     return ipc_call(w->chan, &ask, NULL);
 }
 
@@ -89,7 +108,7 @@ static const struct keeper_slot *next_for(const struct keeper_worker *w)
     LIST_FOREACH (it, &w->keeper->slots) {
         const struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
-        if (slot->key && slot->version > w->sent && (!next || slot->version < next->version))
+        if (version_of(slot) > w->sent && (!next || version_of(slot) < version_of(next)))
             next = slot;
     }
     return next;
@@ -102,11 +121,11 @@ static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
 
     if (!p)
         return RC_NOMEM;
-    *p = (struct push){.worker = w, .version = slot->version};
+    *p = (struct push){.worker = w, .version = version_of(slot)};
     list_push(&w->pushes, &p->link);
     rc = send(w, slot, p);
     if (rc == RC_OK) {
-        w->sent = slot->version;
+        w->sent = version_of(slot);
         w->pushing++;
         return RC_OK;
     }

@@ -18,21 +18,35 @@ MSG(msg_kept, "keeper.last-failure", "{0}");
 
 enum { PATH_MAX_BYTES = 1024 };
 
-static const char *name_of(const struct keeper_slot *slot)
+const char *keeper_slot_text(const struct keeper_slot *slot)
 {
-    return conf_key_algorithm_name(slot->algorithm);
+    return slot->encrypts ? "sm2-enc" : conf_key_algorithm_name(slot->algorithm);
+}
+
+static struct keeper_slot *find(struct keeper *k, struct str name,
+                                enum conf_key_algorithm algorithm, bool encrypts)
+{
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        if (slot->algorithm == algorithm && slot->encrypts == encrypts &&
+            str_eq(str_of(slot->name), name))
+            return slot;
+    }
+    return NULL;
 }
 
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm)
 {
-    LIST_FOREACH (it, &k->slots) {
-        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+    return find(k, name, algorithm, false);
+}
 
-        if (slot->algorithm == algorithm && str_eq(str_of(slot->name), name))
-            return slot;
-    }
-    return NULL;
+struct keeper_slot *keeper_slot_other(const struct keeper_slot *slot)
+{
+    return slot->algorithm == CONF_KEY_SM2
+               ? find(slot->keeper, str_of(slot->name), slot->algorithm, !slot->encrypts)
+               : NULL;
 }
 
 /* ---- paths */
@@ -45,7 +59,7 @@ static enum rc path_of(const struct keeper_slot *slot, const char *top, const ch
     buf_printf(&b, "%s/", top);
     text_percent(&b, str_of(slot->name));
     if (behind)
-        buf_printf(&b, "/%s%s", name_of(slot), behind);
+        buf_printf(&b, "/%s%s", keeper_slot_text(slot), behind);
     TRY(buf_rc(&b));
     return str_copyz(buf_str(&b), out, PATH_MAX_BYTES);
 }
@@ -107,7 +121,7 @@ void keeper_slot_save(const struct keeper_slot *slot)
     err.rc = save(slot, &err);
     if (err.rc != RC_OK)
         log_error("keeper.state-not-written", LOG_Z("site", slot->name),
-                  LOG_Z("algorithm", name_of(slot)), LOG_ERR(&err));
+                  LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
 }
 
 static when_t get_when(const struct json *o, const char *name)
@@ -156,7 +170,7 @@ static void load_state(struct keeper_slot *slot)
         read_state(slot, json_root(doc));
     else if (rc != RC_NOTFOUND)
         log_warn("keeper.state-not-read", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", name_of(slot)), LOG_RC(rc), LOG_ERR(&err));
+                 LOG_Z("algorithm", keeper_slot_text(slot)), LOG_RC(rc), LOG_ERR(&err));
 }
 
 /* ---- the certificate */
@@ -236,7 +250,7 @@ static void load(struct keeper_slot *slot)
     slot->renewal = (struct client_renewal){};
     if (rc != RC_NOTFOUND)
         log_warn("keeper.certificate-not-usable", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", name_of(slot)), LOG_ERR(&err));
+                 LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
 }
 
 static enum rc store_pair(const struct keeper_slot *slot, struct str chain, struct err *err)
@@ -280,30 +294,49 @@ static void slot_free(struct keeper_slot *slot)
 }
 
 static enum rc add_next(struct keeper *k, const struct conf_site *site,
-                        enum conf_key_algorithm algorithm)
+                        enum conf_key_algorithm algorithm, bool encrypts)
 {
     struct keeper_slot *slot;
 
-    if (keeper_slot_find(k, site->name, algorithm))
+    if (find(k, site->name, algorithm, encrypts))
         return RC_OK;
     slot = MEM_NEW(struct keeper_slot);
     if (!slot)
         return RC_NOMEM;
     slot->keeper = k;
     slot->algorithm = algorithm;
+    slot->encrypts = encrypts;
     buf_init(&slot->chain, CLIENT_CHAIN_MAX);
     list_push(&k->next, &slot->link);
     return str_copyz(site->name, slot->name, sizeof(slot->name));
+}
+
+static enum rc add_site(struct keeper *k, const struct conf_site *site)
+{
+    for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
+        if (!(site->algorithms & 1u << a))
+            continue;
+        TRY(add_next(k, site, (enum conf_key_algorithm)a, false));
+        if (a == CONF_KEY_SM2)
+            TRY(add_next(k, site, CONF_KEY_SM2, true));
+    }
+    return RC_OK;
 }
 
 enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next)
 {
     keeper_slots_abort(k);
     for (size_t i = 0; i < next->gateway.n_sites; i++)
-        for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
-            if (next->gateway.sites[i].algorithms & 1u << a)
-                TRY(add_next(k, &next->gateway.sites[i], (enum conf_key_algorithm)a));
+        TRY(add_site(k, &next->gateway.sites[i]));
     return RC_OK;
+}
+
+/* The two of TLCP have profiles of their own; everything else that of the site. */
+static struct str profile_of(const struct keeper_slot *slot, const struct conf_site *site)
+{
+    if (slot->algorithm != CONF_KEY_SM2)
+        return site->profile;
+    return slot->encrypts ? STR("tlcp-enc") : STR("tlcp-sign");
 }
 
 static void free_all(struct list *from)
@@ -327,7 +360,7 @@ static void sort_in(struct keeper *k, struct list *old, const struct conf_site *
             continue;
         list_remove(&slot->link);
         list_push(&k->slots, &slot->link);
-        IGNORE_RC(str_copyz(site->profile, slot->profile, sizeof(slot->profile)));
+        IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
         if (!slot->loaded)
             load(slot);
     }
@@ -346,7 +379,8 @@ void keeper_slots_commit(struct keeper *k, const struct conf *conf)
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
         log_info(
-            "keeper.site-removed", LOG_Z("site", slot->name), LOG_Z("algorithm", name_of(slot)),
+            "keeper.site-removed", LOG_Z("site", slot->name),
+            LOG_Z("algorithm", keeper_slot_text(slot)),
             LOG_TEXT("no longer in the configuration; key and certificate stay in DATA/sites"));
         slot_free(slot);
     }

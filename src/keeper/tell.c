@@ -15,6 +15,18 @@ static enum ipc_site_state state_of(const struct keeper_slot *slot)
     return slot->key && slot->failures == 0 ? IPC_SITE_VALID : IPC_SITE_WAITING;
 }
 
+/* The worse one of two that are one. */
+static const struct keeper_slot *worse(const struct keeper_slot *slot)
+{
+    const struct keeper_slot *other = keeper_slot_other(slot);
+
+    if (!other || state_of(slot) == IPC_SITE_OBTAINING)
+        return slot;
+    if (state_of(other) != state_of(slot))
+        return state_of(other) == IPC_SITE_VALID ? slot : other;
+    return other->not_after < slot->not_after ? other : slot;
+}
+
 static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct ipc_site *out)
 {
     char serial[X509_SERIAL_TEXT];
@@ -42,7 +54,7 @@ static enum rc describe_site(struct keeper *k, struct arena *a, const struct con
                                        : NULL;
 
         if (slot)
-            TRY(describe(a, slot, &out[(*n)++]));
+            TRY(describe(a, worse(slot), &out[(*n)++]));
     }
     return RC_OK;
 }
@@ -89,6 +101,8 @@ void keeper_on_renew(void *arg, struct ipc_req *req, const void *msg, int)
 
         if (slot) {
             keeper_issue_force(slot);
+            if (keeper_slot_other(slot))
+                keeper_issue_force(keeper_slot_other(slot));
             n++;
         }
     }

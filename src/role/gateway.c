@@ -20,6 +20,7 @@
 #include "net/net.h"
 #include "role/resolv.h"
 #include "role/roles.h"
+#include "tlcp/identity.h"
 #include "tls/site.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
@@ -181,15 +182,34 @@ static void look_at_all(struct worker *w)
         ev_timer_start(&w->patience, left < pause ? left : pause, 0);
 }
 
-static enum rc take_identity(struct worker *w, const struct ipc_identity *m, struct err *err)
+static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *sign = NULL, *encrypt = NULL;
+    CLEANUP(tlcp_identity_unrefp) struct tlcp_identity *id = NULL;
+    struct tlcp_identity_in in = {.sign_pem = m->chain, .encrypt_pem = m->encrypt_chain};
+
+    TRY(crypto_pem_read(m->key, NULL, &sign, err));
+    TRY(crypto_pem_read(m->encrypt_key, NULL, &encrypt, err));
+    in.sign_key = sign;
+    in.encrypt_key = encrypt;
+    TRY(tlcp_identity_new(&in, &id, err));
+    return gateway_set_tlcp(w->gateway, m->site, id);
+}
+
+static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
-    enum rc rc;
 
     TRY(crypto_pem_read(m->key, NULL, &key, err));
     TRY(tls_identity_new(m->chain, key, &id, err));
-    rc = gateway_set_identity(w->gateway, m->site, id);
+    return gateway_set_identity(w->gateway, m->site, id);
+}
+
+static enum rc take_identity(struct worker *w, const struct ipc_identity *m, struct err *err)
+{
+    enum rc rc = m->encrypt_key.n ? take_tlcp(w, m, err) : take_tls(w, m, err);
+
     return rc == RC_NOTFOUND ? ERR(err, rc, msg_no_site, m->site) : rc;
 }
 

@@ -51,8 +51,7 @@ static enum rc conn_new(enum tlcp_state state, struct tlcp_conn **out)
     return RC_OK;
 }
 
-enum rc tlcp_server_new(const struct tlcp_server_conf *conf, tlcp_judge judge, void *judge_arg,
-                        struct tlcp_conn **out)
+enum rc tlcp_server_new(const struct tlcp_server_conf *conf, void *arg, struct tlcp_conn **out)
 {
     struct tlcp_conn *c;
 
@@ -60,8 +59,8 @@ enum rc tlcp_server_new(const struct tlcp_server_conf *conf, tlcp_judge judge, v
     TRY(check_suites(conf->suites, conf->n_suites));
     TRY(conn_new(TLCP_WAIT_CLIENT_HELLO, &c));
     c->server = conf;
-    c->judge = judge;
-    c->judge_arg = judge_arg;
+    c->judge = conf->judge;
+    c->arg = arg;
     c->hs->keeps_raw = conf->raw_verify;
     *out = c;
     return RC_OK;
@@ -78,7 +77,7 @@ enum rc tlcp_client_new(const struct tlcp_client_conf *conf, struct tlcp_conn **
     TRY(conn_new(TLCP_START, &c));
     c->client = *conf;
     c->judge = conf->judge;
-    c->judge_arg = conf->arg;
+    c->arg = conf->arg;
     c->hs->keeps_raw = conf->raw_verify;
     if (conf->identity)
         c->hs->identity = tlcp_identity_ref(conf->identity);

@@ -41,6 +41,10 @@ struct tlcp_shown {
     enum tlcp_ask ask;
 };
 
+/* Judges the certificates of the peer, DER, as they came: leaves first. Not RC_OK ends the
+ * handshake with bad_certificate; that the peer has the keys is not its matter. NULL: anybody. */
+typedef enum rc (*tlcp_judge)(void *arg, const struct str *certs, size_t n, struct err *err);
+
 /* Shared by all connections of a server, which it outlives, as all that it points to. */
 struct tlcp_server_conf {
     struct tlcp_sessions *sessions; /* NULL: nothing is resumed */
@@ -50,17 +54,13 @@ struct tlcp_server_conf {
     /* CertificateVerify is of the digest of the messages; GmSSL 3 signs the messages themselves.
      * True: that is taken as well. */
     bool raw_verify;
-    /* What to show to this client. RC_NOTFOUND: there is no such name (unrecognized_name); RC_PARSE
-     * and RC_INVAL: the extension is damaged (decode_error, illegal_parameter); anything else is
-     * internal_error. */
+    /* What to show to this client. RC_NOTFOUND: there is no such name (unrecognized_name);
+     * RC_UNSUPPORTED: it has nothing to show (handshake_failure); RC_PARSE and RC_INVAL: the
+     * extension is damaged (decode_error, illegal_parameter); anything else is internal_error. */
     enum rc (*choose)(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
                       struct err *err);
-    void *arg;
+    tlcp_judge judge;
 };
-
-/* Judges the certificates of the peer, DER, as they came: leaves first. Not RC_OK ends the
- * handshake with bad_certificate; that the peer has the keys is not its matter. NULL: anybody. */
-typedef enum rc (*tlcp_judge)(void *arg, const struct str *certs, size_t n, struct err *err);
 
 /* Copied; what it points to outlives the connection. */
 struct tlcp_client_conf {
@@ -77,9 +77,9 @@ struct tlcp_client_conf {
     void *arg;
 };
 
-/* Needs crypto_init. RC_NOMEM, RC_CRYPTO; RC_INVAL for a name, a list or a suite that is none. */
-enum rc tlcp_server_new(const struct tlcp_server_conf *conf, tlcp_judge judge, void *judge_arg,
-                        struct tlcp_conn **out);
+/* Needs crypto_init. `arg` is for the functions of `conf`. RC_NOMEM, RC_CRYPTO; RC_INVAL for a
+ * name, a list or a suite that is none. */
+enum rc tlcp_server_new(const struct tlcp_server_conf *conf, void *arg, struct tlcp_conn **out);
 enum rc tlcp_client_new(const struct tlcp_client_conf *conf, struct tlcp_conn **out);
 void tlcp_conn_free(struct tlcp_conn *c);
 DEFINE_FREEP(tlcp_conn_free, struct tlcp_conn)

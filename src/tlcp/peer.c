@@ -65,7 +65,7 @@ static enum rc judge(struct tlcp_conn *c)
 {
     struct err why = ERR_INIT;
 
-    if (!c->judge || c->judge(c->judge_arg, c->peer.list.certs, c->peer.list.n, &why) == RC_OK)
+    if (!c->judge || c->judge(c->arg, c->peer.list.certs, c->peer.list.n, &why) == RC_OK)
         return RC_OK;
     IGNORE_RC(tlcp_fail(c, TLCP_BAD_CERTIFICATE, RC_CRYPTO, &msg_judged, STR("")));
     if (why.msg && c->err)

@@ -7,6 +7,7 @@
 MSG(msg_version, "tlcp.version", "the client offers another version than TLCP 1.1");
 MSG(msg_compression, "tlcp.compression", "the client insists on compression");
 MSG(msg_site, "tlcp.site", "the client asked for a name that there is not");
+MSG(msg_bare, "tlcp.site-bare", "the client asked for a name that has no certificates for TLCP");
 MSG(msg_suite, "tlcp.suite", "the client offers no suite that is spoken here");
 MSG(msg_alpn, "tlcp.alpn", "the client offers no application protocol that is spoken here");
 MSG(msg_none, "tlcp.client-certificate", "the client showed no certificate");
@@ -30,7 +31,7 @@ static enum rc choose_site(struct tlcp_conn *c, const struct tlcp_client_hello *
     struct tlcp_hello hello = {h->extensions.server_name.p != NULL, h->extensions.server_name};
     struct err why = ERR_INIT;
     struct tlcp_shown shown = {};
-    enum rc rc = c->server->choose(c->server->arg, &hello, &shown, &why);
+    enum rc rc = c->server->choose(c->arg, &hello, &shown, &why);
 
     if (rc == RC_OK) {
         c->hs->identity = tlcp_identity_ref(shown.identity);
@@ -38,8 +39,12 @@ static enum rc choose_site(struct tlcp_conn *c, const struct tlcp_client_hello *
         c->hs->ask = shown.ask;
         return RC_OK;
     }
-    rc = rc == RC_NOTFOUND ? tlcp_fail(c, TLCP_UNRECOGNIZED_NAME, RC_CRYPTO, &msg_site, STR(""))
-                           : tlcp_fail_on(c, rc, "server_name");
+    if (rc == RC_NOTFOUND)
+        rc = tlcp_fail(c, TLCP_UNRECOGNIZED_NAME, RC_CRYPTO, &msg_site, STR(""));
+    else if (rc == RC_UNSUPPORTED)
+        rc = tlcp_fail(c, TLCP_HANDSHAKE_FAILURE, RC_CRYPTO, &msg_bare, STR(""));
+    else
+        rc = tlcp_fail_on(c, rc, "server_name");
     if (why.msg && c->err)
         *c->err = why;
     return rc;

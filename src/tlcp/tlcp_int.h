@@ -68,7 +68,7 @@ struct tlcp_conn {
     const struct tlcp_server_conf *server; /* NULL: a client */
     struct tlcp_client_conf client;
     tlcp_judge judge;
-    void *judge_arg;
+    void *arg; /* of `judge`, and of the server's `choose` */
     enum tlcp_state state;
     struct tlcp_handshake *hs; /* NULL: over */
     struct tlcp_guard in, out;

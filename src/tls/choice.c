@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "base/map.h"
+#include "tlcp/conn.h"
 #include "tls/hello.h"
 
 MSG(msg_name, "tls.server-name",
@@ -11,6 +12,7 @@ MSG(msg_name, "tls.server-name",
 MSG(msg_changed, "tls.server-name-changed",
     "the client asked for another server name when it was asked to try again");
 MSG(msg_no_site, "tls.no-site", "the client asked for \"{0}\", which is no site here");
+MSG(msg_bare, "tls.no-tlcp", "the site \"{0}\" has no certificates for TLCP");
 MSG(msg_unnamed, "tls.no-name", "the client named no site");
 
 static int refuse(struct tls_choice *c, int *alert, int what, const struct msg *m, struct str arg)
@@ -83,6 +85,37 @@ int tls_choice_on_hello(SSL *ssl, int *alert, void *)
     if (c->asked != hash(str_of(name)))
         return refuse(c, alert, SSL_AD_ILLEGAL_PARAMETER, &msg_changed, STR(""));
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
+                        struct err *err)
+{
+    struct tls_choice *c = arg;
+    const struct tls_context_conf *conf = tls_context_conf(c->context);
+    char text[NAME_MAX_BYTES + 1] = "";
+    struct tls_site *site = tls_context_own_site(c->context);
+    struct str name;
+    enum rc rc;
+
+    if (conf->choose && hello->named) {
+        rc = tls_hello_server_name(hello->server_name, text);
+        if (rc != RC_OK)
+            return ERR(err, rc, msg_name);
+    }
+    name = str_of(text);
+    if (conf->choose)
+        site = conf->choose(conf->arg, &(struct tls_hello){name});
+    if (!site)
+        return name.n ? ERR(err, RC_NOTFOUND, msg_no_site, name)
+                      : ERR(err, RC_NOTFOUND, msg_unnamed);
+    if (!site->tlcp)
+        return ERR(err, RC_UNSUPPORTED, msg_bare, name);
+    if (conf->choose && conf->site_ref)
+        conf->site_ref(site);
+    c->site = site;
+    out->identity = site->tlcp;
+    memcpy(out->bound, site->session, sizeof(out->bound));
+    return RC_OK;
 }
 
 /* OpenSSL counts references to each part, so what the site has may change right after. Also called

@@ -11,6 +11,7 @@
 #include "base/when.h"
 #include "crypto/ossl.h"
 #include "ev/ev.h"
+#include "tlcp/conn.h"
 #include "tls/context.h"
 #include "tls/peek.h"
 #include "tls/tls_int.h"
@@ -25,12 +26,14 @@ enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
 
 struct tls_conn {
     SSL *ssl;
+    struct tlcp_conn *tlcp; /* instead of it: the client speaks TLCP */
     struct ev *ev;
     struct tls_choice choice;
     struct tls_socket socket;
     struct ev_fd *watch;
     enum state state;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
+    unsigned wants;                  /* TLS_READ, TLS_WRITE */
     size_t lingered;
     struct ev_timer timer;
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
@@ -136,6 +139,32 @@ static void shake(struct tls_conn *c)
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
 }
 
+static void shake_tlcp(struct tls_conn *c)
+{
+    struct err why = ERR_INIT;
+    uint8_t needs = 0;
+    enum rc rc = tls_tlcp_shake(c->tlcp, &c->socket, &needs, &why);
+
+    why.rc = rc;
+    if (rc == RC_AGAIN)
+        ev_fd_watch(c->watch, needs);
+    else
+        open_done(c, rc, rc == RC_OK ? NULL : &why);
+}
+
+static void begin_tlcp(struct tls_conn *c)
+{
+    enum rc rc = tlcp_server_new(tls_context_tlcp(c->choice.context), &c->choice, &c->tlcp);
+
+    SSL_free(MOVE(c->ssl));
+    if (rc != RC_OK) {
+        open_done(c, rc, &(struct err){.rc = rc});
+        return;
+    }
+    c->state = HANDSHAKE;
+    shake_tlcp(c);
+}
+
 static void refuse_tlcp(struct tls_conn *c)
 {
     /* A record with the alert protocol_version, which OpenSSL would not send for want of a version
@@ -161,6 +190,8 @@ static void peek(struct tls_conn *c)
         open_done(c, rc, &(struct err){.rc = rc});
     } else if (rc != RC_OK) {
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
+    } else if (speaks == TLS_PEEK_TLCP && tls_context_tlcp(c->choice.context)) {
+        begin_tlcp(c);
     } else if (speaks == TLS_PEEK_TLCP) {
         refuse_tlcp(c);
     } else if (speaks == TLS_PEEK_HTTP && tls_context_conf(c->choice.context)->plain_answer.n) {
@@ -169,6 +200,31 @@ static void peek(struct tls_conn *c)
         c->state = HANDSHAKE;
         shake(c);
     }
+}
+
+/* What is waited for, by whoever uses it, and for what is still to be sent. */
+static void watch_open(struct tls_conn *c)
+{
+    unsigned events = 0;
+
+    if (c->wants & TLS_READ)
+        events |= c->read_needs;
+    if (c->wants & TLS_WRITE)
+        events |= c->write_needs;
+    if (c->tlcp && tlcp_conn_pending(c->tlcp).n)
+        events |= EV_WRITE;
+    ev_fd_watch(c->watch, events);
+}
+
+static void on_open_event(struct tls_conn *c)
+{
+    if (c->tlcp) {
+        IGNORE_RC(
+            tls_tlcp_flush(c->tlcp, &c->socket)); /* a broken socket is found when it is used */
+        watch_open(c);
+    }
+    if (c->wants)
+        c->ready(c->arg);
 }
 
 static void on_event(void *arg, unsigned)
@@ -180,13 +236,16 @@ static void on_event(void *arg, unsigned)
         peek(c);
         break;
     case HANDSHAKE:
-        shake(c);
+        if (c->tlcp)
+            shake_tlcp(c);
+        else
+            shake(c);
         break;
     case PLAIN_LINGER:
         linger(c);
         break;
     case OPEN:
-        c->ready(c->arg);
+        on_open_event(c);
         break;
     }
 }
@@ -237,6 +296,7 @@ void tls_conn_free(struct tls_conn *c)
     ev_timer_stop(&c->timer);
     ev_fd_free(c->watch);
     SSL_free(c->ssl);
+    tlcp_conn_free(c->tlcp);
     tls_choice_done(&c->choice);
     tls_socket_forget(&c->socket);
     crypto_ossl_clear();
@@ -249,6 +309,8 @@ enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
     enum rc rc;
     int ok;
 
+    if (c->tlcp)
+        return tls_tlcp_read(c->tlcp, &c->socket, p, n, out_n);
     crypto_ossl_clear();
     c->read_needs = EV_READ;
     ok = SSL_read_ex(c->ssl, p, n, out_n);
@@ -264,6 +326,11 @@ enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n)
     enum rc rc;
     int ok;
 
+    if (c->tlcp) {
+        rc = tls_tlcp_write(c->tlcp, &c->socket, bytes, out_n);
+        watch_open(c);
+        return rc;
+    }
     crypto_ossl_clear();
     c->write_needs = EV_WRITE;
     ok = SSL_write_ex(c->ssl, bytes.p, bytes.n, out_n);
@@ -274,17 +341,28 @@ enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n)
     return rc == RC_CLOSED ? RC_NET : rc;
 }
 
-enum rc tls_conn_shutdown(struct tls_conn *c)
+static enum rc say_close(struct tls_conn *c)
 {
     enum rc rc = RC_OK;
     int n;
 
+    if (c->tlcp) {
+        rc = tlcp_conn_close(c->tlcp);
+        return rc == RC_OK ? tls_tlcp_flush(c->tlcp, &c->socket) : rc;
+    }
     crypto_ossl_clear();
     c->write_needs = EV_WRITE;
     n = SSL_shutdown(c->ssl);
     if (n < 0)
         rc = outcome(c, n, &c->write_needs);
     crypto_ossl_clear();
+    return rc;
+}
+
+enum rc tls_conn_shutdown(struct tls_conn *c)
+{
+    enum rc rc = say_close(c);
+
     if (rc == RC_AGAIN)
         return rc;
     /* Also when nothing could be said any more: the peer must not wait for us. */
@@ -293,20 +371,15 @@ enum rc tls_conn_shutdown(struct tls_conn *c)
 
 void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg)
 {
-    unsigned events = 0;
-
-    if (wants & TLS_READ)
-        events |= c->read_needs;
-    if (wants & TLS_WRITE)
-        events |= c->write_needs;
+    c->wants = wants;
     c->ready = ready;
     c->arg = arg;
-    ev_fd_watch(c->watch, events);
+    watch_open(c);
 }
 
 const char *tls_conn_version(const struct tls_conn *c)
 {
-    return SSL_get_version(c->ssl);
+    return c->tlcp ? "TLCPv1.1" : SSL_get_version(c->ssl);
 }
 
 struct str tls_conn_alpn(const struct tls_conn *c)
@@ -314,18 +387,28 @@ struct str tls_conn_alpn(const struct tls_conn *c)
     const unsigned char *p;
     unsigned n;
 
+    if (c->tlcp)
+        return tlcp_conn_alpn(c->tlcp);
     SSL_get0_alpn_selected(c->ssl, &p, &n);
     return str_bytes(p, n);
 }
 
 enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out)
 {
-    return tls_conn_resumed(c) ? RC_NOTFOUND : tls_peer_certificate(c->ssl, out);
+    struct str cert;
+
+    if (tls_conn_resumed(c))
+        return RC_NOTFOUND;
+    if (!c->tlcp)
+        return tls_peer_certificate(c->ssl, out);
+    cert = tlcp_conn_certificate(c->tlcp, 0);
+    buf_puts(out, cert);
+    return cert.n ? buf_rc(out) : RC_NOTFOUND;
 }
 
 bool tls_conn_resumed(const struct tls_conn *c)
 {
-    return SSL_session_reused(c->ssl) == 1;
+    return c->tlcp ? tlcp_conn_resumed(c->tlcp) : SSL_session_reused(c->ssl) == 1;
 }
 
 struct tls_site *tls_conn_site(const struct tls_conn *c)

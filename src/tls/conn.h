@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's end of one TLS connection, OpenSSL directly on the descriptor. SIGPIPE must be
+/* The server's end of one connection of TLS, OpenSSL directly on the descriptor, or of TLCP, where
+ * the context speaks it (tls/context.h): the first bytes say which. SIGPIPE must be
  * ignored in the process. Nothing is buffered here between calls but what OpenSSL holds, and that
  * it gives back while the connection is idle. */
 #pragma once
@@ -54,7 +55,7 @@ enum rc tls_conn_shutdown(struct tls_conn *c);
  * RC_AGAIN, whatever the descriptor must be waited for to that end. 0: no calls. */
 void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg);
 
-/* "TLSv1.3"; borrowed. */
+/* "TLSv1.3", "TLCPv1.1"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);
 /* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */
 struct str tls_conn_alpn(const struct tls_conn *c);

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/ossl.h"
+#include "tlcp/conn.h"
 #include "tls/tls_int.h"
 
 struct tls_context {
@@ -17,7 +18,9 @@ struct tls_context {
     struct tls_context_conf conf;
     struct tls_site own;
     struct tls_tickets *tickets;
-    bool certified; /* conf.certified is spoken */
+    struct tlcp_server_conf tlcp;
+    struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
+    bool certified;                 /* conf.certified is spoken */
     size_t n_alpn;
     unsigned char alpn[TLS_ALPN_MAX]; /* as on the wire */
 };
@@ -134,6 +137,11 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
     ctx->conf = *conf;
     TRY(set_protocols(ctx, conf->alpn.n ? conf->alpn : STR("http/1.1")));
     TRY(tls_site_init(&ctx->own, STR("autarky")));
+    ctx->tlcp = (struct tlcp_server_conf){.alpn = conf->alpn.n ? conf->alpn : STR("http/1.1"),
+                                          .choose = tls_choice_tlcp};
+    if (conf->tlcp)
+        TRY(tlcp_sessions_new(conf->tlcp, TLCP_SESSIONS_MAX, &ctx->sessions));
+    ctx->tlcp.sessions = ctx->sessions;
     ctx->ssl = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_server_method());
     ctx->method = tls_socket_method_new();
     if (!ctx->ssl || !ctx->method || !set_up(ctx)) {
@@ -152,6 +160,7 @@ void tls_context_free(struct tls_context *ctx)
     BIO_meth_free(ctx->method);
     tls_site_done(&ctx->own);
     tls_tickets_free(ctx->tickets);
+    tlcp_sessions_free(ctx->sessions);
     mem_free(ctx);
 }
 
@@ -208,6 +217,11 @@ const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx)
 struct tls_site *tls_context_own_site(struct tls_context *ctx)
 {
     return &ctx->own;
+}
+
+const struct tlcp_server_conf *tls_context_tlcp(const struct tls_context *ctx)
+{
+    return ctx->sessions ? &ctx->tlcp : NULL;
 }
 
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx)

@@ -8,6 +8,7 @@
 
 #include "tls/site.h"
 
+struct clock;
 struct tls_context;
 
 enum {
@@ -48,6 +49,10 @@ struct tls_context_conf {
     void (*site_ref)(struct tls_site *site);
     void (*site_unref)(struct tls_site *site);
     void *arg;
+    /* TLCP (tlcp/conn.h) on the same port, for sites that have an identity for it, with the
+     * protocols of `alpn`; its sessions, by their ids and in this context alone, end by this clock,
+     * which outlives the context. NULL: those who speak it are told that it is not served. */
+    struct clock *tlcp;
 };
 
 /* A server without an identity yet; its handshakes fail until it has one. Needs crypto_init.

@@ -11,6 +11,7 @@
 #include "crypto/hash.h"
 #include "crypto/key.h"
 #include "crypto/ossl.h"
+#include "tlcp/identity.h"
 #include "tls/tls_int.h"
 
 MSG(msg_chain, "tls.chain", "certificate {0} of the chain is damaged or not in PEM");
@@ -161,25 +162,37 @@ void tls_site_set_identity(struct tls_site *s, struct tls_identity *id)
     s->identities[id->kind] = id;
 }
 
+void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id)
+{
+    tlcp_identity_ref(id);
+    tlcp_identity_unref(s->tlcp);
+    s->tlcp = id;
+}
+
 void tls_site_keep(struct tls_site *s, unsigned kinds)
 {
-    bool any = false;
+    bool any = s->tlcp && kinds & TLS_KIND_TLCP;
 
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         any |= s->identities[i] && kinds & 1u << i;
     for (size_t i = 0; any && i < TLS_IDENTITIES_MAX; i++)
         if (!(kinds & 1u << i))
             tls_identity_unref(MOVE(s->identities[i]));
+    if (any && !(kinds & TLS_KIND_TLCP))
+        tlcp_identity_unref(MOVE(s->tlcp));
 }
 
 void tls_site_clear(struct tls_site *s)
 {
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         tls_identity_unref(MOVE(s->identities[i]));
+    tlcp_identity_unref(MOVE(s->tlcp));
 }
 
 bool tls_site_has_identity(const struct tls_site *s)
 {
+    if (s->tlcp)
+        return true;
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         if (s->identities[i])
             return true;

@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "crypto/ossl.h"
+#include "tlcp/conn.h"
+#include "tls/tlcp_client.h"
 #include "tls/tls_int.h"
 
 MSG(msg_failed, "tls.look-failed", "the TLS handshake failed: {0}");
@@ -78,6 +80,19 @@ static enum rc put_chain(SSL *ssl, struct buf *out, struct err *err)
     return buf_rc(out);
 }
 
+static enum rc look_tlcp(int fd, struct str server_name, struct buf *out_pem, struct err *err)
+{
+    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
+    struct tlcp_client_conf conf = {.server_name = server_name};
+    struct str der;
+
+    TRY(tlcp_client_new(&conf, &c));
+    TRY(tls_tlcp_connect(c, fd, err));
+    for (size_t i = 0; (der = tlcp_conn_certificate(c, i)).n; i++)
+        text_pem(out_pem, STR("CERTIFICATE"), der);
+    return buf_rc(out_pem);
+}
+
 enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct buf *out_pem,
                  struct err *err)
 {
@@ -86,6 +101,8 @@ enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct b
     CLEANUP(SSL_freep) SSL *ssl = ctx ? SSL_new(ctx) : NULL;
     enum rc rc;
 
+    if (key == TLS_LOOK_SM2)
+        return look_tlcp(fd, server_name, out_pem, err);
     if (!ssl) {
         crypto_ossl_clear();
         return RC_NOMEM;

@@ -8,11 +8,12 @@
 
 enum { TLS_LOOK_CHAIN_MAX = 64 * 1024 };
 
-enum tls_look_key { TLS_LOOK_ANY, TLS_LOOK_RSA, TLS_LOOK_ECDSA };
+enum tls_look_key { TLS_LOOK_ANY, TLS_LOOK_RSA, TLS_LOOK_ECDSA, TLS_LOOK_SM2 };
 
 /* Shakes hands over `fd`, a connected blocking socket whose time limits are the caller's, as a
  * client of TLS 1.2 and 1.3 that asks for `server_name` (empty: no SNI) and understands signatures
- * of that kind of key only. Appends the certificates that came, leaf first, as PEM. Needs
+ * of that kind of key only; SM2: as a client of TLCP, which gets the certificate that is encrypted
+ * to behind the one that signs. Appends the certificates that came, leaf first, as PEM. Needs
  * crypto_init. RC_CRYPTO and OpenSSL's reason, RC_TIMEOUT, RC_NET, RC_TOOBIG, RC_NOMEM. */
 enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct buf *out_pem,
                  struct err *err);

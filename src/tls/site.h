@@ -9,12 +9,13 @@
 #include "base/mem.h"
 
 struct crypto_key;
+struct tlcp_identity;
 struct tls_identity;
 
 enum {
     TLS_CHAIN_MAX = 10, /* certificates */
     TLS_CHAIN_PEM_MAX = 64 * 1024,
-    TLS_IDENTITIES_MAX = 4, /* of a site: RSA, EC, Ed25519, and one to come */
+    TLS_IDENTITIES_MAX = 4, /* of a site, for TLS: RSA, EC, Ed25519, and one to come */
     TLS_SITE_SESSION = 32,
 };
 
@@ -28,11 +29,17 @@ void tls_identity_unref(struct tls_identity *id);
 DEFINE_FREEP(tls_identity_unref, struct tls_identity)
 
 /* The kinds of keys, as bits for tls_site_keep. */
-enum { TLS_KIND_RSA = 1 << 0, TLS_KIND_EC = 1 << 1, TLS_KIND_ED25519 = 1 << 2 };
+enum {
+    TLS_KIND_RSA = 1 << 0,
+    TLS_KIND_EC = 1 << 1,
+    TLS_KIND_ED25519 = 1 << 2,
+    TLS_KIND_TLCP = 1 << TLS_IDENTITIES_MAX,
+};
 
 struct tls_site {
     uint8_t session[TLS_SITE_SESSION];
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
+    struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
 };
 
 /* A site without identities: handshakes that choose it fail until it has one. Sessions and tickets
@@ -42,6 +49,8 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to);
 /* Takes a reference of its own, in place of the identity with a key of that kind (P-256 and P-384
  * are one kind). Handshakes under way show either the old or the new one, whole. */
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
+/* The same for TLCP (tlcp/identity.h). */
+void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id);
 /* Takes away the identities of other kinds than `kinds`, once there is one of these: a site whose
  * kinds change is never without any. Handshakes under way keep theirs. */
 void tls_site_keep(struct tls_site *s, unsigned kinds);

@@ -36,7 +36,7 @@ void tls_socket_forget(struct tls_socket *s)
     s->at = s->n = 0;
 }
 
-static int take_first(struct tls_socket *s, char *p, size_t n)
+static size_t take_first(struct tls_socket *s, void *p, size_t n)
 {
     if (n > s->n - s->at)
         n = s->n - s->at;
@@ -44,33 +44,55 @@ static int take_first(struct tls_socket *s, char *p, size_t n)
     s->at += n;
     if (s->at == s->n)
         tls_socket_forget(s);
-    return (int)n;
+    return n;
+}
+
+enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n)
+{
+    ssize_t got;
+
+    if (s->first) {
+        *out_n = take_first(s, p, n);
+        return RC_OK;
+    }
+    got = recv(s->fd, p, n, 0);
+    s->ended = got == 0;
+    if (got <= 0)
+        return again(got) ? RC_AGAIN : (got == 0 ? RC_CLOSED : RC_NET);
+    *out_n = (size_t)got;
+    return RC_OK;
+}
+
+enum rc tls_socket_write(const struct tls_socket *s, struct str bytes, size_t *out_n)
+{
+    ssize_t put = send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+
+    if (put < 0)
+        return again(put) ? RC_AGAIN : RC_NET;
+    *out_n = (size_t)put;
+    return RC_OK;
 }
 
 static int on_read(BIO *b, char *p, int n)
 {
-    struct tls_socket *s = BIO_get_data(b);
-    ssize_t got;
+    size_t got = 0;
+    enum rc rc = tls_socket_read(BIO_get_data(b), p, (size_t)n, &got);
 
     BIO_clear_retry_flags(b);
-    if (s->first)
-        return take_first(s, p, (size_t)n);
-    got = recv(s->fd, p, (size_t)n, 0);
-    if (again(got))
+    if (rc == RC_AGAIN)
         BIO_set_retry_read(b);
-    s->ended = got == 0;
-    return (int)got;
+    return rc == RC_OK || rc == RC_CLOSED ? (int)got : -1;
 }
 
 static int on_write(BIO *b, const char *p, int n)
 {
-    const struct tls_socket *s = BIO_get_data(b);
-    ssize_t put = send(s->fd, p, (size_t)n, MSG_NOSIGNAL);
+    size_t put = 0;
+    enum rc rc = tls_socket_write(BIO_get_data(b), str_bytes(p, (size_t)n), &put);
 
     BIO_clear_retry_flags(b);
-    if (again(put))
+    if (rc == RC_AGAIN)
         BIO_set_retry_write(b);
-    return (int)put;
+    return rc == RC_OK ? (int)put : -1;
 }
 
 static long on_control(BIO *b, int what, long, void *)

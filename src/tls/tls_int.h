@@ -8,6 +8,10 @@
 #include "base/str.h"
 #include "tls/context.h"
 
+struct tlcp_conn;
+struct tlcp_hello;
+struct tlcp_server_conf;
+struct tlcp_shown;
 struct tls_tickets;
 
 enum { TLS_REASON_MAX = 160 };
@@ -33,6 +37,10 @@ struct tls_socket {
 /* Reads once, for tls_peek; `out` is all that has come so far. RC_AGAIN, RC_CLOSED, RC_NET,
  * RC_NOMEM. */
 enum rc tls_socket_look(struct tls_socket *s, struct str *out);
+/* RC_OK and at least one byte, the first ones first; RC_AGAIN, RC_CLOSED, RC_NET. */
+enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n);
+/* RC_OK and at least one byte written; RC_AGAIN, RC_NET. */
+enum rc tls_socket_write(const struct tls_socket *s, struct str bytes, size_t *out_n);
 /* Frees those first bytes, read or not. */
 void tls_socket_forget(struct tls_socket *s);
 /* NULL: no memory. Freed by BIO_meth_free, after everything that was given it. */
@@ -49,6 +57,8 @@ const BIO_METHOD *tls_context_method(const struct tls_context *ctx);
 const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx);
 /* The one of a context without `choose`. */
 struct tls_site *tls_context_own_site(struct tls_context *ctx);
+/* NULL: TLCP is not spoken. */
+const struct tlcp_server_conf *tls_context_tlcp(const struct tls_context *ctx);
 /* NULL: OpenSSL's own keys. */
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx);
 
@@ -58,6 +68,9 @@ bool tls_identity_install(const struct tls_identity *id, SSL *ssl);
 int tls_choice_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_choice_on_certificate(SSL *ssl, void *arg);
 int tls_choice_on_name(SSL *ssl, int *alert, void *arg);
+/* The same for TLCP; `arg` is the struct tls_choice. */
+enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
+                        struct err *err);
 /* Gives the reference back. */
 void tls_choice_done(struct tls_choice *c);
 
@@ -67,3 +80,16 @@ void tls_tickets_free(struct tls_tickets *t);
 DEFINE_FREEP(tls_tickets_free, struct tls_tickets)
 /* Has the SSL_CTX ask for them, from then on. */
 bool tls_tickets_use(SSL_CTX *ssl);
+
+/* ---- tlcp.c: a connection of TLCP on a struct tls_socket. What RC_AGAIN waits for is in *needs,
+ * EV_READ or EV_WRITE. */
+
+/* RC_OK: open; RC_AGAIN; otherwise it failed, as tlcp_conn_shake says, and the peer was told. */
+enum rc tls_tlcp_shake(struct tlcp_conn *c, struct tls_socket *s, uint8_t *needs, struct err *err);
+/* As tls_conn_read. */
+enum rc tls_tlcp_read(struct tlcp_conn *c, struct tls_socket *s, void *p, size_t n, size_t *out_n);
+/* As tls_conn_write; what was taken may still have to be sent. */
+enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct str bytes,
+                       size_t *out_n);
+/* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
+enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);

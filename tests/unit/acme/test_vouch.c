@@ -21,6 +21,8 @@
     "  sites:\n"                                                                                   \
     "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"], profile: short}\n"       \
     "    - {name: pacs.hospital.example, backends: [\"http://10.0.3.8\"]}\n"                       \
+    "    - {name: gm.hospital.example, backends: [\"http://10.0.3.8\"],\n"                         \
+    "       profile: short, algorithms: [ecdsa, sm2]}\n"                                           \
     "    - {name: www.example.com, backends: [\"http://10.0.3.9\"]}\n"
 
 #define WIKI "wiki.hospital.example"
@@ -180,6 +182,28 @@ static void with_evidence_in_the_store(void)
     CHECK_STR(list[0].evidence, "{\"vouched\":\"gateway site wiki.hospital.example\"}");
     CHECK_INT(list[0].validated, WORLD_NOW);
     CHECK_INT(list[0].n_challenges, 0);
+}
+
+/* Which profile an order of the keeper is for, when it asks for that one. */
+static bool is_for(struct client *c, const char *name, const char *asked, const char *want)
+{
+    CLEANUP(reply_done) struct reply r = {.x = NULL};
+    char payload[512];
+
+    snprintf(payload, sizeof(payload),
+             "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"%s\"}],\"profile\":\"%s\"}", name,
+             asked);
+    r = client_post(c, "/acme/new-order", payload);
+    return r.status == 201 && str_eq(reply_text(&r, "profile"), str_of(want));
+}
+
+static void sites_with_tlcp_have_profiles_beside_their_own(void)
+{
+    BEGIN(w, c);
+    CHECK(is_for(&c, "gm.hospital.example", "tlcp-sign", "tlcp-sign"));
+    CHECK(is_for(&c, "gm.hospital.example", "tlcp-enc", "tlcp-enc"));
+    CHECK(is_for(&c, "gm.hospital.example", "default", "short"));
+    CHECK(is_for(&c, WIKI, "tlcp-sign", "short"));
 }
 
 static void certificate_of_the_sites_profile(void)
@@ -529,8 +553,9 @@ static void without_a_public_url(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(ready_at_once), CHECK_TEST_ONCE(with_evidence_in_the_store),
-           CHECK_TEST_ONCE(certificate_of_the_sites_profile), CHECK_TEST_ONCE(one_thing_by_site),
-           CHECK_TEST_ONCE(two_orders_at_the_same_time),
+           CHECK_TEST_ONCE(certificate_of_the_sites_profile),
+           CHECK_TEST_ONCE(sites_with_tlcp_have_profiles_beside_their_own),
+           CHECK_TEST_ONCE(one_thing_by_site), CHECK_TEST_ONCE(two_orders_at_the_same_time),
            CHECK_TEST_ONCE(recovery_keeps_the_lineage), CHECK_TEST_ONCE(no_terms_for_the_keeper),
            CHECK_TEST_ONCE(nothing_but_sites), CHECK_TEST_ONCE(deactivated),
            CHECK_TEST_ONCE(another_account_over_the_private_listener),

@@ -104,8 +104,9 @@ static void sites_in_error(void)
         "3: gateway.sites[0].backends[0]: \"ftp://c\" is no base of URLs: http://, a name or "
         "address, a port if need be, and nothing more");
     /* Sites have fewer kinds of keys than profiles. */
-    CHECK_PROBLEM("gateway: {sites: [{name: a.b, backends: [\"http://c\"], algorithms: [sm2]}]}\n",
-                  "3: gateway.sites[0].algorithms[0]: \"sm2\" is not one of rsa, ecdsa");
+    CHECK_PROBLEM(
+        "gateway: {sites: [{name: a.b, backends: [\"http://c\"], algorithms: [ed25519]}]}\n",
+        "3: gateway.sites[0].algorithms[0]: \"ed25519\" is not one of rsa, ecdsa, sm2");
     CHECK_PROBLEM("gateway: {workers: 33}\n",
                   "3: gateway.workers: \"33\" is no whole number from 0 to 32");
 }

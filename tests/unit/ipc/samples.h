@@ -102,9 +102,10 @@ static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
 static const struct ipc_metrics sample_metrics = {S("\x01\x00\x00\x00\x01x")};
 
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
-static const struct ipc_identity sample_identity = {S("wiki.hospital.example"), 1,
-                                                    S("-----BEGIN CERTIFICATE-----\n"),
-                                                    S("-----BEGIN PRIVATE KEY-----\n")};
+static const struct ipc_identity sample_identity = {
+    S("wiki.hospital.example"),           1,
+    S("-----BEGIN CERTIFICATE-----\n"),   S("-----BEGIN PRIVATE KEY-----\n"),
+    S("-----BEGIN CERTIFICATE-----\n\n"), S("-----BEGIN PRIVATE KEY-----\n\n")};
 static const struct str sample_keys[] = {S("0123456789"), S("\x00\x01")};
 static const struct ipc_tickets sample_tickets = {{sample_keys, 2}};
 static const struct ipc_site sample_site[] = {

@@ -176,6 +176,21 @@ static enum rc ask_renew(struct world *w, const char *site)
 
 /* ---- workers */
 
+/* With SM2, and with nothing else, comes another key with its own chain. */
+static bool second_is_right(const struct ipc_identity *m, const struct crypto_key *first)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct x509_cert *certs;
+    size_t n;
+
+    if (m->algorithm != CONF_KEY_SM2)
+        return !m->encrypt_key.n && !m->encrypt_chain.n;
+    return crypto_pem_read(m->encrypt_key, NULL, &key, NULL) == RC_OK &&
+           x509_cert_read_pem(&a, m->encrypt_chain, 4, &certs, &n, NULL) == RC_OK && n == 2 &&
+           str_eq(certs[0].spki, crypto_key_spki(key)) && !crypto_key_same(key, first);
+}
+
 static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
 {
     struct worker *k = arg;
@@ -195,7 +210,9 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
     if (crypto_pem_read(m->key, NULL, &key, NULL) != RC_OK ||
         x509_cert_read_pem(&a, m->chain, 4, &certs, &n, NULL) != RC_OK || n != 2 ||
         !str_eq(certs[0].spki, crypto_key_spki(key)) || !x509_cert_has_dns(&certs[0], m->site) ||
-        (crypto_key_type(key) == CRYPTO_KEY_RSA) != (m->algorithm == CONF_KEY_RSA))
+        (crypto_key_type(key) == CRYPTO_KEY_RSA) != (m->algorithm == CONF_KEY_RSA) ||
+        (crypto_key_type(key) == CRYPTO_KEY_SM2) != (m->algorithm == CONF_KEY_SM2) ||
+        !second_is_right(m, key))
         k->wrong++;
     else
         buf_printf(&k->seen, "%.*s %u;", STR_ARG(m->site), m->algorithm);
@@ -301,7 +318,7 @@ static enum rc write_roots(struct world *w)
         return RC_IO;
     x509_cert_put_pem(acme_fake_root(&w->fake), &pem);
     TRY(buf_rc(&pem));
-    return file_write(w->dir.fd, "trust/roots.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
+    return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
 }
 
 static void set_site(struct world *w, size_t i, const char *name, unsigned algorithms)
@@ -409,6 +426,43 @@ static void obtains_and_hands_on(void)
     CHECK_INT(count(&w.told, ";"), 2);
     CHECK_OK(ask_sites(&w, 7, 9));
     CHECK_STR(buf_str(&w.told), "");
+}
+
+/* TLCP's two are obtained one by one, kept apart, handed on together, and shown and renewed as one.
+ */
+static void two_certificates_are_one(void)
+{
+    const struct keeper_slot *sign, *encrypt;
+    unsigned known;
+    BEGIN(w);
+
+    w.fake.profiles = "{\"tlcp-sign\":\"\",\"tlcp-enc\":\"\"}";
+    w.conf[0].gateway.n_sites = 1;
+    set_site(&w, 0, "wiki.hospital.example", 1u << CONF_KEY_SM2);
+    CHECK_OK(keeper_starts(&w, NULL));
+    CHECK_OK(worker_comes(&w, 0));
+    CHECK_OK(core_comes(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 2);
+    CHECK(on_disk(&w, "sites/wiki.hospital.example/sm2"));
+    CHECK(on_disk(&w, "sites/wiki.hospital.example/sm2-enc"));
+    sign = keeper_slot_find(w.env->state, STR("wiki.hospital.example"), CONF_KEY_SM2);
+    CHECK(sign && !sign->encrypts);
+    encrypt = keeper_slot_other(sign);
+    CHECK(encrypt && encrypt->encrypts && keeper_slot_other(encrypt) == sign);
+    CHECK_STR(str_of(sign->issued_profile), "tlcp-sign");
+    CHECK_STR(str_of(encrypt->issued_profile), "tlcp-enc");
+    CHECK(!crypto_key_same(sign->key, encrypt->key));
+    known = (unsigned)count(&w.workers[0].seen, "wiki.hospital.example 2;");
+    CHECK_INT(known, 1);
+    CHECK_INT(w.workers[0].wrong, 0);
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told), "wiki.hospital.example 2 valid 0 serial;");
+    CHECK_OK(ask_renew(&w, "wiki.hospital.example"));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK(count(&w.workers[0].seen, "wiki.hospital.example 2;") > known);
+    CHECK_INT(w.workers[0].wrong, 0);
 }
 
 static void starts_again_with_what_it_has(void)
@@ -682,9 +736,9 @@ static void refuses_to_start(void)
         fail_msg("%s", text);
     keeper_ends(&w);
     CHECK_OK(unlinkat(w.dir.fd, "keeper/account.pem", 0) == 0 ? RC_OK : RC_IO);
-    CHECK_OK(file_write(w.dir.fd, "trust/roots.pem", STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK_OK(file_write(w.dir.fd, "trust/roots-all.pem", STR("x"), 0600, FILE_OWNER_SELF, NULL));
     CHECK(keeper_starts(&w, &err) != RC_OK);
-    CHECK(strstr(err_textz(&err, text, sizeof(text)), "DATA/trust/roots.pem cannot be used"));
+    CHECK(strstr(err_textz(&err, text, sizeof(text)), "DATA/trust/roots-all.pem cannot be used"));
 }
 
 /* ---- another configuration */
@@ -823,6 +877,7 @@ static void one_site(void)
 }
 
 CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
+           CHECK_TEST_ONCE(two_certificates_are_one),
            CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
            CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
            CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),

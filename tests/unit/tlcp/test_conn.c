@@ -81,7 +81,8 @@ static void unknown_names_are_refused(void)
     static const struct {
         enum rc said;
         int alert;
-    } cases[] = {{RC_NOTFOUND, 112}, {RC_PARSE, 50}, {RC_INVAL, 47}, {RC_IO, 80}};
+    } cases[] = {
+        {RC_NOTFOUND, 112}, {RC_UNSUPPORTED, 40}, {RC_PARSE, 50}, {RC_INVAL, 47}, {RC_IO, 80}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         WORLD(w);
@@ -248,7 +249,7 @@ static void certificates_are_judged(void)
     w.client_conf.judge = NULL;
     w.client_conf.identity = of_client.identity;
     w.shown.ask = TLCP_ASK;
-    w.server_judge = judge_no;
+    w.server_conf.judge = judge_no;
     CHECK_OK(connect_pair(&w));
     shake(&w);
     CHECK_RC(w.server_rc, RC_CRYPTO);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a server of TLCP offers: one handshake for each suite, one to resume, its certificates. */
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/site_int.h"
+#include "cmd/tlcp_int.h"
+#include "crypto/crypto.h"
+#include "json/json.h"
+#include "json/out.h"
+#include "tls/tlcp_client.h"
+#include "x509/cert.h"
+
+enum { OUT_MAX = 256 * 1024, ARENA_MAX = 1024 * 1024, LINE = 1024 };
+
+static const struct {
+    uint16_t code;
+    const char *name;
+} suites[] = {
+    {TLCP_ECC_SM4_GCM_SM3, "ECC_SM4_GCM_SM3"},
+    {TLCP_ECC_SM4_CBC_SM3, "ECC_SM4_CBC_SM3"},
+    {TLCP_ECDHE_SM4_GCM_SM3, "ECDHE_SM4_GCM_SM3"},
+    {TLCP_ECDHE_SM4_CBC_SM3, "ECDHE_SM4_CBC_SM3"},
+};
+enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
+
+struct probe {
+    struct cmd_tlcp_target target;
+    struct json_out o;
+    struct tlcp_session session;
+    bool any;           /* a handshake was finished */
+    struct err refused; /* why the last one was not */
+};
+
+/* One handshake; the connection is closed again. */
+static enum rc shake(struct probe *p, struct tlcp_client_conf *conf, struct tlcp_conn **out,
+                     struct err *err)
+{
+    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
+    CLEANUP(fd_closep) int fd = -1;
+
+    if (!p->target.ip.n)
+        conf->server_name = str_of(p->target.host);
+    TRY(site_connect(str_of(p->target.host), p->target.port, &fd, err));
+    TRY(tlcp_client_new(conf, &c));
+    TRY(tls_tlcp_connect(c, fd, err));
+    *out = MOVE(c);
+    return RC_OK;
+}
+
+static void put_certificates(struct probe *p, const struct tlcp_conn *c)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_MAX);
+    char serial[X509_SERIAL_TEXT];
+    struct x509_cert cert;
+    struct str der;
+    size_t encrypts = 0;
+
+    IGNORE_RC(tlcp_conn_encryption(c, &encrypts));
+    json_key(&p->o, "certificates");
+    json_arr(&p->o);
+    for (size_t i = 0; (der = tlcp_conn_certificate(c, i)).n; i++) {
+        json_obj(&p->o);
+        json_kv_z(&p->o, "use", i == 0 ? "sign" : (i == encrypts ? "encrypt" : "issuer"));
+        if (x509_cert_parse(&a, der, &cert, NULL) == RC_OK) {
+            json_kv_str(&p->o, "common_name", cert.common_name);
+            json_kv_z(&p->o, "serial", x509_serial_text(&cert.serial, serial));
+            json_kv_when(&p->o, "not_after", cert.not_after);
+        }
+        json_end(&p->o);
+    }
+    json_end(&p->o);
+}
+
+static void try_suite(struct probe *p, size_t i)
+{
+    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
+    struct tlcp_client_conf conf = {.suites = &suites[i].code, .n_suites = 1};
+    struct err err = ERR_INIT;
+    char text[LINE];
+    enum rc rc = shake(p, &conf, &c, &err);
+    bool asks; /* it chose the suite, and would ask for certificates that there are not */
+
+    json_obj(&p->o);
+    json_kv_z(&p->o, "suite", suites[i].name);
+    asks = rc != RC_OK && err.msg && str_eq(str_of(err.msg->code), STR("tlcp.client-identity"));
+    json_kv_bool(&p->o, "accepted", rc == RC_OK || asks);
+    json_kv_bool(&p->o, "certificates", asks);
+    if (rc != RC_OK && !asks) {
+        err.rc = rc;
+        json_kv_z(&p->o, "reason", err_textz(&err, text, sizeof(text)));
+        p->refused = err;
+    }
+    json_end(&p->o);
+    p->any |= rc == RC_OK || asks;
+}
+
+/* A second connection with the session of the first. */
+static void try_resumption(struct probe *p)
+{
+    CLEANUP(tlcp_conn_freep) struct tlcp_conn *first = NULL, *second = NULL;
+    struct tlcp_client_conf conf = {.alpn = STR("h2 http/1.1")};
+    struct err err = ERR_INIT;
+    bool resumed = false;
+
+    /* GmSSL 3 refuses who offers protocols when it was given none. */
+    if (shake(p, &conf, &first, &err) != RC_OK) {
+        conf.alpn = STR("");
+        if (shake(p, &conf, &first, &err) != RC_OK)
+            return;
+    }
+    json_kv_str(&p->o, "alpn", tlcp_conn_alpn(first));
+    put_certificates(p, first);
+    if (tlcp_conn_session(first, &p->session) == RC_OK) {
+        conf.session = &p->session;
+        resumed = shake(p, &conf, &second, &err) == RC_OK && tlcp_conn_resumed(second);
+    }
+    json_kv_bool(&p->o, "resumes", resumed);
+    explicit_bzero(&p->session, sizeof(p->session));
+}
+
+static enum rc show(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "suites"));
+    const struct json *v;
+    bool yes = false;
+
+    while (json_next(&it, NULL, &v)) {
+        struct str why = json_shown(v, "reason");
+        bool asks = false;
+
+        IGNORE_RC(json_bool(json_get(v, "certificates"), &asks));
+        printf("%-18.*s %s%.*s\n", STR_ARG(json_shown(v, "suite")),
+               why.n ? "no: " : (asks ? "accepted, with certificates of the client" : "accepted"),
+               STR_ARG(why));
+    }
+    it = json_iter(json_get(root, "certificates"));
+    while (json_next(&it, NULL, &v))
+        printf("%-8.*s %.*s, serial %.*s, until %.*s\n", STR_ARG(json_shown(v, "use")),
+               STR_ARG(json_shown(v, "common_name")), STR_ARG(json_shown(v, "serial")),
+               STR_ARG(json_shown(v, "not_after")));
+    if (json_bool(json_get(root, "resumes"), &yes) == RC_OK)
+        printf("sessions %s\n", yes ? "are resumed" : "are not resumed");
+    return RC_OK;
+}
+
+static int probe(struct probe *p, const struct cmd_args *args)
+{
+    CLEANUP(buf_done) struct buf out = BUF_INIT(OUT_MAX);
+    struct err err = ERR_INIT;
+
+    json_out_init(&p->o, &out, JSON_COMPACT);
+    json_obj(&p->o);
+    json_kv_z(&p->o, "server", args->values[CMD_OPT_TLCP]);
+    json_key(&p->o, "suites");
+    json_arr(&p->o);
+    for (size_t i = 0; i < SUITES; i++)
+        try_suite(p, i);
+    json_end(&p->o);
+    if (p->any)
+        try_resumption(p);
+    json_end(&p->o);
+    err.rc = json_out_done(&p->o);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    if (!p->any)
+        return cmd_fail(&p->refused);
+    return cmd_show(args, &out, show);
+}
+
+int cmd_probe_tlcp(const struct cmd_args *args)
+{
+    struct probe p = {};
+    int status;
+
+    if (!cmd_tlcp_target(args->values[CMD_OPT_TLCP], &p.target))
+        return cmd_usagef("--tlcp takes a server: a name or an address, and a port, as in "
+                          "wiki.example:443");
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be used");
+    status = probe(&p, args);
+    crypto_done();
+    return status;
+}

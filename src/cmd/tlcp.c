@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/tlcp_int.h"
+
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "ev/clock.h"
+#include "x509/cert.h"
+#include "x509/verify.h"
+
+MSG(msg_roots, "cmd.tlcp-roots", "{0} has more roots than can be used");
+
+enum { PORT_DEFAULT = 443, FILE_MAX = 1024 * 1024, ARENA_MAX = 8 * 1024 * 1024 };
+
+bool cmd_tlcp_target(const char *text, struct cmd_tlcp_target *out)
+{
+    struct str s = str_of(text), name, number;
+    struct addr_port at;
+    uint64_t port = PORT_DEFAULT;
+
+    *out = (struct cmd_tlcp_target){.port = PORT_DEFAULT};
+    if (addr_port_parse(s, &at) == RC_OK || addr_parse(s, &at.addr) == RC_OK) {
+        if (addr_port_parse(s, &at) == RC_OK)
+            out->port = at.port;
+        out->ip = at.addr;
+        addr_text(&at.addr, out->host);
+        return out->port > 0;
+    }
+    if (str_cut(s, ':', &name, &number) && str_u64(number, UINT16_MAX, &port) != RC_OK)
+        return false;
+    out->port = (uint16_t)port;
+    return port > 0 && name_canonical(name, false, out->host) == RC_OK;
+}
+
+enum rc cmd_tlcp_roots(const char *path, struct cmd_tlcp_roots *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(FILE_MAX);
+    struct x509_cert *certs;
+    enum rc rc;
+
+    arena_init(&out->arena, ARENA_MAX);
+    TRY(file_read(AT_FDCWD, path, &pem, err));
+    rc = x509_cert_read_pem(&out->arena, buf_str(&pem), CMD_TLCP_ROOTS_MAX, &certs, &out->n, err);
+    if (rc == RC_TOOBIG)
+        return ERR(err, rc, msg_roots, str_of(path));
+    TRY(rc);
+    for (size_t i = 0; i < out->n; i++)
+        out->certs[i] = certs[i].der;
+    return RC_OK;
+}
+
+void cmd_tlcp_roots_done(struct cmd_tlcp_roots *r)
+{
+    arena_done(&r->arena);
+}
+
+enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err)
+{
+    const struct cmd_tlcp_check *c = check;
+    struct x509_verify_in in = {
+        .leaf = certs[0],
+        .chain = certs + 1,
+        .n_chain = n - 1,
+        .roots = c->roots->certs,
+        .n_roots = c->roots->n,
+        .at = clock_now(clock_system()),
+        .purpose = X509_FOR_SERVER,
+    };
+    size_t encrypts = 0;
+
+    if (c->target->ip.n)
+        in.ip = &c->target->ip;
+    else
+        in.dns = str_of(c->target->host);
+    TRY(x509_verify(&in, err));
+    TRY(tlcp_conn_encryption(c->conn, &encrypts));
+    in.leaf = certs[encrypts];
+    return x509_verify(&in, err);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `probe --tlcp` and `forward --tlcp` share (tlcp.c): a server of TLCP, dialled. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/name.h"
+#include "tlcp/conn.h"
+
+enum { CMD_TLCP_ROOTS_MAX = 64 };
+
+struct cmd_tlcp_target {
+    char host[NAME_MAX_BYTES + 1 + ADDR_TEXT]; /* canonical; an address without brackets */
+    uint16_t port;
+    struct addr ip; /* n is 0: `host` is a name */
+};
+
+/* "wiki.example:443", "10.0.0.1:8443", "[2001:db8::1]:443"; the port may be missing: 443. */
+bool cmd_tlcp_target(const char *text, struct cmd_tlcp_target *out);
+
+/* Roots, DER, in an arena. */
+struct cmd_tlcp_roots {
+    struct arena arena;
+    struct str certs[CMD_TLCP_ROOTS_MAX];
+    size_t n;
+};
+
+/* Of a PEM file. cmd_tlcp_roots_done also on failure. */
+enum rc cmd_tlcp_roots(const char *path, struct cmd_tlcp_roots *out, struct err *err);
+void cmd_tlcp_roots_done(struct cmd_tlcp_roots *r);
+
+/* For tlcp_judge: that both leaves are of these roots, for that server, now. */
+struct cmd_tlcp_check {
+    const struct cmd_tlcp_roots *roots;
+    const struct cmd_tlcp_target *target;
+    const struct tlcp_conn *conn; /* whose handshake it is */
+};
+enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err);
+
+/* `probe --tlcp`. */
+struct cmd_args;
+int cmd_probe_tlcp(const struct cmd_args *args);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLCP and TLS on one port: a client of TLCP, moved by hand, against a server's connection. */
+#include "check.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../tlcp/made.h"
+#include "base/fd.h"
+#include "ev/clock.h"
+#include "ev/ev.h"
+#include "tlcp/conn.h"
+#include "tls/conn.h"
+#include "tls/context.h"
+
+enum { BIG = 300'000 };
+
+struct world {
+    struct clock_fake clock;
+    struct ev *ev;
+    struct tls_context *context;
+    struct tls_site site;
+    struct tls_conn *conn;
+    struct tlcp_client_conf client_conf;
+    struct tlcp_conn *client;
+    int fd;
+    enum rc opened, client_rc; /* RC_COUNT: not yet */
+    char why[256];
+    size_t readies, refs;
+    char asked[64];
+};
+
+static struct tls_site *choose(void *arg, const struct tls_hello *hello)
+{
+    struct world *w = arg;
+
+    IGNORE_RC(str_copyz(hello->server_name, w->asked, sizeof(w->asked)));
+    return str_eq(hello->server_name, STR("wiki.example")) ? &w->site : NULL;
+}
+
+/* There is one site, and one world at a time. */
+static size_t refs;
+
+static void site_ref(struct tls_site *)
+{
+    refs++;
+}
+
+static void site_unref(struct tls_site *)
+{
+    refs--;
+}
+
+static void on_open(void *arg, enum rc rc, const struct err *err)
+{
+    struct world *w = arg;
+
+    w->opened = rc;
+    if (err)
+        err_textz(err, w->why, sizeof(w->why));
+}
+
+static void on_ready(void *arg)
+{
+    ((struct world *)arg)->readies++;
+}
+
+static void hang_up(struct world *w)
+{
+    tls_conn_free(MOVE(w->conn));
+    tlcp_conn_free(MOVE(w->client));
+    fd_close(&w->fd);
+}
+
+static void world_done(struct world *w)
+{
+    hang_up(w);
+    tls_site_done(&w->site);
+    tls_context_free(w->context);
+    ev_free(w->ev);
+}
+
+static enum rc connect_pair(struct world *w)
+{
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w};
+    int fds[2];
+
+    hang_up(w);
+    w->opened = RC_COUNT;
+    w->client_rc = RC_AGAIN;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    w->fd = fds[1];
+    TRY(tlcp_client_new(&w->client_conf, &w->client));
+    return tls_conn_accept(&conf, fds[0], &w->conn);
+}
+
+static enum rc begin(struct world *w, bool speaks)
+{
+    struct tls_context_conf conf = {
+        .alpn = STR("http/1.1"), .choose = choose, .site_ref = site_ref, .site_unref = site_unref};
+
+    *w = (struct world){.fd = -1, .client_conf = {.server_name = STR("wiki.example")}};
+    signal(SIGPIPE, SIG_IGN);
+    refs = 0;
+    clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
+    conf.arg = w;
+    conf.tlcp = speaks ? &w->clock.clock : NULL;
+    TRY(ev_new(&w->clock.clock, &w->ev));
+    TRY(tls_site_init(&w->site, STR("wiki.example")));
+    TRY(tls_context_new(&conf, &w->context));
+    return connect_pair(w);
+}
+
+#define BEGIN(w, speaks)                                                                           \
+    CLEANUP(world_done) struct world w = {.fd = -1};                                               \
+    CHECK_OK(begin(&w, speaks))
+
+/* The client does what it can; the loop of the server turns once. */
+static void turn(struct world *w)
+{
+    struct str out;
+    unsigned char *p;
+    size_t room;
+    ssize_t n;
+
+    if (w->client_rc == RC_AGAIN)
+        w->client_rc = tlcp_conn_shake(w->client, NULL);
+    out = tlcp_conn_pending(w->client);
+    n = out.n ? send(w->fd, out.p, out.n, MSG_NOSIGNAL) : 0;
+    if (n > 0)
+        tlcp_conn_sent(w->client, (size_t)n);
+    ev_run_once(w->ev, EV_NOWAIT);
+    p = tlcp_conn_room(w->client, &room);
+    n = p && room ? recv(w->fd, p, room, 0) : 0;
+    if (n > 0)
+        tlcp_conn_came(w->client, (size_t)n);
+}
+
+static void shake(struct world *w)
+{
+    for (int i = 0; i < 20; i++)
+        turn(w);
+}
+
+static void one_port_for_both(void)
+{
+    char in[32];
+    size_t n;
+    BEGIN(w, true);
+
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    CHECK(tls_site_has_identity(&w.site));
+    shake(&w);
+    CHECK_RC(w.client_rc, RC_OK);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_STR(str_of(w.asked), "wiki.example");
+    CHECK(tls_conn_site(w.conn) == &w.site);
+    CHECK_INT(refs, 1);
+    CHECK_STR(str_of(tls_conn_version(w.conn)), "TLCPv1.1");
+    CHECK(!tls_conn_resumed(w.conn));
+    CHECK_OK(tlcp_conn_write(w.client, STR("ping"), &n));
+    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
+    shake(&w);
+    CHECK(w.readies > 0);
+    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "ping");
+    CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_AGAIN);
+    CHECK_OK(tls_conn_write(w.conn, STR("pong"), &n));
+    shake(&w);
+    CHECK_OK(tlcp_conn_read(w.client, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "pong");
+    CHECK_OK(tls_conn_shutdown(w.conn));
+    shake(&w);
+    CHECK_RC(tlcp_conn_read(w.client, in, sizeof(in), &n), RC_CLOSED);
+    hang_up(&w);
+    CHECK_INT(refs, 0);
+}
+
+static void sessions_are_resumed(void)
+{
+    struct tlcp_session session;
+    BEGIN(w, true);
+
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    shake(&w);
+    CHECK_OK(tlcp_conn_session(w.client, &session));
+    w.client_conf.session = &session;
+    CHECK_OK(connect_pair(&w));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK(tls_conn_resumed(w.conn));
+}
+
+/* More than the socket takes: what was taken goes out, though nobody waits to write. */
+static void what_was_taken_is_sent(void)
+{
+    CLEANUP(mem_freep) char *bytes = mem_calloc(1, BIG);
+    char in[8192];
+    size_t n, put = 0, got = 0;
+    BEGIN(w, true);
+
+    CHECK(bytes);
+    for (size_t i = 0; i < BIG; i++)
+        bytes[i] = (char)(i * 11);
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    for (int i = 0; i < 10'000 && got < BIG; i++) {
+        if (put < BIG && tls_conn_write(w.conn, str_bytes(bytes + put, BIG - put), &n) == RC_OK)
+            put += n;
+        tls_conn_want(w.conn, 0, on_ready, &w);
+        turn(&w);
+        while (tlcp_conn_read(w.client, in, sizeof(in), &n) == RC_OK) {
+            CHECK(got + n <= put && memcmp(in, bytes + got, n) == 0);
+            got += n;
+        }
+    }
+    CHECK_INT(got, BIG);
+    CHECK_INT(w.readies, 0);
+}
+
+static void refusals(void)
+{
+    BEGIN(w, true);
+
+    /* No certificates. */
+    shake(&w);
+    CHECK_RC(w.opened, RC_CRYPTO);
+    CHECK(strstr(w.why, "no certificates for TLCP"));
+    CHECK_INT(tlcp_conn_alert(w.client), 40);
+    CHECK_INT(refs, 0);
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    w.client_conf.server_name = STR("other.example");
+    CHECK_OK(connect_pair(&w));
+    shake(&w);
+    CHECK_RC(w.opened, RC_CRYPTO);
+    CHECK(strstr(w.why, "other.example"));
+    CHECK_INT(tlcp_conn_alert(w.client), 112);
+    w.client_conf.server_name = STR("10.0.0.1");
+    CHECK_OK(connect_pair(&w));
+    shake(&w);
+    CHECK_INT(tlcp_conn_alert(w.client), 47);
+    CHECK_OK(connect_pair(&w));
+    fd_close(&w.fd);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_NET);
+    tls_site_keep(&w.site, TLS_KIND_EC);
+    CHECK(w.site.tlcp); /* there is nothing else yet */
+    tls_site_clear(&w.site);
+    CHECK(!tls_site_has_identity(&w.site));
+}
+
+static void where_it_is_not_spoken(void)
+{
+    BEGIN(w, false);
+
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    shake(&w);
+    CHECK_RC(w.opened, RC_UNSUPPORTED);
+    CHECK_INT(tlcp_conn_alert(w.client), 70);
+}
+
+static void slow_ones_are_closed(void)
+{
+    BEGIN(w, true);
+
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    turn(&w);
+    clock_fake_advance(&w.clock, TLS_HANDSHAKE_SECONDS * WHEN_SECOND);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_TIMEOUT);
+}
+
+int main(void)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(one_port_for_both),           CHECK_TEST(sessions_are_resumed),
+        CHECK_TEST_ONCE(what_was_taken_is_sent), CHECK_TEST_ONCE(refusals),
+        CHECK_TEST(where_it_is_not_spoken),      CHECK_TEST_ONCE(slow_ones_are_closed),
+    };
+    int failed = 1;
+
+    if (begin_all() == RC_OK)
+        failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
+    end_all();
+    return failed;
+}
