@@ -67,3 +67,8 @@ void tls_tickets_free(struct tls_tickets *t);
 DEFINE_FREEP(tls_tickets_free, struct tls_tickets)
 /* Has the SSL_CTX ask for them, from then on. */
 bool tls_tickets_use(SSL_CTX *ssl);
+
+struct tls_trust {
+    X509_STORE *store;
+    size_t n;
+};
