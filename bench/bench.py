@@ -19,7 +19,7 @@ import servers
 from dns_server import DnsServer
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy")
 LONG = ("register", "growth")  # only when named
 CLIENTS = 10
 SYNCS = 100
@@ -294,13 +294,19 @@ def store():
     subprocess.run([os.environ["BENCH_STORE"], os.environ.get("TMPDIR", "/var/tmp")], check=True)
 
 
+def policy():
+    heading("policy: a decision with 10000 rules that differ by ...; how long they take to compile")
+    out = subprocess.run([os.environ["BENCH_POLICY"], "10000"], check=True, capture_output=True, text=True).stdout
+    table([["", "us", "ms to compile"], *(line.split("\t") for line in out.splitlines())])
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store", "revocation"}:
+    if wanted - {"gateway", "store", "revocation", "policy"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -308,6 +314,8 @@ def main():
             bench.close()
     if "gateway" in wanted:
         gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
+    if "policy" in wanted:
+        policy()
     if "revocation" in wanted:
         revocation.run(options.quick, table, spread)
     if not options.quick and "store" in (options.names or NAMES) or "store" in options.names:

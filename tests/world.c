@@ -191,6 +191,9 @@ static bool start_core(struct world *w)
     revocation.ca = w->ca;
     if (revocation_new(&revocation, &w->revocation) != RC_OK)
         return false;
+    if (policy_new(w->conf, &w->policy, NULL) != RC_OK)
+        return false;
+    acme.policy = w->policy;
     acme.ca = w->ca;
     acme.revocation = w->revocation;
     return acme_new(&acme, &w->acme) == RC_OK && acme_set_hosts(w->acme, hosts, 2) == RC_OK;
@@ -406,6 +409,7 @@ static void stop_core(struct world *w)
     store_close(MOVE(w->store));
     revocation_free(MOVE(w->revocation));
     acme_free(MOVE(w->acme));
+    policy_unref(MOVE(w->policy));
     ca_free(MOVE(w->ca));
 }
 
@@ -436,10 +440,17 @@ bool world_restart(struct world *w)
 bool world_reload(struct world *w, const char *text)
 {
     const struct conf *next;
+    struct policy *policy;
 
     if (!load_conf(text, NULL, &next))
         return false;
-    acme_set_conf(w->acme, next);
+    if (policy_new(next, &policy, NULL) != RC_OK) {
+        conf_unref(next);
+        return false;
+    }
+    policy_unref(w->policy);
+    w->policy = policy;
+    acme_set_conf(w->acme, next, policy);
     ca_set_conf(w->ca, next);
     revocation_set_conf(w->revocation, next);
     conf_unref(w->conf);

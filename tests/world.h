@@ -15,6 +15,7 @@
 #include "ev/ev.h"
 #include "http/exchange.h"
 #include "ipc/chan.h"
+#include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "store/store.h"
 
@@ -50,6 +51,7 @@ struct world {
     struct ipc_chan *to_signer;
     struct ipc_chan *at_signer;
     struct acme *acme;
+    struct policy *policy;
     struct revocation *revocation;
     size_t forgotten; /* times that front was told to forget */
     char last_forgotten[160];

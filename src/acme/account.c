@@ -191,7 +191,7 @@ static enum rc fill_account(struct acme_request *r, struct account_data *d)
     a->n_contacts = d->n_contacts;
     a->terms_at = d->agreed ? r->now : 0;
     a->created = r->now;
-    a->created_from = r->x->req.client;
+    a->created_from = r->client;
     a->staging = r->staging;
     return RC_OK;
 }

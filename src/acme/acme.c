@@ -25,6 +25,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     a->store = options->store;
     a->ca = options->ca;
     a->conf = conf_ref(options->conf);
+    a->policy = policy_ref(options->policy);
     a->binds = options->eab_key.n == ACME_EAB_KEY;
     if (a->binds)
         memcpy(a->eab_key, options->eab_key.p, ACME_EAB_KEY);
@@ -47,6 +48,7 @@ void acme_free(struct acme *a)
     acme_open_done(&a->open);
     explicit_bzero(a->eab_key, sizeof(a->eab_key));
     conf_unref(a->conf);
+    policy_unref(a->policy);
     acme_keys_done(&a->keys);
     store_known_done(&a->known);
     arena_done(&a->hosts_arena);
@@ -55,12 +57,15 @@ void acme_free(struct acme *a)
     mem_free(a);
 }
 
-void acme_set_conf(struct acme *a, const struct conf *conf)
+void acme_set_conf(struct acme *a, const struct conf *conf, struct policy *policy)
 {
     const struct conf *old = a->conf;
+    struct policy *old_policy = a->policy;
 
     a->conf = conf_ref(conf);
+    a->policy = policy_ref(policy);
     conf_unref(old);
+    policy_unref(old_policy);
 }
 
 enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n)

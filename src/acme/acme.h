@@ -14,6 +14,7 @@ struct ca_order_ops;
 struct conf;
 struct ev;
 struct http_exchange;
+struct policy;
 struct revocation;
 struct store;
 
@@ -76,6 +77,7 @@ struct acme_options {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    struct policy *policy; /* of that configuration; shared */
     /* Asks the prober; `fn` is called exactly once, later, when this returns RC_OK. Anything else:
      * not now. */
     enum rc (*validate)(void *arg, const struct acme_validation *v, acme_validated_fn fn,
@@ -98,7 +100,8 @@ enum rc acme_new(const struct acme_options *options, struct acme **out);
  * start. */
 void acme_free(struct acme *a);
 DEFINE_FREEP(acme_free, struct acme)
-void acme_set_conf(struct acme *a, const struct conf *conf);
+/* A new configuration, and the policy of it; both are shared. */
+void acme_set_conf(struct acme *a, const struct conf *conf, struct policy *policy);
 
 /* The names of the API's own certificate, as clients may write them in a URL while urls.api is not
  * set (an IPv6 address in brackets); with any port. Copied; ACME_HOSTS_MAX at most. */

@@ -15,6 +15,7 @@
 #include "jose/jws.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "policy/policy.h"
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
@@ -44,6 +45,7 @@ struct acme {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    struct policy *policy; /* of conf */
     struct acme_options options;
     struct acme_nonces nonces, staging_nonces;
     struct acme_keys keys;
@@ -106,6 +108,7 @@ struct acme_request {
     struct json_doc *payload_doc;
     const struct json *payload;   /* NULL: POST-as-GET */
     struct store_account account; /* ACME_BY_KID */
+    struct addr client;           /* where it came from */
     when_t now;
     struct err err;
     struct http_subproblem *subs;

@@ -303,6 +303,7 @@ enum rc acme_challenge(struct acme_request *r)
     if (seen != STORE_AUTHORIZATION_PENDING)
         return ACME_ERR(r, RC_CONFLICT, "malformed", msg_challenge_gone,
                         str_of(store_authorization_status_text(seen)));
+    TRY(acme_identifier_judge_challenge(r, &d->authorization, d->challenge.type));
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     TRY(arena_str(r->arena, str_of(jose_jwk_thumbprint(jwk)), &d->thumbprint));
     if (!acme_validation_joins(r->acme, &d->challenge.id))

@@ -11,7 +11,6 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "ca/issue.h"
-#include "policy/policy.h"
 #include "x509/csr.h"
 
 MSG(msg_csr_missing, "acme.csr-missing",
@@ -31,16 +30,18 @@ MSG(msg_authorization, "acme.order-authorization",
 MSG(msg_above, "acme.order-subdomains",
     "{0} was proven by {1}, and no policy rule lets that count for what is below it any more; make "
     "a new order");
+MSG(msg_method, "acme.order-method",
+    "{0} was proven by {1}, and policy rule \"{2}\" takes that no more; make a new order");
 MSG(msg_not_vouched, "acme.order-no-longer-vouched",
-    "the authorization of {0} was the word of this server for its own gateway, which no longer "
-    "stands; make a new order");
+    "the authorization of {0} was the word of this server, for its own gateway or for an account's "
+    "key, which no longer stands; make a new order");
 
 struct finalize_data {
     struct store_order order;
     bool vouched; /* by the keeper */
     struct x509_csr csr;
-    struct str *tops;         /* of the order's names: see acme_subdomains_top */
-    struct store_name *names; /* the CSR's */
+    struct acme_judged judged; /* as the rules are now */
+    struct store_name *names;  /* the CSR's */
     size_t n_names;
     struct ca_request ask;
 };
@@ -150,36 +151,18 @@ static enum rc check_key(struct acme_request *r, const struct finalize_data *d)
     return RC_OK;
 }
 
-/* The rules, and the sites, may have changed since the order was made. */
-enum rc acme_order_judge(struct acme_request *r, const struct store_order *order,
-                         const struct addr *client, bool vouched, struct str **tops)
+/* What it was proven by is still taken; what was proven for all below a domain is looked at by its
+ * own rule, `top`. */
+static enum rc check_method(const struct finalize_data *d, size_t i,
+                            const struct store_authorization *authz, struct err *err)
 {
-    bool special = acme_special_open(r);
-    struct str *top = tops ? ARENA_ARRAY(r->arena, struct str, order->n_names) : NULL;
+    const struct acme_judged_name *judged = &d->judged.names[i];
 
-    if (tops && !top)
-        return RC_NOMEM;
-    for (size_t i = 0; i < order->n_names; i++) {
-        const struct store_name *name = &order->names[i].name;
-        struct policy_query q = {
-            .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
-            .value = name->value,
-            .requester = *client,
-            .special = special,
-            .eab = r->account.eab_key,
-        };
-        struct policy_verdict verdict;
-        const struct conf_site *site;
-
-        if (vouched)
-            TRY(policy_judge_vouched(r->acme->conf, &q, &site, &r->err));
-        else
-            TRY(policy_judge(r->acme->conf, &q, &verdict, &r->err));
-        if (top && name->type == STORE_NAME_DNS)
-            top[i] = acme_subdomains_top(r, name->value);
-    }
-    if (tops)
-        *tops = top;
+    for (size_t k = 0; !d->vouched && k < authz->n_challenges; k++)
+        if (authz->challenges[k].status == STORE_CHALLENGE_VALID &&
+            !(judged->challenges & acme_challenge_bit(authz->challenges[k].type)))
+            return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_method, authz->name.value,
+                           authz->challenges[k].type, judged->rule);
     return RC_OK;
 }
 
@@ -196,10 +179,11 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
     if (seen != STORE_AUTHORIZATION_VALID)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_authorization, authz.name.value,
                        str_of(store_authorization_status_text(seen)));
-    if (authz.evidence.n && !d->vouched)
+    if (authz.evidence.n && !d->vouched && !d->judged.names[i].vouched)
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_not_vouched, authz.name.value);
-    if (authz.subdomains && !acme_name_eq(&authz.name, &name->name) &&
-        !(d->tops[i].n && name_under(authz.name.value, d->tops[i])))
+    if (!authz.subdomains || acme_name_eq(&authz.name, &name->name))
+        return check_method(d, i, &authz, err);
+    if (!(d->judged.names[i].top.n && name_under(authz.name.value, d->judged.names[i].top)))
         return PROBLEM(err, RC_CONFLICT, "unauthorized", msg_above, name->name.value,
                        authz.name.value);
     return RC_OK;
@@ -319,6 +303,7 @@ static void caa_checked(struct acme_request *r, enum rc rc)
 enum rc acme_finalize(struct acme_request *r)
 {
     struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
+    struct acme_replaced replaced;
 
     if (!d)
         return RC_NOMEM;
@@ -328,7 +313,7 @@ enum rc acme_finalize(struct acme_request *r)
     TRY(read_csr(r, d));
     TRY(check_names(r, d));
     TRY(check_key(r, d));
-    TRY(acme_order_judge(r, &d->order, &r->x->req.client, d->vouched, &d->tops));
+    TRY(acme_order_judge(r, &d->order, d->vouched, d->csr.key_type, &d->judged));
     d->ask = (struct ca_request){
         .profile = d->order.profile,
         .spki = d->csr.spki,
@@ -339,22 +324,25 @@ enum rc acme_finalize(struct acme_request *r)
         .n_ips = d->csr.n_ips,
         .not_before = d->order.not_before,
         .not_after = d->order.not_after,
+        .rules = d->judged.rules,
         .staging = r->staging,
         .origin = STR("acme"),
-        .requester = r->x->req.client,
+        .requester = r->client,
         .account = r->account.id,
         .order = d->order.id,
         .request = r->x->id,
         .reserve = reserve,
         .reserve_arg = r,
     };
-    TRY(acme_replaces_id(r, &d->order, &d->ask.replaces));
+    TRY(acme_replaces_find(r, d->order.replaces, &replaced));
+    d->ask.replaces = replaced.id;
     if (!d->vouched)
-        TRY(acme_limit_certificate(r, &d->order));
+        TRY(acme_limit_certificate(r, &d->order, replaced.due));
     if (d->vouched)
         TRY(take_vouched(r, d));
     if (d->order.star)
         TRY(take_star(r, d));
+    acme_judged_limit(r, &d->order, &d->judged, &d->ask);
     acme_caa_check(r, &d->order, caa_checked);
     return RC_OK;
 }

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "ca/issue.h"
 #include "crypto/crypto.h"
-#include "policy/policy.h"
 
 MSG(msg_form, "acme.identifier-form",
     "an identifier has to be an object with the texts \"type\" and \"value\"");
@@ -20,6 +19,11 @@ MSG(msg_address, "acme.identifier-address",
 MSG(msg_no_challenge, "acme.identifier-no-challenge",
     "policy rule \"{0}\" allows {1}, but none of its challenges can prove control of {2}; add one "
     "that can to the rule's \"challenges\", or ask for something else");
+
+MSG(msg_method, "acme.challenge-refused",
+    "policy rule \"{0}\" does not take {1} as proof of {2} any more; make a new order");
+MSG(msg_below, "acme.challenge-subdomains",
+    "no policy rule lets a proof of {0} count for what is below it any more; make a new order");
 
 enum { FOR_NAMES = 1, FOR_ADDRESSES = 2, FOR_WILDCARDS = 4, FOR_SUBDOMAINS = 8 };
 
@@ -104,22 +108,27 @@ unsigned acme_identifier_challenges(const struct acme_identifier *i, unsigned al
     return fit;
 }
 
-static enum rc judge_name(struct acme_request *r, struct acme_identifier *i, struct err *err)
+struct policy_query acme_policy_query(const struct acme_request *r, const struct store_name *name)
 {
-    struct policy_query q = {
-        .type = i->name.type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
-        .value = i->name.value,
-        .requester = r->x->req.client,
+    return (struct policy_query){
+        .type = name->type == STORE_NAME_IP ? POLICY_IP : POLICY_DNS,
+        .value = name->value,
+        .requester = r->client,
         .special = acme_special_open(r),
+        .account = id_str(&r->account.id),
         .eab = r->account.eab_key,
     };
-    struct policy_verdict verdict;
+}
 
-    TRY(policy_judge(r->acme->conf, &q, &verdict, err));
-    i->challenges = acme_identifier_challenges(i, verdict.challenges);
-    if (i->challenges)
+static enum rc judge_name(struct acme_request *r, struct acme_identifier *i, struct err *err)
+{
+    struct policy_query q = acme_policy_query(r, &i->name);
+
+    TRY(policy_judge(r->acme->policy, &q, &i->verdict, err));
+    i->challenges = acme_identifier_challenges(i, i->verdict.challenges);
+    if (i->challenges || i->verdict.vouched)
         return RC_OK;
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_challenge, verdict.rule,
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_challenge, i->verdict.rule,
                    i->name.value,
                    i->wildcard                     ? STR("a wildcard")
                    : i->name.type == STORE_NAME_IP ? STR("an address")
@@ -129,7 +138,8 @@ static enum rc judge_name(struct acme_request *r, struct acme_identifier *i, str
 enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i, struct err *err)
 {
     TRY(judge_name(r, i, err));
-    acme_subdomains_take(r, i);
+    if (i->verdict.terms->subdomains)
+        acme_subdomains_take(r, i);
     return RC_OK;
 }
 
@@ -137,6 +147,40 @@ enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifi
                                     struct err *err)
 {
     return acme_subdomains_take(r, i) ? RC_OK : judge_name(r, i, err);
+}
+
+enum rc acme_identifier_judge_again(struct acme_request *r, const struct store_authorization *z,
+                                    struct acme_identifier *i)
+{
+    *i = (struct acme_identifier){.name = z->name, .proven = z->name, .wildcard = z->wildcard};
+    i->subdomains = z->subdomains;
+    if (z->subdomains)
+        return acme_subdomains_judge(r, i)
+                   ? RC_OK
+                   : ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_below, z->name.value);
+    if (z->wildcard)
+        i->name.value = arena_printf(r->arena, "*.%.*s", STR_ARG(z->name.value));
+    TRY(i->name.value.p ? RC_OK : RC_NOMEM);
+    return judge_name(r, i, &r->err);
+}
+
+unsigned acme_challenge_bit(struct str type)
+{
+    for (unsigned c = 0; c < CONF_CHALLENGE_COUNT; c++)
+        if (str_eq(type, str_of(conf_challenge_name(c))))
+            return 1u << c;
+    return 0;
+}
+
+enum rc acme_identifier_judge_challenge(struct acme_request *r, const struct store_authorization *z,
+                                        struct str type)
+{
+    struct acme_identifier i;
+
+    TRY(acme_identifier_judge_again(r, z, &i));
+    if (i.challenges & acme_challenge_bit(type))
+        return RC_OK;
+    return ACME_ERR(r, RC_DENIED, "unauthorized", msg_method, i.verdict.rule, type, i.name.value);
 }
 
 static enum rc add_challenge(struct acme_request *r, const char *type, struct store_challenge *c)

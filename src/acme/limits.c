@@ -18,7 +18,7 @@ static enum rc find(struct acme_request *r, unsigned which, const struct policy_
                     struct policy_limits **out)
 {
     struct policy_limit_ask ask = {
-        .client = r->x->req.client,
+        .client = r->client,
         .account = id_str(&r->account.id),
         .eab = r->account.eab_key,
         .names = names,
@@ -49,6 +49,18 @@ static enum rc read_names(struct acme_request *r, const struct store_order *orde
     return RC_OK;
 }
 
+/* None for a renewal whose time has come. */
+static enum rc find_certificates(struct acme_request *r, const struct store_order *order, bool due,
+                                 struct policy_limits **out)
+{
+    struct policy_names names;
+
+    if (due)
+        return RC_OK;
+    TRY(read_names(r, order, &names));
+    return find(r, BY_CERTIFICATE, &names, out);
+}
+
 enum rc acme_limit_account(struct acme_request *r)
 {
     return find(r, 1u << CONF_LIMIT_ACCOUNTS_PER_NETWORK, NULL, &r->limits);
@@ -56,30 +68,21 @@ enum rc acme_limit_account(struct acme_request *r)
 
 enum rc acme_limit_order(struct acme_request *r, const struct store_order *order)
 {
-    struct policy_limits *certificates;
-    struct policy_names names;
-    bool due = false;
+    struct policy_limits *certificates = NULL;
+    struct acme_replaced replaced;
 
-    TRY(acme_replaces_due(r, order->replaces, &due));
-    if (due)
+    TRY(acme_replaces_find(r, order->replaces, &replaced));
+    TRY(find_certificates(r, order, replaced.due, &certificates));
+    if (!certificates)
         return RC_OK;
-    TRY(read_names(r, order, &names));
-    TRY(find(r, BY_CERTIFICATE, &names, &certificates));
     TRY(policy_limits_look(store_read(r->acme->store), certificates, r->now, &r->retry_at,
                            &r->err));
     return find(r, BY_ORDER, NULL, &r->limits);
 }
 
-enum rc acme_limit_certificate(struct acme_request *r, const struct store_order *order)
+enum rc acme_limit_certificate(struct acme_request *r, const struct store_order *order, bool due)
 {
-    struct policy_names names;
-    bool due = false;
-
-    TRY(acme_replaces_due(r, order->replaces, &due));
-    if (due)
-        return RC_OK;
-    TRY(read_names(r, order, &names));
-    return find(r, BY_CERTIFICATE, &names, &r->limits);
+    return find_certificates(r, order, due, &r->limits);
 }
 
 enum rc acme_limit_take(struct store_txn *txn, struct acme_request *r, struct err *err)

@@ -9,6 +9,8 @@ MSG(msg_wildcard, "acme.new-authorization-wildcard",
     "a wildcard cannot be authorized ahead of its order (RFC 8555 section 7.4.1); order {0}");
 MSG(msg_vouched, "acme.new-authorization-vouched",
     "the names of this account are this server's own sites, and need no authorization");
+MSG(msg_none, "acme.new-authorization-none",
+    "policy rule \"{0}\" wants no proof of {1}, so there is nothing to authorize; order it");
 
 struct ahead {
     struct acme_identifier identifier;
@@ -27,7 +29,10 @@ static enum rc read_identifier(struct acme_request *r, struct ahead *d)
     if (i->wildcard)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_wildcard, i->name.value);
     TRY(acme_subdomains_read_flag(r, value, i));
-    return acme_identifier_judge_ahead(r, i, &r->err);
+    TRY(acme_identifier_judge_ahead(r, i, &r->err));
+    if (i->challenges)
+        return RC_OK;
+    return ACME_ERR(r, RC_DENIED, "unauthorized", msg_none, i->verdict.rule, i->name.value);
 }
 
 static enum rc add(struct store_txn *txn, struct acme_request *r)

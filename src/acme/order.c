@@ -6,7 +6,6 @@
 #include "ca/issue.h"
 #include "ca/lock.h"
 #include "metrics/metrics.h"
-#include "policy/policy.h"
 
 MSG(msg_identifiers, "acme.identifiers",
     "\"identifiers\" has to be a list of 1 to {0} objects with \"type\" and \"value\"");
@@ -25,6 +24,12 @@ MSG(msg_profile, "acme.order-profile",
     "there is no profile \"{0}\"; \"meta\" in the directory lists the profiles that there are");
 MSG(msg_kind, "acme.order-kind",
     "profile \"{0}\" does not certify what {1} is; ask for another profile");
+MSG(msg_lifetime, "acme.order-lifetime",
+    "\"notAfter\" is {0}; the policy allows this order certificates until {1}; leave it out for "
+    "that");
+MSG(msg_star, "acme.order-star-lifetime",
+    "the certificates of this order would live for {0} seconds, with what comes before the nominal "
+    "date; the policy allows {1}; ask for a shorter \"lifetime\"");
 MSG(msg_open, "acme.orders-open",
     "this account has {0} orders that are neither finished nor expired and authorizations made "
     "ahead "
@@ -32,7 +37,8 @@ MSG(msg_open, "acme.orders-open",
 
 struct order_data {
     struct store_order order;
-    bool vouched; /* the names need no proof */
+    bool vouched;     /* the names are the gateway's sites, and need no proof */
+    struct str rules; /* that allow it, for the trail */
     struct acme_identifier *ids;
     struct store_authorization *authorizations;
     struct store_order_name *names;
@@ -214,16 +220,16 @@ static enum rc check_kind(struct acme_request *r, const struct order_data *d,
 static enum rc judge_one(struct acme_request *r, struct order_data *d, struct acme_identifier *i,
                          struct err *err)
 {
-    struct policy_query q = {.type = POLICY_DNS, .value = i->name.value};
+    struct policy_query q = acme_policy_query(r, &i->name);
     const struct conf_site *site;
 
     if (!d->vouched) {
         TRY(check_kind(r, d, i, err));
         return acme_identifier_judge(r, i, err);
     }
-    if (i->name.type == STORE_NAME_IP)
-        q.type = POLICY_IP;
-    TRY(policy_judge_vouched(r->acme->conf, &q, &site, err));
+    q.from = CONF_FROM_GATEWAY;
+    TRY(policy_judge_vouched(r->acme->conf, q.type, q.value, &site, err));
+    TRY(policy_judge(r->acme->policy, &q, &i->verdict, err));
     return arena_str(r->arena, site->profile, &d->order.profile);
 }
 
@@ -322,24 +328,28 @@ static bool shared(const struct order_data *d, size_t i, struct store_authorizat
 static enum rc add_authorization(struct acme_request *r, struct order_data *d, size_t i)
 {
     struct store_authorization *authz = &d->authorizations[i];
+    bool vouched = d->vouched || d->ids[i].verdict.vouched;
 
     d->names[i].name = d->ids[i].name;
     d->ids[i].reused = shared(d, i, authz);
     d->names[i].authorization = authz->id;
     if (d->ids[i].reused)
         return RC_OK;
-    TRY(acme_reuse_authorization(r, &d->ids[i], d->vouched, authz));
+    TRY(acme_reuse_authorization(r, &d->ids[i], vouched, authz));
     d->ids[i].reused = authz->id.z[0] != '\0';
     if (!d->ids[i].reused) {
         TRY(acme_identifier_authorization(r, &d->ids[i], authz));
-        authz->validated = d->vouched ? r->now : 0;
+        authz->validated = vouched ? r->now : 0;
     }
     d->names[i].authorization = authz->id;
-    if (!d->vouched)
+    if (!vouched)
         return RC_OK;
     authz->status = STORE_AUTHORIZATION_VALID;
     authz->n_challenges = 0;
-    return acme_vouch_evidence(r->arena, authz->name.value, &authz->evidence);
+    if (d->vouched)
+        return acme_vouch_evidence(r->arena, "gateway site", authz->name.value, &authz->evidence);
+    TRY(arena_str(r->arena, d->ids[i].verdict.rule, &d->ids[i].vouched_by));
+    return acme_vouch_evidence(r->arena, "key", r->account.eab_key, &authz->evidence);
 }
 
 /* Names that no single issuer may have are refused before anybody proves anything. */
@@ -378,6 +388,7 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
         json_put_str(&o, d->names[i].name.value);
     }
     json_end(&o);
+    json_kv_str(&o, "rules", d->rules);
     if (d->order.replaces.n)
         json_kv_str(&o, "replaces", d->order.replaces);
     if (d->order.star)
@@ -386,10 +397,11 @@ static enum rc add_order(struct store_txn *txn, struct acme_request *r)
     TRY(json_out_done(&o));
     TRY(store_order_add(txn, &d->order));
     TRY(acme_audit(txn, r, "order.created", "order", &d->order.id, buf_str(&detail)));
+    for (size_t i = 0; i < d->n; i++)
+        if (!d->ids[i].reused && d->authorizations[i].evidence.n)
+            TRY(acme_vouch_audit(txn, r, &d->authorizations[i], d->ids[i].vouched_by));
     if (d->order.status != STORE_ORDER_READY)
         return RC_OK;
-    for (size_t i = 0; d->vouched && i < d->n; i++)
-        TRY(acme_vouch_audit(txn, r, &d->authorizations[i]));
     return acme_audit(txn, r, "order.ready", "order", &d->order.id, (struct str){NULL, 0});
 }
 
@@ -421,7 +433,7 @@ static void settle(struct acme_request *r, struct order_data *d)
     o->names = d->names;
     o->n_names = d->n;
     o->created = r->now;
-    o->created_from = r->x->req.client;
+    o->created_from = r->client;
 }
 
 enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
@@ -436,6 +448,39 @@ enum rc acme_order_room(struct acme_request *r, uint64_t *out_open)
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_open,
                     arena_printf(r->arena, "%llu", (unsigned long long)room.n),
                     arena_printf(r->arena, "%llu", (unsigned long long)room.max));
+}
+
+/* What the client has asked for itself is refused where it is too long; otherwise the certificate
+ * is as short as it has to be (acme_judged_limit). */
+static enum rc check_life(struct acme_request *r, const struct store_order *order, when_t life)
+{
+    const struct store_star *star = order->star;
+    char text[WHEN_TEXT], limit[WHEN_TEXT];
+
+    if (order->not_after > r->now + life)
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_lifetime,
+                        str_of(when_text(order->not_after, text)),
+                        str_of(when_text(r->now + life, limit)));
+    if (star && star->lifetime + star->adjust > life)
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_star,
+                        arena_printf(r->arena, "%lld",
+                                     (long long)((star->lifetime + star->adjust) / WHEN_SECOND)),
+                        arena_printf(r->arena, "%lld", (long long)(life / WHEN_SECOND)));
+    return RC_OK;
+}
+
+/* What the rules say of all names together. */
+static enum rc judge_whole(struct acme_request *r, struct order_data *d)
+{
+    struct policy_whole w = {.profile = d->order.profile};
+    when_t life;
+
+    TRY(acme_whole(r, d->ids, d->n, &w));
+    TRY(policy_judge_whole(&w, &r->err));
+    life = policy_lifetime(&w);
+    if (life)
+        TRY(check_life(r, &d->order, life));
+    return acme_whole_rules(r->arena, &w, &d->rules);
 }
 
 /* Whoever would be refused in the end is refused before they prove anything. */
@@ -463,6 +508,7 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
     if (d->vouched && d->n > 1)
         return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_one_site,
                         arena_printf(r->arena, "%zu", d->n));
+    TRY(judge_whole(r, d));
     TRY(check_one_hierarchy(r, d));
     TRY(check_locks(r, d));
     return acme_replaces_read(r, d->ids, d->n, &d->order.replaces);

@@ -12,15 +12,12 @@
 #include "ca/issue.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
-#include "policy/policy.h"
 
 MSG(msg_form, "acme.preflight-form",
     "the payload has to have either \"identifier\", an object with \"type\" and \"value\", or "
     "\"challenge\", the URL of a challenge of this account that is pending");
 MSG(msg_challenge, "acme.preflight-challenge",
     "{0} is no challenge of this account that is pending; ask before it is answered");
-MSG(msg_below, "acme.preflight-subdomains",
-    "no policy rule lets a proof of {0} count for what is below it any more; make a new order");
 MSG(msg_running, "acme.preflight-running",
     "a look for this account is under way; ask again when it is answered");
 MSG(msg_busy, "acme.preflight-busy",
@@ -52,10 +49,7 @@ static bool same_account(const struct id *a, const struct id *b)
 /* Seconds until the oldest of those that count is an hour old. */
 static enum rc over(struct acme_request *r, const char *who, unsigned n, when_t oldest)
 {
-    when_t left = oldest + WHEN_HOUR - r->now;
-
-    http_header_addf(r->x, "Retry-After", "%lld",
-                     (long long)(left > 0 ? left / WHEN_SECOND : 0) + 1);
+    r->retry_at = oldest + WHEN_HOUR;
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_rate, str_of(who),
                     arena_printf(r->arena, "%u", n));
 }
@@ -139,23 +133,6 @@ static enum rc read_identifier(struct acme_request *r, const struct json *value,
     return ca_serves(r->acme->ca, &names, r->staging, &r->err);
 }
 
-/* Its name may be judged otherwise by now. */
-static enum rc judge_again(struct acme_request *r, struct preflight *d,
-                           const struct store_authorization *z)
-{
-    struct acme_identifier *i = &d->identifier;
-
-    *i = (struct acme_identifier){.name = z->name, .proven = z->name, .wildcard = z->wildcard};
-    if (z->subdomains && !acme_subdomains_allowed(r, &r->x->req.client, z->name.value))
-        return ACME_ERR(r, RC_DENIED, "rejectedIdentifier", msg_below, z->name.value);
-    if (z->subdomains)
-        return RC_OK;
-    if (z->wildcard)
-        i->name.value = arena_printf(r->arena, "*.%.*s", STR_ARG(z->name.value));
-    TRY(i->name.value.p ? RC_OK : RC_NOMEM);
-    return acme_identifier_judge(r, i, &r->err);
-}
-
 static enum rc load_challenge(struct acme_request *r, struct str url, struct store_challenge *c,
                               struct store_authorization *z)
 {
@@ -188,7 +165,7 @@ static enum rc read_challenge(struct acme_request *r, struct str url, struct pre
     const struct jose_jwk *jwk;
 
     TRY(load_challenge(r, url, &c, &z));
-    TRY(judge_again(r, d, &z));
+    TRY(acme_identifier_judge_again(r, &z, &d->identifier)); /* it may be judged otherwise by now */
     TRY(acme_keys_get(&r->acme->keys, r->account.jwk, &jwk));
     d->ask.challenge = c.type;
     d->ask.token = c.token;

@@ -217,28 +217,20 @@ enum rc acme_replaces_read(struct acme_request *r, const struct acme_identifier 
     return RC_OK;
 }
 
-enum rc acme_replaces_due(struct acme_request *r, struct str replaces, bool *out)
+enum rc acme_replaces_find(struct acme_request *r, struct str replaces, struct acme_replaced *out)
 {
     struct store_certificate cert;
     struct window w;
     enum rc rc = replaces.n ? find(r, replaces, &cert) : RC_NOTFOUND;
 
-    *out = false;
+    *out = (struct acme_replaced){.due = false};
     if (rc == RC_NOTFOUND)
         return RC_OK;
     TRY(rc);
     TRY(choose(r, &cert, &w));
-    *out = r->now >= w.first;
+    out->id = cert.id;
+    out->due = r->now >= w.first;
     return RC_OK;
-}
-
-enum rc acme_replaces_id(struct acme_request *r, const struct store_order *order, struct id *out)
-{
-    struct store_certificate cert;
-    enum rc rc = order->replaces.n ? find(r, order->replaces, &cert) : RC_NOTFOUND;
-
-    *out = rc == RC_OK ? cert.id : (struct id){""};
-    return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
 enum rc acme_replaces_once(struct store_txn *txn, struct acme_request *r, struct str replaces)

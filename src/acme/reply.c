@@ -144,9 +144,10 @@ void acme_reply_fail(struct acme_request *r, enum rc rc)
         r->err.rc = rc;
     log_reason(r);
     r->fresh = 0;
-    if (rc == RC_QUOTA && r->retry_at > r->now)
-        http_header_addf(r->x, "Retry-After", "%lld",
-                         (long long)((r->retry_at - r->now) / WHEN_SECOND) + 1);
+    if (rc == RC_QUOTA && r->retry_at) /* a whole second later at least */
+        http_header_addf(
+            r->x, "Retry-After", "%lld",
+            (long long)(r->retry_at > r->now ? (r->retry_at - r->now) / WHEN_SECOND : 0) + 1);
     add_common_headers(r);
     free_request(r);
     if (r->err.type && str_eq(str_of(r->err.type), STR("badSignatureAlgorithm")))
@@ -226,7 +227,7 @@ enum rc acme_audit(struct store_txn *txn, struct acme_request *r, const char *ac
         .object_kind = kind,
         .object = id_str(object),
         .request = id_str(&r->x->id),
-        .address = r->x->req.client,
+        .address = r->client,
         .detail = detail,
     };
 

@@ -290,6 +290,7 @@ void acme_request_run(struct acme *a, struct http_exchange *x)
     }
     r->acme = a;
     r->x = x;
+    r->client = x->req.client;
     r->arena = &x->arena;
     r->now = clock_now(ev_clock(a->ev));
     rc = run(r);

@@ -9,7 +9,17 @@
 
 enum { SAME_LOOK = 16 };
 
-static enum rc find(struct acme_request *r, const struct store_authorization_filter *filter,
+/* By a challenge that the rules take, if it is proven already. */
+static bool takes(const struct acme_identifier *i, const struct store_authorization *z)
+{
+    for (size_t k = 0; k < z->n_challenges; k++)
+        if (z->challenges[k].status == STORE_CHALLENGE_VALID)
+            return i->challenges & acme_challenge_bit(z->challenges[k].type);
+    return z->status == STORE_AUTHORIZATION_PENDING;
+}
+
+static enum rc find(struct acme_request *r, const struct acme_identifier *i,
+                    const struct store_authorization_filter *filter,
                     struct store_authorization *out)
 {
     struct store_cursor at = {0};
@@ -17,9 +27,10 @@ static enum rc find(struct acme_request *r, const struct store_authorization_fil
     size_t n;
 
     TRY(store_authorization_list(store_read(r->acme->store), r->arena, filter, &at, &list, &n));
-    for (size_t i = 0; i < n; i++)
-        if (list[i].evidence.n == 0) { /* our own word for the gateway's sites counts there only */
-            *out = list[i];
+    for (size_t k = 0; k < n; k++)
+        if (list[k].evidence.n == 0 && /* our own word counts for the order that it was for */
+            (filter->subdomains || takes(i, &list[k]))) {
+            *out = list[k];
             return RC_OK;
         }
     return RC_NOTFOUND;
@@ -34,14 +45,14 @@ static enum rc find_above(struct acme_request *r, const struct acme_identifier *
     struct str first;
     enum rc rc = RC_NOTFOUND;
 
-    if (name.type != STORE_NAME_DNS)
+    if (name.type != STORE_NAME_DNS || (i->verdict.terms && !i->verdict.terms->subdomains))
         return RC_NOTFOUND;
     filter->name = &name;
     filter->wildcard = false;
     filter->subdomains = true;
     while (rc == RC_NOTFOUND && str_cut(name.value, '.', &first, &name.value) && name.value.n)
-        if (acme_subdomains_allowed(r, &r->x->req.client, name.value))
-            rc = find(r, filter, out);
+        if (acme_subdomains_allowed(r, name.value))
+            rc = find(r, i, filter, out);
     filter->name = NULL;
     return rc;
 }
@@ -63,15 +74,15 @@ enum rc acme_reuse_authorization(struct acme_request *r, const struct acme_ident
 
     if (vouched)
         return RC_OK;
-    if (span) {
+    if (span && (!i->verdict.terms || i->verdict.terms->reuse)) {
         filter.validated_after = r->now - span;
-        rc = find(r, &filter, out);
+        rc = find(r, i, &filter, out);
     }
     if (rc == RC_NOTFOUND && r->account.ahead > r->now) {
         filter.validated_after = 0;
         filter.ahead = true;
         filter.statuses |= 1u << STORE_AUTHORIZATION_PENDING;
-        rc = find(r, &filter, out);
+        rc = find(r, i, &filter, out);
         if (rc == RC_NOTFOUND)
             rc = find_above(r, i, &filter, out);
     }

@@ -151,7 +151,7 @@ static void fill_ask(struct acme_request *r, struct revoke_data *d, int reason)
         .by = r->jws.jwk ? REVOCATION_BY_KEY : REVOCATION_BY_ACCOUNT,
         .actor = id_str(&r->account.id),
         .request = r->x->id,
-        .client = r->x->req.client,
+        .client = r->client,
     };
 }
 

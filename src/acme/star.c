@@ -173,7 +173,7 @@ static enum rc check_room(struct acme_request *r)
     TRY(store_star_count(store_read(r->acme->store), &r->account.id, r->now, &n));
     if (n < most)
         return RC_OK;
-    http_header_addf(r->x, "Retry-After", "%lld", (long long)(WHEN_HOUR / WHEN_SECOND));
+    r->retry_at = r->now + WHEN_HOUR;
     return ACME_ERR(r, RC_QUOTA, "rateLimited", msg_room,
                     arena_printf(r->arena, "%llu", (unsigned long long)n),
                     arena_printf(r->arena, "%llu", (unsigned long long)most));

@@ -26,6 +26,10 @@ enum {
 
 MSG(msg_account, "acme.star-account", "the account of the order is {0}");
 MSG(msg_authorization, "acme.star-authorization", "the authorization of {0} is {1}");
+MSG(msg_vouched, "acme.star-no-longer-vouched",
+    "{0} was never proven, because a policy rule took the word of the account's key for it, and "
+    "none "
+    "does any more");
 MSG(msg_below, "acme.star-subdomains",
     "no policy rule lets a proof of {0} count for what is below it any more");
 MSG(msg_revoked, "acme.star-revoked", "its certificate was revoked at {0}");
@@ -43,6 +47,8 @@ struct acme_renewal {
     struct acme_request r; /* nobody's: no exchange, the order's account */
     struct id id;
     struct store_order order;
+    struct acme_judged judged;
+    enum crypto_key_type key;
     struct ca_request ask;
     when_t now;
     bool ends; /* not worth another attempt */
@@ -184,7 +190,7 @@ static enum rc check_below(struct acme_renewal *w, const struct store_name *name
                            const struct store_authorization *z)
 {
     if (!z->subdomains || acme_name_eq(name, &z->name) ||
-        acme_subdomains_allowed(&w->r, &w->order.created_from, z->name.value))
+        acme_subdomains_allowed(&w->r, z->name.value))
         return RC_OK;
     return ACME_ERR(&w->r, RC_DENIED, "rejectedIdentifier", msg_below, z->name.value);
 }
@@ -212,6 +218,21 @@ static enum rc check_authorizations(struct acme_renewal *w)
     return RC_OK;
 }
 
+/* A rule that takes the word of a key may come back, as any other that allows a name may. */
+static enum rc check_vouched(struct acme_renewal *w)
+{
+    for (size_t i = 0; i < w->order.n_names; i++) {
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1024 * 1024);
+        struct store_authorization z;
+
+        TRY(store_authorization_get(store_read(w->r.acme->store), &a,
+                                    &w->order.names[i].authorization, &z));
+        if (z.evidence.n && !w->judged.names[i].vouched)
+            return ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_vouched, z.name.value);
+    }
+    return RC_OK;
+}
+
 /* Whoever revoked it (an operator: its owner cannot) wants no other in its place. */
 static enum rc check_last(struct acme_renewal *w)
 {
@@ -228,6 +249,15 @@ static enum rc check_last(struct acme_renewal *w)
                             str_of(when_text(c.revoked, at))));
 }
 
+static enum rc read_key(struct acme_renewal *w)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+    TRY(crypto_key_from_spki(w->order.star->spki, &key, NULL));
+    w->key = crypto_key_type(key);
+    return RC_OK;
+}
+
 static enum rc check(struct acme_renewal *w)
 {
     struct acme *a = w->r.acme;
@@ -237,12 +267,15 @@ static enum rc check(struct acme_renewal *w)
         return ends(w, ACME_ERR(&w->r, RC_DENIED, "autoRenewalExpired", msg_never));
     TRY(store_account_get(store_read(a->store), &w->arena, &w->order.account, account));
     w->r.staging = account->staging;
+    w->r.client = w->order.created_from;
     if (account->status != STORE_ACCOUNT_VALID)
         return ends(w, ACME_ERR(&w->r, RC_DENIED, "unauthorized", msg_account,
                                 str_of(store_account_status_text(account->status))));
     TRY(check_authorizations(w));
     TRY(check_last(w));
-    return acme_order_judge(&w->r, &w->order, &w->order.created_from, false, NULL);
+    TRY(read_key(w));
+    TRY(acme_order_judge(&w->r, &w->order, false, w->key, &w->judged));
+    return check_vouched(w);
 }
 
 /* ---- one renewal */
@@ -297,14 +330,13 @@ static enum rc fill_names(struct acme_renewal *w)
 static enum rc fill_ask(struct acme_renewal *w)
 {
     const struct store_order *o = &w->order;
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
 
-    TRY(crypto_key_from_spki(o->star->spki, &key, NULL));
     w->ask = (struct ca_request){
         .profile = o->profile,
         .spki = o->star->spki,
-        .key_type = crypto_key_type(key),
+        .key_type = w->key,
         .origin = STR("acme"),
+        .rules = w->judged.rules,
         .requester = o->created_from,
         .account = o->account,
         .order = o->id,
@@ -317,6 +349,7 @@ static enum rc fill_ask(struct acme_renewal *w)
     if (!w->ask.lineage.p)
         return RC_NOMEM;
     acme_star_span(o->star, w->now, &w->ask.not_before, &w->ask.not_after);
+    acme_judged_limit(&w->r, o, &w->judged, &w->ask);
     return fill_names(w);
 }
 

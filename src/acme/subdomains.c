@@ -6,7 +6,6 @@
 #include "acme/parts_int.h"
 #include "base/name.h"
 #include "ca/issue.h"
-#include "policy/policy.h"
 
 MSG(msg_flag, "acme.subdomains-flag",
     "\"subdomainAuthAllowed\" has to be true or false, and is for names (RFC 9444 section 4.2)");
@@ -51,26 +50,19 @@ enum rc acme_subdomains_read_ancestor(struct acme_request *r, const struct json 
     return arena_str(r->arena, str_of(name), &i->ancestor);
 }
 
-static bool judge(const struct acme_request *r, const struct addr *client, struct str domain,
-                  struct policy_verdict *out)
+static bool judge(const struct acme_request *r, struct str domain, struct policy_verdict *out)
 {
-    struct policy_query q = {
-        .type = POLICY_DNS,
-        .value = domain,
-        .requester = *client,
-        .special = acme_special_open(r),
-        .eab = r->account.eab_key,
-    };
+    struct store_name name = {STORE_NAME_DNS, domain};
+    struct policy_query q = acme_policy_query(r, &name);
 
-    return policy_judge_below(r->acme->conf, &q, out) == RC_OK;
+    return policy_judge_below(r->acme->policy, &q, out) == RC_OK;
 }
 
-bool acme_subdomains_allowed(const struct acme_request *r, const struct addr *client,
-                             struct str domain)
+bool acme_subdomains_allowed(const struct acme_request *r, struct str domain)
 {
     struct policy_verdict verdict;
 
-    return judge(r, client, domain, &verdict);
+    return judge(r, domain, &verdict);
 }
 
 struct str acme_subdomains_top(const struct acme_request *r, struct str name)
@@ -80,9 +72,17 @@ struct str acme_subdomains_top(const struct acme_request *r, struct str name)
     if (!acme_subdomains_offered(r->acme->conf))
         return top;
     while (str_cut(name, '.', &first, &name) && name.n)
-        if (acme_subdomains_allowed(r, &r->x->req.client, name))
+        if (acme_subdomains_allowed(r, name))
             top = name;
     return top;
+}
+
+bool acme_subdomains_judge(const struct acme_request *r, struct acme_identifier *i)
+{
+    if (!judge(r, i->proven.value, &i->verdict))
+        return false;
+    i->challenges = acme_identifier_challenges(i, i->verdict.challenges);
+    return true;
 }
 
 bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *i)
@@ -90,7 +90,7 @@ bool acme_subdomains_take(const struct acme_request *r, struct acme_identifier *
     struct acme_identifier above = *i;
     struct policy_verdict verdict;
 
-    if (i->ancestor.n == 0 || !judge(r, &r->x->req.client, i->ancestor, &verdict))
+    if (i->ancestor.n == 0 || !judge(r, i->ancestor, &verdict))
         return false;
     above.proven.value = i->ancestor;
     above.subdomains = true;

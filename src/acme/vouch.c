@@ -44,10 +44,10 @@ bool acme_vouches_for(const struct acme_request *r, const struct store_hash *thu
            memcmp(a->vouched.b, thumbprint->b, STORE_SHA256) == 0;
 }
 
-enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out)
+enum rc acme_vouch_evidence(struct arena *a, const char *what, struct str name, struct str *out)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(EVIDENCE_MAX);
-    struct str rule = arena_printf(a, "gateway site %.*s", STR_ARG(site));
+    struct str rule = arena_printf(a, "%s %.*s", what, STR_ARG(name));
     struct json_out o;
 
     if (!rule.p)
@@ -61,15 +61,21 @@ enum rc acme_vouch_evidence(struct arena *a, struct str site, struct str *out)
 }
 
 enum rc acme_vouch_audit(struct store_txn *txn, struct acme_request *r,
-                         const struct store_authorization *authz)
+                         const struct store_authorization *authz, struct str rule)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(EVIDENCE_MAX);
     struct json_out o;
 
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
-    json_kv_str(&o, "site", authz->name.value);
-    json_kv_z(&o, "rule", "gateway.sites");
+    if (rule.n) {
+        json_kv_str(&o, "name", authz->name.value);
+        json_kv_str(&o, "key", r->account.eab_key);
+        json_kv_str(&o, "rule", rule);
+    } else {
+        json_kv_str(&o, "site", authz->name.value);
+        json_kv_z(&o, "rule", "gateway.sites");
+    }
     json_end(&o);
     TRY(json_out_done(&o));
     return acme_audit(txn, r, "authorization.vouched", "authorization", &authz->id,

@@ -18,8 +18,10 @@ struct ca;
 struct ca_issuer;
 struct conf;
 struct ipc_status;
+struct policy;
 struct store;
 struct store_certificate;
+struct store_lock;
 
 enum { API_LIST_DEFAULT = 100, API_LIST_MAX = 1000 };
 
@@ -40,6 +42,7 @@ struct api_view {
     struct store *store;
     struct ca *ca;
     const struct conf *conf;
+    const struct policy *policy;        /* of conf */
     const struct ipc_status *processes; /* as the supervisor tells; NULL when it did not answer */
     bool signer;                        /* there is a channel to it */
     bool prober;
@@ -51,12 +54,16 @@ struct api_view {
 };
 
 /* {"version","node","boot","generation","organization","domain","healthy","frozen":[{"id","scope",
- * "value","renewals","automatic","reason","set_by","set"}...],"certificates":{...},"staging":
+ * "value","renewals","reason","set_by","set"}...],"certificates":{...},"staging":
  * {"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
  * "expires","address","program","attempts","under_way"}...]} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
+
+/* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and
+ * "lifted_reason" once it is. */
+void api_lock_put(struct json_out *o, const struct store_lock *lock);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
 enum rc api_doctor(const struct api_view *v, struct json_out *o);

@@ -112,18 +112,100 @@ static enum rc read_common_name(const struct json *args, struct arena *a, struct
 
 /* ---- whether it can be issued */
 
-/* One hierarchy for all names, and an issuer in it that was made for them. */
-static enum rc check_hierarchy(const struct api_view *v, const struct ca_request *r,
-                               struct arena *a, struct err *err)
+struct judged {
+    struct policy_verdict *verdicts;
+    struct str *names;
+    size_t n;
+};
+
+static enum rc judge_one(const struct api_view *v, struct policy_query *q, struct judged *j,
+                         struct err *err)
+{
+    TRY(policy_judge(v->policy, q, &j->verdicts[j->n], err));
+    j->names[j->n++] = q->value;
+    return RC_OK;
+}
+
+/* The hosts of all names, mail addresses and URIs included. */
+static enum rc judge_hosts(const struct api_view *v, const struct policy_names *names,
+                           struct arena *a, struct judged *j, struct err *err)
+{
+    struct policy_query q = {
+        .type = POLICY_DNS,
+        .from = CONF_FROM_OPERATORS,
+        .special = ca_hierarchy_open(v->ca, policy_space_text(POLICY_SPECIAL)),
+    };
+    char text[ADDR_TEXT];
+
+    for (size_t i = 0; i < names->n_dns; i++) {
+        q.value = names->dns[i];
+        TRY(judge_one(v, &q, j, err));
+    }
+    q.type = POLICY_IP;
+    for (size_t i = 0; i < names->n_ips; i++) {
+        TRY(arena_str(a, str_of(addr_text(&names->ips[i], text)), &q.value));
+        TRY(judge_one(v, &q, j, err));
+    }
+    return RC_OK;
+}
+
+/* Each rule once. */
+static enum rc name_rules(const struct judged *j, struct arena *a, struct str *out)
+{
+    struct str all = STR("");
+
+    for (size_t i = 0; i < j->n; i++) {
+        size_t k = 0;
+
+        while (!str_eq(j->verdicts[k].rule, j->verdicts[i].rule))
+            k++;
+        if (k < i)
+            continue;
+        all = arena_printf(a, "%.*s%s%.*s", STR_ARG(all), all.n ? ", " : "",
+                           STR_ARG(j->verdicts[i].rule));
+        if (!all.p)
+            return RC_NOMEM;
+    }
+    *out = all;
+    return RC_OK;
+}
+
+static enum rc judge(const struct api_view *v, struct api_signing *s,
+                     const struct policy_names *names, struct arena *a, struct err *err)
+{
+    size_t n = names->n_dns + names->n_ips;
+    struct judged j = {.verdicts = ARENA_ARRAY(a, struct policy_verdict, n),
+                       .names = ARENA_ARRAY(a, struct str, n)};
+    struct policy_whole w = {.profile = s->profile->name,
+                             .key_algorithm = ca_leaf_algorithm(s->csr.key_type)};
+    when_t life;
+
+    if (!j.verdicts || !j.names)
+        return RC_NOMEM;
+    TRY(judge_hosts(v, names, a, &j, err));
+    w.names = j.names;
+    w.verdicts = j.verdicts;
+    w.n = j.n;
+    TRY(policy_judge_whole(&w, err));
+    life = policy_lifetime(&w);
+    if (life)
+        s->request.not_after = v->now - s->profile->backdate + life - WHEN_SECOND;
+    return name_rules(&j, a, &s->request.rules);
+}
+
+/* One hierarchy for all names, an issuer in it that was made for them, and the policy's rules. */
+static enum rc check_hosts(const struct api_view *v, struct api_signing *s, struct arena *a,
+                           struct err *err)
 {
     struct policy_names names;
 
-    TRY(ca_request_hosts(r, a, &names));
-    return ca_serves(v->ca, &names, false, err);
+    TRY(ca_request_hosts(&s->request, a, &names));
+    TRY(ca_serves(v->ca, &names, false, err));
+    return judge(v, s, &names, a, err);
 }
 
 /* What ca_issue and the signer would refuse, before anything is reserved. */
-static enum rc check(const struct api_view *v, const struct api_signing *s, struct arena *a,
+static enum rc check(const struct api_view *v, struct api_signing *s, struct arena *a,
                      struct err *err)
 {
     const struct ca_request *r = &s->request;
@@ -141,7 +223,7 @@ static enum rc check(const struct api_view *v, const struct api_signing *s, stru
 
     TRY(ca_leaf_check_key(s->profile, s->csr.key_type, s->csr.key_bits, err));
     TRY(ca_leaf_check_names(&leaf, s->profile, err));
-    return check_hierarchy(v, r, a, err);
+    return check_hosts(v, s, a, err);
 }
 
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
@@ -192,6 +274,7 @@ void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *
                             struct json_out *o)
 {
     when_t from = v->now - s->profile->backdate;
+    when_t to = from + s->profile->lifetime - WHEN_SECOND;
 
     json_obj(o);
     json_kv_bool(o, "dry_run", true);
@@ -199,6 +282,8 @@ void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *
     json_kv_str(o, "profile", s->profile->name);
     json_kv_z(o, "key", crypto_key_type_text(s->csr.key_type));
     json_kv_when(o, "not_before", from);
-    json_kv_when(o, "not_after", from + s->profile->lifetime - WHEN_SECOND);
+    json_kv_when(o, "not_after",
+                 s->request.not_after && s->request.not_after < to ? s->request.not_after : to);
+    json_kv_str(o, "rules", s->request.rules);
     json_end(o);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An operator has a request signed: what is asked for, read and held against the configuration. The
- * policy plays no part: it says what clients may have, and the operator writes it. Profiles and the
- * hierarchies' names hold for everybody, the signer's rules all the more. */
+ * policy is asked as for everybody (rules with "operators" in `from`; while there are none, it lets
+ * them have what the hierarchies allow). Profiles and the hierarchies' names hold for everybody,
+ * the signer's rules all the more. */
 #pragma once
 
 #include "api/admin.h"
@@ -18,8 +19,8 @@ struct api_signing {
 /* `args`: {"csr": DER as base64url, "profile", "names": [texts] instead of those in the request,
  * "common_name", "reason", "owner", "team", "service"}; all but "csr" may be left out. Everything
  * is copied into the arena. RC_PARSE, RC_INVAL, RC_NOTFOUND (profile), RC_DENIED, as
- * x509_csr_parse, ca_leaf_check_key and ca_leaf_check_names, or a name outside of what the CA
- * vouches for. */
+ * x509_csr_parse, ca_leaf_check_key and ca_leaf_check_names, as policy_judge, or a name outside of
+ * what the CA vouches for. */
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
                            struct api_signing *out, struct err *err);
 /* {"dry_run": true, "names", "profile", "key", "not_before", "not_after"} */

@@ -176,6 +176,23 @@ static size_t locks_that_hold(const struct api_view *v, struct arena *a, struct 
     return store_lock_active(store_read(v->store), a, out, &n) == RC_OK ? n : 0;
 }
 
+void api_lock_put(struct json_out *o, const struct store_lock *lock)
+{
+    json_kv_id(o, "id", &lock->id);
+    json_kv_z(o, "scope", store_lock_scope_text(lock->scope));
+    if (lock->value.n)
+        json_kv_str(o, "value", lock->value);
+    json_kv_bool(o, "renewals", lock->renewals);
+    json_kv_str(o, "reason", lock->reason);
+    json_kv_str(o, "set_by", lock->set_by);
+    json_kv_when(o, "set", lock->set);
+    if (lock->lifted) {
+        json_kv_when(o, "lifted", lock->lifted);
+        json_kv_str(o, "lifted_by", lock->lifted_by);
+        json_kv_str(o, "lifted_reason", lock->lifted_why);
+    }
+}
+
 static void put_locks(const struct api_view *v, struct json_out *o)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
@@ -186,14 +203,7 @@ static void put_locks(const struct api_view *v, struct json_out *o)
     json_arr(o);
     for (size_t i = 0; i < n; i++) {
         json_obj(o);
-        json_kv_id(o, "id", &locks[i].id);
-        json_kv_z(o, "scope", store_lock_scope_text(locks[i].scope));
-        json_kv_str(o, "value", locks[i].value);
-        json_kv_bool(o, "renewals", locks[i].renewals);
-        json_kv_bool(o, "automatic", locks[i].automatic);
-        json_kv_str(o, "reason", locks[i].reason);
-        json_kv_str(o, "set_by", locks[i].set_by);
-        json_kv_when(o, "set", locks[i].set);
+        api_lock_put(o, &locks[i]);
         json_end(o);
     }
     json_end(o);
@@ -476,13 +486,11 @@ static void check_locks(const struct api_view *v, struct findings *f)
     size_t n = locks_that_hold(v, &a, &locks);
 
     for (size_t i = 0; i < n; i++) {
-        struct str by = locks[i].automatic ? STR("the server itself") : locks[i].set_by;
-
         buf_reset(&b);
         buf_printf(&b, "issuance is frozen (%s%s%.*s) since %s, by %.*s: %.*s",
                    store_lock_scope_text(locks[i].scope), locks[i].value.n ? " " : "",
-                   STR_ARG(locks[i].value), when_text(locks[i].set, since), STR_ARG(by),
-                   STR_ARG(locks[i].reason));
+                   STR_ARG(locks[i].value), when_text(locks[i].set, since),
+                   STR_ARG(locks[i].set_by), STR_ARG(locks[i].reason));
         finding(f, "issuance", "warning", buf_z(&b), "autarky issuance status");
     }
     if (n == 0)

@@ -172,23 +172,6 @@ enum rc note_parse(struct str text, struct note *out, struct err *err)
     return RC_OK;
 }
 
-enum rc note_next(struct str *rest, struct str *out)
-{
-    struct str s = *rest;
-    size_t at = 0, empty = 0;
-
-    while (s.n && s.p[0] == '\n')
-        s = str_skip(s, 1);
-    if (s.n == 0)
-        return RC_NOTFOUND;
-    /* Up to the second empty line, or the end: the first one is before the signatures. */
-    for (; at < s.n && empty < 2; at++)
-        empty += s.p[at] == '\n' && (at + 1 == s.n || s.p[at + 1] == '\n');
-    *out = str_head(s, at);
-    *rest = str_skip(s, at);
-    return RC_OK;
-}
-
 static enum rc check(const struct note *n, const struct note_key *key, struct str bytes)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(NOTE_MAX + SIGNED_MAX);

@@ -50,9 +50,6 @@ struct note {
 };
 /* One note, exactly; all borrowed. RC_PARSE for what is no checkpoint of this form, RC_TOOBIG. */
 enum rc note_parse(struct str text, struct note *out, struct err *err);
-/* Takes the next note off the front of many with empty lines between them. RC_NOTFOUND at the end.
- */
-enum rc note_next(struct str *rest, struct str *out);
 /* RC_OK when one of its signatures is by that key and holds; RC_NOTFOUND when none is by that key,
  * RC_DENIED when one is and does not hold. */
 enum rc note_verify(const struct note *n, const struct note_key *key);

@@ -44,27 +44,19 @@ unsigned tree_frontier_len(uint64_t size)
     return (unsigned)__builtin_popcountll(size);
 }
 
-enum rc tree_add_whole(struct tree *t, unsigned height, const struct tree_hash *root)
-{
-    uint64_t width = UINT64_C(1) << height;
-    unsigned n = tree_frontier_len(t->size);
-    struct tree_hash hash = *root;
-
-    if (t->size >= TREE_SIZE_MAX || height >= TREE_DEPTH_MAX - 1)
-        return RC_TOOBIG;
-    if (t->size % width != 0)
-        return RC_INVAL;
-    /* Like a carry: a subtree of the same height at the end becomes one with it. */
-    for (uint64_t rest = t->size / width; rest & 1; rest >>= 1)
-        TRY(tree_node(&t->frontier[--n], &hash, &hash));
-    t->frontier[n] = hash;
-    t->size += width;
-    return RC_OK;
-}
-
 enum rc tree_add(struct tree *t, const struct tree_hash *leaf)
 {
-    return tree_add_whole(t, 0, leaf);
+    unsigned n = tree_frontier_len(t->size);
+    struct tree_hash hash = *leaf;
+
+    if (t->size >= TREE_SIZE_MAX)
+        return RC_TOOBIG;
+    /* Like a carry: a subtree of the same height at the end becomes one with it. */
+    for (uint64_t rest = t->size; rest & 1; rest >>= 1)
+        TRY(tree_node(&t->frontier[--n], &hash, &hash));
+    t->frontier[n] = hash;
+    t->size++;
+    return RC_OK;
 }
 
 enum rc tree_root(const struct tree *t, struct tree_hash *out)

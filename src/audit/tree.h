@@ -35,8 +35,6 @@ struct tree {
 unsigned tree_frontier_len(uint64_t size);
 /* Adds one leaf. RC_TOOBIG at TREE_SIZE_MAX. */
 enum rc tree_add(struct tree *t, const struct tree_hash *leaf);
-/* Adds a whole subtree of 2^height leaves; RC_INVAL unless the size is a multiple of that. */
-enum rc tree_add_whole(struct tree *t, unsigned height, const struct tree_hash *root);
 /* The tree's head; of none, SHA-256 of nothing. */
 enum rc tree_root(const struct tree *t, struct tree_hash *out);
 

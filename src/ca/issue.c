@@ -186,7 +186,7 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
     struct str *texts[] = {&job->req.profile, &job->req.spki,    &job->req.common_name,
                            &job->req.origin,  &job->req.reason,  &job->req.owner,
                            &job->req.team,    &job->req.service, &job->req.lineage,
-                           &job->req.asker};
+                           &job->req.asker,   &job->req.rules};
 
     job->req = *req;
     if (!ips)
@@ -363,6 +363,8 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     json_kv_z(&o, "serial", x509_serial_text(&job->leaf.serial, serial));
     json_kv_str(&o, "issuer", job->issuer->ref);
     json_kv_str(&o, "profile", job->req.profile);
+    if (job->req.rules.n)
+        json_kv_str(&o, "rules", job->req.rules);
     json_kv_str(&o, "origin", job->req.origin);
     json_kv_id(&o, "order", &job->req.order);
     json_key(&o, "names");

@@ -73,6 +73,7 @@ struct ca_request {
     struct str common_name; /* empty: as the profile has it */
     bool staging;           /* by an issuer of the staging hierarchy */
     struct str origin;      /* "acme", "system", "operator" ... */
+    struct str rules;       /* of the policy, that allowed it, for the trail; empty: none did */
     struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id account;

@@ -112,8 +112,7 @@ static enum rc denied(struct arena *a, const struct store_lock *lock, struct err
     if (!to_whom.p)
         return RC_NOMEM;
     return PROBLEM(err, RC_DENIED, "unauthorized", msg_locked, to_whom,
-                   str_of(when_text(lock->set, since)),
-                   lock->automatic ? STR("the server itself") : lock->set_by, lock->reason,
+                   str_of(when_text(lock->set, since)), lock->set_by, lock->reason,
                    lock->renewals ? STR("renewals are stopped as well")
                                   : STR("renewals of the names of a valid certificate go on"),
                    id_str(&lock->id));

@@ -104,6 +104,8 @@ static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
     json_kv_id(&o, "account", &job->req.account);
     json_kv_id(&o, "issuance", &job->issuance.id);
     json_kv_str(&o, "origin", job->req.origin);
+    if (job->req.rules.n)
+        json_kv_str(&o, "rules", job->req.rules);
     if (job->replaces.z[0])
         json_kv_id(&o, "replaces", &job->replaces);
     json_kv_b64url(&o, "sha256", str_bytes(job->cert.fingerprint.b, STORE_SHA256));

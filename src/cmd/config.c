@@ -10,6 +10,7 @@
 #include "conf/load.h"
 #include "conf/text.h"
 #include "json/out.h"
+#include "policy/policy.h"
 
 enum { TEXT_MAX = 1024 * 1024 };
 
@@ -127,6 +128,21 @@ static enum rc check_rules(const struct cmd_args *args, const struct conf *conf,
     return RC_INVAL;
 }
 
+/* Rules that are right one by one may be too many together. */
+static enum rc check_policy(const struct conf *conf, struct buf *problems)
+{
+    CLEANUP(policy_unrefp) struct policy *policy = NULL;
+    struct err err = ERR_INIT;
+    enum rc rc = policy_new(conf, &policy, &err);
+
+    if (rc == RC_OK)
+        return rc;
+    err.rc = rc;
+    err_text(&err, problems);
+    buf_putz(problems, "\n");
+    return RC_INVAL;
+}
+
 int cmd_config_check(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
@@ -135,6 +151,8 @@ int cmd_config_check(const struct cmd_args *args)
 
     if (rc == RC_OK)
         rc = check_rules(args, conf, &problems);
+    if (rc == RC_OK)
+        rc = check_policy(conf, &problems);
 
     if (cmd_json(args) && put_json(rc == RC_OK, buf_str(&problems)) != RC_OK)
         return cmd_failf("the findings cannot be shown: out of memory");

@@ -6,15 +6,13 @@
 
 static void print_lock(const struct json *lock)
 {
-    bool renewals = false, automatic = false;
+    bool renewals = false;
     struct str value = json_shown(lock, "value"), lifted = json_shown(lock, "lifted");
 
-    IGNORE_RC(json_bool(json_get(lock, "renewals"), &renewals));   /* false */
-    IGNORE_RC(json_bool(json_get(lock, "automatic"), &automatic)); /* false */
+    IGNORE_RC(json_bool(json_get(lock, "renewals"), &renewals)); /* false */
     printf("%.*s  %.*s%s%.*s since %.*s, by %.*s: %.*s (%s)\n", STR_ARG(json_shown(lock, "id")),
            STR_ARG(json_shown(lock, "scope")), value.n ? " " : "", STR_ARG(value),
-           STR_ARG(json_shown(lock, "set")),
-           STR_ARG(automatic ? STR("the server") : json_shown(lock, "set_by")),
+           STR_ARG(json_shown(lock, "set")), STR_ARG(json_shown(lock, "set_by")),
            STR_ARG(json_shown(lock, "reason")),
            renewals ? "renewals stopped as well" : "renewals go on");
     if (lifted.n)

@@ -168,6 +168,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",
                         "wait a random time up to this first, as in 10m; for timers"},
+    [CMD_OPT_FROM] = {"--from", "WHO",
+                      "the address that the request comes from; or gateway, operators"},
 };
 
 static const struct cmd_row rows[] = {
@@ -345,6 +347,16 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
      cmd_renewal_list},
+    {"policy", "check", "find rules that cannot be meant so",
+     "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
+     "certified, and that are wider than is likely to be meant; what to do, for each. Ends with\n"
+     "status 2 when there is one. Of the configuration in the file, as is explain.",
+     NULL, 0, cmd_policy_check},
+    {"policy", "explain", "show which rule decides about a name, and why",
+     "All rules that have the name, and what each says; several --name are looked at as one\n"
+     "certificate. With --account the running server is asked for the key that it was made with,\n"
+     "unless --eab says it.",
+     NULL, OPT(ACCOUNT) | OPT(CERT_NAME) | OPT(EAB) | OPT(FROM) | OPT(PROFILE), cmd_policy_explain},
     {"issuance", "freeze", "issue nothing more, or nothing for a part of it",
      "Everything, or what --zone, --issuer or --account names. Orders that are refused say since\n"
      "when, by whom and why. Certificates that the server itself lives on are not concerned.",

@@ -61,6 +61,14 @@ bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profi
     return tells(conf, profile, CONF_REVOCATION_OCSP);
 }
 
+const struct conf_group *conf_group_find(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->n_groups; i++)
+        if (str_eq(conf->groups[i].name, name))
+            return &conf->groups[i];
+    return NULL;
+}
+
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name)
 {
     for (size_t i = 0; i < conf->gateway.n_sites; i++)

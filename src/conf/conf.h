@@ -52,6 +52,8 @@ struct conf {
     size_t n_probers;
     const struct conf_profile *profiles; /* sorted by name; the built-in ones always exist */
     size_t n_profiles;
+    const struct conf_group *groups;
+    size_t n_groups;
     const struct conf_rule *policy;
     size_t n_policy;
     struct {
@@ -148,11 +150,15 @@ static inline void conf_unrefp(const struct conf **conf)
     conf_unref(*conf);
 }
 
+/* Its key below `limits`. */
+const char *conf_limit_text(enum conf_limit limit);
 /* NULL when there is no profile of that name. */
 const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);
 /* What the profile's revocation comes to. */
 bool conf_profile_crl(const struct conf *conf, const struct conf_profile *profile);
 bool conf_profile_ocsp(const struct conf *conf, const struct conf_profile *profile);
+/* NULL when there is no group of that name. */
+const struct conf_group *conf_group_find(const struct conf *conf, struct str name);
 /* The prober whose zone is the longest that holds the canonical name, or whose network the
  * narrowest that holds the address (canonical text as well); NULL: that of this host. */
 const struct conf_prober *conf_prober_for(const struct conf *conf, struct str identifier);

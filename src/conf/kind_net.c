@@ -22,7 +22,11 @@ MSG(msg_suffix, "conf.public-domain",
     "domain, as in hospital.{0}");
 MSG(msg_not_single, "conf.not-single", "\"{0}\" has a dot; a name of a single label is needed");
 MSG(msg_pattern, "conf.pattern",
-    "\"{0}\" is no pattern: a name, \"*.\" and a name, or \"*\" alone are");
+    "\"{0}\" is no pattern: a name, \"*.\" and a name, or \"*\" alone are, and names with a \"*\" "
+    "inside of a label, as in web-*.hospital.example");
+MSG(msg_stars, "conf.pattern-stars",
+    "\"{0}\" is no pattern: behind a \"*.\" in front it may have {1} stars, never two of them side "
+    "by side and none in the last label");
 MSG(msg_net, "conf.net", "\"{0}\" is no network, as in 10.1.0.0/16, 2001:db8::/32 or 10.1.2.3");
 MSG(msg_net_host, "conf.net-host", "\"{0}\" has bits set behind its prefix; the network is {1}");
 MSG(msg_listen, "conf.listen", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
@@ -115,6 +119,45 @@ static enum rc parse_zone(const struct conf_key *key, const struct conf_scalar *
     return parse_host(key, in, a, out, err);
 }
 
+/* Behind the front there are not too many of them, none beside another, none in the last label. */
+static bool stars_right(struct str s, size_t front)
+{
+    size_t stars = 0, last = 0;
+
+    for (size_t i = 0; i + 1 < s.n; i++)
+        last = s.p[i] == '.' ? i : last;
+    for (size_t i = front; i < s.n; i++) {
+        if (s.p[i] != '*')
+            continue;
+        if (++stars > CONF_PATTERN_STARS_MAX || i >= last || (i > front && s.p[i - 1] == '*'))
+            return false;
+    }
+    return true;
+}
+
+/* Stars inside: each could be any letter, so what has one in its place has to be a name. */
+static enum rc parse_glob(struct str s, char name[static NAME_MAX_BYTES + 1], struct err *err)
+{
+    size_t front = str_starts(s, STR("*.")) ? 2 : 0;
+    char filled[NAME_MAX_BYTES + 2];
+    struct str shown = conf_shown(s);
+    enum rc rc;
+
+    if (s.n >= sizeof(filled))
+        return name_error(RC_TOOBIG, s, err);
+    if (!stars_right(s, front))
+        return ERR(err, RC_INVAL, msg_stars, shown, STR("4"));
+    for (size_t i = 0; i < s.n; i++)
+        filled[i] = (char)(i >= front && s.p[i] == '*' ? 'x' : s.p[i]);
+    rc = name_canonical(str_bytes(filled, s.n), true, name);
+    if (rc != RC_OK)
+        return rc == RC_PARSE ? ERR(err, RC_INVAL, msg_pattern, shown) : name_error(rc, s, err);
+    for (size_t i = front; name[i]; i++)
+        if (s.p[i] == '*')
+            name[i] = '*';
+    return RC_OK;
+}
+
 static enum rc parse_pattern(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
                              void *out, struct err *err)
 {
@@ -123,6 +166,11 @@ static enum rc parse_pattern(const struct conf_key *, const struct conf_scalar *
 
     if (str_eq(in->s, STR("*")))
         return conf_store_str(a, in->s, out);
+    if (str_find(str_skip(in->s, 1), '*') + 1 < in->s.n ||
+        (str_starts(in->s, STR("*")) && !str_starts(in->s, STR("*.")))) {
+        TRY(parse_glob(in->s, name, err));
+        return conf_store_str(a, str_of(name), out);
+    }
     rc = name_canonical(in->s, true, name);
     if (rc == RC_PARSE)
         return ERR(err, RC_INVAL, msg_pattern, conf_shown(in->s));

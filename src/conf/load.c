@@ -32,11 +32,6 @@ MSG(msg_resolver_servers, "conf.resolver-servers",
     "without");
 MSG(msg_resolver_agree, "conf.resolver-agree",
     "the zone {0} wants {1} servers to agree, and names fewer");
-MSG(msg_rule_url, "conf.rule-needs-url",
-    "rule \"{0}\" has {1}, whose record depends on the account's URL: set `urls.api`");
-MSG(msg_rule_issuers, "conf.rule-issuers",
-    "rule \"{0}\" has dns-persist-01, whose challenges can name ten domains of this CA at most: "
-    "list fewer in `acme.caa_identities`");
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum {
@@ -479,32 +474,6 @@ static enum rc check_resolvers(struct loader *l, const struct conf_node *root,
     return RC_OK;
 }
 
-static enum rc check_challenges(struct loader *l, const struct conf_node *n,
-                                const struct conf *conf, const struct conf_rule *rule)
-{
-    static const unsigned of_account[] = {CONF_CHALLENGE_DNS_ACCOUNT_01,
-                                          CONF_CHALLENGE_DNS_PERSIST_01};
-
-    for (size_t i = 0; i < sizeof(of_account) / sizeof(of_account[0]); i++)
-        if (!conf->urls.api.n && rule->challenges & 1u << of_account[i])
-            TRY(COMPLAIN(l, n, msg_rule_url, rule->name,
-                         str_of(conf_challenge_name(of_account[i]))));
-    if (rule->challenges & 1u << CONF_CHALLENGE_DNS_PERSIST_01 &&
-        conf->acme.caa_identities.n > CONF_PERSIST_ISSUERS_MAX)
-        return COMPLAIN(l, n, msg_rule_issuers, rule->name);
-    return RC_OK;
-}
-
-static enum rc check_policy(struct loader *l, const struct conf_node *root, const struct conf *conf)
-{
-    const struct conf_node *list = conf_node_get(root, STR("policy"));
-    const struct conf_node *n = list ? list->first : NULL;
-
-    for (size_t i = 0; n && !l->report->n && i < conf->n_policy; i++, n = n->next)
-        TRY(check_challenges(l, n, conf, &conf->policy[i]));
-    return RC_OK;
-}
-
 /* What only several values together show. */
 static enum rc check_together(struct loader *l, const struct conf_node *root,
                               const struct conf *conf)
@@ -516,7 +485,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     TRY(check_sites(l, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
-    TRY(check_policy(l, root, conf));
+    TRY(conf_check_rules(l->report, root, conf));
     TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
         return RC_OK;

@@ -8,12 +8,8 @@
 #include "base/str.h"
 #include "base/when.h"
 #include "conf/profile.h"
+#include "conf/rules.h"
 #include "conf/value.h"
-
-struct conf_nets {
-    const struct addr_net *p;
-    size_t n;
-};
 
 struct conf_numbers {
     const uint64_t *p;
@@ -21,20 +17,6 @@ struct conf_numbers {
 };
 
 enum conf_database { CONF_DATABASE_SQLITE };
-
-/* One rule of the policy. Rules are tried in order; a name that no rule allows is refused, and
- * without any rule all names are. */
-struct conf_rule {
-    struct str name; /* for messages and the audit trail; unique */
-    /* At least one: "host.d" itself, "*.d" everything below d, "*" every name. */
-    struct conf_strs allow;
-    struct conf_nets networks;  /* where the request may come from; none: from anywhere */
-    unsigned challenges;        /* bit 1 << enum conf_challenge; never 0 */
-    struct conf_nets addresses; /* that certificates may name */
-    bool wildcards;             /* "*.a.d" fits "*.d" */
-    bool subdomains;            /* a proof for d may count for all below it (RFC 9444) */
-    struct conf_strs eab;       /* names of keys one of which the account must have; none: any */
-};
 
 enum conf_binding { CONF_BINDING_OPTIONAL, CONF_BINDING_REQUIRED };
 

@@ -11,6 +11,11 @@ struct conf_ports {
     size_t n;
 };
 
+struct conf_nets {
+    const struct addr_net *p;
+    size_t n;
+};
+
 enum conf_resolver_mode {
     CONF_RESOLVER_RECURSIVE,     /* ask these servers to find out */
     CONF_RESOLVER_AUTHORITATIVE, /* these servers hold the zone: ask without recursion */

@@ -25,57 +25,19 @@ static const struct conf_take in_issuers = {CONF_LIVE, "", &msg_in_issuers};
 static const struct conf_take next_issuer = {CONF_LIVE, "", &msg_next_issuer};
 static const struct conf_take in_database = {CONF_REFUSED, "", &msg_in_database};
 
-static const char *const https[] = {"https", NULL};
-static const char *const http[] = {"http", NULL};
-static const char *const web[] = {"https", "http", NULL};
-static const char *const no_yes[] = {"no", "yes", NULL};
-static const char *const constraints[] = {"critical", "noncritical", "none", NULL};
-static const char *const databases[] = {"sqlite", NULL};
-static const char *const resolver_modes[] = {"recursive", "authoritative", NULL};
-static const char *const curves[] = {"p256", "p384", NULL};
-static const char *const mldsa[] = {"44", "65", "87", NULL};
-static const char *const key_usages[] = {"digitalSignature", "nonRepudiation", "keyEncipherment",
-                                         "dataEncipherment", "keyAgreement",   NULL};
-static const char *const extended_usages[] = {"serverAuth", "clientAuth", NULL};
-static const char *const sans[] = {"dns", "ip", "email", "uri", NULL};
-static const char *const common_names[] = {"name", "text", "none", NULL};
-static const char *const revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
-static const char *const key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
-static const char *const site_keys[] = {"rsa", "ecdsa", NULL};
-static const char *const challenges[] = {"http-01",        "dns-01",         "tls-alpn-01",
-                                         "dns-account-01", "dns-persist-01", NULL};
-static const char *const caa_modes[] = {"check", "strict", "off", NULL};
-static const char *const bindings[] = {"optional", "required", NULL};
-static const char *const passphrase_froms[] = {"credential", "file", "prompt", NULL};
-static const char *const switches[] = {"off", "on", NULL};
-static const char *const two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
-                                          "issuance.thaw", NULL};
-static const char *const limits[] = {
-    "accounts_per_network",  "orders_per_account",     "orders_per_network", "certificates_per_eab",
-    "certificates_per_zone", "certificates_per_names", "certificates",       NULL};
-static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const log_formats[] = {"text", "json", NULL};
-
-static_assert(sizeof(key_algorithms) / sizeof(char *) == CONF_KEY_COUNT + 1);
-static_assert(sizeof(curves) / sizeof(char *) == CONF_CURVE_COUNT + 1);
-static_assert(sizeof(mldsa) / sizeof(char *) == CONF_MLDSA_COUNT + 1);
-static_assert(sizeof(key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
-static_assert(sizeof(extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
-static_assert(sizeof(sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
-static_assert(sizeof(site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
-static_assert(sizeof(two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
-static_assert(sizeof(limits) / sizeof(char *) == CONF_LIMITS + 1);
-static_assert(sizeof(challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 1);
 /* Choices are stored as unsigned, lists as struct conf_list. */
 static_assert(sizeof(enum conf_database) == sizeof(unsigned));
 static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
+static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
+static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
 ADJACENT(struct conf, probers, n_probers);
 ADJACENT(struct conf, profiles, n_profiles);
+ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
@@ -135,10 +97,11 @@ const struct conf_key conf_schema[] = {
      .help = "Names of a single label, each by itself, that the CA may vouch for as well"},
 
     MAP_OF_KEYS("urls"),
-    {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url), .names = https, .take = &front_core,
+    {KEY("urls.api", CONF_ONE, urls.api, &conf_kind_base_url),
+     .names = conf_choice_https, .take = &front_core,
      .help = "Public base of ACME and the API; unset: the name under which a client reaches it"},
     {KEY("urls.plain", CONF_ONE, urls.plain, &conf_kind_base_url),
-     .names = http, .take = &front_core,
+     .names = conf_choice_http, .take = &front_core,
      .help = "Public base of CA certificates, written into certificates; unset: none is written"},
 
     MAP_OF_KEYS("listen"),
@@ -164,18 +127,18 @@ const struct conf_key conf_schema[] = {
      .help = "As browsers ask for it"},
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
             &conf_kind_base_url),
-     .names = http, .required = true, .filled = true, .take = &live,
+     .names = conf_choice_http, .required = true, .filled = true, .take = &live,
      .help = "Where the site really is, as in http://10.0.3.7:8080; the next one where the first "
              "cannot be reached"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .names = conf_choice_site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,
      .help = "Of its certificates"},
 
-    {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = databases,
+    {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = conf_choice_databases,
      .initial = "sqlite", .take = &in_database,
      .help = "sqlite: a file in DATA"},
 
@@ -189,7 +152,7 @@ const struct conf_key conf_schema[] = {
      .help = "Addresses, with a port where it is not 53; may be missing with authoritative: found "
              "by NS records"},
     {KEY_IN("resolvers[].mode", CONF_ONE, struct conf_resolver, mode, &conf_kind_choice),
-     .names = resolver_modes, .initial = "recursive", .take = &live,
+     .names = conf_choice_resolver_modes, .initial = "recursive", .take = &live,
      .help = "recursive: they find out; authoritative: they hold the zone"},
     {KEY_IN("resolvers[].agree", CONF_ONE, struct conf_resolver, agree, &conf_kind_number),
      .min = 1, .max = 8, .initial = "1", .take = &live,
@@ -205,7 +168,8 @@ const struct conf_key conf_schema[] = {
     {KEY("validation.redirect_ports", CONF_MANY, validation.redirect_ports, &conf_kind_number),
      .min = 1, .max = 65535, .initial = "80 443", .take = &live,
      .help = "Ports to which http-01 follows redirects, beside http_port"},
-    {KEY("validation.caa", CONF_ONE, validation.caa, &conf_kind_choice), .names = caa_modes,
+    {KEY("validation.caa", CONF_ONE, validation.caa, &conf_kind_choice),
+     .names = conf_choice_caa_modes,
      .initial = "check", .take = &live,
      .help = "check: CAA records may forbid a certificate; strict: so does no answer about a "
              "private top-level domain; off: they are not looked at"},
@@ -247,31 +211,32 @@ const struct conf_key conf_schema[] = {
      .help = "How long before its signing a certificate becomes valid, for clocks that are slow"},
     {KEY_IN("profiles.*.key_algorithms", CONF_BITS, struct conf_profile, key_algorithms,
             &conf_kind_choice),
-     .names = key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
+     .names = conf_choice_key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
      .take = &live,
      .help = "Algorithms that the certified key may have"},
     {KEY_IN("profiles.*.rsa_bits", CONF_ONE, struct conf_profile, rsa_bits, &conf_kind_number),
      .min = 2048, .max = 8192, .initial = "2048", .take = &live,
      .help = "The least that an RSA key has"},
     {KEY_IN("profiles.*.curves", CONF_BITS, struct conf_profile, curves, &conf_kind_choice),
-     .names = curves, .initial = "p256 p384", .filled = true, .take = &live,
+     .names = conf_choice_curves, .initial = "p256 p384", .filled = true, .take = &live,
      .help = "Curves of ECDSA keys"},
     {KEY_IN("profiles.*.mldsa", CONF_BITS, struct conf_profile, mldsa, &conf_kind_choice),
-     .names = mldsa, .initial = "44 65 87", .filled = true, .take = &live,
+     .names = conf_choice_mldsa, .initial = "44 65 87", .filled = true, .take = &live,
      .help = "Parameter sets of ML-DSA keys"},
     {KEY_IN("profiles.*.key_usage", CONF_BITS, struct conf_profile, key_usage, &conf_kind_choice),
-     .names = key_usages, .take = &live,
+     .names = conf_choice_key_usages, .take = &live,
      .help = "What the key may be used for; none: what its algorithm is used for in TLS"},
     {KEY_IN("profiles.*.extended_key_usage", CONF_BITS, struct conf_profile, extended_usage,
             &conf_kind_choice),
-     .names = extended_usages, .initial = "serverAuth clientAuth", .filled = true, .take = &live,
+     .names = conf_choice_extended_usages,
+     .initial = "serverAuth clientAuth", .filled = true, .take = &live,
      .help = "serverAuth for servers, clientAuth for who signs in to them"},
     {KEY_IN("profiles.*.names", CONF_BITS, struct conf_profile, names, &conf_kind_choice),
-     .names = sans, .initial = "dns ip", .filled = true, .take = &live,
+     .names = conf_choice_sans, .initial = "dns ip", .filled = true, .take = &live,
      .help = "Kinds of names that it may carry: dns, ip, email, uri"},
     {KEY_IN("profiles.*.common_name", CONF_ONE, struct conf_profile, common_name,
             &conf_kind_choice),
-     .names = common_names, .initial = "name", .take = &live,
+     .names = conf_choice_common_names, .initial = "name", .take = &live,
      .help = "CN of the subject. name: one of its names; text: what is asked for; none"},
     {KEY_IN("profiles.*.locality", CONF_ONE, struct conf_profile, locality, &conf_kind_text),
      .min = 1, .max = 64, .take = &live,
@@ -281,7 +246,7 @@ const struct conf_key conf_schema[] = {
      .help = "OU of the subject"},
     {KEY_IN("profiles.*.revocation", CONF_ONE, struct conf_profile, revocation,
             &conf_kind_choice),
-     .names = revocations, .initial = "auto", .take = &live,
+     .names = conf_choice_revocations, .initial = "auto", .take = &live,
      .help = "What it says of where revocation is looked up: none (and that it is not, RFC 9608), "
              "crl, ocsp, both; auto: both where urls.plain is set"},
     {KEY_IN("profiles.*.must_staple", CONF_ONE, struct conf_profile, must_staple, &conf_kind_bool),
@@ -291,39 +256,85 @@ const struct conf_key conf_schema[] = {
      .take = &live,
      .help = "Object identifiers of certificate policies, as in 1.3.6.1.4.1.32473.1"},
 
+    {STRUCTS("groups", CONF_ITEMS, groups, struct conf_group), .take = &live,
+     .help = "Several clients under one name, for rules"},
+    {KEY_IN("groups[].name", CONF_ONE, struct conf_group, name, &conf_kind_ident),
+     .required = true, .unique = true, .take = &live,
+     .help = "As rules have it"},
+    {KEY_IN("groups[].eab", CONF_MANY, struct conf_group, eab, &conf_kind_ident), .take = &live,
+     .help = "Accounts made with one of these keys of `autarky eab create`"},
+    {KEY_IN("groups[].accounts", CONF_MANY, struct conf_group, accounts, &conf_kind_ident),
+     .take = &live,
+     .help = "These accounts, by the ids of `autarky account list`"},
+
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
-     .help = "Rules, tried in order; what no rule allows is refused"},
+     .help = "Rules; of those that fit, the most specific decides; what none fits is refused"},
     {KEY_IN("policy[].name", CONF_ONE, struct conf_rule, name, &conf_kind_ident),
      .required = true, .unique = true, .take = &live,
      .help = "For messages and the audit log"},
-    {KEY_IN("policy[].allow", CONF_MANY, struct conf_rule, allow, &conf_kind_pattern),
-     .required = true, .filled = true, .take = &live,
-     .help = "Names: \"host.d\" itself, \"*.d\" all below d, \"*\" every name"},
+    {KEY_IN("policy[].from", CONF_BITS, struct conf_rule, from, &conf_kind_choice),
+     .names = conf_choice_asking, .initial = "clients", .filled = true, .take = &live,
+     .help = "clients by ACME, the gateway for its sites, operators by `autarky cert`"},
+    {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
+     .help = "Only for accounts made with one of these keys of `autarky eab create`"},
+    {KEY_IN("policy[].accounts", CONF_MANY, struct conf_rule, accounts, &conf_kind_ident),
+     .take = &live,
+     .help = "Only for these accounts, or those of eab and groups"},
+    {KEY_IN("policy[].groups", CONF_MANY, struct conf_rule, groups, &conf_kind_ident),
+     .take = &live,
+     .help = "Only for the clients of these groups, or those of eab and accounts"},
     {KEY_IN("policy[].networks", CONF_MANY, struct conf_rule, networks, &conf_kind_net),
      .take = &live,
      .help = "Where the request may come from; none: from anywhere"},
-    {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
-     .names = challenges, .initial = "http-01", .filled = true, .take = &live,
-     .help = "What may prove control of a name"},
+    {KEY_IN("policy[].allow", CONF_MANY, struct conf_rule, allow, &conf_kind_pattern),
+     .required = true, .filled = true, .take = &live,
+     .help = "Names: \"host.d\" itself, \"*.d\" all below d, \"*\" every name; \"web-*.d\" in a "
+             "label"},
     {KEY_IN("policy[].addresses", CONF_MANY, struct conf_rule, addresses, &conf_kind_net),
      .take = &live,
      .help = "Addresses that certificates may name, as networks; none: no address"},
-    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_bool),
-     .initial = "false", .take = &live,
-     .help = "Whether wildcards may be asked for, too: \"*.a.d\" fits \"*.d\""},
+    {KEY_IN("policy[].labels", CONF_ONE, struct conf_rule, labels, &conf_kind_number),
+     .min = 0, .max = 126, .initial = "0", .take = &live,
+     .help = "At most so many labels for the \"*\" in front of a pattern; 0: any number"},
+    {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
+     .names = conf_choice_wildcards, .initial = "false", .take = &live,
+     .help = "true or allow: \"*.a.d\" fits \"*.d\"; false: another rule may; never: none may"},
+    {KEY_IN("policy[].names_max", CONF_ONE, struct conf_rule, names_max, &conf_kind_number),
+     .min = 1, .max = CONF_RULE_NAMES_MAX, .initial = "100", .take = &live,
+     .help = "Names and addresses that one certificate has at most"},
+    {KEY_IN("policy[].together", CONF_ONE, struct conf_rule, together, &conf_kind_choice),
+     .names = conf_choice_togethers, .initial = "any", .take = &live,
+     .help = "project: all names of a certificate are at or below the domain of one pattern"},
+    {KEY_IN("policy[].profiles", CONF_MANY, struct conf_rule, profiles, &conf_kind_ident),
+     .take = &live,
+     .help = "Profiles that may be asked for; none: any"},
+    {KEY_IN("policy[].lifetime", CONF_ONE, struct conf_rule, lifetime, &conf_kind_span),
+     .min = 0, .max = 825 * WHEN_DAY, .initial = "0s", .take = &live,
+     .help = "The longest that a certificate lives; 0s: as its profile has it"},
+    {KEY_IN("policy[].key_algorithms", CONF_BITS, struct conf_rule, key_algorithms,
+            &conf_kind_choice),
+     .names = conf_choice_key_algorithms, .initial = "rsa ecdsa ed25519 sm2 mldsa", .filled = true,
+     .take = &live,
+     .help = "Algorithms that the certified key may have, of those of the profile"},
+    {KEY_IN("policy[].challenges", CONF_BITS, struct conf_rule, challenges, &conf_kind_choice),
+     .names = conf_choice_challenges, .initial = "http-01", .filled = true, .take = &live,
+     .help = "What may prove control of a name; none, with eab: the key is the proof"},
+    {KEY_IN("policy[].reuse", CONF_ONE, struct conf_rule, reuse, &conf_kind_bool),
+     .initial = "true", .take = &live,
+     .help = "Whether a proof may be used again, as acme.reuse has it"},
     {KEY_IN("policy[].subdomains", CONF_ONE, struct conf_rule, subdomains, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether one proof in the DNS, for a domain, may count for all below it (RFC 9444)"},
-    {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
-     .help = "Only for accounts made with one of these keys of `autarky eab create`"},
 
     MAP_OF_KEYS("acme"),
-    {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url), .names = web,
+    {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url),
+     .names = conf_choice_web,
      .take = &live,
      .help = "URL of terms that a client must agree to"},
-    {KEY("acme.website", CONF_ONE, acme.website, &conf_kind_url), .names = web, .take = &live,
+    {KEY("acme.website", CONF_ONE, acme.website, &conf_kind_url),
+     .names = conf_choice_web, .take = &live,
      .help = "URL of a page about this CA"},
-    {KEY("acme.eab", CONF_ONE, acme.eab, &conf_kind_choice), .names = bindings,
+    {KEY("acme.eab", CONF_ONE, acme.eab, &conf_kind_choice), .names = conf_choice_bindings,
      .initial = "optional", .take = &live,
      .help = "Whether an account can only be made with a key of `autarky eab create`"},
     {KEY("acme.orders_open", CONF_ONE, acme.orders_open, &conf_kind_number),
@@ -376,10 +387,12 @@ const struct conf_key conf_schema[] = {
              "`domain`"},
 
     MAP_OF_KEYS("ca"),
-    {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice), .names = constraints,
+    {KEY("ca.constraints", CONF_ONE, ca.constraints, &conf_kind_choice),
+     .names = conf_choice_constraints,
      .initial = "critical", .take = &next_issuer,
      .help = "How issuers of the intranet say what they are for: critical, noncritical, none"},
-    {KEY("ca.constrained_root", CONF_ONE, ca.constrained_root, &conf_kind_choice), .names = no_yes,
+    {KEY("ca.constrained_root", CONF_ONE, ca.constrained_root, &conf_kind_choice),
+     .names = conf_choice_no_yes,
      .initial = "no", .take = &next_issuer,
      .help = "yes: roots of the intranet say it too, and a new domain takes new roots"},
     MAP_OF_KEYS("ca.names"),
@@ -401,7 +414,7 @@ const struct conf_key conf_schema[] = {
      .help = "So long a replacement is published before it signs in place of the old one"},
     MAP_OF_KEYS("ca.passphrase"),
     {KEY("ca.passphrase.from", CONF_ONE, ca.passphrase.from, &conf_kind_choice),
-     .names = passphrase_froms, .initial = "file", .take = &live,
+     .names = conf_choice_passphrase_froms, .initial = "file", .take = &live,
      .help = "Where the passphrase of the keys comes from: credential (systemd), file, prompt"},
     {KEY("ca.passphrase.name", CONF_ONE, ca.passphrase.name, &conf_kind_ident),
      .initial = "autarky-passphrase", .take = &live,
@@ -416,7 +429,7 @@ const struct conf_key conf_schema[] = {
      .help = "Socket of p11-kit server, with p11-kit-client.so as the module"},
     MAP_OF_KEYS("ca.pkcs11.pin"),
     {KEY("ca.pkcs11.pin.from", CONF_ONE, ca.pkcs11.pin.from, &conf_kind_choice),
-     .names = passphrase_froms, .initial = "file", .take = &live,
+     .names = conf_choice_passphrase_froms, .initial = "file", .take = &live,
      .help = "Where the PIN of the token comes from: credential (systemd), file, prompt"},
     {KEY("ca.pkcs11.pin.name", CONF_ONE, ca.pkcs11.pin.name, &conf_kind_ident),
      .initial = "autarky-pin", .take = &live,
@@ -441,7 +454,7 @@ const struct conf_key conf_schema[] = {
      .min = 0, .max = WHEN_DAY, .initial = "10s", .take = &live,
      .help = "A revocation is on a list after that time; a compromised key at once"},
     {KEY("revocation.crl.delta", CONF_ONE, revocation.crl.delta, &conf_kind_choice),
-     .names = switches, .initial = "off", .take = &live,
+     .names = conf_choice_switches, .initial = "off", .take = &live,
      .help = "on: between two complete lists revocations are on a delta; off: each makes a new "
              "complete list"},
     MAP_OF_KEYS("revocation.ocsp"),
@@ -480,7 +493,7 @@ const struct conf_key conf_schema[] = {
     {STRUCTS("limits.overrides", CONF_ITEMS, limits.overrides, struct conf_override), .take = &live,
      .help = "Other rates for some of them, until a day"},
     {KEY_IN("limits.overrides[].limit", CONF_ONE, struct conf_override, limit, &conf_kind_choice),
-     .names = limits, .required = true, .take = &live,
+     .names = conf_choice_limits, .required = true, .take = &live,
      .help = "Which of these limits"},
     {KEY_IN("limits.overrides[].of", CONF_ONE, struct conf_override, of, &conf_kind_text),
      .min = 1, .max = 1024, .take = &live,
@@ -499,17 +512,17 @@ const struct conf_key conf_schema[] = {
 
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
-     .names = two_persons, .take = &core,
+     .names = conf_choice_two_persons, .take = &core,
      .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke, "
              "issuance.thaw"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
 
     MAP_OF_KEYS("log"),
-    {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = log_levels,
+    {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = conf_choice_log_levels,
      .initial = "info", .take = &live,
      .help = "The least that is logged: error, warn, info, debug"},
-    {KEY("log.format", CONF_ONE, log.format, &conf_kind_choice), .names = log_formats,
+    {KEY("log.format", CONF_ONE, log.format, &conf_kind_choice), .names = conf_choice_log_formats,
      .initial = "text", .take = &live,
      .help = "text or json, on standard error"},
 };
@@ -549,21 +562,6 @@ struct str conf_key_name(const struct conf_key *key)
     const char *dot = strrchr(key->path, '.');
 
     return str_of(dot ? dot + 1 : key->path);
-}
-
-const char *conf_challenge_name(unsigned challenge)
-{
-    return challenge < CONF_CHALLENGE_COUNT ? challenges[challenge] : "unknown";
-}
-
-const char *conf_key_algorithm_name(unsigned algorithm)
-{
-    return algorithm < CONF_KEY_COUNT ? key_algorithms[algorithm] : "unknown";
-}
-
-const char *conf_san_name(enum conf_san kind)
-{
-    return sans[kind];
 }
 
 const char *conf_schema_initial(const struct conf_key *key, const void *base)

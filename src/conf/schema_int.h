@@ -107,3 +107,33 @@ extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domai
     conf_kind_span, conf_kind_number, conf_kind_choice, conf_kind_pattern, conf_kind_path,
     conf_kind_ident, conf_kind_bool, conf_kind_oid, conf_kind_rate, conf_kind_time,
     conf_kind_sha256;
+
+/* choices.c: what keys can be, each ended by NULL. */
+extern const char *const conf_choice_https[];
+extern const char *const conf_choice_http[];
+extern const char *const conf_choice_web[];
+extern const char *const conf_choice_no_yes[];
+extern const char *const conf_choice_constraints[];
+extern const char *const conf_choice_databases[];
+extern const char *const conf_choice_resolver_modes[];
+extern const char *const conf_choice_curves[];
+extern const char *const conf_choice_mldsa[];
+extern const char *const conf_choice_key_usages[];
+extern const char *const conf_choice_extended_usages[];
+extern const char *const conf_choice_sans[];
+extern const char *const conf_choice_common_names[];
+extern const char *const conf_choice_revocations[];
+extern const char *const conf_choice_key_algorithms[];
+extern const char *const conf_choice_site_keys[];
+extern const char *const conf_choice_challenges[];
+extern const char *const conf_choice_asking[];
+extern const char *const conf_choice_wildcards[];
+extern const char *const conf_choice_togethers[];
+extern const char *const conf_choice_caa_modes[];
+extern const char *const conf_choice_bindings[];
+extern const char *const conf_choice_passphrase_froms[];
+extern const char *const conf_choice_switches[];
+extern const char *const conf_choice_two_persons[];
+extern const char *const conf_choice_limits[];
+extern const char *const conf_choice_log_levels[];
+extern const char *const conf_choice_log_formats[];

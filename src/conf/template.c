@@ -65,8 +65,9 @@ void conf_template_put(const struct conf_template *t, struct buf *out)
     }
     put_urls(t, out);
     put_passphrase(t, out);
-    buf_putz(out, "\n# Who may have which names. Rules are tried in order; what no rule allows is "
-                  "refused.\npolicy:\n  - name: everything-inside\n    allow: [");
+    buf_putz(out,
+             "\n# Who may have which names. The most specific rule decides; what no rule allows is "
+             "refused.\npolicy:\n  - name: everything-inside\n    allow: [");
     conf_put_scalar(t->domain, out);
     buf_printf(out, ", \"*.%.*s\"]\n", STR_ARG(t->domain));
     buf_putz(out,

@@ -50,6 +50,7 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
         .store = core->store,
         .ca = core->ca,
         .conf = core->conf,
+        .policy = core->policy,
         .processes = processes,
         .signer = core->signer != NULL,
         .prober = core->prober != NULL,

@@ -179,15 +179,20 @@ static enum rc take_reply(struct core_audit *a, const struct ipc_sign_head_reply
     return m->note.n ? note_parse(str_of(a->text), &a->note, &a->err) : RC_OK;
 }
 
+static enum rc take_answer(struct core_audit *a, const struct ipc_answer *m)
+{
+    if (m->rc == RC_OK)
+        return take_reply(a, m->msg);
+    if (m->err)
+        a->err = *m->err;
+    return m->rc;
+}
+
 static void signed_head(void *arg, const struct ipc_answer *m)
 {
     struct core_audit *a = arg;
-    enum rc rc = m->rc;
+    enum rc rc = take_answer(a, m);
 
-    if (rc == RC_OK)
-        rc = take_reply(a, m->msg);
-    else if (m->err)
-        a->err = *m->err;
     if (rc == RC_OK)
         keep_note(a);
     else
@@ -257,12 +262,8 @@ static void step_made(enum rc rc, void *arg)
 static void last_head(void *arg, const struct ipc_answer *m)
 {
     struct core_audit *a = arg;
-    enum rc rc = m->rc;
+    enum rc rc = take_answer(a, m);
 
-    if (rc == RC_OK)
-        rc = take_reply(a, m->msg);
-    else if (m->err)
-        a->err = *m->err;
     a->now = clock_now(ev_clock(a->core->ev));
     if (rc == RC_OK)
         rc = store_write(a->core->store, make_step, step_made, a);

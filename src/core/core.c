@@ -156,6 +156,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
         .eab_key = str_bytes(core->eab_key, ACME_EAB_KEY),
     };
 
+    TRY(policy_new(env->conf, &core->policy, err));
+    acme.policy = core->policy;
     TRY(open_store(env, core, err));
     ca.store = core->store;
     TRY(ca_new(&ca, &core->ca, err));
@@ -198,15 +200,36 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core_sites_keeper(core, chan);
 }
 
+static enum rc core_prepare(struct role_env *env, const struct conf *next, struct err *err)
+{
+    struct core *core = env->state;
+    struct policy *policy;
+
+    TRY(policy_new(next, &policy, err));
+    policy_unref(core->next_policy);
+    core->next_policy = policy;
+    return RC_OK;
+}
+
+static void core_abort(struct role_env *env)
+{
+    struct core *core = env->state;
+
+    policy_unref(core->next_policy);
+    core->next_policy = NULL;
+}
+
 static void core_commit(struct role_env *env)
 {
     struct core *core = env->state;
 
     core->conf = env->conf;
+    policy_unref(core->policy);
+    core->policy = MOVE(core->next_policy);
     core_audit_conf(core);
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
-    acme_set_conf(core->acme, env->conf);
+    acme_set_conf(core->acme, env->conf, core->policy);
 }
 
 static void drain_look(void *arg)
@@ -251,6 +274,8 @@ static void core_close(struct role_env *env)
     core_remotes_stop(core);
     acme_free(core->acme);
     ca_free(core->ca);
+    policy_unref(core->policy);
+    policy_unref(core->next_policy);
     ev_wake_free(core->wake);
     core_names_done(&core->names);
     explicit_bzero(core->eab_key, sizeof(core->eab_key));
@@ -274,7 +299,9 @@ const struct role_def role_core = {
     .open = core_open,
     .start = core_start,
     .peer = core_peer,
+    .prepare = core_prepare,
     .commit = core_commit,
+    .abort = core_abort,
     .drain = core_drain,
     .close = core_close,
 };

@@ -20,6 +20,7 @@
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/store.h"
@@ -43,6 +44,7 @@ struct core_names {
 struct core {
     struct ev *ev;
     const struct conf *conf;
+    struct policy *policy, *next_policy; /* of conf, and what a reload has prepared or NULL */
     struct store *store;
     struct ev_wake *wake;
     struct ca *ca;

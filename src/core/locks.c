@@ -84,24 +84,6 @@ static enum rc read_scope(struct core_change *c, bool *given)
     return RC_OK;
 }
 
-static void put_lock(struct json_out *o, const struct store_lock *lock)
-{
-    json_kv_id(o, "id", &lock->id);
-    json_kv_z(o, "scope", store_lock_scope_text(lock->scope));
-    if (lock->value.n)
-        json_kv_str(o, "value", lock->value);
-    json_kv_bool(o, "renewals", lock->renewals);
-    json_kv_bool(o, "automatic", lock->automatic);
-    json_kv_str(o, "reason", lock->reason);
-    json_kv_str(o, "set_by", lock->set_by);
-    json_kv_when(o, "set", lock->set);
-    if (lock->lifted) {
-        json_kv_when(o, "lifted", lock->lifted);
-        json_kv_str(o, "lifted_by", lock->lifted_by);
-        json_kv_str(o, "lifted_reason", lock->lifted_why);
-    }
-}
-
 /* ---- freeze */
 
 static enum rc add_lock(struct store_txn *txn, struct core_change *c)
@@ -123,7 +105,7 @@ static void put_frozen(struct core_change *c, struct json_out *o)
                  LOG_Z("scope", store_lock_scope_text(c->lock.scope)),
                  LOG_STR("value", c->lock.value), LOG_STR("by", c->asker),
                  LOG_STR("reason", c->lock.reason));
-    put_lock(o, &c->lock);
+    api_lock_put(o, &c->lock);
 }
 
 static enum rc read_freeze(struct core_change *c)
@@ -168,7 +150,7 @@ static void put_thawed(struct core_change *c, struct json_out *o)
     if (!c->dry)
         log_warn("core.issuance-thawed", LOG_STR("lock", id_str(&c->lock.id)),
                  LOG_STR("by", c->asker), LOG_STR("reason", c->why));
-    put_lock(o, &c->lock);
+    api_lock_put(o, &c->lock);
 }
 
 /* By its id, by what it is of, or the only one there is. */
@@ -203,10 +185,9 @@ static enum rc read_thaw(struct core_change *c)
     TRY(core_change_text(c, "id", STORE_TEXT_MAX, &id));
     TRY(read_scope(c, &scoped));
     TRY(find_lock(c, id, scoped));
-    what = arena_printf(
-        c->a, "issuance.thaw %s: %s%s%.*s, frozen by %.*s: %.*s", c->lock.id.z,
-        store_lock_scope_text(c->lock.scope), c->lock.value.n ? " " : "", STR_ARG(c->lock.value),
-        STR_ARG(c->lock.automatic ? STR("the server") : c->lock.set_by), STR_ARG(c->lock.reason));
+    what = arena_printf(c->a, "issuance.thaw %s: %s%s%.*s, frozen by %.*s: %.*s", c->lock.id.z,
+                        store_lock_scope_text(c->lock.scope), c->lock.value.n ? " " : "",
+                        STR_ARG(c->lock.value), STR_ARG(c->lock.set_by), STR_ARG(c->lock.reason));
     if (!what.p)
         return RC_NOMEM;
     c->write = lift_lock;
@@ -238,7 +219,7 @@ enum rc core_issuance_status(struct core *core, struct json_out *o)
     json_arr(o);
     for (size_t i = 0; i < n_active; i++) {
         json_obj(o);
-        put_lock(o, &active[i]);
+        api_lock_put(o, &active[i]);
         json_end(o);
     }
     json_end(o);
@@ -248,7 +229,7 @@ enum rc core_issuance_status(struct core *core, struct json_out *o)
         if (!all[i].lifted)
             continue;
         json_obj(o);
-        put_lock(o, &all[i]);
+        api_lock_put(o, &all[i]);
         json_end(o);
     }
     json_end(o);

@@ -13,6 +13,6 @@ void core_issuance_freeze(struct core *core, struct ipc_req *req, const struct j
  * person where control.two_persons says so ("issuance.thaw"). */
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,
                         struct core_who who);
-/* {"frozen","locks":[{"id","scope","value","renewals","automatic","reason","set_by","set"}...],
+/* {"frozen","locks":[{"id","scope","value","renewals","reason","set_by","set"}...],
  * "lifted":[the same with "lifted","lifted_by","lifted_reason", the newest first]}. */
 enum rc core_issuance_status(struct core *core, struct json_out *o);

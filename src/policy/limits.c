@@ -14,16 +14,6 @@ MSG(msg_used_up_all, "policy.limit-all",
     "the limit limits.{0} ({1}) is used up until {2}; an order that replaces a certificate whose "
     "time of renewal has come (RFC 9773) does not count");
 
-static const char *const names_of[CONF_LIMITS] = {
-    [CONF_LIMIT_ACCOUNTS_PER_NETWORK] = "accounts_per_network",
-    [CONF_LIMIT_ORDERS_PER_ACCOUNT] = "orders_per_account",
-    [CONF_LIMIT_ORDERS_PER_NETWORK] = "orders_per_network",
-    [CONF_LIMIT_CERTIFICATES_PER_EAB] = "certificates_per_eab",
-    [CONF_LIMIT_CERTIFICATES_PER_ZONE] = "certificates_per_zone",
-    [CONF_LIMIT_CERTIFICATES_PER_NAMES] = "certificates_per_names",
-    [CONF_LIMIT_CERTIFICATES] = "certificates",
-};
-
 /* ---- whose */
 
 enum rc policy_network(const struct addr *addr, struct arena *a, struct str *out)
@@ -129,7 +119,7 @@ static enum rc key_of(const struct policy_limit *limit, bool staging, uint64_t *
     uint8_t digest[CRYPTO_SHA256_BYTES];
     struct rd r;
 
-    buf_printf(&text, "%s%s %llu/%lld ", names_of[limit->limit], staging ? " staging" : "",
+    buf_printf(&text, "%s%s %llu/%lld ", conf_limit_text(limit->limit), staging ? " staging" : "",
                (unsigned long long)limit->rate.count, (long long)limit->rate.per);
     buf_puts(&text, limit->of);
     TRY(buf_rc(&text));
@@ -230,7 +220,7 @@ static enum rc used_up(const struct policy_limit *limit, when_t at, struct err *
 {
     CLEANUP(buf_done) struct buf rate = BUF_INIT(64);
     char when[WHEN_TEXT];
-    struct str name = str_of(names_of[limit->limit]);
+    struct str name = str_of(conf_limit_text(limit->limit));
 
     buf_printf(&rate, "%llu in ", (unsigned long long)limit->rate.count);
     when_put_span(&rate, limit->rate.per);

@@ -1,319 +1,478 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Decisions. */
 #include "policy/policy.h"
 
-#include <assert.h>
+#include <stdio.h>
 
 #include "base/name.h"
+#include "policy/policy_int.h"
 
 MSG(msg_no_rules, "policy.no-rules",
     "no policy rule exists, so nobody may have a certificate for {0}; write one under \"policy:\" "
     "in the configuration and run `autarky reload`");
 MSG(msg_no_rule_fits, "policy.no-rule-fits",
-    "no policy rule allows {0}; the rules allow {1}; to allow it, add it to a rule's \"allow\" in "
-    "the configuration and run `autarky reload`");
+    "no policy rule allows {0}; to allow it, the administrator of this CA adds it to a rule's "
+    "\"allow\" (or \"addresses\") and runs `autarky reload`; `autarky policy explain` shows all "
+    "rules");
 MSG(msg_wrong_network, "policy.wrong-network",
-    "policy rule \"{0}\" allows {1}, but not to requests from {2}; add that network to the rule, "
-    "or ask from one that it names");
+    "policy rule \"{0}\" has {1}, but not for requests from {2}; ask from a network that the rule "
+    "names, or have that one added to it");
 MSG(msg_wildcard, "policy.wildcard",
-    "policy rule \"{0}\" allows names like {1}, but no wildcards; ask for the single names, or set "
-    "\"wildcards: true\" in the rule");
-MSG(msg_eab, "policy.eab",
-    "policy rule \"{0}\" allows {1}, but only to accounts made with one of its keys ({2}), which "
-    "this "
-    "one is not; make an account with such a key (`autarky eab create`)");
+    "policy rule \"{0}\" has names like {1}, but no wildcards; ask for the single names, or have "
+    "\"wildcards: allow\" set in the rule");
+MSG(msg_never, "policy.wildcard-never",
+    "policy rule \"{0}\" refuses {1}, as it does all wildcards; ask for the single names");
+MSG(msg_client, "policy.client",
+    "policy rule \"{0}\" has {1}, but not for this account; use one that the rule names, or make "
+    "one with a key that it names (`autarky eab create`)");
+MSG(msg_count, "policy.names-max",
+    "policy rule \"{0}\", which decides about {1}, allows {2} names in a certificate, and this one "
+    "would have {3}; divide them among several");
+MSG(msg_project, "policy.together",
+    "policy rule \"{0}\", which decides about {1}, allows names of one project in a certificate, "
+    "and {2} is not below the same domain of the rule; make a certificate for each");
+MSG(msg_profile, "policy.profile",
+    "policy rule \"{0}\", which decides about {1}, does not allow the profile \"{2}\", but: {3}");
+MSG(msg_key, "policy.key-algorithm",
+    "policy rule \"{0}\", which decides about {1}, does not allow keys of {2}, but of: {3}");
 
-MSG(msg_scope, "policy.outside-hierarchy",
-    "{0} is outside of what this CA may vouch for: names at and below {1} and the internal "
-    "suffixes, and addresses that are reserved for use inside; for others there is the special "
-    "hierarchy, which does not exist here (`autarky issuer create --special`)");
-MSG(msg_single, "policy.single-label",
-    "{0} is a name of a single label that this CA may not vouch for: add it to \"names: single:\" "
-    "in the configuration, then `autarky issuer rotate`");
-MSG(msg_mixed, "policy.mixed",
-    "{0} is of the intranet and {1} is not: no issuer may vouch for both; ask for a certificate "
-    "for each");
+enum { LIST_TEXT_MAX = 400, LABEL_MAX = 64 };
 
-MSG(msg_not_site, "policy.not-a-site",
-    "{0} is not a site of the gateway, and this account has no other names; to make it one: "
-    "`autarky site add`, or \"gateway: sites:\" in the configuration and `autarky reload`");
-MSG(msg_site_scope, "policy.site-outside-hierarchy",
-    "the gateway's site {0} is outside of what this CA may vouch for: names at and below {1} and "
-    "the internal suffixes, and those of names.single; give the site another name, or its "
-    "certificate from another CA");
+/* ---- decide */
 
-enum { ALLOWED_TEXT_MAX = 400 };
-
-bool policy_pattern_fits(struct str pattern, struct str name)
-{
-    if (str_eq(pattern, STR("*")))
-        return true;
-    if (str_starts(pattern, STR("*."))) {
-        struct str domain = str_skip(pattern, 2);
-
-        return name.n > domain.n && name_under(name, domain);
-    }
-    return str_eq(pattern, name);
-}
-
-static const char *const reserved[POLICY_RESERVED_NETS] = {
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "192.0.2.0/24",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "fc00::/7",
-    "fe80::/10",
-    "::1",
-    "2001:db8::/32",
-    "3fff::/20",
+/* What is looked for: the name, or all that is below it. */
+struct look {
+    const struct policy *p;
+    const struct policy_query *q;
+    struct addr address;
+    bool wildcard, below;
+    const struct policy_entry *best;
 };
 
-void policy_reserved_nets(struct addr_net out[static POLICY_RESERVED_NETS])
+static bool pattern_covers(struct str pattern, const struct conf_rule *rule, struct str domain)
 {
-    for (size_t i = 0; i < POLICY_RESERVED_NETS; i++) {
-        enum rc rc = addr_net_parse(str_of(reserved[i]), &out[i]);
+    struct str d = policy_pattern_domain(pattern);
 
-        assert(rc == RC_OK);
+    if (rule->labels || !rule->subdomains)
+        return false;
+    return str_eq(pattern, STR("*")) ||
+           (pattern.n == d.n + 2 && str_starts(pattern, STR("*.")) && name_under(domain, d));
+}
+
+static bool entry_fits(const struct look *l, const struct policy_entry *e)
+{
+    const struct policy_query *q = l->q;
+
+    if (!(e->rule->from & 1u << q->from))
+        return false;
+    if (e->net.base.n && !addr_net_has(&e->net, &q->requester))
+        return false;
+    if (e->pattern.n == 0)
+        return true;
+    if (l->wildcard && e->rule->wildcards == CONF_WILDCARDS_FALSE)
+        return false;
+    return l->below ? pattern_covers(e->pattern, e->rule, q->value)
+                    : policy_pattern_fits(e->pattern, q->value, e->rule->labels);
+}
+
+static bool before(const struct policy_entry *a, const struct policy_entry *b)
+{
+    if (a->rank != b->rank)
+        return a->rank > b->rank;
+    if (a->who != b->who)
+        return a->who > b->who;
+    return a->rule < b->rule;
+}
+
+static void scan(struct look *l, const struct policy_bucket *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (l->best && !before(&b->entries[i], l->best))
+            return;
+        if (entry_fits(l, &b->entries[i])) {
+            l->best = &b->entries[i];
+            return;
+        }
     }
 }
 
-static enum policy_space space_of_address(const struct addr *a)
+/* The key is as it was afterwards. */
+static void look_from(struct look *l, const struct policy_bits *nets, struct policy_key *k)
 {
-    struct addr_net nets[POLICY_RESERVED_NETS];
+    const struct addr *from = &l->q->requester;
+    const struct policy_bucket *b = map_get(&l->p->index, str_bytes(k->text, k->n));
+    size_t n = k->n;
 
-    policy_reserved_nets(nets);
-    for (size_t i = 0; i < POLICY_RESERVED_NETS; i++)
-        if (addr_net_has(&nets[i], a))
-            return POLICY_INTRANET;
-    return POLICY_SPECIAL;
+    if (b)
+        scan(l, b);
+    if (!(nets->words[0] | nets->words[1] | nets->words[2]))
+        return;
+    for (unsigned bits = from->n ? from->n * 8u + 1 : 0; bits-- > 0; k->n = n) {
+        if (!(nets->words[bits / 64] >> bits % 64 & 1))
+            continue;
+        policy_key_from(k, from, bits);
+        b = map_get(&l->p->index, str_bytes(k->text, k->n));
+        if (b)
+            scan(l, b);
+    }
 }
 
-static enum policy_space space_of_name(const struct conf *conf, struct str name)
+static void look_by_client(struct look *l, const struct policy_bits *nets, struct policy_key *k,
+                           char kind, struct str client)
 {
-    if (name_under(name, conf->domain))
-        return POLICY_INTRANET;
-    for (size_t i = 0; i < conf->names.internal.n; i++)
-        if (name_under(name, conf->names.internal.p[i]))
-            return POLICY_INTRANET;
-    for (size_t i = 0; i < conf->names.single.n; i++)
-        if (str_eq(name, conf->names.single.p[i]))
-            return POLICY_INTRANET;
-    return name_labels(name) == 1 ? POLICY_NOWHERE : POLICY_SPECIAL;
+    size_t n = k->n;
+
+    if (client.n == 0)
+        return;
+    policy_key_client(k, kind, client);
+    look_from(l, nets, k);
+    k->n = n;
 }
 
-enum policy_space policy_space_of(const struct conf *conf, enum policy_identifier_type type,
-                                  struct str value)
+/* All buckets of the end; returns its own, NULL when there is nothing. */
+static const struct policy_bucket *look_at(struct look *l, struct policy_key *k)
+{
+    const struct policy_bucket *b = map_get(&l->p->index, str_bytes(k->text, k->n));
+    const struct policy_bits *nets;
+
+    if (!b || (l->best && l->best->rank > b->rank))
+        return b;
+    nets = &b->nets[l->q->requester.n == 16];
+    if (b->clients) {
+        look_by_client(l, nets, k, 'a', l->q->account);
+        look_by_client(l, nets, k, 'e', l->q->eab);
+    }
+    look_from(l, nets, k);
+    return b;
+}
+
+/* Patterns that have, in that label, something of it before and behind a star. */
+static void look_for_stars(struct look *l, const struct policy_bucket *b, struct str label,
+                           struct str end)
+{
+    struct policy_star star;
+    struct policy_key k;
+
+    for (size_t n = label.n < LABEL_MAX ? label.n + 1 : LABEL_MAX; n-- > 0;) {
+        if (!(b->prefixes >> n & 1))
+            continue;
+        star.prefix = str_head(label, n);
+        for (size_t m = label.n - n + 1; m-- > 0;) {
+            if (m >= LABEL_MAX || n + m == 0 || !(b->suffixes >> m & 1))
+                continue;
+            star.suffix = str_skip(label, label.n - m);
+            policy_key_star(&k, &star, end);
+            look_at(l, &k);
+        }
+    }
+}
+
+/* The longest end first, for it is likely to be the most specific. */
+static void look_for_name(struct look *l)
+{
+    struct str end = l->q->value, label = STR("");
+    struct policy_key k;
+
+    for (;;) {
+        size_t dot = str_find(end, '.');
+        const struct policy_bucket *b;
+
+        policy_key_end(&k, end);
+        b = look_at(l, &k);
+        if (b && b->prefixes)
+            look_for_stars(l, b, label, end);
+        if (end.n == 0)
+            return;
+        label = str_head(end, dot);
+        end = str_skip(end, dot == end.n ? dot : dot + 1);
+    }
+}
+
+static void look_for_address(struct look *l)
+{
+    const bool *bits = l->p->bits[l->address.n == 16];
+    struct policy_key k;
+
+    for (unsigned n = l->address.n * 8u + 1; n-- > 0;) {
+        if (!bits[n])
+            continue;
+        policy_key_net(&k, &l->address, n);
+        look_at(l, &k);
+    }
+}
+
+static const struct policy_entry *decide(struct look *l)
+{
+    if (l->q->type == POLICY_DNS) {
+        l->wildcard = name_is_wildcard(l->q->value);
+        look_for_name(l);
+    } else if (l->address.n) {
+        look_for_address(l);
+    }
+    return l->best;
+}
+
+/* ---- refusals */
+
+static bool rule_has_address(const struct conf_rule *rule, const struct addr *a)
+{
+    for (size_t i = 0; i < rule->addresses.n; i++)
+        if (addr_net_has(&rule->addresses.p[i], a))
+            return true;
+    return false;
+}
+
+static bool rule_has_name(const struct conf_rule *rule, const struct policy_query *q)
 {
     struct addr a;
 
-    if (type == POLICY_DNS)
-        return space_of_name(conf, value);
-    return addr_parse(value, &a) == RC_OK ? space_of_address(&a) : POLICY_NOWHERE;
-}
-
-struct str policy_space_text(enum policy_space space)
-{
-    return space == POLICY_INTRANET  ? STR("intranet")
-           : space == POLICY_SPECIAL ? STR("special")
-                                     : STR("none");
-}
-
-static enum rc check_space(const struct conf *conf, enum policy_space space, struct str value,
-                           bool special, struct err *err)
-{
-    if (space == POLICY_NOWHERE)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_single, value);
-    if (space == POLICY_SPECIAL && !special)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_scope, value, conf->domain);
-    return RC_OK;
-}
-
-enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *names, bool special,
-                            enum policy_space *out, struct err *err)
-{
-    struct str inside = {NULL, 0}, outside = {NULL, 0};
-    char texts[2][ADDR_TEXT];
-
-    for (size_t i = 0; i < names->n_dns; i++) {
-        enum policy_space space = space_of_name(conf, names->dns[i]);
-
-        TRY(check_space(conf, space, names->dns[i], special, err));
-        *(space == POLICY_INTRANET ? &inside : &outside) = names->dns[i];
-    }
-    for (size_t i = 0; i < names->n_ips; i++) {
-        enum policy_space space = space_of_address(&names->ips[i]);
-        struct str text = str_of(addr_text(&names->ips[i], texts[space == POLICY_INTRANET]));
-
-        TRY(check_space(conf, space, text, special, err));
-        *(space == POLICY_INTRANET ? &inside : &outside) = text;
-    }
-    if (inside.n && outside.n)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_mixed, inside, outside);
-    *out = outside.n ? POLICY_SPECIAL : POLICY_INTRANET;
-    return RC_OK;
-}
-
-static bool rule_names(const struct conf_rule *rule, const struct policy_query *q)
-{
-    struct addr address;
-
-    if (q->type == POLICY_IP) {
-        for (size_t i = 0; addr_parse(q->value, &address) == RC_OK && i < rule->addresses.n; i++)
-            if (addr_net_has(&rule->addresses.p[i], &address))
-                return true;
-        return false;
-    }
+    if (q->type == POLICY_IP)
+        return addr_parse(q->value, &a) == RC_OK && rule_has_address(rule, &a);
     for (size_t i = 0; i < rule->allow.n; i++)
-        if (policy_pattern_fits(rule->allow.p[i], q->value))
+        if (policy_pattern_fits(rule->allow.p[i], q->value, rule->labels))
             return true;
     return false;
 }
 
 static bool rule_reaches(const struct conf_rule *rule, const struct addr *requester)
 {
-    if (rule->networks.n == 0)
-        return true;
     for (size_t i = 0; i < rule->networks.n; i++)
         if (addr_net_has(&rule->networks.p[i], requester))
             return true;
+    return rule->networks.n == 0;
+}
+
+static bool list_has(const struct conf_strs *list, struct str s)
+{
+    for (size_t i = 0; s.n && i < list->n; i++)
+        if (str_eq(list->p[i], s))
+            return true;
     return false;
 }
 
-static enum rc no_rule(const struct conf *conf, struct str value, struct err *err)
+static bool rule_has_client(const struct conf *conf, const struct conf_rule *rule,
+                            const struct policy_query *q)
 {
-    CLEANUP(buf_done) struct buf allowed = BUF_INIT(ALLOWED_TEXT_MAX * 64);
+    if (list_has(&rule->eab, q->eab) || list_has(&rule->accounts, q->account))
+        return true;
+    for (size_t i = 0; i < rule->groups.n; i++) {
+        const struct conf_group *g = conf_group_find(conf, rule->groups.p[i]);
 
-    if (conf->n_policy == 0)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rules, value);
-    for (size_t r = 0; r < conf->n_policy && allowed.n < ALLOWED_TEXT_MAX; r++)
-        for (size_t i = 0; i < conf->policy[r].allow.n && allowed.n < ALLOWED_TEXT_MAX; i++) {
-            if (allowed.n)
-                buf_putz(&allowed, ", ");
-            buf_puts(&allowed, conf->policy[r].allow.p[i]);
-        }
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, value,
-                   buf_str(&allowed));
-}
-
-/* Why a rule that has the name does not help; the first such rule is the one told of. */
-enum fault { FITS, WILDCARD, NETWORK, EAB };
-
-static bool rule_binds(const struct conf_rule *rule, struct str eab)
-{
-    for (size_t i = 0; i < rule->eab.n; i++)
-        if (str_eq(rule->eab.p[i], eab))
+        if (g && (list_has(&g->eab, q->eab) || list_has(&g->accounts, q->account)))
             return true;
-    return rule->eab.n == 0;
+    }
+    return rule->eab.n + rule->accounts.n + rule->groups.n == 0;
 }
 
-static enum fault look_at(const struct conf_rule *rule, const struct policy_query *q)
+enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_rule *rule,
+                                    const struct policy_query *q)
 {
-    if (q->type == POLICY_DNS && name_is_wildcard(q->value) && !rule->wildcards)
-        return WILDCARD;
+    if (!(rule->from & 1u << q->from))
+        return POLICY_OTHER_FROM;
+    if (!rule_has_name(rule, q))
+        return POLICY_OTHER_NAME;
+    if (q->type == POLICY_DNS && name_is_wildcard(q->value) &&
+        rule->wildcards == CONF_WILDCARDS_FALSE)
+        return POLICY_WILDCARD;
     if (!rule_reaches(rule, &q->requester))
-        return NETWORK;
-    return rule_binds(rule, q->eab) ? FITS : EAB;
+        return POLICY_NETWORK;
+    return rule_has_client(p->conf, rule, q) ? POLICY_FITS : POLICY_CLIENT;
 }
 
-static enum rc refuse(const struct conf_rule *rule, enum fault fault, const struct policy_query *q,
-                      struct err *err)
+static enum rc refuse_by(const struct conf_rule *rule, enum policy_fault fault,
+                         const struct policy_query *q, struct err *err)
 {
-    CLEANUP(buf_done) struct buf keys = BUF_INIT(ALLOWED_TEXT_MAX * 64);
     char from[ADDR_TEXT];
 
-    if (fault == WILDCARD)
+    if (fault == POLICY_WILDCARD)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
-    if (fault == NETWORK)
-        return PROBLEM(
-            err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
-            q->requester.n ? str_of(addr_text(&q->requester, from)) : STR("a socket of this host"));
-    for (size_t i = 0; i < rule->eab.n && keys.n < ALLOWED_TEXT_MAX; i++) {
-        if (i)
-            buf_putz(&keys, ", ");
-        buf_puts(&keys, rule->eab.p[i]);
-    }
-    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_eab, rule->name, q->value,
-                   buf_str(&keys));
+    if (fault == POLICY_CLIENT)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_client, rule->name, q->value);
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
+                   q->requester.n ? str_of(addr_text(&q->requester, from))
+                                  : STR("a socket of this host"));
 }
 
-enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
+/* The first rule that has the name is the one told of. */
+static enum rc refuse(const struct policy *p, const struct policy_query *q, struct err *err)
+{
+    const struct conf *conf = p->conf;
+
+    if (conf->n_policy == 0)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rules, q->value);
+    for (size_t i = 0; err && i < conf->n_policy; i++) {
+        enum policy_fault fault = policy_rule_fault(p, &conf->policy[i], q);
+
+        if (fault != POLICY_OTHER_FROM && fault != POLICY_OTHER_NAME)
+            return refuse_by(&conf->policy[i], fault, q, err);
+    }
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, q->value);
+}
+
+/* ---- verdicts */
+
+static struct policy_verdict verdict_of(const struct policy_entry *e)
+{
+    return (struct policy_verdict){
+        .rule = e->rule->name,
+        .terms = e->rule,
+        .pattern = e->pattern,
+        .challenges = e->rule->challenges & ~(1u << CONF_PROOF_NONE),
+        .vouched = (e->rule->challenges & 1u << CONF_PROOF_NONE) != 0,
+    };
+}
+
+static enum policy_space space(const struct policy *p, const struct look *l)
+{
+    struct str name = l->q->value;
+
+    if (l->q->type == POLICY_IP)
+        return l->address.n ? policy_space_of_address(p->reserved, &l->address) : POLICY_NOWHERE;
+    return policy_space_of_name(p->conf, name_is_wildcard(name) ? str_skip(name, 2) : name);
+}
+
+enum rc policy_judge(const struct policy *p, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err)
 {
-    const struct conf_rule *first = NULL;
-    struct str name =
-        q->type == POLICY_DNS && name_is_wildcard(q->value) ? str_skip(q->value, 2) : q->value;
-    enum fault why = FITS;
+    struct look l = {.p = p, .q = q};
+    const struct policy_entry *e;
 
-    TRY(check_space(conf, policy_space_of(conf, q->type, name), q->value, q->special, err));
-    for (size_t i = 0; i < conf->n_policy; i++) {
-        const struct conf_rule *rule = &conf->policy[i];
-        enum fault fault;
-
-        if (!rule_names(rule, q))
-            continue;
-        fault = look_at(rule, q);
-        if (fault == FITS) {
-            *out = (struct policy_verdict){rule->name, rule->challenges};
-            return RC_OK;
-        }
-        if (!first) {
-            first = rule;
-            why = fault;
-        }
-    }
-    return first ? refuse(first, why, q, err) : no_rule(conf, q->value, err);
-}
-
-static bool rule_names_below(const struct conf_rule *rule, struct str domain)
-{
-    for (size_t i = 0; i < rule->allow.n; i++) {
-        struct str pattern = rule->allow.p[i];
-
-        if (str_eq(pattern, STR("*")) ||
-            (str_starts(pattern, STR("*.")) && name_under(domain, str_skip(pattern, 2))))
-            return true;
-    }
-    return false;
-}
-
-enum rc policy_judge_below(const struct conf *conf, const struct policy_query *q,
-                           struct policy_verdict *out)
-{
-    if (q->type != POLICY_DNS)
-        return RC_DENIED;
-    TRY(check_space(conf, policy_space_of(conf, q->type, q->value), q->value, q->special, NULL));
-    for (size_t i = 0; i < conf->n_policy; i++) {
-        const struct conf_rule *rule = &conf->policy[i];
-
-        if (!rule->subdomains || !rule_names_below(rule, q->value) || look_at(rule, q) != FITS)
-            continue;
-        *out = (struct policy_verdict){rule->name, rule->challenges};
+    if (q->type == POLICY_IP && addr_parse(q->value, &l.address) != RC_OK)
+        l.address.n = 0;
+    TRY(policy_space_check(p->conf, space(p, &l), q->value, q->special, err));
+    if (q->from != CONF_FROM_CLIENTS && !p->spoken[q->from]) {
+        *out = (struct policy_verdict){.rule = STR("no rule about such requesters")};
         return RC_OK;
     }
-    return RC_DENIED;
-}
-
-const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
-                                     struct str value)
-{
-    return type == POLICY_DNS ? conf_site_find(conf, value) : NULL;
-}
-
-enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,
-                             const struct conf_site **out, struct err *err)
-{
-    const struct conf_site *site = policy_vouch(conf, q->type, q->value);
-
-    if (!site)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_not_site, q->value);
-    if (policy_space_of(conf, q->type, q->value) != POLICY_INTRANET)
-        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_site_scope, q->value,
-                       conf->domain);
-    *out = site;
+    e = decide(&l);
+    if (!e)
+        return refuse(p, q, err);
+    if (l.wildcard && e->rule->wildcards == CONF_WILDCARDS_NEVER)
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_never, e->rule->name, q->value);
+    *out = verdict_of(e);
     return RC_OK;
+}
+
+enum rc policy_judge_below(const struct policy *p, const struct policy_query *q,
+                           struct policy_verdict *out)
+{
+    struct look l = {.p = p, .q = q, .below = true};
+    const struct policy_entry *e;
+
+    if (q->type != POLICY_DNS)
+        return RC_DENIED;
+    TRY(policy_space_check(p->conf, policy_space_of_name(p->conf, q->value), q->value, q->special,
+                           NULL));
+    e = decide(&l);
+    if (!e)
+        return RC_DENIED;
+    *out = verdict_of(e);
+    return RC_OK;
+}
+
+/* ---- the whole */
+
+static struct str base_of(struct str name)
+{
+    return name_is_wildcard(name) ? str_skip(name, 2) : name;
+}
+
+/* The first of the names, addresses aside, that is not at or below the pattern's domain; `n`: all
+ * are. */
+static size_t stranger(const struct policy_whole *w, struct str pattern)
+{
+    struct str domain = policy_pattern_domain(pattern);
+
+    for (size_t i = 0; i < w->n; i++)
+        if (w->verdicts[i].pattern.n && domain.n && !name_under(base_of(w->names[i]), domain))
+            return i;
+    return w->n;
+}
+
+/* One pattern of the rule has room for all. */
+static enum rc check_project(const struct policy_whole *w, size_t i, struct err *err)
+{
+    const struct policy_verdict *v = &w->verdicts[i];
+    size_t other = stranger(w, v->pattern);
+
+    if (v->pattern.n == 0 || v->terms->together != CONF_TOGETHER_PROJECT || other == w->n)
+        return RC_OK;
+    for (size_t k = 0; k < v->terms->allow.n; k++)
+        if (stranger(w, v->terms->allow.p[k]) == w->n)
+            return RC_OK;
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_project, v->rule, w->names[i],
+                   w->names[other]);
+}
+
+static enum rc check_profile(const struct policy_whole *w, size_t i, struct err *err)
+{
+    const struct conf_rule *r = w->verdicts[i].terms;
+    char text[LIST_TEXT_MAX];
+    size_t n = 0;
+
+    if (r->profiles.n == 0 || list_has(&r->profiles, w->profile))
+        return RC_OK;
+    for (size_t k = 0; k < r->profiles.n && n + r->profiles.p[k].n + 3 < sizeof(text); k++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", k ? ", " : "",
+                              STR_ARG(r->profiles.p[k]));
+    return PROBLEM(err, RC_DENIED, "invalidProfile", msg_profile, r->name, w->names[i], w->profile,
+                   str_bytes(text, n));
+}
+
+static enum rc check_key(const struct policy_whole *w, size_t i, struct err *err)
+{
+    const struct conf_rule *r = w->verdicts[i].terms;
+    char text[LIST_TEXT_MAX];
+    unsigned own = 0;
+    size_t n = 0;
+
+    if (!w->key_algorithm || r->key_algorithms & w->key_algorithm)
+        return RC_OK;
+    for (unsigned k = 0; k < CONF_KEY_COUNT; k++)
+        if (r->key_algorithms & 1u << k)
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
+                                  conf_key_algorithm_name(k));
+    while (!(w->key_algorithm & 1u << own))
+        own++;
+    return PROBLEM(err, RC_DENIED, "badPublicKey", msg_key, r->name, w->names[i],
+                   str_of(conf_key_algorithm_name(own)), str_bytes(text, n));
+}
+
+static enum rc check_count(const struct policy_whole *w, size_t i, struct err *err)
+{
+    const struct conf_rule *r = w->verdicts[i].terms;
+    char may[24], has[24];
+
+    if (w->n <= r->names_max)
+        return RC_OK;
+    snprintf(may, sizeof(may), "%u", (unsigned)r->names_max);
+    snprintf(has, sizeof(has), "%zu", w->n);
+    return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_count, r->name, w->names[i],
+                   str_of(may), str_of(has));
+}
+
+enum rc policy_judge_whole(const struct policy_whole *w, struct err *err)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (!w->verdicts[i].terms)
+            continue;
+        TRY(check_count(w, i, err));
+        TRY(check_project(w, i, err));
+        TRY(check_profile(w, i, err));
+        TRY(check_key(w, i, err));
+    }
+    return RC_OK;
+}
+
+when_t policy_lifetime(const struct policy_whole *w)
+{
+    when_t least = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        const struct conf_rule *r = w->verdicts[i].terms;
+
+        if (r && r->lifetime && (!least || r->lifetime < least))
+            least = r->lifetime;
+    }
+    return least;
 }

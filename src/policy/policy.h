@@ -1,83 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may have which names: the rules of the configuration, judged. Nothing is allowed but by a
- * rule. Runs in core, at newOrder, before validation and again at finalize. */
+/* Who may have which certificates: the rules of the configuration, judged. Nothing is allowed but
+ * by a rule. The engine does no input or output: a configuration is compiled once, into a snapshot
+ * that nobody changes, and a decision allocates nothing.
+ *
+ * Of the rules that have both the requester and the name, the most specific decides, alone:
+ *   1. an exact name before a pattern; of patterns the one with more labels that are written out,
+ *      then the one with more characters beside stars; of networks of addresses the smaller;
+ *   2. who: an account before a key (EAB) before a group before anybody;
+ *   3. from where: the smaller network, and any network before none;
+ *   4. the rule that stands first.
+ *
+ * Runs in core, at newOrder, when a challenge is answered and again at finalize; commands explain
+ * and check with it. */
 #pragma once
 
-#include "base/addr.h"
-#include "base/err.h"
-#include "conf/conf.h"
+#include "policy/space.h"
 
-enum policy_identifier_type { POLICY_DNS, POLICY_IP };
-
-/* Which hierarchy may vouch for a name at all, whatever the rules say. */
-enum policy_space {
-    POLICY_INTRANET, /* at or below the domain or an internal suffix, one of names.single, an
-                        address that is reserved for use inside */
-    POLICY_SPECIAL,  /* what belongs to others: other names and addresses */
-    POLICY_NOWHERE,  /* a single label that names.single does not have */
+enum {
+    /* Ways to ask for something: patterns times clients times networks, of all rules together. */
+    POLICY_ENTRIES_MAX = 100'000,
 };
+
+struct policy;
+
+/* Keeps a reference to the configuration. RC_TOOBIG past POLICY_ENTRIES_MAX, with a message. */
+enum rc policy_new(const struct conf *conf, struct policy **out, struct err *err);
+/* Shared ownership, counted, within one thread. policy_unref takes NULL. */
+struct policy *policy_ref(struct policy *p);
+void policy_unref(struct policy *p);
+DEFINE_FREEP(policy_unref, struct policy)
+/* Borrowed. */
+const struct conf *policy_conf(const struct policy *p);
 
 struct policy_query {
     enum policy_identifier_type type;
-    struct str value;      /* canonical name (a wildcard with its "*."), or text of an address */
-    struct addr requester; /* where the request came from */
+    struct str value; /* canonical name (a wildcard with its "*."), or text of an address */
+    enum conf_from from;
+    struct addr requester; /* where the request came from; none: over a socket of this host */
     bool special;          /* the special hierarchy exists, so its space is open */
+    struct str account;    /* id; empty: none */
     struct str eab;        /* name of the key that the account was bound with; empty: none */
 };
 
 struct policy_verdict {
-    struct str rule;     /* name of the rule that allows it, borrowed from the configuration */
-    unsigned challenges; /* bit 1 << enum conf_challenge: which of them may prove control */
+    struct str rule;               /* name of the rule that allows it, borrowed */
+    const struct conf_rule *terms; /* what else it says, borrowed; NULL: no rule is about such
+                                      requesters at all, and `rule` says so */
+    struct str pattern;            /* of the rule, that the name fits; empty: of an address */
+    unsigned challenges;           /* bit 1 << enum conf_challenge: which may prove control */
+    bool vouched;                  /* nothing has to be proven */
 };
 
-/* RC_OK and the verdict of the first rule, in file order, that allows the identifier to this
- * requester; RC_DENIED with a rejectedIdentifier problem otherwise, saying which names the rules
- * would allow from there. A rule says itself whether its
- * wildcards, too, and which addresses. */
-enum rc policy_judge(const struct conf *conf, const struct policy_query *q,
+/* RC_OK and the verdict of the most specific rule; RC_DENIED with a rejectedIdentifier problem
+ * otherwise, which names the rule that stands in the way and nothing else of the configuration.
+ * While no rule is about the gateway, or operators, they may have what the hierarchy allows. */
+enum rc policy_judge(const struct policy *p, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 
-/* The first rule that allows this requester everything below a name (the query's, no wildcard) and
- * lets one proof count for all of it ("subdomains", RFC 9444); whether the name itself, is not
- * asked. RC_DENIED when there is none. */
-enum rc policy_judge_below(const struct conf *conf, const struct policy_query *q,
+/* The most specific rule that allows this requester everything below a name (the query's, no
+ * wildcard) and lets one proof count for all of it ("subdomains", RFC 9444); whether the name
+ * itself, is not asked. RC_DENIED when there is none. */
+enum rc policy_judge_below(const struct policy *p, const struct policy_query *q,
                            struct policy_verdict *out);
 
-/* The one place where no proof of control is asked for: core vouches for exactly the names of the
- * gateway's sites, which the operator has written into the configuration, and only to the account
- * of its own keeper (acme_set_vouched). The site of that name; NULL: not vouched for. */
-const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
-                                     struct str value);
-
-/* For that account instead of policy_judge: RC_OK and the site; RC_DENIED with a rejectedIdentifier
- * problem when it is none, or when its name is outside of what the CA may vouch for. Rules and
- * their networks play no part: the keeper is on this host. */
-enum rc policy_judge_vouched(const struct conf *conf, const struct policy_query *q,
-                             const struct conf_site **out, struct err *err);
-
-enum policy_space policy_space_of(const struct conf *conf, enum policy_identifier_type type,
-                                  struct str value);
-
-/* Names and addresses of one certificate, canonical. */
-struct policy_names {
-    const struct str *dns;
-    size_t n_dns;
-    const struct addr *ips;
-    size_t n_ips;
+/* A certificate as a whole. */
+struct policy_whole {
+    struct str profile;
+    unsigned key_algorithm;                /* 1 << enum conf_key_algorithm; 0: not known yet */
+    const struct str *names;               /* texts, as they were judged */
+    const struct policy_verdict *verdicts; /* of each */
+    size_t n;
 };
-/* The one hierarchy for all of them, POLICY_INTRANET or POLICY_SPECIAL. RC_DENIED, with a
- * rejectedIdentifier problem that names two of them, when they are of both; when one is of none; or
- * of special, which does not exist. */
-enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *names, bool special,
-                            enum policy_space *out, struct err *err);
-/* "intranet", "special". */
-struct str policy_space_text(enum policy_space space);
+/* What the rules that decided say beside names: RC_DENIED with the rule, what it wants and what was
+ * found; rejectedIdentifier (how many, what goes together), invalidProfile, badPublicKey. */
+enum rc policy_judge_whole(const struct policy_whole *w, struct err *err);
+/* The longest that it may live; 0: the rules say nothing. */
+when_t policy_lifetime(const struct policy_whole *w);
 
-/* The addresses of the intranet, as networks: RFC 6890 and its successors, those that a host of an
- * organisation can have. */
-enum { POLICY_RESERVED_NETS = 15 };
-void policy_reserved_nets(struct addr_net out[static POLICY_RESERVED_NETS]);
+/* ---- one rule by itself, for messages and explanations */
 
-/* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d, anything else
- * itself only. */
-bool policy_pattern_fits(struct str pattern, struct str name);
+enum policy_fault {
+    POLICY_FITS,
+    POLICY_OTHER_FROM, /* the rule is for clients, operators ... */
+    POLICY_OTHER_NAME,
+    POLICY_WILDCARD, /* has names like it, and no wildcards */
+    POLICY_NETWORK,
+    POLICY_CLIENT, /* has it, for other accounts */
+};
+/* Why the rule does not have what is asked for; the first that applies. Slow. */
+enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_rule *rule,
+                                    const struct policy_query *q);
+
+/* `pattern` fits the canonical name: "*" fits every name, "*.d" every name below d with at most
+ * `labels` (0: any number) for the star, a star inside of a label anything in this label, anything
+ * else itself only. */
+bool policy_pattern_fits(struct str pattern, struct str name, uint64_t labels);
+/* Its part behind all stars: "d" of "*.d" and of "web-*.d", itself without stars, "" of "*". */
+struct str policy_pattern_domain(struct str pattern);

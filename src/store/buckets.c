@@ -30,22 +30,6 @@ static enum rc after(struct store_txn *txn, const struct store_bucket *b, when_t
     return RC_OK;
 }
 
-enum rc store_buckets_look(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
-                           when_t now, size_t *out_which, when_t *out_at)
-{
-    *out_at = 0;
-    for (size_t i = 0; i < n; i++) {
-        when_t full;
-
-        TRY(after(txn, &buckets[i], now, &full));
-        if (full - buckets[i].per > now && full - buckets[i].per > *out_at) {
-            *out_which = i;
-            *out_at = full - buckets[i].per;
-        }
-    }
-    return *out_at ? RC_QUOTA : RC_OK;
-}
-
 static enum rc put(struct store_txn *txn, const struct store_bucket *b, when_t full)
 {
     CLEANUP(stmt_done) struct stmt st = {};
@@ -58,15 +42,58 @@ static enum rc put(struct store_txn *txn, const struct store_bucket *b, when_t f
     return stmt_run(&st);
 }
 
-enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
+/* The one that is empty for longest, so far. */
+struct empty {
+    size_t *which;
+    when_t *at;
+};
+
+static bool has_one(const struct store_bucket *buckets, size_t i, when_t full, when_t now,
+                    struct empty *e)
+{
+    when_t at = full - buckets[i].per;
+
+    if (at <= now)
+        return true;
+    if (at > *e->at) {
+        *e->which = i;
+        *e->at = at;
+    }
+    return false;
+}
+
+enum rc store_buckets_look(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
                            when_t now, size_t *out_which, when_t *out_at)
 {
-    TRY(store_buckets_look(txn, buckets, n, now, out_which, out_at));
+    struct empty e = {out_which, out_at};
+    enum rc result = RC_OK;
+
+    *out_at = 0;
     for (size_t i = 0; i < n; i++) {
         when_t full;
 
         TRY(after(txn, &buckets[i], now, &full));
-        TRY(put(txn, &buckets[i], full));
+        if (!has_one(buckets, i, full, now, &e))
+            result = RC_QUOTA;
     }
-    return RC_OK;
+    return result;
+}
+
+enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
+                           when_t now, size_t *out_which, when_t *out_at)
+{
+    struct empty e = {out_which, out_at};
+    enum rc result = RC_OK;
+
+    *out_at = 0;
+    for (size_t i = 0; i < n; i++) {
+        when_t full;
+
+        TRY(after(txn, &buckets[i], now, &full));
+        if (!has_one(buckets, i, full, now, &e))
+            result = RC_QUOTA;
+        else if (result == RC_OK)
+            TRY(put(txn, &buckets[i], full));
+    }
+    return result;
 }

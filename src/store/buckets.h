@@ -13,8 +13,8 @@ struct store_bucket {
     when_t per;     /* ... in this time, all at once if need be; count and per at least 1 */
 };
 
-/* Takes one out of each, or out of none: RC_QUOTA with the one that is empty for longest, and when
- * there will be one in it again. */
+/* Takes one out of each; RC_QUOTA with the one that is empty for longest, and when there will be
+ * one in it again: then the job has to fail, for some may have been taken by it already. */
 enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
                            when_t now, size_t *out_which, when_t *out_at);
 /* Whether that would succeed now; also in a read transaction. */

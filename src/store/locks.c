@@ -3,8 +3,7 @@
 
 #include "store/sql_int.h"
 
-#define COLUMNS                                                                                    \
-    "id, scope, value, renewals, automatic, reason, set_by, set_at, lifted, lifted_by, lifted_why"
+#define COLUMNS "id, scope, value, renewals, reason, set_by, set_at, lifted, lifted_by, lifted_why"
 
 static const char *const scopes[STORE_LOCK_SCOPES] = {
     [STORE_LOCK_ALL] = "all",
@@ -34,15 +33,13 @@ enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(room(txn));
-    TRY(stmt_open(
-        &st, txn,
-        "INSERT INTO locks (id, scope, value, renewals, automatic, reason, set_by, set_at)"
-        " VALUES (?, ?, COALESCE(?, ''), ?, ?, ?, ?, ?)"));
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO locks (id, scope, value, renewals, reason, set_by, set_at)"
+                  " VALUES (?, ?, COALESCE(?, ''), ?, ?, ?, ?)"));
     stmt_id(&st, &lock->id);
     stmt_z(&st, scopes[lock->scope]);
     stmt_text(&st, lock->value, STORE_TEXT_MAX);
     stmt_int(&st, lock->renewals);
-    stmt_int(&st, lock->automatic);
     stmt_text(&st, lock->reason, STORE_TEXT_MAX);
     stmt_text(&st, lock->set_by, STORE_TEXT_MAX);
     stmt_when(&st, lock->set);
@@ -73,7 +70,6 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_lock *out
     lock.scope = (enum store_lock_scope)row_enum(&r, scopes, STORE_LOCK_SCOPES);
     lock.value = row_str(&r);
     lock.renewals = row_int(&r) != 0;
-    lock.automatic = row_int(&r) != 0;
     lock.reason = row_str(&r);
     lock.set_by = row_str(&r);
     lock.set = row_int(&r);
@@ -83,17 +79,6 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_lock *out
     TRY(r.rc);
     *out = lock;
     return RC_OK;
-}
-
-enum rc store_lock_get(struct store_txn *txn, struct arena *a, const struct id *id,
-                       struct store_lock *out)
-{
-    CLEANUP(stmt_done) struct stmt st = {};
-
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM locks WHERE id = ?"));
-    stmt_id(&st, id);
-    TRY(stmt_next(&st));
-    return read_row(&st, a, out);
 }
 
 static enum rc read_rows(struct stmt *st, struct arena *a, size_t max, struct store_lock **out,

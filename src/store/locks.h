@@ -19,9 +19,8 @@ struct store_lock {
     enum store_lock_scope scope;
     struct str value; /* domain in canonical form, issuer's ref, account's id; empty for all */
     bool renewals;    /* stops them as well */
-    bool automatic;   /* set by this program, not by a person */
     struct str reason;
-    struct str set_by; /* "uid 0"; empty: automatic */
+    struct str set_by; /* "uid 0" */
     when_t set;
     when_t lifted; /* 0: it holds */
     struct str lifted_by;
@@ -35,8 +34,6 @@ enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock);
 /* Compare and set: RC_CONFLICT when it is lifted already, RC_NOTFOUND. */
 enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str by, struct str why,
                         when_t now);
-enum rc store_lock_get(struct store_txn *txn, struct arena *a, const struct id *id,
-                       struct store_lock *out);
 /* Those that hold, oldest first; STORE_LOCKS_MAX at most. */
 enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_lock **out,
                           size_t *out_n);

@@ -312,10 +312,10 @@ static const char *const stars[] = {
 static const char *const locks[] = {
     "CREATE TABLE locks (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " scope TEXT NOT NULL CHECK (scope IN ('all', 'zone', 'issuer', 'account')),"
-    " value TEXT NOT NULL, renewals INTEGER NOT NULL, automatic INTEGER NOT NULL, reason TEXT,"
-    " set_by TEXT, set_at INTEGER NOT NULL, lifted INTEGER, lifted_by TEXT, lifted_why TEXT)"
+    " value TEXT NOT NULL, renewals INTEGER NOT NULL, reason TEXT, set_by TEXT,"
+    " set_at INTEGER NOT NULL, lifted INTEGER, lifted_by TEXT, lifted_why TEXT)"
     " STRICT",
-    "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals, automatic)"
+    "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals)"
     " WHERE lifted IS NULL",
     "CREATE TABLE buckets (key INTEGER PRIMARY KEY, full INTEGER NOT NULL) STRICT",
     NULL,

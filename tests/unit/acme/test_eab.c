@@ -11,6 +11,8 @@
 #include "json/out.h"
 #include "store/accounts.h"
 #include "store/eab.h"
+#include "store/events.h"
+#include "x509/cert.h"
 
 #define NEW_ACCOUNT "/acme/new-account"
 
@@ -239,6 +241,148 @@ static void rules_ask_for_it(void)
     CHECK(client_order(&b.c, "a.hospital.example", order));
 }
 
+/* ---- the key as the proof */
+
+#define HEAD                                                                                       \
+    "organization: Example Hospital\ncountry: DE\n"                                                \
+    "domain: hospital.example\n"                                                                   \
+    "urls: {api: \"https://ca.hospital.example:8555\"}\n"
+#define BY_KEY                                                                                     \
+    "policy: [{name: devices, allow: [\"*.hospital.example\"], eab: [radiology], "                 \
+    "challenges: [none], key_algorithms: [ecdsa], lifetime: 2d}]\n"
+#define BY_PROOF "policy: [{name: devices, allow: [\"*.hospital.example\"], eab: [radiology]}]\n"
+
+/* With an account made with the key. */
+static bool devices_start(struct bound *b, const char *config)
+{
+    CLEANUP(reply_done) struct reply account = {.x = NULL};
+
+    if (!bound_start(b, NULL) || !world_reload(&b->w, config))
+        return false;
+    account = bind(b, &(struct wrong){.bit = false});
+    return account.status == 201 &&
+           str_copyz(world_header(account.x, "Location"), b->c.kid, sizeof(b->c.kid)) == RC_OK;
+}
+
+static struct reply ask_order(struct client *c, const char *more)
+{
+    char payload[512];
+
+    snprintf(payload, sizeof(payload),
+             "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"pump.hospital.example\"}]%s}", more);
+    return client_post(c, "/acme/new-order", payload);
+}
+
+static size_t events(struct bound *b, const char *action)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(4 << 20);
+    struct store_event_filter filter = {.action = str_of(action)};
+    struct store_event *list;
+    size_t n = 0;
+
+    return store_event_list(store_read(b->w.store), &a, &filter, &list, &n) == RC_OK ? n : 0;
+}
+
+static void key_is_the_proof(void)
+{
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply made = {.x = NULL};
+    CLEANUP(reply_done) struct reply authz = {.x = NULL};
+    CLEANUP(reply_done) struct reply done = {.x = NULL};
+    CLEANUP(reply_done) struct reply cert = {.x = NULL};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct x509_cert *chain;
+    char order[256], url[256];
+    size_t n;
+
+    CHECK(devices_start(&b, HEAD BY_KEY));
+    made = ask_order(&b.c, "");
+    CHECK_STR(reply_text(&made, "status"), "ready");
+    CHECK_OK(str_copyz(world_header(made.x, "Location"), order, sizeof(order)));
+    CHECK(client_authorization(&b.c, order, url));
+    authz = client_post(&b.c, url, "");
+    CHECK_STR(reply_text(&authz, "status"), "valid");
+    CHECK_INT(json_len(json_get(authz.json, "challenges")), 0);
+    done = client_finalize(&b.c, order, "pump.hospital.example");
+    CHECK_STR(reply_text(&done, "status"), "valid");
+    CHECK_INT(b.w.validations, 0);
+    CHECK_INT(events(&b, "authorization.vouched"), 1);
+    CHECK_OK(str_copyz(reply_text(&done, "certificate"), url, sizeof(url)));
+    cert = client_post(&b.c, url, "");
+    CHECK_OK(x509_cert_read_pem(&a, buf_str(&cert.x->res.body), 4, &chain, &n, NULL));
+    CHECK_INT(chain[0].not_after - chain[0].not_before, 2 * WHEN_DAY - WHEN_SECOND);
+}
+
+/* Others prove nothing by it, nor does it prove what the rule has not. */
+static void only_its_own_accounts(void)
+{
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    CLEANUP(reply_done) struct reply refused = {.x = NULL};
+    CLEANUP(reply_done) struct reply ahead = {.x = NULL};
+    CLEANUP(reply_done) struct reply late = {.x = NULL};
+
+    CHECK(devices_start(&b, HEAD BY_KEY));
+    CHECK(client_start(&other, &b.w));
+    CHECK(client_register(&other));
+    refused = ask_order(&other, "");
+    CHECK_STR(reply_problem(&refused), "rejectedIdentifier");
+    ahead = client_post(&b.c, "/acme/new-authz",
+                        "{\"identifier\":{\"type\":\"dns\",\"value\":\"pump.hospital.example\"}}");
+    CHECK_STR(reply_problem(&ahead), "unauthorized");
+    late = ask_order(&b.c, ",\"notAfter\":\"2027-01-20T00:00:00Z\"");
+    CHECK_STR(reply_problem(&late), "malformed");
+}
+
+/* The word stands no longer than the rule: what was ready is not finalized, and the next order has
+ * something to prove. */
+static void its_rule_is_gone(void)
+{
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply made = {.x = NULL};
+    CLEANUP(reply_done) struct reply late = {.x = NULL};
+    CLEANUP(reply_done) struct reply next = {.x = NULL};
+    char order[256];
+
+    CHECK(devices_start(&b, HEAD BY_KEY));
+    made = ask_order(&b.c, "");
+    CHECK_OK(str_copyz(world_header(made.x, "Location"), order, sizeof(order)));
+    CHECK(world_reload(&b.w, HEAD BY_PROOF "acme: {reuse: {authorizations: 1d}}\n"));
+    late = client_finalize(&b.c, order, "pump.hospital.example");
+    CHECK_STR(reply_problem(&late), "unauthorized");
+    next = ask_order(&b.c, ",\"notAfter\":\"2027-01-20T00:00:00Z\"");
+    CHECK_STR(reply_text(&next, "status"), "pending");
+}
+
+/* An order that renews itself waits for the rule to come back. */
+static void renewed_by_its_key(void)
+{
+    static const char star[] = ",\"auto-renewal\":{\"end-date\":\"2027-02-15T08:00:00Z\","
+                               "\"lifetime\":86400}";
+    static const char on[] = "acme: {star: {enabled: true}}\n";
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(buf_done) struct buf config = BUF_INIT(4096);
+    CLEANUP(reply_done) struct reply made = {.x = NULL};
+    CLEANUP(reply_done) struct reply done = {.x = NULL};
+    char order[256];
+
+    buf_printf(&config, "%s%s", HEAD BY_KEY, on);
+    CHECK(devices_start(&b, buf_z(&config)));
+    made = ask_order(&b.c, star);
+    CHECK_STR(reply_text(&made, "status"), "ready");
+    CHECK_OK(str_copyz(world_header(made.x, "Location"), order, sizeof(order)));
+    done = client_finalize(&b.c, order, "pump.hospital.example");
+    CHECK_STR(reply_text(&done, "status"), "valid");
+    CHECK(world_reload(&b.w, HEAD BY_PROOF));
+    clock_fake_advance(&b.w.clock, 12 * WHEN_HOUR);
+    world_spin(&b.w);
+    CHECK_INT(events(&b, "certificate.issued"), 1);
+    CHECK(world_reload(&b.w, HEAD BY_KEY));
+    clock_fake_advance(&b.w.clock, 4 * WHEN_HOUR);
+    world_spin(&b.w);
+    CHECK_INT(events(&b, "certificate.issued"), 2);
+}
+
 __attribute__((constructor)) static void with_staging(void)
 {
     world_set_staging();
@@ -246,4 +390,6 @@ __attribute__((constructor)) static void with_staging(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
            CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings),
-           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it))
+           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it),
+           CHECK_TEST_ONCE(key_is_the_proof), CHECK_TEST_ONCE(only_its_own_accounts),
+           CHECK_TEST_ONCE(its_rule_is_gone), CHECK_TEST_ONCE(renewed_by_its_key))

@@ -593,6 +593,29 @@ static void proof_from_above(void)
     CHECK_STR(status_of(&l, l.order), "valid");
 }
 
+/* A rule's lifetime counts with what comes before the nominal date; one that is shortened later
+ * makes for more certificates. */
+static void rules_that_shorten(void)
+{
+    static const char limited[] = "organization: Example Hospital\ncountry: DE\n"
+                                  "domain: hospital.example\n"
+                                  "policy: [{name: a, allow: [" NAME "], lifetime: 36h}]\n" STAR_ON;
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    struct x509_cert *c;
+
+    CHECK(lab_start(&l, STAR_ON));
+    CHECK(begin(&l, wish(&l, 0, DAYS(30), DAYS(4), "")));
+    CHECK(world_reload(&l.w, limited));
+    refused(&l, wish(&l, 0, DAYS(30), DAYS(1), ""), "malformed", "acme.order-star-lifetime");
+    CHECK(pass_to_next(&l));
+    CHECK_INT(certificates(&l), 2);
+    c = leaf(&l);
+    CHECK(c);
+    CHECK_INT(c->not_after - c->not_before, 36 * WHEN_HOUR - WHEN_SECOND);
+    pass(&l, WHEN_DAY);
+    CHECK(certificates(&l) > 2);
+}
+
 /* CAA is asked again when the proof is older than eight hours (RFC 8659). */
 static void caa_that_forbids(void)
 {
@@ -772,7 +795,8 @@ CHECK_MAIN(CHECK_TEST(when_what_is_due), CHECK_TEST_ONCE(off_by_default),
            CHECK_TEST_ONCE(not_revoked), CHECK_TEST_ONCE(account_gone),
            CHECK_TEST_ONCE(authorization_given_up), CHECK_TEST_ONCE(record_that_ends),
            CHECK_TEST_ONCE(revoked_by_an_operator), CHECK_TEST_ONCE(rules_that_change),
-           CHECK_TEST_ONCE(proof_from_above), CHECK_TEST_ONCE(caa_that_forbids),
-           CHECK_TEST_ONCE(signer_away), CHECK_TEST_ONCE(crash_while_renewing),
-           CHECK_TEST_ONCE(missed_times), CHECK_TEST_ONCE(clock_that_leaps),
-           CHECK_TEST_ONCE(never_beyond_its_issuer), CHECK_TEST_ONCE(pruned_with_its_order))
+           CHECK_TEST_ONCE(rules_that_shorten), CHECK_TEST_ONCE(proof_from_above),
+           CHECK_TEST_ONCE(caa_that_forbids), CHECK_TEST_ONCE(signer_away),
+           CHECK_TEST_ONCE(crash_while_renewing), CHECK_TEST_ONCE(missed_times),
+           CHECK_TEST_ONCE(clock_that_leaps), CHECK_TEST_ONCE(never_beyond_its_issuer),
+           CHECK_TEST_ONCE(pruned_with_its_order))

@@ -158,17 +158,6 @@ static void what_is_no_note_is_refused(void)
     CHECK(n.at == 0 && n.head.size == 0);
 }
 
-static void notes_follow_each_other(void)
-{
-    struct str rest = STR("\na\n1\n\n- a x\n- b y\n\nb\n2\n\n- c z\n"), note;
-
-    CHECK_OK(note_next(&rest, &note));
-    CHECK_STR(note, "a\n1\n\n- a x\n- b y\n");
-    CHECK_OK(note_next(&rest, &note));
-    CHECK_STR(note, "b\n2\n\n- c z\n");
-    CHECK_RC(note_next(&rest, &note), RC_NOTFOUND);
-}
-
 CHECK_MAIN(CHECK_TEST(a_known_key_is_read), CHECK_TEST(keys_that_are_none_are_refused),
            CHECK_TEST(a_note_is_what_was_signed), CHECK_TEST(a_witness_signs_with_a_time),
-           CHECK_TEST(what_is_no_note_is_refused), CHECK_TEST(notes_follow_each_other))
+           CHECK_TEST(what_is_no_note_is_refused))

@@ -55,14 +55,33 @@ static void patterns(void)
     CHECK_STR(conf->policy[0].allow.p[0], "*");
     CHECK_STR(conf->policy[0].allow.p[1], "*.hospital.example");
     CHECK_STR(conf->policy[0].allow.p[2], "wiki.lan");
+    conf_unref(conf);
+    conf = NULL;
+    CHECK_LOADS("policy:\n  - {name: a, allow: [\"*.*.a\", WEB-*.b., \"*x.*.c\"]}\n", &conf);
+    CHECK_STR(conf->policy[0].allow.p[0], "*.*.a");
+    CHECK_STR(conf->policy[0].allow.p[1], "web-*.b");
+    CHECK_STR(conf->policy[0].allow.p[2], "*x.*.c");
 #define PATTERN(text, message)                                                                     \
     CHECK_PROBLEM("policy:\n  - {name: a, allow: [\"" text "\"]}\n",                               \
                   "4: policy[0].allow[0]: \"" text "\" is " message)
-    PATTERN("a.*", "no pattern: a name, \"*.\" and a name, or \"*\" alone are");
-    PATTERN("*.*.a", "no pattern: a name, \"*.\" and a name, or \"*\" alone are");
-    PATTERN("a*.b", "no pattern: a name, \"*.\" and a name, or \"*\" alone are");
-    PATTERN("*.", "no pattern: a name, \"*.\" and a name, or \"*\" alone are");
-    PATTERN("", "no pattern: a name, \"*.\" and a name, or \"*\" alone are");
+#define NONE                                                                                       \
+    "no pattern: a name, \"*.\" and a name, or \"*\" alone are, and names with a \"*\" "           \
+    "inside of a label, as in web-*.hospital.example"
+#define STARS                                                                                      \
+    "no pattern: behind a \"*.\" in front it may have 4 stars, never two of them side by side "    \
+    "and "                                                                                         \
+    "none in the last label"
+    PATTERN("a.*", STARS);
+    PATTERN("a**.b", STARS);
+    PATTERN("a*b*c*d*e*.b", STARS);
+    PATTERN("*.*", STARS);
+    PATTERN("a*", STARS);
+    PATTERN("a.*.", STARS);
+    PATTERN("*..a", NONE);
+    PATTERN("-*.a", NONE);
+    PATTERN("a_*.b", NONE);
+    PATTERN("*.", NONE);
+    PATTERN("", NONE);
     PATTERN("10.0.0.1", "an IP address, no domain name");
     CHECK_PROBLEM("policy:\n  - {name: a, allow: []}\n", "4: policy[0].allow: may not be empty");
 }

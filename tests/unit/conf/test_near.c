@@ -50,7 +50,7 @@ static void nearest_key(void)
     CHECK_STR(conf_schema_nearest(find("policy"), STR("network")), "networks");
     /* A key that stands elsewhere is named with its path... */
     CHECK_STR(conf_schema_nearest(NULL, STR("http_port")), "validation.http_port");
-    CHECK_STR(conf_schema_nearest(find("policy"), STR("lifetime")), "profiles.*.lifetime");
+    CHECK_STR(conf_schema_nearest(find("policy"), STR("backdate")), "profiles.*.backdate");
     /* ... but what is near wins, and something is always named. */
     CHECK_STR(conf_schema_nearest(find("log"), STR("lvel")), "level");
     CHECK(conf_schema_nearest(NULL, STR("zzzzzzzzzzzzzzzzzzzzzzz")).n > 0);

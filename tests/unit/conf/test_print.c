@@ -23,13 +23,23 @@ static void the_defaults(void)
     CHECK(strstr(buf_z(&text), "\n    common_name: name\n    revocation: auto\n"));
     CHECK(strstr(buf_z(&text), "\npolicy:\n"
                                "  - name: a\n"
-                               "    allow: [\"*\", a.b]\n"
-                               "    networks: []\n"
-                               "    challenges: [http-01]\n"
-                               "    addresses: []\n"
-                               "    wildcards: false\n"
-                               "    subdomains: false\n"
+                               "    from: [clients]\n"
                                "    eab: []\n"
+                               "    accounts: []\n"
+                               "    groups: []\n"
+                               "    networks: []\n"
+                               "    allow: [\"*\", a.b]\n"
+                               "    addresses: []\n"
+                               "    labels: 0\n"
+                               "    wildcards: false\n"
+                               "    names_max: 100\n"
+                               "    together: any\n"
+                               "    profiles: []\n"
+                               "    lifetime: 0s\n"
+                               "    key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa]\n"
+                               "    challenges: [http-01]\n"
+                               "    reuse: true\n"
+                               "    subdomains: false\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
@@ -53,8 +63,12 @@ static void the_defaults(void)
     "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa],"            \
     " curves: [p384]}, \"null\": {locality: B\xc3\xa2le, unit: \"a: b\", policies: [1.2.3],"       \
     " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
+    "groups: [{name: g, eab: [k], accounts: [a1]}]\n"                                              \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
-    " wildcards: true, eab: [team-a, \"null\"]}]\n"                                                \
+    " wildcards: true, eab: [team-a, \"null\"]}, {name: b, from: [operators, gateway],"            \
+    " allow: [\"web-*.b\"], labels: 1, wildcards: never, names_max: 2, together: project,"         \
+    " profiles: [short], lifetime: 1d, key_algorithms: [rsa], reuse: false},"                      \
+    " {name: c, groups: [g], accounts: [x], allow: [a.b], wildcards: allow}]\n"                    \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
     " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n" \
     "keep: {orders: 1h, certificates: 10d}\n"                                                      \

@@ -24,12 +24,14 @@ static bool load(const char *policy, const struct conf **out)
 
 static enum rc judge(const struct conf *conf, const char *name, const char *from, struct err *err)
 {
+    CLEANUP(policy_unrefp) struct policy *p = NULL;
     struct policy_query q = {.type = POLICY_DNS, .value = str_of(name)};
     struct policy_verdict v;
 
+    TRY(policy_new(conf, &p, NULL));
     if (addr_parse(str_of(from), &q.requester) != RC_OK)
         return RC_INVAL;
-    return policy_judge(conf, &q, &v, err);
+    return policy_judge(p, &q, &v, err);
 }
 
 static void nothing_without_a_rule(void)
@@ -39,6 +41,7 @@ static void nothing_without_a_rule(void)
 
     CHECK(load("", &conf));
     CHECK_RC(judge(conf, "a.hospital.example", "10.0.0.1", &err), RC_DENIED);
+    CHECK(err.msg);
     CHECK_STR(str_of(err.msg->code), "policy.no-rules");
     CHECK_STR(str_of(err.type), "rejectedIdentifier");
 }
@@ -178,19 +181,18 @@ static void vouches_for_exactly_the_sites(void)
 static void even_a_site_is_inside_the_hierarchy(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
-    struct policy_query q = {.type = POLICY_DNS, .value = STR("wiki.hospital.example")};
     const struct conf_site *site = NULL;
     struct err err = ERR_INIT;
 
     CHECK(load(SITES, &conf));
-    CHECK_OK(policy_judge_vouched(conf, &q, &site, &err));
+    CHECK_OK(policy_judge_vouched(conf, POLICY_DNS, STR("wiki.hospital.example"), &site, &err));
     CHECK(site == &conf->gateway.sites[0]);
-    q.value = STR("www.example.com");
-    CHECK_RC(policy_judge_vouched(conf, &q, &site, &err), RC_DENIED);
+    CHECK_RC(policy_judge_vouched(conf, POLICY_DNS, STR("www.example.com"), &site, &err),
+             RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "policy.site-outside-hierarchy");
     CHECK_STR(str_of(err.type), "rejectedIdentifier");
-    q.value = STR("pacs.hospital.example");
-    CHECK_RC(policy_judge_vouched(conf, &q, &site, &err), RC_DENIED);
+    CHECK_RC(policy_judge_vouched(conf, POLICY_DNS, STR("pacs.hospital.example"), &site, &err),
+             RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "policy.not-a-site");
     CHECK(site == &conf->gateway.sites[0]);
 }

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of the policy's rules and groups only several values together show. */
+#include <stdio.h>
+
+#include "conf/tree_int.h"
+
+MSG(msg_url, "conf.rule-needs-url",
+    "rule \"{0}\" has {1}, whose record depends on the account's URL: set `urls.api`");
+MSG(msg_issuers, "conf.rule-issuers",
+    "rule \"{0}\" has dns-persist-01, whose challenges can name ten domains of this CA at most: "
+    "list fewer in `acme.caa_identities`");
+MSG(msg_many, "conf.rules-many", "{0} are {1}; there may be {2}");
+MSG(msg_group, "conf.rule-group",
+    "rule \"{0}\" names the group \"{1}\", which is not among `groups`");
+MSG(msg_profile, "conf.rule-profile",
+    "rule \"{0}\" names the profile \"{1}\", which is not among `profiles`");
+MSG(msg_empty, "conf.group-empty",
+    "the group \"{0}\" has neither `eab` nor `accounts`: nobody is in it");
+MSG(msg_none, "conf.rule-none-alone",
+    "rule \"{0}\" wants no proof and others beside: write [none], or leave it out");
+MSG(msg_none_eab, "conf.rule-none-eab",
+    "rule \"{0}\" wants no proof: that takes an account made with a key, so name keys in `eab` (or "
+    "groups that have only such), and no `accounts`");
+MSG(msg_none_from, "conf.rule-none-clients",
+    "rule \"{0}\" has keys or accounts, and is for others than clients, who have none: leave "
+    "`from` out, or make two rules");
+MSG(msg_span, "conf.rule-lifetime",
+    "rule \"{0}\" ends certificates before an hour has passed; give `lifetime` an hour at least, "
+    "or "
+    "0s for the profile's");
+
+struct check {
+    struct conf_report *report;
+    const struct conf *conf;
+    const struct conf_node *node; /* of the rule or group */
+    const struct conf_rule *rule;
+};
+
+#define SAY(c, key, m, ...)                                                                        \
+    CONF_COMPLAIN((c)->report, at((c)->node, key), m __VA_OPT__(, ) __VA_ARGS__)
+
+/* Where the key stands, and the whole where it does not. */
+static const struct conf_node *at(const struct conf_node *node, const char *key)
+{
+    const struct conf_node *own = conf_node_get(node, str_of(key));
+
+    return own ? own : node;
+}
+
+static enum rc limit(const struct check *c, const char *key, size_t n, size_t max)
+{
+    char have[24], may[24];
+
+    if (n <= max)
+        return RC_OK;
+    snprintf(have, sizeof(have), "%zu", n);
+    snprintf(may, sizeof(may), "%zu", max);
+    return SAY(c, key, msg_many, str_of(key), str_of(have), str_of(may));
+}
+
+static enum rc check_lists(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+    const struct {
+        const char *key;
+        size_t n;
+    } lists[] = {
+        {"allow", r->allow.n},       {"networks", r->networks.n}, {"addresses", r->addresses.n},
+        {"accounts", r->accounts.n}, {"eab", r->eab.n},           {"groups", r->groups.n},
+        {"profiles", r->profiles.n},
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        TRY(limit(c, lists[i].key, lists[i].n, CONF_RULE_LIST_MAX));
+    return RC_OK;
+}
+
+static enum rc check_references(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+
+    for (size_t i = 0; i < r->groups.n; i++)
+        if (!conf_group_find(c->conf, r->groups.p[i]))
+            return SAY(c, "groups", msg_group, r->name, r->groups.p[i]);
+    for (size_t i = 0; i < r->profiles.n; i++)
+        if (!conf_profile_find(c->conf, r->profiles.p[i]))
+            return SAY(c, "profiles", msg_profile, r->name, r->profiles.p[i]);
+    return RC_OK;
+}
+
+/* The word of who made the account is as good as a proof only if the account was made with a key.
+ */
+static bool all_have_keys(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+
+    for (size_t i = 0; i < r->groups.n; i++)
+        if (conf_group_find(c->conf, r->groups.p[i])->accounts.n)
+            return false;
+    return r->accounts.n == 0 && r->eab.n + r->groups.n > 0;
+}
+
+/* What names the account, or this CA, in the DNS. */
+static enum rc check_records(const struct check *c)
+{
+    static const unsigned of_account[] = {CONF_CHALLENGE_DNS_ACCOUNT_01,
+                                          CONF_CHALLENGE_DNS_PERSIST_01};
+    const struct conf_rule *r = c->rule;
+
+    for (size_t i = 0; i < sizeof(of_account) / sizeof(of_account[0]); i++)
+        if (!c->conf->urls.api.n && r->challenges & 1u << of_account[i])
+            TRY(SAY(c, "", msg_url, r->name, str_of(conf_challenge_name(of_account[i]))));
+    if (r->challenges & 1u << CONF_CHALLENGE_DNS_PERSIST_01 &&
+        c->conf->acme.caa_identities.n > CONF_PERSIST_ISSUERS_MAX)
+        return SAY(c, "", msg_issuers, r->name);
+    return RC_OK;
+}
+
+static enum rc check_proof(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+    unsigned none = 1u << CONF_PROOF_NONE;
+
+    TRY(check_records(c));
+    if (!(r->challenges & none))
+        return RC_OK;
+    if (r->challenges != none)
+        return SAY(c, "challenges", msg_none, r->name);
+    return all_have_keys(c) ? RC_OK : SAY(c, "challenges", msg_none_eab, r->name);
+}
+
+static enum rc check_rule(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+
+    TRY(check_lists(c));
+    TRY(check_references(c));
+    if (c->report->n)
+        return RC_OK;
+    if (r->from != 1u << CONF_FROM_CLIENTS && r->eab.n + r->accounts.n + r->groups.n)
+        TRY(SAY(c, "from", msg_none_from, r->name));
+    if (r->lifetime && r->lifetime < WHEN_HOUR)
+        TRY(SAY(c, "lifetime", msg_span, r->name));
+    return check_proof(c);
+}
+
+static enum rc check_groups(struct check *c, const struct conf_node *root)
+{
+    const struct conf_node *list = conf_node_get(root, STR("groups"));
+
+    c->node = list;
+    TRY(limit(c, "groups", c->conf->n_groups, CONF_GROUPS_MAX));
+    c->node = list ? list->first : NULL;
+    for (size_t i = 0; c->node && i < c->conf->n_groups; i++, c->node = c->node->next) {
+        const struct conf_group *g = &c->conf->groups[i];
+
+        TRY(limit(c, "eab", g->eab.n, CONF_RULE_LIST_MAX));
+        TRY(limit(c, "accounts", g->accounts.n, CONF_RULE_LIST_MAX));
+        if (g->eab.n + g->accounts.n == 0)
+            TRY(SAY(c, "", msg_empty, g->name));
+    }
+    return RC_OK;
+}
+
+enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
+                         const struct conf *conf)
+{
+    struct check c = {report, conf, NULL, NULL};
+    const struct conf_node *list = conf_node_get(root, STR("policy"));
+
+    if (report->n)
+        return RC_OK; /* what is wrong already is not in `conf` */
+    TRY(check_groups(&c, root));
+    c.node = list;
+    TRY(limit(&c, "policy", conf->n_policy, CONF_RULES_MAX));
+    c.node = list ? list->first : NULL;
+    for (size_t i = 0; c.node && i < conf->n_policy; i++, c.node = c.node->next) {
+        c.rule = &conf->policy[i];
+        TRY(check_rule(&c));
+    }
+    return RC_OK;
+}
