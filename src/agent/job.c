@@ -277,6 +277,7 @@ static void remember_failure(struct job *j)
 static enum rc prepare_new(struct job *j, const struct agent_binding *binding, struct err *err)
 {
     TRY(agent_place_open(j->o->dir, true, &j->place, err));
+    TRY(agent_place_check(&j->place, err));
     TRY(job_open(j, err));
     TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
     return make_client(j, binding, err);

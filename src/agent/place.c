@@ -267,6 +267,23 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
     return RC_OK;
 }
 
+/* The pair that another program has left; none (*key is NULL) where only our links are. */
+static enum rc read_foreign(const struct agent_place *p, struct buf *chain,
+                            struct crypto_key **key, struct err *err)
+{
+    for (size_t i = 0; i < FILES; i++) {
+        enum rc rc;
+
+        if (is_ours(p, i) || !is_there(p, i))
+            continue;
+        rc = p->live ? RC_EXISTS : client_pair_read(p->dir, ".", chain, key, NULL);
+        if (rc == RC_OK || rc == RC_NOMEM)
+            return rc;
+        return ERR(err, RC_EXISTS, msg_in_way, str_of(p->path), str_of(names[i]));
+    }
+    return RC_OK;
+}
+
 /* What another program has left where our links go is kept as a generation: the links first show
  * what was there before, and everything at once shows the new pair. */
 static enum rc adopt(struct agent_place *p, struct err *err)
@@ -275,16 +292,20 @@ static enum rc adopt(struct agent_place *p, struct err *err)
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     unsigned long n = newest(p) + 1;
 
-    for (size_t i = 0; i < FILES; i++) {
-        if (is_ours(p, i) || !is_there(p, i))
-            continue;
-        if (p->live || client_pair_read(p->dir, ".", &chain, &key, NULL) != RC_OK)
-            return ERR(err, RC_EXISTS, msg_in_way, str_of(p->path), str_of(names[i]));
-        TRY(write_generation(p, n, buf_str(&chain), key, err));
-        TRY(point_to(p, n, err));
-        return link_all(p, err);
-    }
-    return RC_OK;
+    TRY(read_foreign(p, &chain, &key, err));
+    if (!key)
+        return RC_OK;
+    TRY(write_generation(p, n, buf_str(&chain), key, err));
+    TRY(point_to(p, n, err));
+    return link_all(p, err);
+}
+
+enum rc agent_place_check(const struct agent_place *p, struct err *err)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_PAIR_MAX);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+    return read_foreign(p, &chain, &key, err);
 }
 
 enum rc agent_place_install(struct agent_place *p, struct str chain, const struct crypto_key *key,

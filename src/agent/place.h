@@ -39,6 +39,8 @@ enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, st
 /* Gives the lock back. Allowed on AGENT_PLACE_INIT. */
 void agent_place_done(struct agent_place *p);
 
+/* Whether agent_place_install could put its links in place: RC_EXISTS and what is in the way. */
+enum rc agent_place_check(const struct agent_place *p, struct err *err);
 /* Writes key and chain (PEM, leaf first) as a new generation and has the links point to it. Plain
  * files of these names that are a certificate and its key, of another program, become the
  * generation before; anything else in the way is RC_EXISTS. On failure everything is as it was. */
