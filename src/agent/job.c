@@ -83,6 +83,7 @@ static enum rc make_solver(struct job *j, struct err *err)
     case AGENT_WEBROOT:
         return agent_webroot_new(&j->world, path, &j->solver, err);
     case AGENT_DNS:
+        return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
     case AGENT_HOOK:
     case AGENT_WAYS:
         break;
@@ -414,6 +415,14 @@ static enum rc prepare_old(struct job *j, struct err *err)
     return RC_OK;
 }
 
+/* A pause that is longer than any that is made was made while the clock was wrong. */
+static bool pauses(const struct job *j)
+{
+    const struct agent_state *s = &j->state;
+
+    return s->failures && s->next > now(j) && s->next - now(j) <= WHEN_DAY;
+}
+
 /* Nothing needs to be asked or done: the usual case, and it costs no connection. */
 static bool rests(const struct job *j)
 {
@@ -421,8 +430,10 @@ static bool rests(const struct job *j)
 
     if (j->o->force)
         return false;
-    if (s->failures && s->next > now(j) && s->next - now(j) <= WHEN_DAY)
+    if (pauses(j)) {
+        j->out->waits = s->next;
         return true;
+    }
     return now(j) < due(j) && (!s->renewal.look_at || now(j) < s->renewal.look_at);
 }
 

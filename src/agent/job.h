@@ -21,7 +21,7 @@ struct agent_outcome {
     when_t not_after;  /* of the one in place; 0: there is none */
     when_t renew_at;   /* 0: not known */
     when_t retry_at;   /* after a failure: not before; 0: the server names no time */
-    bool denied_later; /* it failed, and the same again later may work */
+    when_t waits;      /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 
 /* For a new account. */

@@ -63,3 +63,8 @@ enum rc agent_webroot_new(const struct agent_world *w, const char *dir, struct a
 /* tls-alpn-01 (RFC 8737) by a listener of our own. As agent_http01_new. */
 enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at,
                          struct agent_solver **out, struct err *err);
+
+/* dns-01 (RFC 8555 section 8.4) by dynamic updates (RFC 2136), as the file `conf` says
+ * (agent/dns_conf.h). Errors as agent_dns_conf_load. */
+enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
+                          struct err *err);

@@ -105,6 +105,7 @@ static const struct way ways[] = {
     {CMD_OPT_HTTP_LISTEN, AGENT_HTTP_LISTEN, false},
     {CMD_OPT_WEBROOT, AGENT_WEBROOT, true},
     {CMD_OPT_ALPN_LISTEN, AGENT_ALPN_LISTEN, false},
+    {CMD_OPT_DNS_CONFIG, AGENT_DNS, true},
 };
 enum { N_WAYS = sizeof(ways) / sizeof(ways[0]) };
 
@@ -121,7 +122,7 @@ static int choose_way(const struct cmd_args *args, const struct way **out)
     if (n == 1)
         return -1;
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
-                      "--webroot DIR or --alpn-listen ADDR:PORT");
+                      "--webroot DIR, --alpn-listen ADDR:PORT or --dns rfc2136 --dns-config FILE");
 }
 
 static enum rc check_wildcards(const struct agent_plan *plan, struct err *err)
@@ -174,6 +175,8 @@ static enum rc read_plan(const struct cmd_args *args, const struct way *way, str
     plan->profile = str_of(v[CMD_OPT_ACME_PROFILE]);
     plan->chain = str_of(v[CMD_OPT_CHAIN]);
     plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
+    if (way->way == AGENT_DNS)
+        plan->style = str_of(v[CMD_OPT_DNS]);
     if (way->is_path)
         TRY(absolute(&r->arena, v[way->option], &plan->value));
     TRY(absolute(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
@@ -200,6 +203,10 @@ static int check_usage(const struct cmd_args *args)
         return cmd_usagef("--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, "
                           "rsa4096, ed25519, sm2, mldsa44, mldsa65 or mldsa87",
                           v[CMD_OPT_ACME_KEY]);
+    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
+        return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
+    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
+        return cmd_usagef("--dns and --dns-config belong together");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
     return -1;

@@ -54,6 +54,9 @@ static void put_words(const char *dir, const struct agent_outcome *out)
 
     if (out->issued)
         printf("%s: renewed, valid until %s\n", dir, when_text(out->not_after, until));
+    else if (out->waits)
+        printf("%s: the last attempt failed, the next one is not before %s (--force)\n", dir,
+               when_text(out->waits, renew));
     else
         printf("%s: not due before %s\n", dir, when_text(out->renew_at, renew));
 }

@@ -155,6 +155,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          "prove by http-01 with files below what a web server serves / from"},
     [CMD_OPT_ALPN_LISTEN] = {"--alpn-listen", "ADDR:PORT",
                              "prove by tls-alpn-01 with a listener here, as in 0.0.0.0:443"},
+    [CMD_OPT_DNS] = {"--dns", "WAY", "prove by dns-01; WAY is rfc2136: dynamic updates"},
+    [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
+                            "which name server, with which key: see autarky(1), FILES"},
     [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
                          "bind the new account to this key id, which the server's people gave out"},
     [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
@@ -376,7 +379,8 @@ static const struct cmd_row rows[] = {
      "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.",
      NULL,
      OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
-         OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
+         OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
+         OPT(ACME_KEY) | OPT(ACME_PROFILE) |
          OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
          OPT(DRY_RUN),
      cmd_obtain},

@@ -3,15 +3,15 @@
 """Certificates by `autarky obtain` and `autarky renew`: from a running Autarky, in every way of proof that needs no other
 program; the files, the account, renewal at the server's window, and what is said when something is wrong."""
 
+import fcntl
 import json
 import os
 import pathlib
 import stat
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, free_port, run, verify_chain, wait_for  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, free_port, run, verify_chain  # noqa: E402
 from responder import Files  # noqa: E402
 
 POLICY = f"""
@@ -64,6 +64,10 @@ def ways(lab):
     check_files(lab, lab.directory / "alpn", f"four.{DOMAIN}")
 
 
+def change(state, **members):
+    state.write_text(json.dumps({**json.loads(state.read_text()), **members}))
+
+
 def renewals(lab):
     out = lab.directory / "http"
     first, account = (out / "cert.pem").read_text(), (out / ".autarky/account.pem").read_text()
@@ -75,14 +79,17 @@ def renewals(lab):
         sys.exit("renew --force: another certificate by the same account was to come")
     check_files(lab, out, f"one.{DOMAIN}")
 
-    # The server's window moves; the client asks when it is told to, which is made to be now.
+    # The server's window moves; the client asks when it is told to, which is made to be now, and waits for its instant.
     second = (out / "cert.pem").read_text()
     lab.autarky("renewal", "pull", "--name", f"one.{DOMAIN}", "--within", "1s", "--reason", "a test")
     state = out / ".autarky/state.json"
+    change(state, look_at=1, not_before=1)  # nor is it too early for another one
+    run(AUTARKY, "renew", out)
     kept = json.loads(state.read_text())
-    kept["look_at"] = kept["not_before"] = 1  # nor is it too early for another one
-    state.write_text(json.dumps(kept))
-    wait_for("the server's window", lambda: f"{out}: renewed, valid until" in run(AUTARKY, "renew", lab.directory))
+    if not kept["window_start"] <= kept["renew_at"] <= kept["window_end"] < kept["look_at"]:
+        sys.exit(f"the window is not what is remembered: {kept}")
+    change(state, renew_at=1)
+    expect(run(AUTARKY, "renew", lab.directory), f"{out}: renewed, valid until", "renew of a directory of directories")
     if (out / "cert.pem").read_text() == second:
         sys.exit("the server's window was passed over")
     if len([e for e in (out / ".autarky").iterdir() if e.name.isdigit()]) != 2:
@@ -123,11 +130,9 @@ def failures(lab):
     check_files(lab, out, f"one.{DOMAIN}")
 
     with open(out / ".autarky/lock", "ab") as lock:
-        done = subprocess.run(["flock", "-x", str(lock.fileno()), AUTARKY, "renew", str(out)], pass_fds=[lock.fileno()],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        expect(done.stdout, "another autarky is at work", "two at a time")
-        if done.returncode != 75:
-            sys.exit(f"two at a time: status {done.returncode}")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        expect(run(AUTARKY, "renew", out, ok=(75,)), "another autarky is at work", "two at a time")
+    expect(run(AUTARKY, "renew", out), "the last attempt failed, the next one is not before", "after a failure")
     expect(run(AUTARKY, "renew", lab.directory / "www", ok=(2,)), "there is nothing to renew", "nothing to renew")
 
 
