@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include "agent/place.h"
+#include "agent/tell.h"
 #include "agent/trust.h"
 #include "client/http.h"
 #include "crypto/key.h"
@@ -15,7 +15,6 @@
 MSG(msg_address, "agent.address", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
 MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
 MSG(msg_stopped, "agent.stopped", "stopped by a signal; everything is as it was");
-MSG(msg_style, "agent.style", "there is no style \"{0}\"; there is {1}");
 
 enum { CERTID_MAX = 128, CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
 
@@ -33,6 +32,8 @@ struct job {
     struct client_run *run;
     struct ev_signal *interrupt, *terminate;
     struct crypto_key *account, *key;
+    struct buf chain; /* that came */
+    int status;       /* of the server's refusal */
     struct agent_state state;
     struct arena arena;
     bool ended, stopped, looking;
@@ -66,6 +67,12 @@ static enum rc listen_at(struct str text, struct addr_port *out, struct err *err
     return addr_port_parse(text, out) == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_address, text);
 }
 
+/* In a rehearsal there is no place yet. */
+static const char *hook_dir(const struct job *j)
+{
+    return j->place.path[0] ? j->place.path : j->o->dir;
+}
+
 static enum rc make_solver(struct job *j, struct err *err)
 {
     const struct agent_plan *plan = &j->state.plan;
@@ -85,10 +92,11 @@ static enum rc make_solver(struct job *j, struct err *err)
     case AGENT_DNS:
         return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
     case AGENT_HOOK:
+        return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
     case AGENT_WAYS:
         break;
     }
-    return ERR(err, RC_UNSUPPORTED, msg_style, plan->style, STR("none"));
+    return RC_UNSUPPORTED;
 }
 
 static enum rc make_client(struct job *j, const struct agent_binding *binding, struct err *err)
@@ -130,6 +138,7 @@ static enum rc job_open(struct job *j, struct err *err)
 static enum rc job_init(struct job *j, const struct agent_options *o)
 {
     *j = (struct job){.o = o, .place = AGENT_PLACE_INIT, .arena = ARENA_INIT(1 << 20)};
+    buf_init(&j->chain, CLIENT_CHAIN_MAX);
     j->world.say = o->say;
     j->world.arg = o->arg;
     return ev_new(clock_system(), &j->world.ev);
@@ -148,6 +157,7 @@ static void job_done(struct job *j)
     crypto_key_unref(j->account);
     crypto_key_unref(j->key);
     agent_place_done(&j->place);
+    buf_done(&j->chain);
     arena_done(&j->arena);
 }
 
@@ -165,6 +175,7 @@ static void take_failure(struct job *j, const struct client_result *result)
     *j->err = *result->err;
     j->err->rc = result->rc;
     j->out->retry_at = result->retry_at;
+    j->status = result->status;
 }
 
 static void say_untrusted(struct job *j, const struct client_result *result)
@@ -207,8 +218,10 @@ static void on_certificate(void *arg, const struct client_result *result)
                   STR_ARG(j->state.plan.chain));
     say_untrusted(j, result);
     j->rc = take_times(j, &result->certs[0]);
+    buf_reset(&j->chain);
+    buf_puts(&j->chain, result->chain);
     if (j->rc == RC_OK)
-        j->rc = agent_place_install(&j->place, result->chain, j->key, j->err);
+        j->rc = buf_rc(&j->chain);
 }
 
 static enum rc order(struct job *j, struct str replaces)
@@ -234,6 +247,31 @@ static enum rc order(struct job *j, struct str replaces)
     if (j->stopped)
         return ERR(j->err, RC_CANCELLED, msg_stopped);
     return j->rc;
+}
+
+/* The new set is on disk, then it is told of, then it takes the place of the old one. */
+static enum rc install(struct job *j)
+{
+    unsigned long generation;
+
+    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &generation, j->err));
+    TRY(agent_tell_written(j->solver, &j->place, generation, j->err));
+    return agent_place_switch(&j->place, generation, j->err);
+}
+
+static enum rc order_and_install(struct job *j, struct str replaces)
+{
+    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
+
+    if (rc == RC_OK)
+        rc = order(j, replaces);
+    if (rc == RC_OK)
+        rc = install(j);
+    if (rc != RC_OK && rc != RC_CANCELLED) {
+        j->err->rc = rc;
+        agent_tell_failed(j->solver, &j->world, j->status, j->err);
+    }
+    return rc;
 }
 
 /* ---- what is remembered */
@@ -337,11 +375,12 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     if (o->dry_run)
         return rehearse(&j, err);
     TRY(prepare_new(&j, binding, err));
-    rc = order(&j, (struct str){NULL, 0});
+    rc = order_and_install(&j, (struct str){NULL, 0});
     if (rc != RC_OK)
         return rc;
     remember_success(&j);
-    return save(&j, err);
+    TRY(save(&j, err));
+    return agent_tell_deployed(j.solver, &j.place, &j.state.plan, err);
 }
 
 /* ---- an old one */
@@ -437,6 +476,15 @@ static bool rests(const struct job *j)
     return now(j) < due(j) && (!s->renewal.look_at || now(j) < s->renewal.look_at);
 }
 
+/* A hook of dehydrated's is told on every run. */
+static enum rc rest(struct job *j, struct err *err)
+{
+    if (j->out->waits || !str_eq(j->state.plan.style, STR("dehydrated")))
+        return RC_OK;
+    TRY(job_open(j, err));
+    return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+}
+
 static enum rc renew(struct job *j, struct err *err)
 {
     enum rc rc;
@@ -446,12 +494,16 @@ static enum rc renew(struct job *j, struct err *err)
     TRY(make_client(j, NULL, err));
     TRY(look(j));
     j->out->renew_at = due(j);
-    if (!j->o->force && now(j) < due(j))
-        return save(j, err);
-    rc = order(j, str_of(j->certid));
-    if (rc == RC_OK)
-        remember_success(j);
-    return rc == RC_OK ? save(j, err) : rc;
+    if (!j->o->force && now(j) < due(j)) {
+        TRY(save(j, err));
+        return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+    }
+    rc = order_and_install(j, str_of(j->certid));
+    if (rc != RC_OK)
+        return rc;
+    remember_success(j);
+    TRY(save(j, err));
+    return agent_tell_deployed(j->solver, &j->place, &j->state.plan, err);
 }
 
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
@@ -466,9 +518,16 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     j.err = &mine;
     TRY(prepare_old(&j, err));
     out->renew_at = due(&j);
-    if (rests(&j) || o->dry_run)
+    if (o->dry_run)
         return RC_OK;
+    if (rests(&j))
+        return rest(&j, err);
     rc = renew(&j, &mine);
+    if (rc != RC_OK && j.out->issued) { /* it is in place, and who was told of it failed */
+        mine.rc = rc;
+        *err = mine;
+        return rc;
+    }
     if (rc == RC_OK || rc == RC_CANCELLED || !j.client) {
         *err = mine;
         return rc;

@@ -308,19 +308,35 @@ enum rc agent_place_check(const struct agent_place *p, struct err *err)
     return read_foreign(p, &chain, &key, err);
 }
 
-enum rc agent_place_install(struct agent_place *p, struct str chain, const struct crypto_key *key,
-                            struct err *err)
+enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          unsigned long *out_generation, struct err *err)
 {
-    unsigned long before, n;
+    unsigned long n;
 
     TRY(adopt(p, err));
-    before = p->live;
     n = newest(p) + 1;
     TRY(write_generation(p, n, chain, key, err));
-    TRY(point_to(p, n, err));
+    *out_generation = n;
+    return RC_OK;
+}
+
+enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err)
+{
+    unsigned long before = p->live;
+
+    TRY(point_to(p, generation, err));
     TRY(link_all(p, err));
     prune(p, before);
     return RC_OK;
+}
+
+enum rc agent_place_install(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                            struct err *err)
+{
+    unsigned long n;
+
+    TRY(agent_place_write(p, chain, key, &n, err));
+    return agent_place_switch(p, n, err);
 }
 
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err)
@@ -339,11 +355,15 @@ enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct 
     return client_pair_read(p->dir, path, chain, key, err);
 }
 
-enum rc agent_place_file(const struct agent_place *p, const char *name,
+enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,
                          char out[static AGENT_PATH_MAX])
 {
-    int n = snprintf(out, AGENT_PATH_MAX, "%.*s/%s", AGENT_PATH_MAX, p->path, name);
+    char inside[NAME] = "";
+    int n;
 
+    if (generation)
+        snprintf(inside, sizeof(inside), AGENT_HOME "/%lu/", generation);
+    n = snprintf(out, AGENT_PATH_MAX, "%.*s/%s%s", AGENT_PATH_MAX, p->path, inside, name);
     return n > 0 && n < AGENT_PATH_MAX ? RC_OK : RC_TOOBIG;
 }
 

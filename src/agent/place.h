@@ -46,13 +46,18 @@ enum rc agent_place_check(const struct agent_place *p, struct err *err);
  * generation before; anything else in the way is RC_EXISTS. On failure everything is as it was. */
 enum rc agent_place_install(struct agent_place *p, struct str chain, const struct crypto_key *key,
                             struct err *err);
+/* The two halves of it, for those who have something to do in between. */
+enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          unsigned long *out_generation, struct err *err);
+enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err);
 /* The chain in force, appended, and its key. RC_NOTFOUND when there is none. */
 enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
                          struct err *err);
-/* Absolute path of one of the files: "cert.pem". RC_TOOBIG. */
-enum rc agent_place_file(const struct agent_place *p, const char *name,
+/* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds it.
+ * RC_TOOBIG. */
+enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,
                          char out[static AGENT_PATH_MAX]);
 
 /* The account's key, in `path` or, if that is empty, in its place in DIR: read, or made (P-256) and

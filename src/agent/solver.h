@@ -68,3 +68,20 @@ enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at
  * (agent/dns_conf.h). Errors as agent_dns_conf_load. */
 enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
                           struct err *err);
+
+/* ---- hooks: programs of others that answer challenges, called as they are used to */
+
+struct agent_plan;
+
+/* "dehydrated", "certbot", "lego", "lego-raw" or "uacme". `value` of the plan is the program, for
+ * certbot the auth and, behind a comma, the cleanup hook; `challenge` "dns-01" or "http-01".
+ * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes. */
+enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
+                       struct agent_solver **out, struct err *err);
+/* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */
+bool agent_hook_listens(const struct agent_solver *s);
+/* Tells it: words[0] is the name of the call, in dehydrated's words; runs the loop until it has
+ * ended. Nothing for other solvers, or after a failed startup_hook. As agent_child_end; the output,
+ * if `out` is not NULL, is appended. */
+enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t n, struct buf *out,
+                        struct err *err);

@@ -46,6 +46,7 @@ struct client_proof {
     struct str identifier_type, identifier;
     bool wildcard;
     struct str token, key_authorization;
+    bool proven; /* in cleanup: the server has found it */
 };
 
 typedef void (*client_presented_fn)(void *arg, enum rc rc, const struct err *err);
@@ -106,6 +107,7 @@ struct client_result {
                    no ACME; RC_CONFLICT: the order came to nothing; RC_CRYPTO: the certificate is
                    not what was asked for; RC_UNSUPPORTED, RC_NOMEM */
     const struct err *err; /* unless RC_OK */
+    int status;            /* HTTP, of what the server refused; 0: it was something else */
     struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
     when_t retry_at;       /* the server asks not to come back before; 0: it does not */
     /* of client_obtain */
@@ -117,6 +119,10 @@ struct client_result {
     /* of client_look */
     struct client_window window; /* retry_at: when to look again */
 };
+
+/* Code of the message when the server looked for a proof and did not find it; the name is its first
+ * argument. */
+#define CLIENT_NOT_PROVEN "client.authorization-failed"
 
 typedef void (*client_result_fn)(void *arg, const struct client_result *result);
 

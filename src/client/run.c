@@ -73,6 +73,7 @@ void client_run_fail(struct client_run *run, enum rc rc, struct err *err,
     err->rc = rc;
     if (reply) {
         result.problem = reply->problem;
+        result.status = reply->answer ? reply->answer->status : 0;
         result.retry_at = reply->retry_at;
     }
     client_run_finish(run, &result);

@@ -106,6 +106,7 @@ static const struct way ways[] = {
     {CMD_OPT_WEBROOT, AGENT_WEBROOT, true},
     {CMD_OPT_ALPN_LISTEN, AGENT_ALPN_LISTEN, false},
     {CMD_OPT_DNS_CONFIG, AGENT_DNS, true},
+    {CMD_OPT_HOOK, AGENT_HOOK, false},
 };
 enum { N_WAYS = sizeof(ways) / sizeof(ways[0]) };
 
@@ -122,13 +123,15 @@ static int choose_way(const struct cmd_args *args, const struct way **out)
     if (n == 1)
         return -1;
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
-                      "--webroot DIR, --alpn-listen ADDR:PORT or --dns rfc2136 --dns-config FILE");
+                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns rfc2136 --dns-config FILE or "
+                      "--hook STYLE:PATH");
 }
 
 static enum rc check_wildcards(const struct agent_plan *plan, struct err *err)
 {
     for (size_t i = 0; i < plan->n_dns; i++)
-        if (name_is_wildcard(plan->dns[i]) && plan->way != AGENT_DNS && plan->way != AGENT_HOOK)
+        if (name_is_wildcard(plan->dns[i]) && plan->way != AGENT_DNS &&
+            !(plan->way == AGENT_HOOK && str_eq(plan->challenge, STR("dns-01"))))
             return ERR(err, RC_INVAL, msg_wildcard, plan->dns[i]);
     return RC_OK;
 }
@@ -177,6 +180,11 @@ static enum rc read_plan(const struct cmd_args *args, const struct way *way, str
     plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
     if (way->way == AGENT_DNS)
         plan->style = str_of(v[CMD_OPT_DNS]);
+    if (way->way == AGENT_HOOK) {
+        str_cut(str_of(v[CMD_OPT_HOOK]), ':', &plan->style, &plan->value);
+        plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
+        TRY(absolute(&r->arena, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
+    }
     if (way->is_path)
         TRY(absolute(&r->arena, v[way->option], &plan->value));
     TRY(absolute(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
@@ -207,6 +215,11 @@ static int check_usage(const struct cmd_args *args)
         return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
     if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
         return cmd_usagef("--dns and --dns-config belong together");
+    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
+        return cmd_usagef("--hook-env and --challenge are for --hook");
+    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
+        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
+                          "dehydrated:/etc/hook.sh");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
     return -1;

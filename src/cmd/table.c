@@ -158,6 +158,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_DNS] = {"--dns", "WAY", "prove by dns-01; WAY is rfc2136: dynamic updates"},
     [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
                             "which name server, with which key: see autarky(1), FILES"},
+    [CMD_OPT_HOOK] = {"--hook", "STYLE:PATH",
+                      "prove by a hook that was written for dehydrated, certbot (AUTH,CLEANUP), "
+                      "lego, lego-raw or uacme"},
+    [CMD_OPT_HOOK_ENV] = {"--hook-env", "FILE",
+                          "lines NAME=value for its environment, which is otherwise empty but for "
+                          "PATH, HOME and LANG"},
+    [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE", "that the hook answers: dns-01, or http-01; "
+                                                  "otherwise dns-01"},
     [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
                          "bind the new account to this key id, which the server's people gave out"},
     [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
@@ -380,7 +388,7 @@ static const struct cmd_row rows[] = {
      NULL,
      OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
          OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
-         OPT(ACME_KEY) | OPT(ACME_PROFILE) |
+         OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
          OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
          OPT(DRY_RUN),
      cmd_obtain},

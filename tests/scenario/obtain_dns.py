@@ -15,6 +15,7 @@ from knot_server import KnotServer  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, verify_chain  # noqa: E402
 
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
 RECORDS = """
 * A 127.0.0.1
@@ -94,18 +95,22 @@ def refusals(lab, server):
         sys.exit("a failure left a record")
 
 
-def knot(lab):
-    with KnotServer(lab.directory / "knot", "knot.example", "* A 127.0.0.1\n@ A 127.0.0.1\n", ("acme", SECRET)) as server:
+def knot():
+    """The holder of the zone is asked, and nobody else."""
+    with Lab() as lab, KnotServer(lab.directory / "knot", DOMAIN, "* A 127.0.0.1\n@ A 127.0.0.1\n", ("acme", SECRET)) as server:
+        lab.configure(policy=POLICY)
         path = lab.data / "autarky.yaml"
-        path.write_text(path.read_text().replace("resolvers:\n", f"resolvers:\n  - {{zone: knot.example, servers: "
-                                                                 f"[\"{server.address}\"], mode: authoritative}}\n"))
-        lab.autarky("reload")
-        conf = config(lab.directory, "knot", f"server: {server.address}\nkey: acme\nsecret: {SECRET}\n")
-        obtain(lab, conf, f"*.wiki.{DOMAIN}", ok=(2,))  # Knot is asked about a zone that it has not
-        said = obtain(lab, conf, f"viaknot.{DOMAIN}")
-        expect(said, "knot.example", "the zone that was found")
-        if values(server, f"viaknot.{DOMAIN}"):
+        path.write_text(path.read_text().replace(
+            f"  - {{zone: \".\", servers: [\"127.0.0.1:{lab.dns.port}\"]}}\n",
+            f"  - {{zone: {DOMAIN}, servers: [\"{server.address}\"], mode: authoritative}}\n"))
+        lab.start()
+        where = f"server: {server.address}\nkey: acme\n"
+        obtain(lab, config(lab.directory, "knot", f"{where}secret: {SECRET}\n"), f"wiki.{DOMAIN}", f"*.wiki.{DOMAIN}")
+        if values(server, f"wiki.{DOMAIN}"):
             sys.exit("Knot has a record left")
+        wrong = base64.b64encode(b"another").decode()
+        expect(obtain(lab, config(lab.directory, "wrong", f"{where}secret: {wrong}\n"), f"wiki.{DOMAIN}", f"x.{DOMAIN}", ok=(2,)),
+               "has another secret for the key acme", "Knot and a wrong secret")
 
 
 def main():
@@ -116,11 +121,11 @@ def main():
     with Lab() as lab, DnsServer(lab.directory / "updated", {DOMAIN: RECORDS}, keys=keys,
                                  zone_options=f"allow-update {{ {allowed} }};") as server:
         lab.dns.port = server.port
-        lab.configure(policy=f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n"
-                             "    wildcards: true\n")
+        lab.configure(policy=POLICY)
         lab.start()
         bind(lab, server)
         refusals(lab, server)
+    knot()
 
 
 main()
