@@ -74,7 +74,6 @@ static void put_plan(struct json_out *o, const struct agent_plan *given)
     for (size_t i = 0; i < plan.n_ips; i++)
         json_put_z(o, addr_text(&plan.ips[i], text));
     json_end(o);
-    put_list(o, "reload", plan.reload, plan.n_reload);
     json_end(o);
 }
 
@@ -181,7 +180,7 @@ static enum rc get_names(struct arena *a, const struct json *o, struct agent_pla
 static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan *plan,
                         struct err *err)
 {
-    struct str way, *reload;
+    struct str way;
 
     for (size_t i = 0; i < FIELDS; i++)
         TRY(get_text(a, o, fields[i].name, text_of(plan, i), err));
@@ -191,10 +190,7 @@ static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan
             plan->way = (enum agent_way)i;
     if (!plan->way || !plan->server.n || !plan->value.n)
         return missing("way", err);
-    TRY(get_names(a, o, plan, err));
-    TRY(get_list(a, o, "reload", AGENT_WORDS_MAX, &reload, &plan->n_reload, err));
-    plan->reload = reload;
-    return RC_OK;
+    return get_names(a, o, plan, err);
 }
 
 static enum rc read_all(struct arena *a, const struct json *o, struct agent_state *s,

@@ -10,8 +10,6 @@
 #include "client/renewal.h"
 
 enum {
-    AGENT_WORDS_MAX = 32,  /* of a command */
-    AGENT_PROOFS_MAX = 32, /* addresses at which the service is looked at */
     AGENT_WHY_MAX = 2048,
 };
 
@@ -38,8 +36,6 @@ struct agent_plan {
     struct str key;       /* as crypto_key_spec_parse */
     struct str profile, chain, contact;
     struct str account_key; /* its file; empty: beside the certificate */
-    const struct str *reload; /* command, run after a new certificate is in place */
-    size_t n_reload;
 };
 
 struct agent_state {

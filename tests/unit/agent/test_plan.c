@@ -5,7 +5,6 @@
 #include "agent/plan.h"
 
 static const struct str dns[] = {STR("a.example"), STR("*.a.example")};
-static const struct str reload[] = {STR("systemctl"), STR("reload"), STR("nginx")};
 
 static struct agent_state full(const struct addr *ip)
 {
@@ -23,9 +22,8 @@ static struct agent_state full(const struct addr *ip)
                                          .profile = STR("short"),
                                          .chain = STR("Some Root"),
                                          .contact = STR("mailto:a@example"),
-                                         .account_key = STR("/etc/account.pem"),
-                                         .reload = reload,
-                                         .n_reload = 3},
+                                         .hook_env = STR("/etc/hook.env"),
+                                         .account_key = STR("/etc/account.pem")},
                                 .renewal = {.due = 5, .look_at = 6, .window_start = 7,
                                             .window_end = 8, .least = 9},
                                 .issued = 10,
@@ -51,7 +49,6 @@ static void comes_back_as_it_was(void)
     CHECK(str_eq(buf_str(&text), buf_str(&again)));
     CHECK_STR(got.plan.dns[1], "*.a.example");
     CHECK(addr_eq(&got.plan.ips[0], &ip));
-    CHECK_STR(got.plan.reload[2], "nginx");
     CHECK_STR(got.plan.style, "dehydrated");
     CHECK_INT(got.plan.way, AGENT_HOOK);
     CHECK_INT(got.renewal.window_end, 8);
@@ -59,7 +56,7 @@ static void comes_back_as_it_was(void)
     CHECK_STR(got.why, "a \"reason\"");
 }
 
-#define NAMES "\"dns\":[\"a.example\"],\"ips\":[],\"reload\":[]"
+#define NAMES "\"dns\":[\"a.example\"],\"ips\":[]"
 #define GOOD                                                                                       \
     "\"plan\":{\"server\":\"https://x/\",\"way\":\"webroot\",\"value\":\"/srv\"," NAMES "}"
 
@@ -79,10 +76,10 @@ static void says_what_is_wrong(void)
         {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"other\",\"value\":\"/x\"," NAMES "}}",
          RC_PARSE, "agent.state-member"},
         {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":\"/x\","
-         "\"dns\":[],\"ips\":[],\"reload\":[]}}",
+         "\"dns\":[],\"ips\":[]}}",
          RC_PARSE, "agent.state-member"},
         {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":\"/x\","
-         "\"dns\":[],\"ips\":[\"1.2.3\"],\"reload\":[]}}",
+         "\"dns\":[],\"ips\":[\"1.2.3\"]}}",
          RC_PARSE, "agent.state-member"},
         {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":3," NAMES "}}",
          RC_PARSE, "agent.state-member"},
