@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: dns_soa_read, dns_update_read, dns_tsig_check; client_alternates_read, agent_state_read. */
+/* Targets: dns_soa_read, dns_update_read, dns_tsig_check; client_alternates_read, agent_state_read.
+ */
 #include "agent/plan.h"
 #include "client/documents.h"
 #include "crypto/crypto.h"
@@ -21,8 +22,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     unsigned rcode = 0;
     size_t found = 0;
 
-    IGNORE_RC(crypto_init());                                           /* any outcome of all */
-    IGNORE_RC(agent_state_read(&a, bytes, &state, NULL));               /* of these is allowed */
+    IGNORE_RC(crypto_init());                             /* any outcome of all */
+    IGNORE_RC(agent_state_read(&a, bytes, &state, NULL)); /* of these is allowed */
     if (client_alternates_read(&a, bytes, urls, 2, &found) == RC_OK && found > 2)
         __builtin_trap();
     if (n < DNS_HEADER)

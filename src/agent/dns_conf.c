@@ -141,9 +141,9 @@ static const struct {
     const char *name;
     enum rc (*set)(const struct reading *r, struct str value);
 } settings[] = {
-    {"server", set_server},     {"key", set_key},   {"algorithm", set_algorithm},
-    {"secret", set_secret},     {"zone", set_zone}, {"key_file", set_key_file},
-    {"ttl", set_ttl},           {"wait", set_wait}, {"timeout", set_timeout},
+    {"server", set_server}, {"key", set_key},   {"algorithm", set_algorithm},
+    {"secret", set_secret}, {"zone", set_zone}, {"key_file", set_key_file},
+    {"ttl", set_ttl},       {"wait", set_wait}, {"timeout", set_timeout},
 };
 
 /* ---- lines */
@@ -240,8 +240,8 @@ static void take_addr(struct agent_dns_conf *c, const struct sockaddr *sa, uint1
     const struct sockaddr_in *v4 = (const void *)sa;
     const struct sockaddr_in6 *v6 = (const void *)sa;
     struct addr_port *to = &c->servers[c->n_servers];
-    struct str bytes = sa->sa_family == AF_INET ? str_bytes(&v4->sin_addr, 4)
-                                                : str_bytes(&v6->sin6_addr, 16);
+    struct str bytes =
+        sa->sa_family == AF_INET ? str_bytes(&v4->sin_addr, 4) : str_bytes(&v6->sin6_addr, 16);
 
     if ((sa->sa_family != AF_INET && sa->sa_family != AF_INET6) ||
         c->n_servers == AGENT_DNS_SERVERS_MAX || addr_from_bytes(bytes, &to->addr) != RC_OK)

@@ -32,11 +32,11 @@ struct agent_dns_conf {
     uint32_t ttl;
     enum agent_dns_wait wait;
     int64_t pause, timeout; /* microseconds */
-    bool open; /* the file has a secret and others may read it */
+    bool open;              /* the file has a secret and others may read it */
 };
 
-/* Without the addresses of `server`. RC_PARSE and the line, what is wrong with it and what may stand
- * there. `key_file` is read through agent_file_read. Pure otherwise. */
+/* Without the addresses of `server`. RC_PARSE and the line, what is wrong with it and what may
+ * stand there. `key_file` is read through agent_file_read. Pure otherwise. */
 enum rc agent_dns_conf_parse(struct str text, struct agent_dns_conf *out, struct err *err);
 /* The file, and the server looked up (libc's way; it blocks). RC_NOTFOUND, RC_IO. */
 enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct err *err);

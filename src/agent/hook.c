@@ -527,8 +527,7 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
     TRY(base_env(h));
     TRY(style_env(h, plan, dir));
     TRY(file_env(h, plan->hook_env, err));
-    h->s.solver =
-        (struct client_solver){h->http ? "http-01" : "dns-01", present, cleanup, h};
+    h->s.solver = (struct client_solver){h->http ? "http-01" : "dns-01", present, cleanup, h};
     *out = MOVE(s);
     return RC_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listener is there from `present` to `cleanup` only: between two of them the port is anybody's.
+/* The listener is there from `present` to `cleanup` only: between two of them the port is
+ * anybody's.
  */
 #include "agent/solver.h"
 

@@ -17,11 +17,11 @@ struct agent_options {
 };
 
 struct agent_outcome {
-    bool issued;       /* a new certificate is in place */
-    when_t not_after;  /* of the one in place; 0: there is none */
-    when_t renew_at;   /* 0: not known */
-    when_t retry_at;   /* after a failure: not before; 0: the server names no time */
-    when_t waits;      /* after failures nothing was tried before then; 0: it was, or is not due */
+    bool issued;      /* a new certificate is in place */
+    when_t not_after; /* of the one in place; 0: there is none */
+    when_t renew_at;  /* 0: not known */
+    when_t retry_at;  /* after a failure: not before; 0: the server names no time */
+    when_t waits;     /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 
 /* For a new account. */
@@ -36,8 +36,8 @@ struct agent_binding {
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
                      const struct agent_binding *binding, struct agent_outcome *out,
                      struct err *err);
-/* Renews what was obtained in the directory, if that is due: by ARI where the server has it, else by
- * lifetime, at the latest in its last tenth. A failure is remembered, and until a pause that grows
- * has passed nothing is tried again (RC_OK, nothing issued) unless `force`. RC_NOTFOUND: nothing
- * was obtained there. */
+/* Renews what was obtained in the directory, if that is due: by ARI where the server has it, else
+ * by lifetime, at the latest in its last tenth. A failure is remembered, and until a pause that
+ * grows has passed nothing is tried again (RC_OK, nothing issued) unless `force`. RC_NOTFOUND:
+ * nothing was obtained there. */
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -69,14 +70,13 @@ static enum rc failed(const struct agent_place *p, const char *what, struct err 
 
 static enum rc absolute(const char *dir, char out[static AGENT_PATH_MAX], struct err *err)
 {
-    char *real = realpath(dir, NULL);
-    enum rc rc;
+    char real[PATH_MAX];
 
-    if (!real)
+    if (!realpath(dir, real))
         return ERR(err, RC_IO, msg_dir, str_of(dir), str_of(strerrordesc_np(errno)));
-    rc = str_copyz(str_of(real), out, AGENT_PATH_MAX);
-    free(real); /* libc's */
-    return rc == RC_OK ? rc : ERR(err, rc, msg_path, str_of(dir));
+    return str_copyz(str_of(real), out, AGENT_PATH_MAX) == RC_OK
+               ? RC_OK
+               : ERR(err, RC_TOOBIG, msg_path, str_of(dir));
 }
 
 static enum rc make_directory(int at, const char *path, const char *shown, struct err *err)
@@ -268,8 +268,8 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
 }
 
 /* The pair that another program has left; none (*key is NULL) where only our links are. */
-static enum rc read_foreign(const struct agent_place *p, struct buf *chain,
-                            struct crypto_key **key, struct err *err)
+static enum rc read_foreign(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
+                            struct err *err)
 {
     for (size_t i = 0; i < FILES; i++) {
         enum rc rc;

@@ -55,8 +55,8 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
 /* The chain in force, appended, and its key. RC_NOTFOUND when there is none. */
 enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
                          struct err *err);
-/* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds it.
- * RC_TOOBIG. */
+/* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds
+ * it. RC_TOOBIG. */
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,
                          char out[static AGENT_PATH_MAX]);
 

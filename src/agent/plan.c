@@ -18,8 +18,10 @@ MSG(msg_version, "agent.state-version",
     "the state in " AGENT_HOME "/state.json was written by a later version of autarky");
 
 static const char *const ways[AGENT_WAYS] = {
-    [AGENT_HTTP_LISTEN] = "http-listen", [AGENT_WEBROOT] = "webroot",
-    [AGENT_ALPN_LISTEN] = "alpn-listen", [AGENT_DNS] = "dns",
+    [AGENT_HTTP_LISTEN] = "http-listen",
+    [AGENT_WEBROOT] = "webroot",
+    [AGENT_ALPN_LISTEN] = "alpn-listen",
+    [AGENT_DNS] = "dns",
     [AGENT_HOOK] = "hook",
 };
 
@@ -33,11 +35,14 @@ struct field {
     const char *name;
     size_t at;
 };
-#define FIELD(m) {#m, offsetof(struct agent_plan, m)}
+#define FIELD(m)                                                                                   \
+    {                                                                                              \
+#m, offsetof(struct agent_plan, m)                                                         \
+    }
 static const struct field fields[] = {
-    FIELD(server),  FIELD(ca_file), FIELD(style),   FIELD(value),   FIELD(challenge),
-    FIELD(key),     FIELD(profile), FIELD(chain),   FIELD(contact), FIELD(account_key),
-    FIELD(hook_env),
+    FIELD(server),    FIELD(ca_file),     FIELD(style),    FIELD(value),
+    FIELD(challenge), FIELD(key),         FIELD(profile),  FIELD(chain),
+    FIELD(contact),   FIELD(account_key), FIELD(hook_env),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
@@ -136,45 +141,50 @@ static when_t get_when(const struct json *o, const char *name)
     return json_i64(json_get(o, name), &t) == RC_OK && t > 0 && t < WHEN_MAX ? t : 0;
 }
 
-static enum rc get_list(struct arena *a, const struct json *o, const char *name, size_t max,
-                        struct str **out, size_t *out_n, struct err *err)
+struct texts {
+    struct str *list;
+    size_t n;
+};
+
+static enum rc get_list(struct arena *a, const struct json *o, const char *name, struct texts *out,
+                        struct err *err)
 {
     const struct json *list = json_get(o, name), *v;
     struct json_iter it = json_iter(list);
     struct str s;
-    size_t n = 0;
 
-    if (json_type(list) != JSON_ARRAY || json_len(list) > max)
+    if (json_type(list) != JSON_ARRAY || json_len(list) > CLIENT_NAMES_MAX)
         return missing(name, err);
-    *out = ARENA_ARRAY(a, struct str, json_len(list));
-    if (!*out)
+    *out = (struct texts){.list = ARENA_ARRAY(a, struct str, json_len(list))};
+    if (!out->list)
         return RC_NOMEM;
     while (json_next(&it, NULL, &v)) {
         if (json_str(v, &s) != RC_OK || s.n == 0 || s.n > TEXT_MAX)
             return missing(name, err);
-        TRY(arena_str(a, s, &(*out)[n++]));
+        TRY(arena_str(a, s, &out->list[out->n++]));
     }
-    *out_n = n;
     return RC_OK;
 }
 
 static enum rc get_names(struct arena *a, const struct json *o, struct agent_plan *plan,
                          struct err *err)
 {
-    struct str *list;
+    struct texts dns, texts;
     struct addr *ips;
 
-    TRY(get_list(a, o, "dns", CLIENT_NAMES_MAX, &list, &plan->n_dns, err));
-    plan->dns = list;
-    TRY(get_list(a, o, "ips", CLIENT_NAMES_MAX, &list, &plan->n_ips, err));
-    ips = ARENA_ARRAY(a, struct addr, plan->n_ips);
+    TRY(get_list(a, o, "dns", &dns, err));
+    TRY(get_list(a, o, "ips", &texts, err));
+    ips = ARENA_ARRAY(a, struct addr, texts.n);
     if (!ips)
         return RC_NOMEM;
-    for (size_t i = 0; i < plan->n_ips; i++)
-        if (addr_parse(list[i], &ips[i]) != RC_OK)
+    for (size_t i = 0; i < texts.n; i++)
+        if (addr_parse(texts.list[i], &ips[i]) != RC_OK)
             return missing("ips", err);
+    plan->dns = dns.list;
+    plan->n_dns = dns.n;
     plan->ips = ips;
-    return plan->n_dns + plan->n_ips ? RC_OK : missing("dns", err);
+    plan->n_ips = texts.n;
+    return dns.n + texts.n ? RC_OK : missing("dns", err);
 }
 
 static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan *plan,

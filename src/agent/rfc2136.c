@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dns-01 (RFC 8555 section 8.4) by dynamic updates. Work is done one piece after the other: a record
- * is added and then looked for at the name servers of its zone, or it is removed. What is removed is
- * exactly what was added, so other values of the same name stay. */
+/* dns-01 (RFC 8555 section 8.4) by dynamic updates. Work is done one piece after the other: a
+ * record is added and then looked for at the name servers of its zone, or it is removed. What is
+ * removed is exactly what was added, so other values of the same name stay. */
 #include "agent/rfc2136_int.h"
 
 #include "base/id.h"

@@ -75,7 +75,8 @@ struct agent_plan;
 
 /* "dehydrated", "certbot", "lego", "lego-raw" or "uacme". `value` of the plan is the program, for
  * certbot the auth and, behind a comma, the cleanup hook; `challenge` "dns-01" or "http-01".
- * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes. */
+ * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes.
+ */
 enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
                        struct agent_solver **out, struct err *err);
 /* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */

@@ -151,8 +151,8 @@ void agent_tell_failed(struct agent_solver *s, const struct agent_world *w, int 
     rc = RC_OK;
     if (status)
         rc = tell(s,
-                  (const struct str[]){STR("request_failure"), str_of(digits), reason,
-                                       STR("post"), STR("")},
+                  (const struct str[]){STR("request_failure"), str_of(digits), reason, STR("post"),
+                                       STR("")},
                   5, &err);
     else if (why->msg && strcmp(why->msg->code, CLIENT_NOT_PROVEN) == 0) /* its name comes first */
         rc = tell(s, (const struct str[]){STR("invalid_challenge"), err_arg(why, 0), reason}, 3,

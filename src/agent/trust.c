@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "agent/place.h"
@@ -27,17 +28,13 @@ enum { ARENA_MAX = 16 << 20, DER_MAX = 64 * 1024 };
 
 enum rc agent_file_read(struct str path, struct buf *out, struct err *err)
 {
-    char given[AGENT_PATH_MAX], *real;
-    enum rc rc;
+    char given[AGENT_PATH_MAX], real[PATH_MAX];
 
     TRY(str_copyz(path, given, sizeof(given)));
-    real = realpath(given, NULL);
-    if (!real)
-        return ERR(err, errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO, msg_missing, path,
-                   str_of(strerrordesc_np(errno)));
-    rc = file_read(AT_FDCWD, real, out, err);
-    free(real); /* libc's */
-    return rc;
+    if (realpath(given, real))
+        return file_read(AT_FDCWD, real, out, err);
+    return ERR(err, errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO, msg_missing, path,
+               str_of(strerrordesc_np(errno)));
 }
 
 static enum rc add(struct agent_trust *t, struct str pem, size_t *added)

@@ -78,8 +78,7 @@ static void next(struct client_run *run)
 
     if (run->next_alternate < run->n_alternates) {
         buf_reset(&run->payload);
-        client_run_post(run, "another chain", run->alternates[run->next_alternate++],
-                        on_alternate);
+        client_run_post(run, "another chain", run->alternates[run->next_alternate++], on_alternate);
         run->request.accept = STR("application/pem-certificate-chain");
         run->request.max_body = CLIENT_CHAIN_MAX;
         return;

@@ -525,8 +525,7 @@ enum rc client_alternates_read(struct arena *a, struct str header, struct str *u
     struct str target, rest;
     struct http_url url;
 
-    while (*n < max && str_cut(header, '<', &target, &rest) &&
-           str_cut(rest, '>', &target, &rest)) {
+    while (*n < max && str_cut(header, '<', &target, &rest) && str_cut(rest, '>', &target, &rest)) {
         struct str parameters = str_head(rest, end_of_link(rest));
 
         header = str_skip(rest, parameters.n + 1);

@@ -136,8 +136,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_RENEWALS] = {"--renewals", NULL,
                           "renewals of existing names, too, which go on otherwise"},
     [CMD_OPT_ACME_SERVER] = {"--server", "URL", "the ACME server: the URL of its directory"},
-    [CMD_OPT_CA_FILE] = {"--ca-file", "FILE",
-                         "roots in PEM that this server may be under, beside those of this machine"},
+    [CMD_OPT_CA_FILE] =
+        {"--ca-file", "FILE",
+         "roots in PEM that this server may be under, beside those of this machine"},
     [CMD_OPT_ACME_NAME] = {"--name", "NAME",
                            "a DNS name or an address for the certificate; several, one after the "
                            "other",
@@ -145,7 +146,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_ACME_KEY] = {"--key", "KIND",
                           "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, "
                           "mldsa65 ...; otherwise ecdsa"},
-    [CMD_OPT_ACME_PROFILE] = {"--profile", "NAME", "one that the server offers; otherwise its choice"},
+    [CMD_OPT_ACME_PROFILE] = {"--profile", "NAME",
+                              "one that the server offers; otherwise its choice"},
     [CMD_OPT_ACME_OUT] = {"--out", "DIR",
                           "where cert.pem, chain.pem, fullchain.pem and privkey.pem go"},
     [CMD_OPT_AGREE_TOS] = {"--agree-tos", NULL, "agree to the terms of service of the server"},
@@ -164,8 +166,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_HOOK_ENV] = {"--hook-env", "FILE",
                           "lines NAME=value for its environment, which is otherwise empty but for "
                           "PATH, HOME and LANG"},
-    [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE", "that the hook answers: dns-01, or http-01; "
-                                                  "otherwise dns-01"},
+    [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE",
+                           "that the hook answers: dns-01, or http-01; "
+                           "otherwise dns-01"},
     [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
                          "bind the new account to this key id, which the server's people gave out"},
     [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
@@ -383,7 +386,8 @@ static const struct cmd_row rows[] = {
     {"obtain", NULL, "obtain a certificate from any ACME server (RFC 8555)",
      "Needs neither a running Autarky nor root. Control is proven in one of the ways that are\n"
      "listed. The files in DIR are links to a set that is exchanged as a whole; privkey.pem is\n"
-     "readable by its owner alone. What was asked for is remembered there, and `autarky renew DIR`\n"
+     "readable by its owner alone. What was asked for is remembered there, and `autarky renew "
+     "DIR`\n"
      "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.",
      NULL,
      OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |

@@ -8,8 +8,8 @@
 #include "ev/ev.h"
 #include "net/net.h"
 
-/* RC_OK with the bytes of the answer, borrowed; RC_TIMEOUT, RC_NET, RC_NOMEM with `err`. Comes once,
- * and the exchange is over by then. */
+/* RC_OK with the bytes of the answer, borrowed; RC_TIMEOUT, RC_NET, RC_NOMEM with `err`. Comes
+ * once, and the exchange is over by then. */
 typedef void (*dns_tcp_fn)(void *arg, enum rc rc, struct str wire, const struct err *err);
 
 struct dns_tcp {

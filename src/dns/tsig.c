@@ -29,9 +29,8 @@ enum {
 static const struct {
     const char *name;
     enum crypto_hash_alg alg;
-} algs[] = {{"hmac-sha256", CRYPTO_SHA256},
-            {"hmac-sha384", CRYPTO_SHA384},
-            {"hmac-sha512", CRYPTO_SHA512}};
+} algs[] = {
+    {"hmac-sha256", CRYPTO_SHA256}, {"hmac-sha384", CRYPTO_SHA384}, {"hmac-sha512", CRYPTO_SHA512}};
 enum { ALGS = sizeof(algs) / sizeof(algs[0]) };
 
 enum rc dns_tsig_alg_parse(struct str s, enum crypto_hash_alg *out)

@@ -336,11 +336,12 @@ static enum rc put_head(struct x509_der *w, const struct x509_tbs_in *in, struct
 
 static bool has_extensions(const struct x509_tbs_in *in)
 {
+    size_t lists = in->n_policies + in->n_crl_urls + in->n_ocsp_urls + in->n_issuer_urls;
+
     return in->basic || in->key_usage || in->eku || in->subject_key_id || in->issuer_key_id.n ||
            x509_san_count(&X509_SAN_OF(in)) ||
-           (in->constraints && !x509_constraints_empty(in->constraints)) || in->n_policies ||
-           in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls || in->must_staple ||
-           in->no_rev_avail || in->ocsp_nocheck || in->acme_digest.n;
+           (in->constraints && !x509_constraints_empty(in->constraints)) || lists ||
+           in->must_staple || in->no_rev_avail || in->ocsp_nocheck || in->acme_digest.n;
 }
 
 static enum rc put_tbs(struct x509_der *w, const struct x509_tbs_in *in, struct err *err)

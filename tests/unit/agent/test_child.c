@@ -90,8 +90,8 @@ static void failures_say_why(void)
     CHECK_RC(run(&t, 10 * WHEN_SECOND), RC_CONFLICT);
     CHECK(str_ends(str_of(t.text), STR("/hook deploy ended with status 7: it is on fire")));
     CHECK_STR(str_of(t.out), "printed\n");
-    CHECK_OK(file_write(t.dir.fd, "hook", STR("#!/bin/sh\nkill -9 $$\n"), 0755, FILE_OWNER_SELF,
-                        NULL));
+    CHECK_OK(
+        file_write(t.dir.fd, "hook", STR("#!/bin/sh\nkill -9 $$\n"), 0755, FILE_OWNER_SELF, NULL));
     CHECK_RC(run(&t, 10 * WHEN_SECOND), RC_CONFLICT);
     CHECK(strstr(t.text, "was ended by signal 9"));
 }
@@ -111,12 +111,14 @@ static void what_cannot_be_executed(void)
 static void one_that_hangs(void)
 {
     CLEANUP(test_done) struct test t = {};
-    int pid = 0;
+    uint64_t number = 0;
+    pid_t pid;
 
     CHECK_OK(test_init(&t, "#!/bin/sh\nsleep 600 &\necho $!\nsleep 600\n"));
     CHECK_RC(run(&t, WHEN_SECOND), RC_TIMEOUT);
     CHECK(strstr(t.text, "did not end within 1 seconds and was killed"));
-    CHECK_INT(sscanf(t.out, "%d", &pid), 1);
+    CHECK_OK(str_u64(str_trim(str_of(t.out)), INT32_MAX, &number));
+    pid = (pid_t)number;
     for (int i = 0; i < TURNS && kill(pid, 0) == 0; i++) {
         char path[64], state[64] = "";
         FILE *f;

@@ -5,7 +5,7 @@
 
 static void settings(void)
 {
-    CLEANUP(agent_dns_conf_done) struct agent_dns_conf c;
+    CLEANUP(agent_dns_conf_done) struct agent_dns_conf c = {};
 
     CHECK_OK(agent_dns_conf_parse(STR("# ours\n---\nserver: [2001:db8::1]:5353\nkey = Acme.\n"
                                       "algorithm: HMAC-SHA512.\nsecret: \"AAEC\" # three bytes\n"
@@ -65,8 +65,9 @@ static void key_statements(void)
     key = (struct dns_tsig_key){};
     CHECK_RC(agent_dns_key_parse(STR("key x { secret \"AAEC\"; };"), &key, NULL), RC_PARSE);
     key = (struct dns_tsig_key){};
-    CHECK_RC(agent_dns_key_parse(STR("key x { algorithm hmac-md5; secret \"AAEC\"; };"), &key, NULL),
-             RC_PARSE);
+    CHECK_RC(
+        agent_dns_key_parse(STR("key x { algorithm hmac-md5; secret \"AAEC\"; };"), &key, NULL),
+        RC_PARSE);
     CHECK_RC(agent_dns_key_parse(STR(""), &key, NULL), RC_PARSE);
 }
 

@@ -154,9 +154,6 @@ static void killed_everywhere(void)
 
 static enum rc put_foreign(struct test *t, int i)
 {
-    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_PAIR_MAX);
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-
     TRY(client_pair_write(t->dir.fd, "other", buf_str(&t->chains[i]), key_of(t, i), NULL));
     return renameat(t->dir.fd, "other/fullchain.pem", t->dir.fd, "wiki/fullchain.pem") == 0 &&
                    renameat(t->dir.fd, "other/privkey.pem", t->dir.fd, "wiki/privkey.pem") == 0

@@ -8,36 +8,37 @@ static const struct str dns[] = {STR("a.example"), STR("*.a.example")};
 
 static struct agent_state full(const struct addr *ip)
 {
-    return (struct agent_state){.plan = {.server = STR("https://ca.example/directory"),
-                                         .ca_file = STR("/etc/roots.pem"),
-                                         .dns = dns,
-                                         .n_dns = 2,
-                                         .ips = ip,
-                                         .n_ips = 1,
-                                         .way = AGENT_HOOK,
-                                         .style = STR("dehydrated"),
-                                         .value = STR("/etc/hook"),
-                                         .challenge = STR("dns-01"),
-                                         .key = STR("p384"),
-                                         .profile = STR("short"),
-                                         .chain = STR("Some Root"),
-                                         .contact = STR("mailto:a@example"),
-                                         .hook_env = STR("/etc/hook.env"),
-                                         .account_key = STR("/etc/account.pem")},
-                                .renewal = {.due = 5, .look_at = 6, .window_start = 7,
-                                            .window_end = 8, .least = 9},
-                                .issued = 10,
-                                .attempt = 11,
-                                .failures = 2,
-                                .next = 12,
-                                .why = STR("a \"reason\""),
-                                .account = STR("https://ca.example/account/1")};
+    return (struct agent_state){
+        .plan = {.server = STR("https://ca.example/directory"),
+                 .ca_file = STR("/etc/roots.pem"),
+                 .dns = dns,
+                 .n_dns = 2,
+                 .ips = ip,
+                 .n_ips = 1,
+                 .way = AGENT_HOOK,
+                 .style = STR("dehydrated"),
+                 .value = STR("/etc/hook"),
+                 .challenge = STR("dns-01"),
+                 .key = STR("p384"),
+                 .profile = STR("short"),
+                 .chain = STR("Some Root"),
+                 .contact = STR("mailto:a@example"),
+                 .hook_env = STR("/etc/hook.env"),
+                 .account_key = STR("/etc/account.pem")},
+        .renewal = {.due = 5, .look_at = 6, .window_start = 7, .window_end = 8, .least = 9},
+        .issued = 10,
+        .attempt = 11,
+        .failures = 2,
+        .next = 12,
+        .why = STR("a \"reason\""),
+        .account = STR("https://ca.example/account/1")};
 }
 
 static void comes_back_as_it_was(void)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
-    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX), again = BUF_INIT(AGENT_STATE_MAX);
+    CLEANUP(buf_done)
+    struct buf text = BUF_INIT(AGENT_STATE_MAX), again = BUF_INIT(AGENT_STATE_MAX);
     struct agent_state s, got;
     struct addr ip;
 
@@ -57,8 +58,7 @@ static void comes_back_as_it_was(void)
 }
 
 #define NAMES "\"dns\":[\"a.example\"],\"ips\":[]"
-#define GOOD                                                                                       \
-    "\"plan\":{\"server\":\"https://x/\",\"way\":\"webroot\",\"value\":\"/srv\"," NAMES "}"
+#define GOOD "\"plan\":{\"server\":\"https://x/\",\"way\":\"webroot\",\"value\":\"/srv\"," NAMES "}"
 
 static void says_what_is_wrong(void)
 {

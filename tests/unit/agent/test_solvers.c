@@ -190,11 +190,8 @@ static void on_open(void *arg, enum rc rc, const struct err *)
 
 static enum rc shake_hands(struct test *t, struct str alpn)
 {
-    const struct tls_client_conf conf = {.ev = t->ev,
-                                         .server_name = STR("a.example"),
-                                         .alpn = alpn,
-                                         .on_open = on_open,
-                                         .arg = t};
+    const struct tls_client_conf conf = {
+        .ev = t->ev, .server_name = STR("a.example"), .alpn = alpn, .on_open = on_open, .arg = t};
 
     TRY(dial(t));
     t->open = false;

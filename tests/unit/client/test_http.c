@@ -414,5 +414,5 @@ static void nobody_at_home(void)
 
 CHECK_MAIN(CHECK_TEST(asks_and_keeps), CHECK_TEST(stale_connection), CHECK_TEST(bad_answers),
            CHECK_TEST_ONCE(endless), CHECK_TEST(nobody_there), CHECK_TEST(silence),
-           CHECK_TEST(many), CHECK_TEST_ONCE(too_many),
-           CHECK_TEST_ONCE(by_tcp), CHECK_TEST_ONCE(nobody_at_home))
+           CHECK_TEST(many), CHECK_TEST_ONCE(too_many), CHECK_TEST_ONCE(by_tcp),
+           CHECK_TEST_ONCE(nobody_at_home))

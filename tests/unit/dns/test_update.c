@@ -10,17 +10,32 @@
 
 #define NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
 
-static const struct dns_update one = {
-    .id = 0x1234, .zone = STR("A.Example"), .name = STR("_x.a.example"), .text = STR("hi"),
-    .ttl = 60};
+static const struct dns_update one = {.id = 0x1234,
+                                      .zone = STR("A.Example"),
+                                      .name = STR("_x.a.example"),
+                                      .text = STR("hi"),
+                                      .ttl = 60};
 
 static void updates(void)
 {
-    static const char add[] = "12342800" "0001000000010000" "0161076578616d706c6500" "00060001"
-                              "025f780161076578616d706c6500" "00100001" "0000003c" "0003" "026869";
-    static const char remove[] =
-        "12342800" "0001000000010000" "0161076578616d706c6500" "00060001"
-        "025f780161076578616d706c6500" "001000fe" "00000000" "0003" "026869";
+    static const char add[] = "12342800"
+                              "0001000000010000"
+                              "0161076578616d706c6500"
+                              "00060001"
+                              "025f780161076578616d706c6500"
+                              "00100001"
+                              "0000003c"
+                              "0003"
+                              "026869";
+    static const char remove[] = "12342800"
+                                 "0001000000010000"
+                                 "0161076578616d706c6500"
+                                 "00060001"
+                                 "025f780161076578616d706c6500"
+                                 "001000fe"
+                                 "00000000"
+                                 "0003"
+                                 "026869";
     CLEANUP(buf_done) struct buf b = BUF_INIT(DNS_UPDATE_MAX), hex = BUF_INIT(4096);
     struct dns_update u = one;
     char name[64];
@@ -82,7 +97,9 @@ static void answers(void)
     CHECK_RC(dns_update_read(buf_str(&b), 0x1234, &rcode), RC_PARSE);
 }
 
-#define QUESTION "025f780161076578616d706c6500" "00060001"
+#define QUESTION                                                                                   \
+    "025f780161076578616d706c6500"                                                                 \
+    "00060001"
 
 static void zones(void)
 {
@@ -90,7 +107,12 @@ static void zones(void)
     struct dns_soa soa;
 
     /* The zone by the SOA in the authority section, its name by a pointer. */
-    CHECK_OK(unhex("0001840300010000" "00010000" QUESTION "c011" "00060001" "0000003c" "0002" "c00c",
+    CHECK_OK(unhex("0001840300010000"
+                   "00010000" QUESTION "c011"
+                   "00060001"
+                   "0000003c"
+                   "0002"
+                   "c00c",
                    &b));
     CHECK_OK(dns_soa_read(buf_str(&b), 1, &soa));
     CHECK_INT(soa.rcode, DNS_NXDOMAIN);
@@ -98,7 +120,11 @@ static void zones(void)
     CHECK_STR(str_of(soa.alias), "");
 
     /* An alias. */
-    CHECK_OK(unhex("0001840000010001" "00000000" QUESTION "c00c" "00050001" "0000003c" "0004"
+    CHECK_OK(unhex("0001840000010001"
+                   "00000000" QUESTION "c00c"
+                   "00050001"
+                   "0000003c"
+                   "0004"
                    "0179c011",
                    &b));
     CHECK_OK(dns_soa_read(buf_str(&b), 1, &soa));
@@ -108,7 +134,13 @@ static void zones(void)
     CHECK_RC(dns_soa_read(buf_str(&b), 2, &soa), RC_PARSE);
     CHECK_RC(dns_soa_read(str_head(buf_str(&b), b.n - 1), 1, &soa), RC_PARSE);
     /* A name that leads to itself. */
-    CHECK_OK(unhex("0001840000000001" "00000000" "c00c" "00060001" "0000003c" "0000", &b));
+    CHECK_OK(unhex("0001840000000001"
+                   "00000000"
+                   "c00c"
+                   "00060001"
+                   "0000003c"
+                   "0000",
+                   &b));
     CHECK_RC(dns_soa_read(buf_str(&b), 1, &soa), RC_PARSE);
 }
 

@@ -311,6 +311,6 @@ static void gnutls_reads_it(void)
 CHECK_MAIN(CHECK_TEST(built_and_parsed), CHECK_TEST(ca_is_built_and_parsed),
            CHECK_TEST(the_same_bytes_every_time), CHECK_TEST(smallest_certificate),
            CHECK_TEST(responder_has_nocheck), CHECK_TEST(a_challenge_is_answered),
-           CHECK_TEST(impossible_ones_are_refused),
-           CHECK_TEST(limits_hold), CHECK_TEST(signing_needs_the_right_key),
-           CHECK_TEST_ONCE(openssl_reads_it), CHECK_TEST_ONCE(gnutls_reads_it))
+           CHECK_TEST(impossible_ones_are_refused), CHECK_TEST(limits_hold),
+           CHECK_TEST(signing_needs_the_right_key), CHECK_TEST_ONCE(openssl_reads_it),
+           CHECK_TEST_ONCE(gnutls_reads_it))
