@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway beside nginx on the same libssl: full handshakes, requests on kept connections, large answers, each as CPU time
-of the server's processes. wrk asks, an nginx of its own answers behind both."""
+"""The gateway beside nginx on the same libssl, and beside Caddy: full handshakes, requests on kept connections, large answers, over
+HTTP/1.1 and HTTP/2, each as CPU time of the server's processes. wrk and h2load ask, an nginx of its own answers behind all."""
 
 import os
 import pathlib
@@ -19,10 +19,13 @@ GROUPS = "X25519MLKEM768:X25519:prime256v1:secp384r1"
 LARGE = 10 * 1000 * 1000
 SMALL = 1024
 LOADS = (
-    # name, path, wrk's connections, more of its options, what is counted
-    ("full handshakes", "/small", 16, ("-H", "Connection: close"), "ms CPU each"),
-    ("requests, kept connections", "/small", 16, (), "ms CPU each"),
-    ("10 MB answers", "/large", 4, (), "ms CPU each"),
+    # name, path, connections, more options, who asks
+    ("full handshakes", "/small", 16, ("-H", "Connection: close"), "wrk"),
+    ("requests, kept connections", "/small", 16, (), "wrk"),
+    ("10 MB answers", "/large", 4, (), "wrk"),
+    ("HTTP/2: requests, ten at once", "/small", 16, ("-m10",), "h2load"),
+    ("HTTP/2: requests, one at a time", "/small", 16, ("-m1",), "h2load"),
+    ("HTTP/2: 10 MB answers", "/large", 4, ("-m2", "-w30", "-W30"), "h2load"),
 )
 
 
@@ -90,7 +93,7 @@ def front(directory, port, site):
     server = Nginx(directory, "front", f"""
   upstream backend {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{own} ssl backlog=1024;
+    listen 127.0.0.1:{own} ssl http2 backlog=1024;
     server_name {SITE};
 {certificates}    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ecdh_curve {GROUPS};
@@ -117,13 +120,52 @@ def wrk(port, path, connections, options, seconds):
     return int(re.search(r"(\d+) requests in", out)[1])
 
 
+def h2load(port, path, connections, options, seconds):
+    out = subprocess.run(["/usr/bin/h2load", "-t1", f"-c{connections}", f"-D{seconds}", "--warm-up-time=0", *options,
+                          f"https://{SITE}:{port}{path}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         check=True).stdout
+    if not re.search(r" 0 failed, 0 errored", out):
+        print(out)
+    return int(re.search(r"(\d+) 2xx", out)[1])
+
+
+ASK = {"wrk": wrk, "h2load": h2load}
+
+
+class Caddy:
+    """Caddy as a gateway with the same certificate."""
+
+    def __init__(self, directory, port, site):
+        self.own = lab.free_port()
+        conf = pathlib.Path(directory) / "Caddyfile"
+        conf.write_text("{\n  admin off\n  auto_https off\n  storage file_system " + f"{directory}/caddy\n" + "}\n"
+                        f"https://{SITE}:{self.own} {{\n  bind 127.0.0.1\n  tls {site}/ecdsa/fullchain.pem {site}/ecdsa/privkey.pem\n"
+                        f"  reverse_proxy 127.0.0.1:{port}\n}}\n")
+        self.process = lab.Process("caddy", directory, "/usr/bin/caddy", "run", "--config", conf, "--adapter", "caddyfile",
+                                   env={"PATH": "/usr/bin", "HOME": str(directory), "GOMAXPROCS": "1"})
+
+        def there():
+            try:
+                lab.socket.create_connection(("127.0.0.1", self.own), 1).close()
+            except OSError:
+                return False
+            return True
+        lab.wait_for("caddy", there)
+
+    def pids(self):
+        return [self.process.popen.pid]
+
+    def stop(self):
+        self.process.stop()
+
+
 def cpu(pids):
     return sum(servers.cpu_clock(pid) for pid in pids)
 
 
 def measure(pids, port, load, seconds):
     before = cpu(pids)
-    done = wrk(port, load[1], load[2], load[3], seconds)
+    done = ASK[load[4]](port, load[1], load[2], load[3], seconds)
     return (cpu(pids) - before) / max(done, 1) * 1e3
 
 
@@ -140,17 +182,28 @@ def run(rounds, seconds, table, spread):
         site.start()
         site.wait_site(SITE)
         peer, own = front(site.directory, port, site.data / "sites" / SITE)
-        rows = [["", "autarky", "nginx", "ratio"]]
+        caddy = Caddy(site.directory, port, site.data / "sites" / SITE)
+        beside = {"autarky": (lambda: site.processes("gateway"), site.gateway), "nginx": (peer.pids, own),
+                    "caddy": (caddy.pids, caddy.own)}
+        rows = [["ms CPU each", "autarky", "nginx", "ratio", "caddy", "ratio"]]
         for load in LOADS:
-            ours, theirs = [], []
+            spent = {name: [] for name in beside}
             for _ in range(rounds):
-                ours.append(measure(site.processes("gateway"), site.gateway, load, seconds))
-                theirs.append(measure(peer.pids(), own, load, seconds))
-            rows.append([f"{load[0]}, {load[4]}", spread(ours, 1, 3), spread(theirs, 1, 3),
-                         f"{statistics.median(ours) / statistics.median(theirs):.2f}"])
-        memory = [sum(servers.pss(pid) for pid in pids) for pids in (site.processes("gateway"), peer.pids())]
-        rows.append(["memory afterwards, MiB", *(f"{m:.1f}" for m in memory), f"{memory[0] / memory[1]:.2f}"])
-        print(f"\ngateway: one worker each, TLS 1.3, ECDSA P-256, {peer.libssl()}")
+                for name, (pids, at) in beside.items():
+                    spent[name].append(measure(pids(), at, load, seconds))
+            rows.append(row(load[0], [spread(spent[name], 1, 3) for name in beside],
+                            [statistics.median(spent[name]) for name in beside]))
+        memory = [sum(servers.pss(pid) for pid in pids()) for pids, _ in beside.values()]
+        rows.append(row("memory afterwards, MiB", [f"{m:.1f}" for m in memory], memory))
+        print(f"\ngateway: one worker each, TLS 1.3, ECDSA P-256, {peer.libssl()}; Caddy on one thread")
         table(rows)
+        caddy.stop()
         peer.stop()
         behind.stop()
+
+
+def row(name, texts, values):
+    """Ours, and each other beside the part of it that we take."""
+    ours, theirs = values[0], values[1:]
+    cells = [cell for text, value in zip(texts[1:], theirs) for cell in (text, f"{ours / value:.2f}")]
+    return [name, texts[0], *cells]

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gateway with one site and one backend, for fuzz_gateway.c: made once, used for every input. */
+/* A gateway with one site and one backend, for fuzz_gateway.c and fuzz_h2.c: made once, used for
+ * every input. */
 #pragma once
 
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ struct world {
     struct ev *ev;
     struct net net;
     struct gateway *g;
-    struct gateway_client *c;
+    const struct http_server_speaker *speaker;
+    struct gateway_peer *c;
     struct str in; /* what the client sends */
     size_t requests;
     bool wants_write;
@@ -71,7 +73,7 @@ static void on_closed(void *owner)
     struct world *w = owner;
 
     w->requests = w->c->requests;
-    gateway_client_speaker.free(MOVE(w->c));
+    w->speaker->free(MOVE(w->c));
 }
 
 static enum rc no_dial(struct net *, const struct net_target *, net_dial_cb, void *,
@@ -124,12 +126,12 @@ static enum rc world_begin(struct world *w, int *out_fd)
         return RC_IO;
     *out_fd = fds[1];
     w->requests = 0;
-    TRY(gateway_link_new(site->route->backends[0], fds[0], &l));
+    TRY(gateway_link_new(site->route->pool->members[0].backend, fds[0], &l));
     gateway_link_keep(l);
-    TRY(gateway_client_speaker.new(w->g, &w->t, NULL, &addr, w, &conn));
+    TRY(w->speaker->new (w->g, &w->t, NULL, &addr, w, &conn));
     w->c = conn;
     w->c->site = gateway_site_ref(site);
-    gateway_client_speaker.start(conn);
+    w->speaker->start(conn);
     return RC_OK;
 }
 
@@ -155,4 +157,34 @@ static bool next_request(struct http_reader *r, struct str *in, size_t *seen)
         __builtin_trap();
     http_reader_next(r, false);
     return rc == RC_CLOSED;
+}
+
+/* A client says `in`, the backend `answers`. What the backend gets must be whole requests, and no
+ * more of them than the client was heard to make: else one was smuggled. */
+static void converse(struct world *w, struct str in, struct str answers)
+{
+    static char told[TOLD_MAX];
+    CLEANUP(http_reader_freep) struct http_reader *r = NULL;
+    struct str got;
+    size_t seen = 0;
+    ssize_t len;
+    int fd = -1;
+
+    if ((!w->g && world_make(w) != RC_OK) || http_reader_new(&gateway_requests, &r) != RC_OK ||
+        world_begin(w, &fd) != RC_OK)
+        return;
+    w->in = in;
+    turn(w);
+    (void)!send(fd, answers.p, answers.n, MSG_NOSIGNAL);
+    turn(w);
+    len = recv(fd, told, sizeof(told), 0);
+    got = str_bytes(told, len > 0 ? (size_t)len : 0);
+    while (got.n && next_request(r, &got, &seen))
+        ;
+    if (w->c)
+        on_closed(w);
+    if (seen > w->requests)
+        __builtin_trap();
+    close(fd);
+    ev_run_once(w->ev, EV_NOWAIT);
 }

@@ -37,13 +37,17 @@ static bool read_all(struct http_reader *r, struct str in, size_t piece, struct 
 static void write_again(const struct http_reader *r, bool request, struct str body, struct buf *out)
 {
     static const struct http_forward_request to_backend = {STR("::1"), STR("site"), STR("id")};
-    static const struct http_forward_response to_client = {1, false, STR("id"), STR("today")};
+    static const struct http_forward_response to_client = {STR("id"), STR("today")};
     enum http_framing framing = http_reader_get(r)->framing;
 
-    if (request)
+    struct http_answer answer;
+
+    if (request) {
         http_forward_request(r, &to_backend, out);
-    else
-        http_forward_response(r, &to_client, out);
+    } else {
+        http_forward_response(r, &to_client, &answer);
+        http_put_answer(&answer, 1, false, out);
+    }
     if (framing == HTTP_FRAMING_CHUNKED || framing == HTTP_FRAMING_CLOSE) {
         http_put_chunk(body, out);
         http_put_last_chunk(r, out);

@@ -18,6 +18,7 @@ build     libpsl-dev            the list of public suffixes
 build     libseccomp-dev        confinement
 build     libcap-ng-dev         dropping privileges
 build     libldns-dev           DNS wire format, resolving
+build     libnghttp2-dev        HTTP/2: frames, HPACK
 build     libcmocka-dev         unit tests
 test      softhsm2              a PKCS#11 token in files
 test      p11-kit               puts one behind a socket
@@ -43,6 +44,7 @@ test      socat                 sockets by hand
 test      jq                    reading our JSON
 test      sqlite3               looking into the store
 test      wget                  another one
+test      nghttp2-client        nghttp, h2load: clients of HTTP/2
 test      chromium              a browser
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
@@ -65,6 +67,7 @@ bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
 bench     wrk                   asks both
+bench     nghttp2-client        h2load asks as well
 bench     python3-cryptography  the client of both
 TABLE
 }

@@ -100,6 +100,12 @@ void buf_putz(struct buf *b, const char *z)
     buf_put(b, z, strlen(z));
 }
 
+void buf_put_lower(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_u8(b, str_lower(s.p[i]));
+}
+
 static void put_be(struct buf *b, uint64_t v, size_t n)
 {
     unsigned char *at = buf_reserve(b, n);

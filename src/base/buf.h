@@ -50,6 +50,8 @@ void buf_advance(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, struct str s);
 void buf_putz(struct buf *b, const char *z);
+/* With the letters A to Z small. */
+void buf_put_lower(struct buf *b, struct str s);
 void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v);
 void buf_u32(struct buf *b, uint32_t v);

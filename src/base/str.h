@@ -35,6 +35,8 @@ static inline bool str_eq(struct str a, struct str b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* A to Z as a to z. */
+unsigned char str_lower(char c);
 /* ASCII letters compare equal in either case. */
 bool str_ieq(struct str a, struct str b);
 /* Bytewise order, shorter first on a common prefix: -1, 0, 1. */

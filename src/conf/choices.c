@@ -22,6 +22,7 @@ const char *const conf_choice_common_names[] = {"name", "text", "none", NULL};
 const char *const conf_choice_revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
 const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "ed25519", "sm2", "mldsa", NULL};
 const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", NULL};
+const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "conf/conf_int.h"
 #include "conf/kind_int.h"
 #include "conf/tree_int.h"
@@ -35,7 +36,7 @@ MSG(msg_resolver_agree, "conf.resolver-agree",
 MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from is \"{0}\"");
 
 enum {
-    TREE_ARENA_MAX = 24 << 20,
+    TREE_ARENA_MAX = 64 << 20,
     INPUT_BYTES_MAX = CONF_BYTES_MAX + CONF_FILES_MAX * (CONF_NAME_BYTES_MAX + 16),
 };
 
@@ -215,36 +216,46 @@ static enum rc load_initial(struct loader *l, const struct conf_key *key, void *
 static enum rc load_map(struct loader *l, const struct conf_key *above, const struct conf_node *map,
                         const struct conf_node *place, void *base);
 
-/* No two of the elements may have the same value at a key that says so. */
-static enum rc check_unique(struct loader *l, const struct conf_key *key,
-                            const struct conf_node *element)
+static enum rc say_same(struct loader *l, const struct conf_key *key, const struct conf_node *mine,
+                        const struct conf_node *same)
 {
-    size_t at = 0;
+    char text[16];
+    struct str line = {text, (size_t)snprintf(text, sizeof(text), "%u", same->line)};
 
-    for (const struct conf_key *k; (k = conf_schema_next(key, &at));) {
-        const struct conf_node *mine = below(element, k);
+    return COMPLAIN(l, mine, msg_same, conf_shown(mine->value), conf_key_name(key),
+                    same->file->name, line);
+}
 
-        for (const struct conf_node *e = element->up->first; k->unique && mine && e != element;
-             e = e->next) {
-            const struct conf_node *same = below(e, k);
-            char text[16];
-            struct str line;
+/* No two elements of the list may have the same value at the key, small and capital letters being
+ * the same. */
+static enum rc check_unique(struct loader *l, const struct conf_key *key,
+                            const struct conf_node *list)
+{
+    CLEANUP(map_done) struct map seen = {};
+    CLEANUP(buf_done) struct buf small = BUF_INIT(CONF_FILE_BYTES_MAX);
+    enum rc rc = RC_OK;
 
-            if (!same || !str_ieq(same->value, mine->value))
-                continue;
-            line = (struct str){text, (size_t)snprintf(text, sizeof(text), "%u", same->line)};
-            return COMPLAIN(l, mine, msg_same, conf_shown(mine->value), conf_key_name(k),
-                            same->file->name, line);
-        }
+    map_init(&seen, count(list));
+    for (const struct conf_node *e = list->first; e && rc == RC_OK; e = e->next) {
+        struct conf_node *mine = conf_node_get(e, conf_key_name(key));
+
+        if (!mine)
+            continue;
+        buf_reset(&small);
+        buf_put_lower(&small, mine->value);
+        TRY(buf_rc(&small));
+        rc = map_add(&seen, buf_str(&small), mine);
+        if (rc == RC_EXISTS)
+            rc = say_same(l, key, mine, map_get(&seen, buf_str(&small)));
     }
-    return RC_OK;
+    return rc;
 }
 
 static enum rc load_items(struct loader *l, const struct conf_key *key, const struct conf_node *n,
                           void *base)
 {
     char *items;
-    size_t i = 0;
+    size_t i = 0, at = 0;
     bool good;
 
     TRY(check_list(l, key, n, &good));
@@ -254,13 +265,14 @@ static enum rc load_items(struct loader *l, const struct conf_key *key, const st
     if (!items)
         return RC_NOMEM;
     for (const struct conf_node *e = n->first; e; e = e->next, i++) {
-        if (e->shape == CONF_TREE_MAP) {
+        if (e->shape == CONF_TREE_MAP)
             TRY(load_map(l, key, e, e, items + key->size * i));
-            TRY(check_unique(l, key, e));
-        } else if (e->shape != CONF_TREE_BAD) {
+        else if (e->shape != CONF_TREE_BAD)
             TRY(COMPLAIN(l, e, msg_want_map, shape_text(e)));
-        }
     }
+    for (const struct conf_key *k; (k = conf_schema_next(key, &at));)
+        if (k->unique)
+            TRY(check_unique(l, k, n));
     store_list(key, base, items, i);
     return RC_OK;
 }
@@ -483,6 +495,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
+    TRY(conf_check_sites(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));

@@ -18,7 +18,7 @@ enum {
     CONF_FILE_BYTES_MAX = 1 << 20,
     CONF_BYTES_MAX = 4 << 20, /* of all files together */
     CONF_NAME_BYTES_MAX = 4096,
-    CONF_NODES_MAX = 10000, /* values, maps and lists of all files together */
+    CONF_NODES_MAX = 200000, /* values, maps and lists of all files together */
     CONF_DEPTH_MAX = 16,
     CONF_PROBLEMS_MAX = 100, /* kept; those beyond are counted */
 };

@@ -37,13 +37,25 @@ enum { CONF_WORKERS_MAX = 32 };
 
 enum conf_switch { CONF_OFF, CONF_ON };
 
+/* Which of a site's backends takes a request. */
+enum conf_balance {
+    CONF_BALANCE_FIRST, /* the first that can be reached */
+    CONF_BALANCE_ROUND_ROBIN,
+    CONF_BALANCE_LEAST_CONNECTIONS,
+};
+
 /* A web site behind the gateway. */
 struct conf_site {
     struct str name;           /* canonical; unique */
-    struct conf_strs backends; /* bases of http URLs, in the order in which they are tried; at
-                                  least one */
-    unsigned algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
-    struct str profile;        /* of its certificates; exists */
+    struct conf_strs backends; /* bases of http URLs; at least one */
+    enum conf_balance balance;
+    bool sticky;            /* a client stays with its backend, by a cookie */
+    struct conf_strs drain; /* those of `backends` that get no new clients */
+    when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
+    struct str check;       /* the path that tells whether a backend is well; empty: none */
+    when_t check_interval;
+    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
+    struct str profile;  /* of its certificates; exists */
 };
 
 /* Named and ordered as log/ has them. */

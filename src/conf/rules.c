@@ -137,7 +137,7 @@ static enum rc check_rule(const struct check *c)
     TRY(check_references(c));
     if (c->report->n)
         return RC_OK;
-    if (r->from != 1u << CONF_FROM_CLIENTS && r->eab.n + r->accounts.n + r->groups.n)
+    if (!(r->from & 1u << CONF_FROM_CLIENTS) && r->eab.n + r->accounts.n + r->groups.n)
         TRY(SAY(c, "from", msg_none_from, r->name));
     if (r->lifetime && r->lifetime < WHEN_HOUR)
         TRY(SAY(c, "lifetime", msg_span, r->name));

@@ -72,3 +72,9 @@ struct conf_rule {
     bool subdomains;           /* a proof for d may count for all below it (RFC 9444) */
     bool reuse;                /* proofs may be used again, as acme.reuse has it */
 };
+
+/* For one kind of requester alone. */
+static inline bool conf_rule_from_one(const struct conf_rule *r)
+{
+    return (r->from & (r->from - 1)) == 0;
+}

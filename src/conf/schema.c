@@ -32,6 +32,7 @@ static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
 static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
+static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
@@ -128,8 +129,7 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
             &conf_kind_base_url),
      .names = conf_choice_http, .required = true, .filled = true, .take = &live,
-     .help = "Where the site really is, as in http://10.0.3.7:8080; the next one where the first "
-             "cannot be reached"},
+     .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
      .names = conf_choice_site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
@@ -137,6 +137,7 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,
      .help = "Of its certificates"},
+#include "conf/schema_sites.h"
 
     {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = conf_choice_databases,
      .initial = "sqlite", .take = &in_database,
@@ -273,7 +274,7 @@ const struct conf_key conf_schema[] = {
      .required = true, .unique = true, .take = &live,
      .help = "For messages and the audit log"},
     {KEY_IN("policy[].from", CONF_BITS, struct conf_rule, from, &conf_kind_choice),
-     .names = conf_choice_asking, .initial = "clients", .filled = true, .take = &live,
+     .names = conf_choice_asking, .initial = "clients operators", .filled = true, .take = &live,
      .help = "clients by ACME, the gateway for its sites, operators by `autarky cert`"},
     {KEY_IN("policy[].eab", CONF_MANY, struct conf_rule, eab, &conf_kind_ident), .take = &live,
      .help = "Only for accounts made with one of these keys of `autarky eab create`"},

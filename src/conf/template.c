@@ -45,6 +45,23 @@ static void put_passphrase(const struct conf_template *t, struct buf *out)
     }
 }
 
+static void put_policy(const struct conf_template *t, struct buf *out)
+{
+    buf_putz(out,
+             "\n# Who may have which names. The most specific rule decides; what no rule allows is "
+             "refused.\npolicy:\n  - name: everything-inside\n    allow: [");
+    conf_put_scalar(t->domain, out);
+    buf_printf(out, ", \"*.%.*s\"]\n", STR_ARG(t->domain));
+    buf_putz(out, "    challenges: [http-01]\n"
+                  "    # networks: [10.0.0.0/8]   # where requests may come from; without it, from "
+                  "anywhere\n"
+                  "  - name: operators            # autarky cert issue, cert sign\n"
+                  "    from: [operators]\n"
+                  "    allow: [\"*\"]               # all that the CA may vouch for\n"
+                  "    addresses: [0.0.0.0/0, \"::/0\"]\n"
+                  "    wildcards: allow\n");
+}
+
 void conf_template_put(const struct conf_template *t, struct buf *out)
 {
     buf_putz(out,
@@ -65,12 +82,5 @@ void conf_template_put(const struct conf_template *t, struct buf *out)
     }
     put_urls(t, out);
     put_passphrase(t, out);
-    buf_putz(out,
-             "\n# Who may have which names. The most specific rule decides; what no rule allows is "
-             "refused.\npolicy:\n  - name: everything-inside\n    allow: [");
-    conf_put_scalar(t->domain, out);
-    buf_printf(out, ", \"*.%.*s\"]\n", STR_ARG(t->domain));
-    buf_putz(out,
-             "    challenges: [http-01]\n    # networks: [10.0.0.0/8]   # where requests may come "
-             "from; without it, from anywhere\n");
+    put_policy(t, out);
 }

@@ -74,6 +74,9 @@ enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *
 enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 
+/* sites.c. The same of the gateway's sites, once each value is right. */
+enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
+                         const struct conf *conf);
 /* probers.c. The same of the probers. */
 enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
                            const struct conf *conf);

@@ -7,6 +7,7 @@
 #include <openssl/rsa.h>
 
 #include "crypto/crypto_int.h"
+#include "crypto/sm2.h"
 #include "crypto/token_int.h"
 
 DEFINE_FREEP(ECDSA_SIG_free, ECDSA_SIG)
@@ -326,27 +327,10 @@ enum rc crypto_verify_sm2(const struct crypto_key *k, struct str id, enum crypto
 enum rc crypto_sm2_digest(const struct crypto_key *k, struct str id, struct str message,
                           unsigned char out[static CRYPTO_HASH_MAX])
 {
-    /* a, b and the base point, GB/T 32918.5 section 2. */
-    static const char curve[] = "\xff\xff\xff\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
-                                "\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xfc"
-                                "\x28\xe9\xfa\x9e\x9d\x9f\x5e\x34\x4d\x5a\x9e\x4b\xcf\x65\x09\xa7"
-                                "\xf3\x97\x89\xf5\x15\xab\x8f\x92\xdd\xbc\xbd\x41\x4d\x94\x0e\x93"
-                                "\x32\xc4\xae\x2c\x1f\x19\x81\x19\x5f\x99\x04\x46\x6a\x39\xc9\x94"
-                                "\x8f\xe3\x0b\xbf\xf2\x66\x0b\xe1\x71\x5a\x45\x89\x33\x4c\x74\xc7"
-                                "\xbc\x37\x36\xa2\xf4\xf6\x77\x9c\x59\xbd\xce\xe3\x6b\x69\x21\x53"
-                                "\xd0\xa9\x87\x7c\xc6\x2a\x47\x40\x02\xdf\x32\xe5\x21\x39\xf0\xa0";
     CLEANUP(crypto_hasher_freep) struct crypto_hasher *h = NULL;
-    unsigned char bits[2] = {(unsigned char)(id.n * 8 >> 8), (unsigned char)(id.n * 8)};
-    struct str spki = crypto_key_spki(k);
 
-    if (crypto_key_type(k) != CRYPTO_KEY_SM2 || id.n > CRYPTO_SM2_ID_MAX)
-        return RC_INVAL;
+    TRY(crypto_sm2_z(k, id, out));
     TRY(crypto_hasher_new(CRYPTO_SM3, &h));
-    TRY(crypto_hasher_add(h, str_bytes(bits, sizeof(bits))));
-    TRY(crypto_hasher_add(h, id));
-    TRY(crypto_hasher_add(h, str_bytes(curve, sizeof(curve) - 1)));
-    TRY(crypto_hasher_add(h, str_skip(spki, spki.n - 2 * field_size(k))));
-    TRY(crypto_hasher_end(h, out));
     TRY(crypto_hasher_add(h, str_bytes(out, crypto_hash_size(CRYPTO_SM3))));
     TRY(crypto_hasher_add(h, message));
     return crypto_hasher_end(h, out);

@@ -13,7 +13,7 @@ static const char *const directions[] = {"request", "response"};
 METRIC_COUNTER_BY(bodies, "gateway_body_bytes_total", "Bytes of bodies passed on", "direction",
                   directions);
 
-static const char *const failures[] = {"connect", "answer", "cut", "time"};
+static const char *const failures[] = {"connect", "answer", "cut", "time", "check"};
 METRIC_COUNTER_BY(backend_failures, "gateway_backend_failures_total", "Times that a backend failed",
                   "what", failures);
 
@@ -53,13 +53,13 @@ void gateway_count_client(int n)
 static void log_line(const struct gateway_exchange *x, int64_t micros, bool complete)
 {
     const struct http_head *req = http_reader_get(x->up.reader);
-    const struct gateway_client *c = x->client;
+    const struct gateway_peer *p = x->peer;
     struct str backend = x->backend ? x->backend->key : STR("-");
     bool wrong = x->why.rc != RC_OK;
 
     log_request(&x->id);
     LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
-              LOG_Z("site", c->site ? c->site->name : "-"), LOG_Z("client", c->addr),
+              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", p->addr),
               LOG_STR("method", req->method), LOG_INT("status", x->status),
               LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
               LOG_INT("micros", micros), LOG_STR("backend", backend),

@@ -14,6 +14,7 @@ enum gateway_failure {
     GATEWAY_FAILED_ANSWER,  /* its answer broke the rules */
     GATEWAY_FAILED_CUT,     /* it broke off */
     GATEWAY_FAILED_TIME,    /* it took too long */
+    GATEWAY_FAILED_CHECK,   /* a check of it failed */
 };
 
 void gateway_count_failure(enum gateway_failure what);

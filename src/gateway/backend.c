@@ -11,9 +11,28 @@ enum { KEY_MAX = 300 };
 
 static void sweep(void *arg);
 
-static int64_t now(const struct gateway_backend *b)
+int64_t gateway_backend_now(const struct gateway_backend *b)
 {
     return clock_mono(ev_clock(b->all->ev));
+}
+
+bool gateway_backend_paused(const struct gateway_backend *b)
+{
+    return b->failed_at != INT64_MIN &&
+           gateway_backend_now(b) - b->failed_at < GATEWAY_BACKEND_PAUSE_SECONDS * WHEN_SECOND;
+}
+
+void gateway_backend_fault(struct gateway_backend *b)
+{
+    if (++b->faults < GATEWAY_FAULTS_MAX)
+        return;
+    b->faults = 0;
+    b->failed_at = gateway_backend_now(b);
+}
+
+void gateway_backend_fine(struct gateway_backend *b)
+{
+    b->faults = 0;
 }
 
 static void backend_free(struct gateway_backend *b)
@@ -41,7 +60,7 @@ static enum rc backend_new(struct gateway_backends *all, struct str key, const s
     b->key = str_bytes(b->text, key.n);
     b->host = str_bytes(b->text + v6, url->at.host.n);
     b->port = url->port;
-    b->failed_at = INT64_MIN;
+    b->failed_at = b->up_at = INT64_MIN;
     list_init(&b->idle);
     list_init(&b->waiting);
     ev_timer_init(&b->sweep, all->ev, sweep, b);
@@ -135,7 +154,7 @@ static void on_idle_event(void *arg)
 static void sweep(void *arg)
 {
     struct gateway_backend *b = arg;
-    int64_t oldest = now(b) - GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND;
+    int64_t oldest = gateway_backend_now(b) - GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND;
 
     while (!list_empty(&b->idle)) {
         struct gateway_link *l = LIST_ENTRY(b->idle.next, struct gateway_link, link);
@@ -182,7 +201,7 @@ struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t younge
     while (!list_empty(&b->idle)) {
         struct gateway_link *l = LIST_ENTRY(b->idle.prev, struct gateway_link, link);
 
-        if (now(b) - l->since >= youngest)
+        if (gateway_backend_now(b) - l->since >= youngest)
             return NULL;
         if (!silent(l)) {
             gateway_link_close(l);
@@ -204,7 +223,7 @@ void gateway_link_keep(struct gateway_link *l)
         gateway_link_close(l);
         return;
     }
-    l->since = now(b);
+    l->since = gateway_backend_now(b);
     l->t->ready = on_idle_event;
     l->t->arg = l;
     l->t->ops->want(l->t, NET_WANT_READ);

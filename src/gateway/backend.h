@@ -26,7 +26,9 @@ struct gateway_backend {
     struct list idle;      /* struct gateway_link, the longest first */
     size_t n_idle, n_open; /* n_open: idle, at work and being made */
     struct ev_timer sweep;
-    int64_t failed_at; /* monotonic; INT64_MIN: it has not */
+    /* Monotonic, INT64_MIN: it has not: failed, and could be reached again after that. */
+    int64_t failed_at, up_at;
+    unsigned faults; /* requests in a row that it did not answer as it should */
     /* of a name; an address has itself for ever */
     struct addr addrs[GATEWAY_ADDRESSES_MAX];
     size_t n_addrs, first; /* first: the one that answered last */
@@ -50,6 +52,7 @@ struct gateway_backends {
     struct net *net;
     struct dns_resolver *resolver; /* NULL before the first configuration */
     struct map by_key;
+    size_t checks; /* that have begun */
 };
 
 void gateway_backends_init(struct gateway_backends *all, struct ev *ev, struct net *net);
@@ -63,6 +66,12 @@ enum rc gateway_backends_set_zones(struct gateway_backends *all, struct dns_zone
 enum rc gateway_backend_get(struct gateway_backends *all, struct str url,
                             struct gateway_backend **out, struct err *err);
 void gateway_backend_unref(struct gateway_backend *b);
+int64_t gateway_backend_now(const struct gateway_backend *b);
+/* It failed a moment ago. */
+bool gateway_backend_paused(const struct gateway_backend *b);
+/* A request came to nothing by its fault; or was answered in full. */
+void gateway_backend_fault(struct gateway_backend *b);
+void gateway_backend_fine(struct gateway_backend *b);
 void gateway_lookup_free(struct gateway_lookup *l);
 /* Looks its name up again before the next connection is made. */
 void gateway_backend_forget(struct gateway_backend *b);

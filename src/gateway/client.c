@@ -1,77 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ev/clock.h"
-#include "gateway/account.h"
 #include "gateway/gateway_int.h"
 #include "http/server.h"
-#include "tls/conn.h"
 
 enum state { READ, LINGER, ENDED };
 
-static void set_idle(struct gateway_client *c, bool idle)
+static struct gateway_client *client_of(const struct gateway_exchange *x)
 {
-    if (c->idle == idle)
-        return;
-    c->idle = idle;
-    c->gateway->on_idle(c->owner, idle);
-}
-
-static void allow(struct gateway_client *c, int seconds)
-{
-    ev_timer_start(&c->timer, seconds * WHEN_SECOND, 0);
-}
-
-void gateway_client_want(struct gateway_client *c, unsigned wants)
-{
-    if (c->wants != wants)
-        c->t->ops->want(c->t, wants);
-    c->wants = wants;
+    return LIST_ENTRY(x->peer, struct gateway_client, peer);
 }
 
 /* The one who pumps tells the owner. Half an answer must not look like a whole one, so then nothing
  * is said. */
 static void end(struct gateway_client *c)
 {
-    c->shut = c->shut || (c->x && c->x->state > GATEWAY_READ);
-    ev_timer_stop(&c->timer);
+    c->peer.shut = c->peer.shut || (c->x && c->x->state > GATEWAY_READ);
+    ev_timer_stop(&c->peer.timer);
     gateway_exchange_give(MOVE(c->x));
-    gateway_client_want(c, 0);
+    gateway_peer_want(&c->peer, 0);
     c->state = ENDED;
 }
 
-/* No more requests. One that crosses this is read and dropped, for the client would lose our last
- * words to a reset. */
+/* No more requests. */
 static void begin_linger(struct gateway_client *c)
 {
-    set_idle(c, false);
+    gateway_peer_set_idle(&c->peer, false);
     c->state = LINGER;
-    allow(c, GATEWAY_LINGER_SECONDS);
+    gateway_peer_allow(&c->peer, GATEWAY_LINGER_SECONDS);
 }
 
 /* ---- steps; false: nothing more to do until something happens */
 
 static bool step_linger(struct gateway_client *c)
 {
-    char scratch[4096];
-    enum rc rc = RC_OK;
-    size_t n = 0;
+    enum gateway_linger what = gateway_peer_linger(&c->peer);
 
-    if (!c->shut) {
-        rc = c->t->ops->shutdown(c->t);
-        if (rc == RC_AGAIN)
-            gateway_client_want(c, NET_WANT_WRITE);
-        c->shut = rc != RC_AGAIN;
-        if (c->shut && rc != RC_OK)
-            end(c);
-        return rc == RC_OK;
-    }
-    rc = c->t->ops->read(c->t, scratch, sizeof(scratch), &n);
-    if (rc == RC_OK && (c->lingered += n) <= GATEWAY_LINGER_BYTES)
-        return true;
-    if (rc == RC_AGAIN)
-        gateway_client_want(c, NET_WANT_READ);
-    else
+    if (what == GATEWAY_LINGER_OVER)
         end(c);
-    return false;
+    return what == GATEWAY_LINGER_MORE;
 }
 
 /* The time for a head is all of it, from its first byte. */
@@ -80,9 +46,9 @@ static void look_at_the_time(struct gateway_client *c)
     uint8_t phase = (uint8_t)http_reader_phase(c->x->up.reader);
 
     if (c->x->state != GATEWAY_READ)
-        ev_timer_stop(&c->timer);
+        ev_timer_stop(&c->peer.timer);
     else if (phase == HTTP_PHASE_HEAD && c->phase != HTTP_PHASE_HEAD)
-        allow(c, GATEWAY_HEAD_SECONDS);
+        gateway_peer_allow(&c->peer, GATEWAY_HEAD_SECONDS);
     c->phase = phase;
 }
 
@@ -93,22 +59,22 @@ static bool waiting(struct gateway_client *c)
     if (gateway_exchange_idle(c->x)) {
         gateway_exchange_give(MOVE(c->x));
         c->phase = HTTP_PHASE_IDLE;
-        if (c->draining && c->served) {
+        if (c->peer.draining && c->served) {
             begin_linger(c);
             return true;
         }
-        set_idle(c, true);
-        gateway_client_want(c, NET_WANT_READ);
+        gateway_peer_set_idle(&c->peer, true);
+        gateway_peer_want(&c->peer, NET_WANT_READ);
         return false;
     }
-    set_idle(c, false);
+    gateway_peer_set_idle(&c->peer, false);
     look_at_the_time(c);
     return false;
 }
 
 static void answered(struct gateway_client *c, bool last)
 {
-    set_idle(c, false);
+    gateway_peer_set_idle(&c->peer, false);
     c->served = true;
     c->ready = c->x->up.ready;
     c->phase = HTTP_PHASE_IDLE;
@@ -119,14 +85,55 @@ static void answered(struct gateway_client *c, bool last)
     if (last)
         begin_linger(c);
     else
-        allow(c, GATEWAY_IDLE_SECONDS);
+        gateway_peer_allow(&c->peer, GATEWAY_IDLE_SECONDS);
+}
+
+static void pump(struct gateway_client *c);
+
+static void front_pump(struct gateway_exchange *x)
+{
+    pump(client_of(x));
+}
+
+static void front_want(struct gateway_exchange *x, unsigned wants)
+{
+    gateway_peer_want(x->peer, wants);
+}
+
+static void front_answer(struct gateway_exchange *x, const struct http_answer *a)
+{
+    unsigned minor = http_reader_get(x->up.reader)->minor;
+
+    x->last = x->last || http_forward_framing(a->framing, minor) == HTTP_FRAMING_CLOSE;
+    x->down.chunked = http_forward_framing(a->framing, minor) == HTTP_FRAMING_CHUNKED;
+    http_put_answer(a, minor, x->last, &x->down.out);
+}
+
+static void front_cont(struct gateway_exchange *x)
+{
+    buf_puts(&x->down.out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+static void front_end(struct gateway_exchange *)
+{
+}
+
+static const struct gateway_front front = {front_pump, front_want, front_answer, front_cont,
+                                           front_end};
+
+static bool take(struct gateway_client *c)
+{
+    if (c->x)
+        return true;
+    c->x = gateway_exchange_take(&c->peer, &front, c->peer.t);
+    if (c->x)
+        c->x->up.ready = c->ready;
+    return c->x;
 }
 
 static bool step_read(struct gateway_client *c)
 {
-    if (!c->x)
-        c->x = gateway_exchange_take(c);
-    if (!c->x) {
+    if (!take(c)) {
         end(c);
         return false;
     }
@@ -146,7 +153,8 @@ static bool step_read(struct gateway_client *c)
     return false;
 }
 
-void gateway_client_pump(struct gateway_client *c)
+/* Goes on with whatever is possible. It may be gone afterwards. */
+static void pump(struct gateway_client *c)
 {
     bool going = true;
 
@@ -157,7 +165,7 @@ void gateway_client_pump(struct gateway_client *c)
         going = c->state == LINGER ? step_linger(c) : step_read(c);
     c->pumping = false;
     if (c->state == ENDED)
-        c->gateway->on_closed(c->owner);
+        c->peer.gateway->on_closed(c->peer.owner);
 }
 
 static void on_ready(void *arg)
@@ -167,7 +175,7 @@ static void on_ready(void *arg)
     c->ready = true;
     if (c->x)
         c->x->up.ready = true;
-    gateway_client_pump(c);
+    pump(c);
 }
 
 static void on_timer(void *arg)
@@ -181,9 +189,23 @@ static void on_timer(void *arg)
     else
         end(c);
     if (c->state == ENDED)
-        c->gateway->on_closed(c->owner);
+        c->peer.gateway->on_closed(c->peer.owner);
     else
-        gateway_client_pump(c);
+        pump(c);
+}
+
+static void peer_drain(struct gateway_peer *p)
+{
+    struct gateway_client *c = LIST_ENTRY(p, struct gateway_client, peer);
+
+    p->draining = true;
+    if (c->state != READ || c->x || c->pumping)
+        return;
+    /* A newcomer's first request is on its way, and he could not know. */
+    if (!c->served)
+        gateway_peer_allow(p, GATEWAY_DRAIN_SECONDS);
+    else
+        pump(c);
 }
 
 /* ---- for the server */
@@ -192,17 +214,9 @@ static void client_free(void *conn)
 {
     struct gateway_client *c = conn;
 
-    gateway_count_client(-1);
-    ev_timer_stop(&c->timer);
     if (c->state != ENDED)
         end(c);
-    /* Over TLS an end without close_notify looks like an attack. One try: there is room, or what
-     * was written before has not been taken either. */
-    if (!c->shut)
-        IGNORE_RC(c->t->ops->shutdown(c->t)); /* the client is gone, or will find out */
-    list_remove(&c->link);
-    gateway_site_unref(c->site);
-    net_stream_free(c->t);
+    gateway_peer_done(&c->peer);
     mem_free(c);
 }
 
@@ -210,25 +224,17 @@ static enum rc client_new(void *arg, struct net_stream *t, struct tls_conn *tls,
                           const struct addr *client, void *owner, void **out)
 {
     struct gateway_client *c = MEM_NEW(struct gateway_client);
-    struct tls_site *site = tls ? tls_conn_site(tls) : NULL;
 
     if (!c) {
         net_stream_free(t);
         return RC_NOMEM;
     }
-    c->gateway = arg;
-    c->t = t;
-    c->owner = owner;
-    list_init(&c->link);
-    if (site) {
-        c->site = gateway_site_ref(LIST_ENTRY(site, struct gateway_site, tls));
-        list_push(&c->site->clients, &c->link);
-    }
-    (void)addr_text(client, c->addr);
-    ev_timer_init(&c->timer, c->gateway->conf.ev, on_timer, c);
+    gateway_peer_init(&c->peer, arg, t, tls, client);
+    ev_timer_init(&c->peer.timer, c->peer.gateway->conf.ev, on_timer, c);
+    c->peer.owner = owner;
+    c->peer.drain = peer_drain;
     t->ready = on_ready;
     t->arg = c;
-    gateway_count_client(1);
     *out = c;
     return RC_OK;
 }
@@ -237,44 +243,31 @@ static void client_start(void *conn)
 {
     struct gateway_client *c = conn;
 
-    allow(c, GATEWAY_HEAD_SECONDS);
+    gateway_peer_allow(&c->peer, GATEWAY_HEAD_SECONDS);
     c->ready = true;
-    set_idle(c, true);
-    gateway_client_want(c, NET_WANT_READ);
-    if (c->site && !c->site->route)
-        gateway_client_drain(c);
+    gateway_peer_set_idle(&c->peer, true);
+    gateway_peer_want(&c->peer, NET_WANT_READ);
+    if (c->peer.site && !c->peer.site->route)
+        peer_drain(&c->peer);
 }
 
 static void client_refuse(void *conn)
 {
     struct gateway_client *c = conn;
 
-    c->x = gateway_exchange_take(c);
-    if (c->x) {
+    if (take(c)) {
         c->x->last = true;
         IGNORE_RC(id_new(&c->x->id)); /* an answer without an id is better than none */
         gateway_exchange_set_answer(c->x, 503);
     } else {
         end(c);
     }
-    gateway_client_pump(c);
-}
-
-void gateway_client_drain(struct gateway_client *c)
-{
-    c->draining = true;
-    if (c->state != READ || c->x || c->pumping)
-        return;
-    /* A newcomer's first request is on its way, and he could not know. */
-    if (!c->served)
-        allow(c, GATEWAY_DRAIN_SECONDS);
-    else
-        gateway_client_pump(c);
+    pump(c);
 }
 
 static void client_drain(void *conn)
 {
-    gateway_client_drain(conn);
+    peer_drain(&((struct gateway_client *)conn)->peer);
 }
 
 const struct http_server_speaker gateway_client_speaker = {client_new, client_start, client_refuse,

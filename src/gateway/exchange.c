@@ -50,7 +50,7 @@ static void on_time(void *arg)
     if ((x->client_time.runs && x->client_time.deadline <= now) ||
         (x->backend_time.runs && x->backend_time.deadline <= now))
         x->late = true;
-    gateway_client_pump(x->client);
+    x->front->pump(x);
 }
 
 void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backend)
@@ -72,7 +72,9 @@ void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backen
 
 static void on_again(void *arg)
 {
-    gateway_client_pump(((struct gateway_exchange *)arg)->client);
+    struct gateway_exchange *x = arg;
+
+    x->front->pump(x);
 }
 
 static void reset(struct gateway_exchange *x)
@@ -88,7 +90,8 @@ static void reset(struct gateway_exchange *x)
     x->began = gateway_now(x->gateway);
     x->status = 0;
     x->interim = 0;
-    x->up_done = x->up_broken = x->started = x->last = x->continued = x->retried = false;
+    x->up_done = x->up_broken = x->started = x->last = x->continued = x->repeatable = false;
+    x->tries = 0;
     x->full = x->late = false;
     x->why.rc = RC_OK;
     x->why.msg = NULL;
@@ -125,9 +128,11 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     return NULL;
 }
 
-struct gateway_exchange *gateway_exchange_take(struct gateway_client *c)
+struct gateway_exchange *gateway_exchange_take(struct gateway_peer *p,
+                                               const struct gateway_front *front,
+                                               struct net_stream *t)
 {
-    struct gateway *g = c->gateway;
+    struct gateway *g = p->gateway;
     struct gateway_exchange *x = g->exchanges;
 
     if (x) {
@@ -138,8 +143,10 @@ struct gateway_exchange *gateway_exchange_take(struct gateway_client *c)
     }
     if (!x)
         return NULL;
-    x->client = c;
-    x->up.ready = c->ready;
+    x->peer = p;
+    x->front = front;
+    x->t = t;
+    x->up.ready = false;
     reset(x);
     return x;
 }
@@ -189,22 +196,29 @@ bool gateway_exchange_idle(const struct gateway_exchange *x)
 void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
 {
     const struct http_reader *req = x->up.reader;
-    bool whole = x->up.ended && http_reader_get(req)->keep_alive && !x->client->draining;
+    bool whole = x->up.ended && http_reader_get(req)->keep_alive && !x->peer->draining;
+    CLEANUP(buf_done) struct buf body = BUF_INIT(GATEWAY_PAGE_MAX);
     struct gateway_page page = {
         .status = status,
         .headless = str_eq(http_reader_get(req)->method, STR("HEAD")),
         .request_id = id_str(&x->id),
         .date = gateway_date(x->gateway),
     };
+    struct http_answer answer;
 
     gateway_link_close(MOVE(x->link));
     gateway_relay_drop(&x->down);
     gateway_relay_next(&x->down, false);
-    x->last = page.last = x->last || !whole;
+    x->last = x->last || !whole;
     x->status = status;
     x->started = true;
     x->state = GATEWAY_ANSWER;
-    x->down.body = gateway_page_put(&page, req, &x->down.out);
+    gateway_page_make(&page, req, &answer, &body);
+    x->front->answer(x, &answer);
+    x->down.body = body.n;
+    buf_puts(&x->down.out, buf_str(&body));
+    if (buf_rc(&body) != RC_OK)
+        buf_fail(&x->down.out, buf_rc(&body));
 }
 
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status)
@@ -221,15 +235,16 @@ static enum gateway_step step_answer(struct gateway_exchange *x)
     if (x->late)
         return GATEWAY_CUT;
     if (buf_rc(&x->down.out) == RC_OK)
-        rc = gateway_relay_flush(&x->down, x->client->t);
+        rc = gateway_relay_flush(&x->down, x->t);
     gateway_patience_moved(&x->client_time, x->down.written - before, gateway_now(x->gateway));
     if (rc == RC_AGAIN) {
-        gateway_client_want(x->client, NET_WANT_WRITE);
+        x->front->want(x, NET_WANT_WRITE);
         gateway_exchange_await(x, true, false);
         return GATEWAY_WAIT;
     }
     if (rc != RC_OK)
         return GATEWAY_CUT;
+    x->front->end(x);
     gateway_tell(x, true);
     x->state = GATEWAY_READ;
     return x->last ? GATEWAY_LAST : GATEWAY_NEXT;
@@ -254,17 +269,12 @@ static void on_found(void *arg, struct gateway_link *l)
         gateway_pass_begin(x, l);
     else
         x->why = x->find.why;
-    gateway_client_pump(x->client);
+    x->front->pump(x);
 }
 
-enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
+static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct gateway_link *l)
 {
-    struct gateway_link *l = NULL;
-    enum rc rc;
-
-    x->why.rc = RC_OK;
     x->state = GATEWAY_FIND;
-    rc = gateway_find_start(&x->find, x->route, youngest, &l);
     if (rc == RC_OK)
         gateway_pass_begin(x, l);
     else if (rc != RC_AGAIN)
@@ -272,12 +282,34 @@ enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youn
     return gateway_exchange_step(x);
 }
 
+enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
+{
+    struct gateway_link *l = NULL;
+    struct gateway_pool *pool = x->route->pool;
+    enum rc rc;
+
+    x->why.rc = RC_OK;
+    x->find.wish = gateway_pool_wish(pool, x->up.reader);
+    rc = gateway_find_start(&x->find, pool, youngest, &l);
+    return looked(x, rc, l);
+}
+
+enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x)
+{
+    struct gateway_link *l = NULL;
+    enum rc rc;
+
+    x->why.rc = RC_OK;
+    rc = gateway_find_more(&x->find, &l);
+    return looked(x, rc, l);
+}
+
 bool gateway_exchange_client_gone(struct gateway_exchange *x)
 {
     enum rc rc = RC_OK;
 
     while (rc == RC_OK && x->up.ready && !x->full)
-        rc = gateway_relay_fill(&x->up, x->client->t);
+        rc = gateway_relay_fill(&x->up, x->t);
     if (rc == RC_TOOBIG)
         x->full = true;
     return rc == RC_CLOSED || rc == RC_NET || rc == RC_NOMEM;
@@ -294,7 +326,7 @@ static enum gateway_step step_find(struct gateway_exchange *x)
     }
     if (gateway_exchange_client_gone(x))
         return GATEWAY_CUT;
-    gateway_client_want(x->client, x->full ? 0 : NET_WANT_READ);
+    x->front->want(x, x->full ? 0 : NET_WANT_READ);
     gateway_exchange_await(x, false, true);
     return GATEWAY_WAIT;
 }
@@ -304,7 +336,7 @@ static enum gateway_step step_find(struct gateway_exchange *x)
 static bool misdirected(struct gateway_exchange *x)
 {
     const struct http_head *head = http_reader_get(x->up.reader);
-    struct gateway_site *site = x->client->site;
+    struct gateway_site *site = x->peer->site;
     struct http_authority at = {.host = str_of(site->name)};
 
     if (!site->route) {
@@ -334,13 +366,13 @@ static bool idempotent(struct str method)
     return false;
 }
 
-static enum gateway_step begin(struct gateway_exchange *x)
+enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
 {
-    struct gateway_client *c = x->client;
+    struct gateway_peer *p = x->peer;
     const struct http_head *head = http_reader_get(x->up.reader);
 
     x->up.ended = head->framing == HTTP_FRAMING_NONE;
-    if (++c->requests >= GATEWAY_REQUESTS_MAX)
+    if (++p->requests >= GATEWAY_REQUESTS_MAX)
         x->last = true;
     if (id_new(&x->id) != RC_OK)
         return GATEWAY_CUT;
@@ -350,9 +382,16 @@ static enum gateway_step begin(struct gateway_exchange *x)
     }
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
-    x->route = gateway_route_ref(c->site->route);
-    return gateway_exchange_find(x, idempotent(head->method) ? INT64_MAX
-                                                             : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    x->route = gateway_route_ref(p->site->route);
+    x->repeatable = idempotent(head->method);
+    return gateway_exchange_find(x,
+                                 x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+}
+
+enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)
+{
+    IGNORE_RC(id_new(&x->id)); /* an answer without an id is better than none */
+    return gateway_exchange_answer(x, x->why.status);
 }
 
 static enum gateway_step step_read(struct gateway_exchange *x)
@@ -366,16 +405,14 @@ static enum gateway_step step_read(struct gateway_exchange *x)
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_slow));
         return gateway_exchange_answer(x, 408);
     }
-    rc = gateway_relay_head(&x->up, x->client->t, &x->why);
+    rc = gateway_relay_head(&x->up, x->t, &x->why);
     if (rc == RC_OK)
-        return begin(x);
-    if (rc == RC_DENIED) {
-        IGNORE_RC(id_new(&x->id)); /* an answer without an id is better than none */
-        return gateway_exchange_answer(x, x->why.status);
-    }
+        return gateway_exchange_begin(x);
+    if (rc == RC_DENIED)
+        return gateway_exchange_refuse(x);
     if (rc != RC_AGAIN)
         return GATEWAY_CUT;
-    gateway_client_want(x->client, NET_WANT_READ);
+    x->front->want(x, NET_WANT_READ);
     return GATEWAY_WAIT;
 }
 

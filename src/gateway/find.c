@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/when.h"
-#include "ev/clock.h"
 #include "gateway/account.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -14,11 +13,6 @@ MSG(msg_full, "gateway.backend-full", "there are already {0} connections to {1}"
 enum { NUMBER = 24 };
 
 static void dial_next(struct gateway_find *f);
-
-static int64_t now(const struct gateway_backend *b)
-{
-    return clock_mono(ev_clock(b->all->ev));
-}
 
 void gateway_find_init(struct gateway_find *f, void (*done)(void *arg, struct gateway_link *l),
                        void *arg)
@@ -36,34 +30,18 @@ void gateway_find_stop(struct gateway_find *f)
     f->backend->n_open--;
 }
 
-static bool paused(const struct gateway_backend *b)
-{
-    return b->failed_at != INT64_MIN &&
-           now(b) - b->failed_at < GATEWAY_BACKEND_PAUSE_SECONDS * WHEN_SECOND;
-}
-
-/* Those that failed a moment ago are tried last, and none twice. */
+/* None twice. */
 static struct gateway_backend *next_backend(struct gateway_find *f)
 {
-    for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < f->route->n; i++) {
-            struct gateway_backend *b = f->route->backends[i];
-            uint64_t bit = UINT64_C(1) << i;
-
-            if (f->tried & bit || (round == 0 && paused(b)))
-                continue;
-            f->tried |= bit;
-            return b;
-        }
-    }
-    return NULL;
+    f->member = gateway_pool_choose(f->pool, &f->tried, f->wish);
+    return f->member ? f->member->backend : NULL;
 }
 
 static void failed(struct gateway_find *f)
 {
     struct gateway_backend *b = f->backend;
 
-    b->failed_at = now(b);
+    b->failed_at = gateway_backend_now(b);
     gateway_backend_forget(b);
     gateway_count_failure(GATEWAY_FAILED_CONNECT);
     log_warn("gateway.backend-unreachable", LOG_STR("backend", b->key), LOG_ERR(&f->why));
@@ -120,6 +98,8 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
         rc = gateway_link_new(b, fd, &l);
     if (rc == RC_OK) {
         b->first = (b->first + f->addr - 1) % b->n_addrs;
+        if (b->failed_at != INT64_MIN)
+            b->up_at = gateway_backend_now(b);
         b->failed_at = INT64_MIN;
         f->done(f->arg, l);
         return;
@@ -161,12 +141,26 @@ void gateway_find_resolved(struct gateway_find *f, const struct err *err)
         go_on(f);
 }
 
-enum rc gateway_find_start(struct gateway_find *f, struct gateway_route *route, int64_t youngest,
+enum rc gateway_find_start(struct gateway_find *f, struct gateway_pool *pool, int64_t youngest,
                            struct gateway_link **out)
 {
-    f->route = route;
+    f->pool = pool;
     f->tried = 0;
     f->youngest = youngest;
+    f->why = (struct err){.rc = RC_NET};
+    return try_backends(f, out);
+}
+
+bool gateway_find_has_more(const struct gateway_find *f)
+{
+    for (size_t i = 0; i < f->pool->n; i++)
+        if (!(f->tried & UINT64_C(1) << i))
+            return true;
+    return false;
+}
+
+enum rc gateway_find_more(struct gateway_find *f, struct gateway_link **out)
+{
     f->why = (struct err){.rc = RC_NET};
     return try_backends(f, out);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/gateway.h"
 
-#include <stdio.h>
-
 #include "conf/conf.h"
 #include "dns/zones.h"
 #include "ev/clock.h"
@@ -13,9 +11,7 @@
 #include "log/log.h"
 #include "tls/context.h"
 
-MSG(msg_backends, "gateway.backends", "the site {0} has more than {1} backends");
-
-enum { SITES_MAX = 100'000, NUMBER = 24 };
+enum { SITES_MAX = 100'000 };
 
 /* The sites of a configuration, each with the route that it will have. */
 struct gateway_plan {
@@ -83,12 +79,17 @@ static void on_failed(void *, const struct addr *client, const struct err *err)
 
 /* ---- life */
 
+static void on_turn(void *arg)
+{
+    gateway_h2_flush(arg);
+}
+
 enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
 {
     CLEANUP(gateway_freep) struct gateway *g = MEM_NEW(struct gateway);
     struct tls_context_conf tls = {
         .plain_answer = http_plain_answer,
-        .alpn = STR("http/1.1 http/1.0"),
+        .alpn = STR("h2 http/1.1 http/1.0"),
         .choose = choose,
         .site_ref = hold_site,
         .site_unref = drop_site,
@@ -102,6 +103,9 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         g->conf.connections = GATEWAY_CONNECTIONS_MAX;
     if (g->conf.per_client == 0)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
+    list_init(&g->unsent);
+    ev_hook_init(&g->flush, on_turn, g);
+    ev_hook_add(conf->ev, &g->flush);
     g->on_idle = http_server_idle;
     g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
@@ -134,6 +138,7 @@ void gateway_free(struct gateway *g)
         g->exchanges = x->next;
         gateway_exchange_free(x);
     }
+    ev_hook_remove(&g->flush);
     sites_done(&g->sites);
     tls_context_free(g->tls);
     gateway_backends_done(&g->backends);
@@ -145,6 +150,8 @@ enum rc gateway_listen(struct gateway *g, int fd)
 {
     struct http_server_conf conf = {
         .speaker = &gateway_client_speaker,
+        .other = &gateway_h2_speaker,
+        .other_protocol = STR("h2"),
         .ev = g->conf.ev,
         .name = "gateway",
         .tls = g->tls,
@@ -209,17 +216,11 @@ static unsigned kinds_of(unsigned algorithms)
 static enum rc plan_route(struct gateway *g, const struct conf_site *from,
                           struct gateway_route **out, struct err *err)
 {
-    CLEANUP(gateway_route_unrefp) struct gateway_route *r = NULL;
-    char most[NUMBER];
+    struct gateway_pool *pool;
 
-    snprintf(most, sizeof(most), "%d", GATEWAY_BACKENDS_MAX);
-    if (from->backends.n > GATEWAY_BACKENDS_MAX)
-        return ERR(err, RC_INVAL, msg_backends, from->name, str_of(most));
-    TRY(gateway_route_new(from->backends.n, &r));
-    r->kinds = kinds_of(from->algorithms);
-    for (size_t i = 0; i < r->n; i++)
-        TRY(gateway_backend_get(&g->backends, from->backends.p[i], &r->backends[i], err));
-    *out = MOVE(r);
+    TRY(gateway_pool_new(&g->backends, from, &pool, err));
+    TRY(gateway_route_new(pool, out));
+    (*out)->kinds = kinds_of(from->algorithms);
     return RC_OK;
 }
 
@@ -264,10 +265,13 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
 
 static void remove_site(struct gateway_site *s)
 {
-    gateway_route_unref(MOVE(s->route));
+    gateway_site_set_route(s, NULL);
     tls_site_clear(&s->tls);
-    LIST_FOREACH (it, &s->clients)
-        gateway_client_drain(LIST_ENTRY(it, struct gateway_client, link));
+    LIST_FOREACH (it, &s->clients) {
+        struct gateway_peer *p = LIST_ENTRY(it, struct gateway_peer, link);
+
+        p->drain(p);
+    }
 }
 
 void gateway_commit(struct gateway *g, struct gateway_plan *plan)
@@ -280,8 +284,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     g->sites = plan->sites;
     map_init(&plan->sites, SITES_MAX);
     for (size_t i = 0; i < plan->n; i++) {
-        gateway_route_unref(plan->of[i]->route);
-        plan->of[i]->route = MOVE(plan->routes[i]);
+        gateway_site_set_route(plan->of[i], MOVE(plan->routes[i]));
         tls_site_keep(&plan->of[i]->tls, plan->of[i]->route->kinds);
     }
     while (map_next(&old, &at, &name, &site))

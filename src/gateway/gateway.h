@@ -24,11 +24,15 @@ enum {
     GATEWAY_BLOCK_BYTES =
         32 * 1024, /* read at a time, and held, in either direction of a request */
     GATEWAY_BLOCKS_KEPT = 128,
-    GATEWAY_EXCHANGES_KEPT = 64,
+    GATEWAY_EXCHANGES_KEPT = 256,
     GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */
     GATEWAY_BACKEND_IDLE_MAX = 128,         /* of these, kept for later */
     GATEWAY_BACKENDS_MAX = 64,              /* of a site */
     GATEWAY_ADDRESSES_MAX = 8,              /* of a name */
+    GATEWAY_FAULTS_MAX = 3,                 /* in a row, after which a backend pauses */
+    GATEWAY_CHECK_FALL = 2,
+    GATEWAY_CHECK_RISE = 2,
+    GATEWAY_TRIES_MAX = 3, /* of a request, if more than one is allowed */
 
     /* Seconds. */
     GATEWAY_HEAD_SECONDS = 10,     /* from the first byte, or the start, to the end of the head */
@@ -43,6 +47,7 @@ enum {
     GATEWAY_RESPONSE_SECONDS = 60, /* in which a backend that is waited for moves nothing */
     GATEWAY_BACKEND_IDLE_SECONDS = 30,
     GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */
+    GATEWAY_CHECK_SECONDS = 5,         /* for the answer to a check */
     GATEWAY_TTL_MIN_SECONDS = 5,
     GATEWAY_TTL_MAX_SECONDS = 300,
     /* That a client may still send after it: what is on its way at a time fills the buffers of both

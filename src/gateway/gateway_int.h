@@ -2,16 +2,15 @@
 /* Shared by the files that move requests. */
 #pragma once
 
-#include "base/addr.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "ev/ev.h"
 #include "gateway/find.h"
 #include "gateway/patience.h"
+#include "gateway/peer.h"
 #include "gateway/relay.h"
+#include "gateway/site.h"
 
-struct gateway_client;
-struct gateway_exchange;
 struct http_server;
 struct tls_context;
 
@@ -29,6 +28,8 @@ struct gateway {
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */
     char date[GATEWAY_DATE];
+    struct list unsent; /* connections of HTTP/2 that have something to say */
+    struct ev_hook flush;
     void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
     void (*on_closed)(void *owner);
     size_t draining;
@@ -59,7 +60,10 @@ enum gateway_step {
 struct gateway_exchange {
     struct gateway_exchange *next; /* while it is kept for later */
     struct gateway *gateway;
-    struct gateway_client *client;
+    const struct gateway_front *front;
+    struct gateway_peer *peer;
+    struct net_stream
+        *t; /* the body of the request, and of the answer: the peer's, or a part of it */
     enum gateway_state state;
     struct gateway_relay up, down;
     struct gateway_find find;
@@ -73,22 +77,25 @@ struct gateway_exchange {
     int64_t began;
     int status; /* of the answer; 0: none yet */
     unsigned interim;
-    bool up_done;   /* the request is with the backend */
-    bool up_broken; /* the backend takes no more of it */
-    bool started;   /* the head of the answer is written, or about to be */
-    bool last;      /* ... and says that it is the last */
-    bool continued; /* the client was told to send its body */
-    bool retried;
-    bool full;      /* the client sends more than we look at now */
-    bool late;      /* the time of somebody ran out */
-    struct err why; /* it went wrong */
+    bool up_done;    /* the request is with the backend */
+    bool up_broken;  /* the backend takes no more of it */
+    bool started;    /* the head of the answer is written, or about to be */
+    bool last;       /* ... and says that it is the last */
+    bool continued;  /* the client was told to send its body */
+    bool repeatable; /* it may be sent twice */
+    unsigned tries;  /* beyond the first */
+    bool full;       /* the client sends more than we look at now */
+    bool late;       /* the time of somebody ran out */
+    struct err why;  /* it went wrong */
 };
 
 /* What is taken from clients. */
 extern const struct http_reader_conf gateway_requests;
 
 /* One to read a request into, from memory kept for that; NULL when memory is out. */
-struct gateway_exchange *gateway_exchange_take(struct gateway_client *c);
+struct gateway_exchange *gateway_exchange_take(struct gateway_peer *p,
+                                               const struct gateway_front *front,
+                                               struct net_stream *t);
 /* Ends whatever is under way. */
 void gateway_exchange_give(struct gateway_exchange *x);
 /* After GATEWAY_NEXT: for the request of which some is read already. */
@@ -96,6 +103,11 @@ void gateway_exchange_next(struct gateway_exchange *x);
 void gateway_exchange_free(struct gateway_exchange *x);
 /* Does what can be done. */
 enum gateway_step gateway_exchange_step(struct gateway_exchange *x);
+/* Instead of its first step: the head is read already; or it was refused, and x->why tells. */
+enum gateway_step gateway_exchange_begin(struct gateway_exchange *x);
+enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x);
+/* The client has gone away. */
+void gateway_exchange_abandon(struct gateway_exchange *x);
 /* Nothing of a request has come yet. */
 bool gateway_exchange_idle(const struct gateway_exchange *x);
 
@@ -109,35 +121,29 @@ enum gateway_step gateway_pass_step(struct gateway_exchange *x);
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
 /* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest);
+/* The same with those that were not tried yet. */
+enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x);
 /* Reads ahead of what is looked at now, to see whether the client is still there. */
 bool gateway_exchange_client_gone(struct gateway_exchange *x);
 /* What is waited for, and how long. */
 void gateway_exchange_await(struct gateway_exchange *x, bool client, bool backend);
 
-/* ---- a client's connection: client.c */
+/* ---- a client's connection over which HTTP/1.1 is spoken: client.c */
 
 struct gateway_client {
-    struct gateway *gateway;
-    struct net_stream *t;
-    void *owner;
-    struct gateway_site *site;  /* a reference; NULL: it is refused before one is known */
-    struct list link;           /* in site->clients */
+    struct gateway_peer peer;
     struct gateway_exchange *x; /* from the first byte of a request until its answer is gone */
-    struct ev_timer timer;
     uint8_t state;
     uint8_t phase; /* enum http_phase, as the timer knows it */
-    bool idle, draining, shut, pumping;
+    bool pumping;
     bool ready;  /* the stream may have bytes; while there is an exchange, x->up.ready */
     bool served; /* its first request was answered */
-    unsigned requests, wants;
-    size_t lingered;
-    char addr[ADDR_TEXT];
 };
 
-/* Goes on with whatever is possible. It may be gone afterwards. */
-void gateway_client_pump(struct gateway_client *c);
-void gateway_client_want(struct gateway_client *c, unsigned wants);
-/* As http_conn_drain. */
-void gateway_client_drain(struct gateway_client *c);
-
 extern const struct http_server_speaker gateway_client_speaker;
+
+/* ---- HTTP/2: h2.c */
+
+extern const struct http_server_speaker gateway_h2_speaker;
+/* Sends what the connections of g->unsent have to say. */
+void gateway_h2_flush(struct gateway *g);

@@ -4,8 +4,6 @@
 #include "base/buf.h"
 #include "http/response.h"
 
-enum { BODY_MAX = 2048 };
-
 static const struct {
     int status;
     const char *text;
@@ -41,36 +39,41 @@ static bool wants_html(const struct http_reader *req)
     return false;
 }
 
-size_t gateway_page_put(const struct gateway_page *page, const struct http_reader *req,
-                        struct buf *out)
+static void put_fields(const struct gateway_page *page, bool html, struct http_answer *out)
 {
-    CLEANUP(buf_done) struct buf body = BUF_INIT(BODY_MAX);
+    http_answer_add(out, STR("date"), page->date);
+    http_answer_add(out, STR("content-type"),
+                    html ? STR("text/html; charset=utf-8") : STR("text/plain; charset=utf-8"));
+    http_answer_add(out, STR("cache-control"), STR("no-store"));
+    http_answer_add(out, STR("x-content-type-options"), STR("nosniff"));
+    if (html)
+        http_answer_add(out, STR("content-security-policy"), STR("default-src 'none'"));
+    if (page->request_id.n)
+        http_answer_add(out, STR("x-request-id"), page->request_id);
+    if (page->status == 503)
+        http_answer_add(out, STR("retry-after"), STR("5"));
+}
+
+void gateway_page_make(const struct gateway_page *page, const struct http_reader *req,
+                       struct http_answer *out, struct buf *body)
+{
     const char *reason = http_reason(page->status), *text = text_of(page->status);
     bool html = wants_html(req);
 
     if (html)
-        buf_printf(&body,
+        buf_printf(body,
                    "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
                    "<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n<p>Request %.*s</p>\n",
                    page->status, reason, reason, text, STR_ARG(page->request_id));
     else
-        buf_printf(&body, "%d %s\n%s\nRequest %.*s\n", page->status, reason, text,
+        buf_printf(body, "%d %s\n%s\nRequest %.*s\n", page->status, reason, text,
                    STR_ARG(page->request_id));
-    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %.*s\r\n", page->status, reason, STR_ARG(page->date));
-    buf_printf(out, "Content-Type: %s; charset=utf-8\r\nContent-Length: %zu\r\n",
-               html ? "text/html" : "text/plain", body.n);
-    buf_putz(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
-    if (html)
-        buf_putz(out, "Content-Security-Policy: default-src 'none'\r\n");
-    if (page->request_id.n)
-        buf_printf(out, "X-Request-Id: %.*s\r\n", STR_ARG(page->request_id));
-    if (page->status == 503)
-        buf_putz(out, "Retry-After: 5\r\n");
-    buf_printf(out, "%s\r\n", page->last ? "Connection: close\r\n" : "");
+    out->status = page->status;
+    out->n = 0;
+    out->length = body->n;
+    out->framing = page->headless ? HTTP_FRAMING_NONE : HTTP_FRAMING_LENGTH;
+    put_fields(page, html, out);
+    http_answer_add_length(out, body->n);
     if (page->headless)
-        return 0;
-    buf_puts(out, buf_str(&body));
-    if (buf_rc(&body) != RC_OK)
-        buf_fail(out, buf_rc(&body));
-    return body.n;
+        buf_reset(body);
 }

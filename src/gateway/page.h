@@ -3,19 +3,20 @@
  * what the client can do, and nothing of what stands behind the gateway. */
 #pragma once
 
-#include "http/reader.h"
+#include "http/forward.h"
 
 struct buf;
 
+enum { GATEWAY_PAGE_MAX = 2048 };
+
 struct gateway_page {
     int status;
-    bool last;             /* the connection is closed afterwards */
     bool headless;         /* to a HEAD request */
     struct str request_id; /* empty: none */
     struct str date;
 };
 
-/* Appends the whole answer. `req` may be NULL, and may have been refused. Returns the bytes of its
- * body. */
-size_t gateway_page_put(const struct gateway_page *page, const struct http_reader *req,
-                        struct buf *out);
+/* The head of the answer, which borrows from `page`, and its body, appended. `req` may be NULL, and
+ * may have been refused. */
+void gateway_page_make(const struct gateway_page *page, const struct http_reader *req,
+                       struct http_answer *out, struct buf *body);

@@ -20,15 +20,15 @@ static void on_link(void *arg)
     struct gateway_exchange *x = arg;
 
     x->down.ready = true;
-    gateway_client_pump(x->client);
+    x->front->pump(x);
 }
 
 void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
 {
     const struct http_head *head = http_reader_get(x->up.reader);
     struct http_forward_request f = {
-        .client = str_of(x->client->addr),
-        .host = str_of(x->client->site->name),
+        .client = str_of(x->peer->addr),
+        .host = str_of(x->peer->site->name),
         .request_id = id_str(&x->id),
     };
 
@@ -55,9 +55,14 @@ static enum gateway_step fail(struct gateway_exchange *x, int status)
     return x->started ? GATEWAY_CUT : gateway_exchange_answer(x, status);
 }
 
-static enum gateway_step client_gone(struct gateway_exchange *x)
+void gateway_exchange_abandon(struct gateway_exchange *x)
 {
     IGNORE_RC(ERR(&x->why, RC_CLOSED, msg_client_gone));
+}
+
+static enum gateway_step client_gone(struct gateway_exchange *x)
+{
+    gateway_exchange_abandon(x);
     return GATEWAY_CUT;
 }
 
@@ -76,37 +81,51 @@ static enum gateway_step late(struct gateway_exchange *x)
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow));
         return fail(x, 408);
     }
+    gateway_backend_fault(x->link->backend);
     gateway_count_failure(GATEWAY_FAILED_TIME);
     IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x)));
     return fail(x, 504);
 }
 
-/* A kept connection may have been closed just when the request was sent. It is sent again, once, if
- * that does no harm: nothing came back, none of a body was sent, and the method allows it. */
+/* A kept connection may have been closed just when the request was sent, a backend may be about to
+ * end. The request is sent again if that does no harm: nothing came back, none of a body was sent,
+ * and the method allows it. */
 static bool may_retry(const struct gateway_exchange *x)
 {
-    return x->link->reused && !x->retried && x->down.read == 0 && x->up.body == 0 &&
-           x->find.youngest == INT64_MAX;
+    return x->repeatable && x->tries + 1 < GATEWAY_TRIES_MAX && x->down.read == 0 &&
+           x->up.body == 0 && (x->link->reused || gateway_find_has_more(&x->find));
+}
+
+static enum gateway_step retry(struct gateway_exchange *x)
+{
+    bool reused = x->link->reused;
+
+    x->tries++;
+    x->up_done = x->up_broken = false;
+    gateway_link_close(MOVE(x->link));
+    buf_reset(&x->up.out);
+    x->up.sent = 0;
+    x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
+    return reused ? gateway_exchange_find(x, 0) : gateway_exchange_find_more(x);
 }
 
 static enum gateway_step backend_gone(struct gateway_exchange *x)
 {
-    if (may_retry(x)) {
-        x->retried = true;
-        x->up_done = x->up_broken = false;
-        gateway_link_close(MOVE(x->link));
-        buf_reset(&x->up.out);
-        x->up.sent = 0;
-        x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
-        return gateway_exchange_find(x, 0);
+    bool again = may_retry(x);
+
+    if (!again || !x->link->reused) {
+        gateway_backend_fault(x->link->backend);
+        gateway_count_failure(GATEWAY_FAILED_CUT);
     }
-    gateway_count_failure(GATEWAY_FAILED_CUT);
+    if (again)
+        return retry(x);
     IGNORE_RC(ERR(&x->why, RC_CLOSED, msg_cut, backend_name(x)));
     return fail(x, 502);
 }
 
 static enum gateway_step bad_answer(struct gateway_exchange *x)
 {
+    gateway_backend_fault(x->link->backend);
     gateway_count_failure(GATEWAY_FAILED_ANSWER);
     return fail(x, 502);
 }
@@ -131,7 +150,7 @@ static bool pass_up(struct gateway_exchange *x, struct turn *t)
     t->up = GATEWAY_RELAY_DONE;
     if (x->up_done || x->up_broken)
         return true;
-    t->up = gateway_relay_run(&x->up, x->client->t, x->link->t, &x->why);
+    t->up = gateway_relay_run(&x->up, x->t, x->link->t, &x->why);
     switch (t->up) {
     case GATEWAY_RELAY_DONE:
         x->up_done = true;
@@ -161,22 +180,23 @@ static bool pass_up(struct gateway_exchange *x, struct turn *t)
 static void begin_answer(struct gateway_exchange *x)
 {
     const struct http_head *req = http_reader_get(x->up.reader);
-    enum http_framing framing = http_forward_framing(x->down.reader, req->minor);
     struct http_forward_response f = {
-        .minor = req->minor,
         .request_id = id_str(&x->id),
         .date = gateway_date(x->gateway),
     };
+    struct http_answer answer;
+    char cookie[GATEWAY_STICKY_COOKIE_MAX];
+    const struct gateway_member *m = x->find.member;
 
     x->status = http_reader_get(x->down.reader)->status;
     /* What the client still sends of its request could be taken for the next one. */
-    x->last = x->last || !req->keep_alive || !x->up.ended || x->client->draining ||
-              framing == HTTP_FRAMING_CLOSE;
-    f.last = x->last;
+    x->last = x->last || !req->keep_alive || !x->up.ended || x->peer->draining;
     x->started = true;
-    x->down.chunked = framing == HTTP_FRAMING_CHUNKED;
     x->down.trailers = req->trailers;
-    http_forward_response(x->down.reader, &f, &x->down.out);
+    http_forward_response(x->down.reader, &f, &answer);
+    if (x->route->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
+        http_answer_add(&answer, STR("set-cookie"), gateway_pool_cookie(m, cookie));
+    x->front->answer(x, &answer);
 }
 
 /* One that comes before the answer: "100 Continue" is passed on to a client that waits for it.
@@ -188,7 +208,7 @@ static enum rc interim(struct gateway_exchange *x)
 
     if (http_reader_get(x->down.reader)->status == 100 && req->expects && !x->continued) {
         x->continued = true;
-        buf_puts(&x->down.out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+        x->front->cont(x);
     }
     http_reader_next(x->down.reader, str_eq(req->method, STR("HEAD")));
     if (++x->interim <= GATEWAY_INTERIM_MAX)
@@ -217,7 +237,7 @@ static bool pass_head(struct gateway_exchange *x, struct turn *t)
 
     t->down = GATEWAY_RELAY_READ;
     if (rc == RC_AGAIN && !gateway_relay_flushed(&x->down)) {
-        rc = gateway_relay_flush(&x->down, x->client->t);
+        rc = gateway_relay_flush(&x->down, x->t);
         if (rc == RC_NET)
             return stop(t, client_gone(x));
         if (rc == RC_AGAIN)
@@ -237,7 +257,7 @@ static bool pass_down(struct gateway_exchange *x, struct turn *t)
         return false;
     if (!x->started)
         return true;
-    t->down = gateway_relay_run(&x->down, x->link->t, x->client->t, &x->why);
+    t->down = gateway_relay_run(&x->down, x->link->t, x->t, &x->why);
     switch (t->down) {
     case GATEWAY_RELAY_SINK_GONE:
         return stop(t, client_gone(x));
@@ -260,6 +280,8 @@ static enum gateway_step finish(struct gateway_exchange *x)
 {
     bool rest = x->down.in && gateway_block_str(x->down.in).n;
 
+    x->front->end(x);
+    gateway_backend_fine(x->link->backend);
     /* Bytes behind an answer belong to nobody: the connection is never used again. */
     if (x->up_done && !rest && http_reader_get(x->down.reader)->keep_alive)
         gateway_link_keep(MOVE(x->link));
@@ -283,7 +305,7 @@ static void await(struct gateway_exchange *x, const struct turn *t)
         client |= NET_WANT_WRITE;
     if (t->up == GATEWAY_RELAY_WRITE)
         backend |= NET_WANT_WRITE;
-    gateway_client_want(x->client, client);
+    x->front->want(x, client);
     x->link->t->ops->want(x->link->t, backend);
     if (t->up == GATEWAY_RELAY_YIELD || t->down == GATEWAY_RELAY_YIELD)
         ev_defer(x->gateway->conf.ev, &x->again);

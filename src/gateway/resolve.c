@@ -2,7 +2,7 @@
 #include "dns/resolver.h"
 
 #include "base/arena.h"
-#include "ev/clock.h"
+#include "base/name.h"
 #include "gateway/backend.h"
 #include "gateway/find.h"
 #include "log/log.h"
@@ -25,11 +25,6 @@ struct gateway_lookup {
     int64_t ttl;
     struct err why;
 };
-
-static int64_t now(const struct gateway_backend *b)
-{
-    return clock_mono(ev_clock(b->all->ev));
-}
 
 void gateway_lookup_free(struct gateway_lookup *l)
 {
@@ -55,7 +50,7 @@ static void settle(struct gateway_backend *b, struct gateway_lookup *l)
     } else {
         log_warn("gateway.backend-name", LOG_STR("backend", b->key), LOG_ERR(&l->why));
     }
-    b->expires = now(b) + ttl * WHEN_SECOND;
+    b->expires = gateway_backend_now(b) + ttl * WHEN_SECOND;
 }
 
 static void finish(struct gateway_backend *b)
@@ -139,7 +134,7 @@ static bool local(struct gateway_backend *b)
 
 enum rc gateway_backend_resolve(struct gateway_backend *b, struct gateway_find *f)
 {
-    if ((b->n_addrs && b->expires > now(b)) || local(b))
+    if ((b->n_addrs && b->expires > gateway_backend_now(b)) || local(b))
         return RC_OK;
     if (!b->lookup)
         TRY(start(b));

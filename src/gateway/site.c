@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/site.h"
 
-#include "gateway/backend.h"
+#include "gateway/pool.h"
 
 enum rc gateway_site_new(struct str name, struct gateway_site **out)
 {
@@ -28,18 +28,20 @@ void gateway_site_unref(struct gateway_site *s)
     if (!s || --s->refs)
         return;
     tls_site_done(&s->tls);
-    gateway_route_unref(s->route);
+    gateway_site_set_route(s, NULL);
     mem_free(s);
 }
 
-enum rc gateway_route_new(size_t n, struct gateway_route **out)
+enum rc gateway_route_new(struct gateway_pool *pool, struct gateway_route **out)
 {
-    struct gateway_route *r = mem_calloc(1, sizeof(*r) + n * sizeof(struct gateway_backend *));
+    struct gateway_route *r = MEM_NEW(struct gateway_route);
 
-    if (!r)
+    if (!r) {
+        gateway_pool_free(pool);
         return RC_NOMEM;
+    }
     r->refs = 1;
-    r->n = n;
+    r->pool = pool;
     *out = r;
     return RC_OK;
 }
@@ -54,7 +56,16 @@ void gateway_route_unref(struct gateway_route *r)
 {
     if (!r || --r->refs)
         return;
-    for (size_t i = 0; i < r->n; i++)
-        gateway_backend_unref(r->backends[i]);
+    gateway_pool_free(r->pool);
     mem_free(r);
+}
+
+void gateway_site_set_route(struct gateway_site *s, struct gateway_route *r)
+{
+    if (s->route)
+        gateway_pool_stop(s->route->pool);
+    if (r)
+        gateway_pool_start(r->pool, s->route ? s->route->pool : NULL);
+    gateway_route_unref(s->route);
+    s->route = r;
 }

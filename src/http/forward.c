@@ -4,8 +4,6 @@
 #include "base/buf.h"
 #include "http/response.h"
 
-enum { NUMBER_MAX = 20 };
-
 /* One reservation for the line: heads are the hot path. */
 static void put_field(struct str name, struct str value, struct buf *out)
 {
@@ -26,36 +24,32 @@ static void put_field(struct str name, struct str value, struct buf *out)
     buf_advance(out, n);
 }
 
-static struct str decimal(uint64_t v, char text[static NUMBER_MAX])
+static struct str decimal(uint64_t v, char text[static HTTP_NUMBER_MAX])
 {
-    size_t at = NUMBER_MAX;
+    size_t at = HTTP_NUMBER_MAX;
 
     do
         text[--at] = (char)('0' + v % 10);
     while (v /= 10);
-    return str_bytes(text + at, NUMBER_MAX - at);
+    return str_bytes(text + at, HTTP_NUMBER_MAX - at);
 }
 
 static void put_length(uint64_t n, struct buf *out)
 {
-    char text[NUMBER_MAX];
+    char text[HTTP_NUMBER_MAX];
 
     put_field(STR("content-length"), decimal(n, text), out);
 }
 
 /* What is neither the connection's business nor written by us. */
-static void put_passing(const struct http_reader *r, bool request, struct buf *out)
+static bool passes(const struct http_reader *r, bool request, const struct http_field *f)
 {
-    for (size_t i = 0; i < http_reader_fields(r); i++) {
-        struct http_field f = http_reader_field(r, i);
-        bool passes = f.what == HTTP_NAME_OTHER || f.what == HTTP_NAME_KEPT ||
-                      f.what == HTTP_NAME_ACCEPT || f.what == HTTP_NAME_DATE ||
-                      (f.what == HTTP_NAME_EXPECT && http_reader_get(r)->expects) ||
-                      (f.what == HTTP_NAME_VOUCHED && !request);
+    bool fit = f->what == HTTP_NAME_OTHER || f->what == HTTP_NAME_KEPT ||
+               f->what == HTTP_NAME_ACCEPT || f->what == HTTP_NAME_DATE ||
+               (f->what == HTTP_NAME_EXPECT && http_reader_get(r)->expects) ||
+               (f->what == HTTP_NAME_VOUCHED && !request);
 
-        if (passes && !http_reader_listed(r, &f))
-            put_field(f.name, f.value, out);
-    }
+    return fit && !http_reader_listed(r, f);
 }
 
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
@@ -73,7 +67,12 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
     }
     buf_puts(out, STR(" HTTP/1.1\r\n"));
     put_field(STR("host"), host, out);
-    put_passing(r, true, out);
+    for (size_t i = 0; i < http_reader_fields(r); i++) {
+        struct http_field field = http_reader_field(r, i);
+
+        if (passes(r, true, &field))
+            put_field(field.name, field.value, out);
+    }
     put_field(STR("x-forwarded-for"), f->client, out);
     put_field(STR("x-forwarded-proto"), STR("https"), out);
     put_field(STR("x-forwarded-host"), host, out);
@@ -87,37 +86,77 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
     buf_puts(out, STR("\r\n"));
 }
 
-enum http_framing http_forward_framing(const struct http_reader *r, unsigned minor)
+void http_answer_add(struct http_answer *a, struct str name, struct str value)
 {
-    enum http_framing framing = http_reader_get(r)->framing;
+    if (a->n < HTTP_ANSWER_FIELDS)
+        a->fields[a->n++] = (struct http_header){name, value};
+}
 
+void http_answer_add_length(struct http_answer *a, uint64_t n)
+{
+    http_answer_add(a, STR("content-length"), decimal(n, a->number));
+}
+
+void http_forward_response(const struct http_reader *r, const struct http_forward_response *f,
+                           struct http_answer *out)
+{
+    const struct http_head *head = http_reader_get(r);
+
+    out->status = head->status;
+    out->framing = head->framing;
+    out->length = head->length;
+    out->n = 0;
+    for (size_t i = 0; i < http_reader_fields(r); i++) {
+        struct http_field field = http_reader_field(r, i);
+
+        if (passes(r, false, &field))
+            http_answer_add(out, field.name, field.value);
+    }
+    if (!http_reader_value(r, HTTP_NAME_DATE).p)
+        http_answer_add(out, STR("date"), f->date);
+    http_answer_add(out, STR("x-request-id"), f->request_id);
+    if (head->framing != HTTP_FRAMING_CHUNKED && head->framing != HTTP_FRAMING_CLOSE &&
+        head->status != 204 && http_reader_value(r, HTTP_NAME_CONTENT_LENGTH).p)
+        http_answer_add_length(out, head->length);
+}
+
+enum http_framing http_forward_framing(enum http_framing framing, unsigned minor)
+{
     if (framing == HTTP_FRAMING_NONE || framing == HTTP_FRAMING_LENGTH)
         return framing;
     return minor == 1 ? HTTP_FRAMING_CHUNKED : HTTP_FRAMING_CLOSE;
 }
 
-void http_forward_response(const struct http_reader *r, const struct http_forward_response *f,
-                           struct buf *out)
+void http_put_answer(const struct http_answer *a, unsigned minor, bool last, struct buf *out)
 {
-    const struct http_head *head = http_reader_get(r);
-    char number[NUMBER_MAX];
+    char number[HTTP_NUMBER_MAX];
 
     buf_puts(out, STR("HTTP/1.1 "));
-    buf_puts(out, decimal((uint64_t)head->status, number));
+    buf_puts(out, decimal((uint64_t)a->status, number));
     buf_puts(out, STR(" "));
-    buf_putz(out, http_reason(head->status));
+    buf_putz(out, http_reason(a->status));
     buf_puts(out, STR("\r\n"));
-    put_passing(r, false, out);
-    if (!http_reader_value(r, HTTP_NAME_DATE).p)
-        put_field(STR("date"), f->date, out);
-    put_field(STR("x-request-id"), f->request_id, out);
-    if (http_forward_framing(r, f->minor) == HTTP_FRAMING_CHUNKED)
+    for (size_t i = 0; i < a->n; i++)
+        put_field(a->fields[i].name, a->fields[i].value, out);
+    if (http_forward_framing(a->framing, minor) == HTTP_FRAMING_CHUNKED)
         buf_puts(out, STR("transfer-encoding: chunked\r\n"));
-    else if (head->status != 204 && http_reader_value(r, HTTP_NAME_CONTENT_LENGTH).p)
-        put_length(head->length, out);
-    if (f->last)
+    if (last)
         buf_puts(out, STR("connection: close\r\n"));
     buf_puts(out, STR("\r\n"));
+}
+
+size_t http_forward_trailers(const struct http_reader *r,
+                             struct http_header out[static HTTP_HEADERS_MAX])
+{
+    size_t first = http_reader_fields(r), n = 0;
+
+    for (size_t i = 0; i < http_reader_trailers(r); i++) {
+        struct http_field f = http_reader_field(r, first + i);
+
+        if (f.what == HTTP_NAME_OTHER)
+            out[n++] = (struct http_header){f.name, f.value};
+    }
+    return n;
 }
 
 void http_put_chunk(struct str piece, struct buf *out)
@@ -140,14 +179,11 @@ void http_put_chunk(struct str piece, struct buf *out)
 
 void http_put_last_chunk(const struct http_reader *r, struct buf *out)
 {
-    size_t first = r ? http_reader_fields(r) : 0, n = r ? http_reader_trailers(r) : 0;
+    struct http_header trailers[HTTP_HEADERS_MAX];
+    size_t n = r ? http_forward_trailers(r, trailers) : 0;
 
     buf_puts(out, STR("0\r\n"));
-    for (size_t i = 0; i < n; i++) {
-        struct http_field f = http_reader_field(r, first + i);
-
-        if (f.what == HTTP_NAME_OTHER)
-            put_field(f.name, f.value, out);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_field(trailers[i].name, trailers[i].value, out);
     buf_puts(out, STR("\r\n"));
 }

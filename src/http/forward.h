@@ -6,6 +6,7 @@
  * and HTTPS to clients cannot call itself. */
 #pragma once
 
+#include "http/exchange.h"
 #include "http/reader.h"
 
 struct buf;
@@ -13,6 +14,9 @@ struct buf;
 enum {
     HTTP_FORWARD_ADDED = 1024, /* bytes that are added to a head, at most, beside hosts and ids */
     HTTP_CHUNK_HEAD = 18,      /* bytes of a chunk's size with its CR LF, at most */
+    HTTP_ANSWER_ADDED = 20,    /* fields of an answer beside those that were read */
+    HTTP_ANSWER_FIELDS = HTTP_HEADERS_MAX + HTTP_ANSWER_ADDED,
+    HTTP_NUMBER_MAX = 20,
 };
 
 struct http_forward_request {
@@ -25,22 +29,43 @@ struct http_forward_request {
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out);
 
+/* The head of an answer that is about to be written, in whichever version of HTTP the client
+ * speaks. All text in it is borrowed. */
+struct http_answer {
+    int status;
+    enum http_framing framing; /* of the body as it comes; `length` with HTTP_FRAMING_LENGTH */
+    uint64_t length;
+    size_t n;
+    struct http_header fields[HTTP_ANSWER_FIELDS];
+    char number[HTTP_NUMBER_MAX]; /* the value of Content-Length */
+};
+
 struct http_forward_response {
-    unsigned minor; /* the client speaks HTTP/1.minor */
-    bool last;      /* its connection is closed afterwards */
     struct str request_id;
     struct str date; /* IMF-fixdate, for an answer without one (RFC 9110 section 6.6.1) */
 };
 
-/* How the body of the response in `r` goes to a client: one of unknown length in chunks, or, with
- * HTTP/1.0, up to the end of the connection. */
-enum http_framing http_forward_framing(const struct http_reader *r, unsigned minor);
-/* Appends the head of that response. */
+/* The head of the response in `r`, for a client; borrows from `r` and `f`. */
 void http_forward_response(const struct http_reader *r, const struct http_forward_response *f,
-                           struct buf *out);
+                           struct http_answer *out);
+/* Names are in lower case. Beyond HTTP_ANSWER_FIELDS fields are dropped: there is room for all that
+ * a reader takes, and HTTP_ANSWER_ADDED more. */
+void http_answer_add(struct http_answer *a, struct str name, struct str value);
+/* Adds Content-Length. */
+void http_answer_add_length(struct http_answer *a, uint64_t n);
+
+/* How a body of this framing goes to a client of HTTP/1.minor: one of unknown length in chunks, or,
+ * with HTTP/1.0, up to the end of the connection. */
+enum http_framing http_forward_framing(enum http_framing framing, unsigned minor);
+/* Appends the head in HTTP/1.1 to a client of HTTP/1.minor; `last`: its connection is closed
+ * afterwards. */
+void http_put_answer(const struct http_answer *a, unsigned minor, bool last, struct buf *out);
+/* The trailers of the response in `r` but those that would change what the headers said. Returns
+ * how many. */
+size_t http_forward_trailers(const struct http_reader *r,
+                             struct http_header out[static HTTP_HEADERS_MAX]);
 
 /* "5\r\nhello\r\n"; of an empty piece nothing. */
 void http_put_chunk(struct str piece, struct buf *out);
-/* The last chunk, with the trailers of `r` (NULL: none) but those that would change what the
- * headers said. */
+/* The last chunk, with those trailers of `r` (NULL: none). */
 void http_put_last_chunk(const struct http_reader *r, struct buf *out);

@@ -21,7 +21,7 @@ int http_reader_refuse(struct http_reader *r, int status, const char *why)
     return HPE_USER;
 }
 
-static int append(struct http_reader *r, const char *at, size_t n)
+int http_reader_append(struct http_reader *r, const char *at, size_t n)
 {
     buf_put(&r->text, at, n);
     if (buf_rc(&r->text) == RC_OK)
@@ -41,7 +41,7 @@ static int on_target(llhttp_t *ll, const char *at, size_t n)
     if (r->target_n + n > r->conf->target_max)
         return http_reader_refuse(r, 414, "the request target is too long");
     r->target_n += n;
-    return append(r, at, n);
+    return http_reader_append(r, at, n);
 }
 
 /* llhttp lets several spaces pass between the parts of the first line, which others read
@@ -85,7 +85,7 @@ static int on_name(llhttp_t *ll, const char *at, size_t n)
         return 0;
     if (current(r)->name_n == 0)
         current(r)->name = (uint32_t)from;
-    e = append(r, at, n);
+    e = http_reader_append(r, at, n);
     if (e)
         return e;
     for (; from < r->text.n; from++)
@@ -95,7 +95,7 @@ static int on_name(llhttp_t *ll, const char *at, size_t n)
     return 0;
 }
 
-static bool controls(const char *at, size_t n)
+bool http_reader_controls(const char *at, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (((unsigned char)at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f)
@@ -105,7 +105,7 @@ static bool controls(const char *at, size_t n)
 
 static int on_reason(llhttp_t *ll, const char *at, size_t n)
 {
-    return controls(at, n)
+    return http_reader_controls(at, n)
                ? http_reader_refuse(ll->data, 502, "its first line has a control character")
                : 0;
 }
@@ -114,14 +114,14 @@ static int on_value(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_reader *r = ll->data;
 
-    if (controls(at, n))
+    if (http_reader_controls(at, n))
         return http_reader_refuse(r, 400, "a header has a control character");
     if (dropped(r))
         return 0;
     if (current(r)->value_n == 0)
         current(r)->value = (uint32_t)r->text.n;
     current(r)->value_n += (uint32_t)n;
-    return append(r, at, n);
+    return http_reader_append(r, at, n);
 }
 
 static int on_field_end(llhttp_t *ll)
@@ -222,7 +222,7 @@ void http_reader_next(struct http_reader *r, bool headless)
     r->ll.data = r;
     r->phase = HTTP_PHASE_IDLE;
     r->headless = headless;
-    r->cr = r->blank = r->versioned = r->lists = false;
+    r->cr = r->blank = r->versioned = r->lists = r->bare = false;
     r->status = 0;
     r->why = NULL;
     r->rc = RC_OK;
@@ -231,6 +231,7 @@ void http_reader_next(struct http_reader *r, bool headless)
     r->piece = (struct str){NULL, 0};
     r->head = (struct http_head){.status = 0};
     r->n_fields = r->n_trailers = 0;
+    memset(r->pseudo, 0, sizeof(r->pseudo));
     r->fields[0] = (struct http_reader_field){.name = 0};
     buf_reset(&r->text);
     if (r->text.cap > KEEP)
@@ -240,7 +241,7 @@ void http_reader_next(struct http_reader *r, bool headless)
 
 /* ---- reading */
 
-static enum rc failed(const struct http_reader *r, struct err *err)
+enum rc http_reader_failed(const struct http_reader *r, struct err *err)
 {
     if (r->rc != RC_OK)
         return r->rc;
@@ -352,7 +353,30 @@ enum rc http_reader_head(struct http_reader *r, struct str *in, struct err *err)
     while (in->n && sound(r))
         if (run(r, in) && sound(r))
             return RC_OK;
-    return sound(r) ? RC_AGAIN : failed(r, err);
+    return sound(r) ? RC_AGAIN : http_reader_failed(r, err);
+}
+
+/* Without framing. */
+static enum rc bare_body(struct http_reader *r, struct str *in, struct str *out_piece,
+                         struct err *err)
+{
+    bool known = r->head.framing == HTTP_FRAMING_LENGTH;
+    uint64_t left = known ? r->head.length - r->body : r->conf->body_max - r->body;
+
+    if (in->n > left)
+        http_reader_refuse(r, known ? 400 : 413,
+                           known ? "the body is longer than Content-Length says"
+                                 : "the body is longer than what is taken here");
+    if (!sound(r))
+        return http_reader_failed(r, err);
+    if (known && left == 0)
+        r->phase = HTTP_PHASE_DONE;
+    if (r->phase == HTTP_PHASE_DONE || in->n == 0)
+        return r->phase == HTTP_PHASE_DONE ? RC_CLOSED : RC_AGAIN;
+    *out_piece = *in;
+    r->body += in->n;
+    *in = str_skip(*in, in->n);
+    return RC_OK;
 }
 
 enum rc http_reader_body(struct http_reader *r, struct str *in, struct str *out_piece,
@@ -362,12 +386,14 @@ enum rc http_reader_body(struct http_reader *r, struct str *in, struct str *out_
 
     if (r->phase == HTTP_PHASE_DONE)
         return RC_CLOSED;
+    if (r->bare)
+        return bare_body(r, in, out_piece, err);
     r->piece = (struct str){NULL, 0};
     /* Without bytes it may still have a stop to go on from: the end of what has come. */
     if (sound(r) && (in->n || llhttp_get_errno(&r->ll) == HPE_PAUSED))
         stopped = run(r, in);
     if (!sound(r))
-        return failed(r, err);
+        return http_reader_failed(r, err);
     if (r->phase == HTTP_PHASE_DONE)
         return RC_CLOSED;
     if (!stopped || r->piece.n == 0)
@@ -378,9 +404,13 @@ enum rc http_reader_body(struct http_reader *r, struct str *in, struct str *out_
 
 bool http_reader_eof(struct http_reader *r)
 {
+    enum http_framing open = r->bare ? HTTP_FRAMING_CHUNKED : HTTP_FRAMING_CLOSE;
+
     if (r->phase == HTTP_PHASE_DONE)
         return true;
-    if (r->phase != HTTP_PHASE_BODY || r->head.framing != HTTP_FRAMING_CLOSE || !sound(r))
+    if (r->bare && r->head.framing == HTTP_FRAMING_LENGTH && r->body == r->head.length)
+        open = HTTP_FRAMING_LENGTH;
+    if (r->phase != HTTP_PHASE_BODY || r->head.framing != open || !sound(r))
         return false;
     r->phase = HTTP_PHASE_DONE;
     return true;
@@ -425,4 +455,81 @@ struct str http_reader_value(const struct http_reader *r, enum http_name what)
         if (r->fields[i].what == what)
             return http_reader_field(r, i).value;
     return (struct str){NULL, 0};
+}
+
+/* ---- HTTP/2 */
+
+static int put_pseudo(struct http_reader *r, struct str name, struct str value)
+{
+    static const struct str names[HTTP_PSEUDOS] = {STR(":method"), STR(":scheme"),
+                                                   STR(":authority"), STR(":path")};
+    struct http_reader_field *f;
+    size_t i = 0;
+
+    while (i < HTTP_PSEUDOS && !str_eq(names[i], name))
+        i++;
+    if (i == HTTP_PSEUDOS || r->n_fields || r->pseudo[i].what)
+        return http_reader_refuse(r, 400, "a pseudo-field is unknown, late or doubled");
+    if (i == HTTP_PATH && value.n > r->conf->target_max)
+        return http_reader_refuse(r, 414, "the request target is too long");
+    f = &r->pseudo[i];
+    f->what = 1;
+    f->value = (uint32_t)r->text.n;
+    f->value_n = (uint32_t)value.n;
+    return http_reader_append(r, value.p, value.n);
+}
+
+static bool bad_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= ' ' || name.p[i] > '~' || name.p[i] == ':' ||
+            (name.p[i] >= 'A' && name.p[i] <= 'Z'))
+            return true;
+    return name.n == 0;
+}
+
+static int put_field(struct http_reader *r, struct str name, struct str value)
+{
+    struct http_reader_field *f = &r->fields[r->n_fields];
+
+    if (r->n_fields == HTTP_HEADERS_MAX)
+        return http_reader_refuse(r, 431, many_fields);
+    if (bad_name(name))
+        return http_reader_refuse(r, 400, "the name of a header is malformed");
+    *f = (struct http_reader_field){.name = (uint32_t)r->text.n,
+                                    .value = (uint32_t)(r->text.n + name.n),
+                                    .value_n = (uint32_t)value.n,
+                                    .name_n = (uint16_t)name.n,
+                                    .what = (uint8_t)http_name_of(name)};
+    r->n_fields++;
+    return http_reader_append(r, name.p, name.n) || http_reader_append(r, value.p, value.n);
+}
+
+enum rc http_reader_put(struct http_reader *r, struct str name, struct str value)
+{
+    r->phase = HTTP_PHASE_HEAD;
+    r->fed += name.n + value.n + 4; /* ": ", CR LF */
+    if (r->fed > HTTP_HEAD_BORNE)
+        return RC_TOOBIG;
+    if (!sound(r))
+        return RC_OK;
+    if (r->fed >= HTTP_HEAD_MAX)
+        http_reader_refuse(r, 431, head_long);
+    else if (http_reader_controls(value.p, value.n))
+        http_reader_refuse(r, 400, "a header has a control character");
+    else if (name.n && name.p[0] == ':')
+        put_pseudo(r, name, value);
+    else
+        put_field(r, name, value);
+    return RC_OK;
+}
+
+enum rc http_reader_put_end(struct http_reader *r, bool whole, struct err *err)
+{
+    if (sound(r) && http_rules_check_fields(r, whole) == 0) {
+        r->bare = true;
+        r->phase = r->head.framing == HTTP_FRAMING_NONE ? HTTP_PHASE_DONE : HTTP_PHASE_BODY;
+        return RC_OK;
+    }
+    return http_reader_failed(r, err);
 }

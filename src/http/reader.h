@@ -16,7 +16,8 @@ enum {
     HTTP_CHUNK_OVERHEAD_MAX = 16 * 1024, /* bytes of chunk framing beyond `chunk_framing`; 400 */
     HTTP_CHUNK_FRAMING_LEAST =
         6, /* bytes to a byte of body: what chunks of one byte need, and one */
-    HTTP_CONNECTION_OPTIONS_MAX = 16, /* 400 */
+    HTTP_CONNECTION_OPTIONS_MAX = 16,    /* 400 */
+    HTTP_HEAD_BORNE = 4 * HTTP_HEAD_MAX, /* of HTTP/2: bytes that are read and dropped after 431 */
 };
 
 enum http_phase {
@@ -92,6 +93,16 @@ enum rc http_reader_head(struct http_reader *r, struct str *in, struct err *err)
  * RC_CLOSED: the message is complete, and what is left in *in belongs to the next one. */
 enum rc http_reader_body(struct http_reader *r, struct str *in, struct str *out_piece,
                          struct err *err);
+/* The head of a request of HTTP/2 (RFC 9113 section 8.3), in place of http_reader_head: one field
+ * after the other as HPACK gives them, by the same rules and limits; refused as well are upper
+ * case, fields of the connection, pseudo-fields that are doubled, unknown, late or missing, an
+ * :authority that Host contradicts, and a Content-Length where no body follows. What is wrong is
+ * told at the end. RC_TOOBIG: so much has come that whoever sends it is better not listened to any
+ * more. */
+enum rc http_reader_put(struct http_reader *r, struct str name, struct str value);
+/* All of them are there; `whole`: no body follows. The body is then what http_reader_body is given,
+ * without framing, up to Content-Length or http_reader_eof. RC_OK, RC_DENIED, RC_NOMEM. */
+enum rc http_reader_put_end(struct http_reader *r, bool whole, struct err *err);
 /* The peer sends no more. True when that completes the message. */
 bool http_reader_eof(struct http_reader *r);
 

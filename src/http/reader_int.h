@@ -14,6 +14,9 @@ struct http_reader_field {
     uint8_t what; /* enum http_name */
 };
 
+/* The fields of HTTP/2 that stand for the first line. */
+enum http_pseudo { HTTP_METHOD, HTTP_SCHEME, HTTP_AUTHORITY, HTTP_PATH, HTTP_PSEUDOS };
+
 struct http_reader {
     llhttp_t ll;
     const struct http_reader_conf *conf;
@@ -22,6 +25,7 @@ struct http_reader {
     bool cr, blank; /* an empty line before the request: its CR, all of it */
     bool versioned;
     bool lists; /* Connection names other fields */
+    bool bare;  /* of HTTP/2: the body has no framing in it */
     int status; /* not 0: refused */
     const char *why;
     enum rc rc;     /* RC_NOMEM */
@@ -32,12 +36,21 @@ struct http_reader {
     struct str piece;
     struct http_head head;
     size_t n_fields, n_trailers;
-    struct buf text; /* target, names, values, one after the other */
-    struct buf host; /* of an absolute target */
+    struct buf text;                               /* target, names, values, one after the other */
+    struct buf host;                               /* of an absolute target */
+    struct http_reader_field pseudo[HTTP_PSEUDOS]; /* of HTTP/2; `what` is 1 when it is there */
     struct http_reader_field fields[HTTP_HEADERS_MAX];
 };
 
 /* The value of a callback that ends the parsing. */
 int http_reader_refuse(struct http_reader *r, int status, const char *why);
+/* Appends to r->text; 0, or the value of http_reader_refuse. */
+int http_reader_append(struct http_reader *r, const char *at, size_t n);
+/* What no header's value may have. */
+bool http_reader_controls(const char *at, size_t n);
+/* Why it was refused. */
+enum rc http_reader_failed(const struct http_reader *r, struct err *err);
 /* Judges the head and fills r->head; 0, or the value of http_reader_refuse. */
 int http_rules_check(struct http_reader *r);
+/* The same for fields of HTTP/2; `whole`: no body follows. */
+int http_rules_check_fields(struct http_reader *r, bool whole);

@@ -52,8 +52,6 @@ static int check_length(struct http_reader *r, struct str length)
         return http_reader_refuse(r, 400, "Content-Length is not a number");
     if (length.n > LENGTH_DIGITS || n > r->conf->body_max)
         return http_reader_refuse(r, 413, "the body is longer than what is taken here");
-    if (n != r->ll.content_length)
-        return http_reader_refuse(r, 400, "Content-Length is malformed");
     r->head.length = n;
     return 0;
 }
@@ -85,6 +83,8 @@ static int check_framing(struct http_reader *r)
     struct str coding = find(r, HTTP_NAME_TRANSFER_ENCODING, &n_codings);
     int e = n_lengths ? check_length(r, length) : 0;
 
+    if (n_lengths && e == 0 && r->head.length != r->ll.content_length)
+        return http_reader_refuse(r, 400, "Content-Length is malformed");
     if (n_lengths && n_codings)
         return http_reader_refuse(r, 400, "it has both Content-Length and Transfer-Encoding");
     if (n_lengths > 1 || n_codings > 1)
@@ -146,9 +146,8 @@ static bool visible(struct str s)
     return true;
 }
 
-static int check_target(struct http_reader *r)
+static int check_target(struct http_reader *r, struct str target)
 {
-    struct str target = str_bytes(r->text.p, r->target_n);
     bool valid = r->conf->strict_target ? http_target_valid(target) : visible(target);
 
     if (!r->conf->strict_target && str_eq(target, STR("*")) &&
@@ -157,13 +156,20 @@ static int check_target(struct http_reader *r)
         return 0;
     }
     if (target.n == 0 || target.p[0] != '/')
-        return absolute_target(r, target);
+        return r->pseudo[HTTP_PATH].what
+                   ? http_reader_refuse(r, 400, "the request target is not a path")
+                   : absolute_target(r, target);
     if (!valid)
         return http_reader_refuse(r, 400,
                                   "the request target has a character that must be escaped");
     if (!str_cut(target, '?', &r->head.path, &r->head.query))
         r->head.query.p = NULL;
     return 0;
+}
+
+static int check_line_target(struct http_reader *r)
+{
+    return check_target(r, str_bytes(r->text.p, r->target_n));
 }
 
 static int check_expect(struct http_reader *r)
@@ -179,6 +185,14 @@ static int check_expect(struct http_reader *r)
     return 0;
 }
 
+static void check_te(struct http_reader *r, struct str rest)
+{
+    struct str option;
+
+    while (str_next(&rest, ',', &option))
+        r->head.trailers = r->head.trailers || str_ieq(str_trim(option), STR("trailers"));
+}
+
 static int check_connection(struct http_reader *r)
 {
     size_t options = 0;
@@ -187,8 +201,7 @@ static int check_connection(struct http_reader *r)
         struct str rest = http_reader_field(r, i).value, option;
 
         if (r->fields[i].what == HTTP_NAME_TE) {
-            while (str_next(&rest, ',', &option))
-                r->head.trailers = r->head.trailers || str_ieq(str_trim(option), STR("trailers"));
+            check_te(r, rest);
         } else if (r->fields[i].what == HTTP_NAME_CONNECTION) {
             while (str_next(&rest, ',', &option)) {
                 option = str_trim(option);
@@ -209,8 +222,8 @@ static int check_connection(struct http_reader *r)
 int http_rules_check(struct http_reader *r)
 {
     static int (*const request[])(struct http_reader *) = {
-        check_version, check_method, check_framing,    check_host,
-        check_target,  check_expect, check_connection, NULL};
+        check_version,     check_method, check_framing,    check_host,
+        check_line_target, check_expect, check_connection, NULL};
     static int (*const response[])(struct http_reader *) = {check_version, check_status,
                                                             check_framing, check_connection, NULL};
 
@@ -222,6 +235,160 @@ int http_rules_check(struct http_reader *r)
             return e;
     }
     return 0;
+}
+
+/* ---- requests of HTTP/2 (RFC 9113 sections 8.2 and 8.3) */
+
+static struct str pseudo(const struct http_reader *r, enum http_pseudo which)
+{
+    const struct http_reader_field *f = &r->pseudo[which];
+
+    return f->what ? str_bytes(r->text.p + f->value, f->value_n) : (struct str){NULL, 0};
+}
+
+static int check_pseudo(struct http_reader *r)
+{
+    struct str method = pseudo(r, HTTP_METHOD), scheme = pseudo(r, HTTP_SCHEME);
+
+    if (!method.p || !scheme.p || !pseudo(r, HTTP_PATH).p)
+        return http_reader_refuse(r, 400, "a pseudo-field is missing");
+    if (!str_eq(scheme, STR("https")) && !str_eq(scheme, STR("http")))
+        return http_reader_refuse(r, 400, "the scheme is not https");
+    for (size_t i = 0; i < r->conf->n_methods; i++) {
+        if (!str_eq(r->conf->methods[i], method))
+            continue;
+        r->head.method = r->conf->methods[i];
+        return 0;
+    }
+    return http_reader_refuse(r, http_is_token(method) ? 501 : 400, "this method is not used here");
+}
+
+/* What only means something in HTTP/1.1, where it could change how the next reader frames it. */
+static int check_no_connection(struct http_reader *r)
+{
+    for (size_t i = 0; i < r->n_fields; i++) {
+        struct http_field f = http_reader_field(r, i);
+
+        if (f.what == HTTP_NAME_CONNECTION || f.what == HTTP_NAME_TRANSFER_ENCODING ||
+            str_eq(f.name, STR("keep-alive")) || str_eq(f.name, STR("proxy-connection")) ||
+            str_eq(f.name, STR("upgrade")))
+            return http_reader_refuse(r, 400, "a header concerns connections of HTTP/1.1");
+        if (f.what == HTTP_NAME_TE && !str_ieq(f.value, STR("trailers")))
+            return http_reader_refuse(r, 400, "TE is something else than \"trailers\"");
+        if (f.what == HTTP_NAME_TE)
+            r->head.trailers = true;
+    }
+    return 0;
+}
+
+/* :authority stands for Host, which may repeat it. */
+static int check_authority(struct http_reader *r)
+{
+    struct str authority = pseudo(r, HTTP_AUTHORITY);
+    struct http_authority at;
+    int e = 0;
+
+    r->head.minor = authority.p ? 0 : 1; /* which need no Host, and one */
+    e = check_host(r);
+    r->head.minor = 1;
+    if (e || !authority.p)
+        return e;
+    if (authority.n > HTTP_HOST_MAX || http_authority_parse(authority, &at) != RC_OK)
+        return http_reader_refuse(r, 400, "the authority is not a host with or without a port");
+    r->head.host_differs = r->head.host.n && !str_ieq(r->head.host, authority);
+    r->head.host = authority;
+    return 0;
+}
+
+static bool has_content(struct str method)
+{
+    return str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
+           str_eq(method, STR("PATCH"));
+}
+
+/* One who sends no body with a method that has one gets a length of 0, without which HTTP/1.1
+ * servers refuse it (RFC 9110 section 8.6). */
+static int add_length(struct http_reader *r)
+{
+    if (!has_content(r->head.method))
+        return 0;
+    return http_reader_put(r, STR("content-length"), STR("0")) != RC_OK || r->status ||
+                   r->rc != RC_OK
+               ? HPE_USER
+               : 0;
+}
+
+/* How a backend is told of the body: its length if it is known. */
+static int check_content(struct http_reader *r, bool whole)
+{
+    size_t n;
+    struct str length = find(r, HTTP_NAME_CONTENT_LENGTH, &n);
+    int e = n ? check_length(r, length) : 0;
+
+    if (e)
+        return e;
+    if (n > 1 || (whole && r->head.length))
+        return http_reader_refuse(r, 400, "Content-Length is doubled, or not true");
+    r->head.framing = n ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_CHUNKED;
+    if (whole || (n && r->head.length == 0))
+        r->head.framing = HTTP_FRAMING_NONE;
+    return whole && n == 0 ? add_length(r) : 0;
+}
+
+static bool is_cookie(const struct http_reader *r, size_t i)
+{
+    return str_eq(http_reader_field(r, i).name, STR("cookie"));
+}
+
+/* The crumbs of a cookie (section 8.2.3) become one, in the place of the first. The room for them
+ * is made first, so that the text does not move under them. */
+static int join_cookies(struct http_reader *r)
+{
+    struct http_reader_field *joined = NULL;
+    size_t kept = 0, crumbs = 0, bytes = 0;
+    int e = 0;
+
+    for (size_t i = 0; i < r->n_fields; i++) {
+        crumbs += is_cookie(r, i);
+        bytes += is_cookie(r, i) ? r->fields[i].value_n + 2 : 0;
+    }
+    if (crumbs < 2)
+        return 0;
+    (void)buf_reserve(&r->text, bytes); /* when it fails, so does what follows */
+    for (size_t i = 0; i < r->n_fields && e == 0; i++) {
+        struct str crumb = http_reader_field(r, i).value;
+
+        if (!is_cookie(r, i) || !joined)
+            r->fields[kept++] = r->fields[i];
+        if (!is_cookie(r, i))
+            continue;
+        if (joined)
+            e = http_reader_append(r, "; ", 2);
+        e = e ? e : http_reader_append(r, crumb.p, crumb.n);
+        if (!joined) {
+            joined = &r->fields[kept - 1];
+            joined->value = (uint32_t)(r->text.n - crumb.n);
+        }
+    }
+    if (joined)
+        joined->value_n = (uint32_t)r->text.n - joined->value;
+    r->n_fields = kept;
+    return e;
+}
+
+int http_rules_check_fields(struct http_reader *r, bool whole)
+{
+    /* The first four may add text, which moves what there is: only then may r->head borrow it. */
+    int e = check_pseudo(r);
+
+    e = e ? e : check_no_connection(r);
+    e = e ? e : join_cookies(r);
+    e = e ? e : check_content(r, whole);
+    e = e ? e : check_authority(r);
+    e = e ? e : check_target(r, pseudo(r, HTTP_PATH));
+    e = e ? e : check_expect(r);
+    r->head.keep_alive = true;
+    return e;
 }
 
 bool http_reader_listed(const struct http_reader *r, const struct http_field *f)

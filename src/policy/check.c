@@ -174,7 +174,7 @@ static void check_proofs(const struct check *c)
     const struct conf_rule *r = c->rule;
     const char *cure = "add a challenge that can, or leave them out";
 
-    if (r->challenges & NONE)
+    if (r->challenges & NONE || !(r->from & 1u << CONF_FROM_CLIENTS))
         return;
     if (r->addresses.n && !(r->challenges & BY_WEB))
         FIND(c, "unprovable", STR(""), cure, msg_unprovable, STR("addresses"));

@@ -119,7 +119,8 @@ static enum rc add(struct compiler *c, const struct draft *d)
         c->drafts = more;
         c->room = c->room * 2 + 64;
     }
-    c->drafts[c->n++] = *d;
+    c->drafts[c->n] = *d;
+    c->drafts[c->n++].entry.who |= conf_rule_from_one(c->rule) << 8;
     return RC_OK;
 }
 
@@ -145,7 +146,7 @@ static enum rc add_client(struct compiler *c, struct draft d, char kind, unsigne
     for (size_t i = 0; i < clients->n; i++) {
         d.kind = kind;
         d.client = clients->p[i];
-        d.entry.who = who << 8;
+        d.entry.who |= who << 9;
         TRY(add_from(c, d));
     }
     return RC_OK;
@@ -208,8 +209,7 @@ static enum rc spread(struct compiler *c)
 {
     const struct conf_rule *r = c->rule;
 
-    for (unsigned f = 0; f < CONF_FROM_COUNT; f++)
-        c->p->spoken[f] |= (r->from & 1u << f) != 0;
+    c->p->gateway |= (r->from & 1u << CONF_FROM_GATEWAY) != 0;
     for (size_t i = 0; i < r->allow.n; i++)
         TRY(add_pattern(c, r->allow.p[i]));
     for (size_t i = 0; i < r->addresses.n; i++)

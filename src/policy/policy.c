@@ -340,8 +340,8 @@ enum rc policy_judge(const struct policy *p, const struct policy_query *q,
     if (q->type == POLICY_IP && addr_parse(q->value, &l.address) != RC_OK)
         l.address.n = 0;
     TRY(policy_space_check(p->conf, space(p, &l), q->value, q->special, err));
-    if (q->from != CONF_FROM_CLIENTS && !p->spoken[q->from]) {
-        *out = (struct policy_verdict){.rule = STR("no rule about such requesters")};
+    if (q->from == CONF_FROM_GATEWAY && !p->gateway) {
+        *out = (struct policy_verdict){.rule = STR("gateway.sites")};
         return RC_OK;
     }
     e = decide(&l);

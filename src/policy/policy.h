@@ -7,8 +7,9 @@
  *   1. an exact name before a pattern; of patterns the one with more labels that are written out,
  *      then the one with more characters beside stars; of networks of addresses the smaller;
  *   2. who: an account before a key (EAB) before a group before anybody;
- *   3. from where: the smaller network, and any network before none;
- *   4. the rule that stands first.
+ *   3. a rule for clients, the gateway or operators alone before one for several of them;
+ *   4. from where: the smaller network, and any network before none;
+ *   5. the rule that stands first.
  *
  * Runs in core, at newOrder, when a challenge is answered and again at finalize; commands explain
  * and check with it. */
@@ -44,8 +45,7 @@ struct policy_query {
 
 struct policy_verdict {
     struct str rule;               /* name of the rule that allows it, borrowed */
-    const struct conf_rule *terms; /* what else it says, borrowed; NULL: no rule is about such
-                                      requesters at all, and `rule` says so */
+    const struct conf_rule *terms; /* what else it says, borrowed; NULL: "gateway.sites" */
     struct str pattern;            /* of the rule, that the name fits; empty: of an address */
     unsigned challenges;           /* bit 1 << enum conf_challenge: which may prove control */
     bool vouched;                  /* nothing has to be proven */
@@ -53,7 +53,7 @@ struct policy_verdict {
 
 /* RC_OK and the verdict of the most specific rule; RC_DENIED with a rejectedIdentifier problem
  * otherwise, which names the rule that stands in the way and nothing else of the configuration.
- * While no rule is about the gateway, or operators, they may have what the hierarchy allows. */
+ * While no rule is about the gateway, its sites are the rule (policy_judge_vouched comes first). */
 enum rc policy_judge(const struct policy *p, const struct policy_query *q,
                      struct policy_verdict *out, struct err *err);
 

@@ -22,7 +22,7 @@ struct policy_entry {
     struct str pattern;           /* empty: an address */
     struct addr_net net;          /* where from; base.n 0: from anywhere */
     uint32_t rank;                /* of the pattern; the higher, the more specific */
-    uint32_t who;                 /* of the client, then of the network */
+    uint32_t who;                 /* of the client, the kind of requester, the network */
 };
 
 /* Lengths of prefixes, 0 to 128: bit n % 64 of word n / 64. */
@@ -47,8 +47,8 @@ struct policy {
     struct arena arena;
     struct map index; /* see policy_key_* to struct policy_bucket */
     struct addr_net reserved[POLICY_RESERVED_NETS];
-    bool spoken[CONF_FROM_COUNT]; /* some rule is about them */
-    bool bits[2][129];            /* lengths of networks of addresses, IPv4 and IPv6 */
+    bool gateway;      /* some rule is about it */
+    bool bits[2][129]; /* lengths of networks of addresses, IPv4 and IPv6 */
 };
 
 enum { POLICY_KEY_MAX = 512 };

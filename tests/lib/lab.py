@@ -128,6 +128,10 @@ class Dns:
         self.process.stop()
 
 
+# As init writes it.
+OPERATORS = '  - {name: operators, from: [operators], allow: ["*"], addresses: [0.0.0.0/0, "::/0"], wildcards: allow}\n'
+
+
 class Lab:
     def __init__(self, extra="", dns_records="", policy=None, init_options=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lab.", dir=os.environ.get("TMPDIR")))
@@ -145,7 +149,7 @@ class Lab:
         self.configure(extra, policy)
 
     def configure(self, extra="", policy=None, api=("127.0.0.1:0",)):
-        policy = policy or f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n"
+        policy = policy or f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n" + OPERATORS
         (self.data / "autarky.yaml").write_text(
             f"organization: Example Hospital\ndomain: {DOMAIN}\n"
             f"listen: {{api: {json.dumps(api)}, plain: [\"127.0.0.1:0\"]}}\n"

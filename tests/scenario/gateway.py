@@ -125,6 +125,7 @@ class Web(BaseHTTPRequestHandler):
 class Gateway:
     def __init__(self, root, backend):
         self.root = root
+        self.http = "--http1.1"
         self.log = root / "log"
         self.configure(f"http://localhost:{backend}", SITES)
         arguments = [str(TOOL), str(root / "autarky.yaml")]
@@ -147,11 +148,13 @@ class Gateway:
             f"gateway:\n  sites:\n{sites}")
 
     def curl(self, *arguments, status=0):
-        done = subprocess.run(
-            ["curl", "-sSg", "--max-time", "60", "--cacert", self.root / "all.pem", "--connect-to",
-             f"::127.0.0.1:{self.port}", *arguments], capture_output=True, check=False)
+        done = subprocess.run(["curl", *self.options(), *arguments], capture_output=True, check=False)
         expect(f"curl {arguments[-1]}: {done.stderr.decode()}", done.returncode, status)
         return done.stdout
+
+    def options(self):
+        return ["-sSg", self.http, "--max-time", "60", "--cacert", str(self.root / "all.pem"), "--connect-to",
+                f"::127.0.0.1:{self.port}"]
 
     def url(self, path, site="wiki.example"):
         return f"https://{site}{path}"
@@ -191,6 +194,8 @@ def bodies(gateway, root):
     expect("a large answer", len(gateway.curl(gateway.url(f"/big/{BIG}"))), BIG)
     expect("chunks", gateway.curl(gateway.url("/chunked/10000")), b"abc" * 10000)
     expect("an answer up to the end", gateway.curl(gateway.url("/until-close")), b"all of it")
+    expect("the protocol", gateway.curl("-o", "/dev/null", "-w", "%{http_version}", gateway.url("/x")).decode(),
+           gateway.http.lstrip("-htp").removesuffix(".0"))
     expect("HTTP/1.0", gateway.curl("-0", gateway.url("/chunked/3")), b"abcabcabc")
     expect("HEAD", b"content-length" in gateway.curl("-I", gateway.url("/x")).lower(), True)
     body = os.urandom(BIG)
@@ -228,8 +233,9 @@ def reuse(gateway):
 
 
 def broken_backends(gateway):
-    gateway.curl("-o", "/dev/null", gateway.url("/cut"), status=18)
-    gateway.curl("-o", "/dev/null", gateway.url("/cut-chunks"), status=18)
+    partial = 18 if gateway.http == "--http1.1" else 92
+    gateway.curl("-o", "/dev/null", gateway.url("/cut"), status=partial)
+    gateway.curl("-o", "/dev/null", gateway.url("/cut-chunks"), status=partial)
     for path in ("/dead", "/nonsense"):
         page = gateway.curl("-w", "%{http_code}", "-H", "Accept: text/html", gateway.url(path))
         expect(path, page[-3:], b"502")
@@ -330,9 +336,10 @@ def main():
         root = pathlib.Path(name)
         gateway = Gateway(root, servers[0].server_port)
         try:
-            bodies(gateway, root)
+            for gateway.http in ("--http1.1", "--http2"):
+                bodies(gateway, root)
+                broken_backends(gateway)
             reuse(gateway)
-            broken_backends(gateway)
             clients_that_leave(gateway)
             names(gateway)
             smuggling(gateway)

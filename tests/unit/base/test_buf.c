@@ -17,8 +17,9 @@ static void writes_what_rd_reads(void)
     buf_put(&b, NULL, 0);
     buf_puts(&b, STR("p"));
     buf_putz(&b, "q");
+    buf_put_lower(&b, STR("aZ@["));
     CHECK_OK(buf_rc(&b));
-    CHECK_INT(buf_str(&b).n, 24);
+    CHECK_INT(buf_str(&b).n, 28);
     CHECK(memcmp(buf_str(&b).p, "\x12\x34\x56\x78", 4) == 0);
     r = rd_of(buf_str(&b));
     CHECK_INT(rd_u8(&r), 0x12);
@@ -26,7 +27,7 @@ static void writes_what_rd_reads(void)
     CHECK_INT(rd_u32(&r), 0x789abcde);
     CHECK(rd_u64(&r) == UINT64_C(0x0123456789abcdef));
     CHECK_STR(rd_lstr(&r, 3), "xyz");
-    CHECK_STR(rd_rest(&r), "pq");
+    CHECK_STR(rd_rest(&r), "pqaz@[");
 }
 
 static void limit_is_exact_and_failure_sticks(void)

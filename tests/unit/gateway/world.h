@@ -37,7 +37,8 @@ struct world {
     struct conf_site sites[2];
     struct str backends[2];
     struct gateway *g;
-    struct gateway_client *c;
+    const struct http_server_speaker *speaker;
+    struct gateway_peer *c; /* which is the first that either speaker has */
     bool closed, idle;
     int fd; /* the backend's end */
     struct buf asked;
@@ -64,7 +65,7 @@ static void on_closed(void *owner)
     struct world *w = owner;
 
     w->closed = true;
-    gateway_client_speaker.free(MOVE(w->c));
+    w->speaker->free(MOVE(w->c));
 }
 
 static void on_line(void *arg, enum log_level, struct str line)
@@ -88,20 +89,20 @@ static enum rc come(struct world *w, const char *site)
     void *conn;
 
     if (w->c)
-        gateway_client_speaker.free(MOVE(w->c));
+        w->speaker->free(MOVE(w->c));
     buf_reset(&w->t.in);
     buf_reset(&w->t.out);
     w->t.eof = w->t.broken = w->t.shut = w->t.freed = w->closed = w->idle = false;
     w->t.room = OUT_MAX;
-    TRY(gateway_client_speaker.new(w->g, &w->t.s, NULL, &addr, w, &conn));
+    TRY(w->speaker->new (w->g, &w->t.s, NULL, &addr, w, &conn));
     w->c = conn;
     w->c->site = gateway_site_ref(map_get(&w->g->sites, str_of(site)));
     list_push(&w->c->site->clients, &w->c->link);
-    gateway_client_speaker.start(conn);
+    w->speaker->start(conn);
     return RC_OK;
 }
 
-[[maybe_unused]] static enum rc world_init(struct world *w)
+static enum rc world_init_for(struct world *w, const struct http_server_speaker *speaker)
 {
     static const struct addr_port server = {{4, {10, 0, 0, 53}}, 53};
     const struct dns_zone zone = {STR("."), &server, 1, false};
@@ -112,6 +113,7 @@ static enum rc come(struct world *w, const char *site)
                                 .sink_arg = w,
                                 .level = LOG_LEVEL_INFO,
                                 .rate = UINT32_MAX});
+    w->speaker = speaker;
     w->fd = -1;
     w->t.s.ops = &stream_fake_ops;
     buf_init(&w->t.in, OUT_MAX);
@@ -139,10 +141,15 @@ static enum rc come(struct world *w, const char *site)
     return come(w, "wiki.example");
 }
 
+[[maybe_unused]] static enum rc world_init(struct world *w)
+{
+    return world_init_for(w, &gateway_client_speaker);
+}
+
 static void world_done(struct world *w)
 {
     if (w->c)
-        gateway_client_speaker.free(MOVE(w->c));
+        w->speaker->free(MOVE(w->c));
     gateway_free(w->g);
     fd_close(&w->fd);
     dns_zones_unref(w->zones);
@@ -189,7 +196,7 @@ static void turn(struct world *w)
 }
 
 /* The client sends this. */
-static void say(struct world *w, const char *text)
+[[maybe_unused]] static void say(struct world *w, const char *text)
 {
     buf_putz(&w->t.in, text);
     turn(w);

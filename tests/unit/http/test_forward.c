@@ -170,7 +170,8 @@ static void writes_answers_anew(void)
 {
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         const struct answer *a = &answers[i];
-        struct http_forward_response f = {a->minor, a->last, STR("id"), STR("today")};
+        struct http_forward_response f = {STR("id"), STR("today")};
+        struct http_answer answer;
         CLEANUP(http_reader_freep) struct http_reader *r = NULL;
         CLEANUP(buf_done) struct buf out = BUF_INIT(OUT_MAX);
         struct str in = str_of(a->passed.in);
@@ -178,8 +179,9 @@ static void writes_answers_anew(void)
         CHECK_OK(http_reader_new(&responses, &r));
         http_reader_next(r, a->headless);
         CHECK_OK(http_reader_head(r, &in, NULL));
-        CHECK_INT(http_forward_framing(r, a->minor), a->framing);
-        http_forward_response(r, &f, &out);
+        CHECK_INT(http_forward_framing(http_reader_get(r)->framing, a->minor), a->framing);
+        http_forward_response(r, &f, &answer);
+        http_put_answer(&answer, a->minor, a->last, &out);
         CHECK_STR(buf_str(&out), a->passed.out);
     }
 }

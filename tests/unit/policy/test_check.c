@@ -162,8 +162,8 @@ static void who_and_wildcards(void)
         {"*.m.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"*.p.lan", "", CONF_FROM_CLIENTS, RC_OK, "w", false},
         {"hospital.example", "", CONF_FROM_CLIENTS, RC_DENIED, "policy.no-rule-fits", false},
-        {"hospital.example", "", CONF_FROM_OPERATORS, RC_OK, "no rule about such requesters",
-         false},
+        {"hospital.example", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.no-rule-fits", false},
+        {"hospital.example", "", CONF_FROM_GATEWAY, RC_OK, "gateway.sites", false},
         {"example.com", "", CONF_FROM_OPERATORS, RC_DENIED, "policy.outside-hierarchy", false},
     };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -183,25 +183,37 @@ static void who_and_wildcards(void)
     }
 }
 
-/* Once a rule is about them, operators have what rules give them, and no more. */
+/* Operators have what rules give them, as clients do; a rule without `from` is for both, and one
+ * for either alone goes before it. */
 static void operators_by_rule(void)
 {
+    static const struct {
+        const char *name;
+        enum conf_from from;
+        const char *rule; /* or NULL */
+    } cases[] = {
+        {"a.lan", CONF_FROM_OPERATORS, "o"},    {"a.lan", CONF_FROM_CLIENTS, "both"},
+        {"b.lan", CONF_FROM_OPERATORS, NULL},   {"b.lan", CONF_FROM_CLIENTS, "c"},
+        {"c.lan", CONF_FROM_OPERATORS, "both"}, {"d.lan", CONF_FROM_OPERATORS, NULL},
+    };
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(policy_unrefp) struct policy *p = NULL;
-    struct policy_query q = {.value = STR("a.lan"), .from = CONF_FROM_OPERATORS};
-    struct policy_verdict v;
 
-    CHECK(
-        load("policy: [{name: o, from: [operators], allow: [a.lan]}, {name: c, allow: [b.lan]}]\n",
-             &conf));
+    CHECK(load("policy:\n  - {name: both, allow: [a.lan, c.lan]}\n"
+               "  - {name: o, from: [operators], allow: [a.lan]}\n"
+               "  - {name: c, from: [clients], allow: [b.lan]}\n"
+               "  - {name: near, allow: [d.lan], networks: [10.0.0.0/8]}\n",
+               &conf));
     CHECK_OK(policy_new(conf, &p, NULL));
-    CHECK_OK(policy_judge(p, &q, &v, NULL));
-    q.value = STR("b.lan");
-    CHECK_RC(policy_judge(p, &q, &v, NULL), RC_DENIED);
-    q.from = CONF_FROM_CLIENTS;
-    CHECK_OK(policy_judge(p, &q, &v, NULL));
-    q.value = STR("a.lan");
-    CHECK_RC(policy_judge(p, &q, &v, NULL), RC_DENIED);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct policy_query q = {.value = str_of(cases[i].name), .from = cases[i].from};
+        struct policy_verdict v;
+        enum rc rc = policy_judge(p, &q, &v, NULL);
+
+        CHECK_RC(rc, cases[i].rule ? RC_OK : RC_DENIED);
+        if (rc == RC_OK)
+            CHECK_STR(v.rule, cases[i].rule);
+    }
 }
 
 static void too_large(void)

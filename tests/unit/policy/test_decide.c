@@ -83,6 +83,7 @@ static void put_list(struct buf *out, const char *key, const char *const *from, 
 static void put_rule(struct buf *out, unsigned i)
 {
     static const char *const wild[] = {"false", "true", "never", "allow"};
+    static const char *const others[] = {"", ", operators", ", gateway", ", gateway, operators"};
 
     buf_printf(out, "  - {name: r%u, wildcards: %s, labels: %u, subdomains: %s, allow: [", i,
                ANY(wild), roll(3) ? 0 : 1 + roll(2), roll(2) ? "true" : "false");
@@ -100,6 +101,8 @@ static void put_rule(struct buf *out, unsigned i)
         put_list(out, "accounts", clients, 4);
     if (roll(6) == 0)
         buf_putz(out, ", groups: [g]");
+    if (roll(3) == 0)
+        buf_printf(out, ", from: [clients%s]", ANY(others));
     buf_putz(out, "}\n");
 }
 
@@ -182,12 +185,12 @@ static void plain_rank(const char *pattern, unsigned out[static 2])
 
 /* In this order, the higher the more specific; the rule itself last. */
 struct score {
-    unsigned v[5];
+    unsigned v[6];
 };
 
 static bool higher(const struct score *a, const struct score *b)
 {
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         if (a->v[i] != b->v[i])
             return a->v[i] > b->v[i];
     return false;
@@ -265,9 +268,10 @@ static const struct conf_rule *plain(const struct conf *conf, const struct polic
         if (!plain_name(r, q, &s))
             continue;
         s.v[2] = plain_client(conf, r, q);
-        s.v[3] = plain_net(r, &q->requester);
-        s.v[4] = (unsigned)(conf->n_policy - i);
-        if (!s.v[2] || !s.v[3] ||
+        s.v[3] = r->from == 1u << q->from;
+        s.v[4] = plain_net(r, &q->requester);
+        s.v[5] = (unsigned)(conf->n_policy - i);
+        if (!s.v[2] || !s.v[4] || !(r->from & 1u << q->from) ||
             (str_starts(q->value, STR("*.")) && r->wildcards == CONF_WILDCARDS_FALSE))
             continue;
         if (!best || higher(&s, &top)) {
@@ -289,7 +293,8 @@ static void random_question(struct question *out)
 {
     CLEANUP(buf_done) struct buf name = BUF_INIT(256);
 
-    out->q = (struct policy_query){.type = roll(4) ? POLICY_DNS : POLICY_IP};
+    out->q = (struct policy_query){.type = roll(4) ? POLICY_DNS : POLICY_IP,
+                                   .from = roll(3) ? CONF_FROM_CLIENTS : CONF_FROM_OPERATORS};
     if (out->q.type == POLICY_IP) {
         buf_putz(&name, ANY(hosts));
     } else {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/peer.h"
+
+#include "base/when.h"
+#include "gateway/account.h"
+#include "gateway/gateway_int.h"
+#include "tls/conn.h"
+
+void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_stream *t,
+                       struct tls_conn *tls, const struct addr *client)
+{
+    struct tls_site *site = tls ? tls_conn_site(tls) : NULL;
+
+    p->gateway = g;
+    p->t = t;
+    list_init(&p->link);
+    if (site) {
+        p->site = gateway_site_ref(LIST_ENTRY(site, struct gateway_site, tls));
+        list_push(&p->site->clients, &p->link);
+    }
+    (void)addr_text(client, p->addr);
+    gateway_count_client(1);
+}
+
+void gateway_peer_done(struct gateway_peer *p)
+{
+    gateway_count_client(-1);
+    ev_timer_stop(&p->timer);
+    /* Over TLS an end without close_notify looks like an attack. One try: there is room, or what
+     * was written before has not been taken either. */
+    if (!p->shut)
+        IGNORE_RC(p->t->ops->shutdown(p->t)); /* the client is gone, or will find out */
+    list_remove(&p->link);
+    gateway_site_unref(p->site);
+    net_stream_free(p->t);
+}
+
+void gateway_peer_allow(struct gateway_peer *p, int64_t seconds)
+{
+    ev_timer_start(&p->timer, seconds * WHEN_SECOND, 0);
+}
+
+void gateway_peer_set_idle(struct gateway_peer *p, bool idle)
+{
+    if (p->idle == idle)
+        return;
+    p->idle = idle;
+    p->gateway->on_idle(p->owner, idle);
+}
+
+void gateway_peer_want(struct gateway_peer *p, unsigned wants)
+{
+    if (p->wants != wants)
+        p->t->ops->want(p->t, wants);
+    p->wants = wants;
+}
+
+enum gateway_linger gateway_peer_linger(struct gateway_peer *p)
+{
+    char scratch[4096];
+    enum rc rc = RC_OK;
+    size_t n = 0;
+
+    if (!p->shut) {
+        rc = p->t->ops->shutdown(p->t);
+        p->shut = rc != RC_AGAIN;
+        if (rc == RC_AGAIN)
+            gateway_peer_want(p, NET_WANT_WRITE);
+    } else {
+        rc = p->t->ops->read(p->t, scratch, sizeof(scratch), &n);
+        if (rc == RC_OK && (p->lingered += n) > GATEWAY_LINGER_BYTES)
+            rc = RC_TOOBIG;
+        if (rc == RC_AGAIN)
+            gateway_peer_want(p, NET_WANT_READ);
+    }
+    if (rc == RC_AGAIN)
+        return GATEWAY_LINGER_WAIT;
+    return rc == RC_OK ? GATEWAY_LINGER_MORE : GATEWAY_LINGER_OVER;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The connection of a client: what those that speak HTTP/1.1 (client.c) and HTTP/2 (h2.c) over one
+ * have in common, and how a request asks its own for what they do differently. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "ev/ev.h"
+#include "http/forward.h"
+#include "net/stream.h"
+
+struct gateway;
+struct gateway_exchange;
+struct gateway_site;
+struct tls_conn;
+
+struct gateway_peer {
+    struct gateway *gateway;
+    struct net_stream *t;
+    void *owner;
+    struct gateway_site *site; /* a reference; NULL: it is refused before one is known */
+    struct list link;          /* in site->clients */
+    void (*drain)(struct gateway_peer *p); /* as http_conn_drain */
+    struct ev_timer timer;
+    bool idle, draining;
+    bool shut; /* we have said that we send no more, or must not say so */
+    unsigned requests, wants;
+    size_t lingered;
+    char addr[ADDR_TEXT];
+};
+
+/* What a request (`x->front`) has done by the connection that it came on. Failures show at the next
+ * write. */
+struct gateway_front {
+    /* Something has happened: steps are to be taken, now or soon. `x` may be gone afterwards. */
+    void (*pump)(struct gateway_exchange *x);
+    /* What of the client is waited for, bits NET_WANT_. */
+    void (*want)(struct gateway_exchange *x, unsigned wants);
+    /* The head of the answer. Its body is written to x->t, what is in x->down.out first. */
+    void (*answer)(struct gateway_exchange *x, const struct http_answer *a);
+    /* 100 (Continue). */
+    void (*cont)(struct gateway_exchange *x);
+    /* The answer is written. */
+    void (*end)(struct gateway_exchange *x);
+};
+
+/* Takes over the stream. `tls` is what it stands on, and tells the site; NULL in tests. */
+void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_stream *t,
+                       struct tls_conn *tls, const struct addr *client);
+/* Closes it, with a word that it ends unless it is `shut`. */
+void gateway_peer_done(struct gateway_peer *p);
+/* Calls back after so many seconds, in place of what was asked for before. */
+void gateway_peer_allow(struct gateway_peer *p, int64_t seconds);
+void gateway_peer_set_idle(struct gateway_peer *p, bool idle);
+void gateway_peer_want(struct gateway_peer *p, unsigned wants);
+
+enum gateway_linger {
+    GATEWAY_LINGER_WAIT, /* for an event */
+    GATEWAY_LINGER_MORE,
+    GATEWAY_LINGER_OVER,
+};
+/* The end of a connection: says that no more is sent, and reads and drops what still comes, for the
+ * client would lose our last words to a reset. */
+enum gateway_linger gateway_peer_linger(struct gateway_peer *p);

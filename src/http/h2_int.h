@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by h2.c, the connection and what comes on it, and h2_stream.c, a stream and what goes. */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/list.h"
+#include "http/h2.h"
+
+enum { HTTP_H2_OUT_KEPT = 128 * 1024 }; /* while there are streams */
+
+/* So many at once, and some more each second. */
+struct http_h2_bucket {
+    int64_t at; /* when it was full, if nothing is taken */
+};
+
+struct http_h2 {
+    struct http_h2_conf conf;
+    nghttp2_session *session;
+    struct buf out;
+    size_t sent;
+    struct list streams;
+    struct list due;
+    struct list waiting; /* for room in `out` */
+    struct http_h2_stream *writing;
+    size_t n_streams;
+    int64_t now;
+    struct http_h2_bucket resets, idle;
+    enum rc rc;
+    bool in_head;
+};
+
+struct http_h2_stream {
+    struct http_h2 *h2;
+    void *owner;
+    struct http_reader *reader;
+    struct list link; /* in h2->streams */
+    struct list due;  /* in h2->due or h2->waiting */
+    int32_t id;
+    unsigned news;
+    struct buf body;
+    size_t at;        /* of it, read */
+    struct str piece; /* being written */
+    uint64_t left;    /* of the answer; UINT64_MAX: nobody knows */
+    bool headed;      /* its head is complete; what comes next are trailers */
+    bool ended;       /* the client has sent all */
+    bool answering, finished, trailing, deferred, told;
+};
+
+void http_h2_tell(struct http_h2_stream *s, unsigned news);
+void http_h2_stream_free(struct http_h2_stream *s);
+/* Has nghttp2 say all that it can. RC_NOMEM: the connection is over. */
+enum rc http_h2_pump(struct http_h2 *h);
+/* nghttp2's callback for the bytes of a DATA frame. */
+int http_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                         size_t n, nghttp2_data_source *source, void *arg);

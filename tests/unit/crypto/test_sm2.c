@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/param_build.h>
+
+#include "crypto/ossl.h"
+#include "crypto/sign.h"
+#include "crypto/sm2.h"
+#include "keys.h"
+
+/* The keys of the example of GB/T 32918.5 annex B, and what comes of them. */
+#define D_A "81EB26E941BB5AF16DF116495F90695272AE2CD63D6C4AE1678418BE48230029"
+#define R_A "D4DE15474DB74D06491C440D305E012400990F3E390C7E87153C12DB2EA60BB3"
+#define D_B "785129917D45A9EA5437A59356B82338EAADDA6CEB199088F14AE10DEFA229B5"
+#define R_B "7E07124814B309489125EAED101113164EBF0F3458C5BD88335C1F9D596243D6"
+#define Z_A "3b85a57179e11e7e513aa622991f2ca74d1807a0bd4d4b38f90987a17ac245b1"
+#define Z_B "79c988d63229d97ef19fe02ca1056e01e6a7411ed24694aa8f834f4a4ab022f7"
+#define AGREED                                                                                     \
+    "6c89347354de2484c60b4ab1fde4c6e579391a21fa6cb72ae8754ec21ad8b7034692f6ba1fa89d3cf33128f1"     \
+    "a9028710"
+
+/* The key pair with this private number. */
+static struct crypto_key *pair(const char *hex)
+{
+    EC_GROUP *g = EC_GROUP_new_by_curve_name_ex(crypto_ossl_ctx(), NULL, NID_sm2);
+    EC_POINT *q = EC_POINT_new(g);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(crypto_ossl_ctx(), "SM2", NULL);
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    BIGNUM *d = NULL;
+    OSSL_PARAM *params;
+    unsigned char point[65];
+    EVP_PKEY *pkey = NULL;
+    struct crypto_key *key = NULL;
+
+    BN_hex2bn(&d, hex);
+    EC_POINT_mul(g, q, d, NULL, NULL, NULL);
+    EC_POINT_point2oct(g, q, POINT_CONVERSION_UNCOMPRESSED, point, sizeof(point), NULL);
+    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "SM2", 0);
+    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
+    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d);
+    params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_fromdata_init(c);
+    EVP_PKEY_fromdata(c, &pkey, EVP_PKEY_KEYPAIR, params);
+    if (pkey && crypto_ossl_key_take(pkey, true, &key) != RC_OK)
+        EVP_PKEY_free(pkey);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    EVP_PKEY_CTX_free(c);
+    BN_free(d);
+    EC_POINT_free(q);
+    EC_GROUP_free(g);
+    return key;
+}
+
+#define PAIRS                                                                                      \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *da = pair(D_A);                                  \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *ra = pair(R_A);                                  \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *db = pair(D_B);                                  \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *rb = pair(R_B);                                  \
+    CHECK(da &&ra &&db &&rb)
+
+static bool is_hex(const void *p, size_t n, const char *want)
+{
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(1024);
+
+    text_hex(&hex, str_bytes(p, n));
+    return str_eq(buf_str(&hex), str_of(want));
+}
+
+static void users_are_known_by_z(void)
+{
+    unsigned char z[CRYPTO_HASH_MAX];
+    PAIRS;
+
+    CHECK_OK(crypto_sm2_z(da, STR(CRYPTO_SM2_ID), z));
+    CHECK(is_hex(z, CRYPTO_SM2_Z, Z_A));
+    CHECK_OK(crypto_sm2_z(db, STR(CRYPTO_SM2_ID), z));
+    CHECK(is_hex(z, CRYPTO_SM2_Z, Z_B));
+}
+
+static void both_sides_agree(void)
+{
+    unsigned char a[48], b[48];
+    PAIRS;
+    struct crypto_sm2_exchange one = {da, ra, db, rb, true}, two = {db, rb, da, ra, false};
+
+    CHECK_OK(crypto_sm2_agree(&one, a, sizeof(a)));
+    CHECK(is_hex(a, sizeof(a), AGREED));
+    CHECK_OK(crypto_sm2_agree(&two, b, sizeof(b)));
+    CHECK(is_hex(b, sizeof(b), AGREED));
+    CHECK_OK(crypto_sm2_agree(&two, b, 16));
+    CHECK(is_hex(b, 16, "6c89347354de2484c60b4ab1fde4c6e5"));
+    two.initiator = true;
+    CHECK_OK(crypto_sm2_agree(&two, b, sizeof(b)));
+    CHECK(memcmp(a, b, sizeof(a)) != 0);
+}
+
+/* Every carry of the scalar's arithmetic: the largest numbers, and random ones. */
+static void any_keys_agree(void)
+{
+    static const char *const numbers[] = {
+        "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54121",
+        "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54120",
+        "0000000000000000000000000000000000000000000000000000000000000001",
+        "0000000000000000000000000000000000000000000000000000000000000002",
+    };
+    enum { N = sizeof(numbers) / sizeof(numbers[0]), RANDOM = 8 };
+
+    for (size_t i = 0; i < N + RANDOM; i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *da = NULL, *ra = NULL, *db = NULL, *rb = NULL;
+        struct crypto_key_spec sm2 = {CRYPTO_KEY_SM2, 0};
+        unsigned char a[32], b[32];
+
+        if (i < N) {
+            da = pair(numbers[i]);
+            ra = pair(numbers[(i + 1) % N]);
+            CHECK(da && ra);
+        } else {
+            CHECK_OK(crypto_key_generate(sm2, &da));
+            CHECK_OK(crypto_key_generate(sm2, &ra));
+        }
+        CHECK_OK(crypto_key_generate(sm2, &db));
+        CHECK_OK(crypto_key_generate(sm2, &rb));
+        CHECK_OK(crypto_sm2_agree(&(struct crypto_sm2_exchange){da, ra, db, rb, true}, a, 32));
+        CHECK_OK(crypto_sm2_agree(&(struct crypto_sm2_exchange){db, rb, da, ra, false}, b, 32));
+        CHECK(memcmp(a, b, sizeof(a)) == 0);
+    }
+}
+
+static void wrong_keys_do_not_agree(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *p256 = key_load(key_p256), *public = NULL;
+    unsigned char out[48];
+    PAIRS;
+    struct crypto_sm2_exchange x = {da, ra, db, rb, true};
+
+    CHECK(p256);
+    CHECK_OK(crypto_key_from_spki(crypto_key_spki(da), &public, NULL));
+    CHECK_RC(crypto_sm2_agree(&x, out, 0), RC_INVAL);
+    x.own = public;
+    CHECK_RC(crypto_sm2_agree(&x, out, 48), RC_INVAL);
+    x.own = p256;
+    CHECK_RC(crypto_sm2_agree(&x, out, 48), RC_INVAL);
+    x.own = da;
+    x.peer_once = p256;
+    CHECK_RC(crypto_sm2_agree(&x, out, 48), RC_INVAL);
+}
+
+static void what_is_encrypted_is_decrypted(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_sm2), *public = NULL;
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(CRYPTO_SM2_CIPHER_MAX);
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(CRYPTO_SM2_CIPHER_MAX);
+
+    CHECK(k);
+    CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &public, NULL));
+    CHECK_OK(crypto_sm2_encrypt(public, STR("forty-eight bytes make a premaster secret, see?"),
+                                &sealed));
+    CHECK_INT(sealed.p[0], 0x30);
+    CHECK_OK(crypto_sm2_decrypt(k, buf_str(&sealed), &plain));
+    CHECK_STR(buf_str(&plain), "forty-eight bytes make a premaster secret, see?");
+    CHECK_RC(crypto_sm2_decrypt(public, buf_str(&sealed), &plain), RC_INVAL);
+    CHECK_RC(crypto_sm2_encrypt(public, STR(""), &sealed), RC_INVAL);
+}
+
+static void damage_is_seen(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = key_load(key_sm2);
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(CRYPTO_SM2_CIPHER_MAX);
+    CLEANUP(buf_done) struct buf plain = BUF_INIT(CRYPTO_SM2_CIPHER_MAX);
+
+    CHECK(k);
+    CHECK_OK(crypto_sm2_encrypt(k, STR("premaster"), &sealed));
+    for (size_t i = 0; i < sealed.n; i++) {
+        buf_reset(&plain);
+        sealed.p[i] ^= 1;
+        CHECK_RC(crypto_sm2_decrypt(k, buf_str(&sealed), &plain), RC_DENIED);
+        sealed.p[i] ^= 1;
+        CHECK_RC(crypto_sm2_decrypt(k, str_head(buf_str(&sealed), i), &plain), RC_DENIED);
+    }
+}
+
+int main(void)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(users_are_known_by_z),
+        CHECK_TEST(both_sides_agree),
+        CHECK_TEST_ONCE(any_keys_agree),
+        CHECK_TEST(wrong_keys_do_not_agree),
+        CHECK_TEST(what_is_encrypted_is_decrypted),
+        CHECK_TEST_ONCE(damage_is_seen),
+    };
+    int failed;
+
+    if (crypto_init() != RC_OK)
+        return 1;
+    failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
+    crypto_done();
+    return failed;
+}
