@@ -7,7 +7,7 @@
 #include "json/out.h"
 
 MSG(msg_terms, "client.terms",
-    "the server wants its terms of service ({0}) to be agreed to, and nobody has");
+    "the server wants its terms of service ({0}) to be agreed to, and nobody has (--agree-tos)");
 MSG(msg_eab, "client.eab",
     "the server takes new accounts with an external binding only (RFC 8555 section 7.3.4), and "
     "none was given; ask whoever runs it for a key id and its key");
