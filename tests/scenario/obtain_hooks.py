@@ -135,6 +135,17 @@ def dehydrated(hooks):
         sys.exit(f"request_failure: {calls[-2]['args']}")
 
 
+def example(hooks):
+    """The hook that comes with Debian's dehydrated takes every call, and does nothing: so the proof is not found."""
+    program = hooks.directory / "example"
+    program.write_bytes(pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").read_bytes())
+    program.chmod(0o755)
+    said, _ = hooks.obtain("dehydrated", hooks.lab.directory / "d3", f"i.{DOMAIN}", ok=(2,), program=program)
+    expect(said, "would not find the proof", "the example of dehydrated")
+    if "ended with status" in said:
+        sys.exit(f"the example of dehydrated failed:\n{said}")
+
+
 def certbot(hooks):
     out = hooks.lab.directory / "certbot"
     names = (f"c.{DOMAIN}", f"d.{DOMAIN}")
@@ -203,6 +214,8 @@ def main():
         lab.start()
         hooks = Hooks(lab, dns)
         dehydrated(hooks)
+        if pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").exists():  # not where documentation is left out
+            example(hooks)
         certbot(hooks)
         lego_and_uacme(hooks)
         refusals(hooks)
