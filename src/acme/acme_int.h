@@ -115,6 +115,9 @@ struct acme_request {
     size_t n_subs;
     acme_job job;
     acme_then then;
+    /* Of the names of its order, as the rules of this moment have it: good until they change. */
+    const struct policy_verdict *verdicts;
+    size_t n_verdicts;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
     when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
     bool anybody;                 /* came by GET to where accounts come by POST */

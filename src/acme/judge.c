@@ -20,6 +20,8 @@ enum rc acme_whole(struct acme_request *r, const struct acme_identifier *ids, si
     w->verdicts = verdicts;
     w->names = names;
     w->n = n;
+    r->verdicts = verdicts;
+    r->n_verdicts = n;
     return RC_OK;
 }
 

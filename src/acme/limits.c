@@ -11,7 +11,8 @@ enum {
     BY_ORDER = 1u << CONF_LIMIT_ORDERS_PER_ACCOUNT | 1u << CONF_LIMIT_ORDERS_PER_NETWORK,
     BY_CERTIFICATE = 1u << CONF_LIMIT_CERTIFICATES_PER_EAB |
                      1u << CONF_LIMIT_CERTIFICATES_PER_ZONE |
-                     1u << CONF_LIMIT_CERTIFICATES_PER_NAMES | 1u << CONF_LIMIT_CERTIFICATES,
+                     1u << CONF_LIMIT_CERTIFICATES_PER_NAMES |
+                     1u << CONF_LIMIT_CERTIFICATES_PER_RULE | 1u << CONF_LIMIT_CERTIFICATES,
 };
 
 static enum rc find(struct acme_request *r, unsigned which, const struct policy_names *names,
@@ -22,6 +23,8 @@ static enum rc find(struct acme_request *r, unsigned which, const struct policy_
         .account = id_str(&r->account.id),
         .eab = r->account.eab_key,
         .names = names,
+        .verdicts = names ? r->verdicts : NULL,
+        .n_verdicts = names ? r->n_verdicts : 0,
         .staging = r->staging,
         .now = r->now,
     };

@@ -7,19 +7,16 @@
 #include "base/file.h"
 #include "base/name.h"
 #include "ca/rules.h"
-#include "cmd/cmd.h"
+#include "cmd/policy_int.h"
 #include "conf/conf.h"
 #include "json/json.h"
-#include "json/out.h"
 #include "policy/check.h"
 
 enum { ANSWER_MAX = 16 << 20, TEXT_MAX = 1 << 20, ASK_MAX = 512, FAULT_TEXT = 1024 };
 
 /* ---- shared */
 
-/* The configuration and its policy; CMD_DONE, or the exit status after having said what is wrong.
- */
-static int load(const struct cmd_args *args, struct policy **out)
+int cmd_policy_load(const struct cmd_args *args, struct policy **out)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -31,8 +28,7 @@ static int load(const struct cmd_args *args, struct policy **out)
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
-/* By the signer's own rules, as far as this user may read them; else one is assumed. */
-static bool has_special(const struct cmd_args *args)
+bool cmd_policy_special(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf json = BUF_INIT(CA_RULES_FILE_MAX);
     CLEANUP(fd_closep) int data = -1;
@@ -48,11 +44,28 @@ static bool has_special(const struct cmd_args *args)
     return on;
 }
 
-static void put_err(struct json_out *o, const char *key, const struct err *err)
+void cmd_policy_put_err(struct json_out *o, const char *key, const struct err *err)
 {
     char text[FAULT_TEXT];
 
     json_kv_z(o, key, err_textz(err, text, sizeof(text)));
+}
+
+enum rc cmd_policy_account_key(const struct cmd_args *args, struct str account, struct arena *a,
+                               struct str *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX), answer = BUF_INIT(ANSWER_MAX);
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct json_out o;
+
+    json_out_init(&o, &ask, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "id", account);
+    json_end(&o);
+    TRY(json_out_done(&o));
+    TRY(cmd_control(cmd_data(args), "account show", buf_str(&ask), &answer, err));
+    TRY(json_parse(buf_str(&answer), ANSWER_MAX, &doc, err));
+    return arena_str(a, json_shown(json_root(doc), "eab"), out);
 }
 
 /* ---- check */
@@ -72,7 +85,7 @@ static void found(void *arg, const struct policy_finding *f)
     json_kv_str(&all->o, "rule", f->rule);
     if (f->other.n)
         json_kv_str(&all->o, "other", f->other);
-    put_err(&all->o, "text", &f->what);
+    cmd_policy_put_err(&all->o, "text", &f->what);
     json_kv_z(&all->o, "cure", f->cure);
     json_end(&all->o);
 }
@@ -91,12 +104,12 @@ static enum rc show_findings(const struct json *root)
     return RC_OK;
 }
 
-int cmd_policy_check(const struct cmd_args *args)
+static int check(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     CLEANUP(policy_unrefp) struct policy *policy = NULL;
     struct findings all = {.n = 0};
-    int status = load(args, &policy);
+    int status = cmd_policy_load(args, &policy);
     enum rc rc;
 
     if (status != CMD_DONE)
@@ -105,7 +118,7 @@ int cmd_policy_check(const struct cmd_args *args)
     json_obj(&all.o);
     json_key(&all.o, "findings");
     json_arr(&all.o);
-    rc = policy_check(policy, has_special(args), found, &all);
+    rc = policy_check(policy, cmd_policy_special(args), found, &all);
     json_end(&all.o);
     json_kv_bool(&all.o, "ok", all.n == 0);
     json_end(&all.o);
@@ -115,6 +128,11 @@ int cmd_policy_check(const struct cmd_args *args)
         return cmd_failf("the findings cannot be shown: %s", rc_text(rc));
     status = cmd_show(args, &answer, show_findings);
     return status == CMD_DONE && all.n ? CMD_FAILED : status;
+}
+
+int cmd_policy_check(const struct cmd_args *args)
+{
+    return args->values[CMD_OPT_DRY_RUN] ? cmd_policy_dry_run(args) : check(args);
 }
 
 /* ---- explain */
@@ -135,7 +153,7 @@ static int read_who(struct explanation *e)
     const char *from = e->args->values[CMD_OPT_FROM];
     const char *eab = e->args->values[CMD_OPT_EAB];
 
-    e->query.special = has_special(e->args);
+    e->query.special = cmd_policy_special(e->args);
     e->query.eab = str_of(eab ? eab : "");
     if (!from)
         return CMD_DONE;
@@ -149,31 +167,17 @@ static int read_who(struct explanation *e)
     return CMD_DONE;
 }
 
-/* Which key the account was made with is the running server's to say. */
 static int read_account(struct explanation *e)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX), answer = BUF_INIT(ANSWER_MAX);
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
     const char *account = e->args->values[CMD_OPT_ACCOUNT];
     struct err err = ERR_INIT;
-    struct json_out o;
 
     if (!account || str_eq(str_of(account), STR("none")))
         return CMD_DONE;
     e->query.account = str_of(account);
     if (e->args->values[CMD_OPT_EAB])
         return CMD_DONE;
-    json_out_init(&o, &ask, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_z(&o, "id", account);
-    json_end(&o);
-    err.rc = json_out_done(&o);
-    if (err.rc == RC_OK)
-        err.rc = cmd_control(cmd_data(e->args), "account show", buf_str(&ask), &answer, &err);
-    if (err.rc == RC_OK)
-        err.rc = json_parse(buf_str(&answer), ANSWER_MAX, &doc, &err);
-    if (err.rc == RC_OK)
-        err.rc = arena_str(&e->arena, json_shown(json_root(doc), "eab"), &e->query.eab);
+    err.rc = cmd_policy_account_key(e->args, e->query.account, &e->arena, &e->query.eab, &err);
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
@@ -234,7 +238,7 @@ static void explain_name(struct explanation *e, const struct policy_query *q)
         json_kv_bool(&e->o, "vouched", v->vouched);
         e->names[e->n++] = q->value;
     } else {
-        put_err(&e->o, "refused", &err);
+        cmd_policy_put_err(&e->o, "refused", &err);
         e->refused++;
     }
     json_end(&e->o);
@@ -286,7 +290,7 @@ static void explain_whole(struct explanation *e)
 
     json_kv_bool(&e->o, "allowed", rc == RC_OK);
     if (rc != RC_OK && !e->refused)
-        put_err(&e->o, "refused", &err);
+        cmd_policy_put_err(&e->o, "refused", &err);
     if (policy_lifetime(&w)) {
         when_put_span(&life, policy_lifetime(&w));
         json_kv_str(&e->o, "lifetime", buf_str(&life));
@@ -342,7 +346,7 @@ static enum rc show_explanation(const struct json *root)
 static int explain(struct explanation *e)
 {
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
-    int status = load(e->args, &e->policy);
+    int status = cmd_policy_load(e->args, &e->policy);
 
     if (status == CMD_DONE)
         status = read_who(e);

@@ -364,8 +364,10 @@ static const struct cmd_row rows[] = {
     {"policy", "check", "find rules that cannot be meant so",
      "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
      "certified, and that are wider than is likely to be meant; what to do, for each. Ends with\n"
-     "status 2 when there is one. Of the configuration in the file, as is explain.",
-     NULL, 0, cmd_policy_check},
+     "status 2 when there is one. Of the configuration in the file, as is explain. With "
+     "--dry-run:\n"
+     "which valid certificates of the running server could not be had again under these rules.",
+     NULL, OPT(DRY_RUN), cmd_policy_check},
     {"policy", "explain", "show which rule decides about a name, and why",
      "All rules that have the name, and what each says; several --name are looked at as one\n"
      "certificate. With --account the running server is asked for the key that it was made with,\n"

@@ -35,8 +35,9 @@ const char *const conf_choice_switches[] = {"off", "on", NULL};
 const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
                                                "issuance.thaw", NULL};
 const char *const conf_choice_limits[] = {
-    "accounts_per_network",  "orders_per_account",     "orders_per_network", "certificates_per_eab",
-    "certificates_per_zone", "certificates_per_names", "certificates",       NULL};
+    "accounts_per_network",  "orders_per_account",    "orders_per_network",
+    "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
+    "certificates_per_rule", "certificates",          NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};
 

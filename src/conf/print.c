@@ -86,7 +86,8 @@ static void print_items(const struct conf_key *key, const void *base, struct buf
 void conf_print(const struct conf_key *key, const void *base, struct buf *out)
 {
     switch (key->form) {
-    case CONF_MAP:
+    case CONF_MAP: /* of an element; its keys are the element's fields */
+        conf_print_item(key, base, out);
         break;
     case CONF_ONE:
         key->kind->print(key, conf_field(key, base), out);
@@ -110,22 +111,28 @@ static void indent(unsigned depth, struct buf *out)
         buf_putz(out, "  ");
 }
 
-/* What the key is for, and, of a list of maps, what its keys are for: that stands once, and also
- * where the list is empty. */
-static void dump_help(const struct conf_key *key, unsigned depth, struct buf *out)
+static void dump_keys_help(const struct conf_key *key, unsigned depth, struct buf *out)
 {
     size_t at = 0;
 
-    indent(depth, out);
-    buf_printf(out, "# %s\n", key->help);
-    if (key->form != CONF_ITEMS && key->form != CONF_NAMED)
-        return;
     for (const struct conf_key *k; (k = conf_schema_next(key, &at));) {
         indent(depth, out);
         buf_putz(out, "#   ");
         buf_puts(out, conf_key_name(k));
         buf_printf(out, ": %s\n", k->help);
+        if (k->form == CONF_MAP)
+            dump_keys_help(k, depth + 1, out);
     }
+}
+
+/* What the key is for, and, of a list of maps, what its keys are for: that stands once, and also
+ * where the list is empty. */
+static void dump_help(const struct conf_key *key, unsigned depth, struct buf *out)
+{
+    indent(depth, out);
+    buf_printf(out, "# %s\n", key->help);
+    if (key->form == CONF_ITEMS || key->form == CONF_NAMED)
+        dump_keys_help(key, depth, out);
 }
 
 static void dump_item(const struct conf_key *key, const void *item, unsigned depth, struct buf *out)

@@ -24,6 +24,9 @@ MSG(msg_none_eab, "conf.rule-none-eab",
 MSG(msg_none_from, "conf.rule-none-clients",
     "rule \"{0}\" has keys or accounts, and is for others than clients, who have none: leave "
     "`from` out, or make two rules");
+MSG(msg_limits_from, "conf.rule-limits-clients",
+    "rule \"{0}\" limits certificates, which counts those of clients, and is for others: leave "
+    "`limits` out");
 MSG(msg_span, "conf.rule-lifetime",
     "rule \"{0}\" ends certificates before an hour has passed; give `lifetime` an hour at least, "
     "or "
@@ -139,6 +142,8 @@ static enum rc check_rule(const struct check *c)
         return RC_OK;
     if (!(r->from & 1u << CONF_FROM_CLIENTS) && r->eab.n + r->accounts.n + r->groups.n)
         TRY(SAY(c, "from", msg_none_from, r->name));
+    if (!(r->from & 1u << CONF_FROM_CLIENTS) && r->certificates.count)
+        TRY(SAY(c, "limits", msg_limits_from, r->name));
     if (r->lifetime && r->lifetime < WHEN_HOUR)
         TRY(SAY(c, "lifetime", msg_span, r->name));
     return check_proof(c);

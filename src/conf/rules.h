@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "conf/profile.h"
 #include "conf/proof.h"
+#include "conf/value.h"
 
 enum {
     CONF_RULES_MAX = 10000,
@@ -65,12 +66,13 @@ struct conf_rule {
     enum conf_wildcards wildcards;
     uint64_t names_max; /* of one certificate */
     enum conf_together together;
-    struct conf_strs profiles; /* exist; none: any */
-    when_t lifetime;           /* at most; 0: the profile's */
-    unsigned key_algorithms;   /* bit 1 << enum conf_key_algorithm; never 0 */
-    unsigned challenges;       /* bit 1 << enum conf_challenge, or CONF_PROOF_NONE; never 0 */
-    bool subdomains;           /* a proof for d may count for all below it (RFC 9444) */
-    bool reuse;                /* proofs may be used again, as acme.reuse has it */
+    struct conf_strs profiles;     /* exist; none: any */
+    when_t lifetime;               /* at most; 0: the profile's */
+    unsigned key_algorithms;       /* bit 1 << enum conf_key_algorithm; never 0 */
+    unsigned challenges;           /* bit 1 << enum conf_challenge, or CONF_PROOF_NONE; never 0 */
+    bool subdomains;               /* a proof for d may count for all below it (RFC 9444) */
+    struct conf_rate certificates; /* of clients, so often; count 0: as limits has it */
+    bool reuse;                    /* proofs may be used again, as acme.reuse has it */
 };
 
 /* For one kind of requester alone. */

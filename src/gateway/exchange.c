@@ -425,6 +425,8 @@ enum gateway_step gateway_exchange_step(struct gateway_exchange *x)
         return step_find(x);
     case GATEWAY_PASS:
         return gateway_pass_step(x);
+    case GATEWAY_TUNNEL:
+        return gateway_tunnel_step(x);
     case GATEWAY_ANSWER:
         return step_answer(x);
     }

@@ -40,12 +40,13 @@ struct gateway {
 int64_t gateway_now(const struct gateway *g);
 struct str gateway_date(struct gateway *g);
 
-/* ---- one request: exchange.c and pass.c */
+/* ---- one request: exchange.c, pass.c and tunnel.c */
 
 enum gateway_state {
     GATEWAY_READ,   /* its head */
     GATEWAY_FIND,   /* a backend */
     GATEWAY_PASS,   /* both bodies */
+    GATEWAY_TUNNEL, /* what is no HTTP any more */
     GATEWAY_ANSWER, /* one of our own */
 };
 
@@ -117,6 +118,9 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status);
 /* pass.c, for exchange.c */
 void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l);
 enum gateway_step gateway_pass_step(struct gateway_exchange *x);
+/* tunnel.c, for pass.c: the answer is written that says so. */
+void gateway_tunnel_begin(struct gateway_exchange *x);
+enum gateway_step gateway_tunnel_step(struct gateway_exchange *x);
 /* exchange.c, for pass.c: gateway_exchange_set_answer, and a step. */
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
 /* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */

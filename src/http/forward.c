@@ -52,6 +52,14 @@ static bool passes(const struct http_reader *r, bool request, const struct http_
     return fit && !http_reader_listed(r, f);
 }
 
+/* RFC 8441 section 5: what HTTP/2 has no need of. */
+static void put_websocket(const struct http_forward_request *f, struct buf *out)
+{
+    buf_puts(out, STR("connection: upgrade\r\nupgrade: websocket\r\n"));
+    if (f->websocket_key.n)
+        put_field(STR("sec-websocket-key"), f->websocket_key, out);
+}
+
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out)
 {
@@ -77,7 +85,9 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
     put_field(STR("x-forwarded-proto"), STR("https"), out);
     put_field(STR("x-forwarded-host"), host, out);
     put_field(STR("x-request-id"), f->request_id, out);
-    if (head->trailers)
+    if (head->websocket)
+        put_websocket(f, out);
+    else if (head->trailers)
         buf_puts(out, STR("te: trailers\r\nconnection: te\r\n"));
     if (head->framing == HTTP_FRAMING_CHUNKED)
         buf_puts(out, STR("transfer-encoding: chunked\r\n"));
@@ -140,7 +150,9 @@ void http_put_answer(const struct http_answer *a, unsigned minor, bool last, str
         put_field(a->fields[i].name, a->fields[i].value, out);
     if (http_forward_framing(a->framing, minor) == HTTP_FRAMING_CHUNKED)
         buf_puts(out, STR("transfer-encoding: chunked\r\n"));
-    if (last)
+    if (a->status == 101)
+        buf_puts(out, STR("connection: upgrade\r\nupgrade: websocket\r\n"));
+    else if (last)
         buf_puts(out, STR("connection: close\r\n"));
     buf_puts(out, STR("\r\n"));
 }

@@ -20,9 +20,10 @@ enum {
 };
 
 struct http_forward_request {
-    struct str client;     /* address as text: X-Forwarded-For */
-    struct str host;       /* of the site, for a request without a Host */
-    struct str request_id; /* X-Request-Id */
+    struct str client;        /* address as text: X-Forwarded-For */
+    struct str host;          /* of the site, for a request without a Host */
+    struct str request_id;    /* X-Request-Id */
+    struct str websocket_key; /* for a request of WebSocket that has none; empty: it has */
 };
 
 /* Appends the head of the request in `r` for a backend. Its framing is that of `r`. */

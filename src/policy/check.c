@@ -85,8 +85,10 @@ static bool same_terms(const struct conf_rule *a, const struct conf_rule *b)
 {
     return a->challenges == b->challenges && a->key_algorithms == b->key_algorithms &&
            conf_wildcards_allowed(a->wildcards) == conf_wildcards_allowed(b->wildcards) &&
-           a->names_max == b->names_max && a->together == b->together &&
-           a->lifetime == b->lifetime && a->subdomains == b->subdomains && a->reuse == b->reuse &&
+           a->certificates.count == b->certificates.count &&
+           a->certificates.per == b->certificates.per && a->names_max == b->names_max &&
+           a->together == b->together && a->lifetime == b->lifetime &&
+           a->subdomains == b->subdomains && a->reuse == b->reuse &&
            same_strs(&a->profiles, &b->profiles);
 }
 

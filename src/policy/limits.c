@@ -129,11 +129,12 @@ static enum rc key_of(const struct policy_limit *limit, bool staging, uint64_t *
     return RC_OK;
 }
 
-/* Once each: two names may be of one zone. */
-static enum rc add(struct work *w, enum conf_limit limit, struct str of)
+/* Once each: two names may be of one zone. `own`: instead of the one of all, if it has a count. */
+static enum rc add_rate(struct work *w, enum conf_limit limit, struct str of, struct conf_rate own)
 {
     const struct conf_override *other = override_of(w, limit, of);
-    struct conf_rate rate = other ? other->rate : w->conf->limits.rates[limit];
+    struct conf_rate usual = own.count ? own : w->conf->limits.rates[limit];
+    struct conf_rate rate = other ? other->rate : usual;
     struct policy_limits *out = w->out;
 
     if (rate.count == 0)
@@ -146,6 +147,11 @@ static enum rc add(struct work *w, enum conf_limit limit, struct str of)
     TRY(key_of(&out->v[out->n], w->ask->staging, &out->buckets[out->n].key));
     out->n++;
     return RC_OK;
+}
+
+static enum rc add(struct work *w, enum conf_limit limit, struct str of)
+{
+    return add_rate(w, limit, of, (struct conf_rate){});
 }
 
 static enum rc add_network(struct work *w, enum conf_limit limit, const struct addr *addr)
@@ -172,6 +178,20 @@ static enum rc add_zones(struct work *w)
     return RC_OK;
 }
 
+static enum rc add_rules(struct work *w)
+{
+    for (size_t i = 0; i < w->ask->n_verdicts; i++) {
+        const struct conf_rule *rule = w->ask->verdicts[i].terms;
+        struct str name;
+
+        if (!rule)
+            continue;
+        TRY(arena_str(w->a, rule->name, &name));
+        TRY(add_rate(w, CONF_LIMIT_CERTIFICATES_PER_RULE, name, rule->certificates));
+    }
+    return RC_OK;
+}
+
 static enum rc add_one(struct work *w, enum conf_limit limit)
 {
     const struct policy_limit_ask *ask = w->ask;
@@ -190,6 +210,8 @@ static enum rc add_one(struct work *w, enum conf_limit limit)
     case CONF_LIMIT_CERTIFICATES_PER_NAMES:
         TRY(list_names(ask->names, w->a, &of));
         return add(w, limit, of);
+    case CONF_LIMIT_CERTIFICATES_PER_RULE:
+        return add_rules(w);
     case CONF_LIMIT_CERTIFICATES:
         return add(w, limit, (struct str){NULL, 0});
     case CONF_LIMITS:
@@ -202,7 +224,8 @@ enum rc policy_limits_of(const struct conf *conf, const struct policy_limit_ask 
                          unsigned which, struct arena *a, struct policy_limits *out)
 {
     struct work w = {conf, ask, a, out};
-    size_t most = CONF_LIMITS + (ask->names ? ask->names->n_dns + ask->names->n_ips : 0);
+    size_t zones = ask->names ? ask->names->n_dns + ask->names->n_ips : 0;
+    size_t most = CONF_LIMITS + zones + ask->n_verdicts;
 
     *out = (struct policy_limits){.v = ARENA_ARRAY(a, struct policy_limit, most),
                                   .buckets = ARENA_ARRAY(a, struct store_bucket, most)};

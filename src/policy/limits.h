@@ -18,6 +18,8 @@ struct policy_limit_ask {
     struct str account; /* id */
     struct str eab;     /* name of the key that the account was made with */
     const struct policy_names *names;
+    const struct policy_verdict *verdicts; /* of each of the names, in their order */
+    size_t n_verdicts;
     bool staging; /* has buckets of its own */
     when_t now;   /* which overrides hold */
 };

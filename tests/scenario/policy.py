@@ -110,6 +110,25 @@ def commands(lab):
         [("unreachable", "again", "wide"), ("outside", "none", None)])
 
 
+def dry_run(lab):
+    """Of what the others left, the pump's certificate and the operators' could not be had again; the rest could."""
+    new = lab.directory / "new.yaml"
+    lab.configure(policy=f"""\
+  - {{name: clients-only, from: [clients], allow: ["*.{DOMAIN}"]}}
+  - {{name: pumps, from: [clients], allow: ["pump-*.{DOMAIN}"], profiles: [short]}}
+""")
+    new.write_text((lab.data / "autarky.yaml").read_text())
+    lab.configure(policy=RULES)
+    told = json.loads(run(AUTARKY, "policy", "check", "--config", new, "--dry-run", "--json", "--data", lab.data, ok=(2,)))
+    why = {name: item["text"] for item in told["refused"] for name in item["names"]}
+    is_("what could not be had again", sorted(why), sorted([f"o.{DOMAIN}", f"pump-7.{DOMAIN}"]))
+    expect(why[f"pump-7.{DOMAIN}"], 'rule "pumps"', "the pump's profile")
+    expect(why[f"o.{DOMAIN}"], "no policy rule allows", "the operators' name")
+    if told["looked_at"] <= told["refused_total"]:
+        sys.exit(f"nothing stays: {told}")
+    expect(lab.autarky("policy", "check", "--dry-run"), "0 of", "under the rules in force")
+
+
 def hostile(lab):
     for rule, wanted in ((f"groups: [nobody], allow: [a.{DOMAIN}]", 'group "nobody"'),
                          (f"profiles: [gone], allow: [a.{DOMAIN}]", 'profile "gone"'),
@@ -133,6 +152,7 @@ def main():
         lab.configure(policy=RULES)
         lab.autarky("reload")
         commands(lab)
+        dry_run(lab)
         hostile(lab)
         lab.configure(policy=RULES)
 

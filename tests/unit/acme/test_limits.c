@@ -190,6 +190,40 @@ static void accounts_of_a_network(void)
     CHECK_INT(again.status, 200);
 }
 
+#define RULE(rate) WORLD_CONFIG "  - {name: few, allow: [\"*.few.hospital.example\"], " rate "}\n"
+
+/* What one rule allows, whoever asks; its own rate goes before that of all, an override before
+ * both. Names that another rule allows do not count. */
+static void of_a_rule(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    CLEANUP(reply_done) struct reply first = {.x = NULL};
+    CLEANUP(reply_done) struct reply second = {.x = NULL};
+    CLEANUP(reply_done) struct reply why = {.x = NULL};
+
+    CHECK(lab_start(
+        &l, RULE("limits: {certificates: 1/10d}") "limits: {certificates_per_rule: 2/10d}\n"));
+    CHECK(client_start(&other, &l.w) && client_register(&other));
+    first = client_certificate(&l.c, "a.few.hospital.example");
+    CHECK_INT(first.status, 200);
+    LIMITED(&other, "b.few.hospital.example", "864001");
+    why = order(&other, "b.few.hospital.example", "");
+    CHECK(strstr(reply_text(&why, "detail").p, "certificates_per_rule (1 in 10d) of few is") !=
+          NULL);
+    TAKEN(&l.c, "a.hospital.example");
+    CHECK(world_reload(
+        &l.w,
+        RULE("limits: {certificates: 1/10d}") "limits: {overrides: [{limit: certificates_per_rule, "
+                                              "of: few, "
+                                              "rate: 5/10d, until: 2028-01-01T00:00:00Z}]}\n"));
+    TAKEN(&other, "b.few.hospital.example");
+    CHECK(world_reload(&l.w, RULE("names_max: 1") "limits: {certificates_per_rule: 1/10d}\n"));
+    second = client_certificate(&l.c, "c.hospital.example");
+    CHECK_INT(second.status, 200);
+    LIMITED(&l.c, "d.hospital.example", "864001");
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(orders_of_an_account), CHECK_TEST_ONCE(same_names),
            CHECK_TEST_ONCE(renewals), CHECK_TEST_ONCE(a_zone), CHECK_TEST_ONCE(altogether),
-           CHECK_TEST_ONCE(accounts_of_a_network))
+           CHECK_TEST_ONCE(of_a_rule), CHECK_TEST_ONCE(accounts_of_a_network))

@@ -83,17 +83,18 @@ static void rules(void)
                LEAST "policy:\n  - {name: a, allow: [a.x, \"*.y\"], networks: [10.0.0.0/8]}\n",
                "policy[0].networks: [] -> [\"10.0.0.0/8\"] live\n"
                "policy[0].allow: [a.x] -> [a.x, \"*.y\"] live\n"
-               "policy[1]: {name: b, from: [clients], eab: [], accounts: [], groups: [],"
+               "policy[1]: {name: b, from: [clients, operators], eab: [], accounts: [], groups: [],"
                " networks: [], allow: [\"*\"], addresses: [], labels: 0,"
                " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
                " key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa], challenges: [http-01],"
-               " reuse: true, subdomains: false} ->  live\n");
-    CHECK_DIFF(LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
-               "policy[0]:  -> {name: a, from: [clients], eab: [], accounts: [], groups: [],"
-               " networks: [], allow: [a.x], addresses: [], labels: 0,"
-               " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
-               " key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa], challenges: [http-01],"
-               " reuse: true, subdomains: false} live\n");
+               " reuse: true, limits: {certificates: none}, subdomains: false} ->  live\n");
+    CHECK_DIFF(
+        LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
+        "policy[0]:  -> {name: a, from: [clients, operators], eab: [], accounts: [], groups: [],"
+        " networks: [], allow: [a.x], addresses: [], labels: 0,"
+        " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
+        " key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa], challenges: [http-01],"
+        " reuse: true, limits: {certificates: none}, subdomains: false} live\n");
 }
 
 static void resolvers(void)

@@ -23,7 +23,7 @@ static void the_defaults(void)
     CHECK(strstr(buf_z(&text), "\n    common_name: name\n    revocation: auto\n"));
     CHECK(strstr(buf_z(&text), "\npolicy:\n"
                                "  - name: a\n"
-                               "    from: [clients]\n"
+                               "    from: [clients, operators]\n"
                                "    eab: []\n"
                                "    accounts: []\n"
                                "    groups: []\n"
@@ -39,10 +39,12 @@ static void the_defaults(void)
                                "    key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa]\n"
                                "    challenges: [http-01]\n"
                                "    reuse: true\n"
+                               "    limits: {certificates: none}\n"
                                "    subdomains: false\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
+    CHECK(strstr(buf_z(&text), "\n#   limits: Rates of its own\n  #   certificates: Those"));
 }
 
 #define EVERYTHING                                                                                 \

@@ -31,7 +31,7 @@ static void every_key_says_what_a_change_takes(void)
     for (size_t i = 0; i < conf_schema_n; i++) {
         const struct conf_key *key = &conf_schema[i];
 
-        if (key->form == CONF_MAP) {
+        if (key->form == CONF_MAP && !strchr(key->path, '[')) {
             CHECK(!key->take && !key->help);
             continue;
         }

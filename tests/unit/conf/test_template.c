@@ -33,7 +33,10 @@ static void least(void)
     CHECK_STR(conf->domain, "hospital.example");
     CHECK_INT(conf->listen.plain.p[0].port, 80);
     CHECK(conf->ca.passphrase.from == CONF_PASSPHRASE_PROMPT);
-    CHECK_INT(conf->n_policy, 1);
+    CHECK_INT(conf->n_policy, 2);
+    CHECK_INT(conf->policy[1].from, 1 << CONF_FROM_OPERATORS);
+    CHECK_STR(conf->policy[1].allow.p[0], "*");
+    CHECK_INT(conf->policy[1].addresses.n, 2);
     CHECK_INT(conf->policy[0].allow.n, 2);
     CHECK_STR(conf->policy[0].allow.p[0], "hospital.example");
     CHECK_STR(conf->policy[0].allow.p[1], "*.hospital.example");
