@@ -9,6 +9,7 @@
 #include "gateway/patience.h"
 #include "gateway/peer.h"
 #include "gateway/relay.h"
+#include "gateway/route.h"
 #include "gateway/site.h"
 
 struct http_server;
@@ -68,7 +69,10 @@ struct gateway_exchange {
     enum gateway_state state;
     struct gateway_relay up, down;
     struct gateway_find find;
-    struct gateway_route *route; /* a reference */
+    struct gateway_route *route;     /* a reference */
+    const struct gateway_path *path; /* in it; NULL: none of its paths */
+    size_t rest;                     /* where in the request's path what follows it begins */
+    struct gateway_pool *pool;       /* of the route */
     struct gateway_link *link;
     const struct gateway_backend *backend; /* the last one tried; borrowed from the route */
     struct gateway_patience client_time, backend_time;

@@ -61,8 +61,17 @@ void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
         .client = str_of(x->peer->addr),
         .host = str_of(x->peer->site->name),
         .request_id = id_str(&x->id),
+        .set = x->route->request,
+        .n_set = x->route->n_request,
         .websocket_key = make_key(x->up.reader, &key),
     };
+
+    if (x->path && x->path->replace.n) {
+        f.prefix = x->path->replace;
+        f.skip = x->rest;
+        if (str_ends(f.prefix, STR("/")) && str_starts(str_skip(head->path, f.skip), STR("/")))
+            f.skip++;
+    }
 
     x->link = l;
     x->backend = l->backend;
@@ -227,7 +236,8 @@ static void begin_answer(struct gateway_exchange *x)
     x->started = true;
     x->down.trailers = req->trailers;
     http_forward_response(x->down.reader, &f, &answer);
-    if (x->route->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
+    gateway_route_dress(x->route, &answer);
+    if (x->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
         http_answer_add(&answer, STR("set-cookie"), gateway_pool_cookie(m, cookie));
     x->front->answer(x, &answer);
     if (http_reader_get(x->down.reader)->websocket)

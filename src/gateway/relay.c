@@ -167,6 +167,7 @@ static enum gateway_relay_end failed(enum rc rc)
  * written does not grow: it would never end for a slow peer. */
 static enum rc take_all(struct gateway_relay *r, struct err *err)
 {
+    TRY(buf_rc(&r->out));
     while (!r->ended && r->piece.n == 0 && r->sent == 0 && r->out.n < GATEWAY_BLOCK_BYTES)
         TRY(r->raw ? take_raw(r) : take(r, err));
     return RC_AGAIN;
@@ -175,8 +176,6 @@ static enum rc take_all(struct gateway_relay *r, struct err *err)
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err)
 {
-    if (buf_rc(&r->out) != RC_OK)
-        return GATEWAY_RELAY_NOMEM;
     for (int blocks = 0; blocks < GATEWAY_TURN_BLOCKS;) {
         enum rc rc = take_all(r, err);
 
