@@ -166,7 +166,7 @@ static enum rc find(struct str wire, struct dns_rr *rr, char *owner)
 
 static enum rc read_record(struct str wire, struct found *f)
 {
-    struct dns_rr rr;
+    struct dns_rr rr = {};
     struct rd rd;
     size_t at;
 
