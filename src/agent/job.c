@@ -325,7 +325,7 @@ static enum rc prepare_new(struct job *j, const struct agent_binding *binding, s
 static void on_directory(void *arg, const struct client_answer *answer)
 {
     struct job *j = arg;
-    struct client_directory directory;
+    struct client_directory directory = {};
 
     j->ended = true;
     j->rc = answer->rc;

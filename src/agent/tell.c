@@ -85,7 +85,7 @@ static enum rc files_of(const struct agent_place *p, unsigned long generation, s
 enum rc agent_tell_written(struct agent_solver *s, const struct agent_place *p,
                            unsigned long generation, struct err *err)
 {
-    struct files f;
+    struct files f = {};
 
     if (!agent_hook_listens(s))
         return RC_OK;
@@ -106,7 +106,7 @@ enum rc agent_tell_deployed(struct agent_solver *s, const struct agent_place *p,
                             const struct agent_plan *plan, struct err *err)
 {
     char text[ADDR_TEXT], stamp[24];
-    struct files f;
+    struct files f = {};
 
     if (!agent_hook_listens(s))
         return RC_OK;
@@ -124,7 +124,7 @@ enum rc agent_tell_unchanged(struct agent_solver *s, const struct agent_place *p
                              const struct agent_plan *plan, struct err *err)
 {
     char text[ADDR_TEXT];
-    struct files f;
+    struct files f = {};
 
     if (!agent_hook_listens(s))
         return RC_OK;

@@ -164,7 +164,7 @@ static int wait_a_while(const char *most)
 static int renew(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct json_out j;
+    struct json_out j = {};
     struct tally t = {.json = cmd_json(args) ? &j : NULL};
     int status = wait_a_while(args->values[CMD_OPT_JITTER]);
 
