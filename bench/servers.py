@@ -170,15 +170,15 @@ class Pebble(Server):
         self.name = "pebble"
         self.directory = pathlib.Path(directory) / "pebble"
         self.directory.mkdir()
-        self.port, management, unused = lab.free_port(), lab.free_port(), lab.free_port()
+        self.port, self.management, self.tls_port = lab.free_port(), lab.free_port(), lab.free_port()
         self.dns_port = dns_port
         self.directory_url = f"https://localhost:{self.port}/dir"
         self.roots = self.directory / "cert.pem"
         key = self.directory / "key.pem"
         own_certificate(self.roots, key)
         (self.directory / "config.json").write_text(json.dumps({"pebble": {
-            "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{management}",
-            "certificate": str(self.roots), "privateKey": str(key), "httpPort": http_port, "tlsPort": unused,
+            "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}",
+            "certificate": str(self.roots), "privateKey": str(key), "httpPort": http_port, "tlsPort": self.tls_port,
             "ocspResponderURL": "", "externalAccountBindingRequired": False}}))
 
     def launch(self):

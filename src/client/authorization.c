@@ -7,7 +7,7 @@
 
 MSG(msg_no_way, "client.no-solver",
     "the server wants a proof for {0} by {1}, and nothing here can give one of these");
-MSG(msg_failed, "client.authorization-failed", "{0} is not proven: {1}");
+MSG(msg_failed, CLIENT_NOT_PROVEN, "{0} is not proven: {1}");
 MSG(msg_present, "client.not-presented", "the proof for {0} could not be shown: {1}");
 MSG(msg_hindered, "client.proof-hindered",
     "the server would not find the proof for {0}, and so was not asked to look for it: {1}");
@@ -228,6 +228,7 @@ static void on_look(void *arg, const struct client_reply *reply)
     rc = client_authorization_read(&run->authorization_arena, reply->answer->body, &authorization,
                                    &err);
     if (rc == RC_OK && authorization.status == CLIENT_VALID) {
+        run->proof.proven = true;
         client_proof_drop(run);
         run->at++;
         next(run);

@@ -119,6 +119,10 @@ static enum rc check_root(const struct x509_cert *certs, size_t n, const struct 
     if (certs[0].not_before > in->now) /* within the skew that was allowed */
         v.at = certs[0].not_before;
     rc = x509_verify(&v, &why);
+    if (in->trusted && rc != RC_NOMEM) {
+        *in->trusted = rc == RC_OK;
+        return RC_OK;
+    }
     if (rc == RC_OK || rc == RC_NOMEM)
         return rc;
     return ERR(err, RC_CRYPTO, msg_root, str_of(err_textz(&why, line, sizeof(line))));
@@ -158,9 +162,11 @@ static enum rc take_chain(struct client_run *run, struct str pem, struct arena *
                               .n_ips = run->n_ips,
                               .roots = run->c->roots,
                               .n_roots = run->c->n_roots,
-                              .now = clock_now(ev_clock(run->c->ev))};
+                              .now = clock_now(ev_clock(run->c->ev)),
+                              .trusted = run->c->any_root ? &out->trusted : NULL};
     struct x509_cert *certs;
 
+    out->trusted = true;
     TRY(client_chain_check(a, &in, &certs, &out->n_certs, err));
     out->certs = certs;
     /* Whoever trusts the root has it. */
@@ -172,24 +178,34 @@ static enum rc take_chain(struct client_run *run, struct str pem, struct arena *
     return buf_rc(chain);
 }
 
-static void on_certificate(void *arg, const struct client_reply *reply)
+void client_certificate_take(struct client_run *run, struct str pem, bool chosen)
 {
-    struct client_run *run = arg;
     CLEANUP(arena_done) struct arena a = ARENA_INIT(CLIENT_CHAIN_ARENA_MAX);
     CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
-    struct client_result result = {.rc = RC_OK};
+    struct client_result result = {.rc = RC_OK, .chain_found = chosen};
     struct err err = ERR_INIT;
-    enum rc rc = reply->rc;
+    enum rc rc = take_chain(run, pem, &a, &chain, &result, &err);
 
-    if (rc != RC_OK) {
-        client_run_fail(run, rc, reply->err, reply);
-        return;
-    }
-    rc = take_chain(run, reply->answer->body, &a, &chain, &result, &err);
     if (rc == RC_OK)
         client_run_finish(run, &result);
     else
         client_run_fail(run, rc, &err, NULL);
+}
+
+static void on_certificate(void *arg, const struct client_reply *reply)
+{
+    struct client_run *run = arg;
+    struct str pem;
+
+    if (reply->rc != RC_OK) {
+        client_run_fail(run, reply->rc, reply->err, reply);
+        return;
+    }
+    pem = reply->answer->body;
+    if (run->chain_choice.n && client_alternate_fits(run, pem) != RC_OK)
+        client_alternates_begin(run, reply->answer);
+    else
+        client_certificate_take(run, pem, true);
 }
 
 void client_certificate_begin(struct client_run *run)

@@ -2,6 +2,7 @@
 #include "client/client_int.h"
 
 #include "http/url.h"
+#include "jose/eab.h"
 
 MSG(msg_roots, "client.no-roots",
     "without a trusted root no certificate can be checked; name 1 to {0} roots");
@@ -10,8 +11,8 @@ static enum rc keep_roots(struct client *c, const struct client_conf *conf, stru
 {
     struct str *roots;
 
-    if (conf->n_roots == 0 || conf->n_roots > CLIENT_ROOTS_MAX)
-        return ERR(err, RC_INVAL, msg_roots, STR("16"));
+    if ((conf->n_roots == 0 && !conf->any_root) || conf->n_roots > CLIENT_ROOTS_MAX)
+        return ERR(err, RC_INVAL, msg_roots, STR("1000"));
     roots = ARENA_ARRAY(&c->arena, struct str, conf->n_roots);
     if (!roots)
         return RC_NOMEM;
@@ -20,6 +21,23 @@ static enum rc keep_roots(struct client *c, const struct client_conf *conf, stru
     c->roots = roots;
     c->n_roots = conf->n_roots;
     return RC_OK;
+}
+
+static enum rc keep_account(struct client *c, const struct client_conf *conf)
+{
+    struct str *contacts;
+
+    if (conf->n_contacts > CLIENT_CONTACTS_MAX || conf->eab_kid.n > JOSE_EAB_KID_MAX)
+        return RC_TOOBIG;
+    contacts = ARENA_ARRAY(&c->arena, struct str, conf->n_contacts);
+    if (!contacts)
+        return RC_NOMEM;
+    for (size_t i = 0; i < conf->n_contacts; i++)
+        TRY(arena_str(&c->arena, conf->contacts[i], &contacts[i]));
+    c->contacts = contacts;
+    c->n_contacts = conf->n_contacts;
+    c->eab_key = conf->eab_key;
+    return arena_str(&c->arena, conf->eab_kid, &c->eab_kid);
 }
 
 enum rc client_new(const struct client_conf *conf, struct client **out, struct err *err)
@@ -35,6 +53,7 @@ enum rc client_new(const struct client_conf *conf, struct client **out, struct e
     c->n_solvers = conf->n_solvers;
     c->only_existing = conf->only_existing;
     c->agree_terms = conf->agree_terms;
+    c->any_root = conf->any_root;
     arena_init(&c->arena, CLIENT_ARENA_MAX);
     list_init(&c->runs);
     list_init(&c->waiting);
@@ -42,6 +61,7 @@ enum rc client_new(const struct client_conf *conf, struct client **out, struct e
     TRY(http_url_parse(conf->directory, &url, err));
     TRY(arena_str(&c->arena, conf->directory, &c->directory_url));
     TRY(keep_roots(c, conf, err));
+    TRY(keep_account(c, conf));
     c->key = crypto_key_ref(conf->key);
     TRY(jose_jwk_from_key(c->key, &c->jwk));
     *out = MOVE(c);
@@ -64,6 +84,11 @@ void client_free(struct client *c)
 const char *client_thumbprint(const struct client *c)
 {
     return jose_jwk_thumbprint(c->jwk);
+}
+
+struct str client_account(const struct client *c)
+{
+    return str_of(c->kid);
 }
 
 bool client_looks(const struct client *c)

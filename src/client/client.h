@@ -19,7 +19,9 @@ struct ev;
 
 enum {
     CLIENT_CHAIN_MAX = 256 * 1024, /* bytes of a certificate chain in PEM */
-    CLIENT_ROOTS_MAX = 16,
+    CLIENT_ROOTS_MAX = 1000,
+    CLIENT_CONTACTS_MAX = 8,
+    CLIENT_ALTERNATES_MAX = 8,    /* chains that are looked at beside the first */
     CLIENT_NONCES_MAX = 16,       /* kept for later requests */
     CLIENT_BAD_NONCES_MAX = 4,    /* answers badNonce in a row that are tried again, at once */
     CLIENT_TRIES_MAX = 6,         /* of a request that meets no answer, or a server that is ill */
@@ -44,6 +46,7 @@ struct client_proof {
     struct str identifier_type, identifier;
     bool wildcard;
     struct str token, key_authorization;
+    bool proven; /* in cleanup: the server has found it */
 };
 
 typedef void (*client_presented_fn)(void *arg, enum rc rc, const struct err *err);
@@ -67,20 +70,29 @@ struct client_conf {
     struct crypto_key *key;             /* of the account: P-256 (ES256), P-384 or RSA; shared */
     const struct str *roots;            /* DER, copied; every chain ends in one of them */
     size_t n_roots;
+    /* A chain that ends elsewhere is taken, too, and `trusted` of the result says so: for
+     * certificates that others are to trust. */
+    bool any_root;
+    const struct str *contacts; /* of a new account: "mailto:..."; copied */
+    size_t n_contacts;
+    struct str eab_kid, eab_key; /* RFC 8555 section 7.3.4, for a new account; empty: none. The key
+                                    is borrowed */
     const struct client_solver *solvers; /* the preferred first; borrowed */
     size_t n_solvers;
     bool only_existing; /* an account with this key must be there already */
     bool agree_terms;   /* to the terms of service, should there be any */
 };
 
-/* Asks nothing of the server yet. RC_NOMEM, RC_PARSE (the URL), RC_TOOBIG, RC_INVAL without roots.
- */
+/* Asks nothing of the server yet. RC_NOMEM, RC_PARSE (the URL), RC_TOOBIG, RC_INVAL without roots
+ * (unless `any_root`). */
 enum rc client_new(const struct client_conf *conf, struct client **out, struct err *err);
 /* Not from inside a callback of its own. What is under way ends without a callback. */
 void client_free(struct client *c);
 DEFINE_FREEP(client_free, struct client)
 /* RFC 7638, of the account's key; borrowed, JOSE_THUMBPRINT characters. */
 const char *client_thumbprint(const struct client *c);
+/* The account's URL; borrowed, empty until a run has found it. */
+struct str client_account(const struct client *c);
 /* The server says when to renew (RFC 9773), as far as is known: client_look makes sense. */
 bool client_looks(const struct client *c);
 /* Runs under way. */
@@ -95,15 +107,22 @@ struct client_result {
                    no ACME; RC_CONFLICT: the order came to nothing; RC_CRYPTO: the certificate is
                    not what was asked for; RC_UNSUPPORTED, RC_NOMEM */
     const struct err *err; /* unless RC_OK */
+    int status;            /* HTTP, of what the server refused; 0: it was something else */
     struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
     when_t retry_at;       /* the server asks not to come back before; 0: it does not */
     /* of client_obtain */
     struct str chain; /* PEM, leaf first, without the root, as it was checked */
     const struct x509_cert *certs;
     size_t n_certs;
+    bool trusted;     /* it ends in one of the roots; false: `any_root` let it pass */
+    bool chain_found; /* the chain that was wanted is this one, or none was */
     /* of client_look */
     struct client_window window; /* retry_at: when to look again */
 };
+
+/* Code of the message when the server looked for a proof and did not find it; the name is its first
+ * argument. */
+#define CLIENT_NOT_PROVEN "client.authorization-failed"
 
 typedef void (*client_result_fn)(void *arg, const struct client_result *result);
 
@@ -115,6 +134,10 @@ struct client_want {
     struct str profile;     /* empty: the server's choice; else it must offer that */
     struct str replaces; /* client_certid of the one before, or empty; sent where ARI is offered */
     int64_t timeout;     /* microseconds; 0: CLIENT_RUN_SECONDS */
+    /* Which of several chains (RFC 8555 section 7.4.2): common name of the issuer at its end or of
+     * a CA in it, or SHA-256 of a certificate in it, in hexadecimal with or without colons; empty:
+     * the server's first. Where none is so, the first is taken. */
+    struct str chain_choice;
 };
 
 /* Obtains a certificate: account, order, authorizations (those that are valid already need
@@ -147,6 +170,7 @@ struct client_check {
     const struct str *roots; /* DER */
     size_t n_roots;
     when_t now;
+    bool *trusted; /* not NULL: set to whether it ends in a root, which is then no failure */
 };
 
 /* The chain is for this key, names exactly these, holds together in its order, ends in one of the

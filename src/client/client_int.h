@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the ACME client: client.c (the account's object), setup.c (directory and account,
  * once for all runs), nonce.c, request.c (one request until it has its answer), run.c (the life of
- * a run), order.c, authorization.c, certificate.c, look.c (its steps). */
+ * a run), order.c, authorization.c, certificate.c,
+ * alternate.c, look.c (its steps). */
 #pragma once
 
 #include "base/list.h"
@@ -77,7 +78,10 @@ struct client {
     struct str directory_url;
     const struct str *roots;
     size_t n_roots;
-    bool only_existing, agree_terms;
+    bool only_existing, agree_terms, any_root;
+    const struct str *contacts;
+    size_t n_contacts;
+    struct str eab_kid, eab_key;
 
     struct client_nonces nonces;
     struct list runs;    /* all of them */
@@ -109,7 +113,7 @@ struct client_run {
     const struct addr *ips;
     size_t n_dns, n_ips;
     struct crypto_key *key; /* NULL: client_look */
-    struct str profile, replaces, certid;
+    struct str profile, replaces, certid, chain_choice;
 
     struct client_request request;
     struct buf payload;
@@ -123,6 +127,11 @@ struct client_run {
     struct arena order_arena;
     struct client_order order;
     struct str order_url; /* in `arena` */
+
+    struct arena alternates_arena;
+    const struct str *alternates; /* URLs of other chains */
+    size_t n_alternates, next_alternate;
+    struct buf first; /* the first chain as it came, should none of these be the one */
 
     size_t at; /* authorization under way */
     struct arena authorization_arena, proof_arena;
@@ -154,4 +163,11 @@ void client_authorizations_begin(struct client_run *run);
 /* Takes away what was presented. */
 void client_proof_drop(struct client_run *run);
 void client_certificate_begin(struct client_run *run);
+/* What came for the certificate, checked; ends the run. */
+void client_certificate_take(struct client_run *run, struct str pem, bool chosen);
+/* Whether the chain is the one that is wanted; RC_NOTFOUND: it is not. */
+enum rc client_alternate_fits(const struct client_run *run, struct str pem);
+/* Asks for the other chains, one after the other, until one is; `first` and its links are what came
+ * for the certificate. Ends the run. */
+void client_alternates_begin(struct client_run *run, const struct client_answer *first);
 void client_look_begin(struct client_run *run);

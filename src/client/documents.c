@@ -486,3 +486,53 @@ when_t client_retry_after(struct str header, when_t now)
         return 0;
     return at <= now ? 0 : at < most ? at : most;
 }
+
+/* ---- Link */
+
+/* The parameters behind a target: one is rel, and of the words in it one is "alternate". */
+static bool is_alternate(struct str parameters)
+{
+    struct str p, name, value, word;
+
+    while (str_next(&parameters, ';', &p)) {
+        if (!str_cut(str_trim(p), '=', &name, &value) || !str_ieq(str_trim(name), STR("rel")))
+            continue;
+        value = str_trim(value);
+        if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
+            value = str_bytes(value.p + 1, value.n - 2);
+        while (str_next(&value, ' ', &word))
+            if (str_ieq(word, STR("alternate")))
+                return true;
+        return false; /* RFC 8288 section 3.3: the first rel counts */
+    }
+    return false;
+}
+
+/* Where the next link begins: behind a comma that is in no quotes. */
+static size_t end_of_link(struct str s)
+{
+    bool quoted = false;
+    size_t i = 0;
+
+    for (; i < s.n && (quoted || s.p[i] != ','); i++)
+        quoted ^= s.p[i] == '"';
+    return i;
+}
+
+enum rc client_alternates_read(struct arena *a, struct str header, struct str *urls, size_t max,
+                               size_t *n)
+{
+    struct str target, rest;
+    struct http_url url;
+
+    while (*n < max && str_cut(header, '<', &target, &rest) && str_cut(rest, '>', &target, &rest)) {
+        struct str parameters = str_head(rest, end_of_link(rest));
+
+        header = str_skip(rest, parameters.n + 1);
+        if (!is_alternate(parameters) || target.n > CLIENT_URL_MAX ||
+            http_url_parse(target, &url, NULL) != RC_OK)
+            continue;
+        TRY(arena_str(a, target, &urls[(*n)++]));
+    }
+    return RC_OK;
+}

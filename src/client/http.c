@@ -24,9 +24,11 @@ enum { READ_BYTES = 16 * 1024, RECEIVES_MAX = 16 /* in a row, before others have
 struct conn {
     struct list link; /* in `busy` or `idle` */
     struct client_http *http;
+    struct client_reach *reach; /* not NULL: there is no stream yet */
     struct net_stream *stream;
     struct client_exchange *x; /* NULL: idle */
     bool used;                 /* has carried a request before this one */
+    char origin[CLIENT_HTTP_ORIGIN_MAX];
 };
 
 struct client_exchange {
@@ -39,6 +41,9 @@ struct client_exchange {
     int64_t timeout;
     struct ev_timer timer;
     bool head, again;
+    char *url_text;
+    struct http_url url; /* borrowed from it */
+    char origin[CLIENT_HTTP_ORIGIN_MAX];
     client_answer_fn fn;
     void *arg;
 };
@@ -46,7 +51,8 @@ struct client_exchange {
 struct client_http {
     struct client_transport t; /* first */
     struct ev *ev;
-    char path[CLIENT_HTTP_PATH_MAX];
+    char path[CLIENT_HTTP_PATH_MAX]; /* "": by `reach` */
+    struct client_reach_conf reach;
     struct list waiting, busy, idle;
     size_t n_conns, n_waiting;
     struct ev_defer pump;
@@ -57,12 +63,19 @@ static struct client_http *http_of(struct client_transport *t)
     return (struct client_http *)(void *)t;
 }
 
+/* Who is spoken to, for messages. */
+static struct str peer(const struct client_exchange *x)
+{
+    return str_of(x->http->path[0] ? x->http->path : x->origin);
+}
+
 /* ---- connections */
 
 static void conn_free(struct conn *c)
 {
     list_remove(&c->link);
     c->http->n_conns--;
+    client_reach_cancel(c->reach);
     net_stream_free(c->stream);
     mem_free(c);
 }
@@ -75,6 +88,7 @@ static void exchange_free(struct client_exchange *x)
     ev_timer_stop(&x->timer);
     http_client_free(x->parser);
     buf_done(&x->out);
+    mem_free(x->url_text);
     mem_free(x);
 }
 DEFINE_FREEP(exchange_free, struct client_exchange)
@@ -115,6 +129,8 @@ static void finish(struct client_exchange *done, struct client_answer *answer)
         answer->location = http_client_header(p, STR("location"));
         answer->retry_after = http_client_header(p, STR("retry-after"));
         answer->content_type = http_client_header(p, STR("content-type"));
+        for (size_t i = 0; i < CLIENT_LINKS_MAX; i++)
+            answer->links[i] = http_client_header_at(p, STR("link"), i);
         answer->body = http_client_body(p);
     }
     x->fn(x->arg, answer);
@@ -136,7 +152,7 @@ static void broken(struct client_exchange *x)
     struct err err = ERR_INIT;
 
     if (!x->conn->used || x->received || x->again) {
-        fail(x, ERR(&err, RC_NET, msg_broken, str_of(h->path)), &err);
+        fail(x, ERR(&err, RC_NET, msg_broken, peer(x)), &err);
         return;
     }
     part(x, false);
@@ -157,7 +173,7 @@ static void too_big(struct client_exchange *x)
     char digits[24];
 
     snprintf(digits, sizeof(digits), "%zu", x->max_body);
-    fail(x, ERR(&err, RC_TOOBIG, msg_big, str_of(x->http->path), str_of(digits)), &err);
+    fail(x, ERR(&err, RC_TOOBIG, msg_big, peer(x), str_of(digits)), &err);
 }
 
 /* RC_AGAIN: more is to come; everything else has ended the exchange. */
@@ -169,7 +185,7 @@ static enum rc take(struct client_exchange *x, struct str bytes)
 
     x->received += bytes.n;
     if (rc == RC_AGAIN && x->received > x->max_body + CLIENT_HTTP_ANSWER_SLACK)
-        rc = ERR(&err, RC_PARSE, msg_endless, str_of(x->http->path));
+        rc = ERR(&err, RC_PARSE, msg_endless, peer(x));
     if (rc == RC_OK)
         finish(x, &answer);
     else if (rc == RC_TOOBIG)
@@ -258,62 +274,103 @@ static void on_late(void *arg)
     char digits[24];
 
     snprintf(digits, sizeof(digits), "%lld", (long long)(x->timeout / INT64_C(1'000'000)));
-    fail(x, ERR(&err, RC_TIMEOUT, msg_slow, str_of(x->http->path), str_of(digits)), &err);
+    fail(x, ERR(&err, RC_TIMEOUT, msg_slow, peer(x), str_of(digits)), &err);
 }
 
 /* ---- giving connections to those that wait */
 
-static enum rc connect_one(struct client_http *h, struct conn **out, struct err *err)
+static enum rc conn_new(struct client_http *h, const char *origin, struct conn **out)
 {
-    struct conn *c;
-    int fd = -1;
-    enum rc rc;
+    struct conn *c = MEM_NEW(struct conn);
 
-    TRY(net_connect_unix(h->path, &fd, err));
-    c = MEM_NEW(struct conn);
-    if (!c) {
-        fd_close(&fd);
+    if (!c)
         return RC_NOMEM;
-    }
-    rc = net_stream_fd(h->ev, fd, &c->stream);
-    if (rc != RC_OK) {
-        mem_free(c);
-        return rc;
-    }
     c->http = h;
-    c->stream->ready = on_ready;
-    c->stream->arg = c;
     h->n_conns++;
     list_push(&h->busy, &c->link);
+    memcpy(c->origin, origin, sizeof(c->origin));
     *out = c;
     return RC_OK;
 }
 
-static struct conn *idle_one(struct client_http *h)
+static void set_stream(struct conn *c, struct net_stream *stream)
 {
-    struct list *link = list_pop(&h->idle);
-    struct conn *c = link ? LIST_ENTRY(link, struct conn, link) : NULL;
-
-    if (c)
-        list_push(&h->busy, &c->link);
-    return c;
+    c->stream = stream;
+    c->stream->ready = on_ready;
+    c->stream->arg = c;
 }
 
-static void give(struct client_http *h, struct client_exchange *x)
+static enum rc connect_unix(struct conn *c, struct err *err)
+{
+    struct net_stream *stream;
+    int fd = -1;
+
+    TRY(net_connect_unix(c->http->path, &fd, err));
+    TRY(net_stream_fd(c->http->ev, fd, &stream));
+    set_stream(c, stream);
+    return RC_OK;
+}
+
+static void on_reached(void *arg, enum rc rc, struct net_stream *stream, const struct err *why)
+{
+    struct conn *c = arg;
+    struct err err = *why;
+
+    c->reach = NULL;
+    if (rc != RC_OK) {
+        fail(c->x, rc, &err);
+        return;
+    }
+    set_stream(c, stream);
+    transmit(c);
+}
+
+/* One that is there, of the same origin; else a new one, for which an idle one of another origin
+ * makes room. */
+static enum rc connect_one(struct client_exchange *x, struct conn **out, struct err *err)
+{
+    struct client_http *h = x->http;
+    struct conn *c;
+    enum rc rc;
+
+    LIST_FOREACH (it, &h->idle) {
+        c = LIST_ENTRY(it, struct conn, link);
+        if (strcmp(c->origin, x->origin) != 0)
+            continue;
+        list_remove(&c->link);
+        list_push(&h->busy, &c->link);
+        *out = c;
+        return RC_OK;
+    }
+    if (h->n_conns == CLIENT_HTTP_CONNECTIONS_MAX)
+        conn_free(LIST_ENTRY(h->idle.next, struct conn, link));
+    TRY(conn_new(h, x->origin, &c));
+    rc = h->path[0] ? connect_unix(c, err)
+                    : client_reach_start(&h->reach, &x->url, on_reached, c, &c->reach);
+    if (rc != RC_OK) {
+        conn_free(c);
+        return rc;
+    }
+    *out = c;
+    return RC_OK;
+}
+
+static void give(struct client_exchange *x)
 {
     struct err err = ERR_INIT;
-    struct conn *c = idle_one(h);
-    enum rc rc = c ? RC_OK : connect_one(h, &c, &err);
+    struct conn *c = NULL;
+    enum rc rc = connect_one(x, &c, &err);
 
     if (rc != RC_OK) {
         fail(x, rc, &err);
         return;
     }
     list_remove(&x->link);
-    h->n_waiting--;
+    x->http->n_waiting--;
     x->conn = c;
     c->x = x;
-    transmit(c);
+    if (c->stream)
+        transmit(c);
 }
 
 static void on_pump(void *arg)
@@ -325,19 +382,36 @@ static void on_pump(void *arg)
 
         if (h->n_conns == CLIENT_HTTP_CONNECTIONS_MAX && list_empty(&h->idle))
             return;
-        give(h, x);
+        give(x);
     }
 }
 
 /* ---- the interface */
 
+/* Over a Unix socket there is one, whatever the URL says. */
+static enum rc set_origin(struct client_exchange *x)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(CLIENT_HTTP_ORIGIN_MAX - 1);
+    struct http_authority at = x->url.at;
+
+    if (x->http->path[0])
+        return RC_OK;
+    at.port = x->url.port;
+    buf_putz(&b, x->url.tls ? "https://" : "http://");
+    http_authority_put(&at, &b);
+    TRY(buf_rc(&b));
+    return str_copyz(buf_str(&b), x->origin, sizeof(x->origin));
+}
+
 static enum rc write_request(struct client_exchange *x, const struct client_ask *ask)
 {
-    struct http_url url;
-
-    TRY(http_url_parse(ask->url, &url, NULL));
+    x->url_text = mem_dup(ask->url.p, ask->url.n);
+    if (!x->url_text)
+        return RC_NOMEM;
+    TRY(http_url_parse(str_bytes(x->url_text, ask->url.n), &x->url, NULL));
+    TRY(set_origin(x));
     http_client_put(&(struct http_client_request){.method = ask->method,
-                                                  .url = &url,
+                                                  .url = &x->url,
                                                   .user_agent = USER_AGENT,
                                                   .accept = ask->accept,
                                                   .content_type = ask->content_type,
@@ -405,21 +479,41 @@ static void http_free(struct client_transport *t)
     mem_free(h);
 }
 
-enum rc client_http_unix(struct ev *ev, const char *path, struct client_transport **out)
+static struct client_http *http_new(struct ev *ev)
 {
     static const struct client_transport_ops ops = {http_send, http_cancel, http_free};
-    CLEANUP(mem_freep) struct client_http *h = MEM_NEW(struct client_http);
+    struct client_http *h = MEM_NEW(struct client_http);
 
     if (!h)
-        return RC_NOMEM;
-    if (str_copyz(str_of(path), h->path, sizeof(h->path)) != RC_OK)
-        return RC_TOOBIG;
+        return NULL;
     h->t.ops = &ops;
     h->ev = ev;
     list_init(&h->waiting);
     list_init(&h->busy);
     list_init(&h->idle);
     ev_defer_init(&h->pump, on_pump, h);
+    return h;
+}
+
+enum rc client_http_unix(struct ev *ev, const char *path, struct client_transport **out)
+{
+    CLEANUP(mem_freep) struct client_http *h = http_new(ev);
+
+    if (!h)
+        return RC_NOMEM;
+    if (path[0] == '\0' || str_copyz(str_of(path), h->path, sizeof(h->path)) != RC_OK)
+        return RC_TOOBIG;
     *out = &MOVE(h)->t;
+    return RC_OK;
+}
+
+enum rc client_http_net(const struct client_reach_conf *conf, struct client_transport **out)
+{
+    struct client_http *h = http_new(conf->ev);
+
+    if (!h)
+        return RC_NOMEM;
+    h->reach = *conf;
+    *out = &h->t;
     return RC_OK;
 }

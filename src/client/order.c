@@ -125,9 +125,9 @@ static void on_order(void *arg, const struct client_reply *reply)
     struct str url;
     enum rc rc;
 
-    /* RFC 9773 section 5: somebody has replaced it already; the certificate is wanted all the same.
-     */
-    if (reply->rc != RC_OK && str_eq(reply->problem, STR("alreadyReplaced")) && run->replaces.n) {
+    /* RFC 9773 section 5: somebody has replaced it already, or it is not ours to replace, of
+     * another account or server; the certificate is wanted all the same. */
+    if (reply->rc == RC_DENIED && run->replaces.n) {
         run->replaces.n = 0;
         client_order_begin(run);
         return;

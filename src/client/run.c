@@ -24,6 +24,8 @@ static void run_free(struct client_run *run)
     client_proof_drop(run);
     buf_done(&run->payload);
     crypto_key_unref(run->key);
+    buf_done(&run->first);
+    arena_done(&run->alternates_arena);
     arena_done(&run->order_arena);
     arena_done(&run->authorization_arena);
     arena_done(&run->proof_arena);
@@ -71,6 +73,7 @@ void client_run_fail(struct client_run *run, enum rc rc, struct err *err,
     err->rc = rc;
     if (reply) {
         result.problem = reply->problem;
+        result.status = reply->answer ? reply->answer->status : 0;
         result.retry_at = reply->retry_at;
     }
     client_run_finish(run, &result);
@@ -156,6 +159,7 @@ static enum rc keep_names(struct client_run *run, const struct client_want *want
     run->ips = ips;
     run->n_ips = want->n_ips;
     TRY(arena_str(&run->arena, want->profile, &run->profile));
+    TRY(arena_str(&run->arena, want->chain_choice, &run->chain_choice));
     return arena_str(&run->arena, want->replaces, &run->replaces);
 }
 
@@ -169,6 +173,8 @@ static enum rc run_new(struct client *c, client_result_fn fn, void *arg, struct 
     run->fn = fn;
     run->arg = arg;
     arena_init(&run->arena, CLIENT_ARENA_MAX);
+    buf_init(&run->first, CLIENT_CHAIN_MAX);
+    arena_init(&run->alternates_arena, CLIENT_ARENA_MAX);
     arena_init(&run->order_arena, CLIENT_ARENA_MAX);
     arena_init(&run->authorization_arena, CLIENT_ARENA_MAX);
     arena_init(&run->proof_arena, CLIENT_ARENA_MAX);

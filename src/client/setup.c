@@ -3,14 +3,17 @@
  * or a failure, because either may have changed on the server. */
 #include "client/client_int.h"
 #include "ev/clock.h"
+#include "jose/eab.h"
 #include "json/out.h"
 
 MSG(msg_terms, "client.terms",
-    "the server wants its terms of service ({0}) to be agreed to, and nobody has");
+    "the server wants its terms of service ({0}) to be agreed to, and nobody has (--agree-tos)");
 MSG(msg_eab, "client.eab",
-    "the server takes accounts with an external binding only (RFC 8555 section 7.3.4), which this "
-    "client has not");
+    "the server takes new accounts with an external binding only (RFC 8555 section 7.3.4), and "
+    "none was given; ask whoever runs it for a key id and its key");
 MSG(msg_no_url, "client.account-url", "the server gave the account no usable URL");
+
+static bool only_existing(const struct client *c);
 
 static bool settled(struct client *c)
 {
@@ -78,6 +81,11 @@ static void on_account(void *arg, const struct client_reply *reply)
     struct err err = ERR_INIT;
     struct str url;
 
+    if (str_eq(reply->problem, STR("accountDoesNotExist")) && !c->only_existing &&
+        only_existing(c)) {
+        end(c, NULL, ERR(&err, RC_UNSUPPORTED, msg_eab), &err);
+        return;
+    }
     if (reply->rc != RC_OK) {
         end(c, reply, reply->rc, reply->err);
         return;
@@ -92,23 +100,57 @@ static void on_account(void *arg, const struct client_reply *reply)
     end(c, NULL, RC_OK, &err);
 }
 
+static enum rc put_binding(struct client *c, struct json_out *o)
+{
+    CLEANUP(buf_done) struct buf binding = BUF_INIT(CLIENT_DOCUMENT_MAX);
+    const struct jose_eab_in in = {.kid = c->eab_kid,
+                                   .url = c->directory.new_account,
+                                   .jwk = jose_jwk_json(c->jwk),
+                                   .key = c->eab_key};
+
+    TRY(jose_eab_sign(&in, &binding));
+    json_key(o, "externalAccountBinding");
+    json_put_raw(o, buf_str(&binding));
+    return RC_OK;
+}
+
+static enum rc put_new_account(struct client *c, struct json_out *o)
+{
+    if (c->agree_terms)
+        json_kv_bool(o, "termsOfServiceAgreed", true);
+    if (c->n_contacts) {
+        json_key(o, "contact");
+        json_arr(o);
+        for (size_t i = 0; i < c->n_contacts; i++)
+            json_put_str(o, c->contacts[i]);
+        json_end(o);
+    }
+    return c->eab_kid.n ? put_binding(c, o) : RC_OK;
+}
+
+/* Without a binding where one is needed there may still be an account from before. */
+static bool only_existing(const struct client *c)
+{
+    return c->only_existing || (c->directory.eab_required && c->eab_kid.n == 0);
+}
+
 static enum rc ask_account(struct client *c, struct err *err)
 {
     struct client_request *r = &c->setup;
     struct json_out o;
+    enum rc rc = RC_OK;
 
     if (c->directory.terms.n && !c->agree_terms && !c->only_existing)
         return ERR(err, RC_DENIED, msg_terms, c->directory.terms);
-    if (c->directory.eab_required && !c->only_existing)
-        return ERR(err, RC_UNSUPPORTED, msg_eab);
     buf_reset(&c->payload);
     json_out_init(&o, &c->payload, JSON_COMPACT);
     json_obj(&o);
-    if (c->only_existing)
+    if (only_existing(c))
         json_kv_bool(&o, "onlyReturnExisting", true);
-    else if (c->agree_terms)
-        json_kv_bool(&o, "termsOfServiceAgreed", true);
+    else
+        rc = put_new_account(c, &o);
     json_end(&o);
+    TRY(rc);
     TRY(json_out_done(&o));
     r->what = "newAccount";
     r->url = c->directory.new_account;

@@ -10,6 +10,8 @@
 struct client_exchange;
 struct client_transport;
 
+enum { CLIENT_LINKS_MAX = 8 /* Link headers looked at */ };
+
 /* Borrowed until client_transport_send returns. */
 struct client_ask {
     const char *method;            /* "GET", "HEAD", "POST" */
@@ -29,6 +31,7 @@ struct client_answer {
     int status;
     /* Headers, empty when absent. */
     struct str nonce, location, retry_after, content_type;
+    struct str links[CLIENT_LINKS_MAX]; /* each Link header as it came, in their order */
     struct str body;
 };
 

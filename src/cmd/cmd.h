@@ -154,6 +154,8 @@ int cmd_approval_deny(const struct cmd_args *args);
 int cmd_issuance_freeze(const struct cmd_args *args);
 int cmd_issuance_thaw(const struct cmd_args *args);
 int cmd_issuance_status(const struct cmd_args *args);
+int cmd_obtain(const struct cmd_args *args);
+int cmd_renew(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);

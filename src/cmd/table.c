@@ -140,6 +140,53 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_ACCOUNT] = {"--account", "ID", "the ACME account with this id"},
     [CMD_OPT_RENEWALS] = {"--renewals", NULL,
                           "renewals of existing names, too, which go on otherwise"},
+    [CMD_OPT_ACME_SERVER] = {"--server", "URL", "the ACME server: the URL of its directory"},
+    [CMD_OPT_CA_FILE] =
+        {"--ca-file", "FILE",
+         "roots in PEM that this server may be under, beside those of this machine"},
+    [CMD_OPT_ACME_NAME] = {"--name", "NAME",
+                           "a DNS name or an address for the certificate; several, one after the "
+                           "other",
+                           true},
+    [CMD_OPT_ACME_KEY] = {"--key", "KIND",
+                          "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, "
+                          "mldsa65 ...; otherwise ecdsa"},
+    [CMD_OPT_ACME_PROFILE] = {"--profile", "NAME",
+                              "one that the server offers; otherwise its choice"},
+    [CMD_OPT_ACME_OUT] = {"--out", "DIR",
+                          "where cert.pem, chain.pem, fullchain.pem and privkey.pem go"},
+    [CMD_OPT_AGREE_TOS] = {"--agree-tos", NULL, "agree to the terms of service of the server"},
+    [CMD_OPT_HTTP_LISTEN] = {"--http-listen", "ADDR:PORT",
+                             "prove by http-01 with a listener here, as in 0.0.0.0:80"},
+    [CMD_OPT_WEBROOT] = {"--webroot", "DIR",
+                         "prove by http-01 with files below what a web server serves / from"},
+    [CMD_OPT_ALPN_LISTEN] = {"--alpn-listen", "ADDR:PORT",
+                             "prove by tls-alpn-01 with a listener here, as in 0.0.0.0:443"},
+    [CMD_OPT_DNS] = {"--dns", "WAY", "prove by dns-01; WAY is rfc2136: dynamic updates"},
+    [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
+                            "which name server, with which key: see autarky(1), FILES"},
+    [CMD_OPT_HOOK] = {"--hook", "STYLE:PATH",
+                      "prove by a hook that was written for dehydrated, certbot (AUTH,CLEANUP), "
+                      "lego, lego-raw or uacme"},
+    [CMD_OPT_HOOK_ENV] = {"--hook-env", "FILE",
+                          "lines NAME=value for its environment, which is otherwise empty but for "
+                          "PATH, HOME and LANG"},
+    [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE",
+                           "that the hook answers: dns-01, or http-01; "
+                           "otherwise dns-01"},
+    [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
+                         "bind the new account to this key id, which the server's people gave out"},
+    [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
+                              "its first line is the key that came with it, in base64url"},
+    [CMD_OPT_CONTACT] = {"--contact", "MAIL", "mail address for the account; otherwise none"},
+    [CMD_OPT_CHAIN] = {"--chain", "WHICH",
+                       "of several chains the one with this issuer (its name), or this certificate "
+                       "(SHA-256)"},
+    [CMD_OPT_ACCOUNT_KEY] = {"--account-key", "FILE",
+                             "the account's key, made if it is not there; otherwise one in DIR"},
+    [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
+    [CMD_OPT_JITTER] = {"--jitter", "TIME",
+                        "wait a random time up to this first, as in 10m; for timers"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
 };
@@ -359,6 +406,24 @@ static const struct cmd_row rows[] = {
      "or\n"
      "address, by one of the roots of --root, otherwise of the data directory.",
      "HOST:PORT", OPT(TLCP) | OPT(ROOT), cmd_forward},
+    {"obtain", NULL, "obtain a certificate from any ACME server (RFC 8555)",
+     "Needs neither a running Autarky nor root. Control is proven in one of the ways that are\n"
+     "listed. The files in DIR are links to a set that is exchanged as a whole; privkey.pem is\n"
+     "readable by its owner alone. What was asked for is remembered there, and `autarky renew "
+     "DIR`\n"
+     "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.",
+     NULL,
+     OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
+         OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
+         OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
+         OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
+         OPT(DRY_RUN),
+     cmd_obtain},
+    {"renew", NULL, "renew what `autarky obtain` has obtained, where it is due",
+     "DIR is what was given as --out, or a directory of such directories. When is the server's\n"
+     "to say (RFC 9773), else two thirds of the lifetime. Meant to be run by a timer, often: what\n"
+     "is not due costs no connection, and after a failure pauses grow from a minute to six hours.",
+     "DIR", OPT(RENEW_FORCE) | OPT(JITTER) | OPT(DRY_RUN), cmd_renew},
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"

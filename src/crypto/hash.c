@@ -76,15 +76,27 @@ void crypto_hasher_free(struct crypto_hasher *h)
     mem_free(h);
 }
 
-enum rc crypto_hmac_sha256(struct str key, struct str data,
-                           unsigned char out[static CRYPTO_SHA256_BYTES])
+static enum rc hmac(const char *digest, struct str key, struct str data, unsigned char *out,
+                    size_t size)
 {
     size_t n = 0;
 
     if (key.n == 0)
         return RC_INVAL;
-    if (!EVP_Q_mac(crypto_ossl_ctx(), "HMAC", NULL, "SHA256", NULL, key.p, key.n,
-                   (const unsigned char *)data.p, data.n, out, CRYPTO_SHA256_BYTES, &n))
+    if (!EVP_Q_mac(crypto_ossl_ctx(), "HMAC", NULL, digest, NULL, key.p, key.n,
+                   (const unsigned char *)data.p, data.n, out, size, &n))
         return failed();
     return RC_OK;
+}
+
+enum rc crypto_hmac_sha256(struct str key, struct str data,
+                           unsigned char out[static CRYPTO_SHA256_BYTES])
+{
+    return hmac("SHA256", key, data, out, CRYPTO_SHA256_BYTES);
+}
+
+enum rc crypto_hmac(enum crypto_hash_alg alg, struct str key, struct str data,
+                    unsigned char out[static CRYPTO_HASH_MAX])
+{
+    return hmac(EVP_MD_get0_name(crypto_md(alg)), key, data, out, CRYPTO_HASH_MAX);
 }

@@ -76,9 +76,12 @@ static void ignore_async(uv_async_t *handle)
     (void)handle;
 }
 
-static void ignore_timer(uv_timer_t *handle)
+/* Up to libuv 1.44 uv_run looks at timers before it sleeps: one that is due by then would be gone,
+ * and with nothing else to wait for the sleep would have no end. A loop that is to stop does not
+ * sleep, and uv_run forgets that at its end. */
+static void end_sleep(uv_timer_t *handle)
 {
-    (void)handle;
+    uv_stop(handle->loop);
 }
 
 static void close_loop(struct ev *ev)
@@ -198,7 +201,7 @@ static void set_sleeper(struct ev *ev)
     ev->sleep_until = now + left;
     uv_update_time(&ev->loop);
     /* Fails only without a callback. */
-    (void)uv_timer_start(&ev->sleeper, ignore_timer, (uint64_t)(left + 999) / 1000, 0);
+    (void)uv_timer_start(&ev->sleeper, end_sleep, (uint64_t)(left + 999) / 1000, 0);
 }
 
 void ev_run_once(struct ev *ev, enum ev_wait wait)

@@ -150,15 +150,20 @@ int http_client_status(const struct http_client *c)
     return c->status;
 }
 
-struct str http_client_header(const struct http_client *c, struct str name)
+struct str http_client_header_at(const struct http_client *c, struct str name, size_t skip)
 {
     for (size_t i = 0; c->status && i < http_reader_fields(c->reader); i++) {
         struct http_field f = http_reader_field(c->reader, i);
 
-        if (str_eq(f.name, name))
+        if (str_eq(f.name, name) && skip-- == 0)
             return f.value;
     }
     return (struct str){NULL, 0};
+}
+
+struct str http_client_header(const struct http_client *c, struct str name)
+{
+    return http_client_header_at(c, name, 0);
 }
 
 struct str http_client_body(const struct http_client *c)

@@ -51,6 +51,8 @@ int http_client_status(const struct http_client *c);
 /* The first header of this name (lower case), without spaces around it; p == NULL: none. Borrowed,
  * like the body. */
 struct str http_client_header(const struct http_client *c, struct str name);
+/* The one behind the first `skip` of this name; p == NULL: there is none. */
+struct str http_client_header_at(const struct http_client *c, struct str name, size_t skip);
 struct str http_client_body(const struct http_client *c);
 /* When the response is complete: the connection may carry another request. Not if the peer said
  * that it closes, or sent more than this response. */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "json/json.h"
+#include "json/out.h"
 
 MSG(msg_body, "jose.eab-body",
     "\"externalAccountBinding\" is not a JWS in flattened JSON: an object with exactly the texts "
@@ -99,4 +100,43 @@ enum rc jose_eab_verify(const struct jose_eab *e, struct str key, struct err *er
     if (str_eq_ct(e->signature, str_bytes(mac, sizeof(mac))))
         return RC_OK;
     return malformed(err, ERR(err, RC_DENIED, msg_signature));
+}
+
+static enum rc put_header(const struct jose_eab_in *in, struct buf *out)
+{
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "alg", "HS256");
+    json_kv_str(&o, "kid", in->kid);
+    json_kv_str(&o, "url", in->url);
+    json_end(&o);
+    return json_out_done(&o);
+}
+
+enum rc jose_eab_sign(const struct jose_eab_in *in, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf header = BUF_INIT(JOSE_EAB_HEADER_MAX);
+    CLEANUP(buf_done) struct buf part = BUF_INIT(2 * (JOSE_EAB_HEADER_MAX + JOSE_EAB_PAYLOAD_MAX));
+    unsigned char mac[CRYPTO_SHA256_BYTES];
+    struct str protected, payload;
+    struct json_out o;
+
+    if (in->kid.n == 0 || in->kid.n > JOSE_EAB_KID_MAX)
+        return RC_INVAL;
+    TRY(put_header(in, &header));
+    text_b64url(&part, buf_str(&header));
+    buf_u8(&part, '.');
+    text_b64url(&part, in->jwk);
+    TRY(buf_rc(&part));
+    TRY(crypto_hmac_sha256(in->key, buf_str(&part), mac));
+    str_cut(buf_str(&part), '.', &protected, &payload);
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "protected", protected);
+    json_kv_str(&o, "payload", payload);
+    json_kv_b64url(&o, "signature", str_bytes(mac, sizeof(mac)));
+    json_end(&o);
+    return json_out_done(&o);
 }

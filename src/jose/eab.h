@@ -27,3 +27,14 @@ enum rc jose_eab_parse(struct arena *a, const struct json *object, struct jose_e
                        struct err *err);
 /* RC_DENIED (malformed) when it was not signed with that key. */
 enum rc jose_eab_verify(const struct jose_eab *e, struct str key, struct err *err);
+
+/* What to bind. */
+struct jose_eab_in {
+    struct str kid; /* 1 to JOSE_EAB_KID_MAX bytes */
+    struct str url; /* of newAccount */
+    struct str jwk; /* the account's public key, as jose_jwk_json has it */
+    struct str key; /* that came with the kid */
+};
+
+/* Appends the object, as JSON. RC_INVAL for a kid that is none, RC_CRYPTO, RC_NOMEM. */
+enum rc jose_eab_sign(const struct jose_eab_in *in, struct buf *out);

@@ -147,15 +147,19 @@ static enum rc add_roots(X509_STORE *store, struct str pem)
 static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, const char *name)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
-    bool named;
+    bool good;
 
-    if (!conf->roots.n)
+    if (!c->demands)
         return RC_OK;
-    TRY(add_roots(SSL_CTX_get_cert_store(c->ctx), conf->roots));
-    named = conf->ip ? X509_VERIFY_PARAM_set1_ip(param, conf->ip->b, conf->ip->n) == 1
-                     : name[0] && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+    if (conf->trust)
+        SSL_CTX_set1_cert_store(c->ctx, conf->trust->store);
+    else
+        TRY(add_roots(SSL_CTX_get_cert_store(c->ctx), conf->roots));
+    good = conf->ip ? X509_VERIFY_PARAM_set1_ip(param, conf->ip->b, conf->ip->n) == 1
+                    : name[0] && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+    good = good && (conf->trust || SSL_set_min_proto_version(c->ssl, TLS1_3_VERSION) == 1);
     SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
-    return named && SSL_set_min_proto_version(c->ssl, TLS1_3_VERSION) == 1 ? RC_OK : RC_INVAL;
+    return good ? RC_OK : RC_INVAL;
 }
 
 static bool set_up(struct tls_client *c, char *name, struct str alpn)
@@ -186,7 +190,7 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     }
     c->socket.fd = fd;
     c->on_open = conf->on_open;
-    c->demands = conf->roots.n > 0;
+    c->demands = conf->roots.n > 0 || conf->trust;
     c->arg = conf->arg;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;

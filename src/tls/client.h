@@ -13,6 +13,7 @@ struct ev;
 struct net_stream;
 struct tls_client;
 struct tls_identity;
+struct tls_trust;
 
 enum {
     TLS_CLIENT_NAME_MAX = 253,
@@ -27,6 +28,9 @@ struct tls_client_conf {
      * `ip` where that is set, by TLS 1.3; without, anybody will do. Copied. */
     struct str roots;
     const struct addr *ip;
+    /* Instead of `roots`, for servers of others: a chain to one of these, by TLS 1.2 too. Not
+     * needed once tls_client_new has returned. */
+    const struct tls_trust *trust;
     struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
     /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
      * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),

@@ -93,3 +93,8 @@ enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct s
                        size_t *out_n);
 /* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);
+
+struct tls_trust {
+    X509_STORE *store;
+    size_t n;
+};

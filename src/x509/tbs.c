@@ -277,6 +277,15 @@ static void put_flag(struct x509_der *w, enum x509_oid oid, bool there)
     x509_ext_close(w);
 }
 
+static void put_acme_identifier(struct x509_der *w, struct str digest)
+{
+    if (digest.n == 0)
+        return;
+    x509_ext_open(w, X509_OID_ACME_IDENTIFIER, true);
+    x509_der_put(w, X509_DER_OCTET_STRING, digest);
+    x509_ext_close(w);
+}
+
 static bool has_subject(const struct x509_subject *s)
 {
     return s->country.n || s->state.n || s->locality.n || s->organization.n || s->unit.n ||
@@ -302,6 +311,7 @@ static enum rc put_extensions(struct x509_der *w, const struct x509_tbs_in *in, 
         x509_ext_put_must_staple(w);
     put_flag(w, X509_OID_NO_REV_AVAIL, in->no_rev_avail);
     put_flag(w, X509_OID_OCSP_NOCHECK, in->ocsp_nocheck);
+    put_acme_identifier(w, in->acme_digest);
     return buf_rc(w->out);
 }
 
@@ -326,11 +336,12 @@ static enum rc put_head(struct x509_der *w, const struct x509_tbs_in *in, struct
 
 static bool has_extensions(const struct x509_tbs_in *in)
 {
+    size_t lists = in->n_policies + in->n_crl_urls + in->n_ocsp_urls + in->n_issuer_urls;
+
     return in->basic || in->key_usage || in->eku || in->subject_key_id || in->issuer_key_id.n ||
            x509_san_count(&X509_SAN_OF(in)) ||
-           (in->constraints && !x509_constraints_empty(in->constraints)) || in->n_policies ||
-           in->n_crl_urls || in->n_ocsp_urls || in->n_issuer_urls || in->must_staple ||
-           in->no_rev_avail || in->ocsp_nocheck;
+           (in->constraints && !x509_constraints_empty(in->constraints)) || lists ||
+           in->must_staple || in->no_rev_avail || in->ocsp_nocheck || in->acme_digest.n;
 }
 
 static enum rc put_tbs(struct x509_der *w, const struct x509_tbs_in *in, struct err *err)

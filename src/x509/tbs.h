@@ -83,6 +83,8 @@ struct x509_tbs_in {
     const struct str *ocsp_urls;
     const struct str *issuer_urls; /* caIssuers */
     size_t n_crl_urls, n_ocsp_urls, n_issuer_urls;
+    struct str acme_digest; /* 32 bytes, into a critical acmeIdentifier (RFC 8737 section 3); empty:
+                               none. For a client's own answer to a challenge */
 };
 
 /* Appends TBSCertificate (RFC 5280 section 4.1). The SAN is critical when the subject is empty.

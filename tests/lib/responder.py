@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client puts up to be asked by http-01."""
 
+import functools
+import http.server
 import socketserver
 import threading
 
@@ -48,3 +50,24 @@ class _Answer(socketserver.StreamRequestHandler):
         body = answer or b"nothing here\n"
         self.wfile.write(b"HTTP/1.1 %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n"
                          b"Connection: close\r\n\r\n%s" % (status, len(body), body))
+
+
+class Files:
+    """A web server that serves a directory, as most do."""
+
+    def __init__(self, port, root, address="127.0.0.1"):
+        handler = functools.partial(_Quiet, directory=str(root))
+        self.server = http.server.ThreadingHTTPServer((address, port), handler)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass

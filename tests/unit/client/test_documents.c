@@ -266,5 +266,36 @@ static void retry_after(void)
     }
 }
 
+static void alternates(void)
+{
+    static const struct {
+        const char *header;
+        size_t n;
+        const char *first;
+    } cases[] = {
+        {"<https://x/1>;rel=\"alternate\"", 1, "https://x/1"},
+        {"<https://x/1>; rel=alternate", 1, "https://x/1"},
+        {"<https://x/d>;rel=\"index\", <https://x/2> ; title=\"a, b\"; rel=\"up alternate\"", 1,
+         "https://x/2"},
+        {"<https://x/1>;rel=\"alternate\",<https://x/2>;rel=\"alternate\"", 2, "https://x/1"},
+        {"<https://x/1>;rel=\"up\";rel=\"alternate\"", 0, NULL},
+        {"</relative>;rel=\"alternate\"", 0, NULL},
+        {"<ftp://x/>;rel=\"alternate\"", 0, NULL},
+        {"<https://x/1", 0, NULL},
+        {"", 0, NULL},
+    };
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct str urls[2];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t n = 0;
+
+        CHECK_OK(client_alternates_read(&a, str_of(cases[i].header), urls, 2, &n));
+        CHECK_INT(n, cases[i].n);
+        if (n)
+            CHECK_STR(urls[0], cases[i].first);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(texts), CHECK_TEST(values), CHECK_TEST_ONCE(limits), CHECK_TEST(problems),
-           CHECK_TEST(long_problem), CHECK_TEST(retry_after))
+           CHECK_TEST(long_problem), CHECK_TEST(retry_after), CHECK_TEST(alternates))

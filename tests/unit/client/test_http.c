@@ -276,6 +276,7 @@ static void many(void)
     for (size_t i = 0; i < GOT_MAX; i++)
         CHECK_OK(ask(&t, i, "GET", &x[i]));
     CHECK_INT(t.n_far, CLIENT_HTTP_CONNECTIONS_MAX);
+    CHECK_INT(t.got[0].calls + t.got[7].calls, 0);
     client_transport_cancel(t.transport, x[7]); /* waiting */
     client_transport_cancel(t.transport, x[0]); /* under way: its place is taken by a new one */
     turn(&t);
@@ -305,6 +306,113 @@ static void too_many(void)
     CHECK_RC(client_transport_send(t.transport, &a, on_answer, &g, &x), RC_QUOTA);
 }
 
+/* ---- over TCP */
+
+struct tcp {
+    struct test t;
+    struct net *net;
+    struct addr_port at[2];
+    int listeners[2];
+};
+
+static void tcp_done(struct tcp *c)
+{
+    client_transport_free(MOVE(c->t.transport));
+    net_free(c->net);
+    test_done(&c->t);
+    fd_close(&c->listeners[1]);
+}
+
+static enum rc tcp_init(struct tcp *c)
+{
+    struct client_reach_conf reach;
+
+    check_dir_init(&c->t.dir);
+    c->t.listener = c->listeners[1] = -1;
+    TRY(ev_new(clock_system(), &c->t.ev));
+    TRY(net_system(c->t.ev, &c->net));
+    for (size_t i = 0; i < 2; i++) {
+        TRY(addr_parse(STR("127.0.0.1"), &c->at[i].addr));
+        TRY(net_listen(&c->at[i], i ? &c->listeners[1] : &c->t.listener, &c->at[i], NULL));
+    }
+    reach = (struct client_reach_conf){.ev = c->t.ev, .net = c->net};
+    return client_http_net(&reach, &c->t.transport);
+}
+
+/* To the i-th listener; its connection is the next of `far`. */
+static enum rc ask_tcp(struct tcp *c, size_t i, struct got *got)
+{
+    char url[128], where[ADDR_TEXT];
+    struct client_exchange *x;
+    struct client_ask a = {.method = "GET", .max_body = 16, .timeout = 10 * WHEN_SECOND};
+
+    *got = (struct got){};
+    snprintf(url, sizeof(url), "http://%s/x", addr_port_text(&c->at[i], where));
+    a.url = str_of(url);
+    TRY(client_transport_send(c->t.transport, &a, on_answer, got, &x));
+    for (int k = 0; k < 100 && got->calls == 0; k++) {
+        int fd = -1;
+
+        turn(&c->t);
+        if (c->t.n_far < FAR_MAX && net_accept(c->listeners[1], &fd, NULL) == RC_OK)
+            c->t.far[c->t.n_far++] = fd;
+        usleep(200);
+    }
+    return RC_OK;
+}
+
+static void by_tcp(void)
+{
+    CLEANUP(tcp_done) struct tcp c = {};
+    struct got got;
+    char text[1024];
+
+    CHECK_OK(tcp_init(&c));
+    CHECK_OK(ask_tcp(&c, 0, &got));
+    CHECK_INT(c.t.n_far, 1);
+    CHECK(str_starts(str_of(heard(&c.t, 0, text)), STR("GET /x HTTP/1.1\r\nHost: 127.0.0.1:")));
+    say(&c.t, 0, OK "Link: <https://x/1>;rel=\"alternate\"\r\nContent-Length: 2\r\n\r\nhi");
+    usleep(1000);
+    turn(&c.t);
+    CHECK_INT(got.calls, 1);
+    CHECK_STR(str_of(got.body), "hi");
+
+    /* Another origin is another connection, and the first one serves its own again. */
+    CHECK_OK(ask_tcp(&c, 1, &got));
+    CHECK_INT(c.t.n_far, 2);
+    CHECK_INT(got.calls, 0);
+    say(&c.t, 1, OK "Content-Length: 1\r\n\r\nx");
+    CHECK_OK(ask_tcp(&c, 0, &got));
+    CHECK_INT(c.t.n_far, 2);
+    say(&c.t, 0, OK "Content-Length: 1\r\n\r\ny");
+    usleep(1000);
+    turn(&c.t);
+    CHECK_STR(str_of(got.body), "y");
+}
+
+static void nobody_at_home(void)
+{
+    CLEANUP(tcp_done) struct tcp c = {};
+    struct client_exchange *x;
+    struct client_ask a = {
+        .method = "GET", .url = STR("https://127.0.0.1/"), .max_body = 16, .timeout = WHEN_SECOND};
+    struct got got;
+
+    CHECK_OK(tcp_init(&c));
+    fd_close(&c.listeners[1]);
+    CHECK_OK(ask_tcp(&c, 1, &got));
+    CHECK_INT(got.calls, 1);
+    CHECK_RC(got.rc, RC_NET);
+    CHECK(strstr(got.text, "cannot be reached") != NULL);
+    /* Without roots there is no https. */
+    got = (struct got){};
+    CHECK_OK(client_transport_send(c.t.transport, &a, on_answer, &got, &x));
+    turn(&c.t);
+    CHECK_INT(got.calls, 1);
+    CHECK_RC(got.rc, RC_UNSUPPORTED);
+}
+
 CHECK_MAIN(CHECK_TEST(asks_and_keeps), CHECK_TEST(stale_connection), CHECK_TEST(bad_answers),
            CHECK_TEST_ONCE(endless), CHECK_TEST(nobody_there), CHECK_TEST(silence),
-           CHECK_TEST(many), CHECK_TEST_ONCE(too_many))
+           CHECK_TEST(many), CHECK_TEST_ONCE(too_many), CHECK_TEST_ONCE(by_tcp),
+           CHECK_TEST_ONCE(nobody_at_home))

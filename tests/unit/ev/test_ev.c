@@ -159,6 +159,33 @@ static void the_real_clock_wakes_the_loop(void)
     CHECK(clock_mono(clock_system()) >= start + 3000);
 }
 
+static void on_soon(void *arg)
+{
+    struct ev_timer *t = arg;
+
+    ev_timer_start(t, 0, 0);
+}
+
+static void on_now(void *arg)
+{
+    ev_stop(arg);
+}
+
+/* With nothing else to wait for, a timer that is due when the loop goes to sleep still comes. */
+static void a_lone_timer_that_is_due_comes(void)
+{
+    CLEANUP(ev_freep) struct ev *ev = NULL;
+    struct ev_timer t;
+    struct ev_defer d;
+
+    CHECK_OK(ev_new(clock_system(), &ev));
+    ev_timer_init(&t, ev, on_now, ev);
+    ev_defer_init(&d, on_soon, &t);
+    ev_defer(ev, &d);
+    ev_run(ev);
+    CHECK(!ev_timer_running(&t));
+}
+
 static void stop_before_run_counts_once(void)
 {
     WITH_LOOP;
@@ -394,8 +421,8 @@ static void hooks_come_before_each_wait(void)
 
 CHECK_MAIN(CHECK_TEST(timers_follow_the_clock), CHECK_TEST(a_timer_may_restart_itself),
            CHECK_TEST(a_timer_may_free_itself), CHECK_TEST(a_timer_may_stop_another_due_one),
-           CHECK_TEST(the_real_clock_wakes_the_loop), CHECK_TEST(stop_before_run_counts_once),
-           CHECK_TEST(descriptors_say_when_they_are_ready),
+           CHECK_TEST(the_real_clock_wakes_the_loop), CHECK_TEST(a_lone_timer_that_is_due_comes),
+           CHECK_TEST(stop_before_run_counts_once), CHECK_TEST(descriptors_say_when_they_are_ready),
            CHECK_TEST(a_watch_may_be_freed_in_its_callback), CHECK_TEST(a_broken_pipe_is_told),
            CHECK_TEST(files_cannot_be_watched), CHECK_TEST(signals_arrive_in_the_loop),
            CHECK_TEST(threads_wake_the_loop), CHECK_TEST(deferred_calls_come_in_the_next_iteration),

@@ -8,6 +8,7 @@
 #include "net/stream.h"
 #include "pair.h"
 #include "tls/client.h"
+#include "tls/trust.h"
 #include "x509/cert.h"
 
 enum { ROUNDS = 60 };
@@ -158,6 +159,55 @@ static void no_tls_at_all(void)
     no_tls("\x16\x03\x03\xff\xff", 5, RC_CRYPTO);
 }
 
+/* A server whose certificate is for "one" is held against `trusted` (PEM; empty: nobody is). */
+static enum rc begin_trusted(struct both *b, bool trusted, const char *name)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(tls_trust_freep) struct tls_trust *trust = NULL;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
+    struct tls_client_conf conf;
+    size_t n = 0;
+
+    TRY(world_init(&b->w, &(struct tls_context_conf){}));
+    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
+    TRY(certificate(key, "one", &pem));
+    TRY(tls_identity_new(buf_str(&pem), key, &id, NULL));
+    tls_context_set_identity(b->w.context, id);
+    SSL_free(MOVE(b->w.client));
+    TRY(tls_trust_new(&trust));
+    if (trusted)
+        TRY(tls_trust_add(trust, buf_str(&pem), &n));
+    if (n != trusted)
+        return RC_INVAL;
+    conf = (struct tls_client_conf){.ev = b->w.ev,
+                                    .server_name = str_of(name),
+                                    .trust = trust,
+                                    .on_open = on_client_open,
+                                    .arg = b};
+    b->opened = RC_COUNT;
+    return tls_client_new(&conf, fd_move(&b->w.client_fd), &b->client);
+}
+
+static void trusts_whom_it_is_told(void)
+{
+    static const struct {
+        bool trusted;
+        const char *name;
+        enum rc rc;
+    } cases[] = {{true, "one", RC_OK}, {false, "one", RC_CRYPTO}, {true, "two", RC_CRYPTO}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(both_done) struct both b = {};
+
+        CHECK_OK(begin_trusted(&b, cases[i].trusted, cases[i].name));
+        turn(&b);
+        CHECK_RC(b.opened, cases[i].rc);
+        if (cases[i].rc != RC_OK)
+            CHECK(strstr(b.why, "the server's certificate does not hold: "));
+    }
+}
+
 static void long_names(void)
 {
     CLEANUP(both_done) struct both b = {};
@@ -169,4 +219,5 @@ static void long_names(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(shakes_and_shows), CHECK_TEST_ONCE(speaks), CHECK_TEST_ONCE(refusals),
-           CHECK_TEST_ONCE(no_tls_at_all), CHECK_TEST_ONCE(long_names))
+           CHECK_TEST_ONCE(no_tls_at_all), CHECK_TEST_ONCE(trusts_whom_it_is_told),
+           CHECK_TEST_ONCE(long_names))

@@ -134,6 +134,22 @@ static void responder_has_nocheck(void)
     CHECK_INT(c.eku, X509_EKU_OCSP_SIGNING);
 }
 
+static void a_challenge_is_answered(void)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = NULL};
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    static const unsigned char digest[32] = {1, 2, 3};
+    struct x509_tbs_in in;
+    struct x509_cert c;
+
+    CHECK_OK(pki_init(&p));
+    in = pki_leaf_in(&p);
+    in.acme_digest = str_bytes(digest, sizeof(digest));
+    CHECK_OK(x509_tbs_build(&in, &tbs, NULL));
+    CHECK_OK(x509_tbs_parse(&p.a, buf_str(&tbs), &c, NULL));
+    CHECK(c.acme_critical && str_eq(c.acme_digest, in.acme_digest));
+}
+
 /* One change each to what could be built. */
 static void impossible_ones_are_refused(void)
 {
@@ -294,6 +310,7 @@ static void gnutls_reads_it(void)
 
 CHECK_MAIN(CHECK_TEST(built_and_parsed), CHECK_TEST(ca_is_built_and_parsed),
            CHECK_TEST(the_same_bytes_every_time), CHECK_TEST(smallest_certificate),
-           CHECK_TEST(responder_has_nocheck), CHECK_TEST(impossible_ones_are_refused),
-           CHECK_TEST(limits_hold), CHECK_TEST(signing_needs_the_right_key),
-           CHECK_TEST_ONCE(openssl_reads_it), CHECK_TEST_ONCE(gnutls_reads_it))
+           CHECK_TEST(responder_has_nocheck), CHECK_TEST(a_challenge_is_answered),
+           CHECK_TEST(impossible_ones_are_refused), CHECK_TEST(limits_hold),
+           CHECK_TEST(signing_needs_the_right_key), CHECK_TEST_ONCE(openssl_reads_it),
+           CHECK_TEST_ONCE(gnutls_reads_it))

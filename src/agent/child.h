@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that the administrator named, executed as it is: arguments as they are given, no shell,
+ * an environment of ours and no other, a session of its own that is killed when its time is up. */
+#pragma once
+
+#include "agent/solver.h"
+
+struct agent_child;
+
+enum {
+    AGENT_CHILD_OUTPUT_MAX = 64 * 1024, /* of each output; what is beyond is read and lost */
+    AGENT_CHILD_TEXT = 400,             /* of what it said, in a message: the end of it */
+};
+
+struct agent_child_end {
+    enum rc rc; /* RC_OK: status 0; RC_CONFLICT: another; RC_TIMEOUT; RC_NOTFOUND, RC_DENIED: it
+                   could not be executed */
+    const struct err *err; /* unless RC_OK: names the program, and what it said last */
+    struct str out;        /* its standard output, borrowed */
+};
+typedef void (*agent_child_fn)(void *arg, const struct agent_child_end *end);
+
+struct agent_child_conf {
+    const struct agent_world *w;
+    const char *const *argv; /* the first is an absolute path; NULL at the end */
+    const char *const *env;  /* "NAME=value", NULL at the end */
+    int64_t timeout;         /* microseconds */
+    agent_child_fn fn;       /* once, never from inside */
+    void *arg;
+};
+
+/* What is in `conf` is not needed afterwards, but `w`. RC_IO, RC_NOMEM. */
+enum rc agent_child_start(const struct agent_child_conf *conf, struct agent_child **out,
+                          struct err *err);
+/* Kills it, with all of its session; the callback does not come. */
+void agent_child_kill(struct agent_child *c);

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/job.h"
+
+#include <signal.h>
+
+#include "agent/tell.h"
+#include "agent/trust.h"
+#include "client/http.h"
+#include "crypto/key.h"
+#include "ev/clock.h"
+#include "ev/ev.h"
+#include "net/net.h"
+#include "x509/name.h"
+
+MSG(msg_address, "agent.address", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
+MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
+MSG(msg_stopped, "agent.stopped", "stopped by a signal; everything is as it was");
+
+enum { CERTID_MAX = 128, CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
+
+#define FIRST_PAUSE WHEN_MINUTE
+#define MOST_PAUSE (6 * WHEN_HOUR)
+
+struct job {
+    const struct agent_options *o;
+    struct agent_world world;
+    struct agent_place place;
+    struct agent_trust trust;
+    struct client_transport *transport;
+    struct agent_solver *solver;
+    struct client *client;
+    struct client_run *run;
+    struct ev_signal *interrupt, *terminate;
+    struct crypto_key *account, *key;
+    struct buf chain; /* that came */
+    int status;       /* of the server's refusal */
+    struct agent_state state;
+    struct arena arena;
+    bool ended, stopped, looking;
+    /* of the chain in force */
+    char certid[CERTID_MAX];
+    when_t not_before, not_after;
+    struct agent_outcome *out;
+    struct err *err;
+    enum rc rc;
+};
+
+static when_t now(const struct job *j)
+{
+    return clock_now(ev_clock(j->world.ev));
+}
+
+/* ---- its parts */
+
+static void on_signal(void *arg, int)
+{
+    struct job *j = arg;
+
+    j->stopped = true;
+    j->ended = true;
+    if (j->run)
+        client_cancel(MOVE(j->run));
+}
+
+static enum rc listen_at(struct str text, struct addr_port *out, struct err *err)
+{
+    return addr_port_parse(text, out) == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_address, text);
+}
+
+/* In a rehearsal there is no place yet. */
+static const char *hook_dir(const struct job *j)
+{
+    return j->place.path[0] ? j->place.path : j->o->dir;
+}
+
+static enum rc make_solver(struct job *j, struct err *err)
+{
+    const struct agent_plan *plan = &j->state.plan;
+    char path[AGENT_PATH_MAX];
+    struct addr_port at;
+
+    TRY(str_copyz(plan->value, path, sizeof(path)));
+    switch (plan->way) {
+    case AGENT_HTTP_LISTEN:
+        TRY(listen_at(plan->value, &at, err));
+        return agent_http01_new(&j->world, &at, &j->solver, err);
+    case AGENT_ALPN_LISTEN:
+        TRY(listen_at(plan->value, &at, err));
+        return agent_alpn01_new(&j->world, &at, &j->solver, err);
+    case AGENT_WEBROOT:
+        return agent_webroot_new(&j->world, path, &j->solver, err);
+    case AGENT_DNS:
+        return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
+    case AGENT_HOOK:
+        return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
+    case AGENT_WAYS:
+        break;
+    }
+    return RC_UNSUPPORTED;
+}
+
+static enum rc make_client(struct job *j, const struct agent_binding *binding, struct err *err)
+{
+    const struct client_reach_conf reach = {j->world.ev, j->world.net, j->trust.tls};
+    struct client_conf conf = {.ev = j->world.ev,
+                               .directory = j->state.plan.server,
+                               .key = j->account,
+                               .roots = j->trust.roots,
+                               .n_roots = j->trust.n_roots,
+                               .any_root = true,
+                               .solvers = &j->solver->solver,
+                               .n_solvers = 1,
+                               .contacts = &j->state.plan.contact,
+                               .n_contacts = j->state.plan.contact.n ? 1 : 0,
+                               .agree_terms = true};
+
+    if (binding) {
+        conf.eab_kid = binding->eab_kid;
+        conf.eab_key = binding->eab_key;
+        conf.agree_terms = binding->agree_terms;
+    }
+    TRY(client_http_net(&reach, &j->transport));
+    conf.transport = j->transport;
+    return client_new(&conf, &j->client, err);
+}
+
+static enum rc job_open(struct job *j, struct err *err)
+{
+    struct ev *ev = j->world.ev;
+
+    TRY(ev_signal_new(ev, SIGINT, on_signal, j, &j->interrupt));
+    TRY(ev_signal_new(ev, SIGTERM, on_signal, j, &j->terminate));
+    TRY(net_system(ev, &j->world.net));
+    TRY(agent_trust_load(&j->trust, j->state.plan.ca_file, err));
+    return make_solver(j, err);
+}
+
+static enum rc job_init(struct job *j, const struct agent_options *o)
+{
+    *j = (struct job){.o = o, .place = AGENT_PLACE_INIT, .arena = ARENA_INIT(1 << 20)};
+    buf_init(&j->chain, CLIENT_CHAIN_MAX);
+    j->world.say = o->say;
+    j->world.arg = o->arg;
+    return ev_new(clock_system(), &j->world.ev);
+}
+
+static void job_done(struct job *j)
+{
+    client_free(j->client);
+    client_transport_free(j->transport);
+    agent_solver_free(j->solver);
+    agent_trust_done(&j->trust);
+    net_free(j->world.net);
+    ev_signal_free(j->interrupt);
+    ev_signal_free(j->terminate);
+    ev_free(j->world.ev);
+    crypto_key_unref(j->account);
+    crypto_key_unref(j->key);
+    agent_place_done(&j->place);
+    buf_done(&j->chain);
+    arena_done(&j->arena);
+}
+
+/* ---- running */
+
+static void run_to_end(struct job *j)
+{
+    while (!j->ended || agent_solver_busy(j->solver))
+        ev_run_once(j->world.ev, EV_WAIT);
+}
+
+static void take_failure(struct job *j, const struct client_result *result)
+{
+    j->rc = result->rc;
+    *j->err = *result->err;
+    j->err->rc = result->rc;
+    j->out->retry_at = result->retry_at;
+    j->status = result->status;
+}
+
+static void say_untrusted(struct job *j, const struct client_result *result)
+{
+    CLEANUP(buf_done) struct buf name = BUF_INIT(X509_NAME_MAX);
+
+    if (result->trusted)
+        return;
+    x509_name_text(result->certs[result->n_certs - 1].issuer, &name);
+    agent_say(&j->world, true,
+              "this machine does not trust the root of the new certificate (%s); clients have to",
+              buf_z(&name));
+}
+
+static enum rc take_times(struct job *j, const struct x509_cert *leaf)
+{
+    CLEANUP(buf_done) struct buf certid = BUF_INIT(CERTID_MAX - 1);
+
+    j->not_before = leaf->not_before;
+    j->not_after = leaf->not_after;
+    j->certid[0] = '\0';
+    if (client_certid(leaf, &certid) == RC_OK)
+        return str_copyz(buf_str(&certid), j->certid, sizeof(j->certid));
+    return RC_OK;
+}
+
+static void on_certificate(void *arg, const struct client_result *result)
+{
+    struct job *j = arg;
+
+    j->run = NULL;
+    j->ended = true;
+    if (result->rc != RC_OK) {
+        take_failure(j, result);
+        return;
+    }
+    if (!result->chain_found)
+        agent_say(&j->world, true,
+                  "the server offers no chain \"%.*s\"; its first one is taken instead",
+                  STR_ARG(j->state.plan.chain));
+    say_untrusted(j, result);
+    j->rc = take_times(j, &result->certs[0]);
+    buf_reset(&j->chain);
+    buf_puts(&j->chain, result->chain);
+    if (j->rc == RC_OK)
+        j->rc = buf_rc(&j->chain);
+}
+
+static enum rc order(struct job *j, struct str replaces)
+{
+    const struct agent_plan *plan = &j->state.plan;
+    struct client_want want = {.dns = plan->dns,
+                               .n_dns = plan->n_dns,
+                               .ips = plan->ips,
+                               .n_ips = plan->n_ips,
+                               .profile = plan->profile,
+                               .replaces = replaces,
+                               .chain_choice = plan->chain};
+    struct crypto_key_spec spec;
+
+    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
+        return ERR(j->err, RC_INVAL, msg_key_type, plan->key);
+    crypto_key_unref(MOVE(j->key));
+    TRY(crypto_key_generate(spec, &j->key));
+    want.key = j->key;
+    j->ended = false;
+    TRY(client_obtain(j->client, &want, on_certificate, j, &j->run));
+    run_to_end(j);
+    if (j->stopped)
+        return ERR(j->err, RC_CANCELLED, msg_stopped);
+    return j->rc;
+}
+
+/* The new set is on disk, then it is told of, then it takes the place of the old one. */
+static enum rc install(struct job *j)
+{
+    unsigned long generation;
+
+    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &generation, j->err));
+    TRY(agent_tell_written(j->solver, &j->place, generation, j->err));
+    return agent_place_switch(&j->place, generation, j->err);
+}
+
+static enum rc order_and_install(struct job *j, struct str replaces)
+{
+    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
+
+    if (rc == RC_OK)
+        rc = order(j, replaces);
+    if (rc == RC_OK)
+        rc = install(j);
+    if (rc != RC_OK && rc != RC_CANCELLED) {
+        j->err->rc = rc;
+        agent_tell_failed(j->solver, &j->world, j->status, j->err);
+    }
+    return rc;
+}
+
+/* ---- what is remembered */
+
+static enum rc save(struct job *j, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
+
+    j->state.account = client_account(j->client);
+    TRY(agent_state_put(&j->state, &text));
+    return agent_place_put_state(&j->place, buf_str(&text), err);
+}
+
+static void remember_success(struct job *j)
+{
+    j->state.issued = j->state.attempt = now(j);
+    j->state.failures = 0;
+    j->state.next = 0;
+    j->state.why.n = 0;
+    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->client),
+                        now(j));
+    j->out->issued = true;
+    j->out->not_after = j->not_after;
+    j->out->renew_at = j->state.renewal.due;
+}
+
+/* What the server asks for counts for more than our own patience, within a day. */
+static void remember_failure(struct job *j)
+{
+    char why[AGENT_WHY_MAX];
+    when_t pause;
+
+    j->state.attempt = now(j);
+    j->state.failures++;
+    pause = now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
+    j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
+    IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
+}
+
+/* ---- a new one */
+
+static enum rc prepare_new(struct job *j, const struct agent_binding *binding, struct err *err)
+{
+    TRY(agent_place_open(j->o->dir, true, &j->place, err));
+    TRY(agent_place_check(&j->place, err));
+    TRY(job_open(j, err));
+    TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
+    return make_client(j, binding, err);
+}
+
+static void on_directory(void *arg, const struct client_answer *answer)
+{
+    struct job *j = arg;
+    struct client_directory directory = {};
+
+    j->ended = true;
+    j->rc = answer->rc;
+    if (answer->rc == RC_OK)
+        j->rc = client_directory_read(&j->arena, answer->body, &directory, j->err);
+    else if (answer->err)
+        *j->err = *answer->err;
+    if (j->rc == RC_OK && directory.eab_required)
+        agent_say(&j->world, false, "the server wants new accounts to be bound (--eab-kid)");
+    if (j->rc == RC_OK && directory.terms.n)
+        agent_say(&j->world, false, "its terms of service: %.*s", STR_ARG(directory.terms));
+}
+
+/* Is the server there, and could the proof be given? Nothing is changed at the one nor the other.
+ */
+static enum rc rehearse(struct job *j, struct err *err)
+{
+    struct client_reach_conf reach = {.ev = j->world.ev};
+    const struct client_ask ask = {.method = "GET",
+                                   .url = j->state.plan.server,
+                                   .accept = STR("application/json"),
+                                   .max_body = CLIENT_DOCUMENT_MAX,
+                                   .timeout = PATIENCE_SECONDS * WHEN_SECOND};
+    struct client_exchange *exchange;
+
+    TRY(job_open(j, err));
+    reach.net = j->world.net;
+    reach.trust = j->trust.tls;
+    TRY(client_http_net(&reach, &j->transport));
+    TRY(client_transport_send(j->transport, &ask, on_directory, j, &exchange));
+    run_to_end(j);
+    return j->stopped ? ERR(err, RC_CANCELLED, msg_stopped) : j->rc;
+}
+
+enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
+                     const struct agent_binding *binding, struct agent_outcome *out,
+                     struct err *err)
+{
+    CLEANUP(job_done) struct job j = {};
+    enum rc rc;
+
+    *out = (struct agent_outcome){};
+    TRY(job_init(&j, o));
+    j.state.plan = *plan;
+    j.out = out;
+    j.err = err;
+    if (o->dry_run)
+        return rehearse(&j, err);
+    TRY(prepare_new(&j, binding, err));
+    rc = order_and_install(&j, (struct str){NULL, 0});
+    if (rc != RC_OK)
+        return rc;
+    remember_success(&j);
+    TRY(save(&j, err));
+    return agent_tell_deployed(j.solver, &j.place, &j.state.plan, err);
+}
+
+/* ---- an old one */
+
+static enum rc load_state(struct job *j, struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
+
+    TRY(agent_place_state(&j->place, &text, err));
+    return agent_state_read(&j->arena, buf_str(&text), &j->state, err);
+}
+
+/* One that cannot be read, or is not there, is due. */
+static enum rc load_chain(struct job *j)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(CHAIN_ARENA_MAX);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct x509_cert *certs;
+    size_t n;
+
+    TRY(agent_place_read(&j->place, &chain, &key, NULL));
+    TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
+    return take_times(j, &certs[0]);
+}
+
+/* Whatever the server's window says, the last tenth is left for attempts that fail. */
+static when_t due(const struct job *j)
+{
+    when_t latest = j->not_after - (j->not_after - j->not_before) / 10;
+    when_t planned = j->state.renewal.due;
+
+    if (j->not_after == 0)
+        return 0;
+    return planned && planned < latest ? planned : latest;
+}
+
+static void on_window(void *arg, const struct client_result *result)
+{
+    struct job *j = arg;
+
+    j->run = NULL;
+    j->ended = true;
+    if (result->rc == RC_OK)
+        client_renewal_window(&j->state.renewal, &result->window, result->retry_at, now(j));
+    else
+        client_renewal_unknown(&j->state.renewal, now(j));
+}
+
+/* What cannot be asked stays as it was planned. */
+static enum rc look(struct job *j)
+{
+    if (!j->certid[0] || !j->state.renewal.look_at || now(j) < j->state.renewal.look_at)
+        return RC_OK;
+    j->ended = false;
+    TRY(client_look(j->client, str_of(j->certid), on_window, j, &j->run));
+    run_to_end(j);
+    return j->stopped ? ERR(j->err, RC_CANCELLED, msg_stopped) : RC_OK;
+}
+
+static enum rc prepare_old(struct job *j, struct err *err)
+{
+    enum rc rc;
+
+    TRY(agent_place_open(j->o->dir, false, &j->place, err));
+    TRY(load_state(j, err));
+    rc = load_chain(j);
+    if (rc == RC_NOMEM)
+        return rc;
+    j->out->not_after = j->not_after;
+    return RC_OK;
+}
+
+/* A pause that is longer than any that is made was made while the clock was wrong. */
+static bool pauses(const struct job *j)
+{
+    const struct agent_state *s = &j->state;
+
+    return s->failures && s->next > now(j) && s->next - now(j) <= WHEN_DAY;
+}
+
+/* Nothing needs to be asked or done: the usual case, and it costs no connection. */
+static bool rests(const struct job *j)
+{
+    const struct agent_state *s = &j->state;
+
+    if (j->o->force)
+        return false;
+    if (pauses(j)) {
+        j->out->waits = s->next;
+        return true;
+    }
+    return now(j) < due(j) && (!s->renewal.look_at || now(j) < s->renewal.look_at);
+}
+
+/* A hook of dehydrated's is told on every run. */
+static enum rc rest(struct job *j, struct err *err)
+{
+    if (j->out->waits || !str_eq(j->state.plan.style, STR("dehydrated")))
+        return RC_OK;
+    TRY(job_open(j, err));
+    return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+}
+
+static enum rc renew(struct job *j, struct err *err)
+{
+    enum rc rc;
+
+    TRY(job_open(j, err));
+    TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
+    TRY(make_client(j, NULL, err));
+    TRY(look(j));
+    j->out->renew_at = due(j);
+    if (!j->o->force && now(j) < due(j)) {
+        TRY(save(j, err));
+        return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+    }
+    rc = order_and_install(j, str_of(j->certid));
+    if (rc != RC_OK)
+        return rc;
+    remember_success(j);
+    TRY(save(j, err));
+    return agent_tell_deployed(j->solver, &j->place, &j->state.plan, err);
+}
+
+enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
+{
+    CLEANUP(job_done) struct job j = {};
+    struct err mine = ERR_INIT;
+    enum rc rc;
+
+    *out = (struct agent_outcome){};
+    TRY(job_init(&j, o));
+    j.out = out;
+    j.err = &mine;
+    TRY(prepare_old(&j, err));
+    out->renew_at = due(&j);
+    if (o->dry_run)
+        return RC_OK;
+    if (rests(&j))
+        return rest(&j, err);
+    rc = renew(&j, &mine);
+    if (rc != RC_OK && j.out->issued) { /* it is in place, and who was told of it failed */
+        mine.rc = rc;
+        *err = mine;
+        return rc;
+    }
+    if (rc == RC_OK || rc == RC_CANCELLED || !j.client) {
+        *err = mine;
+        return rc;
+    }
+    mine.rc = rc;
+    *err = mine;
+    remember_failure(&j);
+    IGNORE_RC(save(&j, NULL)); /* the failure itself is what is told */
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One certificate being obtained or renewed, from what is remembered of it to files in their place:
+ * account, proof, order, installation. It runs a loop of its own until it has ended, and does
+ * nothing that needs a server of ours. */
+#pragma once
+
+#include "agent/plan.h"
+#include "agent/solver.h"
+
+struct agent_options {
+    const char *dir; /* where the certificate is, or is to be */
+    /* As agent_world.say. */
+    void (*say)(void *arg, bool warn, const char *line);
+    void *arg;
+    bool dry_run;
+    bool force; /* renew although it is not due */
+};
+
+struct agent_outcome {
+    bool issued;      /* a new certificate is in place */
+    when_t not_after; /* of the one in place; 0: there is none */
+    when_t renew_at;  /* 0: not known */
+    when_t retry_at;  /* after a failure: not before; 0: the server names no time */
+    when_t waits;     /* after failures nothing was tried before then; 0: it was, or is not due */
+};
+
+/* For a new account. */
+struct agent_binding {
+    struct str eab_kid, eab_key; /* empty: none */
+    bool agree_terms;
+};
+
+/* Obtains a certificate by `plan`, and remembers it. On failure what was in the directory is as it
+ * was. RC_AGAIN: another autarky is at work there; RC_CANCELLED: a signal ended it; as client
+ * results and as agent_place_install otherwise. */
+enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
+                     const struct agent_binding *binding, struct agent_outcome *out,
+                     struct err *err);
+/* Renews what was obtained in the directory, if that is due: by ARI where the server has it, else
+ * by lifetime, at the latest in its last tenth. A failure is remembered, and until a pause that
+ * grows has passed nothing is tried again (RC_OK, nothing issued) unless `force`. RC_NOTFOUND:
+ * nothing was obtained there. */
+enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err);

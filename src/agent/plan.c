@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/plan.h"
+
+#include "agent/place.h"
+#include "client/documents.h"
+#include "json/json.h"
+#include "json/out.h"
+
+enum { VERSION = 1, TEXT_MAX = 4096, FAILURES_MAX = 1000 };
+
+MSG(msg_json, "agent.state-not-json",
+    "the state in " AGENT_HOME "/state.json cannot be read: {0}; `autarky obtain` with the same "
+    "--out writes it anew");
+MSG(msg_member, "agent.state-member",
+    "the state in " AGENT_HOME "/state.json has no usable \"{0}\"; `autarky obtain` with the same "
+    "--out writes it anew");
+MSG(msg_version, "agent.state-version",
+    "the state in " AGENT_HOME "/state.json was written by a later version of autarky");
+
+static const char *const ways[AGENT_WAYS] = {
+    [AGENT_HTTP_LISTEN] = "http-listen",
+    [AGENT_WEBROOT] = "webroot",
+    [AGENT_ALPN_LISTEN] = "alpn-listen",
+    [AGENT_DNS] = "dns",
+    [AGENT_HOOK] = "hook",
+};
+
+const char *agent_way_text(enum agent_way way)
+{
+    return way < AGENT_WAYS ? ways[way] : NULL;
+}
+
+/* The texts of a plan, by their names in the file. */
+struct field {
+    const char *name;
+    size_t at;
+};
+#define FIELD(m)                                                                                   \
+    {                                                                                              \
+#m, offsetof(struct agent_plan, m)                                                         \
+    }
+static const struct field fields[] = {
+    FIELD(server),    FIELD(ca_file),     FIELD(style),    FIELD(value),
+    FIELD(challenge), FIELD(key),         FIELD(profile),  FIELD(chain),
+    FIELD(contact),   FIELD(account_key), FIELD(hook_env),
+};
+enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+static struct str *text_of(struct agent_plan *plan, size_t i)
+{
+    return (struct str *)(void *)((char *)plan + fields[i].at);
+}
+
+/* ---- writing */
+
+static void put_list(struct json_out *o, const char *name, const struct str *list, size_t n)
+{
+    json_key(o, name);
+    json_arr(o);
+    for (size_t i = 0; i < n; i++)
+        json_put_str(o, list[i]);
+    json_end(o);
+}
+
+static void put_plan(struct json_out *o, const struct agent_plan *given)
+{
+    struct agent_plan plan = *given;
+    char text[ADDR_TEXT];
+
+    json_key(o, "plan");
+    json_obj(o);
+    for (size_t i = 0; i < FIELDS; i++)
+        if (text_of(&plan, i)->n)
+            json_kv_str(o, fields[i].name, *text_of(&plan, i));
+    json_kv_z(o, "way", agent_way_text(plan.way));
+    put_list(o, "dns", plan.dns, plan.n_dns);
+    json_key(o, "ips");
+    json_arr(o);
+    for (size_t i = 0; i < plan.n_ips; i++)
+        json_put_z(o, addr_text(&plan.ips[i], text));
+    json_end(o);
+    json_end(o);
+}
+
+/* Times as microseconds: a window that comes back must be the same, or the dice are thrown anew. */
+static void put_when(struct json_out *o, const char *name, when_t t)
+{
+    if (t)
+        json_kv_i64(o, name, t);
+}
+
+enum rc agent_state_put(const struct agent_state *s, struct buf *out)
+{
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_PRETTY);
+    json_obj(&o);
+    json_kv_u64(&o, "version", VERSION);
+    put_plan(&o, &s->plan);
+    json_kv_str(&o, "account", s->account);
+    put_when(&o, "issued", s->issued);
+    put_when(&o, "attempt", s->attempt);
+    put_when(&o, "renew_at", s->renewal.due);
+    put_when(&o, "look_at", s->renewal.look_at);
+    put_when(&o, "window_start", s->renewal.window_start);
+    put_when(&o, "window_end", s->renewal.window_end);
+    put_when(&o, "not_before", s->renewal.least);
+    json_kv_u64(&o, "failures", s->failures);
+    put_when(&o, "next_at", s->next);
+    if (s->why.n)
+        json_kv_str(&o, "why", s->why);
+    json_end(&o);
+    return json_out_done(&o);
+}
+
+/* ---- reading */
+
+static enum rc missing(const char *name, struct err *err)
+{
+    return ERR(err, RC_PARSE, msg_member, str_of(name));
+}
+
+static enum rc get_text(struct arena *a, const struct json *o, const char *name, struct str *out,
+                        struct err *err)
+{
+    const struct json *v = json_get(o, name);
+    struct str s;
+
+    *out = (struct str){NULL, 0};
+    if (!v)
+        return RC_OK;
+    if (json_str(v, &s) != RC_OK || s.n > TEXT_MAX)
+        return missing(name, err);
+    return arena_str(a, s, out);
+}
+
+static when_t get_when(const struct json *o, const char *name)
+{
+    int64_t t;
+
+    return json_i64(json_get(o, name), &t) == RC_OK && t > 0 && t < WHEN_MAX ? t : 0;
+}
+
+struct texts {
+    struct str *list;
+    size_t n;
+};
+
+static enum rc get_list(struct arena *a, const struct json *o, const char *name, struct texts *out,
+                        struct err *err)
+{
+    const struct json *list = json_get(o, name), *v;
+    struct json_iter it = json_iter(list);
+    struct str s;
+
+    if (json_type(list) != JSON_ARRAY || json_len(list) > CLIENT_NAMES_MAX)
+        return missing(name, err);
+    *out = (struct texts){.list = ARENA_ARRAY(a, struct str, json_len(list))};
+    if (!out->list)
+        return RC_NOMEM;
+    while (json_next(&it, NULL, &v)) {
+        if (json_str(v, &s) != RC_OK || s.n == 0 || s.n > TEXT_MAX)
+            return missing(name, err);
+        TRY(arena_str(a, s, &out->list[out->n++]));
+    }
+    return RC_OK;
+}
+
+static enum rc get_names(struct arena *a, const struct json *o, struct agent_plan *plan,
+                         struct err *err)
+{
+    struct texts dns, texts;
+    struct addr *ips;
+
+    TRY(get_list(a, o, "dns", &dns, err));
+    TRY(get_list(a, o, "ips", &texts, err));
+    ips = ARENA_ARRAY(a, struct addr, texts.n);
+    if (!ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < texts.n; i++)
+        if (addr_parse(texts.list[i], &ips[i]) != RC_OK)
+            return missing("ips", err);
+    plan->dns = dns.list;
+    plan->n_dns = dns.n;
+    plan->ips = ips;
+    plan->n_ips = texts.n;
+    return dns.n + texts.n ? RC_OK : missing("dns", err);
+}
+
+static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan *plan,
+                        struct err *err)
+{
+    struct str way;
+
+    for (size_t i = 0; i < FIELDS; i++)
+        TRY(get_text(a, o, fields[i].name, text_of(plan, i), err));
+    TRY(get_text(a, o, "way", &way, err));
+    for (unsigned i = AGENT_HTTP_LISTEN; i < AGENT_WAYS; i++)
+        if (str_eq(way, str_of(ways[i])))
+            plan->way = (enum agent_way)i;
+    if (!plan->way || !plan->server.n || !plan->value.n)
+        return missing("way", err);
+    return get_names(a, o, plan, err);
+}
+
+static enum rc read_all(struct arena *a, const struct json *o, struct agent_state *s,
+                        struct err *err)
+{
+    uint64_t n = 0;
+
+    if (json_u64(json_get(o, "version"), &n) != RC_OK)
+        return missing("version", err);
+    if (n != VERSION)
+        return ERR(err, RC_VERSION, msg_version);
+    TRY(get_plan(a, json_get(o, "plan"), &s->plan, err));
+    TRY(get_text(a, o, "account", &s->account, err));
+    TRY(get_text(a, o, "why", &s->why, err));
+    s->issued = get_when(o, "issued");
+    s->attempt = get_when(o, "attempt");
+    s->renewal.due = get_when(o, "renew_at");
+    s->renewal.look_at = get_when(o, "look_at");
+    s->renewal.window_start = get_when(o, "window_start");
+    s->renewal.window_end = get_when(o, "window_end");
+    s->renewal.least = get_when(o, "not_before");
+    s->next = get_when(o, "next_at");
+    if (json_u64(json_get(o, "failures"), &n) == RC_OK)
+        s->failures = n < FAILURES_MAX ? (unsigned)n : FAILURES_MAX;
+    return RC_OK;
+}
+
+enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *out, struct err *err)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct agent_state s = {};
+    struct err why = ERR_INIT;
+    char line[256];
+    enum rc rc = json_parse(json, AGENT_STATE_MAX, &doc, &why);
+
+    if (rc == RC_NOMEM)
+        return rc;
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_json, str_of(err_textz(&why, line, sizeof(line))));
+    TRY(read_all(a, json_root(doc), &s, err));
+    *out = s;
+    return RC_OK;
+}

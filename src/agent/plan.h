@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a certificate is to be and how it is obtained, as `autarky obtain` was told, and what has
+ * become of it since: kept beside the certificate as JSON (agent/place.h), so that renewing needs
+ * to be told nothing. Secrets are not in it, but the files that hold them. */
+#pragma once
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "client/renewal.h"
+
+enum {
+    AGENT_WHY_MAX = 2048,
+};
+
+/* How control is proven. */
+enum agent_way {
+    AGENT_HTTP_LISTEN = 1, /* value: ADDR:PORT */
+    AGENT_WEBROOT,         /* DIR */
+    AGENT_ALPN_LISTEN,     /* ADDR:PORT */
+    AGENT_DNS,             /* the file that says how; style: "rfc2136" */
+    AGENT_HOOK,            /* the program; style: "dehydrated" ... */
+    AGENT_WAYS,
+};
+
+struct agent_plan {
+    struct str server;  /* URL of the directory */
+    struct str ca_file; /* its roots, beside the system's; empty: none */
+    const struct str *dns;
+    const struct addr *ips;
+    size_t n_dns, n_ips;
+    enum agent_way way;
+    struct str style, value;
+    struct str challenge; /* type of challenge that a hook answers */
+    struct str hook_env;  /* file with its environment; empty: none */
+    struct str key;       /* as crypto_key_spec_parse */
+    struct str profile, chain, contact;
+    struct str account_key; /* its file; empty: beside the certificate */
+};
+
+struct agent_state {
+    struct agent_plan plan;
+    struct client_renewal renewal;
+    when_t issued;      /* 0: never */
+    when_t attempt;     /* the last one; 0: none */
+    unsigned failures;  /* in a row */
+    when_t next;        /* not before, after failures */
+    struct str why;     /* of the last failure */
+    struct str account; /* URL */
+};
+
+/* Appends it. RC_TOOBIG, RC_NOMEM. */
+enum rc agent_state_put(const struct agent_state *s, struct buf *out);
+/* Texts live in the arena. RC_PARSE, RC_VERSION (of a later autarky) with what is wrong. */
+enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *out,
+                         struct err *err);
+
+/* "http-listen", "webroot" ...; NULL for none. */
+const char *agent_way_text(enum agent_way way);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ways to prove control over names, behind the one interface of the client (client/client.h). Each
+ * is a solver of one type of challenge; some have work left after the client is done with them
+ * (records to remove, hooks to run), for which the loop has to go on. */
+#pragma once
+
+#include "client/client.h"
+
+struct ev;
+struct net;
+
+/* What all of them share, and outlives them. */
+struct agent_world {
+    struct ev *ev;
+    struct net *net;
+    /* Tells a person what goes on, a line without its end; what it is told is of no use to anybody
+     * else. `warn`: something did not go as it should. */
+    void (*say)(void *arg, bool warn, const char *line);
+    void *arg;
+};
+
+void agent_say(const struct agent_world *w, bool warn, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A warning: "WHAT: error". */
+void agent_say_err(const struct agent_world *w, const char *what, const struct err *err);
+
+struct agent_solver;
+
+struct agent_solver_ops {
+    /* There is work left. */
+    bool (*busy)(const struct agent_solver *s);
+    void (*free)(struct agent_solver *s);
+};
+
+struct agent_solver {
+    struct client_solver solver;
+    const struct agent_solver_ops *ops;
+};
+
+static inline bool agent_solver_busy(const struct agent_solver *s)
+{
+    return s->ops->busy && s->ops->busy(s);
+}
+
+/* After client_free. Work that is left is given up. */
+static inline void agent_solver_free(struct agent_solver *s)
+{
+    if (s)
+        s->ops->free(s);
+}
+DEFINE_FREEP(agent_solver_free, struct agent_solver)
+
+/* http-01 (RFC 8555 section 8.3) by a listener of our own, while a proof is to be seen and only
+ * then. Errors as net_listen, when the listener is tried now. */
+enum rc agent_http01_new(const struct agent_world *w, const struct addr_port *at,
+                         struct agent_solver **out, struct err *err);
+
+/* http-01 by files below a web server's directory: DIR/.well-known/acme-challenge/TOKEN, which
+ * others may read and which are removed again. RC_NOTFOUND (no such directory), RC_IO. */
+enum rc agent_webroot_new(const struct agent_world *w, const char *dir, struct agent_solver **out,
+                          struct err *err);
+
+/* tls-alpn-01 (RFC 8737) by a listener of our own. As agent_http01_new. */
+enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at,
+                         struct agent_solver **out, struct err *err);
+
+/* dns-01 (RFC 8555 section 8.4) by dynamic updates (RFC 2136), as the file `conf` says
+ * (agent/dns_conf.h). Errors as agent_dns_conf_load. */
+enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
+                          struct err *err);
+
+/* ---- hooks: programs of others that answer challenges, called as they are used to */
+
+struct agent_plan;
+
+/* "dehydrated", "certbot", "lego", "lego-raw" or "uacme". `value` of the plan is the program, for
+ * certbot the auth and, behind a comma, the cleanup hook; `challenge` "dns-01" or "http-01".
+ * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes.
+ */
+enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
+                       struct agent_solver **out, struct err *err);
+/* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */
+bool agent_hook_listens(const struct agent_solver *s);
+/* Tells it: words[0] is the name of the call, in dehydrated's words; runs the loop until it has
+ * ended. Nothing for other solvers, or after a failed startup_hook. As agent_child_end; the output,
+ * if `out` is not NULL, is appended. */
+enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t n, struct buf *out,
+                        struct err *err);

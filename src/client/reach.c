@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/reach.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/when.h"
+#include "ev/ev.h"
+#include "net/net.h"
+#include "net/stream.h"
+#include "tls/client.h"
+
+MSG(msg_lookup, "client.server-not-found",
+    "the server's name {0} cannot be looked up: {1}; check the URL, and this machine's resolver "
+    "and hosts file");
+MSG(msg_connect, "client.server-not-reached",
+    "{0} cannot be reached: {1}; check the URL, that the server runs, and what is between");
+MSG(msg_tls, "client.server-tls", "no TLS connection to {0}: {1}");
+MSG(msg_untrusted, "client.server-not-trusted",
+    "no TLS connection to {0}: {1}; if its certificate comes from a CA of your own, name the roots "
+    "of that CA (--ca-file)");
+MSG(msg_slow, "client.server-tls-timeout", "{0} did not finish the TLS handshake in {1} seconds");
+
+struct client_reach {
+    struct client_reach_conf conf;
+    char host[HTTP_HOST_NAME_MAX + 1];
+    char where[HTTP_HOST_NAME_MAX + 16]; /* with the port, for messages */
+    bool tls;
+    struct addr literal; /* n == 0: it is a name */
+    struct addr_port addrs[CLIENT_REACH_ADDRESSES_MAX];
+    size_t n, next;
+    struct ev_defer begin;
+    struct ev_timer patience;
+    struct net_dial *dial;
+    struct tls_client *client;
+    client_reach_fn fn;
+    void *arg;
+};
+
+void client_reach_cancel(struct client_reach *r)
+{
+    if (!r)
+        return;
+    ev_defer_cancel(&r->begin);
+    ev_timer_stop(&r->patience);
+    if (r->dial)
+        net_cancel(r->conf.net, r->dial);
+    tls_client_free(r->client);
+    mem_free(r);
+}
+
+static void finish(struct client_reach *done, struct net_stream *stream, struct err *err)
+{
+    CLEANUP(client_reach_cancelp) struct client_reach *r = done;
+
+    r->fn(r->arg, err->rc, stream, err);
+}
+
+/* ---- the address */
+
+static void take(struct client_reach *r, const struct sockaddr *sa)
+{
+    const struct sockaddr_in *v4 = (const void *)sa;
+    const struct sockaddr_in6 *v6 = (const void *)sa;
+    struct str bytes = sa->sa_family == AF_INET ? str_bytes(&v4->sin_addr, sizeof(v4->sin_addr))
+                                                : str_bytes(&v6->sin6_addr, sizeof(v6->sin6_addr));
+    struct addr_port *to = &r->addrs[r->n];
+
+    if ((sa->sa_family != AF_INET && sa->sa_family != AF_INET6) ||
+        r->n == CLIENT_REACH_ADDRESSES_MAX || addr_from_bytes(bytes, &to->addr) != RC_OK)
+        return;
+    to->port = r->addrs[0].port;
+    r->n++;
+}
+
+static enum rc look_up(struct client_reach *r, struct err *err)
+{
+    const struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found = NULL;
+    int e;
+
+    if (r->literal.n) {
+        r->addrs[0].addr = r->literal;
+        r->n = 1;
+        return RC_OK;
+    }
+    e = getaddrinfo(r->host, NULL, &want, &found);
+    if (e != 0)
+        return ERR(err, e == EAI_MEMORY ? RC_NOMEM : RC_NOTFOUND, msg_lookup, str_of(r->host),
+                   str_of(gai_strerror(e)));
+    for (const struct addrinfo *at = found; at; at = at->ai_next)
+        take(r, at->ai_addr);
+    freeaddrinfo(found);
+    return r->n ? RC_OK
+                : ERR(err, RC_NOTFOUND, msg_lookup, str_of(r->host), STR("it has no address"));
+}
+
+/* ---- TLS */
+
+static void on_late(void *arg)
+{
+    struct client_reach *r = arg;
+    struct err err = ERR_INIT;
+    char digits[16];
+
+    snprintf(digits, sizeof(digits), "%d", CLIENT_REACH_TLS_SECONDS);
+    err.rc = ERR(&err, RC_TIMEOUT, msg_slow, str_of(r->where), str_of(digits));
+    finish(r, NULL, &err);
+}
+
+static void on_open(void *arg, enum rc rc, const struct err *why)
+{
+    struct client_reach *r = arg;
+    struct err err = {.rc = rc};
+    char line[512];
+
+    ev_timer_stop(&r->patience);
+    if (rc == RC_OK) {
+        finish(r, tls_client_stream(MOVE(r->client)), &err);
+        return;
+    }
+    err_textz(why, line, sizeof(line));
+    IGNORE_RC(rc == RC_CRYPTO ? ERR(&err, rc, msg_untrusted, str_of(r->where), str_of(line))
+                              : ERR(&err, rc, msg_tls, str_of(r->where), str_of(line)));
+    finish(r, NULL, &err);
+}
+
+static enum rc shake_hands(struct client_reach *r, int fd)
+{
+    const struct tls_client_conf conf = {.ev = r->conf.ev,
+                                         .server_name = r->literal.n ? STR("") : str_of(r->host),
+                                         .alpn = STR("http/1.1"),
+                                         .ip = r->literal.n ? &r->literal : NULL,
+                                         .trust = r->conf.trust,
+                                         .on_open = on_open,
+                                         .arg = r};
+
+    ev_timer_start(&r->patience, CLIENT_REACH_TLS_SECONDS * WHEN_SECOND, 0);
+    return tls_client_new(&conf, fd, &r->client);
+}
+
+/* ---- the connection */
+
+static void dial_next(struct client_reach *r, struct err *why);
+
+static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
+{
+    struct client_reach *r = arg;
+    struct net_stream *stream = NULL;
+    struct err err = why ? *why : ERR_INIT;
+
+    r->dial = NULL;
+    err.rc = rc;
+    if (rc != RC_OK) {
+        dial_next(r, &err);
+        return;
+    }
+    err.rc = r->tls ? shake_hands(r, fd) : net_stream_fd(r->conf.ev, fd, &stream);
+    if (err.rc != RC_OK || !r->tls)
+        finish(r, stream, &err);
+}
+
+/* `why` is what became of the last one; what is said of it in the end is that. */
+static void dial_next(struct client_reach *r, struct err *why)
+{
+    struct err err = ERR_INIT;
+    char line[512];
+
+    if (r->next < r->n) {
+        const struct net_target target = {.to = r->addrs[r->next++],
+                                          .timeout = CLIENT_REACH_DIAL_SECONDS * WHEN_SECOND};
+
+        err.rc = net_dial(r->conf.net, &target, on_dialled, r, &r->dial);
+        if (err.rc != RC_OK)
+            finish(r, NULL, &err);
+        return;
+    }
+    err.rc = ERR(&err, why->rc, msg_connect, str_of(r->where),
+                 str_of(err_textz(why, line, sizeof(line))));
+    finish(r, NULL, &err);
+}
+
+static void on_begin(void *arg)
+{
+    struct client_reach *r = arg;
+    struct err err = ERR_INIT;
+
+    err.rc = look_up(r, &err);
+    if (err.rc == RC_OK)
+        dial_next(r, &err);
+    else
+        finish(r, NULL, &err);
+}
+
+enum rc client_reach_start(const struct client_reach_conf *conf, const struct http_url *url,
+                           client_reach_fn fn, void *arg, struct client_reach **out)
+{
+    CLEANUP(client_reach_cancelp) struct client_reach *r = MEM_NEW(struct client_reach);
+
+    if (!r)
+        return RC_NOMEM;
+    r->conf = *conf;
+    r->fn = fn;
+    r->arg = arg;
+    r->tls = url->tls;
+    r->literal = url->at.addr;
+    r->addrs[0].port = url->port;
+    ev_defer_init(&r->begin, on_begin, r);
+    ev_timer_init(&r->patience, conf->ev, on_late, r);
+    if (url->tls && !conf->trust)
+        return RC_UNSUPPORTED;
+    TRY(str_copyz(url->at.host, r->host, sizeof(r->host)));
+    snprintf(r->where, sizeof(r->where), r->literal.n == 16 ? "[%s]:%u" : "%s:%u", r->host,
+             url->port);
+    ev_defer(conf->ev, &r->begin);
+    *out = MOVE(r);
+    return RC_OK;
+}

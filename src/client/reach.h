@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to an ACME server anywhere: its name is looked up as this machine looks names up (the
+ * hosts file included), its addresses are tried one after the other, and over https the server has
+ * to show a certificate for that very name or address. The lookup is libc's, and the loop waits for
+ * it: whoever uses this has nothing more urgent to do than to reach that server. */
+#pragma once
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "http/url.h"
+
+struct client_reach;
+struct ev;
+struct net;
+struct net_stream;
+struct tls_trust;
+
+enum {
+    CLIENT_REACH_ADDRESSES_MAX = 8,
+    CLIENT_REACH_DIAL_SECONDS = 10, /* for one address */
+    CLIENT_REACH_TLS_SECONDS = 15,
+};
+
+/* All of it outlives what is reached with it. */
+struct client_reach_conf {
+    struct ev *ev;
+    struct net *net;
+    const struct tls_trust *trust; /* of https; NULL: there is no https */
+};
+
+/* RC_OK with an open stream, which the callee owns; else NULL, and `err` names the server, the
+ * cause and the cure: RC_NOTFOUND (no such name), RC_NET, RC_TIMEOUT, RC_DENIED, RC_CRYPTO (the
+ * handshake, or its certificate), RC_NOMEM. */
+typedef void (*client_reach_fn)(void *arg, enum rc rc, struct net_stream *stream,
+                                const struct err *err);
+
+/* The callback comes once, never from inside; *out is valid until then. What is needed of `url` is
+ * copied. RC_NOMEM, RC_TOOBIG (its host), RC_UNSUPPORTED (https without roots). */
+enum rc client_reach_start(const struct client_reach_conf *conf, const struct http_url *url,
+                           client_reach_fn fn, void *arg, struct client_reach **out);
+/* The callback does not come. */
+void client_reach_cancel(struct client_reach *r);
+DEFINE_FREEP(client_reach_cancel, struct client_reach)

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A certificate from any ACME server. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/place.h"
+#include "agent/trust.h"
+#include "base/name.h"
+#include "base/text.h"
+#include "cmd/agent_int.h"
+#include "crypto/crypto.h"
+#include "crypto/key.h"
+#include "json/out.h"
+
+MSG(msg_name, "cmd.obtain-name",
+    "--name {0} is neither a DNS name nor an address; names with other letters than a to z are "
+    "given as they are in DNS (xn--...)");
+MSG(msg_wildcard, "cmd.obtain-wildcard",
+    "{0} can be proven by dns-01 alone (RFC 8555 section 8): use --dns, or --hook");
+MSG(msg_eab_key, "cmd.obtain-eab-key",
+    "the first line of {0} is not a key in base64url, as `autarky eab create` prints it");
+
+enum { ARENA_BYTES = 256 * 1024, KEY_FILE_MAX = 4096, ANSWER_MAX = 16 * 1024 };
+
+struct request {
+    struct arena arena;
+    struct agent_plan plan;
+    struct agent_binding binding;
+};
+
+static void request_done(struct request *r)
+{
+    arena_done(&r->arena);
+}
+
+/* ---- shared */
+
+void cmd_agent_say(void *, bool warn, const char *line)
+{
+    fprintf(stderr, "autarky: %s%s\n", warn ? "warning: " : "", line);
+}
+
+int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
+{
+    char text[WHEN_TEXT];
+    int status = cmd_fail(err);
+
+    if (!out->retry_at)
+        return status;
+    fprintf(stderr, "autarky: the server asks not to come back before %s\n",
+            when_text(out->retry_at, text));
+    return CMD_LATER;
+}
+
+/* ---- the command line */
+
+/* Later runs begin in other directories. */
+static enum rc absolute(struct arena *a, const char *path, struct str *out)
+{
+    char here[AGENT_PATH_MAX];
+
+    if (!path)
+        return RC_OK;
+    if (path[0] == '/')
+        return arena_str(a, str_of(path), out);
+    if (!getcwd(here, sizeof(here)))
+        return RC_IO;
+    *out = arena_printf(a, "%s/%s", here, path);
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc read_names(const struct cmd_args *args, struct request *r, struct err *err)
+{
+    struct str *dns = ARENA_ARRAY(&r->arena, struct str, args->n_many);
+    struct addr *ips = ARENA_ARRAY(&r->arena, struct addr, args->n_many);
+    struct agent_plan *plan = &r->plan;
+    char name[NAME_MAX_BYTES + 1];
+
+    if (!dns || !ips)
+        return RC_NOMEM;
+    for (size_t i = 0; i < args->n_many; i++) {
+        struct str s = str_of(args->many[i]);
+
+        if (addr_parse(s, &ips[plan->n_ips]) == RC_OK) {
+            plan->n_ips++;
+            continue;
+        }
+        if (name_canonical(s, true, name) != RC_OK)
+            return ERR(err, RC_INVAL, msg_name, s);
+        TRY(arena_str(&r->arena, str_of(name), &dns[plan->n_dns++]));
+    }
+    plan->dns = dns;
+    plan->ips = ips;
+    return RC_OK;
+}
+
+struct way {
+    enum cmd_option option;
+    enum agent_way way;
+    bool is_path;
+};
+static const struct way ways[] = {
+    {CMD_OPT_HTTP_LISTEN, AGENT_HTTP_LISTEN, false},
+    {CMD_OPT_WEBROOT, AGENT_WEBROOT, true},
+    {CMD_OPT_ALPN_LISTEN, AGENT_ALPN_LISTEN, false},
+    {CMD_OPT_DNS_CONFIG, AGENT_DNS, true},
+    {CMD_OPT_HOOK, AGENT_HOOK, false},
+};
+enum { N_WAYS = sizeof(ways) / sizeof(ways[0]) };
+
+/* -1: fine. */
+static int choose_way(const struct cmd_args *args, const struct way **out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_WAYS; i++)
+        if (args->values[ways[i].option]) {
+            *out = &ways[i];
+            n++;
+        }
+    if (n == 1)
+        return -1;
+    return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
+                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns rfc2136 --dns-config FILE or "
+                      "--hook STYLE:PATH");
+}
+
+static enum rc check_wildcards(const struct agent_plan *plan, struct err *err)
+{
+    for (size_t i = 0; i < plan->n_dns; i++)
+        if (name_is_wildcard(plan->dns[i]) && plan->way != AGENT_DNS &&
+            !(plan->way == AGENT_HOOK && str_eq(plan->challenge, STR("dns-01"))))
+            return ERR(err, RC_INVAL, msg_wildcard, plan->dns[i]);
+    return RC_OK;
+}
+
+static enum rc read_contact(const char *mail, struct request *r)
+{
+    if (!mail)
+        return RC_OK;
+    r->plan.contact = str_starts(str_of(mail), STR("mailto:"))
+                          ? str_of(mail)
+                          : arena_printf(&r->arena, "mailto:%s", mail);
+    return r->plan.contact.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc read_binding(const struct cmd_args *args, struct request *r, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(KEY_FILE_MAX), key = BUF_INIT(KEY_FILE_MAX);
+    struct str line, rest, path;
+
+    r->binding.agree_terms = args->values[CMD_OPT_AGREE_TOS] != NULL;
+    if (!args->values[CMD_OPT_EAB_KID])
+        return RC_OK;
+    path = str_of(args->values[CMD_OPT_EAB_KEY_FILE]);
+    TRY(agent_file_read(path, &text, err));
+    str_cut(buf_str(&text), '\n', &line, &rest);
+    line = str_trim(line);
+    while (str_ends(line, STR("=")))
+        line.n--;
+    if (text_unb64url(line, &key) != RC_OK || key.n == 0)
+        return ERR(err, RC_PARSE, msg_eab_key, path);
+    r->binding.eab_kid = str_of(args->values[CMD_OPT_EAB_KID]);
+    return arena_str(&r->arena, buf_str(&key), &r->binding.eab_key);
+}
+
+static enum rc read_plan(const struct cmd_args *args, const struct way *way, struct request *r,
+                         struct err *err)
+{
+    const char *const *v = args->values;
+    struct agent_plan *plan = &r->plan;
+
+    plan->server = str_of(v[CMD_OPT_ACME_SERVER]);
+    plan->way = way->way;
+    plan->value = str_of(v[way->option]);
+    plan->profile = str_of(v[CMD_OPT_ACME_PROFILE]);
+    plan->chain = str_of(v[CMD_OPT_CHAIN]);
+    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
+    if (way->way == AGENT_DNS)
+        plan->style = str_of(v[CMD_OPT_DNS]);
+    if (way->way == AGENT_HOOK) {
+        str_cut(str_of(v[CMD_OPT_HOOK]), ':', &plan->style, &plan->value);
+        plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
+        TRY(absolute(&r->arena, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
+    }
+    if (way->is_path)
+        TRY(absolute(&r->arena, v[way->option], &plan->value));
+    TRY(absolute(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
+    TRY(absolute(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
+    TRY(read_contact(v[CMD_OPT_CONTACT], r));
+    TRY(read_names(args, r, err));
+    TRY(check_wildcards(plan, err));
+    return read_binding(args, r, err);
+}
+
+static int check_usage(const struct cmd_args *args)
+{
+    const char *const *v = args->values;
+    struct crypto_key_spec spec;
+
+    if (!v[CMD_OPT_ACME_SERVER])
+        return cmd_usagef("--server is missing: the URL of the server's directory, as in "
+                          "https://ca.hospital.example:8555/acme/directory");
+    if (args->n_many == 0)
+        return cmd_usagef("--name is missing: say what the certificate is for");
+    if (!v[CMD_OPT_ACME_OUT])
+        return cmd_usagef("--out is missing: the directory where the files go");
+    if (v[CMD_OPT_ACME_KEY] && crypto_key_spec_parse(str_of(v[CMD_OPT_ACME_KEY]), &spec) != RC_OK)
+        return cmd_usagef("--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, "
+                          "rsa4096, ed25519, sm2, mldsa44, mldsa65 or mldsa87",
+                          v[CMD_OPT_ACME_KEY]);
+    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
+        return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
+    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
+        return cmd_usagef("--dns and --dns-config belong together");
+    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
+        return cmd_usagef("--hook-env and --challenge are for --hook");
+    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
+        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
+                          "dehydrated:/etc/hook.sh");
+    if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
+        return cmd_usagef("--eab-kid and --eab-key-file belong together");
+    return -1;
+}
+
+/* ---- what came of it */
+
+static enum rc show_json(const char *dir, const struct agent_outcome *out)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct json_out j;
+
+    json_out_init(&j, &text, JSON_PRETTY);
+    json_obj(&j);
+    json_kv_z(&j, "directory", dir);
+    json_kv_bool(&j, "issued", out->issued);
+    if (out->not_after)
+        json_kv_when(&j, "not_after", out->not_after);
+    if (out->renew_at)
+        json_kv_when(&j, "renew_at", out->renew_at);
+    json_end(&j);
+    TRY(json_out_done(&j));
+    cmd_print(buf_str(&text));
+    return RC_OK;
+}
+
+static int show(const struct cmd_args *args, const struct agent_outcome *out)
+{
+    const char *dir = args->values[CMD_OPT_ACME_OUT];
+    char until[WHEN_TEXT], renew[WHEN_TEXT];
+
+    if (cmd_json(args))
+        return show_json(dir, out) == RC_OK ? CMD_DONE : CMD_FAILED;
+    if (!out->issued) {
+        printf("the server is there and the proof could be given; nothing was ordered\n");
+        return CMD_DONE;
+    }
+    printf("obtained a certificate, valid until %s\n", when_text(out->not_after, until));
+    printf("  in %s: cert.pem, chain.pem, fullchain.pem, privkey.pem\n", dir);
+    printf("  to be renewed about %s: let a timer run `autarky renew %s` twice a day\n",
+           when_text(out->renew_at, renew), dir);
+    return CMD_DONE;
+}
+
+static int obtain(const struct cmd_args *args, const struct way *way)
+{
+    CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
+    const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
+                                          .say = cmd_agent_say,
+                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL};
+    struct agent_outcome out = {};
+    struct err err = ERR_INIT;
+
+    err.rc = read_plan(args, way, &r, &err);
+    if (err.rc == RC_INVAL)
+        return cmd_fail(&err), CMD_USAGE;
+    if (err.rc == RC_OK)
+        err.rc = agent_obtain(&options, &r.plan, &r.binding, &out, &err);
+    return err.rc == RC_OK ? show(args, &out) : cmd_agent_fail(&out, &err);
+}
+
+int cmd_obtain(const struct cmd_args *args)
+{
+    const struct way *way = NULL;
+    int status = check_usage(args);
+
+    if (status < 0)
+        status = choose_way(args, &way);
+    if (status >= 0)
+        return status;
+    signal(SIGPIPE, SIG_IGN);
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be initialised");
+    status = obtain(args, way);
+    crypto_done();
+    return status;
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`autarky obtain` by dns-01: dynamic updates signed with each digest, taken by BIND and by Knot; zones found by SOA and through
+an alias, wildcards beside their domain, values of others left alone, and what is said when the name server refuses."""
+
+import base64
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from dns_server import DnsServer, free_port  # noqa: E402
+from knot_server import KnotServer  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, verify_chain  # noqa: E402
+
+SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
+ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
+RECORDS = """
+* A 127.0.0.1
+@ A 127.0.0.1
+_acme-challenge.delegated CNAME delegated.acme
+_acme-challenge.away CNAME away.elsewhere.example.
+"""
+
+
+def config(directory, name, text):
+    path = directory / f"{name}.conf"
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def obtain(lab, conf, *names, ok=(0,)):
+    out = lab.directory / f"out-{conf.stem}"
+    said = run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", out, "--agree-tos", "--dns",
+               "rfc2136", "--dns-config", conf, *(w for n in names for w in ("--name", n)), ok=ok)
+    if ok == (0,):
+        verify_chain(lab.roots, *(out / f for f in ("cert.pem", "chain.pem", "fullchain.pem")),
+                     names[0].replace("*", "any"))
+    return said
+
+
+def values(server, name):
+    return run("dig", "+short", "+tcp", "@127.0.0.1", "-p", server.port, f"_acme-challenge.{name}", "TXT").split()
+
+
+def bind(lab, server):
+    where = f"server: 127.0.0.1:{server.port}\n"
+    for algorithm in ALGORITHMS:
+        conf = config(lab.directory, algorithm, f"{where}key: {algorithm}.key\nalgorithm: {algorithm}\nsecret: {SECRET}\n")
+        said = obtain(lab, conf, f"{algorithm}.{DOMAIN}")
+        expect(said, f"the name server 127.0.0.1:53 of {DOMAIN} cannot be asked whether it has the record", "a server away")
+
+    # A key statement as BIND has it; a wildcard and its domain at one name; a value of somebody else's stays.
+    keys = config(lab.directory, "acme.key", f'key "hmac-sha256.key" {{\n  algorithm hmac-sha256;\n  secret "{SECRET}";\n}};\n')
+    conf = config(lab.directory, "wild", f"# ours\n{where}key_file = {keys}\nzone = {DOMAIN}\nwait: primary\nttl: 5\n")
+    subprocess.run(["nsupdate", "-y", f"hmac-sha256:hmac-sha256.key:{SECRET}"], check=True, text=True,
+                   input=f"server 127.0.0.1 {server.port}\nzone {DOMAIN}\n"
+                         f"update add _acme-challenge.apps.{DOMAIN} 60 TXT theirs\nsend\n")
+    obtain(lab, conf, f"*.apps.{DOMAIN}", f"apps.{DOMAIN}")
+    text = run(OPENSSL, "x509", "-in", lab.directory / "out-wild/cert.pem", "-noout", "-text")
+    expect(text, f"DNS:*.apps.{DOMAIN}", "the certificate")
+    if values(server, f"apps.{DOMAIN}") != ['"theirs"']:
+        sys.exit(f"at the name of the wildcard: {values(server, f'apps.{DOMAIN}')}")
+    obtain(lab, conf, f"delegated.{DOMAIN}")
+    if values(server, f"delegated.{DOMAIN}") != [f"delegated.acme.{DOMAIN}."]:
+        sys.exit("the alias is not what it was, or a record was left")
+    expect(run(AUTARKY, "renew", lab.directory / "out-wild", "--force"), "renewed", "renew")
+
+
+def refusals(lab, server):
+    where = f"server: 127.0.0.1:{server.port}\n"
+    wrong = base64.b64encode(b"another").decode()
+    cases = (
+        ("stranger", f"{where}key: nobody\nsecret: {SECRET}\n", "does not know the key nobody"),
+        ("secret", f"{where}key: hmac-sha256.key\nsecret: {wrong}\n", "has another secret for the key hmac-sha256.key"),
+        ("weak", f"{where}key: readonly\nsecret: {SECRET}\n", "refuses the update of"),
+        ("nokey", where, "the key (none is configured)"),
+        ("zone", f"{where}key: hmac-sha256.key\nsecret: {SECRET}\nzone: other.example\n", "NOTAUTH"),
+        ("down", f"server: 127.0.0.1:{free_port()}\n", "cannot be asked: "),
+        ("setting", f"{where}password: x\n", 'there is no setting "password"; there are server,'),
+        ("digest", f"{where}algorithm: hmac-md5\n", "it is hmac-sha256, hmac-sha384 or hmac-sha512"),
+        ("none", "ttl: 3\n", '"server" is missing'),
+        ("half", f"{where}key: x\n", '"key" and "secret" belong together'),
+    )
+    for name, text, said in cases:
+        expect(obtain(lab, config(lab.directory, name, text), f"refused.{DOMAIN}", ok=(2,)), said, name)
+    conf = config(lab.directory, "away", f"{where}key: hmac-sha256.key\nsecret: {SECRET}\n")
+    expect(obtain(lab, conf, f"away.{DOMAIN}", ok=(2,)), "holds no zone with away.elsewhere.example (it says REFUSED)", "away")
+    conf.chmod(0o644)
+    expect(obtain(lab, conf, f"away.{DOMAIN}", ok=(2,)), "holds a secret, and others may read it", "an open file")
+    if values(server, f"refused.{DOMAIN}"):
+        sys.exit("a failure left a record")
+
+
+def knot():
+    """The holder of the zone is asked, and nobody else."""
+    with Lab() as lab, KnotServer(lab.directory / "knot", DOMAIN, "* A 127.0.0.1\n@ A 127.0.0.1\n", ("acme", SECRET)) as server:
+        lab.configure(policy=POLICY)
+        path = lab.data / "autarky.yaml"
+        path.write_text(path.read_text().replace(
+            f"  - {{zone: \".\", servers: [\"127.0.0.1:{lab.dns.port}\"]}}\n",
+            f"  - {{zone: {DOMAIN}, servers: [\"{server.address}\"], mode: authoritative}}\n"))
+        lab.start()
+        where = f"server: {server.address}\nkey: acme\n"
+        obtain(lab, config(lab.directory, "knot", f"{where}secret: {SECRET}\n"), f"wiki.{DOMAIN}", f"*.wiki.{DOMAIN}")
+        if values(server, f"wiki.{DOMAIN}"):
+            sys.exit("Knot has a record left")
+        wrong = base64.b64encode(b"another").decode()
+        expect(obtain(lab, config(lab.directory, "wrong", f"{where}secret: {wrong}\n"), f"wiki.{DOMAIN}", f"x.{DOMAIN}", ok=(2,)),
+               "has another secret for the key acme", "Knot and a wrong secret")
+
+
+def main():
+    keys = "".join(f'key "{a}.key" {{ algorithm {a}; secret "{SECRET}"; }};\n' for a in ALGORITHMS)
+    keys += f'key "readonly" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
+    allowed = "".join(f'key "{a}.key"; ' for a in ALGORITHMS)
+    os.environ["AUTARKY_DATA"] = "/nowhere"
+    with Lab() as lab, DnsServer(lab.directory / "updated", {DOMAIN: RECORDS}, keys=keys,
+                                 zone_options=f"allow-update {{ {allowed} }};") as server:
+        lab.dns.port = server.port
+        lab.configure(policy=POLICY)
+        lab.start()
+        bind(lab, server)
+        refusals(lab, server)
+    knot()
+
+
+main()

@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`autarky obtain` by hooks of other clients. One recorder, under the names of all styles, writes down every argument and
+variable that it gets and changes the zone by nsupdate; what it wrote is compared whole."""
+
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from dns_server import DnsServer  # noqa: E402
+from lab import AUTARKY, DOMAIN, Lab, expect, run, verify_chain  # noqa: E402
+
+SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01, http-01]\n    wildcards: true\n"
+RECORDER = """#!/usr/bin/python3
+import json, os, subprocess, sys
+args, env = sys.argv[1:], dict(os.environ)
+with open(env["RECORD"], "a") as f:
+    f.write(json.dumps({"program": os.path.basename(sys.argv[0]), "args": args, "env": env}) + "\\n")
+style = env["STYLE"]
+add = name = value = None
+if style == "dehydrated" and args[0] in ("deploy_challenge", "clean_challenge"):
+    add, name, value = args[0] == "deploy_challenge", args[1], args[3]
+elif style == "certbot":
+    add, name, value = "CERTBOT_AUTH_OUTPUT" not in env, env["CERTBOT_DOMAIN"], env["CERTBOT_VALIDATION"]
+    print("  record-7  ")
+elif style == "lego":
+    add, name, value = args[0] == "present", args[1][len("_acme-challenge."):-1], args[2]
+elif style == "uacme":
+    add, name, value = args[0] == "begin", args[2], args[4]
+if env.get("FAIL") and env["FAIL"] in args:
+    print("it is on fire", file=sys.stderr)
+    sys.exit(3)
+if env.get("HANG"):
+    subprocess.run(["sleep", "600"])
+if name and not env.get("IDLE"):
+    subprocess.run(["nsupdate", "-y", "hmac-sha256:acme:" + env["SECRET"]], check=True, text=True,
+                   input="server 127.0.0.1 %s\\nzone %s\\nupdate %s _acme-challenge.%s 1 TXT %s\\nsend\\n"
+                         % (env["PORT"], env["ZONE"], "add" if add else "delete", name, value))
+"""
+OURS = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+class Hooks:
+    def __init__(self, lab, dns):
+        self.lab, self.dns = lab, dns
+        self.record = lab.directory / "record"
+        self.directory = lab.directory / "hooks"
+        self.directory.mkdir()
+        for name in ("hook", "cleanup"):
+            (self.directory / name).write_text(RECORDER)
+            (self.directory / name).chmod(0o755)
+
+    def settings(self, style, **more):
+        return {"RECORD": str(self.record), "STYLE": style, "SECRET": SECRET, "PORT": str(self.dns.port), "ZONE": DOMAIN, **more}
+
+    def obtain(self, style, out, *names, ok=(0,), program=None, options=(), **more):
+        """What was called, in order, without the variables that are ours or the recorder's."""
+        self.record.write_text("")
+        env = self.directory / "env"
+        settings = self.settings(style.split("-", maxsplit=1)[0] if style != "lego-raw" else "raw", **more)
+        env.write_text("# for the hook\n" + "".join(f"{k}={v}\n" for k, v in settings.items()))
+        said = run(AUTARKY, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", out,
+                   "--agree-tos", "--hook", f"{style}:{program or self.directory / 'hook'}", "--hook-env", env, *options,
+                   *(w for n in names for w in ("--name", n)), ok=ok)
+        return said, self.calls(settings)
+
+    def calls(self, settings):
+        calls = [json.loads(line) for line in self.record.read_text().splitlines()]
+        for call in calls:
+            for name, value in {**settings, **OURS, "HOME": os.environ.get("HOME", "/")}.items():
+                if call["env"].pop(name) != value:
+                    sys.exit(f"{name} is not {value}: {call}")
+            call["env"].pop("LC_CTYPE", None)  # Python's own
+        return calls
+
+
+def same(got, wanted, what):
+    if got != wanted:
+        sys.exit(f"{what}:\n{json.dumps(got, indent=1)}\nand not\n{json.dumps(wanted, indent=1)}")
+
+
+def digest(key_authorization):
+    return base64.urlsafe_b64encode(hashlib.sha256(key_authorization.encode()).digest()).rstrip(b"=").decode()
+
+
+def dehydrated(hooks):
+    out = hooks.lab.directory / "dehydrated.example"
+    name, star = f"a.{DOMAIN}", f"*.b.{DOMAIN}"
+    _, calls = hooks.obtain("dehydrated", out, name, star)
+    verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", name)
+    env = {"BASEDIR": str(out), "CERTDIR": str(out), "CHALLENGETYPE": "dns-01", "KEY_ALGO": "ecdsa", "COMMAND": "sign_domains",
+           "alias": out.name, "altnames": f"{name} {star}"}
+    args = [c["args"] for c in calls]
+    for call in calls:
+        same(call["env"], env, f"variables of {call['args'][0]}")
+    first, second = args[3], args[5]
+    for given in (first, second):
+        if len(given) != 4 or len(given[2]) < 22 or len(given[3]) != 43:
+            sys.exit(f"deploy_challenge: {given}")
+    generation = out / ".autarky" / "1"
+    files = [str(out / f) for f in ("privkey.pem", "cert.pem", "fullchain.pem", "chain.pem")]
+    written = [str(generation / f) for f in ("privkey.pem", "cert.pem", "fullchain.pem", "chain.pem")]
+    same(args, [
+        ["this_hook_does_not_exist__please_ignore_hooks_you_do_not_know"], ["startup_hook"],
+        ["generate_csr", name, str(out), f"{name} {star}"],
+        ["deploy_challenge", first[1], *first[2:]], ["clean_challenge", *first[1:]],
+        ["deploy_challenge", second[1], *second[2:]], ["clean_challenge", *second[1:]],
+        ["sync_cert", *written, ""], ["deploy_cert", name, *files, args[-2][-1]], ["exit_hook"]], "the calls of dehydrated")
+    same(sorted([first[1], second[1]]), [name, f"b.{DOMAIN}"], "names of challenges")
+    if not args[-2][-1].isdigit():
+        sys.exit(f"the time of deploy_cert: {args[-2]}")
+
+    hooks.record.write_text("")
+    run(AUTARKY, "renew", out)
+    same([c["args"] for c in hooks.calls(hooks.settings("dehydrated"))],
+         [["startup_hook"], ["unchanged_cert", name, *files], ["exit_hook"]], "a run with nothing to do")
+
+    # A hook that fails is a failure, and is told of it; nothing is in place.
+    said, calls = hooks.obtain("dehydrated", hooks.lab.directory / "d2", f"fails.{DOMAIN}", ok=(2,), FAIL="deploy_challenge")
+    expect(said, "deploy_challenge ended with status 3: it is on fire", "a hook that fails")
+    same([c["args"][0] for c in calls][-3:], ["deploy_challenge", "clean_challenge", "exit_hook"], "the calls")
+    if (hooks.lab.directory / "d2/cert.pem").exists():
+        sys.exit("a failure left a certificate")
+    said, _ = hooks.obtain("dehydrated", hooks.lab.directory / "d2", f"fails.{DOMAIN}", ok=(2,),
+                           FAIL="this_hook_does_not_exist__please_ignore_hooks_you_do_not_know")
+    expect(said, "the hook fails for a name of a call that it does not know", "a hook that knows too little")
+    _, calls = hooks.obtain("dehydrated", hooks.lab.directory / "d2", "elsewhere.example", ok=(2,))
+    same(calls[-2]["args"][0:2], ["request_failure", "403"], "a request that is refused")
+    if calls[-2]["args"][3:] != ["post", ""] or "rejectedIdentifier" not in calls[-2]["args"][2]:
+        sys.exit(f"request_failure: {calls[-2]['args']}")
+
+
+def example(hooks):
+    """The hook that comes with Debian's dehydrated takes every call, and does nothing: so the proof is not found."""
+    program = hooks.directory / "example"
+    program.write_bytes(pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").read_bytes())
+    program.chmod(0o755)
+    said, _ = hooks.obtain("dehydrated", hooks.lab.directory / "d3", f"i.{DOMAIN}", ok=(2,), program=program)
+    expect(said, "would not find the proof", "the example of dehydrated")
+    if "ended with status" in said:
+        sys.exit(f"the example of dehydrated failed:\n{said}")
+
+
+def certbot(hooks):
+    out = hooks.lab.directory / "certbot"
+    names = (f"c.{DOMAIN}", f"d.{DOMAIN}")
+    _, calls = hooks.obtain("certbot", out, *names, program=f"{hooks.directory / 'hook'},{hooks.directory / 'cleanup'}")
+    same([(c["program"], c["args"]) for c in calls], [("hook", []), ("cleanup", [])] * 2, "the calls of certbot")
+    for call in calls:
+        env = call["env"]
+        want = {"CERTBOT_DOMAIN": env["CERTBOT_DOMAIN"], "CERTBOT_IDENTIFIER": env["CERTBOT_DOMAIN"],
+                "CERTBOT_VALIDATION": env["CERTBOT_VALIDATION"], "CERTBOT_REMAINING_CHALLENGES": "0",
+                "CERTBOT_ALL_DOMAINS": ",".join(names), "CERTBOT_ALL_IDENTIFIERS": ",".join(names)}
+        if call["program"] == "cleanup":
+            want["CERTBOT_AUTH_OUTPUT"] = "record-7"
+        same(env, want, "variables of certbot")
+        if env["CERTBOT_DOMAIN"] not in names or len(env["CERTBOT_VALIDATION"]) != 43:
+            sys.exit(f"certbot: {env}")
+
+
+def lego_and_uacme(hooks):
+    _, calls = hooks.obtain("lego", hooks.lab.directory / "lego", f"e.{DOMAIN}")
+    value = calls[0]["args"][2]
+    same([c["args"] for c in calls], [[verb, f"_acme-challenge.e.{DOMAIN}.", value] for verb in ("present", "cleanup")], "lego")
+    same(len(value), 43, "lego's value")
+    same([c["env"] for c in calls], [{}, {}], "variables of lego")
+
+    said, calls = hooks.obtain("lego-raw", hooks.lab.directory / "raw", f"f.{DOMAIN}", ok=(2,))
+    token, key = calls[0]["args"][3:]
+    same([c["args"] for c in calls], [[verb, "--", f"f.{DOMAIN}", token, key] for verb in ("present", "cleanup")], "lego, raw")
+    if not key.startswith(token + "."):
+        sys.exit(f"lego, raw: {key}")
+    expect(said, "would not find the proof", "a hook that does nothing")
+
+    _, calls = hooks.obtain("uacme", hooks.lab.directory / "uacme", f"g.{DOMAIN}")
+    words = calls[0]["args"][1:]
+    same([c["args"] for c in calls], [["begin", *words], ["done", *words]], "uacme")
+    same(words[:2], ["dns-01", f"g.{DOMAIN}"], "uacme's words")
+    for call in calls:
+        same(call["env"], {"UACME_CONFDIR": str(hooks.lab.directory / "uacme"), **dict(zip(
+            ("UACME_METHOD", "UACME_TYPE", "UACME_IDENT", "UACME_TOKEN", "UACME_AUTH"), call["args"]))}, "variables of uacme")
+    _, calls = hooks.obtain("uacme", hooks.lab.directory / "u2", f"h.{DOMAIN}", ok=(2,), IDLE="1", options=("--challenge", "http-01"))
+    same([c["args"][0] for c in calls], ["begin", "failed"], "uacme, unproven")
+    token, key = calls[0]["args"][3:]
+    if calls[0]["args"][1] != "http-01" or not key.startswith(token + "."):
+        sys.exit(f"uacme by http-01: {calls[0]['args']}")
+
+
+def refusals(hooks):
+    out = hooks.lab.directory / "x"
+    for style, program, options, said in (
+            ("other", None, (), "there are dehydrated, certbot, lego, lego-raw and uacme"),
+            ("lego", None, ("--challenge", "http-01"), "hooks of style lego cannot answer http-01"),
+            ("uacme", "/nowhere/hook", (), "it is not there, or not executable"),
+            ("uacme", "hook", (), "its path does not begin with /"),
+            ("certbot", f"{hooks.directory / 'hook'},/nowhere", (), "the hook /nowhere cannot be executed")):
+        text, calls = hooks.obtain(style, out, f"x.{DOMAIN}", ok=(2,), program=program, options=options)
+        expect(text, said, style)
+        same(calls, [], "calls of what is refused")
+
+
+def main():
+    os.environ["AUTARKY_DATA"] = "/nowhere"
+    with Lab() as lab, DnsServer(lab.directory / "updated", {DOMAIN: "* A 127.0.0.1\n@ A 127.0.0.1\n"},
+                                 keys=f'key "acme" {{ algorithm hmac-sha256; secret "{SECRET}"; }};',
+                                 zone_options='allow-update { key "acme"; };') as dns:
+        lab.dns.port = dns.port
+        lab.configure(policy=POLICY)
+        lab.start()
+        hooks = Hooks(lab, dns)
+        dehydrated(hooks)
+        if pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").exists():  # not where documentation is left out
+            example(hooks)
+        certbot(hooks)
+        lego_and_uacme(hooks)
+        refusals(hooks)
+
+
+main()

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "agent/place.h"
+#include "agent/plan.h"
+
+static const struct str dns[] = {STR("a.example"), STR("*.a.example")};
+
+static struct agent_state full(const struct addr *ip)
+{
+    return (struct agent_state){
+        .plan = {.server = STR("https://ca.example/directory"),
+                 .ca_file = STR("/etc/roots.pem"),
+                 .dns = dns,
+                 .n_dns = 2,
+                 .ips = ip,
+                 .n_ips = 1,
+                 .way = AGENT_HOOK,
+                 .style = STR("dehydrated"),
+                 .value = STR("/etc/hook"),
+                 .challenge = STR("dns-01"),
+                 .key = STR("p384"),
+                 .profile = STR("short"),
+                 .chain = STR("Some Root"),
+                 .contact = STR("mailto:a@example"),
+                 .hook_env = STR("/etc/hook.env"),
+                 .account_key = STR("/etc/account.pem")},
+        .renewal = {.due = 5, .look_at = 6, .window_start = 7, .window_end = 8, .least = 9},
+        .issued = 10,
+        .attempt = 11,
+        .failures = 2,
+        .next = 12,
+        .why = STR("a \"reason\""),
+        .account = STR("https://ca.example/account/1")};
+}
+
+static void comes_back_as_it_was(void)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done)
+    struct buf text = BUF_INIT(AGENT_STATE_MAX), again = BUF_INIT(AGENT_STATE_MAX);
+    struct agent_state s, got;
+    struct addr ip;
+
+    CHECK_OK(addr_parse(STR("2001:db8::1"), &ip));
+    s = full(&ip);
+    CHECK_OK(agent_state_put(&s, &text));
+    CHECK_OK(agent_state_read(&a, buf_str(&text), &got, NULL));
+    CHECK_OK(agent_state_put(&got, &again));
+    CHECK(str_eq(buf_str(&text), buf_str(&again)));
+    CHECK_STR(got.plan.dns[1], "*.a.example");
+    CHECK(addr_eq(&got.plan.ips[0], &ip));
+    CHECK_STR(got.plan.style, "dehydrated");
+    CHECK_INT(got.plan.way, AGENT_HOOK);
+    CHECK_INT(got.renewal.window_end, 8);
+    CHECK_INT(got.failures, 2);
+    CHECK_STR(got.why, "a \"reason\"");
+}
+
+#define NAMES "\"dns\":[\"a.example\"],\"ips\":[]"
+#define GOOD "\"plan\":{\"server\":\"https://x/\",\"way\":\"webroot\",\"value\":\"/srv\"," NAMES "}"
+
+static void says_what_is_wrong(void)
+{
+    static const struct {
+        const char *json;
+        enum rc rc;
+        const char *code;
+    } bad[] = {
+        {"", RC_PARSE, "agent.state-not-json"},
+        {"{}", RC_PARSE, "agent.state-member"},
+        {"{\"version\":2," GOOD "}", RC_VERSION, "agent.state-version"},
+        {"{\"version\":1}", RC_PARSE, "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"way\":\"webroot\",\"value\":\"/x\"," NAMES "}}", RC_PARSE,
+         "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"other\",\"value\":\"/x\"," NAMES "}}",
+         RC_PARSE, "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":\"/x\","
+         "\"dns\":[],\"ips\":[]}}",
+         RC_PARSE, "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":\"/x\","
+         "\"dns\":[],\"ips\":[\"1.2.3\"]}}",
+         RC_PARSE, "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":3," NAMES "}}",
+         RC_PARSE, "agent.state-member"},
+    };
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct agent_state s;
+
+    CHECK_OK(agent_state_read(&a, STR("{\"version\":1," GOOD ",\"failures\":99999}"), &s, NULL));
+    CHECK_INT(s.plan.way, AGENT_WEBROOT);
+    CHECK_INT(s.failures, 1000);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct err err = ERR_INIT;
+
+        CHECK_RC(agent_state_read(&a, str_of(bad[i].json), &s, &err), bad[i].rc);
+        CHECK_STR(str_of(err.msg->code), bad[i].code);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong))
