@@ -5,6 +5,16 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
+/* What people see of it fits, and of a canonical name it is text. */
+static void read_it(struct str name, bool canonical)
+{
+    char unicode[NAME_UNICODE_MAX];
+
+    if (name_unicode(name, unicode) == RC_OK &&
+        (strlen(unicode) >= NAME_UNICODE_MAX || (canonical && !str_utf8(str_of(unicode)))))
+        __builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     char name[NAME_MAX_BYTES + 1], again[NAME_MAX_BYTES + 1], back[NAME_MAX_BYTES + 1];
@@ -13,8 +23,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     if (name_reverse(str_bytes(data, n), again) == RC_OK &&
         (name_reverse(str_of(again), back) != RC_OK || !str_eq(str_of(back), str_bytes(data, n))))
         __builtin_trap();
+    read_it(str_bytes(data, n), false);
     if (name_canonical(str_bytes(data, n), true, name) != RC_OK)
         return 0;
+    read_it(str_of(name), true);
     if (name_canonical(str_of(name), true, again) != RC_OK || strcmp(name, again) != 0 ||
         name_reverse(str_of(name), again) != RC_OK || name_reverse(str_of(again), back) != RC_OK ||
         strcmp(name, back) != 0 || name_labels(str_of(name)) != name_labels(str_of(again)) ||

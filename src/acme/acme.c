@@ -34,6 +34,7 @@ enum rc acme_new(const struct acme_options *options, struct acme **out)
     TRY(acme_nonces_init(&a->staging_nonces, &node->id, node->boot));
     ev_timer_start(&a->due, 0, 0);
     acme_star_start(a);
+    approval_watch_start(&a->approvals, a->ev, a->store);
     *out = MOVE(a);
     return RC_OK;
 }
@@ -44,6 +45,7 @@ void acme_free(struct acme *a)
         return;
     acme_validations_stop(a);
     acme_star_stop(a);
+    approval_watch_stop(&a->approvals);
     acme_prune_stop(a);
     acme_open_done(&a->open);
     explicit_bzero(a->eab_key, sizeof(a->eab_key));
@@ -84,6 +86,11 @@ enum rc acme_set_hosts(struct acme *a, const struct str *hosts, size_t n)
     a->hosts = copy;
     a->n_hosts = n;
     return RC_OK;
+}
+
+void acme_approvals_look(struct acme *a)
+{
+    approval_watch_look(&a->approvals);
 }
 
 void acme_handle(struct acme *a, struct http_exchange *x)

@@ -129,5 +129,8 @@ void acme_validate_due(struct acme *a);
 enum rc acme_eab_secret(const struct acme *a, const struct id *kid,
                         unsigned char out[static ACME_EAB_KEY]);
 
+/* What persons are to allow, or have decided, has changed in the store (approval/due.h). */
+void acme_approvals_look(struct acme *a);
+
 /* For `doctor`: validations under way. */
 size_t acme_validating(const struct acme *a);

@@ -7,6 +7,7 @@
 #include "acme/keys.h"
 #include "acme/nonce.h"
 #include "acme/open.h"
+#include "approval/due.h"
 #include "audit/audit.h"
 #include "base/list.h"
 #include "conf/conf.h"
@@ -67,6 +68,7 @@ struct acme {
     bool waits;     /* or, of one account, for its own */
     struct ev_timer due;
     struct ev_timer star; /* when to look for those that are due */
+    struct approval_watch approvals;
 };
 
 struct acme_request;
@@ -119,7 +121,7 @@ struct acme_request {
     const struct policy_verdict *verdicts;
     size_t n_verdicts;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
-    when_t retry_at;              /* goes with RC_QUOTA: when to come again; 0: not known */
+    when_t retry_at;              /* when to come again: RC_QUOTA, or it waits; 0: unknown */
     bool anybody;                 /* came by GET to where accounts come by POST */
     int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
@@ -168,6 +170,8 @@ enum rc acme_account_orders(struct acme_request *r);
 enum rc acme_new_order(struct acme_request *r);
 enum rc acme_order(struct acme_request *r);
 enum rc acme_finalize(struct acme_request *r);
+/* Answers for an order that is processing: one that persons have allowed goes on. */
+enum rc acme_finalize_more(struct acme_request *r, const struct store_order *order);
 enum rc acme_authorization(struct acme_request *r);
 enum rc acme_challenge(struct acme_request *r);
 enum rc acme_certificate(struct acme_request *r);

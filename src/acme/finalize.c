@@ -6,11 +6,13 @@
 
 #include <assert.h>
 
+#include "acme/approval.h"
 #include "acme/star.h"
 #include "acme/state.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "ca/issue.h"
+#include "log/log.h"
 #include "x509/csr.h"
 
 MSG(msg_csr_missing, "acme.csr-missing",
@@ -36,6 +38,13 @@ MSG(msg_not_vouched, "acme.order-no-longer-vouched",
     "the authorization of {0} was the word of this server, for its own gateway or for an account's "
     "key, which no longer stands; make a new order");
 
+MSG(msg_unasked, "acme.order-unasked",
+    "approval {0} of this order is by {1}, and the policy wants {2} by now; make a new order, "
+    "which "
+    "asks again");
+MSG(msg_gone, "acme.order-approval-gone",
+    "approval {0} was used for another order, or has ended; make a new order, which asks again");
+
 struct finalize_data {
     struct store_order order;
     bool vouched; /* by the keeper */
@@ -44,6 +53,9 @@ struct finalize_data {
     struct store_name *names;  /* the CSR's */
     size_t n_names;
     struct ca_request ask;
+    struct approval *approval; /* NULL: it takes none */
+    bool waited;               /* for it, and its status is processing already */
+    struct err why;            /* such an order ends */
 };
 
 static enum rc load_order(struct acme_request *r, struct finalize_data *d)
@@ -62,15 +74,15 @@ static enum rc load_order(struct acme_request *r, struct finalize_data *d)
     return RC_OK;
 }
 
-static enum rc read_csr(struct acme_request *r, struct finalize_data *d)
+static enum rc read_csr(struct acme_request *r, struct finalize_data *d, struct str *out)
 {
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
-    struct str text, kept;
+    struct str text;
 
     if (json_str(json_get(r->payload, "csr"), &text) != RC_OK || text_unb64url(text, &der) != RC_OK)
         return ACME_ERR(r, RC_PARSE, "malformed", msg_csr_missing);
-    TRY(arena_str(r->arena, buf_str(&der), &kept));
-    return x509_csr_parse(r->arena, kept, X509_CSR_STRICT, &d->csr, &r->err);
+    TRY(arena_str(r->arena, buf_str(&der), out));
+    return x509_csr_parse(r->arena, *out, X509_CSR_STRICT, &d->csr, &r->err);
 }
 
 static struct str order_names(struct acme_request *r, const struct store_order *order)
@@ -189,21 +201,35 @@ static enum rc check_authorization(struct store_txn *txn, struct acme_request *r
     return RC_OK;
 }
 
-/* In a transaction: the one winner, with authorizations that still hold. */
-static enum rc win(struct store_txn *txn, struct acme_request *r, struct err *err)
+/* The one of several requests that makes it go on. */
+static enum rc take(struct store_txn *txn, struct acme_request *r, struct err *err)
 {
     const struct finalize_data *d = r->data;
     enum rc rc;
 
     assert(acme_order_may(STORE_ORDER_READY, STORE_ORDER_PROCESSING));
-    rc = store_order_process(txn, &d->order.id, r->now);
+    rc = d->waited ? store_approval_end_wait(txn, &d->order.id)
+                   : store_order_process(txn, &d->order.id, r->now);
     if (rc == RC_CONFLICT)
         return PROBLEM(err, rc, "orderNotReady", msg_not_ready,
                        STR("being finalized, or finished"));
     TRY(rc);
     for (size_t i = 0; i < d->order.n_names; i++)
         TRY(check_authorization(txn, r, i, err));
+    return RC_OK;
+}
+
+/* In a transaction: the one winner, with authorizations that still hold. */
+static enum rc win(struct store_txn *txn, struct acme_request *r, struct err *err)
+{
+    const struct finalize_data *d = r->data;
+
+    TRY(take(txn, r, err));
     TRY(acme_limit_take(txn, r, err));
+    if (d->approval)
+        TRY(acme_approval_use(txn, r, d->approval, err));
+    if (d->waited)
+        return RC_OK;
     return acme_audit(txn, r, "order.processing", "order", &d->order.id, (struct str){NULL, 0});
 }
 
@@ -220,14 +246,106 @@ static enum rc reserve(struct store_txn *txn, void *arg, struct err *err)
     return store_star_take(txn, &d->order.id, 0);
 }
 
+/* ---- persons who have to allow it */
+
+static enum rc wait(struct store_txn *txn, struct acme_request *r)
+{
+    struct finalize_data *d = r->data;
+    struct str detail;
+
+    TRY(take(txn, r, &r->err));
+    TRY(acme_approval_wait(txn, r, &d->order, d->approval));
+    detail = arena_printf(r->arena, "{\"approval\":\"%s\"}", d->approval->row.id.z);
+    if (!detail.p)
+        return RC_NOMEM;
+    return acme_audit(txn, r, "order.processing", "order", &d->order.id, detail);
+}
+
+static void reply_waits(struct acme_request *r, struct finalize_data *d)
+{
+    if (r->retry_at < r->now + ACME_APPROVAL_SECONDS * WHEN_SECOND)
+        r->retry_at = r->now + ACME_APPROVAL_SECONDS * WHEN_SECOND;
+    d->order.status = STORE_ORDER_PROCESSING;
+    acme_order_reply(r, &d->order, 200);
+}
+
+static void waits(struct acme_request *r)
+{
+    struct finalize_data *d = r->data;
+
+    acme_open_end(&r->acme->open, &r->account.id);
+    acme_approvals_look(r->acme);
+    log_warn("acme.approval-waits", LOG_STR("approval", id_str(&d->approval->row.id)),
+             LOG_STR("what", d->approval->row.what), LOG_STR("order", id_str(&d->order.id)));
+    reply_waits(r, d);
+}
+
+/* How it is now, also when another request was quicker. */
+static void reply_as_is(struct acme_request *r)
+{
+    struct finalize_data *d = r->data;
+    enum rc rc = store_order_get(store_read(r->acme->store), r->arena, &d->order.id, &d->order);
+
+    if (rc == RC_OK)
+        acme_order_reply(r, &d->order, 200);
+    else
+        acme_reply_fail(r, rc);
+}
+
+static enum rc fail_order(struct store_txn *txn, struct acme_request *r)
+{
+    const struct finalize_data *d = r->data;
+    enum rc rc;
+
+    r->err = d->why;
+    rc = acme_approval_fail(txn, r, &d->order.id);
+    return rc == RC_CONFLICT ? RC_OK : rc; /* then it is as the other request left it */
+}
+
+/* What no more waiting helps against. Locks, limits, a signer or a name server that is away do
+ * pass. */
+static bool is_final(const struct err *why, enum rc rc)
+{
+    static const char *const types[] = {"rejectedIdentifier", "invalidProfile", "badPublicKey",
+                                        "badCSR", "caa"};
+
+    for (size_t i = 0; why->type && i < sizeof(types) / sizeof(types[0]); i++)
+        if (str_eq(str_of(why->type), str_of(types[i])))
+            return true;
+    return rc == RC_CONFLICT;
+}
+
+/* An order that persons allow could not be gone on with. */
+static void not_issued(struct acme_request *r, enum rc rc)
+{
+    struct finalize_data *d = r->data;
+
+    r->err.rc = rc;
+    log_warn("acme.approved-not-issued", LOG_STR("order", id_str(&d->order.id)),
+             LOG_BOOL("ends", is_final(&r->err, rc)), LOG_ERR(&r->err));
+    if (!is_final(&r->err, rc)) {
+        reply_waits(r, d);
+        return;
+    }
+    d->why = r->err; /* acme_write begins with a clean one */
+    rc = acme_write(r, fail_order, reply_as_is);
+    if (rc != RC_OK)
+        acme_reply_fail(r, rc);
+}
+
 static void issued(void *arg, enum rc rc, const struct store_certificate *certificate,
                    const struct err *err)
 {
     struct acme_request *r = arg;
     struct finalize_data *d = r->data;
 
-    if (rc == RC_OK || rc == RC_AGAIN)
+    if (!d->waited && (rc == RC_OK || rc == RC_AGAIN))
         acme_open_end(&r->acme->open, &r->account.id);
+    if (d->waited && rc != RC_OK && rc != RC_AGAIN) {
+        r->err = *err;
+        not_issued(r, rc);
+        return;
+    }
     if (rc == RC_OK) {
         d->order.status = STORE_ORDER_VALID;
         d->order.certificate = certificate->id;
@@ -271,7 +389,8 @@ static void begins_later(struct acme_request *r)
 {
     struct finalize_data *d = r->data;
 
-    acme_open_end(&r->acme->open, &r->account.id);
+    if (!d->waited)
+        acme_open_end(&r->acme->open, &r->account.id);
     acme_star_look(r->acme);
     d->order.status = STORE_ORDER_PROCESSING;
     acme_order_reply(r, &d->order, 200);
@@ -296,21 +415,18 @@ static void caa_checked(struct acme_request *r, enum rc rc)
         rc = acme_write(r, begin_later, begins_later);
     else if (rc == RC_OK)
         rc = ca_issue(r->acme->ca, &d->ask, issued, r, &r->err);
-    if (rc != RC_OK)
+    if (rc != RC_OK && d->waited)
+        not_issued(r, rc);
+    else if (rc != RC_OK)
         acme_reply_fail(r, rc);
 }
 
-enum rc acme_finalize(struct acme_request *r)
+/* Everything is judged as it is now; what will be asked of ca/ is ready then. */
+static enum rc prepare(struct acme_request *r, struct finalize_data *d)
 {
-    struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
     struct acme_replaced replaced;
 
-    if (!d)
-        return RC_NOMEM;
-    r->data = d;
     d->vouched = acme_vouches_for(r, &r->account.thumbprint);
-    TRY(load_order(r, d));
-    TRY(read_csr(r, d));
     TRY(check_names(r, d));
     TRY(check_key(r, d));
     TRY(acme_order_judge(r, &d->order, d->vouched, d->csr.key_type, &d->judged));
@@ -343,7 +459,80 @@ enum rc acme_finalize(struct acme_request *r)
     if (d->order.star)
         TRY(take_star(r, d));
     acme_judged_limit(r, &d->order, &d->judged, &d->ask);
+    return RC_OK;
+}
+
+enum rc acme_finalize(struct acme_request *r)
+{
+    struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
+    struct str csr;
+
+    if (!d)
+        return RC_NOMEM;
+    r->data = d;
+    TRY(load_order(r, d));
+    TRY(read_csr(r, d, &csr));
+    TRY(prepare(r, d));
+    TRY(acme_approval_look(r, &d->order, &d->judged, d->csr.key_type, &d->approval));
+    if (d->approval && !d->approval->granted) {
+        d->approval->row.csr = csr;
+        d->approval->row.rules = d->judged.rules;
+        return acme_write(r, wait, waits);
+    }
     acme_caa_check(r, &d->order, caa_checked);
+    return RC_OK;
+}
+
+/* ---- an order that waited */
+
+/* As it was finalized: with that CSR, from that address. */
+static enum rc go_on(struct acme_request *r, struct finalize_data *d)
+{
+    const struct store_approval *row = &d->approval->row;
+
+    r->client = row->client;
+    TRY(x509_csr_parse(r->arena, row->csr, X509_CSR_STRICT, &d->csr, &r->err));
+    TRY(prepare(r, d));
+    if (d->judged.approvers <= row->approvers)
+        return RC_OK;
+    return ACME_ERR(r, RC_CONFLICT, "unauthorized", msg_unasked, id_str(&row->id),
+                    arena_printf(r->arena, "%u", row->approvers),
+                    arena_printf(r->arena, "%u", d->judged.approvers));
+}
+
+enum rc acme_finalize_more(struct acme_request *r, const struct store_order *order)
+{
+    struct finalize_data *d = ARENA_NEW(r->arena, struct finalize_data);
+    struct store_approval *row;
+    enum rc rc;
+
+    if (!d)
+        return RC_NOMEM;
+    d->order = *order;
+    d->waited = true;
+    d->approval = ARENA_NEW(r->arena, struct approval);
+    if (!d->approval)
+        return RC_NOMEM;
+    r->data = d;
+    *d->approval = (struct approval){.a = r->arena, .now = r->now};
+    row = &d->approval->row;
+    rc = store_approval_by_order(store_read(r->acme->store), r->arena, &order->id, row);
+    if (rc == RC_NOTFOUND) { /* it is being signed */
+        acme_order_reply(r, &d->order, 200);
+        return RC_OK;
+    }
+    TRY(rc);
+    if (row->state == STORE_APPROVAL_PENDING) {
+        reply_waits(r, d);
+        return RC_OK;
+    }
+    rc = row->state == STORE_APPROVAL_GRANTED && row->expires > r->now
+             ? go_on(r, d)
+             : ACME_ERR(r, RC_CONFLICT, "unauthorized", msg_gone, id_str(&row->id));
+    if (rc == RC_OK)
+        acme_caa_check(r, &d->order, caa_checked);
+    else
+        not_issued(r, rc);
     return RC_OK;
 }
 

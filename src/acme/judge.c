@@ -81,6 +81,7 @@ enum rc acme_order_judge(struct acme_request *r, const struct store_order *order
     TRY(acme_whole(r, ids, n, &w));
     TRY(policy_judge_whole(&w, &r->err));
     out->lifetime = policy_lifetime(&w);
+    out->approvers = policy_approvers(&w);
     return acme_whole_rules(r->arena, &w, &out->rules);
 }
 

@@ -98,10 +98,13 @@ void acme_order_put(struct acme_request *r, struct json_out *o, const struct sto
     json_end(o);
 }
 
-/* One that is to begin later (RFC 8739) is not asked for until then. */
+/* One that is to begin later (RFC 8739) is not asked for until then, nor is one that persons are to
+ * allow all the time. */
 static int64_t retry_after(const struct acme_request *r, const struct store_order *order)
 {
-    when_t wait = order->star ? order->star->start - r->now : 0;
+    when_t wait = r->retry_at   ? r->retry_at - r->now - WHEN_SECOND
+                  : order->star ? order->star->start - r->now
+                                : 0;
 
     return wait > 0 ? wait / WHEN_SECOND + 1 : ACME_RETRY_SECONDS;
 }
@@ -136,7 +139,10 @@ enum rc acme_order(struct acme_request *r)
         return acme_request_owns(r, &(struct id){""}, "order");
     TRY(rc);
     TRY(acme_request_owns(r, &order.account, "order"));
-    return r->payload ? acme_star_cancel(r, &order) : reply(r, &order, 200);
+    if (r->payload)
+        return acme_star_cancel(r, &order);
+    return order.status == STORE_ORDER_PROCESSING ? acme_finalize_more(r, &order)
+                                                  : reply(r, &order, 200);
 }
 
 /* ---- new-order */

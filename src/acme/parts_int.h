@@ -83,7 +83,8 @@ struct acme_judged {
         struct str top;      /* how far up a proof for a domain above counts; empty: not at all */
     } * names;               /* as many as the order has */
     struct str rules;        /* all, for the trail */
-    when_t lifetime; /* the longest that the certificate may live; 0: as its profile has it */
+    when_t lifetime;    /* the longest that the certificate may live; 0: as its profile has it */
+    unsigned approvers; /* persons who have to allow it; 0: none has to */
 };
 /* All names of the order once more, by the rules for account and client of the request, or as sites
  * (`vouched`), for a key of that type: RC_DENIED with its problem. */

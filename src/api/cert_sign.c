@@ -187,6 +187,7 @@ static enum rc judge(const struct api_view *v, struct api_signing *s,
     w.verdicts = j.verdicts;
     w.n = j.n;
     TRY(policy_judge_whole(&w, err));
+    s->approvers = policy_approvers(&w);
     life = policy_lifetime(&w);
     if (life)
         s->request.not_after = v->now - s->profile->backdate + life - WHEN_SECOND;
@@ -285,5 +286,6 @@ void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *
     json_kv_when(o, "not_after",
                  s->request.not_after && s->request.not_after < to ? s->request.not_after : to);
     json_kv_str(o, "rules", s->request.rules);
+    json_kv_u64(o, "approvers", s->approvers);
     json_end(o);
 }

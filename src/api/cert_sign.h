@@ -14,6 +14,7 @@ struct api_signing {
     struct x509_csr csr;
     const struct conf_profile *profile; /* borrowed from the configuration */
     struct ca_request request;          /* all but request id, operator and reserve */
+    unsigned approvers;                 /* persons who have to allow it; 0: none */
 };
 
 /* `args`: {"csr": DER as base64url, "profile", "names": [texts] instead of those in the request,

@@ -16,6 +16,13 @@ enum { NAME_MAX_BYTES = 253, NAME_LABEL_MAX = 63, NAME_EMAIL_MAX = 254, NAME_URI
  * address. */
 enum rc name_canonical(struct str s, bool wildcard, char out[static NAME_MAX_BYTES + 1]);
 
+enum { NAME_UNICODE_MAX = 4 * NAME_MAX_BYTES + 1 };
+/* A canonical name as people read it: A-labels as the U-labels they stand for (RFC 5891, Punycode
+ * of RFC 3492), in UTF-8. RC_NOTFOUND when there is none, or one that is no Punycode or holds what
+ * cannot be seen (controls, marks of direction, what has no width); RC_TOOBIG past NAME_MAX_BYTES.
+ * Only ever shown beside the name: what looks the same need not be. */
+enum rc name_unicode(struct str name, char out[static NAME_UNICODE_MAX]);
+
 /* "wiki.hospital.example" to "example.hospital.wiki" and, being its own inverse, back. RC_TOOBIG
  * past NAME_MAX_BYTES, RC_PARSE when there is a NUL in it; nothing else is checked. */
 enum rc name_reverse(struct str name, char out[static NAME_MAX_BYTES + 1]);

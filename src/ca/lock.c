@@ -63,8 +63,8 @@ static bool same_names(const struct store_certificate *c, const struct ca_lock_a
     return true;
 }
 
-static enum rc is_renewal(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
-                          when_t now, bool *out)
+enum rc ca_lock_renewal(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
+                        when_t now, bool *out)
 {
     struct store_certificate_filter filter = {
         .name = ask->names,
@@ -130,7 +130,7 @@ enum rc ca_lock_judge(struct store_txn *txn, struct arena *a, const struct ca_lo
         if (!reaches(&locks[i], ask))
             continue;
         if (!locks[i].renewals && !known)
-            TRY(is_renewal(txn, a, ask, now, &renewal));
+            TRY(ca_lock_renewal(txn, a, ask, now, &renewal));
         known = known || !locks[i].renewals;
         if (locks[i].renewals || !renewal)
             return denied(a, &locks[i], err);

@@ -21,3 +21,6 @@ struct ca_lock_ask {
  * and that is valid now; only locks that say so stop it. */
 enum rc ca_lock_judge(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
                       when_t now, struct err *err);
+/* Whether it is such a renewal. */
+enum rc ca_lock_renewal(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
+                        when_t now, bool *out);

@@ -14,12 +14,19 @@ static const struct {
     enum cmd_option option;
     const char *name;
 } texts[] = {
-    {CMD_OPT_CURSOR, "cursor"},         {CMD_OPT_NAME, "name"},
-    {CMD_OPT_UNDER, "under"},           {CMD_OPT_ISSUER, "issuer"},
-    {CMD_OPT_PROFILE, "profile"},       {CMD_OPT_REASON, "reason"},
-    {CMD_OPT_EXPIRES, "expires"},       {CMD_OPT_EAB, "eab"},
-    {CMD_OPT_WITHIN, "within"},         {CMD_OPT_URL, "url"},
-    {CMD_OPT_ACCOUNT_STATUS, "status"}, {CMD_OPT_ZONE, "zone"},
+    {CMD_OPT_CURSOR, "cursor"},
+    {CMD_OPT_NAME, "name"},
+    {CMD_OPT_UNDER, "under"},
+    {CMD_OPT_ISSUER, "issuer"},
+    {CMD_OPT_PROFILE, "profile"},
+    {CMD_OPT_REASON, "reason"},
+    {CMD_OPT_EXPIRES, "expires"},
+    {CMD_OPT_EAB, "eab"},
+    {CMD_OPT_WITHIN, "within"},
+    {CMD_OPT_URL, "url"},
+    {CMD_OPT_ACCOUNT_STATUS, "status"},
+    {CMD_OPT_ZONE, "zone"},
+    {CMD_OPT_FOR, "for"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,
@@ -58,7 +65,7 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
             json_kv_z(o, texts[i].name, args->values[texts[i].option]);
     if (args->values[CMD_OPT_ACCOUNT])
         json_kv_z(o, "account", last_step(args->values[CMD_OPT_ACCOUNT]));
-    if (args->values[CMD_OPT_RENEWALS])
+    if (args->values[CMD_OPT_RENEWALS] || args->values[CMD_OPT_GRANT_RENEWALS])
         json_kv_bool(o, "renewals", true);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(o, "dry_run", true);
@@ -86,6 +93,18 @@ int ask_args(const struct cmd_args *args, const char *operand, struct buf *out)
     json_end(&o);
     err.rc = json_out_done(&o);
     return status != CMD_DONE || err.rc == RC_OK ? status : cmd_fail(&err);
+}
+
+enum rc ask_reason(const struct cmd_args *args, struct buf *out)
+{
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    if (args->values[CMD_OPT_REASON])
+        json_kv_z(&o, "reason", args->values[CMD_OPT_REASON]);
+    json_end(&o);
+    return json_out_done(&o);
 }
 
 int ask_and_show(const struct cmd_args *args, const char *command, const char *operand,

@@ -3,11 +3,7 @@
 #include <pwd.h>
 #include <stdio.h>
 
-#include "cmd/cmd.h"
-#include "json/json.h"
-#include "json/out.h"
-
-enum { ASK_MAX = 256 };
+#include "cmd/ask_int.h"
 
 /* The name of a user of this host, or the number. */
 static void show_user(const struct json *v, const char *member)
@@ -16,7 +12,7 @@ static void show_user(const struct json *v, const char *member)
     const struct passwd *pw;
 
     if (json_i64(json_get(v, member), &uid) != RC_OK || uid < 0) {
-        printf("-");
+        printf("an ACME account");
         return;
     }
     /* cppcheck-suppress getpwuidCalled ; one thread */
@@ -50,35 +46,110 @@ static enum rc show_list(const struct json *root)
 
 static enum rc show_decided(const struct json *root)
 {
+    if (ask_dry(root))
+        printf("nothing was decided: this was a dry run\n");
     show_one(root);
     return RC_OK;
 }
+
+/* ---- one of them */
+
+static void show_names(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const char *label = "names";
+    const struct json *v;
+
+    for (; json_next(&it, NULL, &v); label = "") {
+        struct str unicode = json_shown(v, "unicode");
+
+        printf("%-16s %.*s", label, STR_ARG(json_shown(v, "name")));
+        if (unicode.n)
+            printf("  (reads: %.*s)", STR_ARG(unicode));
+        printf("\n");
+    }
+}
+
+static void show_evidence(const struct json *all)
+{
+    struct json_iter it = json_iter(all);
+    const struct json *v;
+    struct str name;
+
+    while (json_next(&it, &name, &v)) {
+        struct str challenge = json_shown(v, "challenge");
+
+        printf("%-16s %.*s, by %.*s", "proven", STR_ARG(json_shown(v, "proven")),
+               STR_ARG(challenge.n ? challenge : STR("the word of the CA or the account's key")));
+        if (challenge.n)
+            printf(" at %.*s", STR_ARG(json_shown(v, "validated")));
+        printf("\n");
+    }
+}
+
+static void show_votes(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *v;
+
+    while (json_next(&it, NULL, &v)) {
+        bool grant = false;
+
+        IGNORE_RC(json_bool(json_get(v, "grant"), &grant)); /* then it is a denial */
+        printf("%-16s ", grant ? "granted by" : "denied by");
+        show_user(v, "by");
+        printf(" at %.*s", STR_ARG(json_shown(v, "at")));
+        if (json_shown(v, "scope").n)
+            printf(", %.*s", STR_ARG(json_shown(v, "scope")));
+        if (json_shown(v, "until").n)
+            printf(" until %.*s", STR_ARG(json_shown(v, "until")));
+        printf("%s%.*s\n", json_shown(v, "reason").n ? ": " : "", STR_ARG(json_shown(v, "reason")));
+    }
+}
+
+static enum rc show_all(const struct json *root)
+{
+    ask_print(root, "approval", "id");
+    ask_print(root, "what", "what");
+    printf("%-16s %.*s, %llu of %llu persons\n", "state", STR_ARG(json_shown(root, "state")),
+           (unsigned long long)json_shown_u64(root, "granted"),
+           (unsigned long long)json_shown_u64(root, "approvers"));
+    printf("%-16s ", "asked by");
+    show_user(root, "asked_by");
+    printf(" at %.*s, until %.*s\n", STR_ARG(json_shown(root, "asked")),
+           STR_ARG(json_shown(root, "expires")));
+    ask_print(root, "reason", "reason");
+    ask_print(root, "account", "account");
+    ask_print(root, "order", "order");
+    ask_print(root, "from", "client");
+    show_names(json_get(root, "names"));
+    ask_print(root, "profile", "profile");
+    ask_print(root, "key", "key");
+    ask_print(root, "rules", "rules");
+    show_evidence(json_get(root, "evidence"));
+    show_votes(json_get(root, "votes"));
+    printf("%.*s", STR_ARG(json_shown(root, "csr")));
+    return RC_OK;
+}
+
+/* ---- the commands */
 
 int cmd_approval_list(const struct cmd_args *args)
 {
     return cmd_ask(args, "approval list", STR(""), show_list);
 }
 
-static int decide(const struct cmd_args *args, const char *command)
+int cmd_approval_show(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
-    struct json_out o;
-
-    json_out_init(&o, &ask, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_z(&o, "id", args->operand);
-    json_end(&o);
-    if (json_out_done(&o) != RC_OK)
-        return cmd_usagef("%s is no approval", args->operand);
-    return cmd_ask(args, command, buf_str(&ask), show_decided);
+    return ask_and_show(args, "approval show", "id", show_all);
 }
 
 int cmd_approval_grant(const struct cmd_args *args)
 {
-    return decide(args, "approval grant");
+    return ask_and_show(args, "approval grant", "id", show_decided);
 }
 
 int cmd_approval_deny(const struct cmd_args *args)
 {
-    return decide(args, "approval deny");
+    return ask_and_show(args, "approval deny", "id", show_decided);
 }

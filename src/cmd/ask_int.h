@@ -10,6 +10,8 @@ enum { ASK_MAX = 16 * 1024 };
 /* {operand: the word, and each option that was given}; `operand` may be NULL. CMD_DONE, or the exit
  * status after having said what is wrong. */
 int ask_args(const struct cmd_args *args, const char *operand, struct buf *out);
+/* {"reason": as given}, or {}. */
+enum rc ask_reason(const struct cmd_args *args, struct buf *out);
 /* Asks for `command` with them. Returns the exit status. */
 int ask_and_show(const struct cmd_args *args, const char *command, const char *operand,
                  cmd_show_fn show);

@@ -148,6 +148,7 @@ int cmd_root_forget(const struct cmd_args *args);
 int cmd_issuer_request(const struct cmd_args *args);
 int cmd_issuer_import(const struct cmd_args *args);
 int cmd_approval_list(const struct cmd_args *args);
+int cmd_approval_show(const struct cmd_args *args);
 int cmd_approval_grant(const struct cmd_args *args);
 int cmd_approval_deny(const struct cmd_args *args);
 int cmd_issuance_freeze(const struct cmd_args *args);

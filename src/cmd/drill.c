@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "cmd/cmd.h"
+#include "cmd/ask_int.h"
 #include "json/json.h"
 
 static enum rc show(const struct json *root)
@@ -14,5 +14,5 @@ static enum rc show(const struct json *root)
 
 int cmd_drill_runner(const struct cmd_args *args)
 {
-    return cmd_ask(args, "drill runner", STR(""), show);
+    return ask_and_show(args, "drill runner", NULL, show);
 }

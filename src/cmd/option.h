@@ -105,6 +105,8 @@ enum cmd_option {
     CMD_OPT_ACCOUNT_KEY,
     CMD_OPT_RENEW_FORCE,
     CMD_OPT_JITTER,
+    CMD_OPT_FOR,
+    CMD_OPT_GRANT_RENEWALS, /* --renewals of a grant */
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -291,6 +291,7 @@ static void explain_whole(struct explanation *e)
     json_kv_bool(&e->o, "allowed", rc == RC_OK);
     if (rc != RC_OK && !e->refused)
         cmd_policy_put_err(&e->o, "refused", &err);
+    json_kv_u64(&e->o, "approvers", policy_approvers(&w));
     if (policy_lifetime(&w)) {
         when_put_span(&life, policy_lifetime(&w));
         json_kv_str(&e->o, "lifetime", buf_str(&life));
@@ -330,6 +331,7 @@ static enum rc show_explanation(const struct json *root)
 {
     struct json_iter it = json_iter(json_get(root, "names"));
     const struct json *v;
+    uint64_t approvers = 0;
     bool allowed = false;
 
     while (json_next(&it, NULL, &v))
@@ -337,6 +339,10 @@ static enum rc show_explanation(const struct json *root)
     IGNORE_RC(json_bool(json_get(root, "allowed"), &allowed)); /* false */
     if (json_get(root, "refused"))
         printf("together: refused: %.*s\n", STR_ARG(json_shown(root, "refused")));
+    IGNORE_RC(json_u64(json_get(root, "approvers"), &approvers)); /* 0 */
+    if (approvers)
+        printf("together: waits for approval, by %llu of control.people\n",
+               (unsigned long long)approvers);
     if (json_get(root, "lifetime"))
         printf("together: for %.*s at most\n", STR_ARG(json_shown(root, "lifetime")));
     printf("%s\n", allowed ? "ALLOWED" : "REFUSED");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "cmd/cmd.h"
-#include "json/json.h"
+#include "cmd/ask_int.h"
 
 static enum rc show(const struct json *root)
 {
@@ -19,5 +18,5 @@ static enum rc show(const struct json *root)
 
 int cmd_reload(const struct cmd_args *args)
 {
-    return cmd_ask(args, "reload", STR(""), show);
+    return ask_and_show(args, "reload", NULL, show);
 }

@@ -7,7 +7,7 @@
 
 #include "api/sites.h"
 #include "base/name.h"
-#include "cmd/cmd.h"
+#include "cmd/ask_int.h"
 #include "cmd/site_int.h"
 #include "conf/conf.h"
 #include "ipc/site_messages.h"
@@ -58,11 +58,14 @@ static int print_json(const char *what, const char *name, bool done, bool runnin
 static int put_in_force(const struct cmd_args *args, const struct site_file *f, const char *what,
                         const char *name)
 {
-    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX), ask = BUF_INIT(ASK_MAX);
     struct err err = ERR_INIT, undo = ERR_INIT;
-    enum rc rc = cmd_control(cmd_data(args), "reload", STR(""), &answer, &err);
-    bool running = rc == RC_OK;
+    enum rc rc = ask_reason(args, &ask);
+    bool running;
 
+    if (rc == RC_OK)
+        rc = cmd_control(cmd_data(args), "reload", buf_str(&ask), &answer, &err);
+    running = rc == RC_OK;
     err.rc = rc;
     if (rc != RC_OK && rc != RC_NOTFOUND && rc != RC_NET) {
         cmd_fail(&err);
@@ -241,6 +244,8 @@ int cmd_site_renew(const struct cmd_args *args)
     json_out_init(&o, &ask, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "name", name);
+    if (args->values[CMD_OPT_REASON])
+        json_kv_z(&o, "reason", args->values[CMD_OPT_REASON]);
     json_end(&o);
     err.rc = json_out_done(&o);
     return err.rc == RC_OK ? cmd_ask(args, "site renew", buf_str(&ask), show_renewed)

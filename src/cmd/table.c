@@ -67,6 +67,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_PROFILE] = {"--profile", "NAME", "of its certificates; otherwise default"},
     [CMD_OPT_OUT] = {"--out", "DIR", "where the files go; made if it is not there"},
     [CMD_OPT_FORCE] = {"--force", NULL, "overwrite files that are there"},
+    [CMD_OPT_FOR] = {"--for", "TIME", "for any number of certificates until then, as in 90d"},
+    [CMD_OPT_GRANT_RENEWALS] = {"--renewals", NULL,
+                                "and for its renewals, while the one before is valid"},
     [CMD_OPT_REASON] = {"--reason", "TEXT", "why, or a ticket; for the register and the trail"},
     [CMD_OPT_CERT_NAME] =
         {"--name", "NAME",
@@ -204,7 +207,7 @@ static const struct cmd_row rows[] = {
     {"reload", NULL, "let the running server read its configuration again",
      "Either every part of it takes the new configuration, or all keep the old one and the\n"
      "reasons are shown.",
-     NULL, 0, cmd_reload},
+     NULL, OPT(REASON), cmd_reload},
     {"status", NULL, "show how the running server is", NULL, NULL, 0, cmd_status},
     {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, 0,
      cmd_doctor},
@@ -291,16 +294,18 @@ static const struct cmd_row rows[] = {
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"
      "themselves, and so do their successors.",
-     "NAME", OPT(BACKEND) | OPT(ALGORITHMS) | OPT(PROFILE) | OPT(DRY_RUN), cmd_site_add},
+     "NAME", OPT(BACKEND) | OPT(ALGORITHMS) | OPT(PROFILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_site_add},
     {"site", "remove", "take a web site off the gateway",
      "What `autarky site add` has written. A site in another file is removed there, by hand.\n"
      "Its keys and certificates stay in the data directory, below sites.",
-     "NAME", OPT(DRY_RUN), cmd_site_remove},
+     "NAME", OPT(REASON) | OPT(DRY_RUN), cmd_site_remove},
     {"site", "list", "list the gateway's sites and how their certificates are", NULL, NULL, 0,
      cmd_site_list},
     {"site", "check", "show what a browser would get from a site, and why not",
      "Looks at its certificates and asks its backends, from here.", "NAME", 0, cmd_site_check},
-    {"site", "renew", "let a site have new certificates now", NULL, "NAME", 0, cmd_site_renew},
+    {"site", "renew", "let a site have new certificates now", NULL, "NAME", OPT(REASON),
+     cmd_site_renew},
     {"root", "create", "make a root key, on a machine without a network",
      "Makes the data directory, the keys of the roots (encrypted files, or in a token) and their\n"
      "certificates. With --shares the passphrase is split: any M of N people open the key.\n"
@@ -328,12 +333,20 @@ static const struct cmd_row rows[] = {
      "they\n"
      "revoke, and, after a yes, roots that are new here. The running server takes them up.",
      NULL, OPT(MEDIA) | OPT(REASON) | OPT(YES), cmd_issuer_import},
-    {"approval", "list", "list what takes a second person, the newest first", NULL, NULL, 0,
+    {"approval", "list", "list what takes other persons, the newest first", NULL, NULL, 0,
      cmd_approval_list},
-    {"approval", "grant", "allow what another person has asked for",
-     "Once, and until it expires: whoever asked gives the same command again.", "ID", 0,
-     cmd_approval_grant},
-    {"approval", "deny", "refuse what a person has asked for", NULL, "ID", 0, cmd_approval_deny},
+    {"approval", "show", "show all that is known of what one is to allow",
+     "Names stand beside how people read them, for what looks alike need not be the same; of a\n"
+     "certificate also who asks from where, by what each name was proven, and the request.",
+     "ID", 0, cmd_approval_show},
+    {"approval", "grant", "allow what somebody else has asked for",
+     "A command once, and until it expires: whoever asked gives the same command again. A\n"
+     "certificate once, within control.approval_wait, unless --for or --renewals says more; it is\n"
+     "of that account, those names, that profile and kind of key.",
+     "ID", OPT(FOR) | OPT(GRANT_RENEWALS) | OPT(REASON) | OPT(DRY_RUN), cmd_approval_grant},
+    {"approval", "deny", "refuse what somebody else has asked for",
+     "Whoever asked for a certificate is told the reason.", "ID", OPT(REASON) | OPT(DRY_RUN),
+     cmd_approval_deny},
     {"eab", "create", "make a key that binds an ACME account (RFC 8555 section 7.3.4)",
      "Prints its kid and the key itself, which is told this once, for the client: certbot takes\n"
      "them as --eab-kid and --eab-hmac-key. Rules of the policy can be for accounts of such keys\n"
@@ -434,11 +447,11 @@ static const struct cmd_row rows[] = {
      NULL, OPT(SERVER) | OPT(CERT) | OPT(KEY_PEM) | OPT(ROOT), cmd_prober},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
-     NULL, 0, cmd_ui_link},
+     NULL, OPT(REASON), cmd_ui_link},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",
-     NULL, 0, cmd_drill_runner},
+     NULL, OPT(REASON), cmd_drill_runner},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
      0, cmd_version},
 };

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "cmd/cmd.h"
+#include "cmd/ask_int.h"
 #include "conf/conf.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -51,10 +51,12 @@ static enum rc show(const struct cmd_args *args, struct str answer)
 
 int cmd_ui_link(const struct cmd_args *args)
 {
-    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX), ask = BUF_INIT(ASK_MAX);
     struct err err = ERR_INIT;
 
-    err.rc = cmd_control(cmd_data(args), "ui link", STR(""), &answer, &err);
+    err.rc = ask_reason(args, &ask);
+    if (err.rc == RC_OK)
+        err.rc = cmd_control(cmd_data(args), "ui link", buf_str(&ask), &answer, &err);
     if (err.rc == RC_OK)
         err.rc = show(args, buf_str(&answer));
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);

@@ -26,7 +26,7 @@ const char *const conf_choice_balances[] = {"first", "round-robin", "least-conne
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};
-const char *const conf_choice_wildcards[] = {"false", "true", "never", "allow", NULL};
+const char *const conf_choice_wildcards[] = {"false", "true", "never", "allow", "approval", NULL};
 const char *const conf_choice_togethers[] = {"any", "project", NULL};
 const char *const conf_choice_caa_modes[] = {"check", "strict", "off", NULL};
 const char *const conf_choice_bindings[] = {"optional", "required", NULL};
@@ -38,6 +38,7 @@ const char *const conf_choice_limits[] = {
     "accounts_per_network",  "orders_per_account",    "orders_per_network",
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
     "certificates_per_rule", "certificates",          NULL};
+const char *const conf_choice_reasons[] = {"optional", "required", NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};
 

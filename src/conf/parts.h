@@ -100,6 +100,9 @@ struct conf_override {
     when_t until;
 };
 
+/* Whether commands that change something have to say why. */
+enum conf_reasons { CONF_REASONS_OPTIONAL, CONF_REASONS_REQUIRED };
+
 /* What may take a second person. */
 enum conf_two_persons {
     CONF_TWO_ISSUER_CREATE,

@@ -32,6 +32,9 @@ MSG(msg_span, "conf.rule-lifetime",
     "or "
     "0s for the profile's");
 
+MSG(msg_people, "conf.rule-people",
+    "rule \"{0}\" takes approval, by {1} of `control.people`, which names {2}");
+
 struct check {
     struct conf_report *report;
     const struct conf *conf;
@@ -132,6 +135,26 @@ static enum rc check_proof(const struct check *c)
     return all_have_keys(c) ? RC_OK : SAY(c, "challenges", msg_none_eab, r->name);
 }
 
+bool conf_rule_approves(const struct conf_rule *r)
+{
+    return r->approval || r->wildcards == CONF_WILDCARDS_APPROVAL;
+}
+
+/* Nobody could ever allow it. */
+static enum rc check_approvers(const struct check *c)
+{
+    const struct conf_rule *r = c->rule;
+    size_t people = c->conf->control.people.n;
+    char want[24], have[24];
+
+    if (!conf_rule_approves(r) || people >= r->approvers)
+        return RC_OK;
+    snprintf(want, sizeof(want), "%u", (unsigned)r->approvers);
+    snprintf(have, sizeof(have), "%zu", people);
+    return SAY(c, r->approval ? "approval" : "wildcards", msg_people, r->name, str_of(want),
+               str_of(have));
+}
+
 static enum rc check_rule(const struct check *c)
 {
     const struct conf_rule *r = c->rule;
@@ -146,6 +169,7 @@ static enum rc check_rule(const struct check *c)
         TRY(SAY(c, "limits", msg_limits_from, r->name));
     if (r->lifetime && r->lifetime < WHEN_HOUR)
         TRY(SAY(c, "lifetime", msg_span, r->name));
+    TRY(check_approvers(c));
     return check_proof(c);
 }
 

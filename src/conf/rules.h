@@ -14,6 +14,7 @@ enum {
     CONF_GROUPS_MAX = 1000,
     CONF_PATTERN_STARS_MAX = 4, /* beside a "*." in front */
     CONF_RULE_NAMES_MAX = 100,  /* of one certificate */
+    CONF_APPROVERS_MAX = 2,
 };
 
 /* Several clients by one name. */
@@ -30,14 +31,15 @@ const char *conf_from_name(enum conf_from from);
 
 /* Of a rule whose names a wildcard fits. */
 enum conf_wildcards {
-    CONF_WILDCARDS_FALSE, /* the rule is not about it; another may be */
-    CONF_WILDCARDS_TRUE,  /* allowed */
-    CONF_WILDCARDS_NEVER, /* refused, whatever less specific rules say */
-    CONF_WILDCARDS_ALLOW, /* as true */
+    CONF_WILDCARDS_FALSE,    /* the rule is not about it; another may be */
+    CONF_WILDCARDS_TRUE,     /* allowed */
+    CONF_WILDCARDS_NEVER,    /* refused, whatever less specific rules say */
+    CONF_WILDCARDS_ALLOW,    /* as true */
+    CONF_WILDCARDS_APPROVAL, /* when persons have allowed it (conf_rule.approvers) */
 };
 static inline bool conf_wildcards_allowed(enum conf_wildcards w)
 {
-    return w == CONF_WILDCARDS_TRUE || w == CONF_WILDCARDS_ALLOW;
+    return w == CONF_WILDCARDS_TRUE || w == CONF_WILDCARDS_ALLOW || w == CONF_WILDCARDS_APPROVAL;
 }
 
 enum conf_together {
@@ -73,7 +75,12 @@ struct conf_rule {
     bool subdomains;               /* a proof for d may count for all below it (RFC 9444) */
     struct conf_rate certificates; /* of clients, so often; count 0: as limits has it */
     bool reuse;                    /* proofs may be used again, as acme.reuse has it */
+    bool approval;                 /* persons have to allow each certificate, wildcard or not */
+    uint64_t approvers;            /* how many of control.people that takes, or a wildcard does */
 };
+
+/* Some of what it has takes persons who allow it. */
+bool conf_rule_approves(const struct conf_rule *rule);
 
 /* For one kind of requester alone. */
 static inline bool conf_rule_from_one(const struct conf_rule *r)

@@ -31,6 +31,7 @@ static_assert(sizeof(enum conf_caa) == sizeof(unsigned));
 static_assert(sizeof(enum conf_switch) == sizeof(unsigned));
 static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
 static_assert(sizeof(enum conf_together) == sizeof(unsigned));
+static_assert(sizeof(enum conf_reasons) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
@@ -300,7 +301,7 @@ const struct conf_key conf_schema[] = {
      .help = "At most so many labels for the \"*\" in front of a pattern; 0: any number"},
     {KEY_IN("policy[].wildcards", CONF_ONE, struct conf_rule, wildcards, &conf_kind_choice),
      .names = conf_choice_wildcards, .initial = "false", .take = &live,
-     .help = "true or allow: \"*.a.d\" fits \"*.d\"; false: another rule may; never: none may"},
+     .help = "true, allow: \"*.a.d\" fits \"*.d\"; approval: if persons do; false: others; never"},
     {KEY_IN("policy[].names_max", CONF_ONE, struct conf_rule, names_max, &conf_kind_number),
      .min = 1, .max = CONF_RULE_NAMES_MAX, .initial = "100", .take = &live,
      .help = "Names and addresses that one certificate has at most"},
@@ -332,6 +333,12 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].subdomains", CONF_ONE, struct conf_rule, subdomains, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether one proof in the DNS, for a domain, may count for all below it (RFC 9444)"},
+    {KEY_IN("policy[].approval", CONF_ONE, struct conf_rule, approval, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether persons of control.people have to allow each certificate"},
+    {KEY_IN("policy[].approvers", CONF_ONE, struct conf_rule, approvers, &conf_kind_number),
+     .min = 1, .max = CONF_APPROVERS_MAX, .initial = "1", .take = &live,
+     .help = "How many of them, each time, where the rule has \"approval\""},
 
     MAP_OF_KEYS("acme"),
     {KEY("acme.terms_of_service", CONF_ONE, acme.terms_of_service, &conf_kind_url),
@@ -523,10 +530,15 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = conf_choice_two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, issuer.rotate, issuer.revoke, "
-             "issuance.thaw"},
+     .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
+    {KEY("control.approval_wait", CONF_ONE, control.approval_wait, &conf_kind_span),
+     .min = WHEN_SECOND, .max = 90 * WHEN_DAY, .initial = "7d", .take = &live,
+     .help = "How long a certificate that takes approval waits for it, and a grant for its use"},
+    {KEY("control.reasons", CONF_ONE, control.reasons, &conf_kind_choice),
+     .names = conf_choice_reasons, .initial = "optional", .take = &live,
+     .help = "required: commands that change something are refused without --reason"},
 
     MAP_OF_KEYS("log"),
     {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = conf_choice_log_levels,

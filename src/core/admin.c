@@ -23,6 +23,8 @@ MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {
 MSG(msg_people, "core.admin-people",
     "this user is among control.people and may decide on approvals (`autarky approval list`); "
     "everything else takes root, or the user that runs the server");
+MSG(msg_reason, "core.admin-reason",
+    "say why, with --{0}: `control.reasons` wants it of every command that changes something");
 MSG(msg_supervisor, "core.admin-supervisor",
     "the supervisor does not answer; look at the log of `autarky serve`");
 
@@ -272,16 +274,9 @@ static enum rc answer_approval_list(struct question *q, struct json_out *o, stru
     return core_approval_list(q->core, o);
 }
 
-static void approval_grant(struct question *q)
+static enum rc answer_approval_show(struct question *q, struct json_out *o, struct err *err)
 {
-    core_approval_decide(q->core, q->req, q->who, json_root(q->args), true);
-    json_free(q->args);
-}
-
-static void approval_deny(struct question *q)
-{
-    core_approval_decide(q->core, q->req, q->who, json_root(q->args), false);
-    json_free(q->args);
+    return core_approval_show(q->core, json_root(q->args), o, err);
 }
 
 /* ---- ACME clients */
@@ -339,8 +334,9 @@ static const struct command {
     answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
-    bool people; /* control.people may ask it as well */
-    bool record; /* it does something that no other event tells of */
+    bool people;     /* control.people may ask it as well */
+    bool record;     /* it does something that no other event tells of */
+    const char *why; /* it changes something: the member that says why, see control.reasons */
     /* A change by somebody, which ends the request. */
     void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
                    struct core_who who);
@@ -349,28 +345,29 @@ static const struct command {
     {"doctor", answer_doctor, true, NULL},
     {"cert list", answer_cert_list, false, NULL},
     {"cert show", answer_cert_show, false, NULL},
-    {"cert sign", NULL, false, cert_sign},
-    {"cert revoke", NULL, false, cert_revoke},
-    {"ui link", answer_ui_link, false, NULL, .record = true},
-    {"reload", NULL, false, reload, .record = true},
+    {"cert sign", NULL, false, cert_sign, .why = "reason"},
+    {"cert revoke", NULL, false, cert_revoke, .why = "why"},
+    {"ui link", answer_ui_link, false, NULL, .record = true, .why = "reason"},
+    {"reload", NULL, false, reload, .record = true, .why = "reason"},
     {"site list", NULL, false, site_list},
-    {"site renew", NULL, false, site_renew, .record = true},
+    {"site renew", NULL, false, site_renew, .record = true, .why = "reason"},
     {"issuer list", answer_issuer_list, false, NULL},
-    {"issuer change", NULL, false, issuer_change},
+    {"issuer change", NULL, false, issuer_change, .why = "reason"},
     {"signer restart", NULL, false, signer_restart, .record = true},
     {"approval list", answer_approval_list, false, NULL, true},
-    {"approval grant", NULL, false, approval_grant, true},
-    {"approval deny", NULL, false, approval_deny, true},
-    {"eab create", .change = core_eab_create},
+    {"approval show", answer_approval_show, false, NULL, true},
+    {"approval grant", .people = true, .why = "reason", .change = core_approval_grant},
+    {"approval deny", .people = true, .why = "reason", .change = core_approval_deny},
+    {"eab create", .why = "reason", .change = core_eab_create},
     {"eab list", answer_eab_list, false, NULL},
-    {"eab revoke", .change = core_eab_revoke},
+    {"eab revoke", .why = "reason", .change = core_eab_revoke},
     {"account list", answer_account_list, false, NULL},
     {"account show", answer_account_show, false, NULL},
-    {"account deactivate", .change = core_account_deactivate},
-    {"renewal pull", .change = core_renewal_pull},
+    {"account deactivate", .why = "reason", .change = core_account_deactivate},
+    {"renewal pull", .why = "reason", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
-    {"issuance freeze", .change = core_issuance_freeze},
-    {"issuance thaw", .change = core_issuance_thaw},
+    {"issuance freeze", .why = "reason", .change = core_issuance_freeze},
+    {"issuance thaw", .why = "reason", .change = core_issuance_thaw},
     {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true},
@@ -393,6 +390,26 @@ static void start(struct question *q, const struct command *c)
         ask_processes(q, c->answer);
     else
         answer(q, c->answer);
+}
+
+/* A person's words; empty: none. */
+static struct str reason_of(const struct question *q, const struct command *c)
+{
+    struct str text = STR("");
+
+    IGNORE_RC(json_str(json_get(json_root(q->args), c->why ? c->why : "reason"), &text));
+    return str_utf8(text) ? str_trim(str_utf8_head(text, STORE_TEXT_MAX)) : STR("");
+}
+
+/* Whoever changes something says why, where control.reasons has it so. */
+static bool lacks_reason(const struct question *q, const struct command *c)
+{
+    bool dry = false;
+
+    if (json_bool(json_get(json_root(q->args), "dry_run"), &dry) != RC_OK)
+        dry = false;
+    return c->why && !dry && q->core->conf->control.reasons == CONF_REASONS_REQUIRED &&
+           reason_of(q, c).n == 0;
 }
 
 struct recorded {
@@ -419,8 +436,10 @@ static void record(struct question *q, const struct command *c)
     enum rc rc = RC_NOMEM;
 
     if (r) {
+        struct core_command command = {q->who, str_of(c->name), reason_of(q, c)};
+
         *r = (struct recorded){*q, c};
-        rc = core_audit_command(q->core, q->req, q->who, str_of(c->name), on_recorded, r);
+        rc = core_audit_command(q->core, q->req, &command, on_recorded, r);
     }
     if (rc != RC_OK)
         refuse(q, rc, &err);
@@ -437,6 +456,10 @@ static void dispatch(struct question *q, struct str name)
             continue;
         if (!c->people && !is_admin(q->core, q->who.uid)) {
             refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
+            return;
+        }
+        if (lacks_reason(q, c)) {
+            refuse(q, ERR(&err, RC_INVAL, msg_reason, str_of(c->why)), &err);
             return;
         }
         if (c->record)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "approval/approval.h"
 #include "audit/audit.h"
 #include "ca/ref.h"
 #include "core/core_int.h"
@@ -14,20 +15,11 @@
 #include "log/log.h"
 
 MSG(msg_waits, API_APPROVAL_WAITS,
-    "this takes a second person: another one of control.people runs `autarky approval grant {0}`; "
-    "then give the same command again, until {1}");
-MSG(msg_no_such, "core.approval-unknown",
-    "there is no approval \"{0}\" to decide; `autarky approval list` shows what there is");
-MSG(msg_own, "core.approval-own",
-    "approval {0} was asked for by the very person who signed in here; it takes another one, who "
-    "signs in by themselves (sudo and su do not make another person)");
-MSG(msg_not_people, "core.approval-people",
-    "user {0} is not among control.people, who decide on approvals");
-MSG(msg_decided, "core.approval-decided",
-    "approval {0} is not open any more: decided, used, or older than a day");
+    "this takes {2} out of control.people, by `autarky approval grant {0}`; then give the same "
+    "command again, until {1}");
 MSG(msg_user, "core.approval-user", "control.people: this host has no user \"{0}\"");
 
-enum { WHAT_MAX = 4096, ANSWER_MAX = 256 * 1024, LIST_ARENA = 1024 * 1024 };
+enum { WHAT_MAX = 4096 };
 #define APPROVAL_LIFETIME WHEN_DAY
 
 /* ---- who */
@@ -189,20 +181,16 @@ enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons k
 
 /* ---- inside of transactions */
 
-static enum rc append(struct store_txn *txn, struct arena *a, const struct store_approval *row,
-                      struct core_who by, const char *action, when_t now)
+static enum rc append(struct store_txn *txn, const struct core_approval *c, const char *action)
 {
     struct audit_event event = {
-        .at = now,
+        .at = c->now,
         .actor_kind = AUDIT_OPERATOR,
-        .action = action,
-        .object_kind = "approval",
-        .object = id_str(&row->id),
-        .reason = row->what,
+        .reason = c->reason,
     };
 
-    TRY(core_who_str(by, a, &event.actor));
-    return audit_append(txn, &event, NULL);
+    TRY(core_who_str(c->who, c->arena, &event.actor));
+    return approval_audit(txn, &c->row, &event, action);
 }
 
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)
@@ -219,7 +207,7 @@ enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)
     TRY(rc);
     TRY(store_approval_move(txn, &c->row.id, STORE_APPROVAL_GRANTED, STORE_APPROVAL_USED,
                             core_who_person(c->who), c->now));
-    return append(txn, c->arena, &c->row, c->who, "approval.used", c->now);
+    return append(txn, c, "approval.used");
 }
 
 enum rc core_approval_ask(struct store_txn *txn, void *approval)
@@ -237,143 +225,18 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
         .expires = c->now + APPROVAL_LIFETIME,
         .state = STORE_APPROVAL_PENDING,
         .decided_by = -1,
+        .approvers = 1,
+        .reason = c->reason,
     };
     TRY(id_new(&c->row.id));
     TRY(store_approval_add(txn, &c->row));
-    return append(txn, c->arena, &c->row, c->who, "approval.asked", c->now);
+    return append(txn, c, "approval.asked");
 }
 
-enum rc core_approval_says(const struct core_approval *c, struct err *err)
+enum rc core_approval_says(const struct store_approval *row, struct err *err)
 {
     char until[WHEN_TEXT];
 
-    return ERR(err, RC_DENIED, msg_waits, id_str(&c->row.id),
-               str_of(when_text(c->row.expires, until)));
-}
-
-/* ---- the commands */
-
-struct decision {
-    struct core *core;
-    struct ipc_req *req;
-    struct arena *arena;
-    struct id id;
-    struct core_who who;
-    bool grant;
-    when_t now;
-    struct store_approval row;
-    struct err err;
-};
-
-/* Neither the user who decides nor who signed in to be that user may be who asked. */
-static bool is_same_person(int64_t asked_by, struct core_who who)
-{
-    return asked_by == who.uid || asked_by == core_who_person(who);
-}
-
-static enum rc decide(struct store_txn *txn, void *arg)
-{
-    struct decision *d = arg;
-    struct str id = id_str(&d->id);
-    enum rc rc = store_approval_get(txn, d->arena, &d->id, &d->row);
-
-    if (rc == RC_NOTFOUND)
-        return ERR(&d->err, rc, msg_no_such, id);
-    TRY(rc);
-    if (d->grant && is_same_person(d->row.asked_by, d->who))
-        return ERR(&d->err, RC_DENIED, msg_own, id);
-    rc = store_approval_move(txn, &d->id, STORE_APPROVAL_PENDING,
-                             d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED,
-                             core_who_person(d->who), d->now);
-    if (rc == RC_CONFLICT)
-        return ERR(&d->err, rc, msg_decided, id);
-    TRY(rc);
-    return append(txn, d->arena, &d->row, d->who, d->grant ? "approval.granted" : "approval.denied",
-                  d->now);
-}
-
-static void put_row(const struct store_approval *row, when_t now, struct json_out *o)
-{
-    json_obj(o);
-    json_kv_id(o, "id", &row->id);
-    json_kv_str(o, "action", row->action);
-    json_kv_str(o, "what", row->what);
-    json_kv_z(o, "state",
-              row->expires <= now && row->state < STORE_APPROVAL_DENIED
-                  ? "expired"
-                  : store_approval_state_text(row->state));
-    json_kv_i64(o, "asked_by", row->asked_by);
-    json_kv_when(o, "asked", row->asked);
-    json_kv_when(o, "expires", row->expires);
-    if (row->decided_by < 0)
-        json_kv_null(o, "decided_by");
-    else
-        json_kv_i64(o, "decided_by", row->decided_by);
-    json_end(o);
-}
-
-static void decided(enum rc rc, void *arg)
-{
-    struct decision *d = arg;
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct json_out o;
-
-    if (rc != RC_OK) {
-        d->err.rc = rc;
-        ipc_reply_err(d->req, &d->err);
-        return;
-    }
-    log_info("core.approval-decided", LOG_STR("approval", id_str(&d->id)),
-             LOG_STR("what", d->row.what), LOG_BOOL("granted", d->grant),
-             LOG_INT("by", core_who_person(d->who)));
-    d->row.state = d->grant ? STORE_APPROVAL_GRANTED : STORE_APPROVAL_DENIED;
-    d->row.decided_by = core_who_person(d->who);
-    json_out_init(&o, &text, JSON_COMPACT);
-    put_row(&d->row, d->now, &o);
-    core_admin_reply(d->req, &o, &text);
-}
-
-void core_approval_decide(struct core *core, struct ipc_req *req, struct core_who who,
-                          const struct json *args, bool grant)
-{
-    struct decision *d = ARENA_NEW(ipc_req_arena(req), struct decision);
-    struct err err = ERR_INIT;
-    struct str id = STR("");
-    char user[32];
-
-    if (!d) {
-        ipc_req_drop(req);
-        return;
-    }
-    *d = (struct decision){.core = core, .req = req, .arena = ipc_req_arena(req), .who = who};
-    d->grant = grant;
-    d->now = clock_now(ev_clock(core->ev));
-    IGNORE_RC(json_str(json_get(args, "id"), &id)); /* missing: unknown */
-    snprintf(user, sizeof(user), "%u", (unsigned)who.uid);
-    if (!core_is_person(core, who.uid))
-        err.rc = ERR(&err, RC_DENIED, msg_not_people, str_of(user));
-    else if (id_parse(id, &d->id) != RC_OK)
-        err.rc = ERR(&err, RC_NOTFOUND, msg_no_such, id);
-    else
-        err.rc = store_write(core->store, decide, decided, d);
-    if (err.rc != RC_OK)
-        ipc_reply_err(req, &err);
-}
-
-enum rc core_approval_list(struct core *core, struct json_out *o)
-{
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_approval *v;
-    when_t now = clock_now(ev_clock(core->ev));
-    size_t n;
-
-    TRY(store_approval_list(store_read(core->store), &a, &v, &n));
-    json_obj(o);
-    json_key(o, "approvals");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        put_row(&v[i], now, o);
-    json_end(o);
-    json_end(o);
-    return RC_OK;
+    return ERR(err, RC_DENIED, msg_waits, id_str(&row->id), str_of(when_text(row->expires, until)),
+               row->approvers < 2 ? STR("a second person") : STR("two other persons"));
 }

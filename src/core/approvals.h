@@ -37,7 +37,7 @@ struct core_approval {
     struct core_who who;
     when_t now;
     struct arena *arena;
-    struct str action, what;
+    struct str action, what, reason; /* the last one of who asks */
     struct store_hash digest;
     struct store_approval row;
 };
@@ -57,10 +57,21 @@ enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
 /* Asks for it when nobody has yet; the argument of a store job. */
 enum rc core_approval_ask(struct store_txn *txn, void *approval);
 /* RC_DENIED, the message API_APPROVAL_WAITS: which one waits. */
-enum rc core_approval_says(const struct core_approval *c, struct err *err);
-/* Admin commands `approval grant` and `approval deny`, args {"id"}; end `req`. */
-void core_approval_decide(struct core *core, struct ipc_req *req, struct core_who who,
-                          const struct json *args, bool grant);
-/* `approval list`: {"approvals":[{"id","action","what","state","asked_by","asked","expires",
- * "decided_by"}...]}, the newest first. */
+enum rc core_approval_says(const struct store_approval *row, struct err *err);
+
+/* ---- decisions.c */
+
+/* Admin commands `approval grant`, args {"id","for","renewals","reason"}, and `approval deny`,
+ * {"id","reason"}; end `req` with the members of the list. */
+void core_approval_grant(struct core *core, struct ipc_req *req, const struct json *args,
+                         struct core_who who);
+void core_approval_deny(struct core *core, struct ipc_req *req, const struct json *args,
+                        struct core_who who);
+/* `approval list`: {"approvals":[{"id","action","what","state","asked_by" (null: an ACME account),
+ * "asked","expires","decided_by","approvers","granted"}...]}, the newest first. */
 enum rc core_approval_list(struct core *core, struct json_out *o);
+/* `approval show`, args {"id"}: the same, and "reason","scope","used","votes":[{"by","at","grant",
+ * "reason"}...]; of a certificate "account","order","client","profile","key","rules","names":
+ * [{"name","unicode"}...],"evidence","csr" (PEM). */
+enum rc core_approval_show(struct core *core, const struct json *args, struct json_out *o,
+                           struct err *err);

@@ -362,8 +362,9 @@ static void record_appended(enum rc rc, void *arg)
     r->then(r->arg, rc);
 }
 
-enum rc core_audit_command(struct core *core, struct ipc_req *req, struct core_who who,
-                           struct str command, void (*then)(void *arg, enum rc rc), void *arg)
+enum rc core_audit_command(struct core *core, struct ipc_req *req,
+                           const struct core_command *command, void (*then)(void *arg, enum rc rc),
+                           void *arg)
 {
     struct arena *arena = ipc_req_arena(req);
     struct record *r = ARENA_NEW(arena, struct record);
@@ -377,8 +378,9 @@ enum rc core_audit_command(struct core *core, struct ipc_req *req, struct core_w
         .action = "operator.commanded",
         .object_kind = "command",
     };
-    TRY(arena_str(arena, command, &r->event.object));
-    TRY(core_who_str(who, arena, &r->event.actor));
+    TRY(arena_str(arena, command->name, &r->event.object));
+    TRY(arena_str(arena, command->reason, &r->event.reason));
+    TRY(core_who_str(command->who, arena, &r->event.actor));
     return store_write(core->store, append_record, record_appended, r);
 }
 

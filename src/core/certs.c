@@ -2,7 +2,9 @@
 /* Certificates that an administrator asks for on the control socket: signed, and revoked. The way
  * of issuing is everybody's (ca/issue.h); the trail names the user. */
 #include "api/cert_sign.h"
+#include "approval/approval.h"
 #include "core/core_int.h"
+#include "ev/clock.h"
 #include "log/log.h"
 #include "revocation/revocation.h"
 #include "x509/crl.h"
@@ -17,6 +19,9 @@ MSG(msg_reason, "core.cert-reason",
 MSG(msg_already, "core.cert-already",
     "the certificate {0} was revoked at {1} for another reason; only keyCompromise can take its "
     "place");
+MSG(msg_used, "core.cert-approval-used",
+    "approval {0} was used by the same command given elsewhere, or has ended; give it again, which "
+    "asks again");
 MSG(msg_dry_run, "core.cert-dry-run", "\"dry_run\" has to be true or false");
 
 enum { ANSWER_MAX = 1024 * 1024, SHOWN_MAX = 64 };
@@ -40,6 +45,8 @@ struct signing {
     struct core *core;
     struct ipc_req *req;
     struct api_signing s;
+    struct approval approval; /* where s.approvers says so */
+    struct err err;
 };
 
 static void put_certificate(struct core *core, struct ipc_req *req,
@@ -88,6 +95,92 @@ static void put_plan(const struct signing *g)
     core_admin_reply(g->req, &o, &text);
 }
 
+/* ---- that takes persons who allow it */
+
+static struct audit_event by_operator(const struct signing *g)
+{
+    return (struct audit_event){
+        .at = g->approval.now,
+        .actor_kind = AUDIT_OPERATOR,
+        .actor = g->s.request.asker,
+        .reason = g->s.request.reason,
+    };
+}
+
+static enum rc use_approval(struct store_txn *txn, void *arg, struct err *err)
+{
+    const struct signing *g = arg;
+    struct audit_event by = by_operator(g);
+    enum rc rc = approval_use(txn, &g->approval, &by);
+
+    return rc == RC_CONFLICT ? ERR(err, rc, msg_used, id_str(&g->approval.row.id)) : rc;
+}
+
+static enum rc ask_approval(struct store_txn *txn, void *arg)
+{
+    struct signing *g = arg;
+    struct audit_event by = by_operator(g);
+
+    TRY(approval_find(txn, &g->approval));
+    return g->approval.known ? RC_OK : approval_add(txn, &g->approval, &by);
+}
+
+static void asked(enum rc rc, void *arg)
+{
+    struct signing *g = arg;
+    const struct store_approval *row = &g->approval.row;
+
+    if (rc == RC_OK) {
+        log_warn("core.approval-waits", LOG_STR("approval", id_str(&row->id)),
+                 LOG_STR("what", row->what), LOG_STR("by", g->s.request.asker));
+        acme_approvals_look(g->core->acme);
+        rc = core_approval_says(row, &g->err);
+    }
+    fail(g->req, rc, &g->err);
+}
+
+static enum rc list_names(struct arena *a, const struct ca_request *r, struct approval_ask *ask)
+{
+    size_t n = r->n_dns + r->n_ips + r->n_emails + r->n_uris;
+    struct store_name *names = ARENA_ARRAY(a, struct store_name, n);
+    char text[ADDR_TEXT];
+
+    if (!names)
+        return RC_NOMEM;
+    ask->names = names;
+    for (size_t i = 0; i < r->n_dns; i++)
+        names[ask->n_names++] = (struct store_name){STORE_NAME_DNS, r->dns[i]};
+    for (size_t i = 0; i < r->n_ips; i++) {
+        names[ask->n_names].type = STORE_NAME_IP;
+        TRY(arena_str(a, str_of(addr_text(&r->ips[i], text)), &names[ask->n_names++].value));
+    }
+    for (size_t i = 0; i < r->n_emails; i++)
+        names[ask->n_names++] = (struct store_name){STORE_NAME_EMAIL, r->emails[i]};
+    for (size_t i = 0; i < r->n_uris; i++)
+        names[ask->n_names++] = (struct store_name){STORE_NAME_URI, r->uris[i]};
+    return RC_OK;
+}
+
+static enum rc begin_approval(struct signing *g, struct arena *a, struct core_who who)
+{
+    const struct ca_request *r = &g->s.request;
+    struct approval_ask ask = {
+        .profile = r->profile,
+        .key = r->key_type,
+        .person = core_who_person(who),
+        .approvers = g->s.approvers,
+        .now = clock_now(ev_clock(g->core->ev)),
+        .wait = g->core->conf->control.approval_wait,
+    };
+
+    TRY(list_names(a, r, &ask));
+    TRY(approval_begin(&ask, a, &g->approval));
+    g->approval.row.csr = g->s.csr.der;
+    g->approval.row.rules = r->rules;
+    g->approval.row.reason = r->reason;
+    return approval_find(store_read(g->core->store), &g->approval);
+}
+
 static enum rc sign(struct core *core, struct ipc_req *req, const struct json *args,
                     struct core_who who, struct err *err)
 {
@@ -106,6 +199,13 @@ static enum rc sign(struct core *core, struct ipc_req *req, const struct json *a
     if (is_dry_run(args)) {
         put_plan(g);
         return RC_OK;
+    }
+    if (g->s.approvers) {
+        TRY(begin_approval(g, a, who));
+        if (!g->approval.granted)
+            return store_write(core->store, ask_approval, asked, g);
+        g->s.request.reserve = use_approval;
+        g->s.request.reserve_arg = g;
     }
     return ca_issue(core->ca, &g->s.request, issued, g, err);
 }

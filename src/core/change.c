@@ -35,6 +35,7 @@ static enum rc write_fn(struct store_txn *txn, void *arg)
     struct core_change *c = arg;
 
     c->err = ERR_INIT;
+    c->approval.reason = c->why;
     TRY(core_approval_use(txn, &c->approval));
     return c->write(txn, c);
 }
@@ -51,7 +52,7 @@ static void asked(enum rc rc, void *arg)
     if (rc == RC_OK) {
         log_warn("core.approval-waits", LOG_STR("approval", id_str(&c->approval.row.id)),
                  LOG_STR("what", c->approval.what), LOG_STR("by", c->asker));
-        rc = core_approval_says(&c->approval, &c->err);
+        rc = core_approval_says(&c->approval.row, &c->err);
     }
     fail(c->req, rc, &c->err);
 }

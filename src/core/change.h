@@ -6,6 +6,7 @@
 
 #include "core/core_int.h"
 #include "store/accounts.h"
+#include "store/approvals.h"
 #include "store/eab.h"
 #include "store/locks.h"
 #include "store/renewals.h"
@@ -29,6 +30,8 @@ struct core_change {
     struct store_renewal renewal;
     struct store_lock lock;
     uint64_t certificates;
+    struct store_approval decided; /* what a person decides on, and how */
+    struct store_approval_vote vote;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
     void (*put)(struct core_change *c, struct json_out *o);

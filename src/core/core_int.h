@@ -121,8 +121,13 @@ void core_audit_signer(struct core *core);
 /* Admin command `audit head`: has a head signed now; ends `req` with {"records", "note"}. */
 void core_audit_head(struct core *core, struct ipc_req *req);
 /* Records that this command was given; `then` runs when that is on disk, or with why it is not. */
-enum rc core_audit_command(struct core *core, struct ipc_req *req, struct core_who who,
-                           struct str command, void (*then)(void *arg, enum rc rc), void *arg);
+struct core_command {
+    struct core_who who;
+    struct str name, reason;
+};
+enum rc core_audit_command(struct core *core, struct ipc_req *req,
+                           const struct core_command *command, void (*then)(void *arg, enum rc rc),
+                           void *arg);
 
 /* ---- sites.c: the gateway's keeper */
 

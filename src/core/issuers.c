@@ -269,7 +269,7 @@ static void asked(enum rc rc, void *arg)
     if (rc == RC_OK) {
         log_warn("core.approval-waits", LOG_STR("approval", id_str(&job->approval.row.id)),
                  LOG_STR("what", job->approval.what), LOG_STR("by", job->change.actor));
-        rc = core_approval_says(&job->approval, &err);
+        rc = core_approval_says(&job->approval.row, &err);
     }
     refuse(job, rc, &err);
 }
@@ -336,6 +336,7 @@ static enum rc begin(struct job *job, const struct json *args, struct err *err)
     TRY(read_lists(job, args, err));
     TRY(ca_change_check(job->core->ca, c, err));
     TRY(core_approval_begin(job->core, job->who, args, job->arena, &job->approval));
+    job->approval.reason = c->reason;
     return store_write(job->core->store, apply, changed, job);
 }
 

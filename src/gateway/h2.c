@@ -397,7 +397,7 @@ static int64_t warned_until(const struct connection *c)
 
 static void look_at_the_time(struct connection *c)
 {
-    int64_t at = now(c), due = idle_until(c);
+    int64_t at = now(c), due;
     bool in_head = http_h2_in_head(c->h2), idle = http_h2_streams(c->h2) == 0;
 
     if (in_head && !c->in_head)

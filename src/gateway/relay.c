@@ -173,6 +173,18 @@ static enum rc take_all(struct gateway_relay *r, struct err *err)
     return RC_AGAIN;
 }
 
+/* Where the end of the source is that of the body, it is no failure. */
+static enum rc fill(struct gateway_relay *r, struct net_stream *from)
+{
+    enum rc rc = gateway_relay_fill(r, from);
+
+    if (rc == RC_CLOSED && (r->raw || http_reader_eof(r->reader))) {
+        end(r);
+        return RC_OK;
+    }
+    return rc == RC_AGAIN ? RC_OK : rc;
+}
+
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err)
 {
@@ -196,14 +208,10 @@ enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_str
             gateway_relay_drop(r);
             return GATEWAY_RELAY_READ;
         }
-        rc = gateway_relay_fill(r, from);
+        rc = fill(r, from);
         blocks++;
-        if (rc == RC_CLOSED && (r->raw || http_reader_eof(r->reader)))
-            end(r);
-        else if (rc == RC_NOMEM)
-            return GATEWAY_RELAY_NOMEM;
-        else if (rc != RC_OK && rc != RC_AGAIN)
-            return GATEWAY_RELAY_SOURCE_GONE;
+        if (rc != RC_OK)
+            return rc == RC_NOMEM ? GATEWAY_RELAY_NOMEM : GATEWAY_RELAY_SOURCE_GONE;
     }
     return GATEWAY_RELAY_YIELD;
 }

@@ -231,7 +231,8 @@ static bool is_in(struct str path, struct str prefix)
 {
     if (!str_starts(path, prefix))
         return false;
-    return path.n == prefix.n || str_ends(prefix, STR("/")) || path.p[prefix.n] == '/';
+    return path.n == prefix.n || str_ends(prefix, STR("/")) ||
+           str_starts(str_skip(path, prefix.n), STR("/"));
 }
 
 enum rc gateway_route_find(const struct gateway_route *r, struct str path, struct buf *text,

@@ -81,11 +81,17 @@ static bool same_strs(const struct conf_strs *a, const struct conf_strs *b)
     return true;
 }
 
+static bool same_approval(const struct conf_rule *a, const struct conf_rule *b)
+{
+    return (a->wildcards == CONF_WILDCARDS_APPROVAL) == (b->wildcards == CONF_WILDCARDS_APPROVAL) &&
+           a->approval == b->approval && (!conf_rule_approves(a) || a->approvers == b->approvers);
+}
+
 static bool same_terms(const struct conf_rule *a, const struct conf_rule *b)
 {
     return a->challenges == b->challenges && a->key_algorithms == b->key_algorithms &&
            conf_wildcards_allowed(a->wildcards) == conf_wildcards_allowed(b->wildcards) &&
-           a->certificates.count == b->certificates.count &&
+           same_approval(a, b) && a->certificates.count == b->certificates.count &&
            a->certificates.per == b->certificates.per && a->names_max == b->names_max &&
            a->together == b->together && a->lifetime == b->lifetime &&
            a->subdomains == b->subdomains && a->reuse == b->reuse &&
@@ -238,7 +244,7 @@ static void check_wide(const struct check *c)
     const struct conf_rule *r = c->rule;
     bool anybody = r->eab.n + r->accounts.n + r->groups.n + r->networks.n == 0 &&
                    r->from & 1u << CONF_FROM_CLIENTS;
-    bool wildcards = conf_wildcards_allowed(r->wildcards);
+    bool wildcards = conf_wildcards_allowed(r->wildcards) && !conf_rule_approves(r);
 
     check_networks(c);
     if (anybody)

@@ -464,6 +464,21 @@ enum rc policy_judge_whole(const struct policy_whole *w, struct err *err)
     return RC_OK;
 }
 
+unsigned policy_approvers(const struct policy_whole *w)
+{
+    unsigned most = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        const struct conf_rule *r = w->verdicts[i].terms;
+
+        if (r && r->approvers > most &&
+            (r->approval ||
+             (r->wildcards == CONF_WILDCARDS_APPROVAL && name_is_wildcard(w->names[i]))))
+            most = (unsigned)r->approvers;
+    }
+    return most;
+}
+
 when_t policy_lifetime(const struct policy_whole *w)
 {
     when_t least = 0;

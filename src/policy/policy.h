@@ -74,6 +74,8 @@ struct policy_whole {
 /* What the rules that decided say beside names: RC_DENIED with the rule, what it wants and what was
  * found; rejectedIdentifier (how many, what goes together), invalidProfile, badPublicKey. */
 enum rc policy_judge_whole(const struct policy_whole *w, struct err *err);
+/* How many persons have to allow it, the most that any of the rules wants; 0: none has to. */
+unsigned policy_approvers(const struct policy_whole *w);
 /* The longest that it may live; 0: the rules say nothing. */
 when_t policy_lifetime(const struct policy_whole *w);
 

@@ -334,6 +334,35 @@ static const char *const audit_tree[] = {
     NULL,
 };
 
+/* Certificates that persons allow: how many, who did, how far it goes, and the order that waits.
+ * Only what still waits for something is in an index of its own. */
+static const char *const certificate_approvals[] = {
+    "ALTER TABLE approvals ADD COLUMN approvers INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE approvals ADD COLUMN reason TEXT",
+    "ALTER TABLE approvals ADD COLUMN scope TEXT NOT NULL DEFAULT 'once'"
+    " CHECK (scope IN ('once', 'renewals', 'period'))",
+    "ALTER TABLE approvals ADD COLUMN due INTEGER",
+    "ALTER TABLE approvals ADD COLUMN used INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE approvals ADD COLUMN account TEXT",
+    "ALTER TABLE approvals ADD COLUMN order_id TEXT",
+    "ALTER TABLE approvals ADD COLUMN client BLOB",
+    "ALTER TABLE approvals ADD COLUMN profile TEXT",
+    "ALTER TABLE approvals ADD COLUMN key TEXT",
+    "ALTER TABLE approvals ADD COLUMN rules TEXT",
+    "ALTER TABLE approvals ADD COLUMN names TEXT",
+    "ALTER TABLE approvals ADD COLUMN csr BLOB",
+    "ALTER TABLE approvals ADD COLUMN evidence TEXT",
+    "CREATE UNIQUE INDEX approvals_order ON approvals (order_id) WHERE order_id IS NOT NULL",
+    "CREATE INDEX approvals_due ON approvals (due) WHERE due IS NOT NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE approval_votes (n INTEGER PRIMARY KEY, approval TEXT NOT NULL"
+    " REFERENCES approvals (id), by INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " granted INTEGER NOT NULL, reason TEXT,"
+    " scope TEXT NOT NULL CHECK (scope IN ('once', 'renewals', 'period')), until INTEGER) STRICT",
+    "CREATE UNIQUE INDEX approval_votes_by ON approval_votes (approval, by)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -348,6 +377,7 @@ static const struct store_migration migrations[] = {
     {"orders that renew themselves", stars},
     {"locks and limits", locks},
     {"the audit log's tree", audit_tree},
+    {"certificates that take approval", certificate_approvals},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -134,7 +134,7 @@ def hostile(lab):
                          (f"profiles: [gone], allow: [a.{DOMAIN}]", 'profile "gone"'),
                          (f"challenges: [none], allow: [a.{DOMAIN}]", "wants no proof"),
                          (f"challenges: [none, dns-01], eab: [k], allow: [a.{DOMAIN}]", "others beside"),
-                         (f"wildcards: approval, allow: [a.{DOMAIN}]", '"approval" is not one of'),
+                         (f"wildcards: approval, allow: [a.{DOMAIN}]", "takes approval, by 1 of"),
                          (f"lifetime: 5m, allow: [a.{DOMAIN}]", "an hour"),
                          ("allow: [\"a*b*c*d*e*.lan\"]", "4 stars")):
         lab.configure(policy=f"  - {{name: bad, {rule}}}\n")

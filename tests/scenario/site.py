@@ -44,7 +44,7 @@ def three_libraries(lab):
 
 def clients(lab, backend):
     port = lab.gateway
-    seen = json.loads(lab.curl(SITE, "/echo", "-H", "X-Forwarded-For: 6.6.6.6", "-H", "X_Forwarded_For: 6.6.6.6",
+    seen = json.loads(lab.curl(SITE, "/echo", "--http1.1", "-H", "X-Forwarded-For: 6.6.6.6", "-H", "X_Forwarded_For: 6.6.6.6",
                                "-H", "Connection: X-Secret", "-H", "X-Secret: 1", "-H", "Proxy-Authorization: x"))
     headers = {name.lower(): value for name, value in seen["headers"]}
     for name, value in (("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "https"), ("host", f"{SITE}:{port}")):

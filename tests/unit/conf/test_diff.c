@@ -87,14 +87,16 @@ static void rules(void)
                " networks: [], allow: [\"*\"], addresses: [], labels: 0,"
                " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
                " key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa], challenges: [http-01],"
-               " reuse: true, limits: {certificates: none}, subdomains: false} ->  live\n");
+               " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
+               "approvers: 1} ->  live\n");
     CHECK_DIFF(
         LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
         "policy[0]:  -> {name: a, from: [clients, operators], eab: [], accounts: [], groups: [],"
         " networks: [], allow: [a.x], addresses: [], labels: 0,"
         " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
         " key_algorithms: [rsa, ecdsa, ed25519, sm2, mldsa], challenges: [http-01],"
-        " reuse: true, limits: {certificates: none}, subdomains: false} live\n");
+        " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
+        "approvers: 1} live\n");
 }
 
 static void resolvers(void)

@@ -41,6 +41,8 @@ static void the_defaults(void)
                                "    reuse: true\n"
                                "    limits: {certificates: none}\n"
                                "    subdomains: false\n"
+                               "    approval: false\n"
+                               "    approvers: 1\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
     CHECK(strstr(buf_z(&text), "\n#   allow: Names"));
@@ -67,7 +69,8 @@ static void the_defaults(void)
     " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
     "groups: [{name: g, eab: [k], accounts: [a1]}]\n"                                              \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
-    " wildcards: true, eab: [team-a, \"null\"]}, {name: b, from: [operators, gateway],"            \
+    " wildcards: approval, approval: true, approvers: 2, eab: [team-a, \"null\"]}, {name: b, "     \
+    "from: [operators, gateway],"                                                                  \
     " allow: [\"web-*.b\"], labels: 1, wildcards: never, names_max: 2, together: project,"         \
     " profiles: [short], lifetime: 1d, key_algorithms: [rsa], reuse: false},"                      \
     " {name: c, groups: [g], accounts: [x], allow: [a.b], wildcards: allow}]\n"                    \
@@ -75,6 +78,7 @@ static void the_defaults(void)
     " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n" \
     "keep: {orders: 1h, certificates: 10d}\n"                                                      \
     "ca: {passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                               \
+    "control: {people: [a, b], approval_wait: 1h, reasons: required}\n"                            \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"
 

@@ -92,6 +92,45 @@ static void finds(void)
     }
 }
 
+#define PEOPLE                                                                                     \
+    "control: {people: [a, b]}\n"                                                                  \
+    "policy:\n"                                                                                    \
+    "  - {name: w, allow: [\"*.w.lan\"], wildcards: approval, approvers: 2, challenges: "          \
+    "[dns-01]}\n"                                                                                  \
+    "  - {name: o, allow: [\"*.o.lan\"], wildcards: allow, approval: true, challenges: "           \
+    "[dns-01]}\n"                                                                                  \
+    "  - {name: p, allow: [\"*.lan\"], wildcards: allow, approvers: 2, challenges: [dns-01]}\n"
+
+/* Each name by its own rule, and the most that one of them wants. */
+static void persons_who_allow_it(void)
+{
+    static const struct {
+        const char *names;
+        unsigned want;
+    } cases[] = {
+        {"a.w.lan", 0},       {"*.a.w.lan", 2},         {"a.o.lan", 1},
+        {"*.a.o.lan", 1},     {"a.lan *.b.lan", 0},     {"a.o.lan a.w.lan", 1},
+        {"a.lan b.o.lan", 1}, {"a.o.lan *.a.w.lan", 2},
+    };
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(policy_unrefp) struct policy *p = NULL;
+
+    CHECK(load(PEOPLE, &conf));
+    CHECK_OK(policy_new(conf, &p, NULL));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct str rest = str_of(cases[i].names), names[4];
+        struct policy_verdict verdicts[4];
+        struct policy_whole w = {STR("default"), 0, names, verdicts, 0};
+
+        for (; str_next(&rest, ' ', &names[w.n]); w.n++) {
+            struct policy_query q = {.value = names[w.n]};
+
+            CHECK_OK(policy_judge(p, &q, &verdicts[w.n], NULL));
+        }
+        CHECK_INT(policy_approvers(&w), cases[i].want);
+    }
+}
+
 #define WHOLE                                                                                      \
     "groups: [{name: g, eab: [k]}]\n"                                                              \
     "policy:\n"                                                                                    \
@@ -236,5 +275,5 @@ static void too_large(void)
     CHECK_STR(str_of(err.msg->code), "policy.too-large");
 }
 
-CHECK_MAIN(CHECK_TEST(finds), CHECK_TEST(of_a_whole_certificate), CHECK_TEST(who_and_wildcards),
-           CHECK_TEST(operators_by_rule), CHECK_TEST_ONCE(too_large))
+CHECK_MAIN(CHECK_TEST(finds), CHECK_TEST(of_a_whole_certificate), CHECK_TEST(persons_who_allow_it),
+           CHECK_TEST(who_and_wildcards), CHECK_TEST(operators_by_rule), CHECK_TEST_ONCE(too_large))
