@@ -19,7 +19,7 @@ import servers
 from dns_server import DnsServer
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit")
 LONG = ("register", "growth")  # only when named
 CLIENTS = 10
 SYNCS = 100
@@ -300,13 +300,20 @@ def policy():
     table([["", "us", "ms to compile"], *(line.split("\t") for line in out.splitlines())])
 
 
+def audit(records):
+    heading(f"audit log: CPU, {records} records")
+    out = subprocess.run([os.environ["BENCH_AUDIT"], str(records), os.environ.get("TMPDIR", "/var/tmp")], check=True,
+                         capture_output=True, text=True).stdout
+    table([["", "", ""], *(line.split("\t") for line in out.splitlines())])
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store", "revocation", "policy"}:
+    if wanted - {"gateway", "store", "revocation", "policy", "audit"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -316,6 +323,8 @@ def main():
         gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
     if "policy" in wanted:
         policy()
+    if "audit" in wanted:
+        audit(100000 if options.quick else 1000000)
     if "revocation" in wanted:
         revocation.run(options.quick, table, spread)
     if not options.quick and "store" in (options.names or NAMES) or "store" in options.names:

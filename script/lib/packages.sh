@@ -49,6 +49,7 @@ test      chromium              a browser
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts
+test      python3-websockets    WebSocket, both sides
 test      python3-cryptography  forging what no client would send
 test      clang                 the second compiler
 test      libclang-rt-dev       its sanitizer runtimes

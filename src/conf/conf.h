@@ -34,6 +34,8 @@ struct conf {
         uint64_t workers; /* 0: one for each CPU */
         const struct conf_site *sites;
         size_t n_sites;
+        const struct conf_path *paths;
+        size_t n_paths;
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;

@@ -36,10 +36,7 @@ MSG(msg_url, "conf.url", "\"{0}\" is no URL, as in {1}://www.hospital.example/pa
 MSG(msg_base_url, "conf.base-url",
     "\"{0}\" is no base of URLs: {1}://, a name or address, a port if need be, and nothing more");
 
-MSG(msg_target, "conf.target",
-    "\"{0}\" is no path of URLs, as in /health: visible characters of ASCII, \"/\" first");
-
-enum { URL_BYTES_MAX = 1024, TARGET_BYTES_MAX = 1024 };
+enum { URL_BYTES_MAX = 1024 };
 
 static enum rc name_error(enum rc rc, struct str s, struct err *err)
 {
@@ -358,19 +355,6 @@ static enum rc parse_url(const struct conf_key *key, const struct conf_scalar *i
     return conf_store_str(a, buf_str(&url), out);
 }
 
-/* A path of URLs, with or without a query. */
-static enum rc parse_target(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
-                            void *out, struct err *err)
-{
-    bool plain = in->s.n > 0 && in->s.n <= TARGET_BYTES_MAX && in->s.p[0] == '/';
-
-    for (size_t i = 0; plain && i < in->s.n; i++)
-        plain = in->s.p[i] > ' ' && in->s.p[i] <= '~' && in->s.p[i] != '#';
-    if (!plain)
-        return ERR(err, RC_INVAL, msg_target, conf_shown(in->s));
-    return conf_store_str(a, in->s, out);
-}
-
 const struct conf_kind conf_kind_domain = {sizeof(struct str), parse_domain, conf_print_str};
 const struct conf_kind conf_kind_internal = {sizeof(struct str), parse_internal, conf_print_str};
 const struct conf_kind conf_kind_single = {sizeof(struct str), parse_single, conf_print_str};
@@ -378,7 +362,6 @@ const struct conf_kind conf_kind_zone = {sizeof(struct str), parse_zone, conf_pr
 const struct conf_kind conf_kind_host = {sizeof(struct str), parse_host, conf_print_str};
 const struct conf_kind conf_kind_pattern = {sizeof(struct str), parse_pattern, conf_print_str};
 const struct conf_kind conf_kind_base_url = {sizeof(struct str), parse_base_url, conf_print_str};
-const struct conf_kind conf_kind_target = {sizeof(struct str), parse_target, conf_print_str};
 const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_print_str};
 const struct conf_kind conf_kind_listen = {sizeof(struct addr_port), parse_listen, print_port};
 const struct conf_kind conf_kind_server = {sizeof(struct addr_port), parse_server, print_port};

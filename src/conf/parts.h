@@ -44,6 +44,19 @@ enum conf_balance {
     CONF_BALANCE_LEAST_CONNECTIONS,
 };
 
+/* What begins with a path goes another way than the rest of its site. */
+struct conf_path {
+    struct str site;
+    struct str path;           /* "/api" has "/api" and "/api/x", not "/apix" */
+    struct conf_strs backends; /* none: the site's */
+    struct str replace;        /* what stands for `path` in what the backend gets; empty: itself */
+    struct str redirect;       /* path or URL; a "*" at its end is what follows `path`; or empty */
+    struct str answer;         /* a text; or empty */
+    uint64_t status;           /* of redirect or answer; 0: 308, 200 */
+};
+
+enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
+
 /* A web site behind the gateway. */
 struct conf_site {
     struct str name;           /* canonical; unique */
@@ -52,6 +65,10 @@ struct conf_site {
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */
     when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
+    when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
+    struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
+    struct conf_strs response_headers;
+    struct str maintenance; /* what clients are told instead of being served; empty: they are */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */

@@ -41,6 +41,7 @@ ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
+ADJACENT(struct conf, gateway.paths, gateway.n_paths);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 
 static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",

@@ -103,10 +103,10 @@ void conf_print_item(const struct conf_key *key, const void *item, struct buf *o
 
 extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domain,
     conf_kind_internal, conf_kind_single, conf_kind_template, conf_kind_zone, conf_kind_host,
-    conf_kind_base_url, conf_kind_url, conf_kind_target, conf_kind_listen, conf_kind_server,
-    conf_kind_net, conf_kind_span, conf_kind_number, conf_kind_choice, conf_kind_pattern,
-    conf_kind_path, conf_kind_ident, conf_kind_bool, conf_kind_oid, conf_kind_rate, conf_kind_time,
-    conf_kind_sha256;
+    conf_kind_base_url, conf_kind_url, conf_kind_target, conf_kind_redirect, conf_kind_header,
+    conf_kind_listen, conf_kind_server, conf_kind_net, conf_kind_span, conf_kind_number,
+    conf_kind_choice, conf_kind_pattern, conf_kind_path, conf_kind_ident, conf_kind_bool,
+    conf_kind_oid, conf_kind_rate, conf_kind_time, conf_kind_sha256;
 
 /* choices.c: what keys can be, each ended by NULL. */
 extern const char *const conf_choice_https[];

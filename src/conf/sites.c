@@ -9,6 +9,20 @@ MSG(msg_drain_all, "conf.site-drain-all",
 MSG(msg_alone, "conf.site-alone",
     "the site {0} has one backend: `balance`, `sticky` and `slow_start` need several");
 
+MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
+MSG(msg_paths_many, "conf.paths-many", "there are more than {0} paths");
+MSG(msg_path_site, "conf.path-site", "{0} is of the site {1}, which is not among `sites`");
+MSG(msg_path_plain, "conf.path-plain",
+    "{0} cannot be compared: no \"?\", \"%\", \";\" or \"\\\", and no \"//\" or \"/.\"");
+MSG(msg_path_what, "conf.path-what",
+    "{0} needs one of: `backends` or `replace`, `redirect`, `answer`");
+MSG(msg_path_status, "conf.path-status",
+    "the `status` of {0} does not fit: 301, 302, 303, 307 or 308 for `redirect`, 200 to 599 with a "
+    "body for `answer`, none else");
+MSG(msg_path_replace, "conf.path-replace",
+    "{0} cannot stand for {1}: both end with \"/\", or none does, and there is no \"?\"");
+MSG(msg_path_twice, "conf.path-twice", "{0} stands there twice for the site {1}");
+
 static bool has(const struct conf_strs *list, struct str s)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -29,17 +43,86 @@ static enum rc check_site(struct conf_report *report, const struct conf_node *n,
         return CONF_COMPLAIN(report, n, msg_drain_all, s->name);
     if (chooses && s->backends.n == 1)
         return CONF_COMPLAIN(report, n, msg_alone, s->name);
+    if (s->request_headers.n > CONF_SITE_HEADERS_MAX ||
+        s->response_headers.n > CONF_SITE_HEADERS_MAX)
+        return CONF_COMPLAIN(report, n, msg_headers, s->name, STR("10"));
     return RC_OK;
+}
+
+/* ---- paths */
+
+/* What can be compared with the paths of requests: they are compared without escapes and with one
+ * slash where there are several. */
+static bool is_plain(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if (str_find(STR("?%;\\"), path.p[i]) < 4 ||
+            (path.p[i] == '/' && i + 1 < path.n && str_find(STR("/."), path.p[i + 1]) < 2))
+            return false;
+    return true;
+}
+
+static bool same_end(struct str a, struct str b)
+{
+    return str_ends(a, STR("/")) == str_ends(b, STR("/"));
+}
+
+static bool fits_status(const struct conf_path *p)
+{
+    static const uint64_t redirects[] = {301, 302, 303, 307, 308};
+
+    if (p->status == 0)
+        return true;
+    if (p->answer.n)
+        return p->status >= 200 && p->status != 204 && p->status != 205 && p->status != 304;
+    for (size_t i = 0; p->redirect.n && i < sizeof(redirects) / sizeof(redirects[0]); i++)
+        if (redirects[i] == p->status)
+            return true;
+    return false;
+}
+
+static enum rc check_path(struct conf_report *report, const struct conf_node *n,
+                          const struct conf *conf, size_t i)
+{
+    const struct conf_path *p = &conf->gateway.paths[i];
+    bool passes = p->backends.n || p->replace.n;
+
+    if (i >= CONF_PATHS_MAX)
+        return CONF_COMPLAIN(report, n, msg_paths_many, STR("1000"));
+    if (!conf_site_find(conf, p->site))
+        return CONF_COMPLAIN(report, n, msg_path_site, p->path, p->site);
+    if (!is_plain(p->path))
+        return CONF_COMPLAIN(report, n, msg_path_plain, p->path);
+    if (passes + (p->redirect.n > 0) + (p->answer.n > 0) != 1)
+        return CONF_COMPLAIN(report, n, msg_path_what, p->path);
+    if (!fits_status(p))
+        return CONF_COMPLAIN(report, n, msg_path_status, p->path);
+    if (p->replace.n && (str_find(p->replace, '?') < p->replace.n ||
+                         (p->replace.n > 1 && !same_end(p->path, p->replace))))
+        return CONF_COMPLAIN(report, n, msg_path_replace, p->replace, p->path);
+    for (size_t k = 0; k < i; k++)
+        if (str_eq(conf->gateway.paths[k].site, p->site) &&
+            str_eq(conf->gateway.paths[k].path, p->path))
+            return CONF_COMPLAIN(report, n, msg_path_twice, p->path, p->site);
+    return RC_OK;
+}
+
+static const struct conf_node *first_of(const struct conf_node *root, struct str key)
+{
+    const struct conf_node *list = conf_node_get(conf_node_get(root, STR("gateway")), key);
+
+    return list ? list->first : NULL;
 }
 
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
-    const struct conf_node *gateway = conf_node_get(root, STR("gateway"));
-    const struct conf_node *sites = conf_node_get(gateway, STR("sites"));
-    const struct conf_node *n = sites ? sites->first : NULL;
+    const struct conf_node *n = first_of(root, STR("sites"));
 
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(check_site(report, n, &conf->gateway.sites[i]));
+    n = first_of(root, STR("paths"));
+    for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)
+        TRY(check_path(report, n, conf, i));
     return RC_OK;
 }

@@ -10,6 +10,7 @@ MSG(msg_other_host, "gateway.other-host",
     "the connection was made for {0}, and the request is for {1}");
 MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
 MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
+MSG(msg_dots, "gateway.dots", "the path has segments \".\" or \"..\"");
 MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
 
 /* What HTTP has, WebDAV included. CONNECT is for other proxies; TRACE shows scripts what browsers
@@ -87,6 +88,7 @@ static void reset(struct gateway_exchange *x)
     x->state = GATEWAY_READ;
     x->id.z[0] = '\0';
     x->backend = NULL;
+    x->path = NULL;
     x->began = gateway_now(x->gateway);
     x->status = 0;
     x->interim = 0;
@@ -193,6 +195,26 @@ bool gateway_exchange_idle(const struct gateway_exchange *x)
 
 /* ---- an answer of ours */
 
+/* What the configuration has us say. */
+static void say_what(const struct gateway_exchange *x, int status, struct gateway_page *page,
+                     struct buf *location)
+{
+    const struct http_head *head = http_reader_get(x->up.reader);
+
+    if (!x->route)
+        return;
+    if (status == 503 && x->route->maintenance.n) {
+        page->text = x->route->maintenance;
+        return;
+    }
+    if (!x->path || x->path->status != status)
+        return;
+    page->plain = x->path->answer;
+    if (x->path->redirect.n)
+        gateway_route_put_location(x->path, str_skip(head->path, x->rest), head->query, location);
+    page->location = buf_str(location);
+}
+
 void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
 {
     const struct http_reader *req = x->up.reader;
@@ -204,8 +226,10 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
         .request_id = id_str(&x->id),
         .date = gateway_date(x->gateway),
     };
+    CLEANUP(buf_done) struct buf location = BUF_INIT(2 * GATEWAY_TARGET_MAX);
     struct http_answer answer;
 
+    say_what(x, status, &page, &location);
     gateway_link_close(MOVE(x->link));
     gateway_relay_drop(&x->down);
     gateway_relay_next(&x->down, false);
@@ -214,6 +238,8 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
     x->started = true;
     x->state = GATEWAY_ANSWER;
     gateway_page_make(&page, req, &answer, &body);
+    if (x->route)
+        gateway_route_dress(x->route, &answer);
     x->front->answer(x, &answer);
     x->down.body = body.n;
     buf_puts(&x->down.out, buf_str(&body));
@@ -285,12 +311,11 @@ static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct g
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
 {
     struct gateway_link *l = NULL;
-    struct gateway_pool *pool = x->route->pool;
     enum rc rc;
 
     x->why.rc = RC_OK;
-    x->find.wish = gateway_pool_wish(pool, x->up.reader);
-    rc = gateway_find_start(&x->find, pool, youngest, &l);
+    x->find.wish = gateway_pool_wish(x->pool, x->up.reader);
+    rc = gateway_find_start(&x->find, x->pool, youngest, &l);
     return looked(x, rc, l);
 }
 
@@ -366,9 +391,37 @@ static bool idempotent(struct str method)
     return false;
 }
 
+/* False: it is answered here. */
+static bool lead(struct gateway_exchange *x, int *out_status)
+{
+    const struct http_head *head = http_reader_get(x->up.reader);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(GATEWAY_TARGET_MAX);
+    const struct gateway_path *path;
+    size_t rest;
+    enum rc rc = RC_OK;
+
+    *out_status = 503;
+    if (x->route->maintenance.n)
+        return false;
+    rc = gateway_route_find(x->route, head->path, &text, &path, &rest);
+    if (rc == RC_INVAL) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_dots));
+        *out_status = 400;
+    }
+    if (rc != RC_OK)
+        return false;
+    x->path = path;
+    x->rest = rest;
+    x->pool = path && path->pool ? path->pool : x->route->pool;
+    if (path)
+        *out_status = path->status;
+    return !path || !(path->redirect.n || path->answer.n);
+}
+
 enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
 {
     struct gateway_peer *p = x->peer;
+    int status;
     const struct http_head *head = http_reader_get(x->up.reader);
 
     x->up.ended = head->framing == HTTP_FRAMING_NONE;
@@ -383,6 +436,8 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
     x->route = gateway_route_ref(p->site->route);
+    if (!lead(x, &status))
+        return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
     return gateway_exchange_find(x,
                                  x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
@@ -425,6 +480,8 @@ enum gateway_step gateway_exchange_step(struct gateway_exchange *x)
         return step_find(x);
     case GATEWAY_PASS:
         return gateway_pass_step(x);
+    case GATEWAY_TUNNEL:
+        return gateway_tunnel_step(x);
     case GATEWAY_ANSWER:
         return step_answer(x);
     }

@@ -215,20 +215,9 @@ static unsigned kinds_of(unsigned algorithms)
            (algorithms & 1u << CONF_KEY_SM2 ? TLS_KIND_TLCP : 0);
 }
 
-static enum rc plan_route(struct gateway *g, const struct conf_site *from,
-                          struct gateway_route **out, struct err *err)
-{
-    struct gateway_pool *pool;
-
-    TRY(gateway_pool_new(&g->backends, from, &pool, err));
-    TRY(gateway_route_new(pool, out));
-    (*out)->kinds = kinds_of(from->algorithms);
-    return RC_OK;
-}
-
 /* A site that there is already stays the same, with its connections and what it shows. */
-static enum rc plan_site(struct gateway *g, const struct conf_site *from, struct gateway_plan *plan,
-                         struct err *err)
+static enum rc plan_site(struct gateway *g, const struct conf *conf, const struct conf_site *from,
+                         struct gateway_plan *plan, struct err *err)
 {
     CLEANUP(gateway_site_unrefp) struct gateway_site *s = map_get(&g->sites, from->name);
 
@@ -236,7 +225,8 @@ static enum rc plan_site(struct gateway *g, const struct conf_site *from, struct
         gateway_site_ref(s);
     else
         TRY(gateway_site_new(from->name, &s));
-    TRY(plan_route(g, from, &plan->routes[plan->n], err));
+    TRY(gateway_route_new(&g->backends, conf, from, &plan->routes[plan->n], err));
+    plan->routes[plan->n]->kinds = kinds_of(from->algorithms);
     plan->of[plan->n++] = s;
     TRY(map_add(&plan->sites, from->name, s));
     (void)MOVE(s);
@@ -258,7 +248,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     if (!plan->routes || !plan->of)
         return RC_NOMEM;
     for (size_t i = 0; i < n; i++)
-        TRY(plan_site(g, &conf->gateway.sites[i], plan, err));
+        TRY(plan_site(g, conf, &conf->gateway.sites[i], plan, err));
     if (!g->backends.resolver)
         TRY(gateway_backends_set_zones(&g->backends, zones));
     *out = MOVE(plan);

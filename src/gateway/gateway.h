@@ -47,6 +47,7 @@ enum {
     GATEWAY_FIND_SECONDS = 20,     /* for a connection to any backend */
     GATEWAY_RESPONSE_SECONDS = 60, /* in which a backend that is waited for moves nothing */
     GATEWAY_BACKEND_IDLE_SECONDS = 30,
+    GATEWAY_TUNNEL_SECONDS = 3600,     /* of WebSocket, in which neither side says anything */
     GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */
     GATEWAY_CHECK_SECONDS = 5,         /* for the answer to a check */
     GATEWAY_TTL_MIN_SECONDS = 5,

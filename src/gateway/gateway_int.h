@@ -9,6 +9,7 @@
 #include "gateway/patience.h"
 #include "gateway/peer.h"
 #include "gateway/relay.h"
+#include "gateway/route.h"
 #include "gateway/site.h"
 
 struct http_server;
@@ -40,12 +41,13 @@ struct gateway {
 int64_t gateway_now(const struct gateway *g);
 struct str gateway_date(struct gateway *g);
 
-/* ---- one request: exchange.c and pass.c */
+/* ---- one request: exchange.c, pass.c and tunnel.c */
 
 enum gateway_state {
     GATEWAY_READ,   /* its head */
     GATEWAY_FIND,   /* a backend */
     GATEWAY_PASS,   /* both bodies */
+    GATEWAY_TUNNEL, /* what is no HTTP any more */
     GATEWAY_ANSWER, /* one of our own */
 };
 
@@ -67,7 +69,10 @@ struct gateway_exchange {
     enum gateway_state state;
     struct gateway_relay up, down;
     struct gateway_find find;
-    struct gateway_route *route; /* a reference */
+    struct gateway_route *route;     /* a reference */
+    const struct gateway_path *path; /* in it; NULL: none of its paths */
+    size_t rest;                     /* where in the request's path what follows it begins */
+    struct gateway_pool *pool;       /* of the route */
     struct gateway_link *link;
     const struct gateway_backend *backend; /* the last one tried; borrowed from the route */
     struct gateway_patience client_time, backend_time;
@@ -117,6 +122,9 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status);
 /* pass.c, for exchange.c */
 void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l);
 enum gateway_step gateway_pass_step(struct gateway_exchange *x);
+/* tunnel.c, for pass.c: the answer is written that says so. */
+void gateway_tunnel_begin(struct gateway_exchange *x);
+enum gateway_step gateway_tunnel_step(struct gateway_exchange *x);
 /* exchange.c, for pass.c: gateway_exchange_set_answer, and a step. */
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
 /* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */

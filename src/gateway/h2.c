@@ -149,9 +149,23 @@ static void front_want(struct gateway_exchange *, unsigned)
 {
 }
 
+/* RFC 8441 section 5: what grants WebSocket is 200 here, and needs no proof. */
+static void grant(struct gateway_exchange *x, const struct http_answer *a)
+{
+    struct http_answer granted = {.status = 200, .framing = HTTP_FRAMING_CLOSE};
+
+    for (size_t i = 0; i < a->n; i++)
+        if (!str_eq(a->fields[i].name, STR("sec-websocket-accept")))
+            http_answer_add(&granted, a->fields[i].name, a->fields[i].value);
+    IGNORE_RC(http_h2_answer(stream_of(x)->s, &granted));
+}
+
 static void front_answer(struct gateway_exchange *x, const struct http_answer *a)
 {
-    IGNORE_RC(http_h2_answer(stream_of(x)->s, a));
+    if (a->status == 101)
+        grant(x, a);
+    else
+        IGNORE_RC(http_h2_answer(stream_of(x)->s, a));
 }
 
 static void front_cont(struct gateway_exchange *x)

@@ -2,12 +2,18 @@
 #include "gateway/page.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "http/response.h"
 
 static const struct {
     int status;
     const char *text;
 } texts[] = {
+    {301, "What you look for is somewhere else."},
+    {302, "What you look for is somewhere else."},
+    {303, "What you look for is somewhere else."},
+    {307, "What you look for is somewhere else."},
+    {308, "What you look for is somewhere else."},
     {400, "The request is malformed."},
     {408, "The request did not arrive in time."},
     {421, "This connection is not for the site that was asked for."},
@@ -50,24 +56,41 @@ static void put_fields(const struct gateway_page *page, bool html, struct http_a
         http_answer_add(out, STR("content-security-policy"), STR("default-src 'none'"));
     if (page->request_id.n)
         http_answer_add(out, STR("x-request-id"), page->request_id);
+    if (page->location.n)
+        http_answer_add(out, STR("location"), page->location);
     if (page->status == 503)
         http_answer_add(out, STR("retry-after"), STR("5"));
+}
+
+static void put_body(const struct gateway_page *page, bool html, struct buf *body)
+{
+    const char *reason = http_reason(page->status);
+    struct str text = page->text.n ? page->text : str_of(text_of(page->status));
+
+    if (!html) {
+        buf_printf(body, "%d %s\n%.*s\nRequest %.*s\n", page->status, reason, STR_ARG(text),
+                   STR_ARG(page->request_id));
+        return;
+    }
+    buf_printf(body,
+               "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+               "<title>%d %s</title>\n<h1>%s</h1>\n<p>",
+               page->status, reason, reason);
+    text_html_escape(body, text);
+    buf_printf(body, "</p>\n<p>Request %.*s</p>\n", STR_ARG(page->request_id));
 }
 
 void gateway_page_make(const struct gateway_page *page, const struct http_reader *req,
                        struct http_answer *out, struct buf *body)
 {
-    const char *reason = http_reason(page->status), *text = text_of(page->status);
-    bool html = wants_html(req);
+    bool html = page->plain.n == 0 && wants_html(req);
 
-    if (html)
-        buf_printf(body,
-                   "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
-                   "<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n<p>Request %.*s</p>\n",
-                   page->status, reason, reason, text, STR_ARG(page->request_id));
-    else
-        buf_printf(body, "%d %s\n%s\nRequest %.*s\n", page->status, reason, text,
-                   STR_ARG(page->request_id));
+    if (page->plain.n) {
+        buf_puts(body, page->plain);
+        buf_putz(body, "\n");
+    } else {
+        put_body(page, html, body);
+    }
     out->status = page->status;
     out->n = 0;
     out->length = body->n;

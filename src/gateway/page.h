@@ -7,13 +7,16 @@
 
 struct buf;
 
-enum { GATEWAY_PAGE_MAX = 2048 };
+enum { GATEWAY_PAGE_MAX = 8192 };
 
 struct gateway_page {
     int status;
     bool headless;         /* to a HEAD request */
     struct str request_id; /* empty: none */
     struct str date;
+    struct str text;     /* in place of what is said of the status; empty: that */
+    struct str plain;    /* all of it, as text; empty: a page */
+    struct str location; /* of a redirect; empty: none */
 };
 
 /* The head of the answer, which borrows from `page`, and its body, appended. `req` may be NULL, and

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "base/when.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
@@ -9,6 +10,8 @@ MSG(msg_client_gone, "gateway.client-gone", "the client went away");
 MSG(msg_silent, "gateway.backend-silent", "{0} did not answer in time");
 MSG(msg_cut, "gateway.backend-cut", "{0} closed the connection before its answer was complete");
 MSG(msg_interim, "gateway.backend-interim", "{0} sent more than {1} answers before the answer");
+
+enum { WEBSOCKET_KEY = 16, WEBSOCKET_KEY_TEXT = 25 };
 
 static struct str backend_name(const struct gateway_exchange *x)
 {
@@ -23,14 +26,52 @@ static void on_link(void *arg)
     x->front->pump(x);
 }
 
+/* For the next answer to the request. */
+static void expect_answer(struct gateway_exchange *x)
+{
+    const struct http_head *head = http_reader_get(x->up.reader);
+
+    http_reader_next(x->down.reader, str_eq(head->method, STR("HEAD")));
+    if (head->websocket)
+        http_reader_allow_websocket(x->down.reader);
+}
+
+/* Whoever asks over HTTP/2 has none (RFC 8441 section 5). Nobody looks at it but the backend: it
+ * keeps servers of something else from being taken for ones of WebSocket. */
+static struct str make_key(const struct http_reader *r, struct buf *out)
+{
+    unsigned char key[WEBSOCKET_KEY];
+
+    if (!http_reader_get(r)->websocket)
+        return (struct str){NULL, 0};
+    for (size_t i = 0; i < http_reader_fields(r); i++)
+        if (str_eq(http_reader_field(r, i).name, STR("sec-websocket-key")))
+            return (struct str){NULL, 0};
+    if (id_random(key, sizeof(key)) == RC_OK)
+        text_b64(out, str_bytes(key, sizeof(key)));
+    return buf_str(out);
+}
+
 void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
 {
     const struct http_head *head = http_reader_get(x->up.reader);
+    char text[WEBSOCKET_KEY_TEXT];
+    struct buf key = {.p = text, .cap = sizeof(text), .max = sizeof(text), .rc = RC_OK};
     struct http_forward_request f = {
         .client = str_of(x->peer->addr),
         .host = str_of(x->peer->site->name),
         .request_id = id_str(&x->id),
+        .set = x->route->request,
+        .n_set = x->route->n_request,
+        .websocket_key = make_key(x->up.reader, &key),
     };
+
+    if (x->path && x->path->replace.n) {
+        f.prefix = x->path->replace;
+        f.skip = x->rest;
+        if (str_ends(f.prefix, STR("/")) && str_starts(str_skip(head->path, f.skip), STR("/")))
+            f.skip++;
+    }
 
     x->link = l;
     x->backend = l->backend;
@@ -39,7 +80,8 @@ void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
     l->t->ops->want(l->t, NET_WANT_READ);
     http_forward_request(x->up.reader, &f, &x->up.out);
     x->up.chunked = head->framing == HTTP_FRAMING_CHUNKED;
-    gateway_relay_next(&x->down, str_eq(head->method, STR("HEAD")));
+    gateway_relay_next(&x->down, false);
+    expect_answer(x);
     x->down.ready = false;
     x->full = false;
     gateway_patience_init(&x->backend_time, GATEWAY_RESPONSE_SECONDS * WHEN_SECOND, 0);
@@ -194,9 +236,12 @@ static void begin_answer(struct gateway_exchange *x)
     x->started = true;
     x->down.trailers = req->trailers;
     http_forward_response(x->down.reader, &f, &answer);
-    if (x->route->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
+    gateway_route_dress(x->route, &answer);
+    if (x->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
         http_answer_add(&answer, STR("set-cookie"), gateway_pool_cookie(m, cookie));
     x->front->answer(x, &answer);
+    if (http_reader_get(x->down.reader)->websocket)
+        gateway_tunnel_begin(x);
 }
 
 /* One that comes before the answer: "100 Continue" is passed on to a client that waits for it.
@@ -210,7 +255,7 @@ static enum rc interim(struct gateway_exchange *x)
         x->continued = true;
         x->front->cont(x);
     }
-    http_reader_next(x->down.reader, str_eq(req->method, STR("HEAD")));
+    expect_answer(x);
     if (++x->interim <= GATEWAY_INTERIM_MAX)
         return RC_OK;
     return ERR(&x->why, RC_PARSE, msg_interim, backend_name(x), str_of(most));
@@ -221,7 +266,9 @@ static enum rc read_answer(struct gateway_exchange *x)
     enum rc rc;
 
     while ((rc = gateway_relay_head(&x->down, x->link->t, &x->why)) == RC_OK) {
-        if (http_reader_get(x->down.reader)->status >= 200) {
+        const struct http_head *head = http_reader_get(x->down.reader);
+
+        if (head->status >= 200 || head->websocket) {
             begin_answer(x);
             return RC_OK;
         }
@@ -257,6 +304,8 @@ static bool pass_down(struct gateway_exchange *x, struct turn *t)
         return false;
     if (!x->started)
         return true;
+    if (x->state == GATEWAY_TUNNEL)
+        return stop(t, gateway_tunnel_step(x));
     t->down = gateway_relay_run(&x->down, x->link->t, x->t, &x->why);
     switch (t->down) {
     case GATEWAY_RELAY_SINK_GONE:

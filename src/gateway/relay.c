@@ -33,7 +33,7 @@ void gateway_relay_next(struct gateway_relay *r, bool headless)
         buf_done(&r->out);
     r->piece = (struct str){NULL, 0};
     r->sent = 0;
-    r->chunked = r->trailers = r->ended = false;
+    r->chunked = r->trailers = r->raw = r->ended = false;
     r->body = r->read = r->written = 0;
 }
 
@@ -97,6 +97,9 @@ enum rc gateway_relay_flush(struct gateway_relay *r, struct net_stream *to)
 {
     size_t n;
 
+    /* Half a head must not go out. */
+    if (buf_rc(&r->out) != RC_OK)
+        return RC_NET;
     while (r->sent < r->out.n) {
         TRY(to->ops->write(to, str_skip(buf_str(&r->out), r->sent), &n));
         r->sent += n;
@@ -118,6 +121,18 @@ static void end(struct gateway_relay *r)
     r->ended = true;
     if (r->chunked)
         http_put_last_chunk(r->trailers ? r->reader : NULL, &r->out);
+}
+
+static enum rc take_raw(struct gateway_relay *r)
+{
+    struct str piece = untaken(r);
+
+    if (piece.n == 0)
+        return RC_AGAIN;
+    taken(r, str_skip(piece, piece.n));
+    r->body += piece.n;
+    r->piece = piece;
+    return RC_OK;
 }
 
 /* Takes one piece. A short write for a head alone costs more than copying what comes behind it. */
@@ -152,8 +167,9 @@ static enum gateway_relay_end failed(enum rc rc)
  * written does not grow: it would never end for a slow peer. */
 static enum rc take_all(struct gateway_relay *r, struct err *err)
 {
+    TRY(buf_rc(&r->out));
     while (!r->ended && r->piece.n == 0 && r->sent == 0 && r->out.n < GATEWAY_BLOCK_BYTES)
-        TRY(take(r, err));
+        TRY(r->raw ? take_raw(r) : take(r, err));
     return RC_AGAIN;
 }
 
@@ -182,7 +198,7 @@ enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_str
         }
         rc = gateway_relay_fill(r, from);
         blocks++;
-        if (rc == RC_CLOSED && http_reader_eof(r->reader))
+        if (rc == RC_CLOSED && (r->raw || http_reader_eof(r->reader)))
             end(r);
         else if (rc == RC_NOMEM)
             return GATEWAY_RELAY_NOMEM;

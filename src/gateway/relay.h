@@ -40,6 +40,7 @@ struct gateway_relay {
     bool ready;             /* the source may have bytes */
     bool chunked;           /* pieces are written as chunks */
     bool trailers;          /* with those that were read */
+    bool raw;               /* no messages: bytes as they come, up to the end of the stream */
     bool ended;             /* the message is read to its end */
     uint64_t body;          /* bytes of it, taken */
     uint64_t read, written; /* on the streams */
@@ -62,7 +63,7 @@ enum rc gateway_relay_head(struct gateway_relay *r, struct net_stream *from, str
 /* After the head: moves what can be moved. */
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err);
-/* Writes what is in `out` and `piece`: RC_OK, RC_AGAIN, RC_NET. */
+/* Writes what is in `out` and `piece`: RC_OK, RC_AGAIN, RC_NET, also when memory ran out. */
 enum rc gateway_relay_flush(struct gateway_relay *r, struct net_stream *to);
 static inline bool gateway_relay_flushed(const struct gateway_relay *r)
 {

@@ -9,13 +9,7 @@
 #include "base/name.h"
 #include "tls/site.h"
 
-struct gateway_pool;
-
-struct gateway_route {
-    size_t refs;
-    unsigned kinds; /* of keys that the site is to have, bits TLS_KIND_ */
-    struct gateway_pool *pool;
-};
+struct gateway_route;
 
 struct gateway_site {
     struct tls_site tls; /* first */
@@ -32,10 +26,5 @@ struct gateway_site *gateway_site_ref(struct gateway_site *s);
 void gateway_site_unref(struct gateway_site *s);
 DEFINE_FREEP(gateway_site_unref, struct gateway_site)
 
-/* Takes the pool. RC_NOMEM. */
-enum rc gateway_route_new(struct gateway_pool *pool, struct gateway_route **out);
-struct gateway_route *gateway_route_ref(struct gateway_route *r);
-void gateway_route_unref(struct gateway_route *r);
-DEFINE_FREEP(gateway_route_unref, struct gateway_route)
 /* The site's from now on; takes the place of the one it had, whose checks end. */
 void gateway_site_set_route(struct gateway_site *s, struct gateway_route *r);

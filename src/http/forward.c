@@ -52,6 +52,22 @@ static bool passes(const struct http_reader *r, bool request, const struct http_
     return fit && !http_reader_listed(r, f);
 }
 
+static bool is_set(const struct http_forward_request *f, struct str name)
+{
+    for (size_t i = 0; i < f->n_set; i++)
+        if (str_eq(f->set[i].name, name))
+            return true;
+    return false;
+}
+
+/* RFC 8441 section 5: what HTTP/2 has no need of. */
+static void put_websocket(const struct http_forward_request *f, struct buf *out)
+{
+    buf_puts(out, STR("connection: upgrade\r\nupgrade: websocket\r\n"));
+    if (f->websocket_key.n)
+        put_field(STR("sec-websocket-key"), f->websocket_key, out);
+}
+
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out)
 {
@@ -60,7 +76,8 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
 
     buf_puts(out, head->method);
     buf_puts(out, STR(" "));
-    buf_puts(out, head->path);
+    buf_puts(out, f->prefix);
+    buf_puts(out, str_skip(head->path, f->skip));
     if (head->query.p) {
         buf_puts(out, STR("?"));
         buf_puts(out, head->query);
@@ -70,14 +87,19 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
     for (size_t i = 0; i < http_reader_fields(r); i++) {
         struct http_field field = http_reader_field(r, i);
 
-        if (passes(r, true, &field))
+        if (passes(r, true, &field) && !is_set(f, field.name))
             put_field(field.name, field.value, out);
     }
+    for (size_t i = 0; i < f->n_set; i++)
+        if (f->set[i].value.n)
+            put_field(f->set[i].name, f->set[i].value, out);
     put_field(STR("x-forwarded-for"), f->client, out);
     put_field(STR("x-forwarded-proto"), STR("https"), out);
     put_field(STR("x-forwarded-host"), host, out);
     put_field(STR("x-request-id"), f->request_id, out);
-    if (head->trailers)
+    if (head->websocket)
+        put_websocket(f, out);
+    else if (head->trailers)
         buf_puts(out, STR("te: trailers\r\nconnection: te\r\n"));
     if (head->framing == HTTP_FRAMING_CHUNKED)
         buf_puts(out, STR("transfer-encoding: chunked\r\n"));
@@ -90,6 +112,18 @@ void http_answer_add(struct http_answer *a, struct str name, struct str value)
 {
     if (a->n < HTTP_ANSWER_FIELDS)
         a->fields[a->n++] = (struct http_header){name, value};
+}
+
+void http_answer_set(struct http_answer *a, struct str name, struct str value)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < a->n; i++)
+        if (!str_eq(a->fields[i].name, name))
+            a->fields[kept++] = a->fields[i];
+    a->n = kept;
+    if (value.n)
+        http_answer_add(a, name, value);
 }
 
 void http_answer_add_length(struct http_answer *a, uint64_t n)
@@ -140,7 +174,9 @@ void http_put_answer(const struct http_answer *a, unsigned minor, bool last, str
         put_field(a->fields[i].name, a->fields[i].value, out);
     if (http_forward_framing(a->framing, minor) == HTTP_FRAMING_CHUNKED)
         buf_puts(out, STR("transfer-encoding: chunked\r\n"));
-    if (last)
+    if (a->status == 101)
+        buf_puts(out, STR("connection: upgrade\r\nupgrade: websocket\r\n"));
+    else if (last)
         buf_puts(out, STR("connection: close\r\n"));
     buf_puts(out, STR("\r\n"));
 }

@@ -20,9 +20,14 @@ enum {
 };
 
 struct http_forward_request {
-    struct str client;     /* address as text: X-Forwarded-For */
-    struct str host;       /* of the site, for a request without a Host */
-    struct str request_id; /* X-Request-Id */
+    struct str client;             /* address as text: X-Forwarded-For */
+    struct str host;               /* of the site, for a request without a Host */
+    struct str request_id;         /* X-Request-Id */
+    size_t skip;                   /* bytes of the path that are left out at its front */
+    struct str prefix;             /* what is written in their place */
+    const struct http_header *set; /* in place of what has the same name; no value: removed */
+    size_t n_set;
+    struct str websocket_key; /* for a request of WebSocket that has none; empty: it has */
 };
 
 /* Appends the head of the request in `r` for a backend. Its framing is that of `r`. */
@@ -51,6 +56,8 @@ void http_forward_response(const struct http_reader *r, const struct http_forwar
 /* Names are in lower case. Beyond HTTP_ANSWER_FIELDS fields are dropped: there is room for all that
  * a reader takes, and HTTP_ANSWER_ADDED more. */
 void http_answer_add(struct http_answer *a, struct str name, struct str value);
+/* In place of fields of the same name; without a value it only removes them. */
+void http_answer_set(struct http_answer *a, struct str name, struct str value);
 /* Adds Content-Length. */
 void http_answer_add_length(struct http_answer *a, uint64_t n);
 

@@ -228,6 +228,7 @@ static enum rc greet(struct http_h2 *h)
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP_H2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* WebSocket, RFC 8441 */
     };
     size_t n = sizeof(settings) / sizeof(settings[0]);
     int e = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, n);

@@ -117,6 +117,9 @@ enum rc http_h2_read(struct http_h2_stream *s, void *p, size_t n, size_t *out_n)
     if (s->at == s->body.n) {
         buf_reset(&s->body);
         s->at = 0;
+        /* Whoever got less than he asked for comes again when there is news, and its end is. */
+        if (s->ended)
+            http_h2_tell(s, HTTP_H2_READY);
     }
     if (!gone(s))
         (void)nghttp2_session_consume(s->h2->session, s->id, *out_n);

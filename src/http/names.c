@@ -17,7 +17,7 @@ static const struct known known[LENGTH_MAX][PER_LENGTH] = {
            {"cookie", HTTP_NAME_KEPT},
            {"expect", HTTP_NAME_EXPECT},
            {"origin", HTTP_NAME_KEPT}},
-    [7] = {{"trailer", HTTP_NAME_HOP}, {"upgrade", HTTP_NAME_HOP}},
+    [7] = {{"trailer", HTTP_NAME_HOP}, {"upgrade", HTTP_NAME_UPGRADE}},
     [9] = {{"forwarded", HTTP_NAME_VOUCHED}, {"x-real-ip", HTTP_NAME_VOUCHED}},
     [10] = {{"connection", HTTP_NAME_CONNECTION},
             {"keep-alive", HTTP_NAME_HOP},

@@ -15,6 +15,7 @@ enum http_name {
     HTTP_NAME_HOST,
     HTTP_NAME_TE,
     HTTP_NAME_TRANSFER_ENCODING,
+    HTTP_NAME_UPGRADE,
     HTTP_NAME_REQUEST_ID,
     HTTP_NAME_HOP, /* concerns one connection, and nothing of it is of use here: Keep-Alive ... */
     HTTP_NAME_VOUCHED, /* what backends believe a gateway about its client: X-Forwarded-For, X-SSL-*

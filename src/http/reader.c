@@ -222,7 +222,7 @@ void http_reader_next(struct http_reader *r, bool headless)
     r->ll.data = r;
     r->phase = HTTP_PHASE_IDLE;
     r->headless = headless;
-    r->cr = r->blank = r->versioned = r->lists = r->bare = false;
+    r->cr = r->blank = r->versioned = r->lists = r->bare = r->websocket = false;
     r->status = 0;
     r->why = NULL;
     r->rc = RC_OK;
@@ -459,10 +459,15 @@ struct str http_reader_value(const struct http_reader *r, enum http_name what)
 
 /* ---- HTTP/2 */
 
+void http_reader_allow_websocket(struct http_reader *r)
+{
+    r->websocket = true;
+}
+
 static int put_pseudo(struct http_reader *r, struct str name, struct str value)
 {
-    static const struct str names[HTTP_PSEUDOS] = {STR(":method"), STR(":scheme"),
-                                                   STR(":authority"), STR(":path")};
+    static const struct str names[HTTP_PSEUDOS] = {
+        STR(":method"), STR(":scheme"), STR(":authority"), STR(":path"), STR(":protocol")};
     struct http_reader_field *f;
     size_t i = 0;
 

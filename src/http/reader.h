@@ -60,6 +60,10 @@ struct http_head {
     bool keep_alive; /* more messages may follow: HTTP/1.1 without "Connection: close" */
     bool expects;    /* requests: the client waits for "100 Continue" */
     bool trailers;   /* requests: TE says that the client takes them */
+    /* A request to speak WebSocket on this connection (RFC 6455 section 4.1), or on this stream
+     * (RFC 8441), of which nothing is left then but what a request of HTTP/1.1 has; an answer of
+     * 101 that grants it. What comes behind the head is not HTTP. */
+    bool websocket;
 };
 
 struct http_field {
@@ -76,6 +80,8 @@ void http_reader_free(struct http_reader *r);
 DEFINE_FREEP(http_reader_free, struct http_reader)
 /* Begins the next message; keeps a little memory for it. `headless`: it is the response to HEAD. */
 void http_reader_next(struct http_reader *r, bool headless);
+/* After http_reader_next, of responses: WebSocket was asked for, so 101 may grant it. */
+void http_reader_allow_websocket(struct http_reader *r);
 
 /* Each takes bytes from the front of *in, and all of them with RC_AGAIN, more are needed. RC_DENIED
  * (a request), RC_PARSE (a response): refused, `err` says why and, of a request, err->status how to
@@ -85,7 +91,8 @@ void http_reader_next(struct http_reader *r, bool headless);
  * characters, a target that is neither a path nor an absolute http URL, Host missing, doubled or
  * malformed, Content-Length doubled, malformed or beside Transfer-Encoding, any Transfer-Encoding
  * but one "chunked", and that in HTTP/1.0, chunk extensions (but see `conf`), versions other
- * than 1.0 and 1.1 (505), an Expect other than 100-continue (417), status 101, and the limits. */
+ * than 1.0 and 1.1 (505), an Expect other than 100-continue (417), status 101 unless it grants
+ * what was asked for, and the limits. */
 
 /* RC_OK: the head is complete, what is left in *in is body or belongs to the next message. */
 enum rc http_reader_head(struct http_reader *r, struct str *in, struct err *err);
@@ -96,7 +103,8 @@ enum rc http_reader_body(struct http_reader *r, struct str *in, struct str *out_
 /* The head of a request of HTTP/2 (RFC 9113 section 8.3), in place of http_reader_head: one field
  * after the other as HPACK gives them, by the same rules and limits; refused as well are upper
  * case, fields of the connection, pseudo-fields that are doubled, unknown, late or missing, an
- * :authority that Host contradicts, and a Content-Length where no body follows. What is wrong is
+ * :authority that Host contradicts, a Content-Length where no body follows, and CONNECT but for
+ * WebSocket. What is wrong is
  * told at the end. RC_TOOBIG: so much has come that whoever sends it is better not listened to any
  * more. */
 enum rc http_reader_put(struct http_reader *r, struct str name, struct str value);

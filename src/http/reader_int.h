@@ -15,7 +15,14 @@ struct http_reader_field {
 };
 
 /* The fields of HTTP/2 that stand for the first line. */
-enum http_pseudo { HTTP_METHOD, HTTP_SCHEME, HTTP_AUTHORITY, HTTP_PATH, HTTP_PSEUDOS };
+enum http_pseudo {
+    HTTP_METHOD,
+    HTTP_SCHEME,
+    HTTP_AUTHORITY,
+    HTTP_PATH,
+    HTTP_PROTOCOL,
+    HTTP_PSEUDOS
+};
 
 struct http_reader {
     llhttp_t ll;
@@ -24,9 +31,10 @@ struct http_reader {
     bool headless;
     bool cr, blank; /* an empty line before the request: its CR, all of it */
     bool versioned;
-    bool lists; /* Connection names other fields */
-    bool bare;  /* of HTTP/2: the body has no framing in it */
-    int status; /* not 0: refused */
+    bool lists;     /* Connection names other fields */
+    bool bare;      /* of HTTP/2: the body has no framing in it */
+    bool websocket; /* may be granted */
+    int status;     /* not 0: refused */
     const char *why;
     enum rc rc;     /* RC_NOMEM */
     const char *in; /* what llhttp is being fed */

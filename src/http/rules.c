@@ -39,7 +39,7 @@ static int check_status(struct http_reader *r)
     r->head.status = r->ll.status_code;
     if (r->head.status < 100)
         return http_reader_refuse(r, 502, "its status is malformed");
-    if (r->head.status == 101)
+    if (r->head.status == 101 && !r->websocket)
         return http_reader_refuse(r, 502, "it changes the protocol, which nobody asked for");
     return 0;
 }
@@ -193,9 +193,43 @@ static void check_te(struct http_reader *r, struct str rest)
         r->head.trailers = r->head.trailers || str_ieq(str_trim(option), STR("trailers"));
 }
 
+static bool has_one(const struct http_reader *r, struct str name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_fields; i++)
+        n += str_eq(http_reader_field(r, i).name, name);
+    return n == 1;
+}
+
+/* RFC 6455 sections 4.1 and 4.2.2, as far as it is the business of who passes it on. */
+static bool to_websocket(const struct http_reader *r)
+{
+    size_t n;
+    struct str upgrade = find(r, HTTP_NAME_UPGRADE, &n);
+
+    if (n != 1 || !str_ieq(upgrade, STR("websocket")) || r->head.minor == 0)
+        return false;
+    if (r->conf->responses)
+        return r->head.status == 101 && has_one(r, STR("sec-websocket-accept"));
+    return str_eq(r->head.method, STR("GET")) && r->head.framing == HTTP_FRAMING_NONE &&
+           has_one(r, STR("sec-websocket-key")) && has_one(r, STR("sec-websocket-version"));
+}
+
+/* Any other offer to change the protocol is declined by taking no notice of it. */
+static int check_upgrade(struct http_reader *r, bool upgrades)
+{
+    r->ll.upgrade = 0;
+    r->head.websocket = upgrades && to_websocket(r);
+    if (r->head.status == 101 && r->conf->responses && !r->head.websocket)
+        return http_reader_refuse(r, 502, "it changes to another protocol than was asked for");
+    return 0;
+}
+
 static int check_connection(struct http_reader *r)
 {
     size_t options = 0;
+    bool upgrades = false;
 
     for (size_t i = 0; i < r->n_fields; i++) {
         struct str rest = http_reader_field(r, i).value, option;
@@ -206,6 +240,7 @@ static int check_connection(struct http_reader *r)
             while (str_next(&rest, ',', &option)) {
                 option = str_trim(option);
                 options++;
+                upgrades = upgrades || str_ieq(option, STR("upgrade"));
                 r->lists = r->lists || !(str_ieq(option, STR("keep-alive")) ||
                                          str_ieq(option, STR("close")) || option.n == 0);
             }
@@ -213,10 +248,8 @@ static int check_connection(struct http_reader *r)
     }
     if (options > HTTP_CONNECTION_OPTIONS_MAX)
         return http_reader_refuse(r, 400, "Connection names more than 16 options");
-    /* An offer to change the protocol is declined by taking no notice of it. */
-    r->ll.upgrade = 0;
     r->head.keep_alive = r->head.minor == 1 && llhttp_should_keep_alive(&r->ll);
-    return 0;
+    return check_upgrade(r, upgrades);
 }
 
 int http_rules_check(struct http_reader *r)
@@ -246,6 +279,18 @@ static struct str pseudo(const struct http_reader *r, enum http_pseudo which)
     return f->what ? str_bytes(r->text.p + f->value, f->value_n) : (struct str){NULL, 0};
 }
 
+/* RFC 8441 section 4: CONNECT of a stream for another protocol, which is GET in HTTP/1.1. */
+static int check_protocol(struct http_reader *r, struct str method)
+{
+    if (!str_eq(method, STR("CONNECT")))
+        return http_reader_refuse(r, 400, "a protocol is named, and the method is not CONNECT");
+    if (!str_eq(pseudo(r, HTTP_PROTOCOL), STR("websocket")))
+        return http_reader_refuse(r, 501, "the only protocol for CONNECT is websocket");
+    r->head.method = STR("GET");
+    r->head.websocket = true;
+    return 0;
+}
+
 static int check_pseudo(struct http_reader *r)
 {
     struct str method = pseudo(r, HTTP_METHOD), scheme = pseudo(r, HTTP_SCHEME);
@@ -254,6 +299,8 @@ static int check_pseudo(struct http_reader *r)
         return http_reader_refuse(r, 400, "a pseudo-field is missing");
     if (!str_eq(scheme, STR("https")) && !str_eq(scheme, STR("http")))
         return http_reader_refuse(r, 400, "the scheme is not https");
+    if (pseudo(r, HTTP_PROTOCOL).p)
+        return check_protocol(r, method);
     for (size_t i = 0; i < r->conf->n_methods; i++) {
         if (!str_eq(r->conf->methods[i], method))
             continue;
@@ -271,7 +318,7 @@ static int check_no_connection(struct http_reader *r)
 
         if (f.what == HTTP_NAME_CONNECTION || f.what == HTTP_NAME_TRANSFER_ENCODING ||
             str_eq(f.name, STR("keep-alive")) || str_eq(f.name, STR("proxy-connection")) ||
-            str_eq(f.name, STR("upgrade")))
+            f.what == HTTP_NAME_UPGRADE)
             return http_reader_refuse(r, 400, "a header concerns connections of HTTP/1.1");
         if (f.what == HTTP_NAME_TE && !str_ieq(f.value, STR("trailers")))
             return http_reader_refuse(r, 400, "TE is something else than \"trailers\"");
@@ -316,6 +363,18 @@ static int add_length(struct http_reader *r)
                    r->rc != RC_OK
                ? HPE_USER
                : 0;
+}
+
+/* What follows a CONNECT is no body. */
+static int check_connect(struct http_reader *r, bool whole)
+{
+    size_t n;
+
+    (void)find(r, HTTP_NAME_CONTENT_LENGTH, &n);
+    if (n || whole)
+        return http_reader_refuse(r, 400, "a CONNECT has a length or an end");
+    r->head.framing = HTTP_FRAMING_NONE;
+    return 0;
 }
 
 /* How a backend is told of the body: its length if it is known. */
@@ -383,7 +442,8 @@ int http_rules_check_fields(struct http_reader *r, bool whole)
 
     e = e ? e : check_no_connection(r);
     e = e ? e : join_cookies(r);
-    e = e ? e : check_content(r, whole);
+    if (e == 0)
+        e = r->head.websocket ? check_connect(r, whole) : check_content(r, whole);
     e = e ? e : check_authority(r);
     e = e ? e : check_target(r, pseudo(r, HTTP_PATH));
     e = e ? e : check_expect(r);

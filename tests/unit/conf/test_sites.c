@@ -63,4 +63,59 @@ static void refusals(void)
                   "5: gateway.sites[0].check_interval: 1ms is outside of 1s to 1h");
 }
 
-CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without), CHECK_TEST_ONCE(refusals))
+#define PATH(more)                                                                                 \
+    "gateway:\n  sites: [{name: a.hospital.example, backends: [\"http://10.0.0.1\"]}]\n"           \
+    "  paths:\n    - {site: a.hospital.example, path: /api" more "}\n"
+#define AT "6: gateway.paths[0]"
+
+static void takes_paths_and_headers(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS(PATH(", replace: /, backends: [\"http://10.0.0.9\"]"), &conf);
+    CHECK_INT(conf->gateway.n_paths, 1);
+    CHECK_STR(conf->gateway.paths[0].replace, "/");
+    CHECK_INT(conf->gateway.paths[0].status, 0);
+    conf_unref(MOVE(conf));
+    CHECK_LOADS(ALONE(", hsts: 365d, response_headers: [\"X-Frame-Options:DENY\", \"Server:\"], "
+                      "maintenance: back soon"),
+                &conf);
+    CHECK_STR(conf->gateway.sites[0].response_headers.p[0], "x-frame-options: DENY");
+    CHECK_STR(conf->gateway.sites[0].response_headers.p[1], "server: ");
+}
+
+static void refuses_paths(void)
+{
+    CHECK_PROBLEM(PATH(""),
+                  AT ": /api needs one of: `backends` or `replace`, `redirect`, `answer`");
+    CHECK_PROBLEM(PATH(", redirect: /b, answer: c"),
+                  AT ": /api needs one of: `backends` or `replace`, `redirect`, `answer`");
+    CHECK_PROBLEM(PATH(", redirect: //b"), AT ".redirect: \"//b\" is neither a path nor an http "
+                                              "URL, as in https://www.hospital.example/*");
+    CHECK_PROBLEM(PATH(", redirect: /b, status: 200"),
+                  AT ": the `status` of /api does not fit: 301, 302, 303, 307 or 308 for "
+                     "`redirect`, 200 to 599 with a body for `answer`, none else");
+    CHECK_PROBLEM(PATH(", replace: /b/"),
+                  AT ": /b/ cannot stand for /api: both end with \"/\", or none does, and there is "
+                     "no \"?\"");
+    CHECK_PROBLEM(PATH("/../x, answer: a"),
+                  AT ": /api/../x cannot be compared: no \"?\", \"%\", \";\" or \"\\\", and no "
+                     "\"//\" or \"/.\"");
+    CHECK_PROBLEM(PATH(", answer: a}\n    - {site: a.hospital.example, path: /api, answer: b"),
+                  "7: gateway.paths[1]: /api stands there twice for the site a.hospital.example");
+    CHECK_PROBLEM(PATH(", answer: a}\n    - {site: b.hospital.example, path: /api, answer: b"),
+                  "7: gateway.paths[1]: /api is of the site b.hospital.example, which is not among "
+                  "`sites`");
+    CHECK_PROBLEM(ALONE(", request_headers: [\"Host: x\"]"),
+                  "5: gateway.sites[0].request_headers[0]: \"Host\" is the gateway's own business: "
+                  "what frames a message, or says who the client is");
+    CHECK_PROBLEM(ALONE(", request_headers: [\"a b: x\"]"),
+                  "5: gateway.sites[0].request_headers[0]: \"a b: x\" is no header, as in "
+                  "\"X-Frame-Options: DENY\"");
+    CHECK_PROBLEM(ALONE(", response_headers: [\"a: x\\r\\nb: y\"]"),
+                  "5: gateway.sites[0].response_headers[0]: \"a: x?\?b: y\" is no header, as in "
+                  "\"X-Frame-Options: DENY\"");
+}
+
+CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without), CHECK_TEST_ONCE(refusals),
+           CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a site does with its requests: which backends they go to, or what they are answered, by
+ * their paths. Made from a configuration, immutable but for what its pools count, and shared by
+ * count with the requests that began with it. */
+#pragma once
+
+#include "base/arena.h"
+#include "gateway/pool.h"
+#include "http/forward.h"
+
+enum { GATEWAY_ROUTE_BYTES = 1 << 20 };
+
+struct gateway_path {
+    struct str path;
+    struct gateway_pool *pool; /* NULL: the site's */
+    struct str replace;        /* empty: nothing is replaced */
+    struct str redirect, answer;
+    int status;
+};
+
+struct gateway_route {
+    size_t refs;
+    unsigned kinds; /* of keys that the site is to have, bits TLS_KIND_ */
+    struct gateway_pool *pool;
+    struct gateway_path *paths;
+    size_t n_paths;
+    struct http_header request[CONF_SITE_HEADERS_MAX]; /* set in what backends get */
+    struct http_header response[CONF_SITE_HEADERS_MAX + 1];
+    size_t n_request, n_response;
+    struct str maintenance; /* empty: none */
+    struct arena arena;     /* of all texts here */
+};
+
+/* RC_NOMEM; RC_INVAL names a backend that is no http URL. */
+enum rc gateway_route_new(struct gateway_backends *all, const struct conf *conf,
+                          const struct conf_site *site, struct gateway_route **out,
+                          struct err *err);
+struct gateway_route *gateway_route_ref(struct gateway_route *r);
+void gateway_route_unref(struct gateway_route *r);
+DEFINE_FREEP(gateway_route_unref, struct gateway_route)
+/* The checks of its pools begin, as in gateway_pool_start; end. */
+void gateway_route_start(struct gateway_route *r, struct gateway_route *before);
+void gateway_route_stop(struct gateway_route *r);
+
+/* Which of the paths a request's path is in; *out NULL: none, the site's own; *out_at: where in it
+ * what follows the path begins. RC_INVAL: it has segments "." or "..", however written: what the
+ * backend makes of them might be in another path. `text` is for work. RC_NOMEM. */
+enum rc gateway_route_find(const struct gateway_route *r, struct str path, struct buf *text,
+                           const struct gateway_path **out, size_t *out_at);
+/* Where this request is sent to by a path that redirects. */
+void gateway_route_put_location(const struct gateway_path *p, struct str rest, struct str query,
+                                struct buf *out);
+/* Sets what the configuration wants in answers. */
+void gateway_route_dress(const struct gateway_route *r, struct http_answer *a);

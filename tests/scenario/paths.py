@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=120
+"""One gateway whose configuration sends paths to different servers, rewrites them, redirects, answers itself and sets headers, over
+HTTP/1.1 and HTTP/2; curl asks, and follows where it is sent."""
+
+import json
+import pathlib
+import signal
+import sys
+import tempfile
+import threading
+import time
+from http.server import ThreadingHTTPServer
+
+from gateway import SITES, Gateway, Web, expect
+
+
+def start():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
+def configure(gateway, site, paths):
+    lines = "".join(f"    - {{site: {SITES[0]}, {path}}}\n" for path in paths)
+    (gateway.root / "autarky.yaml").write_text(
+        "organization: Example\ndomain: hospital.example\nlisten: {gateway: [\"127.0.0.1:0\"]}\n"
+        f"gateway:\n  sites:\n    - {{name: {SITES[0]}, {site}}}\n  paths:\n{lines}")
+    gateway.process.send_signal(signal.SIGHUP)
+
+
+def status(gateway, path, *options):
+    return gateway.curl("--path-as-is", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", *options,
+                        gateway.url(path)).decode().strip()
+
+
+def look(gateway, other):
+    def asked(path):
+        return json.loads(gateway.curl("--path-as-is", gateway.url(path)))
+
+    expect("the rest of the site", asked("/x?y")["path"], "/x?y")
+    expect("a prefix that is replaced", asked("/api/v1/x?y=/api")["path"], "/v1/x?y=/api")
+    expect("the same, escaped", asked("/%61pi/x")["path"], "/x")
+    expect("no path of ours", asked("/apix")["path"], "/apix")
+    expect("the log", gateway.said(f"backend=127.0.0.1:{other}"), True)
+    expect("a header of ours", asked("/x")["headers"].get("x-zone"), "inside")
+    expect("a redirect", status(gateway, "/old/a?b"), "308 https://wiki.example/x/a?b")
+    expect("one that is followed", json.loads(gateway.curl("-L", gateway.url("/old/a?b")))["path"], "/x/a?b")
+    expect("an answer", gateway.curl(gateway.url("/robots.txt")), b"User-agent: *\n")
+    for path in ("/admin", "/admin/x", "//admin", "/%61dmin"):
+        expect(path, status(gateway, path), "403")
+    for path in ("/x/../admin", "/x/%2e%2e/admin", "/x%2f..%2fadmin", "/x/..;/admin"):
+        expect(path, status(gateway, path), "400")
+    head = gateway.curl("-I", gateway.url("/x")).decode().lower()
+    expect("HSTS", "strict-transport-security: max-age=31536000\r\n" in head, True)
+    expect("a header that is removed", "\r\nserver:" in head, False)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        first, other = start(), start()
+        gateway = Gateway(pathlib.Path(name), first)
+        backends = f'backends: ["http://127.0.0.1:{first}"]'
+        paths = (f'path: /api, replace: /, backends: ["http://127.0.0.1:{other}"]', 'path: /old, redirect: "/x/*"',
+                 'path: /robots.txt, answer: "User-agent: *"', "path: /admin, answer: not here, status: 403")
+        try:
+            configure(gateway, backends + ', hsts: 365d, request_headers: ["X-Zone: inside"], response_headers: ["Server:"]', paths)
+            deadline = time.monotonic() + 20
+            while status(gateway, "/admin") != "403" and time.monotonic() < deadline:
+                pass
+            for gateway.http in ("--http1.1", "--http2"):
+                look(gateway, other)
+            configure(gateway, backends + ", maintenance: Back at 14:00.", paths)
+            deadline = time.monotonic() + 20
+            while status(gateway, "/x") != "503" and time.monotonic() < deadline:
+                pass
+            page = gateway.curl("-H", "Accept: text/html", "-w", "%{http_code}", gateway.url("/robots.txt"))
+            expect("maintenance", b"<p>Back at 14:00.</p>" in page and page.endswith(b"503"), True)
+        except BaseException:
+            print(gateway.log.read_text()[-4000:], file=sys.stderr)
+            raise
+        finally:
+            gateway.process.kill()
+            gateway.process.wait()
+
+
+if __name__ == "__main__":
+    main()
