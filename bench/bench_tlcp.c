@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLCP: full and resumed handshakes, the server's side alone, beside signing and decrypting once with
- * SM2; and sealing records beside bare SM4-GCM.
+/* TLCP: full and resumed handshakes, the server's side alone, beside signing and decrypting once
+ * with SM2; and sealing records beside bare SM4-GCM.
  * Usage: bench_tlcp [SECONDS] */
 #include <stdio.h>
 #include <stdlib.h>
