@@ -19,7 +19,7 @@ import servers
 from dns_server import DnsServer
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit", "tlcp")
 LONG = ("register", "growth")  # only when named
 CLIENTS = 10
 SYNCS = 100
@@ -307,13 +307,18 @@ def audit(records):
     table([["", "", ""], *(line.split("\t") for line in out.splitlines())])
 
 
+def tlcp():
+    heading("TLCP: handshakes beside SM2 alone, records beside SM4-GCM alone")
+    print(subprocess.run([os.environ["BENCH_TLCP"]], check=True, capture_output=True, text=True).stdout)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/bench")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store", "revocation", "policy", "audit"}:
+    if wanted - {"gateway", "store", "revocation", "policy", "audit", "tlcp"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -323,6 +328,8 @@ def main():
         gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
     if "policy" in wanted:
         policy()
+    if "tlcp" in wanted:
+        tlcp()
     if "audit" in wanted:
         audit(100000 if options.quick else 1000000)
     if "revocation" in wanted:

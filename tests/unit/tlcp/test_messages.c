@@ -76,8 +76,8 @@ static void too_many_extensions(void)
     buf_put(&b, randoms, TLCP_RANDOM);
     buf_puts(&b, STR("\0\0\x02\xe0\x13\x01\0"));
     buf_u16(&b, 4 * (TLCP_EXTENSIONS_MAX + 1));
-    for (uint16_t i = 0; i <= TLCP_EXTENSIONS_MAX; i++) {
-        buf_u16(&b, 1000 + i);
+    for (unsigned i = 0; i <= TLCP_EXTENSIONS_MAX; i++) {
+        buf_u16(&b, (uint16_t)(1000 + i));
         buf_u16(&b, 0);
     }
     CHECK_OK(buf_rc(&b));
