@@ -5,8 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
-static const char *const names[] = {"smtp", "imap", "pop3", "ldap",       "postgres",
-                                    "mysql", "ftp", "xmpp", "xmpp-server"};
+static const char *const names[] = {"smtp",  "imap", "pop3", "ldap",       "postgres",
+                                    "mysql", "ftp",  "xmpp", "xmpp-server"};
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {

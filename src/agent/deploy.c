@@ -10,7 +10,8 @@
 #include "ev/ev.h"
 #include "prove/prove.h"
 
-MSG(msg_span, "agent.deploy-time", "{0} is \"{1}\"; it takes a time up to an hour, as in 30s or 5m");
+MSG(msg_span, "agent.deploy-time",
+    "{0} is \"{1}\"; it takes a time up to an hour, as in 30s or 5m");
 MSG(msg_sm2, "agent.prove-sm2",
     "certificates of SM2 are served by TLCP, of which no proof is made: leave --prove out");
 MSG(msg_stopped, "agent.prove-stopped",
@@ -20,11 +21,11 @@ MSG(msg_first, "agent.deploy-first",
     "the new certificate is in place, and is not seen to be in use: {0}. There was none before it "
     "to go back to; `autarky renew` reloads and looks again");
 MSG(msg_back, "agent.deploy-back",
-    "the new certificate was not taken into use: {0}. The one before is in place again{1}; `autarky "
-    "renew` tries the new one again");
+    "the new certificate was not taken into use: {0}. The one before is in place again{1}; "
+    "`autarky renew` tries the new one again");
 MSG(msg_worse, "agent.deploy-worse",
-    "the new certificate was not taken into use: {0}. The one before is in place again, but that is "
-    "not served either: {1}. Look at the service; `autarky renew` tries the new one again");
+    "the new certificate was not taken into use: {0}. The one before is in place again, but that "
+    "is not served either: {1}. Look at the service; `autarky renew` tries the new one again");
 
 enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30 };
 
@@ -60,14 +61,15 @@ static enum rc read_times(const struct agent_plan *plan, int64_t *out_reload, in
 static enum rc find_places(struct arena *a, const struct agent_plan *plan, struct prove_ask **out,
                            size_t *out_n, struct err *err)
 {
-    const struct prove_names names = {plan->dns, plan->ips, plan->n_dns, plan->n_ips};
     struct prove_target *targets = ARENA_ARRAY(a, struct prove_target, plan->n_prove);
+    const struct prove_what what = {targets,   plan->n_prove, plan->dns,
+                                    plan->ips, plan->n_dns,   plan->n_ips};
 
     if (!targets)
         return RC_NOMEM;
     for (size_t i = 0; i < plan->n_prove; i++)
         TRY(prove_target_parse(plan->prove[i], &targets[i], err));
-    return prove_asks(a, targets, plan->n_prove, &names, out, out_n, err);
+    return prove_asks(a, &what, out, out_n, err);
 }
 
 enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)

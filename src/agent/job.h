@@ -21,10 +21,10 @@ struct agent_outcome {
     when_t not_after; /* of the one in place; 0: there is none */
     when_t renew_at;  /* 0: not known */
     when_t retry_at;  /* after a failure: not before; 0: the server names no time */
-    /* It was obtained, and was not taken into use, or is not seen to be: agent/deploy.h. Where there
-     * was one before, that is in place. The next renewal begins there. */
+    /* It was obtained, and was not taken into use, or is not seen to be: agent/deploy.h. Where
+     * there was one before, that is in place. The next renewal begins there. */
     bool unproven;
-    when_t waits;     /* after failures nothing was tried before then; 0: it was, or is not due */
+    when_t waits; /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 
 /* For a new account. */

@@ -8,8 +8,8 @@
 MSG(msg_user, "agent.no-user", "there is no user \"{0}\" on this machine");
 MSG(msg_group, "agent.no-group", "there is no group \"{0}\" on this machine");
 MSG(msg_mode, "agent.key-mode",
-    "the mode \"{0}\" is none for a key: four octal digits as in 0600 or 0640, read (and write) for "
-    "its owner, read for its group, nothing for others");
+    "the mode \"{0}\" is none for a key: four octal digits as in 0600 or 0640, read (and write) "
+    "for its owner, read for its group, nothing for others");
 MSG(msg_not_root, "agent.owner-not-root",
     "only root gives files to another user, {0}: run this as root or as that user");
 
@@ -31,8 +31,7 @@ static enum rc find_user(struct str user, uid_t *out, struct err *err)
         *out = (uid_t)number;
     else
         return ERR(err, RC_NOTFOUND, msg_user, user);
-    return geteuid() == 0 || *out == geteuid() ? RC_OK
-                                               : ERR(err, RC_DENIED, msg_not_root, user);
+    return geteuid() == 0 || *out == geteuid() ? RC_OK : ERR(err, RC_DENIED, msg_not_root, user);
 }
 
 static enum rc find_group(struct str group, gid_t *out, struct err *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose the files of a certificate are: users and groups by name, as the administrator gave them. */
+/* Whose the files of a certificate are: users and groups by name, as the administrator gave them.
+ */
 #pragma once
 
 #include "base/err.h"

@@ -43,7 +43,8 @@ static const struct field fields[] = {
     FIELD(server),    FIELD(ca_file),     FIELD(style),    FIELD(value),
     FIELD(challenge), FIELD(key),         FIELD(profile),  FIELD(chain),
     FIELD(contact),   FIELD(account_key), FIELD(hook_env), FIELD(owner),
-    FIELD(group), FIELD(mode), FIELD(reload), FIELD(reload_timeout), FIELD(prove_for),
+    FIELD(group),     FIELD(mode),        FIELD(reload),   FIELD(reload_timeout),
+    FIELD(prove_for),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -231,6 +231,7 @@ static enum rc read_pid(const struct reload *r, pid_t *out_pid, uid_t *out_owner
     char text[PID_TEXT];
     struct stat st;
     uint64_t number = 0;
+    struct str line, rest;
     ssize_t n;
 
     if (fd < 0 || fstat(fd, &st) != 0)
@@ -240,8 +241,9 @@ static enum rc read_pid(const struct reload *r, pid_t *out_pid, uid_t *out_owner
     if (st.st_mode & (S_IWGRP | S_IWOTH))
         return pid_file_bad(r, RC_DENIED, "others than its owner may write to it", err);
     n = read(fd, text, sizeof(text));
-    if (n <= 0 ||
-        str_u64(str_trim(str_bytes(text, (size_t)n)), INT32_MAX, &number) != RC_OK || number < 2)
+    /* The first line: PostgreSQL writes more behind it. */
+    str_cut(str_bytes(text, n > 0 ? (size_t)n : 0), '\n', &line, &rest);
+    if (str_u64(str_trim(line), INT32_MAX, &number) != RC_OK || number < 2)
         return pid_file_bad(r, RC_PARSE, "there is no number of a process in it", err);
     *out_pid = (pid_t)number;
     *out_owner = st.st_uid;
@@ -281,8 +283,8 @@ static enum rc send_signal(const struct reload *r, struct err *err)
     if (!may_name(owner, pid))
         return process_bad(r, pid, RC_DENIED, "it is not of the user who owns the file", err);
     if (syscall(SYS_pidfd_send_signal, fd, r->signal, NULL, 0) != 0)
-        return process_bad(r, pid, errno == ESRCH ? RC_NOTFOUND : RC_DENIED,
-                           strerrordesc_np(errno), err);
+        return process_bad(r, pid, errno == ESRCH ? RC_NOTFOUND : RC_DENIED, strerrordesc_np(errno),
+                           err);
     return RC_OK;
 }
 

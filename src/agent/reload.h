@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service is told to read its files anew. How, is text, as `--reload` takes it:
  *
- *     /usr/sbin/nginx -s reload    a program and its arguments; quotation marks, ' or ", keep blanks
- *     unit:nginx.service           a unit of systemd: reloaded, or restarted where it cannot be
+ *     /usr/sbin/nginx -s reload    a program and its arguments; quotation marks, ' or ", keep
+ * blanks unit:nginx.service           a unit of systemd: reloaded, or restarted where it cannot be
  *     signal:HUP:/run/nginx.pid    a signal to the process whose number stands in that file
  *     shell:TEXT                   TEXT by /bin/sh -c */
 #pragma once

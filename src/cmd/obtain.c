@@ -221,6 +221,24 @@ static enum rc read_plan(const struct cmd_args *args, const struct way *way, str
     return read_binding(args, r, err);
 }
 
+/* Options that are nothing without another one. */
+static int check_together(const struct cmd_args *args)
+{
+    const char *const *v = args->values;
+
+    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
+        return cmd_usagef("--dns and --dns-config belong together");
+    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
+        return cmd_usagef("--hook-env and --challenge are for --hook");
+    if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
+        return cmd_usagef("--prove-for is for --prove");
+    if (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD])
+        return cmd_usagef("--reload-timeout is for --reload");
+    if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
+        return cmd_usagef("--eab-kid and --eab-key-file belong together");
+    return -1;
+}
+
 static int check_usage(const struct cmd_args *args)
 {
     const char *const *v = args->values;
@@ -239,18 +257,10 @@ static int check_usage(const struct cmd_args *args)
                           v[CMD_OPT_ACME_KEY]);
     if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
         return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
-    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
-        return cmd_usagef("--dns and --dns-config belong together");
-    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
-        return cmd_usagef("--hook-env and --challenge are for --hook");
     if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
         return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
                           "dehydrated:/etc/hook.sh");
-    if ((v[CMD_OPT_PROVE_FOR] && !args->n_more) || (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD]))
-        return cmd_usagef("--prove-for is for --prove, and --reload-timeout for --reload");
-    if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
-        return cmd_usagef("--eab-kid and --eab-key-file belong together");
-    return -1;
+    return check_together(args);
 }
 
 /* ---- what came of it */

@@ -187,7 +187,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",
                         "wait a random time up to this first, as in 10m; for timers"},
-    [CMD_OPT_FILE_OWNER] = {"--owner", "USER", "whose the files are to be; otherwise who runs this"},
+    [CMD_OPT_FILE_OWNER] = {"--owner", "USER", "whose the files are; otherwise who runs this"},
     [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
     [CMD_OPT_KEY_MODE] = {"--mode", "MODE",
                           "of privkey.pem, as in 0640: its group reads it; otherwise 0600"},

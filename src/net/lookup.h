@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The addresses of a name as this machine looks names up (nsswitch, the hosts file included), of the
- * kinds that it has an address of itself. It is libc's and waits: for programs that have nothing
- * more urgent to do than to reach that name. */
+/* The addresses of a name as this machine looks names up (nsswitch, the hosts file included), of
+ * the kinds that it has an address of itself. It is libc's and waits: for programs that have
+ * nothing more urgent to do than to reach that name. */
 #pragma once
 
 #include "base/addr.h"

@@ -84,7 +84,8 @@ enum rc prove_compare(struct str served, struct str expected, struct str before,
 {
     CLEANUP(certs_done)
     struct certs got = {.arena = ARENA_INIT(ARENA_BYTES)},
-                 want = {.arena = ARENA_INIT(ARENA_BYTES)}, old = {.arena = ARENA_INIT(ARENA_BYTES)};
+                 want = {.arena = ARENA_INIT(ARENA_BYTES)},
+                 old = {.arena = ARENA_INIT(ARENA_BYTES)};
     enum rc rc = read_certs(served, &got);
 
     if (rc == RC_NOMEM)

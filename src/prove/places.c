@@ -12,7 +12,7 @@ MSG(msg_many, "prove.too-many", "there are more than {0} places to look at");
 
 struct asks {
     struct arena *a;
-    const struct prove_names *names;
+    const struct prove_what *what;
     struct prove_ask *list;
     size_t n;
     struct err *err;
@@ -42,11 +42,11 @@ static enum rc every_name(struct asks *all, const struct prove_target *t)
     size_t before = all->n;
     struct str host;
 
-    for (size_t i = 0; i < all->names->n_dns; i++)
-        if (!name_is_wildcard(all->names->dns[i]))
-            TRY(add(all, t, all->names->dns[i], all->names->dns[i]));
-    for (size_t i = 0; i < all->names->n_ips; i++) {
-        TRY(arena_str(all->a, str_of(addr_text(&all->names->ips[i], text)), &host));
+    for (size_t i = 0; i < all->what->n_dns; i++)
+        if (!name_is_wildcard(all->what->dns[i]))
+            TRY(add(all, t, all->what->dns[i], all->what->dns[i]));
+    for (size_t i = 0; i < all->what->n_ips; i++) {
+        TRY(arena_str(all->a, str_of(addr_text(&all->what->ips[i], text)), &host));
         TRY(add(all, t, host, (struct str){}));
     }
     snprintf(port, sizeof(port), "%u", t->port);
@@ -62,46 +62,48 @@ static bool covers(struct str dns, struct str host)
     return str_cut(host, '.', &label, &rest) && str_ieq(rest, str_skip(dns, 2));
 }
 
-static bool has_address(const struct prove_names *names, struct str host)
+static bool has_address(const struct prove_what *what, struct str host)
 {
     struct addr a;
 
     if (addr_parse(host, &a) != RC_OK)
         return false;
-    for (size_t i = 0; i < names->n_ips; i++)
-        if (addr_eq(&names->ips[i], &a))
+    for (size_t i = 0; i < what->n_ips; i++)
+        if (addr_eq(&what->ips[i], &a))
             return true;
     return false;
 }
 
 static enum rc one_host(struct asks *all, const struct prove_target *t)
 {
-    const struct prove_names *names = all->names;
+    const struct prove_what *what = all->what;
     struct str name;
 
-    for (size_t i = 0; i < names->n_dns; i++)
-        if (covers(names->dns[i], t->host))
+    for (size_t i = 0; i < what->n_dns; i++)
+        if (covers(what->dns[i], t->host))
             return add(all, t, t->host, t->host);
-    if (has_address(names, t->host) || names->n_dns == 0)
+    if (has_address(what, t->host) || what->n_dns == 0)
         return add(all, t, t->host, (struct str){});
-    for (size_t i = 0; i < names->n_dns; i++) {
-        TRY(some_name(all, names->dns[i], &name));
+    for (size_t i = 0; i < what->n_dns; i++) {
+        TRY(some_name(all, what->dns[i], &name));
         TRY(add(all, t, t->host, name));
     }
     return RC_OK;
 }
 
-enum rc prove_asks(struct arena *a, const struct prove_target *targets, size_t n,
-                   const struct prove_names *names, struct prove_ask **out, size_t *out_n,
-                   struct err *err)
+enum rc prove_asks(struct arena *a, const struct prove_what *what, struct prove_ask **out,
+                   size_t *out_n, struct err *err)
 {
-    struct asks all = {.a = a, .names = names, .err = err};
+    struct asks all = {.a = a, .what = what, .err = err};
 
     all.list = ARENA_ARRAY(a, struct prove_ask, PROVE_PLACES_MAX);
     if (!all.list)
         return RC_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        TRY(targets[i].host.n ? one_host(&all, &targets[i]) : every_name(&all, &targets[i]));
+    for (size_t i = 0; i < what->n_targets; i++) {
+        const struct prove_target *t = &what->targets[i];
+
+        TRY(t->host.n ? one_host(&all, t) : every_name(&all, t));
+    }
     *out = all.list;
     *out_n = all.n;
     return RC_OK;

@@ -16,7 +16,10 @@ struct prove_ask {
     struct str name; /* SNI; empty: none */
 };
 
-struct prove_names {
+/* Targets, and the names of the certificate. */
+struct prove_what {
+    const struct prove_target *targets;
+    size_t n_targets;
     const struct str *dns;
     const struct addr *ips;
     size_t n_dns, n_ips;
@@ -26,6 +29,5 @@ struct prove_names {
  * asked for that name; another one, or an address, for each of them. A wildcard is asked for as the
  * name `proof` in it, and cannot be looked up: RC_INVAL for a target without host when there is
  * nothing else. RC_TOOBIG past PROVE_PLACES_MAX, RC_NOMEM. */
-enum rc prove_asks(struct arena *a, const struct prove_target *targets, size_t n,
-                   const struct prove_names *names, struct prove_ask **out, size_t *out_n,
-                   struct err *err);
+enum rc prove_asks(struct arena *a, const struct prove_what *what, struct prove_ask **out,
+                   size_t *out_n, struct err *err);

@@ -197,8 +197,7 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
 enum rc prove_probe_new(const struct prove_probe_conf *conf, struct prove_probe **out)
 {
     CLEANUP(prove_probe_freep) struct prove_probe *p = MEM_NEW(struct prove_probe);
-    const struct net_target target = {.to = conf->to,
-                                      .timeout = PROVE_PROBE_SECONDS * WHEN_SECOND};
+    const struct net_target target = {.to = conf->to, .timeout = PROVE_PROBE_SECONDS * WHEN_SECOND};
 
     if (!p)
         return RC_NOMEM;

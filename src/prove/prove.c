@@ -40,7 +40,7 @@ struct prove {
     struct arena arena;
     struct place *places;
     size_t n, running;
-    bool *looked_up; /* of each ask */
+    bool *looked_up;  /* of each ask */
     char *lookup_why; /* of the first that could not be */
     const struct prove_ask *lookup_ask;
     size_t not_looked_up;
@@ -85,8 +85,7 @@ static enum rc add_place(struct prove *p, const struct prove_ask *ask, const str
 {
     if (p->n == PROVE_PLACES_MAX)
         return ERR(err, RC_TOOBIG, msg_many, ask->host, STR("500"));
-    p->places[p->n++] = (struct place){
-        .owner = p, .ask = ask, .to = {*a, ask->target->port}};
+    p->places[p->n++] = (struct place){.owner = p, .ask = ask, .to = {*a, ask->target->port}};
     return RC_OK;
 }
 
@@ -172,9 +171,9 @@ static void finish(struct prove *p)
     why = str_of(first ? first->why : p->lookup_why);
     snprintf(more, sizeof(more), "%zu", bad - 1);
     snprintf(all, sizeof(all), "%zu", p->n + p->not_looked_up);
-    err.rc = bad > 1 ? ERR(&err, RC_CONFLICT, msg_more, str_of(where), why, str_of(more),
-                           str_of(all))
-                     : ERR(&err, RC_CONFLICT, msg_one, str_of(where), why);
+    err.rc = bad > 1
+                 ? ERR(&err, RC_CONFLICT, msg_more, str_of(where), why, str_of(more), str_of(all))
+                 : ERR(&err, RC_CONFLICT, msg_one, str_of(where), why);
     p->conf.fn(p->conf.arg, RC_CONFLICT, &err);
 }
 
@@ -255,9 +254,9 @@ static void on_round(void *arg)
 static enum rc look_for(enum crypto_key_type type, enum tls_look_key *out, struct err *err)
 {
     static const enum tls_look_key keys[CRYPTO_KEY_TYPES] = {
-        [CRYPTO_KEY_RSA] = TLS_LOOK_RSA,           [CRYPTO_KEY_P256] = TLS_LOOK_ECDSA,
-        [CRYPTO_KEY_P384] = TLS_LOOK_ECDSA,        [CRYPTO_KEY_ED25519] = TLS_LOOK_ED25519,
-        [CRYPTO_KEY_MLDSA44] = TLS_LOOK_MLDSA44,   [CRYPTO_KEY_MLDSA65] = TLS_LOOK_MLDSA65,
+        [CRYPTO_KEY_RSA] = TLS_LOOK_RSA,         [CRYPTO_KEY_P256] = TLS_LOOK_ECDSA,
+        [CRYPTO_KEY_P384] = TLS_LOOK_ECDSA,      [CRYPTO_KEY_ED25519] = TLS_LOOK_ED25519,
+        [CRYPTO_KEY_MLDSA44] = TLS_LOOK_MLDSA44, [CRYPTO_KEY_MLDSA65] = TLS_LOOK_MLDSA65,
         [CRYPTO_KEY_MLDSA87] = TLS_LOOK_MLDSA87,
     };
 

@@ -60,9 +60,8 @@ enum rc starttls_reply_read(struct str line, struct starttls_reply *out)
         return RC_PARSE;
     if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
         return RC_PARSE;
-    *out = (struct starttls_reply){.code = (unsigned)code,
-                                   .last = line.n == 3 || line.p[3] == ' ',
-                                   .text = str_skip(line, 4)};
+    *out = (struct starttls_reply){
+        .code = (unsigned)code, .last = line.n == 3 || line.p[3] == ' ', .text = str_skip(line, 4)};
     return RC_OK;
 }
 

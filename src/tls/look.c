@@ -30,10 +30,10 @@ static char ed25519[] = "ed25519";
 static char mldsa44[] = "mldsa44";
 static char mldsa65[] = "mldsa65";
 static char mldsa87[] = "mldsa87";
-static char *const sigalgs[] = {[TLS_LOOK_RSA] = rsa,         [TLS_LOOK_ECDSA] = ecdsa,
-                                [TLS_LOOK_ED25519] = ed25519, [TLS_LOOK_MLDSA44] = mldsa44,
-                                [TLS_LOOK_MLDSA65] = mldsa65, [TLS_LOOK_MLDSA87] = mldsa87,
-                                [TLS_LOOK_SM2] = NULL};
+static char *const sigalgs[] = {
+    [TLS_LOOK_RSA] = rsa,         [TLS_LOOK_ECDSA] = ecdsa,     [TLS_LOOK_ED25519] = ed25519,
+    [TLS_LOOK_MLDSA44] = mldsa44, [TLS_LOOK_MLDSA65] = mldsa65, [TLS_LOOK_MLDSA87] = mldsa87,
+    [TLS_LOOK_SM2] = NULL};
 
 bool tls_look_offer(SSL *ssl, enum tls_look_key key)
 {

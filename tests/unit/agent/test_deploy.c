@@ -66,8 +66,8 @@ static enum rc test_init(struct test *t, bool before, const char *script)
     TRY(file_write(t->dir.fd, "reload", str_of(script), 0755, FILE_OWNER_SELF, NULL));
     TRY(agent_webroot_new(&t->world, t->dir.path, &t->solver, NULL));
     TRY(agent_place_open(t->path, true, &t->place, NULL));
-    t->plan = (struct agent_plan){
-        .dns = dns, .n_dns = 1, .key = STR("ecdsa"), .prove_for = STR("1s")};
+    t->plan =
+        (struct agent_plan){.dns = dns, .n_dns = 1, .key = STR("ecdsa"), .prove_for = STR("1s")};
     if (before) {
         TRY(write_set(t, 1));
         TRY(agent_place_switch(&t->place, t->fresh, NULL));

@@ -58,14 +58,28 @@ static enum rc reload(struct test *t, int64_t timeout)
 
 static void as_written(void)
 {
-    static const char *const good[] = {
-        "/bin/true",          "/usr/sbin/nginx -s reload",      "/bin/x 'a b' \"c d\"",
-        "unit:nginx.service", "unit:a@b-1.service",             "signal:HUP:/run/x.pid",
-        "shell:a && b",       "signal:USR2:/run/with:colon.pid"};
-    static const char *const bad[] = {
-        "",           "nginx",        "unit:",           "unit:-x",    "unit:a b",
-        "unit:a;b",   "signal:HUP",   "signal:HUP:x.pid", "signal:KILL:/run/x.pid",
-        "shell:",     "shell:  ",     "/bin/x 'open",    "other:x",    "signal::/run/x"};
+    static const char *const good[] = {"/bin/true",
+                                       "/usr/sbin/nginx -s reload",
+                                       "/bin/x 'a b' \"c d\"",
+                                       "unit:nginx.service",
+                                       "unit:a@b-1.service",
+                                       "signal:HUP:/run/x.pid",
+                                       "shell:a && b",
+                                       "signal:USR2:/run/with:colon.pid"};
+    static const char *const bad[] = {"",
+                                      "nginx",
+                                      "unit:",
+                                      "unit:-x",
+                                      "unit:a b",
+                                      "unit:a;b",
+                                      "signal:HUP",
+                                      "signal:HUP:x.pid",
+                                      "signal:KILL:/run/x.pid",
+                                      "shell:",
+                                      "shell:  ",
+                                      "/bin/x 'open",
+                                      "other:x",
+                                      "signal::/run/x"};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         CHECK_OK(agent_reload_check(str_of(good[i]), NULL));
@@ -97,7 +111,8 @@ static void failures(void)
 {
     CLEANUP(test_done) struct test t = {};
 
-    CHECK_OK(test_init(&t, "#!/bin/sh\n[ \"$1\" = hang ] && sleep 600\necho on fire >&2\nexit 3\n"));
+    CHECK_OK(test_init(&t, "#!/bin/sh\n[ \"$1\" = hang ] && sleep 600\n"
+                           "echo on fire >&2\nexit 3\n"));
     snprintf(t.how, sizeof(t.how), "%s/reload", t.dir.path);
     CHECK_RC(reload(&t, 10 * WHEN_SECOND), RC_CONFLICT);
     CHECK_STR(str_of(t.err.msg->code), "agent.child-failed");
@@ -129,7 +144,7 @@ static void signals(void)
         pause();
         _exit(1);
     }
-    snprintf(text, sizeof(text), "%d\n", t.pid);
+    snprintf(text, sizeof(text), "%d\n/var/lib\n", t.pid);
     CHECK_OK(write_pid(&t, text, 0666));
     CHECK_RC(reload(&t, 0), RC_DENIED);
     CHECK_OK(write_pid(&t, text, 0644));

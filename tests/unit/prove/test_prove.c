@@ -30,7 +30,7 @@ struct test {
     struct tls_conn *conns[SERVED];
     int silent[SERVED];
     size_t n, n_silent;
-    size_t till; /* connections that get the certificate before */
+    size_t till;       /* connections that get the certificate before */
     const char *plain; /* what is said before TLS, at once */
     bool plain_only, hangs_up, says_nothing;
     struct prove *prove;
@@ -64,7 +64,6 @@ static enum rc test_init(struct test *t, const char *target)
 {
     static const struct addr any[] = {{4, {10, 0, 0, 1}}, {4, {10, 0, 0, 2}}};
     static const struct tls_context_conf conf = {.alpn = STR("")};
-    static const struct prove_names names = {pki_dns, NULL, 2, 0};
 
     buf_init(&t->fresh, CHAIN);
     buf_init(&t->before, CHAIN);
@@ -83,7 +82,8 @@ static enum rc test_init(struct test *t, const char *target)
         TRY(net_fake_rule(t->net, &(struct addr_port){any[i], 0}, NET_FAKE_ACCEPT));
     TRY(tls_context_new(&conf, &t->context));
     TRY(prove_target_parse(str_of(target), &t->target, NULL));
-    return prove_asks(&t->arena, &t->target, 1, &names, &t->asks, &t->n_asks, NULL);
+    return prove_asks(&t->arena, &(struct prove_what){&t->target, 1, pki_dns, NULL, 2, 0}, &t->asks,
+                      &t->n_asks, NULL);
 }
 
 static enum rc serve(struct test *t, struct crypto_key *key, const struct buf *chain)
@@ -280,6 +280,6 @@ static void given_up(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(served_at_once), CHECK_TEST_ONCE(served_after_a_while),
            CHECK_TEST_ONCE(never_served), CHECK_TEST_ONCE(another_kind_of_key),
-           CHECK_TEST_ONCE(not_there), CHECK_TEST_ONCE(ends_at_once),
-           CHECK_TEST_ONCE(says_nothing), CHECK_TEST_ONCE(hostile_before_tls),
-           CHECK_TEST_ONCE(behind_plain_text), CHECK_TEST(given_up))
+           CHECK_TEST_ONCE(not_there), CHECK_TEST_ONCE(ends_at_once), CHECK_TEST_ONCE(says_nothing),
+           CHECK_TEST_ONCE(hostile_before_tls), CHECK_TEST_ONCE(behind_plain_text),
+           CHECK_TEST(given_up))

@@ -67,9 +67,10 @@ static void as_written(void)
 static const struct str dns[] = {STR("a.example"), STR("*.b.example"), STR("c.example")};
 static const struct addr ips[] = {{4, {10, 0, 0, 7}}};
 
-static enum rc asks_of(struct arena *a, const char *target, const struct prove_names *names,
+static enum rc asks_of(struct arena *a, const char *target, const struct prove_what *names,
                        char *out, size_t room)
 {
+    struct prove_what what = *names;
     static struct prove_target t;
     struct prove_ask *asks = NULL;
     struct err err = ERR_INIT;
@@ -77,7 +78,9 @@ static enum rc asks_of(struct arena *a, const char *target, const struct prove_n
 
     out[0] = '\0';
     TRY(prove_target_parse(str_of(target), &t, NULL));
-    TRY(prove_asks(a, &t, 1, names, &asks, &n, &err));
+    what.targets = &t;
+    what.n_targets = 1;
+    TRY(prove_asks(a, &what, &asks, &n, &err));
     for (size_t i = 0; i < n; i++)
         at += (size_t)snprintf(out + at, room - at, "%.*s=%.*s ", STR_ARG(asks[i].host),
                                STR_ARG(asks[i].name));
@@ -86,19 +89,19 @@ static enum rc asks_of(struct arena *a, const char *target, const struct prove_n
 
 static void for_the_names(void)
 {
-    static const struct prove_names names = {dns, ips, 3, 1};
-    static const struct prove_names wild = {dns + 1, NULL, 1, 0}, address = {NULL, ips, 0, 1};
+    static const struct prove_what names = {NULL, 0, dns, ips, 3, 1};
+    static const struct prove_what wild = {NULL, 0, dns + 1, NULL, 1, 0},
+                                   address = {NULL, 0, NULL, ips, 0, 1};
     static const struct {
         const char *target;
-        const struct prove_names *names;
+        const struct prove_what *names;
         const char *asks;
     } cases[] = {
         {"443", &names, "a.example=a.example c.example=c.example 10.0.0.7= "},
         {"A.example:443", &names, "A.example=A.example "},
         {"x.b.example:443", &names, "x.b.example=x.b.example "},
         {"10.0.0.7:443", &names, "10.0.0.7= "},
-        {"10.0.0.8:443", &names,
-         "10.0.0.8=a.example 10.0.0.8=proof.b.example 10.0.0.8=c.example "},
+        {"10.0.0.8:443", &names, "10.0.0.8=a.example 10.0.0.8=proof.b.example 10.0.0.8=c.example "},
         {"lb.other:443", &wild, "lb.other=proof.b.example "},
         {"y.x.b.example:443", &wild, "y.x.b.example=proof.b.example "},
         {"10.0.0.8:443", &address, "10.0.0.8= "},
@@ -116,13 +119,13 @@ static void for_the_names(void)
 static void no_more_than(void)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
-    static const struct prove_names names = {dns, ips, 3, 1};
     static struct prove_target many[PROVE_PLACES_MAX / 3 + 1];
+    const struct prove_what what = {many, PROVE_PLACES_MAX / 3 + 1, dns, ips, 3, 1};
     struct prove_ask *asks;
     struct err err = ERR_INIT;
     size_t n;
 
-    CHECK_RC(prove_asks(&a, many, PROVE_PLACES_MAX / 3 + 1, &names, &asks, &n, &err), RC_TOOBIG);
+    CHECK_RC(prove_asks(&a, &what, &asks, &n, &err), RC_TOOBIG);
     CHECK_STR(str_of(err.msg->code), "prove.too-many");
 }
 

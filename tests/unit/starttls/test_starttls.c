@@ -107,16 +107,8 @@ static const struct dialogue bad[] = {
      {{"* OK\r\n", "a STARTTLS\r\n"}, {"a BAD what\r\n", ""}},
      RC_UNSUPPORTED,
      "starttls.lacking"},
-    {"imap",
-     "",
-     {{"* OK\r\n", "a STARTTLS\r\n"}, {"a NO\r\n", ""}},
-     RC_DENIED,
-     "starttls.refused"},
-    {"imap",
-     "",
-     {{"* OK\r\n", "a STARTTLS\r\n"}, {"b OK\r\n", ""}},
-     RC_PARSE,
-     "starttls.nonsense"},
+    {"imap", "", {{"* OK\r\n", "a STARTTLS\r\n"}, {"a NO\r\n", ""}}, RC_DENIED, "starttls.refused"},
+    {"imap", "", {{"* OK\r\n", "a STARTTLS\r\n"}, {"b OK\r\n", ""}}, RC_PARSE, "starttls.nonsense"},
     {"imap",
      "",
      {{"* OK\r\n", "a STARTTLS\r\n"}, {"a OK\r\n* CAPABILITY X\r\n", NULL}},
@@ -136,11 +128,7 @@ static const struct dialogue bad[] = {
      "starttls.unasked"},
     {"ftp", "", {{"421 full\r\n", ""}}, RC_DENIED, "starttls.refused"},
     {"ftp", "", {{"hello\r\n", ""}}, RC_PARSE, "starttls.nonsense"},
-    {"ftp",
-     "",
-     {{"220 x\r\n", "AUTH TLS\r\n"}, {"502 no\r\n", ""}},
-     RC_DENIED,
-     "starttls.refused"},
+    {"ftp", "", {{"220 x\r\n", "AUTH TLS\r\n"}, {"502 no\r\n", ""}}, RC_DENIED, "starttls.refused"},
     {"ftp",
      "",
      {{"220 x\r\n", "AUTH TLS\r\n"}, {"234 go\r\n331 x\r\n", NULL}},
@@ -149,21 +137,13 @@ static const struct dialogue bad[] = {
     {"xmpp", XMPP_HEAD, {{"<html>", ""}}, RC_PARSE, "starttls.nonsense"},
     {"xmpp", XMPP_HEAD, {{"HTTP/1.1 400<", ""}}, RC_PARSE, "starttls.nonsense"},
     {"xmpp", XMPP_HEAD, {{"<!DOCTYPE x>", ""}}, RC_PARSE, "starttls.nonsense"},
-    {"xmpp",
-     XMPP_HEAD,
-     {{XMPP_OPEN "<!-- <starttls/> -->", ""}},
-     RC_PARSE,
-     "starttls.nonsense"},
+    {"xmpp", XMPP_HEAD, {{XMPP_OPEN "<!-- <starttls/> -->", ""}}, RC_PARSE, "starttls.nonsense"},
     {"xmpp",
      XMPP_HEAD,
      {{XMPP_OPEN "<stream:error><host-unknown/></stream:error>", ""}},
      RC_DENIED,
      "starttls.refused"},
-    {"xmpp",
-     XMPP_HEAD,
-     {{XMPP_OPEN "<stream:features/>", ""}},
-     RC_UNSUPPORTED,
-     "starttls.lacking"},
+    {"xmpp", XMPP_HEAD, {{XMPP_OPEN "<stream:features/>", ""}}, RC_UNSUPPORTED, "starttls.lacking"},
     /* Of another namespace; and one that only closes. */
     {"xmpp",
      XMPP_HEAD,
@@ -216,10 +196,9 @@ static void say(struct talk *t, struct str bytes, size_t piece)
 }
 
 /* NULL when all went as it is written; else what did not. */
-static const char *run(const struct dialogue *d, size_t piece, enum rc *out_rc,
-                       struct err *out_err)
+static const char *run(const struct dialogue *d, size_t piece, enum rc *out_rc, struct err *out_err)
 {
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
     enum rc rc = begin(&t, d->protocol);
 
     *out_rc = rc == RC_OK ? RC_AGAIN : rc;
@@ -269,7 +248,7 @@ static void servers_that_do_not(void)
 
 static void postgres(void)
 {
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     CHECK_OK(begin(&t, "postgres"));
     CHECK(str_eq(buf_str(&t.out), STR("\0\0\0\x08\x04\xd2\x16\x2f")));
@@ -303,7 +282,7 @@ static void postgres(void)
 
 static void mysql(void)
 {
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     for (size_t piece = 1; piece < 60; piece += 29) {
         CHECK_OK(begin(&t, "mysql"));
@@ -323,8 +302,9 @@ static void mysql(void)
     CHECK_RC(t.rc, RC_CONFLICT);
     talk_done(&t);
     CHECK_OK(begin(&t, "mysql"));
-    say(&t, STR("\x0d\0\0\0\xff\x69\x04"
-                "is blocked"),
+    say(&t,
+        STR("\x0d\0\0\0\xff\x69\x04"
+            "is blocked"),
         100);
     CHECK_RC(t.rc, RC_DENIED);
     talk_done(&t);
@@ -337,8 +317,9 @@ static void mysql(void)
     CHECK_RC(t.rc, RC_PARSE);
     talk_done(&t);
     CHECK_OK(begin(&t, "mysql"));
-    say(&t, STR("\x05\0\0\0\x0a"
-                "8.0\0"),
+    say(&t,
+        STR("\x05\0\0\0\x0a"
+            "8.0\0"),
         100);
     CHECK_RC(t.rc, RC_PARSE);
     talk_done(&t);
@@ -379,7 +360,7 @@ static void ldap(void)
         {STR("\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00\x30"), RC_CONFLICT},
         {STR("\x30\x0c\x02\x01\x01"), RC_AGAIN},
     };
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
         for (size_t piece = 1; piece < 100; piece += 98) {
@@ -398,7 +379,7 @@ static void too_long(void)
 {
     static const char *const lines[] = {"smtp", "imap", "pop3", "ftp", "xmpp", "ldap", "mysql"};
     static char x[STARTTLS_UNIT_MAX];
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     memset(x, 'x', sizeof(x));
     for (size_t i = 0; i < 4; i++) {
@@ -426,14 +407,11 @@ static void endless(void)
     static const struct {
         const char *protocol, *first, *again;
     } talkers[] = {
-        {"smtp", "", "220-and so on\r\n"},
-        {"ftp", "220-x\r\n", "and so on\r\n"},
-        {"ftp", "", "120 soon\r\n"},
-        {"imap", "* OK\r\n", "* 1 EXISTS\r\n"},
-        {"xmpp", XMPP_OPEN, "<x/>"},
-        {"xmpp", XMPP_OPEN, "text"},
+        {"smtp", "", "220-and so on\r\n"}, {"ftp", "220-x\r\n", "and so on\r\n"},
+        {"ftp", "", "120 soon\r\n"},       {"imap", "* OK\r\n", "* 1 EXISTS\r\n"},
+        {"xmpp", XMPP_OPEN, "<x/>"},       {"xmpp", XMPP_OPEN, "text"},
     };
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     for (size_t i = 0; i < sizeof(talkers) / sizeof(talkers[0]); i++) {
         size_t turns = 0;
@@ -449,7 +427,7 @@ static void endless(void)
 
 static void names(void)
 {
-    CLEANUP(talk_done) struct talk t;
+    CLEANUP(talk_done) struct talk t = {};
 
     CHECK(!starttls_find(STR("gopher")));
     CHECK(!starttls_find(STR("")));
