@@ -147,6 +147,14 @@ static enum rc prove(const struct agent_deploy *d, unsigned long generation, int
 
 /* ---- all of it */
 
+/* Somebody may have removed it by hand, and links to nothing would be worse than the new one. */
+static bool is_there(const struct agent_deploy *d, unsigned long generation)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
+
+    return generation && read_chain(d, generation, &chain, NULL) == RC_OK;
+}
+
 static enum rc serve(const struct agent_deploy *d, unsigned long generation, struct err *err)
 {
     int64_t timeout, window;
@@ -185,7 +193,7 @@ enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
         *err = why;
         return why.rc;
     }
-    if (d->before)
+    if (is_there(d, d->before))
         return go_back(d, &why, err);
     return ERR(err, RC_CONFLICT, msg_first, str_of(err_textz(&why, line, sizeof(line))));
 }
