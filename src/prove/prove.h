@@ -28,8 +28,8 @@ struct prove_conf {
     void *arg;
 };
 
-/* RC_UNSUPPORTED for certificates of SM2, which are served by TLCP; RC_PARSE when `chain` is none;
- * RC_NOMEM. */
+/* RC_UNSUPPORTED for certificates of SM2, which are served by TLCP; RC_NOTFOUND when `chain` holds
+ * none; RC_NOMEM. */
 enum rc prove_start(const struct prove_conf *conf, struct prove **out, struct err *err);
 /* What is under way is given up. */
 void prove_free(struct prove *p);

@@ -275,7 +275,7 @@ static void given_up(void)
     ev_run_once(t.ev, EV_NOWAIT);
     CHECK_INT(t.ends, 0);
     conf.chain = STR("nothing");
-    CHECK_RC(prove_start(&conf, &t.prove, NULL), RC_PARSE);
+    CHECK_RC(prove_start(&conf, &t.prove, NULL), RC_NOTFOUND);
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(served_at_once), CHECK_TEST_ONCE(served_after_a_while),
