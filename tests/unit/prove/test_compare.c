@@ -41,12 +41,14 @@ static void expect_rc(struct test *t, struct str served, enum rc rc, const char 
         CHECK_STR(str_of(err.msg->code), code);
 }
 
+#define END "-----END CERTIFICATE-----\n"
+
 static struct str leaf_of(const struct buf *chain)
 {
     struct str s = buf_str(chain);
-    const char *end = strstr(s.p, "-----END CERTIFICATE-----\n");
+    const char *end = s.n ? strstr(s.p, END) : NULL;
 
-    return str_head(s, (size_t)(end - s.p) + strlen("-----END CERTIFICATE-----\n"));
+    return end ? str_head(s, (size_t)(end - s.p) + strlen(END)) : STR("");
 }
 
 static void what_is_served(void)

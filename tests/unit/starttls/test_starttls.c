@@ -240,6 +240,7 @@ static void servers_that_do_not(void)
 
         CHECK_RC(rc, bad[i].rc);
         CHECK_STR(str_of(wrong ? wrong : ""), "");
+        CHECK(err.msg);
         CHECK_STR(str_of(err.msg->code), bad[i].code);
     }
 }
