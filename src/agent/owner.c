@@ -24,7 +24,8 @@ static enum rc find_user(struct str user, uid_t *out, struct err *err)
     if (user.n == 0)
         return RC_OK;
     if (str_copyz(user, name, sizeof(name)) == RC_OK)
-        pw = getpwnam(name);
+        /* cppcheck-suppress getpwnamCalled ; one thread */
+        pw = getpwnam(name); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (pw)
         *out = pw->pw_uid;
     else if (str_u64(user, ID_MAX, &number) == RC_OK)
@@ -43,7 +44,8 @@ static enum rc find_group(struct str group, gid_t *out, struct err *err)
     if (group.n == 0)
         return RC_OK;
     if (str_copyz(group, name, sizeof(name)) == RC_OK)
-        gr = getgrnam(name);
+        /* cppcheck-suppress getgrnamCalled ; one thread */
+        gr = getgrnam(name); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (gr)
         *out = gr->gr_gid;
     else if (str_u64(group, ID_MAX, &number) == RC_OK)
