@@ -48,8 +48,7 @@ static bool is_host(struct str *host)
         *host = str_head(str_skip(*host, 1), host->n - 2);
         return addr_parse(*host, &a) == RC_OK && a.n == sizeof(a.b);
     }
-    return addr_parse(*host, &a) == RC_OK || name_canonical(*host, false, name) == RC_OK ||
-           str_eq(*host, STR("localhost"));
+    return addr_parse(*host, &a) == RC_OK || name_canonical(*host, false, name) == RC_OK;
 }
 
 enum rc prove_target_parse(struct str text, struct prove_target *out, struct err *err)

@@ -5,13 +5,18 @@
 enum { GREETING, AGREEMENT };
 enum { SOON = 120, READY = 220, AGREED = 234 };
 
+static unsigned wanted(const struct starttls *s)
+{
+    return s->step == GREETING ? READY : AGREED;
+}
+
 static enum rc replied(struct starttls *s, const struct starttls_reply *r, struct buf *out,
                        struct err *err)
 {
     s->offered = !r->last;
     if (s->step == GREETING && r->code == SOON)
         return RC_AGAIN;
-    if (r->code != (s->step == GREETING ? READY : AGREED))
+    if (r->code != wanted(s))
         return starttls_refused(s, r->text, err);
     if (!r->last)
         return RC_AGAIN;
@@ -32,9 +37,11 @@ static enum rc take(struct starttls *s, struct str in, size_t *out_used, struct 
 
     if (!starttls_line(in, out_used, &line))
         return RC_AGAIN;
-    if (starttls_reply_read(line, &r) == RC_OK && !(s->offered && !r.last))
-        return replied(s, &r, out, err);
-    return s->offered ? RC_AGAIN : starttls_nonsense(s, line, err);
+    if (starttls_reply_read(line, &r) != RC_OK)
+        return s->offered ? RC_AGAIN : starttls_nonsense(s, line, err);
+    if (s->offered && !(r.last && r.code == wanted(s)))
+        return RC_AGAIN;
+    return replied(s, &r, out, err);
 }
 
 const struct starttls_protocol starttls_ftp = {.name = "ftp", .take = take};

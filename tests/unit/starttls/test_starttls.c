@@ -47,7 +47,7 @@ static const struct dialogue good[] = {
     {"pop3", "", {{"+OK ready\r\n", "STLS\r\n"}, {"+OK\r\n", ""}}, RC_OK, NULL},
     {"ftp",
      "",
-     {{"120 in a minute\r\n220-hello\r\nwhatever 230 it is\r\n 220 not yet\r\n220 now\r\n",
+     {{"120 in a minute\r\n220-hello\r\nwhatever 230 it is\r\n230 nor this\r\n 220 not yet\r\n220 now\r\n",
        "AUTH TLS\r\n"},
       {"234 AUTH TLS OK.\r\n", ""}},
      RC_OK,
@@ -378,12 +378,12 @@ static void ldap(void)
 
 static void too_long(void)
 {
-    static const char *const lines[] = {"smtp", "imap", "pop3", "ftp", "xmpp", "ldap", "mysql"};
+    static const char *const lines[] = {"smtp", "imap", "pop3", "ftp"};
     static char x[STARTTLS_UNIT_MAX];
     CLEANUP(talk_done) struct talk t = {};
 
     memset(x, 'x', sizeof(x));
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         CHECK_OK(begin(&t, lines[i]));
         say(&t, str_bytes(x, sizeof(x)), sizeof(x));
         CHECK_RC(t.rc, RC_TOOBIG);
@@ -398,8 +398,6 @@ static void too_long(void)
     /* A message that is said to be longer than any. */
     CHECK_OK(begin(&t, "ldap"));
     say(&t, STR("\x30\x83\x01\x00\x00"), 100);
-    CHECK_RC(t.rc, RC_AGAIN);
-    say(&t, STR("xx"), 100);
     CHECK_RC(t.rc, RC_PARSE);
 }
 
