@@ -9,5 +9,5 @@
 
 /* Up to `max` of them into `out`; *out_n is how many there are, which may be more. An address as
  * text is looked up to itself. RC_NOTFOUND with libc's reason as the argument of the message;
- * RC_TOOBIG for a name past 255 bytes, RC_NOMEM. */
+ * RC_TOOBIG for a name past 255 bytes, RC_PARSE with a NUL in it, RC_NOMEM. */
 enum rc net_lookup(struct str name, struct addr *out, size_t max, size_t *out_n, struct err *err);

@@ -47,7 +47,8 @@ static const struct dialogue good[] = {
     {"pop3", "", {{"+OK ready\r\n", "STLS\r\n"}, {"+OK\r\n", ""}}, RC_OK, NULL},
     {"ftp",
      "",
-     {{"120 in a minute\r\n220-hello\r\nwhatever 230 it is\r\n230 nor this\r\n 220 not yet\r\n220 now\r\n",
+     {{"120 in a minute\r\n220-hello\r\nwhatever 230 it is\r\n230 nor this\r\n 220 not yet\r\n220 "
+       "now\r\n",
        "AUTH TLS\r\n"},
       {"234 AUTH TLS OK.\r\n", ""}},
      RC_OK,
