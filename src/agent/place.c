@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -35,7 +36,7 @@ MSG(msg_path, "agent.path-too-long", "{0} is too long for a path");
 MSG(msg_key, "agent.account-key", "the account's key {0} cannot be used: {1}");
 
 static const char *const names[] = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"};
-enum { FILES = sizeof(names) / sizeof(names[0]), NAME = 64 };
+enum { PRIVKEY = 3, FILES = sizeof(names) / sizeof(names[0]), NAME = 64 };
 
 static enum rc failed(const struct agent_place *p, const char *what, struct err *err)
 {
@@ -230,6 +231,22 @@ static enum rc link_all(const struct agent_place *p, struct err *err)
     return file_sync_dir(p->dir, ".", err);
 }
 
+/* The owner first: the mode is meant for the new group, not for the one before. */
+static enum rc give_away(const struct agent_place *p, const char *generation, size_t i,
+                         struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char path[2 * NAME];
+    mode_t mode = i == PRIVKEY ? p->owner.key : 0644;
+
+    snprintf(path, sizeof(path), "%s/%s", generation, names[i]);
+    fd = openat(p->dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, p->owner.who.uid, p->owner.who.gid) != 0 || fchmod(fd, mode) != 0 ||
+        fsync(fd) != 0)
+        return failed(p, path, err);
+    return RC_OK;
+}
+
 static enum rc write_generation(const struct agent_place *p, unsigned long n, struct str chain,
                                 const struct crypto_key *key, struct err *err)
 {
@@ -238,6 +255,8 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
     generation_path(n, path);
     TRY(file_step());
     TRY(client_pair_write(p->dir, path, chain, key, err));
+    for (size_t i = 0; i < FILES; i++)
+        TRY(give_away(p, path, i, err));
     /* Others may look for the certificate; the key has a mode of its own. */
     if (fchmodat(p->dir, path, 0755, 0) != 0)
         return failed(p, path, err);
@@ -321,14 +340,14 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
     return point_to(p, to, err);
 }
 
-enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
-                         struct err *err)
+enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
+                         struct crypto_key **key, struct err *err)
 {
     char path[NAME];
 
-    if (p->live == 0)
+    if (generation == 0)
         return RC_NOTFOUND;
-    generation_path(p->live, path);
+    generation_path(generation, path);
     return client_pair_read(p->dir, path, chain, key, err);
 }
 
