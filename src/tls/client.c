@@ -162,20 +162,46 @@ static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, 
     return good ? RC_OK : RC_INVAL;
 }
 
-static bool set_up(struct tls_client *c, char *name, struct str alpn)
+SSL_CTX *tls_client_ctx(void)
 {
-    c->ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+
+    if (!ctx)
+        return NULL;
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_max_cert_list(ctx, TLS_CLIENT_CHAIN_MAX);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return ctx;
+}
+
+/* Of its own, or shared. */
+static bool take_ctx(struct tls_client *c, const struct tls_survey *survey)
+{
+    if (survey) {
+        c->ctx = SSL_CTX_up_ref(survey->ctx) == 1 ? survey->ctx : NULL;
+        return c->ctx != NULL;
+    }
+    c->ctx = tls_client_ctx();
     c->method = tls_socket_method_new();
-    if (!c->ctx || !c->method || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
+    return c->ctx && c->method;
+}
+
+static bool set_up(struct tls_client *c, char *name, const struct tls_client_conf *conf)
+{
+    const BIO_METHOD *method;
+
+    if (!take_ctx(c, conf->survey))
         return false;
-    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_max_cert_list(c->ctx, TLS_CLIENT_CHAIN_MAX);
-    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+    method = c->method ? c->method : conf->survey->method;
     c->ssl = SSL_new(c->ctx);
-    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, alpn) &&
+    return c->ssl && tls_socket_give(&c->socket, method, c->ssl) && offer(c->ssl, conf->alpn) &&
            (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1);
 }
 
@@ -195,7 +221,7 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     TRY(str_copyz(conf->server_name, name, sizeof(name)));
-    if (!set_up(c, name, conf->alpn) || !tls_look_offer(c->ssl, conf->key) ||
+    if (!set_up(c, name, conf) || !tls_look_offer(c->ssl, conf->key) ||
         (conf->identity && !tls_identity_install(conf->identity, c->ssl))) {
         crypto_ossl_clear();
         return RC_NOMEM;
@@ -218,6 +244,11 @@ void tls_client_free(struct tls_client *c)
     crypto_ossl_clear();
     fd_close(&c->socket.fd);
     mem_free(c);
+}
+
+SSL *tls_client_ssl(const struct tls_client *c)
+{
+    return c->ssl;
 }
 
 struct str tls_client_alpn(const struct tls_client *c)

@@ -99,6 +99,16 @@ enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct s
 /* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);
 
+/* ---- client.c: what all clients begin with; NULL: no memory. And what one stands on. */
+SSL_CTX *tls_client_ctx(void);
+struct tls_client;
+SSL *tls_client_ssl(const struct tls_client *c);
+
+struct tls_survey {
+    SSL_CTX *ctx;
+    BIO_METHOD *method;
+};
+
 struct tls_trust {
     X509_STORE *store;
     size_t n;
