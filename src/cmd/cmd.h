@@ -40,7 +40,9 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
-    const char *operand; /* a word that must be given, as "NAME", or may, as "[NAME]"; NULL: none */
+    /* A word that must be given, as "NAME", or may, as "[NAME]"; "NAME...": several, which go to
+     * cmd_args.many; NULL: none. */
+    const char *operand;
     cmd_option_set options; /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -162,6 +164,7 @@ int cmd_renew(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);
+int cmd_scan(const struct cmd_args *args);
 int cmd_forward(const struct cmd_args *args);
 int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

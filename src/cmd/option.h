@@ -115,6 +115,15 @@ enum cmd_option {
     CMD_OPT_RELOAD_TIMEOUT,
     CMD_OPT_PROVE,
     CMD_OPT_PROVE_FOR,
+    CMD_OPT_PORTS,
+    CMD_OPT_AT_ONCE,
+    CMD_OPT_PER_HOST,
+    CMD_OPT_RATE,
+    CMD_OPT_SCAN_TIMEOUT,
+    CMD_OPT_DEADLINE,
+    CMD_OPT_QUICK,
+    CMD_OPT_OURS,
+    CMD_OPT_SCAN_OUT,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -221,20 +221,31 @@ static bool is_word(const char *arg)
     return arg[0] != '-' || arg[1] == '\0';
 }
 
+/* -1: fine. */
+static int take_word(const char *word, struct cmd_args *out)
+{
+    bool several = out->row->operand && str_ends(str_of(out->row->operand), STR("..."));
+
+    if (!out->row->operand || (out->operand && !several)) {
+        complain(out->row, "\"%s\" is one word too many\n", word);
+        return CMD_USAGE;
+    }
+    out->operand = word;
+    if (several && out->n_many == CMD_VALUES_MAX) {
+        complain(out->row, "more than %d words; a file may hold them\n", CMD_VALUES_MAX);
+        return CMD_USAGE;
+    }
+    if (several)
+        out->many[out->n_many++] = word;
+    return -1;
+}
+
 static int take_options(struct words *w, struct cmd_args *out)
 {
     for (; w->i < w->argc; w->i++) {
-        int status;
+        const char *word = w->argv[w->i];
+        int status = is_word(word) ? take_word(word, out) : take_option(out->row, w, out);
 
-        if (is_word(w->argv[w->i]) && out->row->operand && !out->operand) {
-            out->operand = w->argv[w->i];
-            continue;
-        }
-        if (is_word(w->argv[w->i])) {
-            complain(out->row, "\"%s\" is one word too many\n", w->argv[w->i]);
-            return CMD_USAGE;
-        }
-        status = take_option(out->row, w, out);
         if (status >= 0)
             return status;
     }

@@ -56,5 +56,4 @@ void scan_pace_ask(struct scan_pace *p, struct scan_turn *t)
 void scan_turn_cancel(struct scan_turn *t)
 {
     list_remove(&t->link);
-    list_init(&t->link);
 }
