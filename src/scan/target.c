@@ -11,7 +11,8 @@
 
 MSG(msg_target, "scan.target",
     "\"{0}\" is not a target: give an address, a network as in 10.1.0.0/16, a DNS name, or "
-    "[PROTOCOL:]HOST:PORT; IPv6 addresses with a port stand in brackets");
+    "[PROTOCOL:]HOST:PORT, and behind any of them /NAME for the name that is asked for; IPv6 "
+    "addresses with a port stand in brackets");
 MSG(msg_bits, "scan.target-bits",
     "{0} is an address inside a network and not the network: set the bits behind the prefix to "
     "zero");
@@ -32,7 +33,7 @@ const char scan_default_ports[] =
     "smtp:25,smtp:587,imap:143,pop3:110,ldap:389,ftp:21,postgres:5432,mysql:3306,xmpp:5222,"
     "xmpp-server:5269";
 
-enum { PORT_MAX = 65535, NUMBER = 24 };
+enum { PORT_MAX = 65535, NUMBER = 24, HOST_BITS_MAX = 24 };
 enum { PLAIN, PORTED };
 
 struct scan_unit {
@@ -137,36 +138,38 @@ static enum rc add_unit(struct scan_targets *t, const struct scan_unit *unit, st
     return RC_OK;
 }
 
-static enum rc add_network(struct scan_targets *t, const struct addr_net *net, struct scan_port at,
-                           struct str text, struct err *err)
+/* `unit` says what is asked for there. */
+static enum rc add_network(struct scan_targets *t, const struct addr_net *net,
+                           struct scan_unit unit, struct str text, struct err *err)
 {
     unsigned host_bits = net->base.n * 8u - net->bits;
-    struct scan_unit unit = {.base = net->base, .at = at};
     char most[NUMBER];
 
-    if (host_bits > 24)
+    if (host_bits > HOST_BITS_MAX)
         return ERR(err, RC_TOOBIG, msg_wide, text, str_of(number(SCAN_HOSTS_MAX, most)));
+    unit.base = net->base;
     unit.n = UINT64_C(1) << host_bits;
     return add_unit(t, &unit, err);
 }
 
-static enum rc add_host(struct scan_targets *t, struct str host, struct scan_port at,
+static enum rc add_host(struct scan_targets *t, struct str host, struct scan_unit unit,
                         struct err *err)
 {
     struct addr found[SCAN_NAME_ADDRESSES_MAX];
     struct err why = ERR_INIT;
-    struct scan_unit unit = {.n = 1, .at = at};
     char name[NAME_MAX_BYTES + 1], text[256];
     size_t n = 0;
     enum rc rc;
 
+    unit.n = 1;
     if (addr_parse(host, &unit.base) == RC_OK)
         return add_unit(t, &unit, err);
     TRY(name_canonical(host, false, name));
     rc = net_lookup(str_of(name), found, SCAN_NAME_ADDRESSES_MAX, &n, &why);
     if (rc != RC_OK)
         return ERR(err, rc, msg_lookup, host, str_of(err_textz(&why, text, sizeof(text))));
-    TRY(arena_str(&t->arena, str_of(name), &unit.name));
+    if (!unit.name.n)
+        TRY(arena_str(&t->arena, str_of(name), &unit.name));
     for (size_t i = 0; i < n && i < SCAN_NAME_ADDRESSES_MAX; i++) {
         unit.base = found[i];
         TRY(add_unit(t, &unit, err));
@@ -188,25 +191,53 @@ static enum rc ported_network(struct str text, struct addr_net *net, uint64_t *p
     return str_u64(digits, PORT_MAX, port) == RC_OK && *port ? RC_OK : RC_PARSE;
 }
 
+/* "2x" and the like: a slip of who meant the bits of a network. */
+static bool is_slip(struct str name)
+{
+    return name.n && name.p[0] >= '0' && name.p[0] <= '9' && str_find(name, '.') == name.n;
+}
+
+/* Behind the last "/" may stand a name instead of the bits of a network. */
+static enum rc cut_name(struct scan_targets *t, struct str *text, struct str *out)
+{
+    char name[NAME_MAX_BYTES + 1];
+    size_t n = text->n;
+
+    while (n > 0 && text->p[n - 1] != '/')
+        n--;
+    if (n == 0 || is_slip(str_skip(*text, n)) ||
+        name_canonical(str_skip(*text, n), false, name) != RC_OK)
+        return RC_OK;
+    *text = str_head(*text, n - 1);
+    return arena_str(&t->arena, str_of(name), out);
+}
+
 enum rc scan_target_add(struct scan_targets *t, struct str text, struct err *err)
 {
     char name[NAME_MAX_BYTES + 1];
+    struct scan_unit unit = {};
     struct prove_target ported;
+    struct str where = text;
     struct addr_net net;
     uint64_t port = 0;
-    enum rc rc = addr_net_parse(text, &net);
+    enum rc rc;
 
+    TRY(cut_name(t, &where, &unit.name));
+    rc = addr_net_parse(where, &net);
     if (rc == RC_OK)
-        return add_network(t, &net, (struct scan_port){}, text, err);
+        return add_network(t, &net, unit, text, err);
     if (rc == RC_INVAL)
         return ERR(err, RC_INVAL, msg_bits, text);
-    if (ported_network(text, &net, &port) == RC_OK)
-        return add_network(t, &net, (struct scan_port){.port = (uint16_t)port}, text, err);
-    if (name_canonical(text, false, name) == RC_OK)
-        return add_host(t, text, (struct scan_port){}, err);
-    if (prove_target_parse(text, &ported, err) == RC_OK && ported.host.n)
-        return add_host(t, ported.host, (struct scan_port){ported.protocol, ported.port}, err);
-    return ERR(err, RC_INVAL, msg_target, text);
+    if (ported_network(where, &net, &port) == RC_OK) {
+        unit.at.port = (uint16_t)port;
+        return add_network(t, &net, unit, text, err);
+    }
+    if (name_canonical(where, false, name) == RC_OK)
+        return add_host(t, where, unit, err);
+    if (prove_target_parse(where, &ported, NULL) != RC_OK || !ported.host.n)
+        return ERR(err, RC_INVAL, msg_target, text);
+    unit.at = (struct scan_port){ported.protocol, ported.port};
+    return add_host(t, ported.host, unit, err);
 }
 
 enum rc scan_targets_read(struct scan_targets *t, struct str text, scan_unknown_fn unknown,

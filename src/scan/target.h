@@ -51,8 +51,10 @@ extern const char scan_default_ports[];
 /* "443,8000-8010,smtp:25". Before the first target. RC_INVAL with what is wrong, RC_TOOBIG. */
 enum rc scan_ports_parse(struct scan_targets *t, struct str text, struct err *err);
 /* One target: "10.1.0.0/16", "10.1.2.3", "wiki.example", "[PROTOCOL:]HOST:PORT",
- * "10.1.0.0/16:8443", an IPv6 address with a port in brackets. Names are looked up now, and libc is
- * waited for. RC_INVAL, RC_TOOBIG with what is wrong; RC_NOTFOUND: the name has no address. */
+ * "10.1.0.0/16:8443", an IPv6 address with a port in brackets; "/NAME" behind any of them says
+ * which name is asked for there, as in 10.1.2.3:443/wiki.example. Names without it are asked for as
+ * they stand; they are looked up now, and libc is waited for. RC_INVAL, RC_TOOBIG with what is
+ * wrong; RC_NOTFOUND: the name has no address. */
 enum rc scan_target_add(struct scan_targets *t, struct str text, struct err *err);
 /* A target a line; what is behind a "#" does not count. Stops at the first that is wrong, and names
  * its line; a name without address is told to `unknown` and left out. */
