@@ -70,20 +70,30 @@ enum rc scan_judge_add(struct scan_judge *j, struct str pem, struct err *err)
 
 /* ---- whose it is */
 
-static bool signed_by(const struct x509_cert *c, const struct x509_cert *issuer,
-                      const struct crypto_key *key)
+/* RC_NOTFOUND: it did not. A signature that cannot be checked, as one over SHA-1, proves nothing. */
+static enum rc signed_by(const struct x509_cert *c, const struct x509_cert *issuer,
+                         const struct crypto_key *key)
 {
-    return str_eq(c->issuer, issuer->subject) && x509_cert_check_signature(c, key, NULL) == RC_OK;
+    enum rc rc;
+
+    if (!str_eq(c->issuer, issuer->subject))
+        return RC_NOTFOUND;
+    rc = x509_cert_check_signature(c, key, NULL);
+    return rc == RC_OK || rc == RC_NOMEM ? rc : RC_NOTFOUND;
 }
 
-/* One of the given ones signed it, or is it. */
-static bool given(const struct scan_judge *j, const struct x509_cert *c)
+/* RC_OK: one of the given ones signed it, or is it; RC_NOTFOUND. */
+static enum rc given(const struct scan_judge *j, const struct x509_cert *c)
 {
-    for (size_t i = 0; i < j->n; i++)
-        if (str_eq(j->issuers[i].cert.der, c->der) ||
-            signed_by(c, &j->issuers[i].cert, j->issuers[i].key))
-            return true;
-    return false;
+    for (size_t i = 0; i < j->n; i++) {
+        enum rc rc = str_eq(j->issuers[i].cert.der, c->der)
+                         ? RC_OK
+                         : signed_by(c, &j->issuers[i].cert, j->issuers[i].key);
+
+        if (rc != RC_NOTFOUND)
+            return rc;
+    }
+    return RC_NOTFOUND;
 }
 
 static bool known(const struct scan_judge *j, const struct x509_cert *c)
@@ -103,35 +113,46 @@ static void remember(struct scan_judge *j, const struct x509_cert *c)
         IGNORE_RC(map_add(&j->known, str_bytes(digest, sizeof(digest)), j));
 }
 
-/* The certificate of the chain that signed `c`; NULL: none. */
-static const struct x509_cert *above(const struct x509_cert *certs, size_t n,
-                                     const struct x509_cert *c)
+/* The certificate of the chain that signed `c`; RC_NOTFOUND. */
+static enum rc above(const struct x509_cert *certs, size_t n, const struct x509_cert *c,
+                     const struct x509_cert **out)
 {
     for (size_t i = 0; i < n; i++) {
         CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+        enum rc rc;
 
         if (&certs[i] == c || !certs[i].is_ca || !str_eq(certs[i].subject, c->issuer))
             continue;
-        if (x509_cert_key(&certs[i], &key, NULL) == RC_OK && signed_by(c, &certs[i], key))
-            return &certs[i];
+        rc = x509_cert_key(&certs[i], &key, NULL);
+        if (rc == RC_OK)
+            rc = signed_by(c, &certs[i], key);
+        if (rc == RC_NOMEM)
+            return rc;
+        if (rc == RC_OK) {
+            *out = &certs[i];
+            return RC_OK;
+        }
     }
-    return NULL;
+    return RC_NOTFOUND;
 }
 
-static bool ours(struct scan_judge *j, const struct x509_cert *certs, size_t n)
+/* RC_OK, RC_NOTFOUND, RC_NOMEM. */
+static enum rc ours(struct scan_judge *j, const struct x509_cert *certs, size_t n)
 {
-    const struct x509_cert *c = &certs[0];
+    const struct x509_cert *way[X509_CHAIN_MAX + 1] = {&certs[0]};
 
-    for (size_t steps = 0; c && steps <= n; steps++) {
-        if (known(j, c) || given(j, c)) {
-            for (const struct x509_cert *up = &certs[0]; up != c; up = above(certs, n, up))
-                remember(j, up);
-            remember(j, c);
-            return true;
+    for (size_t i = 0; i < n; i++) {
+        enum rc rc = known(j, way[i]) ? RC_OK : given(j, way[i]);
+
+        if (rc == RC_NOTFOUND) {
+            TRY(above(certs, n, way[i], &way[i + 1]));
+            continue;
         }
-        c = above(certs, n, c);
+        for (size_t k = 0; rc == RC_OK && k <= i; k++)
+            remember(j, way[k]);
+        return rc;
     }
-    return false;
+    return RC_NOTFOUND;
 }
 
 /* ---- the rest */
@@ -206,20 +227,29 @@ static enum rc read_chain(struct arena *a, struct str pem, struct x509_cert *cer
     return RC_OK;
 }
 
-static void judge_chain(struct scan_judge *j, const struct x509_cert *certs, size_t n,
-                        const struct scan_found *f, when_t now, struct scan_judged *out)
+static enum rc judge_chain(struct scan_judge *j, const struct x509_cert *certs, size_t n,
+                           const struct scan_found *f, struct scan_judged *out)
 {
     const struct x509_cert *leaf = &certs[0];
+    enum rc rc = j->n ? ours(j, certs, n) : RC_OK;
 
-    out->leaf = *leaf;
-    out->readable = true;
-    judge_times(leaf, now, &out->verdicts);
-    if (f->tlcp && n > 1 && !certs[1].is_ca)
-        judge_times(&certs[1], now, &out->verdicts);
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    if (j->n)
+        out->verdicts |= rc == RC_OK ? SCAN_OURS : SCAN_FOREIGN;
     if (!matches(leaf, f->at.name))
         out->verdicts |= SCAN_MISMATCHED;
-    if (j->n)
-        out->verdicts |= ours(j, certs, n) ? SCAN_OURS : SCAN_FOREIGN;
+    out->leaf = *leaf;
+    out->readable = true;
+    return RC_OK;
+}
+
+static void judge_all_times(const struct x509_cert *certs, size_t n, const struct scan_found *f,
+                            when_t now, unsigned *verdicts)
+{
+    judge_times(&certs[0], now, verdicts);
+    if (f->tlcp && n > 1 && !certs[1].is_ca) /* the one that is encrypted to */
+        judge_times(&certs[1], now, verdicts);
 }
 
 enum rc scan_judge_found(struct scan_judge *j, struct arena *a, const struct scan_found *f,
@@ -236,7 +266,9 @@ enum rc scan_judge_found(struct scan_judge *j, struct arena *a, const struct sca
     else if (rc != RC_OK)
         return rc;
     if (n)
-        judge_chain(j, certs, n, f, now, &judged);
+        TRY(judge_chain(j, certs, n, f, &judged));
+    if (n)
+        judge_all_times(certs, n, f, now, &judged.verdicts);
     weak_certs(certs, n, &weak);
     weak_versions(f, &weak);
     TRY(buf_rc(&weak));

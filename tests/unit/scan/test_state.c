@@ -11,8 +11,8 @@ static void as_it_was_saved(void)
     CLEANUP(mem_freep) struct scan_saved *a = MEM_NEW(struct scan_saved);
     CLEANUP(mem_freep) struct scan_saved *b = MEM_NEW(struct scan_saved);
 
-    CHECK(a && b);
     check_dir_init(&d);
+    CHECK(a && b);
     *a = (struct scan_saved){
         .digest = {1, 2, 255}, .low = 1ULL << 40, .bytes = 77, .began = -5, .n_more = 2};
     a->more[0] = 3;
@@ -27,8 +27,8 @@ static void a_full_window_fits(void)
     CLEANUP(check_dir_done) struct check_dir d = {};
     CLEANUP(mem_freep) struct scan_saved *a = MEM_NEW(struct scan_saved);
 
-    CHECK(a);
     check_dir_init(&d);
+    CHECK(a);
     for (; a->n_more < SCAN_WINDOW; a->n_more++)
         a->more[a->n_more] = (uint32_t)a->n_more;
     CHECK_OK(scan_state_save(d.fd, "s", a, NULL));
@@ -51,8 +51,8 @@ static void not_a_state(void)
     CLEANUP(check_dir_done) struct check_dir d = {};
     CLEANUP(mem_freep) struct scan_saved *a = MEM_NEW(struct scan_saved);
 
-    CHECK(a);
     check_dir_init(&d);
+    CHECK(a);
     CHECK_RC(scan_state_load(d.fd, "s", a, NULL), RC_NOTFOUND);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct err err = ERR_INIT;
