@@ -22,8 +22,6 @@ struct scan_look_conf {
     void (*fn)(void *arg, struct scan_look *l);
 };
 
-enum { SCAN_LOOK_CONNECTIONS_MAX = 2 + 3 + SCAN_GROUPS_MAX + 1 };
-
 /* RC_NOMEM. */
 enum rc scan_look_new(const struct scan_look_conf *conf, const struct scan_endpoint *at, void *arg,
                       struct scan_look **out);
