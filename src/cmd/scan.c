@@ -144,8 +144,9 @@ static enum rc add_own_roots(struct run *r, struct err *err)
             return rc;
     }
     if (!r->judged)
-        fprintf(stderr, "autarky: no roots in %s/trust: whose the certificates are is not judged; "
-                        "--ours names roots\n",
+        fprintf(stderr,
+                "autarky: no roots in %s/trust: whose the certificates are is not judged; "
+                "--ours names roots\n",
                 cmd_data(r->args));
     return RC_OK;
 }

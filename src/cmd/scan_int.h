@@ -26,7 +26,8 @@ struct scan_out {
 void scan_out_init(struct scan_out *o);
 void scan_out_done(struct scan_out *o);
 /* Opens what an earlier run of the same scan (`digest`) left, or begins. RC_EXISTS: there is a file
- * that is no unfinished scan of these targets; RC_CONFLICT: another scan writes it; as file_write. */
+ * that is no unfinished scan of these targets; RC_CONFLICT: another scan writes it; as file_write.
+ */
 enum rc scan_out_open(struct scan_out *o, const char *path, const unsigned char digest[static 32],
                       struct err *err);
 /* Writes what was found, and then down how far `s` has come. */

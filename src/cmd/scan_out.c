@@ -16,7 +16,8 @@ MSG(msg_open, "cmd.scan-open", "cannot write {0}: {1}");
 MSG(msg_exists, "cmd.scan-exists",
     "{0} is there already, and is no unfinished scan: name another file, or remove it");
 MSG(msg_other, "cmd.scan-other",
-    "{0} holds an unfinished scan of other targets, ports or settings: finish that one with what it "
+    "{0} holds an unfinished scan of other targets, ports or settings: finish that one with what "
+    "it "
     "was begun with, name another file, or remove it and {0}.state");
 MSG(msg_busy, "cmd.scan-busy", "another scan is writing {0}");
 MSG(msg_short, "cmd.scan-short",

@@ -203,8 +203,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                            "how long it may take until it is served; otherwise 30s"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
-    [CMD_OPT_PORTS] = {"--ports", "LIST",
-                       "as in 443,8000-8010,smtp:25, instead of the usual ones"},
+    [CMD_OPT_PORTS] = {"--ports", "LIST", "as in 443,8000-8010,smtp:25, instead of the usual ones"},
     [CMD_OPT_AT_ONCE] = {"--at-once", "N", "endpoints that are looked at together; otherwise 500"},
     [CMD_OPT_PER_HOST] = {"--per-host", "N", "the same at one address; otherwise 4"},
     [CMD_OPT_RATE] = {"--rate", "N", "connections a second; otherwise 500"},
@@ -212,8 +211,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_DEADLINE] = {"--deadline", "TIME", "for all of it; otherwise 24h"},
     [CMD_OPT_QUICK] = {"--quick", NULL,
                        "one handshake for each endpoint: no other versions, groups or TLCP"},
-    [CMD_OPT_OURS] = {"--ours", "FILE",
-                      "roots and issuers, PEM: what they signed is ours; otherwise those of --data"},
+    [CMD_OPT_OURS] =
+        {"--ours", "FILE",
+         "roots and issuers, PEM: what they signed is ours; otherwise those of --data"},
     [CMD_OPT_SCAN_OUT] = {"--out", "FILE", "what is found, a line of JSON for each endpoint"},
 };
 

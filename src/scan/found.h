@@ -42,7 +42,7 @@ struct scan_found {
     uint16_t groups[SCAN_GROUPS_MAX]; /* in the order in which the server chose them */
     size_t n_groups;
     char cipher[SCAN_CIPHER_MAX];
-    struct buf chain; /* PEM, leaf first; of TLCP behind it the one that is encrypted to */
+    struct buf chain;       /* PEM, leaf first; of TLCP behind it the one that is encrypted to */
     char why[SCAN_WHY_MAX]; /* that there is no chain; "": there is one */
 };
 

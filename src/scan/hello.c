@@ -25,10 +25,12 @@ static const struct {
     uint16_t code;
     const char *name;
 } groups[] = {
-    {0x11ec, "X25519MLKEM768"}, {0x11eb, "SecP256r1MLKEM768"}, {0x11ed, "SecP384r1MLKEM1024"},
-    {0x001d, "X25519"},         {0x0017, "secp256r1"},         {0x0018, "secp384r1"},
-    {0x0019, "secp521r1"},      {0x001e, "X448"},              {0x0029, "curveSM2"},
-    {0x0100, "ffdhe2048"},      {0x0101, "ffdhe3072"},         {0x0102, "ffdhe4096"},
+    {0x11ec, "X25519MLKEM768"},     {0x11eb, "SecP256r1MLKEM768"},
+    {0x11ed, "SecP384r1MLKEM1024"}, {0x001d, "X25519"},
+    {0x0017, "secp256r1"},          {0x0018, "secp384r1"},
+    {0x0019, "secp521r1"},          {0x001e, "X448"},
+    {0x0029, "curveSM2"},           {0x0100, "ffdhe2048"},
+    {0x0101, "ffdhe3072"},          {0x0102, "ffdhe4096"},
 };
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
@@ -77,10 +79,10 @@ const char *scan_version_name(uint16_t version)
 
 /* The suites of what a client of that time would offer: those with AES in either mode, both ways of
  * exchanging keys, so that any server finds one. */
-static const uint16_t old_suites[] = {
-    0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009e, 0x009f, 0xc023, 0xc027, 0xc024,
-    0xc028, 0xc009, 0xc013, 0xc00a, 0xc014, 0x0033, 0x0039, 0x009c, 0x009d, 0x003c, 0x003d,
-    0x002f, 0x0035, 0xc008, 0xc012, 0x000a, 0x00ff};
+static const uint16_t old_suites[] = {0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0x009e,
+                                      0x009f, 0xc023, 0xc027, 0xc024, 0xc028, 0xc009, 0xc013,
+                                      0xc00a, 0xc014, 0x0033, 0x0039, 0x009c, 0x009d, 0x003c,
+                                      0x003d, 0x002f, 0x0035, 0xc008, 0xc012, 0x000a, 0x00ff};
 static const uint16_t new_suites[] = {0x1301, 0x1302, 0x1303, 0x00c6, 0x00c7};
 static const uint16_t sigalgs[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0809,
                                    0x080a, 0x080b, 0x0807, 0x0808, 0x0401, 0x0501, 0x0601,

@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 enum {
-    SCAN_HELLO_MAX = 1024,    /* bytes of a ClientHello */
+    SCAN_HELLO_MAX = 1024,       /* bytes of a ClientHello */
     SCAN_ANSWER_MAX = 16384 + 5, /* bytes that are waited for */
     SCAN_GROUPS_MAX = 16,
     SCAN_TLS10 = 0x0301,

@@ -70,7 +70,8 @@ enum rc scan_judge_add(struct scan_judge *j, struct str pem, struct err *err)
 
 /* ---- whose it is */
 
-/* RC_NOTFOUND: it did not. A signature that cannot be checked, as one over SHA-1, proves nothing. */
+/* RC_NOTFOUND: it did not. A signature that cannot be checked, as one over SHA-1, proves nothing.
+ */
 static enum rc signed_by(const struct x509_cert *c, const struct x509_cert *issuer,
                          const struct crypto_key *key)
 {

@@ -9,8 +9,8 @@
 #include "x509/cert.h"
 
 enum {
-    SCAN_OURS = 1 << 0,       /* a chain of signatures from one of the given certificates */
-    SCAN_FOREIGN = 1 << 1,    /* certificates are given, and none of them signed it */
+    SCAN_OURS = 1 << 0,    /* a chain of signatures from one of the given certificates */
+    SCAN_FOREIGN = 1 << 1, /* certificates are given, and none of them signed it */
     SCAN_EXPIRED = 1 << 2,
     SCAN_EARLY = 1 << 3,      /* not valid yet */
     SCAN_WEAK = 1 << 4,       /* key, signature or version */

@@ -109,7 +109,7 @@ static void begin_tlcp(struct scan_look *l)
 /* Where nothing was agreed, TLS 1.3 may still be what it wants. */
 static void begin_groups(struct scan_look *l)
 {
-    bool new = l->tls.versions & SCAN_HAS_TLS13;
+    bool new = l->tls.versions &SCAN_HAS_TLS13;
 
     if (l->n_groups && !l->conf->quick && (new || !l->tls.versions))
         begin(l, STEP_GROUP);
@@ -412,7 +412,7 @@ static void no_memory(struct scan_look *l)
 
 static void on_dialled(void *arg, enum rc rc, int fd, bool connected, const struct err *err)
 {
-    static enum rc (*const opens[])(struct scan_look *l) = {
+    static enum rc (*const opens[])(struct scan_look * l) = {
         [STEP_TLS] = open_tls,
         [STEP_VERSION] = open_hello,
         [STEP_GROUP] = open_hello,

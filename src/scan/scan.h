@@ -9,9 +9,9 @@ struct scan;
 
 enum {
     SCAN_AT_ONCE_MAX = 10000,
-    SCAN_RATE_MAX = 100000,   /* connections a second */
-    SCAN_WINDOW = 65536,      /* endpoints between the first unfinished one and the last begun */
-    SCAN_HELD_MAX = 4096,     /* that wait for others at their address */
+    SCAN_RATE_MAX = 100000, /* connections a second */
+    SCAN_WINDOW = 65536,    /* endpoints between the first unfinished one and the last begun */
+    SCAN_HELD_MAX = 4096,   /* that wait for others at their address */
 };
 
 /* Where a scan is: all below `low` is finished, and these behind it. */

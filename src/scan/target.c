@@ -17,13 +17,15 @@ MSG(msg_bits, "scan.target-bits",
     "{0} is an address inside a network and not the network: set the bits behind the prefix to "
     "zero");
 MSG(msg_wide, "scan.target-wide", "{0} has more than {1} addresses: scan its parts");
-MSG(msg_many, "scan.target-many", "there are more than {0} targets, each address of a name counted");
+MSG(msg_many, "scan.target-many",
+    "there are more than {0} targets, each address of a name counted");
 MSG(msg_ports, "scan.ports",
     "\"{0}\" is not a list of ports: write numbers, ranges and PROTOCOL:PORT with commas between "
     "them, as in 443,8000-8010,smtp:25; protocols are tls, {1}");
 MSG(msg_ports_many, "scan.ports-many", "more than {0} ports");
 MSG(msg_endpoints, "scan.endpoints",
-    "that are {0} endpoints, and at most {1} are looked at in one scan: name fewer ports or smaller "
+    "that are {0} endpoints, and at most {1} are looked at in one scan: name fewer ports or "
+    "smaller "
     "networks");
 MSG(msg_lookup, "scan.lookup", "{0} has no address here: {1}");
 MSG(msg_line, "scan.line", "line {0}: {1}");

@@ -12,13 +12,13 @@
 struct starttls_protocol;
 
 enum {
-    SCAN_TARGETS_MAX = 100000,         /* targets, each address of a name counted */
+    SCAN_TARGETS_MAX = 100000, /* targets, each address of a name counted */
     SCAN_PORTS_MAX = 1024,
-    SCAN_HOSTS_MAX = 1 << 24,          /* of one network */
+    SCAN_HOSTS_MAX = 1 << 24, /* of one network */
     SCAN_ENDPOINTS_MAX = 1 << 27,
     SCAN_NAME_ADDRESSES_MAX = 16,
     SCAN_TARGETS_MEMORY = 64 << 20,
-    SCAN_FILE_MAX = 16 << 20,          /* bytes of a file with targets */
+    SCAN_FILE_MAX = 16 << 20, /* bytes of a file with targets */
 };
 
 struct scan_port {

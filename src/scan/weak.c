@@ -13,11 +13,11 @@ struct named {
 };
 
 static const struct named signatures[] = {
-    {"1.2.840.113549.1.1.2", "RSA with MD2"},   {"1.2.840.113549.1.1.3", "RSA with MD4"},
-    {"1.2.840.113549.1.1.4", "RSA with MD5"},   {"1.2.840.113549.1.1.5", "RSA with SHA-1"},
-    {"1.3.14.3.2.29", "RSA with SHA-1"},        {"1.3.14.3.2.3", "RSA with MD5"},
-    {"1.2.840.10045.4.1", "ECDSA with SHA-1"},  {"1.2.840.10040.4.3", "DSA with SHA-1"},
-    {"2.16.840.1.101.3.4.3.1", "DSA"},          {"2.16.840.1.101.3.4.3.2", "DSA"},
+    {"1.2.840.113549.1.1.2", "RSA with MD2"},  {"1.2.840.113549.1.1.3", "RSA with MD4"},
+    {"1.2.840.113549.1.1.4", "RSA with MD5"},  {"1.2.840.113549.1.1.5", "RSA with SHA-1"},
+    {"1.3.14.3.2.29", "RSA with SHA-1"},       {"1.3.14.3.2.3", "RSA with MD5"},
+    {"1.2.840.10045.4.1", "ECDSA with SHA-1"}, {"1.2.840.10040.4.3", "DSA with SHA-1"},
+    {"2.16.840.1.101.3.4.3.1", "DSA"},         {"2.16.840.1.101.3.4.3.2", "DSA"},
 };
 static const struct named keys[] = {
     {"1.2.840.10040.4.1", "DSA"},
@@ -78,7 +78,7 @@ void scan_weak_key(const struct x509_cert *c, struct buf *out)
     if (rc == RC_OK)
         rc = crypto_weak_check(key, &err);
     if (rc == RC_INVAL && c->spki.n > RSA_LONG)
-        return; /* longer than is used here, which is not weak */
+        return;                            /* longer than is used here, which is not weak */
     if (rc == RC_INVAL || rc == RC_DENIED) /* numbers of RSA out of bounds; a known fault */
         say(out, "key", err_textz(&err, reason, sizeof(reason)));
     if (rc != RC_UNSUPPORTED)

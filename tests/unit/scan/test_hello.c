@@ -85,18 +85,30 @@ static void in_two_records(void)
 static void not_tls(void)
 {
     static const char *const bad[] = {
-        "5353482d322e302d4f70656e535348",         /* SSH-2.0-OpenSSH */
-        "485454502f312e31",                       /* HTTP/1.1 */
-        "15",   "1504",                           /* RC_AGAIN for the first */
-        "17030100020246",                         /* data */
-        "1603010000",                             /* an empty record */
-        "160301ffff",                             /* one that is too long */
-        "1603010004" "01000000",                  /* not a server's message */
-        "15030100020046",                         /* a level that there is not */
-        "150301000102",                           /* half an alert */
-        "1603010006" "0200" "00000000",           /* an empty ServerHello */
-        "160301002a" "02000026" "0399" RANDOM "00" "002f" "00", /* a version that there is not */
-        "160301002a" "02000026" "0301" RANDOM "21" "002f" "00", /* an id that is too long */
+        "5353482d322e302d4f70656e535348", /* SSH-2.0-OpenSSH */
+        "485454502f312e31",               /* HTTP/1.1 */
+        "15",
+        "1504",           /* RC_AGAIN for the first */
+        "17030100020246", /* data */
+        "1603010000",     /* an empty record */
+        "160301ffff",     /* one that is too long */
+        "1603010004"
+        "01000000",       /* not a server's message */
+        "15030100020046", /* a level that there is not */
+        "150301000102",   /* half an alert */
+        "1603010006"
+        "0200"
+        "00000000", /* an empty ServerHello */
+        "160301002a"
+        "02000026"
+        "0399" RANDOM "00"
+        "002f"
+        "00", /* a version that there is not */
+        "160301002a"
+        "02000026"
+        "0301" RANDOM "21"
+        "002f"
+        "00", /* an id that is too long */
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -119,8 +119,8 @@ static void not_targets(void)
 
 static void not_ports(void)
 {
-    static const char *const bad[] = {"",       "0",       "65536", "10-9", "1-",     "x",
-                                      "tls:",   "nntp:119", ",",    "443,", "1-65535"};
+    static const char *const bad[] = {"",     "0",        "65536", "10-9", "1-",     "x",
+                                      "tls:", "nntp:119", ",",     "443,", "1-65535"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CLEANUP(scan_targets_done) struct scan_targets t = {};
