@@ -238,11 +238,11 @@ def gateway(directory):
         with SiteLab(sites) as lab:
             lab.start()
             lab.wait_site("localhost")
+            at = f"127.0.0.1:{lab.gateway}/localhost"
             lab.autarky("scan", f"localhost:{lab.gateway}", "--out", out)
             found = records(out)
     finally:
         backend.stop()
-    at = f"127.0.0.1:{lab.gateway}/localhost"
     if {e.split(":127")[0] for e in found if "127.0.0.1" in e} != {at, "tlcp"}:
         sys.exit(f"not both: {list(found)}")
     for record in (found[at], found[f"tlcp:{at}"]):
