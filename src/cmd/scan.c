@@ -29,6 +29,10 @@ enum {
     BAR = 30,
 };
 
+MSG(msg_machine, "cmd.scan-machine",
+    "this machine has not enough of something (descriptors, memory, ports): {0}; what was found is "
+    "kept, and the same command goes on, better with a smaller --at-once");
+
 struct run {
     const struct cmd_args *args;
     struct scan_targets targets;
@@ -338,7 +342,7 @@ static enum rc keep(struct run *r, enum rc rc)
         return rc;
     if (rc == RC_OK)
         return scan_out_finish(&r->out, &r->err);
-    if (rc == RC_TIMEOUT || rc == RC_CANCELLED)
+    if (!r->err.msg)
         TRY(scan_out_save(&r->out, r->scan, &r->err));
     return rc;
 }
@@ -348,9 +352,12 @@ static int finish(struct run *r, enum rc rc)
     struct scan_progress p = r->scan ? scan_progress(r->scan) : (struct scan_progress){};
 
     scan_free(MOVE(r->scan));
-    r->err.rc = rc;
-    if (rc != RC_OK && rc != RC_TIMEOUT && rc != RC_CANCELLED)
+    if (rc != RC_OK && rc != RC_TIMEOUT && rc != RC_CANCELLED) {
+        if (!r->err.msg)
+            IGNORE_RC(ERR(&r->err, rc, msg_machine, str_of(rc_text(rc))));
+        r->err.rc = rc;
         return cmd_fail(&r->err);
+    }
     if (!cmd_json(r->args))
         print_tally(r, &p);
     else if (print_json(r, &p) != RC_OK)

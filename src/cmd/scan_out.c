@@ -68,6 +68,8 @@ enum rc scan_out_open(struct scan_out *o, const char *path, const unsigned char 
     struct stat st;
     enum rc rc;
 
+    if (strlen(path) + sizeof(".state") > sizeof(o->path))
+        return RC_TOOBIG;
     snprintf(o->path, sizeof(o->path), "%s", path);
     snprintf(o->state, sizeof(o->state), "%s.state", path);
     TRY(open_file(o, err));

@@ -15,7 +15,6 @@
 MSG(msg_silent, "scan.silent", "somebody listens there, and nothing came in time");
 MSG(msg_gone, "scan.gone", "the server ended the connection");
 MSG(msg_other, "scan.other", "what it says is not TLS");
-MSG(msg_memory, "scan.memory", "there was no memory to look at it");
 
 enum { READ_BYTES = 4096 };
 
@@ -26,6 +25,7 @@ struct scan_look {
     void *arg;
     struct scan_found tls, tlcp;
     enum step step;
+    enum rc broken; /* this machine, and not the endpoint, is why it ended */
     bool answered; /* it has said something that is TLS */
     struct scan_turn turn;
     struct ev_timer patience;
@@ -67,6 +67,11 @@ void scan_look_free(struct scan_look *l)
     mem_free(l);
 }
 
+enum rc scan_look_broken(const struct scan_look *l)
+{
+    return l->broken;
+}
+
 const struct scan_found *scan_look_found(const struct scan_look *l, size_t i)
 {
     bool both = l->tls.state == SCAN_TLS && l->tlcp.state == SCAN_TLS;
@@ -89,6 +94,13 @@ static void end(struct scan_look *l)
     disconnect(l);
     l->step = STEP_END;
     l->conf->fn(l->arg, l);
+}
+
+/* Descriptors or memory are out: nothing is known of the endpoint. */
+static void broke(struct scan_look *l, enum rc rc)
+{
+    l->broken = rc;
+    end(l);
 }
 
 static void begin(struct scan_look *l, enum step step)
@@ -158,6 +170,10 @@ static void on_open(void *arg, enum rc rc, const struct err *err)
     struct err bare = ERR_INIT;
     bool shown = tls_client_chain(l->client, &l->tls.chain, &bare) == RC_OK;
 
+    if (rc == RC_NOMEM) {
+        broke(l, rc);
+        return;
+    }
     take_facts(l);
     if (!shown) {
         buf_reset(&l->tls.chain);
@@ -402,14 +418,6 @@ static void on_late(void *arg)
         failed(l, SCAN_OTHER, &err);
 }
 
-static void no_memory(struct scan_look *l)
-{
-    struct err err = ERR_INIT;
-
-    err.rc = ERR(&err, RC_NOMEM, msg_memory);
-    failed(l, SCAN_OTHER, &err);
-}
-
 static void on_dialled(void *arg, enum rc rc, int fd, bool connected, const struct err *err)
 {
     static enum rc (*const opens[])(struct scan_look * l) = {
@@ -421,13 +429,18 @@ static void on_dialled(void *arg, enum rc rc, int fd, bool connected, const stru
     struct scan_look *l = arg;
 
     l->fd = fd;
+    if (rc == RC_NOMEM || rc == RC_IO) {
+        broke(l, rc);
+        return;
+    }
     if (rc != RC_OK) {
         failed(l, connected ? SCAN_OTHER : SCAN_CLOSED, err);
         return;
     }
     starttls_dial_free(MOVE(l->dial));
-    if (opens[l->step](l) != RC_OK)
-        no_memory(l);
+    rc = opens[l->step](l);
+    if (rc != RC_OK)
+        broke(l, rc);
 }
 
 static void on_turn(void *arg)
@@ -442,10 +455,12 @@ static void on_turn(void *arg)
                                            .fn = on_dialled,
                                            .arg = l};
 
-    if (starttls_dial_new(&way, &l->dial) == RC_OK)
+    enum rc rc = starttls_dial_new(&way, &l->dial);
+
+    if (rc == RC_OK)
         ev_timer_start(&l->patience, l->conf->timeout + WHEN_SECOND / 10, 0);
     else
-        no_memory(l);
+        broke(l, rc);
 }
 
 enum rc scan_look_new(const struct scan_look_conf *conf, const struct scan_endpoint *at, void *arg,

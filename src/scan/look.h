@@ -27,5 +27,7 @@ enum rc scan_look_new(const struct scan_look_conf *conf, const struct scan_endpo
                       struct scan_look **out);
 void scan_look_free(struct scan_look *l);
 DEFINE_FREEP(scan_look_free, struct scan_look)
+/* Not RC_OK: descriptors or memory of this machine were out, and nothing is known. */
+enum rc scan_look_broken(const struct scan_look *l);
 /* What it has shown: one, or with TLCP beside TLS two; NULL behind the last. Borrowed. */
 const struct scan_found *scan_look_found(const struct scan_look *l, size_t i);

@@ -193,7 +193,7 @@ static void looked(void *arg, struct scan_look *look)
     struct scan *s = slot->scan;
     struct host *h = slot->host;
     const struct scan_found *f;
-    enum rc rc = RC_OK;
+    enum rc rc = scan_look_broken(look);
 
     for (size_t i = 0; rc == RC_OK && (f = scan_look_found(look, i)); i++)
         rc = s->conf.found(s->conf.arg, f);
