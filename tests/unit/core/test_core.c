@@ -20,7 +20,8 @@
 #define SITES                                                                                      \
     "gateway:\n"                                                                                   \
     "  sites:\n"                                                                                   \
-    "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\", \"http://10.0.3.8\"]}\n"  \
+    "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\", \"http://10.0.3.8\"],\n"  \
+    "       algorithms: [rsa, ecdsa]}\n"                                                           \
     "    - {name: pacs.hospital.example, backends: [\"http://10.0.3.9\"], algorithms: [rsa]}\n"
 
 enum { MANY = 300, PAGES_MAX = 8 };
