@@ -125,6 +125,8 @@ struct conf {
     } revocation;
     struct {
         when_t interval; /* between two signed heads, at least */
+        const struct conf_forward *forward;
+        size_t n_forward;
     } audit;
     struct {
         struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
@@ -169,5 +171,7 @@ const struct conf_prober *conf_prober_for(const struct conf *conf, struct str id
 /* NULL when there is none of that name; the one that has this key, in hexadecimal. */
 const struct conf_prober *conf_prober_find(const struct conf *conf, struct str name);
 const struct conf_prober *conf_prober_with_key(const struct conf *conf, struct str key);
+/* NULL when the audit log goes to nothing of that name. */
+const struct conf_forward *conf_forward_find(const struct conf *conf, struct str name);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

@@ -75,6 +75,20 @@ struct conf_site {
     struct str profile;  /* of its certificates; exists */
 };
 
+/* Where records of the audit log go as well: to a file, or with `server` by syslog. */
+struct conf_forward {
+    struct str name;        /* unique; letters, digits, hyphens */
+    struct str server;      /* address and port in canonical form; empty: a file */
+    struct str roots;       /* path of CA certificates in PEM; empty only without TLS */
+    struct str server_name; /* in its certificate; empty: its address */
+    bool plain;             /* without TLS */
+    bool bare_close;        /* an end without TLS's close_notify counts as receipt */
+    uint64_t size;          /* of a file, in bytes; then the next one begins */
+    uint64_t keep;          /* full ones that stay */
+};
+
+enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
+
 /* Named and ordered as log/ has them. */
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };

@@ -124,6 +124,12 @@ static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
 static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
+static const struct ipc_record sample_records[] = {
+    {41, INT64_C(1795199040000000), S("order.created"), S("{\"sequence\":41}")},
+    {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
+static const struct ipc_deliver sample_deliver = {
+    S("archive"), {(struct ipc_record *)sample_records, 2}};
+static const struct ipc_delivered sample_delivered = {42};
 
 static const struct ipc_revoked sample_revoked[] = {
     {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
@@ -191,6 +197,7 @@ static const struct sample {
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
+    {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},
