@@ -3,8 +3,10 @@
  * core. Read only; changes come with the commands that make them. */
 #pragma once
 
+#include "api/forwards.h"
 #include "base/err.h"
 #include "ca/bounds.h"
+#include "conf/parts.h"
 #include "conf/proof.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -49,6 +51,8 @@ struct api_view {
     size_t validating;                           /* challenges being tried at this moment */
     struct api_prober probers[CONF_PROBERS_MAX]; /* in the order of the configuration */
     size_t n_probers;
+    struct api_forward forwards[CONF_FORWARDS_MAX]; /* the same */
+    size_t n_forwards;
     struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
@@ -58,7 +62,7 @@ struct api_view {
  * {"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
- * "expires","address","program","attempts","under_way"}...]} */
+ * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and

@@ -228,6 +228,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_issuers(v, o);
     put_processes(v, o);
     put_probers(v, o);
+    api_forwards_put(v, o);
     json_end(o);
     return RC_OK;
 }
@@ -476,6 +477,18 @@ static void check_probers(const struct api_view *v, struct findings *f)
     }
 }
 
+static void check_forwards(const struct api_view *v, struct findings *f)
+{
+    for (size_t i = 0; i < v->n_forwards; i++) {
+        bool fails = v->forwards[i].failures > 0;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(2 * TEXT_MAX);
+
+        api_forward_text(&v->forwards[i], v->now, &b);
+        finding(f, "audit copy", fails ? "failed" : "ok", buf_z(&b),
+                fails ? "mend the destination; what it lacks is kept and comes by itself" : NULL);
+    }
+}
+
 /* Lists are made long before they end; one that is late can still be mended in time. */
 static void check_locks(const struct api_view *v, struct findings *f)
 {
@@ -558,6 +571,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_issuers(v, &f);
     check_orders(v, &f);
     check_probers(v, &f);
+    check_forwards(v, &f);
     check_revocation(v, &f);
     check_locks(v, &f);
     check_policy(v, &f);

@@ -5,6 +5,7 @@
 
 #include "core/accounts.h"
 #include "core/core_int.h"
+#include "core/forwards.h"
 #include "core/locks.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -62,6 +63,8 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
     };
 
     v.n_probers = core_remotes_show(core, v.probers);
+    if (core->forwards)
+        v.n_forwards = core_forwards_show(core, v.forwards);
     return v;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What core counts and measures, for front, which shows it at /metrics. */
 #include "core/core_int.h"
+#include "core/forwards.h"
 #include "core/remote.h"
 #include "metrics/metrics.h"
 #include "metrics/view.h"
@@ -44,6 +45,8 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
 
     set_gauges(q->core, status);
     core_remotes_measure(q->core);
+    if (q->core->forwards)
+        core_forwards_measure(q->core);
     revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);

@@ -89,7 +89,7 @@ static enum rc cut_torn_line(struct courier_dest *d, struct err *err)
         return cannot_write(d, err);
     if (whole < d->size)
         log_warn("courier.torn-line", LOG_Z("file", file_name(d, name)),
-                 LOG_U64("bytes", d->size - whole));
+                 LOG_INT("bytes", d->size - whole));
     d->size = whole;
     return RC_OK;
 }
@@ -183,7 +183,7 @@ static void remove_oldest(const struct courier_dest *d)
             return;
         if (unlinkat(d->courier->dir, first, 0) != 0)
             return;
-        log_info("courier.file-removed", LOG_Z("file", first), LOG_U64("keep", d->conf->keep));
+        log_info("courier.file-removed", LOG_Z("file", first), LOG_INT("keep", d->conf->keep));
     }
 }
 
