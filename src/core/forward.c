@@ -181,23 +181,23 @@ static enum rc read_position(struct slot *s, struct arena *a)
     return rc;
 }
 
-/* As many as fit into one message. */
-static void choose(struct slot *s, const struct store_event *list, size_t n,
-                   struct ipc_deliver *out)
+/* As many as fit into one message: the number of them. */
+static size_t choose(struct slot *s, const struct store_event *list, size_t n,
+                     struct ipc_record *out)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, i = 0;
 
-    while (out->records.n < n) {
-        const struct store_event *e = &list[out->records.n];
+    for (; i < n; i++) {
+        const struct store_event *e = &list[i];
 
         bytes += e->bytes.n;
-        if (bytes > IPC_DELIVER_BYTES && out->records.n > 0)
+        if (bytes > IPC_DELIVER_BYTES && i > 0)
             break;
-        out->records.v[out->records.n++] = (struct ipc_record){
-            .sequence = e->sequence, .at = e->at, .action = e->action, .bytes = e->bytes};
+        out[i] = (struct ipc_record){e->sequence, e->at, e->action, e->bytes};
         s->sent = e->sequence;
     }
-    s->full = out->records.n < n || n == IPC_DELIVER_RECORDS;
+    s->full = i < n || n == IPC_DELIVER_RECORDS;
+    return i;
 }
 
 /* RC_NOTFOUND: there is nothing new. */
@@ -212,6 +212,7 @@ static enum rc send_next(struct slot *s, struct err *err)
                                 .fn = delivered_to,
                                 .arg = s};
     struct store_event *list;
+    struct ipc_record *records;
     size_t n;
 
     if (!s->known)
@@ -222,10 +223,11 @@ static enum rc send_next(struct slot *s, struct err *err)
         return RC_NOTFOUND;
     if (!s->all->courier)
         return ERR(err, RC_CLOSED, msg_away);
-    msg.records.v = arena_calloc(&a, n, sizeof(struct ipc_record));
-    if (!msg.records.v)
+    records = arena_calloc(&a, n, sizeof(*records));
+    if (!records)
         return RC_NOMEM;
-    choose(s, list, n, &msg);
+    msg.records.v = records;
+    msg.records.n = choose(s, list, n, records);
     return ipc_call(s->all->courier, &ask, NULL);
 }
 
