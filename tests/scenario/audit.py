@@ -240,8 +240,10 @@ def older_copy(lab):
 
 
 def no_secret(lab, records, secret):
-    """Passphrases, keys, tokens of challenges and links: none is in the log."""
-    text = b"\n".join(records)
+    """Passphrases, keys, tokens of challenges and links: none is in the log, or in the copy of it."""
+    copied = (lab.data / "forward" / "copy.jsonl").read_bytes().splitlines()
+    equal(len(copied) > len(records) // 2, True, "records in the copy")
+    text = b"\n".join(records + copied)
     secrets = set(re.findall(r"[A-Za-z0-9_-]{43}", secret))
     secrets |= {p.read_text().strip() for p in lab.data.rglob("*passphrase*") if p.is_file()}
     with sqlite3.connect(lab.data / "db" / "store.db") as db:
@@ -250,17 +252,17 @@ def no_secret(lab, records, secret):
     equal(len(secrets) > 3, True, "secrets to look for")
     for s in secrets:
         if s.encode() in text:
-            where = next(r for r in records if s.encode() in r)
+            where = next(r for r in records + copied if s.encode() in r)
             sys.exit(f"the audit log has a secret, {s[:4]}...: {where.decode()}")
     if b"PRIVATE KEY" in text:
         sys.exit("the audit log has a private key")
 
 
 def main():
-    with Lab("audit: {interval: 1s}\n") as lab:
+    with Lab("audit: {interval: 1s, forward: [{name: copy}]}\n") as lab:
         lab.start()
         secret = live(lab)
-        lab.configure("audit: {interval: 2s}\n")
+        lab.configure("audit: {interval: 2s, forward: [{name: copy}]}\n")
         lab.autarky("reload")
         files = export(lab, "export")
         records, heads = check_export(lab, files)
