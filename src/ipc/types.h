@@ -60,6 +60,6 @@ enum ipc_type {
     IPC_REMOTE_VALIDATE,   /* ipc_validate -> ipc_validate_reply */
     IPC_REMOTE_PREFLIGHT,  /* ipc_preflight -> ipc_preflight_reply */
     /* core to courier */
-    IPC_DELIVER = 128, /* ipc_deliver -> ipc_delivered, when the destination has them */
-    IPC_TYPE_END = 144,
+    IPC_DELIVER = 127, /* ipc_deliver -> ipc_delivered, when the destination has them */
+    IPC_TYPE_END = 128,
 };

@@ -231,12 +231,14 @@ def older_copy(lab):
     refused = run(AUTARKY, "audit", "head", "--data", lab.data, ok=(FAILED,))
     equal("autarky audit restart" in refused, True, "what is said of an older database")
     lab.autarky("cert", "issue", "--name", f"still.{DOMAIN}", "--out", lab.directory / "still")
-    lab.autarky("audit", "restart", "--yes")
+    lab.autarky("audit", "restart", "--reason", "INC-7: the newer one is lost", "--yes")
     wait_for("the new log", lambda: "/audit/2" in run(AUTARKY, "audit", "head", "--data", lab.data, ok=(0, FAILED, 75)))
     files = export(lab, "restarted")
     verdict = verify(lab, files)
     equal(verdict["good"] and verdict["covered"] == verdict["records"], True, "the new log")
-    equal(any(json.loads(r)["action"] == "audit.restarted" for r in records_of(files)), True, "the break, in the log")
+    breaks = [e for e in map(json.loads, records_of(files)) if e["action"] == "audit.restarted"]
+    equal([(e["reason"], e["actor"]) for e in breaks],
+          [("INC-7: the newer one is lost", {"id": f"uid {os.getuid()}", "kind": "operator"})], "the break, in the log")
 
 
 def no_secret(lab, records, secret):

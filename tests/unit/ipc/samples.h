@@ -149,7 +149,8 @@ static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0
 static const struct ipc_sign_head sample_sign_head = {1, 2, S("0123456789abcdef0123456789abcdef"),
                                                       S("fedcba9876543210fedcba9876543210")};
 static const struct ipc_sign_head_reply sample_sign_head_reply = {S("hospital.example/audit/1"),
-                                                                  S("a note")};
+                                                                  S("a note"), S("uid 0"),
+                                                                  S("INC-7")};
 static const struct ipc_far_validate sample_far_validate = {
     S("ward"),
     {S("http-01"), S("dns"), S("wiki.ward.hospital.example"), false, true, S("https://ca/acme/1"),
