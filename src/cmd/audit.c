@@ -124,8 +124,9 @@ int cmd_audit_restart(const struct cmd_args *args)
     char who[CA_HEAD_WHO_MAX];
 
     if (!args->values[CMD_OPT_REASON])
-        return cmd_usagef("--reason says why: it is the first thing that who reads the new log wants "
-                          "to know");
+        return cmd_usagef(
+            "--reason says why: it is the first thing that who reads the new log wants "
+            "to know");
     if (!args->values[CMD_OPT_YES])
         return cmd_usagef("this cannot be taken back: heads that were signed prove nothing about "
                           "the new log; --yes does it");

@@ -4,7 +4,8 @@
 
 MSG(msg_many, "conf.forwards-many", "there are more than {0} destinations in audit.forward");
 MSG(msg_name, "conf.forward-name",
-    "\"{0}\" cannot be the name of a destination: at most {1} letters, digits and hyphens, for files "
+    "\"{0}\" cannot be the name of a destination: at most {1} letters, digits and hyphens, for "
+    "files "
     "are called so");
 MSG(msg_roots, "conf.forward-roots",
     "the destination {0} needs `roots`, the file with the CA certificates that its server is held "

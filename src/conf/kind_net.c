@@ -380,5 +380,5 @@ const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_prin
 const struct conf_kind conf_kind_listen = {sizeof(struct addr_port), parse_listen, print_port};
 const struct conf_kind conf_kind_server = {sizeof(struct addr_port), parse_server, print_port};
 const struct conf_kind conf_kind_log_server = {sizeof(struct str), parse_log_server,
-                                                conf_print_str};
+                                               conf_print_str};
 const struct conf_kind conf_kind_net = {sizeof(struct addr_net), parse_net, print_net};

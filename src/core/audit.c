@@ -52,8 +52,8 @@ struct core_audit {
     struct audit_step step;
     char origin[NOTE_NAME_MAX + 1];
     char by[WHO_BYTES], why[WHY_BYTES]; /* who began that log in place of another */
-    char text[NOTE_MAX + 1]; /* the note that the signer gave last */
-    struct note note;        /* borrows it; head.size 0: none */
+    char text[NOTE_MAX + 1];            /* the note that the signer gave last */
+    struct note note;                   /* borrows it; head.size 0: none */
     uint64_t signed_size;
     bool signed_known;
     unsigned failures; /* one after the other */

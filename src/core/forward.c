@@ -25,7 +25,7 @@ enum {
                                       still under way */
     ASK_SECONDS = 60,              /* more than the courier gives itself */
     AGAIN_DOUBLINGS = 6,           /* 1, 2, 4 ... 64 seconds */
-    TELL_AGAIN = 60, /* a failure that stays is told once in so many attempts */
+    TELL_AGAIN = 60,               /* a failure that stays is told once in so many attempts */
     ARENA_BYTES = IPC_DELIVER_RECORDS * (2 * IPC_DELIVER_RECORD_MAX),
     KEY_BYTES = CONF_FORWARD_NAME_MAX + 16,
     WHY_BYTES = 512,
@@ -333,8 +333,8 @@ size_t core_forwards_show(const struct core *core, struct api_forward out[static
     for (; n < core->conf->audit.n_forward && n < CONF_FORWARDS_MAX; n++) {
         const struct conf_forward *conf = &core->conf->audit.forward[n];
 
-        out[n] = (struct api_forward){.name = conf->name, .server = conf->server,
-                                      .plain = conf->plain};
+        out[n] =
+            (struct api_forward){.name = conf->name, .server = conf->server, .plain = conf->plain};
         for (size_t i = 0; i < SLOTS; i++)
             if (str_eq(str_of(core->forwards->slots[i].name), conf->name))
                 show(&core->forwards->slots[i], &out[n]);

@@ -8,9 +8,10 @@
  * asked by core, and nobody else: DELIVER, which is answered when the destination has the records
  *
  * It is a process of its own because neither of the others may be it: core must not connect out or
- * wait for a disk, the prober talks to whom strangers name and would then hold everybody's names and
- * addresses, and could say that records are safe that are not; the runner can become any user. This
- * one speaks to configured addresses alone, and waits (fsync) where it has to: nobody waits for it. */
+ * wait for a disk, the prober talks to whom strangers name and would then hold everybody's names
+ * and addresses, and could say that records are safe that are not; the runner can become any user.
+ * This one speaks to configured addresses alone, and waits (fsync) where it has to: nobody waits
+ * for it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -25,8 +26,7 @@
 #include "sandbox/users.h"
 #include "tls/trust.h"
 
-MSG(msg_roots, "courier.roots",
-    "audit.forward: the roots of {0}, {1}, cannot be used: {2}");
+MSG(msg_roots, "courier.roots", "audit.forward: the roots of {0}, {1}, cannot be used: {2}");
 MSG(msg_no_roots, "courier.no-roots", "no CA certificate is in it");
 MSG(msg_directory, "courier.directory", "DATA/forward cannot be opened: {0}");
 MSG(msg_unknown, "courier.unknown", "there is no destination {0} in audit.forward");
@@ -84,11 +84,9 @@ static enum rc open_directory(struct courier *c, struct err *err)
     if (geteuid() == 0)
         TRY(sandbox_user_find(USER, &owner.uid, &owner.gid, err));
     TRY(file_mkdir(c->env->data, COURIER_DIRECTORY, 0750, owner, err));
-    c->dir = openat(c->env->data, COURIER_DIRECTORY,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return c->dir >= 0
-               ? RC_OK
-               : ERR(err, RC_IO, msg_directory, str_of(strerrordesc_np(errno)));
+    c->dir =
+        openat(c->env->data, COURIER_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return c->dir >= 0 ? RC_OK : ERR(err, RC_IO, msg_directory, str_of(strerrordesc_np(errno)));
 }
 
 /* RFC 5424 section 6.2.4: what this host is called, or "-". */

@@ -39,7 +39,8 @@ struct courier_dest {
 
 struct courier {
     struct role_env *env;
-    const struct conf *conf; /* with a reference; a change of audit.forward starts another courier */
+    const struct conf
+        *conf; /* with a reference; a change of audit.forward starts another courier */
     struct net *net;
     int dir; /* DATA/forward */
     char host[COURIER_HOST_MAX + 1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of JSON lines: DATA/forward/NAME.jsonl, and NAME.NUMBER.jsonl for those that are full, where
- * the number is that of the last record that may be in it. */
+/* Files of JSON lines: DATA/forward/NAME.jsonl, and NAME.NUMBER.jsonl for those that are full,
+ * where the number is that of the last record that may be in it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

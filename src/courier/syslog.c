@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records to a syslog server over TCP (RFC 6587) or TLS (RFC 5425). Syslog has no acknowledgement of
- * its own, so every delivery is a connection, and the server's orderly end of it is the receipt: we
- * say that we send no more, and it closes. A Linux that closes a socket in which something is unread
- * resets the connection, and one that closed it before something came resets it then; so an end
- * without a reset, with all we sent acknowledged, says that the server's program had read everything
- * before it closed. With TLS it also has to say so itself (close_notify), which a process that was
- * killed cannot, and nobody on the way. What it does with what it has read is its own affair. */
+/* Records to a syslog server over TCP (RFC 6587) or TLS (RFC 5425). Syslog has no acknowledgement
+ * of its own, so every delivery is a connection, and the server's orderly end of it is the receipt:
+ * we say that we send no more, and it closes. A Linux that closes a socket in which something is
+ * unread resets the connection, and one that closed it before something came resets it then; so an
+ * end without a reset, with all we sent acknowledged, says that the server's program had read
+ * everything before it closed. With TLS it also has to say so itself (close_notify), which a
+ * process that was killed cannot, and nobody on the way. What it does with what it has read is its
+ * own affair. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -181,8 +182,7 @@ static void on_ready(void *arg)
     } else if (heard != RC_AGAIN) {
         fail(j, j->said_end ? &msg_no_receipt : &msg_lost);
     } else {
-        j->stream->ops->want(j->stream,
-                             NET_WANT_READ | (said == RC_AGAIN ? NET_WANT_WRITE : 0u));
+        j->stream->ops->want(j->stream, NET_WANT_READ | (said == RC_AGAIN ? NET_WANT_WRITE : 0u));
     }
 }
 
@@ -242,8 +242,8 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
         fail_why(j, &msg_connect, RC_IO, NULL);
         return;
     }
-    rc = j->dest->trust ? open_tls(j, fd)
-                        : net_stream_fd(j->dest->courier->env->ev, fd, &j->stream);
+    rc =
+        j->dest->trust ? open_tls(j, fd) : net_stream_fd(j->dest->courier->env->ev, fd, &j->stream);
     if (rc != RC_OK)
         fail_why(j, &msg_connect, rc, NULL);
     else if (j->stream)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages about the gateway's sites, to the runner and to the courier: as ipc/messages.h, with their tables
- * in site_messages.c. */
+/* The messages about the gateway's sites, to the runner and to the courier: as ipc/messages.h, with
+ * their tables in site_messages.c. */
 #pragma once
 
 #include "ipc/fields.h"

@@ -7,8 +7,8 @@
 #include "conf/conf.h"
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
-const struct role_def *const role_defs[] = {&role_signer,  &role_prober, &role_runner,
-                                            &role_courier, &role_core,   &role_front,
+const struct role_def *const role_defs[] = {&role_signer,  &role_prober,  &role_runner,
+                                            &role_courier, &role_core,    &role_front,
                                             &role_keeper,  &role_gateway, NULL};
 
 const struct role_def *role_def_find(enum role role)

@@ -28,7 +28,7 @@ struct tls_client {
     struct tls_socket socket;
     struct ev_fd *watch;
     bool open;
-    bool demands;                    /* the server has to prove itself */
+    bool demands; /* the server has to prove itself */
     bool farewell;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);

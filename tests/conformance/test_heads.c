@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Heads of the audit log and the power cut at every point: whatever the signer has signed, the
  * database has the records for it and can prove the next head from it; a head that was written down
- * stays, and is that of the records. The signer plays on, as a process with a disk of its own does. */
+ * stays, and is that of the records. The signer plays on, as a process with a disk of its own does.
+ */
 #include "check.h"
 
 #include <stdio.h>

@@ -33,9 +33,10 @@ static void destinations(void)
 
 static void refusals(void)
 {
-    CHECK_PROBLEM(ONE(", server: logs.hospital.example"),
-                  "3: audit.forward[0].server: \"logs.hospital.example\" is no address and port, as "
-                  "in 10.0.0.9:6514 or [2001:db8::9]:6514");
+    CHECK_PROBLEM(
+        ONE(", server: logs.hospital.example"),
+        "3: audit.forward[0].server: \"logs.hospital.example\" is no address and port, as "
+        "in 10.0.0.9:6514 or [2001:db8::9]:6514");
     CHECK_PROBLEM(ONE(", server: \"10.0.0.9:0\", plain: true"),
                   "3: audit.forward[0].server: \"10.0.0.9:0\" is no address and port, as in "
                   "10.0.0.9:6514 or [2001:db8::9]:6514");
@@ -52,14 +53,16 @@ static void refusals(void)
     CHECK_PROBLEM("audit: {forward: [{name: a.b}]}\n",
                   "3: audit.forward[0]: \"a.b\" cannot be the name of a destination: at most 40 "
                   "letters, digits and hyphens, for files are called so");
-    CHECK_PROBLEM("audit: {forward: [{name: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddE}]}\n",
-                  "3: audit.forward[0]: \"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddE\" cannot be the "
-                  "name of a destination: at most 40 letters, digits and hyphens, for files are "
-                  "called so");
+    CHECK_PROBLEM(
+        "audit: {forward: [{name: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddE}]}\n",
+        "3: audit.forward[0]: \"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddE\" cannot be the "
+        "name of a destination: at most 40 letters, digits and hyphens, for files are "
+        "called so");
     CHECK_PROBLEM(ONE(", size: 100MB"), "3: audit.forward[0].size: \"100MB\" is no size, as in "
                                         "512KiB, 100MiB or 1GiB");
-    CHECK_PROBLEM(ONE(", size: 1KiB"), "3: audit.forward[0].size: \"1KiB\" is not between 65536 and "
-                                       "1099511627776 bytes");
+    CHECK_PROBLEM(ONE(", size: 1KiB"),
+                  "3: audit.forward[0].size: \"1KiB\" is not between 65536 and "
+                  "1099511627776 bytes");
     CHECK_PROBLEM("audit: {forward: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, "
                   "{name: f}, {name: g}, {name: h}, {name: i}]}\n",
                   "3: audit.forward[8]: there are more than 8 destinations in audit.forward");

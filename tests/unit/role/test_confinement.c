@@ -33,12 +33,8 @@ struct place {
 static const struct {
     const char *dir;
     enum role owner; /* ROLE_SUPERVISOR: root */
-} dirs[] = {{"db", ROLE_CORE},
-            {"front", ROLE_FRONT},
-            {"ca", ROLE_SUPERVISOR},
-            {"keeper", ROLE_KEEPER},
-            {"sites", ROLE_KEEPER},
-            {"forward", ROLE_COURIER}};
+} dirs[] = {{"db", ROLE_CORE},       {"front", ROLE_FRONT},  {"ca", ROLE_SUPERVISOR},
+            {"keeper", ROLE_KEEPER}, {"sites", ROLE_KEEPER}, {"forward", ROLE_COURIER}};
 
 static uid_t user_of(enum role role)
 {
@@ -273,8 +269,8 @@ enum {
     NOBODY = 0,
     DIALLERS = PROBER | GATEWAY | RUNNER | COURIER,
     ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER,
-    OPENERS =
-        CORE | FRONT | KEEPER | RUNNER | COURIER, /* open files at all: without Landlock, modes say which */
+    OPENERS = CORE | FRONT | KEEPER | RUNNER |
+              COURIER, /* open files at all: without Landlock, modes say which */
 };
 
 enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };
