@@ -209,6 +209,18 @@ static void put_locks(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
+static void put_watch(const struct api_view *v, struct json_out *o)
+{
+    json_key(o, "watch");
+    json_obj(o);
+    json_kv_z(o, "automatic", conf_automatic_text(v->conf->locks.automatic));
+    if (v->watch.learns_until)
+        json_kv_when(o, "learns_until", v->watch.learns_until);
+    if (v->watch.unusual)
+        json_kv_when(o, "unusual", v->watch.unusual);
+    json_end(o);
+}
+
 enum rc api_status(const struct api_view *v, struct json_out *o)
 {
     const struct store_node *node = store_node(v->store);
@@ -229,6 +241,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_processes(v, o);
     put_probers(v, o);
     api_forwards_put(v, o);
+    put_watch(v, o);
     json_end(o);
     return RC_OK;
 }
@@ -506,7 +519,10 @@ static void check_locks(const struct api_view *v, struct findings *f)
                    STR_ARG(locks[i].set_by), STR_ARG(locks[i].reason));
         finding(f, "issuance", "warning", buf_z(&b), "autarky issuance status");
     }
-    if (n == 0)
+    if (n == 0 && v->watch.unusual > v->now - WHEN_DAY)
+        finding(f, "issuance", "warning", "nothing is frozen, and the last day had an unusual hour",
+                "look for issuance.unusual and issuance.frozen in `autarky audit export`");
+    else if (n == 0)
         finding(f, "issuance", "ok", "nothing is frozen", NULL);
 }
 

@@ -134,6 +134,9 @@ struct conf {
         size_t n_overrides;
     } limits;
     struct {
+        enum conf_automatic automatic; /* what an unusual hour leads to */
+    } locks;
+    struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
     struct {
@@ -156,6 +159,8 @@ static inline void conf_unrefp(const struct conf **conf)
     conf_unref(*conf);
 }
 
+/* "off", "warn", "on". */
+const char *conf_automatic_text(enum conf_automatic automatic);
 /* Its key below `limits`. */
 const char *conf_limit_text(enum conf_limit limit);
 /* NULL when there is no profile of that name. */

@@ -114,6 +114,9 @@ struct conf_override {
     when_t until;
 };
 
+/* What an unusual hour leads to. */
+enum conf_automatic { CONF_AUTOMATIC_OFF, CONF_AUTOMATIC_WARN, CONF_AUTOMATIC_ON };
+
 /* Whether commands that change something have to say why. */
 enum conf_reasons { CONF_REASONS_OPTIONAL, CONF_REASONS_REQUIRED };
 

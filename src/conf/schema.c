@@ -34,6 +34,7 @@ static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
 static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(enum conf_reasons) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
+static_assert(sizeof(enum conf_automatic) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))

@@ -78,4 +78,10 @@
     {KEY_IN("limits.overrides[].until", CONF_ONE, struct conf_override, until, &conf_kind_time),
      .required = true, .take = &live,
      .help = "When that ends, as in 2027-01-31T00:00:00Z"},
+
+    MAP_OF_KEYS("locks"),
+    {KEY("locks.automatic", CONF_ONE, locks.automatic, &conf_kind_choice),
+     .names = conf_choice_automatic, .initial = "warn", .take = &live,
+     .help = "An hour with far more failures, certificates or new names than any before: off, warn, "
+             "or on, which freezes what is no renewal"},
     /* clang-format on */

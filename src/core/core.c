@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
+#include "core/watch.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
 #include "ev/clock.h"
@@ -174,6 +175,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     core_ui_init(core);
     TRY(core_audit_new(core));
     TRY(core_forwards_new(core));
+    TRY(core_watch_new(core));
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -257,6 +259,7 @@ static void core_drain(struct role_env *env)
     core_admin_stop(core);
     core_audit_stop(core);
     core_forwards_stop(core);
+    core_watch_stop(core);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -272,12 +275,14 @@ static void core_close(struct role_env *env)
     core_admin_stop(core);
     core_audit_stop(core);
     core_forwards_stop(core);
+    core_watch_stop(core);
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     store_close(core->store);
     core_audit_free(core);
     core_forwards_free(core);
+    core_watch_free(core);
     revocation_free(core->revocation);
     core_remotes_stop(core);
     acme_free(core->acme);

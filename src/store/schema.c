@@ -363,6 +363,14 @@ static const char *const certificate_approvals[] = {
     NULL,
 };
 
+/* What was counted in each hour (store/hours.h): some rows an hour, for some weeks. */
+static const char *const hours[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE hours (hour INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (hour, what)) STRICT, WITHOUT ROWID",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -378,6 +386,7 @@ static const struct store_migration migrations[] = {
     {"locks and limits", locks},
     {"the audit log's tree", audit_tree},
     {"certificates that take approval", certificate_approvals},
+    {"what happened in each hour", hours},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
