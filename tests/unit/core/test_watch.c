@@ -160,6 +160,7 @@ struct issued {
 static enum rc add_certificates(struct store_txn *txn, void *arg)
 {
     const struct issued *m = arg;
+    const struct id none = {};
 
     for (unsigned i = 0; i < m->n; i++) {
         char text[NAME_BYTES];
@@ -180,7 +181,7 @@ static enum rc add_certificates(struct store_txn *txn, void *arg)
         c.hierarchy = m->staging ? STR("staging") : STR("intranet");
         if (m->renews)
             c.replaces = fix_id(CERTIFICATES);
-        TRY(store_certificate_add(txn, &c, NULL));
+        TRY(store_certificate_add(txn, &c, &none));
         TRY(audit_append(txn, &e, NULL));
     }
     return RC_OK;
