@@ -88,7 +88,7 @@ def main():
         owner.obtain([f"newer.{DOMAIN}"])
         if events(lab, "issuance.unusual"):
             sys.exit("told of although frozen")
-        responder.stop()
+        responder.close()
 
 
 main()

@@ -67,7 +67,6 @@ static void turn(struct world *w)
 
 static enum rc load(const char *text, const struct conf **out)
 {
-    CLEANUP(buf_done) struct buf problems = BUF_INIT(65536);
     struct conf_report report;
     struct conf_input in;
     enum rc rc;
