@@ -82,6 +82,6 @@
     MAP_OF_KEYS("locks"),
     {KEY("locks.automatic", CONF_ONE, locks.automatic, &conf_kind_choice),
      .names = conf_choice_automatic, .initial = "warn", .take = &live,
-     .help = "An hour with far more failures, certificates or new names than any before: off, warn, "
-             "or on, which freezes what is no renewal"},
+     .help = "An hour with far more failures, certificates or new names than any before: off, "
+             "warn, or on, which freezes what is no renewal"},
     /* clang-format on */

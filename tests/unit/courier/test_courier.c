@@ -484,6 +484,7 @@ static void the_end_comes_when_all_is_across(void)
     BEGIN(w);
     listens(&w);
     CHECK_OK(begin(&w, "siem", three, 1));
+    w.child.draining = true;
     role_courier.drain(w.env);
     turn(&w);
     CHECK(!w.child.drained);
