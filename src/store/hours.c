@@ -3,7 +3,7 @@
 
 #include "store/sql_int.h"
 
-static const char *const whats[STORE_HOUR_WHATS] = {
+static const char *const names[STORE_HOUR_WHATS] = {
     [STORE_HOUR_VALIDATED] = "validated",
     [STORE_HOUR_FAILED] = "failed",
     [STORE_HOUR_DNS] = "dns",
@@ -20,7 +20,7 @@ enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what 
                   "INSERT INTO hours (hour, what, n) VALUES (?1, ?2, ?3)"
                   " ON CONFLICT (hour, what) DO UPDATE SET n = n + ?3"));
     stmt_int(&st, hour);
-    stmt_z(&st, whats[what]);
+    stmt_z(&st, names[what]);
     stmt_int(&st, (int64_t)n);
     return stmt_run(&st);
 }
@@ -45,7 +45,7 @@ enum rc store_hour_get(struct store_txn *txn, when_t hour, enum store_hour_what 
 
     TRY(stmt_open(&st, txn, "SELECT n FROM hours WHERE hour = ? AND what = ?"));
     stmt_int(&st, hour);
-    stmt_z(&st, whats[what]);
+    stmt_z(&st, names[what]);
     return number(&st, out);
 }
 
@@ -60,7 +60,7 @@ enum rc store_hour_most(struct store_txn *txn, enum store_hour_what what, when_t
                   " (SELECT 1 FROM hours WHERE hour = h.hour AND what = 'unusual')"));
     stmt_int(&st, from);
     stmt_int(&st, before);
-    stmt_z(&st, whats[what]);
+    stmt_z(&st, names[what]);
     return number(&st, out);
 }
 
