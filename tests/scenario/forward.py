@@ -13,7 +13,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AUTARKY, DOMAIN, OPENSSL, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
+from lab import AUTARKY, DOMAIN, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
 
 FAILED = 2
 RSYSLOGD = "/usr/sbin/rsyslogd"
@@ -109,14 +109,6 @@ def work(lab, stop, done):
         done.append(1)
 
 
-def stranger(directory):
-    """Roots that have nothing to do with the server."""
-    out = directory / "stranger.pem"
-    run(OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Stranger", "-days", "1", "-keyout",
-        directory / "stranger.key", "-out", out)
-    return out
-
-
 def main():
     if not os.access(RSYSLOGD, os.X_OK):
         print("rsyslog is not installed")
@@ -130,7 +122,7 @@ def main():
     - {{name: archive, size: 64KiB, keep: 1000}}
     - {{name: siem, server: "127.0.0.1:{tls}", roots: trust/roots.pem, server_name: {LOGS}}}
     - {{name: plain, server: "127.0.0.1:{plain}", plain: true}}
-    - {{name: stranger, server: "127.0.0.1:{tls}", roots: "{stranger(lab.directory)}", server_name: {LOGS}}}
+    - {{name: stranger, server: "127.0.0.1:{tls}", roots: trust/root-mldsa.pem, server_name: {LOGS}}}
 """)
         lab.start()
         lab.autarky("cert", "issue", "--name", LOGS, "--out", rsyslog.certs)
