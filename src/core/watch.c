@@ -46,7 +46,7 @@ struct core_watch {
     bool closing;
     /* of the job under way */
     bool busy;
-    when_t now;
+    when_t now, hour;
     enum conf_automatic automatic;
     bool more;
     bool found, frozen;
@@ -168,7 +168,7 @@ static const char *hour_text(when_t hour, char text[static TEXT_BYTES])
 
 static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const struct measure *m)
 {
-    when_t hour = store_hour_of(w->now);
+    when_t hour = w->hour;
     uint64_t n, most, usual;
     char text[TEXT_BYTES];
 
@@ -189,7 +189,7 @@ static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const 
 /* Nothing has to be learned for this: what proves control does not work for most. */
 static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
 {
-    when_t hour = store_hour_of(w->now);
+    when_t hour = w->hour;
     uint64_t dns, failed, validated;
     char text[TEXT_BYTES];
 
@@ -237,18 +237,19 @@ static enum rc tell(struct store_txn *txn, struct core_watch *w)
         .reason = str_of(w->reason),
     };
 
-    TRY(store_hour_add(txn, store_hour_of(w->now), STORE_HOUR_UNUSUAL, 1));
+    TRY(store_hour_add(txn, w->hour, STORE_HOUR_UNUSUAL, 1));
     if (w->automatic == CONF_AUTOMATIC_ON)
         return set_lock(txn, w, &event);
     return audit_append(txn, &event, NULL);
 }
 
-static enum rc judge(struct store_txn *txn, struct core_watch *w)
+static enum rc judge(struct store_txn *txn, struct core_watch *w, when_t hour)
 {
     when_t first;
     uint64_t told;
 
-    TRY(store_hour_get(txn, store_hour_of(w->now), STORE_HOUR_UNUSUAL, &told));
+    w->hour = hour;
+    TRY(store_hour_get(txn, hour, STORE_HOUR_UNUSUAL, &told));
     if (told || w->automatic == CONF_AUTOMATIC_OFF)
         return RC_OK;
     TRY(store_hour_first(txn, &first));
@@ -293,6 +294,7 @@ static enum rc count_and_judge(struct store_txn *txn, void *arg)
     struct core_watch *w = arg;
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct store_event_filter filter = {.limit = BATCH};
+    when_t hour = store_hour_of(w->now);
     struct store_event *list;
     size_t n;
 
@@ -309,8 +311,10 @@ static enum rc count_and_judge(struct store_txn *txn, void *arg)
     w->more = n == BATCH;
     if (w->more)
         return RC_OK;
-    TRY(store_hours_prune(txn, store_hour_of(w->now) - CORE_WATCH_WINDOW - CORE_WATCH_RECENT));
-    return judge(txn, w);
+    TRY(store_hours_prune(txn, hour - CORE_WATCH_WINDOW - CORE_WATCH_RECENT));
+    if (w->now - hour < WHEN_MINUTE) /* its last seconds were not counted before it ended */
+        TRY(judge(txn, w, hour - WHEN_HOUR));
+    return w->found ? RC_OK : judge(txn, w, hour);
 }
 
 static void done(enum rc rc, void *arg)

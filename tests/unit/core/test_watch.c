@@ -360,6 +360,20 @@ static void new_names_and_certificates_have_their_own(void)
     CHECK_INT(events(&p, "issuance.unusual"), 2);
 }
 
+/* Counted when the next one has begun. */
+static void the_end_of_an_hour_counts_for_it(void)
+{
+    BEGIN(p, "warn");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    pass(&p, 59 * WHEN_MINUTE + 35 * WHEN_SECOND);
+    CHECK_OK(fail_proofs(&p, 61));
+    pass(&p, 20 * WHEN_SECOND);
+    CHECK_INT(counted(&p, STORE_HOUR_FAILED), 0); /* it is another hour */
+    CHECK_INT(events(&p, "issuance.unusual"), 1);
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance.unusual"), 1);
+}
+
 /* Nor is what was there before the first start counted. */
 static void each_record_counts_once(void)
 {
@@ -381,4 +395,5 @@ FIX_MAIN(CHECK_TEST_ONCE(an_hour_far_above_the_usual_is_told_of),
          CHECK_TEST_ONCE(the_last_day_and_unusual_hours_teach_nothing), CHECK_TEST_ONCE(off_is_off),
          CHECK_TEST_ONCE(name_servers_that_fail_widely), CHECK_TEST_ONCE(what_is_counted),
          CHECK_TEST_ONCE(new_names_and_certificates_have_their_own),
+         CHECK_TEST_ONCE(the_end_of_an_hour_counts_for_it),
          CHECK_TEST_ONCE(each_record_counts_once))
