@@ -29,6 +29,7 @@ enum {
     ARENA_BYTES = IPC_DELIVER_RECORDS * (2 * IPC_DELIVER_RECORD_MAX),
     KEY_BYTES = CONF_FORWARD_NAME_MAX + 16,
     WHY_BYTES = 512,
+    ROOM_STEP = IPC_DELIVER_BYTES / 64,
 };
 #define LOOK_EVERY WHEN_SECOND
 
@@ -46,7 +47,8 @@ struct slot {
     bool busy;  /* a delivery is under way, or its position is being written */
     bool gone;  /* the configuration no longer has it */
     bool known; /* `done` has been read */
-    bool full;  /* the last delivery was as large as one can be: there is more */
+    bool full;  /* the last delivery was as large as it may be: there is more */
+    size_t room; /* bytes that it may take at a time: less where it took too long */
     uint64_t done, sent;
     unsigned failures; /* one after the other */
     when_t since;      /* of the first of them */
@@ -97,6 +99,8 @@ static void fail(struct slot *s, const struct err *err)
     if (!s->all->closing && s->failures % TELL_AGAIN == 0)
         log_error("core.forward-failed", LOG_Z("destination", s->name), LOG_ERR(err));
     s->failures++;
+    if (err->rc == RC_TIMEOUT)
+        s->room = s->room / 2 > ROOM_STEP ? s->room / 2 : ROOM_STEP;
     look_again(s, LOOK_EVERY << doublings);
 }
 
@@ -108,6 +112,7 @@ static void succeed(struct slot *s)
     if (s->failures)
         log_info("core.forward-again", LOG_Z("destination", s->name), LOG_INT("through", s->done));
     s->failures = 0;
+    s->room = s->room + ROOM_STEP < IPC_DELIVER_BYTES ? s->room + ROOM_STEP : IPC_DELIVER_BYTES;
     s->why[0] = 0;
     if (s->gone)
         free_slot(s);
@@ -181,7 +186,8 @@ static enum rc read_position(struct slot *s, struct arena *a)
     return rc;
 }
 
-/* As many as fit into one message: the number of them. */
+/* As many as fit, one at least: the number of them. A slow server that does not get through with a
+ * large delivery in time would else never get through with any. */
 static size_t choose(struct slot *s, const struct store_event *list, size_t n,
                      struct ipc_record *out)
 {
@@ -191,7 +197,7 @@ static size_t choose(struct slot *s, const struct store_event *list, size_t n,
         const struct store_event *e = &list[i];
 
         bytes += e->bytes.n;
-        if (bytes > IPC_DELIVER_BYTES && i > 0)
+        if (bytes > s->room && i > 0)
             break;
         out[i] = (struct ipc_record){e->sequence, e->at, e->action, e->bytes};
         s->sent = e->sequence;
@@ -272,7 +278,7 @@ static void add(struct core_forwards *f, struct str name)
     s = find(f, ""); /* there are twice as many as destinations */
     if (!s)
         return;
-    *s = (struct slot){.all = f};
+    *s = (struct slot){.all = f, .room = IPC_DELIVER_BYTES};
     memcpy(s->name, text, sizeof(text));
     ev_timer_init(&s->timer, f->core->ev, look, s);
     look_again(s, 0);

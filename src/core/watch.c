@@ -29,7 +29,7 @@ enum {
 #define DNS_PROBLEM STR("urn:ietf:params:acme:error:dns")
 #define BY "autarky"
 
-/* What an hour is judged by. */
+/* What an hour is judged by, besides name servers. */
 static const struct measure {
     enum store_hour_what what;
     uint64_t floor;
@@ -50,23 +50,36 @@ struct core_watch {
     enum conf_automatic automatic;
     bool more;
     bool found, frozen;
+    enum store_hour_what what; /* that was found */
+    struct store_hour_account accounts[CORE_WATCH_ACCOUNTS]; /* without whom it were usual */
+    size_t n_accounts; /* 0: it is not the doing of so few */
     char reason[REASON_BYTES];
 };
 
 /* ---- counting */
 
-static enum rc is_staging(struct store_txn *txn, struct arena *a, struct str object, bool *out)
+/* Also by who did it. */
+static enum rc count(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                     const struct store_hour_account *by)
+{
+    TRY(store_hour_add(txn, hour, what, by->n));
+    return by->account.z[0] ? store_hour_account_add(txn, hour, what, by) : RC_OK;
+}
+
+/* RC_NOTFOUND when it is about staging, or has been pruned meanwhile and is long ago. */
+static enum rc who_tried(struct store_txn *txn, struct arena *a, struct str object,
+                         struct store_hour_account *out)
 {
     struct store_authorization authz;
     struct store_account account;
     struct id id;
 
-    *out = false;
-    TRY(id_parse(object, &id));
+    if (id_parse(object, &id) != RC_OK)
+        return RC_NOTFOUND;
     TRY(store_authorization_get(txn, a, &id, &authz));
     TRY(store_account_get(txn, a, &authz.account, &account));
-    *out = account.staging;
-    return RC_OK;
+    *out = (struct store_hour_account){authz.account, 1};
+    return account.staging ? RC_NOTFOUND : RC_OK;
 }
 
 static bool about_dns(const struct store_event *e)
@@ -79,22 +92,21 @@ static bool about_dns(const struct store_event *e)
            str_eq(type, DNS_PROBLEM);
 }
 
-/* One that has been pruned meanwhile is long ago. */
 static enum rc count_proof(struct store_txn *txn, struct arena *a, const struct store_event *e,
                            bool failed)
 {
     when_t hour = store_hour_of(e->at);
-    bool staging;
-    enum rc rc = is_staging(txn, a, e->object, &staging);
+    struct store_hour_account by;
+    enum rc rc = who_tried(txn, a, e->object, &by);
 
-    if (rc == RC_NOTFOUND || rc == RC_PARSE || (rc == RC_OK && staging))
+    if (rc == RC_NOTFOUND)
         return RC_OK;
     TRY(rc);
     if (!failed)
-        return store_hour_add(txn, hour, STORE_HOUR_VALIDATED, 1);
+        return count(txn, hour, STORE_HOUR_VALIDATED, &by);
     if (about_dns(e))
-        TRY(store_hour_add(txn, hour, STORE_HOUR_DNS, 1));
-    return store_hour_add(txn, hour, STORE_HOUR_FAILED, 1);
+        TRY(count(txn, hour, STORE_HOUR_DNS, &by));
+    return count(txn, hour, STORE_HOUR_FAILED, &by);
 }
 
 /* No certificate had it before this one. */
@@ -139,8 +151,10 @@ static enum rc count_certificate(struct store_txn *txn, struct arena *a,
         names += fresh;
     }
     if (names)
-        TRY(store_hour_add(txn, hour, STORE_HOUR_NAMES, names));
-    return c.replaces.z[0] ? RC_OK : store_hour_add(txn, hour, STORE_HOUR_ISSUED, 1);
+        TRY(count(txn, hour, STORE_HOUR_NAMES, &(struct store_hour_account){c.account, names}));
+    if (c.replaces.z[0])
+        return RC_OK;
+    return count(txn, hour, STORE_HOUR_ISSUED, &(struct store_hour_account){c.account, 1});
 }
 
 static enum rc count_event(struct store_txn *txn, struct arena *a, const struct store_event *e)
@@ -166,81 +180,147 @@ static const char *hour_text(when_t hour, char text[static TEXT_BYTES])
     return text;
 }
 
+/* Who was told of is dealt with, and everybody else is judged on. */
+static enum rc number_of(struct store_txn *txn, const struct core_watch *w,
+                         enum store_hour_what what, uint64_t *out)
+{
+    uint64_t n, told;
+
+    TRY(store_hour_get(txn, w->hour, what, &n));
+    TRY(store_hour_told(txn, w->hour, what, &told));
+    *out = n > told ? n - told : 0;
+    return RC_OK;
+}
+
+/* The fewest accounts whose doing it is: so a lock can be theirs, and nobody can have everybody
+ * locked out by misbehaving. */
+static enum rc find_accounts(struct store_txn *txn, struct core_watch *w, uint64_t n,
+                             uint64_t usual)
+{
+    size_t found;
+
+    TRY(store_hour_accounts(txn, w->hour, w->what, w->accounts, CORE_WATCH_ACCOUNTS, &found));
+    w->n_accounts = 0;
+    for (size_t i = 0; i < found; i++) {
+        n -= w->accounts[i].n < n ? w->accounts[i].n : n;
+        if (n <= usual) {
+            w->n_accounts = i + 1;
+            break;
+        }
+    }
+    return RC_OK;
+}
+
 static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const struct measure *m)
 {
-    when_t hour = w->hour;
     uint64_t n, most, usual;
     char text[TEXT_BYTES];
 
-    TRY(store_hour_get(txn, hour, m->what, &n));
-    TRY(store_hour_most(txn, m->what, hour - CORE_WATCH_WINDOW, hour - CORE_WATCH_RECENT, &most));
+    TRY(number_of(txn, w, m->what, &n));
+    TRY(store_hour_most(txn, m->what, w->hour - CORE_WATCH_WINDOW, w->hour - CORE_WATCH_RECENT,
+                        &most));
     usual = CORE_WATCH_TIMES * most > m->floor ? CORE_WATCH_TIMES * most : m->floor;
     if (n <= usual)
         return RC_OK;
     w->found = true;
+    w->what = m->what;
     snprintf(w->reason, sizeof(w->reason),
              "%llu %s in the hour from %s; expected were at most %llu (%d times the %llu of the "
              "busiest hour of four weeks, and never less than %llu)",
-             (unsigned long long)n, m->name, hour_text(hour, text), (unsigned long long)usual,
+             (unsigned long long)n, m->name, hour_text(w->hour, text), (unsigned long long)usual,
              CORE_WATCH_TIMES, (unsigned long long)most, (unsigned long long)m->floor);
-    return RC_OK;
+    return find_accounts(txn, w, n, usual);
 }
 
 /* Nothing has to be learned for this: what proves control does not work for most. */
 static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
 {
-    when_t hour = w->hour;
-    uint64_t dns, failed, validated;
+    uint64_t dns, failed, validated, usual;
     char text[TEXT_BYTES];
 
-    TRY(store_hour_get(txn, hour, STORE_HOUR_DNS, &dns));
-    TRY(store_hour_get(txn, hour, STORE_HOUR_FAILED, &failed));
-    TRY(store_hour_get(txn, hour, STORE_HOUR_VALIDATED, &validated));
-    if (dns <= CORE_WATCH_FLOOR_DNS || 2 * dns <= failed + validated)
+    TRY(number_of(txn, w, STORE_HOUR_DNS, &dns));
+    TRY(store_hour_get(txn, w->hour, STORE_HOUR_FAILED, &failed));
+    TRY(store_hour_get(txn, w->hour, STORE_HOUR_VALIDATED, &validated));
+    usual = (failed + validated) / 2;
+    usual = usual > CORE_WATCH_FLOOR_DNS ? usual : CORE_WATCH_FLOOR_DNS;
+    if (dns <= usual)
         return RC_OK;
     w->found = true;
+    w->what = STORE_HOUR_DNS;
     snprintf(
         w->reason, sizeof(w->reason),
         "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
         "most half of them, or %d",
-        (unsigned long long)dns, (unsigned long long)(failed + validated), hour_text(hour, text),
-        CORE_WATCH_FLOOR_DNS);
-    return RC_OK;
+        (unsigned long long)dns, (unsigned long long)(failed + validated),
+        hour_text(w->hour, text), CORE_WATCH_FLOOR_DNS);
+    return find_accounts(txn, w, dns, usual);
 }
 
-static enum rc set_lock(struct store_txn *txn, struct core_watch *w, struct audit_event *event)
-{
-    struct store_lock lock = {
-        .scope = STORE_LOCK_ALL, .reason = str_of(w->reason), .set_by = STR(BY), .set = w->now};
-    enum rc rc;
+/* ---- telling */
 
-    TRY(id_new(&lock.id));
-    rc = store_lock_add(txn, &lock);
-    if (rc == RC_EXISTS || rc == RC_QUOTA)
-        return audit_append(txn, event, NULL); /* it is frozen already, or almost */
-    TRY(rc);
-    w->frozen = true;
-    event->action = "issuance.frozen";
-    event->object_kind = "lock";
-    event->object = id_str(&lock.id);
-    return audit_append(txn, event, NULL);
-}
-
-/* Once an hour: who has lifted the lock has seen it. */
-static enum rc tell(struct store_txn *txn, struct core_watch *w)
+/* Of an account, or of all. Sets `lock` if that is wanted, and records it. */
+static enum rc tell_of(struct store_txn *txn, struct core_watch *w,
+                       const struct store_hour_account *by)
 {
     struct audit_event event = {
         .at = w->now,
         .actor_kind = AUDIT_SYSTEM,
         .action = "issuance.unusual",
-        .object_kind = "hour",
+        .object_kind = by ? "account" : "hour",
+        .object = by ? id_str(&by->account) : (struct str){},
         .reason = str_of(w->reason),
     };
+    struct store_lock lock = {.scope = by ? STORE_LOCK_ACCOUNT : STORE_LOCK_ALL,
+                              .value = event.object,
+                              .reason = event.reason,
+                              .set_by = STR(BY),
+                              .set = w->now};
+    enum rc rc = w->automatic == CONF_AUTOMATIC_ON ? id_new(&lock.id) : RC_EXISTS;
+
+    if (rc == RC_OK)
+        rc = store_lock_add(txn, &lock);
+    if (rc == RC_EXISTS || rc == RC_QUOTA)
+        return audit_append(txn, &event, NULL); /* not wanted, or it is frozen already */
+    TRY(rc);
+    w->frozen = true;
+    event.action = "issuance.frozen";
+    event.object_kind = "lock";
+    event.object = id_str(&lock.id);
+    return audit_append(txn, &event, NULL);
+}
+
+/* Many accounts, one after the other, would fill the list of locks, and an administrator could
+ * set none any more. */
+static enum rc too_many_locks(struct store_txn *txn, bool *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct store_lock *list;
+    size_t n, own = 0;
+
+    TRY(store_lock_active(txn, &a, &list, &n));
+    for (size_t i = 0; i < n; i++)
+        own += list[i].scope == STORE_LOCK_ACCOUNT && str_eq(list[i].set_by, STR(BY));
+    *out = own >= CORE_WATCH_LOCKS;
+    return RC_OK;
+}
+
+/* Once an hour of all, and of each account: who has lifted the lock has seen it. */
+static enum rc tell(struct store_txn *txn, struct core_watch *w)
+{
+    bool full = false;
 
     TRY(store_hour_add(txn, w->hour, STORE_HOUR_UNUSUAL, 1));
     if (w->automatic == CONF_AUTOMATIC_ON)
-        return set_lock(txn, w, &event);
-    return audit_append(txn, &event, NULL);
+        TRY(too_many_locks(txn, &full));
+    if (w->n_accounts == 0 || full) {
+        TRY(store_hour_add(txn, w->hour, STORE_HOUR_EVERYBODY, 1));
+        return tell_of(txn, w, NULL);
+    }
+    for (size_t i = 0; i < w->n_accounts; i++) {
+        TRY(store_hour_account_told(txn, w->hour, w->what, &w->accounts[i].account));
+        TRY(tell_of(txn, w, &w->accounts[i]));
+    }
+    return RC_OK;
 }
 
 static enum rc judge(struct store_txn *txn, struct core_watch *w, when_t hour)
@@ -249,7 +329,7 @@ static enum rc judge(struct store_txn *txn, struct core_watch *w, when_t hour)
     uint64_t told;
 
     w->hour = hour;
-    TRY(store_hour_get(txn, hour, STORE_HOUR_UNUSUAL, &told));
+    TRY(store_hour_get(txn, hour, STORE_HOUR_EVERYBODY, &told));
     if (told || w->automatic == CONF_AUTOMATIC_OFF)
         return RC_OK;
     TRY(store_hour_first(txn, &first));
@@ -311,7 +391,7 @@ static enum rc count_and_judge(struct store_txn *txn, void *arg)
     w->more = n == BATCH;
     if (w->more)
         return RC_OK;
-    TRY(store_hours_prune(txn, hour - CORE_WATCH_WINDOW - CORE_WATCH_RECENT));
+    TRY(store_hours_prune(txn, hour - CORE_WATCH_WINDOW - CORE_WATCH_RECENT, hour - WHEN_HOUR));
     if (w->now - hour < WHEN_MINUTE) /* its last seconds were not counted before it ended */
         TRY(judge(txn, w, hour - WHEN_HOUR));
     return w->found ? RC_OK : judge(txn, w, hour);

@@ -101,6 +101,15 @@ static void read_host(char host[static COURIER_HOST_MAX + 1])
         memcpy(host, "-", 2);
 }
 
+/* A server that takes nothing does not hold up the end: core sends it again. */
+static void out_of_patience(void *arg)
+{
+    struct courier *c = arg;
+
+    for (size_t i = 0; i < c->n_dests; i++)
+        courier_syslog_stop(&c->dests[i]);
+}
+
 static enum rc courier_open(struct role_env *env, struct err *err)
 {
     struct courier *c = MEM_NEW(struct courier);
@@ -109,6 +118,7 @@ static enum rc courier_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = c;
     c->env = env;
+    ev_timer_init(&c->patience, env->ev, out_of_patience, c);
     c->dir = -1;
     c->conf = conf_ref(env->conf);
     TRY(crypto_init());
@@ -139,12 +149,14 @@ void courier_look_drained(struct courier *c)
         role_drained(c->env);
 }
 
-/* What is under way may come to its end: core is told, and need not send it again. */
+/* What is under way may come to its end, if it does so soon: core is told, and need not send it
+ * again. */
 static void courier_drain(struct role_env *env)
 {
     struct courier *c = env->state;
 
     c->draining = true;
+    ev_timer_start(&c->patience, COURIER_DRAIN_SECONDS * WHEN_SECOND, 0);
     courier_look_drained(c);
 }
 
@@ -155,6 +167,7 @@ static void courier_close(struct role_env *env)
     if (!c)
         return;
     c->draining = false; /* nobody is told any more */
+    ev_timer_stop(&c->patience);
     for (size_t i = 0; i < c->n_dests; i++) {
         courier_syslog_stop(&c->dests[i]);
         courier_file_close(&c->dests[i]);

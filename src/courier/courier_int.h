@@ -14,6 +14,7 @@ struct tls_trust;
 enum {
     COURIER_SECONDS = 30,      /* until a server has taken everything, connecting included */
     COURIER_DIAL_SECONDS = 10, /* of these */
+    COURIER_DRAIN_SECONDS = 2, /* that what is under way still has when this process is to end */
     COURIER_HOST_MAX = 255,    /* RFC 5424 section 6 */
     COURIER_MSGID_MAX = 32,
     COURIER_ROOTS_MAX = 1 << 20, /* bytes of a file of CA certificates */
@@ -47,6 +48,7 @@ struct courier {
     struct courier_dest dests[CONF_FORWARDS_MAX];
     size_t n_dests;
     bool draining;
+    struct ev_timer patience; /* while draining */
 };
 
 /* Tells the courier that a destination's job is over. */

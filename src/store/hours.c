@@ -10,6 +10,7 @@ static const char *const names[STORE_HOUR_WHATS] = {
     [STORE_HOUR_ISSUED] = "issued",
     [STORE_HOUR_NAMES] = "names",
     [STORE_HOUR_UNUSUAL] = "unusual",
+    [STORE_HOUR_EVERYBODY] = "everybody",
 };
 
 enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what what, uint64_t n)
@@ -86,11 +87,84 @@ enum rc store_hour_unusual(struct store_txn *txn, when_t *out)
     return RC_OK;
 }
 
-enum rc store_hours_prune(struct store_txn *txn, when_t before)
+static enum rc forget(struct store_txn *txn, const char *sql, when_t before)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn, "DELETE FROM hours WHERE hour < ?"));
+    TRY(stmt_open(&st, txn, sql));
     stmt_int(&st, before);
     return stmt_run(&st);
+}
+
+enum rc store_hours_prune(struct store_txn *txn, when_t before, when_t accounts_before)
+{
+    TRY(forget(txn, "DELETE FROM hours WHERE hour < ?", before));
+    return forget(txn, "DELETE FROM hour_accounts WHERE hour < ?", accounts_before);
+}
+
+/* ---- what of it one account did */
+
+enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                               const struct store_hour_account *a)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO hour_accounts (hour, what, account, n) VALUES (?1, ?2, ?3, ?4)"
+                  " ON CONFLICT (hour, what, account) DO UPDATE SET n = n + ?4"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_id(&st, &a->account);
+    stmt_int(&st, (int64_t)a->n);
+    return stmt_run(&st);
+}
+
+enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                            struct store_hour_account *out, size_t max, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    size_t n = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
+                  " ORDER BY n DESC, account LIMIT ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_int(&st, (int64_t)max);
+    for (rc = stmt_next(&st); rc == RC_OK && n < max; rc = stmt_next(&st), n++) {
+        struct row r = row_of(&st, NULL);
+
+        out[n].account = row_id(&r);
+        out[n].n = (uint64_t)row_int(&r);
+        TRY(r.rc);
+    }
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                                const struct id *account)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE hour_accounts SET told = 1 WHERE hour = ? AND what = ? AND account = ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_id(&st, account);
+    return stmt_run(&st);
+}
+
+enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                        uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT IFNULL(SUM(n), 0) FROM hour_accounts WHERE hour = ? AND what = ?"
+                  " AND told = 1"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    return number(&st, out);
 }

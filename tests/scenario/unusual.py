@@ -67,7 +67,7 @@ def main():
         flood(client_of(lab, responder), "run")
         wait_for("the lock", lambda: json.loads(lab.autarky("issuance", "status", "--json"))["frozen"])
         lock = json.loads(lab.autarky("issuance", "status", "--json"))["locks"][0]
-        if (lock["set_by"], lock["scope"], lock["renewals"]) != ("autarky", "all", False):
+        if (lock["set_by"], lock["scope"], lock["renewals"]) != ("autarky", "account", False):
             sys.exit(f"another lock: {lock}")
         expect(lock["reason"], "names certified for the first time in the hour from", "what was measured")
         expect(lock["reason"], "expected were at most 50", "what was expected")

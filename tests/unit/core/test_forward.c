@@ -27,11 +27,12 @@ struct play {
     struct ipc_chan *here, *there;
     /* the courier */
     bool refuses, holds, lies;
+    size_t in_time; /* bytes that it brings in time; 0: any number */
     struct ipc_req *held[HELD_MAX];
     uint64_t held_through[HELD_MAX];
     size_t n_held;
     uint64_t next[2]; /* by destination: the sequence that comes next, if nothing is left out */
-    size_t again, gaps, deliveries, bytes;
+    size_t again, gaps, deliveries;
 };
 
 static void quiet(void *, enum log_level, struct str)
@@ -49,6 +50,15 @@ static size_t dest_of(struct str name)
     return str_eq(name, STR("siem"));
 }
 
+static size_t size_of(const struct ipc_deliver *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->records.n; i++)
+        n += m->records.v[i].bytes.n;
+    return n;
+}
+
 static void on_deliver(void *arg, struct ipc_req *req, const void *msg, int)
 {
     struct play *p = arg;
@@ -57,8 +67,11 @@ static void on_deliver(void *arg, struct ipc_req *req, const void *msg, int)
     struct ipc_delivered reply = {};
     struct err err = ERR_INIT;
 
-    if (p->refuses) {
+    if (p->refuses)
         err.rc = ERR(&err, RC_NET, msg_no, STR("no"));
+    else if (p->in_time && size_of(m) > p->in_time)
+        err.rc = ERR(&err, RC_TIMEOUT, msg_no, STR("nothing"));
+    if (err.rc != RC_OK) {
         ipc_reply_err(req, &err);
         return;
     }
@@ -66,7 +79,6 @@ static void on_deliver(void *arg, struct ipc_req *req, const void *msg, int)
     for (size_t i = 0; i < m->records.n; i++) {
         uint64_t sequence = m->records.v[i].sequence;
 
-        p->bytes += m->records.v[i].bytes.n;
         p->again += sequence < *next;
         p->gaps += sequence > *next;
         *next = sequence + 1 > *next ? sequence + 1 : *next;
@@ -213,18 +225,35 @@ static void everything_comes_once_and_in_order(void)
     CHECK_INT(shown(&p, 0).backlog, 0);
 }
 
-static void large_records_go_in_several_messages(void)
+static enum rc happen_large(struct play *p)
 {
     static char detail[30000];
     int n = snprintf(detail, sizeof(detail), "{\"x\":\"%0*d\"}", 29000, 0);
 
+    return store_write_now(p->w.store, append, &(struct many){100, {detail, (size_t)n}});
+}
+
+static void large_records_go_in_several_messages(void)
+{
     BEGIN(p);
-    CHECK_OK(store_write_now(p.w.store, append, &(struct many){100, {detail, (size_t)n}}));
+    CHECK_OK(happen_large(&p));
     CHECK_OK(courier_comes(&p));
     pass(&p, 3);
     CHECK_INT(p.next[0], last_of(&p) + 1);
     CHECK(p.deliveries >= 6);
     CHECK_INT(p.gaps + p.again, 0);
+}
+
+/* However slow it is, it gets through with something. */
+static void one_that_is_slow_gets_less_at_a_time(void)
+{
+    BEGIN(p);
+    CHECK_OK(happen_large(&p));
+    p.in_time = 100'000;
+    CHECK_OK(courier_comes(&p));
+    pass(&p, 100);
+    CHECK_INT(p.next[0], last_of(&p) + 1);
+    CHECK_INT(p.gaps, 0);
 }
 
 /* What was brought and not written down comes once more; what was written down does not. */
@@ -315,6 +344,7 @@ static void a_wrong_receipt_counts_for_nothing(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(everything_comes_once_and_in_order),
            CHECK_TEST_ONCE(large_records_go_in_several_messages),
+           CHECK_TEST_ONCE(one_that_is_slow_gets_less_at_a_time),
            CHECK_TEST_ONCE(a_new_core_goes_on_where_the_last_one_was),
            CHECK_TEST_ONCE(one_that_is_away_is_told_of_and_tried_again),
            CHECK_TEST_ONCE(without_a_courier_everything_waits),

@@ -15,7 +15,15 @@
 #define START (FIX_NOW - FIX_NOW % WHEN_DAY)
 #define NAME_BYTES 64
 
-enum { TURNS = 10, STAGING_ACCOUNT = 7, STAGING_AUTHORIZATION = 8, CERTIFICATES = 100'000 };
+enum {
+    TURNS = 10,
+    STAGING_ACCOUNT = 7,
+    STAGING_AUTHORIZATION = 8,
+    ACCOUNT = 1, /* with its authorization, as fix_base has them */
+    AUTHORIZATION = 2,
+    OTHERS = 1000, /* accounts from this number on; the next one each is its authorization */
+    CERTIFICATES = 100'000
+};
 
 struct play {
     struct fix f;
@@ -117,13 +125,14 @@ static enum rc learned(struct play *p, enum store_hour_what what, uint64_t most)
 struct proofs {
     when_t at;
     unsigned n;
-    bool good, dns, staging;
+    bool good, dns;
+    unsigned authorization; /* 0: that of ACCOUNT */
 };
 
 static enum rc add_proofs(struct store_txn *txn, void *arg)
 {
     const struct proofs *m = arg;
-    struct id authz = fix_id(m->staging ? STAGING_AUTHORIZATION : 2);
+    struct id authz = fix_id(m->authorization ? m->authorization : AUTHORIZATION);
 
     for (unsigned i = 0; i < m->n; i++) {
         struct audit_event e = {
@@ -149,6 +158,24 @@ static enum rc prove(struct play *p, struct proofs m)
 static enum rc fail_proofs(struct play *p, unsigned n)
 {
     return prove(p, (struct proofs){.n = n});
+}
+
+/* The n-th of the others, each with failed proofs. */
+static enum rc others_fail(struct play *p, unsigned first, unsigned n_accounts, unsigned n)
+{
+    for (unsigned i = first; i < first + n_accounts; i++) {
+        struct store_account account = fix_account(OTHERS + 2 * i);
+        struct store_authorization authz =
+            fix_authorization(OTHERS + 2 * i + 1, OTHERS + 2 * i);
+        enum rc rc = DO(&p->f, store_account_add(T, &account));
+
+        if (rc == RC_OK)
+            rc = DO(&p->f, store_authorization_add(T, &authz));
+        if (rc != RC_OK && rc != RC_EXISTS)
+            return rc;
+        TRY(prove(p, (struct proofs){.n = n, .authorization = OTHERS + 2 * i + 1}));
+    }
+    return RC_OK;
 }
 
 struct issued {
@@ -218,6 +245,13 @@ static enum rc locks(struct play *p, struct store_lock **out, size_t *out_n)
     return store_lock_active(READ(&p->f), &p->f.a, out, out_n);
 }
 
+static bool locks_account(const struct store_lock *lock, unsigned n)
+{
+    struct id id = fix_id(n);
+
+    return lock->scope == STORE_LOCK_ACCOUNT && str_eq(lock->value, id_str(&id));
+}
+
 static void an_hour_far_above_the_usual_is_told_of(void)
 {
     struct store_lock *list;
@@ -252,7 +286,7 @@ static void on_freezes_what_is_no_renewal(void)
     pass(&p, WHEN_MINUTE);
     CHECK_OK(locks(&p, &list, &n));
     CHECK_INT(n, 1);
-    CHECK(list[0].scope == STORE_LOCK_ALL && !list[0].renewals);
+    CHECK(locks_account(&list[0], ACCOUNT) && !list[0].renewals);
     CHECK_STR(list[0].set_by, "autarky");
     CHECK(str_starts(list[0].reason, STR("61 failed proofs of control in the hour from 20")));
     CHECK(str_ends(list[0].reason, STR("; expected were at most 60 (3 times the 20 of the busiest "
@@ -269,6 +303,67 @@ static void on_freezes_what_is_no_renewal(void)
     pass(&p, WHEN_MINUTE);
     CHECK_OK(locks(&p, &list, &n));
     CHECK_INT(n, 1);
+}
+
+/* Whoever misbehaves locks himself out, and nobody else; and takes nobody's place in the hour. */
+static void each_account_is_frozen_for_itself(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(fail_proofs(&p, 20));
+    CHECK_OK(others_fail(&p, 0, 2, 45));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 2); /* of 110; without one of them 65, without both 20 */
+    CHECK(locks_account(&list[0], OTHERS) && locks_account(&list[1], OTHERS + 2));
+    CHECK_OK(others_fail(&p, 0, 2, 100)); /* what these do is known */
+    CHECK_OK(fail_proofs(&p, 40));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 2);
+    CHECK_OK(others_fail(&p, 2, 1, 70));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 3);
+    CHECK(locks_account(&list[2], OTHERS + 4));
+    CHECK_INT(events(&p, "issuance.frozen"), 3);
+}
+
+static void what_many_do_freezes_everything(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(others_fail(&p, 0, 30, 3)); /* 90: without eight of them 66 */
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK(list[0].scope == STORE_LOCK_ALL && !list[0].renewals);
+    CHECK_OK(others_fail(&p, 0, 30, 3));
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance."), 1);
+}
+
+/* There are always some left for an administrator. */
+static void accounts_cannot_use_up_the_locks(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    for (unsigned i = 0; i < CORE_WATCH_LOCKS + 4; i++) {
+        CHECK_OK(others_fail(&p, i, 1, 61));
+        pass(&p, 10 * WHEN_SECOND);
+    }
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, CORE_WATCH_LOCKS + 1);
+    CHECK(list[n - 1].scope == STORE_LOCK_ALL);
 }
 
 static void nothing_trips_while_it_learns(void)
@@ -334,7 +429,7 @@ static void name_servers_that_fail_widely(void)
 static void what_is_counted(void)
 {
     BEGIN(p, "warn");
-    CHECK_OK(prove(&p, (struct proofs){.n = 5, .staging = true}));
+    CHECK_OK(prove(&p, (struct proofs){.n = 5, .authorization = STAGING_AUTHORIZATION}));
     CHECK_OK(issue(&p, (struct issued){.n = 4}));
     pass(&p, WHEN_SECOND);
     CHECK_OK(issue(&p, (struct issued){.n = 3, .names_from = 2})); /* two of these are known */
@@ -392,6 +487,9 @@ static void each_record_counts_once(void)
 
 FIX_MAIN(CHECK_TEST_ONCE(an_hour_far_above_the_usual_is_told_of),
          CHECK_TEST_ONCE(on_freezes_what_is_no_renewal),
+         CHECK_TEST_ONCE(each_account_is_frozen_for_itself),
+         CHECK_TEST_ONCE(what_many_do_freezes_everything),
+         CHECK_TEST_ONCE(accounts_cannot_use_up_the_locks),
          CHECK_TEST_ONCE(nothing_trips_while_it_learns), CHECK_TEST_ONCE(small_numbers_never_trip),
          CHECK_TEST_ONCE(the_last_day_and_unusual_hours_teach_nothing), CHECK_TEST_ONCE(off_is_off),
          CHECK_TEST_ONCE(name_servers_that_fail_widely), CHECK_TEST_ONCE(what_is_counted),

@@ -138,6 +138,7 @@ static enum rc world_init(struct world *w, const char *text)
     buf_init(&w->heard, HEARD_MAX);
     clock_fake_init(&w->clock, NOW);
     w->env = &w->child.env;
+    w->child.def = &role_courier;
     w->env->clock = &w->clock.clock;
     w->env->data = w->dir.fd;
     TRY(load(text, &w->conf));
@@ -398,7 +399,7 @@ static void sequence_ids_begin_again(void)
     r.action = STR("a-word-that-is-much-longer-than-a-msgid-may-be");
     courier_frame_put(&out, "host", &r);
     CHECK(strstr(buf_z(&out), "[meta sequenceId=\"1\"]"));
-    CHECK(strstr(buf_z(&out), "<109>1 - host autarky - a-word-that-is-much-longer-than-a [origin"));
+    CHECK(strstr(buf_z(&out), "<109>1 - host autarky - a-word-that-is-much-longer-than- [origin"));
 }
 
 static void one_that_closes_too_early_has_nothing(void)
@@ -497,6 +498,23 @@ static void the_end_comes_when_all_is_across(void)
     CHECK(w.child.drained);
 }
 
+/* However slow a server is, this process ends soon. */
+static void the_end_waits_for_nobody_long(void)
+{
+    BEGIN(w);
+    listens(&w);
+    CHECK_OK(begin(&w, "siem", three, 1));
+    w.child.draining = true;
+    role_courier.drain(w.env);
+    turn(&w);
+    CHECK(!w.child.drained);
+    clock_fake_advance(&w.clock, COURIER_DRAIN_SECONDS * WHEN_SECOND);
+    turn(&w);
+    CHECK(w.child.drained);
+    CHECK(w.answered);
+    CHECK_RC(w.rc, RC_CLOSED);
+}
+
 static void roots_have_to_be_there(void)
 {
     static const char tls[] = "organization: Example Hospital\n"
@@ -525,4 +543,5 @@ CHECK_MAIN(CHECK_TEST(lines_are_appended), CHECK_TEST(a_torn_line_is_cut_off),
            CHECK_TEST_ONCE(one_that_talks_without_end), CHECK_TEST_ONCE(one_that_does_not_close),
            CHECK_TEST(one_that_is_not_there), CHECK_TEST_ONCE(one_delivery_at_a_time),
            CHECK_TEST(strangers_are_refused), CHECK_TEST_ONCE(the_end_comes_when_all_is_across),
+           CHECK_TEST_ONCE(the_end_waits_for_nobody_long),
            CHECK_TEST_ONCE(roots_have_to_be_there))

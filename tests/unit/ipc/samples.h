@@ -124,11 +124,10 @@ static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
 static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
-static const struct ipc_record sample_records[] = {
+static struct ipc_record sample_records[] = {
     {41, INT64_C(1795199040000000), S("order.created"), S("{\"sequence\":41}")},
     {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
-static const struct ipc_deliver sample_deliver = {S("archive"),
-                                                  {(struct ipc_record *)sample_records, 2}};
+static const struct ipc_deliver sample_deliver = {S("archive"), {sample_records, 2}};
 static const struct ipc_delivered sample_delivered = {42};
 
 static const struct ipc_revoked sample_revoked[] = {

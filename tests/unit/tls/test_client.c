@@ -249,7 +249,9 @@ static void ends(bool whole, bool farewell, enum rc wanted)
     CHECK_OK(tls_conn_read(b.w.conn, in, sizeof(in), &n));
     CHECK_STR(str_bytes(in, n), "records");
     CHECK_RC(tls_conn_read(b.w.conn, in, sizeof(in), &n), RC_CLOSED);
-    if (!farewell)
+    if (farewell)
+        CHECK_OK(tls_conn_shutdown(b.w.conn));
+    else
         (void)shutdown(raw, SHUT_RDWR); /* as the kernel does for one that was killed */
     close(raw);
     tls_conn_free(MOVE(b.w.conn));
