@@ -216,7 +216,7 @@ static void on_deliver(void *arg, struct ipc_req *req, const void *msg, int)
     else if (!d || m->records.n == 0)
         err.rc = ERR(&err, RC_NOTFOUND, msg_unknown, m->name);
     else if (d->job)
-        err.rc = ERR(&err, RC_AGAIN, msg_busy, m->name);
+        err.rc = ERR(&err, RC_QUOTA, msg_busy, m->name);
     if (err.rc != RC_OK)
         ipc_reply_err(req, &err);
     else if (d->conf->server.n)

@@ -18,6 +18,7 @@
 #include "net_fake.h"
 #include "role/child_int.h"
 #include "role/roles.h"
+#include "sandbox/users.h"
 
 #define NOW (INT64_C(1'795'199'040) * WHEN_SECOND)
 
@@ -148,9 +149,21 @@ static enum rc world_init(struct world *w, const char *text)
     return courier_starts(w);
 }
 
-#define BEGIN(w)                                                                                   \
+/* Root makes the directory for that user, so there has to be one. */
+static bool user_there(void)
+{
+    uid_t uid;
+    gid_t gid;
+
+    return geteuid() != 0 || sandbox_user_find("autarky-courier", &uid, &gid, NULL) == RC_OK;
+}
+
+#define BEGIN_WITH(w, text, rc)                                                                    \
     CLEANUP(world_done) struct world w = {};                                                       \
-    CHECK_OK(world_init(&w, config))
+    if (!user_there())                                                                             \
+        skip();                                                                                    \
+    CHECK_RC(world_init(&w, text), rc)
+#define BEGIN(w) BEGIN_WITH(w, config, RC_OK)
 
 /* ---- core asks */
 
@@ -462,7 +475,7 @@ static void one_delivery_at_a_time(void)
     BEGIN(w);
     listens(&w);
     CHECK_OK(begin(&w, "siem", three, 1));
-    CHECK_RC(deliver(&w, "siem", three + 1, 1), RC_AGAIN);
+    CHECK_RC(deliver(&w, "siem", three + 1, 1), RC_QUOTA);
     CHECK(strstr(w.why, "siem"));
     CHECK_OK(accepts(&w));
     CHECK(hears(&w));
@@ -521,11 +534,10 @@ static void roots_have_to_be_there(void)
                               "domain: hospital.example\n"
                               "audit: {forward: [{name: siem, server: \"10.0.0.9:6514\", "
                               "roots: roots.pem}]}\n";
-    CLEANUP(world_done) struct world w = {};
     struct err err = ERR_INIT;
     char text[512];
 
-    CHECK_RC(world_init(&w, tls), RC_NOTFOUND);
+    BEGIN_WITH(w, tls, RC_NOTFOUND);
     role_courier.close(w.env);
     CHECK_OK(write_raw(&w, "roots.pem", "nothing\n", O_CREAT));
     CHECK_RC(role_courier.open(w.env, &err), RC_INVAL);
