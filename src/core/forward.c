@@ -44,10 +44,10 @@ struct slot {
     struct core_forwards *all;
     char name[CONF_FORWARD_NAME_MAX + 1]; /* "": free */
     struct ev_timer timer;
-    bool busy;  /* a delivery is under way, or its position is being written */
-    bool gone;  /* the configuration no longer has it */
-    bool known; /* `done` has been read */
-    bool full;  /* the last delivery was as large as it may be: there is more */
+    bool busy;   /* a delivery is under way, or its position is being written */
+    bool gone;   /* the configuration no longer has it */
+    bool known;  /* `done` has been read */
+    bool full;   /* the last delivery was as large as it may be: there is more */
     size_t room; /* bytes that it may take at a time: less where it took too long */
     uint64_t done, sent;
     unsigned failures; /* one after the other */

@@ -50,9 +50,9 @@ struct core_watch {
     enum conf_automatic automatic;
     bool more;
     bool found, frozen;
-    enum store_hour_what what; /* that was found */
+    enum store_hour_what what;                               /* that was found */
     struct store_hour_account accounts[CORE_WATCH_ACCOUNTS]; /* without whom it were usual */
-    size_t n_accounts; /* 0: it is not the doing of so few */
+    size_t n_accounts;                                       /* 0: it is not the doing of so few */
     char reason[REASON_BYTES];
 };
 
@@ -251,8 +251,8 @@ static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
         w->reason, sizeof(w->reason),
         "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
         "most half of them, or %d",
-        (unsigned long long)dns, (unsigned long long)(failed + validated),
-        hour_text(w->hour, text), CORE_WATCH_FLOOR_DNS);
+        (unsigned long long)dns, (unsigned long long)(failed + validated), hour_text(w->hour, text),
+        CORE_WATCH_FLOOR_DNS);
     return find_accounts(txn, w, dns, usual);
 }
 

@@ -165,8 +165,7 @@ static enum rc others_fail(struct play *p, unsigned first, unsigned n_accounts, 
 {
     for (unsigned i = first; i < first + n_accounts; i++) {
         struct store_account account = fix_account(OTHERS + 2 * i);
-        struct store_authorization authz =
-            fix_authorization(OTHERS + 2 * i + 1, OTHERS + 2 * i);
+        struct store_authorization authz = fix_authorization(OTHERS + 2 * i + 1, OTHERS + 2 * i);
         enum rc rc = DO(&p->f, store_account_add(T, &account));
 
         if (rc == RC_OK)
