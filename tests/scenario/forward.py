@@ -3,21 +3,53 @@
 # autarky-test: timeout=300
 """Copies of the audit log in a file and on a rsyslog, over TLS and over TCP. The rsyslog is away, is killed and comes back, the
 server is killed and comes back, and in the end nothing is missing anywhere; certificates are issued all the while. A server with
-a certificate of somebody else gets nothing."""
+a certificate of somebody else gets nothing; one that reads a byte a second holds up nobody, not even the server's end."""
 
 import json
 import os
 import pathlib
 import signal
+import socket
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, DOMAIN, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
 
 FAILED = 2
+PATIENCE = 8  # seconds until the server has ended; the processes have 10 before they are killed
 RSYSLOGD = "/usr/sbin/rsyslogd"
 LOGS = f"logs.{DOMAIN}"
+
+
+class Tarpit:
+    """Takes every connection, and a byte a second from each."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.taken = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._sip, args=(connection,), daemon=True).start()
+
+    def _sip(self, connection):
+        try:
+            while connection.recv(1):
+                self.taken += 1
+                time.sleep(1)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
 
 
 class Rsyslog:
@@ -100,6 +132,13 @@ def check_syslog(rsyslog, name, records):
     print(f"{name}: {len(content.splitlines())} lines for {len(records)} records")
 
 
+def in_vain(tarpit):
+    """Is it being sent something just now?"""
+    before = tarpit.taken
+    time.sleep(2)
+    return tarpit.taken > before
+
+
 def work(lab, stop, done):
     """Something to record, until told to stop; a server that is being killed may fail a command."""
     while not stop.is_set():
@@ -113,13 +152,14 @@ def main():
         sys.exit(77)
     with Lab() as lab:
         tls, plain = steady_port(), steady_port()
-        rsyslog = Rsyslog(lab, tls, plain)
+        rsyslog, tarpit = Rsyslog(lab, tls, plain), Tarpit()
         lab.configure(f"""audit:
   interval: 1s
   forward:
     - {{name: archive, size: 64KiB, keep: 1000}}
     - {{name: siem, server: "127.0.0.1:{tls}", roots: trust/roots.pem, server_name: {LOGS}}}
     - {{name: plain, server: "127.0.0.1:{plain}", plain: true}}
+    - {{name: tarpit, server: "127.0.0.1:{tarpit.port}", plain: true}}
     - {{name: stranger, server: "127.0.0.1:{tls}", roots: trust/root-mldsa.pem, server_name: {LOGS}}}
 """)
         lab.start()
@@ -157,6 +197,16 @@ def main():
         expect(copies(lab)["stranger"]["error"], "the server's certificate does not hold", "another root")
         if copies(lab)["stranger"]["through"] != 0:
             sys.exit("a server that could not be verified was given records")
+        wait_for("what is said of one that takes nothing", lambda: copies(lab)["tarpit"]["failures"] > 0, 90)
+        expect(copies(lab)["tarpit"]["error"], "did not take the records within 30 seconds", "the slow one")
+        if copies(lab)["tarpit"]["through"] != 0 or not tarpit.taken:
+            sys.exit("a server that has not read everything has confirmed it")
+        wait_for("another attempt", lambda: in_vain(tarpit), 90)
+        begun = time.monotonic()
+        lab.stop()
+        if time.monotonic() - begun > PATIENCE:
+            sys.exit("a slow server holds up the end")
+        lab.start()
 
         # Without destinations there is no courier, and a new one begins where it was.
         lab.configure("audit: {interval: 1s}\n")
@@ -170,6 +220,7 @@ def main():
         if lines != sorted(lines):
             sys.exit(f"the archive began again: {lines}")
         rsyslog.kill(signal.SIGTERM)
+        tarpit.close()
 
 
 main()

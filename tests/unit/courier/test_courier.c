@@ -3,7 +3,9 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -275,6 +277,37 @@ static void others_may_move_the_file(void)
     CHECK_OK(deliver(&w, "archive", three + 2, 1));
     CHECK_OK(content(&w, "forward/archive.jsonl", &got));
     CHECK_STR(buf_str(&got), "{\"sequence\":3}\n");
+}
+
+static enum rc deliver_within(struct world *w, rlim_t bytes)
+{
+    struct rlimit before, now;
+    enum rc rc;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &before) != 0)
+        return RC_INVAL;
+    now = (struct rlimit){bytes, before.rlim_max};
+    if (setrlimit(RLIMIT_FSIZE, &now) != 0)
+        return RC_INVAL;
+    rc = deliver(w, "archive", three + 1, 2);
+    return setrlimit(RLIMIT_FSIZE, &before) == 0 ? rc : RC_INVAL;
+}
+
+/* Played by a limit: it takes the first line and half of the second one. */
+static void a_full_disk_leaves_no_half_line(void)
+{
+    CLEANUP(buf_done) struct buf got = BUF_INIT(FILE_ROOM);
+
+    BEGIN(w);
+    CHECK_OK(deliver(&w, "archive", three, 1));
+    CHECK_RC(deliver_within(&w, 2 * (rlim_t)strlen("{\"sequence\":1}\n") + 7), RC_IO);
+    CHECK(strstr(w.why, "DATA/forward/archive.jsonl cannot be written: "));
+    CHECK_OK(content(&w, "forward/archive.jsonl", &got));
+    CHECK_STR(buf_str(&got), "{\"sequence\":1}\n");
+    CHECK_OK(deliver(&w, "archive", three + 1, 2));
+    CHECK_OK(content(&w, "forward/archive.jsonl", &got));
+    CHECK_STR(buf_str(&got), LINES);
 }
 
 static void what_is_no_file_of_records(void)
@@ -549,6 +582,7 @@ static void roots_have_to_be_there(void)
 
 CHECK_MAIN(CHECK_TEST(lines_are_appended), CHECK_TEST(a_torn_line_is_cut_off),
            CHECK_TEST(a_file_that_is_all_torn), CHECK_TEST(others_may_move_the_file),
+           CHECK_TEST_ONCE(a_full_disk_leaves_no_half_line),
            CHECK_TEST_ONCE(what_is_no_file_of_records), CHECK_TEST_ONCE(full_files_are_put_aside),
            CHECK_TEST(messages_are_counted_and_confirmed), CHECK_TEST(sequence_ids_begin_again),
            CHECK_TEST_ONCE(one_that_closes_too_early_has_nothing),
