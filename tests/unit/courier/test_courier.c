@@ -277,6 +277,10 @@ static void others_may_move_the_file(void)
     CHECK_OK(deliver(&w, "archive", three + 2, 1));
     CHECK_OK(content(&w, "forward/archive.jsonl", &got));
     CHECK_STR(buf_str(&got), "{\"sequence\":3}\n");
+    CHECK_OK(write_raw(&w, "forward/archive.jsonl", "{\"half", O_APPEND));
+    CHECK_OK(deliver(&w, "archive", three, 1));
+    CHECK_OK(content(&w, "forward/archive.jsonl", &got));
+    CHECK_STR(buf_str(&got), "{\"sequence\":3}\n{\"sequence\":1}\n");
 }
 
 static enum rc deliver_within(struct world *w, rlim_t bytes)
