@@ -47,3 +47,12 @@ const char *ipc_site_state_name(unsigned state)
 
     return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];
 }
+
+IPC_FIELDS(ipc_record, IPC_F_U64(ipc_record, sequence), IPC_F_I64(ipc_record, at),
+           IPC_F_STR(ipc_record, action, NAME_BYTES),
+           IPC_F_STR(ipc_record, bytes, IPC_DELIVER_RECORD_MAX));
+
+IPC_FIELDS(ipc_deliver, IPC_F_STR(ipc_deliver, name, NAME_BYTES),
+           IPC_F_LIST(ipc_deliver, records, ipc_record, IPC_DELIVER_RECORDS));
+
+IPC_FIELDS(ipc_delivered, IPC_F_U64(ipc_delivered, through));
