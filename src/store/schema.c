@@ -363,6 +363,13 @@ static const char *const certificate_approvals[] = {
     NULL,
 };
 
+/* A cross certificate that its signer has revoked stays in the register, with when and why. */
+static const char *const revoked_crosses[] = {
+    "ALTER TABLE cross_certificates ADD COLUMN revoked INTEGER",
+    "ALTER TABLE cross_certificates ADD COLUMN reason INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -378,6 +385,7 @@ static const struct store_migration migrations[] = {
     {"locks and limits", locks},
     {"the audit log's tree", audit_tree},
     {"certificates that take approval", certificate_approvals},
+    {"cross certificates that are revoked", revoked_crosses},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
