@@ -161,7 +161,8 @@ static void one_change_is_written_whole(void)
     CLEANUP(fix_done) struct fix f = {};
     CLEANUP(roots_done) struct roots r = {.keys = {NULL}};
     struct ca_change c = {.n_issuers = 3, .n_crosses = 1, .actor = STR("uid 0"), .now = ROOTS_NOW};
-    struct store_event_filter filter = {.kind = STR("cross-certificate")};
+    struct store_event_filter filter = {.action = STR("cross-certificate.")};
+    struct store_event *events;
     struct store_issuer *rows;
     struct store_cross *crosses;
     size_t n;
@@ -187,6 +188,10 @@ static void one_change_is_written_whole(void)
     CHECK_INT(n, 1);
     CHECK_INT(crosses[0].revoked, ROOTS_NOW + WHEN_HOUR);
     CHECK_INT(crosses[0].reason, 5);
+    CHECK_OK(store_event_list(READ(&f), &f.a, &filter, &events, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(events[0].action, "cross-certificate.revoked");
+    CHECK_STR(events[0].object, r.crosses[0].id.z);
 }
 
 FIX_MAIN(CHECK_TEST(what_its_signer_signed_is_taken),
