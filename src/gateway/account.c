@@ -13,10 +13,6 @@ static const char *const directions[] = {"request", "response"};
 METRIC_COUNTER_BY(bodies, "gateway_body_bytes_total", "Bytes of bodies passed on", "direction",
                   directions);
 
-static const char *const failures[] = {"connect", "answer", "cut", "time", "check"};
-METRIC_COUNTER_BY(backend_failures, "gateway_backend_failures_total", "Times that a backend failed",
-                  "what", failures);
-
 enum { OPEN, FAILED };
 static const char *const results[] = {"open", "failed"};
 METRIC_COUNTER_BY(handshakes, "gateway_handshakes_total", "TLS handshakes that ended", "result",
@@ -28,11 +24,6 @@ static const int64_t bounds[] = {1'000,   5'000,     20'000,     100'000,
                                  500'000, 2'000'000, 10'000'000, 60'000'000};
 METRIC_TIMES(times, "gateway_request_seconds", "From the first byte of a request to its end",
              bounds);
-
-void gateway_count_failure(enum gateway_failure what)
-{
-    metric_add(&backend_failures, what, 1);
-}
 
 void gateway_count_failed(const struct addr *client, const struct err *err)
 {

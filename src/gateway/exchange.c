@@ -39,7 +39,7 @@ static const struct http_reader_conf responses = {
     .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
 };
 
-static void on_found(void *arg, struct gateway_link *l);
+static void on_found(void *arg, struct backend_link *l);
 
 /* ---- time */
 
@@ -106,8 +106,8 @@ static void stop(struct gateway_exchange *x)
         gateway_tell(x, false);
     ev_timer_stop(&x->timer);
     ev_defer_cancel(&x->again);
-    gateway_find_stop(&x->find);
-    gateway_link_close(MOVE(x->link));
+    backend_find_stop(&x->find);
+    backend_link_close(MOVE(x->link));
     gateway_route_unref(MOVE(x->route));
     gateway_relay_drop(&x->down);
     x->state = GATEWAY_READ;
@@ -122,7 +122,7 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     x->gateway = g;
     ev_timer_init(&x->timer, g->conf.ev, on_time, x);
     ev_defer_init(&x->again, on_again, x);
-    gateway_find_init(&x->find, on_found, x);
+    backend_find_init(&x->find, on_found, x);
     if (gateway_relay_init(&x->up, &g->blocks, &gateway_requests) == RC_OK &&
         gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
         return x;
@@ -230,7 +230,7 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
     struct http_answer answer;
 
     say_what(x, status, &page, &location);
-    gateway_link_close(MOVE(x->link));
+    backend_link_close(MOVE(x->link));
     gateway_relay_drop(&x->down);
     gateway_relay_next(&x->down, false);
     x->last = x->last || !whole;
@@ -287,7 +287,7 @@ static enum gateway_step no_backend_answers(struct gateway_exchange *x)
     return gateway_exchange_answer(x, status);
 }
 
-static void on_found(void *arg, struct gateway_link *l)
+static void on_found(void *arg, struct backend_link *l)
 {
     struct gateway_exchange *x = arg;
 
@@ -298,7 +298,7 @@ static void on_found(void *arg, struct gateway_link *l)
     x->front->pump(x);
 }
 
-static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct gateway_link *l)
+static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct backend_link *l)
 {
     x->state = GATEWAY_FIND;
     if (rc == RC_OK)
@@ -310,22 +310,22 @@ static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct g
 
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
 {
-    struct gateway_link *l = NULL;
+    struct backend_link *l = NULL;
     enum rc rc;
 
     x->why.rc = RC_OK;
-    x->find.wish = gateway_pool_wish(x->pool, x->up.reader);
-    rc = gateway_find_start(&x->find, x->pool, youngest, &l);
+    x->find.wish = backend_pool_wish(x->pool, x->up.reader);
+    rc = backend_find_start(&x->find, x->pool, youngest, &l);
     return looked(x, rc, l);
 }
 
 enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x)
 {
-    struct gateway_link *l = NULL;
+    struct backend_link *l = NULL;
     enum rc rc;
 
     x->why.rc = RC_OK;
-    rc = gateway_find_more(&x->find, &l);
+    rc = backend_find_more(&x->find, &l);
     return looked(x, rc, l);
 }
 
@@ -346,7 +346,7 @@ static enum gateway_step step_find(struct gateway_exchange *x)
         return no_backend_answers(x);
     if (x->late) {
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_find_slow, STR("20")));
-        gateway_find_stop(&x->find);
+        backend_find_stop(&x->find);
         return no_backend_answers(x);
     }
     if (gateway_exchange_client_gone(x))

@@ -110,7 +110,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     g->on_idle = http_server_idle;
     g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
-    gateway_backends_init(&g->backends, conf->ev, conf->net);
+    backends_init(&g->backends, conf->ev, conf->net);
     TRY(tls_context_new(&tls, &g->tls));
     *out = MOVE(g);
     return RC_OK;
@@ -142,7 +142,7 @@ void gateway_free(struct gateway *g)
     ev_hook_remove(&g->flush);
     sites_done(&g->sites);
     tls_context_free(g->tls);
-    gateway_backends_done(&g->backends);
+    backends_done(&g->backends);
     gateway_blocks_done(&g->blocks);
     mem_free(g);
 }
@@ -250,7 +250,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     for (size_t i = 0; i < n; i++)
         TRY(plan_site(g, conf, &conf->gateway.sites[i], plan, err));
     if (!g->backends.resolver)
-        TRY(gateway_backends_set_zones(&g->backends, zones));
+        TRY(backends_set_zones(&g->backends, zones));
     *out = MOVE(plan);
     return RC_OK;
 }
@@ -283,7 +283,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
         if (!map_get(&g->sites, name))
             remove_site(site);
     sites_done(&old);
-    IGNORE_RC(gateway_backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
+    IGNORE_RC(backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
     gateway_plan_free(plan);
 }
 

@@ -251,7 +251,7 @@ static void tries_the_next_backend(void)
     CHECK_INT(net_fake_dials(w.net), 3);
     reply(&w, OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi");
     fd_close(&w.fd);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_ACCEPT));
     say(&w, GET "\r\n");
     CHECK_INT(net_fake_dials(w.net), 4);
@@ -273,10 +273,10 @@ static void says_when_no_backend_can_be_reached(void)
     CHECK(has(&w.lines, "gateway.backend-unreachable"));
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_SILENT));
     buf_reset(&w.t.out);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     say(&w, GET "\r\n");
     CHECK_INT(w.t.out.n, 0);
-    wait_for(&w, GATEWAY_CONNECT_SECONDS);
+    wait_for(&w, BACKEND_CONNECT_SECONDS);
     CHECK(starts(&w.t.out, "HTTP/1.1 50"));
 }
 
@@ -597,7 +597,7 @@ static void forgets_idle_backends(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    wait_for(&w, GATEWAY_BACKEND_IDLE_SECONDS - 1);
+    wait_for(&w, BACKEND_IDLE_SECONDS - 1);
     CHECK(!w.hung_up);
     wait_for(&w, 1);
     CHECK(w.hung_up);

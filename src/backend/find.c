@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/find.h"
+#include "backend/find.h"
 
 #include <stdio.h>
 
+#include "backend/count.h"
 #include "base/when.h"
-#include "gateway/account.h"
 #include "log/log.h"
 #include "net/net.h"
 
@@ -12,16 +12,16 @@ MSG(msg_full, "gateway.backend-full", "there are already {0} connections to {1}"
 
 enum { NUMBER = 24 };
 
-static void dial_next(struct gateway_find *f);
+static void dial_next(struct backend_find *f);
 
-void gateway_find_init(struct gateway_find *f, void (*done)(void *arg, struct gateway_link *l),
+void backend_find_init(struct backend_find *f, void (*done)(void *arg, struct backend_link *l),
                        void *arg)
 {
-    *f = (struct gateway_find){.done = done, .arg = arg};
+    *f = (struct backend_find){.done = done, .arg = arg};
     list_init(&f->waiting);
 }
 
-void gateway_find_stop(struct gateway_find *f)
+void backend_find_stop(struct backend_find *f)
 {
     list_remove(&f->waiting);
     if (!f->dial)
@@ -31,40 +31,40 @@ void gateway_find_stop(struct gateway_find *f)
 }
 
 /* None twice. */
-static struct gateway_backend *next_backend(struct gateway_find *f)
+static struct backend *next_backend(struct backend_find *f)
 {
-    f->member = gateway_pool_choose(f->pool, &f->tried, f->wish);
+    f->member = backend_pool_choose(f->pool, &f->tried, f->wish);
     return f->member ? f->member->backend : NULL;
 }
 
-static void failed(struct gateway_find *f)
+static void failed(struct backend_find *f)
 {
-    struct gateway_backend *b = f->backend;
+    struct backend *b = f->backend;
 
-    b->failed_at = gateway_backend_now(b);
-    gateway_backend_forget(b);
-    gateway_count_failure(GATEWAY_FAILED_CONNECT);
+    b->failed_at = backend_now(b);
+    backend_forget(b);
+    backend_count_failure(BACKEND_FAILED_CONNECT);
     log_warn("gateway.backend-unreachable", LOG_STR("backend", b->key), LOG_ERR(&f->why));
 }
 
 /* RC_OK: a kept connection; RC_AGAIN: one is being made; else there is none to be had. */
-static enum rc try_backends(struct gateway_find *f, struct gateway_link **out)
+static enum rc try_backends(struct backend_find *f, struct backend_link **out)
 {
     while ((f->backend = next_backend(f))) {
-        struct gateway_backend *b = f->backend;
+        struct backend *b = f->backend;
         char most[NUMBER];
         enum rc rc;
 
         f->addr = 0;
-        *out = gateway_link_take(b, f->youngest);
+        *out = backend_link_take(b, f->youngest);
         if (*out)
             return RC_OK;
-        if (b->n_open >= GATEWAY_BACKEND_CONNECTIONS_MAX) {
-            snprintf(most, sizeof(most), "%d", GATEWAY_BACKEND_CONNECTIONS_MAX);
+        if (b->n_open >= BACKEND_CONNECTIONS_MAX) {
+            snprintf(most, sizeof(most), "%d", BACKEND_CONNECTIONS_MAX);
             IGNORE_RC(ERR(&f->why, RC_QUOTA, msg_full, str_of(most), b->key));
             continue;
         }
-        rc = gateway_backend_resolve(b, f);
+        rc = backend_resolve(b, f);
         if (rc == RC_OK) {
             dial_next(f);
             rc = f->dial ? RC_AGAIN : RC_NOMEM;
@@ -77,9 +77,9 @@ static enum rc try_backends(struct gateway_find *f, struct gateway_link **out)
 }
 
 /* From a callback: the next backend, or the end of the search. */
-static void go_on(struct gateway_find *f)
+static void go_on(struct backend_find *f)
 {
-    struct gateway_link *l = NULL;
+    struct backend_link *l = NULL;
     enum rc rc = try_backends(f, &l);
 
     if (rc != RC_AGAIN)
@@ -88,18 +88,18 @@ static void go_on(struct gateway_find *f)
 
 static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
 {
-    struct gateway_find *f = arg;
-    struct gateway_backend *b = f->backend;
-    struct gateway_link *l = NULL;
+    struct backend_find *f = arg;
+    struct backend *b = f->backend;
+    struct backend_link *l = NULL;
 
     f->dial = NULL;
     b->n_open--;
     if (rc == RC_OK)
-        rc = gateway_link_new(b, fd, &l);
+        rc = backend_link_new(b, fd, &l);
     if (rc == RC_OK) {
         b->first = (b->first + f->addr - 1) % b->n_addrs;
         if (b->failed_at != INT64_MIN)
-            b->up_at = gateway_backend_now(b);
+            b->up_at = backend_now(b);
         b->failed_at = INT64_MIN;
         f->done(f->arg, l);
         return;
@@ -113,10 +113,10 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *err)
 }
 
 /* The next of the backend's addresses, if there is one. */
-static void dial_next(struct gateway_find *f)
+static void dial_next(struct backend_find *f)
 {
-    struct gateway_backend *b = f->backend;
-    struct net_target to = {.timeout = GATEWAY_CONNECT_SECONDS * WHEN_SECOND};
+    struct backend *b = f->backend;
+    struct net_target to = {.timeout = BACKEND_CONNECT_SECONDS * WHEN_SECOND};
 
     while (f->addr < b->n_addrs) {
         to.to = (struct addr_port){b->addrs[(b->first + f->addr++) % b->n_addrs], b->port};
@@ -128,7 +128,7 @@ static void dial_next(struct gateway_find *f)
     }
 }
 
-void gateway_find_resolved(struct gateway_find *f, const struct err *err)
+void backend_find_resolved(struct backend_find *f, const struct err *err)
 {
     if (err) {
         f->why = *err;
@@ -141,8 +141,8 @@ void gateway_find_resolved(struct gateway_find *f, const struct err *err)
         go_on(f);
 }
 
-enum rc gateway_find_start(struct gateway_find *f, struct gateway_pool *pool, int64_t youngest,
-                           struct gateway_link **out)
+enum rc backend_find_start(struct backend_find *f, struct backend_pool *pool, int64_t youngest,
+                           struct backend_link **out)
 {
     f->pool = pool;
     f->tried = 0;
@@ -151,7 +151,7 @@ enum rc gateway_find_start(struct gateway_find *f, struct gateway_pool *pool, in
     return try_backends(f, out);
 }
 
-bool gateway_find_has_more(const struct gateway_find *f)
+bool backend_find_has_more(const struct backend_find *f)
 {
     for (size_t i = 0; i < f->pool->n; i++)
         if (!(f->tried & UINT64_C(1) << i))
@@ -159,7 +159,7 @@ bool gateway_find_has_more(const struct gateway_find *f)
     return false;
 }
 
-enum rc gateway_find_more(struct gateway_find *f, struct gateway_link **out)
+enum rc backend_find_more(struct backend_find *f, struct backend_link **out)
 {
     f->why = (struct err){.rc = RC_NET};
     return try_backends(f, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/backend.h"
+#include "backend/backend.h"
 
 #include "base/when.h"
 #include "ev/clock.h"
@@ -11,46 +11,46 @@ enum { KEY_MAX = 300 };
 
 static void sweep(void *arg);
 
-int64_t gateway_backend_now(const struct gateway_backend *b)
+int64_t backend_now(const struct backend *b)
 {
     return clock_mono(ev_clock(b->all->ev));
 }
 
-bool gateway_backend_paused(const struct gateway_backend *b)
+bool backend_paused(const struct backend *b)
 {
     return b->failed_at != INT64_MIN &&
-           gateway_backend_now(b) - b->failed_at < GATEWAY_BACKEND_PAUSE_SECONDS * WHEN_SECOND;
+           backend_now(b) - b->failed_at < BACKEND_PAUSE_SECONDS * WHEN_SECOND;
 }
 
-void gateway_backend_fault(struct gateway_backend *b)
+void backend_fault(struct backend *b)
 {
-    if (++b->faults < GATEWAY_FAULTS_MAX)
+    if (++b->faults < BACKEND_FAULTS_MAX)
         return;
     b->faults = 0;
-    b->failed_at = gateway_backend_now(b);
+    b->failed_at = backend_now(b);
 }
 
-void gateway_backend_fine(struct gateway_backend *b)
+void backend_fine(struct backend *b)
 {
     b->faults = 0;
 }
 
-static void backend_free(struct gateway_backend *b)
+static void backend_free(struct backend *b)
 {
     if (!b)
         return;
     ev_timer_stop(&b->sweep);
-    gateway_lookup_free(b->lookup);
+    backend_lookup_free(b->lookup);
     if (map_get(&b->all->by_key, b->key) == b)
         (void)map_remove(&b->all->by_key, b->key);
     mem_free(b);
 }
-DEFINE_FREEP(backend_free, struct gateway_backend)
+DEFINE_FREEP(backend_free, struct backend)
 
-static enum rc backend_new(struct gateway_backends *all, struct str key, const struct http_url *url,
-                           struct gateway_backend **out)
+static enum rc backend_new(struct backends *all, struct str key, const struct http_url *url,
+                           struct backend **out)
 {
-    CLEANUP(backend_freep) struct gateway_backend *b = mem_calloc(1, sizeof(*b) + key.n);
+    CLEANUP(backend_freep) struct backend *b = mem_calloc(1, sizeof(*b) + key.n);
     size_t v6 = url->at.addr.n == 16;
 
     if (!b)
@@ -73,12 +73,11 @@ static enum rc backend_new(struct gateway_backends *all, struct str key, const s
     return RC_OK;
 }
 
-enum rc gateway_backend_get(struct gateway_backends *all, struct str url,
-                            struct gateway_backend **out, struct err *err)
+enum rc backend_get(struct backends *all, struct str url, struct backend **out, struct err *err)
 {
     CLEANUP(buf_done) struct buf key = BUF_INIT(KEY_MAX);
     struct http_authority at;
-    struct gateway_backend *b;
+    struct backend *b;
     struct http_url parsed;
 
     if (http_url_parse(url, &parsed, NULL) != RC_OK || parsed.tls || parsed.path.n > 1 ||
@@ -99,14 +98,14 @@ enum rc gateway_backend_get(struct gateway_backends *all, struct str url,
     return RC_OK;
 }
 
-static void close_idle(struct gateway_backend *b)
+static void close_idle(struct backend *b)
 {
     while (!list_empty(&b->idle))
-        gateway_link_close(LIST_ENTRY(b->idle.next, struct gateway_link, link));
+        backend_link_close(LIST_ENTRY(b->idle.next, struct backend_link, link));
 }
 
 /* Links hold references, those that wait do not. */
-void gateway_backend_unref(struct gateway_backend *b)
+void backend_unref(struct backend *b)
 {
     if (!b || --b->refs)
         return;
@@ -117,7 +116,7 @@ void gateway_backend_unref(struct gateway_backend *b)
 
 /* ---- connections */
 
-static void unlist(struct gateway_link *l)
+static void unlist(struct backend_link *l)
 {
     if (list_empty(&l->link))
         return;
@@ -125,9 +124,9 @@ static void unlist(struct gateway_link *l)
     l->backend->n_idle--;
 }
 
-void gateway_link_close(struct gateway_link *l)
+void backend_link_close(struct backend_link *l)
 {
-    struct gateway_backend *b;
+    struct backend *b;
 
     if (!l)
         return;
@@ -136,7 +135,7 @@ void gateway_link_close(struct gateway_link *l)
         net_stream_free(l->t);
         b->n_open--;
         mem_free(l);
-        gateway_backend_unref(b);
+        backend_unref(b);
         return;
     }
     unlist(l);
@@ -148,32 +147,32 @@ void gateway_link_close(struct gateway_link *l)
 /* A backend that says something unasked, or closes, is not asked again on this connection. */
 static void on_idle_event(void *arg)
 {
-    gateway_link_close(arg);
+    backend_link_close(arg);
 }
 
 static void sweep(void *arg)
 {
-    struct gateway_backend *b = arg;
-    int64_t oldest = gateway_backend_now(b) - GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND;
+    struct backend *b = arg;
+    int64_t oldest = backend_now(b) - BACKEND_IDLE_SECONDS * WHEN_SECOND;
 
     while (!list_empty(&b->idle)) {
-        struct gateway_link *l = LIST_ENTRY(b->idle.next, struct gateway_link, link);
+        struct backend_link *l = LIST_ENTRY(b->idle.next, struct backend_link, link);
 
         if (l->since > oldest) {
             ev_timer_start(&b->sweep, l->since - oldest, 0);
             return;
         }
-        gateway_link_close(l);
+        backend_link_close(l);
     }
 }
 
-enum rc gateway_link_new(struct gateway_backend *b, int fd, struct gateway_link **out)
+enum rc backend_link_new(struct backend *b, int fd, struct backend_link **out)
 {
     struct net_stream *t;
-    struct gateway_link *l;
+    struct backend_link *l;
 
     TRY(net_stream_fd(b->all->ev, fd, &t));
-    l = MEM_NEW(struct gateway_link);
+    l = MEM_NEW(struct backend_link);
     if (!l) {
         net_stream_free(t);
         return RC_NOMEM;
@@ -188,7 +187,7 @@ enum rc gateway_link_new(struct gateway_backend *b, int fd, struct gateway_link 
 }
 
 /* Its end, or an answer to nothing, may be there and the loop has not come to it yet. */
-static bool silent(struct gateway_link *l)
+static bool silent(struct backend_link *l)
 {
     char byte;
     size_t n = 0;
@@ -196,15 +195,15 @@ static bool silent(struct gateway_link *l)
     return l->t->ops->read(l->t, &byte, sizeof(byte), &n) == RC_AGAIN;
 }
 
-struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t youngest)
+struct backend_link *backend_link_take(struct backend *b, int64_t youngest)
 {
     while (!list_empty(&b->idle)) {
-        struct gateway_link *l = LIST_ENTRY(b->idle.prev, struct gateway_link, link);
+        struct backend_link *l = LIST_ENTRY(b->idle.prev, struct backend_link, link);
 
-        if (gateway_backend_now(b) - l->since >= youngest)
+        if (backend_now(b) - l->since >= youngest)
             return NULL;
         if (!silent(l)) {
-            gateway_link_close(l);
+            backend_link_close(l);
             continue;
         }
         unlist(l);
@@ -215,15 +214,15 @@ struct gateway_link *gateway_link_take(struct gateway_backend *b, int64_t younge
     return NULL;
 }
 
-void gateway_link_keep(struct gateway_link *l)
+void backend_link_keep(struct backend_link *l)
 {
-    struct gateway_backend *b = l->backend;
+    struct backend *b = l->backend;
 
-    if (b->n_idle >= GATEWAY_BACKEND_IDLE_MAX || b->refs == 1) {
-        gateway_link_close(l);
+    if (b->n_idle >= BACKEND_IDLE_MAX || b->refs == 1) {
+        backend_link_close(l);
         return;
     }
-    l->since = gateway_backend_now(b);
+    l->since = backend_now(b);
     l->t->ready = on_idle_event;
     l->t->arg = l;
     l->t->ops->want(l->t, NET_WANT_READ);
@@ -231,5 +230,5 @@ void gateway_link_keep(struct gateway_link *l)
     b->n_idle++;
     b->refs--;
     if (!ev_timer_running(&b->sweep))
-        ev_timer_start(&b->sweep, GATEWAY_BACKEND_IDLE_SECONDS * WHEN_SECOND, 0);
+        ev_timer_start(&b->sweep, BACKEND_IDLE_SECONDS * WHEN_SECOND, 0);
 }
