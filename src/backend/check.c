@@ -6,6 +6,7 @@
 #include "base/when.h"
 #include "http/client.h"
 #include "log/log.h"
+#include "net/proxy.h"
 
 MSG(msg_slow, "gateway.check-slow", "it did not answer within {0} seconds");
 MSG(msg_cut, "gateway.check-cut", "it closed the connection before its answer began");
@@ -196,6 +197,17 @@ static void on_time(void *arg)
 
 /* ---- life */
 
+/* On nobody's behalf. */
+static void put_proxy(enum conf_send_proxy version, struct buf *out)
+{
+    const struct net_proxy ours = {.local = true};
+
+    if (version == CONF_SEND_PROXY_V1)
+        net_proxy_put_v1(&ours, out);
+    else if (version == CONF_SEND_PROXY_V2)
+        net_proxy_put_v2(&ours, out);
+}
+
 enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_check **out)
 {
     CLEANUP(backend_check_freep)
@@ -210,6 +222,7 @@ enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_
     backend_find_init(&c->find, on_found, c);
     ev_timer_init(&c->timer, conf->backend->all->ev, on_time, c);
     buf_init(&c->ask, ASK_MAX);
+    put_proxy(conf->send_proxy, &c->ask);
     buf_printf(&c->ask,
                "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
                "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "conf/parts.h"
 
 enum {
     BACKEND_CHECK_FALL = 2,
@@ -22,6 +23,7 @@ struct backend_check_conf {
     struct str site;         /* asked for in Host; kept as a copy, like the path */
     struct str path;
     int64_t interval; /* microseconds */
+    enum conf_send_proxy send_proxy;
 };
 
 /* It does nothing yet; the backend is taken to be well. RC_NOMEM. */

@@ -50,7 +50,11 @@ static enum rc fill(struct backends *all, const struct conf_site *site, struct s
                     struct backend_member *m, struct err *err)
 {
     struct backend_check_conf check = {
-        .site = site->name, .path = site->check, .interval = site->check_interval};
+        .site = site->name,
+        .path = site->check,
+        .interval = site->check_interval,
+        .send_proxy = site->send_proxy,
+    };
 
     TRY(backend_get(all, url, &m->backend, err));
     m->draining = drains(site, url);

@@ -44,6 +44,9 @@ enum conf_balance {
     CONF_BALANCE_LEAST_CONNECTIONS,
 };
 
+/* Which header of the PROXY protocol a site's backends get. */
+enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
+
 /* What begins with a path goes another way than the rest of its site. */
 struct conf_path {
     struct str site;
@@ -64,8 +67,9 @@ struct conf_site {
     enum conf_balance balance;
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */
-    when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
-    when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
+    enum conf_send_proxy send_proxy;
+    when_t slow_start; /* until one that has come back gets its full share; 0: at once */
+    when_t hsts;       /* browsers shall use HTTPS alone for so long; 0: not told */
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
     struct conf_strs response_headers;
     struct str maintenance; /* what clients are told instead of being served; empty: they are */

@@ -23,7 +23,12 @@
             &conf_kind_span),
      .min = WHEN_SECOND, .max = WHEN_HOUR, .initial = "10s", .take = &live,
      .help = "Between two of these questions"},
-        {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
+    {KEY_IN("gateway.sites[].send_proxy", CONF_ONE, struct conf_site, send_proxy,
+            &conf_kind_choice),
+     .names = conf_choice_send_proxies, .initial = "off", .take = &live,
+     .help = "Backends are told who the client is by a header of the PROXY protocol, too, of "
+             "version v1 or v2; each request then has a connection of its own"},
+    {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
      .min = 0, .max = 1000 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "Time for which browsers shall use HTTPS alone (Strict-Transport-Security); 0s: "
              "nothing is said"},
@@ -67,4 +72,11 @@
     {KEY_IN("gateway.paths[].status", CONF_ONE, struct conf_path, status, &conf_kind_number),
      .min = 0, .max = 599, .initial = "0", .take = &live,
      .help = "Status of redirect (308 by default) or answer (200)"},
+
+    {KEY("gateway.trusted", CONF_MANY, gateway.trusted, &conf_kind_net), .take = &live,
+     .help = "Networks of proxies in front of the gateway that are believed who their client is, "
+             "by X-Forwarded-For, -Proto and -Host"},
+    {KEY("gateway.proxy_protocol", CONF_MANY, gateway.proxied, &conf_kind_net), .take = &live,
+     .help = "Networks of load balancers that send a header of the PROXY protocol, version 1 or 2, "
+             "first on each connection; without it none of theirs is taken"},
     /* clang-format on */

@@ -47,10 +47,13 @@ static void log_line(const struct gateway_exchange *x, int64_t micros, bool comp
     const struct gateway_peer *p = x->peer;
     struct str backend = x->backend ? x->backend->key : STR("-");
     bool wrong = x->why.rc != RC_OK;
+    char text[ADDR_TEXT];
+    const char *client =
+        x->origin.client.n ? addr_text(&x->origin.client, text) : p->addr; /* a head that is none */
 
     log_request(&x->id);
     LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
-              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", p->addr),
+              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", client),
               LOG_STR("method", req->method), LOG_INT("status", x->status),
               LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
               LOG_INT("micros", micros), LOG_STR("backend", backend),

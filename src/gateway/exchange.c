@@ -95,6 +95,7 @@ static void reset(struct gateway_exchange *x)
     x->up_done = x->up_broken = x->started = x->last = x->continued = x->repeatable = false;
     x->tries = 0;
     x->full = x->late = false;
+    x->origin.client.n = 0;
     x->why.rc = RC_OK;
     x->why.msg = NULL;
 }
@@ -418,6 +419,14 @@ static bool lead(struct gateway_exchange *x, int *out_status)
     return !path || !(path->redirect.n || path->answer.n);
 }
 
+/* Of a kept connection that may be taken. One that has told whose it is is nobody else's. */
+static int64_t youngest(const struct gateway_exchange *x)
+{
+    if (x->route->send_proxy != CONF_SEND_PROXY_OFF)
+        return 0;
+    return x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND;
+}
+
 enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
 {
     struct gateway_peer *p = x->peer;
@@ -429,6 +438,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
         x->last = true;
     if (id_new(&x->id) != RC_OK)
         return GATEWAY_CUT;
+    gateway_origin_find(x->gateway->trust, &p->from, x->up.reader, &x->origin);
     if (head->host_differs) {
         IGNORE_RC(ERR(&x->why, RC_DENIED, msg_two_hosts));
         return gateway_exchange_answer(x, 400);
@@ -439,8 +449,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
-    return gateway_exchange_find(x,
-                                 x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    return gateway_exchange_find(x, youngest(x));
 }
 
 enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)

@@ -20,6 +20,7 @@ struct gateway_plan {
     struct gateway_site **of; /* of routes[i]; borrowed from `sites` */
     size_t n;
     struct dns_zones *zones;
+    struct gateway_trust *trust;
 };
 
 int64_t gateway_now(const struct gateway *g)
@@ -75,6 +76,11 @@ static void drop_site(struct tls_site *site)
 static void on_failed(void *, const struct addr *client, const struct err *err)
 {
     gateway_count_failed(client, err);
+}
+
+static bool on_newcomer(void *arg, const struct addr *peer)
+{
+    return gateway_trust_proxied(((struct gateway *)arg)->trust, peer);
 }
 
 /* ---- life */
@@ -142,6 +148,7 @@ void gateway_free(struct gateway *g)
     ev_hook_remove(&g->flush);
     sites_done(&g->sites);
     tls_context_free(g->tls);
+    gateway_trust_free(g->trust);
     backends_done(&g->backends);
     gateway_blocks_done(&g->blocks);
     mem_free(g);
@@ -159,6 +166,7 @@ enum rc gateway_listen(struct gateway *g, int fd)
         .connections = g->conf.connections,
         .per_client = g->conf.per_client,
         .on_failed = on_failed,
+        .proxied = on_newcomer,
         .arg = g,
     };
 
@@ -203,6 +211,7 @@ void gateway_plan_free(struct gateway_plan *plan)
         gateway_route_unref(plan->routes[i]);
     sites_done(&plan->sites);
     dns_zones_unref(plan->zones);
+    gateway_trust_free(plan->trust);
     mem_free(plan->routes);
     mem_free(plan->of);
     mem_free(plan);
@@ -243,6 +252,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
         return RC_NOMEM;
     map_init(&plan->sites, SITES_MAX);
     plan->zones = dns_zones_ref(zones);
+    TRY(gateway_trust_new(conf, &plan->trust));
     plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
     plan->of = mem_calloc(n, sizeof(struct gateway_site *));
     if (!plan->routes || !plan->of)
@@ -284,6 +294,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
             remove_site(site);
     sites_done(&old);
     IGNORE_RC(backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
+    gateway_trust_free(g->trust);
+    g->trust = MOVE(plan->trust);
     gateway_plan_free(plan);
 }
 

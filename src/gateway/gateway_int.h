@@ -6,6 +6,8 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "ev/ev.h"
+#include "gateway/gateway.h"
+#include "gateway/origin.h"
 #include "gateway/patience.h"
 #include "gateway/peer.h"
 #include "gateway/relay.h"
@@ -23,7 +25,8 @@ struct gateway {
     struct gateway_blocks blocks;
     struct gateway_exchange *exchanges; /* for the next requests */
     size_t n_exchanges;
-    struct map sites; /* struct gateway_site, references, by name */
+    struct map sites;            /* struct gateway_site, references, by name */
+    struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
     struct http_server *servers[GATEWAY_LISTENERS_MAX];
     size_t n_servers;
@@ -78,6 +81,7 @@ struct gateway_exchange {
     struct gateway_patience client_time, backend_time;
     struct ev_timer timer;
     struct ev_defer again;
+    struct gateway_origin origin;
     struct id id;
     int64_t began;
     int status; /* of the answer; 0: none yet */

@@ -85,6 +85,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     if (!r)
         return RC_NOMEM;
     r->refs = 1;
+    r->send_proxy = site->send_proxy;
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, r->request, &r->n_request));

@@ -28,7 +28,8 @@ struct gateway_route {
     struct http_header response[CONF_SITE_HEADERS_MAX + 1];
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
-    struct arena arena;     /* of all texts here */
+    enum conf_send_proxy send_proxy;
+    struct arena arena; /* of all texts here */
 };
 
 /* RC_NOMEM; RC_INVAL names a backend that is no http URL. */

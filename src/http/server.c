@@ -296,7 +296,8 @@ static struct member *spare(struct http_server *s)
     return now(s) - m->since >= HTTP_HANDSHAKE_SPARED_SECONDS * WHEN_SECOND ? m : NULL;
 }
 
-/* Decides what becomes of a newcomer whose client has that many already. False: not even a refusal. */
+/* Decides what becomes of a newcomer whose client has that many already. False: not even a refusal.
+ */
 static bool may_enter(struct http_server *s, size_t share, bool *out_refuse)
 {
     bool full = s->counts.open - s->refusals >= s->conf.connections;

@@ -39,8 +39,8 @@ struct tls_conn {
     enum state state;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     unsigned wants;                  /* TLS_READ, TLS_WRITE */
-    bool proxied;          /* the header is still to come */
-    struct net_proxy ends; /* that it told; without addresses: the socket's */
+    bool proxied;                    /* the header is still to come */
+    struct net_proxy ends;           /* that it told; without addresses: the socket's */
     size_t lingered;
     struct ev_timer timer;
     void (*on_open)(void *arg, enum rc rc, const struct err *err);

@@ -34,8 +34,8 @@ struct tls_socket {
     size_t at, n;
 };
 
-/* Reads once, for tls_peek; `out` is all that has come so far and was not skipped. RC_AGAIN, RC_CLOSED, RC_NET,
- * RC_NOMEM. */
+/* Reads once, for tls_peek; `out` is all that has come so far and was not skipped. RC_AGAIN,
+ * RC_CLOSED, RC_NET, RC_NOMEM. */
 enum rc tls_socket_look(struct tls_socket *s, struct str *out);
 /* Drops the first `n` of these; what `out` was given stays valid only while some are left. */
 void tls_socket_skip(struct tls_socket *s, size_t n);

@@ -14,6 +14,7 @@ static void passes_a_request_and_its_answer(void)
     CHECK(starts(&w.asked, "GET /a?b=c HTTP/1.1\r\nhost: wiki.example\r\naccept: text/html\r\n"
                            "cookie: a=b\r\nx-forwarded-for: 192.0.2.7\r\n"
                            "x-forwarded-proto: https\r\nx-forwarded-host: wiki.example\r\n"
+                           "forwarded: for=192.0.2.7;host=\"wiki.example\";proto=https\r\n"
                            "x-request-id: "));
     CHECK(!has(&w.asked, "6.6.6.6"));
     CHECK(!has(&w.asked, "evil"));
