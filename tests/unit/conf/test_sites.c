@@ -38,6 +38,28 @@ static void does_without(void)
     CHECK_INT(s->check_interval, 10 * WHEN_SECOND);
 }
 
+static void knows_other_proxies(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(conf_unrefp) const struct conf *bare = NULL;
+
+    CHECK_LOADS("gateway:\n  trusted: [10.0.1.0/28, \"fd00::/8\"]\n  proxy_protocol: [10.0.2.4]\n"
+                "  sites:\n    - {name: a.hospital.example, backends: [\"http://10.0.0.1\"], "
+                "send_proxy: v2}\n",
+                &conf);
+    CHECK_INT(conf->gateway.trusted.n, 2);
+    CHECK_INT(conf->gateway.trusted.p[0].bits, 28);
+    CHECK_INT(conf->gateway.proxied.n, 1);
+    CHECK_INT(conf->gateway.proxied.p[0].bits, 32);
+    CHECK_INT(conf->gateway.sites[0].send_proxy, CONF_SEND_PROXY_V2);
+    CHECK_LOADS(ALONE(""), &bare);
+    CHECK_INT(bare->gateway.trusted.n, 0);
+    CHECK_INT(bare->gateway.proxied.n, 0);
+    CHECK_INT(bare->gateway.sites[0].send_proxy, CONF_SEND_PROXY_OFF);
+    CHECK_PROBLEM(ALONE(", send_proxy: v3"),
+                  "5: gateway.sites[0].send_proxy: \"v3\" is not one of off, v1, v2");
+}
+
 static void refusals(void)
 {
     CHECK_PROBLEM(SITE(", drain: [\"http://10.0.0.3\"]"),
@@ -117,5 +139,6 @@ static void refuses_paths(void)
                   "\"X-Frame-Options: DENY\"");
 }
 
-CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without), CHECK_TEST_ONCE(refusals),
+CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
+           CHECK_TEST(knows_other_proxies), CHECK_TEST_ONCE(refusals),
            CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))
