@@ -2,12 +2,15 @@
 #include "backend/backend.h"
 
 #include "base/when.h"
+#include "conf/conf.h"
 #include "ev/clock.h"
 #include "http/url.h"
+#include "tls/demand.h"
 
-MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http URL of a host");
+MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http or https URL of a host");
 
-enum { KEY_MAX = 300 };
+/* Of what is demanded, too. */
+enum { KEY_MAX = 2 << 20 };
 
 static void sweep(void *arg);
 
@@ -41,8 +44,9 @@ static void backend_free(struct backend *b)
         return;
     ev_timer_stop(&b->sweep);
     backend_lookup_free(b->lookup);
-    if (map_get(&b->all->by_key, b->key) == b)
-        (void)map_remove(&b->all->by_key, b->key);
+    if (map_get(&b->all->by_key, b->whole) == b)
+        (void)map_remove(&b->all->by_key, b->whole);
+    tls_demand_unref(b->demand);
     mem_free(b);
 }
 DEFINE_FREEP(backend_free, struct backend)
@@ -57,7 +61,8 @@ static enum rc backend_new(struct backends *all, struct str key, const struct ht
         return RC_NOMEM;
     b->all = all;
     memcpy(b->text, key.p, key.n);
-    b->key = str_bytes(b->text, key.n);
+    b->whole = str_bytes(b->text, key.n);
+    b->key = str_head(b->whole, str_find(b->whole, '\n'));
     b->host = str_bytes(b->text + v6, url->at.host.n);
     b->port = url->port;
     b->failed_at = b->up_at = INT64_MIN;
@@ -73,15 +78,46 @@ static enum rc backend_new(struct backends *all, struct str key, const struct ht
     return RC_OK;
 }
 
-enum rc backend_get(struct backends *all, struct str url, struct backend **out, struct err *err)
+/* What is demanded of a server with this URL. */
+static enum rc demand_of(const struct conf_site *site, const struct http_url *url,
+                         struct tls_demand **out, struct err *err)
 {
+    struct tls_demand_conf conf = {
+        .server_name = site->backend_name,
+        .ip = url->at.addr.n ? &url->at.addr : NULL,
+        .roots = site->backend_roots,
+        .pins = site->backend_keys.p,
+        .n_pins = site->backend_keys.n,
+    };
+
+    if (!conf.server_name.n && !conf.ip)
+        conf.server_name = url->at.host;
+    return tls_demand_new(&conf, out, err);
+}
+
+/* Who demands something else has connections of his own. */
+static void put_demand(const struct conf_site *site, struct buf *key)
+{
+    buf_putz(key, "\n");
+    buf_puts(key, site->backend_name);
+    for (size_t i = 0; i < site->backend_keys.n; i++) {
+        buf_putz(key, " ");
+        buf_puts(key, site->backend_keys.p[i]);
+    }
+    buf_putz(key, "\n");
+    buf_puts(key, site->backend_roots);
+}
+
+enum rc backend_get(struct backends *all, const struct conf_site *site, struct str url,
+                    struct backend **out, struct err *err)
+{
+    CLEANUP(tls_demand_unrefp) struct tls_demand *demand = NULL;
     CLEANUP(buf_done) struct buf key = BUF_INIT(KEY_MAX);
     struct http_authority at;
     struct backend *b;
     struct http_url parsed;
 
-    if (http_url_parse(url, &parsed, NULL) != RC_OK || parsed.tls || parsed.path.n > 1 ||
-        parsed.query.p)
+    if (http_url_parse(url, &parsed, NULL) != RC_OK || parsed.path.n > 1 || parsed.query.p)
         return ERR(err, RC_INVAL, msg_url, url);
     at = parsed.at;
     at.port = parsed.port;
@@ -90,9 +126,16 @@ enum rc backend_get(struct backends *all, struct str url, struct backend **out, 
     for (size_t i = 0; i < key.n; i++)
         if (key.p[i] >= 'A' && key.p[i] <= 'Z')
             key.p[i] |= 0x20;
+    if (parsed.tls)
+        put_demand(site, &key);
+    TRY(buf_rc(&key));
     b = map_get(&all->by_key, buf_str(&key));
-    if (!b)
+    if (!b && parsed.tls)
+        TRY(demand_of(site, &parsed, &demand, err));
+    if (!b) {
         TRY(backend_new(all, buf_str(&key), &parsed, &b));
+        b->demand = MOVE(demand);
+    }
     b->refs++;
     *out = b;
     return RC_OK;
@@ -144,10 +187,23 @@ void backend_link_close(struct backend_link *l)
     mem_free(l);
 }
 
+/* Its end, or an answer to nothing, may be there and the loop has not come to it yet. What TLS says
+ * for itself is no answer. */
+static bool silent(struct backend_link *l)
+{
+    char byte;
+    size_t n = 0;
+
+    return l->t->ops->read(l->t, &byte, sizeof(byte), &n) == RC_AGAIN;
+}
+
 /* A backend that says something unasked, or closes, is not asked again on this connection. */
 static void on_idle_event(void *arg)
 {
-    backend_link_close(arg);
+    struct backend_link *l = arg;
+
+    if (!silent(l))
+        backend_link_close(l);
 }
 
 static void sweep(void *arg)
@@ -166,13 +222,10 @@ static void sweep(void *arg)
     }
 }
 
-enum rc backend_link_new(struct backend *b, int fd, struct backend_link **out)
+enum rc backend_link_new(struct backend *b, struct net_stream *t, struct backend_link **out)
 {
-    struct net_stream *t;
-    struct backend_link *l;
+    struct backend_link *l = MEM_NEW(struct backend_link);
 
-    TRY(net_stream_fd(b->all->ev, fd, &t));
-    l = MEM_NEW(struct backend_link);
     if (!l) {
         net_stream_free(t);
         return RC_NOMEM;
@@ -184,15 +237,6 @@ enum rc backend_link_new(struct backend *b, int fd, struct backend_link **out)
     b->n_open++;
     *out = l;
     return RC_OK;
-}
-
-/* Its end, or an answer to nothing, may be there and the loop has not come to it yet. */
-static bool silent(struct backend_link *l)
-{
-    char byte;
-    size_t n = 0;
-
-    return l->t->ops->read(l->t, &byte, sizeof(byte), &n) == RC_AGAIN;
 }
 
 struct backend_link *backend_link_take(struct backend *b, int64_t youngest)

@@ -21,7 +21,7 @@ struct backend_check {
     struct backend_find find;
     struct backend_link *link;
     struct http_client *answer;
-    struct buf ask;
+    struct buf preface, ask;
     size_t asked;
     struct ev_timer timer; /* for the next turn, or for this one's end */
     int64_t interval, up_at;
@@ -219,15 +219,18 @@ enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_
     c->site = str_bytes(c->text, conf->site.n);
     c->interval = conf->interval;
     c->up_at = INT64_MIN;
-    backend_find_init(&c->find, on_found, c);
+    backend_find_init(&c->find, conf->backend->all->ev, on_found, c);
     ev_timer_init(&c->timer, conf->backend->all->ev, on_time, c);
+    buf_init(&c->preface, NET_PROXY_PUT_MAX);
     buf_init(&c->ask, ASK_MAX);
-    put_proxy(conf->send_proxy, &c->ask);
+    put_proxy(conf->send_proxy, &c->preface);
     buf_printf(&c->ask,
                "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
                "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
                STR_ARG(conf->path), STR_ARG(conf->site));
+    TRY(buf_rc(&c->preface));
     TRY(buf_rc(&c->ask));
+    c->find.preface = buf_str(&c->preface);
     TRY(backend_pool_single(conf->backend, &c->pool));
     *out = MOVE(c);
     return RC_OK;
@@ -239,6 +242,7 @@ void backend_check_free(struct backend_check *c)
         return;
     backend_check_stop(c);
     backend_pool_free(c->pool);
+    buf_done(&c->preface);
     buf_done(&c->ask);
     mem_free(c);
 }

@@ -7,6 +7,7 @@
 #include "backend/pool.h"
 
 struct net_dial;
+struct tls_client;
 
 struct backend_find {
     struct backend_pool *pool;     /* borrowed */
@@ -17,14 +18,18 @@ struct backend_find {
     size_t addr;                   /* how many of its addresses were tried */
     int64_t youngest;              /* of a kept connection; 0: none will do */
     struct net_dial *dial;
-    struct list waiting; /* for a lookup */
-    struct err why;      /* the last failure */
+    struct str preface;        /* sent first on a new connection, even before TLS; borrowed */
+    struct tls_client *shakes; /* hands with the backend */
+    struct ev_timer timer;     /* for that */
+    bool unproven;             /* one was reached that could not prove who it is */
+    struct list waiting;       /* for a lookup */
+    struct err why;            /* the last failure */
     void (*done)(void *arg, struct backend_link *l);
     void *arg;
 };
 
-void backend_find_init(struct backend_find *f, void (*done)(void *arg, struct backend_link *l),
-                       void *arg);
+void backend_find_init(struct backend_find *f, struct ev *ev,
+                       void (*done)(void *arg, struct backend_link *l), void *arg);
 /* RC_OK: *out is the caller's. RC_AGAIN: `done` comes, with NULL when no backend could be reached.
  * Otherwise none can, and f->why tells. The pool must outlive the search, as what is wished for
  * must. */

@@ -56,7 +56,7 @@ static enum rc fill(struct backends *all, const struct conf_site *site, struct s
         .send_proxy = site->send_proxy,
     };
 
-    TRY(backend_get(all, url, &m->backend, err));
+    TRY(backend_get(all, site, url, &m->backend, err));
     m->draining = drains(site, url);
     name_member(m, site->name);
     check.backend = m->backend;

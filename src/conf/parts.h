@@ -62,8 +62,12 @@ enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 
 /* A web site behind the gateway. */
 struct conf_site {
-    struct str name;           /* canonical; unique */
-    struct conf_strs backends; /* bases of http URLs; at least one */
+    struct str name;               /* canonical; unique */
+    struct conf_strs backends;     /* bases of http or https URLs; at least one */
+    struct str backend_ca;         /* the file with the roots of those with https; empty: none */
+    struct str backend_roots;      /* what is in it, PEM */
+    struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
+    struct conf_strs backend_keys; /* SHA-256 of their keys, hexadecimal; none: any */
     enum conf_balance balance;
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */

@@ -123,7 +123,7 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     x->gateway = g;
     ev_timer_init(&x->timer, g->conf.ev, on_time, x);
     ev_defer_init(&x->again, on_again, x);
-    backend_find_init(&x->find, on_found, x);
+    backend_find_init(&x->find, g->conf.ev, on_found, x);
     if (gateway_relay_init(&x->up, &g->blocks, &gateway_requests) == RC_OK &&
         gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
         return x;
@@ -206,6 +206,11 @@ static void say_what(const struct gateway_exchange *x, int status, struct gatewa
         return;
     if (status == 503 && x->route->maintenance.n) {
         page->text = x->route->maintenance;
+        return;
+    }
+    if (status == 502 && x->find.unproven) {
+        page->text = STR("The server behind this site could not prove that it is the right one, so "
+                         "nothing was sent to it. Its operators can mend that: the log tells why.");
         return;
     }
     if (!x->path || x->path->status != status)
@@ -419,6 +424,27 @@ static bool lead(struct gateway_exchange *x, int *out_status)
     return !path || !(path->redirect.n || path->answer.n);
 }
 
+/* The connection is this client's alone, so what it begins with is true to its end. */
+static struct str preface(struct gateway_exchange *x)
+{
+    struct buf out = {
+        .p = x->preface, .cap = sizeof(x->preface), .max = sizeof(x->preface), .rc = RC_OK};
+    struct net_proxy p;
+
+    if (x->route->send_proxy == CONF_SEND_PROXY_OFF)
+        return (struct str){NULL, 0};
+    gateway_peer_ends(x->peer, &p);
+    if (!addr_eq(&p.from.addr, &x->origin.client))
+        p.from = (struct addr_port){.addr = x->origin.client};
+    if (p.to.addr.n == 0)
+        p.to.addr.n = p.from.addr.n;
+    if (x->route->send_proxy == CONF_SEND_PROXY_V1)
+        net_proxy_put_v1(&p, &out);
+    else
+        net_proxy_put_v2(&p, &out);
+    return buf_str(&out);
+}
+
 /* Of a kept connection that may be taken. One that has told whose it is is nobody else's. */
 static int64_t youngest(const struct gateway_exchange *x)
 {
@@ -449,6 +475,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
+    x->find.preface = preface(x);
     return gateway_exchange_find(x, youngest(x));
 }
 

@@ -13,6 +13,7 @@
 #include "gateway/relay.h"
 #include "gateway/route.h"
 #include "gateway/site.h"
+#include "net/proxy.h"
 
 struct http_server;
 struct tls_context;
@@ -82,6 +83,7 @@ struct gateway_exchange {
     struct ev_timer timer;
     struct ev_defer again;
     struct gateway_origin origin;
+    char preface[NET_PROXY_PUT_MAX]; /* of a connection to a backend, for x->find */
     struct id id;
     int64_t began;
     int status; /* of the answer; 0: none yet */

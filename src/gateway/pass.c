@@ -5,7 +5,6 @@
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
 #include "http/forward.h"
-#include "net/proxy.h"
 
 MSG(msg_client_slow, "gateway.body-slow", "the client sent or took too little");
 MSG(msg_client_gone, "gateway.client-gone", "the client went away");
@@ -54,24 +53,6 @@ static struct str make_key(const struct http_reader *r, struct buf *out)
     return buf_str(out);
 }
 
-/* The connection is this client's alone, so what it begins with is true to its end. */
-static void put_proxy(const struct gateway_exchange *x, struct buf *out)
-{
-    struct net_proxy p;
-
-    if (x->route->send_proxy == CONF_SEND_PROXY_OFF)
-        return;
-    gateway_peer_ends(x->peer, &p);
-    if (!addr_eq(&p.from.addr, &x->origin.client))
-        p.from = (struct addr_port){.addr = x->origin.client};
-    if (p.to.addr.n == 0)
-        p.to.addr.n = p.from.addr.n;
-    if (x->route->send_proxy == CONF_SEND_PROXY_V1)
-        net_proxy_put_v1(&p, out);
-    else
-        net_proxy_put_v2(&p, out);
-}
-
 void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
 {
     const struct http_head *head = http_reader_get(x->up.reader);
@@ -99,7 +80,6 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
     l->t->ready = on_link;
     l->t->arg = x;
     l->t->ops->want(l->t, NET_WANT_READ);
-    put_proxy(x, &x->up.out);
     http_forward_request(x->up.reader, &f, &x->up.out);
     x->up.chunked = head->framing == HTTP_FRAMING_CHUNKED;
     gateway_relay_next(&x->down, false);

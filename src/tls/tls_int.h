@@ -12,6 +12,7 @@ struct tlcp_conn;
 struct tlcp_hello;
 struct tlcp_server_conf;
 struct tlcp_shown;
+struct tls_demand;
 struct tls_tickets;
 
 enum { TLS_REASON_MAX = 160 };
@@ -95,6 +96,14 @@ enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct s
                        size_t *out_n);
 /* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);
+
+/* What all clients have in common. NULL: no memory. */
+SSL_CTX *tls_client_context(void);
+/* demand.c, for client.c. Borrowed. */
+SSL_CTX *tls_demand_context(const struct tls_demand *d);
+struct str tls_demand_name(const struct tls_demand *d);
+/* Has the connection resume what there is to resume; false: no memory. */
+bool tls_demand_resume(const struct tls_demand *d, SSL *ssl);
 
 struct tls_trust {
     X509_STORE *store;
