@@ -11,6 +11,8 @@ MSG(msg_other_host, "gateway.other-host",
 MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
 MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
 MSG(msg_dots, "gateway.dots", "the path has segments \".\" or \"..\"");
+MSG(msg_loop, "gateway.loop",
+    "the request has been here before: a backend of the site leads back to this gateway");
 MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
 
 /* What HTTP has, WebDAV included. CONNECT is for other proxies; TRACE shows scripts what browsers
@@ -453,6 +455,21 @@ static int64_t youngest(const struct gateway_exchange *x)
     return x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND;
 }
 
+/* RFC 8586: with backends that speak HTTPS a gateway can call itself. Others of its processes are
+ * called as well, but not for ever. */
+static bool looped(const struct gateway_exchange *x)
+{
+    const struct http_reader *r = x->up.reader;
+
+    for (size_t i = 0; i < http_reader_fields(r); i++) {
+        struct http_field f = http_reader_field(r, i);
+
+        if (str_eq(f.name, STR("cdn-loop")) && str_eq(f.value, id_str(&x->gateway->name)))
+            return true;
+    }
+    return false;
+}
+
 enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
 {
     struct gateway_peer *p = x->peer;
@@ -471,6 +488,10 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     }
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
+    if (looped(x)) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_loop));
+        return gateway_exchange_answer(x, 508);
+    }
     x->route = gateway_route_ref(p->site->route);
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);

@@ -117,6 +117,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
     backends_init(&g->backends, conf->ev, conf->net);
+    TRY(id_new(&g->name));
     TRY(tls_context_new(&tls, &g->tls));
     *out = MOVE(g);
     return RC_OK;

@@ -29,6 +29,7 @@ struct gateway {
     struct map sites;            /* struct gateway_site, references, by name */
     struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
+    struct id name; /* of this process, by which it knows a request that has come back to it */
     struct http_server *servers[GATEWAY_LISTENERS_MAX];
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */

@@ -20,6 +20,7 @@ static const struct {
     {502, "The site cannot be reached just now, or its answer was of no use."},
     {503, "There is too much to do just now. Try again in a moment."},
     {504, "The site did not answer in time."},
+    {508, "The request has come back to where it was before."},
 };
 
 static const char *text_of(int status)

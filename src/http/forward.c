@@ -156,6 +156,8 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
             put_field(f->set[i].name, f->set[i].value, out);
     put_origin(f, host, out);
     put_field(STR("x-request-id"), f->request_id, out);
+    if (f->loop.n)
+        put_field(STR("cdn-loop"), f->loop, out);
     if (head->websocket)
         put_websocket(f, out);
     else if (head->trailers)

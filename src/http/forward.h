@@ -2,8 +2,7 @@
 /* Messages passed on by a gateway: always written anew from what was read, never the bytes that
  * came, so that the next reader sees what this one saw. What concerns one connection stays behind
  * (RFC 9110 section 7.6.1), what backends believe a gateway about its client is replaced. No Via:
- * some servers stop compressing when they see one, and a gateway that only speaks HTTP to backends
- * and HTTPS to clients cannot call itself. */
+ * some servers stop compressing when they see one; CDN-Loop keeps a gateway from calling itself. */
 #pragma once
 
 #include "base/addr.h"
@@ -37,6 +36,7 @@ struct http_forward_request {
     const struct http_header *set; /* in place of what has the same name; no value: removed */
     size_t n_set;
     const struct http_hops *hops; /* before `client`; NULL: none */
+    struct str loop;              /* CDN-Loop (RFC 8586), beside those that came; empty: none */
     struct str websocket_key;     /* for a request of WebSocket that has none; empty: it has */
 };
 

@@ -186,11 +186,18 @@ def with_a_header(world):
     expect("again", world.ask()[1], 200)
 
 
+def never_round(world):
+    """A backend that is the gateway itself."""
+    (world.root / "conf.d" / "itself.pem").write_bytes((world.root / f"{SITES[0]}.pem").read_bytes())
+    world.configure([("127.0.0.1", world.gateway.port)], f"backend_ca: itself.pem, backend_name: {SITES[0]}")
+    expect("a loop", world.ask()[1], 508)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         world = World(pathlib.Path(name))
         try:
-            for step in (right_ones, wrong_ones, never_in_the_clear, sessions, others_take_over, with_a_header):
+            for step in (right_ones, wrong_ones, never_in_the_clear, sessions, others_take_over, with_a_header, never_round):
                 step(world)
         except BaseException:
             print(world.gateway.log.read_text()[-4000:], file=sys.stderr)
