@@ -72,8 +72,10 @@ struct conf_site {
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */
     enum conf_send_proxy send_proxy;
-    when_t slow_start; /* until one that has come back gets its full share; 0: at once */
-    when_t hsts;       /* browsers shall use HTTPS alone for so long; 0: not told */
+    struct conf_nets allow; /* clients that are served; none: all */
+    struct conf_nets deny;  /* that are not; stronger */
+    when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
+    when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
     struct conf_strs response_headers;
     struct str maintenance; /* what clients are told instead of being served; empty: they are */

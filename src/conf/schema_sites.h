@@ -42,6 +42,12 @@
      .names = conf_choice_send_proxies, .initial = "off", .take = &live,
      .help = "Backends are told who the client is by a header of the PROXY protocol, too, of "
              "version v1 or v2; each request then has a connection of its own"},
+    {KEY_IN("gateway.sites[].allow", CONF_MANY, struct conf_site, allow, &conf_kind_net),
+     .take = &live,
+     .help = "Networks whose clients are served; without it all are; others get 403"},
+    {KEY_IN("gateway.sites[].deny", CONF_MANY, struct conf_site, deny, &conf_kind_net),
+     .take = &live,
+     .help = "Networks whose clients are not served, allowed or not"},
     {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
      .min = 0, .max = 1000 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "Time for which browsers shall use HTTPS alone (Strict-Transport-Security); 0s: "

@@ -11,6 +11,7 @@ MSG(msg_other_host, "gateway.other-host",
 MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
 MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
 MSG(msg_dots, "gateway.dots", "the path has segments \".\" or \"..\"");
+MSG(msg_client, "gateway.client-denied", "the site's `allow` and `deny` do not let this client in");
 MSG(msg_loop, "gateway.loop",
     "the request has been here before: a backend of the site leads back to this gateway");
 MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
@@ -493,6 +494,10 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
         return gateway_exchange_answer(x, 508);
     }
     x->route = gateway_route_ref(p->site->route);
+    if (!gateway_route_admits(x->route, &x->origin.client)) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_client));
+        return gateway_exchange_answer(x, 403);
+    }
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);

@@ -15,6 +15,7 @@ static const struct {
     {307, "What you look for is somewhere else."},
     {308, "What you look for is somewhere else."},
     {400, "The request is malformed."},
+    {403, "This site is not for your network."},
     {408, "The request did not arrive in time."},
     {421, "This connection is not for the site that was asked for."},
     {502, "The site cannot be reached just now, or its answer was of no use."},

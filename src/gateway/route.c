@@ -22,6 +22,21 @@ static enum rc copy_headers(struct gateway_route *r, const struct conf_strs *fro
     return RC_OK;
 }
 
+static enum rc copy_nets(struct gateway_route *r, const struct conf_nets *from,
+                         struct conf_nets *to)
+{
+    struct addr_net *p;
+
+    if (from->n == 0)
+        return RC_OK;
+    p = ARENA_ARRAY(&r->arena, struct addr_net, from->n);
+    if (!p)
+        return RC_NOMEM;
+    memcpy(p, from->p, from->n * sizeof(*p));
+    *to = (struct conf_nets){p, from->n};
+    return RC_OK;
+}
+
 static enum rc add_hsts(struct gateway_route *r, when_t hsts)
 {
     char text[HSTS_TEXT];
@@ -90,6 +105,8 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, r->request, &r->n_request));
     TRY(copy_headers(r, &site->response_headers, r->response, &r->n_response));
+    TRY(copy_nets(r, &site->allow, &r->allow));
+    TRY(copy_nets(r, &site->deny, &r->deny));
     TRY(add_hsts(r, site->hsts));
     TRY(arena_str(&r->arena, site->maintenance, &r->maintenance));
     TRY(add_paths(r, all, conf, site, err));
@@ -136,6 +153,21 @@ void gateway_route_stop(struct gateway_route *r)
     for (size_t i = 0; i < r->n_paths; i++)
         if (r->paths[i].pool)
             backend_pool_stop(r->paths[i].pool);
+}
+
+/* ---- who is served */
+
+static bool has(const struct conf_nets *nets, const struct addr *a)
+{
+    for (size_t i = 0; i < nets->n; i++)
+        if (addr_net_has(&nets->p[i], a))
+            return true;
+    return false;
+}
+
+bool gateway_route_admits(const struct gateway_route *r, const struct addr *client)
+{
+    return !has(&r->deny, client) && (r->allow.n == 0 || has(&r->allow, client));
 }
 
 /* ---- finding */

@@ -29,7 +29,8 @@ struct gateway_route {
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
     enum conf_send_proxy send_proxy;
-    struct arena arena; /* of all texts here */
+    struct conf_nets allow, deny; /* in the arena */
+    struct arena arena;           /* of all texts here */
 };
 
 /* RC_NOMEM; RC_INVAL names a backend that is no http URL. */
@@ -43,6 +44,8 @@ DEFINE_FREEP(gateway_route_unref, struct gateway_route)
 void gateway_route_start(struct gateway_route *r, struct gateway_route *before);
 void gateway_route_stop(struct gateway_route *r);
 
+/* Is this client served? */
+bool gateway_route_admits(const struct gateway_route *r, const struct addr *client);
 /* Which of the paths a request's path is in; *out NULL: none, the site's own; *out_at: where in it
  * what follows the path begins. RC_INVAL: it has segments "." or "..", however written: what the
  * backend makes of them might be in another path. `text` is for work. RC_NOMEM. */

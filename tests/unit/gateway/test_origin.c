@@ -167,8 +167,40 @@ static void sends_version_2(void)
                                           "\0\0\0\0"));
 }
 
+/* By who the client is, not by who made the connection. */
+static void serves_whom_it_shall(void)
+{
+    static const struct addr_net inside = {{.n = 4, .b = {203, 0, 113, 0}}, 24};
+    static const struct addr_net one = {{.n = 4, .b = {203, 0, 113, 9}}, 32};
+    static const struct {
+        struct conf_nets allow, deny;
+        const char *from;
+        bool served;
+    } cases[] = {
+        {{&inside, 1}, {NULL, 0}, "203.0.113.9", true},
+        {{&inside, 1}, {NULL, 0}, "198.51.100.9", false},
+        {{&inside, 1}, {&one, 1}, "203.0.113.9", false},
+        {{&inside, 1}, {&one, 1}, "203.0.113.8", true},
+        {{NULL, 0}, {&one, 1}, "203.0.113.9", false},
+        {{NULL, 0}, {&one, 1}, "::1", true},
+        {{&inside, 1}, {NULL, 0}, "203.0.113.9, 198.51.100.9", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(world_done) struct world w = {.allow = cases[i].allow, .deny = cases[i].deny};
+        char text[256];
+
+        w.conf.gateway.trusted = (struct conf_nets){&peer, 1};
+        CHECK_OK(world_init(&w));
+        snprintf(text, sizeof(text), GET FOR "%s\r\n\r\n", cases[i].from);
+        say(&w, text);
+        CHECK_INT(starts(&w.t.out, "HTTP/1.1 403 "), !cases[i].served);
+        CHECK_INT(starts(&w.asked, "GET "), cases[i].served);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(believes_nobody), CHECK_TEST(believes_only_who_is_trusted),
            CHECK_TEST_ONCE(believes_hop_by_hop), CHECK_TEST_ONCE(drops_what_the_client_made_up),
            CHECK_TEST_ONCE(believes_what_was_asked_for), CHECK_TEST(a_reload_takes_trust_away),
-           CHECK_TEST(says_who_sends_headers), CHECK_TEST(sends_version_1),
-           CHECK_TEST(sends_version_2))
+           CHECK_TEST(says_who_sends_headers), CHECK_TEST_ONCE(serves_whom_it_shall),
+           CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2))
