@@ -106,6 +106,7 @@ static void reached(struct backend_find *f, struct backend_link *l)
     if (b->failed_at != INT64_MIN)
         b->up_at = backend_now(b);
     b->failed_at = INT64_MIN;
+    f->unproven = false;
     f->done(f->arg, l);
 }
 
