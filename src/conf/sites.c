@@ -176,9 +176,14 @@ enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root
                         const struct conf_input *in, struct arena *a, struct conf *conf)
 {
     const struct conf_node *n = first_of(root, STR("sites"));
-    /* They are in the configuration's own arena, and nobody has seen them yet. */
-    struct conf_site *sites = (struct conf_site *)conf->gateway.sites;
+    struct conf_site *sites = ARENA_ARRAY(a, struct conf_site, conf->gateway.n_sites);
 
+    if (conf->gateway.n_sites == 0)
+        return RC_OK;
+    if (!sites)
+        return RC_NOMEM;
+    memcpy(sites, conf->gateway.sites, conf->gateway.n_sites * sizeof(*sites));
+    conf->gateway.sites = sites;
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(fill_site(report, n, in, a, &sites[i]));
     return RC_OK;

@@ -193,7 +193,7 @@ static SSL_CTX *context_for(const struct tls_demand *d)
     return ctx;
 }
 
-static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, const char *name)
+static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
     c->ctx = context_for(conf->demand);
     c->method = tls_socket_method_new();
