@@ -90,7 +90,7 @@ static enum rc sign(struct store_txn *txn, void *arg)
 
 static void grow(struct bench *b, unsigned long records)
 {
-    double appended = 0, signed_ = 0, begin;
+    double appended = 0, signing = 0, begin;
 
     for (b->from = 0; b->from < records; b->from += HEAD_EVERY) {
         begin = cpu_us();
@@ -98,10 +98,10 @@ static void grow(struct bench *b, unsigned long records)
         appended += cpu_us() - begin;
         begin = cpu_us();
         OR_END(store_write_now(b->s, sign, b));
-        signed_ += cpu_us() - begin;
+        signing += cpu_us() - begin;
     }
     printf("append\t%.2f\tus an event\n", appended / (double)records);
-    printf("heads\t%.2f\tus an event, with one after %d\n", signed_ / (double)records, HEAD_EVERY);
+    printf("heads\t%.2f\tus an event, with one after %d\n", signing / (double)records, HEAD_EVERY);
 }
 
 static void check(struct bench *b, const char *out)

@@ -71,4 +71,8 @@ enum rc agent_place_put_state(const struct agent_place *p, struct str text, stru
 #ifdef AUTARKY_TEST_HOOKS
 /* Test builds only: as client_pair_kill_at, for the steps here. */
 void agent_place_kill_at(unsigned n);
+#else
+static inline void agent_place_kill_at(unsigned)
+{
+}
 #endif

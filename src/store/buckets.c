@@ -68,6 +68,7 @@ enum rc store_buckets_look(struct store_txn *txn, const struct store_bucket *buc
     struct empty e = {out_which, out_at};
     enum rc result = RC_OK;
 
+    *out_which = 0;
     *out_at = 0;
     for (size_t i = 0; i < n; i++) {
         when_t full;
@@ -85,6 +86,7 @@ enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buc
     struct empty e = {out_which, out_at};
     enum rc result = RC_OK;
 
+    *out_which = 0;
     *out_at = 0;
     for (size_t i = 0; i < n; i++) {
         when_t full;

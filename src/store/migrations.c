@@ -101,7 +101,8 @@ static enum rc vacuum_into(struct sql_db *db, const char *path)
     return rc;
 }
 
-/* Under another name until it is whole and on disk. */
+/* Under another name until it is whole and on disk; its own, for another process may do the same at
+ * this moment. */
 static enum rc copy_database(struct sql_db *db, const struct store_migrate *m, unsigned version,
                              struct err *err)
 {
@@ -112,23 +113,28 @@ static enum rc copy_database(struct sql_db *db, const struct store_migrate *m, u
 
     copy_path(m, version, &path);
     buf_puts(&part, buf_str(&path));
-    buf_putz(&part, ".part");
+    buf_printf(&part, ".%d.part", (int)getpid());
     to = buf_z(&path);
     from = buf_z(&part);
     TRY(sql_err(NULL, buf_rc(&path), err));
     TRY(sql_err(NULL, buf_rc(&part), err));
     (void)unlink(from);
     rc = vacuum_into(db, from);
-    if (rc != RC_OK)
-        return ERR(err, rc, msg_copy, str_of(to), str_of(sqlite3_errmsg(db->c)));
+    if (rc != RC_OK) {
+        IGNORE_RC(ERR(err, rc, msg_copy, str_of(to), str_of(sqlite3_errmsg(db->c))));
+        (void)unlink(from);
+        return rc;
+    }
     rc = sync_path(from, O_RDWR);
     if (rc == RC_OK && rename(from, to) != 0)
         rc = RC_IO;
     if (rc == RC_OK)
         rc = sync_directory_of(to);
-    if (rc != RC_OK)
-        return ERR(err, rc, msg_copy, str_of(to), str_of(strerror(errno)));
-    return RC_OK;
+    if (rc == RC_OK)
+        return RC_OK;
+    IGNORE_RC(ERR(err, rc, msg_copy, str_of(to), str_of(strerror(errno))));
+    (void)unlink(from);
+    return rc;
 }
 
 static enum rc note_applied(struct sql_db *db, unsigned number, const char *name, when_t now)

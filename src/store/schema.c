@@ -339,8 +339,8 @@ static const char *const audit_tree[] = {
 static const char *const certificate_approvals[] = {
     "ALTER TABLE approvals ADD COLUMN approvers INTEGER NOT NULL DEFAULT 1",
     "ALTER TABLE approvals ADD COLUMN reason TEXT",
-    "ALTER TABLE approvals ADD COLUMN scope TEXT NOT NULL DEFAULT 'once'"
-    " CHECK (scope IN ('once', 'renewals', 'period'))",
+    ("ALTER TABLE approvals ADD COLUMN scope TEXT NOT NULL DEFAULT 'once'"
+     " CHECK (scope IN ('once', 'renewals', 'period'))"),
     "ALTER TABLE approvals ADD COLUMN due INTEGER",
     "ALTER TABLE approvals ADD COLUMN used INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE approvals ADD COLUMN account TEXT",

@@ -106,7 +106,7 @@ static void is_granted_wrongly(void)
         "HTTP/1.1 101 Oh\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\n",
         "HTTP/1.1 101 Oh\r\nConnection: upgrade\r\nSec-WebSocket-Accept: a\r\n\r\n",
         "HTTP/1.1 101 Oh\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        "HTTP/1.0 101 Oh\r\n" UPGRADE "Sec-WebSocket-Accept: a\r\n\r\n",
+        ("HTTP/1.0 101 Oh\r\n" UPGRADE "Sec-WebSocket-Accept: a\r\n\r\n"),
     };
 
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {

@@ -157,7 +157,7 @@ static void one_word_of_each_person(void)
         .by = 1, .at = FIX_NOW, .grant = true, .scope = STORE_APPROVAL_PERIOD, .until = 7};
     struct store_approval_vote theirs = {.by = 2, .at = FIX_NOW, .grant = true};
     struct store_approval_vote votes[STORE_APPROVAL_VOTES];
-    uint64_t granted;
+    uint64_t granted = 0;
     size_t n;
 
     CHECK_OK(fix_open(&f));

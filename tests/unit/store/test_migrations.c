@@ -149,17 +149,18 @@ static void no_copy_no_migration(void)
     CLEANUP(fix_done) struct fix f = {};
     CLEANUP(db_done) struct db d = {};
     struct err err = ERR_INIT;
-    char path[128], part[128];
+    char path[128], copy[128];
     int64_t v;
 
     CHECK_OK(open_raw(&f, &d, path));
     CHECK_OK(migrate(&d, path, good_list, 1, NULL));
-    path_in(&f, "store.db.schema-1.20251113T021320Z.copy.part", part);
-    CHECK_INT(mkdir(part, 0700), 0); /* in the way */
+    path_in(&f, "store.db.schema-1.20251113T021320Z.copy", copy);
+    CHECK_INT(mkdir(copy, 0700), 0); /* in the way */
     enum rc rc = migrate(&d, path, good_list, 3, &err);
     CHECK(rc != RC_OK);
-    (void)rmdir(part);
+    (void)rmdir(copy);
     CHECK(str_eq(str_of(err.msg->code), STR("store.copy-failed")));
+    CHECK_INT(count_files(f.dir, ".part"), 0);
     CHECK_OK(sql_value(&d.db, "SELECT MAX(number) FROM migrations", &v));
     CHECK_INT(v, 1);
 }
