@@ -96,6 +96,19 @@ size_t check_dir_count(const struct check_dir *d, const char *but);
 /* Runs them all; the return value of main. */
 int check_run(const struct check_test *tests, size_t n);
 
+/* For what has to be begun before all tests and ended behind them. */
+#define CHECK_MAIN_WITH(begin, end, ...)                                                           \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        static const struct check_test tests_[] = {__VA_ARGS__};                                   \
+        int failed_ = 1;                                                                           \
+                                                                                                   \
+        if (begin)                                                                                 \
+            failed_ = check_run(tests_, sizeof(tests_) / sizeof(tests_[0]));                       \
+        end;                                                                                       \
+        return failed_;                                                                            \
+    }
+
 #define CHECK_MAIN(...)                                                                            \
     int main(void)                                                                                 \
     {                                                                                              \

@@ -50,7 +50,7 @@ enum rc acme_identifier_judge(struct acme_request *r, struct acme_identifier *i,
 /* The same ahead of orders: for all below, or else for the name. */
 enum rc acme_identifier_judge_ahead(struct acme_request *r, struct acme_identifier *i,
                                     struct err *err);
-/* What an authorization stands for, judged as if it were asked for now; RC_DENIED with r->err. */
+/* What an authorization stands for, judged by the rules of this moment; RC_DENIED with r->err. */
 enum rc acme_identifier_judge_again(struct acme_request *r, const struct store_authorization *z,
                                     struct acme_identifier *i);
 /* The same before its challenge is tried: the rule has to take that type, too. */

@@ -37,29 +37,6 @@ MSG(msg_key, "agent.account-key", "the account's key {0} cannot be used: {1}");
 static const char *const names[] = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"};
 enum { FILES = sizeof(names) / sizeof(names[0]), NAME = 64 };
 
-#ifdef AUTARKY_TEST_HOOKS
-static unsigned kill_at;
-
-void agent_place_kill_at(unsigned n)
-{
-    kill_at = n;
-}
-
-static enum rc step(void)
-{
-    if (kill_at == 1)
-        return RC_CANCELLED;
-    if (kill_at)
-        kill_at--;
-    return RC_OK;
-}
-#else
-static enum rc step(void)
-{
-    return RC_OK;
-}
-#endif
-
 static enum rc failed(const struct agent_place *p, const char *what, struct err *err)
 {
     return ERR(err, RC_IO, msg_switch, str_of(p->path), str_of(what),
@@ -200,16 +177,16 @@ static enum rc point_to(struct agent_place *p, unsigned long n, struct err *err)
     char target[NAME];
 
     snprintf(target, sizeof(target), "%lu", n);
-    TRY(step());
+    TRY(file_step());
     if (unlinkat(p->dir, FRESH, 0) != 0 && errno != ENOENT)
         return failed(p, FRESH, err);
     if (symlinkat(target, p->dir, FRESH) != 0)
         return failed(p, FRESH, err);
-    TRY(step());
+    TRY(file_step());
     if (renameat(p->dir, FRESH, p->dir, LIVE) != 0)
         return failed(p, LIVE, err);
     p->live = n;
-    TRY(step());
+    TRY(file_step());
     return file_sync_dir(p->dir, AGENT_HOME, err);
 }
 
@@ -239,7 +216,7 @@ static enum rc link_one(const struct agent_place *p, size_t i, struct err *err)
         return RC_OK;
     snprintf(target, sizeof(target), "%s/%s", LIVE, names[i]);
     snprintf(fresh, sizeof(fresh), AGENT_HOME "/%s.new", names[i]);
-    TRY(step());
+    TRY(file_step());
     unlinkat(p->dir, fresh, 0);
     if (symlinkat(target, p->dir, fresh) != 0 || renameat(p->dir, fresh, p->dir, names[i]) != 0)
         return failed(p, names[i], err);
@@ -259,7 +236,7 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
     char path[NAME];
 
     generation_path(n, path);
-    TRY(step());
+    TRY(file_step());
     TRY(client_pair_write(p->dir, path, chain, key, err));
     /* Others may look for the certificate; the key has a mode of its own. */
     if (fchmodat(p->dir, path, 0755, 0) != 0)

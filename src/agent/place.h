@@ -67,12 +67,3 @@ enum rc agent_place_account(const struct agent_place *p, struct str path, struct
 /* The state, as text. RC_NOTFOUND. */
 enum rc agent_place_state(const struct agent_place *p, struct buf *out, struct err *err);
 enum rc agent_place_put_state(const struct agent_place *p, struct str text, struct err *err);
-
-#ifdef AUTARKY_TEST_HOOKS
-/* Test builds only: as client_pair_kill_at, for the steps here. */
-void agent_place_kill_at(unsigned n);
-#else
-static inline void agent_place_kill_at(unsigned)
-{
-}
-#endif

@@ -53,15 +53,6 @@ static struct str *text_of(struct agent_plan *plan, size_t i)
 
 /* ---- writing */
 
-static void put_list(struct json_out *o, const char *name, const struct str *list, size_t n)
-{
-    json_key(o, name);
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        json_put_str(o, list[i]);
-    json_end(o);
-}
-
 static void put_plan(struct json_out *o, const struct agent_plan *given)
 {
     struct agent_plan plan = *given;
@@ -73,7 +64,7 @@ static void put_plan(struct json_out *o, const struct agent_plan *given)
         if (text_of(&plan, i)->n)
             json_kv_str(o, fields[i].name, *text_of(&plan, i));
     json_kv_z(o, "way", agent_way_text(plan.way));
-    put_list(o, "dns", plan.dns, plan.n_dns);
+    json_kv_strs(o, "dns", plan.dns, plan.n_dns);
     json_key(o, "ips");
     json_arr(o);
     for (size_t i = 0; i < plan.n_ips; i++)

@@ -98,15 +98,6 @@ void api_cert_put_fields(const struct api_view *v, const struct store_certificat
 
 /* ---- what stands in it */
 
-static void put_list(struct json_out *o, const char *name, const struct str *list, size_t n)
-{
-    json_key(o, name);
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        json_put_str(o, list[i]);
-    json_end(o);
-}
-
 static void put_bits(struct json_out *o, const char *name, unsigned bits, const char *const *texts)
 {
     json_key(o, name);
@@ -153,9 +144,9 @@ static void put_contents(struct json_out *o, const struct x509_cert *c)
     put_bits(o, "extended_key_usage", c->eku, extended);
     json_kv_bool(o, "must_staple", c->must_staple);
     put_policies(o, c);
-    put_list(o, "crl_urls", c->crl_urls, c->n_crl_urls);
-    put_list(o, "ocsp_urls", c->ocsp_urls, c->n_ocsp_urls);
-    put_list(o, "issuer_urls", c->issuer_urls, c->n_issuer_urls);
+    json_kv_strs(o, "crl_urls", c->crl_urls, c->n_crl_urls);
+    json_kv_strs(o, "ocsp_urls", c->ocsp_urls, c->n_ocsp_urls);
+    json_kv_strs(o, "issuer_urls", c->issuer_urls, c->n_issuer_urls);
 }
 
 /* Leaf, intermediates and root, each by itself, so that whoever writes files puts together what is

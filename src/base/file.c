@@ -352,3 +352,21 @@ enum rc file_sync_dir(int dir, const char *path, struct err *err)
                    str_of(strerror(errno)));
     return sync_dir(fd) ? RC_OK : fail_write(err, path);
 }
+
+#ifdef AUTARKY_TEST_HOOKS
+static unsigned kill_at;
+
+void file_kill_at(unsigned n)
+{
+    kill_at = n;
+}
+
+enum rc file_step(void)
+{
+    if (kill_at == 1)
+        return RC_CANCELLED;
+    if (kill_at)
+        kill_at--;
+    return RC_OK;
+}
+#endif

@@ -50,3 +50,21 @@ enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owne
 enum rc file_sync_dir(int dir, const char *path, struct err *err);
 /* Writes all of it to an open descriptor; false with errno when that failed. */
 bool file_put_all(int fd, struct str content);
+
+/* ---- several files that are exchanged as a whole: what a crash between two steps leaves */
+
+#ifdef AUTARKY_TEST_HOOKS
+/* Before each step of such an exchange: RC_CANCELLED when it, and all behind it, are not to happen,
+ * as if the process had been killed before it. */
+enum rc file_step(void);
+/* The n-th step from now on; 0: none. */
+void file_kill_at(unsigned n);
+#else
+static inline enum rc file_step(void)
+{
+    return RC_OK;
+}
+static inline void file_kill_at(unsigned)
+{
+}
+#endif

@@ -207,15 +207,6 @@ void ca_rules_done(struct ca_rules *r)
 
 /* ---- writing */
 
-static void put_strs(struct json_out *o, const char *name, const struct str *list, size_t n)
-{
-    json_key(o, name);
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        json_put_str(o, list[i]);
-    json_end(o);
-}
-
 static void put_nets(struct json_out *o, const struct addr_net *nets, size_t n)
 {
     char text[ADDR_TEXT], base[ADDR_TEXT];
@@ -243,7 +234,7 @@ static void put_intranet(struct json_out *o, const struct conf *conf, const stru
     for (size_t i = 0; i < conf->names.internal.n; i++)
         json_put_str(o, conf->names.internal.p[i]);
     json_end(o);
-    put_strs(o, "labels", conf->names.single.p, conf->names.single.n);
+    json_kv_strs(o, "labels", conf->names.single.p, conf->names.single.n);
     if (from)
         put_nets(o, from->intranet.networks, from->intranet.n_networks);
     else
@@ -258,9 +249,9 @@ static void put_special(struct json_out *o, const struct ca_rules_space *s)
 
     json_key(o, "special");
     json_obj(o);
-    put_strs(o, "domains", s && !s->any_name ? s->domains : &any,
-             s && !s->any_name ? s->n_domains : 1);
-    put_strs(o, "labels", s ? s->labels : NULL, s ? s->n_labels : 0);
+    json_kv_strs(o, "domains", s && !s->any_name ? s->domains : &any,
+                 s && !s->any_name ? s->n_domains : 1);
+    json_kv_strs(o, "labels", s ? s->labels : NULL, s ? s->n_labels : 0);
     put_nets(o, s ? s->networks : all, s ? s->n_networks : 2);
     json_end(o);
 }

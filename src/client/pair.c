@@ -22,29 +22,6 @@ MSG(msg_chain, "client.pair-chain", "the chain for {0} holds no certificate");
 static const char *const names[] = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"};
 enum { CERT, CHAIN, FULLCHAIN, PRIVKEY, FILES };
 
-#ifdef AUTARKY_TEST_HOOKS
-static unsigned kill_at;
-
-void client_pair_kill_at(unsigned n)
-{
-    kill_at = n;
-}
-
-static enum rc step(void)
-{
-    if (kill_at == 1)
-        return RC_CANCELLED;
-    if (kill_at)
-        kill_at--;
-    return RC_OK;
-}
-#else
-static enum rc step(void)
-{
-    return RC_OK;
-}
-#endif
-
 /* One pair being written: `path`, and beside it the directory that will take its place. */
 struct pair {
     int dir;
@@ -82,7 +59,7 @@ static void file_at(const struct pair *p, unsigned which, char out[static CLIENT
 
 static enum rc remove_file(const struct pair *p, const char *path)
 {
-    TRY(step());
+    TRY(file_step());
     return unlinkat(p->dir, path, 0) == 0 || errno == ENOENT ? RC_OK : failed(p, path);
 }
 
@@ -97,7 +74,7 @@ static enum rc remove_fresh(const struct pair *p)
         file_at(p, i, path);
         TRY(remove_file(p, path));
     }
-    TRY(step());
+    TRY(file_step());
     return unlinkat(p->dir, p->fresh, AT_REMOVEDIR) == 0 ? RC_OK : failed(p, p->fresh);
 }
 
@@ -110,11 +87,11 @@ static enum rc write_file(const struct pair *p, unsigned which, struct str conte
     char path[CLIENT_PAIR_PATH_MAX];
 
     file_at(p, which, path);
-    TRY(step());
+    TRY(file_step());
     fd = openat(p->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(p, path);
-    TRY(step());
+    TRY(file_step());
     if (!file_put_all(fd, content) || fchmod(fd, which == PRIVKEY ? 0600 : 0644) != 0 ||
         fsync(fd) != 0)
         return failed(p, path);
@@ -123,7 +100,7 @@ static enum rc write_file(const struct pair *p, unsigned which, struct str conte
 
 static enum rc make_fresh(const struct pair *p)
 {
-    TRY(step());
+    TRY(file_step());
     if (mkdirat(p->dir, p->fresh, 0700) == 0)
         return RC_OK;
     if (errno == ENOENT || errno == ENOTDIR)
@@ -162,7 +139,7 @@ static enum rc write_fresh(const struct pair *p, struct str chain, const struct 
     TRY(write_file(p, CERT, buf_str(&leaf)));
     TRY(write_file(p, CHAIN, buf_str(&rest)));
     TRY(write_file(p, FULLCHAIN, chain));
-    TRY(step());
+    TRY(file_step());
     return file_sync_dir(p->dir, p->fresh, p->err);
 }
 
@@ -173,11 +150,11 @@ static enum rc exchange(const struct pair *p)
 
     if (there && !S_ISDIR(st.st_mode))
         return ERR(p->err, RC_EXISTS, msg_no_directory, str_of(p->path));
-    TRY(step());
+    TRY(file_step());
     if (renameat2(p->dir, p->fresh, p->dir, p->path, there ? RENAME_EXCHANGE : RENAME_NOREPLACE) !=
         0)
         return ERR(p->err, RC_IO, msg_exchange, str_of(p->path), str_of(strerror(errno)));
-    TRY(step());
+    TRY(file_step());
     return file_sync_dir(p->dir, p->parent, p->err);
 }
 

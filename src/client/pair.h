@@ -19,13 +19,3 @@ enum rc client_pair_write(int dir, const char *path, struct str chain, const str
  * belong together is for client_chain_check to say. */
 enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,
                          struct err *err);
-
-#ifdef AUTARKY_TEST_HOOKS
-/* Test builds only: the n-th step from now on, and all behind it, do not happen, as if the process
- * had been killed before it (RC_CANCELLED); 0: never. */
-void client_pair_kill_at(unsigned n);
-#else
-static inline void client_pair_kill_at(unsigned)
-{
-}
-#endif

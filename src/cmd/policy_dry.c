@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/map.h"
+#include "cmd/cert_int.h"
 #include "cmd/policy_int.h"
 #include "ev/clock.h"
 #include "json/json.h"
@@ -200,14 +201,8 @@ static enum rc show(const struct json *root)
     uint64_t all = 0, looked_at = 0;
 
     while (json_next(&it, NULL, &item)) {
-        struct json_iter names = json_iter(json_get(item, "names"));
-        const struct json *name;
-        struct str text;
-
-        printf("%.*s ", STR_ARG(json_shown(item, "serial")));
-        while (json_next(&names, NULL, &name))
-            if (json_str(name, &text) == RC_OK)
-                printf(" %.*s", STR_ARG(text));
+        printf("%.*s  ", STR_ARG(json_shown(item, "serial")));
+        cert_print_list(json_get(item, "names"));
         printf("\n  %.*s\n", STR_ARG(json_shown(item, "text")));
     }
     TRY(json_u64(json_get(root, "refused_total"), &all));

@@ -247,6 +247,15 @@ void json_kv_id(struct json_out *o, const char *name, const struct id *id)
     json_put_id(o, id);
 }
 
+void json_kv_strs(struct json_out *o, const char *name, const struct str *list, size_t n)
+{
+    json_key(o, name);
+    json_arr(o);
+    for (size_t i = 0; i < n; i++)
+        json_put_str(o, list[i]);
+    json_end(o);
+}
+
 void json_kv_b64url(struct json_out *o, const char *name, struct str bytes)
 {
     json_key(o, name);

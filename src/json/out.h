@@ -76,3 +76,5 @@ void json_kv_null(struct json_out *o, const char *name);
 void json_kv_when(struct json_out *o, const char *name, when_t t);
 void json_kv_id(struct json_out *o, const char *name, const struct id *id);
 void json_kv_b64url(struct json_out *o, const char *name, struct str bytes);
+/* An array of strings. */
+void json_kv_strs(struct json_out *o, const char *name, const struct str *list, size_t n);

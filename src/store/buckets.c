@@ -42,10 +42,10 @@ static enum rc put(struct store_txn *txn, const struct store_bucket *b, when_t f
     return stmt_run(&st);
 }
 
-/* The one that is empty for longest, so far. */
+/* The ones that are empty: which of them for longest, and until when. */
 struct empty {
-    size_t *which;
-    when_t *at;
+    size_t which;
+    when_t at; /* 0: none is */
 };
 
 static bool has_one(const struct store_bucket *buckets, size_t i, when_t full, when_t now,
@@ -55,47 +55,44 @@ static bool has_one(const struct store_bucket *buckets, size_t i, when_t full, w
 
     if (at <= now)
         return true;
-    if (at > *e->at) {
-        *e->which = i;
-        *e->at = at;
-    }
+    if (at > e->at)
+        *e = (struct empty){i, at};
     return false;
+}
+
+/* `take`: of each, as long as none is empty. */
+static enum rc walk(struct store_txn *txn, const struct store_bucket *buckets, size_t n, bool take,
+                    when_t now, struct empty *e)
+{
+    *e = (struct empty){};
+    for (size_t i = 0; i < n; i++) {
+        when_t full;
+
+        TRY(after(txn, &buckets[i], now, &full));
+        if (has_one(buckets, i, full, now, e) && take && e->at == 0)
+            TRY(put(txn, &buckets[i], full));
+    }
+    return e->at ? RC_QUOTA : RC_OK;
 }
 
 enum rc store_buckets_look(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
                            when_t now, size_t *out_which, when_t *out_at)
 {
-    struct empty e = {out_which, out_at};
-    enum rc result = RC_OK;
+    struct empty e;
+    enum rc rc = walk(txn, buckets, n, false, now, &e);
 
-    *out_which = 0;
-    *out_at = 0;
-    for (size_t i = 0; i < n; i++) {
-        when_t full;
-
-        TRY(after(txn, &buckets[i], now, &full));
-        if (!has_one(buckets, i, full, now, &e))
-            result = RC_QUOTA;
-    }
-    return result;
+    *out_which = e.which;
+    *out_at = e.at;
+    return rc;
 }
 
 enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
                            when_t now, size_t *out_which, when_t *out_at)
 {
-    struct empty e = {out_which, out_at};
-    enum rc result = RC_OK;
+    struct empty e;
+    enum rc rc = walk(txn, buckets, n, true, now, &e);
 
-    *out_which = 0;
-    *out_at = 0;
-    for (size_t i = 0; i < n; i++) {
-        when_t full;
-
-        TRY(after(txn, &buckets[i], now, &full));
-        if (!has_one(buckets, i, full, now, &e))
-            result = RC_QUOTA;
-        else if (result == RC_OK)
-            TRY(put(txn, &buckets[i], full));
-    }
-    return result;
+    *out_which = e.which;
+    *out_at = e.at;
+    return rc;
 }

@@ -7,7 +7,6 @@ request that is lost."""
 import collections
 import pathlib
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -140,17 +139,9 @@ def one_goes(gateway, servers):
 
 def main():
     servers = [Server() for _ in range(3)]
-    with tempfile.TemporaryDirectory() as name:
-        gateway = Gateway(pathlib.Path(name), servers[0].server_port)
-        try:
-            for step in (turns, cookies, checks, retries, one_goes):
-                step(gateway, servers)
-        except BaseException:
-            print(gateway.log.read_text()[-4000:], file=sys.stderr)
-            raise
-        finally:
-            gateway.process.kill()
-            gateway.process.wait()
+    with tempfile.TemporaryDirectory() as name, Gateway(pathlib.Path(name), servers[0].server_port) as gateway:
+        for step in (turns, cookies, checks, retries, one_goes):
+            step(gateway, servers)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,15 @@ class Gateway:
             self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log)
         self.port = int(self.process.stdout.readline().rsplit(b":", 1)[1])
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.log.read_text()[-4000:], file=sys.stderr)
+        self.process.kill()
+        self.process.wait()
+
     def configure(self, backend, names):
         sites = "".join(f"    - {{name: {name}, backends: [\"{backend}\"]}}\n" for name in names)
         (self.root / "autarky.yaml").write_text(
@@ -334,8 +343,7 @@ def main():
         threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        gateway = Gateway(root, servers[0].server_port)
-        try:
+        with Gateway(root, servers[0].server_port) as gateway:
             for gateway.http in ("--http1.1", "--http2"):
                 bodies(gateway, root)
                 broken_backends(gateway)
@@ -345,12 +353,6 @@ def main():
             smuggling(gateway)
             reload(gateway, servers[1].server_port)
             drain(gateway)
-        except BaseException:
-            print(gateway.log.read_text()[-4000:], file=sys.stderr)
-            raise
-        finally:
-            gateway.process.kill()
-            gateway.process.wait()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -196,21 +195,14 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        gateway = Gateway(root, server.server_port)
-        gateway.http = "--http2"
-        try:
+        with Gateway(root, server.server_port) as gateway:
+            gateway.http = "--http2"
             many_at_once(gateway)
             uploads(gateway, root)
             a_stream_of_many(gateway)
             floods(gateway)
             clients_that_take_nothing(gateway)
             drain(gateway)
-        except BaseException:
-            print(gateway.log.read_text()[-4000:], file=sys.stderr)
-            raise
-        finally:
-            gateway.process.kill()
-            gateway.process.wait()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import os
 import pathlib
 import ssl
 import struct
-import sys
 import tempfile
 import threading
 
@@ -139,19 +138,11 @@ def over_http2(gateway):
 
 def main():
     server = Server()
-    with tempfile.TemporaryDirectory() as name:
-        gateway = Gateway(pathlib.Path(name), server.port)
-        try:
-            for step in (talk, many, leaving, not_there):
-                asyncio.run(step(gateway))
-            over_http2(gateway)
-            expect("the log", gateway.said("status=101"), True)
-        except BaseException:
-            print(gateway.log.read_text()[-4000:], file=sys.stderr)
-            raise
-        finally:
-            gateway.process.kill()
-            gateway.process.wait()
+    with tempfile.TemporaryDirectory() as name, Gateway(pathlib.Path(name), server.port) as gateway:
+        for step in (talk, many, leaving, not_there):
+            asyncio.run(step(gateway))
+        over_http2(gateway)
+        expect("the log", gateway.said("status=101"), True)
 
 
 if __name__ == "__main__":

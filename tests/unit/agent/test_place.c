@@ -24,27 +24,13 @@ struct test {
 
 static void test_done(struct test *t)
 {
-    client_pair_kill_at(0);
-    agent_place_kill_at(0);
+    file_kill_at(0);
     agent_place_done(&t->place);
     pki_done(&t->pki);
     crypto_key_unref(t->other);
     buf_done(&t->chains[0]);
     buf_done(&t->chains[1]);
     check_dir_done(&t->dir);
-}
-
-static enum rc make_chain(struct test *t, const struct crypto_key *key, struct buf *out)
-{
-    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
-    struct x509_tbs_in in = pki_leaf_in(&t->pki);
-
-    in.spki = crypto_key_spki(key);
-    TRY(pki_issue(&in, t->pki.issuer_key, &der));
-    buf_init(out, CLIENT_PAIR_MAX);
-    x509_cert_put_pem(buf_str(&der), out);
-    x509_cert_put_pem(t->pki.issuer.der, out);
-    return buf_rc(out);
 }
 
 static enum rc test_init(struct test *t)
@@ -55,8 +41,8 @@ static enum rc test_init(struct test *t)
     snprintf(t->path, sizeof(t->path), "%s/wiki", t->dir.path);
     TRY(pki_init(&t->pki));
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &t->other));
-    TRY(make_chain(t, t->pki.leaf_key, &t->chains[0]));
-    TRY(make_chain(t, t->other, &t->chains[1]));
+    TRY(pki_chain(&t->pki, t->pki.leaf_key, &t->chains[0]));
+    TRY(pki_chain(&t->pki, t->other, &t->chains[1]));
     return agent_place_open(t->path, true, &t->place, NULL);
 }
 
@@ -130,17 +116,15 @@ static void installs_and_returns(void)
  */
 static void killed_everywhere(void)
 {
-    for (unsigned n = 1; n < 40; n++) {
+    for (unsigned n = 1; n < 100; n++) {
         CLEANUP(test_done) struct test t = {};
         enum rc rc;
 
         CHECK_OK(test_init(&t));
         CHECK_OK(install(&t, 0));
-        agent_place_kill_at(n);
-        client_pair_kill_at(n);
+        file_kill_at(n);
         rc = install(&t, 1);
-        agent_place_kill_at(0);
-        client_pair_kill_at(0);
+        file_kill_at(0);
         CHECK(served(&t) == 0 || served(&t) == 1);
         agent_place_done(&t.place);
         CHECK_OK(agent_place_open(t.path, true, &t.place, NULL));

@@ -18,25 +18,12 @@ struct test {
 
 static void test_done(struct test *t)
 {
-    client_pair_kill_at(0);
+    file_kill_at(0);
     pki_done(&t->pki);
     crypto_key_unref(t->other);
     buf_done(&t->chains[0]);
     buf_done(&t->chains[1]);
     check_dir_done(&t->dir);
-}
-
-static enum rc make_chain(struct test *t, const struct crypto_key *key, struct buf *out)
-{
-    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
-    struct x509_tbs_in in = pki_leaf_in(&t->pki);
-
-    in.spki = crypto_key_spki(key);
-    TRY(pki_issue(&in, t->pki.issuer_key, &der));
-    buf_init(out, CLIENT_PAIR_MAX);
-    x509_cert_put_pem(buf_str(&der), out);
-    x509_cert_put_pem(t->pki.issuer.der, out);
-    return buf_rc(out);
 }
 
 static enum rc test_init(struct test *t)
@@ -45,8 +32,8 @@ static enum rc test_init(struct test *t)
     check_dir_init(&t->dir);
     TRY(pki_init(&t->pki));
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &t->other));
-    TRY(make_chain(t, t->pki.leaf_key, &t->chains[0]));
-    TRY(make_chain(t, t->other, &t->chains[1]));
+    TRY(pki_chain(&t->pki, t->pki.leaf_key, &t->chains[0]));
+    TRY(pki_chain(&t->pki, t->other, &t->chains[1]));
     return file_mkdir(t->dir.fd, "wiki", 0700, FILE_OWNER_SELF, NULL);
 }
 
@@ -132,9 +119,9 @@ static void killed_everywhere(void)
         CHECK_OK(test_init(&t));
         if (at % 2)
             CHECK_OK(put(&t, 0, NULL));
-        client_pair_kill_at(at / 2 + 1);
+        file_kill_at(at / 2 + 1);
         rc = put(&t, 1, NULL);
-        client_pair_kill_at(0);
+        file_kill_at(0);
         seen = which(&t, NULL);
         if (rc == RC_OK) {
             CHECK_INT(seen, 1);

@@ -184,21 +184,7 @@ static void damage_is_seen(void)
     }
 }
 
-int main(void)
-{
-    static const struct check_test tests[] = {
-        CHECK_TEST(users_are_known_by_z),
-        CHECK_TEST(both_sides_agree),
-        CHECK_TEST_ONCE(any_keys_agree),
-        CHECK_TEST(wrong_keys_do_not_agree),
-        CHECK_TEST(what_is_encrypted_is_decrypted),
-        CHECK_TEST_ONCE(damage_is_seen),
-    };
-    int failed;
-
-    if (crypto_init() != RC_OK)
-        return 1;
-    failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
-    crypto_done();
-    return failed;
-}
+CHECK_MAIN_WITH(crypto_init() == RC_OK, crypto_done(), CHECK_TEST(users_are_known_by_z),
+                CHECK_TEST(both_sides_agree), CHECK_TEST_ONCE(any_keys_agree),
+                CHECK_TEST(wrong_keys_do_not_agree), CHECK_TEST(what_is_encrypted_is_decrypted),
+                CHECK_TEST_ONCE(damage_is_seen))

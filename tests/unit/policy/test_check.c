@@ -5,26 +5,8 @@
 
 #include <stdio.h>
 
-#include "conf/load.h"
 #include "policy/check.h"
-
-static bool load(const char *rest, const struct conf **out)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(64 * 1024);
-    struct conf_report report;
-    struct conf_input in;
-    enum rc rc;
-
-    buf_printf(&text, "organization: Example\ndomain: hospital.example\n%s", rest);
-    conf_input_init(&in);
-    conf_report_init(&report);
-    rc = conf_input_add(&in, STR("t.yaml"), buf_str(&text));
-    if (rc == RC_OK)
-        rc = conf_load(&in, out, &report);
-    conf_report_done(&report);
-    conf_input_done(&in);
-    return rc == RC_OK;
-}
+#include "unit/policy/rules.h"
 
 struct noted {
     char text[512];

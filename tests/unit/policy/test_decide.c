@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/name.h"
-#include "conf/load.h"
 #include "policy/policy.h"
+#include "unit/policy/rules.h"
 
 enum {
     RULES = 30,
@@ -106,22 +106,6 @@ static void put_rule(struct buf *out, unsigned i)
     buf_putz(out, "}\n");
 }
 
-static enum rc load(const char *rules, const struct conf **out)
-{
-    struct conf_report report;
-    struct conf_input in;
-    enum rc rc;
-
-    conf_input_init(&in);
-    conf_report_init(&report);
-    rc = conf_input_add(&in, STR("t.yaml"), str_of(rules));
-    if (rc == RC_OK)
-        rc = conf_load(&in, out, &report);
-    conf_report_done(&report);
-    conf_input_done(&in);
-    return rc;
-}
-
 static enum rc random_rules(const struct conf **out)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
@@ -131,7 +115,7 @@ static enum rc random_rules(const struct conf **out)
     for (unsigned i = 0; i < RULES; i++)
         put_rule(&text, i);
     TRY(buf_rc(&text));
-    return load(buf_z(&text), out);
+    return rules_load(buf_str(&text), out);
 }
 
 /* ---- the plain reading */

@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include "conf/load.h"
 #include "policy/policy.h"
-
-static bool load(const char *policy, const struct conf **out)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(16384);
-    struct conf_report report;
-    struct conf_input in;
-    enum rc rc;
-
-    buf_printf(&text, "organization: Example\ndomain: hospital.example\n%s", policy);
-    conf_input_init(&in);
-    conf_report_init(&report);
-    rc = conf_input_add(&in, STR("t.yaml"), buf_str(&text));
-    if (rc == RC_OK)
-        rc = conf_load(&in, out, &report);
-    conf_report_done(&report);
-    conf_input_done(&in);
-    return rc == RC_OK;
-}
+#include "unit/policy/rules.h"
 
 static enum rc judge(const struct conf *conf, const char *name, const char *from, struct err *err)
 {

@@ -121,19 +121,6 @@ static void padding_longer_than_the_record(void)
         }
 }
 
-int main(void)
-{
-    static const struct check_test tests[] = {
-        CHECK_TEST(codes_are_those_of_openssl),
-        CHECK_TEST(each_padding_is_taken),
-        CHECK_TEST(each_wrong_byte_is_refused),
-        CHECK_TEST(padding_longer_than_the_record),
-    };
-    int failed;
-
-    if (crypto_init() != RC_OK)
-        return 1;
-    failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
-    crypto_done();
-    return failed;
-}
+CHECK_MAIN_WITH(crypto_init() == RC_OK, crypto_done(), CHECK_TEST(codes_are_those_of_openssl),
+                CHECK_TEST(each_padding_is_taken), CHECK_TEST(each_wrong_byte_is_refused),
+                CHECK_TEST(padding_longer_than_the_record))

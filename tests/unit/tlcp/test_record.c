@@ -207,22 +207,7 @@ static void bad_premasters_are_replaced(void)
     }
 }
 
-int main(void)
-{
-    static const struct check_test tests[] = {
-        CHECK_TEST(keys_as_known),
-        CHECK_TEST(known_records_are_opened),
-        CHECK_TEST(the_known_record_is_made),
-        CHECK_TEST(what_is_sealed_is_opened),
-        CHECK_TEST(tampering_is_seen),
-        CHECK_TEST(in_the_clear),
-        CHECK_TEST(bad_premasters_are_replaced),
-    };
-    int failed;
-
-    if (crypto_init() != RC_OK)
-        return 1;
-    failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
-    crypto_done();
-    return failed;
-}
+CHECK_MAIN_WITH(crypto_init() == RC_OK, crypto_done(), CHECK_TEST(keys_as_known),
+                CHECK_TEST(known_records_are_opened), CHECK_TEST(the_known_record_is_made),
+                CHECK_TEST(what_is_sealed_is_opened), CHECK_TEST(tampering_is_seen),
+                CHECK_TEST(in_the_clear), CHECK_TEST(bad_premasters_are_replaced))

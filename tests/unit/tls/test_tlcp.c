@@ -274,17 +274,7 @@ static void slow_ones_are_closed(void)
     CHECK_RC(w.opened, RC_TIMEOUT);
 }
 
-int main(void)
-{
-    static const struct check_test tests[] = {
-        CHECK_TEST(one_port_for_both),           CHECK_TEST(sessions_are_resumed),
-        CHECK_TEST_ONCE(what_was_taken_is_sent), CHECK_TEST_ONCE(refusals),
-        CHECK_TEST(where_it_is_not_spoken),      CHECK_TEST_ONCE(slow_ones_are_closed),
-    };
-    int failed = 1;
-
-    if (begin_all() == RC_OK)
-        failed = check_run(tests, sizeof(tests) / sizeof(tests[0]));
-    end_all();
-    return failed;
-}
+CHECK_MAIN_WITH(begin_all() == RC_OK, end_all(), CHECK_TEST(one_port_for_both),
+                CHECK_TEST(sessions_are_resumed), CHECK_TEST_ONCE(what_was_taken_is_sent),
+                CHECK_TEST_ONCE(refusals), CHECK_TEST(where_it_is_not_spoken),
+                CHECK_TEST_ONCE(slow_ones_are_closed))

@@ -137,3 +137,18 @@ static enum rc pki_issue(const struct x509_tbs_in *in, const struct crypto_key *
     TRY(pki_issue(&in, p->root_key, &p->issuer_der));
     return x509_cert_parse(&p->a, buf_str(&p->issuer_der), &p->issuer, NULL);
 }
+
+/* A certificate for that key, and the issuer's, in PEM; initialises `out`. */
+[[maybe_unused]] static enum rc pki_chain(const struct pki *p, const struct crypto_key *key,
+                                          struct buf *out)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    struct x509_tbs_in in = pki_leaf_in(p);
+
+    in.spki = crypto_key_spki(key);
+    TRY(pki_issue(&in, p->issuer_key, &der));
+    buf_init(out, 4 * X509_CERT_MAX);
+    x509_cert_put_pem(buf_str(&der), out);
+    x509_cert_put_pem(p->issuer.der, out);
+    return buf_rc(out);
+}
