@@ -12,6 +12,7 @@
 #include "crypto/ossl.h"
 #include "ev/ev.h"
 #include "net/stream.h"
+#include "tls/demand.h"
 #include "tls/tls_int.h"
 
 MSG(msg_failed, "tls.client-failed", "the TLS handshake failed: {0}");
@@ -24,6 +25,7 @@ enum { ALPN_MAX = 32 };
 struct tls_client {
     struct net_stream s; /* first; in use once it is a stream */
     SSL_CTX *ctx;
+    struct tls_demand *demand; /* a reference: `ctx` calls it */
     BIO_METHOD *method;
     SSL *ssl;
     struct tls_socket socket;
@@ -195,6 +197,7 @@ static SSL_CTX *context_for(const struct tls_demand *d)
 
 static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
+    c->demand = conf->demand ? tls_demand_ref(conf->demand) : NULL;
     c->ctx = context_for(conf->demand);
     c->method = tls_socket_method_new();
     c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
@@ -237,8 +240,12 @@ void tls_client_free(struct tls_client *c)
     if (!c)
         return;
     ev_fd_free(c->watch);
+    /* OpenSSL resumes no session of a connection that just ended. */
+    if (c->open && c->demand)
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(c->ssl);
     SSL_CTX_free(c->ctx);
+    tls_demand_unref(c->demand);
     BIO_meth_free(c->method);
     crypto_ossl_clear();
     fd_close(&c->socket.fd);

@@ -58,7 +58,8 @@ enum rc tls_conn_shutdown(struct tls_conn *c);
 void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg);
 
 /* The two ends of the connection: of the socket, or as the header of the PROXY protocol told; never
- * `local`. Also after a failed handshake. RC_IO: the socket cannot tell any more. */
+ * `local`. Also after a failed handshake. RC_IO: the socket cannot tell any more; RC_INVAL: it is
+ * not of IP. */
 enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out);
 /* "TLSv1.3", "TLCPv1.1"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);

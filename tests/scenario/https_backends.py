@@ -15,8 +15,10 @@ import time
 
 from backends import until
 from gateway import OPENSSL, SITES, Gateway, expect
-from lab import free_port
 from proxies import Program
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import free_port  # noqa: E402
 
 NAME = "app.inside.example"
 CERTIFICATES = {  # what each server shows: subject alternative name, signed by the root that is trusted, days

@@ -18,7 +18,9 @@ from http.server import ThreadingHTTPServer
 
 from backends import until
 from gateway import SITES, Gateway, Web, expect
-from lab import free_port
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import free_port  # noqa: E402
 
 PASSER, SPEAKER, CLIENT, LIAR = "127.0.0.2", "127.0.0.3", "127.0.0.9", "6.6.6.6"
 

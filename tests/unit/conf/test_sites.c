@@ -57,7 +57,8 @@ static void knows_other_proxies(void)
     CHECK_INT(bare->gateway.proxied.n, 0);
     CHECK_INT(bare->gateway.sites[0].send_proxy, CONF_SEND_PROXY_OFF);
     CHECK_PROBLEM(ALONE(", send_proxy: v3"),
-                  "5: gateway.sites[0].send_proxy: \"v3\" is not one of off, v1, v2");
+                  "5: gateway.sites[0].send_proxy: \"v3\" is not one of off, v1, v2; did you mean "
+                  "\"v1\"?");
 }
 
 #define SECURE(more)                                                                               \

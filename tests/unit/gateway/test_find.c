@@ -188,7 +188,7 @@ static void knows_ipv6(void)
 
 static void refuses_what_is_no_backend(void)
 {
-    static const char *const urls[] = {"https://a", "http://a/path", "http://a?q", "a:80", ""};
+    static const char *const urls[] = {"ftp://a", "http://a/path", "http://a?q", "a:80", ""};
 
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct gateway_plan *plan = NULL;
