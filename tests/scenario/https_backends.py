@@ -101,7 +101,7 @@ class World:
             f"gateway:\n  sites:\n    - {{name: {SITES[0]}, backends: [{backends}], {demands}}}\n"
             f"  paths:\n    - {{site: {SITES[0]}, path: /generation, answer: \"{self.generation}\"}}\n")
         self.gateway.process.send_signal(signal.SIGHUP)
-        until("the configuration", lambda: self.gateway.curl(self.gateway.url("/generation")) == b"%d" % self.generation)
+        until("the configuration", lambda: self.gateway.curl(self.gateway.url("/generation")).strip() == b"%d" % self.generation)
 
     def ask(self, path="/"):
         *body, status = self.gateway.curl("-w", " %{http_code}", self.gateway.url(path)).decode().split(" ")
