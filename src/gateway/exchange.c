@@ -456,17 +456,21 @@ static int64_t youngest(const struct gateway_exchange *x)
     return x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND;
 }
 
-/* RFC 8586: with backends that speak HTTPS a gateway can call itself. Others of its processes are
- * called as well, but not for ever. */
+/* RFC 8586: a backend, or what stands between, may lead back here. Others of the gateway's processes
+ * are called as well, but not for ever. */
 static bool looped(const struct gateway_exchange *x)
 {
     const struct http_reader *r = x->up.reader;
 
     for (size_t i = 0; i < http_reader_fields(r); i++) {
         struct http_field f = http_reader_field(r, i);
+        struct str one;
 
-        if (str_eq(f.name, STR("cdn-loop")) && str_eq(f.value, id_str(&x->gateway->name)))
-            return true;
+        if (!str_eq(f.name, STR("cdn-loop")))
+            continue;
+        while (str_next(&f.value, ',', &one))
+            if (str_eq(str_trim(one), id_str(&x->gateway->name)))
+                return true;
     }
     return false;
 }

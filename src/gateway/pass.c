@@ -65,7 +65,7 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
         .set = x->route->request,
         .n_set = x->route->n_request,
         .hops = &x->origin.hops,
-        .loop = l->backend->demand ? id_str(&x->gateway->name) : (struct str){NULL, 0},
+        .loop = id_str(&x->gateway->name),
         .websocket_key = make_key(x->up.reader, &key),
     };
 

@@ -199,8 +199,34 @@ static void serves_whom_it_shall(void)
     }
 }
 
+/* The name that the first request was sent on with, in another's list; one that is not ours. */
+static void knows_what_comes_back(void)
+{
+    static const char *const lists[] = {"%s", "other; x=1, %s", "%s,other"};
+    char name[64], text[256];
+    WORLD(NULL, 0);
+
+    say(&w, GET "CDN-Loop: other\r\n\r\n");
+    snprintf(name, sizeof(name), "%.*s", STR_ARG(id_str(&w.g->name)));
+    snprintf(text, sizeof(text), "cdn-loop: %s\r\n", name);
+    CHECK(has(&w.asked, text));
+    CHECK(has(&w.asked, "cdn-loop: other\r\n"));
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char list[128];
+
+        buf_reset(&w.asked);
+        buf_reset(&w.t.out);
+        snprintf(list, sizeof(list), lists[i], name);
+        snprintf(text, sizeof(text), GET "CDN-Loop: x\r\nCDN-Loop: %s\r\n\r\n", list);
+        say(&w, text);
+        CHECK(starts(&w.t.out, "HTTP/1.1 508 "));
+        CHECK_INT(w.asked.n, 0);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(believes_nobody), CHECK_TEST(believes_only_who_is_trusted),
            CHECK_TEST_ONCE(believes_hop_by_hop), CHECK_TEST_ONCE(drops_what_the_client_made_up),
            CHECK_TEST_ONCE(believes_what_was_asked_for), CHECK_TEST(a_reload_takes_trust_away),
            CHECK_TEST(says_who_sends_headers), CHECK_TEST_ONCE(serves_whom_it_shall),
-           CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2))
+           CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2), CHECK_TEST(knows_what_comes_back))
