@@ -456,8 +456,8 @@ static int64_t youngest(const struct gateway_exchange *x)
     return x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND;
 }
 
-/* RFC 8586: a backend, or what stands between, may lead back here. Others of the gateway's processes
- * are called as well, but not for ever. */
+/* RFC 8586: a backend, or what stands between, may lead back here. Others of the gateway's
+ * processes are called as well, but not for ever. */
 static bool looped(const struct gateway_exchange *x)
 {
     const struct http_reader *r = x->up.reader;

@@ -229,4 +229,5 @@ CHECK_MAIN(CHECK_TEST(believes_nobody), CHECK_TEST(believes_only_who_is_trusted)
            CHECK_TEST_ONCE(believes_hop_by_hop), CHECK_TEST_ONCE(drops_what_the_client_made_up),
            CHECK_TEST_ONCE(believes_what_was_asked_for), CHECK_TEST(a_reload_takes_trust_away),
            CHECK_TEST(says_who_sends_headers), CHECK_TEST_ONCE(serves_whom_it_shall),
-           CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2), CHECK_TEST(knows_what_comes_back))
+           CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2),
+           CHECK_TEST(knows_what_comes_back))
