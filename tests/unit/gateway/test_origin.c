@@ -167,6 +167,21 @@ static void sends_version_2(void)
                                           "\0\0\0\0"));
 }
 
+/* ... and never that of a site whose backends are told nothing. */
+static void takes_no_kept_connection(void)
+{
+    CLEANUP(world_done) struct world w = {.sends = CONF_SEND_PROXY_V1};
+
+    CHECK_OK(world_init(&w));
+    CHECK_OK(come(&w, "name.example"));
+    say(&w, "GET /y HTTP/1.1\r\nHost: name.example\r\n\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    CHECK(!w.hung_up);
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, GET "\r\n");
+    CHECK_INT(net_fake_dials(w.net), 2);
+}
+
 /* By who the client is, not by who made the connection. */
 static void serves_whom_it_shall(void)
 {
@@ -230,4 +245,4 @@ CHECK_MAIN(CHECK_TEST(believes_nobody), CHECK_TEST(believes_only_who_is_trusted)
            CHECK_TEST_ONCE(believes_what_was_asked_for), CHECK_TEST(a_reload_takes_trust_away),
            CHECK_TEST(says_who_sends_headers), CHECK_TEST_ONCE(serves_whom_it_shall),
            CHECK_TEST(sends_version_1), CHECK_TEST(sends_version_2),
-           CHECK_TEST(knows_what_comes_back))
+           CHECK_TEST(takes_no_kept_connection), CHECK_TEST(knows_what_comes_back))
