@@ -72,7 +72,7 @@ static void a_proxy_header_may_come_in_pieces(void)
 
     CHECK_OK(begin_proxied(&w, STR("")));
     for (size_t i = 0; i < strlen(TCP4); i++) {
-        CHECK_INT(write(w.client_fd, TCP4 + i, 1), 1);
+        CHECK_INT(write(w.client_fd, &TCP4[i], 1), 1);
         ev_run_once(w.ev, EV_NOWAIT);
     }
     shake(&w);
