@@ -26,6 +26,10 @@ MSG(msg_no_dir, "agent.directory-missing",
     "there is nothing to renew in {0}: {1}; `autarky obtain --out {0}` obtains a certificate there "
     "first");
 MSG(msg_dir, "agent.directory", "the directory {0} cannot be used: {1}");
+MSG(msg_hands, "agent.directory-of-others",
+    "the directory {0} can be written to by others than root and the user who runs this (it is of "
+    "user {1}, with mode {2}); they could have this program run theirs, or give them other files: "
+    "have it changed by `chown` and `chmod go-w`, or name another directory");
 MSG(msg_locked, "agent.directory-locked",
     "another autarky is at work in {0}; wait until it has ended and try again");
 MSG(msg_switch, "agent.not-switched", "{0}/{1} cannot be put in place: {2}");
@@ -93,6 +97,23 @@ static enum rc cannot_open(const char *dir, struct err *err)
                            : ERR(err, RC_IO, msg_dir, str_of(dir), why);
 }
 
+/* What stands in there is obeyed: programs to be run, owners that files are given to. */
+static enum rc check_hands(const struct agent_place *p, const char *path, const char *shown,
+                           struct err *err)
+{
+    char user[24], mode[8];
+    struct stat st;
+
+    if (fstatat(p->dir, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return cannot_open(shown, err);
+    if (S_ISDIR(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+        !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return RC_OK;
+    snprintf(user, sizeof(user), "%u", st.st_uid);
+    snprintf(mode, sizeof(mode), "%04o", st.st_mode & 07777);
+    return ERR(err, RC_DENIED, msg_hands, str_of(shown), str_of(user), str_of(mode));
+}
+
 static enum rc open_all(const char *dir, bool make, struct agent_place *p, struct err *err)
 {
     struct stat st;
@@ -103,8 +124,10 @@ static enum rc open_all(const char *dir, bool make, struct agent_place *p, struc
     if (p->dir < 0 || (!make && fstatat(p->dir, STATE, &st, 0) != 0))
         return cannot_open(dir, err);
     TRY(absolute(dir, p->path, err));
+    TRY(check_hands(p, ".", dir, err));
     if (make)
         TRY(make_directory(p->dir, AGENT_HOME, dir, err));
+    TRY(check_hands(p, AGENT_HOME, AGENT_HOME, err));
     TRY(take_lock(p, dir, err));
     p->live = live_generation(p->dir);
     return RC_OK;

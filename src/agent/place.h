@@ -36,7 +36,8 @@ struct agent_place {
 #define AGENT_PLACE_INIT ((struct agent_place){.dir = -1, .lock = -1, .owner = AGENT_OWNER_SELF})
 
 /* Opens DIR, makes it and what is below if it is not there (`make`), and takes the lock. RC_AGAIN:
- * somebody else has it; RC_NOTFOUND without `make`: nothing was obtained there; RC_IO, RC_TOOBIG.
+ * somebody else has it; RC_NOTFOUND without `make`: nothing was obtained there; RC_DENIED: others
+ * than root and ourselves may write to DIR; RC_IO, RC_TOOBIG.
  */
 enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, struct err *err);
 /* Gives the lock back. Allowed on AGENT_PLACE_INIT. */

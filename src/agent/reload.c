@@ -227,13 +227,15 @@ static enum rc pid_file_bad(const struct reload *r, enum rc rc, const char *why,
 /* *out_owner is who wrote it. */
 static enum rc read_pid(const struct reload *r, pid_t *out_pid, uid_t *out_owner, struct err *err)
 {
-    CLEANUP(fd_closep) int fd = open(r->pid_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(fd_closep) int fd = open(r->pid_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     char text[PID_TEXT];
     struct stat st;
     uint64_t number = 0;
     struct str line, rest;
     ssize_t n;
 
+    if (fd < 0 && errno == ELOOP) /* whoever may make one could choose among all pid files */
+        return pid_file_bad(r, RC_DENIED, "it is a symbolic link", err);
     if (fd < 0 || fstat(fd, &st) != 0)
         return pid_file_bad(r, errno == ENOENT ? RC_NOTFOUND : RC_IO, strerrordesc_np(errno), err);
     if (!S_ISREG(st.st_mode))

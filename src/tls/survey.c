@@ -12,7 +12,6 @@ void tls_survey_free(struct tls_survey *s)
     if (!s)
         return;
     SSL_CTX_free(s->ctx);
-    BIO_meth_free(s->method);
     mem_free(s);
 }
 
@@ -20,7 +19,7 @@ void tls_survey_free(struct tls_survey *s)
 static bool open_up(SSL_CTX *ctx)
 {
     SSL_CTX_set_security_level(ctx, 0);
-    SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+    SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_NO_TICKET);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ctx, "ALL:!aNULL:!eNULL:!PSK:!SRP") == 1;
 }
@@ -31,9 +30,8 @@ enum rc tls_survey_new(struct tls_survey **out)
 
     if (!s)
         return RC_NOMEM;
-    s->ctx = tls_client_ctx();
-    s->method = tls_socket_method_new();
-    if (!s->ctx || !s->method || !open_up(s->ctx)) {
+    s->ctx = tls_client_context();
+    if (!s->ctx || !open_up(s->ctx)) {
         crypto_ossl_clear();
         return RC_NOMEM;
     }

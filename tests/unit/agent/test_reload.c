@@ -166,8 +166,11 @@ static void no_pid_files(void)
         CHECK_OK(write_pid(&t, bad[i], 0644));
         CHECK_RC(reload(&t, 0), RC_PARSE);
     }
-    CHECK(unlinkat(t.dir.fd, "pid", 0) == 0);
+    CHECK(renameat(t.dir.fd, "pid", t.dir.fd, "other") == 0);
     CHECK_RC(reload(&t, 0), RC_NOTFOUND);
+    CHECK(symlinkat("other", t.dir.fd, "pid") == 0);
+    CHECK_RC(reload(&t, 0), RC_DENIED);
+    CHECK(unlinkat(t.dir.fd, "pid", 0) == 0);
     CHECK(mkdirat(t.dir.fd, "pid", 0700) == 0);
     CHECK_RC(reload(&t, 0), RC_DENIED);
 }
