@@ -31,10 +31,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     scan_targets_init(&t);
     if (scan_ports_parse(&t, in, NULL) == RC_OK && (!t.n_ports || t.n_ports > SCAN_PORTS_MAX))
         __builtin_trap();
-    if (scan_ports_parse(&t, STR("443,smtp:25"), NULL) == RC_OK &&
-        str_cut(in, '/', &head, &rest) && addr_parse(head, &a) == RC_OK && /* no name to look up */
-        scan_target_add(&t, in, NULL) == RC_OK &&
-        scan_targets_count(&t, &count, NULL) == RC_OK && count)
+    if (scan_ports_parse(&t, STR("443,smtp:25"), NULL) == RC_OK && str_cut(in, '/', &head, &rest) &&
+        addr_parse(head, &a) == RC_OK && /* no name to look up */
+        scan_target_add(&t, in, NULL) == RC_OK && scan_targets_count(&t, &count, NULL) == RC_OK &&
+        count)
         scan_targets_at(&t, count - 1);
     return 0;
 }

@@ -26,7 +26,7 @@ struct scan_look {
     struct scan_found tls, tlcp;
     enum step step;
     enum rc broken; /* this machine, and not the endpoint, is why it ended */
-    bool answered; /* it has said something that is TLS */
+    bool answered;  /* it has said something that is TLS */
     struct scan_turn turn;
     struct ev_timer patience;
     /* one connection */
