@@ -31,7 +31,8 @@ struct tls_client {
     struct tls_socket socket;
     struct ev_fd *watch;
     bool open;
-    bool demands;                    /* the server has to prove itself */
+    bool demands; /* the server has to prove itself */
+    bool farewell;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
@@ -177,28 +178,28 @@ SSL_CTX *tls_client_context(void)
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_max_cert_list(ctx, TLS_CLIENT_CHAIN_MAX);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     return ctx;
 }
 
-static SSL_CTX *context_for(const struct tls_demand *d)
+static SSL_CTX *context_for(const struct tls_client_conf *conf)
 {
-    SSL_CTX *ctx = d ? tls_demand_context(d) : tls_client_context();
+    SSL_CTX *ctx = conf->demand ? tls_demand_context(conf->demand) : tls_client_context();
 
-    if (d && SSL_CTX_up_ref(ctx) != 1)
-        return NULL;
-    if (ctx && !d)
-        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    if (conf->demand)
+        return SSL_CTX_up_ref(ctx) == 1 ? ctx : NULL;
+    if (ctx)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET |
+                                     (conf->whole ? 0 : SSL_OP_IGNORE_UNEXPECTED_EOF));
     return ctx;
 }
 
 static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
     c->demand = conf->demand ? tls_demand_ref(conf->demand) : NULL;
-    c->ctx = context_for(conf->demand);
+    c->ctx = context_for(conf);
     c->method = tls_socket_method_new();
     c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
     return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, conf->alpn) &&
@@ -219,6 +220,7 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     c->on_open = conf->on_open;
     c->demands = conf->roots.n > 0 || conf->trust || conf->demand;
     c->arg = conf->arg;
+    c->farewell = conf->farewell;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     TRY(str_copyz(conf->demand ? tls_demand_name(conf->demand) : conf->server_name, name,
@@ -298,7 +300,20 @@ static enum rc client_write(struct net_stream *s, struct str bytes, size_t *out_
 
 static enum rc client_shutdown(struct net_stream *s)
 {
-    return shutdown(of(s)->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    struct tls_client *c = of(s);
+    enum rc rc = RC_OK;
+    int n;
+
+    if (c->farewell) {
+        crypto_ossl_clear();
+        c->write_needs = EV_WRITE;
+        n = SSL_shutdown(c->ssl); /* 0: the other's is still to come */
+        rc = n >= 0 ? RC_OK : outcome(c, n, &c->write_needs);
+        crypto_ossl_clear();
+    }
+    if (rc == RC_OK)
+        rc = shutdown(c->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    return rc == RC_OK || rc == RC_AGAIN ? rc : RC_NET;
 }
 
 static void client_want(struct net_stream *s, unsigned wants)
