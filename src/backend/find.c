@@ -166,7 +166,6 @@ static enum rc shake(struct backend_find *f, int fd)
         .ev = f->backend->all->ev,
         .alpn = STR("http/1.1"),
         .demand = f->backend->demand,
-        .farewell = true,
         .on_open = on_shaken,
         .arg = f,
     };

@@ -191,8 +191,8 @@ static SSL_CTX *context_for(const struct tls_client_conf *conf)
     if (conf->demand)
         return SSL_CTX_up_ref(ctx) == 1 ? ctx : NULL;
     if (ctx)
-        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET |
-                                     (conf->whole ? 0 : SSL_OP_IGNORE_UNEXPECTED_EOF));
+        SSL_CTX_set_options(ctx,
+                            SSL_OP_NO_TICKET | (conf->whole ? 0 : SSL_OP_IGNORE_UNEXPECTED_EOF));
     return ctx;
 }
 
