@@ -17,7 +17,7 @@ static struct addr v4(uint8_t last)
 static void gives_a_burst_and_then_the_rate(void)
 {
     const struct gateway_rate rate = {.per_minute = 60, .burst = 3};
-    struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r;
     struct addr a = v4(1), b = v4(2);
     int64_t now = 5 * WHEN_SECOND;
 
@@ -36,14 +36,13 @@ static void gives_a_burst_and_then_the_rate(void)
     CHECK_INT(gateway_rates_take(&r, &rate, &a, now), WHEN_SECOND);
     gateway_rates_clear(&r);
     CHECK_INT(gateway_rates_take(&r, &rate, &a, now), 0);
-    gateway_rates_clear(&r);
 }
 
 /* A host of IPv6 has as many addresses as it likes. */
 static void counts_ipv6_by_network(void)
 {
     const struct gateway_rate rate = {.per_minute = 1, .burst = 1};
-    struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r;
     struct addr a = {.n = 16, .b = {0x20, 1}};
 
     gateway_rates_init(&r);
@@ -52,14 +51,13 @@ static void counts_ipv6_by_network(void)
     CHECK(gateway_rates_take(&r, &rate, &a, 0) > 0);
     a.b[7] = 9;
     CHECK_INT(gateway_rates_take(&r, &rate, &a, 0), 0);
-    gateway_rates_clear(&r);
 }
 
 /* Who asks is not forgotten for others; who has not asked for longest is. */
 static void remembers_so_many(void)
 {
     const struct gateway_rate rate = {.per_minute = 1, .burst = 1};
-    struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r;
     struct addr a = v4(1), b = v4(2), other = {.n = 4, .b = {11}};
 
     gateway_rates_init(&r);
@@ -81,7 +79,6 @@ static void remembers_so_many(void)
     for (int i = 0; i < GATEWAY_RATE_CLIENTS_MAX; i++)
         CHECK_INT(gateway_rates_take(&r, &rate, &a, (2 + i) * WHEN_MINUTE), 0);
     CHECK_INT(r.clients.n, 1);
-    gateway_rates_clear(&r);
 }
 
 static void ask(struct world *w, const char *from)
