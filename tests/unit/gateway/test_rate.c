@@ -17,7 +17,7 @@ static struct addr v4(uint8_t last)
 static void gives_a_burst_and_then_the_rate(void)
 {
     const struct gateway_rate rate = {.per_minute = 60, .burst = 3};
-    CLEANUP(gateway_rates_clear) struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r = {};
     struct addr a = v4(1), b = v4(2);
     int64_t now = 5 * WHEN_SECOND;
 
@@ -42,7 +42,7 @@ static void gives_a_burst_and_then_the_rate(void)
 static void counts_ipv6_by_network(void)
 {
     const struct gateway_rate rate = {.per_minute = 1, .burst = 1};
-    CLEANUP(gateway_rates_clear) struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r = {};
     struct addr a = {.n = 16, .b = {0x20, 1}};
 
     gateway_rates_init(&r);
@@ -57,7 +57,7 @@ static void counts_ipv6_by_network(void)
 static void remembers_so_many(void)
 {
     const struct gateway_rate rate = {.per_minute = 1, .burst = 1};
-    CLEANUP(gateway_rates_clear) struct gateway_rates r;
+    CLEANUP(gateway_rates_clear) struct gateway_rates r = {};
     struct addr a = v4(1), b = v4(2), other = {.n = 4, .b = {11}};
 
     gateway_rates_init(&r);
