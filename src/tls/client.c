@@ -202,6 +202,8 @@ static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, cha
     c->ctx = context_for(conf);
     c->method = tls_socket_method_new();
     c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
+    if (c->ssl && conf->whole)
+        SSL_clear_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
     return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, conf->alpn) &&
            (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1) &&
            (!conf->demand || tls_demand_resume(conf->demand, c->ssl));
