@@ -178,28 +178,28 @@ SSL_CTX *tls_client_context(void)
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_max_cert_list(ctx, TLS_CLIENT_CHAIN_MAX);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     return ctx;
 }
 
-static SSL_CTX *context_for(const struct tls_client_conf *conf)
+static SSL_CTX *context_for(const struct tls_demand *d)
 {
-    SSL_CTX *ctx = conf->demand ? tls_demand_context(conf->demand) : tls_client_context();
+    SSL_CTX *ctx = d ? tls_demand_context(d) : tls_client_context();
 
-    if (conf->demand)
-        return SSL_CTX_up_ref(ctx) == 1 ? ctx : NULL;
-    if (ctx)
-        SSL_CTX_set_options(ctx,
-                            SSL_OP_NO_TICKET | (conf->whole ? 0 : SSL_OP_IGNORE_UNEXPECTED_EOF));
+    if (d && SSL_CTX_up_ref(ctx) != 1)
+        return NULL;
+    if (ctx && !d)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return ctx;
 }
 
 static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
     c->demand = conf->demand ? tls_demand_ref(conf->demand) : NULL;
-    c->ctx = context_for(conf);
+    c->ctx = context_for(conf->demand);
     c->method = tls_socket_method_new();
     c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
     if (c->ssl && conf->whole)

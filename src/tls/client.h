@@ -32,13 +32,14 @@ struct tls_client_conf {
     /* Instead of `roots`, for servers of others: a chain to one of these, by TLS 1.2 too. Not
      * needed once tls_client_new has returned. */
     const struct tls_trust *trust;
-    /* Instead of these and `server_name`, for one that is come back to: what it demands, by TLS 1.2
-     * too, and the session of the last time is resumed (tls/demand.h); `whole`, always. */
-    struct tls_demand *demand;
     /* The stream's shutdown says it by TLS (close_notify), too. */
     bool farewell;
     /* An end that the peer did not say by TLS is RC_NET, for anybody on the way can feign it. */
     bool whole;
+    /* Instead of these and `server_name`, for one that is come back to: what it demands, by TLS 1.2
+     * too, and the session of the last time is resumed (tls/demand.h). Not needed once
+     * tls_client_new has returned. */
+    struct tls_demand *demand;
     struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
     /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
      * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),

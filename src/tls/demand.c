@@ -119,6 +119,8 @@ static bool set_up(struct tls_demand *d, const struct addr *ip)
 
     param = SSL_CTX_get0_param(d->ctx);
     SSL_CTX_set_app_data(d->ctx, d);
+    /* An answer that ends with the connection must not be cut by somebody in between. */
+    SSL_CTX_clear_options(d->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_verify(d->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(d->ctx, verify, d);
     SSL_CTX_set_session_cache_mode(d->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
