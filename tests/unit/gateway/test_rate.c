@@ -38,6 +38,23 @@ static void gives_a_burst_and_then_the_rate(void)
     CHECK_INT(gateway_rates_take(&r, &rate, &a, now), 0);
 }
 
+/* The same of one who has paid and is still remembered, for those before him have not. */
+static void saves_a_burst_at_most(void)
+{
+    const struct gateway_rate rate = {.per_minute = 60, .burst = 3};
+    CLEANUP(gateway_rates_clear) struct gateway_rates r = {};
+    struct addr a = v4(1), b = v4(2);
+    int64_t now = 2'500'000;
+
+    gateway_rates_init(&r);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(gateway_rates_take(&r, &rate, &b, 0), 0);
+    CHECK_INT(gateway_rates_take(&r, &rate, &a, 0), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(gateway_rates_take(&r, &rate, &a, now), 0);
+    CHECK_INT(gateway_rates_take(&r, &rate, &a, now), WHEN_SECOND);
+}
+
 /* A host of IPv6 has as many addresses as it likes. */
 static void counts_ipv6_by_network(void)
 {
@@ -123,5 +140,6 @@ static void answers_429(void)
     CHECK(ends(&w.t.out, "hi"));
 }
 
-CHECK_MAIN(CHECK_TEST(gives_a_burst_and_then_the_rate), CHECK_TEST(counts_ipv6_by_network),
-           CHECK_TEST_ONCE(remembers_so_many), CHECK_TEST_ONCE(answers_429))
+CHECK_MAIN(CHECK_TEST(gives_a_burst_and_then_the_rate), CHECK_TEST(saves_a_burst_at_most),
+           CHECK_TEST(counts_ipv6_by_network), CHECK_TEST_ONCE(remembers_so_many),
+           CHECK_TEST_ONCE(answers_429))
