@@ -38,7 +38,8 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *certif
 
     t->rc = rc;
     if (rc == RC_OK)
-        t->rc = store_certificate_get(store_read(t->w.store), &t->arena, &certificate->id, &t->cert);
+        t->rc =
+            store_certificate_get(store_read(t->w.store), &t->arena, &certificate->id, &t->cert);
 }
 
 static enum rc issue(struct trail *t, struct ca_request *req)
@@ -72,7 +73,7 @@ static enum rc read_event(struct trail *t, const char *action)
 
 #define BEGIN(t)                                                                                   \
     CLEANUP(trail_done) struct trail t = {.w.dir.fd = -1, .arena = ARENA_INIT(1 << 22)};           \
-    CHECK(world_start(&t.w, NULL));                                                             \
+    CHECK(world_start(&t.w, NULL));                                                                \
     CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &t.key))
 
 static void an_issuance_names_the_certificate(void)
@@ -111,8 +112,8 @@ static void the_largest_certificate_has_room(void)
     memset(label, 'a', 63);
     label[63] = 0;
     for (int i = 0; i < STORE_NAMES_MAX; i++) {
-        int n = snprintf(text[i], NAME_BYTES, "n%03d%.40s.%s.%s.%s.hospital.example", i, label, label,
-                         label, label);
+        int n = snprintf(text[i], NAME_BYTES, "n%03d%.40s.%s.%s.%s.hospital.example", i, label,
+                         label, label, label);
 
         CHECK_INT(n, NAME_MAX_BYTES);
         dns[i] = str_of(text[i]);

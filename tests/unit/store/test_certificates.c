@@ -483,5 +483,4 @@ FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(one_logical_id_by_name),
          CHECK_TEST_ONCE(recovery_finds_what_is_reserved), CHECK_TEST_ONCE(revoking_happens_once),
          CHECK_TEST_ONCE(is_found_by_anything), CHECK_TEST_ONCE(other_names_and_owners),
          CHECK_TEST_ONCE(pages_hold_in_both_directions),
-         CHECK_TEST_ONCE(searches_use_their_indexes),
-         CHECK_TEST_ONCE(a_name_that_was_there_before))
+         CHECK_TEST_ONCE(searches_use_their_indexes), CHECK_TEST_ONCE(a_name_that_was_there_before))
