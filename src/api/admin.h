@@ -83,8 +83,8 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
 /* {"issuers":[{"ref","id","hierarchy","algorithm","subject","root","parent","state","not_before",
  * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
  * "sha256","certificate", of roots "crl":{"number","this_update","next_update","entries","der"} or
- * null}...],"cross_certificates":[{"name","subject","signer","not_after",
- * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
+ * null}...],"cross_certificates":[{"name","id","subject","signer","not_after",
+ * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
  * base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
 /* With its dates, at v->now. */

@@ -286,7 +286,9 @@ static const struct cmd_row rows[] = {
      "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
-     "--reason may be one of RFC 5280, as in superseded; otherwise the list says cACompromise.\n"
+     "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
+     "--reason may be one of RFC 5280, as in superseded; otherwise the list says cACompromise,\n"
+     "of a cross certificate cessationOfOperation.\n"
      "With --media only a request is written, for a root elsewhere; it is revoked by the list\n"
      "that `root sign` makes there and `issuer import` takes.",
      "REF",

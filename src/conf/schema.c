@@ -137,7 +137,7 @@ const struct conf_key conf_schema[] = {
      .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = conf_choice_site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .filled = true, .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,

@@ -40,10 +40,9 @@ IPC_FIELDS(ipc_run_reply, IPC_F_U32(ipc_run_reply, status),
 const char *ipc_site_state_name(unsigned state)
 {
     static const char *const names[IPC_SITE_STATES] = {
-        [IPC_SITE_UNKNOWN] = "unknown",
-        [IPC_SITE_VALID] = "valid",
-        [IPC_SITE_OBTAINING] = "obtaining",
-        [IPC_SITE_WAITING] = "waiting",
+        [IPC_SITE_UNKNOWN] = "unknown",         [IPC_SITE_VALID] = "valid",
+        [IPC_SITE_OBTAINING] = "obtaining",     [IPC_SITE_WAITING] = "waiting",
+        [IPC_SITE_UNAVAILABLE] = "unavailable",
     };
 
     return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];

@@ -29,7 +29,8 @@ enum ipc_site_state {
     IPC_SITE_UNKNOWN, /* nobody has told */
     IPC_SITE_VALID,
     IPC_SITE_OBTAINING,
-    IPC_SITE_WAITING, /* for the next attempt */
+    IPC_SITE_WAITING,     /* for the next attempt */
+    IPC_SITE_UNAVAILABLE, /* this CA has no root for such keys */
     IPC_SITE_STATES,
 };
 /* "unknown", "valid" ...; "unknown" outside the enum. */

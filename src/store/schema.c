@@ -376,6 +376,13 @@ static const char *const hours[] = {
     NULL,
 };
 
+/* A cross certificate that its signer has revoked stays in the register, with when and why. */
+static const char *const revoked_crosses[] = {
+    "ALTER TABLE cross_certificates ADD COLUMN revoked INTEGER",
+    "ALTER TABLE cross_certificates ADD COLUMN reason INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -392,6 +399,7 @@ static const struct store_migration migrations[] = {
     {"the audit log's tree", audit_tree},
     {"certificates that take approval", certificate_approvals},
     {"what happened in each hour", hours},
+    {"cross certificates that are revoked", revoked_crosses},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
