@@ -313,10 +313,15 @@ static void check_root(const struct api_view *v, struct findings *f, const struc
 static bool has_pointers(const struct api_view *v, const struct ca_issuer *root)
 {
     const struct ca_issuer *i;
+    const struct ca_cross *c;
 
     for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++)
         if (str_eq(id_str(&i->parent), id_str(&root->id)) && i->cert.n_crl_urls &&
             i->cert.not_after > v->now)
+            return true;
+    for (size_t k = 0; (c = ca_cross_at(v->ca, k)); k++)
+        if (str_eq(id_str(&c->signer), id_str(&root->id)) && c->cert.n_crl_urls &&
+            c->cert.not_after > v->now)
             return true;
     return false;
 }
@@ -338,12 +343,12 @@ static void check_root_list(const struct api_view *v, struct findings *f, const 
         return;
     if (rc == RC_NOTFOUND) {
         state = "warning";
-        buf_printf(&text, "root %.*s has no revocation list here, and its issuers point to one",
+        buf_printf(&text, "root %.*s has no revocation list here, and what it signed points to one",
                    STR_ARG(i->ref));
     } else {
-        state = crl.next_update <= v->now                    ? "failed"
-                : crl.next_update - v->now <= ROOT_LIST_SOON ? "warning"
-                                                             : "ok";
+        state = crl.next_update - v->now > ROOT_LIST_SOON            ? "ok"
+                : crl.next_update <= v->now && has_pointers(v, i) ? "failed"
+                                                                  : "warning";
         buf_printf(&text, "the revocation list of root %.*s %s good until %s", STR_ARG(i->ref),
                    crl.next_update <= v->now ? "was" : "is", when_text(crl.next_update, until));
     }
