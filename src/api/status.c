@@ -346,7 +346,7 @@ static void check_root_list(const struct api_view *v, struct findings *f, const 
         buf_printf(&text, "root %.*s has no revocation list here, and what it signed points to one",
                    STR_ARG(i->ref));
     } else {
-        state = crl.next_update - v->now > ROOT_LIST_SOON            ? "ok"
+        state = crl.next_update - v->now > ROOT_LIST_SOON         ? "ok"
                 : crl.next_update <= v->now && has_pointers(v, i) ? "failed"
                                                                   : "warning";
         buf_printf(&text, "the revocation list of root %.*s %s good until %s", STR_ARG(i->ref),

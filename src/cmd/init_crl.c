@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first list of each root whose key `autarky init` makes: whoever looks up the whole chain finds
- * one from the first day on, whether certificates point to it or not. The next one comes with the
- * next issuer. */
+/* The first list of each root whose key `autarky init` makes: whoever looks up the whole chain
+ * finds one from the first day on, whether certificates point to it or not. The next one comes with
+ * the next issuer. */
 #include "ceremony/crl.h"
 #include "cmd/init_int.h"
 
@@ -13,8 +13,7 @@ static enum rc add(const struct ceremony *c, struct ceremony_made *m, size_t i,
     struct revocation_given *list = &r->lists[r->n_lists];
 
     TRY(ceremony_root_crl(c, m, root->name, NULL, &der, err));
-    *list =
-        (struct revocation_given){.ref = root->name, .id = root->id, .cert = root->certificate};
+    *list = (struct revocation_given){.ref = root->name, .id = root->id, .cert = root->certificate};
     TRY(arena_str(&m->arena, buf_str(&der), &list->der));
     TRY(ceremony_crl_keep(c->data, list->ref, list->der, err));
     r->n_lists++;
