@@ -56,6 +56,10 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
  * of the one by the other. */
 enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
                             struct ceremony_made *m, struct err *err);
+/* The same of one that was made elsewhere; borrowed, as long as what is made. RC_DENIED as
+ * ceremony_check_cross. */
+enum rc ceremony_take_cross(const struct ceremony *c, struct str subject, struct str signer,
+                            const struct x509_cert *cert, struct ceremony_made *m, struct err *err);
 
 /* What is to be revoked, an issuer's or a cross certificate in DER, and why (enum x509_reason). */
 struct ceremony_also {

@@ -282,8 +282,10 @@ static const struct cmd_row rows[] = {
      OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
     {"issuer", "cross-sign", "let clients of an old and of a new root verify",
      "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
-     "served with every chain from then on.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
+     "served with every chain from then on. With --media only requests are written, for roots\n"
+     "elsewhere: `root sign` signs them there, and `issuer import` brings them back.",
+     "ROOT",
+     OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(MEDIA) | OPT(DRY_RUN),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
      "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
