@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     CLEANUP(buf_done) struct buf text = BUF_INIT(2 * CEREMONY_REQUEST_MAX);
     struct ceremony_crossing r, again;
 
-    if (crypto_init() != RC_OK || ceremony_crossing_parse(&a, str_bytes(data, n), &r, NULL) != RC_OK)
+    if (crypto_init() != RC_OK ||
+        ceremony_crossing_parse(&a, str_bytes(data, n), &r, NULL) != RC_OK)
         return 0;
     if (ceremony_crossing_put(&r, &text) != RC_OK || text.n > CEREMONY_REQUEST_MAX)
         return 0;

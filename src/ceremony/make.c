@@ -202,8 +202,7 @@ static enum rc add_cross(const struct ceremony *c, const struct crossing *x,
     struct store_cross *cross = &m->crosses[m->n_crosses];
 
     *cross = (struct store_cross){
-        .name =
-            arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(x->of->name), STR_ARG(x->by->name)),
+        .name = arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(x->of->name), STR_ARG(x->by->name)),
         .subject = x->of->id,
         .signer = x->by->id,
         .certificate = cert->der,

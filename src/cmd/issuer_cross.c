@@ -216,9 +216,8 @@ enum rc issuer_import_cross(struct issuer_session *s, int media, const char *fil
         return say(err, file, rc, &why);
     there = issuer_session_cross(s, name);
     if (there)
-        return str_eq(there->certificate, cert.der)
-                   ? RC_EXISTS
-                   : ERR(err, RC_DENIED, msg_other, str_of(file));
+        return str_eq(there->certificate, cert.der) ? RC_EXISTS
+                                                    : ERR(err, RC_DENIED, msg_other, str_of(file));
     TRY(check_list(s, str_of(signer), file, &cert, err));
     rc = ceremony_take_cross(&s->ceremony, str_of(subject), str_of(signer), &cert, &s->made, &why);
     if (rc == RC_NOTFOUND)

@@ -106,9 +106,8 @@ static enum rc put_meaning(struct crossing *x)
 
     buf_printf(&x->said, "  The root      %s, SHA-256 ", x->subject->ref);
     TRY(ceremony_digest_put(x->subject->cert.der, &x->said));
-    buf_printf(&x->said,
-               "\n  !! WHOEVER TRUSTS %s WILL TRUST %s, AND ALL THAT IT SIGNS\n", x->signer->ref,
-               x->subject->ref);
+    buf_printf(&x->said, "\n  !! WHOEVER TRUSTS %s WILL TRUST %s, AND ALL THAT IT SIGNS\n",
+               x->signer->ref, x->subject->ref);
     if (theirs.n && !str_eq(ours, theirs))
         buf_printf(&x->said, "  !! NOT IN THE CONFIGURATION OF THIS MACHINE: %.*s\n",
                    STR_ARG(theirs));

@@ -38,9 +38,8 @@ static bool start(struct made *m)
     m->conf.ca.pkcs11.pin.file = STR("ca.pin");
     m->conf.ca.pkcs11.module = STR(TOKEN_MODULE);
     m->loader = (struct ca_key_loader){.data = m->dir.fd, .conf = &m->conf};
-    return crypto_init() == RC_OK &&
-           file_write(m->dir.fd, "ca.pin", STR(TOKEN_PIN "\n"), 0600, FILE_OWNER_SELF, NULL) ==
-               RC_OK;
+    return crypto_init() == RC_OK && file_write(m->dir.fd, "ca.pin", STR(TOKEN_PIN "\n"), 0600,
+                                                FILE_OWNER_SELF, NULL) == RC_OK;
 }
 
 static enum rc make(struct made *m, const char *token, struct secret *passphrase)

@@ -129,7 +129,8 @@ static enum rc begin(struct taking *t)
 static enum rc take(struct taking *t, const struct x509_cert *cert)
 {
     struct err err = ERR_INIT;
-    enum rc rc = ceremony_take_cross(&t->c, t->r.rows[1].name, t->r.rows[0].name, cert, &t->m, &err);
+    enum rc rc =
+        ceremony_take_cross(&t->c, t->r.rows[1].name, t->r.rows[0].name, cert, &t->m, &err);
 
     err.rc = rc;
     err_textz(&err, t->text, sizeof(t->text));
