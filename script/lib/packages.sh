@@ -38,6 +38,8 @@ test      apache2-bin           mod_md, another one
 test      bind9                 a name server for DNS scenarios
 test      knot                  another name server
 test      pebble                an ACME server that tortures its clients
+test      rsyslog               where copies of the audit log go
+test      rsyslog-openssl       the same by TLS
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
 build     curl                  script/run looks whether its site answers

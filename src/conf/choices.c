@@ -38,6 +38,7 @@ const char *const conf_choice_limits[] = {
     "accounts_per_network",  "orders_per_account",    "orders_per_network",
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
     "certificates_per_rule", "certificates",          NULL};
+const char *const conf_choice_automatic[] = {"off", "warn", "on", NULL};
 const char *const conf_choice_reasons[] = {"optional", "required", NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};
@@ -73,6 +74,11 @@ const char *conf_key_algorithm_name(unsigned algorithm)
 const char *conf_san_name(enum conf_san kind)
 {
     return conf_choice_sans[kind];
+}
+
+const char *conf_automatic_text(enum conf_automatic automatic)
+{
+    return conf_choice_automatic[automatic];
 }
 
 const char *conf_limit_text(enum conf_limit limit)

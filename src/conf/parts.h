@@ -75,6 +75,20 @@ struct conf_site {
     struct str profile;  /* of its certificates; exists */
 };
 
+/* Where records of the audit log go as well: to a file, or with `server` by syslog. */
+struct conf_forward {
+    struct str name;        /* unique; letters, digits, hyphens */
+    struct str server;      /* address and port in canonical form; empty: a file */
+    struct str roots;       /* path of CA certificates in PEM; empty only without TLS */
+    struct str server_name; /* in its certificate; empty: its address */
+    bool plain;             /* without TLS */
+    bool bare_close;        /* an end without TLS's close_notify counts as receipt */
+    uint64_t size;          /* of a file, in bytes; then the next one begins */
+    uint64_t keep;          /* full ones that stay */
+};
+
+enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
+
 /* Named and ordered as log/ has them. */
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
 enum conf_log_format { CONF_LOG_TEXT, CONF_LOG_JSON };
@@ -99,6 +113,9 @@ struct conf_override {
     struct conf_rate rate;
     when_t until;
 };
+
+/* What an unusual hour leads to. */
+enum conf_automatic { CONF_AUTOMATIC_OFF, CONF_AUTOMATIC_WARN, CONF_AUTOMATIC_ON };
 
 /* Whether commands that change something have to say why. */
 enum conf_reasons { CONF_REASONS_OPTIONAL, CONF_REASONS_REQUIRED };

@@ -80,3 +80,6 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
 /* probers.c. The same of the probers. */
 enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
                            const struct conf *conf);
+/* forward.c. The same of where the audit log goes. */
+enum rc conf_check_forwards(struct conf_report *report, const struct conf_node *root,
+                            const struct conf *conf);

@@ -4,6 +4,7 @@
  * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
  * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
  * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
+ * forward.c (its copies elsewhere), watch.c (unusual hours),
  * numbers.c (/metrics).
  */
 #pragma once
@@ -70,6 +71,8 @@ struct core {
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
     struct core_audit *audit;
+    struct core_forwards *forwards;
+    struct core_watch *watch;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };

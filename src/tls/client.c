@@ -28,7 +28,8 @@ struct tls_client {
     struct tls_socket socket;
     struct ev_fd *watch;
     bool open;
-    bool demands;                    /* the server has to prove itself */
+    bool demands; /* the server has to prove itself */
+    bool farewell;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
@@ -162,8 +163,10 @@ static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, 
     return good ? RC_OK : RC_INVAL;
 }
 
-static bool set_up(struct tls_client *c, char *name, struct str alpn)
+static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
+    uint64_t lenient = conf->whole ? 0 : SSL_OP_IGNORE_UNEXPECTED_EOF;
+
     c->ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
     c->method = tls_socket_method_new();
     if (!c->ctx || !c->method || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
@@ -171,11 +174,11 @@ static bool set_up(struct tls_client *c, char *name, struct str alpn)
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_max_cert_list(c->ctx, TLS_CLIENT_CHAIN_MAX);
     SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                    lenient);
     SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
     c->ssl = SSL_new(c->ctx);
-    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, alpn) &&
+    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, conf->alpn) &&
            (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1);
 }
 
@@ -192,10 +195,11 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     c->on_open = conf->on_open;
     c->demands = conf->roots.n > 0 || conf->trust;
     c->arg = conf->arg;
+    c->farewell = conf->farewell;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     TRY(str_copyz(conf->server_name, name, sizeof(name)));
-    if (!set_up(c, name, conf->alpn) ||
+    if (!set_up(c, conf, name) ||
         (conf->identity && !tls_identity_install(conf->identity, c->ssl))) {
         crypto_ossl_clear();
         return RC_NOMEM;
@@ -266,7 +270,20 @@ static enum rc client_write(struct net_stream *s, struct str bytes, size_t *out_
 
 static enum rc client_shutdown(struct net_stream *s)
 {
-    return shutdown(of(s)->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    struct tls_client *c = of(s);
+    enum rc rc = RC_OK;
+    int n;
+
+    if (c->farewell) {
+        crypto_ossl_clear();
+        c->write_needs = EV_WRITE;
+        n = SSL_shutdown(c->ssl); /* 0: the other's is still to come */
+        rc = n >= 0 ? RC_OK : outcome(c, n, &c->write_needs);
+        crypto_ossl_clear();
+    }
+    if (rc == RC_OK)
+        rc = shutdown(c->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    return rc == RC_OK || rc == RC_AGAIN ? rc : RC_NET;
 }
 
 static void client_want(struct net_stream *s, unsigned wants)

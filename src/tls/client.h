@@ -31,6 +31,10 @@ struct tls_client_conf {
     /* Instead of `roots`, for servers of others: a chain to one of these, by TLS 1.2 too. Not
      * needed once tls_client_new has returned. */
     const struct tls_trust *trust;
+    /* The stream's shutdown says it by TLS (close_notify), too. */
+    bool farewell;
+    /* An end that the peer did not say by TLS is RC_NET, for anybody on the way can feign it. */
+    bool whole;
     struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
     /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
      * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),

@@ -23,6 +23,7 @@ struct world {
     struct tls_context *context;
     struct tls_conn *conn;
     int client_fd;
+    int conn_fd; /* the connection's, borrowed */
     SSL_CTX *client_ctx;
     SSL *client;
     int alert;      /* that the client got last; -1: none */
@@ -134,6 +135,7 @@ static enum rc connect_pair(struct world *w)
     SSL_set_app_data(w->client, w);
     SSL_set_fd(w->client, fds[1]);
     SSL_set_connect_state(w->client);
+    w->conn_fd = fds[0];
     return tls_conn_accept(&conf, fds[0], &w->conn);
 }
 
