@@ -91,6 +91,8 @@ enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
 /* A newer one of its kind is there, if only to sign later. */
 bool api_issuer_superseded(const struct api_view *v, const struct ca_issuer *issuer);
+/* Whether something that this root has signed, and that has not ended, points to its list. */
+bool api_root_list_wanted(const struct api_view *v, const struct ca_issuer *root);
 /* Whether it is to be replaced, and why. */
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 

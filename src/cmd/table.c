@@ -322,7 +322,7 @@ static const struct cmd_row rows[] = {
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
      OPT(MEDIA), cmd_root_export},
-    {"root", "sign", "sign what lies on media as requests: issuers, cross certificates, lists",
+    {"root", "sign", "sign the requests that lie on media",
      "Shows each certificate as it will be, and signs it after a yes. With it goes a list of what\n"
      "the root has revoked, what the media want revoked included; --crl makes the lists alone,\n"
      "anew. Another root is certified only when it is in trust/ of this machine.",
