@@ -84,8 +84,8 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
  * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
  * "sha256","certificate", of roots "crl":{"number","this_update","next_update","entries","der"} or
  * null}...],"cross_certificates":[{"name","id","subject","signer","not_after",
- * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
- * base64url. */
+ * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest
+ * first; certificates are DER in base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
 /* With its dates, at v->now. */
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);

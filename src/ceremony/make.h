@@ -63,9 +63,9 @@ struct ceremony_also {
     int reason;
 };
 /* The list of what a root has revoked, in DER, appended: what root/REF.crl has, the known issuers
- * and cross certificates of its that are, and `also` (NULL: none) as of now. It is good for CEREMONY_CRL_DAYS_MAX: whoever
- * has the root's key makes the next one in time, with each issuer. To be kept with
- * ceremony_crl_keep once the register has it. */
+ * and cross certificates of its that are, and `also` (NULL: none) as of now. It is good for
+ * CEREMONY_CRL_DAYS_MAX: whoever has the root's key makes the next one in time, with each issuer.
+ * To be kept with ceremony_crl_keep once the register has it. */
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
                           const struct ceremony_also *also, struct buf *out, struct err *err);
 
