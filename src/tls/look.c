@@ -26,7 +26,9 @@ DEFINE_FREEP(SSL_free, SSL)
 static char rsa[] = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
                     "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
 static char ecdsa[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512";
-static char *const sigalgs[] = {[TLS_LOOK_RSA] = rsa, [TLS_LOOK_ECDSA] = ecdsa};
+static char mldsa65[] = "mldsa65";
+static char *const sigalgs[] = {
+    [TLS_LOOK_RSA] = rsa, [TLS_LOOK_ECDSA] = ecdsa, [TLS_LOOK_MLDSA65] = mldsa65};
 
 static enum rc prepare(SSL *ssl, int fd, struct str server_name, enum tls_look_key key)
 {
