@@ -17,7 +17,7 @@
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "tls/look.h"
-#include "trust/possible.h"
+#include "client/possible.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
 
@@ -158,7 +158,7 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
 
     if (c->gateway.addr.n == 0)
         return;
-    if (c->roots && !trust_possible(c->roots, c->n_roots, a)) {
+    if (c->roots && !client_possible(c->roots, c->n_roots, a)) {
         cmd_finding(&c->e, name, STR("skipped"), STR("this CA has no root for such keys"), STR(""));
         return;
     }

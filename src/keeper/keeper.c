@@ -24,7 +24,7 @@
 #include "log/log.h"
 #include "role/roles.h"
 #include "sandbox/users.h"
-#include "trust/possible.h"
+#include "client/possible.h"
 
 MSG(msg_account, "keeper.account-unusable",
     "DATA/keeper/account.pem is no key that can be used ({0}); move it away, and a new account is "
@@ -75,7 +75,7 @@ static enum rc read_roots(struct keeper *k, struct err *err)
     for (size_t i = 0; i < k->n_roots; i++)
         k->roots[i] = certs[i].der;
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
-        if (trust_possible(certs, k->n_roots, (enum conf_key_algorithm)a))
+        if (client_possible(certs, k->n_roots, (enum conf_key_algorithm)a))
             k->possible |= 1u << a;
     return RC_OK;
 }

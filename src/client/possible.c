@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trust/possible.h"
+#include "client/possible.h"
 
-bool trust_possible(const struct x509_cert *roots, size_t n, enum conf_key_algorithm algorithm)
+bool client_possible(const struct x509_cert *roots, size_t n, enum conf_key_algorithm algorithm)
 {
     if (algorithm == CONF_KEY_SM2)
         return x509_certs_have(roots, n, CRYPTO_KEY_SM2);
