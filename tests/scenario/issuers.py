@@ -113,6 +113,7 @@ def revoked(lab, certificates):
     ref = next(i["ref"] for i in register(lab).values() if i["subject"].endswith(issuer_of(victim)))
     lab.autarky("issuer", "revoke", ref, ok=(64,))
     lab.autarky("issuer", "rotate", ref, "--now")
+    ready(lab)
     lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
     ready(lab)
     crl = lab.directory / "root.crl"
