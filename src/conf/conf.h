@@ -36,6 +36,8 @@ struct conf {
         size_t n_sites;
         const struct conf_path *paths;
         size_t n_paths;
+        struct conf_nets trusted; /* whose X-Forwarded-For is believed */
+        struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;

@@ -516,6 +516,7 @@ static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, st
     TRY(conf_tree_read(tree, in));
     l.broken = tree->broken;
     TRY(load_map(&l, NULL, tree->root, tree->root, &box->conf));
+    TRY(conf_fill_sites(tree->report, tree->root, in, &box->arena, &box->conf));
     TRY(check_together(&l, tree->root, &box->conf));
     if (tree->report->n)
         return RC_INVAL;
@@ -553,6 +554,25 @@ void conf_input_done(struct conf_input *in)
 {
     buf_done(&in->bytes);
     conf_input_init(in);
+}
+
+bool conf_file_is_pem(struct str name)
+{
+    return str_ends(name, STR(".pem"));
+}
+
+struct str conf_input_pem(const struct conf_input *in, struct str name)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        struct str path = in->files[i].name;
+        size_t slash = path.n;
+
+        while (slash > 0 && path.p[slash - 1] != '/')
+            slash--;
+        if (conf_file_is_pem(path) && str_eq(str_skip(path, slash), name))
+            return in->files[i].text;
+    }
+    return (struct str){NULL, 0};
 }
 
 enum rc conf_input_add(struct conf_input *in, struct str name, struct str text)

@@ -133,7 +133,7 @@ const struct conf_key conf_schema[] = {
      .help = "As browsers ask for it"},
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
             &conf_kind_base_url),
-     .names = conf_choice_http, .required = true, .filled = true, .take = &live,
+     .names = conf_choice_backends, .required = true, .filled = true, .take = &live,
      .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),

@@ -112,6 +112,7 @@ extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domai
 /* choices.c: what keys can be, each ended by NULL. */
 extern const char *const conf_choice_https[];
 extern const char *const conf_choice_http[];
+extern const char *const conf_choice_backends[];
 extern const char *const conf_choice_web[];
 extern const char *const conf_choice_no_yes[];
 extern const char *const conf_choice_constraints[];
@@ -127,6 +128,7 @@ extern const char *const conf_choice_revocations[];
 extern const char *const conf_choice_key_algorithms[];
 extern const char *const conf_choice_site_keys[];
 extern const char *const conf_choice_balances[];
+extern const char *const conf_choice_send_proxies[];
 extern const char *const conf_choice_challenges[];
 extern const char *const conf_choice_asking[];
 extern const char *const conf_choice_wildcards[];

@@ -74,7 +74,10 @@ enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *
 enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 
-/* sites.c. The same of the gateway's sites, once each value is right. */
+/* sites.c. Brings the sites what is in the files that they name; `a` is the configuration's. */
+enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
+                        const struct conf_input *in, struct arena *a, struct conf *conf);
+/* The same of the gateway's sites, once each value is right. */
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 /* probers.c. The same of the probers. */

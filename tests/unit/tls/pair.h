@@ -27,6 +27,7 @@ struct world {
     SSL_CTX *client_ctx;
     SSL *client;
     int alert;      /* that the client got last; -1: none */
+    bool proxied;   /* set before connect_pair */
     enum rc opened; /* RC_COUNT: not yet */
     char why[256];
     size_t readies;
@@ -122,7 +123,7 @@ static void world_done(struct world *w)
 /* A fresh connection; the client has not said anything. */
 static enum rc connect_pair(struct world *w)
 {
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w};
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, w->proxied};
     int fds[2];
 
     hang_up(w);
