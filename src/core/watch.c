@@ -218,13 +218,14 @@ static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const 
 /* Nothing has to be learned for this: what proves control does not work for most. */
 static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
 {
-    uint64_t dns, failed, validated, usual;
+    uint64_t dns, failed, validated, tried, usual;
     char text[TEXT_BYTES];
 
     TRY(number_of(txn, w, STORE_HOUR_DNS, &dns));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_FAILED, &failed));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_VALIDATED, &validated));
-    usual = (failed + validated) / 2;
+    tried = failed + validated;
+    usual = tried / 2;
     usual = usual > CORE_WATCH_FLOOR_DNS ? usual : CORE_WATCH_FLOOR_DNS;
     if (dns <= usual)
         return RC_OK;
@@ -234,7 +235,7 @@ static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
         w->reason, sizeof(w->reason),
         "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
         "most half of them, or %d",
-        (unsigned long long)dns, (unsigned long long)(failed + validated), hour_text(w->hour, text),
+        (unsigned long long)dns, (unsigned long long)tried, hour_text(w->hour, text),
         CORE_WATCH_FLOOR_DNS);
     return find_accounts(txn, w, dns, usual);
 }
