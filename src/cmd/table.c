@@ -308,8 +308,9 @@ static const struct cmd_row rows[] = {
      OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
     {"issuer", "cross-sign", "let clients of an old and of a new root verify",
      "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
-     "served with every chain from then on.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
+     "served with every chain from then on. With --media only requests are written, for roots\n"
+     "elsewhere: `root sign` signs them there, and `issuer import` brings them back.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(MEDIA) | OPT(DRY_RUN),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
      "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
@@ -347,10 +348,10 @@ static const struct cmd_row rows[] = {
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
      OPT(MEDIA), cmd_root_export},
-    {"root", "sign", "sign the requests of issuers that lie on media",
+    {"root", "sign", "sign the requests that lie on media",
      "Shows each certificate as it will be, and signs it after a yes. With it goes a list of what\n"
-     "the root has revoked, the issuers that the media want revoked included; --crl makes the\n"
-     "lists alone, anew.",
+     "the root has revoked, what the media want revoked included; --crl makes the lists alone,\n"
+     "anew. Another root is certified only when it is in trust/ of this machine.",
      NULL,
      OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(CRL) | OPT(CRL_DAYS) | OPT(YES),
      cmd_root_sign},
@@ -358,10 +359,10 @@ static const struct cmd_row rows[] = {
      "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
      "stay. Keys in tokens stay as well.",
      NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
-    {"issuer", "import", "take the certificates of issuers that a root has signed",
-     "From media: certificates for the keys whose requests wait here, lists of roots with what "
-     "they\n"
-     "revoke, and, after a yes, roots that are new here. The running server takes them up.",
+    {"issuer", "import", "take the certificates that a root elsewhere has signed",
+     "From media: certificates for the keys whose requests wait here, cross certificates of roots\n"
+     "that are known, lists of roots with what they revoke, and, after a yes, roots that are new\n"
+     "here. The running server takes them up.",
      NULL, OPT(MEDIA) | OPT(REASON) | OPT(YES), cmd_issuer_import},
     {"approval", "list", "list what takes other persons, the newest first", NULL, NULL, 0,
      cmd_approval_list},

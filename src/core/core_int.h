@@ -169,9 +169,9 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
  * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
- * [{"ref","reason"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any
- * of them missing; ends `req`. To be revoked are issuers, and cross certificates by their names;
- * the reason, RFC 5280's word, is of these. All of it in one transaction, or nothing.
+ * [{"ref","reason"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long
+ * and any of them missing; ends `req`. To be revoked are issuers, and cross certificates by their
+ * names; the reason, RFC 5280's word, is of these. All of it in one transaction, or nothing.
  * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
  * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
 void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who who,

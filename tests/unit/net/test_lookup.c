@@ -20,12 +20,13 @@ static void addresses_are_themselves(void)
 /* The hosts file of every machine has it. */
 static void names_of_this_machine(void)
 {
-    struct addr got[4];
+    struct addr got[2] = {};
     size_t n = 0;
 
-    CHECK_OK(net_lookup(STR("localhost"), got, 4, &n, NULL));
+    CHECK_OK(net_lookup(STR("localhost"), got, 1, &n, NULL)); /* room for one, which is filled */
     CHECK(n >= 1);
-    CHECK(got[0].n == 4 ? got[0].b[0] == 127 : got[0].b[15] == 1);
+    CHECK(got[0].n == 4 ? got[0].b[0] == 127 : got[0].n == 16 && got[0].b[15] == 1);
+    CHECK_INT(got[1].n, 0);
 }
 
 static void no_names(void)
