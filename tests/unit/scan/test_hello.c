@@ -139,6 +139,7 @@ static void what_is_asked(void)
 
     CHECK_OK(scan_hello_put(&hello, &out));
     s = buf_str(&out);
+    CHECK(s.p);
     CHECK_INT((unsigned char)s.p[0], 22);
     CHECK_INT(((unsigned char)s.p[3] << 8) + (unsigned char)s.p[4] + 5, s.n);
     CHECK(holds(s, "wiki.example", 12));
@@ -148,6 +149,7 @@ static void what_is_asked(void)
     hello.version = SCAN_TLS11;
     CHECK_OK(scan_hello_put(&hello, &out));
     s = buf_str(&out);
+    CHECK(s.p);
     CHECK(!holds(s, "\x00\x33\x00\x02\x00\x00", 6));
     CHECK_INT((unsigned char)s.p[10], 2); /* the version, in the body */
 }
