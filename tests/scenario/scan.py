@@ -268,7 +268,7 @@ def main():
         spec.write_text(json.dumps({"port": port, "kinds": kinds, "hosts": hosts}))
         helper = Process("endpoints", directory, sys.executable, "-W", "ignore", HELPER, spec)
         try:
-            wait_for("the servers", lambda: helper.log.read_text() or helper.popen.poll() is not None, 120)
+            wait_for("the servers", lambda: helper.log.read_text().endswith("\n") or helper.popen.poll() is not None, 120)
             if helper.log.read_text() != "ready\n":
                 sys.exit(helper.log.read_text())
             deep(directory, pki, port, deeper)
