@@ -214,11 +214,12 @@ static enum rc list_until(struct store_txn *txn, void *arg)
     const struct ca_issuer *root = ca_issuer_find(world.ca, STR("root-rsa"));
     struct store_publication p = {.due = INT64_MAX,
                                   .crl = {.issuer = root->id,
-                                          .number = ++number,
+                                          .number = number + 1,
                                           .this_update = WORLD_NOW,
                                           .next_update = *(const when_t *)arg,
                                           .der = STR("a list")}};
 
+    number++;
     TRY(store_shards_make(txn, &root->id, 1, INT64_MAX));
     TRY(store_crl_number_least(txn, &root->id, 0, number));
     return store_crl_publish(txn, &p);
