@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "ceremony/authority.h"
 #include "ceremony/keys.h"
+#include "ceremony/show.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 
@@ -189,6 +190,24 @@ enum rc root_transcript(const struct root_session *s, struct ceremony_transcript
         argv[n++] = line.p + at;
     argv[n] = NULL;
     return ceremony_transcript_begin(s->data, clock_now(clock_system()), argv, t, err);
+}
+
+enum rc root_transcribe(const struct root_session *s, const struct root_signed *what,
+                        const struct crypto_key *key, struct err *err)
+{
+    CLEANUP(ceremony_transcript_done) struct ceremony_transcript t = {};
+    CLEANUP(buf_done) struct buf digest = BUF_INIT(256);
+
+    TRY(root_transcript(s, &t, err));
+    ceremony_transcript_put(&t, "custody", buf_str(&s->custody));
+    TRY(ceremony_digest_put(what->request, &digest));
+    ceremony_transcript_put(&t, "request", what->file);
+    ceremony_transcript_put(&t, "request SHA-256", buf_str(&digest));
+    ceremony_transcript_put(&t, "shown and confirmed", what->shown);
+    buf_reset(&digest);
+    TRY(ceremony_digest_put(what->cert, &digest));
+    ceremony_transcript_put(&t, "certificate SHA-256", buf_str(&digest));
+    return ceremony_transcript_end(&t, s->data, what->root, key, err);
 }
 
 void root_tty_close(FILE **tty)

@@ -128,23 +128,6 @@ static enum rc ask(void *arg, const struct x509_cert *tbs, struct err *err)
     return root_confirm(x->s->args, question, err);
 }
 
-static enum rc transcribe(struct crossing *x, const struct crypto_key *key, struct err *err)
-{
-    CLEANUP(ceremony_transcript_done) struct ceremony_transcript t = {};
-    CLEANUP(buf_done) struct buf digest = BUF_INIT(256);
-
-    TRY(root_transcript(x->s, &t, err));
-    ceremony_transcript_put(&t, "custody", buf_str(&x->s->custody));
-    TRY(ceremony_digest_put(x->text, &digest));
-    ceremony_transcript_put(&t, "request", str_of(x->file));
-    ceremony_transcript_put(&t, "request SHA-256", buf_str(&digest));
-    ceremony_transcript_put(&t, "shown and confirmed", buf_str(&x->said));
-    buf_reset(&digest);
-    TRY(ceremony_digest_put(x->cert.der, &digest));
-    ceremony_transcript_put(&t, "certificate SHA-256", buf_str(&digest));
-    return ceremony_transcript_end(&t, x->s->data, str_of(x->signer->ref), key, err);
-}
-
 static enum rc sign(struct crossing *x, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
@@ -161,7 +144,13 @@ static enum rc sign(struct crossing *x, struct err *err)
     TRY(ceremony_certify_cross(&plan, &x->subject->cert, &signer, &x->s->arena, &x->cert, err));
     TRY(x509_cert_check_issuer(&x->cert, &x->signer->cert, err));
     /* First on paper: what is out is also in the transcript. */
-    TRY(transcribe(x, key, err));
+    TRY(root_transcribe(x->s,
+                        &(struct root_signed){.file = str_of(x->file),
+                                              .request = x->text,
+                                              .shown = buf_str(&x->said),
+                                              .cert = x->cert.der,
+                                              .root = str_of(x->signer->ref)},
+                        key, err));
     x509_cert_put_pem(x->cert.der, &pem);
     TRY(buf_rc(&pem));
     root_media_name(ROOT_MEDIA_CROSSED, x->name, name);

@@ -64,6 +64,16 @@ struct root_entry *root_for(struct root_session *s, const struct ca_ref *issuer)
 /* Begins an entry with this process's own command line. */
 enum rc root_transcript(const struct root_session *s, struct ceremony_transcript *t,
                         struct err *err);
+/* What became of a request. */
+struct root_signed {
+    struct str file, request; /* its name, and as it lay there */
+    struct str shown;         /* what was confirmed */
+    struct str cert;          /* DER */
+    struct str root;          /* who signed */
+};
+/* A whole entry about it, signed by the root's key. */
+enum rc root_transcribe(const struct root_session *s, const struct root_signed *what,
+                        const struct crypto_key *key, struct err *err);
 /* "yes" on the terminal, or --yes. RC_CANCELLED. */
 enum rc root_confirm(const struct cmd_args *args, const char *question, struct err *err);
 /* For CLEANUP. */

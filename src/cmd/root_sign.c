@@ -213,23 +213,6 @@ static enum rc ask(void *arg, const struct x509_cert *tbs, struct err *err)
     return root_confirm(r->s->args, question, err);
 }
 
-static enum rc transcribe(struct request *r, const struct crypto_key *key, struct err *err)
-{
-    CLEANUP(ceremony_transcript_done) struct ceremony_transcript t = {};
-    CLEANUP(buf_done) struct buf digest = BUF_INIT(256);
-
-    TRY(root_transcript(r->s, &t, err));
-    ceremony_transcript_put(&t, "custody", buf_str(&r->s->custody));
-    TRY(ceremony_digest_put(r->pem, &digest));
-    ceremony_transcript_put(&t, "request", str_of(r->file));
-    ceremony_transcript_put(&t, "request SHA-256", buf_str(&digest));
-    ceremony_transcript_put(&t, "shown and confirmed", buf_str(&r->said));
-    buf_reset(&digest);
-    TRY(ceremony_digest_put(r->cert.der, &digest));
-    ceremony_transcript_put(&t, "certificate SHA-256", buf_str(&digest));
-    return ceremony_transcript_end(&t, r->s->data, str_of(r->root->ref), key, err);
-}
-
 static enum rc sign(struct request *r, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
@@ -246,7 +229,13 @@ static enum rc sign(struct request *r, struct err *err)
     TRY(ceremony_certify_issuer(&plan, r->csr.spki, &signer, &r->s->arena, &r->cert, err));
     TRY(x509_cert_check_issuer(&r->cert, &r->root->cert, err));
     /* First on paper: what is out is also in the transcript. */
-    TRY(transcribe(r, key, err));
+    TRY(root_transcribe(r->s,
+                        &(struct root_signed){.file = str_of(r->file),
+                                              .request = r->pem,
+                                              .shown = buf_str(&r->said),
+                                              .cert = r->cert.der,
+                                              .root = str_of(r->root->ref)},
+                        key, err));
     x509_cert_put_pem(r->cert.der, &pem);
     TRY(buf_rc(&pem));
     return file_create(r->s->media, root_media_name(ROOT_MEDIA_ISSUER, r->ref, name), buf_str(&pem),
