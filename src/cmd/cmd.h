@@ -117,6 +117,7 @@ int cmd_reload(const struct cmd_args *args);
 int cmd_status(const struct cmd_args *args);
 int cmd_doctor(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
+int cmd_completion(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);

@@ -504,6 +504,10 @@ static const struct cmd_row rows[] = {
      NULL, OPT(REASON), cmd_drill_runner},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
      0, cmd_version},
+    {"completion", NULL, "print what lets a shell complete commands and options",
+     "SHELL is bash, zsh or fish. For this shell: source <(autarky completion bash), and in fish:\n"
+     "autarky completion fish | source.",
+     "SHELL", 0, cmd_completion},
 };
 
 const struct cmd_row *cmd_rows(size_t *out_n)

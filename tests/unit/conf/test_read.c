@@ -216,8 +216,8 @@ static void a_private_key(void)
     CHECK(place_init(&p));
     CHECK(put(&p, "autarky.yaml", LEAST, 0644));
     CHECK(mkdirat(p.fd, "conf.d", 0755) == 0);
-    CHECK(put(&p, "conf.d/roots.pem", "-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n",
-              0600));
+    CHECK(put(&p, "conf.d/roots.pem",
+              "-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n", 0600));
     CHECK_REFUSED(p, NULL, RC_INVAL,
                   "DATA/conf.d/roots.pem holds a private key, and what is in conf.d is told to "
                   "several processes; keep the key elsewhere, certificates alone belong here");
@@ -271,5 +271,5 @@ static void too_large(void)
 
 CHECK_MAIN(CHECK_TEST(reads_in_order), CHECK_TEST(another_file), CHECK_TEST(none),
            CHECK_TEST(modes), CHECK_TEST(owners), CHECK_TEST(not_a_file),
-           CHECK_TEST(a_name_that_would_be_missed), CHECK_TEST(a_private_key), CHECK_TEST_ONCE(too_many),
-           CHECK_TEST(too_large))
+           CHECK_TEST(a_name_that_would_be_missed), CHECK_TEST(a_private_key),
+           CHECK_TEST_ONCE(too_many), CHECK_TEST(too_large))
