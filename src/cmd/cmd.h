@@ -50,6 +50,8 @@ struct cmd_row {
 /* table.c */
 const struct cmd_row *cmd_rows(size_t *out_n);
 const struct cmd_option_row *cmd_option_rows(void);
+/* Its own options and those that every command takes. */
+bool cmd_takes(const struct cmd_row *row, size_t option);
 
 /* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong
  * (or shown the help). */

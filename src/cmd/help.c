@@ -109,11 +109,6 @@ static bool seen(const struct cmd_row *rows, size_t i)
     return false;
 }
 
-static bool takes(const struct cmd_row *row, size_t option)
-{
-    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option);
-}
-
 static bool is_path(const char *value)
 {
     return same(value, "FILE") || same(value, "DIR");
@@ -156,7 +151,7 @@ static void bash_words(const struct cmd_row *rows, size_t n)
         printf("    *:%s%s%s%s) words='", rows[i].noun, rows[i].verb ? "\\ " : "",
                rows[i].verb ? rows[i].verb : "", rows[i].verb ? "" : "*");
         for (size_t k = 0; k < CMD_OPT_COUNT; k++)
-            if (takes(&rows[i], k))
+            if (cmd_takes(&rows[i], k))
                 printf(" %s", o[k].name);
         printf("' ;;\n");
     }
@@ -210,7 +205,7 @@ static void fish_row(const struct cmd_row *rows, size_t n, size_t i)
         printf("\n");
     }
     for (size_t k = 0; k < CMD_OPT_COUNT; k++) {
-        if (!takes(row, k))
+        if (!cmd_takes(row, k))
             continue;
         printf("complete -c autarky -n '__fish_seen_subcommand_from %s%s%s' -l %s%s -d ", row->noun,
                row->verb ? "; and __fish_seen_subcommand_from " : "", row->verb ? row->verb : "",

@@ -5,11 +5,6 @@
 
 #include "cmd/cmd.h"
 
-/* What every command takes. */
-#define COMMON                                                                                     \
-    (CMD_BIT(CMD_OPT_DATA) | CMD_BIT(CMD_OPT_CONFIG) | CMD_BIT(CMD_OPT_JSON) |                     \
-     CMD_BIT(CMD_OPT_HELP))
-
 /* The command line, and the word that is looked at. */
 struct words {
     int argc;
@@ -138,7 +133,7 @@ static int unknown_option(const struct cmd_row *row, const char *given)
     size_t least = SIZE_MAX;
 
     for (size_t i = 0; i < CMD_OPT_COUNT; i++)
-        if ((row->options | COMMON) & CMD_BIT(i) && distance(given, options[i].name) < least) {
+        if (cmd_takes(row, i) && distance(given, options[i].name) < least) {
             least = distance(given, options[i].name);
             best = options[i].name;
         }
@@ -195,7 +190,7 @@ static int take_option(const struct cmd_row *row, struct words *w, struct cmd_ar
     bool inline_value = str_cut(str_of(word), '=', &name, &value);
 
     for (size_t o = 0; o < CMD_OPT_COUNT; o++) {
-        if (!((row->options | COMMON) & CMD_BIT(o)) || !str_eq(name, str_of(options[o].name)))
+        if (!cmd_takes(row, o) || !str_eq(name, str_of(options[o].name)))
             continue;
         if (out->values[o] && !options[o].repeats) {
             complain(row, "%s is given twice\n", options[o].name);

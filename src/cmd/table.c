@@ -520,3 +520,8 @@ const struct cmd_option_row *cmd_option_rows(void)
 {
     return options;
 }
+
+bool cmd_takes(const struct cmd_row *row, size_t option)
+{
+    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option);
+}

@@ -229,14 +229,9 @@ static enum rc list_until(when_t until)
 {
     CLEANUP(store_closep) struct store *s = NULL;
     struct store_options o = {.dir = world.db, .now = WORLD_NOW, .sync = STORE_SYNC_OFF};
-    enum rc rc;
 
-    mem_fail_hold(true); /* only the answer is what this is about */
-    rc = store_open(&o, &s, NULL);
-    if (rc == RC_OK)
-        rc = store_write_now(s, put_list, &until);
-    mem_fail_hold(false);
-    return rc;
+    TRY(CHECK_SPARED(store_open(&o, &s, NULL)));
+    return CHECK_SPARED(store_write_now(s, put_list, &until));
 }
 
 /* Nothing points to it in this world; where something does, the last is a failure. */
