@@ -112,7 +112,7 @@ enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str
 /* Shows such problems on standard error; returns CMD_FAILED. */
 int cmd_show_problems(struct str problems);
 
-/* The commands, by file. */
+/* The commands, by file; those of init, root and issuer are in authority/. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);

@@ -5,11 +5,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authority/issuer_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/rules.h"
-#include "cmd/issuer_int.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"

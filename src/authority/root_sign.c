@@ -10,12 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authority/root_int.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/bounds.h"
 #include "ceremony/certify.h"
 #include "ceremony/show.h"
-#include "cmd/root_int.h"
 #include "conf/load.h"
 #include "crypto/sign.h"
 #include "ev/clock.h"

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/init_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
-#include "cmd/init_int.h"
 
 static const char mark_file[] = "init.unfinished";
 static const char config_file[] = "autarky.yaml";

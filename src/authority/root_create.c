@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/name.h"
 #include "ceremony/certify.h"
 #include "ceremony/files.h"
 #include "ceremony/show.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"

@@ -2,8 +2,8 @@
 /* The first list of each root whose key `autarky init` makes: whoever looks up the whole chain
  * finds one from the first day on, whether certificates point to it or not. The next one comes with
  * the next issuer. */
+#include "authority/init_int.h"
 #include "ceremony/crl.h"
-#include "cmd/init_int.h"
 
 static enum rc add(const struct ceremony *c, struct ceremony_made *m, size_t i,
                    struct init_register *r, struct err *err)

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/crl.h"
 #include "ceremony/request.h"
 #include "ceremony/show.h"
-#include "cmd/root_int.h"
 #include "ev/clock.h"
 
 MSG(msg_request, "cmd.revoke-request", "{0}: {1}");

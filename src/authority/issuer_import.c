@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/bounds.h"
 #include "ceremony/show.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 #include "x509/csr.h"
 
 MSG(msg_not_ours, "cmd.import-other-key",

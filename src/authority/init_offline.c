@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authority/init_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/show.h"
-#include "cmd/init_int.h"
-#include "cmd/root_int.h"
 #include "x509/name.h"
 
 MSG(msg_dir, "cmd.offline-dir", "--offline-root: the directory {0} cannot be opened: {1}");

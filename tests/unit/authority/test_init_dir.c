@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/init_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "cmd/cmd.h"
-#include "cmd/init_int.h"
 
 /* A data directory to be, in a directory of the test's own. What init says goes nowhere. */
 struct place {

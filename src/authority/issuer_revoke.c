@@ -3,11 +3,11 @@
  * where the root's key is. */
 #include <stdio.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/request.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 
 /* What is to be revoked: one of the two. */
 struct victim {

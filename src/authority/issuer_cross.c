@@ -4,12 +4,12 @@
  * where that one's key is, and which come back by `issuer import`. */
 #include <stdio.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/request.h"
 #include "ceremony/show.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 
 MSG(msg_name, "cmd.cross-name", "{0}: no cross certificate is called so; as in {1}");
 MSG(msg_cert, "cmd.cross-refused", "{0} is not taken: {1}");

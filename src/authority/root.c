@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/root_int.h"
+#include "authority/root_int.h"
 
 #include <dirent.h>
 #include <errno.h>

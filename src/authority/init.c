@@ -11,13 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/init_int.h"
 #include "base/file.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "ca/passphrase.h"
 #include "ceremony/make.h"
 #include "cmd/cmd.h"
-#include "cmd/init_int.h"
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "conf/suffix.h"

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "ca/passphrase.h"
 #include "ceremony/keys.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 
 static void show_step(void *arg, const char *what)
 {

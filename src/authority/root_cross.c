@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "authority/root_int.h"
 #include "base/file.h"
 #include "ceremony/certify.h"
 #include "ceremony/request.h"
 #include "ceremony/show.h"
-#include "cmd/root_int.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/issuer_int.h"
+#include "authority/issuer_int.h"
 #include "json/json.h"
 
 static bool dry(const struct cmd_args *args)

@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/issuer_int.h"
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/passphrase.h"
 #include "ceremony/keys.h"
 #include "ceremony/show.h"
-#include "cmd/issuer_int.h"
-#include "cmd/root_int.h"
 #include "conf/text.h"
 #include "crypto/sign.h"
 #include "ev/clock.h"

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "authority/root_int.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/passphrase.h"
 #include "ceremony/show.h"
-#include "cmd/root_int.h"
 #include "ev/clock.h"
 #include "x509/name.h"
 

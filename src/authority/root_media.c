@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authority/root_int.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/show.h"
-#include "cmd/root_int.h"
 #include "crypto/crypto.h"
 
 MSG(msg_no_roots, "cmd.export-none", "there is no root here; `autarky root create` makes one");
