@@ -84,8 +84,7 @@ static void on_txt(void *arg, enum rc rc, const struct dns_answer *answer)
 
 void validate_txt(struct validation *run)
 {
-    struct dns_question q = {
-        .type = DNS_TXT, .timeout = validate_left(run), .arena = &run->arena};
+    struct dns_question q = {.type = DNS_TXT, .timeout = validate_left(run), .arena = &run->arena};
     enum rc rc = validate_txt_name(&run->arena, &run->ask, &run->txt_name);
 
     q.name = run->txt_name;
