@@ -44,6 +44,7 @@ ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
+ADJACENT(struct conf, control.operators, control.n_operators);
 
 static const char *const builtin_profiles[] = {"default",   "short",    "device", "client",
                                                "tlcp-sign", "tlcp-enc", NULL};
@@ -529,9 +530,19 @@ const struct conf_key conf_schema[] = {
     MAP_OF_KEYS("control"),
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = conf_choice_two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw"},
+     .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw, operators.change"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
+    {STRUCTS("control.operators", CONF_ITEMS, control.operators, struct conf_operator),
+     .take = &core,
+     .help = "Users and groups of this host, and what they may ask at the control socket"},
+    {KEY_IN("control.operators[].name", CONF_ONE, struct conf_operator, name, &conf_kind_ident),
+     .required = true, .take = &core, .help = "Of the user or group"},
+    {KEY_IN("control.operators[].group", CONF_ONE, struct conf_operator, group, &conf_kind_bool),
+     .initial = "false", .take = &core, .help = "Whether that is a group"},
+    {KEY_IN("control.operators[].roles", CONF_BITS, struct conf_operator, roles, &conf_kind_choice),
+     .names = conf_choice_roles, .required = true, .filled = true, .take = &core,
+     .help = "viewer, operator, approver, officer, auditor"},
     {KEY("control.approval_wait", CONF_ONE, control.approval_wait, &conf_kind_span),
      .min = WHEN_SECOND, .max = 90 * WHEN_DAY, .initial = "7d", .take = &live,
      .help = "How long a certificate that takes approval waits for it, and a grant for its use"},
@@ -549,41 +560,6 @@ const struct conf_key conf_schema[] = {
 };
 /* clang-format on */
 const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);
-
-static struct str rest_below(const struct conf_key *above, const struct conf_key *key)
-{
-    static const char *const steps[] = {
-        [CONF_MAP] = ".", [CONF_ITEMS] = "[].", [CONF_NAMED] = ".*."};
-    struct str path = str_of(key->path);
-    struct str step;
-
-    if (!above)
-        return path;
-    step = str_of(steps[above->form]);
-    if (!str_starts(path, str_of(above->path)))
-        return (struct str){NULL, 0};
-    path = str_skip(path, strlen(above->path));
-    return str_starts(path, step) ? str_skip(path, step.n) : (struct str){NULL, 0};
-}
-
-const struct conf_key *conf_schema_next(const struct conf_key *above, size_t *at)
-{
-    while (*at < conf_schema_n) {
-        const struct conf_key *key = &conf_schema[(*at)++];
-        struct str rest = rest_below(above, key);
-
-        if (rest.n && str_find(rest, '.') == rest.n)
-            return key;
-    }
-    return NULL;
-}
-
-struct str conf_key_name(const struct conf_key *key)
-{
-    const char *dot = strrchr(key->path, '.');
-
-    return str_of(dot ? dot + 1 : key->path);
-}
 
 const char *conf_schema_initial(const struct conf_key *key, const void *base)
 {

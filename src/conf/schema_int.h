@@ -135,6 +135,7 @@ extern const char *const conf_choice_bindings[];
 extern const char *const conf_choice_passphrase_froms[];
 extern const char *const conf_choice_switches[];
 extern const char *const conf_choice_two_persons[];
+extern const char *const conf_choice_roles[];
 extern const char *const conf_choice_limits[];
 extern const char *const conf_choice_reasons[];
 extern const char *const conf_choice_log_levels[];

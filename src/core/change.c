@@ -13,7 +13,7 @@ enum { ANSWER_MAX = 4 * 1024 * 1024 };
 static void fail(struct ipc_req *req, enum rc rc, struct err *err)
 {
     err->rc = rc;
-    ipc_reply_err(req, err);
+    core_admin_refuse(req, err);
 }
 
 static void succeed(struct core_change *c)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
- * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
+ * control.c (the control socket), admin.c (commands), answer.c (their answers), api.c (the same as
+ * requests of /api/v1/), sign_in.c (users), operators.c (who they are), ui.c (the dashboard), issuers.c (the register of authorities),
  * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
  * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
  * numbers.c (/metrics).
@@ -102,11 +103,31 @@ void core_ui_init(struct core *core);
 /* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
 enum rc core_ui_link(struct core *core, struct json_out *o);
 
+/* ---- admin.c: the table of commands */
+
+/* Answers one, which may take a while: `args` is a JSON object as text, borrowed. Refused is what
+ * the roles of `who` do not allow (operators/roles.h); root may do all. */
+void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
+                        const struct ipc_admin *command);
+/* The name of the command at that place of the table, NULL behind the last: for tests. */
+const char *core_admin_name(size_t i);
+/* Root, or the user that runs the server. */
+bool core_is_admin(const struct core *core, const struct core_who *who);
+
+/* ---- control.c: the control socket */
+
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
-/* Ends an admin command with the document in `o`, written to `text`, or with why there is none. */
+/* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered
+ * the way they came */
+
+/* Ends a command with the document in `o`, written to `text`, or with why there is none. */
 void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
+/* The same with a document that is there. */
+void core_admin_answer(struct ipc_req *req, struct str json);
+/* Ends it with what went wrong. */
+void core_admin_refuse(struct ipc_req *req, const struct err *err);
 
 /* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
 
@@ -124,6 +145,7 @@ void core_audit_head(struct core *core, struct ipc_req *req);
 struct core_command {
     struct core_who who;
     struct str name, reason;
+    bool refused; /* and was not allowed to */
 };
 enum rc core_audit_command(struct core *core, struct ipc_req *req,
                            const struct core_command *command, void (*then)(void *arg, enum rc rc),

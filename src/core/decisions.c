@@ -199,7 +199,7 @@ enum rc core_approval_show(struct core *core, const struct json *args, struct js
 /* Neither the user who decides nor who signed in to be that user may be who asked. */
 static bool is_same_person(int64_t asked_by, struct core_who who)
 {
-    return asked_by == who.uid || asked_by == core_who_person(who);
+    return (who.way == CORE_BY_SOCKET && asked_by == who.uid) || asked_by == core_who_person(&who);
 }
 
 static struct audit_event by_person(const struct core_change *c)
@@ -308,12 +308,12 @@ static void put_decided(struct core_change *c, struct json_out *o)
 
 static enum rc read_decision(struct core_change *c)
 {
-    if (!core_is_person(c->core, c->who.uid))
+    if (c->who.way == CORE_BY_SOCKET && !core_is_person(c->core, c->who.uid))
         return ERR(&c->err, RC_DENIED, msg_not_people,
                    arena_printf(c->a, "%u", (unsigned)c->who.uid));
     TRY(find(c->core, c->a, c->args, &c->decided, &c->err));
     c->vote =
-        (struct store_approval_vote){.by = core_who_person(c->who), .at = c->now, .reason = c->why};
+        (struct store_approval_vote){.by = core_who_person(&c->who), .at = c->now, .reason = c->why};
     c->put = put_decided;
     return RC_OK;
 }

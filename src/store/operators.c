@@ -6,7 +6,7 @@
 #define USER                                                                                       \
     "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"     \
     " removed"
-#define TOKEN "id, name, digest, roles, created, created_by, expires, revoked"
+#define TOKEN "id, name, digest, roles, person, created, created_by, expires, revoked"
 #define USER_EXISTS "SELECT 1 FROM users WHERE id = ?"
 
 /* ---- users */
@@ -61,6 +61,16 @@ enum rc store_user_find(struct store_txn *txn, struct arena *a, struct str name,
 
     TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE name = ?"));
     stmt_text(&st, name, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    return read_user(&st, a, out);
+}
+
+enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct store_user *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE n = ?"));
+    stmt_int(&st, n);
     TRY(stmt_next(&st));
     return read_user(&st, a, out);
 }
@@ -153,12 +163,13 @@ enum rc store_token_add(struct store_txn *txn, const struct store_token *token)
     if (token->name.n == 0 || token->expires == 0)
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO tokens (id, name, digest, roles, created, created_by, expires)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO tokens (id, name, digest, roles, person, created, created_by,"
+                  " expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &token->id);
     stmt_text(&st, token->name, STORE_TEXT_MAX);
     stmt_hash(&st, &token->digest);
     stmt_int(&st, token->roles);
+    stmt_int(&st, token->person);
     stmt_when(&st, token->created);
     stmt_text(&st, token->created_by, STORE_TEXT_MAX);
     stmt_when(&st, token->expires);
@@ -174,6 +185,7 @@ static enum rc read_token(struct stmt *st, struct arena *a, struct store_token *
     t.name = row_str(&r);
     t.digest = row_hash(&r);
     t.roles = (unsigned)row_int(&r);
+    t.person = row_int(&r);
     t.created = row_int(&r);
     t.created_by = row_str(&r);
     t.expires = row_int(&r);

@@ -27,6 +27,7 @@ struct store_token {
     struct str name; /* unique, also after its end */
     struct store_hash digest;
     unsigned roles;
+    int64_t person; /* who made it: what it asks for, that person has asked for */
     when_t created;
     struct str created_by;
     when_t expires;
@@ -38,6 +39,7 @@ enum rc store_user_add(struct store_txn *txn, const struct store_user *user);
 /* Also of one that was removed. */
 enum rc store_user_find(struct store_txn *txn, struct arena *a, struct str name,
                         struct store_user *out);
+enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct store_user *out);
 /* By time of creation, oldest first. */
 enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_user **out,
                         size_t *out_n);

@@ -372,8 +372,8 @@ static const char *const operators[] = {
     " totp BLOB NOT NULL, totp_step INTEGER NOT NULL, created INTEGER NOT NULL, created_by TEXT,"
     " signed_in INTEGER, removed INTEGER) STRICT",
     "CREATE TABLE tokens (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
-    " digest BLOB NOT NULL UNIQUE, roles INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " created_by TEXT, expires INTEGER NOT NULL, revoked INTEGER) STRICT",
+    " digest BLOB NOT NULL UNIQUE, roles INTEGER NOT NULL, person INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, created_by TEXT, expires INTEGER NOT NULL, revoked INTEGER) STRICT",
     NULL,
 };
 
