@@ -546,6 +546,14 @@ void core_admin_command(struct core *core, struct ipc_req *req, const struct cor
     dispatch(&q, command->command);
 }
 
+bool core_admin_reads(struct str name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (str_eq(name, str_of(commands[i].name)))
+            return commands[i].answer && !commands[i].record;
+    return false;
+}
+
 const char *core_admin_name(size_t i)
 {
     return i < sizeof(commands) / sizeof(commands[0]) ? commands[i].name : NULL;

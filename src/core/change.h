@@ -9,9 +9,10 @@
 #include "store/approvals.h"
 #include "store/eab.h"
 #include "store/locks.h"
+#include "store/operators.h"
 #include "store/renewals.h"
 
-enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */ };
+enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */, CORE_ONCE_MAX = 32 };
 
 /* One command under way; lives in the request's arena. */
 struct core_change {
@@ -29,6 +30,9 @@ struct core_change {
     struct store_account account;
     struct store_renewal renewal;
     struct store_lock lock;
+    struct store_user user;
+    struct store_token token;
+    unsigned char once[CORE_ONCE_MAX]; /* what is told once */
     uint64_t certificates;
     struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;

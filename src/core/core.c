@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "core/core_int.h"
+#include "core/operators.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
 #include "ev/clock.h"
@@ -71,7 +72,9 @@ static enum rc core_open(struct role_env *env, struct err *err)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
     TRY(core_people_read(core, err));
+    TRY(core_operators_read(core, err));
     TRY(crypto_init());
+    TRY(core_sign_in_init(core));
     TRY(open_eab_key(env, core, err));
     return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }

@@ -17,19 +17,20 @@
 #include "conf/conf.h"
 #include "core/approvals.h"
 #include "core/remote.h"
+#include "crypto/password.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "operators/throttle.h"
 #include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/store.h"
 #include "ui/ui.h"
 
-enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32 };
-/* Conversations of all who may decide on approvals and nothing else: administrators always find a
- * place. */
+enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32, CORE_OPERATORS_MAX = 64 };
+/* Conversations of all others than administrators, who always find a place. */
 enum { CORE_PEOPLE_CONVERSATIONS_MAX = 8 };
 
 /* What this host is called: for the API's certificate, and the hosts under which clients may reach
@@ -40,6 +41,14 @@ struct core_names {
     struct addr ips[CORE_NAMES_MAX];
     size_t n_dns, n_ips;
     struct str left_out; /* ", "-joined: outside of what the hierarchy covers */
+};
+
+/* control.operators, found on this host. */
+struct core_operator {
+    bool group;
+    uid_t uid;
+    gid_t gid;
+    unsigned roles;
 };
 
 struct core {
@@ -70,6 +79,10 @@ struct core {
     uid_t admin_uid;               /* who may use the control socket besides root */
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
+    struct core_operator operators[CORE_OPERATORS_MAX];
+    size_t n_operators;
+    struct operators_throttle throttle; /* of who tries to sign in */
+    unsigned char nobody[CRYPTO_PASSWORD_BYTES]; /* what unknown users are compared with */
     struct core_audit *audit;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
@@ -109,6 +122,8 @@ enum rc core_ui_link(struct core *core, struct json_out *o);
  * the roles of `who` do not allow (operators/roles.h); root may do all. */
 void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
                         const struct ipc_admin *command);
+/* Whether it is one that reads, and so may come by GET. */
+bool core_admin_reads(struct str name);
 /* The name of the command at that place of the table, NULL behind the last: for tests. */
 const char *core_admin_name(size_t i);
 /* Root, or the user that runs the server. */

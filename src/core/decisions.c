@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "core/change.h"
+#include "core/operators.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -28,7 +29,7 @@ MSG(msg_why, "core.approval-reason",
     "say why with --reason: it is what whoever asks for the certificate is told");
 MSG(msg_denied, "acme.approval-denied", "approval {0} was denied by a person of this CA: {1}");
 
-enum { LIST_ARENA = 4 * 1024 * 1024 };
+enum { LIST_ARENA = 4 * 1024 * 1024, NAME_ARENA = 64 * 1024 };
 #define FOR_MAX (3653 * WHEN_DAY)
 
 static bool is_certificate(const struct store_approval *row)
@@ -38,15 +39,21 @@ static bool is_certificate(const struct store_approval *row)
 
 /* ---- what is shown */
 
-static void put_person(struct json_out *o, const char *name, int64_t uid)
+/* A user of this host by number, another one by name. */
+static void put_person(struct core *core, struct json_out *o, const char *name, int64_t person)
 {
-    if (uid < 0)
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(NAME_ARENA);
+    struct str text;
+
+    if (person < 0)
         json_kv_null(o, name);
+    else if (person < CORE_PERSONS || core_person_name(core, person, &a, &text) != RC_OK)
+        json_kv_i64(o, name, person);
     else
-        json_kv_i64(o, name, uid);
+        json_kv_str(o, name, text);
 }
 
-static void put_row(const struct store_approval *row, when_t now, struct json_out *o)
+static void put_row(struct core *core, const struct store_approval *row, when_t now, struct json_out *o)
 {
     json_kv_id(o, "id", &row->id);
     json_kv_str(o, "action", row->action);
@@ -55,10 +62,10 @@ static void put_row(const struct store_approval *row, when_t now, struct json_ou
               row->expires <= now && row->state < STORE_APPROVAL_DENIED
                   ? "expired"
                   : store_approval_state_text(row->state));
-    put_person(o, "asked_by", row->asked_by);
+    put_person(core, o, "asked_by", row->asked_by);
     json_kv_when(o, "asked", row->asked);
     json_kv_when(o, "expires", row->expires);
-    put_person(o, "decided_by", row->decided_by);
+    put_person(core, o, "decided_by", row->decided_by);
     json_kv_u64(o, "approvers", row->approvers);
     json_kv_u64(o, "granted", row->granted);
 }
@@ -148,7 +155,7 @@ static enum rc put_votes(struct core *core, struct arena *a, const struct id *id
     json_arr(o);
     while (n-- > 0) {
         json_obj(o);
-        put_person(o, "by", votes[n].by);
+        put_person(core, o, "by", votes[n].by);
         json_kv_when(o, "at", votes[n].at);
         json_kv_bool(o, "grant", votes[n].grant);
         if (votes[n].grant)
@@ -303,7 +310,7 @@ static void put_decided(struct core_change *c, struct json_out *o)
                  LOG_INT("by", c->vote.by));
         acme_approvals_look(c->core->acme);
     }
-    put_row(&c->decided, c->now, o);
+    put_row(c->core, &c->decided, c->now, o);
 }
 
 static enum rc read_decision(struct core_change *c)

@@ -76,5 +76,7 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 
 /* ---- api.c */
 
-/* A request below /api/v1/ of the api listener; ends `req`. */
+#define CORE_API "/api/v1/"
+/* A request below it, of
+ * the api listener; ends `req`. */
 void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg);

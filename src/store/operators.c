@@ -140,18 +140,23 @@ enum rc store_user_set_roles(struct store_txn *txn, const struct id *id, unsigne
     return stmt_move(&st, txn, USER_EXISTS, id);
 }
 
-enum rc store_user_sign_in(struct store_txn *txn, const struct id *id, uint64_t step, when_t now)
+enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user, uint64_t step,
+                           when_t now)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
                   "UPDATE users SET totp_step = ?, signed_in = ?"
-                  " WHERE id = ? AND removed IS NULL AND totp_step < ?"));
+                  " WHERE id = ? AND removed IS NULL AND totp_step < ?"
+                  " AND password = ? AND totp = ? AND roles = ?"));
     stmt_int(&st, (int64_t)step);
     stmt_when(&st, now);
-    stmt_id(&st, id);
+    stmt_id(&st, &user->id);
     stmt_int(&st, (int64_t)step);
-    return stmt_move(&st, txn, USER_EXISTS, id);
+    stmt_blob(&st, user->password, STORE_PASSWORD_MAX);
+    stmt_blob(&st, user->totp, STORE_TOTP_MAX);
+    stmt_int(&st, user->roles);
+    return stmt_move(&st, txn, USER_EXISTS, &user->id);
 }
 
 /* ---- tokens */

@@ -49,8 +49,10 @@ enum rc store_user_set_password(struct store_txn *txn, const struct id *id, stru
 /* Codes of the old key count no more; the steps begin anew. */
 enum rc store_user_set_totp(struct store_txn *txn, const struct id *id, struct str totp);
 enum rc store_user_set_roles(struct store_txn *txn, const struct id *id, unsigned roles);
-/* Compare and set: RC_CONFLICT also when a code of that step or a later one was used before. */
-enum rc store_user_sign_in(struct store_txn *txn, const struct id *id, uint64_t step, when_t now);
+/* Compare and set: RC_CONFLICT also when a code of that step or a later one was used before, or
+ * password, key of codes or roles are not those of `user` any more. */
+enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user, uint64_t step,
+                           when_t now);
 
 enum rc store_token_add(struct store_txn *txn, const struct store_token *token);
 /* Also of one that was revoked or has expired. */
