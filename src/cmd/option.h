@@ -108,6 +108,10 @@ enum cmd_option {
     CMD_OPT_ACCOUNT_KEY,
     CMD_OPT_RENEW_FORCE,
     CMD_OPT_JITTER,
+    CMD_OPT_ROLE,
+    CMD_OPT_HOST_USER,
+    CMD_OPT_PASSWORD_FILE,
+    CMD_OPT_TOKEN_EXPIRES,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -18,6 +18,7 @@ struct core;
 #define CORE_NO_LOGIN ((uid_t)-1)
 /* Persons that are no user of this host have the numbers from here on, which no user id reaches. */
 #define CORE_PERSONS (INT64_C(1) << 32)
+#define CORE_NOBODY INT64_C(-2) /* whoever had a one-time link */
 
 enum core_way {
     CORE_BY_SOCKET,  /* a user of this host, by the kernel's word */
@@ -39,7 +40,7 @@ struct core_who {
 struct core_who core_who_of(const struct net_cred *cred);
 /* One number for one person: the user who signed in to this host, and where there is none the one
  * who asks; of another user the user of this host that is the same person, or one from CORE_PERSONS
- * on. -2: a program. */
+ * on; of a program who made its token; CORE_NOBODY. */
 int64_t core_who_person(const struct core_who *who);
 /* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ; "user alice",
  * "token nagios". */

@@ -83,7 +83,7 @@ enum rc core_approval_list(struct core *core, struct json_out *o)
     json_arr(o);
     for (size_t i = 0; i < n; i++) {
         json_obj(o);
-        put_row(&v[i], now, o);
+        put_row(core, &v[i], now, o);
         json_end(o);
     }
     json_end(o);
@@ -190,7 +190,7 @@ enum rc core_approval_show(struct core *core, const struct json *args, struct js
 
     TRY(find(core, &a, args, &row, err));
     json_obj(o);
-    put_row(&row, clock_now(ev_clock(core->ev)), o);
+    put_row(core, &row, clock_now(ev_clock(core->ev)), o);
     json_kv_str(o, "reason", row.reason);
     json_kv_z(o, "scope", store_approval_scope_text(row.scope));
     json_kv_u64(o, "used", row.used);
