@@ -6,6 +6,7 @@
 
 #include "audit/audit.h"
 #include "core/core_int.h"
+#include "core/operators.h"
 #include "ev/clock.h"
 #include "http/exchange.h"
 #include "log/log.h"

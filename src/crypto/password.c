@@ -18,6 +18,12 @@ static const struct {
 
 enum { VERSION = 0, VERSIONS = sizeof(versions) / sizeof(versions[0]) };
 
+/* OpenSSL only reads it. */
+static OSSL_PARAM octets(const char *name, struct str s)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)s.p, s.n);
+}
+
 static enum rc derive(unsigned version, struct str salt, struct str password,
                       unsigned char out[static CRYPTO_PASSWORD_HASH])
 {
@@ -25,22 +31,16 @@ static enum rc derive(unsigned version, struct str salt, struct str password,
     CLEANUP(EVP_KDF_CTX_freep) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     uint32_t kib = versions[version].kib, passes = versions[version].passes;
     uint32_t lanes = versions[version].lanes;
-    unsigned char text[CRYPTO_PASSWORD_MAX], salted[CRYPTO_PASSWORD_SALT]; /* parameters are not const */
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, text, password.n),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salted, sizeof(salted)),
+        octets(OSSL_KDF_PARAM_PASSWORD, password),
+        octets(OSSL_KDF_PARAM_SALT, salt),
         OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ITER, &passes),
         OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_LANES, &lanes),
         OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_MEMCOST, &kib),
         OSSL_PARAM_construct_end(),
     };
-    bool derived;
 
-    memcpy(text, password.p, password.n); /* has_length: it fits */
-    memcpy(salted, salt.p, sizeof(salted));
-    derived = ctx && EVP_KDF_derive(ctx, out, CRYPTO_PASSWORD_HASH, params) == 1;
-    explicit_bzero(text, sizeof(text));
-    if (derived)
+    if (ctx && EVP_KDF_derive(ctx, out, CRYPTO_PASSWORD_HASH, params) == 1)
         return RC_OK;
     crypto_ossl_clear();
     return RC_CRYPTO;

@@ -12,7 +12,7 @@ static struct addr at(const char *text)
 {
     struct addr a = {};
 
-    CHECK_OK(addr_parse(str_of(text), &a));
+    IGNORE_RC(addr_parse(str_of(text), &a)); /* then it is none, and the checks fail */
     return a;
 }
 
