@@ -1,41 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/schema_int.h"
 
-static struct str rest_below(const struct conf_key *above, const struct conf_key *key)
-{
-    static const char *const steps[] = {
-        [CONF_MAP] = ".", [CONF_ITEMS] = "[].", [CONF_NAMED] = ".*."};
-    struct str path = str_of(key->path);
-    struct str step;
-
-    if (!above)
-        return path;
-    step = str_of(steps[above->form]);
-    if (!str_starts(path, str_of(above->path)))
-        return (struct str){NULL, 0};
-    path = str_skip(path, strlen(above->path));
-    return str_starts(path, step) ? str_skip(path, step.n) : (struct str){NULL, 0};
-}
-
-const struct conf_key *conf_schema_next(const struct conf_key *above, size_t *at)
-{
-    while (*at < conf_schema_n) {
-        const struct conf_key *key = &conf_schema[(*at)++];
-        struct str rest = rest_below(above, key);
-
-        if (rest.n && str_find(rest, '.') == rest.n)
-            return key;
-    }
-    return NULL;
-}
-
-struct str conf_key_name(const struct conf_key *key)
-{
-    const char *dot = strrchr(key->path, '.');
-
-    return str_of(dot ? dot + 1 : key->path);
-}
-
 enum { NEAR_BYTES_MAX = 64 };
 
 static unsigned char lower(char c)
