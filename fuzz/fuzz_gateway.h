@@ -118,7 +118,8 @@ static enum rc world_begin(struct world *w, int *out_fd)
 {
     struct gateway_site *site = map_get(&w->g->sites, STR("a.example"));
     struct addr addr = {.n = 4};
-    struct gateway_link *l;
+    struct net_stream *t;
+    struct backend_link *l;
     void *conn;
     int fds[2];
 
@@ -126,8 +127,9 @@ static enum rc world_begin(struct world *w, int *out_fd)
         return RC_IO;
     *out_fd = fds[1];
     w->requests = 0;
-    TRY(gateway_link_new(site->route->pool->members[0].backend, fds[0], &l));
-    gateway_link_keep(l);
+    TRY(net_stream_fd(w->g->conf.ev, fds[0], &t));
+    TRY(backend_link_new(site->route->pool->members[0].backend, t, &l));
+    backend_link_keep(l);
     TRY(w->speaker->new (w->g, &w->t, NULL, &addr, w, &conn));
     w->c = conn;
     w->c->site = gateway_site_ref(site);

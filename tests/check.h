@@ -70,15 +70,23 @@ _Noreturn void check_fail(const char *file, int line, const char *fmt, ...)
         }                                                                                          \
     } while (0)
 
+/* In the failing-allocation mode. */
+enum check_how {
+    CHECK_AGAIN,  /* again and again */
+    CHECK_ONCE,   /* left out: it forks, counts memory or is slow */
+    CHECK_ITSELF, /* run once; it lets allocations fail itself */
+};
+
 struct check_test {
     const char *name;
     void (*fn)(void);
-    bool once; /* not repeated in the failing-allocation mode: it forks, counts memory or is slow */
+    enum check_how how;
 };
 
 /* clang-format off */
-#define CHECK_TEST(fn) {#fn, fn, false}
-#define CHECK_TEST_ONCE(fn) {#fn, fn, true}
+#define CHECK_TEST(fn) {#fn, fn, CHECK_AGAIN}
+#define CHECK_TEST_ONCE(fn) {#fn, fn, CHECK_ONCE}
+#define CHECK_TEST_ITSELF(fn) {#fn, fn, CHECK_ITSELF}
 /* clang-format on */
 
 /* An empty directory of one test, removed with all that is in it:

@@ -2,8 +2,10 @@
 /* One gateway without the other processes, for scenarios and measurements:
  *   gateway_tool CONFIGURATION [SITE CHAIN KEY]...
  * listens at listen.gateway, prints the first address in force, and serves the sites with these
- * files. SIGHUP reads the configuration again, SIGTERM drains and ends. */
+ * files; conf.d beside the configuration is read as well. SIGHUP reads the configuration again,
+ * SIGTERM drains and ends. */
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -34,14 +36,24 @@ static enum rc load(const char *path, const struct conf **out)
 {
     CLEANUP(conf_input_done) struct conf_input in = {};
     CLEANUP(conf_report_done) struct conf_report report = {};
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CONF_FILE_BYTES_MAX);
+    CLEANUP(fd_closep) int data = -1;
     CLEANUP(buf_done) struct buf said = BUF_INIT(TEXT_MAX);
+    struct err err = ERR_INIT;
+    char directory[4096];
     enum rc rc;
 
     conf_input_init(&in);
     conf_report_init(&report);
-    TRY(file_read(AT_FDCWD, path, &text, NULL));
-    TRY(conf_input_add(&in, str_of(path), buf_str(&text)));
+    snprintf(directory, sizeof(directory), "%s", path);
+    data = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (data < 0)
+        return RC_NOTFOUND;
+    rc = conf_input_read(&in, data, directory, path, &err);
+    if (rc != RC_OK) {
+        err_textz(&err, directory, sizeof(directory));
+        fprintf(stderr, "%s\n", directory);
+        return rc;
+    }
     rc = conf_load(&in, out, &report);
     conf_report_text(&report, &said);
     fprintf(stderr, "%s", buf_z(&said));

@@ -38,6 +38,8 @@ test      apache2-bin           mod_md, another one
 test      bind9                 a name server for DNS scenarios
 test      knot                  another name server
 test      pebble                an ACME server that tortures its clients
+test      rsyslog               where copies of the audit log go
+test      rsyslog-openssl       the same by TLS
 test      bind9-dnsutils        dig, nsupdate
 test      openssl               the distribution's own, as a stranger's tool
 build     curl                  script/run looks whether its site answers
@@ -52,6 +54,8 @@ test      iproute2              ss
 test      python3-pytest        scenario scripts
 test      python3-websockets    WebSocket, both sides
 test      python3-cryptography  forging what no client would send
+test      haproxy               a load balancer before the gateway
+test      nginx-light           a backend that takes headers of the PROXY protocol
 test      clang                 the second compiler
 test      libclang-rt-dev       its sanitizer runtimes
 test      llvm                  llvm-symbolizer
@@ -76,7 +80,7 @@ TABLE
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='nginx.service named.service pebble.service certbot.timer caddy.service knot.service'
+readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

@@ -3,8 +3,10 @@
  * core. Read only; changes come with the commands that make them. */
 #pragma once
 
+#include "api/forwards.h"
 #include "base/err.h"
 #include "ca/bounds.h"
+#include "conf/parts.h"
 #include "conf/proof.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -37,6 +39,12 @@ struct api_prober {
     size_t under_way;
 };
 
+/* Unusual hours (locks.automatic). */
+struct api_watch {
+    when_t learns_until; /* what is usual; 0: that is known */
+    when_t unusual;      /* the last such hour that is known; 0: none */
+};
+
 /* What the answers are made from; all borrowed. */
 struct api_view {
     struct store *store;
@@ -49,6 +57,9 @@ struct api_view {
     size_t validating;                           /* challenges being tried at this moment */
     struct api_prober probers[CONF_PROBERS_MAX]; /* in the order of the configuration */
     size_t n_probers;
+    struct api_forward forwards[CONF_FORWARDS_MAX]; /* the same */
+    size_t n_forwards;
+    struct api_watch watch;
     struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
@@ -58,7 +69,8 @@ struct api_view {
  * {"directory","issued","valid"} or null (those are not among the certificates before),
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
- * "expires","address","program","attempts","under_way"}...]} */
+ * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it,
+ * "watch":{"automatic","learns_until","unusual"}} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and
@@ -71,8 +83,8 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
 /* {"issuers":[{"ref","id","hierarchy","algorithm","subject","root","parent","state","not_before",
  * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
  * "sha256","certificate", of roots "crl":{"number","this_update","next_update","entries","der"} or
- * null}...],"cross_certificates":[{"name","subject","signer","not_after",
- * "certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
+ * null}...],"cross_certificates":[{"name","id","subject","signer","not_after",
+ * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
  * base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
 /* With its dates, at v->now. */

@@ -5,6 +5,7 @@
 #include "ca/issue.h"
 #include "store/revocations.h"
 #include "store/store.h"
+#include "x509/crl.h"
 #include "x509/name.h"
 
 enum { TEXT_MAX = 4 * X509_NAME_MAX, LIST_ARENA = STORE_CRL_MAX + 64 * 1024 };
@@ -116,9 +117,19 @@ static void put_cross(const struct api_view *v, struct json_out *o, const struct
 
     json_obj(o);
     json_kv_str(o, "name", c->ref);
+    json_kv_id(o, "id", &c->id);
     json_kv_str(o, "subject", subject ? subject->ref : STR(""));
     json_kv_str(o, "signer", signer ? signer->ref : STR(""));
     json_kv_when(o, "not_after", c->cert.not_after);
+    if (c->revoked) {
+        json_key(o, "revoked");
+        json_obj(o);
+        json_kv_when(o, "at", c->revoked);
+        json_kv_z(o, "reason", x509_reason_text(c->reason));
+        json_end(o);
+    } else {
+        json_kv_null(o, "revoked");
+    }
     json_kv_b64url(o, "certificate", c->cert.der);
     json_end(o);
 }

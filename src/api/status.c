@@ -209,6 +209,18 @@ static void put_locks(const struct api_view *v, struct json_out *o)
     json_end(o);
 }
 
+static void put_watch(const struct api_view *v, struct json_out *o)
+{
+    json_key(o, "watch");
+    json_obj(o);
+    json_kv_z(o, "automatic", conf_automatic_text(v->conf->locks.automatic));
+    if (v->watch.learns_until)
+        json_kv_when(o, "learns_until", v->watch.learns_until);
+    if (v->watch.unusual)
+        json_kv_when(o, "unusual", v->watch.unusual);
+    json_end(o);
+}
+
 enum rc api_status(const struct api_view *v, struct json_out *o)
 {
     const struct store_node *node = store_node(v->store);
@@ -228,6 +240,8 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_issuers(v, o);
     put_processes(v, o);
     put_probers(v, o);
+    api_forwards_put(v, o);
+    put_watch(v, o);
     json_end(o);
     return RC_OK;
 }
@@ -476,6 +490,18 @@ static void check_probers(const struct api_view *v, struct findings *f)
     }
 }
 
+static void check_forwards(const struct api_view *v, struct findings *f)
+{
+    for (size_t i = 0; i < v->n_forwards; i++) {
+        bool fails = v->forwards[i].failures > 0;
+        CLEANUP(buf_done) struct buf b = BUF_INIT(2 * TEXT_MAX);
+
+        api_forward_text(&v->forwards[i], v->now, &b);
+        finding(f, "audit copy", fails ? "failed" : "ok", buf_z(&b),
+                fails ? "mend the destination; what it lacks is kept and comes by itself" : NULL);
+    }
+}
+
 /* Lists are made long before they end; one that is late can still be mended in time. */
 static void check_locks(const struct api_view *v, struct findings *f)
 {
@@ -493,7 +519,10 @@ static void check_locks(const struct api_view *v, struct findings *f)
                    STR_ARG(locks[i].set_by), STR_ARG(locks[i].reason));
         finding(f, "issuance", "warning", buf_z(&b), "autarky issuance status");
     }
-    if (n == 0)
+    if (n == 0 && v->watch.unusual > v->now - WHEN_DAY)
+        finding(f, "issuance", "warning", "nothing is frozen, and the last day had an unusual hour",
+                "look for issuance.unusual and issuance.frozen in `autarky audit export`");
+    else if (n == 0)
         finding(f, "issuance", "ok", "nothing is frozen", NULL);
 }
 
@@ -558,6 +587,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_issuers(v, &f);
     check_orders(v, &f);
     check_probers(v, &f);
+    check_forwards(v, &f);
     check_revocation(v, &f);
     check_locks(v, &f);
     check_policy(v, &f);

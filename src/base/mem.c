@@ -10,14 +10,14 @@
 /* The store's writer thread allocates too, hence atomics; they cost nothing beside malloc itself.
  */
 static atomic_ulong fail_countdown;
-static atomic_bool fail_fired;
+static atomic_bool fail_fired, fail_held;
 static atomic_size_t live;
 
 static bool must_fail(void)
 {
     unsigned long left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
 
-    if (left == 0)
+    if (left == 0 || atomic_load_explicit(&fail_held, memory_order_relaxed))
         return false;
     atomic_store_explicit(&fail_countdown, left - 1, memory_order_relaxed);
     if (left != 1)
@@ -89,6 +89,11 @@ void mem_fail_at(unsigned long n)
 {
     atomic_store(&fail_fired, false);
     atomic_store(&fail_countdown, n);
+}
+
+void mem_fail_hold(bool held)
+{
+    atomic_store(&fail_held, held);
 }
 
 bool mem_fail_fired(void)

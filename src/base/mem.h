@@ -49,7 +49,9 @@ static inline void mem_freep(void *pp)
 #define MEM_NEW(type) ((type *)mem_calloc(1, sizeof(type)))
 
 /* Test support: lets the n-th allocation from now on fail once (0: none). mem_fail_fired tells
- * whether it has; mem_live counts the blocks not yet freed. */
+ * whether it has; what is allocated while held neither fails nor counts, for a preparation that a
+ * test of its own lets fail; mem_live counts the blocks not yet freed. */
 void mem_fail_at(unsigned long n);
+void mem_fail_hold(bool held);
 bool mem_fail_fired(void);
 size_t mem_live(void);

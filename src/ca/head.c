@@ -31,7 +31,14 @@ MSG(msg_denied, "ca.audit-denied",
 MSG(msg_form, "ca.audit-form", "root or proof of a head are not made of whole hashes");
 MSG(msg_none, "ca.no-audit-log", "there is no audit log with signed heads here (trust/audit.pub)");
 
-enum { PUB_MAX = 64 * 1024, SLOTS = 2 };
+MSG(msg_why, "ca.audit-restart-reason",
+    "the reason has to be one line of at most {0} bytes, without control characters");
+
+enum {
+    PUB_MAX = 64 * 1024,
+    SLOTS = 2,
+    RESTARTED_MAX = NOTE_NAME_MAX + CA_HEAD_WHO_MAX + CA_HEAD_WHY_MAX + 3,
+};
 
 static const char key_file[] = "ca/audit.key";
 
@@ -40,6 +47,7 @@ struct ca_head {
     struct buf origin;
     struct buf last; /* the note; its text is what `head` was read from */
     struct tree_head head;
+    struct buf restarted; /* the file, if it is about this log */
     int fd;
     unsigned slot; /* that holds it; the other one is written next */
 };
@@ -183,6 +191,64 @@ static enum rc open_slots(struct ca_head *h, int data, struct err *err)
     return take_slots(h, slots, err);
 }
 
+/* ---- ca/audit.restarted */
+
+static void cut_restarted(struct str text, struct str *origin, struct ca_head_restart *out)
+{
+    struct str rest;
+
+    str_cut(text, '\n', origin, &rest);
+    str_cut(rest, '\n', &out->by, &rest);
+    str_cut(rest, '\n', &out->why, &rest);
+}
+
+/* What is said in the log, and nothing depends on it: one that is not there, or is about another
+ * log, says nothing. */
+static enum rc load_restarted(struct ca_head *h, int data)
+{
+    struct str origin;
+    struct ca_head_restart said;
+    enum rc rc = file_read(data, CA_HEAD_RESTARTED, &h->restarted, NULL);
+
+    if (rc == RC_NOMEM)
+        return rc;
+    cut_restarted(buf_str(&h->restarted), &origin, &said);
+    if (rc != RC_OK || !str_eq(origin, buf_str(&h->origin)) || said.by.n > CA_HEAD_WHO_MAX ||
+        said.why.n > CA_HEAD_WHY_MAX)
+        buf_reset(&h->restarted);
+    return RC_OK;
+}
+
+struct ca_head_restart ca_head_restarted(const struct ca_head *h)
+{
+    struct ca_head_restart said;
+    struct str origin;
+
+    cut_restarted(buf_str(&h->restarted), &origin, &said);
+    return said;
+}
+
+static bool one_line(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return false;
+    return str_utf8(s);
+}
+
+/* First of all, so that no log is begun without it. */
+static enum rc write_restarted(int data, const struct ca_head_restart *r, struct str origin,
+                               struct err *err)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(RESTARTED_MAX);
+
+    if (r->why.n > CA_HEAD_WHY_MAX || !one_line(r->why) || !one_line(r->by))
+        return ERR(err, RC_INVAL, msg_why, STR("1024"));
+    buf_printf(&text, "%.*s\n%.*s\n%.*s\n", STR_ARG(origin), STR_ARG(r->by), STR_ARG(r->why));
+    TRY(buf_rc(&text));
+    return file_write(data, CA_HEAD_RESTARTED, buf_str(&text), 0600, FILE_OWNER_SELF, err);
+}
+
 enum rc ca_head_open(struct ca_key_loader *loader, struct ca_head **out, struct err *err)
 {
     CLEANUP(ca_head_freep) struct ca_head *h = MEM_NEW(struct ca_head);
@@ -192,8 +258,10 @@ enum rc ca_head_open(struct ca_key_loader *loader, struct ca_head **out, struct 
     h->fd = -1;
     buf_init(&h->origin, NOTE_NAME_MAX);
     buf_init(&h->last, NOTE_MAX);
+    buf_init(&h->restarted, RESTARTED_MAX);
     TRY(load_key(h, loader, err));
     TRY(load_origin(h, loader->data, loader->conf, err));
+    TRY(load_restarted(h, loader->data));
     TRY(open_slots(h, loader->data, err));
     *out = MOVE(h);
     return RC_OK;
@@ -206,6 +274,7 @@ void ca_head_free(struct ca_head *h)
     crypto_key_unref(h->key);
     buf_done(&h->origin);
     buf_done(&h->last);
+    buf_done(&h->restarted);
     if (h->fd >= 0)
         close(h->fd);
     mem_free(h);
@@ -328,7 +397,8 @@ static void read_last(int data, struct buf *last)
     }
 }
 
-enum rc ca_head_restart(int data, struct buf *last, struct buf *origin, struct err *err)
+enum rc ca_head_begin_anew(int data, const struct ca_head_restart *restart, struct buf *last,
+                           struct buf *origin, struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(PUB_MAX);
     CLEANUP(note_key_done) struct note_key k = {};
@@ -342,6 +412,7 @@ enum rc ca_head_restart(int data, struct buf *last, struct buf *origin, struct e
     if (note_key_parse(last_line(buf_str(&text)), &k, NULL) != RC_OK ||
         next_origin(k.name, origin, &number) != RC_OK)
         return ERR(err, RC_CORRUPT, msg_pub);
+    TRY(write_restarted(data, restart, buf_str(origin), err));
     read_last(data, last);
     TRY(write_pub(data, buf_str(&text), buf_str(origin), k.key, err));
     snprintf(kept, sizeof(kept), CA_HEAD_FILE ".%llu", (unsigned long long)number);

@@ -144,6 +144,8 @@ const struct ca_issuer *ca_issuer_by_id(const struct ca *ca, const struct id *id
 /* All of them, oldest first; NULL at the end. */
 const struct ca_issuer *ca_issuer_at(const struct ca *ca, size_t i);
 const struct ca_cross *ca_cross_at(const struct ca *ca, size_t i);
+/* By its name in URLs; NULL when there is none. */
+const struct ca_cross *ca_cross_find(const struct ca *ca, struct str ref);
 /* With the dates, now. */
 enum store_issuer_state ca_issuer_state(const struct ca *ca, const struct ca_issuer *issuer);
 /* Some issuer of the hierarchy signs leaves now. */

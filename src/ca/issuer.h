@@ -27,6 +27,9 @@ struct ca_issuer {
 /* One authority's name and key, certified by another. */
 struct ca_cross {
     struct str ref;
+    struct id id;
     struct id subject, signer;
     struct x509_cert cert;
+    when_t revoked; /* from then on it is in no chain; 0: it is not */
+    int reason;     /* enum x509_reason, where it is */
 };

@@ -58,7 +58,7 @@ static enum rc keep_cross(struct ca *ca, const struct store_cross *row, struct e
         return RC_NOMEM;
     if (ca->n_crosses == CA_REGISTER_MAX)
         return ERR(err, RC_TOOBIG, msg_full, STR("512"));
-    *c = (struct ca_cross){.subject = row->subject, .signer = row->signer};
+    *c = (struct ca_cross){.id = row->id, .subject = row->subject, .signer = row->signer};
     TRY(arena_str(&ca->arena, row->name, &c->ref));
     TRY(arena_str(&ca->arena, row->certificate, &der));
     TRY(x509_cert_parse(&ca->arena, der, &c->cert, err));
@@ -74,12 +74,12 @@ static struct ca_issuer *known(const struct ca *ca, const struct id *id)
     return NULL;
 }
 
-static bool known_cross(const struct ca *ca, struct str ref)
+static struct ca_cross *known_cross(const struct ca *ca, struct str ref)
 {
     for (size_t i = 0; i < ca->n_crosses; i++)
         if (str_eq(ca->crosses[i]->ref, ref))
-            return true;
-    return false;
+            return ca->crosses[i];
+    return NULL;
 }
 
 enum rc ca_reload_issuers(struct ca *ca, struct err *err)
@@ -103,9 +103,15 @@ enum rc ca_reload_issuers(struct ca *ca, struct err *err)
         issuer->activates = rows[i].activates;
         issuer->retires = rows[i].retires;
     }
-    for (size_t i = 0; i < n_crosses; i++)
-        if (!known_cross(ca, crosses[i].name))
+    for (size_t i = 0; i < n_crosses; i++) {
+        struct ca_cross *cross = known_cross(ca, crosses[i].name);
+
+        if (!cross)
             TRY(keep_cross(ca, &crosses[i], err));
+        cross = cross ? cross : ca->crosses[ca->n_crosses - 1];
+        cross->revoked = crosses[i].revoked;
+        cross->reason = crosses[i].reason;
+    }
     return RC_OK;
 }
 
@@ -127,6 +133,11 @@ const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct str ref)
 const struct ca_issuer *ca_issuer_at(const struct ca *ca, size_t i)
 {
     return i < ca->n_issuers ? ca->issuers[i] : NULL;
+}
+
+const struct ca_cross *ca_cross_find(const struct ca *ca, struct str ref)
+{
+    return known_cross(ca, ref);
 }
 
 const struct ca_cross *ca_cross_at(const struct ca *ca, size_t i)
@@ -326,7 +337,7 @@ static bool usable(const struct ca *ca, const struct ca_cross *c, const struct c
     const struct ca_issuer *signer = ca_issuer_by_id(ca, &c->signer);
 
     return str_eq(id_str(&c->subject), id_str(&subject->id)) && c->cert.not_before <= now &&
-           now < c->cert.not_after && signer && now < signer->cert.not_after &&
+           now < c->cert.not_after && !c->revoked && signer && now < signer->cert.not_after &&
            signer->state != STORE_ISSUER_REVOKED;
 }
 

@@ -54,20 +54,26 @@ enum rc ca_register_row(const struct ca_register_in *in, struct arena *a, struct
     return arena_str(a, buf_str(&subject), &out->subject);
 }
 
-static enum rc audit(struct store_txn *txn, const struct ca_change *c, const char *action,
-                     const struct id *object)
+static enum rc audit_of(struct store_txn *txn, const struct ca_change *c, const char *action,
+                        const char *kind, const struct id *object)
 {
     struct audit_event event = {
         .at = c->now,
         .actor_kind = AUDIT_OPERATOR,
         .actor = c->actor,
         .action = action,
-        .object_kind = "issuer",
+        .object_kind = kind,
         .object = id_str(object),
         .reason = c->reason,
     };
 
     return audit_append(txn, &event, NULL);
+}
+
+static enum rc audit(struct store_txn *txn, const struct ca_change *c, const char *action,
+                     const struct id *issuer)
+{
+    return audit_of(txn, c, action, "issuer", issuer);
 }
 
 enum rc ca_change_apply(struct store_txn *txn, void *change)
@@ -95,6 +101,12 @@ enum rc ca_change_apply(struct store_txn *txn, void *change)
         TRY(rc);
         TRY(store_issuer_set_retires(txn, &c->revoke[i], c->now));
         TRY(audit(txn, c, "issuer.revoked", &c->revoke[i]));
+    }
+    for (size_t i = 0; i < c->n_revoke_cross; i++) {
+        const struct id *id = &c->revoke_cross[i].id;
+
+        TRY(store_cross_revoke(txn, id, c->now, (unsigned char)c->revoke_cross[i].reason));
+        TRY(audit_of(txn, c, "cross-certificate.revoked", "cross-certificate", id));
     }
     return RC_OK;
 }

@@ -34,13 +34,18 @@ struct ca_change {
     size_t n_retire;
     struct id revoke[CA_CHANGES_MAX];
     size_t n_revoke;
+    struct {
+        struct id id;
+        int reason; /* enum x509_reason */
+    } revoke_cross[CA_CHANGES_MAX];
+    size_t n_revoke_cross;
     struct str actor;  /* "init", "uid 0" */
     struct str reason; /* may be empty */
     when_t now;
 };
 
-/* The argument of a store job is the change. RC_EXISTS a name is taken, RC_CONFLICT an issuer is
- * not in the state that the change starts from. */
+/* The argument of a store job is the change. RC_EXISTS a name is taken, RC_CONFLICT an issuer or a
+ * cross certificate is not in the state that the change starts from. */
 enum rc ca_change_apply(struct store_txn *txn, void *change);
 
 /* Holds certificates against the register, before anything is written: each issuer is signed by its

@@ -208,17 +208,35 @@ enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct
 }
 
 /* What is on the list already stays as it is. */
-static enum rc revoke(struct ceremony_crl *crl, const struct store_issuer *row, int reason,
-                      when_t revoked, struct arena *a)
+static enum rc revoke(struct ceremony_crl *crl, struct str certificate, int reason, when_t revoked,
+                      struct arena *a)
 {
     struct x509_crl_entry entry = {.reason = (uint8_t)reason, .revoked = revoked};
     struct x509_cert cert;
     enum rc rc;
 
-    TRY(x509_cert_parse(a, row->certificate, &cert, NULL));
+    TRY(x509_cert_parse(a, certificate, &cert, NULL));
     entry.serial = cert.serial;
     rc = ceremony_crl_revoke(crl, &entry, NULL);
     return rc == RC_EXISTS ? RC_OK : rc;
+}
+
+/* What the register has of it. */
+static enum rc revoke_known(const struct ceremony *c, const struct store_issuer *root,
+                            struct ceremony_crl *crl, struct arena *a)
+{
+    for (size_t i = 0; i < c->n_known; i++)
+        if (c->known[i].state == STORE_ISSUER_REVOKED &&
+            str_eq(id_str(&c->known[i].parent), id_str(&root->id)))
+            TRY(revoke(crl, c->known[i].certificate, X509_REASON_CA_COMPROMISE, c->known[i].retires,
+                       a));
+    for (size_t i = 0; i < c->n_known_crosses; i++) {
+        const struct store_cross *cross = &c->known_crosses[i];
+
+        if (cross->revoked && str_eq(id_str(&cross->signer), id_str(&root->id)))
+            TRY(revoke(crl, cross->certificate, cross->reason, cross->revoked, a));
+    }
+    return RC_OK;
 }
 
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
@@ -233,13 +251,9 @@ enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, str
     TRY(open_root(c, m, row, &by, err));
     ceremony_crl_init(&crl, row->name, &by.cert);
     TRY(ceremony_crl_read(&crl, c->data, err));
-    for (size_t i = 0; i < c->n_known; i++)
-        if (c->known[i].state == STORE_ISSUER_REVOKED &&
-            str_eq(id_str(&c->known[i].parent), id_str(&row->id)))
-            TRY(revoke(&crl, &c->known[i], X509_REASON_CA_COMPROMISE, c->known[i].retires,
-                       &m->arena));
+    TRY(revoke_known(c, row, &crl, &m->arena));
     if (also)
-        TRY(revoke(&crl, also->issuer, also->reason, c->now, &m->arena));
+        TRY(revoke(&crl, also->certificate, also->reason, c->now, &m->arena));
     return ceremony_crl_sign(&crl, by.key, c->now, CEREMONY_CRL_DAYS_MAX, out, err);
 }
 

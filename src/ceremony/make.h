@@ -25,6 +25,8 @@ struct ceremony {
     void *arg;
     const struct store_issuer *known; /* the register; empty at init */
     size_t n_known;
+    const struct store_cross *known_crosses;
+    size_t n_known_crosses;
 };
 
 /* What was made; strings in the arena, roots before what they signed. To be freed with
@@ -55,13 +57,13 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
 enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
                             struct ceremony_made *m, struct err *err);
 
-/* An issuer that is to be revoked, and why (enum x509_reason). */
+/* What is to be revoked, an issuer's or a cross certificate in DER, and why (enum x509_reason). */
 struct ceremony_also {
-    const struct store_issuer *issuer;
+    struct str certificate;
     int reason;
 };
 /* The list of what a root has revoked, in DER, appended: what root/REF.crl has, the known issuers
- * of its that are, and `also` (NULL: none) as of now. It is good for CEREMONY_CRL_DAYS_MAX: whoever
+ * and cross certificates of its that are, and `also` (NULL: none) as of now. It is good for CEREMONY_CRL_DAYS_MAX: whoever
  * has the root's key makes the next one in time, with each issuer. To be kept with
  * ceremony_crl_keep once the register has it. */
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,

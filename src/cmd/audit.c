@@ -119,16 +119,24 @@ int cmd_audit_restart(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
     CLEANUP(buf_done) struct buf origin = BUF_INIT(NOTE_NAME_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    struct ca_head_restart restart = {.why = str_of(args->values[CMD_OPT_REASON])};
     struct err err = ERR_INIT;
+    char who[CA_HEAD_WHO_MAX];
 
+    if (!args->values[CMD_OPT_REASON])
+        return cmd_usagef(
+            "--reason says why: it is the first thing that who reads the new log wants "
+            "to know");
     if (!args->values[CMD_OPT_YES])
         return cmd_usagef("this cannot be taken back: heads that were signed prove nothing about "
                           "the new log; --yes does it");
+    snprintf(who, sizeof(who), "uid %u", (unsigned)getuid());
+    restart.by = str_of(who);
     err.rc = cmd_open_data(args, &data, &err);
     if (err.rc == RC_OK)
         err.rc = crypto_init();
     if (err.rc == RC_OK) {
-        err.rc = ca_head_restart(data, &last, &origin, &err);
+        err.rc = ca_head_begin_anew(data, &restart, &last, &origin, &err);
         crypto_done();
     }
     if (err.rc != RC_OK)

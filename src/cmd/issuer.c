@@ -33,6 +33,14 @@ static void show_issuer(const struct json *v)
                                      : "");
 }
 
+static void show_cross(const struct json *v)
+{
+    struct str revoked = day_of(json_get(v, "revoked"), "at");
+
+    printf("%.*s until %.*s%s%.*s\n", STR_ARG(json_shown(v, "name")),
+           STR_ARG(day_of(v, "not_after")), revoked.n ? ", revoked on " : "", STR_ARG(revoked));
+}
+
 static enum rc show_list(const struct json *root)
 {
     struct json_iter it = json_iter(json_get(root, "issuers"));
@@ -42,8 +50,7 @@ static enum rc show_list(const struct json *root)
     while (json_next(&it, NULL, &v))
         show_issuer(v);
     while (json_next(&at, NULL, &v))
-        printf("%.*s until %.*s\n", STR_ARG(json_shown(v, "name")),
-               STR_ARG(day_of(v, "not_after")));
+        show_cross(v);
     return RC_OK;
 }
 
@@ -328,10 +335,13 @@ int cmd_issuer_retire(const struct cmd_args *args)
 
 /* ---- cross-sign */
 
-static bool crossed(const struct issuer_session *s, struct str subject, struct str signer)
+/* One that was revoked is there for good, and its name with it. */
+static bool crossed(const struct issuer_session *s, const struct store_issuer *subject,
+                    const struct store_issuer *signer)
 {
     for (size_t i = 0; i < s->n_crosses; i++)
-        if (str_eq(s->crosses[i].subject, subject) && str_eq(s->crosses[i].signer, signer))
+        if (str_eq(id_str(&s->crosses[i].subject), id_str(&subject->id)) &&
+            str_eq(id_str(&s->crosses[i].signer), id_str(&signer->id)))
             return true;
     return false;
 }
@@ -346,9 +356,9 @@ static enum rc cross(struct issuer_session *s, const struct store_issuer *root, 
             !str_eq(other->hierarchy, root->hierarchy) ||
             store_issuer_at(other, s->ceremony.now) != STORE_ISSUER_ACTIVE)
             continue;
-        if (!crossed(s, root->name, other->name))
+        if (!crossed(s, root, other))
             TRY(ceremony_make_cross(&s->ceremony, root->name, other->name, &s->made, err));
-        if (!crossed(s, other->name, root->name))
+        if (!crossed(s, other, root))
             TRY(ceremony_make_cross(&s->ceremony, other->name, root->name, &s->made, err));
     }
     return RC_OK;

@@ -327,7 +327,32 @@ static bool is_revoked_here(const struct import *im, const struct store_issuer *
     return row->state == STORE_ISSUER_REVOKED;
 }
 
-/* The issuers that it lists are revoked here as well. */
+static enum rc revoke_crosses(struct import *im, const struct store_issuer *root,
+                              const struct x509_crl *crl, struct err *err)
+{
+    struct ca_change *c = &im->s.change;
+
+    for (size_t i = 0; i < im->s.n_crosses; i++) {
+        const struct store_cross *row = &im->s.crosses[i];
+        const struct x509_crl_entry *entry;
+        struct x509_cert cert;
+
+        if (!str_eq(id_str(&row->signer), id_str(&root->id)) || row->revoked ||
+            row->not_after <= im->s.ceremony.now)
+            continue;
+        TRY(x509_cert_parse(&im->s.arena, row->certificate, &cert, err));
+        entry = x509_crl_find(crl, &cert.serial);
+        if (!entry)
+            continue;
+        if (c->n_revoke_cross == CA_CHANGES_MAX)
+            return ERR(err, RC_TOOBIG, msg_many, STR("32"));
+        c->revoke_cross[c->n_revoke_cross].id = row->id;
+        c->revoke_cross[c->n_revoke_cross++].reason = entry->reason;
+    }
+    return RC_OK;
+}
+
+/* The issuers and cross certificates that it lists are revoked here as well. */
 static enum rc revoke_listed(struct import *im, const struct store_issuer *root,
                              const struct x509_crl *crl, struct err *err)
 {
@@ -347,7 +372,7 @@ static enum rc revoke_listed(struct import *im, const struct store_issuer *root,
             return ERR(err, RC_TOOBIG, msg_many, STR("32"));
         c->revoke[c->n_revoke++] = row->id;
     }
-    return RC_OK;
+    return revoke_crosses(im, root, crl, err);
 }
 
 /* RC_EXISTS when it is the one that is served. Whether it may be is core's to say, once more. */
@@ -470,7 +495,7 @@ static void after(struct import *im)
             continue;
         forget_request(im, ref);
         printf("%s is in the register.\n", ref);
-        root = issuer_session_root_of(&im->s, row);
+        root = issuer_session_row(&im->s, &row->parent);
         if (root && !list_of(im, root))
             fprintf(stderr,
                     "autarky: warning: there is no list of %.*s, to which %s points; `autarky root "

@@ -19,9 +19,7 @@ struct issuer_session {
     struct store_issuer *rows; /* the register, oldest first */
     struct str *served;        /* of each row that is a root its list, DER; empty: none */
     size_t n;
-    struct issuer_cross {
-        struct str subject, signer;
-    } * crosses;
+    struct store_cross *crosses;
     size_t n_crosses;
     struct secret *root_passphrase, *passphrase;
     struct ca_key_loader loader; /* keys in tokens */
@@ -45,9 +43,10 @@ int issuer_session_open(struct issuer_session *s, const struct cmd_args *args);
 void issuer_session_done(struct issuer_session *s);
 /* NULL, and said, when there is none of that name. */
 const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref);
+/* A cross certificate of the register; NULL when there is none of that name. */
+const struct store_cross *issuer_session_cross(const struct issuer_session *s, struct str name);
 /* Of the register or made here; NULL: neither has it. */
-const struct store_issuer *issuer_session_root_of(const struct issuer_session *s,
-                                                  const struct store_issuer *issuer);
+const struct store_issuer *issuer_session_row(const struct issuer_session *s, const struct id *id);
 /* Signs the list of a root anew, `also` (NULL: none) on it; once for each root. */
 int issuer_session_crl(struct issuer_session *s, struct str root, const struct ceremony_also *also);
 /* Makes it so, and shows what was done: what `made`, `change` and `crls` hold. */

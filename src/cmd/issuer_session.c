@@ -84,6 +84,36 @@ static enum rc find_parent(const struct issuer_session *s, const struct json *v,
     return parent.n && !row->parent.z[0] ? RC_PARSE : RC_OK;
 }
 
+static const struct store_issuer *row_named(const struct issuer_session *s, struct str ref)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq(s->rows[i].name, ref))
+            return &s->rows[i];
+    return NULL;
+}
+
+static enum rc read_cross(struct issuer_session *s, const struct json *v, struct store_cross *out)
+{
+    const struct store_issuer *subject = row_named(s, json_shown(v, "subject"));
+    const struct store_issuer *signer = row_named(s, json_shown(v, "signer"));
+    const struct json *revoked = json_get(v, "revoked");
+    int reason = X509_REASON_UNSPECIFIED;
+
+    if (!subject || !signer)
+        return RC_PARSE;
+    *out = (struct store_cross){.subject = subject->id, .signer = signer->id};
+    TRY(id_parse(json_shown(v, "id"), &out->id));
+    TRY(arena_str(&s->arena, json_shown(v, "name"), &out->name));
+    TRY(der_of(v, "certificate", &s->arena, &out->certificate));
+    TRY(when_parse(json_shown(v, "not_after"), &out->not_after));
+    if (json_type(revoked) != JSON_OBJECT)
+        return RC_OK;
+    TRY(when_parse(json_shown(revoked, "at"), &out->revoked));
+    TRY(x509_reason_parse(json_shown(revoked, "reason"), &reason));
+    out->reason = (unsigned char)reason;
+    return RC_OK;
+}
+
 static enum rc read_register(struct issuer_session *s, const struct json *root)
 {
     const struct json *issuers = json_get(root, "issuers"), *v;
@@ -92,7 +122,7 @@ static enum rc read_register(struct issuer_session *s, const struct json *root)
 
     s->rows = ARENA_ARRAY(&s->arena, struct store_issuer, json_len(issuers));
     s->served = ARENA_ARRAY(&s->arena, struct str, json_len(issuers));
-    s->crosses = ARENA_ARRAY(&s->arena, struct issuer_cross, json_len(crosses));
+    s->crosses = ARENA_ARRAY(&s->arena, struct store_cross, json_len(crosses));
     if (!s->rows || !s->served || !s->crosses)
         return RC_NOMEM;
     while (json_next(&it, NULL, &v)) {
@@ -103,11 +133,8 @@ static enum rc read_register(struct issuer_session *s, const struct json *root)
     it = json_iter(issuers);
     for (size_t i = 0; json_next(&it, NULL, &v); i++)
         TRY(find_parent(s, v, &s->rows[i]));
-    while (json_next(&at, NULL, &v)) {
-        TRY(arena_str(&s->arena, json_shown(v, "subject"), &s->crosses[s->n_crosses].subject));
-        TRY(arena_str(&s->arena, json_shown(v, "signer"), &s->crosses[s->n_crosses].signer));
-        s->n_crosses++;
-    }
+    for (; json_next(&at, NULL, &v); s->n_crosses++)
+        TRY(read_cross(s, v, &s->crosses[s->n_crosses]));
     return s->n ? RC_OK : RC_PARSE;
 }
 
@@ -146,7 +173,9 @@ int issuer_session_open(struct issuer_session *s, const struct cmd_args *args)
                                     .conf = s->conf,
                                     .now = clock_now(clock_system()),
                                     .known = s->rows,
-                                    .n_known = s->n};
+                                    .n_known = s->n,
+                                    .known_crosses = s->crosses,
+                                    .n_known_crosses = s->n_crosses};
     s->loader = (struct ca_key_loader){.data = s->data, .conf = s->conf};
     s->change.now = s->ceremony.now;
     s->change.reason = str_of(args->values[CMD_OPT_REASON]);
@@ -168,14 +197,22 @@ void issuer_session_done(struct issuer_session *s)
 
 const struct store_issuer *issuer_session_find(const struct issuer_session *s, const char *ref)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (str_eq(s->rows[i].name, str_of(ref)))
-            return &s->rows[i];
-    cmd_failf("the register has no issuer \"%s\"; `autarky issuer list` shows all", ref);
+    const struct store_issuer *row = row_named(s, str_of(ref));
+
+    if (!row)
+        cmd_failf("the register has no issuer \"%s\"; `autarky issuer list` shows all", ref);
+    return row;
+}
+
+const struct store_cross *issuer_session_cross(const struct issuer_session *s, struct str name)
+{
+    for (size_t i = 0; i < s->n_crosses; i++)
+        if (str_eq(s->crosses[i].name, name))
+            return &s->crosses[i];
     return NULL;
 }
 
-static const struct store_issuer *row_of(const struct issuer_session *s, const struct id *id)
+const struct store_issuer *issuer_session_row(const struct issuer_session *s, const struct id *id)
 {
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(id_str(&s->rows[i].id), id_str(id)))
@@ -188,15 +225,9 @@ static const struct store_issuer *row_of(const struct issuer_session *s, const s
 
 static struct str ref_of(const struct issuer_session *s, const struct id *id)
 {
-    const struct store_issuer *row = row_of(s, id);
+    const struct store_issuer *row = issuer_session_row(s, id);
 
     return row ? row->name : STR("");
-}
-
-const struct store_issuer *issuer_session_root_of(const struct issuer_session *s,
-                                                  const struct store_issuer *issuer)
-{
-    return row_of(s, &issuer->parent);
 }
 
 /* ---- lists of roots */
@@ -261,6 +292,15 @@ static void put_made(const struct issuer_session *s, struct json_out *o)
     json_end(o);
 }
 
+/* The name of one that is to be revoked. */
+static struct str cross_of(const struct issuer_session *s, size_t i)
+{
+    for (size_t k = 0; k < s->n_crosses; k++)
+        if (str_eq(id_str(&s->crosses[k].id), id_str(&s->change.revoke_cross[i].id)))
+            return s->crosses[k].name;
+    return STR("");
+}
+
 static enum rc put_change(const struct issuer_session *s, struct buf *out)
 {
     const struct ca_change *c = &s->change;
@@ -283,6 +323,12 @@ static enum rc put_change(const struct issuer_session *s, struct buf *out)
     for (size_t i = 0; i < c->n_revoke; i++) {
         json_obj(&o);
         json_kv_str(&o, "ref", ref_of(s, &c->revoke[i]));
+        json_end(&o);
+    }
+    for (size_t i = 0; i < c->n_revoke_cross; i++) {
+        json_obj(&o);
+        json_kv_str(&o, "ref", cross_of(s, i));
+        json_kv_z(&o, "reason", x509_reason_text(c->revoke_cross[i].reason));
         json_end(&o);
     }
     json_end(&o);
@@ -389,6 +435,10 @@ static bool holds(struct issuer_session *s, const struct json *root)
     }
     if (s->made.n_crosses)
         return named(json_get(root, "cross_certificates"), "name", s->made.crosses[0].name) != NULL;
+    if (c->n_revoke_cross) {
+        v = named(json_get(root, "cross_certificates"), "name", cross_of(s, 0));
+        return v && json_type(json_get(v, "revoked")) == JSON_OBJECT;
+    }
     if (!c->n_revoke && !c->n_retire) {
         v = named(issuers, "ref", s->crls[0].root);
         return v && der_of(json_get(v, "crl"), "der", &s->arena, &der) == RC_OK &&
@@ -468,6 +518,8 @@ static void show(const struct issuer_session *s, struct buf *answer)
                STR_ARG(ref_of(s, &s->change.retire[i].id)), when_text(s->change.retire[i].at, at));
     for (size_t i = 0; i < s->change.n_revoke; i++)
         printf("%.*s is revoked\n", STR_ARG(ref_of(s, &s->change.revoke[i])));
+    for (size_t i = 0; i < s->change.n_revoke_cross; i++)
+        printf("%.*s is revoked, and in no chain any more\n", STR_ARG(cross_of(s, i)));
     show_lists(s);
 }
 

@@ -156,6 +156,10 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
 
     if (c->gateway.addr.n == 0)
         return;
+    if (a == CONF_KEY_SM2 && c->roots && !x509_certs_have(c->roots, c->n_roots, CRYPTO_KEY_SM2)) {
+        cmd_finding(&c->e, name, STR("skipped"), STR("this CA has no SM2 root"), STR(""));
+        return;
+    }
     err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
     if (err.rc == RC_OK)
         err.rc = tls_look(fd, c->site->name, looks[a], &pem, &err);

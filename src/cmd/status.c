@@ -118,6 +118,28 @@ static void show_probers(const struct json *list)
     }
 }
 
+static void show_forwards(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *f;
+
+    if (json_len(list))
+        printf("Copies of the audit log:\n");
+    while (json_next(&it, NULL, &f)) {
+        unsigned long long backlog = json_shown_u64(f, "backlog");
+
+        printf("  %-10.*s %.*s, up to record %llu", STR_ARG(json_shown(f, "name")),
+               STR_ARG(json_shown(f, "kind")), (unsigned long long)json_shown_u64(f, "through"));
+        if (backlog)
+            printf(", %llu behind (%llu s)", backlog,
+                   (unsigned long long)json_shown_u64(f, "lag_seconds"));
+        if (json_shown_u64(f, "failures"))
+            printf("; FAILING since %.*s: %.*s", STR_ARG(json_shown(f, "failing_since")),
+                   STR_ARG(json_shown(f, "error")));
+        printf("\n");
+    }
+}
+
 static void show_issuers(const struct json *list)
 {
     struct json_iter it = json_iter(list);
@@ -156,6 +178,7 @@ static void show(const struct json *root)
     printf("Processes:\n");
     show_processes(json_get(root, "processes"));
     show_probers(json_get(root, "probers"));
+    show_forwards(json_get(root, "forward"));
 }
 
 int cmd_status(const struct cmd_args *args)

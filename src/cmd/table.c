@@ -294,7 +294,9 @@ static const struct cmd_row rows[] = {
      "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
-     "--reason may be one of RFC 5280, as in superseded; otherwise the list says cACompromise.\n"
+     "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
+     "--reason may be one of RFC 5280, as in superseded; otherwise the list says cACompromise,\n"
+     "of a cross certificate cessationOfOperation.\n"
      "With --media only a request is written, for a root elsewhere; it is revoked by the list\n"
      "that `root sign` makes there and `issuer import` takes.",
      "REF",
@@ -452,9 +454,9 @@ static const struct cmd_row rows[] = {
      cmd_audit_head},
     {"audit", "restart", "begin a new audit log where the signed one cannot go on",
      "For a database that was restored and lacks records that were signed. The records stay, the\n"
-     "next head is the first of a log with another name, and the break is an event in it. Prints\n"
-     "the head that was signed last: keep it.",
-     NULL, OPT(YES), cmd_audit_restart},
+     "next head is the first of a log with another name, and the break is an event in it, with\n"
+     "who did it and why. Prints the head that was signed last: keep it.",
+     NULL, OPT(REASON) | OPT(YES), cmd_audit_restart},
     {"prober", NULL, "validate for a CA that cannot reach this part of the network",
      "Runs in the foreground on a host inside of it, connects to the CA, and validates what is in\n"
      "the zones and networks that `probers` of the CA's autarky.yaml gives to the key of its\n"

@@ -6,6 +6,7 @@
 
 const char *const conf_choice_https[] = {"https", NULL};
 const char *const conf_choice_http[] = {"http", NULL};
+const char *const conf_choice_backends[] = {"http", "https", NULL};
 const char *const conf_choice_web[] = {"https", "http", NULL};
 const char *const conf_choice_no_yes[] = {"no", "yes", NULL};
 const char *const conf_choice_constraints[] = {"critical", "noncritical", "none", NULL};
@@ -23,6 +24,7 @@ const char *const conf_choice_revocations[] = {"auto", "none", "crl", "ocsp", "b
 const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "ed25519", "mldsa", NULL};
 const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
+const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};
@@ -39,6 +41,7 @@ const char *const conf_choice_limits[] = {
     "accounts_per_network",  "orders_per_account",    "orders_per_network",
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
     "certificates_per_rule", "certificates",          NULL};
+const char *const conf_choice_automatic[] = {"off", "warn", "on", NULL};
 const char *const conf_choice_reasons[] = {"optional", "required", NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};
@@ -54,6 +57,7 @@ static_assert(sizeof(conf_choice_two_persons) / sizeof(char *) == CONF_TWO_COUNT
 static_assert(sizeof(conf_choice_limits) / sizeof(char *) == CONF_LIMITS + 1);
 /* With "none", CONF_PROOF_NONE. */
 static_assert(sizeof(conf_choice_challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
+static_assert(sizeof(enum conf_send_proxy) == sizeof(unsigned));
 static_assert(sizeof(conf_choice_asking) / sizeof(char *) == CONF_FROM_COUNT + 1);
 
 const char *conf_challenge_name(unsigned challenge)
@@ -74,6 +78,11 @@ const char *conf_key_algorithm_name(unsigned algorithm)
 const char *conf_san_name(enum conf_san kind)
 {
     return conf_choice_sans[kind];
+}
+
+const char *conf_automatic_text(enum conf_automatic automatic)
+{
+    return conf_choice_automatic[automatic];
 }
 
 const char *conf_limit_text(enum conf_limit limit)

@@ -36,6 +36,8 @@ struct conf {
         size_t n_sites;
         const struct conf_path *paths;
         size_t n_paths;
+        struct conf_nets trusted; /* whose X-Forwarded-For is believed */
+        struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;
@@ -125,12 +127,17 @@ struct conf {
     } revocation;
     struct {
         when_t interval; /* between two signed heads, at least */
+        const struct conf_forward *forward;
+        size_t n_forward;
     } audit;
     struct {
         struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
         const struct conf_override *overrides;
         size_t n_overrides;
     } limits;
+    struct {
+        enum conf_automatic automatic; /* what an unusual hour leads to */
+    } locks;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
@@ -156,6 +163,8 @@ static inline void conf_unrefp(const struct conf **conf)
     conf_unref(*conf);
 }
 
+/* "off", "warn", "on". */
+const char *conf_automatic_text(enum conf_automatic automatic);
 /* Its key below `limits`. */
 const char *conf_limit_text(enum conf_limit limit);
 /* NULL when there is no profile of that name. */
@@ -171,5 +180,7 @@ const struct conf_prober *conf_prober_for(const struct conf *conf, struct str id
 /* NULL when there is none of that name; the one that has this key, in hexadecimal. */
 const struct conf_prober *conf_prober_find(const struct conf *conf, struct str name);
 const struct conf_prober *conf_prober_with_key(const struct conf *conf, struct str key);
+/* NULL when the audit log goes to nothing of that name. */
+const struct conf_forward *conf_forward_find(const struct conf *conf, struct str name);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);

@@ -33,6 +33,8 @@ MSG(msg_ident, "conf.ident",
     "\"{0}\" is no name of letters, digits, \"-\", \"_\" and \".\", beginning with a letter or "
     "digit");
 MSG(msg_template, "conf.template", "\"{0}\" is no name of a CA: it needs {1}, and may have {2}");
+MSG(msg_size, "conf.size", "\"{0}\" is no size, as in 512KiB, 100MiB or 1GiB");
+MSG(msg_size_range, "conf.size-range", "\"{0}\" is not between {1} and {2} bytes");
 MSG(msg_path, "conf.path", "is no path of a file: 1 to {0} bytes without control characters");
 
 enum {
@@ -236,6 +238,34 @@ static void print_number(const struct conf_key *, const void *field, struct buf 
     buf_printf(out, "%" PRIu64, v);
 }
 
+static enum rc parse_size(const struct conf_key *key, const struct conf_scalar *in, struct arena *,
+                          void *out, struct err *err)
+{
+    char z[2][DECIMAL_TEXT];
+    uint64_t v;
+
+    if (conf_size_parse(in->s, &v) != RC_OK)
+        return ERR(err, RC_INVAL, msg_size, conf_shown(in->s));
+    if (v < (uint64_t)key->min || v > (uint64_t)key->max)
+        return ERR(err, RC_INVAL, msg_size_range, conf_shown(in->s), decimal(z[0], key->min),
+                   decimal(z[1], key->max));
+    memcpy(out, &v, sizeof(v));
+    return RC_OK;
+}
+
+/* In the largest unit that leaves nothing over. */
+static void print_size(const struct conf_key *, const void *field, struct buf *out)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    size_t unit = 0;
+    uint64_t v;
+
+    memcpy(&v, field, sizeof(v));
+    for (; v && v % 1024 == 0 && unit < 3; unit++)
+        v /= 1024;
+    buf_printf(out, "%" PRIu64 "%s", v, units[unit]);
+}
+
 static enum rc span_outside(const struct conf_key *key, when_t span, struct err *err)
 {
     CLEANUP(buf_done) struct buf at = BUF_INIT(128);
@@ -424,6 +454,7 @@ const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_
 const struct conf_kind conf_kind_template = {sizeof(struct str), parse_template, conf_print_str};
 const struct conf_kind conf_kind_path = {sizeof(struct str), parse_path, conf_print_str};
 const struct conf_kind conf_kind_number = {sizeof(uint64_t), parse_number, print_number};
+const struct conf_kind conf_kind_size = {sizeof(uint64_t), parse_size, print_size};
 const struct conf_kind conf_kind_span = {sizeof(when_t), parse_span, print_span};
 const struct conf_kind conf_kind_rate = {sizeof(struct conf_rate), parse_rate, print_rate};
 const struct conf_kind conf_kind_time = {sizeof(when_t), parse_time, print_time};

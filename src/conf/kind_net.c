@@ -32,6 +32,8 @@ MSG(msg_net_host, "conf.net-host", "\"{0}\" has bits set behind its prefix; the 
 MSG(msg_listen, "conf.listen", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
 MSG(msg_server, "conf.server",
     "\"{0}\" is no address, as in 10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:53");
+MSG(msg_log_server, "conf.log-server",
+    "\"{0}\" is no address and port, as in 10.0.0.9:6514 or [2001:db8::9]:6514");
 MSG(msg_url, "conf.url", "\"{0}\" is no URL, as in {1}://www.hospital.example/page");
 MSG(msg_base_url, "conf.base-url",
     "\"{0}\" is no base of URLs: {1}://, a name or address, a port if need be, and nothing more");
@@ -254,6 +256,18 @@ static enum rc parse_server(const struct conf_key *, const struct conf_scalar *i
     return RC_OK;
 }
 
+/* Kept as text, so that one that is not there is empty. */
+static enum rc parse_log_server(const struct conf_key *, const struct conf_scalar *in,
+                                struct arena *a, void *out, struct err *err)
+{
+    struct addr_port at;
+    char text[ADDR_TEXT];
+
+    if (addr_port_parse(in->s, &at) != RC_OK || at.port == 0)
+        return ERR(err, RC_INVAL, msg_log_server, conf_shown(in->s));
+    return conf_store_str(a, str_of(addr_port_text(&at, text)), out);
+}
+
 static void print_port(const struct conf_key *, const void *field, struct buf *out)
 {
     char text[ADDR_TEXT];
@@ -365,4 +379,6 @@ const struct conf_kind conf_kind_base_url = {sizeof(struct str), parse_base_url,
 const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_print_str};
 const struct conf_kind conf_kind_listen = {sizeof(struct addr_port), parse_listen, print_port};
 const struct conf_kind conf_kind_server = {sizeof(struct addr_port), parse_server, print_port};
+const struct conf_kind conf_kind_log_server = {sizeof(struct str), parse_log_server,
+                                               conf_print_str};
 const struct conf_kind conf_kind_net = {sizeof(struct addr_net), parse_net, print_net};

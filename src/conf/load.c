@@ -447,8 +447,9 @@ static enum rc derive(struct arena *a, bool unprivileged, struct conf *conf)
     return listen_everywhere(a, unprivileged ? 8443 : 443, &conf->listen.gateway);
 }
 
-/* Each site's profile exists and allows one of the site's algorithms at least; checked only when
- * the file has no other fault, for then items and nodes correspond. */
+/* Each site's profile exists and allows all of the site's algorithms, but for SM2, which has the
+ * two profiles of TLCP; checked only when the file has no other fault, for then items and nodes
+ * correspond. */
 static enum rc check_sites(struct loader *l, const struct conf_node *root, const struct conf *conf)
 {
     const struct conf_node *gateway = conf_node_get(root, STR("gateway"));
@@ -461,7 +462,7 @@ static enum rc check_sites(struct loader *l, const struct conf_node *root, const
 
         if (!profile)
             TRY(COMPLAIN(l, n, msg_site_profile, site->name, site->profile));
-        else if (site->algorithms & ~profile->key_algorithms)
+        else if (site->algorithms & ~profile->key_algorithms & ~(1u << CONF_KEY_SM2))
             TRY(COMPLAIN(l, n, msg_site_algorithms, site->name, site->profile));
     }
     return RC_OK;
@@ -498,6 +499,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     TRY(conf_check_sites(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
+    TRY(conf_check_forwards(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));
     TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)
@@ -514,6 +516,7 @@ static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, st
     TRY(conf_tree_read(tree, in));
     l.broken = tree->broken;
     TRY(load_map(&l, NULL, tree->root, tree->root, &box->conf));
+    TRY(conf_fill_sites(tree->report, tree->root, in, &box->arena, &box->conf));
     TRY(check_together(&l, tree->root, &box->conf));
     if (tree->report->n)
         return RC_INVAL;
@@ -551,6 +554,25 @@ void conf_input_done(struct conf_input *in)
 {
     buf_done(&in->bytes);
     conf_input_init(in);
+}
+
+bool conf_file_is_pem(struct str name)
+{
+    return str_ends(name, STR(".pem"));
+}
+
+struct str conf_input_pem(const struct conf_input *in, struct str name)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        struct str path = in->files[i].name;
+        size_t slash = path.n;
+
+        while (slash > 0 && path.p[slash - 1] != '/')
+            slash--;
+        if (conf_file_is_pem(path) && str_eq(str_skip(path, slash), name))
+            return in->files[i].text;
+    }
+    return (struct str){NULL, 0};
 }
 
 enum rc conf_input_add(struct conf_input *in, struct str name, struct str text)

@@ -5,8 +5,9 @@
  *
  * YAML of a plain kind: one document a file; no anchors, aliases, tags or merge keys, no key twice.
  * DATA/autarky.yaml, then DATA/conf.d/ *.yaml in the order of their names, are merged: maps merge,
- * lists append, a single value given twice is an error. Checked against the one schema table
- * (schema.c); every error is reported, not only the first. */
+ * lists append, a single value given twice is an error. DATA/conf.d/ *.pem travel along for the
+ * keys that name them. Checked against the one schema table (schema.c); every error is reported,
+ * not only the first. */
 #pragma once
 
 #include "base/buf.h"
@@ -41,11 +42,16 @@ void conf_input_done(struct conf_input *in);
 /* Adds a file whose name and text outlive `in`. RC_TOOBIG past a limit above. */
 enum rc conf_input_add(struct conf_input *in, struct str name, struct str text);
 
-/* Reads `config` (NULL: DATA/autarky.yaml) and DATA/conf.d/ *.yaml into `in`, which was initialised
- * and is empty. `data` is an open directory and `data_name` its path for messages; a relative
- * `config` is relative to the working directory. DATA, conf.d and every file must belong to root
- * or the caller and be writable by nobody else: RC_DENIED with the name, what is wrong and the
- * command that mends it. RC_NOTFOUND when there is no configuration. */
+/* The one of these names is no YAML: a file that a key names. */
+bool conf_file_is_pem(struct str name);
+/* The text of the file of that name in DATA/conf.d; p == NULL: there is none. */
+struct str conf_input_pem(const struct conf_input *in, struct str name);
+
+/* Reads `config` (NULL: DATA/autarky.yaml), DATA/conf.d/ *.yaml and *.pem into `in`, which was
+ * initialised and is empty. `data` is an open directory and `data_name` its path for messages; a
+ * relative `config` is relative to the working directory. DATA, conf.d and every file must belong
+ * to root or the caller and be writable by nobody else: RC_DENIED with the name, what is wrong and
+ * the command that mends it. RC_NOTFOUND when there is no configuration. */
 enum rc conf_input_read(struct conf_input *in, int data, const char *data_name, const char *config,
                         struct err *err);
 

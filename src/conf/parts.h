@@ -44,6 +44,9 @@ enum conf_balance {
     CONF_BALANCE_LEAST_CONNECTIONS,
 };
 
+/* Which header of the PROXY protocol a site's backends get. */
+enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
+
 /* What begins with a path goes another way than the rest of its site. */
 struct conf_path {
     struct str site;
@@ -59,11 +62,18 @@ enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 
 /* A web site behind the gateway. */
 struct conf_site {
-    struct str name;           /* canonical; unique */
-    struct conf_strs backends; /* bases of http URLs; at least one */
+    struct str name;               /* canonical; unique */
+    struct conf_strs backends;     /* bases of http or https URLs; at least one */
+    struct str backend_ca;         /* the file with the roots of those with https; empty: none */
+    struct str backend_roots;      /* what is in it, PEM */
+    struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
+    struct conf_strs backend_keys; /* SHA-256 of their keys, hexadecimal; none: any */
     enum conf_balance balance;
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */
+    enum conf_send_proxy send_proxy;
+    struct conf_nets allow; /* clients that are served; none: all */
+    struct conf_nets deny;  /* that are not; stronger */
     when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
     when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
@@ -74,6 +84,20 @@ struct conf_site {
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
     struct str profile;  /* of its certificates; exists */
 };
+
+/* Where records of the audit log go as well: to a file, or with `server` by syslog. */
+struct conf_forward {
+    struct str name;        /* unique; letters, digits, hyphens */
+    struct str server;      /* address and port in canonical form; empty: a file */
+    struct str roots;       /* path of CA certificates in PEM; empty only without TLS */
+    struct str server_name; /* in its certificate; empty: its address */
+    bool plain;             /* without TLS */
+    bool bare_close;        /* an end without TLS's close_notify counts as receipt */
+    uint64_t size;          /* of a file, in bytes; then the next one begins */
+    uint64_t keep;          /* full ones that stay */
+};
+
+enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
 
 /* Named and ordered as log/ has them. */
 enum conf_log_level { CONF_LOG_ERROR, CONF_LOG_WARN, CONF_LOG_INFO, CONF_LOG_DEBUG };
@@ -99,6 +123,9 @@ struct conf_override {
     struct conf_rate rate;
     when_t until;
 };
+
+/* What an unusual hour leads to. */
+enum conf_automatic { CONF_AUTOMATIC_OFF, CONF_AUTOMATIC_WARN, CONF_AUTOMATIC_ON };
 
 /* Whether commands that change something have to say why. */
 enum conf_reasons { CONF_REASONS_OPTIONAL, CONF_REASONS_REQUIRED };

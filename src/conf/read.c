@@ -132,7 +132,7 @@ static int is_wanted(const struct dirent *e)
     struct str name = str_of(e->d_name);
 
     return name.n && name.p[0] != '.' &&
-           (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")));
+           (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")) || conf_file_is_pem(name));
 }
 
 static void put_path(struct buf *b, const char *dir, const char *name)
@@ -155,7 +155,7 @@ static enum rc add_entry(struct source *s, int dir, const char *dir_name, const 
 
     put_path(&path, dir_name, name);
     TRY(buf_rc(&path));
-    if (!str_ends(str_of(name), STR(".yaml")))
+    if (!str_ends(str_of(name), STR(".yaml")) && !conf_file_is_pem(str_of(name)))
         return ERR(s->err, RC_INVAL, msg_name, buf_str(&path));
     return add_file(s, dir, name, buf_str(&path));
 }

@@ -17,6 +17,7 @@ static const struct conf_take front = {CONF_RESTARTS, "front", NULL};
 static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
 static const struct conf_take core = {CONF_RESTARTS, "core", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
+static const struct conf_take courier = {CONF_RESTARTS, "courier", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
@@ -33,6 +34,7 @@ static_assert(sizeof(enum conf_wildcards) == sizeof(unsigned));
 static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(enum conf_reasons) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
+static_assert(sizeof(enum conf_automatic) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
@@ -41,6 +43,7 @@ ADJACENT(struct conf, probers, n_probers);
 ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
+ADJACENT(struct conf, audit.forward, audit.n_forward);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
@@ -131,11 +134,11 @@ const struct conf_key conf_schema[] = {
      .help = "As browsers ask for it"},
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
             &conf_kind_base_url),
-     .names = conf_choice_http, .required = true, .filled = true, .take = &live,
+     .names = conf_choice_backends, .required = true, .filled = true, .take = &live,
      .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = conf_choice_site_keys, .initial = "ecdsa rsa", .filled = true, .take = &live,
+     .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .filled = true, .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,
@@ -476,51 +479,7 @@ const struct conf_key conf_schema[] = {
      .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
      .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
-    MAP_OF_KEYS("audit"),
-    {KEY("audit.interval", CONF_ONE, audit.interval, &conf_kind_span),
-     .min = WHEN_SECOND, .max = WHEN_DAY, .initial = "1m", .take = &live,
-     .help = "So often the head of the audit log is signed, if there is something new in it"},
-
-    MAP_OF_KEYS("limits"),
-    {KEY("limits.accounts_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ACCOUNTS_PER_NETWORK],
-         &conf_kind_rate), .initial = "1000/1h", .take = &live,
-     .help = "New ACME accounts from one network (of IPv4 24 bits, of IPv6 64)"},
-    {KEY("limits.orders_per_account", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_ACCOUNT],
-         &conf_kind_rate), .initial = "none", .take = &live,
-     .help = "New orders of one ACME account"},
-    {KEY("limits.orders_per_network", CONF_ONE, limits.rates[CONF_LIMIT_ORDERS_PER_NETWORK],
-         &conf_kind_rate), .initial = "none", .take = &live,
-     .help = "New orders from one network"},
-    {KEY("limits.certificates_per_eab", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_EAB],
-         &conf_kind_rate), .initial = "none", .take = &live,
-     .help = "Certificates of all accounts that were made with one key of `autarky eab create`"},
-    {KEY("limits.certificates_per_zone", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_ZONE],
-         &conf_kind_rate), .initial = "none", .take = &live,
-     .help = "Certificates for names at or below one label under the domain, or under an internal "
-             "suffix"},
-    {KEY("limits.certificates_per_names", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_NAMES],
-         &conf_kind_rate), .initial = "1000/1d", .take = &live,
-     .help = "Certificates for exactly the same names, but for renewals in their time (RFC 9773)"},
-    {KEY("limits.certificates_per_rule", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES_PER_RULE],
-         &conf_kind_rate), .initial = "none", .take = &live,
-     .help = "Certificates that one rule of the policy allows; rules may have rates of their own"},
-    {KEY("limits.certificates", CONF_ONE, limits.rates[CONF_LIMIT_CERTIFICATES], &conf_kind_rate),
-     .initial = "none", .take = &live,
-     .help = "Certificates for ACME clients altogether"},
-    {STRUCTS("limits.overrides", CONF_ITEMS, limits.overrides, struct conf_override), .take = &live,
-     .help = "Other rates for some of them, until a day"},
-    {KEY_IN("limits.overrides[].limit", CONF_ONE, struct conf_override, limit, &conf_kind_choice),
-     .names = conf_choice_limits, .required = true, .take = &live,
-     .help = "Which of these limits"},
-    {KEY_IN("limits.overrides[].of", CONF_ONE, struct conf_override, of, &conf_kind_text),
-     .min = 1, .max = 1024, .take = &live,
-     .help = "Whose: as the limit's message says it"},
-    {KEY_IN("limits.overrides[].rate", CONF_ONE, struct conf_override, rate, &conf_kind_rate),
-     .required = true, .take = &live,
-     .help = "So often instead, or none"},
-    {KEY_IN("limits.overrides[].until", CONF_ONE, struct conf_override, until, &conf_kind_time),
-     .required = true, .take = &live,
-     .help = "When that ends, as in 2027-01-31T00:00:00Z"},
+#include "conf/schema_audit.h"
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

@@ -106,11 +106,13 @@ extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domai
     conf_kind_base_url, conf_kind_url, conf_kind_target, conf_kind_redirect, conf_kind_header,
     conf_kind_listen, conf_kind_server, conf_kind_net, conf_kind_span, conf_kind_number,
     conf_kind_choice, conf_kind_pattern, conf_kind_path, conf_kind_ident, conf_kind_bool,
-    conf_kind_oid, conf_kind_rate, conf_kind_time, conf_kind_sha256;
+    conf_kind_oid, conf_kind_rate, conf_kind_time, conf_kind_sha256, conf_kind_size,
+    conf_kind_log_server;
 
 /* choices.c: what keys can be, each ended by NULL. */
 extern const char *const conf_choice_https[];
 extern const char *const conf_choice_http[];
+extern const char *const conf_choice_backends[];
 extern const char *const conf_choice_web[];
 extern const char *const conf_choice_no_yes[];
 extern const char *const conf_choice_constraints[];
@@ -126,6 +128,7 @@ extern const char *const conf_choice_revocations[];
 extern const char *const conf_choice_key_algorithms[];
 extern const char *const conf_choice_site_keys[];
 extern const char *const conf_choice_balances[];
+extern const char *const conf_choice_send_proxies[];
 extern const char *const conf_choice_challenges[];
 extern const char *const conf_choice_asking[];
 extern const char *const conf_choice_wildcards[];
@@ -137,6 +140,7 @@ extern const char *const conf_choice_switches[];
 extern const char *const conf_choice_two_persons[];
 extern const char *const conf_choice_roles[];
 extern const char *const conf_choice_limits[];
+extern const char *const conf_choice_automatic[];
 extern const char *const conf_choice_reasons[];
 extern const char *const conf_choice_log_levels[];
 extern const char *const conf_choice_log_formats[];

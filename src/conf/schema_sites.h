@@ -11,7 +11,7 @@
      .initial = "false", .take = &live,
      .help = "A client stays with the backend that it had first, by a cookie"},
     {KEY_IN("gateway.sites[].drain", CONF_MANY, struct conf_site, drain, &conf_kind_base_url),
-     .names = conf_choice_http, .take = &live,
+     .names = conf_choice_backends, .take = &live,
      .help = "Those of backends that get no new clients, before they are taken away"},
     {KEY_IN("gateway.sites[].slow_start", CONF_ONE, struct conf_site, slow_start, &conf_kind_span),
      .min = 0, .max = WHEN_HOUR, .initial = "0s", .take = &live,
@@ -23,7 +23,32 @@
             &conf_kind_span),
      .min = WHEN_SECOND, .max = WHEN_HOUR, .initial = "10s", .take = &live,
      .help = "Between two of these questions"},
-        {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
+    {KEY_IN("gateway.sites[].backend_ca", CONF_ONE, struct conf_site, backend_ca,
+            &conf_kind_text),
+     .min = 5, .max = 255, .take = &live,
+     .help = "File in DATA/conf.d, *.pem, with the roots that backends with https have to have "
+             "their certificates from"},
+    {KEY_IN("gateway.sites[].backend_keys", CONF_MANY, struct conf_site, backend_keys,
+            &conf_kind_sha256),
+     .take = &live,
+     .help = "SHA-256 of the public keys that they may have; without backend_ca nothing else "
+             "counts"},
+    {KEY_IN("gateway.sites[].backend_name", CONF_ONE, struct conf_site, backend_name,
+            &conf_kind_host),
+     .take = &live,
+     .help = "The name that their certificates are for, if it is not the one in backends"},
+    {KEY_IN("gateway.sites[].send_proxy", CONF_ONE, struct conf_site, send_proxy,
+            &conf_kind_choice),
+     .names = conf_choice_send_proxies, .initial = "off", .take = &live,
+     .help = "Backends are told who the client is by a header of the PROXY protocol, too, of "
+             "version v1 or v2; each request then has a connection of its own"},
+    {KEY_IN("gateway.sites[].allow", CONF_MANY, struct conf_site, allow, &conf_kind_net),
+     .take = &live,
+     .help = "Networks whose clients are served; without it all are; others get 403"},
+    {KEY_IN("gateway.sites[].deny", CONF_MANY, struct conf_site, deny, &conf_kind_net),
+     .take = &live,
+     .help = "Networks whose clients are not served, allowed or not"},
+    {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
      .min = 0, .max = 1000 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "Time for which browsers shall use HTTPS alone (Strict-Transport-Security); 0s: "
              "nothing is said"},
@@ -52,7 +77,7 @@
      .help = "Where it begins: /api has /api and /api/x, and not /apix"},
     {KEY_IN("gateway.paths[].backends", CONF_MANY, struct conf_path, backends,
             &conf_kind_base_url),
-     .names = conf_choice_http, .take = &live,
+     .names = conf_choice_backends, .take = &live,
      .help = "Where it really is; without it, the site's backends"},
     {KEY_IN("gateway.paths[].replace", CONF_ONE, struct conf_path, replace, &conf_kind_target),
      .take = &live,
@@ -67,4 +92,11 @@
     {KEY_IN("gateway.paths[].status", CONF_ONE, struct conf_path, status, &conf_kind_number),
      .min = 0, .max = 599, .initial = "0", .take = &live,
      .help = "Status of redirect (308 by default) or answer (200)"},
+
+    {KEY("gateway.trusted", CONF_MANY, gateway.trusted, &conf_kind_net), .take = &live,
+     .help = "Networks of proxies in front of the gateway that are believed who their client is, "
+             "by X-Forwarded-For, -Proto and -Host"},
+    {KEY("gateway.proxy_protocol", CONF_MANY, gateway.proxied, &conf_kind_net), .take = &live,
+     .help = "Networks of load balancers that send a header of the PROXY protocol, version 1 or 2, "
+             "first on each connection; without it none of theirs is taken"},
     /* clang-format on */

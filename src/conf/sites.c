@@ -9,6 +9,15 @@ MSG(msg_drain_all, "conf.site-drain-all",
 MSG(msg_alone, "conf.site-alone",
     "the site {0} has one backend: `balance`, `sticky` and `slow_start` need several");
 
+MSG(msg_ca_file, "conf.site-ca-file",
+    "the site {0} names {1}, which is not in conf.d of the data directory: put it there, with a "
+    "name that ends in .pem, owned by root and writable by nobody else");
+MSG(msg_ca_text, "conf.site-ca-text", "the site {0} names {1}, in which there is no certificate");
+MSG(msg_demand, "conf.site-demand",
+    "the site {0} has the backend {1}, which nothing is there to hold against: give `backend_ca`, "
+    "`backend_keys` or both");
+MSG(msg_demand_nobody, "conf.site-demand-nobody",
+    "the site {0} has `backend_ca`, `backend_keys` or `backend_name`, and no backend with https");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
 MSG(msg_paths_many, "conf.paths-many", "there are more than {0} paths");
 MSG(msg_path_site, "conf.path-site", "{0} is of the site {1}, which is not among `sites`");
@@ -29,6 +38,41 @@ static bool has(const struct conf_strs *list, struct str s)
         if (str_eq(list->p[i], s))
             return true;
     return false;
+}
+
+static bool secure(struct str url)
+{
+    return str_starts(url, STR("https://"));
+}
+
+/* One with https; p == NULL: none. */
+static struct str secure_one(const struct conf *conf, const struct conf_site *s)
+{
+    for (size_t i = 0; i < s->backends.n; i++)
+        if (secure(s->backends.p[i]))
+            return s->backends.p[i];
+    for (size_t i = 0; i < conf->gateway.n_paths; i++) {
+        const struct conf_path *p = &conf->gateway.paths[i];
+
+        for (size_t k = 0; str_eq(p->site, s->name) && k < p->backends.n; k++)
+            if (secure(p->backends.p[k]))
+                return p->backends.p[k];
+    }
+    return (struct str){NULL, 0};
+}
+
+/* No backend with https is ever taken as it is. */
+static enum rc check_demand(struct conf_report *report, const struct conf_node *n,
+                            const struct conf *conf, const struct conf_site *s)
+{
+    struct str one = secure_one(conf, s);
+    bool demands = s->backend_ca.n || s->backend_keys.n;
+
+    if (one.p && !demands)
+        return CONF_COMPLAIN(report, n, msg_demand, s->name, one);
+    if (!one.p && (demands || s->backend_name.n))
+        return CONF_COMPLAIN(report, n, msg_demand_nobody, s->name);
+    return RC_OK;
 }
 
 static enum rc check_site(struct conf_report *report, const struct conf_node *n,
@@ -114,13 +158,46 @@ static const struct conf_node *first_of(const struct conf_node *root, struct str
     return list ? list->first : NULL;
 }
 
+static enum rc fill_site(struct conf_report *report, const struct conf_node *n,
+                         const struct conf_input *in, struct arena *a, struct conf_site *s)
+{
+    struct str text = conf_input_pem(in, s->backend_ca);
+
+    if (s->backend_ca.n == 0)
+        return RC_OK;
+    if (!text.p)
+        return CONF_COMPLAIN(report, n, msg_ca_file, s->name, s->backend_ca);
+    if (!memmem(text.p, text.n, "-----BEGIN CERTIFICATE-----", 27))
+        return CONF_COMPLAIN(report, n, msg_ca_text, s->name, s->backend_ca);
+    return arena_str(a, text, &s->backend_roots);
+}
+
+enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
+                        const struct conf_input *in, struct arena *a, struct conf *conf)
+{
+    const struct conf_node *n = first_of(root, STR("sites"));
+    struct conf_site *sites = ARENA_ARRAY(a, struct conf_site, conf->gateway.n_sites);
+
+    if (conf->gateway.n_sites == 0)
+        return RC_OK;
+    if (!sites)
+        return RC_NOMEM;
+    memcpy(sites, conf->gateway.sites, conf->gateway.n_sites * sizeof(*sites));
+    conf->gateway.sites = sites;
+    for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
+        TRY(fill_site(report, n, in, a, &sites[i]));
+    return RC_OK;
+}
+
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
     const struct conf_node *n = first_of(root, STR("sites"));
 
-    for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
+    for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next) {
         TRY(check_site(report, n, &conf->gateway.sites[i]));
+        TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
+    }
     n = first_of(root, STR("paths"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)
         TRY(check_path(report, n, conf, i));

@@ -124,6 +124,8 @@ enum rc conf_tree_read(struct conf_tree *t, const struct conf_input *in)
     for (size_t i = 0; i < in->n; i++) {
         struct conf_node *root = NULL;
 
+        if (conf_file_is_pem(in->files[i].name))
+            continue;
         TRY(conf_yaml_read(t, &in->files[i], &root));
         if (!t->root)
             t->root = root;

@@ -74,9 +74,15 @@ enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *
 enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 
-/* sites.c. The same of the gateway's sites, once each value is right. */
+/* sites.c. Brings the sites what is in the files that they name; `a` is the configuration's. */
+enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
+                        const struct conf_input *in, struct arena *a, struct conf *conf);
+/* The same of the gateway's sites, once each value is right. */
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 /* probers.c. The same of the probers. */
 enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
                            const struct conf *conf);
+/* forward.c. The same of where the audit log goes. */
+enum rc conf_check_forwards(struct conf_report *report, const struct conf_node *root,
+                            const struct conf *conf);

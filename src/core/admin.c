@@ -2,8 +2,10 @@
 /* What may be asked, in one table; who may ask it, in the table of operators/roles.c. */
 #include "core/accounts.h"
 #include "core/core_int.h"
+#include "core/forwards.h"
 #include "core/locks.h"
 #include "core/operators.h"
+#include "core/watch.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -55,6 +57,10 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
     };
 
     v.n_probers = core_remotes_show(core, v.probers);
+    if (core->watch)
+        core_watch_show(core, &v.watch);
+    if (core->forwards)
+        v.n_forwards = core_forwards_show(core, v.forwards);
     return v;
 }
 

@@ -16,6 +16,7 @@
 #include "metrics/metrics.h"
 #include "store/events.h"
 #include "store/heads.h"
+#include "store/meta.h"
 
 MSG(msg_behind, "core.audit-behind",
     "the signer has signed a head of {0} records, and the database has {1}: it is older than that "
@@ -32,6 +33,8 @@ enum {
     ANSWER_MAX = 16 * 1024,
     CHANGE_MAX = 1024,                                 /* bytes of a value, before and after */
     CHANGES_ROOM = AUDIT_DETAIL_MAX - 16 * CHANGE_MAX, /* escaped, a value may be longer */
+    WHO_BYTES = 65,
+    WHY_BYTES = 1025,
     TELL_AGAIN = 60, /* a failure that stays is told once in so many attempts */
 };
 
@@ -48,8 +51,9 @@ struct core_audit {
     struct ipc_req *next; /* and another one, for the head after this one */
     struct audit_step step;
     char origin[NOTE_NAME_MAX + 1];
-    char text[NOTE_MAX + 1]; /* the note that the signer gave last */
-    struct note note;        /* borrows it; head.size 0: none */
+    char by[WHO_BYTES], why[WHY_BYTES]; /* who began that log in place of another */
+    char text[NOTE_MAX + 1];            /* the note that the signer gave last */
+    struct note note;                   /* borrows it; head.size 0: none */
     uint64_t signed_size;
     bool signed_known;
     unsigned failures; /* one after the other */
@@ -114,35 +118,64 @@ static void fail(struct core_audit *a, enum rc rc)
 
 /* ---- writing down what was signed */
 
-/* A log that was begun anew says so in its own records: which one it follows. */
+/* The log that the newest head is of; RC_NOTFOUND: there is no head. */
+static enum rc log_before(struct store_txn *txn, struct arena *arena, struct str *note,
+                          struct str *origin)
+{
+    struct store_head last;
+    struct note before;
+
+    TRY(store_head_last(txn, arena, &last));
+    if (note_parse(last.note, &before, NULL) != RC_OK)
+        return RC_NOTFOUND;
+    *note = last.note;
+    *origin = before.origin;
+    return RC_OK;
+}
+
+/* Once, however long it takes until the first head of the new log is signed. */
+static enum rc has_said_so(struct store_txn *txn, struct arena *arena, const struct core_audit *a)
+{
+    struct str said;
+    enum rc rc = store_meta_get(txn, arena, STORE_META_AUDIT_LOG, &said);
+
+    if (rc == RC_OK && !str_eq(said, str_of(a->origin)))
+        rc = RC_NOTFOUND;
+    return rc;
+}
+
+/* A log that was begun anew says so in its own records: which one it follows, by whom and why. */
 static enum rc note_restart(struct store_txn *txn, const struct core_audit *a)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(HEAD_ARENA);
     CLEANUP(buf_done) struct buf detail = BUF_INIT(DETAIL_MAX);
     struct audit_event event = {
         .at = a->now,
-        .actor_kind = AUDIT_SYSTEM,
+        .actor_kind = a->by[0] ? AUDIT_OPERATOR : AUDIT_SYSTEM,
+        .actor = str_of(a->by),
         .action = "audit.restarted",
         .object_kind = "log",
         .object = str_of(a->origin),
+        .reason = str_of(a->why),
     };
-    struct store_head last;
-    struct note before;
+    struct str note, origin;
     struct json_out o;
-    enum rc rc = store_head_last(txn, &arena, &last);
+    enum rc rc = log_before(txn, &arena, &note, &origin);
 
-    if (rc == RC_NOTFOUND)
-        return RC_OK; /* the first one */
+    if (rc == RC_NOTFOUND || (rc == RC_OK && str_eq(origin, str_of(a->origin))))
+        return RC_OK; /* the first one, or still the same */
     TRY(rc);
-    if (note_parse(last.note, &before, NULL) != RC_OK || str_eq(before.origin, str_of(a->origin)))
-        return RC_OK;
+    rc = has_said_so(txn, &arena, a);
+    if (rc != RC_NOTFOUND)
+        return rc;
     json_out_init(&o, &detail, JSON_COMPACT);
     json_obj(&o);
-    json_kv_str(&o, "before", last.note);
+    json_kv_str(&o, "before", note);
     json_end(&o);
     TRY(json_out_done(&o));
     event.detail = buf_str(&detail);
-    return audit_append(txn, &event, NULL);
+    TRY(audit_append(txn, &event, NULL));
+    return store_meta_set(txn, STORE_META_AUDIT_LOG, str_of(a->origin));
 }
 
 static enum rc write_note(struct store_txn *txn, void *arg)
@@ -176,6 +209,8 @@ static enum rc take_reply(struct core_audit *a, const struct ipc_sign_head_reply
     a->note = (struct note){};
     TRY(str_copyz(m->origin, a->origin, sizeof(a->origin)));
     TRY(str_copyz(m->note, a->text, sizeof(a->text)));
+    TRY(str_copyz(m->by, a->by, sizeof(a->by)));
+    TRY(str_copyz(m->why, a->why, sizeof(a->why)));
     return m->note.n ? note_parse(str_of(a->text), &a->note, &a->err) : RC_OK;
 }
 

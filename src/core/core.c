@@ -7,7 +7,9 @@
 
 #include "base/file.h"
 #include "core/core_int.h"
+#include "core/forwards.h"
 #include "core/operators.h"
+#include "core/watch.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
 #include "ev/clock.h"
@@ -175,6 +177,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
                  LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
     core_ui_init(core);
     TRY(core_audit_new(core));
+    TRY(core_forwards_new(core));
+    TRY(core_watch_new(core));
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -199,6 +203,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         if (chan)
             acme_validate_due(core->acme);
     }
+    if (role == ROLE_COURIER)
+        core_forwards_courier(core, chan);
     if (role == ROLE_KEEPER)
         core_sites_keeper(core, chan);
 }
@@ -230,6 +236,7 @@ static void core_commit(struct role_env *env)
     policy_unref(core->policy);
     core->policy = MOVE(core->next_policy);
     core_audit_conf(core);
+    core_forwards_conf(core);
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf, core->policy);
@@ -254,6 +261,8 @@ static void core_drain(struct role_env *env)
 
     core_admin_stop(core);
     core_audit_stop(core);
+    core_forwards_stop(core);
+    core_watch_stop(core);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -268,11 +277,15 @@ static void core_close(struct role_env *env)
         return;
     core_admin_stop(core);
     core_audit_stop(core);
+    core_forwards_stop(core);
+    core_watch_stop(core);
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     store_close(core->store);
     core_audit_free(core);
+    core_forwards_free(core);
+    core_watch_free(core);
     revocation_free(core->revocation);
     core_remotes_stop(core);
     acme_free(core->acme);

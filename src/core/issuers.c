@@ -11,6 +11,7 @@
 #include "ipc/messages.h"
 #include "ipc/role.h"
 #include "log/log.h"
+#include "x509/crl.h"
 
 enum { DER_MAX = 64 * 1024, RESTART_SECONDS = 30, COMPARE_SECONDS = 10 };
 
@@ -149,12 +150,31 @@ static enum rc read_retire(struct job *job, const struct json *v, struct err *er
     return RC_OK;
 }
 
+static enum rc read_revoke_cross(struct job *job, const struct json *v,
+                                 const struct ca_cross *cross, struct err *err)
+{
+    struct ca_change *c = &job->change;
+    struct str text;
+    int reason;
+
+    TRY(text_of(v, "reason", &text, err));
+    if (x509_reason_parse(text, &reason) != RC_OK)
+        return missing("reason", err);
+    c->revoke_cross[c->n_revoke_cross].id = cross->id;
+    c->revoke_cross[c->n_revoke_cross++].reason = reason;
+    return RC_OK;
+}
+
 static enum rc read_revoke(struct job *job, const struct json *v, struct err *err)
 {
+    const struct ca_cross *cross;
     struct store_issuer row;
     struct str ref;
 
     TRY(text_of(v, "ref", &ref, err));
+    cross = ca_cross_find(job->core->ca, ref);
+    if (cross)
+        return read_revoke_cross(job, v, cross, err);
     TRY(find(job, ref, &row, err));
     job->change.revoke[job->change.n_revoke++] = row.id;
     job->restart = true;
@@ -302,7 +322,7 @@ static void changed(enum rc rc, void *arg)
         revocation_given_done(job->core->revocation, &job->crls[i]);
     log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
              LOG_INT("cross_certificates", job->change.n_crosses),
-             LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke),
+             LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke + job->change.n_revoke_cross),
              LOG_STR("by", job->change.actor));
     if (job->restart)
         restart_signer(job);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What core counts and measures, for front, which shows it at /metrics. */
 #include "core/core_int.h"
+#include "core/forwards.h"
 #include "core/remote.h"
 #include "metrics/metrics.h"
 #include "metrics/view.h"
@@ -11,8 +12,8 @@ static const char *const queues[] = {"validation", "issuance", "store"};
 METRIC_GAUGE_BY(queue_length, "core_queue_length", "What core is at work on, or holds back",
                 "queue", queues);
 /* By enum role. */
-static const char *const processes[] = {"supervisor", "front",  "gateway", "core",
-                                        "signer",     "prober", "keeper",  "runner"};
+static const char *const processes[] = {"supervisor", "front",  "gateway", "core",   "signer",
+                                        "prober",     "keeper", "runner",  "courier"};
 METRIC_GAUGE_BY(restarts, "process_restarts",
                 "How often the supervisor had to start a process again", "process", processes);
 
@@ -43,6 +44,8 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
 
     set_gauges(q->core, status);
     core_remotes_measure(q->core);
+    if (q->core->forwards)
+        core_forwards_measure(q->core);
     revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);

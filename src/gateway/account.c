@@ -13,10 +13,6 @@ static const char *const directions[] = {"request", "response"};
 METRIC_COUNTER_BY(bodies, "gateway_body_bytes_total", "Bytes of bodies passed on", "direction",
                   directions);
 
-static const char *const failures[] = {"connect", "answer", "cut", "time", "check"};
-METRIC_COUNTER_BY(backend_failures, "gateway_backend_failures_total", "Times that a backend failed",
-                  "what", failures);
-
 enum { OPEN, FAILED };
 static const char *const results[] = {"open", "failed"};
 METRIC_COUNTER_BY(handshakes, "gateway_handshakes_total", "TLS handshakes that ended", "result",
@@ -28,11 +24,6 @@ static const int64_t bounds[] = {1'000,   5'000,     20'000,     100'000,
                                  500'000, 2'000'000, 10'000'000, 60'000'000};
 METRIC_TIMES(times, "gateway_request_seconds", "From the first byte of a request to its end",
              bounds);
-
-void gateway_count_failure(enum gateway_failure what)
-{
-    metric_add(&backend_failures, what, 1);
-}
 
 void gateway_count_failed(const struct addr *client, const struct err *err)
 {
@@ -56,10 +47,13 @@ static void log_line(const struct gateway_exchange *x, int64_t micros, bool comp
     const struct gateway_peer *p = x->peer;
     struct str backend = x->backend ? x->backend->key : STR("-");
     bool wrong = x->why.rc != RC_OK;
+    char text[ADDR_TEXT];
+    const char *client =
+        x->origin.client.n ? addr_text(&x->origin.client, text) : p->addr; /* a head that is none */
 
     log_request(&x->id);
     LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
-              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", p->addr),
+              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", client),
               LOG_STR("method", req->method), LOG_INT("status", x->status),
               LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
               LOG_INT("micros", micros), LOG_STR("backend", backend),

@@ -11,6 +11,9 @@ MSG(msg_other_host, "gateway.other-host",
 MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
 MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
 MSG(msg_dots, "gateway.dots", "the path has segments \".\" or \"..\"");
+MSG(msg_client, "gateway.client-denied", "the site's `allow` and `deny` do not let this client in");
+MSG(msg_loop, "gateway.loop",
+    "the request has been here before: a backend of the site leads back to this gateway");
 MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
 
 /* What HTTP has, WebDAV included. CONNECT is for other proxies; TRACE shows scripts what browsers
@@ -39,7 +42,7 @@ static const struct http_reader_conf responses = {
     .chunk_framing = HTTP_CHUNK_FRAMING_LEAST,
 };
 
-static void on_found(void *arg, struct gateway_link *l);
+static void on_found(void *arg, struct backend_link *l);
 
 /* ---- time */
 
@@ -95,6 +98,7 @@ static void reset(struct gateway_exchange *x)
     x->up_done = x->up_broken = x->started = x->last = x->continued = x->repeatable = false;
     x->tries = 0;
     x->full = x->late = false;
+    x->origin.client.n = 0;
     x->why.rc = RC_OK;
     x->why.msg = NULL;
 }
@@ -106,8 +110,8 @@ static void stop(struct gateway_exchange *x)
         gateway_tell(x, false);
     ev_timer_stop(&x->timer);
     ev_defer_cancel(&x->again);
-    gateway_find_stop(&x->find);
-    gateway_link_close(MOVE(x->link));
+    backend_find_stop(&x->find);
+    backend_link_close(MOVE(x->link));
     gateway_route_unref(MOVE(x->route));
     gateway_relay_drop(&x->down);
     x->state = GATEWAY_READ;
@@ -122,7 +126,7 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     x->gateway = g;
     ev_timer_init(&x->timer, g->conf.ev, on_time, x);
     ev_defer_init(&x->again, on_again, x);
-    gateway_find_init(&x->find, on_found, x);
+    backend_find_init(&x->find, g->conf.ev, on_found, x);
     if (gateway_relay_init(&x->up, &g->blocks, &gateway_requests) == RC_OK &&
         gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
         return x;
@@ -207,6 +211,11 @@ static void say_what(const struct gateway_exchange *x, int status, struct gatewa
         page->text = x->route->maintenance;
         return;
     }
+    if (status == 502 && x->find.unproven) {
+        page->text = STR("The server behind this site could not prove that it is the right one, so "
+                         "nothing was sent to it. Its operators can mend that: the log tells why.");
+        return;
+    }
     if (!x->path || x->path->status != status)
         return;
     page->plain = x->path->answer;
@@ -230,7 +239,7 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
     struct http_answer answer;
 
     say_what(x, status, &page, &location);
-    gateway_link_close(MOVE(x->link));
+    backend_link_close(MOVE(x->link));
     gateway_relay_drop(&x->down);
     gateway_relay_next(&x->down, false);
     x->last = x->last || !whole;
@@ -287,7 +296,7 @@ static enum gateway_step no_backend_answers(struct gateway_exchange *x)
     return gateway_exchange_answer(x, status);
 }
 
-static void on_found(void *arg, struct gateway_link *l)
+static void on_found(void *arg, struct backend_link *l)
 {
     struct gateway_exchange *x = arg;
 
@@ -298,7 +307,7 @@ static void on_found(void *arg, struct gateway_link *l)
     x->front->pump(x);
 }
 
-static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct gateway_link *l)
+static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct backend_link *l)
 {
     x->state = GATEWAY_FIND;
     if (rc == RC_OK)
@@ -310,22 +319,22 @@ static enum gateway_step looked(struct gateway_exchange *x, enum rc rc, struct g
 
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest)
 {
-    struct gateway_link *l = NULL;
+    struct backend_link *l = NULL;
     enum rc rc;
 
     x->why.rc = RC_OK;
-    x->find.wish = gateway_pool_wish(x->pool, x->up.reader);
-    rc = gateway_find_start(&x->find, x->pool, youngest, &l);
+    x->find.wish = backend_pool_wish(x->pool, x->up.reader);
+    rc = backend_find_start(&x->find, x->pool, youngest, &l);
     return looked(x, rc, l);
 }
 
 enum gateway_step gateway_exchange_find_more(struct gateway_exchange *x)
 {
-    struct gateway_link *l = NULL;
+    struct backend_link *l = NULL;
     enum rc rc;
 
     x->why.rc = RC_OK;
-    rc = gateway_find_more(&x->find, &l);
+    rc = backend_find_more(&x->find, &l);
     return looked(x, rc, l);
 }
 
@@ -346,7 +355,7 @@ static enum gateway_step step_find(struct gateway_exchange *x)
         return no_backend_answers(x);
     if (x->late) {
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_find_slow, STR("20")));
-        gateway_find_stop(&x->find);
+        backend_find_stop(&x->find);
         return no_backend_answers(x);
     }
     if (gateway_exchange_client_gone(x))
@@ -418,6 +427,54 @@ static bool lead(struct gateway_exchange *x, int *out_status)
     return !path || !(path->redirect.n || path->answer.n);
 }
 
+/* The connection is this client's alone, so what it begins with is true to its end. */
+static struct str preface(struct gateway_exchange *x)
+{
+    struct buf out = {
+        .p = x->preface, .cap = sizeof(x->preface), .max = sizeof(x->preface), .rc = RC_OK};
+    struct net_proxy p;
+
+    if (x->route->send_proxy == CONF_SEND_PROXY_OFF)
+        return (struct str){NULL, 0};
+    gateway_peer_ends(x->peer, &p);
+    if (!addr_eq(&p.from.addr, &x->origin.client))
+        p.from = (struct addr_port){.addr = x->origin.client};
+    if (p.to.addr.n == 0)
+        p.to.addr.n = p.from.addr.n;
+    if (x->route->send_proxy == CONF_SEND_PROXY_V1)
+        net_proxy_put_v1(&p, &out);
+    else
+        net_proxy_put_v2(&p, &out);
+    return buf_str(&out);
+}
+
+/* Of a kept connection that may be taken. One that has told whose it is is nobody else's. */
+static int64_t youngest(const struct gateway_exchange *x)
+{
+    if (x->route->send_proxy != CONF_SEND_PROXY_OFF)
+        return 0;
+    return x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND;
+}
+
+/* RFC 8586: a backend, or what stands between, may lead back here. Others of the gateway's
+ * processes are called as well, but not for ever. */
+static bool looped(const struct gateway_exchange *x)
+{
+    const struct http_reader *r = x->up.reader;
+
+    for (size_t i = 0; i < http_reader_fields(r); i++) {
+        struct http_field f = http_reader_field(r, i);
+        struct str one;
+
+        if (!str_eq(f.name, STR("cdn-loop")))
+            continue;
+        while (str_next(&f.value, ',', &one))
+            if (str_eq(str_trim(one), id_str(&x->gateway->name)))
+                return true;
+    }
+    return false;
+}
+
 enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
 {
     struct gateway_peer *p = x->peer;
@@ -429,18 +486,27 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
         x->last = true;
     if (id_new(&x->id) != RC_OK)
         return GATEWAY_CUT;
+    gateway_origin_find(x->gateway->trust, &p->from, x->up.reader, &x->origin);
     if (head->host_differs) {
         IGNORE_RC(ERR(&x->why, RC_DENIED, msg_two_hosts));
         return gateway_exchange_answer(x, 400);
     }
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
+    if (looped(x)) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_loop));
+        return gateway_exchange_answer(x, 508);
+    }
     x->route = gateway_route_ref(p->site->route);
+    if (!gateway_route_admits(x->route, &x->origin.client)) {
+        IGNORE_RC(ERR(&x->why, RC_DENIED, msg_client));
+        return gateway_exchange_answer(x, 403);
+    }
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
-    return gateway_exchange_find(x,
-                                 x->repeatable ? INT64_MAX : GATEWAY_FRESH_SECONDS * WHEN_SECOND);
+    x->find.preface = preface(x);
+    return gateway_exchange_find(x, youngest(x));
 }
 
 enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)

@@ -20,6 +20,7 @@ struct gateway_plan {
     struct gateway_site **of; /* of routes[i]; borrowed from `sites` */
     size_t n;
     struct dns_zones *zones;
+    struct gateway_trust *trust;
 };
 
 int64_t gateway_now(const struct gateway *g)
@@ -77,6 +78,11 @@ static void on_failed(void *, const struct addr *client, const struct err *err)
     gateway_count_failed(client, err);
 }
 
+static bool on_newcomer(void *arg, const struct addr *peer)
+{
+    return gateway_trust_proxied(((struct gateway *)arg)->trust, peer);
+}
+
 /* ---- life */
 
 static void on_turn(void *arg)
@@ -110,7 +116,8 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     g->on_idle = http_server_idle;
     g->on_closed = http_server_closed;
     map_init(&g->sites, SITES_MAX);
-    gateway_backends_init(&g->backends, conf->ev, conf->net);
+    backends_init(&g->backends, conf->ev, conf->net);
+    TRY(id_new(&g->name));
     TRY(tls_context_new(&tls, &g->tls));
     *out = MOVE(g);
     return RC_OK;
@@ -142,7 +149,8 @@ void gateway_free(struct gateway *g)
     ev_hook_remove(&g->flush);
     sites_done(&g->sites);
     tls_context_free(g->tls);
-    gateway_backends_done(&g->backends);
+    gateway_trust_free(g->trust);
+    backends_done(&g->backends);
     gateway_blocks_done(&g->blocks);
     mem_free(g);
 }
@@ -159,6 +167,7 @@ enum rc gateway_listen(struct gateway *g, int fd)
         .connections = g->conf.connections,
         .per_client = g->conf.per_client,
         .on_failed = on_failed,
+        .proxied = on_newcomer,
         .arg = g,
     };
 
@@ -203,6 +212,7 @@ void gateway_plan_free(struct gateway_plan *plan)
         gateway_route_unref(plan->routes[i]);
     sites_done(&plan->sites);
     dns_zones_unref(plan->zones);
+    gateway_trust_free(plan->trust);
     mem_free(plan->routes);
     mem_free(plan->of);
     mem_free(plan);
@@ -243,6 +253,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
         return RC_NOMEM;
     map_init(&plan->sites, SITES_MAX);
     plan->zones = dns_zones_ref(zones);
+    TRY(gateway_trust_new(conf, &plan->trust));
     plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
     plan->of = mem_calloc(n, sizeof(struct gateway_site *));
     if (!plan->routes || !plan->of)
@@ -250,7 +261,7 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     for (size_t i = 0; i < n; i++)
         TRY(plan_site(g, conf, &conf->gateway.sites[i], plan, err));
     if (!g->backends.resolver)
-        TRY(gateway_backends_set_zones(&g->backends, zones));
+        TRY(backends_set_zones(&g->backends, zones));
     *out = MOVE(plan);
     return RC_OK;
 }
@@ -283,7 +294,9 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
         if (!map_get(&g->sites, name))
             remove_site(site);
     sites_done(&old);
-    IGNORE_RC(gateway_backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
+    IGNORE_RC(backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
+    gateway_trust_free(g->trust);
+    g->trust = MOVE(plan->trust);
     gateway_plan_free(plan);
 }
 

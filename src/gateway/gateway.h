@@ -26,13 +26,6 @@ enum {
         32 * 1024, /* read at a time, and held, in either direction of a request */
     GATEWAY_BLOCKS_KEPT = 128,
     GATEWAY_EXCHANGES_KEPT = 256,
-    GATEWAY_BACKEND_CONNECTIONS_MAX = 1024, /* to one backend */
-    GATEWAY_BACKEND_IDLE_MAX = 128,         /* of these, kept for later */
-    GATEWAY_BACKENDS_MAX = 64,              /* of a site */
-    GATEWAY_ADDRESSES_MAX = 8,              /* of a name */
-    GATEWAY_FAULTS_MAX = 3,                 /* in a row, after which a backend pauses */
-    GATEWAY_CHECK_FALL = 2,
-    GATEWAY_CHECK_RISE = 2,
     GATEWAY_TRIES_MAX = 3, /* of a request, if more than one is allowed */
 
     /* Seconds. */
@@ -42,16 +35,9 @@ enum {
     GATEWAY_CLIENT_RATE = 128,     /* bytes that earn it a second of these back */
     GATEWAY_LINGER_SECONDS = 5,    /* after the last answer, for the client to read it */
     GATEWAY_DRAIN_SECONDS = 2,     /* for the first request of one who came just before */
-    GATEWAY_RESOLVE_SECONDS = 5,   /* for the addresses of a backend */
-    GATEWAY_CONNECT_SECONDS = 5,   /* to one address */
     GATEWAY_FIND_SECONDS = 20,     /* for a connection to any backend */
     GATEWAY_RESPONSE_SECONDS = 60, /* in which a backend that is waited for moves nothing */
-    GATEWAY_BACKEND_IDLE_SECONDS = 30,
-    GATEWAY_TUNNEL_SECONDS = 3600,     /* of WebSocket, in which neither side says anything */
-    GATEWAY_BACKEND_PAUSE_SECONDS = 5, /* in which one that failed is tried last */
-    GATEWAY_CHECK_SECONDS = 5,         /* for the answer to a check */
-    GATEWAY_TTL_MIN_SECONDS = 5,
-    GATEWAY_TTL_MAX_SECONDS = 300,
+    GATEWAY_TUNNEL_SECONDS = 3600, /* of WebSocket, in which neither side says anything */
     /* That a client may still send after it: what is on its way at a time fills the buffers of both
      * kernels, and many look for an answer only when all is sent. */
     GATEWAY_LINGER_BYTES = 64 * 1024 * 1024,

@@ -2,15 +2,18 @@
 /* Shared by the files that move requests. */
 #pragma once
 
+#include "backend/find.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "ev/ev.h"
-#include "gateway/find.h"
+#include "gateway/gateway.h"
+#include "gateway/origin.h"
 #include "gateway/patience.h"
 #include "gateway/peer.h"
 #include "gateway/relay.h"
 #include "gateway/route.h"
 #include "gateway/site.h"
+#include "net/proxy.h"
 
 struct http_server;
 struct tls_context;
@@ -19,12 +22,14 @@ enum { GATEWAY_LISTENERS_MAX = 64, GATEWAY_DATE = 32 };
 
 struct gateway {
     struct gateway_conf conf;
-    struct gateway_backends backends;
+    struct backends backends;
     struct gateway_blocks blocks;
     struct gateway_exchange *exchanges; /* for the next requests */
     size_t n_exchanges;
-    struct map sites; /* struct gateway_site, references, by name */
+    struct map sites;            /* struct gateway_site, references, by name */
+    struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
+    struct id name; /* of this process, by which it knows a request that has come back to it */
     struct http_server *servers[GATEWAY_LISTENERS_MAX];
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */
@@ -68,16 +73,18 @@ struct gateway_exchange {
         *t; /* the body of the request, and of the answer: the peer's, or a part of it */
     enum gateway_state state;
     struct gateway_relay up, down;
-    struct gateway_find find;
+    struct backend_find find;
     struct gateway_route *route;     /* a reference */
     const struct gateway_path *path; /* in it; NULL: none of its paths */
     size_t rest;                     /* where in the request's path what follows it begins */
-    struct gateway_pool *pool;       /* of the route */
-    struct gateway_link *link;
-    const struct gateway_backend *backend; /* the last one tried; borrowed from the route */
+    struct backend_pool *pool;       /* of the route */
+    struct backend_link *link;
+    const struct backend *backend; /* the last one tried; borrowed from the route */
     struct gateway_patience client_time, backend_time;
     struct ev_timer timer;
     struct ev_defer again;
+    struct gateway_origin origin;
+    char preface[NET_PROXY_PUT_MAX]; /* of a connection to a backend, for x->find */
     struct id id;
     int64_t began;
     int status; /* of the answer; 0: none yet */
@@ -120,7 +127,7 @@ bool gateway_exchange_idle(const struct gateway_exchange *x);
 void gateway_exchange_set_answer(struct gateway_exchange *x, int status);
 
 /* pass.c, for exchange.c */
-void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l);
+void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l);
 enum gateway_step gateway_pass_step(struct gateway_exchange *x);
 /* tunnel.c, for pass.c: the answer is written that says so. */
 void gateway_tunnel_begin(struct gateway_exchange *x);

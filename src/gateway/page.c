@@ -15,11 +15,13 @@ static const struct {
     {307, "What you look for is somewhere else."},
     {308, "What you look for is somewhere else."},
     {400, "The request is malformed."},
+    {403, "This site is not for your network."},
     {408, "The request did not arrive in time."},
     {421, "This connection is not for the site that was asked for."},
     {502, "The site cannot be reached just now, or its answer was of no use."},
     {503, "There is too much to do just now. Try again in a moment."},
     {504, "The site did not answer in time."},
+    {508, "The request has come back to where it was before."},
 };
 
 static const char *text_of(int status)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/count.h"
 #include "base/text.h"
 #include "base/when.h"
 #include "gateway/account.h"
@@ -52,7 +53,7 @@ static struct str make_key(const struct http_reader *r, struct buf *out)
     return buf_str(out);
 }
 
-void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
+void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
 {
     const struct http_head *head = http_reader_get(x->up.reader);
     char text[WEBSOCKET_KEY_TEXT];
@@ -63,6 +64,8 @@ void gateway_pass_begin(struct gateway_exchange *x, struct gateway_link *l)
         .request_id = id_str(&x->id),
         .set = x->route->request,
         .n_set = x->route->n_request,
+        .hops = &x->origin.hops,
+        .loop = id_str(&x->gateway->name),
         .websocket_key = make_key(x->up.reader, &key),
     };
 
@@ -123,8 +126,8 @@ static enum gateway_step late(struct gateway_exchange *x)
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow));
         return fail(x, 408);
     }
-    gateway_backend_fault(x->link->backend);
-    gateway_count_failure(GATEWAY_FAILED_TIME);
+    backend_fault(x->link->backend);
+    backend_count_failure(BACKEND_FAILED_TIME);
     IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x)));
     return fail(x, 504);
 }
@@ -135,7 +138,7 @@ static enum gateway_step late(struct gateway_exchange *x)
 static bool may_retry(const struct gateway_exchange *x)
 {
     return x->repeatable && x->tries + 1 < GATEWAY_TRIES_MAX && x->down.read == 0 &&
-           x->up.body == 0 && (x->link->reused || gateway_find_has_more(&x->find));
+           x->up.body == 0 && (x->link->reused || backend_find_has_more(&x->find));
 }
 
 static enum gateway_step retry(struct gateway_exchange *x)
@@ -144,7 +147,7 @@ static enum gateway_step retry(struct gateway_exchange *x)
 
     x->tries++;
     x->up_done = x->up_broken = false;
-    gateway_link_close(MOVE(x->link));
+    backend_link_close(MOVE(x->link));
     buf_reset(&x->up.out);
     x->up.sent = 0;
     x->up.ended = http_reader_get(x->up.reader)->framing == HTTP_FRAMING_NONE;
@@ -156,8 +159,8 @@ static enum gateway_step backend_gone(struct gateway_exchange *x)
     bool again = may_retry(x);
 
     if (!again || !x->link->reused) {
-        gateway_backend_fault(x->link->backend);
-        gateway_count_failure(GATEWAY_FAILED_CUT);
+        backend_fault(x->link->backend);
+        backend_count_failure(BACKEND_FAILED_CUT);
     }
     if (again)
         return retry(x);
@@ -167,8 +170,8 @@ static enum gateway_step backend_gone(struct gateway_exchange *x)
 
 static enum gateway_step bad_answer(struct gateway_exchange *x)
 {
-    gateway_backend_fault(x->link->backend);
-    gateway_count_failure(GATEWAY_FAILED_ANSWER);
+    backend_fault(x->link->backend);
+    backend_count_failure(BACKEND_FAILED_ANSWER);
     return fail(x, 502);
 }
 
@@ -227,8 +230,8 @@ static void begin_answer(struct gateway_exchange *x)
         .date = gateway_date(x->gateway),
     };
     struct http_answer answer;
-    char cookie[GATEWAY_STICKY_COOKIE_MAX];
-    const struct gateway_member *m = x->find.member;
+    char cookie[BACKEND_STICKY_COOKIE_MAX];
+    const struct backend_member *m = x->find.member;
 
     x->status = http_reader_get(x->down.reader)->status;
     /* What the client still sends of its request could be taken for the next one. */
@@ -238,7 +241,7 @@ static void begin_answer(struct gateway_exchange *x)
     http_forward_response(x->down.reader, &f, &answer);
     gateway_route_dress(x->route, &answer);
     if (x->pool->sticky && !str_eq(x->find.wish, str_of(m->sticky)))
-        http_answer_add(&answer, STR("set-cookie"), gateway_pool_cookie(m, cookie));
+        http_answer_add(&answer, STR("set-cookie"), backend_pool_cookie(m, cookie));
     x->front->answer(x, &answer);
     if (http_reader_get(x->down.reader)->websocket)
         gateway_tunnel_begin(x);
@@ -330,10 +333,11 @@ static enum gateway_step finish(struct gateway_exchange *x)
     bool rest = x->down.in && gateway_block_str(x->down.in).n;
 
     x->front->end(x);
-    gateway_backend_fine(x->link->backend);
+    backend_fine(x->link->backend);
     /* Bytes behind an answer belong to nobody: the connection is never used again. */
-    if (x->up_done && !rest && http_reader_get(x->down.reader)->keep_alive)
-        gateway_link_keep(MOVE(x->link));
+    if (x->up_done && !rest && http_reader_get(x->down.reader)->keep_alive &&
+        x->route->send_proxy == CONF_SEND_PROXY_OFF)
+        backend_link_keep(MOVE(x->link));
     gateway_tell(x, true);
     x->state = GATEWAY_READ;
     return x->last ? GATEWAY_LAST : GATEWAY_NEXT;

@@ -4,6 +4,7 @@
 #include "base/when.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
+#include "net/proxy.h"
 #include "tls/conn.h"
 
 void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_stream *t,
@@ -18,8 +19,17 @@ void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_str
         p->site = gateway_site_ref(LIST_ENTRY(site, struct gateway_site, tls));
         list_push(&p->site->clients, &p->link);
     }
+    p->tls = tls;
+    p->from = *client;
     (void)addr_text(client, p->addr);
     gateway_count_client(1);
+}
+
+void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out)
+{
+    *out = (struct net_proxy){};
+    if (p->tls)
+        IGNORE_RC(tls_conn_ends(p->tls, out)); /* then without */
 }
 
 void gateway_peer_done(struct gateway_peer *p)

@@ -12,6 +12,7 @@
 struct gateway;
 struct gateway_exchange;
 struct gateway_site;
+struct net_proxy;
 struct tls_conn;
 
 struct gateway_peer {
@@ -26,6 +27,8 @@ struct gateway_peer {
     bool shut; /* we have said that we send no more, or must not say so */
     unsigned requests, wants;
     size_t lingered;
+    const struct tls_conn *tls; /* what `t` stands on; NULL in tests */
+    struct addr from;           /* who made the connection */
     char addr[ADDR_TEXT];
 };
 
@@ -47,6 +50,9 @@ struct gateway_front {
 /* Takes over the stream. `tls` is what it stands on, and tells the site; NULL in tests. */
 void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_stream *t,
                        struct tls_conn *tls, const struct addr *client);
+/* Whose connection it is, and what it was made to. Without addresses when that cannot be told any
+ * more. */
+void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out);
 /* Closes it, with a word that it ends unless it is `shut`. */
 void gateway_peer_done(struct gateway_peer *p);
 /* Calls back after so many seconds, in place of what was asked for before. */

@@ -22,6 +22,21 @@ static enum rc copy_headers(struct gateway_route *r, const struct conf_strs *fro
     return RC_OK;
 }
 
+static enum rc copy_nets(struct gateway_route *r, const struct conf_nets *from,
+                         struct conf_nets *to)
+{
+    struct addr_net *p;
+
+    if (from->n == 0)
+        return RC_OK;
+    p = ARENA_ARRAY(&r->arena, struct addr_net, from->n);
+    if (!p)
+        return RC_NOMEM;
+    memcpy(p, from->p, from->n * sizeof(*p));
+    *to = (struct conf_nets){p, from->n};
+    return RC_OK;
+}
+
 static enum rc add_hsts(struct gateway_route *r, when_t hsts)
 {
     char text[HSTS_TEXT];
@@ -49,8 +64,8 @@ static enum rc copy_path(struct gateway_route *r, const struct conf_path *from,
 }
 
 /* A path's backends are chosen among as the site's are. */
-static enum rc add_paths(struct gateway_route *r, struct gateway_backends *all,
-                         const struct conf *conf, const struct conf_site *site, struct err *err)
+static enum rc add_paths(struct gateway_route *r, struct backends *all, const struct conf *conf,
+                         const struct conf_site *site, struct err *err)
 {
     size_t n = 0;
 
@@ -72,12 +87,12 @@ static enum rc add_paths(struct gateway_route *r, struct gateway_backends *all,
         TRY(copy_path(r, from, to));
         part.backends = from->backends;
         if (from->backends.n)
-            TRY(gateway_pool_new(all, &part, &to->pool, err));
+            TRY(backend_pool_new(all, &part, &to->pool, err));
     }
     return RC_OK;
 }
 
-enum rc gateway_route_new(struct gateway_backends *all, const struct conf *conf,
+enum rc gateway_route_new(struct backends *all, const struct conf *conf,
                           const struct conf_site *site, struct gateway_route **out, struct err *err)
 {
     CLEANUP(gateway_route_unrefp) struct gateway_route *r = MEM_NEW(struct gateway_route);
@@ -85,10 +100,13 @@ enum rc gateway_route_new(struct gateway_backends *all, const struct conf *conf,
     if (!r)
         return RC_NOMEM;
     r->refs = 1;
+    r->send_proxy = site->send_proxy;
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
-    TRY(gateway_pool_new(all, site, &r->pool, err));
+    TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, r->request, &r->n_request));
     TRY(copy_headers(r, &site->response_headers, r->response, &r->n_response));
+    TRY(copy_nets(r, &site->allow, &r->allow));
+    TRY(copy_nets(r, &site->deny, &r->deny));
     TRY(add_hsts(r, site->hsts));
     TRY(arena_str(&r->arena, site->maintenance, &r->maintenance));
     TRY(add_paths(r, all, conf, site, err));
@@ -107,13 +125,13 @@ void gateway_route_unref(struct gateway_route *r)
     if (!r || --r->refs)
         return;
     for (size_t i = 0; i < r->n_paths; i++)
-        gateway_pool_free(r->paths[i].pool);
-    gateway_pool_free(r->pool);
+        backend_pool_free(r->paths[i].pool);
+    backend_pool_free(r->pool);
     arena_done(&r->arena);
     mem_free(r);
 }
 
-static struct gateway_pool *same_pool(struct gateway_route *r, struct str path)
+static struct backend_pool *same_pool(struct gateway_route *r, struct str path)
 {
     for (size_t i = 0; r && i < r->n_paths; i++)
         if (str_eq(r->paths[i].path, path))
@@ -123,18 +141,33 @@ static struct gateway_pool *same_pool(struct gateway_route *r, struct str path)
 
 void gateway_route_start(struct gateway_route *r, struct gateway_route *before)
 {
-    gateway_pool_start(r->pool, before ? before->pool : NULL);
+    backend_pool_start(r->pool, before ? before->pool : NULL);
     for (size_t i = 0; i < r->n_paths; i++)
         if (r->paths[i].pool)
-            gateway_pool_start(r->paths[i].pool, same_pool(before, r->paths[i].path));
+            backend_pool_start(r->paths[i].pool, same_pool(before, r->paths[i].path));
 }
 
 void gateway_route_stop(struct gateway_route *r)
 {
-    gateway_pool_stop(r->pool);
+    backend_pool_stop(r->pool);
     for (size_t i = 0; i < r->n_paths; i++)
         if (r->paths[i].pool)
-            gateway_pool_stop(r->paths[i].pool);
+            backend_pool_stop(r->paths[i].pool);
+}
+
+/* ---- who is served */
+
+static bool has(const struct conf_nets *nets, const struct addr *a)
+{
+    for (size_t i = 0; i < nets->n; i++)
+        if (addr_net_has(&nets->p[i], a))
+            return true;
+    return false;
+}
+
+bool gateway_route_admits(const struct gateway_route *r, const struct addr *client)
+{
+    return !has(&r->deny, client) && (r->allow.n == 0 || has(&r->allow, client));
 }
 
 /* ---- finding */

@@ -4,15 +4,15 @@
  * count with the requests that began with it. */
 #pragma once
 
+#include "backend/pool.h"
 #include "base/arena.h"
-#include "gateway/pool.h"
 #include "http/forward.h"
 
 enum { GATEWAY_ROUTE_BYTES = 1 << 20 };
 
 struct gateway_path {
     struct str path;
-    struct gateway_pool *pool; /* NULL: the site's */
+    struct backend_pool *pool; /* NULL: the site's */
     struct str replace;        /* empty: nothing is replaced */
     struct str redirect, answer;
     int status;
@@ -21,27 +21,31 @@ struct gateway_path {
 struct gateway_route {
     size_t refs;
     unsigned kinds; /* of keys that the site is to have, bits TLS_KIND_ */
-    struct gateway_pool *pool;
+    struct backend_pool *pool;
     struct gateway_path *paths;
     size_t n_paths;
     struct http_header request[CONF_SITE_HEADERS_MAX]; /* set in what backends get */
     struct http_header response[CONF_SITE_HEADERS_MAX + 1];
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
-    struct arena arena;     /* of all texts here */
+    enum conf_send_proxy send_proxy;
+    struct conf_nets allow, deny; /* in the arena */
+    struct arena arena;           /* of all texts here */
 };
 
 /* RC_NOMEM; RC_INVAL names a backend that is no http URL. */
-enum rc gateway_route_new(struct gateway_backends *all, const struct conf *conf,
+enum rc gateway_route_new(struct backends *all, const struct conf *conf,
                           const struct conf_site *site, struct gateway_route **out,
                           struct err *err);
 struct gateway_route *gateway_route_ref(struct gateway_route *r);
 void gateway_route_unref(struct gateway_route *r);
 DEFINE_FREEP(gateway_route_unref, struct gateway_route)
-/* The checks of its pools begin, as in gateway_pool_start; end. */
+/* The checks of its pools begin, as in backend_pool_start; end. */
 void gateway_route_start(struct gateway_route *r, struct gateway_route *before);
 void gateway_route_stop(struct gateway_route *r);
 
+/* Is this client served? */
+bool gateway_route_admits(const struct gateway_route *r, const struct addr *client);
 /* Which of the paths a request's path is in; *out NULL: none, the site's own; *out_at: where in it
  * what follows the path begins. RC_INVAL: it has segments "." or "..", however written: what the
  * backend makes of them might be in another path. `text` is for work. RC_NOMEM. */

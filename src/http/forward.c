@@ -68,6 +68,67 @@ static void put_websocket(const struct http_forward_request *f, struct buf *out)
         put_field(STR("sec-websocket-key"), f->websocket_key, out);
 }
 
+/* RFC 7239 section 6: an IPv6 address is in brackets, and what has a colon is quoted. */
+static void put_node(struct str addr, struct buf *out)
+{
+    bool v6 = str_find(addr, ':') < addr.n;
+
+    buf_puts(out, v6 ? STR("for=\"[") : STR("for="));
+    buf_puts(out, addr);
+    buf_puts(out, v6 ? STR("]\"") : STR(""));
+}
+
+/* RFC 7239 section 4. A host has no quotes in it. */
+static void put_asked(struct str host, struct str proto, struct buf *out)
+{
+    buf_puts(out, STR(";host=\""));
+    buf_puts(out, host);
+    buf_puts(out, STR("\";proto="));
+    buf_puts(out, proto);
+}
+
+/* Of the client's own request, then of ours, if they are not the same. */
+static void put_forwarded(const struct http_forward_request *f, const struct http_hops *asked,
+                          struct str host, struct buf *out)
+{
+    char text[ADDR_TEXT];
+
+    buf_puts(out, STR("forwarded: "));
+    for (size_t i = asked->n; i-- > 0;) {
+        put_node(str_of(addr_text(&asked->addrs[i], text)), out);
+        if (i + 1 == asked->n)
+            put_asked(asked->host, asked->proto, out);
+        buf_puts(out, STR(", "));
+    }
+    put_node(f->client, out);
+    put_asked(host, STR("https"), out);
+    buf_puts(out, STR("\r\n"));
+}
+
+/* Who the client is. */
+static void put_origin(const struct http_forward_request *f, struct str host, struct buf *out)
+{
+    struct http_hops asked = {};
+    char text[ADDR_TEXT];
+
+    if (f->hops)
+        asked = *f->hops;
+    if (!asked.proto.n)
+        asked.proto = STR("https");
+    if (!asked.host.n)
+        asked.host = host;
+    buf_puts(out, STR("x-forwarded-for: "));
+    for (size_t i = asked.n; i-- > 0;) {
+        buf_putz(out, addr_text(&asked.addrs[i], text));
+        buf_puts(out, STR(", "));
+    }
+    buf_puts(out, f->client);
+    buf_puts(out, STR("\r\n"));
+    put_field(STR("x-forwarded-proto"), asked.proto, out);
+    put_field(STR("x-forwarded-host"), asked.host, out);
+    put_forwarded(f, &asked, host, out);
+}
+
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out)
 {
@@ -93,10 +154,10 @@ void http_forward_request(const struct http_reader *r, const struct http_forward
     for (size_t i = 0; i < f->n_set; i++)
         if (f->set[i].value.n)
             put_field(f->set[i].name, f->set[i].value, out);
-    put_field(STR("x-forwarded-for"), f->client, out);
-    put_field(STR("x-forwarded-proto"), STR("https"), out);
-    put_field(STR("x-forwarded-host"), host, out);
+    put_origin(f, host, out);
     put_field(STR("x-request-id"), f->request_id, out);
+    if (f->loop.n)
+        put_field(STR("cdn-loop"), f->loop, out);
     if (head->websocket)
         put_websocket(f, out);
     else if (head->trailers)

@@ -2,32 +2,42 @@
 /* Messages passed on by a gateway: always written anew from what was read, never the bytes that
  * came, so that the next reader sees what this one saw. What concerns one connection stays behind
  * (RFC 9110 section 7.6.1), what backends believe a gateway about its client is replaced. No Via:
- * some servers stop compressing when they see one, and a gateway that only speaks HTTP to backends
- * and HTTPS to clients cannot call itself. */
+ * some servers stop compressing when they see one; CDN-Loop keeps a gateway from calling itself. */
 #pragma once
 
+#include "base/addr.h"
 #include "http/exchange.h"
 #include "http/reader.h"
 
 struct buf;
 
 enum {
-    HTTP_FORWARD_ADDED = 1024, /* bytes that are added to a head, at most, beside hosts and ids */
-    HTTP_CHUNK_HEAD = 18,      /* bytes of a chunk's size with its CR LF, at most */
-    HTTP_ANSWER_ADDED = 20,    /* fields of an answer beside those that were read */
+    HTTP_FORWARD_ADDED = 2048, /* bytes that are added to a head, at most, beside hosts and ids */
+    HTTP_HOPS_MAX = 8,
+    HTTP_CHUNK_HEAD = 18,   /* bytes of a chunk's size with its CR LF, at most */
+    HTTP_ANSWER_ADDED = 20, /* fields of an answer beside those that were read */
     HTTP_ANSWER_FIELDS = HTTP_HEADERS_MAX + HTTP_ANSWER_ADDED,
     HTTP_NUMBER_MAX = 20,
 };
 
+/* What other proxies, that are believed, have told of a request on its way here. */
+struct http_hops {
+    size_t n;
+    struct addr addrs[HTTP_HOPS_MAX]; /* the last first, the client itself at the end */
+    struct str proto, host;           /* of the client's own request; empty: as it came to us */
+};
+
 struct http_forward_request {
-    struct str client;             /* address as text: X-Forwarded-For */
-    struct str host;               /* of the site, for a request without a Host */
+    struct str client; /* address as text of who made the connection: X-Forwarded-For, Forwarded */
+    struct str host;   /* of the site, for a request without a Host */
     struct str request_id;         /* X-Request-Id */
     size_t skip;                   /* bytes of the path that are left out at its front */
     struct str prefix;             /* what is written in their place */
     const struct http_header *set; /* in place of what has the same name; no value: removed */
     size_t n_set;
-    struct str websocket_key; /* for a request of WebSocket that has none; empty: it has */
+    const struct http_hops *hops; /* before `client`; NULL: none */
+    struct str loop;              /* CDN-Loop (RFC 8586), beside those that came; empty: none */
+    struct str websocket_key;     /* for a request of WebSocket that has none; empty: it has */
 };
 
 /* Appends the head of the request in `r` for a backend. Its framing is that of `r`. */

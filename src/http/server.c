@@ -8,6 +8,7 @@
 #include "ev/ev.h"
 #include "http/share.h"
 #include "net/net.h"
+#include "net/proxy.h"
 #include "tls/conn.h"
 #include "tls/stream.h"
 
@@ -41,6 +42,7 @@ struct member {
     void *conn; /* the speaker's */
     struct addr client;
     bool refused;
+    bool proxied; /* `client` is the load balancer until the handshake is over */
     bool counted; /* in its client's number */
     size_t held;  /* bytes of bodies */
 };
@@ -211,15 +213,41 @@ static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
         m->speaker->drain(m->conn);
 }
 
+/* Takes the client that a load balancer has named, as may_enter would have done. False: not even a
+ * refusal. */
+static bool may_stay(struct member *m)
+{
+    struct http_server *s = m->server;
+    bool full = http_share_of(&s->clients, &m->client) >= s->conf.per_client;
+
+    if (m->refused)
+        return true;
+    if (!full)
+        return count(m) == RC_OK;
+    s->counts.refused++;
+    if (s->refusals == HTTP_REFUSALS_MAX)
+        return false;
+    m->refused = true;
+    s->refusals++;
+    return true;
+}
+
 static void on_open(void *arg, enum rc rc, const struct err *err)
 {
     struct member *m = arg;
+    struct net_proxy ends;
     struct tls_conn *tls;
     struct net_stream *t;
 
     list_remove(&m->shaking);
+    if (m->proxied && tls_conn_ends(m->tls, &ends) == RC_OK)
+        m->client = ends.from.addr;
     if (rc != RC_OK) {
         failed(m, err);
+        return;
+    }
+    if (m->proxied && !may_stay(m)) {
+        fail_rc(m, RC_QUOTA);
         return;
     }
     tls = MOVE(m->tls);
@@ -233,7 +261,7 @@ static void on_open(void *arg, enum rc rc, const struct err *err)
 static void admit(struct member *m, int fd)
 {
     struct http_server *s = m->server;
-    struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m};
+    struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m, m->proxied};
     struct net_stream *t;
     enum rc rc;
 
@@ -268,13 +296,14 @@ static struct member *spare(struct http_server *s)
     return now(s) - m->since >= HTTP_HANDSHAKE_SPARED_SECONDS * WHEN_SECOND ? m : NULL;
 }
 
-/* Decides what becomes of a newcomer. False: not even a refusal. */
-static bool may_enter(struct http_server *s, const struct addr *client, bool *out_refuse)
+/* Decides what becomes of a newcomer whose client has that many already. False: not even a refusal.
+ */
+static bool may_enter(struct http_server *s, size_t share, bool *out_refuse)
 {
     bool full = s->counts.open - s->refusals >= s->conf.connections;
     struct member *leaves = full ? spare(s) : NULL;
 
-    *out_refuse = http_share_of(&s->clients, client) >= s->conf.per_client || (full && !leaves);
+    *out_refuse = share >= s->conf.per_client || (full && !leaves);
     if (*out_refuse) {
         s->counts.refused++;
         return s->refusals < HTTP_REFUSALS_MAX;
@@ -288,11 +317,12 @@ static bool may_enter(struct http_server *s, const struct addr *client, bool *ou
 
 static void enter(struct http_server *s, int fd, const struct addr *client)
 {
+    bool proxied = s->conf.proxied && s->conf.proxied(s->conf.arg, client);
     struct member *m;
     bool refused;
 
     s->counts.accepted++;
-    if (!may_enter(s, client, &refused)) {
+    if (!may_enter(s, proxied ? 0 : http_share_of(&s->clients, client), &refused)) {
         close(fd);
         return;
     }
@@ -308,9 +338,10 @@ static void enter(struct http_server *s, int fd, const struct addr *client)
     m->server = s;
     m->client = *client;
     m->refused = refused;
+    m->proxied = proxied;
     s->refusals += refused;
     s->counts.open++;
-    if (!refused && count(m) != RC_OK) {
+    if (!refused && !proxied && count(m) != RC_OK) {
         close(fd);
         fail_rc(m, RC_NOMEM);
         return;

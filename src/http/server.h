@@ -59,6 +59,10 @@ struct http_server_conf {
     void (*on_failed)(void *arg, const struct addr *client, const struct err *err);
     /* May this newcomer enter? False closes the connection unanswered. NULL: anybody. */
     bool (*admits)(void *arg, int fd);
+    /* TLS: does this peer send a header of the PROXY protocol in front of all else? Then the client
+     * is who that names, and is counted once it has named him; a connection without it fails. NULL:
+     * nobody does. */
+    bool (*proxied)(void *arg, const struct addr *peer);
     void *arg;
 };
 

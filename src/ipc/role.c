@@ -6,7 +6,8 @@ static const char *const names[ROLE_COUNT] = {
     [ROLE_GATEWAY] = "gateway",       [ROLE_CORE] = "core",
     [ROLE_SIGNER] = "signer",         [ROLE_PROBER] = "prober",
     [ROLE_KEEPER] = "keeper",         [ROLE_RUNNER] = "runner",
-    [ROLE_REMOTE] = "remote prober",  [ROLE_ADMIN] = "admin",
+    [ROLE_COURIER] = "courier",       [ROLE_REMOTE] = "remote prober",
+    [ROLE_ADMIN] = "admin",
 };
 
 const char *role_name(enum role role)

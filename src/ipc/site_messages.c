@@ -40,11 +40,19 @@ IPC_FIELDS(ipc_run_reply, IPC_F_U32(ipc_run_reply, status),
 const char *ipc_site_state_name(unsigned state)
 {
     static const char *const names[IPC_SITE_STATES] = {
-        [IPC_SITE_UNKNOWN] = "unknown",
-        [IPC_SITE_VALID] = "valid",
-        [IPC_SITE_OBTAINING] = "obtaining",
-        [IPC_SITE_WAITING] = "waiting",
+        [IPC_SITE_UNKNOWN] = "unknown",         [IPC_SITE_VALID] = "valid",
+        [IPC_SITE_OBTAINING] = "obtaining",     [IPC_SITE_WAITING] = "waiting",
+        [IPC_SITE_UNAVAILABLE] = "unavailable",
     };
 
     return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];
 }
+
+IPC_FIELDS(ipc_record, IPC_F_U64(ipc_record, sequence), IPC_F_I64(ipc_record, at),
+           IPC_F_STR(ipc_record, action, NAME_BYTES),
+           IPC_F_STR(ipc_record, bytes, IPC_DELIVER_RECORD_MAX));
+
+IPC_FIELDS(ipc_deliver, IPC_F_STR(ipc_deliver, name, NAME_BYTES),
+           IPC_F_LIST(ipc_deliver, records, ipc_record, IPC_DELIVER_RECORDS));
+
+IPC_FIELDS(ipc_delivered, IPC_F_U64(ipc_delivered, through));

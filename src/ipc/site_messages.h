@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages about the gateway's sites, and to the runner: as ipc/messages.h, with their tables
- * in site_messages.c. */
+/* The messages about the gateway's sites, to the runner and to the courier: as ipc/messages.h, with
+ * their tables in site_messages.c. */
 #pragma once
 
 #include "ipc/fields.h"
@@ -29,7 +29,8 @@ enum ipc_site_state {
     IPC_SITE_UNKNOWN, /* nobody has told */
     IPC_SITE_VALID,
     IPC_SITE_OBTAINING,
-    IPC_SITE_WAITING, /* for the next attempt */
+    IPC_SITE_WAITING,     /* for the next attempt */
+    IPC_SITE_UNAVAILABLE, /* this CA has no root for such keys */
     IPC_SITE_STATES,
 };
 /* "unknown", "valid" ...; "unknown" outside the enum. */
@@ -70,6 +71,31 @@ struct ipc_run_reply {
     struct str output; /* its first bytes */
 };
 
+enum {
+    IPC_DELIVER_CREDITS = 8,           /* one for each destination */
+    IPC_DELIVER_RECORDS = 256,         /* of one message */
+    IPC_DELIVER_RECORD_MAX = 64 << 10, /* bytes of one */
+    IPC_DELIVER_BYTES = 1 << 20,       /* of all of them */
+};
+
+/* A record of the audit log, in canonical form, with what a syslog header has to say. */
+struct ipc_record {
+    uint64_t sequence;
+    int64_t at; /* when_t */
+    struct str action;
+    struct str bytes;
+};
+
+/* For that destination of audit.forward, in order. */
+struct ipc_deliver {
+    struct str name;
+    IPC_LIST(struct ipc_record) records;
+};
+
+struct ipc_delivered {
+    uint64_t through; /* sequence of the last one that the destination has */
+};
+
 extern const struct ipc_fields ipc_vouch_fields, ipc_identity_fields, ipc_tickets_fields,
     ipc_site_fields, ipc_sites_fields, ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields,
-    ipc_run_reply_fields;
+    ipc_run_reply_fields, ipc_record_fields, ipc_deliver_fields, ipc_delivered_fields;

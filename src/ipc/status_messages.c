@@ -17,6 +17,8 @@ enum {
     PROOF_BYTES = 126 * HASH_BYTES, /* TREE_PROOF_MAX */
     ORIGIN_BYTES = 255,             /* NOTE_NAME_MAX */
     NOTE_BYTES = 4096,              /* NOTE_MAX */
+    WHO_BYTES = 64,                 /* CA_HEAD_WHO_MAX */
+    WHY_BYTES = 1024,               /* CA_HEAD_WHY_MAX */
 };
 
 IPC_FIELDS(ipc_revoked, IPC_F_STR(ipc_revoked, serial, SERIAL_BYTES), IPC_F_I64(ipc_revoked, at),
@@ -46,6 +48,8 @@ IPC_FIELDS(ipc_sign_head, IPC_F_U64(ipc_sign_head, from), IPC_F_U64(ipc_sign_hea
            IPC_F_STR(ipc_sign_head, proof, PROOF_BYTES));
 
 IPC_FIELDS(ipc_sign_head_reply, IPC_F_STR(ipc_sign_head_reply, origin, ORIGIN_BYTES),
-           IPC_F_STR(ipc_sign_head_reply, note, NOTE_BYTES));
+           IPC_F_STR(ipc_sign_head_reply, note, NOTE_BYTES),
+           IPC_F_STR(ipc_sign_head_reply, by, WHO_BYTES),
+           IPC_F_STR(ipc_sign_head_reply, why, WHY_BYTES));
 
 IPC_FIELDS(ipc_forget, IPC_F_STR(ipc_forget, tag, IPC_TAG_MAX));

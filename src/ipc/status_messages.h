@@ -59,6 +59,8 @@ struct ipc_sign_head {
 struct ipc_sign_head_reply {
     struct str origin; /* of the log */
     struct str note;   /* what is now signed last; empty: nothing */
+    struct str by;  /* who began this log in place of another; empty: it is the first, or unknown */
+    struct str why; /* as they said */
 };
 
 struct ipc_forget {

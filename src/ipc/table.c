@@ -16,10 +16,11 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define GATEWAY IPC_ROLE(ROLE_GATEWAY)
 #define KEEPER IPC_ROLE(ROLE_KEEPER)
 #define RUNNER IPC_ROLE(ROLE_RUNNER)
+#define COURIER IPC_ROLE(ROLE_COURIER)
 #define REMOTE IPC_ROLE(ROLE_REMOTE)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
 /* What the supervisor starts. */
-#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER)
+#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER)
 
 /* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
 #define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
@@ -96,6 +97,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),
     NOTIFY(IPC_FORGET, "forget", CORE, FRONT, ipc_forget, KIB, 0),
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
+    CALL(IPC_DELIVER, "deliver", CORE, COURIER, ipc_deliver, 2 * MIB, ipc_delivered, 8,
+         IPC_DELIVER_CREDITS),
 };
 
 const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type)

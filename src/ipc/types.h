@@ -59,5 +59,7 @@ enum ipc_type {
     IPC_REMOTE_PING = 124, /* ipc_none -> ipc_none; the first one at once */
     IPC_REMOTE_VALIDATE,   /* ipc_validate -> ipc_validate_reply */
     IPC_REMOTE_PREFLIGHT,  /* ipc_preflight -> ipc_preflight_reply */
+    /* core to courier */
+    IPC_DELIVER = 127, /* ipc_deliver -> ipc_delivered, when the destination has them */
     IPC_TYPE_END = 128,
 };

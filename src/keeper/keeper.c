@@ -73,6 +73,7 @@ static enum rc read_roots(struct keeper *k, struct err *err)
         return ERR(err, rc, msg_roots, str_of(err_textz(&why, line, sizeof(line))));
     for (size_t i = 0; i < k->n_roots; i++)
         k->roots[i] = certs[i].der;
+    k->sm2 = x509_certs_have(certs, k->n_roots, CRYPTO_KEY_SM2);
     return RC_OK;
 }
 

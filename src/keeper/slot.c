@@ -293,6 +293,11 @@ static void slot_free(struct keeper_slot *slot)
     mem_free(slot);
 }
 
+bool keeper_can_have(const struct keeper *k, enum conf_key_algorithm algorithm)
+{
+    return algorithm != CONF_KEY_SM2 || k->sm2;
+}
+
 static enum rc add_next(struct keeper *k, const struct conf_site *site,
                         enum conf_key_algorithm algorithm, bool encrypts)
 {
@@ -314,7 +319,7 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
 static enum rc add_site(struct keeper *k, const struct conf_site *site)
 {
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
-        if (!(site->algorithms & 1u << a))
+        if (!(site->algorithms & 1u << a) || !keeper_can_have(k, (enum conf_key_algorithm)a))
             continue;
         TRY(add_next(k, site, (enum conf_key_algorithm)a, false));
         if (a == CONF_KEY_SM2)

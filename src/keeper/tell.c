@@ -6,6 +6,10 @@
 MSG(msg_no_site, "keeper.no-site",
     "{0} is not a site of the gateway; `autarky config show` lists those under gateway.sites");
 
+MSG(msg_no_sm2, "keeper.no-sm2-root",
+    "this CA has no SM2 root: `autarky root create` and `autarky issuer create` make root and "
+    "issuer, and the server has to start again; or leave sm2 out of the site's `algorithms`");
+
 enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has it */ };
 
 static enum ipc_site_state state_of(const struct keeper_slot *slot)
@@ -45,16 +49,27 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
     return arena_str(a, str_of(x509_serial_text(&slot->serial, serial)), &out->serial);
 }
 
+/* A certificate that is configured, by default even, and cannot be had. */
+static void describe_none(const struct conf_site *site, enum conf_key_algorithm algorithm,
+                          struct ipc_site *out)
+{
+    *out = (struct ipc_site){
+        .name = site->name, .algorithm = (uint8_t)algorithm, .state = IPC_SITE_UNAVAILABLE};
+    IGNORE_RC(ERR(&out->why, RC_UNSUPPORTED, msg_no_sm2));
+}
+
 static enum rc describe_site(struct keeper *k, struct arena *a, const struct conf_site *site,
                              struct ipc_site *out, size_t *n)
 {
     for (unsigned i = 0; i < CONF_SITE_KEYS && *n < SITES_MAX; i++) {
+        enum conf_key_algorithm algorithm = (enum conf_key_algorithm)i;
         const struct keeper_slot *slot =
-            site->algorithms & 1u << i ? keeper_slot_find(k, site->name, (enum conf_key_algorithm)i)
-                                       : NULL;
+            site->algorithms & 1u << i ? keeper_slot_find(k, site->name, algorithm) : NULL;
 
         if (slot)
             TRY(describe(a, worse(slot), &out[(*n)++]));
+        else if (site->algorithms & 1u << i && !keeper_can_have(k, algorithm))
+            describe_none(site, algorithm, &out[(*n)++]);
     }
     return RC_OK;
 }

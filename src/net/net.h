@@ -102,6 +102,11 @@ enum rc net_accept(int listener, int *out_fd, struct addr_port *out_peer);
 enum rc net_local_addr(int fd, struct addr_port *out);
 enum rc net_peer_addr(int fd, struct addr_port *out);
 
+/* Has the connection ended in order? RC_OK: both ends were closed, and the peer's machine has
+ * acknowledged all that was sent; on a socket that is not TCP, always. RC_AGAIN: not yet, or it
+ * goes on. RC_NET: it was reset, as it is by a peer that closes before it has read everything. */
+enum rc net_settled(int fd);
+
 struct net_cred {
     pid_t pid;
     uid_t uid;

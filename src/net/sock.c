@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/sock_int.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +70,20 @@ enum rc net_peer_addr(int fd, struct addr_port *out)
     if (getpeername(fd, &sa.any, &n) != 0)
         return RC_INVAL;
     return net_sockaddr_get(&sa, n, out);
+}
+
+enum rc net_settled(int fd)
+{
+    struct tcp_info info = {};
+    socklen_t n = sizeof(info);
+    int failed = 0;
+    socklen_t failed_n = sizeof(failed);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &failed_n) != 0 || failed != 0)
+        return RC_NET;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+        return errno == EOPNOTSUPP || errno == ENOPROTOOPT ? RC_OK : RC_NET;
+    return info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_TIME_WAIT ? RC_OK : RC_AGAIN;
 }
 
 enum rc net_peer_cred(int fd, struct net_cred *out)

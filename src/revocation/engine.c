@@ -25,7 +25,8 @@ MSG(msg_dropped, "revocation.crl-dropped",
     "autarky-{0}.crl on the media), and have another one made");
 MSG(msg_not_revoked, "revocation.crl-not-revoked",
     "the list of {0} has {1}, which the register does not have as revoked; `autarky issuer import` "
-    "takes both at once");
+    "takes both at once, and where the root's key is here, `autarky issuer revoke {1} --yes` "
+    "does");
 
 enum { DUE_ARENA = 64 * 1024, REGISTER_ARENA = 32 * 1024 * 1024 };
 
@@ -362,26 +363,42 @@ static enum rc check_kept(struct store_txn *txn, const struct revocation_given *
     return RC_OK;
 }
 
+/* One that the root has signed: it is on the list when the register has it as revoked, and only
+ * then. */
+static enum rc check_one(const struct revocation_given *g, const struct x509_crl *crl,
+                         const struct store_issuer *row, struct arena *a, struct err *err)
+{
+    bool revoked = row->state == STORE_ISSUER_REVOKED, listed;
+    struct x509_cert cert;
+
+    TRY(x509_cert_parse(a, row->certificate, &cert, err));
+    listed = x509_crl_find(crl, &cert.serial) != NULL;
+    if (revoked && !listed)
+        return ERR(err, RC_CONFLICT, msg_left_out, g->ref, row->name);
+    return listed && !revoked ? ERR(err, RC_CONFLICT, msg_not_revoked, g->ref, row->name) : RC_OK;
+}
+
 static enum rc check_complete(struct store_txn *txn, const struct revocation_given *g,
                               const struct x509_crl *crl, when_t now, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(REGISTER_ARENA);
     struct store_issuer *rows;
-    size_t n;
+    struct store_cross *crosses;
+    size_t n, n_crosses;
 
     TRY(store_issuer_list(txn, &a, 0, &rows, &n));
-    for (size_t i = 0; i < n; i++) {
-        bool revoked = rows[i].state == STORE_ISSUER_REVOKED, listed;
-        struct x509_cert cert;
+    TRY(store_cross_list(txn, &a, &crosses, &n_crosses));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(id_str(&rows[i].parent), id_str(&g->id)) && rows[i].not_after > now)
+            TRY(check_one(g, crl, &rows[i], &a, err));
+    for (size_t i = 0; i < n_crosses; i++) {
+        const struct store_issuer row = {
+            .name = crosses[i].name,
+            .certificate = crosses[i].certificate,
+            .state = crosses[i].revoked ? STORE_ISSUER_REVOKED : STORE_ISSUER_ACTIVE};
 
-        if (!str_eq(id_str(&rows[i].parent), id_str(&g->id)) || rows[i].not_after <= now)
-            continue;
-        TRY(x509_cert_parse(&a, rows[i].certificate, &cert, err));
-        listed = x509_crl_find(crl, &cert.serial) != NULL;
-        if (revoked && !listed)
-            return ERR(err, RC_CONFLICT, msg_left_out, g->ref, rows[i].name);
-        if (listed && !revoked)
-            return ERR(err, RC_CONFLICT, msg_not_revoked, g->ref, rows[i].name);
+        if (str_eq(id_str(&crosses[i].signer), id_str(&g->id)) && crosses[i].not_after > now)
+            TRY(check_one(g, crl, &row, &a, err));
     }
     return check_kept(txn, g, crl, &a, err);
 }

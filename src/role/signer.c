@@ -201,6 +201,8 @@ static void on_sign_head(void *arg, struct ipc_req *req, const void *msg, int fd
                   LOG_INT("records", ask->size));
     reply.origin = ca_head_origin(s->head);
     reply.note = ca_head_last(s->head);
+    reply.by = ca_head_restarted(s->head).by;
+    reply.why = ca_head_restarted(s->head).why;
     IGNORE_RC(ipc_reply(req, &reply)); /* core asks what was signed last before it asks again */
 }
 

@@ -130,7 +130,8 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 
-#define CROSS_COLUMNS "id, name, subject, signer, certificate, not_before, not_after, created"
+#define CROSS_COLUMNS \
+    "id, name, subject, signer, certificate, not_before, not_after, created, revoked, reason"
 
 enum rc store_cross_add(struct store_txn *txn, const struct store_cross *c)
 {
@@ -138,7 +139,7 @@ enum rc store_cross_add(struct store_txn *txn, const struct store_cross *c)
 
     TRY(stmt_open(&st, txn,
                   "INSERT INTO cross_certificates (" CROSS_COLUMNS
-                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     stmt_id(&st, &c->id);
     stmt_text(&st, c->name, STORE_TEXT_MAX);
     stmt_id(&st, &c->subject);
@@ -147,7 +148,23 @@ enum rc store_cross_add(struct store_txn *txn, const struct store_cross *c)
     stmt_int(&st, c->not_before);
     stmt_int(&st, c->not_after);
     stmt_int(&st, c->created);
+    stmt_when(&st, c->revoked);
+    stmt_int(&st, c->reason);
     return stmt_run(&st);
+}
+
+enum rc store_cross_revoke(struct store_txn *txn, const struct id *id, when_t at,
+                           unsigned char reason)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE cross_certificates SET revoked = ?, reason = ?"
+                  " WHERE id = ? AND revoked IS NULL"));
+    stmt_when(&st, at);
+    stmt_int(&st, reason);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, "SELECT 1 FROM cross_certificates WHERE id = ?", id);
 }
 
 static enum rc read_cross(struct stmt *st, struct store_txn *, struct arena *a, void *out)
@@ -163,6 +180,8 @@ static enum rc read_cross(struct stmt *st, struct store_txn *, struct arena *a, 
     c.not_before = row_int(&r);
     c.not_after = row_int(&r);
     c.created = row_int(&r);
+    c.revoked = row_int(&r);
+    c.reason = (unsigned char)row_int(&r);
     TRY(r.rc);
     *(struct store_cross *)out = c;
     return RC_OK;

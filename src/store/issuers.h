@@ -62,9 +62,14 @@ struct store_cross {
     struct str certificate; /* DER */
     when_t not_before, not_after;
     when_t created;
+    when_t revoked;     /* by its signer; 0: it is not */
+    unsigned char reason; /* of RFC 5280 section 5.3.1, where it is */
 };
 
 enum rc store_cross_add(struct store_txn *txn, const struct store_cross *cross);
+/* For good. RC_CONFLICT when it is revoked already, whose time and reason stay. */
+enum rc store_cross_revoke(struct store_txn *txn, const struct id *id, when_t at,
+                           unsigned char reason);
 /* All of them, STORE_PAGE_MAX at most, oldest first. */
 enum rc store_cross_list(struct store_txn *txn, struct arena *a, struct store_cross **out,
                          size_t *out_n);

@@ -7,6 +7,9 @@
 
 /* Keys in use; letters, digits, dots and hyphens, at most 64. */
 #define STORE_META_HIERARCHY "hierarchy" /* canonical JSON: what init made */
+#define STORE_META_AUDIT_LOG "audit-log" /* whose beginning anew is in the records */
+#define STORE_META_WATCH "watch" /* number of the last record that was counted (core/watch.c) */
+/* and "forward-NAME": number of the last record that a destination of audit.forward has */
 
 enum rc store_meta_get(struct store_txn *txn, struct arena *a, const char *key, struct str *out);
 /* Adds or replaces; at most STORE_BLOB_MAX bytes. */

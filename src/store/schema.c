@@ -363,6 +363,26 @@ static const char *const certificate_approvals[] = {
     NULL,
 };
 
+/* What was counted in each hour (store/hours.h): some rows an hour, for some weeks; and by account,
+ * for some hours. */
+static const char *const hours[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE hours (hour INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (hour, what)) STRICT, WITHOUT ROWID",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on three lines */
+    "CREATE TABLE hour_accounts (hour INTEGER NOT NULL, what TEXT NOT NULL, account TEXT NOT NULL,"
+    " n INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (hour, what, account)) STRICT, WITHOUT ROWID",
+    NULL,
+};
+
+/* A cross certificate that its signer has revoked stays in the register, with when and why. */
+static const char *const revoked_crosses[] = {
+    "ALTER TABLE cross_certificates ADD COLUMN revoked INTEGER",
+    "ALTER TABLE cross_certificates ADD COLUMN reason INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 /* Who may operate from elsewhere than the control socket. The password is a hash, the key of one-time
  * codes sealed with a key that is not in the database, a token a digest. */
 static const char *const operators[] = {
@@ -392,6 +412,8 @@ static const struct store_migration migrations[] = {
     {"locks and limits", locks},
     {"the audit log's tree", audit_tree},
     {"certificates that take approval", certificate_approvals},
+    {"what happened in each hour", hours},
+    {"cross certificates that are revoked", revoked_crosses},
     {"users and tokens", operators},
 };
 

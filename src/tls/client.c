@@ -12,10 +12,12 @@
 #include "crypto/ossl.h"
 #include "ev/ev.h"
 #include "net/stream.h"
+#include "tls/demand.h"
 #include "tls/tls_int.h"
 
 MSG(msg_failed, "tls.client-failed", "the TLS handshake failed: {0}");
 MSG(msg_server, "tls.client-server", "the server's certificate does not hold: {0}");
+MSG(msg_key, "tls.client-key", "the server's key is none of those that are expected of it");
 MSG(msg_gone, "tls.client-gone", "the server ended the connection during the TLS handshake");
 
 enum { ALPN_MAX = 32 };
@@ -23,12 +25,14 @@ enum { ALPN_MAX = 32 };
 struct tls_client {
     struct net_stream s; /* first; in use once it is a stream */
     SSL_CTX *ctx;
+    struct tls_demand *demand; /* a reference: `ctx` calls it */
     BIO_METHOD *method;
     SSL *ssl;
     struct tls_socket socket;
     struct ev_fd *watch;
     bool open;
-    bool demands;                    /* the server has to prove itself */
+    bool demands; /* the server has to prove itself */
+    bool farewell;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
@@ -84,6 +88,8 @@ static void shake(struct tls_client *c)
     verified = SSL_get_verify_result(c->ssl);
     if (rc == RC_AGAIN)
         ev_fd_watch(c->watch, needs);
+    else if (rc == RC_CRYPTO && c->demands && verified == X509_V_ERR_CERT_REJECTED)
+        opened(c, ERR(&err, RC_DENIED, msg_key), &err);
     else if (rc == RC_CRYPTO && c->demands && verified != X509_V_OK)
         opened(c, ERR(&err, rc, msg_server, str_of(X509_verify_cert_error_string(verified))), &err);
     else if (rc == RC_CRYPTO)
@@ -149,7 +155,7 @@ static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, 
     X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
     bool good;
 
-    if (!c->demands)
+    if (!c->demands || conf->demand)
         return RC_OK;
     if (conf->trust)
         SSL_CTX_set1_cert_store(c->ctx, conf->trust->store);
@@ -162,21 +168,45 @@ static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, 
     return good ? RC_OK : RC_INVAL;
 }
 
-static bool set_up(struct tls_client *c, char *name, struct str alpn)
+SSL_CTX *tls_client_context(void)
 {
-    c->ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
+
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_max_cert_list(ctx, TLS_CLIENT_CHAIN_MAX);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    return ctx;
+}
+
+static SSL_CTX *context_for(const struct tls_demand *d)
+{
+    SSL_CTX *ctx = d ? tls_demand_context(d) : tls_client_context();
+
+    if (d && SSL_CTX_up_ref(ctx) != 1)
+        return NULL;
+    if (ctx && !d)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    return ctx;
+}
+
+static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
+{
+    c->demand = conf->demand ? tls_demand_ref(conf->demand) : NULL;
+    c->ctx = context_for(conf->demand);
     c->method = tls_socket_method_new();
-    if (!c->ctx || !c->method || SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
-        return false;
-    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_max_cert_list(c->ctx, TLS_CLIENT_CHAIN_MAX);
-    SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
-    c->ssl = SSL_new(c->ctx);
-    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, alpn) &&
-           (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1);
+    c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
+    if (c->ssl && conf->whole)
+        SSL_clear_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    return c->ssl && tls_socket_give(&c->socket, c->method, c->ssl) && offer(c->ssl, conf->alpn) &&
+           (!name[0] || SSL_set_tlsext_host_name(c->ssl, name) == 1) &&
+           (!conf->demand || tls_demand_resume(conf->demand, c->ssl));
 }
 
 enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_client **out)
@@ -190,12 +220,14 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     }
     c->socket.fd = fd;
     c->on_open = conf->on_open;
-    c->demands = conf->roots.n > 0 || conf->trust;
+    c->demands = conf->roots.n > 0 || conf->trust || conf->demand;
     c->arg = conf->arg;
+    c->farewell = conf->farewell;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
-    TRY(str_copyz(conf->server_name, name, sizeof(name)));
-    if (!set_up(c, name, conf->alpn) ||
+    TRY(str_copyz(conf->demand ? tls_demand_name(conf->demand) : conf->server_name, name,
+                  sizeof(name)));
+    if (!set_up(c, conf, name) ||
         (conf->identity && !tls_identity_install(conf->identity, c->ssl))) {
         crypto_ossl_clear();
         return RC_NOMEM;
@@ -212,8 +244,12 @@ void tls_client_free(struct tls_client *c)
     if (!c)
         return;
     ev_fd_free(c->watch);
+    /* OpenSSL resumes no session of a connection that just ended. */
+    if (c->open && c->demand)
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(c->ssl);
     SSL_CTX_free(c->ctx);
+    tls_demand_unref(c->demand);
     BIO_meth_free(c->method);
     crypto_ossl_clear();
     fd_close(&c->socket.fd);
@@ -266,7 +302,20 @@ static enum rc client_write(struct net_stream *s, struct str bytes, size_t *out_
 
 static enum rc client_shutdown(struct net_stream *s)
 {
-    return shutdown(of(s)->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    struct tls_client *c = of(s);
+    enum rc rc = RC_OK;
+    int n;
+
+    if (c->farewell) {
+        crypto_ossl_clear();
+        c->write_needs = EV_WRITE;
+        n = SSL_shutdown(c->ssl); /* 0: the other's is still to come */
+        rc = n >= 0 ? RC_OK : outcome(c, n, &c->write_needs);
+        crypto_ossl_clear();
+    }
+    if (rc == RC_OK)
+        rc = shutdown(c->socket.fd, SHUT_WR) == 0 ? RC_OK : RC_NET;
+    return rc == RC_OK || rc == RC_AGAIN ? rc : RC_NET;
 }
 
 static void client_want(struct net_stream *s, unsigned wants)

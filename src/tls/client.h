@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's end of one TLS connection to a stranger, for looking at what is there: TLS 1.2 and
  * 1.3, nothing offered for resumption, and the certificate taken as it is, unverified; whoever uses
- * this knows what it proves. With `roots` it is no stranger: one's own server, verified. SIGPIPE
- * must be ignored in the process. */
+ * this knows what it proves. With `roots`, `trust` or `demand` it is no stranger: it is verified.
+ * SIGPIPE must be ignored in the process. */
 #pragma once
 
 #include "base/err.h"
@@ -12,6 +12,7 @@ struct addr;
 struct ev;
 struct net_stream;
 struct tls_client;
+struct tls_demand;
 struct tls_identity;
 struct tls_trust;
 
@@ -31,10 +32,19 @@ struct tls_client_conf {
     /* Instead of `roots`, for servers of others: a chain to one of these, by TLS 1.2 too. Not
      * needed once tls_client_new has returned. */
     const struct tls_trust *trust;
+    /* The stream's shutdown says it by TLS (close_notify), too. */
+    bool farewell;
+    /* An end that the peer did not say by TLS is RC_NET, for anybody on the way can feign it. */
+    bool whole;
+    /* Instead of these and `server_name`, for one that is come back to: what it demands, by TLS 1.2
+     * too, and the session of the last time is resumed (tls/demand.h). Not needed once
+     * tls_client_new has returned. */
+    struct tls_demand *demand;
     struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
     /* Called once, never from inside tls_client_new: RC_OK, the connection is open; otherwise free
      * it: RC_NET (the peer went away), RC_CRYPTO (the handshake failed, `err` has the reason),
-     * RC_NOMEM. There is no time limit: that is the caller's. */
+     * RC_DENIED (its key is none of those demanded), RC_NOMEM. There is no time limit: that is the
+     * caller's. */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
 };

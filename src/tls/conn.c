@@ -11,6 +11,8 @@
 #include "base/when.h"
 #include "crypto/ossl.h"
 #include "ev/ev.h"
+#include "net/net.h"
+#include "net/proxy.h"
 #include "tlcp/conn.h"
 #include "tls/context.h"
 #include "tls/peek.h"
@@ -20,6 +22,9 @@ MSG(msg_handshake, "tls.handshake", "the TLS handshake failed: {0}");
 MSG(msg_slow, "tls.handshake-slow", "the TLS handshake took longer than {0} seconds");
 MSG(msg_gone, "tls.handshake-gone", "the client went away during the TLS handshake");
 MSG(msg_tlcp, "tls.tlcp", "the client spoke TLCP, which is not served here");
+MSG(msg_proxy, "tls.proxy",
+    "the connection does not begin with a header of the PROXY protocol, as those of this load "
+    "balancer have to");
 MSG(msg_plain, "tls.plain", "the client spoke plain HTTP to a TLS port and was told so");
 
 enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
@@ -34,6 +39,8 @@ struct tls_conn {
     enum state state;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     unsigned wants;                  /* TLS_READ, TLS_WRITE */
+    bool proxied;                    /* the header is still to come */
+    struct net_proxy ends;           /* that it told; without addresses: the socket's */
     size_t lingered;
     struct ev_timer timer;
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
@@ -176,11 +183,27 @@ static void refuse_tlcp(struct tls_conn *c)
     open_failed(c, RC_UNSUPPORTED, &msg_tlcp, (struct str){NULL, 0});
 }
 
+/* RC_OK: it is gone from the front of what came, and something is left. */
+static enum rc take_header(struct tls_conn *c, struct str *first)
+{
+    size_t n = 0;
+
+    TRY(net_proxy_read(*first, &c->ends, &n));
+    c->proxied = false;
+    tls_socket_skip(&c->socket, n);
+    *first = str_skip(*first, n);
+    return first->n ? RC_OK : RC_AGAIN;
+}
+
 static void peek(struct tls_conn *c)
 {
     struct str first = {NULL, 0};
     enum rc rc = tls_socket_look(&c->socket, &first);
-    enum tls_peeked speaks = tls_peek(first);
+    enum tls_peeked speaks;
+
+    if (rc == RC_OK && c->proxied)
+        rc = take_header(c, &first);
+    speaks = tls_peek(first);
 
     if (rc == RC_AGAIN || (rc == RC_OK && speaks == TLS_PEEK_MORE)) {
         ev_fd_watch(c->watch, EV_READ);
@@ -188,6 +211,8 @@ static void peek(struct tls_conn *c)
     }
     if (rc == RC_NOMEM) {
         open_done(c, rc, &(struct err){.rc = rc});
+    } else if (rc == RC_PARSE) {
+        open_failed(c, rc, &msg_proxy, (struct str){NULL, 0});
     } else if (rc != RC_OK) {
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
     } else if (speaks == TLS_PEEK_TLCP && tls_context_tlcp(c->choice.context)) {
@@ -273,6 +298,7 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
     c->choice.context = conf->context;
     c->on_open = conf->on_open;
     c->arg = conf->arg;
+    c->proxied = conf->proxied;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     ev_timer_init(&c->timer, conf->ev, on_timeout, c);
@@ -375,6 +401,19 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
     c->ready = ready;
     c->arg = arg;
     watch_open(c);
+}
+
+enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out)
+{
+    struct net_proxy ends = c->ends;
+
+    ends.local = false;
+    if (ends.from.addr.n == 0) {
+        TRY(net_peer_addr(c->socket.fd, &ends.from));
+        TRY(net_local_addr(c->socket.fd, &ends.to));
+    }
+    *out = ends;
+    return RC_OK;
 }
 
 const char *tls_conn_version(const struct tls_conn *c)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 struct ev;
+struct net_proxy;
 struct tls_conn;
 struct tls_context;
 struct tls_site;
@@ -29,10 +30,11 @@ struct tls_conn_conf {
     /* Called once, never from inside tls_conn_accept: RC_OK, the connection is open; otherwise free
      * it: RC_NOMEM, RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke HTTP in the
      * clear, or TLCP, and was told so), RC_CRYPTO (the handshake failed; `err` has our reason or
-     * OpenSSL's).
+     * OpenSSL's), RC_PARSE (`proxied`, and there was no header).
      */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
+    bool proxied; /* a header of the PROXY protocol comes before all else (net/proxy.h) */
 };
 
 /* Takes over `fd`, a connected socket, also on failure, and shakes hands. RC_NOMEM, RC_IO. */
@@ -55,6 +57,10 @@ enum rc tls_conn_shutdown(struct tls_conn *c);
  * RC_AGAIN, whatever the descriptor must be waited for to that end. 0: no calls. */
 void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg), void *arg);
 
+/* The two ends of the connection: of the socket, or as the header of the PROXY protocol told; never
+ * `local`. Also after a failed handshake. RC_IO: the socket cannot tell any more; RC_INVAL: it is
+ * not of IP. */
+enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out);
 /* "TLSv1.3", "TLCPv1.1"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);
 /* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */

@@ -26,8 +26,15 @@ enum rc tls_socket_look(struct tls_socket *s, struct str *out)
     if (n <= 0)
         return n == 0 ? RC_CLOSED : RC_NET;
     s->n += (size_t)n;
-    *out = str_bytes(s->first, s->n);
+    *out = str_bytes(s->first + s->at, s->n - s->at);
     return RC_OK;
+}
+
+void tls_socket_skip(struct tls_socket *s, size_t n)
+{
+    s->at += n;
+    if (s->at == s->n)
+        tls_socket_forget(s);
 }
 
 void tls_socket_forget(struct tls_socket *s)

@@ -12,6 +12,7 @@ struct tlcp_conn;
 struct tlcp_hello;
 struct tlcp_server_conf;
 struct tlcp_shown;
+struct tls_demand;
 struct tls_tickets;
 
 enum { TLS_REASON_MAX = 160 };
@@ -34,9 +35,11 @@ struct tls_socket {
     size_t at, n;
 };
 
-/* Reads once, for tls_peek; `out` is all that has come so far. RC_AGAIN, RC_CLOSED, RC_NET,
- * RC_NOMEM. */
+/* Reads once, for tls_peek; `out` is all that has come so far and was not skipped. RC_AGAIN,
+ * RC_CLOSED, RC_NET, RC_NOMEM. */
 enum rc tls_socket_look(struct tls_socket *s, struct str *out);
+/* Drops the first `n` of these; what `out` was given stays valid only while some are left. */
+void tls_socket_skip(struct tls_socket *s, size_t n);
 /* RC_OK and at least one byte, the first ones first; RC_AGAIN, RC_CLOSED, RC_NET. */
 enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n);
 /* RC_OK and at least one byte written; RC_AGAIN, RC_NET. */
@@ -93,6 +96,14 @@ enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct s
                        size_t *out_n);
 /* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);
+
+/* What all clients have in common. NULL: no memory. */
+SSL_CTX *tls_client_context(void);
+/* demand.c, for client.c. Borrowed. */
+SSL_CTX *tls_demand_context(const struct tls_demand *d);
+struct str tls_demand_name(const struct tls_demand *d);
+/* Has the connection resume what there is to resume; false: no memory. */
+bool tls_demand_resume(const struct tls_demand *d, SSL *ssl);
 
 struct tls_trust {
     X509_STORE *store;

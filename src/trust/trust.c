@@ -201,10 +201,8 @@ static const struct x509_cert *issuer_at(const struct ca *ca, struct str path)
     issuer = ca_issuer_find(ca, name);
     if (issuer)
         return &issuer->cert;
-    for (size_t i = 0; (cross = ca_cross_at(ca, i)); i++)
-        if (str_eq(cross->ref, name))
-            return &cross->cert;
-    return NULL;
+    cross = ca_cross_find(ca, name);
+    return cross ? &cross->cert : NULL;
 }
 
 /* "/trust/root-rsa.pem": a root that is to be trusted. */

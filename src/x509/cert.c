@@ -287,6 +287,18 @@ enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct
     return crypto_key_from_spki(c->spki, out, err);
 }
 
+bool x509_certs_have(const struct x509_cert *certs, size_t n, enum crypto_key_type type)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < n && !found; i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+        found = x509_cert_key(&certs[i], &key, NULL) == RC_OK && crypto_key_type(key) == type;
+    }
+    return found;
+}
+
 static enum rc check_signature(const struct crypto_key *issuer, enum crypto_sig_alg alg,
                                struct str tbs, struct str signature, struct err *err)
 {

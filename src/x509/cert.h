@@ -68,6 +68,8 @@ void x509_cert_put_pem(struct str der, struct buf *out);
 
 /* The public key, by crypto_key_from_spki. */
 enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct err *err);
+/* Whether one of them has a key of that type; one that cannot be read has none. */
+bool x509_certs_have(const struct x509_cert *certs, size_t n, enum crypto_key_type type);
 /* Only the signature: RC_DENIED when it is wrong, RC_UNSUPPORTED for an algorithm we cannot check.
  */
 enum rc x509_cert_check_signature(const struct x509_cert *c, const struct crypto_key *issuer,

@@ -231,17 +231,21 @@ def older_copy(lab):
     refused = run(AUTARKY, "audit", "head", "--data", lab.data, ok=(FAILED,))
     equal("autarky audit restart" in refused, True, "what is said of an older database")
     lab.autarky("cert", "issue", "--name", f"still.{DOMAIN}", "--out", lab.directory / "still")
-    lab.autarky("audit", "restart", "--yes")
+    lab.autarky("audit", "restart", "--reason", "INC-7: the newer one is lost", "--yes")
     wait_for("the new log", lambda: "/audit/2" in run(AUTARKY, "audit", "head", "--data", lab.data, ok=(0, FAILED, 75)))
     files = export(lab, "restarted")
     verdict = verify(lab, files)
     equal(verdict["good"] and verdict["covered"] == verdict["records"], True, "the new log")
-    equal(any(json.loads(r)["action"] == "audit.restarted" for r in records_of(files)), True, "the break, in the log")
+    breaks = [e for e in map(json.loads, records_of(files)) if e["action"] == "audit.restarted"]
+    equal([(e["reason"], e["actor"]) for e in breaks],
+          [("INC-7: the newer one is lost", {"id": f"uid {os.getuid()}", "kind": "operator"})], "the break, in the log")
 
 
 def no_secret(lab, records, secret):
-    """Passphrases, keys, tokens of challenges and links: none is in the log."""
-    text = b"\n".join(records)
+    """Passphrases, keys, tokens of challenges and links: none is in the log, or in the copy of it."""
+    copied = (lab.data / "forward" / "copy.jsonl").read_bytes().splitlines()
+    equal(len(copied) > len(records) // 2, True, "records in the copy")
+    text = b"\n".join(records + copied)
     secrets = set(re.findall(r"[A-Za-z0-9_-]{43}", secret))
     secrets |= {p.read_text().strip() for p in lab.data.rglob("*passphrase*") if p.is_file()}
     with sqlite3.connect(lab.data / "db" / "store.db") as db:
@@ -250,17 +254,17 @@ def no_secret(lab, records, secret):
     equal(len(secrets) > 3, True, "secrets to look for")
     for s in secrets:
         if s.encode() in text:
-            where = next(r for r in records if s.encode() in r)
+            where = next(r for r in records + copied if s.encode() in r)
             sys.exit(f"the audit log has a secret, {s[:4]}...: {where.decode()}")
     if b"PRIVATE KEY" in text:
         sys.exit("the audit log has a private key")
 
 
 def main():
-    with Lab("audit: {interval: 1s}\n") as lab:
+    with Lab("audit: {interval: 1s, forward: [{name: copy}]}\n") as lab:
         lab.start()
         secret = live(lab)
-        lab.configure("audit: {interval: 2s}\n")
+        lab.configure("audit: {interval: 2s, forward: [{name: copy}]}\n")
         lab.autarky("reload")
         files = export(lab, "export")
         records, heads = check_export(lab, files)

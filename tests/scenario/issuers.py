@@ -223,6 +223,50 @@ def crossed(lab):
         status, said = verify.ask("certtool", "--verify", "--load-ca-certificate", root, "--infile", chain)
         if ("Chain verification output: Verified" in said) != good_is:
             sys.exit(f"GnuTLS: {chain} with {root}: not {good_is} ({status})\n{said}")
+    return both, old, new
+
+
+def list_of(lab, root):
+    """The list that is served, as PEM."""
+    der, pem = lab.directory / f"{root}.crl", lab.directory / f"{root}.crl.pem"
+    run("curl", "-sSf", "-o", der, f"{lab.plain}/crl/{root}/0.crl")
+    run(OPENSSL, "crl", "-inform", "DER", "-in", der, "-out", pem)
+    return pem
+
+
+def uncrossed(lab, before, old, new):
+    """The one root takes back what it said of the other: no chain has it any more, and who has the old root alone learns from its
+    list that what others still send is nothing."""
+    name, cross = "root-rsa-2-by-root-rsa", lab.directory / "cross.cer"
+    expect(lab.autarky("issuer", "revoke", name, ok=(64,)), "takes it from every chain", "without --yes")
+    expect(lab.autarky("issuer", "revoke", name, "--dry-run"), f"would revoke {name}", "what it would do")
+    out = lab.autarky("issuer", "revoke", name, "--yes", "--reason", "superseded")
+    expect(out, f"{name} is revoked", "the revocation")
+    expect(lab.autarky("issuer", "revoke", name, "--yes", ok=(2,)), "revoked already", "twice")
+    expect(lab.autarky("issuer", "list"), "revoked on", "the register")
+    expect(lab.autarky("issuer", "cross-sign", "root-rsa-2", ok=(2,)), "no other root", "its name is taken for good")
+    after = certbot(lab, f"after.{DOMAIN}")
+    if after.read_text().count("BEGIN") != before.read_text().count("BEGIN") - 1:
+        sys.exit("the chain has it still, or lacks more")
+    for root, good_is in ((new, True), (old, False)):
+        if verifies(after, root) != good_is:
+            sys.exit(f"{after} with {root}: not {good_is}")
+    lists = list_of(lab, "root-rsa")
+    run("curl", "-sSf", "-o", cross, f"{lab.plain}/issuer/{name}.cer")
+    run(OPENSSL, "x509", "-inform", "DER", "-in", cross, "-out", lab.directory / "cross.pem")
+    status, said = verify.ask(OPENSSL, "verify", "-CAfile", old, "-crl_check", "-CRLfile", lists, lab.directory / "cross.pem")
+    if status == 0 or "certificate revoked" not in said:
+        sys.exit(f"OpenSSL does not see that {name} is revoked: {said}")
+    said = verify.ask("certtool", "--verify", "--load-ca-certificate", old, "--load-crl", lists, "--infile", before)[1]
+    expect(said, "revoked", "GnuTLS")
+    expect(run(OPENSSL, "crl", "-in", lists, "-noout", "-text"), "Superseded", "the reason")
+    # What the register knows is on the next list, even where the last one was lost.
+    (lab.data / "root" / "root-rsa.crl").unlink()
+    lab.autarky("issuer", "revoke", "ecdsa-2", "--yes")
+    ready(lab)
+    said = run(OPENSSL, "crl", "-in", list_of(lab, "root-rsa"), "-noout", "-text")
+    for cert in (lab.directory / "cross.pem", lab.data / "ca" / "ecdsa-2.crt"):
+        expect(said, run(OPENSSL, "x509", "-in", cert, "-noout", "-serial").strip().split("=")[1], "the next list")
 
 
 def main():
@@ -237,7 +281,7 @@ def main():
         first, second = rotated(lab, certificates)
         refused(lab)
         next_root(lab)
-        crossed(lab)
+        uncrossed(lab, *crossed(lab))
         special(lab, certificates)
         another_domain(lab, certificates, second)
         revoked(lab, certificates)

@@ -146,13 +146,13 @@ def dashboard(lab):
 def commands(lab, backend):
     checked = json.loads(run(AUTARKY, "site", "check", SITE, "--json", "--data", lab.data))
     states = {(c["name"], c["state"]) for c in checked["checks"]}
-    for wanted in (("ecdsa", "ok"), ("rsa", "ok"), ("backend", "ok")):
+    for wanted in (("ecdsa", "ok"), ("rsa", "ok"), ("sm2", "ok"), ("backend", "ok")):
         if wanted not in states:
             sys.exit(f"site check: {checked}")
     expect(run(AUTARKY, "site", "add", SITE, "--backend", backend.url, "--data", lab.data, ok=(2,)),
            "is the name of two", "a second time")
     items = json.loads(lab.autarky("cert", "list", "--name", SITE, "--json"))["items"]
-    if {i["origin"] for i in items} != {"gateway"} or len(items) != 2:
+    if {i["origin"] for i in items} != {"gateway"} or len(items) != 4:
         sys.exit(f"the register: {items}")
     lab.autarky("site", "remove", SITE)
     wait_for("the end of the listener", lambda: not lab.listeners()["gateway"], 30)

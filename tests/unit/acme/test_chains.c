@@ -143,6 +143,48 @@ static void alternates_are_linked_and_served(void)
     CHECK_INT(none.status, 404);
 }
 
+/* The only one below root-rsa: of root-rsa itself, by root-rsa-2. */
+static bool take_back(struct world *w)
+{
+    const struct ca_cross *cross = ca_cross_find(w->ca, STR("root-rsa-by-root-rsa-2"));
+    struct ca_change change = {.n_revoke_cross = 1, .actor = STR("test"), .now = w->clock.now};
+
+    if (!cross)
+        return false;
+    change.revoke_cross[0].id = cross->id;
+    change.revoke_cross[0].reason = 4;
+    return store_write_now(w->store, ca_change_apply, &change) == RC_OK &&
+           store_write_now(w->store, ca_change_apply, &change) == RC_CONFLICT &&
+           ca_reload_issuers(w->ca, NULL) == RC_OK && cross->revoked == w->clock.now &&
+           cross->reason == 4;
+}
+
+static void one_that_is_revoked_is_in_no_chain(void)
+{
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(client_done) struct client c = {.w = NULL};
+    CLEANUP(reply_done) struct reply with = {.x = NULL}, without = {.x = NULL}, again = {.x = NULL};
+    char url[256];
+
+    CHECK(world_start(&w, NULL));
+    CHECK(client_start(&c, &w));
+    CHECK(client_register(&c));
+    CHECK(certificate_url(&c, "pacs.hospital.example", url));
+    CHECK(roll_over(&w));
+    with = client_post(&c, url, "");
+    verify(&w, buf_str(&with.x->res.body), "root-rsa-2", RC_OK);
+    CHECK(take_back(&w));
+    without = client_post(&c, url, "");
+    CHECK_INT(without.status, 200);
+    CHECK_INT(links(without.x, "alternate"), 0);
+    verify(&w, buf_str(&without.x->res.body), "root-rsa", RC_OK);
+    verify(&w, buf_str(&without.x->res.body), "root-rsa-2", RC_DENIED);
+    CHECK(world_restart(&w)); /* it is the register that knows */
+    again = client_post(&c, url, "");
+    CHECK_INT(again.status, 200);
+    CHECK(str_eq(buf_str(&again.x->res.body), buf_str(&without.x->res.body)));
+}
+
 static void order_problem(struct client *c, const char *names, const char *code)
 {
     CLEANUP(reply_done) struct reply r = {.x = NULL};
@@ -209,6 +251,7 @@ static void names_no_issuer_is_made_for(void)
 int main(void)
 {
     static const struct check_test tests[] = {CHECK_TEST_ONCE(alternates_are_linked_and_served),
+                                              CHECK_TEST_ONCE(one_that_is_revoked_is_in_no_chain),
                                               CHECK_TEST_ONCE(orders_and_hierarchies),
                                               CHECK_TEST_ONCE(names_no_issuer_is_made_for)};
 

@@ -361,10 +361,11 @@ ASK(star_certificate, "POST", 200)
 ASK(cancel, "POST", 200)
 ASK(revoke, "POST", 200)
 
-CHECK_MAIN(CHECK_TEST_ONCE(ask_directory), CHECK_TEST_ONCE(ask_new_account),
-           CHECK_TEST_ONCE(ask_account), CHECK_TEST_ONCE(ask_new_order),
-           CHECK_TEST_ONCE(ask_new_star), CHECK_TEST_ONCE(ask_new_authorization),
-           CHECK_TEST_ONCE(ask_order), CHECK_TEST_ONCE(ask_orders), CHECK_TEST_ONCE(ask_challenge),
-           CHECK_TEST_ONCE(ask_finalize), CHECK_TEST_ONCE(ask_finalize_star),
-           CHECK_TEST_ONCE(ask_certificate), CHECK_TEST_ONCE(ask_star_certificate),
-           CHECK_TEST_ONCE(ask_cancel), CHECK_TEST_ONCE(ask_revoke), CHECK_TEST_ONCE(renewal))
+CHECK_MAIN(CHECK_TEST_ITSELF(ask_directory), CHECK_TEST_ITSELF(ask_new_account),
+           CHECK_TEST_ITSELF(ask_account), CHECK_TEST_ITSELF(ask_new_order),
+           CHECK_TEST_ITSELF(ask_new_star), CHECK_TEST_ITSELF(ask_new_authorization),
+           CHECK_TEST_ITSELF(ask_order), CHECK_TEST_ITSELF(ask_orders),
+           CHECK_TEST_ITSELF(ask_challenge), CHECK_TEST_ITSELF(ask_finalize),
+           CHECK_TEST_ITSELF(ask_finalize_star), CHECK_TEST_ITSELF(ask_certificate),
+           CHECK_TEST_ITSELF(ask_star_certificate), CHECK_TEST_ITSELF(ask_cancel),
+           CHECK_TEST_ITSELF(ask_revoke), CHECK_TEST_ITSELF(renewal))

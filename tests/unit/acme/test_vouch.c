@@ -19,7 +19,8 @@
     "profiles: {short: {lifetime: 6d}, default: {lifetime: 90d}}\n"                                \
     "gateway:\n"                                                                                   \
     "  sites:\n"                                                                                   \
-    "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"], profile: short}\n"       \
+    "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"],\n"                       \
+    "       profile: short, algorithms: [ecdsa, rsa]}\n"                                           \
     "    - {name: pacs.hospital.example, backends: [\"http://10.0.3.8\"]}\n"                       \
     "    - {name: gm.hospital.example, backends: [\"http://10.0.3.8\"],\n"                         \
     "       profile: short, algorithms: [ecdsa, sm2]}\n"                                           \

@@ -163,6 +163,8 @@ static void a_new_log_has_another_name_and_the_same_key(void)
     CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
     CLEANUP(buf_done) struct buf origin = BUF_INIT(NOTE_NAME_MAX);
     CLEANUP(ca_head_freep) struct ca_head *h = NULL;
+    const struct ca_head_restart bad = {STR("uid 0"), STR("two\nlines")};
+    const struct ca_head_restart good = {STR("uid 0"), STR("INC-7: the disk is lost")};
     struct leaves right, wrong;
 
     CHECK(world_start(&w, NULL));
@@ -171,12 +173,17 @@ static void a_new_log_has_another_name_and_the_same_key(void)
     CHECK_OK(open_head(&w, &h));
     CHECK(str_ends(ca_head_origin(h), STR("/audit/1")));
     CHECK_OK(ask(h, &right, 0, 30, NULL));
+    CHECK_INT(ca_head_restarted(h).by.n, 0);
     ca_head_free(MOVE(h));
-    CHECK_OK(ca_head_restart(w.dir.fd, &last, &origin, NULL));
+    CHECK_RC(ca_head_begin_anew(w.dir.fd, &bad, &last, &origin, NULL), RC_INVAL);
+    buf_reset(&origin);
+    CHECK_OK(ca_head_begin_anew(w.dir.fd, &good, &last, &origin, NULL));
     CHECK(str_ends(buf_str(&origin), STR("/audit/2")));
     CHECK(last.n > 0);
     CHECK_OK(open_head(&w, &h));
     CHECK(str_eq(ca_head_origin(h), buf_str(&origin)));
+    CHECK_STR(ca_head_restarted(h).by, "uid 0");
+    CHECK_STR(ca_head_restarted(h).why, "INC-7: the disk is lost");
     CHECK_INT(last_size(h), 0);
     CHECK_OK(ask(h, &wrong, 0, 8, NULL));
 }

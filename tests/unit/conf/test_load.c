@@ -67,7 +67,8 @@ static void sites(void)
     CHECK_INT(conf->gateway.n_sites, 2);
     CHECK_STR(conf->gateway.sites[0].name, "wiki.hospital.example");
     CHECK_STR(conf->gateway.sites[0].profile, "default");
-    CHECK_INT(conf->gateway.sites[0].algorithms, 1 << CONF_KEY_RSA | 1 << CONF_KEY_ECDSA);
+    CHECK_INT(conf->gateway.sites[0].algorithms,
+              1 << CONF_KEY_RSA | 1 << CONF_KEY_ECDSA | 1 << CONF_KEY_SM2);
     CHECK_STR(conf->gateway.sites[0].backends.p[0], "http://10.0.3.7:8080");
     CHECK_INT(conf->gateway.sites[1].algorithms, 1 << CONF_KEY_RSA);
     CHECK_INT(conf->gateway.sites[1].backends.n, 2);

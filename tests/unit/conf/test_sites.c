@@ -38,6 +38,79 @@ static void does_without(void)
     CHECK_INT(s->check_interval, 10 * WHEN_SECOND);
 }
 
+static void knows_other_proxies(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    CLEANUP(conf_unrefp) const struct conf *bare = NULL;
+
+    CHECK_LOADS("gateway:\n  trusted: [10.0.1.0/28, \"fd00::/8\"]\n  proxy_protocol: [10.0.2.4]\n"
+                "  sites:\n    - {name: a.hospital.example, backends: [\"http://10.0.0.1\"], "
+                "send_proxy: v2}\n",
+                &conf);
+    CHECK_INT(conf->gateway.trusted.n, 2);
+    CHECK_INT(conf->gateway.trusted.p[0].bits, 28);
+    CHECK_INT(conf->gateway.proxied.n, 1);
+    CHECK_INT(conf->gateway.proxied.p[0].bits, 32);
+    CHECK_INT(conf->gateway.sites[0].send_proxy, CONF_SEND_PROXY_V2);
+    CHECK_LOADS(ALONE(""), &bare);
+    CHECK_INT(bare->gateway.trusted.n, 0);
+    CHECK_INT(bare->gateway.proxied.n, 0);
+    CHECK_INT(bare->gateway.sites[0].send_proxy, CONF_SEND_PROXY_OFF);
+    CHECK_PROBLEM(ALONE(", send_proxy: v3"),
+                  "5: gateway.sites[0].send_proxy: \"v3\" is not one of off, v1, v2; did you mean "
+                  "\"v1\"?");
+}
+
+#define SECURE(more)                                                                               \
+    "gateway:\n  sites:\n    - {name: a.hospital.example, backends: [\"https://10.0.0.1\"]" more   \
+    "}\n"
+#define KEY "00000000000000000000000000000000000000000000000000000000000000ff"
+
+static void demands_something_of_https(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS(SECURE(", backend_keys: [" KEY "], backend_name: b.hospital.example"), &conf);
+    CHECK_STR(conf->gateway.sites[0].backend_keys.p[0], KEY);
+    CHECK_STR(conf->gateway.sites[0].backend_name, "b.hospital.example");
+    CHECK_PROBLEM(SECURE(""),
+                  "5: gateway.sites[0]: the site a.hospital.example has the backend "
+                  "https://10.0.0.1, which nothing is there to hold against: give `backend_ca`, "
+                  "`backend_keys` or both");
+    CHECK_PROBLEM(ALONE(", backend_keys: [" KEY "]"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `backend_ca`, "
+                  "`backend_keys` or `backend_name`, and no backend with https");
+    CHECK_PROBLEM(SECURE(", backend_ca: none.pem"),
+                  "5: gateway.sites[0]: the site a.hospital.example names none.pem, which is not "
+                  "in conf.d of the data directory: put it there, with a name that ends in .pem, "
+                  "owned by root and writable by nobody else");
+}
+
+static enum rc load_with(struct str pem, const struct conf **out)
+{
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
+
+    conf_input_init(&in);
+    conf_report_init(&report);
+    TRY(conf_input_add(&in, STR("autarky.yaml"),
+                       STR("organization: Example\ndomain: hospital.example\n" SECURE(
+                           ", backend_ca: inside.pem"))));
+    TRY(conf_input_add(&in, STR("/data/conf.d/inside.pem"), pem));
+    return conf_load(&in, out, &report);
+}
+
+static void takes_roots_from_beside(void)
+{
+    const struct str pem = STR("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n");
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    const struct conf *none;
+
+    CHECK_OK(load_with(pem, &conf));
+    CHECK_INT(str_eq(conf->gateway.sites[0].backend_roots, pem), true);
+    CHECK_RC(load_with(STR("key: value\n"), &none), RC_INVAL);
+}
+
 static void refusals(void)
 {
     CHECK_PROBLEM(SITE(", drain: [\"http://10.0.0.3\"]"),
@@ -117,5 +190,7 @@ static void refuses_paths(void)
                   "\"X-Frame-Options: DENY\"");
 }
 
-CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without), CHECK_TEST_ONCE(refusals),
+CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
+           CHECK_TEST(knows_other_proxies), CHECK_TEST_ONCE(demands_something_of_https),
+           CHECK_TEST(takes_roots_from_beside), CHECK_TEST_ONCE(refusals),
            CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))

@@ -14,6 +14,7 @@ static void passes_a_request_and_its_answer(void)
     CHECK(starts(&w.asked, "GET /a?b=c HTTP/1.1\r\nhost: wiki.example\r\naccept: text/html\r\n"
                            "cookie: a=b\r\nx-forwarded-for: 192.0.2.7\r\n"
                            "x-forwarded-proto: https\r\nx-forwarded-host: wiki.example\r\n"
+                           "forwarded: for=192.0.2.7;host=\"wiki.example\";proto=https\r\n"
                            "x-request-id: "));
     CHECK(!has(&w.asked, "6.6.6.6"));
     CHECK(!has(&w.asked, "evil"));
@@ -251,7 +252,7 @@ static void tries_the_next_backend(void)
     CHECK_INT(net_fake_dials(w.net), 3);
     reply(&w, OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi");
     fd_close(&w.fd);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_ACCEPT));
     say(&w, GET "\r\n");
     CHECK_INT(net_fake_dials(w.net), 4);
@@ -273,10 +274,10 @@ static void says_when_no_backend_can_be_reached(void)
     CHECK(has(&w.lines, "gateway.backend-unreachable"));
     CHECK_OK(net_fake_rule(w.net, &one, NET_FAKE_SILENT));
     buf_reset(&w.t.out);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     say(&w, GET "\r\n");
     CHECK_INT(w.t.out.n, 0);
-    wait_for(&w, GATEWAY_CONNECT_SECONDS);
+    wait_for(&w, BACKEND_CONNECT_SECONDS);
     CHECK(starts(&w.t.out, "HTTP/1.1 50"));
 }
 
@@ -597,7 +598,7 @@ static void forgets_idle_backends(void)
     WORLD;
     say(&w, GET "\r\n");
     reply(&w, OK "Content-Length: 2\r\n\r\nhi");
-    wait_for(&w, GATEWAY_BACKEND_IDLE_SECONDS - 1);
+    wait_for(&w, BACKEND_IDLE_SECONDS - 1);
     CHECK(!w.hung_up);
     wait_for(&w, 1);
     CHECK(w.hung_up);

@@ -39,7 +39,7 @@ static void finds_a_name(void)
     /* What is known is not asked again before its time. */
     CHECK(one(&w));
     CHECK_INT(w.names->queries, 2);
-    wait_for(&w, GATEWAY_TTL_MAX_SECONDS);
+    wait_for(&w, BACKEND_TTL_MAX_SECONDS);
     CHECK_OK(come(&w, "wiki.example"));
     CHECK(one(&w));
     CHECK_INT(w.names->queries, 4);
@@ -64,7 +64,7 @@ static void waits_for_each_address_in_turn(void)
     rule(&w, &ninth, NET_FAKE_SILENT);
     say(&w, GET "\r\n");
     CHECK_INT(w.asked.n, 0);
-    wait_for(&w, GATEWAY_CONNECT_SECONDS);
+    wait_for(&w, BACKEND_CONNECT_SECONDS);
     CHECK(starts(&w.asked, "GET /x"));
 }
 
@@ -90,7 +90,7 @@ static void gives_up_on_name_servers(void)
     WORLD("http://one.lan:81", "http://one.lan:81");
     w.names->silent = true;
     say(&w, GET "\r\n");
-    for (int i = 0; i < 2 * (GATEWAY_RESOLVE_SECONDS + 2); i++)
+    for (int i = 0; i < 2 * (BACKEND_RESOLVE_SECONDS + 2); i++)
         wait_for(&w, 1);
     CHECK(starts(&w.t.out, "HTTP/1.1 504 "));
     CHECK(w.idle);
@@ -101,10 +101,10 @@ static void remembers_addresses_when_nobody_answers(void)
     WORLD("http://one.lan:81", "http://one.lan:81");
     CHECK(one(&w));
     w.names->silent = true;
-    wait_for(&w, GATEWAY_TTL_MAX_SECONDS);
+    wait_for(&w, BACKEND_TTL_MAX_SECONDS);
     CHECK_OK(come(&w, "wiki.example"));
     say(&w, GET "\r\n");
-    for (int i = 0; i < GATEWAY_RESOLVE_SECONDS + 2; i++)
+    for (int i = 0; i < BACKEND_RESOLVE_SECONDS + 2; i++)
         wait_for(&w, 1);
     reply(&w, OK_HI);
     CHECK(ends(&w.t.out, "hi"));
@@ -120,7 +120,7 @@ static void asks_again_after_a_failure(void)
     rule(&w, &first, NET_FAKE_REFUSE);
     CHECK(!one(&w));
     rule(&w, &first, NET_FAKE_ACCEPT);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     CHECK_OK(come(&w, "wiki.example"));
     CHECK(one(&w));
     CHECK(w.names->queries > queries);
@@ -142,7 +142,7 @@ static void survives_clients_that_leave(void)
     w.t.eof = true;
     turn(&w);
     CHECK(w.closed);
-    for (int i = 0; i < GATEWAY_RESOLVE_SECONDS + 2; i++)
+    for (int i = 0; i < BACKEND_RESOLVE_SECONDS + 2; i++)
         wait_for(&w, 1);
 }
 
@@ -188,7 +188,7 @@ static void knows_ipv6(void)
 
 static void refuses_what_is_no_backend(void)
 {
-    static const char *const urls[] = {"https://a", "http://a/path", "http://a?q", "a:80", ""};
+    static const char *const urls[] = {"ftp://a", "http://a/path", "http://a?q", "a:80", ""};
 
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct gateway_plan *plan = NULL;

@@ -15,6 +15,7 @@ static void passes_a_request_and_its_answer(void)
     CHECK(starts(&t.w.asked, "GET /a?b=c HTTP/1.1\r\nhost: wiki.example\r\naccept: text/html\r\n"
                              "cookie: a=b; c=d; e\r\nx-other: 1\r\nx-forwarded-for: 192.0.2.7\r\n"
                              "x-forwarded-proto: https\r\nx-forwarded-host: wiki.example\r\n"
+                             "forwarded: for=192.0.2.7;host=\"wiki.example\";proto=https\r\n"
                              "x-request-id: "));
     CHECK(ends(&t.w.asked, "\r\nte: trailers\r\nconnection: te\r\n\r\n"));
     CHECK(!has(&t.w.asked, "x_under"));

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "gateway/check.h"
+#include "backend/check.h"
 
 #define OK_HI OK "Content-Length: 2\r\nConnection: close\r\n\r\nhi"
 
@@ -16,7 +16,7 @@
     w.backends[1] = STR("http://10.0.0.1:82");                                                     \
     CHECK_OK(configure(&w))
 
-static struct gateway_pool *pool(struct world *w)
+static struct backend_pool *pool(struct world *w)
 {
     return ((struct gateway_site *)map_get(&w->g->sites, STR("wiki.example")))->route->pool;
 }
@@ -61,24 +61,24 @@ static void takes_each_in_turn(void)
 
 static void takes_the_one_with_the_least_to_do(void)
 {
-    struct gateway_pool *p;
+    struct backend_pool *p;
     uint64_t tried = 0;
     WORLD;
 
     CHECK_OK(set(&w, CONF_BALANCE_LEAST_CONNECTIONS));
     p = pool(&w);
     /* Among equals it takes turns. */
-    CHECK(gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0]);
-    CHECK(gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
+    CHECK(backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0]);
+    CHECK(backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
     p->members[0].backend->n_open = 2;
     for (int i = 0; i < 3; i++)
-        CHECK(gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
+        CHECK(backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
     /* Idle connections are no work. */
     p->members[0].backend->n_idle = 2;
     p->members[1].backend->n_open = 1;
-    CHECK(gateway_pool_choose(p, &tried, STR("")) == &p->members[0]);
-    CHECK(gateway_pool_choose(p, &tried, STR("")) == &p->members[1]);
-    CHECK(!gateway_pool_choose(p, &tried, STR("")));
+    CHECK(backend_pool_choose(p, &tried, STR("")) == &p->members[0]);
+    CHECK(backend_pool_choose(p, &tried, STR("")) == &p->members[1]);
+    CHECK(!backend_pool_choose(p, &tried, STR("")));
     p->members[0].backend->n_open = p->members[0].backend->n_idle = 0;
     p->members[1].backend->n_open = 0;
 }
@@ -105,7 +105,7 @@ static void stays_with_a_cookie(void)
     pool(&w)->members[1].backend->failed_at = gateway_now(w.g);
     CHECK_INT(served(&w, cookie), 81);
     CHECK(has(&w.t.out, "set-cookie: __Host-autarky="));
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     /* What is no name of a backend says nothing. */
     CHECK(served(&w, GET "Cookie: __Host-autarky=0123456789abcdef\r\n\r\n") != 0);
     CHECK(has(&w.t.out, "set-cookie: __Host-autarky="));
@@ -135,7 +135,7 @@ static void drains_one(void)
 
 static void starts_slowly(void)
 {
-    struct gateway_pool *p;
+    struct backend_pool *p;
     int n = 0;
     WORLD;
 
@@ -145,22 +145,22 @@ static void starts_slowly(void)
     p->members[0].backend->up_at = gateway_now(w.g);
     clock_fake_advance(&w.clock, 50 * WHEN_SECOND);
     for (int i = 0; i < 300; i++)
-        n += gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0];
+        n += backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0];
     CHECK_INT(n, 100); /* half of what the other gets */
     /* By connections it counts double now. */
     CHECK_OK(set(&w, CONF_BALANCE_LEAST_CONNECTIONS));
     p = pool(&w);
     p->turn = 0;
-    CHECK(gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
+    CHECK(backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[1]);
     clock_fake_advance(&w.clock, 50 * WHEN_SECOND);
     p->turn = 0;
-    CHECK(gateway_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0]);
+    CHECK(backend_pool_choose(p, &(uint64_t){0}, STR("")) == &p->members[0]);
 }
 
 static void pauses_one_that_answers_nonsense(void)
 {
     WORLD;
-    for (int i = 0; i < GATEWAY_FAULTS_MAX; i++) {
+    for (int i = 0; i < BACKEND_FAULTS_MAX; i++) {
         CHECK_OK(come(&w, "wiki.example"));
         say(&w, GET "\r\n");
         reply(&w, "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n");
@@ -168,7 +168,7 @@ static void pauses_one_that_answers_nonsense(void)
         fd_close(&w.fd);
     }
     CHECK_INT(served(&w, GET "\r\n"), 82);
-    wait_for(&w, GATEWAY_BACKEND_PAUSE_SECONDS);
+    wait_for(&w, BACKEND_PAUSE_SECONDS);
     CHECK_INT(served(&w, GET "\r\n"), 81);
     CHECK(pool(&w)->members[0].backend->up_at != INT64_MIN);
 }
@@ -234,7 +234,7 @@ static enum rc begin_checks(struct world *w, size_t n)
 
 static bool down(struct world *w, size_t i)
 {
-    return gateway_check_down(pool(w)->members[i].check);
+    return backend_check_down(pool(w)->members[i].check);
 }
 
 static void asks_how_they_are(void)
@@ -276,7 +276,7 @@ static void takes_out_who_is_not_well(void)
         check_turn(&w, OK_HI);
         CHECK(!down(&w, 0));
         CHECK(has(&w.lines, "gateway.backend-up"));
-        CHECK(gateway_check_up_at(pool(&w)->members[0].check) != INT64_MIN);
+        CHECK(backend_check_up_at(pool(&w)->members[0].check) != INT64_MIN);
     }
 }
 
@@ -287,7 +287,7 @@ static void takes_out_who_is_silent(void)
     for (int i = 0; i < 2; i++) {
         turn(&w);
         CHECK(w.fd >= 0);
-        wait_for(&w, GATEWAY_CHECK_SECONDS);
+        wait_for(&w, BACKEND_CHECK_SECONDS);
         CHECK(w.hung_up);
         fd_close(&w.fd);
         wait_for(&w, 10);

@@ -36,6 +36,8 @@ struct world {
     struct conf conf;
     struct conf_site sites[2];
     struct str backends[2];
+    enum conf_send_proxy sends; /* set before world_init, as these */
+    struct conf_nets allow, deny;
     struct gateway *g;
     const struct http_server_speaker *speaker;
     struct gateway_peer *c; /* which is the first that either speaker has */
@@ -123,7 +125,11 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
     clock_fake_init(&w->clock, 20'000 * WHEN_DAY);
     w->backends[0] = STR("http://10.0.0.1:81");
     w->backends[1] = STR("http://10.0.0.2:82");
-    w->sites[0] = (struct conf_site){.name = STR("wiki.example"), .backends = {w->backends, 2}};
+    w->sites[0] = (struct conf_site){.name = STR("wiki.example"),
+                                     .backends = {w->backends, 2},
+                                     .send_proxy = w->sends,
+                                     .allow = w->allow,
+                                     .deny = w->deny};
     w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
     w->conf.gateway.sites = w->sites;
     w->conf.gateway.n_sites = 2;

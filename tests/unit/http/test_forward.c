@@ -13,7 +13,7 @@ static const struct http_reader_conf responses = {.responses = true, .body_max =
 
 #define ADDED                                                                                      \
     "x-forwarded-for: 192.0.2.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: a.example\r\n"    \
-    "x-request-id: id\r\n"
+    "forwarded: for=192.0.2.1;host=\"a.example\";proto=https\r\nx-request-id: id\r\n"
 #define H "Host: a.example\r\n"
 #define TO_A " HTTP/1.1\r\nhost: a.example\r\n"
 
@@ -27,7 +27,9 @@ static const struct passed heads[] = {
     {"GET /? HTTP/1.1\r\n" H "\r\n", "GET /?" TO_A ADDED "\r\n"},
     {"GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nhost: site.example\r\n"
                                "x-forwarded-for: 192.0.2.1\r\nx-forwarded-proto: https\r\n"
-                               "x-forwarded-host: site.example\r\nx-request-id: id\r\n\r\n"},
+                               "x-forwarded-host: site.example\r\n"
+                               "forwarded: for=192.0.2.1;host=\"site.example\";proto=https\r\n"
+                               "x-request-id: id\r\n\r\n"},
     {"GET http://a.example/x HTTP/1.1\r\n" H "\r\n", "GET /x" TO_A ADDED "\r\n"},
     /* one connection's business */
     {"GET / HTTP/1.1\r\n" H "Connection: keep-alive, X-A\r\nX-A: 1\r\nX-B: 2\r\nKeep-Alive: 5\r\n"
@@ -76,6 +78,31 @@ static void writes_requests_anew(void)
         http_forward_request(r, &f, &out);
         CHECK_STR(buf_str(&out), heads[i].out);
     }
+}
+
+/* The client first, with what it asked; IPv6 as RFC 7239 section 6 has it. */
+static void writes_where_requests_come_from(void)
+{
+    static const struct http_hops hops = {
+        .n = 2,
+        .addrs = {{.n = 4, .b = {10, 0, 0, 2}}, {.n = 16, .b = {0x20, 1, 0xd, 0xb8, [15] = 7}}},
+        .proto = STR("http"),
+        .host = STR("www.example:8080"),
+    };
+    static const struct http_forward_request f = {STR("::1"), STR("site.example"), STR("id"),
+                                                  .hops = &hops};
+    CLEANUP(http_reader_freep) struct http_reader *r = NULL;
+    CLEANUP(buf_done) struct buf out = BUF_INIT(OUT_MAX);
+    struct str in = STR("GET / HTTP/1.1\r\n" H "\r\n");
+
+    CHECK_OK(http_reader_new(&requests, &r));
+    CHECK_OK(http_reader_head(r, &in, NULL));
+    http_forward_request(r, &f, &out);
+    CHECK_STR(buf_str(&out), "GET /" TO_A "x-forwarded-for: 2001:db8::7, 10.0.0.2, ::1\r\n"
+                             "x-forwarded-proto: http\r\nx-forwarded-host: www.example:8080\r\n"
+                             "forwarded: for=\"[2001:db8::7]\";host=\"www.example:8080\";"
+                             "proto=http, for=10.0.0.2, for=\"[::1]\";host=\"a.example\";"
+                             "proto=https\r\nx-request-id: id\r\n\r\n");
 }
 
 struct answer {
@@ -202,5 +229,5 @@ static void writes_chunks(void)
     CHECK_INT(out.n, 6 + sizeof(big) + 2);
 }
 
-CHECK_MAIN(CHECK_TEST(writes_requests_anew), CHECK_TEST(writes_answers_anew),
-           CHECK_TEST(writes_chunks))
+CHECK_MAIN(CHECK_TEST(writes_requests_anew), CHECK_TEST(writes_where_requests_come_from),
+           CHECK_TEST(writes_answers_anew), CHECK_TEST(writes_chunks))

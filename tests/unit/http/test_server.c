@@ -36,6 +36,9 @@ struct world {
     bool closed;                      /* it may not */
     size_t bodies, bodies_per_client; /* for world_init */
     struct tls_context *tls;          /* the same */
+    bool proxied;                     /* the same: by one load balancer */
+    size_t failed;
+    char who[ADDR_TEXT]; /* failed last */
 };
 
 static bool on_newcomer(void *arg, int fd)
@@ -56,6 +59,19 @@ static void on_request(void *arg, struct http_exchange *x)
         w->waiting[w->n_waiting++] = x;
     else
         http_reply_text(x, 200, "text/plain", STR("hello"));
+}
+
+static bool is_proxied(void *arg, const struct addr *)
+{
+    return ((struct world *)arg)->proxied;
+}
+
+static void on_failed(void *arg, const struct addr *who, const struct err *)
+{
+    struct world *w = arg;
+
+    w->failed++;
+    addr_text(who, w->who);
 }
 
 static void on_drained(void *arg)
@@ -91,6 +107,8 @@ static enum rc world_init(struct world *w, size_t connections, size_t per_client
         .bodies_per_client = w->bodies_per_client,
         .on_request = on_request,
         .admits = on_newcomer,
+        .proxied = is_proxied,
+        .on_failed = on_failed,
         .arg = w,
     };
     struct addr_port at;
@@ -230,6 +248,35 @@ static void evicts_who_does_not_shake_hands(void)
     CHECK_INT(got(&w, 0), 0);
     CHECK_INT(got(&w, 1), -1);
     CHECK_INT(got(&w, ROOM + 1), -1);
+    http_server_free(MOVE(w.server));
+    tls_context_free(MOVE(w.tls));
+    crypto_done();
+}
+
+/* All of its connections are those of others. Who fails is who it named, or itself when it named
+ * nobody. */
+static void a_load_balancer_is_no_client(void)
+{
+    CLEANUP(world_done) struct world w = {.proxied = true};
+    const struct tls_context_conf tls = {};
+    struct http_server_counts counts;
+
+    CHECK_OK(crypto_init());
+    CHECK_OK(tls_context_new(&tls, &w.tls));
+    CHECK_OK(world_init(&w, 0, EACH));
+    for (size_t i = 0; i < 3 * EACH; i++)
+        CHECK_INT(client(&w, 1), i);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.refused, 0);
+    CHECK_INT(counts.open, 3 * EACH);
+    say(&w, 0, "\x16\x03\x01");
+    CHECK_INT(w.failed, 1);
+    CHECK_STR(str_of(w.who), "127.0.0.1");
+    say(&w, 1, "PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\n");
+    CHECK_INT(w.failed, 1);
+    say(&w, 1, "this is neither TLS nor HTTP");
+    CHECK_INT(w.failed, 2);
+    CHECK_STR(str_of(w.who), "192.0.2.1");
     http_server_free(MOVE(w.server));
     tls_context_free(MOVE(w.tls));
     crypto_done();
@@ -441,8 +488,8 @@ static void drains_at_once_when_empty(void)
 CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
            CHECK_TEST_ONCE(makes_room_for_newcomers),
            CHECK_TEST_ONCE(evicts_who_does_not_shake_hands),
-           CHECK_TEST_ONCE(says_when_all_are_busy), CHECK_TEST_ONCE(one_client_has_its_share),
-           CHECK_TEST_ONCE(bodies_are_bounded_together),
+           CHECK_TEST_ONCE(a_load_balancer_is_no_client), CHECK_TEST_ONCE(says_when_all_are_busy),
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(bodies_are_bounded_together),
            CHECK_TEST_ONCE(one_client_has_its_share_of_bodies),
            CHECK_TEST_ONCE(refusals_are_bounded_too), CHECK_TEST_ONCE(drains),
            CHECK_TEST_ONCE(drains_with_newcomers), CHECK_TEST_ONCE(asks_who_may_enter),

@@ -124,6 +124,11 @@ static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
 static const struct ipc_restart sample_restart = {ROLE_SIGNER};
 static const struct ipc_run sample_run = {S("drill")};
 static const struct ipc_run_reply sample_run_reply = {256, S("done\n")};
+static struct ipc_record sample_records[] = {
+    {41, INT64_C(1795199040000000), S("order.created"), S("{\"sequence\":41}")},
+    {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
+static const struct ipc_deliver sample_deliver = {S("archive"), {sample_records, 2}};
+static const struct ipc_delivered sample_delivered = {42};
 
 static const struct ipc_revoked sample_revoked[] = {
     {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
@@ -142,8 +147,8 @@ static const struct ipc_sign_ocsp sample_sign_ocsp = {S("rsa-1"),
 static const struct ipc_sign_ocsp_reply sample_sign_ocsp_reply = {S("\x30\x03\x0a\x01\x00")};
 static const struct ipc_sign_head sample_sign_head = {1, 2, S("0123456789abcdef0123456789abcdef"),
                                                       S("fedcba9876543210fedcba9876543210")};
-static const struct ipc_sign_head_reply sample_sign_head_reply = {S("hospital.example/audit/1"),
-                                                                  S("a note")};
+static const struct ipc_sign_head_reply sample_sign_head_reply = {
+    S("hospital.example/audit/1"), S("a note"), S("uid 0"), S("INC-7")};
 static const struct ipc_far_validate sample_far_validate = {
     S("ward"),
     {S("http-01"), S("dns"), S("wiki.ward.hospital.example"), false, true, S("https://ca/acme/1"),
@@ -191,6 +196,7 @@ static const struct sample {
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
+    {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},

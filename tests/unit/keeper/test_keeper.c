@@ -321,6 +321,27 @@ static enum rc write_roots(struct world *w)
     return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
 }
 
+static enum rc add_sm2_root(struct world *w)
+{
+    CLEANUP(pki_done) struct pki p = {.root_key = key_load(key_sm2)};
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 16);
+    struct x509_tbs_in in;
+
+    arena_init(&p.a, 1 << 20);
+    buf_init(&p.root_name, X509_NAME_MAX);
+    buf_init(&p.root_der, X509_CERT_MAX);
+    if (!p.root_key)
+        return RC_NOMEM;
+    in = pki_root_in(&p);
+    TRY(x509_name_build(&in.subject, &p.root_name));
+    in = pki_root_in(&p);
+    TRY(pki_issue(&in, p.root_key, &p.root_der));
+    TRY(file_read(w->dir.fd, "trust/roots-all.pem", &pem, NULL));
+    x509_cert_put_pem(buf_str(&p.root_der), &pem);
+    TRY(buf_rc(&pem));
+    return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
+}
+
 static void set_site(struct world *w, size_t i, const char *name, unsigned algorithms)
 {
     w->sites[i] = (struct conf_site){
@@ -436,6 +457,7 @@ static void two_certificates_are_one(void)
     unsigned known;
     BEGIN(w);
 
+    CHECK_OK(add_sm2_root(&w));
     w.fake.profiles = "{\"tlcp-sign\":\"\",\"tlcp-enc\":\"\"}";
     w.conf[0].gateway.n_sites = 1;
     set_site(&w, 0, "wiki.hospital.example", 1u << CONF_KEY_SM2);
@@ -463,6 +485,25 @@ static void two_certificates_are_one(void)
     CHECK_INT(w.fake.n_orders, 4);
     CHECK(count(&w.workers[0].seen, "wiki.hospital.example 2;") > known);
     CHECK_INT(w.workers[0].wrong, 0);
+}
+
+/* SM2 is in the default of `algorithms`, and not every CA has a root of it. */
+static void what_cannot_be_had_is_not_asked_for(void)
+{
+    BEGIN(w);
+
+    w.conf[0].gateway.n_sites = 1;
+    set_site(&w, 0, "wiki.hospital.example", 1u << CONF_KEY_ECDSA | 1u << CONF_KEY_SM2);
+    CHECK_OK(keeper_starts(&w, NULL));
+    CHECK_OK(core_comes(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 1);
+    CHECK(on_disk(&w, "sites/wiki.hospital.example/ecdsa"));
+    CHECK(!on_disk(&w, "sites/wiki.hospital.example/sm2"));
+    CHECK_OK(ask_sites(&w, 0, 9));
+    CHECK_STR(buf_str(&w.told),
+              "wiki.hospital.example 1 valid 0 serial;wiki.hospital.example 2 unavailable 0;");
+    CHECK_OK(ask_renew(&w, "wiki.hospital.example"));
 }
 
 static void starts_again_with_what_it_has(void)
@@ -878,6 +919,7 @@ static void one_site(void)
 
 CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
            CHECK_TEST_ONCE(two_certificates_are_one),
+           CHECK_TEST_ONCE(what_cannot_be_had_is_not_asked_for),
            CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
            CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
            CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -162,6 +163,63 @@ static void udp_is_connected(void)
     CHECK_RC(net_udp(net, &t, &fd, &err), RC_NET);
 }
 
+struct ends {
+    int listener, near, far;
+};
+
+static void ends_done(struct ends *e)
+{
+    fd_close(&e->listener);
+    fd_close(&e->near);
+    fd_close(&e->far);
+}
+
+/* Blocking, so that nothing has to be waited for. */
+static enum rc meet(struct ends *e)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(at);
+
+    e->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    e->near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(e->listener, (struct sockaddr *)&at, n) != 0 || listen(e->listener, 1) != 0 ||
+        getsockname(e->listener, (struct sockaddr *)&at, &n) != 0 ||
+        connect(e->near, (struct sockaddr *)&at, n) != 0)
+        return RC_IO;
+    e->far = accept4(e->listener, NULL, NULL, SOCK_CLOEXEC);
+    return e->far >= 0 ? RC_OK : RC_IO;
+}
+
+/* On loopback what the kernel does about a call is done when the call returns. */
+static void an_end_in_order_is_told_from_another(void)
+{
+    CLEANUP(ends_done) struct ends e = {-1, -1, -1}, cut = {-1, -1, -1}, early = {-1, -1, -1};
+    char room[16];
+
+    CHECK_OK(meet(&e));
+    CHECK_RC(net_settled(e.near), RC_AGAIN);
+    CHECK_INT(write(e.near, "records", 7), 7);
+    CHECK_INT(shutdown(e.near, SHUT_WR), 0);
+    CHECK_RC(net_settled(e.near), RC_AGAIN); /* the other end is still open */
+    CHECK_INT(read(e.far, room, sizeof(room)), 7);
+    CHECK_INT(read(e.far, room, sizeof(room)), 0);
+    fd_close(&e.far);
+    CHECK_INT(read(e.near, room, sizeof(room)), 0);
+    CHECK_RC(net_settled(e.near), RC_OK);
+
+    CHECK_OK(meet(&cut)); /* closed with something unread in it */
+    CHECK_INT(write(cut.near, "records", 7), 7);
+    CHECK_INT(shutdown(cut.near, SHUT_WR), 0);
+    fd_close(&cut.far);
+    CHECK_RC(net_settled(cut.near), RC_NET);
+
+    CHECK_OK(meet(&early)); /* closed before it came: first its end is seen, then the reset */
+    fd_close(&early.far);
+    CHECK_INT(write(early.near, "records", 7), 7);
+    (void)shutdown(early.near, SHUT_WR);
+    CHECK(net_settled(early.near) != RC_OK);
+}
+
 CHECK_MAIN(CHECK_TEST(dials), CHECK_TEST(says_why_it_cannot),
            CHECK_TEST(a_foreign_source_address_is_refused), CHECK_TEST(gives_up_in_time),
-           CHECK_TEST(udp_is_connected))
+           CHECK_TEST(udp_is_connected), CHECK_TEST(an_end_in_order_is_told_from_another))

@@ -33,11 +33,8 @@ struct place {
 static const struct {
     const char *dir;
     enum role owner; /* ROLE_SUPERVISOR: root */
-} dirs[] = {{"db", ROLE_CORE},
-            {"front", ROLE_FRONT},
-            {"ca", ROLE_SUPERVISOR},
-            {"keeper", ROLE_KEEPER},
-            {"sites", ROLE_KEEPER}};
+} dirs[] = {{"db", ROLE_CORE},       {"front", ROLE_FRONT},  {"ca", ROLE_SUPERVISOR},
+            {"keeper", ROLE_KEEPER}, {"sites", ROLE_KEEPER}, {"forward", ROLE_COURIER}};
 
 static uid_t user_of(enum role role)
 {
@@ -130,6 +127,11 @@ static int read_ca_key(void *arg)
 static int write_front(void *arg)
 {
     return opened(arg, "front/secret", O_RDWR | O_TRUNC);
+}
+
+static int write_forward(void *arg)
+{
+    return opened(arg, "forward/secret", O_RDWR);
 }
 
 static int write_sites(void *arg)
@@ -263,11 +265,12 @@ enum {
     KEEPER = 1 << ROLE_KEEPER,
     /* Held by its user alone, as it executes programs: what it lacks it cannot pass on. */
     RUNNER = 1 << ROLE_RUNNER,
+    COURIER = 1 << ROLE_COURIER,
     NOBODY = 0,
-    DIALLERS = PROBER | GATEWAY | RUNNER,
+    DIALLERS = PROBER | GATEWAY | RUNNER | COURIER,
     ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER,
-    OPENERS =
-        CORE | FRONT | KEEPER | RUNNER, /* open files at all: without Landlock, modes say which */
+    OPENERS = CORE | FRONT | KEEPER | RUNNER |
+              COURIER, /* open files at all: without Landlock, modes say which */
 };
 
 enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };
@@ -286,6 +289,7 @@ static const struct attempt {
     {"read a key of the CA", read_ca_key, NOBODY, NOBODY, FILES},
     {"write the API's key", write_front, FRONT, FRONT, FILES},
     {"write a site's key", write_sites, KEEPER, KEEPER, FILES},
+    {"write a copy of the audit log", write_forward, COURIER, COURIER, FILES},
     {"read the configuration", read_configuration, RUNNER, OPENERS, FILES},
     {"write the configuration", write_configuration, NOBODY, NOBODY, FILES},
     {"remove the configuration", replace_configuration, NOBODY, NOBODY, FILES},

@@ -37,6 +37,41 @@ static void the_clock_only_rises(void)
     CHECK_INT(high, FIX_NOW + 1);
 }
 
+static void cross_certificates_are_revoked_once(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_issuer old = fix_issuer(1), next = fix_issuer(2);
+    struct store_cross cross = {.id = fix_id(3),
+                                .name = STR("next-by-old"),
+                                .subject = next.id,
+                                .signer = old.id,
+                                .certificate = STR("certificate"),
+                                .not_before = FIX_NOW,
+                                .not_after = FIX_NOW + WHEN_DAY,
+                                .created = FIX_NOW},
+                       *list;
+    struct id nobody = fix_id(9);
+    size_t n;
+
+    old.name = STR("old");
+    next.name = STR("next");
+    CHECK_OK(fix_open(&f));
+    CHECK_RC(DO(&f, store_cross_add(T, &cross)), RC_INVAL); /* nobody has signed it */
+    CHECK_OK(DO(&f, store_issuer_add(T, &old)));
+    CHECK_OK(DO(&f, store_issuer_add(T, &next)));
+    CHECK_OK(DO(&f, store_cross_add(T, &cross)));
+    CHECK_OK(store_cross_list(READ(&f), &f.a, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(list[0].name, "next-by-old");
+    CHECK_INT(list[0].revoked, 0);
+    CHECK_OK(DO(&f, store_cross_revoke(T, &cross.id, FIX_NOW + 7, 4)));
+    CHECK_RC(DO(&f, store_cross_revoke(T, &cross.id, FIX_NOW + 8, 5)), RC_CONFLICT);
+    CHECK_RC(DO(&f, store_cross_revoke(T, &nobody, FIX_NOW, 5)), RC_NOTFOUND);
+    CHECK_OK(store_cross_list(READ(&f), &f.a, &list, &n));
+    CHECK_INT(list[0].revoked, FIX_NOW + 7);
+    CHECK_INT(list[0].reason, 4);
+}
+
 static void issuers_come_back_and_retire_once(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -202,6 +237,7 @@ static void words_are_the_standards(void)
 }
 
 FIX_MAIN(CHECK_TEST(meta_holds_values_by_name), CHECK_TEST_ONCE(the_clock_only_rises),
-         CHECK_TEST(issuers_come_back_and_retire_once), CHECK_TEST(a_blocked_key_stays_blocked),
+         CHECK_TEST(issuers_come_back_and_retire_once),
+         CHECK_TEST(cross_certificates_are_revoked_once), CHECK_TEST(a_blocked_key_stays_blocked),
          CHECK_TEST(events_have_no_holes_and_are_found),
          CHECK_TEST(a_transaction_sees_its_own_events), CHECK_TEST(words_are_the_standards))

@@ -23,9 +23,11 @@ struct world {
     struct tls_context *context;
     struct tls_conn *conn;
     int client_fd;
+    int conn_fd; /* the connection's, borrowed */
     SSL_CTX *client_ctx;
     SSL *client;
     int alert;      /* that the client got last; -1: none */
+    bool proxied;   /* set before connect_pair */
     enum rc opened; /* RC_COUNT: not yet */
     char why[256];
     size_t readies;
@@ -121,7 +123,7 @@ static void world_done(struct world *w)
 /* A fresh connection; the client has not said anything. */
 static enum rc connect_pair(struct world *w)
 {
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w};
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, w->proxied};
     int fds[2];
 
     hang_up(w);
@@ -134,6 +136,7 @@ static enum rc connect_pair(struct world *w)
     SSL_set_app_data(w->client, w);
     SSL_set_fd(w->client, fds[1]);
     SSL_set_connect_state(w->client);
+    w->conn_fd = fds[0];
     return tls_conn_accept(&conf, fds[0], &w->conn);
 }
 

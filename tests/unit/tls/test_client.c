@@ -21,6 +21,7 @@ struct both {
     char why[256];
     char name[64]; /* that the server was asked for */
     size_t readies;
+    bool whole;
 };
 
 static void both_done(struct both *b)
@@ -183,6 +184,8 @@ static enum rc begin_trusted(struct both *b, bool trusted, const char *name)
     conf = (struct tls_client_conf){.ev = b->w.ev,
                                     .server_name = str_of(name),
                                     .trust = trust,
+                                    .farewell = true,
+                                    .whole = b->whole,
                                     .on_open = on_client_open,
                                     .arg = b};
     b->opened = RC_COUNT;
@@ -208,6 +211,62 @@ static void trusts_whom_it_is_told(void)
     }
 }
 
+/* What came before the end; then how it ended. */
+static enum rc read_to_end(struct both *b, size_t *out_n)
+{
+    char in[NET_STREAM_READ];
+    enum rc rc;
+
+    *out_n = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t n = 0;
+
+        rc = b->stream->ops->read(b->stream, in, sizeof(in), &n);
+        *out_n += n;
+        if (rc != RC_OK && rc != RC_AGAIN)
+            return rc;
+        ev_run_once(b->w.ev, EV_NOWAIT);
+    }
+    return RC_AGAIN;
+}
+
+/* The server ends with TLS's farewell, or without. */
+static void ends(bool whole, bool farewell, enum rc wanted)
+{
+    CLEANUP(both_done) struct both b = {.whole = whole};
+    char in[NET_STREAM_READ];
+    size_t n = 0;
+    int raw;
+
+    CHECK_OK(begin_trusted(&b, true, "one"));
+    raw = dup(b.w.conn_fd);
+    CHECK(raw >= 0);
+    turn(&b);
+    CHECK_RC(b.opened, RC_OK);
+    b.stream = tls_client_stream(MOVE(b.client));
+    CHECK_OK(b.stream->ops->write(b.stream, STR("records"), &n));
+    CHECK_OK(b.stream->ops->shutdown(b.stream));
+    CHECK_OK(tls_conn_read(b.w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "records");
+    CHECK_RC(tls_conn_read(b.w.conn, in, sizeof(in), &n), RC_CLOSED);
+    if (farewell)
+        CHECK_OK(tls_conn_shutdown(b.w.conn));
+    else
+        (void)shutdown(raw, SHUT_RDWR); /* as the kernel does for one that was killed */
+    close(raw);
+    tls_conn_free(MOVE(b.w.conn));
+    CHECK_RC(read_to_end(&b, &n), wanted);
+    CHECK_INT(n, 0);
+}
+
+static void an_end_that_tls_does_not_say(void)
+{
+    ends(false, true, RC_CLOSED);
+    ends(false, false, RC_CLOSED);
+    ends(true, true, RC_CLOSED);
+    ends(true, false, RC_NET);
+}
+
 static void long_names(void)
 {
     CLEANUP(both_done) struct both b = {};
@@ -220,4 +279,4 @@ static void long_names(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(shakes_and_shows), CHECK_TEST_ONCE(speaks), CHECK_TEST_ONCE(refusals),
            CHECK_TEST_ONCE(no_tls_at_all), CHECK_TEST_ONCE(trusts_whom_it_is_told),
-           CHECK_TEST_ONCE(long_names))
+           CHECK_TEST_ONCE(an_end_that_tls_does_not_say), CHECK_TEST_ONCE(long_names))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "net/proxy.h"
 #include "pair.h"
 
 static enum rc begin(struct world *w, bool with_identity)
@@ -33,6 +34,95 @@ static void version(int min, int max, const char *want, const char *group)
     CHECK_STR(str_of(tls_conn_version(w.conn)), want);
     CHECK_STR(str_of(SSL_get0_group_name(w.client)), group);
     CHECK_OK(exchange(&w));
+}
+
+#define TCP4 "PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\n"
+
+static enum rc begin_proxied(struct world *w, struct str header)
+{
+    TRY(begin(w, true));
+    w->proxied = true;
+    TRY(connect_pair(w));
+    return write(w->client_fd, header.p, header.n) == (ssize_t)header.n ? RC_OK : RC_NET;
+}
+
+/* With the ClientHello right behind it, and in a packet of its own. */
+static void takes_a_proxy_header(void)
+{
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(world_done) struct world w = {};
+        struct net_proxy ends;
+
+        CHECK_OK(begin_proxied(&w, STR(TCP4)));
+        if (i)
+            ev_run_once(w.ev, EV_NOWAIT);
+        shake(&w);
+        CHECK_RC(w.opened, RC_OK);
+        CHECK_OK(exchange(&w));
+        CHECK_OK(tls_conn_ends(w.conn, &ends));
+        CHECK_INT(ends.from.port, 56324);
+        CHECK_INT(ends.from.addr.b[3], 1);
+        CHECK_INT(ends.to.port, 443);
+    }
+}
+
+static void a_proxy_header_may_come_in_pieces(void)
+{
+    CLEANUP(world_done) struct world w = {};
+
+    CHECK_OK(begin_proxied(&w, STR("")));
+    for (size_t i = 0; i < strlen(TCP4); i++) {
+        CHECK_INT(write(w.client_fd, &TCP4[i], 1), 1);
+        ev_run_once(w.ev, EV_NOWAIT);
+    }
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w));
+}
+
+/* The load balancer looks whether we are there. */
+static void a_proxy_header_may_be_local(void)
+{
+    CLEANUP(world_done) struct world w = {};
+    struct net_proxy ends;
+
+    CHECK_OK(begin_proxied(&w, STR("PROXY UNKNOWN\r\n")));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w));
+    CHECK_RC(tls_conn_ends(w.conn, &ends), RC_INVAL); /* the socket was asked: one of no network */
+}
+
+static void a_proxy_header_has_to_be_there(void)
+{
+    CLEANUP(world_done) struct world w = {};
+
+    CHECK_OK(begin_proxied(&w, STR("")));
+    shake(&w);
+    CHECK_RC(w.opened, RC_PARSE);
+    CHECK(strstr(w.why, "PROXY protocol"));
+}
+
+/* ... and is nothing to those who are not known to send it. */
+static void a_proxy_header_is_not_taken_from_strangers(void)
+{
+    BEGIN(w);
+    CHECK_INT(write(w.client_fd, TCP4, strlen(TCP4)), (int)strlen(TCP4));
+    shake(&w);
+    clock_fake_advance(&w.clock, TLS_PLAIN_LINGER_SECONDS * WHEN_SECOND);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_UNSUPPORTED);
+}
+
+static void a_proxy_header_has_its_time(void)
+{
+    CLEANUP(world_done) struct world w = {};
+
+    CHECK_OK(begin_proxied(&w, STR("PROXY ")));
+    ev_run_once(w.ev, EV_NOWAIT);
+    clock_fake_advance(&w.clock, TLS_HANDSHAKE_SECONDS * WHEN_SECOND);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_TIMEOUT);
 }
 
 static void tls_1_3(void)
@@ -413,10 +503,15 @@ static void identities_are_checked(void)
     CHECK_OK(tls_identity_new(buf_str(&pem), key, &id, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST(tls_1_3), CHECK_TEST(tls_1_2), CHECK_TEST_ONCE(classical_groups),
-           CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn), CHECK_TEST(alpn_list),
-           CHECK_TEST_ONCE(byte_by_byte), CHECK_TEST(long_hello), CHECK_TEST(tlcp),
-           CHECK_TEST(any_name_without_choice), CHECK_TEST(without_identity),
+CHECK_MAIN(CHECK_TEST_ONCE(takes_a_proxy_header),
+           CHECK_TEST_ONCE(a_proxy_header_may_come_in_pieces),
+           CHECK_TEST_ONCE(a_proxy_header_may_be_local),
+           CHECK_TEST_ONCE(a_proxy_header_has_to_be_there),
+           CHECK_TEST_ONCE(a_proxy_header_is_not_taken_from_strangers),
+           CHECK_TEST_ONCE(a_proxy_header_has_its_time), CHECK_TEST(tls_1_3), CHECK_TEST(tls_1_2),
+           CHECK_TEST_ONCE(classical_groups), CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn),
+           CHECK_TEST(alpn_list), CHECK_TEST_ONCE(byte_by_byte), CHECK_TEST(long_hello),
+           CHECK_TEST(tlcp), CHECK_TEST(any_name_without_choice), CHECK_TEST(without_identity),
            CHECK_TEST(another_identity_under_an_open_connection),
            CHECK_TEST_ONCE(resumes_by_ticket), CHECK_TEST(slow_handshake),
            CHECK_TEST(client_goes_away), CHECK_TEST(garbage), CHECK_TEST(http_without_tls),

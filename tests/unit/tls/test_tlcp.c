@@ -84,7 +84,7 @@ static void world_done(struct world *w)
 
 static enum rc connect_pair(struct world *w)
 {
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w};
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, false};
     int fds[2];
 
     hang_up(w);

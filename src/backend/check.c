@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/check.h"
+#include "backend/check.h"
 
+#include "backend/count.h"
+#include "backend/find.h"
 #include "base/when.h"
-#include "gateway/account.h"
-#include "gateway/find.h"
 #include "http/client.h"
 #include "log/log.h"
+#include "net/proxy.h"
 
 MSG(msg_slow, "gateway.check-slow", "it did not answer within {0} seconds");
 MSG(msg_cut, "gateway.check-cut", "it closed the connection before its answer began");
@@ -15,12 +16,12 @@ enum { STEP = 10'000, ASK_MAX = 4096 };
 
 enum verdict { BAD, GOOD, UNKNOWN };
 
-struct gateway_check {
-    struct gateway_pool *pool; /* of the backend alone */
-    struct gateway_find find;
-    struct gateway_link *link;
+struct backend_check {
+    struct backend_pool *pool; /* of the backend alone */
+    struct backend_find find;
+    struct backend_link *link;
     struct http_client *answer;
-    struct buf ask;
+    struct buf preface, ask;
     size_t asked;
     struct ev_timer timer; /* for the next turn, or for this one's end */
     int64_t interval, up_at;
@@ -31,12 +32,12 @@ struct gateway_check {
     char text[];
 };
 
-static struct gateway_backend *backend_of(const struct gateway_check *c)
+static struct backend *backend_of(const struct backend_check *c)
 {
     return c->pool->members[0].backend;
 }
 
-static void tell(const struct gateway_check *c)
+static void tell(const struct backend_check *c)
 {
     if (c->down)
         log_warn("gateway.backend-down", LOG_STR("site", c->site),
@@ -46,34 +47,34 @@ static void tell(const struct gateway_check *c)
                  LOG_STR("backend", backend_of(c)->key));
 }
 
-static void judge(struct gateway_check *c, enum verdict v)
+static void judge(struct backend_check *c, enum verdict v)
 {
     if (v == UNKNOWN)
         return;
     if (v == BAD)
-        gateway_count_failure(GATEWAY_FAILED_CHECK);
+        backend_count_failure(BACKEND_FAILED_CHECK);
     if ((v == BAD) == c->down) {
         c->row = 0;
         return;
     }
-    if (++c->row < (c->down ? GATEWAY_CHECK_RISE : GATEWAY_CHECK_FALL))
+    if (++c->row < (c->down ? BACKEND_CHECK_RISE : BACKEND_CHECK_FALL))
         return;
     c->row = 0;
     c->down = !c->down;
     if (!c->down)
-        c->up_at = gateway_backend_now(backend_of(c));
+        c->up_at = backend_now(backend_of(c));
     tell(c);
 }
 
-static void drop(struct gateway_check *c)
+static void drop(struct backend_check *c)
 {
     c->running = false;
-    gateway_find_stop(&c->find);
-    gateway_link_close(MOVE(c->link));
+    backend_find_stop(&c->find);
+    backend_link_close(MOVE(c->link));
     http_client_free(MOVE(c->answer));
 }
 
-static void over(struct gateway_check *c, enum verdict v)
+static void over(struct backend_check *c, enum verdict v)
 {
     drop(c);
     judge(c, v);
@@ -81,13 +82,13 @@ static void over(struct gateway_check *c, enum verdict v)
 }
 
 /* What this process lacks says nothing about the backend. */
-static void failed(struct gateway_check *c, const struct err *why)
+static void failed(struct backend_check *c, const struct err *why)
 {
     c->why = *why;
     over(c, why->rc == RC_NOMEM || why->rc == RC_QUOTA ? UNKNOWN : BAD);
 }
 
-static enum verdict verdict(struct gateway_check *c)
+static enum verdict verdict(struct backend_check *c)
 {
     int status = http_client_status(c->answer);
     char text[4] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
@@ -100,7 +101,7 @@ static enum verdict verdict(struct gateway_check *c)
 }
 
 /* RC_OK: the head of the answer is there. */
-static enum rc hear(struct gateway_check *c)
+static enum rc hear(struct backend_check *c)
 {
     struct net_stream *t = c->link->t;
     char bytes[4096];
@@ -119,7 +120,7 @@ static enum rc hear(struct gateway_check *c)
     return RC_OK;
 }
 
-static enum rc say(struct gateway_check *c)
+static enum rc say(struct backend_check *c)
 {
     struct net_stream *t = c->link->t;
 
@@ -137,7 +138,7 @@ static enum rc say(struct gateway_check *c)
 
 static void on_link(void *arg)
 {
-    struct gateway_check *c = arg;
+    struct backend_check *c = arg;
     enum rc rc = say(c);
 
     if (rc == RC_OK)
@@ -152,7 +153,7 @@ static void on_link(void *arg)
         over(c, rc == RC_NOMEM ? UNKNOWN : BAD);
 }
 
-static void ask(struct gateway_check *c, struct gateway_link *l)
+static void ask(struct backend_check *c, struct backend_link *l)
 {
     c->link = l;
     c->asked = 0;
@@ -164,9 +165,9 @@ static void ask(struct gateway_check *c, struct gateway_link *l)
         over(c, UNKNOWN);
 }
 
-static void on_found(void *arg, struct gateway_link *l)
+static void on_found(void *arg, struct backend_link *l)
 {
-    struct gateway_check *c = arg;
+    struct backend_check *c = arg;
 
     if (l)
         ask(c, l);
@@ -176,8 +177,8 @@ static void on_found(void *arg, struct gateway_link *l)
 
 static void on_time(void *arg)
 {
-    struct gateway_check *c = arg;
-    struct gateway_link *l = NULL;
+    struct backend_check *c = arg;
+    struct backend_link *l = NULL;
     enum rc rc;
 
     if (c->running) {
@@ -186,8 +187,8 @@ static void on_time(void *arg)
         return;
     }
     c->running = true;
-    ev_timer_start(&c->timer, GATEWAY_CHECK_SECONDS * WHEN_SECOND, 0);
-    rc = gateway_find_start(&c->find, c->pool, 0, &l);
+    ev_timer_start(&c->timer, BACKEND_CHECK_SECONDS * WHEN_SECOND, 0);
+    rc = backend_find_start(&c->find, c->pool, 0, &l);
     if (rc == RC_OK)
         ask(c, l);
     else if (rc != RC_AGAIN)
@@ -196,10 +197,21 @@ static void on_time(void *arg)
 
 /* ---- life */
 
-enum rc gateway_check_new(const struct gateway_check_conf *conf, struct gateway_check **out)
+/* On nobody's behalf. */
+static void put_proxy(enum conf_send_proxy version, struct buf *out)
 {
-    CLEANUP(gateway_check_freep)
-    struct gateway_check *c = mem_calloc(1, sizeof(*c) + conf->site.n);
+    const struct net_proxy ours = {.local = true};
+
+    if (version == CONF_SEND_PROXY_V1)
+        net_proxy_put_v1(&ours, out);
+    else if (version == CONF_SEND_PROXY_V2)
+        net_proxy_put_v2(&ours, out);
+}
+
+enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_check **out)
+{
+    CLEANUP(backend_check_freep)
+    struct backend_check *c = mem_calloc(1, sizeof(*c) + conf->site.n);
 
     if (!c)
         return RC_NOMEM;
@@ -207,31 +219,36 @@ enum rc gateway_check_new(const struct gateway_check_conf *conf, struct gateway_
     c->site = str_bytes(c->text, conf->site.n);
     c->interval = conf->interval;
     c->up_at = INT64_MIN;
-    gateway_find_init(&c->find, on_found, c);
+    backend_find_init(&c->find, conf->backend->all->ev, on_found, c);
     ev_timer_init(&c->timer, conf->backend->all->ev, on_time, c);
+    buf_init(&c->preface, NET_PROXY_PUT_MAX);
     buf_init(&c->ask, ASK_MAX);
+    put_proxy(conf->send_proxy, &c->preface);
     buf_printf(&c->ask,
                "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
                "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
                STR_ARG(conf->path), STR_ARG(conf->site));
+    TRY(buf_rc(&c->preface));
     TRY(buf_rc(&c->ask));
-    TRY(gateway_pool_single(conf->backend, &c->pool));
+    c->find.preface = buf_str(&c->preface);
+    TRY(backend_pool_single(conf->backend, &c->pool));
     *out = MOVE(c);
     return RC_OK;
 }
 
-void gateway_check_free(struct gateway_check *c)
+void backend_check_free(struct backend_check *c)
 {
     if (!c)
         return;
-    gateway_check_stop(c);
-    gateway_pool_free(c->pool);
+    backend_check_stop(c);
+    backend_pool_free(c->pool);
+    buf_done(&c->preface);
     buf_done(&c->ask);
     mem_free(c);
 }
 
 /* Those of many backends are spread a little. */
-void gateway_check_start(struct gateway_check *c, const struct gateway_check *before)
+void backend_check_start(struct backend_check *c, const struct backend_check *before)
 {
     int64_t delay = (int64_t)(backend_of(c)->all->checks++) * STEP % c->interval;
 
@@ -243,18 +260,18 @@ void gateway_check_start(struct gateway_check *c, const struct gateway_check *be
     ev_timer_start(&c->timer, delay, 0);
 }
 
-void gateway_check_stop(struct gateway_check *c)
+void backend_check_stop(struct backend_check *c)
 {
     ev_timer_stop(&c->timer);
     drop(c);
 }
 
-bool gateway_check_down(const struct gateway_check *c)
+bool backend_check_down(const struct backend_check *c)
 {
     return c->down;
 }
 
-int64_t gateway_check_up_at(const struct gateway_check *c)
+int64_t backend_check_up_at(const struct backend_check *c)
 {
     return c->up_at;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/resolver.h"
 
+#include "backend/backend.h"
+#include "backend/find.h"
 #include "base/arena.h"
 #include "base/name.h"
-#include "gateway/backend.h"
-#include "gateway/find.h"
 #include "log/log.h"
 
 MSG(msg_nothing, "gateway.no-address", "{0} has no address");
@@ -12,21 +12,21 @@ MSG(msg_nothing, "gateway.no-address", "{0} has no address");
 enum { QUERIES = 2, LOOKUP_ARENA = 256 * 1024, KEYS_MAX = 4096 };
 
 struct query {
-    struct gateway_backend *backend;
+    struct backend *backend;
     struct dns_lookup *lookup; /* NULL: it has ended */
 };
 
 /* The addresses of one name being looked up, of both kinds. */
-struct gateway_lookup {
+struct backend_lookup {
     struct query queries[QUERIES];
     struct arena arena;
-    struct addr addrs[GATEWAY_ADDRESSES_MAX];
+    struct addr addrs[BACKEND_ADDRESSES_MAX];
     size_t n;
     int64_t ttl;
     struct err why;
 };
 
-void gateway_lookup_free(struct gateway_lookup *l)
+void backend_lookup_free(struct backend_lookup *l)
 {
     if (!l)
         return;
@@ -38,9 +38,9 @@ void gateway_lookup_free(struct gateway_lookup *l)
 }
 
 /* What is known goes on to count when nothing newer is to be had. */
-static void settle(struct gateway_backend *b, struct gateway_lookup *l)
+static void settle(struct backend *b, struct backend_lookup *l)
 {
-    int64_t ttl = GATEWAY_TTL_MIN_SECONDS;
+    int64_t ttl = BACKEND_TTL_MIN_SECONDS;
 
     if (l->n) {
         memcpy(b->addrs, l->addrs, sizeof(b->addrs));
@@ -50,37 +50,37 @@ static void settle(struct gateway_backend *b, struct gateway_lookup *l)
     } else {
         log_warn("gateway.backend-name", LOG_STR("backend", b->key), LOG_ERR(&l->why));
     }
-    b->expires = gateway_backend_now(b) + ttl * WHEN_SECOND;
+    b->expires = backend_now(b) + ttl * WHEN_SECOND;
 }
 
-static void finish(struct gateway_backend *b)
+static void finish(struct backend *b)
 {
-    struct gateway_lookup *l = MOVE(b->lookup);
+    struct backend_lookup *l = MOVE(b->lookup);
     struct list waiting, *link;
     struct err err = l->why;
 
     settle(b, l);
-    gateway_lookup_free(l);
+    backend_lookup_free(l);
     list_init(&waiting);
     list_splice(&waiting, &b->waiting);
     b->refs++; /* whoever is called may drop the last one */
     while ((link = list_pop(&waiting)))
-        gateway_find_resolved(LIST_ENTRY(link, struct gateway_find, waiting),
+        backend_find_resolved(LIST_ENTRY(link, struct backend_find, waiting),
                               b->n_addrs ? NULL : &err);
-    gateway_backend_unref(b);
+    backend_unref(b);
 }
 
 static void on_answer(void *arg, enum rc rc, const struct dns_answer *answer)
 {
     struct query *q = arg;
-    struct gateway_lookup *l = q->backend->lookup;
+    struct backend_lookup *l = q->backend->lookup;
 
     q->lookup = NULL;
     if (rc == RC_OK && answer->status != DNS_FOUND)
         rc = dns_answer_err(answer, l->n ? NULL : &l->why);
     else
         l->why.rc = rc;
-    for (size_t i = 0; rc == RC_OK && i < answer->n && l->n < GATEWAY_ADDRESSES_MAX; i++) {
+    for (size_t i = 0; rc == RC_OK && i < answer->n && l->n < BACKEND_ADDRESSES_MAX; i++) {
         l->addrs[l->n++] = answer->records[i].addr;
         if (answer->records[i].ttl < l->ttl)
             l->ttl = answer->records[i].ttl;
@@ -93,19 +93,19 @@ static void on_answer(void *arg, enum rc rc, const struct dns_answer *answer)
     finish(q->backend);
 }
 
-static enum rc start(struct gateway_backend *b)
+static enum rc start(struct backend *b)
 {
     static const enum dns_type types[QUERIES] = {DNS_A, DNS_AAAA};
-    struct gateway_lookup *l = MEM_NEW(struct gateway_lookup);
+    struct backend_lookup *l = MEM_NEW(struct backend_lookup);
     struct dns_question question = {.name = b->host,
-                                    .timeout = GATEWAY_RESOLVE_SECONDS * WHEN_SECOND};
+                                    .timeout = BACKEND_RESOLVE_SECONDS * WHEN_SECOND};
     enum rc rc = RC_OK;
 
     if (!l)
         return RC_NOMEM;
     arena_init(&l->arena, LOOKUP_ARENA);
     question.arena = &l->arena;
-    l->ttl = GATEWAY_TTL_MAX_SECONDS;
+    l->ttl = BACKEND_TTL_MAX_SECONDS;
     for (size_t i = 0; i < QUERIES && rc == RC_OK; i++) {
         l->queries[i].backend = b;
         question.type = types[i];
@@ -115,12 +115,12 @@ static enum rc start(struct gateway_backend *b)
     if (rc == RC_OK)
         b->lookup = l;
     else
-        gateway_lookup_free(l);
+        backend_lookup_free(l);
     return rc;
 }
 
 /* RFC 6761 section 6.3: the name of this machine is nobody else's business. */
-static bool local(struct gateway_backend *b)
+static bool local(struct backend *b)
 {
     static const struct str addrs[] = {STR("127.0.0.1"), STR("::1")};
 
@@ -132,9 +132,9 @@ static bool local(struct gateway_backend *b)
     return true;
 }
 
-enum rc gateway_backend_resolve(struct gateway_backend *b, struct gateway_find *f)
+enum rc backend_resolve(struct backend *b, struct backend_find *f)
 {
-    if ((b->n_addrs && b->expires > gateway_backend_now(b)) || local(b))
+    if ((b->n_addrs && b->expires > backend_now(b)) || local(b))
         return RC_OK;
     if (!b->lookup)
         TRY(start(b));
@@ -142,25 +142,25 @@ enum rc gateway_backend_resolve(struct gateway_backend *b, struct gateway_find *
     return RC_AGAIN;
 }
 
-void gateway_backend_forget(struct gateway_backend *b)
+void backend_forget(struct backend *b)
 {
     if (b->expires != INT64_MAX)
         b->expires = 0;
 }
 
-void gateway_backends_init(struct gateway_backends *all, struct ev *ev, struct net *net)
+void backends_init(struct backends *all, struct ev *ev, struct net *net)
 {
-    *all = (struct gateway_backends){.ev = ev, .net = net};
+    *all = (struct backends){.ev = ev, .net = net};
     map_init(&all->by_key, KEYS_MAX);
 }
 
-void gateway_backends_done(struct gateway_backends *all)
+void backends_done(struct backends *all)
 {
     dns_resolver_free(MOVE(all->resolver));
     map_done(&all->by_key);
 }
 
-enum rc gateway_backends_set_zones(struct gateway_backends *all, struct dns_zones *zones)
+enum rc backends_set_zones(struct backends *all, struct dns_zones *zones)
 {
     if (!all->resolver)
         return dns_resolver_new(all->ev, all->net, zones, &all->resolver);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gateway/pool.h"
+#include "backend/pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "gateway/backend.h"
-#include "gateway/check.h"
+#include "backend/backend.h"
+#include "backend/check.h"
 #include "http/reader.h"
 
 MSG(msg_backends, "gateway.backends", "the site {0} has more than {1} backends");
@@ -16,7 +16,7 @@ enum { NUMBER = 24 };
 
 /* FNV-1a: the same in every process, and after a restart. It keeps addresses out of sight, not
  * from somebody who guesses one. */
-static void name_member(struct gateway_member *m, struct str site)
+static void name_member(struct backend_member *m, struct str site)
 {
     const struct str parts[] = {site, m->backend->key};
     uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -27,9 +27,9 @@ static void name_member(struct gateway_member *m, struct str site)
     snprintf(m->sticky, sizeof(m->sticky), "%016" PRIx64, h);
 }
 
-static enum rc pool_alloc(size_t n, struct gateway_pool **out)
+static enum rc pool_alloc(size_t n, struct backend_pool **out)
 {
-    struct gateway_pool *p = mem_calloc(1, sizeof(*p) + n * sizeof(p->members[0]));
+    struct backend_pool *p = mem_calloc(1, sizeof(*p) + n * sizeof(p->members[0]));
 
     if (!p)
         return RC_NOMEM;
@@ -46,27 +46,31 @@ static bool drains(const struct conf_site *site, struct str url)
     return false;
 }
 
-static enum rc fill(struct gateway_backends *all, const struct conf_site *site, struct str url,
-                    struct gateway_member *m, struct err *err)
+static enum rc fill(struct backends *all, const struct conf_site *site, struct str url,
+                    struct backend_member *m, struct err *err)
 {
-    struct gateway_check_conf check = {
-        .site = site->name, .path = site->check, .interval = site->check_interval};
+    struct backend_check_conf check = {
+        .site = site->name,
+        .path = site->check,
+        .interval = site->check_interval,
+        .send_proxy = site->send_proxy,
+    };
 
-    TRY(gateway_backend_get(all, url, &m->backend, err));
+    TRY(backend_get(all, site, url, &m->backend, err));
     m->draining = drains(site, url);
     name_member(m, site->name);
     check.backend = m->backend;
-    return site->check.n ? gateway_check_new(&check, &m->check) : RC_OK;
+    return site->check.n ? backend_check_new(&check, &m->check) : RC_OK;
 }
 
-enum rc gateway_pool_new(struct gateway_backends *all, const struct conf_site *site,
-                         struct gateway_pool **out, struct err *err)
+enum rc backend_pool_new(struct backends *all, const struct conf_site *site,
+                         struct backend_pool **out, struct err *err)
 {
-    CLEANUP(gateway_pool_freep) struct gateway_pool *p = NULL;
+    CLEANUP(backend_pool_freep) struct backend_pool *p = NULL;
     char most[NUMBER];
 
-    snprintf(most, sizeof(most), "%d", GATEWAY_BACKENDS_MAX);
-    if (site->backends.n > GATEWAY_BACKENDS_MAX)
+    snprintf(most, sizeof(most), "%d", BACKENDS_MAX);
+    if (site->backends.n > BACKENDS_MAX)
         return ERR(err, RC_INVAL, msg_backends, site->name, str_of(most));
     TRY(pool_alloc(site->backends.n, &p));
     p->balance = site->balance;
@@ -78,7 +82,7 @@ enum rc gateway_pool_new(struct gateway_backends *all, const struct conf_site *s
     return RC_OK;
 }
 
-enum rc gateway_pool_single(struct gateway_backend *b, struct gateway_pool **out)
+enum rc backend_pool_single(struct backend *b, struct backend_pool **out)
 {
     TRY(pool_alloc(1, out));
     (*out)->members[0].backend = b;
@@ -86,19 +90,18 @@ enum rc gateway_pool_single(struct gateway_backend *b, struct gateway_pool **out
     return RC_OK;
 }
 
-void gateway_pool_free(struct gateway_pool *p)
+void backend_pool_free(struct backend_pool *p)
 {
     if (!p)
         return;
     for (size_t i = 0; i < p->n; i++) {
-        gateway_check_free(p->members[i].check);
-        gateway_backend_unref(p->members[i].backend);
+        backend_check_free(p->members[i].check);
+        backend_unref(p->members[i].backend);
     }
     mem_free(p);
 }
 
-static const struct gateway_check *check_of(const struct gateway_pool *p,
-                                            const struct gateway_backend *b)
+static const struct backend_check *check_of(const struct backend_pool *p, const struct backend *b)
 {
     for (size_t i = 0; p && i < p->n; i++)
         if (p->members[i].backend == b)
@@ -106,18 +109,18 @@ static const struct gateway_check *check_of(const struct gateway_pool *p,
     return NULL;
 }
 
-void gateway_pool_start(struct gateway_pool *p, struct gateway_pool *before)
+void backend_pool_start(struct backend_pool *p, struct backend_pool *before)
 {
     for (size_t i = 0; i < p->n; i++)
         if (p->members[i].check)
-            gateway_check_start(p->members[i].check, check_of(before, p->members[i].backend));
+            backend_check_start(p->members[i].check, check_of(before, p->members[i].backend));
 }
 
-void gateway_pool_stop(struct gateway_pool *p)
+void backend_pool_stop(struct backend_pool *p)
 {
     for (size_t i = 0; i < p->n; i++)
         if (p->members[i].check)
-            gateway_check_stop(p->members[i].check);
+            backend_check_stop(p->members[i].check);
 }
 
 /* ---- choosing */
@@ -130,50 +133,50 @@ enum round {
     ROUNDS
 };
 
-static bool fit(const struct gateway_member *m)
+static bool fit(const struct backend_member *m)
 {
-    return !gateway_backend_paused(m->backend) && !(m->check && gateway_check_down(m->check));
+    return !backend_paused(m->backend) && !(m->check && backend_check_down(m->check));
 }
 
-static bool in_round(const struct gateway_member *m, enum round round)
+static bool in_round(const struct backend_member *m, enum round round)
 {
     return round == ROUND_ANY || (fit(m) && m->draining == (round == ROUND_DRAIN));
 }
 
 /* How much it gets beside the others. */
-static int64_t share(const struct gateway_pool *p, const struct gateway_member *m)
+static int64_t share(const struct backend_pool *p, const struct backend_member *m)
 {
     int64_t up = m->backend->up_at, since, grown;
 
-    if (m->check && gateway_check_up_at(m->check) > up)
-        up = gateway_check_up_at(m->check);
+    if (m->check && backend_check_up_at(m->check) > up)
+        up = backend_check_up_at(m->check);
     if (p->slow_start == 0 || up == INT64_MIN)
-        return GATEWAY_SHARE;
-    since = gateway_backend_now(m->backend) - up;
+        return BACKEND_SHARE;
+    since = backend_now(m->backend) - up;
     if (since >= p->slow_start)
-        return GATEWAY_SHARE;
-    grown = GATEWAY_SHARE * since / p->slow_start;
+        return BACKEND_SHARE;
+    grown = BACKEND_SHARE * since / p->slow_start;
     return grown ? grown : 1;
 }
 
-static int64_t load(const struct gateway_pool *p, const struct gateway_member *m)
+static int64_t load(const struct backend_pool *p, const struct backend_member *m)
 {
     size_t busy = m->backend->n_open - m->backend->n_idle;
 
-    return ((int64_t)busy + 1) * GATEWAY_SHARE * GATEWAY_SHARE / share(p, m);
+    return ((int64_t)busy + 1) * BACKEND_SHARE * BACKEND_SHARE / share(p, m);
 }
 
-static struct gateway_member *candidate(struct gateway_pool *p, size_t i, uint64_t tried,
+static struct backend_member *candidate(struct backend_pool *p, size_t i, uint64_t tried,
                                         enum round round)
 {
-    struct gateway_member *m = &p->members[i];
+    struct backend_member *m = &p->members[i];
 
     return !(tried & UINT64_C(1) << i) && in_round(m, round) ? m : NULL;
 }
 
-static struct gateway_member *first(struct gateway_pool *p, uint64_t tried, enum round round)
+static struct backend_member *first(struct backend_pool *p, uint64_t tried, enum round round)
 {
-    struct gateway_member *m = NULL;
+    struct backend_member *m = NULL;
 
     for (size_t i = 0; !m && i < p->n; i++)
         m = candidate(p, i, tried, round);
@@ -182,13 +185,13 @@ static struct gateway_member *first(struct gateway_pool *p, uint64_t tried, enum
 
 /* Each is owed its share at every turn, and who is owed most pays for all: so turns are spread
  * evenly, whatever the shares. */
-static struct gateway_member *in_turn(struct gateway_pool *p, uint64_t tried, enum round round)
+static struct backend_member *in_turn(struct backend_pool *p, uint64_t tried, enum round round)
 {
-    struct gateway_member *best = NULL;
+    struct backend_member *best = NULL;
     int64_t all = 0;
 
     for (size_t i = 0; i < p->n; i++) {
-        struct gateway_member *m = candidate(p, i, tried, round);
+        struct backend_member *m = candidate(p, i, tried, round);
 
         if (!m)
             continue;
@@ -203,12 +206,12 @@ static struct gateway_member *in_turn(struct gateway_pool *p, uint64_t tried, en
 }
 
 /* Of equals, each in turn. */
-static struct gateway_member *least(struct gateway_pool *p, uint64_t tried, enum round round)
+static struct backend_member *least(struct backend_pool *p, uint64_t tried, enum round round)
 {
-    struct gateway_member *best = NULL;
+    struct backend_member *best = NULL;
 
     for (size_t k = 0; k < p->n; k++) {
-        struct gateway_member *m = candidate(p, (p->turn + k) % p->n, tried, round);
+        struct backend_member *m = candidate(p, (p->turn + k) % p->n, tried, round);
 
         if (m && (!best || load(p, m) < load(p, best)))
             best = m;
@@ -218,10 +221,10 @@ static struct gateway_member *least(struct gateway_pool *p, uint64_t tried, enum
     return best;
 }
 
-static struct gateway_member *wished(struct gateway_pool *p, uint64_t tried, struct str wish)
+static struct backend_member *wished(struct backend_pool *p, uint64_t tried, struct str wish)
 {
     for (size_t i = 0; wish.n && i < p->n; i++) {
-        struct gateway_member *m = &p->members[i];
+        struct backend_member *m = &p->members[i];
 
         if (!(tried & UINT64_C(1) << i) && fit(m) && str_eq(str_of(m->sticky), wish))
             return m;
@@ -229,15 +232,15 @@ static struct gateway_member *wished(struct gateway_pool *p, uint64_t tried, str
     return NULL;
 }
 
-struct gateway_member *gateway_pool_choose(struct gateway_pool *p, uint64_t *tried, struct str wish)
+struct backend_member *backend_pool_choose(struct backend_pool *p, uint64_t *tried, struct str wish)
 {
-    static struct gateway_member *(*const balances[])(struct gateway_pool *, uint64_t,
+    static struct backend_member *(*const balances[])(struct backend_pool *, uint64_t,
                                                       enum round) = {
         [CONF_BALANCE_FIRST] = first,
         [CONF_BALANCE_ROUND_ROBIN] = in_turn,
         [CONF_BALANCE_LEAST_CONNECTIONS] = least,
     };
-    struct gateway_member *m = wished(p, *tried, wish);
+    struct backend_member *m = wished(p, *tried, wish);
 
     for (enum round round = ROUND_FIT; !m && round < ROUNDS; round++)
         m = balances[p->balance](p, *tried, round);
@@ -248,7 +251,7 @@ struct gateway_member *gateway_pool_choose(struct gateway_pool *p, uint64_t *tri
 
 /* ---- cookies */
 
-struct str gateway_pool_wish(const struct gateway_pool *p, const struct http_reader *request)
+struct str backend_pool_wish(const struct backend_pool *p, const struct http_reader *request)
 {
     struct str crumb, name, value;
 
@@ -259,17 +262,17 @@ struct str gateway_pool_wish(const struct gateway_pool *p, const struct http_rea
             continue;
         while (str_next(&f.value, ';', &crumb))
             if (str_cut(str_trim(crumb), '=', &name, &value) &&
-                str_eq(name, STR(GATEWAY_STICKY_NAME)))
+                str_eq(name, STR(BACKEND_STICKY_NAME)))
                 return value;
     }
     return (struct str){NULL, 0};
 }
 
-struct str gateway_pool_cookie(const struct gateway_member *m,
-                               char text[static GATEWAY_STICKY_COOKIE_MAX])
+struct str backend_pool_cookie(const struct backend_member *m,
+                               char text[static BACKEND_STICKY_COOKIE_MAX])
 {
-    int n = snprintf(text, GATEWAY_STICKY_COOKIE_MAX,
-                     GATEWAY_STICKY_NAME "=%s; Path=/; Secure; HttpOnly; SameSite=Lax", m->sticky);
+    int n = snprintf(text, BACKEND_STICKY_COOKIE_MAX,
+                     BACKEND_STICKY_NAME "=%s; Path=/; Secure; HttpOnly; SameSite=Lax", m->sticky);
 
     return str_bytes(text, (size_t)n);
 }

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counting is a job of the writer's: records behind the position of the last one are read, counted
+ * and the new position written in one transaction, so each record counts once, whoever dies. The
+ * same job judges the hour; what it finds is written with it, lock and event too. */
+#include "core/watch.h"
+
+#include <stdio.h>
+
+#include "audit/audit.h"
+#include "core/core_int.h"
+#include "ev/clock.h"
+#include "log/log.h"
+#include "store/accounts.h"
+#include "store/authorizations.h"
+#include "store/certificates.h"
+#include "store/events.h"
+#include "store/hours.h"
+#include "store/locks.h"
+#include "store/meta.h"
+
+enum {
+    BATCH = 200,                    /* records in one job */
+    ARENA_BYTES = 64 * 1024 * 1024, /* at most; records are short as a rule */
+    EVENT_BYTES = 64 * 1024,
+    REASON_BYTES = 512,
+    TEXT_BYTES = 32,
+};
+#define LOOK_EVERY (10 * WHEN_SECOND)
+#define DNS_PROBLEM STR("urn:ietf:params:acme:error:dns")
+#define BY "autarky"
+
+/* What an hour is judged by, besides name servers. */
+static const struct measure {
+    enum store_hour_what what;
+    uint64_t floor;
+    const char *name;
+} measures[] = {
+    {STORE_HOUR_FAILED, CORE_WATCH_FLOOR_FAILED, "failed proofs of control"},
+    {STORE_HOUR_ISSUED, CORE_WATCH_FLOOR_ISSUED, "certificates for clients, renewals left out"},
+    {STORE_HOUR_NAMES, CORE_WATCH_FLOOR_NAMES, "names certified for the first time"},
+};
+
+struct core_watch {
+    struct core *core;
+    struct ev_timer timer;
+    bool closing;
+    /* of the job under way */
+    bool busy;
+    when_t now, hour;
+    enum conf_automatic automatic;
+    bool more;
+    bool found, frozen;
+    enum store_hour_what what;                               /* that was found */
+    struct store_hour_account accounts[CORE_WATCH_ACCOUNTS]; /* without whom it were usual */
+    size_t n_accounts;                                       /* 0: it is not the doing of so few */
+    char reason[REASON_BYTES];
+};
+
+/* ---- counting */
+
+/* Also by who did it. */
+static enum rc count(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                     const struct store_hour_account *by)
+{
+    TRY(store_hour_add(txn, hour, what, by->n));
+    return by->account.z[0] ? store_hour_account_add(txn, hour, what, by) : RC_OK;
+}
+
+/* RC_NOTFOUND when it is about staging, or has been pruned meanwhile and is long ago. */
+static enum rc who_tried(struct store_txn *txn, struct arena *a, struct str object,
+                         struct store_hour_account *out)
+{
+    struct store_authorization authz;
+    struct store_account account;
+    struct id id;
+
+    if (id_parse(object, &id) != RC_OK)
+        return RC_NOTFOUND;
+    TRY(store_authorization_get(txn, a, &id, &authz));
+    TRY(store_account_get(txn, a, &authz.account, &account));
+    *out = (struct store_hour_account){authz.account, 1};
+    return account.staging ? RC_NOTFOUND : RC_OK;
+}
+
+static bool about_dns(const struct store_event *e)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct str type;
+
+    return json_parse(e->bytes, EVENT_BYTES, &doc, NULL) == RC_OK &&
+           json_str(json_get(json_get(json_root(doc), "detail"), "type"), &type) == RC_OK &&
+           str_eq(type, DNS_PROBLEM);
+}
+
+static enum rc count_proof(struct store_txn *txn, struct arena *a, const struct store_event *e,
+                           bool failed)
+{
+    when_t hour = store_hour_of(e->at);
+    struct store_hour_account by;
+    enum rc rc = who_tried(txn, a, e->object, &by);
+
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    if (!failed)
+        return count(txn, hour, STORE_HOUR_VALIDATED, &by);
+    if (about_dns(e))
+        TRY(count(txn, hour, STORE_HOUR_DNS, &by));
+    return count(txn, hour, STORE_HOUR_FAILED, &by);
+}
+
+/* No certificate had it before this one. */
+static enum rc is_new(struct store_txn *txn, struct arena *a, const struct store_certificate *c,
+                      const struct store_name *name, bool *out)
+{
+    struct store_certificate_filter filter = {.name = name,
+                                              .staging = STORE_STAGING_NOT,
+                                              .sort = STORE_CERTIFICATE_BY_ISSUED,
+                                              .without_der = true,
+                                              .limit = 1};
+    struct store_cursor at = {};
+    struct store_certificate *list;
+    size_t n;
+
+    TRY(store_certificate_list(txn, a, &filter, &at, &list, &n));
+    *out = n == 0 || str_eq(id_str(&list[0].id), id_str(&c->id));
+    return RC_OK;
+}
+
+/* What an order replaces it renews (RFC 9773); only the others count. */
+static enum rc count_certificate(struct store_txn *txn, struct arena *a,
+                                 const struct store_event *e)
+{
+    when_t hour = store_hour_of(e->at);
+    struct store_certificate c;
+    uint64_t names = 0;
+    struct id id;
+    enum rc rc = id_parse(e->object, &id);
+
+    if (rc == RC_OK)
+        rc = store_certificate_get(txn, a, &id, &c);
+    if (rc == RC_NOTFOUND || rc == RC_PARSE)
+        return RC_OK;
+    TRY(rc);
+    if (!str_eq(c.origin, STR("acme")) || str_eq(c.hierarchy, STR("staging")))
+        return RC_OK;
+    for (size_t i = 0; i < c.n_names; i++) {
+        bool fresh;
+
+        TRY(is_new(txn, a, &c, &c.names[i], &fresh));
+        names += fresh;
+    }
+    if (names)
+        TRY(count(txn, hour, STORE_HOUR_NAMES, &(struct store_hour_account){c.account, names}));
+    if (c.replaces.z[0])
+        return RC_OK;
+    return count(txn, hour, STORE_HOUR_ISSUED, &(struct store_hour_account){c.account, 1});
+}
+
+static enum rc count_event(struct store_txn *txn, struct arena *a, const struct store_event *e)
+{
+    if (str_eq(e->action, STR("authorization.failed")))
+        return count_proof(txn, a, e, true);
+    if (str_eq(e->action, STR("authorization.validated")))
+        return count_proof(txn, a, e, false);
+    if (str_eq(e->action, STR("certificate.issued")))
+        return count_certificate(txn, a, e);
+    return RC_OK;
+}
+
+/* ---- judging */
+
+static const char *hour_text(when_t hour, char text[static TEXT_BYTES])
+{
+    struct when_civil c;
+
+    if (when_to_civil(hour, &c) != RC_OK)
+        return "?";
+    snprintf(text, TEXT_BYTES, "%04d-%02d-%02dT%02d:00Z", c.year, c.month, c.day, c.hour);
+    return text;
+}
+
+/* Who was told of is dealt with, and everybody else is judged on. */
+static enum rc number_of(struct store_txn *txn, const struct core_watch *w,
+                         enum store_hour_what what, uint64_t *out)
+{
+    uint64_t n, told;
+
+    TRY(store_hour_get(txn, w->hour, what, &n));
+    TRY(store_hour_told(txn, w->hour, what, &told));
+    *out = n > told ? n - told : 0;
+    return RC_OK;
+}
+
+/* The fewest accounts whose doing it is: so a lock can be theirs, and nobody can have everybody
+ * locked out by misbehaving. */
+static enum rc find_accounts(struct store_txn *txn, struct core_watch *w, uint64_t n,
+                             uint64_t usual)
+{
+    size_t found;
+
+    TRY(store_hour_accounts(txn, w->hour, w->what, w->accounts, CORE_WATCH_ACCOUNTS, &found));
+    w->n_accounts = 0;
+    for (size_t i = 0; i < found; i++) {
+        n -= w->accounts[i].n < n ? w->accounts[i].n : n;
+        if (n <= usual) {
+            w->n_accounts = i + 1;
+            break;
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const struct measure *m)
+{
+    uint64_t n, most, usual;
+    char text[TEXT_BYTES];
+
+    TRY(number_of(txn, w, m->what, &n));
+    TRY(store_hour_most(txn, m->what, w->hour - CORE_WATCH_WINDOW, w->hour - CORE_WATCH_RECENT,
+                        &most));
+    usual = CORE_WATCH_TIMES * most > m->floor ? CORE_WATCH_TIMES * most : m->floor;
+    if (n <= usual)
+        return RC_OK;
+    w->found = true;
+    w->what = m->what;
+    snprintf(w->reason, sizeof(w->reason),
+             "%llu %s in the hour from %s; expected were at most %llu (%d times the %llu of the "
+             "busiest hour of four weeks, and never less than %llu)",
+             (unsigned long long)n, m->name, hour_text(w->hour, text), (unsigned long long)usual,
+             CORE_WATCH_TIMES, (unsigned long long)most, (unsigned long long)m->floor);
+    return find_accounts(txn, w, n, usual);
+}
+
+/* Nothing has to be learned for this: what proves control does not work for most. */
+static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
+{
+    uint64_t dns, failed, validated, usual;
+    char text[TEXT_BYTES];
+
+    TRY(number_of(txn, w, STORE_HOUR_DNS, &dns));
+    TRY(store_hour_get(txn, w->hour, STORE_HOUR_FAILED, &failed));
+    TRY(store_hour_get(txn, w->hour, STORE_HOUR_VALIDATED, &validated));
+    usual = (failed + validated) / 2;
+    usual = usual > CORE_WATCH_FLOOR_DNS ? usual : CORE_WATCH_FLOOR_DNS;
+    if (dns <= usual)
+        return RC_OK;
+    w->found = true;
+    w->what = STORE_HOUR_DNS;
+    snprintf(
+        w->reason, sizeof(w->reason),
+        "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
+        "most half of them, or %d",
+        (unsigned long long)dns, (unsigned long long)(failed + validated), hour_text(w->hour, text),
+        CORE_WATCH_FLOOR_DNS);
+    return find_accounts(txn, w, dns, usual);
+}
+
+/* ---- telling */
+
+/* Of an account, or of all. Sets `lock` if that is wanted, and records it. */
+static enum rc tell_of(struct store_txn *txn, struct core_watch *w,
+                       const struct store_hour_account *by)
+{
+    struct audit_event event = {
+        .at = w->now,
+        .actor_kind = AUDIT_SYSTEM,
+        .action = "issuance.unusual",
+        .object_kind = by ? "account" : "hour",
+        .object = by ? id_str(&by->account) : (struct str){},
+        .reason = str_of(w->reason),
+    };
+    struct store_lock lock = {.scope = by ? STORE_LOCK_ACCOUNT : STORE_LOCK_ALL,
+                              .value = event.object,
+                              .reason = event.reason,
+                              .set_by = STR(BY),
+                              .set = w->now};
+    enum rc rc = w->automatic == CONF_AUTOMATIC_ON ? id_new(&lock.id) : RC_EXISTS;
+
+    if (rc == RC_OK)
+        rc = store_lock_add(txn, &lock);
+    if (rc == RC_EXISTS || rc == RC_QUOTA)
+        return audit_append(txn, &event, NULL); /* not wanted, or it is frozen already */
+    TRY(rc);
+    w->frozen = true;
+    event.action = "issuance.frozen";
+    event.object_kind = "lock";
+    event.object = id_str(&lock.id);
+    return audit_append(txn, &event, NULL);
+}
+
+/* Many accounts, one after the other, would fill the list of locks, and an administrator could
+ * set none any more. */
+static enum rc too_many_locks(struct store_txn *txn, bool *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct store_lock *list;
+    size_t n, own = 0;
+
+    TRY(store_lock_active(txn, &a, &list, &n));
+    for (size_t i = 0; i < n; i++)
+        own += list[i].scope == STORE_LOCK_ACCOUNT && str_eq(list[i].set_by, STR(BY));
+    *out = own >= CORE_WATCH_LOCKS;
+    return RC_OK;
+}
+
+/* Once an hour of all, and of each account: who has lifted the lock has seen it. */
+static enum rc tell(struct store_txn *txn, struct core_watch *w)
+{
+    bool full = false;
+
+    TRY(store_hour_add(txn, w->hour, STORE_HOUR_UNUSUAL, 1));
+    if (w->automatic == CONF_AUTOMATIC_ON)
+        TRY(too_many_locks(txn, &full));
+    if (w->n_accounts == 0 || full) {
+        TRY(store_hour_add(txn, w->hour, STORE_HOUR_EVERYBODY, 1));
+        return tell_of(txn, w, NULL);
+    }
+    for (size_t i = 0; i < w->n_accounts; i++) {
+        TRY(store_hour_account_told(txn, w->hour, w->what, &w->accounts[i].account));
+        TRY(tell_of(txn, w, &w->accounts[i]));
+    }
+    return RC_OK;
+}
+
+static enum rc judge(struct store_txn *txn, struct core_watch *w, when_t hour)
+{
+    when_t first;
+    uint64_t told;
+
+    w->hour = hour;
+    TRY(store_hour_get(txn, hour, STORE_HOUR_EVERYBODY, &told));
+    if (told || w->automatic == CONF_AUTOMATIC_OFF)
+        return RC_OK;
+    TRY(store_hour_first(txn, &first));
+    TRY(judge_dns(txn, w));
+    for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]) && !w->found &&
+                       w->now - first >= CORE_WATCH_LEARNING;
+         i++)
+        TRY(judge_measure(txn, w, &measures[i]));
+    return w->found ? tell(txn, w) : RC_OK;
+}
+
+/* ---- the job */
+
+/* At first: what there is has been before; the row says since when it learns. */
+static enum rc begin_counting(struct store_txn *txn, const struct core_watch *w, uint64_t *at)
+{
+    TRY(store_event_last(txn, at));
+    return store_hour_add(txn, store_hour_of(w->now), STORE_HOUR_ISSUED, 0);
+}
+
+static enum rc read_position(struct store_txn *txn, struct arena *a, const struct core_watch *w,
+                             uint64_t *out)
+{
+    struct str text;
+    enum rc rc = store_meta_get(txn, a, STORE_META_WATCH, &text);
+
+    if (rc == RC_NOTFOUND)
+        return begin_counting(txn, w, out);
+    return rc == RC_OK ? str_u64(text, INT64_MAX, out) : rc;
+}
+
+static enum rc write_position(struct store_txn *txn, uint64_t at)
+{
+    char text[TEXT_BYTES];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)at);
+    return store_meta_set(txn, STORE_META_WATCH, str_of(text));
+}
+
+static enum rc count_and_judge(struct store_txn *txn, void *arg)
+{
+    struct core_watch *w = arg;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct store_event_filter filter = {.limit = BATCH};
+    when_t hour = store_hour_of(w->now);
+    struct store_event *list;
+    size_t n;
+
+    w->found = w->frozen = w->more = false;
+    TRY(read_position(txn, &a, w, &filter.after));
+    TRY(store_event_list(txn, &a, &filter, &list, &n));
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(arena_done) struct arena each = ARENA_INIT(ARENA_BYTES);
+
+        TRY(count_event(txn, &each, &list[i]));
+        filter.after = list[i].sequence;
+    }
+    TRY(write_position(txn, filter.after));
+    w->more = n == BATCH;
+    if (w->more)
+        return RC_OK;
+    TRY(store_hours_prune(txn, hour - CORE_WATCH_WINDOW - CORE_WATCH_RECENT, hour - WHEN_HOUR));
+    if (w->now - hour < WHEN_MINUTE) /* its last seconds were not counted before it ended */
+        TRY(judge(txn, w, hour - WHEN_HOUR));
+    return w->found ? RC_OK : judge(txn, w, hour);
+}
+
+static void done(enum rc rc, void *arg)
+{
+    struct core_watch *w = arg;
+
+    w->busy = false;
+    if (rc != RC_OK && !w->closing)
+        log_warn("core.watch-failed", LOG_RC(rc));
+    if (rc == RC_OK && w->frozen)
+        log_warn("core.issuance-frozen", LOG_Z("by", BY), LOG_Z("reason", w->reason));
+    else if (rc == RC_OK && w->found)
+        log_warn("core.issuance-unusual", LOG_Z("reason", w->reason));
+    if (!w->closing)
+        ev_timer_start(&w->timer, rc == RC_OK && w->more ? 0 : LOOK_EVERY, 0);
+}
+
+/* With nothing new there is nothing to write: an idle server leaves its disk alone. */
+static bool anything_new(const struct core_watch *w)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(4096);
+    struct store_txn *txn = store_read(w->core->store);
+    uint64_t last, counted;
+    struct str text;
+
+    return store_meta_get(txn, &a, STORE_META_WATCH, &text) != RC_OK ||
+           str_u64(text, INT64_MAX, &counted) != RC_OK || store_event_last(txn, &last) != RC_OK ||
+           last != counted;
+}
+
+static void look(void *arg)
+{
+    struct core_watch *w = arg;
+
+    ev_timer_start(&w->timer, LOOK_EVERY, 0);
+    if (w->busy || !anything_new(w))
+        return;
+    w->now = clock_now(ev_clock(w->core->ev));
+    w->automatic = w->core->conf->locks.automatic;
+    w->busy = store_write(w->core->store, count_and_judge, done, w) == RC_OK;
+}
+
+/* ---- life */
+
+enum rc core_watch_new(struct core *core)
+{
+    struct core_watch *w = MEM_NEW(struct core_watch);
+
+    if (!w)
+        return RC_NOMEM;
+    core->watch = w;
+    w->core = core;
+    ev_timer_init(&w->timer, core->ev, look, w);
+    ev_timer_start(&w->timer, 0, 0);
+    return RC_OK;
+}
+
+void core_watch_stop(struct core *core)
+{
+    if (!core->watch)
+        return;
+    core->watch->closing = true;
+    ev_timer_stop(&core->watch->timer);
+}
+
+void core_watch_free(struct core *core)
+{
+    mem_free(core->watch);
+    core->watch = NULL;
+}
+
+void core_watch_show(const struct core *core, struct api_watch *out)
+{
+    struct store_txn *txn = store_read(core->store);
+    when_t now = clock_now(ev_clock(core->ev));
+    when_t first = 0;
+
+    *out = (struct api_watch){};
+    if (store_hour_first(txn, &first) != RC_OK || store_hour_unusual(txn, &out->unusual) != RC_OK)
+        return; /* doctor reports the store */
+    if (first && first + CORE_WATCH_LEARNING > now)
+        out->learns_until = first + CORE_WATCH_LEARNING;
+}

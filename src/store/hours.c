@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/hours.h"
+
+#include "store/sql_int.h"
+
+static const char *const names[STORE_HOUR_WHATS] = {
+    [STORE_HOUR_VALIDATED] = "validated",
+    [STORE_HOUR_FAILED] = "failed",
+    [STORE_HOUR_DNS] = "dns",
+    [STORE_HOUR_ISSUED] = "issued",
+    [STORE_HOUR_NAMES] = "names",
+    [STORE_HOUR_UNUSUAL] = "unusual",
+    [STORE_HOUR_EVERYBODY] = "everybody",
+};
+
+enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what what, uint64_t n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO hours (hour, what, n) VALUES (?1, ?2, ?3)"
+                  " ON CONFLICT (hour, what) DO UPDATE SET n = n + ?3"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_int(&st, (int64_t)n);
+    return stmt_run(&st);
+}
+
+/* One number; of no row, or of NULL, 0. */
+static enum rc number(struct stmt *st, uint64_t *out)
+{
+    enum rc rc = stmt_next(st);
+    struct row r = row_of(st, NULL);
+
+    *out = 0;
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    *out = (uint64_t)row_int(&r);
+    return r.rc;
+}
+
+enum rc store_hour_get(struct store_txn *txn, when_t hour, enum store_hour_what what, uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT n FROM hours WHERE hour = ? AND what = ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    return number(&st, out);
+}
+
+enum rc store_hour_most(struct store_txn *txn, enum store_hour_what what, when_t from,
+                        when_t before, uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT IFNULL(MAX(n), 0) FROM hours AS h WHERE hour >= ? AND hour < ?"
+                  " AND what = ? AND NOT EXISTS"
+                  " (SELECT 1 FROM hours WHERE hour = h.hour AND what = 'unusual')"));
+    stmt_int(&st, from);
+    stmt_int(&st, before);
+    stmt_z(&st, names[what]);
+    return number(&st, out);
+}
+
+enum rc store_hour_first(struct store_txn *txn, when_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    uint64_t hour;
+
+    TRY(stmt_open(&st, txn, "SELECT IFNULL(MIN(hour), 0) FROM hours"));
+    TRY(number(&st, &hour));
+    *out = (when_t)hour;
+    return RC_OK;
+}
+
+enum rc store_hour_unusual(struct store_txn *txn, when_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    uint64_t hour;
+
+    TRY(stmt_open(&st, txn, "SELECT IFNULL(MAX(hour), 0) FROM hours WHERE what = 'unusual'"));
+    TRY(number(&st, &hour));
+    *out = (when_t)hour;
+    return RC_OK;
+}
+
+static enum rc forget(struct store_txn *txn, const char *sql, when_t before)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, sql));
+    stmt_int(&st, before);
+    return stmt_run(&st);
+}
+
+enum rc store_hours_prune(struct store_txn *txn, when_t before, when_t accounts_before)
+{
+    TRY(forget(txn, "DELETE FROM hours WHERE hour < ?", before));
+    return forget(txn, "DELETE FROM hour_accounts WHERE hour < ?", accounts_before);
+}
+
+/* ---- what of it one account did */
+
+enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                               const struct store_hour_account *a)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO hour_accounts (hour, what, account, n) VALUES (?1, ?2, ?3, ?4)"
+                  " ON CONFLICT (hour, what, account) DO UPDATE SET n = n + ?4"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_id(&st, &a->account);
+    stmt_int(&st, (int64_t)a->n);
+    return stmt_run(&st);
+}
+
+enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                            struct store_hour_account *out, size_t max, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    size_t n = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
+                  " ORDER BY n DESC, account LIMIT ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_int(&st, (int64_t)max);
+    for (rc = stmt_next(&st); rc == RC_OK && n < max; rc = stmt_next(&st), n++) {
+        struct row r = row_of(&st, NULL);
+
+        out[n].account = row_id(&r);
+        out[n].n = (uint64_t)row_int(&r);
+        TRY(r.rc);
+    }
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                                const struct id *account)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE hour_accounts SET told = 1 WHERE hour = ? AND what = ? AND account = ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    stmt_id(&st, account);
+    return stmt_run(&st);
+}
+
+enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                        uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT IFNULL(SUM(n), 0) FROM hour_accounts WHERE hour = ? AND what = ?"
+                  " AND told = 1"));
+    stmt_int(&st, hour);
+    stmt_z(&st, names[what]);
+    return number(&st, out);
+}

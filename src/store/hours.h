@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much happened in each hour: what an unusual hour is told from (core/watch.c). Hours are their
+ * beginnings, in UTC. */
+#pragma once
+
+#include "store/types.h"
+
+enum store_hour_what {
+    STORE_HOUR_VALIDATED, /* authorizations that became valid */
+    STORE_HOUR_FAILED,    /* and those that became invalid */
+    STORE_HOUR_DNS,       /* of these, because of name servers */
+    STORE_HOUR_ISSUED,    /* certificates for clients, renewals left out */
+    STORE_HOUR_NAMES,     /* names that were certified for the first time */
+    STORE_HOUR_UNUSUAL,   /* it was found to be unusual: nothing is learned from it */
+    STORE_HOUR_EVERYBODY, /* and not by the doing of some accounts */
+    STORE_HOUR_WHATS
+};
+
+static inline when_t store_hour_of(when_t at)
+{
+    return at - at % WHEN_HOUR;
+}
+
+/* Adds to what was counted; of 0 there is a row, too. */
+enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what what, uint64_t n);
+/* 0 when nothing was counted. */
+enum rc store_hour_get(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                       uint64_t *out);
+/* The most in one of the hours from `from` to before `before`, unusual ones left out. */
+enum rc store_hour_most(struct store_txn *txn, enum store_hour_what what, when_t from,
+                        when_t before, uint64_t *out);
+/* The first and the last unusual hour that are known, 0: none. */
+enum rc store_hour_first(struct store_txn *txn, when_t *out);
+enum rc store_hour_unusual(struct store_txn *txn, when_t *out);
+/* Forgets those before, and what accounts did before the other time. */
+enum rc store_hours_prune(struct store_txn *txn, when_t before, when_t accounts_before);
+
+/* ---- what of it one account did */
+
+struct store_hour_account {
+    struct id account;
+    uint64_t n;
+};
+
+enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                               const struct store_hour_account *a);
+/* Those who did most first, at most `max`; those that were told of left out. */
+enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                            struct store_hour_account *out, size_t max, size_t *out_n);
+/* That one is told of. */
+enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                                const struct id *account);
+/* What those did that were told of. */
+enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                        uint64_t *out);
