@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky user`, `token` and `session`: who may operate the CA, and who does just now. Secrets come
- * from a file or the terminal, and are shown once. */
+/* `autarky user`, `token` and `session`: who may operate the CA, and who does just now. Secrets
+ * come from a file or the terminal, and are shown once. */
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -11,7 +11,8 @@
 #include "json/out.h"
 
 MSG(msg_host_user, "cmd.host-user",
-    "this host has no user \"{0}\"; --host-user names the one who is the same person, or says none");
+    "this host has no user \"{0}\"; --host-user names the one who is the same person, or says "
+    "none");
 
 static void show_user_row(const struct json *v)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /api/v1/: the commands of the control socket as requests. POST /api/v1/cert/revoke with the
  * arguments as a JSON object gives what `cert revoke` gives there; commands that read and need no
- * arguments can be had by GET as well. Who asks is a token ("Authorization: Bearer"), or a session's
- * cookie, and then the browser has to say that it is a page of this host which asks. */
+ * arguments can be had by GET as well. Who asks is a token ("Authorization: Bearer"), or a
+ * session's cookie, and then the browser has to say that it is a page of this host which asks. */
 #include "core/operators.h"
 #include "ev/clock.h"
 

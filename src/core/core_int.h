@@ -2,10 +2,10 @@
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
  * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
  * control.c (the control socket), admin.c (commands), answer.c (their answers), api.c (the same as
- * requests of /api/v1/), sign_in.c (users), operators.c (who they are), ui.c (the dashboard), issuers.c (the register of authorities),
- * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
- * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
- * forward.c (its copies elsewhere), watch.c (unusual hours),
+ * requests of /api/v1/), sign_in.c (users), operators.c (who they are), ui.c (the dashboard),
+ * issuers.c (the register of authorities), approvals.c (the second person), probe.c (the prober),
+ * sites.c (the keeper and its sites), remote.c (probers on other hosts), drill.c (the runner),
+ * audit.c (heads of the audit log), forward.c (its copies elsewhere), watch.c (unusual hours),
  * numbers.c (/metrics).
  */
 #pragma once
@@ -82,7 +82,7 @@ struct core {
     size_t n_people;
     struct core_operator operators[CORE_OPERATORS_MAX];
     size_t n_operators;
-    struct operators_throttle throttle; /* of who tries to sign in */
+    struct operators_throttle throttle;          /* of who tries to sign in */
     unsigned char nobody[CRYPTO_PASSWORD_BYTES]; /* what unknown users are compared with */
     struct core_audit *audit;
     struct core_forwards *forwards;
@@ -206,9 +206,9 @@ void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json 
 
 /* Admin command `issuer change`, args {"issuers":[{"ref","parent","certificate","key","activates"}
  * ...],"crosses":[{"subject","signer","certificate"}...],"retire":[{"ref","at"}...],"revoke":
- * [{"ref","reason"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long and any
- * of them missing; ends `req`. To be revoked are issuers, and cross certificates by their names;
- * the reason, RFC 5280's word, is of these. All of it in one transaction, or nothing.
+ * [{"ref","reason"}...],"crls":[{"root","crl"}...],"reason"}, each list at most CA_CHANGES_MAX long
+ * and any of them missing; ends `req`. To be revoked are issuers, and cross certificates by their
+ * names; the reason, RFC 5280's word, is of these. All of it in one transaction, or nothing.
  * {"issuers":[ref...],"signer_restarts"}. RC_DENIED a signature is not the one it has to be;
  * RC_EXISTS, RC_NOTFOUND, RC_INVAL. */
 void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who who,

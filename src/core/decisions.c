@@ -53,7 +53,8 @@ static void put_person(struct core *core, struct json_out *o, const char *name, 
         json_kv_str(o, name, text);
 }
 
-static void put_row(struct core *core, const struct store_approval *row, when_t now, struct json_out *o)
+static void put_row(struct core *core, const struct store_approval *row, when_t now,
+                    struct json_out *o)
 {
     json_kv_id(o, "id", &row->id);
     json_kv_str(o, "action", row->action);
@@ -319,8 +320,8 @@ static enum rc read_decision(struct core_change *c)
         return ERR(&c->err, RC_DENIED, msg_not_people,
                    arena_printf(c->a, "%u", (unsigned)c->who.uid));
     TRY(find(c->core, c->a, c->args, &c->decided, &c->err));
-    c->vote =
-        (struct store_approval_vote){.by = core_who_person(&c->who), .at = c->now, .reason = c->why};
+    c->vote = (struct store_approval_vote){
+        .by = core_who_person(&c->who), .at = c->now, .reason = c->why};
     c->put = put_decided;
     return RC_OK;
 }

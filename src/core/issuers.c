@@ -322,7 +322,8 @@ static void changed(enum rc rc, void *arg)
         revocation_given_done(job->core->revocation, &job->crls[i]);
     log_info("core.register-changed", LOG_INT("issuers", job->change.n_issuers),
              LOG_INT("cross_certificates", job->change.n_crosses),
-             LOG_INT("retired", job->change.n_retire), LOG_INT("revoked", job->change.n_revoke + job->change.n_revoke_cross),
+             LOG_INT("retired", job->change.n_retire),
+             LOG_INT("revoked", job->change.n_revoke + job->change.n_revoke_cross),
              LOG_STR("by", job->change.actor));
     if (job->restart)
         restart_signer(job);

@@ -12,12 +12,15 @@
 MSG(msg_host, "core.operators-host", "control.operators: this host has no {0} \"{1}\"");
 MSG(msg_many, "core.operators-many", "control.operators: there are more than {0}");
 MSG(msg_name, "core.user-name",
-    "\"name\" has to be 1 to 64 letters, digits, \"-\", \"_\", \".\" and \"@\", the first a letter or "
+    "\"name\" has to be 1 to 64 letters, digits, \"-\", \"_\", \".\" and \"@\", the first a letter "
+    "or "
     "digit");
 MSG(msg_roles, "core.user-roles",
-    "\"roles\" has to be some of viewer, operator, approver, officer, auditor, with commas between");
+    "\"roles\" has to be some of viewer, operator, approver, officer, auditor, with commas "
+    "between");
 MSG(msg_host_user, "core.user-host",
-    "\"host_user\" has to be the number of the user of this host who is the same person, or -1 when "
+    "\"host_user\" has to be the number of the user of this host who is the same person, or -1 "
+    "when "
     "there is none: else one person could allow what they asked for themselves");
 MSG(msg_password, "core.user-password", "a password has {0} to {1} bytes");
 MSG(msg_taken, "core.user-taken",
@@ -163,8 +166,8 @@ static enum rc two(struct core_change *c, const char *what)
 
     operators_roles_put(c->user.roles, &roles);
     return core_operators_two(
-        c, arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld", what,
-                        STR_ARG(c->user.name), STR_ARG(buf_str(&roles)),
+        c, arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld",
+                        what, STR_ARG(c->user.name), STR_ARG(buf_str(&roles)),
                         (long long)c->user.host_user));
 }
 
@@ -211,8 +214,7 @@ static enum rc find(struct core_change *c)
         return ERR(&c->err, rc, msg_unknown, name);
     TRY(rc);
     if (c->user.removed)
-        return ERR(&c->err, RC_CONFLICT, msg_removed, name,
-                   str_of(when_text(c->user.removed, at)));
+        return ERR(&c->err, RC_CONFLICT, msg_removed, name, str_of(when_text(c->user.removed, at)));
     return RC_OK;
 }
 

@@ -72,8 +72,8 @@ static enum rc check_code(const struct trying *s, uint64_t *out_step)
     enum rc rc = core_totp_open(s->core, &s->user, &key);
 
     if (rc == RC_OK)
-        rc = operators_totp_check(buf_str(&key), s->t->code, s->t->now, s->user.totp_step,
-                                  out_step);
+        rc =
+            operators_totp_check(buf_str(&key), s->t->code, s->t->now, s->user.totp_step, out_step);
     if (key.p)
         explicit_bzero(key.p, key.n);
     return rc;
@@ -204,8 +204,7 @@ void core_sign_in(void *arg, struct ui_try *t)
         rc = operators_throttle_ask(&core->throttle, t->user, &t->x->req.client, t->now, &t->until);
     }
     if (rc == RC_QUOTA)
-        log_warn("core.sign-in-throttled",
-                 LOG_Z("client", addr_text(&t->x->req.client, address)));
+        log_warn("core.sign-in-throttled", LOG_Z("client", addr_text(&t->x->req.client, address)));
     if (rc == RC_OK)
         rc = check(s, &t->x->arena);
     if (rc == RC_OK && s->why) {

@@ -7,10 +7,12 @@
 #include "ev/clock.h"
 
 MSG(msg_name, "core.token-name",
-    "\"name\" has to be 1 to 64 letters, digits, \"-\", \"_\", \".\" and \"@\", the first a letter or "
+    "\"name\" has to be 1 to 64 letters, digits, \"-\", \"_\", \".\" and \"@\", the first a letter "
+    "or "
     "digit");
 MSG(msg_roles, "core.token-roles",
-    "\"roles\" has to be some of viewer, operator, officer, auditor, with commas between; only persons "
+    "\"roles\" has to be some of viewer, operator, officer, auditor, with commas between; only "
+    "persons "
     "approve");
 MSG(msg_expires, "core.token-expires",
     "\"expires\" has to be given, and within {0} days: a time from now, as in 90d");
@@ -247,8 +249,7 @@ static bool is_meant(const struct core_change *c, const struct ui_session *s)
 
     if (ui_session_over(s, c->now) || (!id.n && !name.n))
         return false;
-    return (!id.n || str_eq(id, id_str(&s->id))) &&
-           (!name.n || str_eq(name, str_of(s->user.name)));
+    return (!id.n || str_eq(id, id_str(&s->id))) && (!name.n || str_eq(name, str_of(s->user.name)));
 }
 
 static size_t count(const struct core_change *c)

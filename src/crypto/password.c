@@ -75,8 +75,8 @@ enum rc crypto_password_check(struct str kept, struct str password)
         return RC_DENIED;
     rc = derive((unsigned char)kept.p[0], str_head(str_skip(kept, 1), CRYPTO_PASSWORD_SALT),
                 password, hash);
-    if (rc == RC_OK && !str_eq_ct(str_skip(kept, 1 + CRYPTO_PASSWORD_SALT),
-                                  str_bytes(hash, sizeof(hash))))
+    if (rc == RC_OK &&
+        !str_eq_ct(str_skip(kept, 1 + CRYPTO_PASSWORD_SALT), str_bytes(hash, sizeof(hash))))
         rc = RC_DENIED;
     explicit_bzero(hash, sizeof(hash));
     return rc;

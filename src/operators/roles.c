@@ -55,7 +55,7 @@ static const struct operators_action actions[] = {
 };
 
 static const char *const roles[OPERATORS_ROLES] = {
-    [OPERATORS_VIEWER] = "viewer",   [OPERATORS_OPERATOR] = "operator",
+    [OPERATORS_VIEWER] = "viewer",     [OPERATORS_OPERATOR] = "operator",
     [OPERATORS_APPROVER] = "approver", [OPERATORS_OFFICER] = "officer",
     [OPERATORS_AUDITOR] = "auditor",
 };

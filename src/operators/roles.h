@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may do what: the roles of people and programs that operate the CA, and the one table of
- * actions, which says for each of them what roles may do it. Actions are the commands of the control
- * socket, which are those of /api/v1/ as well. What is not in the table nobody may do. Pure. */
+ * actions, which says for each of them what roles may do it. Actions are the commands of the
+ * control socket, which are those of /api/v1/ as well. What is not in the table nobody may do.
+ * Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +13,8 @@ enum operators_role {
     OPERATORS_VIEWER,   /* sees how everything is, and changes nothing */
     OPERATORS_OPERATOR, /* runs it from day to day: certificates, sites, renewals, freezing */
     OPERATORS_APPROVER, /* decides on what others ask for */
-    OPERATORS_OFFICER,  /* security officer: authorities, keys of accounts, thawing, who may operate */
+    OPERATORS_OFFICER,  /* security officer: authorities, keys of accounts, thawing, who may operate
+                         */
     OPERATORS_AUDITOR,  /* sees how everything is, who may operate, and the audit log */
     OPERATORS_ROLES
 };

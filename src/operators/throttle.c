@@ -40,8 +40,7 @@ static size_t find(const struct operators_throttle *t, const unsigned char *dige
     size_t i = 0;
 
     while (i < OPERATORS_TRIES_MAX &&
-           !(t->tries[i].failures &&
-             memcmp(t->tries[i].digest, digest, CRYPTO_SHA256_BYTES) == 0))
+           !(t->tries[i].failures && memcmp(t->tries[i].digest, digest, CRYPTO_SHA256_BYTES) == 0))
         i++;
     return i;
 }

@@ -15,8 +15,8 @@ enum {
 
 /* The code of a step (30 seconds since 1970). RC_CRYPTO. */
 enum rc operators_totp_code(struct str key, uint64_t step, char out[static OPERATORS_TOTP_TEXT]);
-/* The step of `code`, if it is that of now or of OPERATORS_TOTP_DRIFT around, and later than `last`.
- * RC_DENIED otherwise; RC_CRYPTO. */
+/* The step of `code`, if it is that of now or of OPERATORS_TOTP_DRIFT around, and later than
+ * `last`. RC_DENIED otherwise; RC_CRYPTO. */
 enum rc operators_totp_check(struct str key, struct str code, when_t now, uint64_t last,
                              uint64_t *out_step);
 /* "otpauth://totp/..." for a generator: the key in base32 (RFC 4648 section 6), whose account of

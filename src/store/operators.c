@@ -4,7 +4,7 @@
 #include "store/sql_int.h"
 
 #define USER                                                                                       \
-    "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"     \
+    "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"    \
     " removed"
 #define TOKEN "id, name, digest, roles, person, created, created_by, expires, revoked"
 #define USER_EXISTS "SELECT 1 FROM users WHERE id = ?"

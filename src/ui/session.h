@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who has signed in: by a one-time link, made by the administrator's command on the host, or with a
- * password and a code; the session is a cookie. Kept in core's memory alone, so a restart ends all of
- * them, and as digests, so that what leaks of the memory opens nothing. No loop, no clock. */
+ * password and a code; the session is a cookie. Kept in core's memory alone, so a restart ends all
+ * of them, and as digests, so that what leaks of the memory opens nothing. No loop, no clock. */
 #pragma once
 
 #include "base/addr.h"
@@ -12,10 +12,10 @@
 #include "operators/roles.h"
 
 enum {
-    UI_LINKS_MAX = 16,       /* a newer one takes the place of the oldest */
-    UI_SESSIONS_MAX = 64,    /* a newer one takes the place of that which was idle longest */
-    UI_TOKEN_BYTES = 32,     /* of random */
-    UI_TOKEN_TEXT = 44,      /* in base64url, with the terminator */
+    UI_LINKS_MAX = 16,    /* a newer one takes the place of the oldest */
+    UI_SESSIONS_MAX = 64, /* a newer one takes the place of that which was idle longest */
+    UI_TOKEN_BYTES = 32,  /* of random */
+    UI_TOKEN_TEXT = 44,   /* in base64url, with the terminator */
 };
 
 #define UI_LINK_LIFE (15 * WHEN_MINUTE)
@@ -37,7 +37,7 @@ struct ui_session {
     struct id id;                              /* by which it is listed, and which opens nothing */
     struct ui_user user;
     struct addr from;
-    when_t began;                              /* 0: this place is free */
+    when_t began; /* 0: this place is free */
     when_t seen;
 };
 

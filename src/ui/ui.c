@@ -169,8 +169,9 @@ static void tried(struct ui_try *t, enum rc rc)
         set_cookie(x, token);
         see(x, "/ui/");
     } else if (rc == RC_DENIED) {
-        signed_out(x, 401, "That was not right. User, password and code have to be, and a code "
-                           "counts once.");
+        signed_out(x, 401,
+                   "That was not right. User, password and code have to be, and a code "
+                   "counts once.");
     } else if (rc == RC_QUOTA) {
         http_header_addf(x, "Retry-After", "%lld",
                          (long long)((left + WHEN_SECOND - 1) / WHEN_SECOND));

@@ -40,8 +40,8 @@ struct ui {
     struct ui_sessions sessions;
 };
 
-/* The session of the cookie among those of the header, now seen; NULL: none. Borrowed until the next
- * call. */
+/* The session of the cookie among those of the header, now seen; NULL: none. Borrowed until the
+ * next call. */
 struct ui_session *ui_session_of(struct ui *ui, struct str cookies, when_t now);
 /* Whether a browser says that a page of this very host made it send this: `origin` and `host` are
  * the request's headers (RFC 6454 section 7). */

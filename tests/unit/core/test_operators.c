@@ -21,20 +21,48 @@
 static const struct {
     const char *name, *roles;
 } meant[] = {
-    {"status", "VOASUt"},         {"doctor", "VOASUt"},      {"cert list", "VOASUt"},
-    {"cert show", "VOASUt"},      {"cert sign", "Ot"},       {"cert revoke", "OSt"},
-    {"ui link", ""},              {"reload", "OSt"},         {"site list", "VOASUt"},
-    {"site renew", "Ot"},         {"issuer list", "VOASUt"}, {"issuer change", "S"},
-    {"signer restart", "S"},      {"approval list", "VOASUt"}, {"approval show", "VOASUt"},
-    {"approval grant", "A"},      {"approval deny", "A"},    {"eab create", "St"},
-    {"eab list", "VOASUt"},       {"eab revoke", "OSt"},     {"account list", "VOASUt"},
-    {"account show", "VOASUt"},   {"account deactivate", "OSt"}, {"renewal pull", "OSt"},
-    {"renewal list", "VOASUt"},   {"issuance freeze", "OSt"}, {"issuance thaw", "S"},
-    {"issuance status", "VOASUt"}, {"probe", "OSt"},         {"drill runner", "St"},
-    {"audit head", "SUt"},        {"user add", "S"},         {"user list", "SUt"},
-    {"user password", "S"},       {"user remove", "S"},      {"user role", "S"},
-    {"user totp", "S"},           {"token create", "S"},     {"token list", "SUt"},
-    {"token revoke", "S"},        {"session list", "SUt"},   {"session end", "S"},
+    {"status", "VOASUt"},
+    {"doctor", "VOASUt"},
+    {"cert list", "VOASUt"},
+    {"cert show", "VOASUt"},
+    {"cert sign", "Ot"},
+    {"cert revoke", "OSt"},
+    {"ui link", ""},
+    {"reload", "OSt"},
+    {"site list", "VOASUt"},
+    {"site renew", "Ot"},
+    {"issuer list", "VOASUt"},
+    {"issuer change", "S"},
+    {"signer restart", "S"},
+    {"approval list", "VOASUt"},
+    {"approval show", "VOASUt"},
+    {"approval grant", "A"},
+    {"approval deny", "A"},
+    {"eab create", "St"},
+    {"eab list", "VOASUt"},
+    {"eab revoke", "OSt"},
+    {"account list", "VOASUt"},
+    {"account show", "VOASUt"},
+    {"account deactivate", "OSt"},
+    {"renewal pull", "OSt"},
+    {"renewal list", "VOASUt"},
+    {"issuance freeze", "OSt"},
+    {"issuance thaw", "S"},
+    {"issuance status", "VOASUt"},
+    {"probe", "OSt"},
+    {"drill runner", "St"},
+    {"audit head", "SUt"},
+    {"user add", "S"},
+    {"user list", "SUt"},
+    {"user password", "S"},
+    {"user remove", "S"},
+    {"user role", "S"},
+    {"user totp", "S"},
+    {"token create", "S"},
+    {"token list", "SUt"},
+    {"token revoke", "S"},
+    {"session list", "SUt"},
+    {"session end", "S"},
 };
 
 struct play {
@@ -75,9 +103,9 @@ static void answered(void *arg, const struct ipc_answer *a)
     buf_puts(&got->body, reply->body);
     for (size_t i = 0; i < reply->headers.n; i++)
         if (str_eq(reply->headers.v[i].name, STR("Set-Cookie")))
-            IGNORE_RC(str_copyz(str_head(reply->headers.v[i].value,
-                                         str_find(reply->headers.v[i].value, ';')),
-                                got->cookie, sizeof(got->cookie)));
+            IGNORE_RC(str_copyz(
+                str_head(reply->headers.v[i].value, str_find(reply->headers.v[i].value, ';')),
+                got->cookie, sizeof(got->cookie)));
 }
 
 static void play_done(struct play *p)
@@ -186,10 +214,8 @@ static enum rc add_token(struct store_txn *txn, void *arg)
 static bool token_of(struct play *p, unsigned roles, char header[static 128])
 {
     char name[16], text[64];
-    struct store_token t = {.roles = roles,
-                            .person = 1000,
-                            .created = WORLD_NOW,
-                            .expires = WORLD_NOW + WHEN_DAY};
+    struct store_token t = {
+        .roles = roles, .person = 1000, .created = WORLD_NOW, .expires = WORLD_NOW + WHEN_DAY};
 
     snprintf(name, sizeof(name), "t%u", roles);
     snprintf(text, sizeof(text), "atk_%043u", roles);
@@ -299,7 +325,6 @@ static void who_is_nobody(void)
 
 /* ---- signing in */
 
-
 static enum rc add_user(struct store_txn *txn, void *arg)
 {
     return store_user_add(txn, arg);
@@ -331,8 +356,8 @@ static int sign_in(struct play *p, const char *user, const char *password, bool 
     char code[OPERATORS_TOTP_TEXT] = "000000", body[512];
     when_t now = clock_now(ev_clock(p->w.ev));
 
-    if (right_code && operators_totp_code(str_of(totp_key), (uint64_t)(now / (30 * WHEN_SECOND)),
-                                          code) != RC_OK)
+    if (right_code &&
+        operators_totp_code(str_of(totp_key), (uint64_t)(now / (30 * WHEN_SECOND)), code) != RC_OK)
         return -1;
     snprintf(body, sizeof(body), "user=%s&password=%s&code=%s", user, password, code);
     return ask(p, "POST", "/ui/sign-in", headers, body);
@@ -427,9 +452,9 @@ static void users_come_and_go(void)
     CHECK_INT(ask(&p, "POST", "/api/v1/token/create", session,
                   "{\"name\":\"n\",\"roles\":\"approver\",\"expires\":\"1d\"}"),
               400);
-    CHECK_INT(ask(&p, "POST", "/api/v1/token/create", session,
-                  "{\"name\":\"n\",\"roles\":\"viewer\"}"),
-              400);
+    CHECK_INT(
+        ask(&p, "POST", "/api/v1/token/create", session, "{\"name\":\"n\",\"roles\":\"viewer\"}"),
+        400);
     CHECK_INT(ask(&p, "POST", "/api/v1/token/create", session,
                   "{\"name\":\"n\",\"roles\":\"viewer\",\"expires\":\"1d\"}"),
               200);
