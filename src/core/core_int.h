@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "core/admin.h"
 #include "core/approvals.h"
 #include "core/remote.h"
 #include "crypto/password.h"
@@ -42,14 +43,6 @@ struct core_names {
     struct addr ips[CORE_NAMES_MAX];
     size_t n_dns, n_ips;
     struct str left_out; /* ", "-joined: outside of what the hierarchy covers */
-};
-
-/* control.operators, found on this host. */
-struct core_operator {
-    bool group;
-    uid_t uid;
-    gid_t gid;
-    unsigned roles;
 };
 
 struct core {
@@ -137,16 +130,6 @@ bool core_is_admin(const struct core *core, const struct core_who *who);
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
-/* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered
- * the way they came */
-
-/* Ends a command with the document in `o`, written to `text`, or with why there is none. */
-void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
-/* The same with a document that is there. */
-void core_admin_answer(struct ipc_req *req, struct str json);
-/* Ends it with what went wrong. */
-void core_admin_refuse(struct ipc_req *req, const struct err *err);
-
 /* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
 
 enum rc core_audit_new(struct core *core);
@@ -188,19 +171,6 @@ enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn,
  * RC_CLOSED without a keeper. */
 void core_site_list(struct core *core, struct ipc_req *req);
 void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
-
-/* ---- certs.c: certificates without ACME */
-
-/* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
- * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
- * signer is away and nothing was issued. `who` asks. */
-void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
-                    struct core_who who);
-/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
- * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
- * unless the new one is keyCompromise. */
-void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args,
-                      struct core_who who);
 
 /* ---- issuers.c */
 
