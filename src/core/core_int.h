@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
- * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
- * control.c (the control socket), admin.c (commands), answer.c (their answers), api.c (the same as
- * requests of /api/v1/), sign_in.c (users), operators.c (who they are), ui.c (the dashboard),
- * issuers.c (the register of authorities), approvals.c (the second person), probe.c (the prober),
- * sites.c (the keeper and its sites), remote.c (probers on other hosts), drill.c (the runner),
- * audit.c (heads of the audit log), forward.c (its copies elsewhere), watch.c (unusual hours),
- * numbers.c (/metrics).
- */
+ * API's own certificate), names.c (what this host is called), ui.c (the dashboard), issuers.c (the
+ * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
+ * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
+ * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), numbers.c (/metrics).
+ * Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
 #include "acme/acme.h"
