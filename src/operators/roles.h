@@ -12,7 +12,7 @@
 enum operators_role {
     OPERATORS_VIEWER,   /* sees how everything is, and changes nothing */
     OPERATORS_OPERATOR, /* runs it from day to day: certificates, sites, renewals, freezing */
-    OPERATORS_APPROVER, /* decides on what others ask for */
+    OPERATORS_APPROVER, /* sees and decides on what others ask for, and nothing else */
     OPERATORS_OFFICER,  /* security officer: authorities, keys of accounts, thawing, who may operate
                          */
     OPERATORS_AUDITOR,  /* sees how everything is, who may operate, and the audit log */

@@ -245,6 +245,8 @@ static void overview(struct ui *ui, struct http_exchange *x, when_t now)
 
     if (!s)
         signed_out(x, 401, "The dashboard is for those who operate this CA.");
+    else if (!(operators_action_find(STR("status"))->roles & s->user.roles))
+        signed_out(x, 403, "The overview is not for your roles; /api/v1/ has what is.");
     else if (arena_str(&x->arena, str_of(s->form), &form) != RC_OK)
         signed_out(x, 503, "There is no memory for the page. Try again.");
     else

@@ -87,7 +87,7 @@ def signing_in(lab, key):
             sys.exit(f"the answer for {user} tells something")
     want(alice.sign_in("alice", PASSWORD, code(key, step), "-H", "Origin: https://evil.example"), 403, "another site's form")
     want(alice.sign_in("alice", PASSWORD, code(key, step), "-H", "Sec-Fetch-Site: cross-site"), 403, "another site's form")
-    time.sleep(20)  # the pause of five failures
+    time.sleep(2)  # the pause of five failures
     step = fresh_step(0)
     out = run("curl", "-sS", "--cacert", lab.roots, "-D", "-", "-o", "/dev/null", "-c", alice.jar, *origin, "-d",
               urllib.parse.urlencode({"user": "alice", "password": PASSWORD, "code": code(key, step)}), lab.api + "/ui/sign-in")
@@ -137,7 +137,7 @@ def main():
         want(alice.ask("/api/v1/status"), 401, "a session of a user who was changed")
         fresh = fresh_step(step)
         want(alice.sign_in("alice", PASSWORD, code(key, fresh)), 401, "a code of the old key")
-        time.sleep(1)
+        time.sleep(5)  # the pause of seven failures
         want(alice.sign_in("alice", PASSWORD, code(new, fresh)), 303, "a code of the new key")
         lab.autarky("user", "remove", "alice")
         want(alice.ask("/ui/"), 401, "a session of a user who was removed")
