@@ -243,13 +243,16 @@ enum rc core_session_list(struct core *core, struct json_out *o)
     return RC_OK;
 }
 
+/* By its id, which is in c->token, or its user, in c->user; the arguments are gone by the time that
+ * it is written. */
 static bool is_meant(const struct core_change *c, const struct ui_session *s)
 {
-    struct str id = json_shown(c->args, "id"), name = json_shown(c->args, "name");
+    struct str id = id_str(&c->token.id), name = c->user.name;
 
     if (ui_session_over(s, c->now) || (!id.n && !name.n))
         return false;
-    return (!id.n || str_eq(id, id_str(&s->id))) && (!name.n || str_eq(name, str_of(s->user.name)));
+    return (!id.n || str_eq(id, id_str(&s->id))) &&
+           (!name.n || str_eq(name, str_of(s->user.name)));
 }
 
 static size_t count(const struct core_change *c)
@@ -263,8 +266,7 @@ static size_t count(const struct core_change *c)
 
 static enum rc audit_end(struct store_txn *txn, struct core_change *c)
 {
-    return core_change_audit(txn, c, "session.ended", "session", &c->token.id,
-                             json_shown(c->args, "name"));
+    return core_change_audit(txn, c, "session.ended", "session", &c->token.id, c->user.name);
 }
 
 static void put_ended(struct core_change *c, struct json_out *o)
@@ -277,12 +279,12 @@ static void put_ended(struct core_change *c, struct json_out *o)
 
 static enum rc read_end(struct core_change *c)
 {
-    struct str id = json_shown(c->args, "id");
+    struct str id;
 
-    if (!count(c))
+    TRY(core_change_text(c, "id", STORE_TEXT_MAX, &id));
+    TRY(core_change_text(c, "name", STORE_TEXT_MAX, &c->user.name));
+    if ((id.n && id_parse(id, &c->token.id) != RC_OK) || !count(c))
         return ERR(&c->err, RC_NOTFOUND, msg_session);
-    if (id.n)
-        TRY(id_parse(id, &c->token.id));
     c->write = audit_end;
     c->put = put_ended;
     return RC_OK;

@@ -461,6 +461,11 @@ static void users_come_and_go(void)
     CHECK(in_words(&p, "\"token\":\"atk_"));
     CHECK_INT(ask(&p, "GET", "/api/v1/token/list", session, ""), 200);
     CHECK(!in_words(&p, "atk_"));
+    CHECK_INT(ask(&p, "POST", "/api/v1/session/end", session, "{\"id\":\"x\"}"), 404);
+    CHECK_INT(ask(&p, "POST", "/api/v1/session/end", session, "{}"), 404);
+    CHECK_INT(ask(&p, "POST", "/api/v1/session/end", session, "{\"name\":\"role-8\"}"), 200);
+    CHECK(in_words(&p, "\"sessions\":1"));
+    CHECK_INT(ask(&p, "GET", "/api/v1/token/list", session, ""), 401);
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(every_command_and_every_role), CHECK_TEST(nothing_beside_commands),
