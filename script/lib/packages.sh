@@ -48,6 +48,11 @@ test      jq                    reading our JSON
 test      sqlite3               looking into the store
 test      wget                  another one
 test      nghttp2-client        nghttp, h2load: clients of HTTP/2
+test      nginx-light           a web server that has to be reloaded
+test      postfix               a mail server with STARTTLS
+test      dovecot-imapd         another one, IMAP
+test      dovecot-pop3d         and POP3
+test      postgresql            a database with TLS inside its protocol
 test      chromium              a browser
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
@@ -80,7 +85,8 @@ TABLE
 
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
-readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service'
+readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service
+  postfix.service dovecot.service dovecot.socket postgresql.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -206,6 +207,16 @@ static void on_late(void *arg)
 }
 
 /* ---- the start */
+
+enum rc agent_child_env(struct arena *a, const char *out[static AGENT_CHILD_ENV])
+{
+    const char *home = getenv("HOME");
+
+    out[0] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    out[1] = "LANG=C.UTF-8";
+    out[2] = arena_printf(a, "HOME=%s", home ? home : "/").p;
+    return out[2] ? RC_OK : RC_NOMEM;
+}
 
 static enum rc open_output(struct agent_child *c, struct output *o, int *out_theirs)
 {

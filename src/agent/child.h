@@ -4,12 +4,14 @@
 #pragma once
 
 #include "agent/solver.h"
+#include "base/arena.h"
 
 struct agent_child;
 
 enum {
     AGENT_CHILD_OUTPUT_MAX = 64 * 1024, /* of each output; what is beyond is read and lost */
     AGENT_CHILD_TEXT = 400,             /* of what it said, in a message: the end of it */
+    AGENT_CHILD_ENV = 3,                /* variables that every program gets */
 };
 
 struct agent_child_end {
@@ -19,6 +21,10 @@ struct agent_child_end {
     struct str out;        /* its standard output, borrowed */
 };
 typedef void (*agent_child_fn)(void *arg, const struct agent_child_end *end);
+
+/* PATH, LANG and HOME, each as "NAME=value", in the arena: whoever runs this, a person or a timer,
+ * the environment is the same. RC_NOMEM. */
+enum rc agent_child_env(struct arena *a, const char *out[static AGENT_CHILD_ENV]);
 
 struct agent_child_conf {
     const struct agent_world *w;

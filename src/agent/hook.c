@@ -3,7 +3,6 @@
  * our own with the variables that the style has, and what the administrator put into a file. Calls
  * come one after the other, in the order of the challenges; one that fails is a failure. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,16 +95,6 @@ static enum rc add_env(struct arena *a, const char **env, size_t *n, const char 
         return RC_NOMEM;
     (*n)++;
     return RC_OK;
-}
-
-static enum rc base_env(struct hook *h)
-{
-    const char *home = getenv("HOME");
-
-    TRY(add_env(&h->arena, h->env, &h->n_env, "PATH",
-                STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")));
-    TRY(add_env(&h->arena, h->env, &h->n_env, "LANG", STR("C.UTF-8")));
-    return add_env(&h->arena, h->env, &h->n_env, "HOME", str_of(home ? home : "/"));
 }
 
 /* Lines NAME=value; '#' begins a comment. */
@@ -524,7 +513,8 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
     s = &h->s;
     TRY(take_style(h, plan, err));
     TRY(take_programs(h, plan->value, err));
-    TRY(base_env(h));
+    TRY(agent_child_env(&h->arena, h->env));
+    h->n_env = AGENT_CHILD_ENV;
     TRY(style_env(h, plan, dir));
     TRY(file_env(h, plan->hook_env, err));
     h->s.solver = (struct client_solver){h->http ? "http-01" : "dns-01", present, cleanup, h};

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "agent/deploy.h"
 #include "agent/tell.h"
 #include "agent/trust.h"
 #include "client/http.h"
@@ -36,7 +37,8 @@ struct job {
     int status;       /* of the server's refusal */
     struct agent_state state;
     struct arena arena;
-    bool ended, stopped, looking;
+    bool ended, stopped;
+    bool remembered; /* the failure is */
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;
@@ -249,24 +251,24 @@ static enum rc order(struct job *j, struct str replaces)
     return j->rc;
 }
 
-/* The new set is on disk, then it is told of, then it takes the place of the old one. */
-static enum rc install(struct job *j)
+/* The new set is on disk, then it is told of; its taking the place of the old one comes later. */
+static enum rc write_set(struct job *j)
 {
-    unsigned long generation;
-
-    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &generation, j->err));
-    TRY(agent_tell_written(j->solver, &j->place, generation, j->err));
-    return agent_place_switch(&j->place, generation, j->err);
+    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &j->state.pending, j->err));
+    return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
 }
 
-static enum rc order_and_install(struct job *j, struct str replaces)
+static enum rc order_and_write(struct job *j, struct str replaces)
 {
     enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
 
+    j->state.pending = 0;
     if (rc == RC_OK)
         rc = order(j, replaces);
     if (rc == RC_OK)
-        rc = install(j);
+        rc = write_set(j);
+    if (rc != RC_OK)
+        j->state.pending = 0;
     if (rc != RC_OK && rc != RC_CANCELLED) {
         j->err->rc = rc;
         agent_tell_failed(j->solver, &j->world, j->status, j->err);
@@ -280,19 +282,25 @@ static enum rc save(struct job *j, struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
 
-    j->state.account = client_account(j->client);
+    if (j->client)
+        j->state.account = client_account(j->client);
     TRY(agent_state_put(&j->state, &text));
     return agent_place_put_state(&j->place, buf_str(&text), err);
 }
 
-static void remember_success(struct job *j)
+static void remember_issued(struct job *j)
 {
     j->state.issued = j->state.attempt = now(j);
+    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->client),
+                        now(j));
+}
+
+static void remember_success(struct job *j)
+{
     j->state.failures = 0;
     j->state.next = 0;
     j->state.why.n = 0;
-    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->client),
-                        now(j));
+    j->state.pending = j->state.before = 0;
     j->out->issued = true;
     j->out->not_after = j->not_after;
     j->out->renew_at = j->state.renewal.due;
@@ -309,13 +317,56 @@ static void remember_failure(struct job *j)
     pause = now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
     j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
     IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
+    j->remembered = true;
+}
+
+/* ---- into use */
+
+/* What is written down before is what the next run finds, if this one is killed: it begins here
+ * again, and orders nothing. */
+static enum rc take_into_use(struct job *j)
+{
+    struct agent_deploy d = {.w = &j->world,
+                             .place = &j->place,
+                             .plan = &j->state.plan,
+                             .solver = j->solver,
+                             .fresh = j->state.pending,
+                             .stopped = &j->stopped};
+    enum rc rc;
+
+    if (j->place.live != j->state.pending)
+        j->state.before = j->place.live;
+    d.before = j->state.before;
+    TRY(save(j, j->err));
+    rc = agent_deploy(&d, j->err);
+    if (rc == RC_CANCELLED)
+        return rc;
+    if (rc == RC_OK || (!agent_deploys(d.plan) && j->place.live == d.fresh)) {
+        remember_success(j);
+    } else {
+        j->err->rc = rc;
+        j->out->unproven = rc == RC_CONFLICT;
+        remember_failure(j);
+    }
+    if (rc == RC_OK)
+        return save(j, j->err);
+    IGNORE_RC(save(j, NULL)); /* the failure itself is what is told */
+    return rc;
 }
 
 /* ---- a new one */
 
+static enum rc find_owner(struct job *j, struct err *err)
+{
+    const struct agent_plan *plan = &j->state.plan;
+
+    return agent_owner_find(plan->owner, plan->group, plan->mode, &j->place.owner, err);
+}
+
 static enum rc prepare_new(struct job *j, const struct agent_binding *binding, struct err *err)
 {
     TRY(agent_place_open(j->o->dir, true, &j->place, err));
+    TRY(find_owner(j, err));
     TRY(agent_place_check(&j->place, err));
     TRY(job_open(j, err));
     TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
@@ -365,9 +416,9 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
                      struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
-    enum rc rc;
 
     *out = (struct agent_outcome){};
+    TRY(agent_deploy_check(plan, err));
     TRY(job_init(&j, o));
     j.state.plan = *plan;
     j.out = out;
@@ -375,12 +426,9 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     if (o->dry_run)
         return rehearse(&j, err);
     TRY(prepare_new(&j, binding, err));
-    rc = order_and_install(&j, (struct str){NULL, 0});
-    if (rc != RC_OK)
-        return rc;
-    remember_success(&j);
-    TRY(save(&j, err));
-    return agent_tell_deployed(j.solver, &j.place, &j.state.plan, err);
+    TRY(order_and_write(&j, (struct str){NULL, 0}));
+    remember_issued(&j);
+    return take_into_use(&j);
 }
 
 /* ---- an old one */
@@ -394,7 +442,7 @@ static enum rc load_state(struct job *j, struct err *err)
 }
 
 /* One that cannot be read, or is not there, is due. */
-static enum rc load_chain(struct job *j)
+static enum rc load_chain(struct job *j, unsigned long generation)
 {
     CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
     CLEANUP(arena_done) struct arena a = ARENA_INIT(CHAIN_ARENA_MAX);
@@ -402,7 +450,7 @@ static enum rc load_chain(struct job *j)
     struct x509_cert *certs;
     size_t n;
 
-    TRY(agent_place_read(&j->place, &chain, &key, NULL));
+    TRY(agent_place_read(&j->place, generation, &chain, &key, NULL));
     TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
     return take_times(j, &certs[0]);
 }
@@ -447,7 +495,8 @@ static enum rc prepare_old(struct job *j, struct err *err)
 
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
-    rc = load_chain(j);
+    TRY(find_owner(j, err));
+    rc = load_chain(j, j->place.live);
     if (rc == RC_NOMEM)
         return rc;
     j->out->not_after = j->not_after;
@@ -473,6 +522,8 @@ static bool rests(const struct job *j)
         j->out->waits = s->next;
         return true;
     }
+    if (s->pending)
+        return false;
     return now(j) < due(j) && (!s->renewal.look_at || now(j) < s->renewal.look_at);
 }
 
@@ -485,11 +536,22 @@ static enum rc rest(struct job *j, struct err *err)
     return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
 }
 
+/* One that was obtained and is not known to be in use yet is as good as a new one, until it is due
+ * itself. */
+static bool resumes(struct job *j)
+{
+    if (j->state.pending && load_chain(j, j->state.pending) == RC_OK && now(j) < due(j))
+        return true;
+    j->state.pending = j->state.before = 0;
+    IGNORE_RC(load_chain(j, j->place.live)); /* one that is not there is due */
+    return false;
+}
+
 static enum rc renew(struct job *j, struct err *err)
 {
-    enum rc rc;
-
     TRY(job_open(j, err));
+    if (j->state.pending && resumes(j))
+        return take_into_use(j);
     TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
     TRY(make_client(j, NULL, err));
     TRY(look(j));
@@ -498,12 +560,9 @@ static enum rc renew(struct job *j, struct err *err)
         TRY(save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }
-    rc = order_and_install(j, str_of(j->certid));
-    if (rc != RC_OK)
-        return rc;
-    remember_success(j);
-    TRY(save(j, err));
-    return agent_tell_deployed(j->solver, &j->place, &j->state.plan, err);
+    TRY(order_and_write(j, str_of(j->certid)));
+    remember_issued(j);
+    return take_into_use(j);
 }
 
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
@@ -523,17 +582,10 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     if (rests(&j))
         return rest(&j, err);
     rc = renew(&j, &mine);
-    if (rc != RC_OK && j.out->issued) { /* it is in place, and who was told of it failed */
-        mine.rc = rc;
-        *err = mine;
-        return rc;
-    }
-    if (rc == RC_OK || rc == RC_CANCELLED || !j.client) {
-        *err = mine;
-        return rc;
-    }
     mine.rc = rc;
     *err = mine;
+    if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered || !j.client)
+        return rc;
     remember_failure(&j);
     IGNORE_RC(save(&j, NULL)); /* the failure itself is what is told */
     return rc;

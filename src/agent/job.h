@@ -21,7 +21,10 @@ struct agent_outcome {
     when_t not_after; /* of the one in place; 0: there is none */
     when_t renew_at;  /* 0: not known */
     when_t retry_at;  /* after a failure: not before; 0: the server names no time */
-    when_t waits;     /* after failures nothing was tried before then; 0: it was, or is not due */
+    /* It was obtained, and was not taken into use, or is not seen to be: agent/deploy.h. Where
+     * there was one before, that is in place. The next renewal begins there. */
+    bool unproven;
+    when_t waits; /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 
 /* For a new account. */
@@ -31,8 +34,8 @@ struct agent_binding {
 };
 
 /* Obtains a certificate by `plan`, and remembers it. On failure what was in the directory is as it
- * was. RC_AGAIN: another autarky is at work there; RC_CANCELLED: a signal ended it; as client
- * results and as agent_place_install otherwise. */
+ * was. RC_AGAIN: another autarky is at work there; RC_CANCELLED: a signal ended it; as agent_deploy
+ * with out->unproven; as client results and as agent_place_install otherwise. */
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
                      const struct agent_binding *binding, struct agent_outcome *out,
                      struct err *err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -25,6 +26,10 @@ MSG(msg_no_dir, "agent.directory-missing",
     "there is nothing to renew in {0}: {1}; `autarky obtain --out {0}` obtains a certificate there "
     "first");
 MSG(msg_dir, "agent.directory", "the directory {0} cannot be used: {1}");
+MSG(msg_hands, "agent.directory-of-others",
+    "the directory {0} can be written to by others than root and the user who runs this (it is of "
+    "user {1}, with mode {2}); they could have this program run theirs, or give them other files: "
+    "have it changed by `chown` and `chmod go-w`, or name another directory");
 MSG(msg_locked, "agent.directory-locked",
     "another autarky is at work in {0}; wait until it has ended and try again");
 MSG(msg_switch, "agent.not-switched", "{0}/{1} cannot be put in place: {2}");
@@ -35,7 +40,7 @@ MSG(msg_path, "agent.path-too-long", "{0} is too long for a path");
 MSG(msg_key, "agent.account-key", "the account's key {0} cannot be used: {1}");
 
 static const char *const names[] = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"};
-enum { FILES = sizeof(names) / sizeof(names[0]), NAME = 64 };
+enum { PRIVKEY = 3, FILES = sizeof(names) / sizeof(names[0]), NAME = 64 };
 
 static enum rc failed(const struct agent_place *p, const char *what, struct err *err)
 {
@@ -92,6 +97,23 @@ static enum rc cannot_open(const char *dir, struct err *err)
                            : ERR(err, RC_IO, msg_dir, str_of(dir), why);
 }
 
+/* What stands in there is obeyed: programs to be run, owners that files are given to. */
+static enum rc check_hands(const struct agent_place *p, const char *path, const char *shown,
+                           struct err *err)
+{
+    char user[24], mode[8];
+    struct stat st;
+
+    if (fstatat(p->dir, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return cannot_open(shown, err);
+    if (S_ISDIR(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+        !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return RC_OK;
+    snprintf(user, sizeof(user), "%u", st.st_uid);
+    snprintf(mode, sizeof(mode), "%04o", st.st_mode & 07777);
+    return ERR(err, RC_DENIED, msg_hands, str_of(shown), str_of(user), str_of(mode));
+}
+
 static enum rc open_all(const char *dir, bool make, struct agent_place *p, struct err *err)
 {
     struct stat st;
@@ -102,8 +124,10 @@ static enum rc open_all(const char *dir, bool make, struct agent_place *p, struc
     if (p->dir < 0 || (!make && fstatat(p->dir, STATE, &st, 0) != 0))
         return cannot_open(dir, err);
     TRY(absolute(dir, p->path, err));
+    TRY(check_hands(p, ".", dir, err));
     if (make)
         TRY(make_directory(p->dir, AGENT_HOME, dir, err));
+    TRY(check_hands(p, AGENT_HOME, AGENT_HOME, err));
     TRY(take_lock(p, dir, err));
     p->live = live_generation(p->dir);
     return RC_OK;
@@ -230,6 +254,22 @@ static enum rc link_all(const struct agent_place *p, struct err *err)
     return file_sync_dir(p->dir, ".", err);
 }
 
+/* The owner first: the mode is meant for the new group, not for the one before. */
+static enum rc give_away(const struct agent_place *p, const char *generation, size_t i,
+                         struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char path[2 * NAME];
+    mode_t mode = i == PRIVKEY ? p->owner.key : 0644;
+
+    snprintf(path, sizeof(path), "%s/%s", generation, names[i]);
+    fd = openat(p->dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, p->owner.who.uid, p->owner.who.gid) != 0 || fchmod(fd, mode) != 0 ||
+        fsync(fd) != 0)
+        return failed(p, path, err);
+    return RC_OK;
+}
+
 static enum rc write_generation(const struct agent_place *p, unsigned long n, struct str chain,
                                 const struct crypto_key *key, struct err *err)
 {
@@ -238,6 +278,8 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
     generation_path(n, path);
     TRY(file_step());
     TRY(client_pair_write(p->dir, path, chain, key, err));
+    for (size_t i = 0; i < FILES; i++)
+        TRY(give_away(p, path, i, err));
     /* Others may look for the certificate; the key has a mode of its own. */
     if (fchmodat(p->dir, path, 0755, 0) != 0)
         return failed(p, path, err);
@@ -321,14 +363,14 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
     return point_to(p, to, err);
 }
 
-enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
-                         struct err *err)
+enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
+                         struct crypto_key **key, struct err *err)
 {
     char path[NAME];
 
-    if (p->live == 0)
+    if (generation == 0)
         return RC_NOTFOUND;
-    generation_path(p->live, path);
+    generation_path(generation, path);
     return client_pair_read(p->dir, path, chain, key, err);
 }
 

@@ -4,7 +4,8 @@
  *
  *     DIR/cert.pem, chain.pem, fullchain.pem, privkey.pem -> .autarky/live/...
  *     DIR/.autarky/live -> 7        the generation in force
- *     DIR/.autarky/7/...            key (0600) and certificate, as client/pair.h writes them
+ *     DIR/.autarky/7/...            key (0600, unless it is to be another mode) and certificate, as
+ *                                   client/pair.h writes them
  *     DIR/.autarky/account.pem      the account's key (0600), unless it is elsewhere
  *     DIR/.autarky/state.json       what was asked for, when to renew, what failed last (0600)
  *     DIR/.autarky/lock             held by whoever changes any of it
@@ -14,6 +15,7 @@
  * are nobody's business here. */
 #pragma once
 
+#include "agent/owner.h"
 #include "base/err.h"
 #include "crypto/key.h"
 
@@ -29,11 +31,13 @@ struct agent_place {
     int dir, lock;
     char path[AGENT_PATH_MAX]; /* of DIR, absolute, for messages and for hooks */
     unsigned long live;        /* generation in force; 0: none */
+    struct agent_owner owner;  /* of files that are written from now on; set by the caller */
 };
-#define AGENT_PLACE_INIT ((struct agent_place){.dir = -1, .lock = -1})
+#define AGENT_PLACE_INIT ((struct agent_place){.dir = -1, .lock = -1, .owner = AGENT_OWNER_SELF})
 
 /* Opens DIR, makes it and what is below if it is not there (`make`), and takes the lock. RC_AGAIN:
- * somebody else has it; RC_NOTFOUND without `make`: nothing was obtained there; RC_IO, RC_TOOBIG.
+ * somebody else has it; RC_NOTFOUND without `make`: nothing was obtained there; RC_DENIED: others
+ * than root and ourselves may write to DIR; RC_IO, RC_TOOBIG.
  */
 enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, struct err *err);
 /* Gives the lock back. Allowed on AGENT_PLACE_INIT. */
@@ -52,9 +56,9 @@ enum rc agent_place_write(struct agent_place *p, struct str chain, const struct 
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err);
-/* The chain in force, appended, and its key. RC_NOTFOUND when there is none. */
-enum rc agent_place_read(const struct agent_place *p, struct buf *chain, struct crypto_key **key,
-                         struct err *err);
+/* The chain of a generation, appended, and its key. RC_NOTFOUND when there is none, and for 0. */
+enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
+                         struct crypto_key **key, struct err *err);
 /* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds
  * it. RC_TOOBIG. */
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,

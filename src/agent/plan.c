@@ -42,7 +42,9 @@ struct field {
 static const struct field fields[] = {
     FIELD(server),    FIELD(ca_file),     FIELD(style),    FIELD(value),
     FIELD(challenge), FIELD(key),         FIELD(profile),  FIELD(chain),
-    FIELD(contact),   FIELD(account_key), FIELD(hook_env),
+    FIELD(contact),   FIELD(account_key), FIELD(hook_env), FIELD(owner),
+    FIELD(group),     FIELD(mode),        FIELD(reload),   FIELD(reload_timeout),
+    FIELD(prove_for),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
@@ -65,6 +67,8 @@ static void put_plan(struct json_out *o, const struct agent_plan *given)
             json_kv_str(o, fields[i].name, *text_of(&plan, i));
     json_kv_z(o, "way", agent_way_text(plan.way));
     json_kv_strs(o, "dns", plan.dns, plan.n_dns);
+    if (plan.n_prove)
+        json_kv_strs(o, "prove", plan.prove, plan.n_prove);
     json_key(o, "ips");
     json_arr(o);
     for (size_t i = 0; i < plan.n_ips; i++)
@@ -100,6 +104,10 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     put_when(&o, "next_at", s->next);
     if (s->why.n)
         json_kv_str(&o, "why", s->why);
+    if (s->pending) {
+        json_kv_u64(&o, "pending", s->pending);
+        json_kv_u64(&o, "before", s->before);
+    }
     json_end(&o);
     return json_out_done(&o);
 }
@@ -130,6 +138,13 @@ static when_t get_when(const struct json *o, const char *name)
     int64_t t;
 
     return json_i64(json_get(o, name), &t) == RC_OK && t > 0 && t < WHEN_MAX ? t : 0;
+}
+
+static unsigned long get_generation(const struct json *o, const char *name)
+{
+    uint64_t n;
+
+    return json_u64(json_get(o, name), &n) == RC_OK && n <= UINT32_MAX ? (unsigned long)n : 0;
 }
 
 struct texts {
@@ -178,6 +193,20 @@ static enum rc get_names(struct arena *a, const struct json *o, struct agent_pla
     return dns.n + texts.n ? RC_OK : missing("dns", err);
 }
 
+/* None where there is none. */
+static enum rc get_prove(struct arena *a, const struct json *o, struct agent_plan *plan,
+                         struct err *err)
+{
+    struct texts list;
+
+    if (!json_get(o, "prove"))
+        return RC_OK;
+    TRY(get_list(a, o, "prove", &list, err));
+    plan->prove = list.list;
+    plan->n_prove = list.n;
+    return RC_OK;
+}
+
 static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan *plan,
                         struct err *err)
 {
@@ -191,6 +220,7 @@ static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan
             plan->way = (enum agent_way)i;
     if (!plan->way || !plan->server.n || !plan->value.n)
         return missing("way", err);
+    TRY(get_prove(a, o, plan, err));
     return get_names(a, o, plan, err);
 }
 
@@ -214,6 +244,8 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->renewal.window_end = get_when(o, "window_end");
     s->renewal.least = get_when(o, "not_before");
     s->next = get_when(o, "next_at");
+    s->pending = get_generation(o, "pending");
+    s->before = get_generation(o, "before");
     if (json_u64(json_get(o, "failures"), &n) == RC_OK)
         s->failures = n < FAILURES_MAX ? (unsigned)n : FAILURES_MAX;
     return RC_OK;

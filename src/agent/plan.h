@@ -11,6 +11,7 @@
 
 enum {
     AGENT_WHY_MAX = 2048,
+    AGENT_PROVE_MAX = 100,
 };
 
 /* How control is proven. */
@@ -35,17 +36,24 @@ struct agent_plan {
     struct str hook_env;  /* file with its environment; empty: none */
     struct str key;       /* as crypto_key_spec_parse */
     struct str profile, chain, contact;
-    struct str account_key; /* its file; empty: beside the certificate */
+    struct str account_key;        /* its file; empty: beside the certificate */
+    struct str owner, group, mode; /* as agent/owner.h */
+    struct str reload;             /* as agent/reload.h; empty: nothing is */
+    const struct str *prove;       /* as prove/target.h */
+    size_t n_prove;
+    struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */
 };
 
 struct agent_state {
     struct agent_plan plan;
     struct client_renewal renewal;
-    when_t issued;      /* 0: never */
-    when_t attempt;     /* the last one; 0: none */
-    unsigned failures;  /* in a row */
-    when_t next;        /* not before, after failures */
-    struct str why;     /* of the last failure */
+    when_t issued;     /* 0: never */
+    when_t attempt;    /* the last one; 0: none */
+    unsigned failures; /* in a row */
+    when_t next;       /* not before, after failures */
+    struct str why;    /* of the last failure */
+    /* A generation that is not known to be in use yet, and the one before it; 0: none. */
+    unsigned long pending, before;
     struct str account; /* URL */
 };
 

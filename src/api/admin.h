@@ -84,13 +84,15 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
  * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
  * "sha256","certificate", of roots "crl":{"number","this_update","next_update","entries","der"} or
  * null}...],"cross_certificates":[{"name","id","subject","signer","not_after",
- * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest first; certificates are DER in
- * base64url. */
+ * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest
+ * first; certificates are DER in base64url. */
 enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
 /* With its dates, at v->now. */
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
 /* A newer one of its kind is there, if only to sign later. */
 bool api_issuer_superseded(const struct api_view *v, const struct ca_issuer *issuer);
+/* Whether something that this root has signed, and that has not ended, points to its list. */
+bool api_root_list_wanted(const struct api_view *v, const struct ca_issuer *root);
 /* Whether it is to be replaced, and why. */
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
@@ -110,9 +112,9 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);
 /* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",
- * "logical","subject","key","key_usage","extended_key_usage","must_staple","policies","crl_urls",
- * "ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers without the root),
- * "root". */
+ * "logical","subject","key","key_usage","extended_key_usage","must_staple","no_revocation"
+ * (noRevAvail of RFC 9608),"policies","crl_urls","ocsp_urls","issuer_urls"; then PEM:
+ * "certificate", "chain" (its issuers without the root), "root". */
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
                      struct json_out *o);
 /* The same for {"serial"}. */

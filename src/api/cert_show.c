@@ -143,6 +143,7 @@ static void put_contents(struct json_out *o, const struct x509_cert *c)
     put_bits(o, "key_usage", c->key_usage, usages);
     put_bits(o, "extended_key_usage", c->eku, extended);
     json_kv_bool(o, "must_staple", c->must_staple);
+    json_kv_bool(o, "no_revocation", c->no_rev_avail);
     put_policies(o, c);
     json_kv_strs(o, "crl_urls", c->crl_urls, c->n_crl_urls);
     json_kv_strs(o, "ocsp_urls", c->ocsp_urls, c->n_ocsp_urls);

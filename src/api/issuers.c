@@ -39,6 +39,22 @@ enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *iss
     return ca_due(v->conf, &issuer->cert, str_eq(issuer->hierarchy, STR("special")), v->now);
 }
 
+bool api_root_list_wanted(const struct api_view *v, const struct ca_issuer *root)
+{
+    const struct ca_issuer *i;
+    const struct ca_cross *c;
+
+    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++)
+        if (str_eq(id_str(&i->parent), id_str(&root->id)) && i->cert.n_crl_urls &&
+            i->cert.not_after > v->now)
+            return true;
+    for (size_t k = 0; (c = ca_cross_at(v->ca, k)); k++)
+        if (str_eq(id_str(&c->signer), id_str(&root->id)) && c->cert.n_crl_urls &&
+            c->cert.not_after > v->now)
+            return true;
+    return false;
+}
+
 static void put_names(struct json_out *o, const struct ca_issuer *i)
 {
     CLEANUP(buf_done) struct buf subject = BUF_INIT(TEXT_MAX);

@@ -46,7 +46,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
     json_arr(o);
     for (unsigned i = 0; i < CONF_SITE_KEYS; i++)
         if (site->algorithms & 1u << i)
-            put_certificate(o, conf_key_algorithm_name(i), &of[i]);
+            put_certificate(o, conf_site_key_name(i), &of[i]);
     json_end(o);
     json_end(o);
 }

@@ -323,18 +323,6 @@ static void check_root(const struct api_view *v, struct findings *f, const struc
                  : NULL);
 }
 
-/* What points to the root's list, of those that are still to be believed. */
-static bool has_pointers(const struct api_view *v, const struct ca_issuer *root)
-{
-    const struct ca_issuer *i;
-
-    for (size_t k = 0; (i = ca_issuer_at(v->ca, k)); k++)
-        if (str_eq(id_str(&i->parent), id_str(&root->id)) && i->cert.n_crl_urls &&
-            i->cert.not_after > v->now)
-            return true;
-    return false;
-}
-
 /* A root's list comes from where its key is, at a person's hands, so there has to be time for it.
  */
 static void check_root_list(const struct api_view *v, struct findings *f, const struct ca_issuer *i)
@@ -348,16 +336,16 @@ static void check_root_list(const struct api_view *v, struct findings *f, const 
 
     if (i->cert.not_after <= v->now || (rc != RC_OK && rc != RC_NOTFOUND))
         return; /* check_store has it */
-    if (rc == RC_NOTFOUND && !has_pointers(v, i))
+    if (rc == RC_NOTFOUND && !api_root_list_wanted(v, i))
         return;
     if (rc == RC_NOTFOUND) {
         state = "warning";
-        buf_printf(&text, "root %.*s has no revocation list here, and its issuers point to one",
+        buf_printf(&text, "root %.*s has no revocation list here, and what it signed points to one",
                    STR_ARG(i->ref));
     } else {
-        state = crl.next_update <= v->now                    ? "failed"
-                : crl.next_update - v->now <= ROOT_LIST_SOON ? "warning"
-                                                             : "ok";
+        state = crl.next_update - v->now > ROOT_LIST_SOON                 ? "ok"
+                : crl.next_update <= v->now && api_root_list_wanted(v, i) ? "failed"
+                                                                          : "warning";
         buf_printf(&text, "the revocation list of root %.*s %s good until %s", STR_ARG(i->ref),
                    crl.next_update <= v->now ? "was" : "is", when_text(crl.next_update, until));
     }

@@ -339,6 +339,15 @@ static enum rc check_repeated(struct store_txn *txn, struct ca_job *job)
     return own == all ? RC_OK : PROBLEM(&job->err, RC_DENIED, "badPublicKey", msg_repeated);
 }
 
+void ca_job_put_names(struct json_out *o, const struct ca_job *job)
+{
+    json_key(o, "names");
+    json_arr(o);
+    for (size_t i = 0; i < job->issuance.n_names; i++)
+        json_put_str(o, job->issuance.names[i].value);
+    json_end(o);
+}
+
 static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -367,11 +376,7 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
         json_kv_str(&o, "rules", job->req.rules);
     json_kv_str(&o, "origin", job->req.origin);
     json_kv_id(&o, "order", &job->req.order);
-    json_key(&o, "names");
-    json_arr(&o);
-    for (size_t i = 0; i < job->issuance.n_names; i++)
-        json_put_str(&o, job->issuance.names[i].value);
-    json_end(&o);
+    ca_job_put_names(&o, job);
     json_end(&o);
     TRY(json_out_done(&o));
     event.detail = buf_str(&detail);

@@ -7,6 +7,7 @@
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "ev/ev.h"
+#include "json/out.h"
 #include "policy/policy.h"
 #include "store/issuances.h"
 #include "store/issuers.h"
@@ -65,6 +66,8 @@ bool ca_transient(enum rc rc);
 /* In the transaction of the reservation: logical id and predecessor of a job, by its lineage or by
  * what its request names; neither where it has none. */
 enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
+/* "names": all of them, for an event's detail. */
+void ca_job_put_names(struct json_out *o, const struct ca_job *job);
 /* In a transaction: RC_DENIED and why when the key was revoked as compromised. */
 enum rc ca_job_blocked(struct store_txn *txn, struct ca_job *job);
 /* With everything in the job reserved on disk: asks the signer, at once or in its turn. */

@@ -92,6 +92,7 @@ static enum rc audit_end(struct store_txn *txn, struct ca_job *job, const char *
     return audit_append(txn, &event, NULL);
 }
 
+/* All that who reads a copy of the log needs to know which certificate it is, and to find it. */
 static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -109,6 +110,9 @@ static enum rc audit_issued(struct store_txn *txn, struct ca_job *job)
     if (job->replaces.z[0])
         json_kv_id(&o, "replaces", &job->replaces);
     json_kv_b64url(&o, "sha256", str_bytes(job->cert.fingerprint.b, STORE_SHA256));
+    json_kv_when(&o, "not_before", job->cert.not_before);
+    json_kv_when(&o, "not_after", job->cert.not_after);
+    ca_job_put_names(&o, job);
     json_end(&o);
     TRY(json_out_done(&o));
     return audit_end(txn, job, "certificate.issued", "certificate", &job->cert.id,

@@ -348,6 +348,7 @@ static enum rc lint(const struct ca_signer *s, const struct work *w, struct str 
         .n_uris = leaf->n_uris,
         .key_usage = (uint16_t)w->profile->key_usage,
         .eku = (uint16_t)w->profile->extended_usage,
+        .no_revocation = w->profile->revocation == CONF_REVOCATION_NONE,
         .max_lifetime = ca_rules_lifetime(&s->rules, w->profile),
     };
 

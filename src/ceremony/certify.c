@@ -14,6 +14,16 @@ MSG(msg_over, "ceremony.root-over", "the root {0} ends at {1}, too soon to sign 
 MSG(msg_many, "ceremony.constraints-many",
     "names.internal and names.single have more than {0} names together, which no issuer can list");
 
+MSG(msg_early, "ceremony.cross-early",
+    "it begins at {0}, and it is {1} here; set the clocks of both machines right");
+MSG(msg_points, "ceremony.cross-points",
+    "it says that the signer's list and certificate are elsewhere than `urls: plain:` of this "
+    "configuration has them: either that was changed since the request was made, or what the media "
+    "had was; have another one signed");
+MSG(msg_otherwise, "ceremony.cross-otherwise",
+    "it is not that root's name and key, for as long as both last and with nothing beside, as {0} "
+    "would certify them");
+
 /* ---- signing */
 
 struct certify {
@@ -41,25 +51,33 @@ static enum rc confirm(const struct certify *c, struct str tbs, struct arena *a,
     return c->asked->confirm(c->asked->arg, &shown, err);
 }
 
+static enum rc lint(struct certify *c, const struct crypto_key *key, struct str what,
+                    struct str tbs, struct err *err)
+{
+    CLEANUP(arena_done) struct arena scratch = ARENA_INIT(SCRATCH);
+    struct err why = ERR_INIT;
+    char text[512];
+    enum rc rc;
+
+    c->lint.issuer_key = key;
+    c->lint.spki = c->in.spki;
+    c->lint.constraints_noncritical = c->in.constraints_noncritical;
+    rc = x509_lint_tbs(&scratch, tbs, &c->lint, &why);
+    return rc == RC_OK ? rc
+                       : ERR(err, rc, msg_lint, what, str_of(err_textz(&why, text, sizeof(text))));
+}
+
 static enum rc sign(struct certify *c, const struct crypto_key *key, struct str what,
                     struct arena *a, struct x509_cert *out, struct err *err)
 {
     CLEANUP(arena_done) struct arena scratch = ARENA_INIT(SCRATCH);
     CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
-    struct err why = ERR_INIT;
     struct str kept;
-    char text[512];
-    enum rc rc;
 
     TRY(x509_serial_random(&c->in.serial));
     TRY(x509_tbs_build(&c->in, &tbs, err));
-    c->lint.issuer_key = key;
-    c->lint.spki = c->in.spki;
-    c->lint.constraints_noncritical = c->in.constraints_noncritical;
-    rc = x509_lint_tbs(&scratch, buf_str(&tbs), &c->lint, &why);
-    if (rc != RC_OK)
-        return ERR(err, rc, msg_lint, what, str_of(err_textz(&why, text, sizeof(text))));
+    TRY(lint(c, key, what, buf_str(&tbs), err));
     TRY(confirm(c, buf_str(&tbs), &scratch, err));
     TRY(x509_sign_tbs(key, buf_str(&tbs), &der));
     TRY(arena_str(a, buf_str(&der), &kept));
@@ -177,22 +195,63 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
     return sign(&c, root->key, ref_in(plan, a), a, out, err);
 }
 
+/* ---- cross certificates */
+
+static enum rc cross(struct certify *c, const struct ceremony_plan *plan,
+                     const struct x509_cert *subject, const struct ceremony_signer *signer,
+                     struct arena *a, struct err *err)
+{
+    begin(c, plan->now, signer->key, subject->spki);
+    c->lint.kind = X509_LINT_CROSS;
+    c->in.not_after = subject->not_after;
+    TRY(x509_name_parse(subject->subject, &c->in.subject, NULL));
+    if (subject->has_constraints) {
+        c->bounds = subject->constraints;
+        c->in.constraints = &c->bounds;
+        c->in.constraints_noncritical = !subject->constraints_critical;
+    }
+    TRY(under(c, signer, err));
+    return point(c, plan->conf, signer->ref, a);
+}
+
 enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
 
-    begin(&c, plan->now, signer->key, subject->spki);
-    c.lint.kind = X509_LINT_CROSS;
-    c.in.not_after = subject->not_after;
-    TRY(x509_name_parse(subject->subject, &c.in.subject, NULL));
-    if (subject->has_constraints) {
-        c.bounds = subject->constraints;
-        c.in.constraints = &c.bounds;
-        c.in.constraints_noncritical = !subject->constraints_critical;
-    }
-    TRY(under(&c, signer, err));
-    TRY(point(&c, plan->conf, signer->ref, a));
+    TRY(cross(&c, plan, subject, signer, a, err));
     return sign(&c, signer->key, signer->ref, a, out, err);
+}
+
+/* What differs most likely has a cure of its own. */
+static bool points_elsewhere(const struct certify *c, const struct x509_cert *cert)
+{
+    return cert->n_crl_urls != c->in.n_crl_urls || cert->n_issuer_urls != c->in.n_issuer_urls ||
+           (cert->n_crl_urls && !str_eq(cert->crl_urls[0], c->in.crl_urls[0])) ||
+           (cert->n_issuer_urls && !str_eq(cert->issuer_urls[0], c->in.issuer_urls[0]));
+}
+
+enum rc ceremony_check_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
+                             const struct ceremony_signer *signer, const struct x509_cert *cert,
+                             struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SCRATCH);
+    CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX);
+    char from[WHEN_TEXT], here[WHEN_TEXT];
+
+    TRY(cross(&c, plan, subject, signer, &a, err));
+    TRY(x509_cert_check_issuer(cert, signer->cert, err));
+    if (cert->not_before > plan->now)
+        return ERR(err, RC_DENIED, msg_early, str_of(when_text(cert->not_before, from)),
+                   str_of(when_text(plan->now, here)));
+    if (points_elsewhere(&c, cert))
+        return ERR(err, RC_DENIED, msg_points);
+    c.in.serial = cert->serial;
+    c.in.not_before = cert->not_before;
+    TRY(x509_tbs_build(&c.in, &tbs, err));
+    if (!str_eq(buf_str(&tbs), cert->tbs))
+        return ERR(err, RC_DENIED, msg_otherwise, signer->ref);
+    return lint(&c, signer->key, signer->ref, cert->tbs, err);
 }

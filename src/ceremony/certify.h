@@ -28,7 +28,14 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
                                 const struct ceremony_signer *root, struct arena *a,
                                 struct x509_cert *out, struct err *err);
 /* The subject's name and key under another root's signature, as long as both last. Of the plan,
- * configuration and time count. */
+ * configuration and time count, and of the configuration urls.plain alone. */
 enum rc ceremony_certify_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
                                const struct ceremony_signer *signer, struct arena *a,
                                struct x509_cert *out, struct err *err);
+/* Whether `cert`, made elsewhere, is what ceremony_certify_cross makes here of these: the same
+ * bytes but for serial number and first day, which has come, under the signer's signature, and by
+ * the linter's rules. Of the signer's key the public half is enough, and nobody is asked. RC_DENIED
+ * and what is otherwise. */
+enum rc ceremony_check_cross(const struct ceremony_plan *plan, const struct x509_cert *subject,
+                             const struct ceremony_signer *signer, const struct x509_cert *cert,
+                             struct err *err);

@@ -17,14 +17,6 @@ MSG(msg_clock, "ceremony.crl-clock",
     "right, for clients take no list that is older than the one they have");
 MSG(msg_over, "ceremony.crl-over", "the root {0} has ended at {1}: it signs nothing any more");
 MSG(msg_on_it, "ceremony.crl-on-it", "{0} is on the list of {1} already");
-MSG(msg_line, "ceremony.revocation-line",
-    "\"{0}\" is none of the lines of a request for a revocation: reason, words, and the "
-    "certificate in PEM");
-MSG(msg_reason, "ceremony.revocation-reason",
-    "\"{0}\" is no reason for which an issuer is revoked: cACompromise, keyCompromise, superseded, "
-    "cessationOfOperation, affiliationChanged, privilegeWithdrawn, unspecified");
-MSG(msg_words, "ceremony.revocation-words",
-    "the words of the request are longer than {0} characters, or not plain text");
 
 enum { SCRATCH = 1024 * 1024 };
 
@@ -158,64 +150,5 @@ enum rc ceremony_crl_show(const struct ceremony_crl *c, when_t now, unsigned day
         buf_printf(out, "  %-13s %s, %s, since %s\n", i ? "" : "Revoked",
                    x509_serial_text(&c->v[i].serial, serial), x509_reason_text(c->v[i].reason),
                    when_text(c->v[i].revoked, from));
-    return buf_rc(out);
-}
-
-/* ---- requests */
-
-static bool fits_issuer(int reason)
-{
-    return reason >= 0 && reason < X509_REASON_COUNT && reason != 7 && reason != X509_REASON_HOLD &&
-           reason != X509_REASON_REMOVE;
-}
-
-static enum rc read_line(struct str line, struct ceremony_revocation *r, struct err *err)
-{
-    struct str name, value;
-
-    if (!str_cut(line, ':', &name, &value))
-        return ERR(err, RC_PARSE, msg_line, str_head(line, 80));
-    value = str_trim(value);
-    if (str_eq(name, STR("reason"))) {
-        if (x509_reason_parse(value, &r->reason) != RC_OK || !fits_issuer(r->reason))
-            return ERR(err, RC_INVAL, msg_reason, str_head(value, 80));
-        return RC_OK;
-    }
-    if (!str_eq(name, STR("words")))
-        return ERR(err, RC_PARSE, msg_line, str_head(line, 80));
-    if (value.n > CEREMONY_WORDS_MAX || !str_printable(value))
-        return ERR(err, RC_INVAL, msg_words, STR("200"));
-    r->words = value;
-    return RC_OK;
-}
-
-enum rc ceremony_revocation_parse(struct arena *a, struct str text, struct ceremony_revocation *out,
-                                  struct err *err)
-{
-    struct ceremony_revocation r = {.reason = X509_REASON_CA_COMPROMISE};
-    struct x509_cert *certs;
-    struct str kept, line;
-    size_t n;
-
-    if (text.n > CEREMONY_REVOCATION_MAX)
-        return RC_TOOBIG;
-    TRY(arena_str(a, text, &kept));
-    while (!str_starts(kept, STR("-----BEGIN")) && str_next(&kept, '\n', &line)) {
-        line = str_trim(line);
-        if (line.n)
-            TRY(read_line(line, &r, err));
-    }
-    TRY(x509_cert_read_pem(a, kept, 1, &certs, &n, err));
-    r.cert = certs[0];
-    *out = r;
-    return RC_OK;
-}
-
-enum rc ceremony_revocation_put(const struct ceremony_revocation *r, struct buf *out)
-{
-    buf_printf(out, "reason: %s\n", x509_reason_text(r->reason));
-    if (r->words.n)
-        buf_printf(out, "words: %.*s\n", STR_ARG(r->words));
-    x509_cert_put_pem(r->cert.der, out);
     return buf_rc(out);
 }

@@ -47,17 +47,3 @@ enum rc ceremony_crl_sign(const struct ceremony_crl *c, const struct crypto_key 
 enum rc ceremony_crl_keep(int data, struct str ref, struct str der, struct err *err);
 /* In words, for the one who decides: entries, and from when to when. */
 enum rc ceremony_crl_show(const struct ceremony_crl *c, when_t now, unsigned days, struct buf *out);
-
-/* What is to be revoked, as a server writes it on media, or a person by hand: "reason: NAME" (of
- * RFC 5280; without it cACompromise) and "words: TEXT", a line each and neither needed, then the
- * issuer's certificate in PEM. */
-enum { CEREMONY_REVOCATION_MAX = 64 * 1024, CEREMONY_WORDS_MAX = 200 };
-struct ceremony_revocation {
-    struct x509_cert cert;
-    int reason;
-    struct str words; /* printable; may be empty */
-};
-/* In the arena. RC_PARSE, RC_INVAL and what is wrong. */
-enum rc ceremony_revocation_parse(struct arena *a, struct str text, struct ceremony_revocation *out,
-                                  struct err *err);
-enum rc ceremony_revocation_put(const struct ceremony_revocation *r, struct buf *out);

@@ -16,7 +16,7 @@
 MSG(msg_no_root_key, "ceremony.no-root-key",
     "the key of {0} is not here (root/{0}.key or .uri in the data directory): bring it back for "
     "the time of this command, or ask the machine where it is, by `--media DIR` with `autarky "
-    "issuer create --csr`, `issuer rotate --csr` or `issuer revoke`");
+    "issuer create --csr`, `issuer rotate --csr`, `issuer cross-sign` or `issuer revoke`");
 MSG(msg_root_passphrase, "ceremony.root-passphrase",
     "the passphrase does not open root/{0}.key; it is the one that the key was made with: "
     "--root-passphrase-file FILE, or root/passphrase in the data directory");

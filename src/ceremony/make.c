@@ -174,38 +174,81 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
     return RC_OK;
 }
 
-enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
-                            struct ceremony_made *m, struct err *err)
+/* ---- cross certificates */
+
+struct crossing {
+    const struct store_issuer *of, *by;
+    struct x509_cert subject;
+};
+
+static enum rc find_both(const struct ceremony *c, struct ceremony_made *m, struct str subject,
+                         struct str signer, struct crossing *out, struct err *err)
 {
     const struct store_issuer *of = find_root(c, m, subject), *by = find_root(c, m, signer);
-    CLEANUP(root_done) struct root root = {.key = NULL};
-    struct store_cross *cross = &m->crosses[m->n_crosses];
-    struct ceremony_plan plan = {.conf = c->conf, .now = c->now};
-    struct ceremony_signer with;
-    struct x509_cert known, cert;
 
     assert(m->n_crosses < CEREMONY_MADE_MAX);
     if (!of || !by)
         return ERR(err, RC_NOTFOUND, msg_no_such, of ? signer : subject);
     if (of == by || !str_eq(of->algorithm, by->algorithm) || !str_eq(of->hierarchy, by->hierarchy))
         return ERR(err, RC_INVAL, msg_kinds_differ, subject, signer);
-    TRY(x509_cert_parse(&m->arena, of->certificate, &known, err));
-    TRY(open_root(c, m, by, &root, err));
-    with = (struct ceremony_signer){by->name, &root.cert, root.key};
-    TRY(ceremony_certify_cross(&plan, &known, &with, &m->arena, &cert, err));
+    out->of = of;
+    out->by = by;
+    return x509_cert_parse(&m->arena, of->certificate, &out->subject, err);
+}
+
+static enum rc add_cross(const struct ceremony *c, const struct crossing *x,
+                         const struct x509_cert *cert, struct ceremony_made *m)
+{
+    struct store_cross *cross = &m->crosses[m->n_crosses];
+
     *cross = (struct store_cross){
-        .name = arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(subject), STR_ARG(signer)),
-        .subject = of->id,
-        .signer = by->id,
-        .certificate = cert.der,
-        .not_before = cert.not_before,
-        .not_after = cert.not_after,
+        .name = arena_printf(&m->arena, "%.*s-by-%.*s", STR_ARG(x->of->name), STR_ARG(x->by->name)),
+        .subject = x->of->id,
+        .signer = x->by->id,
+        .certificate = cert->der,
+        .not_before = cert->not_before,
+        .not_after = cert->not_after,
         .created = c->now,
     };
     TRY(id_new(&cross->id));
     m->n_crosses++;
     return cross->name.p ? RC_OK : RC_NOMEM;
 }
+
+enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
+                            struct ceremony_made *m, struct err *err)
+{
+    CLEANUP(root_done) struct root root = {.key = NULL};
+    struct ceremony_plan plan = {.conf = c->conf, .now = c->now};
+    struct ceremony_signer with;
+    struct crossing x;
+    struct x509_cert cert;
+
+    TRY(find_both(c, m, subject, signer, &x, err));
+    TRY(open_root(c, m, x.by, &root, err));
+    with = (struct ceremony_signer){x.by->name, &root.cert, root.key};
+    TRY(ceremony_certify_cross(&plan, &x.subject, &with, &m->arena, &cert, err));
+    return add_cross(c, &x, &cert, m);
+}
+
+enum rc ceremony_take_cross(const struct ceremony *c, struct str subject, struct str signer,
+                            const struct x509_cert *cert, struct ceremony_made *m, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct ceremony_plan plan = {.conf = c->conf, .now = c->now};
+    struct ceremony_signer with;
+    struct x509_cert root;
+    struct crossing x;
+
+    TRY(find_both(c, m, subject, signer, &x, err));
+    TRY(x509_cert_parse(&m->arena, x.by->certificate, &root, err));
+    TRY(x509_cert_key(&root, &key, err));
+    with = (struct ceremony_signer){x.by->name, &root, key};
+    TRY(ceremony_check_cross(&plan, &x.subject, &with, cert, err));
+    return add_cross(c, &x, cert, m);
+}
+
+/* ---- lists */
 
 /* What is on the list already stays as it is. */
 static enum rc revoke(struct ceremony_crl *crl, struct str certificate, int reason, when_t revoked,

@@ -56,6 +56,10 @@ enum rc ceremony_make_issuer(const struct ceremony *c, const struct ca_ref *ref,
  * of the one by the other. */
 enum rc ceremony_make_cross(const struct ceremony *c, struct str subject, struct str signer,
                             struct ceremony_made *m, struct err *err);
+/* The same of one that was made elsewhere; borrowed, as long as what is made. RC_DENIED as
+ * ceremony_check_cross. */
+enum rc ceremony_take_cross(const struct ceremony *c, struct str subject, struct str signer,
+                            const struct x509_cert *cert, struct ceremony_made *m, struct err *err);
 
 /* What is to be revoked, an issuer's or a cross certificate in DER, and why (enum x509_reason). */
 struct ceremony_also {
@@ -63,9 +67,9 @@ struct ceremony_also {
     int reason;
 };
 /* The list of what a root has revoked, in DER, appended: what root/REF.crl has, the known issuers
- * and cross certificates of its that are, and `also` (NULL: none) as of now. It is good for CEREMONY_CRL_DAYS_MAX: whoever
- * has the root's key makes the next one in time, with each issuer. To be kept with
- * ceremony_crl_keep once the register has it. */
+ * and cross certificates of its that are, and `also` (NULL: none) as of now. It is good for
+ * CEREMONY_CRL_DAYS_MAX: whoever has the root's key makes the next one in time, with each issuer.
+ * To be kept with ceremony_crl_keep once the register has it. */
 enum rc ceremony_root_crl(const struct ceremony *c, struct ceremony_made *m, struct str root,
                           const struct ceremony_also *also, struct buf *out, struct err *err);
 

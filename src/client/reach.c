@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/reach.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/when.h"
 #include "ev/ev.h"
+#include "net/lookup.h"
 #include "net/net.h"
 #include "net/stream.h"
 #include "tls/client.h"
@@ -30,6 +28,7 @@ struct client_reach {
     char where[HTTP_HOST_NAME_MAX + 16]; /* with the port, for messages */
     bool tls;
     struct addr literal; /* n == 0: it is a name */
+    uint16_t port;
     struct addr_port addrs[CLIENT_REACH_ADDRESSES_MAX];
     size_t n, next;
     struct ev_defer begin;
@@ -61,41 +60,21 @@ static void finish(struct client_reach *done, struct net_stream *stream, struct 
 
 /* ---- the address */
 
-static void take(struct client_reach *r, const struct sockaddr *sa)
-{
-    const struct sockaddr_in *v4 = (const void *)sa;
-    const struct sockaddr_in6 *v6 = (const void *)sa;
-    struct str bytes = sa->sa_family == AF_INET ? str_bytes(&v4->sin_addr, sizeof(v4->sin_addr))
-                                                : str_bytes(&v6->sin6_addr, sizeof(v6->sin6_addr));
-    struct addr_port *to = &r->addrs[r->n];
-
-    if ((sa->sa_family != AF_INET && sa->sa_family != AF_INET6) ||
-        r->n == CLIENT_REACH_ADDRESSES_MAX || addr_from_bytes(bytes, &to->addr) != RC_OK)
-        return;
-    to->port = r->addrs[0].port;
-    r->n++;
-}
-
 static enum rc look_up(struct client_reach *r, struct err *err)
 {
-    const struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *found = NULL;
-    int e;
+    struct addr found[CLIENT_REACH_ADDRESSES_MAX];
+    struct err why = ERR_INIT;
+    char line[256];
+    size_t n = 0;
+    enum rc rc = net_lookup(str_of(r->host), found, CLIENT_REACH_ADDRESSES_MAX, &n, &why);
 
-    if (r->literal.n) {
-        r->addrs[0].addr = r->literal;
-        r->n = 1;
-        return RC_OK;
-    }
-    e = getaddrinfo(r->host, NULL, &want, &found);
-    if (e != 0)
-        return ERR(err, e == EAI_MEMORY ? RC_NOMEM : RC_NOTFOUND, msg_lookup, str_of(r->host),
-                   str_of(gai_strerror(e)));
-    for (const struct addrinfo *at = found; at; at = at->ai_next)
-        take(r, at->ai_addr);
-    freeaddrinfo(found);
-    return r->n ? RC_OK
-                : ERR(err, RC_NOTFOUND, msg_lookup, str_of(r->host), STR("it has no address"));
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_lookup, str_of(r->host),
+                   str_of(err_textz(&why, line, sizeof(line))));
+    r->n = n < CLIENT_REACH_ADDRESSES_MAX ? n : CLIENT_REACH_ADDRESSES_MAX;
+    for (size_t i = 0; i < r->n; i++)
+        r->addrs[i] = (struct addr_port){found[i], r->port};
+    return RC_OK;
 }
 
 /* ---- TLS */
@@ -207,7 +186,7 @@ enum rc client_reach_start(const struct client_reach_conf *conf, const struct ht
     r->arg = arg;
     r->tls = url->tls;
     r->literal = url->at.addr;
-    r->addrs[0].port = url->port;
+    r->port = url->port;
     ev_defer_init(&r->begin, on_begin, r);
     ev_timer_init(&r->patience, conf->ev, on_late, r);
     if (url->tls && !conf->trust)

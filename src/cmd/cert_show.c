@@ -36,9 +36,17 @@ static void list_line(const struct json *root, const char *label, const char *me
     printf("\n");
 }
 
+static void flag_line(const struct json *root, const char *label, const char *member,
+                      const char *text)
+{
+    bool is = false;
+
+    if (json_bool(json_get(root, member), &is) == RC_OK && is)
+        printf("%-14s %s\n", label, text);
+}
+
 static enum rc show(const struct json *root)
 {
-    bool staple = false;
 
     line(root, "serial", "serial");
     line(root, "status", "status");
@@ -55,8 +63,9 @@ static enum rc show(const struct json *root)
     list_line(root, "policies", "policies");
     list_line(root, "CRL", "crl_urls");
     list_line(root, "OCSP", "ocsp_urls");
-    if (json_bool(json_get(root, "must_staple"), &staple) == RC_OK && staple)
-        printf("%-14s yes\n", "must staple");
+    flag_line(root, "revocation", "no_revocation",
+              "looked up nowhere, and it says so (noRevAvail)");
+    flag_line(root, "must staple", "must_staple", "yes");
     line(root, "issued", "issued");
     line(root, "origin", "origin");
     line(root, "account", "account");

@@ -14,7 +14,8 @@ enum {
     CMD_DONE = 0,
     CMD_FAILED = 2,
     CMD_PARTLY = 3,
-    CMD_WAITING = 4, /* for a person */
+    CMD_WAITING = 4,  /* for a person */
+    CMD_UNPROVEN = 5, /* a certificate was obtained, and is not seen to be served */
     CMD_USAGE = 64,
     CMD_LATER = 75,
 };
@@ -26,6 +27,8 @@ struct cmd_args {
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
     size_t n_many;
+    const char *more[CMD_VALUES_MAX]; /* the same of a second one (CMD_MORE) */
+    size_t n_more;
     const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };

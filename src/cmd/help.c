@@ -24,7 +24,8 @@ void cmd_help_all(FILE *to)
     for (size_t i = 0; i < n; i++)
         summary_line(to, &rows[i]);
     fprintf(to, "\n`autarky COMMAND --help` shows its options. Exit status: 0 done, 2 failed, 3 "
-                "partly done,\n4 waiting for a person, 64 wrong usage, 75 try again later.\n");
+                "partly done,\n4 waiting for a person, 5 not seen to be served, 64 wrong "
+                "usage,\n75 try again later.\n");
 }
 
 bool cmd_help_noun(const char *noun)

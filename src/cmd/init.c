@@ -359,15 +359,20 @@ static enum rc make_database(struct init *i, struct err *err)
         .create = true,
     };
     struct ceremony c = ceremony_of(i);
-    struct ca_change change = ceremony_change(&c, &i->made, "init");
+    struct init_register r = {.change = ceremony_change(&c, &i->made, "init")};
     enum rc rc;
 
+    TRY(init_lists(&c, &i->made, &r, err));
     TRY(file_mkdir(i->dir.fd, "db", 0700, FILE_OWNER_SELF, err));
     buf_printf(&dir, "%s/db", cmd_data(i->args));
     TRY(buf_rc(&dir));
     options.dir = buf_z(&dir);
     TRY(store_open(&options, &store, err));
-    rc = store_write_now(store, ca_change_apply, &change);
+    rc = store_write_now(store, init_register_fn, &r);
+    if (rc != RC_OK && r.err.msg) {
+        *err = r.err;
+        return rc;
+    }
     if (rc != RC_OK)
         return ERR(err, rc, msg_database, str_of(cmd_data(i->args)), str_of(rc_text(rc)));
     store_close(MOVE(store));

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "ceremony/make.h"
+#include "revocation/revocation.h"
 
 struct init_dir {
     const char *path;
@@ -37,3 +38,17 @@ void init_dir_done(struct init_dir *d);
  * rows without keys. RC_NOTFOUND none, RC_DENIED no root or another organisation's. */
 enum rc init_offline(const char *path, const struct conf *conf, when_t now,
                      struct ceremony_made *made, struct err *err);
+
+/* init_crl.c: what goes into the register, in one transaction. */
+struct init_register {
+    struct ca_change change;
+    struct revocation_given lists[CEREMONY_MADE_MAX];
+    size_t n_lists;
+    struct err err; /* why a list was refused */
+};
+/* Signs a list of each root that was made here, none for those whose key is elsewhere, keeps it in
+ * root/REF.crl and adds it to what is registered. */
+enum rc init_lists(const struct ceremony *c, struct ceremony_made *m, struct init_register *r,
+                   struct err *err);
+/* A store job; its argument is the above. */
+enum rc init_register_fn(struct store_txn *txn, void *arg);

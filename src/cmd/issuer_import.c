@@ -39,7 +39,7 @@ MSG(msg_stale, "cmd.import-list-old",
 MSG(msg_many, "cmd.import-many", "the media bring more at a time than the {0} that can be taken");
 MSG(msg_none, "cmd.import-none",
     "nothing to import: no request waits here whose autarky-issuer-REF.crt is on the media, and "
-    "there is no list of a root that is not served already");
+    "there are no cross certificate and no list of a root that are not here already");
 
 enum { LIST_ARENA = 1024 * 1024 };
 
@@ -47,7 +47,7 @@ struct import {
     struct issuer_session s;
     int media;
     size_t again; /* certificates that were taken already, by an import that was interrupted */
-    size_t same;  /* lists that are served already */
+    size_t same;  /* lists that are served already, cross certificates that are there */
 };
 
 static void import_done(struct import *im)
@@ -306,6 +306,26 @@ static enum rc take_issuer(struct import *im, const char *name, struct err *err)
     return add(im, &is, err);
 }
 
+/* ---- cross certificates */
+
+static int is_cross(const struct dirent *e)
+{
+    struct str name = str_of(e->d_name);
+
+    return str_starts(name, STR("autarky-cross-")) && str_ends(name, STR(".crt"));
+}
+
+static enum rc take_cross(struct import *im, const char *name, struct err *err)
+{
+    enum rc rc;
+
+    if (im->s.made.n_crosses == CEREMONY_MADE_MAX)
+        return ERR(err, RC_TOOBIG, msg_many, STR("24"));
+    rc = issuer_import_cross(&im->s, im->media, name, err);
+    im->same += rc == RC_EXISTS;
+    return rc == RC_EXISTS ? RC_OK : rc;
+}
+
 /* ---- lists */
 
 static enum rc say(struct err *err, const char *file, enum rc rc, const struct err *why)
@@ -451,14 +471,20 @@ static enum rc take_list(struct import *im, const char *name, struct err *err)
 
 /* ---- all of it */
 
+static bool brings(const struct import *im)
+{
+    return im->s.made.n || im->s.made.n_crosses || im->s.n_crls;
+}
+
 static enum rc gather(struct import *im, struct err *err)
 {
     CLEANUP(fd_closep) int ca = openat(im->s.data, "ca", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     TRY(each(im, im->media, is_root, take_root, err));
     TRY(each(im, ca, is_waiting, take_issuer, err));
+    TRY(each(im, im->media, is_cross, take_cross, err));
     TRY(each(im, im->media, is_list, take_list, err));
-    if (!im->s.made.n && !im->s.n_crls && !im->again && !im->same)
+    if (!brings(im) && !im->again && !im->same)
         return ERR(err, RC_NOTFOUND, msg_none);
     return RC_OK;
 }
@@ -502,8 +528,8 @@ static void after(struct import *im)
                     "sign --crl` makes one\n",
                     STR_ARG(root->name), ref);
     }
-    if (im->same && !im->s.n_crls)
-        printf("The lists on the media are served already.\n");
+    if (im->same && !brings(im))
+        printf("What is on the media is in the register already.\n");
 }
 
 int cmd_issuer_import(const struct cmd_args *args)
@@ -522,7 +548,7 @@ int cmd_issuer_import(const struct cmd_args *args)
     err.rc = gather(&im, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    if (im.s.made.n || im.s.n_crls)
+    if (brings(&im))
         status = issuer_session_commit(&im.s);
     if (status != CMD_DONE)
         return status;

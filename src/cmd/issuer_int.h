@@ -67,6 +67,10 @@ int issuer_request_rotation(struct issuer_session *s, const struct store_issuer 
 /* What stands above the request in ca/REF.csr: whom it replaces, and whether at once. False when it
  * replaces nobody. */
 bool issuer_request_replaces(struct str csr, char ref[static CA_REF_MAX + 1], bool *at_once);
+/* issuer_cross.c: the certificate of one root by another that lies on the media under this name,
+ * added to what is made once it is shown. RC_EXISTS: the register has exactly that one. RC_DENIED
+ * and why. */
+enum rc issuer_import_cross(struct issuer_session *s, int media, const char *file, struct err *err);
 /* Writes the lists that the server serves to the media, so that where the root is nothing is
  * forgotten that was revoked; one that is ahead of what is served stays. Nothing when no server
  * runs. */

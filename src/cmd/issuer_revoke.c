@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "ceremony/request.h"
 #include "cmd/issuer_int.h"
 #include "cmd/root_int.h"
 
@@ -70,7 +71,7 @@ static int check(const struct issuer_session *s, const struct victim *v)
 static enum rc write_request(struct issuer_session *s, int media, const struct victim *v,
                              struct err *err)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REVOCATION_MAX);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REQUEST_MAX);
     struct ceremony_revocation r = {.reason = v->also.reason};
     const char *words = s->args->values[CMD_OPT_REASON];
     char name[128];

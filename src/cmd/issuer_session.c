@@ -248,14 +248,20 @@ int issuer_session_crl(struct issuer_session *s, struct str root, const struct c
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
-/* What new issuers point to has to be there. From a root elsewhere it comes along, or later. */
+/* What new issuers and cross certificates point to has to be there, and a new root has its list
+ * from the first day on. From a root elsewhere it comes along, or later. */
 static int crls_of_made(struct issuer_session *s)
 {
     int status = CMD_DONE;
 
-    for (size_t i = 0; i < s->made.n && status == CMD_DONE && !s->given; i++)
-        if (s->made.rows[i].parent.z[0])
-            status = issuer_session_crl(s, ref_of(s, &s->made.rows[i].parent), NULL);
+    for (size_t i = 0; i < s->made.n && status == CMD_DONE && !s->given; i++) {
+        const struct store_issuer *row = &s->made.rows[i];
+
+        status =
+            issuer_session_crl(s, row->parent.z[0] ? ref_of(s, &row->parent) : row->name, NULL);
+    }
+    for (size_t i = 0; i < s->made.n_crosses && status == CMD_DONE && !s->given; i++)
+        status = issuer_session_crl(s, ref_of(s, &s->made.crosses[i].signer), NULL);
     return status;
 }
 

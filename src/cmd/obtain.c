@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/deploy.h"
 #include "agent/place.h"
 #include "agent/trust.h"
 #include "base/name.h"
@@ -47,6 +48,8 @@ int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
     char text[WHEN_TEXT];
     int status = cmd_fail(err);
 
+    if (out->unproven)
+        return CMD_UNPROVEN;
     if (!out->retry_at)
         return status;
     fprintf(stderr, "autarky: the server asks not to come back before %s\n",
@@ -146,6 +149,27 @@ static enum rc read_contact(const char *mail, struct request *r)
     return r->plan.contact.p ? RC_OK : RC_NOMEM;
 }
 
+static enum rc read_deployment(const struct cmd_args *args, struct request *r)
+{
+    const char *const *v = args->values;
+    struct str *prove = ARENA_ARRAY(&r->arena, struct str, args->n_more);
+    struct agent_plan *plan = &r->plan;
+
+    if (!prove)
+        return RC_NOMEM;
+    for (size_t i = 0; i < args->n_more; i++)
+        prove[i] = str_of(args->more[i]);
+    plan->prove = prove;
+    plan->n_prove = args->n_more;
+    plan->prove_for = str_of(v[CMD_OPT_PROVE_FOR]);
+    plan->owner = str_of(v[CMD_OPT_FILE_OWNER]);
+    plan->group = str_of(v[CMD_OPT_FILE_GROUP]);
+    plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
+    plan->reload = str_of(v[CMD_OPT_RELOAD]);
+    plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
+    return RC_OK;
+}
+
 static enum rc read_binding(const struct cmd_args *args, struct request *r, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(KEY_FILE_MAX), key = BUF_INIT(KEY_FILE_MAX);
@@ -192,7 +216,27 @@ static enum rc read_plan(const struct cmd_args *args, const struct way *way, str
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));
+    TRY(read_deployment(args, r));
+    TRY(agent_deploy_check(plan, err));
     return read_binding(args, r, err);
+}
+
+/* Options that are nothing without another one. */
+static int check_together(const struct cmd_args *args)
+{
+    const char *const *v = args->values;
+
+    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
+        return cmd_usagef("--dns and --dns-config belong together");
+    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
+        return cmd_usagef("--hook-env and --challenge are for --hook");
+    if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
+        return cmd_usagef("--prove-for is for --prove");
+    if (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD])
+        return cmd_usagef("--reload-timeout is for --reload");
+    if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
+        return cmd_usagef("--eab-kid and --eab-key-file belong together");
+    return -1;
 }
 
 static int check_usage(const struct cmd_args *args)
@@ -213,16 +257,10 @@ static int check_usage(const struct cmd_args *args)
                           v[CMD_OPT_ACME_KEY]);
     if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
         return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
-    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
-        return cmd_usagef("--dns and --dns-config belong together");
-    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
-        return cmd_usagef("--hook-env and --challenge are for --hook");
     if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
         return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
                           "dehydrated:/etc/hook.sh");
-    if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
-        return cmd_usagef("--eab-kid and --eab-key-file belong together");
-    return -1;
+    return check_together(args);
 }
 
 /* ---- what came of it */

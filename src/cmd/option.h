@@ -108,6 +108,13 @@ enum cmd_option {
     CMD_OPT_ACCOUNT_KEY,
     CMD_OPT_RENEW_FORCE,
     CMD_OPT_JITTER,
+    CMD_OPT_FILE_OWNER,
+    CMD_OPT_FILE_GROUP,
+    CMD_OPT_KEY_MODE,
+    CMD_OPT_RELOAD,
+    CMD_OPT_RELOAD_TIMEOUT,
+    CMD_OPT_PROVE,
+    CMD_OPT_PROVE_FOR,
     CMD_OPT_ROLE,
     CMD_OPT_HOST_USER,
     CMD_OPT_PASSWORD_FILE,
@@ -119,9 +126,12 @@ __extension__ typedef unsigned __int128 cmd_option_set;
 #define CMD_BIT(option) ((cmd_option_set)1 << (option))
 static_assert(CMD_OPT_COUNT <= 128, "one bit for each option");
 
+enum cmd_repeats { CMD_ONCE, CMD_MANY, CMD_MORE };
+
 struct cmd_option_row {
     const char *name;  /* "--data" */
     const char *value; /* "DIR"; NULL: takes none */
     const char *help;
-    bool repeats; /* at most one such option in a row: what is given goes to cmd_args.many */
+    /* At most one of each kind in a row: what is given goes to cmd_args.many or .more. */
+    enum cmd_repeats repeats;
 };

@@ -172,15 +172,17 @@ static int take_value(const struct cmd_row *row, const struct cmd_option_row *o,
 static int take_one_of_many(const struct cmd_option_row *o, struct words *w,
                             const char *inline_value, size_t index, struct cmd_args *out)
 {
+    bool many = o->repeats == CMD_MANY;
+    size_t *n = many ? &out->n_many : &out->n_more;
     int status;
 
-    if (out->n_many == CMD_VALUES_MAX) {
+    if (*n == CMD_VALUES_MAX) {
         complain(out->row, "%s is given more than %d times\n", o->name, CMD_VALUES_MAX);
         return CMD_USAGE;
     }
     status = take_value(out->row, o, w, inline_value, &out->values[index]);
     if (status < 0)
-        out->many[out->n_many++] = out->values[index];
+        (many ? out->many : out->more)[(*n)++] = out->values[index];
     return status;
 }
 

@@ -18,7 +18,7 @@ enum { PLACES_MAX = 1000, ANSWER_MAX = 1 << 20 };
 
 /* What came of all of them. */
 struct tally {
-    size_t done, failed, later;
+    size_t done, failed, later, unproven;
     struct json_out *json; /* NULL: words */
 };
 
@@ -43,6 +43,8 @@ static void put_json(struct json_out *j, const char *dir, const struct agent_out
         json_kv_when(j, "not_after", out->not_after);
     if (out->renew_at)
         json_kv_when(j, "renew_at", out->renew_at);
+    if (out->unproven)
+        json_kv_bool(j, "unproven", true);
     if (err->rc != RC_OK)
         json_kv_z(j, "error", err_textz(err, text, sizeof(text)));
     json_end(j);
@@ -80,8 +82,16 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
         return;
     }
     t->failed++;
-    if (cmd_agent_fail(&out, &err) == CMD_LATER)
+    switch (cmd_agent_fail(&out, &err)) {
+    case CMD_LATER:
         t->later++;
+        break;
+    case CMD_UNPROVEN:
+        t->unproven++;
+        break;
+    default:
+        break;
+    }
 }
 
 static int by_name(const void *a, const void *b)
@@ -139,6 +149,8 @@ static int status_of(const struct tally *t)
         return CMD_DONE;
     if (t->done)
         return CMD_PARTLY;
+    if (t->unproven)
+        return t->unproven == t->failed ? CMD_UNPROVEN : CMD_FAILED;
     return t->later == t->failed ? CMD_LATER : CMD_FAILED;
 }
 

@@ -140,6 +140,19 @@ struct root_entry *root_for(struct root_session *s, const struct ca_ref *issuer)
     return best;
 }
 
+bool root_key_is_here(const struct root_session *s, const char *ref)
+{
+    static const char *const endings[] = {".key", ".uri"};
+    char path[CA_REF_MAX + 32];
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        snprintf(path, sizeof(path), "root/%s%s", ref, endings[i]);
+        if (faccessat(s->data, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **out, struct err *err)
 {
     CLEANUP(fd_closep) int dir = openat(s->data, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ceremony/crl.h"
+#include "ceremony/request.h"
 #include "ceremony/show.h"
 #include "cmd/root_int.h"
 #include "ev/clock.h"
@@ -78,7 +79,7 @@ static int is_revocation(const struct dirent *e)
 
 static enum rc read_wish(struct lists *l, const char *file, struct err *err)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REVOCATION_MAX);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REQUEST_MAX);
     struct wish *w = &l->wishes[l->n];
     struct err why = ERR_INIT;
     enum rc rc;
@@ -207,19 +208,6 @@ static enum rc sign(struct list *l, struct err *err)
     return RC_OK;
 }
 
-static bool key_is_here(const struct root_session *s, const char *ref)
-{
-    static const char *const endings[] = {".key", ".uri"};
-    char path[CA_REF_MAX + 32];
-
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        snprintf(path, sizeof(path), "root/%s%s", ref, endings[i]);
-        if (faccessat(s->data, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return true;
-    }
-    return false;
-}
-
 static enum rc handle(struct lists *all, struct root_entry *root, size_t *done, struct err *err)
 {
     CLEANUP(list_done) struct list l = {.all = all, .root = root};
@@ -227,7 +215,7 @@ static enum rc handle(struct lists *all, struct root_entry *root, size_t *done, 
 
     buf_init(&l.said, 256 * 1024);
     TRY(gather(&l, err));
-    if (asked && !l.fresh && !root->has_signed && !key_is_here(all->s, root->ref)) {
+    if (asked && !l.fresh && !root->has_signed && !root_key_is_here(all->s, root->ref)) {
         fprintf(stderr, "autarky: the key of %s is not here: no list of it is made\n", root->ref);
         return RC_OK;
     }

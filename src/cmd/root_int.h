@@ -20,6 +20,8 @@ enum { ROOTS_MAX = 64, ROOT_FILE_MAX = 256 * 1024 };
 #define ROOT_MEDIA_SIG "autarky-request-%s.sig"           /* of that, by the request's key */
 #define ROOT_MEDIA_ISSUER "autarky-issuer-%s.crt"         /* the certificate, from the root */
 #define ROOT_MEDIA_REVOKE "autarky-revoke-%s.pem"         /* an issuer that is to be revoked */
+#define ROOT_MEDIA_CROSS "autarky-cross-%s.pem"           /* a root, for another to certify */
+#define ROOT_MEDIA_CROSSED "autarky-cross-%s.crt"         /* the certificate that came of it */
 #define ROOT_MEDIA_CRL "autarky-%s.crl"                   /* a root's list, both ways */
 #define ROOT_MEDIA_TRANSCRIPT "autarky-transcript-%04u%s" /* ".txt" and ".sig" */
 
@@ -27,7 +29,7 @@ struct root_entry {
     char ref[CA_REF_MAX + 1];
     struct ca_ref parts;
     struct x509_cert cert;
-    bool has_signed; /* an issuer, just now: its list goes along */
+    bool has_signed; /* something, just now: its list goes along */
 };
 
 struct root_session {
@@ -48,6 +50,8 @@ int root_open(const struct cmd_args *args, struct root_session *s);
 void root_done(struct root_session *s);
 /* trust/REF.pem of all roots. */
 enum rc root_read(struct root_session *s, struct err *err);
+/* Whether the key of `ref` is in this data directory, in a file or named as a token's. */
+bool root_key_is_here(const struct root_session *s, const char *ref);
 /* The root key of `ref`; passphrase, shares or PIN are asked for when the first one needs them. */
 enum rc root_key(struct root_session *s, const char *ref, struct crypto_key **out, struct err *err);
 /* A new key for `ref`, its file added to `files`: DIR/REF.key, encrypted with s->passphrase, or
@@ -84,6 +88,13 @@ struct root_taking {
 };
 enum rc root_take(struct root_taking *t, const char *name, struct ceremony_made *made,
                   struct err *err);
+
+/* root_cross.c: signs what lies on the media as ROOT_MEDIA_CROSS and has no ROOT_MEDIA_CROSSED yet,
+ * for roots of this machine by those whose keys are here. `done` counts them. */
+enum rc root_crosses(struct root_session *s, size_t *done, struct err *err);
+/* "root-rsa-2-by-root-rsa", cut in two; false when it is no such name. */
+bool root_cross_name(struct str name, char subject[static CA_REF_MAX + 1],
+                     char signer[static CA_REF_MAX + 1]);
 
 /* root_crl.c: revokes what lies on the media as ROOT_MEDIA_REVOKE, and writes a list of each root
  * that does so, that has just signed an issuer, or, with --crl, that has its key here. `done`

@@ -44,8 +44,8 @@ MSG(msg_subject, "cmd.request-subject",
     "refuse that. Nothing is signed: have the server write both anew");
 MSG(msg_nothing, "cmd.request-none",
     "nothing to sign: the media have no autarky-request-REF.csr without its "
-    "autarky-issuer-REF.crt, and no autarky-revoke-REF.pem that is not on a list; --crl makes the "
-    "lists of the roots anew");
+    "autarky-issuer-REF.crt, no autarky-cross-NAME.pem without its .crt, and no "
+    "autarky-revoke-REF.pem that is not on a list; --crl makes the lists of the roots anew");
 
 struct request {
     struct root_session *s;
@@ -315,6 +315,8 @@ int cmd_root_sign(const struct cmd_args *args)
         return status;
     if (!args->values[CMD_OPT_CRL])
         err.rc = sign_all(&s, &done, &err);
+    if (!args->values[CMD_OPT_CRL] && err.rc == RC_OK)
+        err.rc = root_crosses(&s, &done, &err);
     if (err.rc == RC_OK)
         err.rc = root_lists(&s, &done, &err);
     if (err.rc == RC_OK && done == 0)

@@ -17,6 +17,7 @@
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "tls/look.h"
+#include "client/possible.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
 
@@ -34,6 +35,7 @@ static const enum tls_look_key looks[CONF_SITE_KEYS] = {
     [CONF_KEY_RSA] = TLS_LOOK_RSA,
     [CONF_KEY_ECDSA] = TLS_LOOK_ECDSA,
     [CONF_KEY_SM2] = TLS_LOOK_SM2,
+    [CONF_KEY_MLDSA] = TLS_LOOK_MLDSA65,
 };
 
 struct check {
@@ -150,14 +152,14 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_LOOK_CHAIN_MAX);
     CLEANUP(fd_closep) int fd = -1;
-    const char *name = conf_key_algorithm_name(a);
+    const char *name = conf_site_key_name(a);
     char text[ADDR_TEXT];
     struct err err = ERR_INIT;
 
     if (c->gateway.addr.n == 0)
         return;
-    if (a == CONF_KEY_SM2 && c->roots && !x509_certs_have(c->roots, c->n_roots, CRYPTO_KEY_SM2)) {
-        cmd_finding(&c->e, name, STR("skipped"), STR("this CA has no SM2 root"), STR(""));
+    if (c->roots && !client_possible(c->roots, c->n_roots, a)) {
+        cmd_finding(&c->e, name, STR("skipped"), STR("this CA has no root for such keys"), STR(""));
         return;
     }
     err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);

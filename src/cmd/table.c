@@ -39,7 +39,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_BACKEND] = {"--backend", "URL",
                          "where the site really is, as in http://10.0.3.7:8080; several, one after "
                          "the other, are tried in this order",
-                         true},
+                         CMD_MANY},
     [CMD_OPT_SPECIAL] = {"--special", NULL,
                          "the special hierarchy, for names of others and public addresses"},
     [CMD_OPT_STAGING] = {"--staging", NULL,
@@ -50,7 +50,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "split the root passphrase into N shares, any M of which open it"},
     [CMD_OPT_SHARE] = {"--share", "FILE",
                        "a share of the root passphrase; repeat it; otherwise they are asked for",
-                       true},
+                       CMD_MANY},
     [CMD_OPT_SHARES_ONLY] = {"--shares-only", NULL, "only the sheets with the shares"},
     [CMD_OPT_TOKEN] = {"--token", "URI",
                        "make the keys in this PKCS#11 token, as in pkcs11:token=CA"},
@@ -75,7 +75,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--name", "NAME",
          "what it is for: a DNS name, an address, and where the profile has them a "
          "mail address or a URI; several, one after the other",
-         true},
+         CMD_MANY},
     [CMD_OPT_COMMON_NAME] = {"--common-name", "TEXT",
                              "CN of its subject; otherwise the first name that fits"},
     [CMD_OPT_KEY] =
@@ -156,7 +156,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_ACME_NAME] = {"--name", "NAME",
                            "a DNS name or an address for the certificate; several, one after the "
                            "other",
-                           true},
+                           CMD_MANY},
     [CMD_OPT_ACME_KEY] = {"--key", "KIND",
                           "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, "
                           "mldsa65 ...; otherwise ecdsa"},
@@ -196,6 +196,20 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",
                         "wait a random time up to this first, as in 10m; for timers"},
+    [CMD_OPT_FILE_OWNER] = {"--owner", "USER", "whose the files are; otherwise who runs this"},
+    [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
+    [CMD_OPT_KEY_MODE] = {"--mode", "MODE",
+                          "of privkey.pem, as in 0640: its group reads it; otherwise 0600"},
+    [CMD_OPT_RELOAD] = {"--reload", "HOW",
+                        "afterwards: a program's path and arguments, unit:NAME, "
+                        "signal:HUP:PIDFILE, shell:COMMAND"},
+    [CMD_OPT_RELOAD_TIMEOUT] = {"--reload-timeout", "TIME",
+                                "how long that may take; otherwise 60s"},
+    [CMD_OPT_PROVE] = {"--prove", "[PROTOCOL:][HOST:]PORT",
+                       "look whether it is served there, else go back; several may be given",
+                       CMD_MORE},
+    [CMD_OPT_PROVE_FOR] = {"--prove-for", "TIME",
+                           "how long it may take until it is served; otherwise 30s"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
 };
@@ -291,8 +305,9 @@ static const struct cmd_row rows[] = {
      OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
     {"issuer", "cross-sign", "let clients of an old and of a new root verify",
      "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
-     "served with every chain from then on.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN),
+     "served with every chain from then on. With --media only requests are written, for roots\n"
+     "elsewhere: `root sign` signs them there, and `issuer import` brings them back.",
+     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(MEDIA) | OPT(DRY_RUN),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
      "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
@@ -330,10 +345,10 @@ static const struct cmd_row rows[] = {
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
      OPT(MEDIA), cmd_root_export},
-    {"root", "sign", "sign the requests of issuers that lie on media",
+    {"root", "sign", "sign the requests that lie on media",
      "Shows each certificate as it will be, and signs it after a yes. With it goes a list of what\n"
-     "the root has revoked, the issuers that the media want revoked included; --crl makes the\n"
-     "lists alone, anew.",
+     "the root has revoked, what the media want revoked included; --crl makes the lists alone,\n"
+     "anew. Another root is certified only when it is in trust/ of this machine.",
      NULL,
      OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(CRL) | OPT(CRL_DAYS) | OPT(YES),
      cmd_root_sign},
@@ -341,10 +356,10 @@ static const struct cmd_row rows[] = {
      "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
      "stay. Keys in tokens stay as well.",
      NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
-    {"issuer", "import", "take the certificates of issuers that a root has signed",
-     "From media: certificates for the keys whose requests wait here, lists of roots with what "
-     "they\n"
-     "revoke, and, after a yes, roots that are new here. The running server takes them up.",
+    {"issuer", "import", "take the certificates that a root elsewhere has signed",
+     "From media: certificates for the keys whose requests wait here, cross certificates of roots\n"
+     "that are known, lists of roots with what they revoke, and, after a yes, roots that are new\n"
+     "here. The running server takes them up.",
      NULL, OPT(MEDIA) | OPT(REASON) | OPT(YES), cmd_issuer_import},
     {"approval", "list", "list what takes other persons, the newest first", NULL, NULL, 0,
      cmd_approval_list},
@@ -422,13 +437,16 @@ static const struct cmd_row rows[] = {
      "listed. The files in DIR are links to a set that is exchanged as a whole; privkey.pem is\n"
      "readable by its owner alone. What was asked for is remembered there, and `autarky renew "
      "DIR`\n"
-     "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.",
+     "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.\n"
+     "PROTOCOL is tls, smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server; without\n"
+     "HOST it is every address of every name. What is not seen to be served is taken back.",
      NULL,
      OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
          OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
          OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
          OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
-         OPT(DRY_RUN),
+         OPT(FILE_OWNER) | OPT(FILE_GROUP) | OPT(KEY_MODE) | OPT(RELOAD) | OPT(RELOAD_TIMEOUT) |
+         OPT(PROVE) | OPT(PROVE_FOR) | OPT(DRY_RUN),
      cmd_obtain},
     {"renew", NULL, "renew what `autarky obtain` has obtained, where it is due",
      "DIR is what was given as --out, or a directory of such directories. When is the server's\n"

@@ -21,8 +21,8 @@ const char *const conf_choice_extended_usages[] = {"serverAuth", "clientAuth", N
 const char *const conf_choice_sans[] = {"dns", "ip", "email", "uri", NULL};
 const char *const conf_choice_common_names[] = {"name", "text", "none", NULL};
 const char *const conf_choice_revocations[] = {"auto", "none", "crl", "ocsp", "both", NULL};
-const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "ed25519", "mldsa", NULL};
-const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", NULL};
+const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa", "ed25519", NULL};
+const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", "mldsa65", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_challenges[] = {
@@ -74,6 +74,11 @@ const char *conf_from_name(enum conf_from from)
 const char *conf_key_algorithm_name(unsigned algorithm)
 {
     return algorithm < CONF_KEY_COUNT ? conf_choice_key_algorithms[algorithm] : "unknown";
+}
+
+const char *conf_site_key_name(unsigned algorithm)
+{
+    return algorithm < CONF_SITE_KEYS ? conf_choice_site_keys[algorithm] : "unknown";
 }
 
 const char *conf_san_name(enum conf_san kind)

@@ -74,6 +74,8 @@ struct conf_site {
     enum conf_send_proxy send_proxy;
     struct conf_nets allow; /* clients that are served; none: all */
     struct conf_nets deny;  /* that are not; stronger */
+    uint64_t rate;          /* requests of one client in a minute; 0: no limit */
+    uint64_t burst;         /* of these at once; 0: those of ten seconds */
     when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
     when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */

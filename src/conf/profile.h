@@ -15,14 +15,17 @@ enum conf_key_algorithm {
     CONF_KEY_RSA,
     CONF_KEY_ECDSA,
     CONF_KEY_SM2,
-    CONF_KEY_ED25519,
     CONF_KEY_MLDSA,
+    CONF_KEY_ED25519,
     CONF_KEY_COUNT,
 };
-/* The gateway's sites have keys of the first three only; of SM2 two at a time, for TLCP. */
-enum { CONF_SITE_KEYS = CONF_KEY_SM2 + 1 };
+/* The gateway's sites have keys of the first four only; of SM2 two at a time, for TLCP, and of
+ * ML-DSA those of ML-DSA-65. */
+enum { CONF_SITE_KEYS = CONF_KEY_MLDSA + 1 };
 /* "rsa", "ecdsa": as the configuration, messages and files spell it; "unknown" outside the enum. */
 const char *conf_key_algorithm_name(unsigned algorithm);
+/* The same of a site's: "mldsa65", where it is "mldsa" in profiles. */
+const char *conf_site_key_name(unsigned algorithm);
 
 enum conf_curve { CONF_CURVE_P256, CONF_CURVE_P384, CONF_CURVE_COUNT };
 enum conf_mldsa { CONF_MLDSA_44, CONF_MLDSA_65, CONF_MLDSA_87, CONF_MLDSA_COUNT };

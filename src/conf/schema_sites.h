@@ -48,6 +48,13 @@
     {KEY_IN("gateway.sites[].deny", CONF_MANY, struct conf_site, deny, &conf_kind_net),
      .take = &live,
      .help = "Networks whose clients are not served, allowed or not"},
+    {KEY_IN("gateway.sites[].rate", CONF_ONE, struct conf_site, rate, &conf_kind_number),
+     .min = 0, .max = 1'000'000, .initial = "0", .take = &live,
+     .help = "Requests that one client may make in a minute, in the long run; others get 429; 0: "
+             "as many as he likes"},
+    {KEY_IN("gateway.sites[].burst", CONF_ONE, struct conf_site, burst, &conf_kind_number),
+     .min = 0, .max = 1'000'000, .initial = "0", .take = &live,
+     .help = "How many of them at once; 0: those of ten seconds"},
     {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
      .min = 0, .max = 1000 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "Time for which browsers shall use HTTPS alone (Strict-Transport-Security); 0s: "

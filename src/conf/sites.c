@@ -18,6 +18,7 @@ MSG(msg_demand, "conf.site-demand",
     "`backend_keys` or both");
 MSG(msg_demand_nobody, "conf.site-demand-nobody",
     "the site {0} has `backend_ca`, `backend_keys` or `backend_name`, and no backend with https");
+MSG(msg_burst, "conf.site-burst", "the site {0} has `burst`, which does nothing without `rate`");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
 MSG(msg_paths_many, "conf.paths-many", "there are more than {0} paths");
 MSG(msg_path_site, "conf.path-site", "{0} is of the site {1}, which is not among `sites`");
@@ -87,6 +88,8 @@ static enum rc check_site(struct conf_report *report, const struct conf_node *n,
         return CONF_COMPLAIN(report, n, msg_drain_all, s->name);
     if (chooses && s->backends.n == 1)
         return CONF_COMPLAIN(report, n, msg_alone, s->name);
+    if (s->burst && !s->rate)
+        return CONF_COMPLAIN(report, n, msg_burst, s->name);
     if (s->request_headers.n > CONF_SITE_HEADERS_MAX ||
         s->response_headers.n > CONF_SITE_HEADERS_MAX)
         return CONF_COMPLAIN(report, n, msg_headers, s->name, STR("10"));

@@ -10,7 +10,7 @@
 #include "log/log.h"
 
 enum {
-    PAGE_SITES = 85, /* an answer holds 256 certificates */
+    PAGE_SITES = 64, /* an answer holds 256 certificates */
     KEEPER_SECONDS = 10,
     REASON_MAX = 2048,
     ANSWER_MAX = 4 * 1024 * 1024,

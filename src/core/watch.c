@@ -109,24 +109,6 @@ static enum rc count_proof(struct store_txn *txn, struct arena *a, const struct 
     return count(txn, hour, STORE_HOUR_FAILED, &by);
 }
 
-/* No certificate had it before this one. */
-static enum rc is_new(struct store_txn *txn, struct arena *a, const struct store_certificate *c,
-                      const struct store_name *name, bool *out)
-{
-    struct store_certificate_filter filter = {.name = name,
-                                              .staging = STORE_STAGING_NOT,
-                                              .sort = STORE_CERTIFICATE_BY_ISSUED,
-                                              .without_der = true,
-                                              .limit = 1};
-    struct store_cursor at = {};
-    struct store_certificate *list;
-    size_t n;
-
-    TRY(store_certificate_list(txn, a, &filter, &at, &list, &n));
-    *out = n == 0 || str_eq(id_str(&list[0].id), id_str(&c->id));
-    return RC_OK;
-}
-
 /* What an order replaces it renews (RFC 9773); only the others count. */
 static enum rc count_certificate(struct store_txn *txn, struct arena *a,
                                  const struct store_event *e)
@@ -145,10 +127,11 @@ static enum rc count_certificate(struct store_txn *txn, struct arena *a,
     if (!str_eq(c.origin, STR("acme")) || str_eq(c.hierarchy, STR("staging")))
         return RC_OK;
     for (size_t i = 0; i < c.n_names; i++) {
-        bool fresh;
+        bool known = true;
 
-        TRY(is_new(txn, a, &c, &c.names[i], &fresh));
-        names += fresh;
+        if (c.names[i].type == STORE_NAME_DNS || c.names[i].type == STORE_NAME_IP)
+            TRY(store_certificate_named_before(txn, &c.id, &c.names[i], &known));
+        names += !known;
     }
     if (names)
         TRY(count(txn, hour, STORE_HOUR_NAMES, &(struct store_hour_account){c.account, names}));
@@ -235,13 +218,14 @@ static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const 
 /* Nothing has to be learned for this: what proves control does not work for most. */
 static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
 {
-    uint64_t dns, failed, validated, usual;
+    uint64_t dns, failed, validated, tried, usual;
     char text[TEXT_BYTES];
 
     TRY(number_of(txn, w, STORE_HOUR_DNS, &dns));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_FAILED, &failed));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_VALIDATED, &validated));
-    usual = (failed + validated) / 2;
+    tried = failed + validated;
+    usual = tried / 2;
     usual = usual > CORE_WATCH_FLOOR_DNS ? usual : CORE_WATCH_FLOOR_DNS;
     if (dns <= usual)
         return RC_OK;
@@ -251,7 +235,7 @@ static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
         w->reason, sizeof(w->reason),
         "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
         "most half of them, or %d",
-        (unsigned long long)dns, (unsigned long long)(failed + validated), hour_text(w->hour, text),
+        (unsigned long long)dns, (unsigned long long)tried, hour_text(w->hour, text),
         CORE_WATCH_FLOOR_DNS);
     return find_accounts(txn, w, dns, usual);
 }

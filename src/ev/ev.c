@@ -136,15 +136,18 @@ struct clock *ev_clock(const struct ev *ev)
     return ev->clock;
 }
 
-static void run_timers(struct ev *ev)
+/* False: none was due. */
+static bool run_timers(struct ev *ev)
 {
     int64_t now = clock_mono(ev->clock);
     uint64_t seq = ev->seq;
+    bool ran = false;
 
     /* One that is started from here on waits for the next iteration, even with a delay of 0. */
     while (ev->timers && ev->timers->due <= now && ev->timers->seq <= seq) {
         struct ev_timer *t = ev->timers;
 
+        ran = true;
         ev_heap_remove(&ev->timers, t);
         if (t->repeat > 0) {
             t->due = t->due + t->repeat > now ? t->due + t->repeat : now + t->repeat;
@@ -153,6 +156,7 @@ static void run_timers(struct ev *ev)
         }
         t->cb(t->arg);
     }
+    return ran;
 }
 
 static void run_defers(struct ev *ev)
@@ -204,12 +208,20 @@ static void set_sleeper(struct ev *ev)
     (void)uv_timer_start(&ev->sleeper, end_sleep, (uint64_t)(left + 999) / 1000, 0);
 }
 
-void ev_run_once(struct ev *ev, enum ev_wait wait)
+/* False: nothing was called but hooks. */
+static bool run_due(struct ev *ev)
 {
-    run_timers(ev);
+    bool ran = run_timers(ev);
+
+    ran = ran || !list_empty(&ev->defers);
     run_defers(ev);
     run_hooks(ev);
-    if (wait == EV_NOWAIT || ev->stop || !list_empty(&ev->defers)) {
+    return ran;
+}
+
+static void run_rest(struct ev *ev, bool wait)
+{
+    if (!wait || ev->stop || !list_empty(&ev->defers)) {
         uv_run(&ev->loop, UV_RUN_NOWAIT);
         return;
     }
@@ -217,10 +229,19 @@ void ev_run_once(struct ev *ev, enum ev_wait wait)
     uv_run(&ev->loop, UV_RUN_ONCE);
 }
 
+void ev_run_once(struct ev *ev, enum ev_wait wait)
+{
+    bool ran = run_due(ev);
+
+    run_rest(ev, wait == EV_WAIT && !ran);
+}
+
 void ev_run(struct ev *ev)
 {
-    while (!ev->stop)
-        ev_run_once(ev, EV_WAIT);
+    while (!ev->stop) {
+        run_due(ev);
+        run_rest(ev, true);
+    }
     ev->stop = false;
 }
 

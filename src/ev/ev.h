@@ -34,7 +34,8 @@ void ev_stop(struct ev *ev);
 
 enum ev_wait { EV_NOWAIT, EV_WAIT };
 /* One iteration: due timers, deferred calls, hooks, then descriptors, signals and wake-ups, for
- * which EV_WAIT sleeps. */
+ * which EV_WAIT sleeps, unless a timer or deferred call ran before: it may be what the caller waits
+ * for. */
 void ev_run_once(struct ev *ev, enum ev_wait wait);
 
 /* A timer, embedded in its owner: nothing is allocated and starting cannot fail. */

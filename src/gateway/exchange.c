@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/when.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
@@ -12,6 +15,8 @@ MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host 
 MSG(msg_removed, "gateway.site-removed", "the site {0} is no longer in the configuration");
 MSG(msg_dots, "gateway.dots", "the path has segments \".\" or \"..\"");
 MSG(msg_client, "gateway.client-denied", "the site's `allow` and `deny` do not let this client in");
+MSG(msg_rate, "gateway.client-rate",
+    "the client has asked more often than the site's `rate` and `burst` allow");
 MSG(msg_loop, "gateway.loop",
     "the request has been here before: a backend of the site leads back to this gateway");
 MSG(msg_find_slow, "gateway.find-slow", "no backend could be reached within {0} seconds");
@@ -99,6 +104,7 @@ static void reset(struct gateway_exchange *x)
     x->tries = 0;
     x->full = x->late = false;
     x->origin.client.n = 0;
+    x->wait = 0;
     x->why.rc = RC_OK;
     x->why.msg = NULL;
 }
@@ -199,6 +205,18 @@ bool gateway_exchange_idle(const struct gateway_exchange *x)
 
 /* ---- an answer of ours */
 
+/* Seconds, for Retry-After; none where asking again is of no use. */
+static struct str retry_after(const struct gateway_exchange *x, int status,
+                              char text[static HTTP_NUMBER_MAX])
+{
+    if (status == 503)
+        return STR("5");
+    if (status != 429 || x->wait == 0)
+        return (struct str){NULL, 0};
+    snprintf(text, HTTP_NUMBER_MAX, "%" PRId64, (x->wait + WHEN_SECOND - 1) / WHEN_SECOND);
+    return str_of(text);
+}
+
 /* What the configuration has us say. */
 static void say_what(const struct gateway_exchange *x, int status, struct gateway_page *page,
                      struct buf *location)
@@ -229,11 +247,13 @@ void gateway_exchange_set_answer(struct gateway_exchange *x, int status)
     const struct http_reader *req = x->up.reader;
     bool whole = x->up.ended && http_reader_get(req)->keep_alive && !x->peer->draining;
     CLEANUP(buf_done) struct buf body = BUF_INIT(GATEWAY_PAGE_MAX);
+    char retry[HTTP_NUMBER_MAX];
     struct gateway_page page = {
         .status = status,
         .headless = str_eq(http_reader_get(req)->method, STR("HEAD")),
         .request_id = id_str(&x->id),
         .date = gateway_date(x->gateway),
+        .retry = retry_after(x, status, retry),
     };
     CLEANUP(buf_done) struct buf location = BUF_INIT(2 * GATEWAY_TARGET_MAX);
     struct http_answer answer;
@@ -501,6 +521,12 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (!gateway_route_admits(x->route, &x->origin.client)) {
         IGNORE_RC(ERR(&x->why, RC_DENIED, msg_client));
         return gateway_exchange_answer(x, 403);
+    }
+    x->wait = gateway_rates_take(&p->site->rates, &x->route->rate, &x->origin.client,
+                                 gateway_now(x->gateway));
+    if (x->wait) {
+        IGNORE_RC(ERR(&x->why, RC_QUOTA, msg_rate));
+        return gateway_exchange_answer(x, 429);
     }
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);

@@ -222,6 +222,7 @@ static unsigned kinds_of(unsigned algorithms)
 {
     return (algorithms & 1u << CONF_KEY_RSA ? TLS_KIND_RSA : 0) |
            (algorithms & 1u << CONF_KEY_ECDSA ? TLS_KIND_EC : 0) |
+           (algorithms & 1u << CONF_KEY_MLDSA ? TLS_KIND_MLDSA : 0) |
            (algorithms & 1u << CONF_KEY_SM2 ? TLS_KIND_TLCP : 0);
 }
 

@@ -84,6 +84,7 @@ struct gateway_exchange {
     struct ev_timer timer;
     struct ev_defer again;
     struct gateway_origin origin;
+    int64_t wait;                    /* with status 429: until this client may ask again */
     char preface[NET_PROXY_PUT_MAX]; /* of a connection to a backend, for x->find */
     struct id id;
     int64_t began;

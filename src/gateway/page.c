@@ -18,6 +18,7 @@ static const struct {
     {403, "This site is not for your network."},
     {408, "The request did not arrive in time."},
     {421, "This connection is not for the site that was asked for."},
+    {429, "You have asked for more than this site gives you at a time. Try again in a moment."},
     {502, "The site cannot be reached just now, or its answer was of no use."},
     {503, "There is too much to do just now. Try again in a moment."},
     {504, "The site did not answer in time."},
@@ -60,8 +61,8 @@ static void put_fields(const struct gateway_page *page, bool html, struct http_a
         http_answer_add(out, STR("x-request-id"), page->request_id);
     if (page->location.n)
         http_answer_add(out, STR("location"), page->location);
-    if (page->status == 503)
-        http_answer_add(out, STR("retry-after"), STR("5"));
+    if (page->retry.n)
+        http_answer_add(out, STR("retry-after"), page->retry);
 }
 
 static void put_body(const struct gateway_page *page, bool html, struct buf *body)

@@ -17,6 +17,7 @@ struct gateway_page {
     struct str text;     /* in place of what is said of the status; empty: that */
     struct str plain;    /* all of it, as text; empty: a page */
     struct str location; /* of a redirect; empty: none */
+    struct str retry;    /* seconds until the client may ask again; empty: not told */
 };
 
 /* The head of the answer, which borrows from `page`, and its body, appended. `req` may be NULL, and

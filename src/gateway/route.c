@@ -92,6 +92,16 @@ static enum rc add_paths(struct gateway_route *r, struct backends *all, const st
     return RC_OK;
 }
 
+/* Ten seconds' worth at once, if nothing else is said. */
+static struct gateway_rate rate_of(const struct conf_site *site)
+{
+    struct gateway_rate rate = {site->rate, site->burst ? site->burst : site->rate / 6};
+
+    if (rate.burst == 0)
+        rate.burst = 1;
+    return rate;
+}
+
 enum rc gateway_route_new(struct backends *all, const struct conf *conf,
                           const struct conf_site *site, struct gateway_route **out, struct err *err)
 {
@@ -101,6 +111,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
         return RC_NOMEM;
     r->refs = 1;
     r->send_proxy = site->send_proxy;
+    r->rate = rate_of(site);
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, r->request, &r->n_request));

@@ -6,6 +6,7 @@
 
 #include "backend/pool.h"
 #include "base/arena.h"
+#include "gateway/rate.h"
 #include "http/forward.h"
 
 enum { GATEWAY_ROUTE_BYTES = 1 << 20 };
@@ -30,7 +31,8 @@ struct gateway_route {
     struct str maintenance; /* empty: none */
     enum conf_send_proxy send_proxy;
     struct conf_nets allow, deny; /* in the arena */
-    struct arena arena;           /* of all texts here */
+    struct gateway_rate rate;
+    struct arena arena; /* of all texts here */
 };
 
 /* RC_NOMEM; RC_INVAL names a backend that is no http URL. */

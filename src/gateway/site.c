@@ -11,6 +11,7 @@ enum rc gateway_site_new(struct str name, struct gateway_site **out)
         return RC_NOMEM;
     s->refs = 1;
     list_init(&s->clients);
+    gateway_rates_init(&s->rates);
     TRY(str_copyz(name, s->name, sizeof(s->name)));
     TRY(tls_site_init(&s->tls, name));
     *out = MOVE(s);
@@ -38,6 +39,8 @@ void gateway_site_set_route(struct gateway_site *s, struct gateway_route *r)
         gateway_route_stop(s->route);
     if (r)
         gateway_route_start(r, s->route);
+    if (!r || r->rate.per_minute == 0)
+        gateway_rates_clear(&s->rates);
     gateway_route_unref(s->route);
     s->route = r;
 }

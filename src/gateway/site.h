@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/name.h"
+#include "gateway/rate.h"
 #include "tls/site.h"
 
 struct gateway_route;
@@ -16,6 +17,7 @@ struct gateway_site {
     size_t refs;
     struct list clients;         /* struct gateway_client: their connections */
     struct gateway_route *route; /* NULL: the configuration has it no longer */
+    struct gateway_rates rates;  /* by the route's */
     char name[NAME_MAX_BYTES + 1];
     bool bare; /* somebody was refused for want of a certificate, and the log says so */
 };

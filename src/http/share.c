@@ -9,9 +9,9 @@ struct share {
     size_t n;
 };
 
-static struct str key_of(const struct addr *a)
+struct str http_share_key(const struct addr *client)
 {
-    return str_bytes(a->b, a->n == 16 ? IPV6_CLIENT_BYTES : a->n);
+    return str_bytes(client->b, client->n == 16 ? IPV6_CLIENT_BYTES : client->n);
 }
 
 void http_shares_init(struct http_shares *s, size_t max)
@@ -32,19 +32,19 @@ void http_shares_done(struct http_shares *s)
 
 size_t http_share_of(const struct http_shares *s, const struct addr *client)
 {
-    const struct share *share = map_get(&s->clients, key_of(client));
+    const struct share *share = map_get(&s->clients, http_share_key(client));
 
     return share ? share->n : 0;
 }
 
 enum rc http_share_take(struct http_shares *s, const struct addr *client, size_t n)
 {
-    struct share *share = map_get(&s->clients, key_of(client));
+    struct share *share = map_get(&s->clients, http_share_key(client));
     enum rc rc;
 
     if (!share && n) {
         share = MEM_NEW(struct share);
-        rc = share ? map_add(&s->clients, key_of(client), share) : RC_NOMEM;
+        rc = share ? map_add(&s->clients, http_share_key(client), share) : RC_NOMEM;
         if (rc != RC_OK) {
             mem_free(share);
             return rc;
@@ -57,12 +57,12 @@ enum rc http_share_take(struct http_shares *s, const struct addr *client, size_t
 
 void http_share_give(struct http_shares *s, const struct addr *client, size_t n)
 {
-    struct share *share = map_get(&s->clients, key_of(client));
+    struct share *share = map_get(&s->clients, http_share_key(client));
 
     if (n == 0)
         return;
     assert(share && share->n >= n);
     share->n -= n;
     if (share->n == 0)
-        mem_free(map_remove(&s->clients, key_of(client)));
+        mem_free(map_remove(&s->clients, http_share_key(client)));
 }

@@ -14,6 +14,8 @@ struct http_shares {
 /* At most `max` clients at a time. */
 void http_shares_init(struct http_shares *s, size_t max);
 void http_shares_done(struct http_shares *s);
+/* What tells this client from others; borrows. */
+struct str http_share_key(const struct addr *client);
 size_t http_share_of(const struct http_shares *s, const struct addr *client);
 /* RC_NOMEM, RC_TOOBIG past `max`. */
 enum rc http_share_take(struct http_shares *s, const struct addr *client, size_t n);

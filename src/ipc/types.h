@@ -61,5 +61,5 @@ enum ipc_type {
     IPC_REMOTE_PREFLIGHT,  /* ipc_preflight -> ipc_preflight_reply */
     /* core to courier */
     IPC_DELIVER = 127, /* ipc_deliver -> ipc_delivered, when the destination has them */
-    IPC_TYPE_END = 128,
+    IPC_TYPE_END = 160,
 };

@@ -216,6 +216,7 @@ static enum rc order(struct keeper_slot *slot)
         [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
         [CONF_KEY_ECDSA] = {CRYPTO_KEY_P256, 0},
         [CONF_KEY_SM2] = {CRYPTO_KEY_SM2, 0},
+        [CONF_KEY_MLDSA] = {CRYPTO_KEY_MLDSA65, 0},
     };
     struct str name = str_of(slot->name);
     /* Core knows the site's profile itself, and which two there are for TLCP. */

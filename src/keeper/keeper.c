@@ -24,6 +24,7 @@
 #include "log/log.h"
 #include "role/roles.h"
 #include "sandbox/users.h"
+#include "client/possible.h"
 
 MSG(msg_account, "keeper.account-unusable",
     "DATA/keeper/account.pem is no key that can be used ({0}); move it away, and a new account is "
@@ -73,7 +74,9 @@ static enum rc read_roots(struct keeper *k, struct err *err)
         return ERR(err, rc, msg_roots, str_of(err_textz(&why, line, sizeof(line))));
     for (size_t i = 0; i < k->n_roots; i++)
         k->roots[i] = certs[i].der;
-    k->sm2 = x509_certs_have(certs, k->n_roots, CRYPTO_KEY_SM2);
+    for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
+        if (client_possible(certs, k->n_roots, (enum conf_key_algorithm)a))
+            k->possible |= 1u << a;
     return RC_OK;
 }
 

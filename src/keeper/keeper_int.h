@@ -93,7 +93,8 @@ struct keeper {
     struct arena arena; /* roots */
     struct str roots[KEEPER_ROOTS_MAX];
     size_t n_roots;
-    bool sm2; /* one of them is of SM2: without, no such certificate can be had */
+    unsigned possible; /* algorithms of keys, bits 1 << enum conf_key_algorithm, that these roots
+                          certify: of others no certificate can be had */
     struct crypto_key *account;
     struct client_transport *transport; /* a test's, if there is one at the start */
     struct client *client;              /* NULL until started */
@@ -128,8 +129,6 @@ struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm);
 /* The other one of two, NULL where there is one alone. */
 struct keeper_slot *keeper_slot_other(const struct keeper_slot *slot);
-/* Whether this CA has a root for such keys, as far as trust/ tells. */
-bool keeper_can_have(const struct keeper *k, enum conf_key_algorithm algorithm);
 /* "rsa", "ecdsa", "sm2", "sm2-enc": of the directory, and in the log. */
 const char *keeper_slot_text(const struct keeper_slot *slot);
 /* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */

@@ -20,7 +20,7 @@ enum { PATH_MAX_BYTES = 1024 };
 
 const char *keeper_slot_text(const struct keeper_slot *slot)
 {
-    return slot->encrypts ? "sm2-enc" : conf_key_algorithm_name(slot->algorithm);
+    return slot->encrypts ? "sm2-enc" : conf_site_key_name(slot->algorithm);
 }
 
 static struct keeper_slot *find(struct keeper *k, struct str name,
@@ -293,11 +293,6 @@ static void slot_free(struct keeper_slot *slot)
     mem_free(slot);
 }
 
-bool keeper_can_have(const struct keeper *k, enum conf_key_algorithm algorithm)
-{
-    return algorithm != CONF_KEY_SM2 || k->sm2;
-}
-
 static enum rc add_next(struct keeper *k, const struct conf_site *site,
                         enum conf_key_algorithm algorithm, bool encrypts)
 {
@@ -319,7 +314,7 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
 static enum rc add_site(struct keeper *k, const struct conf_site *site)
 {
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
-        if (!(site->algorithms & 1u << a) || !keeper_can_have(k, (enum conf_key_algorithm)a))
+        if (!(site->algorithms & k->possible & 1u << a))
             continue;
         TRY(add_next(k, site, (enum conf_key_algorithm)a, false));
         if (a == CONF_KEY_SM2)

@@ -6,9 +6,9 @@
 MSG(msg_no_site, "keeper.no-site",
     "{0} is not a site of the gateway; `autarky config show` lists those under gateway.sites");
 
-MSG(msg_no_sm2, "keeper.no-sm2-root",
-    "this CA has no SM2 root: `autarky root create` and `autarky issuer create` make root and "
-    "issuer, and the server has to start again; or leave sm2 out of the site's `algorithms`");
+MSG(msg_no_root, "keeper.no-root",
+    "this CA has no root for {0}: `autarky root create` and `autarky issuer create` make root and "
+    "issuer, and the server has to start again; or leave {0} out of the site's `algorithms`");
 
 enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has it */ };
 
@@ -55,7 +55,7 @@ static void describe_none(const struct conf_site *site, enum conf_key_algorithm 
 {
     *out = (struct ipc_site){
         .name = site->name, .algorithm = (uint8_t)algorithm, .state = IPC_SITE_UNAVAILABLE};
-    IGNORE_RC(ERR(&out->why, RC_UNSUPPORTED, msg_no_sm2));
+    IGNORE_RC(ERR(&out->why, RC_UNSUPPORTED, msg_no_root, str_of(conf_site_key_name(algorithm))));
 }
 
 static enum rc describe_site(struct keeper *k, struct arena *a, const struct conf_site *site,
@@ -68,7 +68,7 @@ static enum rc describe_site(struct keeper *k, struct arena *a, const struct con
 
         if (slot)
             TRY(describe(a, worse(slot), &out[(*n)++]));
-        else if (site->algorithms & 1u << i && !keeper_can_have(k, algorithm))
+        else if (site->algorithms & ~k->possible & 1u << i)
             describe_none(site, algorithm, &out[(*n)++]);
     }
     return RC_OK;

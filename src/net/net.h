@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sockets. Connecting out goes through `struct net`, an interface that tests replace
  * (tests/net_fake); listening and looking at connected sockets are plain functions. Every
- * descriptor made here is non-blocking and close-on-exec. Names are resolved elsewhere (dns/): this
- * folder dials exactly the address it is given. */
+ * descriptor made here is non-blocking and close-on-exec. Names are resolved elsewhere (dns/,
+ * net/lookup.h): what is dialled is exactly the address that is given. */
 #pragma once
 
 #include <stdbool.h>

@@ -392,10 +392,10 @@ static enum rc check_complete(struct store_txn *txn, const struct revocation_giv
         if (str_eq(id_str(&rows[i].parent), id_str(&g->id)) && rows[i].not_after > now)
             TRY(check_one(g, crl, &rows[i], &a, err));
     for (size_t i = 0; i < n_crosses; i++) {
-        const struct store_issuer row = {
-            .name = crosses[i].name,
-            .certificate = crosses[i].certificate,
-            .state = crosses[i].revoked ? STORE_ISSUER_REVOKED : STORE_ISSUER_ACTIVE};
+        const struct store_issuer row = {.name = crosses[i].name,
+                                         .certificate = crosses[i].certificate,
+                                         .state = crosses[i].revoked ? STORE_ISSUER_REVOKED
+                                                                     : STORE_ISSUER_ACTIVE};
 
         if (str_eq(id_str(&crosses[i].signer), id_str(&g->id)) && crosses[i].not_after > now)
             TRY(check_one(g, crl, &row, &a, err));

@@ -80,8 +80,8 @@ struct revocation_given {
 /* In a transaction: publishes it if the certificate verifies it, it is complete and good now, its
  * number is above the last, each issuer and each cross certificate that the register has as revoked
  * by that root is on it, so that none comes off again because two commands have each made a list of
- * their own, and so is all that the list before has; and the register has as revoked what it lists. RC_DENIED, RC_CONFLICT,
- * RC_INVAL, RC_PARSE ... and why. */
+ * their own, and so is all that the list before has; and the register has as revoked what it lists.
+ * RC_DENIED, RC_CONFLICT, RC_INVAL, RC_PARSE ... and why. */
 enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_given *g,
                                  when_t now, struct err *err);
 /* Afterwards, on the loop: forgets the one before. */

@@ -224,7 +224,7 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
     (void)fd;
     if (rc == RC_OK)
         log_info("gateway.certificate", LOG_STR("site", m->site),
-                 LOG_Z("algorithm", conf_key_algorithm_name(m->algorithm)));
+                 LOG_Z("algorithm", conf_site_key_name(m->algorithm)));
     else
         log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
     answer(req, rc, &err);

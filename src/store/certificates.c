@@ -395,3 +395,35 @@ enum rc store_certificate_count(struct store_txn *txn, const struct store_certif
     TRY(conditions(&q, f, &name, &under));
     return query_count(&q, txn, out);
 }
+
+#define NAMED_BEFORE(column)                                                                       \
+    "SELECT EXISTS (SELECT 1 FROM (SELECT certificate FROM certificate_names WHERE " column        \
+    " = ?1 AND certificate < (SELECT n FROM certificates WHERE id = ?2)"                           \
+    " ORDER BY certificate DESC LIMIT ?3) AS x"                                                    \
+    " JOIN certificates AS c ON c.n = x.certificate WHERE c.hierarchy <> 'staging')"
+
+enum rc store_certificate_named_before(struct store_txn *txn, const struct id *certificate,
+                                       const struct store_name *name, bool *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct forms f;
+    struct row r;
+
+    if (name->type == STORE_NAME_IP) {
+        TRY(addr_parse(name->value, &f.addr));
+        TRY(stmt_open(&st, txn, NAMED_BEFORE("address")));
+        stmt_blob(&st, addr_bytes(&f.addr), sizeof(f.addr));
+    } else {
+        if (name->type != STORE_NAME_DNS || name_canonical(name->value, true, f.first) != RC_OK)
+            return RC_INVAL;
+        TRY(name_reverse(str_of(f.first), f.reversed));
+        TRY(stmt_open(&st, txn, NAMED_BEFORE("reversed")));
+        stmt_text(&st, str_of(f.reversed), sizeof(f.reversed));
+    }
+    stmt_id(&st, certificate);
+    stmt_int(&st, STORE_NAMED_LOOK);
+    TRY(stmt_next(&st));
+    r = row_of(&st, NULL);
+    *out = row_int(&r) != 0;
+    return r.rc;
+}

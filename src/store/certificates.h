@@ -104,3 +104,11 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
                                size_t *out_n);
 enum rc store_certificate_count(struct store_txn *txn,
                                 const struct store_certificate_filter *filter, uint64_t *out);
+
+enum { STORE_NAMED_LOOK = 200 };
+
+/* Has that name, of DNS or an address, been in a certificate before that one, outside of staging?
+ * Looks at the STORE_NAMED_LOOK newest of them, so it takes no longer for a name that is renewed
+ * often. RC_INVAL for another kind of name. */
+enum rc store_certificate_named_before(struct store_txn *txn, const struct id *certificate,
+                                       const struct store_name *name, bool *out);

@@ -130,7 +130,7 @@ enum rc store_issuer_list(struct store_txn *txn, struct arena *a, unsigned state
     return query_rows(&q, txn, a, &page, out, out_n);
 }
 
-#define CROSS_COLUMNS \
+#define CROSS_COLUMNS                                                                              \
     "id, name, subject, signer, certificate, not_before, not_after, created, revoked, reason"
 
 enum rc store_cross_add(struct store_txn *txn, const struct store_cross *c)

@@ -62,7 +62,7 @@ struct store_cross {
     struct str certificate; /* DER */
     when_t not_before, not_after;
     when_t created;
-    when_t revoked;     /* by its signer; 0: it is not */
+    when_t revoked;       /* by its signer; 0: it is not */
     unsigned char reason; /* of RFC 5280 section 5.3.1, where it is */
 };
 

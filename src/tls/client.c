@@ -227,7 +227,7 @@ enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_cl
     c->write_needs = EV_WRITE;
     TRY(str_copyz(conf->demand ? tls_demand_name(conf->demand) : conf->server_name, name,
                   sizeof(name)));
-    if (!set_up(c, conf, name) ||
+    if (!set_up(c, conf, name) || !tls_look_offer(c->ssl, conf->key) ||
         (conf->identity && !tls_identity_install(conf->identity, c->ssl))) {
         crypto_ossl_clear();
         return RC_NOMEM;
@@ -268,6 +268,14 @@ struct str tls_client_alpn(const struct tls_client *c)
 enum rc tls_client_certificate(const struct tls_client *c, struct buf *out)
 {
     return tls_peer_certificate(c->ssl, out);
+}
+
+enum rc tls_client_chain(const struct tls_client *c, struct buf *out_pem, struct err *err)
+{
+    enum rc rc = tls_look_chain(c->ssl, out_pem, err);
+
+    crypto_ossl_clear();
+    return rc;
 }
 
 /* ---- as a stream */

@@ -88,11 +88,12 @@ static size_t kind_of(const struct crypto_key *key)
     case CRYPTO_KEY_P256:
     case CRYPTO_KEY_P384:
         return 1;
-    case CRYPTO_KEY_ED25519:
-    case CRYPTO_KEY_SM2:
     case CRYPTO_KEY_MLDSA44:
     case CRYPTO_KEY_MLDSA65:
     case CRYPTO_KEY_MLDSA87:
+        return 3;
+    case CRYPTO_KEY_ED25519:
+    case CRYPTO_KEY_SM2:
         break;
     }
     return 2;

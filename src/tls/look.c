@@ -26,7 +26,19 @@ DEFINE_FREEP(SSL_free, SSL)
 static char rsa[] = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
                     "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
 static char ecdsa[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512";
-static char *const sigalgs[] = {[TLS_LOOK_RSA] = rsa, [TLS_LOOK_ECDSA] = ecdsa};
+static char ed25519[] = "ed25519";
+static char mldsa44[] = "mldsa44";
+static char mldsa65[] = "mldsa65";
+static char mldsa87[] = "mldsa87";
+static char *const sigalgs[] = {
+    [TLS_LOOK_RSA] = rsa,         [TLS_LOOK_ECDSA] = ecdsa,     [TLS_LOOK_ED25519] = ed25519,
+    [TLS_LOOK_MLDSA44] = mldsa44, [TLS_LOOK_MLDSA65] = mldsa65, [TLS_LOOK_MLDSA87] = mldsa87,
+    [TLS_LOOK_SM2] = NULL};
+
+bool tls_look_offer(SSL *ssl, enum tls_look_key key)
+{
+    return !sigalgs[key] || SSL_set1_sigalgs_list(ssl, sigalgs[key]) == 1;
+}
 
 static enum rc prepare(SSL *ssl, int fd, struct str server_name, enum tls_look_key key)
 {
@@ -35,7 +47,7 @@ static enum rc prepare(SSL *ssl, int fd, struct str server_name, enum tls_look_k
     TRY(str_copyz(server_name, name, sizeof(name)));
     SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     if (SSL_set_fd(ssl, fd) != 1 || (name[0] && SSL_set_tlsext_host_name(ssl, name) != 1) ||
-        (sigalgs[key] && SSL_set1_sigalgs_list(ssl, sigalgs[key]) != 1)) {
+        !tls_look_offer(ssl, key)) {
         crypto_ossl_clear();
         return RC_CRYPTO;
     }
@@ -62,7 +74,7 @@ static enum rc shake(SSL *ssl, struct err *err)
     return ERR(err, RC_CRYPTO, msg_failed, tls_reason(reason));
 }
 
-static enum rc put_chain(SSL *ssl, struct buf *out, struct err *err)
+enum rc tls_look_chain(SSL *ssl, struct buf *out, struct err *err)
 {
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 
@@ -111,7 +123,7 @@ enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct b
     if (rc == RC_OK)
         rc = shake(ssl, err);
     if (rc == RC_OK)
-        rc = put_chain(ssl, out_pem, err);
+        rc = tls_look_chain(ssl, out_pem, err);
     crypto_ossl_clear();
     return rc;
 }

@@ -8,7 +8,16 @@
 
 enum { TLS_LOOK_CHAIN_MAX = 64 * 1024 };
 
-enum tls_look_key { TLS_LOOK_ANY, TLS_LOOK_RSA, TLS_LOOK_ECDSA, TLS_LOOK_SM2 };
+enum tls_look_key {
+    TLS_LOOK_ANY,
+    TLS_LOOK_RSA,
+    TLS_LOOK_ECDSA,
+    TLS_LOOK_ED25519,
+    TLS_LOOK_MLDSA44,
+    TLS_LOOK_MLDSA65,
+    TLS_LOOK_MLDSA87,
+    TLS_LOOK_SM2,
+};
 
 /* Shakes hands over `fd`, a connected blocking socket whose time limits are the caller's, as a
  * client of TLS 1.2 and 1.3 that asks for `server_name` (empty: no SNI) and understands signatures

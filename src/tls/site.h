@@ -15,7 +15,7 @@ struct tls_identity;
 enum {
     TLS_CHAIN_MAX = 10, /* certificates */
     TLS_CHAIN_PEM_MAX = 64 * 1024,
-    TLS_IDENTITIES_MAX = 4, /* of a site, for TLS: RSA, EC, Ed25519, and one to come */
+    TLS_IDENTITIES_MAX = 4, /* of a site, for TLS: RSA, EC, Ed25519, ML-DSA */
     TLS_SITE_SESSION = 32,
 };
 
@@ -33,6 +33,7 @@ enum {
     TLS_KIND_RSA = 1 << 0,
     TLS_KIND_EC = 1 << 1,
     TLS_KIND_ED25519 = 1 << 2,
+    TLS_KIND_MLDSA = 1 << 3,
     TLS_KIND_TLCP = 1 << TLS_IDENTITIES_MAX,
 };
 

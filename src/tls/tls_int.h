@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "tls/context.h"
+#include "tls/look.h"
 
 struct tlcp_conn;
 struct tlcp_hello;
@@ -55,6 +56,10 @@ bool tls_socket_give(struct tls_socket *s, const BIO_METHOD *method, SSL *ssl);
 struct str tls_reason(char text[static TLS_REASON_MAX]);
 /* The peer's own certificate, DER, appended. RC_NOTFOUND, RC_NOMEM. */
 enum rc tls_peer_certificate(const SSL *ssl, struct buf *out);
+/* Has the client understand signatures of that kind of key only; false: OpenSSL refuses. */
+bool tls_look_offer(SSL *ssl, enum tls_look_key key);
+/* All that the server showed, as PEM, appended. RC_CRYPTO: nothing; RC_NOMEM, RC_TOOBIG. */
+enum rc tls_look_chain(SSL *ssl, struct buf *out, struct err *err);
 SSL_CTX *tls_context_ssl(const struct tls_context *ctx);
 const BIO_METHOD *tls_context_method(const struct tls_context *ctx);
 const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx);

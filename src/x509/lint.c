@@ -56,6 +56,8 @@ MSG(msg_responder, "lint.responder",
     "RFC 6960 4.2.2.2: id-pkix-ocsp-nocheck belongs into the certificates of responders, and only "
     "there");
 MSG(msg_norev, "lint.no-revocation", "RFC 9608 2: noRevAvail belongs into leaves only");
+MSG(msg_norev_meant, "lint.no-revocation-meant",
+    "RFC 9608 2: noRevAvail is there and not meant, or meant and not there");
 MSG(msg_norev_urls, "lint.no-revocation-url",
     "RFC 9608 3: noRevAvail stands beside a place where revocation is looked up");
 MSG(msg_staple, "lint.tls-feature",
@@ -140,6 +142,7 @@ static const struct {
     {{&msg_eku, ALL}, x509_rule_eku},
     {{&msg_responder, ALL}, x509_rule_nocheck},
     {{&msg_norev, CAS | OCSP}, x509_rule_norev_kind},
+    {{&msg_norev_meant, LEAF}, x509_rule_norev_meant},
     {{&msg_norev_urls, LEAF}, x509_rule_norev_urls},
     {{&msg_staple, CAS | OCSP}, x509_rule_staple_kind},
     {{&msg_staple_form, ALL}, x509_rule_staple_form},

@@ -31,6 +31,7 @@ struct x509_lint_in {
     const struct str *emails; /* the same */
     const struct str *uris;
     size_t n_dns, n_ips, n_emails, n_uris;
+    bool no_revocation; /* a leaf says that its revocation can be looked up nowhere (RFC 9608) */
     bool constraints_noncritical; /* name constraints are meant to be so */
     struct str common_name;  /* a leaf's: exactly this, although it is none of the names; empty: one
                                 of them, or none */

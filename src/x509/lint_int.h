@@ -29,7 +29,7 @@ x509_rule_fn x509_rule_subject_form, x509_rule_subject_ca;
 x509_rule_fn x509_rule_known, x509_rule_critical, x509_rule_uncritical;
 x509_rule_fn x509_rule_basic, x509_rule_usage_there, x509_rule_usage_kind, x509_rule_usage_key,
     x509_rule_eku;
-x509_rule_fn x509_rule_norev_kind, x509_rule_norev_urls;
+x509_rule_fn x509_rule_norev_kind, x509_rule_norev_urls, x509_rule_norev_meant;
 x509_rule_fn x509_rule_nocheck, x509_rule_staple_kind, x509_rule_staple_form, x509_rule_staple_url;
 x509_rule_fn x509_rule_policies;
 x509_rule_fn x509_rule_ski_there, x509_rule_ski, x509_rule_aki_there, x509_rule_aki;

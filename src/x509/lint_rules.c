@@ -320,6 +320,11 @@ bool x509_rule_norev_kind(struct x509_lint *l)
     return !l->c->no_rev_avail;
 }
 
+bool x509_rule_norev_meant(struct x509_lint *l)
+{
+    return l->c->no_rev_avail == l->in->no_revocation;
+}
+
 bool x509_rule_norev_urls(struct x509_lint *l)
 {
     return !l->c->no_rev_avail || l->c->n_crl_urls + l->c->n_ocsp_urls == 0;

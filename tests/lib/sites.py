@@ -195,7 +195,7 @@ class SiteLab(Lab):
 
     def wait_site(self, name, seconds=60):
         def valid():
-            return all(c["state"] == "valid" for c in self.certificates(name).values())
+            return all(c["state"] in ("valid", "unavailable") for c in self.certificates(name).values())
         wait_for(f"the certificates of {name}", valid, seconds)
 
     def processes(self, role):

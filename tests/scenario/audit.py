@@ -19,6 +19,8 @@ import sqlite3
 import sys
 import time
 
+from cryptography import x509
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from acme import Client, Http01  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, run, wait_for  # noqa: E402
@@ -260,6 +262,21 @@ def no_secret(lab, records, secret):
         sys.exit("the audit log has a private key")
 
 
+def each_certificate_is_told_of(lab, records):
+    """By itself a record says which certificate it is about, as the certificate does; each of the register has one."""
+    with sqlite3.connect(f"file:{lab.data}/db/store.db?mode=ro", uri=True) as db:
+        ders = {base64.urlsafe_b64encode(hashlib.sha256(d).digest()).decode().rstrip("="): d
+                for (d,) in db.execute("SELECT der FROM certificates")}
+    issued = [e["detail"] for e in map(json.loads, records) if e["action"] == "certificate.issued"]
+    equal(sorted(e["sha256"] for e in issued), sorted(ders), "certificates of the register in the log")
+    for event in issued:
+        cert = x509.load_der_x509_certificate(ders[event["sha256"]])
+        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        equal(sorted(event["names"]), sorted(str(n.value) for n in names), "names of a certificate")
+        equal((event["not_before"], event["not_after"]), tuple(
+            t.strftime("%Y-%m-%dT%H:%M:%SZ") for t in (cert.not_valid_before, cert.not_valid_after)), "its validity")
+
+
 def main():
     with Lab("audit: {interval: 1s, forward: [{name: copy}]}\n") as lab:
         lab.start()
@@ -276,6 +293,7 @@ def main():
         equal(tampered, kinds, "kinds of records that were tampered with")
         cut(lab, files, records, heads)
         no_secret(lab, records, secret)
+        each_certificate_is_told_of(lab, records)
         lab.stop()
         kill(lab)
         older_copy(lab)

@@ -132,6 +132,17 @@ def what_a_profile_says(lab):
     if "OCSP" in text or "/crl/" in text:
         sys.exit("a short certificate says where its revocation would be")
     expect(text, "No Revocation Available", "profile short")
+    if "No Revocation Available: critical" in text:
+        sys.exit("who does not know noRevAvail would refuse the certificate")
+    verify_openssl(lab, lab.directory / "short", "root-rsa")
+    verify_gnutls(lab, lab.directory / "short")
+    verify_nss(lab, lab.directory / "short")
+    for kind, wanted in (("short", True), ("ward", False)):
+        serial = serial_of(lab.directory / kind / "cert.pem")
+        if json.loads(autarky(lab, "cert", "show", serial, "--json"))["no_revocation"] is not wanted:
+            sys.exit(f"{kind}: no_revocation is not {wanted}")
+        if ("noRevAvail" in autarky(lab, "cert", "show", serial)) is not wanted:
+            sys.exit(f"{kind}: what is shown of noRevAvail is wrong")
     expect(text_of(lab.directory / "short" / "cert.pem", "-checkend", str(5 * 86400)), "will not expire", "short")
 
 

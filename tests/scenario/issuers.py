@@ -113,6 +113,7 @@ def revoked(lab, certificates):
     ref = next(i["ref"] for i in register(lab).values() if i["subject"].endswith(issuer_of(victim)))
     lab.autarky("issuer", "revoke", ref, ok=(64,))
     lab.autarky("issuer", "rotate", ref, "--now")
+    ready(lab)
     lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
     ready(lab)
     crl = lab.directory / "root.crl"
@@ -234,6 +235,22 @@ def list_of(lab, root):
     return pem
 
 
+def from_the_first_day(lab, chain):
+    """init has made a list of each root: whoever looks up the whole chain finds one, though nothing points to it yet."""
+    lists = lab.directory / "first.pem"
+    root = list_of(lab, "root-rsa")
+    expect(run(OPENSSL, "crl", "-in", root, "-noout", "-verify", "-CAfile", lab.roots), "verify OK", "openssl crl")
+    expect(run("certtool", "--verify-crl", "--load-ca-certificate", lab.roots, "--infile", root), "Verified", "certtool")
+    if root.read_bytes() == list_of(lab, "root-sm2").read_bytes():
+        sys.exit("the roots have one list")
+    said = run(OPENSSL, "x509", "-in", chain, "-noout", "-ext", "crlDistributionPoints")
+    run("curl", "-sSf", "-o", lab.directory / "leaf.crl", said.split("URI:")[1].split()[0])
+    lists.write_text(root.read_text() + run(OPENSSL, "crl", "-inform", "DER", "-in", lab.directory / "leaf.crl"))
+    if not verifies(chain, lab.roots, "-crl_check_all", "-CRLfile", lists):
+        sys.exit("the chain does not verify with the lists of all who signed in it")
+    expect(lab.autarky("doctor"), "the revocation list of root root-rsa is good until", "doctor")
+
+
 def uncrossed(lab, before, old, new):
     """The one root takes back what it said of the other: no chain has it any more, and who has the old root alone learns from its
     list that what others still send is nothing."""
@@ -278,6 +295,7 @@ def main():
             + f'urls: {{plain: "http://127.0.0.1:{port}"}}\n')
         lab.start()
         certificates = Certificates(lab)
+        from_the_first_day(lab, certificates.issue(f"first.{DOMAIN}"))
         first, second = rotated(lab, certificates)
         refused(lab)
         next_root(lab)

@@ -98,10 +98,11 @@ def crl_verifies(m, crl, root="root-rsa"):
     return run(OPENSSL, "crl", "-in", crl, "-noout", "-text")
 
 
-def checked(m, leaf, root="root-rsa", status="ok"):
+def checked(m, leaf, root="root-rsa", status="ok", others=()):
     """The whole chain against the lists of all who signed in it."""
     crls = m.directory / "crls.pem"
-    crls.write_text(m.fetch(f"/crl/{root}/0.crl").read_text() + m.fetch(list_of(leaf)).read_text())
+    lists = [f"/crl/{r}/0.crl" for r in (root, *others)] + [list_of(leaf)]
+    crls.write_text("".join(m.fetch(path).read_text() for path in lists))
     pem = m.media / f"autarky-{root}.pem"
     done = subprocess.run([OPENSSL, "verify", "-x509_strict", "-crl_check_all", "-CAfile", str(pem), "-CRLfile", str(crls), "-untrusted",
                            str(leaf / "chain.pem"), str(leaf / "cert.pem")], check=False, stdout=subprocess.PIPE,
@@ -160,7 +161,7 @@ def signed(m, server):
     wait_for("the API", lambda: "serve.ready" in server.log.read_text(), 60)
     text = crl_verifies(m, m.fetch("/crl/root-rsa/0.crl"))
     expect(text, "No Revoked Certificates", "the first list")
-    expect(m.bring(), "served already", "the same again")
+    expect(m.bring(), "in the register already", "the same again")
     doctor(m, "the revocation list of root root-rsa is good until")
     leaf = m.issue()
     expect(issuer_of(leaf), "ECDSA CA 1", "the issuer")
@@ -295,6 +296,68 @@ def second_root(m):
     checked(m, m.issue(), "root-rsa-2")
 
 
+def stranger(m):
+    """The certificate of a root that calls itself as ours do."""
+    data = m.directory / "stranger"
+    m.root("create", *WHO, "--algorithms", "rsa", data=data)
+    return (data / "trust" / "root-rsa.pem").read_text()
+
+
+def crossed(m):
+    """The roots certify each other where their keys are: only those that the machine knows, and nothing comes back but that."""
+    leaf, name = m.issue(), "root-rsa-2-by-root-rsa"
+    expect(m.server("issuer", "cross-sign", "root-rsa-2", ok=(2,)), "issuer cross-sign", "without the roots' keys")
+    expect(m.server("issuer", "cross-sign", "root-rsa-2", "--media", m.media, "--dry-run"), f"would ask for {name}", "what it would do")
+    out = m.server("issuer", "cross-sign", "root-rsa-2", "--media", m.media)
+    request, signed = m.media / f"autarky-cross-{name}.pem", m.media / f"autarky-cross-{name}.crt"
+    other = m.media / "autarky-cross-root-rsa-by-root-rsa-2.crt"
+    kept, fingerprint = request.read_text(), out.split(f"{request.name}: SHA-256 of root-rsa-2 ")[1].split()[0]
+    for text, wanted in ((stranger(m), "is another"), ("words: x\n" + kept, "none of the lines"), ("plain: ftp://x\n", "is no address")):
+        request.write_text(text)
+        expect(m.sign(ok=(2,)), wanted, "a request that was changed")
+    aside = m.offline / "trust" / "root-rsa-2.pem"
+    aside.rename(m.directory / "root-rsa-2.pem")
+    request.write_text(kept)
+    expect(m.sign(ok=(2,)), "is not there", "a root that this machine does not know")
+    (m.directory / "root-rsa-2.pem").rename(aside)
+    shown = m.root("sign", "--media", m.media, ok=(2,))
+    expect(shown, f"SHA-256 {fingerprint}", "the root that is meant")
+    for wanted in ("--yes stands for the answer", f"{m.plain}/crl/root-rsa/0.crl", "WHOEVER TRUSTS root-rsa WILL TRUST root-rsa-2,",
+                   f"NOT IN THE CONFIGURATION OF THIS MACHINE: {m.plain}"):
+        expect(shown, wanted, "what is shown before it is asked")
+    request.write_text("plain: http://elsewhere.test\n" + kept[kept.index("-----"):])
+    m.sign()
+    expect(m.bring(ok=(2,)), "urls: plain:", "lists that are elsewhere")
+    signed.unlink()
+    request.write_text(kept)
+    m.sign()
+    texts = signed.read_text(), other.read_text()
+    signed.write_text(texts[1])
+    expect(m.bring(ok=(2,)), "is not taken", "the other direction")
+    signed.write_text((m.media / "autarky-root-rsa-2.pem").read_text())
+    expect(m.bring(ok=(2,)), "is not taken", "the root itself")
+    signed.write_text(texts[0])
+    out = m.bring()
+    expect(out, f"{name} is there", "what was taken")
+    expect(m.bring(), "in the register already", "the same again")
+    crossing = m.issue()
+    for cert, root, others in ((leaf, "root-rsa-2", ()), (crossing, "root-rsa-2", ()), (crossing, "root-rsa", ("root-rsa-2",))):
+        checked(m, cert, root, others=others)
+    m.server("issuer", "revoke", name, "--media", m.media, ok=(64,))
+    expect(m.server("issuer", "revoke", name, "--media", m.media, "--yes"), "stays in chains until it is", "what is said")
+    expect(m.sign(), "cessationOfOperation", "why")
+    expect(m.bring(), f"{name} is revoked", "the revocation")
+    expect(crl_verifies(m, m.fetch("/crl/root-rsa/0.crl")), "Cessation Of Operation", "the reason")
+    checked(m, crossing, status="revoked", others=("root-rsa-2",))
+    after = m.issue()
+    checked(m, after, "root-rsa-2")
+    if (after / "chain.pem").read_text().count("BEGIN") != (crossing / "chain.pem").read_text().count("BEGIN") - 1:
+        sys.exit("the chain has it still")
+    for path in m.media.glob("autarky-cross-*.pem"):
+        path.unlink()
+    expect(m.server("issuer", "cross-sign", "root-rsa-2", "--media", m.media, ok=(2,)), "no other root", "its name is taken for good")
+
+
 def full(m):
     """As many as the signer loads: refused before anything is made."""
     ca = m.online / "ca"
@@ -323,6 +386,7 @@ def main():
             revoked(m, victim)
             forgotten(m)
             second_root(m)
+            crossed(m)
             full(m)
         finally:
             server.stop()

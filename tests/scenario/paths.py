@@ -7,6 +7,7 @@ HTTP/1.1 and HTTP/2; curl asks, and follows where it is sent."""
 import json
 import pathlib
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -57,6 +58,24 @@ def look(gateway, other):
     expect("a header that is removed", "\r\nserver:" in head, False)
 
 
+def limit(gateway):
+    """`rate: 20, burst: 3`: three at once, then one in three seconds, for each client."""
+    def ask(client):
+        return subprocess.run(["curl", "-sS", gateway.http, "--max-time", "30", "--cacert", str(gateway.root / "all.pem"), "--interface", client,
+                               "--connect-to", f"::127.0.0.1:{gateway.port}", "-o", "/dev/null", "-w", "%{http_code} %header{retry-after}",
+                               gateway.url("/x")], capture_output=True, check=True).stdout.decode().strip()
+
+    # Three seconds that pass meanwhile give one more.
+    got = [ask("127.0.0.5") for _ in range(10)]
+    refused = [one for one in got if one != "200"]
+    expect("the burst", got[:3], ["200"] * 3)
+    expect(f"more than that: {got}", bool(refused) and set(refused) <= {"429 1", "429 2", "429 3"}, True)
+    expect("another client", ask("127.0.0.6"), "200")
+    time.sleep(3.1)
+    expect("the same, later", ask("127.0.0.5"), "200")
+    expect("the log", gateway.said("err=gateway.client-rate"), True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         first, other = start(), start()
@@ -70,6 +89,11 @@ def main():
                 pass
             for gateway.http in ("--http1.1", "--http2"):
                 look(gateway, other)
+            configure(gateway, backends + ", rate: 20, burst: 3", paths)
+            deadline = time.monotonic() + 20
+            while "429" not in status(gateway, "/x") and time.monotonic() < deadline:
+                pass
+            limit(gateway)
             configure(gateway, backends + ", maintenance: Back at 14:00.", paths)
             deadline = time.monotonic() + 20
             while status(gateway, "/x") != "503" and time.monotonic() < deadline:

@@ -14,10 +14,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AUTARKY, DOMAIN, expect, run, verify_chain, wait_for  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, expect, run, verify_chain, wait_for  # noqa: E402
 from sites import SITE, Backend, SiteLab  # noqa: E402
 
-OTHER = f"pacs.{DOMAIN}"
+OTHER, QUANTUM = f"pacs.{DOMAIN}", f"quantum.{DOMAIN}"
 
 
 def add(lab, backend):
@@ -125,6 +125,22 @@ def nothing_else_is_disturbed(lab, backend):
     client.close()
 
 
+def post_quantum(lab, backend):
+    """Who knows ML-DSA and says so is shown it, and can check it with the root of it; the others see no difference."""
+    lab.autarky("site", "add", QUANTUM, "--backend", backend.url, "--algorithms", "ecdsa,mldsa65")
+    lab.wait_site(QUANTUM)
+    seen = run(OPENSSL, "s_client", "-connect", f"127.0.0.1:{lab.gateway}", "-servername", QUANTUM, "-verify_hostname", QUANTUM,
+               "-CAfile", lab.data / "trust" / "root-mldsa.pem", "-verify_return_error", "-groups", "X25519MLKEM768",
+               "-sigalgs", "mldsa65")
+    for wanted in ("Verification: OK", "Peer signature type: mldsa65", "X25519MLKEM768"):
+        expect(seen, wanted, "openssl")
+    expect(lab.curl(QUANTUM, "/hello"), "plain as ever", "curl, which knows no ML-DSA")
+    checked = json.loads(lab.autarky("site", "check", QUANTUM, "--json"))
+    if ("mldsa65", "ok") not in {(c["name"], c["state"]) for c in checked["checks"]}:
+        sys.exit(f"site check: {checked}")
+    lab.autarky("site", "remove", QUANTUM)
+
+
 def dashboard(lab):
     """The link signs in once; the page behind it has the site, its certificates and the days left."""
     link = json.loads(lab.autarky("ui", "link", "--json"))["url"]
@@ -168,6 +184,7 @@ def main():
         wget(lab)
         chromium(lab)
         nothing_else_is_disturbed(lab, backend)
+        post_quantum(lab, backend)
         dashboard(lab)
         commands(lab, backend)
     backend.stop()

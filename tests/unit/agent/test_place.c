@@ -168,6 +168,39 @@ static void adopts_what_another_program_left(void)
     CHECK_INT(served(&t), 0);
 }
 
+static enum rc open_again(struct test *t, bool make)
+{
+    struct err err = ERR_INIT;
+
+    agent_place_done(&t->place);
+    return agent_place_open(t->path, make, &t->place, &err);
+}
+
+/* Its files say which programs are run, as whom. */
+static void hands_of_others(void)
+{
+    static const char *const dirs[] = {"wiki", "wiki/.autarky"};
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(test_init(&t));
+    for (size_t i = 0; i < 2; i++) {
+        CHECK(fchmodat(t.dir.fd, dirs[i], 0775, 0) == 0);
+        CHECK_RC(open_again(&t, true), RC_DENIED);
+        CHECK(fchmodat(t.dir.fd, dirs[i], 0757, 0) == 0);
+        CHECK_RC(open_again(&t, true), RC_DENIED);
+        CHECK(fchmodat(t.dir.fd, dirs[i], 0755, 0) == 0);
+        if (geteuid() == 0) {
+            CHECK(fchownat(t.dir.fd, dirs[i], 65534, 65534, 0) == 0);
+            CHECK_RC(open_again(&t, true), RC_DENIED);
+            CHECK(fchownat(t.dir.fd, dirs[i], 0, 0, 0) == 0);
+        }
+        CHECK_OK(open_again(&t, true));
+    }
+    CHECK(renameat(t.dir.fd, "wiki/.autarky", t.dir.fd, "elsewhere") == 0);
+    CHECK(symlinkat("../elsewhere", t.dir.fd, "wiki/.autarky") == 0);
+    CHECK_RC(open_again(&t, true), RC_DENIED);
+}
+
 static void one_at_a_time(void)
 {
     CLEANUP(test_done) struct test t = {};
@@ -209,4 +242,4 @@ static void keeps_the_account(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(installs_and_returns), CHECK_TEST_ONCE(killed_everywhere),
            CHECK_TEST(adopts_what_another_program_left), CHECK_TEST(one_at_a_time),
-           CHECK_TEST(keeps_the_account))
+           CHECK_TEST_ONCE(hands_of_others), CHECK_TEST(keeps_the_account))

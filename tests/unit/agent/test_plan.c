@@ -6,6 +6,8 @@
 
 static const struct str dns[] = {STR("a.example"), STR("*.a.example")};
 
+static const struct str proofs[] = {STR("443"), STR("smtp:mail.example:25")};
+
 static struct agent_state full(const struct addr *ip)
 {
     return (struct agent_state){
@@ -24,13 +26,23 @@ static struct agent_state full(const struct addr *ip)
                  .chain = STR("Some Root"),
                  .contact = STR("mailto:a@example"),
                  .hook_env = STR("/etc/hook.env"),
-                 .account_key = STR("/etc/account.pem")},
+                 .account_key = STR("/etc/account.pem"),
+                 .owner = STR("root"),
+                 .group = STR("ssl-cert"),
+                 .mode = STR("0640"),
+                 .reload = STR("unit:nginx.service"),
+                 .prove = proofs,
+                 .n_prove = 2,
+                 .reload_timeout = STR("2m"),
+                 .prove_for = STR("1m")},
         .renewal = {.due = 5, .look_at = 6, .window_start = 7, .window_end = 8, .least = 9},
         .issued = 10,
         .attempt = 11,
         .failures = 2,
         .next = 12,
         .why = STR("a \"reason\""),
+        .pending = 8,
+        .before = 7,
         .account = STR("https://ca.example/account/1")};
 }
 
@@ -54,6 +66,11 @@ static void comes_back_as_it_was(void)
     CHECK_INT(got.plan.way, AGENT_HOOK);
     CHECK_INT(got.renewal.window_end, 8);
     CHECK_INT(got.failures, 2);
+    CHECK_INT(got.plan.n_prove, 2);
+    CHECK_STR(got.plan.prove[1], "smtp:mail.example:25");
+    CHECK_STR(got.plan.reload, "unit:nginx.service");
+    CHECK_INT(got.pending, 8);
+    CHECK_INT(got.before, 7);
     CHECK_STR(got.why, "a \"reason\"");
 }
 

@@ -2,6 +2,7 @@
 /* `autarky status` and `autarky doctor`: what is healthy, and that each thing which is not is named
  * with its cure. */
 #include "fixture.h"
+#include "store/revocations.h"
 
 #define CONFINED "user: on: autarky-core\nseccomp: on: 60 calls\n"
 
@@ -206,6 +207,55 @@ static void doctor_counts_the_issuers_days(void)
     CHECK(!truth_of(over.root, "healthy"));
 }
 
+/* A list of root-rsa until then, in the place of none or of an earlier one. */
+static enum rc list_until(struct store_txn *txn, void *arg)
+{
+    static uint64_t number;
+    const struct ca_issuer *root = ca_issuer_find(world.ca, STR("root-rsa"));
+    struct store_publication p = {.due = INT64_MAX,
+                                  .crl = {.issuer = root->id,
+                                          .number = ++number,
+                                          .this_update = WORLD_NOW,
+                                          .next_update = *(const when_t *)arg,
+                                          .der = STR("a list")}};
+
+    TRY(store_shards_make(txn, &root->id, 1, INT64_MAX));
+    TRY(store_crl_number_least(txn, &root->id, 0, number));
+    return store_crl_publish(txn, &p);
+}
+
+/* Nothing points to it in this world; where something does, the last is a failure. */
+static void doctor_counts_the_days_of_a_roots_list(void)
+{
+    static const struct {
+        when_t left;
+        const char *state, *text;
+    } cases[] = {{31 * WHEN_DAY, "ok", " is good until "},
+                 {30 * WHEN_DAY, "warning", " is good until "},
+                 {0, "warning", " was good until "}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(store_closep) struct store *w = NULL, *s = NULL;
+        CLEANUP(answer_done) struct answer a = {.doc = NULL};
+        when_t until = WORLD_NOW + cases[i].left;
+        const struct json *check;
+        struct api_view v;
+        struct str text;
+
+        CHECK_OK(store_open(&(struct store_options){.dir = world.db, .now = WORLD_NOW}, &w, NULL));
+        CHECK_OK(store_write_now(w, list_until, &until));
+        CHECK_OK(visit(&s));
+        v = view(s);
+        v.processes = &quiet;
+        CHECK_OK(ask_doctor(&v, &a));
+        check = check_of(&a, "root list", 0);
+        text = text_of(check, "text");
+        CHECK_STR(text_of(check, "state"), cases[i].state);
+        CHECK(memmem(text.p, text.n, cases[i].text, strlen(cases[i].text)));
+        CHECK_INT(text_of(check, "cure").n > 0, i > 0);
+    }
+}
+
 static void doctor_looks_at_clock_and_policy(void)
 {
     CLEANUP(store_closep) struct store *s = NULL;
@@ -256,6 +306,7 @@ int main(void)
                                               CHECK_TEST(doctor_finds_nothing),
                                               CHECK_TEST(doctor_names_processes),
                                               CHECK_TEST(doctor_counts_the_issuers_days),
+                                              CHECK_TEST(doctor_counts_the_days_of_a_roots_list),
                                               CHECK_TEST(doctor_looks_at_clock_and_policy),
                                               CHECK_TEST(no_half_answers)};
 

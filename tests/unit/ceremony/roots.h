@@ -39,8 +39,9 @@ static enum rc roots_row(struct roots *r, size_t i, const struct ca_ref *ref,
 
 static enum rc roots_root(struct roots *r, size_t i, struct x509_cert *out)
 {
-    struct ceremony_plan plan = {
-        .ref = {STR("rsa"), (unsigned)i + 1, true, CA_INTRANET}, .conf = &r->conf, .now = ROOTS_NOW};
+    struct ceremony_plan plan = {.ref = {STR("rsa"), (unsigned)i + 1, true, CA_INTRANET},
+                                 .conf = &r->conf,
+                                 .now = ROOTS_NOW};
 
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &r->keys[i]));
     TRY(ceremony_certify_root(&plan, r->keys[i], &r->a, out, NULL));

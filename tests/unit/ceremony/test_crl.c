@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of roots: what was revoked stays so, numbers and times go up, another's list is none; and
- * requests for revocations. */
+/* Lists of roots: what was revoked stays so, numbers and times go up, another's list is none. */
 #include "check.h"
 
 #include "ceremony/certify.h"
@@ -107,25 +106,4 @@ static void lists_of_others_are_none(void)
     CHECK_INT(c.number, 0);
 }
 
-static void requests(void)
-{
-    CLEANUP(made_done) struct made m = {.a = ARENA_INIT(8 << 20)};
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CEREMONY_REVOCATION_MAX);
-    struct ceremony_revocation r, back;
-
-    CHECK_OK(make(&m));
-    r = (struct ceremony_revocation){m.root, X509_REASON_SUPERSEDED, STR("on Tuesday")};
-    CHECK_OK(ceremony_revocation_put(&r, &text));
-    CHECK_OK(ceremony_revocation_parse(&m.a, buf_str(&text), &back, NULL));
-    CHECK_INT(back.reason, X509_REASON_SUPERSEDED);
-    CHECK(str_eq(back.words, r.words) && str_eq(back.cert.der, m.root.der));
-    CHECK_RC(ceremony_revocation_parse(&m.a, STR("reason: superseded\n"), &back, NULL),
-             RC_NOTFOUND);
-    CHECK_RC(ceremony_revocation_parse(&m.a, STR("reason: certificateHold\n"), &back, NULL),
-             RC_INVAL);
-    CHECK_RC(ceremony_revocation_parse(&m.a, STR("whatever: x\n"), &back, NULL), RC_PARSE);
-    CHECK_RC(ceremony_revocation_parse(&m.a, STR("words: a\033[2Jb\n"), &back, NULL), RC_INVAL);
-}
-
-CHECK_MAIN(CHECK_TEST(what_was_revoked_stays), CHECK_TEST(lists_of_others_are_none),
-           CHECK_TEST(requests))
+CHECK_MAIN(CHECK_TEST(what_was_revoked_stays), CHECK_TEST(lists_of_others_are_none))

@@ -179,6 +179,12 @@ static void test_operand_and_repeats(void)
     CHECK_INT(o.args.n_many, 2);
     CHECK_STR(str_of(o.args.many[0]), "a");
     CHECK_STR(str_of(o.args.many[1]), "b");
+    parse(&o, "obtain --prove 443 --name a --prove=smtp:25 --name b");
+    CHECK_INT(o.args.n_many, 2);
+    CHECK_STR(str_of(o.args.many[1]), "b");
+    CHECK_INT(o.args.n_more, 2);
+    CHECK_STR(str_of(o.args.more[0]), "443");
+    CHECK_STR(str_of(o.args.more[1]), "smtp:25");
     parse(&o, "site remove");
     CHECK_INT(o.status, CMD_USAGE);
     CHECK_STR(str_of(o.err), "autarky site remove: NAME is missing\n");

@@ -86,7 +86,7 @@ static void rules(void)
                "policy[1]: {name: b, from: [clients, operators], eab: [], accounts: [], groups: [],"
                " networks: [], allow: [\"*\"], addresses: [], labels: 0,"
                " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
-               " key_algorithms: [rsa, ecdsa, sm2, ed25519, mldsa], challenges: [http-01],"
+               " key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519], challenges: [http-01],"
                " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
                "approvers: 1} ->  live\n");
     CHECK_DIFF(
@@ -94,7 +94,7 @@ static void rules(void)
         "policy[0]:  -> {name: a, from: [clients, operators], eab: [], accounts: [], groups: [],"
         " networks: [], allow: [a.x], addresses: [], labels: 0,"
         " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
-        " key_algorithms: [rsa, ecdsa, sm2, ed25519, mldsa], challenges: [http-01],"
+        " key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519], challenges: [http-01],"
         " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
         "approvers: 1} live\n");
 }
@@ -109,7 +109,7 @@ static void resolvers(void)
 
 /* What is not set is left out. */
 #define WHOLE                                                                                      \
-    "{lifetime: 90d, backdate: 5m, key_algorithms: [rsa, ecdsa, sm2, ed25519, mldsa], rsa_bits: "  \
+    "{lifetime: 90d, backdate: 5m, key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519], rsa_bits: "  \
     "2048, curves: [p256, p384], mldsa: [44, 65, 87], key_usage: [], extended_key_usage: "         \
     "[serverAuth, clientAuth], names: [dns, ip], common_name: name, revocation: auto, "            \
     "must_staple: false, policies: []}"
@@ -123,7 +123,7 @@ static void profiles(void)
         "profiles.a:  -> " WHOLE " live\n"
         "profiles.b: " WHOLE " ->  live\n"
         "profiles.d.lifetime: 2d -> 3d live\n"
-        "profiles.default.key_algorithms: [rsa, ecdsa, sm2, ed25519, mldsa] -> [rsa] live\n");
+        "profiles.default.key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519] -> [rsa] live\n");
 }
 
 static void questions(void)

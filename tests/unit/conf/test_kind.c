@@ -153,10 +153,9 @@ static void choices(void)
                   "4: log.format: \"JSON\" is not one of text, json; did you mean \"json\"?");
     CHECK_PROBLEM("database: postgresql://db/autarky\n",
                   "3: database: \"postgresql://db/autarky\" is not one of sqlite");
-    CHECK_PROBLEM(
-        "profiles:\n  x: {key_algorithms: [ecdsa, dsa]}\n",
-        "4: profiles.x.key_algorithms[1]: \"dsa\" is not one of rsa, ecdsa, sm2, ed25519, "
-        "mldsa; did you mean \"rsa\"?");
+    CHECK_PROBLEM("profiles:\n  x: {key_algorithms: [ecdsa, dsa]}\n",
+                  "4: profiles.x.key_algorithms[1]: \"dsa\" is not one of rsa, ecdsa, sm2, mldsa, "
+                  "ed25519; did you mean \"rsa\"?");
     CHECK_PROBLEM("profiles:\n  x: {key_algorithms: []}\n",
                   "4: profiles.x.key_algorithms: may not be empty");
 }

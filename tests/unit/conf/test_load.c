@@ -107,7 +107,7 @@ static void sites_in_error(void)
     /* Sites have fewer kinds of keys than profiles. */
     CHECK_PROBLEM(
         "gateway: {sites: [{name: a.b, backends: [\"http://c\"], algorithms: [ed25519]}]}\n",
-        "3: gateway.sites[0].algorithms[0]: \"ed25519\" is not one of rsa, ecdsa, sm2");
+        "3: gateway.sites[0].algorithms[0]: \"ed25519\" is not one of rsa, ecdsa, sm2, mldsa65");
     CHECK_PROBLEM("gateway: {workers: 33}\n",
                   "3: gateway.workers: \"33\" is no whole number from 0 to 32");
 }

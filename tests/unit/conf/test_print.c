@@ -36,7 +36,7 @@ static void the_defaults(void)
                                "    together: any\n"
                                "    profiles: []\n"
                                "    lifetime: 0s\n"
-                               "    key_algorithms: [rsa, ecdsa, sm2, ed25519, mldsa]\n"
+                               "    key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519]\n"
                                "    challenges: [http-01]\n"
                                "    reuse: true\n"
                                "    limits: {certificates: none}\n"

@@ -113,6 +113,8 @@ static void takes_roots_from_beside(void)
 
 static void refusals(void)
 {
+    CHECK_PROBLEM(SITE(", burst: 5"), "5: gateway.sites[0]: the site a.hospital.example has "
+                                      "`burst`, which does nothing without `rate`");
     CHECK_PROBLEM(SITE(", drain: [\"http://10.0.0.3\"]"),
                   "5: gateway.sites[0]: the site a.hospital.example drains http://10.0.0.3, which "
                   "is not among its `backends`: take it out here, too");

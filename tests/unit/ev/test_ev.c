@@ -159,6 +159,27 @@ static void the_real_clock_wakes_the_loop(void)
     CHECK(clock_mono(clock_system()) >= start + 3000);
 }
 
+/* Whoever waits for what a timer says, or a deferred call, does not sleep on when it has. */
+static void one_iteration_ends_with_what_ran(void)
+{
+    CLEANUP(ev_freep) struct ev *ev = NULL;
+    struct ev_timer a;
+    struct ev_defer d;
+    int turns = 0;
+
+    seen[0] = '\0';
+    CHECK_OK(ev_new(clock_system(), &ev));
+    ev_timer_init(&a, ev, on_a, &a);
+    ev_defer_init(&d, on_a, &d);
+    ev_timer_start(&a, 2000, 0);
+    for (; !seen[0] && turns < 100; turns++)
+        ev_run_once(ev, EV_WAIT);
+    CHECK(turns < 100);
+    ev_defer(ev, &d);
+    ev_run_once(ev, EV_WAIT);
+    CHECK_STR(str_of(seen), "aa");
+}
+
 static void on_soon(void *arg)
 {
     struct ev_timer *t = arg;
@@ -422,7 +443,8 @@ static void hooks_come_before_each_wait(void)
 CHECK_MAIN(CHECK_TEST(timers_follow_the_clock), CHECK_TEST(a_timer_may_restart_itself),
            CHECK_TEST(a_timer_may_free_itself), CHECK_TEST(a_timer_may_stop_another_due_one),
            CHECK_TEST(the_real_clock_wakes_the_loop), CHECK_TEST(a_lone_timer_that_is_due_comes),
-           CHECK_TEST(stop_before_run_counts_once), CHECK_TEST(descriptors_say_when_they_are_ready),
+           CHECK_TEST(one_iteration_ends_with_what_ran), CHECK_TEST(stop_before_run_counts_once),
+           CHECK_TEST(descriptors_say_when_they_are_ready),
            CHECK_TEST(a_watch_may_be_freed_in_its_callback), CHECK_TEST(a_broken_pipe_is_told),
            CHECK_TEST(files_cannot_be_watched), CHECK_TEST(signals_arrive_in_the_loop),
            CHECK_TEST(threads_wake_the_loop), CHECK_TEST(deferred_calls_come_in_the_next_iteration),

@@ -38,6 +38,7 @@ struct world {
     struct str backends[2];
     enum conf_send_proxy sends; /* set before world_init, as these */
     struct conf_nets allow, deny;
+    unsigned rate, burst;
     struct gateway *g;
     const struct http_server_speaker *speaker;
     struct gateway_peer *c; /* which is the first that either speaker has */
@@ -129,7 +130,9 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
                                      .backends = {w->backends, 2},
                                      .send_proxy = w->sends,
                                      .allow = w->allow,
-                                     .deny = w->deny};
+                                     .deny = w->deny,
+                                     .rate = w->rate,
+                                     .burst = w->burst};
     w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
     w->conf.gateway.sites = w->sites;
     w->conf.gateway.n_sites = 2;

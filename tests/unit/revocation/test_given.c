@@ -150,8 +150,8 @@ static void register_and_list_say_the_same_of_issuers(void)
     list(&g, &g.r.issuer);
     CHECK_RC(publish_by(&g, 0), RC_CONFLICT);
     CHECK(says(&g, "rsa-1, which the register does not have as revoked"));
-    CHECK_OK(DO(&g.f, store_issuer_move(T, &g.r.rows[2].id, STORE_ISSUER_ACTIVE,
-                                        STORE_ISSUER_REVOKED)));
+    CHECK_OK(
+        DO(&g.f, store_issuer_move(T, &g.r.rows[2].id, STORE_ISSUER_ACTIVE, STORE_ISSUER_REVOKED)));
     g.in.n = 0;
     CHECK_RC(publish_by(&g, 0), RC_CONFLICT);
     CHECK(says(&g, "lacks rsa-1"));

@@ -429,9 +429,58 @@ static void one_logical_id_by_name(void)
     CHECK_RC(store_certificate_logical(READ(&f), STR("gateway d.example"), &one, &got), RC_INVAL);
 }
 
+static enum rc add_named(struct fix *f, unsigned n, const char *hierarchy,
+                         const struct store_name *name)
+{
+    struct fix_serial room;
+    struct store_certificate c = fix_certificate(n, 3, &room);
+
+    c.hierarchy = str_of(hierarchy);
+    c.names = name;
+    c.n_names = 1;
+    return DO(f, store_certificate_add(T, &c, &none));
+}
+
+/* 0, 1, or -1 for an error. */
+static int named_before(struct fix *f, unsigned n, const struct store_name *name)
+{
+    struct id id = fix_id(n);
+    bool before;
+
+    if (store_certificate_named_before(READ(f), &id, name, &before) != RC_OK)
+        return -1;
+    return before;
+}
+
+static void a_name_that_was_there_before(void)
+{
+    const struct store_name wiki = {STORE_NAME_DNS, STR("wiki.hospital.example")};
+    const struct store_name wild = {STORE_NAME_DNS, STR("*.hospital.example")};
+    const struct store_name address = {STORE_NAME_IP, STR("10.0.0.7")};
+    const struct store_name uri = {STORE_NAME_URI, STR("spiffe://hospital.example/a")};
+    struct id id = fix_id(50);
+    bool before;
+
+    CLEANUP(fix_done) struct fix f = {};
+    CHECK_OK(fix_base(&f));
+    CHECK_OK(add_named(&f, 50, "staging", &wiki));
+    CHECK_OK(add_named(&f, 51, "intranet", &wiki));
+    CHECK_OK(add_named(&f, 52, "intranet", &wiki));
+    CHECK_OK(add_named(&f, 53, "intranet", &address));
+    CHECK_OK(add_named(&f, 54, "intranet", &address));
+    CHECK_OK(add_named(&f, 55, "intranet", &wild));
+    CHECK_INT(named_before(&f, 50, &wiki), 0);
+    CHECK_INT(named_before(&f, 51, &wiki), 0); /* staging is another world */
+    CHECK_INT(named_before(&f, 52, &wiki), 1);
+    CHECK_INT(named_before(&f, 53, &address), 0);
+    CHECK_INT(named_before(&f, 54, &address), 1);
+    CHECK_INT(named_before(&f, 55, &wild), 0);
+    CHECK_RC(store_certificate_named_before(READ(&f), &id, &uri, &before), RC_INVAL);
+}
+
 FIX_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(one_logical_id_by_name),
          CHECK_TEST_ONCE(a_serial_is_used_once), CHECK_TEST(a_reservation_comes_back_as_it_was),
          CHECK_TEST_ONCE(recovery_finds_what_is_reserved), CHECK_TEST_ONCE(revoking_happens_once),
          CHECK_TEST_ONCE(is_found_by_anything), CHECK_TEST_ONCE(other_names_and_owners),
          CHECK_TEST_ONCE(pages_hold_in_both_directions),
-         CHECK_TEST_ONCE(searches_use_their_indexes))
+         CHECK_TEST_ONCE(searches_use_their_indexes), CHECK_TEST_ONCE(a_name_that_was_there_before))

@@ -286,6 +286,18 @@ static void every_kind_of_key(void)
     shake(&s.w);
     shown(&s.w, name);
     CHECK_STR(str_of(name), "b-ed25519");
+    /* ML-DSA is for those that offer it, by TLS 1.3. */
+    CHECK_OK(add(&s, 1, key_mldsa65, "b-mldsa65"));
+    CHECK_OK(dial(&s, "b.example", 0));
+    SSL_set1_sigalgs_list(s.w.client, "mldsa65");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "b-mldsa65");
+    CHECK_OK(dial(&s, "b.example", TLS1_3_VERSION));
+    SSL_set1_sigalgs_list(s.w.client, "ed25519");
+    shake(&s.w);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "b-ed25519");
     /* P-256 in place of P-384. */
     CHECK_OK(add(&s, 1, key_p256, "b-p256"));
     CHECK_OK(dial(&s, "b.example", 0));

@@ -271,18 +271,27 @@ static void leaf_nocheck(struct trial *t)
 
 static void norev(struct trial *t)
 {
-    t->tbs.no_rev_avail = true;
+    t->tbs.no_rev_avail = t->in.no_revocation = true;
     t->tbs.n_crl_urls = t->tbs.n_ocsp_urls = 0;
 }
 static void norev_crl(struct trial *t)
 {
-    t->tbs.no_rev_avail = true;
+    t->tbs.no_rev_avail = t->in.no_revocation = true;
     t->tbs.n_ocsp_urls = 0;
 }
 static void norev_ocsp(struct trial *t)
 {
-    t->tbs.no_rev_avail = true;
+    t->tbs.no_rev_avail = t->in.no_revocation = true;
     t->tbs.n_crl_urls = 0;
+}
+static void norev_not_meant(struct trial *t)
+{
+    norev(t);
+    t->in.no_revocation = false;
+}
+static void norev_left_out(struct trial *t)
+{
+    t->in.no_revocation = true;
 }
 static void none(struct trial *)
 {
@@ -589,6 +598,8 @@ static const struct fault {
     {"lint.no-revocation", C, norev},
     {"lint.no-revocation", R, norev},
     {"lint.no-revocation", O, norev},
+    {"lint.no-revocation-meant", L, norev_not_meant},
+    {"lint.no-revocation-meant", L, norev_left_out},
     {"lint.no-revocation-url", L, norev_crl},
     {"lint.no-revocation-url", L, norev_ocsp},
     {"lint.tls-feature", C, staple},

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/deploy.h"
+
+#include <stdio.h>
+
+#include "agent/owner.h"
+#include "agent/reload.h"
+#include "agent/tell.h"
+#include "client/client.h"
+#include "ev/ev.h"
+#include "prove/prove.h"
+
+MSG(msg_span, "agent.deploy-time",
+    "{0} is \"{1}\"; it takes a time up to an hour, as in 30s or 5m");
+MSG(msg_sm2, "agent.prove-sm2",
+    "certificates of SM2 are served by TLCP, of which no proof is made: leave --prove out");
+MSG(msg_stopped, "agent.prove-stopped",
+    "stopped by a signal before the service was seen to serve the new certificate, which is in "
+    "place; `autarky renew` looks again");
+MSG(msg_first, "agent.deploy-first",
+    "the new certificate is in place, and is not seen to be in use: {0}. There was none before it "
+    "to go back to; `autarky renew` reloads and looks again");
+MSG(msg_back, "agent.deploy-back",
+    "the new certificate was not taken into use: {0}. The one before is in place again{1}; "
+    "`autarky renew` tries the new one again");
+MSG(msg_worse, "agent.deploy-worse",
+    "the new certificate was not taken into use: {0}. The one before is in place again, but that "
+    "is not served either: {1}. Look at the service; `autarky renew` tries the new one again");
+
+enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30 };
+
+bool agent_deploys(const struct agent_plan *plan)
+{
+    return plan->reload.n || plan->n_prove;
+}
+
+/* ---- checking */
+
+static enum rc read_span(struct str text, const char *name, int64_t most, int64_t *out,
+                         struct err *err)
+{
+    when_t span;
+
+    if (text.n == 0)
+        return RC_OK;
+    if (when_parse_span(text, &span) != RC_OK || span <= 0 || span > most)
+        return ERR(err, RC_INVAL, msg_span, str_of(name), text);
+    *out = span;
+    return RC_OK;
+}
+
+static enum rc read_times(const struct agent_plan *plan, int64_t *out_reload, int64_t *out_window,
+                          struct err *err)
+{
+    *out_reload = AGENT_RELOAD_SECONDS * WHEN_SECOND;
+    *out_window = WINDOW_SECONDS * WHEN_SECOND;
+    TRY(read_span(plan->reload_timeout, "--reload-timeout", WHEN_HOUR, out_reload, err));
+    return read_span(plan->prove_for, "--prove-for", WHEN_HOUR, out_window, err);
+}
+
+static enum rc find_places(struct arena *a, const struct agent_plan *plan, struct prove_ask **out,
+                           size_t *out_n, struct err *err)
+{
+    struct prove_target *targets = ARENA_ARRAY(a, struct prove_target, plan->n_prove);
+    const struct prove_what what = {targets,   plan->n_prove, plan->dns,
+                                    plan->ips, plan->n_dns,   plan->n_ips};
+
+    if (!targets)
+        return RC_NOMEM;
+    for (size_t i = 0; i < plan->n_prove; i++)
+        TRY(prove_target_parse(plan->prove[i], &targets[i], err));
+    return prove_asks(a, &what, out, out_n, err);
+}
+
+enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct agent_owner owner;
+    struct crypto_key_spec key;
+    struct prove_ask *asks;
+    int64_t reload, window;
+    size_t n;
+
+    TRY(agent_owner_find(plan->owner, plan->group, plan->mode, &owner, err));
+    TRY(read_times(plan, &reload, &window, err));
+    if (plan->reload.n)
+        TRY(agent_reload_check(plan->reload, err));
+    if (plan->n_prove == 0)
+        return RC_OK;
+    if (crypto_key_spec_parse(plan->key, &key) == RC_OK && key.type == CRYPTO_KEY_SM2)
+        return ERR(err, RC_UNSUPPORTED, msg_sm2);
+    return find_places(&a, plan, &asks, &n, err);
+}
+
+/* ---- proving */
+
+struct wait {
+    struct err *err;
+    enum rc rc;
+    bool ended;
+};
+
+static void on_proven(void *arg, enum rc rc, const struct err *err)
+{
+    struct wait *wait = arg;
+
+    wait->ended = true;
+    wait->rc = rc;
+    if (err)
+        *wait->err = *err;
+}
+
+static enum rc read_chain(const struct agent_deploy *d, unsigned long generation, struct buf *out,
+                          struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+    return generation ? agent_place_read(d->place, generation, out, &key, err) : RC_OK;
+}
+
+static enum rc prove(const struct agent_deploy *d, unsigned long generation, int64_t window,
+                     struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf other = BUF_INIT(CLIENT_CHAIN_MAX);
+    CLEANUP(prove_freep) struct prove *p = NULL;
+    struct prove_conf conf = {.ev = d->w->ev, .net = d->w->net, .window = window, .fn = on_proven};
+    struct wait wait = {.err = err};
+    struct prove_ask *asks;
+
+    if (d->plan->n_prove == 0)
+        return RC_OK;
+    TRY(find_places(&a, d->plan, &asks, &conf.n_asks, err));
+    TRY(read_chain(d, generation, &chain, err));
+    TRY(read_chain(d, generation == d->fresh ? d->before : d->fresh, &other, err));
+    conf.asks = asks;
+    conf.chain = buf_str(&chain);
+    /* On the way back it is no old one that is still served, but the new one. */
+    conf.before = generation == d->fresh ? buf_str(&other) : STR("");
+    conf.arg = &wait;
+    TRY(prove_start(&conf, &p, err));
+    while (!wait.ended && !*d->stopped)
+        ev_run_once(d->w->ev, EV_WAIT);
+    return wait.ended ? wait.rc : ERR(err, RC_CANCELLED, msg_stopped);
+}
+
+/* ---- all of it */
+
+/* Somebody may have removed it by hand, and links to nothing would be worse than the new one. */
+static bool is_there(const struct agent_deploy *d, unsigned long generation)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
+
+    return generation && read_chain(d, generation, &chain, NULL) == RC_OK;
+}
+
+static enum rc serve(const struct agent_deploy *d, unsigned long generation, struct err *err)
+{
+    int64_t timeout, window;
+
+    TRY(read_times(d->plan, &timeout, &window, err));
+    TRY(agent_tell_deployed(d->solver, d->place, d->plan, err));
+    if (d->plan->reload.n)
+        TRY(agent_reload(d->w, d->plan->reload, timeout, d->stopped, err));
+    return prove(d, generation, window, err);
+}
+
+static enum rc go_back(const struct agent_deploy *d, const struct err *why, struct err *err)
+{
+    struct str proven = d->plan->n_prove ? STR(", and is served") : STR("");
+    struct err back = ERR_INIT;
+    char first[LINE], second[LINE];
+    struct str what = str_of(err_textz(why, first, sizeof(first)));
+
+    agent_say(d->w, true, "%s; going back to the certificate before", first);
+    TRY(agent_place_return(d->place, d->before, err));
+    back.rc = serve(d, d->before, &back);
+    if (back.rc == RC_OK)
+        return ERR(err, RC_CONFLICT, msg_back, what, proven);
+    return ERR(err, RC_CONFLICT, msg_worse, what, str_of(err_textz(&back, second, sizeof(second))));
+}
+
+enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
+{
+    struct err why = ERR_INIT;
+    char line[LINE];
+
+    if (d->place->live != d->fresh)
+        TRY(agent_place_switch(d->place, d->fresh, err));
+    why.rc = serve(d, d->fresh, &why);
+    if (why.rc == RC_OK || why.rc == RC_CANCELLED || !agent_deploys(d->plan)) {
+        *err = why;
+        return why.rc;
+    }
+    if (is_there(d, d->before))
+        return go_back(d, &why, err);
+    return ERR(err, RC_CONFLICT, msg_first, str_of(err_textz(&why, line, sizeof(line))));
+}

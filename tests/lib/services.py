@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Postfix,
+Dovecot, PostgreSQL. They are told to reload by whoever tests that, and stopped at the end by process id."""
+
+import grp
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+from lab import Process, free_port, run, wait_for
+
+ROOT = os.geteuid() == 0
+
+
+def listens(port, address="127.0.0.1"):
+    try:
+        with socket.create_connection((address, port), 1):
+            return True
+    except OSError:
+        return False
+
+
+class Service:
+    """One of them; `start` brings up `self.process`, and waits until all of `self.ports` are there."""
+
+    name = ""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory) / self.name
+        self.directory.mkdir()
+        self.directory.chmod(0o755)
+        self.process = None
+
+    def run(self, *args, ports, address="127.0.0.1", **options):
+        self.process = Process(self.name, self.directory, *args, **options)
+
+        def there():
+            if self.process.popen.poll() is not None:
+                sys.exit(f"{self.name} ended:\n{self.process.log.read_text()}")
+            return all(listens(p, address) for p in ports)
+        wait_for(self.name, there)
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Nginx(Service):
+    """`pairs` are certificate and key, several of them of different kinds; `address` is where it listens."""
+
+    def __init__(self, directory, pairs, address="127.0.0.1", port=None, name="nginx"):
+        self.name = name
+        super().__init__(directory)
+        self.port, self.pid = port or free_port(), self.directory / "pid"
+        (self.directory / "tmp").mkdir()
+        lines = "".join(f"ssl_certificate {c}; ssl_certificate_key {k};\n" for c, k in pairs)
+        temporary = "".join(f"{t}_temp_path {self.directory}/tmp;\n"
+                            for t in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        conf = self.directory / "nginx.conf"
+        conf.write_text(f"{'user root;' if ROOT else ''} worker_processes 1; daemon off; pid {self.pid};\n"
+                        f"events {{ }}\nhttp {{ access_log off; {temporary}\nserver {{ listen {address}:{self.port} ssl;\n"
+                        f"{lines} return 200; }} }}\n")
+        self.run("/usr/sbin/nginx", "-p", self.directory, "-c", conf, "-e", self.directory / "error.log", ports=[self.port],
+                 address=address)
+
+
+class Postfix(Service):
+    """Needs root, as its master does."""
+
+    name = "postfix"
+
+    def __init__(self, directory, chain, key):
+        super().__init__(directory)
+        self.port = free_port()
+        owner = pwd.getpwnam("postfix")
+        for part in ("queue", "data"):
+            (self.directory / part).mkdir()
+        os.chown(self.directory / "data", owner.pw_uid, owner.pw_gid)
+        shutil.copytree("/etc/postfix", self.directory / "etc", symlinks=True)
+        self.etc = self.directory / "etc"
+        (self.etc / "main.cf").write_text(
+            f"compatibility_level = 3.6\nqueue_directory = {self.directory}/queue\ndata_directory = {self.directory}/data\n"
+            f"mail_owner = postfix\nsetgid_group = postdrop\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n"
+            f"myhostname = mail.hospital.example\nmydestination =\nsmtpd_tls_security_level = may\n"
+            f"smtpd_tls_cert_file = {chain}\nsmtpd_tls_key_file = {key}\nmaillog_file = {self.directory}/mail.log\n"
+            f"maillog_file_prefixes = {self.directory}\nalias_maps =\n")
+        # The same services as Debian's, none in a jail; smtp where nobody else is.
+        lines = []
+        for line in pathlib.Path("/usr/share/postfix/master.cf.dist").read_text().splitlines():
+            words = line.split()
+            if line.startswith("#") or len(words) < 8 or line[0].isspace() or words[1] == "inet":
+                continue
+            words[4] = "n"
+            lines.append(" ".join(words))
+        (self.etc / "master.cf").write_text("\n".join([f"127.0.0.1:{self.port} inet n - n - - smtpd", *lines,
+                                                       "postlog unix-dgram n - n - 1 postlogd"]) + "\n")
+        run("/usr/sbin/postfix", "-c", self.etc, "start")
+        self.pid = self.directory / "queue/pid/master.pid"
+        wait_for("postfix", lambda: listens(self.port))
+
+    @property
+    def reload(self):
+        return f"/usr/sbin/postfix -c {self.etc} reload"
+
+    def stop(self):
+        pid = int(self.pid.read_text())
+        os.kill(pid, signal.SIGTERM)
+        wait_for("the end of postfix", lambda: not pathlib.Path(f"/proc/{pid}").exists())
+
+
+class Dovecot(Service):
+    """Needs root, as its processes are of several users."""
+
+    name = "dovecot"
+
+    def __init__(self, directory, chain, key):
+        super().__init__(directory)
+        self.imap, self.pop3 = free_port(), free_port()
+        self.pid = self.directory / "run/master.pid"
+        conf = self.directory / "dovecot.conf"
+        conf.write_text(
+            f"base_dir = {self.directory}/run\nstate_dir = {self.directory}/state\nprotocols = imap pop3\nlisten = 127.0.0.1\n"
+            f"ssl = yes\nssl_cert = <{chain}\nssl_key = <{key}\nlog_path = {self.directory}/dovecot.log\n"
+            f"passdb {{\n  driver = static\n  args = nopassword\n}}\nuserdb {{\n  driver = static\n"
+            f"  args = uid=mail gid=mail home={self.directory}/mail\n}}\n"
+            f"service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {self.imap}\n  }}\n"
+            f"  inet_listener imaps {{\n    port = 0\n  }}\n}}\n"
+            f"service pop3-login {{\n  chroot =\n  inet_listener pop3 {{\n    port = {self.pop3}\n  }}\n"
+            f"  inet_listener pop3s {{\n    port = 0\n  }}\n}}\n")
+        self.run("/usr/sbin/dovecot", "-F", "-c", conf, ports=[self.imap, self.pop3])
+
+
+class Postgres(Service):
+    """As the user postgres where we are root, which it refuses to be."""
+
+    name = "postgres"
+
+    def __init__(self, directory, chain, key):
+        super().__init__(directory)
+        self.port = free_port()
+        self.data = self.directory / "data"
+        self.pid = self.data / "postmaster.pid"
+        binaries = max(pathlib.Path("/usr/lib/postgresql").iterdir(), key=lambda p: int(p.name)) / "bin"
+        options = {}
+        if ROOT:
+            user = pwd.getpwnam("postgres")
+            options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+        subprocess.run([binaries / "initdb", "-D", self.data, "-A", "trust", "-N"], check=True, stdout=subprocess.DEVNULL,
+                       timeout=120, **options)
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as f:
+            f.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
+                    f"ssl = on\nssl_cert_file = '{chain}'\nssl_key_file = '{key}'\nfsync = off\n")
+        self.run(binaries / "postgres", "-D", self.data, ports=[self.port], **options)
+
+    def stop(self):
+        self.process.stop(signal.SIGINT)
+
+
+def group_of(user):
+    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name

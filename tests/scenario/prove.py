@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`autarky obtain` and `autarky renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
+looked at, with both kinds of key; and services that forget to reload, serve an old chain or none, have one address that is
+stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
+
+import json
+import os
+import pathlib
+import socket
+import ssl
+import stat
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
+from services import ROOT, Dovecot, Nginx, Postfix, Postgres, group_of  # noqa: E402
+
+NAME = f"mail.{DOMAIN}"
+UNPROVEN = 5
+
+
+class Place:
+    """What `--out` names."""
+
+    def __init__(self, lab, name, key="ecdsa"):
+        self.lab, self.key, self.out = lab, key, lab.directory / name
+        self.chain, self.private = self.out / "fullchain.pem", self.out / "privkey.pem"
+
+    def obtain(self, *args, ok=(0,), before=()):
+        return run(*before, AUTARKY, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", self.out,
+                   "--agree-tos", "--name", NAME, "--key", self.key, "--http-listen", f"127.0.0.1:{self.lab.http_port}",
+                   *args, ok=ok)
+
+    def renew(self, *args, ok=(0,)):
+        return run(AUTARKY, "renew", self.out, *args, ok=ok)
+
+    @property
+    def state(self):
+        return json.loads((self.out / ".autarky/state.json").read_text())
+
+    def change(self, **plan):
+        state = self.state
+        state["plan"].update(plan)
+        (self.out / ".autarky/state.json").write_text(json.dumps(state))
+
+    def leaf(self):
+        return (self.out / "cert.pem").read_text()
+
+    @property
+    def pair(self):
+        return self.chain, self.private
+
+
+def served(port, address="127.0.0.1"):
+    """The leaf that a client of its own sees."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((address, port), 10) as s, context.wrap_socket(s, server_hostname=NAME) as t:
+        return ssl.DER_cert_to_PEM_cert(t.getpeercert(True))
+
+
+def same(a, b):
+    return "".join(a.split()) == "".join(b.split())
+
+
+def web(lab):
+    """Both kinds of key in one nginx, each proven by itself."""
+    ecdsa, rsa = Place(lab, "web-ecdsa"), Place(lab, "web-rsa", "rsa2048")
+    ecdsa.obtain()
+    rsa.obtain()
+    with Nginx(lab.directory, [ecdsa.pair, rsa.pair]) as nginx:
+        for place in (ecdsa, rsa):
+            said = place.obtain("--reload", f"signal:HUP:{nginx.pid}", "--prove", f"127.0.0.1:{nginx.port}")
+            expect(said, "obtained a certificate", "nginx")
+            expect(place.renew("--force"), "renewed", "nginx")
+        if not same(served(nginx.port), ecdsa.leaf()):
+            sys.exit("nginx does not serve what was proven")
+        forgets(ecdsa, nginx)
+
+
+def forgets(place, nginx):
+    """A reload that does nothing: back to the one before, which is served; the next attempt needs no new order."""
+    before = place.leaf()
+    place.change(reload="/bin/true", prove_for="1s")
+    said = place.renew("--force", ok=(UNPROVEN,))
+    expect(said, "it serves the certificate that was in place before: it has not read the new files", "no reload")
+    expect(said, "The one before is in place again, and is served", "no reload")
+    if not same(place.leaf(), before) or not same(served(nginx.port), before):
+        sys.exit("a service that forgot to reload: the old one is to be in place")
+    state = place.state
+    pending = (place.out / ".autarky" / str(state["pending"]) / "cert.pem").read_text()
+    if state["failures"] != 1 or same(pending, before):
+        sys.exit(f"after that: {state}")
+    expect(place.renew(), "the last attempt failed, the next one is not before", "a pause")
+    expect(place.renew("--force", "--json", ok=(UNPROVEN,)), '"unproven": true', "--json")
+    if place.state["pending"] != state["pending"]:
+        sys.exit("a second attempt ordered another certificate")
+    place.change(reload=f"signal:HUP:{nginx.pid}")
+    expect(place.renew("--force"), "renewed", "once it reloads")
+    if not same(place.leaf(), pending) or not same(served(nginx.port), pending):
+        sys.exit("the one that waited was not taken into use")
+    if "pending" in place.state or place.state["failures"]:
+        sys.exit(f"after success: {place.state}")
+
+
+def chains(lab):
+    """Services that read the leaf alone, or a chain of their own."""
+    place = Place(lab, "chains")
+    place.obtain()
+    mine = lab.directory / "mine.pem"
+    script = lab.directory / "mine.sh"
+    mine.write_text(place.chain.read_text())
+    with Nginx(lab.directory, [(mine, place.private)], name="nginx-chains") as nginx:
+        def reload_with(files, wanted):
+            before = place.leaf()
+            script.write_text(f"#!/bin/sh\ncat {files} > {mine}.new && mv {mine}.new {mine} && kill -HUP $(cat {nginx.pid})\n")
+            script.chmod(0o755)
+            said = place.obtain("--reload", script, "--prove", f"127.0.0.1:{nginx.port}", "--prove-for", "2s",
+                                ok=(UNPROVEN,))
+            expect(said, wanted, files)
+            if not same(place.leaf(), before):
+                sys.exit(f"{files}: the old one is to be in place")
+        reload_with(place.out / "cert.pem", "without its chain: have it read fullchain.pem")
+        reload_with(f"{place.out / 'cert.pem'} {lab.roots}", "with another chain")
+        # A kind of key that the service does not have is not proven by the other one, nor taken back where it is the first.
+        rsa = Place(lab, "chains-rsa", "rsa2048")
+        said = rsa.obtain("--prove", f"127.0.0.1:{nginx.port}", "--prove-for", "1s", ok=(UNPROVEN,))
+        expect(said, "the TLS handshake failed", "RSA where there is ECDSA alone")
+        expect(said, "There was none before it to go back to", "RSA where there is ECDSA alone")
+        # A reload that fails, and one that hangs.
+        said = place.obtain("--reload", "/bin/false", "--prove", f"127.0.0.1:{nginx.port}", "--prove-for", "1s", ok=(UNPROVEN,))
+        expect(said, "/bin/false  ended with status 1", "a reload that fails")
+        said = place.obtain("--reload", "shell:sleep 600", "--reload-timeout", "1s", ok=(UNPROVEN,))
+        expect(said, "did not end within 1 seconds", "a reload that hangs")
+
+
+def addresses(lab):
+    """Two addresses, of which one belongs to a server that is not told."""
+    place = Place(lab, "addresses")
+    place.obtain()
+    before = place.leaf()
+    with Nginx(lab.directory, [place.pair], name="nginx-1") as one, \
+            Nginx(lab.directory, [place.pair], address="127.0.0.2", port=one.port, name="nginx-2") as two:
+        args = ("--prove", f"127.0.0.1:{one.port}", "--prove", f"127.0.0.2:{one.port}", "--prove-for", "2s")
+        said = place.obtain("--reload", f"signal:HUP:{one.pid}", *args, ok=(UNPROVEN,))
+        expect(said, f"TLS 127.0.0.2 at 127.0.0.2:{one.port} asked for {NAME}: it serves the certificate that was in place "
+               "before", "a stale address")
+        if not same(place.leaf(), before) or not same(served(one.port), before):
+            sys.exit("a stale address: the old one is to be served at both")
+        place.obtain("--reload", f"shell:kill -HUP $(cat {one.pid} {two.pid})", *args)
+        if not same(served(one.port, "127.0.0.2"), place.leaf()):
+            sys.exit("the second address is still stale")
+        if ROOT:
+            names(lab, place, one, two)
+        place.change(prove=[f"127.0.0.1:{one.port}"], prove_for="1s")
+    expect(place.renew("--force", ok=(UNPROVEN,)), "that is not served either", "a service that is down")
+
+
+def names(lab, place, one, two):
+    """Every address of every name, by a hosts file of its own."""
+    hosts = lab.directory / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {NAME}\n127.0.0.2 {NAME}\n")
+    mine = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts)
+    said = place.obtain("--reload", f"signal:HUP:{one.pid}", "--prove", str(one.port), "--prove-for", "2s", ok=(UNPROVEN,),
+                        before=mine)
+    expect(said, f"TLS {NAME} at 127.0.0.2:{one.port}: it serves the certificate that was in place before", "every address")
+    place.obtain("--reload", f"shell:kill -HUP $(cat {one.pid} {two.pid})", "--prove", str(one.port), before=mine)
+    hosts.write_text("127.0.0.1 localhost\n")
+    said = place.obtain("--prove", str(one.port), "--prove-for", "1s", ok=(UNPROVEN,),
+                        before=(*mine, "env", "RES_OPTIONS=attempts:1"))
+    expect(said, f"{NAME} cannot be looked up", "a name without address")
+
+
+def database(lab):
+    """Its key belongs to a user of its own."""
+    place = Place(lab, "database")
+    mine = ("--owner", "postgres", "--group", group_of("postgres"), "--mode", "0400") if ROOT else ()
+    place.obtain(*mine)
+    found = place.private.stat()
+    if ROOT and (stat.S_IMODE(found.st_mode) != 0o400 or found.st_uid == 0):
+        sys.exit(f"the key has mode {found.st_mode:o} and owner {found.st_uid}")
+    with Postgres(lab.directory, *place.pair) as service:
+        prove = ("--prove", f"postgres:127.0.0.1:{service.port}", "--prove-for", "5s")
+        place.obtain(*mine, "--reload", f"signal:HUP:{service.pid}", *prove)
+        said = place.obtain(*mine, *prove, ok=(UNPROVEN,))
+        expect(said, "it has not read the new files", "PostgreSQL without a reload")
+        expect(place.obtain(*mine, "--prove", f"mysql:127.0.0.1:{service.port}", "--prove-for", "1s", ok=(UNPROVEN,)),
+               "mysql 127.0.0.1", "PostgreSQL is no MySQL")
+
+
+def mail(lab):
+    place = Place(lab, "mail")
+    place.obtain()
+    with Postfix(lab.directory, *place.pair) as service:
+        prove = ("--prove", f"smtp:127.0.0.1:{service.port}")
+        place.obtain("--reload", service.reload, *prove)
+        expect(run(OPENSSL, "s_client", "-connect", f"127.0.0.1:{service.port}", "-starttls", "smtp", "-verify_quiet",
+                   "-CAfile", lab.roots, ok=(0, 1)), "BEGIN CERTIFICATE", "Postfix")
+        place.renew("--force")
+        log = (service.directory / "mail.log").read_text()
+        if "AUTH" in log or "MAIL FROM" in log:
+            sys.exit(f"more was said than begins TLS:\n{log}")
+    with Dovecot(lab.directory, *place.pair) as service:
+        prove = ("--prove", f"imap:127.0.0.1:{service.imap}", "--prove", f"pop3:127.0.0.1:{service.pop3}")
+        place.obtain("--reload", f"signal:HUP:{service.pid}", *prove)
+        said = place.obtain("--reload", "/bin/true", *prove, "--prove-for", "1s", ok=(UNPROVEN,))
+        expect(said, "it has not read the new files", "Dovecot without a reload")
+        expect(said, "at 1 more of 2 places", "Dovecot without a reload")
+        expect(place.obtain("--prove", f"smtp:127.0.0.1:{service.imap}", "--prove-for", "1s", ok=(UNPROVEN,)),
+               "what the server says is not smtp: * OK", "IMAP is no SMTP")
+
+
+def usage(lab):
+    place = Place(lab, "usage")
+    expect(place.obtain("--prove", "gopher:x:70", ok=(64,)), 'there is no protocol "gopher"', "a protocol")
+    expect(place.obtain("--reload", "nginx -s reload", ok=(64,)), "does not say how to reload", "a relative path")
+    expect(place.obtain("--mode", "0644", ok=(64,)), "is none for a key", "a mode")
+    expect(place.obtain("--owner", "nobody-at-all", ok=(2,)), "there is no user", "a user")
+    expect(place.obtain("--prove-for", "1s", ok=(64,)), "--prove-for is for --prove", "a time alone")
+    if place.out.exists():
+        sys.exit("wrong usage left a directory")
+
+
+def killed(lab):
+    """Between the links and the proof: the next run looks, and orders nothing."""
+    place = Place(lab, "killed")
+    place.obtain()
+    before = place.leaf()
+    with Nginx(lab.directory, [place.pair], name="nginx-killed") as nginx:
+        flag = lab.directory / "flag"
+        place.obtain("--reload", f"shell:touch {flag}; kill -9 $PPID", "--prove", f"127.0.0.1:{nginx.port}", ok=(-9,))
+        wait_for("the reload", flag.exists)
+        fresh = place.leaf()
+        if same(fresh, before):
+            sys.exit("it was killed before there was anything to prove")
+        place.change(reload=f"signal:HUP:{nginx.pid}")
+        expect(place.renew(), "renewed", "after it was killed")
+        if not same(place.leaf(), fresh) or not same(served(nginx.port), fresh):
+            sys.exit("after it was killed: another certificate was ordered")
+
+
+def main():
+    os.environ["AUTARKY_DATA"] = "/nowhere"
+    with Lab() as lab:
+        lab.start()
+        usage(lab)
+        web(lab)
+        chains(lab)
+        addresses(lab)
+        killed(lab)
+        database(lab)
+        if ROOT:
+            mail(lab)
+        else:
+            print("Postfix and Dovecot need root; left out")
+
+
+main()
