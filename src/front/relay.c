@@ -128,10 +128,12 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
     http_problem(x, answer->err);
 }
 
-/* The content type has its own place; a cookie opens the dashboard and the API, and concerns nobody
- * else. */
+/* The content type has its own place; a cookie opens the dashboard and the API, a token the API,
+ * and both concern nobody else. */
 static bool is_passed_on(const struct http_request *req, struct str name)
 {
+    if (str_eq(name, STR("authorization")))
+        return str_starts(req->path, STR("/api/v1/"));
     if (str_eq(name, STR("cookie")))
         return str_starts(req->path, STR("/ui/")) || str_starts(req->path, STR("/api/v1/"));
     return !str_eq(name, STR("content-type"));

@@ -119,4 +119,4 @@ static void tokens(void)
     CHECK_INT(list[0].revoked, FIX_NOW);
 }
 
-CHECK_MAIN(CHECK_TEST(users), CHECK_TEST(a_code_once), CHECK_TEST(tokens))
+FIX_MAIN(CHECK_TEST(users), CHECK_TEST(a_code_once), CHECK_TEST(tokens))
