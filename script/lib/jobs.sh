@@ -4,7 +4,9 @@
 # Needs RESULTS (a directory for verdicts) and LOGS (for output). A job's verdict is one line in
 # RESULTS/NAME: passed, failed or skipped, and a count.
 
-readonly JOBS_AT_ONCE=2
+# One more than there are processors: much of a scenario is waiting.
+JOBS_AT_ONCE=$(($(nproc) + 1))
+readonly JOBS_AT_ONCE
 
 JOB_PIDS=()
 

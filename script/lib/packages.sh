@@ -54,6 +54,8 @@ test      dovecot-imapd         another one, IMAP
 test      dovecot-pop3d         and POP3
 test      postgresql            a database with TLS inside its protocol
 test      chromium              a browser
+test      zsh                   a shell that completes
+test      fish                  another one
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts

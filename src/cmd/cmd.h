@@ -40,7 +40,9 @@ struct cmd_row {
     const char *verb; /* NULL: the noun is the command */
     const char *summary;
     const char *details; /* lines for --help; may be NULL */
-    const char *operand; /* a word that must be given, as "NAME", or may, as "[NAME]"; NULL: none */
+    /* A word that must be given, as "NAME", or may, as "[NAME]"; "NAME...": several, which go to
+     * cmd_args.many; NULL: none. */
+    const char *operand;
     cmd_option_set options; /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
 };
@@ -48,6 +50,8 @@ struct cmd_row {
 /* table.c */
 const struct cmd_row *cmd_rows(size_t *out_n);
 const struct cmd_option_row *cmd_option_rows(void);
+/* Its own options and those that every command takes. */
+bool cmd_takes(const struct cmd_row *row, size_t option);
 
 /* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong
  * (or shown the help). */
@@ -108,13 +112,14 @@ enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str
 /* Shows such problems on standard error; returns CMD_FAILED. */
 int cmd_show_problems(struct str problems);
 
-/* The commands, by file. */
+/* The commands, by file; those of init, root and issuer are in authority/. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);
 int cmd_status(const struct cmd_args *args);
 int cmd_doctor(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
+int cmd_completion(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);
 int cmd_config_show(const struct cmd_args *args);
 int cmd_cert_list(const struct cmd_args *args);
@@ -173,6 +178,7 @@ int cmd_renew(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);
+int cmd_scan(const struct cmd_args *args);
 int cmd_forward(const struct cmd_args *args);
 int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

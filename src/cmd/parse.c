@@ -5,11 +5,6 @@
 
 #include "cmd/cmd.h"
 
-/* What every command takes. */
-#define COMMON                                                                                     \
-    (CMD_BIT(CMD_OPT_DATA) | CMD_BIT(CMD_OPT_CONFIG) | CMD_BIT(CMD_OPT_JSON) |                     \
-     CMD_BIT(CMD_OPT_HELP))
-
 /* The command line, and the word that is looked at. */
 struct words {
     int argc;
@@ -138,7 +133,7 @@ static int unknown_option(const struct cmd_row *row, const char *given)
     size_t least = SIZE_MAX;
 
     for (size_t i = 0; i < CMD_OPT_COUNT; i++)
-        if ((row->options | COMMON) & CMD_BIT(i) && distance(given, options[i].name) < least) {
+        if (cmd_takes(row, i) && distance(given, options[i].name) < least) {
             least = distance(given, options[i].name);
             best = options[i].name;
         }
@@ -195,7 +190,7 @@ static int take_option(const struct cmd_row *row, struct words *w, struct cmd_ar
     bool inline_value = str_cut(str_of(word), '=', &name, &value);
 
     for (size_t o = 0; o < CMD_OPT_COUNT; o++) {
-        if (!((row->options | COMMON) & CMD_BIT(o)) || !str_eq(name, str_of(options[o].name)))
+        if (!cmd_takes(row, o) || !str_eq(name, str_of(options[o].name)))
             continue;
         if (out->values[o] && !options[o].repeats) {
             complain(row, "%s is given twice\n", options[o].name);
@@ -221,20 +216,31 @@ static bool is_word(const char *arg)
     return arg[0] != '-' || arg[1] == '\0';
 }
 
+/* -1: fine. */
+static int take_word(const char *word, struct cmd_args *out)
+{
+    bool several = out->row->operand && str_ends(str_of(out->row->operand), STR("..."));
+
+    if (!out->row->operand || (out->operand && !several)) {
+        complain(out->row, "\"%s\" is one word too many\n", word);
+        return CMD_USAGE;
+    }
+    out->operand = word;
+    if (several && out->n_many == CMD_VALUES_MAX) {
+        complain(out->row, "more than %d words; a file may hold them\n", CMD_VALUES_MAX);
+        return CMD_USAGE;
+    }
+    if (several)
+        out->many[out->n_many++] = word;
+    return -1;
+}
+
 static int take_options(struct words *w, struct cmd_args *out)
 {
     for (; w->i < w->argc; w->i++) {
-        int status;
+        const char *word = w->argv[w->i];
+        int status = is_word(word) ? take_word(word, out) : take_option(out->row, w, out);
 
-        if (is_word(w->argv[w->i]) && out->row->operand && !out->operand) {
-            out->operand = w->argv[w->i];
-            continue;
-        }
-        if (is_word(w->argv[w->i])) {
-            complain(out->row, "\"%s\" is one word too many\n", w->argv[w->i]);
-            return CMD_USAGE;
-        }
-        status = take_option(out->row, w, out);
         if (status >= 0)
             return status;
     }

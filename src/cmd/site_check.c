@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/name.h"
 #include "base/when.h"
+#include "client/possible.h"
 #include "cmd/cmd.h"
 #include "cmd/examine.h"
 #include "cmd/site_int.h"
@@ -17,7 +18,6 @@
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "tls/look.h"
-#include "client/possible.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
 

@@ -212,6 +212,18 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                            "how long it may take until it is served; otherwise 30s"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
+    [CMD_OPT_PORTS] = {"--ports", "LIST", "as in 443,8000-8010,smtp:25, instead of the usual ones"},
+    [CMD_OPT_AT_ONCE] = {"--at-once", "N", "endpoints that are looked at together; otherwise 500"},
+    [CMD_OPT_PER_HOST] = {"--per-host", "N", "the same at one address; otherwise 4"},
+    [CMD_OPT_RATE] = {"--rate", "N", "connections a second; otherwise 500"},
+    [CMD_OPT_SCAN_TIMEOUT] = {"--timeout", "TIME", "for one connection; otherwise 5s"},
+    [CMD_OPT_DEADLINE] = {"--deadline", "TIME", "for all of it; otherwise 24h"},
+    [CMD_OPT_QUICK] = {"--quick", NULL,
+                       "one handshake for each endpoint: no other versions, groups or TLCP"},
+    [CMD_OPT_OURS] =
+        {"--ours", "FILE",
+         "roots and issuers, PEM: what they signed is ours; otherwise those of --data"},
+    [CMD_OPT_SCAN_OUT] = {"--out", "FILE", "what is found, a line of JSON for each endpoint"},
 };
 
 static const struct cmd_row rows[] = {
@@ -459,6 +471,15 @@ static const struct cmd_row rows[] = {
      "certificate. Nothing is proven, and nothing changed. With --tlcp HOST:PORT: which suites a\n"
      "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions.",
      "[NAME]", OPT(AS_CA) | OPT(TLCP), cmd_probe},
+    {"scan", NULL, "look at what is served in networks, and judge it",
+     "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
+     "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table. TLS, TLS behind\n"
+     "STARTTLS, and TLCP: certificates, versions and groups; each is ours or foreign, expired,\n"
+     "weak, for another name. What was interrupted is gone on with by the same command.",
+     "TARGET...",
+     OPT(PORTS) | OPT(AT_ONCE) | OPT(PER_HOST) | OPT(RATE) | OPT(SCAN_TIMEOUT) | OPT(DEADLINE) |
+         OPT(QUICK) | OPT(OURS) | OPT(SCAN_OUT),
+     cmd_scan},
     {"audit", "export", "write the audit log and its signed heads to files",
      "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
      "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
@@ -520,6 +541,10 @@ static const struct cmd_row rows[] = {
      NULL, OPT(REASON), cmd_drill_runner},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
      0, cmd_version},
+    {"completion", NULL, "print what lets a shell complete commands and options",
+     "SHELL is bash, zsh or fish. For this shell: source <(autarky completion bash), and in fish:\n"
+     "autarky completion fish | source.",
+     "SHELL", 0, cmd_completion},
 };
 
 const struct cmd_row *cmd_rows(size_t *out_n)
@@ -531,4 +556,9 @@ const struct cmd_row *cmd_rows(size_t *out_n)
 const struct cmd_option_row *cmd_option_rows(void)
 {
     return options;
+}
+
+bool cmd_takes(const struct cmd_row *row, size_t option)
+{
+    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option);
 }

@@ -27,6 +27,10 @@ MSG(msg_name, "conf.file-name",
     "{0} would not be read, for its name does not end in .yaml; rename it");
 MSG(msg_path, "conf.file-path", "{0} is longer than {1} bytes, the most that a path has");
 
+MSG(msg_secret, "conf.private-key",
+    "{0} holds a private key, and what is in conf.d is told to several processes; keep the key "
+    "elsewhere, certificates alone belong here");
+
 enum { NUMBER_TEXT = 24 };
 
 struct source {
@@ -107,6 +111,14 @@ static enum rc read_text(struct source *s, int fd, struct str path)
     return RC_OK;
 }
 
+/* In the text that was read last: any of the labels, as in "EC PRIVATE KEY". */
+static bool has_key(const struct source *s)
+{
+    size_t n = s->text_n[s->n];
+
+    return n && memmem(s->in->bytes.p + s->in->bytes.n - n, n, "PRIVATE KEY-----", 16);
+}
+
 static enum rc add_file(struct source *s, int dir, const char *name, struct str path)
 {
     CLEANUP(fd_closep) int fd = -1;
@@ -122,6 +134,8 @@ static enum rc add_file(struct source *s, int dir, const char *name, struct str 
         return ERR(s->err, RC_NOTFOUND, msg_none, path);
     TRY(rc);
     TRY(read_text(s, fd, path));
+    if (conf_file_is_pem(path) && has_key(s))
+        return ERR(s->err, RC_INVAL, msg_secret, path);
     buf_puts(&s->names, path);
     s->name_n[s->n++] = path.n;
     return buf_rc(&s->names);

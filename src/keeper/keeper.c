@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "client/http.h"
+#include "client/possible.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "ipc/site_messages.h"
@@ -24,7 +25,6 @@
 #include "log/log.h"
 #include "role/roles.h"
 #include "sandbox/users.h"
-#include "client/possible.h"
 
 MSG(msg_account, "keeper.account-unusable",
     "DATA/keeper/account.pem is no key that can be used ({0}); move it away, and a new account is "

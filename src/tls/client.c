@@ -185,13 +185,18 @@ SSL_CTX *tls_client_context(void)
     return ctx;
 }
 
-static SSL_CTX *context_for(const struct tls_demand *d)
+/* Of its own, or shared. */
+static SSL_CTX *context_for(const struct tls_client_conf *conf)
 {
-    SSL_CTX *ctx = d ? tls_demand_context(d) : tls_client_context();
+    SSL_CTX *shared = conf->demand ? tls_demand_context(conf->demand) : NULL;
+    SSL_CTX *ctx;
 
-    if (d && SSL_CTX_up_ref(ctx) != 1)
-        return NULL;
-    if (ctx && !d)
+    if (conf->survey)
+        shared = conf->survey->ctx;
+    if (shared)
+        return SSL_CTX_up_ref(shared) == 1 ? shared : NULL;
+    ctx = tls_client_context();
+    if (ctx)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return ctx;
 }
@@ -199,7 +204,7 @@ static SSL_CTX *context_for(const struct tls_demand *d)
 static bool set_up(struct tls_client *c, const struct tls_client_conf *conf, char *name)
 {
     c->demand = conf->demand ? tls_demand_ref(conf->demand) : NULL;
-    c->ctx = context_for(conf->demand);
+    c->ctx = context_for(conf);
     c->method = tls_socket_method_new();
     c->ssl = c->ctx && c->method ? SSL_new(c->ctx) : NULL;
     if (c->ssl && conf->whole)
@@ -254,6 +259,11 @@ void tls_client_free(struct tls_client *c)
     crypto_ossl_clear();
     fd_close(&c->socket.fd);
     mem_free(c);
+}
+
+SSL *tls_client_ssl(const struct tls_client *c)
+{
+    return c->ssl;
 }
 
 struct str tls_client_alpn(const struct tls_client *c)

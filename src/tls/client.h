@@ -15,6 +15,7 @@ struct net_stream;
 struct tls_client;
 struct tls_demand;
 struct tls_identity;
+struct tls_survey;
 struct tls_trust;
 
 enum {
@@ -34,6 +35,8 @@ struct tls_client_conf {
      * needed once tls_client_new has returned. */
     const struct tls_trust *trust;
     enum tls_look_key key; /* of the server; others are not understood. No SM2: that is TLCP */
+    /* Without roots and demand: servers of all ages (tls/survey.h). NULL: TLS 1.2 and 1.3. */
+    const struct tls_survey *survey;
     /* The stream's shutdown says it by TLS (close_notify), too. */
     bool farewell;
     /* An end that the peer did not say by TLS is RC_NET, for anybody on the way can feign it. */
@@ -64,7 +67,8 @@ DEFINE_FREEP(tls_client_free, struct tls_client)
 struct str tls_client_alpn(const struct tls_client *c);
 /* The server's own certificate, DER, appended. RC_NOTFOUND when it showed none. */
 enum rc tls_client_certificate(const struct tls_client *c, struct buf *out);
-/* All that it showed, leaf first, as PEM, appended. RC_CRYPTO: nothing; RC_NOMEM, RC_TOOBIG. */
+/* All that it showed, leaf first, as PEM, appended. RC_CRYPTO: nothing; RC_NOMEM, RC_TOOBIG. Also
+ * after a handshake that failed, for what came before it did. */
 enum rc tls_client_chain(const struct tls_client *c, struct buf *out_pem, struct err *err);
 /* As a stream (net/stream.h), which it is and which owns it from then on. */
 struct net_stream *tls_client_stream(struct tls_client *c);

@@ -109,6 +109,12 @@ SSL_CTX *tls_demand_context(const struct tls_demand *d);
 struct str tls_demand_name(const struct tls_demand *d);
 /* Has the connection resume what there is to resume; false: no memory. */
 bool tls_demand_resume(const struct tls_demand *d, SSL *ssl);
+struct tls_client;
+SSL *tls_client_ssl(const struct tls_client *c);
+
+struct tls_survey {
+    SSL_CTX *ctx;
+};
 
 struct tls_trust {
     X509_STORE *store;

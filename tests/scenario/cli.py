@@ -62,6 +62,43 @@ def wrong_words():
     expect(autarky("help", "init"), "--dry-run", "help of a command")
 
 
+def typed(shell, lines, keys, wanted):
+    """What a shell on a terminal makes of keys after these lines: `wanted` appears by itself."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update({"TERM": "dumb", "PS1": "$ ", "PATH": f"{pathlib.Path(AUTARKY).parent}:/usr/bin:/bin", "ZDOTDIR": "/nonexistent"})
+        os.execv(shell[0], shell)
+    seen = b""
+    try:
+        for line in (*lines, "echo rea''dy"):
+            os.write(terminal, line.encode() + b"\n")
+        end, sent = time.monotonic() + 60, False
+        while time.monotonic() < end and wanted.encode() not in seen:
+            if select.select([terminal], [], [], 1)[0]:
+                seen += os.read(terminal, 65536)
+            if not sent and b"\nready" in seen.replace(b"\r", b""):
+                os.write(terminal, keys.encode())
+                seen, sent = b"", True
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    if wanted.encode() not in seen:
+        sys.exit(f"{shell[0]}: {keys!r} does not become \"{wanted}\": {seen!r}")
+
+
+def completion():
+    """Three shells complete commands, verbs and options."""
+    keys = {"autarky doc\t": "doctor", "autarky cert rev\t": "revoke", "autarky init --organ\t": "--organization"}
+    for shell, name in ((["/bin/bash", "--norc", "-i"], "bash"), (["/usr/bin/zsh", "-f", "-i"], "zsh")):
+        for pressed, wanted in keys.items():
+            typed(shell, [f"source <({AUTARKY} completion {name})"], pressed, wanted)
+    for pressed, wanted in keys.items():
+        out = run("/usr/bin/fish", "--no-config", "-c", f"{AUTARKY} completion fish | source; complete -C '{pressed.strip()}'")
+        expect(out, wanted, f"fish: {pressed!r}")
+    autarky("completion", "csh", want=64, says="bash, zsh and fish")
+
+
 def nothing_there(lab):
     nowhere = ("--data", lab / "nowhere")
     for words in (["status"], ["reload"], ["cert", "list"], ["serve"], ["config", "check"], ["config", "show"]):
@@ -337,6 +374,7 @@ def main():
     if os.environ.get("TMPDIR"):
         lab.parent.chmod(0o711)  # ours alone; ordinary users have to pass
     wrong_words()
+    completion()
     nothing_there(lab)
     init_refuses(lab)
     data, passphrase = killed_init(lab)

@@ -100,12 +100,12 @@ def main():
         check(clients)
         if lab.processes("gateway") != pids:
             sys.exit("a worker was replaced")
-        if len(serials) != 2 * TIMES:
-            sys.exit(f"{len(serials)} serials for {TIMES} renewals of two certificates")
+        if len(serials) != 3 * TIMES:
+            sys.exit(f"{len(serials)} serials for {TIMES} renewals of three certificates")
         total = sum(c.requests for c in clients)
         if total < CLIENTS * 10:
             sys.exit(f"only {total} requests: that was no load")
-        print(f"{TIMES} renewals of two certificates in {seconds:.0f} s, {total} requests on "
+        print(f"{TIMES} renewals of three certificates in {seconds:.0f} s, {total} requests on "
               f"{sum(c.connections for c in clients)} connections, none failed")
     backend.stop()
 

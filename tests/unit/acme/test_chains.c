@@ -148,15 +148,16 @@ static bool take_back(struct world *w)
 {
     const struct ca_cross *cross = ca_cross_find(w->ca, STR("root-rsa-by-root-rsa-2"));
     struct ca_change change = {.n_revoke_cross = 1, .actor = STR("test"), .now = w->clock.now};
+    enum rc once, twice;
 
     if (!cross)
         return false;
     change.revoke_cross[0].id = cross->id;
     change.revoke_cross[0].reason = 4;
-    return store_write_now(w->store, ca_change_apply, &change) == RC_OK &&
-           store_write_now(w->store, ca_change_apply, &change) == RC_CONFLICT &&
-           ca_reload_issuers(w->ca, NULL) == RC_OK && cross->revoked == w->clock.now &&
-           cross->reason == 4;
+    once = store_write_now(w->store, ca_change_apply, &change);
+    twice = store_write_now(w->store, ca_change_apply, &change);
+    return once == RC_OK && twice == RC_CONFLICT && ca_reload_issuers(w->ca, NULL) == RC_OK &&
+           cross->revoked == w->clock.now && cross->reason == 4;
 }
 
 static void one_that_is_revoked_is_in_no_chain(void)

@@ -208,6 +208,21 @@ static void a_name_that_would_be_missed(void)
                   "it");
 }
 
+/* The roots of backends are public; who puts a file with more than them there shall hear of it. */
+static void a_private_key(void)
+{
+    CLEANUP(place_done) struct place p = {.fd = -1};
+
+    CHECK(place_init(&p));
+    CHECK(put(&p, "autarky.yaml", LEAST, 0644));
+    CHECK(mkdirat(p.fd, "conf.d", 0755) == 0);
+    CHECK(put(&p, "conf.d/roots.pem",
+              "-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n", 0600));
+    CHECK_REFUSED(p, NULL, RC_INVAL,
+                  "DATA/conf.d/roots.pem holds a private key, and what is in conf.d is told to "
+                  "several processes; keep the key elsewhere, certificates alone belong here");
+}
+
 static void too_many(void)
 {
     CLEANUP(place_done) struct place p = {.fd = -1};
@@ -256,5 +271,5 @@ static void too_large(void)
 
 CHECK_MAIN(CHECK_TEST(reads_in_order), CHECK_TEST(another_file), CHECK_TEST(none),
            CHECK_TEST(modes), CHECK_TEST(owners), CHECK_TEST(not_a_file),
-           CHECK_TEST(a_name_that_would_be_missed), CHECK_TEST_ONCE(too_many),
-           CHECK_TEST(too_large))
+           CHECK_TEST(a_name_that_would_be_missed), CHECK_TEST(a_private_key),
+           CHECK_TEST_ONCE(too_many), CHECK_TEST(too_large))

@@ -323,19 +323,10 @@ static enum rc write_roots(struct world *w)
 
 static enum rc add_sm2_root(struct world *w)
 {
-    CLEANUP(pki_done) struct pki p = {.root_key = key_load(key_sm2)};
+    CLEANUP(pki_done) struct pki p = {};
     CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 16);
-    struct x509_tbs_in in;
 
-    arena_init(&p.a, 1 << 20);
-    buf_init(&p.root_name, X509_NAME_MAX);
-    buf_init(&p.root_der, X509_CERT_MAX);
-    if (!p.root_key)
-        return RC_NOMEM;
-    in = pki_root_in(&p);
-    TRY(x509_name_build(&in.subject, &p.root_name));
-    in = pki_root_in(&p);
-    TRY(pki_issue(&in, p.root_key, &p.root_der));
+    TRY(pki_init_root(&p, key_load(key_sm2)));
     TRY(file_read(w->dir.fd, "trust/roots-all.pem", &pem, NULL));
     x509_cert_put_pem(buf_str(&p.root_der), &pem);
     TRY(buf_rc(&pem));

@@ -107,17 +107,13 @@ static struct fix fix_template;
 {
     struct store_options o;
     char from[128], to[128];
-    enum rc rc;
 
     TRY(fix_dir(f));
     (void)snprintf(from, sizeof(from), "%s/store.db", fix_template.dir);
     (void)snprintf(to, sizeof(to), "%s/store.db", f->dir);
     TRY(fix_copy(from, to));
     o = fix_options(f);
-    mem_fail_hold(true);
-    rc = store_open(&o, &f->s, NULL);
-    mem_fail_hold(false);
-    return rc;
+    return CHECK_SPARED(store_open(&o, &f->s, NULL));
 }
 
 /* A write transaction around one expression, which uses `T`: CHECK_OK(DO(&f, store_order_add(T,

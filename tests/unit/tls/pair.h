@@ -49,8 +49,11 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
     X509_set_subject_name(x, subject);
     X509_set_issuer_name(x, subject);
     X509_set_pubkey(x, crypto_ossl_pkey(key));
-    X509_sign(x, crypto_ossl_pkey(key),
-              crypto_key_type(key) == CRYPTO_KEY_ED25519 ? NULL : EVP_sha256());
+    /* Ed25519 and ML-DSA take no digest. */
+    if (X509_sign(x, crypto_ossl_pkey(key), EVP_sha256()) == 0 &&
+        X509_sign(x, crypto_ossl_pkey(key), NULL) == 0)
+        fail_msg("no certificate for %s", name);
+    crypto_ossl_clear();
     n = i2d_X509(x, &der);
     text_pem(out, STR("CERTIFICATE"), str_bytes(der, (size_t)n));
     OPENSSL_free(der);
@@ -64,7 +67,7 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
                                             struct tls_identity **out)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = key_load(key_pem);
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(16384);
 
     if (!key)
         return RC_NOMEM;
@@ -75,7 +78,7 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
 [[maybe_unused]] static enum rc identity(const char *name, struct tls_identity **out)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(8192);
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(16384);
 
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
     TRY(certificate(key, name, &pem));

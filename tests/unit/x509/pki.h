@@ -113,25 +113,36 @@ static enum rc pki_issue(const struct x509_tbs_in *in, const struct crypto_key *
     return x509_sign_tbs(key, buf_str(&tbs), out);
 }
 
+/* Only a self-signed root of that key, which is taken over. CLEANUP(pki_done) frees it, also when
+ * this has failed. */
+[[maybe_unused]] static enum rc pki_init_root(struct pki *p, struct crypto_key *key)
+{
+    struct x509_tbs_in in;
+
+    *p = (struct pki){.root_key = key};
+    arena_init(&p->a, 1 << 20);
+    buf_init(&p->root_name, X509_NAME_MAX);
+    buf_init(&p->root_der, X509_CERT_MAX);
+    buf_init(&p->issuer_der, X509_CERT_MAX);
+    if (!key)
+        return RC_NOMEM;
+    in = pki_root_in(p);
+    TRY(x509_name_build(&in.subject, &p->root_name));
+    in = pki_root_in(p);
+    return pki_issue(&in, p->root_key, &p->root_der);
+}
+
 /* Root with P-384, issuer with RSA, and a P-256 key for leaves. CLEANUP(pki_done) frees it, also
  * when this has failed. */
 [[maybe_unused]] static enum rc pki_init(struct pki *p)
 {
     struct x509_tbs_in in;
 
-    *p = (struct pki){.root_key = key_load(key_p384)};
+    TRY(pki_init_root(p, key_load(key_p384)));
     p->issuer_key = key_load(key_rsa);
     p->leaf_key = key_load(key_p256);
-    arena_init(&p->a, 1 << 20);
-    buf_init(&p->root_name, X509_NAME_MAX);
-    buf_init(&p->root_der, X509_CERT_MAX);
-    buf_init(&p->issuer_der, X509_CERT_MAX);
-    if (!p->root_key || !p->issuer_key || !p->leaf_key)
+    if (!p->issuer_key || !p->leaf_key)
         return RC_NOMEM;
-    in = pki_root_in(p);
-    TRY(x509_name_build(&in.subject, &p->root_name));
-    in = pki_root_in(p);
-    TRY(pki_issue(&in, p->root_key, &p->root_der));
     TRY(x509_cert_parse(&p->a, buf_str(&p->root_der), &p->root, NULL));
     in = pki_issuer_in(p);
     TRY(pki_issue(&in, p->root_key, &p->issuer_der));

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of `autarky scan`. */
+#pragma once
+
+#include "cmd/cmd.h"
+#include "scan/judge.h"
+#include "scan/scan.h"
+#include "scan/state.h"
+
+enum { SCAN_SAVE_SECONDS = 2, SCAN_PATH_MAX = 4096 };
+
+/* Counted for the last line. */
+struct scan_tally {
+    uint64_t tls, other;
+    uint64_t verdicts[SCAN_VERDICTS];
+};
+
+/* scan_out.c: the file of results, and how far the scan has come beside it. */
+struct scan_out {
+    int fd;
+    char path[SCAN_PATH_MAX], state[SCAN_PATH_MAX];
+    struct buf lines; /* found and not written yet */
+    struct scan_saved saved;
+    bool resumed;
+};
+void scan_out_init(struct scan_out *o);
+void scan_out_done(struct scan_out *o);
+/* Opens what an earlier run of the same scan (`digest`) left, or begins. RC_EXISTS: there is a file
+ * that is no unfinished scan of these targets; RC_CONFLICT: another scan writes it; as file_write.
+ */
+enum rc scan_out_open(struct scan_out *o, const char *path, const unsigned char digest[static 32],
+                      struct err *err);
+/* Writes what was found, and then down how far `s` has come. */
+enum rc scan_out_save(struct scan_out *o, const struct scan *s, struct err *err);
+/* The scan is finished: there is nothing to go on with. */
+enum rc scan_out_finish(struct scan_out *o, struct err *err);
+
+/* scan_import.c: targets from files. */
+/* "csv:FILE", whose first line names the columns, or "FILE" with a target a line. */
+enum rc scan_import(struct scan_targets *t, const char *what, scan_unknown_fn unknown, void *arg,
+                    struct err *err);
