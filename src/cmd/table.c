@@ -524,7 +524,7 @@ static const struct cmd_row rows[] = {
     {"user", "role", "let a user do other things", "The user's sessions end.", "NAME",
      OPT(ROLE) | OPT(REASON) | OPT(DRY_RUN), cmd_user_role},
     {"user", "remove", "let a user sign in no more",
-     "The user's sessions end; tokens that the user made do not. The name is not given again.",
+     "The user's sessions end, and the tokens that the user made. The name is not given again.",
      "NAME", OPT(REASON) | OPT(DRY_RUN), cmd_user_remove},
     {"token", "create", "make a token with which a program may use /api/v1/",
      "It is shown this once, and sent as Authorization: Bearer. What takes a person, no token may.",

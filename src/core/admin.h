@@ -4,6 +4,8 @@
 #pragma once
 
 #include "core/approvals.h"
+#include "crypto/hash.h"
+#include "crypto/password.h"
 #include "ipc/messages.h"
 
 /* control.operators, found on this host. */
@@ -12,6 +14,13 @@ struct core_operator {
     uid_t uid;
     gid_t gid;
     unsigned roles;
+};
+
+/* What unknown users are compared with, so that they take as long as others. */
+struct core_nobody {
+    struct id id;
+    unsigned char password[CRYPTO_PASSWORD_BYTES];
+    unsigned char totp[CRYPTO_AEAD_NONCE + 20 + CRYPTO_AEAD_TAG];
 };
 
 /* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered

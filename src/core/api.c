@@ -58,7 +58,8 @@ static enum rc by_session(struct core *core, const struct ipc_http *msg, struct 
                              .login = CORE_NO_LOGIN,
                              .way = CORE_BY_SESSION,
                              .roles = s->user.roles,
-                             .person = s->user.n ? s->user.person : CORE_NOBODY};
+                             .person = s->user.n ? s->user.person : CORE_NOBODY,
+                             .user = s->user.n};
     return str_copyz(s->user.n ? str_of(s->user.name) : STR("by link"), out->name,
                      sizeof(out->name));
 }

@@ -177,10 +177,9 @@ enum rc core_approval_begin(const struct core *core, struct core_who who, const 
     return needs(out);
 }
 
-enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
-                                struct core_approval *out)
+enum rc core_approval_begin_one(const struct core *core, unsigned kinds, struct core_approval *out)
 {
-    return core->conf->control.two_persons & 1u << kind ? needs(out) : RC_OK;
+    return core->conf->control.two_persons & kinds ? needs(out) : RC_OK;
 }
 
 /* ---- inside of transactions */

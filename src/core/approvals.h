@@ -33,6 +33,7 @@ struct core_who {
     enum core_way way;
     unsigned roles;                    /* bits of operators/roles.h */
     int64_t person;                    /* not of CORE_BY_SOCKET: core_who_person */
+    int64_t user;                      /* of CORE_BY_SESSION: struct store_user's n; otherwise 0 */
     char name[OPERATORS_NAME_MAX + 1]; /* of the user or the token */
     struct addr address;               /* whence; none: this host */
 };
@@ -66,9 +67,9 @@ bool core_is_person(const struct core *core, uid_t uid);
 enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out);
 /* The same for one thing that is put in words already, copied into out->arena: `out` comes with
- * who, now, arena, action and what. */
-enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
-                                struct core_approval *out);
+ * who, now, arena, action and what. It takes a second person when one of `kinds` does, bits 1 <<
+ * enum conf_two_persons. */
+enum rc core_approval_begin_one(const struct core *core, unsigned kinds, struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
 /* Asks for it when nobody has yet; the argument of a store job. */

@@ -15,8 +15,8 @@
 #include "conf/conf.h"
 #include "core/admin.h"
 #include "core/approvals.h"
+#include "core/passwords.h"
 #include "core/remote.h"
-#include "crypto/password.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
@@ -72,8 +72,9 @@ struct core {
     size_t n_people;
     struct core_operator operators[CORE_OPERATORS_MAX];
     size_t n_operators;
-    struct operators_throttle throttle;          /* of who tries to sign in */
-    unsigned char nobody[CRYPTO_PASSWORD_BYTES]; /* what unknown users are compared with */
+    struct operators_throttle throttle; /* of who tries to sign in */
+    struct core_passwords *passwords;
+    struct core_nobody nobody;
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;

@@ -95,6 +95,11 @@ unsigned core_operators_roles(const struct core *core, int fd, const struct net_
 
 /* ---- users */
 
+int64_t core_person_of(const struct store_user *user)
+{
+    return user->host_user >= 0 ? user->host_user : CORE_PERSONS + user->n;
+}
+
 static void put_user(struct json_out *o, const struct store_user *u)
 {
     CLEANUP(buf_done) struct buf roles = BUF_INIT(ROLES_TEXT);
@@ -148,7 +153,7 @@ static void put_new_totp(struct core_change *c, struct json_out *o)
     put_totp(c, o);
 }
 
-enum rc core_operators_two(struct core_change *c, struct str what)
+enum rc core_operators_two(struct core_change *c, unsigned kinds, struct str what)
 {
     if (!what.p)
         return RC_NOMEM;
@@ -157,16 +162,18 @@ enum rc core_operators_two(struct core_change *c, struct str what)
                                          .arena = c->a,
                                          .action = STR("operators.change"),
                                          .what = what};
-    return core_approval_begin_one(c->core, CONF_TWO_OPERATORS, &c->approval);
+    return core_approval_begin_one(c->core, kinds, &c->approval);
 }
 
+/* Wherever anything takes two persons: else one alone could make the second. */
 static enum rc two(struct core_change *c, const char *what)
 {
     CLEANUP(buf_done) struct buf roles = BUF_INIT(ROLES_TEXT);
 
     operators_roles_put(c->user.roles, &roles);
     return core_operators_two(
-        c, arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld",
+        c, ~0u,
+        arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld",
                         what, STR_ARG(c->user.name), STR_ARG(buf_str(&roles)),
                         (long long)c->user.host_user));
 }
@@ -183,14 +190,13 @@ static enum rc read_roles(struct core_change *c)
 
 static enum rc read_password(struct core_change *c)
 {
-    unsigned char kept[CRYPTO_PASSWORD_BYTES];
     struct str text;
 
     if (json_str(json_get(c->args, "password"), &text) != RC_OK || text.n < CORE_PASSWORD_MIN ||
         text.n > CRYPTO_PASSWORD_MAX)
         return ERR(&c->err, RC_INVAL, msg_password, STR("12"), STR("256"));
-    TRY(crypto_password_make(text, kept));
-    return arena_str(c->a, str_bytes(kept, sizeof(kept)), &c->user.password);
+    core_change_password(c, text);
+    return RC_OK;
 }
 
 static enum rc make_totp(struct core_change *c)
@@ -319,7 +325,7 @@ static enum rc set_roles(struct store_txn *txn, struct core_change *c)
 static enum rc read_role(struct core_change *c)
 {
     TRY(find(c));
-    if (c->who.way == CORE_BY_SESSION && str_eq(str_of(c->who.name), c->user.name))
+    if (core_who_person(&c->who) == core_person_of(&c->user) && !core_is_admin(c->core, &c->who))
         return ERR(&c->err, RC_DENIED, msg_own);
     TRY(read_roles(c));
     c->write = set_roles;
@@ -336,15 +342,24 @@ void core_user_role(struct core *core, struct ipc_req *req, const struct json *a
 static enum rc remove_user(struct store_txn *txn, struct core_change *c)
 {
     TRY(store_user_remove(txn, &c->user.id, c->now));
+    TRY(store_tokens_revoke_of(txn, c->user.n, c->now, &c->tokens));
     return audit(txn, c, "user.removed");
 }
 
-/* Whom nobody trusts any more goes at once: this takes no second person. */
+static void put_removed(struct core_change *c, struct json_out *o)
+{
+    put_changed(c, o);
+    if (!c->dry)
+        json_kv_u64(o, "tokens", c->tokens);
+}
+
+/* Whom nobody trusts any more goes at once, and with them what they gave to programs: this takes no
+ * second person. */
 static enum rc read_removed(struct core_change *c)
 {
     TRY(find(c));
     c->write = remove_user;
-    c->put = put_changed;
+    c->put = put_removed;
     return RC_OK;
 }
 

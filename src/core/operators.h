@@ -26,7 +26,8 @@ unsigned core_operators_roles(const struct core *core, int fd, const struct net_
 /* Admin commands. `user add`, args {"name","roles","host_user": a user id, or -1 for none,
  * "password","reason"}; `user totp` {"name"}; both answer, once, "totp" (a URL for generators) and
  * "totp_key". `user password` {"name","password"}, `user role` {"name","roles"}, `user remove`
- * {"name"}. What is changed ends the user's sessions. All answer the members of the list. */
+ * {"name"}, which ends the tokens that the user made as well. What is changed ends the user's
+ * sessions. All answer the members of the list. */
 void core_user_add(struct core *core, struct ipc_req *req, const struct json *args,
                    struct core_who who);
 void core_user_totp(struct core *core, struct ipc_req *req, const struct json *args,
@@ -41,9 +42,12 @@ void core_user_remove(struct core *core, struct ipc_req *req, const struct json 
 enum rc core_user_list(struct core *core, struct json_out *o);
 /* "user alice" of a number from CORE_PERSONS on, in the arena; RC_NOTFOUND. */
 enum rc core_person_name(struct core *core, int64_t person, struct arena *a, struct str *out);
-/* What an approval of a change of users or tokens is of; sets c->approval. */
+/* One number for one person, as core_who_person. */
+int64_t core_person_of(const struct store_user *user);
+/* What an approval of a change of users or tokens is of; sets c->approval. `kinds` as
+ * core_approval_begin_one. */
 struct core_change;
-enum rc core_operators_two(struct core_change *c, struct str what);
+enum rc core_operators_two(struct core_change *c, unsigned kinds, struct str what);
 
 /* ---- tokens.c */
 
@@ -64,7 +68,7 @@ void core_session_end(struct core *core, struct ipc_req *req, const struct json 
 
 /* ---- sign_in.c */
 
-/* What unknown users are compared with, so that they take as long as others. */
+/* Makes core->nobody; after the key is there. */
 enum rc core_sign_in_init(struct core *core);
 /* For struct ui_options: `arg` is core. */
 void core_sign_in(void *arg, struct ui_try *t);

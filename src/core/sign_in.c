@@ -7,6 +7,7 @@
 #include "ev/clock.h"
 #include "http/exchange.h"
 #include "log/log.h"
+#include "operators/known.h"
 
 enum { TOTP_AAD_MAX = 64, LOOK_ARENA = 64 * 1024, LABEL_MAX = 32 };
 
@@ -52,16 +53,27 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 
 enum rc core_sign_in_init(struct core *core)
 {
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(sizeof(core->nobody.totp));
     unsigned char random[CORE_TOKEN_BYTES];
 
     TRY(crypto_random(random, sizeof(random)));
-    return crypto_password_make(str_bytes(random, sizeof(random)), core->nobody);
+    TRY(crypto_password_make(str_bytes(random, sizeof(random)), core->nobody.password));
+    TRY(id_new(&core->nobody.id));
+    TRY(core_totp_seal(core, &core->nobody.id, str_bytes(random, OPERATORS_TOTP_KEY), &sealed));
+    if (sealed.n != sizeof(core->nobody.totp))
+        return RC_CORRUPT;
+    memcpy(core->nobody.totp, sealed.p, sealed.n);
+    return RC_OK;
 }
 
 struct trying {
     struct core *core;
     struct ui_try *t;
-    struct store_user user; /* "" while there is none */
+    struct operators_try who;
+    unsigned char browser[OPERATORS_KNOWN_ID];
+    struct store_user user; /* what unknown users are compared with, while `known` is not set */
+    bool known;
+    struct core_password password;
     uint64_t step;
     const char *why; /* it was refused; NULL: it was not */
 };
@@ -79,30 +91,44 @@ static enum rc check_code(const struct trying *s, uint64_t *out_step)
     return rc;
 }
 
-/* RC_OK also when it is refused; s->why tells. */
-static enum rc check(struct trying *s, struct arena *a)
+/* The user, or what is compared with in place of one. */
+static enum rc find(struct trying *s, struct arena *a)
 {
-    struct str kept = str_bytes(s->core->nobody, CRYPTO_PASSWORD_BYTES);
-    enum rc rc = store_user_find(store_read(s->core->store), a, s->t->user, &s->user);
-    bool known = rc == RC_OK && !s->user.removed;
+    struct core *core = s->core;
+    enum rc rc = store_user_find(store_read(core->store), a, s->t->user, &s->user);
 
     if (rc != RC_OK && rc != RC_NOTFOUND)
         return rc;
-    if (known)
-        kept = s->user.password;
-    else
-        s->user = (struct store_user){};
-    rc = crypto_password_check(kept, s->t->password);
-    if (rc != RC_OK && rc != RC_DENIED)
-        return rc;
-    if (!known || rc == RC_DENIED) {
-        s->why = known ? "password" : "user";
-        return RC_OK;
-    }
-    rc = check_code(s, &s->step);
-    if (rc == RC_DENIED)
+    s->known = rc == RC_OK && !s->user.removed;
+    if (!s->known)
+        s->user = (struct store_user){
+            .id = core->nobody.id,
+            .password = str_bytes(core->nobody.password, sizeof(core->nobody.password)),
+            .totp = str_bytes(core->nobody.totp, sizeof(core->nobody.totp)),
+        };
+    if (s->user.password.n != CRYPTO_PASSWORD_BYTES)
+        return RC_CORRUPT;
+    memcpy(s->password.kept, s->user.password.p, CRYPTO_PASSWORD_BYTES);
+    return RC_OK;
+}
+
+/* The code is looked at whatever the password is, so that nobody learns from the time it takes which
+ * of the two was right. */
+static enum rc judge(struct trying *s, enum rc password)
+{
+    enum rc code = check_code(s, &s->step);
+
+    if (password != RC_OK && password != RC_DENIED)
+        return password;
+    if (code != RC_OK && code != RC_DENIED)
+        return code;
+    if (!s->known)
+        s->why = "user";
+    else if (password == RC_DENIED)
+        s->why = "password";
+    else if (code == RC_DENIED)
         s->why = "code";
-    return rc == RC_DENIED ? RC_OK : rc;
+    return RC_OK;
 }
 
 /* ---- on record */
@@ -116,7 +142,7 @@ static enum rc append(struct store_txn *txn, const struct trying *s, const char 
         .actor_kind = AUDIT_OPERATOR,
         .action = action,
         .object_kind = "user",
-        .object = id_str(&s->user.id),
+        .object = s->known ? id_str(&s->user.id) : STR(""),
         .request = id_str(&s->t->x->id),
         .address = s->t->x->req.client,
     };
@@ -155,9 +181,7 @@ static void refuse(struct trying *s)
 
     log_warn("core.sign-in-refused", LOG_STR("user", s->user.name), LOG_Z("wrong", s->why),
              LOG_Z("client", addr_text(&s->t->x->req.client, address)));
-    rc = operators_throttle_failed(&s->core->throttle, s->t->user, &s->t->x->req.client, s->t->now);
-    if (rc == RC_OK)
-        rc = store_write(s->core->store, append_refused, refused, s);
+    rc = store_write(s->core->store, append_refused, refused, s);
     if (rc != RC_OK)
         s->t->then(s->t, rc);
 }
@@ -171,6 +195,44 @@ static enum rc append_signed_in(struct store_txn *txn, void *arg)
     return append(txn, s, "operator.signed-in");
 }
 
+/* ---- browsers in which a user has signed in before */
+
+static enum rc known_key(const struct core *core, unsigned char out[static CRYPTO_SHA256_BYTES])
+{
+    return crypto_hmac_sha256(str_bytes(core->eab_key, sizeof(core->eab_key)),
+                              STR("autarky: browsers that are known"), out);
+}
+
+/* From now on it is one. */
+static enum rc known_browser(struct trying *s)
+{
+    unsigned char key[CRYPTO_SHA256_BYTES];
+    enum rc rc = known_key(s->core, key);
+
+    if (rc == RC_OK)
+        rc = operators_known_make(str_bytes(key, sizeof(key)), s->user.name, s->t->now,
+                                  s->t->knows);
+    explicit_bzero(key, sizeof(key));
+    return rc;
+}
+
+static enum rc read_who(struct trying *s)
+{
+    unsigned char key[CRYPTO_SHA256_BYTES];
+    enum rc rc = known_key(s->core, key);
+
+    s->who = (struct operators_try){.name = s->t->user, .from = s->t->x->req.client};
+    if (rc == RC_OK)
+        rc = operators_known_check(str_bytes(key, sizeof(key)), s->t->user, s->t->known, s->t->now,
+                                   s->browser);
+    explicit_bzero(key, sizeof(key));
+    if (rc == RC_OK)
+        s->who.browser = str_bytes(s->browser, sizeof(s->browser));
+    return rc == RC_DENIED ? RC_OK : rc;
+}
+
+/* ---- one try */
+
 static void signed_in(enum rc rc, void *arg)
 {
     struct trying *s = arg;
@@ -181,10 +243,12 @@ static void signed_in(enum rc rc, void *arg)
         return;
     }
     if (rc == RC_OK)
-        rc = operators_throttle_right(&s->core->throttle, s->t->user);
+        rc = operators_throttle_right(&s->core->throttle, &s->who);
+    if (rc == RC_OK)
+        rc = known_browser(s);
     if (rc == RC_OK) {
-        s->t->is = (struct ui_user){.n = s->user.n, .roles = s->user.roles};
-        s->t->is.person = s->user.host_user >= 0 ? s->user.host_user : CORE_PERSONS + s->user.n;
+        s->t->is = (struct ui_user){
+            .n = s->user.n, .roles = s->user.roles, .person = core_person_of(&s->user)};
         rc = str_copyz(s->user.name, s->t->is.name, sizeof(s->t->is.name));
     }
     if (rc == RC_OK)
@@ -192,27 +256,49 @@ static void signed_in(enum rc rc, void *arg)
     s->t->then(s->t, rc);
 }
 
-void core_sign_in(void *arg, struct ui_try *t)
+static void hashed(void *arg, enum rc rc)
 {
-    struct core *core = arg;
-    struct trying *s = ARENA_NEW(&t->x->arena, struct trying);
-    enum rc rc = s ? RC_OK : RC_NOMEM;
-    char address[ADDR_TEXT];
+    struct trying *s = arg;
 
-    if (rc == RC_OK) {
-        *s = (struct trying){.core = core, .t = t};
-        rc = operators_throttle_ask(&core->throttle, t->user, &t->x->req.client, t->now, &t->until);
-    }
-    if (rc == RC_QUOTA)
-        log_warn("core.sign-in-throttled", LOG_Z("client", addr_text(&t->x->req.client, address)));
-    if (rc == RC_OK)
-        rc = check(s, &t->x->arena);
+    rc = judge(s, rc);
     if (rc == RC_OK && s->why) {
         refuse(s);
         return;
     }
     if (rc == RC_OK)
-        rc = store_write(core->store, append_signed_in, signed_in, s);
+        rc = store_write(s->core->store, append_signed_in, signed_in, s);
+    if (rc != RC_OK)
+        s->t->then(s->t, rc == RC_DENIED ? RC_CORRUPT : rc);
+}
+
+static enum rc begin(struct trying *s)
+{
+    char address[ADDR_TEXT];
+    enum rc rc;
+
+    TRY(read_who(s));
+    TRY(find(s, &s->t->x->arena));
+    rc = operators_throttle_ask(&s->core->throttle, &s->who, s->t->now, &s->t->until);
+    if (rc == RC_QUOTA)
+        log_warn("core.sign-in-throttled",
+                 LOG_Z("client", addr_text(&s->t->x->req.client, address)));
+    TRY(rc);
+    s->password.done = hashed;
+    s->password.arg = s;
+    core_password_put(&s->password, s->t->password);
+    rc = core_password_run(s->core->passwords, &s->password);
+    return rc == RC_QUOTA ? RC_AGAIN : rc;
+}
+
+void core_sign_in(void *arg, struct ui_try *t)
+{
+    struct trying *s = ARENA_NEW(&t->x->arena, struct trying);
+    enum rc rc = RC_NOMEM;
+
+    if (s) {
+        *s = (struct trying){.core = arg, .t = t};
+        rc = begin(s);
+    }
     if (rc != RC_OK)
         t->then(t, rc == RC_DENIED ? RC_CORRUPT : rc);
 }

@@ -62,8 +62,16 @@ static void put_new(struct core_change *c, struct json_out *o)
 
 static enum rc add_token(struct store_txn *txn, struct core_change *c)
 {
-    enum rc rc = store_token_add(txn, &c->token);
+    struct store_user maker = {};
+    enum rc rc = RC_OK;
 
+    /* Who was removed meanwhile leaves no token behind. */
+    if (c->token.made_by)
+        rc = store_user_get(txn, c->a, c->token.made_by, &maker);
+    if (rc == RC_OK && maker.removed)
+        return RC_DENIED;
+    TRY(rc);
+    rc = store_token_add(txn, &c->token);
     if (rc == RC_EXISTS)
         return ERR(&c->err, rc, msg_taken, c->token.name);
     TRY(rc);
@@ -107,13 +115,15 @@ static enum rc read_new(struct core_change *c)
     TRY(id_new(&c->token.id));
     TRY(make(c));
     c->token.person = core_who_person(&c->who);
+    c->token.made_by = c->who.user;
     c->token.created = c->now;
     c->token.created_by = c->asker;
     c->write = add_token;
     c->put = put_new;
     operators_roles_put(c->token.roles, &shown);
-    return core_operators_two(c, arena_printf(c->a, "operators.change: create token %.*s, %.*s",
-                                              STR_ARG(c->token.name), STR_ARG(buf_str(&shown))));
+    return core_operators_two(c, 1u << CONF_TWO_OPERATORS,
+                              arena_printf(c->a, "operators.change: create token %.*s, %.*s",
+                                           STR_ARG(c->token.name), STR_ARG(buf_str(&shown))));
 }
 
 void core_token_create(struct core *core, struct ipc_req *req, const struct json *args,

@@ -21,11 +21,6 @@ static enum rc digest_of(const char *kind, struct str value,
     return RC_OK;
 }
 
-static enum rc digest_name(struct str name, unsigned char out[static CRYPTO_SHA256_BYTES])
-{
-    return digest_of("name", name, out);
-}
-
 static enum rc digest_network(const struct addr *from,
                               unsigned char out[static CRYPTO_SHA256_BYTES])
 {
@@ -75,36 +70,16 @@ static when_t until(const struct operators_throttle *t, const unsigned char *dig
 }
 
 /* A bucket of OPERATORS_TRIES_SECOND that fills again within a second. */
-static when_t take(struct operators_throttle *t, when_t now)
+static when_t take(when_t *full, when_t now)
 {
     const when_t each = WHEN_SECOND / OPERATORS_TRIES_SECOND;
 
-    if (t->full < now || t->full > now + WHEN_SECOND)
-        t->full = now;
-    if (t->full + each > now + WHEN_SECOND)
-        return t->full + each - WHEN_SECOND;
-    t->full += each;
+    if (*full < now || *full > now + WHEN_SECOND)
+        *full = now;
+    if (*full + each > now + WHEN_SECOND)
+        return *full + each - WHEN_SECOND;
+    *full += each;
     return now;
-}
-
-enum rc operators_throttle_ask(struct operators_throttle *t, struct str name,
-                               const struct addr *from, when_t now, when_t *out_until)
-{
-    unsigned char of_name[CRYPTO_SHA256_BYTES], of_network[CRYPTO_SHA256_BYTES];
-    when_t a, b;
-
-    TRY(digest_name(name, of_name));
-    TRY(digest_network(from, of_network));
-    a = until(t, of_name, OPERATORS_PAUSE_NAME, now);
-    b = until(t, of_network, OPERATORS_PAUSE_NETWORK, now);
-    if (a < b)
-        a = b;
-    if (a <= now)
-        a = take(t, now);
-    if (a <= now)
-        return RC_OK;
-    *out_until = a;
-    return RC_QUOTA;
 }
 
 static void count(struct operators_throttle *t, const unsigned char *digest, when_t now)
@@ -122,26 +97,59 @@ static void count(struct operators_throttle *t, const unsigned char *digest, whe
     t->tries[i].last = now;
 }
 
-enum rc operators_throttle_failed(struct operators_throttle *t, struct str name,
-                                  const struct addr *from, when_t now)
-{
-    unsigned char of_name[CRYPTO_SHA256_BYTES], of_network[CRYPTO_SHA256_BYTES];
+/* What a try is counted for: the browser, or name and network. */
+struct keys {
+    unsigned char digest[2][CRYPTO_SHA256_BYTES];
+    when_t most[2];
+    size_t n;
+};
 
-    TRY(digest_name(name, of_name));
-    TRY(digest_network(from, of_network));
-    count(t, of_name, now);
-    count(t, of_network, now);
+static enum rc keys_of(const struct operators_try *who, struct keys *out)
+{
+    *out = (struct keys){.most = {OPERATORS_PAUSE_NAME, OPERATORS_PAUSE_NETWORK}, .n = 2};
+    if (who->browser.n) {
+        out->n = 1;
+        return digest_of("browser", who->browser, out->digest[0]);
+    }
+    TRY(digest_of("name", who->name, out->digest[0]));
+    return digest_network(&who->from, out->digest[1]);
+}
+
+enum rc operators_throttle_ask(struct operators_throttle *t, const struct operators_try *who,
+                               when_t now, when_t *out_until)
+{
+    when_t may = now;
+    struct keys keys;
+
+    TRY(keys_of(who, &keys));
+    for (size_t i = 0; i < keys.n; i++) {
+        when_t at = until(t, keys.digest[i], keys.most[i], now);
+
+        if (at > may)
+            may = at;
+    }
+    if (may <= now)
+        may = take(who->browser.n ? &t->known : &t->full, now);
+    if (may > now) {
+        *out_until = may;
+        return RC_QUOTA;
+    }
+    for (size_t i = 0; i < keys.n; i++)
+        count(t, keys.digest[i], now);
     return RC_OK;
 }
 
-enum rc operators_throttle_right(struct operators_throttle *t, struct str name)
+enum rc operators_throttle_right(struct operators_throttle *t, const struct operators_try *who)
 {
-    unsigned char of_name[CRYPTO_SHA256_BYTES];
-    size_t i;
+    struct keys keys;
+    size_t at;
 
-    TRY(digest_name(name, of_name));
-    i = find(t, of_name);
-    if (i < OPERATORS_TRIES_MAX)
-        t->tries[i].failures = 0;
+    TRY(keys_of(who, &keys));
+    at = find(t, keys.digest[0]);
+    if (at < OPERATORS_TRIES_MAX)
+        t->tries[at].failures = 0;
+    at = keys.n > 1 ? find(t, keys.digest[1]) : OPERATORS_TRIES_MAX;
+    if (at < OPERATORS_TRIES_MAX)
+        t->tries[at].failures--;
     return RC_OK;
 }

@@ -6,7 +6,7 @@
 #define USER                                                                                       \
     "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"    \
     " removed"
-#define TOKEN "id, name, digest, roles, person, created, created_by, expires, revoked"
+#define TOKEN "id, name, digest, roles, person, made_by, created, created_by, expires, revoked"
 #define USER_EXISTS "SELECT 1 FROM users WHERE id = ?"
 
 /* ---- users */
@@ -168,13 +168,14 @@ enum rc store_token_add(struct store_txn *txn, const struct store_token *token)
     if (token->name.n == 0 || token->expires == 0)
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO tokens (id, name, digest, roles, person, created, created_by,"
-                  " expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+                  "INSERT INTO tokens (id, name, digest, roles, person, made_by, created, created_by,"
+                  " expires) VALUES (?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?)"));
     stmt_id(&st, &token->id);
     stmt_text(&st, token->name, STORE_TEXT_MAX);
     stmt_hash(&st, &token->digest);
     stmt_int(&st, token->roles);
     stmt_int(&st, token->person);
+    stmt_int(&st, token->made_by);
     stmt_when(&st, token->created);
     stmt_text(&st, token->created_by, STORE_TEXT_MAX);
     stmt_when(&st, token->expires);
@@ -191,6 +192,7 @@ static enum rc read_token(struct stmt *st, struct arena *a, struct store_token *
     t.digest = row_hash(&r);
     t.roles = (unsigned)row_int(&r);
     t.person = row_int(&r);
+    t.made_by = row_int(&r);
     t.created = row_int(&r);
     t.created_by = row_str(&r);
     t.expires = row_int(&r);
@@ -250,4 +252,16 @@ enum rc store_token_revoke(struct store_txn *txn, const struct id *id, when_t no
     stmt_when(&st, now);
     stmt_id(&st, id);
     return stmt_move(&st, txn, "SELECT 1 FROM tokens WHERE id = ?", id);
+}
+
+enum rc store_tokens_revoke_of(struct store_txn *txn, int64_t made_by, when_t now, uint64_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE tokens SET revoked = ? WHERE made_by = ? AND revoked IS NULL"));
+    stmt_when(&st, now);
+    stmt_int(&st, made_by);
+    TRY(stmt_run(&st));
+    *out_n = stmt_changes(&st);
+    return RC_OK;
 }

@@ -28,6 +28,7 @@ struct store_token {
     struct store_hash digest;
     unsigned roles;
     int64_t person; /* who made it: what it asks for, that person has asked for */
+    int64_t made_by; /* the user who did, with whom it ends; 0: one of the host's */
     when_t created;
     struct str created_by;
     when_t expires;
@@ -62,5 +63,7 @@ enum rc store_token_by_name(struct store_txn *txn, struct arena *a, struct str n
                             struct store_token *out);
 enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_token **out,
                          size_t *out_n);
+/* All that a user made and that are not revoked. */
+enum rc store_tokens_revoke_of(struct store_txn *txn, int64_t made_by, when_t now, uint64_t *out_n);
 /* RC_CONFLICT: it is revoked already. */
 enum rc store_token_revoke(struct store_txn *txn, const struct id *id, when_t now);

@@ -7,6 +7,7 @@
 
 /* RFC 6265bis section 4.1.3.2: only this host, only over TLS. */
 #define COOKIE "__Host-autarky"
+#define KNOWN_COOKIE "__Host-autarky-known"
 #define HTML "text/html; charset=utf-8"
 
 enum { PAGE_FIELD_MAX = 300 /* longer than any name, or password */ };
@@ -89,19 +90,19 @@ static bool is_form(const struct http_exchange *x)
 
 /* ---- sessions */
 
-static struct str cookie(struct str all)
+static struct str cookie(struct str all, const char *wanted)
 {
     struct str one, name, value;
 
     while (str_next(&all, ';', &one))
-        if (str_cut(str_trim(one), '=', &name, &value) && str_eq(name, STR(COOKIE)))
+        if (str_cut(str_trim(one), '=', &name, &value) && str_eq(name, str_of(wanted)))
             return value;
     return (struct str){NULL, 0};
 }
 
 struct ui_session *ui_session_of(struct ui *ui, struct str cookies, when_t now)
 {
-    return ui_session_find(&ui->sessions, cookie(cookies), now);
+    return ui_session_find(&ui->sessions, cookie(cookies, COOKIE), now);
 }
 
 static struct ui_session *session(struct ui *ui, const struct http_exchange *x, when_t now)
@@ -156,6 +157,20 @@ static void sign_in_by_link(struct ui *ui, struct http_exchange *x, when_t now)
     ui->options.signed_in(ui->options.arg, x, recorded);
 }
 
+/* Whoever had a session in this browser has ended it by signing in anew. */
+static void signed_in(struct ui_try *t, const char *token)
+{
+    struct ui_session *before = session(t->ui, t->x, t->now);
+
+    if (before)
+        ui_session_end(before);
+    set_cookie(t->x, token);
+    http_header_addf(t->x, "Set-Cookie",
+                     KNOWN_COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%lld",
+                     t->knows, (long long)(OPERATORS_KNOWN_LIFE / WHEN_SECOND));
+    see(t->x, "/ui/");
+}
+
 /* The same words, whether there is such a user or not, and whatever was wrong. */
 static void tried(struct ui_try *t, enum rc rc)
 {
@@ -166,8 +181,7 @@ static void tried(struct ui_try *t, enum rc rc)
     if (rc == RC_OK)
         rc = ui_session_new(&t->ui->sessions, &t->is, &x->req.client, t->now, token);
     if (rc == RC_OK) {
-        set_cookie(x, token);
-        see(x, "/ui/");
+        signed_in(t, token);
     } else if (rc == RC_DENIED) {
         signed_out(x, 401,
                    "That was not right. User, password and code have to be, and a code "
@@ -193,6 +207,7 @@ static void sign_in_by_password(struct ui *ui, struct http_exchange *x, when_t n
     t->user = field(x, x->req.body, "user");
     t->password = field(x, x->req.body, "password");
     t->code = str_trim(field(x, x->req.body, "code"));
+    t->known = cookie(http_header_get(&x->req, STR("cookie")), KNOWN_COOKIE);
     ui->options.check(ui->options.arg, t);
 }
 

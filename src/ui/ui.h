@@ -3,6 +3,7 @@
  * Runs in core; what a page shows is gathered by the caller, who asks other processes. */
 #pragma once
 
+#include "operators/known.h"
 #include "ui/page.h"
 #include "ui/session.h"
 
@@ -15,8 +16,10 @@ struct ui_try {
     struct ui *ui;
     struct http_exchange *x;
     struct str user, password, code; /* as they came */
+    struct str known;                /* the cookie of an earlier sign-in; empty: none */
     when_t now;
-    struct ui_user is; /* to be filled by who checks */
+    struct ui_user is; /* to be filled by who checks, as the next */
+    char knows[OPERATORS_KNOWN_TEXT]; /* of operators/known.h, to be kept by the browser */
     when_t until;      /* of RC_QUOTA: when to try again */
     /* Ends it: RC_OK, and `is` has a session; RC_DENIED, and nobody learns why; RC_QUOTA; else it
      * could not be told. */

@@ -16,6 +16,8 @@
 #define HOST "ca.hospital.example:8555"
 #define PASSWORD "correct horse battery"
 
+enum { SPINS = 200 };
+
 /* What is meant, written down once more and apart from the program: V O A S U, and who may use a
  * token ("t"). A command that is not here fails the test. */
 static const struct {
@@ -75,7 +77,7 @@ struct play {
         enum rc rc;
         int status;
         char code[64];
-        char cookie[128];
+        char cookie[128], known[160];
         struct buf body;
     } got;
 };
@@ -101,15 +103,23 @@ static void answered(void *arg, const struct ipc_answer *a)
     if (a->rc != RC_OK)
         return;
     buf_puts(&got->body, reply->body);
-    for (size_t i = 0; i < reply->headers.n; i++)
-        if (str_eq(reply->headers.v[i].name, STR("Set-Cookie")))
-            IGNORE_RC(str_copyz(
-                str_head(reply->headers.v[i].value, str_find(reply->headers.v[i].value, ';')),
-                got->cookie, sizeof(got->cookie)));
+    for (size_t i = 0; i < reply->headers.n; i++) {
+        struct str value = reply->headers.v[i].value;
+
+        if (!str_eq(reply->headers.v[i].name, STR("Set-Cookie")))
+            continue;
+        if (str_starts(value, STR("__Host-autarky-known=")))
+            IGNORE_RC(str_copyz(str_head(value, str_find(value, ';')), got->known,
+                                sizeof(got->known)));
+        else
+            IGNORE_RC(str_copyz(str_head(value, str_find(value, ';')), got->cookie,
+                                sizeof(got->cookie)));
+    }
 }
 
 static void play_done(struct play *p)
 {
+    core_passwords_free(p->core.passwords);
     ipc_chan_free(p->there);
     ipc_chan_free(p->here);
     core_audit_stop(&p->core);
@@ -142,7 +152,8 @@ static bool play_init(struct play *p)
     p->env = (struct role_env){.role = ROLE_CORE, .ev = p->w.ev, .conf = p->w.conf};
     p->env.state = &p->core;
     core_ui_init(&p->core);
-    return core_sign_in_init(&p->core) == RC_OK && core_audit_new(&p->core) == RC_OK &&
+    return core_sign_in_init(&p->core) == RC_OK &&
+           core_passwords_new(p->w.ev, &p->core.passwords) == RC_OK && core_audit_new(&p->core) == RC_OK &&
            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 &&
            ipc_chan_new(p->w.ev, fds[0], &core, &p->here) == RC_OK &&
            ipc_chan_new(p->w.ev, fds[1], &front, &p->there) == RC_OK;
@@ -180,8 +191,11 @@ static int ask(struct play *p, const char *method, const char *target, const cha
     buf_reset(&p->got.body);
     if (ipc_call(p->there, &question, NULL) != RC_OK)
         return -1;
-    for (int i = 0; i < 200 && !p->got.came; i++)
+    for (int i = 0; i < SPINS && !p->got.came; i++) {
         world_spin(&p->w);
+        if (core_passwords_pending(p->core.passwords))
+            ev_run_once(p->w.ev, EV_WAIT); /* the thread wakes it */
+    }
     return p->got.came ? p->got.status : -2;
 }
 
@@ -350,9 +364,9 @@ static bool has_user(struct play *p, const char *name)
 }
 
 static int sign_in(struct play *p, const char *user, const char *password, bool right_code,
-                   const char *origin)
+                   const char *header)
 {
-    const char *headers[] = {origin, NULL};
+    const char *headers[] = {header, NULL};
     char code[OPERATORS_TOTP_TEXT] = "000000", body[512];
     when_t now = clock_now(ev_clock(p->w.ev));
 
@@ -406,6 +420,150 @@ static void signing_in(void)
     CHECK_INT(ask(&p, "GET", "/api/v1/session/list", session, ""), 401); /* it has ended */
 }
 
+/* Signing in again ends the session that the browser had: a cookie that somebody put there, or
+ * knows, is worth nothing afterwards. */
+static void one_session_of_a_browser(void)
+{
+    char first[160], second[160];
+    const char *before[] = {first, NULL}, *after[] = {second, NULL};
+
+    BEGIN(p);
+    CHECK(has_user(&p, "alice"));
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, "cookie: __Host-autarky=chosen"), 303);
+    CHECK(!strstr(p.got.cookie, "chosen"));
+    snprintf(first, sizeof(first), "cookie: %s", p.got.cookie);
+    CHECK_INT(ask(&p, "GET", "/api/v1/status", before, ""), 200);
+    clock_fake_advance(&p.w.clock, WHEN_MINUTE);
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, first), 303);
+    snprintf(second, sizeof(second), "cookie: %s", p.got.cookie);
+    CHECK_INT(ask(&p, "GET", "/api/v1/status", before, ""), 401);
+    CHECK_INT(ask(&p, "GET", "/api/v1/status", after, ""), 200);
+}
+
+static void a_stranger_does_not_lock_out(void)
+{
+    char known[200];
+
+    BEGIN(p);
+    CHECK(has_user(&p, "alice"));
+    CHECK(has_user(&p, "bob"));
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 303);
+    snprintf(known, sizeof(known), "cookie: %s", p.got.known);
+    CHECK(strstr(known, "__Host-autarky-known="));
+    for (int i = 0; i < OPERATORS_TRIES_FREE; i++) {
+        clock_fake_advance(&p.w.clock, 10 * WHEN_SECOND);
+        CHECK_INT(sign_in(&p, "alice", "x", false, NULL), 401);
+    }
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 429);
+    CHECK_INT(sign_in(&p, "bob", GOOD, true, known), 429); /* it is alice's */
+    CHECK_INT(sign_in(&p, "alice", GOOD, false, known), 401); /* and opens nothing */
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, known), 303);
+}
+
+static void count_answer(void *arg, const struct ipc_answer *a)
+{
+    (void)a;
+    ++*(int *)arg;
+}
+
+/* Passwords are looked at beside the loop: it answers others meanwhile. */
+static void others_are_answered_meanwhile(void)
+{
+    char cookie[128];
+    struct ipc_pair session = {STR("cookie"), STR("")};
+    struct ipc_http slow = {.listener = STR("api"),
+                            .method = STR("POST"),
+                            .target = STR("/ui/sign-in"),
+                            .host = STR(HOST),
+                            .client = {4, {10, 1, 2, 3}},
+                            .content_type = STR("application/x-www-form-urlencoded"),
+                            .body = STR("user=alice&password=x&code=1")};
+    struct ipc_http quick = {.listener = STR("api"),
+                             .method = STR("GET"),
+                             .target = STR("/api/v1/status"),
+                             .host = STR(HOST),
+                             .headers = {&session, 1}};
+    int tried = 0, answered_others = 0;
+    struct ipc_ask ask_slow = {.type = IPC_HTTP, .msg = &slow, .fn = count_answer, .arg = &tried};
+    struct ipc_ask ask_quick = {
+        .type = IPC_HTTP, .msg = &quick, .fn = count_answer, .arg = &answered_others};
+
+    BEGIN(p);
+    CHECK(session_of(&p, OPERATORS_ALL, cookie));
+    session.value = str_skip(str_of(cookie), strlen("cookie: "));
+    for (int i = 0; i < OPERATORS_TRIES_SECOND; i++)
+        CHECK_OK(ipc_call(p.there, &ask_slow, NULL));
+    CHECK_OK(ipc_call(p.there, &ask_quick, NULL));
+    for (int i = 0; i < SPINS && !answered_others; i++)
+        world_spin(&p.w);
+    CHECK_INT(answered_others, 1);
+    CHECK(tried < OPERATORS_TRIES_SECOND);
+    CHECK(core_passwords_pending(p.core.passwords) > 0);
+    for (int i = 0; i < SPINS && tried < OPERATORS_TRIES_SECOND; i++) {
+        world_spin(&p.w);
+        if (core_passwords_pending(p.core.passwords))
+            ev_run_once(p.w.ev, EV_WAIT);
+    }
+    CHECK_INT(tried, OPERATORS_TRIES_SECOND);
+}
+
+/* What a user has given to programs ends with the user. */
+static void tokens_end_with_their_maker(void)
+{
+    char cookie[160], bearer[160];
+    const char *session[] = {cookie, "origin: https://" HOST, NULL}, *token[] = {bearer, NULL};
+    char officer[128];
+    const char *other[] = {officer, "origin: https://" HOST, NULL};
+    const char *text;
+
+    BEGIN(p);
+    CHECK(has_user(&p, "alice"));
+    CHECK(session_of(&p, 1u << OPERATORS_OFFICER, officer));
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 303);
+    snprintf(cookie, sizeof(cookie), "cookie: %s", p.got.cookie);
+    CHECK_INT(ask(&p, "POST", "/api/v1/token/create", session,
+                  "{\"name\":\"n\",\"roles\":\"viewer\",\"expires\":\"1d\"}"),
+              200);
+    text = strstr(buf_z(&p.got.body), "atk_");
+    CHECK(text);
+    snprintf(bearer, sizeof(bearer), "authorization: Bearer %.47s", text);
+    CHECK_INT(ask(&p, "GET", "/api/v1/status", token, ""), 200);
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/remove", other, "{\"name\":\"alice\"}"), 200);
+    CHECK(in_words(&p, "\"tokens\":1"));
+    CHECK_INT(ask(&p, "GET", "/api/v1/status", token, ""), 401);
+    CHECK_STR(str_of(p.got.code), "core.api-token");
+    CHECK_INT(ask(&p, "GET", "/api/v1/token/list", other, ""), 200);
+    CHECK(in_words(&p, "\"revoked\":"));
+}
+
+/* As soon as anything takes two persons, making a user does: else one alone made the second. */
+static void nobody_makes_the_second_person(void)
+{
+    char cookie[128];
+    const char *session[] = {cookie, "origin: https://" HOST, NULL};
+    struct conf conf;
+
+    BEGIN(p);
+    conf = *p.w.conf;
+    conf.control.two_persons = 1u << CONF_TWO_THAW;
+    p.core.conf = &conf;
+    CHECK(has_user(&p, "bob"));
+    CHECK(session_of(&p, 1u << OPERATORS_OFFICER, cookie));
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/add", session,
+                  "{\"name\":\"me-too\",\"roles\":\"approver\",\"host_user\":-1,"
+                  "\"password\":\"" PASSWORD "\"}"),
+              403);
+    CHECK_STR(str_of(p.got.code), API_APPROVAL_WAITS);
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/totp", session, "{\"name\":\"bob\"}"), 403);
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/role", session,
+                  "{\"name\":\"bob\",\"roles\":\"approver\"}"),
+              403);
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/password", session,
+                  "{\"name\":\"bob\",\"password\":\"" PASSWORD "\"}"),
+              403);
+    CHECK_INT(ask(&p, "POST", "/api/v1/user/remove", session, "{\"name\":\"bob\"}"), 200);
+}
+
 static void guessing_takes_long(void)
 {
     int status = 0;
@@ -430,7 +588,9 @@ static void users_come_and_go(void)
     const char *session[] = {cookie, "origin: https://" HOST, NULL};
 
     BEGIN(p);
+    CHECK(has_user(&p, "role-8"));
     CHECK(session_of(&p, 1u << OPERATORS_OFFICER, cookie));
+    p.core.ui.sessions.sessions[0].user.n = 1; /* whom the store has */
     CHECK_INT(ask(&p, "POST", "/api/v1/user/add", session,
                   "{\"name\":\"bob\",\"roles\":\"operator\",\"host_user\":-1,"
                   "\"password\":\"" PASSWORD "\"}"),
@@ -470,4 +630,8 @@ static void users_come_and_go(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(every_command_and_every_role), CHECK_TEST(nothing_beside_commands),
            CHECK_TEST_ONCE(who_is_nobody), CHECK_TEST_ONCE(signing_in),
+           CHECK_TEST_ONCE(one_session_of_a_browser), CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
+           CHECK_TEST_ONCE(others_are_answered_meanwhile),
+           CHECK_TEST_ONCE(tokens_end_with_their_maker),
+           CHECK_TEST_ONCE(nobody_makes_the_second_person),
            CHECK_TEST_ONCE(guessing_takes_long), CHECK_TEST_ONCE(users_come_and_go))

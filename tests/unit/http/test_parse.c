@@ -357,7 +357,7 @@ static void fills_the_exchange(void)
     CHECK_INT(
         feed(p, x,
              STR("POST /acme/new%20order?a=b?c HTTP/1.1\r\nHOST:  Ca.Example:8555 \r\n"
-                 "Content-Type: application/jose+json\r\nAuthorization: secret\r\nCookie: a=b\r\n"
+                 "Content-Type: application/jose+json\r\nProxy-Authorization: secret\r\nCookie: a=b\r\n"
                  "User-AGENT: certbot/2.1\r\nConnection: close\r\n"
                  "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1\r\n\n\r\n0\r\nUser-Agent: "
                  "x\r\n\r\n"),

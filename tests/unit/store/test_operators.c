@@ -4,6 +4,8 @@
 
 #include "fixture.h"
 
+#include <stdio.h>
+
 #include "store/operators.h"
 
 static struct store_user user_of(unsigned n, const char *name)
@@ -52,6 +54,40 @@ static void users(void)
     CHECK_INT(n, 1);
     CHECK_INT(list[0].roles, 4);
     CHECK_INT(list[0].removed, FIX_NOW + 1);
+}
+
+static void tokens_of_a_user(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    const int64_t makers[] = {1, 2, 1, 0};
+    struct store_token got;
+    uint64_t ended = 0;
+    char name[4];
+
+    CHECK_OK(fix_open(&f));
+    for (unsigned i = 0; i < 4; i++) {
+        struct store_token t = {.id = fix_id(i + 1),
+                                .roles = 1,
+                                .person = 7,
+                                .made_by = makers[i],
+                                .created = FIX_NOW,
+                                .expires = FIX_NOW + 5};
+
+        (void)snprintf(name, sizeof(name), "t%u", i);
+        t.name = str_of(name);
+        t.digest.b[0] = (unsigned char)i;
+        CHECK_OK(DO(&f, store_token_add(T, &t)));
+    }
+    CHECK_OK(DO(&f, store_tokens_revoke_of(T, 1, FIX_NOW + 1, &ended)));
+    CHECK_INT(ended, 2);
+    for (unsigned i = 0; i < 4; i++) {
+        (void)snprintf(name, sizeof(name), "t%u", i);
+        CHECK_OK(store_token_by_name(store_read(f.s), &f.a, str_of(name), &got));
+        CHECK_INT(got.made_by, makers[i]);
+        CHECK_INT(got.revoked, makers[i] == 1 ? FIX_NOW + 1 : 0);
+    }
+    CHECK_OK(DO(&f, store_tokens_revoke_of(T, 1, FIX_NOW + 2, &ended)));
+    CHECK_INT(ended, 0);
 }
 
 static void a_code_once(void)
@@ -119,4 +155,5 @@ static void tokens(void)
     CHECK_INT(list[0].revoked, FIX_NOW);
 }
 
-FIX_MAIN(CHECK_TEST(users), CHECK_TEST(a_code_once), CHECK_TEST(tokens))
+FIX_MAIN(CHECK_TEST(users), CHECK_TEST(a_code_once), CHECK_TEST(tokens),
+         CHECK_TEST(tokens_of_a_user))
