@@ -5,6 +5,7 @@
  * session's cookie, and then the browser has to say that it is a page of this host which asks. */
 #include "core/operators.h"
 #include "ev/clock.h"
+#include "log/log.h"
 
 MSG(msg_nobody, "core.api-nobody",
     "say who you are: with \"Authorization: Bearer TOKEN\" (`autarky token create`), or by signing "
@@ -31,17 +32,20 @@ static bool is_get(const struct ipc_http *msg)
     return str_eq(msg->method, STR("GET"));
 }
 
-static enum rc by_token(struct core *core, struct str header_value, struct core_who *out,
+static enum rc by_token(struct core *core, const struct ipc_http *msg, struct core_who *out,
                         struct err *err)
 {
+    struct str header_value = header(msg, "authorization");
+    char address[ADDR_TEXT];
     enum rc rc = RC_DENIED;
 
     /* The scheme is case-insensitive (RFC 9110 section 11.1). */
     if (str_ieq(str_head(header_value, strlen("Bearer ")), STR("Bearer ")))
         rc = core_token_check(core, str_trim(str_skip(header_value, strlen("Bearer "))), out);
-    if (rc == RC_DENIED)
-        return err_problem(err, ERR(err, rc, msg_token), NULL, 401);
-    return rc;
+    if (rc != RC_DENIED)
+        return rc;
+    log_warn("core.token-refused", LOG_Z("client", addr_text(&msg->client, address)));
+    return err_problem(err, ERR(err, rc, msg_token), NULL, 401);
 }
 
 static enum rc by_session(struct core *core, const struct ipc_http *msg, struct core_who *out,
@@ -67,10 +71,8 @@ static enum rc by_session(struct core *core, const struct ipc_http *msg, struct 
 static enum rc who(struct core *core, const struct ipc_http *msg, struct core_who *out,
                    struct err *err)
 {
-    struct str authorization = header(msg, "authorization");
-
-    if (authorization.n)
-        TRY(by_token(core, authorization, out, err));
+    if (header(msg, "authorization").n)
+        TRY(by_token(core, msg, out, err));
     else
         TRY(by_session(core, msg, out, err));
     out->address = msg->client;

@@ -33,9 +33,9 @@ struct core_change {
     struct store_user user;
     struct store_token token;
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
-    struct core_password password; /* with `done`, it is hashed before the change is written */
-    uint64_t certificates, tokens; /* how many were changed with it */
-    struct store_approval decided; /* what a person decides on, and how */
+    struct core_password password;     /* with `done`, it is hashed before the change is written */
+    uint64_t certificates, tokens;     /* how many were changed with it */
+    struct store_approval decided;     /* what a person decides on, and how */
     struct store_approval_vote vote;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);

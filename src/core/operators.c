@@ -173,9 +173,9 @@ static enum rc two(struct core_change *c, const char *what)
     operators_roles_put(c->user.roles, &roles);
     return core_operators_two(
         c, ~0u,
-        arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld",
-                        what, STR_ARG(c->user.name), STR_ARG(buf_str(&roles)),
-                        (long long)c->user.host_user));
+        arena_printf(c->a, "operators.change: %s user %.*s, %.*s, of this host's user %lld", what,
+                     STR_ARG(c->user.name), STR_ARG(buf_str(&roles)),
+                     (long long)c->user.host_user));
 }
 
 static enum rc read_roles(struct core_change *c)

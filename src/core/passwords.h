@@ -19,7 +19,7 @@ struct core_password {
     struct list link;
     char text[CRYPTO_PASSWORD_MAX]; /* a copy, wiped before `done` */
     size_t n;
-    bool make;                                 /* `kept` is made; otherwise it is compared with */
+    bool make; /* `kept` is made; otherwise it is compared with */
     unsigned char kept[CRYPTO_PASSWORD_BYTES];
     enum rc rc;
     void (*done)(void *arg, enum rc rc); /* as crypto_password_make, or crypto_password_check */

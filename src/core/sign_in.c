@@ -112,8 +112,8 @@ static enum rc find(struct trying *s, struct arena *a)
     return RC_OK;
 }
 
-/* The code is looked at whatever the password is, so that nobody learns from the time it takes which
- * of the two was right. */
+/* The code is looked at whatever the password is, so that nobody learns from the time it takes
+ * which of the two was right. */
 static enum rc judge(struct trying *s, enum rc password)
 {
     enum rc code = check_code(s, &s->step);
@@ -210,8 +210,8 @@ static enum rc known_browser(struct trying *s)
     enum rc rc = known_key(s->core, key);
 
     if (rc == RC_OK)
-        rc = operators_known_make(str_bytes(key, sizeof(key)), s->user.name, s->t->now,
-                                  s->t->knows);
+        rc =
+            operators_known_make(str_bytes(key, sizeof(key)), s->user.name, s->t->now, s->t->knows);
     explicit_bzero(key, sizeof(key));
     return rc;
 }

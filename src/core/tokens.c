@@ -261,8 +261,7 @@ static bool is_meant(const struct core_change *c, const struct ui_session *s)
 
     if (ui_session_over(s, c->now) || (!id.n && !name.n))
         return false;
-    return (!id.n || str_eq(id, id_str(&s->id))) &&
-           (!name.n || str_eq(name, str_of(s->user.name)));
+    return (!id.n || str_eq(id, id_str(&s->id))) && (!name.n || str_eq(name, str_of(s->user.name)));
 }
 
 static size_t count(const struct core_change *c)

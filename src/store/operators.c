@@ -167,9 +167,10 @@ enum rc store_token_add(struct store_txn *txn, const struct store_token *token)
 
     if (token->name.n == 0 || token->expires == 0)
         return RC_INVAL;
-    TRY(stmt_open(&st, txn,
-                  "INSERT INTO tokens (id, name, digest, roles, person, made_by, created, created_by,"
-                  " expires) VALUES (?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?)"));
+    TRY(stmt_open(
+        &st, txn,
+        "INSERT INTO tokens (id, name, digest, roles, person, made_by, created, created_by,"
+        " expires) VALUES (?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?)"));
     stmt_id(&st, &token->id);
     stmt_text(&st, token->name, STORE_TEXT_MAX);
     stmt_hash(&st, &token->digest);

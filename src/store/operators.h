@@ -27,7 +27,7 @@ struct store_token {
     struct str name; /* unique, also after its end */
     struct store_hash digest;
     unsigned roles;
-    int64_t person; /* who made it: what it asks for, that person has asked for */
+    int64_t person;  /* who made it: what it asks for, that person has asked for */
     int64_t made_by; /* the user who did, with whom it ends; 0: one of the host's */
     when_t created;
     struct str created_by;

@@ -394,7 +394,8 @@ static const char *const operators[] = {
     "CREATE TABLE tokens (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL "
     "UNIQUE,"
     " digest BLOB NOT NULL UNIQUE, roles INTEGER NOT NULL, person INTEGER NOT NULL,"
-    " made_by INTEGER, created INTEGER NOT NULL, created_by TEXT, expires INTEGER NOT NULL, revoked INTEGER) STRICT",
+    " made_by INTEGER, created INTEGER NOT NULL, created_by TEXT, expires INTEGER NOT NULL, "
+    "revoked INTEGER) STRICT",
     NULL,
 };
 

@@ -37,6 +37,7 @@ static void guard(struct http_exchange *x)
             "frame-ancestors 'none'"));
 }
 
+/* Not 401: there is no challenge that a form answers (RFC 9110 section 15.5.2). */
 static void signed_out(struct http_exchange *x, int status, const char *why)
 {
     ui_page_signed_out(why, &x->res.body);
@@ -183,7 +184,7 @@ static void tried(struct ui_try *t, enum rc rc)
     if (rc == RC_OK) {
         signed_in(t, token);
     } else if (rc == RC_DENIED) {
-        signed_out(x, 401,
+        signed_out(x, 403,
                    "That was not right. User, password and code have to be, and a code "
                    "counts once.");
     } else if (rc == RC_QUOTA) {
@@ -259,7 +260,7 @@ static void overview(struct ui *ui, struct http_exchange *x, when_t now)
     struct str form;
 
     if (!s)
-        signed_out(x, 401, "The dashboard is for those who operate this CA.");
+        signed_out(x, 403, "The dashboard is for those who operate this CA.");
     else if (!(operators_action_find(STR("status"))->roles & s->user.roles))
         signed_out(x, 403, "The overview is not for your roles; /api/v1/ has what is.");
     else if (arena_str(&x->arena, str_of(s->form), &form) != RC_OK)

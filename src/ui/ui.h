@@ -18,9 +18,9 @@ struct ui_try {
     struct str user, password, code; /* as they came */
     struct str known;                /* the cookie of an earlier sign-in; empty: none */
     when_t now;
-    struct ui_user is; /* to be filled by who checks, as the next */
+    struct ui_user is;                /* to be filled by who checks, as the next */
     char knows[OPERATORS_KNOWN_TEXT]; /* of operators/known.h, to be kept by the browser */
-    when_t until;      /* of RC_QUOTA: when to try again */
+    when_t until;                     /* of RC_QUOTA: when to try again */
     /* Ends it: RC_OK, and `is` has a session; RC_DENIED, and nobody learns why; RC_QUOTA; else it
      * could not be told. */
     void (*then)(struct ui_try *t, enum rc rc);

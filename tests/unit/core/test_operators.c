@@ -19,51 +19,51 @@
 enum { SPINS = 200 };
 
 /* What is meant, written down once more and apart from the program: V O A S U, and who may use a
- * token ("t"). A command that is not here fails the test. */
+ * token ("+"). A command that is not here fails the test. */
 static const struct {
     const char *name, *roles;
 } meant[] = {
-    {"status", "VOSUt"},
-    {"doctor", "VOSUt"},
-    {"cert list", "VOSUt"},
-    {"cert show", "VOSUt"},
-    {"cert sign", "Ot"},
-    {"cert revoke", "OSt"},
+    {"status", "VOSU+"},
+    {"doctor", "VOSU+"},
+    {"cert list", "VOSU+"},
+    {"cert show", "VOSU+"},
+    {"cert sign", "O+"},
+    {"cert revoke", "OS+"},
     {"ui link", ""},
-    {"reload", "OSt"},
-    {"site list", "VOSUt"},
-    {"site renew", "Ot"},
-    {"issuer list", "VOSUt"},
+    {"reload", "OS+"},
+    {"site list", "VOSU+"},
+    {"site renew", "O+"},
+    {"issuer list", "VOSU+"},
     {"issuer change", "S"},
     {"signer restart", "S"},
-    {"approval list", "VOASUt"},
-    {"approval show", "VOASUt"},
+    {"approval list", "VOASU+"},
+    {"approval show", "VOASU+"},
     {"approval grant", "A"},
     {"approval deny", "A"},
-    {"eab create", "St"},
-    {"eab list", "VOSUt"},
-    {"eab revoke", "OSt"},
-    {"account list", "VOSUt"},
-    {"account show", "VOSUt"},
-    {"account deactivate", "OSt"},
-    {"renewal pull", "OSt"},
-    {"renewal list", "VOSUt"},
-    {"issuance freeze", "OSt"},
+    {"eab create", "S+"},
+    {"eab list", "VOSU+"},
+    {"eab revoke", "OS+"},
+    {"account list", "VOSU+"},
+    {"account show", "VOSU+"},
+    {"account deactivate", "OS+"},
+    {"renewal pull", "OS+"},
+    {"renewal list", "VOSU+"},
+    {"issuance freeze", "OS+"},
     {"issuance thaw", "S"},
-    {"issuance status", "VOSUt"},
-    {"probe", "OSt"},
-    {"drill runner", "St"},
-    {"audit head", "SUt"},
+    {"issuance status", "VOSU+"},
+    {"probe", "OS+"},
+    {"drill runner", "S+"},
+    {"audit head", "SU+"},
     {"user add", "S"},
-    {"user list", "SUt"},
+    {"user list", "SU+"},
     {"user password", "S"},
     {"user remove", "S"},
     {"user role", "S"},
     {"user totp", "S"},
     {"token create", "S"},
-    {"token list", "SUt"},
+    {"token list", "SU+"},
     {"token revoke", "S"},
-    {"session list", "SUt"},
+    {"session list", "SU+"},
     {"session end", "S"},
 };
 
@@ -109,11 +109,11 @@ static void answered(void *arg, const struct ipc_answer *a)
         if (!str_eq(reply->headers.v[i].name, STR("Set-Cookie")))
             continue;
         if (str_starts(value, STR("__Host-autarky-known=")))
-            IGNORE_RC(str_copyz(str_head(value, str_find(value, ';')), got->known,
-                                sizeof(got->known)));
+            IGNORE_RC(
+                str_copyz(str_head(value, str_find(value, ';')), got->known, sizeof(got->known)));
         else
-            IGNORE_RC(str_copyz(str_head(value, str_find(value, ';')), got->cookie,
-                                sizeof(got->cookie)));
+            IGNORE_RC(
+                str_copyz(str_head(value, str_find(value, ';')), got->cookie, sizeof(got->cookie)));
     }
 }
 
@@ -153,7 +153,8 @@ static bool play_init(struct play *p)
     p->env.state = &p->core;
     core_ui_init(&p->core);
     return core_sign_in_init(&p->core) == RC_OK &&
-           core_passwords_new(p->w.ev, &p->core.passwords) == RC_OK && core_audit_new(&p->core) == RC_OK &&
+           core_passwords_new(p->w.ev, &p->core.passwords) == RC_OK &&
+           core_audit_new(&p->core) == RC_OK &&
            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 &&
            ipc_chan_new(p->w.ev, fds[0], &core, &p->here) == RC_OK &&
            ipc_chan_new(p->w.ev, fds[1], &front, &p->there) == RC_OK;
@@ -280,7 +281,7 @@ static void every_command_and_every_role(void)
 
             CHECK(roles); /* it is to be written down who may */
             may = strchr(roles, letters[role]) != NULL;
-            may_token = may && strchr(roles, 't');
+            may_token = may && strchr(roles, '+');
             if (refused(&p, command, cookie) == may || refused(&p, command, token) == may_token) {
                 fprintf(stderr, "%s by %c\n", command, letters[role]);
                 CHECK(!"it is allowed or refused as meant");
@@ -387,25 +388,27 @@ static void signing_in(void)
 
     BEGIN(p);
     CHECK(has_user(&p, "alice"));
-    CHECK_INT(sign_in(&p, "alice", "wrong", true, NULL), 401);
+    CHECK_INT(sign_in(&p, "alice", "wrong", true, NULL), 403);
     buf_puts(&wrong, buf_str(&p.got.body));
     clock_fake_advance(&p.w.clock, WHEN_SECOND);
-    CHECK_INT(sign_in(&p, "alice", GOOD, false, NULL), 401);
+    CHECK_INT(sign_in(&p, "alice", GOOD, false, NULL), 403);
     CHECK_STR(buf_str(&p.got.body), buf_z(&wrong)); /* the same words */
     clock_fake_advance(&p.w.clock, WHEN_SECOND);
-    CHECK_INT(sign_in(&p, "mallory", GOOD, true, NULL), 401);
+    CHECK_INT(sign_in(&p, "mallory", GOOD, true, NULL), 403);
     CHECK_STR(buf_str(&p.got.body), buf_z(&wrong));
     CHECK(!p.got.cookie[0]);
     clock_fake_advance(&p.w.clock, WHEN_SECOND);
     CHECK_INT(sign_in(&p, "alice", GOOD, true, "origin: https://evil.example"), 403);
+    CHECK(in_words(&p, "another site"));
     CHECK_INT(sign_in(&p, "alice", GOOD, true, "sec-fetch-site: cross-site"), 403);
+    CHECK(in_words(&p, "another site"));
     CHECK_INT(sign_in(&p, "alice", GOOD, true, "origin: https://" HOST), 303);
     snprintf(cookie, sizeof(cookie), "cookie: %s", p.got.cookie);
     CHECK(str_starts(str_of(p.got.cookie), STR("__Host-autarky=")));
     CHECK_INT(ask(&p, "GET", "/api/v1/session/list", session, ""), 200);
     CHECK(in_words(&p, "\"user\":\"alice\""));
     clock_fake_advance(&p.w.clock, WHEN_SECOND);
-    CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 401); /* that code was used */
+    CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 403); /* that code was used */
     CHECK_INT(ask(&p, "POST", "/api/v1/user/role", session,
                   "{\"name\":\"alice\",\"roles\":\"operator\"}"),
               403);
@@ -452,11 +455,11 @@ static void a_stranger_does_not_lock_out(void)
     CHECK(strstr(known, "__Host-autarky-known="));
     for (int i = 0; i < OPERATORS_TRIES_FREE; i++) {
         clock_fake_advance(&p.w.clock, 10 * WHEN_SECOND);
-        CHECK_INT(sign_in(&p, "alice", "x", false, NULL), 401);
+        CHECK_INT(sign_in(&p, "alice", "x", false, NULL), 403);
     }
     CHECK_INT(sign_in(&p, "alice", GOOD, true, NULL), 429);
-    CHECK_INT(sign_in(&p, "bob", GOOD, true, known), 429); /* it is alice's */
-    CHECK_INT(sign_in(&p, "alice", GOOD, false, known), 401); /* and opens nothing */
+    CHECK_INT(sign_in(&p, "bob", GOOD, true, known), 429);    /* it is alice's */
+    CHECK_INT(sign_in(&p, "alice", GOOD, false, known), 403); /* and opens nothing */
     CHECK_INT(sign_in(&p, "alice", GOOD, true, known), 303);
 }
 
@@ -555,9 +558,9 @@ static void nobody_makes_the_second_person(void)
               403);
     CHECK_STR(str_of(p.got.code), API_APPROVAL_WAITS);
     CHECK_INT(ask(&p, "POST", "/api/v1/user/totp", session, "{\"name\":\"bob\"}"), 403);
-    CHECK_INT(ask(&p, "POST", "/api/v1/user/role", session,
-                  "{\"name\":\"bob\",\"roles\":\"approver\"}"),
-              403);
+    CHECK_INT(
+        ask(&p, "POST", "/api/v1/user/role", session, "{\"name\":\"bob\",\"roles\":\"approver\"}"),
+        403);
     CHECK_INT(ask(&p, "POST", "/api/v1/user/password", session,
                   "{\"name\":\"bob\",\"password\":\"" PASSWORD "\"}"),
               403);
@@ -572,7 +575,7 @@ static void guessing_takes_long(void)
     CHECK(has_user(&p, "alice"));
     for (int i = 0; i < OPERATORS_TRIES_FREE; i++) {
         clock_fake_advance(&p.w.clock, WHEN_SECOND);
-        CHECK_INT(sign_in(&p, "nobody", "x", false, NULL), 401);
+        CHECK_INT(sign_in(&p, "nobody", "x", false, NULL), 403);
     }
     /* As long for a name that there is not. */
     status = sign_in(&p, "nobody", "x", false, NULL);
@@ -633,5 +636,5 @@ CHECK_MAIN(CHECK_TEST_ONCE(every_command_and_every_role), CHECK_TEST(nothing_bes
            CHECK_TEST_ONCE(one_session_of_a_browser), CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
            CHECK_TEST_ONCE(others_are_answered_meanwhile),
            CHECK_TEST_ONCE(tokens_end_with_their_maker),
-           CHECK_TEST_ONCE(nobody_makes_the_second_person),
-           CHECK_TEST_ONCE(guessing_takes_long), CHECK_TEST_ONCE(users_come_and_go))
+           CHECK_TEST_ONCE(nobody_makes_the_second_person), CHECK_TEST_ONCE(guessing_takes_long),
+           CHECK_TEST_ONCE(users_come_and_go))

@@ -36,11 +36,10 @@ static void not_for_ever(void)
 
     CHECK_OK(crypto_init());
     CHECK_OK(operators_known_make(key, STR("alice"), NOW, text));
-    CHECK_OK(operators_known_check(key, STR("alice"), str_of(text), NOW + OPERATORS_KNOWN_LIFE - 1,
-                                   id));
-    CHECK_RC(
-        operators_known_check(key, STR("alice"), str_of(text), NOW + OPERATORS_KNOWN_LIFE, id),
-        RC_DENIED);
+    CHECK_OK(
+        operators_known_check(key, STR("alice"), str_of(text), NOW + OPERATORS_KNOWN_LIFE - 1, id));
+    CHECK_RC(operators_known_check(key, STR("alice"), str_of(text), NOW + OPERATORS_KNOWN_LIFE, id),
+             RC_DENIED);
 }
 
 static void not_by_others(void)

@@ -102,8 +102,8 @@ static void without_a_session(void)
 
     start();
     CHECK_OK(crypto_init());
-    CHECK_ASK(401, "GET", "/ui/", "", NULL, NULL);
-    CHECK_ASK(401, "GET", "/ui/", "", "__Host-autarky=0000000000000000000000000a", NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", NULL, NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", "__Host-autarky=0000000000000000000000000a", NULL);
     CHECK_STR(header(x, "Cache-Control"), "no-store");
     CHECK(str_starts(header(x, "Content-Security-Policy"), STR("default-src 'none'")));
     CHECK_ASK(403, "GET", "/ui/sign-in", "token=0000000000000000000000000a", NULL, NULL);
@@ -145,7 +145,7 @@ static void in_and_out(void)
     snprintf(form, sizeof(form), "form=%s", saw.form);
     CHECK_ASK(303, "POST", "/ui/sign-out", "", cookie, form);
     CHECK(str_ends(header(x, "Set-Cookie"), STR("Max-Age=0")));
-    CHECK_ASK(401, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
 }
 
 static void a_sign_in_that_cannot_be_recorded(void)
@@ -174,7 +174,7 @@ static void by_password(void)
     CHECK_OK(crypto_init());
     CHECK_ASK(200, "GET", "/ui/sign-in", "", NULL, NULL);
     saw.check = RC_DENIED;
-    CHECK_ASK(401, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, TRY_IN);
     CHECK_STR(str_of(saw.user), "alice");
     CHECK_STR(str_of(saw.password), "a&b c");
     CHECK_STR(str_of(saw.code), "123456");
@@ -193,7 +193,7 @@ static void by_password(void)
     ui_sessions_end_user(&ui.sessions, 8);
     CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
     ui_sessions_end_user(&ui.sessions, 7);
-    CHECK_ASK(401, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
     saw.roles = 1u << OPERATORS_APPROVER; /* who sees approvals alone */
     CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, TRY_IN);
     set = header(x, "Set-Cookie");
