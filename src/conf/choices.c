@@ -34,8 +34,10 @@ const char *const conf_choice_caa_modes[] = {"check", "strict", "off", NULL};
 const char *const conf_choice_bindings[] = {"optional", "required", NULL};
 const char *const conf_choice_passphrase_froms[] = {"credential", "file", "prompt", NULL};
 const char *const conf_choice_switches[] = {"off", "on", NULL};
-const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
-                                               "issuance.thaw", NULL};
+const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate",    "issuer.revoke",
+                                               "issuance.thaw", "operators.change", NULL};
+const char *const conf_choice_roles[] = {"viewer",  "operator", "approver",
+                                         "officer", "auditor",  NULL};
 const char *const conf_choice_limits[] = {
     "accounts_per_network",  "orders_per_account",    "orders_per_network",
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",

@@ -144,6 +144,8 @@ struct conf {
     struct {
         unsigned two_persons;    /* bit 1 << enum conf_two_persons */
         struct conf_strs people; /* users of this host who decide on approvals */
+        const struct conf_operator *operators;
+        size_t n_operators;
         when_t approval_wait; /* how long a certificate waits for approval, a grant for its use */
         enum conf_reasons reasons;
     } control;

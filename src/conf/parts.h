@@ -138,5 +138,13 @@ enum conf_two_persons {
     CONF_TWO_ISSUER_ROTATE,
     CONF_TWO_ISSUER_REVOKE,
     CONF_TWO_THAW,
+    CONF_TWO_OPERATORS,
     CONF_TWO_COUNT
+};
+
+/* A user or group of this host who may use the control socket. */
+struct conf_operator {
+    struct str name;
+    bool group;
+    unsigned roles; /* bits in the order of enum operators_role */
 };

@@ -138,6 +138,7 @@ extern const char *const conf_choice_bindings[];
 extern const char *const conf_choice_passphrase_froms[];
 extern const char *const conf_choice_switches[];
 extern const char *const conf_choice_two_persons[];
+extern const char *const conf_choice_roles[];
 extern const char *const conf_choice_limits[];
 extern const char *const conf_choice_automatic[];
 extern const char *const conf_choice_reasons[];

@@ -244,7 +244,7 @@ static const struct {
     {"plain", STR("/crl/"), true},    {"plain", STR("/ocsp/"), true},
     {"api", STR("/crl/"), true},      {"api", STR("/ocsp/"), true},
     {"api", STR("/issuer/"), true},   {"plain", STR("/healthz"), false},
-    {"private", STR("/acme/"), true}, {"api", STR("/api/v1/preflight"), false},
+    {"private", STR("/acme/"), true}, {"api", STR("/api/v1/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)

@@ -271,7 +271,9 @@ static enum rc open_sockets(struct serve *sup, struct err *err)
     const struct role_def *keeper = find_def(sup, ROLE_KEEPER);
     struct serve_sockets first = {};
 
-    TRY(serve_sockets_control(&sup->sockets, sup->data_path, sup->conf->control.people.n > 0, err));
+    TRY(serve_sockets_control(&sup->sockets, sup->data_path,
+                              sup->conf->control.people.n + sup->conf->control.n_operators > 0,
+                              err));
     if (keeper)
         TRY(serve_sockets_private(&sup->sockets, sup->data, keeper->sandbox->user, err));
     TRY(serve_sockets_bind(sup->conf, &sup->wanted, &sup->sockets, &first, err));
