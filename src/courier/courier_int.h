@@ -17,7 +17,7 @@ enum {
     COURIER_DRAIN_SECONDS = 2, /* that what is under way still has when this process is to end */
     COURIER_HOST_MAX = 255,    /* RFC 5424 section 6 */
     COURIER_MSGID_MAX = 32,
-    COURIER_STAMP = 40, /* what is in the name of a file that was put aside */
+    COURIER_STAMP = 40,          /* what is in the name of a file that was put aside */
     COURIER_ROOTS_MAX = 1 << 20, /* bytes of a file of CA certificates */
 };
 
@@ -57,8 +57,8 @@ struct courier {
     const struct conf
         *conf; /* with a reference; a change of audit.forward starts another courier */
     struct net *net;
-    int dir;       /* DATA/forward */
-    int directory; /* DATA/access */
+    int dir;                                          /* DATA/forward */
+    int directory;                                    /* DATA/access */
     struct courier_file access[CONF_ACCESS_COMBINED]; /* by format, the first being json's */
     char host[COURIER_HOST_MAX + 1];
     struct courier_dest dests[CONF_FORWARDS_MAX];

@@ -58,11 +58,10 @@ static void log_line(const struct gateway_exchange *x, int64_t micros, bool comp
     log_request(&x->id);
     LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
               LOG_Z("site", p->site ? p->site->name : "-"),
-              LOG_Z("client", gateway_client_text(x, text)),
-              LOG_STR("method", req->method), LOG_INT("status", x->status),
-              LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
-              LOG_INT("micros", micros), LOG_STR("backend", backend),
-              LOG_BOOL("complete", complete),
+              LOG_Z("client", gateway_client_text(x, text)), LOG_STR("method", req->method),
+              LOG_INT("status", x->status), LOG_INT("sent", x->down.body),
+              LOG_INT("received", x->up.body), LOG_INT("micros", micros),
+              LOG_STR("backend", backend), LOG_BOOL("complete", complete),
               {.key = wrong ? "err" : NULL, .kind = LOG_KIND_ERR, .err = &x->why});
     log_request(NULL);
 }

@@ -92,7 +92,7 @@ struct gateway_exchange {
     int64_t began;
     int64_t sought; /* when a backend was first looked for */
     int64_t heard;  /* when the head of its answer was there; 0: it was not */
-    int status; /* of the answer; 0: none yet */
+    int status;     /* of the answer; 0: none yet */
     unsigned interim;
     bool up_done;    /* the request is with the backend */
     bool up_broken;  /* the backend takes no more of it */

@@ -12,12 +12,12 @@
 struct err;
 
 enum {
-    GATEWAY_LINES_MAX = 1024 * 1024,   /* bytes that wait, the batch under way included */
-    GATEWAY_LINES_BATCH = 256 * 1024,  /* bytes that are handed on at a time, at most */
-    GATEWAY_LINES_ENOUGH = 32 * 1024,  /* ... at once; fewer after a moment */
-    GATEWAY_LINES_MOMENT = 250'000,    /* microseconds */
-    GATEWAY_LINES_AGAIN = 1'000'000,   /* until what was not taken is handed on again */
-    GATEWAY_LINES_END = 2'000'000,     /* for the last ones */
+    GATEWAY_LINES_MAX = 1024 * 1024,  /* bytes that wait, the batch under way included */
+    GATEWAY_LINES_BATCH = 256 * 1024, /* bytes that are handed on at a time, at most */
+    GATEWAY_LINES_ENOUGH = 32 * 1024, /* ... at once; fewer after a moment */
+    GATEWAY_LINES_MOMENT = 250'000,   /* microseconds */
+    GATEWAY_LINES_AGAIN = 1'000'000,  /* until what was not taken is handed on again */
+    GATEWAY_LINES_END = 2'000'000,    /* for the last ones */
 };
 
 /* Hands on whole lines, borrowed for the call. RC_OK: gateway_lines_told will be called, not from

@@ -9,8 +9,6 @@
  * session tickets. There are several of these processes, which share nothing but the port. What
  * comes from clients and from backends is taken apart by http/reader.
  */
-#include "gateway/gateway.h"
-
 #include <assert.h>
 
 #include "conf/conf.h"
@@ -19,6 +17,7 @@
 #include "dns/zones.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
+#include "gateway/gateway.h"
 #include "gateway/lines.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"

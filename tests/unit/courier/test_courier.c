@@ -379,14 +379,16 @@ static void full_files_are_put_aside(void)
 
 static void on_written(void *arg, const struct ipc_answer *a)
 {
-    on_delivered(arg, &(struct ipc_answer){.rc = a->rc, .err = a->err, .msg = &(struct ipc_delivered){}});
+    on_delivered(
+        arg, &(struct ipc_answer){.rc = a->rc, .err = a->err, .msg = &(struct ipc_delivered){}});
 }
 
 /* As on a channel of its own. */
 static enum rc writes(struct world *w, unsigned format, struct str lines)
 {
     struct ipc_chan_conf courier = {
-        ROLE_COURIER, ROLE_GATEWAY, role_courier.handlers, role_courier.n_handlers, on_close, w->env};
+        ROLE_COURIER, ROLE_GATEWAY, role_courier.handlers, role_courier.n_handlers,
+        on_close,     w->env};
     struct ipc_chan_conf worker = {ROLE_GATEWAY, ROLE_COURIER, NULL, 0, on_close, w};
     CLEANUP(ipc_chan_freep) struct ipc_chan *here = NULL, *there = NULL;
     const struct ipc_access msg = {(uint8_t)format, lines};

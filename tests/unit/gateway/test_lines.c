@@ -47,8 +47,8 @@ static void on_done(void *arg)
 
 static enum rc world_init(struct world *w)
 {
-    log_init(&(struct log_conf){
-        .role = "test", .sink = on_log, .sink_arg = w, .level = LOG_LEVEL_INFO});
+    log_init(
+        &(struct log_conf){.role = "test", .sink = on_log, .sink_arg = w, .level = LOG_LEVEL_INFO});
     buf_init(&w->batch, GATEWAY_LINES_BATCH);
     buf_init(&w->log, 1 << 20);
     clock_fake_init(&w->clock, 20'000 * WHEN_DAY);
@@ -232,7 +232,5 @@ static void the_end_waits_for_nobody_long(void)
 
 CHECK_MAIN(CHECK_TEST(few_lines_wait_a_moment), CHECK_TEST(enough_go_at_once),
            CHECK_TEST(what_was_not_taken_comes_again), CHECK_TEST(a_newcomer_is_told),
-           CHECK_TEST(what_finds_no_room_is_dropped),
-           CHECK_TEST(lines_are_not_cut_by_batches),
-           CHECK_TEST(the_last_ones_go_at_the_end),
-           CHECK_TEST(the_end_waits_for_nobody_long))
+           CHECK_TEST(what_finds_no_room_is_dropped), CHECK_TEST(lines_are_not_cut_by_batches),
+           CHECK_TEST(the_last_ones_go_at_the_end), CHECK_TEST(the_end_waits_for_nobody_long))
