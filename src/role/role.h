@@ -133,8 +133,8 @@ const struct role_def *role_def_find(enum role role);
 unsigned role_wanted_workers(const struct conf *conf);
 /* One if there is a site. */
 unsigned role_wanted_with_sites(const struct conf *conf);
-/* One if the audit log goes somewhere else as well. */
-unsigned role_wanted_with_forwards(const struct conf *conf);
+/* One if the audit log goes somewhere else as well, or the gateway writes an access log. */
+unsigned role_wanted_courier(const struct conf *conf);
 
 /* ---- for the hooks */
 
