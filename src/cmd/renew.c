@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Renewal of what `autarky obtain` has obtained: one directory, or all below one. */
-#include <dirent.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "agent/place.h"
+#include "agentd/places.h"
 #include "cmd/agent_int.h"
 #include "crypto/crypto.h"
 #include "json/out.h"
 
-enum { PLACES_MAX = 1000, ANSWER_MAX = 1 << 20 };
+enum { ANSWER_MAX = 1 << 20 };
 
 /* What came of all of them. */
 struct tally {
     size_t done, failed, later, unproven;
     struct json_out *json; /* NULL: words */
 };
-
-static bool is_place(const char *dir)
-{
-    char path[AGENT_PATH_MAX];
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s/" AGENT_HOME "/state.json", dir);
-
-    return n > 0 && (size_t)n < sizeof(path) && stat(path, &st) == 0;
-}
 
 static void put_json(struct json_out *j, const char *dir, const struct agent_outcome *out,
                      const struct err *err)
@@ -94,48 +79,15 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
     }
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names of directories below `dir` in which something was obtained; freed by the caller. */
-static size_t find_places(const char *dir, char **names)
-{
-    DIR *d = opendir(dir);
-    const struct dirent *e;
-    size_t n = 0;
-
-    while (d && n < PLACES_MAX && (e = readdir(d)) != NULL) {
-        char path[AGENT_PATH_MAX];
-        int length = snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-
-        if (e->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof(path) || !is_place(path))
-            continue;
-        names[n] = mem_strdup(path);
-        n += names[n] != NULL;
-    }
-    if (d)
-        closedir(d);
-    qsort(names, n, sizeof(*names), by_name);
-    return n;
-}
-
 static int renew_all(const struct cmd_args *args, struct tally *t)
 {
-    const char *dir = args->operand;
-    char *names[PLACES_MAX];
-    size_t n;
+    char *names[AGENTD_PLACES_MAX];
+    size_t n = agentd_places(args->operand, names);
 
-    if (is_place(dir)) {
-        renew_one(args, dir, t);
-        return -1;
-    }
-    n = find_places(dir, names);
     if (n == 0)
         return cmd_failf("there is nothing to renew in %s, nor in the directories below it; "
                          "`autarky obtain --out DIR` obtains a certificate first",
-                         dir);
+                         args->operand);
     for (size_t i = 0; i < n; i++) {
         renew_one(args, names[i], t);
         mem_free(names[i]);
@@ -195,12 +147,5 @@ static int renew(const struct cmd_args *args)
 
 int cmd_renew(const struct cmd_args *args)
 {
-    int status;
-
-    signal(SIGPIPE, SIG_IGN);
-    if (crypto_init() != RC_OK)
-        return cmd_failf("OpenSSL cannot be initialised");
-    status = renew(args);
-    crypto_done();
-    return status;
+    return cmd_agent_run(args, renew);
 }

@@ -9,6 +9,7 @@
 #include "conf/diff.h"
 #include "ipc/messages.h"
 #include "log/log.h"
+#include "net/notify.h"
 #include "serve/serve_int.h"
 
 enum { TEXT_MAX = 16384 };
@@ -82,7 +83,7 @@ DEFINE_FREEP(reload_free, struct serve_reload)
 static void finish(struct serve *sup)
 {
     reload_free(MOVE(sup->reload));
-    serve_notify("READY=1");
+    net_notify("READY=1");
     if (sup->reload_again)
         ev_defer(sup->ev, &sup->again);
     sup->reload_again = false;

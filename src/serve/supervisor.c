@@ -17,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +25,7 @@
 #include "ev/clock.h"
 #include "ipc/messages.h"
 #include "log/log.h"
+#include "net/notify.h"
 #include "serve/serve_int.h"
 
 #define CAP(c) (UINT64_C(1) << (c))
@@ -53,24 +52,6 @@ static struct serve_proc *proc_at(struct list *link)
 
 /* ---- to systemd */
 
-void serve_notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    size_t n = path ? strlen(path) : 0;
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    CLEANUP(fd_closep) int fd = -1;
-
-    if (n < 2 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
-        return;
-    memcpy(to.sun_path, path, n);
-    if (path[0] == '@')
-        to.sun_path[0] = '\0'; /* abstract */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-        log_warn("serve.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
-}
-
 void serve_notify_reloading(struct serve *sup)
 {
     char state[STATE_BYTES];
@@ -78,7 +59,7 @@ void serve_notify_reloading(struct serve *sup)
     /* systemd compares this time with its own CLOCK_MONOTONIC. */
     snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)clock_mono(sup->clock));
-    serve_notify(state);
+    net_notify(state);
 }
 
 /* ---- what it tells */
@@ -149,7 +130,7 @@ static void publish(struct serve *sup, bool first)
         return;
     log_info("serve.ready", LOG_INT("pid", getpid()),
              LOG_STR("listeners", str_trim(buf_str(&text))));
-    serve_notify("READY=1");
+    net_notify("READY=1");
     if (sup->options->ready)
         sup->options->ready(sup->options->ready_arg, buf_str(&text));
 }
@@ -207,7 +188,7 @@ static void stop(struct serve *sup, int status)
         return;
     sup->stopping = true;
     sup->status = status;
-    serve_notify("STOPPING=1");
+    net_notify("STOPPING=1");
     log_info("serve.stops");
     serve_reload_cancel(sup);
     unlinkat(sup->data, listeners_file, 0);
