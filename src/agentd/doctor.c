@@ -63,19 +63,13 @@ static void tell_err(const struct one *o, const char *name, const struct err *er
 
 /* ---- what is in place, and when it is renewed */
 
-static const char *again(const struct one *o, char out[static LINE])
-{
-    snprintf(out, LINE, "autarky renew --force %s", o->dir);
-    return out;
-}
-
 static void examine_validity(const struct one *o)
 {
     const struct agentd_view *v = &o->view;
     when_t life = v->not_after - v->not_before, left = v->not_after - o->e->now;
     char until[WHEN_TEXT], next[WHEN_TEXT], text[LINE], cure[LINE];
 
-    again(o, cure);
+    snprintf(cure, sizeof(cure), "autarky renew --force %s", o->dir);
     if (v->not_after == 0) {
         tell_of(o, "certificate", "failed", STR("there is no certificate that can be read"),
                 str_of(cure));
@@ -98,7 +92,7 @@ static void examine_validity(const struct one *o)
 static void examine_failure(const struct one *o)
 {
     const struct agent_state *s = &o->view.state;
-    char at[WHEN_TEXT], next[WHEN_TEXT], cure[LINE], command[LINE];
+    char at[WHEN_TEXT], next[WHEN_TEXT], cure[LINE];
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     when_t pause = agent_pause(s, o->e->now);
 
@@ -110,7 +104,7 @@ static void examine_failure(const struct one *o)
         buf_printf(&text, "; failures in a row: %u", s->failures);
     if (pause)
         buf_printf(&text, "; the next one is not before %s", when_text(pause, next));
-    snprintf(cure, sizeof(cure), "mend that, then: %s", again(o, command));
+    snprintf(cure, sizeof(cure), "mend that, then: autarky renew --force %s", o->dir);
     tell_of(o, "renewal", o->view.not_after > o->e->now ? "warning" : "failed", buf_str(&text),
             str_of(cure));
 }

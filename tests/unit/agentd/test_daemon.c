@@ -23,7 +23,7 @@ struct test {
     struct ev *ev;
     struct agentd_conf conf;
     struct agentd *daemon;
-    char program[PLACE_PATH];
+    char program[PLACE_PATH], certs[PLACE_PATH];
     const char *dirs[1];
     when_t begin;
     char said[SAID_MAX];
@@ -74,8 +74,6 @@ static enum rc next_due(struct test *t, when_t due)
 
 static enum rc test_init(struct test *t, const char *script)
 {
-    char path[PLACE_PATH];
-
     check_dir_init(&t->dir);
     TRY(crypto_init());
     TRY(pki_init(&t->pki));
@@ -83,10 +81,10 @@ static enum rc test_init(struct test *t, const char *script)
     clock_fake_init(&t->clock, t->begin);
     TRY(ev_new(&t->clock.clock, &t->ev));
     snprintf(t->program, sizeof(t->program), "%s/renews", t->dir.path);
-    snprintf(path, sizeof(path), "%s/certs", t->dir.path);
+    snprintf(t->certs, sizeof(t->certs), "%s/certs", t->dir.path);
     TRY(file_write(t->dir.fd, "renews", str_of(script), 0755, FILE_OWNER_SELF, NULL));
     TRY(file_mkdir(t->dir.fd, "certs", 0755, FILE_OWNER_SELF, NULL));
-    t->dirs[0] = mem_strdup(path);
+    t->dirs[0] = t->certs;
     t->conf = (struct agentd_conf){.ev = t->ev,
                                    .dirs = t->dirs,
                                    .n_dirs = 1,
@@ -94,12 +92,7 @@ static enum rc test_init(struct test *t, const char *script)
                                    .env = no_env,
                                    .say = on_said,
                                    .arg = t};
-    return t->dirs[0] ? RC_OK : RC_NOMEM;
-}
-
-static void dirs_done(struct test *t)
-{
-    mem_free((char *)(uintptr_t)t->dirs[0]);
+    return RC_OK;
 }
 
 /* Until nothing runs, and nothing begins at once. */
@@ -140,10 +133,9 @@ static const char *log_of(struct test *t)
 static void renewed_when_it_is_time(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agent_state s;
 
-    CHECK_OK(CHECK_SPARED(test_init(d, RENEWS)));
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_HOUR);
     CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
@@ -164,11 +156,10 @@ static void renewed_when_it_is_time(void)
 static void tried_again_with_pauses(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agentd_tally tally;
     struct agent_state s;
 
-    CHECK_OK(CHECK_SPARED(test_init(d, RENEWS)));
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
     CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
     CHECK_OK(CHECK_SPARED(file_write(t.dir.fd, "fails", STR(""), 0644, FILE_OWNER_SELF, NULL)));
@@ -205,10 +196,9 @@ static void tried_again_with_pauses(void)
 static void never_a_storm(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agent_state s;
 
-    CHECK_OK(CHECK_SPARED(test_init(d, "#!/bin/sh\necho x >> \"${0%/*}/log\"\n")));
+    CHECK_OK(CHECK_SPARED(test_init(&t, "#!/bin/sh\necho x >> \"${0%/*}/log\"\n")));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
     CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
@@ -223,12 +213,11 @@ static void never_a_storm(void)
 static void what_is_added_and_removed(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     char path[2 * PLACE_PATH];
     struct agentd_tally tally;
     struct agent_state s;
 
-    CHECK_OK(CHECK_SPARED(test_init(d, RENEWS)));
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
     CHECK(settle(&t));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
@@ -298,9 +287,8 @@ static void how_many_at_once(void)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CLEANUP(test_done) struct test t = {};
-        CLEANUP(dirs_done) struct test *d = &t;
 
-        CHECK_OK(test_init(d, SLOW));
+        CHECK_OK(test_init(&t, SLOW));
         CHECK_INT(most_at_once(&t, cases[i].way, cases[i].same), cases[i].most);
     }
 }
@@ -308,11 +296,10 @@ static void how_many_at_once(void)
 static void one_for_a_directory(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agentd *second = NULL;
     struct err err = ERR_INIT;
 
-    CHECK_OK(CHECK_SPARED(test_init(d, RENEWS)));
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
     CHECK(!agentd_runs(t.dirs[0]));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
     CHECK(agentd_runs(t.dirs[0]));
@@ -340,10 +327,9 @@ static bool waits_for(struct test *t, const char *name)
 static void ends_when_it_is_asked(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agent_state s;
 
-    CHECK_OK(test_init(d, ENDS_IF_ASKED));
+    CHECK_OK(test_init(&t, ENDS_IF_ASKED));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
     CHECK_OK(place(&t, "a", &s));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
@@ -361,12 +347,11 @@ static void ends_when_it_is_asked(void)
 static void freed_while_it_renews(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     CLEANUP(buf_done) struct buf pid = BUF_INIT(64);
     struct agent_state s;
     uint64_t number = 0;
 
-    CHECK_OK(test_init(d, ENDS_IF_ASKED));
+    CHECK_OK(test_init(&t, ENDS_IF_ASKED));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
     CHECK_OK(place(&t, "a", &s));
     CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
@@ -381,12 +366,11 @@ static void freed_while_it_renews(void)
 static void what_cannot_be_read(void)
 {
     CLEANUP(test_done) struct test t = {};
-    CLEANUP(dirs_done) struct test *d = &t;
     struct agentd_tally tally;
     char path[2 * PLACE_PATH];
     struct agent_state s;
 
-    CHECK_OK(test_init(d, RENEWS));
+    CHECK_OK(test_init(&t, RENEWS));
     s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
     CHECK_OK(place(&t, "a", &s));
     snprintf(path, sizeof(path), "%s/a/.autarky/state.json", t.dirs[0]);
