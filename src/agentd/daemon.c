@@ -185,8 +185,8 @@ static void on_renewed(void *arg, const struct agent_child_end *end)
     c->failures = end->rc == RC_OK ? 0 : c->failures + 1;
     if (stamp_of(c->dir, &stamp))
         reload(c, &stamp);
-    c->hold = now(a) + (c->failures ? client_backoff(c->failures, LEAST_PAUSE, MOST_PAUSE)
-                                    : LEAST_PAUSE);
+    c->hold =
+        now(a) + (c->failures ? client_backoff(c->failures, LEAST_PAUSE, MOST_PAUSE) : LEAST_PAUSE);
     ev_defer(a->conf->ev, &a->pump);
 }
 

@@ -98,8 +98,7 @@ static void examine_failure(const struct one *o)
 
     if (s->why.n == 0)
         return;
-    buf_printf(&text, "the attempt at %s failed: %.*s", when_text(s->attempt, at),
-               STR_ARG(s->why));
+    buf_printf(&text, "the attempt at %s failed: %.*s", when_text(s->attempt, at), STR_ARG(s->why));
     if (s->failures)
         buf_printf(&text, "; failures in a row: %u", s->failures);
     if (pause)

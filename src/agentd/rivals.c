@@ -101,8 +101,7 @@ static const char *timer_of(struct str name)
         struct str client = str_of(clients[i]);
 
         for (size_t k = 0; k + client.n <= name.n; k++)
-            if (str_eq(str_bytes(name.p + k, client.n), client) &&
-                (k == 0 || name.p[k - 1] == '.'))
+            if (str_eq(str_bytes(name.p + k, client.n), client) && (k == 0 || name.p[k - 1] == '.'))
                 return clients[i];
     }
     return NULL;
@@ -135,10 +134,9 @@ static void look_at_timers(const struct search *s, const char *dir)
 
 void agentd_rivals(const char *root, agentd_rival_fn fn, void *arg)
 {
-    static const char *const crons[] = {"/etc/cron.d",       "/etc/cron.hourly",
-                                        "/etc/cron.daily",   "/etc/cron.weekly",
-                                        "/etc/cron.monthly", "/var/spool/cron/crontabs",
-                                        "/var/spool/cron"};
+    static const char *const crons[] = {
+        "/etc/cron.d",       "/etc/cron.hourly",         "/etc/cron.daily", "/etc/cron.weekly",
+        "/etc/cron.monthly", "/var/spool/cron/crontabs", "/var/spool/cron"};
     const struct search s = {root, fn, arg};
     char path[AGENT_PATH_MAX];
 

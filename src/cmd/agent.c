@@ -34,9 +34,16 @@ static void agent_done(struct agent *a)
     ev_free(a->ev);
 }
 
+/* Who cannot be told learns it by hearing nothing. */
+static void tell_systemd(const char *state)
+{
+    if (net_notify(state) != RC_OK)
+        cmd_agent_say(NULL, true, "systemd cannot be told how this is ($NOTIFY_SOCKET)");
+}
+
 static void on_alive(void *)
 {
-    net_notify("WATCHDOG=1");
+    tell_systemd("WATCHDOG=1");
 }
 
 static void on_status(void *arg)
@@ -48,7 +55,7 @@ static void on_status(void *arg)
     agentd_count(a->daemon, &t);
     snprintf(line, sizeof(line), "STATUS=%zu certificates, %zu being renewed, %zu failing, next %s",
              t.certs, t.running, t.failing, t.next ? when_text(t.next, next) : "now");
-    net_notify(line);
+    tell_systemd(line);
 }
 
 static void on_impatient(void *arg)
@@ -63,7 +70,7 @@ static void on_end(void *arg, int)
     struct agent *a = arg;
 
     a->ends = true;
-    net_notify("STOPPING=1");
+    tell_systemd("STOPPING=1");
     agentd_end(a->daemon);
     ev_timer_start(&a->patience, PATIENCE, 0);
 }
@@ -116,7 +123,7 @@ static enum rc run(const struct cmd_args *args, struct err *err)
     TRY(start(&a, &conf, err));
     agentd_count(a.daemon, &t);
     fprintf(stderr, "autarky: keeps %zu certificates\n", t.certs);
-    net_notify("READY=1");
+    tell_systemd("READY=1");
     while (!a.gives_up && (!a.ends || busy(&a)))
         ev_run_once(a.ev, EV_WAIT);
     return RC_OK;

@@ -58,17 +58,28 @@ int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
     return CMD_LATER;
 }
 
+#ifdef AUTARKY_TEST_HOOKS
+/* Stays open. */
+static enum rc open_clock(void)
+{
+    int fd;
+
+    return clock_test_open(&fd);
+}
+#else
+static enum rc open_clock(void)
+{
+    return RC_OK;
+}
+#endif
+
 int cmd_agent_run(const struct cmd_args *args, cmd_fn fn)
 {
     int status;
 
     signal(SIGPIPE, SIG_IGN);
-#ifdef AUTARKY_TEST_HOOKS
-    int clock;
-
-    if (clock_test_open(&clock) != RC_OK)
+    if (open_clock() != RC_OK)
         return cmd_failf("the clock of the test cannot be opened");
-#endif
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be initialised");
     status = fn(args);

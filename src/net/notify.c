@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/notify.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/str.h"
-#include "log/log.h"
 
-void net_notify(const char *state)
+enum rc net_notify(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     size_t n = path ? strlen(path) : 0;
@@ -21,14 +20,15 @@ void net_notify(const char *state)
     CLEANUP(fd_closep) int fd = -1;
 
     if (n < 2 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
-        return;
+        return RC_OK;
     memcpy(to.sun_path, path, n);
     if (path[0] == '@')
         to.sun_path[0] = '\0'; /* abstract */
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-        log_warn("net.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
+        return RC_IO;
+    return RC_OK;
 }
 
 /* The variable is inherited by children, which are not meant. */

@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
-/* "READY=1" and the like, to $NOTIFY_SOCKET; nothing when there is none. */
-void net_notify(const char *state);
+#include "base/rc.h"
+
+/* "READY=1" and the like, to $NOTIFY_SOCKET; nothing when there is none. RC_IO, and errno says why.
+ */
+enum rc net_notify(const char *state);
 /* How often systemd wants to hear "WATCHDOG=1" of this process, microseconds; 0: never. */
 int64_t net_notify_watchdog(void);

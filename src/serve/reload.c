@@ -9,7 +9,6 @@
 #include "conf/diff.h"
 #include "ipc/messages.h"
 #include "log/log.h"
-#include "net/notify.h"
 #include "serve/serve_int.h"
 
 enum { TEXT_MAX = 16384 };
@@ -83,7 +82,7 @@ DEFINE_FREEP(reload_free, struct serve_reload)
 static void finish(struct serve *sup)
 {
     reload_free(MOVE(sup->reload));
-    net_notify("READY=1");
+    serve_notify("READY=1");
     if (sup->reload_again)
         ev_defer(sup->ev, &sup->again);
     sup->reload_again = false;

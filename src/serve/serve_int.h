@@ -195,4 +195,6 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req);
 /* sup->conf is another one, and with `sockets` other sockets are open. */
 void serve_sup_conf_changed(struct serve *sup, bool sockets);
 
+/* net/notify.h, and what goes wrong is logged. */
+void serve_notify(const char *state);
 void serve_notify_reloading(struct serve *sup);

@@ -52,6 +52,12 @@ static struct serve_proc *proc_at(struct list *link)
 
 /* ---- to systemd */
 
+void serve_notify(const char *state)
+{
+    if (net_notify(state) != RC_OK)
+        log_warn("serve.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
+}
+
 void serve_notify_reloading(struct serve *sup)
 {
     char state[STATE_BYTES];
@@ -59,7 +65,7 @@ void serve_notify_reloading(struct serve *sup)
     /* systemd compares this time with its own CLOCK_MONOTONIC. */
     snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)clock_mono(sup->clock));
-    net_notify(state);
+    serve_notify(state);
 }
 
 /* ---- what it tells */
@@ -130,7 +136,7 @@ static void publish(struct serve *sup, bool first)
         return;
     log_info("serve.ready", LOG_INT("pid", getpid()),
              LOG_STR("listeners", str_trim(buf_str(&text))));
-    net_notify("READY=1");
+    serve_notify("READY=1");
     if (sup->options->ready)
         sup->options->ready(sup->options->ready_arg, buf_str(&text));
 }
@@ -188,7 +194,7 @@ static void stop(struct serve *sup, int status)
         return;
     sup->stopping = true;
     sup->status = status;
-    net_notify("STOPPING=1");
+    serve_notify("STOPPING=1");
     log_info("serve.stops");
     serve_reload_cancel(sup);
     unlinkat(sup->data, listeners_file, 0);

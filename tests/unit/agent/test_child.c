@@ -176,5 +176,4 @@ static void asked_to_end(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(arguments_and_variables), CHECK_TEST_ONCE(failures_say_why),
            CHECK_TEST_ONCE(what_cannot_be_executed), CHECK_TEST_ONCE(one_that_hangs),
-           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up),
-           CHECK_TEST_ONCE(asked_to_end))
+           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up), CHECK_TEST_ONCE(asked_to_end))

@@ -108,10 +108,11 @@ static void updates(void)
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     s.plan.value = str_of(t.file);
     CHECK_OK(CHECK_SPARED(place_make(t.path, &t.pki, &s)));
-    CHECK_OK(CHECK_SPARED(file_write(t.dir.fd, "dns", STR("server: 127.0.0.1\n"), 0600,
-                                     FILE_OWNER_SELF, NULL)));
+    CHECK_OK(CHECK_SPARED(
+        file_write(t.dir.fd, "dns", STR("server: 127.0.0.1\n"), 0600, FILE_OWNER_SELF, NULL)));
     CHECK_OK(examine(&t));
-    CHECK(found(&t, "warning updates ") && found(&t, "updates that go to 127.0.0.1 are not signed"));
+    CHECK(found(&t, "warning updates ") &&
+          found(&t, "updates that go to 127.0.0.1 are not signed"));
     CHECK_OK(CHECK_SPARED(file_write(t.dir.fd, "dns",
                                      STR("server: 127.0.0.1\nkey: a\nsecret: c2VjcmV0c2VjcmV0\n"),
                                      0644, FILE_OWNER_SELF, NULL)));
@@ -132,8 +133,8 @@ static void files_of_others(void)
         CHECK_SPARED(file_write(t.dir.fd, "wiki/cert.pem", STR("x"), 0644, FILE_OWNER_SELF, NULL)));
     CHECK_OK(examine(&t));
     CHECK(found(&t, "failed files ") && found(&t, "is not of autarky's making"));
-    CHECK_OK(CHECK_SPARED(file_write(t.dir.fd, "wiki/.autarky/state.json", STR("{"), 0600,
-                                     FILE_OWNER_SELF, NULL)));
+    CHECK_OK(CHECK_SPARED(
+        file_write(t.dir.fd, "wiki/.autarky/state.json", STR("{"), 0600, FILE_OWNER_SELF, NULL)));
     CHECK_OK(examine(&t));
     CHECK(found(&t, "failed certificate ") && found(&t, "cannot be read"));
 }

@@ -55,9 +55,9 @@ static enum rc put(struct check_dir *d, const char *path, const char *text)
 
 static enum rc fill(struct check_dir *d)
 {
-    static const char *const dirs[] = {"etc", "etc/cron.d", "etc/cron.daily", "etc/systemd",
-                                       "etc/systemd/system",
-                                       "etc/systemd/system/timers.target.wants"};
+    static const char *const dirs[] = {
+        "etc",         "etc/cron.d",         "etc/cron.daily",
+        "etc/systemd", "etc/systemd/system", "etc/systemd/system/timers.target.wants"};
 
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
         TRY(file_mkdir(d->fd, dirs[i], 0755, FILE_OWNER_SELF, NULL));

@@ -20,9 +20,11 @@ static void told(void)
     check_dir_init(&d);
     snprintf(at.sun_path, sizeof(at.sun_path), "%s/notify", d.path);
     CHECK(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    net_notify("READY=1"); /* nobody to tell */
+    CHECK_OK(net_notify("READY=1")); /* nobody to tell */
     setenv("NOTIFY_SOCKET", at.sun_path, 1);
-    net_notify("STATUS=well");
+    CHECK_OK(net_notify("STATUS=well"));
+    setenv("NOTIFY_SOCKET", "/nowhere/notify", 1);
+    CHECK_RC(net_notify("READY=1"), RC_IO);
     unsetenv("NOTIFY_SOCKET");
     CHECK_INT(recv(fd, got, sizeof(got) - 1, 0), 11);
     CHECK_STR(str_of(got), "STATUS=well");
