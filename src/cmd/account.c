@@ -21,6 +21,8 @@ static const struct {
     {CMD_OPT_PROFILE, "profile"},
     {CMD_OPT_REASON, "reason"},
     {CMD_OPT_EXPIRES, "expires"},
+    {CMD_OPT_TOKEN_EXPIRES, "expires"},
+    {CMD_OPT_ROLE, "roles"},
     {CMD_OPT_EAB, "eab"},
     {CMD_OPT_WITHIN, "within"},
     {CMD_OPT_URL, "url"},

@@ -5,12 +5,17 @@
 
 #include "cmd/ask_int.h"
 
-/* The name of a user of this host, or the number. */
+/* The name of a user, or the number where this host does not know it. */
 static void show_user(const struct json *v, const char *member)
 {
+    struct str name = json_shown(v, member);
     int64_t uid = -1;
     const struct passwd *pw;
 
+    if (name.n) {
+        printf("%.*s", STR_ARG(name));
+        return;
+    }
     if (json_i64(json_get(v, member), &uid) != RC_OK || uid < 0) {
         printf("an ACME account");
         return;

@@ -124,6 +124,10 @@ enum cmd_option {
     CMD_OPT_QUICK,
     CMD_OPT_OURS,
     CMD_OPT_SCAN_OUT,
+    CMD_OPT_ROLE,
+    CMD_OPT_HOST_USER,
+    CMD_OPT_PASSWORD_FILE,
+    CMD_OPT_TOKEN_EXPIRES,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -116,6 +116,15 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_EXPIRES] = {"--expires", "TIME",
                          "no account after that: 2026-12-24T18:00:00Z, or a time from now, as in "
                          "30d; otherwise never"},
+    [CMD_OPT_ROLE] = {"--role", "ROLES",
+                      "some of viewer, operator, approver, officer, auditor, with commas between"},
+    [CMD_OPT_HOST_USER] = {"--host-user", "NAME",
+                           "the user of this host who is the same person, or none"},
+    [CMD_OPT_PASSWORD_FILE] = {"--password-file", "FILE",
+                               "its first line is the password; otherwise it is asked for"},
+    [CMD_OPT_TOKEN_EXPIRES] =
+        {"--expires", "TIME",
+         "good until then: 2026-12-24T18:00:00Z, or a time from now, as in 90d"},
     [CMD_OPT_EAB] = {"--eab", "NAME", "only those that were made with this key"},
     [CMD_OPT_WITHIN] = {"--within", "TIME",
                         "when the last of them is to be renewed: a time from now, as in 6h, which "
@@ -510,6 +519,34 @@ static const struct cmd_row rows[] = {
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
      NULL, OPT(REASON), cmd_ui_link},
+    {"user", "add", "let a person operate the CA from elsewhere",
+     "With a password and one-time codes (RFC 6238), whose key is shown this once, at /ui/ and\n"
+     "/api/v1/. What each role may do is in the manual. --host-user counts where a second person "
+     "is\n"
+     "wanted: nobody is two of them. Users of this host use the control socket "
+     "(control.operators).",
+     "NAME", OPT(ROLE) | OPT(HOST_USER) | OPT(PASSWORD_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_user_add},
+    {"user", "list", "list the users who may sign in, and who could", NULL, NULL, 0, cmd_user_list},
+    {"user", "password", "give a user another password", "The user's sessions end.", "NAME",
+     OPT(PASSWORD_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_user_password},
+    {"user", "totp", "give a user another key of one-time codes",
+     "It is shown this once. The user's sessions end.", "NAME", OPT(REASON) | OPT(DRY_RUN),
+     cmd_user_totp},
+    {"user", "role", "let a user do other things", "The user's sessions end.", "NAME",
+     OPT(ROLE) | OPT(REASON) | OPT(DRY_RUN), cmd_user_role},
+    {"user", "remove", "let a user sign in no more",
+     "The user's sessions end, and the tokens that the user made. The name is not given again.",
+     "NAME", OPT(REASON) | OPT(DRY_RUN), cmd_user_remove},
+    {"token", "create", "make a token with which a program may use /api/v1/",
+     "It is shown this once, and sent as Authorization: Bearer. What takes a person, no token may.",
+     "NAME", OPT(ROLE) | OPT(TOKEN_EXPIRES) | OPT(REASON) | OPT(DRY_RUN), cmd_token_create},
+    {"token", "list", "list the tokens of programs", NULL, NULL, 0, cmd_token_list},
+    {"token", "revoke", "let a token be good for nothing", NULL, "NAME", OPT(REASON) | OPT(DRY_RUN),
+     cmd_token_revoke},
+    {"session", "list", "list who is signed in", NULL, NULL, 0, cmd_session_list},
+    {"session", "end", "sign somebody out", NULL, "ID", OPT(REASON) | OPT(DRY_RUN),
+     cmd_session_end},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",

@@ -25,6 +25,7 @@ const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa"
 const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", "mldsa65", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
+const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};
@@ -34,8 +35,10 @@ const char *const conf_choice_caa_modes[] = {"check", "strict", "off", NULL};
 const char *const conf_choice_bindings[] = {"optional", "required", NULL};
 const char *const conf_choice_passphrase_froms[] = {"credential", "file", "prompt", NULL};
 const char *const conf_choice_switches[] = {"off", "on", NULL};
-const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate", "issuer.revoke",
-                                               "issuance.thaw", NULL};
+const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate",    "issuer.revoke",
+                                               "issuance.thaw", "operators.change", NULL};
+const char *const conf_choice_roles[] = {"viewer",  "operator", "approver",
+                                         "officer", "auditor",  NULL};
 const char *const conf_choice_limits[] = {
     "accounts_per_network",  "orders_per_account",    "orders_per_network",
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
@@ -57,6 +60,7 @@ static_assert(sizeof(conf_choice_limits) / sizeof(char *) == CONF_LIMITS + 1);
 /* With "none", CONF_PROOF_NONE. */
 static_assert(sizeof(conf_choice_challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
 static_assert(sizeof(enum conf_send_proxy) == sizeof(unsigned));
+static_assert(sizeof(enum conf_access) == sizeof(unsigned));
 static_assert(sizeof(conf_choice_asking) / sizeof(char *) == CONF_FROM_COUNT + 1);
 
 const char *conf_challenge_name(unsigned challenge)

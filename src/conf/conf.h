@@ -38,6 +38,12 @@ struct conf {
         size_t n_paths;
         struct conf_nets trusted; /* whose X-Forwarded-For is believed */
         struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
+        struct {
+            enum conf_access format;
+            bool query;    /* with what follows the path */
+            uint64_t size; /* of a file, in bytes; then the next one begins */
+            uint64_t keep; /* full ones that stay */
+        } access_log;
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;
@@ -144,6 +150,8 @@ struct conf {
     struct {
         unsigned two_persons;    /* bit 1 << enum conf_two_persons */
         struct conf_strs people; /* users of this host who decide on approvals */
+        const struct conf_operator *operators;
+        size_t n_operators;
         when_t approval_wait; /* how long a certificate waits for approval, a grant for its use */
         enum conf_reasons reasons;
     } control;

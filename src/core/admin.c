@@ -1,41 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket: who comes is known by the kernel's word (SO_PEERCRED), what may be asked by
- * one table. */
-#include <unistd.h>
-
+/* What may be asked, in one table; who may ask it, in the table of operators/roles.c. */
 #include "core/accounts.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
 #include "core/locks.h"
+#include "core/operators.h"
 #include "core/watch.h"
 #include "ev/clock.h"
 #include "log/log.h"
-#include "net/net.h"
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
     ARGS_MAX = 512 * 1024,
     SUPERVISOR_SECONDS = 30,
+    ROLES_MAX = 64,
 };
 
 MSG(msg_unknown, "core.admin-unknown",
     "the server does not know the command \"{0}\"; it may be older than this `autarky`: compare "
     "`autarky version`");
 MSG(msg_args, "core.admin-args", "the arguments of \"{0}\" are no JSON object: {1}");
-MSG(msg_people, "core.admin-people",
-    "this user is among control.people and may decide on approvals (`autarky approval list`); "
-    "everything else takes root, or the user that runs the server");
+MSG(msg_roles, "core.admin-roles",
+    "\"{0}\" is not for this user: it takes one of the roles {1}; `autarky user list` and "
+    "control.operators say who has which");
+MSG(msg_person, "core.admin-person",
+    "\"{0}\" has to be done by a person, who signs in or uses the control socket; no token may");
 MSG(msg_reason, "core.admin-reason",
     "say why, with --{0}: `control.reasons` wants it of every command that changes something");
 MSG(msg_supervisor, "core.admin-supervisor",
     "the supervisor does not answer; look at the log of `autarky serve`");
-
-struct admin {
-    struct list link;
-    struct core *core;
-    struct ipc_chan *chan;
-    struct core_who who;
-};
 
 /* One question, for as long as its ipc_req lives. */
 struct question {
@@ -116,19 +109,7 @@ static void refuse(struct question *q, enum rc rc, struct err *err)
 {
     json_free(q->args);
     err->rc = rc;
-    ipc_reply_err(q->req, err);
-}
-
-void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text)
-{
-    struct err err = {.rc = json_out_done(o)};
-    struct ipc_admin_reply msg = {.json = buf_str(text)};
-
-    if (err.rc == RC_OK)
-        IGNORE_RC(
-            ipc_reply(req, &msg)); /* on failure the asker has been told, by ipc_reply itself */
-    else
-        ipc_reply_err(req, &err);
+    core_admin_refuse(q->req, err);
 }
 
 static void answer(struct question *q, answer_fn fn)
@@ -315,6 +296,24 @@ static enum rc answer_issuance_status(struct question *q, struct json_out *o, st
     return core_issuance_status(q->core, o);
 }
 
+static enum rc answer_user_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_user_list(q->core, o);
+}
+
+static enum rc answer_token_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_token_list(q->core, o);
+}
+
+static enum rc answer_session_list(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_session_list(q->core, o);
+}
+
 static void probe_look(struct question *q)
 {
     core_probe_look(q->core, q->req, json_root(q->args));
@@ -340,7 +339,6 @@ static const struct command {
     answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
     bool processes;   /* the supervisor is asked for the processes first */
     void (*run)(struct question *q);
-    bool people;     /* control.people may ask it as well */
     bool record;     /* it does something that no other event tells of */
     const char *why; /* it changes something: the member that says why, see control.reasons */
     /* A change by somebody, which ends the request. */
@@ -360,10 +358,10 @@ static const struct command {
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change, .why = "reason"},
     {"signer restart", NULL, false, signer_restart, .record = true},
-    {"approval list", answer_approval_list, false, NULL, true},
-    {"approval show", answer_approval_show, false, NULL, true},
-    {"approval grant", .people = true, .why = "reason", .change = core_approval_grant},
-    {"approval deny", .people = true, .why = "reason", .change = core_approval_deny},
+    {"approval list", answer_approval_list, false, NULL},
+    {"approval show", answer_approval_show, false, NULL},
+    {"approval grant", .why = "reason", .change = core_approval_grant},
+    {"approval deny", .why = "reason", .change = core_approval_deny},
     {"eab create", .why = "reason", .change = core_eab_create},
     {"eab list", answer_eab_list, false, NULL},
     {"eab revoke", .why = "reason", .change = core_eab_revoke},
@@ -378,11 +376,22 @@ static const struct command {
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true},
     {"audit head", NULL, false, audit_head},
+    {"user add", .why = "reason", .change = core_user_add},
+    {"user list", answer_user_list, false, NULL},
+    {"user password", .why = "reason", .change = core_user_password},
+    {"user remove", .why = "reason", .change = core_user_remove},
+    {"user role", .why = "reason", .change = core_user_role},
+    {"user totp", .why = "reason", .change = core_user_totp},
+    {"token create", .why = "reason", .change = core_token_create},
+    {"token list", answer_token_list, false, NULL},
+    {"token revoke", .why = "reason", .change = core_token_revoke},
+    {"session list", answer_session_list, false, NULL},
+    {"session end", .why = "reason", .change = core_session_end},
 };
 
-static bool is_admin(const struct core *core, uid_t uid)
+bool core_is_admin(const struct core *core, const struct core_who *who)
 {
-    return uid == 0 || uid == core->admin_uid;
+    return who->way == CORE_BY_SOCKET && (who->uid == 0 || who->uid == core->admin_uid);
 }
 
 static void start(struct question *q, const struct command *c)
@@ -421,6 +430,7 @@ static bool lacks_reason(const struct question *q, const struct command *c)
 struct recorded {
     struct question q;
     const struct command *command;
+    struct err err; /* why it was refused */
 };
 
 static void on_recorded(void *arg, enum rc rc)
@@ -442,13 +452,56 @@ static void record(struct question *q, const struct command *c)
     enum rc rc = RC_NOMEM;
 
     if (r) {
-        struct core_command command = {q->who, str_of(c->name), reason_of(q, c)};
+        struct core_command command = {q->who, str_of(c->name), reason_of(q, c), false};
 
-        *r = (struct recorded){*q, c};
+        *r = (struct recorded){.q = *q, .command = c};
         rc = core_audit_command(q->core, q->req, &command, on_recorded, r);
     }
     if (rc != RC_OK)
         refuse(q, rc, &err);
+}
+
+/* What is not in the table of roles nobody may do, not even root: so no command can be forgotten
+ * there. */
+static enum rc may(const struct question *q, const struct command *c, struct err *err)
+{
+    const struct operators_action *action = operators_action_find(str_of(c->name));
+    CLEANUP(buf_done) struct buf roles = BUF_INIT(ROLES_MAX);
+
+    if (action && core_is_admin(q->core, &q->who))
+        return RC_OK;
+    if (action && action->person && q->who.way == CORE_BY_TOKEN)
+        return ERR(err, RC_DENIED, msg_person, str_of(c->name));
+    if (action && action->roles & q->who.roles)
+        return RC_OK;
+    operators_roles_put(action ? action->roles : 0, &roles);
+    return ERR(err, RC_DENIED, msg_roles, str_of(c->name),
+               roles.n ? buf_str(&roles) : STR("root alone"));
+}
+
+static void refused(void *arg, enum rc rc)
+{
+    struct recorded r = *(struct recorded *)arg;
+    struct err err = r.err;
+
+    refuse(&r.q, rc == RC_OK ? err.rc : rc, &err);
+}
+
+/* Trying what one may not is on record as well. */
+static void deny(struct question *q, const struct command *c, const struct err *why)
+{
+    struct recorded *r = ARENA_NEW(ipc_req_arena(q->req), struct recorded);
+    struct err err = *why;
+    enum rc rc = RC_NOMEM;
+
+    if (r) {
+        struct core_command command = {q->who, str_of(c->name), reason_of(q, c), true};
+
+        *r = (struct recorded){*q, c, *why};
+        rc = core_audit_command(q->core, q->req, &command, refused, r);
+    }
+    if (rc != RC_OK)
+        refuse(q, err.rc, &err);
 }
 
 static void dispatch(struct question *q, struct str name)
@@ -460,8 +513,9 @@ static void dispatch(struct question *q, struct str name)
 
         if (!str_eq(name, str_of(c->name)))
             continue;
-        if (!c->people && !is_admin(q->core, q->who.uid)) {
-            refuse(q, ERR(&err, RC_DENIED, msg_people), &err);
+        err.rc = may(q, c, &err);
+        if (err.rc != RC_OK) {
+            deny(q, c, &err);
             return;
         }
         if (lacks_reason(q, c)) {
@@ -477,115 +531,36 @@ static void dispatch(struct question *q, struct str name)
     refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
 }
 
-static void on_admin(void *arg, struct ipc_req *req, const void *msg, int fd)
+void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
+                        const struct ipc_admin *command)
 {
-    const struct admin *admin = arg;
-    const struct ipc_admin *ask = msg;
-    struct question q = {.core = admin->core, .req = req, .who = admin->who};
+    struct question q = {.core = core, .req = req, .who = *who};
+    struct str asker = STR("");
     struct err err = ERR_INIT;
     struct err why = ERR_INIT;
     char text[256];
 
-    (void)fd;
-    log_info("core.admin-asked", LOG_STR("command", ask->command), LOG_INT("uid", admin->who.uid),
-             LOG_INT("login", core_who_person(admin->who)));
-    if (json_parse(ask->args, ARGS_MAX, &q.args, &why) != RC_OK) {
+    IGNORE_RC(core_who_str(*who, ipc_req_arena(req), &asker)); /* then without */
+    log_info("core.admin-asked", LOG_STR("command", command->command), LOG_STR("by", asker));
+    if (json_parse(command->args, ARGS_MAX, &q.args, &why) != RC_OK) {
         refuse(&q,
-               ERR(&err, RC_INVAL, msg_args, ask->command,
+               ERR(&err, RC_INVAL, msg_args, command->command,
                    str_of(err_textz(&why, text, sizeof(text)))),
                &err);
         return;
     }
-    dispatch(&q, ask->command);
+    dispatch(&q, command->command);
 }
 
-/* ---- conversations, their ends */
-
-static void free_admin(struct admin *a)
+bool core_admin_reads(struct str name)
 {
-    list_remove(&a->link);
-    a->core->n_admins--;
-    ipc_chan_free(a->chan);
-    mem_free(a);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (str_eq(name, str_of(commands[i].name)))
+            return commands[i].answer && !commands[i].record;
+    return false;
 }
 
-static void on_close(void *arg, enum rc why, const struct err *err)
+const char *core_admin_name(size_t i)
 {
-    (void)why;
-    (void)err;
-    free_admin(arg);
-}
-
-static const struct ipc_handler handlers[] = {{IPC_ADMIN, on_admin}};
-
-static bool has_place(const struct core *core, uid_t uid)
-{
-    size_t people = 0;
-
-    LIST_FOREACH (link, &core->admins)
-        people += !is_admin(core, LIST_ENTRY(link, struct admin, link)->who.uid);
-    return core->n_admins < CORE_ADMINS_MAX &&
-           (is_admin(core, uid) || people < CORE_PEOPLE_CONVERSATIONS_MAX);
-}
-
-static enum rc add_admin(struct core *core, int fd, struct core_who who)
-{
-    struct admin *a = has_place(core, who.uid) ? MEM_NEW(struct admin) : NULL;
-    struct ipc_chan_conf conf = {
-        .self = ROLE_CORE,
-        .peer = ROLE_ADMIN,
-        .handlers = handlers,
-        .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
-        .on_close = on_close,
-        .arg = a,
-    };
-    enum rc rc;
-
-    if (!a) {
-        close(fd);
-        return RC_QUOTA;
-    }
-    a->core = core;
-    a->who = who;
-    list_init(&a->link);
-    list_push(&core->admins, &a->link);
-    core->n_admins++;
-    rc = ipc_chan_new(core->ev, fd, &conf, &a->chan);
-    if (rc != RC_OK)
-        free_admin(a);
-    return rc;
-}
-
-static void on_control(void *arg, unsigned events)
-{
-    struct core *core = arg;
-    struct net_cred cred;
-    int fd;
-
-    (void)events;
-    if (net_accept(core->control, &fd, NULL) != RC_OK)
-        return;
-    if (net_peer_cred(fd, &cred) != RC_OK ||
-        (!is_admin(core, cred.uid) && !core_is_person(core, cred.uid))) {
-        log_warn("core.admin-refused", LOG_INT("uid", cred.uid), LOG_INT("pid", cred.pid));
-        close(fd);
-        return;
-    }
-    if (add_admin(core, fd, core_who_of(&cred)) != RC_OK)
-        log_warn("core.admin-too-many", LOG_INT("open", core->n_admins));
-}
-
-enum rc core_admin_start(struct core *core)
-{
-    TRY(ev_fd_new(core->ev, core->control, on_control, core, &core->control_fd));
-    ev_fd_watch(core->control_fd, EV_READ);
-    return RC_OK;
-}
-
-void core_admin_stop(struct core *core)
-{
-    ev_fd_free(core->control_fd);
-    core->control_fd = NULL;
-    LIST_FOREACH (link, &core->admins)
-        free_admin(LIST_ENTRY(link, struct admin, link));
+    return i < sizeof(commands) / sizeof(commands[0]) ? commands[i].name : NULL;
 }

@@ -32,14 +32,18 @@ struct core_who core_who_of(const struct net_cred *cred)
     return who;
 }
 
-uid_t core_who_person(struct core_who who)
+int64_t core_who_person(const struct core_who *who)
 {
-    return who.login == CORE_NO_LOGIN ? who.uid : who.login;
+    if (who->way != CORE_BY_SOCKET)
+        return who->person;
+    return who->login == CORE_NO_LOGIN ? who->uid : who->login;
 }
 
 enum rc core_who_str(struct core_who who, struct arena *a, struct str *out)
 {
-    if (core_who_person(who) == who.uid)
+    if (who.way != CORE_BY_SOCKET)
+        *out = arena_printf(a, "%s %s", who.way == CORE_BY_TOKEN ? "token" : "user", who.name);
+    else if (core_who_person(&who) == who.uid)
         *out = arena_printf(a, "uid %u", (unsigned)who.uid);
     else
         *out = arena_printf(a, "uid %u (login %u)", (unsigned)who.uid, (unsigned)who.login);
@@ -173,10 +177,9 @@ enum rc core_approval_begin(const struct core *core, struct core_who who, const 
     return needs(out);
 }
 
-enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
-                                struct core_approval *out)
+enum rc core_approval_begin_one(const struct core *core, unsigned kinds, struct core_approval *out)
 {
-    return core->conf->control.two_persons & 1u << kind ? needs(out) : RC_OK;
+    return core->conf->control.two_persons & kinds ? needs(out) : RC_OK;
 }
 
 /* ---- inside of transactions */
@@ -199,14 +202,14 @@ enum rc core_approval_use(struct store_txn *txn, struct core_approval *c)
 
     if (!c->needed)
         return RC_OK;
-    rc = store_approval_find(txn, c->arena, &c->digest, core_who_person(c->who), c->now, &c->row);
+    rc = store_approval_find(txn, c->arena, &c->digest, core_who_person(&c->who), c->now, &c->row);
     c->missing = rc == RC_NOTFOUND || (rc == RC_OK && c->row.state == STORE_APPROVAL_PENDING);
     c->known = rc == RC_OK;
     if (c->missing)
         return RC_DENIED;
     TRY(rc);
     TRY(store_approval_move(txn, &c->row.id, STORE_APPROVAL_GRANTED, STORE_APPROVAL_USED,
-                            core_who_person(c->who), c->now));
+                            core_who_person(&c->who), c->now));
     return append(txn, c, "approval.used");
 }
 
@@ -220,7 +223,7 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
         .action = c->action,
         .what = c->what,
         .digest = c->digest,
-        .asked_by = core_who_person(c->who),
+        .asked_by = core_who_person(&c->who),
         .asked = c->now,
         .expires = c->now + APPROVAL_LIFETIME,
         .state = STORE_APPROVAL_PENDING,

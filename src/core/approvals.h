@@ -8,25 +8,43 @@
 #include "json/json.h"
 #include "json/out.h"
 #include "net/net.h"
+#include "operators/roles.h"
 #include "store/approvals.h"
 
 struct core;
 
 /* ---- who */
 
-/* By the kernel's word. */
-struct core_who {
-    uid_t uid;
-    uid_t login; /* who signed in to this host, whatever `sudo` or `su` made of them since;
-                    CORE_NO_LOGIN: nobody did, or it cannot be told */
+#define CORE_NO_LOGIN ((uid_t)-1)
+/* Persons that are no user of this host have the numbers from here on, which no user id reaches. */
+#define CORE_PERSONS (INT64_C(1) << 32)
+#define CORE_NOBODY INT64_C(-2) /* whoever had a one-time link */
+
+enum core_way {
+    CORE_BY_SOCKET,  /* a user of this host, by the kernel's word */
+    CORE_BY_SESSION, /* a user of `autarky user add` who has signed in */
+    CORE_BY_TOKEN,   /* a program with a token */
 };
 
-#define CORE_NO_LOGIN ((uid_t)-1)
+struct core_who {
+    uid_t uid;   /* of CORE_BY_SOCKET, as the next; CORE_NO_LOGIN otherwise */
+    uid_t login; /* who signed in to this host, whatever `sudo` or `su` made of them since;
+                    CORE_NO_LOGIN: nobody did, or it cannot be told */
+    enum core_way way;
+    unsigned roles;                    /* bits of operators/roles.h */
+    int64_t person;                    /* not of CORE_BY_SOCKET: core_who_person */
+    int64_t user;                      /* of CORE_BY_SESSION: struct store_user's n; otherwise 0 */
+    char name[OPERATORS_NAME_MAX + 1]; /* of the user or the token */
+    struct addr address;               /* whence; none: this host */
+};
 
 struct core_who core_who_of(const struct net_cred *cred);
-/* The user who signed in, and where there is none the one who asks: one number for one person. */
-uid_t core_who_person(struct core_who who);
-/* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ. */
+/* One number for one person: the user who signed in to this host, and where there is none the one
+ * who asks; of another user the user of this host that is the same person, or one from CORE_PERSONS
+ * on; of a program who made its token; CORE_NOBODY. */
+int64_t core_who_person(const struct core_who *who);
+/* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ; "user alice",
+ * "token nagios". */
 enum rc core_who_str(struct core_who who, struct arena *a, struct str *out);
 
 /* ---- the second person */
@@ -49,9 +67,9 @@ bool core_is_person(const struct core *core, uid_t uid);
 enum rc core_approval_begin(const struct core *core, struct core_who who, const struct json *change,
                             struct arena *a, struct core_approval *out);
 /* The same for one thing that is put in words already, copied into out->arena: `out` comes with
- * who, now, arena, action and what. */
-enum rc core_approval_begin_one(const struct core *core, enum conf_two_persons kind,
-                                struct core_approval *out);
+ * who, now, arena, action and what. It takes a second person when one of `kinds` does, bits 1 <<
+ * enum conf_two_persons. */
+enum rc core_approval_begin_one(const struct core *core, unsigned kinds, struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
 /* Asks for it when nobody has yet; the argument of a store job. */

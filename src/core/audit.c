@@ -112,7 +112,7 @@ static void fail(struct core_audit *a, enum rc rc)
     if (!a->closing && a->failures++ % TELL_AGAIN == 0)
         log_error("core.audit-no-head", LOG_ERR(&a->err));
     if (a->req)
-        ipc_reply_err(MOVE(a->req), &a->err);
+        core_admin_refuse(MOVE(a->req), &a->err);
     serve_next(a);
 }
 
@@ -360,7 +360,7 @@ void core_audit_head(struct core *core, struct ipc_req *req)
 
     if (a->next) {
         err.rc = ERR(&err, RC_AGAIN, msg_busy);
-        ipc_reply_err(req, &err);
+        core_admin_refuse(req, &err);
         return;
     }
     a->next = req;
@@ -410,8 +410,9 @@ enum rc core_audit_command(struct core *core, struct ipc_req *req,
     r->event = (struct audit_event){
         .at = clock_now(ev_clock(core->ev)),
         .actor_kind = AUDIT_OPERATOR,
-        .action = "operator.commanded",
+        .action = command->refused ? "operator.refused" : "operator.commanded",
         .object_kind = "command",
+        .address = command->who.address,
     };
     TRY(arena_str(arena, command->name, &r->event.object));
     TRY(arena_str(arena, command->reason, &r->event.reason));

@@ -36,7 +36,7 @@ static bool is_dry_run(const struct json *args)
 static void fail(struct ipc_req *req, enum rc rc, struct err *err)
 {
     err->rc = rc;
-    ipc_reply_err(req, err);
+    core_admin_refuse(req, err);
 }
 
 /* ---- sign */
@@ -167,7 +167,7 @@ static enum rc begin_approval(struct signing *g, struct arena *a, struct core_wh
     struct approval_ask ask = {
         .profile = r->profile,
         .key = r->key_type,
-        .person = core_who_person(who),
+        .person = core_who_person(&who),
         .approvers = g->s.approvers,
         .now = clock_now(ev_clock(g->core->ev)),
         .wait = g->core->conf->control.approval_wait,

@@ -6,14 +6,16 @@
 
 MSG(msg_when, "core.admin-when",
     "\"{0}\" is no time from now on, as in 2026-12-24T18:00:00Z, or how long from now, as in 30d");
+MSG(msg_busy, "core.admin-passwords",
+    "too many passwords are looked at just now; give the command again in a few seconds");
 MSG(msg_form, "core.admin-value", "\"{0}\" is not what \"{1}\" can be");
 
-enum { ANSWER_MAX = 4 * 1024 * 1024 };
+enum { ANSWER_MAX = 4 * 1024 * 1024, ROLES_TEXT = 64 };
 
 static void fail(struct ipc_req *req, enum rc rc, struct err *err)
 {
     err->rc = rc;
-    ipc_reply_err(req, err);
+    core_admin_refuse(req, err);
 }
 
 static void succeed(struct core_change *c)
@@ -72,6 +74,40 @@ static void written(enum rc rc, void *arg)
         fail(c->req, rc, &c->err);
 }
 
+static enum rc write_change(struct core_change *c)
+{
+    return store_write(c->core->store, write_fn, written, c);
+}
+
+static void hashed(void *arg, enum rc rc)
+{
+    struct core_change *c = arg;
+
+    c->user.password = str_bytes(c->password.kept, sizeof(c->password.kept));
+    if (rc == RC_OK)
+        rc = write_change(c);
+    if (rc != RC_OK)
+        fail(c->req, rc, &c->err);
+}
+
+void core_change_password(struct core_change *c, struct str password)
+{
+    c->password.make = true;
+    c->password.done = hashed;
+    c->password.arg = c;
+    core_password_put(&c->password, password);
+}
+
+static enum rc go_on(struct core_change *c)
+{
+    enum rc rc;
+
+    if (!c->password.done)
+        return write_change(c);
+    rc = core_password_run(c->core->passwords, &c->password);
+    return rc == RC_QUOTA ? ERR(&c->err, RC_AGAIN, msg_busy) : rc;
+}
+
 enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out)
 {
     struct str text = STR("");
@@ -109,6 +145,7 @@ enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, co
                           const char *kind, const struct id *object, struct str name)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
+    CLEANUP(buf_done) struct buf roles = BUF_INIT(ROLES_TEXT);
     struct audit_event event = {
         .at = c->now,
         .actor_kind = AUDIT_OPERATOR,
@@ -120,10 +157,15 @@ enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, co
     };
     struct json_out o;
 
+    operators_roles_put(c->user.roles | c->token.roles, &roles);
     if (name.n) {
         json_out_init(&o, &detail, JSON_COMPACT);
         json_obj(&o);
         json_kv_str(&o, "name", name);
+        if (roles.n)
+            json_kv_str(&o, "roles", buf_str(&roles));
+        if (c->tokens)
+            json_kv_u64(&o, "tokens", c->tokens);
         json_end(&o);
         TRY(json_out_done(&o));
         event.detail = buf_str(&detail);
@@ -169,7 +211,7 @@ void core_change_run(struct core *core, struct ipc_req *req, const struct json *
         return;
     }
     if (rc == RC_OK)
-        rc = store_write(core->store, write_fn, written, c);
+        rc = go_on(c);
     if (rc != RC_OK)
         fail(req, rc, &c->err);
 }

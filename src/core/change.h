@@ -9,9 +9,10 @@
 #include "store/approvals.h"
 #include "store/eab.h"
 #include "store/locks.h"
+#include "store/operators.h"
 #include "store/renewals.h"
 
-enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */ };
+enum { CORE_CHANGE_SHOWN = 64 /* bytes of what was given, in messages */, CORE_ONCE_MAX = 32 };
 
 /* One command under way; lives in the request's arena. */
 struct core_change {
@@ -29,8 +30,12 @@ struct core_change {
     struct store_account account;
     struct store_renewal renewal;
     struct store_lock lock;
-    uint64_t certificates;
-    struct store_approval decided; /* what a person decides on, and how */
+    struct store_user user;
+    struct store_token token;
+    unsigned char once[CORE_ONCE_MAX]; /* what is told once */
+    struct core_password password;     /* with `done`, it is hashed before the change is written */
+    uint64_t certificates, tokens;     /* how many were changed with it */
+    struct store_approval decided;     /* what a person decides on, and how */
     struct store_approval_vote vote;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
@@ -42,6 +47,8 @@ struct core_change {
  * none yet, is asked of one, and not written. */
 void core_change_run(struct core *core, struct ipc_req *req, const struct json *args,
                      struct core_who who, enum rc (*read)(struct core_change *c));
+/* In `read`: the password becomes that of c->user, before `write`. */
+void core_change_password(struct core_change *c, struct str password);
 /* A text of the arguments, printable, in the arena; empty when it is not given. */
 enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out);
 /* A time, or how long from now; 0 when it is not given. */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
+#include "core/operators.h"
 #include "core/watch.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
@@ -73,8 +74,10 @@ static enum rc core_open(struct role_env *env, struct err *err)
         return RC_IO;
     TRY(core_names_read(&core->names, env->conf));
     TRY(core_people_read(core, err));
+    TRY(core_operators_read(core, err));
     TRY(crypto_init());
     TRY(open_eab_key(env, core, err));
+    TRY(core_sign_in_init(core));
     return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }
 
@@ -138,8 +141,8 @@ static enum rc start_revocation(struct role_env *env, struct core *core)
     return revocation_new(&options, &core->revocation);
 }
 
-/* The database is opened here and not before: its writer is a thread, and confinement must come
- * first. */
+/* The database is opened here and not before: its writer is a thread, as is who hashes passwords,
+ * and confinement must come first. */
 static enum rc core_start(struct role_env *env, struct err *err)
 {
     struct core *core = env->state;
@@ -161,6 +164,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     TRY(policy_new(env->conf, &core->policy, err));
     acme.policy = core->policy;
     TRY(open_store(env, core, err));
+    TRY(core_passwords_new(env->ev, &core->passwords));
     ca.store = core->store;
     TRY(ca_new(&ca, &core->ca, err));
     acme.store = core->store;
@@ -244,7 +248,8 @@ static void drain_look(void *arg)
     struct role_env *env = arg;
     struct core *core = env->state;
 
-    if (ca_pending(core->ca) == 0 && store_pending(core->store) == 0) {
+    if (ca_pending(core->ca) == 0 && core_passwords_pending(core->passwords) == 0 &&
+        store_pending(core->store) == 0) {
         ev_hook_remove(&core->drain);
         role_drained(env);
     }
@@ -279,6 +284,7 @@ static void core_close(struct role_env *env)
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
+    core_passwords_free(core->passwords);
     store_close(core->store);
     core_audit_free(core);
     core_forwards_free(core);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of core share: core.c (life and reload), http.c (front's requests), cert.c (the
- * API's own certificate), certs.c (those of administrators), names.c (what this host is called),
- * admin.c (the control socket), ui.c (the dashboard), issuers.c (the register of authorities),
- * approvals.c (the second person), probe.c (the prober), sites.c (the keeper and its sites),
- * remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of the audit log),
- * forward.c (its copies elsewhere), watch.c (unusual hours),
- * numbers.c (/metrics).
- */
+ * API's own certificate), names.c (what this host is called), ui.c (the dashboard), issuers.c (the
+ * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
+ * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
+ * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), numbers.c (/metrics).
+ * Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
 #include "acme/acme.h"
@@ -15,21 +13,23 @@
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "core/admin.h"
 #include "core/approvals.h"
+#include "core/passwords.h"
 #include "core/remote.h"
 #include "ev/ev.h"
 #include "ipc/chan.h"
 #include "json/json.h"
 #include "json/out.h"
+#include "operators/throttle.h"
 #include "policy/policy.h"
 #include "revocation/revocation.h"
 #include "role/role.h"
 #include "store/store.h"
 #include "ui/ui.h"
 
-enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32 };
-/* Conversations of all who may decide on approvals and nothing else: administrators always find a
- * place. */
+enum { CORE_NAMES_MAX = 32, CORE_ADMINS_MAX = 16, CORE_PEOPLE_MAX = 32, CORE_OPERATORS_MAX = 64 };
+/* Conversations of all others than administrators, who always find a place. */
 enum { CORE_PEOPLE_CONVERSATIONS_MAX = 8 };
 
 /* What this host is called: for the API's certificate, and the hosts under which clients may reach
@@ -70,6 +70,11 @@ struct core {
     uid_t admin_uid;               /* who may use the control socket besides root */
     uid_t people[CORE_PEOPLE_MAX]; /* who decides on approvals, and may do nothing else */
     size_t n_people;
+    struct core_operator operators[CORE_OPERATORS_MAX];
+    size_t n_operators;
+    struct operators_throttle throttle; /* of who tries to sign in */
+    struct core_passwords *passwords;
+    struct core_nobody nobody;
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;
@@ -93,7 +98,11 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
 
 enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg);
 
-/* IPC_METRICS; asks the supervisor how often it had to start a process again. */
+/* Sets the gauges of standing.c, before they are read. */
+void core_standing_measure(const struct core *core);
+
+/* IPC_METRICS; asks the supervisor for the numbers of all others, and how often it had to start a
+ * process again. */
 void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* What api/ answers from; `processes` as in struct api_view. */
@@ -105,12 +114,24 @@ void core_ui_init(struct core *core);
 /* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
 enum rc core_ui_link(struct core *core, struct json_out *o);
 
+/* ---- admin.c: the table of commands */
+
+/* Answers one, which may take a while: `args` is a JSON object as text, borrowed. Refused is what
+ * the roles of `who` do not allow (operators/roles.h); root may do all. */
+void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
+                        const struct ipc_admin *command);
+/* Whether it is one that reads, and so may come by GET. */
+bool core_admin_reads(struct str name);
+/* The name of the command at that place of the table, NULL behind the last: for tests. */
+const char *core_admin_name(size_t i);
+/* Root, or the user that runs the server. */
+bool core_is_admin(const struct core *core, const struct core_who *who);
+
+/* ---- control.c: the control socket */
+
 /* Begins to accept on core->control; ends all conversations. */
 enum rc core_admin_start(struct core *core);
 void core_admin_stop(struct core *core);
-/* Ends an admin command with the document in `o`, written to `text`, or with why there is none. */
-void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
-
 /* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
 
 enum rc core_audit_new(struct core *core);
@@ -127,6 +148,7 @@ void core_audit_head(struct core *core, struct ipc_req *req);
 struct core_command {
     struct core_who who;
     struct str name, reason;
+    bool refused; /* and was not allowed to */
 };
 enum rc core_audit_command(struct core *core, struct ipc_req *req,
                            const struct core_command *command, void (*then)(void *arg, enum rc rc),
@@ -151,19 +173,6 @@ enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn,
  * RC_CLOSED without a keeper. */
 void core_site_list(struct core *core, struct ipc_req *req);
 void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
-
-/* ---- certs.c: certificates without ACME */
-
-/* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
- * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
- * signer is away and nothing was issued. `who` asks. */
-void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
-                    struct core_who who);
-/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
- * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
- * unless the new one is keyCompromise. */
-void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args,
-                      struct core_who who);
 
 /* ---- issuers.c */
 

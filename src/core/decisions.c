@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "core/change.h"
+#include "core/operators.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -28,7 +29,7 @@ MSG(msg_why, "core.approval-reason",
     "say why with --reason: it is what whoever asks for the certificate is told");
 MSG(msg_denied, "acme.approval-denied", "approval {0} was denied by a person of this CA: {1}");
 
-enum { LIST_ARENA = 4 * 1024 * 1024 };
+enum { LIST_ARENA = 4 * 1024 * 1024, NAME_ARENA = 64 * 1024 };
 #define FOR_MAX (3653 * WHEN_DAY)
 
 static bool is_certificate(const struct store_approval *row)
@@ -38,15 +39,22 @@ static bool is_certificate(const struct store_approval *row)
 
 /* ---- what is shown */
 
-static void put_person(struct json_out *o, const char *name, int64_t uid)
+/* A user of this host by number, another one by name. */
+static void put_person(struct core *core, struct json_out *o, const char *name, int64_t person)
 {
-    if (uid < 0)
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(NAME_ARENA);
+    struct str text;
+
+    if (person < 0)
         json_kv_null(o, name);
+    else if (person < CORE_PERSONS || core_person_name(core, person, &a, &text) != RC_OK)
+        json_kv_i64(o, name, person);
     else
-        json_kv_i64(o, name, uid);
+        json_kv_str(o, name, text);
 }
 
-static void put_row(const struct store_approval *row, when_t now, struct json_out *o)
+static void put_row(struct core *core, const struct store_approval *row, when_t now,
+                    struct json_out *o)
 {
     json_kv_id(o, "id", &row->id);
     json_kv_str(o, "action", row->action);
@@ -55,10 +63,10 @@ static void put_row(const struct store_approval *row, when_t now, struct json_ou
               row->expires <= now && row->state < STORE_APPROVAL_DENIED
                   ? "expired"
                   : store_approval_state_text(row->state));
-    put_person(o, "asked_by", row->asked_by);
+    put_person(core, o, "asked_by", row->asked_by);
     json_kv_when(o, "asked", row->asked);
     json_kv_when(o, "expires", row->expires);
-    put_person(o, "decided_by", row->decided_by);
+    put_person(core, o, "decided_by", row->decided_by);
     json_kv_u64(o, "approvers", row->approvers);
     json_kv_u64(o, "granted", row->granted);
 }
@@ -76,7 +84,7 @@ enum rc core_approval_list(struct core *core, struct json_out *o)
     json_arr(o);
     for (size_t i = 0; i < n; i++) {
         json_obj(o);
-        put_row(&v[i], now, o);
+        put_row(core, &v[i], now, o);
         json_end(o);
     }
     json_end(o);
@@ -148,7 +156,7 @@ static enum rc put_votes(struct core *core, struct arena *a, const struct id *id
     json_arr(o);
     while (n-- > 0) {
         json_obj(o);
-        put_person(o, "by", votes[n].by);
+        put_person(core, o, "by", votes[n].by);
         json_kv_when(o, "at", votes[n].at);
         json_kv_bool(o, "grant", votes[n].grant);
         if (votes[n].grant)
@@ -183,7 +191,7 @@ enum rc core_approval_show(struct core *core, const struct json *args, struct js
 
     TRY(find(core, &a, args, &row, err));
     json_obj(o);
-    put_row(&row, clock_now(ev_clock(core->ev)), o);
+    put_row(core, &row, clock_now(ev_clock(core->ev)), o);
     json_kv_str(o, "reason", row.reason);
     json_kv_z(o, "scope", store_approval_scope_text(row.scope));
     json_kv_u64(o, "used", row.used);
@@ -199,7 +207,7 @@ enum rc core_approval_show(struct core *core, const struct json *args, struct js
 /* Neither the user who decides nor who signed in to be that user may be who asked. */
 static bool is_same_person(int64_t asked_by, struct core_who who)
 {
-    return asked_by == who.uid || asked_by == core_who_person(who);
+    return (who.way == CORE_BY_SOCKET && asked_by == who.uid) || asked_by == core_who_person(&who);
 }
 
 static struct audit_event by_person(const struct core_change *c)
@@ -303,17 +311,17 @@ static void put_decided(struct core_change *c, struct json_out *o)
                  LOG_INT("by", c->vote.by));
         acme_approvals_look(c->core->acme);
     }
-    put_row(&c->decided, c->now, o);
+    put_row(c->core, &c->decided, c->now, o);
 }
 
 static enum rc read_decision(struct core_change *c)
 {
-    if (!core_is_person(c->core, c->who.uid))
+    if (c->who.way == CORE_BY_SOCKET && !core_is_person(c->core, c->who.uid))
         return ERR(&c->err, RC_DENIED, msg_not_people,
                    arena_printf(c->a, "%u", (unsigned)c->who.uid));
     TRY(find(c->core, c->a, c->args, &c->decided, &c->err));
-    c->vote =
-        (struct store_approval_vote){.by = core_who_person(c->who), .at = c->now, .reason = c->why};
+    c->vote = (struct store_approval_vote){
+        .by = core_who_person(&c->who), .at = c->now, .reason = c->why};
     c->put = put_decided;
     return RC_OK;
 }

@@ -50,7 +50,7 @@ static struct str name_of(const struct drill *d, size_t i)
 
 static void refuse(const struct drill *d, const struct err *err)
 {
-    ipc_reply_err(d->req, err);
+    core_admin_refuse(d->req, err);
 }
 
 static void put(struct drill *d, struct json_out *o)
@@ -183,5 +183,5 @@ void core_drill_runner(struct core *core, struct ipc_req *req)
     if (err.rc == RC_CLOSED)
         err.rc = ERR(&err, RC_CLOSED, msg_no_runner);
     if (err.rc != RC_OK)
-        ipc_reply_err(req, &err);
+        core_admin_refuse(req, &err);
 }

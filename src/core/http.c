@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that front has parsed: to the service that answers them, and the answer back. */
 #include "core/core_int.h"
+#include "core/operators.h"
 #include "ev/clock.h"
 #include "http/problem.h"
 #include "trust/trust.h"
@@ -94,6 +95,15 @@ static void route(struct core *core, struct http_exchange *x)
         reply_nothing(x);
 }
 
+static bool is_command(const struct ipc_http *msg)
+{
+    struct str path, query;
+
+    str_cut(msg->target, '?', &path, &query);
+    return str_eq(msg->listener, STR("api")) && str_starts(path, STR(CORE_API)) &&
+           !str_eq(path, STR(ACME_PREFLIGHT_PATH));
+}
+
 void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct role_env *env = arg;
@@ -101,6 +111,10 @@ void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd)
     const struct id *id = ipc_req_id(req);
 
     (void)fd;
+    if (is_command(msg)) {
+        core_api(env->state, req, msg);
+        return;
+    }
     if (http_exchange_new(reply, req, &x) != RC_OK) {
         ipc_req_drop(req);
         return;

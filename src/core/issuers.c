@@ -273,7 +273,7 @@ static void restart_signer(struct job *job)
 static void refuse(struct job *job, enum rc rc, struct err *err)
 {
     err->rc = rc;
-    ipc_reply_err(job->req, err);
+    core_admin_refuse(job->req, err);
 }
 
 static enum rc ask(struct store_txn *txn, void *arg)

@@ -194,7 +194,7 @@ static enum rc read_thaw(struct core_change *c)
     c->put = put_thawed;
     c->approval = (struct core_approval){
         .who = c->who, .now = c->now, .arena = c->a, .action = STR("issuance.thaw"), .what = what};
-    return core_approval_begin_one(c->core, CONF_TWO_THAW, &c->approval);
+    return core_approval_begin_one(c->core, 1u << CONF_TWO_THAW, &c->approval);
 }
 
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,

@@ -101,7 +101,7 @@ static void refuse_probe(struct ipc_req *req, enum rc rc)
         IGNORE_RC(ERR(&err, rc, msg_probe_busy));
     else
         IGNORE_RC(ERR(&err, rc, msg_probe_failed, str_of(rc_text(rc))));
-    ipc_reply_err(req, &err);
+    core_admin_refuse(req, &err);
 }
 
 /* The callback and its argument, for the time of the call. */
@@ -170,10 +170,9 @@ enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn f
 static void shown(void *arg, enum rc rc, struct str seen)
 {
     struct ipc_req *req = arg;
-    struct ipc_admin_reply reply = {.json = seen};
 
     if (rc == RC_OK)
-        IGNORE_RC(ipc_reply(req, &reply)); /* who asked may be gone */
+        core_admin_answer(req, seen);
     else
         refuse_probe(req, rc);
 }
@@ -211,7 +210,7 @@ void core_probe_look(struct core *core, struct ipc_req *req, const struct json *
     if (remote)
         IGNORE_RC(core_remote_away(remote, ask.identifier, &err));
     if (remote)
-        ipc_reply_err(req, &err);
+        core_admin_refuse(req, &err);
     else if (rc != RC_OK)
         refuse_probe(req, rc);
 }

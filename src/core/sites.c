@@ -206,7 +206,7 @@ static void listed(void *arg, const struct api_sites *sites, const struct err *e
     struct json_out o;
 
     if (!sites) {
-        ipc_reply_err(arg, err);
+        core_admin_refuse(arg, err);
         return;
     }
     json_out_init(&o, &text, JSON_COMPACT);
@@ -220,7 +220,7 @@ void core_site_list(struct core *core, struct ipc_req *req)
 
     err.rc = core_sites_ask(core, ipc_req_arena(req), listed, req);
     if (err.rc != RC_OK)
-        ipc_reply_err(req, &err);
+        core_admin_refuse(req, &err);
 }
 
 struct renewing {
@@ -237,11 +237,11 @@ static void renewed(void *arg, const struct ipc_answer *answer)
 
     if (answer->rc == RC_CLOSED || answer->rc == RC_CANCELLED) {
         IGNORE_RC(ERR(&err, RC_CLOSED, msg_no_keeper));
-        ipc_reply_err(r->req, &err);
+        core_admin_refuse(r->req, &err);
         return;
     }
     if (answer->rc != RC_OK) {
-        ipc_reply_err(r->req, answer->err);
+        core_admin_refuse(r->req, answer->err);
         return;
     }
     json_out_init(&o, &text, JSON_COMPACT);
@@ -295,5 +295,5 @@ void core_site_renew(struct core *core, struct ipc_req *req, const struct json *
     if (rc == RC_OK)
         return;
     err.rc = rc;
-    ipc_reply_err(req, &err);
+    core_admin_refuse(req, &err);
 }

@@ -6,6 +6,7 @@
 
 #include "audit/audit.h"
 #include "core/core_int.h"
+#include "core/operators.h"
 #include "ev/clock.h"
 #include "http/exchange.h"
 #include "log/log.h"
@@ -216,7 +217,7 @@ static void signed_in(void *arg, struct http_exchange *x,
 
 void core_ui_init(struct core *core)
 {
-    core->ui.options = (struct ui_options){overview, signed_in, core};
+    core->ui.options = (struct ui_options){overview, signed_in, core_sign_in, core};
 }
 
 enum rc core_ui_link(struct core *core, struct json_out *o)

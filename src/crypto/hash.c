@@ -95,6 +95,12 @@ enum rc crypto_hmac_sha256(struct str key, struct str data,
     return hmac("SHA256", key, data, out, CRYPTO_SHA256_BYTES);
 }
 
+enum rc crypto_hmac_sha1(struct str key, struct str data,
+                         unsigned char out[static CRYPTO_SHA1_BYTES])
+{
+    return hmac("SHA1", key, data, out, CRYPTO_SHA1_BYTES);
+}
+
 enum rc crypto_hmac(enum crypto_hash_alg alg, struct str key, struct str data,
                     unsigned char out[static CRYPTO_HASH_MAX])
 {

@@ -32,6 +32,10 @@ DEFINE_FREEP(crypto_hasher_free, struct crypto_hasher)
 enum rc crypto_hmac_sha256(struct str key, struct str data,
                            unsigned char out[static CRYPTO_SHA256_BYTES]);
 
+/* For one-time codes (RFC 6238), whose every generator knows it. */
+enum rc crypto_hmac_sha1(struct str key, struct str data,
+                         unsigned char out[static CRYPTO_SHA1_BYTES]);
+
 /* The same with another digest; writes crypto_hash_size(alg) bytes. */
 enum rc crypto_hmac(enum crypto_hash_alg alg, struct str key, struct str data,
                     unsigned char out[static CRYPTO_HASH_MAX]);

@@ -90,6 +90,34 @@ static void put_reply(struct http_exchange *x, const struct ipc_http_reply *repl
     x->res.tag = reply->tag;
 }
 
+/* The content type has its own place; a cookie opens the dashboard and the API, a token the API,
+ * and both concern nobody else. */
+static bool is_passed_on(const struct http_request *req, struct str name)
+{
+    if (str_eq(name, STR("authorization")))
+        return str_starts(req->path, STR("/api/v1/"));
+    if (str_eq(name, STR("cookie")))
+        return str_starts(req->path, STR("/ui/")) || str_starts(req->path, STR("/api/v1/"));
+    return !str_eq(name, STR("content-type"));
+}
+
+/* RFC 9110 section 11.6.1 and RFC 6750 section 3: how to say who one is, and what was wrong with
+ * the token that came. */
+static void challenge(struct http_exchange *x, const struct err *err)
+{
+    bool came = is_passed_on(&x->req, STR("authorization")) &&
+                http_header_get(&x->req, STR("authorization")).n > 0;
+
+    if (err->status == 401 && came)
+        http_header_add(x, "WWW-Authenticate",
+                        STR("Bearer realm=\"autarky\", error=\"invalid_token\""));
+    else if (err->status == 401)
+        http_header_add(x, "WWW-Authenticate", STR("Bearer realm=\"autarky\""));
+    else if (err->status == 403 && came)
+        http_header_add(x, "WWW-Authenticate",
+                        STR("Bearer realm=\"autarky\", error=\"insufficient_scope\""));
+}
+
 static void on_answer(void *arg, const struct ipc_answer *answer)
 {
     struct relay *r = arg;
@@ -125,15 +153,8 @@ static void on_answer(void *arg, const struct ipc_answer *answer)
     relay_end(r);
     if (!answer->err->type && !answer->err->status)
         log_warn("front.no-answer", LOG_ERR(answer->err));
+    challenge(x, answer->err);
     http_problem(x, answer->err);
-}
-
-/* The content type has its own place; a cookie opens the dashboard and concerns nobody else. */
-static bool is_passed_on(const struct http_request *req, struct str name)
-{
-    if (str_eq(name, STR("cookie")))
-        return str_starts(req->path, STR("/ui/"));
-    return !str_eq(name, STR("content-type"));
 }
 
 static enum rc make_message(struct http_exchange *x, struct ipc_http *out)

@@ -23,9 +23,11 @@ static const struct http_reader_conf conf = {
     .n_methods = sizeof(methods) / sizeof(methods[0]),
 };
 
-static const struct str kept[] = {STR("accept"),    STR("accept-language"),   STR("content-type"),
-                                  STR("cookie"),    STR("if-modified-since"), STR("if-none-match"),
-                                  STR("user-agent")};
+static const struct str kept[] = {
+    STR("accept"),         STR("accept-language"),   STR("authorization"), STR("content-type"),
+    STR("cookie"),         STR("if-modified-since"), STR("if-none-match"), STR("origin"),
+    STR("sec-fetch-site"), STR("user-agent"),
+};
 
 enum rc http_parser_new(struct http_parser **out)
 {

@@ -126,6 +126,7 @@ void ipc_req_on_cancel(struct ipc_req *req, void (*fn)(void *arg), void *arg);
 /* Told when the stream has room again after RC_AGAIN. */
 void ipc_req_on_room(struct ipc_req *req, void (*fn)(void *arg), void *arg);
 bool ipc_req_cancelled(const struct ipc_req *req);
+enum ipc_type ipc_req_type(const struct ipc_req *req);
 /* For logs; NULL when the asker gave none. */
 const struct id *ipc_req_id(const struct ipc_req *req);
 /* clock_mono at which the asker stops waiting; INT64_MAX: never. */

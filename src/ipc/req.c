@@ -216,6 +216,11 @@ bool ipc_req_cancelled(const struct ipc_req *req)
     return req->cancelled;
 }
 
+enum ipc_type ipc_req_type(const struct ipc_req *req)
+{
+    return (enum ipc_type)req->rule->type;
+}
+
 const struct id *ipc_req_id(const struct ipc_req *req)
 {
     return req->about.z[0] ? &req->about : NULL;

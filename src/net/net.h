@@ -115,6 +115,9 @@ struct net_cred {
 
 /* Who is at the other end of a Unix socket (SO_PEERCRED); RC_INVAL on another kind. */
 enum rc net_peer_cred(int fd, struct net_cred *out);
+/* Its groups beside that one (SO_PEERGROUPS), at most `cap`; *out_n is 0 where the kernel does not
+ * say, or there are more. */
+void net_peer_groups(int fd, gid_t *out, size_t cap, size_t *out_n);
 /* Who signed in to this host to become that peer: the kernel's loginuid, which neither sudo nor su
  * changes (proc(5)). Of the process that connected; a peer that ended may have been replaced by
  * another one. RC_NOTFOUND: nobody signed in (a service), it has ended, or /proc does not say. */

@@ -101,6 +101,13 @@ enum rc net_peer_cred(int fd, struct net_cred *out)
     return RC_OK;
 }
 
+void net_peer_groups(int fd, gid_t *out, size_t cap, size_t *out_n)
+{
+    socklen_t n = (socklen_t)(cap * sizeof(gid_t));
+
+    *out_n = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, out, &n) == 0 ? n / sizeof(gid_t) : 0;
+}
+
 enum rc net_peer_login(const struct net_cred *cred, uid_t *out)
 {
     char path[64], text[32];

@@ -383,6 +383,22 @@ static const char *const revoked_crosses[] = {
     NULL,
 };
 
+/* Who may operate from elsewhere than the control socket. The password is a hash, the key of
+ * one-time codes sealed with a key that is not in the database, a token a digest. */
+static const char *const operators[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE users (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
+    " roles INTEGER NOT NULL, host_user INTEGER NOT NULL, password BLOB NOT NULL,"
+    " totp BLOB NOT NULL, totp_step INTEGER NOT NULL, created INTEGER NOT NULL, created_by TEXT,"
+    " signed_in INTEGER, removed INTEGER) STRICT",
+    "CREATE TABLE tokens (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL "
+    "UNIQUE,"
+    " digest BLOB NOT NULL UNIQUE, roles INTEGER NOT NULL, person INTEGER NOT NULL,"
+    " made_by INTEGER, created INTEGER NOT NULL, created_by TEXT, expires INTEGER NOT NULL, "
+    "revoked INTEGER) STRICT",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -400,6 +416,7 @@ static const struct store_migration migrations[] = {
     {"certificates that take approval", certificate_approvals},
     {"what happened in each hour", hours},
     {"cross certificates that are revoked", revoked_crosses},
+    {"users and tokens", operators},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -91,6 +91,8 @@ void stmt_name(struct stmt *st, const struct store_name *name);
 enum rc stmt_run(struct stmt *st);
 /* The same; RC_NOTFOUND when it changed nothing. */
 enum rc stmt_change(struct stmt *st);
+/* How many rows the last one that ran changed. */
+uint64_t stmt_changes(const struct stmt *st);
 /* The same for a compare and set on one row: RC_CONFLICT when it changed nothing although the row
  * is there, RC_NOTFOUND when it is not. `exists` selects it by its id. */
 enum rc stmt_move(struct stmt *st, struct store_txn *txn, const char *exists, const struct id *id);

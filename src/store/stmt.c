@@ -209,10 +209,15 @@ enum rc stmt_run(struct stmt *st)
     return RC_OK;
 }
 
+uint64_t stmt_changes(const struct stmt *st)
+{
+    return (uint64_t)sqlite3_changes64(st->db->c);
+}
+
 enum rc stmt_change(struct stmt *st)
 {
     TRY(stmt_run(st));
-    return sqlite3_changes(st->db->c) ? RC_OK : RC_NOTFOUND;
+    return stmt_changes(st) ? RC_OK : RC_NOTFOUND;
 }
 
 enum rc stmt_next(struct stmt *st)

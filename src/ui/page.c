@@ -313,11 +313,21 @@ void ui_page_sign_in(struct str token, struct buf *out)
 
 void ui_page_signed_out(const char *why, struct buf *out)
 {
-    ui_html_begin(out, "Signed out \xe2\x80\x93 Autarky");
-    buf_printf(out,
-               "<main>\n<section>\n<h1>Signed out</h1>\n<p>%s</p>\n<p>On the host where Autarky "
-               "runs, <code>autarky ui link</code> prints a link that signs you in.</p>\n"
-               "</section>\n",
-               why);
+    ui_html_begin(out, "Sign in \xe2\x80\x93 Autarky");
+    buf_putz(out, "<main>\n<section>\n<h1>Sign in</h1>\n");
+    if (why[0])
+        buf_printf(out, "<p role=\"alert\">%s</p>\n", why);
+    buf_putz(out,
+             "<form action=\"/ui/sign-in\" method=\"post\">\n"
+             "<p><label>User <input name=\"user\" autocomplete=\"username\" required "
+             "maxlength=\"64\"></label></p>\n"
+             "<p><label>Password <input name=\"password\" type=\"password\" "
+             "autocomplete=\"current-password\" required maxlength=\"256\"></label></p>\n"
+             "<p><label>Code <input name=\"code\" inputmode=\"numeric\" "
+             "autocomplete=\"one-time-code\" required pattern=\"[0-9]{6}\" "
+             "maxlength=\"6\"></label></p>\n"
+             "<button class=\"go\">Sign in</button></form>\n"
+             "<p class=\"faint\">Without a user: on the host where Autarky runs, <code>autarky ui "
+             "link</code> prints a link that signs you in once.</p>\n</section>\n");
     ui_html_end(out);
 }

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "base/id.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
 
 static bool same(const unsigned char a[static CRYPTO_SHA256_BYTES],
                  const unsigned char b[static CRYPTO_SHA256_BYTES])
@@ -14,11 +15,14 @@ static bool same(const unsigned char a[static CRYPTO_SHA256_BYTES],
 static enum rc make(char token[static UI_TOKEN_TEXT],
                     unsigned char digest[static CRYPTO_SHA256_BYTES])
 {
-    struct id id;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(UI_TOKEN_TEXT);
+    unsigned char random[UI_TOKEN_BYTES];
 
-    TRY(id_new(&id));
-    memcpy(token, id.z, UI_TOKEN_TEXT);
-    return crypto_sha256(id_str(&id), digest);
+    TRY(crypto_random(random, sizeof(random)));
+    text_b64url(&text, str_bytes(random, sizeof(random)));
+    TRY(buf_rc(&text));
+    TRY(str_copyz(buf_str(&text), token, UI_TOKEN_TEXT));
+    return crypto_sha256(buf_str(&text), digest);
 }
 
 enum rc ui_link_new(struct ui_sessions *all, when_t now, char out_token[static UI_TOKEN_TEXT])
@@ -54,7 +58,7 @@ bool ui_link_good(const struct ui_sessions *all, struct str token, when_t now)
     return find_link(all, token, now) < UI_LINKS_MAX;
 }
 
-static bool over(const struct ui_session *s, when_t now)
+bool ui_session_over(const struct ui_session *s, when_t now)
 {
     return s->began == 0 || now < s->began || now - s->began > UI_SESSION_LIFE ||
            now - s->seen > UI_SESSION_IDLE;
@@ -66,7 +70,7 @@ static struct ui_session *place(struct ui_sessions *all, when_t now)
     struct ui_session *best = &all->sessions[0];
 
     for (size_t i = 0; i < UI_SESSIONS_MAX; i++) {
-        if (over(&all->sessions[i], now))
+        if (ui_session_over(&all->sessions[i], now))
             return &all->sessions[i];
         if (all->sessions[i].seen < best->seen)
             best = &all->sessions[i];
@@ -74,21 +78,39 @@ static struct ui_session *place(struct ui_sessions *all, when_t now)
     return best;
 }
 
+enum rc ui_session_new(struct ui_sessions *all, const struct ui_user *user, const struct addr *from,
+                       when_t now, char out_token[static UI_TOKEN_TEXT])
+{
+    struct ui_session s = {.began = now, .seen = now, .user = *user, .from = *from};
+    struct id form;
+
+    TRY(make(out_token, s.digest));
+    TRY(id_new(&form));
+    TRY(id_new(&s.id));
+    memcpy(s.form, form.z, sizeof(s.form));
+    *place(all, now) = s;
+    return RC_OK;
+}
+
 enum rc ui_link_use(struct ui_sessions *all, struct str token, when_t now,
                     char out_token[static UI_TOKEN_TEXT])
 {
+    const struct ui_user anybody = {.roles = 1u << OPERATORS_VIEWER};
+    const struct addr unknown = {};
     size_t link = find_link(all, token, now);
-    struct ui_session s = {.began = now, .seen = now};
-    struct id form;
 
     if (link == UI_LINKS_MAX)
         return RC_DENIED;
-    TRY(make(out_token, s.digest));
-    TRY(id_new(&form));
-    memcpy(s.form, form.z, UI_TOKEN_TEXT);
+    TRY(ui_session_new(all, &anybody, &unknown, now, out_token));
     all->links[link].until = 0;
-    *place(all, now) = s;
     return RC_OK;
+}
+
+void ui_sessions_end_user(struct ui_sessions *all, int64_t user)
+{
+    for (size_t i = 0; i < UI_SESSIONS_MAX; i++)
+        if (user && all->sessions[i].user.n == user)
+            ui_session_end(&all->sessions[i]);
 }
 
 struct ui_session *ui_session_find(struct ui_sessions *all, struct str token, when_t now)
@@ -99,7 +121,7 @@ struct ui_session *ui_session_find(struct ui_sessions *all, struct str token, wh
     if (token.n != UI_TOKEN_TEXT - 1 || crypto_sha256(token, digest) != RC_OK)
         return NULL;
     for (size_t i = 0; i < UI_SESSIONS_MAX; i++)
-        if (same(all->sessions[i].digest, digest) && !over(&all->sessions[i], now))
+        if (same(all->sessions[i].digest, digest) && !ui_session_over(&all->sessions[i], now))
             found = &all->sessions[i];
     if (found)
         found->seen = now;
@@ -113,5 +135,5 @@ void ui_session_end(struct ui_session *s)
 
 bool ui_session_form(const struct ui_session *s, struct str form)
 {
-    return form.n == UI_TOKEN_TEXT - 1 && str_eq_ct(str_of(s->form), form);
+    return form.n == ID_TEXT - 1 && str_eq_ct(str_of(s->form), form);
 }

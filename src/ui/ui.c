@@ -7,9 +7,10 @@
 
 /* RFC 6265bis section 4.1.3.2: only this host, only over TLS. */
 #define COOKIE "__Host-autarky"
+#define KNOWN_COOKIE "__Host-autarky-known"
 #define HTML "text/html; charset=utf-8"
 
-enum { PAGE_FIELD_MAX = 300 };
+enum { PAGE_FIELD_MAX = 300 /* longer than any name, or password */ };
 
 MSG(msg_nothing, "ui.nothing-there", "there is nothing at {0}; the dashboard is at /ui/");
 MSG(msg_method, "ui.method", "{0} is not possible here");
@@ -28,13 +29,15 @@ static bool reads(const struct http_exchange *x)
 static void guard(struct http_exchange *x)
 {
     http_header_add(x, "Cache-Control", STR("no-store"));
-    http_header_add(x, "Referrer-Policy", STR("no-referrer"));
+    /* Not no-referrer, with which browsers do not say in Origin where a form comes from. */
+    http_header_add(x, "Referrer-Policy", STR("same-origin"));
     http_header_add(
         x, "Content-Security-Policy",
         STR("default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"));
 }
 
+/* Not 401: there is no challenge that a form answers (RFC 9110 section 15.5.2). */
 static void signed_out(struct http_exchange *x, int status, const char *why)
 {
     ui_page_signed_out(why, &x->res.body);
@@ -88,14 +91,48 @@ static bool is_form(const struct http_exchange *x)
 
 /* ---- sessions */
 
-static struct str cookie(const struct http_exchange *x)
+static struct str cookie(struct str all, const char *wanted)
 {
-    struct str all = http_header_get(&x->req, STR("cookie")), one, name, value;
+    struct str one, name, value;
 
     while (str_next(&all, ';', &one))
-        if (str_cut(str_trim(one), '=', &name, &value) && str_eq(name, STR(COOKIE)))
+        if (str_cut(str_trim(one), '=', &name, &value) && str_eq(name, str_of(wanted)))
             return value;
     return (struct str){NULL, 0};
+}
+
+struct ui_session *ui_session_of(struct ui *ui, struct str cookies, when_t now)
+{
+    return ui_session_find(&ui->sessions, cookie(cookies, COOKIE), now);
+}
+
+static struct ui_session *session(struct ui *ui, const struct http_exchange *x, when_t now)
+{
+    return ui_session_of(ui, http_header_get(&x->req, STR("cookie")), now);
+}
+
+bool ui_same_origin(struct str origin, struct str host)
+{
+    return host.n && str_starts(origin, STR("https://")) &&
+           str_ieq(str_skip(origin, strlen("https://")), host);
+}
+
+/* Browsers say with each form where it comes from; what says nothing is no browser, and sends no
+ * cookie that it was not given by its user. */
+static bool comes_from_elsewhere(const struct http_exchange *x)
+{
+    struct str origin = http_header_get(&x->req, STR("origin"));
+    struct str site = http_header_get(&x->req, STR("sec-fetch-site"));
+
+    if (origin.n)
+        return !ui_same_origin(origin, x->req.host);
+    return site.n && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none"));
+}
+
+static void set_cookie(struct http_exchange *x, const char *token)
+{
+    http_header_addf(x, "Set-Cookie", COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict",
+                     token);
 }
 
 static void recorded(struct http_exchange *x, enum rc rc)
@@ -108,25 +145,91 @@ static void recorded(struct http_exchange *x, enum rc rc)
     signed_out(x, 503, "Signing in could not be put on record. Ask for another link.");
 }
 
-static void sign_in(struct ui *ui, struct http_exchange *x, when_t now)
+static void sign_in_by_link(struct ui *ui, struct http_exchange *x, when_t now)
 {
     char token[UI_TOKEN_TEXT];
-    enum rc rc = is_form(x) ? ui_link_use(&ui->sessions, field(x, x->req.body, "token"), now, token)
-                            : RC_DENIED;
+    enum rc rc = ui_link_use(&ui->sessions, field(x, x->req.body, "token"), now, token);
 
     if (rc != RC_OK) {
         signed_out(x, rc == RC_DENIED ? 403 : 503, "This link has been used, or is too old.");
         return;
     }
-    http_header_addf(x, "Set-Cookie", COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict",
-                     token);
+    set_cookie(x, token);
     ui->options.signed_in(ui->options.arg, x, recorded);
+}
+
+/* Whoever had a session in this browser has ended it by signing in anew. */
+static void signed_in(struct ui_try *t, const char *token)
+{
+    struct ui_session *before = session(t->ui, t->x, t->now);
+
+    if (before)
+        ui_session_end(before);
+    set_cookie(t->x, token);
+    http_header_addf(t->x, "Set-Cookie",
+                     KNOWN_COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%lld",
+                     t->knows, (long long)(OPERATORS_KNOWN_LIFE / WHEN_SECOND));
+    see(t->x, "/ui/");
+}
+
+/* The same words, whether there is such a user or not, and whatever was wrong. */
+static void tried(struct ui_try *t, enum rc rc)
+{
+    struct http_exchange *x = t->x;
+    char token[UI_TOKEN_TEXT];
+    when_t left = t->until - t->now;
+
+    if (rc == RC_OK)
+        rc = ui_session_new(&t->ui->sessions, &t->is, &x->req.client, t->now, token);
+    if (rc == RC_OK) {
+        signed_in(t, token);
+    } else if (rc == RC_DENIED) {
+        signed_out(x, 403,
+                   "That was not right. User, password and code have to be, and a code "
+                   "counts once.");
+    } else if (rc == RC_QUOTA) {
+        http_header_addf(x, "Retry-After", "%lld",
+                         (long long)((left + WHEN_SECOND - 1) / WHEN_SECOND));
+        signed_out(x, 429, "There were too many tries. Wait a little.");
+    } else {
+        signed_out(x, 503, "Signing in is not possible at the moment. Try again.");
+    }
+}
+
+static void sign_in_by_password(struct ui *ui, struct http_exchange *x, when_t now)
+{
+    struct ui_try *t = ARENA_NEW(&x->arena, struct ui_try);
+
+    if (!t) {
+        signed_out(x, 503, "There is no memory for that. Try again.");
+        return;
+    }
+    *t = (struct ui_try){.ui = ui, .x = x, .now = now, .then = tried};
+    t->user = field(x, x->req.body, "user");
+    t->password = field(x, x->req.body, "password");
+    t->code = str_trim(field(x, x->req.body, "code"));
+    t->known = cookie(http_header_get(&x->req, STR("cookie")), KNOWN_COOKIE);
+    ui->options.check(ui->options.arg, t);
+}
+
+static void sign_in(struct ui *ui, struct http_exchange *x, when_t now)
+{
+    if (!is_form(x))
+        signed_out(x, 403, "That was no form.");
+    else if (field(x, x->req.body, "user").n)
+        sign_in_by_password(ui, x, now);
+    else
+        sign_in_by_link(ui, x, now);
 }
 
 static void show_sign_in(const struct ui *ui, struct http_exchange *x, when_t now)
 {
     struct str token = field(x, x->req.query, "token");
 
+    if (!token.n) {
+        signed_out(x, 200, "");
+        return;
+    }
     if (!ui_link_good(&ui->sessions, token, now)) {
         signed_out(x, 403, "This link has been used, or is too old.");
         return;
@@ -138,7 +241,7 @@ static void show_sign_in(const struct ui *ui, struct http_exchange *x, when_t no
 
 static void sign_out(struct ui *ui, struct http_exchange *x, when_t now)
 {
-    struct ui_session *s = ui_session_find(&ui->sessions, cookie(x), now);
+    struct ui_session *s = session(ui, x, now);
 
     if (s && (!is_form(x) || !ui_session_form(s, field(x, x->req.body, "form")))) {
         signed_out(x, 403, "That did not come from the dashboard's own button.");
@@ -153,11 +256,13 @@ static void sign_out(struct ui *ui, struct http_exchange *x, when_t now)
 
 static void overview(struct ui *ui, struct http_exchange *x, when_t now)
 {
-    const struct ui_session *s = ui_session_find(&ui->sessions, cookie(x), now);
+    const struct ui_session *s = session(ui, x, now);
     struct str form;
 
     if (!s)
-        signed_out(x, 401, "The dashboard is for administrators.");
+        signed_out(x, 403, "The dashboard is for those who operate this CA.");
+    else if (!(operators_action_find(STR("status"))->roles & s->user.roles))
+        signed_out(x, 403, "The overview is not for your roles; /api/v1/ has what is.");
     else if (arena_str(&x->arena, str_of(s->form), &form) != RC_OK)
         signed_out(x, 503, "There is no memory for the page. Try again.");
     else
@@ -179,7 +284,9 @@ void ui_handle(struct ui *ui, struct http_exchange *x, when_t now)
 {
     bool posts = str_eq(x->req.method, STR("POST"));
 
-    if (is(x, "/ui/sign-in") && posts) {
+    if (posts && comes_from_elsewhere(x)) {
+        signed_out(x, 403, "That came from another site.");
+    } else if (is(x, "/ui/sign-in") && posts) {
         sign_in(ui, x, now);
     } else if (is(x, "/ui/sign-out") && posts) {
         sign_out(ui, x, now);

@@ -61,7 +61,7 @@ def rotation(lab):
     # Root has asked, and is nobody who decides; a stranger is not even let in.
     expect(run(AUTARKY, "approval", "grant", one, "--data", lab.data, ok=(2,)), "not among control.people", "root")
     expect(as_user(lab, STRANGER, "approval", "grant", one, ok=(2,)), "went away before it answered", "a stranger")
-    expect(as_user(lab, FIRST, "issuer", "list", ok=(2,)), "may decide on approvals", "a person, for something else")
+    expect(as_user(lab, FIRST, "issuer", "list", ok=(2,)), "takes one of the roles", "a person, for something else")
     expect(as_user(lab, FIRST, "approval", "grant", one), "granted", "grant")
     expect(as_user(lab, SECOND, "approval", "grant", one, ok=(2,)), "not open any more", "granting twice")
     waits(lab, "rotate", "ecdsa-1")  # the grant is for rsa-1

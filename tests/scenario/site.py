@@ -147,7 +147,7 @@ def dashboard(lab):
     base, token = link.split("/ui/sign-in?")
     jar = lab.directory / "jar"
     curl = ("/usr/bin/curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", lab.roots, "-w", "%{http_code}")
-    expect(run(*curl, f"{base}/ui/"), "401", "the dashboard without a session")
+    expect(run(*curl, f"{base}/ui/"), "403", "the dashboard without a session")
     expect(run(*curl, link), "<button class=\"go\">", "looking at the link")
     run(*curl, "-c", jar, "-d", token, f"{base}/ui/sign-in")
     page = run(*curl, "-b", jar, f"{base}/ui/")

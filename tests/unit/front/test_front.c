@@ -48,8 +48,8 @@ struct world {
     uint8_t host; /* of its address */
     size_t n_done;
     int status;
-    struct buf body, location;
-    bool retry;
+    struct buf body, location, challenge;
+    bool retry, token; /* the next request has a token and a cookie */
 };
 
 static void quiet(void *, enum log_level, struct str)
@@ -132,13 +132,16 @@ static void on_metrics(void *arg, struct ipc_req *req, const void *, int)
 {
     struct world *w = arg;
     CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
-    struct ipc_metrics reply;
+    struct ipc_measured all[] = {{.role = ROLE_CORE}, {.role = ROLE_GATEWAY, .number = 1}};
+    struct ipc_gathered reply;
 
     if (w->no_numbers)
         buf_putz(&snapshot, "\x01nonsense");
     else
         metrics_snapshot(&snapshot);
-    reply.snapshot = buf_str(&snapshot);
+    all[0].snapshot = all[1].snapshot = buf_str(&snapshot);
+    reply.processes.v = all;
+    reply.processes.n = 2;
     IGNORE_RC(ipc_reply(req, &reply));
 }
 
@@ -213,10 +216,13 @@ static void on_done(struct http_exchange *x, void *arg)
     buf_reset(&w->body);
     buf_puts(&w->body, buf_str(&x->res.body));
     buf_reset(&w->location);
+    buf_reset(&w->challenge);
     w->retry = false;
     for (size_t i = 0; i < x->res.n_headers; i++) {
         if (str_ieq(x->res.headers[i].name, STR("location")))
             buf_puts(&w->location, x->res.headers[i].value);
+        if (str_ieq(x->res.headers[i].name, STR("www-authenticate")))
+            buf_puts(&w->challenge, x->res.headers[i].value);
         w->retry = w->retry || str_ieq(x->res.headers[i].name, STR("retry-after"));
     }
     http_exchange_free(x);
@@ -238,6 +244,11 @@ static enum rc request(struct world *w, const char *listener, const char *method
     x->req.headers[0] = (struct http_header){STR("content-type"), STR("a/b")};
     x->req.headers[1] = (struct http_header){STR("user-agent"), STR("test")};
     x->req.n_headers = 2;
+    if (w->token) {
+        x->req.headers[2] = (struct http_header){STR("authorization"), STR("Bearer t")};
+        x->req.headers[3] = (struct http_header){STR("cookie"), STR("c=d")};
+        x->req.n_headers = 4;
+    }
     w->status = 0;
     front_http_request(&w->front, x);
     turn(w);
@@ -260,6 +271,7 @@ static void world_done(struct world *w)
     buf_done(&w->last);
     buf_done(&w->body);
     buf_done(&w->location);
+    buf_done(&w->challenge);
     check_dir_done(&w->dir);
     crypto_done();
 }
@@ -286,6 +298,7 @@ static enum rc world_init(struct world *w)
     buf_init(&w->last, 4096);
     buf_init(&w->body, 1 << 20);
     buf_init(&w->location, 4096);
+    buf_init(&w->challenge, 4096);
     clock_fake_init(&w->clock, NOW);
     w->env.clock = &w->clock.clock;
     w->env.conf = &w->conf;
@@ -319,6 +332,55 @@ static void asks_core(void)
     core_answers(&w, 0, "answer");
     CHECK_INT(w.status, 200);
     CHECK_STR(buf_str(&w.body), "answer");
+}
+
+static void core_refuses(struct world *w, int status)
+{
+    struct err err = ERR_INIT;
+
+    IGNORE_RC(ERR(&err, RC_DENIED, msg_no));
+    err.status = status;
+    ipc_reply_err(w->asked[--w->n_asked], &err);
+    w->asked[w->n_asked] = NULL;
+    turn(w);
+}
+
+/* Tokens and cookies go where they are for, and nowhere else. */
+static void who_somebody_says_to_be(void)
+{
+    static const struct {
+        const char *path;
+        bool token;
+        const char *headers;
+        int status;
+        const char *challenge;
+    } cases[] = {
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 401,
+         "Bearer realm=\"autarky\", error=\"invalid_token\""},
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 403,
+         "Bearer realm=\"autarky\", error=\"insufficient_scope\""},
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 404, ""},
+        {"/api/v1/status", false, "", 401, "Bearer realm=\"autarky\""},
+        {"/api/v1/status", false, "", 403, ""},
+        {"/ui/", true, " cookie=c=d", 403, ""},
+        {"/acme/new-order", true, "", 403, ""},
+    };
+
+    BEGIN(w);
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char last[128];
+
+        w.token = cases[i].token;
+        CHECK_OK(request(&w, "api", "GET", cases[i].path));
+        CHECK_INT(w.n_asked, 1);
+        (void)snprintf(last, sizeof(last), "api GET %s a/b [body] user-agent=test%s", cases[i].path,
+                       cases[i].headers);
+        CHECK_STR(buf_str(&w.last), last);
+        core_refuses(&w, cases[i].status);
+        CHECK_INT(w.status, cases[i].status);
+        CHECK_STR(buf_str(&w.challenge), cases[i].challenge);
+    }
 }
 
 static void knows_what_goes_where(void)
@@ -528,6 +590,10 @@ static void numbers_for_those_who_may(void)
     CHECK(shows(&w, "autarky_front_queue_length{role=\"front\",queue=\"asked\"} 0"));
     CHECK(shows(&w, "autarky_build_info{role=\"front\",version=\"" AUTARKY_VERSION "\"} 1"));
     CHECK_INT(w.n_asked, 0);
+    /* What this process has shown once is in the snapshot of those that it plays. */
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK(shows(&w, "autarky_core_up{role=\"core\"} 1"));
+    CHECK(shows(&w, "autarky_core_up{role=\"gateway-1\"} 1"));
     w.host = 4;
     CHECK_OK(request(&w, "api", "GET", "/metrics"));
     CHECK_INT(w.status, 403);
@@ -838,14 +904,15 @@ static void knows_who_the_keeper_is(void)
     CHECK_INT(((struct front *)h.child.env.state)->keeper, keeper);
 }
 
-CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST_ONCE(knows_what_goes_where),
-           CHECK_TEST_ONCE(redirects_to_what_is_ours), CHECK_TEST_ONCE(holds_while_core_is_away),
-           CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
-           CHECK_TEST_ONCE(asks_the_next_core_once), CHECK_TEST_ONCE(other_posts_are_not_repeated),
-           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core),
-           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST(core_fails),
-           CHECK_TEST(numbers_for_those_who_may), CHECK_TEST(numbers_without_core),
-           CHECK_TEST_ONCE(answers_are_counted), CHECK_TEST(gets_a_certificate_and_keeps_it),
+CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST(who_somebody_says_to_be),
+           CHECK_TEST_ONCE(knows_what_goes_where), CHECK_TEST_ONCE(redirects_to_what_is_ours),
+           CHECK_TEST_ONCE(holds_while_core_is_away), CHECK_TEST(not_for_ever),
+           CHECK_TEST_ONCE(nor_too_many), CHECK_TEST_ONCE(asks_the_next_core_once),
+           CHECK_TEST_ONCE(other_posts_are_not_repeated), CHECK_TEST_ONCE(slow_core),
+           CHECK_TEST_ONCE(full_core), CHECK_TEST_ONCE(one_client_has_its_share),
+           CHECK_TEST(core_fails), CHECK_TEST(numbers_for_those_who_may),
+           CHECK_TEST(numbers_without_core), CHECK_TEST_ONCE(answers_are_counted),
+           CHECK_TEST(gets_a_certificate_and_keeps_it),
            CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
            CHECK_TEST_ONCE(renews_after_two_thirds),

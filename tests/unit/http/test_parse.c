@@ -354,15 +354,15 @@ static void fills_the_exchange(void)
     CHECK_OK(http_parser_new(&p));
     CHECK_OK(http_exchange_new(done, NULL, &x));
     CHECK_INT(http_parser_phase(p), HTTP_PHASE_IDLE);
-    CHECK_INT(
-        feed(p, x,
-             STR("POST /acme/new%20order?a=b?c HTTP/1.1\r\nHOST:  Ca.Example:8555 \r\n"
-                 "Content-Type: application/jose+json\r\nAuthorization: secret\r\nCookie: a=b\r\n"
-                 "User-AGENT: certbot/2.1\r\nConnection: close\r\n"
-                 "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1\r\n\n\r\n0\r\nUser-Agent: "
-                 "x\r\n\r\n"),
-             1, &rest),
-        0);
+    CHECK_INT(feed(p, x,
+                   STR("POST /acme/new%20order?a=b?c HTTP/1.1\r\nHOST:  Ca.Example:8555 \r\n"
+                       "Content-Type: application/jose+json\r\nProxy-Authorization: "
+                       "secret\r\nCookie: a=b\r\n"
+                       "User-AGENT: certbot/2.1\r\nConnection: close\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1\r\n\n\r\n0\r\nUser-Agent: "
+                       "x\r\n\r\n"),
+                   1, &rest),
+              0);
     CHECK_INT(http_parser_phase(p), HTTP_PHASE_DONE);
     CHECK_STR(x->req.method, "POST");
     CHECK_STR(x->req.path, "/acme/new%20order");

@@ -100,6 +100,9 @@ static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}"
 static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
 
 static const struct ipc_metrics sample_metrics = {S("\x01\x00\x00\x00\x01x")};
+static const struct ipc_measured sample_measured[] = {{ROLE_CORE, 0, S("\x01\x00\x00\x00\x01x")},
+                                                      {ROLE_GATEWAY, 3, S("\x01")}};
+static const struct ipc_gathered sample_gathered = {{sample_measured, 2}};
 
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
 static const struct ipc_identity sample_identity = {
@@ -129,6 +132,7 @@ static struct ipc_record sample_records[] = {
     {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
 static const struct ipc_deliver sample_deliver = {S("archive"), {sample_records, 2}};
 static const struct ipc_delivered sample_delivered = {42};
+static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
 static const struct ipc_revoked sample_revoked[] = {
     {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
@@ -189,7 +193,9 @@ static const struct sample {
     {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
     {IPC_PREFLIGHT, &sample_preflight, &sample_preflight_reply},
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
-    {IPC_METRICS, &sample_none, &sample_metrics},
+    {IPC_METRICS, &sample_none, &sample_gathered},
+    {IPC_MEASURE, &sample_none, &sample_metrics},
+    {IPC_GATHER, &sample_none, &sample_gathered},
     {IPC_VOUCH, &sample_vouch, &sample_none},
     {IPC_IDENTITY, &sample_identity, &sample_none},
     {IPC_TICKETS, &sample_tickets, &sample_none},
@@ -197,6 +203,7 @@ static const struct sample {
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
+    {IPC_ACCESS, &sample_access, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},

@@ -16,6 +16,9 @@ static struct {
     enum rc record;
     int recorded;
     char under[64], form[UI_TOKEN_TEXT];
+    char user[64], password[64], code[16];
+    enum rc check; /* what comes of a try */
+    unsigned roles;
 } saw;
 
 static void overview(void *, struct http_exchange *x, struct str under, struct str form)
@@ -33,9 +36,19 @@ static void signed_in(void *, struct http_exchange *x,
     then(x, saw.record);
 }
 
+static void check(void *, struct ui_try *t)
+{
+    IGNORE_RC(str_copyz(t->user, saw.user, sizeof(saw.user)));
+    IGNORE_RC(str_copyz(t->password, saw.password, sizeof(saw.password)));
+    IGNORE_RC(str_copyz(t->code, saw.code, sizeof(saw.code)));
+    t->is = (struct ui_user){.n = 7, .name = "alice", .roles = saw.roles};
+    t->until = NOW + 3 * WHEN_SECOND / 2;
+    t->then(t, saw.check);
+}
+
 static void start(void)
 {
-    ui = (struct ui){.options = {overview, signed_in, NULL}};
+    ui = (struct ui){.options = {overview, signed_in, check, NULL}};
     memset(&saw, 0, sizeof(saw));
 }
 
@@ -89,8 +102,8 @@ static void without_a_session(void)
 
     start();
     CHECK_OK(crypto_init());
-    CHECK_ASK(401, "GET", "/ui/", "", NULL, NULL);
-    CHECK_ASK(401, "GET", "/ui/", "", "__Host-autarky=0000000000000000000000000a", NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", NULL, NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", "__Host-autarky=0000000000000000000000000a", NULL);
     CHECK_STR(header(x, "Cache-Control"), "no-store");
     CHECK(str_starts(header(x, "Content-Security-Policy"), STR("default-src 'none'")));
     CHECK_ASK(403, "GET", "/ui/sign-in", "token=0000000000000000000000000a", NULL, NULL);
@@ -132,7 +145,7 @@ static void in_and_out(void)
     snprintf(form, sizeof(form), "form=%s", saw.form);
     CHECK_ASK(303, "POST", "/ui/sign-out", "", cookie, form);
     CHECK(str_ends(header(x, "Set-Cookie"), STR("Max-Age=0")));
-    CHECK_ASK(401, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
 }
 
 static void a_sign_in_that_cannot_be_recorded(void)
@@ -149,5 +162,56 @@ static void a_sign_in_that_cannot_be_recorded(void)
     CHECK_INT(header(x, "Set-Cookie").n, 0);
 }
 
-CHECK_MAIN(CHECK_TEST(without_a_session), CHECK_TEST(in_and_out),
-           CHECK_TEST(a_sign_in_that_cannot_be_recorded))
+#define TRY_IN "user=alice&password=a%26b+c&code=+123456"
+
+static void by_password(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    char cookie[128];
+    struct str set;
+
+    start();
+    CHECK_OK(crypto_init());
+    CHECK_ASK(200, "GET", "/ui/sign-in", "", NULL, NULL);
+    saw.check = RC_DENIED;
+    CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    CHECK_STR(str_of(saw.user), "alice");
+    CHECK_STR(str_of(saw.password), "a&b c");
+    CHECK_STR(str_of(saw.code), "123456");
+    CHECK_INT(header(x, "Set-Cookie").n, 0);
+    saw.check = RC_QUOTA;
+    CHECK_ASK(429, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    CHECK_STR(header(x, "Retry-After"), "2");
+    saw.check = RC_IO;
+    CHECK_ASK(503, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    saw.check = RC_OK;
+    saw.roles = 1u << OPERATORS_VIEWER;
+    CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    set = header(x, "Set-Cookie");
+    snprintf(cookie, sizeof(cookie), "%.*s", (int)str_find(set, ';'), set.p);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    ui_sessions_end_user(&ui.sessions, 8);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    ui_sessions_end_user(&ui.sessions, 7);
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
+    saw.roles = 1u << OPERATORS_APPROVER; /* who sees approvals alone */
+    CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, TRY_IN);
+    set = header(x, "Set-Cookie");
+    snprintf(cookie, sizeof(cookie), "%.*s", (int)str_find(set, ';'), set.p);
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
+}
+
+static void origins(void)
+{
+    CHECK(ui_same_origin(STR("https://ca.example:8555"), STR("ca.example:8555")));
+    CHECK(ui_same_origin(STR("https://CA.example"), STR("ca.example")));
+    CHECK(!ui_same_origin(STR("https://ca.example"), STR("ca.example:8555")));
+    CHECK(!ui_same_origin(STR("http://ca.example"), STR("ca.example")));
+    CHECK(!ui_same_origin(STR("https://ca.example.evil.example"), STR("ca.example")));
+    CHECK(!ui_same_origin(STR("null"), STR("ca.example")));
+    CHECK(!ui_same_origin(STR(""), STR("")));
+    CHECK(!ui_same_origin(STR("https://"), STR("")));
+}
+
+CHECK_MAIN(CHECK_TEST(without_a_session), CHECK_TEST(in_and_out), CHECK_TEST(by_password),
+           CHECK_TEST(origins), CHECK_TEST(a_sign_in_that_cannot_be_recorded))

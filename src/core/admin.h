@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands of those who operate the CA: where they come in, and how they are answered. Part of
+ * core/core_int.h. */
+#pragma once
+
+#include "core/approvals.h"
+#include "crypto/hash.h"
+#include "crypto/password.h"
+#include "ipc/messages.h"
+
+/* control.operators, found on this host. */
+struct core_operator {
+    bool group;
+    uid_t uid;
+    gid_t gid;
+    unsigned roles;
+};
+
+/* What unknown users are compared with, so that they take as long as others. */
+struct core_nobody {
+    struct id id;
+    unsigned char password[CRYPTO_PASSWORD_BYTES];
+    unsigned char totp[CRYPTO_AEAD_NONCE + 20 + CRYPTO_AEAD_TAG];
+};
+
+/* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered
+ * the way they came */
+
+/* Ends a command with the document in `o`, written to `text`, or with why there is none. */
+void core_admin_reply(struct ipc_req *req, struct json_out *o, const struct buf *text);
+/* The same with a document that is there. */
+void core_admin_answer(struct ipc_req *req, struct str json);
+/* Ends it with what went wrong. */
+void core_admin_refuse(struct ipc_req *req, const struct err *err);
+
+/* ---- certs.c: certificates without ACME */
+
+/* Admin command `cert sign`: `args` as api_cert_sign_read, and "dry_run"; ends `req` with
+ * api_cert_put's document of the new certificate, or with what would be issued. RC_AGAIN: the
+ * signer is away and nothing was issued. `who` asks. */
+void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
+                    struct core_who who);
+/* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
+ * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
+ * unless the new one is keyCompromise. */
+void core_cert_revoke(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who);

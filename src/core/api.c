@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /api/v1/: the commands of the control socket as requests. POST /api/v1/cert/revoke with the
+ * arguments as a JSON object gives what `cert revoke` gives there; commands that read and need no
+ * arguments can be had by GET as well. Who asks is a token ("Authorization: Bearer"), or a
+ * session's cookie, and then the browser has to say that it is a page of this host which asks. */
+#include "core/operators.h"
+#include "ev/clock.h"
+#include "log/log.h"
+
+MSG(msg_nobody, "core.api-nobody",
+    "say who you are: with \"Authorization: Bearer TOKEN\" (`autarky token create`), or by signing "
+    "in at /ui/");
+MSG(msg_token, "core.api-token", "this token is unknown, was revoked or has expired");
+MSG(msg_origin, "core.api-origin",
+    "with a cookie a request has to have \"Origin: https://{0}\", as pages of this host have it");
+MSG(msg_method, "core.api-method",
+    "{0} is not possible here; it takes POST, with the arguments as application/json");
+MSG(msg_type, "core.api-type", "the arguments have to come as application/json");
+
+enum { COMMAND_MAX = 64 };
+
+static struct str header(const struct ipc_http *msg, const char *name)
+{
+    for (size_t i = 0; i < msg->headers.n; i++)
+        if (str_eq(msg->headers.v[i].name, str_of(name)))
+            return msg->headers.v[i].value;
+    return (struct str){NULL, 0};
+}
+
+static bool is_get(const struct ipc_http *msg)
+{
+    return str_eq(msg->method, STR("GET"));
+}
+
+static enum rc by_token(struct core *core, const struct ipc_http *msg, struct core_who *out,
+                        struct err *err)
+{
+    struct str header_value = header(msg, "authorization");
+    char address[ADDR_TEXT];
+    enum rc rc = RC_DENIED;
+
+    /* The scheme is case-insensitive (RFC 9110 section 11.1). */
+    if (str_ieq(str_head(header_value, strlen("Bearer ")), STR("Bearer ")))
+        rc = core_token_check(core, str_trim(str_skip(header_value, strlen("Bearer "))), out);
+    if (rc != RC_DENIED)
+        return rc;
+    log_warn("core.token-refused", LOG_Z("client", addr_text(&msg->client, address)));
+    return err_problem(err, ERR(err, rc, msg_token), NULL, 401);
+}
+
+static enum rc by_session(struct core *core, const struct ipc_http *msg, struct core_who *out,
+                          struct err *err)
+{
+    const struct ui_session *s =
+        ui_session_of(&core->ui, header(msg, "cookie"), clock_now(ev_clock(core->ev)));
+
+    if (!s)
+        return err_problem(err, ERR(err, RC_DENIED, msg_nobody), NULL, 401);
+    if (!is_get(msg) && !ui_same_origin(header(msg, "origin"), msg->host))
+        return ERR(err, RC_DENIED, msg_origin, msg->host);
+    *out = (struct core_who){.uid = CORE_NO_LOGIN,
+                             .login = CORE_NO_LOGIN,
+                             .way = CORE_BY_SESSION,
+                             .roles = s->user.roles,
+                             .person = s->user.n ? s->user.person : CORE_NOBODY,
+                             .user = s->user.n};
+    return str_copyz(s->user.n ? str_of(s->user.name) : STR("by link"), out->name,
+                     sizeof(out->name));
+}
+
+static enum rc who(struct core *core, const struct ipc_http *msg, struct core_who *out,
+                   struct err *err)
+{
+    if (header(msg, "authorization").n)
+        TRY(by_token(core, msg, out, err));
+    else
+        TRY(by_session(core, msg, out, err));
+    out->address = msg->client;
+    return RC_OK;
+}
+
+/* "cert/revoke" as "cert revoke". */
+static enum rc read_command(struct str path, struct arena *a, struct str *out)
+{
+    char name[COMMAND_MAX];
+
+    if (str_copyz(str_skip(path, strlen(CORE_API)), name, sizeof(name)) != RC_OK)
+        return RC_NOTFOUND;
+    for (char *p = name; *p; p++)
+        if (*p == '/')
+            *p = ' ';
+    return arena_str(a, str_of(name), out);
+}
+
+static enum rc read_request(const struct ipc_http *msg, struct arena *a, struct ipc_admin *out,
+                            struct err *err)
+{
+    struct str path, query;
+
+    str_cut(msg->target, '?', &path, &query);
+    TRY(read_command(path, a, &out->command));
+    out->args = msg->body.n ? msg->body : STR("{}");
+    if (is_get(msg) && !msg->body.n && core_admin_reads(out->command))
+        return RC_OK;
+    if (!str_eq(msg->method, STR("POST")))
+        return err_problem(err, ERR(err, RC_UNSUPPORTED, msg_method, msg->method), NULL, 405);
+    if (msg->body.n && !str_starts(msg->content_type, STR("application/json")))
+        return err_problem(err, ERR(err, RC_UNSUPPORTED, msg_type), NULL, 415);
+    return RC_OK;
+}
+
+void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg)
+{
+    struct ipc_admin command = {};
+    struct core_who asks;
+    struct err err = ERR_INIT;
+
+    err.rc = who(core, msg, &asks, &err);
+    if (err.rc == RC_OK)
+        err.rc = read_request(msg, ipc_req_arena(req), &command, &err);
+    if (err.rc == RC_OK)
+        core_admin_command(core, req, &asks, &command);
+    else
+        core_admin_refuse(req, &err);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/operators.h"
+
+#include "store/sql_int.h"
+
+#define USER                                                                                       \
+    "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"    \
+    " removed"
+#define TOKEN "id, name, digest, roles, person, made_by, created, created_by, expires, revoked"
+#define USER_EXISTS "SELECT 1 FROM users WHERE id = ?"
+
+/* ---- users */
+
+enum rc store_user_add(struct store_txn *txn, const struct store_user *user)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (user->name.n == 0 || user->password.n == 0 || user->totp.n == 0)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO users (id, name, roles, host_user, password, totp, totp_step,"
+                  " created, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    stmt_id(&st, &user->id);
+    stmt_text(&st, user->name, STORE_TEXT_MAX);
+    stmt_int(&st, user->roles);
+    stmt_int(&st, user->host_user);
+    stmt_blob(&st, user->password, STORE_PASSWORD_MAX);
+    stmt_blob(&st, user->totp, STORE_TOTP_MAX);
+    stmt_int(&st, (int64_t)user->totp_step);
+    stmt_when(&st, user->created);
+    stmt_text(&st, user->created_by, STORE_TEXT_MAX);
+    return stmt_run(&st);
+}
+
+static enum rc read_user(struct stmt *st, struct arena *a, struct store_user *out)
+{
+    struct row r = row_of(st, a);
+    struct store_user u = {};
+
+    u.n = row_int(&r);
+    u.id = row_id(&r);
+    u.name = row_str(&r);
+    u.roles = (unsigned)row_int(&r);
+    u.host_user = row_int(&r);
+    u.password = row_str(&r);
+    u.totp = row_str(&r);
+    u.totp_step = (uint64_t)row_int(&r);
+    u.created = row_int(&r);
+    u.created_by = row_str(&r);
+    u.signed_in = row_int(&r);
+    u.removed = row_int(&r);
+    TRY(r.rc);
+    *out = u;
+    return RC_OK;
+}
+
+enum rc store_user_find(struct store_txn *txn, struct arena *a, struct str name,
+                        struct store_user *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE name = ?"));
+    stmt_text(&st, name, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    return read_user(&st, a, out);
+}
+
+enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct store_user *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE n = ?"));
+    stmt_int(&st, n);
+    TRY(stmt_next(&st));
+    return read_user(&st, a, out);
+}
+
+enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_user **out,
+                        size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn, "SELECT " USER " FROM users ORDER BY n LIMIT ?"));
+    stmt_int(&st, STORE_OPERATORS_LIST);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
+        TRY(rows_grow(a, sizeof(struct store_user), STORE_OPERATORS_LIST, n, &cap, &list));
+        TRY(read_user(&st, a, (struct store_user *)list + n));
+        n++;
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_user_remove(struct store_txn *txn, const struct id *id, when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE users SET removed = ? WHERE id = ? AND removed IS NULL"));
+    stmt_when(&st, now);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, USER_EXISTS, id);
+}
+
+enum rc store_user_set_password(struct store_txn *txn, const struct id *id, struct str password)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (password.n == 0)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn, "UPDATE users SET password = ? WHERE id = ? AND removed IS NULL"));
+    stmt_blob(&st, password, STORE_PASSWORD_MAX);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, USER_EXISTS, id);
+}
+
+enum rc store_user_set_totp(struct store_txn *txn, const struct id *id, struct str totp)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (totp.n == 0)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn,
+                  "UPDATE users SET totp = ?, totp_step = 0 WHERE id = ? AND removed IS NULL"));
+    stmt_blob(&st, totp, STORE_TOTP_MAX);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, USER_EXISTS, id);
+}
+
+enum rc store_user_set_roles(struct store_txn *txn, const struct id *id, unsigned roles)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE users SET roles = ? WHERE id = ? AND removed IS NULL"));
+    stmt_int(&st, roles);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, USER_EXISTS, id);
+}
+
+enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user, uint64_t step,
+                           when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE users SET totp_step = ?, signed_in = ?"
+                  " WHERE id = ? AND removed IS NULL AND totp_step < ?"
+                  " AND password = ? AND totp = ? AND roles = ?"));
+    stmt_int(&st, (int64_t)step);
+    stmt_when(&st, now);
+    stmt_id(&st, &user->id);
+    stmt_int(&st, (int64_t)step);
+    stmt_blob(&st, user->password, STORE_PASSWORD_MAX);
+    stmt_blob(&st, user->totp, STORE_TOTP_MAX);
+    stmt_int(&st, user->roles);
+    return stmt_move(&st, txn, USER_EXISTS, &user->id);
+}
+
+/* ---- tokens */
+
+enum rc store_token_add(struct store_txn *txn, const struct store_token *token)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (token->name.n == 0 || token->expires == 0)
+        return RC_INVAL;
+    TRY(stmt_open(
+        &st, txn,
+        "INSERT INTO tokens (id, name, digest, roles, person, made_by, created, created_by,"
+        " expires) VALUES (?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?)"));
+    stmt_id(&st, &token->id);
+    stmt_text(&st, token->name, STORE_TEXT_MAX);
+    stmt_hash(&st, &token->digest);
+    stmt_int(&st, token->roles);
+    stmt_int(&st, token->person);
+    stmt_int(&st, token->made_by);
+    stmt_when(&st, token->created);
+    stmt_text(&st, token->created_by, STORE_TEXT_MAX);
+    stmt_when(&st, token->expires);
+    return stmt_run(&st);
+}
+
+static enum rc read_token(struct stmt *st, struct arena *a, struct store_token *out)
+{
+    struct row r = row_of(st, a);
+    struct store_token t = {};
+
+    t.id = row_id(&r);
+    t.name = row_str(&r);
+    t.digest = row_hash(&r);
+    t.roles = (unsigned)row_int(&r);
+    t.person = row_int(&r);
+    t.made_by = row_int(&r);
+    t.created = row_int(&r);
+    t.created_by = row_str(&r);
+    t.expires = row_int(&r);
+    t.revoked = row_int(&r);
+    TRY(r.rc);
+    *out = t;
+    return RC_OK;
+}
+
+enum rc store_token_find(struct store_txn *txn, struct arena *a, const struct store_hash *digest,
+                         struct store_token *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens WHERE digest = ?"));
+    stmt_hash(&st, digest);
+    TRY(stmt_next(&st));
+    return read_token(&st, a, out);
+}
+
+enum rc store_token_by_name(struct store_txn *txn, struct arena *a, struct str name,
+                            struct store_token *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens WHERE name = ?"));
+    stmt_text(&st, name, STORE_TEXT_MAX);
+    TRY(stmt_next(&st));
+    return read_token(&st, a, out);
+}
+
+enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_token **out,
+                         size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens ORDER BY n LIMIT ?"));
+    stmt_int(&st, STORE_OPERATORS_LIST);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
+        TRY(rows_grow(a, sizeof(struct store_token), STORE_OPERATORS_LIST, n, &cap, &list));
+        TRY(read_token(&st, a, (struct store_token *)list + n));
+        n++;
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_token_revoke(struct store_txn *txn, const struct id *id, when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL"));
+    stmt_when(&st, now);
+    stmt_id(&st, id);
+    return stmt_move(&st, txn, "SELECT 1 FROM tokens WHERE id = ?", id);
+}
+
+enum rc store_tokens_revoke_of(struct store_txn *txn, int64_t made_by, when_t now, uint64_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "UPDATE tokens SET revoked = ? WHERE made_by = ? AND revoked IS NULL"));
+    stmt_when(&st, now);
+    stmt_int(&st, made_by);
+    TRY(stmt_run(&st));
+    *out_n = stmt_changes(&st);
+    return RC_OK;
+}
