@@ -112,6 +112,11 @@ void agent_child_kill(struct agent_child *c)
     child_free(c);
 }
 
+void agent_child_ask(const struct agent_child *c)
+{
+    kill(c->pid, SIGTERM);
+}
+
 /* False at its end. */
 static bool read_some(struct output *o)
 {
@@ -194,6 +199,7 @@ static void on_end(void *arg, unsigned)
     end.rc = outcome(c, status, &err);
     end.err = end.rc == RC_OK ? NULL : &err;
     end.out = buf_str(&c->out.text);
+    end.said = buf_str(&c->err.text);
     c->fn(c->arg, &end);
 }
 

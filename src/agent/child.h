@@ -18,7 +18,7 @@ struct agent_child_end {
     enum rc rc; /* RC_OK: status 0; RC_CONFLICT: another; RC_TIMEOUT; RC_NOTFOUND, RC_DENIED: it
                    could not be executed */
     const struct err *err; /* unless RC_OK: names the program, and what it said last */
-    struct str out;        /* its standard output, borrowed */
+    struct str out, said;  /* its standard output and error, borrowed */
 };
 typedef void (*agent_child_fn)(void *arg, const struct agent_child_end *end);
 
@@ -38,5 +38,7 @@ struct agent_child_conf {
 /* What is in `conf` is not needed afterwards, but `w`. RC_IO, RC_NOMEM. */
 enum rc agent_child_start(const struct agent_child_conf *conf, struct agent_child **out,
                           struct err *err);
+/* Asks it to end, by SIGTERM to itself alone; the callback comes as ever. */
+void agent_child_ask(const struct agent_child *c);
 /* Kills it, with all of its session; the callback does not come. */
 void agent_child_kill(struct agent_child *c);

@@ -306,17 +306,24 @@ static void remember_success(struct job *j)
     j->out->renew_at = j->state.renewal.due;
 }
 
+/* No pause follows where nobody was asked: what is wrong is on this machine. */
+static void remember_cause(struct job *j)
+{
+    char why[AGENT_WHY_MAX];
+
+    j->state.attempt = now(j);
+    IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
+}
+
 /* What the server asks for counts for more than our own patience, within a day. */
 static void remember_failure(struct job *j)
 {
-    char why[AGENT_WHY_MAX];
     when_t pause;
 
-    j->state.attempt = now(j);
+    remember_cause(j);
     j->state.failures++;
     pause = now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
     j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
-    IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
     j->remembered = true;
 }
 
@@ -380,6 +387,7 @@ static void on_directory(void *arg, const struct client_answer *answer)
 
     j->ended = true;
     j->rc = answer->rc;
+    IGNORE_RC(client_date_read(answer->date, &j->out->server_time)); /* not every server says it */
     if (answer->rc == RC_OK)
         j->rc = client_directory_read(&j->arena, answer->body, &directory, j->err);
     else if (answer->err)
@@ -407,6 +415,7 @@ static enum rc rehearse(struct job *j, struct err *err)
     reach.trust = j->trust.tls;
     TRY(client_http_net(&reach, &j->transport));
     TRY(client_transport_send(j->transport, &ask, on_directory, j, &exchange));
+    j->out->asked = true;
     run_to_end(j);
     return j->stopped ? ERR(err, RC_CANCELLED, msg_stopped) : j->rc;
 }
@@ -455,15 +464,9 @@ static enum rc load_chain(struct job *j, unsigned long generation)
     return take_times(j, &certs[0]);
 }
 
-/* Whatever the server's window says, the last tenth is left for attempts that fail. */
 static when_t due(const struct job *j)
 {
-    when_t latest = j->not_after - (j->not_after - j->not_before) / 10;
-    when_t planned = j->state.renewal.due;
-
-    if (j->not_after == 0)
-        return 0;
-    return planned && planned < latest ? planned : latest;
+    return agent_due(&j->state, j->not_before, j->not_after);
 }
 
 static void on_window(void *arg, const struct client_result *result)
@@ -503,28 +506,13 @@ static enum rc prepare_old(struct job *j, struct err *err)
     return RC_OK;
 }
 
-/* A pause that is longer than any that is made was made while the clock was wrong. */
-static bool pauses(const struct job *j)
-{
-    const struct agent_state *s = &j->state;
-
-    return s->failures && s->next > now(j) && s->next - now(j) <= WHEN_DAY;
-}
-
 /* Nothing needs to be asked or done: the usual case, and it costs no connection. */
 static bool rests(const struct job *j)
 {
-    const struct agent_state *s = &j->state;
-
     if (j->o->force)
         return false;
-    if (pauses(j)) {
-        j->out->waits = s->next;
-        return true;
-    }
-    if (s->pending)
-        return false;
-    return now(j) < due(j) && (!s->renewal.look_at || now(j) < s->renewal.look_at);
+    j->out->waits = agent_pause(&j->state, now(j));
+    return now(j) < agent_next(&j->state, j->not_before, j->not_after, now(j));
 }
 
 /* A hook of dehydrated's is told on every run. */
@@ -584,9 +572,12 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     rc = renew(&j, &mine);
     mine.rc = rc;
     *err = mine;
-    if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered || !j.client)
+    if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
-    remember_failure(&j);
+    if (j.client)
+        remember_failure(&j);
+    else
+        remember_cause(&j);
     IGNORE_RC(save(&j, NULL)); /* the failure itself is what is told */
     return rc;
 }

@@ -24,6 +24,10 @@ struct agent_outcome {
     /* It was obtained, and was not taken into use, or is not seen to be: agent/deploy.h. Where
      * there was one before, that is in place. The next renewal begins there. */
     bool unproven;
+    /* A rehearsal came so far as to ask the server, which says that it is so late; 0: it does not.
+     */
+    bool asked;
+    when_t server_time;
     when_t waits; /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 

@@ -127,10 +127,7 @@ static enum rc open_all(const char *dir, bool make, struct agent_place *p, struc
     TRY(check_hands(p, ".", dir, err));
     if (make)
         TRY(make_directory(p->dir, AGENT_HOME, dir, err));
-    TRY(check_hands(p, AGENT_HOME, AGENT_HOME, err));
-    TRY(take_lock(p, dir, err));
-    p->live = live_generation(p->dir);
-    return RC_OK;
+    return check_hands(p, AGENT_HOME, AGENT_HOME, err);
 }
 
 enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, struct err *err)
@@ -138,6 +135,19 @@ enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, st
     CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
 
     TRY(open_all(dir, make, &p, err));
+    TRY(take_lock(&p, dir, err));
+    p.live = live_generation(p.dir);
+    *out = p;
+    p = AGENT_PLACE_INIT;
+    return RC_OK;
+}
+
+enum rc agent_place_look(const char *dir, struct agent_place *out, struct err *err)
+{
+    CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
+
+    TRY(open_all(dir, false, &p, err));
+    p.live = live_generation(p.dir);
     *out = p;
     p = AGENT_PLACE_INIT;
     return RC_OK;

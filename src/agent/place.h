@@ -40,6 +40,8 @@ struct agent_place {
  * than root and ourselves may write to DIR; RC_IO, RC_TOOBIG.
  */
 enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, struct err *err);
+/* The same of one that is there, without the lock: for who only reads. */
+enum rc agent_place_look(const char *dir, struct agent_place *out, struct err *err);
 /* Gives the lock back. Allowed on AGENT_PLACE_INIT. */
 void agent_place_done(struct agent_place *p);
 

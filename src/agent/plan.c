@@ -267,3 +267,32 @@ enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *o
     *out = s;
     return RC_OK;
 }
+
+/* ---- when */
+
+when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after)
+{
+    when_t latest = not_after - (not_after - not_before) / 10;
+    when_t planned = s->renewal.due;
+
+    if (not_after == 0)
+        return 0;
+    return planned && planned < latest ? planned : latest;
+}
+
+/* One that is longer than any that is made was made while the clock was wrong. */
+when_t agent_pause(const struct agent_state *s, when_t now)
+{
+    return s->failures && s->next > now && s->next - now <= WHEN_DAY ? s->next : 0;
+}
+
+when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now)
+{
+    when_t pause = agent_pause(s, now), due = agent_due(s, not_before, not_after);
+
+    if (pause)
+        return pause;
+    if (s->pending)
+        return 0;
+    return s->renewal.look_at && s->renewal.look_at < due ? s->renewal.look_at : due;
+}

@@ -63,5 +63,14 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out);
 enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *out,
                          struct err *err);
 
+/* When the certificate, valid from `not_before` to `not_after`, is to be renewed: as planned, at
+ * the latest in its last tenth, which is left for attempts that fail. 0: at once; there is none
+ * when `not_after` is 0. */
+when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after);
+/* Until when nothing is tried after failures; 0: no longer. */
+when_t agent_pause(const struct agent_state *s, when_t now);
+/* When there is next something to do or to ask; it may be past. */
+when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
+
 /* "http-listen", "webroot" ...; NULL for none. */
 const char *agent_way_text(enum agent_way way);

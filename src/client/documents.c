@@ -454,7 +454,7 @@ static bool two(struct str s, size_t at, int *out)
 
 /* IMF-fixdate alone: "Sun, 06 Nov 1994 08:49:37 GMT". The two obsolete forms are for readers of old
  * archives. */
-static enum rc read_date(struct str s, when_t *out)
+enum rc client_date_read(struct str s, when_t *out)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct when_civil c = {};
@@ -482,7 +482,7 @@ when_t client_retry_after(struct str header, when_t now)
         at = now + (when_t)seconds * WHEN_SECOND;
     else if (rc == RC_TOOBIG)
         at = most;
-    else if (read_date(header, &at) != RC_OK)
+    else if (client_date_read(header, &at) != RC_OK)
         return 0;
     return at <= now ? 0 : at < most ? at : most;
 }

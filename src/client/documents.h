@@ -110,6 +110,9 @@ void client_problem_read(struct arena *a, struct str json, struct client_problem
  * CLIENT_RETRY_MAX from now; 0 when it is empty, malformed or past. */
 when_t client_retry_after(struct str header, when_t now);
 
+/* A date in a header (RFC 9110 section 5.6.7), of today's form alone. RC_PARSE. */
+enum rc client_date_read(struct str header, when_t *out);
+
 /* A Link header (RFC 8288): appends the targets of its links with rel="alternate" that are absolute
  * URLs to urls[*n], up to `max` in all. What it cannot read gives none. RC_NOMEM. */
 enum rc client_alternates_read(struct arena *a, struct str header, struct str *urls, size_t max,

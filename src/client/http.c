@@ -128,6 +128,7 @@ static void finish(struct client_exchange *done, struct client_answer *answer)
         answer->nonce = http_client_header(p, STR("replay-nonce"));
         answer->location = http_client_header(p, STR("location"));
         answer->retry_after = http_client_header(p, STR("retry-after"));
+        answer->date = http_client_header(p, STR("date"));
         answer->content_type = http_client_header(p, STR("content-type"));
         for (size_t i = 0; i < CLIENT_LINKS_MAX; i++)
             answer->links[i] = http_client_header_at(p, STR("link"), i);

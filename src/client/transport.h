@@ -30,7 +30,7 @@ struct client_answer {
     const struct err *err;
     int status;
     /* Headers, empty when absent. */
-    struct str nonce, location, retry_after, content_type;
+    struct str nonce, location, retry_after, content_type, date;
     struct str links[CLIENT_LINKS_MAX]; /* each Link header as it came, in their order */
     struct str body;
 };

@@ -175,6 +175,8 @@ int cmd_issuance_thaw(const struct cmd_args *args);
 int cmd_issuance_status(const struct cmd_args *args);
 int cmd_obtain(const struct cmd_args *args);
 int cmd_renew(const struct cmd_args *args);
+int cmd_agent_daemon(const struct cmd_args *args);
+int cmd_agent_doctor(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);

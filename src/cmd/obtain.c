@@ -13,6 +13,7 @@
 #include "cmd/agent_int.h"
 #include "crypto/crypto.h"
 #include "crypto/key.h"
+#include "ev/clock.h"
 #include "json/out.h"
 
 MSG(msg_name, "cmd.obtain-name",
@@ -55,6 +56,35 @@ int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
     fprintf(stderr, "autarky: the server asks not to come back before %s\n",
             when_text(out->retry_at, text));
     return CMD_LATER;
+}
+
+#ifdef AUTARKY_TEST_HOOKS
+/* Stays open. */
+static enum rc open_clock(void)
+{
+    int fd;
+
+    return clock_test_open(&fd);
+}
+#else
+static enum rc open_clock(void)
+{
+    return RC_OK;
+}
+#endif
+
+int cmd_agent_run(const struct cmd_args *args, cmd_fn fn)
+{
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (open_clock() != RC_OK)
+        return cmd_failf("the clock of the test cannot be opened");
+    if (crypto_init() != RC_OK)
+        return cmd_failf("OpenSSL cannot be initialised");
+    status = fn(args);
+    crypto_done();
+    return status;
 }
 
 /* ---- the command line */
@@ -113,16 +143,21 @@ static const struct way ways[] = {
 };
 enum { N_WAYS = sizeof(ways) / sizeof(ways[0]) };
 
-/* -1: fine. */
-static int choose_way(const struct cmd_args *args, const struct way **out)
+static const struct way *chosen_way(const struct cmd_args *args)
+{
+    for (size_t i = 0; i < N_WAYS; i++)
+        if (args->values[ways[i].option])
+            return &ways[i];
+    return NULL;
+}
+
+/* -1: there is one, and only one. */
+static int check_way(const struct cmd_args *args)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < N_WAYS; i++)
-        if (args->values[ways[i].option]) {
-            *out = &ways[i];
-            n++;
-        }
+        n += args->values[ways[i].option] != NULL;
     if (n == 1)
         return -1;
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
@@ -302,8 +337,9 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
     return CMD_DONE;
 }
 
-static int obtain(const struct cmd_args *args, const struct way *way)
+static int obtain(const struct cmd_args *args)
 {
+    const struct way *way = chosen_way(args);
     CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
     const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
                                           .say = cmd_agent_say,
@@ -321,17 +357,11 @@ static int obtain(const struct cmd_args *args, const struct way *way)
 
 int cmd_obtain(const struct cmd_args *args)
 {
-    const struct way *way = NULL;
     int status = check_usage(args);
 
     if (status < 0)
-        status = choose_way(args, &way);
+        status = check_way(args);
     if (status >= 0)
         return status;
-    signal(SIGPIPE, SIG_IGN);
-    if (crypto_init() != RC_OK)
-        return cmd_failf("OpenSSL cannot be initialised");
-    status = obtain(args, way);
-    crypto_done();
-    return status;
+    return cmd_agent_run(args, obtain);
 }

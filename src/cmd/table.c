@@ -465,6 +465,18 @@ static const struct cmd_row rows[] = {
      "to say (RFC 9773), else two thirds of the lifetime. Meant to be run by a timer, often: what\n"
      "is not due costs no connection, and after a failure pauses grow from a minute to six hours.",
      "DIR", OPT(RENEW_FORCE) | OPT(JITTER) | OPT(DRY_RUN), cmd_renew},
+    {"agent", "run", "keep what `autarky obtain` has obtained renewed, as long as it runs",
+     "DIR is as for renew, which it runs for each certificate when it is time: instead of a\n"
+     "timer, and beside one where there is one. A certificate that is added is found within a\n"
+     "minute, or by SIGHUP. SIGTERM ends what is under way and leaves what is in place. It tells\n"
+     "systemd that it is ready, how it is, and that it lives.",
+     "DIR...", 0, cmd_agent_daemon},
+    {"agent", "doctor", "say what is, or will be, in the way of renewals, and what to do",
+     "Of every certificate in DIR, or in the directories below it: whether it is valid, what\n"
+     "failed last, whether the proof could be given and the server answers, whose clock is\n"
+     "wrong, whether updates of DNS are signed; and who else renews on this machine. Nothing is\n"
+     "changed.",
+     "DIR...", 0, cmd_agent_doctor},
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"

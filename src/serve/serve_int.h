@@ -185,6 +185,6 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req);
 /* sup->conf is another one, and with `sockets` other sockets are open. */
 void serve_sup_conf_changed(struct serve *sup, bool sockets);
 
-/* sd_notify(3)'s protocol, when there is a NOTIFY_SOCKET; nothing otherwise. */
+/* net/notify.h, and what goes wrong is logged. */
 void serve_notify(const char *state);
 void serve_notify_reloading(struct serve *sup);

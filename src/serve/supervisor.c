@@ -17,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +25,7 @@
 #include "ev/clock.h"
 #include "ipc/messages.h"
 #include "log/log.h"
+#include "net/notify.h"
 #include "serve/serve_int.h"
 
 #define CAP(c) (UINT64_C(1) << (c))
@@ -50,19 +49,7 @@ MSG(msg_data, "serve.data", "the data directory {0}: {1}; `autarky init` makes o
 
 void serve_notify(const char *state)
 {
-    const char *path = getenv("NOTIFY_SOCKET");
-    size_t n = path ? strlen(path) : 0;
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    CLEANUP(fd_closep) int fd = -1;
-
-    if (n < 2 || n >= sizeof(to.sun_path) || (path[0] != '/' && path[0] != '@'))
-        return;
-    memcpy(to.sun_path, path, n);
-    if (path[0] == '@')
-        to.sun_path[0] = '\0'; /* abstract */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+    if (net_notify(state) != RC_OK)
         log_warn("serve.not-notified", LOG_Z("state", state), LOG_TEXT(strerrordesc_np(errno)));
 }
 

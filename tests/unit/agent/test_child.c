@@ -157,6 +157,23 @@ static void given_up(void)
     CHECK_INT(t.ends, 0);
 }
 
+/* It has its say before it ends. */
+static void asked_to_end(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(test_init(&t, "#!/bin/sh\ntrap 'echo cleaned; exit 3' TERM\n: > \"$0.ready\"\n"
+                           "while :; do sleep 0.05; done\n"));
+    CHECK_OK(start(&t, 20 * WHEN_SECOND));
+    for (int i = 0; i < TURNS && faccessat(t.dir.fd, "hook.ready", F_OK, 0) != 0; i++)
+        usleep(1000);
+    agent_child_ask(t.child);
+    while (t.ends == 0)
+        ev_run_once(t.ev, EV_WAIT);
+    CHECK_RC(t.rc, RC_CONFLICT);
+    CHECK_STR(str_of(t.out), "cleaned\n");
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(arguments_and_variables), CHECK_TEST_ONCE(failures_say_why),
            CHECK_TEST_ONCE(what_cannot_be_executed), CHECK_TEST_ONCE(one_that_hangs),
-           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up))
+           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up), CHECK_TEST_ONCE(asked_to_end))

@@ -240,6 +240,25 @@ static void keeps_the_account(void)
     CHECK_STR(str_of(err.msg->code), "agent.account-key");
 }
 
+/* Who only reads does not wait for who has the lock, and sees what is in force. */
+static void looked_at_while_locked(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(agent_place_done) struct agent_place look = AGENT_PLACE_INIT;
+    char path[2 * PATH];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_RC(agent_place_look(t.path, &look, NULL), RC_NOTFOUND);
+    CHECK_OK(CHECK_SPARED(agent_place_put_state(&t.place, STR("{}"), NULL)));
+    CHECK_OK(CHECK_SPARED(install(&t, 0)));
+    CHECK_OK(agent_place_look(t.path, &look, NULL));
+    CHECK_INT(look.live, t.place.live);
+    agent_place_done(&look);
+    snprintf(path, sizeof(path), "%s/nothing", t.path);
+    CHECK_RC(agent_place_look(path, &look, NULL), RC_NOTFOUND);
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(installs_and_returns), CHECK_TEST_ONCE(killed_everywhere),
            CHECK_TEST(adopts_what_another_program_left), CHECK_TEST(one_at_a_time),
-           CHECK_TEST_ONCE(hands_of_others), CHECK_TEST(keeps_the_account))
+           CHECK_TEST_ONCE(hands_of_others), CHECK_TEST(keeps_the_account),
+           CHECK_TEST(looked_at_while_locked))

@@ -115,4 +115,34 @@ static void says_what_is_wrong(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong))
+static void when_there_is_something_to_do(void)
+{
+    const when_t now = 100 * WHEN_DAY, from = now - 10 * WHEN_DAY, to = now + 20 * WHEN_DAY;
+    struct agent_state s = {.renewal = {.due = now + WHEN_DAY}};
+
+    CHECK_INT(agent_due(&s, from, to), now + WHEN_DAY);
+    CHECK_INT(agent_next(&s, from, to, now), now + WHEN_DAY);
+    CHECK_INT(agent_due(&s, 0, 0), 0);
+    /* The last tenth, whatever was planned. */
+    s.renewal.due = to;
+    CHECK_INT(agent_due(&s, from, to), to - 3 * WHEN_DAY);
+    s.renewal.due = 0;
+    CHECK_INT(agent_due(&s, from, to), to - 3 * WHEN_DAY);
+    s.renewal.look_at = now + WHEN_HOUR;
+    CHECK_INT(agent_next(&s, from, to, now), now + WHEN_HOUR);
+    s.pending = 3;
+    CHECK_INT(agent_next(&s, from, to, now), 0);
+    /* Pauses count for more than all of it, unless the clock was wrong. */
+    s.next = now + WHEN_MINUTE;
+    CHECK_INT(agent_pause(&s, now), 0);
+    s.failures = 1;
+    CHECK_INT(agent_pause(&s, now), now + WHEN_MINUTE);
+    CHECK_INT(agent_next(&s, from, to, now), now + WHEN_MINUTE);
+    CHECK_INT(agent_pause(&s, now + WHEN_MINUTE), 0);
+    s.next = now + WHEN_DAY + 1;
+    CHECK_INT(agent_pause(&s, now), 0);
+    CHECK_INT(agent_next(&s, from, to, now), 0);
+}
+
+CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong),
+           CHECK_TEST(when_there_is_something_to_do))

@@ -266,6 +266,16 @@ static void retry_after(void)
     }
 }
 
+static void dates(void)
+{
+    when_t t = 0;
+
+    CHECK_OK(client_date_read(STR("Fri, 15 Jan 2027 08:00:30 GMT"), &t));
+    CHECK_INT(t, NOW + 30 * WHEN_SECOND);
+    CHECK_RC(client_date_read(STR(""), &t), RC_PARSE);
+    CHECK_RC(client_date_read(STR("Friday, 15-Jan-27 08:00:30 GMT"), &t), RC_PARSE);
+}
+
 static void alternates(void)
 {
     static const struct {
@@ -298,4 +308,5 @@ static void alternates(void)
 }
 
 CHECK_MAIN(CHECK_TEST(texts), CHECK_TEST(values), CHECK_TEST_ONCE(limits), CHECK_TEST(problems),
-           CHECK_TEST(long_problem), CHECK_TEST(retry_after), CHECK_TEST(alternates))
+           CHECK_TEST(long_problem), CHECK_TEST(retry_after), CHECK_TEST(dates),
+           CHECK_TEST(alternates))

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where `autarky obtain` has obtained something: by its directory, or the one above. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { AGENTD_PLACES_MAX = 1000 };
+
+/* Whether something was obtained in this very directory. */
+bool agentd_is_place(const char *dir);
+/* `dir` itself, or those directly below it in which something was obtained, by name; hidden ones
+ * are passed over. Each is freed by the caller. Returns how many. */
+size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX]);
