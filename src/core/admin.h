@@ -23,6 +23,16 @@ struct core_nobody {
     unsigned char totp[CRYPTO_AEAD_NONCE + 20 + CRYPTO_AEAD_TAG];
 };
 
+/* A reload whose policy takes a second person. */
+struct core_policy_change {
+    const struct core_who *by; /* who asked for the reload that is under way; NULL: a signal */
+    struct str reason;
+    struct arena arena; /* of the approval */
+    struct core_approval approval;
+    bool granted, waits;
+    struct id last; /* what the last reload still waits for; "": nothing */
+};
+
 /* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered
  * the way they came */
 

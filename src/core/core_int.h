@@ -75,6 +75,7 @@ struct core {
     struct operators_throttle throttle; /* of who tries to sign in */
     struct core_passwords *passwords;
     struct core_nobody nobody;
+    struct core_policy_change policy_change;
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;
@@ -122,6 +123,20 @@ bool core_admin_reads(struct str name);
 const char *core_admin_name(size_t i);
 /* Root, or the user that runs the server. */
 bool core_is_admin(const struct core *core, const struct core_who *who);
+
+/* ---- policy_change.c: another policy takes a second person (policy.change) */
+
+/* Another configuration comes: RC_DENIED when its policy takes a second person, who has not granted
+ * it yet; they are asked. */
+enum rc core_policy_prepare(struct core *core, const struct conf *next, struct err *err);
+/* It does not come. */
+void core_policy_abort(struct core *core);
+/* It has come, or core ends to start with it. */
+void core_policy_used(struct core *core);
+/* `who`, which stays until core_policy_asked, has a reload made; then whether it failed because a
+ * second person is waited for, in those words: RC_DENIED. */
+void core_policy_asks(struct core *core, const struct core_who *who, struct str reason);
+enum rc core_policy_asked(struct core *core, const struct core_who *who, struct err *err);
 
 /* ---- control.c: the control socket */
 
