@@ -524,6 +524,12 @@ static void dispatch(struct question *q, struct str name)
             deny(q, c, &err);
             return;
         }
+        if (ipc_req_type(q->req) == IPC_HTTP)
+            err.rc = core_api_args(name, json_root(q->args), &err);
+        if (err.rc != RC_OK) {
+            refuse(q, err.rc, &err);
+            return;
+        }
         if (lacks_reason(q, c)) {
             refuse(q, ERR(&err, RC_INVAL, msg_reason, str_of(c->why)), &err);
             return;

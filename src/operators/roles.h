@@ -25,10 +25,20 @@ struct operators_action {
     const char *name; /* "cert revoke" */
     unsigned roles;   /* who may: bits 1 << enum operators_role; 0: root alone */
     bool person;      /* a person has to do it: no token may, whatever its role */
+    const char *takes; /* its arguments, with spaces between; operators_take_next */
+};
+
+/* One argument: "serial!" is a text that has to be there, "limit:i" a number that may be. */
+struct operators_take {
+    struct str name;
+    char type; /* 's' text, 'i' whole number, 'b' true or false, 'l' list */
+    bool required;
 };
 
 /* The whole table. */
 const struct operators_action *operators_actions(size_t *out_n);
+/* The next of action->takes, `rest` of which is what has not been looked at; false: no more. */
+bool operators_take_next(struct str *rest, struct operators_take *out);
 /* NULL when it is not in the table. */
 const struct operators_action *operators_action_find(struct str name);
 
