@@ -115,7 +115,7 @@ def roles(lab, alice):
 
 def tokens(lab):
     nobody = Browser(lab, "nobody")
-    expect(want(nobody.ask("/api/v1/status", "-i"), 401, "nobody").lower(), 'www-authenticate: bearer realm="autarky"\r', "the challenge")
+    expect(want(nobody.ask("/api/v1/status", "-i"), 401, "nobody").lower(), 'www-authenticate: bearer realm="autarky"\n', "the challenge")
     made = json.loads(lab.autarky("token", "create", "nagios", "--role", "viewer", "--expires", "1h", "--json"))
     bearer = ("-H", f"Authorization: Bearer {made['token']}")
     expect(want(nobody.ask("/api/v1/status", *bearer), 200, "a token"), '"organization":"Example Hospital"', "the status")
