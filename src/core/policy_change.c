@@ -21,8 +21,8 @@ enum {
 };
 
 /* Keys that decide who may have which certificates, and who may decide on that. */
-static const char *const parts[] = {"acme",  "ca",     "control",  "groups",    "limits", "locks",
-                                    "names", "policy", "profiles", "validation"};
+static const char *const parts[] = {"acme",  "ca",    "control", "groups",   "limits",
+                                    "locks", "names", "policy",  "profiles", "validation"};
 
 static bool is_policy(struct str key)
 {

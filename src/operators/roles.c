@@ -13,7 +13,9 @@
 static const struct operators_action actions[] = {
     {"status", SEES, false, ""},
     {"doctor", SEES, false, ""},
-    {"cert list", SEES, false, "limit:i cursor name under status sort serial key issuer owner profile expires_after expires_before staging:b"},
+    {"cert list", SEES, false,
+     "limit:i cursor name under status sort serial key issuer owner profile expires_after "
+     "expires_before staging:b"},
     {"cert show", SEES, false, "serial!"},
     {"cert sign", O, false, "csr! profile names:l common_name reason owner team service dry_run:b"},
     {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
@@ -34,7 +36,8 @@ static const struct operators_action actions[] = {
     {"account list", SEES, false, "eab limit:i status cursor"},
     {"account show", SEES, false, "id!"},
     {"account deactivate", O | S, false, "id! reason dry_run:b"},
-    {"renewal pull", O | S, false, "issuer public_key profile name under within url reason dry_run:b"},
+    {"renewal pull", O | S, false,
+     "issuer public_key profile name under within url reason dry_run:b"},
     {"renewal list", SEES, false, ""},
     {"issuance freeze", O | S, false, "zone issuer account renewals:b reason dry_run:b"},
     {"issuance thaw", S, true, "id zone issuer account reason dry_run:b"},

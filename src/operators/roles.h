@@ -22,9 +22,9 @@ enum operators_role {
 enum { OPERATORS_NAME_MAX = 64, OPERATORS_ALL = (1 << OPERATORS_ROLES) - 1 };
 
 struct operators_action {
-    const char *name; /* "cert revoke" */
-    unsigned roles;   /* who may: bits 1 << enum operators_role; 0: root alone */
-    bool person;      /* a person has to do it: no token may, whatever its role */
+    const char *name;  /* "cert revoke" */
+    unsigned roles;    /* who may: bits 1 << enum operators_role; 0: root alone */
+    bool person;       /* a person has to do it: no token may, whatever its role */
     const char *takes; /* its arguments, with spaces between; operators_take_next */
 };
 

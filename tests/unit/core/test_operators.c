@@ -712,8 +712,9 @@ static void users_come_and_go(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(every_command_and_every_role), CHECK_TEST(nothing_beside_commands),
-           CHECK_TEST_ONCE(who_is_nobody), CHECK_TEST_ONCE(the_document_is_right), CHECK_TEST_ONCE(signing_in),
-           CHECK_TEST_ONCE(one_session_of_a_browser), CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
+           CHECK_TEST_ONCE(who_is_nobody), CHECK_TEST_ONCE(the_document_is_right),
+           CHECK_TEST_ONCE(signing_in), CHECK_TEST_ONCE(one_session_of_a_browser),
+           CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
            CHECK_TEST_ONCE(others_are_answered_meanwhile),
            CHECK_TEST_ONCE(tokens_end_with_their_maker),
            CHECK_TEST_ONCE(nobody_makes_the_second_person), CHECK_TEST_ONCE(guessing_takes_long),
