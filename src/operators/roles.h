@@ -47,7 +47,7 @@ const char *operators_role_text(enum operators_role role);
 /* "operator,approver" as bits. RC_INVAL: empty, or one that there is not. */
 enum rc operators_roles_parse(struct str text, unsigned *out);
 /* The other way round, with commas. */
-void operators_roles_put(unsigned roles, struct buf *out);
+void operators_roles_put(unsigned bits, struct buf *out);
 /* What users and tokens can be called: 1 to OPERATORS_NAME_MAX letters, digits, "-", "_", "." and
  * "@", the first a letter or digit. */
 bool operators_name_good(struct str name);
