@@ -169,6 +169,20 @@ def measure(pids, port, load, seconds):
     return (cpu(pids) - before) / max(done, 1) * 1e3
 
 
+def access_log(site, rounds, seconds, spread):
+    """Rows: requests without, with one in JSON, with one as Apache writes it; the courier's time is in it."""
+    load, spent = LOADS[1], {"off": [], "json": [], "combined": []}
+    for _ in range(rounds):
+        for how, values in spent.items():
+            site.configure(f'  access_log: {{format: "{how}"}}\n')
+            site.autarky("reload")
+            lab.wait_for("the courier", lambda how=how: bool(site.processes("courier")) == (how != "off"))
+            values.append(measure(site.processes("gateway") + site.processes("courier"), site.gateway, load, seconds))
+    base = statistics.median(spent["off"])
+    return [["access log, ms CPU each", "", ""]] + [
+        [how, spread(values, 1, 4), f"{statistics.median(values) / base:.2f}"] for how, values in spent.items()]
+
+
 def run(rounds, seconds, table, spread):
     with SiteLab() as site:
         site.verified = False
@@ -197,6 +211,7 @@ def run(rounds, seconds, table, spread):
         rows.append(row("memory afterwards, MiB", [f"{m:.1f}" for m in memory], memory))
         print(f"\ngateway: one worker each, TLS 1.3, ECDSA P-256, {peer.libssl()}; Caddy on one thread")
         table(rows)
+        table(access_log(site, rounds, seconds, spread))
         caddy.stop()
         peer.stop()
         behind.stop()

@@ -56,6 +56,7 @@ test      postgresql            a database with TLS inside its protocol
 test      chromium              a browser
 test      zsh                   a shell that completes
 test      fish                  another one
+test      prometheus            promtool: our numbers and alarms
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts

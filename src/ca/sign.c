@@ -21,7 +21,7 @@ enum { ORIGIN_ACME, ORIGIN_SYSTEM, ORIGIN_OTHER };
 static const char *const algorithms[] = {"rsa", "ecdsa", "other"};
 static const char *const origins[] = {"acme", "system", "other"};
 METRIC_COUNTER_BY2(issued_total, "issued_total",
-                   "Certificates issued, by the algorithm of their issuer", "alg", algorithms,
+                   "Certificates issued, by the algorithm of their issuer", "algorithm", algorithms,
                    "origin", origins);
 METRIC_COUNTER(voided_total, "issuances_voided_total",
                "Serial numbers that were reserved and given up");

@@ -25,6 +25,7 @@ const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa"
 const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", "mldsa65", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
+const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};
@@ -64,6 +65,7 @@ static_assert(sizeof(conf_choice_limits) / sizeof(char *) == CONF_LIMITS + 1);
 /* With "none", CONF_PROOF_NONE. */
 static_assert(sizeof(conf_choice_challenges) / sizeof(char *) == CONF_CHALLENGE_COUNT + 2);
 static_assert(sizeof(enum conf_send_proxy) == sizeof(unsigned));
+static_assert(sizeof(enum conf_access) == sizeof(unsigned));
 static_assert(sizeof(conf_choice_asking) / sizeof(char *) == CONF_FROM_COUNT + 1);
 
 const char *conf_challenge_name(unsigned challenge)

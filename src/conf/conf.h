@@ -38,6 +38,12 @@ struct conf {
         size_t n_paths;
         struct conf_nets trusted; /* whose X-Forwarded-For is believed */
         struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
+        struct {
+            enum conf_access format;
+            bool query;    /* with what follows the path */
+            uint64_t size; /* of a file, in bytes; then the next one begins */
+            uint64_t keep; /* full ones that stay */
+        } access_log;
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;

@@ -47,6 +47,9 @@ enum conf_balance {
 /* Which header of the PROXY protocol a site's backends get. */
 enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
 
+/* What the gateway writes down of each request, and how. */
+enum conf_access { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
+
 /* What begins with a path goes another way than the rest of its site. */
 struct conf_path {
     struct str site;
@@ -81,6 +84,7 @@ struct conf_site {
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
     struct conf_strs response_headers;
     struct str maintenance; /* what clients are told instead of being served; empty: they are */
+    bool access_log;        /* its requests are in gateway.access_log */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */

@@ -129,6 +129,7 @@ extern const char *const conf_choice_key_algorithms[];
 extern const char *const conf_choice_site_keys[];
 extern const char *const conf_choice_balances[];
 extern const char *const conf_choice_send_proxies[];
+extern const char *const conf_choice_accesses[];
 extern const char *const conf_choice_challenges[];
 extern const char *const conf_choice_asking[];
 extern const char *const conf_choice_wildcards[];

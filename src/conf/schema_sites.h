@@ -68,6 +68,9 @@
             &conf_kind_header),
      .take = &live,
      .help = "The same of answers, for clients"},
+    {KEY_IN("gateway.sites[].access_log", CONF_ONE, struct conf_site, access_log, &conf_kind_bool),
+     .initial = "true", .take = &live,
+     .help = "false: its requests are not in gateway.access_log"},
     {KEY_IN("gateway.sites[].maintenance", CONF_ONE, struct conf_site, maintenance,
             &conf_kind_text),
      .min = 1, .max = 500, .take = &live,
@@ -106,4 +109,19 @@
     {KEY("gateway.proxy_protocol", CONF_MANY, gateway.proxied, &conf_kind_net), .take = &live,
      .help = "Networks of load balancers that send a header of the PROXY protocol, version 1 or 2, "
              "first on each connection; without it none of theirs is taken"},
+
+    MAP_OF_KEYS("gateway.access_log"),
+    {KEY("gateway.access_log.format", CONF_ONE, gateway.access_log.format, &conf_kind_choice),
+     .names = conf_choice_accesses, .initial = "off", .take = &live,
+     .help = "A line for each request in DATA/access: json (access.jsonl), combined as Apache and "
+             "nginx have it (access.log), or none"},
+    {KEY("gateway.access_log.query", CONF_ONE, gateway.access_log.query, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "true: with what follows \"?\", which often holds secrets"},
+    {KEY("gateway.access_log.size", CONF_ONE, gateway.access_log.size, &conf_kind_size),
+     .min = 64 << 10, .max = INT64_C(1) << 40, .initial = "100MiB", .take = &live,
+     .help = "A file that would grow past it is put aside, and the next one begins"},
+    {KEY("gateway.access_log.keep", CONF_ONE, gateway.access_log.keep, &conf_kind_number),
+     .min = 1, .max = 1000, .initial = "10", .take = &live,
+     .help = "So many of those that were put aside stay; the oldest go first"},
     /* clang-format on */

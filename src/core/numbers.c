@@ -51,6 +51,8 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
     if (q->core->forwards)
         core_forwards_measure(q->core);
     revocation_measure(q->core->revocation);
+    core_standing_measure(q->core);
+    role_measure();
     metrics_snapshot(&snapshot);
     own.snapshot = buf_str(&snapshot);
     reply.processes.v = q->n ? q->v : &own;

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* courier: brings records of the audit log to where audit.forward says, and nothing else.
+/* courier: brings records of the audit log to where audit.forward says, and lines of the gateway's
+ * access log into its file.
  *
- * owns     DATA/forward; connections to the syslog servers of the configuration
- * may      make and write files in that directory, connect out
+ * owns     DATA/forward and DATA/access; connections to the syslog servers of the configuration
+ * may      make and write files in these directories, connect out
  * may not  listen, execute, open another file (roots are read before confinement), read the
  *          database, hold a key, ask anybody
- * asked by core, and nobody else: DELIVER, which is answered when the destination has the records
+ * asked by core: DELIVER, which is answered when the destination has the records; by the gateway:
+ *          ACCESS, which is answered when the lines are written
  *
  * It is a process of its own because neither of the others may be it: core must not connect out or
  * wait for a disk, the prober talks to whom strangers name and would then hold everybody's names
  * and addresses, and could say that records are safe that are not; the runner can become any user.
  * This one speaks to configured addresses alone, and waits (fsync) where it has to: nobody waits
- * for it. */
+ * for it. The gateway's workers must not wait for a disk either, nor hold a directory. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "courier/courier_int.h"
 #include "crypto/crypto.h"
+#include "ev/clock.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "role/roles.h"
@@ -28,7 +32,10 @@
 
 MSG(msg_roots, "courier.roots", "audit.forward: the roots of {0}, {1}, cannot be used: {2}");
 MSG(msg_no_roots, "courier.no-roots", "no CA certificate is in it");
-MSG(msg_directory, "courier.directory", "DATA/forward cannot be opened: {0}");
+MSG(msg_directory, "courier.directory", "DATA/{0} cannot be opened: {1}");
+MSG(msg_lines, "courier.access-lines",
+    "these are no lines of an access log: whole ones of printable ASCII, in a format that is "
+    "written");
 MSG(msg_unknown, "courier.unknown", "there is no destination {0} in audit.forward");
 MSG(msg_busy, "courier.busy", "records are on their way to {0} already");
 MSG(msg_closed, "courier.closed", "this process is about to end");
@@ -39,7 +46,7 @@ static const struct sandbox sandbox = {
     .user = USER,
     .promises = SB_STDIO | SB_FDPASS | SB_INET_CONNECT | SB_RPATH | SB_WPATH,
     .files = 256,
-    .paths = {{COURIER_DIRECTORY, SB_READ | SB_WRITE}},
+    .paths = {{COURIER_DIRECTORY, SB_READ | SB_WRITE}, {COURIER_ACCESS, SB_READ | SB_WRITE}},
 };
 
 /* ---- before confinement */
@@ -69,7 +76,15 @@ static enum rc open_dest(struct courier *c, const struct conf_forward *f, struct
 {
     struct courier_dest *d = &c->dests[c->n_dests++];
 
-    *d = (struct courier_dest){.courier = c, .conf = f, .fd = -1};
+    *d = (struct courier_dest){.courier = c, .conf = f};
+    d->file = (struct courier_file){.where = COURIER_DIRECTORY,
+                                    .dir = c->dir,
+                                    .name = f->name,
+                                    .suffix = ".jsonl",
+                                    .limit = f->size,
+                                    .keep = f->keep,
+                                    .sync = true,
+                                    .fd = -1};
     if (f->server.n == 0)
         return RC_OK;
     TRY(addr_port_parse(f->server, &d->server));
@@ -77,16 +92,32 @@ static enum rc open_dest(struct courier *c, const struct conf_forward *f, struct
 }
 
 /* Its files are for a group, whose members may read them. */
-static enum rc open_directory(struct courier *c, struct err *err)
+static enum rc open_directory(const struct courier *c, const char *name, int *out, struct err *err)
 {
     struct file_owner owner = FILE_OWNER_SELF;
 
+    role_mend(c->env, name, 0750);
     if (geteuid() == 0)
         TRY(sandbox_user_find(USER, &owner.uid, &owner.gid, err));
-    TRY(file_mkdir(c->env->data, COURIER_DIRECTORY, 0750, owner, err));
-    c->dir =
-        openat(c->env->data, COURIER_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return c->dir >= 0 ? RC_OK : ERR(err, RC_IO, msg_directory, str_of(strerrordesc_np(errno)));
+    TRY(file_mkdir(c->env->data, name, 0750, owner, err));
+    *out = openat(c->env->data, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*out >= 0)
+        return RC_OK;
+    return ERR(err, RC_IO, msg_directory, str_of(name), str_of(strerrordesc_np(errno)));
+}
+
+static enum rc open_access(struct courier *c, struct err *err)
+{
+    static const char *const suffixes[CONF_ACCESS_COMBINED] = {".jsonl", ".log"};
+
+    TRY(open_directory(c, COURIER_ACCESS, &c->directory, err));
+    for (size_t i = 0; i < CONF_ACCESS_COMBINED; i++)
+        c->access[i] = (struct courier_file){.where = COURIER_ACCESS,
+                                             .dir = c->directory,
+                                             .name = STR("access"),
+                                             .suffix = suffixes[i],
+                                             .fd = -1};
+    return RC_OK;
 }
 
 /* RFC 5424 section 6.2.4: what this host is called, or "-". */
@@ -119,12 +150,14 @@ static enum rc courier_open(struct role_env *env, struct err *err)
     env->state = c;
     c->env = env;
     ev_timer_init(&c->patience, env->ev, out_of_patience, c);
-    c->dir = -1;
+    c->dir = c->directory = -1;
+    for (size_t i = 0; i < CONF_ACCESS_COMBINED; i++)
+        c->access[i].fd = -1;
     c->conf = conf_ref(env->conf);
     TRY(crypto_init());
     read_host(c->host);
-    role_mend(env, COURIER_DIRECTORY, 0750);
-    TRY(open_directory(c, err));
+    TRY(open_directory(c, COURIER_DIRECTORY, &c->dir, err));
+    TRY(open_access(c, err));
     for (size_t i = 0; i < c->conf->audit.n_forward && i < CONF_FORWARDS_MAX; i++)
         TRY(open_dest(c, &c->conf->audit.forward[i], err));
     return RC_OK;
@@ -170,11 +203,14 @@ static void courier_close(struct role_env *env)
     ev_timer_stop(&c->patience);
     for (size_t i = 0; i < c->n_dests; i++) {
         courier_syslog_stop(&c->dests[i]);
-        courier_file_close(&c->dests[i]);
+        courier_file_close(&c->dests[i].file);
         tls_trust_free(c->dests[i].trust);
     }
+    for (size_t i = 0; i < CONF_ACCESS_COMBINED; i++)
+        courier_file_close(&c->access[i]);
     net_free(c->net);
     fd_close(&c->dir);
+    fd_close(&c->directory);
     conf_unref(c->conf);
     mem_free(c);
     env->state = NULL;
@@ -191,12 +227,27 @@ static struct courier_dest *find(struct courier *c, struct str name)
     return NULL;
 }
 
+static enum rc append(struct courier_file *f, const struct ipc_deliver *m, struct err *err)
+{
+    CLEANUP(buf_done) struct buf lines = BUF_INIT(IPC_DELIVER_BYTES + IPC_DELIVER_RECORDS);
+    char stamp[COURIER_STAMP];
+
+    TRY(courier_file_open(f, err));
+    for (size_t i = 0; i < m->records.n; i++) {
+        const struct ipc_record *r = &m->records.v[i];
+
+        snprintf(stamp, sizeof(stamp), "%012llu", (unsigned long long)r->sequence - 1);
+        TRY(courier_file_add(f, r->bytes, stamp, &lines, err));
+    }
+    return courier_file_flush(f, &lines, err);
+}
+
 static void to_file(struct courier_dest *d, struct ipc_req *req, const struct ipc_deliver *m)
 {
     struct err err = ERR_INIT;
     struct ipc_delivered reply = {m->records.v[m->records.n - 1].sequence};
 
-    err.rc = courier_file_append(d, m, &err);
+    err.rc = append(&d->file, m, &err);
     if (err.rc != RC_OK)
         ipc_reply_err(req, &err);
     else
@@ -225,14 +276,75 @@ static void on_deliver(void *arg, struct ipc_req *req, const void *msg, int)
         to_file(d, req, m);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_DELIVER, on_deliver}};
+/* ---- what the gateway asks */
+
+/* A worker speaks with strangers: nothing that it sends may reach somebody's terminal as more than
+ * text. */
+static bool are_lines(const struct ipc_access *m)
+{
+    if (m->format == CONF_ACCESS_OFF || m->format > CONF_ACCESS_COMBINED)
+        return false;
+    for (size_t i = 0; i < m->lines.n; i++)
+        if (m->lines.p[i] != '\n' && (m->lines.p[i] < ' ' || m->lines.p[i] > '~'))
+            return false;
+    return str_ends(m->lines, STR("\n"));
+}
+
+static void put_stamp(when_t now, char stamp[static COURIER_STAMP])
+{
+    struct when_civil t = {};
+
+    if (when_to_civil(now, &t) != RC_OK)
+        t = (struct when_civil){};
+    snprintf(stamp, COURIER_STAMP, "%04d%02d%02dT%02d%02d%02dZ", t.year, t.month, t.day, t.hour,
+             t.minute, t.second);
+}
+
+static enum rc write_lines(struct courier *c, const struct ipc_access *m, struct err *err)
+{
+    CLEANUP(buf_done) struct buf lines = BUF_INIT(IPC_ACCESS_BYTES);
+    struct courier_file *f = &c->access[m->format - 1];
+    struct str rest = m->lines, line;
+    char stamp[COURIER_STAMP];
+
+    put_stamp(clock_now(c->env->clock), stamp);
+    f->limit = c->env->conf->gateway.access_log.size;
+    f->keep = c->env->conf->gateway.access_log.keep;
+    TRY(courier_file_open(f, err));
+    while (rest.n) {
+        line = str_head(rest, str_find(rest, '\n'));
+        rest = str_skip(rest, line.n + 1);
+        TRY(courier_file_add(f, line, stamp, &lines, err));
+    }
+    return courier_file_flush(f, &lines, err);
+}
+
+/* What is written of it when it fails, because it went into two files, comes once more. */
+static void on_access(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    const struct role_env *env = arg;
+    struct courier *c = env->state;
+    const struct ipc_access *m = msg;
+    struct err err = ERR_INIT;
+
+    if (!are_lines(m))
+        err.rc = ERR(&err, RC_INVAL, msg_lines);
+    else
+        err.rc = write_lines(c, m, &err);
+    if (err.rc != RC_OK)
+        ipc_reply_err(req, &err);
+    else
+        IGNORE_RC(ipc_reply(req, NULL)); /* on failure the gateway has been told */
+}
+
+static const struct ipc_handler handlers[] = {{IPC_DELIVER, on_deliver}, {IPC_ACCESS, on_access}};
 
 const struct role_def role_courier = {
     .role = ROLE_COURIER,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
-    .wanted = role_wanted_with_forwards,
+    .wanted = role_wanted_courier,
     .drain_order = 2, /* core asks it */
     .open = courier_open,
     .start = courier_start,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the courier: courier.c (life, what core asks), file.c (files of JSON lines),
- * frame.c (a record as a syslog message), syslog.c (its way to a server). */
+/* The inside of the courier: courier.c (life, what is asked), file.c (files of lines), frame.c (a
+ * record as a syslog message), syslog.c (its way to a server). */
 #pragma once
 
 #include "conf/conf.h"
@@ -17,21 +17,35 @@ enum {
     COURIER_DRAIN_SECONDS = 2, /* that what is under way still has when this process is to end */
     COURIER_HOST_MAX = 255,    /* RFC 5424 section 6 */
     COURIER_MSGID_MAX = 32,
+    COURIER_STAMP = 40,          /* what is in the name of a file that was put aside */
     COURIER_ROOTS_MAX = 1 << 20, /* bytes of a file of CA certificates */
 };
 
-#define COURIER_DIRECTORY "forward" /* below DATA */
+/* Below DATA: copies of the audit log, and the gateway's access log. */
+#define COURIER_DIRECTORY "forward"
+#define COURIER_ACCESS "access"
 
 struct courier;
 struct courier_job;
+
+/* A file of lines in a directory of the courier's, and beside it those that were full. */
+struct courier_file {
+    const char *where;  /* the directory, below DATA */
+    int dir;            /* the same, open; borrowed */
+    struct str name;    /* without dots and suffix; borrowed */
+    const char *suffix; /* ".jsonl" */
+    uint64_t limit;     /* bytes; then it is put aside */
+    uint64_t keep;      /* of those that were */
+    bool sync;          /* who asked is told when it is on disk */
+    int fd;             /* -1: not open */
+    uint64_t size;
+};
 
 /* A destination of audit.forward. */
 struct courier_dest {
     struct courier *courier;
     const struct conf_forward *conf;
-    /* a file */
-    int fd; /* -1: not open */
-    uint64_t size;
+    struct courier_file file;
     /* a server */
     struct addr_port server;
     struct tls_trust *trust; /* NULL: without TLS */
@@ -43,7 +57,9 @@ struct courier {
     const struct conf
         *conf; /* with a reference; a change of audit.forward starts another courier */
     struct net *net;
-    int dir; /* DATA/forward */
+    int dir;                                          /* DATA/forward */
+    int directory;                                    /* DATA/access */
+    struct courier_file access[CONF_ACCESS_COMBINED]; /* by format, the first being json's */
     char host[COURIER_HOST_MAX + 1];
     struct courier_dest dests[CONF_FORWARDS_MAX];
     size_t n_dests;
@@ -56,12 +72,18 @@ void courier_look_drained(struct courier *c);
 
 /* ---- file.c */
 
-/* Appends the records, a line each, and returns when they are on disk (fsync, of the directory too
- * where a file was made or put aside). RC_IO, RC_INVAL with the file and the cause: then what was
- * written of them is taken back, or will be written once more. What an earlier process wrote half
- * of its last line is cut off first. */
-enum rc courier_file_append(struct courier_dest *d, const struct ipc_deliver *m, struct err *err);
-void courier_file_close(struct courier_dest *d);
+/* Makes sure that it is open and still has its name: somebody else may have moved or emptied it.
+ * What an earlier process wrote half of its last line is cut off. RC_IO, RC_INVAL with the file and
+ * the cause. */
+enum rc courier_file_open(struct courier_file *f, struct err *err);
+void courier_file_close(struct courier_file *f);
+/* Appends a line to `lines`, which go into the file at courier_file_flush. When it is full without
+ * it, the file gets those before it, and is put aside under a name with `stamp` in it. */
+enum rc courier_file_add(struct courier_file *f, struct str line, const char *stamp,
+                         struct buf *lines, struct err *err);
+/* Writes `lines` and empties it. RC_IO: then what was written of them is taken back, or will be
+ * found torn. */
+enum rc courier_file_flush(struct courier_file *f, struct buf *lines, struct err *err);
 
 /* ---- frame.c */
 

@@ -118,6 +118,7 @@ static void set_gauges(struct front *f)
     metric_set(&queue_length, 1, (int64_t)front_relay_asked(&f->relay));
     front_keep_measure(&f->keep);
     metric_set(&build_info, 0, 1);
+    role_measure();
 }
 
 /* While core is asked; in the exchange's memory. */

@@ -40,6 +40,12 @@ void gateway_count_client(int n)
     metric_add(&connections, 0, n);
 }
 
+const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT])
+{
+    /* One whose head is none is from who made the connection. */
+    return x->origin.client.n ? addr_text(&x->origin.client, text) : x->peer->addr;
+}
+
 /* One line for each request; prose only where something went wrong. */
 static void log_line(const struct gateway_exchange *x, int64_t micros, bool complete)
 {
@@ -48,16 +54,14 @@ static void log_line(const struct gateway_exchange *x, int64_t micros, bool comp
     struct str backend = x->backend ? x->backend->key : STR("-");
     bool wrong = x->why.rc != RC_OK;
     char text[ADDR_TEXT];
-    const char *client =
-        x->origin.client.n ? addr_text(&x->origin.client, text) : p->addr; /* a head that is none */
 
     log_request(&x->id);
     LOG_EVENT(x->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "gateway.request",
-              LOG_Z("site", p->site ? p->site->name : "-"), LOG_Z("client", client),
-              LOG_STR("method", req->method), LOG_INT("status", x->status),
-              LOG_INT("sent", x->down.body), LOG_INT("received", x->up.body),
-              LOG_INT("micros", micros), LOG_STR("backend", backend),
-              LOG_BOOL("complete", complete),
+              LOG_Z("site", p->site ? p->site->name : "-"),
+              LOG_Z("client", gateway_client_text(x, text)), LOG_STR("method", req->method),
+              LOG_INT("status", x->status), LOG_INT("sent", x->down.body),
+              LOG_INT("received", x->up.body), LOG_INT("micros", micros),
+              LOG_STR("backend", backend), LOG_BOOL("complete", complete),
               {.key = wrong ? "err" : NULL, .kind = LOG_KIND_ERR, .err = &x->why});
     log_request(NULL);
 }
@@ -72,4 +76,5 @@ void gateway_tell(const struct gateway_exchange *x, bool complete)
     metric_add(&bodies, DOWN, (int64_t)x->down.body);
     metric_observe(&times, 0, micros);
     log_line(x, micros, complete);
+    gateway_access_tell(&x->gateway->access, x, micros, complete);
 }

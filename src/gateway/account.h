@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct addr;
+#include "base/addr.h"
+
 struct err;
 struct gateway_exchange;
 
@@ -13,5 +14,7 @@ struct gateway_exchange;
 void gateway_count_failed(const struct addr *client, const struct err *err);
 /* One whose handshake is done: 1; it is gone: -1. */
 void gateway_count_client(int n);
+/* Whom the request is from, as text: `text`, or what lives as long as the connection. */
+const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT]);
 /* A request has ended; complete: the client took all of the answer. */
 void gateway_tell(const struct gateway_exchange *x, bool complete);

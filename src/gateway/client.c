@@ -118,8 +118,8 @@ static void front_end(struct gateway_exchange *)
 {
 }
 
-static const struct gateway_front front = {front_pump, front_want, front_answer, front_cont,
-                                           front_end};
+static const struct gateway_front front = {NULL,         front_pump, front_want,
+                                           front_answer, front_cont, front_end};
 
 static bool take(struct gateway_client *c)
 {

@@ -98,6 +98,7 @@ static void reset(struct gateway_exchange *x)
     x->backend = NULL;
     x->path = NULL;
     x->began = gateway_now(x->gateway);
+    x->sought = x->heard = 0;
     x->status = 0;
     x->interim = 0;
     x->up_done = x->up_broken = x->started = x->last = x->continued = x->repeatable = false;
@@ -343,6 +344,8 @@ enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youn
     enum rc rc;
 
     x->why.rc = RC_OK;
+    if (x->sought == 0)
+        x->sought = gateway_now(x->gateway);
     x->find.wish = backend_pool_wish(x->pool, x->up.reader);
     rc = backend_find_start(&x->find, x->pool, youngest, &l);
     return looked(x, rc, l);

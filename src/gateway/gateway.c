@@ -21,6 +21,8 @@ struct gateway_plan {
     size_t n;
     struct dns_zones *zones;
     struct gateway_trust *trust;
+    unsigned access; /* as struct gateway_access has it */
+    bool query;
 };
 
 int64_t gateway_now(const struct gateway *g)
@@ -111,6 +113,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     if (g->conf.per_client == 0)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
     list_init(&g->unsent);
+    gateway_access_init(&g->access, conf->ev, conf->write, conf->arg);
     ev_hook_init(&g->flush, on_turn, g);
     ev_hook_add(conf->ev, &g->flush);
     g->on_idle = http_server_idle;
@@ -152,6 +155,7 @@ void gateway_free(struct gateway *g)
     gateway_trust_free(g->trust);
     backends_done(&g->backends);
     gateway_blocks_done(&g->blocks);
+    gateway_access_free(&g->access);
     mem_free(g);
 }
 
@@ -254,6 +258,8 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
         return RC_NOMEM;
     map_init(&plan->sites, SITES_MAX);
     plan->zones = dns_zones_ref(zones);
+    plan->access = conf->gateway.access_log.format;
+    plan->query = conf->gateway.access_log.query;
     TRY(gateway_trust_new(conf, &plan->trust));
     plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
     plan->of = mem_calloc(n, sizeof(struct gateway_site *));
@@ -298,6 +304,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     IGNORE_RC(backends_set_zones(&g->backends, plan->zones)); /* made in prepare */
     gateway_trust_free(g->trust);
     g->trust = MOVE(plan->trust);
+    g->access.format = plan->access;
+    g->access.query = plan->query;
     gateway_plan_free(plan);
 }
 

@@ -51,6 +51,9 @@ struct gateway_conf {
     struct net *net;
     size_t connections; /* 0: GATEWAY_CONNECTIONS_MAX */
     size_t per_client;  /* 0: GATEWAY_CLIENT_CONNECTIONS_MAX */
+    /* Hands lines of the access log to who writes them: see gateway/lines.h. NULL: nobody does. */
+    enum rc (*write)(void *arg, unsigned format, struct str lines);
+    void *arg;
 };
 
 /* Without sites yet. Loop and net must outlive it. Needs crypto_init. RC_NOMEM, RC_CRYPTO. */
@@ -83,5 +86,12 @@ enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_iden
 enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identity *id);
 /* Every site has something to show. */
 bool gateway_certified(const struct gateway *g);
+/* How it went with the lines that `write` was given last in that format (enum conf_access). */
+void gateway_access_told(struct gateway *g, unsigned format, enum rc rc, const struct err *err);
+/* Who writes them has come. */
+void gateway_access_push(struct gateway *g);
+/* Hands on the last lines; `done` comes once, perhaps from inside, when they are written or have
+ * taken too long. */
+void gateway_access_end(struct gateway *g, void (*done)(void *arg), void *arg);
 /* As tls_context_set_ticket_keys. */
 enum rc gateway_set_ticket_keys(struct gateway *g, const struct str *keys, size_t n);

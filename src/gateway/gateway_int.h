@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "ev/ev.h"
+#include "gateway/access.h"
 #include "gateway/gateway.h"
 #include "gateway/origin.h"
 #include "gateway/patience.h"
@@ -34,6 +35,7 @@ struct gateway {
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */
     char date[GATEWAY_DATE];
+    struct gateway_access access;
     struct list unsent; /* connections of HTTP/2 that have something to say */
     struct ev_hook flush;
     void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
@@ -88,7 +90,9 @@ struct gateway_exchange {
     char preface[NET_PROXY_PUT_MAX]; /* of a connection to a backend, for x->find */
     struct id id;
     int64_t began;
-    int status; /* of the answer; 0: none yet */
+    int64_t sought; /* when a backend was first looked for */
+    int64_t heard;  /* when the head of its answer was there; 0: it was not */
+    int status;     /* of the answer; 0: none yet */
     unsigned interim;
     bool up_done;    /* the request is with the backend */
     bool up_broken;  /* the backend takes no more of it */

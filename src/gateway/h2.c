@@ -182,8 +182,8 @@ static void front_end(struct gateway_exchange *x)
     IGNORE_RC(http_h2_end(stream_of(x)->s, trailers, n));
 }
 
-static const struct gateway_front front = {front_pump, front_want, front_answer, front_cont,
-                                           front_end};
+static const struct gateway_front front = {"HTTP/2.0",   front_pump, front_want,
+                                           front_answer, front_cont, front_end};
 
 static void *begin_stream(void *arg, struct http_h2_stream *h2, struct http_reader **out_reader)
 {

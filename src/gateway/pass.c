@@ -233,6 +233,7 @@ static void begin_answer(struct gateway_exchange *x)
     char cookie[BACKEND_STICKY_COOKIE_MAX];
     const struct backend_member *m = x->find.member;
 
+    x->heard = gateway_now(x->gateway);
     x->status = http_reader_get(x->down.reader)->status;
     /* What the client still sends of its request could be taken for the next one. */
     x->last = x->last || !req->keep_alive || !x->up.ended || x->peer->draining;

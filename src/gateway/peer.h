@@ -35,6 +35,7 @@ struct gateway_peer {
 /* What a request (`x->front`) has done by the connection that it came on. Failures show at the next
  * write. */
 struct gateway_front {
+    const char *protocol; /* "HTTP/2.0"; NULL: of HTTP/1, as the head has it */
     /* Something has happened: steps are to be taken, now or soon. `x` may be gone afterwards. */
     void (*pump)(struct gateway_exchange *x);
     /* What of the client is waited for, bits NET_WANT_. */

@@ -29,6 +29,7 @@ struct gateway_route {
     struct http_header response[CONF_SITE_HEADERS_MAX + 1];
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
+    bool access_log;
     enum conf_send_proxy send_proxy;
     struct conf_nets allow, deny; /* in the arena */
     struct gateway_rate rate;

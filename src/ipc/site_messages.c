@@ -56,3 +56,6 @@ IPC_FIELDS(ipc_deliver, IPC_F_STR(ipc_deliver, name, NAME_BYTES),
            IPC_F_LIST(ipc_deliver, records, ipc_record, IPC_DELIVER_RECORDS));
 
 IPC_FIELDS(ipc_delivered, IPC_F_U64(ipc_delivered, through));
+
+IPC_FIELDS(ipc_access, IPC_F_U8(ipc_access, format, UINT8_MAX),
+           IPC_F_STR(ipc_access, lines, IPC_ACCESS_BYTES));

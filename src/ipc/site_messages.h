@@ -96,6 +96,18 @@ struct ipc_delivered {
     uint64_t through; /* sequence of the last one that the destination has */
 };
 
+enum {
+    IPC_ACCESS_CREDITS = 2,        /* one for each format */
+    IPC_ACCESS_BYTES = 256 * 1024, /* of one message */
+};
+
+/* Lines of the access log, whole ones, of printable ASCII. */
+struct ipc_access {
+    uint8_t format; /* enum conf_access; not off */
+    struct str lines;
+};
+
 extern const struct ipc_fields ipc_vouch_fields, ipc_identity_fields, ipc_tickets_fields,
     ipc_site_fields, ipc_sites_fields, ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields,
-    ipc_run_reply_fields, ipc_record_fields, ipc_deliver_fields, ipc_delivered_fields;
+    ipc_run_reply_fields, ipc_record_fields, ipc_deliver_fields, ipc_delivered_fields,
+    ipc_access_fields;

@@ -103,6 +103,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
     CALL(IPC_DELIVER, "deliver", CORE, COURIER, ipc_deliver, 2 * MIB, ipc_delivered, 8,
          IPC_DELIVER_CREDITS),
+    CALL(IPC_ACCESS, "access", GATEWAY, COURIER, ipc_access, IPC_ACCESS_BYTES + SLACK, ipc_none, 0,
+         IPC_ACCESS_CREDITS),
 };
 
 const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type)

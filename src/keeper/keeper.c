@@ -313,6 +313,7 @@ const struct role_def role_keeper = {
     .prepare = keeper_prepare,
     .commit = keeper_commit,
     .abort = keeper_abort,
+    .measure = keeper_measure,
     .drain = keeper_drain,
     .close = keeper_close,
 };

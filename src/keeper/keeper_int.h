@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
  * and in memory), issue.c (what is obtained and renewed when), push.c (what the gateway's workers
- * get), tell.c (what core may ask). */
+ * get), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -121,6 +121,11 @@ struct keeper {
     bool draining;
     struct ev_timer patience;
 };
+
+/* ---- measure.c */
+
+/* role_def.measure. */
+void keeper_measure(struct role_env *env);
 
 /* ---- slot.c */
 

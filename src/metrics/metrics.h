@@ -65,13 +65,20 @@ struct metric {
 /* Without labels: one series, 0. */
 #define METRIC_COUNTER(var, name_, help_)                                                          \
     METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_COUNTER_KIND)
+/* Time that adds up, in microseconds: "..._seconds_total". */
+#define METRIC_COUNTER_TIME(var, name_, help_)                                                     \
+    METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_COUNTER_KIND,           \
+                  .unit = METRIC_SECONDS)
 #define METRIC_GAUGE(var, name_, help_)                                                            \
     METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_GAUGE_KIND)
 
-/* A length of time, in microseconds: "..._seconds". */
+/* A length of time, in microseconds, or a moment (when_t): "..._seconds",
+ * "..._timestamp_seconds". */
 #define METRIC_GAUGE_TIME(var, name_, help_)                                                       \
     METRIC_DEFINE(var, 1, .name = (name_), .help = (help_), .kind = METRIC_GAUGE_KIND,             \
                   .unit = METRIC_SECONDS)
+/* Of a gauge: there is nothing to measure, and the series is not shown. 0 would be a value. */
+#define METRIC_NONE INT64_MIN
 
 #define METRIC_LABELLED(label, values_)                                                            \
     {                                                                                              \
@@ -86,7 +93,16 @@ struct metric {
     METRIC_DEFINE(var, METRIC_LENGTH(values), .name = (name_), .help = (help_),                    \
                   .kind = METRIC_GAUGE_KIND, .labels = {METRIC_LABELLED(label, values)})
 
+#define METRIC_GAUGE_TIME_BY(var, name_, help_, label, values)                                     \
+    METRIC_DEFINE(var, METRIC_LENGTH(values), .name = (name_), .help = (help_),                    \
+                  .kind = METRIC_GAUGE_KIND, .unit = METRIC_SECONDS,                               \
+                  .labels = {METRIC_LABELLED(label, values)})
+
 /* Two labels: the series is metric_at(&var, i, j). */
+#define METRIC_GAUGE_TIME_BY2(var, name_, help_, label, values, label2, values2)                   \
+    METRIC_DEFINE(var, METRIC_LENGTH(values) * METRIC_LENGTH(values2), .name = (name_),            \
+                  .help = (help_), .kind = METRIC_GAUGE_KIND, .unit = METRIC_SECONDS,              \
+                  .labels = {METRIC_LABELLED(label, values), METRIC_LABELLED(label2, values2)})
 #define METRIC_COUNTER_BY2(var, name_, help_, label, values, label2, values2)                      \
     METRIC_DEFINE(var, METRIC_LENGTH(values) * METRIC_LENGTH(values2), .name = (name_),            \
                   .help = (help_), .kind = METRIC_COUNTER_KIND,                                    \

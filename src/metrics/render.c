@@ -100,6 +100,8 @@ static void put_metric(const struct metric *m, const char *role, const int64_t *
             put_histogram(m, role, s, cells + s * metric_stride(m), out);
             continue;
         }
+        if (m->kind == METRIC_GAUGE_KIND && cells[s] == METRIC_NONE)
+            continue;
         put_series(m, "", role, s, out);
         buf_putz(out, "} ");
         put_value(m, cells[s], out);

@@ -381,10 +381,15 @@ static void on_ping(void *, struct ipc_req *req, const void *, int)
     IGNORE_RC(ipc_reply(req, NULL)); /* a lost answer is what a ping is for */
 }
 
-static void on_measure(void *, struct ipc_req *req, const void *, int)
+static void on_measure(void *arg, struct ipc_req *req, const void *, int)
 {
+    struct role_child *c = arg;
     CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
     struct ipc_metrics reply;
+
+    role_measure();
+    if (c->def->measure && c->opened)
+        c->def->measure(&c->env);
 
     metrics_snapshot(&snapshot);
     reply.snapshot = buf_str(&snapshot);

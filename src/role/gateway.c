@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway
  * owns     client connections of the gateway's listeners, and the keys of its sites, in memory
- * may      accept, ask name servers, and connect out to the backends of the configuration
+ * may      accept, ask name servers, and connect out to the backends of the configuration; give the
+ *          courier lines of the access log
  * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
- *          anything: it has no channel to core
+ *          else anything: it has no channel to core
  * asked by keeper, and nobody else, which pushes certificates with their keys, and the keys of
  * session tickets. There are several of these processes, which share nothing but the port. What
  * comes from clients and from backends is taken apart by http/reader.
  */
-#include "gateway/gateway.h"
+#include <assert.h>
+
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "dns/zones.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
+#include "gateway/gateway.h"
+#include "gateway/lines.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -103,10 +107,53 @@ static void gateway_role_commit(struct role_env *env)
     gateway_commit(w->gateway, MOVE(w->next));
 }
 
+/* ---- the access log: written by the courier, which may wait for a disk */
+
+static_assert((int)GATEWAY_LINES_BATCH == (int)IPC_ACCESS_BYTES);
+
+/* Of one format; one question of each is under way at most. */
+static void on_written(struct worker *w, enum conf_access format, const struct ipc_answer *a)
+{
+    gateway_access_told(w->gateway, format, a->rc, a->err);
+}
+
+static void on_json(void *arg, const struct ipc_answer *a)
+{
+    on_written(arg, CONF_ACCESS_JSON, a);
+}
+
+static void on_combined(void *arg, const struct ipc_answer *a)
+{
+    on_written(arg, CONF_ACCESS_COMBINED, a);
+}
+
+static enum rc write_lines(void *arg, unsigned format, struct str lines)
+{
+    struct worker *w = arg;
+    struct ipc_chan *courier = role_peer(w->env, ROLE_COURIER);
+    const struct ipc_access msg = {.format = (uint8_t)format, .lines = lines};
+    const struct ipc_ask ask = {.type = IPC_ACCESS,
+                                .msg = &msg,
+                                .fn = format == CONF_ACCESS_JSON ? on_json : on_combined,
+                                .arg = w};
+
+    return courier ? ipc_call(courier, &ask, NULL) : RC_CLOSED;
+}
+
+static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_chan *chan)
+{
+    struct worker *w = env->state;
+
+    if (role == ROLE_COURIER && chan)
+        gateway_access_push(w->gateway);
+}
+
+/* ---- life */
+
 static enum rc gateway_role_start(struct role_env *env, struct err *err)
 {
     struct worker *w = env->state;
-    struct gateway_conf conf = {.ev = env->ev};
+    struct gateway_conf conf = {.ev = env->ev, .write = write_lines, .arg = w};
     size_t n = 0;
 
     TRY(net_system(env->ev, &w->net));
@@ -127,11 +174,16 @@ static enum rc gateway_role_start(struct role_env *env, struct err *err)
     return RC_AGAIN;
 }
 
+static void on_written_out(void *arg)
+{
+    role_drained(((struct worker *)arg)->env);
+}
+
 static void on_drained(void *arg)
 {
     struct worker *w = arg;
 
-    role_drained(w->env);
+    gateway_access_end(w->gateway, on_written_out, w);
 }
 
 static void gateway_role_drain(struct role_env *env)
@@ -259,6 +311,7 @@ const struct role_def role_gateway = {
     .overlaps = true,
     .open = gateway_role_open,
     .start = gateway_role_start,
+    .peer = gateway_role_peer,
     .prepare = gateway_role_prepare,
     .commit = gateway_role_commit,
     .abort = gateway_role_abort,

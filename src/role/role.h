@@ -113,6 +113,9 @@ struct role_def {
     void (*commit)(struct role_env *env);
     /* It does not come. */
     void (*abort)(struct role_env *env);
+    /* Sets the gauges that are not set as they change, before the numbers of this process are read;
+     * NULL: there are none. Not asked of front and core, which read their own. */
+    void (*measure)(struct role_env *env);
     /* Takes nothing new, finishes what is under way, then calls role_drained. */
     void (*drain)(struct role_env *env);
     /* Frees everything; comes once if `open` was called, also when that failed. All channels are
@@ -130,8 +133,8 @@ const struct role_def *role_def_find(enum role role);
 unsigned role_wanted_workers(const struct conf *conf);
 /* One if there is a site. */
 unsigned role_wanted_with_sites(const struct conf *conf);
-/* One if the audit log goes somewhere else as well. */
-unsigned role_wanted_with_forwards(const struct conf *conf);
+/* One if the audit log goes somewhere else as well, or the gateway writes an access log. */
+unsigned role_wanted_courier(const struct conf *conf);
 
 /* ---- for the hooks */
 
@@ -146,6 +149,8 @@ void role_peers_each(struct role_env *env, enum role role,
 void role_mend(struct role_env *env, const char *path, mode_t mode);
 /* What `start` began is complete. */
 void role_ready(struct role_env *env);
+/* measure.c: counts what every process can say of itself, before its numbers are read. */
+void role_measure(void);
 /* What `drain` began is complete: the process ends as soon as its answers are written. */
 void role_drained(struct role_env *env);
 /* Ends the process because it cannot go on; says why in the log. The supervisor starts it anew. */

@@ -4,7 +4,6 @@
  * the same answer. */
 #include "serve/serve_int.h"
 
-#include "ipc/messages.h"
 #include "log/log.h"
 
 static void answer(struct serve_gather *g)
@@ -29,7 +28,7 @@ static void keep(struct serve_gather *g, const struct serve_proc *p, struct str 
 {
     struct ipc_measured *m = &g->v[g->n];
 
-    if (g->n == SERVE_SLOTS_MAX || snapshot.n > IPC_GATHERED_BYTES - g->bytes ||
+    if (g->n == SERVE_GATHER_MAX || snapshot.n > IPC_GATHERED_BYTES - g->bytes ||
         arena_str(&g->arena, snapshot, &m->snapshot) != RC_OK) {
         log_warn("serve.numbers-left-out", LOG_Z("role", role_name(p->slot->def->role)),
                  LOG_INT("pid", p->pid),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
  * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
- * belongs to one DATA is), reload.c (two phases), gather.c
- * (numbers), spawn.c (fork and execute). */
+ * belongs to one DATA is), reload.c (two phases; reload_int.h),
+ * gather.c (numbers; gather_int.h), spawn.c (fork and execute). */
 #pragma once
 
 #include "base/addr.h"
@@ -10,7 +10,9 @@
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "ev/ev.h"
+#include "serve/gather_int.h"
 #include "serve/listen_int.h"
+#include "serve/reload_int.h"
 #include "serve/serve.h"
 
 enum {
@@ -19,7 +21,6 @@ enum {
     SERVE_INSTANCES = 256,  /* numbers that processes of one role can have */
     SERVE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
     SERVE_SIGNALS = 4,
-    SERVE_GATHER_ASKERS = 8,
 };
 
 #define SERVE_BACKOFF_FIRST (100 * (WHEN_SECOND / 1000))
@@ -28,7 +29,6 @@ enum {
 #define SERVE_SETTLED WHEN_MINUTE
 #define SERVE_PING_EVERY (15 * WHEN_SECOND)
 #define SERVE_PING_TIMEOUT (60 * WHEN_SECOND)
-#define SERVE_MEASURE_TIMEOUT WHEN_SECOND
 #define SERVE_PREPARE_TIMEOUT (10 * WHEN_SECOND)
 #define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* Before two processes that lost each other get a fresh channel: so often at most, whatever one of
@@ -94,18 +94,6 @@ static inline struct serve_proc *serve_proc_at(struct list *link)
 {
     return LIST_ENTRY(link, struct serve_proc, link);
 }
-
-struct serve_reload; /* reload.c */
-
-/* gather.c: a round of asking all processes for their numbers. */
-struct serve_gather {
-    struct ipc_req *reqs[SERVE_GATHER_ASKERS];
-    size_t n_reqs; /* 0: none is under way */
-    size_t waiting;
-    struct arena arena;
-    struct ipc_measured v[SERVE_SLOTS_MAX];
-    size_t n, bytes;
-};
 
 struct serve {
     const struct serve_options *options;
@@ -184,28 +172,6 @@ void serve_procs_reap(struct serve *sup);
 /* Closes the channel and forgets it; the process must have ended. */
 void serve_proc_free(struct serve_proc *p);
 const char *serve_proc_state_name(const struct serve_slot *slot, const struct serve_proc *p);
-
-/* ---- reload.c */
-
-/* Reads the configuration anew and, unless something speaks against it, puts it in force. `req`
- * (NULL: a signal) gets the answer. */
-void serve_reload_begin(struct serve *sup, struct ipc_req *req);
-void serve_reload_again(void *sup); /* on a signal's behalf, as a deferred call */
-void serve_reload_lost(struct serve *sup, struct serve_proc *p); /* it will not answer any more */
-void serve_reload_cancel(struct serve *sup); /* drops what is under way; at the end */
-struct ipc_config;
-struct ipc_file;
-/* The message for a role; borrows from `in`, and from `files`. */
-void serve_conf_message(const struct conf_input *in, struct ipc_file files[static CONF_FILES_MAX],
-                        struct ipc_config *out);
-/* Reads and checks; RC_INVAL with every problem in the log and all of them as text in `err`. */
-enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
-                        struct err *err);
-
-/* ---- gather.c */
-
-/* Answers IPC_GATHER when all have answered or their time is over. */
-void serve_gather_begin(struct serve *sup, struct ipc_req *req);
 
 /* ---- supervisor.c */
 

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "base/fd.h"
 #include "base/when.h"
@@ -419,6 +420,27 @@ enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out)
 const char *tls_conn_version(const struct tls_conn *c)
 {
     return c->tlcp ? "TLCPv1.1" : SSL_get_version(c->ssl);
+}
+
+void tls_conn_facts(const struct tls_conn *c, struct tls_facts *out)
+{
+    const X509 *shown;
+
+    *out = (struct tls_facts){.version = tls_conn_version(c), .resumed = tls_conn_resumed(c)};
+    if (c->tlcp) {
+        out->cipher = tlcp_conn_suite(c->tlcp);
+        out->key = "SM2";
+        return;
+    }
+    out->cipher = SSL_get_cipher_name(c->ssl);
+    out->group = SSL_get0_group_name(c->ssl);
+    if (out->resumed)
+        return;
+    if (SSL_get0_signature_name(c->ssl, &out->signature) != 1)
+        out->signature = NULL;
+    shown = SSL_get_certificate(c->ssl);
+    if (shown)
+        out->key = EVP_PKEY_get0_type_name(X509_get0_pubkey(shown));
 }
 
 struct str tls_conn_alpn(const struct tls_conn *c)

@@ -63,6 +63,17 @@ void tls_conn_want(struct tls_conn *c, unsigned wants, void (*ready)(void *arg),
 enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out);
 /* "TLSv1.3", "TLCPv1.1"; borrowed. */
 const char *tls_conn_version(const struct tls_conn *c);
+/* What the handshake came to, for people to read. Borrowed for the life of the connection; NULL
+ * where there is none, or the library knows no name. */
+struct tls_facts {
+    const char *version;   /* as tls_conn_version */
+    const char *cipher;    /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;     /* "X25519MLKEM768", of the key exchange; TLS */
+    const char *signature; /* "ecdsa_secp256r1_sha256", what the site proved itself with; TLS */
+    const char *key;       /* "EC", "RSA", "ML-DSA-65", "SM2"; NULL when none was shown */
+    bool resumed;
+};
+void tls_conn_facts(const struct tls_conn *c, struct tls_facts *out);
 /* The protocol that ALPN chose, "http/1.1"; empty when the client offered none. Borrowed. */
 struct str tls_conn_alpn(const struct tls_conn *c);
 /* The client's own certificate, DER, appended; its key was used in this very handshake. RC_NOTFOUND

@@ -90,9 +90,9 @@ def main():
         if numbers(lab)['autarky_acme_validations_total{role="core",result="valid"}'] < 3:
             sys.exit("fewer validations were counted than there were names")
         counted(lab, {
-            'issued_total{role="core",alg="ecdsa",origin="acme"}': 2,
-            'issued_total{role="core",alg="rsa",origin="acme"}': 1,
-            'issued_total{role="core",alg="ecdsa",origin="system"}': 1,
+            'issued_total{role="core",algorithm="ecdsa",origin="acme"}': 2,
+            'issued_total{role="core",algorithm="rsa",origin="acme"}': 1,
+            'issued_total{role="core",algorithm="ecdsa",origin="system"}': 1,
             'revoked_total{role="core",reason="superseded"}': 1,
             'acme_orders_total{role="core"}': 3,
             'acme_requests_total{role="front",op="finalize",code="200"}': 3,

@@ -28,6 +28,7 @@ enum { TURNS = 30, FILE_ROOM = 1 << 20, HEARD_MAX = 1 << 16 };
 
 static const char config[] = "organization: Example Hospital\n"
                              "domain: hospital.example\n"
+                             "gateway: {access_log: {size: 64KiB, keep: 2}}\n"
                              "audit:\n"
                              "  forward:\n"
                              "    - {name: archive, size: 64KiB, keep: 2}\n"
@@ -374,6 +375,95 @@ static void full_files_are_put_aside(void)
           there(&w, "forward/archive.000000000005.jsonl"));
 }
 
+/* ---- lines of the access log, of a worker of the gateway */
+
+static void on_written(void *arg, const struct ipc_answer *a)
+{
+    on_delivered(
+        arg, &(struct ipc_answer){.rc = a->rc, .err = a->err, .msg = &(struct ipc_delivered){}});
+}
+
+/* As on a channel of its own. */
+static enum rc writes(struct world *w, unsigned format, struct str lines)
+{
+    struct ipc_chan_conf courier = {
+        ROLE_COURIER, ROLE_GATEWAY, role_courier.handlers, role_courier.n_handlers,
+        on_close,     w->env};
+    struct ipc_chan_conf worker = {ROLE_GATEWAY, ROLE_COURIER, NULL, 0, on_close, w};
+    CLEANUP(ipc_chan_freep) struct ipc_chan *here = NULL, *there = NULL;
+    const struct ipc_access msg = {(uint8_t)format, lines};
+    struct ipc_ask ask = {.type = IPC_ACCESS, .msg = &msg, .fn = on_written, .arg = w};
+    int fds[2];
+
+    w->answered = false;
+    w->why[0] = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    TRY(ipc_chan_new(w->env->ev, fds[0], &courier, &here));
+    TRY(ipc_chan_new(w->env->ev, fds[1], &worker, &there));
+    TRY(ipc_call(there, &ask, NULL));
+    turn(w);
+    return w->answered ? w->rc : RC_AGAIN;
+}
+
+static void lines_of_the_access_log(void)
+{
+    CLEANUP(buf_done) struct buf got = BUF_INIT(FILE_ROOM);
+    struct stat st;
+
+    BEGIN(w);
+    CHECK_OK(writes(&w, CONF_ACCESS_JSON, STR("{\"a\":1}\n{\"a\":2}\n")));
+    CHECK_OK(writes(&w, CONF_ACCESS_COMBINED, STR("10.0.0.1 - -\n")));
+    CHECK_OK(writes(&w, CONF_ACCESS_JSON, STR("{\"a\":3}\n")));
+    CHECK_OK(content(&w, "access/access.jsonl", &got));
+    CHECK_STR(buf_str(&got), "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
+    CHECK_OK(content(&w, "access/access.log", &got));
+    CHECK_STR(buf_str(&got), "10.0.0.1 - -\n");
+    CHECK_INT(fstatat(w.dir.fd, "access/access.log", &st, 0), 0);
+    CHECK_INT(st.st_mode & 07777, 0640);
+}
+
+static void what_is_no_line_is_refused(void)
+{
+    static const char *const bad[] = {"", "no end", "\x1b[2J\n", "a\r\n", "\xc3\xa4\n"};
+
+    BEGIN(w);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_RC(writes(&w, CONF_ACCESS_JSON, str_of(bad[i])), RC_INVAL);
+    CHECK(strstr(w.why, "no lines of an access log"));
+    CHECK_RC(writes(&w, CONF_ACCESS_OFF, STR("a\n")), RC_INVAL);
+    CHECK_RC(writes(&w, CONF_ACCESS_COMBINED + 1, STR("a\n")), RC_INVAL);
+    CHECK(!there(&w, "access/access.jsonl") && !there(&w, "access/access.log"));
+}
+
+/* By logrotate, or when it is full; the limit of the moment counts. */
+static void access_logs_are_put_aside(void)
+{
+    static char line[40'000];
+    CLEANUP(buf_done) struct buf got = BUF_INIT(FILE_ROOM);
+
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    BEGIN(w);
+    CHECK_OK(writes(&w, CONF_ACCESS_COMBINED, str_bytes(line, sizeof(line))));
+    CHECK_OK(writes(&w, CONF_ACCESS_COMBINED, str_bytes(line, sizeof(line))));
+    CHECK(there(&w, "access/access.20261120T182400Z.log"));
+    CHECK_OK(content(&w, "access/access.log", &got));
+    CHECK_INT(got.n, sizeof(line));
+    for (int i = 0; i < 4; i++) {
+        clock_fake_advance(&w.clock, WHEN_SECOND);
+        CHECK_OK(writes(&w, CONF_ACCESS_COMBINED, str_bytes(line, sizeof(line))));
+    }
+    CHECK(!there(&w, "access/access.20261120T182400Z.log")); /* keep: 2 */
+    CHECK(!there(&w, "access/access.20261120T182402Z.log"));
+    CHECK(there(&w, "access/access.20261120T182403Z.log"));
+    CHECK(there(&w, "access/access.20261120T182404Z.log"));
+    CHECK_INT(renameat(w.dir.fd, "access/access.log", w.dir.fd, "access/access.log.1"), 0);
+    CHECK_OK(writes(&w, CONF_ACCESS_COMBINED, STR("new\n")));
+    CHECK_OK(content(&w, "access/access.log", &got));
+    CHECK_STR(buf_str(&got), "new\n");
+}
+
 /* ---- syslog */
 
 static void listens(struct world *w)
@@ -527,7 +617,7 @@ static void strangers_are_refused(void)
     BEGIN(w);
     CHECK_RC(deliver(&w, "../etc/passwd", three, 1), RC_NOTFOUND);
     CHECK_RC(deliver(&w, "archive", three, 0), RC_NOTFOUND);
-    CHECK_INT(check_dir_count(&w.dir, "forward"), 0);
+    CHECK_INT(check_dir_count(&w.dir, "forward"), 1); /* DATA/access */
 }
 
 static void the_end_comes_when_all_is_across(void)
@@ -588,6 +678,8 @@ CHECK_MAIN(CHECK_TEST(lines_are_appended), CHECK_TEST(a_torn_line_is_cut_off),
            CHECK_TEST(a_file_that_is_all_torn), CHECK_TEST(others_may_move_the_file),
            CHECK_TEST_ONCE(a_full_disk_leaves_no_half_line),
            CHECK_TEST_ONCE(what_is_no_file_of_records), CHECK_TEST_ONCE(full_files_are_put_aside),
+           CHECK_TEST(lines_of_the_access_log), CHECK_TEST(what_is_no_line_is_refused),
+           CHECK_TEST_ONCE(access_logs_are_put_aside),
            CHECK_TEST(messages_are_counted_and_confirmed), CHECK_TEST(sequence_ids_begin_again),
            CHECK_TEST_ONCE(one_that_closes_too_early_has_nothing),
            CHECK_TEST_ONCE(one_that_talks_without_end), CHECK_TEST_ONCE(one_that_does_not_close),

@@ -39,6 +39,7 @@ struct world {
     enum conf_send_proxy sends; /* set before world_init, as these */
     struct conf_nets allow, deny;
     unsigned rate, burst;
+    enum rc (*write)(void *arg, unsigned format, struct str lines); /* the access log */
     struct gateway *g;
     const struct http_server_speaker *speaker;
     struct gateway_peer *c; /* which is the first that either speaker has */
@@ -132,7 +133,8 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
                                      .allow = w->allow,
                                      .deny = w->deny,
                                      .rate = w->rate,
-                                     .burst = w->burst};
+                                     .burst = w->burst,
+                                     .access_log = true};
     w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
     w->conf.gateway.sites = w->sites;
     w->conf.gateway.n_sites = 2;
@@ -143,7 +145,8 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
     dns_fake_init(&w->dns, w->net);
     w->names = dns_fake_add(&w->dns, "10.0.0.53:53", records);
     TRY(dns_zones_new(&zone, 1, &w->zones));
-    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = w->net}, &w->g));
+    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = w->net, .write = w->write, .arg = w},
+                    &w->g));
     w->g->on_idle = on_idle;
     w->g->on_closed = on_closed;
     TRY(configure(w));

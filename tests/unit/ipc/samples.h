@@ -132,6 +132,7 @@ static struct ipc_record sample_records[] = {
     {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
 static const struct ipc_deliver sample_deliver = {S("archive"), {sample_records, 2}};
 static const struct ipc_delivered sample_delivered = {42};
+static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
 static const struct ipc_revoked sample_revoked[] = {
     {S("\x01\x02\x03"), INT64_C(1795199040000000), 1}, {S("\x7f"), INT64_C(1), 0}};
@@ -202,6 +203,7 @@ static const struct sample {
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
+    {IPC_ACCESS, &sample_access, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},

@@ -34,7 +34,8 @@ static const struct {
     const char *dir;
     enum role owner; /* ROLE_SUPERVISOR: root */
 } dirs[] = {{"db", ROLE_CORE},       {"front", ROLE_FRONT},  {"ca", ROLE_SUPERVISOR},
-            {"keeper", ROLE_KEEPER}, {"sites", ROLE_KEEPER}, {"forward", ROLE_COURIER}};
+            {"keeper", ROLE_KEEPER}, {"sites", ROLE_KEEPER}, {"forward", ROLE_COURIER},
+            {"access", ROLE_COURIER}};
 
 static uid_t user_of(enum role role)
 {
@@ -132,6 +133,11 @@ static int write_front(void *arg)
 static int write_forward(void *arg)
 {
     return opened(arg, "forward/secret", O_RDWR);
+}
+
+static int write_access(void *arg)
+{
+    return opened(arg, "access/secret", O_RDWR);
 }
 
 static int write_sites(void *arg)
@@ -290,6 +296,7 @@ static const struct attempt {
     {"write the API's key", write_front, FRONT, FRONT, FILES},
     {"write a site's key", write_sites, KEEPER, KEEPER, FILES},
     {"write a copy of the audit log", write_forward, COURIER, COURIER, FILES},
+    {"write the access log", write_access, COURIER, COURIER, FILES},
     {"read the configuration", read_configuration, RUNNER, OPENERS, FILES},
     {"write the configuration", write_configuration, NOBODY, NOBODY, FILES},
     {"remove the configuration", replace_configuration, NOBODY, NOBODY, FILES},
