@@ -60,6 +60,8 @@ struct api_view {
     struct api_forward forwards[CONF_FORWARDS_MAX]; /* the same */
     size_t n_forwards;
     struct api_watch watch;
+    struct id
+        policy_waits; /* the approval that the policy of the last reload waits for; "": none */
     struct revocation *revocation; /* NULL: not looked at */
     when_t now;
 };
@@ -70,7 +72,8 @@ struct api_view {
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
  * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it,
- * "watch":{"automatic","learns_until","unusual"}} */
+ * "watch":{"automatic","learns_until","unusual"},"policy_waits": the id of the approval that
+ * another policy waits for, or null} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and

@@ -242,6 +242,10 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_probers(v, o);
     api_forwards_put(v, o);
     put_watch(v, o);
+    if (v->policy_waits.z[0])
+        json_kv_id(o, "policy_waits", &v->policy_waits);
+    else
+        json_kv_null(o, "policy_waits");
     json_end(o);
     return RC_OK;
 }

@@ -92,6 +92,19 @@ static void show_evidence(const struct json *all)
     }
 }
 
+/* Of another policy: as YAML, empty where there was or will be nothing. */
+static void show_changes(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *v;
+
+    while (json_next(&it, NULL, &v)) {
+        printf("%-16s %.*s\n", "changes", STR_ARG(json_shown(v, "key")));
+        printf("%-16s - %.*s\n", "", STR_ARG(json_shown(v, "was")));
+        printf("%-16s + %.*s\n", "", STR_ARG(json_shown(v, "now")));
+    }
+}
+
 static void show_votes(const struct json *list)
 {
     struct json_iter it = json_iter(list);
@@ -132,6 +145,7 @@ static enum rc show_all(const struct json *root)
     ask_print(root, "key", "key");
     ask_print(root, "rules", "rules");
     show_evidence(json_get(root, "evidence"));
+    show_changes(json_get(root, "changes"));
     show_votes(json_get(root, "votes"));
     printf("%.*s", STR_ARG(json_shown(root, "csr")));
     return RC_OK;

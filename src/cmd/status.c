@@ -163,6 +163,10 @@ static void show(const struct json *root)
     if (json_len(json_get(root, "frozen")))
         printf("Issuance is frozen, or a part of it: `autarky issuance status` says since when, by "
                "whom and why\n");
+    if (json_shown(root, "policy_waits").n)
+        printf("Another policy waits for a second person, and the old one is in force: `autarky "
+               "approval show %.*s`\n",
+               STR_ARG(json_shown(root, "policy_waits")));
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
            (unsigned long long)json_shown_u64(certificates, "valid"),
            (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),

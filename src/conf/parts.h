@@ -143,6 +143,7 @@ enum conf_two_persons {
     CONF_TWO_ISSUER_REVOKE,
     CONF_TWO_THAW,
     CONF_TWO_OPERATORS,
+    CONF_TWO_POLICY,
     CONF_TWO_COUNT
 };
 

@@ -59,6 +59,7 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
     v.n_probers = core_remotes_show(core, v.probers);
     if (core->watch)
         core_watch_show(core, &v.watch);
+    v.policy_waits = core->policy_change.last;
     if (core->forwards)
         v.n_forwards = core_forwards_show(core, v.forwards);
     return v;
@@ -171,10 +172,11 @@ static void reloaded(void *arg, const struct ipc_answer *a)
     struct err err = ERR_INIT;
     struct json_out o;
 
-    if (a->rc != RC_OK) {
-        if (a->err)
-            err = *a->err;
-        refuse(q, a->rc, &err);
+    if (a->err)
+        err = *a->err;
+    err.rc = a->rc;
+    if (core_policy_asked(q->core, &q->who, &err) != RC_OK || a->rc != RC_OK) {
+        refuse(q, err.rc, &err);
         return;
     }
     json_out_init(&o, &text, JSON_COMPACT);
@@ -189,6 +191,7 @@ static void reloaded(void *arg, const struct ipc_answer *a)
 static void reload(struct question *q)
 {
     struct question *kept = ARENA_NEW(ipc_req_arena(q->req), struct question);
+    struct str reason = STR("");
     struct err err = ERR_INIT;
     struct ipc_ask ask = {
         .type = IPC_RELOAD,
@@ -199,8 +202,11 @@ static void reload(struct question *q)
 
     if (kept) {
         *kept = *q;
+        IGNORE_RC(json_str(json_get(json_root(q->args), "reason"), &reason)); /* then without */
+        core_policy_asks(q->core, &kept->who, reason);
         if (q->core->supervisor && ipc_call(q->core->supervisor, &ask, NULL) == RC_OK)
             return;
+        IGNORE_RC(core_policy_asked(q->core, &kept->who, &err)); /* nothing was asked for */
     }
     refuse(q, ERR(&err, RC_CLOSED, msg_supervisor), &err);
 }
@@ -516,6 +522,12 @@ static void dispatch(struct question *q, struct str name)
         err.rc = may(q, c, &err);
         if (err.rc != RC_OK) {
             deny(q, c, &err);
+            return;
+        }
+        if (ipc_req_type(q->req) == IPC_HTTP)
+            err.rc = core_api_args(name, json_root(q->args), &err);
+        if (err.rc != RC_OK) {
+            refuse(q, err.rc, &err);
             return;
         }
         if (lacks_reason(q, c)) {

@@ -23,6 +23,48 @@ struct core_nobody {
     unsigned char totp[CRYPTO_AEAD_NONCE + 20 + CRYPTO_AEAD_TAG];
 };
 
+/* A reload whose policy takes a second person. */
+struct core_policy_change {
+    const struct core_who *by; /* who asked for the reload that is under way; NULL: a signal */
+    struct str reason;
+    struct arena arena; /* of the approval */
+    struct core_approval approval;
+    bool granted, waits;
+    struct id last; /* what the last reload still waits for; "": nothing */
+};
+
+/* ---- admin.c: the table of commands */
+
+/* Answers one, which may take a while: `args` is a JSON object as text, borrowed. Refused is what
+ * the roles of `who` do not allow (operators/roles.h); root may do all. */
+void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
+                        const struct ipc_admin *command);
+/* Whether it is one that reads, and so may come by GET. */
+bool core_admin_reads(struct str name);
+/* The name of the command at that place of the table, NULL behind the last: for tests. */
+const char *core_admin_name(size_t i);
+/* Root, or the user that runs the server. */
+bool core_is_admin(const struct core *core, const struct core_who *who);
+
+/* ---- policy_change.c: another policy takes a second person (policy.change) */
+
+/* Another configuration comes: RC_DENIED when its policy takes a second person, who has not granted
+ * it yet; they are asked. */
+enum rc core_policy_prepare(struct core *core, const struct conf *next, struct err *err);
+/* It does not come. */
+void core_policy_abort(struct core *core);
+/* It has come, or core ends to start with it. */
+void core_policy_used(struct core *core);
+/* `who`, which stays until core_policy_asked, has a reload made; then whether it failed because a
+ * second person is waited for, in those words: RC_DENIED. */
+void core_policy_asks(struct core *core, const struct core_who *who, struct str reason);
+enum rc core_policy_asked(struct core *core, const struct core_who *who, struct err *err);
+
+/* ---- control.c: the control socket */
+
+/* Begins to accept on core->control; ends all conversations. */
+enum rc core_admin_start(struct core *core);
+void core_admin_stop(struct core *core);
 /* ---- answer.c: commands come by the control socket or as requests of /api/v1/, and are answered
  * the way they came */
 

@@ -115,6 +115,10 @@ void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg
     struct core_who asks;
     struct err err = ERR_INIT;
 
+    if (is_get(msg) && str_eq(msg->target, STR(CORE_API "openapi.json"))) {
+        core_openapi(req);
+        return;
+    }
     err.rc = who(core, msg, &asks, &err);
     if (err.rc == RC_OK)
         err.rc = read_request(msg, ipc_req_arena(req), &command, &err);

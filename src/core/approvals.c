@@ -230,6 +230,7 @@ enum rc core_approval_ask(struct store_txn *txn, void *approval)
         .decided_by = -1,
         .approvers = 1,
         .reason = c->reason,
+        .evidence = c->evidence,
     };
     TRY(id_new(&c->row.id));
     TRY(store_approval_add(txn, &c->row));

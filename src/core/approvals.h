@@ -56,6 +56,7 @@ struct core_approval {
     when_t now;
     struct arena *arena;
     struct str action, what, reason; /* the last one of who asks */
+    struct str evidence;             /* JSON for who decides; empty: the words are all there is */
     struct store_hash digest;
     struct store_approval row;
 };
@@ -90,6 +91,7 @@ void core_approval_deny(struct core *core, struct ipc_req *req, const struct jso
 enum rc core_approval_list(struct core *core, struct json_out *o);
 /* `approval show`, args {"id"}: the same, and "reason","scope","used","votes":[{"by","at","grant",
  * "reason"}...]; of a certificate "account","order","client","profile","key","rules","names":
- * [{"name","unicode"}...],"evidence","csr" (PEM). */
+ * [{"name","unicode"}...],"evidence","csr" (PEM); of another policy "changes":[{"key","was",
+ * "now"}...]. */
 enum rc core_approval_show(struct core *core, const struct json *args, struct json_out *o,
                            struct err *err);

@@ -218,7 +218,7 @@ static enum rc core_prepare(struct role_env *env, const struct conf *next, struc
     TRY(policy_new(next, &policy, err));
     policy_unref(core->next_policy);
     core->next_policy = policy;
-    return RC_OK;
+    return core_policy_prepare(core, next, err);
 }
 
 static void core_abort(struct role_env *env)
@@ -227,6 +227,7 @@ static void core_abort(struct role_env *env)
 
     policy_unref(core->next_policy);
     core->next_policy = NULL;
+    core_policy_abort(core);
 }
 
 static void core_commit(struct role_env *env)
@@ -241,6 +242,7 @@ static void core_commit(struct role_env *env)
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf, core->policy);
+    core_policy_used(core);
 }
 
 static void drain_look(void *arg)
@@ -285,6 +287,8 @@ static void core_close(struct role_env *env)
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
     core_passwords_free(core->passwords);
+    if (core->store)
+        core_policy_used(core);
     store_close(core->store);
     core_audit_free(core);
     core_forwards_free(core);

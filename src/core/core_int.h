@@ -75,6 +75,7 @@ struct core {
     struct operators_throttle throttle; /* of who tries to sign in */
     struct core_passwords *passwords;
     struct core_nobody nobody;
+    struct core_policy_change policy_change;
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;
@@ -114,24 +115,6 @@ void core_ui_init(struct core *core);
 /* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
 enum rc core_ui_link(struct core *core, struct json_out *o);
 
-/* ---- admin.c: the table of commands */
-
-/* Answers one, which may take a while: `args` is a JSON object as text, borrowed. Refused is what
- * the roles of `who` do not allow (operators/roles.h); root may do all. */
-void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
-                        const struct ipc_admin *command);
-/* Whether it is one that reads, and so may come by GET. */
-bool core_admin_reads(struct str name);
-/* The name of the command at that place of the table, NULL behind the last: for tests. */
-const char *core_admin_name(size_t i);
-/* Root, or the user that runs the server. */
-bool core_is_admin(const struct core *core, const struct core_who *who);
-
-/* ---- control.c: the control socket */
-
-/* Begins to accept on core->control; ends all conversations. */
-enum rc core_admin_start(struct core *core);
-void core_admin_stop(struct core *core);
 /* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
 
 enum rc core_audit_new(struct core *core);

@@ -198,6 +198,10 @@ enum rc core_approval_show(struct core *core, const struct json *args, struct js
     TRY(put_votes(core, &a, &row.id, o));
     if (is_certificate(&row))
         TRY(put_certificate(&row, o));
+    if (!is_certificate(&row) && row.evidence.n) {
+        json_key(o, "changes");
+        json_put_raw(o, row.evidence);
+    }
     json_end(o);
     return RC_OK;
 }

@@ -81,6 +81,13 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 /* ---- api.c */
 
 #define CORE_API "/api/v1/"
-/* A request below it, of
- * the api listener; ends `req`. */
+/* A request below it, of the api listener; ends `req`. */
 void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg);
+
+/* ---- openapi.c */
+
+/* Ends `req` with the document of all commands; it is nobody's secret. */
+void core_openapi(struct ipc_req *req);
+/* Whether a request of that command may have these arguments: RC_INVAL. What they mean is the
+ * command's to judge. */
+enum rc core_api_args(struct str command, const struct json *args, struct err *err);

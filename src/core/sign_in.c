@@ -60,7 +60,7 @@ enum rc core_sign_in_init(struct core *core)
     TRY(crypto_password_make(str_bytes(random, sizeof(random)), core->nobody.password));
     TRY(id_new(&core->nobody.id));
     TRY(core_totp_seal(core, &core->nobody.id, str_bytes(random, OPERATORS_TOTP_KEY), &sealed));
-    if (sealed.n != sizeof(core->nobody.totp))
+    if (!sealed.p || sealed.n != sizeof(core->nobody.totp))
         return RC_CORRUPT;
     memcpy(core->nobody.totp, sealed.p, sealed.n);
     return RC_OK;

@@ -11,48 +11,51 @@
 
 /* The order is that of the table of commands in core/admin.c. */
 static const struct operators_action actions[] = {
-    {"status", SEES, false},
-    {"doctor", SEES, false},
-    {"cert list", SEES, false},
-    {"cert show", SEES, false},
-    {"cert sign", O, false},
-    {"cert revoke", O | S, false},
-    {"ui link", 0, true}, /* it signs in whoever has it */
-    {"reload", O | S, false},
-    {"site list", SEES, false},
-    {"site renew", O, false},
-    {"issuer list", SEES, false},
-    {"issuer change", S, true},
-    {"signer restart", S, true},
-    {"approval list", SEES | A, false},
-    {"approval show", SEES | A, false},
-    {"approval grant", A, true},
-    {"approval deny", A, true},
-    {"eab create", S, false},
-    {"eab list", SEES, false},
-    {"eab revoke", O | S, false},
-    {"account list", SEES, false},
-    {"account show", SEES, false},
-    {"account deactivate", O | S, false},
-    {"renewal pull", O | S, false},
-    {"renewal list", SEES, false},
-    {"issuance freeze", O | S, false},
-    {"issuance thaw", S, true},
-    {"issuance status", SEES, false},
-    {"probe", O | S, false},
-    {"drill runner", S, false},
-    {"audit head", S | U, false},
-    {"user add", S, true},
-    {"user list", S | U, false},
-    {"user password", S, true},
-    {"user remove", S, true},
-    {"user role", S, true},
-    {"user totp", S, true},
-    {"token create", S, true},
-    {"token list", S | U, false},
-    {"token revoke", S, true},
-    {"session list", S | U, false},
-    {"session end", S, true},
+    {"status", SEES, false, ""},
+    {"doctor", SEES, false, ""},
+    {"cert list", SEES, false,
+     "limit:i cursor name under status sort serial key issuer owner profile expires_after "
+     "expires_before staging:b"},
+    {"cert show", SEES, false, "serial!"},
+    {"cert sign", O, false, "csr! profile names:l common_name reason owner team service dry_run:b"},
+    {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
+    {"ui link", 0, true, "reason"}, /* it signs in whoever has it */
+    {"reload", O | S, false, "reason"},
+    {"site list", SEES, false, ""},
+    {"site renew", O, false, "name! reason"},
+    {"issuer list", SEES, false, ""},
+    {"issuer change", S, true, "issuers:l crosses:l retire:l revoke:l crls:l reason"},
+    {"signer restart", S, true, ""},
+    {"approval list", SEES | A, false, ""},
+    {"approval show", SEES | A, false, "id!"},
+    {"approval grant", A, true, "id! for renewals:b reason dry_run:b"},
+    {"approval deny", A, true, "id! reason dry_run:b"},
+    {"eab create", S, false, "name! accounts:i expires reason dry_run:b"},
+    {"eab list", SEES, false, ""},
+    {"eab revoke", O | S, false, "name! reason dry_run:b"},
+    {"account list", SEES, false, "eab limit:i status cursor"},
+    {"account show", SEES, false, "id!"},
+    {"account deactivate", O | S, false, "id! reason dry_run:b"},
+    {"renewal pull", O | S, false,
+     "issuer public_key profile name under within url reason dry_run:b"},
+    {"renewal list", SEES, false, ""},
+    {"issuance freeze", O | S, false, "zone issuer account renewals:b reason dry_run:b"},
+    {"issuance thaw", S, true, "id zone issuer account reason dry_run:b"},
+    {"issuance status", SEES, false, ""},
+    {"probe", O | S, false, "name!"},
+    {"drill runner", S, false, ""},
+    {"audit head", S | U, false, ""},
+    {"user add", S, true, "name! roles! host_user:i! password! reason dry_run:b"},
+    {"user list", S | U, false, ""},
+    {"user password", S, true, "name! password! reason dry_run:b"},
+    {"user remove", S, true, "name! reason dry_run:b"},
+    {"user role", S, true, "name! roles! reason dry_run:b"},
+    {"user totp", S, true, "name! reason dry_run:b"},
+    {"token create", S, true, "name! roles! expires! reason dry_run:b"},
+    {"token list", S | U, false, ""},
+    {"token revoke", S, true, "name! reason dry_run:b"},
+    {"session list", S | U, false, ""},
+    {"session end", S, true, "id name reason dry_run:b"},
 };
 
 static const char *const roles[OPERATORS_ROLES] = {
@@ -121,4 +124,20 @@ bool operators_name_good(struct str name)
             return false;
     }
     return name.n > 0 && name.n <= OPERATORS_NAME_MAX;
+}
+
+bool operators_take_next(struct str *rest, struct operators_take *out)
+{
+    struct str one, type;
+
+    do {
+        if (!str_next(rest, ' ', &one))
+            return false;
+    } while (!one.n);
+    out->required = one.p[one.n - 1] == '!';
+    if (out->required)
+        one = str_head(one, one.n - 1);
+    str_cut(one, ':', &out->name, &type);
+    out->type = type.n ? type.p[0] : 's';
+    return true;
 }

@@ -22,13 +22,23 @@ enum operators_role {
 enum { OPERATORS_NAME_MAX = 64, OPERATORS_ALL = (1 << OPERATORS_ROLES) - 1 };
 
 struct operators_action {
-    const char *name; /* "cert revoke" */
-    unsigned roles;   /* who may: bits 1 << enum operators_role; 0: root alone */
-    bool person;      /* a person has to do it: no token may, whatever its role */
+    const char *name;  /* "cert revoke" */
+    unsigned roles;    /* who may: bits 1 << enum operators_role; 0: root alone */
+    bool person;       /* a person has to do it: no token may, whatever its role */
+    const char *takes; /* its arguments, with spaces between; operators_take_next */
+};
+
+/* One argument: "serial!" is a text that has to be there, "limit:i" a number that may be. */
+struct operators_take {
+    struct str name;
+    char type; /* 's' text, 'i' whole number, 'b' true or false, 'l' list */
+    bool required;
 };
 
 /* The whole table. */
 const struct operators_action *operators_actions(size_t *out_n);
+/* The next of action->takes, `rest` of which is what has not been looked at; false: no more. */
+bool operators_take_next(struct str *rest, struct operators_take *out);
 /* NULL when it is not in the table. */
 const struct operators_action *operators_action_find(struct str name);
 
@@ -37,7 +47,7 @@ const char *operators_role_text(enum operators_role role);
 /* "operator,approver" as bits. RC_INVAL: empty, or one that there is not. */
 enum rc operators_roles_parse(struct str text, unsigned *out);
 /* The other way round, with commas. */
-void operators_roles_put(unsigned roles, struct buf *out);
+void operators_roles_put(unsigned bits, struct buf *out);
 /* What users and tokens can be called: 1 to OPERATORS_NAME_MAX letters, digits, "-", "_", "." and
  * "@", the first a letter or digit. */
 bool operators_name_good(struct str name);

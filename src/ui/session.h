@@ -18,6 +18,7 @@ enum {
     UI_TOKEN_TEXT = 44,   /* in base64url, with the terminator */
 };
 
+#define UI_COOKIE "__Host-autarky"
 #define UI_LINK_LIFE (15 * WHEN_MINUTE)
 #define UI_SESSION_LIFE (8 * WHEN_HOUR)
 #define UI_SESSION_IDLE WHEN_HOUR

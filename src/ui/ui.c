@@ -6,7 +6,7 @@
 #include "http/problem.h"
 
 /* RFC 6265bis section 4.1.3.2: only this host, only over TLS. */
-#define COOKIE "__Host-autarky"
+#define COOKIE UI_COOKIE
 #define KNOWN_COOKIE "__Host-autarky-known"
 #define HTML "text/html; charset=utf-8"
 

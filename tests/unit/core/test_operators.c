@@ -293,6 +293,86 @@ static void every_command_and_every_role(void)
     CHECK_INT(n_actions, n);
 }
 
+/* ---- the document */
+
+static bool refuses_argument(struct play *p, const char *target, const char *const *who,
+                             const char *args)
+{
+    return ask(p, "POST", target, who, args) == 400 &&
+           str_starts(str_of(p->got.code), STR("core.api-"));
+}
+
+/* Each operation of the document is walked: it is there, and takes what the document says and
+ * nothing else. */
+static void each_operation_of_the_document(struct play *p, const struct json *paths,
+                                           const char *const *who)
+{
+    struct json_iter it = json_iter(paths);
+    const struct json *path;
+    struct str name;
+
+    while (json_next(&it, &name, &path)) {
+        const struct json *post = json_get(path, "post"), *schema;
+        struct json_iter args;
+        const struct json *v;
+        char target[96], body[128];
+        struct str arg;
+
+        (void)snprintf(target, sizeof(target), "/api/v1%.*s", STR_ARG(name));
+        CHECK(post);
+        schema = json_get(json_get(json_get(json_get(json_get(post, "requestBody"), "content"),
+                                            "application/json"),
+                                   "schema"),
+                          "properties");
+        CHECK(schema);
+        if (json_len(json_get(post, "x-roles")) == 0)
+            continue; /* root's alone */
+        CHECK(refuses_argument(p, target, who, "{\"no_such\":\"x\"}"));
+        args = json_iter(schema);
+        while (json_next(&args, &arg, &v)) {
+            (void)snprintf(body, sizeof(body), "{\"%.*s\":{}}", STR_ARG(arg));
+            CHECK(refuses_argument(p, target, who, body));
+            CHECK_STR(str_of(p->got.code), "core.api-argument");
+        }
+        if (json_get(path, "get"))
+            CHECK(ask(p, "GET", target, who, "") != 405);
+        else
+            CHECK_INT(ask(p, "GET", target, who, ""), 405);
+    }
+}
+
+static void the_document_is_right(void)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    char cookie[128], path[96];
+    const char *session[] = {cookie, "origin: https://" HOST, NULL};
+    const struct json *paths;
+    const char *command;
+    size_t n = 0;
+
+    BEGIN(p);
+    CHECK_INT(ask(&p, "GET", "/api/v1/openapi.json", NULL, ""), 200); /* to everybody */
+    CHECK_OK(json_parse(buf_str(&p.got.body), 1 << 20, &doc, NULL));
+    paths = json_get(json_root(doc), "paths");
+    for (n = 0; (command = core_admin_name(n)); n++) {
+        const struct operators_action *action = operators_action_find(str_of(command));
+        const struct json *post;
+
+        (void)snprintf(path, sizeof(path), "/%s", command);
+        for (char *c = path; *c; c++)
+            if (*c == ' ')
+                *c = '/';
+        post = json_get(json_get(paths, path), "post");
+        CHECK(post);
+        CHECK_INT(json_len(json_get(post, "security")), action->person ? 1 : 2);
+        CHECK_INT(json_len(json_get(post, "x-roles")), __builtin_popcount(action->roles));
+        CHECK(!json_get(json_get(paths, path), "get") == !core_admin_reads(str_of(command)));
+    }
+    CHECK_INT(json_len(paths), n);
+    CHECK(session_of(&p, OPERATORS_ALL, cookie));
+    each_operation_of_the_document(&p, paths, session);
+}
+
 /* The control socket has no other message than the one that names a command. */
 static void nothing_beside_commands(void)
 {
@@ -632,8 +712,9 @@ static void users_come_and_go(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(every_command_and_every_role), CHECK_TEST(nothing_beside_commands),
-           CHECK_TEST_ONCE(who_is_nobody), CHECK_TEST_ONCE(signing_in),
-           CHECK_TEST_ONCE(one_session_of_a_browser), CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
+           CHECK_TEST_ONCE(who_is_nobody), CHECK_TEST_ONCE(the_document_is_right),
+           CHECK_TEST_ONCE(signing_in), CHECK_TEST_ONCE(one_session_of_a_browser),
+           CHECK_TEST_ONCE(a_stranger_does_not_lock_out),
            CHECK_TEST_ONCE(others_are_answered_meanwhile),
            CHECK_TEST_ONCE(tokens_end_with_their_maker),
            CHECK_TEST_ONCE(nobody_makes_the_second_person), CHECK_TEST_ONCE(guessing_takes_long),

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another policy by a reload takes a second person, where control.two_persons has policy.change:
+ * what would be another one is asked of one, in words, and the reload refused; who gives the same
+ * command again once it is granted brings it into force. By the configuration in force, so that a
+ * new one cannot excuse itself. */
+#include "base/text.h"
+#include "conf/diff.h"
+#include "core/core_int.h"
+#include "crypto/hash.h"
+#include "ev/clock.h"
+#include "log/log.h"
+
+MSG(msg_signal, "core.policy-signal",
+    "this is another policy, which takes a second person (control.two_persons): use `autarky "
+    "reload`, which knows who asks, and not a signal");
+
+enum {
+    CHANGES_MAX = 256 * 1024, /* bytes of all that changes, as JSON */
+    WORDS_MAX = 800,          /* of them in the words of the approval */
+    ARENA_MAX = 4 * CHANGES_MAX,
+};
+
+/* Keys that decide who may have which certificates, and who may decide on that. */
+static const char *const parts[] = {"acme",  "ca",    "control", "groups",   "limits",
+                                    "locks", "names", "policy",  "profiles", "validation"};
+
+static bool is_policy(struct str key)
+{
+    struct str part = str_head(key, str_find(key, '.'));
+
+    part = str_head(part, str_find(part, '['));
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (str_eq(part, str_of(parts[i])))
+            return true;
+    return false;
+}
+
+static void put_changes(const struct conf_changes *changes, struct json_out *o)
+{
+    json_arr(o);
+    for (size_t i = 0; i < changes->n; i++) {
+        const struct conf_change *c = &changes->p[i];
+
+        if (!is_policy(c->key))
+            continue;
+        json_obj(o);
+        json_kv_str(o, "key", c->key);
+        json_kv_str(o, "was", c->was);
+        json_kv_str(o, "now", c->now);
+        json_end(o);
+    }
+    json_end(o);
+}
+
+/* The first keys, and a hash of all that changes: an approval is of nothing else. */
+static enum rc put_what(const struct conf_changes *changes, struct str json, struct arena *a,
+                        struct str *out)
+{
+    CLEANUP(buf_done) struct buf keys = BUF_INIT(CHANGES_MAX);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * sizeof(digest));
+    struct str shown;
+
+    for (size_t i = 0; i < changes->n; i++)
+        if (is_policy(changes->p[i].key))
+            buf_printf(&keys, "%s%.*s", keys.n ? ", " : "", STR_ARG(changes->p[i].key));
+    TRY(crypto_sha256(json, digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest)));
+    TRY(buf_rc(&keys));
+    TRY(buf_rc(&hex));
+    shown = str_head(buf_str(&keys), WORDS_MAX);
+    *out = arena_printf(a, "policy.change: %.*s%s; SHA-256 of all changes %.*s", STR_ARG(shown),
+                        keys.n > shown.n ? " ..." : "", STR_ARG(buf_str(&hex)));
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
+static bool changes_policy(const struct conf_changes *changes)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        if (is_policy(changes->p[i].key))
+            return true;
+    return false;
+}
+
+/* The approval that this change takes, in p->approval. */
+static enum rc begin(struct core *core, const struct conf_changes *changes)
+{
+    CLEANUP(buf_done) struct buf json = BUF_INIT(CHANGES_MAX);
+    struct core_policy_change *p = &core->policy_change;
+    struct json_out o;
+    struct str text;
+
+    json_out_init(&o, &json, JSON_COMPACT);
+    put_changes(changes, &o);
+    TRY(json_out_done(&o));
+    TRY(arena_str(&p->arena, buf_str(&json), &text));
+    p->approval = (struct core_approval){.who = *p->by,
+                                         .now = clock_now(ev_clock(core->ev)),
+                                         .arena = &p->arena,
+                                         .action = STR("policy.change"),
+                                         .evidence = text};
+    TRY(arena_str(&p->arena, p->reason, &p->approval.reason));
+    TRY(put_what(changes, text, &p->arena, &p->approval.what));
+    return core_approval_begin_one(core, 1u << CONF_TWO_POLICY, &p->approval);
+}
+
+/* It is granted; or it is asked for, and that is why not. */
+static enum rc look(struct core *core, struct err *err)
+{
+    struct core_policy_change *p = &core->policy_change;
+    struct core_approval *c = &p->approval;
+    enum rc rc = store_approval_find(store_read(core->store), &p->arena, &c->digest,
+                                     core_who_person(&c->who), c->now, &c->row);
+
+    if (rc == RC_OK && c->row.state == STORE_APPROVAL_GRANTED) {
+        p->granted = true;
+        return RC_OK;
+    }
+    c->known = rc == RC_OK;
+    if (rc == RC_NOTFOUND)
+        rc = store_write_now(core->store, core_approval_ask, c);
+    TRY(rc);
+    p->waits = true;
+    p->last = c->row.id;
+    log_warn("core.approval-waits", LOG_STR("approval", id_str(&c->row.id)),
+             LOG_STR("what", c->what));
+    return core_approval_says(&c->row, err);
+}
+
+enum rc core_policy_prepare(struct core *core, const struct conf *next, struct err *err)
+{
+    CLEANUP(conf_changes_done) struct conf_changes changes = {};
+    struct core_policy_change *p = &core->policy_change;
+
+    core_policy_abort(core);
+    if (!(core->conf->control.two_persons & 1u << CONF_TWO_POLICY))
+        return RC_OK;
+    TRY(conf_diff(core->conf, next, &changes));
+    if (!changes_policy(&changes)) {
+        p->last = (struct id){};
+        return RC_OK;
+    }
+    if (!p->by)
+        return ERR(err, RC_DENIED, msg_signal);
+    arena_init(&p->arena, ARENA_MAX);
+    TRY(begin(core, &changes));
+    return look(core, err);
+}
+
+void core_policy_abort(struct core *core)
+{
+    struct core_policy_change *p = &core->policy_change;
+
+    arena_done(&p->arena);
+    p->granted = false;
+    p->waits = false;
+    p->approval = (struct core_approval){.needed = false};
+}
+
+static enum rc use(struct store_txn *txn, void *approval)
+{
+    return core_approval_use(txn, approval);
+}
+
+void core_policy_used(struct core *core)
+{
+    struct core_policy_change *p = &core->policy_change;
+    struct err err = ERR_INIT;
+
+    if (p->granted)
+        err.rc = store_write_now(core->store, use, &p->approval);
+    if (err.rc != RC_OK)
+        log_error("core.approval-not-used", LOG_STR("approval", id_str(&p->approval.row.id)),
+                  LOG_ERR(&err));
+    p->last = (struct id){};
+    core_policy_abort(core);
+}
+
+void core_policy_asks(struct core *core, const struct core_who *who, struct str reason)
+{
+    struct core_policy_change *p = &core->policy_change;
+
+    if (p->by)
+        return; /* a reload is under way, and this one will be told so */
+    p->by = who;
+    p->reason = reason;
+    p->waits = false;
+}
+
+enum rc core_policy_asked(struct core *core, const struct core_who *who, struct err *err)
+{
+    struct core_policy_change *p = &core->policy_change;
+    bool waits = p->waits;
+
+    if (p->by != who)
+        return RC_OK;
+    p->by = NULL;
+    p->reason = STR("");
+    p->waits = false;
+    return waits ? core_approval_says(&p->approval.row, err) : RC_OK;
+}
