@@ -249,7 +249,7 @@ static long most_at_once(struct test *t, enum agent_way way, bool same)
     long most = 0;
 
     for (int i = 0; i < 6; i++) {
-        char name[8], value[16];
+        char name[16], value[24];
         struct agent_state s;
 
         snprintf(name, sizeof(name), "c%d", i);
