@@ -230,9 +230,9 @@ enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_
     put_proxy(conf->send_proxy, &c->preface);
     if (conf->path.n)
         buf_printf(&c->ask,
-               "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
-               "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
-               STR_ARG(conf->path), STR_ARG(conf->site));
+                   "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
+                   "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
+                   STR_ARG(conf->path), STR_ARG(conf->site));
     TRY(buf_rc(&c->preface));
     TRY(buf_rc(&c->ask));
     c->find.preface = buf_str(&c->preface);

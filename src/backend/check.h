@@ -22,8 +22,8 @@ struct backend_check;
 struct backend_check_conf {
     struct backend *backend; /* is taken a reference of */
     struct str site;         /* asked for in Host; kept as a copy, like the path */
-    struct str path; /* empty: it is only connected to */
-    int64_t interval; /* microseconds */
+    struct str path;         /* empty: it is only connected to */
+    int64_t interval;        /* microseconds */
     enum conf_send_proxy send_proxy;
 };
 

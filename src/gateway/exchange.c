@@ -513,8 +513,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
-    x->find.preface =
-        gateway_peer_preface(p, x->route->send_proxy, &x->origin.client, x->preface);
+    x->find.preface = gateway_peer_preface(p, x->route->send_proxy, &x->origin.client, x->preface);
     return gateway_exchange_find(x, youngest(x));
 }
 

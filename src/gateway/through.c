@@ -12,7 +12,8 @@
 #include "tls/conn.h"
 
 MSG(msg_removed, "gateway.through-removed", "the site is no longer in the configuration");
-MSG(msg_denied, "gateway.through-denied", "the site's `allow` and `deny` do not let this client in");
+MSG(msg_denied, "gateway.through-denied",
+    "the site's `allow` and `deny` do not let this client in");
 MSG(msg_full, "gateway.through-full", "there are too many connections");
 MSG(msg_find_slow, "gateway.through-slow", "no backend could be reached within {0} seconds");
 MSG(msg_quiet, "gateway.through-quiet", "nothing came for {0} seconds");

@@ -134,7 +134,8 @@ const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identi
 {
     const struct conf_site *site = type == POLICY_DNS ? conf_site_find(conf, value) : NULL;
 
-    return site && !site->passes ? site : NULL; /* certificates of the others are not ours to make */
+    return site && !site->passes ? site
+                                 : NULL; /* certificates of the others are not ours to make */
 }
 
 enum rc policy_judge_vouched(const struct conf *conf, enum policy_identifier_type type,

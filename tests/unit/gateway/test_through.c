@@ -208,8 +208,9 @@ static void requests_are_not_passed_on(void)
 }
 
 CHECK_MAIN(CHECK_TEST(passes_bytes_both_ways), CHECK_TEST_ONCE(the_backend_may_end_first),
-           CHECK_TEST_ONCE(a_slow_client_stops_the_backend), CHECK_TEST(who_breaks_breaks_the_other),
-           CHECK_TEST_ONCE(the_next_backend_is_asked), CHECK_TEST(no_backend_is_told),
-           CHECK_TEST(who_is_not_let_in_is_told), CHECK_TEST(a_header_says_who_it_is),
-           CHECK_TEST_ONCE(silence_ends_it), CHECK_TEST_ONCE(a_reload_ends_what_is_silent),
+           CHECK_TEST_ONCE(a_slow_client_stops_the_backend),
+           CHECK_TEST(who_breaks_breaks_the_other), CHECK_TEST_ONCE(the_next_backend_is_asked),
+           CHECK_TEST(no_backend_is_told), CHECK_TEST(who_is_not_let_in_is_told),
+           CHECK_TEST(a_header_says_who_it_is), CHECK_TEST_ONCE(silence_ends_it),
+           CHECK_TEST_ONCE(a_reload_ends_what_is_silent),
            CHECK_TEST_ONCE(requests_are_not_passed_on))
