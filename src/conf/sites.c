@@ -183,20 +183,26 @@ static bool fits_status(const struct conf_path *p)
     return false;
 }
 
+/* What it is about is not looked at, or would not be. */
+static bool is_passed(const struct conf *conf, const struct conf_path *p)
+{
+    for (size_t i = 0; i < p->backends.n; i++)
+        if (is_tls(p->backends.p[i]))
+            return true;
+    return conf_site_find(conf, p->site)->passes;
+}
+
 static enum rc check_path(struct conf_report *report, const struct conf_node *n,
                           const struct conf *conf, size_t i)
 {
     const struct conf_path *p = &conf->gateway.paths[i];
-    bool passes = p->backends.n || p->replace.n, tls = false;
-    const struct conf_site *site = conf_site_find(conf, p->site);
+    bool passes = p->backends.n || p->replace.n;
 
     if (i >= CONF_PATHS_MAX)
         return CONF_COMPLAIN(report, n, msg_paths_many, STR("1000"));
-    if (!site)
+    if (!conf_site_find(conf, p->site))
         return CONF_COMPLAIN(report, n, msg_path_site, p->path, p->site);
-    for (size_t k = 0; k < p->backends.n; k++)
-        tls = tls || is_tls(p->backends.p[k]);
-    if (site->passes || tls)
+    if (is_passed(conf, p))
         return CONF_COMPLAIN(report, n, msg_path_passes, p->path, p->site);
     if (!is_plain(p->path))
         return CONF_COMPLAIN(report, n, msg_path_plain, p->path);

@@ -194,7 +194,7 @@ static void refuses_paths(void)
 
 #define TLS(more)                                                                                  \
     "gateway:\n  sites:\n    - {name: a.hospital.example, backends: [\"tls://10.0.0.1\"" more "}"  \
-                                                                                              "\n"
+    "\n"
 
 static void passes_connections_on(void)
 {
