@@ -158,6 +158,8 @@ static void a_newcomer_is_told(void)
     w.takes = RC_OK;
     gateway_lines_push(&w.lines);
     CHECK_STR(buf_str(&w.batch), "one\n");
+    gateway_lines_push(&w.lines); /* what is under way is not handed on again */
+    CHECK_INT(w.batches, 1);
 }
 
 /* The oldest are kept, whole, in batches; those beyond are counted, and said twice. */

@@ -134,7 +134,7 @@ static void one_hierarchy_for_all_names(void)
 #define SITES                                                                                      \
     "gateway:\n  sites:\n"                                                                         \
     "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"]}\n"                       \
-    "    - {name: www.example.com, backends: [\"http://10.0.3.8\"]}\n"                            \
+    "    - {name: www.example.com, backends: [\"http://10.0.3.8\"]}\n"                             \
     "    - {name: vpn.hospital.example, backends: [\"tls://10.0.3.9\"]}\n"
 
 static void vouches_for_exactly_the_sites(void)

@@ -540,6 +540,26 @@ static void passed_on_as_it_came(void)
     CHECK(!tls_conn_passes(s.w.conn));
 }
 
+/* The header of a load balancer is ours, and not passed on. */
+static void passed_on_behind_a_proxy_header(void)
+{
+    static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 443\r\n";
+    static char hello[8192], got[8192];
+    size_t n, more = 0;
+
+    BEGIN(s);
+    s.places[1].site.passes = true;
+    s.w.proxied = true;
+    CHECK_OK(dial(&s, "b.example", 0));
+    n = hello_of(&s, hello, sizeof(hello));
+    CHECK_INT(send(s.w.client_fd, header, sizeof(header) - 1, MSG_NOSIGNAL), sizeof(header) - 1);
+    send_in_pieces(&s, str_bytes(hello, n), sizeof(hello));
+    CHECK_RC(s.w.opened, RC_OK);
+    CHECK_OK(tls_conn_read(s.w.conn, got, sizeof(got), &more));
+    CHECK_INT(more, n);
+    CHECK(memcmp(got, hello, n) == 0);
+}
+
 /* An extension of so many bytes, header included, behind the others; `from`: their length. */
 static void more_to(unsigned char *body, size_t *n, size_t from, size_t bytes)
 {
@@ -589,10 +609,11 @@ static void too_long_to_be_passed_on(void)
     CHECK_RC(s.w.opened, RC_TOOBIG);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST_ONCE(too_long_to_be_passed_on),
-           CHECK_TEST(kinds_come_and_go), CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names),
-           CHECK_TEST(without_a_name), CHECK_TEST(odd_names), CHECK_TEST(odd_extensions),
-           CHECK_TEST(suits_the_client), CHECK_TEST(every_kind_of_key),
-           CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
-           CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
-           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
+CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_proxy_header),
+           CHECK_TEST_ONCE(too_long_to_be_passed_on), CHECK_TEST(kinds_come_and_go),
+           CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
+           CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
+           CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
+           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
+           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
+           CHECK_TEST(sessions_outlive_identities))
