@@ -147,8 +147,8 @@ def unwritable(lab):
     path.rename(path.with_name("access.last.jsonl"))
     path.mkdir()
     lab.curl(NAME, "/unwritable")
-    wait_for("the complaint", lambda: "gateway.access-log-failed" in lab.log(), 10)
-    expect(lab.log(), "DATA/access/access.jsonl cannot be written", "the cause")
+    wait_for("the complaint", lambda: "DATA/access/access.jsonl cannot be written" in lab.log(), 10)
+    expect(lab.log(), "gateway.access-log-failed", "the complaint")
     lab.curl(NAME, "/still")
     path.rmdir()
     for name in ("/unwritable", "/still"):
