@@ -42,6 +42,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
         json_put_str(o, site->backends.p[i]);
     json_end(o);
     json_kv_str(o, "profile", site->profile);
+    json_kv_bool(o, "passes", site->passes);
     json_key(o, "certificates");
     json_arr(o);
     for (unsigned i = 0; i < CONF_SITE_KEYS; i++)

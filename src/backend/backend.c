@@ -7,7 +7,7 @@
 #include "http/url.h"
 #include "tls/demand.h"
 
-MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http or https URL of a host");
+MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http, https or tls URL of a host");
 
 /* Of what is demanded, too. */
 enum { KEY_MAX = 2 << 20 };
@@ -108,6 +108,19 @@ static void put_demand(const struct conf_site *site, struct buf *key)
     buf_puts(key, site->backend_roots);
 }
 
+/* With tls, bytes are passed on as they come. */
+static enum rc parse(struct str url, struct http_url *out)
+{
+    *out = (struct http_url){};
+    if (!str_starts(url, STR("tls://"))) {
+        TRY(http_url_parse(url, out, NULL));
+        return out->path.n > 1 || out->query.p ? RC_PARSE : RC_OK;
+    }
+    TRY(http_authority_parse(str_skip(url, 6), &out->at));
+    out->port = out->at.port ? out->at.port : 443;
+    return RC_OK;
+}
+
 enum rc backend_get(struct backends *all, const struct conf_site *site, struct str url,
                     struct backend **out, struct err *err)
 {
@@ -117,7 +130,7 @@ enum rc backend_get(struct backends *all, const struct conf_site *site, struct s
     struct backend *b;
     struct http_url parsed;
 
-    if (http_url_parse(url, &parsed, NULL) != RC_OK || parsed.path.n > 1 || parsed.query.p)
+    if (parse(url, &parsed) != RC_OK)
         return ERR(err, RC_INVAL, msg_url, url);
     at = parsed.at;
     at.port = parsed.port;

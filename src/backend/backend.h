@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands behind a site: a host and port that speaks HTTP, or HTTPS to whoever demands the same
- * of it, the addresses of its name, and the connections to it that wait for the next request.
- * Shared by count among the routes that name it, over reloads too. */
+ * of it, or to which connections are passed on, the addresses of its name, and the connections to
+ * it that wait for the next request. Shared by count among the routes that name it, over reloads
+ * too. */
 #pragma once
 
 #include "base/addr.h"
@@ -80,8 +81,8 @@ void backends_done(struct backends *all);
 enum rc backends_set_zones(struct backends *all, struct dns_zones *zones);
 
 /* The one for this URL and for what the site demands of it, made if there is none; takes a
- * reference. RC_INVAL when it is no http or https URL of a host alone, or nothing that is demanded
- * of one with https can be held against it; RC_NOMEM. */
+ * reference. RC_INVAL when it is no http, https or tls URL of a host alone, or nothing that is
+ * demanded of one with https can be held against it; RC_NOMEM. */
 enum rc backend_get(struct backends *all, const struct conf_site *site, struct str url,
                     struct backend **out, struct err *err);
 void backend_unref(struct backend *b);

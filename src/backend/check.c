@@ -156,6 +156,10 @@ static void on_link(void *arg)
 static void ask(struct backend_check *c, struct backend_link *l)
 {
     c->link = l;
+    if (c->ask.n == 0) {
+        over(c, GOOD);
+        return;
+    }
     c->asked = 0;
     l->t->ready = on_link;
     l->t->arg = c;
@@ -224,10 +228,11 @@ enum rc backend_check_new(const struct backend_check_conf *conf, struct backend_
     buf_init(&c->preface, NET_PROXY_PUT_MAX);
     buf_init(&c->ask, ASK_MAX);
     put_proxy(conf->send_proxy, &c->preface);
-    buf_printf(&c->ask,
-               "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
-               "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
-               STR_ARG(conf->path), STR_ARG(conf->site));
+    if (conf->path.n)
+        buf_printf(&c->ask,
+                   "GET %.*s HTTP/1.1\r\nhost: %.*s\r\nuser-agent: autarky-check\r\n"
+                   "x-forwarded-proto: https\r\nconnection: close\r\n\r\n",
+                   STR_ARG(conf->path), STR_ARG(conf->site));
     TRY(buf_rc(&c->preface));
     TRY(buf_rc(&c->ask));
     c->find.preface = buf_str(&c->preface);

@@ -2,7 +2,8 @@
 /* Looks after one backend of a site: asks it for a path in regular turns, over a connection of its
  * own, and tells whether it is fit for requests. An answer of 2xx or 3xx says that it is; anything
  * else, and no answer within BACKEND_CHECK_SECONDS, that it is not. BACKEND_CHECK_FALL of these in
- * a row take it out, BACKEND_CHECK_RISE of the others bring it back. */
+ * a row take it out, BACKEND_CHECK_RISE of the others bring it back. Without a path it is well when
+ * it takes a connection. */
 #pragma once
 
 #include "base/err.h"
@@ -21,8 +22,8 @@ struct backend_check;
 struct backend_check_conf {
     struct backend *backend; /* is taken a reference of */
     struct str site;         /* asked for in Host; kept as a copy, like the path */
-    struct str path;
-    int64_t interval; /* microseconds */
+    struct str path;         /* empty: it is only connected to */
+    int64_t interval;        /* microseconds */
     enum conf_send_proxy send_proxy;
 };
 

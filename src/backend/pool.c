@@ -60,7 +60,10 @@ static enum rc fill(struct backends *all, const struct conf_site *site, struct s
     m->draining = drains(site, url);
     name_member(m, site->name);
     check.backend = m->backend;
-    return site->check.n ? backend_check_new(&check, &m->check) : RC_OK;
+    /* One alone gets the connections in any case. */
+    if (site->check.n == 0 && (!site->passes || site->backends.n == 1))
+        return RC_OK;
+    return backend_check_new(&check, &m->check);
 }
 
 enum rc backend_pool_new(struct backends *all, const struct conf_site *site,

@@ -173,15 +173,22 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
     return json_out_done(&o);
 }
 
+static struct str first_backend(const struct json *site)
+{
+    struct json_iter backends = json_iter(json_get(site, "backends"));
+    struct str backend = {NULL, 0};
+    const struct json *b;
+
+    if (json_next(&backends, NULL, &b))
+        IGNORE_RC(json_str(b, &backend)); /* shown as nothing */
+    return backend;
+}
+
 static void show_certificate(const struct json *site, const struct json *c, bool first)
 {
     struct str until = json_shown(c, "not_after"), reason = json_shown(c, "reason");
-    struct str backend = {NULL, 0};
-    struct json_iter backends = json_iter(json_get(site, "backends"));
-    const struct json *b;
+    struct str backend = first ? first_backend(site) : STR("");
 
-    if (first && json_next(&backends, NULL, &b))
-        IGNORE_RC(json_str(b, &backend)); /* shown as nothing */
     printf("%-36.*s %-8.*s %-10.*s %-10.*s  %.*s\n",
            STR_ARG(first ? json_shown(site, "name") : STR("")), STR_ARG(json_shown(c, "algorithm")),
            STR_ARG(json_shown(c, "state")), STR_ARG(until.n ? str_head(until, 10) : STR("-")),
@@ -199,8 +206,13 @@ static enum rc show_list(const struct json *root)
     while (json_next(&sites, NULL, &site)) {
         struct json_iter certificates = json_iter(json_get(site, "certificates"));
 
-        for (bool first = true; json_next(&certificates, NULL, &c); first = false)
+        bool first = true;
+
+        for (; json_next(&certificates, NULL, &c); first = false)
             show_certificate(site, c, first);
+        if (first)
+            printf("%-36.*s %-8s %-10s %-10s  %.*s\n", STR_ARG(json_shown(site, "name")), "-",
+                   "passed on", "-", STR_ARG(first_backend(site)));
     }
     return RC_OK;
 }

@@ -17,6 +17,7 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
+#include "http/url.h"
 #include "tls/look.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
@@ -188,6 +189,49 @@ static void check_backend(struct check *c, struct str base)
                 str_of(text), STR(""));
 }
 
+/* TLS ends there, so what it shows is its own affair: it has to take connections. */
+static void check_taker(struct check *c, struct str base)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    struct err err = ERR_INIT;
+    struct http_authority at;
+    char text[LINE_BYTES];
+
+    err.rc = http_authority_parse(str_skip(base, sizeof("tls://") - 1), &at);
+    if (err.rc == RC_OK)
+        err.rc = site_connect(at.host, at.port ? at.port : 443, &fd, &err);
+    if (err.rc != RC_OK) {
+        failed(c, "backend", &err, "start what should answer there, or correct `backends`");
+        return;
+    }
+    snprintf(text, sizeof(text), "%.*s takes connections", STR_ARG(base));
+    cmd_finding(&c->e, "backend", STR("ok"), str_of(text), STR(""));
+}
+
+/* What a client is shown over the gateway, which has no certificate for it. */
+static void check_passed(struct check *c)
+{
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_LOOK_CHAIN_MAX);
+    CLEANUP(fd_closep) int fd = -1;
+    char text[ADDR_TEXT];
+    struct err err = ERR_INIT;
+
+    cmd_finding(&c->e, "tls", STR("ok"),
+                STR("is not ended here: connections go to the backends as they are, and the "
+                    "certificates are theirs"),
+                STR(""));
+    if (c->gateway.addr.n == 0)
+        return;
+    err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
+    if (err.rc == RC_OK)
+        err.rc = tls_look(fd, c->site->name, TLS_LOOK_ANY, &pem, &err);
+    if (err.rc == RC_OK)
+        cmd_finding(&c->e, "passed", STR("ok"), STR("a backend answers with a certificate"),
+                    STR(""));
+    else
+        failed(c, "passed", &err, "the log of the gateway has lines `gateway.passed` that say why");
+}
+
 static int check(const struct cmd_args *args, const struct conf_site *site)
 {
     struct check c = {.site = site};
@@ -203,8 +247,14 @@ static int check(const struct cmd_args *args, const struct conf_site *site)
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++)
         if (site->algorithms & 1u << a)
             check_served(&c, a);
-    for (size_t i = 0; i < site->backends.n; i++)
-        check_backend(&c, site->backends.p[i]);
+    if (site->passes)
+        check_passed(&c);
+    for (size_t i = 0; i < site->backends.n; i++) {
+        if (site->passes)
+            check_taker(&c, site->backends.p[i]);
+        else
+            check_backend(&c, site->backends.p[i]);
+    }
     status = cmd_examine_show(&c.e, RC_OK);
     cmd_examine_done(&c.e);
     arena_done(&c.arena);

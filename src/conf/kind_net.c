@@ -301,7 +301,7 @@ static enum rc put_host(struct str host, struct buf *out)
 static enum rc put_authority(const char *scheme, struct str s, struct buf *out)
 {
     struct str host = s, digits = STR("");
-    uint64_t port, usual = strcmp(scheme, "https") == 0 ? 443 : 80;
+    uint64_t port, usual = strcmp(scheme, "http") == 0 ? 80 : 443;
 
     /* The colons of an IPv6 address stand in brackets. */
     for (size_t i = s.n; i > 0 && s.p[i - 1] != ']'; i--) {

@@ -66,7 +66,8 @@ enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 /* A web site behind the gateway. */
 struct conf_site {
     struct str name;               /* canonical; unique */
-    struct conf_strs backends;     /* bases of http or https URLs; at least one */
+    struct conf_strs backends;     /* bases of URLs, http, https or tls; at least one */
+    bool passes;                   /* they are tls: the connections of its clients go to them */
     struct str backend_ca;         /* the file with the roots of those with https; empty: none */
     struct str backend_roots;      /* what is in it, PEM */
     struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
@@ -87,7 +88,7 @@ struct conf_site {
     bool access_log;        /* its requests are in gateway.access_log */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
-    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; never 0 */
+    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
     struct str profile;  /* of its certificates; exists */
 };
 

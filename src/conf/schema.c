@@ -135,10 +135,11 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
             &conf_kind_base_url),
      .names = conf_choice_backends, .required = true, .filled = true, .take = &live,
-     .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance"},
+     .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance; "
+             "tls://10.0.3.7:443: TLS is not ended here, connections go there as they are"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
-     .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .filled = true, .take = &live,
+     .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,

@@ -20,6 +20,16 @@ MSG(msg_demand_nobody, "conf.site-demand-nobody",
     "the site {0} has `backend_ca`, `backend_keys` or `backend_name`, and no backend with https");
 MSG(msg_burst, "conf.site-burst", "the site {0} has `burst`, which does nothing without `rate`");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
+MSG(msg_no_algorithm, "conf.site-algorithms-none",
+    "the site {0} has no `algorithms`: with none it cannot have a certificate");
+MSG(msg_mixed, "conf.site-passes-mixed",
+    "the site {0} has backends with tls:// beside {1}: TLS ends either here or there");
+MSG(msg_passes, "conf.site-passes",
+    "the site {0} has `{1}`, and passes connections on as they are (tls://): the gateway sees "
+    "neither requests nor answers of it");
+MSG(msg_path_passes, "conf.path-passes",
+    "{0} cannot go another way: of the site {1}, or in its `backends`, is tls://, and what passes "
+    "on as it is has no paths");
 MSG(msg_paths_many, "conf.paths-many", "there are more than {0} paths");
 MSG(msg_path_site, "conf.path-site", "{0} is of the site {1}, which is not among `sites`");
 MSG(msg_path_plain, "conf.path-plain",
@@ -44,6 +54,51 @@ static bool has(const struct conf_strs *list, struct str s)
 static bool secure(struct str url)
 {
     return str_starts(url, STR("https://"));
+}
+
+static bool is_tls(struct str url)
+{
+    return str_starts(url, STR("tls://"));
+}
+
+/* What is about requests does not go with connections that are passed on; NULL: there is none. */
+static const char *about_requests(const struct conf_site *s)
+{
+    const struct {
+        bool there;
+        const char *key;
+    } keys[] = {
+        {s->sticky, "sticky"},
+        {s->check.n, "check"},
+        {s->rate, "rate"},
+        {s->hsts, "hsts"},
+        {s->request_headers.n, "request_headers"},
+        {s->response_headers.n, "response_headers"},
+        {s->maintenance.n, "maintenance"},
+        {s->backend_ca.n, "backend_ca"},
+        {s->backend_keys.n, "backend_keys"},
+        {s->backend_name.n, "backend_name"},
+    };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (keys[i].there)
+            return keys[i].key;
+    return NULL;
+}
+
+static enum rc check_passes(struct conf_report *report, const struct conf_node *n,
+                            const struct conf_site *s)
+{
+    const char *key = about_requests(s);
+
+    for (size_t i = 0; i < s->backends.n; i++)
+        if (is_tls(s->backends.p[i]) != s->passes)
+            return CONF_COMPLAIN(report, n, msg_mixed, s->name, s->backends.p[s->passes ? i : 0]);
+    if (!s->passes && s->algorithms == 0)
+        return CONF_COMPLAIN(report, n, msg_no_algorithm, s->name);
+    if (s->passes && key)
+        return CONF_COMPLAIN(report, n, msg_passes, s->name, str_of(key));
+    return RC_OK;
 }
 
 /* One with https; p == NULL: none. */
@@ -128,6 +183,15 @@ static bool fits_status(const struct conf_path *p)
     return false;
 }
 
+/* What it is about is not looked at, or would not be. */
+static bool is_passed(const struct conf *conf, const struct conf_path *p)
+{
+    for (size_t i = 0; i < p->backends.n; i++)
+        if (is_tls(p->backends.p[i]))
+            return true;
+    return conf_site_find(conf, p->site)->passes;
+}
+
 static enum rc check_path(struct conf_report *report, const struct conf_node *n,
                           const struct conf *conf, size_t i)
 {
@@ -138,6 +202,8 @@ static enum rc check_path(struct conf_report *report, const struct conf_node *n,
         return CONF_COMPLAIN(report, n, msg_paths_many, STR("1000"));
     if (!conf_site_find(conf, p->site))
         return CONF_COMPLAIN(report, n, msg_path_site, p->path, p->site);
+    if (is_passed(conf, p))
+        return CONF_COMPLAIN(report, n, msg_path_passes, p->path, p->site);
     if (!is_plain(p->path))
         return CONF_COMPLAIN(report, n, msg_path_plain, p->path);
     if (passes + (p->redirect.n > 0) + (p->answer.n > 0) != 1)
@@ -187,6 +253,11 @@ enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root
         return RC_NOMEM;
     memcpy(sites, conf->gateway.sites, conf->gateway.n_sites * sizeof(*sites));
     conf->gateway.sites = sites;
+    for (size_t i = 0; i < conf->gateway.n_sites; i++) {
+        sites[i].passes = sites[i].backends.n && is_tls(sites[i].backends.p[0]);
+        if (sites[i].passes)
+            sites[i].algorithms = 0; /* certificates are its backends' */
+    }
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(fill_site(report, n, in, a, &sites[i]));
     return RC_OK;
@@ -199,6 +270,7 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
 
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next) {
         TRY(check_site(report, n, &conf->gateway.sites[i]));
+        TRY(check_passes(report, n, &conf->gateway.sites[i]));
         TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
     }
     n = first_of(root, STR("paths"));

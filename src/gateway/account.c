@@ -18,6 +18,12 @@ static const char *const results[] = {"open", "failed"};
 METRIC_COUNTER_BY(handshakes, "gateway_handshakes_total", "TLS handshakes that ended", "result",
                   results);
 
+static const char *const ends[] = {"complete", "failed"};
+METRIC_COUNTER_BY(passed, "gateway_passed_total", "Connections that were passed on, and ended",
+                  "result", ends);
+METRIC_COUNTER_BY(passed_bytes, "gateway_passed_bytes_total",
+                  "Bytes of connections that were passed on", "direction", directions);
+
 METRIC_GAUGE(connections, "gateway_connections", "Connections of clients");
 
 static const int64_t bounds[] = {1'000,   5'000,     20'000,     100'000,
@@ -38,6 +44,19 @@ void gateway_count_client(int n)
     if (n > 0)
         metric_add(&handshakes, OPEN, n);
     metric_add(&connections, 0, n);
+}
+
+void gateway_count_passed(const struct gateway_passed *p)
+{
+    bool wrong = p->why->rc != RC_OK;
+
+    metric_add(&passed, wrong ? FAILED : OPEN, 1);
+    metric_add(&passed_bytes, UP, (int64_t)p->up);
+    metric_add(&passed_bytes, DOWN, (int64_t)p->down);
+    LOG_EVENT(LOG_LEVEL_INFO, "gateway.passed", LOG_Z("site", p->site), LOG_Z("client", p->client),
+              LOG_INT("sent", p->down), LOG_INT("received", p->up), LOG_INT("micros", p->micros),
+              LOG_STR("backend", p->backend),
+              {.key = wrong ? "err" : NULL, .kind = LOG_KIND_ERR, .err = p->why});
 }
 
 const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT])

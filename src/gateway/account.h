@@ -16,5 +16,14 @@ void gateway_count_failed(const struct addr *client, const struct err *err);
 void gateway_count_client(int n);
 /* Whom the request is from, as text: `text`, or what lives as long as the connection. */
 const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT]);
+/* A connection that was passed on (through.c) has ended. */
+struct gateway_passed {
+    const char *client, *site;
+    struct str backend;
+    uint64_t up, down; /* bytes, towards the backend and back */
+    int64_t micros;
+    const struct err *why; /* rc RC_OK: both sides had ended it */
+};
+void gateway_count_passed(const struct gateway_passed *p);
 /* A request has ended; complete: the client took all of the answer. */
 void gateway_tell(const struct gateway_exchange *x, bool complete);

@@ -396,7 +396,7 @@ static bool misdirected(struct gateway_exchange *x)
     struct gateway_site *site = x->peer->site;
     struct http_authority at = {.host = str_of(site->name)};
 
-    if (!site->route) {
+    if (!site->route || site->route->passes) {
         x->last = true;
         IGNORE_RC(ERR(&x->why, RC_NOTFOUND, msg_removed, str_of(site->name)));
         return true;
@@ -448,27 +448,6 @@ static bool lead(struct gateway_exchange *x, int *out_status)
     if (path)
         *out_status = path->status;
     return !path || !(path->redirect.n || path->answer.n);
-}
-
-/* The connection is this client's alone, so what it begins with is true to its end. */
-static struct str preface(struct gateway_exchange *x)
-{
-    struct buf out = {
-        .p = x->preface, .cap = sizeof(x->preface), .max = sizeof(x->preface), .rc = RC_OK};
-    struct net_proxy p;
-
-    if (x->route->send_proxy == CONF_SEND_PROXY_OFF)
-        return (struct str){NULL, 0};
-    gateway_peer_ends(x->peer, &p);
-    if (!addr_eq(&p.from.addr, &x->origin.client))
-        p.from = (struct addr_port){.addr = x->origin.client};
-    if (p.to.addr.n == 0)
-        p.to.addr.n = p.from.addr.n;
-    if (x->route->send_proxy == CONF_SEND_PROXY_V1)
-        net_proxy_put_v1(&p, &out);
-    else
-        net_proxy_put_v2(&p, &out);
-    return buf_str(&out);
 }
 
 /* Of a kept connection that may be taken. One that has told whose it is is nobody else's. */
@@ -534,7 +513,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     if (!lead(x, &status))
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
-    x->find.preface = preface(x);
+    x->find.preface = gateway_peer_preface(p, x->route->send_proxy, &x->origin.client, x->preface);
     return gateway_exchange_find(x, youngest(x));
 }
 

@@ -55,7 +55,7 @@ static struct tls_site *choose(void *arg, const struct tls_hello *hello)
 
     if (!s)
         return NULL;
-    if (tls_site_has_identity(&s->tls))
+    if (s->tls.passes || tls_site_has_identity(&s->tls))
         return &s->tls;
     if (!s->bare)
         log_warn("gateway.no-certificate", LOG_Z("site", s->name),
@@ -165,6 +165,7 @@ enum rc gateway_listen(struct gateway *g, int fd)
         .speaker = &gateway_client_speaker,
         .other = &gateway_h2_speaker,
         .other_protocol = STR("h2"),
+        .passer = &gateway_through_speaker,
         .ev = g->conf.ev,
         .name = "gateway",
         .tls = g->tls,
@@ -273,15 +274,33 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     return RC_OK;
 }
 
-static void remove_site(struct gateway_site *s)
+static void drain_clients(struct gateway_site *s)
 {
-    gateway_site_set_route(s, NULL);
-    tls_site_clear(&s->tls);
     LIST_FOREACH (it, &s->clients) {
         struct gateway_peer *p = LIST_ENTRY(it, struct gateway_peer, link);
 
         p->drain(p);
     }
+}
+
+static void remove_site(struct gateway_site *s)
+{
+    gateway_site_set_route(s, NULL);
+    tls_site_clear(&s->tls);
+    drain_clients(s);
+}
+
+static void change_site(struct gateway_site *s, struct gateway_route *r)
+{
+    bool other = s->route && s->route->passes != r->passes;
+
+    gateway_site_set_route(s, r);
+    s->tls.passes = r->passes;
+    tls_site_keep(&s->tls, r->kinds);
+    if (r->passes)
+        tls_site_clear(&s->tls);
+    if (other)
+        drain_clients(s);
 }
 
 void gateway_commit(struct gateway *g, struct gateway_plan *plan)
@@ -293,10 +312,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
 
     g->sites = plan->sites;
     map_init(&plan->sites, SITES_MAX);
-    for (size_t i = 0; i < plan->n; i++) {
-        gateway_site_set_route(plan->of[i], MOVE(plan->routes[i]));
-        tls_site_keep(&plan->of[i]->tls, plan->of[i]->route->kinds);
-    }
+    for (size_t i = 0; i < plan->n; i++)
+        change_site(plan->of[i], MOVE(plan->routes[i]));
     while (map_next(&old, &at, &name, &site))
         if (!map_get(&g->sites, name))
             remove_site(site);
@@ -339,9 +356,12 @@ bool gateway_certified(const struct gateway *g)
     size_t at = 0;
     void *site;
 
-    while (map_next(&g->sites, &at, &name, &site))
-        if (!tls_site_has_identity(&((struct gateway_site *)site)->tls))
+    while (map_next(&g->sites, &at, &name, &site)) {
+        const struct tls_site *s = &((struct gateway_site *)site)->tls;
+
+        if (!s->passes && !tls_site_has_identity(s))
             return false;
+    }
     return true;
 }
 

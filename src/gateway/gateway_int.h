@@ -160,6 +160,7 @@ struct gateway_client {
     bool served; /* its first request was answered */
 };
 
+extern const struct http_server_speaker gateway_through_speaker; /* through.c */
 extern const struct http_server_speaker gateway_client_speaker;
 
 /* ---- HTTP/2: h2.c */

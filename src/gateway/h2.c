@@ -107,9 +107,14 @@ static void leave(struct connection *c)
 static enum rc stream_read(struct net_stream *t, void *p, size_t n, size_t *out_n)
 {
     struct stream *s = (struct stream *)t;
+    enum rc rc;
 
-    /* The end of the body is not the end of the client. */
-    return s->x->up.ended ? RC_AGAIN : http_h2_read(s->s, p, n, out_n);
+    /* The end of the body is not the end of the client, for whom is looked before there is a
+     * backend, and behind the body. */
+    if (s->x->up.ended)
+        return RC_AGAIN;
+    rc = http_h2_read(s->s, p, n, out_n);
+    return rc == RC_CLOSED && s->x->state == GATEWAY_FIND ? RC_AGAIN : rc;
 }
 
 static enum rc stream_write(struct net_stream *t, struct str bytes, size_t *out_n)

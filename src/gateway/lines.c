@@ -137,9 +137,12 @@ void gateway_lines_told(struct gateway_lines *l, enum rc rc, const struct err *e
         taken(l, n);
         return;
     }
-    if (!l->failed)
-        log_error("gateway.access-log-failed", LOG_RC(rc), LOG_ERR(err));
-    l->failed = true;
+    /* The death of who writes is told by the supervisor, and another one comes. */
+    if (rc != RC_CLOSED) {
+        if (!l->failed)
+            log_error("gateway.access-log-failed", LOG_RC(rc), LOG_ERR(err));
+        l->failed = true;
+    }
     ev_timer_start(&l->timer, GATEWAY_LINES_AGAIN, 0);
 }
 

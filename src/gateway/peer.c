@@ -32,6 +32,26 @@ void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out)
         IGNORE_RC(tls_conn_ends(p->tls, out)); /* then without */
 }
 
+struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_proxy version,
+                                const struct addr *client, char text[static NET_PROXY_PUT_MAX])
+{
+    struct buf out = {.p = text, .cap = NET_PROXY_PUT_MAX, .max = NET_PROXY_PUT_MAX, .rc = RC_OK};
+    struct net_proxy ends;
+
+    if (version == CONF_SEND_PROXY_OFF)
+        return (struct str){NULL, 0};
+    gateway_peer_ends(p, &ends);
+    if (!addr_eq(&ends.from.addr, client))
+        ends.from = (struct addr_port){.addr = *client};
+    if (ends.to.addr.n == 0)
+        ends.to.addr.n = ends.from.addr.n;
+    if (version == CONF_SEND_PROXY_V1)
+        net_proxy_put_v1(&ends, &out);
+    else
+        net_proxy_put_v2(&ends, &out);
+    return buf_str(&out);
+}
+
 void gateway_peer_done(struct gateway_peer *p)
 {
     gateway_count_client(-1);

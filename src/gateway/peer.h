@@ -5,14 +5,15 @@
 
 #include "base/addr.h"
 #include "base/list.h"
+#include "conf/parts.h"
 #include "ev/ev.h"
 #include "http/forward.h"
+#include "net/proxy.h"
 #include "net/stream.h"
 
 struct gateway;
 struct gateway_exchange;
 struct gateway_site;
-struct net_proxy;
 struct tls_conn;
 
 struct gateway_peer {
@@ -54,6 +55,10 @@ void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_str
 /* Whose connection it is, and what it was made to. Without addresses when that cannot be told any
  * more. */
 void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out);
+/* What a connection of this client's alone to a backend begins with, in `text`; empty where nothing
+ * is sent. `client` is who it is: perhaps another than who made the connection. */
+struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_proxy version,
+                                const struct addr *client, char text[static NET_PROXY_PUT_MAX]);
 /* Closes it, with a word that it ends unless it is `shut`. */
 void gateway_peer_done(struct gateway_peer *p);
 /* Calls back after so many seconds, in place of what was asked for before. */

@@ -112,6 +112,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     r->refs = 1;
     r->send_proxy = site->send_proxy;
     r->access_log = site->access_log;
+    r->passes = site->passes;
     r->rate = rate_of(site);
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));

@@ -30,6 +30,7 @@ struct gateway_route {
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
     bool access_log;
+    bool passes; /* connections, not requests: through.c */
     enum conf_send_proxy send_proxy;
     struct conf_nets allow, deny; /* in the arena */
     struct gateway_rate rate;

@@ -192,14 +192,26 @@ static const struct http_server_speaker conn_speaker = {conn_new, conn_start, co
 
 /* ---- from the socket to the speaker */
 
+/* Who else than the usual one; NULL: nobody. */
+static const struct http_server_speaker *other(const struct http_server *s,
+                                               const struct tls_conn *tls)
+{
+    if (!tls)
+        return NULL;
+    if (tls_conn_passes(tls))
+        return s->conf.passer;
+    return s->conf.other && str_eq(tls_conn_alpn(tls), s->conf.other_protocol) ? s->conf.other
+                                                                               : NULL;
+}
+
 static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
 {
     struct http_server *s = m->server;
-    bool other = s->conf.other && tls && str_eq(tls_conn_alpn(tls), s->conf.other_protocol);
+    const struct http_server_speaker *o = other(s, tls);
     enum rc rc;
 
-    m->speaker = other ? s->conf.other : s->speaker;
-    rc = m->speaker->new (other ? s->conf.arg : s->speaker_arg, t, tls, &m->client, m, &m->conn);
+    m->speaker = o ? o : s->speaker;
+    rc = m->speaker->new (o ? s->conf.arg : s->speaker_arg, t, tls, &m->client, m, &m->conn);
     if (rc != RC_OK) {
         fail_rc(m, rc);
         return;

@@ -45,6 +45,8 @@ struct http_server_conf {
     /* Speaks instead of it over connections of TLS whose ALPN chose `other_protocol`. */
     const struct http_server_speaker *other;
     struct str other_protocol;
+    /* Has those that TLS passes on (tls_conn_passes); needed where there are such sites. */
+    const struct http_server_speaker *passer;
     struct ev *ev;
     const char *name;         /* into req.listener; kept */
     struct tls_context *tls;  /* NULL: plain. Outlives the server */

@@ -132,7 +132,10 @@ enum rc policy_space_of_all(const struct conf *conf, const struct policy_names *
 const struct conf_site *policy_vouch(const struct conf *conf, enum policy_identifier_type type,
                                      struct str value)
 {
-    return type == POLICY_DNS ? conf_site_find(conf, value) : NULL;
+    const struct conf_site *site = type == POLICY_DNS ? conf_site_find(conf, value) : NULL;
+
+    return site && !site->passes ? site
+                                 : NULL; /* certificates of the others are not ours to make */
 }
 
 enum rc policy_judge_vouched(const struct conf *conf, enum policy_identifier_type type,

@@ -53,8 +53,10 @@ static int choose(struct tls_choice *c, SSL *ssl, int *alert, struct str name)
         return refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, name.n ? &msg_no_site : &msg_unnamed,
                       name);
     c->asked = hash(name);
-    if (take(c, ssl, site))
-        return SSL_CLIENT_HELLO_SUCCESS;
+    if (take(c, ssl, site)) {
+        c->passes = site->passes;
+        return c->passes ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
+    }
     *alert = SSL_AD_INTERNAL_ERROR;
     return SSL_CLIENT_HELLO_ERROR;
 }

@@ -26,6 +26,8 @@ MSG(msg_tlcp, "tls.tlcp", "the client spoke TLCP, which is not served here");
 MSG(msg_proxy, "tls.proxy",
     "the connection does not begin with a header of the PROXY protocol, as those of this load "
     "balancer have to");
+MSG(msg_long, "tls.hello-long",
+    "the ClientHello is longer than the {0} KiB that are passed on to another server");
 MSG(msg_plain, "tls.plain", "the client spoke plain HTTP to a TLS port and was told so");
 
 enum state { PEEK, HANDSHAKE, PLAIN_LINGER, OPEN };
@@ -120,6 +122,18 @@ static void answer_plain(struct tls_conn *c)
     linger(c);
 }
 
+/* OpenSSL has read the ClientHello, however it came, and said nothing yet. Whoever it is passed on
+ * to reads it again. */
+static void pass_on(struct tls_conn *c)
+{
+    SSL_free(MOVE(c->ssl));
+    crypto_ossl_clear();
+    if (tls_socket_rewind(&c->socket) == RC_OK)
+        open_done(c, RC_OK, NULL);
+    else
+        open_failed(c, RC_TOOBIG, &msg_long, STR("64"));
+}
+
 static void shake(struct tls_conn *c)
 {
     char reason[TLS_REASON_MAX];
@@ -132,6 +146,12 @@ static void shake(struct tls_conn *c)
     c->choice.why = &why;
     n = SSL_accept(c->ssl);
     c->choice.why = NULL;
+    if (c->choice.passes) {
+        pass_on(c);
+        return;
+    }
+    if (c->choice.site && c->socket.keeps)
+        tls_socket_settle(&c->socket);
     if (n == 1) {
         open_done(c, RC_OK, NULL);
         return;
@@ -224,6 +244,7 @@ static void peek(struct tls_conn *c)
         answer_plain(c);
     } else {
         c->state = HANDSHAKE;
+        c->socket.keeps = tls_context_conf(c->choice.context)->choose != NULL;
         shake(c);
     }
 }
@@ -336,6 +357,8 @@ enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
     enum rc rc;
     int ok;
 
+    if (c->choice.passes)
+        return tls_socket_read(&c->socket, p, n, out_n);
     if (c->tlcp)
         return tls_tlcp_read(c->tlcp, &c->socket, p, n, out_n);
     crypto_ossl_clear();
@@ -353,6 +376,8 @@ enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n)
     enum rc rc;
     int ok;
 
+    if (c->choice.passes)
+        return tls_socket_write(&c->socket, bytes, out_n);
     if (c->tlcp) {
         rc = tls_tlcp_write(c->tlcp, &c->socket, bytes, out_n);
         watch_open(c);
@@ -373,6 +398,8 @@ static enum rc say_close(struct tls_conn *c)
     enum rc rc = RC_OK;
     int n;
 
+    if (c->choice.passes)
+        return RC_OK;
     if (c->tlcp) {
         rc = tlcp_conn_close(c->tlcp);
         return rc == RC_OK ? tls_tlcp_flush(c->tlcp, &c->socket) : rc;
@@ -419,7 +446,14 @@ enum rc tls_conn_ends(const struct tls_conn *c, struct net_proxy *out)
 
 const char *tls_conn_version(const struct tls_conn *c)
 {
+    if (c->choice.passes)
+        return "TLS";
     return c->tlcp ? "TLCPv1.1" : SSL_get_version(c->ssl);
+}
+
+bool tls_conn_passes(const struct tls_conn *c)
+{
+    return c->choice.passes;
 }
 
 void tls_conn_facts(const struct tls_conn *c, struct tls_facts *out)
@@ -432,6 +466,8 @@ void tls_conn_facts(const struct tls_conn *c, struct tls_facts *out)
         out->key = "SM2";
         return;
     }
+    if (c->choice.passes)
+        return;
     out->cipher = SSL_get_cipher_name(c->ssl);
     out->group = SSL_get0_group_name(c->ssl);
     if (out->resumed)
@@ -448,6 +484,8 @@ struct str tls_conn_alpn(const struct tls_conn *c)
     const unsigned char *p;
     unsigned n;
 
+    if (c->choice.passes)
+        return (struct str){NULL, 0};
     if (c->tlcp)
         return tlcp_conn_alpn(c->tlcp);
     SSL_get0_alpn_selected(c->ssl, &p, &n);
@@ -458,7 +496,7 @@ enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out)
 {
     struct str cert;
 
-    if (tls_conn_resumed(c))
+    if (c->choice.passes || tls_conn_resumed(c))
         return RC_NOTFOUND;
     if (!c->tlcp)
         return tls_peer_certificate(c->ssl, out);
@@ -469,6 +507,8 @@ enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out)
 
 bool tls_conn_resumed(const struct tls_conn *c)
 {
+    if (c->choice.passes)
+        return false;
     return c->tlcp ? tlcp_conn_resumed(c->tlcp) : SSL_session_reused(c->ssl) == 1;
 }
 

@@ -43,6 +43,11 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
 void tls_conn_free(struct tls_conn *c);
 DEFINE_FREEP(tls_conn_free, struct tls_conn)
 
+/* Once open: the site has its connections passed on (tls/site.h), so there was no handshake: what
+ * is read is what the client sends, its ClientHello first, and what is written is what it gets. A
+ * ClientHello of more than 64 KiB is RC_TOOBIG to on_open. */
+bool tls_conn_passes(const struct tls_conn *c);
+
 /* The next four only once open. */
 /* RC_OK and at least one byte; RC_AGAIN; RC_CLOSED: the peer sends no more; RC_NET, RC_CRYPTO:
  * broken. */

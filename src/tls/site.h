@@ -41,6 +41,9 @@ struct tls_site {
     uint8_t session[TLS_SITE_SESSION];
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
     struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
+    /* No handshake: its connections are passed on as they are (tls_conn_passes). For contexts with
+     * `choose`. */
+    bool passes;
 };
 
 /* A site without identities: handshakes that choose it fail until it has one. Sessions and tickets

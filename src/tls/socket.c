@@ -8,6 +8,8 @@
 
 /* Enough for most ClientHellos: what is longer costs one more system call. */
 enum { FIRST_MAX = 2048 };
+/* A ClientHello is longer only by intent: those with keys of ML-KEM have 2 KiB. */
+enum { KEPT_MAX = 64 * 1024 };
 
 static bool again(ssize_t n)
 {
@@ -20,6 +22,7 @@ enum rc tls_socket_look(struct tls_socket *s, struct str *out)
 
     if (!s->first && !(s->first = mem_alloc(FIRST_MAX)))
         return RC_NOMEM;
+    s->cap = FIRST_MAX;
     n = recv(s->fd, s->first + s->n, FIRST_MAX - s->n, 0);
     if (again(n))
         return RC_AGAIN;
@@ -33,14 +36,52 @@ enum rc tls_socket_look(struct tls_socket *s, struct str *out)
 void tls_socket_skip(struct tls_socket *s, size_t n)
 {
     s->at += n;
+    s->begins = s->at;
     if (s->at == s->n)
         tls_socket_forget(s);
+}
+
+void tls_socket_settle(struct tls_socket *s)
+{
+    s->keeps = false;
+    if (s->first && s->at == s->n)
+        tls_socket_forget(s);
+}
+
+enum rc tls_socket_rewind(struct tls_socket *s)
+{
+    if (!s->keeps || !s->first)
+        return RC_TOOBIG;
+    s->keeps = false;
+    s->at = s->begins;
+    return RC_OK;
+}
+
+/* Behind what is kept. What finds no room ends the keeping, and nothing else. */
+static void keep(struct tls_socket *s, const void *p, size_t n)
+{
+    size_t cap = 2 * s->cap < s->n + n ? s->n + n : 2 * s->cap;
+    unsigned char *more = NULL;
+
+    if (n > s->cap - s->n && s->n + n <= KEPT_MAX)
+        more = mem_realloc(s->first, cap);
+    if (more) {
+        s->first = more;
+        s->cap = cap;
+    }
+    if (n > s->cap - s->n) {
+        tls_socket_settle(s);
+        return;
+    }
+    memcpy(s->first + s->n, p, n);
+    s->n += n;
+    s->at = s->n;
 }
 
 void tls_socket_forget(struct tls_socket *s)
 {
     mem_free(MOVE(s->first));
-    s->at = s->n = 0;
+    s->at = s->n = s->cap = s->begins = 0;
 }
 
 static size_t take_first(struct tls_socket *s, void *p, size_t n)
@@ -49,7 +90,7 @@ static size_t take_first(struct tls_socket *s, void *p, size_t n)
         n = s->n - s->at;
     memcpy(p, s->first + s->at, n);
     s->at += n;
-    if (s->at == s->n)
+    if (s->at == s->n && !s->keeps)
         tls_socket_forget(s);
     return n;
 }
@@ -58,7 +99,7 @@ enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n)
 {
     ssize_t got;
 
-    if (s->first) {
+    if (s->first && s->at < s->n) {
         *out_n = take_first(s, p, n);
         return RC_OK;
     }
@@ -67,6 +108,8 @@ enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n)
     if (got <= 0)
         return again(got) ? RC_AGAIN : (got == 0 ? RC_CLOSED : RC_NET);
     *out_n = (size_t)got;
+    if (s->keeps && s->first)
+        keep(s, p, (size_t)got);
     return RC_OK;
 }
 

@@ -24,6 +24,7 @@ struct tls_choice {
     struct tls_site *site; /* NULL: not chosen yet; with a reference */
     uint64_t asked;        /* hash of the name it was chosen for */
     bool installed;        /* its identities are in the SSL */
+    bool passes;           /* the site has connections passed on: no handshake */
     struct err *why;       /* takes the reason of a refusal; NULL: nobody asks */
 };
 
@@ -33,7 +34,11 @@ struct tls_socket {
     int fd;
     bool ended;           /* the peer sends no more */
     unsigned char *first; /* NULL as soon as it is read to its end */
-    size_t at, n;
+    size_t at, n, cap;
+    /* What is read stays in `first` until tls_socket_settle: the connection may be one that is
+     * passed on, and then goes there from its first byte. */
+    bool keeps;
+    size_t begins; /* where what is kept begins: behind what was skipped */
 };
 
 /* Reads once, for tls_peek; `out` is all that has come so far and was not skipped. RC_AGAIN,
@@ -45,6 +50,10 @@ void tls_socket_skip(struct tls_socket *s, size_t n);
 enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n);
 /* RC_OK and at least one byte written; RC_AGAIN, RC_NET. */
 enum rc tls_socket_write(const struct tls_socket *s, struct str bytes, size_t *out_n);
+/* Nothing more is kept. */
+void tls_socket_settle(struct tls_socket *s);
+/* Nothing more is kept, and what was is read again. RC_TOOBIG: it was more than can be. */
+enum rc tls_socket_rewind(struct tls_socket *s);
 /* Frees those first bytes, read or not. */
 void tls_socket_forget(struct tls_socket *s);
 /* NULL: no memory. Freed by BIO_meth_free, after everything that was given it. */

@@ -203,8 +203,15 @@ static void put_sites(struct buf *b, const struct json *sites, when_t now)
     while (json_next(&all, NULL, &site)) {
         struct json_iter certificates = json_iter(json_get(site, "certificates"));
 
-        for (bool first = true; json_next(&certificates, NULL, &c); first = false)
+        bool first = true;
+
+        for (; json_next(&certificates, NULL, &c); first = false)
             put_site_certificate(b, site, c, first, now);
+        if (!first)
+            continue;
+        buf_putz(b, "<tr>");
+        ui_html_cell(b, json_shown(site, "name"));
+        buf_putz(b, "<td></td><td colspan=\"3\">none: its connections are passed on</td></tr>\n");
     }
     buf_putz(b, "</table>\n</section>\n");
 }

@@ -149,6 +149,7 @@ def unwritable(lab):
     lab.curl(NAME, "/unwritable")
     wait_for("the complaint", lambda: "DATA/access/access.jsonl cannot be written" in lab.log(), 10)
     before = lab.log().count("gateway.access-log-again")
+    expect(lab.log(), "gateway.access-log-failed", "the complaint")
     lab.curl(NAME, "/still")
     path.rmdir()
     for name in ("/unwritable", "/still"):

@@ -192,7 +192,51 @@ static void refuses_paths(void)
                   "\"X-Frame-Options: DENY\"");
 }
 
-CHECK_MAIN(CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
+#define TLS(more)                                                                                  \
+    "gateway:\n  sites:\n    - {name: a.hospital.example, backends: [\"tls://10.0.0.1\"" more "}"  \
+    "\n"
+
+static void passes_connections_on(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    const struct conf_site *s;
+
+    CHECK_LOADS(TLS(", \"tls://b.lan:8443\"], send_proxy: v2"), &conf);
+    s = &conf->gateway.sites[0];
+    CHECK(s->passes);
+    CHECK_INT(s->algorithms, 0);
+    CHECK_STR(s->backends.p[0], "tls://10.0.0.1");
+    CHECK_STR(s->backends.p[1], "tls://b.lan:8443");
+    conf_unref(MOVE(conf));
+    CHECK_LOADS(ALONE(""), &conf);
+    CHECK(!conf->gateway.sites[0].passes && conf->gateway.sites[0].algorithms);
+}
+
+static void refuses_what_is_about_requests(void)
+{
+    CHECK_PROBLEM(
+        TLS(", \"http://10.0.0.2\"]"),
+        "5: gateway.sites[0]: the site a.hospital.example has backends with tls:// beside "
+        "http://10.0.0.2: TLS ends either here or there");
+    CHECK_PROBLEM(TLS("], rate: 5"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `rate`, and passes "
+                  "connections on as they are (tls://): the gateway sees neither requests nor "
+                  "answers of it");
+    CHECK_PROBLEM(TLS("], check: /health"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `check`, and passes "
+                  "connections on as they are (tls://): the gateway sees neither requests nor "
+                  "answers of it");
+    CHECK_PROBLEM(ALONE(", algorithms: []"),
+                  "5: gateway.sites[0]: the site a.hospital.example has no `algorithms`: with none "
+                  "it cannot have a certificate");
+    CHECK_PROBLEM(
+        PATH(", backends: [\"tls://10.0.0.9\"]"),
+        "6: gateway.paths[0]: /api cannot go another way: of the site a.hospital.example, "
+        "or in its `backends`, is tls://, and what passes on as it is has no paths");
+}
+
+CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
+           CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(knows_other_proxies), CHECK_TEST_ONCE(demands_something_of_https),
            CHECK_TEST(takes_roots_from_beside), CHECK_TEST_ONCE(refusals),
            CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))

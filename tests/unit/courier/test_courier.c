@@ -425,7 +425,7 @@ static void lines_of_the_access_log(void)
 
 static void what_is_no_line_is_refused(void)
 {
-    static const char *const bad[] = {"", "no end", "\x1b[2J\n", "a\r\n", "\xc3\xa4\n"};
+    static const char *const bad[] = {"", "no end", "\x1b[2J\n", "a\r\n", "\xc3\xa4\n", "\x7f\n"};
 
     BEGIN(w);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -79,6 +79,18 @@ static void passes_bodies_both_ways(void)
     CHECK(t.w.idle && !t.w.hung_up);
 }
 
+/* With its end, before a backend is reached. */
+static void a_body_may_come_at_once(void)
+{
+    TWO;
+    h2_headers(&t.w.t.in, 0, 1, POST2 "content-length: 3\n");
+    send_data(&t, 1, H2_END_STREAM, "abc");
+    CHECK(ends(&t.w.asked, "content-length: 3\r\n\r\nabc"));
+    answer(&t, OK "Content-Length: 2\r\n\r\nhi");
+    CHECK(has(&t.told, "DATA 1 END hi\n"));
+    CHECK(t.w.idle && !t.w.hung_up);
+}
+
 /* Of unknown length it goes up in chunks; trailers are dropped. */
 static void passes_chunks_up(void)
 {
@@ -630,10 +642,11 @@ static void refuses_newcomers(void)
 
 CHECK_MAIN(CHECK_TEST(passes_a_request_and_its_answer), CHECK_TEST(keeps_both_connections),
            CHECK_TEST(answers_without_a_body), CHECK_TEST(passes_bodies_both_ways),
-           CHECK_TEST(passes_chunks_up), CHECK_TEST(says_that_there_is_no_body),
-           CHECK_TEST(passes_trailers_down), CHECK_TEST(ends_a_body_with_the_connection),
-           CHECK_TEST(continues), CHECK_TEST(resets_what_the_backend_cut),
-           CHECK_TEST(answers_with_pages_of_its_own), CHECK_TEST_ONCE(refuses_what_could_smuggle),
+           CHECK_TEST(a_body_may_come_at_once), CHECK_TEST(passes_chunks_up),
+           CHECK_TEST(says_that_there_is_no_body), CHECK_TEST(passes_trailers_down),
+           CHECK_TEST(ends_a_body_with_the_connection), CHECK_TEST(continues),
+           CHECK_TEST(resets_what_the_backend_cut), CHECK_TEST(answers_with_pages_of_its_own),
+           CHECK_TEST_ONCE(refuses_what_could_smuggle),
            CHECK_TEST(refuses_a_body_that_is_not_as_long_as_it_says), CHECK_TEST_ONCE(limits_heads),
            CHECK_TEST(passes_an_early_answer), CHECK_TEST(lets_the_backend_go_with_the_stream),
            CHECK_TEST(lets_all_go_with_the_connection),

@@ -133,6 +133,10 @@ static void what_was_not_taken_comes_again(void)
     w.takes = RC_OK;
     pass(&w, GATEWAY_LINES_AGAIN);
     CHECK_INT(w.batches, 1);
+    gateway_lines_told(&w.lines, RC_CLOSED, &err); /* died; others tell of that */
+    CHECK_INT(w.log.n, 0);
+    pass(&w, GATEWAY_LINES_AGAIN);
+    CHECK_INT(w.batches, 2);
     IGNORE_RC(ERR(&err, RC_IO, msg_full));
     gateway_lines_told(&w.lines, RC_IO, &err);
     gateway_lines_put(&w.lines, STR("two\n"));
@@ -142,7 +146,7 @@ static void what_was_not_taken_comes_again(void)
     CHECK(logs(&w, "gateway.access-log-failed") && logs(&w, "the disk is full"));
     CHECK_INT(w.log.n, str_find(buf_str(&w.log), '\n') + 1); /* said once */
     pass(&w, GATEWAY_LINES_AGAIN);
-    CHECK_INT(w.batches, 3);
+    CHECK_INT(w.batches, 4);
     gateway_lines_told(&w.lines, RC_OK, NULL);
     CHECK(logs(&w, "gateway.access-log-again"));
     CHECK_INT(w.lines.waiting.n, 0);
@@ -158,6 +162,8 @@ static void a_newcomer_is_told(void)
     w.takes = RC_OK;
     gateway_lines_push(&w.lines);
     CHECK_STR(buf_str(&w.batch), "one\n");
+    gateway_lines_push(&w.lines); /* what is under way is not handed on again */
+    CHECK_INT(w.batches, 1);
 }
 
 /* The oldest are kept, whole, in batches; those beyond are counted, and said twice. */

@@ -134,7 +134,8 @@ static void one_hierarchy_for_all_names(void)
 #define SITES                                                                                      \
     "gateway:\n  sites:\n"                                                                         \
     "    - {name: wiki.hospital.example, backends: [\"http://10.0.3.7\"]}\n"                       \
-    "    - {name: www.example.com, backends: [\"http://10.0.3.8\"]}\n"
+    "    - {name: www.example.com, backends: [\"http://10.0.3.8\"]}\n"                             \
+    "    - {name: vpn.hospital.example, backends: [\"tls://10.0.3.9\"]}\n"
 
 static void vouches_for_exactly_the_sites(void)
 {
@@ -146,6 +147,7 @@ static void vouches_for_exactly_the_sites(void)
                                          "*.wiki.hospital.example",
                                          "wiki.hospital.example.",
                                          "WIKI.hospital.example",
+                                         "vpn.hospital.example", /* which is passed on */
                                          "10.0.3.7"};
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(conf_unrefp) const struct conf *without = NULL;

@@ -470,9 +470,150 @@ static void kinds_come_and_go(void)
     CHECK_STR(str_of(name), "a-ecdsa");
 }
 
-CHECK_MAIN(CHECK_TEST(kinds_come_and_go), CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names),
-           CHECK_TEST(without_a_name), CHECK_TEST(odd_names), CHECK_TEST(odd_extensions),
-           CHECK_TEST(suits_the_client), CHECK_TEST(every_kind_of_key),
-           CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
-           CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
-           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
+/* What the client sends, up to the moment when it waits. */
+static size_t hello_of(struct sites *s, char *out, size_t room)
+{
+    BIO *to = BIO_new(BIO_s_mem());
+    int n;
+
+    SSL_set0_wbio(s->w.client, to);
+    SSL_do_handshake(s->w.client);
+    n = BIO_read(to, out, (int)room);
+    SSL_set0_wbio(s->w.client, BIO_new_socket(s->w.client_fd, BIO_NOCLOSE));
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* In pieces of `piece` bytes, each in a turn of its own. */
+static void send_in_pieces(struct sites *s, struct str bytes, size_t piece)
+{
+    while (bytes.n && s->w.opened == RC_COUNT) {
+        struct str now = str_head(bytes, piece);
+
+        if (send(s->w.client_fd, now.p, now.n, MSG_NOSIGNAL) < 0)
+            return;
+        bytes = str_skip(bytes, now.n);
+        for (int i = 0; i < 4; i++)
+            ev_run_once(s->w.ev, EV_NOWAIT);
+    }
+}
+
+/* All that came is read again, from its first byte, and nothing was answered. */
+static void passed_on_as_it_came(void)
+{
+    static const size_t pieces[] = {1, 7, 300, 100'000};
+    static unsigned char protocols[3000];
+    static char hello[8192], got[8192];
+    size_t n, at, more;
+    enum rc rc;
+
+    BEGIN(s);
+    for (size_t i = 0; i < sizeof(protocols); i += 100)
+        memcpy(protocols + i, "\x08http/1.1\x5a", 10);
+    s.places[1].site.passes = true;
+    for (size_t i = 0; i < 2 * sizeof(pieces) / sizeof(pieces[0]); i++) {
+        CHECK_OK(dial(&s, "b.example", 0));
+        if (i % 2) /* longer than what is read at first */
+            SSL_set_alpn_protos(s.w.client, protocols, sizeof(protocols));
+        n = hello_of(&s, hello, sizeof(hello));
+        send_in_pieces(&s, str_bytes(hello, n), pieces[i / 2]);
+        CHECK_RC(s.w.opened, RC_OK);
+        CHECK(tls_conn_passes(s.w.conn));
+        CHECK(tls_conn_site(s.w.conn) == &s.places[1].site);
+        CHECK_INT(tls_conn_alpn(s.w.conn).n, 0);
+        CHECK_INT(send(s.w.client_fd, "behind it", 9, MSG_NOSIGNAL), 9);
+        for (at = 0, rc = RC_OK; rc == RC_OK; at += more) {
+            more = 0;
+            rc = tls_conn_read(s.w.conn, got + at, sizeof(got) - at, &more);
+        }
+        CHECK_RC(rc, RC_AGAIN);
+        CHECK_INT(at, n + 9);
+        CHECK(memcmp(got, hello, n) == 0 && memcmp(got + n, "behind it", 9) == 0);
+        CHECK_INT(recv(s.w.client_fd, got, sizeof(got), MSG_DONTWAIT), -1);
+        CHECK_OK(tls_conn_write(s.w.conn, STR("answer"), &more));
+        CHECK_INT(recv(s.w.client_fd, got, sizeof(got), MSG_DONTWAIT), 6);
+        CHECK_OK(tls_conn_shutdown(s.w.conn));
+        CHECK_INT(recv(s.w.client_fd, got, sizeof(got), MSG_DONTWAIT), 0);
+    }
+    CHECK_OK(dial(&s, "a.example", 0)); /* the other site as ever */
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_OK);
+    CHECK(!tls_conn_passes(s.w.conn));
+}
+
+/* The header of a load balancer is ours, and not passed on. */
+static void passed_on_behind_a_proxy_header(void)
+{
+    static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 443\r\n";
+    static char hello[8192], got[8192];
+    size_t n, more = 0;
+
+    BEGIN(s);
+    s.places[1].site.passes = true;
+    s.w.proxied = true;
+    CHECK_OK(dial(&s, "b.example", 0));
+    n = hello_of(&s, hello, sizeof(hello));
+    CHECK_INT(send(s.w.client_fd, header, sizeof(header) - 1, MSG_NOSIGNAL), sizeof(header) - 1);
+    send_in_pieces(&s, str_bytes(hello, n), sizeof(hello));
+    CHECK_RC(s.w.opened, RC_OK);
+    CHECK_OK(tls_conn_read(s.w.conn, got, sizeof(got), &more));
+    CHECK_INT(more, n);
+    CHECK(memcmp(got, hello, n) == 0);
+}
+
+/* An extension of so many bytes, header included, behind the others; `from`: their length. */
+static void more_to(unsigned char *body, size_t *n, size_t from, size_t bytes)
+{
+    size_t all = (size_t)(body[from] << 8 | body[from + 1]) + bytes;
+
+    body[from] = (unsigned char)(all >> 8);
+    body[from + 1] = (unsigned char)all;
+    memcpy(body + *n, "\x0a\x0a", 2);
+    body[*n + 2] = (unsigned char)((bytes - 4) >> 8);
+    body[*n + 3] = (unsigned char)(bytes - 4);
+    *n += bytes;
+    body[1] = (unsigned char)((*n - 4) >> 16);
+    body[2] = (unsigned char)((*n - 4) >> 8);
+    body[3] = (unsigned char)(*n - 4);
+}
+
+/* A ClientHello that is long by intent: its handshake ends. */
+static void too_long_to_be_passed_on(void)
+{
+    static unsigned char body[90'000];
+    static char records[100'000];
+    static char hello[8192];
+    size_t n, at = 0, from, length;
+
+    BEGIN(s);
+    s.places[1].site.passes = true;
+    CHECK_OK(dial(&s, "b.example", 0));
+    n = hello_of(&s, hello, sizeof(hello));
+    memcpy(body, hello + 5, n - 5);
+    from = 4 + 2 + 32;
+    from += 1 + body[from];
+    from += 2 + (size_t)(body[from] << 8 | body[from + 1]);
+    from += 1 + body[from];
+    length = (size_t)(body[from] << 8 | body[from + 1]);
+    /* All that 16 bits of length allow, in one extension that nobody knows. */
+    n -= 5;
+    more_to(body, &n, from, 65'535 - length);
+    for (size_t i = 0; i < n; i += 1000, at += 1005) {
+        size_t piece = n - i < 1000 ? n - i : 1000;
+
+        memcpy(records + at, "\x16\x03\x01", 3);
+        records[at + 3] = (char)(piece >> 8);
+        records[at + 4] = (char)piece;
+        memcpy(records + at + 5, body + i, piece);
+    }
+    send_in_pieces(&s, str_bytes(records, at), 4000);
+    CHECK_RC(s.w.opened, RC_TOOBIG);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_proxy_header),
+           CHECK_TEST_ONCE(too_long_to_be_passed_on), CHECK_TEST(kinds_come_and_go),
+           CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
+           CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
+           CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
+           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
+           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
+           CHECK_TEST(sessions_outlive_identities))
