@@ -124,6 +124,10 @@ enum cmd_option {
     CMD_OPT_QUICK,
     CMD_OPT_OURS,
     CMD_OPT_SCAN_OUT,
+    CMD_OPT_NETWORK,
+    CMD_OPT_VERDICT,
+    CMD_OPT_UNSEEN_FOR,
+    CMD_OPT_CSV,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -99,6 +99,15 @@ struct conf_forward {
     uint64_t keep;          /* full ones that stay */
 };
 
+/* Whose endpoints of the inventory are. What is set must hold of one. */
+struct conf_owner {
+    struct conf_nets networks; /* none: any */
+    struct conf_strs under;    /* domains, with all below; none: any */
+    struct conf_numbers ports; /* none: any */
+    struct str owner;
+    struct str service; /* empty: not said */
+};
+
 enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
 
 /* Named and ordered as log/ has them. */

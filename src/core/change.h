@@ -8,6 +8,7 @@
 #include "store/accounts.h"
 #include "store/approvals.h"
 #include "store/eab.h"
+#include "store/endpoints.h"
 #include "store/locks.h"
 #include "store/renewals.h"
 
@@ -29,6 +30,7 @@ struct core_change {
     struct store_account account;
     struct store_renewal renewal;
     struct store_lock lock;
+    struct store_endpoint endpoint;
     uint64_t certificates;
     struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;
