@@ -11,16 +11,16 @@
 
 enum {
     PAGE_ARENA = 32 * 1024 * 1024,
-    PAGE_ROWS = 50,              /* of the store at a time */
-    PAGE_BYTES = 2 * 1024 * 1024, /* a page that has grown to that ends: certificates may be large */
+    PAGE_ROWS = 50, /* of the store at a time */
+    PAGE_BYTES =
+        2 * 1024 * 1024, /* a page that has grown to that ends: certificates may be large */
     HEX = 2 * STORE_SHA256,
     WORDS = 256,
     PORT_MAX = 65535,
 };
 
 MSG(msg_endpoint, "api.inventory-endpoint",
-    "there is no endpoint \"{0}\" in the inventory; `autarky inventory list` shows those there are, "
-    "and `autarky scan` finds more");
+    "the inventory has no endpoint \"{0}\"; `autarky inventory list` shows those there are");
 MSG(msg_verdict, "api.inventory-verdict", "\"{0}\" is no verdict; there are: {1}");
 MSG(msg_network, "api.inventory-network",
     "\"{0}\" is no network or address, as in 10.1.0.0/16 or 2001:db8::7");
@@ -315,8 +315,8 @@ static void put_change(struct json_out *o, const char *name, const struct store_
     json_kv_str(o, name, value);
 }
 
-enum rc api_inventory_history(const struct api_view *v, const struct json *args,
-                              struct json_out *o, struct err *err)
+enum rc api_inventory_history(const struct api_view *v, const struct json *args, struct json_out *o,
+                              struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(PAGE_ARENA);
     struct store_endpoint_change *list;
@@ -375,8 +375,8 @@ static enum rc take_orphans(const struct api_view *v, struct asked *q, struct js
     return RC_OK;
 }
 
-enum rc api_inventory_orphans(const struct api_view *v, const struct json *args,
-                              struct json_out *o, struct err *err)
+enum rc api_inventory_orphans(const struct api_view *v, const struct json *args, struct json_out *o,
+                              struct err *err)
 {
     struct asked q = {};
     unsigned looked = 0, written = 0;

@@ -220,8 +220,9 @@ static void print_list(const char *label, const struct json *list)
 
 static void print_row(const struct json *v)
 {
-    CLEANUP(buf_done) struct buf endpoint = BUF_INIT(CELL_MAX), verdicts = BUF_INIT(CELL_MAX),
-                                 owner = BUF_INIT(CELL_MAX);
+    CLEANUP(buf_done)
+    struct buf endpoint = BUF_INIT(CELL_MAX),
+               verdicts = BUF_INIT(CELL_MAX), owner = BUF_INIT(CELL_MAX);
     struct str ends = json_shown(json_get(v, "certificate"), "not_after");
 
     put_safe(json_shown(v, "endpoint"), &endpoint);
@@ -248,7 +249,8 @@ static enum rc show_list(const struct json *root)
     return RC_OK;
 }
 
-/* A cell of RFC 4180. Spreadsheets take what begins so for a formula, and it may be a stranger's. */
+/* A cell of RFC 4180. Spreadsheets take what begins so for a formula, and it may be a stranger's.
+ */
 static void put_cell(struct str text, bool first, struct buf *out)
 {
     bool formula = text.n && memchr("=+-@\t\r", text.p[0], 6);
@@ -273,9 +275,9 @@ static void put_csv_list(const struct json *list, struct buf *out)
 
 static enum rc put_csv_row(const struct json *v, struct buf *out)
 {
-    static const char *const whole[] = {"protocol", "address", "name", "owner", "service",
-                                        "first_seen", "last_seen", "changed"};
-    static const char *const certificate[] = {"sha256", "subject",    "issuer",    "serial",
+    static const char *const whole[] = {"protocol", "address",    "name",      "owner",
+                                        "service",  "first_seen", "last_seen", "changed"};
+    static const char *const certificate[] = {"sha256", "subject",    "issuer",   "serial",
                                               "key",    "not_before", "not_after"};
     const struct json *c = json_get(v, "certificate");
 
@@ -322,8 +324,9 @@ static int export_csv(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf next = BUF_INIT(ASK_MAX);
     struct err err = ERR_INIT;
 
-    cmd_print(STR("endpoint,verdicts,protocol,address,name,owner,service,first_seen,last_seen,"
-                  "changed,versions,sha256,subject,issuer,serial,key,not_before,not_after,names\r\n"));
+    cmd_print(
+        STR("endpoint,verdicts,protocol,address,name,owner,service,first_seen,last_seen,"
+            "changed,versions,sha256,subject,issuer,serial,key,not_before,not_after,names\r\n"));
     do {
         CLEANUP(buf_done) struct buf text = BUF_INIT(ASK_MAX);
         CLEANUP(buf_done) struct buf answer = BUF_INIT(PAGE_MAX);
@@ -375,11 +378,12 @@ int cmd_inventory_orphans(const struct cmd_args *args)
 
 static enum rc show_one(const struct json *v)
 {
-    static const char *const whole[] = {"endpoint", "state",  "cipher",     "weak",      "why",
-                                        "owner",    "service", "owner_from", "first_seen",
-                                        "last_seen", "changed"};
-    static const char *const certificate[] = {"sha256", "subject", "issuer", "serial", "key",
-                                              "signature", "not_before", "not_after", "pem"};
+    static const char *const whole[] = {"endpoint",   "state",     "cipher",  "weak",
+                                        "why",        "owner",     "service", "owner_from",
+                                        "first_seen", "last_seen", "changed"};
+    static const char *const certificate[] = {"sha256",     "subject",   "issuer",
+                                              "serial",     "key",       "signature",
+                                              "not_before", "not_after", "pem"};
     const struct json *c = json_get(v, "certificate");
 
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)

@@ -48,7 +48,7 @@ enum rc scan_out_finish(struct scan_out *o, struct err *err);
 enum rc scan_import(struct scan_targets *t, const char *what, scan_unknown_fn unknown, void *arg,
                     struct err *err);
 
-/* inventory.c: tells the server lines of scan/record.h, some at a time, and takes each off the front
- * of `lines` once it is on the server's disk. What was told twice counts once. As cmd_control;
- * RC_PARSE: a line that does not end, or is none. */
+/* inventory.c: tells the server lines of scan/record.h, some at a time, and takes each off the
+ * front of `lines` once it is on the server's disk. What was told twice counts once. As
+ * cmd_control; RC_PARSE: a line that does not end, or is none. */
 enum rc inventory_deliver(const char *data, bool quick, struct buf *lines, struct err *err);

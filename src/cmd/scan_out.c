@@ -71,8 +71,8 @@ static enum rc go_back(struct scan_out *o, uint64_t size, struct err *err)
     return RC_OK;
 }
 
-static enum rc begin(struct scan_out *o, const char *path, const unsigned char digest[static DIGEST],
-                     struct err *err)
+static enum rc begin(struct scan_out *o, const char *path,
+                     const unsigned char digest[static DIGEST], struct err *err)
 {
     struct stat st;
     enum rc rc;

@@ -214,11 +214,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_OURS] =
         {"--ours", "FILE",
          "roots and issuers, PEM: what they signed is ours; otherwise those of --data"},
-    [CMD_OPT_SCAN_OUT] =
-        {"--out", "FILE",
-         "what is found, a line of JSON for each endpoint; otherwise the server's inventory has it"},
+    [CMD_OPT_SCAN_OUT] = {"--out", "FILE",
+                          "what is found, a line of JSON for each endpoint; otherwise the server's "
+                          "inventory has it"},
     [CMD_OPT_NETWORK] = {"--network", "CIDR", "only addresses in it, as in 10.1.0.0/16"},
-    [CMD_OPT_VERDICT] = {"--verdict", "LIST", "only those of which one holds, as in revoked,expired"},
+    [CMD_OPT_VERDICT] = {"--verdict", "LIST",
+                         "only those of which one holds, as in revoked,expired"},
     [CMD_OPT_UNSEEN_FOR] = {"--unseen-for", "TIME", "only those that no scan saw for so long"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
@@ -478,7 +479,8 @@ static const struct cmd_row rows[] = {
          OPT(QUICK) | OPT(OURS) | OPT(SCAN_OUT),
      cmd_scan},
     {"inventory", "list", "list what is served, where, and what is to be thought of it",
-     "The endpoints that scans have found, in that order. Verdicts: ours, foreign, expired, early,\n"
+     "The endpoints that scans have found, in that order. Verdicts: ours, foreign, expired, "
+     "early,\n"
      "weak, mismatched, unreadable; and of ours current, superseded, revoked (and served all the\n"
      "same), unregistered.",
      NULL,

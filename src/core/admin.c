@@ -395,19 +395,16 @@ static bool is_admin(const struct core *core, uid_t uid)
 
 static void start(struct question *q, const struct command *c)
 {
+    q->look = c->look;
     if (c->change) {
         c->change(q->core, q->req, json_root(q->args), q->who);
         json_free(q->args);
     } else if (c->run)
         c->run(q);
-    else if (c->look) {
-        q->look = c->look;
-        answer(q, answer_look);
-    } else if (c->processes) {
+    else if (c->processes)
         ask_processes(q, c->answer);
-    } else {
-        answer(q, c->answer);
-    }
+    else
+        answer(q, c->look ? answer_look : c->answer);
 }
 
 /* A person's words; empty: none. */

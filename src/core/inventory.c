@@ -14,7 +14,7 @@ MSG(msg_many, "core.inventory-many", "\"records\" is a list of at most {0}");
 MSG(msg_full, "core.inventory-full",
     "the inventory holds {0} endpoints, and there is no room for {1}; scan less");
 MSG(msg_endpoint, "core.inventory-endpoint",
-    "there is no endpoint \"{0}\" in the inventory; `autarky inventory list` shows those there are");
+    "the inventory has no endpoint \"{0}\"; `autarky inventory list` shows those there are");
 
 /* ---- what a scan found */
 

@@ -8,8 +8,12 @@
 
 struct conf;
 
-enum inventory_owner_from { INVENTORY_BY_NOBODY, INVENTORY_BY_HAND, INVENTORY_BY_REGISTER,
-                            INVENTORY_BY_RULE };
+enum inventory_owner_from {
+    INVENTORY_BY_NOBODY,
+    INVENTORY_BY_HAND,
+    INVENTORY_BY_REGISTER,
+    INVENTORY_BY_RULE
+};
 struct inventory_owner {
     enum inventory_owner_from from;
     struct str owner, service; /* borrowed from what it was found by */

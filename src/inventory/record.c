@@ -19,7 +19,7 @@ MSG(msg_member, "inventory.record",
     "writes");
 
 static const char *const verdicts[INVENTORY_VERDICTS] = {
-    "ours",       "foreign",    "expired", "early",      "weak",    "mismatched",
+    "ours",       "foreign", "expired",    "early",   "weak",         "mismatched",
     "unreadable", "current", "superseded", "revoked", "unregistered",
 };
 

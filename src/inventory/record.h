@@ -23,10 +23,10 @@ enum {
     INVENTORY_WEAK = 1 << 4,
     INVENTORY_MISMATCHED = 1 << 5,
     INVENTORY_UNREADABLE = 1 << 6,
-    INVENTORY_SEEN = (1 << 7) - 1, /* those that a scan gives */
-    INVENTORY_CURRENT = 1 << 7,    /* ours, valid, and there is no newer one */
-    INVENTORY_SUPERSEDED = 1 << 8, /* ours, and the newer one is not served */
-    INVENTORY_REVOKED = 1 << 9,    /* ours, revoked, and served all the same */
+    INVENTORY_SEEN = (1 << 7) - 1,    /* those that a scan gives */
+    INVENTORY_CURRENT = 1 << 7,       /* ours, valid, and there is no newer one */
+    INVENTORY_SUPERSEDED = 1 << 8,    /* ours, and the newer one is not served */
+    INVENTORY_REVOKED = 1 << 9,       /* ours, revoked, and served all the same */
     INVENTORY_UNREGISTERED = 1 << 10, /* signed by ours, and the register does not know it */
     INVENTORY_VERDICTS = 11,
 };

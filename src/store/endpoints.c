@@ -29,9 +29,10 @@ static enum rc find(struct store_txn *txn, struct arena *a, struct str endpoint,
     CLEANUP(stmt_done) struct stmt st = {};
     struct row r;
 
-    TRY(stmt_open(&st, txn,
-                  "SELECT e.n, last_seen, state, versions, offers, verdicts, sha256 FROM endpoints e"
-                  " LEFT JOIN seen s ON s.n = e.seen WHERE endpoint = ?"));
+    TRY(stmt_open(
+        &st, txn,
+        "SELECT e.n, last_seen, state, versions, offers, verdicts, sha256 FROM endpoints e"
+        " LEFT JOIN seen s ON s.n = e.seen WHERE endpoint = ?"));
     stmt_text(&st, endpoint, STORE_ENDPOINT_TEXT);
     TRY(stmt_next(&st));
     r = row_of(&st, a);

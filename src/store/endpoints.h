@@ -44,16 +44,16 @@ struct store_endpoint {
     struct str why;    /* there is no certificate */
     bool shown;        /* there is one: `seen` */
     struct store_seen seen;
-    when_t not_after;                    /* of it; 0: there is none */
+    when_t not_after;                      /* of it; 0: there is none */
     when_t first_seen, last_seen, changed; /* set by the store */
     struct str owner, service;             /* by hand */
     bool quick;    /* when telling: not all was looked for. Versions and groups stay as they were */
     unsigned keep; /* and these verdicts, where they were there */
 };
 
-/* What was seen at `endpoint->last_seen`: the endpoint is new, or is as it was, or has changed, which
- * goes into its history. What is older than what is there changes nothing, so telling it twice is
- * the same as once. `endpoint->id` is that of a new one. RC_QUOTA when there are
+/* What was seen at `endpoint->last_seen`: the endpoint is new, or is as it was, or has changed,
+ * which goes into its history. What is older than what is there changes nothing, so telling it
+ * twice is the same as once. `endpoint->id` is that of a new one. RC_QUOTA when there are
  * STORE_ENDPOINTS_MAX. */
 enum rc store_endpoint_see(struct store_txn *txn, const struct store_endpoint *endpoint);
 /* Without `seen.der`. */
@@ -83,8 +83,8 @@ enum rc store_endpoint_count(struct store_txn *txn, uint64_t *out);
 
 struct store_endpoint_change {
     when_t at;
-    struct str what;      /* "appeared", "certificate", "state", "versions", "groups", "verdicts",
-                             "owner" */
+    struct str what;       /* "appeared", "certificate", "state", "versions", "groups", "verdicts",
+                              "owner" */
     struct str old, value; /* a certificate as the SHA-256 in hexadecimal */
 };
 /* Newest first, all that are kept. */

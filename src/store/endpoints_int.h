@@ -5,8 +5,9 @@
 #include "store/endpoints.h"
 #include "store/sql_int.h"
 
-#define SEEN_COLUMNS "sha256, serial, subject, issuer, key, signature, names, not_before, " \
-                     "not_after, first, last"
+#define SEEN_COLUMNS                                                                               \
+    "sha256, serial, subject, issuer, key, signature, names, not_before, "                         \
+    "not_after, first, last"
 
 /* Keeps it, or notes that it was seen again; its row's number. */
 enum rc seen_put(struct store_txn *txn, const struct store_seen *seen, when_t at, int64_t *out_n);

@@ -94,7 +94,7 @@ def owners(lab, at, other):
     lab.autarky("inventory", "owner", at)
     be("taken back", set(inventory(lab, "--owner", "web-team")), {at})
     said = lab.autarky("inventory", "owner", "10.9.9.9:443", "--owner", "x", ok=(2,))
-    expect(said, "there is no endpoint", "an endpoint that is not there")
+    expect(said, "has no endpoint", "an endpoint that is not there")
     out = lab.directory / "trail"
     lab.autarky("audit", "export", "--out", out)
     trail = "".join(p.read_text() for p in sorted(out.glob("records-*")))

@@ -176,10 +176,17 @@ static void pages(void)
 static void no_questions(void)
 {
     static const char *const args[] = {
-        "{\"limit\":0}",          "{\"limit\":1001}",           "{\"cursor\":\"x\"}",
-        "{\"verdict\":\"best\"}", "{\"network\":\"10.1/16\"}", "{\"port\":65536}",
-        "{\"port\":\"443\"}",     "{\"sort\":\"name\"}",        "{\"seen_before\":\"now\"}",
-        "{\"under\":7}",          "{\"verdict\":\"ours,\\u0000\"}",
+        "{\"limit\":0}",
+        "{\"limit\":1001}",
+        "{\"cursor\":\"x\"}",
+        "{\"verdict\":\"best\"}",
+        "{\"network\":\"10.1/16\"}",
+        "{\"port\":65536}",
+        "{\"port\":\"443\"}",
+        "{\"sort\":\"name\"}",
+        "{\"seen_before\":\"now\"}",
+        "{\"under\":7}",
+        "{\"verdict\":\"ours,\\u0000\"}",
     };
     CLEANUP(answer_done) struct answer a = {.doc = NULL};
 

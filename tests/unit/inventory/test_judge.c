@@ -201,8 +201,9 @@ static void owners(void)
     CHECK_STR(o.owner, "of the register");
     e.service = STR("by hand");
     CHECK(inventory_owner_of(&conf, &e, &j).from == INVENTORY_BY_HAND);
-    CHECK(inventory_owner_of(&(struct conf){}, &(struct store_endpoint){}, &(struct inventory_judged){}).from ==
-          INVENTORY_BY_NOBODY);
+    CHECK(inventory_owner_of(&(struct conf){}, &(struct store_endpoint){},
+                             &(struct inventory_judged){})
+              .from == INVENTORY_BY_NOBODY);
 }
 
 static void below(void)

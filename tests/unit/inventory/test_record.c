@@ -51,10 +51,10 @@ static void whole(void)
     CHECK_OK(crypto_init());
     CHECK_OK(pki_init(&t.pki));
     CHECK_OK(pki_chain(&t.pki, t.pki.leaf_key, &chain));
-    buf_putz(&text, "{" WHERE "," SEEN
-                    ",\"versions\":[\"TLSv1.2\",\"TLSv1.3\"],\"groups\":[\"X25519\"],"
-                    "\"verdicts\":[\"ours\",\"weak\"],\"weak\":\"because\",\"leaf\":{\"sha256\":"
-                    "\"what a liar says\"},\"chain\":\"");
+    buf_putz(&text,
+             "{" WHERE "," SEEN ",\"versions\":[\"TLSv1.2\",\"TLSv1.3\"],\"groups\":[\"X25519\"],"
+             "\"verdicts\":[\"ours\",\"weak\"],\"weak\":\"because\",\"leaf\":{\"sha256\":"
+             "\"what a liar says\"},\"chain\":\"");
     text_json_escape(&text, buf_str(&chain));
     buf_putz(&text, "\"}");
     CHECK_OK(buf_rc(&text));
