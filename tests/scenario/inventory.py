@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, OPENSSL, Process, expect, run, steady_port, wait_for  # noqa: E402
@@ -155,6 +156,22 @@ def killed(lab):
     be("what is left over", list((lab.data / "scans").iterdir()), [])
 
 
+def unprivileged(lab, at):
+    """As packaging/autarky-scan@.service does it: root's, without root's capabilities."""
+    unit = (pathlib.Path(os.environ["AUTARKY_ROOT"]) / "packaging/autarky-scan@.service").read_text()
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).split("=", 1)[1].split()
+    be("what the unit runs", (command[0], command[2], command[-1]), ("/usr/bin/autarky", "@/etc/autarky/scan/%i", "$OPTIONS"))
+    targets = lab.directory / "targets"
+    targets.write_text(f"# the wiki\n{at}\n")
+    given = {"@/etc/autarky/scan/%i": f"@{targets}", "/var/lib/autarky": str(lab.data), "/usr/bin/autarky": AUTARKY, "$OPTIONS": "--quick"}
+    before = json.loads(lab.autarky("inventory", "show", at, "--json"))
+    bare = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs") if ROOT else ()
+    run(*bare, *(given.get(word, word) for word in command))
+    after = json.loads(lab.autarky("inventory", "show", at, "--json"))
+    if after["last_seen"] <= before["last_seen"] or after["versions"] != before["versions"]:
+        sys.exit(f"by the unit's command: {before} {after}")
+
+
 def main():
     backend, port, strange = Backend(), steady_port(), steady_port()
     extra = f"inventory:\n  owners:\n    - {{networks: [127.0.0.0/8], ports: [{port}], owner: web-team, service: wiki}}\n"
@@ -224,6 +241,8 @@ def main():
         (lab.directory / "wrong.jsonl").write_text('{"endpoint":"x"}\n')
         expect(lab.autarky("inventory", "import", lab.directory / "wrong.jsonl", ok=(2,)), "records are what", "a wrong file")
 
+        time.sleep(1)
+        unprivileged(lab, at)
         superseded(lab, stack, scan)
         killed(lab)
 
