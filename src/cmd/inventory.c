@@ -221,8 +221,8 @@ static void print_list(const char *label, const struct json *list)
 static void print_row(const struct json *v)
 {
     CLEANUP(buf_done)
-    struct buf endpoint = BUF_INIT(CELL_MAX),
-               verdicts = BUF_INIT(CELL_MAX), owner = BUF_INIT(CELL_MAX);
+    struct buf endpoint = BUF_INIT(CELL_MAX), verdicts = BUF_INIT(CELL_MAX),
+               owner = BUF_INIT(CELL_MAX);
     struct str ends = json_shown(json_get(v, "certificate"), "not_after");
 
     put_safe(json_shown(v, "endpoint"), &endpoint);

@@ -108,6 +108,8 @@ struct conf_owner {
     struct str service; /* empty: not said */
 };
 
+enum { CONF_OWNERS_MAX = 1000 }; /* each with lists of CONF_RULE_LIST_MAX */
+
 enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
 
 /* Named and ordered as log/ has them. */
