@@ -93,7 +93,8 @@ enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated
 
 enum rc core_preflight(void *arg, const struct acme_preflight *p, acme_seen_fn fn, void *fn_arg);
 
-/* IPC_METRICS; asks the supervisor how often it had to start a process again. */
+/* IPC_METRICS; asks the supervisor for the numbers of all others, and how often it had to start a
+ * process again. */
 void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* What api/ answers from; `processes` as in struct api_view. */

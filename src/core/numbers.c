@@ -32,15 +32,19 @@ static void set_gauges(const struct core *core, const struct ipc_status *status)
         metric_set(&restarts, i, n[i]);
 }
 
+/* A scrape, while the supervisor is asked; in the request's memory. */
 struct numbers {
     struct core *core;
     struct ipc_req *req;
+    struct ipc_measured *v; /* core first, then those that the supervisor has gathered */
+    size_t n;
 };
 
 static void reply_numbers(const struct numbers *q, const struct ipc_status *status)
 {
     CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
-    struct ipc_metrics reply;
+    struct ipc_measured own = {.role = ROLE_CORE};
+    struct ipc_gathered reply;
 
     set_gauges(q->core, status);
     core_remotes_measure(q->core);
@@ -48,7 +52,11 @@ static void reply_numbers(const struct numbers *q, const struct ipc_status *stat
         core_forwards_measure(q->core);
     revocation_measure(q->core->revocation);
     metrics_snapshot(&snapshot);
-    reply.snapshot = buf_str(&snapshot);
+    own.snapshot = buf_str(&snapshot);
+    reply.processes.v = q->n ? q->v : &own;
+    reply.processes.n = q->n ? q->n : 1;
+    if (q->n)
+        q->v[0] = own;
     if (buf_rc(&snapshot) == RC_OK)
         IGNORE_RC(ipc_reply(q->req, &reply)); /* on failure front has been told */
     else
@@ -60,12 +68,41 @@ static void got_status(void *arg, const struct ipc_answer *a)
     reply_numbers(arg, a->rc == RC_OK ? a->msg : NULL);
 }
 
+static enum rc keep(struct numbers *q, const struct ipc_gathered *m)
+{
+    struct arena *arena = ipc_req_arena(q->req);
+
+    q->v = ARENA_ARRAY(arena, struct ipc_measured, m->processes.n + 1);
+    if (!q->v)
+        return RC_NOMEM;
+    for (size_t i = 0; i < m->processes.n; i++) {
+        q->v[i + 1] = m->processes.v[i];
+        TRY(arena_str(arena, m->processes.v[i].snapshot, &q->v[i + 1].snapshot));
+    }
+    q->n = m->processes.n + 1;
+    return RC_OK;
+}
+
+/* Whoever is missing, the others' numbers are answered. */
+static void got_others(void *arg, const struct ipc_answer *a)
+{
+    struct numbers *q = arg;
+    const struct ipc_ask ask = {
+        .type = IPC_STATUS, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_status, .arg = q};
+
+    if (a->rc == RC_OK)
+        IGNORE_RC(keep(q, a->msg));
+    if (!q->core->supervisor || ipc_call(q->core->supervisor, &ask, NULL) != RC_OK)
+        reply_numbers(q, NULL);
+}
+
 void core_on_metrics(void *arg, struct ipc_req *req, const void *msg, int fd)
 {
     const struct role_env *env = arg;
-    struct numbers q = {env->state, req}, *kept = ARENA_NEW(ipc_req_arena(req), struct numbers);
-    struct ipc_ask ask = {
-        .type = IPC_STATUS, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_status, .arg = kept};
+    struct numbers q = {.core = env->state, .req = req};
+    struct numbers *kept = ARENA_NEW(ipc_req_arena(req), struct numbers);
+    const struct ipc_ask ask = {
+        .type = IPC_GATHER, .timeout = STATUS_SECONDS * WHEN_SECOND, .fn = got_others, .arg = kept};
 
     (void)msg;
     (void)fd;

@@ -135,19 +135,44 @@ static enum rc put_own(struct metrics_view *view)
     return metrics_view_put(view, STR("front"), buf_str(&own));
 }
 
-/* Core's are left out when they came to nothing; core_up tells. */
-static void reply_metrics(struct scrape *s, const struct ipc_metrics *core)
+/* Of a role that may have several processes, each has its number. */
+static enum rc put_process(struct metrics_view *view, const struct ipc_measured *m)
+{
+    char name[METRICS_ROLE_NAME_MAX + 1];
+
+    snprintf(name, sizeof(name), m->role == ROLE_GATEWAY ? "%s-%u" : "%s",
+             role_name((enum role)m->role), m->number);
+    return metrics_view_put(view, str_of(name), m->snapshot);
+}
+
+/* What does not fit the table is left out, and so is everything when core came to nothing; core_up
+ * tells. */
+static bool put_others(struct metrics_view *view, const struct ipc_gathered *all)
+{
+    bool core = false;
+
+    for (size_t i = 0; all && i < all->processes.n; i++) {
+        const struct ipc_measured *m = &all->processes.v[i];
+
+        if (put_process(view, m) == RC_OK)
+            core |= m->role == ROLE_CORE;
+        else
+            log_warn("front.numbers-refused", LOG_Z("role", role_name((enum role)m->role)),
+                     LOG_TEXT("its numbers do not fit the table of this program"));
+    }
+    return core;
+}
+
+static void reply_metrics(struct scrape *s, const struct ipc_gathered *all)
 {
     CLEANUP(metrics_view_done) struct metrics_view view = {};
     struct http_exchange *x = s->x;
     enum metrics_format format = metrics_accept(http_header_get(&x->req, STR("accept")));
     struct err err = ERR_INIT;
-    bool up;
 
     metrics_view_init(&view);
-    up = core && metrics_view_put(&view, STR("core"), core->snapshot) == RC_OK;
     set_gauges(s->front);
-    metric_set(&core_up, 0, up);
+    metric_set(&core_up, 0, put_others(&view, all));
     err.rc = put_own(&view);
     if (err.rc != RC_OK) {
         http_problem(x, &err);

@@ -83,6 +83,11 @@ IPC_FIELDS(ipc_api_cert_reply, IPC_F_STR(ipc_api_cert_reply, chain, 32 * KIB),
 
 IPC_FIELDS(ipc_metrics, IPC_F_STR(ipc_metrics, snapshot, 256 * KIB));
 
+IPC_FIELDS(ipc_measured, IPC_F_U8(ipc_measured, role, ROLE_COUNT - 1),
+           IPC_F_U8(ipc_measured, number, UINT8_MAX), IPC_F_STR(ipc_measured, snapshot, 256 * KIB));
+
+IPC_FIELDS(ipc_gathered, IPC_F_LIST(ipc_gathered, processes, ipc_measured, PROCESSES_MAX));
+
 IPC_FIELDS(ipc_address, IPC_F_ADDR(ipc_address, addr));
 
 IPC_FIELDS(ipc_sign, IPC_F_STR(ipc_sign, issuer, NAME_BYTES),

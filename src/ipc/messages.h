@@ -128,6 +128,18 @@ struct ipc_metrics {
     struct str snapshot; /* of metrics/view.h */
 };
 
+struct ipc_measured {
+    uint8_t role;   /* enum role */
+    uint8_t number; /* among the processes of that role, from 0 */
+    struct str snapshot;
+};
+
+enum { IPC_GATHERED_BYTES = 1 << 20 /* of all snapshots together */ };
+
+struct ipc_gathered {
+    IPC_LIST(struct ipc_measured) processes;
+};
+
 struct ipc_address {
     struct addr addr;
 };
@@ -169,6 +181,6 @@ extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_field
     ipc_config_fields, ipc_listener_fields, ipc_peer_fields, ipc_generation_fields,
     ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
     ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
-    ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_address_fields,
-    ipc_sign_fields, ipc_sign_reply_fields, ipc_issuers_fields, ipc_admin_fields,
-    ipc_admin_reply_fields;
+    ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_measured_fields,
+    ipc_gathered_fields, ipc_address_fields, ipc_sign_fields, ipc_sign_reply_fields,
+    ipc_issuers_fields, ipc_admin_fields, ipc_admin_reply_fields;

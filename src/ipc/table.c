@@ -45,6 +45,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_ABORT, "abort", SUPERVISOR, EVERY, ipc_generation, 8, ipc_none, 0, 1),
     CALL(IPC_DRAIN, "drain", SUPERVISOR, EVERY, ipc_drain, 4, ipc_none, 0, 1),
     CALL(IPC_PING, "ping", SUPERVISOR, EVERY, ipc_none, 0, ipc_none, 0, 4),
+    CALL(IPC_MEASURE, "measure", SUPERVISOR, EVERY, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 1),
 
     NOTIFY(IPC_READY, "ready", EVERY, SUPERVISOR, ipc_ready, 2 * SLACK, IPC_F_ONCE),
     NOTIFY(IPC_PEER_LOST, "peer-lost", EVERY, SUPERVISOR, ipc_peer, 2, 0),
@@ -52,13 +53,16 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 17 * KIB, 1),
     CALL(IPC_RESTART, "restart", CORE, SUPERVISOR, ipc_restart, 1, ipc_none, 0, 1),
     CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
+    CALL(IPC_GATHER, "gather", CORE, SUPERVISOR, ipc_none, 0, ipc_gathered,
+         IPC_GATHERED_BYTES + SLACK, 4),
 
     CALL(IPC_HTTP, "http", FRONT, CORE, ipc_http, 416 * KIB, ipc_http_reply, 5 * MIB,
          IPC_HTTP_CREDITS),
     CALL(IPC_API_CERT, "api-cert", FRONT, CORE, ipc_api_cert, 8 * KIB + SLACK, ipc_api_cert_reply,
          64 * KIB, 2),
 
-    CALL(IPC_METRICS, "metrics", FRONT, CORE, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 4),
+    CALL(IPC_METRICS, "metrics", FRONT, CORE, ipc_none, 0, ipc_gathered,
+         IPC_GATHERED_BYTES + 256 * KIB + SLACK, 4),
 
     CALL(IPC_SIGN, "sign", CORE, SIGNER, ipc_sign, 192 * KIB, ipc_sign_reply, 72 * KIB + SLACK,
          IPC_SIGN_CREDITS),

@@ -19,14 +19,17 @@ enum ipc_type {
     /* every role to the supervisor */
     IPC_READY,     /* ipc_ready, notify, once */
     IPC_PEER_LOST, /* ipc_peer, notify: the channel to that process broke, and it has not ended */
+    /* supervisor to every role */
+    IPC_MEASURE = 20, /* ipc_none -> ipc_metrics, its own */
     /* core to the supervisor */
     IPC_RELOAD = 32, /* ipc_none -> ipc_reloaded */
     IPC_STATUS,      /* ipc_none -> ipc_status */
     IPC_RESTART,     /* ipc_restart -> ipc_none, when it is under way: read your files anew */
+    IPC_GATHER,      /* ipc_none -> ipc_gathered, of those that have no channel to front */
     /* front to core */
     IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
     IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */
-    IPC_METRICS,   /* ipc_none -> ipc_metrics */
+    IPC_METRICS,   /* ipc_none -> ipc_gathered, core's own among them */
     IPC_PROBER, /* ipc_prober -> ipc_none: a remote prober is here, or gone; refused, it is cut */
     /* core to signer */
     IPC_SIGN = 64, /* ipc_sign -> ipc_sign_reply */

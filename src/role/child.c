@@ -14,6 +14,7 @@
 #include "ev/ev.h"
 #include "ipc/frame.h"
 #include "log/log.h"
+#include "metrics/view.h"
 #include "role/child_int.h"
 #include "sandbox/users.h"
 
@@ -380,6 +381,19 @@ static void on_ping(void *, struct ipc_req *req, const void *, int)
     IGNORE_RC(ipc_reply(req, NULL)); /* a lost answer is what a ping is for */
 }
 
+static void on_measure(void *, struct ipc_req *req, const void *, int)
+{
+    CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
+    struct ipc_metrics reply;
+
+    metrics_snapshot(&snapshot);
+    reply.snapshot = buf_str(&snapshot);
+    if (buf_rc(&snapshot) == RC_OK)
+        IGNORE_RC(ipc_reply(req, &reply)); /* on failure the supervisor has been told */
+    else
+        ipc_req_drop(req);
+}
+
 static void on_supervisor_close(void *arg, enum rc why, const struct err *err)
 {
     struct role_child *c = arg;
@@ -401,6 +415,7 @@ static const struct ipc_handler handlers[] = {
     {IPC_ABORT, on_abort},
     {IPC_DRAIN, on_drain},
     {IPC_PING, on_ping},
+    {IPC_MEASURE, on_measure},
 };
 
 static void child_done(struct role_child *c)

@@ -20,11 +20,6 @@ MSG(msg_restart, "serve.restart-refused",
 
 enum { HOW_BYTES = 96 };
 
-static struct serve_proc *proc_at(struct list *link)
-{
-    return LIST_ENTRY(link, struct serve_proc, link);
-}
-
 static const char *name_of(const struct serve_proc *p)
 {
     return role_name(p->slot->def->role);
@@ -163,7 +158,7 @@ static void on_ready(void *arg, struct ipc_req *, const void *msg, int)
     ev_timer_stop(&p->limit);
     ev_timer_start(&p->ping, SERVE_PING_EVERY, SERVE_PING_EVERY);
     LIST_FOREACH (it, &sup->procs) {
-        struct serve_proc *old = proc_at(it);
+        struct serve_proc *old = serve_proc_at(it);
 
         if (old->slot == p->slot && old != p)
             serve_proc_drain(old);
@@ -183,6 +178,13 @@ static void on_status(void *arg, struct ipc_req *req, const void *, int)
     struct serve_proc *p = arg;
 
     serve_sup_status(p->slot->sup, req);
+}
+
+static void on_gather(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct serve_proc *p = arg;
+
+    serve_gather_begin(p->slot->sup, req);
 }
 
 /* Core alone may ask, and for the signer alone: its keys are files that it reads as it starts. */
@@ -217,11 +219,9 @@ static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
     p->lost.v[m->role][m->instance / 64] |= UINT64_C(1) << m->instance % 64;
 }
 
-static const struct ipc_handler handlers[] = {{IPC_READY, on_ready},
-                                              {IPC_PEER_LOST, on_peer_lost},
-                                              {IPC_RELOAD, on_reload},
-                                              {IPC_RESTART, on_restart},
-                                              {IPC_STATUS, on_status}};
+static const struct ipc_handler handlers[] = {
+    {IPC_READY, on_ready},     {IPC_PEER_LOST, on_peer_lost}, {IPC_RELOAD, on_reload},
+    {IPC_RESTART, on_restart}, {IPC_STATUS, on_status},       {IPC_GATHER, on_gather}};
 
 /* ---- starting */
 
@@ -282,7 +282,7 @@ static enum rc say_peers(const struct serve *sup, const struct serve_proc *p,
                          const struct serve_lost *lost)
 {
     LIST_FOREACH (it, &sup->procs) {
-        const struct serve_proc *q = proc_at(it);
+        const struct serve_proc *q = serve_proc_at(it);
         int pair[2];
         enum rc rc;
 
@@ -335,7 +335,7 @@ static enum rc greet(const struct serve *sup, const struct serve_proc *p)
 static bool instance_taken(const struct serve_slot *slot, uint8_t instance)
 {
     LIST_FOREACH (it, &slot->sup->procs)
-        if (proc_at(it)->slot->def == slot->def && proc_at(it)->instance == instance)
+        if (serve_proc_at(it)->slot->def == slot->def && serve_proc_at(it)->instance == instance)
             return true;
     return false;
 }
@@ -485,7 +485,7 @@ static void tell_gone(struct serve *sup, const struct serve_proc *gone)
     const struct ipc_peer m = {(uint8_t)gone->slot->def->role, gone->instance};
 
     LIST_FOREACH (it, &sup->procs) {
-        const struct serve_proc *q = proc_at(it);
+        const struct serve_proc *q = serve_proc_at(it);
 
         if (q != gone && q->chan && may_talk(gone->slot->def->role, q->slot->def->role))
             IGNORE_RC(
@@ -544,7 +544,7 @@ void serve_procs_reap(struct serve *sup)
     LIST_FOREACH (it, &sup->procs) {
         int status;
 
-        if (waitpid(proc_at(it)->pid, &status, WNOHANG) > 0)
-            ended(proc_at(it), status);
+        if (waitpid(serve_proc_at(it)->pid, &status, WNOHANG) > 0)
+            ended(serve_proc_at(it), status);
     }
 }

@@ -241,7 +241,7 @@ static void commit(struct serve_reload *r)
     serve_sup_conf_changed(sup, sockets);
     r->waiting = 1; /* this function */
     LIST_FOREACH (it, &sup->procs)
-        commit_to(r, LIST_ENTRY(it, struct serve_proc, link));
+        commit_to(r, serve_proc_at(it));
     if (--r->waiting == 0)
         committed(r);
 }
@@ -259,7 +259,7 @@ static void call_off(struct serve_reload *r)
     struct err err = ERR_INIT;
 
     LIST_FOREACH (it, &r->sup->procs) {
-        struct serve_proc *p = LIST_ENTRY(it, struct serve_proc, link);
+        struct serve_proc *p = serve_proc_at(it);
 
         if (p->prepared == r->generation && p->chan)
             IGNORE_RC(ipc_call(p->chan, &ask, NULL)); /* else it drops it at the next PREPARE */
@@ -320,7 +320,7 @@ static void prepare(struct serve_reload *r)
     serve_conf_message(&r->input, files, &m);
     r->waiting = 1; /* this function */
     LIST_FOREACH (it, &r->sup->procs) {
-        struct serve_proc *p = LIST_ENTRY(it, struct serve_proc, link);
+        struct serve_proc *p = serve_proc_at(it);
         const struct ipc_ask ask = {.type = IPC_PREPARE,
                                     .msg = &m,
                                     .timeout = SERVE_PREPARE_TIMEOUT,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
  * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
- * belongs to one DATA is), reload.c (two phases), spawn.c (fork and execute). */
+ * belongs to one DATA is), reload.c (two phases), gather.c
+ * (numbers), spawn.c (fork and execute). */
 #pragma once
 
 #include "base/addr.h"
@@ -18,6 +19,7 @@ enum {
     SERVE_INSTANCES = 256,  /* numbers that processes of one role can have */
     SERVE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
     SERVE_SIGNALS = 4,
+    SERVE_GATHER_ASKERS = 8,
 };
 
 #define SERVE_BACKOFF_FIRST (100 * (WHEN_SECOND / 1000))
@@ -26,6 +28,7 @@ enum {
 #define SERVE_SETTLED WHEN_MINUTE
 #define SERVE_PING_EVERY (15 * WHEN_SECOND)
 #define SERVE_PING_TIMEOUT (60 * WHEN_SECOND)
+#define SERVE_MEASURE_TIMEOUT WHEN_SECOND
 #define SERVE_PREPARE_TIMEOUT (10 * WHEN_SECOND)
 #define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* Before two processes that lost each other get a fresh channel: so often at most, whatever one of
@@ -87,7 +90,22 @@ struct serve_wanted {
     unsigned v[ROLE_COUNT];
 };
 
+static inline struct serve_proc *serve_proc_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct serve_proc, link);
+}
+
 struct serve_reload; /* reload.c */
+
+/* gather.c: a round of asking all processes for their numbers. */
+struct serve_gather {
+    struct ipc_req *reqs[SERVE_GATHER_ASKERS];
+    size_t n_reqs; /* 0: none is under way */
+    size_t waiting;
+    struct arena arena;
+    struct ipc_measured v[SERVE_SLOTS_MAX];
+    size_t n, bytes;
+};
 
 struct serve {
     const struct serve_options *options;
@@ -108,6 +126,7 @@ struct serve {
     struct serve_slot slots[SERVE_SLOTS_MAX];
     size_t n_slots;
     struct list procs;
+    struct serve_gather gather;
     struct serve_reload *reload; /* NULL: none is under way */
     bool reload_again;           /* SIGHUP came meanwhile */
     struct ev_defer again;       /* so there will be another one */
@@ -182,6 +201,11 @@ void serve_conf_message(const struct conf_input *in, struct ipc_file files[stati
 /* Reads and checks; RC_INVAL with every problem in the log and all of them as text in `err`. */
 enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct conf **out,
                         struct err *err);
+
+/* ---- gather.c */
+
+/* Answers IPC_GATHER when all have answered or their time is over. */
+void serve_gather_begin(struct serve *sup, struct ipc_req *req);
 
 /* ---- supervisor.c */
 

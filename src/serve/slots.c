@@ -57,7 +57,7 @@ void serve_slot_end(struct serve_slot *slot)
 {
     ev_timer_stop(&slot->again);
     LIST_FOREACH (it, &slot->sup->procs) {
-        struct serve_proc *p = LIST_ENTRY(it, struct serve_proc, link);
+        struct serve_proc *p = serve_proc_at(it);
 
         if (p->slot == slot)
             serve_proc_drain(p);

@@ -46,11 +46,6 @@ static const char listeners_file[] = "listeners.json";
 
 MSG(msg_data, "serve.data", "the data directory {0}: {1}; `autarky init` makes one");
 
-static struct serve_proc *proc_at(struct list *link)
-{
-    return LIST_ENTRY(link, struct serve_proc, link);
-}
-
 /* ---- to systemd */
 
 void serve_notify(const char *state)
@@ -115,7 +110,7 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req)
                                   .sandbox = buf_str(&own)};
     LIST_FOREACH (it, &sup->procs)
         if (n < PROCESSES)
-            n = add_process(v, n, proc_at(it)->slot, proc_at(it));
+            n = add_process(v, n, serve_proc_at(it)->slot, serve_proc_at(it));
     for (size_t i = 0; i < sup->n_slots && n < PROCESSES; i++)
         if (!sup->slots[i].cur && serve_slot_wanted(&sup->slots[i]))
             n = add_process(v, n, &sup->slots[i], NULL);
@@ -181,11 +176,11 @@ static void drain_next(struct serve *sup)
     unsigned order = ~0u;
 
     LIST_FOREACH (it, &sup->procs)
-        if (proc_at(it)->slot->def->drain_order < order)
-            order = proc_at(it)->slot->def->drain_order;
+        if (serve_proc_at(it)->slot->def->drain_order < order)
+            order = serve_proc_at(it)->slot->def->drain_order;
     LIST_FOREACH (it, &sup->procs)
-        if (proc_at(it)->slot->def->drain_order == order)
-            serve_proc_drain(proc_at(it));
+        if (serve_proc_at(it)->slot->def->drain_order == order)
+            serve_proc_drain(serve_proc_at(it));
     if (list_empty(&sup->procs))
         ev_stop(sup->ev);
 }
@@ -193,7 +188,7 @@ static void drain_next(struct serve *sup)
 static void kill_all(struct serve *sup)
 {
     LIST_FOREACH (it, &sup->procs)
-        serve_proc_kill(proc_at(it));
+        serve_proc_kill(serve_proc_at(it));
 }
 
 static void on_stop_limit(void *arg)
@@ -347,7 +342,7 @@ static void supervisor_free(struct serve *sup)
     /* Only after a failure of the loop itself: nobody waits for them any more, and they see their
      * channels close. */
     LIST_FOREACH (it, &sup->procs)
-        serve_proc_free(proc_at(it));
+        serve_proc_free(serve_proc_at(it));
     serve_reload_cancel(sup);
     serve_sockets_unlink(&sup->sockets, sup->data);
     serve_sockets_adopt(&sup->sockets, &none);

@@ -84,12 +84,10 @@ static void on_txt(void *arg, enum rc rc, const struct dns_answer *answer)
 
 void validate_txt(struct validation *run)
 {
-    struct dns_question q = {.name = run->txt_name,
-                             .type = DNS_TXT,
-                             .timeout = validate_left(run),
-                             .arena = &run->arena};
-    enum rc rc = run->txt_name.p ? RC_OK : RC_NOMEM;
+    struct dns_question q = {.type = DNS_TXT, .timeout = validate_left(run), .arena = &run->arena};
+    enum rc rc = validate_txt_name(&run->arena, &run->ask, &run->txt_name);
 
+    q.name = run->txt_name;
     if (rc == RC_OK)
         rc = dns_lookup_start(run->owner->resolver, &q, on_txt, run, &run->lookup_txt);
     if (rc == RC_INVAL) {
@@ -109,13 +107,6 @@ void validate_txt_late(struct validation *run)
     validate_fail(run, "dns");
 }
 
-static void begin(struct validation *run)
-{
-    run->txt_name = arena_printf(&run->arena, "_acme-challenge.%.*s", STR_ARG(run->ask.identifier));
-    run->on_txt = judge;
-    validate_txt(run);
-}
-
 /* RFC 4648 section 6, in lower case: eighty bits are sixteen characters without padding. */
 static void put_base32(const unsigned char bytes[static LABEL_BYTES], char out[static LABEL_TEXT])
 {
@@ -131,25 +122,44 @@ static void put_base32(const unsigned char bytes[static LABEL_BYTES], char out[s
     }
 }
 
-static void begin_account(struct validation *run)
+/* The first eighty bits of what the account's URL hashes to, as a label. */
+static enum rc account_name(struct arena *arena, const struct validate_ask *ask, struct str *out)
 {
     unsigned char digest[CRYPTO_SHA256_BYTES];
     char label[LABEL_TEXT];
 
-    if (!run->ask.account.n) {
-        IGNORE_RC(ERR(&run->err, RC_DENIED, msg_no_account, run->what));
-        validate_fail(run, "serverInternal");
-        return;
-    }
-    if (crypto_sha256(run->ask.account, digest) != RC_OK) {
-        validate_finish(run, RC_CRYPTO);
-        return;
-    }
+    TRY(crypto_sha256(ask->account, digest));
     put_base32(digest, label);
-    run->txt_name = arena_printf(&run->arena, "_%.*s._acme-challenge.%.*s", LABEL_TEXT, label,
-                                 STR_ARG(run->ask.identifier));
+    *out = arena_printf(arena, "_%.*s._acme-challenge.%.*s", LABEL_TEXT, label,
+                        STR_ARG(ask->identifier));
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
+enum rc validate_txt_name(struct arena *arena, const struct validate_ask *ask, struct str *out)
+{
+    if (str_eq(ask->challenge, STR("dns-account-01")))
+        return account_name(arena, ask, out);
+    *out = arena_printf(arena, "%s.%.*s",
+                        str_eq(ask->challenge, STR("dns-persist-01")) ? "_validation-persist"
+                                                                      : "_acme-challenge",
+                        STR_ARG(ask->identifier));
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
+static void begin(struct validation *run)
+{
     run->on_txt = judge;
     validate_txt(run);
+}
+
+static void begin_account(struct validation *run)
+{
+    if (run->ask.account.n) {
+        begin(run);
+        return;
+    }
+    IGNORE_RC(ERR(&run->err, RC_DENIED, msg_no_account, run->what));
+    validate_fail(run, "serverInternal");
 }
 
 const struct validate_method validate_dns01 = {

@@ -122,8 +122,6 @@ static void begin(struct validation *run)
         validate_fail(run, "serverInternal");
         return;
     }
-    run->txt_name =
-        arena_printf(&run->arena, "_validation-persist.%.*s", STR_ARG(run->ask.identifier));
     run->on_txt = judge;
     validate_txt(run);
 }

@@ -5,7 +5,8 @@
 #include "json/out.h"
 #include "validate/validate_int.h"
 
-enum { SERVERS_SHOWN = 8, VIEWS = SERVERS_SHOWN + 1, QUESTIONS = 4, ARENA = 4 * 1024 * 1024 };
+enum { SERVERS_SHOWN = 8, VIEWS = SERVERS_SHOWN + 1, ARENA = 4 * 1024 * 1024 };
+enum { PLAIN = 3, PROOFS = 2, QUESTIONS = PLAIN + PROOFS };
 
 /* Of no challenge. */
 #define TOKEN STR("preflight")
@@ -177,29 +178,48 @@ static void on_attempt(void *arg, const struct validate_result *r)
     one_less(a->owner, keep(a->owner, r, a));
 }
 
-static enum rc ask_view(struct validate_preflight *p, struct view *view)
+static enum rc ask_one(struct validate_preflight *p, struct question *out, enum dns_type type,
+                       struct str name)
 {
-    static const enum dns_type types[QUESTIONS] = {DNS_AAAA, DNS_A, DNS_CAA, DNS_TXT};
-    struct dns_question q = {.timeout = p->validator->conf->validation.timeout, .arena = &p->arena};
-    struct str challenge =
-        arena_printf(&p->arena, "_acme-challenge.%.*s", STR_ARG(p->ask.identifier));
+    struct dns_question q = {.name = name,
+                             .type = type,
+                             .timeout = p->validator->conf->validation.timeout,
+                             .arena = &p->arena};
+    enum rc rc;
 
-    if (!challenge.p)
-        return RC_NOMEM;
-    for (size_t i = 0; i < QUESTIONS; i++) {
-        struct question *out = &view->questions[i];
-        enum rc rc;
+    out->owner = p;
+    rc = dns_lookup_start(p->validator->resolver, &q, on_answer, out, &out->lookup);
+    if (rc == RC_INVAL) /* too long for a label in front */
+        return RC_OK;
+    TRY(rc);
+    p->waiting++;
+    return RC_OK;
+}
 
-        out->owner = p;
-        q.type = types[i];
-        q.name = types[i] == DNS_TXT ? challenge : p->ask.identifier;
-        rc = dns_lookup_start(p->validator->resolver, &q, on_answer, out, &out->lookup);
-        if (rc == RC_INVAL) /* too long for a label in front */
-            continue;
-        TRY(rc);
-        p->waiting++;
+/* Where the proof of the challenge stands; when none is named, wherever one could. */
+static enum rc ask_proof(struct validate_preflight *p, struct question *out)
+{
+    static const char *const any[PROOFS] = {"dns-01", "dns-persist-01"};
+    bool named = p->ask.challenge.n > 0;
+    struct validate_ask ask = {.identifier = p->ask.identifier, .account = p->ask.account};
+
+    for (size_t i = 0; i < (named ? 1 : PROOFS); i++) {
+        struct str name;
+
+        ask.challenge = named ? p->ask.challenge : str_of(any[i]);
+        TRY(validate_txt_name(&p->arena, &ask, &name));
+        TRY(ask_one(p, &out[i], DNS_TXT, name));
     }
     return RC_OK;
+}
+
+static enum rc ask_view(struct validate_preflight *p, struct view *view)
+{
+    static const enum dns_type types[PLAIN] = {DNS_AAAA, DNS_A, DNS_CAA};
+
+    for (size_t i = 0; i < PLAIN; i++)
+        TRY(ask_one(p, &view->questions[i], types[i], p->ask.identifier));
+    return ask_proof(p, &view->questions[PLAIN]);
 }
 
 /* The lookups that begin now ask those of this zone alone. */

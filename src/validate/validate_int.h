@@ -118,7 +118,11 @@ enum rc validate_hop_put(struct validation *run, const struct http_url *url,
                          struct validate_hop *out);
 void validate_hop_late(struct validation *run);
 
-/* dns01.c. Looks up run->txt_name and goes on with run->on_txt, or ends the attempt. */
+/* dns01.c. Where the TXT records of that challenge stand (dns-account-01: `ask->account` must be
+ * given); for one that reads none, where those of dns-01 would. RC_NOMEM, RC_CRYPTO. */
+enum rc validate_txt_name(struct arena *arena, const struct validate_ask *ask, struct str *out);
+/* Looks that up, leaves the name in run->txt_name and goes on with run->on_txt, or ends the
+ * attempt. */
 void validate_txt(struct validation *run);
 void validate_txt_late(struct validation *run);
 

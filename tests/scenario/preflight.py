@@ -45,6 +45,8 @@ def by_name(client, lab, dns):
     seen, verdict = about(client, NAME)
     check([v["asked"] for v in seen["views"]] == [dns.address, "the servers of the NS records"], f"other servers: {seen}")
     answers = {a["type"]: a for a in seen["views"][0]["answers"]}
+    proofs = {a["name"] for v in seen["views"] for a in v["answers"] if a["type"] == "TXT"}
+    check(proofs == {f"_acme-challenge.{NAME}", f"_validation-persist.{NAME}"}, f"other places of a proof: {proofs}")
     check(answers["A"]["records"] == ["127.0.0.1"] and answers["A"]["ttl"] == 1, f"other records: {answers}")
     check(not verdict["ok"] and verdict["problems"][0]["of"] == "http-01", f"verdict: {verdict}")
     expect(verdict["problems"][0]["detail"], "refused the connection", "http-01")
@@ -68,6 +70,8 @@ def by_challenge(client, dns):
         dns.set_zone(DOMAIN, RECORDS + record)
         seen, verdict = ask(client, challenge=challenge["url"])
         check(verdict["ok"] is ok and seen["attempt"]["challenge"] == "dns-01", f"with {record!r}: {verdict}")
+        proofs = {a["name"] for v in seen["views"] for a in v["answers"] if a["type"] == "TXT"}
+        check(proofs == {f"_acme-challenge.{NAME}"}, f"other places of a proof: {proofs}")
     check(client.post(challenge["url"]).json["status"] == "pending", "asking decided something")
     client.post(challenge["url"], {})
     client.wait(order["authorizations"][0], ("valid",))

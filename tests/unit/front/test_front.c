@@ -132,13 +132,16 @@ static void on_metrics(void *arg, struct ipc_req *req, const void *, int)
 {
     struct world *w = arg;
     CLEANUP(buf_done) struct buf snapshot = BUF_INIT(METRICS_SNAPSHOT_MAX);
-    struct ipc_metrics reply;
+    struct ipc_measured all[] = {{.role = ROLE_CORE}, {.role = ROLE_GATEWAY, .number = 1}};
+    struct ipc_gathered reply;
 
     if (w->no_numbers)
         buf_putz(&snapshot, "\x01nonsense");
     else
         metrics_snapshot(&snapshot);
-    reply.snapshot = buf_str(&snapshot);
+    all[0].snapshot = all[1].snapshot = buf_str(&snapshot);
+    reply.processes.v = all;
+    reply.processes.n = 2;
     IGNORE_RC(ipc_reply(req, &reply));
 }
 
@@ -528,6 +531,10 @@ static void numbers_for_those_who_may(void)
     CHECK(shows(&w, "autarky_front_queue_length{role=\"front\",queue=\"asked\"} 0"));
     CHECK(shows(&w, "autarky_build_info{role=\"front\",version=\"" AUTARKY_VERSION "\"} 1"));
     CHECK_INT(w.n_asked, 0);
+    /* What this process has shown once is in the snapshot of those that it plays. */
+    CHECK_OK(request(&w, "api", "GET", "/metrics"));
+    CHECK(shows(&w, "autarky_core_up{role=\"core\"} 1"));
+    CHECK(shows(&w, "autarky_core_up{role=\"gateway-1\"} 1"));
     w.host = 4;
     CHECK_OK(request(&w, "api", "GET", "/metrics"));
     CHECK_INT(w.status, 403);

@@ -100,6 +100,9 @@ static const struct ipc_admin sample_admin = {S("cert list"), S("{\"limit\":10}"
 static const struct ipc_admin_reply sample_admin_reply = {S("{\"items\":[]}")};
 
 static const struct ipc_metrics sample_metrics = {S("\x01\x00\x00\x00\x01x")};
+static const struct ipc_measured sample_measured[] = {{ROLE_CORE, 0, S("\x01\x00\x00\x00\x01x")},
+                                                      {ROLE_GATEWAY, 3, S("\x01")}};
+static const struct ipc_gathered sample_gathered = {{sample_measured, 2}};
 
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
 static const struct ipc_identity sample_identity = {
@@ -189,7 +192,9 @@ static const struct sample {
     {IPC_VALIDATE, &sample_validate, &sample_validate_reply},
     {IPC_PREFLIGHT, &sample_preflight, &sample_preflight_reply},
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
-    {IPC_METRICS, &sample_none, &sample_metrics},
+    {IPC_METRICS, &sample_none, &sample_gathered},
+    {IPC_MEASURE, &sample_none, &sample_metrics},
+    {IPC_GATHER, &sample_none, &sample_gathered},
     {IPC_VOUCH, &sample_vouch, &sample_none},
     {IPC_IDENTITY, &sample_identity, &sample_none},
     {IPC_TICKETS, &sample_tickets, &sample_none},

@@ -118,6 +118,18 @@ static void core_on_status(void *arg, const struct ipc_answer *a)
     core_say(arg, "%s", buf_z(&text));
 }
 
+static void core_on_gathered(void *arg, const struct ipc_answer *a)
+{
+    const struct ipc_gathered *m = a->msg;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
+
+    for (size_t i = 0; a->rc == RC_OK && i < m->processes.n; i++)
+        buf_printf(&text, "%s %u version %d\n", role_name((enum role)m->processes.v[i].role),
+                   m->processes.v[i].number,
+                   m->processes.v[i].snapshot.n ? m->processes.v[i].snapshot.p[0] : -1);
+    core_say(arg, "%s: %s", rc_text(a->rc), buf_z(&text));
+}
+
 static void core_on_reloaded(void *arg, const struct ipc_answer *a)
 {
     const struct ipc_reloaded *m = a->msg;
@@ -204,6 +216,8 @@ static void core_on_http(void *arg, struct ipc_req *req, const void *msg, int)
         core_ask(role_peer(env, ROLE_SIGNER), IPC_ISSUERS, core_on_issuers, req);
     else if (str_eq(target, STR("status")))
         core_ask(env->supervisor, IPC_STATUS, core_on_status, req);
+    else if (str_eq(target, STR("numbers")))
+        core_ask(env->supervisor, IPC_GATHER, core_on_gathered, req);
     else if (str_eq(target, STR("reload")))
         core_ask(env->supervisor, IPC_RELOAD, core_on_reloaded, req);
     else if (str_eq(target, STR("slow")))

@@ -158,6 +158,27 @@ static void status_tells_of_all(void)
     CHECK(geteuid() == 0 || strstr(status, "user: off: not started as root"));
 }
 
+/* Of all but those that have each other; one that is stuck keeps nobody else's back. */
+static void numbers_of_the_others(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    struct running r;
+    int first, second;
+
+    service_init(&s);
+    r = start(&s);
+    CHECK(strcmp(service_ask(&s, "numbers"), "ok: signer 0 version 1\n") == 0);
+    CHECK(kill(r.signer, SIGSTOP) == 0);
+    first = service_send(&s, "numbers");
+    second = service_send(&s, "numbers");
+    CHECK(strcmp(service_take(&first), "ok: ") == 0);
+    CHECK(strcmp(service_take(&second), "ok: ") == 0);
+    CHECK(kill(r.signer, SIGCONT) == 0);
+    first = service_send(&s, "signer");
+    CHECK(strcmp(service_take(&first), "signer ok") == 0);
+    CHECK(strcmp(service_ask(&s, "numbers"), "ok: signer 0 version 1\n") == 0);
+}
+
 static void the_end_waits_for_what_is_under_way(void)
 {
     CLEANUP(service_done) struct service s = {};
@@ -409,7 +430,7 @@ static void a_foreign_run_directory_is_refused(void)
 SERVICE_MAIN(CHECK_TEST_ONCE(starts_serves_and_ends), CHECK_TEST_ONCE(a_child_finds_little),
              CHECK_TEST_ONCE(a_dead_core_comes_back), CHECK_TEST_ONCE(a_dead_signer_is_a_peer_less),
              CHECK_TEST_ONCE(who_keeps_dying_is_reported), CHECK_TEST_ONCE(its_own_sandbox_ends_it),
-             CHECK_TEST_ONCE(status_tells_of_all),
+             CHECK_TEST_ONCE(status_tells_of_all), CHECK_TEST_ONCE(numbers_of_the_others),
              CHECK_TEST_ONCE(the_end_waits_for_what_is_under_way),
              CHECK_TEST_ONCE(a_second_signal_does_not_wait),
              CHECK_TEST_ONCE(nobody_outlives_the_supervisor), CHECK_TEST_ONCE(one_server_per_data),
