@@ -141,6 +141,7 @@ static void bounded_history(void)
     CLEANUP(fix_done) struct fix f = {};
     struct store_endpoint e = endpoint_of(1, FIX_NOW);
     struct store_endpoint_change *list;
+    int64_t kept = 0;
     size_t n;
 
     CHECK_OK(fix_open(&f));
@@ -153,6 +154,8 @@ static void bounded_history(void)
     CHECK_INT(n, STORE_ENDPOINT_CHANGES_MAX);
     CHECK_STR(list[0].value, "119");
     CHECK_STR(list[n - 1].value, "20");
+    CHECK_OK(sql_value(&f.s->read_db, "SELECT COUNT(*) FROM endpoint_changes", &kept));
+    CHECK_INT(kept, STORE_ENDPOINT_CHANGES_MAX);
 }
 
 static void lists(void)
