@@ -208,7 +208,10 @@ static void the_end(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     struct store_endpoint old = endpoint_of(1, FIX_NOW), young = endpoint_of(2, FIX_NOW + WHEN_DAY);
+    struct store_endpoint_filter filter = {.sort = STORE_ENDPOINT_BY_EXPIRY};
     struct store_endpoint_change *list;
+    struct store_endpoint *left;
+    struct store_cursor at = {};
     struct store_seen seen;
     uint64_t gone = 0;
     size_t n;
@@ -224,9 +227,11 @@ static void the_end(void)
     CHECK_RC(store_seen_get(READ(&f), &f.a, &old.seen.sha256, &seen), RC_NOTFOUND);
     CHECK_OK(store_endpoint_changes(READ(&f), &f.a, &old.id, &list, &n));
     CHECK_INT(n, 0);
-    CHECK_OK(store_endpoint_get(READ(&f), &f.a, young.endpoint, &young));
+    CHECK_OK(store_endpoint_list(READ(&f), &f.a, &filter, &at, &left, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(left[0].endpoint, "10.0.0.2:443");
     CHECK_OK(store_seen_get(READ(&f), &f.a, &young.seen.sha256, &seen));
 }
 
 FIX_MAIN(CHECK_TEST(told_twice), CHECK_TEST(changes), CHECK_TEST(owner),
-         CHECK_TEST_ONCE(bounded_history), CHECK_TEST(lists), CHECK_TEST(the_end))
+         CHECK_TEST_ONCE(bounded_history), CHECK_TEST_ONCE(lists), CHECK_TEST(the_end))
