@@ -215,5 +215,6 @@ static void below(void)
     CHECK(!inventory_under(STR("a.example"), STR("")));
 }
 
-FIX_MAIN(CHECK_TEST_ONCE(with_the_register), CHECK_TEST(renewed), CHECK_TEST_ONCE(not_in_the_register),
-         CHECK_TEST(orphans), CHECK_TEST(owners), CHECK_TEST(below))
+FIX_MAIN(CHECK_TEST_ONCE(with_the_register), CHECK_TEST(renewed),
+         CHECK_TEST_ONCE(not_in_the_register), CHECK_TEST(orphans), CHECK_TEST(owners),
+         CHECK_TEST(below))
