@@ -238,6 +238,13 @@ def main():
         for _ in range(2):
             lab.autarky("inventory", "import", out)
         be("what was imported", {e: i["changed"] for e, i in inventory(lab).items()}, {e: i["changed"] for e, i in before.items()})
+        # Many at once: more than one delivery.
+        record = json.loads(out.read_text().splitlines()[0])
+        many = [{**record, "endpoint": f"10.77.{i // 250}.{i % 250}:443", "address": f"10.77.{i // 250}.{i % 250}"} for i in range(700)]
+        (lab.directory / "many.jsonl").write_text("".join(json.dumps(r) + "\n" for r in many))
+        lab.autarky("inventory", "import", lab.directory / "many.jsonl")
+        rows = lab.autarky("inventory", "list", "--csv", "--network", "10.77.0.0/16", "--limit", "300").count("\n")
+        be("many, and their head", rows, 701)
         (lab.directory / "wrong.jsonl").write_text('{"endpoint":"x"}\n')
         expect(lab.autarky("inventory", "import", lab.directory / "wrong.jsonl", ok=(2,)), "records are what", "a wrong file")
 
