@@ -205,7 +205,7 @@ static enum rc read_asked(const struct json *args, struct asked *q, struct err *
     TRY(api_arg_when(args, "expires_before", &q->filter.not_after_before, err));
     TRY(api_arg_when(args, "seen_before", &q->filter.seen_before, err));
     TRY(api_arg_text(args, "sort", &text, err));
-    if (str_eq(text, STR("expiry")))
+    if (str_eq(text, STR("expiry")) || (!text.n && q->filter.not_after_before))
         q->filter.sort = STORE_ENDPOINT_BY_EXPIRY;
     else if (text.n && !str_eq(text, STR("seen")))
         return ERR(err, RC_INVAL, msg_sort, str_head(text, API_SHOWN_MAX));

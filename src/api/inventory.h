@@ -9,7 +9,8 @@ enum { API_INVENTORY_LOOK = 2000 };
 
 /* {"items":[...],"next"}. Arguments: limit, cursor, network (CIDR or address), port, protocol,
  * verdict (one of those, or several with commas: any of them), under (a domain), owner,
- * expires_before and seen_before (RFC 3339), sort ("seen": first seen first, or "expiry"). A page
+ * expires_before and seen_before (RFC 3339), sort ("seen": first seen first, or
+ * "expiry", which it is with expires_before). A page
  * may be shorter than its limit, even empty, and have a "next". */
 enum rc api_inventory_list(const struct api_view *v, const struct json *args, struct json_out *o,
                            struct err *err);
