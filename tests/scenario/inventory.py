@@ -132,7 +132,7 @@ def killed(lab):
             "while True:\n for s in l:\n  try:\n   c, _ = s.accept(); c.send(b'SSH-2.0-x\\r\\n'); c.close()\n  except OSError: time.sleep(.002)\n")
     servers = Process("banners", lab.directory, sys.executable, "-c", helper)
     wait_for("the banners", lambda: "ready" in servers.log.read_text())
-    command = ["scan", f"127.0.5.0/25:{port}", f"127.0.5.128/26:{port}", "--rate", "40", "--at-once", "10", "--timeout", "5s", "--data", str(lab.data)]
+    command = ["scan", f"127.0.5.0/25:{port}", f"127.0.5.128/26:{port}", "--rate", "10", "--at-once", "10", "--timeout", "5s", "--data", str(lab.data)]
     there = ("--network", "127.0.5.0/24")
     try:
         process = Process("scan", lab.directory, AUTARKY, *command)
