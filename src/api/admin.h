@@ -66,6 +66,10 @@ struct api_view {
     when_t now;
 };
 
+/* A question with arguments that is answered from them and the register alone. */
+typedef enum rc (*api_look_fn)(const struct api_view *v, const struct json *args,
+                               struct json_out *o, struct err *err);
+
 /* {"version","node","boot","generation","organization","domain","healthy","frozen":[{"id","scope",
  * "value","renewals","reason","set_by","set"}...],"certificates":{...},"staging":
  * {"directory","issued","valid"} or null (those are not among the certificates before),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/cert_int.h"
 #include "api/names.h"
+#include "api/page.h"
 #include "base/text.h"
 #include "ca/issue.h"
 #include "store/store.h"
@@ -8,10 +9,8 @@
 
 MSG(msg_sort, "api.list-sort", "\"sort\" is \"{0}\"; it can be newest or expiry");
 
-enum { LIST_ARENA = 64 * 1024 * 1024, CURSOR_TEXT = 64, SHOWN_MAX = 80 };
+enum { LIST_ARENA = 64 * 1024 * 1024, SHOWN_MAX = API_SHOWN_MAX };
 
-MSG(msg_limit, "api.list-limit", "\"limit\" has to be a number from 1 to {0}");
-MSG(msg_cursor, "api.list-cursor", "\"cursor\" is not one that an earlier page gave as \"next\"");
 MSG(msg_under, "api.list-under", "\"{0}\" is not a domain: {1}");
 MSG(msg_serial, "api.list-serial", "\"serial\" is \"{0}\", which is no hexadecimal number");
 MSG(msg_key, "api.list-key",
@@ -19,51 +18,8 @@ MSG(msg_key, "api.list-key",
     "digits");
 MSG(msg_issuer, "api.list-issuer",
     "there is no issuer \"{0}\"; `autarky status` shows those there are");
-MSG(msg_when, "api.list-when",
-    "\"{0}\" is \"{1}\"; it has to be a time as in 2026-11-20T18:24:00Z");
-MSG(msg_word, "api.list-text", "\"{0}\" has to be a text");
 MSG(msg_bool, "api.list-bool", "\"{0}\" has to be true or false");
 MSG(msg_status, "api.list-status", "\"status\" is \"{0}\"; it can be valid or revoked");
-
-static enum rc read_limit(const struct json *args, struct store_certificate_filter *f,
-                          struct err *err)
-{
-    const struct json *value = json_get(args, "limit");
-    uint64_t limit = API_LIST_DEFAULT;
-
-    if (value && (json_u64(value, &limit) != RC_OK || limit == 0 || limit > API_LIST_MAX))
-        return ERR(err, RC_INVAL, msg_limit, STR("1000"));
-    f->limit = (unsigned)limit;
-    return RC_OK;
-}
-
-/* "TIME-ID" */
-static enum rc read_cursor(const struct json *args, struct store_cursor *at, struct err *err)
-{
-    const struct json *value = json_get(args, "cursor");
-    struct str text, micros, id;
-    uint64_t t;
-
-    if (!value || json_is_null(value))
-        return RC_OK;
-    if (json_str(value, &text) != RC_OK || !str_cut(text, '-', &micros, &id) ||
-        str_u64(micros, INT64_MAX, &t) != RC_OK || id_parse(id, &at->id) != RC_OK)
-        return ERR(err, RC_INVAL, msg_cursor);
-    at->at = (int64_t)t;
-    return RC_OK;
-}
-
-/* The text of a member; empty when it is not there. */
-static enum rc read_text(const struct json *args, const char *name, struct str *out,
-                         struct err *err)
-{
-    const struct json *value = json_get(args, name);
-
-    *out = (struct str){NULL, 0};
-    if (!value || json_is_null(value) || json_str(value, out) == RC_OK)
-        return RC_OK;
-    return ERR(err, RC_INVAL, msg_word, str_of(name));
-}
 
 static enum rc read_name(const struct json *args, struct arena *a,
                          struct store_certificate_filter *f, struct err *err)
@@ -71,7 +27,7 @@ static enum rc read_name(const struct json *args, struct arena *a,
     struct store_name *name;
     struct str text;
 
-    TRY(read_text(args, "name", &text, err));
+    TRY(api_arg_text(args, "name", &text, err));
     if (!json_get(args, "name"))
         return RC_OK;
     name = ARENA_NEW(a, struct store_name);
@@ -87,7 +43,7 @@ static enum rc read_serial(const struct json *args, struct arena *a,
     struct x509_serial serial;
     struct str text;
 
-    TRY(read_text(args, "serial", &text, err));
+    TRY(api_arg_text(args, "serial", &text, err));
     if (text.n == 0)
         return RC_OK;
     if (x509_serial_parse(text, &serial) != RC_OK)
@@ -102,7 +58,7 @@ static enum rc read_key(const struct json *args, struct arena *a,
     struct store_hash *hash;
     struct str text, raw;
 
-    TRY(read_text(args, "key", &text, err));
+    TRY(api_arg_text(args, "key", &text, err));
     if (text.n == 0)
         return RC_OK;
     if (text_unhex(text, &bytes) != RC_OK)
@@ -124,7 +80,7 @@ static enum rc read_issuer(const struct api_view *v, const struct json *args,
     const struct ca_issuer *issuer;
     struct str text;
 
-    TRY(read_text(args, "issuer", &text, err));
+    TRY(api_arg_text(args, "issuer", &text, err));
     if (text.n == 0)
         return RC_OK;
     issuer = ca_issuer_find(v->ca, text);
@@ -132,16 +88,6 @@ static enum rc read_issuer(const struct api_view *v, const struct json *args,
         return ERR(err, RC_NOTFOUND, msg_issuer, str_head(text, SHOWN_MAX));
     f->issuer = issuer->id;
     return RC_OK;
-}
-
-static enum rc read_when(const struct json *args, const char *name, when_t *out, struct err *err)
-{
-    struct str text;
-
-    TRY(read_text(args, name, &text, err));
-    if (text.n == 0 || when_parse(text, out) == RC_OK)
-        return RC_OK;
-    return ERR(err, RC_INVAL, msg_when, str_of(name), str_head(text, SHOWN_MAX));
 }
 
 static enum rc read_under(const struct json *args, char out[static NAME_MAX_BYTES + 1],
@@ -208,23 +154,10 @@ static enum rc read_staging(const struct json *args, struct store_certificate_fi
     return RC_OK;
 }
 
-static void put_next(struct json_out *o, const struct store_cursor *at, bool more)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(CURSOR_TEXT);
-
-    json_key(o, "next");
-    if (!more) {
-        json_put_null(o);
-        return;
-    }
-    buf_printf(&text, "%lld-%s", (long long)at->at, at->id.z);
-    json_put_str(o, buf_str(&text));
-}
-
 static enum rc read_filter(const struct api_view *v, const struct json *args, struct arena *a,
                            struct store_certificate_filter *f, struct err *err)
 {
-    TRY(read_limit(args, f, err));
+    TRY(api_page_limit(args, &f->limit, err));
     TRY(read_name(args, a, f, err));
     TRY(read_status(args, f, err));
     TRY(read_sort(args, v->now, f, err));
@@ -232,10 +165,10 @@ static enum rc read_filter(const struct api_view *v, const struct json *args, st
     TRY(read_key(args, a, f, err));
     TRY(read_issuer(v, args, f, err));
     TRY(read_staging(args, f, err));
-    TRY(read_text(args, "owner", &f->owner, err));
-    TRY(read_text(args, "profile", &f->profile, err));
-    TRY(read_when(args, "expires_after", &f->not_after_from, err));
-    return read_when(args, "expires_before", &f->not_after_before, err);
+    TRY(api_arg_text(args, "owner", &f->owner, err));
+    TRY(api_arg_text(args, "profile", &f->profile, err));
+    TRY(api_arg_when(args, "expires_after", &f->not_after_from, err));
+    return api_arg_when(args, "expires_before", &f->not_after_before, err);
 }
 
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
@@ -248,7 +181,7 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
     struct store_cursor at = {0};
     size_t n;
 
-    TRY(read_cursor(args, &at, err));
+    TRY(api_page_cursor(args, &at, err));
     TRY(read_under(args, under, err));
     TRY(read_filter(v, args, &arena, &filter, err));
     filter.under = str_of(under);
@@ -262,7 +195,7 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
         json_end(o);
     }
     json_end(o);
-    put_next(o, &at, !at.end && n == filter.limit);
+    api_page_next(o, &at, !at.end && n == filter.limit);
     json_end(o);
     return RC_OK;
 }

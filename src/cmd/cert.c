@@ -108,8 +108,7 @@ enum rc cert_read_key(const char *given, struct buf *out, struct err *err)
 
 /* ---- times */
 
-/* RFC 3339, a day, or a time from now. CMD_DONE or CMD_USAGE. */
-static int read_when(const char *option, const char *given, char out[static WHEN_TEXT])
+int cert_put_when(const char *option, const char *given, const char *member, struct json_out *o)
 {
     CLEANUP(buf_done) struct buf whole = BUF_INIT(WHEN_TEXT);
     when_t t, span;
@@ -124,7 +123,7 @@ static int read_when(const char *option, const char *given, char out[static WHEN
                               "from now, as in 30d",
                               option, given);
     }
-    when_text(t, out);
+    json_kv_when(o, member, t);
     return CMD_DONE;
 }
 
@@ -143,17 +142,12 @@ static int put_times(const struct cmd_args *args, struct json_out *o)
 {
     const char *before = args->values[CMD_OPT_EXPIRES_BEFORE];
     const char *after = args->values[CMD_OPT_EXPIRES_AFTER];
-    char text[WHEN_TEXT];
     int status = CMD_DONE;
 
-    if (before) {
-        status = read_when("--expires-before", before, text);
-        json_kv_z(o, "expires_before", text);
-    }
-    if (after && status == CMD_DONE) {
-        status = read_when("--expires-after", after, text);
-        json_kv_z(o, "expires_after", text);
-    }
+    if (before)
+        status = cert_put_when("--expires-before", before, "expires_before", o);
+    if (after && status == CMD_DONE)
+        status = cert_put_when("--expires-after", after, "expires_after", o);
     return status;
 }
 

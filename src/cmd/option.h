@@ -128,6 +128,10 @@ enum cmd_option {
     CMD_OPT_HOST_USER,
     CMD_OPT_PASSWORD_FILE,
     CMD_OPT_TOKEN_EXPIRES,
+    CMD_OPT_NETWORK,
+    CMD_OPT_VERDICT,
+    CMD_OPT_UNSEEN_FOR,
+    CMD_OPT_CSV,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -369,6 +369,16 @@ static int finish(struct run *r, enum rc rc)
     return CMD_PARTLY;
 }
 
+static enum rc open_out(struct run *r, const unsigned char digest[static 32])
+{
+    const char *path = r->args->values[CMD_OPT_SCAN_OUT];
+
+    r->out.quick = r->args->values[CMD_OPT_QUICK] != NULL;
+    if (path)
+        return scan_out_open(&r->out, path, digest, &r->err);
+    return scan_out_server(&r->out, cmd_data(r->args), digest, &r->err);
+}
+
 static int scan_all(struct run *r)
 {
     unsigned char digest[32] = {};
@@ -376,7 +386,7 @@ static int scan_all(struct run *r)
 
     digest[0] ^= r->args->values[CMD_OPT_QUICK] != NULL;
     if (rc == RC_OK)
-        rc = scan_out_open(&r->out, r->args->values[CMD_OPT_SCAN_OUT], digest, &r->err);
+        rc = open_out(r, digest);
     if (rc == RC_OK)
         rc = ev_new(clock_system(), &r->ev);
     if (rc != RC_OK) {
@@ -402,8 +412,6 @@ static int run(struct run *r)
     struct err err = ERR_INIT;
     int status;
 
-    if (!r->args->values[CMD_OPT_SCAN_OUT])
-        return cmd_usagef("--out FILE is missing: it takes what is found");
     signal(SIGPIPE, SIG_IGN);
     err.rc = crypto_init();
     if (err.rc != RC_OK)

@@ -8,11 +8,20 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cmd/scan_int.h"
+#include "ev/clock.h"
 
-enum { LINES_MAX = 256 * 1024 * 1024, MODE = 0600 };
+enum {
+    LINES_MAX = 256 * 1024 * 1024,
+    AWAY_LINES_MAX = LINES_MAX / 4, /* that wait for a server that is away */
+    MODE = 0600,
+    DIRECTORY_MODE = 0700,
+    DIGEST = 32,
+};
 
 MSG(msg_open, "cmd.scan-open", "cannot write {0}: {1}");
+MSG(msg_data, "cmd.scan-data", "{0} is no data directory: {1}");
 MSG(msg_exists, "cmd.scan-exists",
     "{0} is there already, and is no unfinished scan: name another file, or remove it");
 MSG(msg_other, "cmd.scan-other",
@@ -62,8 +71,8 @@ static enum rc go_back(struct scan_out *o, uint64_t size, struct err *err)
     return RC_OK;
 }
 
-enum rc scan_out_open(struct scan_out *o, const char *path, const unsigned char digest[static 32],
-                      struct err *err)
+static enum rc begin(struct scan_out *o, const char *path,
+                     const unsigned char digest[static DIGEST], struct err *err)
 {
     struct stat st;
     enum rc rc;
@@ -88,9 +97,77 @@ enum rc scan_out_open(struct scan_out *o, const char *path, const unsigned char 
     return RC_OK;
 }
 
+enum rc scan_out_open(struct scan_out *o, const char *path,
+                      const unsigned char digest[static DIGEST], struct err *err)
+{
+    return begin(o, path, digest, err);
+}
+
+/* DATA/scans belongs to whom DATA belongs to. */
+static enum rc make_directory(const char *data, const char *path, struct err *err)
+{
+    struct stat st;
+    enum rc rc;
+
+    if (stat(data, &st) != 0)
+        return ERR(err, RC_INVAL, msg_data, str_of(data), str_of(strerrordesc_np(errno)));
+    rc = file_mkdir(AT_FDCWD, path, DIRECTORY_MODE,
+                    geteuid() ? FILE_OWNER_SELF : (struct file_owner){st.st_uid, st.st_gid}, err);
+    return rc == RC_EXISTS ? RC_OK : rc; /* whether it can be written shows now */
+}
+
+enum rc scan_out_server(struct scan_out *o, const char *data,
+                        const unsigned char digest[static DIGEST], struct err *err)
+{
+    CLEANUP(buf_done) struct buf path = BUF_INIT(SCAN_PATH_MAX);
+
+    o->data = data;
+    TRY(inventory_deliver(data, o->quick, &o->lines, err));
+    buf_printf(&path, "%s/scans", data);
+    TRY(buf_rc(&path));
+    TRY(make_directory(data, buf_z(&path), err));
+    buf_putz(&path, "/");
+    text_hex(&path, str_bytes(digest, DIGEST));
+    TRY(buf_rc(&path));
+    return begin(o, buf_z(&path), digest, err);
+}
+
+/* ---- a server that is away */
+
+static bool is_away(enum rc rc)
+{
+    return rc == RC_NOTFOUND || rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT ||
+           rc == RC_AGAIN;
+}
+
+/* RC_AGAIN: it does not answer, and it is not too long yet. */
+static enum rc tell_server(struct scan_out *o, struct err *err)
+{
+    struct err why = ERR_INIT;
+    enum rc rc = inventory_deliver(o->data, o->quick, &o->lines, &why);
+    int64_t now = clock_mono(clock_system());
+
+    if (rc == RC_OK) {
+        o->away = 0;
+        return rc;
+    }
+    if (is_away(rc) && !o->away) {
+        o->away = now;
+        cmd_fail(&why);
+        fprintf(stderr, "autarky: what is found waits for the server\n");
+    }
+    if (is_away(rc) && now - o->away < SCAN_AWAY_MINUTES * WHEN_MINUTE &&
+        o->lines.n < AWAY_LINES_MAX)
+        return RC_AGAIN;
+    *err = why;
+    return rc == RC_AGAIN ? RC_TIMEOUT : rc;
+}
+
 static enum rc write_lines(struct scan_out *o, struct err *err)
 {
     TRY(buf_rc(&o->lines));
+    if (o->data)
+        return tell_server(o, err);
     if (o->lines.n && (!file_put_all(o->fd, buf_str(&o->lines)) || fdatasync(o->fd) != 0))
         return failed(o, err);
     o->saved.bytes += o->lines.n;
@@ -100,13 +177,23 @@ static enum rc write_lines(struct scan_out *o, struct err *err)
 
 enum rc scan_out_save(struct scan_out *o, const struct scan *s, struct err *err)
 {
-    TRY(write_lines(o, err));
+    enum rc rc = write_lines(o, err);
+
+    if (rc == RC_AGAIN)
+        return RC_OK;
+    TRY(rc);
     o->saved.low = scan_position(s, o->saved.more, &o->saved.n_more);
     return scan_state_save(AT_FDCWD, o->state, &o->saved, err);
 }
 
 enum rc scan_out_finish(struct scan_out *o, struct err *err)
 {
-    TRY(write_lines(o, err));
+    enum rc rc;
+
+    while ((rc = write_lines(o, err)) == RC_AGAIN)
+        sleep(SCAN_SAVE_SECONDS);
+    TRY(rc);
+    if (o->data && unlink(o->path) != 0)
+        return failed(o, err);
     return unlink(o->state) == 0 || errno == ENOENT ? RC_OK : failed(o, err);
 }

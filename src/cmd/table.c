@@ -223,7 +223,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_OURS] =
         {"--ours", "FILE",
          "roots and issuers, PEM: what they signed is ours; otherwise those of --data"},
-    [CMD_OPT_SCAN_OUT] = {"--out", "FILE", "what is found, a line of JSON for each endpoint"},
+    [CMD_OPT_SCAN_OUT] = {"--out", "FILE",
+                          "what is found, a line of JSON for each endpoint; otherwise the server's "
+                          "inventory has it"},
+    [CMD_OPT_NETWORK] = {"--network", "CIDR", "only addresses in it, as in 10.1.0.0/16"},
+    [CMD_OPT_VERDICT] = {"--verdict", "LIST",
+                         "only those of which one holds, as in revoked,expired"},
+    [CMD_OPT_UNSEEN_FOR] = {"--unseen-for", "TIME", "only those that no scan saw for so long"},
+    [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
 
 static const struct cmd_row rows[] = {
@@ -492,6 +499,29 @@ static const struct cmd_row rows[] = {
      OPT(PORTS) | OPT(AT_ONCE) | OPT(PER_HOST) | OPT(RATE) | OPT(SCAN_TIMEOUT) | OPT(DEADLINE) |
          OPT(QUICK) | OPT(OURS) | OPT(SCAN_OUT),
      cmd_scan},
+    {"inventory", "list", "list what is served, where, and what is to be thought of it",
+     "The endpoints that scans have found, in that order. Verdicts: ours, foreign, expired, "
+     "early,\n"
+     "weak, mismatched, unreadable; and of ours current, superseded, revoked (and served all the\n"
+     "same), unregistered.",
+     NULL,
+     OPT(LIMIT) | OPT(CURSOR) | OPT(NETWORK) | OPT(VERDICT) | OPT(UNDER) | OPT(OWNER) |
+         OPT(EXPIRES_BEFORE) | OPT(UNSEEN_FOR) | OPT(CSV),
+     cmd_inventory_list},
+    {"inventory", "show", "show an endpoint and the certificate that it shows", NULL, "ENDPOINT", 0,
+     cmd_inventory_show},
+    {"inventory", "history", "show how an endpoint has changed, the newest first", NULL, "ENDPOINT",
+     0, cmd_inventory_history},
+    {"inventory", "owner", "say whose an endpoint is",
+     "Without --owner and --service, what was said is taken back, and what the register or\n"
+     "inventory.owners of the configuration says counts again.",
+     "ENDPOINT", OPT(OWNER) | OPT(SERVICE) | OPT(REASON) | OPT(DRY_RUN), cmd_inventory_owner},
+    {"inventory", "orphans", "list living certificates that no scan has found anywhere", NULL, NULL,
+     OPT(LIMIT) | OPT(CURSOR), cmd_inventory_orphans},
+    {"inventory", "import", "take what a scan wrote to a file into the inventory",
+     "FILE is of `autarky scan --out`, perhaps from another network. The same file a second time\n"
+     "changes nothing.",
+     "FILE", 0, cmd_inventory_import},
     {"audit", "export", "write the audit log and its signed heads to files",
      "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
      "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",

@@ -137,6 +137,10 @@ struct conf {
         size_t n_forward;
     } audit;
     struct {
+        const struct conf_owner *owners; /* the first that fits counts */
+        size_t n_owners;
+    } inventory;
+    struct {
         struct conf_rate rates[CONF_LIMITS]; /* count 0: none */
         const struct conf_override *overrides;
         size_t n_overrides;

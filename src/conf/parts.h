@@ -104,6 +104,17 @@ struct conf_forward {
     uint64_t keep;          /* full ones that stay */
 };
 
+/* Whose endpoints of the inventory are. What is set must hold of one. */
+struct conf_owner {
+    struct conf_nets networks; /* none: any */
+    struct conf_strs under;    /* domains, with all below; none: any */
+    struct conf_numbers ports; /* none: any */
+    struct str owner;
+    struct str service; /* empty: not said */
+};
+
+enum { CONF_OWNERS_MAX = 1000 }; /* each with lists of CONF_RULE_LIST_MAX */
+
 enum { CONF_FORWARDS_MAX = 8, CONF_FORWARD_NAME_MAX = 40 };
 
 /* Named and ordered as log/ has them. */

@@ -191,6 +191,24 @@ static enum rc check_groups(struct check *c, const struct conf_node *root)
     return RC_OK;
 }
 
+static enum rc check_owners(struct check *c, const struct conf_node *root)
+{
+    const struct conf_node *inventory = conf_node_get(root, STR("inventory"));
+    const struct conf_node *list = inventory ? conf_node_get(inventory, STR("owners")) : NULL;
+
+    c->node = list;
+    TRY(limit(c, "owners", c->conf->inventory.n_owners, CONF_OWNERS_MAX));
+    c->node = list ? list->first : NULL;
+    for (size_t i = 0; c->node && i < c->conf->inventory.n_owners; i++, c->node = c->node->next) {
+        const struct conf_owner *o = &c->conf->inventory.owners[i];
+
+        TRY(limit(c, "networks", o->networks.n, CONF_RULE_LIST_MAX));
+        TRY(limit(c, "under", o->under.n, CONF_RULE_LIST_MAX));
+        TRY(limit(c, "ports", o->ports.n, CONF_RULE_LIST_MAX));
+    }
+    return RC_OK;
+}
+
 enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
@@ -200,6 +218,7 @@ enum rc conf_check_rules(struct conf_report *report, const struct conf_node *roo
     if (report->n)
         return RC_OK; /* what is wrong already is not in `conf` */
     TRY(check_groups(&c, root));
+    TRY(check_owners(&c, root));
     c.node = list;
     TRY(limit(&c, "policy", conf->n_policy, CONF_RULES_MAX));
     c.node = list ? list->first : NULL;

@@ -44,6 +44,7 @@ ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, audit.forward, audit.n_forward);
+ADJACENT(struct conf, inventory.owners, inventory.n_owners);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);

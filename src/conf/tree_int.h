@@ -70,7 +70,7 @@ enum rc conf_report_add(struct conf_report *r, const struct conf_file *file, uns
  * into the report. RC_NOMEM. */
 enum rc conf_check_profiles(struct conf_report *report, const struct conf_node *root,
                             const struct conf *conf);
-/* rules.c. The same of groups and of the policy's rules. */
+/* rules.c. The same of groups, of owners of the inventory and of the policy's rules. */
 enum rc conf_check_rules(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked, in one table; who may ask it, in the table of operators/roles.c. */
+#include "api/inventory.h"
 #include "core/accounts.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
+#include "core/inventory.h"
 #include "core/locks.h"
 #include "core/operators.h"
 #include "core/watch.h"
@@ -37,6 +39,7 @@ struct question {
     const struct ipc_status *processes;
     struct json_doc *args;
     struct core_who who;
+    api_look_fn look;
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
@@ -86,18 +89,11 @@ static enum rc answer_doctor(struct question *q, struct json_out *o, struct err 
     return api_doctor(&v, o);
 }
 
-static enum rc answer_cert_list(struct question *q, struct json_out *o, struct err *err)
+static enum rc answer_look(struct question *q, struct json_out *o, struct err *err)
 {
     struct api_view v = view(q);
 
-    return api_cert_list(&v, json_root(q->args), o, err);
-}
-
-static enum rc answer_cert_show(struct question *q, struct json_out *o, struct err *err)
-{
-    struct api_view v = view(q);
-
-    return api_cert_show(&v, json_root(q->args), o, err);
+    return q->look(&v, json_root(q->args), o, err);
 }
 
 static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
@@ -296,6 +292,11 @@ static enum rc answer_renewal_list(struct question *q, struct json_out *o, struc
     return core_renewal_list(q->core, o);
 }
 
+static void inventory_deliver(struct question *q)
+{
+    core_inventory_deliver(q->core, q->req, q->args);
+}
+
 static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
@@ -350,11 +351,12 @@ static const struct command {
     /* A change by somebody, which ends the request. */
     void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
                    struct core_who who);
+    api_look_fn look; /* instead of `answer` */
 } commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
-    {"cert list", answer_cert_list, false, NULL},
-    {"cert show", answer_cert_show, false, NULL},
+    {"cert list", .look = api_cert_list},
+    {"cert show", .look = api_cert_show},
     {"cert sign", NULL, false, cert_sign, .why = "reason"},
     {"cert revoke", NULL, false, cert_revoke, .why = "why"},
     {"ui link", answer_ui_link, false, NULL, .record = true, .why = "reason"},
@@ -376,6 +378,12 @@ static const struct command {
     {"account deactivate", .why = "reason", .change = core_account_deactivate},
     {"renewal pull", .why = "reason", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"inventory list", .look = api_inventory_list},
+    {"inventory show", .look = api_inventory_show},
+    {"inventory history", .look = api_inventory_history},
+    {"inventory orphans", .look = api_inventory_orphans},
+    {"inventory deliver", NULL, false, inventory_deliver},
+    {"inventory owner", .why = "reason", .change = core_inventory_owner},
     {"issuance freeze", .why = "reason", .change = core_issuance_freeze},
     {"issuance thaw", .why = "reason", .change = core_issuance_thaw},
     {"issuance status", answer_issuance_status, false, NULL},
@@ -402,6 +410,7 @@ bool core_is_admin(const struct core *core, const struct core_who *who)
 
 static void start(struct question *q, const struct command *c)
 {
+    q->look = c->look;
     if (c->change) {
         c->change(q->core, q->req, json_root(q->args), q->who);
         json_free(q->args);
@@ -410,7 +419,7 @@ static void start(struct question *q, const struct command *c)
     else if (c->processes)
         ask_processes(q, c->answer);
     else
-        answer(q, c->answer);
+        answer(q, c->look ? answer_look : c->answer);
 }
 
 /* A person's words; empty: none. */

@@ -8,6 +8,7 @@
 #include "store/accounts.h"
 #include "store/approvals.h"
 #include "store/eab.h"
+#include "store/endpoints.h"
 #include "store/locks.h"
 #include "store/operators.h"
 #include "store/renewals.h"
@@ -30,6 +31,7 @@ struct core_change {
     struct store_account account;
     struct store_renewal renewal;
     struct store_lock lock;
+    struct store_endpoint endpoint;
     struct store_user user;
     struct store_token token;
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */

@@ -104,6 +104,6 @@ IPC_FIELDS(ipc_sign_reply, IPC_F_STR(ipc_sign_reply, certificate, CERT_BYTES));
 IPC_FIELDS(ipc_issuers, IPC_F_STRS(ipc_issuers, refs, ISSUERS_MAX, NAME_BYTES));
 
 IPC_FIELDS(ipc_admin, IPC_F_STR(ipc_admin, command, NAME_BYTES),
-           IPC_F_STR(ipc_admin, args, 64 * KIB));
+           IPC_F_STR(ipc_admin, args, 512 * KIB));
 
 IPC_FIELDS(ipc_admin_reply, IPC_F_STR(ipc_admin_reply, json, 4 * MIB));

@@ -91,7 +91,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_REMOTE_PREFLIGHT, "remote-preflight", FRONT, REMOTE, ipc_preflight, SLACK,
          ipc_preflight_reply, 128 * KIB + SLACK, IPC_PREFLIGHT_CREDITS),
 
-    STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 64 * KIB + SLACK, ipc_admin_reply,
+    STREAM(IPC_ADMIN, "admin", ADMIN, CORE, ipc_admin, 512 * KIB + SLACK, ipc_admin_reply,
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),
 
     CALL(IPC_VOUCH, "vouch", KEEPER, CORE, ipc_vouch, 64, ipc_none, 0, 1),

@@ -399,6 +399,34 @@ static const char *const operators[] = {
     NULL,
 };
 
+/* What is served where (store/endpoints.h): a row for each endpoint, each certificate once. */
+static const char *const inventory[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE seen (n INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, der BLOB NOT NULL,"
+    " serial BLOB, subject TEXT, issuer TEXT, key TEXT, signature TEXT, names TEXT,"
+    " not_before INTEGER, not_after INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL)"
+    " STRICT",
+    "CREATE INDEX seen_last ON seen (last)",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE endpoints (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " endpoint TEXT NOT NULL UNIQUE, protocol TEXT NOT NULL, address BLOB NOT NULL,"
+    " port INTEGER NOT NULL, name TEXT, state TEXT NOT NULL CHECK (state IN ('other', 'tls')),"
+    " versions TEXT, offers TEXT, cipher TEXT, verdicts INTEGER NOT NULL, weak TEXT, why TEXT,"
+    " seen INTEGER REFERENCES seen (n), ends INTEGER, first_seen INTEGER NOT NULL,"
+    " last_seen INTEGER NOT NULL, changed INTEGER NOT NULL, owner TEXT, service TEXT) STRICT",
+    "CREATE INDEX endpoints_first ON endpoints (first_seen, id)",
+    "CREATE INDEX endpoints_last ON endpoints (last_seen)",
+    "CREATE INDEX endpoints_ends ON endpoints (ends, id) WHERE ends IS NOT NULL",
+    "CREATE INDEX endpoints_seen ON endpoints (seen) WHERE seen IS NOT NULL",
+    "CREATE INDEX endpoints_address ON endpoints (address, port)",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE endpoint_changes (n INTEGER PRIMARY KEY, endpoint INTEGER NOT NULL"
+    " REFERENCES endpoints (n), at INTEGER NOT NULL, what TEXT NOT NULL, old TEXT, value TEXT)"
+    " STRICT",
+    "CREATE INDEX endpoint_changes_endpoint ON endpoint_changes (endpoint, n)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -417,6 +445,7 @@ static const struct store_migration migrations[] = {
     {"what happened in each hour", hours},
     {"cross certificates that are revoked", revoked_crosses},
     {"users and tokens", operators},
+    {"what is served where", inventory},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "audit/audit.h"
+#include "store/endpoints.h"
 #include "unit/store/fixture.h"
 
 /* A backend: how to come to an empty database, and to an instance on it. */
@@ -94,7 +95,8 @@ struct step {
         APPEND_EVENT,
         RAISE_CLOCK,
         SET_META,
-        TAKE_LINEAGE
+        TAKE_LINEAGE,
+        SEE_ENDPOINT
     } what;
     unsigned n;
     struct id id; /* of what is added, when it is not the n-th */
@@ -142,6 +144,24 @@ static enum rc take_lineage(struct store_txn *txn, const struct step *s)
     return RC_OK;
 }
 
+static enum rc see_endpoint(struct store_txn *txn, const struct step *s)
+{
+    const struct store_endpoint e = {
+        .id = s->id,
+        .endpoint = STR("10.1.2.3:443"),
+        .protocol = STR("tls"),
+        .address = {4, {10, 1, 2, 3}},
+        .port = 443,
+        .state = STORE_ENDPOINT_TLS,
+        .verdicts = s->n / 10,
+        .shown = true,
+        .seen = {.sha256 = fix_hash(s->n / 10), .der = STR("der")},
+        .last_seen = FIX_NOW + s->n,
+    };
+
+    return store_endpoint_see(txn, &e);
+}
+
 static enum rc run_step(struct store_txn *txn, void *arg)
 {
     const struct step *s = arg;
@@ -169,6 +189,8 @@ static enum rc run_step(struct store_txn *txn, void *arg)
         return store_meta_set(txn, "key", s->n ? STR("new") : STR("old"));
     case TAKE_LINEAGE:
         return take_lineage(txn, s);
+    case SEE_ENDPOINT:
+        return see_endpoint(txn, s);
     }
     return RC_INVAL;
 }
@@ -427,6 +449,46 @@ static void a_lineage_has_one_logical_id(void)
     munmap(sh, sizeof(*sh));
 }
 
+static enum rc see_many(const struct fix *f, struct shared *, unsigned me)
+{
+    CLEANUP(store_closep) struct store *s = NULL;
+
+    TRY(backend->open(f, PATIENT_MS, true, &s));
+    for (unsigned n = 0; n < ROUNDS; n++)
+        TRY(do_step(s, (struct step){SEE_ENDPOINT, .n = n, .id = fix_id(1000 * (me + 1) + n)}));
+    return RC_OK;
+}
+
+/* Scans that tell the same make one endpoint of it, with one history that does not go back. */
+static void an_endpoint_has_one_history(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct shared *sh = shared_new();
+    struct store_endpoint_change *list;
+    struct store_endpoint e;
+    uint64_t count = 0;
+    size_t n;
+
+    CHECK_OK(backend->prepare(&f));
+    CHECK_OK(backend->open(&f, PATIENT_MS, false, &f.s));
+    store_close(f.s);
+    f.s = NULL;
+    CHECK(in_processes(&f, sh, see_many));
+    for (unsigned i = 0; i < WORKERS; i++)
+        CHECK_OK(sh->rc[i]);
+    CHECK_OK(backend->open(&f, PATIENT_MS, false, &f.s));
+    CHECK_OK(store_endpoint_count(store_read(f.s), &count));
+    CHECK_INT(count, 1);
+    CHECK_OK(store_endpoint_get(store_read(f.s), &f.a, STR("10.1.2.3:443"), &e));
+    CHECK_INT(e.last_seen, FIX_NOW + ROUNDS - 1);
+    CHECK_OK(store_endpoint_changes(store_read(f.s), &f.a, &e.id, &list, &n));
+    CHECK(n % 2 == 1 && n >= 3 && n <= 5); /* it appeared; both of them change, once or twice */
+    for (size_t i = 1; i < n; i++)
+        CHECK(list[i].at <= list[i - 1].at);
+    CHECK_OK(store_check(f.s, NULL));
+    munmap(sh, sizeof(*sh));
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
@@ -438,6 +500,7 @@ int main(void)
         CHECK_TEST_ONCE(who_waits_too_long_is_told),
         CHECK_TEST_ONCE(a_killed_process_leaves_no_half),
         CHECK_TEST_ONCE(a_lineage_has_one_logical_id),
+        CHECK_TEST_ONCE(an_endpoint_has_one_history),
     };
     int failed = 0;
 

@@ -145,8 +145,8 @@ static struct api_view view(struct store *s)
 }
 
 /* Runs the tests on a world with these certificates; what main returns. */
-static int run_with(const struct row *rows, size_t n, const struct check_test *tests,
-                    size_t n_tests)
+[[maybe_unused]] static int run_with(const struct row *rows, size_t n,
+                                     const struct check_test *tests, size_t n_tests)
 {
     struct rows_job job = {.rows = rows, .n = n};
     int failed = 1;
