@@ -20,7 +20,7 @@ static const struct conf_site sites[] = {
     "\"next_at\":null,\"failures\":0,\"reason\":null}"
 #define INTRA(certificates)                                                                        \
     "{\"name\":\"intra\",\"backends\":[\"http://"                                                  \
-    "a\"],\"profile\":\"short\",\"certificates\":[" certificates "]}]}"
+    "a\"],\"profile\":\"short\",\"passes\":false,\"certificates\":[" certificates "]}]}"
 
 static enum rc put(const struct api_sites *in, struct buf *out)
 {
@@ -57,7 +57,8 @@ static void what_the_keeper_told(void)
     CHECK_STR(
         buf_str(&text),
         "{\"keeper\":\"running\",\"items\":[{\"name\":\"wiki.hospital.example\","
-        "\"backends\":[\"http://a\",\"http://b\"],\"profile\":\"default\",\"certificates\":["
+        "\"backends\":[\"http://a\",\"http://"
+        "b\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
         "{\"algorithm\":\"rsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
         "\"not_after\":\"2027-01-15T08:00:00Z\",\"next_at\":\"2027-01-03T18:13:20Z\","
         "\"failures\":0,\"reason\":null},"

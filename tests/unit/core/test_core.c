@@ -314,13 +314,13 @@ static void says_that_there_is_no_keeper(void)
     CHECK_STR(buf_str(&p.json),
               "{\"keeper\":\"not running\",\"items\":["
               "{\"name\":\"wiki.hospital.example\",\"backends\":[\"http://10.0.3.7\","
-              "\"http://10.0.3.8\"],\"profile\":\"default\",\"certificates\":["
+              "\"http://10.0.3.8\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
               "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
               "\"next_at\":null,\"failures\":0,\"reason\":null},"
               "{\"algorithm\":\"ecdsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
               "\"next_at\":null,\"failures\":0,\"reason\":null}]},"
               "{\"name\":\"pacs.hospital.example\",\"backends\":[\"http://10.0.3.9\"],"
-              "\"profile\":\"default\",\"certificates\":["
+              "\"profile\":\"default\",\"passes\":false,\"certificates\":["
               "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
               "\"next_at\":null,\"failures\":0,\"reason\":null}]}]}");
     CHECK_RC(admin(&p, "site renew", "{\"name\":\"wiki.hospital.example\"}"), RC_CLOSED);
