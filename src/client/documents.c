@@ -454,19 +454,20 @@ static bool two(struct str s, size_t at, int *out)
 
 /* IMF-fixdate alone: "Sun, 06 Nov 1994 08:49:37 GMT". The two obsolete forms are for readers of old
  * archives. */
-enum rc client_date_read(struct str s, when_t *out)
+enum rc client_date_read(struct str header, when_t *out)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct when_civil c = {};
     uint64_t year;
 
-    if (s.n != 29 || !str_ends(s, STR(" GMT")) || s.p[3] != ',' || s.p[19] != ':' || s.p[22] != ':')
+    if (header.n != 29 || !str_ends(header, STR(" GMT")) || header.p[3] != ',' ||
+        header.p[19] != ':' || header.p[22] != ':')
         return RC_PARSE;
-    if (!two(s, 5, &c.day) || !two(s, 17, &c.hour) || !two(s, 20, &c.minute) ||
-        !two(s, 23, &c.second) || str_u64(str_bytes(s.p + 12, 4), 9999, &year) != RC_OK)
+    if (!two(header, 5, &c.day) || !two(header, 17, &c.hour) || !two(header, 20, &c.minute) ||
+        !two(header, 23, &c.second) || str_u64(str_bytes(header.p + 12, 4), 9999, &year) != RC_OK)
         return RC_PARSE;
     for (int m = 0; m < 12; m++)
-        if (memcmp(months + 3 * m, s.p + 8, 3) == 0)
+        if (memcmp(months + 3 * m, header.p + 8, 3) == 0)
             c.month = m + 1;
     c.year = (int)year;
     return when_from_civil(&c, out);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 #include "cmd/cert_int.h"
 
 enum { LIMIT_MAX = 1000, ACCOUNTS_MAX = 1'000'000, HEX_MAX = 128 };

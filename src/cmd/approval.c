@@ -3,7 +3,7 @@
 #include <pwd.h>
 #include <stdio.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 
 /* The name of a user, or the number where this host does not know it. */
 static void show_user(const struct json *v, const char *member)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/file.h"
+#include "cmd/cert.h"
 #include "cmd/cmd.h"
 #include "crypto/key.h"
 #include "json/json.h"
@@ -58,13 +59,6 @@ void cert_put_common(const struct cmd_args *args, bool names, struct json_out *j
 int cert_ask_and_write(const struct cmd_args *args, struct cert_out *o, struct str ask,
                        const struct crypto_key *key);
 
-/* "name, name" of a list of texts. */
-void cert_print_list(const struct json *list);
-
 /* The SHA-256 of a SubjectPublicKeyInfo, in hexadecimal: as given, or of the certificate, request
  * or key in that file (PEM or DER). */
 enum rc cert_read_key(const char *given, struct buf *out, struct err *err);
-
-/* The member as a time of RFC 3339: of one such, of a day, or of a time from now. CMD_DONE, or
- * CMD_USAGE, having said what is wrong with the option. */
-int cert_put_when(const char *option, const char *given, const char *member, struct json_out *o);

@@ -49,6 +49,7 @@ struct cmd_row {
 
 /* table.c */
 const struct cmd_row *cmd_rows(size_t *out_n);
+/* options.c */
 const struct cmd_option_row *cmd_option_rows(void);
 /* Its own options and those that every command takes. */
 bool cmd_takes(const struct cmd_row *row, size_t option);
@@ -112,7 +113,8 @@ enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str
 /* Shows such problems on standard error; returns CMD_FAILED. */
 int cmd_show_problems(struct str problems);
 
-/* The commands, by file; those of init, root and issuer are in authority/. */
+/* The commands, by file; those of init, root and issuer are in authority/, those of scan and
+ * inventory in survey/. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);

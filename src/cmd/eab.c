@@ -2,7 +2,7 @@
 /* `autarky eab`: keys that bind ACME accounts (RFC 8555 section 7.3.4). */
 #include <stdio.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 
 static enum rc show_created(const struct json *root)
 {

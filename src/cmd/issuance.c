@@ -2,7 +2,7 @@
 /* `autarky issuance`: locks, set, lifted and seen. */
 #include <stdio.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 
 static void print_lock(const struct json *lock)
 {

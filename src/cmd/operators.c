@@ -7,7 +7,7 @@
 
 #include "base/secret.h"
 #include "ca/passphrase.h"
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 #include "json/out.h"
 
 MSG(msg_host_user, "cmd.host-user",

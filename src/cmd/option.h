@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of the commands; part of cmd/cmd.h. What they are called stands in table.c. */
+/* The options of the commands; part of cmd/cmd.h. What they are called stands in options.c. */
 #pragma once
 
 #include <assert.h>

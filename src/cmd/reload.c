@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 
 static enum rc show(const struct json *root)
 {

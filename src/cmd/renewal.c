@@ -2,7 +2,7 @@
 /* `autarky renewal`: renewals pulled forward (RFC 9773). */
 #include <stdio.h>
 
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 
 static enum rc show_pulled(const struct json *root)
 {

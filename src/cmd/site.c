@@ -7,7 +7,7 @@
 
 #include "api/sites.h"
 #include "base/name.h"
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 #include "cmd/site_int.h"
 #include "conf/conf.h"
 #include "ipc/site_messages.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "cmd/ask_int.h"
+#include "cmd/ask.h"
 #include "conf/conf.h"
 #include "json/json.h"
 #include "json/out.h"

@@ -53,17 +53,17 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 
 enum rc core_sign_in_init(struct core *core)
 {
-    CLEANUP(buf_done) struct buf sealed = BUF_INIT(sizeof(core->nobody.totp));
+    struct core_nobody *nobody = &core->nobody;
+    CLEANUP(buf_done) struct buf sealed = BUF_INIT(sizeof(nobody->totp));
     unsigned char random[CORE_TOKEN_BYTES];
 
     TRY(crypto_random(random, sizeof(random)));
-    TRY(crypto_password_make(str_bytes(random, sizeof(random)), core->nobody.password));
-    TRY(id_new(&core->nobody.id));
-    TRY(core_totp_seal(core, &core->nobody.id, str_bytes(random, OPERATORS_TOTP_KEY), &sealed));
-    if (!sealed.p || sealed.n != sizeof(core->nobody.totp))
-        return RC_CORRUPT;
-    memcpy(core->nobody.totp, sealed.p, sealed.n);
-    return RC_OK;
+    TRY(crypto_password_make(str_bytes(random, sizeof(random)), nobody->password));
+    TRY(id_new(&nobody->id));
+    TRY(core_totp_seal(core, &nobody->id, str_bytes(random, OPERATORS_TOTP_KEY), &sealed));
+    for (size_t i = 0; i < sealed.n; i++)
+        nobody->totp[i] = (unsigned char)sealed.p[i];
+    return sealed.n == sizeof(nobody->totp) ? RC_OK : RC_CORRUPT;
 }
 
 struct trying {

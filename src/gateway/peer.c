@@ -35,9 +35,10 @@ void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out)
 struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_proxy version,
                                 const struct addr *client, char text[static NET_PROXY_PUT_MAX])
 {
-    struct buf out = {.p = text, .cap = NET_PROXY_PUT_MAX, .max = NET_PROXY_PUT_MAX, .rc = RC_OK};
+    struct buf out = {.cap = NET_PROXY_PUT_MAX, .max = NET_PROXY_PUT_MAX};
     struct net_proxy ends;
 
+    out.p = text;
     if (version == CONF_SEND_PROXY_OFF)
         return (struct str){NULL, 0};
     gateway_peer_ends(p, &ends);

@@ -35,7 +35,7 @@ const char *inventory_verdict_text(unsigned bit_number);
 /* The bit of that name; 0 when there is none. */
 unsigned inventory_verdict_bit(struct str text);
 /* The names of all bits, spaces between them. */
-void inventory_verdicts_put(unsigned verdicts, struct buf *out);
+void inventory_verdicts_put(unsigned bits, struct buf *out);
 
 /* `out` has all but what the store sets; it points into the document and the arena. A time in the
  * future is `now`. RC_INVAL or RC_NOTFOUND with the member that is wrong, RC_TOOBIG. */

@@ -9,8 +9,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cmd/scan_int.h"
 #include "ev/clock.h"
+#include "survey/scan_int.h"
 
 enum {
     LINES_MAX = 256 * 1024 * 1024,

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "audit/lines.h"
-#include "cmd/ask_int.h"
-#include "cmd/cert_int.h"
-#include "cmd/scan_int.h"
+#include "cmd/ask.h"
+#include "cmd/cert.h"
 #include "conf/text.h"
 #include "ev/clock.h"
 #include "scan/record.h"
+#include "survey/scan_int.h"
 
 enum {
     BATCH_BYTES = 400 * 1024, /* of one delivery: more than SCAN_RECORD_MAX, less than a request */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
-#include "cmd/scan_int.h"
+#include "survey/scan_int.h"
 
 enum { FIELDS_MAX = 64, FIELD_MAX = 4096, NUMBER = 24 };
 

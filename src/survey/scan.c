@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "cmd/scan_int.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "json/out.h"
 #include "net/net.h"
 #include "scan/record.h"
+#include "survey/scan_int.h"
 
 enum {
     AT_ONCE = 500,
