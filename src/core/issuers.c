@@ -10,6 +10,7 @@
 #include "ev/clock.h"
 #include "ipc/messages.h"
 #include "ipc/role.h"
+#include "ipc/status_messages.h"
 #include "log/log.h"
 #include "x509/crl.h"
 
@@ -294,6 +295,16 @@ static void asked(enum rc rc, void *arg)
     refuse(job, rc, &err);
 }
 
+/* What the API itself shows may be by it, or have it in its chain. */
+static void forget_chain(struct core *core)
+{
+    const struct ipc_forget m = {IPC_FORGET_CHAIN};
+
+    /* A front that is away, or about to end, has a successor that looks for itself. */
+    if (core->front && ipc_notify(core->front, IPC_FORGET, &m, -1) != RC_OK)
+        log_warn("core.chain-not-forgotten");
+}
+
 static void changed(enum rc rc, void *arg)
 {
     struct job *job = arg;
@@ -317,6 +328,8 @@ static void changed(enum rc rc, void *arg)
         refuse(job, rc, &err);
         return;
     }
+    if (job->change.n_revoke + job->change.n_revoke_cross)
+        forget_chain(job->core);
     revocation_issuers_changed(job->core->revocation);
     for (size_t i = 0; i < job->n_crls; i++)
         revocation_given_done(job->core->revocation, &job->crls[i]);

@@ -180,7 +180,7 @@ static enum rc ask(struct front_cert *c, struct err *err)
     return ipc_call(c->front->core, &ask, &c->call);
 }
 
-static void renew(struct front_cert *c)
+void front_cert_renew(struct front_cert *c)
 {
     struct err err = ERR_INIT;
 
@@ -199,7 +199,7 @@ static void look_again(void *arg)
     if (c->leaf.der.n && c->backoff == 0 && due(c) > clock_now(c->front->env->clock))
         wait(c);
     else
-        renew(c);
+        front_cert_renew(c);
 }
 
 void front_cert_check(struct front_cert *c)
@@ -207,7 +207,7 @@ void front_cert_check(struct front_cert *c)
     if (c->leaf.der.n && (c->settled || !misses_host(c)))
         look_again(c);
     else
-        renew(c);
+        front_cert_renew(c);
 }
 
 enum rc front_cert_open(struct front_cert *c, struct front *f, struct err *)

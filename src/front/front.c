@@ -285,7 +285,10 @@ static void on_forget(void *arg, struct ipc_req *req, const void *msg, int fd)
 
     (void)req;
     (void)fd;
-    front_keep_forget(&f->keep, forget->tag);
+    if (str_eq(forget->tag, IPC_FORGET_CHAIN))
+        front_cert_renew(&f->cert);
+    else
+        front_keep_forget(&f->keep, forget->tag);
 }
 
 static const struct ipc_handler handlers[] = {{IPC_FORGET, on_forget},

@@ -103,6 +103,8 @@ enum rc front_cert_open(struct front_cert *c, struct front *f, struct err *err);
 /* Looks whether one is needed, and asks for it: at the start, when there is a new core, when the
  * configuration changed. */
 void front_cert_check(struct front_cert *c);
+/* Asks for another one at once; the one in force serves until it is here. */
+void front_cert_renew(struct front_cert *c);
 /* True when the certificate names this host, a name or an address as text. */
 bool front_cert_names(const struct front_cert *c, struct str host);
 void front_cert_done(struct front_cert *c);

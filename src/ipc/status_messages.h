@@ -67,6 +67,10 @@ struct ipc_forget {
     struct str tag; /* of answers that may have changed; empty: all */
 };
 
+/* In place of a tag, which has a space in it: the API's own certificate, or one in its chain, may
+ * have been revoked, and another is to be had. */
+#define IPC_FORGET_CHAIN STR("chain")
+
 extern const struct ipc_fields ipc_revoked_fields, ipc_sign_crl_fields, ipc_sign_crl_reply_fields,
     ipc_cert_status_fields, ipc_sign_ocsp_fields, ipc_sign_ocsp_reply_fields, ipc_sign_head_fields,
     ipc_sign_head_reply_fields, ipc_forget_fields;

@@ -251,14 +251,25 @@ def from_the_first_day(lab, chain):
     expect(lab.autarky("doctor"), "the revocation list of root root-rsa is good until", "doctor")
 
 
+def shown(lab):
+    """The serial number of the certificate that the API shows."""
+    port = lab.api.rsplit(":", 1)[1]
+    pem = run(OPENSSL, "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost")
+    path = lab.directory / "shown.pem"
+    path.write_text(pem[pem.index("-----BEGIN"):pem.index("-----END")] + "-----END CERTIFICATE-----\n")
+    return run(OPENSSL, "x509", "-in", path, "-noout", "-serial")
+
+
 def uncrossed(lab, before, old, new):
     """The one root takes back what it said of the other: no chain has it any more, and who has the old root alone learns from its
     list that what others still send is nothing."""
     name, cross = "root-rsa-2-by-root-rsa", lab.directory / "cross.cer"
     expect(lab.autarky("issuer", "revoke", name, ok=(64,)), "takes it from every chain", "without --yes")
     expect(lab.autarky("issuer", "revoke", name, "--dry-run"), f"would revoke {name}", "what it would do")
+    api = shown(lab)
     out = lab.autarky("issuer", "revoke", name, "--yes", "--reason", "superseded")
     expect(out, f"{name} is revoked", "the revocation")
+    wait_for("the API's own chain, which could have had it", lambda: shown(lab) != api, 30)
     expect(lab.autarky("issuer", "revoke", name, "--yes", ok=(2,)), "revoked already", "twice")
     expect(lab.autarky("issuer", "list"), "revoked on", "the register")
     expect(lab.autarky("issuer", "cross-sign", "root-rsa-2", ok=(2,)), "no other root", "its name is taken for good")

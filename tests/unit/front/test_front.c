@@ -680,6 +680,22 @@ static void gets_a_certificate_and_keeps_it(void)
     CHECK_INT(w.n_certs, 1);
 }
 
+/* As core says when what stands in the chain was revoked: the old one serves until then. */
+static void another_one_at_once(void)
+{
+    BEGIN(w);
+    front_cert_renew(&w.front.cert); /* there is nobody to ask */
+    CHECK(!tls_context_has_identity(w.front.tls));
+    CHECK_OK(core_comes(&w));
+    CHECK_INT(w.n_certs, 1);
+    front_cert_renew(&w.front.cert);
+    front_cert_renew(&w.front.cert); /* one is on its way */
+    CHECK(tls_context_has_identity(w.front.tls));
+    turn(&w);
+    CHECK_INT(w.n_certs, 2);
+    CHECK(tls_context_has_identity(w.front.tls));
+}
+
 static void makes_a_new_one_instead_of_a_bad_one(void)
 {
     static const char *const files[] = {"front/key.pem", "front/chain.pem"};
@@ -912,7 +928,7 @@ CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST(who_somebody_says_to_be),
            CHECK_TEST_ONCE(full_core), CHECK_TEST_ONCE(one_client_has_its_share),
            CHECK_TEST(core_fails), CHECK_TEST(numbers_for_those_who_may),
            CHECK_TEST(numbers_without_core), CHECK_TEST_ONCE(answers_are_counted),
-           CHECK_TEST(gets_a_certificate_and_keeps_it),
+           CHECK_TEST(gets_a_certificate_and_keeps_it), CHECK_TEST(another_one_at_once),
            CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
            CHECK_TEST_ONCE(renews_after_two_thirds),
