@@ -4,8 +4,8 @@
 # Needs RESULTS (a directory for verdicts) and LOGS (for output). A job's verdict is one line in
 # RESULTS/NAME: passed, failed or skipped, and a count.
 
-# One more than there are processors: much of a scenario is waiting.
-JOBS_AT_ONCE=$(($(nproc) + 1))
+# Two more than there are processors: much of a scenario is waiting.
+JOBS_AT_ONCE=$(($(nproc) + 2))
 readonly JOBS_AT_ONCE
 
 JOB_PIDS=()

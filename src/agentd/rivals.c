@@ -75,25 +75,6 @@ static void look_in_file(const struct search *s, const char *path)
     }
 }
 
-static void look_at_cron(const struct search *s, const char *dir)
-{
-    char path[AGENT_PATH_MAX];
-    const struct dirent *e;
-    DIR *d;
-
-    snprintf(path, sizeof(path), "%s%s", s->root, dir);
-    d = opendir(path);
-    if (!d)
-        return;
-    for (size_t i = 0; i < AGENTD_RIVALS_FILES_MAX && (e = readdir(d)) != NULL; i++) {
-        int n = snprintf(path, sizeof(path), "%s%s/%s", s->root, dir, e->d_name);
-
-        if (e->d_name[0] != '.' && n > 0 && (size_t)n < sizeof(path))
-            look_in_file(s, path);
-    }
-    closedir(d);
-}
-
 /* By its name: "certbot.timer", "acme.sh.timer", "snap.certbot.renew.timer". */
 static const char *timer_of(struct str name)
 {
@@ -107,8 +88,25 @@ static const char *timer_of(struct str name)
     return NULL;
 }
 
+/* A file of a directory of cron. */
+static void look_at_cron(const struct search *s, const char *name, const char *path)
+{
+    if (name[0] != '.')
+        look_in_file(s, path);
+}
+
 /* One that is enabled is a link by its name. */
-static void look_at_timers(const struct search *s, const char *dir)
+static void look_at_timer(const struct search *s, const char *name, const char *path)
+{
+    const char *client = str_ends(str_of(name), STR(".timer")) ? timer_of(str_of(name)) : NULL;
+
+    if (client)
+        s->fn(s->arg, client, path);
+}
+
+/* What is in it; a name that makes the path too long is passed over. */
+static void look_through(const struct search *s, const char *dir,
+                         void (*look)(const struct search *s, const char *name, const char *path))
 {
     char path[AGENT_PATH_MAX];
     const struct dirent *e;
@@ -119,15 +117,10 @@ static void look_at_timers(const struct search *s, const char *dir)
     if (!d)
         return;
     for (size_t i = 0; i < AGENTD_RIVALS_FILES_MAX && (e = readdir(d)) != NULL; i++) {
-        struct str name = str_of(e->d_name);
-        const char *client;
+        int n = snprintf(path, sizeof(path), "%s%s/%s", s->root, dir, e->d_name);
 
-        if (!str_ends(name, STR(".timer")))
-            continue;
-        snprintf(path, sizeof(path), "%s%s/%.255s", s->root, dir, e->d_name);
-        client = timer_of(name);
-        if (client)
-            s->fn(s->arg, client, path);
+        if (n > 0 && (size_t)n < sizeof(path))
+            look(s, e->d_name, path);
     }
     closedir(d);
 }
@@ -140,9 +133,9 @@ void agentd_rivals(const char *root, agentd_rival_fn fn, void *arg)
     const struct search s = {root, fn, arg};
     char path[AGENT_PATH_MAX];
 
-    look_at_timers(&s, "/etc/systemd/system/timers.target.wants");
+    look_through(&s, "/etc/systemd/system/timers.target.wants", look_at_timer);
     snprintf(path, sizeof(path), "%s/etc/crontab", root);
     look_in_file(&s, path);
     for (size_t i = 0; i < sizeof(crons) / sizeof(crons[0]); i++)
-        look_at_cron(&s, crons[i]);
+        look_through(&s, crons[i], look_at_cron);
 }

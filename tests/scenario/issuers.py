@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=500
 """Issuers come and go under a running server: replaced, retired, revoked, for another domain, and the special hierarchy
 is opened; each certificate verifies with the roots it should and with no others, and what was issued before stays good."""
 

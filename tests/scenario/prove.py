@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=500
 """`autarky obtain` and `autarky renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
 looked at, with both kinds of key; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
