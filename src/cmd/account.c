@@ -133,6 +133,14 @@ bool ask_dry(const struct json *root)
     return json_bool(json_get(root, "dry_run"), &dry) == RC_OK && dry;
 }
 
+void ask_print_state(const struct json *v)
+{
+    struct str revoked = json_shown(v, "revoked"), expires = json_shown(v, "expires");
+    struct str day = str_head(revoked.n ? revoked : expires, sizeof("2026-11-28") - 1);
+
+    printf("%s%.*s", revoked.n ? "revoked " : expires.n ? "until " : "valid", STR_ARG(day));
+}
+
 /* ---- the commands */
 
 static enum rc show_list(const struct json *root)

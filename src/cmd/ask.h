@@ -18,3 +18,5 @@ int ask_and_show(const struct cmd_args *args, const char *command, const char *o
 /* "label  text", when there is such a member. */
 void ask_print(const struct json *v, const char *label, const char *member);
 bool ask_dry(const struct json *root);
+/* "revoked 2026-11-28", "until 2027-01-31" or "valid", by the members `revoked` and `expires`. */
+void ask_print_state(const struct json *v);

@@ -29,19 +29,14 @@ static enum rc show_list(const struct json *root)
 
     printf("%-24s %-26s  %-10s %s\n", "NAME", "KID", "ACCOUNTS", "STATE");
     while (json_next(&it, NULL, &v)) {
-        struct str revoked = json_shown(v, "revoked"), expires = json_shown(v, "expires");
         uint64_t made = 0, may = 0;
 
         IGNORE_RC(json_u64(json_get(v, "made"), &made));    /* 0 */
         IGNORE_RC(json_u64(json_get(v, "accounts"), &may)); /* 0 */
-        printf("%-24.*s %-26.*s  %4llu of %-4llu %s%.10s\n", STR_ARG(json_shown(v, "name")),
-               STR_ARG(json_shown(v, "kid")), (unsigned long long)made, (unsigned long long)may,
-               revoked.n   ? "revoked "
-               : expires.n ? "until "
-                           : "valid",
-               revoked.n   ? revoked.p
-               : expires.n ? expires.p
-                           : "");
+        printf("%-24.*s %-26.*s  %4llu of %-4llu ", STR_ARG(json_shown(v, "name")),
+               STR_ARG(json_shown(v, "kid")), (unsigned long long)made, (unsigned long long)may);
+        ask_print_state(v);
+        printf("\n");
     }
     return RC_OK;
 }

@@ -179,16 +179,12 @@ static enum rc show_tokens(const struct json *root)
     struct json_iter it = json_iter(json_get(root, "tokens"));
     const struct json *v;
 
-    printf("%-24s %-24s %-18s %s\n", "NAME", "ROLES", "STATE", "MADE BY");
+    printf("%-24s %-24s %-24s %s\n", "NAME", "ROLES", "MADE BY", "STATE");
     while (json_next(&it, NULL, &v)) {
-        struct str revoked = json_shown(v, "revoked"), expires = json_shown(v, "expires");
-
-        printf("%-24.*s %-24.*s %s %.10s %.*s\n", STR_ARG(json_shown(v, "name")),
-               STR_ARG(json_shown(v, "roles")), revoked.n ? "revoked" : "until  ",
-               revoked.n   ? revoked.p
-               : expires.n ? expires.p
-                           : "",
-               STR_ARG(json_shown(v, "created_by")));
+        printf("%-24.*s %-24.*s %-24.*s ", STR_ARG(json_shown(v, "name")),
+               STR_ARG(json_shown(v, "roles")), STR_ARG(json_shown(v, "created_by")));
+        ask_print_state(v);
+        printf("\n");
     }
     return RC_OK;
 }

@@ -25,6 +25,14 @@ def listens(port, address="127.0.0.1"):
         return False
 
 
+def nginx_command(root, servers, access_log="off"):
+    """Writes nginx.conf with that inside of its http block; what runs it in the foreground, as one process."""
+    temporary = "".join(f"    {kind}_temp_path {root}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (root / "nginx.conf").write_text(f"daemon off;\nmaster_process off;\npid {root}/nginx.pid;\nerror_log {root}/nginx-error.log;\n"
+                                     f"events {{ }}\nhttp {{\n    access_log {access_log};\n{temporary}{servers}}}\n")
+    return ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf"), "-e", str(root / "nginx-error.log")]
+
+
 class Service:
     """One of them; `start` brings up `self.process`, and waits until all of `self.ports` are there."""
 

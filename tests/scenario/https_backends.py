@@ -19,6 +19,7 @@ from proxies import Program
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import free_port  # noqa: E402
+from services import nginx_command  # noqa: E402
 
 NAME = "app.inside.example"
 CERTIFICATES = {  # what each server shows: subject alternative name, signed by the root that is trusted, days
@@ -67,20 +68,7 @@ def nginx(root):
         location /once {{ keepalive_timeout 0; return 200 "$ssl_session_reused"; }}
     }}
 """ for name, port in ports.items())
-    (root / "nginx.conf").write_text(f"""
-daemon off;
-master_process off;
-pid {root}/nginx.pid;
-error_log {root}/nginx-error.log;
-events {{ }}
-http {{
-    access_log {root}/nginx-access.log;
-    client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3; uwsgi_temp_path {root}/t4;
-    scgi_temp_path {root}/t5;
-{servers}}}
-""")
-    return Program(root, ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf"), "-e", str(root / "nginx-error.log")],
-                   ports.values()), ports
+    return Program(root, nginx_command(root, servers, root / "nginx-access.log"), ports.values()), ports
 
 
 class World:

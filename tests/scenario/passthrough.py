@@ -15,6 +15,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, DOMAIN, OPENSSL, Process, expect, free_port, run, wait_for  # noqa: E402
+from services import nginx_command  # noqa: E402
 from sites import Backend, SiteLab  # noqa: E402
 
 HERE, THERE, SHELL = f"here.{DOMAIN}", f"there.{DOMAIN}", f"shell.{DOMAIN}"
@@ -42,15 +43,7 @@ def listens(port):
 
 def nginx(directory, own, ports):
     """With a header of the PROXY protocol before TLS; it answers with the address that was named."""
-    (directory / "nginx.conf").write_text(f"""
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log {directory}/nginx-error.log;
-events {{ }}
-http {{
-    access_log off;
-""" + "".join(f"    {kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + "".join(f"""
+    command = nginx_command(directory, "".join(f"""
     server {{
         listen 127.0.0.1:{port} ssl http2 proxy_protocol;
         ssl_protocols TLSv1.2 TLSv1.3;
@@ -59,10 +52,9 @@ http {{
         root {directory};
         location = /who {{ return 200 "$proxy_protocol_addr {port} $ssl_protocol"; }}
     }}
-""" for port in ports) + "}\n")
+""" for port in ports))
     (directory / "big").write_bytes(os.urandom(SIZE))
-    process = Process("nginx", directory, "/usr/sbin/nginx", "-p", directory, "-c", directory / "nginx.conf", "-e",
-                      directory / "nginx-error.log")
+    process = Process("nginx", directory, *command)
     for port in ports:
         wait_for(f"nginx at {port}", lambda port=port: listens(port))
     return process

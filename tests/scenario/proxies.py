@@ -21,6 +21,7 @@ from gateway import SITES, Gateway, Web, expect
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import free_port  # noqa: E402
+from services import nginx_command  # noqa: E402
 
 PASSER, SPEAKER, CLIENT, LIAR = "127.0.0.2", "127.0.0.3", "127.0.0.9", "6.6.6.6"
 
@@ -80,24 +81,12 @@ listen http
 
 def nginx(root):
     port = free_port()
-    (root / "nginx.conf").write_text(f"""
-daemon off;
-master_process off;
-pid {root}/nginx.pid;
-error_log {root}/nginx-error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3; uwsgi_temp_path {root}/t4;
-    scgi_temp_path {root}/t5;
+    return Program(root, nginx_command(root, f"""
     server {{
         listen 127.0.0.1:{port} proxy_protocol;
         location / {{ return 200 "$proxy_protocol_addr $http_x_forwarded_for"; }}
     }}
-}}
-""")
-    program = Program(root, ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf"), "-e", str(root / "nginx-error.log")], [port])
-    return program, port
+"""), [port]), port
 
 
 def configure(gateway, echo, taker):

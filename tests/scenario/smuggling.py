@@ -24,6 +24,7 @@ from proxies import Program
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import free_port  # noqa: E402
+from services import nginx_command  # noqa: E402
 
 CASES = int(os.environ.get("AUTARKY_SMUGGLING", "3000"))
 SEED = os.environ.get("AUTARKY_SMUGGLING_SEED", "1")
@@ -352,23 +353,13 @@ def compare(numbers, seen):
 
 def nginx(root, backend):
     port = free_port()
-    (root / "nginx.conf").write_text(f"""
-daemon off;
-master_process off;
-pid {root}/nginx.pid;
-error_log {root}/nginx-error.log;
-events {{ }}
-http {{
-    access_log off;
-""" + "".join(f"    {kind}_temp_path {root}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + f"""
+    return Program(root, nginx_command(root, f"""
     server {{
         listen 127.0.0.1:{port};
         server_name {SITES[0]};
         location / {{ proxy_pass http://127.0.0.1:{backend}; proxy_http_version 1.1; proxy_set_header Host $host; }}
     }}
-}}
-""")
-    return Program(root, ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf"), "-e", str(root / "nginx-error.log")], [port]), port
+"""), [port]), port
 
 
 def haproxy(root, backend):

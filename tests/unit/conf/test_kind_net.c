@@ -17,6 +17,8 @@ static void domains(void)
     DOMAIN("hospital",
            "\"hospital\" is a whole top-level domain; the domain of an organization has "
            "two labels or more, as in hospital.example");
+    DOMAIN("co.uk", "\"co.uk\" is a public suffix: names below it belong to strangers; give the "
+                    "organization's own domain, as in hospital.co.uk");
     DOMAIN("a..b", "\"a..b\" is no domain name");
     DOMAIN("-a.b", "\"-a.b\" is no domain name");
     DOMAIN("\"*.a.b\"", "\"*.a.b\" is no domain name");
