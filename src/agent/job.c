@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "agent/deploy.h"
+#include "agent/pin.h"
 #include "agent/tell.h"
 #include "agent/trust.h"
 #include "client/http.h"
@@ -127,6 +128,17 @@ static enum rc make_client(struct job *j, const struct agent_binding *binding, s
     return client_new(&conf, &j->client, err);
 }
 
+static enum rc load_trust(struct job *j, struct err *err)
+{
+    CLEANUP(buf_done) struct buf root = BUF_INIT(AGENT_PIN_FILE_MAX);
+    const struct agent_pin pin = {&j->world, &j->place, &j->stopped};
+    const struct agent_plan *plan = &j->state.plan;
+
+    if (plan->ca_fingerprint.n)
+        TRY(agent_pin_root(&pin, plan, &root, err));
+    return agent_trust_load(&j->trust, plan->ca_file, buf_str(&root), err);
+}
+
 static enum rc job_open(struct job *j, struct err *err)
 {
     struct ev *ev = j->world.ev;
@@ -134,7 +146,7 @@ static enum rc job_open(struct job *j, struct err *err)
     TRY(ev_signal_new(ev, SIGINT, on_signal, j, &j->interrupt));
     TRY(ev_signal_new(ev, SIGTERM, on_signal, j, &j->terminate));
     TRY(net_system(ev, &j->world.net));
-    TRY(agent_trust_load(&j->trust, j->state.plan.ca_file, err));
+    TRY(load_trust(j, err));
     return make_solver(j, err);
 }
 

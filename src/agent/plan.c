@@ -40,11 +40,13 @@ struct field {
 #m, offsetof(struct agent_plan, m)                                                         \
     }
 static const struct field fields[] = {
-    FIELD(server),    FIELD(ca_file),     FIELD(style),    FIELD(value),
-    FIELD(challenge), FIELD(key),         FIELD(profile),  FIELD(chain),
-    FIELD(contact),   FIELD(account_key), FIELD(hook_env), FIELD(owner),
-    FIELD(group),     FIELD(mode),        FIELD(reload),   FIELD(reload_timeout),
-    FIELD(prove_for),
+    FIELD(server),         FIELD(ca_file),   FIELD(style),
+    FIELD(value),          FIELD(challenge), FIELD(key),
+    FIELD(profile),        FIELD(chain),     FIELD(contact),
+    FIELD(account_key),    FIELD(hook_env),  FIELD(owner),
+    FIELD(group),          FIELD(mode),      FIELD(reload),
+    FIELD(reload_timeout), FIELD(prove_for), FIELD(ca_fingerprint),
+    FIELD(ca_url),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

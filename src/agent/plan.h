@@ -30,6 +30,9 @@ enum agent_way {
 struct agent_plan {
     struct str server;  /* URL of the directory */
     struct str ca_file; /* its roots, beside the system's; empty: none */
+    /* The fingerprint of its root, which is then the only one, and where to look for that: as
+     * agent/pin.h; empty: none. */
+    struct str ca_fingerprint, ca_url;
     const struct str *dns;
     const struct addr *ips;
     size_t n_dns, n_ips;

@@ -96,13 +96,18 @@ static enum rc add_file(struct agent_trust *t, struct str path, struct err *err)
                            : str_of(err_textz(&why, line, sizeof(line))));
 }
 
-enum rc agent_trust_load(struct agent_trust *t, struct str ca_file, struct err *err)
+enum rc agent_trust_load(struct agent_trust *t, struct str ca_file, struct str pinned,
+                         struct err *err)
 {
+    size_t added;
+
     *t = (struct agent_trust){.arena = ARENA_INIT(ARENA_MAX)};
     t->roots = ARENA_ARRAY(&t->arena, struct str, AGENT_TRUST_ROOTS_MAX);
     if (!t->roots)
         return RC_NOMEM;
     TRY(tls_trust_new(&t->tls));
+    if (pinned.n)
+        return add(t, pinned, &added);
     TRY(add_system(t));
     return ca_file.n ? add_file(t, ca_file, err) : RC_OK;
 }

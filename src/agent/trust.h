@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is trusted to be the ACME server: the roots of this machine, and beside them, never instead,
- * those of one file for one server. */
+ * those of one file for one server; or, where that root is pinned, it alone. */
 #pragma once
 
 #include "base/arena.h"
@@ -16,9 +16,10 @@ struct agent_trust {
     struct arena arena;
 };
 
-/* `ca_file` may be empty. RC_NOTFOUND, RC_PARSE, RC_IO of that file; a machine without a bundle of
- * its own trusts that file alone. */
-enum rc agent_trust_load(struct agent_trust *t, struct str ca_file, struct err *err);
+/* `ca_file` may be empty; `pinned`, in PEM, too, or is all that is trusted. RC_NOTFOUND, RC_PARSE,
+ * RC_IO of that file; a machine without a bundle of its own trusts that file alone. */
+enum rc agent_trust_load(struct agent_trust *t, struct str ca_file, struct str pinned,
+                         struct err *err);
 void agent_trust_done(struct agent_trust *t);
 
 /* Reads a file that the administrator named, through symbolic links. As file_read. */

@@ -97,11 +97,13 @@ static void on_open(void *arg, enum rc rc, const struct err *why)
     char line[512];
 
     ev_timer_stop(&r->patience);
+    if (rc == RC_OK && r->conf.chain)
+        rc = err.rc = tls_client_chain(r->client, r->conf.chain, &err);
     if (rc == RC_OK) {
         finish(r, tls_client_stream(MOVE(r->client)), &err);
         return;
     }
-    err_textz(why, line, sizeof(line));
+    err_textz(why ? why : &err, line, sizeof(line));
     IGNORE_RC(rc == RC_CRYPTO ? ERR(&err, rc, msg_untrusted, str_of(r->where), str_of(line))
                               : ERR(&err, rc, msg_tls, str_of(r->where), str_of(line)));
     finish(r, NULL, &err);
@@ -113,7 +115,7 @@ static enum rc shake_hands(struct client_reach *r, int fd)
                                          .server_name = r->literal.n ? STR("") : str_of(r->host),
                                          .alpn = STR("http/1.1"),
                                          .ip = r->literal.n ? &r->literal : NULL,
-                                         .trust = r->conf.trust,
+                                         .trust = r->conf.chain ? NULL : r->conf.trust,
                                          .on_open = on_open,
                                          .arg = r};
 
@@ -189,7 +191,7 @@ enum rc client_reach_start(const struct client_reach_conf *conf, const struct ht
     r->port = url->port;
     ev_defer_init(&r->begin, on_begin, r);
     ev_timer_init(&r->patience, conf->ev, on_late, r);
-    if (url->tls && !conf->trust)
+    if (url->tls && !conf->trust && !conf->chain)
         return RC_UNSUPPORTED;
     TRY(str_copyz(url->at.host, r->host, sizeof(r->host)));
     snprintf(r->where, sizeof(r->where), r->literal.n == 16 ? "[%s]:%u" : "%s:%u", r->host,

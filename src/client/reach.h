@@ -26,6 +26,9 @@ struct client_reach_conf {
     struct ev *ev;
     struct net *net;
     const struct tls_trust *trust; /* of https; NULL: there is no https */
+    /* Instead of `trust`, for a look: whoever answers will do, and what it shows is appended, as
+     * PEM. */
+    struct buf *chain;
 };
 
 /* RC_OK with an open stream, which the callee owns; else NULL, and `err` names the server, the

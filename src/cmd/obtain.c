@@ -271,6 +271,8 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
+    plan->ca_fingerprint = str_of(v[CMD_OPT_CA_FINGERPRINT]);
+    plan->ca_url = str_of(v[CMD_OPT_CA_URL]);
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));
@@ -284,6 +286,10 @@ static int check_together(const struct cmd_args *args)
 {
     const char *const *v = args->values;
 
+    if (v[CMD_OPT_CA_FINGERPRINT] && v[CMD_OPT_CA_FILE])
+        return cmd_usagef("--ca-fingerprint and --ca-file are for the same: give one of them");
+    if (v[CMD_OPT_CA_URL] && !v[CMD_OPT_CA_FINGERPRINT])
+        return cmd_usagef("--ca-url is for --ca-fingerprint");
     if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
         return cmd_usagef("--prove-for is for --prove");
     if (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD])

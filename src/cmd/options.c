@@ -228,6 +228,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_VERDICT] = {"--verdict", "LIST",
                          "only those of which one holds, as in revoked,expired"},
     [CMD_OPT_UNSEEN_FOR] = {"--unseen-for", "TIME", "only those that no scan saw for so long"},
+    [CMD_OPT_CA_FINGERPRINT] =
+        {"--ca-fingerprint", "SHA256:HEX",
+         "of the root that this server is under: it is fetched, compared and "
+         "kept, and alone counts"},
+    [CMD_OPT_CA_URL] = {"--ca-url", "URL",
+                        "where that root can be fetched; otherwise /trust/ of the server's host"},
     [CMD_OPT_IMPORT_NAME] = {"--name", "NAME",
                              "only what that client calls so; several, one after the other",
                              CMD_MANY},
