@@ -5,6 +5,7 @@
 
 #include "agent/deploy.h"
 #include "agent/pin.h"
+#include "agent/proxy.h"
 #include "agent/tell.h"
 #include "agent/trust.h"
 #include "client/http.h"
@@ -27,6 +28,7 @@ struct job {
     const struct agent_options *o;
     struct agent_world world;
     struct agent_place place;
+    struct agent_proxies proxies;
     struct agent_trust trust;
     struct client_transport *transport;
     struct agent_solver *solver;
@@ -105,7 +107,8 @@ static enum rc make_solver(struct job *j, struct err *err)
 
 static enum rc make_client(struct job *j, const struct agent_binding *binding, struct err *err)
 {
-    const struct client_reach_conf reach = {j->world.ev, j->world.net, j->trust.tls};
+    const struct client_reach_conf reach = {
+        .ev = j->world.ev, .net = j->world.net, .trust = j->trust.tls, .proxies = j->world.proxies};
     struct client_conf conf = {.ev = j->world.ev,
                                .directory = j->state.plan.server,
                                .key = j->account,
@@ -128,25 +131,17 @@ static enum rc make_client(struct job *j, const struct agent_binding *binding, s
     return client_new(&conf, &j->client, err);
 }
 
-static enum rc load_trust(struct job *j, struct err *err)
-{
-    CLEANUP(buf_done) struct buf root = BUF_INIT(AGENT_PIN_FILE_MAX);
-    const struct agent_pin pin = {&j->world, &j->place, &j->stopped};
-    const struct agent_plan *plan = &j->state.plan;
-
-    if (plan->ca_fingerprint.n)
-        TRY(agent_pin_root(&pin, plan, &root, err));
-    return agent_trust_load(&j->trust, plan->ca_file, buf_str(&root), err);
-}
-
 static enum rc job_open(struct job *j, struct err *err)
 {
+    const struct agent_pin pin = {&j->world, &j->place, &j->stopped};
     struct ev *ev = j->world.ev;
 
     TRY(ev_signal_new(ev, SIGINT, on_signal, j, &j->interrupt));
     TRY(ev_signal_new(ev, SIGTERM, on_signal, j, &j->terminate));
     TRY(net_system(ev, &j->world.net));
-    TRY(load_trust(j, err));
+    TRY(agent_proxies_load(&j->proxies, &j->state.plan, err));
+    j->world.proxies = j->proxies.of;
+    TRY(agent_pin_trust(&pin, &j->state.plan, &j->trust, err));
     return make_solver(j, err);
 }
 
@@ -165,6 +160,7 @@ static void job_done(struct job *j)
     client_transport_free(j->transport);
     agent_solver_free(j->solver);
     agent_trust_done(&j->trust);
+    agent_proxies_done(&j->proxies);
     net_free(j->world.net);
     ev_signal_free(j->interrupt);
     ev_signal_free(j->terminate);
@@ -426,6 +422,7 @@ static enum rc rehearse(struct job *j, struct err *err)
     TRY(job_open(j, err));
     reach.net = j->world.net;
     reach.trust = j->trust.tls;
+    reach.proxies = j->world.proxies;
     TRY(client_http_net(&reach, &j->transport));
     TRY(client_transport_send(j->transport, &ask, on_directory, j, &exchange));
     j->out->asked = true;

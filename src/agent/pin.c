@@ -175,7 +175,8 @@ static enum rc in_chain(struct hunt *h, struct net *net, const struct http_url *
 {
     CLEANUP(buf_done) struct buf chain = BUF_INIT(AGENT_PIN_FILE_MAX);
     CLEANUP(client_reach_cancelp) struct client_reach *reach = NULL;
-    const struct client_reach_conf conf = {.ev = h->p->w->ev, .net = net, .chain = &chain};
+    const struct client_reach_conf conf = {
+        .ev = h->p->w->ev, .net = net, .chain = &chain, .proxies = h->p->w->proxies};
     enum rc rc;
 
     h->ended = false;
@@ -206,7 +207,8 @@ static void on_fetched(void *arg, const struct client_answer *answer)
 static enum rc at_url(struct hunt *h, struct net *net, struct str url)
 {
     CLEANUP(client_transport_freep) struct client_transport *t = NULL;
-    const struct client_reach_conf reach = {.ev = h->p->w->ev, .net = net};
+    const struct client_reach_conf reach = {
+        .ev = h->p->w->ev, .net = net, .proxies = h->p->w->proxies};
     const struct client_ask ask = {.method = "GET",
                                    .url = url,
                                    .max_body = AGENT_PIN_FILE_MAX,
@@ -310,4 +312,14 @@ enum rc agent_pin_root(const struct agent_pin *p, const struct agent_plan *plan,
     if (p->place->dir < 0)
         return RC_OK;
     return file_write(p->place->dir, KEPT, buf_str(out), 0644, FILE_OWNER_SELF, err);
+}
+
+enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_plan *plan,
+                        struct agent_trust *out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf root = BUF_INIT(AGENT_PIN_FILE_MAX);
+
+    if (plan->ca_fingerprint.n)
+        TRY(agent_pin_root(p, plan, &root, err));
+    return agent_trust_load(out, plan->ca_file, buf_str(&root), err);
 }

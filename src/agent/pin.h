@@ -9,6 +9,7 @@
 #include "agent/place.h"
 #include "agent/plan.h"
 #include "agent/solver.h"
+#include "agent/trust.h"
 
 enum {
     AGENT_PIN_BYTES = 32,
@@ -39,6 +40,10 @@ struct agent_pin {
     const bool *stopped;             /* by a signal, while the loop runs */
 };
 
+/* Who is trusted for plan->server: that root alone where there is a fingerprint, else as
+ * agent_trust_load. */
+enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_plan *plan,
+                        struct agent_trust *out, struct err *err);
 /* The root of plan->ca_fingerprint for plan->server, in PEM, appended: as it is kept, or found now,
  * in which case the loop runs until then. RC_NOTFOUND and what was found instead; RC_PARSE,
  * RC_INVAL (the server's URL is not https), RC_CANCELLED; as client_reach_start's callback. */

@@ -46,7 +46,8 @@ static const struct field fields[] = {
     FIELD(account_key),    FIELD(hook_env),  FIELD(owner),
     FIELD(group),          FIELD(mode),      FIELD(reload),
     FIELD(reload_timeout), FIELD(prove_for), FIELD(ca_fingerprint),
-    FIELD(ca_url),
+    FIELD(ca_url),         FIELD(proxy),     FIELD(no_proxy),
+    FIELD(proxy_private),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -33,6 +33,9 @@ struct agent_plan {
     /* The fingerprint of its root, which is then the only one, and where to look for that: as
      * agent/pin.h; empty: none. */
     struct str ca_fingerprint, ca_url;
+    struct str proxy, no_proxy; /* as client/proxy.h, or AGENT_PROXY_NONE; empty: as the
+                                   environment has them */
+    struct str proxy_private;   /* "yes": private addresses are reached through it, too */
     const struct str *dns;
     const struct addr *ips;
     size_t n_dns, n_ips;

@@ -7,6 +7,7 @@
 #include "client/client.h"
 
 struct ev;
+struct client_proxy;
 struct net;
 
 /* What all of them share, and outlives them. */
@@ -17,6 +18,7 @@ struct agent_world {
      * else. `warn`: something did not go as it should. */
     void (*say)(void *arg, bool warn, const char *line);
     void *arg;
+    const struct client_proxy *proxies; /* as in client/reach.h; of servers, not of proofs */
 };
 
 void agent_say(const struct agent_world *w, bool warn, const char *fmt, ...)

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/when.h"
+#include "client/tunnel.h"
 #include "ev/ev.h"
 #include "net/lookup.h"
 #include "net/net.h"
@@ -16,6 +17,9 @@ MSG(msg_lookup, "client.server-not-found",
     "and hosts file");
 MSG(msg_connect, "client.server-not-reached",
     "{0} cannot be reached: {1}; check the URL, that the server runs, and what is between");
+MSG(msg_proxy, "client.proxy-not-reached",
+    "{0} cannot be reached through the proxy {1}: {2}; check the proxy (--proxy, HTTPS_PROXY), or "
+    "except this server from it (--no-proxy, NO_PROXY)");
 MSG(msg_tls, "client.server-tls", "no TLS connection to {0}: {1}");
 MSG(msg_untrusted, "client.server-not-trusted",
     "no TLS connection to {0}: {1}; if its certificate comes from a CA of your own, name the roots "
@@ -33,7 +37,9 @@ struct client_reach {
     size_t n, next;
     struct ev_defer begin;
     struct ev_timer patience;
+    bool proxied; /* the addresses are those of the proxy */
     struct net_dial *dial;
+    struct client_tunnel *tunnel;
     struct tls_client *client;
     client_reach_fn fn;
     void *arg;
@@ -47,6 +53,7 @@ void client_reach_cancel(struct client_reach *r)
     ev_timer_stop(&r->patience);
     if (r->dial)
         net_cancel(r->conf.net, r->dial);
+    client_tunnel_free(r->tunnel);
     tls_client_free(r->client);
     mem_free(r);
 }
@@ -58,22 +65,46 @@ static void finish(struct client_reach *done, struct net_stream *stream, struct 
     r->fn(r->arg, err->rc, stream, err);
 }
 
+/* NULL: there is none. */
+static const struct client_proxy *proxy_of(const struct client_reach *r)
+{
+    return r->conf.proxies ? &r->conf.proxies[r->tls] : NULL;
+}
+
 /* ---- the address */
 
-static enum rc look_up(struct client_reach *r, struct err *err)
+static enum rc look_up(const char *host, struct addr found[static CLIENT_REACH_ADDRESSES_MAX],
+                       size_t *out_n, struct err *err)
 {
-    struct addr found[CLIENT_REACH_ADDRESSES_MAX];
     struct err why = ERR_INIT;
     char line[256];
     size_t n = 0;
-    enum rc rc = net_lookup(str_of(r->host), found, CLIENT_REACH_ADDRESSES_MAX, &n, &why);
+    enum rc rc = net_lookup(str_of(host), found, CLIENT_REACH_ADDRESSES_MAX, &n, &why);
 
     if (rc != RC_OK)
-        return ERR(err, rc, msg_lookup, str_of(r->host),
-                   str_of(err_textz(&why, line, sizeof(line))));
-    r->n = n < CLIENT_REACH_ADDRESSES_MAX ? n : CLIENT_REACH_ADDRESSES_MAX;
-    for (size_t i = 0; i < r->n; i++)
-        r->addrs[i] = (struct addr_port){found[i], r->port};
+        return ERR(err, rc, msg_lookup, str_of(host), str_of(err_textz(&why, line, sizeof(line))));
+    *out_n = n < CLIENT_REACH_ADDRESSES_MAX ? n : CLIENT_REACH_ADDRESSES_MAX;
+    return RC_OK;
+}
+
+/* A name that only the proxy can look up is no failure where there is one. */
+static enum rc choose(struct client_reach *r, struct err *err)
+{
+    const struct client_proxy *p = proxy_of(r);
+    struct addr found[CLIENT_REACH_ADDRESSES_MAX];
+    uint16_t port = r->port;
+    size_t n = 0;
+    enum rc rc = look_up(r->host, found, &n, err);
+
+    r->proxied = client_proxy_applies(p, str_of(r->host), found, n);
+    if (r->proxied) {
+        port = p->port;
+        rc = look_up(p->host, found, &n, err);
+    }
+    TRY(rc);
+    r->n = n;
+    for (size_t i = 0; i < n; i++)
+        r->addrs[i] = (struct addr_port){found[i], port};
     return RC_OK;
 }
 
@@ -125,12 +156,51 @@ static enum rc shake_hands(struct client_reach *r, int fd)
 
 /* ---- the connection */
 
+static enum rc not_reached(const struct client_reach *r, const struct err *why, struct err *err)
+{
+    char line[512];
+    struct str text = str_of(err_textz(why, line, sizeof(line)));
+
+    return r->proxied
+               ? ERR(err, why->rc, msg_proxy, str_of(r->where), str_of(proxy_of(r)->host), text)
+               : ERR(err, why->rc, msg_connect, str_of(r->where), text);
+}
+
 static void dial_next(struct client_reach *r, struct err *why);
+
+/* To the server, whatever is in between. */
+static void connected(struct client_reach *r, int fd)
+{
+    struct net_stream *stream = NULL;
+    struct err err = ERR_INIT;
+
+    err.rc = r->tls ? shake_hands(r, fd) : net_stream_fd(r->conf.ev, fd, &stream);
+    if (err.rc != RC_OK || !r->tls)
+        finish(r, stream, &err);
+}
+
+static void on_tunnel(void *arg, enum rc rc, int fd, const struct err *why)
+{
+    struct client_reach *r = arg;
+    struct err err = ERR_INIT;
+
+    r->tunnel = NULL;
+    if (rc == RC_OK) {
+        connected(r, fd);
+        return;
+    }
+    err.rc = not_reached(r, why, &err);
+    finish(r, NULL, &err);
+}
 
 static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
 {
     struct client_reach *r = arg;
-    struct net_stream *stream = NULL;
+    const struct client_tunnel_conf conf = {.ev = r->conf.ev,
+                                            .proxy = proxy_of(r),
+                                            .where = str_of(r->where),
+                                            .fn = on_tunnel,
+                                            .arg = r};
     struct err err = why ? *why : ERR_INIT;
 
     r->dial = NULL;
@@ -139,16 +209,19 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
         dial_next(r, &err);
         return;
     }
-    err.rc = r->tls ? shake_hands(r, fd) : net_stream_fd(r->conf.ev, fd, &stream);
-    if (err.rc != RC_OK || !r->tls)
-        finish(r, stream, &err);
+    if (!r->proxied) {
+        connected(r, fd);
+        return;
+    }
+    err.rc = client_tunnel_new(&conf, fd, &r->tunnel);
+    if (err.rc != RC_OK)
+        finish(r, NULL, &err);
 }
 
 /* `why` is what became of the last one; what is said of it in the end is that. */
 static void dial_next(struct client_reach *r, struct err *why)
 {
     struct err err = ERR_INIT;
-    char line[512];
 
     if (r->next < r->n) {
         const struct net_target target = {.to = r->addrs[r->next++],
@@ -159,8 +232,7 @@ static void dial_next(struct client_reach *r, struct err *why)
             finish(r, NULL, &err);
         return;
     }
-    err.rc = ERR(&err, why->rc, msg_connect, str_of(r->where),
-                 str_of(err_textz(why, line, sizeof(line))));
+    err.rc = not_reached(r, why, &err);
     finish(r, NULL, &err);
 }
 
@@ -169,7 +241,7 @@ static void on_begin(void *arg)
     struct client_reach *r = arg;
     struct err err = ERR_INIT;
 
-    err.rc = look_up(r, &err);
+    err.rc = choose(r, &err);
     if (err.rc == RC_OK)
         dial_next(r, &err);
     else

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to an ACME server anywhere: its name is looked up as this machine looks names up (the
  * hosts file included), its addresses are tried one after the other, and over https the server has
- * to show a certificate for that very name or address. The lookup is libc's, and the loop waits for
- * it: whoever uses this has nothing more urgent to do than to reach that server. */
+ * to show a certificate for that very name or address, through a proxy as well. The lookup is
+ * libc's, and the loop waits for it: whoever uses this has nothing more urgent to do than to reach
+ * that server. */
 #pragma once
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "http/url.h"
 
+struct client_proxy;
 struct client_reach;
 struct ev;
 struct net;
@@ -29,6 +31,7 @@ struct client_reach_conf {
     /* Instead of `trust`, for a look: whoever answers will do, and what it shows is appended, as
      * PEM. */
     struct buf *chain;
+    const struct client_proxy *proxies; /* two, of http and of https URLs; NULL: there are none */
 };
 
 /* RC_OK with an open stream, which the callee owns; else NULL, and `err` names the server, the

@@ -273,6 +273,9 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
     plan->ca_fingerprint = str_of(v[CMD_OPT_CA_FINGERPRINT]);
     plan->ca_url = str_of(v[CMD_OPT_CA_URL]);
+    plan->proxy = str_of(v[CMD_OPT_PROXY]);
+    plan->no_proxy = str_of(v[CMD_OPT_NO_PROXY]);
+    plan->proxy_private = v[CMD_OPT_PROXY_PRIVATE] ? STR("yes") : STR("");
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));

@@ -234,6 +234,17 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
          "kept, and alone counts"},
     [CMD_OPT_CA_URL] = {"--ca-url", "URL",
                         "where that root can be fetched; otherwise /trust/ of the server's host"},
+    [CMD_OPT_PROXY] = {"--proxy", "URL",
+                       "reach the server through this proxy, http://HOST:PORT, or none; otherwise "
+                       "$HTTPS_PROXY"},
+    [CMD_OPT_NO_PROXY] =
+        {"--no-proxy", "LIST",
+         "not for these names (and those below), addresses and networks; otherwise "
+         "$NO_PROXY"},
+    [CMD_OPT_PROXY_PRIVATE] =
+        {"--proxy-private", NULL,
+         "for servers with private addresses, too, which are reached directly "
+         "otherwise"},
     [CMD_OPT_IMPORT_NAME] = {"--name", "NAME",
                              "only what that client calls so; several, one after the other",
                              CMD_MANY},

@@ -242,13 +242,15 @@ static const struct cmd_row rows[] = {
      "PROTOCOL is tls, smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server; without\n"
      "HOST it is every address of every name. What is not seen to be served is taken back.",
      NULL,
-     OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(CA_FINGERPRINT) | OPT(CA_URL) | OPT(ACME_NAME) |
-         OPT(ACME_OUT) | OPT(AGREE_TOS) | OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) |
-         OPT(DNS) | OPT(DNS_CONFIG) | OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) |
-         OPT(ACME_PROFILE) | OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) |
-         OPT(ACCOUNT_KEY) | OPT(FILE_OWNER) | OPT(FILE_GROUP) | OPT(KEY_MODE) | OPT(RELOAD) |
-         OPT(RELOAD_TIMEOUT) | OPT(PROVE) | OPT(PROVE_FOR) | OPT(DRY_RUN),
-     cmd_obtain, OPT2(CA_FINGERPRINT) | OPT2(CA_URL)},
+     OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(CA_FINGERPRINT) | OPT(CA_URL) | OPT(PROXY) |
+         OPT(NO_PROXY) | OPT(PROXY_PRIVATE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
+         OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
+         OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
+         OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
+         OPT(FILE_OWNER) | OPT(FILE_GROUP) | OPT(KEY_MODE) | OPT(RELOAD) | OPT(RELOAD_TIMEOUT) |
+         OPT(PROVE) | OPT(PROVE_FOR) | OPT(DRY_RUN),
+     cmd_obtain,
+     OPT2(CA_FINGERPRINT) | OPT2(CA_URL) | OPT2(PROXY) | OPT2(NO_PROXY) | OPT2(PROXY_PRIVATE)},
     {"renew", NULL, "renew what `autarky obtain` has obtained, where it is due",
      "DIR is what was given as --out, or a directory of such directories. When is the server's\n"
      "to say (RFC 9773), else two thirds of the lifetime. Meant to be run by a timer, often: what\n"
