@@ -48,6 +48,10 @@ test      jq                    reading our JSON
 test      sqlite3               looking into the store
 test      wget                  another one
 test      nghttp2-client        nghttp, h2load: clients of HTTP/2
+test      nghttp2-server        nghttpd: a backend of HTTP/2
+test      python3-grpcio        gRPC, both ends
+test      testssl.sh            what strangers look for in a TLS server
+test      sslscan               the same by somebody else
 test      nginx-light           a web server that has to be reloaded
 test      postfix               a mail server with STARTTLS
 test      dovecot-imapd         another one, IMAP

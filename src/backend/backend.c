@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/backend.h"
 
+#include "backend/find.h"
+#include "backend/session.h"
 #include "base/when.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "http/url.h"
 #include "tls/demand.h"
 
-MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http, https or tls URL of a host");
+MSG(msg_url, "gateway.backend-url", "\"{0}\" is not the http, https, h2, h2c or tls URL of a host");
 
 /* Of what is demanded, too. */
 enum { KEY_MAX = 2 << 20 };
 
 static void sweep(void *arg);
+
+static void wake(void *arg)
+{
+    backend_find_wake(arg);
+}
 
 int64_t backend_now(const struct backend *b)
 {
@@ -43,6 +50,7 @@ static void backend_free(struct backend *b)
     if (!b)
         return;
     ev_timer_stop(&b->sweep);
+    ev_defer_cancel(&b->wake);
     backend_lookup_free(b->lookup);
     if (map_get(&b->all->by_key, b->whole) == b)
         (void)map_remove(&b->all->by_key, b->whole);
@@ -66,8 +74,11 @@ static enum rc backend_new(struct backends *all, struct str key, const struct ht
     b->host = str_bytes(b->text + v6, url->at.host.n);
     b->port = url->port;
     b->failed_at = b->up_at = INT64_MIN;
+    list_init(&b->sessions);
+    list_init(&b->queued);
     list_init(&b->idle);
     list_init(&b->waiting);
+    ev_defer_init(&b->wake, wake, b);
     ev_timer_init(&b->sweep, all->ev, sweep, b);
     if (url->at.addr.n) {
         b->addrs[b->n_addrs++] = url->at.addr;
@@ -108,17 +119,34 @@ static void put_demand(const struct conf_site *site, struct buf *key)
     buf_puts(key, site->backend_roots);
 }
 
-/* With tls, bytes are passed on as they come. */
-static enum rc parse(struct str url, struct http_url *out)
+/* Those that are no URL to anybody else: host and port alone. */
+static const struct scheme {
+    struct str text;
+    uint16_t port;
+    bool tls, h2;
+} schemes[] = {
+    {STR("tls://"), 443, false, false}, /* bytes are passed on as they come */
+    {STR("h2://"), 443, true, true},
+    {STR("h2c://"), 80, false, true},
+};
+
+static enum rc parse(struct str url, struct http_url *out, bool *out_h2)
 {
     *out = (struct http_url){};
-    if (!str_starts(url, STR("tls://"))) {
-        TRY(http_url_parse(url, out, NULL));
-        return out->path.n > 1 || out->query.p ? RC_PARSE : RC_OK;
+    *out_h2 = false;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        const struct scheme *s = &schemes[i];
+
+        if (!str_starts(url, s->text))
+            continue;
+        TRY(http_authority_parse(str_skip(url, s->text.n), &out->at));
+        out->port = out->at.port ? out->at.port : s->port;
+        out->tls = s->tls;
+        *out_h2 = s->h2;
+        return RC_OK;
     }
-    TRY(http_authority_parse(str_skip(url, 6), &out->at));
-    out->port = out->at.port ? out->at.port : 443;
-    return RC_OK;
+    TRY(http_url_parse(url, out, NULL));
+    return out->path.n > 1 || out->query.p ? RC_PARSE : RC_OK;
 }
 
 enum rc backend_get(struct backends *all, const struct conf_site *site, struct str url,
@@ -129,8 +157,9 @@ enum rc backend_get(struct backends *all, const struct conf_site *site, struct s
     struct http_authority at;
     struct backend *b;
     struct http_url parsed;
+    bool h2;
 
-    if (parse(url, &parsed) != RC_OK)
+    if (parse(url, &parsed, &h2) != RC_OK)
         return ERR(err, RC_INVAL, msg_url, url);
     at = parsed.at;
     at.port = parsed.port;
@@ -139,6 +168,8 @@ enum rc backend_get(struct backends *all, const struct conf_site *site, struct s
     for (size_t i = 0; i < key.n; i++)
         if (key.p[i] >= 'A' && key.p[i] <= 'Z')
             key.p[i] |= 0x20;
+    if (h2)
+        buf_putz(&key, "\nh2");
     if (parsed.tls)
         put_demand(site, &key);
     TRY(buf_rc(&key));
@@ -148,6 +179,7 @@ enum rc backend_get(struct backends *all, const struct conf_site *site, struct s
     if (!b) {
         TRY(backend_new(all, buf_str(&key), &parsed, &b));
         b->demand = MOVE(demand);
+        b->h2 = h2;
     }
     b->refs++;
     *out = b;
@@ -167,6 +199,7 @@ void backend_unref(struct backend *b)
         return;
     b->refs = 1;
     close_idle(b);
+    backend_sessions_close(b);
     backend_free(b);
 }
 
@@ -254,6 +287,8 @@ enum rc backend_link_new(struct backend *b, struct net_stream *t, struct backend
 
 struct backend_link *backend_link_take(struct backend *b, int64_t youngest)
 {
+    if (b->h2)
+        return youngest ? backend_session_take(b) : NULL;
     while (!list_empty(&b->idle)) {
         struct backend_link *l = LIST_ENTRY(b->idle.prev, struct backend_link, link);
 
@@ -275,7 +310,7 @@ void backend_link_keep(struct backend_link *l)
 {
     struct backend *b = l->backend;
 
-    if (b->n_idle >= BACKEND_IDLE_MAX || b->refs == 1) {
+    if (b->h2 || b->n_idle >= BACKEND_IDLE_MAX || b->refs == 1) {
         backend_link_close(l);
         return;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands behind a site: a host and port that speaks HTTP, or HTTPS to whoever demands the same
- * of it, or to which connections are passed on, the addresses of its name, and the connections to
- * it that wait for the next request. Shared by count among the routes that name it, over reloads
- * too. */
+ * of it, HTTP/2 or HTTP/1.1, or to which connections are passed on, the addresses of its name, and
+ * the connections to it that wait for the next request. Shared by count among the routes that name
+ * it, over reloads too. */
 #pragma once
 
 #include "base/addr.h"
@@ -41,9 +41,14 @@ struct backend {
     struct str key;   /* "10.0.3.7:8080", lower case */
     struct str host;  /* in key, without brackets */
     uint16_t port;
-    struct tls_demand *demand; /* a reference; NULL: it speaks HTTP in the clear */
-    struct list idle;          /* struct backend_link, the longest first */
-    size_t n_idle, n_open;     /* n_open: idle, at work and being made */
+    struct tls_demand *demand;  /* a reference; NULL: it speaks HTTP in the clear */
+    bool h2;                    /* HTTP/2 is spoken: */
+    struct list sessions;       /* struct backend_session that are not ending */
+    struct backend_find *maker; /* makes one; NULL: nobody does */
+    struct list queued;         /* struct backend_find, for that */
+    struct ev_defer wake;       /* of these */
+    struct list idle;           /* struct backend_link, the longest first */
+    size_t n_idle, n_open;      /* n_open: idle, at work and being made */
     struct ev_timer sweep;
     /* Monotonic, INT64_MIN: it has not: failed, and could be reached again after that. */
     int64_t failed_at, up_at;
@@ -81,8 +86,8 @@ void backends_done(struct backends *all);
 enum rc backends_set_zones(struct backends *all, struct dns_zones *zones);
 
 /* The one for this URL and for what the site demands of it, made if there is none; takes a
- * reference. RC_INVAL when it is no http, https or tls URL of a host alone, or nothing that is
- * demanded of one with https can be held against it; RC_NOMEM. */
+ * reference. RC_INVAL when it is no http, https, h2, h2c or tls URL of a host alone, or nothing
+ * that is demanded of one with https can be held against it; RC_NOMEM. */
 enum rc backend_get(struct backends *all, const struct conf_site *site, struct str url,
                     struct backend **out, struct err *err);
 void backend_unref(struct backend *b);

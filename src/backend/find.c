@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backend/count.h"
+#include "backend/session.h"
 #include "base/when.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -14,6 +15,8 @@
 MSG(msg_slow, "gateway.backend-handshake-slow",
     "{0} did not complete the TLS handshake within {1} seconds");
 MSG(msg_cut, "gateway.backend-preface", "{0} closed the connection at once");
+MSG(msg_no_h2, "gateway.backend-no-h2",
+    "{0} does not choose HTTP/2 in the TLS handshake (ALPN); https:// speaks HTTP/1.1 to it");
 MSG(msg_full, "gateway.backend-full", "there are already {0} connections to {1}");
 
 enum { NUMBER = 24 };
@@ -29,8 +32,22 @@ void backend_find_init(struct backend_find *f, struct ev *ev,
     ev_timer_init(&f->timer, ev, on_slow, f);
 }
 
+/* It makes no connection of HTTP/2 any more: who waited for that looks again. */
+static void made(struct backend_find *f)
+{
+    struct backend *b = f->backend;
+
+    if (!f->makes)
+        return;
+    f->makes = false;
+    b->maker = NULL;
+    if (!list_empty(&b->queued))
+        ev_defer(b->all->ev, &b->wake);
+}
+
 void backend_find_stop(struct backend_find *f)
 {
+    made(f);
     list_remove(&f->waiting);
     ev_timer_stop(&f->timer);
     if (!f->dial && !f->shakes)
@@ -58,6 +75,24 @@ static void failed(struct backend_find *f)
     log_warn("gateway.backend-unreachable", LOG_STR("backend", b->key), LOG_ERR(&f->why));
 }
 
+/* RC_AGAIN: a connection is being made. */
+static enum rc begin(struct backend_find *f)
+{
+    struct backend *b = f->backend;
+    enum rc rc;
+
+    if (b->h2 && !b->maker) {
+        b->maker = f;
+        f->makes = true;
+    }
+    rc = backend_resolve(b, f);
+    if (rc == RC_OK) {
+        dial_next(f);
+        rc = f->dial ? RC_AGAIN : RC_NOMEM;
+    }
+    return rc;
+}
+
 /* RC_OK: a kept connection; RC_AGAIN: one is being made; else there is none to be had. */
 static enum rc try_backends(struct backend_find *f, struct backend_link **out)
 {
@@ -70,18 +105,19 @@ static enum rc try_backends(struct backend_find *f, struct backend_link **out)
         *out = backend_link_take(b, f->youngest);
         if (*out)
             return RC_OK;
+        if (b->h2 && b->maker && f->youngest) {
+            list_push(&b->queued, &f->waiting);
+            return RC_AGAIN;
+        }
         if (b->n_open >= BACKEND_CONNECTIONS_MAX) {
             snprintf(most, sizeof(most), "%d", BACKEND_CONNECTIONS_MAX);
             IGNORE_RC(ERR(&f->why, RC_QUOTA, msg_full, str_of(most), b->key));
             continue;
         }
-        rc = backend_resolve(b, f);
-        if (rc == RC_OK) {
-            dial_next(f);
-            rc = f->dial ? RC_AGAIN : RC_NOMEM;
-        }
+        rc = begin(f);
         if (rc == RC_AGAIN)
             return rc;
+        made(f);
         f->why = (struct err){.rc = rc};
     }
     return f->why.rc;
@@ -107,6 +143,7 @@ static void reached(struct backend_find *f, struct backend_link *l)
         b->up_at = backend_now(b);
     b->failed_at = INT64_MIN;
     f->unproven = false;
+    made(f);
     f->done(f->arg, l);
 }
 
@@ -116,6 +153,7 @@ static void not_reached(struct backend_find *f)
     dial_next(f);
     if (f->dial)
         return;
+    made(f);
     failed(f);
     go_on(f);
 }
@@ -123,7 +161,8 @@ static void not_reached(struct backend_find *f)
 static void connected(struct backend_find *f, struct net_stream *t)
 {
     struct backend_link *l;
-    enum rc rc = backend_link_new(f->backend, t, &l);
+    enum rc rc = f->backend->h2 ? backend_session_new(f->backend, t, &l)
+                                : backend_link_new(f->backend, t, &l);
 
     if (rc == RC_OK) {
         reached(f, l);
@@ -140,12 +179,14 @@ static void on_shaken(void *arg, enum rc rc, const struct err *err)
 
     ev_timer_stop(&f->timer);
     f->backend->n_open--;
-    if (rc == RC_OK) {
+    if (rc == RC_OK && (!f->backend->h2 || str_eq(tls_client_alpn(c), STR("h2")))) {
         connected(f, tls_client_stream(c));
         return;
     }
     tls_client_free(c);
     f->why = err ? *err : (struct err){.rc = rc};
+    if (rc == RC_OK)
+        IGNORE_RC(ERR(&f->why, RC_UNSUPPORTED, msg_no_h2, f->backend->key));
     f->unproven = f->unproven || rc == RC_CRYPTO || rc == RC_DENIED;
     not_reached(f);
 }
@@ -164,7 +205,7 @@ static enum rc shake(struct backend_find *f, int fd)
 {
     struct tls_client_conf conf = {
         .ev = f->backend->all->ev,
-        .alpn = STR("http/1.1"),
+        .alpn = f->backend->h2 ? STR("h2") : STR("http/1.1"),
         .demand = f->backend->demand,
         .on_open = on_shaken,
         .arg = f,
@@ -224,13 +265,44 @@ void backend_find_resolved(struct backend_find *f, const struct err *err)
 {
     if (err) {
         f->why = *err;
+        made(f);
         failed(f);
         go_on(f);
         return;
     }
     dial_next(f);
-    if (!f->dial)
+    if (f->dial)
+        return;
+    made(f);
+    go_on(f);
+}
+
+/* The first that finds no room makes another connection, for which the rest then waits again. */
+static void look_again(struct backend_find *f)
+{
+    struct backend_link *l = backend_session_take(f->backend);
+
+    if (l)
+        f->done(f->arg, l);
+    else if (f->backend->maker)
+        list_push(&f->backend->queued, &f->waiting);
+    else if (backend_paused(f->backend) || f->backend->n_open >= BACKEND_CONNECTIONS_MAX ||
+             begin(f) != RC_AGAIN) {
+        made(f);
         go_on(f);
+    }
+}
+
+void backend_find_wake(struct backend *b)
+{
+    struct list all, *first;
+
+    b->refs++;
+    list_init(&all);
+    list_splice(&all, &b->queued);
+    while ((first = list_pop(&all)))
+        look_again(LIST_ENTRY(first, struct backend_find, waiting));
+    backend_unref(b);
 }
 
 enum rc backend_find_start(struct backend_find *f, struct backend_pool *pool, int64_t youngest,

@@ -22,7 +22,8 @@ struct backend_find {
     struct tls_client *shakes; /* hands with the backend */
     struct ev_timer timer;     /* for that */
     bool unproven;             /* one was reached that could not prove who it is */
-    struct list waiting;       /* for a lookup */
+    struct list waiting;       /* for a lookup, or for a connection that another one makes */
+    bool makes;                /* it is that other one */
     struct err why;            /* the last failure */
     void (*done)(void *arg, struct backend_link *l);
     void *arg;
@@ -39,5 +40,7 @@ enum rc backend_find_start(struct backend_find *f, struct backend_pool *pool, in
 bool backend_find_has_more(const struct backend_find *f);
 enum rc backend_find_more(struct backend_find *f, struct backend_link **out);
 void backend_find_stop(struct backend_find *f);
+/* For backend.c: those who wait for a connection of HTTP/2 to it look again. */
+void backend_find_wake(struct backend *b);
 /* For resolve.c: the addresses are there; `err`: there are none. */
 void backend_find_resolved(struct backend_find *f, const struct err *err);

@@ -253,17 +253,20 @@ static void check_backend(struct check *c, struct str base)
                 str_of(text), STR(""));
 }
 
-/* TLS ends there, so what it shows is its own affair: it has to take connections. */
+/* TLS ends there, so what it shows is its own affair; or HTTP/2 is spoken, which is not spoken
+ * here: it has to take connections. */
 static void check_taker(struct check *c, struct str base)
 {
+    struct str rest = str_skip(base, str_find(base, ':') + 3);
+    uint16_t usual = str_starts(base, STR("h2c:")) ? 80 : 443;
     CLEANUP(fd_closep) int fd = -1;
     struct err err = ERR_INIT;
     struct http_authority at;
     char text[LINE_BYTES];
 
-    err.rc = http_authority_parse(str_skip(base, sizeof("tls://") - 1), &at);
+    err.rc = http_authority_parse(rest, &at);
     if (err.rc == RC_OK)
-        err.rc = site_connect(at.host, at.port ? at.port : 443, &fd, &err);
+        err.rc = site_connect(at.host, at.port ? at.port : usual, &fd, &err);
     if (err.rc != RC_OK) {
         failed(c, "backend", &err, "start what should answer there, or correct `backends`");
         return;
@@ -314,7 +317,7 @@ static int check(const struct cmd_args *args, const struct conf_site *site)
     if (site->passes)
         check_passed(&c);
     for (size_t i = 0; i < site->backends.n; i++) {
-        if (site->passes)
+        if (!str_starts(site->backends.p[i], STR("http")))
             check_taker(&c, site->backends.p[i]);
         else
             check_backend(&c, site->backends.p[i]);

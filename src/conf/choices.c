@@ -6,7 +6,7 @@
 
 const char *const conf_choice_https[] = {"https", NULL};
 const char *const conf_choice_http[] = {"http", NULL};
-const char *const conf_choice_backends[] = {"http", "https", "tls", NULL};
+const char *const conf_choice_backends[] = {"http", "https", "h2", "h2c", "tls", NULL};
 const char *const conf_choice_web[] = {"https", "http", NULL};
 const char *const conf_choice_no_yes[] = {"no", "yes", NULL};
 const char *const conf_choice_constraints[] = {"critical", "noncritical", "none", NULL};

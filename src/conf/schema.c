@@ -137,7 +137,8 @@ const struct conf_key conf_schema[] = {
             &conf_kind_base_url),
      .names = conf_choice_backends, .required = true, .filled = true, .take = &live,
      .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance; "
-             "tls://10.0.3.7:443: TLS is not ended here, connections go there as they are"},
+             "h2c:// and h2://: HTTP/2 is spoken there, as gRPC wants; tls://10.0.3.7:443: TLS is "
+             "not ended here, connections go there as they are"},
     {KEY_IN("gateway.sites[].algorithms", CONF_BITS, struct conf_site, algorithms,
             &conf_kind_choice),
      .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .take = &live,

@@ -18,6 +18,10 @@ MSG(msg_demand, "conf.site-demand",
     "`backend_keys` or both");
 MSG(msg_demand_nobody, "conf.site-demand-nobody",
     "the site {0} has `backend_ca`, `backend_keys` or `backend_name`, and no backend with https");
+MSG(msg_shared, "conf.site-shared",
+    "the site {0} has `send_proxy`, and {1} speaks HTTP/2: requests of many clients share a "
+    "connection there, whose first bytes would tell of one; take http:// or https://, or leave it "
+    "out");
 MSG(msg_burst, "conf.site-burst", "the site {0} has `burst`, which does nothing without `rate`");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
 MSG(msg_no_algorithm, "conf.site-algorithms-none",
@@ -53,7 +57,12 @@ static bool has(const struct conf_strs *list, struct str s)
 
 static bool secure(struct str url)
 {
-    return str_starts(url, STR("https://"));
+    return str_starts(url, STR("https://")) || str_starts(url, STR("h2://"));
+}
+
+static bool is_h2(struct str url)
+{
+    return str_starts(url, STR("h2://")) || str_starts(url, STR("h2c://"));
 }
 
 static bool is_tls(struct str url)
@@ -115,6 +124,25 @@ static struct str secure_one(const struct conf *conf, const struct conf_site *s)
                 return p->backends.p[k];
     }
     return (struct str){NULL, 0};
+}
+
+/* Requests of many clients share a connection of HTTP/2, and its first bytes can be about one. */
+static enum rc check_shared(struct conf_report *report, const struct conf_node *n,
+                            const struct conf *conf, const struct conf_site *s)
+{
+    if (s->send_proxy == CONF_SEND_PROXY_OFF)
+        return RC_OK;
+    for (size_t i = 0; i < s->backends.n; i++)
+        if (is_h2(s->backends.p[i]))
+            return CONF_COMPLAIN(report, n, msg_shared, s->name, s->backends.p[i]);
+    for (size_t i = 0; i < conf->gateway.n_paths; i++) {
+        const struct conf_path *p = &conf->gateway.paths[i];
+
+        for (size_t k = 0; str_eq(p->site, s->name) && k < p->backends.n; k++)
+            if (is_h2(p->backends.p[k]))
+                return CONF_COMPLAIN(report, n, msg_shared, s->name, p->backends.p[k]);
+    }
+    return RC_OK;
 }
 
 /* No backend with https is ever taken as it is. */
@@ -272,6 +300,7 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
         TRY(check_site(report, n, &conf->gateway.sites[i]));
         TRY(check_passes(report, n, &conf->gateway.sites[i]));
         TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
+        TRY(check_shared(report, n, conf, &conf->gateway.sites[i]));
     }
     n = first_of(root, STR("paths"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)

@@ -31,6 +31,35 @@ static const int64_t bounds[] = {1'000,   5'000,     20'000,     100'000,
 METRIC_TIMES(times, "gateway_request_seconds", "From the first byte of a request to its end",
              bounds);
 
+/* ---- by site */
+
+METRIC_NAMES(sites);
+METRIC_COUNTER_OF2(site_requests, "gateway_site_requests_total", "Requests of a site that ended",
+                   "site", sites, "class", classes);
+METRIC_COUNTER_OF2(site_bytes, "gateway_site_bytes_total",
+                   "Bytes of bodies of a site, or of its connections that were passed on", "site",
+                   sites, "direction", directions);
+METRIC_GAUGE_OF(site_connections, "gateway_site_connections", "Connections of clients of a site",
+                "site", sites);
+METRIC_TIMES_OF(site_times, "gateway_site_request_seconds",
+                "From the first byte of a request of a site to its end", bounds, "site", sites);
+
+size_t gateway_site_number(struct str name)
+{
+    size_t i = metric_name(&sites, name);
+
+    metric_add(&site_requests, metric_at(&site_requests, i, 0), 0);
+    return i;
+}
+
+static void count_site(size_t site, size_t class, const struct gateway_exchange *x, int64_t micros)
+{
+    metric_add(&site_requests, metric_at(&site_requests, site, class), 1);
+    metric_add(&site_bytes, metric_at(&site_bytes, site, UP), (int64_t)x->up.body);
+    metric_add(&site_bytes, metric_at(&site_bytes, site, DOWN), (int64_t)x->down.body);
+    metric_observe(&site_times, site, micros);
+}
+
 void gateway_count_failed(const struct addr *client, const struct err *err)
 {
     char text[ADDR_TEXT];
@@ -39,11 +68,13 @@ void gateway_count_failed(const struct addr *client, const struct err *err)
     log_info("gateway.connection-failed", LOG_Z("client", addr_text(client, text)), LOG_ERR(err));
 }
 
-void gateway_count_client(int n)
+void gateway_count_client(const struct gateway_site *site, int n)
 {
     if (n > 0)
         metric_add(&handshakes, OPEN, n);
     metric_add(&connections, 0, n);
+    if (site)
+        metric_add(&site_connections, site->number, n);
 }
 
 void gateway_count_passed(const struct gateway_passed *p)
@@ -53,6 +84,8 @@ void gateway_count_passed(const struct gateway_passed *p)
     metric_add(&passed, wrong ? FAILED : OPEN, 1);
     metric_add(&passed_bytes, UP, (int64_t)p->up);
     metric_add(&passed_bytes, DOWN, (int64_t)p->down);
+    metric_add(&site_bytes, metric_at(&site_bytes, p->number, UP), (int64_t)p->up);
+    metric_add(&site_bytes, metric_at(&site_bytes, p->number, DOWN), (int64_t)p->down);
     LOG_EVENT(LOG_LEVEL_INFO, "gateway.passed", LOG_Z("site", p->site), LOG_Z("client", p->client),
               LOG_INT("sent", p->down), LOG_INT("received", p->up), LOG_INT("micros", p->micros),
               LOG_STR("backend", p->backend),
@@ -88,12 +121,14 @@ static void log_line(const struct gateway_exchange *x, int64_t micros, bool comp
 void gateway_tell(const struct gateway_exchange *x, bool complete)
 {
     int64_t micros = gateway_now(x->gateway) - x->began;
-    int class = x->status / 100;
+    size_t class = x->status >= 100 && x->status < 600 ? (size_t)x->status / 100 : 0;
 
-    metric_add(&requests, class > 0 && class < 6 ? (size_t) class : 0, 1);
+    metric_add(&requests, class, 1);
     metric_add(&bodies, UP, (int64_t)x->up.body);
     metric_add(&bodies, DOWN, (int64_t)x->down.body);
     metric_observe(&times, 0, micros);
+    if (x->peer->site)
+        count_site(x->peer->site->number, class, x, micros);
     log_line(x, micros, complete);
     gateway_access_tell(&x->gateway->access, x, micros, complete);
 }

@@ -9,16 +9,21 @@
 
 struct err;
 struct gateway_exchange;
+struct gateway_site;
 
 /* A connection whose handshake failed. */
 void gateway_count_failed(const struct addr *client, const struct err *err);
-/* One whose handshake is done: 1; it is gone: -1. */
-void gateway_count_client(int n);
+/* The number under which a site is counted, the same for the same name; 0: among the others, for
+ * there are too many (metrics/metrics.h). */
+size_t gateway_site_number(struct str name);
+/* One whose handshake is done: 1; it is gone: -1. `site` may be NULL. */
+void gateway_count_client(const struct gateway_site *site, int n);
 /* Whom the request is from, as text: `text`, or what lives as long as the connection. */
 const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT]);
 /* A connection that was passed on (through.c) has ended. */
 struct gateway_passed {
     const char *client, *site;
+    size_t number; /* of the site */
     struct str backend;
     uint64_t up, down; /* bytes, towards the backend and back */
     int64_t micros;

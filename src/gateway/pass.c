@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/count.h"
+#include "backend/session.h"
 #include "base/text.h"
 #include "base/when.h"
 #include "gateway/account.h"
@@ -133,17 +134,19 @@ static enum gateway_step late(struct gateway_exchange *x)
 }
 
 /* A kept connection may have been closed just when the request was sent, a backend may be about to
- * end. The request is sent again if that does no harm: nothing came back, none of a body was sent,
- * and the method allows it. */
+ * end, or have said by HTTP/2 that it has not looked at the request, which may then be any. The
+ * request is sent again if that does no harm: nothing came back, none of a body was sent, and the
+ * method allows it. */
 static bool may_retry(const struct gateway_exchange *x)
 {
-    return x->repeatable && x->tries + 1 < GATEWAY_TRIES_MAX && x->down.read == 0 &&
-           x->up.body == 0 && (x->link->reused || backend_find_has_more(&x->find));
+    return (x->repeatable || backend_session_refused(x->link)) &&
+           x->tries + 1 < GATEWAY_TRIES_MAX && x->down.read == 0 && x->up.body == 0 &&
+           (x->link->reused || backend_session_refused(x->link) || backend_find_has_more(&x->find));
 }
 
 static enum gateway_step retry(struct gateway_exchange *x)
 {
-    bool reused = x->link->reused;
+    bool reused = x->link->reused || backend_session_refused(x->link);
 
     x->tries++;
     x->up_done = x->up_broken = false;
@@ -158,7 +161,7 @@ static enum gateway_step backend_gone(struct gateway_exchange *x)
 {
     bool again = may_retry(x);
 
-    if (!again || !x->link->reused) {
+    if (!again || !(x->link->reused || backend_session_refused(x->link))) {
         backend_fault(x->link->backend);
         backend_count_failure(BACKEND_FAILED_CUT);
     }

@@ -22,7 +22,7 @@ void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_str
     p->tls = tls;
     p->from = *client;
     (void)addr_text(client, p->addr);
-    gateway_count_client(1);
+    gateway_count_client(p->site, 1);
 }
 
 void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out)
@@ -55,7 +55,7 @@ struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_pro
 
 void gateway_peer_done(struct gateway_peer *p)
 {
-    gateway_count_client(-1);
+    gateway_count_client(p->site, -1);
     ev_timer_stop(&p->timer);
     /* Over TLS an end without close_notify looks like an attack. One try: there is room, or what
      * was written before has not been taken either. */

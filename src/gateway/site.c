@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/site.h"
 
+#include "gateway/account.h"
 #include "gateway/route.h"
 
 enum rc gateway_site_new(struct str name, struct gateway_site **out)
@@ -14,6 +15,7 @@ enum rc gateway_site_new(struct str name, struct gateway_site **out)
     gateway_rates_init(&s->rates);
     TRY(str_copyz(name, s->name, sizeof(s->name)));
     TRY(tls_site_init(&s->tls, name));
+    s->number = gateway_site_number(name);
     *out = MOVE(s);
     return RC_OK;
 }

@@ -59,6 +59,7 @@ static void end(struct through *c)
     struct gateway_passed told = {
         .client = c->peer.addr,
         .site = c->peer.site ? c->peer.site->name : "-",
+        .number = c->peer.site ? c->peer.site->number : 0,
         .backend = c->backend ? c->backend->key : STR("-"),
         .up = c->up.bytes,
         .down = c->down.bytes,

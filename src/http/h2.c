@@ -6,14 +6,14 @@
 
 /* ---- limits */
 
-static bool spend(const struct http_h2 *h, struct http_h2_bucket *b, int64_t most, int64_t rate)
+bool http_h2_spend(struct http_h2_bucket *b, int64_t now, int64_t most, int64_t rate)
 {
-    int64_t price = WHEN_SECOND / rate, since = h->now - most * price;
+    int64_t price = WHEN_SECOND / rate, since = now - most * price;
 
     if (b->at < since)
         b->at = since;
     b->at += price;
-    return b->at <= h->now;
+    return b->at <= now;
 }
 
 static enum rc refused(struct http_h2 *h, uint32_t why)
@@ -31,12 +31,13 @@ static int too_much(struct http_h2 *h)
 
 static int count_reset(struct http_h2 *h)
 {
-    return spend(h, &h->resets, HTTP_H2_RESETS_MAX, HTTP_H2_RESETS_RATE) ? 0 : too_much(h);
+    return http_h2_spend(&h->resets, h->now, HTTP_H2_RESETS_MAX, HTTP_H2_RESETS_RATE) ? 0
+                                                                                      : too_much(h);
 }
 
 static int count_idle(struct http_h2 *h)
 {
-    return spend(h, &h->idle, HTTP_H2_IDLE_MAX, HTTP_H2_IDLE_RATE) ? 0 : too_much(h);
+    return http_h2_spend(&h->idle, h->now, HTTP_H2_IDLE_MAX, HTTP_H2_IDLE_RATE) ? 0 : too_much(h);
 }
 
 /* ---- streams */
@@ -191,7 +192,7 @@ static void set_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_send_data_callback(c, http_h2_on_send_data);
 }
 
-static void set_options(nghttp2_option *o)
+void http_h2_set_options(nghttp2_option *o)
 {
     nghttp2_option_set_no_auto_window_update(o, 1);
     nghttp2_option_set_no_closed_streams(o, 1);
@@ -213,7 +214,7 @@ static enum rc session_new(struct http_h2 *h)
         e = nghttp2_option_new(&options);
     if (e == 0) {
         set_callbacks(callbacks);
-        set_options(options);
+        http_h2_set_options(options);
         e = nghttp2_session_server_new2(&h->session, callbacks, h, options);
     }
     nghttp2_session_callbacks_del(callbacks);

@@ -47,6 +47,10 @@ struct http_h2_stream {
     bool answering, finished, trailing, deferred, told;
 };
 
+/* False: that was one too many. */
+bool http_h2_spend(struct http_h2_bucket *b, int64_t now, int64_t most, int64_t rate);
+/* The limits that nghttp2 keeps itself. */
+void http_h2_set_options(nghttp2_option *o);
 void http_h2_tell(struct http_h2_stream *s, unsigned news);
 void http_h2_stream_free(struct http_h2_stream *s);
 /* Has nghttp2 say all that it can. RC_NOMEM: the connection is over. */

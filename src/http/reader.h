@@ -41,7 +41,7 @@ struct http_reader_conf {
     uint64_t body_max;         /* 413 */
     unsigned chunk_framing;    /* bytes of chunk framing that each byte of body excuses */
     bool chunk_extensions;     /* are skipped, instead of refused */
-    const struct str *methods; /* of requests: the only ones; 501 */
+    const struct str *methods; /* of HTTP/1.1 requests: the only ones; 501. NULL: any */
     size_t n_methods;
 };
 

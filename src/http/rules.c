@@ -28,6 +28,8 @@ static int check_version(struct http_reader *r)
 static int check_method(struct http_reader *r)
 {
     r->head.method = str_of(llhttp_method_name((llhttp_method_t)r->ll.method));
+    if (!r->conf->methods)
+        return 0;
     for (size_t i = 0; i < r->conf->n_methods; i++)
         if (str_eq(r->conf->methods[i], r->head.method))
             return 0;

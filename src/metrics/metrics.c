@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metrics/metrics.h"
 
+#include <string.h>
+
+#include "metrics/view_int.h"
+
 /* Made by the linker around the section; weak, so that a program without any metric links. */
 extern const struct metric *const __start_autarky_metrics[]
     __attribute__((weak, visibility("hidden")));
@@ -14,6 +18,26 @@ void metric_all(const struct metric *const **out_first, size_t *out_count)
 
     *out_first = first;
     *out_count = first ? (size_t)(((uintptr_t)end - (uintptr_t)first) / sizeof(*first)) : 0;
+}
+
+/* Lower case, digits, hyphens, dots, and "*": nothing that would have to be escaped. */
+bool metric_name_ok(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!memchr("abcdefghijklmnopqrstuvwxyz0123456789-.*_", name.p[i], 40))
+            return false;
+    return name.n > 0 && name.n <= METRIC_NAMED_MAX;
+}
+
+size_t metric_name(struct metric_names *names, struct str name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (str_eq(str_of(names->z[i]), name))
+            return i;
+    if (names->n == METRIC_NAMES_MAX || !metric_name_ok(name))
+        return 0;
+    memcpy(names->z[names->n], name.p, name.n);
+    return names->n++;
 }
 
 size_t metric_stride(const struct metric *m)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters, gauges and histograms of one process. They are declared as static objects beside the
- * code that counts, with all the series they can ever have: labels are small closed enums, never
- * names, addresses or anything else that a stranger chooses. The linker gathers them; counting
+ * code that counts, with all the series they can ever have: labels are small closed enums, or names
+ * of the configuration (struct metric_names), never addresses or anything else that a stranger
+ * chooses. The linker gathers them; counting
  * takes one atomic addition and works from any thread. How they leave the process: metrics/view.h.
  *
  *     static const char *const results[] = {"valid", "invalid"};
@@ -17,9 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 enum {
     METRIC_LABELS_MAX = 2,
-    METRIC_SERIES_MAX = 256, /* of one metric */
+    METRIC_SERIES_MAX = 1024, /* of one metric */
+    METRIC_NAMES_MAX = 128,   /* of one kind, "other" among them */
+    METRIC_NAMED_MAX = 253,   /* bytes of a name */
     METRIC_BOUNDS_MAX = 24,
     METRIC_NAME_MAX = 60,
 };
@@ -32,10 +37,20 @@ enum metric_unit {
     METRIC_SECONDS, /* microseconds (when_t), written as seconds: "..._seconds" */
 };
 
+/* Names of one kind, such as the sites, in the order in which they came, for as long as the process
+ * lives: what was counted is never taken back. Number 0 is "other", which all are for whom there is
+ * no room. Names are those of hosts; one thread adds them, before it counts. */
+struct metric_names {
+    size_t n;
+    char z[METRIC_NAMES_MAX][METRIC_NAMED_MAX + 1];
+};
+#define METRIC_NAMES(var) static struct metric_names var = {1, {"other"}}
+
 struct metric_label {
     const char *name;
-    const char *const *values;
+    const char *const *values; /* NULL: `names` */
     size_t n;
+    struct metric_names *names; /* of the first label only: no more series than names are shown */
 };
 
 struct metric {
@@ -118,6 +133,26 @@ struct metric {
                   .help = (help_), .kind = METRIC_HISTOGRAM_KIND, .unit = METRIC_SECONDS,          \
                   .bounds = (bounds_), .n_bounds = METRIC_LENGTH(bounds_),                         \
                   .labels = {METRIC_LABELLED(label, values)})
+
+/* The same with a label whose values are names; the series is the name's number, or metric_at. */
+#define METRIC_NAMED(label, names_)                                                                \
+    {                                                                                              \
+        (label), NULL, METRIC_NAMES_MAX, &(names_)                                                 \
+    }
+#define METRIC_GAUGE_OF(var, name_, help_, label, names_)                                          \
+    METRIC_DEFINE(var, METRIC_NAMES_MAX, .name = (name_), .help = (help_),                         \
+                  .kind = METRIC_GAUGE_KIND, .labels = {METRIC_NAMED(label, names_)})
+#define METRIC_COUNTER_OF2(var, name_, help_, label, names_, label2, values2)                      \
+    METRIC_DEFINE(var, METRIC_NAMES_MAX *METRIC_LENGTH(values2), .name = (name_), .help = (help_), \
+                  .kind = METRIC_COUNTER_KIND,                                                     \
+                  .labels = {METRIC_NAMED(label, names_), METRIC_LABELLED(label2, values2)})
+#define METRIC_TIMES_OF(var, name_, help_, bounds_, label, names_)                                 \
+    METRIC_DEFINE(var, (METRIC_LENGTH(bounds_) + 2) * METRIC_NAMES_MAX, .name = (name_),           \
+                  .help = (help_), .kind = METRIC_HISTOGRAM_KIND, .unit = METRIC_SECONDS,          \
+                  .bounds = (bounds_), .n_bounds = METRIC_LENGTH(bounds_),                         \
+                  .labels = {METRIC_NAMED(label, names_)})
+/* The number of that name, which is added if there is room; 0: it counts among the others. */
+size_t metric_name(struct metric_names *names, struct str name);
 
 /* Number of series; of cells in each. */
 size_t metric_series(const struct metric *m);

@@ -54,29 +54,44 @@ static void put_value(const struct metric *m, int64_t v, struct buf *out)
     buf_printf(out, "%s%" PRIu64 ".%.*s", v < 0 ? "-" : "", left / 1000000, n, decimals);
 }
 
-/* autarky_NAME and SUFFIX {role="core",status="valid" ; the brace is open. */
-static void put_series(const struct metric *m, const char *suffix, const char *role, size_t series,
-                       struct buf *out)
+/* A metric of one role. */
+struct shown {
+    const struct metric *m;
+    const char *role;
+    const struct metrics_rows *rows;
+};
+
+static const char *value_of(const struct shown *at, size_t label, size_t i)
 {
+    const struct metric_label *l = &at->m->labels[label];
+
+    return l->names ? at->rows->z[i] : l->values[i];
+}
+
+/* autarky_NAME and SUFFIX {role="core",status="valid" ; the brace is open. */
+static void put_series(const struct shown *at, const char *suffix, size_t series, struct buf *out)
+{
+    const struct metric *m = at->m;
     size_t second = m->labels[1].name ? m->labels[1].n : 1;
     size_t index[METRIC_LABELS_MAX] = {series / second, series % second};
 
-    buf_printf(out, "autarky_%s%s{role=\"%s\"", m->name, suffix, role);
+    buf_printf(out, "autarky_%s%s{role=\"%s\"", m->name, suffix, at->role);
     for (size_t i = 0; i < METRIC_LABELS_MAX && m->labels[i].name; i++) {
         buf_printf(out, ",%s=\"", m->labels[i].name);
-        put_escaped(m->labels[i].values[index[i]], true, out);
+        put_escaped(value_of(at, i, index[i]), true, out);
         buf_putz(out, "\"");
     }
 }
 
-static void put_histogram(const struct metric *m, const char *role, size_t series,
-                          const int64_t *cells, struct buf *out)
+static void put_histogram(const struct shown *at, size_t series, const int64_t *cells,
+                          struct buf *out)
 {
+    const struct metric *m = at->m;
     uint64_t count = 0;
 
     for (size_t i = 0; i <= m->n_bounds; i++) {
         count += (uint64_t)cells[i];
-        put_series(m, "_bucket", role, series, out);
+        put_series(at, "_bucket", series, out);
         buf_putz(out, ",le=\"");
         if (i < m->n_bounds)
             put_value(m, m->bounds[i], out);
@@ -84,25 +99,29 @@ static void put_histogram(const struct metric *m, const char *role, size_t serie
             buf_putz(out, "+Inf");
         buf_printf(out, "\"} %" PRIu64 "\n", count);
     }
-    put_series(m, "_sum", role, series, out);
+    put_series(at, "_sum", series, out);
     buf_putz(out, "} ");
     put_value(m, cells[m->n_bounds + 1], out);
     buf_putz(out, "\n");
-    put_series(m, "_count", role, series, out);
+    put_series(at, "_count", series, out);
     buf_printf(out, "} %" PRIu64 "\n", count);
 }
 
-static void put_metric(const struct metric *m, const char *role, const int64_t *cells,
-                       struct buf *out)
+static void put_metric(const struct shown *at, const int64_t *cells, struct buf *out)
 {
-    for (size_t s = 0; s < metric_series(m); s++) {
+    const struct metric *m = at->m;
+    size_t n = metric_series(m);
+
+    if (m->labels[0].names)
+        n = n / METRIC_NAMES_MAX * at->rows->n;
+    for (size_t s = 0; s < n; s++) {
         if (m->kind == METRIC_HISTOGRAM_KIND) {
-            put_histogram(m, role, s, cells + s * metric_stride(m), out);
+            put_histogram(at, s, cells + s * metric_stride(m), out);
             continue;
         }
         if (m->kind == METRIC_GAUGE_KIND && cells[s] == METRIC_NONE)
             continue;
-        put_series(m, "", role, s, out);
+        put_series(at, "", s, out);
         buf_putz(out, "} ");
         put_value(m, cells[s], out);
         buf_putz(out, "\n");
@@ -154,7 +173,8 @@ static void put_roles(const struct metrics_view *v, const struct metric *const *
         if (!headed)
             put_head(m[i], format, out);
         headed = true;
-        put_metric(m[i], role->name, role->cells + first_cell, out);
+        put_metric(&(struct shown){m[i], role->name, &role->rows[i]}, role->cells + first_cell,
+                   out);
     }
 }
 

@@ -4,9 +4,13 @@
 #include "base/mem.h"
 #include "metrics/view_int.h"
 
-/* A snapshot is its version and then, of each metric in use, name, number of cells and the cells.
- */
-enum { SNAPSHOT_VERSION = 1 };
+/* A snapshot is its version and then, of each metric in use, name, number of cells and the cells;
+ * where a label is a name, how many there are and these names stand before them, and the cells are
+ * theirs alone. */
+enum {
+    SNAPSHOT_VERSION = 1,
+    METRIC_TYPICAL_NAME = 64, /* were all names longer, the snapshot could be refused */
+};
 
 struct table {
     const struct metric *const *m;
@@ -26,6 +30,26 @@ static bool used(const struct metric *m)
     return atomic_load_explicit(m->used, memory_order_relaxed);
 }
 
+/* The names of its first label; NULL: it has other values. */
+static const struct metric_names *names_of(const struct metric *m)
+{
+    return m->labels[0].names;
+}
+
+/* Cells of one of these. */
+static size_t row_of(const struct metric *m)
+{
+    return m->n_cells / METRIC_NAMES_MAX;
+}
+
+static size_t put_names(const struct metric_names *names, struct buf *out)
+{
+    buf_u32(out, (uint32_t)names->n);
+    for (size_t i = 0; i < names->n; i++)
+        buf_lstr(out, str_of(names->z[i]));
+    return names->n;
+}
+
 void metrics_snapshot(struct buf *out)
 {
     struct table t = table();
@@ -33,12 +57,15 @@ void metrics_snapshot(struct buf *out)
     buf_u8(out, SNAPSHOT_VERSION);
     for (size_t i = 0; i < t.n; i++) {
         const struct metric *m = t.m[i];
+        size_t n = m->n_cells;
 
         if (!used(m))
             continue;
         buf_lstr(out, str_of(m->name));
-        buf_u32(out, (uint32_t)m->n_cells);
-        for (size_t c = 0; c < m->n_cells; c++)
+        if (names_of(m))
+            n = put_names(names_of(m), out) * row_of(m);
+        buf_u32(out, (uint32_t)n);
+        for (size_t c = 0; c < n; c++)
             buf_u64(out, (uint64_t)atomic_load_explicit(&m->cells[c], memory_order_relaxed));
     }
 }
@@ -60,6 +87,8 @@ static bool labels_ok(const struct metric *m, size_t *series)
 
         if (!l->name)
             continue;
+        if (l->names ? i > 0 || l->values || l->n != METRIC_NAMES_MAX : !l->values)
+            return false;
         if (!name_ok(l->name) || strcmp(l->name, "role") == 0 || strcmp(l->name, "le") == 0)
             return false;
         if (l->n == 0 || (i > 0 && !m->labels[i - 1].name))
@@ -99,6 +128,8 @@ void metrics_view_init(struct metrics_view *v)
     for (size_t i = 0; i < t.n; i++) {
         assert(metrics_sound(t.m[i]));
         bytes += 4 + strlen(t.m[i]->name) + 4 + 8 * t.m[i]->n_cells;
+        if (names_of(t.m[i]))
+            bytes += 4 + (4 + METRIC_TYPICAL_NAME) * METRIC_NAMES_MAX;
         for (size_t j = 0; j < i; j++)
             assert(strcmp(t.m[i]->name, t.m[j]->name) != 0);
     }
@@ -110,6 +141,9 @@ static void role_free(struct metrics_role *role)
 {
     if (!role)
         return;
+    for (size_t i = 0; i < role->n; i++)
+        mem_free(role->rows[i].z);
+    mem_free(role->rows);
     mem_free(role->used);
     mem_free(role->cells);
     mem_free(role);
@@ -131,8 +165,10 @@ static enum rc role_new(struct str name, struct table t, struct metrics_role **o
     for (size_t i = 0; i < t.n; i++)
         cells += t.m[i]->n_cells;
     if (!role || !(role->used = mem_calloc(t.n, sizeof(bool))) ||
-        !(role->cells = mem_calloc(cells, sizeof(int64_t))))
+        !(role->cells = mem_calloc(cells, sizeof(int64_t))) ||
+        !(role->rows = mem_calloc(t.n, sizeof(struct metrics_rows))))
         return RC_NOMEM;
+    role->n = t.n;
     memcpy(role->name, name.p, name.n);
     *out = MOVE(role);
     return RC_OK;
@@ -150,14 +186,45 @@ static size_t place(struct table t, struct str name, size_t *first_cell)
     return t.n;
 }
 
+/* RC_PARSE: they are not what names may be. */
+static enum rc read_names(struct rd *rd, struct metrics_rows *rows)
+{
+    uint32_t n = rd_u32(rd);
+
+    if (rd_rc(rd) != RC_OK || n == 0 || n > METRIC_NAMES_MAX)
+        return RC_PARSE;
+    rows->z = mem_calloc(n, sizeof(rows->z[0]));
+    if (!rows->z)
+        return RC_NOMEM;
+    rows->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct str name = rd_lstr(rd, METRIC_NAMED_MAX);
+
+        if (rd_rc(rd) != RC_OK || !metric_name_ok(name))
+            return RC_PARSE;
+        memcpy(rows->z[i], name.p, name.n);
+        for (uint32_t j = 0; j < i; j++)
+            if (strcmp(rows->z[i], rows->z[j]) == 0)
+                return RC_PARSE;
+    }
+    return RC_OK;
+}
+
 static enum rc read_metric(struct metrics_role *role, struct table t, struct rd *rd)
 {
     struct str name = rd_lstr(rd, METRIC_NAME_MAX);
-    uint32_t n = rd_u32(rd);
-    size_t first;
-    size_t i = place(t, name, &first);
+    size_t first, i = place(t, name, &first), wanted;
+    uint32_t n;
 
-    if (i == t.n || role->used[i] || n != t.m[i]->n_cells)
+    if (i == t.n || role->used[i])
+        return RC_PARSE;
+    wanted = t.m[i]->n_cells;
+    if (names_of(t.m[i])) {
+        TRY(read_names(rd, &role->rows[i]));
+        wanted = role->rows[i].n * row_of(t.m[i]);
+    }
+    n = rd_u32(rd);
+    if (n != wanted)
         return RC_PARSE;
     for (size_t c = 0; c < n; c++) {
         int64_t v = (int64_t)rd_u64(rd);

@@ -81,6 +81,12 @@ def requests_and_locks(lab):
     for _ in range(5):
         lab.curl(SITE, "/hello")
     wait_for("the gateway's requests", lambda: sum(series(lab).get('gateway_requests_total{class="2xx"}', {}).values()) == 5, 10)
+    found = series(lab)
+    of_site = {name: sum(found.get(name, {}).values()) for name in (
+        f'gateway_site_requests_total{{site="{SITE}",class="2xx"}}', f'gateway_site_request_seconds_count{{site="{SITE}"}}',
+        'gateway_site_requests_total{site="other",class="2xx"}')}
+    check(list(of_site.values()) == [5, 5, 0], f"by site: {of_site}")
+    check(sum(found[f'gateway_site_bytes_total{{site="{SITE}",direction="response"}}'].values()) > 0, "no bytes of the site")
     check(series(lab)["issuance_frozen{}"]["core"] == 0, "it is frozen before anybody said so")
     lab.autarky("issuance", "freeze", "--reason", "a look at the numbers")
     found = series(lab)

@@ -120,9 +120,10 @@ def revoked(lab, clock):
 
 
 def unanswered(lab, clock):
-    """Core does not answer: what is there is shown to its end."""
-    core = lab.processes("core")[0]
-    os.kill(core, signal.SIGSTOP)
+    """Core does not answer, and nobody may replace it: what is there is shown to its end."""
+    still = [lab.server.popen.pid, lab.processes("core")[0]]
+    for pid in still:
+        os.kill(pid, signal.SIGSTOP)
     try:
         clock.advance(LIFE // 3)
         if said(shown(lab, WIKI, "ecdsa", "1.3")) != "good":
@@ -132,7 +133,8 @@ def unanswered(lab, clock):
             text = shown(lab, name, algorithm, "1.3")
             expect(text, "OCSP response: no response sent", "s_client after the end of the answer")
     finally:
-        os.kill(core, signal.SIGCONT)
+        for pid in reversed(still):
+            os.kill(pid, signal.SIGCONT)
 
 
 def main():

@@ -38,6 +38,34 @@ static void does_without(void)
     CHECK_INT(s->check_interval, 10 * WHEN_SECOND);
 }
 
+#define H2(url, more)                                                                              \
+    "gateway:\n  sites:\n    - {name: a.hospital.example, backends: [\"" url "\"]" more "}\n"
+
+static void speaks_http2_to_backends(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS(H2("h2c://B.lan:50051", ""), &conf);
+    CHECK_STR(conf->gateway.sites[0].backends.p[0], "h2c://b.lan:50051");
+    CHECK(!conf->gateway.sites[0].passes);
+    CHECK_PROBLEM(
+        H2("h2c://b.lan", ", send_proxy: v2"),
+        "5: gateway.sites[0]: the site a.hospital.example has `send_proxy`, and h2c://b.lan speaks "
+        "HTTP/2: requests of many clients share a connection there, whose first bytes "
+        "would tell of one; take http:// or https://, or leave it out");
+    CHECK_PROBLEM(
+        H2("http://b.lan",
+           ", send_proxy: v1}\n  paths:\n    - {site: a.hospital.example, path: /a, "
+           "backends: [\"h2c://c.lan\"]"),
+        "5: gateway.sites[0]: the site a.hospital.example has `send_proxy`, and h2c://c.lan speaks "
+        "HTTP/2: requests of many clients share a connection there, whose first bytes "
+        "would tell of one; take http:// or https://, or leave it out");
+    CHECK_PROBLEM(H2("h2://b.lan", ""),
+                  "5: gateway.sites[0]: the site a.hospital.example has the backend "
+                  "h2://b.lan, which nothing is there to hold against: give `backend_ca`, "
+                  "`backend_keys` or both");
+}
+
 static void knows_other_proxies(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -237,6 +265,7 @@ static void refuses_what_is_about_requests(void)
 
 CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
-           CHECK_TEST(knows_other_proxies), CHECK_TEST_ONCE(demands_something_of_https),
-           CHECK_TEST(takes_roots_from_beside), CHECK_TEST_ONCE(refusals),
-           CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))
+           CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
+           CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
+           CHECK_TEST_ONCE(refusals), CHECK_TEST(takes_paths_and_headers),
+           CHECK_TEST_ONCE(refuses_paths))

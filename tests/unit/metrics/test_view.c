@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <stdio.h>
+
 #include "metrics/view_int.h"
 
 static const char *const results[] = {"valid", "in\"va\\lid\n"};
@@ -11,7 +13,16 @@ METRIC_COUNTER(plain, "plain_total", "Plain \"things\"\\");
 METRIC_COUNTER_BY2(both, "both_total", "Both", "result", results, "kind", kinds);
 METRIC_GAUGE(level, "level", "Level");
 METRIC_TIMES(took, "took_seconds", "Took", bounds);
+METRIC_NAMES(sites);
+METRIC_COUNTER_OF2(by_site, "by_site_total", "By site", "site", sites, "kind", kinds);
+METRIC_TIMES_OF(times, "site_seconds", "Times", bounds, "site", sites);
 METRIC_COUNTER(unused, "unused_total", "Never counted");
+
+static void forget_names(void)
+{
+    memset(sites.z + 1, 0, sizeof(sites.z) - sizeof(sites.z[0]));
+    sites.n = 1;
+}
 
 static void reset(void)
 {
@@ -77,6 +88,99 @@ static void rendered(void)
               "autarky_took_seconds_bucket{role=\"front\",le=\"+Inf\"} 3\n"
               "autarky_took_seconds_sum{role=\"front\"} 10.505\n"
               "autarky_took_seconds_count{role=\"front\"} 3\n");
+}
+
+/* Only names that there are have series, and one that is known has its number again. */
+static void names_as_labels(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 16);
+    size_t b;
+
+    metrics_view_init(&v);
+    reset();
+    forget_names();
+    CHECK_INT(metric_name(&sites, STR("a.example")), 1);
+    b = metric_name(&sites, STR("b.example"));
+    CHECK_INT(b, 2);
+    CHECK_INT(metric_name(&sites, STR("a.example")), 1);
+    metric_add(&by_site, metric_at(&by_site, b, 1), 5);
+    metric_add(&by_site, metric_at(&by_site, 0, 0), 7);
+    metric_observe(&times, b, 1);
+    CHECK_OK(put(&v, "front"));
+    metrics_view_render(&v, METRICS_PROMETHEUS, &text);
+    CHECK_OK(buf_rc(&text));
+    CHECK(str_starts(buf_str(&text),
+                     STR("# HELP autarky_by_site_total By site\n"
+                         "# TYPE autarky_by_site_total counter\n"
+                         "autarky_by_site_total{role=\"front\",site=\"other\",kind=\"a\"} 7\n"
+                         "autarky_by_site_total{role=\"front\",site=\"other\",kind=\"b\"} 0\n"
+                         "autarky_by_site_total{role=\"front\",site=\"a.example\",kind=\"a\"} 0\n"
+                         "autarky_by_site_total{role=\"front\",site=\"a.example\",kind=\"b\"} 0\n"
+                         "autarky_by_site_total{role=\"front\",site=\"b.example\",kind=\"a\"} 0\n"
+                         "autarky_by_site_total{role=\"front\",site=\"b.example\",kind=\"b\"} 5\n"
+                         "# HELP autarky_site_seconds Times\n")));
+    CHECK(
+        strstr(buf_z(&text), "autarky_site_seconds_count{role=\"front\",site=\"b.example\"} 1\n"));
+}
+
+static void as_many_names_as_there_is_room_for(void)
+{
+    CLEANUP(metrics_view_done) struct metrics_view v = {};
+    char name[32];
+
+    metrics_view_init(&v);
+    reset();
+    forget_names();
+    for (int i = 1; i < METRIC_NAMES_MAX; i++) {
+        snprintf(name, sizeof(name), "s%d.example", i);
+        CHECK_INT(metric_name(&sites, str_of(name)), i);
+    }
+    CHECK_INT(metric_name(&sites, STR("late.example")), 0);
+    CHECK_INT(metric_name(&sites, STR("s7.example")), 7);
+    metric_add(&by_site, metric_at(&by_site, METRIC_NAMES_MAX - 1, 1), 1);
+    CHECK_OK(put(&v, "front"));
+    forget_names();
+    CHECK_INT(metric_name(&sites, STR("a\"b")), 0);
+    CHECK_INT(metric_name(&sites, STR("")), 0);
+}
+
+/* What another process says of names is held to the same rules. */
+static void hostile_names(void)
+{
+    static const struct {
+        uint32_t n;
+        const char *names[2];
+        uint32_t cells;
+        enum rc rc;
+    } cases[] = {
+        {2, {"other", "a.example"}, 4, RC_OK},
+        {1, {"other"}, 2, RC_OK},
+        {2, {"other", "a.example"}, 3, RC_PARSE},
+        {2, {"other", "other"}, 4, RC_PARSE},
+        {2, {"other", "a\"b"}, 4, RC_PARSE},
+        {2, {"other", ""}, 4, RC_PARSE},
+        {0, {NULL}, 0, RC_PARSE},
+        {METRIC_NAMES_MAX + 1, {"a", "b"}, 4, RC_PARSE},
+        {UINT32_MAX, {"a", "b"}, 4, RC_PARSE},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(metrics_view_done) struct metrics_view v = {};
+        CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
+
+        metrics_view_init(&v);
+        buf_u8(&b, 1);
+        buf_lstr(&b, STR("by_site_total"));
+        buf_u32(&b, cases[i].n);
+        for (size_t k = 0; k < 2 && cases[i].names[k]; k++)
+            buf_lstr(&b, str_of(cases[i].names[k]));
+        buf_u32(&b, cases[i].cells);
+        for (size_t k = 0; k < cases[i].cells; k++)
+            buf_u64(&b, 1);
+        CHECK_OK(buf_rc(&b));
+        CHECK_RC(metrics_view_put(&v, STR("gateway-1"), buf_str(&b)), cases[i].rc);
+    }
 }
 
 static void openmetrics(void)
@@ -276,6 +380,8 @@ static void declarations(void)
     CHECK(metrics_sound(&unused));
 }
 
-CHECK_MAIN(CHECK_TEST(rendered), CHECK_TEST(openmetrics), CHECK_TEST(latest_snapshot_counts),
-           CHECK_TEST(number_of_roles), CHECK_TEST(names_of_roles), CHECK_TEST(hostile_snapshots),
-           CHECK_TEST(formats), CHECK_TEST(declarations))
+CHECK_MAIN(CHECK_TEST(rendered), CHECK_TEST(names_as_labels),
+           CHECK_TEST(as_many_names_as_there_is_room_for), CHECK_TEST(hostile_names),
+           CHECK_TEST(openmetrics), CHECK_TEST(latest_snapshot_counts), CHECK_TEST(number_of_roles),
+           CHECK_TEST(names_of_roles), CHECK_TEST(hostile_snapshots), CHECK_TEST(formats),
+           CHECK_TEST(declarations))
