@@ -132,6 +132,10 @@ enum cmd_option {
     CMD_OPT_VERDICT,
     CMD_OPT_UNSEEN_FOR,
     CMD_OPT_CSV,
+    CMD_OPT_KIND,
+    CMD_OPT_OBJECT,
+    CMD_OPT_UNTIL,
+    CMD_OPT_OVER,
     CMD_OPT_COUNT,
 };
 /* A set of them. */

@@ -228,6 +228,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_VERDICT] = {"--verdict", "LIST",
                          "only those of which one holds, as in revoked,expired"},
     [CMD_OPT_UNSEEN_FOR] = {"--unseen-for", "TIME", "only those that no scan saw for so long"},
+    [CMD_OPT_KIND] = {"--kind", "KIND", "only alerts of this kind, as in certificate, crl, lock"},
+    [CMD_OPT_OBJECT] = {"--object", "NAME",
+                        "what they are about, as in wiki.hospital.example; *.x: all below x"},
+    [CMD_OPT_UNTIL] = {"--until", "TIME", "2026-12-24T18:00:00Z, or a time from now, as in 8h"},
+    [CMD_OPT_OVER] = {"--over", NULL, "those that are over, the last first"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
 

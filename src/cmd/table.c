@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/alert.h"
 #include "cmd/cmd.h"
 
 #define OPT(o) CMD_BIT(CMD_OPT_##o)
@@ -203,6 +204,25 @@ static const struct cmd_row rows[] = {
      "certificate. With --account the running server is asked for the key that it was made with,\n"
      "unless --eab says it.",
      NULL, OPT(ACCOUNT) | OPT(CERT_NAME) | OPT(EAB) | OPT(FROM) | OPT(PROFILE), cmd_policy_explain},
+    {"alert", "list", "list what is wrong or soon will be, and silences",
+     "What is over is kept for 90 days; --over lists it.", NULL,
+     OPT(LIMIT) | OPT(CURSOR) | OPT(KIND) | OPT(OWNER) | OPT(OVER), cmd_alert_list},
+    {"alert", "show", "show an alert, and who was told of it", NULL, "ID", 0, cmd_alert_show},
+    {"alert", "ack", "say that you know of an alert and see to it",
+     "Nobody is told of it again, unless it becomes worse, or is over.", "ID",
+     OPT(REASON) | OPT(DRY_RUN), cmd_alert_ack},
+    {"alert", "silence", "let nobody be told of some alerts for a time",
+     "Of what fits all that is given. What is silent is listed all the same, and is told when the\n"
+     "silence ends, if it is not over then.",
+     NULL, OPT(KIND) | OPT(OBJECT) | OPT(OWNER) | OPT(UNTIL) | OPT(REASON) | OPT(DRY_RUN),
+     cmd_alert_silence},
+    {"alert", "unsilence", "end a silence before its time", NULL, "ID", OPT(REASON) | OPT(DRY_RUN),
+     cmd_alert_unsilence},
+    {"alert", "deliveries", "list what was sent to receivers, and what waits", NULL, NULL, 0,
+     cmd_alert_deliveries},
+    {"alert", "test", "tell a receiver something harmless",
+     "At once and once; says what the receiver's server answered, or why it does not have it.",
+     "RECEIVER", OPT(REASON), cmd_alert_test},
     {"issuance", "freeze", "issue nothing more, or nothing for a part of it",
      "Everything, or what --zone, --issuer or --account names. Orders that are refused say since\n"
      "when, by whom and why. Certificates that the server itself lives on are not concerned.",
