@@ -17,7 +17,7 @@ enum {
     COURIER_SECONDS = 30,        /* until a server has taken everything, connecting included */
     COURIER_DIAL_SECONDS = 10,   /* of these */
     COURIER_DRAIN_SECONDS = 2,   /* that what is under way still has when this process is to end */
-    COURIER_NOTICE_SECONDS = 60, /* until a receiver of alerts has a message */
+    COURIER_NOTICE_SECONDS = 45, /* until a receiver of alerts has a message */
     COURIER_NOTICE_LINES = 32,   /* of one, by syslog */
     COURIER_HOST_MAX = 255,      /* RFC 5424 section 6 */
     COURIER_MSGID_MAX = 32,

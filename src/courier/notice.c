@@ -199,7 +199,7 @@ static void out_of_time(void *arg)
     struct courier_notice *n = arg;
     struct err err = ERR_INIT;
 
-    err.rc = ERR(&err, RC_TIMEOUT, msg_slow, str_of(n->server), STR("60"));
+    err.rc = ERR(&err, RC_TIMEOUT, msg_slow, str_of(n->server), STR("45"));
     end(n, &err, STR(""));
 }
 

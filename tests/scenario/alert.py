@@ -5,6 +5,8 @@
 Postfix, while courier, core and the whole server are killed: nothing is lost, and no receiver has anything twice. Certificates
 that nobody renewed are told of at their own time, those that were renewed are not."""
 
+import email
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -13,13 +15,17 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import ssl
 import sys
 import threading
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import DOMAIN, Clock, Lab, Process, expect, free_port, steady_port, wait_for  # noqa: E402
+from aiosmtpd.controller import Controller  # noqa: E402
+from aiosmtpd.smtp import AuthResult  # noqa: E402
+from lab import DOMAIN, Clock, Lab, Process, expect, free_port, run, steady_port, wait_for  # noqa: E402
+from services import Postfix  # noqa: E402
 
 FAILED = 2
 HOOK = f"hook.{DOMAIN}"
@@ -84,6 +90,55 @@ class Hook:
             return [(a["id"], a["status"]) for body in self.received.values() for a in json.loads(body)["alerts"]]
 
 
+class Mailbox:
+    """Keeps what it is given, by Message-ID. With `fails`, it does so half the time: before, or after, without a word."""
+
+    def __init__(self, fails=False, **options):
+        self.mails, self.attempts, self.fails, self.random = {}, 0, fails, random.Random(11)
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), **options)
+        self.controller.start()
+        self.port = self.controller.port
+
+    async def handle_DATA(self, server, session, envelope):  # pylint: disable=invalid-name
+        self.attempts += 1
+        way = self.random.randrange(5) if self.fails else 4
+        if way == 0:
+            return "451 come again"
+        mail = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
+        if self.mails.setdefault(mail["Message-ID"], (mail, envelope.rcpt_tos))[0].get_content() != mail.get_content():
+            return "554 one Message-ID, two mails"
+        if way == 1:
+            server.transport.abort()
+        return "250 it is here"
+
+    def of(self, text):
+        """The mails in which it stands."""
+        return [(mail, to) for mail, to in list(self.mails.values()) if text in mail.get_content()]
+
+    def close(self):
+        self.controller.stop()
+
+
+class Syslog:
+    """Lines of RFC 5424, counted (RFC 6587)."""
+
+    def __init__(self):
+        self.lines = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                rest = stream.read()
+                while rest:
+                    size, _, rest = rest.partition(b" ")
+                    self.lines.append(rest[:int(size)].decode())
+                    rest = rest[int(size):]
+
+
 class Alertmanager:
     def __init__(self, directory):
         self.directory, self.port = directory / "alertmanager", steady_port()
@@ -130,18 +185,34 @@ def waiting(lab):
     return json.loads(text)["alerts"]["waiting"] if text.startswith("{") else -1
 
 
-def freeze(lab, first, last):
+def freeze(lab, clock, first, last):
     for n in range(first, last):
         lab.autarky("issuance", "freeze", "--zone", f"zone{n}.{DOMAIN}", "--reason", f"test {n}")
+        if n % 3 == 0:
+            clock.advance(10)  # another round of the server's, so another message
+
+
+def once_in(box, what, text, kind):
+    """Exactly one mail, of those that say so in their first word, has it."""
+    found = [mail for mail, _ in box.of(text) if any(line.startswith(f"{kind}:") for line in mail.get_content().splitlines())]
+    if len(found) != 1:
+        sys.exit(f"{what}: {len(found)} mails that {text} is {kind}")
+
+
+def check_mails(box, what, locks):
+    for lock in locks:
+        once_in(box, what, f"alert ack {lock['id']} ", "warning")
+        once_in(box, what, f"alert ack {lock['id']} ", "over")
+    print(f"{what}: {len(box.mails)} mails in {box.attempts} attempts")
 
 
 def through_deaths(lab, clock, hook, manager):
     """Each alert is told once, whoever dies; its end too."""
-    freeze(lab, 0, 10)
+    freeze(lab, clock, 0, 10)
     kill(lab, "courier")
-    freeze(lab, 10, 20)
+    freeze(lab, clock, 10, 20)
     kill(lab, "core")
-    freeze(lab, 20, ZONES)
+    freeze(lab, clock, 20, ZONES)
     lab.server.stop(how=signal.SIGKILL)
     lab.server = None
     lab.start(env=clock_env(clock))
@@ -157,6 +228,7 @@ def through_deaths(lab, clock, hook, manager):
         lab.autarky("issuance", "thaw", lock["key"].split(":")[1], "--reason", "over")
         if lock is locks[ZONES // 2]:
             kill(lab, "courier")
+        clock.advance(4)
 
     def all_over():
         clock.advance(20)
@@ -169,11 +241,25 @@ def through_deaths(lab, clock, hook, manager):
                 sys.exit(f"{lock['id']} was told {told.count((lock['id'], status))} times that it is {status}")
     if hook.attempts <= len(hook.received):
         sys.exit("the webhook has never failed")
+    return locks
+
+
+def told_of(hook, manager):
     print(f"{len(hook.received)} deliveries in {hook.attempts} attempts; Alertmanager has {len(manager.alerts())}")
 
 
 def clock_env(clock):
     return {**os.environ, "AUTARKY_TEST_CLOCK": str(clock.path)}
+
+
+def relay(lab, certs, box):
+    """A real server with STARTTLS, which hands on to the mailbox."""
+    postfix = Postfix(lab.directory, certs / "fullchain.pem", certs / "privkey.pem")
+    with open(postfix.etc / "main.cf", "a", encoding="utf-8") as conf:
+        conf.write(f"relayhost = [127.0.0.1]:{box.port}\nsmtp_dns_support_level = disabled\nmynetworks = 127.0.0.0/8\n"
+                   "smtp_tls_security_level = none\nlocal_transport = error:none is here\n")
+    run("/usr/sbin/postfix", "-c", postfix.etc, "reload")
+    return postfix
 
 
 def certificates(lab, clock, hook):
@@ -212,9 +298,17 @@ def main():
         clock = Clock(lab.directory / "clock")
         lab.start(env=clock_env(clock))
         certs = lab.directory / "hook-certs"
-        lab.autarky("cert", "issue", "--name", HOOK, "--out", certs)
-        hook, manager = Hook(certs), Alertmanager(lab.directory)
+        lab.autarky("cert", "issue", "--name", HOOK, "--name", f"mail.{DOMAIN}", "--out", certs)
+        hook, manager, syslog, box = Hook(certs), Alertmanager(lab.directory), Syslog(), Mailbox()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certs / "fullchain.pem", certs / "privkey.pem")
+        direct = Mailbox(fails=True, ssl_context=context, auth_required=True, auth_require_tls=False,
+                         authenticator=lambda server, session, envelope, mechanism, data: AuthResult(
+                             handled=False, success=(data.login, data.password) == (b"ca", b"correct horse")))
         manager.start()
+        postfix = relay(lab, certs, box) if os.geteuid() == 0 else None
+        (lab.data / "mail.password").write_text("correct horse\n")
+        (lab.data / "wrong.password").write_text("battery staple\n")
         (lab.data / "hook.secret").write_bytes(SECRET + b"\n")
         (lab.data / "hook.secret").chmod(0o600)
         expect(lab.autarky("doctor", ok=(0, FAILED)), "nobody is told of them", "doctor without receivers")
@@ -222,18 +316,45 @@ def main():
   - {{name: hook, kind: webhook, url: "https://{HOOK}:{hook.port}/alerts", server: "127.0.0.1:{hook.port}",
      roots: trust/roots.pem, secret_file: hook.secret}}
   - {{name: prometheus, kind: alertmanager, url: "http://127.0.0.1:{manager.port}", plain: true}}
+  - {{name: direct, kind: mail, server: "127.0.0.1:{direct.port}", server_name: mail.{DOMAIN}, roots: trust/roots.pem,
+     implicit_tls: true, user: ca, password_file: mail.password, from: ca@{DOMAIN}, to: [direct@{DOMAIN}]}}
+  - {{name: wrong, kind: mail, server: "127.0.0.1:{direct.port}", server_name: mail.{DOMAIN}, roots: trust/roots.pem,
+     implicit_tls: true, user: ca, password_file: wrong.password, from: ca@{DOMAIN}, to: [direct@{DOMAIN}]}}
+  - {{name: stranger, kind: mail, server: "127.0.0.1:{direct.port}", server_name: other.{DOMAIN}, roots: trust/roots.pem,
+     implicit_tls: true, from: ca@{DOMAIN}, to: [direct@{DOMAIN}]}}
+  - {{name: owner, kind: mail, server: "127.0.0.1:{postfix.port if postfix else box.port}", from: ca@{DOMAIN},
+     to: [owner, pki@{DOMAIN}], {f"server_name: mail.{DOMAIN}, roots: trust/roots.pem" if postfix else "plain: true"}}}
+  - {{name: siem, kind: syslog, server: "127.0.0.1:{syslog.port}", plain: true}}
   - {{name: nowhere, kind: webhook, url: "http://127.0.0.1:{free_port()}/", plain: true, secret_file: hook.secret}}
 alerts:
-  - {{to: [hook, prometheus]}}
+  - {{to: [hook, prometheus, direct, owner, siem]}}
 """)
         lab.autarky("reload")
         expect(lab.autarky("alert", "test", "nowhere", ok=(FAILED,)), "could not be reached", "a receiver that is away")
         expect(lab.autarky("alert", "test", "prometheus"), "prometheus has it", "test of Alertmanager")
         expect(lab.autarky("alert", "test", "hok", ok=(FAILED,)), "has no receiver \"hok\"", "a receiver that is not there")
-        through_deaths(lab, clock, hook, manager)
+        expect(lab.autarky("alert", "test", "wrong", ok=(FAILED,)), "refuses the user or the password", "a wrong password")
+        expect(lab.autarky("alert", "test", "stranger", ok=(FAILED,)), "no TLS connection to", "another server's certificate")
+        expect(lab.autarky("alert", "test", "siem"), "siem has it", "test of syslog")
+        locks = through_deaths(lab, clock, hook, manager)
+        told_of(hook, manager)
+        wait_for("the mails", lambda: clock.advance(20) or not waiting(lab), 60)
+        check_mails(direct, "direct", locks)
+        if postfix:
+            wait_for("postfix's queue", lambda: len(box.mails) >= len({m for m in box.mails}) and all(
+                len(box.of(f"alert ack {lock['id']} ")) >= 2 for lock in locks), 60)
+        check_mails(box, "by Postfix" if postfix else "plain", locks)
+        for lock in locks:
+            if not any("resolved" in line and lock["key"] in line for line in syslog.lines):
+                sys.exit(f"syslog does not have the end of {lock['key']}")
         certificates(lab, clock, hook)
-        hook.failing = False
+        wait_for("the owner's mail", lambda: any(to == [f"left@{DOMAIN}"] for _, to in list(box.mails.values())), 60)
+        hook.failing = direct.fails = False
         manager.process.stop()
+        if postfix:
+            postfix.stop()
+        box.close()
+        direct.close()
 
 
 main()
