@@ -233,6 +233,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "what they are about, as in wiki.hospital.example; *.x: all below x"},
     [CMD_OPT_UNTIL] = {"--until", "TIME", "2026-12-24T18:00:00Z, or a time from now, as in 8h"},
     [CMD_OPT_OVER] = {"--over", NULL, "those that are over, the last first"},
+    [CMD_OPT_IMPORT_NAME] = {"--name", "NAME",
+                             "only what that client calls so; several, one after the other",
+                             CMD_MANY},
+    [CMD_OPT_DESPITE_TIMER] = {"--despite-timer", NULL,
+                               "although a timer or cron still runs that client"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
 
