@@ -311,7 +311,7 @@ def main():
         (lab.data / "wrong.password").write_text("battery staple\n")
         (lab.data / "hook.secret").write_bytes(SECRET + b"\n")
         (lab.data / "hook.secret").chmod(0o600)
-        expect(lab.autarky("doctor", ok=(0, FAILED)), "nobody is told of them", "doctor without receivers")
+        expect(lab.autarky("doctor", "--json", ok=(0, FAILED)), "nobody is told of them", "doctor without receivers")
         lab.configure(f"""receivers:
   - {{name: hook, kind: webhook, url: "https://{HOOK}:{hook.port}/alerts", server: "127.0.0.1:{hook.port}",
      roots: trust/roots.pem, secret_file: hook.secret}}
