@@ -127,8 +127,8 @@ static enum rc run_and_replay(enum store_sync sync, struct power_report *report)
     CLEANUP(vfs_freep) struct vfs *v = NULL;
     CLEANUP(fix_done) struct fix f = {}, replayed = {};
     struct power_plan plan = {.seed = 20261129,
-                              .variants = 2,
-                              .stride = getenv("AUTARKY_POWER_ALL") ? 1 : 9,
+                              .variants = 1,
+                              .stride = getenv("AUTARKY_POWER_ALL") ? 1 : 25,
                               .check = check};
     struct store_options o;
     struct run run = {};
