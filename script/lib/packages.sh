@@ -61,6 +61,8 @@ test      chromium              a browser
 test      zsh                   a shell that completes
 test      fish                  another one
 test      prometheus            promtool: our numbers and alarms
+test      prometheus-alertmanager  a receiver of alerts
+test      python3-aiosmtpd      a mail server that writes down what it gets
 test      procps                ps, pgrep in scenarios
 test      iproute2              ss
 test      python3-pytest        scenario scripts
@@ -93,7 +95,7 @@ TABLE
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
 readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service
-  postfix.service dovecot.service dovecot.socket postgresql.service'
+  prometheus-alertmanager.service postfix.service dovecot.service dovecot.socket postgresql.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

@@ -76,6 +76,7 @@ typedef enum rc (*api_look_fn)(const struct api_view *v, const struct json *args
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
  * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it,
+ * "alerts": as api/alerts.h has it,
  * "watch":{"automatic","learns_until","unusual"},"policy_waits": the id of the approval that
  * another policy waits for, or null} */
 enum rc api_status(const struct api_view *v, struct json_out *o);

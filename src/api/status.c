@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How it is, and what is wrong with the command that mends it. */
 #include "api/admin.h"
+#include "api/alerts.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "ipc/messages.h"
@@ -242,6 +243,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     put_probers(v, o);
     api_forwards_put(v, o);
     put_watch(v, o);
+    api_alerts_put(v, o);
     if (v->policy_waits.z[0])
         json_kv_id(o, "policy_waits", &v->policy_waits);
     else
@@ -494,7 +496,6 @@ static void check_forwards(const struct api_view *v, struct findings *f)
     }
 }
 
-/* Lists are made long before they end; one that is late can still be mended in time. */
 static void check_locks(const struct api_view *v, struct findings *f)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
@@ -551,6 +552,14 @@ static void check_revocation(const struct api_view *v, struct findings *f)
                 : NULL);
 }
 
+static void check_alerts(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    const char *cure, *state = api_alerts_judge(v, &b, &cure);
+
+    finding(f, "alerts", state, buf_z(&b), cure);
+}
+
 static void check_policy(const struct api_view *v, struct findings *f)
 {
     if (v->conf->n_policy == 0)
@@ -582,6 +591,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_forwards(v, &f);
     check_revocation(v, &f);
     check_locks(v, &f);
+    check_alerts(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

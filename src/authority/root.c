@@ -50,7 +50,7 @@ int root_open(const struct cmd_args *args, struct root_session *s)
     buf_init(&s->custody, 1024);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be set up; `autarky version` shows which one is used");
-    if (args->row->options & CMD_BIT(CMD_OPT_MEDIA)) {
+    if (cmd_takes(args->row, CMD_OPT_MEDIA)) {
         int status = root_media_open(args, &s->media);
 
         if (status != CMD_DONE)

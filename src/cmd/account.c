@@ -29,6 +29,10 @@ static const struct {
     {CMD_OPT_ACCOUNT_STATUS, "status"},
     {CMD_OPT_ZONE, "zone"},
     {CMD_OPT_FOR, "for"},
+    {CMD_OPT_KIND, "kind"},
+    {CMD_OPT_OBJECT, "object"},
+    {CMD_OPT_UNTIL, "until"},
+    {CMD_OPT_OWNER, "owner"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,
@@ -69,6 +73,8 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
         json_kv_z(o, "account", last_step(args->values[CMD_OPT_ACCOUNT]));
     if (args->values[CMD_OPT_RENEWALS] || args->values[CMD_OPT_GRANT_RENEWALS])
         json_kv_bool(o, "renewals", true);
+    if (args->values[CMD_OPT_OVER])
+        json_kv_bool(o, "over", true);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(o, "dry_run", true);
     if (status != CMD_DONE || !args->values[CMD_OPT_PUBLIC_KEY])

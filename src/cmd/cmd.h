@@ -43,9 +43,9 @@ struct cmd_row {
     /* A word that must be given, as "NAME", or may, as "[NAME]"; "NAME...": several, which go to
      * cmd_args.many; NULL: none. */
     const char *operand;
-    cmd_option_set options; /* CMD_BIT of each enum cmd_option, besides those that all take */
+    /* Each an enum cmd_option, besides those that all take; ends with 0, and may be NULL. */
+    const unsigned char *options;
     cmd_fn run;
-    cmd_option_set options2; /* CMD_BIT2 of the same */
 };
 
 /* table.c */

@@ -137,16 +137,15 @@ enum cmd_option {
     CMD_OPT_PROXY,
     CMD_OPT_NO_PROXY,
     CMD_OPT_PROXY_PRIVATE,
+    CMD_OPT_KIND,
+    CMD_OPT_OBJECT,
+    CMD_OPT_UNTIL,
+    CMD_OPT_OVER,
     CMD_OPT_IMPORT_NAME,
     CMD_OPT_DESPITE_TIMER,
     CMD_OPT_COUNT,
 };
-/* A set of them. */
-__extension__ typedef unsigned __int128 cmd_option_set;
-/* Of the first 128 options, and of those behind them. */
-#define CMD_BIT(option) ((option) < 128 ? (cmd_option_set)1 << ((option) % 128) : 0)
-#define CMD_BIT2(option) ((option) < 128 ? 0 : (cmd_option_set)1 << ((option) % 128))
-static_assert(CMD_OPT_COUNT <= 256, "one bit for each option");
+static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");
 
 enum cmd_repeats { CMD_ONCE, CMD_MANY, CMD_MORE };
 

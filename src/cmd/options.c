@@ -245,6 +245,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--proxy-private", NULL,
          "for servers with private addresses, too, which are reached directly "
          "otherwise"},
+    [CMD_OPT_KIND] = {"--kind", "KIND", "only alerts of this kind, as in certificate, crl, lock"},
+    [CMD_OPT_OBJECT] = {"--object", "NAME",
+                        "what they are about, as in wiki.hospital.example; *.x: all below x"},
+    [CMD_OPT_UNTIL] = {"--until", "TIME", "2026-12-24T18:00:00Z, or a time from now, as in 8h"},
+    [CMD_OPT_OVER] = {"--over", NULL, "those that are over, the last first"},
     [CMD_OPT_IMPORT_NAME] = {"--name", "NAME",
                              "only what that client calls so; several, one after the other",
                              CMD_MANY},

@@ -140,6 +140,19 @@ static void show_forwards(const struct json *list)
     }
 }
 
+static void show_alerts(const struct json *alerts)
+{
+    unsigned long long waiting = json_shown_u64(alerts, "waiting");
+
+    printf("Alerts: %llu critical, %llu warnings",
+           (unsigned long long)json_shown_u64(alerts, "critical"),
+           (unsigned long long)json_shown_u64(alerts, "warning"));
+    if (waiting)
+        printf("; %llu messages wait, %llu of them in vain", waiting,
+               (unsigned long long)json_shown_u64(alerts, "failing"));
+    printf("\n");
+}
+
 static void show_issuers(const struct json *list)
 {
     struct json_iter it = json_iter(list);
@@ -183,6 +196,7 @@ static void show(const struct json *root)
     show_processes(json_get(root, "processes"));
     show_probers(json_get(root, "probers"));
     show_forwards(json_get(root, "forward"));
+    show_alerts(json_get(root, "alerts"));
 }
 
 int cmd_status(const struct cmd_args *args)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/alert.h"
 #include "cmd/cmd.h"
 
-#define OPT(o) CMD_BIT(CMD_OPT_##o)
-#define OPT2(o) CMD_BIT2(CMD_OPT_##o)
+#define OPT(o) CMD_OPT_##o
+#define OPTIONS(...) ((const unsigned char[]){__VA_ARGS__, 0})
 
 /* What all of `import` take. */
 #define IMPORT                                                                                     \
-    OPT(IMPORT_NAME) | OPT(CA_FILE) | OPT(ACME_SERVER) | OPT(ACCOUNT_KEY) | OPT(HTTP_LISTEN) |     \
-        OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) | OPT(HOOK) | OPT(HOOK_ENV) | \
-        OPT(CHALLENGE) | OPT(DESPITE_TIMER) | OPT(DRY_RUN)
-#define IMPORT2 OPT2(IMPORT_NAME) | OPT2(DESPITE_TIMER)
+    OPTIONS(OPT(IMPORT_NAME), OPT(CA_FILE), OPT(ACME_SERVER), OPT(ACCOUNT_KEY), OPT(HTTP_LISTEN),  \
+            OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV),   \
+            OPT(CHALLENGE), OPT(DESPITE_TIMER), OPT(DRY_RUN))
 #define IMPORT_DETAILS                                                                             \
     "Its files are read, nothing of it is executed. Services find their certificates where they\n" \
     "are; from then on `autarky renew` and `autarky agent run` keep them. What could not be\n"     \
@@ -22,65 +22,66 @@ static const struct cmd_row rows[] = {
      "Without a passphrase option one is made up and kept in the data directory, readable by\n"
      "its owner alone: a copy of the keys without that file is then worth nothing.",
      NULL,
-     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(OFFLINE_ROOT) | OPT(PASSPHRASE_FILE) |
-         OPT(PASSPHRASE_CREDENTIAL) | OPT(PASSPHRASE_PROMPT) | OPT(DRY_RUN),
+     OPTIONS(OPT(ORGANIZATION), OPT(COUNTRY), OPT(DOMAIN), OPT(ALGORITHMS), OPT(SPECIAL),
+             OPT(STAGING), OPT(ROOT_PASSPHRASE_FILE), OPT(OFFLINE_ROOT), OPT(PASSPHRASE_FILE),
+             OPT(PASSPHRASE_CREDENTIAL), OPT(PASSPHRASE_PROMPT), OPT(DRY_RUN)),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
      "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
      "in order.",
-     NULL, 0, cmd_serve},
+     NULL, NULL, cmd_serve},
     {"reload", NULL, "let the running server read its configuration again",
      "Either every part of it takes the new configuration, or all keep the old one and the\n"
      "reasons are shown.",
-     NULL, OPT(REASON), cmd_reload},
-    {"status", NULL, "show how the running server is", NULL, NULL, 0, cmd_status},
-    {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, 0,
+     NULL, OPTIONS(OPT(REASON)), cmd_reload},
+    {"status", NULL, "show how the running server is", NULL, NULL, NULL, cmd_status},
+    {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, NULL,
      cmd_doctor},
-    {"config", "check", "read the configuration and list every error in it", NULL, NULL, 0,
+    {"config", "check", "read the configuration and list every error in it", NULL, NULL, NULL,
      cmd_config_check},
-    {"config", "show", "print the configuration with all defaults filled in", NULL, NULL, 0,
+    {"config", "show", "print the configuration with all defaults filled in", NULL, NULL, NULL,
      cmd_config_show},
     {"cert", "list", "list certificates, the newest first",
      "Those of the staging directory are left out; --staging lists them, and no others.", NULL,
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING), cmd_cert_list},
+     OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(NAME), OPT(UNDER), OPT(STATUS), OPT(STAGING)),
+     cmd_cert_list},
     {"cert", "find", "find certificates by what is known of them",
      "WORD is a name, an address, a serial number or the hash of a key. All that is given must\n"
      "hold. The newest come first. Those of the staging directory are left out unless serial\n"
      "number, key or issuer say which, or --staging, which finds no others.",
      "[WORD]",
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NAME) | OPT(UNDER) | OPT(STATUS) | OPT(STAGING) | OPT(SERIAL) |
-         OPT(PUBLIC_KEY) | OPT(OWNER) | OPT(ISSUER) | OPT(EXPIRES_BEFORE) | OPT(EXPIRES_AFTER),
+     OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(NAME), OPT(UNDER), OPT(STATUS), OPT(STAGING), OPT(SERIAL),
+             OPT(PUBLIC_KEY), OPT(OWNER), OPT(ISSUER), OPT(EXPIRES_BEFORE), OPT(EXPIRES_AFTER)),
      cmd_cert_find},
-    {"cert", "show", "show a certificate and all that is known of it", NULL, "SERIAL", 0,
+    {"cert", "show", "show a certificate and all that is known of it", NULL, "SERIAL", NULL,
      cmd_cert_show},
     {"cert", "issue", "make a key and have it certified, without ACME",
      "Writes cert.pem, chain.pem (the issuers without the root), fullchain.pem (both) and\n"
      "privkey.pem. The key is made here and never leaves this program but into its file, which\n"
      "is readable by its owner alone. Nothing that is there is overwritten without --force.",
      NULL,
-     OPT(CERT_NAME) | OPT(PROFILE) | OPT(KEY) | OPT(COMMON_NAME) | OPT(OUT) | OPT(FORMAT) |
-         OPT(P12_PASSWORD_FILE) | OPT(WITH_ROOT) | OPT(FORCE) | OPT(REASON) | OPT(OWNER) |
-         OPT(TEAM) | OPT(SERVICE) | OPT(DRY_RUN),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT),
+             OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT), OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM),
+             OPT(SERVICE), OPT(DRY_RUN)),
      cmd_cert_issue},
     {"cert", "sign", "certify the key of a certificate request (PKCS#10), without ACME",
      "CSRFILE is DER or PEM, or - for standard input. Names come from the request, unless --name\n"
      "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.",
      "CSRFILE",
-     OPT(CERT_NAME) | OPT(PROFILE) | OPT(COMMON_NAME) | OPT(OUT) | OPT(FORMAT) | OPT(WITH_ROOT) |
-         OPT(FORCE) | OPT(REASON) | OPT(OWNER) | OPT(TEAM) | OPT(SERVICE) | OPT(DRY_RUN),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(WITH_ROOT),
+             OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE), OPT(DRY_RUN)),
      cmd_cert_sign},
     {"cert", "revoke", "revoke a certificate",
      "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
-     OPT(REVOKE_REASON) | OPT(WHY) | OPT(DRY_RUN), cmd_cert_revoke},
+     OPTIONS(OPT(REVOKE_REASON), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},
     {"cert", "export", "write a certificate and its chain to files",
      "As `autarky cert issue`, without the key, which is not kept here; without --out the\n"
      "certificate and its issuers go to standard output.",
      "SERIAL",
-     OPT(OUT) | OPT(FORMAT) | OPT(P12_PASSWORD_FILE) | OPT(KEY_FILE) | OPT(WITH_ROOT) | OPT(FORCE) |
-         OPT(DRY_RUN),
+     OPTIONS(OPT(OUT), OPT(FORMAT), OPT(P12_PASSWORD_FILE), OPT(KEY_FILE), OPT(WITH_ROOT),
+             OPT(FORCE), OPT(DRY_RUN)),
      cmd_cert_export},
-    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, 0,
+    {"issuer", "list", "list roots and issuers, and which is to be replaced", NULL, NULL, NULL,
      cmd_issuer_list},
     {"issuer", "create", "make issuers that are missing, or another hierarchy",
      "Needs the key of the root that signs, in root/ of the data directory or in a token. With\n"
@@ -88,8 +89,8 @@ static const struct cmd_row rows[] = {
      "organisation; with --staging that of the staging directory.\n"
      "With --csr only their keys are made here, and requests on media for a root elsewhere.",
      NULL,
-     OPT(ALGORITHMS) | OPT(SPECIAL) | OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) |
-         OPT(REASON) | OPT(DRY_RUN) | OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
+     OPTIONS(OPT(ALGORITHMS), OPT(SPECIAL), OPT(STAGING), OPT(ROOT_PASSPHRASE_FILE), OPT(SHARE),
+             OPT(REASON), OPT(DRY_RUN), OPT(CSR), OPT(MEDIA), OPT(TOKEN)),
      cmd_issuer_create},
     {"issuer", "rotate", "make the replacement of an issuer, or of all",
      "The new one is published at once and signs after ca.rotation.overlap; until then the old\n"
@@ -98,17 +99,17 @@ static const struct cmd_row rows[] = {
      "old one is, or in --token. With --csr only keys are made here, and requests on media for a\n"
      "root elsewhere; `issuer import` then does the rest.",
      "[REF]",
-     OPT(DUE) | OPT(NOW) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(DRY_RUN) |
-         OPT(CSR) | OPT(MEDIA) | OPT(TOKEN),
+     OPTIONS(OPT(DUE), OPT(NOW), OPT(ROOT_PASSPHRASE_FILE), OPT(SHARE), OPT(REASON), OPT(DRY_RUN),
+             OPT(CSR), OPT(MEDIA), OPT(TOKEN)),
      cmd_issuer_rotate},
     {"issuer", "retire", "let an issuer sign no more certificates",
      "What it signed stays good, and it is served until the last of it has ended.", "REF",
-     OPT(REASON) | OPT(DRY_RUN), cmd_issuer_retire},
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_issuer_retire},
     {"issuer", "cross-sign", "let clients of an old and of a new root verify",
      "Makes certificates of the root by each other one of its kind, and of those by it. They are\n"
      "served with every chain from then on. With --media only requests are written, for roots\n"
      "elsewhere: `root sign` signs them there, and `issuer import` brings them back.",
-     "ROOT", OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(MEDIA) | OPT(DRY_RUN),
+     "ROOT", OPTIONS(OPT(ROOT_PASSPHRASE_FILE), OPT(SHARE), OPT(REASON), OPT(MEDIA), OPT(DRY_RUN)),
      cmd_issuer_cross_sign},
     {"issuer", "revoke", "revoke an issuer, and with it all that it signed",
      "REF may also be a cross certificate, as in root-rsa-2-by-root-rsa: no chain has it then.\n"
@@ -117,91 +118,93 @@ static const struct cmd_row rows[] = {
      "With --media only a request is written, for a root elsewhere; it is revoked by the list\n"
      "that `root sign` makes there and `issuer import` takes.",
      "REF",
-     OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(REASON) | OPT(YES) | OPT(MEDIA) | OPT(DRY_RUN),
+     OPTIONS(OPT(ROOT_PASSPHRASE_FILE), OPT(SHARE), OPT(REASON), OPT(YES), OPT(MEDIA),
+             OPT(DRY_RUN)),
      cmd_issuer_revoke},
     {"site", "add", "put a web site on HTTPS",
      "Writes it into conf.d/sites.yaml of the data directory, unless something is wrong with it,\n"
      "and lets the running server read its configuration again. Its certificates come by\n"
      "themselves, and so do their successors.",
-     "NAME", OPT(BACKEND) | OPT(ALGORITHMS) | OPT(PROFILE) | OPT(REASON) | OPT(DRY_RUN),
+     "NAME", OPTIONS(OPT(BACKEND), OPT(ALGORITHMS), OPT(PROFILE), OPT(REASON), OPT(DRY_RUN)),
      cmd_site_add},
     {"site", "remove", "take a web site off the gateway",
      "What `autarky site add` has written. A site in another file is removed there, by hand.\n"
      "Its keys and certificates stay in the data directory, below sites.",
-     "NAME", OPT(REASON) | OPT(DRY_RUN), cmd_site_remove},
-    {"site", "list", "list the gateway's sites and how their certificates are", NULL, NULL, 0,
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_site_remove},
+    {"site", "list", "list the gateway's sites and how their certificates are", NULL, NULL, NULL,
      cmd_site_list},
     {"site", "check", "show what a browser would get from a site, and why not",
-     "Looks at its certificates and asks its backends, from here.", "NAME", 0, cmd_site_check},
-    {"site", "renew", "let a site have new certificates now", NULL, "NAME", OPT(REASON),
+     "Looks at its certificates and asks its backends, from here.", "NAME", NULL, cmd_site_check},
+    {"site", "renew", "let a site have new certificates now", NULL, "NAME", OPTIONS(OPT(REASON)),
      cmd_site_renew},
     {"root", "create", "make a root key, on a machine without a network",
      "Makes the data directory, the keys of the roots (encrypted files, or in a token) and their\n"
      "certificates. With --shares the passphrase is split: any M of N people open the key.\n"
      "Where a server is: only --next, for roots whose keys are in root/ of its data directory.",
      NULL,
-     OPT(ORGANIZATION) | OPT(COUNTRY) | OPT(DOMAIN) | OPT(ALGORITHMS) | OPT(SPECIAL) |
-         OPT(STAGING) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARES) | OPT(SHARE) | OPT(TOKEN) |
-         OPT(PKCS11_MODULE) | OPT(PIN_FILE) | OPT(NEXT),
+     OPTIONS(OPT(ORGANIZATION), OPT(COUNTRY), OPT(DOMAIN), OPT(ALGORITHMS), OPT(SPECIAL),
+             OPT(STAGING), OPT(ROOT_PASSPHRASE_FILE), OPT(SHARES), OPT(SHARE), OPT(TOKEN),
+             OPT(PKCS11_MODULE), OPT(PIN_FILE), OPT(NEXT)),
      cmd_root_create},
     {"root", "export", "write certificates of roots and the transcript to media", NULL, NULL,
-     OPT(MEDIA), cmd_root_export},
+     OPTIONS(OPT(MEDIA)), cmd_root_export},
     {"root", "sign", "sign the requests that lie on media",
      "Shows each certificate as it will be, and signs it after a yes. With it goes a list of what\n"
      "the root has revoked, what the media want revoked included; --crl makes the lists alone,\n"
      "anew. Another root is certified only when it is in trust/ of this machine.",
      NULL,
-     OPT(MEDIA) | OPT(ROOT_PASSPHRASE_FILE) | OPT(SHARE) | OPT(CRL) | OPT(CRL_DAYS) | OPT(YES),
+     OPTIONS(OPT(MEDIA), OPT(ROOT_PASSPHRASE_FILE), OPT(SHARE), OPT(CRL), OPT(CRL_DAYS), OPT(YES)),
      cmd_root_sign},
     {"root", "forget", "wipe the root keys on this machine",
      "Overwrites and removes keys, passphrase and shares below root; certificates and transcript\n"
      "stay. Keys in tokens stay as well.",
-     NULL, OPT(SHARES_ONLY) | OPT(YES), cmd_root_forget},
+     NULL, OPTIONS(OPT(SHARES_ONLY), OPT(YES)), cmd_root_forget},
     {"issuer", "import", "take the certificates that a root elsewhere has signed",
      "From media: certificates for the keys whose requests wait here, cross certificates of roots\n"
      "that are known, lists of roots with what they revoke, and, after a yes, roots that are new\n"
      "here. The running server takes them up.",
-     NULL, OPT(MEDIA) | OPT(REASON) | OPT(YES), cmd_issuer_import},
-    {"approval", "list", "list what takes other persons, the newest first", NULL, NULL, 0,
+     NULL, OPTIONS(OPT(MEDIA), OPT(REASON), OPT(YES)), cmd_issuer_import},
+    {"approval", "list", "list what takes other persons, the newest first", NULL, NULL, NULL,
      cmd_approval_list},
     {"approval", "show", "show all that is known of what one is to allow",
      "Names stand beside how people read them, for what looks alike need not be the same; of a\n"
      "certificate also who asks from where, by what each name was proven, and the request.",
-     "ID", 0, cmd_approval_show},
+     "ID", NULL, cmd_approval_show},
     {"approval", "grant", "allow what somebody else has asked for",
      "A command once, and until it expires: whoever asked gives the same command again. A\n"
      "certificate once, within control.approval_wait, unless --for or --renewals says more; it is\n"
      "of that account, those names, that profile and kind of key.",
-     "ID", OPT(FOR) | OPT(GRANT_RENEWALS) | OPT(REASON) | OPT(DRY_RUN), cmd_approval_grant},
+     "ID", OPTIONS(OPT(FOR), OPT(GRANT_RENEWALS), OPT(REASON), OPT(DRY_RUN)), cmd_approval_grant},
     {"approval", "deny", "refuse what somebody else has asked for",
-     "Whoever asked for a certificate is told the reason.", "ID", OPT(REASON) | OPT(DRY_RUN),
-     cmd_approval_deny},
+     "Whoever asked for a certificate is told the reason.", "ID",
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_approval_deny},
     {"eab", "create", "make a key that binds an ACME account (RFC 8555 section 7.3.4)",
      "Prints its kid and the key itself, which is told this once, for the client: certbot takes\n"
      "them as --eab-kid and --eab-hmac-key. Rules of the policy can be for accounts of such keys\n"
      "alone (policy[].eab), and acme.eab: required lets nobody in without.",
-     "NAME", OPT(ACCOUNTS) | OPT(EXPIRES) | OPT(REASON) | OPT(DRY_RUN), cmd_eab_create},
-    {"eab", "list", "list the keys that bind ACME accounts", NULL, NULL, 0, cmd_eab_list},
+     "NAME", OPTIONS(OPT(ACCOUNTS), OPT(EXPIRES), OPT(REASON), OPT(DRY_RUN)), cmd_eab_create},
+    {"eab", "list", "list the keys that bind ACME accounts", NULL, NULL, NULL, cmd_eab_list},
     {"eab", "revoke", "let a key make no more accounts",
-     "The accounts that were made with it stay as they are.", "NAME", OPT(REASON) | OPT(DRY_RUN),
-     cmd_eab_revoke},
+     "The accounts that were made with it stay as they are.", "NAME",
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_eab_revoke},
     {"account", "list", "list ACME accounts, the oldest first", NULL, NULL,
-     OPT(LIMIT) | OPT(CURSOR) | OPT(EAB) | OPT(ACCOUNT_STATUS), cmd_account_list},
+     OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(EAB), OPT(ACCOUNT_STATUS)), cmd_account_list},
     {"account", "show", "show an ACME account",
-     "ID is as in `autarky account list`, or the URL of the account.", "ID", 0, cmd_account_show},
+     "ID is as in `autarky account list`, or the URL of the account.", "ID", NULL,
+     cmd_account_show},
     {"account", "deactivate", "end an ACME account",
      "Nothing is done for it any more, and its key makes no other. Its certificates stay valid;\n"
      "this cannot be taken back.",
-     "ID", OPT(REASON) | OPT(DRY_RUN), cmd_account_deactivate},
+     "ID", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_account_deactivate},
     {"renewal", "pull", "let clients renew a set of certificates soon",
      "All that is given must hold of a certificate issued before now. Clients that ask when to\n"
      "renew (RFC 9773) learn it when they next look, within 6 hours as a rule; each gets a time\n"
      "of its own until --within.",
      NULL,
-     OPT(ISSUER) | OPT(PROFILE) | OPT(PUBLIC_KEY) | OPT(NAME) | OPT(UNDER) | OPT(WITHIN) |
-         OPT(URL) | OPT(REASON) | OPT(DRY_RUN),
+     OPTIONS(OPT(ISSUER), OPT(PROFILE), OPT(PUBLIC_KEY), OPT(NAME), OPT(UNDER), OPT(WITHIN),
+             OPT(URL), OPT(REASON), OPT(DRY_RUN)),
      cmd_renewal_pull},
-    {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, 0,
+    {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, NULL,
      cmd_renewal_list},
     {"policy", "check", "find rules that cannot be meant so",
      "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
@@ -209,30 +212,50 @@ static const struct cmd_row rows[] = {
      "status 2 when there is one. Of the configuration in the file, as is explain. With "
      "--dry-run:\n"
      "which valid certificates of the running server could not be had again under these rules.",
-     NULL, OPT(DRY_RUN), cmd_policy_check},
+     NULL, OPTIONS(OPT(DRY_RUN)), cmd_policy_check},
     {"policy", "explain", "show which rule decides about a name, and why",
      "All rules that have the name, and what each says; several --name are looked at as one\n"
      "certificate. With --account the running server is asked for the key that it was made with,\n"
      "unless --eab says it.",
-     NULL, OPT(ACCOUNT) | OPT(CERT_NAME) | OPT(EAB) | OPT(FROM) | OPT(PROFILE), cmd_policy_explain},
+     NULL, OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(FROM), OPT(PROFILE)),
+     cmd_policy_explain},
+    {"alert", "list", "list what is wrong or soon will be, and silences",
+     "What is over is kept for 90 days; --over lists it.", NULL,
+     OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(KIND), OPT(OWNER), OPT(OVER)), cmd_alert_list},
+    {"alert", "show", "show an alert, and who was told of it", NULL, "ID", NULL, cmd_alert_show},
+    {"alert", "ack", "say that you know of an alert and see to it",
+     "Nobody is told of it again, unless it becomes worse, or is over.", "ID",
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_alert_ack},
+    {"alert", "silence", "let nobody be told of some alerts for a time",
+     "Of what fits all that is given. What is silent is listed all the same, and is told when the\n"
+     "silence ends, if it is not over then.",
+     NULL, OPTIONS(OPT(KIND), OPT(OBJECT), OPT(OWNER), OPT(UNTIL), OPT(REASON), OPT(DRY_RUN)),
+     cmd_alert_silence},
+    {"alert", "unsilence", "end a silence before its time", NULL, "ID",
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_alert_unsilence},
+    {"alert", "deliveries", "list what was sent to receivers, and what waits", NULL, NULL, NULL,
+     cmd_alert_deliveries},
+    {"alert", "test", "tell a receiver something harmless",
+     "At once and once; says what the receiver's server answered, or why it does not have it.",
+     "RECEIVER", OPTIONS(OPT(REASON)), cmd_alert_test},
     {"issuance", "freeze", "issue nothing more, or nothing for a part of it",
      "Everything, or what --zone, --issuer or --account names. Orders that are refused say since\n"
      "when, by whom and why. Certificates that the server itself lives on are not concerned.",
-     NULL, OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(RENEWALS) | OPT(REASON) | OPT(DRY_RUN),
+     NULL, OPTIONS(OPT(ZONE), OPT(ISSUER), OPT(ACCOUNT), OPT(RENEWALS), OPT(REASON), OPT(DRY_RUN)),
      cmd_issuance_freeze},
     {"issuance", "thaw", "lift a lock",
      "By its ID, by what it is of, or the only one that holds. Takes a second person where\n"
      "control.two_persons has issuance.thaw.",
-     "[ID]", OPT(ZONE) | OPT(ISSUER) | OPT(ACCOUNT) | OPT(REASON) | OPT(DRY_RUN),
+     "[ID]", OPTIONS(OPT(ZONE), OPT(ISSUER), OPT(ACCOUNT), OPT(REASON), OPT(DRY_RUN)),
      cmd_issuance_thaw},
-    {"issuance", "status", "show what is frozen, since when, by whom and why", NULL, NULL, 0,
+    {"issuance", "status", "show what is frozen, since when, by whom and why", NULL, NULL, NULL,
      cmd_issuance_status},
     {"forward", NULL, "let programs that know no TLCP reach a server that speaks it",
      "Listens on that address (port 0: one that is free, printed) and carries what comes to the\n"
      "server and back, under TLCP. The server has to show both of its certificates, for its name "
      "or\n"
      "address, by one of the roots of --root, otherwise of the data directory.",
-     "HOST:PORT", OPT(TLCP) | OPT(ROOT), cmd_forward},
+     "HOST:PORT", OPTIONS(OPT(TLCP), OPT(ROOT)), cmd_forward},
     {"obtain", NULL, "obtain a certificate from any ACME server (RFC 8555)",
      "Needs neither a running Autarky nor root. Control is proven in one of the ways that are\n"
      "listed. The files in DIR are links to a set that is exchanged as a whole; privkey.pem is\n"
@@ -242,58 +265,57 @@ static const struct cmd_row rows[] = {
      "PROTOCOL is tls, smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server; without\n"
      "HOST it is every address of every name. What is not seen to be served is taken back.",
      NULL,
-     OPT(ACME_SERVER) | OPT(CA_FILE) | OPT(CA_FINGERPRINT) | OPT(CA_URL) | OPT(PROXY) |
-         OPT(NO_PROXY) | OPT(PROXY_PRIVATE) | OPT(ACME_NAME) | OPT(ACME_OUT) | OPT(AGREE_TOS) |
-         OPT(HTTP_LISTEN) | OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) |
-         OPT(HOOK) | OPT(HOOK_ENV) | OPT(CHALLENGE) | OPT(ACME_KEY) | OPT(ACME_PROFILE) |
-         OPT(CONTACT) | OPT(EAB_KID) | OPT(EAB_KEY_FILE) | OPT(CHAIN) | OPT(ACCOUNT_KEY) |
-         OPT(FILE_OWNER) | OPT(FILE_GROUP) | OPT(KEY_MODE) | OPT(RELOAD) | OPT(RELOAD_TIMEOUT) |
-         OPT(PROVE) | OPT(PROVE_FOR) | OPT(DRY_RUN),
-     cmd_obtain,
-     OPT2(CA_FINGERPRINT) | OPT2(CA_URL) | OPT2(PROXY) | OPT2(NO_PROXY) | OPT2(PROXY_PRIVATE)},
+     OPTIONS(OPT(ACME_SERVER), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL), OPT(PROXY),
+             OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT), OPT(AGREE_TOS),
+             OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK),
+             OPT(HOOK_ENV), OPT(CHALLENGE), OPT(ACME_KEY), OPT(ACME_PROFILE), OPT(CONTACT),
+             OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY), OPT(FILE_OWNER),
+             OPT(FILE_GROUP), OPT(KEY_MODE), OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(PROVE),
+             OPT(PROVE_FOR), OPT(DRY_RUN)),
+     cmd_obtain},
     {"renew", NULL, "renew what `autarky obtain` has obtained, where it is due",
      "DIR is what was given as --out, or a directory of such directories. When is the server's\n"
      "to say (RFC 9773), else two thirds of the lifetime. Meant to be run by a timer, often: what\n"
      "is not due costs no connection, and after a failure pauses grow from a minute to six hours.",
-     "DIR", OPT(RENEW_FORCE) | OPT(JITTER) | OPT(DRY_RUN), cmd_renew},
+     "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(JITTER), OPT(DRY_RUN)), cmd_renew},
     {"agent", "run", "keep what `autarky obtain` has obtained renewed, as long as it runs",
      "DIR is as for renew, which it runs for each certificate when it is time: instead of a\n"
      "timer, and beside one where there is one. A certificate that is added is found within a\n"
      "minute, or by SIGHUP. SIGTERM ends what is under way and leaves what is in place. It tells\n"
      "systemd that it is ready, how it is, and that it lives.",
-     "DIR...", 0, cmd_agent_daemon},
+     "DIR...", NULL, cmd_agent_daemon},
     {"agent", "doctor", "say what is, or will be, in the way of renewals, and what to do",
      "Of every certificate in DIR, or in the directories below it: whether it is valid, what\n"
      "failed last, whether the proof could be given and the server answers, whose clock is\n"
      "wrong, whether updates of DNS are signed; and who else renews on this machine. Nothing is\n"
      "changed.",
-     "DIR...", 0, cmd_agent_doctor},
+     "DIR...", NULL, cmd_agent_doctor},
     {"import", "dehydrated", "take over what dehydrated keeps",
      IMPORT_DETAILS "DIR is where its config is, or that file; otherwise /etc/dehydrated.", "[DIR]",
-     IMPORT, cmd_import, IMPORT2},
+     IMPORT, cmd_import},
     {"import", "certbot", "take over what certbot keeps",
      IMPORT_DETAILS "DIR is its configuration directory; otherwise /etc/letsencrypt.", "[DIR]",
-     IMPORT, cmd_import, IMPORT2},
+     IMPORT, cmd_import},
     {"import", "acme.sh", "take over what acme.sh keeps",
-     IMPORT_DETAILS "DIR is its home; otherwise ~/.acme.sh.", "[DIR]", IMPORT, cmd_import, IMPORT2},
+     IMPORT_DETAILS "DIR is its home; otherwise ~/.acme.sh.", "[DIR]", IMPORT, cmd_import},
     {"import", "lego", "take over what lego keeps",
      IMPORT_DETAILS "DIR is what lego has as --path; otherwise .lego. The server and the way of\n"
                     "proof are not written down there: --server and one of the ways say them.",
-     "[DIR]", IMPORT, cmd_import, IMPORT2},
+     "[DIR]", IMPORT, cmd_import},
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed. With --tlcp HOST:PORT: which suites a\n"
      "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions.",
-     "[NAME]", OPT(AS_CA) | OPT(TLCP), cmd_probe},
+     "[NAME]", OPTIONS(OPT(AS_CA), OPT(TLCP)), cmd_probe},
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
      "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table. TLS, TLS behind\n"
      "STARTTLS, and TLCP: certificates, versions and groups; each is ours or foreign, expired,\n"
      "weak, for another name. What was interrupted is gone on with by the same command.",
      "TARGET...",
-     OPT(PORTS) | OPT(AT_ONCE) | OPT(PER_HOST) | OPT(RATE) | OPT(SCAN_TIMEOUT) | OPT(DEADLINE) |
-         OPT(QUICK) | OPT(OURS) | OPT(SCAN_OUT),
+     OPTIONS(OPT(PORTS), OPT(AT_ONCE), OPT(PER_HOST), OPT(RATE), OPT(SCAN_TIMEOUT), OPT(DEADLINE),
+             OPT(QUICK), OPT(OURS), OPT(SCAN_OUT)),
      cmd_scan},
     {"inventory", "list", "list what is served, where, and what is to be thought of it",
      "The endpoints that scans have found, in that order. Verdicts: ours, foreign, expired, "
@@ -301,88 +323,89 @@ static const struct cmd_row rows[] = {
      "weak, mismatched, unreadable; and of ours current, superseded, revoked (and served all the\n"
      "same), unregistered.",
      NULL,
-     OPT(LIMIT) | OPT(CURSOR) | OPT(NETWORK) | OPT(VERDICT) | OPT(UNDER) | OPT(OWNER) |
-         OPT(EXPIRES_BEFORE) | OPT(UNSEEN_FOR) | OPT(CSV),
+     OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(NETWORK), OPT(VERDICT), OPT(UNDER), OPT(OWNER),
+             OPT(EXPIRES_BEFORE), OPT(UNSEEN_FOR), OPT(CSV)),
      cmd_inventory_list},
-    {"inventory", "show", "show an endpoint and the certificate that it shows", NULL, "ENDPOINT", 0,
-     cmd_inventory_show},
+    {"inventory", "show", "show an endpoint and the certificate that it shows", NULL, "ENDPOINT",
+     NULL, cmd_inventory_show},
     {"inventory", "history", "show how an endpoint has changed, the newest first", NULL, "ENDPOINT",
-     0, cmd_inventory_history},
+     NULL, cmd_inventory_history},
     {"inventory", "owner", "say whose an endpoint is",
      "Without --owner and --service, what was said is taken back, and what the register or\n"
      "inventory.owners of the configuration says counts again.",
-     "ENDPOINT", OPT(OWNER) | OPT(SERVICE) | OPT(REASON) | OPT(DRY_RUN), cmd_inventory_owner},
+     "ENDPOINT", OPTIONS(OPT(OWNER), OPT(SERVICE), OPT(REASON), OPT(DRY_RUN)), cmd_inventory_owner},
     {"inventory", "orphans", "list living certificates that no scan has found anywhere", NULL, NULL,
-     OPT(LIMIT) | OPT(CURSOR), cmd_inventory_orphans},
+     OPTIONS(OPT(LIMIT), OPT(CURSOR)), cmd_inventory_orphans},
     {"inventory", "import", "take what a scan wrote to a file into the inventory",
      "FILE is of `autarky scan --out`, perhaps from another network. The same file a second time\n"
      "changes nothing.",
-     "FILE", 0, cmd_inventory_import},
+     "FILE", NULL, cmd_inventory_import},
     {"audit", "export", "write the audit log and its signed heads to files",
      "Into a directory that is empty or not there yet; if the server runs, it has a head signed\n"
      "first. The public key to check them with is trust/audit.pub, which is better kept elsewhere.",
-     NULL, OPT(OUT), cmd_audit_export},
+     NULL, OPTIONS(OPT(OUT)), cmd_audit_export},
     {"audit", "verify", "hold an export of the audit log against its signed heads",
      "Offline, with the public key alone. Names the records between two signed heads among which\n"
      "one was altered, removed, inserted or put elsewhere. That the newest records are gone, with\n"
      "their heads, shows only against a head that was kept elsewhere (--head).",
-     "DIR", OPT(AUDIT_KEY) | OPT(HEAD) | OPT(WITNESS), cmd_audit_verify},
+     "DIR", OPTIONS(OPT(AUDIT_KEY), OPT(HEAD), OPT(WITNESS)), cmd_audit_verify},
     {"audit", "head", "have the head of the audit log signed now, and print it",
-     "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, 0,
+     "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, NULL,
      cmd_audit_head},
     {"audit", "restart", "begin a new audit log where the signed one cannot go on",
      "For a database that was restored and lacks records that were signed. The records stay, the\n"
      "next head is the first of a log with another name, and the break is an event in it, with\n"
      "who did it and why. Prints the head that was signed last: keep it.",
-     NULL, OPT(REASON) | OPT(YES), cmd_audit_restart},
+     NULL, OPTIONS(OPT(REASON), OPT(YES)), cmd_audit_restart},
     {"prober", NULL, "validate for a CA that cannot reach this part of the network",
      "Runs in the foreground on a host inside of it, connects to the CA, and validates what is in\n"
      "the zones and networks that `probers` of the CA's autarky.yaml gives to the key of its\n"
      "certificate. Nobody connects to it. Make the certificate where the CA is: autarky cert "
      "issue\n"
      "--profile client --name NAME.",
-     NULL, OPT(SERVER) | OPT(CERT) | OPT(KEY_PEM) | OPT(ROOT), cmd_prober},
+     NULL, OPTIONS(OPT(SERVER), OPT(CERT), OPT(KEY_PEM), OPT(ROOT)), cmd_prober},
     {"ui", "link", "print a link that signs in to the dashboard, once",
      "It works for 15 minutes. Who opens it may see everything and change nothing, for 8 hours.",
-     NULL, OPT(REASON), cmd_ui_link},
+     NULL, OPTIONS(OPT(REASON)), cmd_ui_link},
     {"user", "add", "let a person operate the CA from elsewhere",
      "With a password and one-time codes (RFC 6238), whose key is shown this once, at /ui/ and\n"
      "/api/v1/. What each role may do is in the manual. --host-user counts where a second person "
      "is\n"
      "wanted: nobody is two of them. Users of this host use the control socket "
      "(control.operators).",
-     "NAME", OPT(ROLE) | OPT(HOST_USER) | OPT(PASSWORD_FILE) | OPT(REASON) | OPT(DRY_RUN),
+     "NAME", OPTIONS(OPT(ROLE), OPT(HOST_USER), OPT(PASSWORD_FILE), OPT(REASON), OPT(DRY_RUN)),
      cmd_user_add},
-    {"user", "list", "list the users who may sign in, and who could", NULL, NULL, 0, cmd_user_list},
+    {"user", "list", "list the users who may sign in, and who could", NULL, NULL, NULL,
+     cmd_user_list},
     {"user", "password", "give a user another password", "The user's sessions end.", "NAME",
-     OPT(PASSWORD_FILE) | OPT(REASON) | OPT(DRY_RUN), cmd_user_password},
+     OPTIONS(OPT(PASSWORD_FILE), OPT(REASON), OPT(DRY_RUN)), cmd_user_password},
     {"user", "totp", "give a user another key of one-time codes",
-     "It is shown this once. The user's sessions end.", "NAME", OPT(REASON) | OPT(DRY_RUN),
+     "It is shown this once. The user's sessions end.", "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)),
      cmd_user_totp},
     {"user", "role", "let a user do other things", "The user's sessions end.", "NAME",
-     OPT(ROLE) | OPT(REASON) | OPT(DRY_RUN), cmd_user_role},
+     OPTIONS(OPT(ROLE), OPT(REASON), OPT(DRY_RUN)), cmd_user_role},
     {"user", "remove", "let a user sign in no more",
      "The user's sessions end, and the tokens that the user made. The name is not given again.",
-     "NAME", OPT(REASON) | OPT(DRY_RUN), cmd_user_remove},
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_user_remove},
     {"token", "create", "make a token with which a program may use /api/v1/",
      "It is shown this once, and sent as Authorization: Bearer. What takes a person, no token may.",
-     "NAME", OPT(ROLE) | OPT(TOKEN_EXPIRES) | OPT(REASON) | OPT(DRY_RUN), cmd_token_create},
-    {"token", "list", "list the tokens of programs", NULL, NULL, 0, cmd_token_list},
-    {"token", "revoke", "let a token be good for nothing", NULL, "NAME", OPT(REASON) | OPT(DRY_RUN),
-     cmd_token_revoke},
-    {"session", "list", "list who is signed in", NULL, NULL, 0, cmd_session_list},
-    {"session", "end", "sign somebody out", NULL, "ID", OPT(REASON) | OPT(DRY_RUN),
+     "NAME", OPTIONS(OPT(ROLE), OPT(TOKEN_EXPIRES), OPT(REASON), OPT(DRY_RUN)), cmd_token_create},
+    {"token", "list", "list the tokens of programs", NULL, NULL, NULL, cmd_token_list},
+    {"token", "revoke", "let a token be good for nothing", NULL, "NAME",
+     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_token_revoke},
+    {"session", "list", "list who is signed in", NULL, NULL, NULL, cmd_session_list},
+    {"session", "end", "sign somebody out", NULL, "ID", OPTIONS(OPT(REASON), OPT(DRY_RUN)),
      cmd_session_end},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",
-     NULL, OPT(REASON), cmd_drill_runner},
+     NULL, OPTIONS(OPT(REASON)), cmd_drill_runner},
     {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
-     0, cmd_version},
+     NULL, cmd_version},
     {"completion", NULL, "print what lets a shell complete commands and options",
      "SHELL is bash, zsh or fish. For this shell: source <(autarky completion bash), and in fish:\n"
      "autarky completion fish | source.",
-     "SHELL", 0, cmd_completion},
+     "SHELL", NULL, cmd_completion},
 };
 
 const struct cmd_row *cmd_rows(size_t *out_n)
@@ -393,6 +416,10 @@ const struct cmd_row *cmd_rows(size_t *out_n)
 
 bool cmd_takes(const struct cmd_row *row, size_t option)
 {
-    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option) ||
-           row->options2 & CMD_BIT2(option);
+    if (option <= CMD_OPT_HELP)
+        return true;
+    for (const unsigned char *o = row->options; o && *o; o++)
+        if (*o == option)
+            return true;
+    return false;
 }

@@ -49,6 +49,7 @@ const char *const conf_choice_limits[] = {
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
     "certificates_per_rule", "certificates",          NULL};
 const char *const conf_choice_automatic[] = {"off", "warn", "on", NULL};
+const char *const conf_choice_receivers[] = {"webhook", "alertmanager", "mail", "syslog", NULL};
 const char *const conf_choice_reasons[] = {"optional", "required", NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};
@@ -96,6 +97,11 @@ const char *conf_san_name(enum conf_san kind)
 const char *conf_automatic_text(enum conf_automatic automatic)
 {
     return conf_choice_automatic[automatic];
+}
+
+const char *conf_receiver_kind_text(enum conf_receiver_kind kind)
+{
+    return conf_choice_receivers[kind];
 }
 
 const char *conf_limit_text(enum conf_limit limit)

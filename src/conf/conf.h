@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as every role sees it: immutable, shared by count, every field checked and with
- * its default filled in. It is loaded from bytes (conf/load.h), because the supervisor alone reads
- * files and hands each role the same input. Only features that exist have fields and keys; what is
- * not here is an unknown key.
+ * its default filled in. It is loaded from bytes (conf/load.h): the supervisor alone reads files
+ * and hands each role the same. Only features that exist have fields and keys.
  *
  * The documentation of each key is its line in schema.c; `autarky config show` prints the effective
  * values. */
 #pragma once
 
+#include "conf/alert.h"
 #include "conf/parts.h"
 #include "conf/profile.h"
 #include "conf/proof.h"
@@ -136,6 +136,10 @@ struct conf {
         const struct conf_forward *forward;
         size_t n_forward;
     } audit;
+    const struct conf_receiver *receivers; /* of alerts */
+    size_t n_receivers;
+    const struct conf_route *routes;
+    size_t n_routes;
     struct {
         const struct conf_owner *owners; /* the first that fits counts */
         size_t n_owners;

@@ -144,17 +144,18 @@ static void store_list(const struct conf_key *key, void *base, const void *p, si
 static enum rc load_many(struct loader *l, const struct conf_key *key, const struct conf_node *n,
                          void *base)
 {
+    bool alone = key->alone && n->shape == CONF_TREE_VALUE && !is_null(n), good = alone;
     char *values;
     size_t i = 0;
-    bool good;
 
-    TRY(check_list(l, key, n, &good));
-    if (!good || !n->first)
+    if (!alone)
+        TRY(check_list(l, key, n, &good));
+    if (!good || (!alone && !n->first))
         return RC_OK;
-    values = arena_calloc(l->out, count(n), key->kind->size);
+    values = arena_calloc(l->out, alone ? 1 : count(n), key->kind->size);
     if (!values)
         return RC_NOMEM;
-    for (const struct conf_node *e = n->first; e; e = e->next)
+    for (const struct conf_node *e = alone ? n : n->first; e; e = alone ? NULL : e->next)
         TRY(load_value(l, key, e, values + key->kind->size * i++));
     store_list(key, base, values, i);
     return RC_OK;
@@ -500,6 +501,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
     TRY(conf_check_forwards(l->report, root, conf));
+    TRY(conf_check_alerts(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));
     TRY(conf_check_profiles(l->report, root, conf));
     if (!file || conf->ca.passphrase.from == CONF_PASSPHRASE_FILE)

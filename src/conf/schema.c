@@ -35,6 +35,7 @@ static_assert(sizeof(enum conf_together) == sizeof(unsigned));
 static_assert(sizeof(enum conf_reasons) == sizeof(unsigned));
 static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(enum conf_automatic) == sizeof(unsigned));
+static_assert(sizeof(enum conf_receiver_kind) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
@@ -44,6 +45,9 @@ ADJACENT(struct conf, profiles, n_profiles);
 ADJACENT(struct conf, groups, n_groups);
 ADJACENT(struct conf, policy, n_policy);
 ADJACENT(struct conf, audit.forward, audit.n_forward);
+ADJACENT(struct conf, receivers, n_receivers);
+ADJACENT(struct conf, routes, n_routes);
+ADJACENT(struct conf_route, at, n_at);
 ADJACENT(struct conf, inventory.owners, inventory.n_owners);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
@@ -482,6 +486,7 @@ const struct conf_key conf_schema[] = {
      .min = WHEN_HOUR, .max = 3 * WHEN_DAY, .initial = "1d", .take = &live,
      .help = "How long an OCSP answer is valid; a new one is made after half of it"},
 
+#include "conf/schema_alerts.h"
 #include "conf/schema_audit.h"
 
     MAP_OF_KEYS("metrics"),

@@ -61,6 +61,7 @@ struct conf_key {
     enum conf_form form;
     bool required;
     bool filled; /* a list that may not be empty */
+    bool alone;  /* a list of one may be written as a value: without brackets */
     bool unique; /* no two items may have it equal (a struct str) */
 };
 
@@ -142,6 +143,7 @@ extern const char *const conf_choice_two_persons[];
 extern const char *const conf_choice_roles[];
 extern const char *const conf_choice_limits[];
 extern const char *const conf_choice_automatic[];
+extern const char *const conf_choice_receivers[];
 extern const char *const conf_choice_reasons[];
 extern const char *const conf_choice_log_levels[];
 extern const char *const conf_choice_log_formats[];

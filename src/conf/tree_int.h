@@ -86,3 +86,6 @@ enum rc conf_check_probers(struct conf_report *report, const struct conf_node *r
 /* forward.c. The same of where the audit log goes. */
 enum rc conf_check_forwards(struct conf_report *report, const struct conf_node *root,
                             const struct conf *conf);
+/* alert.c. The same of receivers and routes of alerts. */
+enum rc conf_check_alerts(struct conf_report *report, const struct conf_node *root,
+                          const struct conf *conf);

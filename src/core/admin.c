@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked, in one table; who may ask it, in the table of operators/roles.c. */
+#include "api/alerts.h"
 #include "api/inventory.h"
 #include "core/accounts.h"
+#include "core/alerts.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
 #include "core/inventory.h"
@@ -384,6 +386,13 @@ static const struct command {
     {"inventory orphans", .look = api_inventory_orphans},
     {"inventory deliver", NULL, false, inventory_deliver},
     {"inventory owner", .why = "reason", .change = core_inventory_owner},
+    {"alert list", .look = api_alert_list},
+    {"alert show", .look = api_alert_show},
+    {"alert deliveries", .look = api_alert_deliveries},
+    {"alert ack", .why = "reason", .change = core_alert_ack},
+    {"alert silence", .why = "reason", .change = core_alert_silence},
+    {"alert unsilence", .why = "reason", .change = core_alert_unsilence},
+    {"alert test", .record = true, .why = "reason", .change = core_alert_test},
     {"issuance freeze", .why = "reason", .change = core_issuance_freeze},
     {"issuance thaw", .why = "reason", .change = core_issuance_thaw},
     {"issuance status", answer_issuance_status, false, NULL},

@@ -116,6 +116,15 @@ static void fail(struct core_audit *a, enum rc rc)
     serve_next(a);
 }
 
+unsigned core_audit_failing(const struct core *core, char *why, size_t cap)
+{
+    const struct core_audit *a = core->audit;
+
+    if (a->failures)
+        err_textz(&a->err, why, cap);
+    return a->failures;
+}
+
 /* ---- writing down what was signed */
 
 /* The log that the newest head is of; RC_NOTFOUND: there is no head. */

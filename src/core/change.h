@@ -6,6 +6,7 @@
 
 #include "core/core_int.h"
 #include "store/accounts.h"
+#include "store/alerts.h"
 #include "store/approvals.h"
 #include "store/eab.h"
 #include "store/endpoints.h"
@@ -31,6 +32,8 @@ struct core_change {
     struct store_account account;
     struct store_renewal renewal;
     struct store_lock lock;
+    struct store_alert alert;
+    struct store_silence silence;
     struct store_endpoint endpoint;
     struct store_user user;
     struct store_token token;

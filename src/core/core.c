@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "core/alerts.h"
 #include "core/core_int.h"
 #include "core/forwards.h"
 #include "core/operators.h"
@@ -180,6 +181,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     TRY(core_audit_new(core));
     TRY(core_forwards_new(core));
     TRY(core_watch_new(core));
+    TRY(core_alerts_new(core));
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -204,8 +206,10 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         if (chan)
             acme_validate_due(core->acme);
     }
-    if (role == ROLE_COURIER)
+    if (role == ROLE_COURIER) {
         core_forwards_courier(core, chan);
+        core_alerts_courier(core, chan);
+    }
     if (role == ROLE_KEEPER)
         core_sites_keeper(core, chan);
 }
@@ -239,6 +243,7 @@ static void core_commit(struct role_env *env)
     core->policy = MOVE(core->next_policy);
     core_audit_conf(core);
     core_forwards_conf(core);
+    core_alerts_conf(core);
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf, core->policy);
@@ -267,6 +272,7 @@ static void core_drain(struct role_env *env)
     core_audit_stop(core);
     core_forwards_stop(core);
     core_watch_stop(core);
+    core_alerts_stop(core);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -283,6 +289,7 @@ static void core_close(struct role_env *env)
     core_audit_stop(core);
     core_forwards_stop(core);
     core_watch_stop(core);
+    core_alerts_stop(core);
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
@@ -293,6 +300,7 @@ static void core_close(struct role_env *env)
     core_audit_free(core);
     core_forwards_free(core);
     core_watch_free(core);
+    core_alerts_free(core);
     revocation_free(core->revocation);
     core_remotes_stop(core);
     acme_free(core->acme);

@@ -3,7 +3,8 @@
  * API's own certificate), names.c (what this host is called), ui.c (the dashboard), issuers.c (the
  * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
  * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
- * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), numbers.c (/metrics).
+ * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), alerts.c,
+ * numbers.c (/metrics).
  * Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
@@ -79,6 +80,7 @@ struct core {
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;
+    struct core_alerts *alerts;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };
@@ -125,6 +127,8 @@ void core_audit_free(struct core *core);
 void core_audit_conf(struct core *core);
 /* There is another signer. */
 void core_audit_signer(struct core *core);
+/* How many heads failed, one after the other, and why the last one did. */
+unsigned core_audit_failing(const struct core *core, char *why, size_t cap);
 /* Admin command `audit head`: has a head signed now; ends `req` with {"records", "note"}. */
 void core_audit_head(struct core *core, struct ipc_req *req);
 /* Records that this command was given; `then` runs when that is on disk, or with why it is not. */

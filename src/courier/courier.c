@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* courier: brings records of the audit log to where audit.forward says, and lines of the gateway's
- * access log into its file.
+ * access log into its file; tells receivers of alerts.
  *
- * owns     DATA/forward and DATA/access; connections to the syslog servers of the configuration
+ * owns     DATA/forward and DATA/access; connections to the syslog servers and the receivers of the
+ *          configuration, with the secrets and passwords for these
  * may      make and write files in these directories, connect out
- * may not  listen, execute, open another file (roots are read before confinement), read the
- *          database, hold a key, ask anybody
- * asked by core: DELIVER, which is answered when the destination has the records; by the gateway:
- *          ACCESS, which is answered when the lines are written
+ * may not  listen, execute, open another file (roots and secrets are read before confinement),
+ *          read the database, hold a key of the authority, ask anybody
+ * asked by core: DELIVER, which is answered when the destination has the records, and NOTICE, when
+ *          the receiver has the message; by the gateway: ACCESS, when the lines are written
  *
  * It is a process of its own because neither of the others may be it: core must not connect out or
  * wait for a disk, the prober talks to whom strangers name and would then hold everybody's names
@@ -30,7 +31,7 @@
 #include "sandbox/users.h"
 #include "tls/trust.h"
 
-MSG(msg_roots, "courier.roots", "audit.forward: the roots of {0}, {1}, cannot be used: {2}");
+MSG(msg_roots, "courier.roots", "the roots of {0}, {1}, cannot be used: {2}");
 MSG(msg_no_roots, "courier.no-roots", "no CA certificate is in it");
 MSG(msg_directory, "courier.directory", "DATA/{0} cannot be opened: {1}");
 MSG(msg_lines, "courier.access-lines",
@@ -51,24 +52,25 @@ static const struct sandbox sandbox = {
 
 /* ---- before confinement */
 
-static enum rc read_roots(const struct role_env *env, struct courier_dest *d, struct err *err)
+enum rc courier_roots_read(const struct role_env *env, struct str name, struct str path,
+                           struct tls_trust **out, struct err *err)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(COURIER_ROOTS_MAX);
     struct err why = ERR_INIT;
-    char path[4096], text[512];
+    char file[4096], text[512];
     size_t n = 0;
     enum rc rc;
 
-    TRY(str_copyz(d->conf->roots, path, sizeof(path)));
-    TRY(tls_trust_new(&d->trust));
-    rc = file_read(env->data, path, &pem, &why);
+    TRY(str_copyz(path, file, sizeof(file)));
+    TRY(tls_trust_new(out));
+    rc = file_read(env->data, file, &pem, &why);
     if (rc == RC_OK)
-        rc = tls_trust_add(d->trust, buf_str(&pem), &n);
+        rc = tls_trust_add(*out, buf_str(&pem), &n);
     if (rc == RC_OK && n == 0)
         rc = ERR(&why, RC_INVAL, msg_no_roots);
     if (rc == RC_OK || rc == RC_NOMEM)
         return rc;
-    return ERR(err, rc, msg_roots, d->conf->name, d->conf->roots,
+    return ERR(err, rc, msg_roots, name, path,
                why.msg ? str_of(err_textz(&why, text, sizeof(text))) : str_of(rc_text(rc)));
 }
 
@@ -88,7 +90,7 @@ static enum rc open_dest(struct courier *c, const struct conf_forward *f, struct
     if (f->server.n == 0)
         return RC_OK;
     TRY(addr_port_parse(f->server, &d->server));
-    return f->plain ? RC_OK : read_roots(c->env, d, err);
+    return f->plain ? RC_OK : courier_roots_read(c->env, f->name, f->roots, &d->trust, err);
 }
 
 /* Its files are for a group, whose members may read them. */
@@ -139,6 +141,10 @@ static void out_of_patience(void *arg)
 
     for (size_t i = 0; i < c->n_dests; i++)
         courier_syslog_stop(&c->dests[i]);
+    for (size_t i = 0; i < c->n_receivers; i++) {
+        courier_notice_stop(&c->receivers[i]);
+        courier_syslog_stop(&c->receivers[i].dest);
+    }
 }
 
 static enum rc courier_open(struct role_env *env, struct err *err)
@@ -160,6 +166,8 @@ static enum rc courier_open(struct role_env *env, struct err *err)
     TRY(open_access(c, err));
     for (size_t i = 0; i < c->conf->audit.n_forward && i < CONF_FORWARDS_MAX; i++)
         TRY(open_dest(c, &c->conf->audit.forward[i], err));
+    for (size_t i = 0; i < c->conf->n_receivers && i < CONF_RECEIVERS_MAX; i++)
+        TRY(courier_receiver_open(c, &c->conf->receivers[i], err));
     return RC_OK;
 }
 
@@ -177,6 +185,9 @@ void courier_look_drained(struct courier *c)
 {
     for (size_t i = 0; i < c->n_dests; i++)
         if (c->dests[i].job)
+            return;
+    for (size_t i = 0; i < c->n_receivers; i++)
+        if (c->receivers[i].notice || c->receivers[i].dest.job)
             return;
     if (c->draining)
         role_drained(c->env);
@@ -206,6 +217,8 @@ static void courier_close(struct role_env *env)
         courier_file_close(&c->dests[i].file);
         tls_trust_free(c->dests[i].trust);
     }
+    for (size_t i = 0; i < c->n_receivers; i++)
+        courier_receiver_close(&c->receivers[i]);
     for (size_t i = 0; i < CONF_ACCESS_COMBINED; i++)
         courier_file_close(&c->access[i]);
     net_free(c->net);
@@ -337,7 +350,8 @@ static void on_access(void *arg, struct ipc_req *req, const void *msg, int)
         IGNORE_RC(ipc_reply(req, NULL)); /* on failure the gateway has been told */
 }
 
-static const struct ipc_handler handlers[] = {{IPC_DELIVER, on_deliver}, {IPC_ACCESS, on_access}};
+static const struct ipc_handler handlers[] = {
+    {IPC_DELIVER, on_deliver}, {IPC_ACCESS, on_access}, {IPC_NOTICE, courier_on_notice}};
 
 const struct role_def role_courier = {
     .role = ROLE_COURIER,

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "courier/courier_int.h"
+#include "ipc/notice_messages.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "net/stream.h"
@@ -75,13 +76,15 @@ static void end(struct courier_job *j, const struct err *err)
 {
     struct courier *c = j->dest->courier;
     struct ipc_delivered reply = {j->through};
+    struct ipc_noticed noticed = {};
+    bool notice = j->dest->notice;
     struct ipc_req *req = MOVE(j->req);
 
     job_free(j);
     if (err)
         ipc_reply_err(req, err);
-    else
-        IGNORE_RC(ipc_reply(req, &reply)); /* on failure core has been told */
+    else /* on failure core has been told */
+        IGNORE_RC(notice ? ipc_reply(req, &noticed) : ipc_reply(req, &reply));
     courier_look_drained(c);
 }
 

@@ -2,6 +2,7 @@
 #include "ipc/table.h"
 
 #include "ipc/messages.h"
+#include "ipc/notice_messages.h"
 #include "ipc/probe_messages.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
@@ -103,6 +104,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
     CALL(IPC_DELIVER, "deliver", CORE, COURIER, ipc_deliver, 2 * MIB, ipc_delivered, 8,
          IPC_DELIVER_CREDITS),
+    CALL(IPC_NOTICE, "notice", CORE, COURIER, ipc_notice, 300 * KIB, ipc_noticed, KIB,
+         IPC_NOTICE_CREDITS),
     CALL(IPC_ACCESS, "access", GATEWAY, COURIER, ipc_access, IPC_ACCESS_BYTES + SLACK, ipc_none, 0,
          IPC_ACCESS_CREDITS),
 };

@@ -44,6 +44,8 @@ enum ipc_type {
     IPC_ADMIN = 96, /* ipc_admin -> chunks of JSON, or ipc_admin_reply with all of it */
     /* keeper to core */
     IPC_VOUCH = 104, /* ipc_vouch -> ipc_none */
+    /* core to courier */
+    IPC_NOTICE = 105, /* ipc_notice -> ipc_noticed, when the receiver has it */
     /* gateway to courier */
     IPC_ACCESS = 106, /* ipc_access -> ipc_none, when the lines are in the file */
     /* keeper to gateway */

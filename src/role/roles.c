@@ -41,6 +41,6 @@ unsigned role_wanted_with_sites(const struct conf *conf)
 
 unsigned role_wanted_courier(const struct conf *conf)
 {
-    return conf->audit.n_forward > 0 ||
+    return conf->audit.n_forward > 0 || conf->n_receivers > 0 ||
            (conf->gateway.access_log.format != CONF_ACCESS_OFF && conf->gateway.n_sites > 0);
 }

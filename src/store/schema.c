@@ -427,6 +427,40 @@ static const char *const inventory[] = {
     NULL,
 };
 
+/* Alerts, who was told of them and what is still to be brought to receivers (store/alerts.h,
+ * store/deliveries.h); and when each certificate has to be looked at, one row for each that counts
+ * (store/expiries.h). What has nothing to do with time any more is in none of the indexes. */
+static const char *const alerts[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE alerts (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL,"
+    " kind TEXT NOT NULL, severity TEXT NOT NULL CHECK (severity IN ('warning', 'critical')),"
+    " object TEXT, summary TEXT NOT NULL, action TEXT, owner TEXT, team TEXT, ends INTEGER,"
+    " started INTEGER NOT NULL, updated INTEGER NOT NULL, resolved INTEGER,"
+    " acked INTEGER, acked_by TEXT, acked_why TEXT, acked_severity TEXT, next INTEGER) STRICT",
+    "CREATE UNIQUE INDEX alerts_firing ON alerts (key) WHERE resolved IS NULL",
+    "CREATE INDEX alerts_next ON alerts (next) WHERE next IS NOT NULL",
+    "CREATE INDEX alerts_resolved ON alerts (resolved) WHERE resolved IS NOT NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE silences (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT,"
+    " object TEXT, owner TEXT, until INTEGER NOT NULL, reason TEXT, set_by TEXT,"
+    " set_at INTEGER NOT NULL, ended INTEGER, ended_by TEXT) STRICT",
+    "CREATE INDEX silences_until ON silences (until) WHERE ended IS NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE deliveries (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " receiver TEXT NOT NULL, subject TEXT NOT NULL, recipients TEXT, body TEXT NOT NULL,"
+    " created INTEGER NOT NULL, attempts INTEGER NOT NULL, next INTEGER, error TEXT,"
+    " done INTEGER, given_up INTEGER NOT NULL DEFAULT 0) STRICT",
+    "CREATE INDEX deliveries_next ON deliveries (receiver, next) WHERE next IS NOT NULL",
+    "CREATE INDEX deliveries_done ON deliveries (done) WHERE done IS NOT NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE TABLE alert_told (alert INTEGER NOT NULL REFERENCES alerts (n), receiver TEXT NOT NULL,"
+    " rung INTEGER NOT NULL, at INTEGER NOT NULL, delivery INTEGER NOT NULL,"
+    " PRIMARY KEY (alert, receiver, rung)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE expiries (certificate INTEGER PRIMARY KEY, due INTEGER NOT NULL) STRICT",
+    "CREATE INDEX expiries_due ON expiries (due)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -446,6 +480,7 @@ static const struct store_migration migrations[] = {
     {"cross certificates that are revoked", revoked_crosses},
     {"users and tokens", operators},
     {"what is served where", inventory},
+    {"alerts, their deliveries, and when certificates have to be looked at", alerts},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -668,10 +668,9 @@ static void roots_have_to_be_there(void)
     role_courier.close(w.env);
     CHECK_OK(write_raw(&w, "roots.pem", "nothing\n", O_CREAT));
     CHECK_RC(role_courier.open(w.env, &err), RC_INVAL);
-    CHECK_STR(
-        str_of(err_textz(&err, text, sizeof(text))),
-        "audit.forward: the roots of siem, roots.pem, cannot be used: no CA certificate is in "
-        "it");
+    CHECK_STR(str_of(err_textz(&err, text, sizeof(text))),
+              "the roots of siem, roots.pem, cannot be used: no CA certificate is in "
+              "it");
 }
 
 CHECK_MAIN(CHECK_TEST(lines_are_appended), CHECK_TEST(a_torn_line_is_cut_off),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ipc/messages.h"
+#include "ipc/notice_messages.h"
 #include "ipc/probe_messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
@@ -139,6 +140,13 @@ static struct ipc_record sample_records[] = {
     {42, INT64_C(1795199040000001), S("order.ready"), S("{\"sequence\":42}")}};
 static const struct ipc_deliver sample_deliver = {S("archive"), {sample_records, 2}};
 static const struct ipc_delivered sample_delivered = {42};
+static const struct ipc_notice sample_notice = {.receiver = S("oncall"),
+                                                .id = {"0123456789abcdefghjkmnpqrs"},
+                                                .created = 1'795'199'040'000'000,
+                                                .subject = S("[hospital.example] critical"),
+                                                .recipients = S("pki@hospital.example"),
+                                                .body = S("{}")};
+static const struct ipc_noticed sample_noticed = {S("250 queued")};
 static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
 static const struct ipc_revoked sample_revoked[] = {
@@ -209,6 +217,7 @@ static const struct sample {
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
+    {IPC_NOTICE, &sample_notice, &sample_noticed},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_ACCESS, &sample_access, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of alert/: engine.c (when, and the one job), expiry.c (certificates), apply.c (what
+ * holds against what is written down), route.c (who is told), message.c (what they are sent). The
+ * functions run inside of the writer's job. */
+#pragma once
+
+#include "alert/alert.h"
+#include "store/store.h"
+
+enum {
+    ALERT_TAKE_MAX = 500, /* certificates that are taken up in one job */
+    ALERT_LOOK_MAX = 200, /* certificates, or alerts, that are looked at in one job */
+    ALERT_ARENA = 64 << 20,
+};
+#define ALERT_LOOK_AGAIN (5 * WHEN_MINUTE) /* whether a certificate has been replaced meanwhile */
+
+struct alert_job {
+    const struct conf *conf;
+    when_t now;
+    const struct alert_conditions *conditions; /* NULL: not known this time */
+    bool conf_changed;
+    bool more; /* there is work for another job */
+    uint64_t fired, resolved;
+};
+
+/* Takes up new certificates, and looks at those that are due. */
+enum rc alert_expiries_take(struct store_txn *txn, struct alert_job *j);
+enum rc alert_expiries_look(struct store_txn *txn, struct alert_job *j);
+/* Begins, changes and ends alerts that are about no certificate. */
+enum rc alert_apply(struct store_txn *txn, struct alert_job *j);
+/* Tells of what is due. */
+enum rc alert_route_due(struct store_txn *txn, struct alert_job *j);
+
+/* One alert begins, or is as it is now: written down, with its event when it is new or worse. */
+enum rc alert_raise(struct store_txn *txn, struct alert_job *j, struct store_alert *alert);
+enum rc alert_end(struct store_txn *txn, struct alert_job *j, const struct store_alert *alert);

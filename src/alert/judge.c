@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "alert/judge.h"
+
+#include <stdio.h>
+
+#include "store/approvals.h"
+#include "store/locks.h"
+
+enum { SHOWN = 160 };
+
+static struct str shown(struct str s)
+{
+    return str_utf8_head(s, SHOWN);
+}
+
+/* Begins one; its summary is set behind. NULL: there is no room. */
+static struct alert_condition *say(struct alert_conditions *out, const char *kind,
+                                   struct str object)
+{
+    struct alert_condition *c = &out->v[out->n];
+
+    if (out->rc != RC_OK || out->n == ALERT_CONDITIONS_MAX)
+        return NULL;
+    *c = (struct alert_condition){.kind = kind, .severity = STORE_WARNING};
+    c->key = arena_printf(&out->arena, "%s:%.*s", kind, STR_ARG(shown(object)));
+    if (!c->key.p || arena_str(&out->arena, shown(object), &c->object) != RC_OK) {
+        out->rc = RC_NOMEM;
+        return NULL;
+    }
+    out->n++;
+    return c;
+}
+
+#define TELL(out, c, action_, ...)                                                                 \
+    do {                                                                                           \
+        (c)->summary = arena_printf(&(out)->arena, __VA_ARGS__);                                   \
+        (c)->action = (action_);                                                                   \
+        if (!(c)->summary.p)                                                                       \
+            (out)->rc = RC_NOMEM;                                                                  \
+    } while (0)
+
+static void judge_clock(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c = f->clock.n ? say(out, "clock", STR("host")) : NULL;
+
+    if (!c)
+        return;
+    c->severity = STORE_CRITICAL;
+    TELL(out, c, STR("timedatectl; autarky doctor"), "nothing is issued because of the clock: %.*s",
+         STR_ARG(shown(f->clock)));
+}
+
+static void judge_disk(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    uint64_t percent = f->disk_size ? f->disk_free / (f->disk_size / 100 + 1) : 100;
+
+    if (f->database.n && (c = say(out, "database", STR("database")))) {
+        c->severity = STORE_CRITICAL;
+        TELL(out, c, STR("autarky doctor; df -h; journalctl -k"), "a write has failed: %.*s",
+             STR_ARG(shown(f->database)));
+    }
+    if (percent >= ALERT_DISK_WARNING || !(c = say(out, "disk", STR("data"))))
+        return;
+    if (percent < ALERT_DISK_CRITICAL)
+        c->severity = STORE_CRITICAL;
+    /* Steps of a percent, so that it does not change with every record. */
+    TELL(out, c, STR("df -h"), "%s %llu percent of the disk with the database are free",
+         percent < ALERT_DISK_CRITICAL ? "less than" : "about",
+         (unsigned long long)(percent < ALERT_DISK_CRITICAL ? ALERT_DISK_CRITICAL : percent));
+}
+
+static void judge_audit(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+
+    if (f->head_failures < ALERT_HEAD_FAILURES || !(c = say(out, "audit", STR("head"))))
+        return;
+    c->severity = STORE_CRITICAL;
+    TELL(out, c, STR("autarky audit head; autarky doctor"),
+         "the head of the audit log cannot be signed: %.*s", STR_ARG(shown(f->head_why)));
+}
+
+static void judge_lists(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char end[WHEN_TEXT];
+    bool late = f->lists && f->lists_end && f->lists_end - f->now < ALERT_CRL_LEFT;
+
+    if ((!f->lists_overdue && !late) || !(c = say(out, "crl", STR("lists"))))
+        return;
+    if (f->lists_overdue) {
+        c->severity = STORE_CRITICAL;
+        TELL(out, c, STR("autarky doctor"),
+             "%llu revocation lists have ended and were not replaced: clients that check them "
+             "refuse",
+             (unsigned long long)f->lists_overdue);
+    } else {
+        TELL(out, c, STR("autarky doctor"),
+             "a revocation list ends %s and has not been replaced yet",
+             when_text(f->lists_end, end));
+    }
+}
+
+static void judge_authority(const struct alert_facts *f, const struct alert_authority *a,
+                            struct alert_conditions *out)
+{
+    when_t left = a->ends - f->now;
+    struct alert_condition *c;
+    char end[WHEN_TEXT];
+
+    if (left >= (a->root ? ALERT_ROOT_WARNING : ALERT_ISSUER_WARNING) ||
+        !(c = say(out, a->root ? "root" : "issuer", a->ref)))
+        return;
+    if (left < (a->root ? ALERT_ROOT_CRITICAL : ALERT_ISSUER_CRITICAL))
+        c->severity = STORE_CRITICAL;
+    if (a->root)
+        TELL(out, c, STR("autarky root create --next"),
+             "root %.*s ends %s: the next one has to be on every machine before", STR_ARG(a->ref),
+             when_text(a->ends, end));
+    else
+        TELL(out, c, STR("autarky issuer rotate"),
+             "issuer %.*s signs until %s, and has no successor", STR_ARG(a->ref),
+             when_text(a->ends, end));
+}
+
+static void judge_lock(const struct store_lock *l, struct alert_conditions *out)
+{
+    struct alert_condition *c = say(out, "lock", id_str(&l->id));
+
+    if (!c)
+        return;
+    if (l->scope == STORE_LOCK_ALL)
+        c->severity = STORE_CRITICAL;
+    TELL(out, c, STR("autarky issuance status"), "issuance is frozen (%s%s%.*s) by %.*s: %.*s",
+         store_lock_scope_text(l->scope), l->value.n ? " " : "", STR_ARG(shown(l->value)),
+         STR_ARG(shown(l->set_by)), STR_ARG(shown(l->reason)));
+}
+
+static void judge_approval(const struct alert_facts *f, const struct store_approval *a,
+                           struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char at[WHEN_TEXT];
+
+    if (a->state != STORE_APPROVAL_PENDING || a->expires <= f->now ||
+        f->now - a->asked < ALERT_APPROVAL_AFTER || !(c = say(out, "approval", id_str(&a->id))))
+        return;
+    TELL(out, c, STR("autarky approval list"), "a request has waited for a person since %s: %.*s",
+         when_text(a->asked, at), STR_ARG(shown(a->what)));
+}
+
+static void judge_away(const struct alert_facts *f, const struct alert_away *a,
+                       struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char at[WHEN_TEXT];
+
+    if (!a->since || f->now - a->since < ALERT_AWAY_AFTER || !(c = say(out, a->kind, a->name)))
+        return;
+    c->severity = STORE_CRITICAL;
+    TELL(out, c, a->action, "the %s %.*s has been away since %s", a->kind, STR_ARG(shown(a->name)),
+         when_text(a->since, at));
+}
+
+static void judge_copy(const struct alert_facts *f, const struct alert_copy *a,
+                       struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char at[WHEN_TEXT];
+
+    if (!a->oldest || f->now - a->oldest < ALERT_COPY_BEHIND || !(c = say(out, "copy", a->name)))
+        return;
+    TELL(out, c, STR("autarky doctor"),
+         "the copy %.*s of the audit log lacks what happened since %s: %.*s",
+         STR_ARG(shown(a->name)), when_text(a->oldest, at), STR_ARG(shown(a->why)));
+}
+
+static void judge_site(const struct alert_facts *f, const struct alert_site *s,
+                       struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char at[WHEN_TEXT];
+    struct str key;
+
+    if (s->failures < ALERT_SITE_FAILURES)
+        return;
+    key = arena_printf(&out->arena, "%.*s/%s", STR_ARG(shown(s->name)), s->algorithm);
+    if (!key.p)
+        out->rc = RC_NOMEM; /* which `say` sees */
+    if (!(c = say(out, "site", key)))
+        return;
+    c->object = shown(s->name);
+    if (s->ends - f->now < ALERT_SITE_CRITICAL)
+        c->severity = STORE_CRITICAL;
+    if (s->ends)
+        TELL(out, c, STR("autarky site list"),
+             "the %s certificate of the site %.*s, which ends %s, cannot be renewed: %.*s",
+             s->algorithm, STR_ARG(shown(s->name)), when_text(s->ends, at), STR_ARG(shown(s->why)));
+    else
+        TELL(out, c, STR("autarky site list"), "the site %.*s gets no %s certificate: %.*s",
+             STR_ARG(shown(s->name)), s->algorithm, STR_ARG(shown(s->why)));
+}
+
+static void judge_deliveries(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c = f->given_up ? say(out, "delivery", STR("receivers")) : NULL;
+
+    if (c)
+        TELL(out, c, STR("autarky alert show"),
+             "%llu messages about alerts were given up: their receivers could not be reached",
+             (unsigned long long)f->given_up);
+}
+
+void alert_judge(const struct alert_facts *f, struct alert_conditions *out)
+{
+    judge_clock(f, out);
+    judge_disk(f, out);
+    judge_audit(f, out);
+    judge_lists(f, out);
+    judge_deliveries(f, out);
+    for (size_t i = 0; i < f->n_authorities; i++)
+        judge_authority(f, &f->authorities[i], out);
+    for (size_t i = 0; i < f->n_locks; i++)
+        judge_lock(&f->locks[i], out);
+    for (size_t i = 0; i < f->n_approvals; i++)
+        judge_approval(f, &f->approvals[i], out);
+    for (size_t i = 0; i < f->n_away; i++)
+        judge_away(f, &f->away[i], out);
+    for (size_t i = 0; i < f->n_copies; i++)
+        judge_copy(f, &f->copies[i], out);
+    for (size_t i = 0; i < f->n_sites; i++)
+        judge_site(f, &f->sites[i], out);
+}

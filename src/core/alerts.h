@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alerts, as core has to do with them: it knows what alert/judge.c judges, and carries out what
+ * people want of them. Part of core/core_int.h. */
+#pragma once
+
+#include "core/core_int.h"
+
+struct core_alerts;
+
+enum rc core_alerts_new(struct core *core);
+void core_alerts_courier(struct core *core, struct ipc_chan *chan);
+/* core->conf is another one. */
+void core_alerts_conf(struct core *core);
+void core_alerts_stop(struct core *core);
+/* When the store is closed. */
+void core_alerts_free(struct core *core);
+
+/* Admin commands. `alert ack` {"id"}: nobody is told of it again unless it becomes worse; the
+ * alert. `alert silence` {"kind","object","owner","until"}, one of the first three at least: nobody
+ * is told of what all of them fit. `alert unsilence` {"id"}. The silence. */
+void core_alert_ack(struct core *core, struct ipc_req *req, const struct json *args,
+                    struct core_who who);
+void core_alert_silence(struct core *core, struct ipc_req *req, const struct json *args,
+                        struct core_who who);
+void core_alert_unsilence(struct core *core, struct ipc_req *req, const struct json *args,
+                          struct core_who who);
+/* `alert test` {"receiver"}: tells it something harmless, now and once; ends `req` with
+ * {"receiver","delivery","answer"}, or with why it does not have it. */
+void core_alert_test(struct core *core, struct ipc_req *req, const struct json *args,
+                     struct core_who who);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include "alert/judge.h"
+#include "store/approvals.h"
+#include "store/locks.h"
+
+#define NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
+
+struct judged {
+    struct alert_facts f;
+    struct alert_conditions out;
+};
+
+static void judged_freep(struct judged **j)
+{
+    if (*j)
+        arena_done(&(*j)->out.arena);
+    mem_free(*j);
+}
+
+static struct judged *judged_new(void)
+{
+    struct judged *j = MEM_NEW(struct judged);
+
+    if (!j)
+        return NULL;
+    j->f = (struct alert_facts){.now = NOW, .disk_free = 50, .disk_size = 100};
+    arena_init(&j->out.arena, 1 << 20);
+    return j;
+}
+
+/* Too large for the stack of a test. */
+#define BEGIN(j)                                                                                   \
+    CLEANUP(judged_freep) struct judged *j = judged_new();                                         \
+    CHECK(j)
+
+static const struct alert_condition *find(const struct judged *j, const char *key)
+{
+    for (size_t i = 0; i < j->out.n; i++)
+        if (str_eq(j->out.v[i].key, str_of(key)))
+            return &j->out.v[i];
+    return NULL;
+}
+
+static enum rc judge(struct judged *j)
+{
+    arena_done(&j->out.arena);
+    j->out.n = 0;
+    j->out.rc = RC_OK;
+    alert_judge(&j->f, &j->out);
+    return j->out.rc;
+}
+
+static void all_is_well(void)
+{
+    BEGIN(j);
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 0);
+}
+
+static void authorities(void)
+{
+    BEGIN(j);
+    j->f.authorities[0] = (struct alert_authority){STR("root-rsa"), true, NOW + 300 * WHEN_DAY};
+    j->f.authorities[1] = (struct alert_authority){STR("rsa-1"), false, NOW + 379 * WHEN_DAY};
+    j->f.authorities[2] = (struct alert_authority){STR("rsa-2"), false, NOW + 381 * WHEN_DAY};
+    j->f.n_authorities = 3;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 2);
+    CHECK(find(j, "root:root-rsa") && find(j, "root:root-rsa")->severity == STORE_CRITICAL);
+    CHECK(find(j, "issuer:rsa-1") && find(j, "issuer:rsa-1")->severity == STORE_WARNING);
+}
+
+static void the_host(void)
+{
+    BEGIN(j);
+    j->f.clock = STR("the clock went back");
+    j->f.disk_free = 9'000;
+    j->f.disk_size = 100'000;
+    j->f.head_failures = 2;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 2);
+    CHECK(find(j, "clock:host")->severity == STORE_CRITICAL);
+    CHECK(find(j, "disk:data")->severity == STORE_WARNING);
+    j->f.disk_free = 2'000;
+    j->f.head_failures = 3;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "disk:data")->severity == STORE_CRITICAL);
+    CHECK(find(j, "audit:head"));
+}
+
+static void lists(void)
+{
+    BEGIN(j);
+    j->f.lists = 4;
+    j->f.lists_end = NOW + 7 * WHEN_HOUR;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 0);
+    j->f.lists_end = NOW + 5 * WHEN_HOUR;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "crl:lists")->severity == STORE_WARNING);
+    j->f.lists_overdue = 1;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "crl:lists")->severity == STORE_CRITICAL);
+}
+
+static void what_waits_and_what_is_away(void)
+{
+    static const struct store_lock locks[] = {
+        {.id = {"0123456789abcdefghjkmnpqrs"}, .scope = STORE_LOCK_ALL, .reason = STR("x")}};
+    static const struct store_approval approvals[] = {
+        {.id = {"0123456789abcdefghjkmnpqrt"},
+         .what = STR("a certificate"),
+         .state = STORE_APPROVAL_PENDING,
+         .asked = NOW - 9 * WHEN_HOUR,
+         .expires = NOW + WHEN_DAY},
+        {.id = {"0123456789abcdefghjkmnpqrv"},
+         .state = STORE_APPROVAL_GRANTED,
+         .asked = NOW - 9 * WHEN_HOUR,
+         .expires = NOW + WHEN_DAY},
+    };
+
+    BEGIN(j);
+    j->f.locks = locks;
+    j->f.n_locks = 1;
+    j->f.approvals = approvals;
+    j->f.n_approvals = 2;
+    j->f.away[0] = (struct alert_away){"process", STR("signer"), NOW - 3 * WHEN_MINUTE, STR("x")};
+    j->f.away[1] = (struct alert_away){"process", STR("prober"), NOW - WHEN_MINUTE, STR("x")};
+    j->f.n_away = 2;
+    j->f.copies[0] = (struct alert_copy){STR("siem"), NOW - WHEN_HOUR, STR("refused")};
+    j->f.n_copies = 1;
+    j->f.given_up = 3;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 5);
+    CHECK(find(j, "lock:0123456789abcdefghjkmnpqrs")->severity == STORE_CRITICAL);
+    CHECK(find(j, "approval:0123456789abcdefghjkmnpqrt"));
+    CHECK(find(j, "process:signer") && !find(j, "process:prober"));
+    CHECK(find(j, "copy:siem") && find(j, "delivery:receivers"));
+}
+
+static void sites(void)
+{
+    BEGIN(j);
+    j->f.sites[0] = (struct alert_site){STR("a.example"), "rsa", NOW + 9 * WHEN_DAY, 2, STR("x")};
+    j->f.sites[1] = (struct alert_site){STR("b.example"), "rsa", NOW + 9 * WHEN_DAY, 3, STR("x")};
+    j->f.sites[2] = (struct alert_site){STR("b.example"), "sm2", 0, 3, STR("no")};
+    j->f.n_sites = 3;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 2);
+    CHECK(find(j, "site:b.example/rsa")->severity == STORE_WARNING);
+    CHECK(find(j, "site:b.example/sm2")->severity == STORE_CRITICAL);
+    CHECK_STR(find(j, "site:b.example/sm2")->summary,
+              "the site b.example gets no sm2 certificate: no");
+}
+
+CHECK_MAIN(CHECK_TEST(all_is_well), CHECK_TEST(authorities), CHECK_TEST(the_host),
+           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites))
