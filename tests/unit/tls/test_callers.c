@@ -49,7 +49,7 @@ static enum rc begin(struct guarded *g)
     struct tls_context_conf conf = {.choose = choose, .arg = g, .clock = &g->w.clock.clock};
     struct x509_tbs_in in;
 
-    buf_init(&g->roots, X509_CERT_MAX);
+    buf_init(&g->roots, 8 * X509_CERT_MAX);
     buf_init(&g->leaf, X509_CERT_MAX);
     TRY(world_init(&g->w, &conf));
     clock_fake_advance(&g->w.clock, PKI_FROM + WHEN_DAY - clock_now(&g->w.clock.clock));
@@ -155,6 +155,19 @@ static void sessions_end_with_the_certificate(void)
     }
 }
 
+/* Who was good by other roots or lists has to show it again. */
+static void sessions_end_with_the_roots(void)
+{
+    BEGIN(g);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(visit(&g, versions[v], true, NULL));
+        text_pem(&g.roots, STR("CERTIFICATE"), buf_str(&g.p.root_der));
+        CHECK_OK(demand(&g, false));
+        CHECK_OK(visit(&g, versions[v], true, g.left));
+        CHECK(!tls_conn_resumed(g.w.conn) && is_caller(&g));
+    }
+}
+
 /* Neither does one of those who come without make a certificate unnecessary. */
 static void sessions_end_with_what_is_demanded(void)
 {
@@ -175,4 +188,5 @@ static void sessions_end_with_what_is_demanded(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(certificates_are_demanded), CHECK_TEST_ONCE(sessions_keep_who_it_is),
            CHECK_TEST_ONCE(sessions_end_with_the_certificate),
+           CHECK_TEST_ONCE(sessions_end_with_the_roots),
            CHECK_TEST_ONCE(sessions_end_with_what_is_demanded))
