@@ -27,14 +27,6 @@ static int refuse(struct tls_choice *c, int *alert, int what, const struct msg *
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-/* For a certificate, as the site wants it. */
-static void ask(SSL *ssl, const struct tls_clients *clients)
-{
-    int force = tls_clients_optional(clients) ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-
-    SSL_set_verify(ssl, SSL_VERIFY_PEER | force, NULL);
-}
-
 /* Before sessions are looked at: one of another site is then as good as unknown. */
 static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
 {
@@ -42,10 +34,9 @@ static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
 
     if (SSL_set_session_id_context(ssl, site->session, sizeof(site->session)) != 1)
         return false;
-    if (site->clients) {
-        c->clients = tls_clients_ref(site->clients);
-        ask(ssl, c->clients);
-    }
+    if (site->clients && !tls_clients_ask(site->clients, ssl))
+        return false;
+    c->clients = site->clients ? tls_clients_ref(site->clients) : NULL;
     if (conf->choose && conf->site_ref)
         conf->site_ref(site);
     c->site = site;

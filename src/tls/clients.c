@@ -4,11 +4,13 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/arena.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "crypto/ossl.h"
 #include "tls/tls_int.h"
 #include "x509/crl.h"
 #include "x509/verify.h"
@@ -43,6 +45,7 @@ struct tls_clients {
     struct x509_cert *roots;
     struct str root_der[TLS_CLIENTS_ROOTS_MAX];
     size_t n_roots;
+    STACK_OF(X509_NAME) * names; /* of the roots */
     struct list lists[TLS_CLIENTS_LISTS_MAX];
     size_t n_lists;
     unsigned char id[TLS_CLIENTS_ID];
@@ -64,6 +67,34 @@ static enum rc read_roots(struct tls_clients *c, struct str pem, struct err *err
     for (size_t i = 0; i < c->n_roots; i++)
         c->root_der[i] = c->roots[i].der;
     return RC_OK;
+}
+
+static enum rc read_names(struct tls_clients *c)
+{
+    c->names = sk_X509_NAME_new_null();
+    for (size_t i = 0; c->names && i < c->n_roots; i++) {
+        const unsigned char *at = (const unsigned char *)c->roots[i].subject.p;
+        X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)c->roots[i].subject.n);
+
+        if (name && sk_X509_NAME_push(c->names, name) > 0)
+            continue;
+        X509_NAME_free(name);
+        crypto_ossl_clear();
+        return RC_NOMEM;
+    }
+    return c->names ? RC_OK : RC_NOMEM;
+}
+
+bool tls_clients_ask(const struct tls_clients *c, SSL *ssl)
+{
+    int force = c->optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    STACK_OF(X509_NAME) *names = SSL_dup_CA_list(c->names);
+
+    if (!names)
+        return false;
+    SSL_set0_CA_list(ssl, names);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | force, NULL);
+    return true;
 }
 
 static enum rc read_list(struct tls_clients *c, struct str der, struct err *err)
@@ -132,6 +163,7 @@ enum rc tls_clients_new(const struct tls_clients_conf *conf, struct tls_clients 
     arena_init(&c->arena, ARENA_MAX);
     TRY(make_id(c, conf));
     TRY(read_roots(c, conf->roots, err));
+    TRY(read_names(c));
     if (conf->lists.n)
         TRY(read_lists(c, conf->lists, err));
     *out = MOVE(c);
@@ -148,6 +180,7 @@ void tls_clients_unref(struct tls_clients *c)
 {
     if (!c || --c->refs)
         return;
+    sk_X509_NAME_pop_free(c->names, X509_NAME_free);
     arena_done(&c->arena);
     mem_free(c);
 }

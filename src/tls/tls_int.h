@@ -99,6 +99,8 @@ int tls_choice_on_client(X509_STORE_CTX *shown, void *arg);
 SSL_TICKET_RETURN tls_choice_on_session(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
                                         size_t name_n, SSL_TICKET_STATUS status, void *arg);
 /* clients.c: for a hash; and OpenSSL's word for why one was refused, of which it makes an alert. */
+/* Has the client be asked, and told the names of the roots. False: no memory. */
+bool tls_clients_ask(const struct tls_clients *c, SSL *ssl);
 const unsigned char *tls_clients_id(const struct tls_clients *c);
 int tls_clients_alert(const struct err *why);
 /* The same for TLCP; `arg` is the struct tls_choice. */

@@ -124,6 +124,7 @@ static void certificates_are_demanded(void)
     for (size_t v = 0; v < 2; v++) {
         CHECK_OK(visit(&g, versions[v], true, NULL));
         CHECK(is_caller(&g));
+        CHECK_INT(sk_X509_NAME_num(SSL_get0_peer_CA_list(g.w.client)), 1);
         CHECK_RC(visit(&g, versions[v], false, NULL), RC_CRYPTO);
     }
     clock_fake_advance(&g.w.clock, PKI_LEAF_TO - PKI_FROM);
