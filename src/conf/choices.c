@@ -25,6 +25,8 @@ const char *const conf_choice_key_algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa"
 const char *const conf_choice_site_keys[] = {"rsa", "ecdsa", "sm2", "mldsa65", NULL};
 const char *const conf_choice_balances[] = {"first", "round-robin", "least-connections", NULL};
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
+const char *const conf_choice_client_headers[] = {"subject", "issuer",      "serial", "sha256",
+                                                  "names",   "certificate", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
@@ -60,6 +62,7 @@ static_assert(sizeof(conf_choice_mldsa) / sizeof(char *) == CONF_MLDSA_COUNT + 1
 static_assert(sizeof(conf_choice_key_usages) / sizeof(char *) == CONF_USAGE_COUNT + 1);
 static_assert(sizeof(conf_choice_extended_usages) / sizeof(char *) == CONF_EKU_COUNT + 1);
 static_assert(sizeof(conf_choice_sans) / sizeof(char *) == CONF_SAN_COUNT + 1);
+static_assert(sizeof(conf_choice_client_headers) / sizeof(char *) == CONF_CLIENT_COUNT + 1);
 static_assert(sizeof(conf_choice_site_keys) / sizeof(char *) == CONF_SITE_KEYS + 1);
 static_assert(sizeof(conf_choice_two_persons) / sizeof(char *) == CONF_TWO_COUNT + 1);
 static_assert(sizeof(conf_choice_limits) / sizeof(char *) == CONF_LIMITS + 1);

@@ -61,6 +61,17 @@ struct conf_path {
     uint64_t status;           /* of redirect or answer; 0: 308, 200 */
 };
 
+/* What backends are told of a client's certificate, as bits 1 << of these. */
+enum conf_client_header {
+    CONF_CLIENT_SUBJECT,
+    CONF_CLIENT_ISSUER,
+    CONF_CLIENT_SERIAL,
+    CONF_CLIENT_SHA256,
+    CONF_CLIENT_NAMES,
+    CONF_CLIENT_CERTIFICATE,
+    CONF_CLIENT_COUNT,
+};
+
 enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 
 /* A web site behind the gateway. */
@@ -72,6 +83,12 @@ struct conf_site {
     struct str backend_roots;      /* what is in it, PEM */
     struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
     struct conf_strs backend_keys; /* SHA-256 of their keys, hexadecimal; none: any */
+    struct str client_ca;  /* the file with the roots of clients' certificates; empty: not asked */
+    struct str client_crl; /* the file with lists of what was revoked of them; empty: none */
+    struct str client_roots; /* what is in these, PEM */
+    struct str client_lists;
+    bool client_optional;    /* who has none is served as well */
+    unsigned client_headers; /* bit 1 << enum conf_client_header */
     enum conf_balance balance;
     bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */

@@ -128,6 +128,7 @@ extern const char *const conf_choice_common_names[];
 extern const char *const conf_choice_revocations[];
 extern const char *const conf_choice_key_algorithms[];
 extern const char *const conf_choice_site_keys[];
+extern const char *const conf_choice_client_headers[];
 extern const char *const conf_choice_balances[];
 extern const char *const conf_choice_send_proxies[];
 extern const char *const conf_choice_accesses[];

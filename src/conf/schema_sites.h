@@ -37,6 +37,25 @@
             &conf_kind_host),
      .take = &live,
      .help = "The name that their certificates are for, if it is not the one in backends"},
+    {KEY_IN("gateway.sites[].client_ca", CONF_ONE, struct conf_site, client_ca, &conf_kind_text),
+     .min = 5, .max = 255, .take = &live,
+     .help = "File in DATA/conf.d, *.pem, with the roots of those clients that are served: they "
+             "have to show a certificate that leads to one; without it none is asked for"},
+    {KEY_IN("gateway.sites[].client_crl", CONF_ONE, struct conf_site, client_crl,
+            &conf_kind_text),
+     .min = 5, .max = 255, .take = &live,
+     .help = "File there, *.pem, with the lists of what was revoked of these certificates; where "
+             "none is in force for an issuer, its clients are refused"},
+    {KEY_IN("gateway.sites[].client_optional", CONF_ONE, struct conf_site, client_optional,
+            &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "true: clients without a certificate are served as well, and backends see that they "
+             "have none"},
+    {KEY_IN("gateway.sites[].client_headers", CONF_BITS, struct conf_site, client_headers,
+            &conf_kind_choice),
+     .names = conf_choice_client_headers, .initial = "subject serial sha256 names", .take = &live,
+     .help = "What backends are told of a client's certificate, by X-Client-Cert-Subject, -Issuer, "
+             "-Serial, -SHA256, -Names, and Client-Cert (RFC 9440)"},
     {KEY_IN("gateway.sites[].send_proxy", CONF_ONE, struct conf_site, send_proxy,
             &conf_kind_choice),
      .names = conf_choice_send_proxies, .initial = "off", .take = &live,

@@ -22,6 +22,14 @@ MSG(msg_shared, "conf.site-shared",
     "the site {0} has `send_proxy`, and {1} speaks HTTP/2: requests of many clients share a "
     "connection there, whose first bytes would tell of one; take http:// or https://, or leave it "
     "out");
+MSG(msg_clients, "conf.site-clients",
+    "the site {0} has `client_crl` or `client_optional`, which do nothing without `client_ca`");
+MSG(msg_clients_header, "conf.site-clients-header",
+    "the site {0} sets {1} in `request_headers`, by which backends are told of clients' "
+    "certificates: take it out there");
+MSG(msg_crl_text, "conf.site-crl-text",
+    "the site {0} names {1}, in which there is no list of revoked certificates in PEM; of one in "
+    "DER makes PEM: openssl crl -inform DER -in LIST -out {1}");
 MSG(msg_burst, "conf.site-burst", "the site {0} has `burst`, which does nothing without `rate`");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
 MSG(msg_no_algorithm, "conf.site-algorithms-none",
@@ -87,6 +95,7 @@ static const char *about_requests(const struct conf_site *s)
         {s->backend_ca.n, "backend_ca"},
         {s->backend_keys.n, "backend_keys"},
         {s->backend_name.n, "backend_name"},
+        {s->client_ca.n, "client_ca"},
     };
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -107,6 +116,21 @@ static enum rc check_passes(struct conf_report *report, const struct conf_node *
         return CONF_COMPLAIN(report, n, msg_no_algorithm, s->name);
     if (s->passes && key)
         return CONF_COMPLAIN(report, n, msg_passes, s->name, str_of(key));
+    return RC_OK;
+}
+
+static enum rc check_clients(struct conf_report *report, const struct conf_node *n,
+                             const struct conf_site *s)
+{
+    if (s->client_ca.n == 0 && (s->client_crl.n || s->client_optional))
+        return CONF_COMPLAIN(report, n, msg_clients, s->name);
+    for (size_t i = 0; i < s->request_headers.n; i++) {
+        struct str h = s->request_headers.p[i];
+
+        if (str_starts(h, STR("x-client-cert")) || str_starts(h, STR("client-cert")))
+            return CONF_COMPLAIN(report, n, msg_clients_header, s->name,
+                                 str_head(h, str_find(h, ':')));
+    }
     return RC_OK;
 }
 
@@ -255,18 +279,50 @@ static const struct conf_node *first_of(const struct conf_node *root, struct str
     return list ? list->first : NULL;
 }
 
+/* The text of a file that a key names; nothing where it names none. */
+struct named {
+    struct str file, begins; /* what has to be in it */
+    const struct msg *lacks;
+};
+
+static enum rc fill_text(struct conf_report *report, const struct conf_node *n,
+                         const struct conf_input *in, const struct named *what,
+                         const struct conf_site *s, struct str *out)
+{
+    struct str text = conf_input_pem(in, what->file);
+
+    if (what->file.n == 0)
+        return RC_OK;
+    if (!text.p)
+        return CONF_COMPLAIN(report, n, msg_ca_file, s->name, what->file);
+    if (!memmem(text.p, text.n, what->begins.p, what->begins.n))
+        return CONF_COMPLAIN(report, n, *what->lacks, s->name, what->file);
+    *out = text;
+    return RC_OK;
+}
+
 static enum rc fill_site(struct conf_report *report, const struct conf_node *n,
                          const struct conf_input *in, struct arena *a, struct conf_site *s)
 {
-    struct str text = conf_input_pem(in, s->backend_ca);
+    static const struct str cert = STR("-----BEGIN CERTIFICATE-----"),
+                            crl = STR("-----BEGIN X509 CRL-----");
+    const struct {
+        struct named what;
+        struct str *out;
+    } files[] = {
+        {{s->backend_ca, cert, &msg_ca_text}, &s->backend_roots},
+        {{s->client_ca, cert, &msg_ca_text}, &s->client_roots},
+        {{s->client_crl, crl, &msg_crl_text}, &s->client_lists},
+    };
 
-    if (s->backend_ca.n == 0)
-        return RC_OK;
-    if (!text.p)
-        return CONF_COMPLAIN(report, n, msg_ca_file, s->name, s->backend_ca);
-    if (!memmem(text.p, text.n, "-----BEGIN CERTIFICATE-----", 27))
-        return CONF_COMPLAIN(report, n, msg_ca_text, s->name, s->backend_ca);
-    return arena_str(a, text, &s->backend_roots);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct str text = {NULL, 0};
+
+        TRY(fill_text(report, n, in, &files[i].what, s, &text));
+        if (text.p)
+            TRY(arena_str(a, text, files[i].out));
+    }
+    return RC_OK;
 }
 
 enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
@@ -301,6 +357,7 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
         TRY(check_passes(report, n, &conf->gateway.sites[i]));
         TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
         TRY(check_shared(report, n, conf, &conf->gateway.sites[i]));
+        TRY(check_clients(report, n, &conf->gateway.sites[i]));
     }
     n = first_of(root, STR("paths"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)

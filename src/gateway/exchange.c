@@ -495,6 +495,11 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     }
     if (misdirected(x))
         return gateway_exchange_answer(x, 421);
+    status = gateway_peer_doubt(p, &x->why);
+    if (status) {
+        x->last = true; /* a new connection shows */
+        return gateway_exchange_answer(x, status);
+    }
     if (looped(x)) {
         IGNORE_RC(ERR(&x->why, RC_DENIED, msg_loop));
         return gateway_exchange_answer(x, 508);

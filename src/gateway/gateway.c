@@ -9,6 +9,7 @@
 #include "http/response.h"
 #include "http/server.h"
 #include "log/log.h"
+#include "tls/clients.h"
 #include "tls/context.h"
 
 enum { SITES_MAX = 100'000 };
@@ -293,8 +294,13 @@ static void remove_site(struct gateway_site *s)
 
 static void change_site(struct gateway_site *s, struct gateway_route *r)
 {
-    bool other = s->route && s->route->passes != r->passes;
+    bool other = s->route &&
+                 (s->route->passes != r->passes || !tls_clients_same(s->tls.clients, r->clients));
 
+    /* Failing, new handshakes are judged as before, and their requests are refused: exchange.c. */
+    if (!tls_clients_same(s->tls.clients, r->clients) &&
+        tls_site_set_clients(&s->tls, r->clients) != RC_OK)
+        log_error("gateway.clients-failed", LOG_Z("site", s->name));
     gateway_site_set_route(s, r);
     s->tls.passes = r->passes;
     tls_site_keep(&s->tls, r->kinds);

@@ -59,17 +59,20 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
     const struct http_head *head = http_reader_get(x->up.reader);
     char text[WEBSOCKET_KEY_TEXT];
     struct buf key = {.p = text, .cap = sizeof(text), .max = sizeof(text), .rc = RC_OK};
+    struct http_header set[CONF_SITE_HEADERS_MAX + CONF_CLIENT_COUNT];
     struct http_forward_request f = {
         .client = str_of(x->peer->addr),
         .host = str_of(x->peer->site->name),
         .request_id = id_str(&x->id),
-        .set = x->route->request,
+        .set = set,
         .n_set = x->route->n_request,
         .hops = &x->origin.hops,
         .loop = id_str(&x->gateway->name),
         .websocket_key = make_key(x->up.reader, &key),
     };
 
+    memcpy(set, x->route->request, f.n_set * sizeof(set[0]));
+    f.n_set += gateway_peer_tell(x->peer, x->route->client_headers, set + f.n_set);
     if (x->path && x->path->replace.n) {
         f.prefix = x->path->replace;
         f.skip = x->rest;

@@ -2,10 +2,28 @@
 #include "gateway/peer.h"
 
 #include "base/when.h"
+#include "ev/clock.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
 #include "net/proxy.h"
+#include "tls/clients.h"
 #include "tls/conn.h"
+#include "tls/context.h"
+
+MSG(msg_stale, "gateway.client-stale",
+    "since the connection was made, the client's certificate has run out, or what {0} demands of "
+    "clients has changed");
+MSG(msg_caller, "gateway.client-unknown",
+    "who the client of {0} has proven to be could not be kept");
+
+/* Without it, requests are refused. */
+static void find_caller(struct gateway_peer *p)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CALLER_DER_MAX);
+
+    if (p->tls && tls_conn_caller(p->tls, &der) == RC_OK)
+        IGNORE_RC(tls_caller_new(buf_str(&der), &p->caller));
+}
 
 void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_stream *t,
                        struct tls_conn *tls, const struct addr *client)
@@ -20,6 +38,7 @@ void gateway_peer_init(struct gateway_peer *p, struct gateway *g, struct net_str
         list_push(&p->site->clients, &p->link);
     }
     p->tls = tls;
+    find_caller(p);
     p->from = *client;
     (void)addr_text(client, p->addr);
     gateway_count_client(p->site, 1);
@@ -53,6 +72,55 @@ struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_pro
     return buf_str(&out);
 }
 
+/* The client has shown no certificate. */
+static bool is_bare(const struct gateway_peer *p)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(TLS_CLIENT_CERTS_MAX);
+
+    return tls_conn_caller(p->tls, &der) == RC_NOTFOUND;
+}
+
+int gateway_peer_doubt(const struct gateway_peer *p, struct err *why)
+{
+    const struct tls_clients *demands = p->site->route->clients;
+    when_t now = clock_now(ev_clock(p->gateway->conf.ev));
+
+    if (!p->tls || (!demands && !tls_conn_clients(p->tls)))
+        return 0;
+    if (!tls_clients_same(demands, tls_conn_clients(p->tls)) ||
+        (p->caller && p->caller->until <= now)) {
+        IGNORE_RC(ERR(why, RC_DENIED, msg_stale, str_of(p->site->name)));
+        return 421;
+    }
+    if (p->caller || is_bare(p))
+        return 0;
+    IGNORE_RC(ERR(why, RC_NOMEM, msg_caller, str_of(p->site->name)));
+    return 503;
+}
+
+size_t gateway_peer_tell(const struct gateway_peer *p, unsigned what,
+                         struct http_header out[static CONF_CLIENT_COUNT])
+{
+    const struct tls_caller *c = p->caller;
+    size_t n = 0;
+
+    if (!c)
+        return 0;
+    const struct http_header all[] = {
+        [CONF_CLIENT_SUBJECT] = {STR("x-client-cert-subject"), c->subject},
+        [CONF_CLIENT_ISSUER] = {STR("x-client-cert-issuer"), c->issuer},
+        [CONF_CLIENT_SERIAL] = {STR("x-client-cert-serial"), c->serial},
+        [CONF_CLIENT_SHA256] = {STR("x-client-cert-sha256"), c->sha256},
+        [CONF_CLIENT_NAMES] = {STR("x-client-cert-names"), c->names},
+        [CONF_CLIENT_CERTIFICATE] = {STR("client-cert"), c->certificate},
+    };
+
+    for (size_t i = 0; i < CONF_CLIENT_COUNT; i++)
+        if (what & 1u << i && all[i].value.n)
+            out[n++] = all[i];
+    return n;
+}
+
 void gateway_peer_done(struct gateway_peer *p)
 {
     gateway_count_client(p->site, -1);
@@ -62,6 +130,7 @@ void gateway_peer_done(struct gateway_peer *p)
     if (!p->shut)
         IGNORE_RC(p->t->ops->shutdown(p->t)); /* the client is gone, or will find out */
     list_remove(&p->link);
+    tls_caller_free(MOVE(p->caller));
     gateway_site_unref(p->site);
     net_stream_free(p->t);
 }

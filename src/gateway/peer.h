@@ -14,6 +14,7 @@
 struct gateway;
 struct gateway_exchange;
 struct gateway_site;
+struct tls_caller;
 struct tls_conn;
 
 struct gateway_peer {
@@ -29,6 +30,7 @@ struct gateway_peer {
     unsigned requests, wants;
     size_t lingered;
     const struct tls_conn *tls; /* what `t` stands on; NULL in tests */
+    struct tls_caller *caller;  /* who it has proven to be; NULL: nobody, or that cannot be kept */
     struct addr from;           /* who made the connection */
     char addr[ADDR_TEXT];
 };
@@ -59,6 +61,13 @@ void gateway_peer_ends(const struct gateway_peer *p, struct net_proxy *out);
  * is sent. `client` is who it is: perhaps another than who made the connection. */
 struct str gateway_peer_preface(const struct gateway_peer *p, enum conf_send_proxy version,
                                 const struct addr *client, char text[static NET_PROXY_PUT_MAX]);
+/* 0, or the status, and why, with which requests are refused on this connection: whoever made it
+ * has to be who the site demands now. The site has a route. */
+int gateway_peer_doubt(const struct gateway_peer *p, struct err *why);
+/* What backends are told of it by these bits of CONF_CLIENT_; at most CONF_CLIENT_COUNT, borrowed
+ * from the connection. Returns how many. */
+size_t gateway_peer_tell(const struct gateway_peer *p, unsigned what,
+                         struct http_header out[static CONF_CLIENT_COUNT]);
 /* Closes it, with a word that it ends unless it is `shut`. */
 void gateway_peer_done(struct gateway_peer *p);
 /* Calls back after so many seconds, in place of what was asked for before. */

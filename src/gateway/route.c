@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "tls/clients.h"
+
 enum { HSTS_TEXT = 40 };
 
 /* ---- life */
@@ -92,6 +94,14 @@ static enum rc add_paths(struct gateway_route *r, struct backends *all, const st
     return RC_OK;
 }
 
+static enum rc add_clients(struct gateway_route *r, const struct conf_site *site, struct err *err)
+{
+    struct tls_clients_conf conf = {site->client_roots, site->client_lists, site->client_optional};
+
+    r->client_headers = site->client_headers;
+    return site->client_roots.n ? tls_clients_new(&conf, &r->clients, err) : RC_OK;
+}
+
 /* Ten seconds' worth at once, if nothing else is said. */
 static struct gateway_rate rate_of(const struct conf_site *site)
 {
@@ -123,6 +133,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     TRY(add_hsts(r, site->hsts));
     TRY(arena_str(&r->arena, site->maintenance, &r->maintenance));
     TRY(add_paths(r, all, conf, site, err));
+    TRY(add_clients(r, site, err));
     *out = MOVE(r);
     return RC_OK;
 }
@@ -140,6 +151,7 @@ void gateway_route_unref(struct gateway_route *r)
     for (size_t i = 0; i < r->n_paths; i++)
         backend_pool_free(r->paths[i].pool);
     backend_pool_free(r->pool);
+    tls_clients_unref(r->clients);
     arena_done(&r->arena);
     mem_free(r);
 }

@@ -9,6 +9,8 @@
 #include "gateway/rate.h"
 #include "http/forward.h"
 
+struct tls_clients;
+
 enum { GATEWAY_ROUTE_BYTES = 1 << 20 };
 
 struct gateway_path {
@@ -32,12 +34,16 @@ struct gateway_route {
     bool access_log;
     bool passes; /* connections, not requests: through.c */
     enum conf_send_proxy send_proxy;
+    struct tls_clients
+        *clients;            /* by what clients are asked for certificates; NULL: they are not */
+    unsigned client_headers; /* what backends are told of them, bits of CONF_CLIENT_ */
     struct conf_nets allow, deny; /* in the arena */
     struct gateway_rate rate;
     struct arena arena; /* of all texts here */
 };
 
-/* RC_NOMEM; RC_INVAL names a backend that is no http URL. */
+/* RC_NOMEM, RC_CRYPTO; RC_INVAL names a backend that is no http URL, or roots or lists that cannot
+ * be read. */
 enum rc gateway_route_new(struct backends *all, const struct conf *conf,
                           const struct conf_site *site, struct gateway_route **out,
                           struct err *err);

@@ -35,7 +35,7 @@ static const struct known known[LENGTH_MAX][PER_LENGTH] = {
 };
 
 static const struct str vouched[] = {STR("x-forwarded-"), STR("x-ssl-"), STR("x-client-cert"),
-                                     STR("ssl-client-")};
+                                     STR("ssl-client-"), STR("client-cert")};
 
 enum http_name http_name_of(struct str name)
 {

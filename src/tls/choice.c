@@ -6,7 +6,9 @@
 #include "base/map.h"
 #include "ev/clock.h"
 #include "tlcp/conn.h"
+#include "tls/clients.h"
 #include "tls/hello.h"
+#include "x509/cert.h"
 
 MSG(msg_name, "tls.server-name",
     "the client's server_name extension is damaged or holds no name of a host");
@@ -14,6 +16,8 @@ MSG(msg_changed, "tls.server-name-changed",
     "the client asked for another server name when it was asked to try again");
 MSG(msg_no_site, "tls.no-site", "the client asked for \"{0}\", which is no site here");
 MSG(msg_bare, "tls.no-tlcp", "the site \"{0}\" has no certificates for TLCP");
+MSG(msg_der, "tls.client-certificate", "the client's certificates cannot be read");
+MSG(msg_clock, "tls.client-clock", "there is no clock to judge certificates of clients by");
 MSG(msg_unnamed, "tls.no-name", "the client named no site");
 
 static int refuse(struct tls_choice *c, int *alert, int what, const struct msg *m, struct str arg)
@@ -30,6 +34,9 @@ static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
 
     if (SSL_set_session_id_context(ssl, site->session, sizeof(site->session)) != 1)
         return false;
+    if (site->clients && !tls_clients_ask(site->clients, ssl))
+        return false;
+    c->clients = site->clients ? tls_clients_ref(site->clients) : NULL;
     if (conf->choose && conf->site_ref)
         conf->site_ref(site);
     c->site = site;
@@ -117,8 +124,100 @@ enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_s
         conf->site_ref(site);
     c->site = site;
     out->identity = site->tlcp;
+    if (site->clients) {
+        c->clients = tls_clients_ref(site->clients);
+        out->ask = tls_clients_optional(site->clients) ? TLCP_ASK : TLCP_DEMAND;
+    }
     memcpy(out->bound, site->session, sizeof(out->bound));
     return RC_OK;
+}
+
+/* ---- whom the client proves to be */
+
+static enum rc judge(const struct tls_choice *c, const struct str *certs, size_t n, struct err *err)
+{
+    struct clock *clock = tls_context_conf(c->context)->clock;
+
+    if (!clock)
+        return ERR(err, RC_DENIED, msg_clock);
+    return tls_clients_judge(c->clients, certs, n, clock_now(clock), err);
+}
+
+/* ECDHE takes certificates whether or not anybody wants to know whose they are. */
+enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n, struct err *err)
+{
+    const struct tls_choice *c = arg;
+
+    return c->clients ? judge(c, certs, n, err) : RC_OK;
+}
+
+static enum rc judge_stack(const struct tls_choice *c, const STACK_OF(X509) * stack,
+                           struct err *err)
+{
+    unsigned char *ders[X509_CHAIN_MAX] = {};
+    struct str certs[X509_CHAIN_MAX];
+    size_t n = stack ? (size_t)sk_X509_num(stack) : 0;
+    enum rc rc = n == 0 || n > X509_CHAIN_MAX ? ERR(err, RC_DENIED, msg_der) : RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < n; i++) {
+        int len = i2d_X509(sk_X509_value(stack, (int)i), &ders[i]);
+
+        if (len <= 0)
+            rc = ERR(err, RC_DENIED, msg_der);
+        else
+            certs[i] = str_bytes(ders[i], (size_t)len);
+    }
+    if (rc == RC_OK)
+        rc = judge(c, certs, n, err);
+    for (size_t i = 0; i < X509_CHAIN_MAX; i++)
+        OPENSSL_free(ders[i]);
+    return rc;
+}
+
+/* Without `clients` nothing is concluded from what is shown: whose it is, and whether that means
+ * anything here, is for whoever asks. */
+int tls_choice_on_client(X509_STORE_CTX *shown, void *)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(shown, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_choice *c = SSL_get_app_data(ssl);
+    struct err why = ERR_INIT;
+
+    if (!c->clients || judge_stack(c, X509_STORE_CTX_get0_untrusted(shown), &why) == RC_OK)
+        return 1;
+    X509_STORE_CTX_set_error(shown, tls_clients_alert(&why));
+    if (c->why && why.msg) {
+        *c->why = why;
+        c->why->rc = RC_CRYPTO;
+    }
+    return 0;
+}
+
+static bool still_holds(const struct tls_choice *c, const X509 *cert)
+{
+    struct clock *clock = tls_context_conf(c->context)->clock;
+    unsigned char *der = NULL;
+    bool holds = false;
+    int n;
+
+    if (!cert)
+        return tls_clients_optional(c->clients);
+    n = i2d_X509(cert, &der);
+    if (n > 0 && clock)
+        holds = tls_clients_still(c->clients, str_bytes(der, (size_t)n), clock_now(clock));
+    OPENSSL_free(der);
+    return holds;
+}
+
+SSL_TICKET_RETURN tls_choice_on_session(SSL *ssl, SSL_SESSION *session, const unsigned char *,
+                                        size_t, SSL_TICKET_STATUS status, void *)
+{
+    const struct tls_choice *c = SSL_get_app_data(ssl);
+
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (c->clients && !still_holds(c, SSL_SESSION_get0_peer(session)))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 /* OpenSSL counts references to each part, so what the site has may change right after. Also called
@@ -172,6 +271,7 @@ void tls_choice_done(struct tls_choice *c)
     const struct tls_context_conf *conf = tls_context_conf(c->context);
     struct tls_site *site = MOVE(c->site);
 
+    tls_clients_unref(MOVE(c->clients));
     if (site && conf->choose && conf->site_unref)
         conf->site_unref(site);
 }

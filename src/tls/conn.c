@@ -505,6 +505,24 @@ enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out)
     return cert.n ? buf_rc(out) : RC_NOTFOUND;
 }
 
+const struct tls_clients *tls_conn_clients(const struct tls_conn *c)
+{
+    return c->choice.clients;
+}
+
+enum rc tls_conn_caller(const struct tls_conn *c, struct buf *out)
+{
+    struct str cert;
+
+    if (!c->choice.clients)
+        return RC_NOTFOUND;
+    if (!c->tlcp)
+        return tls_peer_certificate(c->ssl, out);
+    cert = tlcp_conn_certificate(c->tlcp, 0);
+    buf_puts(out, cert);
+    return cert.n ? buf_rc(out) : RC_NOTFOUND;
+}
+
 bool tls_conn_resumed(const struct tls_conn *c)
 {
     if (c->choice.passes)

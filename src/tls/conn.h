@@ -12,6 +12,7 @@
 
 struct ev;
 struct net_proxy;
+struct tls_clients;
 struct tls_conn;
 struct tls_context;
 struct tls_site;
@@ -84,6 +85,11 @@ struct str tls_conn_alpn(const struct tls_conn *c);
 /* The client's own certificate, DER, appended; its key was used in this very handshake. RC_NOTFOUND
  * when it showed none here, as after resumption. RC_NOMEM. */
 enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out);
+/* What the client was asked by for a certificate (tls/site.h); NULL: it was not. Borrowed. */
+const struct tls_clients *tls_conn_clients(const struct tls_conn *c);
+/* The certificate that these took, DER, appended: shown in this handshake, or in the one whose
+ * session was resumed. RC_NOTFOUND: the client was not asked, or came without. RC_NOMEM. */
+enum rc tls_conn_caller(const struct tls_conn *c, struct buf *out);
 /* From a session of an earlier connection, without a certificate being shown. */
 bool tls_conn_resumed(const struct tls_conn *c);
 /* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without

@@ -52,13 +52,6 @@ static bool offers(struct str list, struct str protocol)
     return false;
 }
 
-/* Whose certificate it is, and whether that means anything here, is not decided in the handshake.
- */
-static int take_any(X509_STORE_CTX *, void *)
-{
-    return 1;
-}
-
 /* Before anything is sent, so that the certificate can still be asked for. */
 static int choose_certified(SSL *ssl, const struct tls_context *ctx, const unsigned char **out,
                             unsigned char *out_n)
@@ -119,14 +112,15 @@ static bool set_up(struct tls_context *ctx)
     SSL_CTX_set_tlsext_servername_callback(s, tls_choice_on_name);
     SSL_CTX_set_cert_cb(s, tls_choice_on_certificate, NULL);
     SSL_CTX_set_tlsext_status_cb(s, tls_choice_on_status);
-    SSL_CTX_set_cert_verify_callback(s, take_any, NULL);
+    SSL_CTX_set_cert_verify_callback(s, tls_choice_on_client, NULL);
     SSL_CTX_set_max_cert_list(s, TLS_CLIENT_CERTS_MAX);
     SSL_CTX_set_alpn_select_cb(s, choose_protocol, ctx);
     return SSL_CTX_set_min_proto_version(s, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(s, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(s, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
            SSL_CTX_set1_groups_list(s, "X25519MLKEM768:X25519:secp256r1:secp384r1") == 1 &&
-           SSL_CTX_set_num_tickets(s, 1) == 1;
+           SSL_CTX_set_num_tickets(s, 1) == 1 &&
+           SSL_CTX_set_session_ticket_cb(s, NULL, tls_choice_on_session, NULL) == 1;
 }
 
 enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context **out)
@@ -139,7 +133,8 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
     TRY(set_protocols(ctx, conf->alpn.n ? conf->alpn : STR("http/1.1")));
     TRY(tls_site_init(&ctx->own, STR("autarky")));
     ctx->tlcp = (struct tlcp_server_conf){.alpn = conf->alpn.n ? conf->alpn : STR("http/1.1"),
-                                          .choose = tls_choice_tlcp};
+                                          .choose = tls_choice_tlcp,
+                                          .judge = tls_choice_tlcp_client};
     if (conf->tlcp)
         TRY(tlcp_sessions_new(conf->tlcp, TLCP_SESSIONS_MAX, &ctx->sessions));
     ctx->tlcp.sessions = ctx->sessions;

@@ -53,7 +53,9 @@ struct tls_context_conf {
      * protocols of `alpn`; its sessions, by their ids and in this context alone, end by this clock,
      * which outlives the context. NULL: those who speak it are told that it is not served. */
     struct clock *tlcp;
-    /* By which OCSP answers (tls_identity_staple) end; outlives the context. NULL: none is shown.
+    /* By which OCSP answers (tls_identity_staple) end, and certificates of clients (tls/clients.h)
+     * are judged; outlives the context. NULL: none is shown, and no client of a site with `clients`
+     * is taken.
      */
     struct clock *clock;
 };

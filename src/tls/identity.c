@@ -12,6 +12,7 @@
 #include "crypto/key.h"
 #include "crypto/ossl.h"
 #include "tlcp/identity.h"
+#include "tls/clients.h"
 #include "tls/tls_int.h"
 
 MSG(msg_chain, "tls.chain", "certificate {0} of the chain is damaged or not in PEM");
@@ -184,7 +185,9 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to)
     static_assert(sizeof(s->session) <= SSL_MAX_SID_CTX_LENGTH);
 
     *s = (struct tls_site){};
-    return crypto_sha256(bound_to, s->session);
+    TRY(crypto_sha256(bound_to, s->own));
+    memcpy(s->session, s->own, sizeof(s->session));
+    return RC_OK;
 }
 
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id)
@@ -199,6 +202,24 @@ void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id)
     tlcp_identity_ref(id);
     tlcp_identity_unref(s->tlcp);
     s->tlcp = id;
+}
+
+enum rc tls_site_set_clients(struct tls_site *s, struct tls_clients *clients)
+{
+    unsigned char both[TLS_SITE_SESSION + TLS_CLIENTS_ID];
+    uint8_t session[TLS_SITE_SESSION];
+
+    memcpy(both, s->own, TLS_SITE_SESSION);
+    memcpy(session, s->own, TLS_SITE_SESSION);
+    if (clients) {
+        memcpy(both + TLS_SITE_SESSION, tls_clients_id(clients), TLS_CLIENTS_ID);
+        TRY(crypto_sha256(str_bytes(both, sizeof(both)), session));
+        tls_clients_ref(clients);
+    }
+    tls_clients_unref(s->clients);
+    s->clients = clients;
+    memcpy(s->session, session, sizeof(session));
+    return RC_OK;
 }
 
 void tls_site_keep(struct tls_site *s, unsigned kinds)
@@ -234,4 +255,5 @@ bool tls_site_has_identity(const struct tls_site *s)
 void tls_site_done(struct tls_site *s)
 {
     tls_site_clear(s);
+    tls_clients_unref(MOVE(s->clients));
 }

@@ -11,6 +11,7 @@
 
 struct crypto_key;
 struct tlcp_identity;
+struct tls_clients;
 struct tls_identity;
 
 enum {
@@ -44,7 +45,9 @@ enum {
 };
 
 struct tls_site {
-    uint8_t session[TLS_SITE_SESSION];
+    uint8_t session[TLS_SITE_SESSION]; /* of `bound_to`, and of `clients` */
+    uint8_t own[TLS_SITE_SESSION];     /* of `bound_to` alone */
+    struct tls_clients *clients;       /* who is served, tls/clients.h; NULL: nobody is asked */
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
     struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
     /* No handshake: its connections are passed on as they are (tls_conn_passes). For contexts with
@@ -61,11 +64,15 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to);
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
 /* The same for TLCP (tlcp/identity.h). */
 void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id);
+/* From now on clients are asked by these for certificates, NULL: not at all, and sessions of before
+ * are resumed only if they say the same. Takes a reference of its own. What open connections were
+ * asked by is theirs to tell (tls_conn_clients). RC_CRYPTO: nothing has changed. */
+enum rc tls_site_set_clients(struct tls_site *s, struct tls_clients *clients);
 /* Takes away the identities of other kinds than `kinds`, once there is one of these: a site whose
  * kinds change is never without any. Handshakes under way keep theirs. */
 void tls_site_keep(struct tls_site *s, unsigned kinds);
 /* Takes all of them away. */
 void tls_site_clear(struct tls_site *s);
 bool tls_site_has_identity(const struct tls_site *s);
-/* Drops the identities; also after a failed tls_site_init, or zeroed. */
+/* Drops the identities and `clients`; also after a failed tls_site_init, or zeroed. */
 void tls_site_done(struct tls_site *s);

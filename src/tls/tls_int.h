@@ -3,12 +3,14 @@
 #pragma once
 
 #include <openssl/bio.h>
+#include <openssl/ssl.h>
 #include <openssl/types.h>
 
 #include "base/str.h"
 #include "tls/context.h"
 #include "tls/look.h"
 
+struct tls_clients;
 struct tlcp_conn;
 struct tlcp_hello;
 struct tlcp_server_conf;
@@ -21,11 +23,12 @@ enum { TLS_REASON_MAX = 160 };
 /* What one handshake has been given. Part of a connection; the SSL has it as its app data. */
 struct tls_choice {
     struct tls_context *context;
-    struct tls_site *site; /* NULL: not chosen yet; with a reference */
-    uint64_t asked;        /* hash of the name it was chosen for */
-    bool installed;        /* its identities are in the SSL */
-    bool passes;           /* the site has connections passed on: no handshake */
-    struct err *why;       /* takes the reason of a refusal; NULL: nobody asks */
+    struct tls_clients *clients; /* by what the client is asked, a reference; NULL: it is not */
+    struct tls_site *site;       /* NULL: not chosen yet; with a reference */
+    uint64_t asked;              /* hash of the name it was chosen for */
+    bool installed;              /* its identities are in the SSL */
+    bool passes;                 /* the site has connections passed on: no handshake */
+    struct err *why;             /* takes the reason of a refusal; NULL: nobody asks */
 };
 
 /* What OpenSSL reads and writes: first the bytes that were looked at before it began, then the
@@ -90,7 +93,18 @@ int tls_choice_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_choice_on_certificate(SSL *ssl, void *arg);
 int tls_choice_on_name(SSL *ssl, int *alert, void *arg);
 int tls_choice_on_status(SSL *ssl, void *arg);
+/* Judges what a client shows; 1: it may go on. */
+int tls_choice_on_client(X509_STORE_CTX *shown, void *arg);
+/* A session of a client whose certificate no longer holds is as good as unknown. */
+SSL_TICKET_RETURN tls_choice_on_session(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                        size_t name_n, SSL_TICKET_STATUS status, void *arg);
+/* clients.c: for a hash; and OpenSSL's word for why one was refused, of which it makes an alert. */
+/* Has the client be asked, and told the names of the roots. False: no memory. */
+bool tls_clients_ask(const struct tls_clients *c, SSL *ssl);
+const unsigned char *tls_clients_id(const struct tls_clients *c);
+int tls_clients_alert(const struct err *why);
 /* The same for TLCP; `arg` is the struct tls_choice. */
+enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n, struct err *err);
 enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
                         struct err *err);
 /* Gives the reference back. */

@@ -139,6 +139,49 @@ static void takes_roots_from_beside(void)
     CHECK_RC(load_with(STR("key: value\n"), &none), RC_INVAL);
 }
 
+#define CLIENTS(more) ALONE(", client_ca: clients.pem" more)
+
+static enum rc load_clients(const char *yaml, struct str roots, struct str lists,
+                            const struct conf **out)
+{
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(4096);
+
+    conf_input_init(&in);
+    conf_report_init(&report);
+    buf_putz(&text, "organization: Example\ndomain: hospital.example\n");
+    buf_putz(&text, yaml);
+    TRY(conf_input_add(&in, STR("autarky.yaml"), buf_str(&text)));
+    TRY(conf_input_add(&in, STR("/data/conf.d/clients.pem"), roots));
+    TRY(conf_input_add(&in, STR("/data/conf.d/revoked.pem"), lists));
+    return conf_load(&in, out, &report);
+}
+
+static void asks_clients(void)
+{
+    const struct str roots = STR("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n");
+    const struct str lists = STR("-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n");
+    const char *yaml = CLIENTS(", client_crl: revoked.pem, client_headers: [serial]");
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    const struct conf *none;
+
+    CHECK_OK(load_clients(yaml, roots, lists, &conf));
+    CHECK(str_eq(conf->gateway.sites[0].client_roots, roots));
+    CHECK(str_eq(conf->gateway.sites[0].client_lists, lists));
+    CHECK(!conf->gateway.sites[0].client_optional);
+    CHECK_INT(conf->gateway.sites[0].client_headers, 1 << CONF_CLIENT_SERIAL);
+    CHECK_RC(load_clients(yaml, lists, lists, &none), RC_INVAL);
+    CHECK_RC(load_clients(yaml, roots, roots, &none), RC_INVAL);
+    CHECK_PROBLEM(ALONE(", client_optional: true"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `client_crl` or "
+                  "`client_optional`, which do nothing without `client_ca`");
+    CHECK_PROBLEM(ALONE(", request_headers: [\"X-Client-Cert-Subject: CN = me\"]"),
+                  "5: gateway.sites[0]: the site a.hospital.example sets x-client-cert-subject in "
+                  "`request_headers`, by which backends are told of clients' certificates: take it "
+                  "out there");
+}
+
 static void refusals(void)
 {
     CHECK_PROBLEM(SITE(", burst: 5"), "5: gateway.sites[0]: the site a.hospital.example has "
@@ -266,6 +309,6 @@ static void refuses_what_is_about_requests(void)
 CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
-           CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
+           CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside), CHECK_TEST(asks_clients),
            CHECK_TEST_ONCE(refusals), CHECK_TEST(takes_paths_and_headers),
            CHECK_TEST_ONCE(refuses_paths))

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "../tlcp/made.h"
+#include "../x509/pki.h"
 #include "base/fd.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "tlcp/conn.h"
+#include "tls/clients.h"
 #include "tls/conn.h"
 #include "tls/context.h"
 
@@ -102,10 +104,12 @@ static enum rc begin(struct world *w, bool speaks)
     struct tls_context_conf conf = {
         .alpn = STR("http/1.1"), .choose = choose, .site_ref = site_ref, .site_unref = site_unref};
 
+    conf.clock = &w->clock.clock;
+
     *w = (struct world){.fd = -1, .client_conf = {.server_name = STR("wiki.example")}};
     signal(SIGPIPE, SIG_IGN);
     refs = 0;
-    clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
+    clock_fake_init(&w->clock, PKI_FROM + WHEN_DAY);
     conf.arg = w;
     conf.tlcp = speaks ? &w->clock.clock : NULL;
     TRY(ev_new(&w->clock.clock, &w->ev));
@@ -253,6 +257,146 @@ static void refusals(void)
     CHECK(!tls_site_has_identity(&w.site));
 }
 
+/* ---- clients that prove who they are */
+
+/* Two certificates of a root of SM2, for the client's keys. */
+struct proof {
+    struct pki p;
+    struct buf root, sign, encrypt;
+    struct tlcp_identity *identity;
+    struct tls_clients *clients;
+};
+
+static void proof_done(struct proof *f)
+{
+    tls_clients_unref(f->clients);
+    tlcp_identity_unref(f->identity);
+    pki_done(&f->p);
+    buf_done(&f->root);
+    buf_done(&f->sign);
+    buf_done(&f->encrypt);
+}
+
+static enum rc put(struct proof *f, const struct crypto_key *key, unsigned usage, const char *name,
+                   struct buf *out)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    struct x509_tbs_in in = {
+        .serial = {.n = 8, .b = {0x44}},
+        .issuer = f->p.root.subject,
+        .issuer_key_id = f->p.root.ski,
+        .sig_alg = crypto_sig_default(f->p.root_key),
+        .not_before = PKI_FROM,
+        .not_after = PKI_LEAF_TO - WHEN_SECOND,
+        .subject = {.common_name = str_of(name)},
+        .spki = crypto_key_spki(key),
+        .subject_key_id = true,
+        .key_usage = (uint16_t)usage,
+        .eku = X509_EKU_CLIENT_AUTH,
+    };
+
+    TRY(pki_issue(&in, f->p.root_key, &der));
+    buf_reset(out);
+    text_pem(out, STR("CERTIFICATE"), buf_str(&der));
+    return buf_rc(out);
+}
+
+/* The second may be of another subject. */
+static enum rc prove(struct proof *f, const char *second, bool optional)
+{
+    struct tlcp_identity_in in = {.sign_key = of_client.sign, .encrypt_key = of_client.encrypt};
+    struct tls_clients_conf conf = {.optional = optional};
+
+    buf_init(&f->root, X509_CERT_MAX);
+    buf_init(&f->sign, X509_CERT_MAX);
+    buf_init(&f->encrypt, X509_CERT_MAX);
+    TRY(pki_init_root(&f->p, key_load(key_sm2)));
+    TRY(x509_cert_parse(&f->p.a, buf_str(&f->p.root_der), &f->p.root, NULL));
+    text_pem(&f->root, STR("CERTIFICATE"), buf_str(&f->p.root_der));
+    TRY(put(f, of_client.sign, X509_KU_DIGITAL_SIGNATURE, "laptop", &f->sign));
+    TRY(put(f, of_client.encrypt, X509_KU_KEY_ENCIPHERMENT, second, &f->encrypt));
+    in.sign_pem = buf_str(&f->sign);
+    in.encrypt_pem = buf_str(&f->encrypt);
+    TRY(tlcp_identity_new(&in, &f->identity, NULL));
+    conf.roots = buf_str(&f->root);
+    return tls_clients_new(&conf, &f->clients, NULL);
+}
+
+static enum rc dial(struct world *w, struct tlcp_identity *id, const uint16_t *suite)
+{
+    w->client_conf.identity = id;
+    w->client_conf.suites = suite;
+    w->client_conf.n_suites = suite ? 1 : 0;
+    TRY(connect_pair(w));
+    shake(w);
+    return w->opened;
+}
+
+static const uint16_t suites[] = {TLCP_ECC_SM4_GCM_SM3, TLCP_ECDHE_SM4_GCM_SM3};
+
+static void clients_prove_who_they_are(void)
+{
+    CLEANUP(proof_done) struct proof f = {};
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    BEGIN(w, true);
+
+    CHECK_OK(prove(&f, "laptop", false));
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    CHECK_OK(tls_site_set_clients(&w.site, f.clients));
+    for (size_t i = 0; i < 2; i++) {
+        struct tls_caller *caller;
+
+        CHECK_OK(dial(&w, f.identity, &suites[i]));
+        CHECK(tls_conn_clients(w.conn) == f.clients);
+        buf_reset(&der);
+        CHECK_OK(tls_conn_caller(w.conn, &der));
+        CHECK_OK(tls_caller_new(buf_str(&der), &caller));
+        CHECK_STR(caller->subject, "CN = laptop");
+        tls_caller_free(caller);
+        /* Self-signed ones, and none. */
+        CHECK_RC(dial(&w, of_client.identity, &suites[i]), RC_CRYPTO);
+        CHECK_INT(tlcp_conn_alert(w.client), 42);
+    }
+    CHECK_RC(dial(&w, NULL, &suites[0]), RC_CRYPTO);
+    CHECK_INT(tlcp_conn_alert(w.client), 40);
+    clock_fake_advance(&w.clock, PKI_LEAF_TO - PKI_FROM);
+    CHECK_RC(dial(&w, f.identity, &suites[0]), RC_CRYPTO);
+    CHECK(strstr(w.why, "not valid at this time"));
+}
+
+static void two_certificates_of_one(void)
+{
+    CLEANUP(proof_done) struct proof f = {};
+    BEGIN(w, true);
+
+    CHECK_OK(prove(&f, "server", false));
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    CHECK_OK(tls_site_set_clients(&w.site, f.clients));
+    CHECK_RC(dial(&w, f.identity, &suites[1]), RC_CRYPTO);
+    CHECK(strstr(w.why, "same subject"));
+}
+
+static void clients_may_come_without(void)
+{
+    CLEANUP(proof_done) struct proof f = {};
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+    BEGIN(w, true);
+
+    CHECK_OK(prove(&f, "laptop", true));
+    tls_site_set_tlcp(&w.site, of_server.identity);
+    CHECK_OK(tls_site_set_clients(&w.site, f.clients));
+    CHECK_OK(dial(&w, NULL, &suites[0]));
+    CHECK_RC(tls_conn_caller(w.conn, &der), RC_NOTFOUND);
+    CHECK_OK(dial(&w, f.identity, &suites[0]));
+    CHECK_OK(tls_conn_caller(w.conn, &der));
+    CHECK_RC(dial(&w, of_client.identity, &suites[0]), RC_CRYPTO);
+    /* Where nobody is asked, what ECDHE brings says nothing. */
+    CHECK_OK(tls_site_set_clients(&w.site, NULL));
+    CHECK_OK(dial(&w, of_client.identity, &suites[1]));
+    CHECK_RC(tls_conn_caller(w.conn, &der), RC_NOTFOUND);
+    CHECK(!tls_conn_clients(w.conn));
+}
+
 static void where_it_is_not_spoken(void)
 {
     BEGIN(w, false);
@@ -277,4 +421,5 @@ static void slow_ones_are_closed(void)
 CHECK_MAIN_WITH(begin_all() == RC_OK, end_all(), CHECK_TEST(one_port_for_both),
                 CHECK_TEST(sessions_are_resumed), CHECK_TEST_ONCE(what_was_taken_is_sent),
                 CHECK_TEST_ONCE(refusals), CHECK_TEST(where_it_is_not_spoken),
-                CHECK_TEST_ONCE(slow_ones_are_closed))
+                CHECK_TEST_ONCE(slow_ones_are_closed), CHECK_TEST_ONCE(clients_prove_who_they_are),
+                CHECK_TEST_ONCE(two_certificates_of_one), CHECK_TEST_ONCE(clients_may_come_without))
