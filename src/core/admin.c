@@ -357,6 +357,7 @@ static const struct command {
     {"doctor", answer_doctor, true, NULL},
     {"cert list", .look = api_cert_list},
     {"cert show", .look = api_cert_show},
+    {"cert numbers", .look = api_cert_numbers},
     {"cert sign", NULL, false, cert_sign, .why = "reason"},
     {"cert revoke", NULL, false, cert_revoke, .why = "why"},
     {"ui link", answer_ui_link, false, NULL, .record = true, .why = "reason"},

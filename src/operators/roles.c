@@ -17,6 +17,7 @@ static const struct operators_action actions[] = {
      "limit:i cursor name under status sort serial key issuer owner profile expires_after "
      "expires_before staging:b"},
     {"cert show", SEES, false, "serial!"},
+    {"cert numbers", SEES, false, ""},
     {"cert sign", O, false, "csr! profile names:l common_name reason owner team service dry_run:b"},
     {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
     {"ui link", 0, true, "reason"}, /* it signs in whoever has it */

@@ -27,6 +27,7 @@ static const struct {
     {"doctor", "VOSU+"},
     {"cert list", "VOSU+"},
     {"cert show", "VOSU+"},
+    {"cert numbers", "VOSU+"},
     {"cert sign", "O+"},
     {"cert revoke", "OS+"},
     {"ui link", ""},
