@@ -427,8 +427,8 @@ static const char *const inventory[] = {
     NULL,
 };
 
-/* What is in force, by its end: counted without a look at each certificate, which is why the last two
- * columns are there although the condition says what they hold. */
+/* What is in force, by its end: counted without a look at each certificate, which is why the last
+ * two columns are there although the condition says what they hold. */
 static const char *const in_force[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
     "CREATE INDEX certificates_in_force ON certificates (not_after, hierarchy, status)"

@@ -9,7 +9,8 @@ void ui_html_begin(struct buf *b, const char *title)
     buf_printf(b,
                "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                "<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n"
-               "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"%s\">\n</head>\n<body class=\"plain\">\n",
+               "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
+               "href=\"%s\">\n</head>\n<body class=\"plain\">\n",
                title, ui_path_sheet);
 }
 

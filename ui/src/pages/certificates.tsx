@@ -363,7 +363,12 @@ export function SignAction() {
         { name: "why", label: t("reason_why") },
       ]}
       args={v => ({
-        ...filled({ csr: base64url(v.csr ?? ""), profile: v.profile, owner: v.owner, reason: v.why }),
+        ...filled({
+          csr: base64url(v.csr ?? ""),
+          profile: v.profile,
+          owner: v.owner,
+          reason: v.why,
+        }),
         ...(v.names?.trim() ? { names: v.names.trim().split(/[\s,]+/) } : {}),
       })}
       cli={v =>

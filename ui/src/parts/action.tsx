@@ -123,15 +123,20 @@ function Dialog(props: Props & { close: () => void }) {
       const answer = await call<Record<string, unknown>>(props.command, props.args(values));
       setSaid(props.done?.(answer) ?? null);
       setState("done");
-      changed();
     } catch (error) {
       setProblem(error instanceof Problem ? error.message || t("unreachable") : String(error));
       setState("");
     }
   };
 
+  // Not before: what has brought the dialog may be gone then.
+  const closed = () => {
+    props.close();
+    if (state === "done") changed();
+  };
+
   return (
-    <dialog ref={box} aria-labelledby={id} onClose={props.close}>
+    <dialog ref={box} aria-labelledby={id} onClose={closed}>
       <form onSubmit={submit}>
         <h2 id={id}>{props.title}</h2>
         {state === "done" ? (
