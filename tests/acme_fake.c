@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme_fake.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ev/clock.h"
 #include "jose/jws.h"
 #include "json/json.h"
 #include "x509/csr.h"
@@ -44,6 +46,8 @@ static enum rc add_pem(struct buf *chain, const struct x509_tbs_in *in,
     return buf_rc(chain);
 }
 
+static const struct str ocsp_url = STR("http://ca.hospital.example/ocsp/fake-1");
+
 static enum rc issue(struct acme_fake *f, const struct x509_csr *csr, struct buf *chain)
 {
     struct x509_tbs_in in = pki_leaf_in(&f->pki);
@@ -62,6 +66,9 @@ static enum rc issue(struct acme_fake *f, const struct x509_csr *csr, struct buf
         dns[i] = csr->dns[i];
     in.ips = csr->ips;
     in.n_ips = csr->n_ips;
+    if (f->ocsp.on)
+        in.ocsp_urls = &ocsp_url;
+    in.must_staple = f->ocsp.must_staple;
     if (f->cert == FAKE_NAME_MISSING)
         dns[0] = STR("else.hospital.example");
     if (f->cert == FAKE_NAME_EXTRA)
@@ -118,6 +125,33 @@ static enum rc finalize(struct acme_fake *f, const struct json *payload, struct 
     TRY(f->cert == FAKE_OTHER_ROOT ? other_root(f, &csr, &o->chain) : issue(f, &csr, &o->chain));
     o->finalized = true;
     return RC_OK;
+}
+
+/* ---- the OCSP responder */
+
+static enum rc put_ocsp(struct acme_fake *f, struct str request, struct buf *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    const struct acme_fake_ocsp *o = &f->ocsp;
+    struct x509_ocsp_request q;
+    struct x509_ocsp_issuer names;
+    struct x509_ocsp_single single = {.status = o->status};
+    struct x509_ocsp_in in = {.singles = &single, .n = 1, .key = f->pki.issuer_key};
+    when_t now = clock_now(ev_clock(f->ev));
+
+    TRY(x509_ocsp_request_parse(&a, request, &q, NULL));
+    TRY(x509_ocsp_issuer_of(&f->pki.issuer, &names));
+    if (q.n != 1 || !x509_ocsp_id_is(&q.ids[0], &names))
+        return RC_INVAL;
+    single.id = q.ids[0];
+    single.id.serial.b[single.id.serial.n - 1] ^= o->other_serial;
+    now -= now % WHEN_SECOND;
+    single.this_update = in.produced = o->this_update ? o->this_update : now;
+    single.next_update = single.this_update + (o->life ? o->life : WHEN_DAY);
+    single.revoked = o->status == X509_OCSP_REVOKED ? single.this_update : 0;
+    if (o->other_signer)
+        in.key = f->pki.leaf_key;
+    return x509_ocsp_answer_build(&in, out, NULL);
 }
 
 /* ---- requests */
@@ -261,10 +295,12 @@ static const struct {
     {"/cert/", FAKE_CERTIFICATE, 200, ""},
     {"/ari/", FAKE_RENEWAL, 200, ""},
     {"/preflight", FAKE_PREFLIGHT, 200, ""},
+    {"/fake-1", FAKE_OCSP, 200, ""},
 };
 
 static size_t place_of(struct str url, unsigned *order)
 {
+    static_assert(sizeof(ACME_FAKE) == sizeof(ACME_FAKE_OCSP));
     struct str path = str_skip(url, sizeof(ACME_FAKE) - 1);
     uint64_t n;
 
@@ -342,13 +378,17 @@ static void respond(struct client_exchange *x)
     size_t place = place_of(str_of(x->url), &x->order);
     const struct acme_fake_answer *w = wrong_for(f, x->at);
     struct client_answer answer = {.rc = RC_OK, .status = places[place].status};
-    bool signed_one = x->at != FAKE_DIRECTORY && x->at != FAKE_NONCE && x->at != FAKE_RENEWAL;
+    bool signed_one = x->at != FAKE_DIRECTORY && x->at != FAKE_NONCE && x->at != FAKE_RENEWAL &&
+                      x->at != FAKE_OCSP;
+    CLEANUP(buf_done) struct buf ocsp = BUF_INIT(X509_OCSP_MAX);
     char body[FAKE_BODY] = "", location[256], nonce[32];
     enum rc rc = RC_OK;
 
     f->count[x->at]++;
     if (signed_one)
         rc = take_post(f, x, w);
+    else if (x->at == FAKE_OCSP)
+        rc = put_ocsp(f, buf_str(&x->body), &ocsp);
     snprintf(location, sizeof(location), ACME_FAKE "/order/%u", x->order);
     answer.location = str_of(places[place].location ? places[place].location : location);
     if (rc != RC_OK) {
@@ -357,8 +397,9 @@ static void respond(struct client_exchange *x)
         put_wrong(w, &answer);
     } else {
         put_body(f, x->at, x->order, body);
-        answer.body =
-            x->at == FAKE_CERTIFICATE ? buf_str(&f->orders[x->order].chain) : str_of(body);
+        answer.body = x->at == FAKE_CERTIFICATE ? buf_str(&f->orders[x->order].chain)
+                      : x->at == FAKE_OCSP      ? buf_str(&ocsp)
+                                                : str_of(body);
     }
     if (answer.rc == RC_OK && (signed_one || x->head))
         answer.nonce = fresh_nonce(f, nonce);

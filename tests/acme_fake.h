@@ -6,8 +6,11 @@
 #include "client/transport.h"
 #include "ev/ev.h"
 #include "unit/x509/pki.h"
+#include "x509/ocsp.h"
 
 #define ACME_FAKE "https://localhost/acme" /* its directory is at /directory */
+/* Of the OCSP responder beside it; for the fake's table of places as long as ACME_FAKE. */
+#define ACME_FAKE_OCSP "https://localhost/ocsp"
 
 enum acme_fake_at {
     FAKE_DIRECTORY,
@@ -21,6 +24,7 @@ enum acme_fake_at {
     FAKE_CERTIFICATE,
     FAKE_RENEWAL,
     FAKE_PREFLIGHT,
+    FAKE_OCSP,
     FAKE_AT_COUNT,
 };
 
@@ -51,6 +55,14 @@ enum acme_fake_cert {
     FAKE_EMPTY,
 };
 
+/* What the OCSP responder says of every certificate. */
+struct acme_fake_ocsp {
+    bool on, must_staple; /* certificates name it, and want its answer stapled */
+    enum x509_ocsp_status status;
+    when_t this_update, life; /* 0: now; a day */
+    bool other_signer, other_serial;
+};
+
 enum { FAKE_ANSWERS = 16, FAKE_BODY = 4096, FAKE_NONCES = 4096, FAKE_ORDERS = 64 };
 
 struct acme_fake {
@@ -74,6 +86,7 @@ struct acme_fake {
     bool proves;               /* a challenge that is answered makes the authorization valid */
     unsigned processing;       /* looks at an order that see it so, after finalize */
     enum acme_fake_cert cert;
+    struct acme_fake_ocsp ocsp;
 
     unsigned nonces; /* given */
     bool spent[FAKE_NONCES];

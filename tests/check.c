@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TESTS_MAX = 200, FAIL_MAX = 100000, NFTW_FDS = 8, MESSAGE_MAX = 2000 };
+#include "torture.h"
+
+enum { TESTS_MAX = 200, NFTW_FDS = 8, MESSAGE_MAX = 2000 };
 
 void check_fail(const char *file, int line, const char *fmt, ...)
 {
@@ -64,36 +66,40 @@ size_t check_dir_count(const struct check_dir *d, const char *but)
     return n;
 }
 
-static void run_once(const struct check_test *t, unsigned long fail_at)
+/* Whether the n-th allocation was reached, and failed; 0: none does. */
+static bool run_once(const struct check_test *t, unsigned long fail_at)
 {
     size_t before = mem_live();
+    bool fired;
 
     mem_fail_at(fail_at);
     t->fn();
+    fired = mem_fail_fired();
     mem_fail_at(0);
     if (mem_live() != before)
-        fail_msg("%s: %zu blocks leaked, allocation %lu having failed (0: none)", t->name,
+        fail_msg("%s: %zu blocks leaked with AUTARKY_FAIL_ALLOC=%lu (0: none failed)", t->name,
                  mem_live() - before, fail_at);
+    return fired;
 }
 
 /* Runs with the n-th allocation failing, n rising, until a whole run met no failure. */
+static void torture_all(const struct check_test *t)
+{
+    unsigned long n = 1;
+
+    while (n < TORTURE_ALLOCATIONS_MAX && run_once(t, n))
+        n++;
+    if (n == TORTURE_ALLOCATIONS_MAX)
+        fail_msg("%s allocates more than %d times", t->name, TORTURE_ALLOCATIONS_MAX);
+}
+
 static void torture(const struct check_test *t)
 {
-    for (unsigned long n = 1; n < FAIL_MAX; n++) {
-        size_t before = mem_live();
-        bool fired;
+    const unsigned long *fail_at;
+    size_t n = torture_ways(t->fn, &fail_at);
 
-        mem_fail_at(n);
-        t->fn();
-        fired = mem_fail_fired();
-        mem_fail_at(0);
-        if (mem_live() != before)
-            fail_msg("%s: %zu blocks leaked with AUTARKY_FAIL_ALLOC=%lu", t->name,
-                     mem_live() - before, n);
-        if (!fired)
-            return;
-    }
-    fail_msg("%s allocates more than %d times", t->name, FAIL_MAX);
+    for (size_t i = 0; i < n; i++)
+        (void)run_once(t, fail_at[i]);
 }
 
 static void run_case(void **state)
@@ -103,13 +109,15 @@ static void run_case(void **state)
     uint64_t n;
 
     if (!mode || t->how == CHECK_ITSELF)
-        run_once(t, 0);
+        (void)run_once(t, 0);
     else if (strcmp(mode, "all") == 0)
+        torture_all(t);
+    else if (strcmp(mode, "ways") == 0)
         torture(t);
-    else if (str_u64(str_of(mode), FAIL_MAX, &n) == RC_OK)
-        run_once(t, n);
+    else if (str_u64(str_of(mode), TORTURE_ALLOCATIONS_MAX, &n) == RC_OK)
+        (void)run_once(t, n);
     else
-        fail_msg("AUTARKY_FAIL_ALLOC is neither \"all\" nor a number: %s", mode);
+        fail_msg("AUTARKY_FAIL_ALLOC is none of \"all\", \"ways\" and a number: %s", mode);
 }
 
 int check_run(const struct check_test *tests, size_t n)

@@ -2,7 +2,8 @@
 /* What every unit test includes: cmocka, and checks that also work in the failing-allocation mode.
  *
  * AUTARKY_FAIL_ALLOC=all runs each test again and again, letting its first, second, third ...
- * allocation fail, until a run meets no failure. A check that does not hold after the injected
+ * allocation fail, until a run meets no failure; =ways spares it most of those that come by the
+ * same way through the program (torture.h). A check that does not hold after the injected
  * failure returns from the test (running its CLEANUPs) instead of failing it; afterwards no block
  * may be left allocated. AUTARKY_FAIL_ALLOC=n lets exactly the n-th fail. Hence the rules: checks
  * stand in the test function itself (void), objects are held by CLEANUP. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "agent/also.h"
 #include "agent/owner.h"
 #include "agent/reload.h"
 #include "agent/tell.h"
@@ -31,7 +32,7 @@ enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30 };
 
 bool agent_deploys(const struct agent_plan *plan)
 {
-    return plan->reload.n || plan->n_prove;
+    return plan->reload.n || plan->n_prove || plan->n_also;
 }
 
 /* ---- checking */
@@ -160,6 +161,7 @@ static enum rc serve(const struct agent_deploy *d, unsigned long generation, str
     int64_t timeout, window;
 
     TRY(read_times(d->plan, &timeout, &window, err));
+    TRY(agent_also_put(d->place, d->plan, err));
     TRY(agent_tell_deployed(d->solver, d->place, d->plan, err));
     if (d->plan->reload.n)
         TRY(agent_reload(d->w, d->plan->reload, timeout, d->stopped, err));

@@ -90,7 +90,8 @@ static enum rc make_solver(struct job *j, struct err *err)
         TRY(listen_at(plan->value, &at, err));
         return agent_alpn01_new(&j->world, &at, &j->solver, err);
     case AGENT_WEBROOT:
-        return agent_webroot_new(&j->world, path, &j->solver, err);
+        return agent_webroot_new(&j->world, path, str_eq(plan->style, STR(AGENT_WEBROOT_BARE)),
+                                 &j->solver, err);
     case AGENT_DNS:
         return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
     case AGENT_HOOK:

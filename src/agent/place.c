@@ -315,18 +315,25 @@ static enum rc read_foreign(const struct agent_place *p, struct buf *chain, stru
 
 /* What another program has left where our links go is kept as a generation: the links first show
  * what was there before, and everything at once shows the new pair. */
+enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          struct err *err)
+{
+    unsigned long n = newest(p) + 1;
+
+    if (p->live)
+        return link_all(p, err);
+    TRY(write_generation(p, n, chain, key, err));
+    TRY(point_to(p, n, err));
+    return link_all(p, err);
+}
+
 static enum rc adopt(struct agent_place *p, struct err *err)
 {
     CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_PAIR_MAX);
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    unsigned long n = newest(p) + 1;
 
     TRY(read_foreign(p, &chain, &key, err));
-    if (!key)
-        return RC_OK;
-    TRY(write_generation(p, n, buf_str(&chain), key, err));
-    TRY(point_to(p, n, err));
-    return link_all(p, err);
+    return key ? agent_place_adopt(p, buf_str(&chain), key, err) : RC_OK;
 }
 
 enum rc agent_place_check(const struct agent_place *p, struct err *err)
@@ -397,6 +404,15 @@ enum rc agent_place_file(const struct agent_place *p, unsigned long generation, 
 }
 
 /* ---- account and state */
+
+enum rc agent_place_put_account(const struct agent_place *p, const struct crypto_key *key,
+                                struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+
+    TRY(crypto_pem_put_clear(key, &pem));
+    return file_write(p->dir, ACCOUNT, buf_str(&pem), 0600, FILE_OWNER_SELF, err);
+}
 
 static enum rc make_account(int dir, const char *path, struct crypto_key **out, struct err *err)
 {

@@ -58,6 +58,12 @@ enum rc agent_place_write(struct agent_place *p, struct str chain, const struct 
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err);
+/* The pair that another program keeps under these names, in whatever files or links, as `chain` and
+ * `key` were read from it: it becomes a generation, and the links take the place of what is there.
+ * Where there are generations already only the links are put right. What is read under the names is
+ * the same at every moment. */
+enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          struct err *err);
 /* The chain of a generation, appended, and its key. RC_NOTFOUND when there is none, and for 0. */
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
                          struct crypto_key **key, struct err *err);
@@ -70,6 +76,9 @@ enum rc agent_place_file(const struct agent_place *p, unsigned long generation, 
  * written, 0600. RC_IO, RC_PARSE and what is wrong with the file. */
 enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
                             struct err *err);
+/* Another program's key as the account's, in its place in DIR. */
+enum rc agent_place_put_account(const struct agent_place *p, const struct crypto_key *key,
+                                struct err *err);
 /* The state, as text. RC_NOTFOUND. */
 enum rc agent_place_state(const struct agent_place *p, struct buf *out, struct err *err);
 enum rc agent_place_put_state(const struct agent_place *p, struct str text, struct err *err);

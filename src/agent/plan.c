@@ -69,6 +69,8 @@ static void put_plan(struct json_out *o, const struct agent_plan *given)
     json_kv_strs(o, "dns", plan.dns, plan.n_dns);
     if (plan.n_prove)
         json_kv_strs(o, "prove", plan.prove, plan.n_prove);
+    if (plan.n_also)
+        json_kv_strs(o, "also", plan.also, plan.n_also);
     json_key(o, "ips");
     json_arr(o);
     for (size_t i = 0; i < plan.n_ips; i++)
@@ -194,16 +196,20 @@ static enum rc get_names(struct arena *a, const struct json *o, struct agent_pla
 }
 
 /* None where there is none. */
-static enum rc get_prove(struct arena *a, const struct json *o, struct agent_plan *plan,
-                         struct err *err)
+static enum rc get_places(struct arena *a, const struct json *o, struct agent_plan *plan,
+                          struct err *err)
 {
-    struct texts list;
+    struct texts list = {};
 
-    if (!json_get(o, "prove"))
-        return RC_OK;
-    TRY(get_list(a, o, "prove", &list, err));
+    if (json_get(o, "prove"))
+        TRY(get_list(a, o, "prove", &list, err));
     plan->prove = list.list;
     plan->n_prove = list.n;
+    list = (struct texts){};
+    if (json_get(o, "also"))
+        TRY(get_list(a, o, "also", &list, err));
+    plan->also = list.list;
+    plan->n_also = list.n;
     return RC_OK;
 }
 
@@ -220,7 +226,7 @@ static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan
             plan->way = (enum agent_way)i;
     if (!plan->way || !plan->server.n || !plan->value.n)
         return missing("way", err);
-    TRY(get_prove(a, o, plan, err));
+    TRY(get_places(a, o, plan, err));
     return get_names(a, o, plan, err);
 }
 

@@ -17,12 +17,15 @@ enum {
 /* How control is proven. */
 enum agent_way {
     AGENT_HTTP_LISTEN = 1, /* value: ADDR:PORT */
-    AGENT_WEBROOT,         /* DIR */
+    AGENT_WEBROOT,         /* DIR; style: AGENT_WEBROOT_BARE or empty */
     AGENT_ALPN_LISTEN,     /* ADDR:PORT */
     AGENT_DNS,             /* the file that says how; style: "rfc2136" */
     AGENT_HOOK,            /* the program; style: "dehydrated" ... */
     AGENT_WAYS,
 };
+
+/* The directory is not served as / but as /.well-known/acme-challenge/. */
+#define AGENT_WEBROOT_BARE "challenges"
 
 struct agent_plan {
     struct str server;  /* URL of the directory */
@@ -41,6 +44,8 @@ struct agent_plan {
     struct str reload;             /* as agent/reload.h; empty: nothing is */
     const struct str *prove;       /* as prove/target.h */
     size_t n_prove;
+    const struct str *also; /* further files, as agent/also.h; `autarky import` fills it in */
+    size_t n_also;
     struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */
 };
 

@@ -55,10 +55,11 @@ DEFINE_FREEP(agent_solver_free, struct agent_solver)
 enum rc agent_http01_new(const struct agent_world *w, const struct addr_port *at,
                          struct agent_solver **out, struct err *err);
 
-/* http-01 by files below a web server's directory: DIR/.well-known/acme-challenge/TOKEN, which
- * others may read and which are removed again. RC_NOTFOUND (no such directory), RC_IO. */
-enum rc agent_webroot_new(const struct agent_world *w, const char *dir, struct agent_solver **out,
-                          struct err *err);
+/* http-01 by files below a web server's directory: DIR/.well-known/acme-challenge/TOKEN, or
+ * (`bare`) DIR/TOKEN, which others may read and which are removed again. RC_NOTFOUND (no such
+ * directory), RC_IO. */
+enum rc agent_webroot_new(const struct agent_world *w, const char *dir, bool bare,
+                          struct agent_solver **out, struct err *err);
 
 /* tls-alpn-01 (RFC 8737) by a listener of our own. As agent_http01_new. */
 enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at,

@@ -21,6 +21,7 @@ MSG(msg_no_place, "agent.webroot-place",
 struct webroot {
     struct agent_solver s; /* first */
     int root;
+    bool bare;
     char path[sizeof(WELL_KNOWN) + CLIENT_TOKEN_MAX + 1]; /* "": nothing is there */
 };
 
@@ -65,7 +66,7 @@ static enum rc put(struct webroot *w, const struct client_proof *proof, struct e
 
     if (!is_token(proof->token))
         return RC_PARSE;
-    snprintf(path, sizeof(path), "%s/%.*s", WELL_KNOWN, STR_ARG(proof->token));
+    snprintf(path, sizeof(path), "%s%.*s", w->bare ? "" : WELL_KNOWN "/", STR_ARG(proof->token));
     TRY(file_write(w->root, path, proof->key_authorization, 0644, FILE_OWNER_SELF, err));
     memcpy(w->path, path, sizeof(w->path));
     return RC_OK;
@@ -96,8 +97,8 @@ static void webroot_free(struct agent_solver *s)
     mem_free(w);
 }
 
-enum rc agent_webroot_new(const struct agent_world *, const char *dir, struct agent_solver **out,
-                          struct err *err)
+enum rc agent_webroot_new(const struct agent_world *, const char *dir, bool bare,
+                          struct agent_solver **out, struct err *err)
 {
     static const struct agent_solver_ops ops = {.free = webroot_free};
     CLEANUP(fd_closep) int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -106,11 +107,13 @@ enum rc agent_webroot_new(const struct agent_world *, const char *dir, struct ag
     if (root < 0)
         return ERR(err, errno == ENOENT ? RC_NOTFOUND : RC_IO, msg_no_root, str_of(dir),
                    str_of(strerrordesc_np(errno)));
-    TRY(make_place(root, dir, err));
+    if (!bare)
+        TRY(make_place(root, dir, err));
     w = MEM_NEW(struct webroot);
     if (!w)
         return RC_NOMEM;
     w->root = fd_move(&root);
+    w->bare = bare;
     w->s = (struct agent_solver){{"http-01", present, cleanup, w}, &ops};
     *out = &w->s;
     return RC_OK;

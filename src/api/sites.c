@@ -28,6 +28,9 @@ static void put_certificate(struct json_out *o, const char *algorithm,
     put_when(o, "next_at", s->next_at);
     json_kv_u64(o, "failures", s->failures);
     put_text(o, "reason", s->reason);
+    json_kv_z(o, "staple", ipc_staple_name(s->staple));
+    put_when(o, "staple_at", s->staple_at);
+    put_when(o, "staple_until", s->staple_until);
     json_end(o);
 }
 

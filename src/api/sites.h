@@ -9,12 +9,14 @@
 
 /* One certificate of a site, as the keeper tells. All zero: it has not. */
 struct api_site_state {
-    unsigned state;    /* enum ipc_site_state */
-    struct str serial; /* hexadecimal; empty: there is no certificate */
-    when_t not_after;  /* 0: as above */
-    when_t next_at;    /* of the next attempt; 0: none is planned */
-    uint32_t failures; /* in a row */
-    struct str reason; /* of the last one */
+    unsigned state;                 /* enum ipc_site_state */
+    struct str serial;              /* hexadecimal; empty: there is no certificate */
+    when_t not_after;               /* 0: as above */
+    when_t next_at;                 /* of the next attempt; 0: none is planned */
+    uint32_t failures;              /* in a row */
+    struct str reason;              /* of the last one */
+    unsigned staple;                /* enum ipc_staple */
+    when_t staple_at, staple_until; /* 0: there is none */
 };
 
 struct api_sites {
@@ -26,6 +28,7 @@ struct api_sites {
 
 /* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
  * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
- * "next_at","failures":0,"reason"}...]}...]}, sites in the order of the configuration; null for a
+ * "next_at","failures":0,"reason","staple":"good"|"revoked"|"missing"|"none","staple_at",
+ * "staple_until"}...]}...]}, sites in the order of the configuration; null for a
  * text or time (RFC 3339) that there is not. */
 void api_sites_put(const struct api_sites *sites, struct json_out *o);

@@ -12,13 +12,20 @@
 static atomic_ulong fail_countdown;
 static atomic_bool fail_fired, fail_held;
 static atomic_size_t live;
+static void (*_Atomic fail_seen)(void);
 
 static bool must_fail(void)
 {
     unsigned long left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+    void (*seen)(void);
 
     if (left == 0 || atomic_load_explicit(&fail_held, memory_order_relaxed))
         return false;
+    seen = atomic_load_explicit(&fail_seen, memory_order_relaxed);
+    if (seen) {
+        seen();
+        return false;
+    }
     atomic_store_explicit(&fail_countdown, left - 1, memory_order_relaxed);
     if (left != 1)
         return false;
@@ -87,8 +94,15 @@ void mem_trim(void)
 
 void mem_fail_at(unsigned long n)
 {
+    atomic_store(&fail_seen, NULL);
     atomic_store(&fail_fired, false);
     atomic_store(&fail_countdown, n);
+}
+
+void mem_fail_watch(void (*seen)(void))
+{
+    mem_fail_at(1);
+    atomic_store(&fail_seen, seen);
 }
 
 void mem_fail_hold(bool held)

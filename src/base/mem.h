@@ -52,6 +52,9 @@ static inline void mem_freep(void *pp)
  * whether it has; what is allocated while held neither fails nor counts, for a preparation that a
  * test of its own lets fail; mem_live counts the blocks not yet freed. */
 void mem_fail_at(unsigned long n);
+/* None fails, but `seen` is called at each that would count, in the thread that allocates and out
+ * of mem_*(); it may not allocate here itself. Ends with the next mem_fail_at. */
+void mem_fail_watch(void (*seen)(void));
 void mem_fail_hold(bool held);
 bool mem_fail_fired(void);
 size_t mem_live(void);

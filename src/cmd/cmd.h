@@ -45,6 +45,7 @@ struct cmd_row {
     const char *operand;
     cmd_option_set options; /* CMD_BIT of each enum cmd_option, besides those that all take */
     cmd_fn run;
+    cmd_option_set options2; /* CMD_BIT2 of the same */
 };
 
 /* table.c */
@@ -179,6 +180,7 @@ int cmd_obtain(const struct cmd_args *args);
 int cmd_renew(const struct cmd_args *args);
 int cmd_agent_daemon(const struct cmd_args *args);
 int cmd_agent_doctor(const struct cmd_args *args);
+int cmd_import(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);

@@ -87,7 +87,7 @@ void cmd_help(const struct cmd_row *row)
         printf("\n%s\n", row->details);
     printf("\n");
     for (size_t i = 0; i < CMD_OPT_COUNT; i++)
-        if (row->options & CMD_BIT(i))
+        if (i > CMD_OPT_HELP && cmd_takes(row, i))
             option_line(&options[i]);
     for (size_t i = 0; i <= CMD_OPT_HELP; i++)
         option_line(&options[i]);

@@ -89,8 +89,7 @@ int cmd_agent_run(const struct cmd_args *args, cmd_fn fn)
 
 /* ---- the command line */
 
-/* Later runs begin in other directories. */
-static enum rc absolute(struct arena *a, const char *path, struct str *out)
+enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out)
 {
     char here[AGENT_PATH_MAX];
 
@@ -151,18 +150,53 @@ static const struct way *chosen_way(const struct cmd_args *args)
     return NULL;
 }
 
-/* -1: there is one, and only one. */
-static int check_way(const struct cmd_args *args)
+/* Options that are nothing without another one. */
+static int check_way_options(const struct cmd_args *args)
+{
+    const char *const *v = args->values;
+
+    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
+        return cmd_usagef("--dns and --dns-config belong together");
+    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
+        return cmd_usagef("--hook-env and --challenge are for --hook");
+    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
+        return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
+    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
+        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
+                          "dehydrated:/etc/hook.sh");
+    return -1;
+}
+
+int cmd_agent_check_way(const struct cmd_args *args, bool wanted)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < N_WAYS; i++)
         n += args->values[ways[i].option] != NULL;
-    if (n == 1)
-        return -1;
+    if (n == 1 || (n == 0 && !wanted))
+        return check_way_options(args);
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
                       "--webroot DIR, --alpn-listen ADDR:PORT, --dns rfc2136 --dns-config FILE or "
                       "--hook STYLE:PATH");
+}
+
+enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent_plan *plan)
+{
+    const struct way *way = chosen_way(args);
+    const char *const *v = args->values;
+
+    if (!way)
+        return RC_OK;
+    plan->way = way->way;
+    plan->value = str_of(v[way->option]);
+    if (way->way == AGENT_DNS)
+        plan->style = str_of(v[CMD_OPT_DNS]);
+    if (way->way == AGENT_HOOK) {
+        str_cut(str_of(v[CMD_OPT_HOOK]), ':', &plan->style, &plan->value);
+        plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
+        TRY(cmd_agent_path(a, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
+    }
+    return way->is_path ? cmd_agent_path(a, v[way->option], &plan->value) : RC_OK;
 }
 
 static enum rc check_wildcards(const struct agent_plan *plan, struct err *err)
@@ -225,29 +259,18 @@ static enum rc read_binding(const struct cmd_args *args, struct request *r, stru
     return arena_str(&r->arena, buf_str(&key), &r->binding.eab_key);
 }
 
-static enum rc read_plan(const struct cmd_args *args, const struct way *way, struct request *r,
-                         struct err *err)
+static enum rc read_plan(const struct cmd_args *args, struct request *r, struct err *err)
 {
     const char *const *v = args->values;
     struct agent_plan *plan = &r->plan;
 
     plan->server = str_of(v[CMD_OPT_ACME_SERVER]);
-    plan->way = way->way;
-    plan->value = str_of(v[way->option]);
+    TRY(cmd_agent_way(args, &r->arena, plan));
     plan->profile = str_of(v[CMD_OPT_ACME_PROFILE]);
     plan->chain = str_of(v[CMD_OPT_CHAIN]);
     plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
-    if (way->way == AGENT_DNS)
-        plan->style = str_of(v[CMD_OPT_DNS]);
-    if (way->way == AGENT_HOOK) {
-        str_cut(str_of(v[CMD_OPT_HOOK]), ':', &plan->style, &plan->value);
-        plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
-        TRY(absolute(&r->arena, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
-    }
-    if (way->is_path)
-        TRY(absolute(&r->arena, v[way->option], &plan->value));
-    TRY(absolute(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
-    TRY(absolute(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));
@@ -261,10 +284,6 @@ static int check_together(const struct cmd_args *args)
 {
     const char *const *v = args->values;
 
-    if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
-        return cmd_usagef("--dns and --dns-config belong together");
-    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
-        return cmd_usagef("--hook-env and --challenge are for --hook");
     if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
         return cmd_usagef("--prove-for is for --prove");
     if (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD])
@@ -290,11 +309,6 @@ static int check_usage(const struct cmd_args *args)
         return cmd_usagef("--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, "
                           "rsa4096, ed25519, sm2, mldsa44, mldsa65 or mldsa87",
                           v[CMD_OPT_ACME_KEY]);
-    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
-        return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
-    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
-        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
-                          "dehydrated:/etc/hook.sh");
     return check_together(args);
 }
 
@@ -339,7 +353,6 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
 
 static int obtain(const struct cmd_args *args)
 {
-    const struct way *way = chosen_way(args);
     CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
     const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
                                           .say = cmd_agent_say,
@@ -347,7 +360,7 @@ static int obtain(const struct cmd_args *args)
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
 
-    err.rc = read_plan(args, way, &r, &err);
+    err.rc = read_plan(args, &r, &err);
     if (err.rc == RC_INVAL)
         return cmd_fail(&err), CMD_USAGE;
     if (err.rc == RC_OK)
@@ -360,7 +373,7 @@ int cmd_obtain(const struct cmd_args *args)
     int status = check_usage(args);
 
     if (status < 0)
-        status = check_way(args);
+        status = cmd_agent_check_way(args, true);
     if (status >= 0)
         return status;
     return cmd_agent_run(args, obtain);

@@ -132,12 +132,16 @@ enum cmd_option {
     CMD_OPT_VERDICT,
     CMD_OPT_UNSEEN_FOR,
     CMD_OPT_CSV,
+    CMD_OPT_IMPORT_NAME,
+    CMD_OPT_DESPITE_TIMER,
     CMD_OPT_COUNT,
 };
 /* A set of them. */
 __extension__ typedef unsigned __int128 cmd_option_set;
-#define CMD_BIT(option) ((cmd_option_set)1 << (option))
-static_assert(CMD_OPT_COUNT <= 128, "one bit for each option");
+/* Of the first 128 options, and of those behind them. */
+#define CMD_BIT(option) ((option) < 128 ? (cmd_option_set)1 << ((option) % 128) : 0)
+#define CMD_BIT2(option) ((option) < 128 ? 0 : (cmd_option_set)1 << ((option) % 128))
+static_assert(CMD_OPT_COUNT <= 256, "one bit for each option");
 
 enum cmd_repeats { CMD_ONCE, CMD_MANY, CMD_MORE };
 

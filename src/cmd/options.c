@@ -228,6 +228,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_VERDICT] = {"--verdict", "LIST",
                          "only those of which one holds, as in revoked,expired"},
     [CMD_OPT_UNSEEN_FOR] = {"--unseen-for", "TIME", "only those that no scan saw for so long"},
+    [CMD_OPT_IMPORT_NAME] = {"--name", "NAME",
+                             "only what that client calls so; several, one after the other",
+                             CMD_MANY},
+    [CMD_OPT_DESPITE_TIMER] = {"--despite-timer", NULL,
+                               "although a timer or cron still runs that client"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
 

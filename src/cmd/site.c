@@ -7,9 +7,11 @@
 
 #include "api/sites.h"
 #include "base/name.h"
+#include "base/when.h"
 #include "cmd/ask.h"
 #include "cmd/site_int.h"
 #include "conf/conf.h"
+#include "ev/clock.h"
 #include "ipc/site_messages.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -184,15 +186,31 @@ static struct str first_backend(const struct json *site)
     return backend;
 }
 
+/* The OCSP answer with it, and how many hours ago it was made. */
+static void show_staple(const struct json *c)
+{
+    struct str what = json_shown(c, "staple");
+    char text[32] = "-";
+    when_t at;
+
+    if (what.n && !str_eq(what, STR("none")))
+        snprintf(text, sizeof(text), "%.*s", STR_ARG(str_head(what, 10)));
+    if (when_parse(json_shown(c, "staple_at"), &at) == RC_OK)
+        snprintf(text, sizeof(text), "%.*s, %lld h", STR_ARG(str_head(what, 10)),
+                 (long long)((clock_now(clock_system()) - at) / WHEN_HOUR));
+    printf("%-14s ", text);
+}
+
 static void show_certificate(const struct json *site, const struct json *c, bool first)
 {
     struct str until = json_shown(c, "not_after"), reason = json_shown(c, "reason");
     struct str backend = first ? first_backend(site) : STR("");
 
-    printf("%-36.*s %-8.*s %-10.*s %-10.*s  %.*s\n",
-           STR_ARG(first ? json_shown(site, "name") : STR("")), STR_ARG(json_shown(c, "algorithm")),
-           STR_ARG(json_shown(c, "state")), STR_ARG(until.n ? str_head(until, 10) : STR("-")),
-           STR_ARG(backend));
+    printf("%-36.*s %-8.*s %-10.*s %-10.*s  ", STR_ARG(first ? json_shown(site, "name") : STR("")),
+           STR_ARG(json_shown(c, "algorithm")), STR_ARG(json_shown(c, "state")),
+           STR_ARG(until.n ? str_head(until, 10) : STR("-")));
+    show_staple(c);
+    printf("%.*s\n", STR_ARG(backend));
     if (reason.n)
         printf("    %.*s\n", STR_ARG(reason));
 }
@@ -202,7 +220,8 @@ static enum rc show_list(const struct json *root)
     struct json_iter sites = json_iter(json_get(root, "items"));
     const struct json *site, *c;
 
-    printf("%-36s %-8s %-10s %-10s  %s\n", "SITE", "KEY", "STATE", "UNTIL", "BACKEND");
+    printf("%-36s %-8s %-10s %-10s  %-14s %s\n", "SITE", "KEY", "STATE", "UNTIL", "OCSP",
+           "BACKEND");
     while (json_next(&sites, NULL, &site)) {
         struct json_iter certificates = json_iter(json_get(site, "certificates"));
 
@@ -211,8 +230,8 @@ static enum rc show_list(const struct json *root)
         for (; json_next(&certificates, NULL, &c); first = false)
             show_certificate(site, c, first);
         if (first)
-            printf("%-36.*s %-8s %-10s %-10s  %.*s\n", STR_ARG(json_shown(site, "name")), "-",
-                   "passed on", "-", STR_ARG(first_backend(site)));
+            printf("%-36.*s %-8s %-10s %-10s  %-14s %.*s\n", STR_ARG(json_shown(site, "name")), "-",
+                   "passed on", "-", "-", STR_ARG(first_backend(site)));
     }
     return RC_OK;
 }

@@ -20,9 +20,13 @@
 #include "http/url.h"
 #include "tls/look.h"
 #include "x509/cert.h"
+#include "x509/ocsp.h"
 #include "x509/verify.h"
 
 MSG(msg_one, "cmd.site-check-one", "one certificate is served where TLCP takes two");
+
+MSG(msg_staple, "cmd.site-check-staple",
+    "the OCSP answer that comes with the certificate is about another one, or no longer good");
 
 enum {
     TEXT_MAX = 1024 * 1024,
@@ -128,8 +132,64 @@ static enum rc verify(struct check *c, const struct x509_cert *chain, size_t n, 
     return x509_verify(&in, err);
 }
 
+struct served {
+    struct str pem;
+    size_t leaves;
+    struct str staple; /* empty: none came */
+};
+
+static enum rc read_staple(struct check *c, const struct x509_cert *chain, struct str der,
+                           const struct x509_ocsp_single **out, struct err *err)
+{
+    when_t now = clock_now(clock_system());
+    struct x509_ocsp_issuer names;
+    struct x509_ocsp_answer answer;
+
+    TRY(x509_ocsp_answer_parse(&c->arena, der, &answer, err));
+    TRY(x509_ocsp_issuer_of(&chain[1], &names));
+    *out = answer.outcome == X509_OCSP_SUCCESSFUL
+               ? x509_ocsp_answer_find(&answer, &names, &chain[0].serial)
+               : NULL;
+    if (!*out || (*out)->next_update <= now)
+        return ERR(err, RC_CRYPTO, msg_staple);
+    return x509_ocsp_answer_check(&c->arena, &answer, &chain[1], now, err);
+}
+
+/* The OCSP answer that came with a certificate which names a responder. */
+static void judge_staple(struct check *c, const struct x509_cert *chain, size_t n, struct str der)
+{
+    static const char *const said[] = {"good", "revoked", "unknown"};
+    when_t now = clock_now(clock_system());
+    const struct x509_ocsp_single *s;
+    struct err err = ERR_INIT;
+    char text[LINE_BYTES];
+
+    if (chain[0].n_ocsp_urls == 0 || n < 2)
+        return;
+    if (der.n == 0) {
+        cmd_finding(&c->e, "staple", str_of(chain[0].must_staple ? "failed" : "warning"),
+                    STR("no OCSP answer comes with the certificate"),
+                    STR("it takes a moment after a start; the log has lines "
+                        "`keeper.staple-failed` that say why"));
+        return;
+    }
+    err.rc = read_staple(c, chain, der, &s, &err);
+    if (err.rc != RC_OK) {
+        failed(c, "staple", &err, "restart `autarky serve` if the clock is right");
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "the OCSP answer that comes with it says %s; %lld hours old, "
+             "good for %lld more",
+             said[s->status], (long long)((now - s->this_update) / WHEN_HOUR),
+             (long long)((s->next_update - now) / WHEN_HOUR));
+    cmd_finding(&c->e, "staple", str_of(s->status == X509_OCSP_GOOD ? "ok" : "failed"),
+                str_of(text),
+                str_of(s->status == X509_OCSP_GOOD ? "" : "autarky site renew gets a new one"));
+}
+
 /* Of two leaves, as TLCP has them, the first that does not verify is told of. */
-static void judge(struct check *c, const char *what, struct str pem, size_t leaves)
+static void judge(struct check *c, const char *what, const struct served *served)
 {
     when_t now = clock_now(clock_system());
     struct x509_cert *chain;
@@ -137,8 +197,8 @@ static void judge(struct check *c, const char *what, struct str pem, size_t leav
     char text[LINE_BYTES];
     size_t n;
 
-    err.rc = x509_cert_read_pem(&c->arena, pem, X509_CHAIN_MAX, &chain, &n, &err);
-    for (size_t i = 0; err.rc == RC_OK && i < leaves; i++)
+    err.rc = x509_cert_read_pem(&c->arena, served->pem, X509_CHAIN_MAX, &chain, &n, &err);
+    for (size_t i = 0; err.rc == RC_OK && i < served->leaves; i++)
         err.rc = i < n ? verify(c, chain, n, i, &err) : ERR(&err, RC_CRYPTO, msg_one);
     if (err.rc != RC_OK) {
         failed(c, what, &err, "autarky site renew with the name of the site gets a new one");
@@ -147,11 +207,14 @@ static void judge(struct check *c, const char *what, struct str pem, size_t leav
     snprintf(text, sizeof(text), "served, and trusted by who trusts the root; %lld days left",
              (long long)((chain[0].not_after - now) / WHEN_DAY));
     cmd_finding(&c->e, what, STR("ok"), str_of(text), STR(""));
+    if (served->leaves == 1)
+        judge_staple(c, chain, n, served->staple);
 }
 
 static void check_served(struct check *c, enum conf_key_algorithm a)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_LOOK_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf staple = BUF_INIT(X509_OCSP_MAX);
     CLEANUP(fd_closep) int fd = -1;
     const char *name = conf_site_key_name(a);
     char text[ADDR_TEXT];
@@ -165,9 +228,10 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
     }
     err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
     if (err.rc == RC_OK)
-        err.rc = tls_look(fd, c->site->name, looks[a], &pem, &err);
+        err.rc = tls_look(fd, c->site->name, looks[a], &pem, &staple, &err);
     if (err.rc == RC_OK)
-        judge(c, name, buf_str(&pem), a == CONF_KEY_SM2 ? 2 : 1);
+        judge(c, name,
+              &(struct served){buf_str(&pem), a == CONF_KEY_SM2 ? 2 : 1, buf_str(&staple)});
     else
         failed(c, name, &err,
                "`autarky site list` says whether there is a certificate, and if not, why");
@@ -224,7 +288,7 @@ static void check_passed(struct check *c)
         return;
     err.rc = site_connect(str_of(gateway_host(c, text)), c->gateway.port, &fd, &err);
     if (err.rc == RC_OK)
-        err.rc = tls_look(fd, c->site->name, TLS_LOOK_ANY, &pem, &err);
+        err.rc = tls_look(fd, c->site->name, TLS_LOOK_ANY, &pem, NULL, &err);
     if (err.rc == RC_OK)
         cmd_finding(&c->e, "passed", STR("ok"), STR("a backend answers with a certificate"),
                     STR(""));

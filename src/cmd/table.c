@@ -2,6 +2,18 @@
 #include "cmd/cmd.h"
 
 #define OPT(o) CMD_BIT(CMD_OPT_##o)
+#define OPT2(o) CMD_BIT2(CMD_OPT_##o)
+
+/* What all of `import` take. */
+#define IMPORT                                                                                     \
+    OPT(IMPORT_NAME) | OPT(CA_FILE) | OPT(ACME_SERVER) | OPT(ACCOUNT_KEY) | OPT(HTTP_LISTEN) |     \
+        OPT(WEBROOT) | OPT(ALPN_LISTEN) | OPT(DNS) | OPT(DNS_CONFIG) | OPT(HOOK) | OPT(HOOK_ENV) | \
+        OPT(CHALLENGE) | OPT(DESPITE_TIMER) | OPT(DRY_RUN)
+#define IMPORT2 OPT2(IMPORT_NAME) | OPT2(DESPITE_TIMER)
+#define IMPORT_DETAILS                                                                             \
+    "Its files are read, nothing of it is executed. Services find their certificates where they\n" \
+    "are; from then on `autarky renew` and `autarky agent run` keep them. What could not be\n"     \
+    "carried over is said. A second time does nothing. --name takes those certificates alone.\n"
 
 static const struct cmd_row rows[] = {
     {"init", NULL, "make a certificate authority",
@@ -254,6 +266,18 @@ static const struct cmd_row rows[] = {
      "wrong, whether updates of DNS are signed; and who else renews on this machine. Nothing is\n"
      "changed.",
      "DIR...", 0, cmd_agent_doctor},
+    {"import", "dehydrated", "take over what dehydrated keeps",
+     IMPORT_DETAILS "DIR is where its config is, or that file; otherwise /etc/dehydrated.", "[DIR]",
+     IMPORT, cmd_import, IMPORT2},
+    {"import", "certbot", "take over what certbot keeps",
+     IMPORT_DETAILS "DIR is its configuration directory; otherwise /etc/letsencrypt.", "[DIR]",
+     IMPORT, cmd_import, IMPORT2},
+    {"import", "acme.sh", "take over what acme.sh keeps",
+     IMPORT_DETAILS "DIR is its home; otherwise ~/.acme.sh.", "[DIR]", IMPORT, cmd_import, IMPORT2},
+    {"import", "lego", "take over what lego keeps",
+     IMPORT_DETAILS "DIR is what lego has as --path; otherwise .lego. The server and the way of\n"
+                    "proof are not written down there: --server and one of the ways say them.",
+     "[DIR]", IMPORT, cmd_import, IMPORT2},
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
@@ -367,5 +391,6 @@ const struct cmd_row *cmd_rows(size_t *out_n)
 
 bool cmd_takes(const struct cmd_row *row, size_t option)
 {
-    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option);
+    return option <= CMD_OPT_HELP || row->options & CMD_BIT(option) ||
+           row->options2 & CMD_BIT2(option);
 }

@@ -122,6 +122,9 @@ static enum rc take(struct asking *a, const struct ipc_site *s)
         .not_after = s->not_after,
         .next_at = s->next_at,
         .failures = s->failures,
+        .staple = s->staple,
+        .staple_at = s->staple_at,
+        .staple_until = s->staple_until,
     };
     if (str_printable(s->serial))
         TRY(arena_str(a->arena, s->serial, &state->serial));

@@ -3,7 +3,7 @@
  * core as a message; what core says becomes the answer. It decides nothing.
  *
  * It holds the client connections of the listeners `api` (TLS), `plain` and `private` (a Unix
- * socket, for the keeper's user alone and for nothing but ACME), and the key of the
+ * socket, for the keeper's user alone and for nothing but ACME and OCSP), and the key of the
  * API's own certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a
  * site or of an account. It may accept, read and write connections, read and write DATA/front, and
  * ask core HTTP and API_CERT. It may not connect out, execute, or reach the database or any other

@@ -245,6 +245,7 @@ static const struct {
     {"api", STR("/crl/"), true},      {"api", STR("/ocsp/"), true},
     {"api", STR("/issuer/"), true},   {"plain", STR("/healthz"), false},
     {"private", STR("/acme/"), true}, {"api", STR("/api/v1/"), true},
+    {"private", STR("/ocsp/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)

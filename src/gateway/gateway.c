@@ -103,6 +103,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         .site_unref = drop_site,
         .arg = g,
         .tlcp = ev_clock(conf->ev),
+        .clock = ev_clock(conf->ev),
     };
 
     if (!g)

@@ -17,14 +17,17 @@ IPC_FIELDS(ipc_vouch, IPC_F_STR(ipc_vouch, thumbprint, THUMBPRINT_BYTES));
 IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
            IPC_F_U8(ipc_identity, algorithm, UINT8_MAX), IPC_F_STR(ipc_identity, chain, 64 * KIB),
            IPC_F_STR(ipc_identity, key, 16 * KIB), IPC_F_STR(ipc_identity, encrypt_chain, 64 * KIB),
-           IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB));
+           IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB),
+           IPC_F_STR(ipc_identity, staple, 16 * KIB), IPC_F_I64(ipc_identity, staple_until));
 
 IPC_FIELDS(ipc_tickets, IPC_F_STRS(ipc_tickets, keys, TICKET_KEYS_MAX, TICKET_KEY_BYTES));
 
 IPC_FIELDS(ipc_site, IPC_F_STR(ipc_site, name, DNS_BYTES), IPC_F_U8(ipc_site, algorithm, UINT8_MAX),
            IPC_F_U8(ipc_site, state, IPC_SITE_STATES - 1),
            IPC_F_STR(ipc_site, serial, 2 * SERIAL_BYTES), IPC_F_I64(ipc_site, not_after),
-           IPC_F_I64(ipc_site, next_at), IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why));
+           IPC_F_I64(ipc_site, next_at), IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why),
+           IPC_F_U8(ipc_site, staple, IPC_STAPLES - 1), IPC_F_I64(ipc_site, staple_at),
+           IPC_F_I64(ipc_site, staple_until));
 
 IPC_FIELDS(ipc_sites, IPC_F_LIST(ipc_sites, sites, ipc_site, SITES_MAX));
 
@@ -46,6 +49,18 @@ const char *ipc_site_state_name(unsigned state)
     };
 
     return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];
+}
+
+const char *ipc_staple_name(unsigned staple)
+{
+    static const char *const names[IPC_STAPLES] = {
+        [IPC_STAPLE_NONE] = "none",
+        [IPC_STAPLE_MISSING] = "missing",
+        [IPC_STAPLE_GOOD] = "good",
+        [IPC_STAPLE_REVOKED] = "revoked",
+    };
+
+    return names[staple < IPC_STAPLES ? staple : IPC_STAPLE_NONE];
 }
 
 IPC_FIELDS(ipc_record, IPC_F_U64(ipc_record, sequence), IPC_F_I64(ipc_record, at),

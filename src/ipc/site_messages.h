@@ -18,6 +18,8 @@ struct ipc_identity {
     struct str chain;                      /* PEM, leaf first, without the root */
     struct str key;                        /* PEM, PKCS#8 */
     struct str encrypt_chain, encrypt_key; /* SM2: of the certificate to which is encrypted */
+    struct str staple;                     /* OCSP answer about the leaf, DER; empty: none */
+    int64_t staple_until;                  /* when_t */
 };
 
 struct ipc_tickets {
@@ -36,16 +38,29 @@ enum ipc_site_state {
 /* "unknown", "valid" ...; "unknown" outside the enum. */
 const char *ipc_site_state_name(unsigned state);
 
+/* The OCSP answer that is shown with it. */
+enum ipc_staple {
+    IPC_STAPLE_NONE,    /* the certificate names no responder */
+    IPC_STAPLE_MISSING, /* there is none that is good now */
+    IPC_STAPLE_GOOD,
+    IPC_STAPLE_REVOKED, /* it says so */
+    IPC_STAPLES,
+};
+/* "none", "missing" ...; "none" outside the enum. */
+const char *ipc_staple_name(unsigned staple);
+
 /* One certificate of a site. */
 struct ipc_site {
     struct str name;
-    uint8_t algorithm; /* enum conf_key_algorithm */
-    uint8_t state;     /* enum ipc_site_state */
-    struct str serial; /* hexadecimal; empty: there is none yet */
-    int64_t not_after; /* when_t, as those that follow; 0: there is none */
-    int64_t next_at;   /* of the next attempt */
-    uint32_t failures; /* in a row */
-    struct err why;    /* of the last one */
+    uint8_t algorithm;               /* enum conf_key_algorithm */
+    uint8_t state;                   /* enum ipc_site_state */
+    struct str serial;               /* hexadecimal; empty: there is none yet */
+    int64_t not_after;               /* when_t, as those that follow; 0: there is none */
+    int64_t next_at;                 /* of the next attempt */
+    uint32_t failures;               /* in a row */
+    struct err why;                  /* of the last one */
+    uint8_t staple;                  /* enum ipc_staple */
+    int64_t staple_at, staple_until; /* when_t: it was true, and is; 0: there is none */
 };
 
 struct ipc_sites {

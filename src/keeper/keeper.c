@@ -2,7 +2,8 @@
 /* keeper: makes and keeps the keys and certificates of the gateway's sites. It is an ACME client
  * like any other (client/), of front's private listener, a Unix socket that nobody else may open;
  * core vouches for its account (VOUCH) and for exactly the configured sites, so that no challenge
- * is needed and everything else, policy to audit, is as for everybody.
+ * is needed and everything else, policy to audit, is as for everybody. The OCSP answers that are
+ * shown with certificates come the same way.
  *
  * owns     the account's key, DATA/keeper/account.pem; the pairs in DATA/sites, and when to renew
  *          them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk
@@ -98,6 +99,7 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     ev_timer_init(&k->vouch_again, env->ev, vouch_again, k);
     ev_timer_init(&k->patience, env->ev, out_of_patience, k);
     keeper_issue_init(k);
+    keeper_staple_init(k);
     TRY(crypto_init());
     TRY(keeper_push_init(k));
     TRY(make_directories(k, err));
@@ -166,6 +168,7 @@ static void on_vouched(void *arg, const struct ipc_answer *answer)
         k->vouch_failures = 0;
         k->vouched = true;
         keeper_issue_reached(k);
+        keeper_staple_reached(k);
         return;
     }
     k->vouch_failures++;
@@ -270,6 +273,7 @@ static void keeper_drain(struct role_env *env)
     struct keeper *k = env->state;
 
     k->draining = true;
+    keeper_staple_stop(k);
     ev_timer_start(&k->patience, k->active ? KEEPER_DRAIN_SECONDS * WHEN_SECOND : 0, 0);
     keeper_issue_look(k);
 }
@@ -281,6 +285,7 @@ static void keeper_close(struct role_env *env)
     if (!k)
         return;
     keeper_issue_stop(k);
+    keeper_staple_stop(k);
     keeper_slots_free(k);
     keeper_push_done(k);
     client_free(k->client);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
  * and in memory), issue.c (what is obtained and renewed when), push.c (what the gateway's workers
- * get), tell.c (what core may ask), measure.c (numbers). */
+ * get), staple.c (the OCSP answers with it), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -10,6 +10,8 @@
 #include "client/renewal.h"
 #include "conf/conf.h"
 #include "ev/ev.h"
+#include "ipc/site_messages.h"
+#include "keeper/staple_int.h"
 #include "role/role.h"
 
 enum {
@@ -59,7 +61,8 @@ struct keeper_slot {
     when_t not_before, not_after;
     struct x509_serial serial;
     char certid[128]; /* ARI; "": none */
-    uint64_t version; /* rises with each one; 0: none */
+    uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
+    struct keeper_staple staple;
 
     /* Kept on disk. */
     struct client_renewal renewal;
@@ -111,6 +114,12 @@ struct keeper {
     uint64_t version; /* the newest of all slots */
     struct ev_timer due;
     struct ev_defer pump;
+
+    struct list staples; /* slots that wait to ask for an OCSP answer */
+    size_t stapling;     /* under way */
+    struct ev_timer staple_due;
+    when_t staple_at; /* when that is */
+    struct ev_defer staple_pump;
 
     struct list workers;
     size_t n_workers;

@@ -8,7 +8,6 @@
 #include "base/secret.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
-#include "ipc/site_messages.h"
 #include "log/log.h"
 
 static void push(struct keeper_worker *w);
@@ -72,7 +71,7 @@ static uint64_t version_of(const struct keeper_slot *slot)
     const struct keeper_slot *other = keeper_slot_other(slot);
 
     if (!slot->key || slot->encrypts ||
-        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)))
+        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)) || keeper_staple_awaited(slot))
         return 0;
     return other && other->version > slot->version ? other->version : slot->version;
 }
@@ -92,6 +91,8 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
     TRY(crypto_pem_put_clear(slot->key, &pem));
     msg.chain = buf_str(&slot->chain);
     msg.key = buf_str(&pem);
+    msg.staple = buf_str(&slot->staple.der);
+    msg.staple_until = slot->staple.until;
     if (other) {
         TRY(crypto_pem_put_clear(other->key, &encrypt_pem));
         msg.encrypt_chain = buf_str(&other->chain);

@@ -177,6 +177,7 @@ static void load_state(struct keeper_slot *slot)
 
 static void drop_pair(struct keeper_slot *slot)
 {
+    keeper_staple_drop(slot);
     crypto_key_unref(MOVE(slot->key));
     buf_done(&slot->chain);
     slot->not_before = slot->not_after = 0;
@@ -204,6 +205,7 @@ static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct
     if (client_certid(leaf, &certid) == RC_OK)
         IGNORE_RC(str_copyz(buf_str(&certid), slot->certid, sizeof(slot->certid)));
     slot->version = ++slot->keeper->version;
+    keeper_staple_begin(slot, leaf);
     return RC_OK;
 }
 
@@ -307,6 +309,7 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
     slot->algorithm = algorithm;
     slot->encrypts = encrypts;
     buf_init(&slot->chain, CLIENT_CHAIN_MAX);
+    buf_init(&slot->staple.der, KEEPER_STAPLE_MAX);
     list_push(&k->next, &slot->link);
     return str_copyz(site->name, slot->name, sizeof(slot->name));
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keeper/keeper_int.h"
 
-#include "ipc/site_messages.h"
-
 MSG(msg_no_site, "keeper.no-site",
     "{0} is not a site of the gateway; `autarky config show` lists those under gateway.sites");
 
@@ -43,7 +41,12 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
         .next_at = keeper_issue_due(slot),
         .failures = slot->failures,
         .why = slot->why,
+        .staple = (uint8_t)keeper_staple_state(slot),
     };
+    if (slot->staple.der.n) {
+        out->staple_at = slot->staple.since;
+        out->staple_until = slot->staple.until;
+    }
     if (slot->serial.n == 0)
         return RC_OK;
     return arena_str(a, str_of(x509_serial_text(&slot->serial, serial)), &out->serial);

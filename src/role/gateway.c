@@ -255,6 +255,8 @@ static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct e
 
     TRY(crypto_pem_read(m->key, NULL, &key, err));
     TRY(tls_identity_new(m->chain, key, &id, err));
+    if (m->staple.n)
+        TRY(tls_identity_staple(id, m->staple, m->staple_until));
     return gateway_set_identity(w->gateway, m->site, id);
 }
 
@@ -274,7 +276,11 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
     enum rc rc = take_identity(w, m, &err);
 
     (void)fd;
-    if (rc == RC_OK)
+    /* With an OCSP answer it comes again twice a day. */
+    if (rc == RC_OK && m->staple.n)
+        log_debug("gateway.certificate-stapled", LOG_STR("site", m->site),
+                  LOG_Z("algorithm", conf_site_key_name(m->algorithm)));
+    else if (rc == RC_OK)
         log_info("gateway.certificate", LOG_STR("site", m->site),
                  LOG_Z("algorithm", conf_site_key_name(m->algorithm)));
     else

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "base/map.h"
+#include "ev/clock.h"
 #include "tlcp/conn.h"
 #include "tls/hello.h"
 
@@ -146,6 +147,24 @@ int tls_choice_on_name(SSL *ssl, int *, void *)
     const struct tls_choice *c = SSL_get_app_data(ssl);
 
     return tls_context_conf(c->context)->choose ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* Called once it is known which of the identities is shown. One that the site has replaced since
+ * this handshake began shows no answer: it is the second ClientHello of one that had to try again.
+ */
+int tls_choice_on_status(SSL *ssl, void *)
+{
+    const struct tls_choice *c = SSL_get_app_data(ssl);
+    struct clock *clock = tls_context_conf(c->context)->clock;
+    const X509 *leaf = SSL_get_certificate(ssl);
+
+    for (size_t i = 0; clock && leaf && i < TLS_IDENTITIES_MAX; i++) {
+        const struct tls_identity *id = c->site->identities[i];
+
+        if (id && tls_identity_is(id, leaf) && tls_identity_show_staple(id, ssl, clock_now(clock)))
+            return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
 }
 
 void tls_choice_done(struct tls_choice *c)

@@ -118,6 +118,7 @@ static bool set_up(struct tls_context *ctx)
     SSL_CTX_set_client_hello_cb(s, tls_choice_on_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(s, tls_choice_on_name);
     SSL_CTX_set_cert_cb(s, tls_choice_on_certificate, NULL);
+    SSL_CTX_set_tlsext_status_cb(s, tls_choice_on_status);
     SSL_CTX_set_cert_verify_callback(s, take_any, NULL);
     SSL_CTX_set_max_cert_list(s, TLS_CLIENT_CERTS_MAX);
     SSL_CTX_set_alpn_select_cb(s, choose_protocol, ctx);

@@ -53,6 +53,9 @@ struct tls_context_conf {
      * protocols of `alpn`; its sessions, by their ids and in this context alone, end by this clock,
      * which outlives the context. NULL: those who speak it are told that it is not served. */
     struct clock *tlcp;
+    /* By which OCSP answers (tls_identity_staple) end; outlives the context. NULL: none is shown.
+     */
+    struct clock *clock;
 };
 
 /* A server without an identity yet; its handshakes fail until it has one. Needs crypto_init.

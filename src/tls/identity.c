@@ -28,6 +28,8 @@ struct tls_identity {
     X509 *leaf;
     EVP_PKEY *key;
     STACK_OF(X509) * chain; /* without the leaf */
+    struct buf staple;      /* empty: none */
+    when_t staple_until;
 };
 
 static enum rc bad_certificate(size_t index, struct err *err)
@@ -107,6 +109,7 @@ enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
     if (!id)
         return RC_NOMEM;
     id->refs = 1;
+    buf_init(&id->staple, TLS_STAPLE_MAX);
     if (chain_pem.n > TLS_CHAIN_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_many, STR("10"));
     id->chain = sk_X509_new_null();
@@ -124,6 +127,14 @@ enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
     return RC_OK;
 }
 
+enum rc tls_identity_staple(struct tls_identity *id, struct str answer, when_t until)
+{
+    buf_reset(&id->staple);
+    buf_puts(&id->staple, answer);
+    id->staple_until = until;
+    return buf_rc(&id->staple);
+}
+
 struct tls_identity *tls_identity_ref(struct tls_identity *id)
 {
     id->refs++;
@@ -137,12 +148,32 @@ void tls_identity_unref(struct tls_identity *id)
     X509_free(id->leaf);
     EVP_PKEY_free(id->key);
     sk_X509_pop_free(id->chain, X509_free);
+    buf_done(&id->staple);
     mem_free(id);
 }
 
 bool tls_identity_install(const struct tls_identity *id, SSL *ssl)
 {
     return SSL_use_cert_and_key(ssl, id->leaf, id->key, id->chain, 1) == 1;
+}
+
+bool tls_identity_is(const struct tls_identity *id, const X509 *leaf)
+{
+    return id->leaf == leaf;
+}
+
+bool tls_identity_show_staple(const struct tls_identity *id, SSL *ssl, when_t now)
+{
+    struct str der = buf_str(&id->staple);
+    unsigned char *copy; /* OpenSSL frees it */
+
+    if (der.n == 0 || id->staple_until <= now)
+        return false;
+    copy = OPENSSL_memdup(der.p, der.n);
+    if (copy && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)der.n) == 1)
+        return true;
+    OPENSSL_free(copy);
+    return false;
 }
 
 /* ---- sites */

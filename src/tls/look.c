@@ -105,8 +105,18 @@ static enum rc look_tlcp(int fd, struct str server_name, struct buf *out_pem, st
     return buf_rc(out_pem);
 }
 
+static enum rc take_staple(SSL *ssl, struct buf *out)
+{
+    unsigned char *p = NULL; /* the SSL's */
+    long n = SSL_get_tlsext_status_ocsp_resp(ssl, &p);
+
+    if (n > 0)
+        buf_puts(out, str_bytes(p, (size_t)n));
+    return buf_rc(out);
+}
+
 enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct buf *out_pem,
-                 struct err *err)
+                 struct buf *out_staple, struct err *err)
 {
     CLEANUP(SSL_CTX_freep)
     SSL_CTX *ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
@@ -120,10 +130,14 @@ enum rc tls_look(int fd, struct str server_name, enum tls_look_key key, struct b
         return RC_NOMEM;
     }
     rc = prepare(ssl, fd, server_name, key);
+    if (rc == RC_OK && out_staple)
+        SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
     if (rc == RC_OK)
         rc = shake(ssl, err);
     if (rc == RC_OK)
         rc = tls_look_chain(ssl, out_pem, err);
+    if (rc == RC_OK && out_staple)
+        rc = take_staple(ssl, out_staple);
     crypto_ossl_clear();
     return rc;
 }

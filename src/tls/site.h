@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/when.h"
 
 struct crypto_key;
 struct tlcp_identity;
@@ -17,6 +18,7 @@ enum {
     TLS_CHAIN_PEM_MAX = 64 * 1024,
     TLS_IDENTITIES_MAX = 4, /* of a site, for TLS: RSA, EC, Ed25519, ML-DSA */
     TLS_SITE_SESSION = 32,
+    TLS_STAPLE_MAX = 16 * 1024, /* bytes of an OCSP answer */
 };
 
 /* The chain as PEM, leaf first, without the root; the key must have its private half and be the
@@ -24,6 +26,10 @@ enum {
  * reference of the key. */
 enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
                          struct tls_identity **out, struct err *err);
+/* An OCSP answer about its leaf, DER, that was verified: shown to clients that ask (status_request,
+ * RFC 6066 section 8) until it ends, by the context's clock. Copied; before a site has the
+ * identity. RC_NOMEM, RC_TOOBIG. */
+enum rc tls_identity_staple(struct tls_identity *id, struct str answer, when_t until);
 struct tls_identity *tls_identity_ref(struct tls_identity *id);
 void tls_identity_unref(struct tls_identity *id);
 DEFINE_FREEP(tls_identity_unref, struct tls_identity)

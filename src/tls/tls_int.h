@@ -80,11 +80,16 @@ const struct tlcp_server_conf *tls_context_tlcp(const struct tls_context *ctx);
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx);
 
 bool tls_identity_install(const struct tls_identity *id, SSL *ssl);
+bool tls_identity_is(const struct tls_identity *id, const X509 *leaf);
+/* Has the handshake show its OCSP answer; false: there is none that is good at `now`, or no memory.
+ */
+bool tls_identity_show_staple(const struct tls_identity *id, SSL *ssl, when_t now);
 
 /* OpenSSL's callbacks for choosing; `arg` is not used. */
 int tls_choice_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_choice_on_certificate(SSL *ssl, void *arg);
 int tls_choice_on_name(SSL *ssl, int *alert, void *arg);
+int tls_choice_on_status(SSL *ssl, void *arg);
 /* The same for TLCP; `arg` is the struct tls_choice. */
 enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
                         struct err *err);

@@ -155,8 +155,20 @@ def live(lab):
     return secret
 
 
+def one_span(spans):
+    """Where the spans of a verdict touch, they are one: a record that changed places with the last one under the last head is
+    altered in its span and missing in the next."""
+    joined = []
+    for s in spans:
+        if joined and joined[-1][1] + 1 == s["first"]:
+            joined[-1] = (joined[-1][0], s["last"])
+        else:
+            joined.append((s["first"], s["last"]))
+    return joined
+
+
 def tamper(lab, files, records, heads):
-    """One record of each kind, five ways."""
+    """One record of each kind, four ways."""
     sizes = [0] + [size for size, _ in heads]
     firsts = {}
     for n, record in enumerate(records[:sizes[-1]]):
@@ -176,7 +188,7 @@ def tamper(lab, files, records, heads):
             verdict = verify(lab, files, ok=(FAILED,))
             first = max(s for s in sizes if s <= min(n, other if way == "moved" else n))
             last = min(s for s in sizes if s > (max(n, other) if way == "moved" else n))
-            equal([(s["first"], s["last"]) for s in verdict["spans"]], [(first + 1, last)], f"{action} {way}")
+            equal(one_span(verdict["spans"]), [(first + 1, last)], f"{action} {way}")
     bundle.write_bytes(b"".join(r + b"\n" for r in records))
     equal(verify(lab, files)["good"], True, "the export as it was")
     return set(firsts)

@@ -64,7 +64,7 @@ static enum rc test_init(struct test *t, bool before, const char *script)
     snprintf(t->path, sizeof(t->path), "%s/wiki", t->dir.path);
     snprintf(t->script, sizeof(t->script), "%s/reload", t->dir.path);
     TRY(file_write(t->dir.fd, "reload", str_of(script), 0755, FILE_OWNER_SELF, NULL));
-    TRY(agent_webroot_new(&t->world, t->dir.path, &t->solver, NULL));
+    TRY(agent_webroot_new(&t->world, t->dir.path, false, &t->solver, NULL));
     TRY(agent_place_open(t->path, true, &t->place, NULL));
     t->plan =
         (struct agent_plan){.dns = dns, .n_dns = 1, .key = STR("ecdsa"), .prove_for = STR("1s")};

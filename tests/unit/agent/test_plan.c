@@ -33,6 +33,8 @@ static struct agent_state full(const struct addr *ip)
                  .reload = STR("unit:nginx.service"),
                  .prove = proofs,
                  .n_prove = 2,
+                 .also = proofs,
+                 .n_also = 1,
                  .reload_timeout = STR("2m"),
                  .prove_for = STR("1m")},
         .renewal = {.due = 5, .look_at = 6, .window_start = 7, .window_end = 8, .least = 9},
@@ -68,6 +70,8 @@ static void comes_back_as_it_was(void)
     CHECK_INT(got.failures, 2);
     CHECK_INT(got.plan.n_prove, 2);
     CHECK_STR(got.plan.prove[1], "smtp:mail.example:25");
+    CHECK_INT(got.plan.n_also, 1);
+    CHECK_STR(got.plan.also[0], "443");
     CHECK_STR(got.plan.reload, "unit:nginx.service");
     CHECK_INT(got.pending, 8);
     CHECK_INT(got.before, 7);

@@ -128,7 +128,7 @@ static void by_files(void)
     struct stat st;
 
     CHECK_OK(test_init(&t));
-    CHECK_OK(agent_webroot_new(&t.world, t.dir.path, &t.solver, NULL));
+    CHECK_OK(agent_webroot_new(&t.world, t.dir.path, false, &t.solver, NULL));
     CHECK_OK(present(&t, &proof));
     CHECK_OK(file_read(t.dir.fd, ".well-known/acme-challenge/tok-EN_1", &text, NULL));
     CHECK_STR(buf_str(&text), "tok-EN_1.thumb");
@@ -148,7 +148,7 @@ static void no_webroot(void)
     struct err err = ERR_INIT;
 
     CHECK_OK(test_init(&t));
-    CHECK_RC(agent_webroot_new(&t.world, "/nowhere/at/all", &t.solver, &err), RC_NOTFOUND);
+    CHECK_RC(agent_webroot_new(&t.world, "/nowhere/at/all", false, &t.solver, &err), RC_NOTFOUND);
     CHECK_STR(str_of(err.msg->code), "agent.webroot-missing");
 }
 

@@ -151,6 +151,17 @@ static void filters(void)
 }
 
 /* Strangers' certificates may be large; a page ends before the answer would not fit. */
+/* Once more in few questions, for each allocation to fail. */
+static void filtered(void)
+{
+    CLEANUP(answer_done) struct answer a = {.doc = NULL};
+
+    CHECK_OK(ask(api_inventory_list,
+                 "{\"verdict\":\"revoked,current\",\"network\":\"10.0.0.0/29\",\"port\":443}", &a));
+    CHECK_INT(items(&a), 2);
+    CHECK_RC(ask(api_inventory_list, "{\"network\":\"10.1/16\"}", &a), RC_INVAL);
+}
+
 static void pages(void)
 {
     CLEANUP(answer_done) struct answer a = {.doc = NULL};
@@ -196,8 +207,9 @@ static void no_questions(void)
 
 int main(void)
 {
-    static const struct check_test tests[] = {CHECK_TEST(one), CHECK_TEST(filters),
-                                              CHECK_TEST_ONCE(pages), CHECK_TEST(no_questions)};
+    static const struct check_test tests[] = {CHECK_TEST(one), CHECK_TEST_ONCE(filters),
+                                              CHECK_TEST(filtered), CHECK_TEST_ONCE(pages),
+                                              CHECK_TEST_ONCE(no_questions)};
     struct rows_job job = {.rows = rows, .n = sizeof(rows) / sizeof(rows[0])};
     int failed = 1;
 

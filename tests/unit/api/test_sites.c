@@ -17,7 +17,8 @@ static const struct conf_site sites[] = {
 
 #define UNKNOWN(a)                                                                                 \
     "{\"algorithm\":\"" a "\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"           \
-    "\"next_at\":null,\"failures\":0,\"reason\":null}"
+    "\"next_at\":null,\"failures\":0,\"reason\":null,\"staple\":\"none\","                         \
+    "\"staple_at\":null,\"staple_until\":null}"
 #define INTRA(certificates)                                                                        \
     "{\"name\":\"intra\",\"backends\":[\"http://"                                                  \
     "a\"],\"profile\":\"short\",\"passes\":false,\"certificates\":[" certificates "]}]}"
@@ -49,9 +50,14 @@ static void what_the_keeper_told(void)
         {[CONF_KEY_RSA] = {.state = IPC_SITE_VALID,
                            .serial = STR("0A1B"),
                            .not_after = INT64_C(1'800'000'000) * WHEN_SECOND,
-                           .next_at = INT64_C(1'799'000'000) * WHEN_SECOND},
-         [CONF_KEY_ECDSA] = {
-             .state = IPC_SITE_WAITING, .failures = 3, .reason = STR("no \"way\"")}}};
+                           .next_at = INT64_C(1'799'000'000) * WHEN_SECOND,
+                           .staple = IPC_STAPLE_GOOD,
+                           .staple_at = INT64_C(1'799'000'000) * WHEN_SECOND,
+                           .staple_until = INT64_C(1'800'000'000) * WHEN_SECOND},
+         [CONF_KEY_ECDSA] = {.state = IPC_SITE_WAITING,
+                             .failures = 3,
+                             .reason = STR("no \"way\""),
+                             .staple = IPC_STAPLE_MISSING}}};
 
     CHECK_OK(put(&(struct api_sites){.conf = &conf, .running = true, .of = of}, &text));
     CHECK_STR(
@@ -61,9 +67,11 @@ static void what_the_keeper_told(void)
         "b\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
         "{\"algorithm\":\"rsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
         "\"not_after\":\"2027-01-15T08:00:00Z\",\"next_at\":\"2027-01-03T18:13:20Z\","
-        "\"failures\":0,\"reason\":null},"
+        "\"failures\":0,\"reason\":null,\"staple\":\"good\",\"staple_at\":\"2027-01-03T18:13:20Z\","
+        "\"staple_until\":\"2027-01-15T08:00:00Z\"},"
         "{\"algorithm\":\"ecdsa\",\"state\":\"waiting\",\"serial\":null,\"not_after\":null,"
-        "\"next_at\":null,\"failures\":3,\"reason\":\"no \\\"way\\\"\"}]}," INTRA(UNKNOWN("rsa")));
+        "\"next_at\":null,\"failures\":3,\"reason\":\"no \\\"way\\\"\",\"staple\":\"missing\","
+        "\"staple_at\":null,\"staple_until\":null}]}," INTRA(UNKNOWN("rsa")));
 }
 
 CHECK_MAIN(CHECK_TEST(the_configuration_alone), CHECK_TEST(what_the_keeper_told))

@@ -217,6 +217,27 @@ static void every_record_is_missed(void)
     }
 }
 
+/* Every record has a head here, so the two have one each: the earlier one's place is taken by the
+ * last record, and where that belongs nothing is left. */
+static void the_last_two_changed_places(void)
+{
+    CLEANUP(bench_done) struct bench b = {.dir = -1};
+    CLEANUP(buf_done) struct buf all = BUF_INIT(FILE_BYTES);
+    CLEANUP(buf_done) struct buf changed = BUF_INIT(FILE_BYTES);
+    char name[AUDIT_FILE_NAME];
+    struct audit_verdict v;
+
+    CHECK_OK(begin(&b, 5, 1));
+    audit_bundle_name(1, name);
+    CHECK_OK(file_read(b.dir, name, &all, NULL));
+    tampered(buf_str(&all), 3, EXCHANGE, &changed);
+    CHECK_OK(put(&b, name, buf_str(&changed)));
+    CHECK_OK(verify(&b, &v));
+    CHECK_INT(v.n_spans, 2);
+    CHECK(v.spans[0].from == 3 && v.spans[0].to == 4 && !v.spans[0].missing);
+    CHECK(v.spans[1].from == 4 && v.spans[1].to == 5 && v.spans[1].missing);
+}
+
 /* Without the frontiers, what comes after a break cannot be told from it. */
 static void two_breaks_are_two_spans(void)
 {
@@ -340,6 +361,7 @@ static void a_past_that_was_changed_is_no_continuation(void)
 FIX_MAIN(CHECK_TEST(what_is_whole_is_good),
          CHECK_TEST_ONCE(subtrees_that_are_kept_count_like_records),
          CHECK_TEST_ONCE(every_record_is_missed), CHECK_TEST_ONCE(two_breaks_are_two_spans),
+         CHECK_TEST_ONCE(the_last_two_changed_places),
          CHECK_TEST_ONCE(a_cut_tail_shows_against_a_kept_head),
          CHECK_TEST_ONCE(heads_that_are_not_the_logs_prove_nothing),
          CHECK_TEST_ONCE(a_log_that_lost_records_is_behind),

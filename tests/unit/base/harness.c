@@ -21,6 +21,45 @@ static void leaks_on_failure(void)
     mem_free(first);
 }
 
+/* The same allocation in each round; where it fails in round `bad`, a block is lost. */
+static void rounds(int bad)
+{
+    for (int i = 0; i < 9; i++) {
+        CLEANUP(mem_freep) char *block = mem_alloc(10);
+
+        if (!block) {
+            mem_fail_hold(true);
+            kept = i == bad ? mem_alloc(10) : NULL;
+            mem_fail_hold(false);
+            return;
+        }
+    }
+}
+
+/* What "ways" passes over, and what it does not. */
+static void leaks_in_the_middle(void)
+{
+    rounds(4);
+}
+
+static void leaks_at_last(void)
+{
+    rounds(8);
+}
+
+/* Stays on the stack: neither inlined nor left for its last call. */
+[[gnu::noinline]] static bool another_way(bool lose)
+{
+    rounds(lose ? 0 : -1);
+    return lose;
+}
+
+static void leaks_another_way(void)
+{
+    rounds(-1);
+    CHECK(another_way(true));
+}
+
 static void leaks_always(void)
 {
     kept = mem_alloc(10);
@@ -61,6 +100,9 @@ int main(void)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(leaks_on_failure),
+        CHECK_TEST(leaks_in_the_middle),
+        CHECK_TEST(leaks_at_last),
+        CHECK_TEST(leaks_another_way),
         CHECK_TEST(leaks_always),
         CHECK_TEST(clean),
         CHECK_TEST(wrong),

@@ -104,10 +104,9 @@ static void test_commands(void)
 static unsigned taken(const struct cmd_row *row, const char *name)
 {
     const struct cmd_option_row *options = cmd_option_rows();
-    const uint64_t all = CMD_BIT(CMD_OPT_DATA) | CMD_BIT(CMD_OPT_CONFIG) | CMD_BIT(CMD_OPT_JSON);
 
     for (unsigned k = 0; k < CMD_OPT_COUNT; k++)
-        if ((row->options | all) & CMD_BIT(k) && strcmp(options[k].name, name) == 0)
+        if (cmd_takes(row, k) && strcmp(options[k].name, name) == 0)
             return k;
     return CMD_OPT_COUNT;
 }
@@ -120,7 +119,7 @@ static void test_names_are_clear(void)
 
     for (size_t i = 0; i < n; i++)
         for (unsigned k = 0; k < CMD_OPT_COUNT; k++)
-            if (rows[i].options & CMD_BIT(k))
+            if (cmd_takes(&rows[i], k))
                 CHECK_INT(taken(&rows[i], options[k].name), k);
 }
 

@@ -92,6 +92,9 @@ static void on_sites(void *arg, struct ipc_req *req, const void *msg, int)
             } else {
                 s->serial = STR("0A1B");
                 s->not_after = WORLD_NOW + 90 * WHEN_DAY;
+                s->staple = IPC_STAPLE_GOOD;
+                s->staple_at = WORLD_NOW;
+                s->staple_until = WORLD_NOW + WHEN_DAY;
             }
         }
     IGNORE_RC(ipc_reply(req, &reply));
@@ -307,6 +310,8 @@ static void nobody_else_can_say_it(void)
 
 /* ---- sites */
 
+#define NO_STAPLE "\"staple\":\"none\",\"staple_at\":null,\"staple_until\":null"
+
 static void says_that_there_is_no_keeper(void)
 {
     BEGIN(p, SITES);
@@ -316,13 +321,13 @@ static void says_that_there_is_no_keeper(void)
               "{\"name\":\"wiki.hospital.example\",\"backends\":[\"http://10.0.3.7\","
               "\"http://10.0.3.8\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
               "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null},"
+              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "},"
               "{\"algorithm\":\"ecdsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null}]},"
+              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]},"
               "{\"name\":\"pacs.hospital.example\",\"backends\":[\"http://10.0.3.9\"],"
               "\"profile\":\"default\",\"passes\":false,\"certificates\":["
               "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null}]}]}");
+              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]}]}");
     CHECK_RC(admin(&p, "site renew", "{\"name\":\"wiki.hospital.example\"}"), RC_CLOSED);
     CHECK_STR(str_of(p.code), "core.keeper-away");
 }
@@ -342,12 +347,15 @@ static void tells_what_the_keeper_says(void)
     CHECK_OK(comes(&p, ROLE_KEEPER));
     CHECK_OK(admin(&p, "site list", "{}"));
     CHECK(memmem(p.json.p, p.json.n, "\"keeper\":\"running\"", 18));
-    CHECK(strstr(buf_z(&p.json),
-                 "{\"algorithm\":\"rsa\",\"state\":\"waiting\",\"serial\":null,\"not_after\":null,"
-                 "\"next_at\":\"2027-01-16T08:00:00Z\",\"failures\":3,\"reason\":\"no, later\"},"
-                 "{\"algorithm\":\"ecdsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
-                 "\"not_after\":\"2027-04-15T08:00:00Z\",\"next_at\":\"2027-01-16T08:00:00Z\","
-                 "\"failures\":0,\"reason\":null}]"));
+    CHECK(strstr(
+        buf_z(&p.json),
+        "{\"algorithm\":\"rsa\",\"state\":\"waiting\",\"serial\":null,\"not_after\":null,"
+        "\"next_at\":\"2027-01-16T08:00:00Z\",\"failures\":3,\"reason\":\"no, later\"," NO_STAPLE
+        "},"
+        "{\"algorithm\":\"ecdsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
+        "\"not_after\":\"2027-04-15T08:00:00Z\",\"next_at\":\"2027-01-16T08:00:00Z\","
+        "\"failures\":0,\"reason\":null,\"staple\":\"good\",\"staple_at\":"
+        "\"2027-01-15T08:00:00Z\",\"staple_until\":\"2027-01-16T08:00:00Z\"}]"));
 }
 
 /* A keeper that has not heard of the last reload, or worse. */

@@ -105,10 +105,14 @@ static const struct ipc_measured sample_measured[] = {{ROLE_CORE, 0, S("\x01\x00
 static const struct ipc_gathered sample_gathered = {{sample_measured, 2}};
 
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
-static const struct ipc_identity sample_identity = {
-    S("wiki.hospital.example"),           1,
-    S("-----BEGIN CERTIFICATE-----\n"),   S("-----BEGIN PRIVATE KEY-----\n"),
-    S("-----BEGIN CERTIFICATE-----\n\n"), S("-----BEGIN PRIVATE KEY-----\n\n")};
+static const struct ipc_identity sample_identity = {S("wiki.hospital.example"),
+                                                    1,
+                                                    S("-----BEGIN CERTIFICATE-----\n"),
+                                                    S("-----BEGIN PRIVATE KEY-----\n"),
+                                                    S("-----BEGIN CERTIFICATE-----\n\n"),
+                                                    S("-----BEGIN PRIVATE KEY-----\n\n"),
+                                                    S("\x30\x03"),
+                                                    INT64_C(1795199040000000)};
 static const struct str sample_keys[] = {S("0123456789"), S("\x00\x01")};
 static const struct ipc_tickets sample_tickets = {{sample_keys, 2}};
 static const struct ipc_site sample_site[] = {
@@ -119,8 +123,11 @@ static const struct ipc_site sample_site[] = {
      INT64_C(1795199040000000),
      INT64_C(1795199040000001),
      0,
-     {}},
-    {S("wiki.hospital.example"), 1, IPC_SITE_WAITING, S(""), 0, 5, 3, SAMPLE_ERR}};
+     {},
+     IPC_STAPLE_GOOD,
+     INT64_C(1795199040000000),
+     INT64_C(1795285440000000)},
+    {S("wiki.hospital.example"), 1, IPC_SITE_WAITING, S(""), 0, 5, 3, SAMPLE_ERR, 0, 0, 0}};
 static const struct ipc_sites_ask sample_sites_ask = {100, 50};
 static const struct ipc_sites sample_sites = {{sample_site, 2}};
 static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};

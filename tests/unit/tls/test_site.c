@@ -64,8 +64,11 @@ static enum rc add(struct sites *s, size_t i, const char *key, const char *shown
 
 static enum rc sites_init(struct sites *s)
 {
-    struct tls_context_conf conf = {
-        .choose = choose, .site_ref = site_ref, .site_unref = site_unref, .arg = s};
+    struct tls_context_conf conf = {.choose = choose,
+                                    .site_ref = site_ref,
+                                    .site_unref = site_unref,
+                                    .arg = s,
+                                    .clock = &s->w.clock.clock};
 
     *s = (struct sites){.places = {{.name = "a.example"}, {.name = "b.example"}}};
     TRY(world_init(&s->w, &conf));
@@ -99,6 +102,8 @@ static enum rc dial(struct sites *s, const char *name, int version)
     return RC_OK;
 }
 
+/* OpenSSL's macro takes constness away. */
+static char rsa_only[] = "rsa_pss_rsae_sha256";
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 static void chosen_by_name(void)
@@ -127,6 +132,84 @@ static void chosen_by_name(void)
     hang_up(&s.w);
     CHECK_INT(s.places[0].refs, 0);
     CHECK_INT(s.places[1].refs, 0);
+}
+
+/* ---- OCSP answers */
+
+/* What the client was shown; empty: nothing. */
+static struct str stapled(const struct world *w)
+{
+    unsigned char *p = NULL;
+    long n = SSL_get_tlsext_status_ocsp_resp(w->client, &p);
+
+    return n > 0 ? str_bytes(p, (size_t)n) : (struct str){"", 0};
+}
+
+static enum rc dial_for_staple(struct sites *s, int version)
+{
+    TRY(dial(s, "a.example", version));
+    SSL_set_tlsext_status_type(s->w.client, TLSEXT_STATUSTYPE_ocsp);
+    shake(&s->w);
+    return s->w.opened;
+}
+
+/* Each identity has its own; a client that does not ask, or resumes, gets none. */
+static void staples(void)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *ec = NULL, *rsa = NULL;
+    when_t end = 1'000'000 * WHEN_SECOND + WHEN_DAY;
+
+    BEGIN(s);
+    CHECK_OK(identity_of(key_p256, "a-ecdsa", &ec));
+    CHECK_OK(identity_of(key_rsa, "a-rsa", &rsa));
+    CHECK_OK(tls_identity_staple(ec, STR("about ec"), end));
+    CHECK_OK(tls_identity_staple(rsa, STR("about rsa"), end));
+    tls_site_set_identity(&s.places[0].site, ec);
+    tls_site_set_identity(&s.places[0].site, rsa);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(dial_for_staple(&s, versions[v]));
+        CHECK_STR(stapled(&s.w), "about ec");
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        SSL_set_tlsext_status_type(s.w.client, TLSEXT_STATUSTYPE_ocsp);
+        SSL_set1_sigalgs_list(s.w.client, rsa_only);
+        SSL_set_cipher_list(s.w.client, "ECDHE-RSA-AES128-GCM-SHA256");
+        shake(&s.w);
+        CHECK_RC(s.w.opened, RC_OK);
+        CHECK_STR(stapled(&s.w), "about rsa");
+        CHECK_OK(dial(&s, "a.example", versions[v]));
+        shake(&s.w);
+        CHECK_RC(s.w.opened, RC_OK);
+        CHECK_STR(stapled(&s.w), "");
+    }
+}
+
+static void no_staple_beyond_its_end(void)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *ec = NULL;
+
+    BEGIN(s);
+    CHECK_OK(identity_of(key_p256, "a-ecdsa", &ec));
+    CHECK_OK(tls_identity_staple(ec, STR("about ec"), 1'000'000 * WHEN_SECOND + WHEN_HOUR));
+    tls_site_set_identity(&s.places[0].site, ec);
+    clock_fake_advance(&s.w.clock, WHEN_HOUR - 1);
+    CHECK_OK(dial_for_staple(&s, TLS1_3_VERSION));
+    CHECK_STR(stapled(&s.w), "about ec");
+    clock_fake_advance(&s.w.clock, 1);
+    for (size_t v = 0; v < 2; v++) {
+        CHECK_OK(dial_for_staple(&s, versions[v]));
+        CHECK_STR(stapled(&s.w), "");
+    }
+}
+
+static void a_staple_has_a_limit(void)
+{
+    static char big[TLS_STAPLE_MAX + 1];
+    CLEANUP(tls_identity_unrefp) struct tls_identity *ec = NULL;
+
+    BEGIN(s);
+    CHECK_OK(identity_of(key_p256, "a-ecdsa", &ec));
+    CHECK_RC(tls_identity_staple(ec, str_bytes(big, sizeof(big)), WHEN_MAX), RC_TOOBIG);
+    CHECK_OK(tls_identity_staple(ec, str_bytes(big, TLS_STAPLE_MAX), WHEN_MAX));
 }
 
 static void unknown_names(void)
@@ -611,7 +694,8 @@ static void too_long_to_be_passed_on(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_proxy_header),
            CHECK_TEST_ONCE(too_long_to_be_passed_on), CHECK_TEST(kinds_come_and_go),
-           CHECK_TEST(chosen_by_name), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
+           CHECK_TEST(chosen_by_name), CHECK_TEST(staples), CHECK_TEST(no_staple_beyond_its_end),
+           CHECK_TEST(a_staple_has_a_limit), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
            CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
            CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
            CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The OCSP answers that are shown with certificates: asked for over the private listener like
+ * certificates are, checked as a client would, handed to the workers as part of the identity, and
+ * asked for again after half of their life. What is held stays until it ends, whatever happens to
+ * the responder; none is shown that has ended. KEEPER_STAPLES_MAX are under way at a time, and
+ * each has its own moment, so that ten thousand sites are a trickle. */
+#include "keeper/keeper_int.h"
+
+#include <stdio.h>
+
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "log/log.h"
+#include "x509/ocsp.h"
+
+MSG(msg_status, "keeper.staple-status", "the responder answers {0} with status {1}");
+MSG(msg_outcome, "keeper.staple-outcome", "the responder has no answer now (OCSP status {0})");
+MSG(msg_other, "keeper.staple-other", "the answer is about another certificate");
+MSG(msg_times, "keeper.staple-times",
+    "the answer is not good now, by this machine's clock, or has no end");
+MSG(msg_unknown, "keeper.staple-unknown", "the responder does not know the certificate");
+MSG(msg_issuer, "keeper.staple-issuer",
+    "the certificate's issuer is neither in its chain nor a "
+    "root in DATA/trust");
+
+#define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
+/* Where front listens; the path says the rest. */
+#define RESPONDER "https://localhost"
+
+enum { ARENA_BYTES = 4 << 20, URL_BYTES = 128 };
+
+static when_t now_of(const struct keeper *k)
+{
+    return clock_now(k->env->clock);
+}
+
+static struct keeper_slot *slot_at(struct list *link)
+{
+    return LIST_ENTRY(link, struct keeper_slot, link);
+}
+
+static bool holds(const struct keeper_staple *s, when_t now)
+{
+    return s->der.n && s->until > now;
+}
+
+enum ipc_staple keeper_staple_state(const struct keeper_slot *slot)
+{
+    const struct keeper_staple *s = &slot->staple;
+
+    if (!slot->key || !s->path[0])
+        return IPC_STAPLE_NONE;
+    if (!holds(s, now_of(slot->keeper)))
+        return IPC_STAPLE_MISSING;
+    return s->revoked ? IPC_STAPLE_REVOKED : IPC_STAPLE_GOOD;
+}
+
+bool keeper_staple_awaited(const struct keeper_slot *slot)
+{
+    const struct keeper_staple *s = &slot->staple;
+    when_t now = now_of(slot->keeper);
+
+    return s->must && s->path[0] && !holds(s, now) && s->awaited_until > now &&
+           s->awaited_until <= now + KEEPER_STAPLE_AWAIT_SECONDS * WHEN_SECOND;
+}
+
+/* ---- when */
+
+static void arm(struct keeper *k, when_t at)
+{
+    when_t now = now_of(k), most = now + LOOK_EVERY;
+
+    if (at > most)
+        at = most;
+    if (ev_timer_running(&k->staple_due) && k->staple_at <= at)
+        return;
+    k->staple_at = at;
+    ev_timer_start(&k->staple_due, at > now ? at - now : 0, 0);
+}
+
+/* A little after half of its life, for then the responder makes a new one. */
+static when_t refresh_at(const struct keeper_staple *s)
+{
+    when_t life = s->until - s->since;
+    uint32_t dice = 0;
+
+    IGNORE_RC(crypto_random(&dice, sizeof(dice))); /* 0: no spread */
+    return s->since + life / 2 + life / 10 * (when_t)(dice % 1024) / 1024;
+}
+
+static void again(struct keeper_slot *slot)
+{
+    struct keeper_staple *s = &slot->staple;
+
+    s->tries++;
+    s->next_at =
+        now_of(slot->keeper) + client_backoff(s->tries, KEEPER_STAPLE_SECONDS_FIRST * WHEN_SECOND,
+                                              KEEPER_STAPLE_SECONDS_LAST * WHEN_SECOND);
+}
+
+static void failed(struct keeper_slot *slot, const struct err *err)
+{
+    struct keeper_staple *s = &slot->staple;
+    char until[WHEN_TEXT];
+
+    if (s->failures++ == 0)
+        log_warn("keeper.staple-failed", LOG_Z("site", slot->name),
+                 LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(err),
+                 LOG_Z("old_until", s->der.n ? when_text(s->until, until) : "none"));
+    again(slot);
+}
+
+/* ---- the answer */
+
+/* The issuer, which signed or delegated: in the chain, or a root. */
+static enum rc find_issuer(struct arena *a, const struct keeper_slot *slot, struct x509_cert **out,
+                           struct err *err)
+{
+    const struct keeper *k = slot->keeper;
+    struct x509_cert *certs, *root = ARENA_NEW(a, struct x509_cert);
+    size_t n;
+
+    if (!root)
+        return RC_NOMEM;
+    TRY(x509_cert_read_pem(a, buf_str(&slot->chain), X509_CHAIN_MAX, &certs, &n, err));
+    if (n > 1) {
+        *out = &certs[1];
+        return RC_OK;
+    }
+    for (size_t i = 0; i < k->n_roots; i++) {
+        TRY(x509_cert_parse(a, k->roots[i], root, err));
+        if (x509_cert_check_issuer(&certs[0], root, NULL) == RC_OK) {
+            *out = root;
+            return RC_OK;
+        }
+    }
+    return ERR(err, RC_NOTFOUND, msg_issuer);
+}
+
+static enum rc judge(const struct x509_ocsp_single *single, when_t now, struct err *err)
+{
+    if (!single)
+        return ERR(err, RC_CONFLICT, msg_other);
+    if (single->this_update > now + CLIENT_SKEW_SECONDS * WHEN_SECOND ||
+        single->next_update <= now || single->next_update <= single->this_update)
+        return ERR(err, RC_CRYPTO, msg_times);
+    return single->status == X509_OCSP_UNKNOWN ? ERR(err, RC_NOTFOUND, msg_unknown) : RC_OK;
+}
+
+static enum rc verify(struct arena *a, const struct keeper_slot *slot, struct str der,
+                      struct x509_ocsp_single *out, struct err *err)
+{
+    const struct x509_ocsp_single *single;
+    struct x509_ocsp_issuer names;
+    struct x509_ocsp_answer answer;
+    struct x509_cert *issuer;
+    when_t now = now_of(slot->keeper);
+    char status[16];
+
+    TRY(find_issuer(a, slot, &issuer, err));
+    TRY(x509_ocsp_answer_parse(a, der, &answer, err));
+    snprintf(status, sizeof(status), "%d", (int)answer.outcome);
+    if (answer.outcome != X509_OCSP_SUCCESSFUL)
+        return ERR(err, RC_AGAIN, msg_outcome, str_of(status));
+    TRY(x509_ocsp_issuer_of(issuer, &names));
+    single = x509_ocsp_answer_find(&answer, &names, &slot->serial);
+    TRY(judge(single, now, err));
+    TRY(x509_ocsp_answer_check(a, &answer, issuer, now, err));
+    *out = *single;
+    return RC_OK;
+}
+
+/* What says that it is revoked is shown like any other answer: clients that ask have a right to
+ * know. A new certificate is ordered at once, so the site is not without one for long. */
+static void on_revoked(struct keeper_slot *slot)
+{
+    log_warn("keeper.certificate-revoked", LOG_Z("site", slot->name),
+             LOG_Z("algorithm", keeper_slot_text(slot)),
+             LOG_TEXT("a new one is ordered now; a site that should have none is to be removed "
+                      "from the configuration"));
+    keeper_issue_force(slot);
+}
+
+static enum rc take(struct keeper_slot *slot, const struct client_answer *answer, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct keeper_staple *s = &slot->staple;
+    struct x509_ocsp_single single;
+    char status[16];
+    bool revoked;
+
+    snprintf(status, sizeof(status), "%d", answer->status);
+    if (answer->status != 200)
+        return ERR(err, RC_AGAIN, msg_status, str_of(s->path), str_of(status));
+    TRY(verify(&a, slot, answer->body, &single, err));
+    revoked = single.status == X509_OCSP_REVOKED;
+    if (holds(s, now_of(slot->keeper)) &&
+        (single.this_update < s->since ||
+         (single.this_update == s->since && revoked == s->revoked)))
+        return RC_EXISTS;
+    buf_reset(&s->der);
+    buf_puts(&s->der, answer->body);
+    TRY(buf_rc(&s->der));
+    s->since = single.this_update;
+    s->until = single.next_update;
+    slot->version = ++slot->keeper->version;
+    if (revoked && !s->revoked)
+        on_revoked(slot);
+    s->revoked = revoked;
+    return RC_OK;
+}
+
+static void look_again(struct keeper_slot *slot)
+{
+    arm(slot->keeper, slot->staple.next_at);
+    ev_defer(slot->keeper->env->ev, &slot->keeper->staple_pump);
+}
+
+static void on_answer(void *arg, const struct client_answer *answer)
+{
+    struct keeper_slot *slot = arg;
+    struct keeper_staple *s = &slot->staple;
+    struct err err = ERR_INIT;
+    enum rc rc = answer->rc;
+
+    s->ask = NULL;
+    slot->keeper->stapling--;
+    if (rc == RC_OK)
+        rc = take(slot, answer, &err);
+    else if (answer->err)
+        err = *answer->err;
+    err.rc = rc;
+    if (rc == RC_OK) {
+        if (s->failures)
+            log_info("keeper.staple-again", LOG_Z("site", slot->name),
+                     LOG_Z("algorithm", keeper_slot_text(slot)));
+        s->failures = s->tries = 0;
+        s->next_at = refresh_at(s);
+        keeper_push_look(slot->keeper);
+    } else if (rc == RC_EXISTS) {
+        again(slot); /* the one we have: the next one is being made */
+    } else {
+        failed(slot, &err);
+    }
+    look_again(slot);
+}
+
+/* ---- asking */
+
+/* The id by SHA-1, as RFC 5019 section 2.1.1 wants it: what a client compares, it can. */
+static enum rc put_request(const struct keeper_slot *slot, struct buf *out, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct x509_ocsp_issuer names;
+    struct x509_ocsp_id id;
+    struct x509_cert *issuer;
+
+    TRY(find_issuer(&a, slot, &issuer, err));
+    TRY(x509_ocsp_issuer_of(issuer, &names));
+    id = x509_ocsp_id_of(&names, X509_OCSP_SHA1, &slot->serial);
+    return x509_ocsp_request_build(&id, 1, (struct str){"", 0}, out);
+}
+
+static enum rc ask(struct keeper_slot *slot, struct err *err)
+{
+    CLEANUP(buf_done) struct buf body = BUF_INIT(X509_OCSP_REQUEST_MAX);
+    struct keeper *k = slot->keeper;
+    char url[URL_BYTES];
+    struct client_ask ask = {.method = "POST",
+                             .content_type = STR("application/ocsp-request"),
+                             .accept = STR("application/ocsp-response"),
+                             .max_body = KEEPER_STAPLE_MAX,
+                             .timeout = KEEPER_STAPLE_SECONDS * WHEN_SECOND};
+
+    snprintf(url, sizeof(url), RESPONDER "%s", slot->staple.path);
+    ask.url = str_of(url);
+    TRY(put_request(slot, &body, err));
+    ask.body = buf_str(&body);
+    TRY(client_transport_send(k->transport, &ask, on_answer, slot, &slot->staple.ask));
+    k->stapling++;
+    return RC_OK;
+}
+
+static void on_pump(void *arg)
+{
+    struct keeper *k = arg;
+    struct list *link;
+
+    while (k->vouched && !k->draining && k->stapling < KEEPER_STAPLES_MAX &&
+           (link = list_pop(&k->staples))) {
+        struct keeper_slot *slot = LIST_ENTRY(link, struct keeper_slot, staple.link);
+        struct err err = ERR_INIT;
+
+        slot->staple.queued = false;
+        err.rc = ask(slot, &err);
+        if (err.rc != RC_OK) {
+            failed(slot, &err);
+            arm(k, slot->staple.next_at);
+        }
+    }
+}
+
+static void queue(struct keeper_slot *slot)
+{
+    struct keeper_staple *s = &slot->staple;
+
+    if (s->queued || s->ask)
+        return;
+    s->queued = true;
+    list_push(&slot->keeper->staples, &s->link);
+    ev_defer(slot->keeper->env->ev, &slot->keeper->staple_pump);
+}
+
+/* Queues what is due, and notes when the next is. */
+static void on_due(void *arg)
+{
+    struct keeper *k = arg;
+    when_t now = now_of(k), next = now + LOOK_EVERY;
+    bool released = false;
+
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+        struct keeper_staple *s = &slot->staple;
+
+        if (!s->path[0] || s->queued || s->ask)
+            continue;
+        /* One that lies further ahead than any that is chosen was chosen while the clock was
+         * wrong. */
+        if (s->next_at <= now || (s->der.n && s->next_at > s->until))
+            queue(slot);
+        else if (s->next_at < next)
+            next = s->next_at;
+        released |= s->must && s->awaited_until <= now;
+    }
+    arm(k, next);
+    if (released)
+        keeper_push_look(k);
+}
+
+/* ---- of a slot */
+
+/* The responder is our own, whatever urls.plain was when it was issued: what counts is what stands
+ * behind /ocsp/. */
+static void set_path(struct keeper_staple *s, struct str url)
+{
+    struct str mark = STR("/ocsp/"), ref;
+    size_t at = url.n;
+
+    while (at && url.p[at - 1] != '/')
+        at--;
+    if (!str_ends(str_head(url, at), mark))
+        return;
+    ref = str_skip(url, at);
+    for (size_t i = 0; i < ref.n; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", ref.p[i]))
+            return;
+    if (ref.n && ref.n + mark.n < sizeof(s->path))
+        snprintf(s->path, sizeof(s->path), "/ocsp/%.*s", STR_ARG(ref));
+}
+
+void keeper_staple_begin(struct keeper_slot *slot, const struct x509_cert *leaf)
+{
+    struct keeper_staple *s = &slot->staple;
+
+    s->must = leaf->must_staple;
+    /* TLCP has no such thing. */
+    if (slot->algorithm == CONF_KEY_SM2 || leaf->n_ocsp_urls == 0)
+        return;
+    set_path(s, leaf->ocsp_urls[0]);
+    if (!s->path[0])
+        return;
+    s->awaited_until =
+        now_of(slot->keeper) + (s->must ? KEEPER_STAPLE_AWAIT_SECONDS * WHEN_SECOND : 0);
+    queue(slot);
+    if (s->must)
+        arm(slot->keeper, s->awaited_until);
+}
+
+void keeper_staple_drop(struct keeper_slot *slot)
+{
+    struct keeper_staple *s = &slot->staple;
+
+    if (s->ask) {
+        client_transport_cancel(slot->keeper->transport, MOVE(s->ask));
+        slot->keeper->stapling--;
+    }
+    if (s->queued)
+        list_remove(&s->link);
+    buf_done(&s->der);
+    *s = (struct keeper_staple){};
+    buf_init(&s->der, KEEPER_STAPLE_MAX);
+}
+
+/* ---- of all of them */
+
+void keeper_staple_reached(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+
+        if (slot->staple.path[0] && slot->staple.failures)
+            queue(slot);
+    }
+    arm(k, now_of(k) + LOOK_EVERY);
+    ev_defer(k->env->ev, &k->staple_pump);
+}
+
+void keeper_staple_init(struct keeper *k)
+{
+    list_init(&k->staples);
+    ev_timer_init(&k->staple_due, k->env->ev, on_due, k);
+    ev_defer_init(&k->staple_pump, on_pump, k);
+}
+
+void keeper_staple_stop(struct keeper *k)
+{
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+
+        if (slot->staple.ask) {
+            client_transport_cancel(k->transport, MOVE(slot->staple.ask));
+            k->stapling--;
+        }
+    }
+    ev_timer_stop(&k->staple_due);
+    ev_defer_cancel(&k->staple_pump);
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/also.h"
+#include "agent/place.h"
+#include "base/file.h"
+#include "client/pair.h"
+#include "takeover/takeover.h"
+#include "unit/x509/pki.h"
+
+/* Of an account, made for nothing else. */
+#define JWK                                                                                        \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"gWn_ktA--mF9pfFllOZ8l8JboWQjSPPskpO-ngmBGwQ\","     \
+    "\"y\":\"nvAea1QbuQtrEUr0jJ5fUuJKQORD7nqC0zPSXNuf82I\",\"d\":"                                 \
+    "\"An65iiGoTksDdaWdP3tfLDnMJCsT51-tVsPa3_7xKBI\"}"
+#define SERVER "https://ca.example:8555/acme/directory"
+
+struct test {
+    struct check_dir dir;
+    struct pki pki;
+    struct buf chain, leaf, issuer, key;
+    struct takeover found;
+    char home[128];
+};
+
+static void test_done(struct test *t)
+{
+    file_kill_at(0);
+    takeover_done(&t->found);
+    pki_done(&t->pki);
+    buf_done(&t->chain);
+    buf_done(&t->leaf);
+    buf_done(&t->issuer);
+    buf_wipe(&t->key);
+    check_dir_done(&t->dir);
+}
+
+static enum rc test_init(struct test *t)
+{
+    struct str rest, der;
+
+    TRY(crypto_init());
+    check_dir_init(&t->dir);
+    if (fchmod(t->dir.fd, 0755) != 0)
+        return RC_IO;
+    snprintf(t->home, sizeof(t->home), "%s", t->dir.path);
+    TRY(pki_init(&t->pki));
+    TRY(pki_chain(&t->pki, t->pki.leaf_key, &t->chain));
+    buf_init(&t->leaf, CLIENT_PAIR_MAX);
+    buf_init(&t->issuer, CLIENT_PAIR_MAX);
+    buf_init(&t->key, CRYPTO_PEM_MAX);
+    rest = buf_str(&t->chain);
+    der = str_skip(rest, 1);
+    for (size_t i = 0; i < der.n; i++) /* the second block */
+        if (str_starts(str_skip(der, i), STR("-----BEGIN"))) {
+            buf_puts(&t->leaf, str_head(rest, i + 1));
+            buf_puts(&t->issuer, str_skip(rest, i + 1));
+            break;
+        }
+    TRY(buf_rc(&t->issuer));
+    return crypto_pem_put_clear(t->pki.leaf_key, &t->key);
+}
+
+/* With the directories above it. */
+static enum rc put(struct test *t, const char *path, struct str text)
+{
+    char dir[256];
+
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+        if (mkdirat(t->dir.fd, dir, 0755) != 0 && errno != EEXIST)
+            return RC_IO;
+    }
+    return file_write(t->dir.fd, path, text, 0644, FILE_OWNER_SELF, NULL);
+}
+
+static enum rc put_z(struct test *t, const char *path, const char *text)
+{
+    return put(t, path, str_of(text));
+}
+
+/* Files with a number or time in their names, and links to them. */
+static enum rc put_links(struct test *t, const char *from, const char *to, const char *mark)
+{
+    const struct {
+        const char *name;
+        struct str text;
+    } files[] = {{"cert", buf_str(&t->leaf)},
+                 {"chain", buf_str(&t->issuer)},
+                 {"fullchain", buf_str(&t->chain)},
+                 {"privkey", buf_str(&t->key)}};
+    char path[256], target[256];
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "%s/%s%s.pem", to, files[i].name, mark);
+        TRY(put(t, path, files[i].text));
+        snprintf(path, sizeof(path), "%s/%s.pem", from, files[i].name);
+        TRY(put_z(t, path, ""));
+        snprintf(target, sizeof(target), "%s/%s/%s%s.pem", t->dir.path, to, files[i].name, mark);
+        if (unlinkat(t->dir.fd, path, 0) != 0 || symlinkat(target, t->dir.fd, path) != 0)
+            return RC_IO;
+    }
+    return RC_OK;
+}
+
+static enum rc find(struct test *t, enum takeover_client client, struct takeover_wish wish)
+{
+    struct err err = ERR_INIT;
+
+    wish.client = client;
+    if (!wish.home)
+        wish.home = t->home;
+    takeover_done(&t->found);
+    return takeover_find(&wish, &t->found, &err);
+}
+
+static bool noted(const struct test *t, const struct takeover_cert *c, const char *words)
+{
+    const struct str *notes = c ? c->notes : t->found.notes;
+
+    for (size_t i = 0; i < (c ? c->n_notes : t->found.n_notes); i++)
+        if (strstr(notes[i].p, words))
+            return true;
+    return false;
+}
+
+/* ---- dehydrated */
+
+static enum rc put_dehydrated(struct test *t)
+{
+    TRY(put_z(t, "config",
+              "CA=\"" SERVER "\"\nCURL_OPTS=\"--cacert /etc/roots.pem -4\"\nHOOK=/etc/hook\n"
+              "WELLKNOWN=\"${BASEDIR}/www\"\nCONFIG_D=$BASEDIR/conf.d\nKEYSIZE=$(echo 1)\nid\n"));
+    TRY(put_z(t, "conf.d/x.sh", "PRIVATE_KEY_RENEW=no\n"));
+    TRY(put_z(
+        t, "domains.txt",
+        "# c\nWiki.Example www.wiki.example\nb.example *.b.example >star\nc.example\n../x\n"));
+    TRY(put_z(t, "accounts/aHR0cHM6Ly9jYS5leGFtcGxlOjg1NTUvYWNtZS9kaXJlY3RvcnkK/account_key.pem",
+              JWK));
+    TRY(put_links(t, "certs/wiki.example", "certs/wiki.example", "-17"));
+    TRY(put_links(t, "certs/star", "certs/star", "-17"));
+    return put_z(t, "certs/star/config", "CHALLENGETYPE=dns-01\n");
+}
+
+static void dehydrated(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    CHECK_INT(t.found.n, 3);
+    CHECK(noted(&t, NULL, "KEYSIZE") && noted(&t, NULL, "\"id\"") && noted(&t, NULL, "../x"));
+    CHECK(noted(&t, NULL, "CURL_OPTS has -4"));
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->name, "wiki.example");
+    CHECK_STR(c->plan.server, SERVER);
+    CHECK_STR(c->plan.ca_file, "/etc/roots.pem");
+    CHECK_INT(c->plan.n_dns, 2);
+    CHECK_STR(c->plan.dns[0], "wiki.example");
+    CHECK_INT(c->plan.way, AGENT_WEBROOT);
+    CHECK_STR(c->plan.style, AGENT_WEBROOT_BARE);
+    CHECK(str_ends(c->plan.value, STR("/www")));
+    CHECK(str_starts(c->plan.reload, STR("shell:exec '/etc/hook' deploy_cert 'wiki.example' '")));
+    CHECK(c->account && noted(&t, c, "PRIVATE_KEY_RENEW") && noted(&t, c, "deploy_cert alone"));
+    c = &t.found.certs[1];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->name, "star");
+    CHECK_INT(c->plan.way, AGENT_HOOK);
+    CHECK_STR(c->plan.value, "/etc/hook");
+    CHECK_STR(c->plan.dns[1], "*.b.example");
+    CHECK_STR(c->plan.reload, "");
+    CHECK(t.found.certs[2].why.n); /* it was never obtained */
+}
+
+/* What one line more in the config makes of the first certificate. */
+static void dehydrated_cannot(void)
+{
+    static const struct {
+        const char *line, *why;
+    } cases[] = {
+        {"CHALLENGETYPE=tls-alpn-01\n", "no equivalent"},
+        {"HOOK=$(which hook)\n", "the value of HOOK is not known"},
+        {"HOOK=hook\n", "no absolute path"},
+        {"CA=$(cat ca)\n", "--server"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        char text[256];
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
+        snprintf(text, sizeof(text), "CA=" SERVER "\n%s", cases[i].line);
+        CHECK_OK(put_z(&t, "config", text));
+        CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+        CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, cases[i].why));
+    }
+}
+
+/* ---- certbot */
+
+#define CERTBOT "[renewalparams]\naccount = 12ab\nserver = " SERVER "\n"
+
+static enum rc put_certbot(struct test *t, const char *more)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), "version = 2.1.0\n" CERTBOT "%s", more);
+    TRY(put_z(t, "renewal/wiki.conf", text));
+    TRY(put_z(t, "accounts/ca.example:8555/acme/directory/12ab/private_key.json", JWK));
+    TRY(put_z(t, "dns.ini",
+              "dns_rfc2136_server = 10.0.0.53\ndns_rfc2136_port = 5353\ndns_rfc2136_name = k.\n"
+              "dns_rfc2136_secret = c2VjcmV0\ndns_rfc2136_algorithm = HMAC-SHA512\n"));
+    return put_links(t, "live/wiki", "archive/wiki", "3");
+}
+
+static void certbot(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+    char more[512];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    snprintf(more, sizeof(more),
+             "authenticator = dns-rfc2136\ndns_rfc2136_credentials = %s/dns.ini\nrenew_hook = "
+             "systemctl reload nginx\nreuse_key = True\n",
+             t.dir.path);
+    CHECK_OK(CHECK_SPARED(put_certbot(&t, more)));
+    CHECK_OK(find(&t, TAKEOVER_CERTBOT, (struct takeover_wish){}));
+    CHECK_INT(t.found.n, 1);
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK(c->account && str_ends(c->dir, STR("/live/wiki")));
+    CHECK_INT(c->plan.n_dns, 2);
+    CHECK_INT(c->plan.n_ips, 2);
+    CHECK_INT(c->plan.way, AGENT_DNS);
+    CHECK_STR(c->dns_conf, "# of certbot's plugin dns-rfc2136\nserver: 10.0.0.53:5353\nkey: k.\n"
+                           "algorithm: hmac-sha512\nsecret: c2VjcmV0\n");
+    CHECK(str_starts(c->plan.reload, STR("shell:export RENEWED_LINEAGE='")));
+    CHECK(strstr(c->plan.reload.p, "RENEWED_DOMAINS='wiki.hospital.example *.apps.") &&
+          strstr(c->plan.reload.p, "{ systemctl reload nginx\n} || exit; "));
+    CHECK(noted(&t, c, "reuse_key"));
+}
+
+static void certbot_ways(void)
+{
+    static const struct {
+        const char *more;
+        enum agent_way way;
+        const char *value, *why;
+    } cases[] = {
+        {"authenticator = standalone\nhttp01_port = 5002\n", AGENT_HTTP_LISTEN, "0.0.0.0:5002",
+         "wildcard"},
+        {"authenticator = standalone\nhttp01_address = ::1\n", AGENT_HTTP_LISTEN, "[::1]:80",
+         "wildcard"},
+        {"authenticator = webroot\nwebroot_path = /var/www,\n[[webroot_map]]\na = /var/www\n",
+         AGENT_WEBROOT, "/var/www", "wildcard"},
+        {"authenticator = webroot\nwebroot_path = /a, /b\n", AGENT_WEBROOT, "/a", "webroots"},
+        {"authenticator = manual\npref_challs = dns-01,\nmanual_auth_hook = /a\n"
+         "manual_cleanup_hook = /b\n",
+         AGENT_HOOK, "/a,/b", NULL},
+        {"authenticator = manual\nmanual_auth_hook = /a --x\n", 0, "", "for a shell"},
+        {"authenticator = dns-cloudflare\n", 0, "", "dns-cloudflare"},
+        {"authenticator = dns-rfc2136\ndns_rfc2136_credentials = /nowhere\n", 0, "", "/nowhere"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        const struct takeover_cert *c;
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(put_certbot(&t, cases[i].more)));
+        CHECK_OK(find(&t, TAKEOVER_CERTBOT, (struct takeover_wish){}));
+        c = &t.found.certs[0];
+        CHECK_INT(c->plan.way, cases[i].way);
+        CHECK_STR(c->plan.value.n ? c->plan.value : STR(""), cases[i].value);
+        CHECK(cases[i].why ? c->why.n && strstr(c->why.p, cases[i].why) : !c->why.n);
+    }
+}
+
+/* Others could have this program run theirs. */
+static void hands_of_others(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_certbot(&t, "authenticator = manual\nmanual_auth_hook = /a\n")));
+    CHECK(fchmodat(t.dir.fd, "renewal/wiki.conf", 0666, 0) == 0);
+    CHECK_OK(find(&t, TAKEOVER_CERTBOT, (struct takeover_wish){}));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "written to by others"));
+}
+
+/* ---- acme.sh and lego */
+
+static enum rc put_files(struct test *t, const char *dir, const char *const names[4])
+{
+    const struct str texts[] = {buf_str(&t->leaf), buf_str(&t->issuer), buf_str(&t->chain),
+                                buf_str(&t->key)};
+    char path[256];
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        if (names[i])
+            TRY(put(t, path, texts[i]));
+    }
+    return RC_OK;
+}
+
+static enum rc put_acme_sh(struct test *t)
+{
+    static const char *const names[] = {"wiki.cer", "ca.cer", "fullchain.cer", "wiki.key"};
+    char text[1024];
+
+    TRY(put_z(t, "account.conf",
+              "SAVED_NSUPDATE_SERVER='10.0.0.53'\nSAVED_NSUPDATE_KEY='/etc/k'\nCA_BUNDLE='/r'\n"));
+    TRY(put_z(t, "ca/ca.example/acme/directory/account.key", JWK));
+    snprintf(text, sizeof(text),
+             "Le_Domain='wiki'\nLe_Alt='no'\nLe_Webroot='dns_nsupdate'\nLe_API='" SERVER "'\n"
+             "Le_PreHook=''\nLe_RealKeyPath='%s/out/key.pem'\nLe_RealFullChainPath='%s/out/c.pem'\n"
+             "Le_ReloadCmd='__ACME_BASE64__START_c3lzdGVtY3RsIHJlbG9hZCBuZ2lueA==__ACME_BASE64__"
+             "END_'\n",
+             t->dir.path, t->dir.path);
+    TRY(put_z(t, "wiki_ecc/wiki.conf", text));
+    TRY(put(t, "out/key.pem", buf_str(&t->key)));
+    TRY(put(t, "out/c.pem", buf_str(&t->chain)));
+    return put_files(t, "wiki_ecc", names);
+}
+
+static void acme_sh(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+    char text[256];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
+    CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
+    CHECK_INT(t.found.n, 1);
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->name, "wiki_ecc");
+    CHECK_STR(c->plan.reload, "shell:systemctl reload nginx");
+    CHECK_STR(c->plan.ca_file, "/r");
+    CHECK_STR(c->dns_conf, "# of acme.sh's dns_nsupdate\nserver: 10.0.0.53\nkey_file: /etc/k\n");
+    CHECK(c->account != NULL);
+    CHECK_INT(c->plan.n_also, 6);
+    snprintf(text, sizeof(text), "link:cert:%s/wiki_ecc/wiki.cer", t.dir.path);
+    CHECK_STR(c->plan.also[0], text);
+    snprintf(text, sizeof(text), "copy:privkey:%s/out/key.pem", t.dir.path);
+    CHECK_STR(c->plan.also[5], text);
+}
+
+static enum rc put_lego(struct test *t)
+{
+    static const char *const names[] = {NULL, "wiki.issuer.crt", "wiki.crt", "wiki.key"};
+
+    TRY(put_z(t, "accounts/ca.example_8555/a@b/keys/a@b.key", JWK));
+    return put_files(t, "certificates", names);
+}
+
+static void lego(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct takeover_wish wish = {.server = STR(SERVER)};
+    const struct takeover_cert *c;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_lego(&t)));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK_INT(t.found.n, 1);
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "does not write down"));
+    wish.way = AGENT_DNS;
+    wish.style = STR("rfc2136");
+    wish.value = STR("/etc/dns");
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->name, "wiki");
+    CHECK(c->account && c->plan.n_also == 3);
+    CHECK_STR(c->plan.value, "/etc/dns");
+    wish.server = STR("");
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "--server"));
+}
+
+/* ---- taking over */
+
+/* What a service reads that knows these two files. */
+static bool reads(const struct test *t, const char *chain, const char *key)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    CLEANUP(buf_done) struct buf b = BUF_INIT(CLIENT_PAIR_MAX);
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    char path[256], real[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", t->dir.path, chain);
+    if (!realpath(path, real) || file_read(AT_FDCWD, real, &b, NULL) != RC_OK)
+        return false;
+    snprintf(path, sizeof(path), "%s/%s", t->dir.path, key);
+    if (!realpath(path, real) || file_read(AT_FDCWD, real, &pem, NULL) != RC_OK)
+        return false;
+    return str_eq(buf_str(&b), buf_str(&t->chain)) &&
+           crypto_pem_read(buf_str(&pem), NULL, &k, NULL) == RC_OK &&
+           crypto_key_same(k, t->pki.leaf_key);
+}
+
+/* Killed before each step: the paths show the pair that was there, and the second time completes
+ * it.
+ */
+static void killed_everywhere(void)
+{
+    for (unsigned n = 1; n < 100; n++) {
+        CLEANUP(test_done) struct test t = {};
+        struct takeover_wish wish = {.server = STR(SERVER),
+                                     .way = AGENT_DNS,
+                                     .value = STR("/etc/dns"),
+                                     .style = STR("rfc2136")};
+        enum rc rc;
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(put_certbot(&t, ""));
+        CHECK_OK(put_lego(&t));
+        CHECK_OK(find(&t, TAKEOVER_CERTBOT, wish));
+        file_kill_at(n);
+        rc = takeover_take(&t.found.certs[0], NULL);
+        CHECK(reads(&t, "live/wiki/fullchain.pem", "live/wiki/privkey.pem"));
+        CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+        if (rc == RC_OK)
+            rc = takeover_take(&t.found.certs[0], NULL);
+        file_kill_at(0);
+        CHECK(reads(&t, "live/wiki/fullchain.pem", "live/wiki/privkey.pem"));
+        CHECK(reads(&t, "certificates/wiki.crt", "certificates/wiki.key"));
+        CHECK_OK(find(&t, TAKEOVER_CERTBOT, wish));
+        if (!t.found.certs[0].kept)
+            CHECK_OK(takeover_take(&t.found.certs[0], NULL));
+        CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+        if (!t.found.certs[0].kept)
+            CHECK_OK(takeover_take(&t.found.certs[0], NULL));
+        CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+        CHECK(t.found.certs[0].kept);
+        CHECK(reads(&t, "live/wiki/fullchain.pem", "live/wiki/privkey.pem"));
+        CHECK(reads(&t, "certificates/wiki.crt", "certificates/wiki.key"));
+        if (rc == RC_OK)
+            return;
+    }
+    fail_msg("it never came to an end");
+}
+
+static void takes(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *account = NULL;
+    struct agent_state s;
+    char dir[256], is[256];
+    ssize_t n;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
+    CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
+    CHECK_OK(takeover_take(&t.found.certs[0], NULL));
+    snprintf(dir, sizeof(dir), "%s/wiki_ecc", t.dir.path);
+    CHECK_OK(agent_place_open(dir, false, &p, NULL));
+    CHECK_OK(agent_place_state(&p, &text, NULL));
+    CHECK_OK(agent_state_read(&a, buf_str(&text), &s, NULL));
+    CHECK_INT(s.plan.n_also, 6);
+    CHECK_STR(s.plan.key, "p256");
+    CHECK_OK(agent_place_account(&p, STR(""), &account, NULL));
+    CHECK(crypto_key_same(account, t.found.certs[0].account));
+    n = readlinkat(t.dir.fd, "wiki_ecc/fullchain.cer", is, sizeof(is));
+    CHECK(n > 0);
+    CHECK_STR(str_bytes(is, (size_t)n), ".autarky/live/fullchain.pem");
+
+    /* The next set is seen everywhere, too; copies keep their mode. */
+    CHECK(fchmodat(t.dir.fd, "out/key.pem", 0640, 0) == 0);
+    CHECK_OK(put_z(&t, "out/key.pem", "old"));
+    CHECK(fchmodat(t.dir.fd, "out/key.pem", 0640, 0) == 0);
+    CHECK_OK(agent_also_put(&p, &s.plan, NULL));
+    CHECK(reads(&t, "out/c.pem", "out/key.pem"));
+    CHECK(reads(&t, "wiki_ecc/fullchain.cer", "wiki_ecc/wiki.key"));
+}
+
+CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TEST(certbot),
+           CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
+           CHECK_TEST(lego), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
