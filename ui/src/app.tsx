@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame: who is signed in, where one can go, and the page.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { form, licences, may, roles, useApi, user, version } from "./api";
 import {
   applyTheme,
@@ -95,13 +95,6 @@ export function App() {
   const found =
     pages.find(p => p.path === page && may(p.command)) ?? (page === "" ? first : undefined);
   const View = found?.view;
-  const arrived = useRef(false);
-  const at = `${page}?${query.serial ?? query.name ?? query.id ?? ""}`;
-  // Whoever follows a link by keyboard or ear begins at the heading.
-  useEffect(() => {
-    if (arrived.current) document.querySelector<HTMLElement>("h1")?.focus();
-    arrived.current = true;
-  }, [at]);
   return (
     <div class="frame">
       <a class="skip" href="#main">

@@ -17,9 +17,13 @@ export function here(): { page: string; query: Query } {
   };
 }
 
+// Somebody is on the way to another page, which takes the focus when it is there.
+export const way = { under: false };
+
 export function go(url: string, replace = false) {
   if (url !== location.pathname + location.search)
     history[replace ? "replaceState" : "pushState"](null, "", url);
+  way.under = true;
   dispatchEvent(new PopStateEvent("popstate"));
 }
 

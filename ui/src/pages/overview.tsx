@@ -306,7 +306,7 @@ function FreezeAction() {
   );
 }
 
-function ReloadAction() {
+export function ReloadAction() {
   return (
     <Action
       command="reload"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all pages have: a heading that says when it was checked, and what went wrong.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import type { Answer } from "../api";
 import { t } from "../i18n";
+import { way } from "../router";
 import { localTime } from "../time";
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever they answer
@@ -52,13 +53,21 @@ export function Page(props: {
   actions?: ComponentChildren;
   children: ComponentChildren;
 }) {
+  const head = useRef<HTMLHeadingElement>(null);
+  // Whoever follows a link by keyboard or ear begins at the heading.
+  useEffect(() => {
+    if (way.under) head.current?.focus();
+    way.under = false;
+  }, []);
   useEffect(() => {
     document.title = `${props.title} – Autarky`;
   }, [props.title]);
   return (
     <>
       <div class="top">
-        <h1 tabIndex={-1}>{props.title}</h1>
+        <h1 ref={head} tabIndex={-1}>
+          {props.title}
+        </h1>
         <Checked of={props.of} />
       </div>
       <Troubles of={props.of} />
