@@ -283,7 +283,7 @@ def binding(screen, lab):
     account = json.loads(lab.autarky("account", "list", "--json"))["items"][0]["id"]
     screen.go(f"acme?account={account}")
     screen.action("Deactivate …", "Deactivate …", confirm=account, why="over")
-    if json.loads(lab.autarky("account", "show", account, "--json"))["status"] != "deactivated":
+    if json.loads(lab.autarky("account", "show", account, "--json"))["status"] != "revoked":
         sys.exit("the account is not deactivated")
 
 

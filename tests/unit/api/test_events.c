@@ -12,8 +12,8 @@ static const struct row rows[] = {
 
 static enum rc add_events(struct store_txn *txn, void *)
 {
-    static const char *const actions[EVENTS] = {"test.first",  "test.second", "other.one",
-                                                "test.third",  "other.two",   "test.fourth",
+    static const char *const actions[EVENTS] = {"test.first", "test.second", "other.one",
+                                                "test.third", "other.two",   "test.fourth",
                                                 "tester.last"};
 
     for (size_t i = 0; i < EVENTS; i++) {

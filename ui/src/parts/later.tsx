@@ -24,6 +24,10 @@ export function later(name: keyof typeof Others): View {
       );
     }, []);
     const Shown = loaded?.[name] as View | undefined;
-    return Shown ? <Shown query={query} /> : <p class="faint">{t(failed ? "unreachable" : "loading")}</p>;
+    return Shown ? (
+      <Shown query={query} />
+    ) : (
+      <p class="faint">{t(failed ? "unreachable" : "loading")}</p>
+    );
   };
 }
