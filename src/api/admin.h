@@ -116,6 +116,34 @@ enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *iss
 enum rc api_cert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);
 
+/* {"at","days":[of those in force: how many end within the first 24 hours from now, the second ...,
+ * API_DAYS_AHEAD of them],"later","issued":[how many were issued in each 24 hours, API_DAYS_BACK of
+ * them, the last before now last],"validated":{"day","week"},"failed":{"day","week"}}: the register
+ * in numbers; the last two are proofs of control that clients brought, by whole hours. */
+enum { API_DAYS_AHEAD = 90, API_DAYS_BACK = 30 };
+enum rc api_cert_numbers(const struct api_view *v, const struct json *args, struct json_out *o,
+                         struct err *err);
+
+/* {"names" (1 to 100),"account","eab","from","profile"}: {"account","eab","names":[...], and what
+ * api/explain.h has of all together}, by the policy in force. RC_INVAL, RC_NOTFOUND (the account).
+ */
+enum rc api_policy_explain(const struct api_view *v, const struct json *args, struct json_out *o,
+                           struct err *err);
+
+/* All keys of the configuration in force, with their values, as conf/text.h dumps them. */
+enum rc api_config_show(const struct api_view *v, const struct json *args, struct json_out *o,
+                        struct err *err);
+
+/* Events of the audit log, the newest first: {"items":[{"sequence","at","action","actor_kind",
+ * "actor","object_kind","object","event": its canonical form (audit/audit.h)}...],"next","last"}.
+ * `args`: {"limit","below": only those before this one,"action" ("order." means all that begin so),
+ * "actor","object","request","from","before": times}. Of one page API_AUDIT_LOOK events are looked
+ * at, so it may be short or empty; "next" is what to give as "below" to go on, or null. RC_INVAL.
+ */
+enum { API_AUDIT_LOOK = 5000 };
+enum rc api_audit_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                       struct err *err);
+
 /* {"serial"}: the certificate of that serial. RC_INVAL, RC_NOTFOUND. */
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);

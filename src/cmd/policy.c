@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `autarky policy`: the rules of the configuration in the file, checked and explained. What is in
  * force may be older, until `autarky reload`. */
+#include <assert.h>
 #include <stdio.h>
 
+#include "api/explain.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/name.h"
@@ -137,14 +139,14 @@ int cmd_policy_check(const struct cmd_args *args)
 
 /* ---- explain */
 
+static_assert((int)CMD_VALUES_MAX <= (int)API_EXPLAIN_MAX);
+
 struct explanation {
     const struct cmd_args *args;
     struct policy *policy;
     struct arena arena;
     struct policy_query query; /* who asks */
-    struct policy_verdict verdicts[CMD_VALUES_MAX];
-    struct str names[CMD_VALUES_MAX];
-    size_t n, refused;
+    struct api_explanation of;
     struct json_out o;
 };
 
@@ -181,69 +183,6 @@ static int read_account(struct explanation *e)
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
-static const char *const faults[] = {
-    [POLICY_FITS] = "fits, and is less specific",
-    [POLICY_OTHER_FROM] = "is for others than those who ask",
-    [POLICY_OTHER_NAME] = "has other names",
-    [POLICY_WILDCARD] = "has names like it, but no wildcards",
-    [POLICY_NETWORK] = "has it, but not for that address",
-    [POLICY_CLIENT] = "has it, but not for that account",
-};
-
-/* Every rule and what it has to say; those that have other names are told of with --json alone. */
-static void put_rules(struct explanation *e, const struct policy_query *q, struct str decides)
-{
-    const struct conf *conf = policy_conf(e->policy);
-
-    json_key(&e->o, "rules");
-    json_arr(&e->o);
-    for (size_t i = 0; i < conf->n_policy; i++) {
-        const struct conf_rule *rule = &conf->policy[i];
-        enum policy_fault fault = policy_rule_fault(e->policy, rule, q);
-
-        json_obj(&e->o);
-        json_kv_str(&e->o, "rule", rule->name);
-        json_kv_z(&e->o, "text", str_eq(rule->name, decides) ? "decides" : faults[fault]);
-        json_kv_bool(&e->o, "other", fault == POLICY_OTHER_NAME || fault == POLICY_OTHER_FROM);
-        json_end(&e->o);
-    }
-    json_end(&e->o);
-}
-
-static void put_challenges(struct explanation *e, const struct policy_verdict *v)
-{
-    json_key(&e->o, "challenges");
-    json_arr(&e->o);
-    for (unsigned c = 0; c < CONF_CHALLENGE_COUNT; c++)
-        if (v->challenges & 1u << c)
-            json_put_z(&e->o, conf_challenge_name(c));
-    json_end(&e->o);
-}
-
-static void explain_name(struct explanation *e, const struct policy_query *q)
-{
-    struct policy_verdict *v = &e->verdicts[e->n];
-    struct err err = ERR_INIT;
-    enum rc rc = policy_judge(e->policy, q, v, &err);
-
-    json_obj(&e->o);
-    json_kv_str(&e->o, "name", q->value);
-    /* A wildcard may be refused by the rule that decides. */
-    put_rules(e, q, rc == RC_OK ? v->rule : err.n_args > 1 ? err_arg(&err, 0) : STR(""));
-    json_kv_bool(&e->o, "allowed", rc == RC_OK);
-    if (rc == RC_OK) {
-        json_kv_str(&e->o, "rule", v->rule);
-        json_kv_str(&e->o, "pattern", v->pattern);
-        put_challenges(e, v);
-        json_kv_bool(&e->o, "vouched", v->vouched);
-        e->names[e->n++] = q->value;
-    } else {
-        cmd_policy_put_err(&e->o, "refused", &err);
-        e->refused++;
-    }
-    json_end(&e->o);
-}
-
 static int read_name(struct explanation *e, const char *given, struct policy_query *q)
 {
     char name[NAME_MAX_BYTES + 1], text[ADDR_TEXT];
@@ -269,33 +208,10 @@ static int explain_names(struct explanation *e)
 
         if (status != CMD_DONE)
             return status;
-        explain_name(e, &q);
+        api_explain_name(&e->of, &q);
     }
     json_end(&e->o);
     return CMD_DONE;
-}
-
-static void explain_whole(struct explanation *e)
-{
-    CLEANUP(buf_done) struct buf life = BUF_INIT(64);
-    const char *profile = e->args->values[CMD_OPT_PROFILE];
-    struct policy_whole w = {
-        .profile = str_of(profile ? profile : "default"),
-        .names = e->names,
-        .verdicts = e->verdicts,
-        .n = e->n,
-    };
-    struct err err = ERR_INIT;
-    enum rc rc = e->refused ? RC_DENIED : policy_judge_whole(&w, &err);
-
-    json_kv_bool(&e->o, "allowed", rc == RC_OK);
-    if (rc != RC_OK && !e->refused)
-        cmd_policy_put_err(&e->o, "refused", &err);
-    json_kv_u64(&e->o, "approvers", policy_approvers(&w));
-    if (policy_lifetime(&w)) {
-        when_put_span(&life, policy_lifetime(&w));
-        json_kv_str(&e->o, "lifetime", buf_str(&life));
-    }
 }
 
 static void show_name(const struct json *v)
@@ -352,6 +268,7 @@ static enum rc show_explanation(const struct json *root)
 static int explain(struct explanation *e)
 {
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
+    const char *profile = e->args->values[CMD_OPT_PROFILE];
     int status = cmd_policy_load(e->args, &e->policy);
 
     if (status == CMD_DONE)
@@ -361,13 +278,15 @@ static int explain(struct explanation *e)
     if (status != CMD_DONE)
         return status;
     json_out_init(&e->o, &answer, JSON_PRETTY);
+    e->of.policy = e->policy;
+    e->of.o = &e->o;
     json_obj(&e->o);
     json_kv_str(&e->o, "account", e->query.account);
     json_kv_str(&e->o, "eab", e->query.eab);
     status = explain_names(e);
     if (status != CMD_DONE)
         return status;
-    explain_whole(e);
+    api_explain_whole(&e->of, str_of(profile ? profile : "default"));
     json_end(&e->o);
     if (json_out_done(&e->o) != RC_OK)
         return cmd_failf("the explanation cannot be shown: out of memory");

@@ -17,6 +17,7 @@ static const struct operators_action actions[] = {
      "limit:i cursor name under status sort serial key issuer owner profile expires_after "
      "expires_before staging:b"},
     {"cert show", SEES, false, "serial!"},
+    {"cert numbers", SEES, false, ""},
     {"cert sign", O, false, "csr! profile names:l common_name reason owner team service dry_run:b"},
     {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
     {"ui link", 0, true, "reason"}, /* it signs in whoever has it */
@@ -59,6 +60,9 @@ static const struct operators_action actions[] = {
     {"probe", O | S, false, "name!"},
     {"drill runner", S, false, ""},
     {"audit head", S | U, false, ""},
+    {"audit list", S | U, false, "limit:i below:i action actor object request from before"},
+    {"policy explain", SEES, false, "names:l! account eab from profile"},
+    {"config show", O | S | U, false, ""},
     {"user add", S, true, "name! roles! host_user:i! password! reason dry_run:b"},
     {"user list", S | U, false, ""},
     {"user password", S, true, "name! password! reason dry_run:b"},

@@ -111,13 +111,15 @@ enum rc store_event_list(struct store_txn *txn, struct arena *a, const struct st
 
     query_init(&q, "SELECT " COLUMNS " FROM events WHERE 1 = 1");
     query_int(&q, " AND sequence > ?", (int64_t)f->after);
+    query_int(&q, " AND sequence < ?", (int64_t)f->below);
     TRY(condition_action(&q, f->action, end));
     query_str(&q, " AND actor = ?", f->actor);
     query_str(&q, " AND object = ?", f->object);
     query_str(&q, " AND request = ?", f->request);
     query_int(&q, " AND at >= ?", f->from);
     query_int(&q, " AND at < ?", f->before);
-    query_int(&q, " ORDER BY sequence LIMIT ?", (int64_t)limit);
+    query_int(&q, f->newest ? " ORDER BY sequence DESC LIMIT ?" : " ORDER BY sequence LIMIT ?",
+              (int64_t)limit);
     TRY(query_open(&q, txn, &st));
     for (rc = stmt_next(&st); rc == RC_OK && n < limit; rc = stmt_next(&st)) {
         TRY(rows_grow(a, sizeof(struct store_event), limit, n, &cap, &list));

@@ -31,6 +31,8 @@ enum rc store_event_each(struct store_txn *txn, uint64_t first, uint64_t n,
 
 struct store_event_filter {
     uint64_t after;    /* sequence; 0: from the first */
+    uint64_t below;    /* sequence; 0: to the last */
+    bool newest;       /* first */
     struct str action; /* this one, or all below it when it ends in a dot: "order." */
     struct str actor;  /* id; nothing but the sequence is indexed */
     struct str object; /* id */
@@ -39,7 +41,8 @@ struct store_event_filter {
     when_t before;  /* exclusive; 0: no bound */
     unsigned limit; /* 0: STORE_PAGE_MAX */
 };
-/* By sequence; go on with `after` set to the last one's. Fewer than the limit: there are no more.
+/* By sequence; go on with `after`, or `below` from the newest, set to the last one's. Fewer than
+ * the limit: there are no more.
  */
 enum rc store_event_list(struct store_txn *txn, struct arena *a,
                          const struct store_event_filter *filter, struct store_event **out,

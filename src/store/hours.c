@@ -50,6 +50,19 @@ enum rc store_hour_get(struct store_txn *txn, when_t hour, enum store_hour_what 
     return number(&st, out);
 }
 
+enum rc store_hour_sum(struct store_txn *txn, enum store_hour_what what, when_t from, when_t before,
+                       uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT IFNULL(SUM(n), 0) FROM hours WHERE hour >= ? AND hour < ? AND what = ?"));
+    stmt_int(&st, from);
+    stmt_int(&st, before);
+    stmt_z(&st, names[what]);
+    return number(&st, out);
+}
+
 enum rc store_hour_most(struct store_txn *txn, enum store_hour_what what, when_t from,
                         when_t before, uint64_t *out)
 {

@@ -26,6 +26,9 @@ enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what 
 /* 0 when nothing was counted. */
 enum rc store_hour_get(struct store_txn *txn, when_t hour, enum store_hour_what what,
                        uint64_t *out);
+/* In all the hours from `from` to before `before`. */
+enum rc store_hour_sum(struct store_txn *txn, enum store_hour_what what, when_t from, when_t before,
+                       uint64_t *out);
 /* The most in one of the hours from `from` to before `before`, unusual ones left out. */
 enum rc store_hour_most(struct store_txn *txn, enum store_hour_what what, when_t from,
                         when_t before, uint64_t *out);

@@ -70,6 +70,11 @@ void query_statuses(struct query *q, const char *column, unsigned bits, const ch
     if (!bits)
         return;
     buf_printf(&q->sql, " AND %s", column);
+    for (int i = 0; i < n; i++)
+        if (bits == 1U << i) { /* as indexes of one status alone have it */
+            buf_printf(&q->sql, " = '%s'", texts[i]);
+            return;
+        }
     for (int i = 0; i < n; i++) {
         if (!(bits & (1U << i)))
             continue;

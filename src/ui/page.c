@@ -252,8 +252,9 @@ static void put_search(struct buf *b, const struct ui_overview *in)
 {
     buf_putz(b, "<section aria-labelledby=\"certs\">\n<div class=\"top\"><h2 id=\"certs\">");
     buf_putz(b, in->search.n ? "Certificates found" : "Newest certificates");
-    buf_putz(b, "</h2><form action=\"/ui/\" method=\"get\" role=\"search\"><label>Name or domain "
-                "<input name=\"under\" value=\"");
+    buf_putz(b,
+             "</h2><form action=\"/ui/plain\" method=\"get\" role=\"search\"><label>Name or domain "
+             "<input name=\"under\" value=\"");
     text_html_escape(b, in->search);
     buf_putz(b, "\"></label> <button>Search</button></form></div>\n");
     put_certificates(b, in->certs, in->now);

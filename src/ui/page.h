@@ -18,11 +18,9 @@ struct ui_overview {
     when_t now;
 };
 
-/* /ui/: is anything wrong, the sites, the certificates. */
+/* /ui/plain: is anything wrong, the sites, the certificates, for browsers that run no script. */
 void ui_page_overview(const struct ui_overview *in, struct buf *out);
 /* Behind the one-time link: a button, so that programs that follow links do not use it up. */
 void ui_page_sign_in(struct str token, struct buf *out);
 /* Who has no session can sign in with a password, or learns of links; `why` may be empty. */
 void ui_page_signed_out(const char *why, struct buf *out);
-/* The style sheet of all pages; borrowed. */
-struct str ui_style(void);

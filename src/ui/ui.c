@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "http/exchange.h"
 #include "http/problem.h"
+#include "ui/assets.h"
+#include "ui/shell.h"
 
 /* RFC 6265bis section 4.1.3.2: only this host, only over TLS. */
 #define COOKIE UI_COOKIE
@@ -11,6 +13,8 @@
 #define HTML "text/html; charset=utf-8"
 
 enum { PAGE_FIELD_MAX = 300 /* longer than any name, or password */ };
+/* So long front need not ask for an asset again; its clients may keep it forever. */
+#define ASSET_KEPT WHEN_DAY
 
 MSG(msg_nothing, "ui.nothing-there", "there is nothing at {0}; the dashboard is at /ui/");
 MSG(msg_method, "ui.method", "{0} is not possible here");
@@ -33,8 +37,9 @@ static void guard(struct http_exchange *x)
     http_header_add(x, "Referrer-Policy", STR("same-origin"));
     http_header_add(
         x, "Content-Security-Policy",
-        STR("default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"));
+        STR("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            "require-trusted-types-for 'script'"));
 }
 
 /* Not 401: there is no challenge that a form answers (RFC 9110 section 15.5.2). */
@@ -269,6 +274,39 @@ static void overview(struct ui *ui, struct http_exchange *x, when_t now)
         ui->options.overview(ui->options.arg, x, field(x, x->req.query, "under"), form);
 }
 
+/* Any session has it: what its roles may see, the script learns from the page. */
+static void shell(struct ui *ui, struct http_exchange *x, when_t now)
+{
+    const struct ui_session *s = session(ui, x, now);
+
+    if (!s) {
+        signed_out(x, 403, "The dashboard is for those who operate this CA.");
+        return;
+    }
+    ui_page_shell(s, &x->res.body);
+    ui_reply(x);
+}
+
+static const struct ui_asset *asset(const struct http_exchange *x)
+{
+    for (size_t i = 0; i < ui_assets_n; i++)
+        if (is(x, ui_assets[i].path))
+            return &ui_assets[i];
+    return NULL;
+}
+
+/* Compressed only: every browser takes gzip, and so does whoever does not say what it takes (RFC
+ * 9110 section 12.5.3). */
+static void put_asset(struct http_exchange *x, const struct ui_asset *a, when_t now)
+{
+    http_header_add(x, "Content-Encoding", STR("gzip"));
+    http_header_add(x, "Cache-Control", STR("public, max-age=31536000, immutable"));
+    http_header_add(x, "Cross-Origin-Resource-Policy", STR("same-origin"));
+    x->res.keep_until = now + ASSET_KEPT;
+    buf_puts(&x->res.body, str_bytes(a->gzip, a->n));
+    http_reply(x, 200, a->type);
+}
+
 void ui_put_overview(struct http_exchange *x, const struct ui_overview *in)
 {
     ui_page_overview(in, &x->res.body);
@@ -294,13 +332,16 @@ void ui_handle(struct ui *ui, struct http_exchange *x, when_t now)
         refuse(x, &msg_method, x->req.method, 405);
     } else if (is(x, "/ui")) {
         see(x, "/ui/");
-    } else if (is(x, "/ui/")) {
+    } else if (ui_shell_has(x->req.path)) {
+        shell(ui, x, now);
+    } else if (is(x, "/ui/plain")) {
         overview(ui, x, now);
     } else if (is(x, "/ui/sign-in")) {
         show_sign_in(ui, x, now);
-    } else if (is(x, "/ui/style.css")) {
-        http_header_add(x, "Cache-Control", STR("max-age=3600"));
-        http_reply_text(x, 200, "text/css; charset=utf-8", ui_style());
+    } else if (is(x, "/ui/licences")) {
+        see(x, ui_path_licences);
+    } else if (asset(x)) {
+        put_asset(x, asset(x), now);
     } else {
         refuse(x, &msg_nothing, x->req.path, 404);
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chromium, driven by its own protocol (Chrome DevTools Protocol) over a pair of pipes, with a profile that trusts some roots."""
 
+import base64
 import json
 import os
 import pathlib
@@ -13,6 +14,8 @@ import time
 from lab import run
 
 READ, WRITE = 3, 4  # descriptors that --remote-debugging-pipe is about
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40}
+TROUBLE = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
 
 
 class Chromium:
@@ -42,10 +45,15 @@ class Chromium:
         self.buffer = b""
         self.number = 0
         self.session = None
+        self.troubles = []  # what the console would show in red
+        self.bytes = {}  # of each request, as they went over the wire
+        self.urls = {}
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
         self.call("Network.enable")
+        self.call("Runtime.enable")
+        self.call("Log.enable")
 
     def _message(self):
         while b"\0" not in self.buffer:
@@ -68,7 +76,55 @@ class Chromium:
                 if "error" in answer:
                     sys.exit(f"{method}: {answer['error']}")
                 return answer["result"]
+            self._heard(answer.get("method"), answer.get("params", {}))
         sys.exit(f"{method}: no answer among 10000 messages")
+
+    def _heard(self, what, params):
+        if what == "Network.responseReceived":
+            self.urls[params["requestId"]] = params["response"]["url"]
+        elif what == "Network.loadingFinished":
+            self.bytes[self.urls.get(params["requestId"], "?")] = params["encodedDataLength"]
+        elif what in TROUBLE:
+            if what == "Log.entryAdded" and params["entry"]["level"] not in ("error", "warning"):
+                return
+            if what == "Runtime.consoleAPICalled" and params["type"] not in ("error", "warning", "assert"):
+                return
+            self.troubles.append(json.dumps(params)[:2000])
+
+    def wait(self, text, seconds=20):
+        """Until the expression is true in the page."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.script(f"!!({text})"):
+                return
+            time.sleep(0.05)
+        sys.exit(f"not after {seconds} s: {text}\n{self.script('location.href')}\n{self.text[:3000]}")
+
+    def promise(self, text):
+        got = self.call("Runtime.evaluate", expression=text, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in got:
+            sys.exit(f"{text[:200]}: {json.dumps(got['exceptionDetails'])[:2000]}")
+        return got["result"].get("value")
+
+    def key(self, name, shift=False):
+        """A key that is pressed and released, by whoever has the focus."""
+        text = {"Enter": "\r", " ": " "}.get(name)
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            more = {"text": text} if text and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code="Space" if name == " " else name,
+                      windowsVirtualKeyCode=KEYS[name], modifiers=8 if shift else 0, **more)
+
+    def type(self, text):
+        self.call("Input.insertText", text=text)
+
+    def screen(self, width, height=900, dark=False):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia",
+                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
+    def picture(self, file):
+        got = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        pathlib.Path(file).write_bytes(base64.b64decode(got["data"]))
 
     def script(self, text):
         """What it comes to; run by the debugger, which the page's Content-Security-Policy does not concern."""

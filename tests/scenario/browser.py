@@ -3,55 +3,34 @@
 # autarky-test: timeout=240
 """Signing in to the dashboard with Chromium: what it sends and keeps by itself, and what another site can have it do."""
 
-import base64
-import hashlib
-import hmac
 import json
 import pathlib
-import struct
 import sys
-import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from chromium import Chromium  # noqa: E402
 from lab import Lab, expect  # noqa: E402
+from operators import PASSWORD, add, code, try_in  # noqa: E402
 
-PASSWORD = "correct horse battery"
 COOKIE, KNOWN = "__Host-autarky", "__Host-autarky-known"
 
 
-def code(key):
-    """RFC 6238 for now, by Python's own library; never at the end of a step."""
-    if time.time() % 30 > 20:
-        time.sleep(30 - time.time() % 30)
-    mac = hmac.new(base64.b32decode(key), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
-    at = mac[-1] & 15
-    return f"{(struct.unpack('>I', mac[at:at + 4])[0] & 0x7FFFFFFF) % 1000000:06d}"
-
-
-def add(lab):
-    file = lab.directory / "password.txt"
-    file.write_text(PASSWORD + "\n")
-    file.chmod(0o600)
-    return json.loads(lab.autarky("user", "add", "alice", "--role", "operator", "--host-user", "none", "--password-file", file,
-                                  "--json"))["totp_key"]
-
-
-def sign_in(browser, password, one_time):
-    browser.fill(user="alice", password=password, code=one_time)
-    browser.press("form[action='/ui/sign-in'] button")
+def shown(browser, what):
+    """The dashboard, drawn by its script."""
+    browser.wait("document.querySelector('h1') && document.querySelector('h1').innerText === 'Overview'")
+    expect(browser.text, "alice", what)
 
 
 def signing_in(lab, browser, key):
     browser.go(lab.api + "/ui/")
     expect(browser.text, "Sign in", "the form")
-    sign_in(browser, PASSWORD, "000000")
+    try_in(browser, "alice", PASSWORD, "000000")
     expect(browser.text, "That was not right", "a wrong code")
     if browser.cookies(lab.api + "/"):
         sys.exit("there is a cookie for nothing")
-    sign_in(browser, PASSWORD, code(key))
-    expect(browser.text, "Overview", "the dashboard")
+    try_in(browser, "alice", PASSWORD, code(key))
+    shown(browser, "the dashboard")
     for name in (COOKIE, KNOWN):
         kept = browser.cookies(lab.api + "/").get(name)
         if not kept or not (kept["secure"] and kept["httpOnly"] and kept["sameSite"] == "Strict" and kept["path"] == "/"):
@@ -59,7 +38,7 @@ def signing_in(lab, browser, key):
     if browser.script("document.cookie"):
         sys.exit("scripts can read a cookie")
     browser.go(lab.api + "/ui/")
-    expect(browser.text, "Overview", "the dashboard once more")
+    shown(browser, "the dashboard once more")
 
 
 def another_site(lab, browser):
@@ -72,7 +51,7 @@ def another_site(lab, browser):
         wanted = "say who you are" if action.startswith("/api") else "another site"
         expect(told, wanted, f"{action} by another site")
     browser.go(lab.api + "/ui/")
-    expect(browser.text, "Overview", "the dashboard after all of that")
+    shown(browser, "the dashboard after all of that")
     if json.loads(lab.autarky("status", "--json"))["frozen"]:
         sys.exit("another site has frozen issuance")
 
@@ -92,7 +71,7 @@ def signing_out(lab, browser):
 def main():
     with Lab() as lab:
         lab.start()
-        key = add(lab)
+        key = add(lab, "alice", "operator")
         browser = Chromium(lab.directory, lab.roots)
         signing_in(lab, browser, key)
         another_site(lab, browser)

@@ -94,7 +94,7 @@ def signing_in(lab, key):
     expect(out, " 303", "signing in")
     for attribute in ("__Host-autarky=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
         expect(out, attribute, "the cookie")
-    expect(want(alice.ask("/ui/"), 200, "the dashboard"), "Overview", "the dashboard")
+    expect(want(alice.ask("/ui/plain"), 200, "the dashboard"), "Overview", "the dashboard")
     time.sleep(1)
     want(Browser(lab, "replay").sign_in("alice", PASSWORD, code(key, step), *origin), 403, "a code for the second time")
     return alice, step

@@ -144,20 +144,29 @@ static struct api_view view(struct store *s)
                              .now = WORLD_NOW};
 }
 
-/* Runs the tests on a world with these certificates; what main returns. */
-[[maybe_unused]] static int run_with(const struct row *rows, size_t n,
-                                     const struct check_test *tests, size_t n_tests)
+/* Runs the tests on a world with these certificates, and what `also` writes (NULL: nothing); what
+ * main returns. */
+[[maybe_unused]] static int run_and(enum rc (*also)(struct store_txn *txn, void *arg),
+                                    const struct row *rows, size_t n,
+                                    const struct check_test *tests, size_t n_tests)
 {
     struct rows_job job = {.rows = rows, .n = n};
     int failed = 1;
 
     if (world_start(&world, NULL)) {
         job.ca = world.ca;
-        failed = store_write_now(world.store, add_rows, &job) != RC_OK;
+        failed = store_write_now(world.store, add_rows, &job) != RC_OK ||
+                 (also && store_write_now(world.store, also, NULL) != RC_OK);
         store_close(MOVE(world.store));
         if (!failed)
             failed = check_run(tests, n_tests);
     }
     world_done(&world);
     return failed;
+}
+
+[[maybe_unused]] static int run_with(const struct row *rows, size_t n,
+                                     const struct check_test *tests, size_t n_tests)
+{
+    return run_and(NULL, rows, n, tests, n_tests);
 }

@@ -391,6 +391,14 @@ static void searches_use_their_indexes(void)
         " OR (logical = ? AND logical <> id)",
         "EXPLAIN QUERY PLAN SELECT id FROM issuances WHERE order_id = ? AND state = 'reserved'",
     };
+    /* As store_certificate_ends and _count have it; not a look at each certificate. */
+    static const char *const covered[] = {
+        "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE status = 'valid'"
+        " AND hierarchy <> 'staging' AND not_after >= ? AND not_after < ?",
+        "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE 1 = 1"
+        " AND hierarchy <> 'staging' AND status = 'valid' AND not_after >= ?",
+        "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?",
+    };
     CLEANUP(fix_done) struct fix f = {};
 
     CHECK_OK(fix_open(&f));
@@ -404,6 +412,13 @@ static void searches_use_their_indexes(void)
             if (strstr(line, "SCAN") || strstr(line, "TEMP B-TREE FOR ORDER"))
                 fail_msg("%s: %s", plans[i], line);
         }
+    }
+    for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++) {
+        CLEANUP(stmt_done) struct stmt st = {};
+
+        CHECK_OK(stmt_open(&st, READ(&f), covered[i]));
+        CHECK_OK(stmt_next(&st));
+        CHECK(strstr((const char *)sqlite3_column_text(st.s, 3), "USING COVERING INDEX"));
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "crypto/crypto.h"
 #include "http/exchange.h"
+#include "ui/assets.h"
 #include "ui/ui.h"
 
 #define NOW (INT64_C(1'800'000'000) * WHEN_SECOND)
@@ -113,7 +114,8 @@ static void without_a_session(void)
     CHECK_ASK(404, "GET", "/ui/secret", "", NULL, NULL);
     CHECK_ASK(303, "GET", "/ui", "", NULL, NULL);
     CHECK_STR(header(x, "Location"), "/ui/");
-    CHECK_ASK(200, "GET", "/ui/style.css", "", NULL, NULL);
+    CHECK_ASK(403, "GET", "/ui/plain", "", NULL, NULL);
+    CHECK_ASK(403, "GET", "/ui/certificates", "", NULL, NULL);
     CHECK_INT(saw.recorded, 0);
 }
 
@@ -136,7 +138,12 @@ static void in_and_out(void)
     CHECK_INT(saw.recorded, 1);
     CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, query);
 
-    CHECK_ASK(200, "GET", "/ui/", "under=a%2eb+c", cookie, NULL);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    CHECK(str_find(header(x, "Content-Security-Policy"), '*') ==
+          header(x, "Content-Security-Policy").n);
+    CHECK_STR(header(x, "Cache-Control"), "no-store");
+    CHECK(strcmp(saw.under, "") == 0); /* what it shows, its script asks for */
+    CHECK_ASK(200, "GET", "/ui/plain", "under=a%2eb+c", cookie, NULL);
     CHECK(strcmp(saw.under, "a.b c") == 0);
     CHECK_ASK(200, "HEAD", "/ui/", "", cookie, NULL);
     CHECK_ASK(403, "POST", "/ui/sign-out", "", cookie, "form=x");
@@ -198,7 +205,31 @@ static void by_password(void)
     CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, TRY_IN);
     set = header(x, "Set-Cookie");
     snprintf(cookie, sizeof(cookie), "%.*s", (int)str_find(set, ';'), set.p);
-    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(403, "GET", "/ui/plain", "", cookie, NULL);
+}
+
+/* Everybody may have them: they are the same in every installation. */
+static void assets(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+
+    start();
+    CHECK(ui_assets_n >= 3);
+    for (size_t i = 0; i < ui_assets_n; i++) {
+        CHECK_ASK(200, "GET", ui_assets[i].path, "", NULL, NULL);
+        CHECK_STR(header(x, "Content-Encoding"), "gzip");
+        CHECK(str_ends(header(x, "Cache-Control"), STR("immutable")));
+        CHECK_STR(header(x, "Content-Type"), ui_assets[i].type);
+        CHECK_INT(x->res.body.n, ui_assets[i].n);
+        CHECK(x->res.keep_until > NOW);
+    }
+    CHECK_ASK(200, "GET", ui_path_script, "", NULL, NULL);
+    CHECK_ASK(200, "GET", ui_path_sheet, "", NULL, NULL);
+    CHECK_ASK(303, "GET", "/ui/licences", "", NULL, NULL);
+    CHECK_STR(header(x, "Location"), ui_path_licences);
+    CHECK_ASK(404, "GET", "/ui/script-00000000.js", "", NULL, NULL);
+    CHECK_ASK(405, "PUT", ui_path_script, "", NULL, NULL);
 }
 
 static void origins(void)
@@ -214,4 +245,4 @@ static void origins(void)
 }
 
 CHECK_MAIN(CHECK_TEST(without_a_session), CHECK_TEST(in_and_out), CHECK_TEST(by_password),
-           CHECK_TEST(origins), CHECK_TEST(a_sign_in_that_cannot_be_recorded))
+           CHECK_TEST(origins), CHECK_TEST(assets), CHECK_TEST(a_sign_in_that_cannot_be_recorded))

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The register in numbers. */
+#include "api/admin.h"
+#include "store/certificates.h"
+#include "store/hours.h"
+#include "store/store.h"
+
+static void put_days(struct json_out *o, const char *name, const uint64_t *v, size_t n)
+{
+    json_key(o, name);
+    json_arr(o);
+    for (size_t i = 0; i < n; i++)
+        json_put_u64(o, v[i]);
+    json_end(o);
+}
+
+static enum rc put_hours(const struct api_view *v, struct json_out *o, const char *name,
+                         enum store_hour_what what)
+{
+    when_t end = store_hour_of(v->now) + WHEN_HOUR;
+    uint64_t day, week;
+
+    TRY(store_hour_sum(store_read(v->store), what, end - WHEN_DAY, end, &day));
+    TRY(store_hour_sum(store_read(v->store), what, end - 7 * WHEN_DAY, end, &week));
+    json_key(o, name);
+    json_obj(o);
+    json_kv_u64(o, "day", day);
+    json_kv_u64(o, "week", week);
+    json_end(o);
+    return RC_OK;
+}
+
+enum rc api_cert_numbers(const struct api_view *v, const struct json *args, struct json_out *o,
+                         struct err *err)
+{
+    const struct store_certificate_filter beyond = {
+        .statuses = 1u << STORE_CERTIFICATE_VALID,
+        .staging = STORE_STAGING_NOT,
+        .not_after_from = v->now + API_DAYS_AHEAD * WHEN_DAY,
+    };
+    uint64_t ahead[API_DAYS_AHEAD], back[API_DAYS_BACK], later;
+    struct store_txn *txn = store_read(v->store);
+
+    (void)args;
+    (void)err;
+    TRY(store_certificate_ends(txn, v->now, API_DAYS_AHEAD, ahead));
+    TRY(store_certificate_count(txn, &beyond, &later));
+    TRY(store_certificate_begins(txn, v->now - API_DAYS_BACK * WHEN_DAY, API_DAYS_BACK, back));
+    json_obj(o);
+    json_kv_when(o, "at", v->now);
+    put_days(o, "days", ahead, API_DAYS_AHEAD);
+    json_kv_u64(o, "later", later);
+    put_days(o, "issued", back, API_DAYS_BACK);
+    TRY(put_hours(v, o, "validated", STORE_HOUR_VALIDATED));
+    TRY(put_hours(v, o, "failed", STORE_HOUR_FAILED));
+    json_end(o);
+    return RC_OK;
+}

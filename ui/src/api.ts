@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// /api/v1/ as the page's session may ask it, and when it is asked again.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+
+const root = document.documentElement.dataset;
+const allowed = new Set((root.may ?? "").split(","));
+
+export const user = root.user || "";
+export const roles = root.roles ?? "";
+export const form = root.form ?? "";
+export const version = root.version ?? "";
+export const licences = root.licences ?? "";
+
+export function may(command: string): boolean {
+  return allowed.has(command);
+}
+
+export type Args = Record<string, unknown>;
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  let detail = `${response.status} ${response.statusText}`;
+  try {
+    const body = await response.json();
+    if (typeof body.detail === "string") detail = body.detail;
+  } catch {
+    // what stands before the server answers with other things
+  }
+  return new Problem(response.status, detail);
+}
+
+// Always a POST, which every command takes, and for which the browser says where it comes from.
+export async function call<T>(command: string, args: Args = {}): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${command.replace(" ", "/")}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(args),
+      credentials: "same-origin",
+      redirect: "error",
+    });
+  } catch {
+    throw new Problem(0, "");
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()) as T;
+}
+
+// ---- when to ask again
+
+const POLL_MS = 30_000;
+// A session ends when it is not used: asking by itself must not keep it for somebody who has gone.
+const ATTENDED_MS = 15 * 60_000;
+
+let lastInput = Date.now();
+for (const event of ["pointerdown", "keydown", "wheel"])
+  addEventListener(event, () => (lastInput = Date.now()), { capture: true, passive: true });
+
+const attended = () => !document.hidden && Date.now() - lastInput < ATTENDED_MS;
+
+export interface Answer<T> {
+  data: T | undefined;
+  error: Problem | undefined;
+  at: Date | undefined; // of `data`
+  reload: () => void;
+}
+
+// What `command` answers, asked again every half minute while somebody looks at it. `command` "" asks
+// for nothing. After an error the last answer stays.
+export function useApi<T>(command: string, args: Args = {}): Answer<T> {
+  const key = command && may(command) ? `${command} ${JSON.stringify(args)}` : "";
+  const [state, setState] = useState<Omit<Answer<T>, "reload"> & { key: string }>({
+    key,
+    data: undefined,
+    error: undefined,
+    at: undefined,
+  });
+  const current = useRef(key);
+  current.current = key;
+  const reload = useCallback(() => {
+    if (!key) return;
+    call<T>(command, args).then(
+      data => {
+        if (current.current === key) setState({ key, data, error: undefined, at: new Date() });
+      },
+      (error: Problem) => {
+        if (current.current === key)
+          setState(s =>
+            s.key === key ? { ...s, error } : { key, data: undefined, error, at: undefined },
+          );
+      },
+    );
+  }, [key]);
+  useEffect(() => {
+    reload();
+    const timer = setInterval(() => attended() && reload(), POLL_MS);
+    const back = () => attended() && reload();
+    document.addEventListener("visibilitychange", back);
+    addEventListener("autarky-changed", reload);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", back);
+      removeEventListener("autarky-changed", reload);
+    };
+  }, [reload]);
+  return state.key === key
+    ? { ...state, reload }
+    : { data: undefined, error: undefined, at: undefined, reload };
+}
+
+// Something was done: whatever is shown is asked for again.
+export function changed() {
+  dispatchEvent(new Event("autarky-changed"));
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /api/v1/ answers, as far as pages show it.
+export interface Listed<T> {
+  items: T[];
+  next?: string | null;
+}
+
+export interface Certificate {
+  id: string;
+  serial: string;
+  names: string[];
+  issuer: string | null;
+  hierarchy: string;
+  profile: string;
+  origin: string;
+  not_before: string;
+  not_after: string;
+  issued: string;
+  status: string;
+  revoked?: string;
+  reason?: number;
+  account: string | null;
+  requester: string | null;
+  owner: string | null;
+  team: string | null;
+  service: string | null;
+  spki_sha256: string;
+}
+
+export interface CertificateShown extends Certificate {
+  sha256: string;
+  why: string | null;
+  order: string | null;
+  replaces: string | null;
+  logical: string;
+  subject: string;
+  key: string | null;
+  key_usage: string[];
+  extended_key_usage: string[];
+  crl_urls: string[];
+  ocsp_urls: string[];
+  certificate: string;
+  chain: string;
+  root: string;
+}
+
+export interface Lock {
+  id: string;
+  scope: string;
+  value?: string;
+  renewals: boolean;
+  reason: string;
+  set_by: string;
+  set: string;
+  lifted?: string;
+  lifted_by?: string;
+  lifted_reason?: string;
+}
+
+export interface ServerProcess {
+  role: string;
+  pid: number;
+  state: string;
+  restarts: number;
+  started: string;
+  sandbox: string;
+}
+
+export interface Prober {
+  name: string;
+  connected: boolean;
+  seen?: string;
+  expires?: string;
+  address?: string;
+  attempts: number;
+}
+
+export interface StatusAnswer {
+  version: string;
+  organization: string;
+  domain: string;
+  healthy: boolean;
+  generation: number;
+  frozen: Lock[];
+  certificates: { issued: number; valid: number; expiring_in_30d: number; revoked: number };
+  revocation?: {
+    shards: number;
+    lists: number;
+    entries: number;
+    oldest: string;
+    next_update: string;
+    overdue: number;
+    behind: number;
+    answers: number;
+  };
+  processes: ServerProcess[];
+  probers: Prober[];
+  policy_waits: string | null;
+}
+
+export interface Check {
+  name: string;
+  state: "ok" | "warning" | "failed";
+  text: string;
+  cure: string | null;
+}
+
+export interface DoctorAnswer {
+  checks: Check[];
+  healthy: boolean;
+}
+
+export interface NumbersAnswer {
+  at: string;
+  days: number[];
+  later: number;
+  issued: number[];
+  validated: { day: number; week: number };
+  failed: { day: number; week: number };
+}
+
+export interface SiteCertificate {
+  algorithm: string;
+  state: string;
+  reason: string | null;
+  not_after: string | null;
+  next_at: string | null;
+  failures: number;
+}
+
+export interface Site {
+  name: string;
+  backends: string[];
+  profile: string;
+  passes: boolean;
+  certificates: SiteCertificate[];
+}
+
+export interface SitesAnswer {
+  keeper: string;
+  items: Site[];
+}
+
+export interface Approval {
+  id: string;
+  action: string;
+  what: string;
+  state: string;
+  asked_by: string | null;
+  asked: string;
+  expires: string;
+  decided_by: string | null;
+  approvers: number;
+  granted: number;
+}
+
+export interface ApprovalShown extends Approval {
+  reason: string | null;
+  scope: string;
+  votes: { by: string; at: string; grant: boolean; reason: string | null }[];
+  account?: string | null;
+  order?: string | null;
+  client?: string | null;
+  profile?: string | null;
+  key?: string | null;
+  rules?: string | null;
+  names?: { name: string; unicode: string }[];
+  evidence?: unknown;
+  changes?: { key: string; was: unknown; now: unknown }[];
+}
