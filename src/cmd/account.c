@@ -14,21 +14,14 @@ static const struct {
     enum cmd_option option;
     const char *name;
 } texts[] = {
-    {CMD_OPT_CURSOR, "cursor"},
-    {CMD_OPT_NAME, "name"},
-    {CMD_OPT_UNDER, "under"},
-    {CMD_OPT_ISSUER, "issuer"},
-    {CMD_OPT_PROFILE, "profile"},
-    {CMD_OPT_REASON, "reason"},
-    {CMD_OPT_EXPIRES, "expires"},
-    {CMD_OPT_TOKEN_EXPIRES, "expires"},
-    {CMD_OPT_ROLE, "roles"},
-    {CMD_OPT_EAB, "eab"},
-    {CMD_OPT_WITHIN, "within"},
-    {CMD_OPT_URL, "url"},
-    {CMD_OPT_ACCOUNT_STATUS, "status"},
-    {CMD_OPT_ZONE, "zone"},
-    {CMD_OPT_FOR, "for"},
+    {CMD_OPT_CURSOR, "cursor"},   {CMD_OPT_NAME, "name"},
+    {CMD_OPT_UNDER, "under"},     {CMD_OPT_ISSUER, "issuer"},
+    {CMD_OPT_PROFILE, "profile"}, {CMD_OPT_REASON, "reason"},
+    {CMD_OPT_EXPIRES, "expires"}, {CMD_OPT_TOKEN_EXPIRES, "expires"},
+    {CMD_OPT_ROLE, "roles"},      {CMD_OPT_SERIAL, "serial"},
+    {CMD_OPT_EAB, "eab"},         {CMD_OPT_WITHIN, "within"},
+    {CMD_OPT_URL, "url"},         {CMD_OPT_ACCOUNT_STATUS, "status"},
+    {CMD_OPT_ZONE, "zone"},       {CMD_OPT_FOR, "for"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,

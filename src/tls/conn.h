@@ -20,6 +20,8 @@ enum {
     TLS_HANDSHAKE_SECONDS = 10,
     TLS_PLAIN_LINGER_SECONDS = 2, /* for reading the answer to one who spoke in the clear */
     TLS_PLAIN_LINGER_BYTES = 64 * 1024,
+    TLS_SHOWN_SHA256 = 32,
+    TLS_SHOWN_SERIAL = 20,
     TLS_READ = 1,
     TLS_WRITE = 2,
 };
@@ -84,6 +86,15 @@ struct str tls_conn_alpn(const struct tls_conn *c);
 /* The client's own certificate, DER, appended; its key was used in this very handshake. RC_NOTFOUND
  * when it showed none here, as after resumption. RC_NOMEM. */
 enum rc tls_conn_certificate(const struct tls_conn *c, struct buf *out);
+/* What is enough to find that certificate where it is known. */
+struct tls_shown {
+    unsigned char sha256[TLS_SHOWN_SHA256]; /* of the DER */
+    unsigned char serial[TLS_SHOWN_SERIAL]; /* big endian, without the sign byte */
+    size_t n_serial;
+};
+/* RC_NOTFOUND as above, and for TLCP; RC_NOTFOUND as well when its serial number is longer than
+ * RFC 5280 section 4.1.2.2 allows, or negative. RC_CRYPTO. */
+enum rc tls_conn_shown(const struct tls_conn *c, struct tls_shown *out);
 /* From a session of an earlier connection, without a certificate being shown. */
 bool tls_conn_resumed(const struct tls_conn *c);
 /* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without
