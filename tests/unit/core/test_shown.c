@@ -228,6 +228,24 @@ static void it_takes_two(void)
     CHECK_INT(change(&p, "remove", "alice", m.text), 200);
 }
 
-CHECK_MAIN(CHECK_TEST(a_certificate_is_a_user), CHECK_TEST_ONCE(only_good_ones),
+/* It is said that it could not be told, or it is right; nobody is anybody by chance. */
+static void without_memory(void)
+{
+    CLEANUP(play_done) struct play p = {.w.dir.fd = -1};
+    struct conf conf;
+    struct made m = {}, other;
+
+    CHECK_OK(CHECK_SPARED(begin(&p, &conf, &m) ? RC_OK : RC_NOMEM));
+    CHECK_OK(CHECK_SPARED(change(&p, "add", "alice", m.text) == 200 ? RC_OK : RC_DENIED));
+    other = m;
+    other.sha256[0] ^= 1;
+    show(&p, &other);
+    CHECK(ask(&p, "GET", "/api/v1/issuance/status", NULL, "") != 200);
+    show(&p, &m);
+    CHECK_INT(ask(&p, "GET", "/api/v1/issuance/status", NULL, ""), 200);
+    CHECK_INT(change(&p, "remove", "alice", m.text), 200);
+}
+
+CHECK_MAIN(CHECK_TEST(without_memory), CHECK_TEST_ONCE(a_certificate_is_a_user), CHECK_TEST_ONCE(only_good_ones),
            CHECK_TEST_ONCE(a_revocation_counts_at_once), CHECK_TEST_ONCE(other_ways_in),
            CHECK_TEST_ONCE(it_takes_two))
