@@ -170,7 +170,7 @@ static void each_operation_of_the_document(struct play *p, const struct json *pa
     struct str name;
 
     while (json_next(&it, &name, &path)) {
-        const struct json *post = json_get(path, "post"), *schema;
+        const struct json *post = json_get(path, "post"), *body_schema, *schema;
         struct json_iter args;
         const struct json *v;
         char target[96], body[128];
@@ -178,14 +178,18 @@ static void each_operation_of_the_document(struct play *p, const struct json *pa
 
         (void)snprintf(target, sizeof(target), "/api/v1%.*s", STR_ARG(name));
         CHECK(post);
-        schema = json_get(json_get(json_get(json_get(json_get(post, "requestBody"), "content"),
-                                            "application/json"),
-                                   "schema"),
-                          "properties");
+        body_schema = json_get(
+            json_get(json_get(json_get(post, "requestBody"), "content"), "application/json"),
+            "schema");
+        schema = json_get(body_schema, "properties");
         CHECK(schema);
         if (json_len(json_get(post, "x-roles")) == 0)
             continue; /* root's alone */
         CHECK(refuses_argument(p, target, who, "{\"no_such\":\"x\"}"));
+        if (json_len(json_get(body_schema, "required"))) {
+            CHECK_INT(ask(p, "POST", target, who, "{}"), 400);
+            CHECK_STR(str_of(p->got.code), "core.api-missing");
+        }
         args = json_iter(schema);
         while (json_next(&args, &arg, &v)) {
             (void)snprintf(body, sizeof(body), "{\"%.*s\":{}}", STR_ARG(arg));

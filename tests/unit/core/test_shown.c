@@ -228,8 +228,8 @@ static void it_takes_two(void)
     CHECK_INT(change(&p, "remove", "alice", m.text), 200);
 }
 
-/* One world, and in it each allocation fails in turn: it cannot be told then, or it is right; nobody
- * is anybody by chance. */
+/* One world, and in it each allocation fails in turn: it cannot be told then, or it is right;
+ * nobody is anybody by chance. */
 static void without_memory(void)
 {
     struct http_shown shown = {};
@@ -259,6 +259,6 @@ static void without_memory(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST_ITSELF(without_memory), CHECK_TEST_ONCE(a_certificate_is_a_user), CHECK_TEST_ONCE(only_good_ones),
-           CHECK_TEST_ONCE(a_revocation_counts_at_once), CHECK_TEST_ONCE(other_ways_in),
-           CHECK_TEST_ONCE(it_takes_two))
+CHECK_MAIN(CHECK_TEST_ITSELF(without_memory), CHECK_TEST_ONCE(a_certificate_is_a_user),
+           CHECK_TEST_ONCE(only_good_ones), CHECK_TEST_ONCE(a_revocation_counts_at_once),
+           CHECK_TEST_ONCE(other_ways_in), CHECK_TEST_ONCE(it_takes_two))
