@@ -33,6 +33,7 @@ static const struct {
     {CMD_OPT_OBJECT, "object"},
     {CMD_OPT_UNTIL, "until"},
     {CMD_OPT_OWNER, "owner"},
+    {CMD_OPT_SERIAL, "serial"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,

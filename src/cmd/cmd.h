@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands, as one table: from it come the parser, `--help` and the list of options, and the
- * manual page is held against it. A command is a function and its row in table.c. Data goes to
- * standard output, messages to standard error. */
+/* The commands, as one table: parser and `--help` come from it, the manual page is held against it.
+ * One is a function and its row in table.c. Data goes to stdout, messages to stderr. */
 #pragma once
 
 #include <stdio.h>
@@ -144,6 +143,9 @@ int cmd_site_list(const struct cmd_args *args);
 int cmd_site_check(const struct cmd_args *args);
 int cmd_site_renew(const struct cmd_args *args);
 int cmd_user_add(const struct cmd_args *args);
+int cmd_user_certificate_add(const struct cmd_args *args);
+int cmd_user_certificate_list(const struct cmd_args *args);
+int cmd_user_certificate_remove(const struct cmd_args *args);
 int cmd_user_list(const struct cmd_args *args);
 int cmd_user_password(const struct cmd_args *args);
 int cmd_user_totp(const struct cmd_args *args);

@@ -152,6 +152,53 @@ int cmd_user_remove(const struct cmd_args *args)
     return change(args, "user remove", false, false);
 }
 
+/* ---- certificates of users */
+
+static enum rc show_certificate(const struct json *root)
+{
+    ask_print(root, "name", "name");
+    ask_print(root, "certificate", "serial");
+    ask_print(root, "expires", "not_after");
+    if (ask_dry(root))
+        fprintf(stderr, "nothing was changed: this was a dry run\n");
+    return RC_OK;
+}
+
+static int change_certificate(const struct cmd_args *args, const char *command)
+{
+    if (!args->values[CMD_OPT_SERIAL])
+        return cmd_usagef("--serial says which certificate; `autarky cert find` looks for it");
+    return ask_and_show(args, command, "name", show_certificate);
+}
+
+int cmd_user_certificate_add(const struct cmd_args *args)
+{
+    return change_certificate(args, "user-certificate add");
+}
+
+int cmd_user_certificate_remove(const struct cmd_args *args)
+{
+    return change_certificate(args, "user-certificate remove");
+}
+
+static enum rc show_certificates(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "certificates"));
+    const struct json *v;
+
+    printf("%-24s %-40s %-10s %s\n", "USER", "SERIAL", "EXPIRES", "STATUS");
+    while (json_next(&it, NULL, &v))
+        printf("%-24.*s %-40.*s %.10s %.*s\n", STR_ARG(json_shown(v, "name")),
+               STR_ARG(json_shown(v, "serial")), json_shown(v, "not_after").p,
+               STR_ARG(json_shown(v, "status")));
+    return RC_OK;
+}
+
+int cmd_user_certificate_list(const struct cmd_args *args)
+{
+    return ask_and_show(args, "user-certificate list", NULL, show_certificates);
+}
+
 /* ---- tokens */
 
 static enum rc show_token(const struct json *root)

@@ -162,6 +162,7 @@ struct conf {
         size_t n_operators;
         when_t approval_wait; /* how long a certificate waits for approval, a grant for its use */
         enum conf_reasons reasons;
+        bool certificates; /* clients of the API are asked for theirs */
     } control;
     struct {
         enum conf_log_level level;

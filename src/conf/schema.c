@@ -517,6 +517,10 @@ const struct conf_key conf_schema[] = {
     {KEY("control.reasons", CONF_ONE, control.reasons, &conf_kind_choice),
      .names = conf_choice_reasons, .initial = "optional", .take = &live,
      .help = "required: commands that change something are refused without --reason"},
+    {KEY("control.certificates", CONF_ONE, control.certificates, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether clients of the API are asked for a certificate of this CA, by which they are "
+             "users (`autarky user-certificate add`)"},
 
     MAP_OF_KEYS("log"),
     {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = conf_choice_log_levels,

@@ -311,6 +311,12 @@ static enum rc answer_user_list(struct question *q, struct json_out *o, struct e
     return core_user_list(q->core, o);
 }
 
+static enum rc answer_user_certificates(struct question *q, struct json_out *o, struct err *err)
+{
+    (void)err;
+    return core_user_certificate_list(q->core, o);
+}
+
 static enum rc answer_token_list(struct question *q, struct json_out *o, struct err *err)
 {
     (void)err;
@@ -404,6 +410,9 @@ static const struct command {
     {"policy explain", .look = api_policy_explain},
     {"config show", .look = api_config_show},
     {"user add", .why = "reason", .change = core_user_add},
+    {"user-certificate add", .why = "reason", .change = core_user_certificate_add},
+    {"user-certificate list", answer_user_certificates, false, NULL},
+    {"user-certificate remove", .why = "reason", .change = core_user_certificate_remove},
     {"user list", answer_user_list, false, NULL},
     {"user password", .why = "reason", .change = core_user_password},
     {"user remove", .why = "reason", .change = core_user_remove},

@@ -2,17 +2,20 @@
 /* /api/v1/: the commands of the control socket as requests. POST /api/v1/cert/revoke with the
  * arguments as a JSON object gives what `cert revoke` gives there; commands that read and need no
  * arguments can be had by GET as well. Who asks is a token ("Authorization: Bearer"), or a
- * session's cookie, and then the browser has to say that it is a page of this host which asks. */
+ * session's cookie, and then the browser has to say that it is a page of this host which asks, or
+ * the certificate of the connection. */
 #include "core/operators.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
 MSG(msg_nobody, "core.api-nobody",
-    "say who you are: with \"Authorization: Bearer TOKEN\" (`autarky token create`), or by signing "
-    "in at /ui/");
+    "say who you are: with \"Authorization: Bearer TOKEN\" (`autarky token create`), by signing in "
+    "at /ui/, or with a certificate (`autarky user-certificate add`)");
 MSG(msg_token, "core.api-token", "this token is unknown, was revoked or has expired");
 MSG(msg_origin, "core.api-origin",
     "with a cookie a request has to have \"Origin: https://{0}\", as pages of this host have it");
+MSG(msg_elsewhere, "core.api-elsewhere",
+    "the request was made by a page of another site, which may not use this browser's certificate");
 MSG(msg_method, "core.api-method",
     "{0} is not possible here; it takes POST, with the arguments as application/json");
 MSG(msg_type, "core.api-type", "the arguments have to come as application/json");
@@ -48,14 +51,26 @@ static enum rc by_token(struct core *core, const struct ipc_http *msg, struct co
     return err_problem(err, ERR(err, rc, msg_token), NULL, 401);
 }
 
-static enum rc by_session(struct core *core, const struct ipc_http *msg, struct core_who *out,
-                          struct err *err)
+/* Whoever has the certificate in a browser has it there for pages of all sites. */
+static enum rc by_certificate(struct core *core, const struct ipc_http *msg, struct core_who *out,
+                              struct err *err)
 {
-    const struct ui_session *s =
-        ui_session_of(&core->ui, header(msg, "cookie"), clock_now(ev_clock(core->ev)));
+    struct http_shown shown;
+    enum rc rc;
 
-    if (!s)
+    core_shown_read(core, msg, &shown);
+    if (!shown.n_serial)
         return err_problem(err, ERR(err, RC_DENIED, msg_nobody), NULL, 401);
+    if (!is_get(msg) &&
+        ui_from_elsewhere(header(msg, "origin"), header(msg, "sec-fetch-site"), msg->host))
+        return ERR(err, RC_DENIED, msg_elsewhere);
+    rc = core_shown_check(core, &shown, out, err);
+    return rc == RC_DENIED ? err_problem(err, rc, NULL, 401) : rc;
+}
+
+static enum rc by_session(const struct ui_session *s, const struct ipc_http *msg,
+                          struct core_who *out, struct err *err)
+{
     if (!is_get(msg) && !ui_same_origin(header(msg, "origin"), msg->host))
         return ERR(err, RC_DENIED, msg_origin, msg->host);
     *out = (struct core_who){.uid = CORE_NO_LOGIN,
@@ -71,10 +86,14 @@ static enum rc by_session(struct core *core, const struct ipc_http *msg, struct 
 static enum rc who(struct core *core, const struct ipc_http *msg, struct core_who *out,
                    struct err *err)
 {
+    const struct ui_session *s = NULL;
+
     if (header(msg, "authorization").n)
         TRY(by_token(core, msg, out, err));
+    else if ((s = ui_session_of(&core->ui, header(msg, "cookie"), clock_now(ev_clock(core->ev)))))
+        TRY(by_session(s, msg, out, err));
     else
-        TRY(by_session(core, msg, out, err));
+        TRY(by_certificate(core, msg, out, err));
     out->address = msg->client;
     return RC_OK;
 }

@@ -42,7 +42,8 @@ int64_t core_who_person(const struct core_who *who)
 enum rc core_who_str(struct core_who who, struct arena *a, struct str *out)
 {
     if (who.way != CORE_BY_SOCKET)
-        *out = arena_printf(a, "%s %s", who.way == CORE_BY_TOKEN ? "token" : "user", who.name);
+        *out = arena_printf(a, "%s %s%s", who.way == CORE_BY_TOKEN ? "token" : "user", who.name,
+                            who.way == CORE_BY_CERTIFICATE ? " (certificate)" : "");
     else if (core_who_person(&who) == who.uid)
         *out = arena_printf(a, "uid %u", (unsigned)who.uid);
     else

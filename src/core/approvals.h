@@ -21,9 +21,10 @@ struct core;
 #define CORE_NOBODY INT64_C(-2) /* whoever had a one-time link */
 
 enum core_way {
-    CORE_BY_SOCKET,  /* a user of this host, by the kernel's word */
-    CORE_BY_SESSION, /* a user of `autarky user add` who has signed in */
-    CORE_BY_TOKEN,   /* a program with a token */
+    CORE_BY_SOCKET,      /* a user of this host, by the kernel's word */
+    CORE_BY_SESSION,     /* a user of `autarky user add` who has signed in */
+    CORE_BY_TOKEN,       /* a program with a token */
+    CORE_BY_CERTIFICATE, /* a user whose certificate the client has shown */
 };
 
 struct core_who {
@@ -31,9 +32,10 @@ struct core_who {
     uid_t login; /* who signed in to this host, whatever `sudo` or `su` made of them since;
                     CORE_NO_LOGIN: nobody did, or it cannot be told */
     enum core_way way;
-    unsigned roles;                    /* bits of operators/roles.h */
-    int64_t person;                    /* not of CORE_BY_SOCKET: core_who_person */
-    int64_t user;                      /* of CORE_BY_SESSION: struct store_user's n; otherwise 0 */
+    unsigned roles; /* bits of operators/roles.h */
+    int64_t person; /* not of CORE_BY_SOCKET: core_who_person */
+    int64_t user;   /* of CORE_BY_SESSION and _CERTIFICATE: struct store_user's n;
+                       otherwise 0 */
     char name[OPERATORS_NAME_MAX + 1]; /* of the user or the token */
     struct addr address;               /* whence; none: this host */
 };
@@ -44,7 +46,7 @@ struct core_who core_who_of(const struct net_cred *cred);
  * on; of a program who made its token; CORE_NOBODY. */
 int64_t core_who_person(const struct core_who *who);
 /* For the trail, in the arena: "uid 0", or "uid 0 (login 1000)" when the two differ; "user alice",
- * "token nagios". */
+ * "user alice (certificate)", "token nagios". */
 enum rc core_who_str(struct core_who who, struct arena *a, struct str *out);
 
 /* ---- the second person */

@@ -164,6 +164,8 @@ enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, co
         json_kv_str(&o, "name", name);
         if (roles.n)
             json_kv_str(&o, "roles", buf_str(&roles));
+        if (c->serial.n)
+            json_kv_str(&o, "serial", c->serial);
         if (c->tokens)
             json_kv_u64(&o, "tokens", c->tokens);
         json_end(&o);

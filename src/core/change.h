@@ -8,6 +8,7 @@
 #include "store/accounts.h"
 #include "store/alerts.h"
 #include "store/approvals.h"
+#include "store/certificates.h"
 #include "store/eab.h"
 #include "store/endpoints.h"
 #include "store/locks.h"
@@ -37,6 +38,8 @@ struct core_change {
     struct store_endpoint endpoint;
     struct store_user user;
     struct store_token token;
+    struct store_certificate certificate;
+    struct str serial;                 /* of it, as text, for the trail */
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
     struct core_password password;     /* with `done`, it is hashed before the change is written */
     uint64_t certificates, tokens;     /* how many were changed with it */

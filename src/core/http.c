@@ -25,7 +25,8 @@ static void reply(struct http_exchange *x, void *arg)
     http_exchange_free(x);
 }
 
-static void fill_request(struct http_exchange *x, const struct ipc_http *msg)
+static void fill_request(const struct core *core, struct http_exchange *x,
+                         const struct ipc_http *msg)
 {
     struct http_request *req = &x->req;
 
@@ -33,6 +34,7 @@ static void fill_request(struct http_exchange *x, const struct ipc_http *msg)
     req->method = msg->method;
     req->host = msg->host;
     req->client = msg->client;
+    core_shown_read(core, msg, &req->shown);
     req->body = msg->body;
     str_cut(msg->target, '?', &req->path, &req->query);
     if (msg->content_type.n)
@@ -121,6 +123,6 @@ void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd)
     }
     if (id)
         x->id = *id;
-    fill_request(x, msg);
+    fill_request(env->state, x, msg);
     route(env->state, x);
 }

@@ -208,7 +208,7 @@ static enum rc make_totp(struct core_change *c)
     return arena_str(c->a, buf_str(&sealed), &c->user.totp);
 }
 
-static enum rc find(struct core_change *c)
+enum rc core_change_user(struct core_change *c)
 {
     struct str name;
     char at[WHEN_TEXT];
@@ -282,7 +282,7 @@ static enum rc set_totp(struct store_txn *txn, struct core_change *c)
 
 static enum rc read_totp(struct core_change *c)
 {
-    TRY(find(c));
+    TRY(core_change_user(c));
     TRY(make_totp(c));
     c->write = set_totp;
     c->put = put_new_totp;
@@ -303,7 +303,7 @@ static enum rc set_password(struct store_txn *txn, struct core_change *c)
 
 static enum rc read_new_password(struct core_change *c)
 {
-    TRY(find(c));
+    TRY(core_change_user(c));
     TRY(read_password(c));
     c->write = set_password;
     c->put = put_changed;
@@ -324,7 +324,7 @@ static enum rc set_roles(struct store_txn *txn, struct core_change *c)
 
 static enum rc read_role(struct core_change *c)
 {
-    TRY(find(c));
+    TRY(core_change_user(c));
     if (core_who_person(&c->who) == core_person_of(&c->user) && !core_is_admin(c->core, &c->who))
         return ERR(&c->err, RC_DENIED, msg_own);
     TRY(read_roles(c));
@@ -357,7 +357,7 @@ static void put_removed(struct core_change *c, struct json_out *o)
  * second person. */
 static enum rc read_removed(struct core_change *c)
 {
-    TRY(find(c));
+    TRY(core_change_user(c));
     c->write = remove_user;
     c->put = put_removed;
     return RC_OK;

@@ -5,8 +5,11 @@
 #pragma once
 
 #include "core/core_int.h"
+#include "http/exchange.h"
 #include "operators/totp.h"
+#include "store/certificates.h"
 #include "store/operators.h"
+#include "x509/serial.h"
 
 enum {
     CORE_PASSWORD_MIN = 12, /* bytes of a password */
@@ -48,6 +51,39 @@ int64_t core_person_of(const struct store_user *user);
  * core_approval_begin_one. */
 struct core_change;
 enum rc core_operators_two(struct core_change *c, unsigned kinds, struct str what);
+
+/* In `read` of a command about a user: c->user by "name". RC_NOTFOUND, RC_CONFLICT: removed. */
+enum rc core_change_user(struct core_change *c);
+
+/* ---- shown.c: certificates that clients of the API show (control.certificates) */
+
+/* What front says of it; nothing of another listener, or unless it is configured. */
+void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out);
+/* The certificate, in the arena. RC_DENIED, with the reason: it is none of ours, or not good now,
+ * or not for clients. */
+enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct store_certificate *out, struct err *err);
+struct core_shown {
+    struct store_certificate certificate;
+    struct store_user user;
+};
+/* And whose it is; RC_DENIED also: nobody's. */
+enum rc core_shown_user(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct core_shown *out, struct err *err);
+/* The same, as who asks. */
+enum rc core_shown_check(const struct core *core, const struct http_shown *shown,
+                         struct core_who *out, struct err *err);
+/* Its serial number as people read it; returns `out`. */
+const char *core_shown_serial(const struct store_certificate *c, char out[static X509_SERIAL_TEXT]);
+/* Whether that certificate is still good, and that user's. */
+bool core_shown_holds(const struct core *core, const struct id *certificate, int64_t user);
+/* Admin commands `user-certificate add`, `user-certificate remove`, args {"name","serial"};
+ * {"certificates":[{"name","serial","not_after","status","added","added_by"}...]}. */
+void core_user_certificate_add(struct core *core, struct ipc_req *req, const struct json *args,
+                               struct core_who who);
+void core_user_certificate_remove(struct core *core, struct ipc_req *req, const struct json *args,
+                                  struct core_who who);
+enum rc core_user_certificate_list(struct core *core, struct json_out *o);
 
 /* ---- tokens.c */
 

@@ -9,7 +9,7 @@
 #include "log/log.h"
 #include "operators/known.h"
 
-enum { TOTP_AAD_MAX = 64, LOOK_ARENA = 64 * 1024, LABEL_MAX = 32 };
+enum { TOTP_AAD_MAX = 64, LOOK_ARENA = 64 * 1024, LABEL_MAX = 80 };
 
 /* ---- keys of one-time codes */
 
@@ -76,6 +76,7 @@ struct trying {
     struct core_password password;
     uint64_t step;
     const char *why; /* it was refused; NULL: it was not */
+    struct str by;   /* the serial number of the certificate; empty: without */
 };
 
 static enum rc check_code(const struct trying *s, uint64_t *out_step)
@@ -155,6 +156,9 @@ static enum rc append(struct store_txn *txn, const struct trying *s, const char 
     event.actor = buf_str(&actor);
     if (s->why) {
         buf_printf(&detail, "{\"wrong\":\"%s\"}", s->why);
+        event.detail = buf_str(&detail);
+    } else if (s->by.n) {
+        buf_printf(&detail, "{\"certificate\":\"%.*s\"}", STR_ARG(s->by));
         event.detail = buf_str(&detail);
     }
     TRY(buf_rc(&actor));
@@ -290,6 +294,47 @@ static enum rc begin(struct trying *s)
     return rc == RC_QUOTA ? RC_AGAIN : rc;
 }
 
+/* ---- with a certificate, by which nothing can be guessed: no pause, no browser to be known */
+
+static enum rc append_shown(struct store_txn *txn, void *arg)
+{
+    const struct trying *s = arg;
+
+    TRY(store_user_sign_in_shown(txn, &s->user, &s->t->is.certificate, s->t->now));
+    return append(txn, s, "operator.signed-in");
+}
+
+static void shown_signed_in(enum rc rc, void *arg)
+{
+    struct trying *s = arg;
+
+    if (rc == RC_OK)
+        log_info("core.signed-in", LOG_STR("user", s->user.name), LOG_STR("by", s->by));
+    s->t->then(s->t, rc == RC_CONFLICT ? RC_DENIED : rc); /* changed meanwhile */
+}
+
+static enum rc begin_shown(struct trying *s)
+{
+    struct core_shown found;
+    char address[ADDR_TEXT], serial[X509_SERIAL_TEXT];
+    struct err err = ERR_INIT;
+    enum rc rc = core_shown_user(s->core, &s->t->x->req.shown, &s->t->x->arena, &found, &err);
+
+    if (rc == RC_DENIED)
+        log_warn("core.sign-in-refused", LOG_ERR(&err),
+                 LOG_Z("client", addr_text(&s->t->x->req.client, address)));
+    TRY(rc);
+    s->user = found.user;
+    s->known = true;
+    TRY(arena_str(&s->t->x->arena, str_of(core_shown_serial(&found.certificate, serial)), &s->by));
+    s->t->is = (struct ui_user){.n = s->user.n,
+                                .roles = s->user.roles,
+                                .person = core_person_of(&s->user),
+                                .certificate = found.certificate.id};
+    TRY(str_copyz(s->user.name, s->t->is.name, sizeof(s->t->is.name)));
+    return store_write(s->core->store, append_shown, shown_signed_in, s);
+}
+
 void core_sign_in(void *arg, struct ui_try *t)
 {
     struct trying *s = ARENA_NEW(&t->x->arena, struct trying);
@@ -297,7 +342,11 @@ void core_sign_in(void *arg, struct ui_try *t)
 
     if (s) {
         *s = (struct trying){.core = arg, .t = t};
-        rc = begin(s);
+        rc = t->shown ? begin_shown(s) : begin(s);
+    }
+    if (rc == RC_DENIED && t->shown) {
+        t->then(t, rc);
+        return;
     }
     if (rc != RC_OK)
         t->then(t, rc == RC_DENIED ? RC_CORRUPT : rc);

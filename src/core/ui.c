@@ -215,9 +215,29 @@ static void signed_in(void *arg, struct http_exchange *x,
         then(x, rc);
 }
 
+static bool shown(void *arg, const struct http_exchange *x,
+                  char name[static OPERATORS_NAME_MAX + 1])
+{
+    struct core_who who = {};
+    struct err err = ERR_INIT;
+
+    return x->req.shown.n_serial && core_shown_check(arg, &x->req.shown, &who, &err) == RC_OK &&
+           str_copyz(str_of(who.name), name, OPERATORS_NAME_MAX + 1) == RC_OK;
+}
+
+static bool holds(void *arg, const struct ui_user *user)
+{
+    return core_shown_holds(arg, &user->certificate, user->n);
+}
+
 void core_ui_init(struct core *core)
 {
-    core->ui.options = (struct ui_options){overview, signed_in, core_sign_in, core};
+    core->ui.options = (struct ui_options){.overview = overview,
+                                           .signed_in = signed_in,
+                                           .check = core_sign_in,
+                                           .shown = shown,
+                                           .holds = holds,
+                                           .arg = core};
 }
 
 enum rc core_ui_link(struct core *core, struct json_out *o)

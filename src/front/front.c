@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "http/response.h"
 #include "ipc/status_messages.h"
@@ -187,6 +188,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     TRY(make_directory(f, err));
     TRY(find_keeper(f, err));
     TRY(tls_context_new(&tls, &f->tls));
+    tls_context_set_asks(f->tls, env->conf->control.certificates);
     front_probers_commit(f);
     return front_cert_open(&f->cert, f, err);
 }
@@ -235,6 +237,7 @@ static void front_commit(struct role_env *env)
     struct front *f = env->state;
 
     f->cert.settled = false;
+    tls_context_set_asks(f->tls, env->conf->control.certificates);
     front_probers_commit(f);
     if (f->started)
         front_cert_check(&f->cert);

@@ -170,6 +170,8 @@ static enum rc make_message(struct http_exchange *x, struct ipc_http *out)
         .target = req->path,
         .host = req->host,
         .client = req->client,
+        .shown_sha256 = str_bytes(req->shown.sha256, req->shown.n_serial ? HTTP_SHOWN_SHA256 : 0),
+        .shown_serial = str_bytes(req->shown.serial, req->shown.n_serial),
         .content_type = http_header_get(req, STR("content-type")),
         .body = req->body,
     };

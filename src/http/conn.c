@@ -22,6 +22,7 @@ struct http_conn {
     struct http_exchange *x; /* from the first byte of a request until its answer is gone */
     void *owner;
     struct addr client;
+    struct http_shown shown;
     uint8_t state; /* enum state */
     uint8_t phase; /* enum http_phase, as the timer knows it */
     bool idle, last, draining, shut, pumping;
@@ -153,6 +154,7 @@ static enum rc begin(struct http_conn *c)
     TRY(http_exchange_new(answered, c, &c->x));
     c->x->req.listener = str_of(c->conf->listener);
     c->x->req.client = c->client;
+    c->x->req.shown = c->shown;
     c->began = now(c);
     return id_new(&c->x->id);
 }
@@ -468,6 +470,11 @@ enum rc http_conn_new(const struct http_conn_conf *conf, struct net_stream *t,
     TRY(http_parser_new(&c->parser));
     *out = MOVE(c);
     return RC_OK;
+}
+
+void http_conn_show(struct http_conn *c, const struct http_shown *shown)
+{
+    c->shown = *shown;
 }
 
 void http_conn_start(struct http_conn *c)

@@ -60,6 +60,8 @@ struct http_conn_conf {
 enum rc http_conn_new(const struct http_conn_conf *conf, struct net_stream *t,
                       const struct addr *client, void *owner, struct http_conn **out);
 void http_conn_start(struct http_conn *c);
+/* Before http_conn_start: what the client has shown, into each request. */
+void http_conn_show(struct http_conn *c, const struct http_shown *shown);
 /* Instead of http_conn_start: answers 503 with Retry-After without waiting for a request, and
  * closes. on_closed may come from inside. */
 void http_conn_refuse(struct http_conn *c);

@@ -19,12 +19,22 @@ enum {
     HTTP_RESPONSE_HEADERS_MAX = 24,
     HTTP_BODY_MAX = 256 * 1024,
     HTTP_RESPONSE_BODY_MAX = (4096 + 64) * 1024, /* the longest are revocation lists */
+    HTTP_SHOWN_SHA256 = 32,
+    HTTP_SHOWN_SERIAL = 20,
     HTTP_EXCHANGE_ARENA = 4 * 1024 * 1024,
 };
 
 struct http_header {
     struct str name; /* requests: lower case */
     struct str value;
+};
+
+/* The certificate that the client showed and whose key it has, which is all that is known of it:
+ * whose it is, who made it and whether it is still good is for whoever finds it in a register. */
+struct http_shown {
+    unsigned char sha256[HTTP_SHOWN_SHA256]; /* of the DER */
+    unsigned char serial[HTTP_SHOWN_SERIAL]; /* big endian, without the sign byte */
+    size_t n_serial;                         /* 0: it showed none */
 };
 
 struct http_request {
@@ -34,6 +44,7 @@ struct http_request {
     struct str query; /* behind the '?', without it */
     struct str host;
     struct addr client; /* none on a Unix socket */
+    struct http_shown shown;
     struct http_header headers[HTTP_REQUEST_HEADERS_MAX];
     size_t n_headers;
     struct str body;

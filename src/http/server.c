@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/server.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "base/when.h"
@@ -156,14 +157,33 @@ static void fail_rc(struct member *m, enum rc rc)
 
 /* ---- http_conn as a speaker */
 
-static enum rc conn_new(void *arg, struct net_stream *t, struct tls_conn *,
+static_assert((int)HTTP_SHOWN_SHA256 == (int)TLS_SHOWN_SHA256 &&
+              (int)HTTP_SHOWN_SERIAL == (int)TLS_SHOWN_SERIAL);
+
+static enum rc show(struct http_conn *c, const struct tls_conn *tls)
+{
+    struct http_shown shown = {};
+    struct tls_shown tls_shown;
+    enum rc rc = tls ? tls_conn_shown(tls, &tls_shown) : RC_NOTFOUND;
+
+    if (rc != RC_OK)
+        return rc == RC_NOTFOUND ? RC_OK : rc;
+    memcpy(shown.sha256, tls_shown.sha256, sizeof(shown.sha256));
+    memcpy(shown.serial, tls_shown.serial, sizeof(shown.serial));
+    shown.n_serial = tls_shown.n_serial;
+    http_conn_show(c, &shown);
+    return RC_OK;
+}
+
+static enum rc conn_new(void *arg, struct net_stream *t, struct tls_conn *tls,
                         const struct addr *client, void *owner, void **out)
 {
+    CLEANUP(http_conn_freep) struct http_conn *c = NULL;
     struct http_server *s = arg;
-    struct http_conn *c;
 
     TRY(http_conn_new(&s->conn_conf, t, client, owner, &c));
-    *out = c;
+    TRY(show(c, tls));
+    *out = MOVE(c);
     return RC_OK;
 }
 

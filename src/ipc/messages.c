@@ -66,7 +66,8 @@ IPC_FIELDS(ipc_pair, IPC_F_STR(ipc_pair, name, NAME_BYTES), IPC_F_STR(ipc_pair, 
 
 IPC_FIELDS(ipc_http, IPC_F_STR(ipc_http, listener, NAME_BYTES), IPC_F_STR(ipc_http, method, 16),
            IPC_F_STR(ipc_http, target, 4 * KIB), IPC_F_STR(ipc_http, host, 260),
-           IPC_F_ADDR(ipc_http, client), IPC_F_STR(ipc_http, content_type, 128),
+           IPC_F_ADDR(ipc_http, client), IPC_F_STR(ipc_http, shown_sha256, 32),
+           IPC_F_STR(ipc_http, shown_serial, 20), IPC_F_STR(ipc_http, content_type, 128),
            IPC_F_LIST(ipc_http, headers, ipc_pair, PAIRS_MAX),
            IPC_F_STR(ipc_http, body, 256 * KIB));
 

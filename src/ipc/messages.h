@@ -101,6 +101,9 @@ struct ipc_http {
     struct str target;  /* as sent: path and query */
     struct str host;    /* :authority or Host, as sent */
     struct addr client; /* none: private */
+    /* Of the certificate that the client showed, and whose key it has; empty: it showed none. */
+    struct str shown_sha256; /* of the DER, 32 bytes */
+    struct str shown_serial; /* big endian, without the sign byte */
     struct str content_type;
     IPC_LIST(struct ipc_pair) headers; /* the chosen few, names in lower case */
     struct str body;

@@ -159,6 +159,114 @@ enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user,
     return stmt_move(&st, txn, USER_EXISTS, &user->id);
 }
 
+/* ---- certificates of users */
+
+enum rc store_user_certificate_add(struct store_txn *txn, const struct store_user_certificate *c)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    if (c->serial.n == 0)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn,
+                  "INSERT INTO user_certificates (certificate, serial, user, added, added_by)"
+                  " SELECT ?, ?, n, ?, ? FROM users WHERE n = ? AND removed IS NULL"));
+    stmt_id(&st, &c->certificate);
+    stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
+    stmt_when(&st, c->added);
+    stmt_text(&st, c->added_by, STORE_TEXT_MAX);
+    stmt_int(&st, c->user);
+    TRY(stmt_run(&st));
+    return stmt_changes(&st) ? RC_OK : RC_CONFLICT;
+}
+
+enum rc store_user_certificate_remove(struct store_txn *txn, const struct id *certificate,
+                                      int64_t user, when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE user_certificates SET removed = ?"
+                  " WHERE certificate = ? AND user = ? AND removed IS NULL"));
+    stmt_when(&st, now);
+    stmt_id(&st, certificate);
+    stmt_int(&st, user);
+    TRY(stmt_run(&st));
+    return stmt_changes(&st) ? RC_OK : RC_NOTFOUND;
+}
+
+enum rc store_user_of_certificate(struct store_txn *txn, struct arena *a,
+                                  const struct id *certificate, struct store_user *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT " USER " FROM users WHERE removed IS NULL AND n ="
+                  " (SELECT user FROM user_certificates"
+                  " WHERE certificate = ? AND removed IS NULL)"));
+    stmt_id(&st, certificate);
+    TRY(stmt_next(&st));
+    return read_user(&st, a, out);
+}
+
+static enum rc read_user_certificate(struct stmt *st, struct arena *a,
+                                     struct store_user_certificate *out)
+{
+    struct row r = row_of(st, a);
+    struct store_user_certificate c = {};
+
+    c.certificate = row_id(&r);
+    c.serial = row_str(&r);
+    c.user = row_int(&r);
+    c.added = row_int(&r);
+    c.added_by = row_str(&r);
+    c.removed = row_int(&r);
+    TRY(r.rc);
+    *out = c;
+    return RC_OK;
+}
+
+enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, int64_t user,
+                                    struct store_user_certificate **out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT certificate, serial, user, added, added_by, removed"
+                  " FROM user_certificates WHERE removed IS NULL AND ? IN (0, user)"
+                  " ORDER BY n LIMIT ?"));
+    stmt_int(&st, user);
+    stmt_int(&st, STORE_OPERATORS_LIST);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
+        TRY(rows_grow(a, sizeof(struct store_user_certificate), STORE_OPERATORS_LIST, n, &cap,
+                      &list));
+        TRY(read_user_certificate(&st, a, (struct store_user_certificate *)list + n));
+        n++;
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_user_sign_in_shown(struct store_txn *txn, const struct store_user *user,
+                                 const struct id *certificate, when_t now)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE users SET signed_in = ?"
+                  " WHERE id = ? AND removed IS NULL AND roles = ? AND n ="
+                  " (SELECT user FROM user_certificates"
+                  " WHERE certificate = ? AND removed IS NULL)"));
+    stmt_when(&st, now);
+    stmt_id(&st, &user->id);
+    stmt_int(&st, user->roles);
+    stmt_id(&st, certificate);
+    return stmt_move(&st, txn, USER_EXISTS, &user->id);
+}
+
 /* ---- tokens */
 
 enum rc store_token_add(struct store_txn *txn, const struct store_token *token)

@@ -55,6 +55,32 @@ enum rc store_user_set_roles(struct store_txn *txn, const struct id *id, unsigne
 enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user, uint64_t step,
                            when_t now);
 
+/* A certificate of the register by which somebody is a user. Rows stay, as those of users. */
+struct store_user_certificate {
+    struct id certificate;
+    struct str serial; /* big endian, without the sign byte */
+    int64_t user;      /* struct store_user's n; exists */
+    when_t added;
+    struct str added_by;
+    when_t removed; /* 0: not */
+};
+
+/* RC_EXISTS: it is somebody's, or RC_CONFLICT, the user was removed. */
+enum rc store_user_certificate_add(struct store_txn *txn, const struct store_user_certificate *c);
+/* RC_NOTFOUND: it is not that user's. */
+enum rc store_user_certificate_remove(struct store_txn *txn, const struct id *certificate,
+                                      int64_t user, when_t now);
+/* Whose it is now; RC_NOTFOUND: nobody's. A user who was removed has none. */
+enum rc store_user_of_certificate(struct store_txn *txn, struct arena *a,
+                                  const struct id *certificate, struct store_user *out);
+/* Those that are not removed, of one user or of all (0), oldest first. */
+enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, int64_t user,
+                                    struct store_user_certificate **out, size_t *out_n);
+/* As store_user_sign_in, of whoever has shown that certificate: RC_CONFLICT when the roles are not
+ * those of `user` any more, or the certificate is not the user's. */
+enum rc store_user_sign_in_shown(struct store_txn *txn, const struct store_user *user,
+                                 const struct id *certificate, when_t now);
+
 enum rc store_token_add(struct store_txn *txn, const struct store_token *token);
 /* Also of one that was revoked or has expired. */
 enum rc store_token_find(struct store_txn *txn, struct arena *a, const struct store_hash *digest,

@@ -399,6 +399,19 @@ static const char *const operators[] = {
     NULL,
 };
 
+/* The certificates of users (control.certificates), each somebody's once at a time. */
+static const char *const user_certificates[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE user_certificates (n INTEGER PRIMARY KEY, certificate TEXT NOT NULL,"
+    " serial BLOB NOT NULL, user INTEGER NOT NULL REFERENCES users (n), added INTEGER NOT NULL,"
+    " added_by TEXT, removed INTEGER) STRICT",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE UNIQUE INDEX user_certificates_certificate ON user_certificates (certificate)"
+    " WHERE removed IS NULL",
+    "CREATE INDEX user_certificates_user ON user_certificates (user)",
+    NULL,
+};
+
 /* What is served where (store/endpoints.h): a row for each endpoint, each certificate once. */
 static const char *const inventory[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
@@ -491,6 +504,7 @@ static const struct store_migration migrations[] = {
     {"what is served where", inventory},
     {"alerts, their deliveries, and when certificates have to be looked at", alerts},
     {"what is in force", in_force},
+    {"certificates of users", user_certificates},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -77,6 +77,10 @@ int tls_choice_on_hello(SSL *ssl, int *alert, void *)
     enum rc rc;
     size_t n;
 
+    if (!tls_context_ask(c->context, ssl)) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
     if (!tls_context_conf(c->context)->choose) {
         if (c->site || take(c, ssl, tls_context_own_site(c->context)))
             return SSL_CLIENT_HELLO_SUCCESS;

@@ -2,6 +2,7 @@
 #include "tls/conn.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <openssl/err.h>
@@ -521,6 +522,32 @@ enum rc tls_conn_caller(const struct tls_conn *c, struct buf *out)
     cert = tlcp_conn_certificate(c->tlcp, 0);
     buf_puts(out, cert);
     return cert.n ? buf_rc(out) : RC_NOTFOUND;
+}
+
+enum rc tls_conn_shown(const struct tls_conn *c, struct tls_shown *out)
+{
+    struct tls_shown shown = {};
+    const ASN1_INTEGER *serial;
+    const X509 *cert;
+    unsigned n = sizeof(shown.sha256);
+
+    if (!c->ssl || c->choice.passes || tls_conn_resumed(c))
+        return RC_NOTFOUND;
+    cert = SSL_get0_peer_certificate(c->ssl);
+    if (!cert)
+        return RC_NOTFOUND;
+    serial = X509_get0_serialNumber(cert);
+    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || ASN1_STRING_length(serial) < 1 ||
+        ASN1_STRING_length(serial) > TLS_SHOWN_SERIAL)
+        return RC_NOTFOUND;
+    shown.n_serial = (size_t)ASN1_STRING_length(serial);
+    memcpy(shown.serial, ASN1_STRING_get0_data(serial), shown.n_serial);
+    if (X509_digest(cert, EVP_sha256(), shown.sha256, &n) != 1) {
+        crypto_ossl_clear();
+        return RC_CRYPTO;
+    }
+    *out = shown;
+    return RC_OK;
 }
 
 bool tls_conn_resumed(const struct tls_conn *c)

@@ -21,6 +21,8 @@ enum {
     TLS_HANDSHAKE_SECONDS = 10,
     TLS_PLAIN_LINGER_SECONDS = 2, /* for reading the answer to one who spoke in the clear */
     TLS_PLAIN_LINGER_BYTES = 64 * 1024,
+    TLS_SHOWN_SHA256 = 32,
+    TLS_SHOWN_SERIAL = 20,
     TLS_READ = 1,
     TLS_WRITE = 2,
 };
@@ -90,6 +92,15 @@ const struct tls_clients *tls_conn_clients(const struct tls_conn *c);
 /* The certificate that these took, DER, appended: shown in this handshake, or in the one whose
  * session was resumed. RC_NOTFOUND: the client was not asked, or came without. RC_NOMEM. */
 enum rc tls_conn_caller(const struct tls_conn *c, struct buf *out);
+/* What is enough to find that certificate where it is known. */
+struct tls_shown {
+    unsigned char sha256[TLS_SHOWN_SHA256]; /* of the DER */
+    unsigned char serial[TLS_SHOWN_SERIAL]; /* big endian, without the sign byte */
+    size_t n_serial;
+};
+/* RC_NOTFOUND as above, and for TLCP; RC_NOTFOUND as well when its serial number is longer than
+ * RFC 5280 section 4.1.2.2 allows, or negative. RC_CRYPTO. */
+enum rc tls_conn_shown(const struct tls_conn *c, struct tls_shown *out);
 /* From a session of an earlier connection, without a certificate being shown. */
 bool tls_conn_resumed(const struct tls_conn *c);
 /* The site that `choose` of the context gave, borrowed for the life of the connection; NULL without

@@ -21,6 +21,7 @@ struct tls_context {
     struct tlcp_server_conf tlcp;
     struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
     bool certified;                 /* conf.certified is spoken */
+    bool asks;                      /* every client may show a certificate */
     size_t n_alpn;
     unsigned char alpn[TLS_ALPN_MAX]; /* as on the wire */
 };
@@ -177,6 +178,22 @@ bool tls_context_has_identity(const struct tls_context *ctx)
 void tls_context_set_certified(struct tls_context *ctx, bool on)
 {
     ctx->certified = on && ctx->conf.certified.n > 0;
+}
+
+void tls_context_set_asks(struct tls_context *ctx, bool on)
+{
+    ctx->asks = on;
+}
+
+/* No session is taken up or left behind: what a certificate was shown for is one connection.
+ * Without tickets OpenSSL looks in the table of sessions, which is off. */
+bool tls_context_ask(const struct tls_context *ctx, SSL *ssl)
+{
+    if (!ctx->asks)
+        return true;
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    return SSL_set_num_tickets(ssl, 0) == 1;
 }
 
 enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n)

@@ -76,6 +76,11 @@ bool tls_context_has_identity(const struct tls_context *ctx);
  * then asked for no certificate at all. */
 void tls_context_set_certified(struct tls_context *ctx, bool on);
 
+/* Whether every client is asked for a certificate from now on, which none has to show; false at
+ * first. As with `certified` the handshake proves the key and nothing else, and tls_conn_shown says
+ * which it was. While it is on no session is resumed, whoever it is of, and no ticket given. */
+void tls_context_set_asks(struct tls_context *ctx, bool on);
+
 /* Keys of session tickets, in place of the context's own, which live and die with it: for processes
  * that resume each other's sessions. Newest first. Each is TLS_TICKET_KEY bytes: 16 that name it,
  * 32 for AES-256-CBC, 32 for HMAC-SHA256, all of them random. keys[1] encrypts; keys[0] only

@@ -74,6 +74,8 @@ bool tls_look_offer(SSL *ssl, enum tls_look_key key);
 enum rc tls_look_chain(SSL *ssl, struct buf *out, struct err *err);
 SSL_CTX *tls_context_ssl(const struct tls_context *ctx);
 const BIO_METHOD *tls_context_method(const struct tls_context *ctx);
+/* At a ClientHello: as tls_context_set_asks has it; false: no memory. */
+bool tls_context_ask(const struct tls_context *ctx, SSL *ssl);
 const struct tls_context_conf *tls_context_conf(const struct tls_context *ctx);
 /* The one of a context without `choose`. */
 struct tls_site *tls_context_own_site(struct tls_context *ctx);

@@ -319,12 +319,23 @@ void ui_page_sign_in(struct str token, struct buf *out)
     ui_html_end(out);
 }
 
-void ui_page_signed_out(const char *why, struct buf *out)
+static void put_shown(const char *user, struct buf *out)
+{
+    buf_putz(out, "<form action=\"/ui/sign-in\" method=\"post\">\n"
+                  "<input type=\"hidden\" name=\"certificate\" value=\"1\">\n"
+                  "<button class=\"go\">Sign in as ");
+    text_html_escape(out, str_of(user));
+    buf_putz(out, ", by certificate</button></form>\n");
+}
+
+void ui_page_signed_out(const char *why, const char *shown, struct buf *out)
 {
     ui_html_begin(out, "Sign in \xe2\x80\x93 Autarky");
     buf_putz(out, "<main>\n<section>\n<h1>Sign in</h1>\n");
     if (why[0])
         buf_printf(out, "<p role=\"alert\">%s</p>\n", why);
+    if (shown[0])
+        put_shown(shown, out);
     buf_putz(out,
              "<form action=\"/ui/sign-in\" method=\"post\">\n"
              "<p><label>User <input name=\"user\" autocomplete=\"username\" required "

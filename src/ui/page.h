@@ -22,5 +22,6 @@ struct ui_overview {
 void ui_page_overview(const struct ui_overview *in, struct buf *out);
 /* Behind the one-time link: a button, so that programs that follow links do not use it up. */
 void ui_page_sign_in(struct str token, struct buf *out);
-/* Who has no session can sign in with a password, or learns of links; `why` may be empty. */
-void ui_page_signed_out(const char *why, struct buf *out);
+/* Who has no session can sign in with a password, or learns of links; `why` may be empty. So may
+ * `shown`, the user whose certificate was shown. */
+void ui_page_signed_out(const char *why, const char *shown, struct buf *out);

@@ -28,7 +28,8 @@ struct ui_user {
     int64_t n; /* of struct store_user; 0: whoever had a one-time link */
     char name[OPERATORS_NAME_MAX + 1];
     unsigned roles;
-    int64_t person; /* as core counts them */
+    int64_t person;        /* as core counts them */
+    struct id certificate; /* with which the session began, and ends; "": without */
 };
 
 struct ui_session {

@@ -43,11 +43,26 @@ static void guard(struct http_exchange *x)
 }
 
 /* Not 401: there is no challenge that a form answers (RFC 9110 section 15.5.2). */
-static void signed_out(struct http_exchange *x, int status, const char *why)
+static void signed_out_as(struct http_exchange *x, int status, const char *why, const char *shown)
 {
-    ui_page_signed_out(why, &x->res.body);
+    ui_page_signed_out(why, shown, &x->res.body);
     guard(x);
     http_reply(x, status, HTML);
+}
+
+static void signed_out(struct http_exchange *x, int status, const char *why)
+{
+    signed_out_as(x, status, why, "");
+}
+
+/* The page where somebody signs in, who may have shown a certificate for that. */
+static void ask_who(const struct ui *ui, struct http_exchange *x, int status, const char *why)
+{
+    char name[OPERATORS_NAME_MAX + 1] = "";
+
+    if (!ui->options.shown(ui->options.arg, x, name))
+        name[0] = '\0';
+    signed_out_as(x, status, why, name);
 }
 
 static void see(struct http_exchange *x, const char *where)
@@ -108,7 +123,12 @@ static struct str cookie(struct str all, const char *wanted)
 
 struct ui_session *ui_session_of(struct ui *ui, struct str cookies, when_t now)
 {
-    return ui_session_find(&ui->sessions, cookie(cookies, COOKIE), now);
+    struct ui_session *s = ui_session_find(&ui->sessions, cookie(cookies, COOKIE), now);
+
+    if (!s || !id_str(&s->user.certificate).n || ui->options.holds(ui->options.arg, &s->user))
+        return s;
+    ui_session_end(s);
+    return NULL;
 }
 
 static struct ui_session *session(struct ui *ui, const struct http_exchange *x, when_t now)
@@ -126,11 +146,14 @@ bool ui_same_origin(struct str origin, struct str host)
  * cookie that it was not given by its user. */
 static bool comes_from_elsewhere(const struct http_exchange *x)
 {
-    struct str origin = http_header_get(&x->req, STR("origin"));
-    struct str site = http_header_get(&x->req, STR("sec-fetch-site"));
+    return ui_from_elsewhere(http_header_get(&x->req, STR("origin")),
+                             http_header_get(&x->req, STR("sec-fetch-site")), x->req.host);
+}
 
+bool ui_from_elsewhere(struct str origin, struct str site, struct str host)
+{
     if (origin.n)
-        return !ui_same_origin(origin, x->req.host);
+        return !ui_same_origin(origin, host);
     return site.n && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none"));
 }
 
@@ -171,9 +194,11 @@ static void signed_in(struct ui_try *t, const char *token)
     if (before)
         ui_session_end(before);
     set_cookie(t->x, token);
-    http_header_addf(t->x, "Set-Cookie",
-                     KNOWN_COOKIE "=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%lld",
-                     t->knows, (long long)(OPERATORS_KNOWN_LIFE / WHEN_SECOND));
+    if (t->knows[0])
+        http_header_addf(t->x, "Set-Cookie",
+                         KNOWN_COOKIE
+                         "=%s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%lld",
+                         t->knows, (long long)(OPERATORS_KNOWN_LIFE / WHEN_SECOND));
     see(t->x, "/ui/");
 }
 
@@ -188,6 +213,8 @@ static void tried(struct ui_try *t, enum rc rc)
         rc = ui_session_new(&t->ui->sessions, &t->is, &x->req.client, t->now, token);
     if (rc == RC_OK) {
         signed_in(t, token);
+    } else if (rc == RC_DENIED && t->shown) {
+        signed_out(x, 403, "This certificate is not a user's, or is good no more.");
     } else if (rc == RC_DENIED) {
         signed_out(x, 403,
                    "That was not right. User, password and code have to be, and a code "
@@ -201,7 +228,7 @@ static void tried(struct ui_try *t, enum rc rc)
     }
 }
 
-static void sign_in_by_password(struct ui *ui, struct http_exchange *x, when_t now)
+static void sign_in_by_user(struct ui *ui, struct http_exchange *x, when_t now)
 {
     struct ui_try *t = ARENA_NEW(&x->arena, struct ui_try);
 
@@ -210,6 +237,7 @@ static void sign_in_by_password(struct ui *ui, struct http_exchange *x, when_t n
         return;
     }
     *t = (struct ui_try){.ui = ui, .x = x, .now = now, .then = tried};
+    t->shown = field(x, x->req.body, "certificate").n > 0;
     t->user = field(x, x->req.body, "user");
     t->password = field(x, x->req.body, "password");
     t->code = str_trim(field(x, x->req.body, "code"));
@@ -221,8 +249,8 @@ static void sign_in(struct ui *ui, struct http_exchange *x, when_t now)
 {
     if (!is_form(x))
         signed_out(x, 403, "That was no form.");
-    else if (field(x, x->req.body, "user").n)
-        sign_in_by_password(ui, x, now);
+    else if (field(x, x->req.body, "user").n || field(x, x->req.body, "certificate").n)
+        sign_in_by_user(ui, x, now);
     else
         sign_in_by_link(ui, x, now);
 }
@@ -232,7 +260,7 @@ static void show_sign_in(const struct ui *ui, struct http_exchange *x, when_t no
     struct str token = field(x, x->req.query, "token");
 
     if (!token.n) {
-        signed_out(x, 200, "");
+        ask_who(ui, x, 200, "");
         return;
     }
     if (!ui_link_good(&ui->sessions, token, now)) {
@@ -265,7 +293,7 @@ static void overview(struct ui *ui, struct http_exchange *x, when_t now)
     struct str form;
 
     if (!s)
-        signed_out(x, 403, "The dashboard is for those who operate this CA.");
+        ask_who(ui, x, 403, "The dashboard is for those who operate this CA.");
     else if (!(operators_action_find(STR("status"))->roles & s->user.roles))
         signed_out(x, 403, "The overview is not for your roles; /api/v1/ has what is.");
     else if (arena_str(&x->arena, str_of(s->form), &form) != RC_OK)

@@ -17,6 +17,7 @@ struct ui_try {
     struct http_exchange *x;
     struct str user, password, code; /* as they came */
     struct str known;                /* the cookie of an earlier sign-in; empty: none */
+    bool shown;                      /* with the certificate that was shown, and none of these */
     when_t now;
     struct ui_user is;                /* to be filled by who checks, as the next */
     char knows[OPERATORS_KNOWN_TEXT]; /* of operators/known.h, to be kept by the browser */
@@ -35,6 +36,11 @@ struct ui_options {
                       void (*then)(struct http_exchange *x, enum rc rc));
     /* Checks, puts what came of it on record, then calls t->then, now or later. */
     void (*check)(void *arg, struct ui_try *t);
+    /* The user whose certificate the client has shown; false: none. */
+    bool (*shown)(void *arg, const struct http_exchange *x,
+                  char name[static OPERATORS_NAME_MAX + 1]);
+    /* Whether that certificate is still good for that user. */
+    bool (*holds)(void *arg, const struct ui_user *user);
     void *arg;
 };
 
@@ -49,6 +55,9 @@ struct ui_session *ui_session_of(struct ui *ui, struct str cookies, when_t now);
 /* Whether a browser says that a page of this very host made it send this: `origin` and `host` are
  * the request's headers (RFC 6454 section 7). */
 bool ui_same_origin(struct str origin, struct str host);
+/* Whether a browser says that another site made it send this, by Origin or Sec-Fetch-Site. What
+ * says nothing is no browser. */
+bool ui_from_elsewhere(struct str origin, struct str site, struct str host);
 /* Answers it; `x` is the callee's until http_finish. */
 void ui_handle(struct ui *ui, struct http_exchange *x, when_t now);
 /* Writes the page, after which `in` is not needed; then answers with it. */

@@ -309,6 +309,6 @@ static void refuses_what_is_about_requests(void)
 CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
-           CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside), CHECK_TEST(asks_clients),
-           CHECK_TEST_ONCE(refusals), CHECK_TEST(takes_paths_and_headers),
+           CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
+           CHECK_TEST(asks_clients), CHECK_TEST_ONCE(refusals), CHECK_TEST(takes_paths_and_headers),
            CHECK_TEST_ONCE(refuses_paths))

@@ -61,6 +61,9 @@ static const struct ipc_http sample_http = {S("api"),
                                             S("/acme/new-order"),
                                             S("ca.example:8555"),
                                             A6,
+                                            S("\x5f"
+                                              "0123456789abcdef0123456789abcde"),
+                                            S("\x0a\x1b"),
                                             S("application/jose+json"),
                                             {sample_pairs, 2},
                                             S("{}")};

@@ -155,5 +155,50 @@ static void tokens(void)
     CHECK_INT(list[0].revoked, FIX_NOW);
 }
 
-FIX_MAIN(CHECK_TEST(users), CHECK_TEST(a_code_once), CHECK_TEST(tokens),
-         CHECK_TEST(tokens_of_a_user))
+static void certificates_of_users(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_user alice = user_of(1, "alice"), bob = user_of(2, "bob"), got;
+    struct store_user_certificate c = {.certificate = fix_id(7),
+                                       .serial = STR("\x0a\x1b"),
+                                       .user = 1,
+                                       .added = FIX_NOW,
+                                       .added_by = STR("uid 0")},
+                                  none = c, *list;
+    size_t n;
+
+    CHECK_OK(fix_open(&f));
+    CHECK_RC(DO(&f, store_user_certificate_add(T, &c)), RC_CONFLICT); /* there is no user */
+    CHECK_OK(DO(&f, store_user_add(T, &alice)));
+    CHECK_OK(DO(&f, store_user_add(T, &bob)));
+    none.serial = STR("");
+    CHECK_RC(DO(&f, store_user_certificate_add(T, &none)), RC_INVAL);
+    CHECK_OK(DO(&f, store_user_certificate_add(T, &c)));
+    c.user = 2;
+    CHECK_RC(DO(&f, store_user_certificate_add(T, &c)), RC_EXISTS);
+    CHECK_OK(store_user_of_certificate(store_read(f.s), &f.a, &c.certificate, &got));
+    CHECK_STR(got.name, "alice");
+    CHECK_OK(DO(&f, store_user_sign_in_shown(T, &got, &c.certificate, FIX_NOW + 3)));
+    got.roles = 1;
+    CHECK_RC(DO(&f, store_user_sign_in_shown(T, &got, &c.certificate, FIX_NOW)), RC_CONFLICT);
+    CHECK_RC(DO(&f, store_user_sign_in_shown(T, &bob, &c.certificate, FIX_NOW)), RC_CONFLICT);
+    CHECK_OK(store_user_find(store_read(f.s), &f.a, STR("alice"), &got));
+    CHECK_INT(got.signed_in, FIX_NOW + 3);
+    CHECK_RC(DO(&f, store_user_certificate_remove(T, &c.certificate, 2, FIX_NOW)), RC_NOTFOUND);
+    CHECK_OK(store_user_certificate_list(store_read(f.s), &f.a, 0, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(list[0].serial, "\x0a\x1b");
+    CHECK_OK(store_user_certificate_list(store_read(f.s), &f.a, 2, &list, &n));
+    CHECK_INT(n, 0);
+    CHECK_OK(DO(&f, store_user_certificate_remove(T, &c.certificate, 1, FIX_NOW)));
+    CHECK_RC(store_user_of_certificate(store_read(f.s), &f.a, &c.certificate, &got), RC_NOTFOUND);
+    CHECK_OK(DO(&f, store_user_certificate_add(T, &c))); /* bob's now */
+    CHECK_OK(DO(&f, store_user_remove(T, &bob.id, FIX_NOW)));
+    CHECK_RC(store_user_of_certificate(store_read(f.s), &f.a, &c.certificate, &got), RC_NOTFOUND);
+    CHECK_RC(DO(&f, store_user_sign_in_shown(T, &bob, &c.certificate, FIX_NOW)), RC_CONFLICT);
+    c.certificate = fix_id(8);
+    CHECK_RC(DO(&f, store_user_certificate_add(T, &c)), RC_CONFLICT);
+}
+
+FIX_MAIN(CHECK_TEST(users), CHECK_TEST(certificates_of_users), CHECK_TEST(a_code_once),
+         CHECK_TEST(tokens), CHECK_TEST(tokens_of_a_user))

@@ -503,7 +503,90 @@ static void identities_are_checked(void)
     CHECK_OK(tls_identity_new(buf_str(&pem), key, &id, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(takes_a_proxy_header),
+/* The client's own certificate, and what the server makes of it. */
+static void shake_with(struct world *w, int version, const char *pem, struct crypto_key *key)
+{
+    SSL_set_min_proto_version(w->client, version);
+    SSL_set_max_proto_version(w->client, version);
+    if (pem) {
+        BIO *in = BIO_new_mem_buf(pem, -1);
+        X509 *x = PEM_read_bio_X509(in, NULL, NULL, NULL);
+
+        SSL_use_certificate(w->client, x);
+        SSL_use_PrivateKey(w->client, crypto_ossl_pkey(key));
+        X509_free(x);
+        BIO_free(in);
+    }
+    shake(w);
+}
+
+static void asks_for_certificates(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(16384);
+    const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    struct tls_shown shown;
+
+    BEGIN(w);
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
+    CHECK_OK(certificate(key, "alice", &pem));
+    for (size_t i = 0; i < 2; i++) {
+        tls_context_set_asks(w.context, false);
+        CHECK_OK(connect_pair(&w));
+        shake_with(&w, versions[i], buf_z(&pem), key);
+        CHECK_RC(w.opened, RC_OK);
+        CHECK_OK(exchange(&w));
+        CHECK_RC(tls_conn_shown(w.conn, &shown), RC_NOTFOUND); /* it was not asked */
+        CHECK(SSL_SESSION_has_ticket(SSL_get_session(w.client)));
+
+        tls_context_set_asks(w.context, true);
+        CHECK_OK(connect_pair(&w));
+        shake_with(&w, versions[i], buf_z(&pem), key);
+        CHECK_RC(w.opened, RC_OK);
+        CHECK_OK(exchange(&w));
+        CHECK_OK(tls_conn_shown(w.conn, &shown));
+        CHECK_INT(shown.n_serial, 1);
+        CHECK_INT(shown.serial[0], 1);
+        CHECK(!SSL_SESSION_has_ticket(SSL_get_session(w.client)));
+
+        CHECK_OK(connect_pair(&w)); /* nobody has to */
+        shake_with(&w, versions[i], NULL, NULL);
+        CHECK_RC(w.opened, RC_OK);
+        CHECK_OK(exchange(&w));
+        CHECK_RC(tls_conn_shown(w.conn, &shown), RC_NOTFOUND);
+    }
+}
+
+/* Neither a session from before it was asked nor one from after is taken up: who it was of is not
+ * known of this connection. */
+static void resumes_nothing_where_it_asks(void)
+{
+    const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    BEGIN(w);
+    for (size_t i = 0; i < 6; i++) {
+        SSL_SESSION *left;
+        bool then_asks = i < 4; /* else it is taken up, so that this test could tell */
+
+        tls_context_set_asks(w.context, i == 2 || i == 3);
+        CHECK_OK(connect_pair(&w));
+        shake_with(&w, versions[i % 2], NULL, NULL);
+        CHECK_OK(exchange(&w));
+        left = SSL_get1_session(w.client);
+        SSL_shutdown(w.client); /* else OpenSSL does not offer it again */
+        tls_context_set_asks(w.context, then_asks);
+        CHECK_OK(connect_pair(&w));
+        SSL_set_session(w.client, left);
+        shake_with(&w, versions[i % 2], NULL, NULL);
+        SSL_SESSION_free(left);
+        CHECK_RC(w.opened, RC_OK);
+        CHECK_INT(SSL_session_reused(w.client), !then_asks);
+        CHECK_INT(tls_conn_resumed(w.conn), !then_asks);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST_ONCE(resumes_nothing_where_it_asks),
+           CHECK_TEST_ONCE(takes_a_proxy_header),
            CHECK_TEST_ONCE(a_proxy_header_may_come_in_pieces),
            CHECK_TEST_ONCE(a_proxy_header_may_be_local),
            CHECK_TEST_ONCE(a_proxy_header_has_to_be_there),

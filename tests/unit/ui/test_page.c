@@ -88,9 +88,12 @@ static void other_pages(void)
     ui_page_sign_in(STR("\"><b>"), &page);
     CHECK(has(&page, "name=\"token\" value=\"&quot;&gt;&lt;b&gt;\""));
     buf_reset(&page);
-    ui_page_signed_out("No.", &page);
+    ui_page_signed_out("No.", "", &page);
     CHECK_OK(buf_rc(&page));
+    CHECK(!has(&page, "by certificate"));
     CHECK(has(&page, "autarky ui link"));
+    ui_page_signed_out("", "al<ice", &page);
+    CHECK(has(&page, "Sign in as al&lt;ice, by certificate"));
 }
 
 CHECK_MAIN(CHECK_TEST(everything_is_there_and_escaped), CHECK_TEST(nothing_is_known),

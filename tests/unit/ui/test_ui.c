@@ -20,6 +20,8 @@ static struct {
     char user[64], password[64], code[16];
     enum rc check; /* what comes of a try */
     unsigned roles;
+    bool by_certificate; /* the last try */
+    bool lost;           /* the certificate of whoever has a session is good no more */
 } saw;
 
 static void overview(void *, struct http_exchange *x, struct str under, struct str form)
@@ -43,13 +45,26 @@ static void check(void *, struct ui_try *t)
     IGNORE_RC(str_copyz(t->password, saw.password, sizeof(saw.password)));
     IGNORE_RC(str_copyz(t->code, saw.code, sizeof(saw.code)));
     t->is = (struct ui_user){.n = 7, .name = "alice", .roles = saw.roles};
+    saw.by_certificate = t->shown;
+    if (t->shown)
+        IGNORE_RC(id_parse(STR("0000000000000000000000000a"), &t->is.certificate));
     t->until = NOW + 3 * WHEN_SECOND / 2;
     t->then(t, saw.check);
 }
 
+static bool shown(void *, const struct http_exchange *x, char name[static OPERATORS_NAME_MAX + 1])
+{
+    return x->req.shown.n_serial && str_copyz(STR("alice"), name, OPERATORS_NAME_MAX + 1) == RC_OK;
+}
+
+static bool holds(void *, const struct ui_user *)
+{
+    return !saw.lost;
+}
+
 static void start(void)
 {
-    ui = (struct ui){.options = {overview, signed_in, check, NULL}};
+    ui = (struct ui){.options = {overview, signed_in, check, shown, holds, NULL}};
     memset(&saw, 0, sizeof(saw));
 }
 
@@ -244,5 +259,32 @@ static void origins(void)
     CHECK(!ui_same_origin(STR("https://"), STR("")));
 }
 
+static void by_certificate(void)
+{
+    CLEANUP(http_exchange_freep) struct http_exchange *x = NULL;
+    char cookie[160];
+    struct str set;
+
+    start();
+    CHECK_OK(crypto_init());
+    saw.check = RC_DENIED;
+    CHECK_ASK(403, "POST", "/ui/sign-in", "", NULL, "certificate=1");
+    CHECK(saw.by_certificate);
+    saw.check = RC_OK;
+    saw.roles = OPERATORS_ALL;
+    CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, "certificate=1");
+    set = header(x, "Set-Cookie");
+    CHECK(!memmem(set.p, set.n, "known", 5)); /* by which browsers are known that had a password */
+    snprintf(cookie, sizeof(cookie), "%.*s", (int)str_find(set, ';'), set.p);
+    CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
+    saw.lost = true;
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
+    saw.lost = false; /* it has ended, and does not come back */
+    CHECK_ASK(403, "GET", "/ui/", "", cookie, NULL);
+    CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, "user=alice&password=x&code=1");
+    CHECK(!saw.by_certificate);
+}
+
 CHECK_MAIN(CHECK_TEST(without_a_session), CHECK_TEST(in_and_out), CHECK_TEST(by_password),
-           CHECK_TEST(origins), CHECK_TEST(assets), CHECK_TEST(a_sign_in_that_cannot_be_recorded))
+           CHECK_TEST(origins), CHECK_TEST(assets), CHECK_TEST(by_certificate),
+           CHECK_TEST(a_sign_in_that_cannot_be_recorded))

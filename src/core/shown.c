@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates that clients of the API show. TLS has proven that the client has the key, and front
+ * says which certificate it was; whether that is one of ours, and good at this moment, is looked up
+ * in the register with every request, so that a revocation counts at once. */
+#include "api/admin.h"
+#include "core/change.h"
+#include "core/operators.h"
+#include "crypto/crypto.h"
+#include "ev/clock.h"
+#include "http/exchange.h"
+#include "store/certificates.h"
+#include "store/issuers.h"
+#include "x509/cert.h"
+
+MSG(msg_unknown, "core.shown-unknown", "the certificate that was shown is none of this CA's");
+MSG(msg_staging, "core.shown-staging",
+    "the certificate {0} was made by the staging directory, whose certificates are for trying out");
+MSG(msg_not_yet, "core.shown-not-yet", "the certificate {0} is valid from {1} on");
+MSG(msg_expired, "core.shown-expired", "the certificate {0} has expired at {1}");
+MSG(msg_revoked, "core.shown-revoked", "the certificate {0} was revoked at {1}");
+MSG(msg_issuer, "core.shown-issuer", "the issuer {1} of the certificate {0} was revoked");
+MSG(msg_usage, "core.shown-usage",
+    "the certificate {0} is not for clients alone (profile {1}); `autarky cert issue --profile "
+    "client` "
+    "makes one that is");
+MSG(msg_nobody, "core.shown-nobody",
+    "the certificate {0} is no user's; `autarky user-certificate add` makes it one's");
+MSG(msg_of_user, "core.user-certificate-none",
+    "the certificate {0} is not one of {1}'s; `autarky user-certificate list` shows all");
+MSG(msg_taken, "core.user-certificate-taken", "the certificate {0} is a user's already: {1}'s");
+
+enum { SHOWN_ARENA = 512 * 1024, LIST_ARENA = 4 * 1024 * 1024 };
+
+void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out)
+{
+    *out = (struct http_shown){};
+    if (!core->conf->control.certificates || !str_eq(msg->listener, STR("api")) ||
+        msg->shown_sha256.n != sizeof(out->sha256) || msg->shown_serial.n > sizeof(out->serial))
+        return;
+    memcpy(out->sha256, msg->shown_sha256.p, sizeof(out->sha256));
+    for (size_t i = 0; i < msg->shown_serial.n; i++)
+        out->serial[i] = (unsigned char)msg->shown_serial.p[i];
+    out->n_serial = msg->shown_serial.n;
+}
+
+/* ---- whether it is good */
+
+static enum rc check_issuer(const struct core *core, struct arena *a,
+                            const struct store_certificate *c, const char *serial, struct err *err)
+{
+    struct store_issuer issuer;
+
+    TRY(store_issuer_get(store_read(core->store), a, &c->issuer, &issuer));
+    if (issuer.state == STORE_ISSUER_REVOKED)
+        return ERR(err, RC_DENIED, msg_issuer, str_of(serial), issuer.name);
+    return RC_OK;
+}
+
+static enum rc check_usage(struct arena *a, const struct store_certificate *c, const char *serial,
+                           struct err *err)
+{
+    struct x509_cert cert;
+
+    TRY(x509_cert_parse(a, c->der, &cert, err));
+    /* Certificates of servers name clientAuth as well, for those that are clients of others. Their
+     * keys lie on servers, which nobody is. */
+    if (cert.is_ca || !cert.has_eku || cert.eku != X509_EKU_CLIENT_AUTH)
+        return ERR(err, RC_DENIED, msg_usage, str_of(serial), c->profile);
+    return RC_OK;
+}
+
+const char *core_shown_serial(const struct store_certificate *c, char out[static X509_SERIAL_TEXT])
+{
+    struct x509_serial serial;
+
+    out[0] = '\0';
+    return x509_serial_from_bytes(c->serial, &serial) == RC_OK ? x509_serial_text(&serial, out)
+                                                               : out;
+}
+
+/* As any check of a client's certificate, with the register in place of a chain and of lists. */
+static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
+                     struct err *err)
+{
+    when_t now = clock_now(ev_clock(core->ev));
+    char at[WHEN_TEXT], serial[X509_SERIAL_TEXT];
+
+    core_shown_serial(c, serial);
+    if (str_eq(c->hierarchy, STR("staging")))
+        return ERR(err, RC_DENIED, msg_staging, str_of(serial));
+    if (c->status == STORE_CERTIFICATE_REVOKED)
+        return ERR(err, RC_DENIED, msg_revoked, str_of(serial), str_of(when_text(c->revoked, at)));
+    if (now < c->not_before)
+        return ERR(err, RC_DENIED, msg_not_yet, str_of(serial),
+                   str_of(when_text(c->not_before, at)));
+    if (now > c->not_after)
+        return ERR(err, RC_DENIED, msg_expired, str_of(serial),
+                   str_of(when_text(c->not_after, at)));
+    TRY(check_issuer(core, a, c, serial, err));
+    return check_usage(a, c, serial, err);
+}
+
+enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct store_certificate *out, struct err *err)
+{
+    struct str serial = str_bytes(shown->serial, shown->n_serial);
+    enum rc rc = RC_NOTFOUND;
+
+    /* The serial only finds it; a stranger's certificate may have the same. */
+    if (serial.n)
+        rc = store_certificate_by_serial(store_read(core->store), a, serial, out);
+    if (rc == RC_NOTFOUND ||
+        (rc == RC_OK && memcmp(out->fingerprint.b, shown->sha256, sizeof(shown->sha256)) != 0))
+        return ERR(err, RC_DENIED, msg_unknown);
+    TRY(rc);
+    return check(core, a, out, err);
+}
+
+/* ---- whose it is */
+
+static struct core_who who_of(const struct store_user *user)
+{
+    return (struct core_who){.uid = CORE_NO_LOGIN,
+                             .login = CORE_NO_LOGIN,
+                             .way = CORE_BY_CERTIFICATE,
+                             .roles = user->roles,
+                             .person = core_person_of(user),
+                             .user = user->n};
+}
+
+enum rc core_shown_user(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct core_shown *out, struct err *err)
+{
+    char serial[X509_SERIAL_TEXT];
+    enum rc rc;
+
+    TRY(core_shown_find(core, shown, a, &out->certificate, err));
+    rc = store_user_of_certificate(store_read(core->store), a, &out->certificate.id, &out->user);
+    if (rc == RC_NOTFOUND)
+        return ERR(err, RC_DENIED, msg_nobody,
+                   str_of(core_shown_serial(&out->certificate, serial)));
+    return rc;
+}
+
+enum rc core_shown_check(const struct core *core, const struct http_shown *shown,
+                         struct core_who *out, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SHOWN_ARENA);
+    struct core_shown found;
+
+    TRY(core_shown_user(core, shown, &a, &found, err));
+    *out = who_of(&found.user);
+    return str_copyz(found.user.name, out->name, sizeof(out->name));
+}
+
+bool core_shown_holds(const struct core *core, const struct id *certificate, int64_t user)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SHOWN_ARENA);
+    struct store_certificate c;
+    struct store_user is;
+    struct err err = ERR_INIT;
+
+    return core->conf->control.certificates &&
+           store_certificate_get(store_read(core->store), &a, certificate, &c) == RC_OK &&
+           check(core, &a, &c, &err) == RC_OK &&
+           store_user_of_certificate(store_read(core->store), &a, certificate, &is) == RC_OK &&
+           is.n == user;
+}
+
+/* ---- user-certificate add, remove, list */
+
+static void put_certificate(struct json_out *o, const struct store_certificate *c, struct str user)
+{
+    char serial[X509_SERIAL_TEXT];
+
+    json_kv_str(o, "name", user);
+    json_kv_z(o, "serial", core_shown_serial(c, serial));
+    json_kv_when(o, "not_after", c->not_after);
+    json_kv_z(o, "status", store_certificate_status_text(c->status));
+}
+
+static void put_changed(struct core_change *c, struct json_out *o)
+{
+    put_certificate(o, &c->certificate, c->user.name);
+}
+
+static void put_removed(struct core_change *c, struct json_out *o)
+{
+    if (!c->dry)
+        ui_sessions_end_user(&c->core->ui.sessions, c->user.n);
+    put_changed(c, o);
+}
+
+static enum rc find(struct core_change *c)
+{
+    struct api_view v = core_view(c->core, NULL);
+    char serial[X509_SERIAL_TEXT];
+
+    TRY(core_change_user(c));
+    TRY(api_cert_find_serial(&v, c->args, c->a, &c->certificate, &c->err));
+    return arena_str(c->a, str_of(core_shown_serial(&c->certificate, serial)), &c->serial);
+}
+
+static enum rc audit(struct store_txn *txn, const struct core_change *c, const char *action)
+{
+    return core_change_audit(txn, c, action, "user", &c->user.id, c->user.name);
+}
+
+static enum rc add(struct store_txn *txn, struct core_change *c)
+{
+    struct store_user_certificate row = {.certificate = c->certificate.id,
+                                         .serial = c->certificate.serial,
+                                         .user = c->user.n,
+                                         .added = c->now,
+                                         .added_by = c->asker};
+    struct store_user is = {};
+    enum rc rc = store_user_of_certificate(txn, c->a, &c->certificate.id, &is);
+
+    if (rc == RC_OK)
+        return ERR(&c->err, RC_EXISTS, msg_taken, c->serial, is.name);
+    if (rc == RC_NOTFOUND)
+        rc = store_user_certificate_add(txn, &row);
+    TRY(rc);
+    return audit(txn, c, "user.certificate-added");
+}
+
+/* As a new password is: with it one is the user. */
+static enum rc read_add(struct core_change *c)
+{
+    struct store_user is = {};
+    enum rc rc;
+
+    TRY(find(c));
+    TRY(check(c->core, c->a, &c->certificate, &c->err));
+    rc = store_user_of_certificate(store_read(c->core->store), c->a, &c->certificate.id, &is);
+    if (rc != RC_NOTFOUND)
+        return rc == RC_OK ? ERR(&c->err, RC_EXISTS, msg_taken, c->serial, is.name) : rc;
+    c->write = add;
+    c->put = put_changed;
+    return core_operators_two(c, ~0u,
+                              arena_printf(c->a,
+                                           "operators.change: the certificate %.*s is user %.*s",
+                                           STR_ARG(c->serial), STR_ARG(c->user.name)));
+}
+
+void core_user_certificate_add(struct core *core, struct ipc_req *req, const struct json *args,
+                               struct core_who who)
+{
+    core_change_run(core, req, args, who, read_add);
+}
+
+static enum rc drop(struct store_txn *txn, struct core_change *c)
+{
+    enum rc rc = store_user_certificate_remove(txn, &c->certificate.id, c->user.n, c->now);
+
+    if (rc == RC_NOTFOUND)
+        return ERR(&c->err, rc, msg_of_user, c->serial, c->user.name);
+    TRY(rc);
+    return audit(txn, c, "user.certificate-removed");
+}
+
+/* Taking away takes no second person, and no good certificate. */
+static enum rc read_remove(struct core_change *c)
+{
+    struct store_user is = {};
+    enum rc rc;
+
+    TRY(find(c));
+    rc = store_user_of_certificate(store_read(c->core->store), c->a, &c->certificate.id, &is);
+    if (rc == RC_NOTFOUND || (rc == RC_OK && is.n != c->user.n))
+        return ERR(&c->err, RC_NOTFOUND, msg_of_user, c->serial, c->user.name);
+    TRY(rc);
+    c->write = drop;
+    c->put = put_removed;
+    return RC_OK;
+}
+
+void core_user_certificate_remove(struct core *core, struct ipc_req *req, const struct json *args,
+                                  struct core_who who)
+{
+    core_change_run(core, req, args, who, read_remove);
+}
+
+static enum rc put_row(struct core *core, struct arena *a, const struct store_user_certificate *row,
+                       struct json_out *o)
+{
+    struct store_certificate c;
+    struct store_user user;
+
+    TRY(store_user_get(store_read(core->store), a, row->user, &user));
+    if (user.removed)
+        return RC_OK;
+    TRY(store_certificate_get(store_read(core->store), a, &row->certificate, &c));
+    json_obj(o);
+    put_certificate(o, &c, user.name);
+    json_kv_when(o, "added", row->added);
+    json_kv_str(o, "added_by", row->added_by);
+    json_end(o);
+    return RC_OK;
+}
+
+enum rc core_user_certificate_list(struct core *core, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    struct store_user_certificate *list;
+    size_t n;
+
+    TRY(store_user_certificate_list(store_read(core->store), &a, 0, &list, &n));
+    json_obj(o);
+    json_key(o, "certificates");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(arena_done) struct arena one = ARENA_INIT(SHOWN_ARENA);
+
+        TRY(put_row(core, &one, &list[i], o));
+    }
+    json_end(o);
+    json_end(o);
+    return RC_OK;
+}
