@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `autarky user`, `token` and `session`: who may operate the CA, and who does just now. Secrets
  * come from a file or the terminal, and are shown once. */
+#include "cmd/operators.h"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>

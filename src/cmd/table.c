@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/alert.h"
 #include "cmd/cmd.h"
+#include "cmd/operators.h"
 
 #define OPT(o) CMD_OPT_##o
 #define OPTIONS(...) ((const unsigned char[]){__VA_ARGS__, 0})

@@ -3,8 +3,7 @@
  * its default filled in. It is loaded from bytes (conf/load.h): the supervisor alone reads files
  * and hands each role the same. Only features that exist have fields and keys.
  *
- * The documentation of each key is its line in schema.c; `autarky config show` prints the effective
- * values. */
+ * Each key is documented in its line of schema.c; `autarky config show` prints what counts. */
 #pragma once
 
 #include "conf/alert.h"

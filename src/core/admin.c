@@ -5,11 +5,9 @@
 #include "core/accounts.h"
 #include "core/alerts.h"
 #include "core/core_int.h"
-#include "core/forwards.h"
 #include "core/inventory.h"
 #include "core/locks.h"
 #include "core/operators.h"
-#include "core/watch.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -45,30 +43,6 @@ struct question {
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
-
-struct api_view core_view(const struct core *core, const struct ipc_status *processes)
-{
-    struct api_view v = {
-        .store = core->store,
-        .ca = core->ca,
-        .conf = core->conf,
-        .policy = core->policy,
-        .processes = processes,
-        .signer = core->signer != NULL,
-        .prober = core->prober != NULL,
-        .revocation = core->revocation,
-        .validating = acme_validating(core->acme),
-        .now = clock_now(ev_clock(core->ev)),
-    };
-
-    v.n_probers = core_remotes_show(core, v.probers);
-    if (core->watch)
-        core_watch_show(core, &v.watch);
-    v.policy_waits = core->policy_change.last;
-    if (core->forwards)
-        v.n_forwards = core_forwards_show(core, v.forwards);
-    return v;
-}
 
 static struct api_view view(const struct question *q)
 {

@@ -336,3 +336,27 @@ const struct role_def role_core = {
     .drain = core_drain,
     .close = core_close,
 };
+
+struct api_view core_view(const struct core *core, const struct ipc_status *processes)
+{
+    struct api_view v = {
+        .store = core->store,
+        .ca = core->ca,
+        .conf = core->conf,
+        .policy = core->policy,
+        .processes = processes,
+        .signer = core->signer != NULL,
+        .prober = core->prober != NULL,
+        .revocation = core->revocation,
+        .validating = acme_validating(core->acme),
+        .now = clock_now(ev_clock(core->ev)),
+    };
+
+    v.n_probers = core_remotes_show(core, v.probers);
+    if (core->watch)
+        core_watch_show(core, &v.watch);
+    v.policy_waits = core->policy_change.last;
+    if (core->forwards)
+        v.n_forwards = core_forwards_show(core, v.forwards);
+    return v;
+}
