@@ -19,14 +19,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     char piece[512];
     struct str out;
     size_t got = 0;
-    enum rc rc;
 
     if (n < 1 || http_h2_client_new(false, &c) != RC_OK ||
         http_h2_request_new(c, piece, &r) != RC_OK)
         return 0;
     IGNORE_RC(http_h2_request_write(r, str_of(asks[data[0] % 3]), &got));
     IGNORE_RC(http_h2_client_receive(c, str_bytes(data + 1, n - 1), 1'000'000'000));
-    while ((rc = http_h2_client_out(c, &out)) == RC_OK && out.n)
+    while (http_h2_client_out(c, &out) == RC_OK && out.n)
         http_h2_client_sent(c, out.n);
     while (http_h2_request_read(r, piece, sizeof(piece), &got) == RC_OK)
         assert(got > 0 && got <= sizeof(piece));

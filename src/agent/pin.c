@@ -41,7 +41,7 @@ enum rc agent_pin_parse(struct str text, unsigned char out[static AGENT_PIN_BYTE
             buf_u8(&digits, (uint8_t)text.p[i]);
     if (buf_rc(&digits) == RC_NOMEM)
         return RC_NOMEM;
-    if (buf_rc(&digits) != RC_OK || digits.n != (size_t)(2 * AGENT_PIN_BYTES))
+    if (buf_rc(&digits) != RC_OK || digits.n != 2 * (size_t)AGENT_PIN_BYTES)
         return RC_PARSE;
     TRY(text_unhex(buf_str(&digits), &bytes));
     memcpy(out, bytes.p, AGENT_PIN_BYTES);

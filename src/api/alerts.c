@@ -64,7 +64,7 @@ void api_silence_put(struct json_out *o, const struct store_silence *s)
 
 static enum rc read_filter(const struct json *args, struct store_alert_filter *f, struct err *err)
 {
-    struct str cursor = STR("");
+    struct str cursor;
 
     TRY(api_page_limit(args, &f->limit, err));
     f->kind = json_shown(args, "kind");

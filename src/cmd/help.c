@@ -12,7 +12,8 @@ static void summary_line(FILE *to, const struct cmd_row *row)
     int width = fprintf(to, "  autarky %s%s%s", row->noun, row->verb ? " " : "",
                         row->verb ? row->verb : "");
 
-    fprintf(to, "%*s%s\n", SUMMARY_COLUMN - width, "", row->summary);
+    fprintf(to, "%*s%s\n", width + 2 > SUMMARY_COLUMN ? 2 : SUMMARY_COLUMN - width, "",
+            row->summary);
 }
 
 void cmd_help_all(FILE *to)

@@ -190,6 +190,7 @@ static int show_all(struct importing *i)
     json_key(&j, "items");
     json_arr(&j);
     status = import_all(i);
+    i->json = NULL;
     json_end(&j);
     json_end(&j);
     if (json_out_done(&j) != RC_OK)

@@ -80,7 +80,7 @@ static void lines_are_sound(void)
         CHECK(key->kind != &conf_kind_choice || (key->names && key->names[0]));
         CHECK((key->kind != &conf_kind_number && key->kind != &conf_kind_span &&
                key->kind != &conf_kind_text) ||
-              (key->min >= 0 && key->min < key->max));
+              (key->min >= 0 && key->min <= key->max && key->max > 0));
         CHECK(!key->unique || (key->form == CONF_ONE && key->kind->size == sizeof(struct str)));
         CHECK(!structs || in_maps_only(key)); /* offsets count from struct conf */
     }
@@ -110,7 +110,7 @@ static void names_and_places(void)
 
     while (conf_schema_next(NULL, &at))
         n++;
-    CHECK_INT(n, 27);
+    CHECK_INT(n, 29);
     for (size_t i = 0; i < conf_schema_n; i++) {
         const struct conf_key *above;
 

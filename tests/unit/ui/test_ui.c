@@ -274,7 +274,8 @@ static void by_certificate(void)
     saw.roles = OPERATORS_ALL;
     CHECK_ASK(303, "POST", "/ui/sign-in", "", NULL, "certificate=1");
     set = header(x, "Set-Cookie");
-    CHECK(!memmem(set.p, set.n, "known", 5)); /* by which browsers are known that had a password */
+    CHECK(set.p &&
+          !memmem(set.p, set.n, "known", 5)); /* by which browsers are known that had a password */
     snprintf(cookie, sizeof(cookie), "%.*s", (int)str_find(set, ';'), set.p);
     CHECK_ASK(200, "GET", "/ui/", "", cookie, NULL);
     saw.lost = true;
