@@ -308,7 +308,7 @@ static void shell(struct ui *ui, struct http_exchange *x, when_t now)
     const struct ui_session *s = session(ui, x, now);
 
     if (!s) {
-        signed_out(x, 403, "The dashboard is for those who operate this CA.");
+        ask_who(ui, x, 403, "The dashboard is for those who operate this CA.");
         return;
     }
     ui_page_shell(s, &x->res.body);
