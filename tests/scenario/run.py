@@ -39,6 +39,10 @@ def seed_cache(home):
         made = cache / "prefix" / recipe
         if (made / "stamp").exists():
             shutil.copytree(made, home / ".cache" / "autarky" / "prefix" / recipe, symlinks=True)
+            # The dashboard's packages as well; those for tests and lint have all that building takes.
+            packages = (ROOT / "ui" / "node_modules").resolve().parent
+            name = packages.name.rsplit("-", 1)[0] + "-build"
+            shutil.copytree(packages, home / ".cache" / "autarky" / "ui" / name, symlinks=True)
             return
     print("bootstrap has left no cache to start from")
     sys.exit(77)
