@@ -261,7 +261,7 @@ static void finish(struct courier_notice *n, enum rc rc, struct err *err)
     }
 }
 
-/* RC_AGAIN: nothing more has come for now. */
+/* RC_AGAIN: all that came is read, and the end is not there yet. */
 static enum rc hear(struct courier_notice *n, struct err *err)
 {
     char room[NET_STREAM_READ];

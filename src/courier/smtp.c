@@ -170,7 +170,7 @@ static enum rc answer(struct courier_smtp *s, unsigned code, struct buf *out, st
         return code == 250 ? say_recipient(s, out, err) : refuse(s, STR("the sender"), err);
     case COURIER_SMTP_RCPT:
         if (code / 100 == 4) /* come again for all of them */
-            return refuse(s, STR("a recipient for now"), err);
+            return refuse(s, STR("a recipient, and may take it later"), err);
         if (code / 10 == 25)
             s->accepted++;
         else

@@ -192,7 +192,8 @@ static void set_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_send_data_callback(c, http_h2_on_send_data);
 }
 
-void http_h2_set_options(nghttp2_option *o)
+/* The limits that nghttp2 keeps itself. */
+static void set_options(nghttp2_option *o)
 {
     nghttp2_option_set_no_auto_window_update(o, 1);
     nghttp2_option_set_no_closed_streams(o, 1);
@@ -204,7 +205,9 @@ void http_h2_set_options(nghttp2_option *o)
 
 /* It keeps libc's memory, as OpenSSL does: nghttp2 1.52 frees twice what it had no memory to queue,
  * so that tests in which allocations fail must not reach it. */
-static enum rc session_new(struct http_h2 *h)
+enum rc http_h2_session_new(http_h2_begin_fn begin,
+                            void (*set_callbacks_of)(nghttp2_session_callbacks *), void *arg,
+                            nghttp2_session **out)
 {
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *options = NULL;
@@ -213,9 +216,9 @@ static enum rc session_new(struct http_h2 *h)
     if (e == 0)
         e = nghttp2_option_new(&options);
     if (e == 0) {
-        set_callbacks(callbacks);
-        http_h2_set_options(options);
-        e = nghttp2_session_server_new2(&h->session, callbacks, h, options);
+        set_callbacks_of(callbacks);
+        set_options(options);
+        e = begin(out, callbacks, arg, options);
     }
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(options);
@@ -251,7 +254,7 @@ enum rc http_h2_new(const struct http_h2_conf *conf, struct http_h2 **out)
     list_init(&h->due);
     list_init(&h->waiting);
     buf_init(&h->out, HTTP_H2_OUT_MAX);
-    TRY(session_new(h));
+    TRY(http_h2_session_new(nghttp2_session_server_new2, set_callbacks, h, &h->session));
     TRY(greet(h));
     *out = MOVE(h);
     return RC_OK;

@@ -106,25 +106,6 @@ static void set_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
 }
 
-/* As in h2.c it keeps libc's memory. */
-static enum rc session_new(struct http_h2_client *c)
-{
-    nghttp2_session_callbacks *callbacks = NULL;
-    nghttp2_option *options = NULL;
-    int e = nghttp2_session_callbacks_new(&callbacks);
-
-    if (e == 0)
-        e = nghttp2_option_new(&options);
-    if (e == 0) {
-        set_callbacks(callbacks);
-        http_h2_set_options(options);
-        e = nghttp2_session_client_new2(&c->session, callbacks, c, options);
-    }
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_option_del(options);
-    return e == 0 ? RC_OK : RC_NOMEM;
-}
-
 /* The window of the connection has room for those of all its requests: one client who does not read
  * his answer holds up nobody else's. */
 static enum rc greet(struct http_h2_client *c)
@@ -155,7 +136,7 @@ enum rc http_h2_client_new(bool secure, struct http_h2_client **out)
     list_init(&c->due);
     list_init(&c->waiting);
     buf_init(&c->out, HTTP_H2_OUT_MAX);
-    TRY(session_new(c));
+    TRY(http_h2_session_new(nghttp2_session_client_new2, set_callbacks, c, &c->session));
     TRY(greet(c));
     *out = MOVE(c);
     return RC_OK;

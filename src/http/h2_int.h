@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by h2.c, the connection and what comes on it, and h2_stream.c, a stream and what goes. */
+/* Shared by h2.c, the connection and what comes on it, and h2_stream.c, a stream and what goes; the
+ * end of backends (h2_client_int.h) has its session and its limits from here. */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -49,8 +50,14 @@ struct http_h2_stream {
 
 /* False: that was one too many. */
 bool http_h2_spend(struct http_h2_bucket *b, int64_t now, int64_t most, int64_t rate);
-/* The limits that nghttp2 keeps itself. */
-void http_h2_set_options(nghttp2_option *o);
+/* nghttp2_session_server_new2 or nghttp2_session_client_new2. */
+typedef int (*http_h2_begin_fn)(nghttp2_session **out, const nghttp2_session_callbacks *callbacks,
+                                void *arg, const nghttp2_option *options);
+/* A session of nghttp2 with our limits, to be freed with nghttp2_session_del; `arg` is what its
+ * callbacks get. RC_NOMEM. */
+enum rc http_h2_session_new(http_h2_begin_fn begin,
+                            void (*set_callbacks_of)(nghttp2_session_callbacks *), void *arg,
+                            nghttp2_session **out);
 void http_h2_tell(struct http_h2_stream *s, unsigned news);
 void http_h2_stream_free(struct http_h2_stream *s);
 /* Has nghttp2 say all that it can. RC_NOMEM: the connection is over. */

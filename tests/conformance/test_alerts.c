@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alerts and the power cut at every point: whoever was told of something has a message that waits
  * or was brought, whatever was brought stays so, and each message is there once and as it was. */
-#include "check.h"
+#include "power_run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "power.h"
 #include "store/alerts.h"
 #include "store/deliveries.h"
-#include "unit/store/fixture.h"
 
 enum { ROUNDS = 5 };
 enum { WRITTEN = 0, BROUGHT = 1 };
@@ -122,35 +119,20 @@ static bool check(struct store *s, const uint64_t *marks, size_t n, char why[sta
     return true;
 }
 
+static enum rc all_rounds(struct store *s, struct vfs *v, void *)
+{
+    struct run run = {.s = s};
+
+    for (; run.round < ROUNDS; run.round++)
+        TRY(round_of(&run, v));
+    return RC_OK;
+}
+
 static enum rc run_and_replay(enum store_sync sync, struct power_report *report)
 {
-    CLEANUP(vfs_freep) struct vfs *v = NULL;
-    CLEANUP(fix_done) struct fix f = {}, replayed = {};
-    struct power_plan plan = {.seed = 20261129,
-                              .variants = 1,
-                              .stride = getenv("AUTARKY_POWER_ALL") ? 1 : 25,
-                              .check = check};
-    struct store_options o;
-    struct run run = {};
-    enum rc rc = RC_OK;
-
-    TRY(vfs_new("recording", &v));
-    TRY(fix_dir(&f));
-    o = fix_options(&f);
-    o.sync = sync;
-    o.vfs = "recording";
-    TRY(store_open(&o, &f.s, NULL));
-    run.s = f.s;
-    for (; rc == RC_OK && run.round < ROUNDS; run.round++)
-        rc = round_of(&run, v);
-    store_close(MOVE(f.s));
-    TRY(rc);
-    TRY(fix_dir(&replayed));
-    plan.dir = replayed.dir;
-    TRY(power_replay(v, &plan, report));
-    fprintf(stderr, "# %u points, %u states, %u failures%s%s\n", report->points, report->states,
-            report->failures, report->first[0] ? "\n# first: " : "", report->first);
-    return RC_OK;
+    return power_run(
+        sync, all_rounds, NULL,
+        (struct power_plan){.seed = 20261129, .variants = 1, .stride = 25, .check = check}, report);
 }
 
 static void no_message_is_lost(void)

@@ -3,18 +3,15 @@
  * database has the records for it and can prove the next head from it; a head that was written down
  * stays, and is that of the records. The signer plays on, as a process with a disk of its own does.
  */
-#include "check.h"
+#include "power_run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "audit/audit.h"
 #include "audit/log.h"
 #include "crypto/crypto.h"
-#include "power.h"
 #include "store/events.h"
 #include "store/heads.h"
-#include "unit/store/fixture.h"
 
 enum { ROUNDS = 14, MANY = 300 };
 
@@ -188,37 +185,21 @@ static bool check(struct store *s, const uint64_t *marks, size_t n, char why[sta
     return newest_fits(s, kept, why) && goes_on(s, g, last, why);
 }
 
+static enum rc all_rounds(struct store *s, struct vfs *v, void *arg)
+{
+    struct run run = {.s = s, .v = v, .signer = arg};
+
+    for (; run.round < ROUNDS; run.round++)
+        TRY(round_of(&run));
+    return RC_OK;
+}
+
 static enum rc run_and_replay(enum store_sync sync, struct signer *g, struct power_report *report)
 {
-    CLEANUP(vfs_freep) struct vfs *v = NULL;
-    CLEANUP(fix_done) struct fix f = {}, replayed = {};
-    struct power_plan plan = {.seed = 20261128,
-                              .variants = 2,
-                              .stride = getenv("AUTARKY_POWER_ALL") ? 1 : 5,
-                              .check = check,
-                              .arg = g};
-    struct store_options o;
-    struct run run = {.signer = g};
-    enum rc rc = RC_OK;
-
-    TRY(vfs_new("recording", &v));
-    TRY(fix_dir(&f));
-    o = fix_options(&f);
-    o.sync = sync;
-    o.vfs = "recording";
-    TRY(store_open(&o, &f.s, NULL));
-    run.s = f.s;
-    run.v = v;
-    for (; rc == RC_OK && run.round < ROUNDS; run.round++)
-        rc = round_of(&run);
-    store_close(MOVE(f.s));
-    TRY(rc);
-    TRY(fix_dir(&replayed));
-    plan.dir = replayed.dir;
-    TRY(power_replay(v, &plan, report));
-    fprintf(stderr, "# %u points, %u states, %u failures%s%s\n", report->points, report->states,
-            report->failures, report->first[0] ? "\n# first: " : "", report->first);
-    return RC_OK;
+    return power_run(
+        sync, all_rounds, g,
+        (struct power_plan){.seed = 20261128, .variants = 2, .stride = 5, .check = check, .arg = g},
+        report);
 }
 
 static void signer_done(struct signer *g)

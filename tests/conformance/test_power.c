@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A busy run of whole orders, each a chain of four jobs as an issuing server makes them, and the
  * power cut at every point of it. */
-#include "check.h"
+#include "power_run.h"
 
 #include <stdio.h>
 
 #include "audit/audit.h"
-#include "power.h"
-#include "unit/store/fixture.h"
 
 enum { ORDERS = 24, AT_ONCE = 8, STEPS = 4 };
 
@@ -254,39 +252,22 @@ static bool check(struct store *s, const uint64_t *marks, size_t n_marks, char w
  * only), never. */
 enum care { FULL, NORMAL, NEVER };
 
-/* Records a run and replays it. */
+static enum rc live(struct store *s, struct vfs *v, void *arg)
+{
+    const enum care *care = arg;
+    struct run run = {.s = s, .v = v};
+
+    TRY(store_write_now(s, make_issuer, NULL));
+    if (*care == NORMAL)
+        TRY(sql_exec(&s->write_db, "PRAGMA synchronous = NORMAL"));
+    return busy_run(&run);
+}
+
 static enum rc run_and_replay(enum care care, struct power_report *report)
 {
-    CLEANUP(vfs_freep) struct vfs *v = NULL;
-    CLEANUP(fix_done) struct fix f = {}, replayed = {};
-    struct store_options o;
-    struct run run = {};
-    struct power_plan plan = {
-        .seed = 20261120, .variants = 2, .stride = getenv("AUTARKY_POWER_ALL") ? 1 : 5};
-
-    TRY(vfs_new("recording", &v));
-    TRY(fix_dir(&f));
-    o = fix_options(&f);
-    o.sync = care == NEVER ? STORE_SYNC_OFF : STORE_SYNC_FULL;
-    o.vfs = "recording";
-    TRY(store_open(&o, &f.s, NULL));
-    TRY(store_write_now(f.s, make_issuer, NULL));
-    if (care == NORMAL)
-        TRY(sql_exec(&f.s->write_db, "PRAGMA synchronous = NORMAL"));
-    run.s = f.s;
-    run.v = v;
-    enum rc rc = busy_run(&run);
-    store_close(MOVE(f.s));
-    TRY(rc);
-    TRY(fix_dir(&replayed));
-    plan.dir = replayed.dir;
-    plan.check = check;
-    TRY(power_replay(v, &plan, report));
-    fprintf(stderr, "# %u points, %u states, %u failures; %llu writes, %llu syncs%s%s\n",
-            report->points, report->states, report->failures,
-            (unsigned long long)vfs_count(v, VFS_WRITE), (unsigned long long)vfs_count(v, VFS_SYNC),
-            report->first[0] ? "\n# first: " : "", report->first);
-    return RC_OK;
+    return power_run(
+        care == NEVER ? STORE_SYNC_OFF : STORE_SYNC_FULL, live, &care,
+        (struct power_plan){.seed = 20261120, .variants = 2, .stride = 5, .check = check}, report);
 }
 
 static void nothing_acknowledged_is_lost(void)

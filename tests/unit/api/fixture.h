@@ -144,6 +144,21 @@ static struct api_view view(struct store *s)
                              .now = WORLD_NOW};
 }
 
+/* What `fn` answers to `args`, JSON text. */
+[[maybe_unused]] static enum rc ask_of(api_look_fn fn, const char *args, struct answer *a)
+{
+    CLEANUP(store_closep) struct store *s = NULL;
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct api_view v;
+
+    answer_done(a);
+    answer_begin(a);
+    TRY(visit(&s));
+    v = view(s);
+    TRY(json_parse(str_of(args), 4096, &doc, NULL));
+    return answer_end(a, fn(&v, json_root(doc), &a->out, &a->err));
+}
+
 /* Runs the tests on a world with these certificates, and what `also` writes (NULL: nothing); what
  * main returns. */
 [[maybe_unused]] static int run_and(enum rc (*also)(struct store_txn *txn, void *arg),

@@ -17,15 +17,7 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 /* Asks with `args`, JSON text. */
 static enum rc ask(const char *args, struct answer *a)
 {
-    CLEANUP(store_closep) struct store *s = NULL;
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct api_view v;
-
-    answer_begin(a);
-    TRY(visit(&s));
-    v = view(s);
-    TRY(json_parse(str_of(args), 4096, &doc, NULL));
-    return answer_end(a, api_cert_list(&v, json_root(doc), &a->out, &a->err));
+    return ask_of(api_cert_list, args, a);
 }
 
 /* The only name of the i-th item. */

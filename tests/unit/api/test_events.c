@@ -34,16 +34,7 @@ static enum rc add_events(struct store_txn *txn, void *)
 
 static enum rc ask(const char *args, struct answer *a)
 {
-    CLEANUP(store_closep) struct store *s = NULL;
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct api_view v;
-
-    answer_done(a);
-    answer_begin(a);
-    TRY(visit(&s));
-    v = view(s);
-    TRY(json_parse(str_of(args), 4096, &doc, NULL));
-    return answer_end(a, api_audit_list(&v, json_root(doc), &a->out, &a->err));
+    return ask_of(api_audit_list, args, a);
 }
 
 static const struct json *item(const struct answer *a, size_t i)
