@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300 build=plain
+# autarky-test: timeout=600 build=plain
 """Under load a site's certificates are replaced 100 times. No request fails, no connection is dropped, and whoever shakes
 hands after a replacement sees the new certificate."""
 
