@@ -21,6 +21,7 @@ build     libldns-dev           DNS wire format, resolving
 build     libnghttp2-dev        HTTP/2: frames, HPACK
 build     libcmocka-dev         unit tests
 test      ccache                what was compiled before, in another clone
+test      mold                  links the test programs in a tenth of the time
 test      softhsm2              a PKCS#11 token in files
 test      p11-kit               puts one behind a socket
 test      p11-kit-modules       the client of that
