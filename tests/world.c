@@ -56,8 +56,7 @@ static bool load_conf(const char *first, const char *extra, const struct conf **
     return rc == RC_OK;
 }
 
-/* The ceremony makes a 4096-bit key, which takes seconds: the program's first world keeps its files
- * for the others. */
+/* The program's first world keeps the files of its ceremony for the others. */
 static struct check_dir first = {.fd = -1};
 
 static void forget_first(void)
@@ -119,13 +118,15 @@ bool world_passphrase(struct secret **out)
 static bool ceremony(struct world *w)
 {
     CLEANUP(secret_freep) struct secret *secret = NULL;
-    struct ceremony c = {.data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW};
+    struct ceremony c = {
+        .data = w->dir.fd, .conf = w->conf, .now = WORLD_NOW, .make_key = world_make_key};
     struct err err = ERR_INIT;
 
     if (!world_passphrase(&secret))
         return false;
     c.root_passphrase = secret;
     c.passphrase = secret;
+    c.arg = secret;
     err.rc = ceremony_make_hierarchy(&c, world_kinds, CA_INTRANET, &w->made, &err);
     if (err.rc == RC_OK && world_staging)
         err.rc = ceremony_make_hierarchy(&c, world_kinds, CA_STAGING, &w->made, &err);

@@ -33,19 +33,27 @@ jobs_stop() {
   wait
 }
 
+# cpu_seconds FILE: user and system time as job_run noted them, whole seconds.
+cpu_seconds() {
+  awk '{ printf "%d", $1 + $2 + 0.5 }' "$1"
+}
+
 # Status 77 is a skip by the convention of automake and meson; its last line of output says why.
 job_run() {
-  local name=$1 limit=$2 begin=$SECONDS status=0 log tmp
+  local name=$1 limit=$2 begin=$SECONDS status=0 log tmp took TIMEFORMAT='%U %S'
   shift 2
   log=$LOGS/${name//\//-}.log
   tmp=$(mktemp -d "${TMPDIR:-/tmp}/autarky-test.XXXXXX")
   chmod 711 "$tmp" # tests become other users, who must get through
-  TMPDIR=$tmp timeout --kill-after=15 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+  { time TMPDIR=$tmp timeout --kill-after=15 "$limit" "$@" >"$log" 2>&1 </dev/null; } 2>"$log.time" \
+    || status=$?
+  took="$((SECONDS - begin)) s, $(cpu_seconds "$log.time") s of processor"
+  rm -f "$log.time"
   case $status in
-    0) job_verdict "$name" passed "$((SECONDS - begin)) s" ;;
+    0) job_verdict "$name" passed "$took" ;;
     77) job_verdict "$name" skipped "$(tail -n 1 "$log")" ;;
     124 | 137) job_verdict "$name" failed "more than $limit s" "$log" ;;
-    *) job_verdict "$name" failed "status $status, $((SECONDS - begin)) s" "$log" ;;
+    *) job_verdict "$name" failed "status $status, $took" "$log" ;;
   esac
   if [ "$status" -eq 0 ] || [ "$status" -eq 77 ]; then
     rm -rf "$tmp"

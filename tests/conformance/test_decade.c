@@ -61,7 +61,9 @@ static void ceremony_now(struct walk *k, struct store_issuer **rows, struct cere
                            .conf = k->w.conf,
                            .now = k->w.clock.now,
                            .root_passphrase = k->passphrase,
-                           .passphrase = k->passphrase};
+                           .passphrase = k->passphrase,
+                           .make_key = world_make_key,
+                           .arg = k->passphrase};
 
     CHECK_OK(store_issuer_list(store_read(k->w.store), &k->arena, 0, rows, &c->n_known));
     c->known = *rows;

@@ -25,7 +25,9 @@ static bool make(struct world *w, struct ceremony *c, struct ceremony_made *m,
                            .conf = w->conf,
                            .now = w->clock.now,
                            .root_passphrase = passphrase,
-                           .passphrase = passphrase};
+                           .passphrase = passphrase,
+                           .make_key = world_make_key,
+                           .arg = passphrase};
     if (store_issuer_list(store_read(w->store), &m->arena, 0, &rows, &c->n_known) != RC_OK)
         return false;
     c->known = rows;
