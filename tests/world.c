@@ -137,7 +137,7 @@ static bool ceremony(struct world *w)
     if (err.rc == RC_OK)
         err.rc = ceremony_rules_write(w->dir.fd, w->conf, false, &err);
     if (err.rc == RC_OK)
-        return true;
+        return world_audit_key(w->dir.fd);
     print_message("%s\n", err.msg ? err.msg->code : rc_text(err.rc));
     return false;
 }

@@ -110,11 +110,13 @@ void world_set_kinds(unsigned kinds);
 void world_set_staging(void);
 /* What opens all of its keys; the caller's. */
 bool world_passphrase(struct secret **out);
-/* `make_key` of a ceremony whose `arg` is that passphrase: RSA keys are those of tests/keys, which
- * were made for nothing else with `openssl genpkey`, where there is one of that name; others are
- * generated. */
+/* `make_key` of a ceremony whose `arg` is that passphrase: the keys are those of tests/keys, which
+ * were made for nothing else with `openssl genpkey` and `openssl pkcs8 -scrypt_N 1024`, where there
+ * is one of that name; others are generated. */
 enum rc world_make_key(void *arg, const struct ca_ref *ref, struct ceremony_files *files,
                        struct crypto_key **out, struct err *err);
+/* The key that signs the audit log's heads, from there, into the data directory `dir`. */
+bool world_audit_key(int dir);
 /* The signer reads its files anew, as after a restart. */
 bool world_signer_again(struct world *w);
 
