@@ -143,6 +143,9 @@ enum cmd_option {
     CMD_OPT_OVER,
     CMD_OPT_IMPORT_NAME,
     CMD_OPT_DESPITE_TIMER,
+    CMD_OPT_MONTH,
+    CMD_OPT_REPORT_FROM,
+    CMD_OPT_REPORT_TO,
     CMD_OPT_COUNT,
 };
 static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");
