@@ -287,7 +287,7 @@ static const char head[] =
     "th,td{border-bottom:1px solid #8886;padding:.25rem .5rem;text-align:left;"
     "vertical-align:top;overflow-wrap:anywhere;min-width:6rem}\n"
     "thead{display:table-header-group}tr{break-inside:avoid}\n"
-    "dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.5rem}\n"
+    "dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.5rem}\n"
     "dl div{border:1px solid #8886;border-radius:4px;padding:.5rem .75rem}\n"
     "dt{font-size:.85em}dd{margin:0;font-size:1.5em;font-variant-numeric:tabular-nums}\n"
     "@media print{@page{size:A4 landscape;margin:12mm}body{font-size:9pt;margin:0;max-width:none}"
