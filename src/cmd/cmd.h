@@ -179,6 +179,7 @@ int cmd_inventory_history(const struct cmd_args *args);
 int cmd_inventory_orphans(const struct cmd_args *args);
 int cmd_inventory_owner(const struct cmd_args *args);
 int cmd_inventory_import(const struct cmd_args *args);
+int cmd_report(const struct cmd_args *args);
 int cmd_forward(const struct cmd_args *args);
 int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);

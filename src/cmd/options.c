@@ -255,6 +255,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                              CMD_MANY},
     [CMD_OPT_DESPITE_TIMER] = {"--despite-timer", NULL,
                                "although a timer or cron still runs that client"},
+    [CMD_OPT_MONTH] = {"--month", "YYYY-MM", "that month, in UTC"},
+    [CMD_OPT_REPORT_FROM] = {"--from", "TIME", "from then on, as in 2026-10-01T00:00:00Z"},
+    [CMD_OPT_REPORT_TO] = {"--to", "TIME", "until then, and as of then; or now"},
     [CMD_OPT_FALLBACK_SERVER] = {"--fallback-server", "URL",
                                  "a second server, asked when the first does not answer, is ill or "
                                  "asks for too much patience"},

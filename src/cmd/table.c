@@ -409,6 +409,12 @@ static const struct cmd_row rows[] = {
     {"session", "list", "list who is signed in", NULL, NULL, NULL, cmd_session_list},
     {"session", "end", "sign somebody out", NULL, "ID", OPTIONS(OPT(REASON), OPT(DRY_RUN)),
      cmd_session_end},
+    {"report", NULL, "write what happened to certificates in a month, for auditors",
+     "HTML to read and print, CSV for each table, and JSON, as of the end of that time: made "
+     "again\n"
+     "later, it has the same bytes. Reads the database, with or without the server. Without\n"
+     "options it writes each month that is over and missing to reports of the data directory.",
+     NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT)), cmd_report},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",

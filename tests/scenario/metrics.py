@@ -101,6 +101,8 @@ def rules_and_board():
     declared = {"build_info"}
     for source in (HERE / "src").rglob("*.c"):
         declared |= set(re.findall(r'METRIC_[A-Z0-9_]+\(\w+,\s*"(\w+)"', source.read_text()))
+    page = set(re.findall(r"\w+", (HERE / "man/autarky.1").read_text().split(".Sh METRICS")[1].split(".Sh EXIT")[0]))
+    check(declared <= page, f"autarky(1) does not have {sorted(declared - page)}")
     json.loads(BOARD.read_text())
     for file in (RULES, BOARD):
         asked = set(re.findall(r"autarky_(\w+)", file.read_text()))
