@@ -407,16 +407,29 @@ static void respond(struct client_exchange *x)
     exchange_free(x);
 }
 
+/* The first that is to have an answer. */
+static struct client_exchange *next_of(struct acme_fake *f)
+{
+    LIST_FOREACH (it, &f->pending) {
+        struct client_exchange *x = LIST_ENTRY(it, struct client_exchange, link);
+
+        if (!f->silent && !(x->at == FAKE_OCSP && f->ocsp.silent))
+            return x;
+    }
+    return NULL;
+}
+
 static void on_soon(void *arg)
 {
     struct acme_fake *f = arg;
-    struct list *link;
+    struct client_exchange *x = next_of(f);
 
-    if (f->silent || !(link = list_pop(&f->pending)))
+    if (!x)
         return;
-    if (!list_empty(&f->pending))
+    list_remove(&x->link);
+    if (next_of(f))
         ev_defer(f->ev, &f->soon);
-    respond(LIST_ENTRY(link, struct client_exchange, link));
+    respond(x);
 }
 
 /* ---- the transport */

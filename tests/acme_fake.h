@@ -61,6 +61,7 @@ struct acme_fake_ocsp {
     enum x509_ocsp_status status;
     when_t this_update, life; /* 0: now; a day */
     bool other_signer, other_serial;
+    bool silent; /* no answer, ever */
 };
 
 enum { FAKE_ANSWERS = 16, FAKE_BODY = 4096, FAKE_NONCES = 4096, FAKE_ORDERS = 64 };

@@ -23,6 +23,19 @@ log_path() {
   printf '%s/.deps/log/%s.log\n' "$ROOT" "$1"
 }
 
+# cache_directory: where what is slow to make is kept. It outlives worktrees and is shared by them.
+# Any place that cannot be written is replaced by one inside the project: slower the next time,
+# otherwise the same.
+cache_directory() {
+  local base=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}} cache
+  cache=$base/autarky
+  if [ -z "$base" ] || ! mkdir -p "$cache" 2>/dev/null || [ ! -w "$cache" ]; then
+    cache=$ROOT/.deps/cache
+    mkdir -p "$cache"
+  fi
+  printf '%s\n' "$cache"
+}
+
 # log_failure LOG: what to show when the step that wrote LOG has failed.
 log_failure() {
   printf -- '---- the last lines of %s\n' "$1" >&2

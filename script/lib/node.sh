@@ -51,7 +51,7 @@ ui_fetch() {
 ui_provide() {
   local set=$1 dir
   ui_usable "$set" && return 0
-  choose_cache
+  CACHE=$(cache_directory)
   lock_take 9 "$CACHE/ui.lock" "the packages of the dashboard"
   dir=$CACHE/ui/$(ui_digest)-$set
   mkdir -p "$CACHE/ui"

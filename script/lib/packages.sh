@@ -20,6 +20,8 @@ build     libcap-ng-dev         dropping privileges
 build     libldns-dev           DNS wire format, resolving
 build     libnghttp2-dev        HTTP/2: frames, HPACK
 build     libcmocka-dev         unit tests
+test      ccache                what was compiled before, in another clone
+test      mold                  links the test programs in a tenth of the time
 test      softhsm2              a PKCS#11 token in files
 test      p11-kit               puts one behind a socket
 test      p11-kit-modules       the client of that
@@ -54,7 +56,7 @@ test      nghttp2-server        nghttpd: a backend of HTTP/2
 test      python3-grpcio        gRPC, both ends
 test      testssl.sh            what strangers look for in a TLS server
 test      sslscan               the same by somebody else
-test      nginx-light           a web server that has to be reloaded
+test      nginx-light           a web server that has to be reloaded, a backend that knows PROXY
 test      postfix               a mail server with STARTTLS
 test      dovecot-imapd         another one, IMAP
 test      dovecot-pop3d         and POP3
@@ -71,7 +73,6 @@ test      python3-pytest        scenario scripts
 test      python3-websockets    WebSocket, both sides
 test      python3-cryptography  forging what no client would send
 test      haproxy               a load balancer before the gateway
-test      nginx-light           a backend that takes headers of the PROXY protocol
 test      clang                 the second compiler
 test      libclang-rt-dev       its sanitizer runtimes
 test      llvm                  llvm-symbolizer

@@ -1,56 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/job.h"
+#include "agent/job_int.h"
 
 #include <signal.h>
 
 #include "agent/deploy.h"
-#include "agent/pin.h"
 #include "agent/proxy.h"
 #include "agent/tell.h"
-#include "agent/trust.h"
-#include "client/http.h"
 #include "crypto/key.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "net/net.h"
-#include "x509/name.h"
 
 MSG(msg_address, "agent.address", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
-MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
 MSG(msg_stopped, "agent.stopped", "stopped by a signal; everything is as it was");
 
-enum { CERTID_MAX = 128, CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
+enum { CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
 
 #define FIRST_PAUSE WHEN_MINUTE
 #define MOST_PAUSE (6 * WHEN_HOUR)
 
-struct job {
-    const struct agent_options *o;
-    struct agent_world world;
-    struct agent_place place;
-    struct agent_proxies proxies;
-    struct agent_trust trust;
-    struct client_transport *transport;
-    struct agent_solver *solver;
-    struct client *client;
-    struct client_run *run;
-    struct ev_signal *interrupt, *terminate;
-    struct crypto_key *account, *key;
-    struct buf chain; /* that came */
-    int status;       /* of the server's refusal */
-    struct agent_state state;
-    struct arena arena;
-    bool ended, stopped;
-    bool remembered; /* the failure is */
-    /* of the chain in force */
-    char certid[CERTID_MAX];
-    when_t not_before, not_after;
-    struct agent_outcome *out;
-    struct err *err;
-    enum rc rc;
-};
-
-static when_t now(const struct job *j)
+when_t agent_job_now(const struct job *j)
 {
     return clock_now(ev_clock(j->world.ev));
 }
@@ -107,35 +76,24 @@ static enum rc make_solver(struct job *j, struct err *err)
     return RC_UNSUPPORTED;
 }
 
-static enum rc make_client(struct job *j, const struct agent_binding *binding, struct err *err)
+static struct agent_server_conf server_conf(const struct job *j)
 {
-    const struct client_reach_conf reach = {
-        .ev = j->world.ev, .net = j->world.net, .trust = j->trust.tls, .proxies = j->world.proxies};
-    struct client_conf conf = {.ev = j->world.ev,
-                               .directory = j->state.plan.server,
-                               .key = j->account,
-                               .roots = j->trust.roots,
-                               .n_roots = j->trust.n_roots,
-                               .any_root = true,
-                               .solvers = &j->solver->solver,
-                               .n_solvers = 1,
-                               .contacts = &j->state.plan.contact,
-                               .n_contacts = j->state.plan.contact.n ? 1 : 0,
-                               .agree_terms = true};
+    return (struct agent_server_conf){.pin = {&j->world, &j->place, &j->stopped},
+                                      .plan = &j->state.plan,
+                                      .binding = j->binding,
+                                      .solver = j->solver};
+}
 
-    if (binding) {
-        conf.eab_kid = binding->eab_kid;
-        conf.eab_key = binding->eab_key;
-        conf.agree_terms = binding->agree_terms;
-    }
-    TRY(client_http_net(&reach, &j->transport));
-    conf.transport = j->transport;
-    return client_new(&conf, &j->client, err);
+enum rc agent_job_server(struct job *j, bool fallback, struct err *err)
+{
+    const struct agent_server_conf conf = server_conf(j);
+
+    j->at = &j->servers[fallback];
+    return agent_server_open(j->at, &conf, fallback, err);
 }
 
 static enum rc job_open(struct job *j, struct err *err)
 {
-    const struct agent_pin pin = {&j->world, &j->place, &j->stopped};
     struct ev *ev = j->world.ev;
 
     TRY(ev_signal_new(ev, SIGINT, on_signal, j, &j->interrupt));
@@ -143,7 +101,6 @@ static enum rc job_open(struct job *j, struct err *err)
     TRY(net_system(ev, &j->world.net));
     TRY(agent_proxies_load(&j->proxies, &j->state.plan, err));
     j->world.proxies = j->proxies.of;
-    TRY(agent_pin_trust(&pin, &j->state.plan, &j->trust, err));
     return make_solver(j, err);
 }
 
@@ -158,16 +115,14 @@ static enum rc job_init(struct job *j, const struct agent_options *o)
 
 static void job_done(struct job *j)
 {
-    client_free(j->client);
-    client_transport_free(j->transport);
+    for (size_t i = 0; i < SERVERS; i++)
+        agent_server_done(&j->servers[i]);
     agent_solver_free(j->solver);
-    agent_trust_done(&j->trust);
     agent_proxies_done(&j->proxies);
     net_free(j->world.net);
     ev_signal_free(j->interrupt);
     ev_signal_free(j->terminate);
     ev_free(j->world.ev);
-    crypto_key_unref(j->account);
     crypto_key_unref(j->key);
     agent_place_done(&j->place);
     buf_done(&j->chain);
@@ -176,34 +131,18 @@ static void job_done(struct job *j)
 
 /* ---- running */
 
-static void run_to_end(struct job *j)
+enum rc agent_job_stopped(struct err *err)
+{
+    return ERR(err, RC_CANCELLED, msg_stopped);
+}
+
+void agent_job_wait(struct job *j)
 {
     while (!j->ended || agent_solver_busy(j->solver))
         ev_run_once(j->world.ev, EV_WAIT);
 }
 
-static void take_failure(struct job *j, const struct client_result *result)
-{
-    j->rc = result->rc;
-    *j->err = *result->err;
-    j->err->rc = result->rc;
-    j->out->retry_at = result->retry_at;
-    j->status = result->status;
-}
-
-static void say_untrusted(struct job *j, const struct client_result *result)
-{
-    CLEANUP(buf_done) struct buf name = BUF_INIT(X509_NAME_MAX);
-
-    if (result->trusted)
-        return;
-    x509_name_text(result->certs[result->n_certs - 1].issuer, &name);
-    agent_say(&j->world, true,
-              "this machine does not trust the root of the new certificate (%s); clients have to",
-              buf_z(&name));
-}
-
-static enum rc take_times(struct job *j, const struct x509_cert *leaf)
+enum rc agent_job_times(struct job *j, const struct x509_cert *leaf)
 {
     CLEANUP(buf_done) struct buf certid = BUF_INIT(CERTID_MAX - 1);
 
@@ -215,95 +154,29 @@ static enum rc take_times(struct job *j, const struct x509_cert *leaf)
     return RC_OK;
 }
 
-static void on_certificate(void *arg, const struct client_result *result)
-{
-    struct job *j = arg;
-
-    j->run = NULL;
-    j->ended = true;
-    if (result->rc != RC_OK) {
-        take_failure(j, result);
-        return;
-    }
-    if (!result->chain_found)
-        agent_say(&j->world, true,
-                  "the server offers no chain \"%.*s\"; its first one is taken instead",
-                  STR_ARG(j->state.plan.chain));
-    say_untrusted(j, result);
-    j->rc = take_times(j, &result->certs[0]);
-    buf_reset(&j->chain);
-    buf_puts(&j->chain, result->chain);
-    if (j->rc == RC_OK)
-        j->rc = buf_rc(&j->chain);
-}
-
-static enum rc order(struct job *j, struct str replaces)
-{
-    const struct agent_plan *plan = &j->state.plan;
-    struct client_want want = {.dns = plan->dns,
-                               .n_dns = plan->n_dns,
-                               .ips = plan->ips,
-                               .n_ips = plan->n_ips,
-                               .profile = plan->profile,
-                               .replaces = replaces,
-                               .chain_choice = plan->chain};
-    struct crypto_key_spec spec;
-
-    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
-        return ERR(j->err, RC_INVAL, msg_key_type, plan->key);
-    crypto_key_unref(MOVE(j->key));
-    TRY(crypto_key_generate(spec, &j->key));
-    want.key = j->key;
-    j->ended = false;
-    TRY(client_obtain(j->client, &want, on_certificate, j, &j->run));
-    run_to_end(j);
-    if (j->stopped)
-        return ERR(j->err, RC_CANCELLED, msg_stopped);
-    return j->rc;
-}
-
-/* The new set is on disk, then it is told of; its taking the place of the old one comes later. */
-static enum rc write_set(struct job *j)
-{
-    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &j->state.pending, j->err));
-    return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
-}
-
-static enum rc order_and_write(struct job *j, struct str replaces)
-{
-    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
-
-    j->state.pending = 0;
-    if (rc == RC_OK)
-        rc = order(j, replaces);
-    if (rc == RC_OK)
-        rc = write_set(j);
-    if (rc != RC_OK)
-        j->state.pending = 0;
-    if (rc != RC_OK && rc != RC_CANCELLED) {
-        j->err->rc = rc;
-        agent_tell_failed(j->solver, &j->world, j->status, j->err);
-    }
-    return rc;
-}
-
 /* ---- what is remembered */
+
+static void take_account(const struct agent_server *s, struct str *url)
+{
+    if (s->client && client_account(s->client).n)
+        *url = client_account(s->client);
+}
 
 static enum rc save(struct job *j, struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
 
-    if (j->client)
-        j->state.account = client_account(j->client);
+    take_account(&j->servers[0], &j->state.account);
+    take_account(&j->servers[1], &j->state.fallback_account);
     TRY(agent_state_put(&j->state, &text));
     return agent_place_put_state(&j->place, buf_str(&text), err);
 }
 
 static void remember_issued(struct job *j)
 {
-    j->state.issued = j->state.attempt = now(j);
-    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->client),
-                        now(j));
+    j->state.issued = j->state.attempt = agent_job_now(j);
+    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->at->client),
+                        agent_job_now(j));
 }
 
 static void remember_success(struct job *j)
@@ -312,7 +185,10 @@ static void remember_success(struct job *j)
     j->state.next = 0;
     j->state.why.n = 0;
     j->state.pending = j->state.before = 0;
+    j->state.issuer = j->state.pending_issuer;
+    j->state.pending_issuer.n = 0;
     j->out->issued = true;
+    j->out->fallback = agent_from_fallback(&j->state);
     j->out->not_after = j->not_after;
     j->out->renew_at = j->state.renewal.due;
 }
@@ -322,7 +198,7 @@ static void remember_cause(struct job *j)
 {
     char why[AGENT_WHY_MAX];
 
-    j->state.attempt = now(j);
+    j->state.attempt = agent_job_now(j);
     IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
 }
 
@@ -333,7 +209,7 @@ static void remember_failure(struct job *j)
 
     remember_cause(j);
     j->state.failures++;
-    pause = now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
+    pause = agent_job_now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
     j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
     j->remembered = true;
 }
@@ -381,14 +257,51 @@ static enum rc find_owner(struct job *j, struct err *err)
     return agent_owner_find(plan->owner, plan->group, plan->mode, &j->place.owner, err);
 }
 
-static enum rc prepare_new(struct job *j, const struct agent_binding *binding, struct err *err)
+static enum rc prepare_new(struct job *j, struct err *err)
 {
     TRY(agent_place_open(j->o->dir, true, &j->place, err));
     TRY(find_owner(j, err));
     TRY(agent_place_check(&j->place, err));
-    TRY(job_open(j, err));
-    TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
-    return make_client(j, binding, err);
+    return job_open(j, err);
+}
+
+static void on_signed_up(void *arg, const struct client_result *result)
+{
+    struct job *j = arg;
+
+    j->run = NULL;
+    j->ended = true;
+    j->rc = result->rc;
+    if (result->rc != RC_OK)
+        *j->err = *result->err;
+}
+
+/* An account at the second server, as long as there is somebody to say what is in the way. */
+static enum rc sign_up(struct job *j)
+{
+    TRY(agent_job_server(j, true, j->err));
+    j->ended = false;
+    TRY(client_sign_up(j->at->client, on_signed_up, j, &j->run));
+    agent_job_wait(j);
+    TRY(j->stopped ? RC_CANCELLED : j->rc);
+    return save(j, j->err);
+}
+
+static void prepare_fallback(struct job *j)
+{
+    struct err why = ERR_INIT, *kept = j->err;
+    char line[AGENT_WHY_MAX];
+
+    if (j->state.plan.fallback_server.n == 0 || j->at->ca.fallback)
+        return;
+    j->err = &why;
+    why.rc = sign_up(j);
+    j->err = kept;
+    if (why.rc != RC_OK && why.rc != RC_CANCELLED)
+        agent_say(&j->world, true,
+                  "there is no account at the fallback server yet, so it may be no help when it is "
+                  "needed: %s",
+                  err_textz(&why, line, sizeof(line)));
 }
 
 static void on_directory(void *arg, const struct client_answer *answer)
@@ -411,25 +324,30 @@ static void on_directory(void *arg, const struct client_answer *answer)
 
 /* Is the server there, and could the proof be given? Nothing is changed at the one nor the other.
  */
-static enum rc rehearse(struct job *j, struct err *err)
+static enum rc rehearse_at(struct job *j, bool fallback, struct err *err)
 {
-    struct client_reach_conf reach = {.ev = j->world.ev};
-    const struct client_ask ask = {.method = "GET",
-                                   .url = j->state.plan.server,
-                                   .accept = STR("application/json"),
-                                   .max_body = CLIENT_DOCUMENT_MAX,
-                                   .timeout = PATIENCE_SECONDS * WHEN_SECOND};
+    struct agent_server *s = &j->servers[fallback];
+    const struct agent_server_conf conf = server_conf(j);
+    struct client_ask ask = {.method = "GET",
+                             .accept = STR("application/json"),
+                             .max_body = CLIENT_DOCUMENT_MAX,
+                             .timeout = PATIENCE_SECONDS * WHEN_SECOND};
     struct client_exchange *exchange;
 
-    TRY(job_open(j, err));
-    reach.net = j->world.net;
-    reach.trust = j->trust.tls;
-    reach.proxies = j->world.proxies;
-    TRY(client_http_net(&reach, &j->transport));
-    TRY(client_transport_send(j->transport, &ask, on_directory, j, &exchange));
+    TRY(agent_server_reach(s, &conf, fallback, err));
+    ask.url = s->ca.server;
+    j->ended = false;
+    TRY(client_transport_send(s->transport, &ask, on_directory, j, &exchange));
     j->out->asked = true;
-    run_to_end(j);
-    return j->stopped ? ERR(err, RC_CANCELLED, msg_stopped) : j->rc;
+    agent_job_wait(j);
+    return j->stopped ? agent_job_stopped(err) : j->rc;
+}
+
+static enum rc rehearse(struct job *j, struct err *err)
+{
+    TRY(job_open(j, err));
+    TRY(rehearse_at(j, false, err));
+    return j->state.plan.fallback_server.n ? rehearse_at(j, true, err) : RC_OK;
 }
 
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
@@ -437,6 +355,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
                      struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
+    enum rc rc;
 
     *out = (struct agent_outcome){};
     TRY(agent_deploy_check(plan, err));
@@ -444,12 +363,15 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     j.state.plan = *plan;
     j.out = out;
     j.err = err;
+    j.binding = binding;
     if (o->dry_run)
         return rehearse(&j, err);
-    TRY(prepare_new(&j, binding, err));
-    TRY(order_and_write(&j, (struct str){NULL, 0}));
+    TRY(prepare_new(&j, err));
+    TRY(agent_job_order(&j, (struct str){NULL, 0}));
     remember_issued(&j);
-    return take_into_use(&j);
+    rc = take_into_use(&j);
+    prepare_fallback(&j);
+    return rc;
 }
 
 /* ---- an old one */
@@ -473,7 +395,7 @@ static enum rc load_chain(struct job *j, unsigned long generation)
 
     TRY(agent_place_read(&j->place, generation, &chain, &key, NULL));
     TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
-    return take_times(j, &certs[0]);
+    return agent_job_times(j, &certs[0]);
 }
 
 static when_t due(const struct job *j)
@@ -488,20 +410,22 @@ static void on_window(void *arg, const struct client_result *result)
     j->run = NULL;
     j->ended = true;
     if (result->rc == RC_OK)
-        client_renewal_window(&j->state.renewal, &result->window, result->retry_at, now(j));
+        client_renewal_window(&j->state.renewal, &result->window, result->retry_at,
+                              agent_job_now(j));
     else
-        client_renewal_unknown(&j->state.renewal, now(j));
+        client_renewal_unknown(&j->state.renewal, agent_job_now(j));
 }
 
-/* What cannot be asked stays as it was planned. */
+/* Of who issued it. What cannot be asked stays as it was planned. */
 static enum rc look(struct job *j)
 {
-    if (!j->certid[0] || !j->state.renewal.look_at || now(j) < j->state.renewal.look_at)
+    if (!j->certid[0] || !j->state.renewal.look_at || agent_job_now(j) < j->state.renewal.look_at)
         return RC_OK;
+    TRY(agent_job_server(j, agent_from_fallback(&j->state), j->err));
     j->ended = false;
-    TRY(client_look(j->client, str_of(j->certid), on_window, j, &j->run));
-    run_to_end(j);
-    return j->stopped ? ERR(j->err, RC_CANCELLED, msg_stopped) : RC_OK;
+    TRY(client_look(j->at->client, str_of(j->certid), on_window, j, &j->run));
+    agent_job_wait(j);
+    return j->stopped ? agent_job_stopped(j->err) : RC_OK;
 }
 
 static enum rc prepare_old(struct job *j, struct err *err)
@@ -523,8 +447,8 @@ static bool rests(const struct job *j)
 {
     if (j->o->force)
         return false;
-    j->out->waits = agent_pause(&j->state, now(j));
-    return now(j) < agent_next(&j->state, j->not_before, j->not_after, now(j));
+    j->out->waits = agent_pause(&j->state, agent_job_now(j));
+    return agent_job_now(j) < agent_next(&j->state, j->not_before, j->not_after, agent_job_now(j));
 }
 
 /* A hook of dehydrated's is told on every run. */
@@ -540,8 +464,10 @@ static enum rc rest(struct job *j, struct err *err)
  * itself. */
 static bool resumes(struct job *j)
 {
-    if (j->state.pending && load_chain(j, j->state.pending) == RC_OK && now(j) < due(j))
+    if (j->state.pending && load_chain(j, j->state.pending) == RC_OK && agent_job_now(j) < due(j))
         return true;
+    if (j->state.pending == j->place.live)
+        j->state.issuer = j->state.pending_issuer;
     j->state.pending = j->state.before = 0;
     IGNORE_RC(load_chain(j, j->place.live)); /* one that is not there is due */
     return false;
@@ -552,15 +478,13 @@ static enum rc renew(struct job *j, struct err *err)
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
         return take_into_use(j);
-    TRY(agent_place_account(&j->place, j->state.plan.account_key, &j->account, err));
-    TRY(make_client(j, NULL, err));
     TRY(look(j));
     j->out->renew_at = due(j);
-    if (!j->o->force && now(j) < due(j)) {
+    if (!j->o->force && agent_job_now(j) < due(j)) {
         TRY(save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }
-    TRY(order_and_write(j, str_of(j->certid)));
+    TRY(agent_job_order(j, str_of(j->certid)));
     remember_issued(j);
     return take_into_use(j);
 }
@@ -586,7 +510,7 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     *err = mine;
     if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
-    if (j.client)
+    if (j.servers[0].client || j.servers[1].client)
         remember_failure(&j);
     else
         remember_cause(&j);

@@ -4,8 +4,7 @@
  * nothing that needs a server of ours. */
 #pragma once
 
-#include "agent/plan.h"
-#include "agent/solver.h"
+#include "agent/server.h"
 
 struct agent_options {
     const char *dir; /* where the certificate is, or is to be */
@@ -18,6 +17,7 @@ struct agent_options {
 
 struct agent_outcome {
     bool issued;      /* a new certificate is in place */
+    bool fallback;    /* by the second server */
     when_t not_after; /* of the one in place; 0: there is none */
     when_t renew_at;  /* 0: not known */
     when_t retry_at;  /* after a failure: not before; 0: the server names no time */
@@ -31,13 +31,8 @@ struct agent_outcome {
     when_t waits; /* after failures nothing was tried before then; 0: it was, or is not due */
 };
 
-/* For a new account. */
-struct agent_binding {
-    struct str eab_kid, eab_key; /* empty: none */
-    bool agree_terms;
-};
-
-/* Obtains a certificate by `plan`, and remembers it. On failure what was in the directory is as it
+/* Obtains a certificate by `plan`, and remembers it. Where the plan has a second server there is an
+ * account at it afterwards, or a warning. On failure what was in the directory is as it
  * was. RC_AGAIN: another autarky is at work there; RC_CANCELLED: a signal ended it; as agent_deploy
  * with out->unproven; as client results and as agent_place_install otherwise. */
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,

@@ -26,7 +26,6 @@ MSG(msg_no_root, "agent.pin-no-root",
     "the root");
 MSG(msg_stopped, "agent.pin-stopped", "stopped by a signal");
 
-#define KEPT AGENT_HOME "/ca.pem"
 enum { NAMES_MAX = 700, SHOWN_MAX = 5, CERT_ARENA = 1 << 20, PATIENCE_SECONDS = 30 };
 
 enum rc agent_pin_parse(struct str text, unsigned char out[static AGENT_PIN_BYTES])
@@ -121,7 +120,7 @@ enum rc agent_pin_find(struct str text, const unsigned char pin[static AGENT_PIN
 
 struct hunt {
     const struct agent_pin *p;
-    const struct agent_plan *plan;
+    const struct agent_ca *ca;
     unsigned char pin[AGENT_PIN_BYTES];
     struct agent_pin_seen seen; /* of the last text */
     struct buf names;           /* of all */
@@ -156,7 +155,7 @@ static enum rc look(struct hunt *h, struct str text)
         buf_printf(&h->names, "%s%.*s", h->names.n ? ", " : "", STR_ARG(buf_str(&h->seen.names)));
         return buf_rc(&h->names) == RC_NOMEM ? RC_NOMEM : RC_NOTFOUND;
     }
-    return rc == RC_DENIED ? ERR(h->err, rc, msg_no_root, h->plan->ca_fingerprint) : rc;
+    return rc == RC_DENIED ? ERR(h->err, rc, msg_no_root, h->ca->ca_fingerprint) : rc;
 }
 
 static void on_reached(void *arg, enum rc rc, struct net_stream *stream, const struct err *why)
@@ -249,14 +248,13 @@ static enum rc behind_issuers(struct hunt *h, struct net *net)
 }
 
 /* The page of an Autarky, where its certificates are served over plain HTTP. */
-static enum rc trust_page(const struct agent_plan *plan, const struct http_url *url,
-                          struct buf *out)
+static enum rc trust_page(const struct agent_ca *ca, const struct http_url *url, struct buf *out)
 {
     struct http_url page = {.at = url->at, .port = 80, .path = STR("/trust/roots.pem")};
 
     page.at.port = 0;
-    if (plan->ca_url.n)
-        buf_puts(out, plan->ca_url);
+    if (ca->ca_url.n)
+        buf_puts(out, ca->ca_url);
     else
         http_url_put(&page, out);
     return buf_rc(out);
@@ -269,10 +267,10 @@ static enum rc everywhere(struct hunt *h)
     struct http_url url;
     enum rc rc;
 
-    TRY(http_url_parse(h->plan->server, &url, h->err));
+    TRY(http_url_parse(h->ca->server, &url, h->err));
     if (!url.tls)
-        return ERR(h->err, RC_INVAL, msg_https, h->plan->server);
-    TRY(trust_page(h->plan, &url, &page));
+        return ERR(h->err, RC_INVAL, msg_https, h->ca->server);
+    TRY(trust_page(h->ca, &url, &page));
     rc = in_chain(h, net, &url);
     if (rc == RC_NOTFOUND)
         rc = behind_issuers(h, net);
@@ -280,8 +278,13 @@ static enum rc everywhere(struct hunt *h)
         rc = at_url(h, net, buf_str(&page));
     if (rc != RC_NOTFOUND)
         return rc;
-    return ERR(h->err, RC_NOTFOUND, msg_none, h->plan->ca_fingerprint, h->plan->server,
-               buf_str(&page), h->names.n ? buf_str(&h->names) : STR("nothing"));
+    return ERR(h->err, RC_NOTFOUND, msg_none, h->ca->ca_fingerprint, h->ca->server, buf_str(&page),
+               h->names.n ? buf_str(&h->names) : STR("nothing"));
+}
+
+static const char *keeping_place(const struct agent_ca *ca)
+{
+    return ca->fallback ? AGENT_HOME "/fallback-ca.pem" : AGENT_HOME "/ca.pem";
 }
 
 static enum rc kept(struct hunt *h)
@@ -290,18 +293,18 @@ static enum rc kept(struct hunt *h)
 
     if (h->p->place->dir < 0)
         return RC_NOTFOUND;
-    TRY(file_read(h->p->place->dir, KEPT, &pem, NULL));
+    TRY(file_read(h->p->place->dir, keeping_place(h->ca), &pem, NULL));
     return look(h, buf_str(&pem));
 }
 
-enum rc agent_pin_root(const struct agent_pin *p, const struct agent_plan *plan, struct buf *out,
+enum rc agent_pin_root(const struct agent_pin *p, const struct agent_ca *ca, struct buf *out,
                        struct err *err)
 {
-    CLEANUP(hunt_done) struct hunt h = {.p = p, .plan = plan, .out = out, .err = err};
-    enum rc rc = agent_pin_parse(plan->ca_fingerprint, h.pin);
+    CLEANUP(hunt_done) struct hunt h = {.p = p, .ca = ca, .out = out, .err = err};
+    enum rc rc = agent_pin_parse(ca->ca_fingerprint, h.pin);
 
     if (rc == RC_PARSE)
-        return ERR(err, rc, msg_pin, plan->ca_fingerprint);
+        return ERR(err, rc, msg_pin, ca->ca_fingerprint);
     TRY(rc);
     buf_init(&h.names, NAMES_MAX);
     rc = kept(&h);
@@ -311,15 +314,15 @@ enum rc agent_pin_root(const struct agent_pin *p, const struct agent_plan *plan,
     TRY(everywhere(&h));
     if (p->place->dir < 0)
         return RC_OK;
-    return file_write(p->place->dir, KEPT, buf_str(out), 0644, FILE_OWNER_SELF, err);
+    return file_write(p->place->dir, keeping_place(ca), buf_str(out), 0644, FILE_OWNER_SELF, err);
 }
 
-enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_plan *plan,
+enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_ca *ca,
                         struct agent_trust *out, struct err *err)
 {
     CLEANUP(buf_done) struct buf root = BUF_INIT(AGENT_PIN_FILE_MAX);
 
-    if (plan->ca_fingerprint.n)
-        TRY(agent_pin_root(p, plan, &root, err));
-    return agent_trust_load(out, plan->ca_file, buf_str(&root), err);
+    if (ca->ca_fingerprint.n)
+        TRY(agent_pin_root(p, ca, &root, err));
+    return agent_trust_load(out, ca->ca_file, buf_str(&root), err);
 }

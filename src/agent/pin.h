@@ -40,12 +40,12 @@ struct agent_pin {
     const bool *stopped;             /* by a signal, while the loop runs */
 };
 
-/* Who is trusted for plan->server: that root alone where there is a fingerprint, else as
+/* Who is trusted for ca->server: that root alone where there is a fingerprint, else as
  * agent_trust_load. */
-enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_plan *plan,
+enum rc agent_pin_trust(const struct agent_pin *p, const struct agent_ca *ca,
                         struct agent_trust *out, struct err *err);
-/* The root of plan->ca_fingerprint for plan->server, in PEM, appended: as it is kept, or found now,
+/* The root of ca->ca_fingerprint for ca->server, in PEM, appended: as it is kept, or found now,
  * in which case the loop runs until then. RC_NOTFOUND and what was found instead; RC_PARSE,
  * RC_INVAL (the server's URL is not https), RC_CANCELLED; as client_reach_start's callback. */
-enum rc agent_pin_root(const struct agent_pin *p, const struct agent_plan *plan, struct buf *out,
+enum rc agent_pin_root(const struct agent_pin *p, const struct agent_ca *ca, struct buf *out,
                        struct err *err);

@@ -40,20 +40,63 @@ struct field {
 #m, offsetof(struct agent_plan, m)                                                         \
     }
 static const struct field fields[] = {
-    FIELD(server),         FIELD(ca_file),   FIELD(style),
-    FIELD(value),          FIELD(challenge), FIELD(key),
-    FIELD(profile),        FIELD(chain),     FIELD(contact),
-    FIELD(account_key),    FIELD(hook_env),  FIELD(owner),
-    FIELD(group),          FIELD(mode),      FIELD(reload),
-    FIELD(reload_timeout), FIELD(prove_for), FIELD(ca_fingerprint),
-    FIELD(ca_url),         FIELD(proxy),     FIELD(no_proxy),
+    FIELD(server),
+    FIELD(ca_file),
+    FIELD(style),
+    FIELD(value),
+    FIELD(challenge),
+    FIELD(key),
+    FIELD(profile),
+    FIELD(chain),
+    FIELD(contact),
+    FIELD(account_key),
+    FIELD(hook_env),
+    FIELD(owner),
+    FIELD(group),
+    FIELD(mode),
+    FIELD(reload),
+    FIELD(reload_timeout),
+    FIELD(prove_for),
+    FIELD(ca_fingerprint),
+    FIELD(ca_url),
+    FIELD(proxy),
+    FIELD(no_proxy),
     FIELD(proxy_private),
+    FIELD(fallback_server),
+    FIELD(fallback_ca_file),
+    FIELD(fallback_ca_fingerprint),
+    FIELD(fallback_ca_url),
+    FIELD(fallback_account_key),
+    FIELD(fallback_profile),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
 static struct str *text_of(struct agent_plan *plan, size_t i)
 {
     return (struct str *)(void *)((char *)plan + fields[i].at);
+}
+
+struct agent_ca agent_plan_ca(const struct agent_plan *plan, bool fallback)
+{
+    if (fallback)
+        return (struct agent_ca){.server = plan->fallback_server,
+                                 .ca_file = plan->fallback_ca_file,
+                                 .ca_fingerprint = plan->fallback_ca_fingerprint,
+                                 .ca_url = plan->fallback_ca_url,
+                                 .account_key = plan->fallback_account_key,
+                                 .profile = plan->fallback_profile,
+                                 .fallback = true};
+    return (struct agent_ca){.server = plan->server,
+                             .ca_file = plan->ca_file,
+                             .ca_fingerprint = plan->ca_fingerprint,
+                             .ca_url = plan->ca_url,
+                             .account_key = plan->account_key,
+                             .profile = plan->profile};
+}
+
+bool agent_from_fallback(const struct agent_state *s)
+{
+    return s->issuer.n && s->plan.fallback_server.n && str_eq(s->issuer, s->plan.fallback_server);
 }
 
 /* ---- writing */
@@ -82,6 +125,12 @@ static void put_plan(struct json_out *o, const struct agent_plan *given)
     json_end(o);
 }
 
+static void put_text(struct json_out *o, const char *name, struct str text)
+{
+    if (text.n)
+        json_kv_str(o, name, text);
+}
+
 /* Times as microseconds: a window that comes back must be the same, or the dice are thrown anew. */
 static void put_when(struct json_out *o, const char *name, when_t t)
 {
@@ -107,8 +156,10 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     put_when(&o, "not_before", s->renewal.least);
     json_kv_u64(&o, "failures", s->failures);
     put_when(&o, "next_at", s->next);
-    if (s->why.n)
-        json_kv_str(&o, "why", s->why);
+    put_text(&o, "why", s->why);
+    put_text(&o, "fallback_account", s->fallback_account);
+    put_text(&o, "issuer", s->issuer);
+    put_text(&o, "pending_issuer", s->pending_issuer);
     if (s->pending) {
         json_kv_u64(&o, "pending", s->pending);
         json_kv_u64(&o, "before", s->before);
@@ -245,6 +296,9 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     TRY(get_plan(a, json_get(o, "plan"), &s->plan, err));
     TRY(get_text(a, o, "account", &s->account, err));
     TRY(get_text(a, o, "why", &s->why, err));
+    TRY(get_text(a, o, "fallback_account", &s->fallback_account, err));
+    TRY(get_text(a, o, "issuer", &s->issuer, err));
+    TRY(get_text(a, o, "pending_issuer", &s->pending_issuer, err));
     s->issued = get_when(o, "issued");
     s->attempt = get_when(o, "attempt");
     s->renewal.due = get_when(o, "renew_at");
@@ -279,9 +333,14 @@ enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *o
 
 /* ---- when */
 
+when_t agent_latest(when_t not_before, when_t not_after)
+{
+    return not_after ? not_after - (not_after - not_before) / 10 : 0;
+}
+
 when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after)
 {
-    when_t latest = not_after - (not_after - not_before) / 10;
+    when_t latest = agent_latest(not_before, not_after);
     when_t planned = s->renewal.due;
 
     if (not_after == 0)

@@ -30,6 +30,12 @@ enum agent_way {
 /* Dynamic updates; all else is a kind of provider/provider.h. */
 #define AGENT_DNS_UPDATES "rfc2136"
 
+/* One of the servers that may issue it. */
+struct agent_ca {
+    struct str server, ca_file, ca_fingerprint, ca_url, account_key, profile; /* as in the plan */
+    bool fallback;
+};
+
 struct agent_plan {
     struct str server;  /* URL of the directory */
     struct str ca_file; /* its roots, beside the system's; empty: none */
@@ -56,6 +62,10 @@ struct agent_plan {
     const struct str *also; /* further files, as agent/also.h; `autarky import` fills it in */
     size_t n_also;
     struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */
+    /* The same of a second server, which is asked when the first one fails (agent/server.h); its
+     * URL is empty: there is none. */
+    struct str fallback_server, fallback_ca_file, fallback_ca_fingerprint, fallback_ca_url,
+        fallback_account_key, fallback_profile;
 };
 
 struct agent_state {
@@ -68,8 +78,15 @@ struct agent_state {
     struct str why;    /* of the last failure */
     /* A generation that is not known to be in use yet, and the one before it; 0: none. */
     unsigned long pending, before;
-    struct str account; /* URL */
+    struct str account;          /* URL, at the first server */
+    struct str fallback_account; /* at the second */
+    /* The server, by its URL, that issued what is in use, and what is pending; empty: the first. */
+    struct str issuer, pending_issuer;
 };
+
+struct agent_ca agent_plan_ca(const struct agent_plan *plan, bool fallback);
+/* What is in use was issued by the second server. */
+bool agent_from_fallback(const struct agent_state *s);
 
 /* Appends it. RC_TOOBIG, RC_NOMEM. */
 enum rc agent_state_put(const struct agent_state *s, struct buf *out);
@@ -77,6 +94,9 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out);
 enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *out,
                          struct err *err);
 
+/* Until when one that is valid so long can wait: its last tenth is for attempts that fail. 0: there
+ * is none. */
+when_t agent_latest(when_t not_before, when_t not_after);
 /* When the certificate, valid from `not_before` to `not_after`, is to be renewed: as planned, at
  * the latest in its last tenth, which is left for attempts that fail. 0: at once; there is none
  * when `not_after` is 0. */

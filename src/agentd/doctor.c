@@ -82,8 +82,9 @@ static void examine_validity(const struct one *o)
         tell_of(o, "certificate", "failed", str_of(text), str_of(cure));
         return;
     }
-    snprintf(text, sizeof(text), "valid until %s, to be renewed about %s", until,
-             when_text(agent_due(&v->state, v->not_before, v->not_after), next));
+    snprintf(text, sizeof(text), "valid until %s, to be renewed about %s%s", until,
+             when_text(agent_due(&v->state, v->not_before, v->not_after), next),
+             agent_from_fallback(&v->state) ? "; the fallback server issued it" : "");
     if (left < life / 10)
         tell_of(o, "certificate", "warning", str_of(text), str_of(cure));
     else

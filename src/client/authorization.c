@@ -169,6 +169,7 @@ static void on_presented(void *arg, enum rc rc, const struct err *why)
     char line[512];
 
     if (rc != RC_OK) {
+        run->ours = true;
         IGNORE_RC(ERR(&err, rc, msg_present, run->proof.identifier,
                       str_of(why ? err_textz(why, line, sizeof(line)) : rc_text(rc))));
         client_run_fail(run, rc, &err, NULL);

@@ -110,6 +110,10 @@ struct client_result {
     int status;            /* HTTP, of what the server refused; 0: it was something else */
     struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
     when_t retry_at;       /* the server asks not to come back before; 0: it does not */
+    /* It is the server that ails, and another one may do better: it gave no answer, or answered
+     * with a status of 5xx, with what is no ACME or not the certificate, or not in the time of the
+     * run. */
+    bool ill;
     /* of client_obtain */
     struct str chain; /* PEM, leaf first, without the root, as it was checked */
     const struct x509_cert *certs;
@@ -149,6 +153,8 @@ struct client_want {
  * without names or private key. */
 enum rc client_obtain(struct client *c, const struct client_want *want, client_result_fn fn,
                       void *arg, struct client_run **out);
+/* Finds the account, or makes it, and no more. Otherwise as client_obtain. */
+enum rc client_sign_up(struct client *c, client_result_fn fn, void *arg, struct client_run **out);
 /* Asks when the certificate should be renewed (RFC 9773 section 4); RC_UNSUPPORTED in the result
  * where the server does not say. Otherwise as client_obtain. */
 enum rc client_look(struct client *c, struct str certid, client_result_fn fn, void *arg,

@@ -122,7 +122,9 @@ struct client_run {
     int64_t timeout;
     void (*then)(struct client_run *run);
     unsigned polls, finalizes, preflights;
-    bool again; /* the account had to be looked up anew */
+    bool again;   /* the account had to be looked up anew */
+    bool account; /* which is all that is wanted */
+    bool ours;    /* the failure: a proof could not be made */
 
     struct arena order_arena;
     struct client_order order;

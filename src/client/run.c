@@ -58,10 +58,20 @@ static bool account_lost(struct client_run *run, const struct client_reply *repl
     return true;
 }
 
+/* Without a reply it was what the reply said, or something of ours. */
+static bool is_ill(const struct client_run *run, enum rc rc, const struct client_reply *reply)
+{
+    if (rc == RC_NOMEM || run->ours)
+        return false;
+    if (reply)
+        return !reply->answer || reply->answer->status >= 500;
+    return rc == RC_PARSE || rc == RC_TIMEOUT || rc == RC_NOTFOUND || rc == RC_CRYPTO;
+}
+
 void client_run_fail(struct client_run *run, enum rc rc, struct err *err,
                      const struct client_reply *reply)
 {
-    struct client_result result = {.rc = rc, .err = err};
+    struct client_result result = {.rc = rc, .err = err, .ill = is_ill(run, rc, reply)};
 
     /* Whatever it was, the next run starts from what the server says then. */
     run->c->stale = true;
@@ -81,7 +91,11 @@ void client_run_fail(struct client_run *run, enum rc rc, struct err *err,
 
 void client_run_go(struct client_run *run)
 {
-    if (run->key)
+    struct client_result result = {.rc = RC_OK};
+
+    if (run->account)
+        client_run_finish(run, &result);
+    else if (run->key)
         client_order_begin(run);
     else
         client_look_begin(run);
@@ -210,6 +224,17 @@ enum rc client_obtain(struct client *c, const struct client_want *want, client_r
     TRY(keep_names(run, want));
     run->key = crypto_key_ref(want->key);
     begin(run, want->timeout);
+    *out = MOVE(run);
+    return RC_OK;
+}
+
+enum rc client_sign_up(struct client *c, client_result_fn fn, void *arg, struct client_run **out)
+{
+    CLEANUP(run_freep) struct client_run *run = NULL;
+
+    TRY(run_new(c, fn, arg, &run));
+    run->account = true;
+    begin(run, 0);
     *out = MOVE(run);
     return RC_OK;
 }

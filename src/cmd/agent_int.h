@@ -17,5 +17,7 @@ enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out);
 int cmd_agent_check_way(const struct cmd_args *args, bool wanted);
 /* Takes it into the plan, which stays as it is when there is none. */
 enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent_plan *plan);
+/* Behind "obtained a certificate", "renewed". */
+const char *cmd_agent_from(const struct agent_outcome *out);
 /* For a failure of agent_obtain or agent_renew; returns the exit status. */
 int cmd_agent_fail(const struct agent_outcome *out, const struct err *err);

@@ -45,6 +45,11 @@ void cmd_agent_say(void *, bool warn, const char *line)
     fprintf(stderr, "autarky: %s%s\n", warn ? "warning: " : "", line);
 }
 
+const char *cmd_agent_from(const struct agent_outcome *out)
+{
+    return out->fallback ? " from the fallback server" : "";
+}
+
 int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
 {
     char text[WHEN_TEXT];
@@ -242,24 +247,48 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     return RC_OK;
 }
 
-static enum rc read_binding(const struct cmd_args *args, struct request *r, struct err *err)
+/* The key of an external binding, from its file. */
+static enum rc read_eab_key(struct arena *a, const char *file, struct str *out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(KEY_FILE_MAX), key = BUF_INIT(KEY_FILE_MAX);
-    struct str line, rest, path;
+    struct str line, rest;
 
-    r->binding.agree_terms = args->values[CMD_OPT_AGREE_TOS] != NULL;
-    if (!args->values[CMD_OPT_EAB_KID])
-        return RC_OK;
-    path = str_of(args->values[CMD_OPT_EAB_KEY_FILE]);
-    TRY(agent_file_read(path, &text, err));
+    TRY(agent_file_read(str_of(file), &text, err));
     str_cut(buf_str(&text), '\n', &line, &rest);
     line = str_trim(line);
     while (str_ends(line, STR("=")))
         line.n--;
     if (text_unb64url(line, &key) != RC_OK || key.n == 0)
-        return ERR(err, RC_PARSE, msg_eab_key, path);
-    r->binding.eab_kid = str_of(args->values[CMD_OPT_EAB_KID]);
-    return arena_str(&r->arena, buf_str(&key), &r->binding.eab_key);
+        return ERR(err, RC_PARSE, msg_eab_key, str_of(file));
+    return arena_str(a, buf_str(&key), out);
+}
+
+static enum rc read_binding(const struct cmd_args *args, struct request *r, struct err *err)
+{
+    const char *const *v = args->values;
+    struct agent_binding *b = &r->binding;
+
+    b->agree_terms = v[CMD_OPT_AGREE_TOS] != NULL;
+    b->eab_kid = str_of(v[CMD_OPT_EAB_KID]);
+    b->fallback_eab_kid = str_of(v[CMD_OPT_FALLBACK_EAB_KID]);
+    if (b->eab_kid.n)
+        TRY(read_eab_key(&r->arena, v[CMD_OPT_EAB_KEY_FILE], &b->eab_key, err));
+    if (b->fallback_eab_kid.n)
+        TRY(read_eab_key(&r->arena, v[CMD_OPT_FALLBACK_EAB_KEY_FILE], &b->fallback_eab_key, err));
+    return RC_OK;
+}
+
+static enum rc read_fallback(const struct cmd_args *args, struct request *r)
+{
+    const char *const *v = args->values;
+    struct agent_plan *plan = &r->plan;
+
+    plan->fallback_server = str_of(v[CMD_OPT_FALLBACK_SERVER]);
+    plan->fallback_ca_fingerprint = str_of(v[CMD_OPT_FALLBACK_CA_FINGERPRINT]);
+    plan->fallback_ca_url = str_of(v[CMD_OPT_FALLBACK_CA_URL]);
+    plan->fallback_profile = str_of(v[CMD_OPT_FALLBACK_PROFILE]);
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_FALLBACK_CA_FILE], &plan->fallback_ca_file));
+    return cmd_agent_path(&r->arena, v[CMD_OPT_FALLBACK_ACCOUNT_KEY], &plan->fallback_account_key);
 }
 
 static enum rc read_plan(const struct cmd_args *args, struct request *r, struct err *err)
@@ -279,6 +308,7 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     plan->proxy = str_of(v[CMD_OPT_PROXY]);
     plan->no_proxy = str_of(v[CMD_OPT_NO_PROXY]);
     plan->proxy_private = v[CMD_OPT_PROXY_PRIVATE] ? STR("yes") : STR("");
+    TRY(read_fallback(args, r));
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));
@@ -288,21 +318,60 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
 }
 
 /* Options that are nothing without another one. */
+struct pair {
+    enum cmd_option option, other;
+};
+
+static int check_needed(const char *const *v, const struct pair *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[pairs[i].option] && !v[pairs[i].other])
+            return cmd_usagef("%s is for %s", cmd_option_rows()[pairs[i].option].name,
+                              cmd_option_rows()[pairs[i].other].name);
+    return -1;
+}
+
+static int check_fallback(const char *const *v)
+{
+    static const struct pair pairs[] = {
+        {CMD_OPT_FALLBACK_CA_FILE, CMD_OPT_FALLBACK_SERVER},
+        {CMD_OPT_FALLBACK_CA_FINGERPRINT, CMD_OPT_FALLBACK_SERVER},
+        {CMD_OPT_FALLBACK_CA_URL, CMD_OPT_FALLBACK_CA_FINGERPRINT},
+        {CMD_OPT_FALLBACK_ACCOUNT_KEY, CMD_OPT_FALLBACK_SERVER},
+        {CMD_OPT_FALLBACK_PROFILE, CMD_OPT_FALLBACK_SERVER},
+        {CMD_OPT_FALLBACK_EAB_KID, CMD_OPT_FALLBACK_SERVER},
+        {CMD_OPT_FALLBACK_EAB_KID, CMD_OPT_FALLBACK_EAB_KEY_FILE},
+        {CMD_OPT_FALLBACK_EAB_KEY_FILE, CMD_OPT_FALLBACK_EAB_KID},
+    };
+
+    if (v[CMD_OPT_FALLBACK_CA_FINGERPRINT] && v[CMD_OPT_FALLBACK_CA_FILE])
+        return cmd_usagef("--fallback-ca-fingerprint and --fallback-ca-file are for the same: give "
+                          "one of them");
+    if (v[CMD_OPT_FALLBACK_SERVER] && v[CMD_OPT_ACME_SERVER] &&
+        strcmp(v[CMD_OPT_FALLBACK_SERVER], v[CMD_OPT_ACME_SERVER]) == 0)
+        return cmd_usagef("--fallback-server is the same as --server, and would be no help when "
+                          "that one fails");
+    return check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));
+}
+
 static int check_together(const struct cmd_args *args)
 {
+    static const struct pair pairs[] = {
+        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT},
+        {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
+    };
     const char *const *v = args->values;
+    int status = check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));
 
+    if (status >= 0)
+        return status;
     if (v[CMD_OPT_CA_FINGERPRINT] && v[CMD_OPT_CA_FILE])
         return cmd_usagef("--ca-fingerprint and --ca-file are for the same: give one of them");
-    if (v[CMD_OPT_CA_URL] && !v[CMD_OPT_CA_FINGERPRINT])
-        return cmd_usagef("--ca-url is for --ca-fingerprint");
     if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
         return cmd_usagef("--prove-for is for --prove");
-    if (v[CMD_OPT_RELOAD_TIMEOUT] && !v[CMD_OPT_RELOAD])
-        return cmd_usagef("--reload-timeout is for --reload");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
-    return -1;
+    return check_fallback(v);
 }
 
 static int check_usage(const struct cmd_args *args)
@@ -335,6 +404,8 @@ static enum rc show_json(const char *dir, const struct agent_outcome *out)
     json_obj(&j);
     json_kv_z(&j, "directory", dir);
     json_kv_bool(&j, "issued", out->issued);
+    if (out->fallback)
+        json_kv_bool(&j, "fallback", true);
     if (out->not_after)
         json_kv_when(&j, "not_after", out->not_after);
     if (out->renew_at)
@@ -356,7 +427,8 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
         printf("the server is there and the proof could be given; nothing was ordered\n");
         return CMD_DONE;
     }
-    printf("obtained a certificate, valid until %s\n", when_text(out->not_after, until));
+    printf("obtained a certificate%s, valid until %s\n", cmd_agent_from(out),
+           when_text(out->not_after, until));
     printf("  in %s: cert.pem, chain.pem, fullchain.pem, privkey.pem\n", dir);
     printf("  to be renewed about %s: let a timer run `autarky renew %s` twice a day\n",
            when_text(out->renew_at, renew), dir);

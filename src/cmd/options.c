@@ -258,6 +258,20 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                              CMD_MANY},
     [CMD_OPT_DESPITE_TIMER] = {"--despite-timer", NULL,
                                "although a timer or cron still runs that client"},
+    [CMD_OPT_FALLBACK_SERVER] = {"--fallback-server", "URL",
+                                 "a second server, asked when the first does not answer, is ill or "
+                                 "asks for too much patience"},
+    [CMD_OPT_FALLBACK_CA_FILE] = {"--fallback-ca-file", "FILE", "as --ca-file, of that one"},
+    [CMD_OPT_FALLBACK_CA_FINGERPRINT] = {"--fallback-ca-fingerprint", "SHA256:HEX",
+                                         "as --ca-fingerprint, of that one"},
+    [CMD_OPT_FALLBACK_CA_URL] = {"--fallback-ca-url", "URL", "as --ca-url, of that one"},
+    [CMD_OPT_FALLBACK_ACCOUNT_KEY] = {"--fallback-account-key", "FILE",
+                                      "of the account there; otherwise one in DIR"},
+    [CMD_OPT_FALLBACK_PROFILE] = {"--fallback-profile", "NAME",
+                                  "one that it offers; otherwise its choice"},
+    [CMD_OPT_FALLBACK_EAB_KID] = {"--fallback-eab-kid", "KID", "as --eab-kid, of that one"},
+    [CMD_OPT_FALLBACK_EAB_KEY_FILE] = {"--fallback-eab-key-file", "FILE",
+                                       "as --eab-key-file, of that one"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
 };
 

@@ -32,6 +32,8 @@ static void put_json(struct json_out *j, const char *dir, const struct agent_out
     json_obj(j);
     json_kv_z(j, "directory", dir);
     json_kv_bool(j, "issued", out->issued);
+    if (out->fallback)
+        json_kv_bool(j, "fallback", true);
     if (out->not_after)
         json_kv_when(j, "not_after", out->not_after);
     if (out->renew_at)
@@ -48,7 +50,8 @@ static void put_words(const char *dir, const struct agent_outcome *out)
     char until[WHEN_TEXT], renew[WHEN_TEXT];
 
     if (out->issued)
-        printf("%s: renewed, valid until %s\n", dir, when_text(out->not_after, until));
+        printf("%s: renewed%s, valid until %s\n", dir, cmd_agent_from(out),
+               when_text(out->not_after, until));
     else if (out->waits)
         printf("%s: the last attempt failed, the next one is not before %s (--force)\n", dir,
                when_text(out->waits, renew));

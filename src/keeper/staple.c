@@ -322,7 +322,14 @@ static void on_due(void *arg)
         struct keeper_slot *slot = slot_at(it);
         struct keeper_staple *s = &slot->staple;
 
-        if (!s->path[0] || s->queued || s->ask)
+        if (!s->path[0])
+            continue;
+        /* Waited for no longer, whether or not it is being asked for just now. */
+        if (s->must && s->awaited_until <= now)
+            released = true;
+        else if (s->must && s->awaited_until < next)
+            next = s->awaited_until;
+        if (s->queued || s->ask)
             continue;
         /* One that lies further ahead than any that is chosen was chosen while the clock was
          * wrong. */
@@ -330,7 +337,6 @@ static void on_due(void *arg)
             queue(slot);
         else if (s->next_at < next)
             next = s->next_at;
-        released |= s->must && s->awaited_until <= now;
     }
     arm(k, next);
     if (released)

@@ -36,7 +36,10 @@ static struct agent_state full(const struct addr *ip)
                  .also = proofs,
                  .n_also = 1,
                  .reload_timeout = STR("2m"),
-                 .prove_for = STR("1m")},
+                 .prove_for = STR("1m"),
+                 .fallback_server = STR("https://second.example/directory"),
+                 .fallback_ca_file = STR("/etc/second.pem"),
+                 .fallback_account_key = STR("/etc/second.key")},
         .renewal = {.due = 5, .look_at = 6, .window_start = 7, .window_end = 8, .least = 9},
         .issued = 10,
         .attempt = 11,
@@ -45,7 +48,10 @@ static struct agent_state full(const struct addr *ip)
         .why = STR("a \"reason\""),
         .pending = 8,
         .before = 7,
-        .account = STR("https://ca.example/account/1")};
+        .account = STR("https://ca.example/account/1"),
+        .fallback_account = STR("https://second.example/account/1"),
+        .issuer = STR("https://second.example/directory"),
+        .pending_issuer = STR("https://ca.example/directory")};
 }
 
 static void comes_back_as_it_was(void)
@@ -76,6 +82,14 @@ static void comes_back_as_it_was(void)
     CHECK_INT(got.pending, 8);
     CHECK_INT(got.before, 7);
     CHECK_STR(got.why, "a \"reason\"");
+    CHECK_STR(got.pending_issuer, "https://ca.example/directory");
+    CHECK_STR(agent_plan_ca(&got.plan, true).ca_file, "/etc/second.pem");
+    CHECK_STR(agent_plan_ca(&got.plan, false).ca_file, "/etc/roots.pem");
+    CHECK(agent_from_fallback(&got));
+    got.issuer = got.plan.server;
+    CHECK(!agent_from_fallback(&got));
+    got.issuer.n = 0;
+    CHECK(!agent_from_fallback(&got)); /* as an earlier autarky has written it */
 }
 
 #define NAMES "\"dns\":[\"a.example\"],\"ips\":[]"

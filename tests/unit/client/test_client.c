@@ -28,6 +28,7 @@ struct test {
     enum rc rc;
     char text[TEXT], problem[64];
     when_t retry_at, not_after;
+    bool ill;
     size_t n_certs;
     struct client_window window;
     struct buf chain;
@@ -86,6 +87,7 @@ static void on_result(void *arg, const struct client_result *r)
     t->text[0] = '\0';
     t->n_certs = r->n_certs;
     t->retry_at = r->retry_at;
+    t->ill = r->ill;
     t->window = r->window;
     IGNORE_RC(str_copyz(r->problem, t->problem, sizeof(t->problem)));
     buf_reset(&t->chain);
@@ -667,6 +669,77 @@ static void challenges_fail(void)
     }
 }
 
+/* ---- whose fault it is */
+
+static void says_who_ails(void)
+{
+    static const struct {
+        struct acme_fake_answer wrong;
+        bool ill;
+    } cases[] = {
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 403, .body = REFUSAL("caa")}, false},
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 429, .body = REFUSAL("rateLimited")}, false},
+        {{.at = FAKE_NEW_ORDER, .times = 9, .status = 503}, true},
+        {{.at = FAKE_ACCOUNT, .times = 9, .status = 500}, true},
+        {{.at = FAKE_DIRECTORY, .times = 99, .rc = RC_NET}, true},
+        {{.at = FAKE_DIRECTORY, .times = 9, .status = 404}, false},
+        {{.at = FAKE_DIRECTORY, .times = 9, .status = 200, .body = "<html>"}, true},
+        {{.at = FAKE_ORDER, .times = 9, .status = 200, .body = ORDER("invalid")}, false},
+        {{.at = FAKE_CERTIFICATE, .times = 9, .status = 200, .body = "hello"}, true},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+
+        CHECK_OK(test_init(&t));
+        acme_fake_wrong(&t.fake, cases[i].wrong);
+        if (cases[i].wrong.at == FAKE_ORDER)
+            t.fake.processing = 1;
+        CHECK(obtain(&t) != RC_OK);
+        if (t.ill != cases[i].ill && !mem_fail_fired())
+            fail_msg("case %zu: %s", i, t.text);
+    }
+}
+
+/* A proof that cannot be made would not be made for another server, either. */
+static void our_own_fault(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct client_solver solver;
+
+    CHECK_OK(start_with_solver(&t, &solver));
+    t.present_rc = RC_TIMEOUT;
+    CHECK_RC(obtain(&t), RC_TIMEOUT);
+    CHECK(!t.ill);
+    client_free(MOVE(t.client));
+    CHECK_OK(make_client(&t));
+    t.present_rc = RC_OK;
+    t.present_never = true;
+    CHECK_RC(obtain(&t), RC_TIMEOUT);
+    CHECK(t.ill); /* which of the two did not do its part, nobody knows */
+}
+
+static void signs_up(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(test_init(&t));
+    CHECK_OK(client_sign_up(t.client, on_result, &t, &t.run));
+    pass(&t, 10);
+    CHECK_INT(t.calls, 1);
+    CHECK_RC(t.rc, RC_OK);
+    CHECK(client_account(t.client).n > 0);
+    CHECK_INT(t.fake.count[FAKE_ACCOUNT], 1);
+    CHECK_INT(t.fake.count[FAKE_NEW_ORDER], 0);
+    t.calls = 0;
+    acme_fake_wrong(&t.fake,
+                    (struct acme_fake_answer){.at = FAKE_ACCOUNT, .times = 9, .status = 500});
+    clock_fake_advance(&t.clock, 2 * WHEN_HOUR);
+    CHECK_OK(client_sign_up(t.client, on_result, &t, &t.run));
+    pass(&t, 200);
+    CHECK_RC(t.rc, RC_NET);
+}
+
 /* ---- the end, wherever it comes */
 
 static void cancelled_everywhere(void)
@@ -741,4 +814,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(terms), CHECK_TEST(profiles), CHECK_TEST_ONCE(replaces),
            CHECK_TEST(renewal_information), CHECK_TEST(certids), CHECK_TEST(challenges),
            CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail),
+           CHECK_TEST_ONCE(says_who_ails), CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
            CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

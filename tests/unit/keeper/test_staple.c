@@ -64,7 +64,7 @@ static void anew_after_half_of_its_life(void)
     CHECK_OK(keeper_starts_with_all(&w));
     pass(&w, 11 * WHEN_HOUR, WHEN_HOUR);
     CHECK_INT(w.fake.count[FAKE_OCSP], 1);
-    pass(&w, 4 * WHEN_HOUR, WHEN_HOUR);
+    pass(&w, 4 * WHEN_HOUR, WHEN_HOUR); /* 15 in all */
     CHECK_INT(w.fake.count[FAKE_OCSP], 2);
     CHECK_INT(w.workers[0].stapled, 2);
     CHECK(is_good(&w, X509_OCSP_GOOD));
@@ -167,7 +167,7 @@ static void revoked(void)
     CHECK_INT(w.fake.n_orders, 1);
     w.fake.ocsp.status = X509_OCSP_REVOKED;
     w.fake.silent = true; /* between the answer and the order there is time to look */
-    pass(&w, 14 * WHEN_HOUR, WHEN_HOUR);
+    pass(&w, 15 * WHEN_HOUR, WHEN_HOUR); /* 14.4 at the latest */
     w.fake.silent = false;
     ev_defer(w.env->ev, &w.fake.soon);
     for (int i = 0; i < 3; i++)
@@ -194,12 +194,28 @@ static void must_staple(void)
     pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
     CHECK_INT(w.fake.n_orders, 2);
     CHECK_INT(count(&w.workers[0].seen, ";"), 1); /* the old one serves */
-    pass(&w, KEEPER_STAPLE_AWAIT_SECONDS * WHEN_SECOND, WHEN_SECOND);
+    /* Since the certificate came, and that was some seconds after it was ordered. */
+    pass(&w, (KEEPER_STAPLE_AWAIT_SECONDS + 15) * WHEN_SECOND, WHEN_SECOND);
     CHECK_INT(count(&w.workers[0].seen, ";"), 2);
     CHECK_INT(w.workers[0].stapled, 1);
     w.fake.n_wrong = 0;
     pass(&w, WHEN_MINUTE, WHEN_SECOND);
     CHECK_INT(w.workers[0].stapled, 2);
+}
+
+/* Nor longer while the responder is silent, which takes more time than to refuse. */
+static void must_staple_and_silence(void)
+{
+    BEGIN(w);
+    stapling(&w, true);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+    w.fake.ocsp.silent = true;
+    CHECK_OK(ask_renew(&w, "wiki.hospital.example"));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&w.workers[0].seen, ";"), 1);
+    pass(&w, (KEEPER_STAPLE_AWAIT_SECONDS + 6) * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&w.workers[0].seen, ";"), 2);
 }
 
 static void few_at_a_time(void)
@@ -232,4 +248,5 @@ CHECK_MAIN(CHECK_TEST(asked_for_and_handed_on), CHECK_TEST_ONCE(told_of),
            CHECK_TEST_ONCE(anew_after_half_of_its_life),
            CHECK_TEST_ONCE(the_same_once_more_is_no_news), CHECK_TEST_ONCE(responder_down),
            CHECK_TEST_ONCE(what_does_not_verify_is_not_taken), CHECK_TEST_ONCE(revoked),
-           CHECK_TEST_ONCE(must_staple), CHECK_TEST_ONCE(few_at_a_time))
+           CHECK_TEST_ONCE(must_staple), CHECK_TEST_ONCE(must_staple_and_silence),
+           CHECK_TEST_ONCE(few_at_a_time))

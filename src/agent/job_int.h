@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One certificate's job, among the files that do it. */
+#pragma once
+
+#include "agent/job.h"
+#include "agent/proxy.h"
+#include "ev/ev.h"
+
+enum { CERTID_MAX = 128, SERVERS = 2 };
+
+struct job {
+    const struct agent_options *o;
+    struct agent_world world;
+    struct agent_place place;
+    struct agent_proxies proxies;
+    struct agent_server servers[SERVERS], *at; /* the first and the second; who is asked */
+    const struct agent_binding *binding;
+    struct agent_solver *solver;
+    struct client_run *run;
+    struct ev_signal *interrupt, *terminate;
+    struct crypto_key *key;
+    struct buf chain; /* that came */
+    int status;       /* of the server's refusal */
+    struct agent_trouble trouble;
+    struct agent_state state;
+    struct arena arena;
+    bool ended, stopped;
+    bool remembered; /* the failure is */
+    /* of the chain in force */
+    char certid[CERTID_MAX];
+    when_t not_before, not_after;
+    struct agent_outcome *out;
+    struct err *err;
+    enum rc rc;
+};
+
+when_t agent_job_now(const struct job *j);
+/* Runs the loop until what was begun has ended, or a signal came. */
+void agent_job_wait(struct job *j);
+/* RC_CANCELLED, and what to say then. */
+enum rc agent_job_stopped(struct err *err);
+/* The first or the second server, opened, becomes j->at. */
+enum rc agent_job_server(struct job *j, bool fallback, struct err *err);
+/* Takes what is remembered of a certificate while it is looked at. */
+enum rc agent_job_times(struct job *j, const struct x509_cert *leaf);
+
+/* order.c. Orders a certificate, naming the one before where that was the same server's, and writes
+ * it as a generation that is pending. */
+enum rc agent_job_order(struct job *j, struct str replaces);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A certificate ordered, at the first server or the second, and written down. */
+#include "agent/job_int.h"
+#include "agent/tell.h"
+#include "crypto/key.h"
+#include "x509/name.h"
+
+MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
+MSG(msg_both, "agent.both-failed", "{0}; and the fallback server {1} failed, too: {2}");
+
+static void take_failure(struct job *j, const struct client_result *result)
+{
+    j->rc = result->rc;
+    *j->err = *result->err;
+    j->err->rc = result->rc;
+    j->out->retry_at = result->retry_at;
+    j->status = result->status;
+    j->trouble = (struct agent_trouble){result->rc, result->ill, result->retry_at};
+}
+
+static void say_untrusted(struct job *j, const struct client_result *result)
+{
+    CLEANUP(buf_done) struct buf name = BUF_INIT(X509_NAME_MAX);
+
+    if (result->trusted)
+        return;
+    x509_name_text(result->certs[result->n_certs - 1].issuer, &name);
+    agent_say(&j->world, true,
+              "this machine does not trust the root of the new certificate (%s); clients have to",
+              buf_z(&name));
+}
+
+static void on_certificate(void *arg, const struct client_result *result)
+{
+    struct job *j = arg;
+
+    j->run = NULL;
+    j->ended = true;
+    if (result->rc != RC_OK) {
+        take_failure(j, result);
+        return;
+    }
+    if (!result->chain_found)
+        agent_say(&j->world, true,
+                  "the server offers no chain \"%.*s\"; its first one is taken instead",
+                  STR_ARG(j->state.plan.chain));
+    say_untrusted(j, result);
+    j->rc = agent_job_times(j, &result->certs[0]);
+    buf_reset(&j->chain);
+    buf_puts(&j->chain, result->chain);
+    if (j->rc == RC_OK)
+        j->rc = buf_rc(&j->chain);
+}
+
+static enum rc order(struct job *j, struct str replaces)
+{
+    const struct agent_plan *plan = &j->state.plan;
+    struct client_want want = {.dns = plan->dns,
+                               .n_dns = plan->n_dns,
+                               .ips = plan->ips,
+                               .n_ips = plan->n_ips,
+                               .profile = j->at->ca.profile,
+                               .replaces = replaces,
+                               .chain_choice = plan->chain};
+    struct crypto_key_spec spec;
+
+    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
+        return ERR(j->err, RC_INVAL, msg_key_type, plan->key);
+    crypto_key_unref(MOVE(j->key));
+    TRY(crypto_key_generate(spec, &j->key));
+    want.key = j->key;
+    j->ended = false;
+    TRY(client_obtain(j->at->client, &want, on_certificate, j, &j->run));
+    agent_job_wait(j);
+    if (j->stopped)
+        return agent_job_stopped(j->err);
+    return j->rc;
+}
+
+/* Looking for its root, nobody may have answered. */
+static enum rc order_at(struct job *j, bool fallback, struct str replaces)
+{
+    enum rc rc = agent_job_server(j, fallback, j->err);
+
+    if (rc == RC_OK)
+        return order(j, replaces);
+    j->trouble = (struct agent_trouble){.rc = rc,
+                                        .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
+    return rc;
+}
+
+static when_t sooner(when_t a, when_t b)
+{
+    return a && b ? (a < b ? a : b) : 0;
+}
+
+/* The first one's failure is told, too: it is what has to be looked after. */
+static enum rc order_at_second(struct job *j, struct str replaces)
+{
+    struct str server = j->state.plan.fallback_server;
+    char first[AGENT_WHY_MAX], second[AGENT_WHY_MAX];
+    when_t retry_at = j->out->retry_at;
+    enum rc rc;
+
+    err_textz(j->err, first, sizeof(first));
+    agent_say(&j->world, true, "%s; asking the fallback server %.*s instead", first,
+              STR_ARG(server));
+    *j->err = (struct err)ERR_INIT;
+    j->out->retry_at = 0;
+    rc = order_at(j, true, replaces);
+    if (rc == RC_OK || rc == RC_CANCELLED || rc == RC_NOMEM)
+        return rc;
+    j->out->retry_at = sooner(retry_at, j->out->retry_at);
+    j->err->rc = rc;
+    err_textz(j->err, second, sizeof(second));
+    return ERR(j->err, rc, msg_both, str_of(first), server, str_of(second));
+}
+
+/* At the first server always, so from the second one there is a way back with each renewal. An
+ * order names what it replaces to who issued that. */
+static enum rc order_somewhere(struct job *j, struct str replaces)
+{
+    bool second = agent_from_fallback(&j->state);
+    when_t latest = agent_latest(j->not_before, j->not_after);
+    enum rc rc = order_at(j, false, second ? STR("") : replaces);
+
+    if (rc == RC_OK || rc == RC_CANCELLED || j->state.plan.fallback_server.n == 0 ||
+        !agent_server_falls_back(&j->trouble, latest, agent_job_now(j)))
+        return rc;
+    j->err->rc = rc;
+    return order_at_second(j, second ? replaces : STR(""));
+}
+
+/* The new set is on disk, then it is told of; its taking the place of the old one comes later. */
+static enum rc write_set(struct job *j)
+{
+    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &j->state.pending, j->err));
+    return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
+}
+
+enum rc agent_job_order(struct job *j, struct str replaces)
+{
+    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
+
+    j->state.pending = 0;
+    if (rc == RC_OK)
+        rc = order_somewhere(j, replaces);
+    if (rc == RC_OK)
+        rc = write_set(j);
+    if (rc == RC_OK)
+        j->state.pending_issuer = j->at->ca.server;
+    if (rc != RC_OK)
+        j->state.pending = 0;
+    if (rc != RC_OK && rc != RC_CANCELLED) {
+        j->err->rc = rc;
+        agent_tell_failed(j->solver, &j->world, j->status, j->err);
+    }
+    return rc;
+}
