@@ -255,7 +255,8 @@ static void find_zone(struct talk *t, bool remove)
     expect(t, "GET", ZONES, KEY_HEADER, "");
     answer(t, 200,
            "[{\"id\":\"example.\",\"name\":\"example.\"},{\"id\":\"hospital.example.\",\"name\":"
-           "\"Hospital.example.\"},{\"id\":\"tal.example.\",\"name\":\"tal.example.\"},{\"id\":"
+           "\"Hospital.example.\"},{\"id\":\"i.hospital.example.\",\"name\":\"i.hospital.example."
+           "\"},{\"id\":"
            "\"../x\",\"name\":\"wiki.hospital.example.\"}]");
     expect(t, "GET", RECORDS, KEY_HEADER, "");
 }
