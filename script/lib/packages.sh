@@ -39,6 +39,8 @@ test      caddy                 a web server that is one
 test      apache2-bin           mod_md, another one
 test      bind9                 a name server for DNS scenarios
 test      knot                  another name server
+test      pdns-server           another one, with an HTTP API
+test      pdns-backend-sqlite3  where it keeps its zones
 test      pebble                an ACME server that tortures its clients
 test      rsyslog               where copies of the audit log go
 test      rsyslog-openssl       the same by TLS
@@ -96,7 +98,8 @@ TABLE
 # Units that packages above would start, now or at the next boot: a developer's machine keeps its
 # ports and its certificates to itself.
 readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service
-  prometheus-alertmanager.service postfix.service dovecot.service dovecot.socket postgresql.service'
+  prometheus-alertmanager.service postfix.service dovecot.service dovecot.socket postgresql.service
+  pdns.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

@@ -12,6 +12,7 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "dns/update.h"
+#include "provider/lines.h"
 
 MSG(msg_line, "agent.dns-line",
     "{0}: there is no setting \"{1}\"; there are server, key, algorithm, secret, key_file, zone, "
@@ -148,33 +149,15 @@ static const struct {
 
 /* ---- lines */
 
-static struct str unquote(struct str s)
-{
-    if (s.n >= 2 && (s.p[0] == '"' || s.p[0] == '\'') && s.p[s.n - 1] == s.p[0])
-        return str_bytes(s.p + 1, s.n - 2);
-    return s;
-}
-
 static enum rc take_line(const struct reading *r, struct str line)
 {
-    size_t i = 0;
     struct str name, value;
 
-    line = str_trim(line);
-    if (line.n == 0 || line.p[0] == '#' || str_eq(line, STR("---")))
+    if (!provider_line(line, &name, &value))
         return RC_OK;
-    while (i < line.n && line.p[i] != ':' && line.p[i] != '=')
-        i++;
-    name = str_trim(str_head(line, i));
-    value = str_skip(line, i + 1);
-    i = 0;
-    while (i + 1 < value.n && !(value.p[i] == ' ' && value.p[i + 1] == '#'))
-        i++;
-    if (i + 1 < value.n)
-        value.n = i;
     for (size_t s = 0; s < sizeof(settings) / sizeof(settings[0]); s++)
         if (str_eq(name, str_of(settings[s].name)))
-            return settings[s].set(r, unquote(str_trim(value)));
+            return settings[s].set(r, value);
     return ERR(r->err, RC_PARSE, msg_line, r->file, name);
 }
 
@@ -208,7 +191,7 @@ static bool next_word(struct str *rest, struct str *out)
         *rest = str_skip(*rest, 1);
     while (i < rest->n && !strchr(apart, rest->p[i]))
         i++;
-    *out = unquote(str_head(*rest, i));
+    *out = provider_unquote(str_head(*rest, i));
     *rest = str_skip(*rest, i);
     return i > 0;
 }

@@ -65,7 +65,9 @@ static enum rc make_solver(struct job *j, struct err *err)
         return agent_webroot_new(&j->world, path, str_eq(plan->style, STR(AGENT_WEBROOT_BARE)),
                                  &j->solver, err);
     case AGENT_DNS:
-        return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
+        if (str_eq(plan->style, STR(AGENT_DNS_UPDATES)) || plan->style.n == 0)
+            return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
+        return agent_dns_provider_new(&j->world, plan->style, plan->value, &j->solver, err);
     case AGENT_HOOK:
         return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
     case AGENT_WAYS:

@@ -19,13 +19,16 @@ enum agent_way {
     AGENT_HTTP_LISTEN = 1, /* value: ADDR:PORT */
     AGENT_WEBROOT,         /* DIR; style: AGENT_WEBROOT_BARE or empty */
     AGENT_ALPN_LISTEN,     /* ADDR:PORT */
-    AGENT_DNS,             /* the file that says how; style: "rfc2136" */
+    AGENT_DNS,             /* the file that says how; style: AGENT_DNS_UPDATES or a provider */
     AGENT_HOOK,            /* the program; style: "dehydrated" ... */
     AGENT_WAYS,
 };
 
 /* The directory is not served as / but as /.well-known/acme-challenge/. */
 #define AGENT_WEBROOT_BARE "challenges"
+
+/* Dynamic updates; all else is a kind of provider/provider.h. */
+#define AGENT_DNS_UPDATES "rfc2136"
 
 /* One of the servers that may issue it. */
 struct agent_ca {

@@ -72,6 +72,13 @@ enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at
 enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
                           struct err *err);
 
+/* dns-01 by the HTTP API of a provider (provider/provider.h), as the file `conf` says.
+ * RC_UNSUPPORTED: there is no such kind; errors as provider_parse. */
+enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,
+                               struct agent_solver **out, struct err *err);
+/* Others than its owner may read that file. */
+bool agent_dns_open(struct str file);
+
 /* ---- hooks: programs of others that answer challenges, called as they are used to */
 
 struct agent_plan;

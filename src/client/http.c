@@ -87,7 +87,7 @@ static void exchange_free(struct client_exchange *x)
     list_remove(&x->link);
     ev_timer_stop(&x->timer);
     http_client_free(x->parser);
-    buf_done(&x->out);
+    buf_wipe(&x->out); /* it may have had a password */
     mem_free(x->url_text);
     mem_free(x);
 }
@@ -417,6 +417,7 @@ static enum rc write_request(struct client_exchange *x, const struct client_ask 
                                                   .accept = ask->accept,
                                                   .content_type = ask->content_type,
                                                   .body = ask->body,
+                                                  .headers = ask->headers,
                                                   .keep_alive = true},
                     &x->out);
     return buf_rc(&x->out);

@@ -14,10 +14,11 @@ enum { CLIENT_LINKS_MAX = 8 /* Link headers looked at */ };
 
 /* Borrowed until client_transport_send returns. */
 struct client_ask {
-    const char *method;            /* "GET", "HEAD", "POST" */
+    const char *method;            /* "GET", "HEAD", "POST", "PATCH" */
     struct str url;                /* absolute */
     struct str accept;             /* empty: everything */
-    struct str content_type, body; /* with POST */
+    struct str content_type, body; /* with POST and PATCH */
+    struct str headers;            /* further ones, each with its line end; ACME has none */
     size_t max_body;               /* of the answer, bytes */
     int64_t timeout;               /* microseconds, more than 0 */
 };

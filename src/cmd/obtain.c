@@ -15,6 +15,7 @@
 #include "crypto/key.h"
 #include "ev/clock.h"
 #include "json/out.h"
+#include "provider/provider.h"
 
 MSG(msg_name, "cmd.obtain-name",
     "--name {0} is neither a DNS name nor an address; names with other letters than a to z are "
@@ -164,8 +165,10 @@ static int check_way_options(const struct cmd_args *args)
         return cmd_usagef("--dns and --dns-config belong together");
     if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
         return cmd_usagef("--hook-env and --challenge are for --hook");
-    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], "rfc2136") != 0)
-        return cmd_usagef("--dns is \"%s\"; it can be rfc2136", v[CMD_OPT_DNS]);
+    if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], AGENT_DNS_UPDATES) != 0 &&
+        !provider_kind_find(str_of(v[CMD_OPT_DNS])))
+        return cmd_usagef("--dns is \"%s\"; it can be " AGENT_DNS_UPDATES ", " PROVIDER_KINDS,
+                          v[CMD_OPT_DNS]);
     if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
         return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
                           "dehydrated:/etc/hook.sh");
@@ -181,7 +184,7 @@ int cmd_agent_check_way(const struct cmd_args *args, bool wanted)
     if (n == 1 || (n == 0 && !wanted))
         return check_way_options(args);
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
-                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns rfc2136 --dns-config FILE or "
+                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns WAY --dns-config FILE or "
                       "--hook STYLE:PATH");
 }
 

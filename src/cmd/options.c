@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
 
+#include "provider/provider.h"
+
 static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_DATA] =
         {"--data", "DIR",
@@ -169,9 +171,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          "prove by http-01 with files below what a web server serves / from"},
     [CMD_OPT_ALPN_LISTEN] = {"--alpn-listen", "ADDR:PORT",
                              "prove by tls-alpn-01 with a listener here, as in 0.0.0.0:443"},
-    [CMD_OPT_DNS] = {"--dns", "WAY", "prove by dns-01; WAY is rfc2136: dynamic updates"},
+    [CMD_OPT_DNS] = {"--dns", "WAY",
+                     "prove by dns-01; WAY is rfc2136 (dynamic updates), " PROVIDER_KINDS},
     [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
-                            "which name server, with which key: see autarky(1), FILES"},
+                            "which name server or API, with which key: see autarky(1), FILES"},
     [CMD_OPT_HOOK] = {"--hook", "STYLE:PATH",
                       "prove by a hook that was written for dehydrated, certbot (AUTH,CLEANUP), "
                       "lego, lego-raw or uacme"},

@@ -44,7 +44,8 @@ void http_client_put(const struct http_client_request *req, struct buf *out)
     if (req->content_type.n)
         buf_printf(out, "\r\nContent-Type: %.*s\r\nContent-Length: %zu", STR_ARG(req->content_type),
                    req->body.n);
-    buf_putz(out, req->keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+    buf_printf(out, "\r\n%.*s", STR_ARG(req->headers));
+    buf_putz(out, req->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
     if (req->content_type.n)
         buf_puts(out, req->body);
 }

@@ -15,13 +15,14 @@ enum {
 
 /* What to send. The texts are ours, not a stranger's: nobody looks for line ends in them here. */
 struct http_client_request {
-    const char *method; /* "GET", "HEAD", "POST" */
+    const char *method; /* "GET", "HEAD", "POST" ... */
     const struct http_url *url;
     struct str user_agent;
     struct str accept;       /* empty: everything */
     struct str content_type; /* empty: without a body */
     struct str body;
-    bool keep_alive; /* else "Connection: close" */
+    struct str headers; /* further ones, each "NAME: VALUE" with its line end */
+    bool keep_alive;    /* else "Connection: close" */
 };
 
 /* Appends its bytes, with Host, and Content-Length where there is a body. */

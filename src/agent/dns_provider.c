@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dns-01 (RFC 8555 section 8.4) by the HTTP API of whoever keeps the zone: provider/ says what is
+ * asked, this sends it. Records come one after the other, in the order of the proofs. */
+#include <sys/stat.h>
+
+#include "agent/place.h"
+#include "agent/solver.h"
+#include "agent/trust.h"
+#include "base/list.h"
+#include "client/http.h"
+#include "ev/ev.h"
+#include "provider/provider.h"
+
+MSG(msg_kind, "agent.dns-provider", "there is no way \"{0}\" to prove by dns-01; there are {1}");
+
+#define ASK_TIMEOUT (30 * WHEN_SECOND)
+
+/* One record that waits, or is under way. */
+struct work {
+    struct list link;
+    struct provider_call call;
+    client_presented_fn fn; /* NULL: nobody waits */
+    void *arg;
+};
+
+struct by_provider {
+    struct agent_solver s; /* first */
+    const struct agent_world *w;
+    struct provider *p;
+    struct agent_trust trust;
+    struct client_transport *transport;
+    struct list queue;
+    struct work *at;
+    struct client_exchange *x;
+    struct ev_defer go;
+    struct ev_timer pause;
+};
+
+static void work_free(struct work *w)
+{
+    if (!w)
+        return;
+    list_remove(&w->link);
+    provider_call_done(&w->call);
+    mem_free(w);
+}
+DEFINE_FREEP(work_free, struct work)
+
+/* A record that could not be removed is told of; nothing waits for it. */
+static void finish(struct by_provider *d, enum rc rc, const struct err *err)
+{
+    CLEANUP(work_freep) struct work *w = MOVE(d->at);
+    struct err mine = err && err->msg ? *err : (struct err){.rc = rc};
+
+    mine.rc = rc;
+    ev_timer_stop(&d->pause);
+    ev_defer(d->w->ev, &d->go);
+    if (rc != RC_OK && w->call.remove)
+        agent_say_err(d->w, "a record of a proof stays", &mine);
+    if (w->fn)
+        w->fn(w->arg, rc, mine.msg ? &mine : NULL);
+}
+
+static void on_waited(void *arg)
+{
+    finish(arg, RC_OK, NULL);
+}
+
+static void ask(struct by_provider *d);
+
+static void on_answer(void *arg, const struct client_answer *answer)
+{
+    struct by_provider *d = arg;
+    struct err err = ERR_INIT;
+    enum rc rc = answer->rc;
+
+    d->x = NULL;
+    if (rc != RC_OK) {
+        finish(d, rc, answer->err);
+        return;
+    }
+    rc = provider_take(&d->at->call, answer->status, answer->body, &err);
+    if (rc != RC_OK)
+        finish(d, rc, &err);
+    else
+        ask(d);
+}
+
+static enum rc send_out(struct by_provider *d, const struct provider_ask *ask)
+{
+    const struct client_ask request = {
+        .method = ask->method,
+        .url = buf_str(&ask->url),
+        .accept = STR("application/json"),
+        .content_type = ask->body.n ? STR("application/json") : STR(""),
+        .body = buf_str(&ask->body),
+        .headers = buf_str(&ask->headers),
+        .max_body = PROVIDER_BODY_MAX,
+        .timeout = ASK_TIMEOUT,
+    };
+
+    return client_transport_send(d->transport, &request, on_answer, d, &d->x);
+}
+
+/* Whoever waits, waits a moment longer when servers of the zone take their time. */
+static void ask(struct by_provider *d)
+{
+    CLEANUP(provider_ask_done) struct provider_ask next = PROVIDER_ASK_INIT;
+    struct err err = ERR_INIT;
+    enum rc rc = provider_ask(&d->at->call, &next, &err);
+
+    if (rc == RC_OK && next.method)
+        rc = send_out(d, &next);
+    else if (rc == RC_OK && d->p->wait > 0 && d->at->fn) {
+        ev_timer_start(&d->pause, d->p->wait, 0);
+        return;
+    }
+    if (rc != RC_OK || !next.method)
+        finish(d, rc, &err);
+}
+
+static void on_go(void *arg)
+{
+    struct by_provider *d = arg;
+    struct list *link = d->at ? NULL : list_pop(&d->queue);
+
+    if (!link)
+        return;
+    d->at = LIST_ENTRY(link, struct work, link);
+    ask(d);
+}
+
+static enum rc enqueue(struct by_provider *d, const struct client_proof *proof, bool remove,
+                       struct work **out)
+{
+    CLEANUP(mem_freep) struct work *w = MEM_NEW(struct work);
+
+    if (!w)
+        return RC_NOMEM;
+    TRY(provider_call_init(&w->call, d->p, proof, remove));
+    list_init(&w->link);
+    list_push(&d->queue, &w->link);
+    ev_defer(d->w->ev, &d->go);
+    *out = MOVE(w);
+    return RC_OK;
+}
+
+static void present(void *arg, const struct client_proof *proof, client_presented_fn fn,
+                    void *fn_arg)
+{
+    struct work *w = NULL;
+    enum rc rc = enqueue(arg, proof, false, &w);
+
+    if (rc != RC_OK) {
+        fn(fn_arg, rc, NULL);
+        return;
+    }
+    w->fn = fn;
+    w->arg = fn_arg;
+}
+
+/* What is under way for the same record ends first; whether it succeeded or not, the record may be
+ * there. */
+static void cleanup(void *arg, const struct client_proof *proof)
+{
+    struct by_provider *d = arg;
+    struct work *w = NULL;
+    enum rc rc;
+
+    if (d->at)
+        d->at->fn = NULL;
+    LIST_FOREACH (it, &d->queue)
+        LIST_ENTRY(it, struct work, link)->fn = NULL;
+    rc = enqueue(d, proof, true, &w);
+    if (rc != RC_OK)
+        agent_say(d->w, true, "a record of a proof stays: %s", rc_text(rc));
+}
+
+static bool busy(const struct agent_solver *s)
+{
+    const struct by_provider *d = (const void *)s;
+
+    return d->at || !list_empty(&d->queue);
+}
+
+static void by_provider_free(struct agent_solver *s)
+{
+    struct by_provider *d = (void *)s;
+
+    if (d->x)
+        client_transport_cancel(d->transport, MOVE(d->x));
+    ev_timer_stop(&d->pause);
+    ev_defer_cancel(&d->go);
+    work_free(d->at);
+    LIST_FOREACH (it, &d->queue)
+        work_free(LIST_ENTRY(it, struct work, link));
+    client_transport_free(d->transport);
+    agent_trust_done(&d->trust);
+    provider_free(d->p);
+    mem_free(d);
+}
+
+bool agent_dns_open(struct str file)
+{
+    char path[AGENT_PATH_MAX];
+    struct stat st;
+
+    return str_copyz(file, path, sizeof(path)) == RC_OK && stat(path, &st) == 0 &&
+           (st.st_mode & 077) != 0;
+}
+
+static enum rc load(struct by_provider *d, const struct provider_kind *kind, struct str file,
+                    struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(PROVIDER_FILE_MAX);
+    struct str accounts;
+
+    TRY(agent_file_read(file, &text, err));
+    TRY(provider_parse(kind, buf_str(&text), file, &d->p, err));
+    accounts = provider_accounts(d->p);
+    if (agent_dns_open(file) || (accounts.n && agent_dns_open(accounts)))
+        agent_say(d->w, true, "%.*s holds a secret, and others may read it: chmod 600 it",
+                  STR_ARG(agent_dns_open(file) ? file : accounts));
+    return accounts.n ? agent_file_read(accounts, &d->p->accounts, err) : RC_OK;
+}
+
+static enum rc start(struct by_provider *d, struct err *err)
+{
+    struct client_reach_conf reach = {.ev = d->w->ev, .net = d->w->net, .proxies = d->w->proxies};
+
+    TRY(agent_trust_load(&d->trust, d->p->values[PROVIDER_CA_FILE], STR(""), err));
+    reach.trust = d->trust.tls;
+    return client_http_net(&reach, &d->transport);
+}
+
+enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,
+                               struct agent_solver **out, struct err *err)
+{
+    static const struct agent_solver_ops ops = {busy, by_provider_free};
+    CLEANUP(agent_solver_freep) struct agent_solver *s = NULL;
+    const struct provider_kind *k = provider_kind_find(kind);
+    struct by_provider *d;
+
+    if (!k)
+        return ERR(err, RC_UNSUPPORTED, msg_kind, kind, str_of("rfc2136, " PROVIDER_KINDS));
+    d = MEM_NEW(struct by_provider);
+    if (!d)
+        return RC_NOMEM;
+    d->w = w;
+    list_init(&d->queue);
+    ev_defer_init(&d->go, on_go, d);
+    ev_timer_init(&d->pause, w->ev, on_waited, d);
+    d->s = (struct agent_solver){{"dns-01", present, cleanup, d}, &ops};
+    s = &d->s;
+    TRY(load(d, k, conf, err));
+    TRY(start(d, err));
+    *out = MOVE(s);
+    return RC_OK;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/provider_int.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "client/client.h"
+#include "crypto/hash.h"
+#include "http/url.h"
+#include "provider/lines.h"
+
+MSG(msg_line, "provider.line", "{0}: there is no setting \"{1}\" for {2}; there are {3}");
+MSG(msg_missing, "provider.setting-missing", "{0}: \"{1}\" is missing, for {2}");
+MSG(msg_wait, "provider.wait", "{0}: wait cannot be \"{1}\"; it is a time up to 1h, as in 30s");
+MSG(msg_url, "provider.url",
+    "{0}: url cannot be \"{1}\"; it begins with https:// or http:// and has neither query nor "
+    "password");
+MSG(msg_header, "provider.header", "{0}: what is sent as {1} has characters that cannot be sent");
+MSG(msg_refused, "provider.refused",
+    "{0} refuses the record {1}: status {2}{3}; compare the settings in {4} with what that server "
+    "expects");
+MSG(msg_strange, "provider.strange-answer",
+    "{0} answers what a server of {1} does not answer; is that the URL of its API?");
+MSG(msg_long, "provider.no-end", "{0} sends from one question to the next about the record {1}");
+
+enum { SAID_MAX = 200, STATUS_MAX = 16, CALL_BYTES = 2 * PROVIDER_ASK_MAX, NAMES_MAX = 256 };
+
+static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_httpreq,
+                                                    &provider_powerdns};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static const struct provider_setting common[PROVIDER_OWN] = {
+    [PROVIDER_URL] = {"url", .required = true},
+    [PROVIDER_CA_FILE] = {"ca_file"},
+    [PROVIDER_WAIT] = {"wait", .initial = STR("0s")},
+};
+
+const struct provider_kind *provider_kind_find(struct str name)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (str_eq(name, str_of(kinds[i]->name)))
+            return kinds[i];
+    return NULL;
+}
+
+void provider_ask_done(struct provider_ask *ask)
+{
+    buf_wipe(&ask->url);
+    buf_wipe(&ask->headers);
+    buf_wipe(&ask->body);
+}
+
+/* ---- settings */
+
+/* NULL behind the last one. */
+static const struct provider_setting *setting_at(const struct provider_kind *kind, size_t i)
+{
+    const struct provider_setting *s;
+
+    if (i >= PROVIDER_SETTINGS_MAX)
+        return NULL;
+    s = i < PROVIDER_OWN ? &common[i] : &kind->own[i - PROVIDER_OWN];
+    return s->name ? s : NULL;
+}
+
+static enum rc no_such(const struct provider *p, struct str name, struct err *err)
+{
+    CLEANUP(buf_done) struct buf names = BUF_INIT(NAMES_MAX);
+
+    for (size_t i = 0; setting_at(p->kind, i); i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", setting_at(p->kind, i)->name);
+    return ERR(err, RC_PARSE, msg_line, str_of(p->file), name, str_of(p->kind->name),
+               buf_str(&names));
+}
+
+static enum rc take_line(struct provider *p, struct str line, struct err *err)
+{
+    struct str name, value;
+
+    if (!provider_line(line, &name, &value))
+        return RC_OK;
+    for (size_t i = 0; setting_at(p->kind, i); i++)
+        if (str_eq(name, str_of(setting_at(p->kind, i)->name))) {
+            p->values[i] = value;
+            return RC_OK;
+        }
+    return no_such(p, name, err);
+}
+
+static enum rc check_url(const struct provider *p, struct err *err)
+{
+    struct http_url url;
+
+    if (http_url_parse(p->values[PROVIDER_URL], &url, NULL) == RC_OK && !url.query.p)
+        return RC_OK;
+    return ERR(err, RC_PARSE, msg_url, str_of(p->file), p->values[PROVIDER_URL]);
+}
+
+static enum rc check(struct provider *p, struct err *err)
+{
+    for (size_t i = 0; setting_at(p->kind, i); i++) {
+        const struct provider_setting *s = setting_at(p->kind, i);
+
+        if (p->values[i].n == 0)
+            p->values[i] = s->initial;
+        if (p->values[i].n == 0 && s->required)
+            return ERR(err, RC_PARSE, msg_missing, str_of(p->file), str_of(s->name),
+                       str_of(p->kind->name));
+    }
+    if (when_parse_span(p->values[PROVIDER_WAIT], &p->wait) != RC_OK || p->wait > WHEN_HOUR)
+        return ERR(err, RC_PARSE, msg_wait, str_of(p->file), p->values[PROVIDER_WAIT]);
+    return check_url(p, err);
+}
+
+enum rc provider_parse(const struct provider_kind *kind, struct str text, struct str file,
+                       struct provider **out, struct err *err)
+{
+    CLEANUP(provider_freep) struct provider *p = MEM_NEW(struct provider);
+    struct str rest, line;
+
+    if (!p)
+        return RC_NOMEM;
+    p->kind = kind;
+    buf_init(&p->text, PROVIDER_FILE_MAX);
+    buf_init(&p->accounts, PROVIDER_ACCOUNTS_MAX);
+    TRY(str_copyz(file, p->file, sizeof(p->file)));
+    buf_puts(&p->text, text);
+    TRY(buf_rc(&p->text));
+    rest = buf_str(&p->text);
+    while (str_next(&rest, '\n', &line))
+        TRY(take_line(p, line, err));
+    TRY(check(p, err));
+    *out = MOVE(p);
+    return RC_OK;
+}
+
+struct str provider_accounts(const struct provider *p)
+{
+    for (size_t i = PROVIDER_OWN; setting_at(p->kind, i); i++)
+        if (str_eq(str_of(setting_at(p->kind, i)->name), STR("accounts")))
+            return p->values[i];
+    return STR("");
+}
+
+void provider_free(struct provider *p)
+{
+    if (!p)
+        return;
+    buf_wipe(&p->text);
+    buf_wipe(&p->accounts);
+    mem_free(p);
+}
+
+/* ---- one record */
+
+static enum rc describe(struct provider_call *call, const struct client_proof *proof)
+{
+    CLEANUP(buf_done) struct buf value = BUF_INIT(CRYPTO_SHA256_BYTES * 2);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    TRY(arena_str(&call->arena, proof->identifier, &call->identifier));
+    TRY(arena_str(&call->arena, proof->token, &call->token));
+    TRY(arena_str(&call->arena, proof->key_authorization, &call->key_authorization));
+    call->name = arena_printf(&call->arena, "_acme-challenge.%.*s", STR_ARG(proof->identifier));
+    if (!call->name.p)
+        return RC_NOMEM;
+    TRY(crypto_sha256(proof->key_authorization, digest));
+    text_b64url(&value, str_bytes(digest, sizeof(digest)));
+    TRY(buf_rc(&value));
+    return arena_str(&call->arena, buf_str(&value), &call->value);
+}
+
+enum rc provider_call_init(struct provider_call *call, const struct provider *p,
+                           const struct client_proof *proof, bool remove)
+{
+    enum rc rc;
+
+    *call = (struct provider_call){.p = p, .remove = remove};
+    arena_init(&call->arena, CALL_BYTES);
+    rc = describe(call, proof);
+    if (rc == RC_OK && call->name.n > PROVIDER_NAME_MAX)
+        rc = RC_TOOBIG;
+    if (rc != RC_OK)
+        provider_call_done(call);
+    return rc;
+}
+
+void provider_call_done(struct provider_call *call)
+{
+    arena_done(&call->arena);
+}
+
+enum rc provider_ask(struct provider_call *call, struct provider_ask *out, struct err *err)
+{
+    if (call->done)
+        return RC_OK;
+    if (call->step >= PROVIDER_STEPS_MAX)
+        return ERR(err, RC_CONFLICT, msg_long, call->p->values[PROVIDER_URL], call->name);
+    TRY(call->p->kind->ask(call, out, err));
+    TRY(buf_rc(&out->url));
+    TRY(buf_rc(&out->headers));
+    return buf_rc(&out->body);
+}
+
+enum rc provider_take(struct provider_call *call, int status, struct str body, struct err *err)
+{
+    TRY(call->p->kind->take(call, status, body, err));
+    call->step++;
+    return RC_OK;
+}
+
+/* ---- for the kinds */
+
+void provider_put_url(const struct provider_call *call, struct provider_ask *out, const char *path)
+{
+    struct str url = call->p->values[PROVIDER_URL];
+
+    while (url.n && url.p[url.n - 1] == '/')
+        url.n--;
+    buf_puts(&out->url, url);
+    buf_putz(&out->url, path);
+}
+
+enum rc provider_put_header(const struct provider_call *call, struct provider_ask *out,
+                            const char *name, struct str value, struct err *err)
+{
+    if (!str_printable(value))
+        return ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
+    buf_printf(&out->headers, "%s: %.*s\r\n", name, STR_ARG(value));
+    return RC_OK;
+}
+
+enum rc provider_refused(const struct provider_call *call, int status, struct str said,
+                         struct err *err)
+{
+    char code[STATUS_MAX], text[SAID_MAX + 4] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; said.n && i < said.n && n < SAID_MAX; i++)
+        text[n++] = (char)(said.p[i] >= ' ' && said.p[i] <= '~' ? said.p[i] : ' ');
+    said = str_trim(str_bytes(text, n));
+    snprintf(code, sizeof(code), "%d", status);
+    if (said.n) {
+        char line[SAID_MAX + 4];
+
+        snprintf(line, sizeof(line), ", %.*s", STR_ARG(said));
+        return ERR(err, RC_DENIED, msg_refused, call->p->values[PROVIDER_URL], call->name,
+                   str_of(code), str_of(line), str_of(call->p->file));
+    }
+    return ERR(err, RC_DENIED, msg_refused, call->p->values[PROVIDER_URL], call->name, str_of(code),
+               STR(""), str_of(call->p->file));
+}
+
+enum rc provider_strange(const struct provider_call *call, struct err *err)
+{
+    return ERR(err, RC_PARSE, msg_strange, call->p->values[PROVIDER_URL],
+               str_of(call->p->kind->name));
+}

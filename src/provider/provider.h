@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TXT records written through the HTTP APIs of others, for dns-01 (RFC 8555 section 8.4). Pure:
+ * what is to be asked is said, and answers are read; who sends is the caller
+ * (agent/dns_provider.c). Each kind is a file, NAME.c, and a row in `kinds`. What is removed is
+ * what was added, and nothing else.
+ *
+ * A kind is told how by a file of lines "name: value" (or "name = value"), with comments behind
+ * '#':
+ *
+ *     url: https://dns.hospital.example     where its API is (all kinds)
+ *     ca_file: /etc/ssl/hospital.pem        roots of that server, beside the system's
+ *     wait: 5s                              after a record was taken, until servers show it
+ *
+ * and what the kind has besides. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/when.h"
+
+struct client_proof;
+struct provider_call;
+
+enum {
+    PROVIDER_FILE_MAX = 64 * 1024,
+    PROVIDER_ACCOUNTS_MAX = 1 << 20, /* of a file of accounts */
+    PROVIDER_BODY_MAX = 8 << 20,     /* of an answer: a whole zone, perhaps */
+    PROVIDER_ASK_MAX = 200 * 1024,   /* of a request's body */
+    PROVIDER_URL_MAX = 2048,
+    PROVIDER_HEADERS_MAX = 4096,
+    PROVIDER_SETTINGS_MAX = 8,
+    PROVIDER_NAME_MAX = 253, /* of a record, without the final dot */
+    PROVIDER_STEPS_MAX = 8,  /* requests for one record */
+    PROVIDER_PATH_MAX = 4096,
+};
+
+/* The settings that all kinds have; those of a kind follow, in its order. */
+enum { PROVIDER_URL, PROVIDER_CA_FILE, PROVIDER_WAIT, PROVIDER_OWN };
+
+struct provider_setting {
+    const char *name;
+    bool required;
+    struct str initial; /* where it is not given */
+};
+
+/* A request; its buffers are wiped, for they hold secrets. */
+struct provider_ask {
+    const char *method; /* NULL: there is nothing to ask any more, the record is as it is to be */
+    struct buf url, headers, body;
+};
+#define PROVIDER_ASK_INIT                                                                          \
+    ((struct provider_ask){.url = BUF_INIT(PROVIDER_URL_MAX),                                      \
+                           .headers = BUF_INIT(PROVIDER_HEADERS_MAX),                              \
+                           .body = BUF_INIT(PROVIDER_ASK_MAX)})
+void provider_ask_done(struct provider_ask *ask);
+
+struct provider_kind {
+    const char *name;
+    struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
+    /* Says what to ask in call->step, or nothing. */
+    enum rc (*ask)(struct provider_call *call, struct provider_ask *out, struct err *err);
+    /* Reads the answer to it: RC_OK, go on with the next step. */
+    enum rc (*take)(struct provider_call *call, int status, struct str body, struct err *err);
+};
+
+struct provider {
+    const struct provider_kind *kind;
+    char file[PROVIDER_PATH_MAX]; /* its settings', for messages */
+    struct buf text;
+    struct str values[PROVIDER_SETTINGS_MAX]; /* borrowed from `text`, or `initial` */
+    struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
+    int64_t wait;        /* microseconds */
+};
+
+/* One record to be added or removed. */
+struct provider_call {
+    const struct provider *p;
+    bool remove;
+    unsigned step;
+    struct arena arena; /* of all texts here */
+    struct str identifier, token, key_authorization;
+    struct str name;  /* "_acme-challenge." and the identifier */
+    struct str value; /* what the TXT record says */
+    struct str zone;  /* powerdns: its id, once found */
+    struct str keep;  /* powerdns: records of others at that name, as JSON elements */
+    bool done;
+};
+
+#define PROVIDER_KINDS "acme-dns, httpreq and powerdns" /* for messages */
+
+/* NULL when there is none. */
+const struct provider_kind *provider_kind_find(struct str name);
+
+/* Reads settings; `file` is where they were, for messages. RC_PARSE: the line, and what may stand
+ * there. */
+enum rc provider_parse(const struct provider_kind *kind, struct str text, struct str file,
+                       struct provider **out, struct err *err);
+/* The file whose content the caller is to put into p->accounts; empty: none. */
+struct str provider_accounts(const struct provider *p);
+void provider_free(struct provider *p);
+DEFINE_FREEP(provider_free, struct provider)
+
+/* What is needed of the proof is copied; `p` outlives it. RC_NOMEM, RC_TOOBIG. */
+enum rc provider_call_init(struct provider_call *call, const struct provider *p,
+                           const struct client_proof *proof, bool remove);
+void provider_call_done(struct provider_call *call);
+/* The next request. RC_INVAL, RC_NOTFOUND: settings do not serve for this name. */
+enum rc provider_ask(struct provider_call *call, struct provider_ask *out, struct err *err);
+/* The answer to it. RC_DENIED: refused, and what was said; RC_PARSE: no answer of such a server. */
+enum rc provider_take(struct provider_call *call, int status, struct str body, struct err *err);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kinds share. */
+#pragma once
+
+#include "provider/provider.h"
+
+extern const struct provider_kind provider_acme_dns, provider_httpreq, provider_powerdns;
+
+/* Its value in a setting of the kind's own, counted from 0. */
+static inline struct str provider_own(const struct provider *p, size_t i)
+{
+    return p->values[PROVIDER_OWN + i];
+}
+
+/* The URL of the API, without a final slash, and `path`. */
+void provider_put_url(const struct provider_call *call, struct provider_ask *out, const char *path);
+/* RC_INVAL: the value has characters that a header cannot have. */
+enum rc provider_put_header(const struct provider_call *call, struct provider_ask *out,
+                            const char *name, struct str value, struct err *err);
+/* "refused, with status N, and what it says". */
+enum rc provider_refused(const struct provider_call *call, int status, struct str said,
+                         struct err *err);
+/* "this is no answer". */
+enum rc provider_strange(const struct provider_call *call, struct err *err);

@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns and of httpreq that check
+every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and refusals."""
+
+import base64
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from dns_server import DnsServer, free_port  # noqa: E402
+from lab import AUTARKY, DOMAIN, Lab, expect, run, verify_chain  # noqa: E402
+from powerdns_server import PowerDnsServer  # noqa: E402
+
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
+SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+KEYS = f'key "k" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
+RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n"
+ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdomain": f"s-{n}",
+                              "fulldomain": f"s-{n}.acme.{DOMAIN}", "allowfrom": []} for n in ("wiki", "shop")}
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """Both APIs as their documentation has them."""
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append((self.path, body))
+        {"/update": self.update, "/present": self.change, "/cleanup": self.change}[self.path](body)
+
+    def update(self, body):
+        for account in ACCOUNTS.values():
+            if (self.headers["X-Api-User"], self.headers["X-Api-Key"]) == (account["username"], account["password"]) and \
+                    body["subdomain"] == account["subdomain"] and len(body["txt"]) == 43:
+                kept = self.server.kept.setdefault(body["subdomain"], [])
+                kept[:] = (kept + [body["txt"]])[-2:]
+                name = account["fulldomain"]
+                self.write([f"update delete {name} TXT"] + [f"update add {name} 1 TXT {v}" for v in kept])
+                return self.reply(200, {"txt": body["txt"]})
+        return self.reply(401, {"error": "forbidden"})
+
+    def change(self, body):
+        if self.headers["Authorization"] != "Basic " + base64.b64encode(b"us:open sesame").decode():
+            return self.reply(401, {"message": "who are you"})
+        verb = "add" if self.path == "/present" else "delete"
+        self.write([f"update {verb} {body['fqdn']} {'1 ' if verb == 'add' else ''}TXT {body['value']}"])
+        return self.reply(200, {})
+
+    def write(self, lines):
+        text = "\n".join([f"server 127.0.0.1 {self.server.dns_port}", f"zone {DOMAIN}", *lines, "send\n"])
+        subprocess.run(["nsupdate", "-y", f"hmac-sha256:k:{SECRET}"], input=text, text=True, check=True)
+
+
+def config(directory, name, text):
+    path = directory / f"{name}.conf"
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def obtain(lab, kind, conf, *names, ok=(0,)):
+    out = lab.directory / f"out-{conf.stem}"
+    said = run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", out, "--agree-tos", "--dns", kind,
+               "--dns-config", conf, *(w for n in names for w in ("--name", n)), ok=ok)
+    if ok == (0,):
+        verify_chain(lab.roots, *(out / f for f in ("cert.pem", "chain.pem", "fullchain.pem")), names[0].replace("*", "any"))
+    return said
+
+
+def values(port, name):
+    return sorted(run("dig", "+short", "+tcp", "@127.0.0.1", "-p", port, name, "TXT").split())
+
+
+def acme_dns(lab, api):
+    url = f"http://127.0.0.1:{api.server_port}"
+    accounts = config(lab.directory, "accounts", json.dumps(ACCOUNTS))
+    conf = config(lab.directory, "acme-dns", f"url: {url}/\naccounts: {accounts}\n")
+    obtain(lab, "acme-dns", conf, f"wiki.{DOMAIN}", f"*.wiki.{DOMAIN}", f"shop.{DOMAIN}")
+    seen = [body["subdomain"] for path, body in api.seen if path == "/update"]
+    if sorted(seen) != ["s-shop", "s-wiki", "s-wiki"] or len(api.seen) != 3:
+        sys.exit(f"acme-dns was asked: {api.seen}")
+    expect(run(AUTARKY, "renew", lab.directory / "out-acme-dns", "--force"), "renewed", "renew")
+    single = config(lab.directory, "single", f"url: {url}\nusername: u-shop\npassword: p-shop\nsubdomain: s-shop\n")
+    obtain(lab, "acme-dns", single, f"shop.{DOMAIN}")
+    wrong = config(lab.directory, "wrong", f"url: {url}\nusername: u-shop\npassword: other\nsubdomain: s-shop\n")
+    expect(obtain(lab, "acme-dns", wrong, f"shop.{DOMAIN}", ok=(2,)), "status 401, forbidden", "another password")
+    expect(obtain(lab, "acme-dns", conf, f"new.{DOMAIN}", ok=(2,)), f"has no account for new.{DOMAIN}: register one", "no account")
+    accounts.chmod(0o644)
+    expect(obtain(lab, "acme-dns", conf, f"new.{DOMAIN}", ok=(2,)), f"{accounts} holds a secret, and others may read it", "open")
+
+
+def httpreq(lab, api, server):
+    url = f"http://127.0.0.1:{api.server_port}"
+    conf = config(lab.directory, "httpreq", f"url: {url}\nusername: us\npassword: open sesame\n")
+    obtain(lab, "httpreq", conf, f"www.{DOMAIN}", f"*.www.{DOMAIN}")
+    paths = sorted(path for path, _ in api.seen if path != "/update")
+    if paths != ["/cleanup"] * 2 + ["/present"] * 2 or values(server.port, f"_acme-challenge.www.{DOMAIN}"):
+        sys.exit(f"httpreq was asked {paths}, and left {values(server.port, f'_acme-challenge.www.{DOMAIN}')}")
+    wrong = config(lab.directory, "stranger", f"url: {url}\n")
+    expect(obtain(lab, "httpreq", wrong, f"www.{DOMAIN}", ok=(2,)), "status 401, {\"message\": \"who are you\"}", "nobody")
+    down = config(lab.directory, "down", f"url: http://127.0.0.1:{free_port()}\n")
+    expect(obtain(lab, "httpreq", down, f"www.{DOMAIN}", ok=(2,)), "refused", "nobody there")
+    expect(run(AUTARKY, "obtain", "--server", lab.directory_url, "--out", lab.directory / "x", "--name", f"a.{DOMAIN}", "--dns", "none",
+               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, httpreq and powerdns", "an unknown way")
+
+
+def powerdns():
+    zone = {(DOMAIN, "A"): ["127.0.0.1"], (f"*.{DOMAIN}", "A"): ["127.0.0.1"], (f"_acme-challenge.www.{DOMAIN}", "TXT"): ['"theirs"']}
+    with Lab() as lab, PowerDnsServer(lab.directory / "pdns", "changeme", {DOMAIN: zone, f"apps.{DOMAIN}": {
+            (f"wiki.apps.{DOMAIN}", "A"): ["127.0.0.1"]}, "other.example": {}}) as server:
+        lab.configure(policy=POLICY)
+        path = lab.data / "autarky.yaml"
+        path.write_text(path.read_text().replace(
+            f"  - {{zone: \".\", servers: [\"127.0.0.1:{lab.dns.port}\"]}}\n",
+            f"  - {{zone: {DOMAIN}, servers: [\"{server.address}\"], mode: authoritative}}\n"))
+        lab.start()
+        conf = config(lab.directory, "powerdns", f"url: {server.url}\nkey: changeme\n")
+        obtain(lab, "powerdns", conf, f"www.{DOMAIN}", f"*.www.{DOMAIN}", f"wiki.apps.{DOMAIN}")
+        if values(server.port, f"_acme-challenge.www.{DOMAIN}") != ['"theirs"'] or \
+                values(server.port, f"_acme-challenge.wiki.apps.{DOMAIN}"):
+            sys.exit("PowerDNS has not what it had before")
+        named = config(lab.directory, "named", f"url: {server.url}\nkey: changeme\nzone: {DOMAIN}\nttl: 5\nwait: 1s\n")
+        obtain(lab, "powerdns", named, f"www.{DOMAIN}")
+        wrong = config(lab.directory, "key", f"url: {server.url}\nkey: other\n")
+        expect(obtain(lab, "powerdns", wrong, f"www.{DOMAIN}", ok=(2,)), "status 401", "another key")
+        away = config(lab.directory, "away", f"url: {server.url}\nkey: changeme\nzone: away.example\n")
+        expect(obtain(lab, "powerdns", away, f"www.{DOMAIN}", ok=(2,)), "status 404", "a zone that is not there")
+
+
+def main():
+    os.environ["AUTARKY_DATA"] = "/nowhere"
+    with Lab() as lab, DnsServer(lab.directory / "updated", {DOMAIN: RECORDS}, keys=KEYS,
+                                 zone_options="allow-update { key \"k\"; };") as server:
+        lab.dns.port = server.port
+        lab.configure(policy=POLICY)
+        lab.start()
+        api = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+        api.seen, api.kept, api.dns_port = [], {}, server.port
+        threading.Thread(target=api.serve_forever, daemon=True).start()
+        acme_dns(lab, api)
+        httpreq(lab, api, server)
+        api.shutdown()
+    powerdns()
+
+
+main()
