@@ -4,7 +4,7 @@
  * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
  * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
  * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), alerts.c,
- * numbers.c (/metrics).
+ * numbers.c (/metrics), accepted.c (the policy that was accepted).
  * Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "core/accepted.h"
 #include "core/admin.h"
 #include "core/approvals.h"
 #include "core/passwords.h"
@@ -77,6 +78,7 @@ struct core {
     struct core_passwords *passwords;
     struct core_nobody nobody;
     struct core_policy_change policy_change;
+    struct buf policy_override; /* what root said beside, until the start is over */
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A start with another policy than the one that was accepted. */
+#include "service.h"
+
+#include "conf/policy.h"
+#include "serve/accepted_int.h"
+
+#define TWO "control: {two_persons: [policy.change], people: [daemon]}\n"
+
+static void start(struct service *s)
+{
+    service_start(s);
+    service_wait(s, " serve.ready ", "");
+}
+
+static void stop(struct service *s)
+{
+    CHECK(kill(s->pid, SIGTERM) == 0);
+    CHECK_INT(service_end(s), 0);
+}
+
+static bool attempts(struct service *s, const char *n)
+{
+    return strstr(service_ask(s, "who"), n) != NULL;
+}
+
+static void write_accepted(struct service *s, const char *text)
+{
+    CHECK_OK(file_write(s->dir.fd, SERVE_ACCEPTED, str_of(text), 0600, FILE_OWNER_SELF, NULL));
+}
+
+static void without_two_persons_it_is_taken(void)
+{
+    CLEANUP(service_done) struct service s = {};
+
+    service_init(&s);
+    start(&s);
+    stop(&s);
+    service_configure(&s, "validation: {attempts: 7}\n");
+    start(&s);
+    CHECK(attempts(&s, "attempts=7"));
+}
+
+static void with_two_the_accepted_one_is_served(void)
+{
+    CLEANUP(service_done) struct service s = {};
+
+    service_init(&s);
+    service_configure(&s, TWO "validation: {attempts: 7}\n");
+    start(&s);
+    stop(&s);
+    service_configure(&s, "validation: {attempts: 8}\n"); /* it does not excuse itself */
+    service_start(&s);
+    service_wait(&s, " serve.policy-not-accepted ", "autarky reload --reason TEXT");
+    service_wait(&s, " serve.not-accepted ", "key=control.two_persons");
+    service_wait(&s, " serve.not-accepted ", "key=validation.attempts accepted=7 files=8");
+    service_wait(&s, " serve.ready ", "");
+    CHECK(attempts(&s, "attempts=7"));
+    CHECK(strcmp(service_ask(&s, "reload"), "generation 2: control.people; control.two_persons; "
+                                            "validation.attempts") == 0 ||
+          attempts(&s, "attempts=8")); /* these roles have nothing against it */
+    stop(&s);
+    service_start(&s);
+    service_wait(&s, " serve.ready ", "");
+    CHECK(attempts(&s, "attempts=8"));
+}
+
+/* What is no policy comes with a start, policy or not. */
+static void what_is_no_policy_is_taken(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(SERVICE_TEXT);
+
+    service_init(&s);
+    service_configure(&s, TWO);
+    start(&s);
+    stop(&s);
+    service_configure(&s, TWO "log: {level: debug}\n");
+    start(&s);
+    stop(&s);
+    CHECK_OK(file_read(s.dir.fd, SERVE_ACCEPTED, &kept, NULL));
+    CHECK(memmem(buf_str(&kept).p, kept.n, "debug", 5));
+}
+
+static void what_cannot_be_read_is_no_excuse(void)
+{
+    static const char *const broken[] = {
+        "", "nonsense\n", "autarky accepted configuration 1\ntwo_persons: maybe\n",
+        "autarky accepted configuration 1\ntwo_persons: yes\n",
+        "autarky accepted configuration 1\ntwo_persons: yes\nfile: 1 99\na\nb\n"};
+    CLEANUP(service_done) struct service s = {};
+
+    service_init(&s);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        write_accepted(&s, broken[i]);
+        service_start(&s);
+        service_wait(&s, " serve.cannot-start ", "autarky policy accept");
+        CHECK(service_end(&s) != 0);
+    }
+    /* One that another version of the program wrote, say. */
+    write_accepted(&s, "autarky accepted configuration 1\ntwo_persons: yes\nfile: 1 14\na\n"
+                       "nonsense: {}\n\n\n");
+    service_start(&s);
+    service_wait(&s, " serve.cannot-start ", "nonsense");
+    CHECK(service_end(&s) != 0);
+}
+
+static void unless_root_says_so(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
+    const struct conf_policy_override o = {1, STR("uid 0"), STR("INC"),
+                                           STR("validation.attempts: 8\n")};
+
+    service_init(&s);
+    service_configure(&s, "validation: {attempts: 8}\n");
+    write_accepted(&s, "nonsense");
+    conf_policy_override_put(&o, &text);
+    CHECK_OK(
+        file_write(s.dir.fd, CONF_POLICY_OVERRIDE, buf_str(&text), 0600, FILE_OWNER_SELF, NULL));
+    start(&s);
+    CHECK(attempts(&s, "attempts=8"));
+    stop(&s);
+    CHECK(faccessat(s.dir.fd, CONF_POLICY_OVERRIDE, F_OK, 0) != 0); /* once */
+    service_configure(&s, "validation: {attempts: 9}\n");
+    start(&s);
+    CHECK(attempts(&s, "attempts=9"));
+}
+
+SERVICE_MAIN(CHECK_TEST_ONCE(without_two_persons_it_is_taken),
+             CHECK_TEST_ONCE(with_two_the_accepted_one_is_served),
+             CHECK_TEST_ONCE(what_is_no_policy_is_taken),
+             CHECK_TEST_ONCE(what_cannot_be_read_is_no_excuse),
+             CHECK_TEST_ONCE(unless_root_says_so))
