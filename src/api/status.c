@@ -177,24 +177,6 @@ static size_t locks_that_hold(const struct api_view *v, struct arena *a, struct 
     return store_lock_active(store_read(v->store), a, out, &n) == RC_OK ? n : 0;
 }
 
-void api_lock_put(struct json_out *o, const struct store_lock *lock)
-{
-    json_kv_id(o, "id", &lock->id);
-    json_kv_z(o, "scope", store_lock_scope_text(lock->scope));
-    if (lock->value.n)
-        json_kv_str(o, "value", lock->value);
-    json_kv_bool(o, "renewals", lock->renewals);
-    json_kv_bool(o, "new_names", lock->new_names);
-    json_kv_str(o, "reason", lock->reason);
-    json_kv_str(o, "set_by", lock->set_by);
-    json_kv_when(o, "set", lock->set);
-    if (lock->lifted) {
-        json_kv_when(o, "lifted", lock->lifted);
-        json_kv_str(o, "lifted_by", lock->lifted_by);
-        json_kv_str(o, "lifted_reason", lock->lifted_why);
-    }
-}
-
 static void put_locks(const struct api_view *v, struct json_out *o)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);

@@ -27,9 +27,9 @@ static void the_same_policy_has_the_same_text(void)
     CHECK_TEXT("", "");
     CHECK_TEXT("log: {level: debug}\nlocks: {automatic: warn}\n", "");
     CHECK_TEXT("locks: {automatic: \"on\"}\ncontrol: {approval_wait: 24h}\n",
-               "control.approval_wait: 1d\nlocks.automatic: on\n");
+               "locks.automatic: on\ncontrol.approval_wait: 1d\n");
     CHECK_TEXT("control:\n  approval_wait: 1d\nlocks:\n  automatic: on\n",
-               "control.approval_wait: 1d\nlocks.automatic: on\n");
+               "locks.automatic: on\ncontrol.approval_wait: 1d\n");
 }
 
 static void sameness(void)

@@ -437,7 +437,7 @@ static void what_is_about_one_zone_freezes_that(void)
 /* However many there are, whatever they try, and wherever they come from. */
 static void fresh_accounts_cannot_freeze_everything(void)
 {
-    const struct crowd attack = {.accounts = 200, .n = 5, .networks = true, .names = true};
+    const struct crowd attack = {.accounts = 60, .n = 5, .networks = true, .names = true};
     struct store_lock *list;
     size_t n;
 
