@@ -20,15 +20,19 @@ import sys
 import time
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from acme import Client, Http01  # noqa: E402
+import trail  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, run, wait_for  # noqa: E402
 
 FAILED = 2
 KILLS = 4
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 DASH = "\u2014 "
+PLAIN, COSIGNATURE = 1, 4  # types of keys of C2SP signed-note
 # What happens here leaves at least these.
 KINDS = {"account.created", "order.created", "authorization.validated", "challenge.requested", "order.ready",
          "certificate.reserved", "certificate.issued", "certificate.revoked", "eab.created", "operator.commanded",
@@ -212,6 +216,110 @@ def cut(lab, files, records, heads):
     equal(verify(lab, files, "--head", kept)["witnessed"], heads[-1][0], "the whole against a kept head")
 
 
+class Signer:
+    """Of notes, in Python: a log of its own, or a witness."""
+
+    def __init__(self, name, kind=PLAIN):
+        self.name, self.kind, self.key = name, kind, Ed25519PrivateKey.generate()
+        self.public = bytes([kind]) + self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.hash = hashlib.sha256(name.encode() + b"\n" + self.public).digest()[:4]
+
+    def write(self, path):
+        path.write_text(f"{self.name}+{self.hash.hex()}+{base64.b64encode(self.public).decode()}\n")
+        return path
+
+    def line(self, text):
+        """What it adds to a note."""
+        signature = self.key.sign(text.encode())
+        if self.kind == COSIGNATURE:
+            now = int(time.time())
+            signature = now.to_bytes(8, "big") + self.key.sign(f"cosignature/v1\ntime {now}\n{text}".encode())
+        return f"{DASH}{self.name} {base64.b64encode(self.hash + signature).decode()}\n"
+
+
+def witnesses(lab, files):
+    """A head counts when its witness has signed it, in either of the two ways; and with no other signature instead."""
+    text, signed = notes_of(files)[-1]
+    kept = lab.directory / "witnessed.txt"
+    for kind in (PLAIN, COSIGNATURE):
+        witness, other = Signer("witness.example", kind), Signer("witness.example", kind)
+        key = witness.write(lab.directory / "witness.pub")
+        kept.write_text(text + "\n" + signed + witness.line(text))
+        verdict = verify(lab, files, "--head", kept, "--witness", key)
+        equal((verdict["good"], verdict["witnessed"]), (True, verdict["covered"]), "a head with its witness")
+        damaged = text.replace("\ntime 2", "\ntime 3")
+        equal(damaged != text, True, "another text")
+        for what, line in (("nobody's", ""), ("another key's", other.line(text)), ("another text's", witness.line(damaged))):
+            kept.write_text(text + "\n" + signed + line)
+            run(AUTARKY, "audit", "verify", files, "--key", lab.data / "trust" / "audit.pub", "--head", kept, "--witness", key, ok=(FAILED,))
+            print(f"a head with {what} signature is no witnessed one")
+
+
+def record(action, sequence):
+    event = {"action": action, "actor": {"id": "uid 0", "kind": "operator"}, "address": "127.0.0.1", "at": 1790000000000000 + sequence, "boot": 1,
+             "detail": {"name": action}, "node": None, "object": {"id": None, "kind": action.split(".", maxsplit=1)[0]}, "prev": None,
+             "reason": None, "request": None, "sequence": sequence, "v": 1}
+    return json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
+
+
+def frontier_of(leaves):
+    """The roots of the whole subtrees, the largest first."""
+    roots, at = [], 0
+    for bit in reversed(range(len(leaves).bit_length())):
+        if len(leaves) >> bit & 1:
+            roots.append(base64.b64encode(root_of(leaves[at:at + (1 << bit)])).decode())
+            at += 1 << bit
+    return " ".join(roots)
+
+
+def own_log(files, records):
+    """An export that Python wrote and signed, with a head after each second record; its key."""
+    log = Signer("log.example/audit/1")
+    leaves = [leaf_hash(r) for r in records]
+    heads = frontiers = ""
+    for size in range(2, len(records) + 1, 2):
+        text = f"{log.name}\n{size}\n{base64.b64encode(root_of(leaves[:size])).decode()}\ntime 2026-11-28T06:00:00Z\n"
+        heads += f"{text}\n{log.line(text)}\n"
+        frontiers += f"{size} {frontier_of(leaves[:size])}\n"
+    files.mkdir()
+    (files / "heads.txt").write_text(heads)
+    (files / "frontiers.txt").write_text(frontiers)
+    return log.write(files.with_suffix(".pub"))
+
+
+def ways_of(one, two):
+    forged = one.replace(b'"at":179', b'"at":178')
+    return {"altered": [forged, two], "removed": [two], "inserted": [forged, one, two], "doubled": [one, one, two], "moved": [two, one]}
+
+
+def every_kind(lab):
+    """Two records of each kind there is under a head. Of every second kind at once, then of the others, the first is altered, removed,
+    preceded by one that was forged, doubled, moved, and exactly these spans are named; and the log is cut off before each."""
+    source = "".join(f.read_text() for f in (pathlib.Path(__file__).resolve().parents[2] / "src").rglob("*.c"))
+    equal([kind for kind in trail.KINDS if f'"{kind}"' not in source], [], "kinds of records that nobody writes")
+    kinds = sorted(trail.KINDS)
+    records = [record(kinds[n // 2], n + 1) for n in range(2 * len(kinds))]
+    files = lab.directory / "kinds"
+    key = own_log(files, records)
+
+    def judge(changed, ok=(FAILED,)):
+        (files / "records-000000000001.jsonl").write_bytes(b"".join(r + b"\n" for r in changed))
+        return json.loads(run(AUTARKY, "audit", "verify", files, "--key", key, "--json", ok=ok))
+
+    equal(judge(records, ok=(0,))["covered"], len(records), "the log as it was")
+    for way in ways_of(*records[:2]):
+        for odd in (0, 1):
+            changed = []
+            for i in range(len(kinds)):
+                pair = records[2 * i:2 * i + 2]
+                changed += ways_of(*pair)[way] if i % 2 == odd else pair
+            equal([(s["first"], s["last"]) for s in judge(changed)["spans"]], [(2 * i + 1, 2 * i + 2) for i in range(odd, len(kinds), 2)], way)
+    for n in range(0, len(records), 2):
+        spans = judge(records[:n])["spans"]
+        equal((spans[0]["first"], spans[-1]["last"], spans[-1]["missing"]), (n + 1, len(records), True), f"cut off before {kinds[n // 2]}")
+    print(f"{len(kinds)} kinds of records, six ways")
+
+
 def kill(lab):
     """Heads and records agree whatever the moment of the end."""
     for _ in range(KILLS):
@@ -304,6 +412,8 @@ def main():
         tampered = tamper(lab, files, records, heads)
         equal(tampered, kinds, "kinds of records that were tampered with")
         cut(lab, files, records, heads)
+        witnesses(lab, files)
+        every_kind(lab)
         no_secret(lab, records, secret)
         each_certificate_is_told_of(lab, records)
         lab.stop()
