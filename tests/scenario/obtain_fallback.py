@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=600
 """A second CA on failure: `autarky obtain` and `renew` with a running Autarky as the first server and pebble, with its bad
 nonces, as the second. The first is killed, and comes back; it refuses, which is no failure; both are away."""
 
