@@ -17,17 +17,6 @@ enum { TOKEN, ZONE, TTL, TTL_MIN = 30, TTL_MAX = 86400, TOKEN_MAX = 1024, RECORD
 
 /* ---- what is asked */
 
-/* The next shorter name, if that has two labels or more. */
-static bool shorten(struct str *name)
-{
-    struct str head, rest;
-
-    if (!str_cut(*name, '.', &head, &rest) || str_find(rest, '.') == rest.n)
-        return false;
-    *name = rest;
-    return true;
-}
-
 static void put_records(const struct provider_call *call, struct provider_ask *out)
 {
     provider_put_url(call, out, "/zones/");
@@ -103,7 +92,7 @@ static enum rc take_zone(struct provider_call *call, const struct json *list, st
     while (json_next(&it, NULL, &v))
         if (str_ieq(json_shown(v, "name"), call->at) && provider_safe(json_shown(v, "id")))
             return arena_str(&call->arena, json_shown(v, "id"), &call->zone);
-    if (!fixed && shorten(&call->at))
+    if (!fixed && provider_shorten(&call->at))
         return RC_OK;
     return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
                call->name);

@@ -32,7 +32,8 @@ enum {
 };
 
 static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_cloudflare,
-                                                    &provider_httpreq, &provider_powerdns};
+                                                    &provider_httpreq, &provider_powerdns,
+                                                    &provider_route53};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static const struct provider_setting common[PROVIDER_OWN] = {
@@ -227,13 +228,30 @@ void provider_put_url(const struct provider_call *call, struct provider_ask *out
     buf_putz(&out->url, path);
 }
 
+enum rc provider_check_header(const struct provider_call *call, const char *name, struct str value,
+                              struct err *err)
+{
+    return str_printable(value)
+               ? RC_OK
+               : ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
+}
+
 enum rc provider_put_header(const struct provider_call *call, struct provider_ask *out,
                             const char *name, struct str value, struct err *err)
 {
-    if (!str_printable(value))
-        return ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
+    TRY(provider_check_header(call, name, value, err));
     buf_printf(&out->headers, "%s: %.*s\r\n", name, STR_ARG(value));
     return RC_OK;
+}
+
+bool provider_shorten(struct str *name)
+{
+    struct str head, rest;
+
+    if (!str_cut(*name, '.', &head, &rest) || str_find(rest, '.') == rest.n)
+        return false;
+    *name = rest;
+    return true;
 }
 
 bool provider_safe(struct str id)
