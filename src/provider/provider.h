@@ -75,6 +75,7 @@ struct provider {
     struct str values[PROVIDER_SETTINGS_MAX]; /* borrowed from `text`, or `initial` */
     struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
     int64_t wait;        /* microseconds */
+    uint64_t ttl;        /* of the kinds that have such a setting, seconds */
 };
 
 /* One record to be added or removed. */

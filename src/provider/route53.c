@@ -13,8 +13,6 @@ MSG(msg_no_zone, "provider.route53-no-zone",
     "with the access key in {0}, {1} shows no public hosted zone that holds {2}; it needs "
     "route53:ListHostedZonesByName, ListResourceRecordSets, ChangeResourceRecordSets and "
     "GetChange");
-MSG(msg_ttl, "provider.route53-ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, up to 86400");
-
 enum {
     KEY_ID,
     SECRET,
@@ -51,14 +49,10 @@ static void put_set(const struct provider_call *call, const char *action, struct
 }
 
 /* call->keep has the values that stay, call->record those that are there. */
-static enum rc put_change(struct provider_call *call, struct buf *out, struct err *err)
+static enum rc put_change(const struct provider_call *call, struct buf *out)
 {
     CLEANUP(buf_done) struct buf fresh = BUF_INIT(PROVIDER_ASK_MAX / 2);
-    struct str text = provider_own(call->p, TTL);
-    uint64_t ttl;
 
-    if (str_u64(text, TTL_MAX, &ttl) != RC_OK)
-        return ERR(err, RC_PARSE, msg_ttl, str_of(call->p->file), text);
     buf_puts(&fresh, call->keep);
     if (!call->remove)
         buf_printf(&fresh, "%s\"%.*s\"", call->keep.n ? "\n" : "", STR_ARG(call->value));
@@ -68,7 +62,7 @@ static enum rc put_change(struct provider_call *call, struct buf *out, struct er
     if (call->record.n)
         put_set(call, "DELETE", call->record, call->ttl, out);
     if (fresh.n)
-        put_set(call, "CREATE", buf_str(&fresh), call->record.n ? call->ttl : ttl, out);
+        put_set(call, "CREATE", buf_str(&fresh), call->record.n ? call->ttl : call->p->ttl, out);
     buf_putz(out, "</Changes></ChangeBatch></ChangeResourceRecordSetsRequest>");
     return RC_OK;
 }
@@ -117,7 +111,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
         out->content_type = "application/xml";
         provider_put_url(call, out, API "/hostedzone/");
         buf_printf(&out->url, "%.*s/rrset/", STR_ARG(call->zone));
-        TRY(put_change(call, &out->body, err));
+        TRY(put_change(call, &out->body));
     }
     return sign(call, out, err);
 }

@@ -88,11 +88,6 @@ static void cloudflare_strange(void)
     expect(&t, "GET", CF "?name=hospital.example", TOKEN_HEADER, "");
     refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "reaches no zone"); /* no name of one label */
     end(&t);
-    CHECK_OK(begin(&t, "cloudflare", "token: t-1\nttl: 5\n", false));
-    t.call.zone = STR("0a1b");
-    t.call.listed = true;
-    cannot_ask(&t, "provider.cloudflare-ttl");
-    end(&t);
     CHECK_OK(begin(&t, "cloudflare", "token: \"t\x01\"\n", false));
     cannot_ask(&t, "provider.header");
 }
@@ -283,12 +278,10 @@ static void route53_strange(void)
     refuses(&t, 403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>No key</Message>",
             RC_DENIED, "status 403, No key;");
     end(&t);
-    CHECK_OK(begin(&t, "route53", R53_SETTINGS "zone: a.example.\nttl: x\n", false));
+    CHECK_OK(begin(&t, "route53", R53_SETTINGS "zone: a.example.\n", false));
     expect_signed(&t, "GET", R53 "/hostedzonesbyname?dnsname=a.example.&maxitems=10", "");
     refuses(&t, 200, R53_ZONES(R53_ZONE("Z", "b.example", "false")), RC_NOTFOUND, "no public");
     t.call.zone = STR("Z1");
-    t.call.listed = true;
-    cannot_ask(&t, "provider.route53-ttl");
     for (int i = 0; i < 5; i++) {
         t.call.listed = true;
         answer(&t, 400, "<Error><Code>InvalidChangeBatch</Code><Message>m</Message></Error>");
