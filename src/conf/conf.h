@@ -151,6 +151,14 @@ struct conf {
     struct {
         enum conf_automatic automatic; /* what an unusual hour leads to */
     } locks;
+    struct { /* the server of TXT records */
+        struct str zone;            /* canonical; empty: there is none */
+        struct conf_ports listen;   /* of UDP and TCP; never empty; bound only with a zone */
+        struct str server;          /* its own name, canonical; empty: that of the zone */
+        struct conf_nets addresses; /* of that name, each one alone */
+        struct conf_nets allow;     /* who may register */
+        uint64_t accounts;          /* at most */
+    } txt;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;

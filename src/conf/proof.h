@@ -40,6 +40,7 @@ struct conf_prober {
     struct conf_strs keys; /* SHA-256 of the SubjectPublicKeyInfo of its certificate, 64 lower-case
                               hexadecimal digits; at least one */
 };
+enum { CONF_TXT_ACCOUNTS_MAX = 100000, CONF_TXT_ZONE_MAX = 200, CONF_TXT_ADDRESSES_MAX = 8 };
 enum { CONF_PROBERS_MAX = 16, CONF_PROBER_PLACES_MAX = 256 /* zones, and networks, of each */ };
 
 enum conf_challenge {
