@@ -14,9 +14,10 @@ void txt_names_init(struct txt_names *n)
 void txt_names_done(struct txt_names *n)
 {
     size_t at = 0;
+    struct str label;
     void *value;
 
-    while (map_next(&n->by_label, &at, NULL, &value))
+    while (map_next(&n->by_label, &at, &label, &value))
         mem_free(value);
     map_done(&n->by_label);
     txt_names_init(n);
