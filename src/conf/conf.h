@@ -151,7 +151,8 @@ struct conf {
     struct {
         enum conf_automatic automatic; /* what an unusual hour leads to */
     } locks;
-    struct { /* the server of TXT records */
+    /* The server of TXT records. */
+    struct {
         struct str zone;            /* canonical; empty: there is none */
         struct conf_ports listen;   /* of UDP and TCP; never empty; bound only with a zone */
         struct str server;          /* its own name, canonical; empty: that of the zone */

@@ -56,7 +56,8 @@ enum {
 
 /* A socket that listens; the frame's, closed at the end. */
 struct role_listener {
-    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private", "dns-udp", "dns-tcp" */
+    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private", "dns-udp",
+                                 "dns-tcp" */
     char address[ROLE_ADDRESS_MAX];
     int fd;
 };
