@@ -13,9 +13,8 @@
 
 struct conf {
     struct str organization;
-    struct str country;        /* upper case; empty: none */
-    struct str locality, unit; /* empty: none */
-    struct str domain;         /* canonical, two labels or more, no public suffix */
+    struct str country, locality, unit; /* empty: none; the country in upper case */
+    struct str domain;                  /* canonical, two labels or more, no public suffix */
     struct {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
         struct conf_strs single;   /* names of one label, canonical, none of the public DNS */
@@ -151,15 +150,7 @@ struct conf {
     struct {
         enum conf_automatic automatic; /* what an unusual hour leads to */
     } locks;
-    /* The server of TXT records. */
-    struct {
-        struct str zone;            /* canonical; empty: there is none */
-        struct conf_ports listen;   /* of UDP and TCP; never empty; bound only with a zone */
-        struct str server;          /* its own name, canonical; empty: that of the zone */
-        struct conf_nets addresses; /* of that name, each one alone */
-        struct conf_nets allow;     /* who may register */
-        uint64_t accounts;          /* at most */
-    } txt;
+    struct conf_txt txt;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
