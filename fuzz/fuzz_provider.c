@@ -10,13 +10,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    static const char *const kinds[] = {"acme-dns", "httpreq", "powerdns"};
+    static const char *const kinds[] = {"acme-dns", "httpreq", "powerdns", "cloudflare"};
     static const char *const good[] = {"url: http://h\naccounts: /a", "url: http://h\npassword: p",
-                                       "url: http://h\nkey: k"};
+                                       "url: http://h\nkey: k", "token: t"};
     const struct client_proof proof = {.identifier = STR("www.lan")};
     CLEANUP(provider_freep) struct provider *any = NULL, *p = NULL;
     CLEANUP(provider_ask_done) struct provider_ask ask = PROVIDER_ASK_INIT;
-    const struct provider_kind *kind = provider_kind_find(str_of(kinds[n ? data[0] % 3 : 0]));
+    const struct provider_kind *kind = provider_kind_find(str_of(kinds[n ? data[0] % 4 : 0]));
     struct str rest = str_skip(str_bytes(data, n), 2);
     struct provider_call call;
 
@@ -24,11 +24,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         return 0;
     if (provider_parse(kind, rest, STR("f"), &any, NULL) == RC_OK && !any->values[PROVIDER_URL].n)
         __builtin_trap();
-    if (provider_parse(kind, str_of(good[data[0] % 3]), STR("f"), &p, NULL) != RC_OK ||
+    if (provider_parse(kind, str_of(good[data[0] % 4]), STR("f"), &p, NULL) != RC_OK ||
         provider_call_init(&call, p, &proof, data[0] & 64) != RC_OK)
         __builtin_trap();
     buf_puts(&p->accounts, rest);
     call.step = data[1] % 4;
+    call.at = STR("www.lan");
+    call.zone = data[1] & 32 ? STR("z") : STR("");
     if (provider_take(&call, data[1] & 64 ? 403 : 200, rest, NULL) == RC_OK)
         call.step %= 4;
     if (provider_ask(&call, &ask, NULL) == RC_OK && ask.method && !ask.url.n)

@@ -14,7 +14,7 @@ MSG(msg_no_zone, "provider.powerdns-no-zone",
 
 MSG(msg_ttl, "provider.powerdns-ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, up to 86400");
 
-enum { KEY, SERVER, ZONE, TTL, ID_MAX = 300, TTL_MAX = 86400 };
+enum { KEY, SERVER, ZONE, TTL, TTL_MAX = 86400 };
 enum { STEP_ZONES, STEP_RECORDS, STEP_WRITE, STEP_END };
 
 /* ---- what is asked */
@@ -107,18 +107,6 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 
 /* ---- what is answered */
 
-static bool is_safe(struct str id)
-{
-    for (size_t i = 0; i < id.n; i++) {
-        char c = id.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_' || c == '.' || c == '='))
-            return false;
-    }
-    return id.n > 0 && id.n < ID_MAX;
-}
-
 /* `zone` has a final dot. */
 static bool is_within(struct str name, struct str zone)
 {
@@ -139,7 +127,7 @@ static enum rc take_zones(struct provider_call *call, const struct json *list, s
     while (json_next(&it, NULL, &v)) {
         struct str zone = json_shown(v, "name");
 
-        if (!is_within(call->name, zone) || zone.n <= best.n || !is_safe(json_shown(v, "id")))
+        if (!is_within(call->name, zone) || zone.n <= best.n || !provider_safe(json_shown(v, "id")))
             continue;
         best = zone;
         id = json_shown(v, "id");

@@ -23,10 +23,16 @@ MSG(msg_strange, "provider.strange-answer",
     "{0} answers what a server of {1} does not answer; is that the URL of its API?");
 MSG(msg_long, "provider.no-end", "{0} sends from one question to the next about the record {1}");
 
-enum { SAID_MAX = 200, STATUS_MAX = 16, CALL_BYTES = 2 * PROVIDER_ASK_MAX, NAMES_MAX = 256 };
+enum {
+    SAID_MAX = 200,
+    STATUS_MAX = 16,
+    CALL_BYTES = 2 * PROVIDER_ASK_MAX,
+    NAMES_MAX = 256,
+    ID_MAX = 300
+};
 
-static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_httpreq,
-                                                    &provider_powerdns};
+static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_cloudflare,
+                                                    &provider_httpreq, &provider_powerdns};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static const struct provider_setting common[PROVIDER_OWN] = {
@@ -102,7 +108,7 @@ static enum rc check(struct provider *p, struct err *err)
         const struct provider_setting *s = setting_at(p->kind, i);
 
         if (p->values[i].n == 0)
-            p->values[i] = s->initial;
+            p->values[i] = i == PROVIDER_URL && p->kind->url ? str_of(p->kind->url) : s->initial;
         if (p->values[i].n == 0 && s->required)
             return ERR(err, RC_PARSE, msg_missing, str_of(p->file), str_of(s->name),
                        str_of(p->kind->name));
@@ -228,6 +234,18 @@ enum rc provider_put_header(const struct provider_call *call, struct provider_as
         return ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
     buf_printf(&out->headers, "%s: %.*s\r\n", name, STR_ARG(value));
     return RC_OK;
+}
+
+bool provider_safe(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++) {
+        char c = id.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.' || c == '='))
+            return false;
+    }
+    return id.n > 0 && id.n < ID_MAX && id.p[0] != '.'; /* nor leads upwards */
 }
 
 enum rc provider_refused(const struct provider_call *call, int status, struct str said,

@@ -31,8 +31,8 @@ enum {
     PROVIDER_URL_MAX = 2048,
     PROVIDER_HEADERS_MAX = 4096,
     PROVIDER_SETTINGS_MAX = 8,
-    PROVIDER_NAME_MAX = 253, /* of a record, without the final dot */
-    PROVIDER_STEPS_MAX = 8,  /* requests for one record */
+    PROVIDER_NAME_MAX = 253,  /* of a record, without the final dot */
+    PROVIDER_STEPS_MAX = 130, /* requests for one record; a name has no more labels */
     PROVIDER_PATH_MAX = 4096,
 };
 
@@ -58,6 +58,7 @@ void provider_ask_done(struct provider_ask *ask);
 
 struct provider_kind {
     const char *name;
+    const char *url; /* of the API, where it is the same for everybody; NULL: has to be given */
     struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
     /* Says what to ask in call->step, or nothing. */
     enum rc (*ask)(struct provider_call *call, struct provider_ask *out, struct err *err);
@@ -81,14 +82,17 @@ struct provider_call {
     unsigned step;
     struct arena arena; /* of all texts here */
     struct str identifier, token, key_authorization;
-    struct str name;  /* "_acme-challenge." and the identifier */
-    struct str value; /* what the TXT record says */
-    struct str zone;  /* powerdns: its id, once found */
-    struct str keep;  /* powerdns: records of others at that name, as JSON elements */
+    struct str name;   /* "_acme-challenge." and the identifier */
+    struct str value;  /* what the TXT record says */
+    struct str zone;   /* powerdns, cloudflare: its id, once found */
+    struct str at;     /* cloudflare: the zone that is looked for */
+    bool listed;       /* cloudflare: what is there is known, */
+    struct str record; /* and the id of ours */
+    struct str keep;   /* powerdns: records of others at that name, as JSON elements */
     bool done;
 };
 
-#define PROVIDER_KINDS "acme-dns, httpreq and powerdns" /* for messages */
+#define PROVIDER_KINDS "acme-dns, cloudflare, httpreq and powerdns" /* for messages */
 
 /* NULL when there is none. */
 const struct provider_kind *provider_kind_find(struct str name);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns and of httpreq that check
-every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and refusals."""
+"""`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns, of httpreq and of
+Cloudflare that check every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and
+refusals."""
 
 import base64
 import http.server
@@ -11,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer, free_port  # noqa: E402
@@ -19,6 +21,7 @@ from powerdns_server import PowerDnsServer  # noqa: E402
 
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 KEYS = f'key "k" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
 RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n"
 ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdomain": f"s-{n}",
@@ -26,7 +29,7 @@ ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdo
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
-    """Both APIs as their documentation has them."""
+    """The APIs as their documentation has them."""
 
     def log_message(self, *_):
         pass
@@ -39,10 +42,46 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def do_GET(self):
+        self.cloudflare(None)
+
+    def do_DELETE(self):
+        self.cloudflare(None)
+
+    def cloudflare(self, body):
+        """Zones by their exact name, records one by one; the errors are those of the documentation."""
+        url = urllib.parse.urlsplit(self.path)
+        query, parts = dict(urllib.parse.parse_qsl(url.query)), url.path.split("/")[3:]
+        self.server.seen.append((f"{self.command} {url.path}", query or body))
+        if self.headers["Authorization"] != "Bearer cf-token":
+            return self.cloudflare_says(403, None, {"code": 9109, "message": "Invalid access token"})
+        if parts == ["zones"]:
+            return self.cloudflare_says(200, [{"id": ZONE_ID, "name": DOMAIN}] if query["name"] == DOMAIN else [])
+        if parts[:3] != ["zones", ZONE_ID, "dns_records"]:
+            return self.cloudflare_says(404, None, {"code": 7003, "message": f"Could not route to {url.path}"})
+        records = self.server.records
+        if self.command == "GET":
+            return self.cloudflare_says(200, [r for r in records if r["name"] == query["name"] and r["type"] == query["type"]])
+        if self.command == "DELETE":
+            gone = [r for r in records if r["id"] == parts[3]]
+            records[:] = [r for r in records if r not in gone]
+            self.write([f"update delete {r['name']} TXT {r['content']}" for r in gone])
+            return self.cloudflare_says(200, {"id": parts[3]})
+        if any(r["name"] == body["name"] and r["content"] == body["content"] for r in records):
+            return self.cloudflare_says(400, None, {"code": 81058, "message": "An identical record already exists."})
+        records.append({**body, "id": f"{len(self.server.seen):032x}"})
+        self.write([f"update add {body['name']} 1 TXT {body['content']}"])
+        return self.cloudflare_says(200, records[-1])
+
+    def cloudflare_says(self, status, result, *errors):
+        return self.reply(status, {"success": not errors, "errors": list(errors), "messages": [], "result": result})
+
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.startswith("/client/v4/"):
+            return self.cloudflare(body)
         self.server.seen.append((self.path, body))
-        {"/update": self.update, "/present": self.change, "/cleanup": self.change}[self.path](body)
+        return {"/update": self.update, "/present": self.change, "/cleanup": self.change}[self.path](body)
 
     def update(self, body):
         for account in ACCOUNTS.values():
@@ -117,7 +156,22 @@ def httpreq(lab, api, server):
     down = config(lab.directory, "down", f"url: http://127.0.0.1:{free_port()}\n")
     expect(obtain(lab, "httpreq", down, f"www.{DOMAIN}", ok=(2,)), "refused", "nobody there")
     expect(run(AUTARKY, "obtain", "--server", lab.directory_url, "--out", lab.directory / "x", "--name", f"a.{DOMAIN}", "--dns", "none",
-               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, httpreq and powerdns", "an unknown way")
+               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, cloudflare, httpreq and powerdns", "an unknown way")
+
+
+def cloudflare(lab, api, server):
+    name = f"_acme-challenge.cf.{DOMAIN}"
+    theirs = {"type": "TXT", "name": name, "content": '"theirs"', "id": "1" * 32}
+    api.records, api.seen = [theirs], []
+    text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\n"
+    obtain(lab, "cloudflare", config(lab.directory, "cloudflare", text), f"cf.{DOMAIN}", f"*.cf.{DOMAIN}")
+    added = [asked for verb, asked in api.seen if verb.startswith("POST")]
+    if api.records != [theirs] or len(added) != 2 or {r["ttl"] for r in added} != {60} or values(server.port, name):
+        sys.exit(f"Cloudflare was asked {api.seen}, and has {api.records}")
+    wrong = config(lab.directory, "cf-token", text.replace("cf-token", "other"))
+    expect(obtain(lab, "cloudflare", wrong, f"cf.{DOMAIN}", ok=(2,)), "status 403, Invalid access token", "another token")
+    away = config(lab.directory, "cf-zone", text + "zone: away.example\n")
+    expect(obtain(lab, "cloudflare", away, f"cf.{DOMAIN}", ok=(2,)), "reaches no zone", "a zone that is not there")
 
 
 def powerdns():
@@ -155,6 +209,7 @@ def main():
         threading.Thread(target=api.serve_forever, daemon=True).start()
         acme_dns(lab, api)
         httpreq(lab, api, server)
+        cloudflare(lab, api, server)
         api.shutdown()
     powerdns()
 

@@ -96,6 +96,7 @@ static void settings(void)
         {"httpreq", "url: https://a/?b\n", "provider.url"},
         {"httpreq", "url: https://a\nwait: 2h\n", "provider.wait"},
         {"powerdns", "url: https://a\n", "provider.setting-missing"},
+        {"cloudflare", "", "provider.setting-missing"},
     };
     CLEANUP(provider_freep) struct provider *p = NULL;
 
@@ -333,6 +334,99 @@ static void powerdns_strange(void)
     cannot_ask(&t, "provider.powerdns-ttl");
 }
 
+/* ---- Cloudflare */
+
+#define TOKEN_HEADER "Authorization: Bearer t-1\r\n"
+#define CF "https://api.cloudflare.com/client/v4/zones"
+#define CF_RECORDS CF "/0a1b/dns_records"
+#define CF_LIST CF_RECORDS "?type=TXT&name=_acme-challenge.wiki.hospital.example&per_page=100"
+#define CF_ANSWER(result) "{\"success\":true,\"errors\":[],\"messages\":[],\"result\":" result "}"
+#define CF_RECORD(id, value)                                                                       \
+    "{\"id\":\"" id "\",\"type\":\"TXT\",\"name\":\"_acme-challenge.wiki.Hospital.example\","      \
+    "\"content\":\"" value "\",\"ttl\":60}"
+
+static void find_cloudflare(struct talk *t, bool remove)
+{
+    CHECK_OK(begin(t, "cloudflare", "token: t-1\n", remove));
+    expect(t, "GET", CF "?name=wiki.hospital.example", TOKEN_HEADER, "");
+    answer(t, 200, CF_ANSWER("[]"));
+    expect(t, "GET", CF "?name=hospital.example", TOKEN_HEADER, "");
+    answer(t, 200,
+           CF_ANSWER("[{\"id\":\"..\",\"name\":\"hospital.example\"},"
+                     "{\"id\":\"ffff\",\"name\":\"other.example\"},"
+                     "{\"id\":\"0a1b\",\"name\":\"Hospital.example\"}]"));
+    expect(t, "GET", CF_LIST, TOKEN_HEADER, "");
+}
+
+static void cloudflare_adds(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    find_cloudflare(&t, false);
+    CHECK(t.value.n > 0);
+    answer(&t, 200, CF_ANSWER("[" CF_RECORD("1", "\\\"theirs\\\"") "]"));
+    expect(&t, "POST", CF_RECORDS, TOKEN_HEADER,
+           "{\"type\":\"TXT\",\"name\":\"_acme-challenge.wiki.hospital.example\",\"content\":"
+           "\"\\\"#\\\"\",\"ttl\":60}");
+    refuses(&t, 400,
+            "{\"success\":false,\"errors\":[{\"code\":9109,\"message\":\"Unauthorized\"}]}",
+            RC_DENIED, "status 400, Unauthorized;");
+    refuses(&t, 200, "{\"success\":false,\"errors\":[{\"code\":1,\"message\":\"No\"}]}", RC_DENIED,
+            "status 200, No;");
+    answer(&t, 200, CF_ANSWER("{\"id\":\"2\"}"));
+    expect_end(&t);
+    end(&t);
+    find_cloudflare(&t, false);
+    CHECK(t.value.n > 0);
+    answer_with(&t, CF_ANSWER("[" CF_RECORD("3", "#") "]")); /* it is there */
+    expect_end(&t);
+}
+
+static void cloudflare_removes(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    find_cloudflare(&t, true);
+    CHECK(t.value.n > 0);
+    answer_with(&t, CF_ANSWER("[" CF_RECORD("1", "theirs") "," CF_RECORD("2", "\\\"#\\\"") "]"));
+    expect(&t, "DELETE", CF_RECORDS "/2", TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("{\"id\":\"2\"}"));
+    expect_end(&t);
+    end(&t);
+    find_cloudflare(&t, true);
+    CHECK(t.value.n > 0);
+    answer(&t, 200, CF_ANSWER("[" CF_RECORD("1", "theirs") "]")); /* it is gone */
+    expect_end(&t);
+}
+
+static void cloudflare_strange(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\nzone: hospital.example\nurl: http://d\n", false));
+    expect(&t, "GET", "http://d/zones?name=hospital.example", TOKEN_HEADER, "");
+    refuses(&t, 200, "{}", RC_PARSE, "does not answer");
+    refuses(&t, 200, "<html>", RC_PARSE, "does not answer");
+    refuses(&t, 200, CF_ANSWER("{}"), RC_PARSE, "does not answer");
+    refuses(&t, 403, "<html>", RC_DENIED, "status 403, <html>");
+    refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "reaches no zone");
+    end(&t);
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\n", false));
+    expect(&t, "GET", CF "?name=wiki.hospital.example", TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("[]"));
+    expect(&t, "GET", CF "?name=hospital.example", TOKEN_HEADER, "");
+    refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "reaches no zone"); /* no name of one label */
+    end(&t);
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\nttl: 5\n", false));
+    t.call.zone = STR("0a1b");
+    t.call.listed = true;
+    cannot_ask(&t, "provider.cloudflare-ttl");
+    end(&t);
+    CHECK_OK(begin(&t, "cloudflare", "token: \"t\x01\"\n", false));
+    cannot_ask(&t, "provider.header");
+}
+
 CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(acme_dns), CHECK_TEST(acme_dns_value),
            CHECK_TEST(acme_dns_accounts), CHECK_TEST(httpreq), CHECK_TEST(powerdns_adds),
-           CHECK_TEST(powerdns_removes), CHECK_TEST(powerdns_strange))
+           CHECK_TEST(powerdns_removes), CHECK_TEST(powerdns_strange), CHECK_TEST(cloudflare_adds),
+           CHECK_TEST(cloudflare_removes), CHECK_TEST(cloudflare_strange))
