@@ -5,26 +5,13 @@
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "ev/clock.h"
+#include "fuzz_tlcp_clear.h"
 #include "fuzz_tlcp_keys.h"
 #include "tlcp/conn.h"
 #include "tlcp/identity.h"
 
 static struct tlcp_identity *identity;
 static bool asks; /* for certificates, and then gives no tickets */
-
-/* Nothing seals them. */
-static enum rc as_it_is(void *, struct str plain, struct buf *out)
-{
-    buf_puts(out, plain);
-    return buf_rc(out);
-}
-
-static enum rc opened(void *, struct str ticket, struct buf *out, bool *renew)
-{
-    *renew = ticket.n > 0 && (ticket.p[ticket.n - 1] & 1);
-    buf_puts(out, ticket);
-    return buf_rc(out);
-}
 
 static enum rc choose(void *, const struct tlcp_hello *, struct tlcp_shown *out, struct err *)
 {

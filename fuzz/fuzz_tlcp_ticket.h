@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "ev/clock.h"
+#include "fuzz_tlcp_clear.h"
 #include "tlcp/ticket.h"
 #include "tls/tls_int.h"
 
@@ -11,19 +12,6 @@ enum { KEYS = 3, NOW = 1'000, PLAIN_MAX = 4'000, SEALED_MAX = 8 * 1024 };
 
 static struct tls_tickets *keys;
 static struct clock_fake stopped;
-
-static enum rc as_it_is(void *, struct str plain, struct buf *out)
-{
-    buf_puts(out, plain);
-    return buf_rc(out);
-}
-
-static enum rc opened(void *, struct str ticket, struct buf *out, bool *renew)
-{
-    *renew = false;
-    buf_puts(out, ticket);
-    return buf_rc(out);
-}
 
 static const struct tlcp_tickets in_the_clear = {
     .clock = &stopped.clock, .seal = as_it_is, .open = opened};

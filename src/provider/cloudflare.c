@@ -10,23 +10,9 @@
 MSG(msg_no_zone, "provider.cloudflare-no-zone",
     "the token in {0} reaches no zone at {1} that holds {2}; it needs the permissions Zone:Read "
     "and DNS:Edit for it");
-MSG(msg_ttl, "provider.cloudflare-ttl",
-    "{0}: ttl cannot be \"{1}\"; it is seconds, 30 to 86400, or 1 for what the server chooses");
-
-enum { TOKEN, ZONE, TTL, TTL_MIN = 30, TTL_MAX = 86400, TOKEN_MAX = 1024, RECORDS_MAX = 100 };
+enum { TOKEN, ZONE, TTL, TOKEN_MAX = 1024, RECORDS_MAX = 100 };
 
 /* ---- what is asked */
-
-/* The next shorter name, if that has two labels or more. */
-static bool shorten(struct str *name)
-{
-    struct str head, rest;
-
-    if (!str_cut(*name, '.', &head, &rest) || str_find(rest, '.') == rest.n)
-        return false;
-    *name = rest;
-    return true;
-}
 
 static void put_records(const struct provider_call *call, struct provider_ask *out)
 {
@@ -35,23 +21,19 @@ static void put_records(const struct provider_call *call, struct provider_ask *o
     buf_putz(&out->url, "/dns_records");
 }
 
-static enum rc put_record(struct provider_call *call, struct buf *out, struct err *err)
+static enum rc put_record(struct provider_call *call, struct buf *out)
 {
-    struct str ttl_text = provider_own(call->p, TTL);
     struct str value = arena_printf(&call->arena, "\"%.*s\"", STR_ARG(call->value));
     struct json_out o;
-    uint64_t ttl;
 
     if (!value.p)
         return RC_NOMEM;
-    if (str_u64(ttl_text, TTL_MAX, &ttl) != RC_OK || (ttl < TTL_MIN && ttl != 1))
-        return ERR(err, RC_PARSE, msg_ttl, str_of(call->p->file), ttl_text);
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);
     json_kv_z(&o, "type", "TXT");
     json_kv_str(&o, "name", call->name);
     json_kv_str(&o, "content", value);
-    json_kv_u64(&o, "ttl", ttl);
+    json_kv_u64(&o, "ttl", call->p->ttl);
     json_end(&o);
     return json_out_done(&o);
 }
@@ -87,7 +69,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     }
     out->method = call->remove ? "DELETE" : "POST";
     if (!call->remove)
-        return put_record(call, &out->body, err);
+        return put_record(call, &out->body);
     buf_printf(&out->url, "/%.*s", STR_ARG(call->record));
     return RC_OK;
 }
@@ -103,7 +85,7 @@ static enum rc take_zone(struct provider_call *call, const struct json *list, st
     while (json_next(&it, NULL, &v))
         if (str_ieq(json_shown(v, "name"), call->at) && provider_safe(json_shown(v, "id")))
             return arena_str(&call->arena, json_shown(v, "id"), &call->zone);
-    if (!fixed && shorten(&call->at))
+    if (!fixed && provider_shorten(&call->at))
         return RC_OK;
     return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
                call->name);
