@@ -9,8 +9,6 @@ MSG(msg_alone, "conf.txt-without-zone",
 MSG(msg_address, "conf.txt-address",
     "txt.addresses takes up to {0} single addresses, as 192.0.2.53, and no networks");
 
-static const char *const own[] = {"server", "addresses"};
-
 enum rc conf_check_txt(struct conf_report *report, const struct conf_node *root,
                        const struct conf *conf)
 {
@@ -19,11 +17,10 @@ enum rc conf_check_txt(struct conf_report *report, const struct conf_node *root,
 
     if (!txt || report->n)
         return RC_OK;
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        const struct conf_node *n = conf_node_get(txt, str_of(own[i]));
+    if (conf->txt.zone.n == 0 && (conf->txt.server.n || at->n)) {
+        struct str idle = conf->txt.server.n ? STR("server") : STR("addresses");
 
-        if (n && conf->txt.zone.n == 0)
-            return CONF_COMPLAIN(report, n, msg_alone, str_of(own[i]));
+        return CONF_COMPLAIN(report, conf_node_get(txt, idle), msg_alone, idle);
     }
     if (conf->txt.zone.n > CONF_TXT_ZONE_MAX)
         return CONF_COMPLAIN(report, txt, msg_long, conf->txt.zone, STR("200"));

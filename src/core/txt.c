@@ -164,6 +164,14 @@ void core_txt_server(struct core *core, struct ipc_chan *chan)
         tell_all(t);
 }
 
+void core_txt_forget(struct core *core)
+{
+    if (!core->txt)
+        return;
+    ev_timer_stop(&core->txt->again);
+    tell_all(core->txt);
+}
+
 /* ---- a change: to the disk, to txt, to the client */
 
 static void told_change(void *arg, const struct ipc_answer *answer)

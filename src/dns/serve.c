@@ -273,6 +273,17 @@ static bool is_above(struct str name, struct str other)
            (other.n > name.n && str_ends(other, name) && other.p[other.n - name.n - 1] == '.');
 }
 
+/* Of the zone's own name: RFC 1035 section 3.3. */
+static void put_apex(struct serving *s)
+{
+    if (s->type == TYPE_SOA) {
+        put_soa(s, DNS_SERVE_ZONE_TTL);
+        s->answers++;
+    } else if (s->type == DNS_NS) {
+        put_ns(s);
+    }
+}
+
 /* There are a name's own records; whether it exists at all. */
 static bool put_records(struct serving *s)
 {
@@ -280,9 +291,7 @@ static bool put_records(struct serving *s)
     struct str zone = s->zone->zone;
     struct str label = str_head(name, name.n > zone.n ? name.n - zone.n - 1 : 0);
     struct dns_serve_texts texts = {.n = 0};
-    bool apex = str_eq(name, zone);
-    bool own = str_eq(name, s->zone->server);
-    bool there = apex || is_above(name, s->zone->server);
+    bool there = str_eq(name, zone) || is_above(name, s->zone->server);
 
     if (label.n && str_find(label, '.') == label.n)
         there = s->zone->find(s->zone->arg, label, &texts) || there;
@@ -290,15 +299,12 @@ static bool put_records(struct serving *s)
         return false;
     if (s->type == TYPE_ANY)
         put_any(s);
-    else if (apex && s->type == TYPE_SOA) {
-        put_soa(s, DNS_SERVE_ZONE_TTL);
-        s->answers++;
-    } else if (apex && s->type == DNS_NS)
-        put_ns(s);
-    else if (own && (s->type == DNS_A || s->type == DNS_AAAA))
-        put_addrs(s);
     else if (s->type == DNS_TXT)
         put_texts(s, &texts);
+    else if (str_eq(name, s->zone->server) && (s->type == DNS_A || s->type == DNS_AAAA))
+        put_addrs(s);
+    else if (str_eq(name, zone))
+        put_apex(s);
     return true;
 }
 

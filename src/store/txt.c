@@ -50,15 +50,36 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_txt *out)
     return RC_OK;
 }
 
-enum rc store_txt_find(struct store_txn *txn, struct arena *a, struct str username,
-                       struct store_txt *out)
+static enum rc find(struct store_txn *txn, struct arena *a, const char *sql, struct str uuid,
+                    struct store_txt *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM txt_accounts WHERE username = ?"));
-    stmt_text(&st, username, STORE_TXT_UUID);
+    TRY(stmt_open(&st, txn, sql));
+    stmt_text(&st, uuid, STORE_TXT_UUID);
     TRY(stmt_next(&st));
     return read_row(&st, a, out);
+}
+
+enum rc store_txt_find(struct store_txn *txn, struct arena *a, struct str username,
+                       struct store_txt *out)
+{
+    return find(txn, a, "SELECT " COLUMNS " FROM txt_accounts WHERE username = ?", username, out);
+}
+
+enum rc store_txt_named(struct store_txn *txn, struct arena *a, struct str subdomain,
+                        struct store_txt *out)
+{
+    return find(txn, a, "SELECT " COLUMNS " FROM txt_accounts WHERE subdomain = ?", subdomain, out);
+}
+
+enum rc store_txt_remove(struct store_txn *txn, struct str subdomain)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn, "DELETE FROM txt_accounts WHERE subdomain = ?"));
+    stmt_text(&st, subdomain, STORE_TXT_UUID);
+    return stmt_change(&st);
 }
 
 static enum rc change(struct store_txn *txn, const char *sql, struct str username, struct str value,

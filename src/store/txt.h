@@ -31,6 +31,11 @@ enum rc store_txt_find(struct store_txn *txn, struct arena *a, struct str userna
 enum rc store_txt_present(struct store_txn *txn, struct str username, struct str value, when_t now);
 /* It is neither of both any more; RC_OK also when it was not. */
 enum rc store_txt_cleanup(struct store_txn *txn, struct str username, struct str value, when_t now);
+/* By its label in the zone. RC_NOTFOUND. */
+enum rc store_txt_named(struct store_txn *txn, struct arena *a, struct str subdomain,
+                        struct store_txt *out);
+/* RC_NOTFOUND. */
+enum rc store_txt_remove(struct store_txn *txn, struct str subdomain);
 /* Those behind the account `after`, STORE_TXT_PAGE at most. */
 enum rc store_txt_page(struct store_txn *txn, struct arena *a, uint64_t after,
                        struct store_txt **out, size_t *out_n);

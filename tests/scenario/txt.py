@@ -140,6 +140,27 @@ def check_orders(lab, api, bind, port):
     check_lego(lab, f"lego.{DOMAIN}")
 
 
+def check_removed(lab, api, port):
+    """An account that is removed is gone from the zone, and its password opens nothing; others stay as they are."""
+    gone, stays = api.register(), api.register()
+    for account in (gone, stays):
+        api.update(account, VALUES[0])
+    listed = json.loads(lab.autarky("txt", "list", "--json"))["items"]
+    if [a["fulldomain"] for a in listed][-2:] != [gone["fulldomain"], stays["fulldomain"]] or listed[-1]["values"] != VALUES[:1]:
+        sys.exit(f"txt list: {listed}")
+    expect(lab.autarky("txt", "remove", gone["fulldomain"], "--reason", "moved", "--dry-run"), "would remove", "a dry run")
+    if short(port, "TXT", gone["fulldomain"]) != VALUES[:1]:
+        sys.exit("a dry run removed something")
+    expect(lab.autarky("txt", "remove", gone["fulldomain"], "--reason", "moved"), f"removed the account {gone['subdomain']}", "remove")
+    wait_for("the name to be gone", lambda: "status: NXDOMAIN" in dig(port, "TXT", gone["fulldomain"]))
+    if api.update(gone, VALUES[1])[0] != 401 or api.update(stays, VALUES[1])[0] != 200:
+        sys.exit("the password of the removed account still opens it, or the other's does not")
+    if short(port, "TXT", stays["fulldomain"]) != sorted(VALUES[:2]):
+        sys.exit("another account lost its values")
+    refused = lab.autarky("txt", "remove", f"x.{ZONE}", ok=(1, 2, 3, 4))
+    expect(refused, f"there is no account of TXT records \"x.{ZONE}\"", "an unknown one")
+
+
 def pid_of(lab, role):
     found = [p["pid"] for p in json.loads(lab.autarky("status", "--json"))["processes"] if p["role"] == role]
     return found[0] if found else 0
@@ -176,6 +197,7 @@ def main():
         account = check_api(api, port)
         check_dns(port, account)
         check_orders(lab, api, bind, port)
+        check_removed(lab, api, port)
         check_killed(lab, api, port, account)
 
 

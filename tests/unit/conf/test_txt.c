@@ -6,7 +6,7 @@ static void off(void)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
 
-    CHECK_LOADS("", &conf);
+    CHECK_LOADS("txt: {addresses: []}\n", &conf); /* as `config print` says it */
     CHECK_INT(conf->txt.zone.n, 0);
     CHECK_INT(conf->txt.listen.n, 1);
     CHECK_INT(conf->txt.listen.p[0].port, 53);
@@ -34,6 +34,9 @@ static void refusals(void)
     CHECK_PROBLEM(
         "txt: {server: ns.hospital.example}\n",
         "3: txt.server: txt.server is of no use without txt.zone, the zone that is served");
+    CHECK_PROBLEM(
+        "txt: {addresses: [192.0.2.53]}\n",
+        "3: txt.addresses: txt.addresses is of no use without txt.zone, the zone that is served");
     CHECK_PROBLEM("txt: {zone: a.example, addresses: [192.0.2.0/24]}\n",
                   "3: txt: txt.addresses takes up to 8 single addresses, as 192.0.2.53, and no "
                   "networks");

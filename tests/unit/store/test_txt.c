@@ -66,6 +66,24 @@ static void two_values(void)
     CHECK_RC(store_txt_find(store_read(f.s), &f.a, STR("nobody"), &t), RC_NOTFOUND);
 }
 
+static void one_is_removed(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_txt t;
+
+    CHECK_OK(fix_open(&f));
+    CHECK_OK(DO(&f, add(T, 1, 2)));
+    CHECK_OK(DO(&f, add(T, 2, 2)));
+    CHECK_OK(store_txt_named(store_read(f.s), &f.a, STR("s2"), &t));
+    CHECK_STR(t.username, "u2");
+    CHECK_RC(DO(&f, store_txt_remove(T, STR("s3"))), RC_NOTFOUND);
+    CHECK_OK(DO(&f, store_txt_remove(T, STR("s2"))));
+    CHECK_RC(store_txt_named(store_read(f.s), &f.a, STR("s2"), &t), RC_NOTFOUND);
+    CHECK_RC(store_txt_find(store_read(f.s), &f.a, STR("u2"), &t), RC_NOTFOUND);
+    CHECK_OK(store_txt_named(store_read(f.s), &f.a, STR("s1"), &t));
+    CHECK_OK(DO(&f, add(T, 3, 2))); /* there is room again */
+}
+
 static void so_many(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -104,4 +122,4 @@ static void pages(void)
     CHECK_STR(all[0].subdomain, "s256");
 }
 
-FIX_MAIN(CHECK_TEST(two_values), CHECK_TEST(so_many), CHECK_TEST(pages))
+FIX_MAIN(CHECK_TEST(two_values), CHECK_TEST(one_is_removed), CHECK_TEST(so_many), CHECK_TEST(pages))
