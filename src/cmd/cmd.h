@@ -150,6 +150,8 @@ int cmd_account_show(const struct cmd_args *args);
 int cmd_account_deactivate(const struct cmd_args *args);
 int cmd_renewal_pull(const struct cmd_args *args);
 int cmd_renewal_list(const struct cmd_args *args);
+int cmd_txt_list(const struct cmd_args *args);
+int cmd_txt_remove(const struct cmd_args *args);
 int cmd_drill_runner(const struct cmd_args *args);
 int cmd_root_create(const struct cmd_args *args);
 int cmd_root_export(const struct cmd_args *args);

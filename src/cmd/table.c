@@ -207,6 +207,13 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, NULL,
      cmd_renewal_list},
+    {"txt", "list", "list the accounts of the server of TXT records, the oldest first",
+     "256 at a time; where the list goes on it says with what --cursor.", NULL,
+     OPTIONS(OPT(CURSOR)), cmd_txt_list},
+    {"txt", "remove", "remove an account of the server of TXT records",
+     "NAME is what an alias leads to, or its first label. Nobody can set values there any more, "
+     "and\nthe name is gone from the zone.",
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_txt_remove},
     {"policy", "check", "find rules that cannot be meant so",
      "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
      "certified, and that are wider than is likely to be meant; what to do, for each. Ends with\n"

@@ -483,6 +483,15 @@ static const char *const in_force[] = {
     NULL,
 };
 
+/* The server of TXT records: each account has a name in its zone, and two values. */
+static const char *const txt_accounts[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE txt_accounts (n INTEGER PRIMARY KEY, subdomain TEXT NOT NULL UNIQUE,"
+    " username TEXT NOT NULL UNIQUE, password BLOB NOT NULL, allow TEXT, newer TEXT, older TEXT,"
+    " created INTEGER NOT NULL, updated INTEGER) STRICT",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -505,6 +514,7 @@ static const struct store_migration migrations[] = {
     {"alerts, their deliveries, and when certificates have to be looked at", alerts},
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
+    {"accounts of the server of TXT records", txt_accounts},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
