@@ -255,6 +255,56 @@ def witnesses(lab, files):
             print(f"a head with {what} signature is no witnessed one")
 
 
+def proof_holds(old, new, hashes):
+    """RFC 9162 section 2.1.4.2, by its words."""
+    (first, first_root), (second, second_root) = old, new
+    if first == second:
+        return not hashes and first_root == second_root
+    if first == 0:
+        return not hashes
+    path = [first_root] + hashes if first & (first - 1) == 0 else list(hashes)
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = hashlib.sha256(b"\1" + c + fr).digest(), hashlib.sha256(b"\1" + c + sr).digest()
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = hashlib.sha256(b"\1" + sr + c).digest()
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == first_root and sr == second_root
+
+
+def proofs(lab, heads):
+    """Between any two heads, as a witness takes it; and none of what there is not."""
+    for n, old in enumerate([(0, root_of([]))] + heads):
+        for new in heads[max(n - 1, 0):]:
+            said = lab.autarky("audit", "prove", "--from", old[0], "--to", new[0])
+            proof, note = said.split("\n\n", 1)
+            lines = proof.split("\n")
+            equal(lines[0], f"old {old[0]}", "the size that is known")
+            equal(note.split("\n")[1], str(new[0]), "the head that is proven")
+            if len(lines) > 64 or not proof_holds(old, new, [base64.b64decode(line) for line in lines[1:]]):
+                sys.exit(f"the proof from {old[0]} to {new[0]} does not hold: {said}")
+    newest = json.loads(lab.autarky("audit", "prove", "--from", heads[0][0], "--json"))
+    equal((newest["from"], newest["to"]), (heads[0][0], heads[-1][0]), "the newest head")
+    equal(proof_holds(heads[0], heads[-1], [base64.b64decode(h) for h in newest["proof"]]), True, "the proof as JSON")
+    equal(proof_holds(heads[1], heads[-1], [base64.b64decode(h) for h in newest["proof"]]), False, "the proof of another head")
+    sizes = {size for size, _ in heads}
+    other = next(n for n in range(1, heads[-1][0]) if n not in sizes)
+    refusals = (("--from", 1, "--to", other), f"no head of {other} records was signed"), \
+        (("--from", heads[-1][0] + 1), "the log was cut off, or this is another one"), \
+        (("--from", "x"), "is no number of records"), ((), "--from says how many")
+    for args, words in refusals:
+        equal(words in lab.autarky("audit", "prove", *args, ok=(1, 2, 64)), True, words)
+    print(f"{len(heads)} heads, a proof between any two")
+
+
 def record(action, sequence):
     event = {"action": action, "actor": {"id": "uid 0", "kind": "operator"}, "address": "127.0.0.1", "at": 1790000000000000 + sequence, "boot": 1,
              "detail": {"name": action}, "node": None, "object": {"id": None, "kind": action.split(".", maxsplit=1)[0]}, "prev": None,
@@ -413,6 +463,7 @@ def main():
         equal(tampered, kinds, "kinds of records that were tampered with")
         cut(lab, files, records, heads)
         witnesses(lab, files)
+        proofs(lab, heads)
         every_kind(lab)
         no_secret(lab, records, secret)
         each_certificate_is_told_of(lab, records)
