@@ -187,5 +187,6 @@ int cmd_prober(const struct cmd_args *args);
 int cmd_ui_link(const struct cmd_args *args);
 int cmd_audit_export(const struct cmd_args *args);
 int cmd_audit_verify(const struct cmd_args *args);
+int cmd_audit_prove(const struct cmd_args *args);
 int cmd_audit_head(const struct cmd_args *args);
 int cmd_audit_restart(const struct cmd_args *args);

@@ -363,6 +363,11 @@ static const struct cmd_row rows[] = {
     {"audit", "head", "have the head of the audit log signed now, and print it",
      "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, NULL,
      cmd_audit_head},
+    {"audit", "prove", "prove that a signed head continues the log as somebody knows it",
+     "Prints what a witness wants to see before it countersigns (C2SP tlog-witness): the size, "
+     "the\n"
+     "hashes of the consistency proof (RFC 6962 section 2.1.2), an empty line, and the head.",
+     NULL, OPTIONS(OPT(PROVE_FROM), OPT(PROVE_TO)), cmd_audit_prove},
     {"audit", "restart", "begin a new audit log where the signed one cannot go on",
      "For a database that was restored and lacks records that were signed. The records stay, the\n"
      "next head is the first of a log with another name, and the break is an event in it, with\n"
