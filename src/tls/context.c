@@ -19,6 +19,7 @@ struct tls_context {
     struct tls_site own;
     struct tls_tickets *tickets;
     struct tlcp_server_conf tlcp;
+    struct tlcp_tickets tlcp_tickets;
     struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
     bool certified;                 /* conf.certified is spoken */
     bool asks;                      /* every client may show a certificate */
@@ -186,7 +187,13 @@ void tls_context_set_asks(struct tls_context *ctx, bool on)
 }
 
 /* No session is taken up or left behind: what a certificate was shown for is one connection.
- * Without tickets OpenSSL looks in the table of sessions, which is off. */
+ * Without tickets OpenSSL looks in the table of sessions, which is off.
+ *
+ * Nor is any CA named (RFC 8446 section 4.2.4, which may be left out; RFC 5246 section 7.4.4, where
+ * the list may be empty). Browsers hide what does not fit the names and ask nobody then, so a list
+ * that lacks an issuer of the register, one that was rotated away since, or one whose chain the
+ * browser was not given, would shut its users out without a word; what does not belong here is
+ * refused in words, by whoever has the register. */
 bool tls_context_ask(const struct tls_context *ctx, SSL *ssl)
 {
     if (!ctx->asks)
@@ -194,6 +201,16 @@ bool tls_context_ask(const struct tls_context *ctx, SSL *ssl)
     SSL_set_options(ssl, SSL_OP_NO_TICKET);
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     return SSL_set_num_tickets(ssl, 0) == 1;
+}
+
+static enum rc seal_ticket(void *ctx, struct str plain, struct buf *out)
+{
+    return tls_tickets_seal(((const struct tls_context *)ctx)->tickets, plain, out);
+}
+
+static enum rc open_ticket(void *ctx, struct str ticket, struct buf *out, bool *renew)
+{
+    return tls_tickets_open(((const struct tls_context *)ctx)->tickets, ticket, out, renew);
 }
 
 enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n)
@@ -209,6 +226,8 @@ enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *k
     old = ctx->tickets;
     ctx->tickets = MOVE(tickets);
     tls_tickets_free(old);
+    ctx->tlcp_tickets = (struct tlcp_tickets){ctx->conf.tlcp, ctx, seal_ticket, open_ticket};
+    ctx->tlcp.tickets = &ctx->tlcp_tickets;
     return RC_OK;
 }
 
