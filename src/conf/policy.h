@@ -22,6 +22,9 @@ enum rc conf_policy_same(const struct conf *a, const struct conf *b, bool *out);
  * the same of the same policy, whatever the files look like, with one and the same program. */
 enum rc conf_policy_text(const struct conf *conf, struct buf *out);
 
+/* In DATA: the whole configuration that was accepted, of root alone (serve/accepted.c). */
+#define CONF_POLICY_ACCEPTED "configuration.accepted"
+
 /* ---- without a second person, as root has told with `autarky policy accept` */
 
 #define CONF_POLICY_OVERRIDE "policy.override" /* in DATA, of root alone */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/accepted.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/file.h"
@@ -289,6 +291,7 @@ static enum rc look(struct core *core, struct change *c, struct err *err)
 
 void core_accepted_read_override(struct core *core, int data)
 {
+    core->policy_kept = faccessat(data, CONF_POLICY_ACCEPTED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     buf_init(&core->policy_override, CONF_POLICY_MAX);
     if (file_read(data, CONF_POLICY_OVERRIDE, &core->policy_override, NULL) != RC_OK)
         buf_reset(&core->policy_override); /* there is none, or none that counts */
@@ -324,7 +327,7 @@ static bool may(struct change *c)
         c->now.reason = STR("a start with it, which takes no second person");
     } else if (!overridden(c)) {
         c->now.reason = STR("a start of another version of the program");
-        return !str_eq(c->was.program, c->now.program);
+        return c->core->policy_kept && !str_eq(c->was.program, c->now.program);
     }
     return true;
 }
@@ -337,7 +340,7 @@ enum rc core_accepted_start(struct core *core, struct err *err)
     TRY(look(core, &c, err));
     if (!may(&c))
         return ERR(err, RC_DENIED, msg_other, str_of(when_text(c.was.at, at)), c.was.by,
-                   STR("configuration.accepted"));
+                   STR(CONF_POLICY_ACCEPTED));
     if (c.known && str_eq(c.was.sha256, c.now.sha256) && !c.was.next.n &&
         str_eq(c.was.program, c.now.program))
         return RC_OK;

@@ -10,7 +10,8 @@
 struct conf;
 struct core;
 
-/* Before confinement: what root said with `autarky policy accept`, which only root can write. */
+/* Before confinement: what root said with `autarky policy accept`, which only root can write, and
+ * whether the supervisor has a file to compare with. */
 void core_accepted_read_override(struct core *core, int data);
 /* Accepts the policy of core->conf where it takes nobody else (there was none before, or nothing
  * that takes a second person; it was granted when core died; root has said so; or another version

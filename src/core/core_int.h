@@ -80,6 +80,7 @@ struct core {
     struct core_nobody nobody;
     struct core_policy_change policy_change;
     struct buf policy_override; /* what root said beside, until the start is over */
+    bool policy_kept; /* at the start the supervisor had what was accepted, to compare with */
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;

@@ -2,7 +2,10 @@
 #include "serve/accepted_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,10 +14,6 @@
 #include "log/log.h"
 #include "serve/serve_int.h"
 
-MSG(msg_damaged, "serve.accepted-damaged",
-    "{0} in the data directory, the configuration that was accepted, cannot be read; as root, "
-    "`autarky policy accept --reason TEXT` accepts what the files say now, without a second "
-    "person, and the audit log will have it");
 MSG(msg_unusable, "serve.accepted-unusable",
     "the policy in the files is not the one that was accepted, which this program cannot use any "
     "more: {0}. Let the files say what was accepted, in words that this program takes; or, as "
@@ -27,14 +26,9 @@ MSG(msg_unusable, "serve.accepted-unusable",
 
 enum { NUMBER_MAX = 9, FILE_MAX = CONF_BYTES_MAX + CONF_FILES_MAX * (CONF_NAME_BYTES_MAX + 64) };
 
-struct accepted {
-    bool two_persons;
-    struct conf_input input; /* borrows the file's text */
-};
-
 /* ---- the file */
 
-static void put_accepted(const struct conf_input *in, bool two, struct buf *out)
+void serve_accepted_put(const struct conf_input *in, bool two, struct buf *out)
 {
     buf_printf(out, "%s\n%s\n", HEAD, two ? TWO : ONE);
     for (size_t i = 0; i < in->n; i++)
@@ -67,7 +61,7 @@ static enum rc take_file(struct str *rest, struct conf_input *in)
     return conf_input_add(in, name, text);
 }
 
-static enum rc parse(struct str text, struct accepted *out)
+enum rc serve_accepted_parse(struct str text, struct serve_accepted *out)
 {
     struct str head, two;
 
@@ -101,8 +95,8 @@ static enum rc is_overridden(const struct serve *sup, bool *out)
     return RC_OK;
 }
 
-static enum rc load_accepted(const struct serve *sup, struct accepted *a, const struct conf **out,
-                             struct err *err)
+static enum rc load_accepted(const struct serve *sup, struct serve_accepted *a,
+                             const struct conf **out, struct err *err)
 {
     CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(ERR_ARGS_BYTES);
@@ -135,7 +129,7 @@ static void say_so(const struct conf *accepted, const struct conf *files)
 }
 
 /* The texts in `a` move with the bytes they are in. */
-static void serve_with(struct serve *sup, struct accepted *a, struct buf *file,
+static void serve_with(struct serve *sup, struct serve_accepted *a, struct buf *file,
                        const struct conf *conf)
 {
     conf_input_done(&sup->input);
@@ -148,7 +142,8 @@ static void serve_with(struct serve *sup, struct accepted *a, struct buf *file,
 }
 
 /* There is one that takes a second person. */
-static enum rc compare(struct serve *sup, struct accepted *a, struct buf *file, struct err *err)
+static enum rc compare(struct serve *sup, struct serve_accepted *a, struct buf *file,
+                       struct err *err)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     bool same;
@@ -165,23 +160,50 @@ static enum rc compare(struct serve *sup, struct accepted *a, struct buf *file, 
     return RC_OK;
 }
 
+/* Written by nobody but who runs this. */
+static bool is_ours(const struct serve *sup)
+{
+    struct stat st;
+
+    return fstatat(sup->data, CONF_POLICY_ACCEPTED, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* As if it were not there: core, which has the policy in the register, decides. */
+static void set_aside(const struct serve *sup, const char *why)
+{
+    bool moved = renameat(sup->data, CONF_POLICY_ACCEPTED, sup->data, SERVE_ACCEPTED_ASIDE) == 0;
+
+    log_error("serve.accepted-unreadable", LOG_STR("file", STR(CONF_POLICY_ACCEPTED)),
+              LOG_TEXT(why), LOG_STR("kept_as", moved ? STR(SERVE_ACCEPTED_ASIDE) : STR("-")));
+}
+
+static enum rc read_kept(const struct serve *sup, struct buf *file, struct serve_accepted *a)
+{
+    enum rc rc = file_read(sup->data, CONF_POLICY_ACCEPTED, file, NULL);
+
+    if (rc == RC_NOMEM || rc == RC_NOTFOUND)
+        return rc;
+    if (rc == RC_OK && !is_ours(sup)) {
+        set_aside(sup, "others own it or may write it: it does not count");
+        return RC_NOTFOUND;
+    }
+    if (rc == RC_OK && serve_accepted_parse(buf_str(file), a) == RC_OK)
+        return RC_OK;
+    set_aside(sup, "the configuration that was accepted cannot be read: it does not count");
+    return RC_NOTFOUND;
+}
+
 enum rc serve_accepted_take(struct serve *sup, struct err *err)
 {
     CLEANUP(buf_done) struct buf file = BUF_INIT(FILE_MAX);
-    struct accepted a = {};
-    bool overridden;
-    enum rc rc = file_read(sup->data, SERVE_ACCEPTED, &file, err);
+    struct serve_accepted a = {};
+    enum rc rc = read_kept(sup, &file, &a);
 
     if (rc == RC_NOTFOUND)
-        return RC_OK; /* the first start; core knows whether it is */
-    if (rc == RC_OK)
-        rc = parse(buf_str(&file), &a);
-    if (rc == RC_NOMEM)
-        return rc;
-    if (rc == RC_OK)
-        return a.two_persons ? compare(sup, &a, &file, err) : RC_OK;
-    TRY(is_overridden(sup, &overridden));
-    return overridden ? RC_OK : ERR(err, RC_CORRUPT, msg_damaged, STR(SERVE_ACCEPTED));
+        return RC_OK; /* the first start, or it is lost; core knows which */
+    TRY(rc);
+    return a.two_persons ? compare(sup, &a, &file, err) : RC_OK;
 }
 
 /* ---- later */
@@ -190,12 +212,12 @@ enum rc serve_accepted_keep(struct serve *sup, struct err *err)
 {
     CLEANUP(buf_done) struct buf was = BUF_INIT(FILE_MAX), now = BUF_INIT(FILE_MAX);
 
-    put_accepted(&sup->input, sup->conf->control.two_persons & 1u << CONF_TWO_POLICY, &now);
+    serve_accepted_put(&sup->input, sup->conf->control.two_persons & 1u << CONF_TWO_POLICY, &now);
     TRY(buf_rc(&now));
-    if (file_read(sup->data, SERVE_ACCEPTED, &was, NULL) == RC_OK &&
+    if (file_read(sup->data, CONF_POLICY_ACCEPTED, &was, NULL) == RC_OK &&
         str_eq(buf_str(&was), buf_str(&now)))
         return RC_OK;
-    return file_write(sup->data, SERVE_ACCEPTED, buf_str(&now), 0600, FILE_OWNER_SELF, err);
+    return file_write(sup->data, CONF_POLICY_ACCEPTED, buf_str(&now), 0600, FILE_OWNER_SELF, err);
 }
 
 void serve_accepted_ready(struct serve *sup)

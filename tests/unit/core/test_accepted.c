@@ -205,6 +205,8 @@ static void another_program_has_other_words(void)
     CHECK_STR(str_of(start(&p)), "");
     CHECK_OK(store_write_now(p.w.store, older_program, NULL));
     p.conf.control.approval_wait = 3 * WHEN_HOUR;
+    CHECK_STR(str_of(start(&p)), "core.policy-not-accepted"); /* nothing was compared */
+    p.core.policy_kept = true;
     CHECK_STR(str_of(start(&p)), "");
     CHECK_ACCEPTED(p, 2);
     CHECK(holds(last_2, "another version of the program"));
