@@ -111,6 +111,8 @@ struct acme_request {
     const struct json *payload;   /* NULL: POST-as-GET */
     struct store_account account; /* ACME_BY_KID */
     struct addr client;           /* where it came from */
+    struct policy_shown *shown;   /* the certificate that it showed, if it counts; NULL: none */
+    struct id shown_id;           /* "": none */
     when_t now;
     struct err err;
     struct http_subproblem *subs;

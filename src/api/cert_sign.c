@@ -14,6 +14,8 @@ MSG(msg_ca, "api.sign-ca",
 MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
 MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
+MSG(msg_reason, "api.sign-reason",
+    "policy rule \"{0}\" wants a reason or ticket for each certificate: give --reason");
 MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
 
 enum { PROFILES_SHOWN = 512 };
@@ -187,6 +189,8 @@ static enum rc judge(const struct api_view *v, struct api_signing *s,
     w.verdicts = j.verdicts;
     w.n = j.n;
     TRY(policy_judge_whole(&w, err));
+    if (policy_reason(&w) && s->request.reason.n == 0)
+        return ERR(err, RC_DENIED, msg_reason, policy_reason(&w)->name);
     s->approvers = policy_approvers(&w);
     life = policy_lifetime(&w);
     if (life)

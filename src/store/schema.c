@@ -483,6 +483,14 @@ static const char *const in_force[] = {
     NULL,
 };
 
+/* With which certificate a client was when it asked; and what a reservation was asked for. */
+static const char *const shown[] = {
+    "ALTER TABLE certificates ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN why TEXT",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -505,6 +513,7 @@ static const struct store_migration migrations[] = {
     {"alerts, their deliveries, and when certificates have to be looked at", alerts},
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
+    {"certificates that clients show", shown},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
