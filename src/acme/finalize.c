@@ -3,8 +3,8 @@
  * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
  * see "processing". */
 #include "acme/parts_int.h"
-#include "acme/shown.h"
 #include "acme/reason.h"
+#include "acme/shown.h"
 
 #include <assert.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
 #include "acme/parts_int.h"
-#include "acme/shown.h"
 #include "acme/reason.h"
+#include "acme/shown.h"
 #include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"

@@ -7,7 +7,8 @@
 #include "store/eab.h"
 
 MSG(msg_key, "acme.reason-key",
-    "policy rule \"{0}\" wants a reason or ticket for each certificate, and the key \"{1}\" that this "
+    "policy rule \"{0}\" wants a reason or ticket for each certificate, and the key \"{1}\" that "
+    "this "
     "account was made with has none; make an account with a key that has one (`autarky eab create "
     "NAME --reason TEXT`)");
 MSG(msg_none, "acme.reason-none",
@@ -15,7 +16,8 @@ MSG(msg_none, "acme.reason-none",
     "without a key that could have one; make an account with a key that has (`autarky eab create "
     "NAME --reason TEXT`)");
 MSG(msg_approval, "acme.reason-approval",
-    "the policy wants a reason or ticket for this certificate, and approval {0} was granted without "
+    "the policy wants a reason or ticket for this certificate, and approval {0} was granted "
+    "without "
     "one; make a new order, and have it granted with --reason");
 
 static enum rc of_key(struct acme_request *r, struct str *out)

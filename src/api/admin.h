@@ -105,8 +105,8 @@ bool api_root_list_wanted(const struct api_view *v, const struct ca_issuer *root
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
 /* {"items":[{"id","serial","names","issuer","hierarchy","profile","origin","not_before",
- * "not_after","issued","status","revoked" and "reason" when it is,"account","client_certificate" (the serial
- * number of the one that the client showed),"requester","owner",
+ * "not_after","issued","status","revoked" and "reason" when it is,"account","client_certificate"
+ * (the serial number of the one that the client showed),"requester","owner",
  * "team","service","spki_sha256"}...],"next": cursor or null}. `args`, all of which must hold:
  * {"limit","cursor","name" (a DNS name, address, mail address or URI),"under","status","sort",
  * "serial","key" (SHA-256 of the SubjectPublicKeyInfo, hexadecimal),"issuer" (its reference),

@@ -219,7 +219,8 @@ static const struct cmd_row rows[] = {
      "certificate. With --account the running server is asked for the key that it was made with,\n"
      "unless --eab says it. --client-certificate is a name, or team:, owner:, sha256: as rules\n"
      "have them, of any certificate; with serial: the running server says what is in it.",
-     NULL, OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
+     NULL,
+     OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
              OPT(PROFILE)),
      cmd_policy_explain},
     {"alert", "list", "list what is wrong or soon will be, and silences",
