@@ -6,7 +6,8 @@
  * Of the rules that have both the requester and the name, the most specific decides, alone:
  *   1. an exact name before a pattern; of patterns the one with more labels that are written out,
  *      then the one with more characters beside stars; of networks of addresses the smaller;
- *   2. who: an account before a client certificate before a key (EAB) before a group before anybody;
+ *   2. who: an account before a client certificate before a key (EAB) before a group before
+ *      anybody;
  *   3. a rule for clients, the gateway or operators alone before one for several of them;
  *   4. from where: the smaller network, and any network before none;
  *   5. the rule that stands first.
@@ -36,8 +37,8 @@ DEFINE_FREEP(policy_unref, struct policy)
 /* Borrowed. */
 const struct conf *policy_conf(const struct policy *p);
 
-/* A client certificate by all that rules may name it by (conf_rule.client_certificates), borrowed. It
- * is of this CA, valid and not revoked at this moment: whoever fills it has looked. */
+/* A client certificate by all that rules may name it by (conf_rule.client_certificates), borrowed.
+ * It is of this CA, valid and not revoked at this moment: whoever fills it has looked. */
 struct policy_shown {
     struct str texts[POLICY_SHOWN_MAX];
     size_t n; /* 0: none is shown */

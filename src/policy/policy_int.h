@@ -56,8 +56,8 @@ enum { POLICY_KEY_MAX = 640 };
 enum { POLICY_WHO_GROUP = 1, POLICY_WHO_EAB, POLICY_WHO_SHOWN, POLICY_WHO_ACCOUNT };
 
 /* Keys of the index: an end of names, or a network of addresses; behind it, for a bucket of one
- * client, a NUL and 'e', 'a' or 'c' with key, account or certificate; behind that, for one from a network, a NUL, 'n'
- * and the network. */
+ * client, a NUL and 'e', 'a' or 'c' with key, account or certificate; behind that, for one from a
+ * network, a NUL, 'n' and the network. */
 struct policy_key {
     char text[POLICY_KEY_MAX];
     size_t n;
