@@ -8,17 +8,15 @@
 
 MSG(msg_key, "acme.reason-key",
     "policy rule \"{0}\" wants a reason or ticket for each certificate, and the key \"{1}\" that "
-    "this "
-    "account was made with has none; make an account with a key that has one (`autarky eab create "
-    "NAME --reason TEXT`)");
+    "this account was made with has none; make an account with a key that has one (`autarky eab "
+    "create NAME --reason TEXT`)");
 MSG(msg_none, "acme.reason-none",
     "policy rule \"{0}\" wants a reason or ticket for each certificate, and this account was made "
     "without a key that could have one; make an account with a key that has (`autarky eab create "
     "NAME --reason TEXT`)");
 MSG(msg_approval, "acme.reason-approval",
     "the policy wants a reason or ticket for this certificate, and approval {0} was granted "
-    "without "
-    "one; make a new order, and have it granted with --reason");
+    "without one; make a new order, and have it granted with --reason");
 
 static enum rc of_key(struct acme_request *r, struct str *out)
 {
@@ -30,7 +28,7 @@ static enum rc of_key(struct acme_request *r, struct str *out)
         return RC_OK;
     rc = store_eab_find(store_read(r->acme->store), r->arena, r->account.eab_key, &key);
     if (rc == RC_OK)
-        *out = key.reason;
+        *out = str_trim(key.reason);
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
@@ -55,11 +53,14 @@ enum rc acme_reason_of_approval(struct acme_request *r, const struct approval *c
     size_t n;
 
     TRY(store_approval_votes(store_read(r->acme->store), r->arena, &c->row.id, votes, &n));
-    for (size_t i = 0; i < n; i++)
-        if (votes[i].grant && votes[i].reason.n) {
-            *reason = votes[i].reason;
+    for (size_t i = 0; i < n; i++) {
+        struct str said = str_trim(votes[i].reason);
+
+        if (votes[i].grant && said.n) {
+            *reason = said;
             return RC_OK;
         }
+    }
     if (!wanted)
         return RC_OK;
     return ACME_ERR(r, RC_CONFLICT, "unauthorized", msg_approval, id_str(&c->row.id));

@@ -200,6 +200,7 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
                      struct json_out *o)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(SHOW_ARENA);
+    const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
     struct x509_cert cert;
 
     TRY(x509_cert_parse(&arena, c->der, &cert, NULL));
@@ -210,6 +211,8 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
     put_id(o, "order", &c->order);
     put_id(o, "replaces", &c->replaces);
     json_kv_id(o, "logical", &c->logical);
+    if (issuer)
+        json_kv_z(o, "issuer_state", store_issuer_state_text(api_issuer_state(v, issuer)));
     put_contents(o, &cert);
     TRY(put_pem(v, c, o));
     json_end(o);

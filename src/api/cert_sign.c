@@ -248,6 +248,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     TRY(read_names(args, a, &s, err));
     TRY(read_common_name(args, a, &s, err));
     TRY(read_text(args, "reason", a, &s.request.reason, err));
+    s.request.reason = str_trim(s.request.reason); /* blanks are none */
     TRY(read_text(args, "owner", a, &s.request.owner, err));
     TRY(read_text(args, "team", a, &s.request.team, err));
     TRY(read_text(args, "service", a, &s.request.service, err));

@@ -20,7 +20,7 @@ MSG(msg_names, "api.explain-names",
     "\"names\" has to be a list of 1 to 100 DNS names or addresses");
 MSG(msg_shown, "api.explain-shown",
     "the certificate \"{0}\" is not in the register, or it counts for nothing: it has to be valid, "
-    "not revoked, and for clients");
+    "not revoked, neither itself nor its issuer, and for clients");
 MSG(msg_account, "api.explain-account",
     "there is no account {0}; `autarky account list` shows them");
 
@@ -155,9 +155,11 @@ static enum rc read_account(const struct api_view *v, const struct json *args, s
 
 static bool is_good(const struct api_view *v, const struct store_certificate *c, struct arena *a)
 {
+    const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
     struct x509_cert cert;
 
-    return c->status == STORE_CERTIFICATE_VALID && c->not_before <= v->now &&
+    return c->status == STORE_CERTIFICATE_VALID && issuer &&
+           issuer->state != STORE_ISSUER_REVOKED && c->not_before <= v->now &&
            v->now <= c->not_after && !str_eq(c->hierarchy, STR("staging")) &&
            x509_cert_parse(a, c->der, &cert, NULL) == RC_OK && !cert.is_ca &&
            cert.eku & X509_EKU_CLIENT_AUTH;

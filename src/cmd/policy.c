@@ -189,14 +189,16 @@ static int read_shown(struct explanation *e)
     const char *given = e->args->values[CMD_OPT_CLIENT_CERTIFICATE];
     char name[NAME_MAX_BYTES + 1];
     struct err err = ERR_INIT;
-    struct str serial;
 
     if (!given)
         return CMD_DONE;
     e->query.shown = &e->shown;
     if (str_starts(str_of(given), STR("serial:"))) {
-        serial = str_skip(str_of(given), strlen("serial:"));
-        err.rc = cmd_policy_shown(e->args, serial, &e->arena, &e->shown, &err);
+        struct cmd_policy_ask which = {.args = e->args,
+                                       .serial = str_skip(str_of(given), strlen("serial:")),
+                                       .now = clock_now(clock_system())};
+
+        err.rc = cmd_policy_shown(&which, &e->arena, &e->shown, &err);
     } else {
         bool is_name = name_canonical(str_of(given), false, name) == RC_OK;
 

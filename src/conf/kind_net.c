@@ -28,9 +28,9 @@ MSG(msg_stars, "conf.pattern-stars",
     "\"{0}\" is no pattern: behind a \"*.\" in front it may have {1} stars, never two of them side "
     "by side and none in the last label");
 MSG(msg_client, "conf.client-certificate",
-    "\"{0}\" says of no certificate which: a DNS name in it without stars does, as in "
-    "pump-7.hospital.example, or team:, owner: with 1 to {1} bytes or sha256: with 64 digits "
-    "0 to 9, a to f behind");
+    "\"{0}\" names no client certificate: give a DNS name that is in it, without stars, as in "
+    "pump-7.hospital.example, or team: or owner: with 1 to {1} bytes behind, or sha256: with 64 "
+    "digits 0 to 9, a to f");
 MSG(msg_net, "conf.net", "\"{0}\" is no network, as in 10.1.0.0/16, 2001:db8::/32 or 10.1.2.3");
 MSG(msg_net_host, "conf.net-host", "\"{0}\" has bits set behind its prefix; the network is {1}");
 MSG(msg_listen, "conf.listen", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");

@@ -15,8 +15,8 @@ MSG(msg_group, "conf.rule-group",
 MSG(msg_profile, "conf.rule-profile",
     "rule \"{0}\" names the profile \"{1}\", which is not among `profiles`");
 MSG(msg_empty, "conf.group-empty",
-    "the group \"{0}\" has neither `eab` nor `accounts` nor `client_certificates`: nobody is in "
-    "it");
+    "the group \"{0}\" has neither `eab` nor `accounts` nor `client_certificates`: nobody is "
+    "in it");
 MSG(msg_unasked, "conf.client-certificates-unasked",
     "\"{0}\" names client certificates, and no client is asked for one: set "
     "`control.certificates` to true");
@@ -38,8 +38,7 @@ MSG(msg_span, "conf.rule-lifetime",
 
 MSG(msg_reason, "conf.rule-reason",
     "rule \"{0}\" wants a reason for each certificate and is for the gateway, whose sites have "
-    "none: "
-    "leave `reason` out, or `gateway` out of `from`");
+    "none: leave `reason` out, or `gateway` out of `from`");
 MSG(msg_people, "conf.rule-people",
     "rule \"{0}\" takes approval, by {1} of `control.people`, which names {2}");
 

@@ -114,7 +114,7 @@ static void refused_without(void)
 {
     static const struct {
         const char *reason, *words;
-    } cases[] = {{NULL, "made without a key"}, {"", "the key \"wards\""}};
+    } cases[] = {{NULL, "made without a key"}, {"", "the key \"wards\""}, {"  ", "the key \"wards\""}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -182,6 +182,7 @@ static void of_who_allows_it(void)
     } cases[] = {
         {NULL, "new ward", "valid", "new ward"},
         {NULL, "", "invalid", "no certificate"},
+        {NULL, "  ", "invalid", "no certificate"},
         {"T-4711", "", "valid", "T-4711"},
         {"T-4711", "new ward", "valid", "new ward"},
     };
@@ -204,5 +205,43 @@ static void of_who_allows_it(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(of_the_key), CHECK_TEST(refused_without), CHECK_TEST(refused_at_finalize),
+/* ---- after a crash */
+
+#define BOTH                                                                                       \
+    WANTED "    client_certificates: [pump.hospital.example]\n"                                    \
+           "control: {certificates: true}\n"
+
+/* Both stand in the reservation, and nobody is asked again. */
+static void kept_over_a_crash(void)
+{
+    static const struct store_name pump = {STORE_NAME_DNS, STR("pump.hospital.example")};
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply waits = {.x = NULL};
+    CLEANUP(reply_done) struct reply done = {.x = NULL};
+    struct store_certificate_filter acme = {.origin = STR("acme")};
+    struct store_cursor at = {0};
+    struct store_certificate *list;
+    char order[256];
+    size_t n;
+
+    CHECK(lab_start(&l, BOTH, "T-4711"));
+    l.w.shown = (struct http_shown){.serial = {7}, .n_serial = 1};
+    l.w.shown_as = (struct store_certificate){.names = &pump, .n_names = 1};
+    CHECK_OK(id_new(&l.w.shown_as.id));
+    CHECK(client_order(&l.c, A, order));
+    CHECK(client_validate(&l.c, order));
+    world_signer(&l.w, false);
+    waits = client_finalize(&l.c, order, A);
+    CHECK_STR(reply_text(&waits, "status"), "processing");
+    l.w.shown_rc = RC_DENIED;
+    CHECK(world_restart(&l.w));
+    done = client_post(&l.c, order, "");
+    CHECK_STR(reply_text(&done, "status"), "valid");
+    CHECK_OK(store_certificate_list(store_read(l.w.store), &l.arena, &acme, &at, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_STR(list[0].reason, "T-4711");
+    CHECK_STR(id_str(&list[0].shown), l.w.shown_as.id.z);
+}
+
+CHECK_MAIN(CHECK_TEST(kept_over_a_crash), CHECK_TEST(of_the_key), CHECK_TEST(refused_without), CHECK_TEST(refused_at_finalize),
            CHECK_TEST(of_who_allows_it))
