@@ -7,17 +7,6 @@
 #include "ca/shown.h"
 #include "log/log.h"
 
-static bool wanted(const struct conf *conf)
-{
-    for (size_t i = 0; i < conf->n_policy; i++)
-        if (conf->policy[i].client_certificates.n)
-            return true;
-    for (size_t i = 0; i < conf->n_groups; i++)
-        if (conf->groups[i].client_certificates.n)
-            return true;
-    return false;
-}
-
 enum rc acme_shown_look(struct acme_request *r)
 {
     const struct acme_options *o = &r->acme->options;
@@ -26,7 +15,7 @@ enum rc acme_shown_look(struct acme_request *r)
     struct err why = ERR_INIT;
     enum rc rc;
 
-    if (!o->shown || !shown->n_serial || !wanted(r->acme->conf))
+    if (!o->shown || !shown->n_serial || !policy_wants_shown(r->acme->policy))
         return RC_OK;
     rc = o->shown(o->shown_arg, shown, r->arena, &c, &why);
     if (rc == RC_DENIED) {

@@ -50,10 +50,11 @@ static void put_rules(struct api_explanation *e, const struct policy_query *q, s
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
         enum policy_fault fault = policy_rule_fault(e->policy, rule, q);
+        bool others = fault == POLICY_NETWORK || fault == POLICY_CLIENT;
 
         json_obj(e->o);
         json_kv_str(e->o, "rule", rule->name);
-        json_kv_z(e->o, "text", str_eq(rule->name, decides) ? "decides" : faults[fault]);
+        json_kv_z(e->o, "text", str_eq(rule->name, decides) && !others ? "decides" : faults[fault]);
         json_kv_bool(e->o, "other", fault == POLICY_OTHER_NAME || fault == POLICY_OTHER_FROM);
         json_end(e->o);
     }

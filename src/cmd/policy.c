@@ -11,6 +11,7 @@
 #include "ca/rules.h"
 #include "cmd/policy_int.h"
 #include "conf/conf.h"
+#include "ev/clock.h"
 #include "json/json.h"
 #include "policy/check.h"
 

@@ -143,6 +143,7 @@ static enum rc add_from(struct compiler *c, struct draft d)
 static enum rc add_client(struct compiler *c, struct draft d, char kind, unsigned who,
                           const struct conf_strs *clients)
 {
+    c->p->shown |= kind == 'c' && clients->n > 0;
     for (size_t i = 0; i < clients->n; i++) {
         d.kind = kind;
         d.client = clients->p[i];

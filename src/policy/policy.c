@@ -279,6 +279,11 @@ static bool rule_has_client(const struct conf *conf, const struct conf_rule *rul
     return !conf_rule_has_clients(rule);
 }
 
+bool policy_wants_shown(const struct policy *p)
+{
+    return p->shown;
+}
+
 enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_rule *rule,
                                     const struct policy_query *q)
 {
@@ -294,14 +299,25 @@ enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_ru
     return rule_has_client(p->conf, rule, q) ? POLICY_FITS : POLICY_CLIENT;
 }
 
-static enum rc refuse_by(const struct conf_rule *rule, enum policy_fault fault,
-                         const struct policy_query *q, struct err *err)
+static bool names_certificates(const struct conf *conf, const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < rule->groups.n; i++) {
+        const struct conf_group *g = conf_group_find(conf, rule->groups.p[i]);
+
+        if (g && g->client_certificates.n)
+            return true;
+    }
+    return rule->client_certificates.n > 0;
+}
+
+static enum rc refuse_by(const struct conf *conf, const struct conf_rule *rule,
+                         enum policy_fault fault, const struct policy_query *q, struct err *err)
 {
     char from[ADDR_TEXT];
 
     if (fault == POLICY_WILDCARD)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
-    if (fault == POLICY_CLIENT && rule->client_certificates.n)
+    if (fault == POLICY_CLIENT && names_certificates(conf, rule))
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_shown, rule->name, q->value);
     if (fault == POLICY_CLIENT)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_client, rule->name, q->value);
@@ -321,7 +337,7 @@ static enum rc refuse(const struct policy *p, const struct policy_query *q, stru
         enum policy_fault fault = policy_rule_fault(p, &conf->policy[i], q);
 
         if (fault != POLICY_OTHER_FROM && fault != POLICY_OTHER_NAME)
-            return refuse_by(&conf->policy[i], fault, q, err);
+            return refuse_by(conf, &conf->policy[i], fault, q, err);
     }
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, q->value);
 }

@@ -44,6 +44,8 @@ struct policy_shown {
     size_t n; /* 0: none is shown */
 };
 
+/* Some rule is about certificates of clients: without, none need be looked for. */
+bool policy_wants_shown(const struct policy *p);
 /* Adds `kind` ("", "team:" ...) with what is behind it, in the arena; nothing where that is empty,
  * or there is no room for more. */
 enum rc policy_shown_add(struct policy_shown *s, struct arena *a, const char *kind,

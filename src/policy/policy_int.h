@@ -49,6 +49,7 @@ struct policy {
     struct map index; /* see policy_key_* to struct policy_bucket */
     struct addr_net reserved[POLICY_RESERVED_NETS];
     bool gateway;      /* some rule is about it */
+    bool shown;        /* some rule is about certificates of clients */
     bool bits[2][129]; /* lengths of networks of addresses, IPv4 and IPv6 */
 };
 

@@ -15,7 +15,7 @@ from lab import AUTARKY, DOMAIN, OPENSSL, OPERATORS, Lab, expect, run  # noqa: E
 from library import Library, kind_of  # noqa: E402
 from responder import Http01  # noqa: E402
 
-ON = "control: {certificates: true}\n"
+ON = "control: {certificates: true}\nprofiles: {server: {extended_key_usage: [serverAuth]}}\n"
 RULES = f"""\
   - {{name: pumps, allow: ["pump-*.{DOMAIN}"], client_certificates: [pump-7.{DOMAIN}, "team:wards"]}}
   - {{name: tickets, allow: ["*.tickets.{DOMAIN}"], reason: true}}
@@ -30,17 +30,18 @@ def is_(what, found, wanted):
 class Pair:
     """A certificate for clients, of an operator."""
 
-    def __init__(self, lab, name, *options):
+    def __init__(self, lab, name, *options, profile="client"):
         out = lab.directory / name
-        lab.autarky("cert", "issue", "--profile", "client", "--name", f"{name}.{DOMAIN}", "--out", out, *options)
+        lab.autarky("cert", "issue", "--profile", profile, "--name", f"{name}.{DOMAIN}", "--out", out, *options)
         self.files = (str(out / "fullchain.pem"), str(out / "privkey.pem"))
         self.serial = run(OPENSSL, "x509", "-in", self.files[0], "-noout", "-serial").strip().split("=")[1]
 
 
 def stranger(lab):
     """Names what the rule names, and is of nobody."""
-    key, cert = lab.directory / "stranger.key", lab.directory / "stranger.pem"
-    run(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+    key, cert, conf = (lab.directory / f"stranger.{kind}" for kind in ("key", "pem", "cnf"))
+    conf.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+    run(OPENSSL, "req", "-config", conf, "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
         "-days", "2", "-subj", f"/CN=pump-7.{DOMAIN}", "-addext", f"subjectAltName=DNS:pump-7.{DOMAIN}",
         "-addext", "extendedKeyUsage=clientAuth")
     return str(cert), str(key)
@@ -48,6 +49,7 @@ def stranger(lab):
 
 def library(lab, responder, files=None):
     made = Library(lab, responder)
+    made.net.session.close()  # it registered without
     made.net.session.cert = files
     return made
 
@@ -61,10 +63,18 @@ def by_certificate(lab, responder):
     newest = json.loads(lab.autarky("cert", "list", "--json"))["items"][0]
     is_("the register", newest["client_certificate"].lower().replace(":", ""), ward.serial.lower())
     client = library(lab, responder)
-    for what, files in (("none", None), ("another team's", other.files), ("a stranger's", stranger(lab))):
+    server = Pair(lab, "ward-2", "--team", "wards", profile="server")
+    for what, files in (("none", None), ("another team's", other.files), ("a stranger's", stranger(lab)), ("a server's", server.files)):
         client.net.session.cert = files
         client.net.session.close()
         is_(what, kind_of(lambda: client.order([name])), "rejectedIdentifier")
+    client.net.session.cert = None
+    client.net.session.close()
+    pem = pathlib.Path(ward.files[0]).read_text().split("-----END")[0].replace("\n", "")
+    client.net.session.headers.update({
+        "Client-Cert": pem, "X-Forwarded-Client-Cert": f"Cert={pem}", "X-SSL-Client-Serial": ward.serial, "X-SSL-Client-Verify": "SUCCESS",
+        "shown_serial": ward.serial})
+    is_("headers", kind_of(lambda: client.order([name])), "rejectedIdentifier")
     return pump, ward
 
 

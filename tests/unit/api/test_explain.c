@@ -2,8 +2,8 @@
 /* `policy explain`, as /api/v1/ has it; what the rules say is tests/unit/policy's. */
 #include "fixture.h"
 
-#include "conf/load.h"
 #include "policy/policy.h"
+#include "unit/policy/rules.h"
 
 static const struct row rows[] = {
     {"a.hospital.example", STORE_NAME_DNS, 1, WORLD_NOW, WORLD_NOW + WHEN_DAY, false},
@@ -12,7 +12,6 @@ static const struct row rows[] = {
 /* Of the rules of that configuration; NULL: of the world's. */
 static enum rc ask_of_rules(const char *config, const char *args, struct answer *a)
 {
-    CLEANUP(conf_report_done) struct conf_report report = {};
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(store_closep) struct store *s = NULL;
     CLEANUP(json_freep) struct json_doc *doc = NULL;
@@ -24,12 +23,7 @@ static enum rc ask_of_rules(const char *config, const char *args, struct answer 
     TRY(visit(&s));
     v = view(s);
     if (config) {
-        struct conf_input in;
-
-        conf_report_init(&report);
-        conf_input_init(&in);
-        TRY(conf_input_add(&in, STR("a.yaml"), str_of(config)));
-        TRY(conf_load(&in, &conf, &report));
+        TRY(rules_load(str_of(config), &conf));
         v.conf = conf;
     }
     TRY(policy_new(v.conf, &policy, NULL));

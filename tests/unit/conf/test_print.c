@@ -26,6 +26,7 @@ static void the_defaults(void)
                                "    from: [clients, operators]\n"
                                "    eab: []\n"
                                "    accounts: []\n"
+                               "    client_certificates: []\n"
                                "    groups: []\n"
                                "    networks: []\n"
                                "    allow: [\"*\", a.b]\n"
@@ -42,6 +43,7 @@ static void the_defaults(void)
                                "    limits: {certificates: none}\n"
                                "    subdomains: false\n"
                                "    approval: false\n"
+                               "    reason: false\n"
                                "    approvers: 1\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));

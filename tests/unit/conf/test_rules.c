@@ -3,6 +3,8 @@
  * say, and what a mistake is told. */
 #include "problems.h"
 
+#include <stdio.h>
+
 #define ON "control: {certificates: true}\n"
 #define RULE(more) ON "policy:\n  - {name: a, allow: [\"*\"], " more "}\n"
 #define HEX "abababababababababababababababababababababababababababababababab"
@@ -116,7 +118,8 @@ static void for_whom(void)
                   "5: policy[0].reason: rule \"a\" wants a reason for each certificate and is for "
                   "the gateway, whose sites have none: leave `reason` out, or `gateway` out of "
                   "`from`");
-    CHECK_PROBLEM(RULE("reason: yes"), "5: policy[0].reason: \"yes\" is neither true nor false");
+    CHECK_PROBLEM(RULE("reason: yes"), "5: policy[0].reason: \"yes\" is neither true nor false, "
+                                         "without quotes");
 }
 
 CHECK_MAIN(CHECK_TEST(what_they_can_say), CHECK_TEST(what_says_nothing), CHECK_TEST(long_teams),

@@ -24,6 +24,7 @@
     WORLD_CONFIG                                                                                   \
     "    approval: true\n"                                                                         \
     "    reason: true\n"
+#define OTHER "  - {name: other, allow: [other.hospital.example], reason: true}\n"
 #define PEOPLE "control: {people: [a, b]}\n"
 #define A "a.hospital.example"
 
@@ -227,7 +228,7 @@ static void grants_with_a_reason(void)
 
     BEGIN(p);
     CHECK(waits(&p, A, order, &row));
-    CHECK(take_conf(&p, CONFIG "    reason: true\n" PEOPLE)); /* of another rule */
+    CHECK(take_conf(&p, CONFIG OTHER PEOPLE));
     CHECK_OK(on(&p, "approval grant", &row, ",\"dry_run\":true"));
     CHECK(take_conf(&p, REASONED PEOPLE));
     CHECK_RC(on(&p, "approval grant", &row, ""), RC_INVAL);

@@ -266,7 +266,7 @@ static void clients_of_rules(void)
 
     START(p, m);
     CHECK_CLIENT(&p, &m, "");
-    CHECK(world_reload(&p.w, SERVERS));
+    CHECK(world_reload(&p.w, SERVERS) && world_signer_again(&p.w));
     CHECK(issue(&p, "default", false, &both));
     CHECK_CLIENT(&p, &both, "");
     CHECK(issue(&p, "server", false, &server));
