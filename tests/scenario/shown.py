@@ -125,8 +125,13 @@ def reasons(lab, responder):
     is_("no key", kind_of(lambda: library(lab, responder).order([name])), "unauthorized")
     is_("no reason", kind_of(lambda: with_key(lab, responder, "bare").order([name])), "unauthorized")
     with_key(lab, responder, "ward", "--reason", "T-4711").obtain([name])
-    found = json.loads(lab.autarky("cert", "find", name, "--json"))
-    expect(json.dumps(found), "T-4711", "the register")
+    found, = json.loads(lab.autarky("cert", "find", name, "--json"))["items"]
+    is_("the register", json.loads(lab.autarky("cert", "show", found["serial"], "--json"))["why"], "T-4711")
+    files = lab.directory / "audit"
+    lab.autarky("audit", "export", "--out", files)
+    log = [line for path in files.rglob("*") if path.is_file() for line in path.read_text(errors="replace").splitlines()]
+    if not any("certificate.issued" in line and "T-4711" in line for line in log):
+        sys.exit("the audit log has no reason")
     out = lab.directory / "by-hand"
     told = run(AUTARKY, "cert", "issue", "--name", f"b.tickets.{DOMAIN}", "--out", out, "--data", lab.data, ok=(1, 2))
     expect(told, "give --reason", "an operator without")
