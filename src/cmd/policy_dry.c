@@ -61,8 +61,8 @@ static enum rc find_shown(struct dry *d, struct str serial, const struct policy_
         s = ARENA_NEW(&d->kept, struct policy_shown);
         if (!s)
             return RC_NOMEM;
-        rc = cmd_policy_shown(&(struct cmd_policy_ask){.args = d->args, .serial = serial},
-                              &d->kept, s, err);
+        rc = cmd_policy_shown(&(struct cmd_policy_ask){.args = d->args, .serial = serial}, &d->kept,
+                              s, err);
         if (rc != RC_OK && rc != RC_DENIED)
             return rc;
         TRY(map_add(&d->shown, serial, s));

@@ -83,8 +83,8 @@ const char *core_shown_serial(const struct store_certificate *c, char out[static
 
 /* As any check of a client's certificate, with the register in place of a chain and of lists; what
  * for is not looked at. */
-static enum rc check_good(const struct core *core, struct arena *a, const struct store_certificate *c,
-                     struct err *err)
+static enum rc check_good(const struct core *core, struct arena *a,
+                          const struct store_certificate *c, struct err *err)
 {
     when_t now = clock_now(ev_clock(core->ev));
     char at[WHEN_TEXT], serial[X509_SERIAL_TEXT];

@@ -242,8 +242,8 @@ static void check_addresses(const struct check *c)
 static void check_wide(const struct check *c)
 {
     const struct conf_rule *r = c->rule;
-    bool anybody = !conf_rule_has_clients(r) && r->networks.n == 0 &&
-                   r->from & 1u << CONF_FROM_CLIENTS;
+    bool anybody =
+        !conf_rule_has_clients(r) && r->networks.n == 0 && r->from & 1u << CONF_FROM_CLIENTS;
     bool wildcards = conf_wildcards_allowed(r->wildcards) && !conf_rule_approves(r);
 
     check_networks(c);

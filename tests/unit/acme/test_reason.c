@@ -55,8 +55,8 @@ static bool lab_start(struct lab *l, const char *config, const char *reason)
 {
     arena_init(&l->arena, 16 << 20);
     l->key = (struct store_eab){.name = STR("wards"), .accounts = 1, .created = WORLD_NOW};
-    if (!world_start(&l->w, NULL) || !world_reload(&l->w, config) ||
-        !client_start(&l->c, &l->w) || !client_register(&l->c))
+    if (!world_start(&l->w, NULL) || !world_reload(&l->w, config) || !client_start(&l->c, &l->w) ||
+        !client_register(&l->c))
         return false;
     if (!reason)
         return true;
@@ -114,7 +114,8 @@ static void refused_without(void)
 {
     static const struct {
         const char *reason, *words;
-    } cases[] = {{NULL, "made without a key"}, {"", "the key \"wards\""}, {"  ", "the key \"wards\""}};
+    } cases[] = {
+        {NULL, "made without a key"}, {"", "the key \"wards\""}, {"  ", "the key \"wards\""}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -180,10 +181,8 @@ static void of_who_allows_it(void)
     static const struct {
         const char *key, *given, *status, *reason;
     } cases[] = {
-        {NULL, "new ward", "valid", "new ward"},
-        {NULL, "", "invalid", "no certificate"},
-        {NULL, "  ", "invalid", "no certificate"},
-        {"T-4711", "", "valid", "T-4711"},
+        {NULL, "new ward", "valid", "new ward"},     {NULL, "", "invalid", "no certificate"},
+        {NULL, "  ", "invalid", "no certificate"},   {"T-4711", "", "valid", "T-4711"},
         {"T-4711", "new ward", "valid", "new ward"},
     };
 
@@ -243,5 +242,5 @@ static void kept_over_a_crash(void)
     CHECK_STR(id_str(&list[0].shown), l.w.shown_as.id.z);
 }
 
-CHECK_MAIN(CHECK_TEST(kept_over_a_crash), CHECK_TEST(of_the_key), CHECK_TEST(refused_without), CHECK_TEST(refused_at_finalize),
-           CHECK_TEST(of_who_allows_it))
+CHECK_MAIN(CHECK_TEST(kept_over_a_crash), CHECK_TEST(of_the_key), CHECK_TEST(refused_without),
+           CHECK_TEST(refused_at_finalize), CHECK_TEST(of_who_allows_it))

@@ -33,14 +33,12 @@ static const struct store_name names[] = {{STORE_NAME_DNS, STR("www.hospital.exa
 
 static bool lab_start(struct lab *l, const char *config)
 {
-    if (!world_start(&l->w, NULL) || !world_reload(&l->w, config) ||
-        !client_start(&l->c, &l->w) || !client_register(&l->c))
+    if (!world_start(&l->w, NULL) || !world_reload(&l->w, config) || !client_start(&l->c, &l->w) ||
+        !client_register(&l->c))
         return false;
     l->w.shown = (struct http_shown){.serial = {7}, .n_serial = 1};
-    l->w.shown_as = (struct store_certificate){.names = names,
-                                               .n_names = 3,
-                                               .team = STR("wards"),
-                                               .owner = STR("carol")};
+    l->w.shown_as = (struct store_certificate){
+        .names = names, .n_names = 3, .team = STR("wards"), .owner = STR("carol")};
     memset(l->w.shown_as.fingerprint.b, 0xab, STORE_SHA256);
     return id_new(&l->w.shown_as.id) == RC_OK;
 }
@@ -95,8 +93,9 @@ static void only_while_it_counts(void)
     l.w.shown_rc = RC_DENIED;
     late = client_finalize(&l.c, order, "a.hospital.example");
     CHECK_STR(reply_problem(&late), "rejectedIdentifier");
-    refused = client_post(&l.c, "/acme/new-order",
-                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"b.hospital.example\"}]}");
+    refused =
+        client_post(&l.c, "/acme/new-order",
+                    "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"b.hospital.example\"}]}");
     CHECK_STR(reply_problem(&refused), "rejectedIdentifier");
     l.w.shown_rc = RC_OK;
     done = client_finalize(&l.c, order, "a.hospital.example");
@@ -135,5 +134,5 @@ static void not_for_orders_that_renew_themselves(void)
     CHECK_STR(reply_problem(&star), "rejectedIdentifier");
 }
 
-CHECK_MAIN(CHECK_TEST(by_what_it_is_named), CHECK_TEST(only_while_it_counts),
-           CHECK_TEST(not_known), CHECK_TEST(not_for_orders_that_renew_themselves))
+CHECK_MAIN(CHECK_TEST(by_what_it_is_named), CHECK_TEST(only_while_it_counts), CHECK_TEST(not_known),
+           CHECK_TEST(not_for_orders_that_renew_themselves))

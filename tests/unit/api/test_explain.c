@@ -76,7 +76,7 @@ static void no_questions(void)
 
 #define RULES                                                                                      \
     WORLD_CONFIG                                                                                   \
-    "    client_certificates: [pump.hospital.example, \"team:wards\"]\n"                          \
+    "    client_certificates: [pump.hospital.example, \"team:wards\"]\n"                           \
     "    reason: true\n"                                                                           \
     "control: {certificates: true}\n"
 #define ASKED "{\"names\":[\"www.hospital.example\"],\"from\":\"10.0.0.1\""
@@ -108,8 +108,7 @@ static void clients_with_a_certificate(void)
     }
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:410001\"}", &a),
              RC_NOTFOUND);
-    CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:42\"}", &a),
-             RC_NOTFOUND);
+    CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:42\"}", &a), RC_NOTFOUND);
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:\"}", &a), RC_NOTFOUND);
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":7}", &a), RC_INVAL);
     CHECK_OK(ask(ASKED "}", &a));

@@ -119,7 +119,7 @@ static void for_whom(void)
                   "the gateway, whose sites have none: leave `reason` out, or `gateway` out of "
                   "`from`");
     CHECK_PROBLEM(RULE("reason: yes"), "5: policy[0].reason: \"yes\" is neither true nor false, "
-                                         "without quotes");
+                                       "without quotes");
 }
 
 CHECK_MAIN(CHECK_TEST(what_they_can_say), CHECK_TEST(what_says_nothing), CHECK_TEST(long_teams),

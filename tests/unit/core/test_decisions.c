@@ -362,7 +362,6 @@ static void commands_say_why(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(sees_all_and_grants), CHECK_TEST_ONCE(denies_with_a_reason),
-           CHECK_TEST_ONCE(grants_with_a_reason),
-           CHECK_TEST_ONCE(two_different_persons), CHECK_TEST_ONCE(operators_wait_as_well),
-           CHECK_TEST_ONCE(operators_give_a_reason),
+           CHECK_TEST_ONCE(grants_with_a_reason), CHECK_TEST_ONCE(two_different_persons),
+           CHECK_TEST_ONCE(operators_wait_as_well), CHECK_TEST_ONCE(operators_give_a_reason),
            CHECK_TEST_ONCE(commands_say_why))

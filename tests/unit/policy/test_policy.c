@@ -190,7 +190,8 @@ static void clients_are_told_what_to_show(void)
         const char *rules, *code;
         bool wants;
     } cases[] = {
-        {ON "policy: [{name: a, allow: [b.hospital.example], client_certificates: [pump.hospital.example]}]\n",
+        {ON "policy: [{name: a, allow: [b.hospital.example], client_certificates: "
+            "[pump.hospital.example]}]\n",
          "policy.client-certificate", true},
         {ON "groups: [{name: g, client_certificates: [\"team:wards\"]}]\n"
             "policy: [{name: a, allow: [b.hospital.example], groups: [g]}]\n",
@@ -217,8 +218,8 @@ static void clients_are_told_what_to_show(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(clients_are_told_what_to_show),
-           CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
-           CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy),
-           CHECK_TEST(one_hierarchy_for_all_names), CHECK_TEST(vouches_for_exactly_the_sites),
+CHECK_MAIN(CHECK_TEST(clients_are_told_what_to_show), CHECK_TEST(nothing_without_a_rule),
+           CHECK_TEST(patterns_and_networks), CHECK_TEST(never_outside_the_hierarchy),
+           CHECK_TEST(addresses_of_the_hierarchy), CHECK_TEST(one_hierarchy_for_all_names),
+           CHECK_TEST(vouches_for_exactly_the_sites),
            CHECK_TEST(even_a_site_is_inside_the_hierarchy))
