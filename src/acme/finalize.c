@@ -3,10 +3,11 @@
  * ca/ issues. The answer waits for the certificate; only when the signer is away does the client
  * see "processing". */
 #include "acme/parts_int.h"
-#include "acme/reason.h"
-#include "acme/shown.h"
 
 #include <assert.h>
+
+#include "acme/reason.h"
+#include "acme/shown.h"
 
 #include "acme/approval.h"
 #include "acme/star.h"
@@ -449,7 +450,7 @@ static enum rc prepare(struct acme_request *r, struct finalize_data *d)
         .staging = r->staging,
         .origin = STR("acme"),
         .requester = r->client,
-        .shown = r->shown_id,
+        .shown = r->shown ? r->shown->id : (struct id){""},
         .account = r->account.id,
         .order = d->order.id,
         .request = r->x->id,

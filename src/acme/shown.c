@@ -4,8 +4,9 @@
  * with every request, so that a revocation counts at once. */
 #include "acme/shown.h"
 
-#include "ca/shown.h"
+
 #include "log/log.h"
+#include "policy/shown.h"
 
 enum rc acme_shown_look(struct acme_request *r)
 {
@@ -28,12 +29,10 @@ enum rc acme_shown_look(struct acme_request *r)
     r->shown = ARENA_NEW(r->arena, struct policy_shown);
     if (!r->shown)
         return RC_NOMEM;
-    r->shown_id = c.id;
-    return ca_shown_texts(&c, r->arena, r->shown);
+    return policy_shown_take(r->shown, &c, r->arena);
 }
 
 void acme_shown_forget(struct acme_request *r)
 {
     r->shown = NULL;
-    r->shown_id = (struct id){""};
 }

@@ -4,7 +4,7 @@
 
 #include "acme/acme_int.h"
 
-/* Sets r->shown and r->shown_id, where some rule or group is about certificates of clients. One
+/* Sets r->shown, where some rule or group is about certificates of clients. One
  * that does not count is as none: the request may need none. */
 enum rc acme_shown_look(struct acme_request *r);
 /* Nothing is judged by it: an order that renews itself will show none. */

@@ -149,10 +149,10 @@ enum rc api_audit_list(const struct api_view *v, const struct json *args, struct
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);
 /* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",
- * "logical","issuer_state" (as of issuers; none where it is not
- * kept),"subject","key","key_usage","extended_key_usage","must_staple","no_revocation" (noRevAvail
- * of RFC 9608),"policies","crl_urls","ocsp_urls","issuer_urls"; then PEM: "certificate", "chain"
- * (its issuers without the root), "root". */
+ * "logical","issuer_state" (as of issuers; none where that is not kept),"subject","key",
+ * "key_usage","extended_key_usage","must_staple","no_revocation" (noRevAvail of RFC 9608),
+ * "policies","crl_urls","ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers
+ * without the root), "root". */
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
                      struct json_out *o);
 /* The same for {"serial"}. */

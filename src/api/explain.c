@@ -5,8 +5,8 @@
 #include "api/names.h"
 #include "api/page.h"
 #include "ca/issue.h"
-#include "ca/shown.h"
 #include "conf/conf.h"
+#include "policy/shown.h"
 #include "store/accounts.h"
 #include "store/certificates.h"
 #include "store/store.h"
@@ -188,7 +188,7 @@ static enum rc read_shown(const struct api_view *v, const struct json *args, str
             RC_OK ||
         !is_good(v, &c, a))
         return ERR(err, RC_NOTFOUND, msg_shown, str_head(text, API_SHOWN_MAX));
-    return ca_shown_texts(&c, a, shown);
+    return policy_shown_take(shown, &c, a);
 }
 
 static enum rc explain_all(struct api_explanation *e, const struct policy_query *who,

@@ -122,11 +122,3 @@ struct policy_star policy_pattern_star(struct str pattern)
         ;
     return (struct policy_star){str_head(label, str_find(label, '*')), str_skip(label, last)};
 }
-
-enum rc policy_shown_add(struct policy_shown *s, struct arena *a, const char *kind, struct str what)
-{
-    if (what.n == 0 || s->n == POLICY_SHOWN_MAX)
-        return RC_OK;
-    s->texts[s->n] = arena_printf(a, "%s%.*s", kind, STR_ARG(what));
-    return s->texts[s->n++].p ? RC_OK : RC_NOMEM;
-}

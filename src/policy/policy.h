@@ -16,6 +16,7 @@
  * and check with it. */
 #pragma once
 
+#include "base/id.h"
 #include "policy/space.h"
 
 struct arena;
@@ -40,6 +41,7 @@ const struct conf *policy_conf(const struct policy *p);
 /* A client certificate by all that rules may name it by (conf_rule.client_certificates), borrowed.
  * It is of this CA, valid and not revoked at this moment: whoever fills it has looked. */
 struct policy_shown {
+    struct id id; /* its row's, for the register; "": none */
     struct str texts[POLICY_SHOWN_MAX];
     size_t n; /* 0: none is shown */
 };
