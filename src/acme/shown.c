@@ -4,7 +4,6 @@
  * with every request, so that a revocation counts at once. */
 #include "acme/shown.h"
 
-
 #include "log/log.h"
 #include "policy/shown.h"
 
