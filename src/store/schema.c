@@ -492,6 +492,14 @@ static const char *const txt_accounts[] = {
     NULL,
 };
 
+/* With which certificate a client was when it asked; and what a reservation was asked for. */
+static const char *const shown[] = {
+    "ALTER TABLE certificates ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN why TEXT",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -515,6 +523,7 @@ static const struct store_migration migrations[] = {
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
     {"accounts of the server of TXT records", txt_accounts},
+    {"certificates that clients show", shown},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)
