@@ -164,6 +164,10 @@ struct conf {
         bool certificates; /* clients of the API are asked for theirs */
     } control;
     struct {
+        bool enabled;
+        when_t silent;
+    } agents;
+    struct {
         enum conf_log_level level;
         enum conf_log_format format;
     } log;
