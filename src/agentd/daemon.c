@@ -444,12 +444,12 @@ void agentd_each(const struct agentd *a, agentd_seen_fn fn, void *arg)
         const struct cert *c = cert_at(it);
         unsigned remembered = c->view.state.failures;
 
-        fn(arg, &(struct agentd_seen){
-                    .dir = c->dir,
-                    .view = &c->view,
-                    .failures = c->failures > remembered ? c->failures : remembered,
-                    .next = next_of(c),
-                    .unreadable = c->unreadable});
+        fn(arg,
+           &(struct agentd_seen){.dir = c->dir,
+                                 .view = &c->view,
+                                 .failures = c->failures > remembered ? c->failures : remembered,
+                                 .next = next_of(c),
+                                 .unreadable = c->unreadable});
     }
 }
 

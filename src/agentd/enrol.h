@@ -39,7 +39,7 @@ enum rc agentd_take_chain(struct agentd_home *h, const struct json_doc *doc, str
 struct agentd_enrolment {
     struct str server; /* "https://ca.hospital.example:8555" */
     struct str token;
-    struct str name; /* where the token names none */
+    struct str name;  /* where the token names none */
     struct str roots; /* PEM; empty: this machine's */
     bool renews;
 };

@@ -48,9 +48,9 @@ static enum rc broken(const char *name, enum rc rc, const struct err *why, struc
 {
     char line[512];
 
-    return rc == RC_NOMEM
-               ? rc
-               : ERR(err, rc, msg_identity, str_of(name), str_of(err_textz(why, line, sizeof(line))));
+    return rc == RC_NOMEM ? rc
+                          : ERR(err, rc, msg_identity, str_of(name),
+                                str_of(err_textz(why, line, sizeof(line))));
 }
 
 /* What is no certificate is left out: the key is in the same file. */

@@ -23,9 +23,9 @@ enum {
 struct agentd_home {
     int dir;
     struct arena arena;
-    struct crypto_key *key;  /* NULL: there is none yet */
-    struct buf chain;        /* PEM, leaf first; empty: not enrolled */
-    struct buf roots;        /* PEM; empty: this machine's */
+    struct crypto_key *key; /* NULL: there is none yet */
+    struct buf chain;       /* PEM, leaf first; empty: not enrolled */
+    struct buf roots;       /* PEM; empty: this machine's */
     when_t not_before, not_after;
     struct str server, id, name; /* in the arena */
     bool renews;

@@ -4,7 +4,13 @@
 #include "base/text.h"
 #include "json/out.h"
 
-enum { ONE_MAX = 16 * 1024, NAMES_SHOWN = 20, WHY_SHOWN = 300, HEAD_ROOM = 1024, MILLISECOND = 1000 };
+enum {
+    ONE_MAX = 16 * 1024,
+    NAMES_SHOWN = 20,
+    WHY_SHOWN = 300,
+    HEAD_ROOM = 1024,
+    MILLISECOND = 1000
+};
 
 struct gathering {
     struct json_out *o;
@@ -38,8 +44,7 @@ static void put_text(struct json_out *o, const char *name, struct str text, size
 
     text = str_utf8_head(text, max);
     for (size_t i = 0; i < text.n; i++)
-        buf_u8(&b, (unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f ? ' '
-                                                                        : (uint8_t)text.p[i]);
+        buf_u8(&b, (unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f ? ' ' : (uint8_t)text.p[i]);
     if (text.n && str_utf8(text) && buf_rc(&b) == RC_OK)
         json_kv_str(o, name, buf_str(&b));
 }
@@ -77,8 +82,9 @@ static void put_one(struct json_out *o, const struct agentd_seen *s)
     }
     put_names(o, &state->plan);
     put_text(o, "serial", str_of(s->view->serial), WHY_SHOWN);
-    put_text(o, "server", agent_from_fallback(state) ? state->plan.fallback_server
-                                                      : state->plan.server, WHY_SHOWN);
+    put_text(o, "server",
+             agent_from_fallback(state) ? state->plan.fallback_server : state->plan.server,
+             WHY_SHOWN);
     put_when(o, "not_before", s->view->not_before);
     put_when(o, "not_after", s->view->not_after);
     put_when(o, "issued", state->issued);

@@ -199,8 +199,7 @@ static void judge_agents(const struct alert_facts *f, struct alert_conditions *o
     if (f->silent <= ALERT_AGENTS_MAX || !(c = say(out, "agent", STR("agents"))))
         return;
     c->severity = STORE_CRITICAL;
-    TELL(out, c, STR("autarky agent list"), "more than %d agents are silent",
-         ALERT_AGENTS_MAX);
+    TELL(out, c, STR("autarky agent list"), "more than %d agents are silent", ALERT_AGENTS_MAX);
 }
 
 static void judge_site(const struct alert_facts *f, const struct alert_site *s,

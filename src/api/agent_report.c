@@ -18,10 +18,10 @@ static const struct field {
     const char *name;
     enum kind kind;
 } fields[] = {
-    {"directory", TEXT}, {"names", NAMES},   {"serial", TEXT},     {"sha256", TEXT},
+    {"directory", TEXT}, {"names", NAMES},     {"serial", TEXT},    {"sha256", TEXT},
     {"server", TEXT},    {"not_before", TIME}, {"not_after", TIME}, {"issued", TIME},
-    {"next", TIME},      {"failures", COUNT}, {"why", TEXT},        {"unproven", FLAG},
-    {"proven", TIME},    {"places", COUNT},   {"issue_ms", COUNT},  {"prove_ms", COUNT},
+    {"next", TIME},      {"failures", COUNT},  {"why", TEXT},       {"unproven", FLAG},
+    {"proven", TIME},    {"places", COUNT},    {"issue_ms", COUNT}, {"prove_ms", COUNT},
 };
 
 static enum rc wrong(const char *name, struct err *err)

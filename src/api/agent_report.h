@@ -17,16 +17,16 @@
 #include "store/agents.h"
 
 enum {
-    API_REPORT_MAX = 64 * 1024,     /* bytes */
-    API_REPORT_CERTIFICATES = 200,  /* those in trouble come first */
-    API_REPORT_NAMES = 100,         /* of one of them */
-    API_REPORT_TEXT = 1024,         /* bytes of one text */
+    API_REPORT_MAX = 64 * 1024,    /* bytes */
+    API_REPORT_CERTIFICATES = 200, /* those in trouble come first */
+    API_REPORT_NAMES = 100,        /* of one of them */
+    API_REPORT_TEXT = 1024,        /* bytes of one text */
     API_REPORT_COUNT = 1'000'000,
 };
 
 struct api_report {
     when_t at;
-    when_t heard; /* 0: of none */
+    when_t heard;                       /* 0: of none */
     struct store_agent_summary summary; /* without the skew; `program` lies in the arena */
 };
 

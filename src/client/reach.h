@@ -33,8 +33,8 @@ struct client_reach_conf {
      * PEM. */
     struct buf *chain;
     struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
-    struct str alpn;               /* the one protocol offered, over which HTTP/1.1 is spoken; empty:
-                                      "http/1.1" */
+    struct str alpn; /* the one protocol offered, over which HTTP/1.1 is spoken; empty:
+                        "http/1.1" */
     const struct client_proxy *proxies; /* two, of http and of https URLs; NULL: there are none */
 };
 

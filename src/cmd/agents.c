@@ -21,8 +21,9 @@ static enum rc show_token(const struct json *root)
         return RC_OK;
     }
     printf("%.*s\n", STR_ARG(token));
-    fprintf(stderr, "good once, until %.*s; it is not shown again. On the host:\n"
-                    "    autarky agent enrol --server URL --token-file FILE\n",
+    fprintf(stderr,
+            "good once, until %.*s; it is not shown again. On the host:\n"
+            "    autarky agent enrol --server URL --token-file FILE\n",
             STR_ARG(json_shown(root, "expires")));
     return RC_OK;
 }

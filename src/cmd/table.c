@@ -290,9 +290,12 @@ static const struct cmd_row rows[] = {
      "enrol) it reports to its server.",
      "DIR...", OPTIONS(OPT(AGENT_DIR)), cmd_agent_daemon},
     {"agent", "enrol", "have `autarky agent run` of this host report to a server",
-     "The host gets a certificate of the server's CA for a key that it makes, by which it is known\n"
-     "there from then on, and which it renews by itself. --ca-file or --ca-fingerprint say who the\n"
-     "server is; otherwise this machine's roots do. Where an answer was lost, the same command goes\n"
+     "The host gets a certificate of the server's CA for a key that it makes, by which it is "
+     "known\n"
+     "there from then on, and which it renews by itself. --ca-file or --ca-fingerprint say who "
+     "the\n"
+     "server is; otherwise this machine's roots do. Where an answer was lost, the same command "
+     "goes\n"
      "on.",
      NULL,
      OPTIONS(OPT(AGENT_SERVER), OPT(AGENT_TOKEN_FILE), OPT(AGENT_DIR), OPT(AGENT_NAME),
@@ -307,11 +310,12 @@ static const struct cmd_row rows[] = {
      OPTIONS(OPT(LIMIT), OPT(CURSOR)), cmd_agent_list},
     {"agent", "show", "show what an agent reported last", NULL, "NAME", NULL, cmd_agent_show},
     {"agent", "remove", "let an agent report no more, and revoke its own certificate",
-     "What it keeps on its host stays. With the id of a token that waits, that token is taken back.",
+     "What it keeps on its host stays. With the id of a token that waits, that token is taken "
+     "back.",
      "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_remove},
     {"agent", "renew", "ask an agent to renew every certificate that it keeps",
-     "It hears of it with its next report, and obeys if it was enrolled with --allow-renew.", "NAME",
-     OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_renew},
+     "It hears of it with its next report, and obeys if it was enrolled with --allow-renew.",
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_renew},
     {"agent", "doctor", "say what is, or will be, in the way of renewals, and what to do",
      "Of every certificate in DIR, or in the directories below it: whether it is valid, what\n"
      "failed last, whether the proof could be given and the server answers, whose clock is\n"

@@ -22,7 +22,8 @@ MSG(msg_token, "core.agent-token",
     "this token is unknown, was used by another key or taken back, or has ended; `autarky agent "
     "token create` makes another");
 MSG(msg_named, "core.agent-unnamed",
-    "\"name\" has to say what the agent is called: 1 to 64 letters, digits, \"-\", \"_\", \".\" and "
+    "\"name\" has to say what the agent is called: 1 to 64 letters, digits, \"-\", \"_\", \".\" "
+    "and "
     "\"@\", the first a letter or digit");
 MSG(msg_csr, "core.agent-csr", "\"csr\" is no request for a certificate in base64url");
 MSG(msg_taken, "core.agent-name-taken",
@@ -231,8 +232,7 @@ static enum rc find_token(struct call *c, const struct json *args)
         TRY(crypto_sha256(token, digest.b));
         rc = store_agent_token_find(store_read(c->core->store), c->a, &digest, &c->token);
     }
-    if (rc == RC_NOTFOUND ||
-        (rc == RC_OK && (c->token.revoked || c->token.expires <= c->now)))
+    if (rc == RC_NOTFOUND || (rc == RC_OK && (c->token.revoked || c->token.expires <= c->now)))
         return err_problem(&c->err, ERR(&c->err, RC_DENIED, msg_token), NULL, 401);
     return rc;
 }
@@ -243,8 +243,8 @@ static enum rc make_agent(struct call *c, const struct json *args)
     struct store_agent *g = &c->agent;
     struct str name = c->token.name;
 
-    if (name.n == 0 && (json_str(json_get(args, "name"), &name) != RC_OK ||
-                        !operators_name_good(name)))
+    if (name.n == 0 &&
+        (json_str(json_get(args, "name"), &name) != RC_OK || !operators_name_good(name)))
         return ERR(&c->err, RC_INVAL, msg_named);
     TRY(arena_str(c->a, name, &g->name));
     TRY(id_new(&g->id));
@@ -262,9 +262,8 @@ static enum rc same_agent(struct call *c)
     struct store_hash asked = c->agent.spki;
     enum rc rc = store_agent_by_token(store_read(c->core->store), c->a, &c->token.id, &c->agent);
 
-    if (rc == RC_NOTFOUND ||
-        (rc == RC_OK && (c->agent.removed || c->agent.reported ||
-                         memcmp(asked.b, c->agent.spki.b, STORE_SHA256) != 0)))
+    if (rc == RC_NOTFOUND || (rc == RC_OK && (c->agent.removed || c->agent.reported ||
+                                              memcmp(asked.b, c->agent.spki.b, STORE_SHA256) != 0)))
         return err_problem(&c->err, ERR(&c->err, RC_DENIED, msg_token), NULL, 401);
     c->pause = CORE_AGENT_ENROL_PAUSE;
     return rc;
@@ -348,8 +347,7 @@ static enum rc call_report(struct call *c)
     CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
     struct store_agent *g = &c->agent;
 
-    if (g->reported && c->now - g->reported < CORE_AGENT_REPORT_PAUSE &&
-        c->now >= g->reported)
+    if (g->reported && c->now - g->reported < CORE_AGENT_REPORT_PAUSE && c->now >= g->reported)
         return often(CORE_AGENT_REPORT_PAUSE, &c->err);
     TRY(api_report_read(c->a, c->body, &c->report, &kept, &c->err));
     TRY(arena_str(c->a, buf_str(&kept), &g->report));

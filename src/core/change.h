@@ -45,9 +45,9 @@ struct core_change {
     struct store_agent agent;
     struct store_agent_token agent_token;
     struct revocation_result *revoked;
-    struct core_password password;     /* with `done`, it is hashed before the change is written */
-    uint64_t certificates, tokens;     /* how many were changed with it */
-    struct store_approval decided;     /* what a person decides on, and how */
+    struct core_password password; /* with `done`, it is hashed before the change is written */
+    uint64_t certificates, tokens; /* how many were changed with it */
+    struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);

@@ -23,8 +23,10 @@ METRIC_GAUGE_TIME_BY2(issuers_end, "issuer_not_after_timestamp_seconds",
 METRIC_GAUGE(locks_gauge, "issuance_locks", "Locks of issuance that hold");
 METRIC_GAUGE(frozen_gauge, "issuance_frozen", "Whether one of them stops everything");
 METRIC_GAUGE(agents_gauge, "agents", "Agents that have enrolled");
-METRIC_GAUGE(agents_silent_gauge, "agents_silent", "Of these, those that have not reported in time");
-METRIC_GAUGE(agents_failing_gauge, "agents_failing", "Of these, those that fail to renew something");
+METRIC_GAUGE(agents_silent_gauge, "agents_silent",
+             "Of these, those that have not reported in time");
+METRIC_GAUGE(agents_failing_gauge, "agents_failing",
+             "Of these, those that fail to renew something");
 METRIC_GAUGE(waiting_gauge, "approvals_waiting", "Requests that wait for a person");
 METRIC_GAUGE_TIME(oldest_gauge, "approvals_oldest_seconds", "How long the first of them waits");
 

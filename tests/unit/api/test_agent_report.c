@@ -92,4 +92,4 @@ static void how_much(void)
     CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "api.report-big");
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_kept), CHECK_TEST(what_is_refused), CHECK_TEST(how_much))
+CHECK_MAIN(CHECK_TEST(what_is_kept), CHECK_TEST(what_is_refused), CHECK_TEST_ONCE(how_much))
