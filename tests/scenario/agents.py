@@ -79,8 +79,10 @@ def by_strangers(lab, identity, spent):
     by.expects(401, "say who you are", "an agent is no user", "/api/v1/cert/list", "{}", identity=identity)
     by.expects(429, "come again later", "a report too soon", me, report(), identity=identity)
     foreign = lab.directory / "foreign.pem"
+    conf = lab.directory / "req.cnf"
+    conf.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
     run(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", foreign, "-out",
-        lab.directory / "foreign.crt", "-subj", "/CN=web1", "-days", "1")
+        lab.directory / "foreign.crt", "-subj", "/CN=web1", "-days", "1", "-config", conf)
     foreign.write_text(foreign.read_text() + (lab.directory / "foreign.crt").read_text())
     by.expects(401, "none of this CA", "a certificate of nobody", me, report(), identity=foreign)
     other = lab.directory / "other"
