@@ -7,10 +7,10 @@
 #include "store/types.h"
 
 enum {
-    STORE_AGENTS_MAX = 20000,        /* that are not removed */
-    STORE_AGENT_TOKENS_MAX = 10000,  /* that can still be used */
+    STORE_AGENTS_MAX = 20000,       /* that are not removed */
+    STORE_AGENT_TOKENS_MAX = 10000, /* that can still be used */
     STORE_AGENT_TOKENS_LIST = 1000,
-    STORE_REPORT_MAX = 128 * 1024,   /* bytes of a report, as it is kept */
+    STORE_REPORT_MAX = 128 * 1024, /* bytes of a report, as it is kept */
 };
 
 struct store_agent_token {
@@ -43,14 +43,14 @@ enum rc store_agent_token_revoke(struct store_txn *txn, const struct id *id, whe
 struct store_agent_summary {
     struct str program; /* version */
     uint64_t certificates, failing, unproven;
-    when_t next; /* the earliest renewal; 0: none is planned */
+    when_t next;  /* the earliest renewal; 0: none is planned */
     int64_t skew; /* its clock is so far ahead, microseconds */
 };
 
 struct store_agent {
     int64_t n; /* given by the store, in the order of enrolment */
     struct id id;
-    struct str name; /* unique among those that are not removed */
+    struct str name;        /* unique among those that are not removed */
     struct store_hash spki; /* of the key that was certified last */
     struct id token;        /* by which it enrolled */
     when_t enrolled;

@@ -12,7 +12,7 @@ struct clock;
 struct tls_context;
 
 enum {
-    TLS_ALPN_MAX = 64,                /* bytes of the list of protocols */
+    TLS_ALPN_MAX = 64, /* bytes of the list of protocols */
     TLS_CERTIFIED_MAX = 4,
     TLS_CLIENT_CERTS_MAX = 16 * 1024, /* bytes of the chain that a client may show */
     TLS_TICKET_KEY = 80,

@@ -173,4 +173,5 @@ static void agents(void)
 }
 
 CHECK_MAIN(CHECK_TEST(all_is_well), CHECK_TEST(authorities), CHECK_TEST(the_host),
-           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites), CHECK_TEST(agents))
+           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites),
+           CHECK_TEST(agents))

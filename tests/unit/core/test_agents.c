@@ -21,7 +21,7 @@ struct host {
 };
 
 #define REPORT                                                                                     \
-    "{\"version\":\"9.9\",\"at\":\"%s\",\"heard\":%lld,\"renews\":true,\"counts\":"               \
+    "{\"version\":\"9.9\",\"at\":\"%s\",\"heard\":%lld,\"renews\":true,\"counts\":"                \
     "{\"certificates\":3,\"failing\":1,\"unproven\":0},\"certificates\":[{\"directory\":"          \
     "\"/etc/ssl/web\",\"why\":\"dns is down\"}]}"
 
@@ -327,7 +327,7 @@ static void a_wish_to_renew(void)
     CHECK(!in_words(&p, "renewal_asked"));
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(an_agent_reports), CHECK_TEST_ONCE(a_token_counts_once), CHECK_TEST_ONCE(a_token_ends),
-           CHECK_TEST_ONCE(who_was_removed_is_nobody), CHECK_TEST_ONCE(a_removed_row_counts),
-           CHECK_TEST_ONCE(a_certificate_is_renewed), CHECK_TEST_ONCE(others_are_no_agents),
-           CHECK_TEST_ONCE(a_wish_to_renew))
+CHECK_MAIN(CHECK_TEST_ONCE(an_agent_reports), CHECK_TEST_ONCE(a_token_counts_once),
+           CHECK_TEST_ONCE(a_token_ends), CHECK_TEST_ONCE(who_was_removed_is_nobody),
+           CHECK_TEST_ONCE(a_removed_row_counts), CHECK_TEST_ONCE(a_certificate_is_renewed),
+           CHECK_TEST_ONCE(others_are_no_agents), CHECK_TEST_ONCE(a_wish_to_renew))
