@@ -164,7 +164,10 @@ def own_certificate(cert_file, key_file):
 
 class Pebble(Server):
     """Debian's, as it comes, but for what only slows it down on purpose: no pause before a validation, no nonce refused
-    at random, no authorization used twice."""
+    at random, no authorization used twice. Who wants it otherwise sets these two."""
+
+    environment = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
+    bindings = {}  # external account keys, by their identifiers; where there are some, one is required
 
     def __init__(self, directory, dns_port, http_port):
         self.name = "pebble"
@@ -179,13 +182,13 @@ class Pebble(Server):
         (self.directory / "config.json").write_text(json.dumps({"pebble": {
             "listenAddress": f"127.0.0.1:{self.port}", "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": str(self.roots), "privateKey": str(key), "httpPort": http_port, "tlsPort": self.tls_port,
-            "ocspResponderURL": "", "externalAccountBindingRequired": False}}))
+            "ocspResponderURL": "", "externalAccountBindingRequired": bool(self.bindings),
+            "externalAccountMACKeys": self.bindings}}))
 
     def launch(self):
         self.process = lab.Process("pebble", self.directory, "/usr/bin/pebble", "-config",
                                    self.directory / "config.json", "-dnsserver", f"127.0.0.1:{self.dns_port}",
-                                   env={**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
-                                        "PEBBLE_AUTHZREUSE": "0"})
+                                   env={**os.environ, **self.environment})
 
     def start(self):
         self.timed_start()

@@ -10,13 +10,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    static const char *const kinds[] = {"acme-dns", "httpreq", "powerdns"};
+    static const char *const kinds[] = {"acme-dns", "httpreq", "powerdns", "cloudflare", "route53"};
     static const char *const good[] = {"url: http://h\naccounts: /a", "url: http://h\npassword: p",
-                                       "url: http://h\nkey: k"};
+                                       "url: http://h\nkey: k", "token: t",
+                                       "access_key_id: a\nsecret_access_key: s"};
     const struct client_proof proof = {.identifier = STR("www.lan")};
     CLEANUP(provider_freep) struct provider *any = NULL, *p = NULL;
     CLEANUP(provider_ask_done) struct provider_ask ask = PROVIDER_ASK_INIT;
-    const struct provider_kind *kind = provider_kind_find(str_of(kinds[n ? data[0] % 3 : 0]));
+    const struct provider_kind *kind = provider_kind_find(str_of(kinds[n ? data[0] % 5 : 0]));
     struct str rest = str_skip(str_bytes(data, n), 2);
     struct provider_call call;
 
@@ -24,13 +25,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         return 0;
     if (provider_parse(kind, rest, STR("f"), &any, NULL) == RC_OK && !any->values[PROVIDER_URL].n)
         __builtin_trap();
-    if (provider_parse(kind, str_of(good[data[0] % 3]), STR("f"), &p, NULL) != RC_OK ||
+    if (provider_parse(kind, str_of(good[data[0] % 5]), STR("f"), &p, NULL) != RC_OK ||
         provider_call_init(&call, p, &proof, data[0] & 64) != RC_OK)
         __builtin_trap();
     buf_puts(&p->accounts, rest);
-    call.step = data[1] % 4;
-    if (provider_take(&call, data[1] & 64 ? 403 : 200, rest, NULL) == RC_OK)
-        call.step %= 4;
+    call.step = data[1] % 4; /* of those that count */
+    call.zone = data[1] & 32 ? STR("z") : STR("");
+    call.listed = data[1] & 16;
+    IGNORE_RC(provider_take(&call, data[1] & 64 ? 400 : 200, rest, NULL));
     if (provider_ask(&call, &ask, NULL) == RC_OK && ask.method && !ask.url.n)
         __builtin_trap();
     provider_call_done(&call);

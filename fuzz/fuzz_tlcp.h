@@ -4,15 +4,18 @@
 
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
+#include "ev/clock.h"
+#include "fuzz_tlcp_clear.h"
 #include "fuzz_tlcp_keys.h"
 #include "tlcp/conn.h"
 #include "tlcp/identity.h"
 
 static struct tlcp_identity *identity;
+static bool asks; /* for certificates, and then gives no tickets */
 
 static enum rc choose(void *, const struct tlcp_hello *, struct tlcp_shown *out, struct err *)
 {
-    *out = (struct tlcp_shown){.identity = identity, .ask = TLCP_ASK};
+    *out = (struct tlcp_shown){.identity = identity, .ask = asks ? TLCP_ASK : TLCP_ASK_NOBODY};
     return RC_OK;
 }
 
@@ -35,14 +38,19 @@ static void prepare(void)
         __builtin_trap();
 }
 
-static struct tlcp_conn *begin(bool server)
+static struct tlcp_conn *begin(char who)
 {
+    bool server = who == 's' || who == 't';
+
+    static struct tlcp_tickets tickets = {.seal = as_it_is, .open = opened};
     static struct tlcp_server_conf conf = {
-        .alpn = STR("h2 http/1.1"), .raw_verify = true, .choose = choose};
-    struct tlcp_client_conf client = {.alpn = STR("h2"), .identity = identity};
+        .tickets = &tickets, .alpn = STR("h2 http/1.1"), .raw_verify = true, .choose = choose};
+    struct tlcp_client_conf client = {.alpn = STR("h2"), .identity = identity, .tickets = true};
     struct tlcp_conn *c = NULL;
 
     prepare();
+    asks = who == 's';
+    tickets.clock = clock_system();
     if ((server ? tlcp_server_new(&conf, NULL, &c) : tlcp_client_new(&client, &c)) != RC_OK)
         __builtin_trap();
     return c;

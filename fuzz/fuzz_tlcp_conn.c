@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: tlcp_conn_shake and all behind it, fed with bytes of a stranger. The first byte of the
- * input says whether it is a server ('s') or a client, the second how many bytes come at a time (0:
- * all). No input opens a connection, for none knows its keys, and what failed stays failed. */
+ * input says whether it is a server ('s': asks for certificates, 't': gives tickets) or a client,
+ * the second how many bytes come at a time (0: all). No input opens a connection, for none knows
+ * its keys, and what failed stays failed. */
 #include "fuzz_tlcp.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = begin(n > 0 && data[0] == 's');
+    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = begin(n ? (char)data[0] : 0);
     size_t step = n > 1 && data[1] ? data[1] : SIZE_MAX, room, out;
     struct str in = str_skip(str_bytes(data, n), 2);
     enum rc rc = tlcp_conn_shake(c, NULL);

@@ -63,9 +63,17 @@ static struct str client_key(struct str body, bool ecdhe)
     return got;
 }
 
+static struct str new_ticket(struct str body, bool)
+{
+    struct str got = {NULL, 0};
+
+    IGNORE_RC(tlcp_new_ticket_read(body, &got));
+    return got;
+}
+
 static struct str (*const parsers[])(struct str body, bool ecdhe) = {
     [TLCP_CLIENT_HELLO] = client_hello,      [TLCP_SERVER_HELLO] = server_hello,
     [TLCP_CERTIFICATE] = certificates,       [TLCP_SERVER_KEY_EXCHANGE] = server_key,
     [TLCP_CERTIFICATE_REQUEST] = request,    [TLCP_CERTIFICATE_VERIFY] = verify,
-    [TLCP_CLIENT_KEY_EXCHANGE] = client_key,
+    [TLCP_CLIENT_KEY_EXCHANGE] = client_key, [TLCP_NEW_SESSION_TICKET] = new_ticket,
 };

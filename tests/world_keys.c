@@ -27,8 +27,8 @@ enum rc world_make_key(void *arg, const struct ca_ref *ref, struct ceremony_file
                        struct crypto_key **out, struct err *err)
 {
     char name[CA_REF_MAX + 1];
-    struct buf *file = ceremony_files_add(files, ref->root ? "root" : "ca", ca_ref_text(ref, name),
-                                          ".key", 0600);
+    struct buf *file =
+        ceremony_files_add(files, ref->root ? "root" : "ca", ca_ref_text(ref, name), ".key", 0600);
     enum rc rc = made_before(name, file);
 
     if (rc == RC_OK)

@@ -8,6 +8,7 @@
 #include "agent/trust.h"
 #include "base/list.h"
 #include "client/http.h"
+#include "ev/clock.h"
 #include "ev/ev.h"
 #include "provider/provider.h"
 
@@ -33,7 +34,7 @@ struct by_provider {
     struct work *at;
     struct client_exchange *x;
     struct ev_defer go;
-    struct ev_timer pause;
+    struct ev_timer pause, again; /* until it is seen; until the next question */
 };
 
 static void work_free(struct work *w)
@@ -68,6 +69,17 @@ static void on_waited(void *arg)
 
 static void ask(struct by_provider *d);
 
+/* Nobody waits any more when the proof was given up. */
+static void on_again(void *arg)
+{
+    struct by_provider *d = arg;
+
+    if (d->at->fn || d->at->call.remove)
+        ask(d);
+    else
+        finish(d, RC_OK, NULL);
+}
+
 static void on_answer(void *arg, const struct client_answer *answer)
 {
     struct by_provider *d = arg;
@@ -92,7 +104,9 @@ static enum rc send_out(struct by_provider *d, const struct provider_ask *ask)
         .method = ask->method,
         .url = buf_str(&ask->url),
         .accept = STR("application/json"),
-        .content_type = ask->body.n ? STR("application/json") : STR(""),
+        .content_type = str_of(!ask->body.n        ? ""
+                               : ask->content_type ? ask->content_type
+                                                   : "application/json"),
         .body = buf_str(&ask->body),
         .headers = buf_str(&ask->headers),
         .max_body = PROVIDER_BODY_MAX,
@@ -107,8 +121,14 @@ static void ask(struct by_provider *d)
 {
     CLEANUP(provider_ask_done) struct provider_ask next = PROVIDER_ASK_INIT;
     struct err err = ERR_INIT;
-    enum rc rc = provider_ask(&d->at->call, &next, &err);
+    enum rc rc;
 
+    d->at->call.now = clock_now(ev_clock(d->w->ev));
+    rc = provider_ask(&d->at->call, &next, &err);
+    if (rc == RC_OK && next.after > 0) {
+        ev_timer_start(&d->again, next.after, 0);
+        return;
+    }
     if (rc == RC_OK && next.method)
         rc = send_out(d, &next);
     else if (rc == RC_OK && d->p->wait > 0 && d->at->fn) {
@@ -190,6 +210,7 @@ static void by_provider_free(struct agent_solver *s)
     if (d->x)
         client_transport_cancel(d->transport, MOVE(d->x));
     ev_timer_stop(&d->pause);
+    ev_timer_stop(&d->again);
     ev_defer_cancel(&d->go);
     work_free(d->at);
     LIST_FOREACH (it, &d->queue)
@@ -250,6 +271,7 @@ enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, str
     list_init(&d->queue);
     ev_defer_init(&d->go, on_go, d);
     ev_timer_init(&d->pause, w->ev, on_waited, d);
+    ev_timer_init(&d->again, w->ev, on_again, d);
     d->s = (struct agent_solver){{"dns-01", present, cleanup, d}, &ops};
     s = &d->s;
     TRY(load(d, k, conf, err));

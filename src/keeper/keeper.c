@@ -95,6 +95,7 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     arena_init(&k->arena, 4 * KEEPER_FILE_MAX);
     list_init(&k->slots);
     list_init(&k->next);
+    map_init(&k->index, KEEPER_SLOTS_MAX);
     list_init(&k->workers);
     ev_timer_init(&k->vouch_again, env->ev, vouch_again, k);
     ev_timer_init(&k->patience, env->ev, out_of_patience, k);

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
- * and in memory), issue.c (what is obtained and renewed when), push.c (what the gateway's workers
+ * and in memory), issue.c (what is obtained and renewed when), fresh.c
+ * (which are newer than what somebody has), push.c (what the gateway's workers
  * get), staple.c (the OCSP answers with it), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
+#include "base/map.h"
 #include "base/name.h"
 #include "client/client.h"
 #include "client/renewal.h"
 #include "conf/conf.h"
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
+#include "keeper/fresh_int.h"
 #include "keeper/staple_int.h"
 #include "role/role.h"
 
 enum {
     KEEPER_ORDERS_MAX = 4, /* under way at a time: core and signer have others to serve */
     KEEPER_ROOTS_MAX = CLIENT_ROOTS_MAX,
+    KEEPER_SLOTS_MAX = 1'000'000, /* of all sites */
     KEEPER_FILE_MAX = 256 * 1024,
     KEEPER_STATE_MAX = 8 * 1024, /* bytes of one state file */
     KEEPER_PUSHES_MAX = 8,       /* identities under way to one worker */
@@ -51,8 +55,9 @@ struct keeper_slot {
     /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
      * has a slot; they are shown, renewed and handed to the gateway as one. */
     bool encrypts;
+    struct keeper_slot *other;         /* of the two; NULL where there is one alone */
     char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
-    bool kept;                         /* in the configuration that is being taken */
+    bool listed;                       /* in keeper.slots: the configuration has it */
     bool loaded;                       /* looked for on disk */
 
     /* In force, NULL and 0: none. */
@@ -109,7 +114,10 @@ struct keeper {
     unsigned vouch_failures;
 
     struct list slots;
-    struct list next; /* new ones of the configuration that was prepared */
+    struct list next;        /* new ones of the configuration that was prepared */
+    struct map index;        /* both, by what they are for */
+    struct keeper_row *rows; /* fresh.c */
+    size_t n_rows, max_rows;
     size_t active;    /* runs */
     uint64_t version; /* the newest of all slots */
     struct ev_timer due;
@@ -141,8 +149,6 @@ void keeper_measure(struct role_env *env);
 /* Of SM2 the one that signs. */
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm);
-/* The other one of two, NULL where there is one alone. */
-struct keeper_slot *keeper_slot_other(const struct keeper_slot *slot);
 /* "rsa", "ecdsa", "sm2", "sm2-enc": of the directory, and in the log. */
 const char *keeper_slot_text(const struct keeper_slot *slot);
 /* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */

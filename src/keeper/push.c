@@ -64,23 +64,11 @@ static void on_identity(void *arg, const struct ipc_answer *answer)
         push(w);
 }
 
-/* What a slot has to send, by its version; 0: nothing. Of two that are one, the one that signs
- * sends both, once there are both. */
-static uint64_t version_of(const struct keeper_slot *slot)
-{
-    const struct keeper_slot *other = keeper_slot_other(slot);
-
-    if (!slot->key || slot->encrypts ||
-        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->key)) || keeper_staple_awaited(slot))
-        return 0;
-    return other && other->version > slot->version ? other->version : slot->version;
-}
-
 static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, struct push *p)
 {
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     CLEANUP(buf_wipe) struct buf encrypt_pem = BUF_INIT(CRYPTO_PEM_MAX);
-    const struct keeper_slot *other = keeper_slot_other(slot);
+    const struct keeper_slot *other = slot->other;
     struct ipc_identity msg = {.site = str_of(slot->name), .algorithm = (uint8_t)slot->algorithm};
     struct ipc_ask ask = {.type = IPC_IDENTITY,
                           .msg = &msg,
@@ -101,20 +89,6 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
     return ipc_call(w->chan, &ask, NULL);
 }
 
-/* The next one that it has not; NULL when it has all. */
-static const struct keeper_slot *next_for(const struct keeper_worker *w)
-{
-    const struct keeper_slot *next = NULL;
-
-    LIST_FOREACH (it, &w->keeper->slots) {
-        const struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
-
-        if (version_of(slot) > w->sent && (!next || version_of(slot) < version_of(next)))
-            next = slot;
-    }
-    return next;
-}
-
 static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
 {
     struct push *p = MEM_NEW(struct push);
@@ -122,11 +96,11 @@ static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
 
     if (!p)
         return RC_NOMEM;
-    *p = (struct push){.worker = w, .version = version_of(slot)};
+    *p = (struct push){.worker = w, .version = keeper_slot_version(slot)};
     list_push(&w->pushes, &p->link);
     rc = send(w, slot, p);
     if (rc == RC_OK) {
-        w->sent = version_of(slot);
+        w->sent = keeper_slot_version(slot);
         w->pushing++;
         return RC_OK;
     }
@@ -182,7 +156,7 @@ static void push(struct keeper_worker *w)
     if (w->tickets != w->keeper->tickets_made && !w->ticketing)
         rc = push_tickets(w);
     while (rc == RC_OK && w->pushing < KEEPER_PUSHES_MAX) {
-        const struct keeper_slot *slot = next_for(w);
+        const struct keeper_slot *slot = keeper_fresh_after(w->keeper, w->sent);
 
         if (!slot && w->pushing == 0 && !ev_timer_running(&w->again))
             w->refusals = 0;

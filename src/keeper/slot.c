@@ -16,37 +16,38 @@
 
 MSG(msg_kept, "keeper.last-failure", "{0}");
 
-enum { PATH_MAX_BYTES = 1024 };
+enum { PATH_MAX_BYTES = 1024, KEY_BYTES = NAME_MAX_BYTES + 3 };
 
 const char *keeper_slot_text(const struct keeper_slot *slot)
 {
     return slot->encrypts ? "sm2-enc" : conf_site_key_name(slot->algorithm);
 }
 
-static struct keeper_slot *find(struct keeper *k, struct str name,
+/* What a slot is for, as a key of the index. */
+static struct str key_of(struct str name, enum conf_key_algorithm algorithm, bool encrypts,
+                         char out[static KEY_BYTES])
+{
+    int n = snprintf(out, KEY_BYTES, "%c%c%.*s", 'a' + (int)algorithm, encrypts ? 'e' : 's',
+                     STR_ARG(name));
+
+    return str_bytes(out, (size_t)n);
+}
+
+static struct keeper_slot *find(const struct keeper *k, struct str name,
                                 enum conf_key_algorithm algorithm, bool encrypts)
 {
-    LIST_FOREACH (it, &k->slots) {
-        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+    char key[KEY_BYTES];
 
-        if (slot->algorithm == algorithm && slot->encrypts == encrypts &&
-            str_eq(str_of(slot->name), name))
-            return slot;
-    }
-    return NULL;
+    return name.n <= NAME_MAX_BYTES ? map_get(&k->index, key_of(name, algorithm, encrypts, key))
+                                    : NULL;
 }
 
 struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
                                      enum conf_key_algorithm algorithm)
 {
-    return find(k, name, algorithm, false);
-}
+    struct keeper_slot *slot = find(k, name, algorithm, false);
 
-struct keeper_slot *keeper_slot_other(const struct keeper_slot *slot)
-{
-    return slot->algorithm == CONF_KEY_SM2
-               ? find(slot->keeper, str_of(slot->name), slot->algorithm, !slot->encrypts)
-               : NULL;
+    return slot && slot->listed ? slot : NULL;
 }
 
 /* ---- paths */
@@ -183,7 +184,7 @@ static void drop_pair(struct keeper_slot *slot)
     slot->not_before = slot->not_after = 0;
     slot->serial.n = 0;
     slot->certid[0] = '\0';
-    slot->version = 0;
+    keeper_slot_forget(slot);
 }
 
 /* What was checked becomes the pair in force. */
@@ -204,7 +205,7 @@ static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct
     slot->serial = leaf->serial;
     if (client_certid(leaf, &certid) == RC_OK)
         IGNORE_RC(str_copyz(buf_str(&certid), slot->certid, sizeof(slot->certid)));
-    slot->version = ++slot->keeper->version;
+    keeper_slot_touch(slot);
     keeper_staple_begin(slot, leaf);
     return RC_OK;
 }
@@ -287,18 +288,27 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
 
 static void slot_free(struct keeper_slot *slot)
 {
+    char key[KEY_BYTES];
+
     if (!slot)
         return;
     keeper_issue_cancel(slot);
     list_remove(&slot->link);
+    map_remove(&slot->keeper->index,
+               key_of(str_of(slot->name), slot->algorithm, slot->encrypts, key));
+    if (slot->other)
+        slot->other->other = NULL;
     drop_pair(slot);
     mem_free(slot);
 }
 
+DEFINE_FREEP(slot_free, struct keeper_slot)
+
 static enum rc add_next(struct keeper *k, const struct conf_site *site,
                         enum conf_key_algorithm algorithm, bool encrypts)
 {
-    struct keeper_slot *slot;
+    CLEANUP(slot_freep) struct keeper_slot *slot = NULL;
+    char key[KEY_BYTES];
 
     if (find(k, site->name, algorithm, encrypts))
         return RC_OK;
@@ -310,8 +320,12 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
     slot->encrypts = encrypts;
     buf_init(&slot->chain, CLIENT_CHAIN_MAX);
     buf_init(&slot->staple.der, KEEPER_STAPLE_MAX);
+    list_init(&slot->link);
+    TRY(str_copyz(site->name, slot->name, sizeof(slot->name)));
+    TRY(map_add(&k->index, key_of(site->name, algorithm, encrypts, key), slot));
     list_push(&k->next, &slot->link);
-    return str_copyz(site->name, slot->name, sizeof(slot->name));
+    slot = NULL; /* the list's */
+    return keeper_fresh_reserve(k, k->index.n);
 }
 
 static enum rc add_site(struct keeper *k, const struct conf_site *site)
@@ -353,19 +367,36 @@ void keeper_slots_abort(struct keeper *k)
     free_all(&k->next);
 }
 
-/* In the order of the configuration; what it does not have stays behind in `old`. */
-static void sort_in(struct keeper *k, struct list *old, const struct conf_site *site)
+static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *site,
+                                   enum conf_key_algorithm algorithm, bool encrypts)
 {
-    LIST_FOREACH (it, old) {
-        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+    struct keeper_slot *slot = find(k, site->name, algorithm, encrypts);
 
-        if (!str_eq(str_of(slot->name), site->name) || !(site->algorithms & 1u << slot->algorithm))
+    if (!slot)
+        return NULL;
+    list_remove(&slot->link);
+    list_push(&k->slots, &slot->link);
+    slot->listed = true;
+    IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
+    if (!slot->loaded)
+        load(slot);
+    return slot;
+}
+
+/* In the order of the configuration; what it does not have stays behind. */
+static void sort_in(struct keeper *k, const struct conf_site *site)
+{
+    for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
+        struct keeper_slot *slot, *other;
+
+        if (!(site->algorithms & 1u << a))
             continue;
-        list_remove(&slot->link);
-        list_push(&k->slots, &slot->link);
-        IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
-        if (!slot->loaded)
-            load(slot);
+        slot = take_in(k, site, (enum conf_key_algorithm)a, false);
+        other = a == CONF_KEY_SM2 ? take_in(k, site, CONF_KEY_SM2, true) : NULL;
+        if (slot && other) {
+            slot->other = other;
+            other->other = slot;
+        }
     }
 }
 
@@ -377,7 +408,7 @@ void keeper_slots_commit(struct keeper *k, const struct conf *conf)
     list_splice(&old, &k->slots);
     list_splice(&old, &k->next);
     for (size_t i = 0; i < conf->gateway.n_sites; i++)
-        sort_in(k, &old, &conf->gateway.sites[i]);
+        sort_in(k, &conf->gateway.sites[i]);
     LIST_FOREACH (it, &old) {
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 
@@ -393,4 +424,6 @@ void keeper_slots_free(struct keeper *k)
 {
     keeper_slots_abort(k);
     free_all(&k->slots);
+    map_done(&k->index);
+    keeper_fresh_free(k);
 }

@@ -203,7 +203,7 @@ static enum rc take(struct keeper_slot *slot, const struct client_answer *answer
     TRY(buf_rc(&s->der));
     s->since = single.this_update;
     s->until = single.next_update;
-    slot->version = ++slot->keeper->version;
+    keeper_slot_touch(slot);
     if (revoked && !s->revoked)
         on_revoked(slot);
     s->revoked = revoked;
@@ -311,6 +311,24 @@ static void queue(struct keeper_slot *slot)
     ev_defer(slot->keeper->env->ev, &slot->keeper->staple_pump);
 }
 
+/* Waited for no longer, whether or not it is being asked for just now; else it lowers *next. */
+static bool release(struct keeper_slot *slot, when_t now, when_t *next)
+{
+    struct keeper_staple *s = &slot->staple;
+
+    if (!s->must || !s->awaited_until)
+        return false;
+    if (s->awaited_until > now) {
+        if (s->awaited_until < *next)
+            *next = s->awaited_until;
+        return false;
+    }
+    s->awaited_until = 0;
+    if (!holds(s, now))
+        keeper_slot_touch(slot); /* the workers may have newer ones already */
+    return true;
+}
+
 /* Queues what is due, and notes when the next is. */
 static void on_due(void *arg)
 {
@@ -324,11 +342,7 @@ static void on_due(void *arg)
 
         if (!s->path[0])
             continue;
-        /* Waited for no longer, whether or not it is being asked for just now. */
-        if (s->must && s->awaited_until <= now)
-            released = true;
-        else if (s->must && s->awaited_until < next)
-            next = s->awaited_until;
+        released |= release(slot, now, &next);
         if (s->queued || s->ask)
             continue;
         /* One that lies further ahead than any that is chosen was chosen while the clock was

@@ -20,7 +20,7 @@ static enum ipc_site_state state_of(const struct keeper_slot *slot)
 /* The worse one of two that are one. */
 static const struct keeper_slot *worse(const struct keeper_slot *slot)
 {
-    const struct keeper_slot *other = keeper_slot_other(slot);
+    const struct keeper_slot *other = slot->other;
 
     if (!other || state_of(slot) == IPC_SITE_OBTAINING)
         return slot;
@@ -119,8 +119,8 @@ void keeper_on_renew(void *arg, struct ipc_req *req, const void *msg, int)
 
         if (slot) {
             keeper_issue_force(slot);
-            if (keeper_slot_other(slot))
-                keeper_issue_force(keeper_slot_other(slot));
+            if (slot->other)
+                keeper_issue_force(slot->other);
             n++;
         }
     }

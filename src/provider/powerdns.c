@@ -12,9 +12,7 @@ MSG(msg_no_zone, "provider.powerdns-no-zone",
     "the PowerDNS server at {0} holds no zone with {1}; does \"server\" of {2} name the right "
     "one?");
 
-MSG(msg_ttl, "provider.powerdns-ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, up to 86400");
-
-enum { KEY, SERVER, ZONE, TTL, ID_MAX = 300, TTL_MAX = 86400 };
+enum { KEY, SERVER, ZONE, TTL };
 enum { STEP_ZONES, STEP_RECORDS, STEP_WRITE, STEP_END };
 
 /* ---- what is asked */
@@ -53,17 +51,14 @@ static enum rc put_records(struct provider_call *call, struct json_out *o)
     return RC_OK;
 }
 
-static enum rc put_change(struct provider_call *call, struct buf *out, struct err *err)
+static enum rc put_change(struct provider_call *call, struct buf *out)
 {
     struct str name = arena_printf(&call->arena, "%.*s.", STR_ARG(call->name));
     bool empty = call->remove && call->keep.n == 0;
     struct json_out o;
-    uint64_t ttl;
 
     if (!name.p)
         return RC_NOMEM;
-    if (str_u64(provider_own(call->p, TTL), TTL_MAX, &ttl) != RC_OK)
-        return ERR(err, RC_PARSE, msg_ttl, str_of(call->p->file), provider_own(call->p, TTL));
     json_out_init(&o, out, JSON_COMPACT);
     json_obj(&o);
     json_key(&o, "rrsets");
@@ -71,7 +66,7 @@ static enum rc put_change(struct provider_call *call, struct buf *out, struct er
     json_obj(&o);
     json_kv_str(&o, "name", name);
     json_kv_z(&o, "type", "TXT");
-    json_kv_u64(&o, "ttl", ttl);
+    json_kv_u64(&o, "ttl", call->p->ttl);
     json_kv_z(&o, "changetype", empty ? "DELETE" : "REPLACE");
     TRY(put_records(call, &o));
     json_end(&o);
@@ -102,22 +97,10 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     /* What a server before 4.8 does not know, it does not look at. */
     if (call->step == STEP_RECORDS)
         buf_printf(&out->url, "?rrset_name=%.*s.&rrset_type=TXT", STR_ARG(call->name));
-    return call->step == STEP_WRITE ? put_change(call, &out->body, err) : RC_OK;
+    return call->step == STEP_WRITE ? put_change(call, &out->body) : RC_OK;
 }
 
 /* ---- what is answered */
-
-static bool is_safe(struct str id)
-{
-    for (size_t i = 0; i < id.n; i++) {
-        char c = id.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_' || c == '.' || c == '='))
-            return false;
-    }
-    return id.n > 0 && id.n < ID_MAX;
-}
 
 /* `zone` has a final dot. */
 static bool is_within(struct str name, struct str zone)
@@ -139,7 +122,7 @@ static enum rc take_zones(struct provider_call *call, const struct json *list, s
     while (json_next(&it, NULL, &v)) {
         struct str zone = json_shown(v, "name");
 
-        if (!is_within(call->name, zone) || zone.n <= best.n || !is_safe(json_shown(v, "id")))
+        if (!is_within(call->name, zone) || zone.n <= best.n || !provider_safe(json_shown(v, "id")))
             continue;
         best = zone;
         id = json_shown(v, "id");

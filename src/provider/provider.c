@@ -12,6 +12,7 @@
 MSG(msg_line, "provider.line", "{0}: there is no setting \"{1}\" for {2}; there are {3}");
 MSG(msg_missing, "provider.setting-missing", "{0}: \"{1}\" is missing, for {2}");
 MSG(msg_wait, "provider.wait", "{0}: wait cannot be \"{1}\"; it is a time up to 1h, as in 30s");
+MSG(msg_ttl, "provider.ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, 1 to 86400");
 MSG(msg_url, "provider.url",
     "{0}: url cannot be \"{1}\"; it begins with https:// or http:// and has neither query nor "
     "password");
@@ -23,10 +24,18 @@ MSG(msg_strange, "provider.strange-answer",
     "{0} answers what a server of {1} does not answer; is that the URL of its API?");
 MSG(msg_long, "provider.no-end", "{0} sends from one question to the next about the record {1}");
 
-enum { SAID_MAX = 200, STATUS_MAX = 16, CALL_BYTES = 2 * PROVIDER_ASK_MAX, NAMES_MAX = 256 };
+enum {
+    SAID_MAX = 200,
+    STATUS_MAX = 16,
+    CALL_BYTES = 2 * PROVIDER_ASK_MAX,
+    NAMES_MAX = 256,
+    ID_MAX = 300,
+    TTL_MAX = 86400
+};
 
-static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_httpreq,
-                                                    &provider_powerdns};
+static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_cloudflare,
+                                                    &provider_httpreq, &provider_powerdns,
+                                                    &provider_route53};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static const struct provider_setting common[PROVIDER_OWN] = {
@@ -96,16 +105,26 @@ static enum rc check_url(const struct provider *p, struct err *err)
     return ERR(err, RC_PARSE, msg_url, str_of(p->file), p->values[PROVIDER_URL]);
 }
 
+/* Of the kinds that have one. */
+static enum rc check_ttl(struct provider *p, size_t i, struct err *err)
+{
+    if (str_eq(str_of(setting_at(p->kind, i)->name), STR("ttl")) &&
+        (str_u64(p->values[i], TTL_MAX, &p->ttl) != RC_OK || p->ttl == 0))
+        return ERR(err, RC_PARSE, msg_ttl, str_of(p->file), p->values[i]);
+    return RC_OK;
+}
+
 static enum rc check(struct provider *p, struct err *err)
 {
     for (size_t i = 0; setting_at(p->kind, i); i++) {
         const struct provider_setting *s = setting_at(p->kind, i);
 
         if (p->values[i].n == 0)
-            p->values[i] = s->initial;
+            p->values[i] = i == PROVIDER_URL && p->kind->url ? str_of(p->kind->url) : s->initial;
         if (p->values[i].n == 0 && s->required)
             return ERR(err, RC_PARSE, msg_missing, str_of(p->file), str_of(s->name),
                        str_of(p->kind->name));
+        TRY(check_ttl(p, i, err));
     }
     if (when_parse_span(p->values[PROVIDER_WAIT], &p->wait) != RC_OK || p->wait > WHEN_HOUR)
         return ERR(err, RC_PARSE, msg_wait, str_of(p->file), p->values[PROVIDER_WAIT]);
@@ -221,13 +240,42 @@ void provider_put_url(const struct provider_call *call, struct provider_ask *out
     buf_putz(&out->url, path);
 }
 
+enum rc provider_check_header(const struct provider_call *call, const char *name, struct str value,
+                              struct err *err)
+{
+    return str_printable(value)
+               ? RC_OK
+               : ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
+}
+
 enum rc provider_put_header(const struct provider_call *call, struct provider_ask *out,
                             const char *name, struct str value, struct err *err)
 {
-    if (!str_printable(value))
-        return ERR(err, RC_INVAL, msg_header, str_of(call->p->file), str_of(name));
+    TRY(provider_check_header(call, name, value, err));
     buf_printf(&out->headers, "%s: %.*s\r\n", name, STR_ARG(value));
     return RC_OK;
+}
+
+bool provider_shorten(struct str *name)
+{
+    struct str head, rest;
+
+    if (!str_cut(*name, '.', &head, &rest) || str_find(rest, '.') == rest.n)
+        return false;
+    *name = rest;
+    return true;
+}
+
+bool provider_safe(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++) {
+        char c = id.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.' || c == '='))
+            return false;
+    }
+    return id.n > 0 && id.n < ID_MAX && id.p[0] != '.'; /* nor leads upwards */
 }
 
 enum rc provider_refused(const struct provider_call *call, int status, struct str said,

@@ -30,9 +30,9 @@ enum {
     PROVIDER_ASK_MAX = 200 * 1024,   /* of a request's body */
     PROVIDER_URL_MAX = 2048,
     PROVIDER_HEADERS_MAX = 4096,
-    PROVIDER_SETTINGS_MAX = 8,
-    PROVIDER_NAME_MAX = 253, /* of a record, without the final dot */
-    PROVIDER_STEPS_MAX = 8,  /* requests for one record */
+    PROVIDER_SETTINGS_MAX = 12,
+    PROVIDER_NAME_MAX = 253,  /* of a record, without the final dot */
+    PROVIDER_STEPS_MAX = 130, /* requests for one record; a name has no more labels */
     PROVIDER_PATH_MAX = 4096,
 };
 
@@ -48,6 +48,8 @@ struct provider_setting {
 /* A request; its buffers are wiped, for they hold secrets. */
 struct provider_ask {
     const char *method; /* NULL: there is nothing to ask any more, the record is as it is to be */
+    const char *content_type; /* of the body; NULL: JSON */
+    int64_t after;            /* microseconds, not 0: nothing now, but after that time once more */
     struct buf url, headers, body;
 };
 #define PROVIDER_ASK_INIT                                                                          \
@@ -58,6 +60,7 @@ void provider_ask_done(struct provider_ask *ask);
 
 struct provider_kind {
     const char *name;
+    const char *url; /* of the API, where it is the same for everybody; NULL: has to be given */
     struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
     /* Says what to ask in call->step, or nothing. */
     enum rc (*ask)(struct provider_call *call, struct provider_ask *out, struct err *err);
@@ -72,23 +75,34 @@ struct provider {
     struct str values[PROVIDER_SETTINGS_MAX]; /* borrowed from `text`, or `initial` */
     struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
     int64_t wait;        /* microseconds */
+    uint64_t ttl;        /* of the kinds that have such a setting, seconds */
 };
 
 /* One record to be added or removed. */
 struct provider_call {
     const struct provider *p;
     bool remove;
+    when_t now; /* the caller's clock, set before each provider_ask */
     unsigned step;
     struct arena arena; /* of all texts here */
     struct str identifier, token, key_authorization;
     struct str name;  /* "_acme-challenge." and the identifier */
     struct str value; /* what the TXT record says */
-    struct str zone;  /* powerdns: its id, once found */
-    struct str keep;  /* powerdns: records of others at that name, as JSON elements */
     bool done;
+
+    /* What kinds remember between their steps. */
+    struct str zone;   /* its id, once found; */
+    struct str at;     /* until then the name that is looked for */
+    bool listed;       /* what is there is known: */
+    struct str record; /* cloudflare: the id of ours; route53: all values, a line each */
+    struct str keep;   /* records of others: powerdns, as JSON elements; route53, a line each */
+    uint64_t ttl;      /* route53: of what is there */
+    struct str change; /* the id of what was changed, while it is not everywhere; */
+    bool waited;       /* and whether to ask for it again */
+    unsigned races;    /* how often somebody else was faster */
 };
 
-#define PROVIDER_KINDS "acme-dns, httpreq and powerdns" /* for messages */
+#define PROVIDER_KINDS "acme-dns, cloudflare, httpreq, powerdns and route53" /* for messages */
 
 /* NULL when there is none. */
 const struct provider_kind *provider_kind_find(struct str name);

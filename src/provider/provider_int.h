@@ -4,7 +4,8 @@
 
 #include "provider/provider.h"
 
-extern const struct provider_kind provider_acme_dns, provider_httpreq, provider_powerdns;
+extern const struct provider_kind provider_acme_dns, provider_cloudflare, provider_httpreq,
+    provider_powerdns, provider_route53;
 
 /* Its value in a setting of the kind's own, counted from 0. */
 static inline struct str provider_own(const struct provider *p, size_t i)
@@ -17,6 +18,13 @@ void provider_put_url(const struct provider_call *call, struct provider_ask *out
 /* RC_INVAL: the value has characters that a header cannot have. */
 enum rc provider_put_header(const struct provider_call *call, struct provider_ask *out,
                             const char *name, struct str value, struct err *err);
+/* RC_INVAL, as provider_put_header; `name` is for the message. */
+enum rc provider_check_header(const struct provider_call *call, const char *name, struct str value,
+                              struct err *err);
+/* The name without its first label; false when only a single one would be left. */
+bool provider_shorten(struct str *name);
+/* Nothing that would end a part of a URL. */
+bool provider_safe(struct str id);
 /* "refused, with status N, and what it says". */
 enum rc provider_refused(const struct provider_call *call, int status, struct str said,
                          struct err *err);

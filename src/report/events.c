@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "audit/audit.h"
+#include "audit/canonical.h"
 #include "json/json.h"
 #include "report/report_int.h"
 #include "store/events.h"
@@ -64,22 +65,12 @@ static bool wanted(const struct pass *p, struct str action)
     return false;
 }
 
-/* The member "detail" as it stands: in the canonical form (audit/audit.h) it is between these two,
- * and inside of a text a quotation mark has a backslash in front. */
-static struct str detail_of(struct str bytes)
+/* Compact, as it stands in the record; nothing where there is none. */
+static enum rc put_detail(const struct json *detail, struct buf *out)
 {
-    static const char begins[] = ",\"detail\":", ends[] = ",\"node\":";
-    const char *from = memmem(bytes.p, bytes.n, begins, sizeof(begins) - 1);
-    struct str rest, last = STR("");
-    const char *to;
-
-    if (!from)
-        return STR("");
-    rest = str_skip(bytes, (size_t)(from - bytes.p) + sizeof(begins) - 1);
-    for (size_t at = 0; (to = memmem(rest.p + at, rest.n - at, ends, sizeof(ends) - 1));
-         at = (size_t)(to - rest.p) + 1)
-        last = str_head(rest, (size_t)(to - rest.p));
-    return str_eq(last, STR("null")) ? STR("") : str_utf8_head(last, DETAIL_SHOWN);
+    if (!detail || json_is_null(detail))
+        return RC_OK;
+    return canonical_put(out, detail);
 }
 
 static enum rc count_reason(struct pass *p, struct str kind)
@@ -115,6 +106,7 @@ static void problem_of(const struct json *detail, struct str *kind, struct str *
 
 static enum rc put_event(struct pass *p, struct arena *a, const struct store_event *e)
 {
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_EVENT_MAX);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     struct str by = e->actor.n ? e->actor : e->actor_kind;
     struct str cells[6] = {report_when(a, e->at), e->action, e->object, by};
@@ -123,7 +115,8 @@ static enum rc put_event(struct pass *p, struct arena *a, const struct store_eve
     TRY(json_parse(e->bytes, AUDIT_EVENT_MAX, &doc, NULL));
     root = json_root(doc);
     cells[4] = json_shown(root, "reason");
-    cells[5] = detail_of(e->bytes);
+    TRY(put_detail(json_get(root, "detail"), &detail));
+    cells[5] = str_utf8_head(buf_str(&detail), DETAIL_SHOWN);
     if (p->failures) {
         cells[1] = e->object;
         cells[2] = by;

@@ -26,19 +26,41 @@ static const uint16_t *offered(const struct tlcp_conn *c, size_t *n)
     return c->client.suites ? c->client.suites : tlcp_suites_usual;
 }
 
+static struct str shown_ticket(const struct tlcp_conn *c)
+{
+    return c->client.tickets && c->client.session ? c->client.ticket : STR("");
+}
+
+/* An id to know by whether it is resumed: the session's own, or one for its ticket (RFC 5077
+ * section 3.4). */
+static enum rc name_session(struct tlcp_conn *c, struct str ticket)
+{
+    if (c->client.session && !ticket.n) {
+        c->session.id_n = c->client.session->id_n;
+        memcpy(c->session.id, c->client.session->id, c->session.id_n);
+        return RC_OK;
+    }
+    if (!ticket.n)
+        return RC_OK;
+    c->session.id_n = TLCP_SESSION_ID;
+    return crypto_random(c->session.id, TLCP_SESSION_ID);
+}
+
 enum rc tlcp_client_begin(struct tlcp_conn *c)
 {
     CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_HELLO_MAX);
-    const struct tlcp_session *s = c->client.session;
     struct tlcp_client_hello_out out = {
         .random = c->hs->client_random,
-        .session_id = s ? str_bytes(s->id, s->id_n) : STR(""),
         .server_name = c->client.server_name,
         .alpn = c->client.alpn,
+        .tickets = c->client.tickets,
+        .ticket = shown_ticket(c),
     };
 
     out.suites = offered(c, &out.n_suites);
     TRY(crypto_random(c->hs->client_random, TLCP_RANDOM));
+    TRY(name_session(c, out.ticket));
+    out.session_id = str_bytes(c->session.id, c->session.id_n);
     tlcp_message_begin(TLCP_CLIENT_HELLO, &m);
     tlcp_client_hello_write(&out, &m);
     TRY(tlcp_message_send(c, &m));
@@ -87,12 +109,15 @@ static enum rc take_session(struct tlcp_conn *c, const struct tlcp_server_hello 
     const struct tlcp_session *s = c->client.session;
     struct str id = h->session_id;
 
-    if (s && s->id_n && str_eq(id, str_bytes(s->id, s->id_n))) {
+    c->hs->promised = c->client.tickets && h->extensions.ticket.p;
+    if (c->session.id_n && str_eq(id, str_bytes(c->session.id, c->session.id_n))) {
         if (s->suite != h->suite)
             return tlcp_fail(c, TLCP_ILLEGAL_PARAMETER, RC_CRYPTO, &msg_session, STR(""));
         c->session = *s;
+        buf_puts(&c->ticket, shown_ticket(c));
+        TRY(buf_rc(&c->ticket));
         c->resumed = true;
-        c->state = TLCP_WAIT_CHANGE;
+        c->state = c->hs->promised ? TLCP_WAIT_TICKET : TLCP_WAIT_CHANGE;
         return tlcp_expand(c);
     }
     memcpy(c->session.id, id.p, id.n);
@@ -247,8 +272,23 @@ static enum rc take_done(struct tlcp_conn *c, struct str body)
     if (c->hs->requested && c->hs->identity)
         TRY(send_verify(c));
     TRY(tlcp_finished_send(c));
-    c->state = TLCP_WAIT_CHANGE;
+    c->state = c->hs->promised ? TLCP_WAIT_TICKET : TLCP_WAIT_CHANGE;
     return RC_OK;
+}
+
+/* One that is too long to keep is none. */
+static enum rc take_ticket(struct tlcp_conn *c, struct str body)
+{
+    struct str ticket;
+    enum rc rc = tlcp_new_ticket_read(body, &ticket);
+
+    if (rc != RC_OK)
+        return tlcp_fail_on(c, rc, "NewSessionTicket");
+    buf_reset(&c->ticket);
+    if (ticket.n <= TLCP_TICKET_MAX)
+        buf_puts(&c->ticket, ticket);
+    c->state = TLCP_WAIT_CHANGE;
+    return buf_rc(&c->ticket);
 }
 
 static enum rc take_finished(struct tlcp_conn *c, struct str body)
@@ -268,6 +308,7 @@ const struct tlcp_row tlcp_client_rows[] = {
     {TLCP_WAIT_REQUEST, TLCP_CERTIFICATE_REQUEST, TLCP_REQUEST_MAX, take_request, false},
     {TLCP_WAIT_REQUEST, TLCP_SERVER_HELLO_DONE, 0, take_done, false},
     {TLCP_WAIT_DONE, TLCP_SERVER_HELLO_DONE, 0, take_done, false},
+    {TLCP_WAIT_TICKET, TLCP_NEW_SESSION_TICKET, TLCP_NEW_TICKET_MAX, take_ticket, false},
     {TLCP_WAIT_CHANGE, TLCP_CHANGE_CIPHER_SPEC, 1, tlcp_take_change, false},
     {TLCP_WAIT_FINISHED, TLCP_FINISHED, TLCP_VERIFY, take_finished, true},
 };

@@ -33,7 +33,8 @@ static void put_name(struct str name, struct buf *out)
 
 void tlcp_client_hello_write(const struct tlcp_client_hello_out *in, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf extensions = BUF_INIT(TLCP_NAME_MAX + TLCP_ALPN_MAX + 32);
+    CLEANUP(buf_done)
+    struct buf extensions = BUF_INIT(TLCP_NAME_MAX + TLCP_ALPN_MAX + TLCP_TICKET_MAX + 32);
     CLEANUP(buf_done) struct buf list = BUF_INIT(TLCP_ALPN_MAX + 8);
 
     buf_u16(out, TLCP_VERSION);
@@ -52,6 +53,11 @@ void tlcp_client_hello_write(const struct tlcp_client_hello_out *in, struct buf 
         buf_u16(&extensions, TLCP_EXT_ALPN);
         buf_u16(&extensions, (uint16_t)list.n);
         buf_puts(&extensions, buf_str(&list));
+    }
+    if (in->tickets) {
+        buf_u16(&extensions, TLCP_EXT_SESSION_TICKET);
+        buf_u16(&extensions, (uint16_t)in->ticket.n);
+        buf_puts(&extensions, in->ticket);
     }
     if (buf_rc(&extensions) != RC_OK || buf_rc(&list) != RC_OK) {
         buf_fail(out, RC_NOMEM);

@@ -46,6 +46,7 @@ static enum rc conn_new(enum tlcp_state state, struct tlcp_conn **out)
     c->state = state;
     c->alert = -1;
     buf_init(&c->pending, TLCP_PENDING_MAX);
+    buf_init(&c->ticket, TLCP_TICKET_MAX);
     TRY(tlcp_handshake_new(&c->hs));
     *out = MOVE(c);
     return RC_OK;
@@ -70,7 +71,7 @@ enum rc tlcp_client_new(const struct tlcp_client_conf *conf, struct tlcp_conn **
 {
     struct tlcp_conn *c;
 
-    if (conf->server_name.n > TLCP_NAME_MAX)
+    if (conf->server_name.n > TLCP_NAME_MAX || conf->ticket.n > TLCP_TICKET_MAX)
         return RC_INVAL;
     TRY(check_list(conf->alpn));
     TRY(check_suites(conf->suites, conf->n_suites));
@@ -97,6 +98,7 @@ void tlcp_conn_free(struct tlcp_conn *c)
         explicit_bzero(c->bytes, c->n);
     mem_free(c->bytes);
     buf_done(&c->pending);
+    buf_done(&c->ticket);
     explicit_bzero(c, sizeof(*c));
     mem_free(c);
 }
@@ -347,10 +349,15 @@ struct str tlcp_conn_certificate(const struct tlcp_conn *c, size_t i)
 
 enum rc tlcp_conn_session(const struct tlcp_conn *c, struct tlcp_session *out)
 {
-    if (c->state != TLCP_OPEN || c->session.id_n == 0)
+    if (c->state != TLCP_OPEN || (c->session.id_n == 0 && c->ticket.n == 0))
         return RC_NOTFOUND;
     *out = c->session;
     return RC_OK;
+}
+
+struct str tlcp_conn_ticket(const struct tlcp_conn *c)
+{
+    return buf_str(&c->ticket);
 }
 
 int tlcp_conn_alert(const struct tlcp_conn *c)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "tlcp/session.h"
+#include "tlcp/ticket.h"
 
 struct tlcp_conn;
 struct tlcp_identity;
@@ -47,9 +48,11 @@ typedef enum rc (*tlcp_judge)(void *arg, const struct str *certs, size_t n, stru
 
 /* Shared by all connections of a server, which it outlives, as all that it points to. */
 struct tlcp_server_conf {
-    struct tlcp_sessions *sessions; /* NULL: nothing is resumed */
-    struct str alpn;                /* separated by single spaces, the best first; empty: ignored */
-    const uint16_t *suites;         /* the best first; NULL: ECC before ECDHE, GCM before CBC */
+    struct tlcp_sessions *sessions; /* NULL: nothing is resumed by its id */
+    /* For clients that offer them; their sessions are then in no table. NULL: none are given. */
+    const struct tlcp_tickets *tickets;
+    struct str alpn;        /* separated by single spaces, the best first; empty: ignored */
+    const uint16_t *suites; /* the best first; NULL: ECC before ECDHE, GCM before CBC */
     size_t n_suites;
     /* CertificateVerify is of the digest of the messages; GmSSL 3 signs the messages themselves.
      * True: that is taken as well. */
@@ -70,6 +73,8 @@ struct tlcp_client_conf {
     size_t n_suites;
     struct tlcp_identity *identity;     /* shown where the server asks; NULL: none */
     const struct tlcp_session *session; /* to resume, if the server will; NULL: none */
+    bool tickets;                       /* offers to keep one; GmSSL 3 hangs up on who does */
+    struct str ticket; /* with `tickets`: of `session`; empty: that is resumed by its id */
     bool single;       /* shows the signing certificate without the other, as GmSSL 3 wants it */
     bool ecdhe_vector; /* length before the point of ClientKeyExchange: GmSSL, not Tongsuo */
     bool raw_verify;   /* CertificateVerify over the messages: GmSSL 3 */
@@ -119,7 +124,10 @@ struct str tlcp_conn_certificate(const struct tlcp_conn *c, size_t i);
 /* Which of them is the one that is encrypted to: the second, or else the first behind it whose key
  * usage allows it. RC_NOTFOUND. */
 enum rc tlcp_conn_encryption(const struct tlcp_conn *c, size_t *out_i);
-/* For a client: how to resume this; RC_NOTFOUND when the server gave no id. */
+/* For a client: how to resume this; RC_NOTFOUND when the server gave neither id nor ticket. */
 enum rc tlcp_conn_session(const struct tlcp_conn *c, struct tlcp_session *out);
+/* For a client: the ticket of that session, the one it was resumed with or a new one; empty: there
+ * is none. Borrowed. */
+struct str tlcp_conn_ticket(const struct tlcp_conn *c);
 /* The last alert that came (GB/T 38636 section 6.4.4.2), -1: none. */
 int tlcp_conn_alert(const struct tlcp_conn *c);

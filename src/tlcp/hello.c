@@ -4,8 +4,19 @@
 
 static bool known(struct tlcp_extensions *e, uint16_t type, struct str **out)
 {
-    *out = type == TLCP_EXT_SERVER_NAME ? &e->server_name : &e->alpn;
-    return type == TLCP_EXT_SERVER_NAME || type == TLCP_EXT_ALPN;
+    switch (type) {
+    case TLCP_EXT_SERVER_NAME:
+        *out = &e->server_name;
+        return true;
+    case TLCP_EXT_ALPN:
+        *out = &e->alpn;
+        return true;
+    case TLCP_EXT_SESSION_TICKET:
+        *out = &e->ticket;
+        return true;
+    default:
+        return false;
+    }
 }
 
 enum rc tlcp_extensions_read(struct rd *r, struct tlcp_extensions *out)

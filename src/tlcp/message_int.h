@@ -8,6 +8,7 @@
 #include "base/rd.h"
 #include "tlcp/conn.h"
 #include "tlcp/identity.h"
+#include "tlcp/ticket.h"
 
 enum {
     TLCP_RANDOM = 32,
@@ -23,12 +24,14 @@ enum {
     TLCP_REQUEST_MAX = 64 * 1024,
     TLCP_CLIENT_KEY_MAX = 4096,
     TLCP_SIGNATURE_MAX = 512,
+    TLCP_NEW_TICKET_MAX = 6 + UINT16_MAX,
     TLCP_EXTENSIONS_MAX = 64,
 };
 
 enum tlcp_message {
     TLCP_CLIENT_HELLO = 1,
     TLCP_SERVER_HELLO = 2,
+    TLCP_NEW_SESSION_TICKET = 4,
     TLCP_CERTIFICATE = 11,
     TLCP_SERVER_KEY_EXCHANGE = 12,
     TLCP_CERTIFICATE_REQUEST = 13,
@@ -39,7 +42,7 @@ enum tlcp_message {
     TLCP_CHANGE_CIPHER_SPEC = 256, /* no handshake message, but it takes its turn among them */
 };
 
-enum { TLCP_EXT_SERVER_NAME = 0, TLCP_EXT_ALPN = 16 };
+enum { TLCP_EXT_SERVER_NAME = 0, TLCP_EXT_ALPN = 16, TLCP_EXT_SESSION_TICKET = 35 };
 
 /* Vectors with a length of two bytes and of three. */
 static inline struct str tlcp_vector16(struct rd *r)
@@ -60,10 +63,11 @@ static inline void tlcp_put24(struct buf *out, size_t n)
     buf_u16(out, (uint16_t)n);
 }
 
-/* Extensions, the same in both hellos (GM/T 0024-2023 annex A, RFC 5246 section 7.4.1.4): p is NULL
- * for one that is not there. Others are ignored, one that comes twice is RC_PARSE. */
+/* Extensions, the same in both hellos (GM/T 0024-2023 annex A, RFC 5246 section 7.4.1.4, RFC 5077
+ * section 3.2): p is NULL for one that is not there. Others are ignored, one that comes twice is
+ * RC_PARSE. */
 struct tlcp_extensions {
-    struct str server_name, alpn;
+    struct str server_name, alpn, ticket;
 };
 enum rc tlcp_extensions_read(struct rd *r, struct tlcp_extensions *out);
 
@@ -78,6 +82,8 @@ struct tlcp_client_hello_out {
     struct str session_id, server_name, alpn; /* alpn: separated by spaces */
     const uint16_t *suites;
     size_t n_suites;
+    bool tickets;      /* offers them */
+    struct str ticket; /* and shows this one, or none */
 };
 void tlcp_client_hello_write(const struct tlcp_client_hello_out *in, struct buf *out);
 
@@ -92,9 +98,14 @@ struct tlcp_server_hello_out {
     const unsigned char *random;
     struct str session_id, alpn; /* alpn: the one protocol, or empty */
     uint16_t suite;
-    bool named; /* acknowledges the name */
+    bool named;   /* acknowledges the name */
+    bool tickets; /* NewSessionTicket will come */
 };
 void tlcp_server_hello_write(const struct tlcp_server_hello_out *in, struct buf *out);
+
+/* The ticket, at most 64 KiB; empty: none after all. */
+enum rc tlcp_new_ticket_read(struct str body, struct str *out);
+void tlcp_new_ticket_write(uint32_t seconds, struct str ticket, struct buf *out);
 
 /* A protocol list (RFC 7301 section 3.1). `spaced` is separated by spaces. */
 void tlcp_alpn_write(struct str spaced, struct buf *out);

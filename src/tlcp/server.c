@@ -2,6 +2,7 @@
 /* The server's part of the handshake, GB/T 38636 section 6.4.5. */
 #include "crypto/crypto.h"
 #include "crypto/sign.h"
+#include "ev/clock.h"
 #include "tlcp/tlcp_int.h"
 
 MSG(msg_version, "tlcp.version", "the client offers another version than TLCP 1.1");
@@ -78,13 +79,27 @@ static enum rc choose_suite(struct tlcp_conn *c, const struct tlcp_client_hello 
     return c->suite ? RC_OK : tlcp_fail(c, TLCP_HANDSHAKE_FAILURE, RC_CRYPTO, &msg_suite, STR(""));
 }
 
+/* Who shows a ticket made up the id beside it, by whose coming back the ticket is known to be taken
+ * (RFC 5077 section 3.4). */
+static bool find_session(struct tlcp_conn *c, const struct tlcp_client_hello *h,
+                         struct tlcp_session *out)
+{
+    const struct tlcp_server_conf *conf = c->server;
+    struct tlcp_handshake *hs = c->hs;
+
+    if (conf->tickets && h->extensions.ticket.n)
+        return tlcp_ticket_take(conf->tickets, h->extensions.ticket, hs->bound, out, &hs->until,
+                                &hs->promised) == RC_OK;
+    return conf->sessions && h->session_id.n &&
+           tlcp_sessions_find(conf->sessions, h->session_id, hs->bound, out) == RC_OK;
+}
+
 /* A session that is not there, or belongs elsewhere, is a full handshake. */
 static bool resume(struct tlcp_conn *c, const struct tlcp_client_hello *h)
 {
     struct tlcp_session *s = &c->session;
 
-    if (!c->server->sessions || h->session_id.n == 0 || c->hs->ask != TLCP_ASK_NOBODY ||
-        tlcp_sessions_find(c->server->sessions, h->session_id, c->hs->bound, s) != RC_OK)
+    if (c->hs->ask != TLCP_ASK_NOBODY || !find_session(c, h, s))
         return false;
     if (!offers(h->suites, s->suite)) {
         explicit_bzero(s, sizeof(*s));
@@ -100,10 +115,11 @@ static enum rc send_hello(struct tlcp_conn *c, const struct tlcp_client_hello *h
     CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_HELLO_MAX);
     struct tlcp_server_hello_out out = {
         .random = c->hs->server_random,
-        .session_id = str_bytes(c->session.id, c->session.id_n),
+        .session_id = c->resumed ? h->session_id : str_bytes(c->session.id, c->session.id_n),
         .alpn = str_bytes(c->alpn, c->alpn_n),
         .suite = c->suite->code,
         .named = h->extensions.server_name.p != NULL,
+        .tickets = c->hs->promised,
     };
 
     tlcp_message_begin(TLCP_SERVER_HELLO, &m);
@@ -163,9 +179,25 @@ static enum rc send_done(struct tlcp_conn *c)
     return tlcp_message_send(c, &m);
 }
 
+/* A new one for an old session ends when that would have ended. */
+static enum rc send_ticket(struct tlcp_conn *c)
+{
+    CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_MESSAGE_HEADER + TLCP_NEW_TICKET_MAX);
+    CLEANUP(buf_done) struct buf ticket = BUF_INIT(TLCP_TICKET_MAX);
+    const struct tlcp_tickets *t = c->server->tickets;
+    int64_t left = c->hs->until - clock_mono(t->clock);
+
+    TRY(tlcp_ticket_make(t, &c->session, c->hs->bound, c->hs->until, &ticket));
+    tlcp_message_begin(TLCP_NEW_SESSION_TICKET, &m);
+    tlcp_new_ticket_write(left > 0 ? (uint32_t)(left / WHEN_SECOND) : 0, buf_str(&ticket), &m);
+    return tlcp_message_send(c, &m);
+}
+
 static enum rc answer_resumed(struct tlcp_conn *c, const struct tlcp_client_hello *h)
 {
     TRY(send_hello(c, h));
+    if (c->hs->promised)
+        TRY(send_ticket(c));
     TRY(tlcp_expand(c));
     TRY(tlcp_finished_send(c));
     c->state = TLCP_WAIT_CHANGE;
@@ -177,10 +209,13 @@ static enum rc answer(struct tlcp_conn *c, const struct tlcp_client_hello *h)
     bool asks = c->suite->ecdhe || c->hs->ask != TLCP_ASK_NOBODY;
 
     /* A client that is asked for certificates has to show them each time. */
-    if (c->server->sessions && !asks) {
+    c->hs->promised = c->server->tickets && h->extensions.ticket.p && !asks;
+    c->session.suite = c->suite->code;
+    if (c->hs->promised) {
+        c->hs->until = clock_mono(c->server->tickets->clock) + TLCP_SESSION_SECONDS * WHEN_SECOND;
+    } else if (c->server->sessions && !asks) {
         TRY(crypto_random(c->session.id, sizeof(c->session.id)));
         c->session.id_n = sizeof(c->session.id);
-        c->session.suite = c->suite->code;
     }
     TRY(send_hello(c, h));
     TRY(send_certificates(c));
@@ -291,6 +326,8 @@ static enum rc take_finished(struct tlcp_conn *c, struct str body)
 {
     TRY(tlcp_finished_check(c, body));
     if (!c->resumed) {
+        if (c->hs->promised)
+            TRY(send_ticket(c));
         TRY(tlcp_finished_send(c));
         /* One that cannot be kept is one that cannot be resumed. */
         if (c->session.id_n)

@@ -23,6 +23,7 @@ enum rc tlcp_server_hello_read(struct str body, struct tlcp_server_hello *out)
 void tlcp_server_hello_write(const struct tlcp_server_hello_out *in, struct buf *out)
 {
     size_t name = in->named ? 4 : 0, alpn = in->alpn.n ? 4 + 3 + in->alpn.n : 0;
+    size_t tickets = in->tickets ? 4 : 0;
 
     buf_u16(out, TLCP_VERSION);
     buf_put(out, in->random, TLCP_RANDOM);
@@ -30,8 +31,8 @@ void tlcp_server_hello_write(const struct tlcp_server_hello_out *in, struct buf 
     buf_puts(out, in->session_id);
     buf_u16(out, in->suite);
     buf_u8(out, NULL_COMPRESSION);
-    if (name + alpn)
-        buf_u16(out, (uint16_t)(name + alpn));
+    if (name + alpn + tickets)
+        buf_u16(out, (uint16_t)(name + alpn + tickets));
     if (name) {
         buf_u16(out, TLCP_EXT_SERVER_NAME);
         buf_u16(out, 0);
@@ -40,5 +41,9 @@ void tlcp_server_hello_write(const struct tlcp_server_hello_out *in, struct buf 
         buf_u16(out, TLCP_EXT_ALPN);
         buf_u16(out, (uint16_t)(alpn - 4));
         tlcp_alpn_write(in->alpn, out);
+    }
+    if (tickets) {
+        buf_u16(out, TLCP_EXT_SESSION_TICKET);
+        buf_u16(out, 0);
     }
 }

@@ -35,6 +35,7 @@ enum tlcp_state {
     TLCP_WAIT_SERVER_KEY,
     TLCP_WAIT_REQUEST, /* or ServerHelloDone */
     TLCP_WAIT_DONE,
+    TLCP_WAIT_TICKET, /* a client that was promised one */
     TLCP_WAIT_CHANGE,
     TLCP_WAIT_FINISHED,
     TLCP_OPEN,
@@ -62,6 +63,8 @@ struct tlcp_handshake {
     uint8_t bound[TLCP_SESSION_BOUND];
     enum tlcp_ask ask;
     bool requested; /* the server asked for certificates */
+    bool promised;  /* NewSessionTicket comes before the server's ChangeCipherSpec */
+    int64_t until;  /* for a server: when the session in it ends */
 };
 
 struct tlcp_conn {
@@ -86,6 +89,7 @@ struct tlcp_conn {
     int alert;
     const struct tlcp_suite *suite;
     struct tlcp_session session;
+    struct buf ticket; /* of a client */
     struct tlcp_peer peer;
     size_t alpn_n;
     char alpn[TLCP_ALPN_MAX];

@@ -19,6 +19,7 @@ struct tls_context {
     struct tls_site own;
     struct tls_tickets *tickets;
     struct tlcp_server_conf tlcp;
+    struct tlcp_tickets tlcp_tickets;
     struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
     unsigned certified;             /* bits: which of conf.certified are spoken */
     bool asks;                      /* every client may show a certificate */
@@ -212,6 +213,16 @@ bool tls_context_ask(const struct tls_context *ctx, SSL *ssl)
     return SSL_set_num_tickets(ssl, 0) == 1;
 }
 
+static enum rc seal_ticket(void *ctx, struct str plain, struct buf *out)
+{
+    return tls_tickets_seal(((const struct tls_context *)ctx)->tickets, plain, out);
+}
+
+static enum rc open_ticket(void *ctx, struct str ticket, struct buf *out, bool *renew)
+{
+    return tls_tickets_open(((const struct tls_context *)ctx)->tickets, ticket, out, renew);
+}
+
 enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n)
 {
     CLEANUP(tls_tickets_freep) struct tls_tickets *tickets = NULL;
@@ -225,6 +236,8 @@ enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *k
     old = ctx->tickets;
     ctx->tickets = MOVE(tickets);
     tls_tickets_free(old);
+    ctx->tlcp_tickets = (struct tlcp_tickets){ctx->conf.tlcp, ctx, seal_ticket, open_ticket};
+    ctx->tlcp.tickets = &ctx->tlcp_tickets;
     return RC_OK;
 }
 

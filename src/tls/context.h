@@ -52,8 +52,9 @@ struct tls_context_conf {
     void (*site_unref)(struct tls_site *site);
     void *arg;
     /* TLCP (tlcp/conn.h) on the same port, for sites that have an identity for it, with the
-     * protocols of `alpn`; its sessions, by their ids and in this context alone, end by this clock,
-     * which outlives the context. NULL: those who speak it are told that it is not served. */
+     * protocols of `alpn`; its sessions end by this clock, which outlives the context and, where
+     * others have the same ticket keys, is monotonic like theirs. NULL: those who speak it are told
+     * that it is not served. */
     struct clock *tlcp;
     /* By which OCSP answers (tls_identity_staple) end, and certificates of clients (tls/clients.h)
      * are judged; outlives the context. NULL: none is shown, and no client of a site with `clients`
@@ -89,5 +90,6 @@ void tls_context_set_asks(struct tls_context *ctx, bool on);
  * decrypts, so that every process has it before one uses it; so do the older ones, and what they
  * decrypt is renewed. A session then lives for TLS_TICKET_SECONDS if a key stays in the list that
  * long after it was keys[1]. Copied into locked memory; the caller wipes its own. RC_INVAL for a
- * wrong number, a wrong length or two of the same name; RC_NOMEM. */
+ * wrong number, a wrong length or two of the same name; RC_NOMEM. Sessions of TLCP are in tickets
+ * under these keys as well, for clients that offer them; without, they are resumed by their ids. */
 enum rc tls_context_set_ticket_keys(struct tls_context *ctx, const struct str *keys, size_t n);

@@ -118,6 +118,13 @@ void tls_tickets_free(struct tls_tickets *t);
 DEFINE_FREEP(tls_tickets_free, struct tls_tickets)
 /* Has the SSL_CTX ask for them, from then on. */
 bool tls_tickets_use(SSL_CTX *ssl);
+/* The same keys over bytes, for TLCP: what is sealed here no ticket of TLS can be taken for, nor
+ * the other way round. RC_TOOBIG, RC_CRYPTO, RC_NOMEM. */
+enum rc tls_tickets_seal(const struct tls_tickets *t, struct str plain, struct buf *out);
+/* `renew`: it is under a key that no longer encrypts. RC_DENIED: none of these keys made it, as it
+ * is; RC_CRYPTO, RC_NOMEM. */
+enum rc tls_tickets_open(const struct tls_tickets *t, struct str ticket, struct buf *out,
+                         bool *renew);
 
 /* ---- tlcp.c: a connection of TLCP on a struct tls_socket. What RC_AGAIN waits for is in *needs,
  * EV_READ or EV_WRITE. */

@@ -3,7 +3,6 @@
 """`autarky obtain` from servers of others: pebble as it comes, with its bad nonces and its pauses, bindings and several
 chains; and Caddy's acme_server, in a network of its own where port 80 is free."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -17,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parent.parent / "lib"))
 sys.path.insert(0, str(HERE.parent.parent.parent / "bench"))
 import servers  # noqa: E402
-from lab import AUTARKY, DOMAIN, OPENSSL, Dns, Process, expect, free_port, run  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, Dns, expect, free_port, run  # noqa: E402
 
 KID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 
@@ -25,19 +24,8 @@ KID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkM
 class Tortured(servers.Pebble):
     """With what it does to clients on purpose."""
 
-    def __init__(self, directory, dns_port, http_port):
-        super().__init__(directory, dns_port, http_port)
-        config = self.directory / "config.json"
-        settings = json.loads(config.read_text())
-        settings["pebble"].update({
-            "externalAccountBindingRequired": True, "externalAccountMACKeys": {KID: KEY}})
-        config.write_text(json.dumps(settings))
-
-    def launch(self):
-        self.process = Process("pebble", self.directory, "/usr/bin/pebble", "-config", self.directory / "config.json",
-                               "-dnsserver", f"127.0.0.1:{self.dns_port}",
-                               env={**os.environ, "PEBBLE_WFE_NONCEREJECT": "20", "PEBBLE_VA_SLEEPTIME": "2",
-                                    "PEBBLE_ALTERNATE_ROOTS": "2"})
+    environment = {"PEBBLE_WFE_NONCEREJECT": "20", "PEBBLE_VA_SLEEPTIME": "2", "PEBBLE_ALTERNATE_ROOTS": "2"}
+    bindings = {KID: KEY}
 
     def root(self, i):
         context = ssl.create_default_context(cafile=str(self.roots))

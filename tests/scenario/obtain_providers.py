@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns and of httpreq that check
-every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and refusals."""
+"""`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns, of httpreq, of
+Cloudflare and of Route 53 that check every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and
+refusals."""
 
 import base64
+import datetime
+import hashlib
+import hmac
 import http.server
 import json
 import os
@@ -11,6 +15,8 @@ import pathlib
 import subprocess
 import sys
 import threading
+import urllib.parse
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer, free_port  # noqa: E402
@@ -19,6 +25,7 @@ from powerdns_server import PowerDnsServer  # noqa: E402
 
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
+ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 KEYS = f'key "k" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
 RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n"
 ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdomain": f"s-{n}",
@@ -26,7 +33,7 @@ ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdo
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
-    """Both APIs as their documentation has them."""
+    """The APIs as their documentation has them."""
 
     def log_message(self, *_):
         pass
@@ -39,10 +46,121 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def do_GET(self):
+        if self.path.startswith("/2013-04-01/"):
+            return self.route53("")
+        return self.cloudflare(None)
+
+    def do_DELETE(self):
+        self.cloudflare(None)
+
+    def cloudflare(self, body):
+        """Zones by their exact name, records one by one; the errors are those of the documentation."""
+        url = urllib.parse.urlsplit(self.path)
+        query, parts = dict(urllib.parse.parse_qsl(url.query)), url.path.split("/")[3:]
+        self.server.seen.append((f"{self.command} {url.path}", query or body))
+        if self.headers["Authorization"] != "Bearer cf-token":
+            return self.cloudflare_says(403, None, {"code": 9109, "message": "Invalid access token"})
+        if parts == ["zones"]:
+            return self.cloudflare_says(200, [{"id": ZONE_ID, "name": DOMAIN}] if query["name"] == DOMAIN else [])
+        if parts[:3] != ["zones", ZONE_ID, "dns_records"]:
+            return self.cloudflare_says(404, None, {"code": 7003, "message": f"Could not route to {url.path}"})
+        records = self.server.records
+        if self.command == "GET":
+            return self.cloudflare_says(200, [r for r in records if r["name"] == query["name"] and r["type"] == query["type"]])
+        if self.command == "DELETE":
+            gone = [r for r in records if r["id"] == parts[3]]
+            records[:] = [r for r in records if r not in gone]
+            self.write([f"update delete {r['name']} TXT {r['content']}" for r in gone])
+            return self.cloudflare_says(200, {"id": parts[3]})
+        if any(r["name"] == body["name"] and r["content"] == body["content"] for r in records):
+            return self.cloudflare_says(400, None, {"code": 81058, "message": "An identical record already exists."})
+        records.append({**body, "id": f"{len(self.server.seen):032x}"})
+        self.write([f"update add {body['name']} 1 TXT {body['content']}"])
+        return self.cloudflare_says(200, records[-1])
+
+    def cloudflare_says(self, status, result, *errors):
+        return self.reply(status, {"success": not errors, "errors": list(errors), "messages": [], "result": result})
+
+    def signed(self, body):
+        """Signature Version 4, from its description."""
+        def mac(key, text):
+            return hmac.digest(key, text.encode(), "sha256")
+        url = urllib.parse.urlsplit(self.path)
+        query = "&".join(sorted(f"{urllib.parse.quote(k, '-_.~')}={urllib.parse.quote(v, '-_.~')}"
+                                for k, v in urllib.parse.parse_qsl(url.query)))
+        stamp = self.headers["X-Amz-Date"]
+        if abs(datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ") - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)).seconds > 300:
+            return False
+        canonical = "\n".join([self.command, url.path, query, f"host:{self.headers['Host']}", f"x-amz-date:{stamp}", "",
+                               "host;x-amz-date", hashlib.sha256(body.encode()).hexdigest()])
+        scope = [stamp[:8], "us-east-1", "route53", "aws4_request"]
+        key = b"AWS4aws-secret"
+        for part in scope:
+            key = mac(key, part)
+        text = "\n".join(["AWS4-HMAC-SHA256", stamp, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()])
+        return self.headers["Authorization"] == (
+            f"AWS4-HMAC-SHA256 Credential=AKIDHERE/{'/'.join(scope)}, SignedHeaders=host;x-amz-date, "
+            f"Signature={mac(key, text).hex()}")
+
+    def route53(self, body):
+        """One public zone beside a private one, sets of values, changes that are everywhere at the second question."""
+        url = urllib.parse.urlsplit(self.path)
+        query, parts = dict(urllib.parse.parse_qsl(url.query)), url.path.strip("/").split("/")[1:]
+        self.server.seen.append((f"{self.command} {url.path}", query or body))
+        if not self.signed(body):
+            return self.xml(403, "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>The signature is wrong</Message>"
+                                 "</Error></ErrorResponse>")
+        if parts == ["hostedzonesbyname"]:
+            zones = [("Z9PRIVATE", "true"), ("Z1PUBLIC", "false")] if query["dnsname"].rstrip(".") == DOMAIN else []
+            return self.xml(200, "<R><HostedZones>" + "".join(
+                f"<HostedZone><Id>/hostedzone/{i}</Id><Name>{DOMAIN}.</Name><Config><PrivateZone>{p}</PrivateZone></Config></HostedZone>"
+                for i, p in zones) + "</HostedZones><IsTruncated>false</IsTruncated></R>")
+        if parts == ["change", "C1"]:
+            return self.xml(200, "<R><ChangeInfo><Id>/change/C1</Id><Status>INSYNC</Status></ChangeInfo></R>")
+        if parts != ["hostedzone", "Z1PUBLIC", "rrset"]:
+            return self.xml(404, "<ErrorResponse><Error><Code>NoSuchHostedZone</Code><Message>none</Message></Error></ErrorResponse>")
+        if self.command == "GET":
+            held = self.server.sets.get(query["name"], [])
+            return self.xml(200, "<R><ResourceRecordSets>" + (
+                f"<ResourceRecordSet><Name>{query['name']}</Name><Type>TXT</Type><TTL>60</TTL><ResourceRecords>" + "".join(
+                    f"<ResourceRecord><Value>{v}</Value></ResourceRecord>" for v in held) + "</ResourceRecords></ResourceRecordSet>"
+                if held else "") + "</ResourceRecordSets><IsTruncated>false</IsTruncated></R>")
+        return self.route53_change(body)
+
+    def route53_change(self, body):
+        space = "{https://route53.amazonaws.com/doc/2013-04-01/}"
+        for change in xml.etree.ElementTree.fromstring(body).iter(f"{space}Change"):
+            name = change.find(f".//{space}Name").text
+            given = [v.text for v in change.iter(f"{space}Value")]
+            if change.find(f"{space}Action").text == "DELETE":
+                if self.server.race or given != self.server.sets.get(name):
+                    self.server.race = False
+                    return self.xml(400, "<ErrorResponse><Error><Code>InvalidChangeBatch</Code><Message>not those values</Message>"
+                                         "</Error></ErrorResponse>")
+                self.server.sets.pop(name)
+            else:
+                self.server.sets[name] = given
+        self.write([f"update delete {name} TXT"] + [f"update add {name} 1 TXT {v}" for v in self.server.sets.get(name, [])])
+        return self.xml(200, "<R><ChangeInfo><Id>/change/C1</Id><Status>PENDING</Status></ChangeInfo></R>")
+
+    def xml(self, status, text):
+        data = b'<?xml version="1.0"?>\n' + text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path.startswith("/2013-04-01/"):
+            return self.route53(text)
+        body = json.loads(text)
+        if self.path.startswith("/client/v4/"):
+            return self.cloudflare(body)
         self.server.seen.append((self.path, body))
-        {"/update": self.update, "/present": self.change, "/cleanup": self.change}[self.path](body)
+        return {"/update": self.update, "/present": self.change, "/cleanup": self.change}[self.path](body)
 
     def update(self, body):
         for account in ACCOUNTS.values():
@@ -117,7 +235,36 @@ def httpreq(lab, api, server):
     down = config(lab.directory, "down", f"url: http://127.0.0.1:{free_port()}\n")
     expect(obtain(lab, "httpreq", down, f"www.{DOMAIN}", ok=(2,)), "refused", "nobody there")
     expect(run(AUTARKY, "obtain", "--server", lab.directory_url, "--out", lab.directory / "x", "--name", f"a.{DOMAIN}", "--dns", "none",
-               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, httpreq and powerdns", "an unknown way")
+               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, cloudflare, httpreq, powerdns and route53", "an unknown way")
+
+
+def cloudflare(lab, api, server):
+    name = f"_acme-challenge.cf.{DOMAIN}"
+    theirs = {"type": "TXT", "name": name, "content": '"theirs"', "id": "1" * 32}
+    api.records, api.seen = [theirs], []
+    text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\n"
+    obtain(lab, "cloudflare", config(lab.directory, "cloudflare", text), f"cf.{DOMAIN}", f"*.cf.{DOMAIN}")
+    added = [asked for verb, asked in api.seen if verb.startswith("POST")]
+    if api.records != [theirs] or len(added) != 2 or {r["ttl"] for r in added} != {60} or values(server.port, name):
+        sys.exit(f"Cloudflare was asked {api.seen}, and has {api.records}")
+    wrong = config(lab.directory, "cf-token", text.replace("cf-token", "other"))
+    expect(obtain(lab, "cloudflare", wrong, f"cf.{DOMAIN}", ok=(2,)), "status 403, Invalid access token", "another token")
+    away = config(lab.directory, "cf-zone", text + "zone: away.example\n")
+    expect(obtain(lab, "cloudflare", away, f"cf.{DOMAIN}", ok=(2,)), "reaches no zone", "a zone that is not there")
+
+
+def route53(lab, api, server):
+    name = f"_acme-challenge.aws.{DOMAIN}"
+    api.sets, api.seen, api.race = {f"{name}.": ['"theirs"']}, [], True
+    text = f"url: http://127.0.0.1:{api.server_port}\naccess_key_id: AKIDHERE\nsecret_access_key: aws-secret\n"
+    obtain(lab, "route53", config(lab.directory, "route53", text), f"aws.{DOMAIN}", f"*.aws.{DOMAIN}")
+    verbs = [verb for verb, _ in api.seen]
+    # Two are added, two removed, and one change came too late.
+    if api.sets != {f"{name}.": ['"theirs"']} or len([v for v in verbs if v.startswith("POST")]) != 5 or api.race or \
+            len([v for v in verbs if v.endswith("/change/C1")]) != 2 or values(server.port, name) != ['"theirs"']:
+        sys.exit(f"Route 53 was asked {api.seen}, and has {api.sets}")
+    wrong = config(lab.directory, "aws-secret", text.replace("aws-secret", "other"))
+    expect(obtain(lab, "route53", wrong, f"aws.{DOMAIN}", ok=(2,)), "status 403, The signature is wrong", "another secret")
 
 
 def powerdns():
@@ -155,6 +302,8 @@ def main():
         threading.Thread(target=api.serve_forever, daemon=True).start()
         acme_dns(lab, api)
         httpreq(lab, api, server)
+        cloudflare(lab, api, server)
+        route53(lab, api, server)
         api.shutdown()
     powerdns()
 

@@ -61,8 +61,8 @@ static enum rc open_head(struct world *w, struct ca_head **out)
     CLEANUP(ca_key_loader_done)
     struct ca_key_loader loader = {.data = w->dir.fd, .conf = w->conf};
 
-    TRY(secret_new(16, &passphrase));
-    memset(secret_bytes(passphrase), 'p', 16);
+    if (!world_passphrase(&passphrase))
+        return RC_NOMEM;
     loader.passphrase = passphrase;
     (void)mkdirat(w->dir.fd, "trust", 0755);
     return ca_head_open(&loader, out, NULL);

@@ -86,8 +86,8 @@ static void two_certificates_are_one(void)
     CHECK(on_disk(&w, "sites/wiki.hospital.example/sm2-enc"));
     sign = keeper_slot_find(w.env->state, STR("wiki.hospital.example"), CONF_KEY_SM2);
     CHECK(sign && !sign->encrypts);
-    encrypt = keeper_slot_other(sign);
-    CHECK(encrypt && encrypt->encrypts && keeper_slot_other(encrypt) == sign);
+    encrypt = sign->other;
+    CHECK(encrypt && encrypt->encrypts && encrypt->other == sign);
     CHECK_STR(str_of(sign->issued_profile), "tlcp-sign");
     CHECK_STR(str_of(encrypt->issued_profile), "tlcp-enc");
     CHECK(!crypto_key_same(sign->key, encrypt->key));

@@ -218,6 +218,32 @@ static void must_staple_and_silence(void)
     CHECK_INT(count(&w.workers[0].seen, ";"), 2);
 }
 
+/* Others came meanwhile, and the workers have all up to these. */
+static void must_staple_and_others(void)
+{
+    BEGIN(w);
+    stapling(&w, true);
+    CHECK_OK(keeper_starts(&w, NULL));
+    CHECK_OK(worker_comes(&w, 0));
+    w.fake.ocsp.silent = true;
+    CHECK_OK(core_comes(&w));
+    pass(&w, WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 1);
+    CHECK_INT(count(&w.workers[0].seen, ";"), 0);
+    w.fake.ocsp.must_staple = false;
+    set_site(&w, 1, "new.hospital.example", 1u << CONF_KEY_ECDSA);
+    w.conf[1].gateway.sites = w.sites;
+    w.conf[1].gateway.n_sites = 2;
+    CHECK_OK(role_keeper.prepare(w.env, &w.conf[1], NULL));
+    w.env->conf = &w.conf[1];
+    role_keeper.commit(w.env);
+    pass(&w, 3 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&w.workers[0].seen, "new.hospital.example 1;"), 1);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 0);
+    pass(&w, (KEEPER_STAPLE_AWAIT_SECONDS + 6) * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 1);
+}
+
 static void few_at_a_time(void)
 {
     struct keeper *k;
@@ -249,4 +275,4 @@ CHECK_MAIN(CHECK_TEST(asked_for_and_handed_on), CHECK_TEST_ONCE(told_of),
            CHECK_TEST_ONCE(the_same_once_more_is_no_news), CHECK_TEST_ONCE(responder_down),
            CHECK_TEST_ONCE(what_does_not_verify_is_not_taken), CHECK_TEST_ONCE(revoked),
            CHECK_TEST_ONCE(must_staple), CHECK_TEST_ONCE(must_staple_and_silence),
-           CHECK_TEST_ONCE(few_at_a_time))
+           CHECK_TEST_ONCE(must_staple_and_others), CHECK_TEST_ONCE(few_at_a_time))

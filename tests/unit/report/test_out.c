@@ -36,9 +36,12 @@ static void as_html(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
     CLEANUP(buf_done) struct buf text = BUF_INIT(MAX);
+    /* U+202E at the end, from which on text would run the other way. */
+    static const unsigned char turned[] = {'a', '&', 'a', 'm', 'p',  ';',  'b', 0x1b,
+                                           '[', '3', '1', 'm', 0xe2, 0x80, 0xae};
     const struct str rows[][2] = {
         {STR("<script>alert(1)</script>"), STR("\"><img src=x onerror=y>")},
-        {STR("a&amp;b\x1b[31m\xe2\x80\xae"), STR("\xff\xfe")},
+        {str_bytes(turned, sizeof(turned)), STR("\xff\xfe")},
     };
 
     check_dir_init(&d);

@@ -107,6 +107,51 @@ static void server_hello(void)
     }
 }
 
+static void offered_tickets(void)
+{
+    static const uint16_t suite = 0xe053;
+    static const struct str tickets[] = {STR(""), STR("a ticket")};
+    struct tlcp_server_hello_out answer = {.random = randoms, .suite = suite, .tickets = true};
+    struct tlcp_server_hello answered;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct tlcp_client_hello_out out = {
+            .random = randoms, .suites = &suite, .n_suites = 1, .tickets = true};
+        struct tlcp_client_hello in;
+        BODY(b);
+
+        out.ticket = tickets[i];
+        tlcp_client_hello_write(&out, &b);
+        CHECK_OK(buf_rc(&b));
+        CHECK_OK(tlcp_client_hello_read(buf_str(&b), &in));
+        CHECK(in.extensions.ticket.p);
+        CHECK_STR(in.extensions.ticket, i ? "a ticket" : "");
+        buf_reset(&b);
+        tlcp_server_hello_write(&answer, &b);
+        CHECK_OK(buf_rc(&b));
+        CHECK_OK(tlcp_server_hello_read(buf_str(&b), &answered));
+        CHECK(answered.extensions.ticket.p && answered.extensions.ticket.n == 0);
+    }
+}
+
+static void new_tickets(void)
+{
+    struct str got;
+    BODY(b);
+
+    tlcp_new_ticket_write(3600, STR("a ticket"), &b);
+    CHECK_OK(buf_rc(&b));
+    CHECK(str_eq(str_head(buf_str(&b), 6), STR("\0\0\x0e\x10\0\x08")));
+    CHECK_OK(tlcp_new_ticket_read(buf_str(&b), &got));
+    CHECK_STR(got, "a ticket");
+    for (size_t n = 0; n < b.n; n++)
+        CHECK_RC(tlcp_new_ticket_read(str_head(buf_str(&b), n), &got), RC_PARSE);
+    buf_u8(&b, 0);
+    CHECK_RC(tlcp_new_ticket_read(buf_str(&b), &got), RC_PARSE);
+    CHECK_OK(tlcp_new_ticket_read(STR("\0\0\0\0\0\0"), &got));
+    CHECK_INT(got.n, 0);
+}
+
 static void protocols(void)
 {
     static const struct {
@@ -249,6 +294,6 @@ static void ciphers(void)
 }
 
 CHECK_MAIN(CHECK_TEST(client_hello), CHECK_TEST(odd_client_hellos), CHECK_TEST(too_many_extensions),
-           CHECK_TEST(server_hello), CHECK_TEST(protocols), CHECK_TEST(certificates),
-           CHECK_TEST(server_keys), CHECK_TEST(requests), CHECK_TEST(client_keys),
-           CHECK_TEST(ciphers))
+           CHECK_TEST(server_hello), CHECK_TEST(offered_tickets), CHECK_TEST(new_tickets),
+           CHECK_TEST(protocols), CHECK_TEST(certificates), CHECK_TEST(server_keys),
+           CHECK_TEST(requests), CHECK_TEST(client_keys), CHECK_TEST(ciphers))

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "pair.h"
+#include "tls/tls_int.h"
 
 enum { NAME_BYTES = 16 };
 
@@ -191,6 +192,23 @@ static void ahead_of_the_others(void)
     }
 }
 
+/* What TLS sealed with these keys is nothing that TLCP sealed with them. */
+static void not_for_another_protocol(void)
+{
+    CLEANUP(buf_done) struct buf out = BUF_INIT(4096);
+    const unsigned char *ticket = NULL;
+    size_t n = 0;
+    bool renew;
+    BEGIN(s);
+
+    CHECK_OK(tls_context_set_ticket_keys(s.w.context, s.keys, 3));
+    CHECK_OK(fresh(&s, TLS1_2_VERSION));
+    SSL_SESSION_get0_ticket(s.left, &ticket, &n);
+    CHECK(n > 80 && under(&s, s.keys[1]));
+    CHECK_RC(tls_tickets_open(tls_context_tickets(s.w.context), str_bytes(ticket, n), &out, &renew),
+             RC_DENIED);
+}
+
 static void lives_for_a_named_time(void)
 {
     BEGIN(s);
@@ -222,4 +240,5 @@ static void bad_keys(void)
 
 CHECK_MAIN(CHECK_TEST(workers_resume_each_others), CHECK_TEST(not_without_common_keys),
            CHECK_TEST(forged), CHECK_TEST(rotates), CHECK_TEST(ahead_of_the_others),
-           CHECK_TEST(lives_for_a_named_time), CHECK_TEST(bad_keys))
+           CHECK_TEST(not_for_another_protocol), CHECK_TEST(lives_for_a_named_time),
+           CHECK_TEST(bad_keys))
