@@ -16,7 +16,7 @@
 #define ALPN "autarky-agent"
 #define AGENTS "/api/v1/agents/"
 
-enum { URL_MAX = 2048, REQUEST_MAX = 64 * 1024, SHOWN = 400 };
+enum { URL_MAX = 2048, REQUEST_MAX = 64 * 1024, SHOWN = 400, NAME_MAX_BYTES = 256 };
 
 MSG(msg_url, "agentd.server-url",
     "\"{0}\" is no URL of a server: it is as in https://ca.hospital.example:8555");
@@ -77,6 +77,12 @@ enum rc agentd_link_post(struct agentd_link *l, const struct agentd_home *h, con
 
 /* ---- what is said */
 
+/* One line for a terminal, without what would steer it. */
+static bool is_sayable(struct str s)
+{
+    return str_utf8(s) && str_find(s, '\n') == s.n && str_find(s, '\r') == s.n;
+}
+
 /* Its own words, which are for people. */
 static enum rc refusal(const struct client_answer *answer, struct err *err)
 {
@@ -86,7 +92,7 @@ static enum rc refusal(const struct client_answer *answer, struct err *err)
     char digits[16];
 
     if (json_parse(answer->body, AGENTD_ANSWER_MAX, &doc, NULL) == RC_OK &&
-        json_str(json_get(json_root(doc), "detail"), &detail) == RC_OK)
+        json_str(json_get(json_root(doc), "detail"), &detail) == RC_OK && is_sayable(detail))
         return ERR(err, rc, msg_refused, str_utf8_head(detail, SHOWN));
     (void)snprintf(digits, sizeof(digits), "%d", answer->status);
     return ERR(err, rc == RC_AGAIN ? rc : RC_PARSE, msg_status, str_of(digits));
@@ -150,12 +156,14 @@ static void on_answer(void *arg, const struct client_answer *answer)
     w->rc = agentd_answer(answer, &w->doc, w->err);
 }
 
+/* It is kept, and told on a terminal. */
 static enum rc get_text(struct agentd_home *h, const struct json_doc *doc, const char *name,
                         struct str *out, struct err *err)
 {
     struct str text;
 
-    if (json_str(json_get(json_root(doc), name), &text) != RC_OK || text.n == 0)
+    if (json_str(json_get(json_root(doc), name), &text) != RC_OK || text.n == 0 ||
+        text.n > NAME_MAX_BYTES || !str_printable(text))
         return ERR(err, RC_PARSE, msg_answer, str_of(name));
     return arena_str(&h->arena, text, out);
 }

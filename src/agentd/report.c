@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agentd/report.h"
 
-#include "base/text.h"
 #include "json/out.h"
 
 enum {
@@ -37,15 +36,25 @@ static void put_when(struct json_out *o, const char *name, when_t t)
         json_kv_when(o, name, t);
 }
 
-/* Printable, whatever a hook said. */
+/* Printable, whatever a hook said and whatever bytes a directory's name has: the server refuses a
+ * report with anything else in it as a whole. */
 static void put_text(struct json_out *o, const char *name, struct str text, size_t max)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(ONE_MAX);
 
-    text = str_utf8_head(text, max);
-    for (size_t i = 0; i < text.n; i++)
-        buf_u8(&b, (unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f ? ' ' : (uint8_t)text.p[i]);
-    if (text.n && str_utf8(text) && buf_rc(&b) == RC_OK)
+    for (text = str_utf8_head(text, max); text.n;) {
+        uint32_t cp;
+        size_t n = str_utf8_next(text, &cp);
+
+        if (n == 0)
+            buf_u8(&b, '?');
+        else if (str_is_control(cp))
+            buf_u8(&b, ' ');
+        else
+            buf_puts(&b, str_head(text, n));
+        text = str_skip(text, n ? n : 1);
+    }
+    if (b.n && buf_rc(&b) == RC_OK)
         json_kv_str(o, name, buf_str(&b));
 }
 

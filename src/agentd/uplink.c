@@ -20,6 +20,7 @@ struct agentd_uplink {
     when_t started;
     struct crypto_key *next; /* being certified; NULL: none */
     bool said;               /* that it does not work */
+    int64_t obeys_from;      /* by the monotonic clock: when the next wish may be heard */
 };
 
 static when_t now(const struct agentd_uplink *u)
@@ -58,18 +59,38 @@ static void on_over(void *arg)
 
 /* ---- the report */
 
-/* What it has heard of is on the disk before it is done, so that it is not done twice. */
+/* What it has heard of is on the disk before it is done, so that it is not done twice; what could
+ * not be written down was not heard, and the server says it again. */
+static enum rc hear(struct agentd_uplink *u, int64_t wish, struct err *err)
+{
+    int64_t before = u->home.heard;
+    enum rc rc;
+
+    u->home.heard = wish;
+    rc = agentd_home_put_settings(&u->home, err);
+    if (rc != RC_OK)
+        u->home.heard = before;
+    return rc;
+}
+
+/* One that comes too soon is not heard yet: the servers that certify would have to bear it. */
+static bool too_soon(const struct agentd_uplink *u)
+{
+    return u->home.renews && clock_mono(ev_clock(u->w->ev)) < u->obeys_from;
+}
+
 static enum rc obey(struct agentd_uplink *u, const struct json_doc *doc, struct err *err)
 {
     int64_t wish = 0;
 
     if (json_i64(json_get(json_root(doc), "renew"), &wish) != RC_OK || wish <= 0 ||
-        wish == u->home.heard)
+        wish == u->home.heard || too_soon(u))
         return RC_OK;
-    u->home.heard = wish;
-    TRY(agentd_home_put_settings(&u->home, err));
-    if (u->home.renews)
+    TRY(hear(u, wish, err));
+    if (u->home.renews) {
+        u->obeys_from = clock_mono(ev_clock(u->w->ev)) + AGENTD_WISH_PAUSE;
         agentd_renew_all(u->a);
+    }
     agent_say(u->w, !u->home.renews, "the server asks to renew every certificate%s",
               u->home.renews ? ", which is done now"
                              : ", and this agent is not set up to be told so (--allow-renew)");

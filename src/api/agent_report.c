@@ -29,16 +29,12 @@ static enum rc wrong(const char *name, struct err *err)
     return ERR(err, RC_INVAL, msg_member, str_of(name));
 }
 
-/* It is shown on terminals: without control characters, those of ISO 6429 above ASCII included. */
+/* It is shown on terminals: without control characters, tab and line ends included. */
 static bool harmless(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        unsigned char next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
-
-        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0))
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20)
             return false;
-    }
     return str_utf8(s);
 }
 

@@ -40,7 +40,7 @@ static bool place_init(struct place *p)
 }
 
 #define BEGIN(p)                                                                                   \
-    CLEANUP(place_done) struct place p;                                                            \
+    CLEANUP(place_done) struct place p = {};                                                       \
     CHECK(place_init(&p))
 
 static enum rc make_key(struct crypto_key **out)
@@ -144,6 +144,10 @@ static void what_the_server_says(void)
     CHECK_RC(answers(200, "<html>", &code), RC_PARSE);
     CHECK_RC(answers(401, "{\"detail\":\"no\"}", &code), RC_DENIED);
     CHECK_STR(str_of(code), "agentd.refused");
+    /* Nothing that would steer a terminal is passed on. */
+    CHECK_RC(answers(401, "{\"detail\":\"no\\u001b[2J\"}", &code), RC_PARSE);
+    CHECK_STR(str_of(code), "agentd.status");
+    CHECK_RC(answers(401, "{\"detail\":\"no\\nautarky: all is well\"}", &code), RC_PARSE);
     CHECK_RC(answers(429, "{\"detail\":\"later\"}", &code), RC_AGAIN);
     CHECK_RC(answers(302, "elsewhere", &code), RC_PARSE);
     CHECK_STR(str_of(code), "agentd.status");
