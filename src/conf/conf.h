@@ -13,9 +13,8 @@
 
 struct conf {
     struct str organization;
-    struct str country;        /* upper case; empty: none */
-    struct str locality, unit; /* empty: none */
-    struct str domain;         /* canonical, two labels or more, no public suffix */
+    struct str country, locality, unit; /* empty: none; the country in upper case */
+    struct str domain;                  /* canonical, two labels or more, no public suffix */
     struct {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
         struct conf_strs single;   /* names of one label, canonical, none of the public DNS */
@@ -148,9 +147,8 @@ struct conf {
         const struct conf_override *overrides;
         size_t n_overrides;
     } limits;
-    struct {
-        enum conf_automatic automatic; /* what an unusual hour leads to */
-    } locks;
+    struct conf_locks locks;
+    struct conf_txt txt;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;
@@ -163,10 +161,7 @@ struct conf {
         enum conf_reasons reasons;
         bool certificates; /* clients of the API are asked for theirs */
     } control;
-    struct {
-        bool enabled;
-        when_t silent;
-    } agents;
+    struct conf_agents agents;
     struct {
         enum conf_log_level level;
         enum conf_log_format format;
