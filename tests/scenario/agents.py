@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, wait_for  # noqa: E402
 
+ENABLED = "agents: {enabled: true, silent: 1h}\n"
 PAUSE = 21  # seconds that the server wants between two reports of an agent
 
 
@@ -23,6 +24,7 @@ def token(lab, *args):
     file = lab.directory / "token"
     made = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "test", *args], check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lab.secrets.add(made.stdout.strip())
     file.write_text(made.stdout)
     return file
 
@@ -49,8 +51,8 @@ class Stranger:
     def __init__(self, lab):
         self.lab, self.at = lab, lab.listeners()["api"][0]
 
-    def post(self, path, body, alpn="autarky-agent", identity=None):
-        head = (f"POST {path} HTTP/1.1\r\nHost: localhost:{self.at.rsplit(':', 1)[1]}\r\nContent-Type: application/json\r\n"
+    def post(self, path, body, alpn="autarky-agent", identity=None, kind="application/json"):
+        head = (f"POST {path} HTTP/1.1\r\nHost: localhost:{self.at.rsplit(':', 1)[1]}\r\nContent-Type: {kind}\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n")
         shows = ["-cert", identity, "-cert_chain", identity, "-key", identity] if identity else []
         done = subprocess.run([OPENSSL, "s_client", "-connect", self.at, "-alpn", alpn, "-quiet", "-CAfile", self.lab.roots,
@@ -92,6 +94,23 @@ def by_strangers(lab, identity, spent):
     by.expects(401, "certificate of an agent", "a client of this CA that is no agent", me, report(), identity=both)
     out = enrol(lab, lab.directory / "thief", spent, ok=(2,))
     expect(out, "used by another key", "a stolen token")
+    out = enrol(lab, lab.directory / "second", token(lab), "--name", "web1", ok=(2,))
+    expect(out, 'an agent "web1" already', "two agents of one name")
+
+
+def by_an_agent(lab, identity):
+    """Where users may show certificates, an agent's is none of theirs, over whichever protocol."""
+    lab.configure(ENABLED + "control: {certificates: true}\n")
+    lab.autarky("reload")
+    for alpn in ("autarky-agent", "http/1.1"):
+        by = Stranger(lab)
+        for path in ("cert/list", "agent/renew", "agent/token", "policy/reload"):
+            by.expects(401, "detail", f"an agent asks for {path} over {alpn}", "/api/v1/" + path, '{"name":"web1"}', alpn=alpn,
+                       identity=identity)
+        by.expects(400, "urn:ietf:params:acme:error:malformed", f"and of ACME over {alpn}", "/acme/new-order", "{}", alpn=alpn,
+                   identity=identity, kind="application/jose+json")
+    lab.configure(ENABLED)
+    lab.autarky("reload")
 
 
 def bad_reports(lab, identity):
@@ -103,12 +122,11 @@ def bad_reports(lab, identity):
 
 def main():
     with Lab() as lab:
-        enabled = "agents: {enabled: true, silent: 1h}\n"
         lab.start()
         refused = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "x"], check=False,
                                  capture_output=True, text=True)
         expect(refused.stderr, "agents: {enabled: true}", "agents that are not enabled")
-        lab.configure(enabled)
+        lab.configure(ENABLED)
         lab.autarky("reload")
         clock = Clock(lab.directory / "clock")
         home, certs = lab.directory / "agent", lab.directory / "certs"
@@ -130,6 +148,7 @@ def main():
         if web["names"] != [f"web.{DOMAIN}"] or web["directory"] != str(certs / "web") or web["issue_ms"] < 1:
             sys.exit(f"the report's certificate: {web}")
         by_strangers(lab, home / "identity.pem", file)
+        by_an_agent(lab, home / "identity.pem")
 
         # A wish to renew, heard once the server lets it report again; and a clock that is wrong.
         before = (certs / "web" / "cert.pem").read_text()

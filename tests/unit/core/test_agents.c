@@ -307,6 +307,65 @@ static void others_are_no_agents(void)
     CHECK_INT(ask(&p, "GET", "/api/v1/status", NULL, ""), 401);
 }
 
+/* Whoever shows a certificate is that agent: nothing in the report can make it another. */
+static void nobody_reports_for_another(void)
+{
+    struct host other = {};
+    char body[BODY], at[WHEN_TEXT];
+
+    ENROLLED(p, h);
+    CHECK(make_csr(&other));
+    CHECK(token(&p, "{\"name\":\"web2\"}", &other));
+    CHECK_INT(enrol(&p, &other, ""), 200);
+    CHECK(take_certificate(&p, &other));
+    show(&p, &other);
+    (void)snprintf(body, sizeof(body),
+                   "{\"name\":\"web1\",\"agent\":\"web1\",\"version\":\"evil\",\"at\":\"%s\","
+                   "\"counts\":{\"certificates\":0,\"failing\":0,\"unproven\":0},"
+                   "\"certificates\":[]}",
+                   when_text(clock_now(ev_clock(p.w.ev)), at));
+    CHECK_INT(ask(&p, "POST", "/api/v1/agents/self", NULL, body), 200);
+    CHECK_INT(command(&p, "show", "{\"name\":\"web1\"}"), 200);
+    CHECK(in_words(&p, "\"state\":\"new\""));
+    CHECK(!in_words(&p, "evil"));
+    CHECK_INT(command(&p, "show", "{\"name\":\"web2\"}"), 200);
+    CHECK(in_words(&p, "evil"));
+    /* Nor is a certificate of one renewed into a name of another. */
+    clock_fake_advance(&p.w.clock, 13 * WHEN_HOUR);
+    CHECK_INT(renew(&p, &other, h.csr), 200);
+    CHECK(in_words(&p, "\"name\":\"web2\""));
+}
+
+static int reports_at(struct play *p, const struct host *h, const char *at)
+{
+    char body[BODY];
+
+    show(p, h);
+    (void)snprintf(body, sizeof(body), REPORT, at, 0LL);
+    return ask(p, "POST", "/api/v1/agents/self", NULL, body);
+}
+
+/* The times that an agent tells are shown, and nothing goes by them. */
+static void clocks_that_are_wrong(void)
+{
+    ENROLLED(p, h);
+    CHECK_INT(reports_at(&p, &h, "9999-12-31T23:59:59Z"), 200);
+    CHECK_INT(command(&p, "show", "{\"name\":\"web1\"}"), 200);
+    CHECK(in_words(&p, "\"skew_ms\":25"));
+    CHECK(in_words(&p, "\"state\":\"failing\""));
+    clock_fake_advance(&p.w.clock, WHEN_MINUTE);
+    CHECK_INT(reports_at(&p, &h, "1970-01-01T00:00:01Z"), 200);
+    CHECK_INT(command(&p, "show", "{\"name\":\"web1\"}"), 200);
+    CHECK(in_words(&p, "\"skew_ms\":-"));
+    clock_fake_advance(&p.w.clock, WHEN_MINUTE);
+    CHECK_INT(reports_at(&p, &h, "yesterday"), 400);
+    /* The server's own goes back: what was reported is then in its future. */
+    clock_fake_set(&p.w.clock, clock_now(ev_clock(p.w.ev)) - 50 * WHEN_SECOND);
+    CHECK_INT(report(&p, &h, 0), 429);
+    clock_fake_set(&p.w.clock, clock_now(ev_clock(p.w.ev)) - WHEN_MINUTE);
+    CHECK_INT(report(&p, &h, 0), 200);
+}
+
 static void a_wish_to_renew(void)
 {
     CLEANUP(json_freep) struct json_doc *doc = NULL;
@@ -330,4 +389,5 @@ static void a_wish_to_renew(void)
 CHECK_MAIN(CHECK_TEST_ONCE(an_agent_reports), CHECK_TEST_ONCE(a_token_counts_once),
            CHECK_TEST_ONCE(a_token_ends), CHECK_TEST_ONCE(who_was_removed_is_nobody),
            CHECK_TEST_ONCE(a_removed_row_counts), CHECK_TEST_ONCE(a_certificate_is_renewed),
-           CHECK_TEST_ONCE(others_are_no_agents), CHECK_TEST_ONCE(a_wish_to_renew))
+           CHECK_TEST_ONCE(others_are_no_agents), CHECK_TEST_ONCE(nobody_reports_for_another),
+           CHECK_TEST_ONCE(clocks_that_are_wrong), CHECK_TEST_ONCE(a_wish_to_renew))
