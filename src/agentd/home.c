@@ -57,7 +57,6 @@ static enum rc broken(const char *name, enum rc rc, const struct err *why, struc
 static enum rc take_chain(struct agentd_home *h, struct str pem)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(CERT_ARENA);
-    CLEANUP(buf_done) struct buf chain = BUF_INIT(AGENTD_IDENTITY_MAX);
     struct x509_cert *certs;
     size_t n;
 
