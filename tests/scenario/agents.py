@@ -88,7 +88,8 @@ def by_strangers(lab, identity, spent):
     foreign.write_text(foreign.read_text() + (lab.directory / "foreign.crt").read_text())
     by.expects(401, "none of this CA", "a certificate of nobody", me, report(), identity=foreign)
     other = lab.directory / "other"
-    lab.autarky("cert", "issue", "--profile", "client", "--name", f"web1.{DOMAIN}", "--out", other)
+    name = f"{shown(lab, 'web1')['id']}.agents.{DOMAIN}"  # as the agent's own is called
+    lab.autarky("cert", "issue", "--profile", "client", "--name", name, "--out", other)
     both = lab.directory / "other.pem"
     both.write_text((other / "fullchain.pem").read_text() + (other / "privkey.pem").read_text())
     by.expects(401, "certificate of an agent", "a client of this CA that is no agent", me, report(), identity=both)

@@ -215,6 +215,11 @@ static void a_token_ends(void)
     CHECK(token(&p, "{\"within\":\"1h\"}", &h));
     clock_fake_advance(&p.w.clock, WHEN_HOUR);
     CHECK_INT(enrol(&p, &h, "web1"), 401);
+    /* Not even by the key that has used it, whose answer was lost. */
+    CHECK(token(&p, "{\"within\":\"1h\"}", &h));
+    CHECK_INT(enrol(&p, &h, "web1"), 200);
+    clock_fake_advance(&p.w.clock, WHEN_HOUR);
+    CHECK_INT(enrol(&p, &h, "web1"), 401);
     CHECK_INT(command(&p, "token", "{\"within\":\"31d\"}"), 400);
     CHECK_INT(command(&p, "token", "{\"name\":\"a b\"}"), 400);
     CHECK(token(&p, "{}", &h));
