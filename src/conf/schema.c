@@ -215,6 +215,14 @@ const struct conf_key conf_schema[] = {
      .help = "SHA-256 of the public key of its certificate, which must be one of this CA: "
              "\"spki_sha256\" of `autarky cert show --json`; two while it is renewed"},
 
+    MAP_OF_KEYS("agents"),
+    {KEY("agents.enabled", CONF_ONE, agents.enabled, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether agents on other hosts (`autarky agent enrol`) may enrol and report"},
+    {KEY("agents.silent", CONF_ONE, agents.silent, &conf_kind_span),
+     .min = 10 * WHEN_MINUTE, .max = 30 * WHEN_DAY, .initial = "1h", .take = &live,
+     .help = "After how long without a report one is an alert; they report every five minutes"},
+
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},

@@ -57,7 +57,9 @@ enum rc core_change_user(struct core_change *c);
 
 /* ---- shown.c: certificates that clients of the API show (control.certificates) */
 
-/* What front says of it; nothing of another listener, or unless it is configured. */
+/* What front says of it; nothing of another listener. */
+void core_shown_take(const struct ipc_http *msg, struct http_shown *out);
+/* The same for users: nothing unless control.certificates says so. */
 void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out);
 /* The certificate, in the arena. RC_DENIED, with the reason: it is none of ours, or not good now,
  * or not for clients alone. */

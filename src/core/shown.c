@@ -34,16 +34,23 @@ MSG(msg_taken, "core.user-certificate-taken", "the certificate {0} is a user's a
 
 enum { SHOWN_ARENA = 512 * 1024, LIST_ARENA = 4 * 1024 * 1024 };
 
-void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out)
+void core_shown_take(const struct ipc_http *msg, struct http_shown *out)
 {
     *out = (struct http_shown){};
-    if (!core->conf->control.certificates || !str_eq(msg->listener, STR("api")) ||
-        msg->shown_sha256.n != sizeof(out->sha256) || msg->shown_serial.n > sizeof(out->serial))
+    if (!str_eq(msg->listener, STR("api")) || msg->shown_sha256.n != sizeof(out->sha256) ||
+        msg->shown_serial.n > sizeof(out->serial))
         return;
     memcpy(out->sha256, msg->shown_sha256.p, sizeof(out->sha256));
     for (size_t i = 0; i < msg->shown_serial.n; i++)
         out->serial[i] = (unsigned char)msg->shown_serial.p[i];
     out->n_serial = msg->shown_serial.n;
+}
+
+void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out)
+{
+    *out = (struct http_shown){};
+    if (core->conf->control.certificates)
+        core_shown_take(msg, out);
 }
 
 /* ---- whether it is good */
