@@ -126,6 +126,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--expires", "TIME",
          "good until then: 2026-12-24T18:00:00Z, or a time from now, as in 90d"},
     [CMD_OPT_EAB] = {"--eab", "NAME", "only those that were made with this key"},
+    [CMD_OPT_CLIENT_CERTIFICATE] = {"--client-certificate", "WHICH",
+                                    "shown by the client: serial:HEX of the running server's "
+                                    "register, or what a rule may have"},
     [CMD_OPT_WITHIN] = {"--within", "TIME",
                         "when the last of them is to be renewed: a time from now, as in 6h, which "
                         "is spread over; otherwise 24h"},

@@ -224,8 +224,11 @@ static const struct cmd_row rows[] = {
     {"policy", "explain", "show which rule decides about a name, and why",
      "All rules that have the name, and what each says; several --name are looked at as one\n"
      "certificate. With --account the running server is asked for the key that it was made with,\n"
-     "unless --eab says it.",
-     NULL, OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(FROM), OPT(PROFILE)),
+     "unless --eab says it. --client-certificate is a name, or team:, owner:, sha256: as rules\n"
+     "have them, of any certificate; with serial: the running server says what is in it.",
+     NULL,
+     OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
+             OPT(PROFILE)),
      cmd_policy_explain},
     {"alert", "list", "list what is wrong or soon will be, and silences",
      "What is over is kept for 90 days; --over lists it.", NULL,

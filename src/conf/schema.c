@@ -289,6 +289,9 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("groups[].accounts", CONF_MANY, struct conf_group, accounts, &conf_kind_ident),
      .take = &live,
      .help = "These accounts, by the ids of `autarky account list`"},
+    {KEY_IN("groups[].client_certificates", CONF_MANY, struct conf_group, client_certificates,
+            &conf_kind_client), .take = &live,
+     .help = "Clients that show one of these certificates, as in policy[].client_certificates"},
 
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
      .help = "Rules; of those that fit, the most specific decides; what none fits is refused"},
@@ -303,6 +306,10 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].accounts", CONF_MANY, struct conf_rule, accounts, &conf_kind_ident),
      .take = &live,
      .help = "Only for these accounts, or those of eab and groups"},
+    {KEY_IN("policy[].client_certificates", CONF_MANY, struct conf_rule, client_certificates,
+            &conf_kind_client), .take = &live,
+     .help = "Or for clients that show such a certificate of this CA: a name in it, team:T, "
+             "owner:O, sha256:HEX"},
     {KEY_IN("policy[].groups", CONF_MANY, struct conf_rule, groups, &conf_kind_ident),
      .take = &live,
      .help = "Only for the clients of these groups, or those of eab and accounts"},
@@ -355,6 +362,10 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].approval", CONF_ONE, struct conf_rule, approval, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether persons of control.people have to allow each certificate"},
+    {KEY_IN("policy[].reason", CONF_ONE, struct conf_rule, reason, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether each certificate takes a reason or ticket: of the account's key, of an "
+             "approval, of --reason"},
     {KEY_IN("policy[].approvers", CONF_ONE, struct conf_rule, approvers, &conf_kind_number),
      .min = 1, .max = CONF_APPROVERS_MAX, .initial = "1", .take = &live,
      .help = "How many of them, each time, where the rule has \"approval\""},

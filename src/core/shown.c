@@ -23,6 +23,9 @@ MSG(msg_usage, "core.shown-usage",
     "the certificate {0} is not for clients alone (profile {1}); `autarky cert issue --profile "
     "client` "
     "makes one that is");
+MSG(msg_server, "core.shown-server",
+    "the certificate {0} is not for clients (profile {1}): its `extended_key_usage` has no "
+    "clientAuth");
 MSG(msg_nobody, "core.shown-nobody",
     "the certificate {0} is no user's; `autarky user-certificate add` makes it one's");
 MSG(msg_of_user, "core.user-certificate-none",
@@ -85,9 +88,10 @@ const char *core_shown_serial(const struct store_certificate *c, char out[static
                                                                : out;
 }
 
-/* As any check of a client's certificate, with the register in place of a chain and of lists. */
-static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
-                     struct err *err)
+/* As any check of a client's certificate, with the register in place of a chain and of lists; what
+ * for is not looked at. */
+static enum rc check_good(const struct core *core, struct arena *a,
+                          const struct store_certificate *c, struct err *err)
 {
     when_t now = clock_now(ev_clock(core->ev));
     char at[WHEN_TEXT], serial[X509_SERIAL_TEXT];
@@ -103,12 +107,20 @@ static enum rc check(const struct core *core, struct arena *a, const struct stor
     if (now > c->not_after)
         return ERR(err, RC_DENIED, msg_expired, str_of(serial),
                    str_of(when_text(c->not_after, at)));
-    TRY(check_issuer(core, a, c, serial, err));
-    return check_usage(a, c, serial, err);
+    return check_issuer(core, a, c, serial, err);
 }
 
-enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
-                        struct store_certificate *out, struct err *err)
+static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
+                     struct err *err)
+{
+    char serial[X509_SERIAL_TEXT];
+
+    TRY(check_good(core, a, c, err));
+    return check_usage(a, c, core_shown_serial(c, serial), err);
+}
+
+static enum rc find_shown(const struct core *core, const struct http_shown *shown, struct arena *a,
+                          struct store_certificate *out, struct err *err)
 {
     struct str serial = str_bytes(shown->serial, shown->n_serial);
     enum rc rc = RC_NOTFOUND;
@@ -119,8 +131,30 @@ enum rc core_shown_find(const struct core *core, const struct http_shown *shown,
     if (rc == RC_NOTFOUND ||
         (rc == RC_OK && memcmp(out->fingerprint.b, shown->sha256, sizeof(shown->sha256)) != 0))
         return ERR(err, RC_DENIED, msg_unknown);
-    TRY(rc);
+    return rc;
+}
+
+enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct store_certificate *out, struct err *err)
+{
+    TRY(find_shown(core, shown, a, out, err));
     return check(core, a, out, err);
+}
+
+enum rc core_shown_client(void *arg, const struct http_shown *shown, struct arena *a,
+                          struct store_certificate *out, struct err *err)
+{
+    const struct core *core = arg;
+    char serial[X509_SERIAL_TEXT];
+    struct x509_cert cert;
+
+    TRY(find_shown(core, shown, a, out, err));
+    TRY(check_good(core, a, out, err));
+    TRY(x509_cert_parse(a, out->der, &cert, err));
+    if (cert.is_ca || !cert.has_eku || !(cert.eku & X509_EKU_CLIENT_AUTH))
+        return ERR(err, RC_DENIED, msg_server, str_of(core_shown_serial(out, serial)),
+                   out->profile);
+    return RC_OK;
 }
 
 /* ---- whose it is */

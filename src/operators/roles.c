@@ -68,7 +68,7 @@ static const struct operators_action actions[] = {
     {"drill runner", S, false, ""},
     {"audit head", S | U, false, ""},
     {"audit list", S | U, false, "limit:i below:i action actor object request from before"},
-    {"policy explain", SEES, false, "names:l! account eab from profile"},
+    {"policy explain", SEES, false, "names:l! account eab client_certificate from profile"},
     {"config show", O | S | U, false, ""},
     {"user add", S, true, "name! roles! host_user:i! password! reason dry_run:b"},
     {"user-certificate add", S, true, "name! serial! reason dry_run:b"},

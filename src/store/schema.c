@@ -492,6 +492,14 @@ static const char *const txt_accounts[] = {
     NULL,
 };
 
+/* With which certificate a client was when it asked; and what a reservation was asked for. */
+static const char *const shown[] = {
+    "ALTER TABLE certificates ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN why TEXT",
+    NULL,
+};
+
 /* Agents on other hosts (store/agents.h): one row for each, with its newest report. `heard` is when
  * something last came from it, its enrolment included. */
 static const char *const agents[] = {
@@ -537,6 +545,7 @@ static const struct store_migration migrations[] = {
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
     {"accounts of the server of TXT records", txt_accounts},
+    {"certificates that clients show", shown},
     {"agents and their reports", agents},
 };
 
