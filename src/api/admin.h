@@ -131,6 +131,12 @@ enum rc api_cert_numbers(const struct api_view *v, const struct json *args, stru
 enum rc api_policy_explain(const struct api_view *v, const struct json *args, struct json_out *o,
                            struct err *err);
 
+/* {"cursor"}: {"items":[{"name","fulldomain","allow":[...],"values":[...],"created","updated"}...],
+ * "next": what to give as "cursor" to go on, or null}: accounts of the server of TXT records
+ * (store/txt.h), the oldest first, STORE_TXT_PAGE at a time. RC_INVAL. */
+enum rc api_txt_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                     struct err *err);
+
 /* All keys of the configuration in force, with their values, as conf/text.h dumps them. */
 enum rc api_config_show(const struct api_view *v, const struct json *args, struct json_out *o,
                         struct err *err);

@@ -140,3 +140,13 @@ enum rc audit_log_keep(struct store_txn *txn, const struct note *note, struct st
     head.frontier = str_bytes(t.frontier, tree_frontier_len(t.size) * sizeof(t.frontier[0]));
     return store_head_add(txn, &head);
 }
+
+enum rc audit_log_prove(struct store_txn *txn, struct arena *a, struct audit_between *b)
+{
+    struct store_head head;
+
+    TRY(b->to ? store_head_of(txn, a, b->to, &head) : store_head_last(txn, a, &head));
+    b->to = head.size;
+    b->note = head.note;
+    return tree_prove(b->from, b->to, read_subtree, txn, &b->proof);
+}

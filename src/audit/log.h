@@ -30,3 +30,12 @@ enum rc audit_log_step(struct store_txn *txn, const struct tree_head *from, stru
 /* Writes a signed note down, with its tree's frontier; one that is there is left alone. RC_CORRUPT
  * when it is not a head of these records: then it is not written. */
 enum rc audit_log_keep(struct store_txn *txn, const struct note *note, struct str text);
+
+/* That a signed head continues the first `from` records. */
+struct audit_between {
+    uint64_t from, to; /* `to`: that of a signed head; 0: the newest, which is then set */
+    struct str note;   /* the newest head of `to` records, in the arena */
+    struct tree_proof proof;
+};
+/* Of b->from and b->to. RC_NOTFOUND: there is no such head; RC_INVAL: `from` is larger. */
+enum rc audit_log_prove(struct store_txn *txn, struct arena *a, struct audit_between *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `autarky audit export`, `head`, `restart`: the audit log as files, its heads, and the way out
- * when it cannot go on. audit_verify.c checks what was exported. */
+/* `autarky audit export`, `head`, `prove`, `restart`: the audit log as files, its heads, what a
+ * witness wants to see, and the way out when it cannot go on. audit_verify.c checks what was
+ * exported. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,12 +11,15 @@
 #include <unistd.h>
 
 #include "audit/export.h"
+#include "audit/log.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "ca/head.h"
 #include "cmd/cmd.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/json.h"
+#include "json/out.h"
 #include "store/store.h"
 
 enum { ANSWER_MAX = 64 * 1024 };
@@ -58,18 +62,25 @@ static void sign_now(const struct cmd_args *args)
                 err_textz(&err, text, sizeof(text)));
 }
 
-static enum rc export(const struct cmd_args *args, int dir, struct audit_exported *out,
-                      struct err *err) {
-    CLEANUP(store_closep) struct store *store = NULL;
+static enum rc look(const struct cmd_args *args, struct store **out, struct err *err)
+{
     CLEANUP(buf_done) struct buf db = BUF_INIT(4096);
     struct store_options options = {.now = clock_now(clock_system()), .look = true};
-    struct store_txn * txn;
-    enum rc rc;
 
     buf_printf(&db, "%s/db", cmd_data(args));
     TRY(buf_rc(&db));
     options.dir = buf_z(&db);
-    TRY(store_open(&options, &store, err));
+    return store_open(&options, out, err);
+}
+
+static enum rc write_export(const struct cmd_args *args, int dir, struct audit_exported *out,
+                            struct err *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_txn *txn;
+    enum rc rc;
+
+    TRY(look(args, &store, err));
     TRY(store_read_begin(store, &txn));
     rc = audit_export(txn, dir, args->values[CMD_OPT_OUT], out, err);
     store_read_end(txn);
@@ -89,7 +100,7 @@ int cmd_audit_export(const struct cmd_args *args)
     if (status != CMD_DONE)
         return status;
     sign_now(args);
-    err.rc = export(args, dir, &done, &err);
+    err.rc = write_export(args, dir, &done, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     printf(cmd_json(args) ? "{\"records\":%llu,\"heads\":%llu}\n"
@@ -109,6 +120,124 @@ static enum rc show_head(const struct json *root)
 int cmd_audit_head(const struct cmd_args *args)
 {
     return cmd_ask(args, "audit head", STR(""), show_head);
+}
+
+/* ---- prove */
+
+static int read_size(const struct cmd_args *args, enum cmd_option option, uint64_t *out)
+{
+    const char *text = args->values[option];
+
+    if (!text || str_u64(str_of(text), TREE_SIZE_MAX, out) == RC_OK)
+        return CMD_DONE;
+    return cmd_usagef("\"%s\" is no number of records", text);
+}
+
+/* C2SP tlog-witness, the body of add-checkpoint. */
+static void put_request(const struct audit_between *b, struct buf *out)
+{
+    buf_printf(out, "old %llu\n", (unsigned long long)b->from);
+    for (size_t i = 0; i < b->proof.n; i++) {
+        text_b64(out, str_bytes(b->proof.hash[i].b, TREE_HASH));
+        buf_u8(out, '\n');
+    }
+    buf_u8(out, '\n');
+    buf_puts(out, b->note);
+}
+
+static void put_json(const struct audit_between *b, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf hash = BUF_INIT(2 * TREE_HASH);
+    struct json_out o;
+
+    json_out_init(&o, out, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_u64(&o, "from", b->from);
+    json_kv_u64(&o, "to", b->to);
+    json_key(&o, "proof");
+    json_arr(&o);
+    for (size_t i = 0; i < b->proof.n; i++) {
+        buf_reset(&hash);
+        text_b64(&hash, str_bytes(b->proof.hash[i].b, TREE_HASH));
+        json_put_str(&o, buf_str(&hash));
+    }
+    json_end(&o);
+    json_kv_str(&o, "note", b->note);
+    json_end(&o);
+    if (json_out_done(&o) != RC_OK)
+        buf_fail(out, RC_NOMEM);
+    buf_u8(out, '\n');
+}
+
+static enum rc prove(const struct cmd_args *args, struct arena *a, struct audit_between *b,
+                     struct err *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct store_txn *txn;
+
+    TRY(look(args, &store, err));
+    TRY(store_read_begin(store, &txn));
+    err->rc = audit_log_prove(txn, a, b);
+    store_read_end(txn);
+    return RC_OK;
+}
+
+static int show_proof(const struct cmd_args *args, const struct audit_between *b)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+
+    if (cmd_json(args))
+        put_json(b, &text);
+    else
+        put_request(b, &text);
+    err.rc = buf_rc(&text);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    printf("%s", buf_z(&text));
+    return CMD_DONE;
+}
+
+static int no_proof(const struct audit_between *b, const struct err *err)
+{
+    if (err->rc == RC_NOTFOUND && b->to == 0)
+        return cmd_failf("no head of the audit log was signed yet; `autarky audit head` has one "
+                         "signed now");
+    if (err->rc == RC_NOTFOUND)
+        return cmd_failf("no head of %llu records was signed; an export's heads.txt has the sizes "
+                         "of those that were",
+                         (unsigned long long)b->to);
+    if (err->rc == RC_INVAL)
+        return cmd_failf("the signed head has %llu records, fewer than the %llu that are known "
+                         "already: the log was cut off, or this is another one",
+                         (unsigned long long)b->to, (unsigned long long)b->from);
+    return cmd_fail(err);
+}
+
+int cmd_audit_prove(const struct cmd_args *args)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ANSWER_MAX);
+    struct audit_between b = {};
+    struct err err = ERR_INIT;
+    int status = read_size(args, CMD_OPT_PROVE_FROM, &b.from);
+    enum rc rc;
+
+    if (status == CMD_DONE)
+        status = read_size(args, CMD_OPT_PROVE_TO, &b.to);
+    if (status != CMD_DONE)
+        return status;
+    if (!args->values[CMD_OPT_PROVE_FROM])
+        return cmd_usagef("--from says how many records are under the head that is known already");
+    rc = crypto_init();
+    if (rc == RC_OK) {
+        rc = prove(args, &a, &b, &err);
+        crypto_done();
+    }
+    if (rc != RC_OK) {
+        err.rc = rc;
+        return cmd_fail(&err);
+    }
+    return err.rc == RC_OK ? show_proof(args, &b) : no_proof(&b, &err);
 }
 
 /* ---- restart */

@@ -207,6 +207,13 @@ static const struct cmd_row rows[] = {
      cmd_renewal_pull},
     {"renewal", "list", "list the renewals that were pulled forward", NULL, NULL, NULL,
      cmd_renewal_list},
+    {"txt", "list", "list the accounts of the server of TXT records, the oldest first",
+     "256 at a time; where the list goes on it says with what --cursor.", NULL,
+     OPTIONS(OPT(CURSOR)), cmd_txt_list},
+    {"txt", "remove", "remove an account of the server of TXT records",
+     "NAME is what an alias leads to, or its first label. Nobody can set values there any more, "
+     "and\nthe name is gone from the zone.",
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_txt_remove},
     {"policy", "check", "find rules that cannot be meant so",
      "Rules that never decide, that contradict each other, that allow what cannot be proven or\n"
      "certified, and that are wider than is likely to be meant; what to do, for each. Ends with\n"
@@ -359,6 +366,11 @@ static const struct cmd_row rows[] = {
     {"audit", "head", "have the head of the audit log signed now, and print it",
      "It can be kept elsewhere, be countersigned by a witness, or be put on paper.", NULL, NULL,
      cmd_audit_head},
+    {"audit", "prove", "prove that a signed head continues the log as somebody knows it",
+     "Prints what a witness wants to see before it countersigns (C2SP tlog-witness): the size, "
+     "the\n"
+     "hashes of the consistency proof (RFC 6962 section 2.1.2), an empty line, and the head.",
+     NULL, OPTIONS(OPT(PROVE_FROM), OPT(PROVE_TO)), cmd_audit_prove},
     {"audit", "restart", "begin a new audit log where the signed one cannot go on",
      "For a database that was restored and lacks records that were signed. The records stay, the\n"
      "next head is the first of a log with another name, and the break is an event in it, with\n"

@@ -13,9 +13,8 @@
 
 struct conf {
     struct str organization;
-    struct str country;        /* upper case; empty: none */
-    struct str locality, unit; /* empty: none */
-    struct str domain;         /* canonical, two labels or more, no public suffix */
+    struct str country, locality, unit; /* empty: none; the country in upper case */
+    struct str domain;                  /* canonical, two labels or more, no public suffix */
     struct {
         struct conf_strs internal; /* canonical domains beside `domain` that the CA may vouch for */
         struct conf_strs single;   /* names of one label, canonical, none of the public DNS */
@@ -151,6 +150,7 @@ struct conf {
     struct {
         enum conf_automatic automatic; /* what an unusual hour leads to */
     } locks;
+    struct conf_txt txt;
     struct {
         struct conf_nets allow; /* who may read /metrics */
     } metrics;

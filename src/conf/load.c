@@ -500,6 +500,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     TRY(conf_check_sites(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
+    TRY(conf_check_txt(l->report, root, conf));
     TRY(conf_check_forwards(l->report, root, conf));
     TRY(conf_check_alerts(l->report, root, conf));
     TRY(conf_check_rules(l->report, root, conf));

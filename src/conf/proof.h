@@ -63,3 +63,14 @@ enum conf_caa {
     CONF_CAA_STRICT, /* every failure to find out forbids */
     CONF_CAA_OFF,
 };
+
+/* The server of TXT records: where proofs of names that are delegated to it are served. */
+struct conf_txt {
+    struct str zone;            /* canonical; empty: there is none */
+    struct conf_ports listen;   /* of UDP and TCP; never empty; bound only with a zone */
+    struct str server;          /* its own name, canonical; empty: that of the zone */
+    struct conf_nets addresses; /* of that name, each one alone */
+    struct conf_nets allow;     /* who may register */
+    uint64_t accounts;          /* at most */
+};
+enum { CONF_TXT_ACCOUNTS_MAX = 100000, CONF_TXT_ZONE_MAX = 200, CONF_TXT_ADDRESSES_MAX = 8 };

@@ -18,6 +18,7 @@ static const struct conf_take signer = {CONF_RESTARTS, "signer", NULL};
 static const struct conf_take core = {CONF_RESTARTS, "core", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take courier = {CONF_RESTARTS, "courier", NULL};
+static const struct conf_take txt = {CONF_RESTARTS, "txt", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
@@ -499,6 +500,7 @@ const struct conf_key conf_schema[] = {
 
 #include "conf/schema_alerts.h"
 #include "conf/schema_audit.h"
+#include "conf/schema_txt.h"
 
     MAP_OF_KEYS("metrics"),
     {KEY("metrics.allow", CONF_MANY, metrics.allow, &conf_kind_net), .take = &live,

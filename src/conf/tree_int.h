@@ -83,6 +83,9 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
 /* probers.c. The same of the probers. */
 enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
                            const struct conf *conf);
+/* txt.c. The same of the server of TXT records. */
+enum rc conf_check_txt(struct conf_report *report, const struct conf_node *root,
+                       const struct conf *conf);
 /* forward.c. The same of where the audit log goes. */
 enum rc conf_check_forwards(struct conf_report *report, const struct conf_node *root,
                             const struct conf *conf);

@@ -8,6 +8,7 @@
 #include "core/inventory.h"
 #include "core/locks.h"
 #include "core/operators.h"
+#include "core/txt.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -361,6 +362,8 @@ static const struct command {
     {"account deactivate", .why = "reason", .change = core_account_deactivate},
     {"renewal pull", .why = "reason", .change = core_renewal_pull},
     {"renewal list", answer_renewal_list, false, NULL},
+    {"txt list", .look = api_txt_list},
+    {"txt remove", .why = "reason", .change = core_txt_remove},
     {"inventory list", .look = api_inventory_list},
     {"inventory show", .look = api_inventory_show},
     {"inventory history", .look = api_inventory_history},

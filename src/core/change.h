@@ -36,6 +36,7 @@ struct core_change {
     struct store_alert alert;
     struct store_silence silence;
     struct store_endpoint endpoint;
+    struct str txt; /* a label in the zone of TXT records */
     struct store_user user;
     struct store_token token;
     struct store_certificate certificate;

@@ -10,6 +10,7 @@
 #include "core/core_int.h"
 #include "core/forwards.h"
 #include "core/operators.h"
+#include "core/txt.h"
 #include "core/watch.h"
 #include "crypto/crypto.h"
 #include "crypto/weak.h"
@@ -184,6 +185,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     TRY(core_forwards_new(core));
     TRY(core_watch_new(core));
     TRY(core_alerts_new(core));
+    TRY(core_txt_new(core));
     return core->control >= 0 ? core_admin_start(core) : RC_OK;
 }
 
@@ -212,6 +214,8 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
         core_forwards_courier(core, chan);
         core_alerts_courier(core, chan);
     }
+    if (role == ROLE_TXT)
+        core_txt_server(core, chan);
     if (role == ROLE_KEEPER)
         core_sites_keeper(core, chan);
 }
@@ -292,6 +296,7 @@ static void core_close(struct role_env *env)
     core_forwards_stop(core);
     core_watch_stop(core);
     core_alerts_stop(core);
+    core_txt_stop(core);
     ev_timer_stop(&core->signer_timer);
     if (core->revocation)
         revocation_set_signer(core->revocation, NULL);
@@ -303,6 +308,7 @@ static void core_close(struct role_env *env)
     core_forwards_free(core);
     core_watch_free(core);
     core_alerts_free(core);
+    core_txt_free(core);
     revocation_free(core->revocation);
     core_remotes_stop(core);
     acme_free(core->acme);

@@ -4,7 +4,7 @@
  * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
  * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
  * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), alerts.c,
- * numbers.c (/metrics).
+ * numbers.c (/metrics), txt.c (the server of TXT records; txt_ask.h).
  * Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
@@ -81,6 +81,7 @@ struct core {
     struct core_forwards *forwards;
     struct core_watch *watch;
     struct core_alerts *alerts;
+    struct core_txt *txt;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };

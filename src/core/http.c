@@ -2,6 +2,7 @@
 /* Requests that front has parsed: to the service that answers them, and the answer back. */
 #include "core/core_int.h"
 #include "core/operators.h"
+#include "core/txt.h"
 #include "ev/clock.h"
 #include "http/problem.h"
 #include "trust/trust.h"
@@ -89,6 +90,8 @@ static void route(struct core *core, struct http_exchange *x)
         revocation_handle(core->revocation, x);
     else if (str_eq(path, STR("/ui")) || str_starts(path, STR("/ui/")))
         ui_handle(&core->ui, x, clock_now(ev_clock(core->ev)));
+    else if (core_txt_serves(core, x))
+        core_txt_handle(core, x);
     else if (str_eq(path, STR("/healthz")))
         http_reply_text(x, 200, "text/plain; charset=utf-8", STR("ok\n"));
     else if (str_eq(path, STR("/readyz")))

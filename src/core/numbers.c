@@ -12,8 +12,8 @@ static const char *const queues[] = {"validation", "issuance", "store"};
 METRIC_GAUGE_BY(queue_length, "core_queue_length", "What core is at work on, or holds back",
                 "queue", queues);
 /* By enum role. */
-static const char *const processes[] = {"supervisor", "front",  "gateway", "core",   "signer",
-                                        "prober",     "keeper", "runner",  "courier"};
+static const char *const processes[] = {"supervisor", "front",  "gateway", "core",    "signer",
+                                        "prober",     "keeper", "runner",  "courier", "txt"};
 METRIC_GAUGE_BY(restarts, "process_restarts",
                 "How often the supervisor had to start a process again", "process", processes);
 

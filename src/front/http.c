@@ -245,7 +245,8 @@ static const struct {
     {"api", STR("/crl/"), true},      {"api", STR("/ocsp/"), true},
     {"api", STR("/issuer/"), true},   {"plain", STR("/healthz"), false},
     {"private", STR("/acme/"), true}, {"api", STR("/api/v1/"), true},
-    {"private", STR("/ocsp/"), true},
+    {"private", STR("/ocsp/"), true}, {"api", STR("/acme-dns/"), true},
+    {"api", STR("/httpreq/"), true},
 };
 
 static bool is_for_core(const struct http_request *req)

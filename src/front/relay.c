@@ -91,11 +91,13 @@ static void put_reply(struct http_exchange *x, const struct ipc_http_reply *repl
 }
 
 /* The content type has its own place; a cookie opens the dashboard and the API, a token the API,
- * and both concern nobody else. */
+ * a password an account of TXT records, and they concern nobody else. */
 static bool is_passed_on(const struct http_request *req, struct str name)
 {
     if (str_eq(name, STR("authorization")))
-        return str_starts(req->path, STR("/api/v1/"));
+        return str_starts(req->path, STR("/api/v1/")) || str_starts(req->path, STR("/httpreq/"));
+    if (str_starts(name, STR("x-api-")))
+        return str_starts(req->path, STR("/acme-dns/"));
     if (str_eq(name, STR("cookie")))
         return str_starts(req->path, STR("/ui/")) || str_starts(req->path, STR("/api/v1/"));
     return !str_eq(name, STR("content-type"));
@@ -105,7 +107,7 @@ static bool is_passed_on(const struct http_request *req, struct str name)
  * the token that came. */
 static void challenge(struct http_exchange *x, const struct err *err)
 {
-    bool came = is_passed_on(&x->req, STR("authorization")) &&
+    bool came = str_starts(x->req.path, STR("/api/v1/")) &&
                 http_header_get(&x->req, STR("authorization")).n > 0;
 
     if (err->status == 401 && came)

@@ -7,7 +7,7 @@ static const char *const names[ROLE_COUNT] = {
     [ROLE_SIGNER] = "signer",         [ROLE_PROBER] = "prober",
     [ROLE_KEEPER] = "keeper",         [ROLE_RUNNER] = "runner",
     [ROLE_COURIER] = "courier",       [ROLE_REMOTE] = "remote prober",
-    [ROLE_ADMIN] = "admin",
+    [ROLE_ADMIN] = "admin",           [ROLE_TXT] = "txt",
 };
 
 const char *role_name(enum role role)

@@ -6,6 +6,7 @@
 #include "ipc/probe_messages.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
+#include "ipc/text_messages.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
 
@@ -18,10 +19,11 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define KEEPER IPC_ROLE(ROLE_KEEPER)
 #define RUNNER IPC_ROLE(ROLE_RUNNER)
 #define COURIER IPC_ROLE(ROLE_COURIER)
+#define TXT IPC_ROLE(ROLE_TXT)
 #define REMOTE IPC_ROLE(ROLE_REMOTE)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
 /* What the supervisor starts. */
-#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER)
+#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER | TXT)
 
 /* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
 #define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
@@ -108,6 +110,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
          IPC_NOTICE_CREDITS),
     CALL(IPC_ACCESS, "access", GATEWAY, COURIER, ipc_access, IPC_ACCESS_BYTES + SLACK, ipc_none, 0,
          IPC_ACCESS_CREDITS),
+    CALL(IPC_TEXTS, "texts", CORE, TXT, ipc_texts, 64 * KIB, ipc_none, 0, IPC_TEXTS_CREDITS),
 };
 
 const struct ipc_rule *ipc_rule_find(enum role from, enum role to, uint16_t type)

@@ -68,5 +68,7 @@ enum ipc_type {
     IPC_REMOTE_PREFLIGHT,  /* ipc_preflight -> ipc_preflight_reply */
     /* core to courier */
     IPC_DELIVER = 127, /* ipc_deliver -> ipc_delivered, when the destination has them */
+    /* core to txt */
+    IPC_TEXTS = 130, /* ipc_texts -> ipc_none, when questions are answered so */
     IPC_TYPE_END = 160,
 };

@@ -5,10 +5,11 @@
 #include <sys/types.h>
 
 #include "base/fd.h"
+#include "net/datagram.h"
 #include "net/sock_int.h"
 
 MSG(msg_in_use, "net.address-in-use",
-    "cannot listen on {0}: another program does already; stop it (`ss -ltnp` shows which one it "
+    "cannot listen on {0}: another program does already; stop it (`ss -lntup` shows which one it "
     "is) or configure another port under `listen`");
 MSG(msg_privileged, "net.privileged-port",
     "cannot listen on {0}: ports below {1} are for root; start as root, give the program "
@@ -60,24 +61,45 @@ static bool is_any_v6(const struct addr *a)
     return addr_eq(a, &any);
 }
 
-enum share { ALONE, FIRST, JOINS };
+enum share { ALONE, FIRST, JOINS, DATAGRAMS /* alone, of UDP */ };
+
+/* What a server of datagrams is told of each: where it arrived. */
+static int want_arrival(int fd, sa_family_t family)
+{
+    int on = 1;
+
+    if (family == AF_INET6)
+        return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+    return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+}
+
+/* Of UDP two sockets with SO_REUSEADDR could have one address, and nobody would notice. */
+static int try_reuse(int fd, sa_family_t family, enum share share)
+{
+    int on = 1;
+
+    if (share == DATAGRAMS)
+        return want_arrival(fd, family);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+        return -1;
+    return share == JOINS ? setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) : 0;
+}
 
 /* Returns 0 or the errno value of what failed. */
-static int try_bind(const struct addr_port *at, bool shared, int *out_fd)
+static int try_bind(const struct addr_port *at, enum share share, int *out_fd)
 {
     union net_sockaddr sa;
     socklen_t n = net_sockaddr_put(&sa, at);
     CLEANUP(fd_closep) int fd = -1;
-    int on = 1;
+    int type = share == DATAGRAMS ? SOCK_DGRAM : SOCK_STREAM;
     int off = 0;
 
     if (n == 0)
         return EAFNOSUPPORT;
-    fd = socket(sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(sa.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0))
+    if (try_reuse(fd, sa.any.sa_family, share) != 0)
         return errno;
     if (sa.any.sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
@@ -95,14 +117,14 @@ static int try_listen(const struct addr_port *at, enum share share, int *out_fd)
 {
     CLEANUP(fd_closep) int alone = -1;
     CLEANUP(fd_closep) int fd = -1;
-    int e = share == FIRST ? try_bind(at, false, &alone) : 0;
+    int e = share == FIRST ? try_bind(at, ALONE, &alone) : 0;
 
     fd_close(&alone);
     if (e == 0)
-        e = try_bind(at, share != ALONE, &fd);
+        e = try_bind(at, share == FIRST ? JOINS : share, &fd);
     if (e)
         return e;
-    if (listen(fd, NET_BACKLOG) != 0)
+    if (share != DATAGRAMS && listen(fd, NET_BACKLOG) != 0)
         return errno;
     *out_fd = fd_move(&fd);
     return 0;
@@ -140,6 +162,12 @@ enum rc net_listen_shared(const struct addr_port *at, bool join, int *out_fd,
                           struct addr_port *out_local, struct err *err)
 {
     return listen_at(at, join ? JOINS : FIRST, out_fd, out_local, err);
+}
+
+enum rc net_listen_datagrams(const struct addr_port *at, int *out_fd, struct addr_port *out_local,
+                             struct err *err)
+{
+    return listen_at(at, DATAGRAMS, out_fd, out_local, err);
 }
 
 static enum rc unix_address(const char *path, union net_sockaddr *sa, socklen_t *out_n,

@@ -40,6 +40,8 @@ static const struct operators_action actions[] = {
     {"renewal pull", O | S, false,
      "issuer public_key profile name under within url reason dry_run:b"},
     {"renewal list", SEES, false, ""},
+    {"txt list", SEES, false, "cursor"},
+    {"txt remove", O | S, false, "name! reason dry_run:b"},
     {"inventory list", SEES, false,
      "limit:i cursor verdict port:i network protocol under owner expires_before seen_before sort"},
     {"inventory show", SEES, false, "endpoint!"},

@@ -56,7 +56,8 @@ enum {
 
 /* A socket that listens; the frame's, closed at the end. */
 struct role_listener {
-    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private" */
+    char kind[ROLE_KIND_MAX]; /* "api", "plain", "gateway", "control", "private", "dns-udp",
+                                 "dns-tcp" */
     char address[ROLE_ADDRESS_MAX];
     int fd;
 };
@@ -133,6 +134,8 @@ const struct role_def *role_def_find(enum role role);
 unsigned role_wanted_workers(const struct conf *conf);
 /* One if there is a site. */
 unsigned role_wanted_with_sites(const struct conf *conf);
+/* One if there is a zone. */
+unsigned role_wanted_txt(const struct conf *conf);
 /* One if the audit log goes somewhere else as well, or the gateway writes an access log. */
 unsigned role_wanted_courier(const struct conf *conf);
 

@@ -7,9 +7,9 @@
 #include "conf/conf.h"
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
-const struct role_def *const role_defs[] = {&role_signer,  &role_prober,  &role_runner,
-                                            &role_courier, &role_core,    &role_front,
-                                            &role_keeper,  &role_gateway, NULL};
+const struct role_def *const role_defs[] = {
+    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt,
+    &role_core,   &role_front,  &role_keeper, &role_gateway, NULL};
 
 const struct role_def *role_def_find(enum role role)
 {
@@ -37,6 +37,11 @@ unsigned role_wanted_workers(const struct conf *conf)
 unsigned role_wanted_with_sites(const struct conf *conf)
 {
     return conf->gateway.n_sites > 0;
+}
+
+unsigned role_wanted_txt(const struct conf *conf)
+{
+    return conf->txt.zone.n > 0;
 }
 
 unsigned role_wanted_courier(const struct conf *conf)

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "json/out.h"
+#include "net/datagram.h"
 #include "net/net.h"
 #include "sandbox/users.h"
 #include "serve/serve_int.h"
@@ -31,7 +32,8 @@ static const struct {
     enum role owner;
 } kinds[] = {
     {"api", ROLE_FRONT},    {"plain", ROLE_FRONT},   {"gateway", ROLE_GATEWAY},
-    {"control", ROLE_CORE}, {"private", ROLE_FRONT},
+    {"control", ROLE_CORE}, {"private", ROLE_FRONT}, {"dns-tcp", ROLE_TXT},
+    {"dns-udp", ROLE_TXT},
 };
 
 static enum role owner_of(const char *kind)
@@ -165,10 +167,19 @@ static bool holds_port(const struct serve_sockets *s, uint16_t port)
     return false;
 }
 
+/* The port that the system chose for TCP is that of UDP too. */
+static enum rc listen_datagrams(struct serve_socket *sock, const struct serve_socket *tcp,
+                                struct err *err)
+{
+    return net_listen_datagrams(tcp ? &tcp->local : &sock->want, &sock->l.fd, &sock->local, err);
+}
+
 /* The first worker's may have been given a port by the system; the others join it there. */
 static enum rc listen_on(struct serve_socket *sock, const struct serve_socket *first,
                          struct err *err)
 {
+    if (strcmp(sock->l.kind, "dns-udp") == 0)
+        return listen_datagrams(sock, first, err);
     if (first)
         return net_listen_shared(&first->local, true, &sock->l.fd, &sock->local, err);
     if (owner_of(sock->l.kind) == ROLE_GATEWAY)
@@ -198,6 +209,15 @@ static enum rc bind_one(struct serve_socket *sock, const struct serve_socket *fi
                      sizeof(sock->l.address));
 }
 
+/* The socket whose address in force it gets. */
+static const struct serve_socket *beside(const struct serve_sockets *out, const char *kind,
+                                         const struct addr_port *want, unsigned number)
+{
+    if (strcmp(kind, "dns-udp") == 0)
+        return find(out, "dns-tcp", want, 0);
+    return number ? find(out, kind, want, 0) : NULL;
+}
+
 /* What one address needs: a socket for each process. */
 static enum rc bind_address(const char *kind, const struct addr_port *want, unsigned processes,
                             const struct serve_sockets *old, struct serve_sockets *out,
@@ -205,7 +225,7 @@ static enum rc bind_address(const char *kind, const struct addr_port *want, unsi
 {
     for (unsigned number = 0; number < processes; number++) {
         const struct serve_socket *kept = find(old, kind, want, number);
-        const struct serve_socket *first = number ? find(out, kind, want, 0) : NULL;
+        const struct serve_socket *first = beside(out, kind, want, number);
         struct serve_socket *sock = add(out, kind, number, err);
 
         if (!sock)
@@ -240,6 +260,8 @@ static enum rc bind_all(const struct conf *conf, const struct serve_wanted *want
         {"api", &conf->listen.api, 1},
         {"plain", &conf->listen.plain, 1},
         {"gateway", &conf->listen.gateway, wanted->v[ROLE_GATEWAY]},
+        {"dns-tcp", &conf->txt.listen, wanted->v[ROLE_TXT]},
+        {"dns-udp", &conf->txt.listen, wanted->v[ROLE_TXT]},
     };
 
     for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++)
@@ -316,6 +338,7 @@ enum rc serve_sockets_json(const struct serve_sockets *s, struct buf *out)
     put_kind(&o, s, "api");
     put_kind(&o, s, "plain");
     put_kind(&o, s, "gateway");
+    put_kind(&o, s, "dns-udp");
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->v[i].l.kind, "control") == 0)
             json_kv_z(&o, "control", s->v[i].l.address);

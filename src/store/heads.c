@@ -73,6 +73,18 @@ static enum rc read_row(struct stmt *st, struct arena *a, uint64_t *n, struct st
     return RC_OK;
 }
 
+enum rc store_head_of(struct store_txn *txn, struct arena *a, uint64_t size, struct store_head *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    uint64_t n;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT " COLUMNS " FROM audit_heads WHERE size = ? ORDER BY n DESC LIMIT 1"));
+    stmt_int(&st, (int64_t)size);
+    TRY(stmt_next(&st));
+    return read_row(&st, a, &n, out);
+}
+
 enum rc store_head_last(struct store_txn *txn, struct arena *a, struct store_head *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};

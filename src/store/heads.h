@@ -20,6 +20,9 @@ struct store_head {
 };
 /* One that is there stays as it is; RC_OK then, too. */
 enum rc store_head_add(struct store_txn *txn, const struct store_head *head);
+/* The newest of that size; RC_NOTFOUND. */
+enum rc store_head_of(struct store_txn *txn, struct arena *a, uint64_t size,
+                      struct store_head *out);
 /* The newest; RC_NOTFOUND. */
 enum rc store_head_last(struct store_txn *txn, struct arena *a, struct store_head *out);
 /* The first with a row number after `after`, whose own is then in `*after`; RC_NOTFOUND: no more.

@@ -483,6 +483,15 @@ static const char *const in_force[] = {
     NULL,
 };
 
+/* The server of TXT records: each account has a name in its zone, and two values. */
+static const char *const txt_accounts[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE txt_accounts (n INTEGER PRIMARY KEY, subdomain TEXT NOT NULL UNIQUE,"
+    " username TEXT NOT NULL UNIQUE, password BLOB NOT NULL, allow TEXT, newer TEXT, older TEXT,"
+    " created INTEGER NOT NULL, updated INTEGER) STRICT",
+    NULL,
+};
+
 /* With which certificate a client was when it asked; and what a reservation was asked for. */
 static const char *const shown[] = {
     "ALTER TABLE certificates ADD COLUMN shown TEXT",
@@ -513,6 +522,7 @@ static const struct store_migration migrations[] = {
     {"alerts, their deliveries, and when certificates have to be looked at", alerts},
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
+    {"accounts of the server of TXT records", txt_accounts},
     {"certificates that clients show", shown},
 };
 

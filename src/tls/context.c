@@ -187,7 +187,13 @@ void tls_context_set_asks(struct tls_context *ctx, bool on)
 }
 
 /* No session is taken up or left behind: what a certificate was shown for is one connection.
- * Without tickets OpenSSL looks in the table of sessions, which is off. */
+ * Without tickets OpenSSL looks in the table of sessions, which is off.
+ *
+ * Nor is any CA named (RFC 8446 section 4.2.4, which may be left out; RFC 5246 section 7.4.4, where
+ * the list may be empty). Browsers hide what does not fit the names and ask nobody then, so a list
+ * that lacks an issuer of the register, one that was rotated away since, or one whose chain the
+ * browser was not given, would shut its users out without a word; what does not belong here is
+ * refused in words, by whoever has the register. */
 bool tls_context_ask(const struct tls_context *ctx, SSL *ssl)
 {
     if (!ctx->asks)

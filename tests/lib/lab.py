@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import trail
 import verify
 
 AUTARKY = os.environ["AUTARKY"]
@@ -143,6 +144,7 @@ class Lab:
         self.server = None
         self.stale = None
         self.verified = True  # at the end, what is in the register
+        self.secrets = set()  # that commands told; at the end, none is in the audit log
         self.dns = Dns(self.directory, dns_records)
         run(AUTARKY, "init", "--data", self.data, "--organization", "Example Hospital", "--domain", DOMAIN,
             *init_options)
@@ -193,7 +195,9 @@ class Lab:
         return self.api + "/acme/directory"
 
     def autarky(self, *args, **options):
-        return run(AUTARKY, *args, "--data", self.data, **options)
+        output = run(AUTARKY, *args, "--data", self.data, **options)
+        self.secrets |= trail.told(args, output)
+        return output
 
     def log(self):
         return self.server.log.read_text(errors="replace")
@@ -214,6 +218,7 @@ class Lab:
         self.dns.stop()
         if self.verified:
             verify.register(self.data)
+        trail.check(self.data, self.directory, self.secrets)
         shutil.rmtree(self.directory)
 
     def __enter__(self):

@@ -20,15 +20,19 @@ import sys
 import time
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from acme import Client, Http01  # noqa: E402
+import trail  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, run, wait_for  # noqa: E402
 
 FAILED = 2
 KILLS = 4
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 DASH = "\u2014 "
+PLAIN, COSIGNATURE = 1, 4  # types of keys of C2SP signed-note
 # What happens here leaves at least these.
 KINDS = {"account.created", "order.created", "authorization.validated", "challenge.requested", "order.ready",
          "certificate.reserved", "certificate.issued", "certificate.revoked", "eab.created", "operator.commanded",
@@ -212,6 +216,160 @@ def cut(lab, files, records, heads):
     equal(verify(lab, files, "--head", kept)["witnessed"], heads[-1][0], "the whole against a kept head")
 
 
+class Signer:
+    """Of notes, in Python: a log of its own, or a witness."""
+
+    def __init__(self, name, kind=PLAIN):
+        self.name, self.kind, self.key = name, kind, Ed25519PrivateKey.generate()
+        self.public = bytes([kind]) + self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.hash = hashlib.sha256(name.encode() + b"\n" + self.public).digest()[:4]
+
+    def write(self, path):
+        path.write_text(f"{self.name}+{self.hash.hex()}+{base64.b64encode(self.public).decode()}\n")
+        return path
+
+    def line(self, text):
+        """What it adds to a note."""
+        signature = self.key.sign(text.encode())
+        if self.kind == COSIGNATURE:
+            now = int(time.time())
+            signature = now.to_bytes(8, "big") + self.key.sign(f"cosignature/v1\ntime {now}\n{text}".encode())
+        return f"{DASH}{self.name} {base64.b64encode(self.hash + signature).decode()}\n"
+
+
+def witnesses(lab, files):
+    """A head counts when its witness has signed it, in either of the two ways; and with no other signature instead."""
+    text, signed = notes_of(files)[-1]
+    kept = lab.directory / "witnessed.txt"
+    for kind in (PLAIN, COSIGNATURE):
+        witness, other = Signer("witness.example", kind), Signer("witness.example", kind)
+        key = witness.write(lab.directory / "witness.pub")
+        kept.write_text(text + "\n" + signed + witness.line(text))
+        verdict = verify(lab, files, "--head", kept, "--witness", key)
+        equal((verdict["good"], verdict["witnessed"]), (True, verdict["covered"]), "a head with its witness")
+        damaged = text.replace("\ntime 2", "\ntime 3")
+        equal(damaged != text, True, "another text")
+        for what, line in (("nobody's", ""), ("another key's", other.line(text)), ("another text's", witness.line(damaged))):
+            kept.write_text(text + "\n" + signed + line)
+            run(AUTARKY, "audit", "verify", files, "--key", lab.data / "trust" / "audit.pub", "--head", kept, "--witness", key, ok=(FAILED,))
+            print(f"a head with {what} signature is no witnessed one")
+
+
+def proof_holds(old, new, hashes):
+    """RFC 9162 section 2.1.4.2, by its words."""
+    (first, first_root), (second, second_root) = old, new
+    if first == second:
+        return not hashes and first_root == second_root
+    if first == 0:
+        return not hashes
+    path = [first_root] + hashes if first & (first - 1) == 0 else list(hashes)
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = hashlib.sha256(b"\1" + c + fr).digest(), hashlib.sha256(b"\1" + c + sr).digest()
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = hashlib.sha256(b"\1" + sr + c).digest()
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == first_root and sr == second_root
+
+
+def proofs(lab, heads):
+    """Between any two heads, as a witness takes it; and none of what there is not."""
+    for n, old in enumerate([(0, root_of([]))] + heads):
+        for new in heads[max(n - 1, 0):]:
+            said = lab.autarky("audit", "prove", "--from", old[0], "--to", new[0])
+            proof, note = said.split("\n\n", 1)
+            lines = proof.split("\n")
+            equal(lines[0], f"old {old[0]}", "the size that is known")
+            equal(note.split("\n")[1], str(new[0]), "the head that is proven")
+            if len(lines) > 64 or not proof_holds(old, new, [base64.b64decode(line) for line in lines[1:]]):
+                sys.exit(f"the proof from {old[0]} to {new[0]} does not hold: {said}")
+    newest = json.loads(lab.autarky("audit", "prove", "--from", heads[0][0], "--json"))
+    equal((newest["from"], newest["to"]), (heads[0][0], heads[-1][0]), "the newest head")
+    equal(proof_holds(heads[0], heads[-1], [base64.b64decode(h) for h in newest["proof"]]), True, "the proof as JSON")
+    equal(proof_holds(heads[1], heads[-1], [base64.b64decode(h) for h in newest["proof"]]), False, "the proof of another head")
+    sizes = {size for size, _ in heads}
+    other = next(n for n in range(1, heads[-1][0]) if n not in sizes)
+    refusals = (("--from", 1, "--to", other), f"no head of {other} records was signed"), \
+        (("--from", heads[-1][0] + 1), "the log was cut off, or this is another one"), \
+        (("--from", "x"), "is no number of records"), ((), "--from says how many")
+    for args, words in refusals:
+        equal(words in lab.autarky("audit", "prove", *args, ok=(1, 2, 64)), True, words)
+    print(f"{len(heads)} heads, a proof between any two")
+
+
+def record(action, sequence):
+    event = {"action": action, "actor": {"id": "uid 0", "kind": "operator"}, "address": "127.0.0.1", "at": 1790000000000000 + sequence, "boot": 1,
+             "detail": {"name": action}, "node": None, "object": {"id": None, "kind": action.split(".", maxsplit=1)[0]}, "prev": None,
+             "reason": None, "request": None, "sequence": sequence, "v": 1}
+    return json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
+
+
+def frontier_of(leaves):
+    """The roots of the whole subtrees, the largest first."""
+    roots, at = [], 0
+    for bit in reversed(range(len(leaves).bit_length())):
+        if len(leaves) >> bit & 1:
+            roots.append(base64.b64encode(root_of(leaves[at:at + (1 << bit)])).decode())
+            at += 1 << bit
+    return " ".join(roots)
+
+
+def own_log(files, records):
+    """An export that Python wrote and signed, with a head after each second record; its key."""
+    log = Signer("log.example/audit/1")
+    leaves = [leaf_hash(r) for r in records]
+    heads = frontiers = ""
+    for size in range(2, len(records) + 1, 2):
+        text = f"{log.name}\n{size}\n{base64.b64encode(root_of(leaves[:size])).decode()}\ntime 2026-11-28T06:00:00Z\n"
+        heads += f"{text}\n{log.line(text)}\n"
+        frontiers += f"{size} {frontier_of(leaves[:size])}\n"
+    files.mkdir()
+    (files / "heads.txt").write_text(heads)
+    (files / "frontiers.txt").write_text(frontiers)
+    return log.write(files.with_suffix(".pub"))
+
+
+def ways_of(one, two):
+    forged = one.replace(b'"at":179', b'"at":178')
+    return {"altered": [forged, two], "removed": [two], "inserted": [forged, one, two], "doubled": [one, one, two], "moved": [two, one]}
+
+
+def every_kind(lab):
+    """Two records of each kind there is under a head. Of every second kind at once, then of the others, the first is altered, removed,
+    preceded by one that was forged, doubled, moved, and exactly these spans are named; and the log is cut off before each."""
+    source = "".join(f.read_text() for f in (pathlib.Path(__file__).resolve().parents[2] / "src").rglob("*.c"))
+    equal([kind for kind in trail.KINDS if f'"{kind}"' not in source], [], "kinds of records that nobody writes")
+    kinds = sorted(trail.KINDS)
+    records = [record(kinds[n // 2], n + 1) for n in range(2 * len(kinds))]
+    files = lab.directory / "kinds"
+    key = own_log(files, records)
+
+    def judge(changed, ok=(FAILED,)):
+        (files / "records-000000000001.jsonl").write_bytes(b"".join(r + b"\n" for r in changed))
+        return json.loads(run(AUTARKY, "audit", "verify", files, "--key", key, "--json", ok=ok))
+
+    equal(judge(records, ok=(0,))["covered"], len(records), "the log as it was")
+    for way in ways_of(*records[:2]):
+        for odd in (0, 1):
+            changed = []
+            for i in range(len(kinds)):
+                pair = records[2 * i:2 * i + 2]
+                changed += ways_of(*pair)[way] if i % 2 == odd else pair
+            equal([(s["first"], s["last"]) for s in judge(changed)["spans"]], [(2 * i + 1, 2 * i + 2) for i in range(odd, len(kinds), 2)], way)
+    for n in range(0, len(records), 2):
+        spans = judge(records[:n])["spans"]
+        equal((spans[0]["first"], spans[-1]["last"], spans[-1]["missing"]), (n + 1, len(records), True), f"cut off before {kinds[n // 2]}")
+    print(f"{len(kinds)} kinds of records, six ways")
+
+
 def kill(lab):
     """Heads and records agree whatever the moment of the end."""
     for _ in range(KILLS):
@@ -304,6 +462,9 @@ def main():
         tampered = tamper(lab, files, records, heads)
         equal(tampered, kinds, "kinds of records that were tampered with")
         cut(lab, files, records, heads)
+        witnesses(lab, files)
+        proofs(lab, heads)
+        every_kind(lab)
         no_secret(lab, records, secret)
         each_certificate_is_told_of(lab, records)
         lab.stop()

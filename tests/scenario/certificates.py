@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=240
 """Users by their certificates, with curl and openssl: what they may, and every certificate that is nobody: a stranger's, one for
-servers, one that is no user's, one that was taken away, one that was revoked while its connection stays open. Pages of other sites,
+servers, one that is no user's, one that was taken away, one that was revoked, or its issuer, while its connection stays open. Pages of other sites,
 headers that name a certificate, sessions of TLS and of the dashboard."""
 
 import http.client
@@ -12,7 +12,7 @@ import ssl
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import DOMAIN, OPENSSL, Lab, expect, run  # noqa: E402
+from lab import DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
 
 ON = "control: {certificates: true}\n"
 
@@ -59,6 +59,15 @@ def off_by_default(lab, alice):
     if "Client Certificate Type" in said or "Requested Signature Algorithms" in said:
         sys.exit("a certificate is asked for by default")
     want(ask(lab, "/api/v1/status", alice), 401, "a certificate while nobody looks", "core.api-nobody")
+
+
+def asked(lab):
+    """Over both versions: for a certificate, of whichever CA."""
+    port = lab.api.rsplit(":", 1)[1]
+    for version in ("-tls1_2", "-tls1_3"):
+        said = run(OPENSSL, "s_client", "-connect", f"localhost:{port}", "-CAfile", lab.roots, version)
+        expect(said, "Requested Signature Algorithms", f"{version}: that a certificate is asked for")
+        expect(said, "No client certificate CA names sent", f"{version}: of which CA")
 
 
 def users(lab, alice, bob):
@@ -177,6 +186,36 @@ def taken_away(lab, alice, bob):
     want(ask(lab, "/api/v1/status", alice), 200, "and with it again")
 
 
+def signer_ready(lab):
+    """It has read what is new."""
+    def read():
+        return lab.log().count("serve.role-ready role=signer") == 1 + lab.log().count("serve.restarts role=signer")
+    wait_for("the signer", read, 120)
+
+
+def issuer_revoked(lab):
+    """Nobody revoked the certificate, and the server's own name goes on under another issuer."""
+    dora = Pair(lab, "dora", "--profile", "client")
+    lab.autarky("user-certificate", "add", "alice", "--serial", dora.serial)
+    jar = lab.directory / "jar-dora"
+    want(ask(lab, "/ui/sign-in", dora, "-d", "certificate=1", "-c", jar, "-H", f"Origin: {lab.api}"), 303, "the button")
+    name = run(OPENSSL, "x509", "-in", dora.cert, "-noout", "-issuer").strip().split("CN=")[-1].split("CN = ")[-1]
+    ref = next(i["ref"] for i in json.loads(lab.autarky("issuer", "list", "--json"))["issuers"] if i["subject"].endswith(name))
+    lab.autarky("issuer", "rotate", ref, "--now")
+    signer_ready(lab)
+    conn, get = kept_alive(lab, dora)
+    want(get(), 200, "an issuer that was rotated away")
+    lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
+    want(get(), 401, "its issuer is revoked", "core.shown-issuer")
+    conn.close()
+    want(ask(lab, "/ui/", None, "-b", jar), 403, "the session that it began")
+    want(ask(lab, "/ui/sign-in", dora, "-d", "certificate=1"), 403, "signing in with it", "good no more")
+    signer_ready(lab)
+    erin = Pair(lab, "erin", "--profile", "client")
+    lab.autarky("user-certificate", "add", "alice", "--serial", erin.serial)
+    want(ask(lab, "/api/v1/status", erin), 200, "one of the new issuer")
+
+
 def main():
     with Lab() as lab:
         lab.start()
@@ -187,12 +226,14 @@ def main():
         off_by_default(lab, alice)
         lab.configure(ON)
         lab.autarky("reload")
+        asked(lab)
         users(lab, alice, bob)
         other_sites(lab, alice)
         nobodies(lab, alice)
         resumption(lab, alice)
         revoked(lab)
         taken_away(lab, alice, bob)
+        issuer_revoked(lab)
         lab.autarky("audit", "export", "--out", lab.directory / "audit")
         trail = "".join(f.read_text(errors="replace") for f in (lab.directory / "audit").rglob("*") if f.is_file())
         for words in ("user.certificate-added", "user.certificate-removed", "user alice (certificate)", "operator.signed-in",

@@ -241,6 +241,47 @@ static void rules_ask_for_it(void)
     CHECK(client_order(&b.c, "a.hospital.example", order));
 }
 
+static bool account_of_key(struct bound *b)
+{
+    CLEANUP(reply_done) struct reply account = bind(b, &(struct wrong){.bit = false});
+
+    return account.status == 201 &&
+           str_copyz(world_header(account.x, "Location"), b->c.kid, sizeof(b->c.kid)) == RC_OK;
+}
+
+/* All accounts of a key share what limits.certificates_per_eab lets it have; others do not. */
+static void limited_together(void)
+{
+    static const char config[] = WORLD_CONFIG "limits: {certificates_per_eab: 1/10d}\n";
+    CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL}, first = {.w = NULL};
+    CLEANUP(reply_done) struct reply cert = {.x = NULL}, unbound = {.x = NULL};
+    CLEANUP(reply_done) struct reply refused = {.x = NULL};
+
+    CHECK(bound_start(&b, NULL));
+    b.key.name = STR("pumps");
+    b.key.accounts = 2;
+    CHECK_OK(id_new(&b.key.id));
+    CHECK_OK(store_write_now(b.w.store, add_key, &b.key));
+    CHECK(world_reload(&b.w, config));
+    CHECK(account_of_key(&b));
+    cert = client_certificate(&b.c, "a.hospital.example");
+    CHECK_INT(cert.status, 200);
+    first = b.c;
+    b.c = (struct client){.w = NULL};
+    CHECK(client_start(&b.c, &b.w));
+    CHECK(account_of_key(&b));
+    refused = client_post(&b.c, "/acme/new-order",
+                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"b.hospital.example\"}]}");
+    CHECK_STR(reply_problem(&refused), "rateLimited");
+    CHECK(strstr(reply_text(&refused, "detail").p, "certificates_per_eab (1 in 10d) of pumps ") !=
+          NULL);
+    CHECK(client_start(&other, &b.w));
+    CHECK(client_register(&other));
+    unbound = client_certificate(&other, "b.hospital.example");
+    CHECK_INT(unbound.status, 200);
+}
+
 /* ---- the key as the proof */
 
 #define HEAD                                                                                       \
@@ -255,13 +296,7 @@ static void rules_ask_for_it(void)
 /* With an account made with the key. */
 static bool devices_start(struct bound *b, const char *config)
 {
-    CLEANUP(reply_done) struct reply account = {.x = NULL};
-
-    if (!bound_start(b, NULL) || !world_reload(&b->w, config))
-        return false;
-    account = bind(b, &(struct wrong){.bit = false});
-    return account.status == 201 &&
-           str_copyz(world_header(account.x, "Location"), b->c.kid, sizeof(b->c.kid)) == RC_OK;
+    return bound_start(b, NULL) && world_reload(&b->w, config) && account_of_key(b);
 }
 
 static struct reply ask_order(struct client *c, const char *more)
@@ -390,6 +425,6 @@ __attribute__((constructor)) static void with_staging(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
            CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings),
-           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it),
+           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it), CHECK_TEST_ONCE(limited_together),
            CHECK_TEST_ONCE(key_is_the_proof), CHECK_TEST_ONCE(only_its_own_accounts),
            CHECK_TEST_ONCE(its_rule_is_gone), CHECK_TEST_ONCE(renewed_by_its_key))

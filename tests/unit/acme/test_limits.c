@@ -190,6 +190,25 @@ static void accounts_of_a_network(void)
     CHECK_INT(again.status, 200);
 }
 
+/* All accounts of a network together, whichever makes the order. */
+static void orders_of_a_network(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    CLEANUP(reply_done) struct reply why = {.x = NULL};
+
+    CHECK(lab_start(&l, CONFIG("orders_per_network: 2/1h")));
+    CHECK(client_start(&other, &l.w) && client_register(&other));
+    TAKEN(&l.c, "a.hospital.example");
+    TAKEN(&other, "b.hospital.example");
+    LIMITED(&l.c, "c.hospital.example", "1801");
+    why = order(&other, "c.hospital.example", "");
+    CHECK(strstr(reply_text(&why, "detail").p, "limits.orders_per_network (2 in 1h) of ") != NULL);
+    clock_fake_advance(&l.w.clock, 30 * WHEN_MINUTE);
+    TAKEN(&other, "c.hospital.example");
+    LIMITED(&l.c, "d.hospital.example", "1801");
+}
+
 #define RULE(rate) WORLD_CONFIG "  - {name: few, allow: [\"*.few.hospital.example\"], " rate "}\n"
 
 /* What one rule allows, whoever asks; its own rate goes before that of all, an override before
@@ -226,4 +245,5 @@ static void of_a_rule(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(orders_of_an_account), CHECK_TEST_ONCE(same_names),
            CHECK_TEST_ONCE(renewals), CHECK_TEST_ONCE(a_zone), CHECK_TEST_ONCE(altogether),
-           CHECK_TEST_ONCE(of_a_rule), CHECK_TEST_ONCE(accounts_of_a_network))
+           CHECK_TEST_ONCE(of_a_rule), CHECK_TEST_ONCE(accounts_of_a_network),
+           CHECK_TEST_ONCE(orders_of_a_network))

@@ -358,7 +358,33 @@ static void a_past_that_was_changed_is_no_continuation(void)
     CHECK_RC(store_write_now(b.f.s, sign, &b), RC_DENIED);
 }
 
-FIX_MAIN(CHECK_TEST(what_is_whole_is_good),
+static void any_two_heads(void)
+{
+    CLEANUP(bench_done) struct bench b = {.f.s = NULL};
+    struct audit_between known = {.from = 0}, none = {.to = 7}, larger = {.from = 261, .to = 260};
+
+    CHECK_OK(begin(&b, 530, 10));
+    for (uint64_t to = 10; to <= 530; to += 130)
+        for (uint64_t from = 10; from <= to; from += 10) {
+            struct audit_between p = {.from = from, .to = to};
+            struct audit_between before = {.from = 0, .to = from};
+            struct note old, new;
+
+            CHECK_OK(audit_log_prove(READ(&b.f), &b.f.a, &p));
+            CHECK_OK(audit_log_prove(READ(&b.f), &b.f.a, &before));
+            CHECK_INT(before.proof.n, 0);
+            CHECK_OK(note_parse(p.note, &new, NULL));
+            CHECK_OK(note_parse(before.note, &old, NULL));
+            CHECK_INT(new.head.size, to);
+            CHECK_OK(tree_check(&old.head, &new.head, p.proof.hash, p.proof.n));
+        }
+    CHECK_OK(audit_log_prove(READ(&b.f), &b.f.a, &known));
+    CHECK_INT(known.to, 530);
+    CHECK_RC(audit_log_prove(READ(&b.f), &b.f.a, &none), RC_NOTFOUND);
+    CHECK_RC(audit_log_prove(READ(&b.f), &b.f.a, &larger), RC_INVAL);
+}
+
+FIX_MAIN(CHECK_TEST(what_is_whole_is_good), CHECK_TEST_ONCE(any_two_heads),
          CHECK_TEST_ONCE(subtrees_that_are_kept_count_like_records),
          CHECK_TEST_ONCE(every_record_is_missed), CHECK_TEST_ONCE(two_breaks_are_two_spans),
          CHECK_TEST_ONCE(the_last_two_changed_places),

@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "store/certificates.h"
+#include "store/txt.h"
 #include "x509/csr.h"
 
 #define SITES                                                                                      \
@@ -526,7 +527,56 @@ static void a_rotation_counts_beside_a_revocation(void)
     CHECK_INT(takes_two(&p, "{" NEW_RSA "}", NULL), 0);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(each_part_of_a_change_counts),
+static enum rc add_texts(struct store_txn *txn, void *)
+{
+    char uuid[STORE_TXT_UUID + 1];
+
+    for (unsigned i = 0; i <= STORE_TXT_PAGE; i++) {
+        struct store_txt t = {.created = WHEN_SECOND, .allow = STR("10.0.0.0/8 ::1")};
+
+        snprintf(uuid, sizeof(uuid), "n%u", i);
+        t.subdomain = t.username = str_of(uuid);
+        TRY(store_txt_add(txn, &t, STORE_TXT_PAGE + 1));
+    }
+    return store_txt_present(txn, STR("n0"), STR("value"), WHEN_SECOND);
+}
+
+static void written(enum rc rc, void *arg)
+{
+    ((struct play *)arg)->rc = rc;
+}
+
+static bool has(const struct play *p, const char *words)
+{
+    return strstr(p->json.p, words) != NULL;
+}
+
+static void accounts_of_texts(void)
+{
+    BEGIN(p, "txt: {zone: acme.hospital.example}\n");
+    p.rc = RC_COUNT;
+    CHECK_OK(store_write(p.w.store, add_texts, written, &p));
+    for (int k = 0; k < 100 && p.rc == RC_COUNT; k++)
+        world_spin(&p.w);
+    CHECK_OK(p.rc);
+    CHECK_OK(admin(&p, "txt list", "{}"));
+    CHECK(has(&p, "{\"name\":\"n0\",\"fulldomain\":\"n0.acme.hospital.example\","
+                  "\"allow\":[\"10.0.0.0/8\",\"::1\"],\"values\":[\"value\"],"));
+    CHECK(has(&p, "\"next\":\"256\""));
+    CHECK_OK(admin(&p, "txt list", "{\"cursor\":\"256\"}"));
+    CHECK(has(&p, "{\"items\":[{\"name\":\"n256\","));
+    CHECK(has(&p, "\"next\":null"));
+    CHECK_RC(admin(&p, "txt list", "{\"cursor\":\"x\"}"), RC_INVAL);
+    CHECK_OK(admin(&p, "txt remove", "{\"name\":\"n0\",\"dry_run\":true}"));
+    CHECK_OK(admin(&p, "txt remove", "{\"name\":\"n0.acme.hospital.example\"}"));
+    CHECK_RC(admin(&p, "txt remove", "{\"name\":\"n0\"}"), RC_NOTFOUND);
+    CHECK_RC(admin(&p, "txt remove", "{\"name\":\"n1.elsewhere.example\"}"), RC_NOTFOUND);
+    CHECK_RC(admin(&p, "txt remove", "{}"), RC_NOTFOUND);
+    CHECK_OK(admin(&p, "txt list", "{}"));
+    CHECK(has(&p, "{\"items\":[{\"name\":\"n1\","));
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(accounts_of_texts), CHECK_TEST_ONCE(each_part_of_a_change_counts),
            CHECK_TEST_ONCE(a_rotation_counts_beside_a_revocation),
            CHECK_TEST_ONCE(the_keepers_word_counts_until_it_goes),
            CHECK_TEST_ONCE(nonsense_is_refused_and_replaces_what_was),

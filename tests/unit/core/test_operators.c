@@ -36,6 +36,8 @@ static const struct {
     {"account deactivate", "OS+"},
     {"renewal pull", "OS+"},
     {"renewal list", "VOSU+"},
+    {"txt list", "VOSU+"},
+    {"txt remove", "OS+"},
     {"inventory list", "VOSU+"},
     {"inventory show", "VOSU+"},
     {"inventory history", "VOSU+"},

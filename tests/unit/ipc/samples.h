@@ -10,6 +10,7 @@
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 #include "ipc/table.h"
+#include "ipc/text_messages.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
 
@@ -149,6 +150,10 @@ static const struct ipc_notice sample_notice = {.receiver = S("oncall"),
                                                 .subject = S("[hospital.example] critical"),
                                                 .recipients = S("pki@hospital.example"),
                                                 .body = S("{}")};
+static const struct str sample_values[] = {S("LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo")};
+static const struct ipc_text sample_text_list[] = {{S("0b7bd9b4"), {sample_values, 1}},
+                                                   {S("empty"), {NULL, 0}}};
+static const struct ipc_texts sample_texts = {true, false, {sample_text_list, 2}};
 static const struct ipc_noticed sample_noticed = {S("250 queued")};
 static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
@@ -223,6 +228,7 @@ static const struct sample {
     {IPC_NOTICE, &sample_notice, &sample_noticed},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_ACCESS, &sample_access, &sample_none},
+    {IPC_TEXTS, &sample_texts, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},

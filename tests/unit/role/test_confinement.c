@@ -272,9 +272,10 @@ enum {
     /* Held by its user alone, as it executes programs: what it lacks it cannot pass on. */
     RUNNER = 1 << ROLE_RUNNER,
     COURIER = 1 << ROLE_COURIER,
+    TXT = 1 << ROLE_TXT,
     NOBODY = 0,
     DIALLERS = PROBER | GATEWAY | RUNNER | COURIER,
-    ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER,
+    ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER | TXT,
     OPENERS = CORE | FRONT | KEEPER | RUNNER |
               COURIER, /* open files at all: without Landlock, modes say which */
 };
