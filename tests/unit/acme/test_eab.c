@@ -272,7 +272,8 @@ static void limited_together(void)
     CHECK(client_start(&b.c, &b.w));
     CHECK(account_of_key(&b));
     refused = client_post(&b.c, "/acme/new-order",
-                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"b.hospital.example\"}]}");
+                          "{\"identifiers\":[{\"type\":\"dns\","
+                          "\"value\":\"b.hospital.example\"}]}");
     CHECK_STR(reply_problem(&refused), "rateLimited");
     CHECK(strstr(reply_text(&refused, "detail").p, "certificates_per_eab (1 in 10d) of pumps ") !=
           NULL);
@@ -425,6 +426,7 @@ __attribute__((constructor)) static void with_staging(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
            CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings),
-           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it), CHECK_TEST_ONCE(limited_together),
-           CHECK_TEST_ONCE(key_is_the_proof), CHECK_TEST_ONCE(only_its_own_accounts),
-           CHECK_TEST_ONCE(its_rule_is_gone), CHECK_TEST_ONCE(renewed_by_its_key))
+           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it),
+           CHECK_TEST_ONCE(limited_together), CHECK_TEST_ONCE(key_is_the_proof),
+           CHECK_TEST_ONCE(only_its_own_accounts), CHECK_TEST_ONCE(its_rule_is_gone),
+           CHECK_TEST_ONCE(renewed_by_its_key))
