@@ -127,7 +127,8 @@ static void one_hierarchy_for_all_names(void)
         if (cases[i].rc == RC_OK)
             CHECK_STR(policy_space_text(space), cases[i].code);
         else
-            CHECK_STR(str_of(err.msg->code), cases[i].code);
+            CHECK(err.msg);
+        CHECK_STR(str_of(err.msg->code), cases[i].code);
     }
 }
 
