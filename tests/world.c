@@ -171,6 +171,15 @@ static void note_forgotten(void *arg, struct str tag)
     snprintf(w->last_forgotten, sizeof(w->last_forgotten), "%.*s", STR_ARG(tag));
 }
 
+static enum rc play_register(void *arg, const struct http_shown *, struct arena *,
+                             struct store_certificate *out, struct err *)
+{
+    const struct world *w = arg;
+
+    *out = w->shown_as;
+    return w->shown_rc;
+}
+
 static bool start_core(struct world *w)
 {
     struct ca_options ca = {
@@ -182,6 +191,8 @@ static bool start_core(struct world *w)
                                 .validate_arg = w,
                                 .preflight = play_look,
                                 .preflight_arg = w,
+                                .shown = play_register,
+                                .shown_arg = w,
                                 .eab_key = STR("0123456789abcdef0123456789abcdef")};
     struct revocation_options revocation = {
         .ev = w->ev, .store = w->store, .conf = w->conf, .forget = note_forgotten, .arg = w};
@@ -600,6 +611,7 @@ bool world_call(struct world *w, const char *method, const char *path, struct st
     if (http_exchange_new(answered, call, &x) != RC_OK)
         return false;
     x->req.listener = w->private_listener ? STR("private") : STR("api");
+    x->req.shown = w->shown;
     x->req.method = str_of(method);
     x->req.host = w->private_listener ? STR("localhost") : STR("ca.hospital.example:8555");
     if (!w->private_listener)

@@ -77,6 +77,10 @@ struct world {
     size_t n_looks;
     bool private_listener; /* requests come by it, without a client's address */
     bool signer_silent;    /* takes requests and does not answer */
+    /* What clients show, and whether it counts; nothing with n_serial 0. */
+    struct http_shown shown;
+    struct store_certificate shown_as;
+    enum rc shown_rc;
     bool prober_holds; /* keeps them until world_probe_held; world_call_end lets ACME_SETTLE pass
                           for an answer that waits for one */
     struct world_probe {

@@ -13,10 +13,13 @@ struct ca;
 struct ca_order_ops;
 struct conf;
 struct ev;
+struct arena;
 struct http_exchange;
+struct http_shown;
 struct policy;
 struct revocation;
 struct store;
+struct store_certificate;
 
 enum {
     ACME_HOSTS_MAX = 64,
@@ -90,6 +93,11 @@ struct acme_options {
      * there are none. */
     struct str eab_key;
     struct revocation *revocation; /* told of what was revoked */
+    /* The certificate that a client showed, if it counts at this moment: RC_DENIED, and why not.
+     * NULL: none is looked at. */
+    enum rc (*shown)(void *arg, const struct http_shown *shown, struct arena *a,
+                     struct store_certificate *out, struct err *err);
+    void *shown_arg;
 };
 
 /* How an issuance ends for its order; for ca_options, which comes first. */

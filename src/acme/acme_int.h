@@ -111,6 +111,7 @@ struct acme_request {
     const struct json *payload;   /* NULL: POST-as-GET */
     struct store_account account; /* ACME_BY_KID */
     struct addr client;           /* where it came from */
+    struct policy_shown *shown;   /* the certificate that it showed, if it counts; NULL: none */
     when_t now;
     struct err err;
     struct http_subproblem *subs;
@@ -190,8 +191,7 @@ void acme_validation_look(struct acme *a);
 /* caa.c (RFC 8659; the time is that of the CA/Browser Forum's Baseline Requirements) */
 #define ACME_CAA_LIFE (8 * WHEN_HOUR)
 /* Checks CAA again for the names of the order where that was done longer ago; those that core
- * vouches for have none. `then` comes once, perhaps from inside this function: RC_OK, or anything
- * else with r->err. */
+ * vouches for have none. `then` comes once, perhaps from inside: RC_OK, or else with r->err. */
 void acme_caa_check(struct acme_request *r, const struct store_order *order,
                     void (*then)(struct acme_request *r, enum rc rc));
 /* The account's URL as DNS records have it, by the directory it is of; empty while urls.api is

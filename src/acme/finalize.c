@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+#include "acme/reason.h"
+#include "acme/shown.h"
+
 #include "acme/approval.h"
 #include "acme/star.h"
 #include "acme/state.h"
@@ -427,6 +430,8 @@ static enum rc prepare(struct acme_request *r, struct finalize_data *d)
     struct acme_replaced replaced;
 
     d->vouched = acme_vouches_for(r, &r->account.thumbprint);
+    if (d->order.star)
+        acme_shown_forget(r);
     TRY(check_names(r, d));
     TRY(check_key(r, d));
     TRY(acme_order_judge(r, &d->order, d->vouched, d->csr.key_type, &d->judged));
@@ -441,9 +446,11 @@ static enum rc prepare(struct acme_request *r, struct finalize_data *d)
         .not_before = d->order.not_before,
         .not_after = d->order.not_after,
         .rules = d->judged.rules,
+        .reason = d->judged.reason,
         .staging = r->staging,
         .origin = STR("acme"),
         .requester = r->client,
+        .shown = r->shown ? r->shown->id : (struct id){""},
         .account = r->account.id,
         .order = d->order.id,
         .request = r->x->id,
@@ -479,6 +486,8 @@ enum rc acme_finalize(struct acme_request *r)
         d->approval->row.rules = d->judged.rules;
         return acme_write(r, wait, waits);
     }
+    if (d->approval)
+        TRY(acme_reason_of_approval(r, d->approval, d->judged.reason_wanted, &d->ask.reason));
     acme_caa_check(r, &d->order, caa_checked);
     return RC_OK;
 }
@@ -494,7 +503,7 @@ static enum rc go_on(struct acme_request *r, struct finalize_data *d)
     TRY(x509_csr_parse(r->arena, row->csr, X509_CSR_STRICT, &d->csr, &r->err));
     TRY(prepare(r, d));
     if (d->judged.approvers <= row->approvers)
-        return RC_OK;
+        return acme_reason_of_approval(r, d->approval, d->judged.reason_wanted, &d->ask.reason);
     return ACME_ERR(r, RC_CONFLICT, "unauthorized", msg_unasked, id_str(&row->id),
                     arena_printf(r->arena, "%u", row->approvers),
                     arena_printf(r->arena, "%u", d->judged.approvers));

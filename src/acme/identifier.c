@@ -117,6 +117,7 @@ struct policy_query acme_policy_query(const struct acme_request *r, const struct
         .special = acme_special_open(r),
         .account = id_str(&r->account.id),
         .eab = r->account.eab_key,
+        .shown = r->shown,
     };
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All names of a certificate together, as the policy's rules want to see them. */
 #include "acme/parts_int.h"
+#include "acme/reason.h"
 #include "ca/issue.h"
 
 enum { RULES_TEXT_MAX = 8 * 1024 };
@@ -80,6 +81,7 @@ enum rc acme_order_judge(struct acme_request *r, const struct store_order *order
     }
     TRY(acme_whole(r, ids, n, &w));
     TRY(policy_judge_whole(&w, &r->err));
+    TRY(acme_reason_look(r, &w, out));
     out->lifetime = policy_lifetime(&w);
     out->approvers = policy_approvers(&w);
     return acme_whole_rules(r->arena, &w, &out->rules);

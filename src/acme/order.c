@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RFC 8555 section 7.4: orders, made and shown. Finalizing is finalize.c. */
 #include "acme/parts_int.h"
+#include "acme/reason.h"
+#include "acme/shown.h"
 #include "acme/star.h"
 #include "acme/state.h"
 #include "ca/issue.h"
@@ -487,10 +489,12 @@ static enum rc check_life(struct acme_request *r, const struct store_order *orde
 static enum rc judge_whole(struct acme_request *r, struct order_data *d)
 {
     struct policy_whole w = {.profile = d->order.profile};
+    struct acme_judged judged = {};
     when_t life;
 
     TRY(acme_whole(r, d->ids, d->n, &w));
     TRY(policy_judge_whole(&w, &r->err));
+    TRY(acme_reason_look(r, &w, &judged));
     life = policy_lifetime(&w);
     if (life)
         TRY(check_life(r, &d->order, life));
@@ -514,6 +518,8 @@ static enum rc read_order(struct acme_request *r, struct order_data *d)
 {
     TRY(read_profile(r, d));
     TRY(acme_star_read(r, &d->order));
+    if (d->order.star)
+        acme_shown_forget(r);
     TRY(read_dates(r, d));
     TRY(read_identifiers(r, d));
     TRY(judge(r, d));

@@ -83,6 +83,8 @@ struct acme_judged {
         struct str top;      /* how far up a proof for a domain above counts; empty: not at all */
     } * names;               /* as many as the order has */
     struct str rules;        /* all, for the trail */
+    struct str reason;       /* of the account's key; empty: it has none, or there is none */
+    bool reason_wanted;      /* and an approval has to have one where that has not */
     when_t lifetime;    /* the longest that the certificate may live; 0: as its profile has it */
     unsigned approvers; /* persons who have to allow it; 0: none has to */
 };

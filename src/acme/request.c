@@ -2,6 +2,7 @@
 /* A request taken apart and authenticated (RFC 8555 section 6), in the order that gives away least:
  * route, content type, form of the JWS, url, nonce, account, signature, payload. */
 #include "acme/parts_int.h"
+#include "acme/shown.h"
 #include "ev/clock.h"
 
 MSG(msg_no_route, "acme.no-such-resource",
@@ -263,6 +264,7 @@ static enum rc authenticate(struct acme_request *r)
     TRY(check_url(r));
     TRY(acme_nonce_use(acme_staging_nonces(r), r->jws.nonce, &r->err));
     TRY(check_signature(r));
+    TRY(acme_shown_look(r));
     TRY(parse_payload(r));
     if (!r->payload && !takes_empty(r))
         return ACME_ERR(r, RC_INVAL, "malformed", msg_payload_empty);

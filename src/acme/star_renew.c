@@ -337,6 +337,7 @@ static enum rc fill_ask(struct acme_renewal *w)
         .key_type = w->key,
         .origin = STR("acme"),
         .rules = w->judged.rules,
+        .reason = w->judged.reason,
         .requester = o->created_from,
         .account = o->account,
         .order = o->id,

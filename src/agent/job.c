@@ -172,15 +172,18 @@ static enum rc save(struct job *j, struct err *err)
     return agent_place_put_state(&j->place, buf_str(&text), err);
 }
 
-static void remember_issued(struct job *j)
+static void remember_issued(struct job *j, when_t began)
 {
     j->state.issued = j->state.attempt = agent_job_now(j);
+    j->state.issue_took = j->state.issued - began;
     client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->at->client),
                         agent_job_now(j));
 }
 
-static void remember_success(struct job *j)
+static void remember_success(struct job *j, bool proven)
 {
+    j->state.proven = proven ? agent_job_now(j) : 0;
+    j->state.prove_took = proven ? j->state.proven - j->state.issued : 0;
     j->state.failures = 0;
     j->state.next = 0;
     j->state.why.n = 0;
@@ -236,7 +239,7 @@ static enum rc take_into_use(struct job *j)
     if (rc == RC_CANCELLED)
         return rc;
     if (rc == RC_OK || (!agent_deploys(d.plan) && j->place.live == d.fresh)) {
-        remember_success(j);
+        remember_success(j, rc == RC_OK && d.plan->n_prove > 0);
     } else {
         j->err->rc = rc;
         j->out->unproven = rc == RC_CONFLICT;
@@ -355,6 +358,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
                      struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
+    when_t began;
     enum rc rc;
 
     *out = (struct agent_outcome){};
@@ -367,8 +371,9 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     if (o->dry_run)
         return rehearse(&j, err);
     TRY(prepare_new(&j, err));
+    began = agent_job_now(&j);
     TRY(agent_job_order(&j, (struct str){NULL, 0}));
-    remember_issued(&j);
+    remember_issued(&j, began);
     rc = take_into_use(&j);
     prepare_fallback(&j);
     return rc;
@@ -475,6 +480,8 @@ static bool resumes(struct job *j)
 
 static enum rc renew(struct job *j, struct err *err)
 {
+    when_t began;
+
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
         return take_into_use(j);
@@ -484,8 +491,9 @@ static enum rc renew(struct job *j, struct err *err)
         TRY(save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }
+    began = agent_job_now(j);
     TRY(agent_job_order(j, str_of(j->certid)));
-    remember_issued(j);
+    remember_issued(j, began);
     return take_into_use(j);
 }
 

@@ -148,6 +148,9 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     put_plan(&o, &s->plan);
     json_kv_str(&o, "account", s->account);
     put_when(&o, "issued", s->issued);
+    put_when(&o, "issue_took", s->issue_took);
+    put_when(&o, "proven", s->proven);
+    put_when(&o, "prove_took", s->prove_took);
     put_when(&o, "attempt", s->attempt);
     put_when(&o, "renew_at", s->renewal.due);
     put_when(&o, "look_at", s->renewal.look_at);
@@ -300,6 +303,9 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     TRY(get_text(a, o, "issuer", &s->issuer, err));
     TRY(get_text(a, o, "pending_issuer", &s->pending_issuer, err));
     s->issued = get_when(o, "issued");
+    s->issue_took = get_when(o, "issue_took");
+    s->proven = get_when(o, "proven");
+    s->prove_took = get_when(o, "prove_took");
     s->attempt = get_when(o, "attempt");
     s->renewal.due = get_when(o, "renew_at");
     s->renewal.look_at = get_when(o, "look_at");

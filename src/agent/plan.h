@@ -72,6 +72,9 @@ struct agent_state {
     struct agent_plan plan;
     struct client_renewal renewal;
     when_t issued;     /* 0: never */
+    when_t issue_took; /* from the request to the certificate */
+    when_t proven;     /* every place was seen to serve what is in use; 0: nobody looked */
+    when_t prove_took; /* from the certificate to that */
     when_t attempt;    /* the last one; 0: none */
     unsigned failures; /* in a row */
     when_t next;       /* not before, after failures */

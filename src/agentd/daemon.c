@@ -44,6 +44,7 @@ struct cert {
     struct agent_child *child;
     when_t hold;       /* not before */
     unsigned failures; /* in a row, of those that were begun here */
+    bool forced;       /* it is renewed now, due or not */
 };
 
 struct agentd {
@@ -146,6 +147,8 @@ static when_t next_of(const struct cert *c)
     when_t at = c->unreadable ? c->hold : agentd_view_next(&c->view, now(c->a));
     bool holds = c->hold > at && c->hold - now(c->a) <= 2 * MOST_PAUSE;
 
+    if (c->forced)
+        return 0;
     return holds ? c->hold : at;
 }
 
@@ -193,7 +196,8 @@ static void on_renewed(void *arg, const struct agent_child_end *end)
 static void begin(struct cert *c)
 {
     struct agentd *a = c->a;
-    const char *const argv[] = {a->conf->program, "renew", c->dir, NULL};
+    const char *const argv[] = {a->conf->program, "renew", c->dir, c->forced ? "--force" : NULL,
+                                NULL};
     const struct agent_child_conf conf = {.w = &a->world,
                                           .argv = argv,
                                           .env = a->conf->env,
@@ -202,6 +206,7 @@ static void begin(struct cert *c)
                                           .arg = c};
     struct err err = ERR_INIT;
 
+    c->forced = false;
     err.rc = agent_child_start(&conf, &c->child, &err);
     if (err.rc == RC_OK) {
         a->n_running++;
@@ -423,6 +428,29 @@ void agentd_look(struct agentd *a)
     }
     look(a);
     ev_defer(a->conf->ev, &a->pump);
+}
+
+void agentd_renew_all(struct agentd *a)
+{
+    LIST_FOREACH (it, &a->certs)
+        cert_at(it)->forced = true;
+    if (!a->ends)
+        ev_defer(a->conf->ev, &a->pump);
+}
+
+void agentd_each(const struct agentd *a, agentd_seen_fn fn, void *arg)
+{
+    LIST_FOREACH (it, &a->certs) {
+        const struct cert *c = cert_at(it);
+        unsigned remembered = c->view.state.failures;
+
+        fn(arg,
+           &(struct agentd_seen){.dir = c->dir,
+                                 .view = &c->view,
+                                 .failures = c->failures > remembered ? c->failures : remembered,
+                                 .next = next_of(c),
+                                 .unreadable = c->unreadable});
+    }
 }
 
 void agentd_end(struct agentd *a)

@@ -11,6 +11,7 @@
  * whatever comes, there is a minute between two of the same certificate. */
 #pragma once
 
+#include "agentd/view.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "ev/ev.h"
@@ -51,5 +52,18 @@ void agentd_look(struct agentd *a);
 /* Begins no renewal any more, and asks those under way to end. */
 void agentd_end(struct agentd *a);
 void agentd_count(const struct agentd *a, struct agentd_tally *out);
+/* Renews all of them now, due or not, each once. */
+void agentd_renew_all(struct agentd *a);
+
+/* One of them, borrowed for the callback. */
+struct agentd_seen {
+    const char *dir;
+    const struct agentd_view *view; /* of zeros where it is unreadable */
+    unsigned failures;              /* in a row */
+    when_t next;
+    bool unreadable;
+};
+typedef void (*agentd_seen_fn)(void *arg, const struct agentd_seen *s);
+void agentd_each(const struct agentd *a, agentd_seen_fn fn, void *arg);
 /* Whether one is at work for this directory. */
 bool agentd_runs(const char *dir);

@@ -23,6 +23,7 @@ static enum rc load_times(const struct agent_place *p, struct agentd_view *v)
     TRY(agent_place_file(p, p->live, "cert.pem", path));
     TRY(file_read(AT_FDCWD, path, &pem, NULL));
     TRY(x509_cert_read_pem(&a, buf_str(&pem), 1, &certs, &n, NULL));
+    x509_serial_text(&certs[0].serial, v->serial);
     v->not_before = certs[0].not_before;
     v->not_after = certs[0].not_after;
     return RC_OK;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "agent/plan.h"
+#include "x509/serial.h"
 
 struct agentd_view {
     struct arena arena;
-    struct agent_state state;     /* in the arena */
+    struct agent_state state; /* in the arena */
+    char serial[X509_SERIAL_TEXT];
     when_t not_before, not_after; /* of the certificate in place; 0: there is none, or it cannot be
                                      read */
 };

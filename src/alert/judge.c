@@ -176,6 +176,32 @@ static void judge_copy(const struct alert_facts *f, const struct alert_copy *a,
          STR_ARG(shown(a->name)), when_text(a->oldest, at), STR_ARG(shown(a->why)));
 }
 
+static void judge_agent(const struct alert_agent *a, struct alert_conditions *out)
+{
+    struct alert_condition *c = say(out, "agent", a->name);
+    char at[WHEN_TEXT];
+
+    if (c)
+        TELL(out, c,
+             STR("see `autarky agent run` and its log on that host; autarky agent show; autarky "
+                 "agent remove"),
+             "the agent %.*s is silent: it was last heard of at %s", STR_ARG(shown(a->name)),
+             when_text(a->heard, at));
+}
+
+/* A network that is cut is one alert, and not thousands. */
+static void judge_agents(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+
+    for (size_t i = 0; f->silent <= ALERT_AGENTS_MAX && i < f->n_agents; i++)
+        judge_agent(&f->agents[i], out);
+    if (f->silent <= ALERT_AGENTS_MAX || !(c = say(out, "agent", STR("agents"))))
+        return;
+    c->severity = STORE_CRITICAL;
+    TELL(out, c, STR("autarky agent list"), "more than %d agents are silent", ALERT_AGENTS_MAX);
+}
+
 static void judge_site(const struct alert_facts *f, const struct alert_site *s,
                        struct alert_conditions *out)
 {
@@ -227,6 +253,7 @@ void alert_judge(const struct alert_facts *f, struct alert_conditions *out)
         judge_approval(f, &f->approvals[i], out);
     for (size_t i = 0; i < f->n_away; i++)
         judge_away(f, &f->away[i], out);
+    judge_agents(f, out);
     for (size_t i = 0; i < f->n_copies; i++)
         judge_copy(f, &f->copies[i], out);
     for (size_t i = 0; i < f->n_sites; i++)

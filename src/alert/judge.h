@@ -24,6 +24,7 @@ enum {
     ALERT_HEAD_FAILURES = 3,
     ALERT_FACTS_MAX = 64, /* of each kind of the lists below but sites */
     ALERT_SITES_MAX = 200,
+    ALERT_AGENTS_MAX = 20, /* silent ones that are told of one by one; more are one alert */
 };
 
 /* The last of its kind that signs. */
@@ -44,6 +45,11 @@ struct alert_copy {
     struct str name;
     when_t oldest; /* record that it lacks; 0: none */
     struct str why;
+};
+
+struct alert_agent {
+    struct str name;
+    when_t heard; /* of it, the last time */
 };
 
 struct alert_site {
@@ -74,6 +80,9 @@ struct alert_facts {
     size_t n_away;
     struct alert_copy copies[ALERT_FACTS_MAX];
     size_t n_copies;
+    struct alert_agent agents[ALERT_AGENTS_MAX]; /* that are silent */
+    size_t n_agents;
+    uint64_t silent; /* how many there are, these included */
     struct alert_site sites[ALERT_SITES_MAX];
     size_t n_sites;
 };

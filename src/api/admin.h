@@ -106,7 +106,8 @@ bool api_root_list_wanted(const struct api_view *v, const struct ca_issuer *root
 enum ca_due api_issuer_due(const struct api_view *v, const struct ca_issuer *issuer);
 
 /* {"items":[{"id","serial","names","issuer","hierarchy","profile","origin","not_before",
- * "not_after","issued","status","revoked" and "reason" when it is,"account","requester","owner",
+ * "not_after","issued","status","revoked" and "reason" when it is,"account","client_certificate"
+ * (the serial number of the one that the client showed),"requester","owner",
  * "team","service","spki_sha256"}...],"next": cursor or null}. `args`, all of which must hold:
  * {"limit","cursor","name" (a DNS name, address, mail address or URI),"under","status","sort",
  * "serial","key" (SHA-256 of the SubjectPublicKeyInfo, hexadecimal),"issuer" (its reference),
@@ -155,9 +156,10 @@ enum rc api_audit_list(const struct api_view *v, const struct json *args, struct
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);
 /* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",
- * "logical","subject","key","key_usage","extended_key_usage","must_staple","no_revocation"
- * (noRevAvail of RFC 9608),"policies","crl_urls","ocsp_urls","issuer_urls"; then PEM:
- * "certificate", "chain" (its issuers without the root), "root". */
+ * "logical","issuer_state" (as of issuers; none where that is not kept),"subject","key",
+ * "key_usage","extended_key_usage","must_staple","no_revocation" (noRevAvail of RFC 9608),
+ * "policies","crl_urls","ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers
+ * without the root), "root". */
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
                      struct json_out *o);
 /* The same for {"serial"}. */

@@ -60,6 +60,28 @@ static void put_id(struct json_out *o, const char *name, const struct id *id)
         json_kv_null(o, name);
 }
 
+/* By its serial number, which people and other commands know. */
+static void put_shown(const struct api_view *v, const struct store_certificate *c,
+                      struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SHOW_ARENA);
+    char serial[X509_SERIAL_TEXT] = "";
+    struct store_certificate shown = {};
+    struct x509_serial s;
+    enum rc rc = RC_NOTFOUND;
+
+    if (c->shown.z[0])
+        rc = store_certificate_get(store_read(v->store), &a, &c->shown, &shown);
+    if (rc == RC_OK)
+        rc = x509_serial_from_bytes(shown.serial, &s);
+    if (rc == RC_OK)
+        json_kv_z(o, "client_certificate", x509_serial_text(&s, serial));
+    else
+        json_kv_null(o, "client_certificate");
+    if (rc == RC_NOMEM)
+        buf_fail(o->b, rc);
+}
+
 void api_cert_put_fields(const struct api_view *v, const struct store_certificate *c,
                          struct json_out *o)
 {
@@ -89,6 +111,7 @@ void api_cert_put_fields(const struct api_view *v, const struct store_certificat
         json_kv_i64(o, "reason", c->revocation_reason);
     }
     put_id(o, "account", &c->account);
+    put_shown(v, c, o);
     json_kv_z(o, "requester", c->requester.n ? addr_text(&c->requester, from) : NULL);
     put_text(o, "owner", c->owner);
     put_text(o, "team", c->team);
@@ -177,6 +200,7 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
                      struct json_out *o)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(SHOW_ARENA);
+    const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
     struct x509_cert cert;
 
     TRY(x509_cert_parse(&arena, c->der, &cert, NULL));
@@ -187,6 +211,8 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
     put_id(o, "order", &c->order);
     put_id(o, "replaces", &c->replaces);
     json_kv_id(o, "logical", &c->logical);
+    if (issuer)
+        json_kv_z(o, "issuer_state", store_issuer_state_text(api_issuer_state(v, issuer)));
     put_contents(o, &cert);
     TRY(put_pem(v, c, o));
     json_end(o);

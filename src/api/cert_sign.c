@@ -14,6 +14,8 @@ MSG(msg_ca, "api.sign-ca",
 MSG(msg_profile, "api.sign-profile", "the configuration has no profile \"{0}\"; there are: {1}");
 MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
+MSG(msg_reason, "api.sign-reason",
+    "policy rule \"{0}\" wants a reason or ticket for each certificate: give --reason");
 MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
 
 enum { PROFILES_SHOWN = 512 };
@@ -187,6 +189,8 @@ static enum rc judge(const struct api_view *v, struct api_signing *s,
     w.verdicts = j.verdicts;
     w.n = j.n;
     TRY(policy_judge_whole(&w, err));
+    if (policy_reason(&w) && s->request.reason.n == 0)
+        return ERR(err, RC_DENIED, msg_reason, policy_reason(&w)->name);
     s->approvers = policy_approvers(&w);
     life = policy_lifetime(&w);
     if (life)
@@ -244,6 +248,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     TRY(read_names(args, a, &s, err));
     TRY(read_common_name(args, a, &s, err));
     TRY(read_text(args, "reason", a, &s.request.reason, err));
+    s.request.reason = str_trim(s.request.reason); /* blanks are none */
     TRY(read_text(args, "owner", a, &s.request.owner, err));
     TRY(read_text(args, "team", a, &s.request.team, err));
     TRY(read_text(args, "service", a, &s.request.service, err));

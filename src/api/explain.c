@@ -6,8 +6,11 @@
 #include "api/page.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "policy/shown.h"
 #include "store/accounts.h"
+#include "store/certificates.h"
 #include "store/store.h"
+#include "x509/cert.h"
 
 enum { FAULT_TEXT = 1024, ARENA_MAX = 1 << 20 };
 
@@ -15,6 +18,9 @@ MSG(msg_from, "api.explain-from",
     "\"from\" is \"{0}\"; it can be an address, \"gateway\" or \"operators\"");
 MSG(msg_names, "api.explain-names",
     "\"names\" has to be a list of 1 to 100 DNS names or addresses");
+MSG(msg_shown, "api.explain-shown",
+    "the certificate \"{0}\" is not in the register, or it counts for nothing: it has to be valid, "
+    "not revoked, neither itself nor its issuer, and for clients");
 MSG(msg_account, "api.explain-account",
     "there is no account {0}; `autarky account list` shows them");
 
@@ -31,7 +37,7 @@ static const char *const faults[] = {
     [POLICY_OTHER_NAME] = "has other names",
     [POLICY_WILDCARD] = "has names like it, but no wildcards",
     [POLICY_NETWORK] = "has it, but not for that address",
-    [POLICY_CLIENT] = "has it, but not for that account",
+    [POLICY_CLIENT] = "has it, but not for that client",
 };
 
 /* Every rule and what it has to say; those that have other names are told of with --json alone. */
@@ -44,10 +50,11 @@ static void put_rules(struct api_explanation *e, const struct policy_query *q, s
     for (size_t i = 0; i < conf->n_policy; i++) {
         const struct conf_rule *rule = &conf->policy[i];
         enum policy_fault fault = policy_rule_fault(e->policy, rule, q);
+        bool others = fault == POLICY_NETWORK || fault == POLICY_CLIENT;
 
         json_obj(e->o);
         json_kv_str(e->o, "rule", rule->name);
-        json_kv_z(e->o, "text", str_eq(rule->name, decides) ? "decides" : faults[fault]);
+        json_kv_z(e->o, "text", str_eq(rule->name, decides) && !others ? "decides" : faults[fault]);
         json_kv_bool(e->o, "other", fault == POLICY_OTHER_NAME || fault == POLICY_OTHER_FROM);
         json_end(e->o);
     }
@@ -104,6 +111,7 @@ void api_explain_whole(struct api_explanation *e, struct str profile)
     if (rc != RC_OK && !e->refused)
         put_err(e->o, "refused", &err);
     json_kv_u64(e->o, "approvers", policy_approvers(&w));
+    json_kv_bool(e->o, "reason", policy_reason(&w) != NULL);
     if (policy_lifetime(&w)) {
         when_put_span(&life, policy_lifetime(&w));
         json_kv_str(e->o, "lifetime", buf_str(&life));
@@ -144,6 +152,43 @@ static enum rc read_account(const struct api_view *v, const struct json *args, s
         return ERR(err, RC_NOTFOUND, msg_account, str_head(q->account, API_SHOWN_MAX));
     q->eab = account.eab_key;
     return RC_OK;
+}
+
+static bool is_good(const struct api_view *v, const struct store_certificate *c, struct arena *a)
+{
+    const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
+    struct x509_cert cert;
+
+    return c->status == STORE_CERTIFICATE_VALID && issuer &&
+           issuer->state != STORE_ISSUER_REVOKED && c->not_before <= v->now &&
+           v->now <= c->not_after && !str_eq(c->hierarchy, STR("staging")) &&
+           x509_cert_parse(a, c->der, &cert, NULL) == RC_OK && !cert.is_ca &&
+           cert.eku & X509_EKU_CLIENT_AUTH;
+}
+
+/* "serial:HEX" is one of the register; anything else what a rule may have, of any. */
+static enum rc read_shown(const struct api_view *v, const struct json *args, struct arena *a,
+                          struct policy_query *q, struct err *err)
+{
+    struct policy_shown *shown = ARENA_NEW(a, struct policy_shown);
+    struct store_certificate c;
+    struct x509_serial serial;
+    struct str text;
+
+    TRY(api_arg_text(args, "client_certificate", &text, err));
+    if (text.n == 0)
+        return RC_OK;
+    if (!shown)
+        return RC_NOMEM;
+    q->shown = shown;
+    if (!str_starts(text, STR("serial:")))
+        return policy_shown_add(shown, a, "", text);
+    if (x509_serial_parse(str_skip(text, strlen("serial:")), &serial) != RC_OK ||
+        store_certificate_by_serial(store_read(v->store), a, x509_serial_bytes(&serial), &c) !=
+            RC_OK ||
+        !is_good(v, &c, a))
+        return ERR(err, RC_NOTFOUND, msg_shown, str_head(text, API_SHOWN_MAX));
+    return policy_shown_take(shown, &c, a);
 }
 
 static enum rc explain_all(struct api_explanation *e, const struct policy_query *who,
@@ -188,6 +233,7 @@ enum rc api_policy_explain(const struct api_view *v, const struct json *args, st
     TRY(api_arg_text(args, "profile", &profile, err));
     TRY(read_from(args, &who, err));
     TRY(read_account(v, args, &a, &who, err));
+    TRY(read_shown(v, args, &a, &who, err));
     json_obj(o);
     json_kv_str(o, "account", who.account);
     json_kv_str(o, "eab", who.eab);

@@ -23,5 +23,6 @@ struct api_explanation {
  * on. */
 void api_explain_name(struct api_explanation *e, const struct policy_query *q);
 /* The members "allowed","refused" (when the names are allowed, but not together),"approvers",
- * "lifetime" (when the rules have one) of a certificate with all of them. */
+ * "reason" (it takes one), "lifetime" (when the rules have one) of a certificate with all of them.
+ */
 void api_explain_whole(struct api_explanation *e, struct str profile);

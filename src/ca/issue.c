@@ -285,6 +285,8 @@ static enum rc fill_issuance(struct ca_job *job)
     row->issuer = job->issuer->id;
     row->profile = job->req.profile;
     row->origin = job->req.origin;
+    row->why = job->req.reason;
+    row->shown = job->req.shown;
     row->created = job->now;
     return list_names(job);
 }
@@ -374,6 +376,8 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     json_kv_str(&o, "profile", job->req.profile);
     if (job->req.rules.n)
         json_kv_str(&o, "rules", job->req.rules);
+    if (job->req.shown.z[0])
+        json_kv_id(&o, "client_certificate", &job->req.shown);
     json_kv_str(&o, "origin", job->req.origin);
     json_kv_id(&o, "order", &job->req.order);
     ca_job_put_names(&o, job);

@@ -76,6 +76,7 @@ struct ca_request {
     struct str rules;       /* of the policy, that allowed it, for the trail; empty: none did */
     struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
+    struct id shown; /* the certificate that the requester showed; "": none */
     struct id account;
     struct id order; /* "" for none: then a restart voids what is unfinished */
     struct str reason, owner, team, service;

@@ -35,6 +35,8 @@ static enum rc refill_request(struct ca_job *job, struct store_txn *txn)
     job->req.requester = order.created_from;
     job->req.profile = job->issuance.profile;
     job->req.origin = job->issuance.origin;
+    job->req.reason = job->issuance.why;
+    job->req.shown = job->issuance.shown;
     job->logical = job->issuance.logical;
     job->replaces = job->issuance.replaces;
     return RC_OK;

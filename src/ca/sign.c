@@ -63,6 +63,7 @@ static void fill_certificate(struct ca_job *job, struct str der)
         .account = req->account,
         .order = req->order,
         .requester = req->requester,
+        .shown = req->shown,
         .reason = req->reason,
         .owner = req->owner,
         .team = req->team,

@@ -144,7 +144,8 @@ static enum rc shake_hands(struct client_reach *r, int fd)
 {
     const struct tls_client_conf conf = {.ev = r->conf.ev,
                                          .server_name = r->literal.n ? STR("") : str_of(r->host),
-                                         .alpn = STR("http/1.1"),
+                                         .alpn = r->conf.alpn.n ? r->conf.alpn : STR("http/1.1"),
+                                         .identity = r->conf.identity,
                                          .ip = r->literal.n ? &r->literal : NULL,
                                          .trust = r->conf.chain ? NULL : r->conf.trust,
                                          .on_open = on_open,

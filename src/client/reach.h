@@ -15,6 +15,7 @@ struct client_reach;
 struct ev;
 struct net;
 struct net_stream;
+struct tls_identity;
 struct tls_trust;
 
 enum {
@@ -31,6 +32,9 @@ struct client_reach_conf {
     /* Instead of `trust`, for a look: whoever answers will do, and what it shows is appended, as
      * PEM. */
     struct buf *chain;
+    struct tls_identity *identity; /* shown where the server asks for one; NULL: none */
+    struct str alpn; /* the one protocol offered, over which HTTP/1.1 is spoken; empty:
+                        "http/1.1" */
     const struct client_proxy *proxies; /* two, of http and of https URLs; NULL: there are none */
 };
 

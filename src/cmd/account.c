@@ -25,6 +25,8 @@ static const struct {
     {CMD_OPT_ROLE, "roles"},
     {CMD_OPT_EAB, "eab"},
     {CMD_OPT_WITHIN, "within"},
+    {CMD_OPT_AGENT_NAME, "name"},
+    {CMD_OPT_AGENT_WITHIN, "within"},
     {CMD_OPT_URL, "url"},
     {CMD_OPT_ACCOUNT_STATUS, "status"},
     {CMD_OPT_ZONE, "zone"},

@@ -17,6 +17,9 @@ enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out);
 int cmd_agent_check_way(const struct cmd_args *args, bool wanted);
 /* Takes it into the plan, which stays as it is when there is none. */
 enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent_plan *plan);
+/* --dir, or where an enrolment is kept otherwise. */
+#define CMD_AGENT_HOME "/var/lib/autarky-agent"
+const char *cmd_agent_home(const struct cmd_args *args);
 /* Behind "obtained a certificate", "renewed". */
 const char *cmd_agent_from(const struct agent_outcome *out);
 /* For a failure of agent_obtain or agent_renew; returns the exit status. */

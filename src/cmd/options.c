@@ -126,6 +126,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
         {"--expires", "TIME",
          "good until then: 2026-12-24T18:00:00Z, or a time from now, as in 90d"},
     [CMD_OPT_EAB] = {"--eab", "NAME", "only those that were made with this key"},
+    [CMD_OPT_CLIENT_CERTIFICATE] = {"--client-certificate", "WHICH",
+                                    "shown by the client: serial:HEX of the running server's "
+                                    "register, or what a rule may have"},
     [CMD_OPT_WITHIN] = {"--within", "TIME",
                         "when the last of them is to be renewed: a time from now, as in 6h, which "
                         "is spread over; otherwise 24h"},
@@ -227,6 +230,16 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_SCAN_OUT] = {"--out", "FILE",
                           "what is found, a line of JSON for each endpoint; otherwise the server's "
                           "inventory has it"},
+    [CMD_OPT_AGENT_NAME] = {"--name", "HOST",
+                            "what the agent is called; otherwise as its host calls itself"},
+    [CMD_OPT_AGENT_WITHIN] = {"--within", "TIME", "how long the token can be used; otherwise 1d"},
+    [CMD_OPT_AGENT_SERVER] = {"--server", "URL",
+                              "the server, as in https://ca.hospital.example:8555"},
+    [CMD_OPT_AGENT_TOKEN_FILE] = {"--token-file", "FILE", "holds the token, in its first line"},
+    [CMD_OPT_AGENT_DIR] = {"--dir", "DIR",
+                           "where the agent keeps its enrolment; otherwise /var/lib/autarky-agent"},
+    [CMD_OPT_ALLOW_RENEW] = {"--allow-renew", NULL,
+                             "renew everything at once when the server asks for it"},
     [CMD_OPT_NETWORK] = {"--network", "CIDR", "only addresses in it, as in 10.1.0.0/16"},
     [CMD_OPT_VERDICT] = {"--verdict", "LIST",
                          "only those of which one holds, as in revoked,expired"},

@@ -11,6 +11,7 @@
 #include "ca/rules.h"
 #include "cmd/policy_int.h"
 #include "conf/conf.h"
+#include "ev/clock.h"
 #include "json/json.h"
 #include "policy/check.h"
 
@@ -146,6 +147,7 @@ struct explanation {
     struct policy *policy;
     struct arena arena;
     struct policy_query query; /* who asks */
+    struct policy_shown shown; /* and with which certificate */
     struct api_explanation of;
     struct json_out o;
 };
@@ -180,6 +182,29 @@ static int read_account(struct explanation *e)
     if (e->args->values[CMD_OPT_EAB])
         return CMD_DONE;
     err.rc = cmd_policy_account_key(e->args, e->query.account, &e->arena, &e->query.eab, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+}
+
+static int read_shown(struct explanation *e)
+{
+    const char *given = e->args->values[CMD_OPT_CLIENT_CERTIFICATE];
+    char name[NAME_MAX_BYTES + 1];
+    struct err err = ERR_INIT;
+
+    if (!given)
+        return CMD_DONE;
+    e->query.shown = &e->shown;
+    if (str_starts(str_of(given), STR("serial:"))) {
+        struct cmd_policy_ask which = {.args = e->args,
+                                       .serial = str_skip(str_of(given), strlen("serial:")),
+                                       .now = clock_now(clock_system())};
+
+        err.rc = cmd_policy_shown(&which, &e->arena, &e->shown, &err);
+    } else {
+        bool is_name = name_canonical(str_of(given), false, name) == RC_OK;
+
+        err.rc = policy_shown_add(&e->shown, &e->arena, "", str_of(is_name ? name : given));
+    }
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
@@ -248,7 +273,7 @@ static enum rc show_explanation(const struct json *root)
     struct json_iter it = json_iter(json_get(root, "names"));
     const struct json *v;
     uint64_t approvers = 0;
-    bool allowed = false;
+    bool allowed = false, reason = false;
 
     while (json_next(&it, NULL, &v))
         show_name(v);
@@ -259,6 +284,9 @@ static enum rc show_explanation(const struct json *root)
     if (approvers)
         printf("together: waits for approval, by %llu of control.people\n",
                (unsigned long long)approvers);
+    IGNORE_RC(json_bool(json_get(root, "reason"), &reason)); /* false */
+    if (reason)
+        printf("together: takes a reason, of the account's key, of an approval or of --reason\n");
     if (json_get(root, "lifetime"))
         printf("together: for %.*s at most\n", STR_ARG(json_shown(root, "lifetime")));
     printf("%s\n", allowed ? "ALLOWED" : "REFUSED");
@@ -275,6 +303,8 @@ static int explain(struct explanation *e)
         status = read_who(e);
     if (status == CMD_DONE)
         status = read_account(e);
+    if (status == CMD_DONE)
+        status = read_shown(e);
     if (status != CMD_DONE)
         return status;
     json_out_init(&e->o, &answer, JSON_PRETTY);

@@ -25,6 +25,7 @@ struct dry {
     const struct cmd_args *args;
     struct policy *policy;
     struct map keys;   /* account to struct str: the key that it was made with */
+    struct map shown;  /* serial of a client's certificate to struct policy_shown; NULL: none */
     struct arena kept; /* what `keys` has */
     struct json_out o;
     uint64_t looked_at, refused;
@@ -45,6 +46,28 @@ static enum rc find_key(struct dry *d, struct str account, struct str *out, stru
         TRY(map_add(&d->keys, account, key));
     }
     *out = *key;
+    return RC_OK;
+}
+
+/* As it was then: that it has ended since says nothing, for whoever renews it shows the next. One
+ * that is revoked is none. */
+static enum rc find_shown(struct dry *d, struct str serial, const struct policy_shown **out,
+                          struct err *err)
+{
+    struct policy_shown *s = map_get(&d->shown, serial);
+    enum rc rc;
+
+    if (!s) {
+        s = ARENA_NEW(&d->kept, struct policy_shown);
+        if (!s)
+            return RC_NOMEM;
+        rc = cmd_policy_shown(&(struct cmd_policy_ask){.args = d->args, .serial = serial}, &d->kept,
+                              s, err);
+        if (rc != RC_OK && rc != RC_DENIED)
+            return rc;
+        TRY(map_add(&d->shown, serial, s));
+    }
+    *out = s;
     return RC_OK;
 }
 
@@ -73,6 +96,8 @@ static enum rc read_who(struct dry *d, const struct json *item, struct policy_qu
     if (q->from != CONF_FROM_CLIENTS)
         return RC_OK;
     q->account = json_shown(item, "account");
+    if (json_shown(item, "client_certificate").n)
+        TRY(find_shown(d, json_shown(item, "client_certificate"), &q->shown, err));
     IGNORE_RC(addr_parse(json_shown(item, "requester"), &q->requester)); /* then it has none */
     return q->account.n ? find_key(d, q->account, &q->eab, err) : RC_OK;
 }
@@ -244,10 +269,12 @@ int cmd_policy_dry_run(const struct cmd_args *args)
     int status;
 
     map_init(&d.keys, ACCOUNTS_MAX);
+    map_init(&d.shown, ACCOUNTS_MAX);
     arena_init(&d.kept, ACCOUNTS_BYTES_MAX);
     status = dry_run(&d);
     arena_done(&d.kept);
     map_done(&d.keys);
+    map_done(&d.shown);
     policy_unref(d.policy);
     return status;
 }

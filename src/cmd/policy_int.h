@@ -23,5 +23,16 @@ void cmd_policy_put_err(struct json_out *o, const char *key, const struct err *e
 enum rc cmd_policy_account_key(const struct cmd_args *args, struct str account, struct arena *a,
                                struct str *out, struct err *err);
 
+struct cmd_policy_ask {
+    const struct cmd_args *args;
+    struct str serial;
+    when_t now; /* 0: its dates are not looked at */
+};
+
+/* What rules may call the certificate of that serial number by, as the running server's register
+ * has it. RC_DENIED, with the reason: it counts for nothing. Into the arena. */
+enum rc cmd_policy_shown(const struct cmd_policy_ask *which, struct arena *a,
+                         struct policy_shown *out, struct err *err);
+
 /* `policy check --dry-run`: which valid certificates could not be had again. */
 int cmd_policy_dry_run(const struct cmd_args *args);

@@ -9,14 +9,19 @@
 #include "agentd/daemon.h"
 #include "agentd/doctor.h"
 #include "agentd/places.h"
+#include "agentd/uplink.h"
 #include "cmd/agent_int.h"
 #include "cmd/examine.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/out.h"
+#include "net/net.h"
 #include "net/notify.h"
 
 enum { ANSWER_MAX = 1 << 20 };
+
+MSG(msg_not_enrolled, "cmd.agent-not-enrolled",
+    "{0} holds no enrolment; `autarky agent enrol --dir {0}` makes one");
 
 /* What came of all of them. */
 struct tally {
@@ -169,6 +174,8 @@ int cmd_renew(const struct cmd_args *args)
 struct agent {
     struct ev *ev;
     struct agentd *daemon;
+    struct agent_world world;     /* of the uplink */
+    struct agentd_uplink *uplink; /* NULL: this host is not enrolled */
     struct ev_signal *terminate, *interrupt, *hangup;
     struct ev_timer alive, status, patience;
     bool ends, gives_up;
@@ -179,6 +186,8 @@ static void agent_done(struct agent *a)
     ev_timer_stop(&a->alive);
     ev_timer_stop(&a->status);
     ev_timer_stop(&a->patience);
+    agentd_uplink_free(a->uplink);
+    net_free(a->world.net);
     agentd_free(a->daemon);
     ev_signal_free(a->terminate);
     ev_signal_free(a->interrupt);
@@ -249,6 +258,29 @@ static enum rc start(struct agent *a, const struct agentd_conf *conf, struct err
     return RC_OK;
 }
 
+/* Reports, where this host is enrolled. One that was named has to be there. */
+static enum rc enlist(struct agent *a, const struct cmd_args *args, struct err *err)
+{
+    CLEANUP(agentd_home_done) struct agentd_home home = AGENTD_HOME_INIT;
+    struct err why = ERR_INIT;
+    enum rc rc = agentd_home_open(cmd_agent_home(args), false, &home, &why);
+
+    if (rc == RC_NOTFOUND && !args->values[CMD_OPT_AGENT_DIR])
+        return RC_OK;
+    if (rc != RC_OK) {
+        *err = why;
+        return rc;
+    }
+    if (!agentd_home_enrolled(&home))
+        return args->values[CMD_OPT_AGENT_DIR]
+                   ? ERR(err, RC_NOTFOUND, msg_not_enrolled, str_of(cmd_agent_home(args)))
+                   : RC_OK;
+    a->world = (struct agent_world){.ev = a->ev, .say = cmd_agent_say};
+    TRY(net_system(a->ev, &a->world.net));
+    fprintf(stderr, "autarky: reports to %.*s as %.*s\n", STR_ARG(home.server), STR_ARG(home.name));
+    return agentd_uplink_new(&a->world, a->daemon, &home, &a->uplink);
+}
+
 static bool busy(const struct agent *a)
 {
     struct agentd_tally t;
@@ -273,6 +305,7 @@ static enum rc run(const struct cmd_args *args, struct err *err)
     ev_timer_init(&a.patience, a.ev, on_impatient, &a);
     conf.ev = a.ev;
     TRY(start(&a, &conf, err));
+    TRY(enlist(&a, args, err));
     agentd_count(a.daemon, &t);
     fprintf(stderr, "autarky: keeps %zu certificates\n", t.certs);
     tell_systemd("READY=1");

@@ -224,8 +224,11 @@ static const struct cmd_row rows[] = {
     {"policy", "explain", "show which rule decides about a name, and why",
      "All rules that have the name, and what each says; several --name are looked at as one\n"
      "certificate. With --account the running server is asked for the key that it was made with,\n"
-     "unless --eab says it.",
-     NULL, OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(FROM), OPT(PROFILE)),
+     "unless --eab says it. --client-certificate is a name, or team:, owner:, sha256: as rules\n"
+     "have them, of any certificate; with serial: the running server says what is in it.",
+     NULL,
+     OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
+             OPT(PROFILE)),
      cmd_policy_explain},
     {"policy", "accept", "accept the policy in the files without a second person, as root",
      "For when nobody is left who could be the second person, or the policy that was accepted can\n"
@@ -299,8 +302,36 @@ static const struct cmd_row rows[] = {
      "DIR is as for renew, which it runs for each certificate when it is time: instead of a\n"
      "timer, and beside one where there is one. A certificate that is added is found within a\n"
      "minute, or by SIGHUP. SIGTERM ends what is under way and leaves what is in place. It tells\n"
-     "systemd that it is ready, how it is, and that it lives.",
-     "DIR...", NULL, cmd_agent_daemon},
+     "systemd that it is ready, how it is, and that it lives. Where the host is enrolled (agent\n"
+     "enrol) it reports to its server.",
+     "DIR...", OPTIONS(OPT(AGENT_DIR)), cmd_agent_daemon},
+    {"agent", "enrol", "have `autarky agent run` of this host report to a server",
+     "The host gets a certificate of the server's CA for a key that it makes, by which it is "
+     "known\n"
+     "there from then on, and which it renews by itself. --ca-file or --ca-fingerprint say who "
+     "the\n"
+     "server is; otherwise this machine's roots do. Where an answer was lost, the same command "
+     "goes\n"
+     "on.",
+     NULL,
+     OPTIONS(OPT(AGENT_SERVER), OPT(AGENT_TOKEN_FILE), OPT(AGENT_DIR), OPT(AGENT_NAME),
+             OPT(ALLOW_RENEW), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL)),
+     cmd_agent_enrol},
+    {"agent", "token", "create: make a token by which one host can enrol, once",
+     "The word behind it is create. The token goes to standard output, this once; with --name the\n"
+     "agent is called so, whatever its host says. agents.enabled has to be true.",
+     "create", OPTIONS(OPT(AGENT_NAME), OPT(AGENT_WITHIN), OPT(REASON), OPT(DRY_RUN)),
+     cmd_agent_token},
+    {"agent", "list", "list the agents that report, how they are, and tokens that wait", NULL, NULL,
+     OPTIONS(OPT(LIMIT), OPT(CURSOR)), cmd_agent_list},
+    {"agent", "show", "show what an agent reported last", NULL, "NAME", NULL, cmd_agent_show},
+    {"agent", "remove", "let an agent report no more, and revoke its own certificate",
+     "What it keeps on its host stays. With the id of a token that waits, that token is taken "
+     "back.",
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_remove},
+    {"agent", "renew", "ask an agent to renew every certificate that it keeps",
+     "It hears of it with its next report, and obeys if it was enrolled with --allow-renew.",
+     "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_renew},
     {"agent", "doctor", "say what is, or will be, in the way of renewals, and what to do",
      "Of every certificate in DIR, or in the directories below it: whether it is valid, what\n"
      "failed last, whether the proof could be given and the server answers, whose clock is\n"

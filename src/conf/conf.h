@@ -147,9 +147,7 @@ struct conf {
         const struct conf_override *overrides;
         size_t n_overrides;
     } limits;
-    struct {
-        enum conf_automatic automatic; /* what an unusual hour leads to */
-    } locks;
+    struct conf_locks locks;
     struct conf_txt txt;
     struct {
         struct conf_nets allow; /* who may read /metrics */
@@ -163,6 +161,7 @@ struct conf {
         enum conf_reasons reasons;
         bool certificates; /* clients of the API are asked for theirs */
     } control;
+    struct conf_agents agents;
     struct {
         enum conf_log_level level;
         enum conf_log_format format;

@@ -27,6 +27,10 @@ MSG(msg_pattern, "conf.pattern",
 MSG(msg_stars, "conf.pattern-stars",
     "\"{0}\" is no pattern: behind a \"*.\" in front it may have {1} stars, never two of them side "
     "by side and none in the last label");
+MSG(msg_client, "conf.client-certificate",
+    "\"{0}\" names no client certificate: give a DNS name that is in it, without stars, as in "
+    "pump-7.hospital.example, or team: or owner: with 1 to {1} bytes behind, or sha256: with 64 "
+    "digits 0 to 9, a to f");
 MSG(msg_net, "conf.net", "\"{0}\" is no network, as in 10.1.0.0/16, 2001:db8::/32 or 10.1.2.3");
 MSG(msg_net_host, "conf.net-host", "\"{0}\" has bits set behind its prefix; the network is {1}");
 MSG(msg_listen, "conf.listen", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
@@ -179,6 +183,37 @@ static enum rc parse_pattern(const struct conf_key *, const struct conf_scalar *
     if (rc != RC_OK)
         return name_error(rc, in->s, err);
     return conf_store_str(a, str_of(name), out);
+}
+
+static bool is_hex(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!(s.p[i] >= '0' && s.p[i] <= '9') && !(s.p[i] >= 'a' && s.p[i] <= 'f'))
+            return false;
+    return s.n == 64;
+}
+
+/* Whose certificate it is, or which; see conf_rule.client_certificates. */
+static enum rc parse_client(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                            void *out, struct err *err)
+{
+    struct str kind, rest;
+    char name[NAME_MAX_BYTES + 1], most[24];
+    bool good;
+
+    if (!str_cut(in->s, ':', &kind, &rest)) {
+        if (name_canonical(in->s, false, name) == RC_OK)
+            return conf_store_str(a, str_of(name), out);
+        good = false;
+    } else if (str_eq(kind, STR("sha256"))) {
+        good = is_hex(rest);
+    } else {
+        good = (str_eq(kind, STR("team")) || str_eq(kind, STR("owner"))) && rest.n > 0 &&
+               rest.n <= CONF_CLIENT_TEXT_MAX;
+    }
+    snprintf(most, sizeof(most), "%d", CONF_CLIENT_TEXT_MAX);
+    return good ? conf_store_str(a, in->s, out)
+                : ERR(err, RC_INVAL, msg_client, conf_shown(in->s), str_of(most));
 }
 
 static void put_net(const struct addr_net *net, struct buf *out)
@@ -374,6 +409,7 @@ const struct conf_kind conf_kind_internal = {sizeof(struct str), parse_internal,
 const struct conf_kind conf_kind_single = {sizeof(struct str), parse_single, conf_print_str};
 const struct conf_kind conf_kind_zone = {sizeof(struct str), parse_zone, conf_print_str};
 const struct conf_kind conf_kind_host = {sizeof(struct str), parse_host, conf_print_str};
+const struct conf_kind conf_kind_client = {sizeof(struct str), parse_client, conf_print_str};
 const struct conf_kind conf_kind_pattern = {sizeof(struct str), parse_pattern, conf_print_str};
 const struct conf_kind conf_kind_base_url = {sizeof(struct str), parse_base_url, conf_print_str};
 const struct conf_kind conf_kind_url = {sizeof(struct str), parse_url, conf_print_str};

@@ -161,6 +161,9 @@ struct conf_override {
 
 /* What an unusual hour leads to. */
 enum conf_automatic { CONF_AUTOMATIC_OFF, CONF_AUTOMATIC_WARN, CONF_AUTOMATIC_ON };
+struct conf_locks {
+    enum conf_automatic automatic;
+};
 
 /* Whether commands that change something have to say why. */
 enum conf_reasons { CONF_REASONS_OPTIONAL, CONF_REASONS_REQUIRED };
@@ -181,4 +184,10 @@ struct conf_operator {
     struct str name;
     bool group;
     unsigned roles; /* bits in the order of enum operators_role */
+};
+
+/* Agents on other hosts. */
+struct conf_agents {
+    bool enabled;  /* they may enrol and report */
+    when_t silent; /* who has not reported for longer is an alert */
 };

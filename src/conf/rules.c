@@ -15,15 +15,19 @@ MSG(msg_group, "conf.rule-group",
 MSG(msg_profile, "conf.rule-profile",
     "rule \"{0}\" names the profile \"{1}\", which is not among `profiles`");
 MSG(msg_empty, "conf.group-empty",
-    "the group \"{0}\" has neither `eab` nor `accounts`: nobody is in it");
+    "the group \"{0}\" has neither `eab` nor `accounts` nor `client_certificates`: nobody is "
+    "in it");
+MSG(msg_unasked, "conf.client-certificates-unasked",
+    "\"{0}\" names client certificates, and no client is asked for one: set "
+    "`control.certificates` to true");
 MSG(msg_none, "conf.rule-none-alone",
     "rule \"{0}\" wants no proof and others beside: write [none], or leave it out");
 MSG(msg_none_eab, "conf.rule-none-eab",
     "rule \"{0}\" wants no proof: that takes an account made with a key, so name keys in `eab` (or "
-    "groups that have only such), and no `accounts`");
+    "groups that have only such), and no `accounts` or `client_certificates`");
 MSG(msg_none_from, "conf.rule-none-clients",
-    "rule \"{0}\" has keys or accounts, and is for others than clients, who have none: leave "
-    "`from` out, or make two rules");
+    "rule \"{0}\" has keys, accounts or client certificates, and is for others than clients, who "
+    "have none: leave `from` out, or make two rules");
 MSG(msg_limits_from, "conf.rule-limits-clients",
     "rule \"{0}\" limits certificates, which counts those of clients, and is for others: leave "
     "`limits` out");
@@ -32,6 +36,9 @@ MSG(msg_span, "conf.rule-lifetime",
     "or "
     "0s for the profile's");
 
+MSG(msg_reason, "conf.rule-reason",
+    "rule \"{0}\" wants a reason for each certificate and is for the gateway, whose sites have "
+    "none: leave `reason` out, or `gateway` out of `from`");
 MSG(msg_people, "conf.rule-people",
     "rule \"{0}\" takes approval, by {1} of `control.people`, which names {2}");
 
@@ -71,9 +78,14 @@ static enum rc check_lists(const struct check *c)
         const char *key;
         size_t n;
     } lists[] = {
-        {"allow", r->allow.n},       {"networks", r->networks.n}, {"addresses", r->addresses.n},
-        {"accounts", r->accounts.n}, {"eab", r->eab.n},           {"groups", r->groups.n},
+        {"allow", r->allow.n},
+        {"networks", r->networks.n},
+        {"addresses", r->addresses.n},
+        {"accounts", r->accounts.n},
+        {"eab", r->eab.n},
+        {"groups", r->groups.n},
         {"profiles", r->profiles.n},
+        {"client_certificates", r->client_certificates.n},
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -94,6 +106,12 @@ static enum rc check_references(const struct check *c)
     return RC_OK;
 }
 
+/* Somebody in it need not have a key. */
+static bool only_named(const struct conf_group *g)
+{
+    return g->accounts.n + g->client_certificates.n > 0;
+}
+
 /* The word of who made the account is as good as a proof only if the account was made with a key.
  */
 static bool all_have_keys(const struct check *c)
@@ -101,9 +119,9 @@ static bool all_have_keys(const struct check *c)
     const struct conf_rule *r = c->rule;
 
     for (size_t i = 0; i < r->groups.n; i++)
-        if (conf_group_find(c->conf, r->groups.p[i])->accounts.n)
+        if (only_named(conf_group_find(c->conf, r->groups.p[i])))
             return false;
-    return r->accounts.n == 0 && r->eab.n + r->groups.n > 0;
+    return r->accounts.n + r->client_certificates.n == 0 && r->eab.n + r->groups.n > 0;
 }
 
 /* What names the account, or this CA, in the DNS. */
@@ -155,6 +173,14 @@ static enum rc check_approvers(const struct check *c)
                str_of(have));
 }
 
+/* Nobody could ever be meant. */
+static enum rc check_shown(const struct check *c, struct str name, const struct conf_strs *list)
+{
+    if (list->n == 0 || c->conf->control.certificates)
+        return RC_OK;
+    return SAY(c, "client_certificates", msg_unasked, name);
+}
+
 static enum rc check_rule(const struct check *c)
 {
     const struct conf_rule *r = c->rule;
@@ -163,12 +189,15 @@ static enum rc check_rule(const struct check *c)
     TRY(check_references(c));
     if (c->report->n)
         return RC_OK;
-    if (!(r->from & 1u << CONF_FROM_CLIENTS) && r->eab.n + r->accounts.n + r->groups.n)
+    TRY(check_shown(c, r->name, &r->client_certificates));
+    if (!(r->from & 1u << CONF_FROM_CLIENTS) && conf_rule_has_clients(r))
         TRY(SAY(c, "from", msg_none_from, r->name));
     if (!(r->from & 1u << CONF_FROM_CLIENTS) && r->certificates.count)
         TRY(SAY(c, "limits", msg_limits_from, r->name));
     if (r->lifetime && r->lifetime < WHEN_HOUR)
         TRY(SAY(c, "lifetime", msg_span, r->name));
+    if (r->reason && r->from & 1u << CONF_FROM_GATEWAY)
+        TRY(SAY(c, "reason", msg_reason, r->name));
     TRY(check_approvers(c));
     return check_proof(c);
 }
@@ -185,7 +214,9 @@ static enum rc check_groups(struct check *c, const struct conf_node *root)
 
         TRY(limit(c, "eab", g->eab.n, CONF_RULE_LIST_MAX));
         TRY(limit(c, "accounts", g->accounts.n, CONF_RULE_LIST_MAX));
-        if (g->eab.n + g->accounts.n == 0)
+        TRY(limit(c, "client_certificates", g->client_certificates.n, CONF_RULE_LIST_MAX));
+        TRY(check_shown(c, g->name, &g->client_certificates));
+        if (g->eab.n + g->accounts.n + g->client_certificates.n == 0)
             TRY(SAY(c, "", msg_empty, g->name));
     }
     return RC_OK;

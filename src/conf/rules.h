@@ -15,12 +15,13 @@ enum {
     CONF_PATTERN_STARS_MAX = 4, /* beside a "*." in front */
     CONF_RULE_NAMES_MAX = 100,  /* of one certificate */
     CONF_APPROVERS_MAX = 2,
+    CONF_CLIENT_TEXT_MAX = 128, /* of an owner or a team whose certificates are meant */
 };
 
 /* Several clients by one name. */
 struct conf_group {
     struct str name; /* unique */
-    struct conf_strs eab, accounts;
+    struct conf_strs eab, accounts, client_certificates;
 };
 
 /* Who asks: a client by ACME, the gateway's keeper for its sites, whoever may use `autarky cert`.
@@ -56,8 +57,11 @@ enum { CONF_PROOF_NONE = CONF_CHALLENGE_COUNT };
 struct conf_rule {
     struct str name;           /* for messages and the audit trail; unique */
     unsigned from;             /* bit 1 << enum conf_from; never 0 */
-    struct conf_strs accounts; /* ids; with eab and groups: one of all of these; none: any client */
+    struct conf_strs accounts; /* ids; of this and the next three, one has to fit; none: anybody */
     struct conf_strs eab;      /* names of keys one of which the account was made with */
+    /* Of this CA, that the client shows: a DNS name in it, or "team:", "owner:" of the register or
+     * "sha256:" of it with what is meant behind. */
+    struct conf_strs client_certificates;
     struct conf_strs groups;   /* exist */
     struct conf_nets networks; /* where the request may come from; none: from anywhere */
     /* At least one: "host.d" itself, "*.d" everything below d, "*" every name; a star within a
@@ -76,8 +80,15 @@ struct conf_rule {
     struct conf_rate certificates; /* of clients, so often; count 0: as limits has it */
     bool reuse;                    /* proofs may be used again, as acme.reuse has it */
     bool approval;                 /* persons have to allow each certificate, wildcard or not */
+    bool reason;                   /* each certificate carries a reason, or a ticket */
     uint64_t approvers;            /* how many of control.people that takes, or a wildcard does */
 };
+
+/* It names clients one by one. */
+static inline bool conf_rule_has_clients(const struct conf_rule *r)
+{
+    return r->accounts.n + r->eab.n + r->client_certificates.n + r->groups.n > 0;
+}
 
 /* Some of what it has takes persons who allow it. */
 bool conf_rule_approves(const struct conf_rule *rule);

@@ -215,6 +215,14 @@ const struct conf_key conf_schema[] = {
      .help = "SHA-256 of the public key of its certificate, which must be one of this CA: "
              "\"spki_sha256\" of `autarky cert show --json`; two while it is renewed"},
 
+    MAP_OF_KEYS("agents"),
+    {KEY("agents.enabled", CONF_ONE, agents.enabled, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether agents on other hosts (`autarky agent enrol`) may enrol and report"},
+    {KEY("agents.silent", CONF_ONE, agents.silent, &conf_kind_span),
+     .min = 10 * WHEN_MINUTE, .max = 30 * WHEN_DAY, .initial = "1h", .take = &live,
+     .help = "After how long without a report one is an alert; they report every five minutes"},
+
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},
@@ -281,6 +289,9 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("groups[].accounts", CONF_MANY, struct conf_group, accounts, &conf_kind_ident),
      .take = &live,
      .help = "These accounts, by the ids of `autarky account list`"},
+    {KEY_IN("groups[].client_certificates", CONF_MANY, struct conf_group, client_certificates,
+            &conf_kind_client), .take = &live,
+     .help = "Clients that show one of these certificates, as in policy[].client_certificates"},
 
     {STRUCTS("policy", CONF_ITEMS, policy, struct conf_rule), .take = &live,
      .help = "Rules; of those that fit, the most specific decides; what none fits is refused"},
@@ -295,6 +306,10 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].accounts", CONF_MANY, struct conf_rule, accounts, &conf_kind_ident),
      .take = &live,
      .help = "Only for these accounts, or those of eab and groups"},
+    {KEY_IN("policy[].client_certificates", CONF_MANY, struct conf_rule, client_certificates,
+            &conf_kind_client), .take = &live,
+     .help = "Or for clients that show such a certificate of this CA: a name in it, team:T, "
+             "owner:O, sha256:HEX"},
     {KEY_IN("policy[].groups", CONF_MANY, struct conf_rule, groups, &conf_kind_ident),
      .take = &live,
      .help = "Only for the clients of these groups, or those of eab and accounts"},
@@ -347,6 +362,10 @@ const struct conf_key conf_schema[] = {
     {KEY_IN("policy[].approval", CONF_ONE, struct conf_rule, approval, &conf_kind_bool),
      .initial = "false", .take = &live,
      .help = "Whether persons of control.people have to allow each certificate"},
+    {KEY_IN("policy[].reason", CONF_ONE, struct conf_rule, reason, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether each certificate takes a reason or ticket: of the account's key, of an "
+             "approval, of --reason"},
     {KEY_IN("policy[].approvers", CONF_ONE, struct conf_rule, approvers, &conf_kind_number),
      .min = 1, .max = CONF_APPROVERS_MAX, .initial = "1", .take = &live,
      .help = "How many of them, each time, where the rule has \"approval\""},
@@ -496,33 +515,7 @@ const struct conf_key conf_schema[] = {
      .initial = "127.0.0.0/8 ::1/128",
      .help = "Networks from which /metrics of the API may be read"},
 
-    MAP_OF_KEYS("control"),
-    {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
-     .names = conf_choice_two_persons, .take = &core,
-     .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw, "
-             "operators.change, policy.change"},
-    {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
-     .help = "Users of this host who decide on approvals"},
-    {STRUCTS("control.operators", CONF_ITEMS, control.operators, struct conf_operator),
-     .take = &core,
-     .help = "Users and groups of this host, and what they may ask at the control socket"},
-    {KEY_IN("control.operators[].name", CONF_ONE, struct conf_operator, name, &conf_kind_ident),
-     .required = true, .take = &core, .help = "Of the user or group"},
-    {KEY_IN("control.operators[].group", CONF_ONE, struct conf_operator, group, &conf_kind_bool),
-     .initial = "false", .take = &core, .help = "Whether that is a group"},
-    {KEY_IN("control.operators[].roles", CONF_BITS, struct conf_operator, roles, &conf_kind_choice),
-     .names = conf_choice_roles, .required = true, .filled = true, .take = &core,
-     .help = "viewer, operator, approver, officer, auditor"},
-    {KEY("control.approval_wait", CONF_ONE, control.approval_wait, &conf_kind_span),
-     .min = WHEN_SECOND, .max = 90 * WHEN_DAY, .initial = "7d", .take = &live,
-     .help = "How long a certificate that takes approval waits for it, and a grant for its use"},
-    {KEY("control.reasons", CONF_ONE, control.reasons, &conf_kind_choice),
-     .names = conf_choice_reasons, .initial = "optional", .take = &live,
-     .help = "required: commands that change something are refused without --reason"},
-    {KEY("control.certificates", CONF_ONE, control.certificates, &conf_kind_bool),
-     .initial = "false", .take = &live,
-     .help = "Whether clients of the API are asked for a certificate of this CA, by which they are "
-             "users (`autarky user-certificate add`)"},
+#include "conf/schema_control.h"
 
     MAP_OF_KEYS("log"),
     {KEY("log.level", CONF_ONE, log.level, &conf_kind_choice), .names = conf_choice_log_levels,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be asked, in one table; who may ask it, in the table of operators/roles.c. */
+#include "api/agents.h"
 #include "api/alerts.h"
 #include "api/inventory.h"
 #include "core/accounts.h"
+#include "core/agents.h"
 #include "core/alerts.h"
 #include "core/core_int.h"
 #include "core/inventory.h"
@@ -370,6 +372,11 @@ static const struct command {
     {"inventory orphans", .look = api_inventory_orphans},
     {"inventory deliver", NULL, false, inventory_deliver},
     {"inventory owner", .why = "reason", .change = core_inventory_owner},
+    {"agent list", .look = api_agent_list},
+    {"agent show", .look = api_agent_show},
+    {"agent token", .why = "reason", .change = core_agent_token},
+    {"agent remove", .why = "reason", .change = core_agent_remove},
+    {"agent renew", .why = "reason", .change = core_agent_renew},
     {"alert list", .look = api_alert_list},
     {"alert show", .look = api_alert_show},
     {"alert deliveries", .look = api_alert_deliveries},

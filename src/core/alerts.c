@@ -28,6 +28,8 @@ MSG(msg_courier, "core.alert-courier", "the courier is away; `autarky status` sh
 
 enum { FACTS_ARENA = 8 << 20, TEXT_BYTES = 512, ANSWER_MAX = 8 * 1024 };
 
+#define AGENTS_GRACE (15 * WHEN_MINUTE)
+
 struct core_alerts {
     struct core *core;
     struct alert_engine *engine;
@@ -135,6 +137,26 @@ static enum rc fill_store(struct core_alerts *s, const struct api_view *v)
     return RC_OK;
 }
 
+/* Who could not report because this server was away gets the time to. */
+static enum rc fill_agents(struct core_alerts *s, const struct api_view *v)
+{
+    struct alert_facts *f = &s->facts;
+    when_t before = f->now - v->conf->agents.silent;
+    struct store_agent_counts counts;
+    struct store_agent *list;
+    size_t n;
+
+    if (!v->conf->agents.enabled || f->now - s->began < AGENTS_GRACE)
+        return RC_OK;
+    TRY(store_agent_count(store_read(v->store), before, &counts));
+    TRY(store_agent_silent(store_read(v->store), &s->arena, before, ALERT_AGENTS_MAX, &list, &n));
+    f->silent = counts.silent;
+    for (size_t i = 0; i < n; i++)
+        f->agents[f->n_agents++] = (struct alert_agent){
+            list[i].name, list[i].reported ? list[i].reported : list[i].enrolled};
+    return RC_OK;
+}
+
 static void finish(struct core_alerts *s, enum rc rc)
 {
     if (rc == RC_OK)
@@ -179,6 +201,8 @@ static void collect(void *arg, struct alert_conditions *out)
     fill_authorities(s, &v);
     fill_processes(s, &v);
     rc = fill_store(s, &v);
+    if (rc == RC_OK)
+        rc = fill_agents(s, &v);
     if (rc == RC_OK && v.conf->gateway.n_sites && s->core->keeper)
         rc = core_sites_ask(s->core, &s->arena, got_sites, s);
     else

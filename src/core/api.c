@@ -4,6 +4,7 @@
  * arguments can be had by GET as well. Who asks is a token ("Authorization: Bearer"), or a
  * session's cookie, and then the browser has to say that it is a page of this host which asks, or
  * the certificate of the connection. */
+#include "core/agents.h"
 #include "core/operators.h"
 #include "ev/clock.h"
 #include "log/log.h"
@@ -136,6 +137,10 @@ void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg
 
     if (is_get(msg) && str_eq(msg->target, STR(CORE_API "openapi.json"))) {
         core_openapi(req);
+        return;
+    }
+    if (str_starts(msg->target, STR(CORE_AGENTS))) {
+        core_agent_call(core, req, msg);
         return;
     }
     err.rc = who(core, msg, &asks, &err);

@@ -206,6 +206,7 @@ void core_change_run(struct core *core, struct ipc_req *req, const struct json *
         return;
     }
     rc = core_change_text(c, "reason", STORE_TEXT_MAX, &c->why);
+    c->why = str_trim(c->why); /* blanks are no reason */
     if (rc == RC_OK)
         rc = read(c);
     if (rc == RC_OK && c->dry) {

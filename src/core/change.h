@@ -6,6 +6,7 @@
 
 #include "core/core_int.h"
 #include "store/accounts.h"
+#include "store/agents.h"
 #include "store/alerts.h"
 #include "store/approvals.h"
 #include "store/certificates.h"
@@ -42,9 +43,12 @@ struct core_change {
     struct store_certificate certificate;
     struct str serial;                 /* of it, as text, for the trail */
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
-    struct core_password password;     /* with `done`, it is hashed before the change is written */
-    uint64_t certificates, tokens;     /* how many were changed with it */
-    struct store_approval decided;     /* what a person decides on, and how */
+    struct store_agent agent;
+    struct store_agent_token agent_token;
+    struct revocation_result *revoked;
+    struct core_password password; /* with `done`, it is hashed before the change is written */
+    uint64_t certificates, tokens; /* how many were changed with it */
+    struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);

@@ -161,6 +161,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
         .validate_arg = core,
         .preflight = core_preflight,
         .preflight_arg = core,
+        .shown = core_shown_client,
+        .shown_arg = core,
         .eab_key = str_bytes(core->eab_key, ACME_EAB_KEY),
     };
 

@@ -27,6 +27,8 @@ MSG(msg_form, "core.approval-value",
     "\"{0}\" is not what \"{1}\" can be: a time from now on, up to 10 years, as in 90d");
 MSG(msg_why, "core.approval-reason",
     "say why with --reason: it is what whoever asks for the certificate is told");
+MSG(msg_wanted, "core.approval-reason-wanted",
+    "say why with --reason: policy rule \"{0}\" wants a reason or ticket for each certificate");
 MSG(msg_denied, "acme.approval-denied", "approval {0} was denied by a person of this CA: {1}");
 
 enum { LIST_ARENA = 4 * 1024 * 1024, NAME_ARENA = 64 * 1024 };
@@ -352,12 +354,30 @@ static enum rc read_scope(struct core_change *c)
     return RC_OK;
 }
 
+/* Of the rules that allow it, as they are now, the first that wants a reason; NULL: none does. */
+static const struct conf_rule *wants_reason(const struct core_change *c)
+{
+    const struct conf *conf = c->core->conf;
+    struct str rest = c->decided.rules, name;
+
+    while (rest.n) {
+        str_cut(rest, ',', &name, &rest);
+        name = str_trim(name);
+        for (size_t i = 0; i < conf->n_policy; i++)
+            if (conf->policy[i].reason && str_eq(conf->policy[i].name, name))
+                return &conf->policy[i];
+    }
+    return NULL;
+}
+
 static enum rc read_grant(struct core_change *c)
 {
     TRY(read_decision(c));
     if (is_same_person(c->decided.asked_by, c->who))
         return ERR(&c->err, RC_DENIED, msg_own, id_str(&c->decided.id));
     TRY(read_scope(c));
+    if (is_certificate(&c->decided) && c->decided.account.z[0] && c->why.n == 0 && wants_reason(c))
+        return ERR(&c->err, RC_INVAL, msg_wanted, wants_reason(c)->name);
     c->vote.grant = true;
     c->write = write_grant;
     return RC_OK;

@@ -57,12 +57,18 @@ enum rc core_change_user(struct core_change *c);
 
 /* ---- shown.c: certificates that clients of the API show (control.certificates) */
 
-/* What front says of it; nothing of another listener, or unless it is configured. */
+/* What front says of it; nothing of another listener. */
+void core_shown_take(const struct ipc_http *msg, struct http_shown *out);
+/* The same for users: nothing unless control.certificates says so. */
 void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out);
 /* The certificate, in the arena. RC_DENIED, with the reason: it is none of ours, or not good now,
- * or not for clients. */
+ * or not for clients alone. */
 enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
                         struct store_certificate *out, struct err *err);
+/* The same for what rules of the policy say (acme_options.shown; `arg` is a core): it may be for
+ * servers as well, for a server that asks for certificates is a client. */
+enum rc core_shown_client(void *arg, const struct http_shown *shown, struct arena *a,
+                          struct store_certificate *out, struct err *err);
 struct core_shown {
     struct store_certificate certificate;
     struct store_user user;

@@ -23,6 +23,9 @@ MSG(msg_usage, "core.shown-usage",
     "the certificate {0} is not for clients alone (profile {1}); `autarky cert issue --profile "
     "client` "
     "makes one that is");
+MSG(msg_server, "core.shown-server",
+    "the certificate {0} is not for clients (profile {1}): its `extended_key_usage` has no "
+    "clientAuth");
 MSG(msg_nobody, "core.shown-nobody",
     "the certificate {0} is no user's; `autarky user-certificate add` makes it one's");
 MSG(msg_of_user, "core.user-certificate-none",
@@ -31,16 +34,23 @@ MSG(msg_taken, "core.user-certificate-taken", "the certificate {0} is a user's a
 
 enum { SHOWN_ARENA = 512 * 1024, LIST_ARENA = 4 * 1024 * 1024 };
 
-void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out)
+void core_shown_take(const struct ipc_http *msg, struct http_shown *out)
 {
     *out = (struct http_shown){};
-    if (!core->conf->control.certificates || !str_eq(msg->listener, STR("api")) ||
-        msg->shown_sha256.n != sizeof(out->sha256) || msg->shown_serial.n > sizeof(out->serial))
+    if (!str_eq(msg->listener, STR("api")) || msg->shown_sha256.n != sizeof(out->sha256) ||
+        msg->shown_serial.n > sizeof(out->serial))
         return;
     memcpy(out->sha256, msg->shown_sha256.p, sizeof(out->sha256));
     for (size_t i = 0; i < msg->shown_serial.n; i++)
         out->serial[i] = (unsigned char)msg->shown_serial.p[i];
     out->n_serial = msg->shown_serial.n;
+}
+
+void core_shown_read(const struct core *core, const struct ipc_http *msg, struct http_shown *out)
+{
+    *out = (struct http_shown){};
+    if (core->conf->control.certificates)
+        core_shown_take(msg, out);
 }
 
 /* ---- whether it is good */
@@ -56,19 +66,6 @@ static enum rc check_issuer(const struct core *core, struct arena *a,
     return RC_OK;
 }
 
-static enum rc check_usage(struct arena *a, const struct store_certificate *c, const char *serial,
-                           struct err *err)
-{
-    struct x509_cert cert;
-
-    TRY(x509_cert_parse(a, c->der, &cert, err));
-    /* Certificates of servers name clientAuth as well, for those that are clients of others. Their
-     * keys lie on servers, which nobody is. */
-    if (cert.is_ca || !cert.has_eku || cert.eku != X509_EKU_CLIENT_AUTH)
-        return ERR(err, RC_DENIED, msg_usage, str_of(serial), c->profile);
-    return RC_OK;
-}
-
 const char *core_shown_serial(const struct store_certificate *c, char out[static X509_SERIAL_TEXT])
 {
     struct x509_serial serial;
@@ -78,9 +75,28 @@ const char *core_shown_serial(const struct store_certificate *c, char out[static
                                                                : out;
 }
 
-/* As any check of a client's certificate, with the register in place of a chain and of lists. */
-static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
-                     struct err *err)
+/* Certificates of servers name clientAuth as well, for those that are clients of others. Their keys
+ * lie on servers, which nobody is: who is to be a person has one for clients `alone`. */
+static enum rc check_usage(struct arena *a, const struct store_certificate *c, bool alone,
+                           struct err *err)
+{
+    char serial[X509_SERIAL_TEXT];
+    struct x509_cert cert;
+    bool client;
+
+    TRY(x509_cert_parse(a, c->der, &cert, err));
+    client = !cert.is_ca && cert.has_eku && cert.eku & X509_EKU_CLIENT_AUTH;
+    if (alone && (!client || cert.eku != X509_EKU_CLIENT_AUTH))
+        return ERR(err, RC_DENIED, msg_usage, str_of(core_shown_serial(c, serial)), c->profile);
+    if (!client)
+        return ERR(err, RC_DENIED, msg_server, str_of(core_shown_serial(c, serial)), c->profile);
+    return RC_OK;
+}
+
+/* As any check of a client's certificate, with the register in place of a chain and of lists; what
+ * for is not looked at. */
+static enum rc check_good(const struct core *core, struct arena *a,
+                          const struct store_certificate *c, struct err *err)
 {
     when_t now = clock_now(ev_clock(core->ev));
     char at[WHEN_TEXT], serial[X509_SERIAL_TEXT];
@@ -96,12 +112,18 @@ static enum rc check(const struct core *core, struct arena *a, const struct stor
     if (now > c->not_after)
         return ERR(err, RC_DENIED, msg_expired, str_of(serial),
                    str_of(when_text(c->not_after, at)));
-    TRY(check_issuer(core, a, c, serial, err));
-    return check_usage(a, c, serial, err);
+    return check_issuer(core, a, c, serial, err);
 }
 
-enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
-                        struct store_certificate *out, struct err *err)
+static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
+                     struct err *err)
+{
+    TRY(check_good(core, a, c, err));
+    return check_usage(a, c, true, err);
+}
+
+static enum rc find_shown(const struct core *core, const struct http_shown *shown, struct arena *a,
+                          struct store_certificate *out, struct err *err)
 {
     struct str serial = str_bytes(shown->serial, shown->n_serial);
     enum rc rc = RC_NOTFOUND;
@@ -112,8 +134,24 @@ enum rc core_shown_find(const struct core *core, const struct http_shown *shown,
     if (rc == RC_NOTFOUND ||
         (rc == RC_OK && memcmp(out->fingerprint.b, shown->sha256, sizeof(shown->sha256)) != 0))
         return ERR(err, RC_DENIED, msg_unknown);
-    TRY(rc);
+    return rc;
+}
+
+enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
+                        struct store_certificate *out, struct err *err)
+{
+    TRY(find_shown(core, shown, a, out, err));
     return check(core, a, out, err);
+}
+
+enum rc core_shown_client(void *arg, const struct http_shown *shown, struct arena *a,
+                          struct store_certificate *out, struct err *err)
+{
+    const struct core *core = arg;
+
+    TRY(find_shown(core, shown, a, out, err));
+    TRY(check_good(core, a, out, err));
+    return check_usage(a, out, false, err);
 }
 
 /* ---- whose it is */

@@ -5,6 +5,7 @@
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "metrics/metrics.h"
+#include "store/agents.h"
 #include "store/approvals.h"
 #include "store/locks.h"
 #include "store/store.h"
@@ -21,6 +22,11 @@ METRIC_GAUGE_TIME_BY2(issuers_end, "issuer_not_after_timestamp_seconds",
                       "hierarchy", hierarchies, "algorithm", algorithms);
 METRIC_GAUGE(locks_gauge, "issuance_locks", "Locks of issuance that hold");
 METRIC_GAUGE(frozen_gauge, "issuance_frozen", "Whether one of them stops everything");
+METRIC_GAUGE(agents_gauge, "agents", "Agents that have enrolled");
+METRIC_GAUGE(agents_silent_gauge, "agents_silent",
+             "Of these, those that have not reported in time");
+METRIC_GAUGE(agents_failing_gauge, "agents_failing",
+             "Of these, those that fail to renew something");
 METRIC_GAUGE(waiting_gauge, "approvals_waiting", "Requests that wait for a person");
 METRIC_GAUGE_TIME(oldest_gauge, "approvals_oldest_seconds", "How long the first of them waits");
 
@@ -98,6 +104,17 @@ static void measure_approvals(struct store_txn *txn, struct arena *arena, when_t
     metric_set(&oldest_gauge, 0, now - first);
 }
 
+static void measure_agents(const struct core *core, struct store_txn *txn, when_t now)
+{
+    struct store_agent_counts counts;
+
+    if (store_agent_count(txn, now - core->conf->agents.silent, &counts) != RC_OK)
+        return;
+    metric_set(&agents_gauge, 0, (int64_t)counts.agents);
+    metric_set(&agents_silent_gauge, 0, (int64_t)counts.silent);
+    metric_set(&agents_failing_gauge, 0, (int64_t)counts.failing);
+}
+
 void core_standing_measure(const struct core *core)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(STANDING_ARENA);
@@ -106,4 +123,5 @@ void core_standing_measure(const struct core *core)
     measure_authorities(core->ca);
     measure_locks(txn, &arena);
     measure_approvals(txn, &arena, clock_now(ev_clock(core->ev)));
+    measure_agents(core, txn, clock_now(ev_clock(core->ev)));
 }

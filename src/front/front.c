@@ -166,10 +166,20 @@ static enum rc add_listener(struct front *f, const struct role_listener *l, stru
     return RC_OK;
 }
 
+/* As the configuration in force has it. */
+static void ask_certificates(struct front *f)
+{
+    const struct conf *conf = f->env->conf;
+
+    tls_context_set_asks(f->tls, conf->control.certificates);
+    tls_context_set_certified(f->tls, STR(FRONT_AGENT_ALPN), conf->agents.enabled);
+    front_probers_commit(f);
+}
+
 static enum rc front_open(struct role_env *env, struct err *err)
 {
     struct tls_context_conf tls = {.plain_answer = http_plain_answer,
-                                   .certified = STR(FRONT_PROBER_ALPN)};
+                                   .certified = STR(FRONT_PROBER_ALPN " " FRONT_AGENT_ALPN)};
     struct front *f = MEM_NEW(struct front);
 
     if (!f)
@@ -188,8 +198,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     TRY(make_directory(f, err));
     TRY(find_keeper(f, err));
     TRY(tls_context_new(&tls, &f->tls));
-    tls_context_set_asks(f->tls, env->conf->control.certificates);
-    front_probers_commit(f);
+    ask_certificates(f);
     return front_cert_open(&f->cert, f, err);
 }
 
@@ -237,8 +246,7 @@ static void front_commit(struct role_env *env)
     struct front *f = env->state;
 
     f->cert.settled = false;
-    tls_context_set_asks(f->tls, env->conf->control.certificates);
-    front_probers_commit(f);
+    ask_certificates(f);
     if (f->started)
         front_cert_check(&f->cert);
 }

@@ -112,6 +112,8 @@ void front_cert_done(struct front_cert *c);
 /* ---- probers on other hosts */
 
 #define FRONT_PROBER_ALPN "autarky-prober"
+/* HTTP/1.1 by a client that shows its certificate: agents, while agents.enabled says so. */
+#define FRONT_AGENT_ALPN "autarky-agent"
 
 extern const struct http_server_speaker front_prober_speaker;
 /* Core is new here and knows of none. */

@@ -536,7 +536,7 @@ static bool is_up_to_date(const struct front_prober *p)
 
 void front_probers_commit(struct front *f)
 {
-    tls_context_set_certified(f->tls, f->env->conf->n_probers > 0);
+    tls_context_set_certified(f->tls, STR(FRONT_PROBER_ALPN), f->env->conf->n_probers > 0);
     LIST_FOREACH (link, &f->probers)
         if (!is_up_to_date(at(link)))
             cut(at(link), "the configuration has changed", NULL);

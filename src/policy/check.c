@@ -94,7 +94,7 @@ static bool same_terms(const struct conf_rule *a, const struct conf_rule *b)
            same_approval(a, b) && a->certificates.count == b->certificates.count &&
            a->certificates.per == b->certificates.per && a->names_max == b->names_max &&
            a->together == b->together && a->lifetime == b->lifetime &&
-           a->subdomains == b->subdomains && a->reuse == b->reuse &&
+           a->subdomains == b->subdomains && a->reuse == b->reuse && a->reason == b->reason &&
            same_strs(&a->profiles, &b->profiles);
 }
 
@@ -242,8 +242,8 @@ static void check_addresses(const struct check *c)
 static void check_wide(const struct check *c)
 {
     const struct conf_rule *r = c->rule;
-    bool anybody = r->eab.n + r->accounts.n + r->groups.n + r->networks.n == 0 &&
-                   r->from & 1u << CONF_FROM_CLIENTS;
+    bool anybody =
+        !conf_rule_has_clients(r) && r->networks.n == 0 && r->from & 1u << CONF_FROM_CLIENTS;
     bool wildcards = conf_wildcards_allowed(r->wildcards) && !conf_rule_approves(r);
 
     check_networks(c);

@@ -22,7 +22,7 @@ struct draft {
     struct str end;   /* key of the end of names, or of the network */
     struct str above; /* of a pattern with something beside its star: its domain */
     struct policy_star star;
-    char kind; /* 'e', 'a'; 0: anybody */
+    char kind; /* 'e', 'a', 'c'; 0: anybody */
     struct str client;
 };
 
@@ -143,6 +143,7 @@ static enum rc add_from(struct compiler *c, struct draft d)
 static enum rc add_client(struct compiler *c, struct draft d, char kind, unsigned who,
                           const struct conf_strs *clients)
 {
+    c->p->shown |= kind == 'c' && clients->n > 0;
     for (size_t i = 0; i < clients->n; i++) {
         d.kind = kind;
         d.client = clients->p[i];
@@ -156,10 +157,11 @@ static enum rc add_who(struct compiler *c, const struct draft *d)
 {
     const struct conf_rule *r = c->rule;
 
-    if (r->eab.n + r->accounts.n + r->groups.n == 0)
+    if (!conf_rule_has_clients(r))
         return add_from(c, *d);
     TRY(add_client(c, *d, 'e', POLICY_WHO_EAB, &r->eab));
     TRY(add_client(c, *d, 'a', POLICY_WHO_ACCOUNT, &r->accounts));
+    TRY(add_client(c, *d, 'c', POLICY_WHO_SHOWN, &r->client_certificates));
     for (size_t i = 0; i < r->groups.n; i++) {
         const struct conf_group *g = conf_group_find(c->p->conf, r->groups.p[i]);
 
@@ -167,6 +169,7 @@ static enum rc add_who(struct compiler *c, const struct draft *d)
             continue;
         TRY(add_client(c, *d, 'e', POLICY_WHO_GROUP, &g->eab));
         TRY(add_client(c, *d, 'a', POLICY_WHO_GROUP, &g->accounts));
+        TRY(add_client(c, *d, 'c', POLICY_WHO_GROUP, &g->client_certificates));
     }
     return RC_OK;
 }
@@ -278,7 +281,8 @@ static void announce(struct policy_bucket *of_end, const struct draft *d)
 
     if (d->entry.rank > of_end->rank)
         of_end->rank = d->entry.rank;
-    of_end->clients |= d->kind != 0;
+    of_end->clients |= d->kind == 'a' || d->kind == 'e';
+    of_end->shown |= d->kind == 'c';
     if (net->base.n)
         of_end->nets[net->base.n == 16].words[net->bits / 64] |= UINT64_C(1) << net->bits % 64;
 }

@@ -25,6 +25,9 @@ MSG(msg_never, "policy.wildcard-never",
 MSG(msg_client, "policy.client",
     "policy rule \"{0}\" has {1}, but not for this account; use one that the rule names, or make "
     "one with a key that it names (`autarky eab create`)");
+MSG(msg_shown, "policy.client-certificate",
+    "policy rule \"{0}\" has {1} for clients that show a certificate of this CA, which has to be "
+    "valid, for clients, and one that the rule names; connect with one (`autarky policy explain`)");
 MSG(msg_count, "policy.names-max",
     "policy rule \"{0}\", which decides about {1}, allows {2} names in a certificate, and this one "
     "would have {3}; divide them among several");
@@ -142,6 +145,8 @@ static const struct policy_bucket *look_at(struct look *l, struct policy_key *k)
         look_by_client(l, nets, k, 'a', l->q->account);
         look_by_client(l, nets, k, 'e', l->q->eab);
     }
+    for (size_t i = 0; b->shown && l->q->shown && i < l->q->shown->n; i++)
+        look_by_client(l, nets, k, 'c', l->q->shown->texts[i]);
     look_from(l, nets, k);
     return b;
 }
@@ -250,18 +255,33 @@ static bool list_has(const struct conf_strs *list, struct str s)
     return false;
 }
 
+static bool list_has_shown(const struct conf_strs *list, const struct policy_query *q)
+{
+    for (size_t i = 0; q->shown && i < q->shown->n; i++)
+        if (list_has(list, q->shown->texts[i]))
+            return true;
+    return false;
+}
+
 static bool rule_has_client(const struct conf *conf, const struct conf_rule *rule,
                             const struct policy_query *q)
 {
-    if (list_has(&rule->eab, q->eab) || list_has(&rule->accounts, q->account))
+    if (list_has(&rule->eab, q->eab) || list_has(&rule->accounts, q->account) ||
+        list_has_shown(&rule->client_certificates, q))
         return true;
     for (size_t i = 0; i < rule->groups.n; i++) {
         const struct conf_group *g = conf_group_find(conf, rule->groups.p[i]);
 
-        if (g && (list_has(&g->eab, q->eab) || list_has(&g->accounts, q->account)))
+        if (g && (list_has(&g->eab, q->eab) || list_has(&g->accounts, q->account) ||
+                  list_has_shown(&g->client_certificates, q)))
             return true;
     }
-    return rule->eab.n + rule->accounts.n + rule->groups.n == 0;
+    return !conf_rule_has_clients(rule);
+}
+
+bool policy_wants_shown(const struct policy *p)
+{
+    return p->shown;
 }
 
 enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_rule *rule,
@@ -279,13 +299,26 @@ enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_ru
     return rule_has_client(p->conf, rule, q) ? POLICY_FITS : POLICY_CLIENT;
 }
 
-static enum rc refuse_by(const struct conf_rule *rule, enum policy_fault fault,
-                         const struct policy_query *q, struct err *err)
+static bool names_certificates(const struct conf *conf, const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < rule->groups.n; i++) {
+        const struct conf_group *g = conf_group_find(conf, rule->groups.p[i]);
+
+        if (g && g->client_certificates.n)
+            return true;
+    }
+    return rule->client_certificates.n > 0;
+}
+
+static enum rc refuse_by(const struct conf *conf, const struct conf_rule *rule,
+                         enum policy_fault fault, const struct policy_query *q, struct err *err)
 {
     char from[ADDR_TEXT];
 
     if (fault == POLICY_WILDCARD)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wildcard, rule->name, q->value);
+    if (fault == POLICY_CLIENT && names_certificates(conf, rule))
+        return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_shown, rule->name, q->value);
     if (fault == POLICY_CLIENT)
         return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_client, rule->name, q->value);
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_wrong_network, rule->name, q->value,
@@ -304,7 +337,7 @@ static enum rc refuse(const struct policy *p, const struct policy_query *q, stru
         enum policy_fault fault = policy_rule_fault(p, &conf->policy[i], q);
 
         if (fault != POLICY_OTHER_FROM && fault != POLICY_OTHER_NAME)
-            return refuse_by(&conf->policy[i], fault, q, err);
+            return refuse_by(conf, &conf->policy[i], fault, q, err);
     }
     return PROBLEM(err, RC_DENIED, "rejectedIdentifier", msg_no_rule_fits, q->value);
 }
@@ -477,6 +510,14 @@ unsigned policy_approvers(const struct policy_whole *w)
             most = (unsigned)r->approvers;
     }
     return most;
+}
+
+const struct conf_rule *policy_reason(const struct policy_whole *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->verdicts[i].terms && w->verdicts[i].terms->reason)
+            return w->verdicts[i].terms;
+    return NULL;
 }
 
 when_t policy_lifetime(const struct policy_whole *w)

@@ -6,7 +6,8 @@
  * Of the rules that have both the requester and the name, the most specific decides, alone:
  *   1. an exact name before a pattern; of patterns the one with more labels that are written out,
  *      then the one with more characters beside stars; of networks of addresses the smaller;
- *   2. who: an account before a key (EAB) before a group before anybody;
+ *   2. who: an account before a client certificate before a key (EAB) before a group before
+ *      anybody;
  *   3. a rule for clients, the gateway or operators alone before one for several of them;
  *   4. from where: the smaller network, and any network before none;
  *   5. the rule that stands first.
@@ -15,9 +16,13 @@
  * and check with it. */
 #pragma once
 
+#include "base/id.h"
 #include "policy/space.h"
 
+struct arena;
+
 enum {
+    POLICY_SHOWN_MAX = 104, /* texts by which rules may name one certificate */
     /* Ways to ask for something: patterns times clients times networks, of all rules together. */
     POLICY_ENTRIES_MAX = 100'000,
 };
@@ -33,6 +38,21 @@ DEFINE_FREEP(policy_unref, struct policy)
 /* Borrowed. */
 const struct conf *policy_conf(const struct policy *p);
 
+/* A client certificate by all that rules may name it by (conf_rule.client_certificates), borrowed.
+ * It is of this CA, valid and not revoked at this moment: whoever fills it has looked. */
+struct policy_shown {
+    struct id id; /* its row's, for the register; "": none */
+    struct str texts[POLICY_SHOWN_MAX];
+    size_t n; /* 0: none is shown */
+};
+
+/* Some rule is about certificates of clients: without, none need be looked for. */
+bool policy_wants_shown(const struct policy *p);
+/* Adds `kind` ("", "team:" ...) with what is behind it, in the arena; nothing where that is empty,
+ * or there is no room for more. */
+enum rc policy_shown_add(struct policy_shown *s, struct arena *a, const char *kind,
+                         struct str what);
+
 struct policy_query {
     enum policy_identifier_type type;
     struct str value; /* canonical name (a wildcard with its "*."), or text of an address */
@@ -41,6 +61,7 @@ struct policy_query {
     bool special;          /* the special hierarchy exists, so its space is open */
     struct str account;    /* id; empty: none */
     struct str eab;        /* name of the key that the account was bound with; empty: none */
+    const struct policy_shown *shown; /* NULL: none */
 };
 
 struct policy_verdict {
@@ -76,6 +97,8 @@ struct policy_whole {
 enum rc policy_judge_whole(const struct policy_whole *w, struct err *err);
 /* How many persons have to allow it, the most that any of the rules wants; 0: none has to. */
 unsigned policy_approvers(const struct policy_whole *w);
+/* The first of the rules that wants a reason for the certificate; NULL: none does. */
+const struct conf_rule *policy_reason(const struct policy_whole *w);
 /* The longest that it may live; 0: the rules say nothing. */
 when_t policy_lifetime(const struct policy_whole *w);
 
@@ -87,7 +110,7 @@ enum policy_fault {
     POLICY_OTHER_NAME,
     POLICY_WILDCARD, /* has names like it, and no wildcards */
     POLICY_NETWORK,
-    POLICY_CLIENT, /* has it, for other accounts */
+    POLICY_CLIENT, /* has it, for other accounts, keys or client certificates */
 };
 /* Why the rule does not have what is asked for; the first that applies. Slow. */
 enum policy_fault policy_rule_fault(const struct policy *p, const struct conf_rule *rule,

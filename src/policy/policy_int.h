@@ -35,7 +35,8 @@ struct policy_bucket {
     size_t n;
     /* For anybody from anywhere only, of all buckets of the same end or network of addresses: */
     uint32_t rank;              /* the highest */
-    bool clients;               /* there are some for single clients */
+    bool clients;               /* there are some for single clients, by account or key */
+    bool shown;                 /* or by their certificate */
     struct policy_bits nets[2]; /* there are some from single networks; IPv4, IPv6 */
     /* Bit n: of patterns with n characters before, behind the stars of the label before this end */
     uint64_t prefixes, suffixes;
@@ -48,15 +49,16 @@ struct policy {
     struct map index; /* see policy_key_* to struct policy_bucket */
     struct addr_net reserved[POLICY_RESERVED_NETS];
     bool gateway;      /* some rule is about it */
+    bool shown;        /* some rule is about certificates of clients */
     bool bits[2][129]; /* lengths of networks of addresses, IPv4 and IPv6 */
 };
 
-enum { POLICY_KEY_MAX = 512 };
-enum { POLICY_WHO_GROUP = 1, POLICY_WHO_EAB, POLICY_WHO_ACCOUNT };
+enum { POLICY_KEY_MAX = 640 };
+enum { POLICY_WHO_GROUP = 1, POLICY_WHO_EAB, POLICY_WHO_SHOWN, POLICY_WHO_ACCOUNT };
 
 /* Keys of the index: an end of names, or a network of addresses; behind it, for a bucket of one
- * client, a NUL and 'e' or 'a' with key or account; behind that, for one from a network, a NUL, 'n'
- * and the network. */
+ * client, a NUL and 'e', 'a' or 'c' with key, account or certificate; behind that, for one from a
+ * network, a NUL, 'n' and the network. */
 struct policy_key {
     char text[POLICY_KEY_MAX];
     size_t n;

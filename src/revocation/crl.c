@@ -134,7 +134,7 @@ static enum rc publish_fn(struct store_txn *txn, void *arg)
 {
     const struct crl_job *job = arg;
 
-    return store_crl_publish(txn, &job->publication);
+    return revocation_publish(txn, &job->publication, now_of(job->r));
 }
 
 static void begin_number(struct crl_job *job);

@@ -422,7 +422,7 @@ enum rc revocation_given_publish(struct store_txn *txn, const struct revocation_
                                .der = g->der};
     TRY(store_shards_make(txn, &g->id, 1, INT64_MAX));
     TRY(store_crl_number_least(txn, &g->id, 0, crl.number));
-    rc = store_crl_publish(txn, &p);
+    rc = revocation_publish(txn, &p, now);
     if (rc == RC_CONFLICT)
         return ERR(err, rc, msg_number, arena_printf(&a, "%llu", (unsigned long long)crl.number));
     return rc;

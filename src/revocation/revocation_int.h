@@ -89,6 +89,11 @@ void revocation_crls_stop(struct revocation *r);
 void revocation_crl_handle(struct revocation *r, struct http_exchange *x);
 void revocation_crl_tag(struct str ref, unsigned shard, bool delta, char tag[static IPC_TAG_MAX]);
 
+/* ---- publish.c */
+
+/* store_crl_publish, with the record that its issuer's key signed it, of `now`. */
+enum rc revocation_publish(struct store_txn *txn, const struct store_publication *p, when_t now);
+
 /* ---- ocsp.c */
 
 void revocation_ocsp_handle(struct revocation *r, struct http_exchange *x);

@@ -11,7 +11,7 @@
 #define COLUMNS                                                                                    \
     "id, serial, issuer, hierarchy, profile, not_before, not_after, spki_sha256, fingerprint,"     \
     " authority_key_id, origin, account, order_id, requester, reason, owner, team, service,"       \
-    " logical, replaces, issued, status, revoked, revocation_reason"
+    " logical, replaces, issued, status, revoked, revocation_reason, shown"
 
 static const char *const statuses[STORE_CERTIFICATE_STATUSES] = {
     [STORE_CERTIFICATE_VALID] = "valid",
@@ -93,7 +93,7 @@ enum rc store_certificate_add(struct store_txn *txn, const struct store_certific
     TRY(stmt_open(&st, txn,
                   "INSERT INTO certificates (" COLUMNS
                   ", der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                  " ?, ?, ?, ?)"));
+                  " ?, ?, ?, ?, ?)"));
     stmt_id(&st, &c->id);
     stmt_blob(&st, c->serial, STORE_SERIAL_MAX);
     stmt_id(&st, &c->issuer);
@@ -108,6 +108,7 @@ enum rc store_certificate_add(struct store_txn *txn, const struct store_certific
     stmt_z(&st, statuses[c->status]);
     stmt_when(&st, c->revoked);
     stmt_int(&st, c->revocation_reason);
+    stmt_id(&st, &c->shown);
     stmt_blob(&st, c->der, STORE_BLOB_MAX);
     TRY(stmt_run(&st));
     TRY(take_serial(txn, c, issuance));
@@ -167,6 +168,7 @@ static enum rc read_row(struct stmt *st, struct store_txn *txn, struct arena *a,
     c.status = (enum store_certificate_status)row_enum(&r, statuses, STORE_CERTIFICATE_STATUSES);
     c.revoked = row_int(&r);
     c.revocation_reason = (int)row_int(&r);
+    c.shown = row_id(&r);
     c.der = row_str(&r);
     TRY(r.rc);
     TRY(read_names(txn, a, &c));

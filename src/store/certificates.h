@@ -31,6 +31,7 @@ struct store_certificate {
     struct id account; /* "": none; otherwise exists */
     struct id order;
     struct addr requester;
+    struct id shown;   /* the certificate that the requester showed; "": none that counted */
     struct str reason; /* or ticket, as given at the request */
     struct str owner;
     struct str team;

@@ -6,7 +6,7 @@
 #define EXISTS "SELECT 1 FROM issuances WHERE id = ?"
 #define COLUMNS                                                                                    \
     "id, order_id, serial, tbs, tbs_sha256, issuer, profile, spki_sha256, names, origin, state,"   \
-    " created, settled, reason, logical, replaces"
+    " created, settled, reason, logical, replaces, why, shown"
 
 enum { NAMES_TEXT_MAX = STORE_NAMES_MAX * (NAME_MAX_BYTES + 8) };
 
@@ -94,8 +94,8 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
         return RC_INVAL;
     TRY(stmt_open(&st, txn,
                   "INSERT INTO issuances (id, order_id, serial, tbs, tbs_sha256, issuer, profile,"
-                  " spki_sha256, names, origin, state, created, logical, replaces)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?)"));
+                  " spki_sha256, names, origin, state, created, logical, replaces, why,"
+                  " shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?)"));
     stmt_id(&st, &i->id);
     stmt_id(&st, &i->order);
     stmt_blob(&st, i->serial, STORE_SERIAL_MAX);
@@ -109,6 +109,8 @@ enum rc store_issuance_reserve(struct store_txn *txn, const struct store_issuanc
     stmt_when(&st, i->created);
     stmt_id(&st, &i->logical);
     stmt_id(&st, &i->replaces);
+    stmt_text(&st, i->why, STORE_TEXT_MAX);
+    stmt_id(&st, &i->shown);
     rc = stmt_run(&st);
     if (rc == RC_EXISTS)
         return refused(txn, &i->order);
@@ -138,6 +140,8 @@ static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, vo
     i.reason = row_str(&r);
     i.logical = row_id(&r);
     i.replaces = row_id(&r);
+    i.why = row_str(&r);
+    i.shown = row_id(&r);
     TRY(r.rc);
     TRY(split(names, a, &i));
     *(struct store_issuance *)out = i;

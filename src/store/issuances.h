@@ -29,6 +29,8 @@ struct store_issuance {
     struct str origin; /* as store_certificate's, and so the next two */
     struct id logical; /* "": one of its own */
     struct id replaces;
+    struct str why;  /* store_certificate's reason, and the next the same */
+    struct id shown; /* "": none */
     enum store_issuance_state state;
     when_t created;
     when_t settled;    /* done or voided at */

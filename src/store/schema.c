@@ -492,6 +492,36 @@ static const char *const txt_accounts[] = {
     NULL,
 };
 
+/* With which certificate a client was when it asked; and what a reservation was asked for. */
+static const char *const shown[] = {
+    "ALTER TABLE certificates ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN shown TEXT",
+    "ALTER TABLE issuances ADD COLUMN why TEXT",
+    NULL,
+};
+
+/* Agents on other hosts (store/agents.h): one row for each, with its newest report. `heard` is when
+ * something last came from it, its enrolment included. */
+static const char *const agents[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE agent_tokens (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " digest BLOB NOT NULL UNIQUE, name TEXT, created INTEGER NOT NULL, created_by TEXT,"
+    " expires INTEGER NOT NULL, used INTEGER, revoked INTEGER) STRICT",
+    "CREATE INDEX agent_tokens_expires ON agent_tokens (expires) WHERE used IS NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE agents (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+    " spki BLOB NOT NULL, token TEXT NOT NULL UNIQUE REFERENCES agent_tokens (id),"
+    " enrolled INTEGER NOT NULL, enrolled_by TEXT, certified INTEGER NOT NULL, removed INTEGER,"
+    " certificate TEXT, address BLOB, reported INTEGER, heard INTEGER NOT NULL, program TEXT,"
+    " certificates INTEGER NOT NULL DEFAULT 0, failing INTEGER NOT NULL DEFAULT 0,"
+    " unproven INTEGER NOT NULL DEFAULT 0, next INTEGER, skew INTEGER NOT NULL DEFAULT 0,"
+    " asked INTEGER, report TEXT) STRICT",
+    "CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed IS NULL",
+    "CREATE INDEX agents_heard ON agents (heard) WHERE removed IS NULL",
+    "CREATE INDEX agents_failing ON agents (failing) WHERE removed IS NULL AND failing > 0",
+    NULL,
+};
+
 /* Locks of keys of account bindings and of networks, and those of new names alone. A condition of a
  * column cannot be changed, so the table is made anew. */
 static const char *const wider_locks[] = {
@@ -534,6 +564,8 @@ static const struct store_migration migrations[] = {
     {"what is in force", in_force},
     {"certificates of users", user_certificates},
     {"accounts of the server of TXT records", txt_accounts},
+    {"certificates that clients show", shown},
+    {"agents and their reports", agents},
     {"locks of keys, networks and new names", wider_locks},
 };
 

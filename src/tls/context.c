@@ -21,7 +21,7 @@ struct tls_context {
     struct tlcp_server_conf tlcp;
     struct tlcp_tickets tlcp_tickets;
     struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
-    bool certified;                 /* conf.certified is spoken */
+    unsigned certified;             /* bits: which of conf.certified are spoken */
     bool asks;                      /* every client may show a certificate */
     size_t n_alpn;
     unsigned char alpn[TLS_ALPN_MAX]; /* as on the wire */
@@ -55,15 +55,26 @@ static bool offers(struct str list, struct str protocol)
 }
 
 /* Before anything is sent, so that the certificate can still be asked for. */
-static int choose_certified(SSL *ssl, const struct tls_context *ctx, const unsigned char **out,
+static int choose_certified(SSL *ssl, struct str protocol, const unsigned char **out,
                             unsigned char *out_n)
 {
     if (SSL_version(ssl) < TLS1_3_VERSION || SSL_set_num_tickets(ssl, 0) != 1)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    *out = (const unsigned char *)ctx->conf.certified.p;
-    *out_n = (unsigned char)ctx->conf.certified.n;
+    *out = (const unsigned char *)protocol.p;
+    *out_n = (unsigned char)protocol.n;
     return SSL_TLSEXT_ERR_OK;
+}
+
+/* The first of those that are spoken which the client offers. */
+static bool find_certified(const struct tls_context *ctx, struct str offered, struct str *out)
+{
+    struct str rest = ctx->conf.certified;
+
+    for (unsigned bit = 1; ctx->certified && str_next(&rest, ' ', out); bit <<= 1)
+        if (ctx->certified & bit && offers(offered, *out))
+            return true;
+    return false;
 }
 
 /* RFC 7301 section 3.2: who offers protocols, but not ours, is told so. */
@@ -72,9 +83,10 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 {
     const struct tls_context *ctx = arg;
     unsigned char *chosen;
+    struct str protocol;
 
-    if (ctx->certified && offers(str_bytes(in, in_n), ctx->conf.certified))
-        return choose_certified(ssl, ctx, out, out_n);
+    if (find_certified(ctx, str_bytes(in, in_n), &protocol))
+        return choose_certified(ssl, protocol, out, out_n);
     if (SSL_select_next_proto(&chosen, out_n, ctx->alpn, (unsigned)ctx->n_alpn, in, in_n) !=
         OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -176,9 +188,13 @@ bool tls_context_has_identity(const struct tls_context *ctx)
     return tls_site_has_identity(&ctx->own);
 }
 
-void tls_context_set_certified(struct tls_context *ctx, bool on)
+void tls_context_set_certified(struct tls_context *ctx, struct str protocol, bool on)
 {
-    ctx->certified = on && ctx->conf.certified.n > 0;
+    struct str rest = ctx->conf.certified, one;
+
+    for (unsigned bit = 1; str_next(&rest, ' ', &one); bit <<= 1)
+        if (str_eq(one, protocol))
+            ctx->certified = on ? ctx->certified | bit : ctx->certified & ~bit;
 }
 
 void tls_context_set_asks(struct tls_context *ctx, bool on)

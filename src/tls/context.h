@@ -12,7 +12,8 @@ struct clock;
 struct tls_context;
 
 enum {
-    TLS_ALPN_MAX = 64,                /* bytes of the list of protocols */
+    TLS_ALPN_MAX = 64, /* bytes of the list of protocols */
+    TLS_CERTIFIED_MAX = 4,
     TLS_CLIENT_CERTS_MAX = 16 * 1024, /* bytes of the chain that a client may show */
     TLS_TICKET_KEY = 80,
     TLS_TICKET_KEYS_MIN = 3,
@@ -36,10 +37,11 @@ struct tls_context_conf {
      * "http/1.1". A client that offers protocols but none of them gets no_application_protocol (RFC
      * 7301 section 3.2). */
     struct str alpn;
-    /* One protocol beside those: a client that offers it gets it, over TLS 1.3 alone, once
-     * tls_context_set_certified has allowed it, and has to show a certificate. The handshake proves
-     * that it has the key, and nothing else: the certificate is taken as it is, and judged by
-     * whoever asks tls_conn_certificate. No ticket is given. Empty: there is none. */
+    /* Protocols beside those, separated as they are, TLS_CERTIFIED_MAX at most: a client that
+     * offers one gets it, over TLS 1.3 alone, once tls_context_set_certified has allowed it, and
+     * has to show a certificate. The handshake proves that it has the key, and nothing else: the
+     * certificate is taken as it is, and judged by whoever asks tls_conn_certificate or
+     * tls_conn_shown. No ticket is given. Empty: there is none. */
     struct str certified;
     /* The site for a client; NULL refuses it with unrecognized_name. The site is borrowed until
      * `site_ref`, called at once, and held until the connection is freed, which calls
@@ -73,9 +75,9 @@ DEFINE_FREEP(tls_context_free, struct tls_context)
 void tls_context_set_identity(struct tls_context *ctx, struct tls_identity *id);
 bool tls_context_has_identity(const struct tls_context *ctx);
 
-/* Whether `certified` of the configuration is spoken from now on; false at first, and clients are
- * then asked for no certificate at all. */
-void tls_context_set_certified(struct tls_context *ctx, bool on);
+/* Whether that protocol of `certified` of the configuration is spoken from now on; false at first,
+ * and whoever offers it is asked for no certificate. */
+void tls_context_set_certified(struct tls_context *ctx, struct str protocol, bool on);
 
 /* Whether every client is asked for a certificate from now on, which none has to show; false at
  * first. As with `certified` the handshake proves the key and nothing else, and tls_conn_shown says

@@ -7,7 +7,7 @@
 
 /* As ui/src/pages.ts has them. */
 static const char *const pages[] = {
-    "",       "certificates", "sites", "inventory", "approvals", "acme",
+    "",       "certificates", "sites", "inventory", "agents",    "approvals", "acme",
     "policy", "ca",           "audit", "trust",     "operators", "settings",
 };
 

@@ -13,12 +13,13 @@ import tempfile
 # Every kind of record there is. One that is new is written down here, and then tampered with in scenario/audit.
 KINDS = frozenset("""
 account.created account.deactivated account.key-changed account.revoked account.updated
+agent.enrolled agent.removed agent.renewal-asked agent.token-created agent.token-revoked
 alert.acknowledged alert.fired alert.resolved alert.silenced alert.unsilenced alert.worsened
 approval.asked approval.denied approval.expired approval.granted approval.reminded approval.used approval.voted
 audit.restarted
 authorization.created authorization.deactivated authorization.failed authorization.validated authorization.vouched
 certificate.issued certificate.reserved certificate.revocation-changed certificate.revoked challenge.requested
-configuration.changed dashboard.signed-in eab.created eab.revoked endpoint.assigned
+configuration.changed crl.published cross-certificate.revoked dashboard.signed-in eab.created eab.revoked endpoint.assigned
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
@@ -31,7 +32,7 @@ SHORTEST = 16  # characters of a secret: what is shorter stands in other words b
 LARGEST = 64 * 1024  # bytes of a file that may be a key's
 # What is told once is longer than ids are, which have 26 characters: a key of `eab create` 43, of one-time codes 32.
 TOLD = re.compile(r"[A-Za-z0-9_-]{30,}")
-TELLING = {("token", "create"), ("ui", "link"), ("eab", "create"), ("user", "add"), ("user", "totp")}
+TELLING = {("token", "create"), ("ui", "link"), ("eab", "create"), ("user", "add"), ("user", "totp"), ("agent", "token")}
 PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.*?)-----END", re.S)
 JWK = re.compile(r'"(?:d|p|q|dp|dq|qi)"\s*:\s*"([A-Za-z0-9_-]+)"')
 NETSCAPE = "# Netscape HTTP Cookie File"

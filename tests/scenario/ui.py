@@ -33,6 +33,7 @@ PAGES = [
     ("certificates", "Certificates", "short1.hospital.example"),
     ("sites", "Sites", "wiki.hospital.example"),
     ("inventory", "Inventory", "Never seen"),
+    ("agents", "Agents", "Agents may not enrol"),
     ("approvals", "Approvals", "Nothing waits for a person"),
     ("acme", "ACME", "What the CA sees"),
     ("policy", "Policy", "operators"),

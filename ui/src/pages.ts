@@ -19,6 +19,7 @@ export const pages: PageOf[] = [
   { path: "certificates", title: "certificates", command: "cert list", view: Certificates },
   { path: "sites", title: "sites", command: "site list", view: later("Sites") },
   { path: "inventory", title: "inventory", command: "inventory list", view: later("Inventory") },
+  { path: "agents", title: "agents", command: "agent list", view: later("Agents") },
   { path: "approvals", title: "approvals", command: "approval list", view: later("Approvals") },
   { path: "acme", title: "acme", command: "account list", view: later("Acme") },
   { path: "policy", title: "policy", command: "policy explain", view: later("Policy") },

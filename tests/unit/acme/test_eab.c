@@ -254,7 +254,7 @@ static void limited_together(void)
 {
     static const char config[] = WORLD_CONFIG "limits: {certificates_per_eab: 1/10d}\n";
     CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
-    CLEANUP(client_done) struct client other = {.w = NULL}, first = {.w = NULL};
+    CLEANUP(client_done) struct client other = {.w = NULL};
     CLEANUP(reply_done) struct reply cert = {.x = NULL}, unbound = {.x = NULL};
     CLEANUP(reply_done) struct reply refused = {.x = NULL};
 
@@ -267,12 +267,13 @@ static void limited_together(void)
     CHECK(account_of_key(&b));
     cert = client_certificate(&b.c, "a.hospital.example");
     CHECK_INT(cert.status, 200);
-    first = b.c;
+    client_done(&b.c);
     b.c = (struct client){.w = NULL};
     CHECK(client_start(&b.c, &b.w));
     CHECK(account_of_key(&b));
     refused = client_post(&b.c, "/acme/new-order",
-                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"b.hospital.example\"}]}");
+                          "{\"identifiers\":[{\"type\":\"dns\","
+                          "\"value\":\"b.hospital.example\"}]}");
     CHECK_STR(reply_problem(&refused), "rateLimited");
     CHECK(strstr(reply_text(&refused, "detail").p, "certificates_per_eab (1 in 10d) of pumps ") !=
           NULL);
@@ -425,6 +426,7 @@ __attribute__((constructor)) static void with_staging(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(required_and_given), CHECK_TEST_ONCE(used_up),
            CHECK_TEST_ONCE(used_up_in_staging), CHECK_TEST_ONCE(wrong_bindings),
-           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it), CHECK_TEST_ONCE(limited_together),
-           CHECK_TEST_ONCE(key_is_the_proof), CHECK_TEST_ONCE(only_its_own_accounts),
-           CHECK_TEST_ONCE(its_rule_is_gone), CHECK_TEST_ONCE(renewed_by_its_key))
+           CHECK_TEST_ONCE(revoked_and_expired), CHECK_TEST_ONCE(rules_ask_for_it),
+           CHECK_TEST_ONCE(limited_together), CHECK_TEST_ONCE(key_is_the_proof),
+           CHECK_TEST_ONCE(only_its_own_accounts), CHECK_TEST_ONCE(its_rule_is_gone),
+           CHECK_TEST_ONCE(renewed_by_its_key))

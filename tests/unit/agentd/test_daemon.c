@@ -50,7 +50,7 @@ static void on_said(void *arg, bool warn, const char *line)
 
 /* A renewal writes its line into `log`, and takes the time of the next one from `due`. */
 #define RENEWS                                                                                     \
-    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}\" >> log\n"                                        \
+    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}$3\" >> log\n"                                      \
     "[ -e fails ] && { echo 'autarky: the server is away' >&2; exit 2; }\n"                        \
     "s=$2/.autarky/state.json\n"                                                                   \
     "sed \"s/\\\"renew_at\\\": *[0-9]*/\\\"renew_at\\\": $(cat due)/\" $s > $s.new\n"              \
@@ -239,6 +239,28 @@ static void what_is_added_and_removed(void)
     CHECK_INT(t.warnings, 0);
 }
 
+/* Each once, due or not, and whatever pause one is in. */
+static void all_of_them_now(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_DAY);
+    CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
+    CHECK_OK(CHECK_SPARED(next_due(&t, t.begin + 5 * WHEN_DAY)));
+    CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
+    CHECK(settle(&t));
+    CHECK_STR(str_of(log_of(&t)), "");
+    for (int i = 0; i < 2; i++) {
+        agentd_renew_all(t.daemon);
+        CHECK(settle(&t));
+        CHECK_STR(str_of(log_of(&t)), "a--force\n");
+    }
+    CHECK(go_on(&t, WHEN_HOUR));
+    CHECK_STR(str_of(log_of(&t)), "");
+}
+
 #define SLOW                                                                                       \
     "#!/bin/sh\ncd \"${0%/*}\"\nmkdir busy/${2##*/}\nls busy | wc -l >> log\n"                     \
     "sleep 0.2\nrmdir busy/${2##*/}\n"
@@ -387,6 +409,6 @@ static void what_cannot_be_read(void)
 
 CHECK_MAIN(CHECK_TEST(renewed_when_it_is_time), CHECK_TEST(tried_again_with_pauses),
            CHECK_TEST(never_a_storm), CHECK_TEST(what_is_added_and_removed),
-           CHECK_TEST_ONCE(how_many_at_once), CHECK_TEST(one_for_a_directory),
-           CHECK_TEST_ONCE(ends_when_it_is_asked), CHECK_TEST_ONCE(freed_while_it_renews),
-           CHECK_TEST_ONCE(what_cannot_be_read))
+           CHECK_TEST(all_of_them_now), CHECK_TEST_ONCE(how_many_at_once),
+           CHECK_TEST(one_for_a_directory), CHECK_TEST_ONCE(ends_when_it_is_asked),
+           CHECK_TEST_ONCE(freed_while_it_renews), CHECK_TEST_ONCE(what_cannot_be_read))

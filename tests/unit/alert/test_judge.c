@@ -155,5 +155,23 @@ static void sites(void)
               "the site b.example gets no sm2 certificate: no");
 }
 
+static void agents(void)
+{
+    BEGIN(j);
+    j->f.silent = j->f.n_agents = 2;
+    j->f.agents[0] = (struct alert_agent){STR("web1"), NOW - WHEN_DAY};
+    j->f.agents[1] = (struct alert_agent){STR("db1"), NOW - WHEN_HOUR};
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 2);
+    CHECK(find(j, "agent:web1"));
+    CHECK_INT(find(j, "agent:db1")->severity, STORE_WARNING);
+    j->f.silent = ALERT_AGENTS_MAX + 1;
+    CHECK_OK(judge(j)); /* a network that is cut is one alert */
+    CHECK_INT(j->out.n, 1);
+    CHECK(find(j, "agent:agents"));
+    CHECK_INT(find(j, "agent:agents")->severity, STORE_CRITICAL);
+}
+
 CHECK_MAIN(CHECK_TEST(all_is_well), CHECK_TEST(authorities), CHECK_TEST(the_host),
-           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites))
+           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites),
+           CHECK_TEST(agents))

@@ -83,20 +83,21 @@ static void rules(void)
                LEAST "policy:\n  - {name: a, allow: [a.x, \"*.y\"], networks: [10.0.0.0/8]}\n",
                "policy[0].networks: [] -> [\"10.0.0.0/8\"] live\n"
                "policy[0].allow: [a.x] -> [a.x, \"*.y\"] live\n"
-               "policy[1]: {name: b, from: [clients, operators], eab: [], accounts: [], groups: [],"
-               " networks: [], allow: [\"*\"], addresses: [], labels: 0,"
+               "policy[1]: {name: b, from: [clients, operators], eab: [], accounts: [], "
+               "client_certificates: [], groups: [], networks: [], allow: [\"*\"], addresses: [], "
+               "labels: 0,"
                " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
                " key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519], challenges: [http-01],"
                " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
-               "approvers: 1} ->  live\n");
+               "reason: false, approvers: 1} ->  live\n");
     CHECK_DIFF(
         LEAST, LEAST "policy:\n  - {name: a, allow: [a.x]}\n",
-        "policy[0]:  -> {name: a, from: [clients, operators], eab: [], accounts: [], groups: [],"
-        " networks: [], allow: [a.x], addresses: [], labels: 0,"
+        "policy[0]:  -> {name: a, from: [clients, operators], eab: [], accounts: [], "
+        "client_certificates: [], groups: [], networks: [], allow: [a.x], addresses: [], labels: 0,"
         " wildcards: false, names_max: 100, together: any, profiles: [], lifetime: 0s,"
         " key_algorithms: [rsa, ecdsa, sm2, mldsa, ed25519], challenges: [http-01],"
         " reuse: true, limits: {certificates: none}, subdomains: false, approval: false, "
-        "approvers: 1} live\n");
+        "reason: false, approvers: 1} live\n");
 }
 
 static void resolvers(void)

@@ -26,6 +26,7 @@ static void the_defaults(void)
                                "    from: [clients, operators]\n"
                                "    eab: []\n"
                                "    accounts: []\n"
+                               "    client_certificates: []\n"
                                "    groups: []\n"
                                "    networks: []\n"
                                "    allow: [\"*\", a.b]\n"
@@ -42,6 +43,7 @@ static void the_defaults(void)
                                "    limits: {certificates: none}\n"
                                "    subdomains: false\n"
                                "    approval: false\n"
+                               "    reason: false\n"
                                "    approvers: 1\n"
                                "  - name: b\n"));
     CHECK(strstr(buf_z(&text), "\n  passphrase:\n    # Where"));
@@ -67,18 +69,19 @@ static void the_defaults(void)
     "profiles: {default: {lifetime: 1d 1h 1m 1s}, null-like: {key_algorithms: [ecdsa],"            \
     " curves: [p384]}, \"null\": {locality: B\xc3\xa2le, unit: \"a: b\", policies: [1.2.3],"       \
     " must_staple: true, revocation: both, common_name: none, backdate: 0s, names: [uri]}}\n"      \
-    "groups: [{name: g, eab: [k], accounts: [a1]}]\n"                                              \
+    "groups: [{name: g, eab: [k], accounts: [a1], client_certificates: [\"owner:a: b\"]}]\n"       \
     "policy: [{name: \"NULL\", allow: [\"*\"], networks: [\"::/0\"], addresses: [10.0.0.0/8],"     \
     " wildcards: approval, approval: true, approvers: 2, eab: [team-a, \"null\"]}, {name: b, "     \
     "from: [operators, gateway],"                                                                  \
     " allow: [\"web-*.b\"], labels: 1, wildcards: never, names_max: 2, together: project,"         \
     " profiles: [short], lifetime: 1d, key_algorithms: [rsa], reuse: false},"                      \
-    " {name: c, groups: [g], accounts: [x], allow: [a.b], wildcards: allow}]\n"                    \
+    " {name: c, groups: [g], accounts: [x], allow: [a.b], wildcards: allow, reason: true,"         \
+    " client_certificates: [A.b, \"team:\\\"x\\\" y\"]}]\n"                                        \
     "acme: {terms_of_service: \"https://a.b/c?d=e#f\", website: \"http://a.b\", eab: required,"    \
     " orders_open: 10, reuse: {authorizations: 1h, orders: true}, renewal: {at: 50, spread: 0}}\n" \
     "keep: {orders: 1h, certificates: 10d}\n"                                                      \
     "ca: {passphrase: {from: file, file: \"/a b/\xc3\xa9'\\\"\"}}\n"                               \
-    "control: {people: [a, b], approval_wait: 1h, reasons: required}\n"                            \
+    "control: {people: [a, b], approval_wait: 1h, reasons: required, certificates: true}\n"        \
     "metrics: {allow: [10.0.0.0/8]}\n"                                                             \
     "log: {level: error, format: json}\n"
 

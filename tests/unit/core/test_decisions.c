@@ -12,6 +12,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "store/approvals.h"
+#include "store/certificates.h"
 #include "x509/csr.h"
 
 #define CONFIG                                                                                     \
@@ -19,6 +20,11 @@
     "    approval: true\n"                                                                         \
     "  - {name: two, allow: [two.hospital.example], approval: true, approvers: 2}\n"               \
     "  - {name: hands, from: [operators], allow: [\"*.hospital.example\"], approval: true}\n"
+#define REASONED                                                                                   \
+    WORLD_CONFIG                                                                                   \
+    "    approval: true\n"                                                                         \
+    "    reason: true\n"
+#define OTHER "  - {name: other, allow: [other.hospital.example], reason: true}\n"
 #define PEOPLE "control: {people: [a, b]}\n"
 #define A "a.hospital.example"
 
@@ -143,6 +149,18 @@ static bool waits(struct play *p, const char *name, char order[static 256],
     return true;
 }
 
+static struct str reason_of_newest(struct play *p)
+{
+    struct store_certificate_filter acme = {.origin = STR("acme")};
+    struct store_cursor at = {0};
+    struct store_certificate *list;
+    size_t n;
+
+    if (store_certificate_list(store_read(p->w.store), &p->arena, &acme, &at, &list, &n) != RC_OK)
+        return STR("no list");
+    return n ? list[0].reason : STR("none");
+}
+
 static enum rc on(struct play *p, const char *command, const struct store_approval *row,
                   const char *more)
 {
@@ -200,6 +218,28 @@ static void denies_with_a_reason(void)
     CHECK_OK(on(&p, "approval deny", &row, ",\"reason\":\"no\""));
     STATUS(&p, order, "invalid");
     CHECK_RC(on(&p, "approval grant", &row, ""), RC_CONFLICT);
+}
+
+/* Where the rule that allows it wants one, as it is now; of those who ask themselves, before. */
+static void grants_with_a_reason(void)
+{
+    struct store_approval row;
+    char order[256];
+
+    BEGIN(p);
+    CHECK(waits(&p, A, order, &row));
+    CHECK(take_conf(&p, CONFIG OTHER PEOPLE));
+    CHECK_OK(on(&p, "approval grant", &row, ",\"dry_run\":true"));
+    CHECK(take_conf(&p, REASONED PEOPLE));
+    CHECK_RC(on(&p, "approval grant", &row, ""), RC_INVAL);
+    CHECK_STR(str_of(p.code), "core.approval-reason-wanted");
+    CHECK_RC(on(&p, "approval grant", &row, ",\"reason\":\" \\t\""), RC_INVAL);
+    CHECK_RC(on(&p, "approval grant", &row, ",\"reason\":\"  \""), RC_INVAL);
+    CHECK_STR(str_of(p.code), "core.approval-reason-wanted");
+    STATUS(&p, order, "processing");
+    CHECK_OK(on(&p, "approval grant", &row, ",\"reason\":\" T-7 \""));
+    STATUS(&p, order, "valid");
+    CHECK_STR(reason_of_newest(&p), "T-7");
 }
 
 static enum rc vote(struct store_txn *txn, void *arg)
@@ -282,6 +322,24 @@ static void operators_wait_as_well(void)
     CHECK(strstr(buf_z(&p.json), "\"approvers\":1"));
 }
 
+/* For the certificate, whatever commands need. */
+static void operators_give_a_reason(void)
+{
+    static const char *const none[] = {"", ",\"reason\":\"\"", ",\"reason\":\"   \""};
+    CLEANUP(buf_done) struct buf args = BUF_INIT(1 << 16);
+
+    BEGIN(p);
+    CHECK(take_conf(&p, WORLD_CONFIG "    reason: true\n"));
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        CHECK(sign_args(&args, none[i]));
+        CHECK_RC(ask(&p, "cert sign", buf_z(&args)), RC_DENIED);
+        CHECK_STR(str_of(p.code), "api.sign-reason");
+    }
+    CHECK(sign_args(&args, ",\"reason\":\" T-8\""));
+    CHECK_OK(ask(&p, "cert sign", buf_z(&args)));
+    CHECK(strstr(buf_z(&p.json), "\"why\":\"T-8\""));
+}
+
 static void commands_say_why(void)
 {
     static const char *const commands[] = {
@@ -304,5 +362,6 @@ static void commands_say_why(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(sees_all_and_grants), CHECK_TEST_ONCE(denies_with_a_reason),
-           CHECK_TEST_ONCE(two_different_persons), CHECK_TEST_ONCE(operators_wait_as_well),
+           CHECK_TEST_ONCE(grants_with_a_reason), CHECK_TEST_ONCE(two_different_persons),
+           CHECK_TEST_ONCE(operators_wait_as_well), CHECK_TEST_ONCE(operators_give_a_reason),
            CHECK_TEST_ONCE(commands_say_why))

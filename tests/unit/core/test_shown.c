@@ -14,7 +14,7 @@ struct made {
     struct id id;
     unsigned char sha256[32], serial[20];
     size_t n_serial;
-    when_t not_after;
+    when_t not_before, not_after;
     char text[X509_SERIAL_TEXT];
 };
 
@@ -29,6 +29,7 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *c, con
     memcpy(m->sha256, c->fingerprint.b, sizeof(m->sha256));
     m->n_serial = c->serial.n;
     memcpy(m->serial, c->serial.p, c->serial.n);
+    m->not_before = c->not_before;
     m->not_after = c->not_after;
     core_shown_serial(c, m->text);
 }
@@ -53,6 +54,15 @@ static bool issue(struct play *p, const char *profile, bool staging, struct made
         return false;
     world_spin(&p->w);
     return out->rc == RC_OK;
+}
+
+static struct http_shown shown_of(const struct made *m)
+{
+    struct http_shown shown = {.n_serial = m->n_serial};
+
+    memcpy(shown.sha256, m->sha256, sizeof(shown.sha256));
+    memcpy(shown.serial, m->serial, m->n_serial);
+    return shown;
 }
 
 static void show(struct play *p, const struct made *m)
@@ -262,18 +272,117 @@ static void it_takes_two(void)
     CHECK_INT(change(&p, "remove", "alice", m.text), 200);
 }
 
+/* ---- for the rules of the policy */
+
+#define SERVERS WORLD_CONFIG "profiles: {server: {extended_key_usage: [serverAuth]}}\n"
+
+/* Why it does not count for them, or "". */
+static const char *client_said(struct play *p, const struct made *m)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct http_shown shown = shown_of(m);
+    struct store_certificate c;
+    struct err err = ERR_INIT;
+    enum rc rc = core_shown_client(&p->core, &shown, &a, &c, &err);
+
+    if (rc != RC_OK)
+        return rc == RC_DENIED && err.msg ? err.msg->code : "neither";
+    return str_eq(id_str(&c.id), id_str(&m->id)) ? "" : "another";
+}
+
+#define CHECK_CLIENT(p, m, code) CHECK_STR(str_of(client_said(p, m)), code)
+
+/* It need be no user's, nor for clients alone. */
+static void clients_of_rules(void)
+{
+    struct made both, server, staging, other;
+
+    START(p, m);
+    CHECK_CLIENT(&p, &m, "");
+    CHECK(world_reload(&p.w, SERVERS) && world_signer_again(&p.w));
+    CHECK(issue(&p, "default", false, &both));
+    CHECK_CLIENT(&p, &both, "");
+    CHECK(issue(&p, "server", false, &server));
+    CHECK_CLIENT(&p, &server, "core.shown-server");
+    CHECK(issue(&p, "client", true, &staging));
+    CHECK_CLIENT(&p, &staging, "core.shown-staging");
+    other = m;
+    other.sha256[0] ^= 1; /* of another CA, with our serial number */
+    CHECK_CLIENT(&p, &other, "core.shown-unknown");
+    other = m;
+    memcpy(other.serial, both.serial, sizeof(other.serial)); /* and the other way round */
+    other.n_serial = both.n_serial;
+    CHECK_CLIENT(&p, &other, "core.shown-unknown");
+    other.n_serial = 0;
+    CHECK_CLIENT(&p, &other, "core.shown-unknown");
+    CHECK_OK(store_write_now(p.w.store, end_certificate, &m.id));
+    CHECK_CLIENT(&p, &m, "core.shown-revoked");
+    CHECK_CLIENT(&p, &both, "");
+    clock_fake_advance(&p.w.clock, both.not_after - clock_now(ev_clock(p.w.ev)));
+    CHECK_CLIENT(&p, &both, "");
+    clock_fake_advance(&p.w.clock, WHEN_SECOND);
+    CHECK_CLIENT(&p, &both, "core.shown-expired");
+}
+
+static void not_before_its_time(void)
+{
+    START(p, m);
+    clock_fake_set(&p.w.clock, m.not_before);
+    CHECK_CLIENT(&p, &m, "");
+    clock_fake_set(&p.w.clock, m.not_before - WHEN_SECOND);
+    CHECK_CLIENT(&p, &m, "core.shown-not-yet");
+}
+
+/* Whatever its own row says. */
+static void of_a_revoked_issuer(void)
+{
+    START(p, m);
+    CHECK_CLIENT(&p, &m, "");
+    CHECK_OK(store_write_now(p.w.store, end_issuer, &m.id));
+    CHECK_CLIENT(&p, &m, "core.shown-issuer");
+}
+
+/* Of the connection to the api listener, as front knows it, and of nothing else. */
+static void read_from_front_alone(void)
+{
+    struct ipc_http msg = {.listener = STR("api")};
+    struct ipc_pair said = {STR("client-cert"), STR("1")};
+    struct http_shown shown;
+
+    START(p, m);
+    show(&p, &m);
+    msg.shown_sha256 = p.shown_sha256;
+    msg.shown_serial = p.shown_serial;
+    core_shown_read(&p.core, &msg, &shown);
+    CHECK_INT(shown.n_serial, m.n_serial);
+    CHECK(memcmp(shown.serial, m.serial, m.n_serial) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        msg.listener = ((const struct str[]){STR("plain"), STR("private"), STR("gateway")})[i];
+        core_shown_read(&p.core, &msg, &shown);
+        CHECK_INT(shown.n_serial, 0);
+    }
+    msg.listener = STR("api");
+    conf.control.certificates = false;
+    core_shown_read(&p.core, &msg, &shown);
+    CHECK_INT(shown.n_serial, 0);
+    conf.control.certificates = true;
+    msg.shown_sha256 = msg.shown_serial = STR("");
+    msg.headers.v = &said;
+    msg.headers.n = 1;
+    core_shown_read(&p.core, &msg, &shown);
+    CHECK_INT(shown.n_serial, 0);
+}
+
 /* One world, and in it each allocation fails in turn: it cannot be told then, or it is right;
  * nobody is anybody by chance. */
 static void without_memory(void)
 {
-    struct http_shown shown = {};
+    struct http_shown shown;
     bool fired = true;
 
     START(p, m);
     CHECK_INT(change(&p, "add", "alice", m.text), 200);
-    memcpy(shown.sha256, m.sha256, sizeof(shown.sha256));
-    memcpy(shown.serial, m.serial, m.n_serial);
-    shown.n_serial = m.n_serial;
+    shown = shown_of(&m);
     for (unsigned long n = 1; fired; n++) {
         struct core_who who = {};
         struct err err = ERR_INIT;
@@ -296,4 +405,6 @@ static void without_memory(void)
 CHECK_MAIN(CHECK_TEST_ITSELF(without_memory), CHECK_TEST_ONCE(a_certificate_is_a_user),
            CHECK_TEST_ONCE(only_good_ones), CHECK_TEST_ONCE(a_revocation_counts_at_once),
            CHECK_TEST_ONCE(with_its_issuer_it_ends), CHECK_TEST_ONCE(other_ways_in),
-           CHECK_TEST_ONCE(it_takes_two))
+           CHECK_TEST_ONCE(it_takes_two), CHECK_TEST_ONCE(clients_of_rules),
+           CHECK_TEST_ONCE(not_before_its_time), CHECK_TEST_ONCE(of_a_revoked_issuer),
+           CHECK_TEST_ONCE(read_from_front_alone))

@@ -40,6 +40,8 @@ static const char *const labels[] = {"a", "b", "web-1", "web-2", "db", "x"};
 static const char *const tops[] = {"hospital.example", "lan", "hospital.example"};
 static const char *const starred[] = {"web-*", "*b", "*", "w*-*", "a"};
 static const char *const clients[] = {"k1", "k2", "k3", "k4"};
+static const char *const shown[] = {"pump-1.hospital.example", "pump-2.hospital.example",
+                                    "team:wards", "owner:carol"};
 static const char *const nets[] = {"10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "fd00::/8",
                                    "10.1.2.3/32"};
 static const char *const hosts[] = {"10.1.2.3", "10.1.2.4", "10.1.9.9",
@@ -99,6 +101,8 @@ static void put_rule(struct buf *out, unsigned i)
         put_list(out, "eab", clients, 4);
     if (roll(4) == 0)
         put_list(out, "accounts", clients, 4);
+    if (roll(4) == 0)
+        put_list(out, "client_certificates", shown, 4);
     if (roll(6) == 0)
         buf_putz(out, ", groups: [g]");
     if (roll(3) == 0)
@@ -111,7 +115,9 @@ static enum rc random_rules(const struct conf **out)
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
     buf_putz(&text, "organization: E\ndomain: hospital.example\n"
-                    "groups: [{name: g, eab: [k1, k2], accounts: [k3]}]\npolicy:\n");
+                    "control: {certificates: true}\n"
+                    "groups: [{name: g, eab: [k1, k2], accounts: [k3], "
+                    "client_certificates: [\"team:wards\"]}]\npolicy:\n");
     for (unsigned i = 0; i < RULES; i++)
         put_rule(&text, i);
     TRY(buf_rc(&text));
@@ -188,19 +194,32 @@ static bool holds(const struct conf_strs *list, struct str s)
     return false;
 }
 
+static bool holds_shown(const struct conf_strs *list, const struct policy_query *q)
+{
+    for (size_t i = 0; q->shown && i < q->shown->n; i++)
+        if (holds(list, q->shown->texts[i]))
+            return true;
+    return false;
+}
+
 /* 0: not for that client. */
 static unsigned plain_client(const struct conf *conf, const struct conf_rule *r,
                              const struct policy_query *q)
 {
     const struct conf_group *g = &conf->groups[0];
 
-    if (r->eab.n + r->accounts.n + r->groups.n == 0)
+    if (r->eab.n + r->accounts.n + r->client_certificates.n + r->groups.n == 0)
         return 1;
     if (holds(&r->accounts, q->account))
+        return 5;
+    if (holds_shown(&r->client_certificates, q))
         return 4;
     if (holds(&r->eab, q->eab))
         return 3;
-    return r->groups.n && (holds(&g->eab, q->eab) || holds(&g->accounts, q->account)) ? 2 : 0;
+    return r->groups.n && (holds(&g->eab, q->eab) || holds(&g->accounts, q->account) ||
+                           holds_shown(&g->client_certificates, q))
+               ? 2
+               : 0;
 }
 
 /* 0: not from there. */
@@ -270,6 +289,7 @@ static const struct conf_rule *plain(const struct conf *conf, const struct polic
 
 struct question {
     struct policy_query q;
+    struct policy_shown shown;
     char text[256];
 };
 
@@ -292,6 +312,11 @@ static void random_question(struct question *out)
         out->q.eab = str_of(ANY(clients));
     if (roll(3))
         out->q.account = str_of(ANY(clients));
+    out->shown.n = 0;
+    if (roll(2))
+        for (unsigned k = roll(3) + 1; k > 0; k--)
+            out->shown.texts[out->shown.n++] = str_of(ANY(shown));
+    out->q.shown = roll(5) ? &out->shown : NULL;
     if (roll(5))
         IGNORE_RC(addr_parse(str_of(ANY(hosts)), &out->q.requester)); /* all of them are right */
 }

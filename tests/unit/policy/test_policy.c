@@ -181,7 +181,46 @@ static void even_a_site_is_inside_the_hierarchy(void)
     CHECK(site == &conf->gateway.sites[0]);
 }
 
-CHECK_MAIN(CHECK_TEST(nothing_without_a_rule), CHECK_TEST(patterns_and_networks),
-           CHECK_TEST(never_outside_the_hierarchy), CHECK_TEST(addresses_of_the_hierarchy),
-           CHECK_TEST(one_hierarchy_for_all_names), CHECK_TEST(vouches_for_exactly_the_sites),
+#define ON "control: {certificates: true}\n"
+
+/* Who is refused is told what to bring, and not whose would do. */
+static void clients_are_told_what_to_show(void)
+{
+    static const struct {
+        const char *rules, *code;
+        bool wants;
+    } cases[] = {
+        {ON "policy: [{name: a, allow: [b.hospital.example], client_certificates: "
+            "[pump.hospital.example]}]\n",
+         "policy.client-certificate", true},
+        {ON "groups: [{name: g, client_certificates: [\"team:wards\"]}]\n"
+            "policy: [{name: a, allow: [b.hospital.example], groups: [g]}]\n",
+         "policy.client-certificate", true},
+        {ON "policy: [{name: a, allow: [b.hospital.example], eab: [k]}]\n", "policy.client", false},
+        {ON "groups: [{name: g, client_certificates: [pump.hospital.example]}]\n"
+            "policy: [{name: a, allow: [b.hospital.example], accounts: [x]}]\n",
+         "policy.client", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+        CLEANUP(policy_unrefp) struct policy *p = NULL;
+        struct err err = ERR_INIT;
+        char text[512];
+
+        CHECK(load(cases[i].rules, &conf));
+        CHECK_RC(judge(conf, "b.hospital.example", "10.0.0.1", &err), RC_DENIED);
+        CHECK(err.msg);
+        CHECK_STR(str_of(err.msg->code), cases[i].code);
+        CHECK(!strstr(err_textz(&err, text, sizeof(text)), "pump"));
+        CHECK(!strstr(text, "wards"));
+        CHECK_OK(policy_new(conf, &p, NULL));
+        CHECK_INT(policy_wants_shown(p), cases[i].wants);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(clients_are_told_what_to_show), CHECK_TEST(nothing_without_a_rule),
+           CHECK_TEST(patterns_and_networks), CHECK_TEST(never_outside_the_hierarchy),
+           CHECK_TEST(addresses_of_the_hierarchy), CHECK_TEST(one_hierarchy_for_all_names),
+           CHECK_TEST(vouches_for_exactly_the_sites),
            CHECK_TEST(even_a_site_is_inside_the_hierarchy))

@@ -2,8 +2,11 @@
 /* Lists of roots, made where their keys are: what is published of them, and what is refused. */
 #include "check.h"
 
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "crypto/sign.h"
 #include "revocation/revocation.h"
+#include "store/events.h"
 #include "store/revocations.h"
 #include "unit/ceremony/roots.h"
 #include "unit/store/fixture.h"
@@ -85,6 +88,25 @@ static enum rc served(struct given *g, struct store_crl *out)
     return store_crl_get(READ(&g->f), &g->f.a, &g->r.rows[0].id, 0, false, out);
 }
 
+/* Of all records the only ones; the newest is of what is served. */
+static bool recorded(struct given *g, size_t times)
+{
+    CLEANUP(buf_done) struct buf hash = BUF_INIT(64);
+    const struct store_event_filter filter = {.newest = true};
+    unsigned char sha256[CRYPTO_SHA256_BYTES];
+    struct store_event *list;
+    struct store_crl crl;
+    size_t n;
+
+    if (served(g, &crl) != RC_OK || crypto_sha256(crl.der, sha256) != RC_OK ||
+        store_event_list(READ(&g->f), &g->f.a, &filter, &list, &n) != RC_OK || n != times)
+        return false;
+    text_b64url(&hash, str_bytes(sha256, sizeof(sha256)));
+    return str_eq(list[0].action, STR("crl.published")) &&
+           str_eq(list[0].object, id_str(&g->r.rows[0].id)) &&
+           memmem(list[0].bytes.p, list[0].bytes.n, buf_z(&hash), hash.n);
+}
+
 static void a_good_one_is_served(void)
 {
     CLEANUP(given_done) struct given g = {};
@@ -101,8 +123,10 @@ static void a_good_one_is_served(void)
     CHECK(says(&g, "number 5"));
     g.in.number = 4;
     CHECK_RC(publish_by(&g, 0), RC_CONFLICT);
+    CHECK(recorded(&g, 1));
     g.in.number = 6;
     CHECK_OK(publish_by(&g, 0));
+    CHECK(recorded(&g, 2));
 }
 
 static void none_of_another_kind(void)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "store/events.h"
 #include "store/keys.h"
 #include "x509/ocsp.h"
 
@@ -206,6 +207,10 @@ static const struct str no_nonce = {NULL, 0};
 static void lists_of_all_shards_at_once(void)
 {
     CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    const struct store_event_filter of_lists = {.action = STR("crl.published")};
+    struct store_event *events;
+    size_t n;
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CRL_MAX);
     struct revocation_health health;
     struct x509_crl crl;
@@ -214,6 +219,8 @@ static void lists_of_all_shards_at_once(void)
     CHECK(held_start(&h, NULL));
     CHECK_OK(revocation_health(h.w.revocation, &health));
     CHECK(health.crls.shards >= 32 && health.crls.published == health.crls.shards);
+    CHECK_OK(store_event_list(store_read(h.w.store), &a, &of_lists, &events, &n));
+    CHECK_INT(n, health.crls.published);
     CHECK(list_now(&h, false, &der, &crl));
     CHECK(crl.n == 0 && crl.number == 1 && crl.only_users && crl.delta_url.n == 0);
     snprintf(path, sizeof(path), "http://ca.hospital.example/crl/%.*s/%u.crl",

@@ -18,6 +18,7 @@ static void comes_back_as_it_was(void)
     want.account = fix_id(1);
     want.order = fix_id(77);
     want.requester = (struct addr){4, {10, 0, 0, 5}};
+    want.shown = fix_id(8);
     want.reason = STR("CHG-4711");
     want.owner = STR("ops@hospital.example");
     want.team = STR("ops");
@@ -50,6 +51,7 @@ static void comes_back_as_it_was(void)
     CHECK_STR(got.service, "wiki");
     CHECK_STR(id_str(&got.logical), want.logical.z);
     CHECK_STR(id_str(&got.replaces), fix_id(9).z);
+    CHECK_STR(id_str(&got.shown), fix_id(8).z);
     CHECK_INT(got.issued, want.issued);
     CHECK(got.status == STORE_CERTIFICATE_VALID);
     CHECK_INT(got.revoked, 0);
@@ -113,6 +115,8 @@ static void a_reservation_comes_back_as_it_was(void)
     want.order = o.id;
     want.logical = fix_id(60);
     want.replaces = fix_id(9);
+    want.shown = fix_id(8);
+    want.why = STR("T-4711");
     CHECK_RC(DO(&f, store_issuance_reserve(T, &want)), RC_INVAL); /* there is no such certificate */
     old = fix_certificate(9, 3, &room3);
     CHECK_OK(DO(&f, store_certificate_add(T, &old, &none)));
@@ -122,6 +126,8 @@ static void a_reservation_comes_back_as_it_was(void)
     CHECK_STR(got.tbs, "to be signed");
     CHECK_STR(id_str(&got.logical), fix_id(60).z);
     CHECK_STR(id_str(&got.replaces), fix_id(9).z);
+    CHECK_STR(id_str(&got.shown), fix_id(8).z);
+    CHECK_STR(got.why, "T-4711");
     CHECK(memcmp(&got.tbs_sha256, &want.tbs_sha256, STORE_SHA256) == 0);
     CHECK(memcmp(&got.spki_sha256, &want.spki_sha256, STORE_SHA256) == 0);
     CHECK_STR(got.origin, "acme");
@@ -141,6 +147,7 @@ static void a_reservation_comes_back_as_it_was(void)
     CHECK_OK(DO(&f, store_issuance_reserve(T, &other)));
     CHECK_OK(store_issuance_get(READ(&f), &f.a, &want.id, &got));
     CHECK_STR(got.reason, "late");
+    CHECK_STR(got.why, "T-4711"); /* which is another matter */
     CHECK_STR(got.tbs, "to be signed");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages that are loaded when somebody goes there.
 export { Acme } from "./acme";
+export { Agents } from "./agents";
 export { Approvals } from "./approvals";
 export { Audit } from "./audit";
 export { Ca } from "./ca";

@@ -26,14 +26,17 @@ export function Status({ value }: { value: string }) {
     ready: "ok",
     ok: "ok",
     granted: "ok",
+    good: "ok",
     revoked: "failed",
     failed: "failed",
     denied: "failed",
     expired: "failed",
+    silent: "failed",
     waiting: "warning",
     pending: "warning",
     renewing: "warning",
     asked: "warning",
+    failing: "warning",
   };
   return <State kind={kinds[value] ?? "quiet"}>{word(value)}</State>;
 }

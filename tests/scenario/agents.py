@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=300
+"""Agents that enrol and report: `autarky agent enrol` and `agent run` against a server, and what strangers make of it with OpenSSL: a
+token used twice or by another, no certificate, another's, one of a removed agent, reports too long or too often; a wish to renew that
+is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, wait_for  # noqa: E402
+
+ENABLED = "agents: {enabled: true, silent: 1h}\n"
+PAUSE = 21  # seconds that the server wants between two reports of an agent
+
+
+def token(lab, *args):
+    file = lab.directory / "token"
+    made = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "test", *args], check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lab.secrets.add(made.stdout.strip())
+    file.write_text(made.stdout)
+    return file
+
+
+def enrol(lab, home, file, *args, ok=(0,)):
+    done = subprocess.run([AUTARKY, "agent", "enrol", "--server", lab.api, "--ca-file", lab.roots, "--token-file", file, "--dir", home,
+                           *args], check=False, capture_output=True, text=True)
+    if done.returncode not in ok:
+        sys.exit(f"enrol ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def shown(lab, name):
+    return json.loads(lab.autarky("agent", "show", name, "--json"))
+
+
+def count(lab):
+    return json.loads(lab.autarky("agent", "list", "--json"))
+
+
+class Stranger:
+    """Requests by OpenSSL's command alone."""
+
+    def __init__(self, lab):
+        self.lab, self.at = lab, lab.listeners()["api"][0]
+
+    def post(self, path, body, alpn="autarky-agent", identity=None, kind="application/json"):
+        head = (f"POST {path} HTTP/1.1\r\nHost: localhost:{self.at.rsplit(':', 1)[1]}\r\nContent-Type: {kind}\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n")
+        shows = ["-cert", identity, "-cert_chain", identity, "-key", identity] if identity else []
+        done = subprocess.run([OPENSSL, "s_client", "-connect", self.at, "-alpn", alpn, "-quiet", "-CAfile", self.lab.roots,
+                               "-servername", "localhost", *shows], input=(head + body).encode(), capture_output=True, check=False,
+                              timeout=30)
+        answer = re.search(rb"HTTP/1\.1 (\d+)", done.stdout)
+        return (int(answer.group(1)) if answer else 0), done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+
+    def expects(self, status, words, what, *args, **more):
+        got, text = self.post(*args, **more)
+        if got != status or words not in text:
+            sys.exit(f"{what}: {got}, wanted {status} with {words!r}:\n{text}")
+
+
+def report(**more):
+    return json.dumps({"version": "0", "at": "2026-01-01T00:00:00Z", "counts": {"certificates": 0, "failing": 0, "unproven": 0},
+                       "certificates": [], **more})
+
+
+def by_strangers(lab, identity, spent):
+    by = Stranger(lab)
+    me = "/api/v1/agents/self"
+    by.expects(0, "certificate required", "no certificate", me, report())
+    by.expects(401, "show the certificate", "over another protocol nothing is shown", me, report(), alpn="http/1.1", identity=identity)
+    by.expects(404, "nothing at", "another path", "/api/v1/agents/web1", report(), identity=identity)
+    by.expects(401, "say who you are", "an agent is no user", "/api/v1/cert/list", "{}", identity=identity)
+    by.expects(429, "come again later", "a report too soon", me, report(), identity=identity)
+    foreign = lab.directory / "foreign.pem"
+    conf = lab.directory / "req.cnf"
+    conf.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+    run(OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", foreign, "-out",
+        lab.directory / "foreign.crt", "-subj", "/CN=web1", "-days", "1", "-config", conf)
+    foreign.write_text(foreign.read_text() + (lab.directory / "foreign.crt").read_text())
+    by.expects(401, "none of this CA", "a certificate of nobody", me, report(), identity=foreign)
+    other = lab.directory / "other"
+    name = f"{shown(lab, 'web1')['id']}.agents.{DOMAIN}"  # as the agent's own is called
+    lab.autarky("cert", "issue", "--profile", "client", "--name", name, "--out", other)
+    both = lab.directory / "other.pem"
+    both.write_text((other / "fullchain.pem").read_text() + (other / "privkey.pem").read_text())
+    by.expects(401, "certificate of an agent", "a client of this CA that is no agent", me, report(), identity=both)
+    out = enrol(lab, lab.directory / "thief", spent, ok=(2,))
+    expect(out, "used by another key", "a stolen token")
+    out = enrol(lab, lab.directory / "second", token(lab), "--name", "web1", ok=(2,))
+    expect(out, 'an agent "web1" already', "two agents of one name")
+
+
+def by_an_agent(lab, identity):
+    """Where users may show certificates, an agent's is none of theirs, over whichever protocol."""
+    lab.configure(ENABLED + "control: {certificates: true}\n")
+    lab.autarky("reload")
+    for alpn in ("autarky-agent", "http/1.1"):
+        by = Stranger(lab)
+        for path in ("cert/list", "agent/renew", "agent/token", "policy/reload"):
+            by.expects(401, "detail", f"an agent asks for {path} over {alpn}", "/api/v1/" + path, '{"name":"web1"}', alpn=alpn,
+                       identity=identity)
+        by.expects(400, "urn:ietf:params:acme:error:malformed", f"and of ACME over {alpn}", "/acme/new-order", "{}", alpn=alpn,
+                   identity=identity, kind="application/jose+json")
+    lab.configure(ENABLED)
+    lab.autarky("reload")
+
+
+def bad_reports(lab, identity):
+    by = Stranger(lab)
+    me = "/api/v1/agents/self"
+    by.expects(413, "65536", "a huge report", me, report(why="x" * 70000), identity=identity)
+    by.expects(400, "counts", "a broken report", me, '{"version":"1","at":"2026-01-01T00:00:00Z"}', identity=identity)
+
+
+def main():
+    with Lab() as lab:
+        lab.start()
+        refused = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "x"], check=False,
+                                 capture_output=True, text=True)
+        expect(refused.stderr, "agents: {enabled: true}", "agents that are not enabled")
+        lab.configure(ENABLED)
+        lab.autarky("reload")
+        clock = Clock(lab.directory / "clock")
+        home, certs = lab.directory / "agent", lab.directory / "certs"
+        certs.mkdir()
+        run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", certs / "web", "--agree-tos", "--name",
+            f"web.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}")
+        file = token(lab, "--name", "web1")
+        expect(enrol(lab, home, file, "--allow-renew"), "enrolled as web1", "enrolment")
+        expect(enrol(lab, home, file, ok=(2,)), "enrolled already", "a second one")
+        if (home / "identity.pem").stat().st_mode & 0o777 != 0o600 or home.stat().st_mode & 0o777 != 0o700:
+            sys.exit("the agent's key can be read by others")
+        env = {**os.environ, "AUTARKY_TEST_CLOCK": str(clock.path)}
+        agent = Process("agent", lab.directory, AUTARKY, "agent", "run", certs, "--dir", home, env=env)
+        wait_for("a report", lambda: shown(lab, "web1").get("reported"))
+        one = shown(lab, "web1")
+        if one["state"] != "good" or one["certificates"] != 1 or abs(one["skew_ms"]) > 5000:
+            sys.exit(f"the report: {one}")
+        web = one["report"]["certificates"][0]
+        if web["names"] != [f"web.{DOMAIN}"] or web["directory"] != str(certs / "web") or web["issue_ms"] < 1:
+            sys.exit(f"the report's certificate: {web}")
+        by_strangers(lab, home / "identity.pem", file)
+        by_an_agent(lab, home / "identity.pem")
+
+        # A wish to renew, heard once the server lets it report again; and a clock that is wrong.
+        before = (certs / "web" / "cert.pem").read_text()
+        lab.autarky("agent", "renew", "web1", "--reason", "incident")
+        time.sleep(PAUSE)
+        bad_reports(lab, home / "identity.pem")
+        clock.advance(600)
+        wait_for("a renewal", lambda: (certs / "web" / "cert.pem").read_text() != before, 60)
+        skew = shown(lab, "web1")["skew_ms"]
+        if not 500_000 < skew < 700_000:
+            sys.exit(f"a clock that is ten minutes ahead: {skew}")
+        agent.stop()
+
+        # Another one, whose administrator does not let it be told.
+        deaf = lab.directory / "deaf"
+        enrol(lab, deaf, token(lab), "--name", "db1")
+        lab.autarky("agent", "renew", "db1", "--reason", "incident")
+        after = (certs / "web" / "cert.pem").read_text()
+        agent = Process("deaf", lab.directory, AUTARKY, "agent", "run", certs, "--dir", deaf)
+        wait_for("its report", lambda: shown(lab, "db1").get("reported"))
+        wait_for("what it heard", lambda: "not set up to be told" in agent.log.read_text())
+        if (certs / "web" / "cert.pem").read_text() != after:
+            sys.exit("it renewed although it was not allowed to be told so")
+        if count(lab)["agents"] != 2:
+            sys.exit(f"there are two agents: {count(lab)}")
+
+        # Removed: at once, and its certificate is revoked.
+        lab.autarky("agent", "remove", "web1", "--reason", "gone")
+        Stranger(lab).expects(401, "was revoked", "a removed agent", "/api/v1/agents/self", report(), identity=home / "identity.pem")
+        agent.stop()
+        # What was reported is there after a crash.
+        lab.server.stop(9)
+        lab.start()
+        if shown(lab, "db1")["certificates"] != 1 or count(lab)["agents"] != 1:
+            sys.exit("what was reported is not there any more")
+
+
+main()

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=600
+"""Many agents that report at the same moment, each over a connection of its own: what the server has no room for hears 503 and comes
+again, every report is there in the end, and whoever asks for something else meanwhile is answered. AUTARKY_CROWD says how many (400)."""
+
+import asyncio
+import base64
+import http.client
+import json
+import os
+import pathlib
+import resource
+import ssl
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import OPENSSL, Lab, run  # noqa: E402
+
+AGENTS = int(os.environ.get("AUTARKY_CROWD", "400"))
+PATIENCE = 300
+
+
+class Officer:
+    """Whoever makes the tokens, over one connection."""
+
+    def __init__(self, lab):
+        made = json.loads(lab.autarky("token", "create", "crowd", "--role", "operator", "--expires", "1h", "--json"))
+        host, port = lab.listeners()["api"][0].rsplit(":", 1)
+        self.headers = {"Authorization": f"Bearer {made['token']}", "Content-Type": "application/json"}
+        self.connection = http.client.HTTPSConnection("localhost", int(port), context=ssl.create_default_context(cafile=lab.roots))
+        self.at = host, int(port)
+
+    def post(self, path, body):
+        self.connection.request("POST", "/api/v1/" + path, json.dumps(body), self.headers)
+        answer = self.connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            sys.exit(f"{path}: {answer.status} {text}")
+        return json.loads(text)
+
+
+class Agent:
+    def __init__(self, officer, directory, n, key, csr):
+        token = officer.post("agent/token", {"name": f"agent{n}"})["token"]
+        chain = officer.post("agents/enrol", {"token": token, "csr": csr})["chain"]
+        file = directory / f"{n}.pem"
+        file.write_text(chain + key)
+        self.name, self.file, self.tries = f"agent{n}", file, 0
+        self.statuses = []
+
+    def context(self, roots):
+        context = ssl.create_default_context(cadata=roots)
+        context.load_cert_chain(self.file)
+        context.set_alpn_protocols(["autarky-agent"])
+        return context
+
+    async def once(self, at, context, body):
+        try:
+            reader, writer = await asyncio.open_connection(*at, ssl=context, server_hostname="localhost", ssl_handshake_timeout=PATIENCE)
+        except (OSError, ssl.SSLError):
+            return 0
+        try:
+            writer.write(f"POST /api/v1/agents/self HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+            head = await reader.readline()
+            return int(head.split()[1]) if head else 0
+        except (OSError, ssl.SSLError):
+            return 0
+        finally:
+            writer.close()
+
+    async def report(self, at, roots, body, until):
+        context = self.context(roots)
+        while time.monotonic() < until:
+            self.statuses.append(await self.once(at, context, body))
+            if self.statuses[-1] == 200:
+                return
+            if self.statuses[-1] not in (0, 503):
+                sys.exit(f"{self.name} hears {self.statuses[-1]}")
+            await asyncio.sleep(1)
+
+
+def body_of():
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    kept = [{"directory": f"/etc/ssl/{n}", "names": [f"web{n}.hospital.example"], "failures": 0, "places": 1} for n in range(20)]
+    return json.dumps({"version": "1", "at": now, "counts": {"certificates": 20, "failing": 0, "unproven": 0}, "certificates": kept})
+
+
+async def others(at, roots, done):
+    """The longest that somebody who asks for the directory waits meanwhile."""
+    context, longest, answered = ssl.create_default_context(cadata=roots), 0.0, 0
+    while not done.is_set():
+        begin = time.monotonic()
+        try:
+            reader, writer = await asyncio.open_connection(*at, ssl=context, server_hostname="localhost", ssl_handshake_timeout=PATIENCE)
+            writer.write(b"GET /acme/directory HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answered += b" 200 " in await reader.readline()
+            writer.close()
+        except (OSError, ssl.SSLError):
+            pass
+        longest = max(longest, time.monotonic() - begin)
+        await asyncio.sleep(0.2)
+    return longest, answered
+
+
+async def all_at_once(agents, at, roots):
+    done, body, begin = asyncio.Event(), body_of(), time.monotonic()
+    beside = asyncio.create_task(others(at, roots, done))
+    await asyncio.gather(*(a.report(at, roots, body, begin + PATIENCE) for a in agents))
+    took = time.monotonic() - begin
+    done.set()
+    return took, await beside
+
+
+def main():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with Lab("agents: {enabled: true}\n") as lab:
+        lab.start()
+        key, request, conf = lab.directory / "key", lab.directory / "csr", lab.directory / "req.cnf"
+        conf.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+        run(OPENSSL, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+            "-outform", "DER", "-subj", "/CN=x", "-config", conf)
+        csr = base64.urlsafe_b64encode(request.read_bytes()).decode().rstrip("=")
+        officer = Officer(lab)
+        begin = time.monotonic()
+        agents = [Agent(officer, lab.directory, n, key.read_text(), csr) for n in range(AGENTS)]
+        enrolled = time.monotonic() - begin
+        took, (longest, answered) = asyncio.run(all_at_once(agents, officer.at, lab.roots.read_text()))
+        heard = [status for a in agents for status in a.statuses]
+        print(f"{AGENTS} agents: enrolled in {enrolled:.1f} s, all reported after {took:.1f} s; "
+              f"{heard.count(503)} heard 503, {heard.count(0)} no connection; others waited {longest:.1f} s at most")
+        if heard.count(200) != AGENTS or not answered:
+            sys.exit(f"{heard.count(200)} of {AGENTS} could report, others had {answered} answers")
+        listed = json.loads(lab.autarky("agent", "list", "--json"))
+        if (listed["agents"], listed["silent"], listed["failing"]) != (AGENTS, 0, 0):
+            sys.exit(f"what is listed: {listed}")
+        if json.loads(lab.autarky("agent", "show", f"agent{AGENTS - 1}", "--json"))["certificates"] != 20:
+            sys.exit("a report is not there")
+
+
+main()

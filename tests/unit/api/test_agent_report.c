@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports of agents: what they may say, and how much of it. */
+#include "check.h"
+
+#include "api/agent_report.h"
+
+#define HEAD "{\"version\":\"1.2\",\"at\":\"2026-11-29T03:00:00Z\","
+#define COUNTS "\"counts\":{\"certificates\":3,\"failing\":2,\"unproven\":1},"
+#define NONE "\"certificates\":[]}"
+
+static const char *read(const char *text, struct api_report *r, struct buf *kept)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct err err = ERR_INIT;
+
+    err.rc = api_report_read(&a, str_of(text), r, kept, &err);
+    return err.rc == RC_OK ? "" : err.rc == RC_NOMEM ? "memory" : err.msg ? err.msg->code : "?";
+}
+
+static void what_is_kept(void)
+{
+    static const char text[] = HEAD COUNTS
+        "\"heard\":7,\"renews\":true,\"next\":\"2026-12-01T00:00:00Z\",\"more\":4,\"later\":[1],"
+        "\"certificates\":[{\"directory\":\"/etc/ssl\",\"names\":[\"a.example\"],\"failures\":2,"
+        "\"why\":\"d\\u00e9j\\u00e0 vu\",\"secret\":\"x\",\"unproven\":false,\"issue_ms\":12}]}";
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+    struct api_report r = {};
+
+    CHECK_STR(str_of(read(text, &r, &kept)), "");
+    CHECK_INT(r.heard, 7);
+    CHECK_INT(r.summary.certificates, 3);
+    CHECK_INT(r.summary.failing, 2);
+    CHECK_INT(r.summary.unproven, 1);
+    CHECK(r.summary.next > r.at);
+    CHECK_STR(buf_str(&kept),
+              "{\"at\":\"2026-11-29T03:00:00Z\",\"renews\":true,\"more\":4,\"certificates\":"
+              "[{\"directory\":\"/etc/ssl\",\"names\":[\"a.example\"],\"failures\":2,"
+              "\"why\":\"d\xc3\xa9j\xc3\xa0 vu\",\"unproven\":false,\"issue_ms\":12}]}");
+}
+
+static void what_is_refused(void)
+{
+    static const struct {
+        const char *text, *code;
+    } cases[] = {
+        {HEAD COUNTS NONE, ""},
+        {"[]", "api.report-object"},
+        {HEAD NONE, "api.report-member"},
+        {"{\"at\":\"2026-11-29T03:00:00Z\"," COUNTS NONE, "api.report-member"},
+        {"{\"version\":\"1\"," COUNTS NONE, "api.report-member"},
+        {"{\"version\":\"\",\"at\":\"2026-11-29T03:00:00Z\"," COUNTS NONE, "api.report-member"},
+        {"{\"version\":\"1\",\"at\":\"1969-11-29T03:00:00Z\"," COUNTS NONE, "api.report-member"},
+        {HEAD COUNTS "\"heard\":-1," NONE, "api.report-member"},
+        {HEAD COUNTS "\"next\":5," NONE, "api.report-member"},
+        {HEAD COUNTS "\"renews\":1," NONE, "api.report-member"},
+        {HEAD COUNTS "\"more\":1000001," NONE, "api.report-member"},
+        {HEAD COUNTS "\"certificates\":{}}", "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[1]}", "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[{\"names\":[]}]}", "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[{\"directory\":\"a\\u001bb\"}]}", "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[{\"directory\":\"a\\u009bb\"}]}", "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[{\"directory\":\"a\",\"names\":[7]}]}",
+         "api.report-member"},
+        {HEAD COUNTS "\"certificates\":[{\"directory\":\"a\",\"failures\":\"1\"}]}",
+         "api.report-member"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+        struct api_report r;
+
+        CHECK_STR(str_of(read(cases[i].text, &r, &kept)), cases[i].code);
+    }
+}
+
+static void how_much(void)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(API_REPORT_MAX + 1000);
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+    struct api_report r;
+
+    buf_putz(&text, HEAD COUNTS "\"certificates\":[{\"directory\":\"a\"}");
+    for (size_t i = 1; i < API_REPORT_CERTIFICATES; i++)
+        buf_putz(&text, ",{\"directory\":\"a\"}");
+    buf_putz(&text, "]}");
+    CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "");
+    text.n -= 2;
+    buf_putz(&text, ",{\"directory\":\"a\"}]}");
+    CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "api.report-many");
+    while (text.n <= API_REPORT_MAX)
+        buf_putz(&text, " ");
+    CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "api.report-big");
+}
+
+CHECK_MAIN(CHECK_TEST(what_is_kept), CHECK_TEST(what_is_refused), CHECK_TEST_ONCE(how_much))
