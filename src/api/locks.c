@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A lock as it is shown. */
+#include "store/locks.h"
 #include "api/admin.h"
 #include "json/out.h"
-#include "store/locks.h"
 
 void api_lock_put(struct json_out *o, const struct store_lock *lock)
 {

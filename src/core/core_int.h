@@ -4,9 +4,8 @@
  * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
  * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
  * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), alerts.c,
- * numbers.c (/metrics), txt.c (the server of TXT records; txt_ask.h), accepted.c (the policy that was
- * accepted).
- * Commands, and who gives them: admin.h, operators.h. */
+ * numbers.c (/metrics), txt.c (the server of TXT records; txt_ask.h), accepted.c (the policy that
+ * was accepted). Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
 #include "acme/acme.h"

@@ -28,7 +28,8 @@ static bool attempts(struct service *s, const char *n)
 
 static void write_accepted(struct service *s, const char *text)
 {
-    CHECK_OK(file_write(s->dir.fd, CONF_POLICY_ACCEPTED, str_of(text), 0600, FILE_OWNER_SELF, NULL));
+    CHECK_OK(
+        file_write(s->dir.fd, CONF_POLICY_ACCEPTED, str_of(text), 0600, FILE_OWNER_SELF, NULL));
 }
 
 static void without_two_persons_it_is_taken(void)
