@@ -22,11 +22,12 @@ NAMES = 3
 
 
 def teach(lab):
-    """Two quiet weeks, as if they had been."""
+    """Two weeks, as if they had been: with few new names, and enough certificates for the flood's to be none of their business."""
     now = int(time.time() * 1_000_000)
     with sqlite3.connect(lab.data / "db" / "store.db") as db:
         for ago in range(24, 14 * 24):
-            db.execute("INSERT INTO hours (hour, what, n) VALUES (?, 'names', ?)", (now - now % HOUR - ago * HOUR, 3))
+            for what, n in (("names", 3), ("issued", 200)):
+                db.execute("INSERT INTO hours (hour, what, n) VALUES (?, ?, ?)", (now - now % HOUR - ago * HOUR, what, n))
 
 
 def client_of(lab, responder):
