@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/rules.h"
+#include "cmd/ask.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
@@ -484,7 +485,7 @@ static enum outcome look_again(struct issuer_session *s, enum rc why)
 static enum rc restart_signer(const struct issuer_session *s, struct buf *answer, struct err *err)
 {
     buf_reset(answer);
-    return cmd_control(cmd_data(s->args), "signer restart", STR(""), answer, err);
+    return ask_signer_restart(s->args, answer, err);
 }
 
 static void show_lists(const struct issuer_session *s)
