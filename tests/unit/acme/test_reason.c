@@ -242,5 +242,6 @@ static void kept_over_a_crash(void)
     CHECK_STR(id_str(&list[0].shown), l.w.shown_as.id.z);
 }
 
-CHECK_MAIN(CHECK_TEST(kept_over_a_crash), CHECK_TEST(of_the_key), CHECK_TEST(refused_without),
-           CHECK_TEST(refused_at_finalize), CHECK_TEST(of_who_allows_it))
+CHECK_MAIN(CHECK_TEST_ONCE(kept_over_a_crash), CHECK_TEST_ONCE(of_the_key),
+           CHECK_TEST_ONCE(refused_without), CHECK_TEST_ONCE(refused_at_finalize),
+           CHECK_TEST_ONCE(of_who_allows_it))

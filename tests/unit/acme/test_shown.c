@@ -134,5 +134,5 @@ static void not_for_orders_that_renew_themselves(void)
     CHECK_STR(reply_problem(&star), "rejectedIdentifier");
 }
 
-CHECK_MAIN(CHECK_TEST(by_what_it_is_named), CHECK_TEST(only_while_it_counts), CHECK_TEST(not_known),
-           CHECK_TEST(not_for_orders_that_renew_themselves))
+CHECK_MAIN(CHECK_TEST_ONCE(by_what_it_is_named), CHECK_TEST_ONCE(only_while_it_counts),
+           CHECK_TEST_ONCE(not_known), CHECK_TEST_ONCE(not_for_orders_that_renew_themselves))
