@@ -75,7 +75,7 @@ static enum rc load_identity(struct agentd_home *h, struct err *err)
 {
     CLEANUP(secret_freep) struct secret *pem = NULL;
     struct err why = ERR_INIT;
-    struct str text;
+    struct str text = {NULL, 0};
     enum rc rc = file_read_secret(h->dir, IDENTITY, CRYPTO_PEM_MAX, &pem, &why);
 
     if (rc == RC_NOTFOUND)

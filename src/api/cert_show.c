@@ -66,7 +66,7 @@ static void put_shown(const struct api_view *v, const struct store_certificate *
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(SHOW_ARENA);
     char serial[X509_SERIAL_TEXT] = "";
-    struct store_certificate shown;
+    struct store_certificate shown = {};
     struct x509_serial s;
     enum rc rc = RC_NOTFOUND;
 

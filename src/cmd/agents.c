@@ -49,7 +49,7 @@ static void show_agents(const struct json *root)
                STR_ARG(json_shown(v, "state")),
                STR_ARG(reported.n ? str_head(reported, 19) : STR("never")),
                (unsigned long long)json_shown_u64(v, "certificates"),
-               (unsigned long long)(json_shown_u64(v, "failing") + json_shown_u64(v, "unproven")),
+               (unsigned long long)json_shown_u64(v, "failing") + json_shown_u64(v, "unproven"),
                STR_ARG(str_head(next, 19)));
     }
 }

@@ -65,9 +65,9 @@ void core_shown_read(const struct core *core, const struct ipc_http *msg, struct
  * or not for clients alone. */
 enum rc core_shown_find(const struct core *core, const struct http_shown *shown, struct arena *a,
                         struct store_certificate *out, struct err *err);
-/* The same for what rules of the policy say (acme_options.shown; `core` is one): it may be for
+/* The same for what rules of the policy say (acme_options.shown; `arg` is a core): it may be for
  * servers as well, for a server that asks for certificates is a client. */
-enum rc core_shown_client(void *core, const struct http_shown *shown, struct arena *a,
+enum rc core_shown_client(void *arg, const struct http_shown *shown, struct arena *a,
                           struct store_certificate *out, struct err *err);
 struct core_shown {
     struct store_certificate certificate;

@@ -66,19 +66,6 @@ static enum rc check_issuer(const struct core *core, struct arena *a,
     return RC_OK;
 }
 
-static enum rc check_usage(struct arena *a, const struct store_certificate *c, const char *serial,
-                           struct err *err)
-{
-    struct x509_cert cert;
-
-    TRY(x509_cert_parse(a, c->der, &cert, err));
-    /* Certificates of servers name clientAuth as well, for those that are clients of others. Their
-     * keys lie on servers, which nobody is. */
-    if (cert.is_ca || !cert.has_eku || cert.eku != X509_EKU_CLIENT_AUTH)
-        return ERR(err, RC_DENIED, msg_usage, str_of(serial), c->profile);
-    return RC_OK;
-}
-
 const char *core_shown_serial(const struct store_certificate *c, char out[static X509_SERIAL_TEXT])
 {
     struct x509_serial serial;
@@ -86,6 +73,24 @@ const char *core_shown_serial(const struct store_certificate *c, char out[static
     out[0] = '\0';
     return x509_serial_from_bytes(c->serial, &serial) == RC_OK ? x509_serial_text(&serial, out)
                                                                : out;
+}
+
+/* Certificates of servers name clientAuth as well, for those that are clients of others. Their keys
+ * lie on servers, which nobody is: who is to be a person has one for clients `alone`. */
+static enum rc check_usage(struct arena *a, const struct store_certificate *c, bool alone,
+                           struct err *err)
+{
+    char serial[X509_SERIAL_TEXT];
+    struct x509_cert cert;
+    bool client;
+
+    TRY(x509_cert_parse(a, c->der, &cert, err));
+    client = !cert.is_ca && cert.has_eku && cert.eku & X509_EKU_CLIENT_AUTH;
+    if (alone && (!client || cert.eku != X509_EKU_CLIENT_AUTH))
+        return ERR(err, RC_DENIED, msg_usage, str_of(core_shown_serial(c, serial)), c->profile);
+    if (!client)
+        return ERR(err, RC_DENIED, msg_server, str_of(core_shown_serial(c, serial)), c->profile);
+    return RC_OK;
 }
 
 /* As any check of a client's certificate, with the register in place of a chain and of lists; what
@@ -113,10 +118,8 @@ static enum rc check_good(const struct core *core, struct arena *a,
 static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
                      struct err *err)
 {
-    char serial[X509_SERIAL_TEXT];
-
     TRY(check_good(core, a, c, err));
-    return check_usage(a, c, core_shown_serial(c, serial), err);
+    return check_usage(a, c, true, err);
 }
 
 static enum rc find_shown(const struct core *core, const struct http_shown *shown, struct arena *a,
@@ -145,16 +148,10 @@ enum rc core_shown_client(void *arg, const struct http_shown *shown, struct aren
                           struct store_certificate *out, struct err *err)
 {
     const struct core *core = arg;
-    char serial[X509_SERIAL_TEXT];
-    struct x509_cert cert;
 
     TRY(find_shown(core, shown, a, out, err));
     TRY(check_good(core, a, out, err));
-    TRY(x509_cert_parse(a, out->der, &cert, err));
-    if (cert.is_ca || !cert.has_eku || !(cert.eku & X509_EKU_CLIENT_AUTH))
-        return ERR(err, RC_DENIED, msg_server, str_of(core_shown_serial(out, serial)),
-                   out->profile);
-    return RC_OK;
+    return check_usage(a, out, false, err);
 }
 
 /* ---- whose it is */

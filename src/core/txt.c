@@ -406,7 +406,8 @@ static enum rc cleanup(struct store_txn *txn, struct change *c)
     return store_txt_cleanup(txn, c->account.username, c->value, c->now);
 }
 
-static void answer_update(struct change *c, enum rc rc)
+/* With the value, where that is what clients read. */
+static void answer_with(struct change *c, enum rc rc, struct str value)
 {
     struct json_out o;
 
@@ -416,23 +417,20 @@ static void answer_update(struct change *c, enum rc rc)
     }
     json_out_init(&o, &c->x->res.body, JSON_COMPACT);
     json_obj(&o);
-    json_kv_str(&o, "txt", c->value);
+    if (value.n)
+        json_kv_str(&o, "txt", value);
     json_end(&o);
     reply_json(c->x, 200, &o);
 }
 
+static void answer_update(struct change *c, enum rc rc)
+{
+    answer_with(c, rc, c->value);
+}
+
 static void answer_httpreq(struct change *c, enum rc rc)
 {
-    struct json_out o;
-
-    if (rc != RC_OK) {
-        refuse_rc(c->x, rc);
-        return;
-    }
-    json_out_init(&o, &c->x->res.body, JSON_COMPACT);
-    json_obj(&o);
-    json_end(&o);
-    reply_json(c->x, 200, &o);
+    answer_with(c, rc, STR(""));
 }
 
 /* As acme-dns: a body that cannot be read names no subdomain, so not that of the account. */

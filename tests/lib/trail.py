@@ -19,7 +19,7 @@ approval.asked approval.denied approval.expired approval.granted approval.remind
 audit.restarted
 authorization.created authorization.deactivated authorization.failed authorization.validated authorization.vouched
 certificate.issued certificate.reserved certificate.revocation-changed certificate.revoked challenge.requested
-configuration.changed crl.published dashboard.signed-in eab.created eab.revoked endpoint.assigned
+configuration.changed crl.published cross-certificate.revoked dashboard.signed-in eab.created eab.revoked endpoint.assigned
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in

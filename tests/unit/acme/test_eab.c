@@ -254,7 +254,7 @@ static void limited_together(void)
 {
     static const char config[] = WORLD_CONFIG "limits: {certificates_per_eab: 1/10d}\n";
     CLEANUP(bound_done) struct bound b = {.w = {.dir.fd = -1}};
-    CLEANUP(client_done) struct client other = {.w = NULL}, first = {.w = NULL};
+    CLEANUP(client_done) struct client other = {.w = NULL};
     CLEANUP(reply_done) struct reply cert = {.x = NULL}, unbound = {.x = NULL};
     CLEANUP(reply_done) struct reply refused = {.x = NULL};
 
@@ -267,7 +267,7 @@ static void limited_together(void)
     CHECK(account_of_key(&b));
     cert = client_certificate(&b.c, "a.hospital.example");
     CHECK_INT(cert.status, 200);
-    first = b.c;
+    client_done(&b.c);
     b.c = (struct client){.w = NULL};
     CHECK(client_start(&b.c, &b.w));
     CHECK(account_of_key(&b));

@@ -210,6 +210,7 @@ static void clients_are_told_what_to_show(void)
 
         CHECK(load(cases[i].rules, &conf));
         CHECK_RC(judge(conf, "b.hospital.example", "10.0.0.1", &err), RC_DENIED);
+        CHECK(err.msg);
         CHECK_STR(str_of(err.msg->code), cases[i].code);
         CHECK(!strstr(err_textz(&err, text, sizeof(text)), "pump"));
         CHECK(!strstr(text, "wards"));
