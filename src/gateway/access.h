@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access log: a line for each request, or connection that was passed on, that ended, where the configuration wants it
- * (gateway.access_log). Printable ASCII and nothing else: what a client sent can neither end a line
- * or a field nor steer a terminal. No cookies, no Authorization; what follows "?" only when that is
- * asked for. */
+/* The access log: a line for each request, or connection that was passed on, that ended, where the
+ * configuration wants it (gateway.access_log). Printable ASCII and nothing else: what a client sent
+ * can neither end a line or a field nor steer a terminal. No cookies, no Authorization; what
+ * follows
+ * "?" only when that is asked for. */
 #pragma once
 
 #include "base/str.h"

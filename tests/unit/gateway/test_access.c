@@ -245,7 +245,8 @@ static void what_is_passed_on_is_in_combined(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(what_is_passed_on_is_in_json),
-           CHECK_TEST_ONCE(what_is_passed_on_is_in_combined), CHECK_TEST_ONCE(json_has_everything), CHECK_TEST_ONCE(json_has_the_query_when_asked),
+           CHECK_TEST_ONCE(what_is_passed_on_is_in_combined), CHECK_TEST_ONCE(json_has_everything),
+           CHECK_TEST_ONCE(json_has_the_query_when_asked),
            CHECK_TEST_ONCE(json_says_why_it_was_refused),
            CHECK_TEST_ONCE(a_broken_answer_is_not_complete), CHECK_TEST(nothing_can_be_forged),
            CHECK_TEST(combined_is_what_others_write), CHECK_TEST_ONCE(long_fields_are_cut),
