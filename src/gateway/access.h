@@ -2,8 +2,7 @@
 /* The access log: a line for each request, or connection that was passed on, that ended, where the
  * configuration wants it (gateway.access_log). Printable ASCII and nothing else: what a client sent
  * can neither end a line or a field nor steer a terminal. No cookies, no Authorization; what
- * follows
- * "?" only when that is asked for. */
+ * follows "?" only when that is asked for. */
 #pragma once
 
 #include "base/str.h"
