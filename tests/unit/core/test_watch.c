@@ -458,6 +458,22 @@ static void fresh_accounts_cannot_freeze_everything(void)
     CHECK_INT(events(&p, "issuance."), 2);
 }
 
+/* Without any two of these the hour were usual, and these two did no more than all others. */
+static void the_first_of_many_are_not_to_blame(void)
+{
+    const struct crowd each = {.accounts = 62, .n = 1, .networks = true, .names = true};
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, each));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 0);
+    CHECK_INT(events(&p, "issuance.unusual"), 1);
+}
+
 /* A quarter of all that were there before, and new names alone. */
 static void what_many_of_old_do_freezes_everything(void)
 {
@@ -647,6 +663,7 @@ FIX_MAIN(CHECK_TEST_ONCE(an_hour_far_above_the_usual_is_told_of),
          CHECK_TEST_ONCE(one_key_of_bindings_is_one),
          CHECK_TEST_ONCE(what_is_about_one_zone_freezes_that),
          CHECK_TEST_ONCE(fresh_accounts_cannot_freeze_everything),
+         CHECK_TEST_ONCE(the_first_of_many_are_not_to_blame),
          CHECK_TEST_ONCE(what_many_of_old_do_freezes_everything),
          CHECK_TEST_ONCE(one_fewer_does_not), CHECK_TEST_ONCE(accounts_cannot_use_up_the_locks),
          CHECK_TEST_ONCE(nothing_trips_while_it_learns), CHECK_TEST_ONCE(small_numbers_never_trip),
