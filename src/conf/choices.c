@@ -43,6 +43,8 @@ const char *const conf_choice_two_persons[] = {"issuer.create",
                                                "issuance.thaw",
                                                "operators.change",
                                                "policy.change",
+                                               "backup.create",
+                                               "backup.restore",
                                                NULL};
 const char *const conf_choice_roles[] = {"viewer",  "operator", "approver",
                                          "officer", "auditor",  NULL};

@@ -176,6 +176,8 @@ enum conf_two_persons {
     CONF_TWO_THAW,
     CONF_TWO_OPERATORS,
     CONF_TWO_POLICY,
+    CONF_TWO_BACKUP,
+    CONF_TWO_RESTORE,
     CONF_TWO_COUNT
 };
 
@@ -184,6 +186,12 @@ struct conf_operator {
     struct str name;
     bool group;
     unsigned roles; /* bits in the order of enum operators_role */
+};
+
+/* How old the last backup may become before that is an alert. */
+struct conf_backup {
+    when_t age;    /* 0: any age */
+    bool expected; /* also where there has been none yet */
 };
 
 /* Agents on other hosts. */
