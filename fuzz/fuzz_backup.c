@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: seal_reader_new as it is, and pack_read, pack_about_read inside of an envelope. */
+#include "fuzz_backup.h"
 #include "backup/pack.h"
 #include "crypto/crypto.h"
-#include "fuzz_backup.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 

@@ -11,7 +11,8 @@
 #include "store/store.h"
 #include "x509/cert.h"
 
-MSG(msg_no_database, "backup.no-database", "the backup has no database: it is none of an authority");
+MSG(msg_no_database, "backup.no-database",
+    "the backup has no database: it is none of an authority");
 MSG(msg_schema, "backup.schema",
     "the database in the backup has schema {0}, and this program knows {1} at most: use the "
     "Autarky that made the backup, {2}, or a newer one");
@@ -162,8 +163,7 @@ static enum rc check_audit(struct backup_found *f, struct store *store, struct e
 
     TRY(store_event_last(txn, &records));
     if (records != f->about.records)
-        return ERR(err, RC_CORRUPT, msg_said, number(f->about.records, says),
-                   number(records, has));
+        return ERR(err, RC_CORRUPT, msg_said, number(f->about.records, says), number(records, has));
     if (f->about.note.n == 0)
         return RC_OK; /* none was signed yet */
     TRY(note_parse(f->about.note, &note, err));
@@ -191,8 +191,8 @@ enum rc backup_check(const struct backup_unpack *in, struct backup_found *f, whe
     if (f->database == 0)
         return ERR(err, RC_CORRUPT, msg_no_database);
     if (f->about.schema > program)
-        return ERR(err, RC_VERSION, msg_schema, number(f->about.schema, is),
-                   number(program, knows), f->about.program);
+        return ERR(err, RC_VERSION, msg_schema, number(f->about.schema, is), number(program, knows),
+                   f->about.program);
     if (snprintf(dir, sizeof(dir), "%s/db", in->dir_name) >= (int)sizeof(dir))
         return RC_TOOBIG;
     options.dir = dir;

@@ -31,8 +31,8 @@ enum { ENTRIES_MAX = PACK_ENTRIES_MAX, LEFT_OUT_MAX = 256 * 1024, MIB = 1 << 20 
 /* What is made anew, or is a copy of what the database has. A "*" at the end stands for anything.
  */
 static const char *const useless[] = {
-    "listeners.json", "serve.lock",      "init.unfinished", "control.sock", "acme.sock",
-    "forward",        "access",          "db/store.db-*",   "db/store.db.*", "lost+found",
+    "listeners.json", "serve.lock", "init.unfinished", "control.sock",  "acme.sock",
+    "forward",        "access",     "db/store.db-*",   "db/store.db.*", "lost+found",
 };
 
 static bool matches(struct str path, const char *pattern)

@@ -14,7 +14,7 @@ struct backup_make {
     const char *data_name;
     const char *config; /* a file in place of DATA/autarky.yaml; NULL: that one */
     struct secret *passphrase;
-    unsigned log_n;          /* 0: SEAL_LOG_N */
+    unsigned log_n; /* 0: SEAL_LOG_N */
     struct seal_sink to;
     struct pack_about about; /* id, created, program, host, organization, domain, by, reason */
 };
@@ -23,7 +23,7 @@ struct backup_made {
     struct seal_sum sum;
     uint64_t records;
     uint32_t files;
-    uint64_t database; /* bytes */
+    uint64_t database;   /* bytes */
     struct buf note;     /* the head that was signed last; may be empty */
     struct buf left_out; /* lines, see struct gather */
 };

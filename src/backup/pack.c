@@ -18,7 +18,13 @@ MSG(msg_digest, "backup.digest",
     "the file {0} in the backup does not have the digest that it was given when it was made");
 MSG(msg_changed, "backup.changed", "{0} became shorter or longer while it was read");
 
-enum { ABOUT = 1, DIRECTORY = 2, FILE_ = 3, END = 4, HEAD_MAX = 4 + PACK_PATH_MAX + PACK_OWNER_MAX };
+enum {
+    ABOUT = 1,
+    DIRECTORY = 2,
+    FILE_ = 3,
+    END = 4,
+    HEAD_MAX = 4 + PACK_PATH_MAX + PACK_OWNER_MAX
+};
 enum { COPY = 64 * 1024, MODE_MAX = 0755 };
 
 /* ---- about */

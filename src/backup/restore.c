@@ -33,7 +33,8 @@ MSG(msg_clock, "backup.restore-clock",
 MSG(msg_path, "backup.restore-path", "\"{0}\" is no path of a directory to make");
 
 enum { LOCKS_ARENA = 1 << 20 };
-enum { PATH_BYTES = PATH_MAX, DETAIL_MAX = 16 * 1024, DEPTH_FDS = 16, DATA_MODE = 0755 };
+enum { PATH_BYTES = PATH_MAX / 2 + 1, TEMP_BYTES = PATH_MAX + 32 };
+enum { DETAIL_MAX = 16 * 1024, DEPTH_FDS = 16, DATA_MODE = 0755 };
 #define RESTORED_AHEAD (10 * WHEN_MINUTE) /* that the clock of the host before may have been */
 
 void backup_restored_init(struct backup_restored *r)
@@ -54,7 +55,7 @@ struct restoring {
     const struct backup_restore *in;
     struct backup_restored *out;
     struct err *err;
-    char parent[PATH_BYTES], target[PATH_BYTES], temp[PATH_BYTES], db[PATH_BYTES];
+    char parent[PATH_BYTES], target[PATH_BYTES], temp[TEMP_BYTES], db[TEMP_BYTES + 4];
     int at;  /* the parent */
     int dir; /* the one that is made, locked */
     bool made;
@@ -83,7 +84,7 @@ static enum rc split(struct restoring *r)
     snprintf(r->target, sizeof(r->target), "%.*s", STR_ARG(name));
     snprintf(r->parent, sizeof(r->parent), "%.*s", slash ? (int)slash : 1, slash ? path.p : ".");
     snprintf(r->temp, sizeof(r->temp), "%s/.%.*s.restoring", r->parent, STR_ARG(name));
-    snprintf(r->db, sizeof(r->db), "%.*s/db", PATH_BYTES - 8, r->temp);
+    snprintf(r->db, sizeof(r->db), "%s/db", r->temp);
     return RC_OK;
 }
 

@@ -17,16 +17,16 @@ struct backup_found {
     struct arena arena; /* of the texts, and of what is kept */
     struct pack_about about;
     struct pack_sum sum;
-    uint64_t database;      /* bytes */
+    uint64_t database; /* bytes */
     uint64_t files, dirs;
-    uint64_t covered;       /* records under the signed head, which fits them */
+    uint64_t covered; /* records under the signed head, which fits them */
     when_t covered_at;
-    unsigned authorities;   /* roots and issuers of the register */
-    unsigned keys_opened;   /* and fit their certificates */
-    unsigned keys_closed;   /* their passphrase is not in the backup: they are there, no more */
-    unsigned keys_in_token; /* not in the backup */
+    unsigned authorities;    /* roots and issuers of the register */
+    unsigned keys_opened;    /* and fit their certificates */
+    unsigned keys_closed;    /* their passphrase is not in the backup: they are there, no more */
+    unsigned keys_in_token;  /* not in the backup */
     unsigned keys_elsewhere; /* of which the register knows none here: roots that are offline */
-    struct buf list;        /* lines: "SHA256  SIZE  MODE OWNER PATH" */
+    struct buf list;         /* lines: "SHA256  SIZE  MODE OWNER PATH" */
     struct unpack_kept *kept;
     size_t n_kept;
 };

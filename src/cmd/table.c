@@ -460,7 +460,8 @@ static const struct cmd_row rows[] = {
      NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT)), cmd_report},
     {"backup", "create", "write everything that matters to one encrypted file",
      "Run it as the owner of the data directory, whether the server runs or not. The file has the\n"
-     "database, all keys and the configuration: whoever has it and its passphrase has the CA. Keys\n"
+     "database, all keys and the configuration: whoever has it and its passphrase has the CA. "
+     "Keys\n"
      "in tokens and files outside of the data directory are not in it.",
      NULL, OPTIONS(OPT(BACKUP_OUT), OPT(BACKUP_PASSPHRASE_FILE), OPT(REASON), OPT(DRY_RUN)),
      cmd_backup_create},
@@ -470,8 +471,10 @@ static const struct cmd_row rows[] = {
      "for the database in $TMPDIR.",
      "FILE", OPTIONS(OPT(BACKUP_PASSPHRASE_FILE)), cmd_backup_verify},
     {"backup", "restore", "make a data directory out of a backup",
-     "--data must not be there, or be empty; FILE may be - for standard input. Either all of it is\n"
-     "there in the end or nothing. Certificates and revocations since the backup are unknown then:\n"
+     "--data must not be there, or be empty; FILE may be - for standard input. Either all of it "
+     "is\n"
+     "there in the end or nothing. Certificates and revocations since the backup are unknown "
+     "then:\n"
      "read chapter 25 of the manual first.",
      "FILE", OPTIONS(OPT(BACKUP_PASSPHRASE_FILE), OPT(REASON)), cmd_backup_restore},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",

@@ -20,8 +20,8 @@ static enum rc write_begun(struct store_txn *txn, struct core_change *c)
 
 static void put_begun(struct core_change *c, struct json_out *o)
 {
-    log_warn("core.backup-begun", LOG_STR("backup", id_str(&c->backup.id)),
-             LOG_STR("by", c->asker), LOG_STR("reason", c->why));
+    log_warn("core.backup-begun", LOG_STR("backup", id_str(&c->backup.id)), LOG_STR("by", c->asker),
+             LOG_STR("reason", c->why));
     json_kv_str(o, "id", id_str(&c->backup.id));
 }
 

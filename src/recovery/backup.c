@@ -42,7 +42,7 @@ void put_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1])
 struct target {
     const char *path; /* NULL: standard output */
     int dir, fd;
-    const char *name; /* in it */
+    const char *name;                                     /* in it */
     char temp[sizeof(FILE_TEMP_PREFIX) + 2 * RANDOM + 8]; /* "": it has no name */
 };
 
@@ -160,8 +160,8 @@ static int show_made(const struct cmd_args *args, const struct way *w, const str
         buf_printf(&text,
                    "%s: %llu bytes, %u files, %llu records of the audit log\nSHA-256 %s\n"
                    "`autarky backup verify %s` proves that it can be restored.\n",
-                   path, (unsigned long long)m->sum.bytes, m->files,
-                   (unsigned long long)m->records, hex, path);
+                   path, (unsigned long long)m->sum.bytes, m->files, (unsigned long long)m->records,
+                   hex, path);
     }
     fprintf(stdout_taken ? stderr : stdout, "%s", buf_z(&text));
     return CMD_DONE;

@@ -66,8 +66,7 @@ static void put_found_text(const struct backup_found *f, struct buf *out)
     buf_printf(out,
                "\n%u authorities: %u keys opened and fit, %u there and closed, %u in tokens (not "
                "in the backup), %u elsewhere\n",
-               f->authorities, f->keys_opened, f->keys_closed, f->keys_in_token,
-               f->keys_elsewhere);
+               f->authorities, f->keys_opened, f->keys_closed, f->keys_in_token, f->keys_elsewhere);
 }
 
 static void put_files(const struct backup_found *f, struct json_out *o)
@@ -241,8 +240,7 @@ static void put_next(const struct backup_restored *r, struct buf *out)
                when_text(a->created, created), (unsigned long long)a->records);
     if (r->changed.approvals || r->changed.tokens)
         buf_printf(out, "%llu grants are to be given again, %llu tokens of agents are void.\n",
-                   (unsigned long long)r->changed.approvals,
-                   (unsigned long long)r->changed.tokens);
+                   (unsigned long long)r->changed.approvals, (unsigned long long)r->changed.tokens);
     if (buf_str(&r->origin).n)
         buf_printf(out,
                    "The audit log goes on as %.*s, with the same key: keep trust/audit.pub anew.\n",

@@ -221,8 +221,8 @@ static enum rc read_about(const char *json)
 
 #define ABOUT(v, node, schema)                                                                     \
     "{\"v\":" v ",\"id\":\"4j3b7whgk4gcb6de5n3fa1xyqz\",\"created\":1,\"program\":\"1\","          \
-    "\"host\":\"\",\"organization\":\"\",\"domain\":\"\",\"by\":\"\",\"reason\":\"\",\"node\":\""  \
-    node "\",\"schema\":" schema ",\"records\":0,\"note\":\"\",\"clock\":0}"
+    "\"host\":\"\",\"organization\":\"\",\"domain\":\"\",\"by\":\"\",\"reason\":\"\",\"node\":"    \
+    "\"" node "\",\"schema\":" schema ",\"records\":0,\"note\":\"\",\"clock\":0}"
 #define NODE "4j3b7whgk4gcb6de5n3fa1xyqz"
 
 static void what_it_says_of_itself(void)

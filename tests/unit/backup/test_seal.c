@@ -20,8 +20,8 @@ static struct str plain_of(size_t n)
 
 static void what_goes_in_comes_out(void)
 {
-    static const size_t sizes[] = {0, 1, SEAL_PIECE - 1, SEAL_PIECE, SEAL_PIECE + 1, 2 * SEAL_PIECE,
-                                   LARGE};
+    static const size_t sizes[] = {
+        0, 1, SEAL_PIECE - 1, SEAL_PIECE, SEAL_PIECE + 1, 2 * SEAL_PIECE, LARGE};
 
     CHECK_OK(crypto_init());
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

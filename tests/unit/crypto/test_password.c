@@ -78,5 +78,5 @@ static void scrypt_as_others_compute_it(void)
     CHECK_RC(crypto_scrypt_key(password, salt, &none, key, sizeof(key)), RC_INVAL);
 }
 
-CHECK_MAIN(CHECK_TEST(scrypt_as_others_compute_it), CHECK_TEST(made_and_checked), CHECK_TEST(what_was_not_made_here),
-           CHECK_TEST(as_others_compute_it))
+CHECK_MAIN(CHECK_TEST(scrypt_as_others_compute_it), CHECK_TEST(made_and_checked),
+           CHECK_TEST(what_was_not_made_here), CHECK_TEST(as_others_compute_it))
