@@ -114,15 +114,12 @@ enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str
 int cmd_show_problems(struct str problems);
 
 /* The commands, by file; those of init, root and issuer are in authority/, those of scan and
- * inventory in survey/, of backup in recovery/. */
+ * inventory in survey/, those of backup (backup.h) in recovery/. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);
 int cmd_status(const struct cmd_args *args);
 int cmd_doctor(const struct cmd_args *args);
-int cmd_backup_create(const struct cmd_args *args);
-int cmd_backup_verify(const struct cmd_args *args);
-int cmd_backup_restore(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);
 int cmd_completion(const struct cmd_args *args);
 int cmd_config_check(const struct cmd_args *args);

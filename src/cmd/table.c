@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/alert.h"
+#include "cmd/backup.h"
 #include "cmd/cmd.h"
 #include "cmd/operators.h"
 

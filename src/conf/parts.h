@@ -188,12 +188,6 @@ struct conf_operator {
     unsigned roles; /* bits in the order of enum operators_role */
 };
 
-/* How old the last backup may become before that is an alert. */
-struct conf_backup {
-    when_t age;    /* 0: any age */
-    bool expected; /* also where there has been none yet */
-};
-
 /* Agents on other hosts. */
 struct conf_agents {
     bool enabled;  /* they may enrol and report */

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "backup/make.h"
-#include "cmd/cmd.h"
+#include "cmd/backup.h"
 
 /* ---- backup_ways.c: who allows a backup, and where it is written down that one was made. A
  * server that runs decides, and writes; where none runs, none starts as long as the lock is held,

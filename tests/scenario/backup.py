@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -100,8 +101,8 @@ def measured(lab, name):
     context = ssl.create_default_context(cafile=lab.roots)
     with urllib.request.urlopen(f"{lab.api}/metrics", timeout=20, context=context) as answer:
         text = answer.read().decode()
-    line = next((x for x in text.splitlines() if x.startswith(f"autarky_{name} ")), "")
-    return float(line.split()[1]) if line else None
+    found = re.search(rf"^autarky_{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M)
+    return float(found[1]) if found else sys.exit(f"/metrics has no {name}")
 
 
 class Load:

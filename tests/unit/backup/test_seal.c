@@ -125,6 +125,8 @@ static void each_length_cut_off(void)
     }
 }
 
+static char piece[SEALED];
+
 /* Where a piece ends is no place to cut either. */
 static void whole_pieces_cut_off_or_added(void)
 {
@@ -141,13 +143,14 @@ static void whole_pieces_cut_off_or_added(void)
 
         CHECK_RC(box_open(cut, pieces * SEAL_PIECE, &back, &sum, NULL), RC_CORRUPT);
     }
+    memcpy(piece, sealed.p + SEAL_HEADER, SEALED);
     buf_u8(&sealed, 0);
     CHECK_OK(buf_rc(&sealed));
     for (int i = 0; i < 2; i++) {
         CLEANUP(buf_done) struct buf back = BUF_INIT(BOX_MAX);
 
         CHECK_RC(box_open(buf_str(&sealed), LARGE, &back, &sum, NULL), RC_CORRUPT);
-        buf_put(&sealed, sealed.p + SEAL_HEADER, SEALED);
+        buf_put(&sealed, piece, SEALED);
     }
     CHECK(buf_str(&sealed).n > total);
 }

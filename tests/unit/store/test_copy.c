@@ -91,6 +91,7 @@ static void lists_go_on_above_all_before(void)
     struct store_restored out = {};
     struct store_shard s;
 
+    other.name = STR("other");
     CHECK_OK(fix_base(&f));
     CHECK_OK(DO(&f, store_issuer_add(T, &other)));
     CHECK_OK(store_write_now(f.s, shards, NULL));
