@@ -18,6 +18,7 @@ alert.acknowledged alert.fired alert.resolved alert.silenced alert.unsilenced al
 approval.asked approval.denied approval.expired approval.granted approval.reminded approval.used approval.voted
 audit.restarted
 authorization.created authorization.deactivated authorization.failed authorization.validated authorization.vouched
+backup.begun backup.created backup.restored
 certificate.issued certificate.reserved certificate.revocation-changed certificate.revoked challenge.requested
 configuration.changed crl.published cross-certificate.revoked dashboard.signed-in eab.created eab.revoked endpoint.assigned
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
