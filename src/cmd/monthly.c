@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "cmd/cmd.h"
+#include "cmd/ask.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "json/out.h"
@@ -38,6 +38,34 @@ struct making {
     struct report_numbers numbers;
 };
 
+/* ---- by mail */
+
+static enum rc show_mailed(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "mailed"));
+    const struct json *v;
+    struct str month;
+
+    if (!json_len(json_get(root, "mailed")))
+        fprintf(stderr, "autarky: %.*s was mailed all of them before\n",
+                STR_ARG(json_shown(root, "receiver")));
+    while (json_next(&it, NULL, &v))
+        if (json_str(v, &month) == RC_OK)
+            printf("%.*s goes to %.*s\n", STR_ARG(month), STR_ARG(json_shown(root, "recipients")));
+    return RC_OK;
+}
+
+/* By the server, which keeps it until it is delivered; of a month that was asked for that one, else
+ * what the receiver was not mailed yet. */
+static int mail(const struct making *m, int status)
+{
+    if (status != CMD_DONE || !m->args->values[CMD_OPT_REPORT_MAIL])
+        return status;
+    return ask_and_show(m->args, "report mail", NULL, show_mailed);
+}
+
+/* ---- files */
+
 static enum rc dir_failed(const char *path, struct err *err)
 {
     return ERR(err, RC_IO, msg_dir, str_of(path), str_of(strerrordesc_np(errno)));
@@ -49,7 +77,7 @@ static enum rc open_part(struct making *m, int *out, struct err *err)
     CLEANUP(fd_closep) int fd = -1;
 
     (void)snprintf(m->part, sizeof(m->part), "%s.part", m->out);
-    if (mkdir(m->part, 0700) != 0 && errno != EEXIST)
+    if (mkdir(m->part, 0750) != 0 && errno != EEXIST)
         return dir_failed(m->part, err);
     fd = open(m->part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -154,6 +182,8 @@ static int read_span(const struct cmd_args *args, when_t now, struct report_span
         return cmd_usagef("--month is a time by itself; leave out --from and --to");
     if (!from != !to)
         return cmd_usagef("--from and --to go together");
+    if (args->values[CMD_OPT_REPORT_MAIL] && (from || args->values[CMD_OPT_OUT]))
+        return cmd_usagef("--mail is about months; leave out --from, --to and --out");
     if (month && report_month(str_of(month), out) != RC_OK)
         return cmd_usagef("--month is \"%s\"; a month is written as in 2026-10", month);
     if (from && (read_time(from, now, &out->from) != RC_OK ||
@@ -251,14 +281,15 @@ int cmd_report(const struct cmd_args *args)
     if (err.rc != RC_OK)
         return cmd_fail(&err);
     if (months && !args->values[CMD_OPT_MONTH])
-        return make_months(&m, now);
+        return mail(&m, make_months(&m, now));
     if (months) {
-        (void)month_dir(&m, text);
+        if (month_dir(&m, text) && args->values[CMD_OPT_REPORT_MAIL])
+            return mail(&m, CMD_DONE);
         (void)snprintf(m.out, sizeof(m.out), "%s/reports", cmd_data(args));
         if (mkdir(m.out, 0700) != 0 && errno != EEXIST)
             return cmd_failf("%s cannot be made: %s", m.out, strerrordesc_np(errno));
         (void)month_dir(&m, text);
     } else
         (void)snprintf(m.out, sizeof(m.out), "%s", args->values[CMD_OPT_OUT]);
-    return make_and_show(&m);
+    return mail(&m, make_and_show(&m));
 }

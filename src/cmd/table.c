@@ -457,7 +457,8 @@ static const struct cmd_row rows[] = {
      "again\n"
      "later, it has the same bytes. Reads the database, with or without the server. Without\n"
      "options it writes each month that is over and missing to reports of the data directory.",
-     NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT)), cmd_report},
+     NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT), OPT(REPORT_MAIL)),
+     cmd_report},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",

@@ -112,12 +112,28 @@ static enum rc read_command(struct str path, struct arena *a, struct str *out)
     return arena_str(a, str_of(name), out);
 }
 
+/* "2026-10/report.html": what could end a JSON text is in no such name. */
+static enum rc read_report(struct str rest, struct arena *a, struct ipc_admin *out)
+{
+    struct str month, name;
+
+    if (!str_cut(rest, '/', &month, &name) || str_find(rest, '"') < rest.n ||
+        str_find(rest, '\\') < rest.n)
+        return RC_NOTFOUND;
+    out->command = STR("report file");
+    out->args =
+        arena_printf(a, "{\"month\":\"%.*s\",\"name\":\"%.*s\"}", STR_ARG(month), STR_ARG(name));
+    return out->args.p ? RC_OK : RC_NOMEM;
+}
+
 static enum rc read_request(const struct ipc_http *msg, struct arena *a, struct ipc_admin *out,
                             struct err *err)
 {
     struct str path, query;
 
     str_cut(msg->target, '?', &path, &query);
+    if (is_get(msg) && str_starts(path, STR(CORE_REPORTS)))
+        return read_report(str_skip(path, strlen(CORE_REPORTS)), a, out);
     TRY(read_command(path, a, &out->command));
     out->args = msg->body.n ? msg->body : STR("{}");
     if (is_get(msg) && !msg->body.n && core_admin_reads(out->command))

@@ -17,6 +17,8 @@
 #include "ev/clock.h"
 #include "ipc/status_messages.h"
 #include "log/log.h"
+#include "sandbox/users.h"
+#include "shelf/shelf.h"
 
 static const char eab_file[] = "eab.key";
 
@@ -29,7 +31,9 @@ static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
     /* In /proc, who signed in as whom: where an approval takes two people (net_peer_login). */
-    .paths = {{"db", SB_READ | SB_WRITE}, {"/proc", SB_READ | SB_OPTIONAL}},
+    .paths = {{"db", SB_READ | SB_WRITE},
+              {SHELF_DIR, SB_READ | SB_OPTIONAL},
+              {"/proc", SB_READ | SB_OPTIONAL}},
 };
 
 /* Made at the first start; a database without it cannot make or check a binding. Read before the
@@ -51,6 +55,23 @@ static enum rc open_eab_key(struct role_env *env, struct core *core, struct err 
     return RC_OK;
 }
 
+/* Where `autarky report`, which is root's or the user's, writes and core may read: what is made in
+ * it has core's group, by the bit on the directory. One that is there stays as it is. */
+static void open_shelf(struct role_env *env)
+{
+    struct file_owner owner = FILE_OWNER_SELF;
+    struct err err = ERR_INIT;
+    enum rc rc = RC_OK;
+    uid_t uid;
+
+    if (geteuid() == 0)
+        rc = sandbox_user_find(sandbox.user, &uid, &owner.gid, NULL);
+    if (rc == RC_OK)
+        rc = file_mkdir(env->data, SHELF_DIR, 02750, owner, &err);
+    if (rc != RC_OK && rc != RC_EXISTS)
+        log_warn("core.no-reports", LOG_ERR(&err));
+}
+
 static enum rc core_open(struct role_env *env, struct err *err)
 {
     static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
@@ -69,6 +90,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     for (size_t i = 0; i < env->n_listeners; i++)
         if (str_eq(str_of(env->listeners[i].kind), STR("control")))
             core->control = env->listeners[i].fd;
+    open_shelf(env);
     role_mend(env, "db", 0700);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         role_mend(env, files[i], 0600);

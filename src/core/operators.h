@@ -123,6 +123,7 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 /* ---- api.c */
 
 #define CORE_API "/api/v1/"
+#define CORE_REPORTS CORE_API "reports/"
 /* A request below it, of the api listener; ends `req`. */
 void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg);
 

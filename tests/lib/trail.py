@@ -21,6 +21,7 @@ authorization.created authorization.deactivated authorization.failed authorizati
 certificate.issued certificate.reserved certificate.revocation-changed certificate.revoked challenge.requested
 configuration.changed crl.published cross-certificate.revoked dashboard.signed-in eab.created eab.revoked endpoint.assigned
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
+report.mailed
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
 order.canceled order.created order.failed order.processing order.ready order.renewing
