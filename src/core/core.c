@@ -16,6 +16,7 @@
 #include "crypto/weak.h"
 #include "ev/clock.h"
 #include "ipc/status_messages.h"
+#include "live/live.h"
 #include "log/log.h"
 #include "sandbox/users.h"
 #include "shelf/shelf.h"
@@ -196,6 +197,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     acme.store = core->store;
     acme.ca = core->ca;
     TRY(start_revocation(env, core));
+    TRY(core_live_new(core));
     acme.revocation = core->revocation;
     TRY(acme_new(&acme, &core->acme));
     TRY(core_names_apply(core));
@@ -301,6 +303,7 @@ static void core_drain(struct role_env *env)
     core_forwards_stop(core);
     core_watch_stop(core);
     core_alerts_stop(core);
+    live_stop(core->live);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -326,6 +329,7 @@ static void core_close(struct role_env *env)
     if (core->store)
         core_policy_used(core);
     store_close(core->store);
+    live_free(core->live);
     core_audit_free(core);
     core_forwards_free(core);
     core_watch_free(core);

@@ -6,10 +6,16 @@ buttons, and by the command lines that the buttons show; a viewer sees all of it
 
 import http.server
 import json
+import os
 import pathlib
 import shlex
+import signal
+import ssl
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import Lab, expect, free_port, wait_for  # noqa: E402
@@ -109,6 +115,60 @@ def ending(screen, lab):
     screen.says("Nothing was wrong")
 
 
+def told_at_once(screen, lab):
+    """What happens on the host is on the page long before it would ask again by itself."""
+    screen.go("alerts", "Alerts")
+    screen.browser.key("Tab")  # somebody is there
+    screen.browser.wait("performance.getEntriesByType('resource').some(e => e.name.endsWith('/api/v1/events'))")
+    begin = time.monotonic()
+    lab.autarky("alert", "silence", "--kind", "disk", "--until", "1h", "--reason", "told at once")
+    wait_for("the page to show it", lambda: screen.browser.script("document.body.innerText.includes('told at once')"), 25)
+    print(f"shown after {time.monotonic() - begin:.1f} s", flush=True)
+    lab.autarky("alert", "unsilence", alerts(lab)["silences"][0]["id"])
+
+
+def events(lab, token, last=None, seconds=40):
+    request = urllib.request.Request(lab.api + "/api/v1/events", headers={"Authorization": f"Bearer {token}"})
+    if last is not None:
+        request.add_header("Last-Event-ID", last)
+    context = ssl.create_default_context(cafile=str(lab.roots))
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=seconds) as answer:
+            expect(answer.headers["Content-Type"], "text/event-stream", "type")
+            lines = answer.read().decode().splitlines()
+            fields = dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith(":"))
+            return fields["id"], json.loads(fields["data"])["kinds"] if "data" in fields else None
+    except urllib.error.HTTPError as e:
+        return e.code, None
+
+
+def stream(lab):
+    """For programs: from where it was, across a core that died; not for everybody, and not for longer than one may."""
+    tokens = {role: json.loads(lab.autarky("token", "create", f"s-{role}", "--role", role, "--expires", "1h", "--json"))["token"]
+              for role in ("viewer", "approver")}
+    if events(lab, tokens["approver"])[0] != 403 or events(lab, "atk_nothing")[0] != 401:
+        sys.exit("events are told to those who may see nothing")
+    last, kinds = events(lab, tokens["viewer"])
+    if kinds is not None:
+        sys.exit(f"a stream begins with {kinds}")
+    held = []
+    waits = threading.Thread(target=lambda: held.append(events(lab, tokens["viewer"], last)))
+    waits.start()
+    time.sleep(1)
+    lab.autarky("token", "revoke", "s-viewer")
+    waits.join(30)
+    if not held or held[0][0] != 401:
+        sys.exit(f"whose token was revoked while it waited is told {held}")
+    token = json.loads(lab.autarky("token", "create", "s-again", "--role", "viewer", "--expires", "1h", "--json"))["token"]
+    core = [p for p in json.loads(lab.autarky("status", "--json"))["processes"] if p["role"] == "core"][0]["pid"]
+    os.kill(core, signal.SIGKILL)
+    lab.autarky("status", ok=(0, 2, 75))
+    wait_for("another core", lambda: isinstance(events(lab, token)[0], str), 60)
+    now, kinds = events(lab, token, last)
+    if int(now) <= int(last) or "token" not in kinds:
+        sys.exit(f"what happened meanwhile is not told: {kinds}, {last} to {now}")
+
+
 def who_may_only_look(lab):
     screen = Screen(lab, "victor", "viewer")
     screen.go("alerts", "Alerts")
@@ -133,7 +193,7 @@ alerts:
   - {{to: [hook, nowhere]}}
   - {{at: [7d, 1d], to: hook, kinds: [certificate], after: 2h, quiet: "22:00-06:00"}}
 """
-    with Lab(extra=extra) as lab:
+    with Lab(extra=extra, init_options=("--algorithms", "ecdsa")) as lab:
         (lab.data / "hook.secret").write_text("a secret of this test alone\n")
         (lab.data / "hook.secret").chmod(0o600)
         lab.start()
@@ -147,9 +207,11 @@ alerts:
         acknowledging(screen, lab, alert)
         silencing(screen, lab)
         trying_out(screen)
+        told_at_once(screen, lab)
         ending(screen, lab)
         screen.quiet("at the end")
         screen.browser.close()
+        stream(lab)
     hook.shutdown()
 
 

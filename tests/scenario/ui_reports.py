@@ -136,7 +136,7 @@ def main():
     extra = f"""receivers:
   - {{name: pki, kind: mail, server: "127.0.0.1:{port}", plain: true, from: ca@{DOMAIN}, to: [owner, pki@{DOMAIN}]}}
 """
-    with Lab(extra=extra) as lab:
+    with Lab(extra=extra, init_options=("--algorithms", "ecdsa")) as lab:
         lab.start()
         lab.context = ssl.create_default_context(cafile=str(lab.roots))
         lab.autarky("report")
