@@ -56,8 +56,8 @@ static enum rc open_eab_key(struct role_env *env, struct core *core, struct err 
     return RC_OK;
 }
 
-/* Where `autarky report`, which is root's or the user's, writes and core may read: what is made in
- * it has core's group, by the bit on the directory. One that is there stays as it is. */
+/* Where `autarky report`, which is root's or the user's, writes, and core may read. One that is
+ * there stays as it is. */
 static void open_shelf(struct role_env *env)
 {
     struct file_owner owner = FILE_OWNER_SELF;
@@ -68,7 +68,7 @@ static void open_shelf(struct role_env *env)
     if (geteuid() == 0)
         rc = sandbox_user_find(sandbox.user, &uid, &owner.gid, NULL);
     if (rc == RC_OK)
-        rc = file_mkdir(env->data, SHELF_DIR, 02750, owner, &err);
+        rc = file_mkdir(env->data, SHELF_DIR, 0750, owner, &err);
     if (rc != RC_OK && rc != RC_EXISTS)
         log_warn("core.no-reports", LOG_ERR(&err));
 }

@@ -53,7 +53,7 @@ static enum rc failed(struct report_out *o, const char *name)
 static enum rc begin(struct report_out *o, struct file *f, const char *name)
 {
     snprintf(f->name, sizeof(f->name), "%s", name);
-    f->fd = openat(o->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+    f->fd = openat(o->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     return f->fd < 0 ? failed(o, name) : RC_OK;
 }
 

@@ -62,7 +62,7 @@ def over_http(lab, tokens):
     for name in ("report.html", "report.json", "certificates.csv"):
         status, headers, text = ask(lab, f"/api/v1/reports/{MONTH}/{name}", tokens["auditor"])
         be(name, (status, len(text.encode())), (200, files[name]))
-        be(name, text, (lab.data / "reports" / MONTH / name).read_text())
+        be(name, text, (lab.data / "reports" / MONTH / name).read_bytes().decode())
         expect(headers["Content-Security-Policy"], "sandbox", f"policy of {name}")
         be(f"{name} is shown", headers["Content-Disposition"].startswith("inline"), name.endswith(".html"))
     for path in (f"{MONTH}/core", f"{MONTH}/..%2F..%2Fautarky.yaml", f"{MONTH}/../../autarky.yaml", "..//autarky.json", "2020-01/report.html",
