@@ -110,7 +110,7 @@ def in_the_dashboard(lab, box):
     be("the dialog says", command, f"autarky report --month {MONTH} --mail pki")
     expect(told, f"It goes to pki@{DOMAIN}", "what the dialog says")
     wait_for("it", lambda: len(box.mails) == 3, 60)
-    href = screen.browser.script("document.querySelector('td a').href")
+    href = screen.browser.script("document.querySelector('td[data-label=Report] a').href")
     screen.browser.go(href)
     screen.browser.wait("document.querySelector('h1')")
     expect(screen.browser.script("document.querySelector('h1').innerText"), "Example Hospital", "the report, opened")

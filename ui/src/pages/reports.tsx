@@ -18,13 +18,13 @@ interface Report {
 
 // Of the numbers, those that one compares from month to month; the report has all.
 const shown: [string, Key][] = [
-  ["active", "valid_certificates"],
-  ["issued", "issued"],
+  ["active", "report_active"],
+  ["issued", "report_issued"],
   ["renewed", "report_renewed"],
   ["near_misses", "report_near"],
   ["lapsed", "report_lapsed"],
-  ["failures", "failures"],
-  ["revoked", "revoked"],
+  ["failures", "report_failures"],
+  ["revoked", "report_revoked"],
   ["foreign", "report_foreign"],
 ];
 
@@ -94,16 +94,11 @@ function columns(to: Receiver[]): Column<Report>[] {
       value: r => r.month,
       cell: r => (
         <>
-          <b>{r.month}</b> {r.error && <State kind="failed">{r.error}</State>}
+          <b>{r.month.replace("-", "\u2011")}</b>{" "}
+          {r.error && <State kind="failed">{r.error}</State>}
         </>
       ),
     },
-    ...shown.map(([id, label]) => ({
-      id,
-      label: t(label),
-      value: (r: Report) => r.numbers?.[id],
-      number: true,
-    })),
     {
       id: "files",
       label: t("report"),
@@ -116,6 +111,12 @@ function columns(to: Receiver[]): Column<Report>[] {
       value: () => "",
       cell: r => (to.length && r.numbers ? <Mail month={r.month} to={to} /> : null),
     },
+    ...shown.map(([id, label]) => ({
+      id,
+      label: t(label),
+      value: (r: Report) => r.numbers?.[id],
+      number: true,
+    })),
   ];
 }
 
