@@ -55,7 +55,7 @@ def acknowledging(screen, lab, alert):
         sys.exit(f"the dialog says the same is: {command}")
     if alerts(lab)["items"][0]["acked"]["reason"] != "INC-7":
         sys.exit("it is not acknowledged")
-    screen.browser.wait("!document.querySelector('td[data-label=\\"Acknowledged by\\"] button')")
+    screen.browser.wait("!document.querySelector('td[data-label=\"Acknowledged by\"] button')")
     screen.browser.script("document.querySelector('tbody td[data-label=Alert] a').click()")
     screen.drawn("Alert")
     screen.says("INC-7")
