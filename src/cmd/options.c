@@ -275,6 +275,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_PROVE_FROM] = {"--from", "SIZE",
                             "records under the head that is known already, 0 for none"},
     [CMD_OPT_PROVE_TO] = {"--to", "SIZE", "records under the head to prove; otherwise the newest"},
+    [CMD_OPT_REPORT_MAIL] = {"--mail", "RECEIVER",
+                             "and let the server mail its numbers to this receiver of alerts"},
     [CMD_OPT_REPORT_FROM] = {"--from", "TIME", "from then on, as in 2026-10-01T00:00:00Z"},
     [CMD_OPT_REPORT_TO] = {"--to", "TIME", "until then, and as of then; or now"},
     [CMD_OPT_FALLBACK_SERVER] = {"--fallback-server", "URL",

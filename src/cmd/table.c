@@ -464,7 +464,8 @@ static const struct cmd_row rows[] = {
      "again\n"
      "later, it has the same bytes. Reads the database, with or without the server. Without\n"
      "options it writes each month that is over and missing to reports of the data directory.",
-     NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT)), cmd_report},
+     NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT), OPT(REPORT_MAIL)),
+     cmd_report},
     {"backup", "create", "write everything that matters to one encrypted file",
      "Run it as the owner of the data directory, whether the server runs or not. The file has the\n"
      "database, all keys and the configuration: whoever has it and its passphrase has the CA. "

@@ -249,6 +249,11 @@ void core_alerts_courier(struct core *core, struct ipc_chan *chan)
     alert_queue_courier(core->alerts->queue, chan);
 }
 
+void core_alerts_queued(struct core *core)
+{
+    alert_queue_look(core->alerts->queue);
+}
+
 void core_alerts_conf(struct core *core)
 {
     alert_queue_conf(core->alerts->queue, core->conf);

@@ -45,6 +45,7 @@ struct core_change {
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
     struct store_agent agent;
     struct store_agent_token agent_token;
+    struct shelf_mail *mail;
     struct revocation_result *revoked;
     struct core_password password; /* with `done`, it is hashed before the change is written */
     uint64_t certificates, tokens; /* how many were changed with it */
