@@ -2,7 +2,7 @@
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
  * and in memory), issue.c (what is obtained and renewed when), fresh.c
  * (which are newer than what somebody has), push.c (what the gateway's workers
- * get), staple.c (the OCSP answers with it), tell.c (what core may ask), measure.c (numbers). */
+ * get), staple.c (the OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -14,6 +14,7 @@
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "keeper/fresh_int.h"
+#include "keeper/public_int.h"
 #include "keeper/staple_int.h"
 #include "role/role.h"
 
@@ -66,6 +67,8 @@ struct keeper_slot {
     when_t not_before, not_after;
     struct x509_serial serial;
     char certid[128]; /* ARI; "": none */
+    char *directory;  /* of the other CA that issued it, URL; NULL: ours did */
+    char sha256[65];  /* of the certificate, hexadecimal */
     uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
     struct keeper_staple staple;
 
@@ -76,8 +79,15 @@ struct keeper_slot {
     when_t next_at;                           /* not before, after a failure */
     struct err why;                           /* of the last failure */
 
+    /* Other CAs; NULL: none. */
+    struct keeper_ca *first, *second;
+    struct keeper_try public; /* kept on disk */
+    bool try_second;          /* the first one has just failed */
+
     /* Under way. */
     struct client_run *run;
+    struct keeper_ca *at; /* the other CA whose order `run` is; NULL: ours, or a question for ARI */
+    bool counted;         /* in keeper.outside, not in keeper.active */
     struct crypto_key *fresh; /* NULL while `run` asks for ARI */
     bool unreached;           /* the last failure was that nobody answered */
 };
@@ -94,6 +104,12 @@ struct keeper_worker {
     uint64_t tickets; /* generation that it has, or is being sent */
     bool ticketing;
     struct ev_timer again;
+};
+
+/* Of an external account at another CA. */
+struct keeper_binding {
+    struct str url; /* of the directory */
+    struct secret *key;
 };
 
 struct keeper {
@@ -118,7 +134,15 @@ struct keeper {
     struct map index;        /* both, by what they are for */
     struct keeper_row *rows; /* fresh.c */
     size_t n_rows, max_rows;
-    size_t active;    /* runs */
+    size_t active;    /* runs at our CA */
+    size_t outside;   /* at others */
+    struct ipc_chan *emissary, *front;
+    struct keeper_binding bindings[CONF_DIRECTORIES_MAX];
+    size_t n_bindings;
+    struct list cas, proofs, events;
+    size_t n_cas, n_proofs, n_events;
+    struct ipc_call *telling; /* core, of an event */
+    struct ev_timer tell_again;
     uint64_t version; /* the newest of all slots */
     struct ev_timer due;
     struct ev_defer pump;
@@ -165,6 +189,8 @@ void keeper_slot_save(const struct keeper_slot *slot);
 
 /* ---- issue.c */
 
+/* When what is in force is renewed. */
+when_t keeper_issue_renewal(const struct keeper_slot *slot);
 /* Looks what is due, in the next turn of the loop. */
 void keeper_issue_look(struct keeper *k);
 /* The same in a moment, after a change of the configuration: all roles take it at once, but core

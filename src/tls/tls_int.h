@@ -26,6 +26,7 @@ struct tls_choice {
     struct tls_clients *clients; /* by what the client is asked, a reference; NULL: it is not */
     struct tls_site *site;       /* NULL: not chosen yet; with a reference */
     uint64_t asked;              /* hash of the name it was chosen for */
+    struct tls_identity *challenge; /* shown instead: the client speaks acme-tls/1; a reference */
     bool installed;              /* its identities are in the SSL */
     bool passes;                 /* the site has connections passed on: no handshake */
     struct err *why;             /* takes the reason of a refusal; NULL: nobody asks */
