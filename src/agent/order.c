@@ -84,8 +84,8 @@ static enum rc order_at(struct job *j, bool fallback, struct str replaces)
 
     if (rc == RC_OK)
         return order(j, replaces);
-    j->trouble = (struct client_trouble){.rc = rc,
-                                        .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
+    j->trouble = (struct client_trouble){
+        .rc = rc, .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
     return rc;
 }
 

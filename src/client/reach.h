@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to an ACME server anywhere: its name is looked up as this machine looks names up (the
- * hosts file included), or by who uses this; its addresses are tried one after the other, and over https the server has
- * to show a certificate for that very name or address, through a proxy as well. The lookup is
- * libc's, and the loop waits for it: whoever uses this has nothing more urgent to do than to reach
- * that server. */
+ * hosts file included), or by who uses this; its addresses are tried one after the other, and over
+ * https the server has to show a certificate for that very name or address, through a proxy as
+ * well. The lookup is libc's, and the loop waits for it: whoever uses this has nothing more urgent
+ * to do than to reach that server. */
 #pragma once
 
 #include "base/err.h"

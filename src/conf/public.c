@@ -19,10 +19,14 @@ MSG(msg_kinds, "conf.site-directory-algorithms",
     "the site {0} takes certificates from {1}, and has neither ecdsa nor rsa among its "
     "`algorithms`: others are issued by no other CA");
 MSG(msg_dns, "conf.site-dns",
-    "the site {0} has `challenge: dns-01` and no `dns`: name the file that says which name server "
-    "takes updates");
+    "the site {0} has `challenge: dns-01` and no `dns`: name one of `updates`, which says what "
+    "name "
+    "server takes them");
 MSG(msg_no_dns, "conf.site-dns-unused",
     "the site {0} has `dns`, which is for `challenge: dns-01` alone");
+MSG(msg_no_update, "conf.site-dns-unknown",
+    "the site {0} has `dns: {1}`, which is none of `updates`");
+MSG(msg_updates, "conf.updates-many", "there are more than {0} name servers in `updates`");
 MSG(msg_contact, "conf.directory-contact", "\"{0}\" is no mailbox, as in pki@hospital.example");
 MSG(msg_contacts, "conf.directory-contacts", "{0} has more than {1} mailboxes in `contact`");
 MSG(msg_eab, "conf.directory-eab",
@@ -35,9 +39,17 @@ MSG(msg_trust_text, "conf.directory-trust-empty",
 
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str url)
 {
-    for (size_t i = 0; i < conf->gateway.n_directories; i++)
-        if (str_eq(conf->gateway.directories[i].url, url))
-            return &conf->gateway.directories[i];
+    for (size_t i = 0; i < conf->gateway.others.n_directories; i++)
+        if (str_eq(conf->gateway.others.directories[i].url, url))
+            return &conf->gateway.others.directories[i];
+    return NULL;
+}
+
+const struct conf_update *conf_update_find(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->gateway.others.n_updates; i++)
+        if (str_eq(conf->gateway.others.updates[i].name, name))
+            return &conf->gateway.others.updates[i];
     return NULL;
 }
 
@@ -70,7 +82,7 @@ enum rc conf_fill_public(struct conf_report *report, const struct conf_node *roo
                          const struct conf_input *in, struct arena *a, struct conf *conf)
 {
     const struct conf_node *n = first_of(root, STR("directories"));
-    size_t count = conf->gateway.n_directories;
+    size_t count = conf->gateway.others.n_directories;
     struct conf_directory *all;
 
     if (count == 0)
@@ -78,8 +90,8 @@ enum rc conf_fill_public(struct conf_report *report, const struct conf_node *roo
     all = ARENA_ARRAY(a, struct conf_directory, count);
     if (!all)
         return RC_NOMEM;
-    memcpy(all, conf->gateway.directories, count * sizeof(*all));
-    conf->gateway.directories = all;
+    memcpy(all, conf->gateway.others.directories, count * sizeof(*all));
+    conf->gateway.others.directories = all;
     for (size_t i = 0; n && !report->n && i < count; i++, n = n->next)
         TRY(fill(report, n, in, a, &all[i]));
     return RC_OK;
@@ -110,11 +122,24 @@ static enum rc check_known(struct conf_report *report, const struct conf_node *n
     return d->terms ? RC_OK : CONF_COMPLAIN(report, n, msg_terms, s->name, url);
 }
 
+static enum rc check_proof(struct conf_report *report, const struct conf_node *n,
+                           const struct conf *conf, const struct conf_site *s)
+{
+    bool by_dns = s->challenge == CONF_SITE_DNS_01;
+
+    if (by_dns && s->dns.n == 0)
+        return CONF_COMPLAIN(report, n, msg_dns, s->name);
+    if (!by_dns && s->dns.n)
+        return CONF_COMPLAIN(report, n, msg_no_dns, s->name);
+    return by_dns && !conf_update_find(conf, s->dns)
+               ? CONF_COMPLAIN(report, n, msg_no_update, s->name, s->dns)
+               : RC_OK;
+}
+
 static enum rc check_site(struct conf_report *report, const struct conf_node *n,
                           const struct conf *conf, const struct conf_site *s)
 {
     const unsigned kinds = 1u << CONF_KEY_ECDSA | 1u << CONF_KEY_RSA;
-    bool by_dns = s->challenge == CONF_SITE_DNS_01;
 
     if (s->directory.n == 0 && (s->fallback.n || s->dns.n || s->challenge != CONF_SITE_HTTP_01))
         return CONF_COMPLAIN(report, n, msg_alone, s->name,
@@ -127,10 +152,9 @@ static enum rc check_site(struct conf_report *report, const struct conf_node *n,
         return CONF_COMPLAIN(report, n, msg_passes, s->name);
     if (!(s->algorithms & kinds))
         return CONF_COMPLAIN(report, n, msg_kinds, s->name, s->directory);
-    if (by_dns && s->dns.n == 0)
-        return CONF_COMPLAIN(report, n, msg_dns, s->name);
-    if (!by_dns && s->dns.n)
-        return CONF_COMPLAIN(report, n, msg_no_dns, s->name);
+    TRY(check_proof(report, n, conf, s));
+    if (report->n)
+        return RC_OK;
     TRY(check_known(report, n, conf, s, s->directory));
     if (report->n || s->fallback.n == 0)
         return RC_OK;
@@ -144,10 +168,13 @@ enum rc conf_check_public(struct conf_report *report, const struct conf_node *ro
 {
     const struct conf_node *n = first_of(root, STR("directories"));
 
-    if (n && conf->gateway.n_directories > CONF_DIRECTORIES_MAX)
+    if (n && conf->gateway.others.n_directories > CONF_DIRECTORIES_MAX)
         return CONF_COMPLAIN(report, n, msg_many, STR("16"));
-    for (size_t i = 0; n && !report->n && i < conf->gateway.n_directories; i++, n = n->next)
-        TRY(check_directory(report, n, &conf->gateway.directories[i]));
+    for (size_t i = 0; n && !report->n && i < conf->gateway.others.n_directories; i++, n = n->next)
+        TRY(check_directory(report, n, &conf->gateway.others.directories[i]));
+    n = first_of(root, STR("updates"));
+    if (n && conf->gateway.others.n_updates > CONF_UPDATES_MAX)
+        return CONF_COMPLAIN(report, n, msg_updates, STR("64"));
     n = first_of(root, STR("sites"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(check_site(report, n, conf, &conf->gateway.sites[i]));

@@ -55,7 +55,8 @@ ADJACENT(struct conf_route, at, n_at);
 ADJACENT(struct conf, inventory.owners, inventory.n_owners);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
-ADJACENT(struct conf, gateway.directories, gateway.n_directories);
+ADJACENT(struct conf, gateway.others.directories, gateway.others.n_directories);
+ADJACENT(struct conf, gateway.others.updates, gateway.others.n_updates);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 ADJACENT(struct conf, control.operators, control.n_operators);
 

@@ -7,7 +7,7 @@
  * may not  open a file (roots, settings, resolv.conf are read before confinement), listen, execute,
  *          hold or see a key of a site or an account, ask anybody
  * asked by keeper, and nobody else: FETCH, a request that the keeper has signed, over TLS to a
- * server that shows a certificate from the roots of that directory; PROOF, a record set or removed
+ * server that shows a certificate from the roots of that directory; RECORD, a record set or removed
  *
  * It is a process of its own because neither of the others may be it: the keeper has the keys and
  * must reach no network; the courier speaks to configured addresses alone, and a CA may name any
@@ -168,8 +168,8 @@ static enum rc emissary_prepare(struct role_env *env, const struct conf *next, s
 
     (void)err;
     emissary_abort(env);
-    for (size_t i = 0; i < next->gateway.n_directories; i++)
-        TRY(add_way(e, &next->gateway.directories[i]));
+    for (size_t i = 0; i < next->gateway.others.n_directories; i++)
+        TRY(add_way(e, &next->gateway.others.directories[i]));
     return dns_zones_of_conf(next, e->servers, e->n_servers, &e->next_zones);
 }
 
@@ -242,7 +242,7 @@ static void emissary_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {{IPC_FETCH, emissary_on_fetch},
-                                              {IPC_PROOF, emissary_on_proof}};
+                                              {IPC_RECORD, emissary_on_proof}};
 
 const struct role_def role_emissary = {
     .role = ROLE_EMISSARY,

@@ -19,16 +19,15 @@ struct tls_trust;
 
 enum {
     EMISSARY_FETCHES_MAX = IPC_FETCH_CREDITS,
-    EMISSARY_NAMES_MAX = 64,       /* hosts whose addresses are kept */
-    EMISSARY_ADDRESSES_MAX = 8,    /* of each */
-    EMISSARY_NAME_SECONDS = 60,    /* they are asked again then */
+    EMISSARY_NAMES_MAX = 64,    /* hosts whose addresses are kept */
+    EMISSARY_ADDRESSES_MAX = 8, /* of each */
+    EMISSARY_NAME_SECONDS = 60, /* they are asked again then */
     EMISSARY_LOOKUP_SECONDS = 5,
     EMISSARY_REQUEST_SECONDS = 120, /* at most, whatever the keeper says */
-    EMISSARY_ZONES_MAX = 64,       /* files of settings */
-    EMISSARY_RECORDS_MAX = 64,     /* that are being set or removed */
+    EMISSARY_ZONES_MAX = CONF_UPDATES_MAX,
+    EMISSARY_RECORDS_MAX = 64, /* that are being set or removed */
     EMISSARY_DRAIN_SECONDS = 5,
     EMISSARY_BUNDLE_MAX = 4 << 20, /* bytes of the machine's roots */
-    EMISSARY_CONTROL_SECONDS = 180, /* until a record can be seen */
 };
 
 struct emissary;
@@ -53,7 +52,7 @@ struct emissary_name {
 
 /* The settings in a file. */
 struct emissary_zone {
-    struct str path; /* of `conf` */
+    const struct conf_update *of; /* of emissary.conf */
     struct agent_dns_conf conf;
     bool usable;
     struct err why;

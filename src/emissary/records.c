@@ -7,8 +7,8 @@
 #include "log/log.h"
 
 MSG(msg_site, "emissary.no-settings",
-    "no `dns` of the site {0} was read: it is not in the configuration that this process began "
-    "with");
+    "the settings of the site {0} for `dns` were not read: they are not in the configuration that "
+    "this process began with");
 MSG(msg_many, "emissary.records-many", "{0} records are being set already");
 MSG(msg_settings, "emissary.settings", "the file {0} of the site {1}: {2}");
 
@@ -28,28 +28,20 @@ struct record {
 
 enum rc emissary_records_open(struct emissary *e)
 {
-    for (size_t i = 0; i < e->conf->gateway.n_sites; i++) {
-        const struct conf_site *s = &e->conf->gateway.sites[i];
-        struct emissary_zone *z = &e->zones[e->n_zones];
-        bool there = s->dns.n == 0 || e->n_zones == EMISSARY_ZONES_MAX;
-        char line[TEXT_BYTES];
+    for (size_t i = 0; i < e->conf->gateway.others.n_updates && i < CONF_UPDATES_MAX; i++) {
+        const struct conf_update *u = &e->conf->gateway.others.updates[i];
+        struct emissary_zone *z = &e->zones[e->n_zones++];
 
-        for (size_t k = 0; k < e->n_zones; k++)
-            there = there || str_eq(e->zones[k].path, s->dns);
-        if (there)
-            continue;
-        z->path = s->dns;
-        e->n_zones++;
-        z->why.rc = agent_dns_conf_load(s->dns, &z->conf, &z->why);
+        z->of = u;
+        z->why.rc = agent_dns_conf_load(u->file, &z->conf, &z->why);
         z->usable = z->why.rc == RC_OK;
         if (z->why.rc == RC_NOMEM)
             return RC_NOMEM;
         if (!z->usable)
-            log_error("emissary.settings-unusable", LOG_STR("site", s->name),
-                      LOG_STR("file", s->dns),
-                      LOG_Z("why", err_textz(&z->why, line, sizeof(line))));
+            log_error("emissary.settings-unusable", LOG_STR("name", u->name),
+                      LOG_STR("file", u->file), LOG_ERR(&z->why));
         else if (z->conf.open)
-            log_warn("emissary.settings-open", LOG_STR("file", s->dns),
+            log_warn("emissary.settings-open", LOG_STR("file", u->file),
                      LOG_TEXT("it holds a secret, and others may read it: chmod 600 it"));
     }
     return RC_OK;
@@ -60,7 +52,7 @@ static const struct emissary_zone *zone_of(const struct emissary *e, struct str 
     const struct conf_site *s = conf_site_find(e->env->conf, site);
 
     for (size_t i = 0; s && s->dns.n && i < e->n_zones; i++)
-        if (str_eq(e->zones[i].path, s->dns))
+        if (str_eq(e->zones[i].of->name, s->dns))
             return &e->zones[i];
     return NULL;
 }
@@ -98,7 +90,7 @@ static enum rc add(struct emissary *e, const struct ipc_proof *m, struct record 
     if (!z)
         return ERR(err, RC_NOTFOUND, msg_site, m->site);
     if (!z->usable)
-        return ERR(err, z->why.rc, msg_settings, z->path, m->site,
+        return ERR(err, z->why.rc, msg_settings, z->of->file, m->site,
                    str_of(err_textz(&z->why, line, sizeof(line))));
     if (e->n_records >= EMISSARY_RECORDS_MAX)
         return ERR(err, RC_QUOTA, msg_many, STR("64"));
@@ -147,8 +139,7 @@ static void on_set(void *arg, enum rc rc, const struct err *err)
     if (rc == RC_OK)
         log_info("emissary.record", LOG_Z("name", r->name));
     else
-        log_warn("emissary.record-failed", LOG_Z("name", r->name), LOG_RC(rc),
-                 LOG_ERR(err));
+        log_warn("emissary.record-failed", LOG_Z("name", r->name), LOG_RC(rc), LOG_ERR(err));
     if (req)
         answer(req, rc, err);
 }

@@ -6,8 +6,8 @@
  * socket, for the keeper's user alone and for nothing but ACME and OCSP), and the key of the
  * API's own certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a
  * site or of an account. It may accept, read and write connections, read and write DATA/front, and
- * ask core HTTP and API_CERT; the keeper has it show proofs of sites' names at `plain`. It may not connect out, execute, or reach the database or any other
- * file.
+ * ask core HTTP and API_CERT; the keeper has it show proofs of sites' names at `plain`. It may not
+ * connect out, execute, or reach the database or any other file.
  *
  * What a reload takes live and what restarts it, overlapping, is conf/schema.c's to say. It trusts
  * nobody: clients go through http/parse, core through ipc's table and http/response. */
@@ -328,7 +328,7 @@ static void on_proof(void *arg, struct ipc_req *req, const void *msg, int)
         ipc_reply_err(req, &err);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_PROOF, on_proof},
+static const struct ipc_handler handlers[] = {{IPC_PLAIN_PROOF, on_proof},
                                               {IPC_FORGET, on_forget},
                                               {IPC_FAR_VALIDATE, front_prober_on_validate},
                                               {IPC_FAR_PREFLIGHT, front_prober_on_preflight}};

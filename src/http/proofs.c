@@ -91,8 +91,7 @@ struct str http_proofs_find(const struct http_proofs *p, struct str host, struct
     if (str_ends(host, STR(".")))
         host.n--;
     LIST_FOREACH (it, &p->list)
-        if (str_ieq(str_of(proof_at(it)->host), host) &&
-            str_eq(str_of(proof_at(it)->token), token))
+        if (str_ieq(str_of(proof_at(it)->host), host) && str_eq(str_of(proof_at(it)->token), token))
             return str_of(proof_at(it)->answer);
     return (struct str){NULL, 0};
 }

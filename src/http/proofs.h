@@ -17,7 +17,8 @@ struct http_proofs {
 void http_proofs_init(struct http_proofs *p);
 /* Shown from now on; RC_OK where it is already. RC_QUOTA past HTTP_PROOFS_MAX, RC_INVAL: a token
  * that is none, RC_TOOBIG, RC_NOMEM. */
-enum rc http_proofs_add(struct http_proofs *p, struct str host, struct str token, struct str answer);
+enum rc http_proofs_add(struct http_proofs *p, struct str host, struct str token,
+                        struct str answer);
 void http_proofs_remove(struct http_proofs *p, struct str host, struct str answer);
 /* What is answered when `host` (a name without port) is asked for that path; n == 0: nothing.
  * Borrowed until the next change. */

@@ -15,8 +15,7 @@ IPC_FIELDS(ipc_fetch, IPC_F_STR(ipc_fetch, directory, URL_BYTES), IPC_F_STR(ipc_
            IPC_F_STR(ipc_fetch, content_type, 256), IPC_F_STR(ipc_fetch, body, 64 * KIB),
            IPC_F_U32(ipc_fetch, max_body), IPC_F_I64(ipc_fetch, timeout));
 
-IPC_FIELDS(ipc_fetched, IPC_F_U32(ipc_fetched, status),
-           IPC_F_STR(ipc_fetched, nonce, HEADER_BYTES),
+IPC_FIELDS(ipc_fetched, IPC_F_U32(ipc_fetched, status), IPC_F_STR(ipc_fetched, nonce, HEADER_BYTES),
            IPC_F_STR(ipc_fetched, location, HEADER_BYTES), IPC_F_STR(ipc_fetched, retry_after, 256),
            IPC_F_STR(ipc_fetched, content_type, 256), IPC_F_STR(ipc_fetched, date, 256),
            IPC_F_STRS(ipc_fetched, links, IPC_FETCH_LINKS, HEADER_BYTES),

@@ -53,11 +53,11 @@ struct ipc_public {
     struct str site;
     uint8_t algorithm; /* enum conf_key_algorithm */
     struct str directory;
-    struct str serial;  /* IPC_PUBLIC_INSTALLED; hexadecimal */
-    int64_t not_after;  /* the same; when_t */
-    struct str sha256;  /* the same; of the certificate, hexadecimal */
-    struct str reason;  /* IPC_PUBLIC_FAILED */
-    uint32_t failures;  /* the same; in a row */
+    struct str serial; /* IPC_PUBLIC_INSTALLED; hexadecimal */
+    int64_t not_after; /* the same; when_t */
+    struct str sha256; /* the same; of the certificate, hexadecimal */
+    struct str reason; /* IPC_PUBLIC_FAILED */
+    uint32_t failures; /* the same; in a row */
 };
 
 extern const struct ipc_fields ipc_fetch_fields, ipc_fetched_fields, ipc_proof_fields,

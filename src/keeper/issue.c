@@ -48,8 +48,7 @@ when_t keeper_issue_renewal(const struct keeper_slot *slot)
 /* One of another profile than is configured now. */
 static bool is_other(const struct keeper_slot *slot)
 {
-    return slot->issued_profile[0] &&
-           !str_eq(str_of(slot->issued_profile), str_of(slot->profile));
+    return slot->issued_profile[0] && !str_eq(str_of(slot->issued_profile), str_of(slot->profile));
 }
 
 /* When its next order at our own CA is due. */

@@ -5,14 +5,13 @@
  * is needed and everything else, policy to audit, is as for everybody. The OCSP answers that are
  * shown with certificates come the same way.
  *
- * owns     the accounts' keys, DATA/keeper/account.pem and accounts/; the pairs in DATA/sites, and when to renew
- *          them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk
- * may      read and write in these two directories, connect to Unix sockets, ask core VOUCH and tell
- *          it PUBLIC, hand IDENTITY and TICKETS to the workers of the gateway, have the emissary
- *          FETCH from other CAs what was signed here, and have front, workers and emissary show
- *          PROOF
- * may not  listen, make another socket, execute, reach the database or any other file
- * asked by core: SITES, RENEW
+ * owns     the accounts' keys, DATA/keeper/account.pem and accounts/; the pairs in DATA/sites, and
+ * when to renew them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk may read
+ * and write in these two directories, connect to Unix sockets, ask core VOUCH and tell it PUBLIC,
+ * hand IDENTITY and TICKETS to the workers of the gateway, have the emissary FETCH from other CAs
+ * what was signed here, and have front, workers and emissary show proofs (PLAIN_PROOF, PROOF,
+ * RECORD) may not  listen, make another socket, execute, reach the database or any other file asked
+ * by core: SITES, RENEW
  *
  * It trusts core and front with the certificates they bring no further than client/ can check them
  * against the roots in DATA/trust, read before confinement. */
@@ -302,7 +301,8 @@ static void keeper_drain(struct role_env *env)
 
     k->draining = true;
     keeper_staple_stop(k);
-    ev_timer_start(&k->patience, k->active + k->outside ? KEEPER_DRAIN_SECONDS * WHEN_SECOND : 0, 0);
+    ev_timer_start(&k->patience, k->active + k->outside ? KEEPER_DRAIN_SECONDS * WHEN_SECOND : 0,
+                   0);
     keeper_issue_look(k);
 }
 

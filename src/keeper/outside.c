@@ -142,5 +142,4 @@ static void outside_free(struct client_transport *t)
         outside_cancel(t, LIST_ENTRY(ca->exchanges.next, struct client_exchange, link));
 }
 
-const struct client_transport_ops keeper_outside_ops = {outside_send, outside_cancel,
-                                                        outside_free};
+const struct client_transport_ops keeper_outside_ops = {outside_send, outside_cancel, outside_free};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proofs of control, shown by others: http-01 by front at its plain listener and by every worker of
  * the gateway, tls-alpn-01 by every worker, dns-01 by the emissary. The CA is answered once all of
- * them show it, for nobody knows which worker it will meet; one that comes later is told at once. */
+ * them show it, for nobody knows which worker it will meet; one that comes later is told at once.
+ */
 #include "keeper/keeper_int.h"
 
 #include "log/log.h"
@@ -71,10 +72,13 @@ static void on_shown(void *arg, const struct ipc_answer *a)
     look(p);
 }
 
-static bool concerns(const struct proof *p, const struct ipc_chan *chan)
+static enum ipc_type message_to(enum role role)
 {
-    enum role role = ipc_chan_peer(chan);
+    return role == ROLE_GATEWAY ? IPC_PROOF : role == ROLE_FRONT ? IPC_PLAIN_PROOF : IPC_RECORD;
+}
 
+static bool concerns(const struct proof *p, enum role role)
+{
     switch ((enum conf_site_challenge)p->challenge) {
     case CONF_SITE_HTTP_01:
         return role == ROLE_FRONT || role == ROLE_GATEWAY;
@@ -96,15 +100,15 @@ static void tell(struct proof *p, struct ipc_chan *chan, bool shown)
                                   .site = str_of(p->site),
                                   .token = str_of(p->token),
                                   .key_authorization = str_of(p->authorization)};
-    const struct ipc_ask ask = {
-        .type = IPC_PROOF,
-        .msg = &msg,
-        .timeout = (record ? KEEPER_RECORD_SECONDS : KEEPER_PROOF_SECONDS) * WHEN_SECOND,
-        .fn = on_shown,
-        .arg = p};
+    const struct ipc_ask ask = {.type = message_to(ipc_chan_peer(chan)),
+                                .msg = &msg,
+                                .timeout = (record ? KEEPER_RECORD_SECONDS : KEEPER_PROOF_SECONDS) *
+                                           WHEN_SECOND,
+                                .fn = on_shown,
+                                .arg = p};
     enum rc rc;
 
-    if (!concerns(p, chan))
+    if (!concerns(p, ipc_chan_peer(chan)))
         return;
     p->waiting++;
     rc = ipc_call(chan, &ask, NULL);
@@ -205,8 +209,8 @@ static void cleanup(void *arg, const struct client_proof *proof)
 
 void keeper_proof_solver(struct keeper_ca *ca)
 {
-    ca->solver = (struct client_solver){conf_site_challenge_name(ca->challenge), present, cleanup,
-                                        ca};
+    ca->solver =
+        (struct client_solver){conf_site_challenge_name(ca->challenge), present, cleanup, ca};
 }
 
 /* ---- those who show them */

@@ -21,7 +21,8 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 
-MSG(msg_many, "keeper.cas-many", "gateway.sites name more than {0} pairs of directory and challenge");
+MSG(msg_many, "keeper.cas-many",
+    "gateway.sites name more than {0} pairs of directory and challenge");
 MSG(msg_binding, "keeper.binding",
     "the file {0} holds no key of an external account binding: one line of base64url: {1}");
 MSG(msg_account, "keeper.ca-account", "the account's key DATA/{0} cannot be used: {1}");
@@ -74,9 +75,10 @@ enum rc keeper_public_open(struct keeper *k, struct err *err)
 {
     const struct conf *conf = k->env->conf;
 
-    for (size_t i = 0; i < conf->gateway.n_directories && i < CONF_DIRECTORIES_MAX; i++)
-        if (conf->gateway.directories[i].eab_key_file.n) {
-            TRY(read_binding(k, &conf->gateway.directories[i], &k->bindings[k->n_bindings], err));
+    for (size_t i = 0; i < conf->gateway.others.n_directories && i < CONF_DIRECTORIES_MAX; i++)
+        if (conf->gateway.others.directories[i].eab_key_file.n) {
+            TRY(read_binding(k, &conf->gateway.others.directories[i], &k->bindings[k->n_bindings],
+                             err));
             k->n_bindings++;
         }
     return RC_OK;
@@ -174,8 +176,8 @@ static enum rc make_client(struct keeper_ca *ca, const struct conf_directory *d,
     for (size_t i = 0; d->eab_kid.n && i < k->n_bindings; i++)
         if (str_eq(k->bindings[i].url, d->url)) {
             conf.eab_kid = d->eab_kid;
-            conf.eab_key = str_bytes(secret_bytes(k->bindings[i].key),
-                                     secret_len(k->bindings[i].key));
+            conf.eab_key =
+                str_bytes(secret_bytes(k->bindings[i].key), secret_len(k->bindings[i].key));
         }
     return client_new(&conf, &ca->client, err);
 }
@@ -317,11 +319,10 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
 {
     when_t now = now_of(slot->keeper), most = now + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
     const struct client_trouble trouble = {result->rc, result->ill, result->retry_at};
-    bool second = slot->at == slot->first && slot->second &&
-                  client_falls_back(&trouble, slot->key && keeper_public_issuer(slot)
-                                                  ? keeper_public_end(slot)
-                                                  : 0,
-                                    now);
+    bool second =
+        slot->at == slot->first && slot->second &&
+        client_falls_back(
+            &trouble, slot->key && keeper_public_issuer(slot) ? keeper_public_end(slot) : 0, now);
     char at[WHEN_TEXT];
 
     slot->public.failures += !second;
@@ -336,8 +337,8 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
     log_error("keeper.public-certificate-failed", LOG_Z("site", slot->name),
               LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url),
               LOG_ERR(&slot->public.why), LOG_INT("failures", slot->public.failures),
-              LOG_Z("again_at", second ? "at once, at the fallback"
-                                       : when_text(slot->public.next_at, at)));
+              LOG_Z("again_at",
+                    second ? "at once, at the fallback" : when_text(slot->public.next_at, at)));
     metric_add(&orders, 1, 1);
     keeper_record(slot, IPC_PUBLIC_FAILED, &slot->public.why);
     slot->at = NULL;

@@ -15,12 +15,12 @@ struct keeper_slot;
 struct secret;
 
 enum {
-    KEEPER_PUBLIC_MAX = 4,    /* orders at other CAs at a time */
-    KEEPER_CAS_MAX = 64,      /* each with each kind of proof */
-    KEEPER_PROOFS_MAX = 64,   /* to be seen at a time */
-    KEEPER_PROOF_SECONDS = 15, /* until front or a worker shows one */
+    KEEPER_PUBLIC_MAX = 4,       /* orders at other CAs at a time */
+    KEEPER_CAS_MAX = 64,         /* each with each kind of proof */
+    KEEPER_PROOFS_MAX = 64,      /* to be seen at a time */
+    KEEPER_PROOF_SECONDS = 15,   /* until front or a worker shows one */
     KEEPER_RECORD_SECONDS = 600, /* until a record can be seen at all of a zone's name servers */
-    KEEPER_EVENTS_MAX = 256,  /* that core has not heard */
+    KEEPER_EVENTS_MAX = 256,     /* that core has not heard */
     KEEPER_EVENT_SECONDS = 20,
     /* Between attempts, doubling, with a certificate or without. */
     KEEPER_PUBLIC_SECONDS = 60,

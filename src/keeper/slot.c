@@ -82,8 +82,8 @@ static void put_when(struct json_out *o, const char *name, when_t t)
         json_kv_when(o, name, t);
 }
 
-/* What is under way counts as a failure until it is none: who reads this is a keeper that came after
- * one that died. */
+/* What is under way counts as a failure until it is none: who reads this is a keeper that came
+ * after one that died. */
 static void put_public(struct json_out *o, const struct keeper_slot *slot)
 {
     char why[ERR_ARGS_BYTES];

@@ -6,8 +6,8 @@
  * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
  *          else anything: it has no channel to core
  * asked by keeper, and nobody else, which pushes certificates with their keys, the keys of session
- * tickets, and proofs of names for other CAs. There are several of these processes, which share nothing but the port. What
- * comes from clients and from backends is taken apart by http/reader.
+ * tickets, and proofs of names for other CAs. There are several of these processes, which share
+ * nothing but the port. What comes from clients and from backends is taken apart by http/reader.
  */
 #include <assert.h>
 

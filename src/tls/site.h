@@ -52,9 +52,9 @@ struct tls_site {
     uint8_t own[TLS_SITE_SESSION];     /* of `bound_to` alone */
     struct tls_clients *clients;       /* who is served, tls/clients.h; NULL: nobody is asked */
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
-    struct tls_identity *challenge; /* for clients that speak acme-tls/1 and nothing else (RFC 8737);
-                                       NULL: none */
-    struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
+    struct tls_identity *challenge; /* for clients that speak acme-tls/1 and nothing else (RFC
+                                       8737); NULL: none */
+    struct tlcp_identity *tlcp;     /* for clients that speak TLCP; NULL: none */
     /* No handshake: its connections are passed on as they are (tls_conn_passes). For contexts with
      * `choose`. */
     bool passes;

@@ -127,7 +127,8 @@ def directories(*listed):
 
 def configure(lab, sites, listed):
     lab.sites = sites
-    lab.configure("  directories:\n" + directories(*listed) if listed else "")
+    lab.configure("  directories:\n" + directories(*listed) +
+                  f"  updates: [{{name: ours, file: \"{lab.directory}/dns.conf\"}}]\n")
 
 
 def mistakes(lab, backend, pebble):
@@ -138,7 +139,8 @@ def mistakes(lab, backend, pebble):
         (dict(challenge="tls-alpn-01"), "has `challenge`, which does nothing without `directory`"),
         (dict(directory=url, fallback=url), f"falls back to {url}, which is its `directory`"),
         (dict(directory=url, challenge="dns-01"), "has `challenge: dns-01` and no `dns`"),
-        (dict(directory=url, dns="/etc/x"), "has `dns`, which is for `challenge: dns-01` alone"),
+        (dict(directory=url, challenge="dns-01", dns="theirs"), "has `dns: theirs`, which is none of `updates`"),
+        (dict(directory=url, dns="ours"), "has `dns`, which is for `challenge: dns-01` alone"),
         (dict(directory=url, algorithms=["sm2"]), "has neither ecdsa nor rsa"),
         (dict(directory="http://ca.example/dir"), "https"),
     )
@@ -239,7 +241,7 @@ def main():
             kept(lab)
             killed(lab, first)
             more = [site(lab, backend, ALPN, directory=first.directory_url, challenge="tls-alpn-01", algorithms=["ecdsa", "rsa"]),
-                    site(lab, backend, RECORD, directory=first.directory_url, challenge="dns-01", dns=str(dns))]
+                    site(lab, backend, RECORD, directory=first.directory_url, challenge="dns-01", dns="ours")]
             configure(lab, [one, *more], listed)
             lab.autarky("reload")
             for name in (ALPN, RECORD):

@@ -40,7 +40,7 @@ static void shows_what_it_has(void)
 static void takes_no_nonsense(void)
 {
     CLEANUP(done) struct http_proofs p;
-    char token[8];
+    char token[16];
 
     http_proofs_init(&p);
     CHECK_INT(http_proofs_add(&p, HOST, STR(""), STR("x")), RC_INVAL);

@@ -209,10 +209,15 @@ static const struct ipc_fetched sample_fetched = {201,
                                                   S("{\"status\":\"pending\"}")};
 static const struct ipc_proof sample_proof = {true, 1, S("wiki.hospital.example"), S("token"),
                                               S("token.thumbprint")};
-static const struct ipc_public sample_public = {
-    1,           S("wiki.hospital.example"),   1,         S("https://ca.example/dir"),
-    S("0102ab"), INT64_C(1795199040000000), S("00ff"), S("it is busy"),
-    3};
+static const struct ipc_public sample_public = {1,
+                                                S("wiki.hospital.example"),
+                                                1,
+                                                S("https://ca.example/dir"),
+                                                S("0102ab"),
+                                                INT64_C(1795199040000000),
+                                                S("00ff"),
+                                                S("it is busy"),
+                                                3};
 
 static const struct sample {
     enum ipc_type type;
@@ -257,6 +262,8 @@ static const struct sample {
     {IPC_TEXTS, &sample_texts, &sample_none},
     {IPC_FETCH, &sample_fetch, &sample_fetched},
     {IPC_PROOF, &sample_proof, &sample_none},
+    {IPC_PLAIN_PROOF, &sample_proof, &sample_none},
+    {IPC_RECORD, &sample_proof, &sample_none},
     {IPC_PUBLIC, &sample_public, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},

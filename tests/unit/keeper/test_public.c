@@ -84,11 +84,11 @@ static void on_proof(void *arg, struct ipc_req *req, const void *msg, int)
     IGNORE_RC(ipc_reply(req, NULL));
 }
 
-static enum rc join(struct outside *o, enum role role, const struct ipc_handler *handler,
+static enum rc join(struct outside *o, enum role role, const struct ipc_handler *handlers, size_t n,
                     struct ipc_chan **here, struct ipc_chan **there)
 {
     struct ipc_chan_conf keeper = {ROLE_KEEPER, role, NULL, 0, on_close, o->w->env};
-    struct ipc_chan_conf peer = {role, ROLE_KEEPER, handler, 2, on_close, o};
+    struct ipc_chan_conf peer = {role, ROLE_KEEPER, handlers, n, on_close, o};
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
@@ -101,10 +101,11 @@ static enum rc join(struct outside *o, enum role role, const struct ipc_handler 
 
 static enum rc outside_comes(struct outside *o)
 {
-    static const struct ipc_handler handlers[] = {{IPC_FETCH, on_fetch}, {IPC_PROOF, on_proof}};
+    static const struct ipc_handler emissary[] = {{IPC_FETCH, on_fetch}, {IPC_RECORD, on_proof}};
+    static const struct ipc_handler front[] = {{IPC_PLAIN_PROOF, on_proof}};
 
-    TRY(join(o, ROLE_FRONT, handlers, &o->front_here, &o->front_there));
-    return join(o, ROLE_EMISSARY, handlers, &o->here, &o->there);
+    TRY(join(o, ROLE_FRONT, front, 1, &o->front_here, &o->front_there));
+    return join(o, ROLE_EMISSARY, emissary, 2, &o->here, &o->there);
 }
 
 static void outside_goes(struct outside *o)
@@ -137,8 +138,8 @@ static enum rc outside_init(struct outside *o, struct world *w)
     o->fake.proves = true;
     o->directories[0] = (struct conf_directory){.url = STR(FIRST), .terms = true};
     o->directories[1] = (struct conf_directory){.url = STR(SECOND), .terms = true};
-    w->conf[0].gateway.directories = o->directories;
-    w->conf[0].gateway.n_directories = 2;
+    w->conf[0].gateway.others.directories = o->directories;
+    w->conf[0].gateway.others.n_directories = 2;
     w->conf[0].gateway.n_sites = 1;
     w->sites[0].directory = STR(FIRST);
     TRY(keeper_starts_with_all(w));
@@ -249,8 +250,9 @@ static void keeps_ours_when_what_comes_is_wrong(void)
     o.fake.cert = FAKE_OTHER_KEY;
     CHECK_OK(outside_comes(&o));
     pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
-    CHECK_STR(str_of(told(&w)), SITE " 1 meanwhile 1 serial the certificate is for another key than "
-                                     "the one it was asked for;");
+    CHECK_STR(str_of(told(&w)),
+              SITE " 1 meanwhile 1 serial the certificate is for another key than "
+                   "the one it was asked for;");
     CHECK(!slot_of(&w, SITE)->directory);
     CHECK_INT(o.fake.n_orders, 1);
 }
