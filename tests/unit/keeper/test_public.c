@@ -15,7 +15,6 @@ struct outside {
     struct conf_directory directories[2];
     bool first_ails;
     unsigned fetched, shown, hidden;
-    struct buf events; /* "what site;" */
 };
 
 struct fetch {
@@ -136,6 +135,7 @@ static enum rc outside_init(struct outside *o, struct world *w)
     o->fake.life = LIFE;
     o->fake.authorization = "pending";
     o->fake.proves = true;
+    o->fake.cert = FAKE_OTHER_ROOT;
     o->directories[0] = (struct conf_directory){.url = STR(FIRST), .terms = true};
     o->directories[1] = (struct conf_directory){.url = STR(SECOND), .terms = true};
     w->conf[0].gateway.others.directories = o->directories;
@@ -154,8 +154,7 @@ static enum rc outside_init(struct outside *o, struct world *w)
 
 static const char *told(struct world *w)
 {
-    CHECK_OK(ask_sites(w, 0, 9));
-    return buf_z(&w->told);
+    return ask_sites(w, 0, 9) == RC_OK ? buf_z(&w->told) : "no answer";
 }
 
 static uint64_t failures_on_disk(struct world *w)
@@ -164,8 +163,9 @@ static uint64_t failures_on_disk(struct world *w)
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     uint64_t n = 0;
 
-    CHECK_OK(file_read(w->dir.fd, "keeper/" SITE "/ecdsa.json", &text, NULL));
-    CHECK_OK(json_parse(buf_str(&text), 1 << 16, &doc, NULL));
+    if (file_read(w->dir.fd, "keeper/" SITE "/ecdsa.json", &text, NULL) != RC_OK ||
+        json_parse(buf_str(&text), 1 << 16, &doc, NULL) != RC_OK)
+        return UINT64_MAX;
     IGNORE_RC(json_u64(json_get(json_root(doc), "public_failures"), &n));
     return n;
 }
@@ -180,6 +180,7 @@ static void is_replaced(void)
     CHECK_INT(o.fake.n_orders, 1);
     CHECK_INT(o.fake.refused, 0);
     CHECK(o.shown > 0 && o.shown == o.hidden);
+    CHECK_INT(w.workers[0].proofs, 1);
     CHECK_STR(str_of(told(&w)), SITE " 1 valid 0 serial;");
     CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
     CHECK_INT(count(&w.workers[0].seen, SITE " 1;"), 2);
@@ -215,17 +216,19 @@ static void is_a_failure_until_it_is_none(void)
     CHECK(o.fetched > 0);
     CHECK_INT(slot_of(&w, SITE)->public.failures, 0);
     CHECK_INT(failures_on_disk(&w), 1);
-    for (unsigned i = 1; i < 4; i++) {
-        outside_goes(&o);
-        keeper_ends(&w);
-        CHECK_OK(keeper_starts_with_all(&w));
-        CHECK_OK(outside_comes(&o));
-        o.fetched = 0;
-        pass(&w, 40 * WHEN_SECOND, 10 * WHEN_SECOND);
-        CHECK_INT(o.fetched, 0);
-    }
+    outside_goes(&o);
+    keeper_ends(&w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    CHECK_OK(outside_comes(&o));
+    o.fetched = 0;
+    pass(&w, 40 * WHEN_SECOND, 10 * WHEN_SECOND);
+    CHECK_INT(o.fetched, 0);
+    CHECK_INT(failures_on_disk(&w), 1);
+    pass(&w, 60 * WHEN_SECOND, 10 * WHEN_SECOND);
+    CHECK(o.fetched > 0);
+    CHECK_INT(failures_on_disk(&w), 2);
     o.fake.silent = false;
-    pass(&w, 60 * WHEN_SECOND, 5 * WHEN_SECOND);
+    pass(&w, 20 * WHEN_MINUTE, 10 * WHEN_SECOND);
     CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
     CHECK_INT(failures_on_disk(&w), 0);
 }
@@ -264,8 +267,8 @@ static void has_ours_again_before_it_ends(void)
     pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
     CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
     o.first_ails = true;
-    w.fake.now = NOW + LIFE - WHEN_DAY;
-    pass(&w, LIFE - 2 * WHEN_HOUR, 6 * WHEN_HOUR);
+    w.fake.now = NOW + LIFE - 2 * WHEN_DAY;
+    pass(&w, LIFE - WHEN_DAY - 2 * WHEN_HOUR, 2 * WHEN_HOUR); /* the fake's begin a day ago */
     CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
     pass(&w, 2 * WHEN_HOUR, 10 * WHEN_MINUTE);
     CHECK(!slot_of(&w, SITE)->directory);

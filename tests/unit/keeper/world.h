@@ -35,6 +35,7 @@ struct worker {
     struct buf staple; /* of the last identity */
     when_t staple_until;
     unsigned stapled; /* identities with one */
+    unsigned proofs;  /* shown */
 };
 
 struct world {
@@ -245,13 +246,22 @@ static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int)
     IGNORE_RC(ipc_reply(req, NULL));
 }
 
+static void on_worker_proof(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct worker *k = arg;
+    const struct ipc_proof *m = msg;
+
+    k->proofs += m->shown;
+    IGNORE_RC(ipc_reply(req, NULL));
+}
+
 [[maybe_unused]] static enum rc worker_comes(struct world *w, uint8_t i)
 {
-    static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
-                                                  {IPC_TICKETS, on_tickets}};
+    static const struct ipc_handler handlers[] = {
+        {IPC_IDENTITY, on_identity}, {IPC_TICKETS, on_tickets}, {IPC_PROOF, on_worker_proof}};
     struct worker *k = &w->workers[i];
     struct ipc_chan_conf keeper = {ROLE_KEEPER, ROLE_GATEWAY, NULL, 0, on_close, w};
-    struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 2, on_close, k};
+    struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 3, on_close, k};
     int fds[2];
 
     k->world = w;
