@@ -34,8 +34,7 @@ struct worker {
     char keys[3][KEEPER_TICKET_BYTES];
     struct buf staple; /* of the last identity */
     when_t staple_until;
-    unsigned stapled; /* identities with one */
-    unsigned proofs;  /* shown */
+    unsigned stapled, proofs; /* identities with one; what is shown to other CAs */
 };
 
 struct world {
@@ -248,10 +247,7 @@ static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int)
 
 static void on_worker_proof(void *arg, struct ipc_req *req, const void *msg, int)
 {
-    struct worker *k = arg;
-    const struct ipc_proof *m = msg;
-
-    k->proofs += m->shown;
+    ((struct worker *)arg)->proofs += ((const struct ipc_proof *)msg)->shown;
     IGNORE_RC(ipc_reply(req, NULL));
 }
 
