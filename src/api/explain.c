@@ -19,8 +19,7 @@ MSG(msg_from, "api.explain-from",
 MSG(msg_names, "api.explain-names",
     "\"names\" has to be a list of 1 to 100 DNS names or addresses");
 MSG(msg_shown, "api.explain-shown",
-    "the certificate \"{0}\" is not in the register, or it counts for nothing: it has to be valid, "
-    "not revoked, neither itself nor its issuer, and for clients");
+    "the certificate \"{0}\" is not in the register; `autarky cert list` shows what is");
 MSG(msg_account, "api.explain-account",
     "there is no account {0}; `autarky account list` shows them");
 
@@ -154,18 +153,6 @@ static enum rc read_account(const struct api_view *v, const struct json *args, s
     return RC_OK;
 }
 
-static bool is_good(const struct api_view *v, const struct store_certificate *c, struct arena *a)
-{
-    const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
-    struct x509_cert cert;
-
-    return c->status == STORE_CERTIFICATE_VALID && issuer &&
-           issuer->state != STORE_ISSUER_REVOKED && c->not_before <= v->now &&
-           v->now <= c->not_after && !str_eq(c->hierarchy, STR("staging")) &&
-           x509_cert_parse(a, c->der, &cert, NULL) == RC_OK && !cert.is_ca &&
-           cert.eku & X509_EKU_CLIENT_AUTH;
-}
-
 /* "serial:HEX" is one of the register; anything else what a rule may have, of any. */
 static enum rc read_shown(const struct api_view *v, const struct json *args, struct arena *a,
                           struct policy_query *q, struct err *err)
@@ -185,9 +172,9 @@ static enum rc read_shown(const struct api_view *v, const struct json *args, str
         return policy_shown_add(shown, a, "", text);
     if (x509_serial_parse(str_skip(text, strlen("serial:")), &serial) != RC_OK ||
         store_certificate_by_serial(store_read(v->store), a, x509_serial_bytes(&serial), &c) !=
-            RC_OK ||
-        !is_good(v, &c, a))
+            RC_OK)
         return ERR(err, RC_NOTFOUND, msg_shown, str_head(text, API_SHOWN_MAX));
+    TRY(policy_shown_check(store_read(v->store), a, &c, POLICY_SHOWN_CLIENT, v->now, err));
     return policy_shown_take(shown, &c, a);
 }
 

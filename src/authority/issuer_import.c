@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "ca/bounds.h"
 #include "ceremony/show.h"
+#include "cmd/ask.h"
 #include "x509/csr.h"
 
 MSG(msg_not_ours, "cmd.import-other-key",
@@ -497,7 +498,7 @@ static int finish_again(const struct import *im)
 
     if (!im->again)
         return CMD_DONE;
-    err.rc = cmd_control(cmd_data(im->s.args), "signer restart", STR(""), &answer, &err);
+    err.rc = ask_signer_restart(im->s.args, &answer, &err);
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "ca/rules.h"
+#include "cmd/ask.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
@@ -17,7 +18,7 @@
 #include "json/out.h"
 
 enum { LOOKS = 30 }; /* a second apart: a server starts again in less */
-enum { ANSWER_MAX = 16 * 1024 * 1024, ASK_MAX = 512 * 1024 };
+enum { ANSWER_MAX = 16 * 1024 * 1024, CHANGE_MAX = 512 * 1024 };
 enum { SESSION_ARENA = 64 * 1024 * 1024, CRL_ARENA = 1024 * 1024 };
 
 static const char rules_file[] = "ca/rules.json";
@@ -395,7 +396,7 @@ static void undo(struct issuer_session *s, const struct before *b)
 
 static enum rc tell(const struct issuer_session *s, struct buf *answer, struct err *err)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(CHANGE_MAX);
 
     TRY(put_change(s, &ask));
     return cmd_control(cmd_data(s->args), "issuer change", buf_str(&ask), answer, err);
@@ -484,7 +485,7 @@ static enum outcome look_again(struct issuer_session *s, enum rc why)
 static enum rc restart_signer(const struct issuer_session *s, struct buf *answer, struct err *err)
 {
     buf_reset(answer);
-    return cmd_control(cmd_data(s->args), "signer restart", STR(""), answer, err);
+    return ask_signer_restart(s->args, answer, err);
 }
 
 static void show_lists(const struct issuer_session *s)

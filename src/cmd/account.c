@@ -118,6 +118,14 @@ enum rc ask_reason(const struct cmd_args *args, struct buf *out)
     return json_out_done(&o);
 }
 
+enum rc ask_signer_restart(const struct cmd_args *args, struct buf *answer, struct err *err)
+{
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
+
+    TRY(ask_reason(args, &ask));
+    return cmd_control(cmd_data(args), "signer restart", buf_str(&ask), answer, err);
+}
+
 int ask_and_show(const struct cmd_args *args, const char *command, const char *operand,
                  cmd_show_fn show)
 {

@@ -12,6 +12,8 @@ enum { ASK_MAX = 16 * 1024 };
 int ask_args(const struct cmd_args *args, const char *operand, struct buf *out);
 /* {"reason": as given}, or {}. */
 enum rc ask_reason(const struct cmd_args *args, struct buf *out);
+/* Has the server take up what is new for the signer, for the same reason; as cmd_control. */
+enum rc ask_signer_restart(const struct cmd_args *args, struct buf *answer, struct err *err);
 /* Asks for `command` with them. Returns the exit status. */
 int ask_and_show(const struct cmd_args *args, const char *command, const char *operand,
                  cmd_show_fn show);

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "ca/head.h"
+#include "cmd/ask.h"
 #include "cmd/cmd.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
@@ -273,7 +274,7 @@ int cmd_audit_restart(const struct cmd_args *args)
     printf("The next head is the first one of %.*s.\n", STR_ARG(buf_str(&origin)));
     if (buf_str(&last).n)
         printf("Signed last before it, to be kept:\n\n%.*s", STR_ARG(buf_str(&last)));
-    err.rc = cmd_control(cmd_data(args), "signer restart", STR(""), &answer, &err);
+    err.rc = ask_signer_restart(args, &answer, &err);
     if (err.rc != RC_OK)
         fprintf(stderr, "autarky: the server takes it up at its next start\n");
     return CMD_DONE;

@@ -177,6 +177,7 @@ int cmd_agent_remove(const struct cmd_args *args);
 int cmd_agent_renew(const struct cmd_args *args);
 int cmd_agent_doctor(const struct cmd_args *args);
 int cmd_import(const struct cmd_args *args);
+int cmd_policy_accept(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);

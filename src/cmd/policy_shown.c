@@ -6,15 +6,15 @@
 
 enum { ANSWER_MAX = 1 << 20, ASK_MAX = 512 };
 
-MSG(msg_revoked, "policy.shown-revoked",
+MSG(msg_revoked, "cmd.shown-revoked",
     "the certificate {0} is revoked: no rule has who shows it");
-MSG(msg_issuer, "policy.shown-issuer",
+MSG(msg_issuer, "cmd.shown-issuer",
     "the issuer {1} of the certificate {0} is revoked: no rule has who shows it");
-MSG(msg_staging, "policy.shown-staging",
+MSG(msg_staging, "cmd.shown-staging",
     "the certificate {0} was made by the staging directory: no rule has who shows it");
-MSG(msg_ended, "policy.shown-ended",
+MSG(msg_ended, "cmd.shown-ended",
     "the certificate {0} is valid from {1} to {2}: at other times no rule has who shows it");
-MSG(msg_server, "policy.shown-server",
+MSG(msg_server, "cmd.shown-server",
     "the certificate {0} is not for clients: its `extended_key_usage` has no clientAuth");
 
 static bool has(const struct json *list, struct str what)

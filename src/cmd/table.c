@@ -230,6 +230,12 @@ static const struct cmd_row rows[] = {
      OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
              OPT(PROFILE)),
      cmd_policy_explain},
+    {"policy", "accept", "accept the policy in the files without a second person, as root",
+     "For when nobody is left who could be the second person, or the policy that was accepted can\n"
+     "not be read any more. The next start of the service takes exactly the policy that the files\n"
+     "have now, and the audit log has who accepted it, why, and what was changed. With --dry-run:\n"
+     "shows that policy, and accepts nothing.",
+     NULL, OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_policy_accept},
     {"alert", "list", "list what is wrong or soon will be, and silences",
      "What is over is kept for 90 days; --over lists it.", NULL,
      OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(KIND), OPT(OWNER), OPT(OVER)), cmd_alert_list},

@@ -8,24 +8,10 @@
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "http/exchange.h"
+#include "policy/shown.h"
 #include "store/certificates.h"
-#include "store/issuers.h"
-#include "x509/cert.h"
 
 MSG(msg_unknown, "core.shown-unknown", "the certificate that was shown is none of this CA's");
-MSG(msg_staging, "core.shown-staging",
-    "the certificate {0} was made by the staging directory, whose certificates are for trying out");
-MSG(msg_not_yet, "core.shown-not-yet", "the certificate {0} is valid from {1} on");
-MSG(msg_expired, "core.shown-expired", "the certificate {0} has expired at {1}");
-MSG(msg_revoked, "core.shown-revoked", "the certificate {0} was revoked at {1}");
-MSG(msg_issuer, "core.shown-issuer", "the issuer {1} of the certificate {0} was revoked");
-MSG(msg_usage, "core.shown-usage",
-    "the certificate {0} is not for clients alone (profile {1}); `autarky cert issue --profile "
-    "client` "
-    "makes one that is");
-MSG(msg_server, "core.shown-server",
-    "the certificate {0} is not for clients (profile {1}): its `extended_key_usage` has no "
-    "clientAuth");
 MSG(msg_nobody, "core.shown-nobody",
     "the certificate {0} is no user's; `autarky user-certificate add` makes it one's");
 MSG(msg_of_user, "core.user-certificate-none",
@@ -55,17 +41,6 @@ void core_shown_read(const struct core *core, const struct ipc_http *msg, struct
 
 /* ---- whether it is good */
 
-static enum rc check_issuer(const struct core *core, struct arena *a,
-                            const struct store_certificate *c, const char *serial, struct err *err)
-{
-    struct store_issuer issuer;
-
-    TRY(store_issuer_get(store_read(core->store), a, &c->issuer, &issuer));
-    if (issuer.state == STORE_ISSUER_REVOKED)
-        return ERR(err, RC_DENIED, msg_issuer, str_of(serial), issuer.name);
-    return RC_OK;
-}
-
 const char *core_shown_serial(const struct store_certificate *c, char out[static X509_SERIAL_TEXT])
 {
     struct x509_serial serial;
@@ -75,51 +50,11 @@ const char *core_shown_serial(const struct store_certificate *c, char out[static
                                                                : out;
 }
 
-/* Certificates of servers name clientAuth as well, for those that are clients of others. Their keys
- * lie on servers, which nobody is: who is to be a person has one for clients `alone`. */
-static enum rc check_usage(struct arena *a, const struct store_certificate *c, bool alone,
-                           struct err *err)
-{
-    char serial[X509_SERIAL_TEXT];
-    struct x509_cert cert;
-    bool client;
-
-    TRY(x509_cert_parse(a, c->der, &cert, err));
-    client = !cert.is_ca && cert.has_eku && cert.eku & X509_EKU_CLIENT_AUTH;
-    if (alone && (!client || cert.eku != X509_EKU_CLIENT_AUTH))
-        return ERR(err, RC_DENIED, msg_usage, str_of(core_shown_serial(c, serial)), c->profile);
-    if (!client)
-        return ERR(err, RC_DENIED, msg_server, str_of(core_shown_serial(c, serial)), c->profile);
-    return RC_OK;
-}
-
-/* As any check of a client's certificate, with the register in place of a chain and of lists; what
- * for is not looked at. */
-static enum rc check_good(const struct core *core, struct arena *a,
-                          const struct store_certificate *c, struct err *err)
-{
-    when_t now = clock_now(ev_clock(core->ev));
-    char at[WHEN_TEXT], serial[X509_SERIAL_TEXT];
-
-    core_shown_serial(c, serial);
-    if (str_eq(c->hierarchy, STR("staging")))
-        return ERR(err, RC_DENIED, msg_staging, str_of(serial));
-    if (c->status == STORE_CERTIFICATE_REVOKED)
-        return ERR(err, RC_DENIED, msg_revoked, str_of(serial), str_of(when_text(c->revoked, at)));
-    if (now < c->not_before)
-        return ERR(err, RC_DENIED, msg_not_yet, str_of(serial),
-                   str_of(when_text(c->not_before, at)));
-    if (now > c->not_after)
-        return ERR(err, RC_DENIED, msg_expired, str_of(serial),
-                   str_of(when_text(c->not_after, at)));
-    return check_issuer(core, a, c, serial, err);
-}
-
 static enum rc check(const struct core *core, struct arena *a, const struct store_certificate *c,
-                     struct err *err)
+                     enum policy_shown_as as, struct err *err)
 {
-    TRY(check_good(core, a, c, err));
-    return check_usage(a, c, true, err);
+    return policy_shown_check(store_read(core->store), a, c, as, clock_now(ev_clock(core->ev)),
+                              err);
 }
 
 static enum rc find_shown(const struct core *core, const struct http_shown *shown, struct arena *a,
@@ -141,7 +76,7 @@ enum rc core_shown_find(const struct core *core, const struct http_shown *shown,
                         struct store_certificate *out, struct err *err)
 {
     TRY(find_shown(core, shown, a, out, err));
-    return check(core, a, out, err);
+    return check(core, a, out, POLICY_SHOWN_PERSON, err);
 }
 
 enum rc core_shown_client(void *arg, const struct http_shown *shown, struct arena *a,
@@ -150,8 +85,7 @@ enum rc core_shown_client(void *arg, const struct http_shown *shown, struct aren
     const struct core *core = arg;
 
     TRY(find_shown(core, shown, a, out, err));
-    TRY(check_good(core, a, out, err));
-    return check_usage(a, out, false, err);
+    return check(core, a, out, POLICY_SHOWN_CLIENT, err);
 }
 
 /* ---- whose it is */
@@ -200,7 +134,7 @@ bool core_shown_holds(const struct core *core, const struct id *certificate, int
 
     return core->conf->control.certificates &&
            store_certificate_get(store_read(core->store), &a, certificate, &c) == RC_OK &&
-           check(core, &a, &c, &err) == RC_OK &&
+           check(core, &a, &c, POLICY_SHOWN_PERSON, &err) == RC_OK &&
            store_user_of_certificate(store_read(core->store), &a, certificate, &is) == RC_OK &&
            is.n == user;
 }
@@ -269,7 +203,7 @@ static enum rc read_add(struct core_change *c)
     enum rc rc;
 
     TRY(find(c));
-    TRY(check(c->core, c->a, &c->certificate, &c->err));
+    TRY(check(c->core, c->a, &c->certificate, POLICY_SHOWN_PERSON, &c->err));
     rc = store_user_of_certificate(store_read(c->core->store), c->a, &c->certificate.id, &is);
     if (rc != RC_NOTFOUND)
         return rc == RC_OK ? ERR(&c->err, RC_EXISTS, msg_taken, c->serial, is.name) : rc;

@@ -87,9 +87,9 @@ static const char *protocol(const struct gateway_exchange *x)
 }
 
 /* When its first byte came. */
-static when_t begun(const struct gateway_exchange *x, int64_t micros)
+static when_t begun(const struct gateway *g, int64_t micros)
 {
-    return clock_now(ev_clock(x->gateway->conf.ev)) - micros;
+    return clock_now(ev_clock(g->conf.ev)) - micros;
 }
 
 /* ---- JSON */
@@ -158,6 +158,12 @@ static void put_tls(struct buf *out, const struct gateway_peer *p)
     put_bool(out, "resumed", f.resumed);
 }
 
+static void put_reason(struct buf *out, const struct err *why)
+{
+    if (why->rc != RC_OK)
+        put_z(out, "reason", why->msg ? why->msg->code : rc_text(why->rc));
+}
+
 static void put_json(struct buf *out, bool query, const struct gateway_exchange *x, int64_t micros,
                      bool complete)
 {
@@ -166,7 +172,7 @@ static void put_json(struct buf *out, bool query, const struct gateway_exchange 
     char text[ADDR_TEXT];
 
     buf_u8(out, '{');
-    put_time(out, begun(x, micros));
+    put_time(out, begun(x->gateway, micros));
     put_z(out, "site", p->site ? p->site->name : NULL);
     put_z(out, "client", gateway_client_text(x, text));
     put_text(out, "method", head->method, GATEWAY_ACCESS_TEXT_MAX);
@@ -187,8 +193,24 @@ static void put_json(struct buf *out, bool query, const struct gateway_exchange 
     put_text(out, "referrer", referrer(x->up.reader, query), GATEWAY_ACCESS_TEXT_MAX);
     put_text(out, "user_agent", header(x->up.reader, STR("user-agent")), GATEWAY_ACCESS_TEXT_MAX);
     put_text(out, "request_id", id_str(&x->id), GATEWAY_ACCESS_TEXT_MAX);
-    if (x->why.rc != RC_OK)
-        put_z(out, "reason", x->why.msg ? x->why.msg->code : rc_text(x->why.rc));
+    put_reason(out, &x->why);
+    buf_putz(out, "}\n");
+}
+
+/* Of one that was passed on nothing is known but how much it was. */
+static void put_passed_json(struct buf *out, const struct gateway_passed *p, when_t began)
+{
+    buf_u8(out, '{');
+    put_time(out, began);
+    put_z(out, "site", p->site);
+    put_z(out, "client", p->client);
+    put_z(out, "protocol", GATEWAY_ACCESS_PASSED);
+    put_int(out, "received", (int64_t)p->up);
+    put_int(out, "sent", (int64_t)p->down);
+    put_int(out, "micros", p->micros);
+    put_text(out, "backend", p->backend, GATEWAY_ACCESS_TEXT_MAX);
+    put_bool(out, "complete", p->why->rc == RC_OK);
+    put_reason(out, p->why);
     buf_putz(out, "}\n");
 }
 
@@ -242,7 +264,7 @@ static void put_combined(struct buf *out, bool query, const struct gateway_excha
 
     buf_putz(out, gateway_client_text(x, text));
     buf_putz(out, " - - ");
-    put_date(out, begun(x, micros));
+    put_date(out, begun(x->gateway, micros));
     put_asked(out, query, x);
     buf_u8(out, ' ');
     put_number(out, x->status < 0 ? 0 : (uint64_t)x->status);
@@ -251,6 +273,20 @@ static void put_combined(struct buf *out, bool query, const struct gateway_excha
     put_quoted(out, referrer(x->up.reader, query));
     put_quoted(out, header(x->up.reader, STR("user-agent")));
     buf_u8(out, '\n');
+}
+
+/* No request, no status: the name that was asked for stands where a path does. */
+static void put_passed_combined(struct buf *out, const struct gateway_passed *p, when_t began)
+{
+    buf_putz(out, p->client);
+    buf_putz(out, " - - ");
+    put_date(out, began);
+    buf_putz(out, " \"- ");
+    put_escaped(out, str_of(p->site ? p->site : "-"), GATEWAY_ACCESS_TEXT_MAX,
+                CONF_ACCESS_COMBINED);
+    buf_putz(out, " " GATEWAY_ACCESS_PASSED "\" - ");
+    put_number(out, p->down);
+    buf_putz(out, " \"-\" \"-\"\n");
 }
 
 void gateway_access_put(struct buf *out, unsigned format, bool query,
@@ -282,31 +318,58 @@ void gateway_access_free(struct gateway_access *a)
 }
 
 /* Where no site is known yet, or no more, the gateway's word counts. */
-static bool wanted(const struct gateway_exchange *x)
+static bool wanted(const struct gateway_site *s, const struct gateway_route *route)
 {
-    const struct gateway_site *s = x->peer->site;
-
-    if (x->route)
-        return x->route->access_log;
+    if (route)
+        return route->access_log;
     return !s || !s->route || s->route->access_log;
+}
+
+/* Where a line goes, which is begun; NULL: nowhere. */
+static struct gateway_lines *begin(struct gateway_access *a, const struct gateway_site *s,
+                                   const struct gateway_route *route)
+{
+    struct gateway_lines *l;
+
+    if (a->format == CONF_ACCESS_OFF || !wanted(s, route))
+        return NULL;
+    l = &a->by[a->format - 1];
+    buf_reset(&a->line);
+    return l->ev ? l : NULL;
+}
+
+static void end(struct gateway_access *a, struct gateway_lines *l)
+{
+    if (buf_rc(&a->line) == RC_OK)
+        gateway_lines_put(l, buf_str(&a->line));
+    else
+        gateway_lines_drop(l);
 }
 
 void gateway_access_tell(struct gateway_access *a, const struct gateway_exchange *x, int64_t micros,
                          bool complete)
 {
-    struct gateway_lines *l;
+    struct gateway_lines *l = begin(a, x->peer->site, x->route);
 
-    if (a->format == CONF_ACCESS_OFF || !wanted(x))
+    if (!l)
         return;
-    l = &a->by[a->format - 1];
-    if (!l->ev)
-        return;
-    buf_reset(&a->line);
     gateway_access_put(&a->line, a->format, a->query, x, micros, complete);
-    if (buf_rc(&a->line) == RC_OK)
-        gateway_lines_put(l, buf_str(&a->line));
+    end(a, l);
+}
+
+void gateway_access_passed(struct gateway *g, const struct gateway_passed *p,
+                           const struct gateway_site *site, const struct gateway_route *route)
+{
+    struct gateway_access *a = &g->access;
+    struct gateway_lines *l = begin(a, site, route);
+
+    if (!l)
+        return;
+    if (a->format == CONF_ACCESS_JSON)
+        put_passed_json(&a->line, p, begun(g, p->micros));
     else
-        gateway_lines_drop(l);
+        put_passed_combined(&a->line, p, begun(g, p->micros));
+    end(a, l);
 }
 
 static void on_ended(void *arg)

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access log: a line for each request that ended, where the configuration wants it
- * (gateway.access_log). Printable ASCII and nothing else: what a client sent can neither end a line
- * or a field nor steer a terminal. No cookies, no Authorization; what follows "?" only when that is
- * asked for. */
+/* The access log: a line for each request, or connection that was passed on, that ended, where the
+ * configuration wants it (gateway.access_log). Printable ASCII and nothing else: what a client sent
+ * can neither end a line or a field nor steer a terminal. No cookies, no Authorization; what
+ * follows "?" only when that is asked for. */
 #pragma once
 
 #include "base/str.h"
 #include "gateway/lines.h"
 
 struct buf;
+struct gateway;
 struct gateway_exchange;
+struct gateway_passed;
+struct gateway_route;
+struct gateway_site;
 
 enum {
     GATEWAY_ACCESS_PATH_MAX = 4096, /* bytes of a path or a query, before escaping */
@@ -18,6 +22,9 @@ enum {
 };
 
 enum { GATEWAY_ACCESS_FORMATS = 2 };
+
+/* What stands for the protocol of a connection that was passed on. */
+#define GATEWAY_ACCESS_PASSED "passthrough"
 
 /* Part of struct gateway. */
 struct gateway_access {
@@ -38,6 +45,9 @@ void gateway_access_free(struct gateway_access *a);
  * answer. */
 void gateway_access_tell(struct gateway_access *a, const struct gateway_exchange *x, int64_t micros,
                          bool complete);
+/* Of a connection that was passed on. `route` NULL: it came to none; `site` may be NULL as well. */
+void gateway_access_passed(struct gateway *g, const struct gateway_passed *p,
+                           const struct gateway_site *site, const struct gateway_route *route);
 /* Appends its line. */
 void gateway_access_put(struct buf *out, unsigned format, bool query,
                         const struct gateway_exchange *x, int64_t micros, bool complete);

@@ -86,9 +86,10 @@ void gateway_count_passed(const struct gateway_passed *p)
     metric_add(&passed_bytes, DOWN, (int64_t)p->down);
     metric_add(&site_bytes, metric_at(&site_bytes, p->number, UP), (int64_t)p->up);
     metric_add(&site_bytes, metric_at(&site_bytes, p->number, DOWN), (int64_t)p->down);
-    LOG_EVENT(LOG_LEVEL_INFO, "gateway.passed", LOG_Z("site", p->site), LOG_Z("client", p->client),
-              LOG_INT("sent", p->down), LOG_INT("received", p->up), LOG_INT("micros", p->micros),
-              LOG_STR("backend", p->backend),
+    LOG_EVENT(LOG_LEVEL_INFO, "gateway.passed", LOG_Z("site", p->site ? p->site : "-"),
+              LOG_Z("client", p->client), LOG_INT("sent", p->down), LOG_INT("received", p->up),
+              LOG_INT("micros", p->micros),
+              LOG_STR("backend", p->backend.n ? p->backend : STR("-")),
               {.key = wrong ? "err" : NULL, .kind = LOG_KIND_ERR, .err = p->why});
 }
 

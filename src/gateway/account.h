@@ -22,10 +22,10 @@ void gateway_count_client(const struct gateway_site *site, int n);
 const char *gateway_client_text(const struct gateway_exchange *x, char text[static ADDR_TEXT]);
 /* A connection that was passed on (through.c) has ended. */
 struct gateway_passed {
-    const char *client, *site;
-    size_t number; /* of the site */
-    struct str backend;
-    uint64_t up, down; /* bytes, towards the backend and back */
+    const char *client, *site; /* `site` NULL: none was found */
+    size_t number;             /* of the site */
+    struct str backend;        /* empty: none */
+    uint64_t up, down;         /* bytes, towards the backend and back */
     int64_t micros;
     const struct err *why; /* rc RC_OK: both sides had ended it */
 };

@@ -58,9 +58,9 @@ static void end(struct through *c)
 {
     struct gateway_passed told = {
         .client = c->peer.addr,
-        .site = c->peer.site ? c->peer.site->name : "-",
+        .site = c->peer.site ? c->peer.site->name : NULL,
         .number = c->peer.site ? c->peer.site->number : 0,
-        .backend = c->backend ? c->backend->key : STR("-"),
+        .backend = c->backend ? c->backend->key : STR(""),
         .up = c->up.bytes,
         .down = c->down.bytes,
         .micros = now(c) - c->began,
@@ -69,6 +69,7 @@ static void end(struct through *c)
 
     c->state = ENDED;
     gateway_count_passed(&told);
+    gateway_access_passed(c->peer.gateway, &told, c->peer.site, c->route);
     /* A side that broke breaks the other: half of what was said must not look like all of it. */
     c->peer.shut = c->peer.shut || c->why.rc != RC_OK || c->down.told;
     gateway_peer_want(&c->peer, 0);

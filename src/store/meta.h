@@ -8,7 +8,8 @@
 /* Keys in use; letters, digits, dots and hyphens, at most 64. */
 #define STORE_META_HIERARCHY "hierarchy" /* canonical JSON: what init made */
 #define STORE_META_AUDIT_LOG "audit-log" /* whose beginning anew is in the records */
-#define STORE_META_WATCH "watch" /* number of the last record that was counted (core/watch.c) */
+#define STORE_META_WATCH "watch"   /* number of the last record that was counted (core/watch.c) */
+#define STORE_META_POLICY "policy" /* JSON: the accepted one (core/accepted.c) */
 #define STORE_META_EXPIRIES "expiries" /* the last certificate that expiries (expiries.h) has */
 /* and "forward-NAME": number of the last record that a destination of audit.forward has */
 

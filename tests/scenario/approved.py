@@ -214,7 +214,7 @@ def reasons(lab):
     lab.configure(policy=RULES, extra=CONTROL.replace("people:", "reasons: required, people:"))
     lab.autarky("reload", "--reason", "INC-3")
     for command in (("reload",), ("eab", "create", "k"), ("cert", "issue", "--name", f"r.{DOMAIN}", "--out", lab.directory / "r"),
-                    ("issuance", "thaw"), ("ui", "link")):
+                    ("issuance", "thaw"), ("ui", "link"), ("drill", "runner")):
         expect(lab.autarky(*command, ok=(2,)), "say why, with --reason", " ".join(map(str, command)))
     lab.autarky("eab", "create", "k", "--dry-run")
     lab.autarky("eab", "create", "k", "--reason", "INC-4")

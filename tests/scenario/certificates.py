@@ -96,7 +96,7 @@ def nobodies(lab, alice):
     """Certificates that are no identity, each refused with its reason, and connections that are served all the same."""
     server = Pair(lab, "web")
     expect(lab.autarky("user-certificate", "add", "alice", "--serial", server.serial, ok=(2,)), "not for clients alone", "a server's certificate")
-    want(ask(lab, "/api/v1/status", server), 401, "a server's certificate", "core.shown-usage")
+    want(ask(lab, "/api/v1/status", server), 401, "a server's certificate", "policy.shown-usage")
     foreign = lab.directory / "foreign"
     foreign.mkdir()
     pair = type("Foreign", (), {"cert": foreign / "cert.pem", "key": foreign / "key.pem"})
@@ -158,7 +158,7 @@ def revoked(lab):
     want(ask(lab, "/ui/plain", None, "-b", jar), 200, "the dashboard", "Overview")
     expect(lab.autarky("session", "list"), "alice", "who is signed in")
     lab.autarky("cert", "revoke", carol.serial, "--reason", "keyCompromise")
-    want(get(), 401, "after the revocation, on the same connection", "core.shown-revoked")
+    want(get(), 401, "after the revocation, on the same connection", "policy.shown-revoked")
     if conn.sock is not first:
         sys.exit("that was another connection")
     want(ask(lab, "/ui/", None, "-b", jar), 403, "the session that it began")
@@ -206,7 +206,7 @@ def issuer_revoked(lab):
     conn, get = kept_alive(lab, dora)
     want(get(), 200, "an issuer that was rotated away")
     lab.autarky("issuer", "revoke", ref, "--yes", "--reason", "stolen")
-    want(get(), 401, "its issuer is revoked", "core.shown-issuer")
+    want(get(), 401, "its issuer is revoked", "policy.shown-issuer")
     conn.close()
     want(ask(lab, "/ui/", None, "-b", jar), 403, "the session that it began")
     want(ask(lab, "/ui/sign-in", dora, "-d", "certificate=1"), 403, "signing in with it", "good no more")

@@ -16,6 +16,7 @@ from lab import wait_for  # noqa: E402
 from sites import SITE, Backend, SiteLab  # noqa: E402
 
 CLIENTS = 32
+PAUSE = 0.05  # seconds between a client's requests: load enough, and processors left for the renewals
 TIMES = 100
 KEEP = 40  # requests of one connection, before the client makes another
 
@@ -41,7 +42,7 @@ class Client(threading.Thread):
                     if answer.status != 200 or len(body) != 1000 + self.number:
                         raise ValueError(f"status {answer.status}, {len(body)} bytes")
                     self.requests += 1
-                    if self.stopped.is_set():
+                    if self.stopped.wait(PAUSE):
                         break
                 client.close()
         except Exception as error:  # whatever a client meets is a finding

@@ -32,6 +32,12 @@ def copy_tree(tree):
             shutil.copy2(ROOT / name, tree / name)
 
 
+def seed_compiled(home):
+    """What was compiled before, where ccache is installed: that a compiler works, other tests show."""
+    if (CACHE / "ccache").is_dir():
+        run("cp", "-a", "--reflink=auto", CACHE / "ccache", home / ".cache" / "autarky" / "ccache")
+
+
 def seed_cache(home):
     """What bootstrap has made for this system already; building OpenSSL is another test's affair."""
     recipe = re.search(r"^recipe=([^/]+)/", (ROOT / ".deps" / "stamp").read_text(), re.M)[1]
@@ -43,6 +49,7 @@ def seed_cache(home):
             packages = (ROOT / "ui" / "node_modules").resolve().parent
             name = packages.name.rsplit("-", 1)[0] + "-build"
             shutil.copytree(packages, home / ".cache" / "autarky" / "ui" / name, symlinks=True)
+            seed_compiled(home)
             return
     print("bootstrap has left no cache to start from")
     sys.exit(77)

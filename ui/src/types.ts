@@ -49,6 +49,7 @@ export interface Lock {
   scope: string;
   value?: string;
   renewals: boolean;
+  new_names: boolean;
   reason: string;
   set_by: string;
   set: string;
@@ -96,6 +97,7 @@ export interface StatusAnswer {
   processes: ServerProcess[];
   probers: Prober[];
   policy_waits: string | null;
+  policy_other: boolean;
 }
 
 export interface Check {

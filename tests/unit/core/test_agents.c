@@ -241,7 +241,7 @@ static void who_was_removed_is_nobody(void)
     CHECK(in_words(&p, "\"revoked\":1"));
     clock_fake_advance(&p.w.clock, WHEN_MINUTE);
     CHECK_INT(report(&p, &h, 0), 401);
-    CHECK_STR(str_of(p.got.code), "core.shown-revoked");
+    CHECK_STR(str_of(p.got.code), "policy.shown-revoked");
     CHECK_INT(renew(&p, &h, h.csr), 401);
     CHECK_INT(enrol(&p, &h, "web1"), 401);
     CHECK_INT(command(&p, "remove", "{\"name\":\"web1\"}"), 404);

@@ -151,10 +151,10 @@ static void only_good_ones(void)
 
     START(p, m);
     CHECK(issue(&p, "default", false, &other));
-    CHECK_SAID(&p, &other, "core.shown-usage");
+    CHECK_SAID(&p, &other, "policy.shown-usage");
     CHECK_INT(change(&p, "add", "alice", other.text), 403);
     CHECK(issue(&p, "client", true, &staging));
-    CHECK_SAID(&p, &staging, "core.shown-staging");
+    CHECK_SAID(&p, &staging, "policy.shown-staging");
     CHECK_INT(change(&p, "add", "alice", staging.text), 403);
     CHECK_INT(change(&p, "add", "alice", m.text), 200);
     other = m;
@@ -165,7 +165,7 @@ static void only_good_ones(void)
     CHECK_SAID(&p, &other, "core.shown-unknown");
     CHECK_SAID(&p, &m, "");
     clock_fake_advance(&p.w.clock, m.not_after - clock_now(ev_clock(p.w.ev)) + WHEN_SECOND);
-    CHECK_SAID(&p, &m, "core.shown-expired");
+    CHECK_SAID(&p, &m, "policy.shown-expired");
     CHECK_INT(change(&p, "add", "alice", m.text), 403);
 }
 
@@ -186,7 +186,7 @@ static void a_revocation_counts_at_once(void)
     CHECK_INT(ask(&p, "GET", "/api/v1/status", session, ""), 200);
     CHECK_OK(store_write_now(p.w.store, end_certificate, &m.id));
     CHECK_INT(ask(&p, "GET", "/api/v1/status", session, ""), 401);
-    CHECK_SAID(&p, &m, "core.shown-revoked");
+    CHECK_SAID(&p, &m, "policy.shown-revoked");
     show(&p, &m);
     CHECK_INT(ask(&p, "GET", "/ui/sign-in", NULL, ""), 200);
     CHECK(!in_words(&p, "by certificate"));
@@ -218,14 +218,14 @@ static void with_its_issuer_it_ends(void)
     CHECK_INT(ask(&p, "POST", "/ui/sign-in", NULL, "certificate=1"), 303);
     (void)snprintf(cookie, sizeof(cookie), "cookie: %s", p.got.cookie);
     CHECK_OK(store_write_now(p.w.store, end_issuer, &m.id));
-    CHECK_SAID(&p, &m, "core.shown-issuer");
+    CHECK_SAID(&p, &m, "policy.shown-issuer");
     show(&p, &m);
     CHECK_INT(ask(&p, "POST", "/ui/sign-in", NULL, "certificate=1"), 403);
     show(&p, &(struct made){});
     CHECK_INT(ask(&p, "GET", "/api/v1/status", session, ""), 401);
     CHECK_INT(change(&p, "remove", "alice", m.text), 200);
     CHECK_INT(change(&p, "add", "alice", m.text), 403);
-    CHECK_STR(str_of(p.got.code), "core.shown-issuer");
+    CHECK_STR(str_of(p.got.code), "policy.shown-issuer");
 }
 
 /* It is the connection's, on the api listener, and no page of another site may use it. */
@@ -303,9 +303,9 @@ static void clients_of_rules(void)
     CHECK(issue(&p, "default", false, &both));
     CHECK_CLIENT(&p, &both, "");
     CHECK(issue(&p, "server", false, &server));
-    CHECK_CLIENT(&p, &server, "core.shown-server");
+    CHECK_CLIENT(&p, &server, "policy.shown-server");
     CHECK(issue(&p, "client", true, &staging));
-    CHECK_CLIENT(&p, &staging, "core.shown-staging");
+    CHECK_CLIENT(&p, &staging, "policy.shown-staging");
     other = m;
     other.sha256[0] ^= 1; /* of another CA, with our serial number */
     CHECK_CLIENT(&p, &other, "core.shown-unknown");
@@ -316,12 +316,12 @@ static void clients_of_rules(void)
     other.n_serial = 0;
     CHECK_CLIENT(&p, &other, "core.shown-unknown");
     CHECK_OK(store_write_now(p.w.store, end_certificate, &m.id));
-    CHECK_CLIENT(&p, &m, "core.shown-revoked");
+    CHECK_CLIENT(&p, &m, "policy.shown-revoked");
     CHECK_CLIENT(&p, &both, "");
     clock_fake_advance(&p.w.clock, both.not_after - clock_now(ev_clock(p.w.ev)));
     CHECK_CLIENT(&p, &both, "");
     clock_fake_advance(&p.w.clock, WHEN_SECOND);
-    CHECK_CLIENT(&p, &both, "core.shown-expired");
+    CHECK_CLIENT(&p, &both, "policy.shown-expired");
 }
 
 static void not_before_its_time(void)
@@ -330,7 +330,7 @@ static void not_before_its_time(void)
     clock_fake_set(&p.w.clock, m.not_before);
     CHECK_CLIENT(&p, &m, "");
     clock_fake_set(&p.w.clock, m.not_before - WHEN_SECOND);
-    CHECK_CLIENT(&p, &m, "core.shown-not-yet");
+    CHECK_CLIENT(&p, &m, "policy.shown-not-yet");
 }
 
 /* Whatever its own row says. */
@@ -339,7 +339,7 @@ static void of_a_revoked_issuer(void)
     START(p, m);
     CHECK_CLIENT(&p, &m, "");
     CHECK_OK(store_write_now(p.w.store, end_issuer, &m.id));
-    CHECK_CLIENT(&p, &m, "core.shown-issuer");
+    CHECK_CLIENT(&p, &m, "policy.shown-issuer");
 }
 
 /* Of the connection to the api listener, as front knows it, and of nothing else. */

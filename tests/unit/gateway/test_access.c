@@ -188,7 +188,65 @@ static void sites_can_be_left_out(void)
     CHECK_STR(str_of(log_of(&w)), "");
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(json_has_everything), CHECK_TEST_ONCE(json_has_the_query_when_asked),
+/* The same world, with a site whose TLS is not ended here. */
+static enum rc begin_passing(struct world *w, enum conf_access format)
+{
+    static struct str passes[] = {STR("tls://10.0.0.1:81")};
+
+    TRY(begin(w, format, false));
+    w->speaker->free(MOVE(w->c));
+    w->speaker = &gateway_through_speaker;
+    w->sites[0].backends = (struct conf_strs){passes, 1};
+    w->sites[0].passes = true;
+    TRY(configure(w));
+    return come(w, "wiki.example");
+}
+
+static void pass_some(struct world *w)
+{
+    say(w, "a hello");
+    clock_fake_advance(&w->clock, 1500);
+    reply(w, "an answer");
+    hang_up(w);
+    w->t.eof = true;
+    turn(w);
+}
+
+static void what_is_passed_on_is_in_json(void)
+{
+    CLEANUP(end) struct world w = {};
+
+    CHECK_OK(begin_passing(&w, CONF_ACCESS_JSON));
+    pass_some(&w);
+    CHECK_STR(str_of(log_of(&w)),
+              "{\"time\":\"2024-10-04T00:00:00.000000Z\",\"site\":\"wiki.example\","
+              "\"client\":\"192.0.2.7\",\"protocol\":\"passthrough\",\"received\":7,\"sent\":9,"
+              "\"micros\":1500,\"backend\":\"10.0.0.1:81\",\"complete\":true}\n");
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, "a hello");
+    w.t.broken = true;
+    turn(&w);
+    CHECK(strstr(log_of(&w), "\"complete\":false,\"reason\":\"gateway.through-broken\"}\n"));
+    w.sites[0].access_log = false;
+    CHECK_OK(configure(&w));
+    CHECK_OK(come(&w, "wiki.example"));
+    pass_some(&w);
+    CHECK_STR(str_of(log_of(&w)), "");
+}
+
+static void what_is_passed_on_is_in_combined(void)
+{
+    CLEANUP(end) struct world w = {};
+
+    CHECK_OK(begin_passing(&w, CONF_ACCESS_COMBINED));
+    pass_some(&w);
+    CHECK_STR(str_of(log_of(&w)), "192.0.2.7 - - [04/Oct/2024:00:00:00 +0000] "
+                                  "\"- wiki.example passthrough\" - 9 \"-\" \"-\"\n");
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(what_is_passed_on_is_in_json),
+           CHECK_TEST_ONCE(what_is_passed_on_is_in_combined), CHECK_TEST_ONCE(json_has_everything),
+           CHECK_TEST_ONCE(json_has_the_query_when_asked),
            CHECK_TEST_ONCE(json_says_why_it_was_refused),
            CHECK_TEST_ONCE(a_broken_answer_is_not_complete), CHECK_TEST(nothing_can_be_forged),
            CHECK_TEST(combined_is_what_others_write), CHECK_TEST_ONCE(long_fields_are_cut),

@@ -16,7 +16,7 @@ static void done(struct http_proofs *p)
 
 static void shows_what_it_has(void)
 {
-    CLEANUP(done) struct http_proofs p;
+    CLEANUP(done) struct http_proofs p = {};
 
     http_proofs_init(&p);
     CHECK_INT(http_proofs_find(&p, HOST, STR(PATH "token-1")).n, 0);
@@ -39,7 +39,7 @@ static void shows_what_it_has(void)
 
 static void takes_no_nonsense(void)
 {
-    CLEANUP(done) struct http_proofs p;
+    CLEANUP(done) struct http_proofs p = {};
     char token[16];
 
     http_proofs_init(&p);

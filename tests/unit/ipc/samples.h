@@ -57,7 +57,7 @@ static const struct ipc_verdict sample_verdict = {false, true, S("listen\nurls")
 static const struct ipc_drain sample_drain = {30000};
 static const struct ipc_ready sample_ready = {S("seccomp, landlock 4, user autarky-core")};
 static const struct ipc_reloaded sample_reloaded = {3, S("2 keys changed")};
-static const struct ipc_status sample_status = {3, {sample_processes, 2}};
+static const struct ipc_status sample_status = {3, true, {sample_processes, 2}};
 static const struct ipc_http sample_http = {S("api"),
                                             S("POST"),
                                             S("/acme/new-order"),

@@ -46,14 +46,12 @@ struct world {
     struct check_dir dir;
     struct acme_fake fake;
     bool running;
-    /* core */
-    struct ipc_chan *here, *there;
+    struct ipc_chan *here, *there; /* core */
     unsigned vouches;
     bool no_vouch;
     char thumbprint[64];
     struct worker workers[WORKERS];
-    /* what core asked */
-    enum rc rc;
+    enum rc rc; /* of what core asked */
     char text[2048];
     struct buf told; /* "name algorithm state failures why;" */
     uint8_t staple;  /* of the last one told of, with its times */
