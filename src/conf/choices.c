@@ -27,6 +27,7 @@ const char *const conf_choice_balances[] = {"first", "round-robin", "least-conne
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_client_headers[] = {"subject", "issuer",      "serial", "sha256",
                                                   "names",   "certificate", NULL};
+const char *const conf_choice_site_challenges[] = {"http-01", "tls-alpn-01", "dns-01", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
@@ -106,4 +107,9 @@ const char *conf_receiver_kind_text(enum conf_receiver_kind kind)
 const char *conf_limit_text(enum conf_limit limit)
 {
     return conf_choice_limits[limit];
+}
+
+const char *conf_site_challenge_name(unsigned challenge)
+{
+    return challenge < CONF_SITE_CHALLENGES ? conf_choice_site_challenges[challenge] : "unknown";
 }

@@ -355,8 +355,8 @@ static void core_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HTTP, core_on_http},       {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
-    {IPC_METRICS, core_on_metrics}, {IPC_PROBER, core_on_prober},
+    {IPC_HTTP, core_on_http},     {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
+    {IPC_PUBLIC, core_on_public}, {IPC_METRICS, core_on_metrics},   {IPC_PROBER, core_on_prober},
 };
 
 const struct role_def role_core = {

@@ -152,6 +152,8 @@ enum rc core_audit_command(struct core *core, struct ipc_req *req,
  * core vouches for nobody until the keeper says anew who it is. */
 void core_sites_keeper(struct core *core, struct ipc_chan *chan);
 /* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
+/* The same, of certificates of other CAs. */
+void core_on_public(void *arg, struct ipc_req *req, const void *msg, int fd);
 void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* `sites`, borrowed for the callback; NULL: `err` says why. */

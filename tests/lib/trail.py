@@ -26,7 +26,8 @@ report.mailed
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
 order.canceled order.created order.failed order.processing order.ready order.renewing policy.accepted
-renewal.pulled session.ended token.created token.revoked txt-account.registered txt-account.removed
+renewal.pulled session.ended site.certificate-failed site.certificate-installed site.certificate-ordered
+token.created token.revoked txt-account.registered txt-account.removed
 user.added user.certificate-added user.certificate-removed user.password-replaced user.removed user.roles-changed user.totp-replaced
 """.split())
 
