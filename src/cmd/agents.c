@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/agent_int.h"
 #include "cmd/ask.h"
 #include "json/out.h"
 

@@ -6,8 +6,7 @@
 
 enum { ANSWER_MAX = 1 << 20, ASK_MAX = 512 };
 
-MSG(msg_revoked, "cmd.shown-revoked",
-    "the certificate {0} is revoked: no rule has who shows it");
+MSG(msg_revoked, "cmd.shown-revoked", "the certificate {0} is revoked: no rule has who shows it");
 MSG(msg_issuer, "cmd.shown-issuer",
     "the issuer {1} of the certificate {0} is revoked: no rule has who shows it");
 MSG(msg_staging, "cmd.shown-staging",

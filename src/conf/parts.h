@@ -108,8 +108,7 @@ struct conf_site {
     when_t check_interval;
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
     struct str profile;  /* of its certificates; exists */
-    struct str
-        directory; /* the CA of those that others can issue; empty: this one. In directories */
+    struct str directory;               /* the CA of those that others issue; empty: this one */
     struct str fallback;                /* another, for when that one ails; empty: none */
     enum conf_site_challenge challenge; /* how the name is proven there */
     struct str dns;                     /* one of updates; empty but for dns-01 */

@@ -2,13 +2,13 @@
 /* Certificates that clients of the API show. TLS has proven that the client has the key, and front
  * says which certificate it was; whether that is one of ours, and good at this moment, is looked up
  * in the register with every request, so that a revocation counts at once. */
+#include "policy/shown.h"
 #include "api/admin.h"
 #include "core/change.h"
 #include "core/operators.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "http/exchange.h"
-#include "policy/shown.h"
 #include "store/certificates.h"
 
 MSG(msg_unknown, "core.shown-unknown", "the certificate that was shown is none of this CA's");

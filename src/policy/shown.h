@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A certificate of the register, shown by a client: whether it counts, and how rules may name it. */
+/* A certificate of the register, shown by a client: whether it counts, how rules may name it. */
 #pragma once
 
 #include "base/err.h"

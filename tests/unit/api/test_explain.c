@@ -106,8 +106,7 @@ static void clients_with_a_certificate(void)
         CHECK_INT(truth_of(a.root, "allowed"), cases[i].allowed);
         CHECK(!cases[i].allowed || truth_of(a.root, "reason"));
     }
-    CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:410001\"}", &a),
-             RC_PARSE);
+    CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:410001\"}", &a), RC_PARSE);
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:42\"}", &a), RC_NOTFOUND);
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":\"serial:\"}", &a), RC_NOTFOUND);
     CHECK_RC(ask_of_rules(RULES, ASKED ",\"client_certificate\":7}", &a), RC_INVAL);

@@ -343,10 +343,9 @@ static void operators_give_a_reason(void)
 static void commands_say_why(void)
 {
     static const char *const commands[] = {
-        "cert sign",  "cert revoke",        "ui link",      "reload",
-        "site renew", "issuer change",      "eab create",   "approval grant",
-        "eab revoke", "account deactivate", "renewal pull", "issuance freeze",
-        "drill runner", "signer restart"};
+        "cert sign",     "cert revoke",     "ui link",        "reload",        "site renew",
+        "issuer change", "eab create",      "approval grant", "eab revoke",    "account deactivate",
+        "renewal pull",  "issuance freeze", "drill runner",   "signer restart"};
 
     BEGIN(p);
     CHECK_RC(ask(&p, "cert revoke", "{}"), RC_INVAL);

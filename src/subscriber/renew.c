@@ -10,13 +10,13 @@
 #include "agentd/doctor.h"
 #include "agentd/places.h"
 #include "agentd/uplink.h"
-#include "cmd/agent_int.h"
 #include "cmd/examine.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/out.h"
 #include "net/net.h"
 #include "net/notify.h"
+#include "subscriber/agent_int.h"
 
 enum { ANSWER_MAX = 1 << 20 };
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "agentd/rivals.h"
-#include "cmd/agent_int.h"
 #include "json/out.h"
+#include "subscriber/agent_int.h"
 #include "takeover/takeover.h"
 
 enum { ARENA_BYTES = 64 * 1024, ANSWER_MAX = 4 << 20, LINE = 2048 };

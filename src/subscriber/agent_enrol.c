@@ -5,10 +5,10 @@
 
 #include "agent/pin.h"
 #include "agentd/enrol.h"
-#include "cmd/agent_int.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "net/net.h"
+#include "subscriber/agent_int.h"
 
 enum { TOKEN_FILE_MAX = 4096, NAME_MAX_TEXT = 65 };
 

@@ -10,12 +10,12 @@
 #include "agent/trust.h"
 #include "base/name.h"
 #include "base/text.h"
-#include "cmd/agent_int.h"
 #include "crypto/crypto.h"
 #include "crypto/key.h"
 #include "ev/clock.h"
 #include "json/out.h"
 #include "provider/provider.h"
+#include "subscriber/agent_int.h"
 
 MSG(msg_name, "cmd.obtain-name",
     "--name {0} is neither a DNS name nor an address; names with other letters than a to z are "
