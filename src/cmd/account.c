@@ -36,6 +36,8 @@ static const struct {
     {CMD_OPT_UNTIL, "until"},
     {CMD_OPT_OWNER, "owner"},
     {CMD_OPT_SERIAL, "serial"},
+    {CMD_OPT_MONTH, "month"},
+    {CMD_OPT_REPORT_MAIL, "receiver"},
 };
 
 static int put_number(const struct cmd_args *args, enum cmd_option option, const char *name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `autarky report`: what an auditor reads, as files (report/report.h). They appear whole or not at
  * all: they are written beside their directory, which then takes its name. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "cmd/cmd.h"
+#include "cmd/ask.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "json/out.h"
@@ -36,11 +37,84 @@ struct making {
     char out[PATH_ROOM], part[PATH_ROOM + 8];
     struct report_span span;
     struct report_numbers numbers;
+    bool shown; /* by the server, as it is in `reports` */
 };
+
+/* ---- by mail */
+
+static enum rc show_mailed(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "mailed"));
+    const struct json *v;
+    struct str month;
+
+    if (!json_len(json_get(root, "mailed")))
+        fprintf(stderr, "autarky: %.*s was mailed all of them before\n",
+                STR_ARG(json_shown(root, "receiver")));
+    while (json_next(&it, NULL, &v))
+        if (json_str(v, &month) == RC_OK)
+            printf("%.*s goes to %.*s\n", STR_ARG(month), STR_ARG(json_shown(root, "recipients")));
+    return RC_OK;
+}
+
+/* By the server, which keeps it until it is delivered; of a month that was asked for that one, else
+ * what the receiver was not mailed yet. */
+static int mail(const struct making *m, int status)
+{
+    if (status != CMD_DONE || !m->args->values[CMD_OPT_REPORT_MAIL])
+        return status;
+    return ask_and_show(m->args, "report mail", NULL, show_mailed);
+}
+
+/* ---- files */
 
 static enum rc dir_failed(const char *path, struct err *err)
 {
     return ERR(err, RC_IO, msg_dir, str_of(path), str_of(strerrordesc_np(errno)));
+}
+
+/* What is in `reports` the server shows, whose group the database has; the directory closes what is
+ * in it to everybody else. */
+static void let_server_read(const struct cmd_args *args, int fd)
+{
+    char db[PATH_ROOM];
+    struct stat st;
+
+    (void)snprintf(db, sizeof(db), "%s/db", cmd_data(args));
+    if (stat(db, &st) != 0 || fchown(fd, (uid_t)-1, st.st_gid) != 0 || fchmod(fd, 0750) != 0)
+        fprintf(stderr, "autarky: the server will not be able to show the report: %s\n",
+                strerrordesc_np(errno));
+}
+
+/* Its files, when they are whole. */
+static void let_files_be_read(int fd)
+{
+    DIR *d = fdopendir(dup(fd));
+    const struct dirent *e;
+    bool good = d != NULL;
+
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] != '.')
+            good = fchmodat(fd, e->d_name, 0644, 0) == 0 && good;
+    if (!good)
+        fprintf(stderr, "autarky: the server will not be able to show the files of the report\n");
+    if (d)
+        closedir(d);
+}
+
+static enum rc make_reports(const struct cmd_args *args, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char dir[PATH_ROOM];
+
+    (void)snprintf(dir, sizeof(dir), "%s/reports", cmd_data(args));
+    if (mkdir(dir, 0700) != 0)
+        return errno == EEXIST ? RC_OK : dir_failed(dir, err);
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return dir_failed(dir, err);
+    let_server_read(args, fd);
+    return RC_OK;
 }
 
 /* Locked, so that two do not write into it; what a crash left there is written over. */
@@ -56,6 +130,8 @@ static enum rc open_part(struct making *m, int *out, struct err *err)
         return dir_failed(m->part, err);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         return ERR(err, RC_AGAIN, msg_busy, str_of(m->out));
+    if (m->shown)
+        let_server_read(m->args, fd);
     *out = fd_move(&fd);
     return RC_OK;
 }
@@ -94,6 +170,8 @@ static enum rc make(struct making *m, struct err *err)
         return ERR(err, RC_EXISTS, msg_exists, str_of(m->out));
     TRY(open_part(m, &dir, err));
     TRY(write_all(m, dir, err));
+    if (m->shown)
+        let_files_be_read(dir);
     if (renameat2(AT_FDCWD, m->part, AT_FDCWD, m->out, RENAME_NOREPLACE) != 0)
         return errno == EEXIST ? ERR(err, RC_EXISTS, msg_exists, str_of(m->out))
                                : dir_failed(m->out, err);
@@ -185,7 +263,7 @@ static bool month_dir(struct making *m, char text[static MONTH_TEXT])
 static int make_months(struct making *m, when_t now)
 {
     struct report_span months[MONTHS_BACK];
-    char text[MONTH_TEXT], dir[PATH_ROOM];
+    char text[MONTH_TEXT];
     int status = CMD_DONE;
     size_t n = 0;
 
@@ -201,9 +279,6 @@ static int make_months(struct making *m, when_t now)
         fprintf(stderr, "autarky: %s is there already; nothing is missing\n", m->out);
         return CMD_DONE;
     }
-    (void)snprintf(dir, sizeof(dir), "%s/reports", cmd_data(m->args));
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return cmd_failf("%s cannot be made: %s", dir, strerrordesc_np(errno));
     for (n = n == MONTHS_BACK ? 1 : n; n > 0 && status == CMD_DONE; n--) {
         m->span = months[n - 1];
         (void)month_dir(m, text);
@@ -243,6 +318,8 @@ int cmd_report(const struct cmd_args *args)
 
     if (status != CMD_DONE)
         return status;
+    if (args->values[CMD_OPT_REPORT_MAIL] && !months)
+        return cmd_usagef("--mail is about months; leave out --from, --to and --out");
     if (!months && !args->values[CMD_OPT_OUT])
         return cmd_usagef("--out says where the files of that time go");
     if (cmd_load_config(args, &m.conf, &problems) != RC_OK)
@@ -250,15 +327,17 @@ int cmd_report(const struct cmd_args *args)
     err.rc = open_store(&m, now, &err);
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    if (months && !args->values[CMD_OPT_MONTH])
-        return make_months(&m, now);
-    if (months) {
-        (void)month_dir(&m, text);
-        (void)snprintf(m.out, sizeof(m.out), "%s/reports", cmd_data(args));
-        if (mkdir(m.out, 0700) != 0 && errno != EEXIST)
-            return cmd_failf("%s cannot be made: %s", m.out, strerrordesc_np(errno));
-        (void)month_dir(&m, text);
-    } else
+    if (!months) {
         (void)snprintf(m.out, sizeof(m.out), "%s", args->values[CMD_OPT_OUT]);
-    return make_and_show(&m);
+        return make_and_show(&m);
+    }
+    m.shown = true;
+    err.rc = make_reports(args, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    if (!args->values[CMD_OPT_MONTH])
+        return mail(&m, make_months(&m, now));
+    if (month_dir(&m, text) && args->values[CMD_OPT_REPORT_MAIL])
+        return mail(&m, CMD_DONE);
+    return mail(&m, make_and_show(&m));
 }

@@ -275,6 +275,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_PROVE_FROM] = {"--from", "SIZE",
                             "records under the head that is known already, 0 for none"},
     [CMD_OPT_PROVE_TO] = {"--to", "SIZE", "records under the head to prove; otherwise the newest"},
+    [CMD_OPT_REPORT_MAIL] = {"--mail", "RECEIVER",
+                             "and let the server mail its numbers to this receiver of alerts"},
     [CMD_OPT_REPORT_FROM] = {"--from", "TIME", "from then on, as in 2026-10-01T00:00:00Z"},
     [CMD_OPT_REPORT_TO] = {"--to", "TIME", "until then, and as of then; or now"},
     [CMD_OPT_FALLBACK_SERVER] = {"--fallback-server", "URL",
@@ -292,6 +294,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FALLBACK_EAB_KEY_FILE] = {"--fallback-eab-key-file", "FILE",
                                        "as --eab-key-file, of that one"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
+    [CMD_OPT_BACKUP_OUT] = {"--out", "FILE",
+                            "where the backup goes, - for standard output; nothing is overwritten"},
+    [CMD_OPT_BACKUP_PASSPHRASE_FILE] =
+        {"--passphrase-file", "FILE",
+         "its first line is the passphrase of the backup; otherwise it is asked for"},
 };
 
 const struct cmd_option_row *cmd_option_rows(void)

@@ -163,6 +163,7 @@ struct conf {
         bool certificates; /* clients of the API are asked for theirs */
     } control;
     struct conf_agents agents;
+    struct conf_backup backup;
     struct {
         enum conf_log_level level;
         enum conf_log_format format;

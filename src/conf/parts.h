@@ -182,6 +182,8 @@ enum conf_two_persons {
     CONF_TWO_THAW,
     CONF_TWO_OPERATORS,
     CONF_TWO_POLICY,
+    CONF_TWO_BACKUP,
+    CONF_TWO_RESTORE,
     CONF_TWO_COUNT
 };
 

@@ -229,6 +229,14 @@ const struct conf_key conf_schema[] = {
      .min = 10 * WHEN_MINUTE, .max = 30 * WHEN_DAY, .initial = "1h", .take = &live,
      .help = "After how long without a report one is an alert; they report every five minutes"},
 
+    MAP_OF_KEYS("backup"),
+    {KEY("backup.age", CONF_ONE, backup.age, &conf_kind_span),
+     .min = 0, .max = 365 * WHEN_DAY, .initial = "8d", .take = &live,
+     .help = "After how long without a new one, once there was one, it is an alert; 0s: never"},
+    {KEY("backup.expected", CONF_ONE, backup.expected, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether it is an alert, too, that there has been no backup yet"},
+
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,
      .help = "Kinds of certificates to be asked for by name; \"default\" where none is named"},

@@ -6,6 +6,7 @@
 #include "core/accounts.h"
 #include "core/agents.h"
 #include "core/alerts.h"
+#include "core/backup.h"
 #include "core/core_int.h"
 #include "core/inventory.h"
 #include "core/locks.h"
@@ -13,6 +14,7 @@
 #include "core/txt.h"
 #include "ev/clock.h"
 #include "log/log.h"
+#include "shelf/shelf.h"
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
@@ -384,12 +386,17 @@ static const struct command {
     {"alert silence", .why = "reason", .change = core_alert_silence},
     {"alert unsilence", .why = "reason", .change = core_alert_unsilence},
     {"alert test", .record = true, .why = "reason", .change = core_alert_test},
+    {"report list", .look = shelf_list},
+    {"report file", .change = core_report_file},
+    {"report mail", .why = "reason", .change = core_report_mail},
     {"issuance freeze", .why = "reason", .change = core_issuance_freeze},
     {"issuance thaw", .why = "reason", .change = core_issuance_thaw},
     {"issuance status", answer_issuance_status, false, NULL},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true, .why = "reason"},
     {"audit head", NULL, false, audit_head},
+    {"backup begin", .why = "reason", .change = core_backup_begin},
+    {"backup created", .change = core_backup_created},
     {"audit list", .look = api_audit_list},
     {"policy explain", .look = api_policy_explain},
     {"config show", .look = api_config_show},
@@ -583,7 +590,7 @@ bool core_admin_reads(struct str name)
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (str_eq(name, str_of(commands[i].name)))
-            return commands[i].answer && !commands[i].record;
+            return (commands[i].answer || commands[i].look) && !commands[i].record;
     return false;
 }
 

@@ -28,3 +28,13 @@ void core_alert_unsilence(struct core *core, struct ipc_req *req, const struct j
  * {"receiver","delivery","answer"}, or with why it does not have it. */
 void core_alert_test(struct core *core, struct ipc_req *req, const struct json *args,
                      struct core_who who);
+/* There is something new to deliver. */
+void core_alerts_queued(struct core *core);
+
+/* Of the reports of months (shelf/shelf.h). `report file` {"month","name"}: the file as it is, by
+ * HTTP alone. `report mail` {"receiver","month"}: {"receiver","recipients","mailed":[month...]};
+ * without a month what came after the last one that this receiver was mailed. */
+void core_report_file(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who);
+void core_report_mail(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who);

@@ -8,6 +8,7 @@ static const struct {
     {RC_INVAL, 400},    {RC_PARSE, 400},   {RC_DENIED, 403}, {RC_NOTFOUND, 404},
     {RC_CONFLICT, 409}, {RC_EXISTS, 409},  {RC_TOOBIG, 413}, {RC_QUOTA, 429},
     {RC_AGAIN, 503},    {RC_TIMEOUT, 504}, {RC_CLOSED, 503}, {RC_UNSUPPORTED, 501},
+    {RC_NET, 502},
 };
 
 static void answer_http(struct ipc_req *req, struct str json)

@@ -7,6 +7,7 @@
 #include "core/agents.h"
 #include "core/operators.h"
 #include "ev/clock.h"
+#include "live/live.h"
 #include "log/log.h"
 
 MSG(msg_nobody, "core.api-nobody",
@@ -17,6 +18,7 @@ MSG(msg_origin, "core.api-origin",
     "with a cookie a request has to have \"Origin: https://{0}\", as pages of this host have it");
 MSG(msg_elsewhere, "core.api-elsewhere",
     "the request was made by a page of another site, which may not use this browser's certificate");
+MSG(msg_nothing, "core.api-nothing", "what changes is told to those who may see it");
 MSG(msg_method, "core.api-method",
     "{0} is not possible here; it takes POST, with the arguments as application/json");
 MSG(msg_type, "core.api-type", "the arguments have to come as application/json");
@@ -112,12 +114,28 @@ static enum rc read_command(struct str path, struct arena *a, struct str *out)
     return arena_str(a, str_of(name), out);
 }
 
+/* "2026-10/report.html": what could end a JSON text is in no such name. */
+static enum rc read_report(struct str rest, struct arena *a, struct ipc_admin *out)
+{
+    struct str month, name;
+
+    if (!str_cut(rest, '/', &month, &name) || str_find(rest, '"') < rest.n ||
+        str_find(rest, '\\') < rest.n)
+        return RC_NOTFOUND;
+    out->command = STR("report file");
+    out->args =
+        arena_printf(a, "{\"month\":\"%.*s\",\"name\":\"%.*s\"}", STR_ARG(month), STR_ARG(name));
+    return out->args.p ? RC_OK : RC_NOMEM;
+}
+
 static enum rc read_request(const struct ipc_http *msg, struct arena *a, struct ipc_admin *out,
                             struct err *err)
 {
     struct str path, query;
 
     str_cut(msg->target, '?', &path, &query);
+    if (is_get(msg) && str_starts(path, STR(CORE_REPORTS)))
+        return read_report(str_skip(path, strlen(CORE_REPORTS)), a, out);
     TRY(read_command(path, a, &out->command));
     out->args = msg->body.n ? msg->body : STR("{}");
     if (is_get(msg) && !msg->body.n && core_admin_reads(out->command))
@@ -127,6 +145,30 @@ static enum rc read_request(const struct ipc_http *msg, struct arena *a, struct 
     if (msg->body.n && !str_starts(msg->content_type, STR("application/json")))
         return err_problem(err, ERR(err, RC_UNSUPPORTED, msg_type), NULL, 415);
     return RC_OK;
+}
+
+/* ---- events */
+
+static enum rc may_see(void *arg, const struct ipc_http *msg, struct err *err)
+{
+    const struct operators_action *action = operators_action_find(STR("status"));
+    struct core_who asks;
+
+    TRY(who(arg, msg, &asks, err));
+    return core_is_admin(arg, &asks) || asks.roles & action->roles
+               ? RC_OK
+               : ERR(err, RC_DENIED, msg_nothing);
+}
+
+enum rc core_live_new(struct core *core)
+{
+    const struct live_options options = {.ev = core->ev,
+                                         .store = core->store,
+                                         .may = may_see,
+                                         .refuse = core_admin_refuse,
+                                         .arg = core};
+
+    return live_new(&options, &core->live);
 }
 
 void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg)
@@ -141,6 +183,11 @@ void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg
     }
     if (str_starts(msg->target, STR(CORE_AGENTS))) {
         core_agent_call(core, req, msg);
+        return;
+    }
+    if (is_get(msg) &&
+        str_eq(str_head(msg->target, str_find(msg->target, '?')), STR(CORE_EVENTS))) {
+        live_wait(core->live, req, msg);
         return;
     }
     err.rc = who(core, msg, &asks, &err);

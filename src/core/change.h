@@ -45,11 +45,17 @@ struct core_change {
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
     struct store_agent agent;
     struct store_agent_token agent_token;
+    struct shelf_mail *mail;
     struct revocation_result *revoked;
     struct core_password password; /* with `done`, it is hashed before the change is written */
     uint64_t certificates, tokens; /* how many were changed with it */
     struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;
+    struct core_backup {
+        struct id id;
+        uint64_t bytes, records;
+        struct str sha256, note;
+    } backup;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
     void (*put)(struct core_change *c, struct json_out *o);

@@ -16,7 +16,10 @@
 #include "crypto/weak.h"
 #include "ev/clock.h"
 #include "ipc/status_messages.h"
+#include "live/live.h"
 #include "log/log.h"
+#include "sandbox/users.h"
+#include "shelf/shelf.h"
 
 static const char eab_file[] = "eab.key";
 
@@ -29,7 +32,9 @@ static const struct sandbox sandbox = {
     .user = "autarky-core",
     .promises = SB_STDIO | SB_FDPASS | SB_ACCEPT | SB_RPATH | SB_WPATH | SB_THREADS,
     /* In /proc, who signed in as whom: where an approval takes two people (net_peer_login). */
-    .paths = {{"db", SB_READ | SB_WRITE}, {"/proc", SB_READ | SB_OPTIONAL}},
+    .paths = {{"db", SB_READ | SB_WRITE},
+              {SHELF_DIR, SB_READ | SB_OPTIONAL},
+              {"/proc", SB_READ | SB_OPTIONAL}},
 };
 
 /* Made at the first start; a database without it cannot make or check a binding. Read before the
@@ -51,6 +56,23 @@ static enum rc open_eab_key(struct role_env *env, struct core *core, struct err 
     return RC_OK;
 }
 
+/* Where `autarky report`, which is root's or the user's, writes, and core may read. One that is
+ * there stays as it is. */
+static void open_shelf(struct role_env *env)
+{
+    struct file_owner owner = FILE_OWNER_SELF;
+    struct err err = ERR_INIT;
+    enum rc rc = RC_OK;
+    uid_t uid;
+
+    if (geteuid() == 0)
+        rc = sandbox_user_find(sandbox.user, &uid, &owner.gid, NULL);
+    if (rc == RC_OK)
+        rc = file_mkdir(env->data, SHELF_DIR, 0750, owner, &err);
+    if (rc != RC_OK && rc != RC_EXISTS)
+        log_warn("core.no-reports", LOG_ERR(&err));
+}
+
 static enum rc core_open(struct role_env *env, struct err *err)
 {
     static const char *const files[] = {"db/store.db", "db/store.db-wal", "db/store.db-shm"};
@@ -69,6 +91,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     for (size_t i = 0; i < env->n_listeners; i++)
         if (str_eq(str_of(env->listeners[i].kind), STR("control")))
             core->control = env->listeners[i].fd;
+    open_shelf(env);
     role_mend(env, "db", 0700);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         role_mend(env, files[i], 0600);
@@ -177,6 +200,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
     acme.store = core->store;
     acme.ca = core->ca;
     TRY(start_revocation(env, core));
+    TRY(core_live_new(core));
     acme.revocation = core->revocation;
     TRY(acme_new(&acme, &core->acme));
     TRY(core_names_apply(core));
@@ -283,6 +307,7 @@ static void core_drain(struct role_env *env)
     core_forwards_stop(core);
     core_watch_stop(core);
     core_alerts_stop(core);
+    live_stop(core->live);
     ev_hook_init(&core->drain, drain_look, env);
     ev_hook_add(env->ev, &core->drain);
 }
@@ -308,6 +333,7 @@ static void core_close(struct role_env *env)
     if (core->store)
         core_policy_used(core);
     store_close(core->store);
+    live_free(core->live);
     core_audit_free(core);
     core_forwards_free(core);
     core_watch_free(core);

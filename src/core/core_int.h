@@ -85,6 +85,7 @@ struct core {
     struct core_watch *watch;
     struct core_alerts *alerts;
     struct core_txt *txt;
+    struct live *live;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };

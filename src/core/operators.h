@@ -123,6 +123,11 @@ enum rc core_totp_open(const struct core *core, const struct store_user *user, s
 /* ---- api.c */
 
 #define CORE_API "/api/v1/"
+#define CORE_REPORTS CORE_API "reports/"
+#define CORE_EVENTS CORE_API "events"
+
+/* Who sees anything may wait for what changes (live/live.h). */
+enum rc core_live_new(struct core *core);
 /* A request below it, of the api listener; ends `req`. */
 void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg);
 

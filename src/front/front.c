@@ -273,6 +273,7 @@ static void front_drain(struct role_env *env)
     f->draining = f->n_servers + 1;
     for (size_t i = 0; i < f->n_servers; i++)
         http_server_drain(f->servers[i], on_drained, f);
+    front_relay_hurry(&f->relay);
     on_drained(f);
 }
 

@@ -61,6 +61,8 @@ void front_relay_init(struct front_relay *all, struct front *f);
 void front_relay_done(struct front_relay *all);
 /* Sends the request to core, now or as soon as there is one, and answers it with what core says. */
 void front_relay_send(struct front_relay *all, struct http_exchange *x);
+/* Gives up those that core holds until something happens: who waits for events comes again. */
+void front_relay_hurry(struct front_relay *all);
 /* Requests that core has; linear. */
 size_t front_relay_asked(const struct front_relay *all);
 /* There is a new core: what waits is sent. */

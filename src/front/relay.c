@@ -259,6 +259,21 @@ void front_relay_resume(struct front_relay *all)
         ask(LIST_ENTRY(link, struct relay, link));
 }
 
+void front_relay_hurry(struct front_relay *all)
+{
+    struct list batch;
+
+    list_init(&batch);
+    list_splice(&batch, &all->asked);
+    for (struct list *link; (link = list_pop(&batch));) {
+        struct relay *r = LIST_ENTRY(link, struct relay, link);
+
+        list_push(&all->asked, link);
+        if (r->call && str_eq(r->x->req.path, STR("/api/v1/events")))
+            ipc_cancel(r->call);
+    }
+}
+
 size_t front_relay_asked(const struct front_relay *all)
 {
     size_t n = 0;

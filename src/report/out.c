@@ -22,6 +22,7 @@ enum {
 
 #define HTML "report.html"
 #define JSON_FILE "report.json"
+#define NUMBERS "numbers.json"
 #define BODY ".tmp-body"
 
 struct file {
@@ -343,14 +344,12 @@ static enum rc put_html(struct report_out *o, const struct report_title *t,
     return end(o, &f);
 }
 
-static enum rc put_json(struct report_out *o, const struct report_title *t,
-                        const struct report_number *numbers)
+static enum rc put_numbers(const struct report_title *t, const struct report_number *numbers,
+                           struct buf *out)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ROW_MAX);
     struct json_out j;
-    struct str all;
 
-    json_out_init(&j, &text, JSON_COMPACT);
+    json_out_init(&j, out, JSON_COMPACT);
     json_obj(&j);
     json_kv_str(&j, "organization", t->asked.organization);
     json_kv_when(&j, "from", t->asked.span.from);
@@ -362,11 +361,22 @@ static enum rc put_json(struct report_out *o, const struct report_title *t,
     json_end(&j);
     json_end(&j);
     TRY(json_out_done(&j));
-    all = buf_str(&text);
+    buf_putz(out, "\n");
+    return buf_rc(out);
+}
+
+/* At the end of the long file, and alone in a short one. */
+static enum rc put_json(struct report_out *o, const struct report_title *t,
+                        const struct report_number *numbers)
+{
+    CLEANUP(file_done) struct file f = {.fd = -1, .text = BUF_INIT(ROW_MAX)};
+
+    TRY(begin(o, &f, NUMBERS));
+    TRY(put_numbers(t, numbers, &f.text));
     buf_putz(&o->json.text, "},\n");
-    buf_puts(&o->json.text, str_skip(all, 1)); /* it goes on in the object that is open */
-    buf_putz(&o->json.text, "\n");
-    return end(o, &o->json);
+    buf_puts(&o->json.text, str_skip(buf_str(&f.text), 1)); /* goes on in the object that is open */
+    TRY(end(o, &o->json));
+    return end(o, &f);
 }
 
 enum rc report_out_end(struct report_out *o, const struct report_title *t)

@@ -47,8 +47,8 @@ enum { REPORT_NUMBERS = 14 };
 void report_numbers_list(const struct report_numbers *n,
                          struct report_number out[static REPORT_NUMBERS]);
 
-/* Writes report.html, report.json and a .csv for each table into the open directory, replacing what
- * is there; `name` is of the directory, for messages. All is on disk when it returns RC_OK. RC_IO,
- * RC_NOMEM, RC_INVAL (an empty span). */
+/* Writes report.html, report.json, numbers.json (what report.json has beside its tables) and a .csv
+ * for each table into the open directory, replacing what is there. `name` is of the directory, for
+ * messages. All is on disk when it returns RC_OK. RC_IO, RC_NOMEM, RC_INVAL (an empty span). */
 enum rc report_write(struct store_txn *txn, const struct report_asked *asked, int dir,
                      const char *name, struct report_numbers *out, struct err *err);

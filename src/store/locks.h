@@ -32,6 +32,9 @@ struct store_lock {
     struct str lifted_why;
 };
 
+/* Who set a lock that a restore has left: lifting it may take a second person by itself. */
+#define STORE_LOCK_BY_RESTORE "backup restore"
+
 enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */, STORE_LOCKS_LIST = 100 };
 
 /* RC_QUOTA when STORE_LOCKS_MAX hold; RC_EXISTS when the same holds already. */

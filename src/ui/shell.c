@@ -7,8 +7,8 @@
 
 /* As ui/src/pages.ts has them. */
 static const char *const pages[] = {
-    "",       "certificates", "sites", "inventory", "agents",    "approvals", "acme",
-    "policy", "ca",           "audit", "trust",     "operators", "settings",
+    "",       "certificates", "sites", "inventory", "agents", "alerts",    "approvals", "acme",
+    "policy", "ca",           "audit", "reports",   "trust",  "operators", "settings",
 };
 
 bool ui_shell_has(struct str path)

@@ -127,7 +127,7 @@ def the_same_later(lab, span, to, serials):
     third = lab.directory / "third"
     run(AUTARKY, "report", "--data", lab.data, "--from", span, "--to", to, "--out", third)
     names = sorted(os.listdir(lab.directory / "first"))
-    be("files", names, sorted([f"{t}.csv" for t in TABLES] + ["report.html", "report.json"]))
+    be("files", names, sorted([f"{t}.csv" for t in TABLES] + ["numbers.json", "report.html", "report.json"]))
     for other in (second, third):
         be("files", sorted(os.listdir(other)), names)
         be(f"the same bytes in {other.name}", filecmp.cmpfiles(lab.directory / "first", other, names, shallow=False)[1:], ([], []))

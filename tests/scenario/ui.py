@@ -7,23 +7,16 @@ keyboard, as somebody who may do all and as somebody who may only look; judged b
 AUTARKY_PICTURES=DIR keeps a picture of each page."""
 
 import json
-import os
 import pathlib
 import sys
-import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from chromium import Chromium  # noqa: E402
 from lab import expect, run, wait_for  # noqa: E402
-from operators import PASSWORD, add, sign_in  # noqa: E402
+from operators import PASSWORD, sign_in  # noqa: E402
+from screen import PICTURES, Screen, axe, look  # noqa: E402
 from sites import SiteLab  # noqa: E402
 
-ROOT = pathlib.Path(os.environ["AUTARKY_ROOT"])
-AXE = (ROOT / "ui/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-PICTURES = os.environ.get("AUTARKY_PICTURES")
-PAGE_MAX = 60_000  # bytes over the wire, everything that a page loads but for what it asks /api/v1/
-WIDTHS = (1280, 768, 390)
 EVIL = "<img src=x onerror=window.evil=1>"
 PROFILES = "profiles:\n  short: {lifetime: 6d}\n  month: {lifetime: 25d}\n"
 
@@ -34,6 +27,7 @@ PAGES = [
     ("sites", "Sites", "wiki.hospital.example"),
     ("inventory", "Inventory", "Never seen"),
     ("agents", "Agents", "Agents may not enrol"),
+    ("alerts", "Alerts", "Nobody is told of anything"),
     ("approvals", "Approvals", "Nothing waits for a person"),
     ("acme", "ACME", "What the CA sees"),
     ("policy", "Policy", "operators"),
@@ -43,123 +37,6 @@ PAGES = [
     ("operators", "Operators", "alice"),
     ("settings", "Settings", "organization"),
 ]
-
-
-class Screen:
-    """Somebody who is signed in, and looks."""
-
-    def __init__(self, lab, name, roles):
-        self.lab, self.name = lab, name
-        self.browser = Chromium(lab.directory, lab.roots)
-        self.key = add(lab, name, roles)
-        sign_in(lab, self.browser, name, self.key)
-        self.quiet("signing in")
-
-    def go(self, path, heading=None):
-        self.browser.go(f"{self.lab.api}/ui/{path}")
-        self.drawn(heading)
-
-    def drawn(self, heading=None):
-        wanted = f" && document.querySelector('h1').innerText === {json.dumps(heading)}" if heading else ""
-        self.browser.wait("document.querySelector('main h1') && document.querySelector('.checked')"
-                          " && !/Loading|正在加载/.test(document.querySelector('main').innerText)" + wanted)
-
-    def quiet(self, what):
-        # Whoever is not signed in yet is refused with the form, and Chromium tells of that.
-        self.browser.troubles = [t for t in self.browser.troubles if "403 (Forbidden)" not in t or '/ui/"' not in t]
-        if self.browser.troubles:
-            sys.exit(f"{what}: the console says:\n" + "\n".join(self.browser.troubles))
-
-    def press(self, label, within="main"):
-        """As soon as it can be pressed."""
-        self.browser.wait(f"""(() => {{
-            const all = [...document.querySelectorAll({json.dumps(f"{within} button, {within} a")})];
-            const one = all.find(b => b.innerText.trim() === {json.dumps(label)} && !b.disabled);
-            if (one) one.click();
-            return !!one; }})()""")
-
-    def fill(self, **fields):
-        for name, value in fields.items():
-            done = self.browser.script(f"""(() => {{
-                const at = (document.querySelector('dialog') || document).querySelector('[name={name}]');
-                if (!at) return false;
-                if (at.type === 'checkbox') {{ if (at.checked !== {json.dumps(bool(value))}) at.click(); return true; }}
-                at.value = {json.dumps(value)};
-                at.dispatchEvent(new Event(at.tagName === 'SELECT' ? 'change' : 'input', {{bubbles: true}}));
-                return true; }})()""")
-            if not done:
-                sys.exit(f"there is no field {name}: {self.browser.text[:2000]}")
-
-    def action(self, button, submit, confirm=None, **fields):
-        """Opens the dialog (None: it is open), fills it in, shows that the name has to be typed, and goes through with it."""
-        if button:
-            self.press(button)
-        self.browser.wait("document.querySelector('dialog[open]')")
-        self.fill(**fields)
-        if confirm:
-            self.fill(confirm=confirm[:-1])
-            self.browser.wait("document.querySelector('dialog button[type=submit]').disabled")
-            self.fill(confirm=confirm)
-        self.browser.wait("!document.querySelector('dialog button[type=submit]').disabled")
-        command = self.browser.script("document.querySelector('dialog .same code').innerText")
-        self.press(submit, "dialog")
-        self.browser.wait("document.querySelector('dialog [role=status], dialog [role=alert]')")
-        told = self.browser.script("document.querySelector('dialog').innerText")
-        if self.browser.script("!!document.querySelector('dialog [role=alert]')"):
-            sys.exit(f"{button}: {told}")
-        self.press("Close", "dialog")
-        self.browser.wait("!document.querySelector('dialog')")
-        return command, told
-
-    def says(self, text):
-        self.browser.wait(f"document.body.innerText.includes({json.dumps(text)})")
-
-
-def axe(screen, what):
-    screen.browser.script(AXE)
-    found = screen.browser.promise(
-        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
-        "v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200)).join(' ; ')))")
-    if found:
-        sys.exit(f"axe, {what}:\n" + "\n".join(found))
-
-
-def weigh(screen, path):
-    """What the page weighs for who comes for the first time."""
-    browser = screen.browser
-    browser.call("Network.setCacheDisabled", cacheDisabled=True)
-    browser.bytes.clear()
-    screen.go(path)
-    browser.call("Network.setCacheDisabled", cacheDisabled=False)
-    parts = {u: n for u, n in browser.bytes.items() if "/ui/" in u}
-    if len(parts) < 3 or sum(parts.values()) > PAGE_MAX:
-        sys.exit(f"/ui/{path} weighs {sum(parts.values())} bytes: {parts}")
-    foreign = [u for u in browser.urls.values() if not u.startswith((screen.lab.api, "data:", "about:"))]
-    if foreign:
-        sys.exit(f"loaded from elsewhere: {foreign}")
-    return sum(parts.values())
-
-
-def look(screen, path, heading, text):
-    screen.browser.screen(1280)
-    size = weigh(screen, path)
-    screen.drawn(heading)
-    screen.says(text)
-    for dark in (False, True):
-        for width in WIDTHS:
-            screen.browser.screen(width, dark=dark)
-            what = f"/ui/{path} at {width}, {'dark' if dark else 'light'}"
-            if screen.browser.script("document.documentElement.scrollWidth > innerWidth"):
-                sys.exit(f"{what}: wider than the screen")
-            if (width, dark) in ((1280, False), (1280, True), (390, False)):
-                axe(screen, what)
-            if PICTURES:
-                time.sleep(0.3)
-                name = path.split("?")[0] or "overview"
-                screen.browser.picture(f"{PICTURES}/{name}{'-one' if '?' in path else ''}-{width}-{'dark' if dark else 'light'}.png")
-            screen.quiet(what)
-    screen.browser.screen(1280)
-    print(f"/ui/{path}: {size} bytes", flush=True)
 
 
 def every_page(screen, lab):
@@ -321,15 +198,6 @@ def auditing(screen):
     expect(screen.browser.script("document.querySelector('pre').innerText"), '"action": "certificate.', "the event")
 
 
-def row(screen, name, label):
-    """Opens the dialog of that button in the row of that name."""
-    screen.browser.wait(f"""(() => {{
-        const rows = [...document.querySelectorAll('tr')].filter(x => x.innerText.startsWith({json.dumps(name)}));
-        const b = rows.flatMap(r => [...r.querySelectorAll('button')]).find(x => x.innerText === {json.dumps(label)});
-        if (b) b.click();
-        return !!b; }})()""")
-
-
 def operating(screen, lab):
     def users():
         return {u["name"]: u for u in json.loads(lab.autarky("user", "list", "--json"))["users"]}
@@ -340,17 +208,17 @@ def operating(screen, lab):
     if users()["bob"]["roles"] != "viewer":
         sys.exit(f"bob is {users()['bob']}")
     for label, fields in (("Roles …", {"auditor": "yes"}), ("Codes …", {}), ("Password …", {"password": PASSWORD + "!"})):
-        row(screen, "bob", label)
+        screen.row("bob", label)
         screen.action(None, label, **fields)
     if users()["bob"]["roles"] != "viewer,auditor":
         sys.exit(f"bob is {users()['bob']}")
-    row(screen, "bob", "Remove …")
+    screen.row("bob", "Remove …")
     screen.action(None, "Remove …", confirm="bob", why="gone")
     if "removed" not in users()["bob"]:
         sys.exit("bob is not removed")
     _, told = screen.action("Another token …", "Another token …", name="nagios")
     expect(told, "atk_", "the token")
-    row(screen, "nagios", "Revoke …")
+    screen.row("nagios", "Revoke …")
     screen.action(None, "Revoke …", confirm="nagios")
     if "revoked" not in json.loads(lab.autarky("token", "list", "--json"))["tokens"][0]:
         sys.exit("the token is not revoked")
@@ -359,7 +227,7 @@ def operating(screen, lab):
 def sessions(screen, lab):
     """Somebody signs somebody else out."""
     screen.go("operators")
-    row(screen, "victor", "Sign out …")
+    screen.row("victor", "Sign out …")
     screen.action(None, "Sign out …")
     if any(s["user"] == "victor" for s in json.loads(lab.autarky("session", "list", "--json"))["sessions"]):
         sys.exit("victor is signed in still")

@@ -65,7 +65,7 @@ let lastInput = Date.now();
 for (const event of ["pointerdown", "keydown", "wheel"])
   addEventListener(event, () => (lastInput = Date.now()), { capture: true, passive: true });
 
-const attended = () => !document.hidden && Date.now() - lastInput < ATTENDED_MS;
+export const attended = () => !document.hidden && Date.now() - lastInput < ATTENDED_MS;
 
 export interface Answer<T> {
   data: T | undefined;

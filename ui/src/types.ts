@@ -96,6 +96,7 @@ export interface StatusAnswer {
   };
   processes: ServerProcess[];
   probers: Prober[];
+  alerts: { warning: number; critical: number; waiting: number; failing: number };
   policy_waits: string | null;
   policy_other: boolean;
 }
@@ -169,4 +170,76 @@ export interface ApprovalShown extends Approval {
   names?: { name: string; unicode: string }[];
   evidence?: unknown;
   changes?: { key: string; was: unknown; now: unknown }[];
+}
+
+export interface Alert {
+  id: string;
+  key: string;
+  kind: string;
+  severity: string;
+  object?: string;
+  summary: string;
+  action?: string;
+  owner?: string;
+  team?: string;
+  ends?: string;
+  started: string;
+  resolved?: string;
+  acked?: { at: string; by: string; reason?: string };
+}
+
+export interface Silence {
+  id: string;
+  kind?: string;
+  object?: string;
+  owner?: string;
+  until: string;
+  reason?: string;
+  set_by: string;
+}
+
+export interface AlertsAnswer extends Listed<Alert> {
+  silences: Silence[];
+}
+
+export interface Delivery {
+  id: string;
+  receiver: string;
+  subject: string;
+  created: string;
+  attempts: number;
+  delivered?: string;
+  given_up: boolean;
+  error?: string;
+}
+
+export interface AlertShown extends Alert {
+  told: {
+    receiver: string;
+    left?: number;
+    over: boolean;
+    at: string;
+    attempts?: number;
+    delivered?: string;
+    given_up?: boolean;
+    error?: string;
+  }[];
+}
+
+// Of the configuration.
+export interface Receiver {
+  name: string;
+  kind: string;
+  url?: string | null;
+  server?: string | null;
+  to?: string[] | null;
+}
+
+export interface Route {
+  at?: string[] | null;
+  kinds?: string[] | null;
+  to: string[];
+  after?: string | null;
+  repeat?: string | null;
+  quiet?: string | null;
 }

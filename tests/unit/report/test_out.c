@@ -55,7 +55,7 @@ static void as_html(void)
     CHECK(has(&text, "<dt>certificates in force</dt><dd>7</dd>"));
     CHECK(has(&text, "default-src 'none'"));
     CHECK(!has(&text, "<script"));
-    CHECK_INT(check_dir_count(&d, NULL), 3);
+    CHECK_INT(check_dir_count(&d, NULL), 4);
 }
 
 static void as_csv(void)
@@ -101,6 +101,13 @@ static void as_json(void)
     it = json_iter(list);
     CHECK(json_next(&it, NULL, &row));
     CHECK_STR(json_shown(row, "first"), "=1\"\\");
+    buf_reset(&text);
+    CHECK_OK(file_read(d.fd, "numbers.json", &text, NULL));
+    json_free(doc);
+    doc = NULL;
+    CHECK_OK(json_parse(buf_str(&text), MAX, &doc, NULL));
+    CHECK_STR(json_shown(json_root(doc), "before"), "1970-01-31T00:00:00Z");
+    CHECK_INT(json_shown_u64(json_get(json_root(doc), "numbers"), "active"), 7);
 }
 
 /* The page stays one that a browser opens; the other files have every row, and no cell is cut

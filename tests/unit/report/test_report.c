@@ -155,9 +155,9 @@ static void what_happened(void)
 }
 
 static const char *const files[] = {
-    "report.html",   "report.json",     "certificates.csv", "wildcards.csv", "issued.csv",
-    "lapsed.csv",    "near-misses.csv", "revoked.csv",      "failures.csv",  "reasons.csv",
-    "approvals.csv", "authority.csv",   "installed.csv",    "foreign.csv",
+    "numbers.json", "report.html",   "report.json",     "certificates.csv", "wildcards.csv",
+    "issued.csv",   "lapsed.csv",    "near-misses.csv", "revoked.csv",      "failures.csv",
+    "reasons.csv",  "approvals.csv", "authority.csv",   "installed.csv",    "foreign.csv",
 };
 
 static void later_the_same(void)

@@ -343,6 +343,7 @@ export function Overview() {
     ...ofSites(siteItems),
     ...ofExpiry(numbers.data),
   ];
+  const openAlerts = status.data && status.data.alerts.warning + status.data.alerts.critical;
   const waiting = approvals.data?.approvals.filter(a => a.state === "pending").length;
   return (
     <Page
@@ -371,6 +372,12 @@ export function Overview() {
           n={c?.revoked}
           what={t("revoked")}
           href={link("certificates", { status: "revoked" })}
+        />
+        <Tile
+          n={openAlerts}
+          what={t("open_alerts")}
+          href={link("alerts")}
+          kind={status.data?.alerts.critical ? "bad" : ""}
         />
         <Tile n={sites.data?.items.length} what={t("sites")} href={link("sites")} />
         {may("approval list") && (

@@ -37,6 +37,8 @@ export function Status({ value }: { value: string }) {
     renewing: "warning",
     asked: "warning",
     failing: "warning",
+    warning: "warning",
+    critical: "failed",
   };
   return <State kind={kinds[value] ?? "quiet"}>{word(value)}</State>;
 }

@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=600
+"""Alerts in the dashboard: what is wrong, who is told, and what does not reach them; acknowledged, kept silent and tried out by
+buttons, and by the command lines that the buttons show; a viewer sees all of it and may do none of it."""
+
+import http.server
+import json
+import os
+import pathlib
+import shlex
+import signal
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import Lab, expect, free_port, wait_for  # noqa: E402
+from screen import PICTURES, Screen, axe, look  # noqa: E402
+
+EVIL = "<img src=x onerror=window.evil=1>"
+ZONE = "x.hospital.example"
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def alerts(lab, *options):
+    return json.loads(lab.autarky("alert", "list", "--json", *options))
+
+
+def something_wrong(lab):
+    """A lock is an alert; whoever set it may say what they like."""
+    lab.autarky("issuance", "freeze", "--zone", ZONE, "--reason", EVIL)
+    wait_for("an alert", lambda: alerts(lab)["items"], 60)
+    wait_for("its delivery", lambda: "delivered" in lab.autarky("alert", "deliveries"), 60)
+    wait_for("one that fails", lambda: "attempts failed" in lab.autarky("alert", "deliveries"), 60)
+    return alerts(lab)["items"][0]
+
+
+def acknowledging(screen, lab, alert):
+    screen.go("alerts", "Alerts")
+    command, _ = screen.action("Acknowledge …", "Acknowledge …", why="INC-7")
+    if command != f"autarky alert ack {alert['id']} --reason INC-7":
+        sys.exit(f"the dialog says the same is: {command}")
+    if alerts(lab)["items"][0]["acked"]["reason"] != "INC-7":
+        sys.exit("it is not acknowledged")
+    screen.browser.wait("!document.querySelector('td[data-label=\"Acknowledged by\"] button')")
+    screen.browser.script("document.querySelector('tbody td[data-label=Alert] a').click()")
+    screen.drawn("Alert")
+    screen.says("INC-7")
+    screen.says("delivered")
+    axe(screen, "an alert")
+    if screen.browser.script("window.evil") or screen.browser.script("!!document.querySelector('main img')"):
+        sys.exit("what a person wrote became HTML")
+
+
+def silencing(screen, lab):
+    """What the button of an alert offers fits that alert; the command of the dialog does the same."""
+    command, _ = screen.action("Silence …", "Silence …", until="3d", why="moving")
+    silence = alerts(lab)["silences"][0]
+    if (silence["kind"], silence["reason"]) != ("lock", "moving"):
+        sys.exit(f"the silence is {silence}")
+    words = shlex.split(command)
+    if words[:3] != ["autarky", "alert", "silence"]:
+        sys.exit(f"the dialog says the same is: {command}")
+    lab.autarky(*words[1:])
+    if len({(s["kind"], s["object"], s["reason"]) for s in alerts(lab)["silences"]}) != 1:
+        sys.exit(f"the command did something else: {alerts(lab)['silences']}")
+    screen.go("alerts", "Alerts")
+    for left in (1, 0):
+        screen.browser.wait("[...document.querySelectorAll('button')].some(b => b.innerText === 'End …')")
+        screen.action("End …", "End …", why="moved")
+        wait_for("the end of a silence", lambda left=left: len(alerts(lab)["silences"]) == left)
+    screen.says("Nothing is kept silent")
+
+
+def trying_out(screen):
+    screen.row("hook", "Test …")
+    command, _ = screen.action(None, "Test …")
+    if command != "autarky alert test hook":
+        sys.exit(f"the dialog says the same is: {command}")
+    screen.row("nowhere", "Test …")
+    screen.press("Test …", "dialog")
+    screen.browser.wait("document.querySelector('dialog [role=alert]')")
+    expect(screen.browser.script("document.querySelector('dialog').innerText"), "could not be reached", "a receiver that is away")
+    screen.press("Cancel", "dialog")
+    screen.browser.wait("!document.querySelector('dialog')")
+    # Chromium tells of each answer that is no success.
+    screen.browser.troubles = [t for t in screen.browser.troubles if "/api/v1/alert/test" not in t]
+
+
+def ending(screen, lab):
+    lab.autarky("issuance", "thaw", "--zone", ZONE)
+    wait_for("the end of it", lambda: not alerts(lab)["items"], 60)
+    screen.go("alerts", "Alerts")
+    screen.says("Nothing is wrong")
+    screen.press("Over")
+    screen.browser.wait("document.querySelector('td[data-label=\"Over since\"] time')")
+    if "over=yes" not in screen.browser.script("location.search"):
+        sys.exit("what is over is not in the address")
+    screen.press("lock")
+    screen.browser.wait("location.search.includes('kind=lock') && document.querySelector('td[data-label=Alert]')")
+    screen.go("alerts?over=yes&kind=disk")
+    screen.says("Nothing was wrong")
+
+
+def told_at_once(screen, lab):
+    """What happens on the host is on the page long before it would ask again by itself."""
+    screen.go("alerts", "Alerts")
+    screen.browser.key("Tab")  # somebody is there
+    screen.browser.wait("performance.getEntriesByType('resource').some(e => e.name.endsWith('/api/v1/events'))")
+    begin = time.monotonic()
+    lab.autarky("alert", "silence", "--kind", "disk", "--until", "1h", "--reason", "told at once")
+    wait_for("the page to show it", lambda: screen.browser.script("document.body.innerText.includes('told at once')"), 25)
+    print(f"shown after {time.monotonic() - begin:.1f} s", flush=True)
+    lab.autarky("alert", "unsilence", alerts(lab)["silences"][0]["id"])
+
+
+def events(lab, token, last=None, seconds=40):
+    request = urllib.request.Request(lab.api + "/api/v1/events", headers={"Authorization": f"Bearer {token}"})
+    if last is not None:
+        request.add_header("Last-Event-ID", last)
+    context = ssl.create_default_context(cafile=str(lab.roots))
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=seconds) as answer:
+            expect(answer.headers["Content-Type"], "text/event-stream", "type")
+            lines = answer.read().decode().splitlines()
+            fields = dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith(":"))
+            return fields["id"], json.loads(fields["data"])["kinds"] if "data" in fields else None
+    except urllib.error.HTTPError as e:
+        return e.code, None
+
+
+def stream(lab):
+    """For programs: from where it was, across a core that died; not for everybody, and not for longer than one may."""
+    tokens = {role: json.loads(lab.autarky("token", "create", f"s-{role}", "--role", role, "--expires", "1h", "--json"))["token"]
+              for role in ("viewer", "approver")}
+    if events(lab, tokens["approver"])[0] != 403 or events(lab, "atk_nothing")[0] != 401:
+        sys.exit("events are told to those who may see nothing")
+    last, kinds = events(lab, tokens["viewer"])
+    if kinds is not None:
+        sys.exit(f"a stream begins with {kinds}")
+    held = []
+    waits = threading.Thread(target=lambda: held.append(events(lab, tokens["viewer"], last)))
+    waits.start()
+    time.sleep(1)
+    lab.autarky("token", "revoke", "s-viewer")
+    waits.join(30)
+    if not held or held[0][0] != 401:
+        sys.exit(f"whose token was revoked while it waited is told {held}")
+    token = json.loads(lab.autarky("token", "create", "s-again", "--role", "viewer", "--expires", "1h", "--json"))["token"]
+    core = [p for p in json.loads(lab.autarky("status", "--json"))["processes"] if p["role"] == "core"][0]["pid"]
+    os.kill(core, signal.SIGKILL)
+    lab.autarky("status", ok=(0, 2, 75))
+    wait_for("another core", lambda: isinstance(events(lab, token)[0], str), 60)
+    now, kinds = events(lab, token, last)
+    if int(now) <= int(last) or "token" not in kinds:
+        sys.exit(f"what happened meanwhile is not told: {kinds}, {last} to {now}")
+
+
+def who_may_only_look(lab):
+    screen = Screen(lab, "victor", "viewer")
+    screen.go("alerts", "Alerts")
+    screen.says(ZONE)
+    screen.says("Messages")
+    for label in ("Acknowledge …", "Silence …", "Test …", "End …"):
+        if screen.browser.script(f"[...document.querySelectorAll('button')].some(b => b.innerText === {json.dumps(label)})"):
+            sys.exit(f"a viewer sees {label}")
+    screen.quiet("a viewer")
+    screen.browser.close()
+
+
+def main():
+    if PICTURES:
+        pathlib.Path(PICTURES).mkdir(parents=True, exist_ok=True)
+    hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    extra = f"""receivers:
+  - {{name: hook, kind: webhook, url: "http://127.0.0.1:{hook.server_address[1]}/", plain: true, secret_file: hook.secret}}
+  - {{name: nowhere, kind: webhook, url: "http://127.0.0.1:{free_port()}/", plain: true, secret_file: hook.secret}}
+alerts:
+  - {{to: [hook, nowhere]}}
+  - {{at: [7d, 1d], to: hook, kinds: [certificate], after: 2h, quiet: "22:00-06:00"}}
+"""
+    with Lab(extra=extra, init_options=("--algorithms", "ecdsa")) as lab:
+        (lab.data / "hook.secret").write_text("a secret of this test alone\n")
+        (lab.data / "hook.secret").chmod(0o600)
+        lab.start()
+        alert = something_wrong(lab)
+        screen = Screen(lab, "alice", "operator,officer")
+        screen.go("", "Overview")
+        screen.says("open alerts")
+        look(screen, "alerts", "Alerts", ZONE)
+        look(screen, f"alerts?id={alert['id']}", "Alert", "autarky issuance status")
+        who_may_only_look(lab)
+        acknowledging(screen, lab, alert)
+        silencing(screen, lab)
+        trying_out(screen)
+        told_at_once(screen, lab)
+        ending(screen, lab)
+        screen.quiet("at the end")
+        screen.browser.close()
+        stream(lab)
+    hook.shutdown()
+
+
+main()
