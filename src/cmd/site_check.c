@@ -188,9 +188,40 @@ static void judge_staple(struct check *c, const struct x509_cert *chain, size_t 
                 str_of(s->status == X509_OCSP_GOOD ? "" : "autarky site renew gets a new one"));
 }
 
-/* Of two leaves, as TLCP has them, the first that does not verify is told of. */
-static void judge(struct check *c, const char *what, const struct served *served)
+/* Whether its certificate of that kind may be from another CA. */
+static bool has_other(const struct check *c, enum conf_key_algorithm a)
 {
+    return c->site->directory.n && (a == CONF_KEY_ECDSA || a == CONF_KEY_RSA);
+}
+
+/* Who trusts the other CA is not known here: name and time are looked at, and whether it is there.
+ */
+static void judge_other(struct check *c, const char *what, const struct x509_cert *chain, size_t n)
+{
+    when_t now = clock_now(clock_system());
+    struct err err = ERR_INIT;
+    char text[LINE_BYTES];
+
+    err.rc = verify(c, chain, n, 0, &err);
+    if (err.rc == RC_OK) {
+        cmd_finding(&c->e, what, STR("warning"),
+                    STR("an internal certificate serves, for that of the other CA is not there"),
+                    STR("`autarky site list` says what is in the way"));
+        return;
+    }
+    if (!x509_cert_has_dns(&chain[0], c->site->name) || chain[0].not_after <= now) {
+        failed(c, what, &err, "autarky site renew with the name of the site gets a new one");
+        return;
+    }
+    snprintf(text, sizeof(text), "served, from another CA; %lld days left",
+             (long long)((chain[0].not_after - now) / WHEN_DAY));
+    cmd_finding(&c->e, what, STR("ok"), str_of(text), STR(""));
+}
+
+/* Of two leaves, as TLCP has them, the first that does not verify is told of. */
+static void judge(struct check *c, enum conf_key_algorithm a, const struct served *served)
+{
+    const char *what = conf_site_key_name(a);
     when_t now = clock_now(clock_system());
     struct x509_cert *chain;
     struct err err = ERR_INIT;
@@ -198,6 +229,10 @@ static void judge(struct check *c, const char *what, const struct served *served
     size_t n;
 
     err.rc = x509_cert_read_pem(&c->arena, served->pem, X509_CHAIN_MAX, &chain, &n, &err);
+    if (err.rc == RC_OK && has_other(c, a)) {
+        judge_other(c, what, chain, n);
+        return;
+    }
     for (size_t i = 0; err.rc == RC_OK && i < served->leaves; i++)
         err.rc = i < n ? verify(c, chain, n, i, &err) : ERR(&err, RC_CRYPTO, msg_one);
     if (err.rc != RC_OK) {
@@ -222,7 +257,7 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
 
     if (c->gateway.addr.n == 0)
         return;
-    if (c->roots && !client_possible(c->roots, c->n_roots, a)) {
+    if (c->roots && !has_other(c, a) && !client_possible(c->roots, c->n_roots, a)) {
         cmd_finding(&c->e, name, STR("skipped"), STR("this CA has no root for such keys"), STR(""));
         return;
     }
@@ -230,8 +265,7 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
     if (err.rc == RC_OK)
         err.rc = tls_look(fd, c->site->name, looks[a], &pem, &staple, &err);
     if (err.rc == RC_OK)
-        judge(c, name,
-              &(struct served){buf_str(&pem), a == CONF_KEY_SM2 ? 2 : 1, buf_str(&staple)});
+        judge(c, a, &(struct served){buf_str(&pem), a == CONF_KEY_SM2 ? 2 : 1, buf_str(&staple)});
     else
         failed(c, name, &err,
                "`autarky site list` says whether there is a certificate, and if not, why");

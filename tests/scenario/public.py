@@ -155,6 +155,7 @@ def meanwhile(lab, pebble):
     """The other CA is not there: an internal certificate serves. It comes: it is replaced under load."""
     wait_for("the internal certificate", lambda: lab.certificates(HTTP)["ecdsa"]["state"] == "meanwhile", 60)
     expect(lab.issuer(HTTP), "Example Hospital", "the certificate that serves meanwhile")
+    expect(lab.autarky("site", "check", HTTP, ok=(0, 2)), "an internal certificate serves", "site check, meanwhile")
     load = Load(lab, HTTP)
     wait_for("a failure that is told", lambda: lab.state(HTTP)["failures"] > 0, 90)
     expect(lab.state(HTTP)["reason"], "cannot be reached", "why")
@@ -163,6 +164,7 @@ def meanwhile(lab, pebble):
     lab.wait_public(HTTP)
     time.sleep(1)
     print(f"{load.stop()} requests during the change, none failed", flush=True)
+    expect(lab.autarky("site", "check", HTTP, ok=(0, 2)), "served, from another CA", "site check")
     told = lab.state(HTTP)
     if told["state"] != "valid" or told["directory"] != pebble.directory_url or told["failures"]:
         sys.exit(f"site list says {told}")
