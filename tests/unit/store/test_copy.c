@@ -44,8 +44,8 @@ static void a_copy_is_of_one_moment(void)
     CHECK_OK(store_copy(f.s, path, NULL));
     CHECK_OK(store_write_now(f.s, set, "after"));
     CHECK(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
-    CHECK_OK(open_copy(d.path, &copy));
-    CHECK_OK(store_check(copy, NULL));
+    CHECK_OK(CHECK_SPARED(open_copy(d.path, &copy)));
+    CHECK_OK(CHECK_SPARED(store_check(copy, NULL)));
     CHECK(has(f.s, "before") && has(f.s, "after"));
     CHECK(has(copy, "before"));
     CHECK(!has(copy, "after"));
@@ -92,9 +92,9 @@ static void lists_go_on_above_all_before(void)
     struct store_shard s;
 
     other.name = STR("other");
-    CHECK_OK(fix_base(&f));
-    CHECK_OK(DO(&f, store_issuer_add(T, &other)));
-    CHECK_OK(store_write_now(f.s, shards, NULL));
+    CHECK_OK(CHECK_SPARED(fix_base(&f)));
+    CHECK_OK(CHECK_SPARED(DO(&f, store_issuer_add(T, &other))));
+    CHECK_OK(CHECK_SPARED(store_write_now(f.s, shards, NULL)));
     CHECK_OK(store_write_now(f.s, restored, &out));
     CHECK_INT(out.lists, 2);
     CHECK_OK(store_shard_get(store_read(f.s), &issuer, 0, &s));
@@ -119,7 +119,7 @@ static void another_node_from_its_next_start(void)
     CHECK_OK(store_write_now(f.s, restored, &out));
     store_close(MOVE(f.s));
     o = fix_options(&f);
-    CHECK_OK(store_open(&o, &f.s, NULL));
+    CHECK_OK(CHECK_SPARED(store_open(&o, &f.s, NULL)));
     CHECK(!str_eq(id_str(&before), id_str(&store_node(f.s)->id)));
     CHECK_INT(store_node(f.s)->boot, 1);
 }
@@ -160,7 +160,7 @@ static void what_may_have_been_used_is_not_used_again(void)
 
     CHECK_OK(fix_open(&f));
     CHECK_OK(id_new(&a.id));
-    CHECK_OK(store_write_now(f.s, grants, &a));
+    CHECK_OK(CHECK_SPARED(store_write_now(f.s, grants, &a)));
     CHECK_OK(store_write_now(f.s, restored, &out));
     CHECK_INT(out.approvals, 1);
     CHECK_INT(out.tokens, 1);
