@@ -169,11 +169,12 @@ class Pebble(Server):
     environment = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
     bindings = {}  # external account keys, by their identifiers; where there are some, one is required
 
-    def __init__(self, directory, dns_port, http_port):
-        self.name = "pebble"
-        self.directory = pathlib.Path(directory) / "pebble"
+    def __init__(self, directory, dns_port, http_port, tls_port=None, name="pebble"):
+        self.name = name
+        self.directory = pathlib.Path(directory) / name
         self.directory.mkdir()
-        self.port, self.management, self.tls_port = lab.free_port(), lab.free_port(), lab.free_port()
+        self.port, self.management = lab.free_port(), lab.free_port()
+        self.tls_port = tls_port or lab.free_port()
         self.dns_port = dns_port
         self.directory_url = f"https://localhost:{self.port}/dir"
         self.roots = self.directory / "cert.pem"
@@ -186,7 +187,7 @@ class Pebble(Server):
             "externalAccountMACKeys": self.bindings}}))
 
     def launch(self):
-        self.process = lab.Process("pebble", self.directory, "/usr/bin/pebble", "-config",
+        self.process = lab.Process(self.name, self.directory, "/usr/bin/pebble", "-config",
                                    self.directory / "config.json", "-dnsserver", f"127.0.0.1:{self.dns_port}",
                                    env={**os.environ, **self.environment})
 

@@ -4,14 +4,13 @@
 #include "agent/solver.h"
 
 #include "base/fd.h"
-#include "crypto/hash.h"
-#include "crypto/sign.h"
+#include "crypto/key.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "http/server.h"
 #include "net/net.h"
 #include "tls/context.h"
-#include "x509/cert.h"
+#include "x509/challenge.h"
 
 #define PROTOCOL STR("acme-tls/1")
 
@@ -33,38 +32,6 @@ static void stop(struct alpn01 *a)
     fd_close(&a->listener);
 }
 
-/* RFC 8737 section 3: self-signed, with exactly the identifier as its name. */
-static enum rc make_certificate(const struct client_proof *proof, const struct crypto_key *key,
-                                when_t now, struct buf *pem, struct err *err)
-{
-    CLEANUP(buf_done) struct buf tbs = BUF_INIT(X509_TBS_MAX), der = BUF_INIT(X509_CERT_MAX);
-    CLEANUP(buf_done) struct buf issuer = BUF_INIT(X509_NAME_MAX);
-    unsigned char digest[CRYPTO_SHA256_BYTES];
-    struct x509_tbs_in in = {.sig_alg = crypto_sig_default(key),
-                             .subject = {.common_name = STR("ACME challenge")},
-                             .not_before = now - WHEN_DAY,
-                             .not_after = now + WHEN_DAY,
-                             .spki = crypto_key_spki(key),
-                             .acme_digest = str_bytes(digest, sizeof(digest))};
-    struct addr ip;
-
-    if (addr_parse(proof->identifier, &ip) == RC_OK) {
-        in.ips = &ip;
-        in.n_ips = 1;
-    } else {
-        in.dns = &proof->identifier;
-        in.n_dns = 1;
-    }
-    TRY(crypto_sha256(proof->key_authorization, digest));
-    TRY(x509_serial_random(&in.serial));
-    TRY(x509_name_build(&in.subject, &issuer));
-    in.issuer = buf_str(&issuer);
-    TRY(x509_tbs_build(&in, &tbs, err));
-    TRY(x509_sign_tbs(key, buf_str(&tbs), &der));
-    x509_cert_put_pem(buf_str(&der), pem);
-    return buf_rc(pem);
-}
-
 static enum rc make_identity(struct alpn01 *a, const struct client_proof *proof, struct err *err)
 {
     CLEANUP(tls_identity_unrefp) struct tls_identity *identity = NULL;
@@ -72,7 +39,8 @@ static enum rc make_identity(struct alpn01 *a, const struct client_proof *proof,
     CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_CHAIN_PEM_MAX);
 
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
-    TRY(make_certificate(proof, key, clock_now(ev_clock(a->w->ev)), &pem, err));
+    TRY(x509_challenge_build(proof->identifier, proof->key_authorization, key,
+                             clock_now(ev_clock(a->w->ev)), &pem, err));
     TRY(tls_identity_new(buf_str(&pem), key, &identity, err));
     TRY(tls_context_new(&(struct tls_context_conf){.alpn = PROTOCOL}, &a->context));
     tls_context_set_identity(a->context, identity);

@@ -4,6 +4,7 @@
 
 #include "agent/job.h"
 #include "agent/proxy.h"
+#include "client/renewal.h"
 #include "ev/ev.h"
 
 enum { CERTID_MAX = 128, SERVERS = 2 };
@@ -21,7 +22,7 @@ struct job {
     struct crypto_key *key;
     struct buf chain; /* that came */
     int status;       /* of the server's refusal */
-    struct agent_trouble trouble;
+    struct client_trouble trouble;
     struct agent_state state;
     struct arena arena;
     bool ended, stopped;

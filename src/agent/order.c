@@ -15,7 +15,7 @@ static void take_failure(struct job *j, const struct client_result *result)
     j->err->rc = result->rc;
     j->out->retry_at = result->retry_at;
     j->status = result->status;
-    j->trouble = (struct agent_trouble){result->rc, result->ill, result->retry_at};
+    j->trouble = (struct client_trouble){result->rc, result->ill, result->retry_at};
 }
 
 static void say_untrusted(struct job *j, const struct client_result *result)
@@ -84,8 +84,8 @@ static enum rc order_at(struct job *j, bool fallback, struct str replaces)
 
     if (rc == RC_OK)
         return order(j, replaces);
-    j->trouble = (struct agent_trouble){.rc = rc,
-                                        .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
+    j->trouble = (struct client_trouble){
+        .rc = rc, .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
     return rc;
 }
 
@@ -125,7 +125,7 @@ static enum rc order_somewhere(struct job *j, struct str replaces)
     enum rc rc = order_at(j, false, second ? STR("") : replaces);
 
     if (rc == RC_OK || rc == RC_CANCELLED || j->state.plan.fallback_server.n == 0 ||
-        !agent_server_falls_back(&j->trouble, latest, agent_job_now(j)))
+        !client_falls_back(&j->trouble, latest, agent_job_now(j)))
         return rc;
     j->err->rc = rc;
     return order_at_second(j, second ? replaces : STR(""));

@@ -365,18 +365,15 @@ static void rfc2136_free(struct agent_solver *s)
     mem_free(d);
 }
 
-enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
-                          struct err *err)
+enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_conf *conf,
+                           struct agent_solver **out)
 {
     static const struct agent_solver_ops ops = {busy, rfc2136_free};
-    CLEANUP(mem_freep) struct rfc2136 *d = MEM_NEW(struct rfc2136);
+    struct rfc2136 *d = MEM_NEW(struct rfc2136);
 
     if (!d)
         return RC_NOMEM;
-    TRY(agent_dns_conf_load(conf, &d->conf, err));
-    if (d->conf.open)
-        agent_say(w, true, "%.*s holds a secret, and others may read it: chmod 600 it",
-                  STR_ARG(conf));
+    d->conf = *conf;
     d->w = w;
     list_init(&d->queue);
     ev_defer_init(&d->go, on_go, d);
@@ -384,6 +381,18 @@ enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct a
     dns_tcp_init(&d->tcp, w->ev, w->net);
     dns_tcp_init(&d->look.tcp, w->ev, w->net);
     d->s = (struct agent_solver){{"dns-01", present, cleanup, d}, &ops};
-    *out = &MOVE(d)->s;
+    *out = &d->s;
     return RC_OK;
+}
+
+enum rc agent_rfc2136_new(const struct agent_world *w, struct str file, struct agent_solver **out,
+                          struct err *err)
+{
+    CLEANUP(agent_dns_conf_done) struct agent_dns_conf conf = {};
+
+    TRY(agent_dns_conf_load(file, &conf, err));
+    if (conf.open)
+        agent_say(w, true, "%.*s holds a secret, and others may read it: chmod 600 it",
+                  STR_ARG(file));
+    return agent_rfc2136_with(w, &conf, out);
 }

@@ -64,12 +64,3 @@ void agent_server_done(struct agent_server *s)
     crypto_key_unref(s->account);
     *s = (struct agent_server){};
 }
-
-bool agent_server_falls_back(const struct agent_trouble *t, when_t latest, when_t now)
-{
-    when_t again = t->retry_at ? t->retry_at : now + AGENT_PATIENCE_HOURS * WHEN_HOUR;
-
-    if (t->rc == RC_CRYPTO && latest == 0)
-        return false;
-    return t->ill || (t->rc == RC_QUOTA && again >= latest);
-}

@@ -37,19 +37,3 @@ enum rc agent_server_reach(struct agent_server *s, const struct agent_server_con
 enum rc agent_server_open(struct agent_server *s, const struct agent_server_conf *conf,
                           bool fallback, struct err *err);
 void agent_server_done(struct agent_server *s);
-
-/* Why the first server issued nothing. */
-struct agent_trouble {
-    enum rc rc;
-    bool ill;        /* as client_result.ill; or it was not reached when its root was looked for */
-    when_t retry_at; /* 0: it named no time */
-};
-
-enum { AGENT_PATIENCE_HOURS = 6 }; /* of a server that is too busy and names no time */
-
-/* Whether the second one is asked. It is for one that ails, and for one that asks for more patience
- * than the certificate in place has, which can wait until `latest` (0: there is none). It is not
- * for what the first one refuses, nor for proofs that are not made or not found: the second would
- * do the same. Nor is it, before there has been a certificate, for a server that is not trusted
- * (RC_CRYPTO): its roots are missing. */
-bool agent_server_falls_back(const struct agent_trouble *t, when_t latest, when_t now);

@@ -72,6 +72,11 @@ enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at
 enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
                           struct err *err);
 
+struct agent_dns_conf;
+/* The same with settings that were read before, which are copied. RC_NOMEM. */
+enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_conf *conf,
+                           struct agent_solver **out);
+
 /* dns-01 by the HTTP API of a provider (provider/provider.h), as the file `conf` says.
  * RC_UNSUPPORTED: there is no such kind; errors as provider_parse. */
 enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,

@@ -228,6 +228,22 @@ static void judge_site(const struct alert_facts *f, const struct alert_site *s,
              STR_ARG(shown(s->name)), s->algorithm, STR_ARG(shown(s->why)));
 }
 
+static void judge_backup(const struct alert_facts *f, struct alert_conditions *out)
+{
+    bool old = f->backup && f->backup_age && f->now - f->backup > f->backup_age;
+    bool none = !f->backup && f->backup_expected;
+    struct alert_condition *c = old || none ? say(out, "backup", STR("last")) : NULL;
+    char at[WHEN_TEXT];
+
+    if (!c)
+        return;
+    if (none)
+        TELL(out, c, STR("autarky backup create"), "no backup was ever made");
+    else
+        TELL(out, c, STR("autarky backup create"), "the last backup was made at %s",
+             when_text(f->backup, at));
+}
+
 static void judge_deliveries(const struct alert_facts *f, struct alert_conditions *out)
 {
     struct alert_condition *c = f->given_up ? say(out, "delivery", STR("receivers")) : NULL;
@@ -245,6 +261,7 @@ void alert_judge(const struct alert_facts *f, struct alert_conditions *out)
     judge_audit(f, out);
     judge_lists(f, out);
     judge_deliveries(f, out);
+    judge_backup(f, out);
     for (size_t i = 0; i < f->n_authorities; i++)
         judge_authority(f, &f->authorities[i], out);
     for (size_t i = 0; i < f->n_locks; i++)

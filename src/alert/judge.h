@@ -69,6 +69,9 @@ struct alert_facts {
     struct str head_why;
     uint64_t lists, lists_overdue;
     when_t lists_end;  /* the first of them */
+    when_t backup;     /* the last one; 0: none was made */
+    when_t backup_age; /* that it may have; 0: any */
+    bool backup_expected;
     uint64_t given_up; /* deliveries that nobody got */
     const struct store_lock *locks;
     size_t n_locks;

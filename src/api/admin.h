@@ -78,7 +78,8 @@ typedef enum rc (*api_look_fn)(const struct api_view *v, const struct json *args
  * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it,
  * "alerts": as api/alerts.h has it,
  * "watch":{"automatic","learns_until","unusual"},"policy_waits": the id of the approval that
- * another policy waits for, or null} */
+ * another policy waits for, or null; "policy_other": the files had another policy at the start,
+ * which is not accepted} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and

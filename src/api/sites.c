@@ -31,6 +31,7 @@ static void put_certificate(struct json_out *o, const char *algorithm,
     json_kv_z(o, "staple", ipc_staple_name(s->staple));
     put_when(o, "staple_at", s->staple_at);
     put_when(o, "staple_until", s->staple_until);
+    put_text(o, "directory", s->directory);
     json_end(o);
 }
 
@@ -46,6 +47,7 @@ static void put_site(struct json_out *o, const struct conf_site *site,
     json_end(o);
     json_kv_str(o, "profile", site->profile);
     json_kv_bool(o, "passes", site->passes);
+    put_text(o, "directory", site->directory);
     json_key(o, "certificates");
     json_arr(o);
     for (unsigned i = 0; i < CONF_SITE_KEYS; i++)

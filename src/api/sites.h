@@ -17,6 +17,7 @@ struct api_site_state {
     struct str reason;              /* of the last one */
     unsigned staple;                /* enum ipc_staple */
     when_t staple_at, staple_until; /* 0: there is none */
+    struct str directory;           /* of the other CA that issued it; empty: ours did */
 };
 
 struct api_sites {
@@ -29,6 +30,6 @@ struct api_sites {
 /* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
  * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
  * "next_at","failures":0,"reason","staple":"good"|"revoked"|"missing"|"none","staple_at",
- * "staple_until"}...]}...]}, sites in the order of the configuration; null for a
- * text or time (RFC 3339) that there is not. */
+ * "staple_until","directory"}...],"directory"}...]}, sites in the order of the configuration; null
+ * for a text or time (RFC 3339) that there is not. */
 void api_sites_put(const struct api_sites *sites, struct json_out *o);

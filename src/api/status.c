@@ -177,23 +177,6 @@ static size_t locks_that_hold(const struct api_view *v, struct arena *a, struct 
     return store_lock_active(store_read(v->store), a, out, &n) == RC_OK ? n : 0;
 }
 
-void api_lock_put(struct json_out *o, const struct store_lock *lock)
-{
-    json_kv_id(o, "id", &lock->id);
-    json_kv_z(o, "scope", store_lock_scope_text(lock->scope));
-    if (lock->value.n)
-        json_kv_str(o, "value", lock->value);
-    json_kv_bool(o, "renewals", lock->renewals);
-    json_kv_str(o, "reason", lock->reason);
-    json_kv_str(o, "set_by", lock->set_by);
-    json_kv_when(o, "set", lock->set);
-    if (lock->lifted) {
-        json_kv_when(o, "lifted", lock->lifted);
-        json_kv_str(o, "lifted_by", lock->lifted_by);
-        json_kv_str(o, "lifted_reason", lock->lifted_why);
-    }
-}
-
 static void put_locks(const struct api_view *v, struct json_out *o)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LOCKS_ARENA);
@@ -248,6 +231,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
         json_kv_id(o, "policy_waits", &v->policy_waits);
     else
         json_kv_null(o, "policy_waits");
+    json_kv_bool(o, "policy_other", v->processes && v->processes->policy_waits);
     json_end(o);
     return RC_OK;
 }
@@ -382,6 +366,16 @@ static void check_issuers(const struct api_view *v, struct findings *f)
     if (!ca_hierarchy_open(v->ca, STR("intranet")))
         finding(f, "issuer", "failed", "no issuer of the intranet signs now",
                 "autarky issuer list; autarky issuer create");
+}
+
+static void check_accepted(const struct api_view *v, struct findings *f)
+{
+    if (v->processes && v->processes->policy_waits)
+        finding(f, "accepted policy", "warning",
+                "since the start the files have another policy than the one that was accepted, "
+                "which takes a second person; the accepted configuration is in force, whole",
+                "autarky reload --reason TEXT; another person: autarky approval grant ID; then "
+                "autarky reload; or let the files say again what was accepted");
 }
 
 static void check_processes(const struct api_view *v, struct findings *f)
@@ -582,6 +576,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     json_key(o, "checks");
     json_arr(o);
     check_processes(v, &f);
+    check_accepted(v, &f);
     check_confinement(v, &f);
     check_clock(v, &f);
     check_store(v, &f);

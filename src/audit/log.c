@@ -150,3 +150,14 @@ enum rc audit_log_prove(struct store_txn *txn, struct arena *a, struct audit_bet
     b->note = head.note;
     return tree_prove(b->from, b->to, read_subtree, txn, &b->proof);
 }
+
+enum rc audit_log_holds(struct store_txn *txn, const struct tree_head *head)
+{
+    struct records r = {.next = 1};
+    struct tree_hash root;
+
+    if (head->size)
+        TRY(store_event_each(txn, 1, head->size, add_record, &r));
+    TRY(tree_root(&r.tree, &root));
+    return tree_same(&root, &head->root) ? RC_OK : RC_DENIED;
+}

@@ -39,3 +39,7 @@ struct audit_between {
 };
 /* Of b->from and b->to. RC_NOTFOUND: there is no such head; RC_INVAL: `from` is larger. */
 enum rc audit_log_prove(struct store_txn *txn, struct arena *a, struct audit_between *b);
+
+/* Whether the first `head->size` records are those that it is of, by hashing all of them anew.
+ * RC_DENIED: they are others; RC_NOTFOUND: there are fewer; RC_CORRUPT: one is missing. */
+enum rc audit_log_holds(struct store_txn *txn, const struct tree_head *head);

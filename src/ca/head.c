@@ -376,25 +376,31 @@ static enum rc next_origin(struct str origin, struct buf *out, uint64_t *number)
     return buf_rc(out);
 }
 
-/* The longer of what the slots hold; nobody checks its signature here, it is for a person to keep.
- */
-static void read_last(int data, struct buf *last)
+enum rc ca_head_newest(struct str slots, struct buf *out)
 {
-    CLEANUP(buf_done) struct buf slots = BUF_INIT(SLOTS * CA_HEAD_SLOT);
+    struct str found = {NULL, 0};
     uint64_t size = 0;
 
-    if (file_read(data, CA_HEAD_FILE, &slots, NULL) != RC_OK)
-        return;
-    for (size_t at = 0; at + CA_HEAD_SLOT <= buf_str(&slots).n; at += CA_HEAD_SLOT) {
-        struct str text = slot_text(buf_str(&slots).p + at);
+    for (size_t at = 0; at + CA_HEAD_SLOT <= slots.n; at += CA_HEAD_SLOT) {
+        struct str text = slot_text(slots.p + at);
         struct note note;
 
         if (note_parse(text, &note, NULL) != RC_OK || note.head.size < size)
             continue;
         size = note.head.size;
-        buf_reset(last);
-        buf_puts(last, text);
+        found = text;
     }
+    buf_puts(out, found);
+    return found.n ? buf_rc(out) : RC_NOTFOUND;
+}
+
+/* For a person to keep. */
+static void read_last(int data, struct buf *last)
+{
+    CLEANUP(buf_done) struct buf slots = BUF_INIT(SLOTS * CA_HEAD_SLOT);
+
+    if (file_read(data, CA_HEAD_FILE, &slots, NULL) == RC_OK)
+        IGNORE_RC(ca_head_newest(buf_str(&slots), last)); /* then none was signed */
 }
 
 enum rc ca_head_begin_anew(int data, const struct ca_head_restart *restart, struct buf *last,

@@ -49,6 +49,10 @@ struct ca_head_restart ca_head_restarted(const struct ca_head *h);
 enum rc ca_head_sign(struct ca_head *h, const struct ipc_sign_head *ask, when_t now,
                      struct err *err);
 
+/* The note with more records that a file of slots holds, of which nobody has checked the signature;
+ * appended. RC_NOTFOUND: there is none. */
+enum rc ca_head_newest(struct str slots, struct buf *out);
+
 /* For the command that begins a new log, with no signer running: takes `name/N` to `name/N+1` in
  * trust/audit.pub, and renames ca/audit.head to ca/audit.head.N. `last` gets the note that was
  * signed last, or nothing, `origin` the new name. RC_NOTFOUND when there is no log; RC_INVAL when

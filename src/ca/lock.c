@@ -2,6 +2,8 @@
 #include "ca/lock.h"
 
 #include "base/name.h"
+#include "policy/limits.h"
+#include "store/accounts.h"
 #include "store/locks.h"
 
 MSG(msg_locked, "ca.locked",
@@ -26,9 +28,38 @@ static bool in_zone(const struct store_name *name, struct str zone)
     return name_under(host, zone) || (above.n && str_eq(host, str_skip(above, 1)));
 }
 
-static bool reaches(const struct store_lock *lock, const struct ca_lock_ask *ask)
+/* Whose the account is: read once, and only where a lock asks. */
+struct owner {
+    bool known;
+    struct str eab, network;
+};
+
+static enum rc read_owner(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
+                          struct owner *out)
+{
+    struct store_account account;
+    enum rc rc = RC_NOTFOUND;
+
+    if (out->known)
+        return RC_OK;
+    out->known = true;
+    if (ask->account.z[0])
+        rc = store_account_get(txn, a, &ask->account, &account);
+    if (rc == RC_NOTFOUND)
+        return RC_OK;
+    TRY(rc);
+    out->eab = account.eab_key;
+    return account.created_from.n ? policy_network(&account.created_from, a, &out->network) : RC_OK;
+}
+
+static bool reaches(const struct store_lock *lock, const struct ca_lock_ask *ask,
+                    const struct owner *owner)
 {
     switch (lock->scope) {
+    case STORE_LOCK_EAB:
+        return owner->eab.n && str_eq(lock->value, owner->eab);
+    case STORE_LOCK_NETWORK:
+        return owner->network.n && str_eq(lock->value, owner->network);
     case STORE_LOCK_ISSUER:
         return ask->issuer.n && str_eq(lock->value, ask->issuer);
     case STORE_LOCK_ACCOUNT:
@@ -88,9 +119,38 @@ enum rc ca_lock_renewal(struct store_txn *txn, struct arena *a, const struct ca_
     return RC_OK;
 }
 
+/* Are all its names in certificates that are valid now, whoever has them? */
+static enum rc knows_names(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
+                           when_t now, bool *out)
+{
+    *out = ask->n_names > 0;
+    for (size_t i = 0; i < ask->n_names && *out; i++) {
+        const struct store_certificate_filter filter = {
+            .name = &ask->names[i],
+            .statuses = 1u << STORE_CERTIFICATE_VALID,
+            .not_after_from = now,
+            .staging = STORE_STAGING_NOT,
+            .living = true,
+            .without_der = true,
+            .limit = 1,
+        };
+        struct store_cursor at = {};
+        struct store_certificate *list;
+        size_t n;
+
+        TRY(store_certificate_list(txn, a, &filter, &at, &list, &n));
+        *out = n > 0;
+    }
+    return RC_OK;
+}
+
 static struct str what(struct arena *a, const struct store_lock *lock)
 {
     switch (lock->scope) {
+    case STORE_LOCK_EAB:
+        return arena_printf(a, "for accounts of the key %.*s", STR_ARG(lock->value));
+    case STORE_LOCK_NETWORK:
+        return arena_printf(a, "for accounts from the network %.*s", STR_ARG(lock->value));
     case STORE_LOCK_ZONE:
         return arena_printf(a, "for %.*s and all below it", STR_ARG(lock->value));
     case STORE_LOCK_ISSUER:
@@ -113,8 +173,9 @@ static enum rc denied(struct arena *a, const struct store_lock *lock, struct err
         return RC_NOMEM;
     return PROBLEM(err, RC_DENIED, "unauthorized", msg_locked, to_whom,
                    str_of(when_text(lock->set, since)), lock->set_by, lock->reason,
-                   lock->renewals ? STR("renewals are stopped as well")
-                                  : STR("renewals of the names of a valid certificate go on"),
+                   lock->renewals    ? STR("renewals are stopped as well")
+                   : lock->new_names ? STR("names that are in a valid certificate go on")
+                                     : STR("renewals of the names of a valid certificate go on"),
                    id_str(&lock->id));
 }
 
@@ -122,17 +183,22 @@ enum rc ca_lock_judge(struct store_txn *txn, struct arena *a, const struct ca_lo
                       when_t now, struct err *err)
 {
     struct store_lock *locks;
-    bool known = false, renewal = false;
+    struct owner owner = {};
     size_t n;
 
     TRY(store_lock_active(txn, a, &locks, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!reaches(&locks[i], ask))
+        bool goes_on = false;
+
+        if (locks[i].scope == STORE_LOCK_EAB || locks[i].scope == STORE_LOCK_NETWORK)
+            TRY(read_owner(txn, a, ask, &owner));
+        if (!reaches(&locks[i], ask, &owner))
             continue;
-        if (!locks[i].renewals && !known)
-            TRY(ca_lock_renewal(txn, a, ask, now, &renewal));
-        known = known || !locks[i].renewals;
-        if (locks[i].renewals || !renewal)
+        if (!locks[i].renewals)
+            TRY(ca_lock_renewal(txn, a, ask, now, &goes_on));
+        if (!goes_on && locks[i].new_names)
+            TRY(knows_names(txn, a, ask, now, &goes_on));
+        if (!goes_on)
             return denied(a, &locks[i], err);
     }
     return RC_OK;

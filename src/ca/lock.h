@@ -18,7 +18,8 @@ struct ca_lock_ask {
 
 /* RC_OK; RC_DENIED, unauthorized (RFC 8555 section 6.7), with the lock that is in the way, since
  * when, by whom and why. A renewal is for exactly the names of a certificate that this account has
- * and that is valid now; only locks that say so stop it. */
+ * and that is valid now; only locks that say so stop it. A lock of new names lets through what is
+ * for names that are in valid certificates, whoever has these. */
 enum rc ca_lock_judge(struct store_txn *txn, struct arena *a, const struct ca_lock_ask *ask,
                       when_t now, struct err *err);
 /* Whether it is such a renewal. */

@@ -73,13 +73,17 @@ static const struct client_proxy *proxy_of(const struct client_reach *r)
 
 /* ---- the address */
 
-static enum rc look_up(const char *host, struct addr found[static CLIENT_REACH_ADDRESSES_MAX],
-                       size_t *out_n, struct err *err)
+static enum rc look_up(const struct client_reach *r, const char *host,
+                       struct addr found[static CLIENT_REACH_ADDRESSES_MAX], size_t *out_n,
+                       struct err *err)
 {
+    const struct client_reach_conf *c = &r->conf;
+    const size_t max = CLIENT_REACH_ADDRESSES_MAX;
     struct err why = ERR_INIT;
     char line[256];
     size_t n = 0;
-    enum rc rc = net_lookup(str_of(host), found, CLIENT_REACH_ADDRESSES_MAX, &n, &why);
+    enum rc rc = c->names ? c->names(c->names_arg, str_of(host), found, max, &n, &why)
+                          : net_lookup(str_of(host), found, max, &n, &why);
 
     if (rc != RC_OK)
         return ERR(err, rc, msg_lookup, str_of(host), str_of(err_textz(&why, line, sizeof(line))));
@@ -94,12 +98,12 @@ static enum rc choose(struct client_reach *r, struct err *err)
     struct addr found[CLIENT_REACH_ADDRESSES_MAX];
     uint16_t port = r->port;
     size_t n = 0;
-    enum rc rc = look_up(r->host, found, &n, err);
+    enum rc rc = look_up(r, r->host, found, &n, err);
 
     r->proxied = client_proxy_applies(p, str_of(r->host), found, n);
     if (r->proxied) {
         port = p->port;
-        rc = look_up(p->host, found, &n, err);
+        rc = look_up(r, p->host, found, &n, err);
     }
     TRY(rc);
     r->n = n;

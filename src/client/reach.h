@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to an ACME server anywhere: its name is looked up as this machine looks names up (the
- * hosts file included), its addresses are tried one after the other, and over https the server has
- * to show a certificate for that very name or address, through a proxy as well. The lookup is
- * libc's, and the loop waits for it: whoever uses this has nothing more urgent to do than to reach
- * that server. */
+ * hosts file included), or by who uses this; its addresses are tried one after the other, and over
+ * https the server has to show a certificate for that very name or address, through a proxy as
+ * well. The lookup is libc's, and the loop waits for it: whoever uses this has nothing more urgent
+ * to do than to reach that server. */
 #pragma once
 
 #include "base/err.h"
@@ -17,6 +17,10 @@ struct net;
 struct net_stream;
 struct tls_identity;
 struct tls_trust;
+
+/* The addresses of a name, up to `max` of them; errors as net_lookup. */
+typedef enum rc (*client_names_fn)(void *arg, struct str host, struct addr *out, size_t max,
+                                   size_t *out_n, struct err *err);
 
 enum {
     CLIENT_REACH_ADDRESSES_MAX = 8,
@@ -36,6 +40,9 @@ struct client_reach_conf {
     struct str alpn; /* the one protocol offered, over which HTTP/1.1 is spoken; empty:
                         "http/1.1" */
     const struct client_proxy *proxies; /* two, of http and of https URLs; NULL: there are none */
+    /* Instead of libc, for a process that may open no file; NULL: libc. */
+    client_names_fn names;
+    void *names_arg;
 };
 
 /* RC_OK with an open stream, which the callee owns; else NULL, and `err` names the server, the

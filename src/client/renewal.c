@@ -59,3 +59,12 @@ int64_t client_backoff(unsigned n, int64_t first, int64_t most)
         pause = most;
     return pause - pause / 4 + dice(pause / 2 + 1);
 }
+
+bool client_falls_back(const struct client_trouble *t, when_t latest, when_t now)
+{
+    when_t again = t->retry_at ? t->retry_at : now + CLIENT_PATIENCE_HOURS * WHEN_HOUR;
+
+    if (t->rc == RC_CRYPTO && latest == 0)
+        return false;
+    return t->ill || (t->rc == RC_QUOTA && again >= latest);
+}

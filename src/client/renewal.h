@@ -32,6 +32,22 @@ void client_renewal_window(struct client_renewal *r, const struct client_window 
 /* ARI could not be asked: what was planned stays. */
 void client_renewal_unknown(struct client_renewal *r, when_t now);
 
+/* Why a server issued nothing. */
+struct client_trouble {
+    enum rc rc;
+    bool ill;        /* as client_result.ill; or it was not reached when its root was looked for */
+    when_t retry_at; /* 0: it named no time */
+};
+
+enum { CLIENT_PATIENCE_HOURS = 6 }; /* of a server that is too busy and names no time */
+
+/* Whether a second one is asked. It is for one that ails, and for one that asks for more patience
+ * than the certificate in place has, which can wait until `latest` (0: there is none). It is not
+ * for what the first one refuses, nor for proofs that are not made or not found: the second would
+ * do the same. Nor is it, before there has been a certificate, for a server that is not trusted
+ * (RC_CRYPTO): its roots are missing. */
+bool client_falls_back(const struct client_trouble *t, when_t latest, when_t now);
+
 /* The pause after the n-th failure in a row, from 1: `first` doubled n - 1 times, at most `most`,
  * give or take a quarter. */
 int64_t client_backoff(unsigned n, int64_t first, int64_t most);

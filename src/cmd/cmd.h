@@ -114,7 +114,7 @@ enum rc cmd_try_config(const struct cmd_args *args, const char *name, struct str
 int cmd_show_problems(struct str problems);
 
 /* The commands, by file; those of init, root and issuer are in authority/, those of scan and
- * inventory in survey/. */
+ * inventory in survey/, those of backup (backup.h) in recovery/. */
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);
@@ -177,6 +177,7 @@ int cmd_agent_remove(const struct cmd_args *args);
 int cmd_agent_renew(const struct cmd_args *args);
 int cmd_agent_doctor(const struct cmd_args *args);
 int cmd_import(const struct cmd_args *args);
+int cmd_policy_accept(const struct cmd_args *args);
 int cmd_policy_check(const struct cmd_args *args);
 int cmd_policy_explain(const struct cmd_args *args);
 int cmd_probe(const struct cmd_args *args);

@@ -6,15 +6,18 @@
 
 static void print_lock(const struct json *lock)
 {
-    bool renewals = false;
+    bool renewals = false, new_names = false;
     struct str value = json_shown(lock, "value"), lifted = json_shown(lock, "lifted");
 
-    IGNORE_RC(json_bool(json_get(lock, "renewals"), &renewals)); /* false */
+    IGNORE_RC(json_bool(json_get(lock, "renewals"), &renewals));   /* false */
+    IGNORE_RC(json_bool(json_get(lock, "new_names"), &new_names)); /* false */
     printf("%.*s  %.*s%s%.*s since %.*s, by %.*s: %.*s (%s)\n", STR_ARG(json_shown(lock, "id")),
            STR_ARG(json_shown(lock, "scope")), value.n ? " " : "", STR_ARG(value),
            STR_ARG(json_shown(lock, "set")), STR_ARG(json_shown(lock, "set_by")),
            STR_ARG(json_shown(lock, "reason")),
-           renewals ? "renewals stopped as well" : "renewals go on");
+           renewals    ? "renewals stopped as well"
+           : new_names ? "existing names go on"
+                       : "renewals go on");
     if (lifted.n)
         printf("    lifted %.*s by %.*s%s%.*s\n", STR_ARG(lifted),
                STR_ARG(json_shown(lock, "lifted_by")),

@@ -164,6 +164,8 @@ enum cmd_option {
     CMD_OPT_AGENT_TOKEN_FILE,
     CMD_OPT_AGENT_DIR,
     CMD_OPT_ALLOW_RENEW,
+    CMD_OPT_BACKUP_OUT,
+    CMD_OPT_BACKUP_PASSPHRASE_FILE,
     CMD_OPT_COUNT,
 };
 static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");

@@ -294,6 +294,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FALLBACK_EAB_KEY_FILE] = {"--fallback-eab-key-file", "FILE",
                                        "as --eab-key-file, of that one"},
     [CMD_OPT_CSV] = {"--csv", NULL, "all of them, as a table (RFC 4180)"},
+    [CMD_OPT_BACKUP_OUT] = {"--out", "FILE",
+                            "where the backup goes, - for standard output; nothing is overwritten"},
+    [CMD_OPT_BACKUP_PASSPHRASE_FILE] =
+        {"--passphrase-file", "FILE",
+         "its first line is the passphrase of the backup; otherwise it is asked for"},
 };
 
 const struct cmd_option_row *cmd_option_rows(void)

@@ -167,7 +167,7 @@ static void show_issuers(const struct json *list)
 static void show(const struct json *root)
 {
     const struct json *certificates = json_get(root, "certificates");
-    bool healthy = false;
+    bool healthy = false, other = false;
 
     IGNORE_RC(json_bool(json_get(root, "healthy"), &healthy)); /* missing is unhealthy */
     printf("Autarky %.*s for %.*s (%.*s): %s\n", STR_ARG(json_shown(root, "version")),
@@ -176,6 +176,10 @@ static void show(const struct json *root)
     if (json_len(json_get(root, "frozen")))
         printf("Issuance is frozen, or a part of it: `autarky issuance status` says since when, by "
                "whom and why\n");
+    IGNORE_RC(json_bool(json_get(root, "policy_other"), &other)); /* missing: no */
+    if (other)
+        printf("The files have another policy than the accepted one, which is in force: `autarky "
+               "reload --reason TEXT` asks for a second person\n");
     if (json_shown(root, "policy_waits").n)
         printf("Another policy waits for a second person, and the old one is in force: `autarky "
                "approval show %.*s`\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/alert.h"
+#include "cmd/backup.h"
 #include "cmd/cmd.h"
 #include "cmd/operators.h"
 
@@ -230,6 +231,12 @@ static const struct cmd_row rows[] = {
      OPTIONS(OPT(ACCOUNT), OPT(CERT_NAME), OPT(EAB), OPT(CLIENT_CERTIFICATE), OPT(FROM),
              OPT(PROFILE)),
      cmd_policy_explain},
+    {"policy", "accept", "accept the policy in the files without a second person, as root",
+     "For when nobody is left who could be the second person, or the policy that was accepted can\n"
+     "not be read any more. The next start of the service takes exactly the policy that the files\n"
+     "have now, and the audit log has who accepted it, why, and what was changed. With --dry-run:\n"
+     "shows that policy, and accepts nothing.",
+     NULL, OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_policy_accept},
     {"alert", "list", "list what is wrong or soon will be, and silences",
      "What is over is kept for 90 days; --over lists it.", NULL,
      OPTIONS(OPT(LIMIT), OPT(CURSOR), OPT(KIND), OPT(OWNER), OPT(OVER)), cmd_alert_list},
@@ -459,6 +466,25 @@ static const struct cmd_row rows[] = {
      "options it writes each month that is over and missing to reports of the data directory.",
      NULL, OPTIONS(OPT(MONTH), OPT(REPORT_FROM), OPT(REPORT_TO), OPT(OUT), OPT(REPORT_MAIL)),
      cmd_report},
+    {"backup", "create", "write everything that matters to one encrypted file",
+     "Run it as the owner of the data directory, whether the server runs or not. The file has the\n"
+     "database, all keys and the configuration: whoever has it and its passphrase has the CA. "
+     "Keys\n"
+     "in tokens and files outside of the data directory are not in it.",
+     NULL, OPTIONS(OPT(BACKUP_OUT), OPT(BACKUP_PASSPHRASE_FILE), OPT(REASON), OPT(DRY_RUN)),
+     cmd_backup_create},
+    {"backup", "verify", "prove that a backup can be restored, and say what it is of",
+     "Reads all of it, and looks into it: the database against itself, the audit log against its\n"
+     "signed head, each key against its certificate. FILE may be - for standard input. Needs room\n"
+     "for the database in $TMPDIR.",
+     "FILE", OPTIONS(OPT(BACKUP_PASSPHRASE_FILE)), cmd_backup_verify},
+    {"backup", "restore", "make a data directory out of a backup",
+     "--data must not be there, or be empty; FILE may be - for standard input. Either all of it "
+     "is\n"
+     "there in the end or nothing. Certificates and revocations since the backup are unknown "
+     "then:\n"
+     "read chapter 25 of the manual first.",
+     "FILE", OPTIONS(OPT(BACKUP_PASSPHRASE_FILE), OPT(REASON)), cmd_backup_restore},
     {"drill", "runner", "prove that the runner executes what is declared, and nothing else",
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",

@@ -50,6 +50,12 @@ struct conf_route {
     struct str quiet;       /* "22:00-06:00" UTC: what is no more than a warning waits; or empty */
 };
 
+/* When the age of the last backup is an alert. */
+struct conf_backup {
+    when_t age;    /* past which it is; 0: any age will do */
+    bool expected; /* also that there is none */
+};
+
 struct conf;
 /* NULL when there is none of that name. */
 const struct conf_receiver *conf_receiver_find(const struct conf *conf, struct str name);

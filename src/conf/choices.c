@@ -27,6 +27,7 @@ const char *const conf_choice_balances[] = {"first", "round-robin", "least-conne
 const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_client_headers[] = {"subject", "issuer",      "serial", "sha256",
                                                   "names",   "certificate", NULL};
+const char *const conf_choice_site_challenges[] = {"http-01", "tls-alpn-01", "dns-01", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
@@ -37,13 +38,9 @@ const char *const conf_choice_caa_modes[] = {"check", "strict", "off", NULL};
 const char *const conf_choice_bindings[] = {"optional", "required", NULL};
 const char *const conf_choice_passphrase_froms[] = {"credential", "file", "prompt", NULL};
 const char *const conf_choice_switches[] = {"off", "on", NULL};
-const char *const conf_choice_two_persons[] = {"issuer.create",
-                                               "issuer.rotate",
-                                               "issuer.revoke",
-                                               "issuance.thaw",
-                                               "operators.change",
-                                               "policy.change",
-                                               NULL};
+const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate",    "issuer.revoke",
+                                               "issuance.thaw", "operators.change", "policy.change",
+                                               "backup.create", "backup.restore",   NULL};
 const char *const conf_choice_roles[] = {"viewer",  "operator", "approver",
                                          "officer", "auditor",  NULL};
 const char *const conf_choice_limits[] = {
@@ -110,4 +107,9 @@ const char *conf_receiver_kind_text(enum conf_receiver_kind kind)
 const char *conf_limit_text(enum conf_limit limit)
 {
     return conf_choice_limits[limit];
+}
+
+const char *conf_site_challenge_name(unsigned challenge)
+{
+    return challenge < CONF_SITE_CHALLENGES ? conf_choice_site_challenges[challenge] : "unknown";
 }

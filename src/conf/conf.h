@@ -34,6 +34,7 @@ struct conf {
         size_t n_sites;
         const struct conf_path *paths;
         size_t n_paths;
+        struct conf_others others;
         struct conf_nets trusted; /* whose X-Forwarded-For is believed */
         struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
         struct {
@@ -162,6 +163,7 @@ struct conf {
         bool certificates; /* clients of the API are asked for theirs */
     } control;
     struct conf_agents agents;
+    struct conf_backup backup;
     struct {
         enum conf_log_level level;
         enum conf_log_format format;

@@ -498,6 +498,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
 
     TRY(check_sites(l, root, conf));
     TRY(conf_check_sites(l->report, root, conf));
+    TRY(conf_check_public(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
     TRY(conf_check_txt(l->report, root, conf));
@@ -520,6 +521,7 @@ static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, st
     l.broken = tree->broken;
     TRY(load_map(&l, NULL, tree->root, tree->root, &box->conf));
     TRY(conf_fill_sites(tree->report, tree->root, in, &box->arena, &box->conf));
+    TRY(conf_fill_public(tree->report, tree->root, in, &box->arena, &box->conf));
     TRY(check_together(&l, tree->root, &box->conf));
     if (tree->report->n)
         return RC_INVAL;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/when.h"
 #include "conf/profile.h"
+#include "conf/public.h"
 #include "conf/rules.h"
 #include "conf/value.h"
 
@@ -107,6 +108,11 @@ struct conf_site {
     when_t check_interval;
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
     struct str profile;  /* of its certificates; exists */
+    struct str
+        directory; /* the CA of those that others can issue; empty: this one. In directories */
+    struct str fallback;                /* another, for when that one ails; empty: none */
+    enum conf_site_challenge challenge; /* how the name is proven there */
+    struct str dns;                     /* one of updates; empty but for dns-01 */
 };
 
 /* Where records of the audit log go as well: to a file, or with `server` by syslog. */
@@ -176,6 +182,8 @@ enum conf_two_persons {
     CONF_TWO_THAW,
     CONF_TWO_OPERATORS,
     CONF_TWO_POLICY,
+    CONF_TWO_BACKUP,
+    CONF_TWO_RESTORE,
     CONF_TWO_COUNT
 };
 

@@ -19,6 +19,8 @@ static const struct conf_take core = {CONF_RESTARTS, "core", NULL};
 static const struct conf_take gateway = {CONF_RESTARTS, "gateway", NULL};
 static const struct conf_take courier = {CONF_RESTARTS, "courier", NULL};
 static const struct conf_take txt = {CONF_RESTARTS, "txt", NULL};
+static const struct conf_take keeper = {CONF_RESTARTS, "keeper", NULL};
+static const struct conf_take emissary = {CONF_RESTARTS, "emissary", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
@@ -38,6 +40,7 @@ static_assert(sizeof(enum conf_limit) == sizeof(unsigned));
 static_assert(sizeof(enum conf_automatic) == sizeof(unsigned));
 static_assert(sizeof(enum conf_receiver_kind) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
+static_assert(sizeof(enum conf_site_challenge) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
@@ -52,6 +55,8 @@ ADJACENT(struct conf_route, at, n_at);
 ADJACENT(struct conf, inventory.owners, inventory.n_owners);
 ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
+ADJACENT(struct conf, gateway.others.directories, gateway.others.n_directories);
+ADJACENT(struct conf, gateway.others.updates, gateway.others.n_updates);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 ADJACENT(struct conf, control.operators, control.n_operators);
 
@@ -152,6 +157,7 @@ const struct conf_key conf_schema[] = {
      .initial = "default", .take = &live,
      .help = "Of its certificates"},
 #include "conf/schema_sites.h"
+#include "conf/schema_public.h"
 
     {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = conf_choice_databases,
      .initial = "sqlite", .take = &in_database,
@@ -222,6 +228,14 @@ const struct conf_key conf_schema[] = {
     {KEY("agents.silent", CONF_ONE, agents.silent, &conf_kind_span),
      .min = 10 * WHEN_MINUTE, .max = 30 * WHEN_DAY, .initial = "1h", .take = &live,
      .help = "After how long without a report one is an alert; they report every five minutes"},
+
+    MAP_OF_KEYS("backup"),
+    {KEY("backup.age", CONF_ONE, backup.age, &conf_kind_span),
+     .min = 0, .max = 365 * WHEN_DAY, .initial = "8d", .take = &live,
+     .help = "After how long without a new one, once there was one, it is an alert; 0s: never"},
+    {KEY("backup.expected", CONF_ONE, backup.expected, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Whether it is an alert, too, that there has been no backup yet"},
 
     {STRUCTS("profiles", CONF_NAMED, profiles, struct conf_profile), .always = builtin_profiles,
      .take = &live,

@@ -78,6 +78,11 @@ enum rc conf_check_rules(struct conf_report *report, const struct conf_node *roo
 enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
                         const struct conf_input *in, struct arena *a, struct conf *conf);
 /* The same of the gateway's sites, once each value is right. */
+/* Roots of other CAs; what of them goes together. */
+enum rc conf_fill_public(struct conf_report *report, const struct conf_node *root,
+                         const struct conf_input *in, struct arena *a, struct conf *conf);
+enum rc conf_check_public(struct conf_report *report, const struct conf_node *root,
+                          const struct conf *conf);
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
 /* probers.c. The same of the probers. */

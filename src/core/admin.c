@@ -6,6 +6,7 @@
 #include "core/accounts.h"
 #include "core/agents.h"
 #include "core/alerts.h"
+#include "core/backup.h"
 #include "core/core_int.h"
 #include "core/inventory.h"
 #include "core/locks.h"
@@ -394,6 +395,8 @@ static const struct command {
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true, .why = "reason"},
     {"audit head", NULL, false, audit_head},
+    {"backup begin", .why = "reason", .change = core_backup_begin},
+    {"backup created", .change = core_backup_created},
     {"audit list", .look = api_audit_list},
     {"policy explain", .look = api_policy_explain},
     {"config show", .look = api_config_show},

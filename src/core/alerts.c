@@ -13,6 +13,7 @@
 #include "ev/clock.h"
 #include "ipc/notice_messages.h"
 #include "log/log.h"
+#include "store/meta.h"
 
 MSG(msg_which, "core.alert-which", "say which one: \"id\", as `autarky alert list` shows it");
 MSG(msg_none, "core.alert-none", "there is no alert \"{0}\"; `autarky alert list` shows them");
@@ -128,6 +129,9 @@ static enum rc fill_store(struct core_alerts *s, const struct api_view *v)
     f->approvals = approvals;
     TRY(store_delivery_count(txn, f->now - WHEN_DAY, &deliveries));
     f->given_up = deliveries.given_up;
+    f->backup_age = v->conf->backup.age;
+    f->backup_expected = v->conf->backup.expected;
+    TRY(store_backup_last(txn, &f->backup));
     if (v->conf->urls.plain.n == 0)
         return RC_OK;
     TRY(revocation_health(v->revocation, &h));

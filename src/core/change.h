@@ -51,6 +51,11 @@ struct core_change {
     uint64_t certificates, tokens; /* how many were changed with it */
     struct store_approval decided; /* what a person decides on, and how */
     struct store_approval_vote vote;
+    struct core_backup {
+        struct id id;
+        uint64_t bytes, records;
+        struct str sha256, note;
+    } backup;
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
     void (*put)(struct core_change *c, struct json_out *o);

@@ -97,6 +97,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
         role_mend(env, files[i], 0600);
     if (fchdir(env->data) != 0)
         return RC_IO;
+    core_accepted_read_override(core, env->data);
     TRY(core_names_read(&core->names, env->conf));
     TRY(core_people_read(core, err));
     TRY(core_operators_read(core, err));
@@ -191,6 +192,8 @@ static enum rc core_start(struct role_env *env, struct err *err)
     TRY(policy_new(env->conf, &core->policy, err));
     acme.policy = core->policy;
     TRY(open_store(env, core, err));
+    TRY(core_accepted_start(core, err));
+    buf_done(&core->policy_override);
     TRY(core_passwords_new(env->ev, &core->passwords));
     ca.store = core->store;
     TRY(ca_new(&ca, &core->ca, err));
@@ -277,6 +280,7 @@ static void core_commit(struct role_env *env)
     ca_set_conf(core->ca, env->conf);
     revocation_set_conf(core->revocation, env->conf);
     acme_set_conf(core->acme, env->conf, core->policy);
+    core_accepted_reloaded(core);
     core_policy_used(core);
 }
 
@@ -343,6 +347,7 @@ static void core_close(struct role_env *env)
     policy_unref(core->next_policy);
     ev_wake_free(core->wake);
     core_names_done(&core->names);
+    buf_done(&core->policy_override);
     explicit_bzero(core->eab_key, sizeof(core->eab_key));
     mem_free(core);
     env->state = NULL;
@@ -350,8 +355,8 @@ static void core_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HTTP, core_on_http},       {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
-    {IPC_METRICS, core_on_metrics}, {IPC_PROBER, core_on_prober},
+    {IPC_HTTP, core_on_http},     {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
+    {IPC_PUBLIC, core_on_public}, {IPC_METRICS, core_on_metrics},   {IPC_PROBER, core_on_prober},
 };
 
 const struct role_def role_core = {

@@ -4,8 +4,8 @@
  * register of authorities), approvals.c (the second person), probe.c (the prober), sites.c (the
  * keeper and its sites), remote.c (probers on other hosts), drill.c (the runner), audit.c (heads of
  * the audit log), forward.c (its copies elsewhere), watch.c (unusual hours), alerts.c,
- * numbers.c (/metrics), txt.c (the server of TXT records; txt_ask.h).
- * Commands, and who gives them: admin.h, operators.h. */
+ * numbers.c (/metrics), txt.c (the server of TXT records; txt_ask.h), accepted.c (the policy that
+ * was accepted). Commands, and who gives them: admin.h, operators.h. */
 #pragma once
 
 #include "acme/acme.h"
@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
+#include "core/accepted.h"
 #include "core/admin.h"
 #include "core/approvals.h"
 #include "core/passwords.h"
@@ -77,6 +78,8 @@ struct core {
     struct core_passwords *passwords;
     struct core_nobody nobody;
     struct core_policy_change policy_change;
+    struct buf policy_override; /* what root said beside, until the start is over */
+    bool policy_kept; /* at the start the supervisor had what was accepted, to compare with */
     struct core_audit *audit;
     struct core_forwards *forwards;
     struct core_watch *watch;
@@ -149,6 +152,8 @@ enum rc core_audit_command(struct core *core, struct ipc_req *req,
  * core vouches for nobody until the keeper says anew who it is. */
 void core_sites_keeper(struct core *core, struct ipc_chan *chan);
 /* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
+/* The same, of certificates of other CAs. */
+void core_on_public(void *arg, struct ipc_req *req, const void *msg, int fd);
 void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* `sites`, borrowed for the callback; NULL: `err` says why. */

@@ -177,6 +177,14 @@ static enum rc find_lock(struct core_change *c, struct str id, bool scoped)
     return RC_OK;
 }
 
+/* What a restore has left holds for who wanted two persons for a restore. */
+static unsigned kinds_of(const struct store_lock *lock)
+{
+    unsigned restore = 1U << CONF_TWO_RESTORE, thaw = 1U << CONF_TWO_THAW;
+
+    return str_eq(lock->set_by, STR(STORE_LOCK_BY_RESTORE)) ? restore | thaw : thaw;
+}
+
 static enum rc read_thaw(struct core_change *c)
 {
     bool scoped;
@@ -194,7 +202,7 @@ static enum rc read_thaw(struct core_change *c)
     c->put = put_thawed;
     c->approval = (struct core_approval){
         .who = c->who, .now = c->now, .arena = c->a, .action = STR("issuance.thaw"), .what = what};
-    return core_approval_begin_one(c->core, 1u << CONF_TWO_THAW, &c->approval);
+    return core_approval_begin_one(c->core, kinds_of(&c->lock), &c->approval);
 }
 
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,

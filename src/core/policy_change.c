@@ -5,6 +5,7 @@
  * new one cannot excuse itself. */
 #include "base/text.h"
 #include "conf/diff.h"
+#include "conf/policy.h"
 #include "core/core_int.h"
 #include "crypto/hash.h"
 #include "ev/clock.h"
@@ -20,28 +21,13 @@ enum {
     ARENA_MAX = 4 * CHANGES_MAX,
 };
 
-/* Keys that decide who may have which certificates, and who may decide on that. */
-static const char *const parts[] = {"acme",  "ca",    "control", "groups",   "limits",
-                                    "locks", "names", "policy",  "profiles", "validation"};
-
-static bool is_policy(struct str key)
-{
-    struct str part = str_head(key, str_find(key, '.'));
-
-    part = str_head(part, str_find(part, '['));
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (str_eq(part, str_of(parts[i])))
-            return true;
-    return false;
-}
-
 static void put_changes(const struct conf_changes *changes, struct json_out *o)
 {
     json_arr(o);
     for (size_t i = 0; i < changes->n; i++) {
         const struct conf_change *c = &changes->p[i];
 
-        if (!is_policy(c->key))
+        if (!conf_policy_has(c->key))
             continue;
         json_obj(o);
         json_kv_str(o, "key", c->key);
@@ -62,7 +48,7 @@ static enum rc put_what(const struct conf_changes *changes, struct str json, str
     struct str shown;
 
     for (size_t i = 0; i < changes->n; i++)
-        if (is_policy(changes->p[i].key))
+        if (conf_policy_has(changes->p[i].key))
             buf_printf(&keys, "%s%.*s", keys.n ? ", " : "", STR_ARG(changes->p[i].key));
     TRY(crypto_sha256(json, digest));
     text_hex(&hex, str_bytes(digest, sizeof(digest)));
@@ -72,14 +58,6 @@ static enum rc put_what(const struct conf_changes *changes, struct str json, str
     *out = arena_printf(a, "policy.change: %.*s%s; SHA-256 of all changes %.*s", STR_ARG(shown),
                         keys.n > shown.n ? " ..." : "", STR_ARG(buf_str(&hex)));
     return out->p ? RC_OK : RC_NOMEM;
-}
-
-static bool changes_policy(const struct conf_changes *changes)
-{
-    for (size_t i = 0; i < changes->n; i++)
-        if (is_policy(changes->p[i].key))
-            return true;
-    return false;
 }
 
 /* The approval that this change takes, in p->approval. */
@@ -136,7 +114,7 @@ enum rc core_policy_prepare(struct core *core, const struct conf *next, struct e
     if (!(core->conf->control.two_persons & 1u << CONF_TWO_POLICY))
         return RC_OK;
     TRY(conf_diff(core->conf, next, &changes));
-    if (!changes_policy(&changes)) {
+    if (!conf_policy_changes(&changes)) {
         p->last = (struct id){};
         return RC_OK;
     }
@@ -144,7 +122,8 @@ enum rc core_policy_prepare(struct core *core, const struct conf *next, struct e
         return ERR(err, RC_DENIED, msg_signal);
     arena_init(&p->arena, ARENA_MAX);
     TRY(begin(core, &changes));
-    return look(core, err);
+    TRY(look(core, err));
+    return core_accepted_announce(core, next, &p->approval.row.id);
 }
 
 void core_policy_abort(struct core *core)

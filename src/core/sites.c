@@ -4,8 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "base/name.h"
 #include "core/core_int.h"
+#include "ev/clock.h"
+#include "ipc/public_messages.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 
@@ -52,6 +55,96 @@ void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int)
     }
     log_info("core.vouches", LOG_STR("thumbprint", m->thumbprint));
     IGNORE_RC(ipc_reply(req, NULL)); /* on failure the keeper has been told, by ipc_reply itself */
+}
+
+/* ---- certificates of other CAs, for the audit log */
+
+struct noted {
+    struct ipc_req *req;
+    struct buf detail;
+    struct audit_event event;
+};
+
+static enum rc append_noted(struct store_txn *txn, void *arg)
+{
+    const struct noted *n = arg;
+
+    return audit_append(txn, &n->event, NULL);
+}
+
+static void noted_written(enum rc rc, void *arg)
+{
+    struct noted *n = arg;
+
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(n->req, NULL)); /* on failure the keeper has been told */
+    else
+        ipc_reply_err(n->req, &(struct err){.rc = rc});
+    buf_done(&n->detail);
+    mem_free(n);
+}
+
+static void put_printable(struct json_out *o, const char *key, struct str text)
+{
+    if (text.n && str_printable(text))
+        json_kv_str(o, key, text);
+}
+
+static enum rc describe_noted(struct noted *n, const struct ipc_public *m)
+{
+    struct json_out o;
+
+    json_out_init(&o, &n->detail, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_z(&o, "algorithm", conf_site_key_name(m->algorithm));
+    put_printable(&o, "directory", m->directory);
+    put_printable(&o, "serial", m->serial);
+    put_printable(&o, "sha256", m->sha256);
+    if (m->not_after > 0)
+        json_kv_when(&o, "not_after", m->not_after);
+    if (m->what == IPC_PUBLIC_FAILED) {
+        put_printable(&o, "problem", m->reason);
+        json_kv_u64(&o, "failures", m->failures);
+    }
+    json_end(&o);
+    TRY(json_out_done(&o));
+    n->event.detail = buf_str(&n->detail);
+    return buf_rc(&n->detail);
+}
+
+void core_on_public(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    static const char *const actions[IPC_PUBLIC_WHATS] = {
+        [IPC_PUBLIC_ORDERED] = "site.certificate-ordered",
+        [IPC_PUBLIC_INSTALLED] = "site.certificate-installed",
+        [IPC_PUBLIC_FAILED] = "site.certificate-failed",
+    };
+    const struct role_env *env = arg;
+    struct core *core = env->state;
+    const struct ipc_public *m = msg;
+    struct noted *n = MEM_NEW(struct noted);
+    enum rc rc = n ? RC_OK : RC_NOMEM;
+
+    if (rc == RC_OK) {
+        n->req = req;
+        buf_init(&n->detail, AUDIT_DETAIL_MAX);
+        n->event = (struct audit_event){.at = clock_now(ev_clock(core->ev)),
+                                        .actor_kind = AUDIT_SYSTEM,
+                                        .action = actions[m->what],
+                                        .object_kind = "site"};
+        rc = str_printable(m->site) ? arena_str(ipc_req_arena(req), m->site, &n->event.object)
+                                    : RC_INVAL;
+    }
+    if (rc == RC_OK)
+        rc = describe_noted(n, m);
+    if (rc == RC_OK)
+        rc = store_write(core->store, append_noted, noted_written, n);
+    if (rc == RC_OK)
+        return;
+    if (n)
+        buf_done(&n->detail);
+    mem_free(n);
+    ipc_reply_err(req, &(struct err){.rc = rc});
 }
 
 /* ---- what the keeper tells */
@@ -128,6 +221,8 @@ static enum rc take(struct asking *a, const struct ipc_site *s)
     };
     if (str_printable(s->serial))
         TRY(arena_str(a->arena, s->serial, &state->serial));
+    if (str_printable(s->directory))
+        TRY(arena_str(a->arena, s->directory, &state->directory));
     if (s->why.rc == RC_OK)
         return RC_OK;
     err_text(&s->why, &reason);

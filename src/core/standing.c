@@ -8,6 +8,7 @@
 #include "store/agents.h"
 #include "store/approvals.h"
 #include "store/locks.h"
+#include "store/meta.h"
 #include "store/store.h"
 
 enum { STANDING_ARENA = 2 * 1024 * 1024 };
@@ -29,6 +30,8 @@ METRIC_GAUGE(agents_failing_gauge, "agents_failing",
              "Of these, those that fail to renew something");
 METRIC_GAUGE(waiting_gauge, "approvals_waiting", "Requests that wait for a person");
 METRIC_GAUGE_TIME(oldest_gauge, "approvals_oldest_seconds", "How long the first of them waits");
+
+METRIC_GAUGE_TIME(backup_gauge, "backup_last_timestamp_seconds", "When the last backup was made");
 
 static size_t index_of(const char *const *names, size_t n, struct str name)
 {
@@ -115,6 +118,14 @@ static void measure_agents(const struct core *core, struct store_txn *txn, when_
     metric_set(&agents_failing_gauge, 0, (int64_t)counts.failing);
 }
 
+static void measure_backup(struct store_txn *txn)
+{
+    when_t last;
+
+    if (store_backup_last(txn, &last) == RC_OK)
+        metric_set(&backup_gauge, 0, last ? last : METRIC_NONE);
+}
+
 void core_standing_measure(const struct core *core)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(STANDING_ARENA);
@@ -124,4 +135,5 @@ void core_standing_measure(const struct core *core)
     measure_locks(txn, &arena);
     measure_approvals(txn, &arena, clock_now(ev_clock(core->ev)));
     measure_agents(core, txn, clock_now(ev_clock(core->ev)));
+    measure_backup(txn);
 }

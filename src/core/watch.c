@@ -5,11 +5,15 @@
 #include "core/watch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "audit/audit.h"
+#include "conf/conf.h"
+#include "core/blame.h"
 #include "core/core_int.h"
 #include "ev/clock.h"
 #include "log/log.h"
+#include "policy/limits.h"
 #include "store/accounts.h"
 #include "store/authorizations.h"
 #include "store/certificates.h"
@@ -24,6 +28,7 @@ enum {
     EVENT_BYTES = 64 * 1024,
     REASON_BYTES = 512,
     TEXT_BYTES = 32,
+    FROZEN = 2, /* STORE_HOUR_EVERYBODY */
 };
 #define LOOK_EVERY (10 * WHEN_SECOND)
 #define DNS_PROBLEM STR("urn:ietf:params:acme:error:dns")
@@ -49,14 +54,20 @@ struct core_watch {
     when_t now, hour;
     enum conf_automatic automatic;
     bool more;
+    const struct conf *conf; /* with a reference: a reload may come meanwhile */
+    uint64_t told;           /* STORE_HOUR_EVERYBODY of the hour */
     bool found, frozen;
-    enum store_hour_what what;                               /* that was found */
-    struct store_hour_account accounts[CORE_WATCH_ACCOUNTS]; /* without whom it were usual */
-    size_t n_accounts;                                       /* 0: it is not the doing of so few */
+    struct core_blame blame; /* whose doing it is */
     char reason[REASON_BYTES];
 };
 
 /* ---- counting */
+
+/* The record that is counted: its arena, and the configuration that zones are by. */
+struct watching {
+    struct arena *a;
+    const struct conf *conf;
+};
 
 /* Also by who did it. */
 static enum rc count(struct store_txn *txn, when_t hour, enum store_hour_what what,
@@ -66,9 +77,21 @@ static enum rc count(struct store_txn *txn, when_t hour, enum store_hour_what wh
     return by->account.z[0] ? store_hour_account_add(txn, hour, what, by) : RC_OK;
 }
 
+/* And for which zone. */
+static enum rc count_name(struct store_txn *txn, const struct watching *of, when_t hour,
+                          enum store_hour_what what, const struct store_name *name)
+{
+    struct str zone;
+
+    if (name->type != STORE_NAME_DNS && name->type != STORE_NAME_IP)
+        return RC_OK;
+    TRY(policy_zone(of->conf, name->value, of->a, &zone));
+    return store_hour_zone_add(txn, hour, what, zone, 1);
+}
+
 /* RC_NOTFOUND when it is about staging, or has been pruned meanwhile and is long ago. */
 static enum rc who_tried(struct store_txn *txn, struct arena *a, struct str object,
-                         struct store_hour_account *out)
+                         struct store_hour_account *out, struct store_name *name)
 {
     struct store_authorization authz;
     struct store_account account;
@@ -79,6 +102,7 @@ static enum rc who_tried(struct store_txn *txn, struct arena *a, struct str obje
     TRY(store_authorization_get(txn, a, &id, &authz));
     TRY(store_account_get(txn, a, &authz.account, &account));
     *out = (struct store_hour_account){authz.account, 1};
+    *name = authz.name;
     return account.staging ? RC_NOTFOUND : RC_OK;
 }
 
@@ -92,25 +116,29 @@ static bool about_dns(const struct store_event *e)
            str_eq(type, DNS_PROBLEM);
 }
 
-static enum rc count_proof(struct store_txn *txn, struct arena *a, const struct store_event *e,
-                           bool failed)
+static enum rc count_proof(struct store_txn *txn, const struct watching *of,
+                           const struct store_event *e, bool failed)
 {
     when_t hour = store_hour_of(e->at);
     struct store_hour_account by;
-    enum rc rc = who_tried(txn, a, e->object, &by);
+    struct store_name name;
+    enum rc rc = who_tried(txn, of->a, e->object, &by, &name);
 
     if (rc == RC_NOTFOUND)
         return RC_OK;
     TRY(rc);
     if (!failed)
         return count(txn, hour, STORE_HOUR_VALIDATED, &by);
-    if (about_dns(e))
+    if (about_dns(e)) {
         TRY(count(txn, hour, STORE_HOUR_DNS, &by));
+        TRY(count_name(txn, of, hour, STORE_HOUR_DNS, &name));
+    }
+    TRY(count_name(txn, of, hour, STORE_HOUR_FAILED, &name));
     return count(txn, hour, STORE_HOUR_FAILED, &by);
 }
 
 /* What an order replaces it renews (RFC 9773); only the others count. */
-static enum rc count_certificate(struct store_txn *txn, struct arena *a,
+static enum rc count_certificate(struct store_txn *txn, const struct watching *of,
                                  const struct store_event *e)
 {
     when_t hour = store_hour_of(e->at);
@@ -120,7 +148,7 @@ static enum rc count_certificate(struct store_txn *txn, struct arena *a,
     enum rc rc = id_parse(e->object, &id);
 
     if (rc == RC_OK)
-        rc = store_certificate_get(txn, a, &id, &c);
+        rc = store_certificate_get(txn, of->a, &id, &c);
     if (rc == RC_NOTFOUND || rc == RC_PARSE)
         return RC_OK;
     TRY(rc);
@@ -132,15 +160,20 @@ static enum rc count_certificate(struct store_txn *txn, struct arena *a,
         if (c.names[i].type == STORE_NAME_DNS || c.names[i].type == STORE_NAME_IP)
             TRY(store_certificate_named_before(txn, &c.id, &c.names[i], &known));
         names += !known;
+        if (!known)
+            TRY(count_name(txn, of, hour, STORE_HOUR_NAMES, &c.names[i]));
     }
     if (names)
         TRY(count(txn, hour, STORE_HOUR_NAMES, &(struct store_hour_account){c.account, names}));
     if (c.replaces.z[0])
         return RC_OK;
+    if (c.n_names)
+        TRY(count_name(txn, of, hour, STORE_HOUR_ISSUED, &c.names[0]));
     return count(txn, hour, STORE_HOUR_ISSUED, &(struct store_hour_account){c.account, 1});
 }
 
-static enum rc count_event(struct store_txn *txn, struct arena *a, const struct store_event *e)
+static enum rc count_event(struct store_txn *txn, const struct watching *a,
+                           const struct store_event *e)
 {
     if (str_eq(e->action, STR("authorization.failed")))
         return count_proof(txn, a, e, true);
@@ -165,102 +198,104 @@ static const char *hour_text(when_t hour, char text[static TEXT_BYTES])
 
 /* Who was told of is dealt with, and everybody else is judged on. */
 static enum rc number_of(struct store_txn *txn, const struct core_watch *w,
-                         enum store_hour_what what, uint64_t *out)
+                         enum store_hour_what what, struct core_blame_ask *out)
 {
-    uint64_t n, told;
+    uint64_t n;
 
+    *out = (struct core_blame_ask){
+        .conf = w->conf, .hour = w->hour, .what = what, .since = w->now - CORE_WATCH_LEARNING};
     TRY(store_hour_get(txn, w->hour, what, &n));
-    TRY(store_hour_told(txn, w->hour, what, &told));
-    *out = n > told ? n - told : 0;
+    TRY(store_hour_told(txn, w->hour, what, &out->told));
+    out->n = n > out->told ? n - out->told : 0;
     return RC_OK;
 }
 
-/* The fewest accounts whose doing it is: so a lock can be theirs, and nobody can have everybody
- * locked out by misbehaving. */
-static enum rc find_accounts(struct store_txn *txn, struct core_watch *w, uint64_t n,
-                             uint64_t usual)
+/* What it was put down to is part of the reason. */
+static enum rc found(struct store_txn *txn, struct core_watch *w, const struct core_blame_ask *ask)
 {
-    size_t found;
+    const struct core_blame *b = &w->blame;
+    size_t n = strlen(w->reason);
 
-    TRY(store_hour_accounts(txn, w->hour, w->what, w->accounts, CORE_WATCH_ACCOUNTS, &found));
-    w->n_accounts = 0;
-    for (size_t i = 0; i < found; i++) {
-        n -= w->accounts[i].n < n ? w->accounts[i].n : n;
-        if (n <= usual) {
-            w->n_accounts = i + 1;
-            break;
-        }
-    }
-    return RC_OK;
+    TRY(core_blame_find(txn, ask, &w->blame));
+    if (b->n == 0 && w->told && !b->everybody)
+        return RC_OK; /* it was told, and goes on */
+    w->found = true;
+    if (b->n == 0)
+        snprintf(w->reason + n, sizeof(w->reason) - n,
+                 "; the doing of %llu accounts, of which %llu are among the %llu that were there "
+                 "before",
+                 (unsigned long long)b->accounts, (unsigned long long)b->before,
+                 (unsigned long long)b->population);
+    return core_blame_told(txn, ask, b);
 }
 
 static enum rc judge_measure(struct store_txn *txn, struct core_watch *w, const struct measure *m)
 {
-    uint64_t n, most, usual;
+    struct core_blame_ask ask;
+    uint64_t most;
     char text[TEXT_BYTES];
 
-    TRY(number_of(txn, w, m->what, &n));
+    TRY(number_of(txn, w, m->what, &ask));
     TRY(store_hour_most(txn, m->what, w->hour - CORE_WATCH_WINDOW, w->hour - CORE_WATCH_RECENT,
                         &most));
-    usual = CORE_WATCH_TIMES * most > m->floor ? CORE_WATCH_TIMES * most : m->floor;
-    if (n <= usual)
+    ask.usual = CORE_WATCH_TIMES * most > m->floor ? CORE_WATCH_TIMES * most : m->floor;
+    if (ask.n <= ask.usual)
         return RC_OK;
-    w->found = true;
-    w->what = m->what;
     snprintf(w->reason, sizeof(w->reason),
              "%llu %s in the hour from %s; expected were at most %llu (%d times the %llu of the "
              "busiest hour of four weeks, and never less than %llu)",
-             (unsigned long long)n, m->name, hour_text(w->hour, text), (unsigned long long)usual,
-             CORE_WATCH_TIMES, (unsigned long long)most, (unsigned long long)m->floor);
-    return find_accounts(txn, w, n, usual);
+             (unsigned long long)ask.n, m->name, hour_text(w->hour, text),
+             (unsigned long long)ask.usual, CORE_WATCH_TIMES, (unsigned long long)most,
+             (unsigned long long)m->floor);
+    return found(txn, w, &ask);
 }
 
 /* Nothing has to be learned for this: what proves control does not work for most. */
 static enum rc judge_dns(struct store_txn *txn, struct core_watch *w)
 {
-    uint64_t dns, failed, validated, tried, usual;
+    uint64_t failed, validated, tried;
+    struct core_blame_ask ask;
     char text[TEXT_BYTES];
 
-    TRY(number_of(txn, w, STORE_HOUR_DNS, &dns));
+    TRY(number_of(txn, w, STORE_HOUR_DNS, &ask));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_FAILED, &failed));
     TRY(store_hour_get(txn, w->hour, STORE_HOUR_VALIDATED, &validated));
     tried = failed + validated;
-    usual = tried / 2;
-    usual = usual > CORE_WATCH_FLOOR_DNS ? usual : CORE_WATCH_FLOOR_DNS;
-    if (dns <= usual)
+    ask.usual = tried / 2 > CORE_WATCH_FLOOR_DNS ? tried / 2 : CORE_WATCH_FLOOR_DNS;
+    if (ask.n <= ask.usual)
         return RC_OK;
-    w->found = true;
-    w->what = STORE_HOUR_DNS;
     snprintf(
         w->reason, sizeof(w->reason),
         "name servers failed for %llu of the %llu proofs in the hour from %s; expected were at "
         "most half of them, or %d",
-        (unsigned long long)dns, (unsigned long long)tried, hour_text(w->hour, text),
+        (unsigned long long)ask.n, (unsigned long long)tried, hour_text(w->hour, text),
         CORE_WATCH_FLOOR_DNS);
-    return find_accounts(txn, w, dns, usual);
+    return found(txn, w, &ask);
 }
 
 /* ---- telling */
 
-/* Of an account, or of all. Sets `lock` if that is wanted, and records it. */
+/* Sets the lock if that is wanted, and records it; `part` NULL: of all. A lock of an account stops
+ * what is no renewal of its own; where others share it, only new names. */
 static enum rc tell_of(struct store_txn *txn, struct core_watch *w,
-                       const struct store_hour_account *by)
+                       const struct core_blame_part *part, bool lock_it)
 {
+    struct store_lock lock = {.scope = part ? part->scope : STORE_LOCK_ALL,
+                              .value = part ? str_of(part->of) : (struct str){},
+                              .reason = str_of(w->reason),
+                              .set_by = STR(BY),
+                              .set = w->now};
     struct audit_event event = {
         .at = w->now,
         .actor_kind = AUDIT_SYSTEM,
         .action = "issuance.unusual",
-        .object_kind = by ? "account" : "hour",
-        .object = by ? id_str(&by->account) : (struct str){},
-        .reason = str_of(w->reason),
+        .object_kind = part ? store_lock_scope_text(part->scope) : "hour",
+        .object = lock.value,
+        .reason = lock.reason,
     };
-    struct store_lock lock = {.scope = by ? STORE_LOCK_ACCOUNT : STORE_LOCK_ALL,
-                              .value = event.object,
-                              .reason = event.reason,
-                              .set_by = STR(BY),
-                              .set = w->now};
-    enum rc rc = w->automatic == CONF_AUTOMATIC_ON ? id_new(&lock.id) : RC_EXISTS;
+    enum rc rc = lock_it ? id_new(&lock.id) : RC_EXISTS;
 
+    lock.new_names = lock.scope != STORE_LOCK_ACCOUNT;
     if (rc == RC_OK)
         rc = store_lock_add(txn, &lock);
     if (rc == RC_EXISTS || rc == RC_QUOTA)
@@ -274,8 +309,8 @@ static enum rc tell_of(struct store_txn *txn, struct core_watch *w,
 }
 
 /* Many accounts, one after the other, would fill the list of locks, and an administrator could
- * set none any more. */
-static enum rc too_many_locks(struct store_txn *txn, bool *out)
+ * set none any more; what comes then is told of, and is no reason to freeze more. */
+static enum rc room_for_locks(struct store_txn *txn, size_t *out)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct store_lock *list;
@@ -283,38 +318,36 @@ static enum rc too_many_locks(struct store_txn *txn, bool *out)
 
     TRY(store_lock_active(txn, &a, &list, &n));
     for (size_t i = 0; i < n; i++)
-        own += list[i].scope == STORE_LOCK_ACCOUNT && str_eq(list[i].set_by, STR(BY));
-    *out = own >= CORE_WATCH_LOCKS;
+        own += list[i].scope != STORE_LOCK_ALL && str_eq(list[i].set_by, STR(BY));
+    *out = own < CORE_WATCH_LOCKS ? CORE_WATCH_LOCKS - own : 0;
     return RC_OK;
 }
 
-/* Once an hour of all, and of each account: who has lifted the lock has seen it. */
+/* Each part once an hour, and so all: who has lifted the lock has seen it. */
 static enum rc tell(struct store_txn *txn, struct core_watch *w)
 {
-    bool full = false;
+    bool on = w->automatic == CONF_AUTOMATIC_ON;
+    size_t room = 0;
 
     TRY(store_hour_add(txn, w->hour, STORE_HOUR_UNUSUAL, 1));
-    if (w->automatic == CONF_AUTOMATIC_ON)
-        TRY(too_many_locks(txn, &full));
-    if (w->n_accounts == 0 || full) {
-        TRY(store_hour_add(txn, w->hour, STORE_HOUR_EVERYBODY, 1));
-        return tell_of(txn, w, NULL);
+    TRY(room_for_locks(txn, &room));
+    if (w->blame.n == 0) {
+        TRY(store_hour_add(txn, w->hour, STORE_HOUR_EVERYBODY,
+                           w->blame.everybody ? FROZEN - w->told : 1));
+        return tell_of(txn, w, NULL, on && w->blame.everybody);
     }
-    for (size_t i = 0; i < w->n_accounts; i++) {
-        TRY(store_hour_account_told(txn, w->hour, w->what, &w->accounts[i].account));
-        TRY(tell_of(txn, w, &w->accounts[i]));
-    }
+    for (size_t i = 0; i < w->blame.n; i++)
+        TRY(tell_of(txn, w, &w->blame.parts[i], on && i < room));
     return RC_OK;
 }
 
 static enum rc judge(struct store_txn *txn, struct core_watch *w, when_t hour)
 {
     when_t first;
-    uint64_t told;
 
     w->hour = hour;
-    TRY(store_hour_get(txn, hour, STORE_HOUR_EVERYBODY, &told));
-    if (told || w->automatic == CONF_AUTOMATIC_OFF)
+    TRY(store_hour_get(txn, hour, STORE_HOUR_EVERYBODY, &w->told));
+    if (w->told >= FROZEN || w->automatic == CONF_AUTOMATIC_OFF)
         return RC_OK;
     TRY(store_hour_first(txn, &first));
     TRY(judge_dns(txn, w));
@@ -368,7 +401,7 @@ static enum rc count_and_judge(struct store_txn *txn, void *arg)
     for (size_t i = 0; i < n; i++) {
         CLEANUP(arena_done) struct arena each = ARENA_INIT(ARENA_BYTES);
 
-        TRY(count_event(txn, &each, &list[i]));
+        TRY(count_event(txn, &(struct watching){&each, w->conf}, &list[i]));
         filter.after = list[i].sequence;
     }
     TRY(write_position(txn, filter.after));
@@ -386,6 +419,8 @@ static void done(enum rc rc, void *arg)
     struct core_watch *w = arg;
 
     w->busy = false;
+    conf_unref(w->conf);
+    w->conf = NULL;
     if (rc != RC_OK && !w->closing)
         log_warn("core.watch-failed", LOG_RC(rc));
     if (rc == RC_OK && w->frozen)
@@ -418,7 +453,12 @@ static void look(void *arg)
         return;
     w->now = clock_now(ev_clock(w->core->ev));
     w->automatic = w->core->conf->locks.automatic;
+    w->conf = conf_ref(w->core->conf);
     w->busy = store_write(w->core->store, count_and_judge, done, w) == RC_OK;
+    if (w->busy)
+        return;
+    conf_unref(w->conf);
+    w->conf = NULL;
 }
 
 /* ---- life */
@@ -446,6 +486,8 @@ void core_watch_stop(struct core *core)
 
 void core_watch_free(struct core *core)
 {
+    if (core->watch)
+        conf_unref(core->watch->conf);
     mem_free(core->watch);
     core->watch = NULL;
 }

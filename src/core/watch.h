@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unusual hours (locks.automatic): what happens is counted by the hour, from the audit log, and an
- * hour that leaves what the weeks before have taught is told of, or freezes issuance: for the
- * accounts whose doing it is, or for everybody. */
+ * hour that leaves what the weeks before have taught is told of, or freezes issuance: for those
+ * whose doing it is (core/blame.h). */
 #pragma once
 
 #include "base/err.h"
@@ -22,8 +22,7 @@ enum {
     CORE_WATCH_FLOOR_ISSUED = 100,
     CORE_WATCH_FLOOR_NAMES = 50,
     CORE_WATCH_FLOOR_DNS = 30, /* of more than half of all proofs that were tried in the hour */
-    CORE_WATCH_ACCOUNTS = 8,   /* whose doing an hour is: that of more is everybody's */
-    CORE_WATCH_LOCKS = 32,     /* of accounts that hold, at a time, of the many there may be */
+    CORE_WATCH_LOCKS = 32,     /* that hold, at a time, beside one of everything */
 };
 
 enum rc core_watch_new(struct core *core);

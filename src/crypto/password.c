@@ -81,3 +81,38 @@ enum rc crypto_password_check(struct str kept, struct str password)
     explicit_bzero(hash, sizeof(hash));
     return rc;
 }
+
+static bool within(const struct crypto_scrypt *w)
+{
+    return w->log_n <= CRYPTO_SCRYPT_LOG_N_MAX && w->r <= CRYPTO_SCRYPT_R_MAX &&
+           w->p <= CRYPTO_SCRYPT_P_MAX;
+}
+
+enum rc crypto_scrypt_key(struct str passphrase, struct str salt, const struct crypto_scrypt *work,
+                          unsigned char *out, size_t n)
+{
+    CLEANUP(EVP_KDF_freep) EVP_KDF *kdf = EVP_KDF_fetch(crypto_ossl_ctx(), "SCRYPT", NULL);
+    CLEANUP(EVP_KDF_CTX_freep) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+    uint64_t cost = UINT64_C(1) << (within(work) ? work->log_n : 0);
+    /* What the blocks take, and some room for what is small. */
+    uint64_t memory = 128 * (uint64_t)work->r * (cost + work->p + 4) + 4096;
+    uint32_t r = work->r, p = work->p;
+    OSSL_PARAM params[] = {
+        octets(OSSL_KDF_PARAM_PASSWORD, passphrase),
+        octets(OSSL_KDF_PARAM_SALT, salt),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_N, &cost),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_R, &r),
+        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_SCRYPT_P, &p),
+        OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
+        OSSL_PARAM_construct_end(),
+    };
+
+    if (!within(work))
+        return RC_TOOBIG;
+    if (!work->log_n || !work->r || !work->p)
+        return RC_INVAL;
+    if (ctx && EVP_KDF_derive(ctx, out, n, params) == 1)
+        return RC_OK;
+    crypto_ossl_clear();
+    return RC_CRYPTO;
+}

@@ -6,8 +6,8 @@
  * socket, for the keeper's user alone and for nothing but ACME and OCSP), and the key of the
  * API's own certificate, made here, in DATA/front (key.pem 0600, chain.pem); no key of the CA, of a
  * site or of an account. It may accept, read and write connections, read and write DATA/front, and
- * ask core HTTP and API_CERT. It may not connect out, execute, or reach the database or any other
- * file.
+ * ask core HTTP and API_CERT; the keeper has it show proofs of sites' names at `plain`. It may not
+ * connect out, execute, or reach the database or any other file.
  *
  * What a reload takes live and what restarts it, overlapping, is conf/schema.c's to say. It trusts
  * nobody: clients go through http/parse, core through ipc's table and http/response. */
@@ -19,6 +19,7 @@
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "http/response.h"
+#include "ipc/public_messages.h"
 #include "ipc/status_messages.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -190,6 +191,7 @@ static enum rc front_open(struct role_env *env, struct err *err)
     front_relay_init(&f->relay, f);
     front_keep_init(&f->keep, f);
     list_init(&f->probers);
+    http_proofs_init(&f->proofs);
     ev_timer_init(&f->patience, env->ev, out_of_patience, f);
     TRY(crypto_init());
     role_mend(env, "front", 0700);
@@ -227,7 +229,11 @@ static void front_peer(struct role_env *env, enum role role, struct ipc_chan *ch
 {
     struct front *f = env->state;
 
-    if (!f || role != ROLE_CORE)
+    if (!f)
+        return;
+    if (role == ROLE_KEEPER) /* another one begins anew */
+        http_proofs_clear(&f->proofs);
+    if (role != ROLE_CORE)
         return;
     f->core = chan;
     /* What another core said may have changed without a word; until there is a new one it stands.
@@ -282,6 +288,7 @@ static void front_close(struct role_env *env)
         http_server_free(f->servers[i]);
     front_relay_done(&f->relay);
     front_keep_done(&f->keep);
+    http_proofs_clear(&f->proofs);
     front_cert_done(&f->cert);
     tls_context_free(f->tls);
     mem_free(f);
@@ -303,7 +310,27 @@ static void on_forget(void *arg, struct ipc_req *req, const void *msg, int fd)
         front_keep_forget(&f->keep, forget->tag);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_FORGET, on_forget},
+static void on_proof(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    const struct role_env *env = arg;
+    const struct ipc_proof *m = msg;
+    struct front *f = env->state;
+    struct err err = ERR_INIT;
+
+    if (m->challenge != CONF_SITE_HTTP_01)
+        err.rc = RC_UNSUPPORTED;
+    else if (m->shown)
+        err.rc = http_proofs_add(&f->proofs, m->site, m->token, m->key_authorization);
+    else
+        http_proofs_remove(&f->proofs, m->site, m->key_authorization);
+    if (err.rc == RC_OK)
+        IGNORE_RC(ipc_reply(req, NULL)); /* on failure the keeper has been told */
+    else
+        ipc_reply_err(req, &err);
+}
+
+static const struct ipc_handler handlers[] = {{IPC_PLAIN_PROOF, on_proof},
+                                              {IPC_FORGET, on_forget},
                                               {IPC_FAR_VALIDATE, front_prober_on_validate},
                                               {IPC_FAR_PREFLIGHT, front_prober_on_preflight}};
 

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "ev/ev.h"
+#include "http/proofs.h"
 #include "http/server.h"
 #include "http/share.h"
 #include "ipc/table.h"
@@ -151,7 +152,8 @@ struct front {
     struct front_relay relay;
     struct front_keep keep;
     struct front_cert cert;
-    struct list probers; /* on other hosts */
+    struct http_proofs proofs; /* of sites' names, for other CAs */
+    struct list probers;       /* on other hosts */
     size_t n_probers;
     bool leaving;
     uint64_t accepted, refused; /* connections, as counted in metrics already */

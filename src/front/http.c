@@ -305,9 +305,28 @@ static void refuse(struct http_exchange *x, struct str base)
     http_problem(x, &err);
 }
 
+/* Another CA wants to know whether a site's name is this machine's. */
+static bool prove(const struct front *f, struct http_exchange *x)
+{
+    struct http_authority at;
+    struct str answer;
+
+    if (f->proofs.n == 0 || !str_eq(x->req.listener, STR("plain")) || !is_reading(&x->req) ||
+        http_authority_parse(x->req.host, &at) != RC_OK)
+        return false;
+    answer = http_proofs_find(&f->proofs, at.host, x->req.path);
+    if (answer.n == 0)
+        return false;
+    http_reply_text(x, 200, "application/octet-stream", answer);
+    return true;
+}
+
 void front_http_request(struct front *f, struct http_exchange *x)
 {
     CLEANUP(buf_done) struct buf base = BUF_INIT(BASE_MAX);
+
+    if (prove(f, x))
+        return;
 
     if (is_for_core(&x->req)) {
         if (front_keep_answer(&f->keep, x))

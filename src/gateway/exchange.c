@@ -226,6 +226,10 @@ static void say_what(const struct gateway_exchange *x, int status, struct gatewa
 
     if (!x->route)
         return;
+    if (status == 200 && x->proof.n) {
+        page->plain = x->proof;
+        return;
+    }
     if (status == 503 && x->route->maintenance.n) {
         page->text = x->route->maintenance;
         return;
@@ -432,8 +436,10 @@ static bool lead(struct gateway_exchange *x, int *out_status)
     size_t rest;
     enum rc rc = RC_OK;
 
-    *out_status = 503;
-    if (x->route->maintenance.n)
+    x->path = NULL;
+    x->proof = http_proofs_find(&x->gateway->proofs, str_of(x->peer->site->name), head->path);
+    *out_status = x->proof.n ? 200 : 503;
+    if (x->proof.n || x->route->maintenance.n)
         return false;
     rc = gateway_route_find(x->route, head->path, &text, &path, &rest);
     if (rc == RC_INVAL) {

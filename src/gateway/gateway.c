@@ -56,7 +56,7 @@ static struct tls_site *choose(void *arg, const struct tls_hello *hello)
 
     if (!s)
         return NULL;
-    if (s->tls.passes || tls_site_has_identity(&s->tls))
+    if (s->tls.passes || tls_site_has_identity(&s->tls) || (hello->proof && s->tls.challenge))
         return &s->tls;
     if (!s->bare)
         log_warn("gateway.no-certificate", LOG_Z("site", s->name),
@@ -115,6 +115,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
     if (g->conf.per_client == 0)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
     list_init(&g->unsent);
+    http_proofs_init(&g->proofs);
     gateway_access_init(&g->access, conf->ev, conf->write, conf->arg);
     ev_hook_init(&g->flush, on_turn, g);
     ev_hook_add(conf->ev, &g->flush);
@@ -152,6 +153,7 @@ void gateway_free(struct gateway *g)
         gateway_exchange_free(x);
     }
     ev_hook_remove(&g->flush);
+    http_proofs_clear(&g->proofs);
     sites_done(&g->sites);
     tls_context_free(g->tls);
     gateway_trust_free(g->trust);
@@ -355,6 +357,38 @@ enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identit
     tls_site_keep(&s->tls, s->route->kinds);
     s->bare = false;
     return RC_OK;
+}
+
+enum rc gateway_prove_http(struct gateway *g, bool shown, struct str site, struct str token,
+                           struct str answer)
+{
+    if (!shown) {
+        http_proofs_remove(&g->proofs, site, answer);
+        return RC_OK;
+    }
+    return map_get(&g->sites, site) ? http_proofs_add(&g->proofs, site, token, answer)
+                                    : RC_NOTFOUND;
+}
+
+enum rc gateway_prove_tls(struct gateway *g, struct str site, struct tls_identity *id)
+{
+    struct gateway_site *s = map_get(&g->sites, site);
+
+    if (!s)
+        return id ? RC_NOTFOUND : RC_OK;
+    tls_site_set_challenge(&s->tls, id);
+    return RC_OK;
+}
+
+void gateway_prove_nothing(struct gateway *g)
+{
+    struct str name;
+    size_t at = 0;
+    void *site;
+
+    http_proofs_clear(&g->proofs);
+    while (map_next(&g->sites, &at, &name, &site))
+        tls_site_set_challenge(&((struct gateway_site *)site)->tls, NULL);
 }
 
 bool gateway_certified(const struct gateway *g)

@@ -84,6 +84,14 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan);
 enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id);
 /* The same for handshakes of TLCP (GB/T 38636). */
 enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identity *id);
+/* Proofs of a site's name for another CA: by http-01, shown from now on or not any more; and by
+ * tls-alpn-01, what clients get that speak acme-tls/1 and nothing else, NULL: nothing. RC_NOTFOUND:
+ * there is no such site; as http_proofs_add. */
+enum rc gateway_prove_http(struct gateway *g, bool shown, struct str site, struct str token,
+                           struct str answer);
+enum rc gateway_prove_tls(struct gateway *g, struct str site, struct tls_identity *id);
+/* Of all sites: none any more. */
+void gateway_prove_nothing(struct gateway *g);
 /* Every site has something to show. */
 bool gateway_certified(const struct gateway *g);
 /* How it went with the lines that `write` was given last in that format (enum conf_access). */

@@ -14,6 +14,7 @@
 #include "gateway/relay.h"
 #include "gateway/route.h"
 #include "gateway/site.h"
+#include "http/proofs.h"
 #include "net/proxy.h"
 
 struct http_server;
@@ -27,6 +28,7 @@ struct gateway {
     struct gateway_blocks blocks;
     struct gateway_exchange *exchanges; /* for the next requests */
     size_t n_exchanges;
+    struct http_proofs proofs;   /* for other CAs */
     struct map sites;            /* struct gateway_site, references, by name */
     struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
@@ -79,6 +81,7 @@ struct gateway_exchange {
     struct gateway_route *route;     /* a reference */
     const struct gateway_path *path; /* in it; NULL: none of its paths */
     size_t rest;                     /* where in the request's path what follows it begins */
+    struct str proof;                /* what is answered instead; of the gateway's table */
     struct backend_pool *pool;       /* of the route */
     struct backend_link *link;
     const struct backend *backend; /* the last one tried; borrowed from the route */

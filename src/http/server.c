@@ -11,6 +11,7 @@
 #include "net/net.h"
 #include "net/proxy.h"
 #include "tls/conn.h"
+#include "tls/site.h"
 #include "tls/stream.h"
 
 struct http_server {
@@ -230,6 +231,12 @@ static void serve(struct member *m, struct net_stream *t, struct tls_conn *tls)
     const struct http_server_speaker *o = other(s, tls);
     enum rc rc;
 
+    /* The handshake was all that was wanted. */
+    if (tls && str_eq(tls_conn_alpn(tls), STR(TLS_CHALLENGE_ALPN))) {
+        net_stream_free(t);
+        member_free(m);
+        return;
+    }
     m->speaker = o ? o : s->speaker;
     rc = m->speaker->new (o ? s->conf.arg : s->speaker_arg, t, tls, &m->client, m, &m->conn);
     if (rc != RC_OK) {

@@ -57,7 +57,7 @@ IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
            IPC_F_STR(ipc_process, state, NAME_BYTES), IPC_F_U32(ipc_process, restarts),
            IPC_F_I64(ipc_process, started_at), IPC_F_STR(ipc_process, sandbox, 4 * KIB));
 
-IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation),
+IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation), IPC_F_BOOL(ipc_status, policy_waits),
            IPC_F_LIST(ipc_status, processes, ipc_process, PROCESSES_MAX));
 
 IPC_FIELDS(ipc_restart, IPC_F_U8(ipc_restart, role, ROLE_COUNT - 1));

@@ -83,6 +83,7 @@ struct ipc_process {
 
 struct ipc_status {
     uint64_t generation;
+    bool policy_waits; /* the files had another policy at the start, which is not accepted */
     IPC_LIST(struct ipc_process) processes;
 };
 

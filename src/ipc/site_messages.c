@@ -27,7 +27,7 @@ IPC_FIELDS(ipc_site, IPC_F_STR(ipc_site, name, DNS_BYTES), IPC_F_U8(ipc_site, al
            IPC_F_STR(ipc_site, serial, 2 * SERIAL_BYTES), IPC_F_I64(ipc_site, not_after),
            IPC_F_I64(ipc_site, next_at), IPC_F_U32(ipc_site, failures), IPC_F_ERR(ipc_site, why),
            IPC_F_U8(ipc_site, staple, IPC_STAPLES - 1), IPC_F_I64(ipc_site, staple_at),
-           IPC_F_I64(ipc_site, staple_until));
+           IPC_F_I64(ipc_site, staple_until), IPC_F_STR(ipc_site, directory, 2 * KIB));
 
 IPC_FIELDS(ipc_sites, IPC_F_LIST(ipc_sites, sites, ipc_site, SITES_MAX));
 
@@ -45,7 +45,7 @@ const char *ipc_site_state_name(unsigned state)
     static const char *const names[IPC_SITE_STATES] = {
         [IPC_SITE_UNKNOWN] = "unknown",         [IPC_SITE_VALID] = "valid",
         [IPC_SITE_OBTAINING] = "obtaining",     [IPC_SITE_WAITING] = "waiting",
-        [IPC_SITE_UNAVAILABLE] = "unavailable",
+        [IPC_SITE_UNAVAILABLE] = "unavailable", [IPC_SITE_MEANWHILE] = "meanwhile",
     };
 
     return names[state < IPC_SITE_STATES ? state : IPC_SITE_UNKNOWN];

@@ -33,6 +33,7 @@ enum ipc_site_state {
     IPC_SITE_OBTAINING,
     IPC_SITE_WAITING,     /* for the next attempt */
     IPC_SITE_UNAVAILABLE, /* this CA has no root for such keys */
+    IPC_SITE_MEANWHILE,   /* ours serves until that of another CA is there */
     IPC_SITE_STATES,
 };
 /* "unknown", "valid" ...; "unknown" outside the enum. */
@@ -61,6 +62,7 @@ struct ipc_site {
     struct err why;                  /* of the last one */
     uint8_t staple;                  /* enum ipc_staple */
     int64_t staple_at, staple_until; /* when_t: it was true, and is; 0: there is none */
+    struct str directory;            /* of the other CA that issued it; empty: ours did */
 };
 
 struct ipc_sites {

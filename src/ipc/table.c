@@ -4,6 +4,7 @@
 #include "ipc/messages.h"
 #include "ipc/notice_messages.h"
 #include "ipc/probe_messages.h"
+#include "ipc/public_messages.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 #include "ipc/text_messages.h"
@@ -20,10 +21,12 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define RUNNER IPC_ROLE(ROLE_RUNNER)
 #define COURIER IPC_ROLE(ROLE_COURIER)
 #define TXT IPC_ROLE(ROLE_TXT)
+#define EMISSARY IPC_ROLE(ROLE_EMISSARY)
 #define REMOTE IPC_ROLE(ROLE_REMOTE)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
 /* What the supervisor starts. */
-#define EVERY (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER | TXT)
+#define EVERY                                                                                      \
+    (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER | TXT | EMISSARY)
 
 /* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
 #define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
@@ -100,7 +103,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_VOUCH, "vouch", KEEPER, CORE, ipc_vouch, 64, ipc_none, 0, 1),
     CALL(IPC_IDENTITY, "identity", KEEPER, GATEWAY, ipc_identity, 184 * KIB, ipc_none, 0, 16),
     CALL(IPC_TICKETS, "tickets", KEEPER, GATEWAY, ipc_tickets, KIB, ipc_none, 0, 2),
-    CALL(IPC_SITES, "sites", CORE, KEEPER, ipc_sites_ask, 8, ipc_sites, 640 * KIB, 4),
+    CALL(IPC_SITES, "sites", CORE, KEEPER, ipc_sites_ask, 8, ipc_sites, 1184 * KIB, 4),
     CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),
     NOTIFY(IPC_FORGET, "forget", CORE, FRONT, ipc_forget, KIB, 0),
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
@@ -110,6 +113,15 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
          IPC_NOTICE_CREDITS),
     CALL(IPC_ACCESS, "access", GATEWAY, COURIER, ipc_access, IPC_ACCESS_BYTES + SLACK, ipc_none, 0,
          IPC_ACCESS_CREDITS),
+    CALL(IPC_FETCH, "fetch", KEEPER, EMISSARY, ipc_fetch, 80 * KIB, ipc_fetched,
+         IPC_FETCH_BODY + 32 * KIB, IPC_FETCH_CREDITS),
+    CALL(IPC_PROOF, "proof", KEEPER, GATEWAY, ipc_proof, KIB + SLACK, ipc_none, 0,
+         IPC_PROOF_CREDITS),
+    CALL(IPC_PLAIN_PROOF, "plain-proof", KEEPER, FRONT, ipc_proof, KIB + SLACK, ipc_none, 0,
+         IPC_PROOF_CREDITS),
+    CALL(IPC_RECORD, "record", KEEPER, EMISSARY, ipc_proof, KIB + SLACK, ipc_none, 0,
+         IPC_PROOF_CREDITS),
+    CALL(IPC_PUBLIC, "public", KEEPER, CORE, ipc_public, 8 * KIB, ipc_none, 0, 1),
     CALL(IPC_TEXTS, "texts", CORE, TXT, ipc_texts, 64 * KIB, ipc_none, 0, IPC_TEXTS_CREDITS),
 };
 

@@ -70,5 +70,13 @@ enum ipc_type {
     IPC_DELIVER = 127, /* ipc_deliver -> ipc_delivered, when the destination has them */
     /* core to txt */
     IPC_TEXTS = 130, /* ipc_texts -> ipc_none, when questions are answered so */
+    /* keeper to emissary */
+    IPC_FETCH = 131, /* ipc_fetch -> ipc_fetched: a request to another CA, and its answer */
+    /* keeper to gateway, to front, and to emissary */
+    IPC_PROOF = 132, /* ipc_proof -> ipc_none, when it can be seen, or cannot any more */
+    IPC_PLAIN_PROOF, /* the same */
+    IPC_RECORD,      /* the same, of dns-01 */
+    /* keeper to core */
+    IPC_PUBLIC = 136, /* ipc_public -> ipc_none, when it is in the audit log */
     IPC_TYPE_END = 160,
 };

@@ -40,60 +40,90 @@ static when_t pause_end(const struct keeper_slot *slot)
     return slot->next_at > most ? 0 : slot->next_at;
 }
 
-/* When its next order is due. */
+when_t keeper_issue_renewal(const struct keeper_slot *slot)
+{
+    return renewal_due(slot);
+}
+
+/* One of another profile than is configured now. */
+static bool is_other(const struct keeper_slot *slot)
+{
+    return slot->issued_profile[0] && !str_eq(str_of(slot->issued_profile), str_of(slot->profile));
+}
+
+/* When its next order at our own CA is due. */
 static when_t order_due(const struct keeper_slot *slot)
 {
-    when_t due = slot->key ? renewal_due(slot) : 0, pause = pause_end(slot);
+    when_t due = 0, pause = pause_end(slot);
 
-    /* One of another profile than is configured now. */
-    if (slot->key && slot->issued_profile[0] &&
-        !str_eq(str_of(slot->issued_profile), str_of(slot->profile)))
-        due = 0;
+    if (!(slot->keeper->possible & 1u << slot->algorithm))
+        return WHEN_MAX;
+    if (slot->key && slot->directory && slot->first)
+        due = keeper_public_end(slot);
+    else if (slot->key && !slot->directory && !is_other(slot))
+        due = renewal_due(slot);
     return due < pause ? pause : due;
 }
 
 when_t keeper_issue_due(const struct keeper_slot *slot)
 {
-    return order_due(slot);
+    when_t ours = order_due(slot), others = keeper_public_due(slot);
+
+    return ours < others ? ours : others;
+}
+
+/* Who is asked about the certificate in force; NULL: nobody that is known. */
+static struct client *issuer(const struct keeper_slot *slot)
+{
+    struct keeper_ca *ca = keeper_public_issuer(slot);
+
+    return ca ? ca->client : slot->directory ? NULL : slot->keeper->client;
 }
 
 static when_t look_due(const struct keeper_slot *slot)
 {
     when_t most = now_of(slot->keeper) + CLIENT_LOOK_MOST, look = slot->renewal.look_at;
 
-    if (!slot->key || !slot->certid[0] || !look)
+    if (!slot->key || !slot->certid[0] || !look || !issuer(slot))
         return WHEN_MAX;
     return look > most ? 0 : look; /* the clock, as above */
 }
 
-static when_t slot_due(const struct keeper_slot *slot)
+/* At our own CA, or (`outside`) at another. */
+static when_t order_due_at(const struct keeper_slot *slot, bool outside)
 {
-    when_t order = order_due(slot), look = look_due(slot);
+    return outside ? keeper_public_due(slot) : order_due(slot);
+}
+
+static when_t slot_due(const struct keeper_slot *slot, bool outside)
+{
+    when_t order = order_due_at(slot, outside);
+    when_t look = outside == (slot->directory != NULL) ? look_due(slot) : WHEN_MAX;
 
     return order < look ? order : look;
 }
 
-static bool is_due(const struct keeper_slot *slot, when_t now)
+static bool is_due(const struct keeper_slot *slot, bool outside, when_t now)
 {
-    return !slot->run && slot_due(slot) <= now;
+    return !slot->run && slot_due(slot, outside) <= now;
 }
 
 /* The most pressing one; NULL when there is none. */
-static struct keeper_slot *choose(struct keeper *k, when_t now)
+static struct keeper_slot *choose(struct keeper *k, bool outside, when_t now)
 {
     struct keeper_slot *best = NULL, *bare = NULL;
 
     LIST_FOREACH (it, &k->slots) {
         struct keeper_slot *slot = slot_at(it);
-        bool order = order_due(slot) <= now;
+        bool order = order_due_at(slot, outside) <= now;
 
-        if (!is_due(slot, now))
+        if (!is_due(slot, outside, now))
             continue;
         if (order && !slot->key && slot->algorithm != CONF_KEY_RSA)
             return slot;
         if (order && !slot->key && !bare)
             bare = slot;
-        if (!best || (order && order_due(best) > now))
+        if (!best || (order && order_due_at(best, outside) > now))
             best = slot;
     }
     return bare ? bare : best;
@@ -105,19 +135,29 @@ static void wait(struct keeper *k)
 
     LIST_FOREACH (it, &k->slots) {
         const struct keeper_slot *slot = slot_at(it);
+        when_t ours = slot_due(slot, false), others = slot_due(slot, true);
+        when_t due = ours < others ? ours : others;
 
-        if (!slot->run && slot_due(slot) < next)
-            next = slot_due(slot);
+        if (!slot->run && due < next)
+            next = due;
     }
     ev_timer_start(&k->due, next > now ? next - now : 0, 0);
 }
 
 /* ---- how it ended */
 
+static void uncount(struct keeper_slot *slot)
+{
+    if (slot->counted)
+        slot->keeper->outside--;
+    else
+        slot->keeper->active--;
+}
+
 static void ended(struct keeper_slot *slot)
 {
     slot->run = NULL;
-    slot->keeper->active--;
+    uncount(slot);
     crypto_key_unref(MOVE(slot->fresh));
     keeper_issue_look(slot->keeper);
 }
@@ -159,7 +199,12 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
     enum rc rc = keeper_slot_take(slot, result, &err);
 
     if (slot->version == before) {
-        failed(slot, rc, &err, 0);
+        const struct client_result none = {.rc = rc, .err = &err};
+
+        if (slot->at)
+            keeper_public_failed(slot, &none);
+        else
+            failed(slot, rc, &err, 0);
         return;
     }
     if (rc != RC_OK) {
@@ -181,6 +226,8 @@ static void on_obtained(void *arg, const struct client_result *result)
 
     if (result->rc == RC_OK)
         succeeded(slot, result);
+    else if (slot->at)
+        keeper_public_failed(slot, result);
     else
         failed(slot, result->rc, result->err, result->retry_at);
     ended(slot);
@@ -210,7 +257,7 @@ static void on_looked(void *arg, const struct client_result *result)
 
 /* ---- begun */
 
-static enum rc order(struct keeper_slot *slot)
+static enum rc order(struct keeper_slot *slot, bool outside)
 {
     static const struct crypto_key_spec specs[CONF_SITE_KEYS] = {
         [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
@@ -224,30 +271,37 @@ static enum rc order(struct keeper_slot *slot)
 
     if (slot->algorithm == CONF_KEY_SM2)
         want.profile = str_of(slot->profile);
-    if (slot->key)
+    if (slot->key && (outside || !slot->directory))
         want.replaces = str_of(slot->certid);
     TRY(crypto_key_generate(specs[slot->algorithm], &slot->fresh));
     want.key = slot->fresh;
+    if (outside)
+        return keeper_public_order(slot, &want, on_obtained);
     return client_obtain(slot->keeper->client, &want, on_obtained, slot, &slot->run);
 }
 
-static void start(struct keeper_slot *slot)
+static void start(struct keeper_slot *slot, bool outside)
 {
     struct keeper *k = slot->keeper;
-    bool ordering = order_due(slot) <= now_of(k);
+    bool ordering = order_due_at(slot, outside) <= now_of(k);
     struct err err = ERR_INIT;
+    const struct client_result none = {.rc = RC_NOMEM, .err = &err};
     enum rc rc;
 
+    slot->counted = outside;
     if (ordering)
-        rc = order(slot);
+        rc = order(slot, outside);
     else
-        rc = client_look(k->client, str_of(slot->certid), on_looked, slot, &slot->run);
+        rc = client_look(issuer(slot), str_of(slot->certid), on_looked, slot, &slot->run);
     if (rc == RC_OK) {
-        k->active++;
+        k->active += !outside;
+        k->outside += outside;
         return;
     }
     crypto_key_unref(MOVE(slot->fresh));
-    if (ordering)
+    if (ordering && slot->at)
+        keeper_public_failed(slot, &none);
+    else if (ordering)
         failed(slot, rc, &err, 0);
     else
         client_renewal_unknown(&slot->renewal, now_of(k));
@@ -257,17 +311,22 @@ static void on_pump(void *arg)
 {
     struct keeper *k = arg;
     struct keeper_slot *slot = NULL;
+    bool outside = false;
 
-    if (k->draining && k->active == 0)
+    if (k->draining && k->active + k->outside == 0)
         role_drained(k->env);
     if (!k->client || k->draining || !k->vouched)
         return;
     if (k->active < KEEPER_ORDERS_MAX)
-        slot = choose(k, now_of(k));
+        slot = choose(k, false, now_of(k));
+    if (!slot && k->outside < KEEPER_PUBLIC_MAX) {
+        slot = choose(k, true, now_of(k));
+        outside = slot != NULL;
+    }
     if (slot) {
-        start(slot);
+        start(slot, outside);
         ev_defer(k->env->ev, &k->pump);
-    } else if (k->active < KEEPER_ORDERS_MAX) {
+    } else {
         wait(k);
     }
 }
@@ -303,8 +362,11 @@ void keeper_issue_reached(struct keeper *k)
 
 void keeper_issue_force(struct keeper_slot *slot)
 {
-    slot->renewal.due = now_of(slot->keeper);
+    /* An internal one that serves meanwhile need not be another. */
+    if (!slot->first || slot->directory)
+        slot->renewal.due = now_of(slot->keeper);
     slot->next_at = 0;
+    slot->public.next_at = 0;
     keeper_issue_look(slot->keeper);
 }
 
@@ -313,7 +375,8 @@ void keeper_issue_cancel(struct keeper_slot *slot)
     if (!slot->run)
         return;
     client_cancel(MOVE(slot->run));
-    slot->keeper->active--;
+    uncount(slot);
+    slot->at = NULL;
     crypto_key_unref(MOVE(slot->fresh));
 }
 

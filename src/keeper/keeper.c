@@ -5,12 +5,13 @@
  * is needed and everything else, policy to audit, is as for everybody. The OCSP answers that are
  * shown with certificates come the same way.
  *
- * owns     the account's key, DATA/keeper/account.pem; the pairs in DATA/sites, and when to renew
- *          them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk
- * may      read and write in these two directories, connect to Unix sockets, ask core VOUCH, hand
- *          IDENTITY and TICKETS to the workers of the gateway
- * may not  listen, make another socket, execute, reach the database or any other file
- * asked by core: SITES, RENEW
+ * owns     the accounts' keys, DATA/keeper/account.pem and accounts/; the pairs in DATA/sites, and
+ * when to renew them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk may read
+ * and write in these two directories, connect to Unix sockets, ask core VOUCH and tell it PUBLIC,
+ * hand IDENTITY and TICKETS to the workers of the gateway, have the emissary FETCH from other CAs
+ * what was signed here, and have front, workers and emissary show proofs (PLAIN_PROOF, PROOF,
+ * RECORD) may not  listen, make another socket, execute, reach the database or any other file asked
+ * by core: SITES, RENEW
  *
  * It trusts core and front with the certificates they bring no further than client/ can check them
  * against the roots in DATA/trust, read before confinement. */
@@ -82,6 +83,12 @@ static enum rc read_roots(struct keeper *k, struct err *err)
 }
 
 static void vouch_again(void *arg);
+
+static void tell_again(void *arg)
+{
+    keeper_record_look(arg);
+}
+
 static void out_of_patience(void *arg);
 
 static enum rc keeper_open(struct role_env *env, struct err *err)
@@ -97,6 +104,10 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     list_init(&k->next);
     map_init(&k->index, KEEPER_SLOTS_MAX);
     list_init(&k->workers);
+    list_init(&k->cas);
+    list_init(&k->proofs);
+    list_init(&k->events);
+    ev_timer_init(&k->tell_again, env->ev, tell_again, k);
     ev_timer_init(&k->vouch_again, env->ev, vouch_again, k);
     ev_timer_init(&k->patience, env->ev, out_of_patience, k);
     keeper_issue_init(k);
@@ -105,6 +116,7 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     TRY(keeper_push_init(k));
     TRY(make_directories(k, err));
     TRY(read_roots(k, err));
+    TRY(keeper_public_open(k, err));
     /* The way to the socket is then DATA's own: whoever may search the directories above it. */
     return fchdir(env->data) == 0 ? RC_OK : ERR(err, RC_IO, msg_directory);
 }
@@ -207,9 +219,19 @@ static void keeper_peer(struct role_env *env, enum role role, struct ipc_chan *c
 {
     struct keeper *k = env->state;
 
-    if (!k || role != ROLE_CORE)
+    if (!k)
+        return;
+    if (role == ROLE_EMISSARY)
+        keeper_public_emissary(k, chan);
+    if (role == ROLE_FRONT) {
+        k->front = chan;
+        if (chan)
+            keeper_proof_peer(k, chan);
+    }
+    if (role != ROLE_CORE)
         return;
     k->core = chan;
+    keeper_record_look(k);
     k->vouched = false;
     k->vouch_failures = 0;
     ev_timer_stop(&k->vouch_again);
@@ -221,8 +243,11 @@ static void keeper_each_peer(struct role_env *env, enum role role, uint8_t insta
 {
     struct keeper *k = env->state;
 
-    if (k && role == ROLE_GATEWAY)
+    if (k && role == ROLE_GATEWAY) {
         keeper_push_peer(k, instance, chan);
+        if (chan)
+            keeper_proof_peer(k, chan);
+    }
 }
 
 /* ---- life */
@@ -235,6 +260,7 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
     if (!k->transport)
         TRY(client_http_unix(env->ev, ROLE_PRIVATE_SOCKET, &k->transport));
     TRY(make_client(k, err));
+    TRY(keeper_public_prepare(k, env->conf, err));
     TRY(keeper_slots_prepare(k, env->conf));
     keeper_slots_commit(k, env->conf);
     return RC_OK;
@@ -242,7 +268,7 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
 
 static enum rc keeper_prepare(struct role_env *env, const struct conf *next, struct err *err)
 {
-    (void)err;
+    TRY(keeper_public_prepare(env->state, next, err));
     return keeper_slots_prepare(env->state, next);
 }
 
@@ -275,7 +301,8 @@ static void keeper_drain(struct role_env *env)
 
     k->draining = true;
     keeper_staple_stop(k);
-    ev_timer_start(&k->patience, k->active ? KEEPER_DRAIN_SECONDS * WHEN_SECOND : 0, 0);
+    ev_timer_start(&k->patience, k->active + k->outside ? KEEPER_DRAIN_SECONDS * WHEN_SECOND : 0,
+                   0);
     keeper_issue_look(k);
 }
 
@@ -289,6 +316,7 @@ static void keeper_close(struct role_env *env)
     keeper_staple_stop(k);
     keeper_slots_free(k);
     keeper_push_done(k);
+    keeper_public_free(k);
     client_free(k->client);
     client_transport_free(k->transport);
     ev_timer_stop(&k->vouch_again);

@@ -2,7 +2,8 @@
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
  * and in memory), issue.c (what is obtained and renewed when), fresh.c
  * (which are newer than what somebody has), push.c (what the gateway's workers
- * get), staple.c (the OCSP answers with it), tell.c (what core may ask), measure.c (numbers). */
+ * get), staple.c (the OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask),
+ * measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -14,6 +15,8 @@
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "keeper/fresh_int.h"
+#include "keeper/public_int.h"
+#include "keeper/slot_int.h"
 #include "keeper/staple_int.h"
 #include "role/role.h"
 
@@ -46,42 +49,6 @@ enum {
 
 struct keeper;
 
-/* One certificate of one site. */
-struct keeper_slot {
-    struct list link; /* in keeper.slots, in the order of the configuration */
-    struct keeper *keeper;
-    char name[NAME_MAX_BYTES + 1];
-    enum conf_key_algorithm algorithm;
-    /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
-     * has a slot; they are shown, renewed and handed to the gateway as one. */
-    bool encrypts;
-    struct keeper_slot *other;         /* of the two; NULL where there is one alone */
-    char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
-    bool listed;                       /* in keeper.slots: the configuration has it */
-    bool loaded;                       /* looked for on disk */
-
-    /* In force, NULL and 0: none. */
-    struct crypto_key *key;
-    struct buf chain; /* PEM, leaf first */
-    when_t not_before, not_after;
-    struct x509_serial serial;
-    char certid[128]; /* ARI; "": none */
-    uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
-    struct keeper_staple staple;
-
-    /* Kept on disk. */
-    struct client_renewal renewal;
-    char issued_profile[CLIENT_TYPE_MAX + 1]; /* of the one in force */
-    unsigned failures;                        /* in a row */
-    when_t next_at;                           /* not before, after a failure */
-    struct err why;                           /* of the last failure */
-
-    /* Under way. */
-    struct client_run *run;
-    struct crypto_key *fresh; /* NULL while `run` asks for ARI */
-    bool unreached;           /* the last failure was that nobody answered */
-};
-
 /* A worker of the gateway. */
 struct keeper_worker {
     struct list link;
@@ -94,6 +61,12 @@ struct keeper_worker {
     uint64_t tickets; /* generation that it has, or is being sent */
     bool ticketing;
     struct ev_timer again;
+};
+
+/* Of an external account at another CA. */
+struct keeper_binding {
+    struct str url; /* of the directory */
+    struct secret *key;
 };
 
 struct keeper {
@@ -118,7 +91,15 @@ struct keeper {
     struct map index;        /* both, by what they are for */
     struct keeper_row *rows; /* fresh.c */
     size_t n_rows, max_rows;
-    size_t active;    /* runs */
+    size_t active;  /* runs at our CA */
+    size_t outside; /* at others */
+    struct ipc_chan *emissary, *front;
+    struct keeper_binding bindings[CONF_DIRECTORIES_MAX];
+    size_t n_bindings;
+    struct list cas, proofs, events;
+    size_t n_cas, n_proofs, n_events;
+    struct ipc_call *telling; /* core, of an event */
+    struct ev_timer tell_again;
     uint64_t version; /* the newest of all slots */
     struct ev_timer due;
     struct ev_defer pump;
@@ -165,6 +146,8 @@ void keeper_slot_save(const struct keeper_slot *slot);
 
 /* ---- issue.c */
 
+/* When what is in force is renewed. */
+when_t keeper_issue_renewal(const struct keeper_slot *slot);
 /* Looks what is due, in the next turn of the loop. */
 void keeper_issue_look(struct keeper *k);
 /* The same in a moment, after a change of the configuration: all roles take it at once, but core

@@ -29,7 +29,7 @@ METRIC_GAUGE_TIME(staple_oldest, "site_staple_oldest_timestamp_seconds",
 static unsigned state_of(const struct keeper_slot *slot)
 {
     if (slot->key)
-        return slot->failures ? FAILING : VALID;
+        return slot->failures + slot->public.failures ? FAILING : VALID;
     return slot->run ? OBTAINING : MISSING;
 }
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/pair.h"
+#include "crypto/hash.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -81,6 +82,20 @@ static void put_when(struct json_out *o, const char *name, when_t t)
         json_kv_when(o, name, t);
 }
 
+/* What is under way counts as a failure until it is none: who reads this is a keeper that came
+ * after one that died. */
+static void put_public(struct json_out *o, const struct keeper_slot *slot)
+{
+    char why[ERR_ARGS_BYTES];
+    unsigned failures = slot->public.failures + (slot->at != NULL);
+
+    if (failures == 0)
+        return;
+    json_kv_u64(o, "public_failures", failures);
+    json_kv_when(o, "public_next_at", slot->public.next_at);
+    json_kv_z(o, "public_why", err_textz(&slot->public.why, why, sizeof(why)));
+}
+
 static void put_state(const struct keeper_slot *slot, struct buf *out)
 {
     char why[ERR_ARGS_BYTES];
@@ -94,6 +109,9 @@ static void put_state(const struct keeper_slot *slot, struct buf *out)
     put_when(&o, "window_start", slot->renewal.window_start);
     put_when(&o, "window_end", slot->renewal.window_end);
     put_when(&o, "not_before", slot->renewal.least);
+    if (slot->directory)
+        json_kv_z(&o, "directory", slot->directory);
+    put_public(&o, slot);
     json_kv_u64(&o, "failures", slot->failures);
     if (slot->failures) {
         json_kv_when(&o, "next_at", slot->next_at);
@@ -125,6 +143,22 @@ void keeper_slot_save(const struct keeper_slot *slot)
                   LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
 }
 
+/* It was issued by the CA with that directory; empty: by ours. */
+static enum rc issued_by(struct keeper_slot *slot, struct str url)
+{
+    char *copy = url.n ? mem_alloc(url.n + 1) : NULL;
+
+    if (url.n && !copy)
+        return RC_NOMEM;
+    if (copy) {
+        memcpy(copy, url.p, url.n);
+        copy[url.n] = '\0';
+    }
+    mem_free(slot->directory);
+    slot->directory = copy;
+    return RC_OK;
+}
+
 static when_t get_when(const struct json *o, const char *name)
 {
     struct str s;
@@ -133,11 +167,34 @@ static when_t get_when(const struct json *o, const char *name)
     return json_str(json_get(o, name), &s) == RC_OK && when_parse(s, &t) == RC_OK ? t : 0;
 }
 
-static void read_state(struct keeper_slot *slot, const struct json *o)
+static unsigned get_failures(const struct json *o, const char *name)
 {
-    uint64_t failures = 0;
+    uint64_t n = 0;
+
+    if (json_u64(json_get(o, name), &n) != RC_OK)
+        return 0;
+    return n < 1000 ? (unsigned)n : 1000;
+}
+
+static void read_public(struct keeper_slot *slot, const struct json *o)
+{
     struct str s;
 
+    if (json_str(json_get(o, "directory"), &s) == RC_OK && s.n <= CLIENT_URL_MAX)
+        IGNORE_RC(issued_by(slot, s)); /* then it counts as ours, and is checked as such */
+    slot->public.failures = get_failures(o, "public_failures");
+    if (slot->public.failures == 0)
+        return;
+    slot->public.next_at = get_when(o, "public_next_at");
+    if (json_str(json_get(o, "public_why"), &s) == RC_OK)
+        IGNORE_RC(ERR(&slot->public.why, RC_AGAIN, msg_kept, s));
+}
+
+static void read_state(struct keeper_slot *slot, const struct json *o)
+{
+    struct str s;
+
+    read_public(slot, o);
     slot->renewal.due = get_when(o, "renew_at");
     slot->renewal.look_at = get_when(o, "look_at");
     slot->renewal.window_start = get_when(o, "window_start");
@@ -146,9 +203,9 @@ static void read_state(struct keeper_slot *slot, const struct json *o)
     if (json_str(json_get(o, "profile"), &s) != RC_OK ||
         str_copyz(s, slot->issued_profile, sizeof(slot->issued_profile)) != RC_OK)
         slot->issued_profile[0] = '\0';
-    if (json_u64(json_get(o, "failures"), &failures) != RC_OK || failures == 0)
+    slot->failures = get_failures(o, "failures");
+    if (slot->failures == 0)
         return;
-    slot->failures = failures < 1000 ? (unsigned)failures : 1000;
     slot->next_at = get_when(o, "next_at");
     if (json_str(json_get(o, "why"), &s) == RC_OK)
         IGNORE_RC(ERR(&slot->why, RC_AGAIN, msg_kept, s));
@@ -192,11 +249,16 @@ static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct
                         struct crypto_key *key)
 {
     CLEANUP(buf_done) struct buf certid = BUF_INIT(sizeof(slot->certid) - 1);
-    CLEANUP(buf_done) struct buf kept = BUF_INIT(CLIENT_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(CLIENT_CHAIN_MAX), hex = BUF_INIT(64);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
 
     buf_puts(&kept, chain);
+    TRY(crypto_sha256(leaf->der, digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest)));
     TRY(buf_rc(&kept));
+    TRY(buf_rc(&hex));
     drop_pair(slot);
+    IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
     slot->chain = kept;
     buf_init(&kept, 0);
     slot->key = crypto_key_ref(key);
@@ -206,7 +268,9 @@ static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct
     if (client_certid(leaf, &certid) == RC_OK)
         IGNORE_RC(str_copyz(buf_str(&certid), slot->certid, sizeof(slot->certid)));
     keeper_slot_touch(slot);
-    keeper_staple_begin(slot, leaf);
+    /* The responder of another CA is out of reach, and most have none any more. */
+    if (!slot->directory)
+        keeper_staple_begin(slot, leaf);
     return RC_OK;
 }
 
@@ -224,13 +288,22 @@ static enum rc load_pair(struct keeper_slot *slot, struct err *err)
                               .now = clock_now(k->env->clock)};
     char path[PATH_MAX_BYTES];
     struct x509_cert *certs;
+    bool ours = true;
     size_t n;
 
+    /* Of another CA, its end in a root is nothing that is known here; nor is the state to be
+     * believed, for pair and state are two files. */
+    if (slot->directory || slot->first)
+        in.trusted = &ours;
     TRY(path_of(slot, "sites", "", path));
     TRY(client_pair_read(k->env->data, path, &chain, &key, err));
     in.chain = buf_str(&chain);
     in.key = key;
     TRY(client_chain_check(&a, &in, &certs, &n, err));
+    if (ours)
+        TRY(issued_by(slot, STR("")));
+    else if (!slot->directory)
+        TRY(issued_by(slot, str_of(slot->first->url)));
     return set_pair(slot, in.chain, &certs[0], key);
 }
 
@@ -250,6 +323,7 @@ static void load(struct keeper_slot *slot)
         return;
     }
     err.rc = rc;
+    IGNORE_RC(issued_by(slot, STR(""))); /* to forget cannot fail */
     slot->renewal = (struct client_renewal){};
     if (rc != RC_NOTFOUND)
         log_warn("keeper.certificate-not-usable", LOG_Z("site", slot->name),
@@ -269,12 +343,17 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
                          struct err *err)
 {
     struct keeper *k = slot->keeper;
+    const struct client *client = slot->at ? slot->at->client : k->client;
     enum rc rc;
 
+    TRY(issued_by(slot, slot->at ? str_of(slot->at->url) : STR("")));
     TRY(set_pair(slot, result->chain, &result->certs[0], slot->fresh));
-    client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(k->client),
+    client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(client),
                         clock_now(k->env->clock));
-    IGNORE_RC(str_copyz(str_of(slot->profile), slot->issued_profile, sizeof(slot->issued_profile)));
+    IGNORE_RC(str_copyz(slot->at ? STR("") : str_of(slot->profile), slot->issued_profile,
+                        sizeof(slot->issued_profile)));
+    if (slot->at)
+        keeper_public_succeeded(slot);
     slot->failures = 0;
     slot->next_at = 0;
     slot->why = ERR_INIT;
@@ -299,6 +378,7 @@ static void slot_free(struct keeper_slot *slot)
     if (slot->other)
         slot->other->other = NULL;
     drop_pair(slot);
+    mem_free(slot->directory);
     mem_free(slot);
 }
 
@@ -331,7 +411,9 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
 static enum rc add_site(struct keeper *k, const struct conf_site *site)
 {
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
-        if (!(site->algorithms & k->possible & 1u << a))
+        bool others = site->directory.n && (a == CONF_KEY_ECDSA || a == CONF_KEY_RSA);
+
+        if (!(site->algorithms & 1u << a) || !(others || k->possible & 1u << a))
             continue;
         TRY(add_next(k, site, (enum conf_key_algorithm)a, false));
         if (a == CONF_KEY_SM2)
@@ -377,6 +459,7 @@ static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *sit
     list_remove(&slot->link);
     list_push(&k->slots, &slot->link);
     slot->listed = true;
+    keeper_public_set(slot, site);
     IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
     if (!slot->loaded)
         load(slot);

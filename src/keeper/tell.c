@@ -12,9 +12,12 @@ enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has
 
 static enum ipc_site_state state_of(const struct keeper_slot *slot)
 {
-    if (slot->run && slot->fresh)
+    if (slot->run && slot->fresh && !(slot->key && slot->first && !slot->directory))
         return IPC_SITE_OBTAINING;
-    return slot->key && slot->failures == 0 ? IPC_SITE_VALID : IPC_SITE_WAITING;
+    if (slot->key && slot->first && !slot->directory)
+        return IPC_SITE_MEANWHILE;
+    return slot->key && slot->failures + slot->public.failures == 0 ? IPC_SITE_VALID
+                                                                    : IPC_SITE_WAITING;
 }
 
 /* The worse one of two that are one. */
@@ -39,10 +42,12 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
         .state = (uint8_t)state_of(slot),
         .not_after = slot->not_after,
         .next_at = keeper_issue_due(slot),
-        .failures = slot->failures,
-        .why = slot->why,
+        .failures = slot->public.failures ? slot->public.failures : slot->failures,
+        .why = slot->public.failures ? slot->public.why : slot->why,
         .staple = (uint8_t)keeper_staple_state(slot),
     };
+    if (slot->directory)
+        out->directory = str_of(slot->directory);
     if (slot->staple.der.n) {
         out->staple_at = slot->staple.since;
         out->staple_until = slot->staple.until;

@@ -70,6 +70,8 @@ static const struct operators_action actions[] = {
     {"probe", O | S, false, "name!"},
     {"drill runner", S, false, ""},
     {"audit head", S | U, false, ""},
+    {"backup begin", 0, true, "reason"}, /* who may do it owns the data directory */
+    {"backup created", 0, true, "id! bytes:i! sha256! records:i! note"},
     {"audit list", S | U, false, "limit:i below:i action actor object request from before"},
     {"policy explain", SEES, false, "names:l! account eab client_certificate from profile"},
     {"config show", O | S | U, false, ""},

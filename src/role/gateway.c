@@ -5,9 +5,9 @@
  *          courier lines of the access log
  * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
  *          else anything: it has no channel to core
- * asked by keeper, and nobody else, which pushes certificates with their keys, and the keys of
- * session tickets. There are several of these processes, which share nothing but the port. What
- * comes from clients and from backends is taken apart by http/reader.
+ * asked by keeper, and nobody else, which pushes certificates with their keys, the keys of session
+ * tickets, and proofs of names for other CAs. There are several of these processes, which share
+ * nothing but the port. What comes from clients and from backends is taken apart by http/reader.
  */
 #include <assert.h>
 
@@ -19,6 +19,7 @@
 #include "ev/ev.h"
 #include "gateway/gateway.h"
 #include "gateway/lines.h"
+#include "ipc/public_messages.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
@@ -26,6 +27,7 @@
 #include "role/roles.h"
 #include "tlcp/identity.h"
 #include "tls/site.h"
+#include "x509/challenge.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
 MSG(msg_no_site, "gateway.no-site", "the configuration has no site {0}");
@@ -146,6 +148,8 @@ static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_c
 
     if (role == ROLE_COURIER && chan)
         gateway_access_push(w->gateway);
+    if (role == ROLE_KEEPER) /* another one begins anew */
+        gateway_prove_nothing(w->gateway);
 }
 
 /* ---- life */
@@ -304,8 +308,41 @@ static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
     look_at_all(w);
 }
 
-static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
-                                              {IPC_TICKETS, on_tickets}};
+static enum rc prove_tls(struct worker *w, const struct ipc_proof *m, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(TLS_CHAIN_PEM_MAX);
+
+    if (!m->shown)
+        return gateway_prove_tls(w->gateway, m->site, NULL);
+    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
+    TRY(x509_challenge_build(m->site, m->key_authorization, key, clock_now(w->env->clock), &pem,
+                             err));
+    TRY(tls_identity_new(buf_str(&pem), key, &id, err));
+    return gateway_prove_tls(w->gateway, m->site, id);
+}
+
+static enum rc prove(struct worker *w, const struct ipc_proof *m, struct err *err)
+{
+    if (m->challenge == CONF_SITE_HTTP_01)
+        return gateway_prove_http(w->gateway, m->shown, m->site, m->token, m->key_authorization);
+    return m->challenge == CONF_SITE_TLS_ALPN_01 ? prove_tls(w, m, err) : RC_UNSUPPORTED;
+}
+
+static void on_proof(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct role_env *env = arg;
+    struct worker *w = env->state;
+    const struct ipc_proof *m = msg;
+    struct err err = ERR_INIT;
+    enum rc rc = prove(w, m, &err);
+
+    answer(req, rc == RC_NOTFOUND ? ERR(&err, rc, msg_no_site, m->site) : rc, &err);
+}
+
+static const struct ipc_handler handlers[] = {
+    {IPC_IDENTITY, on_identity}, {IPC_TICKETS, on_tickets}, {IPC_PROOF, on_proof}};
 
 const struct role_def role_gateway = {
     .role = ROLE_GATEWAY,

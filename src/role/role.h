@@ -134,6 +134,8 @@ const struct role_def *role_def_find(enum role role);
 unsigned role_wanted_workers(const struct conf *conf);
 /* One if there is a site. */
 unsigned role_wanted_with_sites(const struct conf *conf);
+/* One if a site has its certificates from another CA. */
+unsigned role_wanted_emissary(const struct conf *conf);
 /* One if there is a zone. */
 unsigned role_wanted_txt(const struct conf *conf);
 /* One if the audit log goes somewhere else as well, or the gateway writes an access log. */

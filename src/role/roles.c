@@ -8,7 +8,7 @@
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
 const struct role_def *const role_defs[] = {
-    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt,
+    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt, &role_emissary,
     &role_core,   &role_front,  &role_keeper, &role_gateway, NULL};
 
 const struct role_def *role_def_find(enum role role)
@@ -37,6 +37,14 @@ unsigned role_wanted_workers(const struct conf *conf)
 unsigned role_wanted_with_sites(const struct conf *conf)
 {
     return conf->gateway.n_sites > 0;
+}
+
+unsigned role_wanted_emissary(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        if (conf->gateway.sites[i].directory.n)
+            return 1;
+    return 0;
 }
 
 unsigned role_wanted_txt(const struct conf *conf)

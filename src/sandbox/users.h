@@ -8,10 +8,10 @@
 
 #include "base/err.h"
 
-enum { SANDBOX_USERS = 9 };
+enum { SANDBOX_USERS = 10 };
 
 /* "autarky-front", "-core", "-signer", "-prober", "-gateway", "-keeper", "-runner", "-courier",
- * "-txt". */
+ * "-txt", "-emissary". */
 extern const char *const sandbox_users[SANDBOX_USERS];
 
 /* RC_NOTFOUND, with the command that makes it, when there is no such user; RC_DENIED when it is

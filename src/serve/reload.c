@@ -224,6 +224,16 @@ static void commit_to(struct serve_reload *r, struct serve_proc *p)
     r->restart[slot_index(p->slot)] = true;
 }
 
+/* Before anybody is told: whoever dies now, core knows what it was about to accept. */
+static void keep_accepted(struct serve *sup)
+{
+    struct err err = ERR_INIT;
+
+    err.rc = serve_accepted_keep(sup, &err);
+    if (err.rc != RC_OK)
+        log_error("serve.accepted-not-written", LOG_ERR(&err));
+}
+
 static void commit(struct serve_reload *r)
 {
     struct serve *sup = r->sup;
@@ -236,6 +246,8 @@ static void commit(struct serve_reload *r)
     sup->input = r->input;
     conf_input_init(&r->input);
     sup->generation = r->generation;
+    sup->policy_waits = false;
+    keep_accepted(sup);
     sup->wanted = r->wanted;
     serve_sockets_adopt(&sup->sockets, &r->sockets);
     serve_sup_conf_changed(sup, sockets);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
  * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
- * belongs to one DATA is), reload.c (two phases; reload_int.h),
+ * belongs to one DATA is), accepted.c (the policy that was accepted; accepted_int.h), reload.c (two
+ * phases; reload_int.h),
  * gather.c (numbers; gather_int.h), spawn.c (fork and execute). */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include "conf/conf.h"
 #include "conf/load.h"
 #include "ev/ev.h"
+#include "serve/accepted_int.h"
 #include "serve/gather_int.h"
 #include "serve/listen_int.h"
 #include "serve/reload_int.h"
@@ -107,6 +109,8 @@ struct serve {
     bool orphans;            /* the one before was killed: its processes may be there yet */
     struct conf_input input; /* what `conf` was loaded from */
     const struct conf *conf;
+    bool policy_waits; /* the files had another policy at the start, and `conf` is what was accepted
+                        */
     uint64_t generation;
     uint64_t attempts; /* the latest generation that was tried; those refused leave gaps */
     struct serve_sockets sockets;

@@ -86,7 +86,7 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req)
 {
     CLEANUP(buf_done) struct buf own = BUF_INIT(ROLE_SANDBOX_TEXT);
     struct ipc_process v[PROCESSES];
-    struct ipc_status m = {.generation = sup->generation};
+    struct ipc_status m = {.generation = sup->generation, .policy_waits = sup->policy_waits};
     size_t n = 0;
 
     sandbox_report_text(&sup->report, &own);
@@ -152,6 +152,7 @@ void serve_sup_proc_ready(struct serve *sup)
     if (sup->was_ready || sup->stopping)
         return;
     sup->was_ready = true;
+    serve_accepted_ready(sup);
     publish(sup, true);
 }
 
@@ -309,6 +310,7 @@ static enum rc begin(struct serve *sup, struct err *err)
     TRY(serve_test_clock_open(&sup->test_clock));
     TRY(open_loop(sup));
     TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
+    TRY(serve_accepted_take(sup, err));
     set_log(sup);
     if (sup->unprivileged)
         log_warn(

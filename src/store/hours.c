@@ -3,6 +3,8 @@
 
 #include "store/sql_int.h"
 
+enum { ZONES_ARENA = 64 * 1024 };
+
 static const char *const names[STORE_HOUR_WHATS] = {
     [STORE_HOUR_VALIDATED] = "validated",
     [STORE_HOUR_FAILED] = "failed",
@@ -11,6 +13,17 @@ static const char *const names[STORE_HOUR_WHATS] = {
     [STORE_HOUR_NAMES] = "names",
     [STORE_HOUR_UNUSUAL] = "unusual",
     [STORE_HOUR_EVERYBODY] = "everybody",
+};
+
+/* The same in rows by zone. */
+static const char *const by_zone[STORE_HOUR_WHATS] = {
+    [STORE_HOUR_VALIDATED] = "validated/zone",
+    [STORE_HOUR_FAILED] = "failed/zone",
+    [STORE_HOUR_DNS] = "dns/zone",
+    [STORE_HOUR_ISSUED] = "issued/zone",
+    [STORE_HOUR_NAMES] = "names/zone",
+    [STORE_HOUR_UNUSUAL] = "unusual/zone",
+    [STORE_HOUR_EVERYBODY] = "everybody/zone",
 };
 
 enum rc store_hour_add(struct store_txn *txn, when_t hour, enum store_hour_what what, uint64_t n)
@@ -117,8 +130,8 @@ enum rc store_hours_prune(struct store_txn *txn, when_t before, when_t accounts_
 
 /* ---- what of it one account did */
 
-enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
-                               const struct store_hour_account *a)
+static enum rc add_part(struct store_txn *txn, when_t hour, const char *what, struct str whose,
+                        uint64_t n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
@@ -126,10 +139,48 @@ enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_ho
                   "INSERT INTO hour_accounts (hour, what, account, n) VALUES (?1, ?2, ?3, ?4)"
                   " ON CONFLICT (hour, what, account) DO UPDATE SET n = n + ?4"));
     stmt_int(&st, hour);
-    stmt_z(&st, names[what]);
-    stmt_id(&st, &a->account);
-    stmt_int(&st, (int64_t)a->n);
+    stmt_z(&st, what);
+    stmt_text(&st, whose, STORE_TEXT_MAX);
+    stmt_int(&st, (int64_t)n);
     return stmt_run(&st);
+}
+
+enum rc store_hour_account_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                               const struct store_hour_account *a)
+{
+    return add_part(txn, hour, names[what], id_str(&a->account), a->n);
+}
+
+enum rc store_hour_zone_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                            struct str zone, uint64_t n)
+{
+    return add_part(txn, hour, by_zone[what], zone, n);
+}
+
+enum rc store_hour_zones(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                         struct store_hour_zone *out, size_t max, size_t *out_n)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ZONES_ARENA);
+    CLEANUP(stmt_done) struct stmt st = {};
+    size_t n = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
+                  " ORDER BY n DESC, account LIMIT ?"));
+    stmt_int(&st, hour);
+    stmt_z(&st, by_zone[what]);
+    stmt_int(&st, (int64_t)max);
+    for (rc = stmt_next(&st); rc == RC_OK && n < max; rc = stmt_next(&st), n++) {
+        struct row r = row_of(&st, &a);
+        struct str zone = row_str(&r);
+
+        out[n].n = (uint64_t)row_int(&r);
+        TRY(r.rc);
+        TRY(str_copyz(zone, out[n].zone, sizeof(out[n].zone)));
+    }
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
 enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_what what,
@@ -156,17 +207,28 @@ enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
-enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
-                                const struct id *account)
+static enum rc part_told(struct store_txn *txn, when_t hour, const char *what, struct str whose)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
                   "UPDATE hour_accounts SET told = 1 WHERE hour = ? AND what = ? AND account = ?"));
     stmt_int(&st, hour);
-    stmt_z(&st, names[what]);
-    stmt_id(&st, account);
+    stmt_z(&st, what);
+    stmt_text(&st, whose, STORE_TEXT_MAX);
     return stmt_run(&st);
+}
+
+enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                                const struct id *account)
+{
+    return part_told(txn, hour, names[what], id_str(account));
+}
+
+enum rc store_hour_zone_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                             struct str zone)
+{
+    return part_told(txn, hour, by_zone[what], zone);
 }
 
 enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
@@ -175,9 +237,10 @@ enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn,
-                  "SELECT IFNULL(SUM(n), 0) FROM hour_accounts WHERE hour = ? AND what = ?"
+                  "SELECT IFNULL(SUM(n), 0) FROM hour_accounts WHERE hour = ? AND what IN (?, ?)"
                   " AND told = 1"));
     stmt_int(&st, hour);
     stmt_z(&st, names[what]);
+    stmt_z(&st, by_zone[what]);
     return number(&st, out);
 }

@@ -3,6 +3,7 @@
  * beginnings, in UTC. */
 #pragma once
 
+#include "base/name.h"
 #include "store/types.h"
 
 enum store_hour_what {
@@ -12,7 +13,7 @@ enum store_hour_what {
     STORE_HOUR_ISSUED,    /* certificates for clients, renewals left out */
     STORE_HOUR_NAMES,     /* names that were certified for the first time */
     STORE_HOUR_UNUSUAL,   /* it was found to be unusual: nothing is learned from it */
-    STORE_HOUR_EVERYBODY, /* and not by the doing of some accounts */
+    STORE_HOUR_EVERYBODY, /* by nobody's doing in particular: 1 it was told, 2 all was frozen */
     STORE_HOUR_WHATS
 };
 
@@ -53,6 +54,18 @@ enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_
 /* That one is told of. */
 enum rc store_hour_account_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
                                 const struct id *account);
-/* What those did that were told of. */
+/* The same by zone (policy_zone), of all accounts. */
+struct store_hour_zone {
+    char zone[NAME_MAX_BYTES + 1];
+    uint64_t n;
+};
+
+enum rc store_hour_zone_add(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                            struct str zone, uint64_t n);
+enum rc store_hour_zones(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                         struct store_hour_zone *out, size_t max, size_t *out_n);
+enum rc store_hour_zone_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
+                             struct str zone);
+/* What those accounts did, and what was for those zones, that were told of; what is both, twice. */
 enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
                         uint64_t *out);

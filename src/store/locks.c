@@ -3,13 +3,13 @@
 
 #include "store/sql_int.h"
 
-#define COLUMNS "id, scope, value, renewals, reason, set_by, set_at, lifted, lifted_by, lifted_why"
+#define COLUMNS                                                                                    \
+    "id, scope, value, renewals, reason, set_by, set_at, lifted, lifted_by, lifted_why, "          \
+    "new_names"
 
 static const char *const scopes[STORE_LOCK_SCOPES] = {
-    [STORE_LOCK_ALL] = "all",
-    [STORE_LOCK_ZONE] = "zone",
-    [STORE_LOCK_ISSUER] = "issuer",
-    [STORE_LOCK_ACCOUNT] = "account",
+    [STORE_LOCK_ALL] = "all",         [STORE_LOCK_ZONE] = "zone", [STORE_LOCK_ISSUER] = "issuer",
+    [STORE_LOCK_ACCOUNT] = "account", [STORE_LOCK_EAB] = "eab",   [STORE_LOCK_NETWORK] = "network",
 };
 
 const char *store_lock_scope_text(enum store_lock_scope scope)
@@ -34,8 +34,8 @@ enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
 
     TRY(room(txn));
     TRY(stmt_open(&st, txn,
-                  "INSERT INTO locks (id, scope, value, renewals, reason, set_by, set_at)"
-                  " VALUES (?, ?, COALESCE(?, ''), ?, ?, ?, ?)"));
+                  "INSERT INTO locks (id, scope, value, renewals, reason, set_by, set_at,"
+                  " new_names) VALUES (?, ?, COALESCE(?, ''), ?, ?, ?, ?, ?)"));
     stmt_id(&st, &lock->id);
     stmt_z(&st, scopes[lock->scope]);
     stmt_text(&st, lock->value, STORE_TEXT_MAX);
@@ -43,6 +43,7 @@ enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
     stmt_text(&st, lock->reason, STORE_TEXT_MAX);
     stmt_text(&st, lock->set_by, STORE_TEXT_MAX);
     stmt_when(&st, lock->set);
+    stmt_int(&st, lock->new_names);
     return stmt_run(&st);
 }
 
@@ -76,6 +77,7 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_lock *out
     lock.lifted = row_int(&r);
     lock.lifted_by = row_str(&r);
     lock.lifted_why = row_str(&r);
+    lock.new_names = row_int(&r) != 0;
     TRY(r.rc);
     *out = lock;
     return RC_OK;

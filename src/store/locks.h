@@ -10,6 +10,8 @@ enum store_lock_scope {
     STORE_LOCK_ZONE,    /* a domain and all below it */
     STORE_LOCK_ISSUER,  /* what this one would sign */
     STORE_LOCK_ACCOUNT, /* what this ACME account asks for */
+    STORE_LOCK_EAB,     /* what accounts ask for that were made with this key */
+    STORE_LOCK_NETWORK, /* or from this network (policy_network) */
     STORE_LOCK_SCOPES
 };
 const char *store_lock_scope_text(enum store_lock_scope scope);
@@ -17,8 +19,11 @@ const char *store_lock_scope_text(enum store_lock_scope scope);
 struct store_lock {
     struct id id;
     enum store_lock_scope scope;
-    struct str value; /* domain in canonical form, issuer's ref, account's id; empty for all */
+    struct str value; /* domain in canonical form, issuer's ref, account's id, name of a key,
+                         network; empty for all */
     bool renewals;    /* stops them as well */
+    bool new_names;   /* stops nothing else: a name that is in a valid certificate, whoever has it,
+                         goes on */
     struct str reason;
     struct str set_by; /* "uid 0" */
     when_t set;
@@ -26,6 +31,9 @@ struct store_lock {
     struct str lifted_by;
     struct str lifted_why;
 };
+
+/* Who set a lock that a restore has left: lifting it may take a second person by itself. */
+#define STORE_LOCK_BY_RESTORE "backup restore"
 
 enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */, STORE_LOCKS_LIST = 100 };
 

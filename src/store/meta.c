@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/meta.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/store_int.h"
@@ -70,6 +71,29 @@ enum rc store_clock_raise(struct store_txn *txn, when_t at)
                   " WHERE excluded.high > high"));
     stmt_int(&st, at);
     return stmt_run(&st);
+}
+
+enum rc store_backup_last(struct store_txn *txn, when_t *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(256);
+    struct str text;
+    uint64_t at = 0;
+    enum rc rc = store_meta_get(txn, &a, STORE_META_BACKUP, &text);
+
+    if (rc == RC_OK && str_u64(text, WHEN_MAX, &at) != RC_OK)
+        return RC_CORRUPT;
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    *out = (when_t)at;
+    return RC_OK;
+}
+
+enum rc store_backup_made(struct store_txn *txn, when_t at)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%lld", (long long)at);
+    return store_meta_set(txn, STORE_META_BACKUP, str_of(text));
 }
 
 static enum rc node_id(struct store_txn *txn, struct id *out)

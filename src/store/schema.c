@@ -522,6 +522,25 @@ static const char *const agents[] = {
     NULL,
 };
 
+/* Locks of keys of account bindings and of networks, and those of new names alone. A condition of a
+ * column cannot be changed, so the table is made anew. */
+static const char *const wider_locks[] = {
+    "CREATE TABLE locks_wider (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " scope TEXT NOT NULL CHECK"
+    " (scope IN ('all', 'zone', 'issuer', 'account', 'eab', 'network')),"
+    " value TEXT NOT NULL, renewals INTEGER NOT NULL, reason TEXT, set_by TEXT,"
+    " set_at INTEGER NOT NULL, lifted INTEGER, lifted_by TEXT, lifted_why TEXT,"
+    " new_names INTEGER NOT NULL DEFAULT 0) STRICT",
+    "INSERT INTO locks_wider (n, id, scope, value, renewals, reason, set_by, set_at, lifted,"
+    " lifted_by, lifted_why) SELECT n, id, scope, value, renewals, reason, set_by, set_at, lifted,"
+    " lifted_by, lifted_why FROM locks",
+    "DROP TABLE locks",
+    "ALTER TABLE locks_wider RENAME TO locks",
+    "CREATE UNIQUE INDEX locks_active ON locks (scope, value, renewals, new_names)"
+    " WHERE lifted IS NULL",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -547,6 +566,7 @@ static const struct store_migration migrations[] = {
     {"accounts of the server of TXT records", txt_accounts},
     {"certificates that clients show", shown},
     {"agents and their reports", agents},
+    {"locks of keys, networks and new names", wider_locks},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

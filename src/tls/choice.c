@@ -43,6 +43,35 @@ static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
     return true;
 }
 
+/* RFC 8737 section 3: the client offers acme-tls/1, and no other protocol. */
+static bool proves(SSL *ssl)
+{
+    static const unsigned char list[] = "\0\013\012acme-tls/1";
+    const unsigned char *p;
+    size_t n;
+
+    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p,
+                                     &n) == 1 &&
+           n == sizeof(list) - 1 && memcmp(p, list, n) == 0;
+}
+
+/* Its client is asked for nothing, and gets no session that would be one of the site. */
+static bool take_challenge(struct tls_choice *c, SSL *ssl, struct tls_site *site)
+{
+    const struct tls_context_conf *conf = tls_context_conf(c->context);
+    static const unsigned char none[] = "acme-tls/1";
+
+    if (SSL_set_session_id_context(ssl, none, sizeof(none)) != 1 ||
+        SSL_set_num_tickets(ssl, 0) != 1)
+        return false;
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    if (conf->choose && conf->site_ref)
+        conf->site_ref(site);
+    c->site = site;
+    c->challenge = tls_identity_ref(site->challenge);
+    return true;
+}
+
 /* Who finds another name with the same hash gets what the first one gets. */
 static uint64_t hash(struct str name)
 {
@@ -54,14 +83,14 @@ static uint64_t hash(struct str name)
 static int choose(struct tls_choice *c, SSL *ssl, int *alert, struct str name)
 {
     const struct tls_context_conf *conf = tls_context_conf(c->context);
-    struct tls_hello hello = {name};
+    struct tls_hello hello = {name, proves(ssl)};
     struct tls_site *site = conf->choose(conf->arg, &hello);
 
     if (!site)
         return refuse(c, alert, SSL_AD_UNRECOGNIZED_NAME, name.n ? &msg_no_site : &msg_unnamed,
                       name);
     c->asked = hash(name);
-    if (take(c, ssl, site)) {
+    if (hello.proof && site->challenge ? take_challenge(c, ssl, site) : take(c, ssl, site)) {
         c->passes = site->passes;
         return c->passes ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
     }
@@ -232,6 +261,10 @@ int tls_choice_on_certificate(SSL *ssl, void *)
 
     if (c->installed)
         return 1;
+    if (c->challenge) {
+        c->installed = tls_identity_install(c->challenge, ssl);
+        return c->installed;
+    }
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
         const struct tls_identity *id = c->site->identities[i];
 
@@ -276,6 +309,7 @@ void tls_choice_done(struct tls_choice *c)
     struct tls_site *site = MOVE(c->site);
 
     tls_clients_unref(MOVE(c->clients));
+    tls_identity_unref(MOVE(c->challenge));
     if (site && conf->choose && conf->site_unref)
         conf->site_unref(site);
 }

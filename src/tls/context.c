@@ -85,6 +85,11 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     unsigned char *chosen;
     struct str protocol;
 
+    if (((const struct tls_choice *)SSL_get_app_data(ssl))->challenge) {
+        *out = (const unsigned char *)TLS_CHALLENGE_ALPN;
+        *out_n = sizeof(TLS_CHALLENGE_ALPN) - 1;
+        return SSL_TLSEXT_ERR_OK;
+    }
     if (find_certified(ctx, str_bytes(in, in_n), &protocol))
         return choose_certified(ssl, protocol, out, out_n);
     if (SSL_select_next_proto(&chosen, out_n, ctx->alpn, (unsigned)ctx->n_alpn, in, in_n) !=

@@ -27,6 +27,7 @@ struct tls_hello {
      * odd in that extension (no name or two, an address, bytes that no name has) has already ended
      * the handshake with decode_error or illegal_parameter. */
     struct str server_name;
+    bool proof; /* it speaks acme-tls/1, and nothing else */
 };
 
 struct tls_context_conf {

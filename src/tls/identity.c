@@ -235,8 +235,17 @@ void tls_site_keep(struct tls_site *s, unsigned kinds)
         tlcp_identity_unref(MOVE(s->tlcp));
 }
 
+void tls_site_set_challenge(struct tls_site *s, struct tls_identity *id)
+{
+    struct tls_identity *old = s->challenge;
+
+    s->challenge = id ? tls_identity_ref(id) : NULL;
+    tls_identity_unref(old);
+}
+
 void tls_site_clear(struct tls_site *s)
 {
+    tls_site_set_challenge(s, NULL);
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         tls_identity_unref(MOVE(s->identities[i]));
     tlcp_identity_unref(MOVE(s->tlcp));

@@ -44,12 +44,17 @@ enum {
     TLS_KIND_TLCP = 1 << TLS_IDENTITIES_MAX,
 };
 
+/* What a client speaks that wants the proof of tls-alpn-01, and with which nothing else is said. */
+#define TLS_CHALLENGE_ALPN "acme-tls/1"
+
 struct tls_site {
     uint8_t session[TLS_SITE_SESSION]; /* of `bound_to`, and of `clients` */
     uint8_t own[TLS_SITE_SESSION];     /* of `bound_to` alone */
     struct tls_clients *clients;       /* who is served, tls/clients.h; NULL: nobody is asked */
     struct tls_identity *identities[TLS_IDENTITIES_MAX]; /* by kind of key; NULL: none */
-    struct tlcp_identity *tlcp; /* for clients that speak TLCP; NULL: none */
+    struct tls_identity *challenge; /* for clients that speak acme-tls/1 and nothing else (RFC
+                                       8737); NULL: none */
+    struct tlcp_identity *tlcp;     /* for clients that speak TLCP; NULL: none */
     /* No handshake: its connections are passed on as they are (tls_conn_passes). For contexts with
      * `choose`. */
     bool passes;
@@ -64,6 +69,9 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to);
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
 /* The same for TLCP (tlcp/identity.h). */
 void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id);
+/* What clients are shown that speak acme-tls/1 alone; NULL: such are refused. Takes a reference of
+ * its own. */
+void tls_site_set_challenge(struct tls_site *s, struct tls_identity *id);
 /* From now on clients are asked by these for certificates, NULL: not at all, and sessions of before
  * are resumed only if they say the same. Takes a reference of its own. What open connections were
  * asked by is theirs to tell (tls_conn_clients). RC_CRYPTO: nothing has changed. */

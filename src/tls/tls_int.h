@@ -23,12 +23,13 @@ enum { TLS_REASON_MAX = 160 };
 /* What one handshake has been given. Part of a connection; the SSL has it as its app data. */
 struct tls_choice {
     struct tls_context *context;
-    struct tls_clients *clients; /* by what the client is asked, a reference; NULL: it is not */
-    struct tls_site *site;       /* NULL: not chosen yet; with a reference */
-    uint64_t asked;              /* hash of the name it was chosen for */
-    bool installed;              /* its identities are in the SSL */
-    bool passes;                 /* the site has connections passed on: no handshake */
-    struct err *why;             /* takes the reason of a refusal; NULL: nobody asks */
+    struct tls_clients *clients;    /* by what the client is asked, a reference; NULL: it is not */
+    struct tls_site *site;          /* NULL: not chosen yet; with a reference */
+    uint64_t asked;                 /* hash of the name it was chosen for */
+    struct tls_identity *challenge; /* shown instead: the client speaks acme-tls/1; a reference */
+    bool installed;                 /* its identities are in the SSL */
+    bool passes;                    /* the site has connections passed on: no handshake */
+    struct err *why;                /* takes the reason of a refusal; NULL: nobody asks */
 };
 
 /* What OpenSSL reads and writes: first the bytes that were looked at before it began, then the

@@ -18,14 +18,16 @@ alert.acknowledged alert.fired alert.resolved alert.silenced alert.unsilenced al
 approval.asked approval.denied approval.expired approval.granted approval.reminded approval.used approval.voted
 audit.restarted
 authorization.created authorization.deactivated authorization.failed authorization.validated authorization.vouched
+backup.begun backup.created backup.restored
 certificate.issued certificate.reserved certificate.revocation-changed certificate.revoked challenge.requested
 configuration.changed crl.published cross-certificate.revoked dashboard.signed-in eab.created eab.revoked endpoint.assigned
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
 report.mailed
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
-order.canceled order.created order.failed order.processing order.ready order.renewing
-renewal.pulled session.ended token.created token.revoked txt-account.registered txt-account.removed
+order.canceled order.created order.failed order.processing order.ready order.renewing policy.accepted
+renewal.pulled session.ended site.certificate-failed site.certificate-installed site.certificate-ordered
+token.created token.revoked txt-account.registered txt-account.removed
 user.added user.certificate-added user.certificate-removed user.password-replaced user.removed user.roles-changed user.totp-replaced
 """.split())
 

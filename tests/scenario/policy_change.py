@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=180
+# autarky-test: timeout=300
 """Another policy takes a second person: until then the old one is in force, whatever the file says, and `status` tells so. Neither
-a signal, nor the one who asked, nor a configuration that excuses itself is a way around."""
+a signal, nor the one who asked, nor a configuration that excuses itself, nor a start with it is a way around; root's way out is on record."""
 
 import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
@@ -70,6 +71,74 @@ def by_a_signal(lab):
     issue(lab, f"b.{DOMAIN}")
 
 
+def other(lab):
+    return json.loads(lab.autarky("status", "--json"))["policy_other"]
+
+
+def start_fails(lab, words):
+    log = lab.directory / "failed.log"
+    with log.open("wb") as out:
+        ended = subprocess.run([AUTARKY, "serve", "--data", lab.data], stdout=out, stderr=out, timeout=60, check=False)
+    if ended.returncode != 2:
+        sys.exit(f"serve ended with {ended.returncode}:\n{log.read_text()}")
+    expect(log.read_text(), words, "why it does not start")
+
+
+def at_a_start(lab):
+    """WIDE is in force, and the file has NARROW."""
+    lab.stop()
+    lab.configure("", NARROW)  # nor may it excuse itself
+    lab.start()
+    expect(lab.log(), "serve.policy-not-accepted", "the log")
+    expect(lab.log(), "control.two_persons", "the log")
+    if not other(lab):
+        sys.exit("status does not tell of another policy")
+    expect(lab.autarky("status"), "another policy than the accepted one", "status")
+    expect(lab.autarky("doctor", ok=(0, 2)), "accepted policy", "doctor")
+    issue(lab, f"d.{DOMAIN}")
+    lab.configure(CONTROL, NARROW)
+    one = waits(lab, "what the start did not take")
+    issue(lab, f"e.{DOMAIN}")
+    grant(lab, one)
+    lab.autarky("reload")
+    issue(lab, f"f.{DOMAIN}", ok=(2,))
+    lab.stop()
+    lab.start()
+    if other(lab):
+        sys.exit("what was granted is not accepted")
+    issue(lab, f"f.{DOMAIN}", ok=(2,))
+
+
+def without_a_second_person(lab):
+    """NARROW is in force; nobody is there to grant another one."""
+    lab.configure(CONTROL, WIDE)
+    lab.autarky("policy", "accept", ok=(64,))
+    expect(lab.autarky("policy", "accept", "--reason", "INC-9", "--dry-run"), f"*.{DOMAIN}", "what would be accepted")
+    lab.stop()
+    lab.start()
+    issue(lab, f"g.{DOMAIN}", ok=(2,))
+    lab.autarky("policy", "accept", "--reason", "INC-9: carol has left")
+    lab.stop()
+    lab.start()
+    expect(lab.log(), "core.policy-alone", "the log")
+    issue(lab, f"g.{DOMAIN}")
+    lab.stop()
+    if (lab.data / "policy.override").exists():
+        sys.exit("what root said counts longer than once")
+    lab.configure(CONTROL, NARROW)
+    accepted = lab.data / "configuration.accepted"
+    kept = accepted.read_bytes()
+    accepted.unlink()
+    start_fails(lab, "core.policy-not-accepted")
+    accepted.write_bytes(kept.replace(b"domain:", b"domian:"))
+    start_fails(lab, "domian")
+    accepted.write_bytes(kept)
+    lab.start()
+    issue(lab, f"h.{DOMAIN}")
+    if not other(lab):
+        sys.exit("status does not tell of another policy")
+
+
 def excusing_itself(lab):
     lab.configure("", WIDE)
     one = waits(lab, "a configuration without control")
@@ -108,10 +177,12 @@ def main():
         what_is_no_policy(lab)
         another_policy(lab)
         by_a_signal(lab)
+        at_a_start(lab)
+        without_a_second_person(lab)
         excusing_itself(lab)
         lab.autarky("audit", "export", "--out", lab.directory / "audit")
         trail = "".join(f.read_text(errors="replace") for f in (lab.directory / "audit").rglob("*") if f.is_file())
-        for action in ("approval.asked", "approval.granted", "approval.used", "policy.change"):
+        for action in ("approval.asked", "approval.granted", "approval.used", "policy.change", "policy.accepted", "\"second_person\":false", "INC-9: carol"):
             expect(trail, action, "the audit log")
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=180
+# autarky-test: timeout=900
 """A client runs away with new names: the server, which has seen quiet weeks, freezes its account by itself and says what it measured
 and what it expected; its renewals go on, and so does everybody else; an administrator lifts the lock, and the same hour does not
-set it again."""
+set it again. Then an attacker with many accounts tries to have others frozen: from one network, and from many."""
 
 import json
 import pathlib
@@ -17,14 +17,17 @@ from lab import DOMAIN, Lab, expect, wait_for  # noqa: E402
 
 HOUR = 3_600_000_000
 FLOOD = 60
+ATTACKERS = 30
+NAMES = 3
 
 
 def teach(lab):
-    """Two quiet weeks, as if they had been."""
+    """Two weeks, as if they had been: with few new names, and enough certificates for the flood's to be none of their business."""
     now = int(time.time() * 1_000_000)
     with sqlite3.connect(lab.data / "db" / "store.db") as db:
         for ago in range(24, 14 * 24):
-            db.execute("INSERT INTO hours (hour, what, n) VALUES (?, 'names', ?)", (now - now % HOUR - ago * HOUR, 3))
+            for what, n in (("names", 3), ("issued", 200)):
+                db.execute("INSERT INTO hours (hour, what, n) VALUES (?, ?, ?)", (now - now % HOUR - ago * HOUR, what, n))
 
 
 def client_of(lab, responder):
@@ -44,10 +47,75 @@ def events(lab, action):
     return [json.loads(r) for (r,) in rows]
 
 
+def locks(lab):
+    return json.loads(lab.autarky("issuance", "status", "--json"))["locks"]
+
+
+def refused(client, name):
+    try:
+        client.obtain([name])
+    except acme.AcmeError as error:
+        expect(str(error), "by autarky: ", "who froze it")
+        return
+    sys.exit(f"{name} was certified, though frozen")
+
+
+def come_from(client, address):
+    client.connection.http.close()
+    client.connection.http.source_address = (address, 0)
+
+
+def attack(lab, responder, prefix, network=None):
+    """Accounts, each with too few names to stand out; `network`: each from a network and for a zone of its own."""
+    clients = []
+    for n in range(ATTACKERS):
+        client = acme.Client(lab.directory_url, lab.roots, responder, retry=False)
+        if network:
+            come_from(client, f"127.{network}.{n}.1")
+        client.register()
+        clients.append(client)
+        try:
+            for name in range(NAMES):
+                client.obtain([f"n{name}.{prefix}{n}.{DOMAIN}" if network else f"{prefix}-{n}-{name}.{DOMAIN}"])
+        except acme.AcmeError as error:
+            expect(str(error), "by autarky: ", "who froze it")
+            return clients
+    return clients
+
+
+def many_accounts(lab, owner, responder):
+    """Who makes many accounts is where they come from; what others have there is renewed, by whichever account."""
+    attackers = attack(lab, responder, "many")
+    wait_for("the lock of the network", lambda: locks(lab))
+    held = locks(lab)
+    if [(lock["scope"], lock["value"], lock["new_names"]) for lock in held] != [("network", "127.0.0.0/24", True)]:
+        sys.exit(f"other locks: {held}")
+    refused(attackers[0], f"more.{DOMAIN}")
+    owner.obtain([f"wiki.{DOMAIN}"])
+    owner.obtain([f"wiki.{DOMAIN}", f"mine.{DOMAIN}"])
+    client_of(lab, responder).obtain([f"wiki.{DOMAIN}"])
+    elsewhere = acme.Client(lab.directory_url, lab.roots, responder, retry=False)
+    come_from(elsewhere, "127.9.9.9")
+    elsewhere.register()
+    elsewhere.obtain([f"elsewhere.{DOMAIN}"])
+    lab.autarky("issuance", "thaw", "--reason", "seen")
+
+
+def many_networks(lab, owner, responder):
+    """Fresh accounts freeze nothing, however many they are and wherever they come from; but they are told of."""
+    attack(lab, responder, "z", network=7)
+    wait_for("the event", lambda: events(lab, "issuance.unusual"))
+    expect(events(lab, "issuance.unusual")[0]["reason"], "that were there before", "what was measured")
+    if locks(lab):
+        sys.exit(f"frozen: {locks(lab)}")
+    owner.obtain([f"wiki.{DOMAIN}"])
+    owner.obtain([f"newest.{DOMAIN}"])
+
+
 def in_one_hour():
     """The test is about one hour of the clock; at the end of one it waits for the next."""
     left = 3600 - time.time() % 3600
-    if left < 120:
+    if left < 360:
         time.sleep(left + 1)
 
 
@@ -92,6 +160,8 @@ def main():
         runaway.obtain([f"newer.{DOMAIN}"])
         if events(lab, "issuance.unusual"):
             sys.exit("told of although frozen")
+        many_accounts(lab, owner, responder)
+        many_networks(lab, owner, responder)
         responder.close()
 
 

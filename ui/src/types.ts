@@ -49,6 +49,7 @@ export interface Lock {
   scope: string;
   value?: string;
   renewals: boolean;
+  new_names: boolean;
   reason: string;
   set_by: string;
   set: string;
@@ -97,6 +98,7 @@ export interface StatusAnswer {
   probers: Prober[];
   alerts: { warning: number; critical: number; waiting: number; failing: number };
   policy_waits: string | null;
+  policy_other: boolean;
 }
 
 export interface Check {

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "policy/limits.h"
+#include "store/accounts.h"
 #include "store/locks.h"
 
 struct lab {
@@ -163,6 +165,71 @@ static void renewals_go_on(void)
     }
 }
 
+static bool freeze_new_names(struct lab *l, enum store_lock_scope scope, const char *value,
+                             struct change *c)
+{
+    *c = (struct change){.lock = {.scope = scope,
+                                  .value = str_of(value),
+                                  .new_names = true,
+                                  .reason = STR("an unusual hour"),
+                                  .set_by = STR("autarky"),
+                                  .set = WORLD_NOW}};
+    return id_new(&c->lock.id) == RC_OK && write_change(l, c);
+}
+
+/* Names of valid certificates, whoever has these, in whatever company. */
+static void new_names_alone(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(client_done) struct client other = {.w = NULL};
+    CLEANUP(reply_done) struct reply first = {.x = NULL};
+    CLEANUP(reply_done) struct reply foreign = {.x = NULL};
+    CLEANUP(reply_done) struct reply new_one = {.x = NULL};
+    struct change c;
+
+    CHECK(lab_start(&l));
+    first = client_certificate(&l.c, "a.hospital.example,b.hospital.example");
+    CHECK_INT(first.status, 200);
+    CHECK(client_start(&other, &l.w) && client_register(&other));
+    CHECK(freeze_new_names(&l, STORE_LOCK_ALL, "", &c));
+    TAKEN(&l, "a.hospital.example");
+    REFUSED(&l, "c.hospital.example");
+    foreign = client_certificate(&other, "b.hospital.example");
+    CHECK_INT(foreign.status, 200);
+    new_one = client_post(&other, "/acme/new-order",
+                          "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.hospital.example\"},"
+                          "{\"type\":\"dns\",\"value\":\"c.hospital.example\"}]}");
+    CHECK_STR(reply_problem(&new_one), "unauthorized");
+    CHECK(strstr(reply_text(&new_one, "detail").p, "names that are in a valid certificate go on"));
+}
+
+/* All accounts of these tests are made from one network, and with no key. */
+static void where_accounts_come_from(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    struct store_account_filter all = {.limit = 1};
+    struct store_cursor at = {};
+    struct store_account *account;
+    struct str network;
+    struct change c;
+    char text[64];
+    size_t n;
+
+    CHECK(lab_start(&l));
+    CHECK_OK(store_account_list(store_read(l.w.store), &a, &all, &at, &account, &n));
+    CHECK_INT(n, 1);
+    CHECK_OK(policy_network(&account->created_from, &a, &network));
+    CHECK_OK(str_copyz(network, text, sizeof(text)));
+    CHECK(freeze_new_names(&l, STORE_LOCK_EAB, "apps-team", &c));
+    CHECK(freeze_new_names(&l, STORE_LOCK_NETWORK, "203.0.113.0/24", &c));
+    TAKEN(&l, "a.hospital.example");
+    CHECK(freeze_new_names(&l, STORE_LOCK_NETWORK, text, &c));
+    REFUSED(&l, "a.hospital.example");
+    CHECK(thaw(&l, &c));
+    TAKEN(&l, "b.hospital.example");
+}
+
 static void a_zone(void)
 {
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
@@ -219,5 +286,6 @@ static void an_issuer(void)
     CHECK_STR(reply_text(&issued, "status"), "valid");
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(everything), CHECK_TEST_ONCE(renewals_go_on), CHECK_TEST_ONCE(a_zone),
-           CHECK_TEST_ONCE(an_account), CHECK_TEST_ONCE(an_issuer))
+CHECK_MAIN(CHECK_TEST_ONCE(everything), CHECK_TEST_ONCE(renewals_go_on),
+           CHECK_TEST_ONCE(new_names_alone), CHECK_TEST_ONCE(where_accounts_come_from),
+           CHECK_TEST_ONCE(a_zone), CHECK_TEST_ONCE(an_account), CHECK_TEST_ONCE(an_issuer))

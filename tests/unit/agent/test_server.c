@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include "agent/server.h"
+#include "client/renewal.h"
 
 #define NOW (1000 * WHEN_DAY)
 #define LATEST (NOW + 3 * WHEN_DAY)
@@ -9,7 +9,7 @@
 static void falls_back(void)
 {
     static const struct {
-        struct agent_trouble trouble;
+        struct client_trouble trouble;
         when_t latest;
         bool falls;
     } cases[] = {
@@ -37,7 +37,7 @@ static void falls_back(void)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        if (agent_server_falls_back(&cases[i].trouble, cases[i].latest, NOW) != cases[i].falls)
+        if (client_falls_back(&cases[i].trouble, cases[i].latest, NOW) != cases[i].falls)
             fail_msg("case %zu", i);
 }
 

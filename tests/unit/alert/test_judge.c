@@ -172,6 +172,26 @@ static void agents(void)
     CHECK_INT(find(j, "agent:agents")->severity, STORE_CRITICAL);
 }
 
+static void backups(void)
+{
+    BEGIN(j);
+    j->f.backup_age = 8 * WHEN_DAY;
+    CHECK_OK(judge(j));
+    CHECK(!find(j, "backup:last")); /* there was none, and nobody has asked for one */
+    j->f.backup_expected = true;
+    CHECK_OK(judge(j));
+    CHECK_STR(find(j, "backup:last")->summary, "no backup was ever made");
+    j->f.backup = NOW - 8 * WHEN_DAY;
+    CHECK_OK(judge(j));
+    CHECK(!find(j, "backup:last"));
+    j->f.backup--;
+    CHECK_OK(judge(j));
+    CHECK_INT(find(j, "backup:last")->severity, STORE_WARNING);
+    j->f.backup_age = 0;
+    CHECK_OK(judge(j));
+    CHECK(!find(j, "backup:last"));
+}
+
 CHECK_MAIN(CHECK_TEST(all_is_well), CHECK_TEST(authorities), CHECK_TEST(the_host),
            CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites),
-           CHECK_TEST(agents))
+           CHECK_TEST(agents), CHECK_TEST(backups))

@@ -110,7 +110,7 @@ static void names_and_places(void)
 
     while (conf_schema_next(NULL, &at))
         n++;
-    CHECK_INT(n, 31);
+    CHECK_INT(n, 32);
     for (size_t i = 0; i < conf_schema_n; i++) {
         const struct conf_key *above;
 

@@ -65,6 +65,8 @@ static const struct {
     {"probe", "OS+"},
     {"drill runner", "S+"},
     {"audit head", "SU+"},
+    {"backup begin", ""},
+    {"backup created", ""},
     {"audit list", "SU+"},
     {"policy explain", "VOSU+"},
     {"config show", "OSU+"},

@@ -160,21 +160,59 @@ static enum rc fail_proofs(struct play *p, unsigned n)
     return prove(p, (struct proofs){.n = n});
 }
 
-/* The n-th of the others, each with failed proofs. */
-static enum rc others_fail(struct play *p, unsigned first, unsigned n_accounts, unsigned n)
-{
-    for (unsigned i = first; i < first + n_accounts; i++) {
-        struct store_account account = fix_account(OTHERS + 2 * i);
-        struct store_authorization authz = fix_authorization(OTHERS + 2 * i + 1, OTHERS + 2 * i);
-        enum rc rc = DO(&p->f, store_account_add(T, &account));
+/* Accounts from the `first` on of the others, each with failed proofs. */
+struct crowd {
+    unsigned first, accounts, n;
+    bool networks, names; /* each from another network; for another name */
+    bool before;          /* with a certificate of the time before */
+};
 
-        if (rc == RC_OK)
-            rc = DO(&p->f, store_authorization_add(T, &authz));
+static enum rc add_certificate(struct play *p, unsigned account)
+{
+    struct fix_serial room;
+    struct store_certificate c = fix_certificate(CERTIFICATES + p->made++, 3, &room);
+    const struct id none = {};
+
+    c.account = fix_id(account);
+    c.issued = START - 9 * WHEN_DAY;
+    return DO(&p->f, store_certificate_add(T, &c, &none));
+}
+
+static enum rc add_other(struct play *p, const struct crowd *c, unsigned i)
+{
+    unsigned number = OTHERS + 2 * i;
+    struct store_account account = fix_account(number);
+    struct store_authorization authz = fix_authorization(number + 1, number);
+    char name[NAME_BYTES];
+    int n = snprintf(name, sizeof(name), "a.z-%u.hospital.example", i);
+
+    if (c->networks)
+        account.created_from = (struct addr){4, {10, 7, (unsigned char)i, 1}};
+    if (c->names)
+        authz.name.value = (struct str){name, (size_t)n};
+    if (c->before)
+        account.created = START - 10 * WHEN_DAY;
+    TRY(DO(&p->f, store_account_add(T, &account)));
+    TRY(DO(&p->f, store_authorization_add(T, &authz)));
+    return c->before ? add_certificate(p, number) : RC_OK;
+}
+
+static enum rc crowd_fails(struct play *p, struct crowd c)
+{
+    for (unsigned i = c.first; i < c.first + c.accounts; i++) {
+        enum rc rc = add_other(p, &c, i);
+
         if (rc != RC_OK && rc != RC_EXISTS)
             return rc;
-        TRY(prove(p, (struct proofs){.n = n, .authorization = OTHERS + 2 * i + 1}));
+        if (c.n)
+            TRY(prove(p, (struct proofs){.n = c.n, .authorization = OTHERS + 2 * i + 1}));
     }
     return RC_OK;
+}
+
+static enum rc others_fail(struct play *p, unsigned first, unsigned accounts, unsigned n)
+{
+    return crowd_fails(p, (struct crowd){.first = first, .accounts = accounts, .n = n});
 }
 
 struct issued {
@@ -331,24 +369,156 @@ static void each_account_is_frozen_for_itself(void)
     CHECK_INT(events(&p, "issuance.frozen"), 3);
 }
 
-static void what_many_do_freezes_everything(void)
+/* Where accounts cost nothing, who makes many of them is where they come from. */
+static void many_accounts_of_one_network_are_one(void)
 {
     struct store_lock *list;
     size_t n;
 
     BEGIN(p, "on");
     CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
-    CHECK_OK(others_fail(&p, 0, 30, 3)); /* 90: without eight of them 66 */
+    CHECK_OK(fail_proofs(&p, 20));
+    CHECK_OK(others_fail(&p, 0, 30, 3)); /* 110: without eight of them 86 */
     pass(&p, WHEN_MINUTE);
     CHECK_OK(locks(&p, &list, &n));
     CHECK_INT(n, 1);
-    CHECK(list[0].scope == STORE_LOCK_ALL && !list[0].renewals);
-    CHECK_OK(others_fail(&p, 0, 30, 3));
+    CHECK(list[0].scope == STORE_LOCK_NETWORK && !list[0].renewals && list[0].new_names);
+    CHECK_STR(list[0].value, "10.0.0.0/24");
+    CHECK_OK(others_fail(&p, 0, 30, 3)); /* what these do is known */
     pass(&p, WHEN_MINUTE);
     CHECK_INT(events(&p, "issuance."), 1);
 }
 
-/* There are always some left for an administrator. */
+static void one_key_of_bindings_is_one(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    for (unsigned i = 0; i < 30; i++) {
+        struct store_account account = fix_account(OTHERS + 2 * i);
+
+        account.eab_key = STR("apps-team");
+        account.created_from = (struct addr){4, {10, 7, (unsigned char)i, 1}};
+        CHECK_OK(DO(&p.f, store_account_add(T, &account)));
+    }
+    for (unsigned i = 0; i < 30; i++) {
+        struct store_authorization authz = fix_authorization(OTHERS + 2 * i + 1, OTHERS + 2 * i);
+
+        CHECK_OK(DO(&p.f, store_authorization_add(T, &authz)));
+        CHECK_OK(prove(&p, (struct proofs){.n = 3, .authorization = OTHERS + 2 * i + 1}));
+    }
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK(list[0].scope == STORE_LOCK_EAB && list[0].new_names);
+    CHECK_STR(list[0].value, "apps-team");
+}
+
+static void what_is_about_one_zone_freezes_that(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, (struct crowd){.accounts = 30, .n = 3, .networks = true}));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK(list[0].scope == STORE_LOCK_ZONE && list[0].new_names);
+    CHECK_STR(list[0].value, "wiki.hospital.example");
+    CHECK_OK(crowd_fails(&p, (struct crowd){.accounts = 30, .n = 3, .networks = true}));
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance."), 1);
+}
+
+/* However many there are, whatever they try, and wherever they come from. */
+static void fresh_accounts_cannot_freeze_everything(void)
+{
+    const struct crowd attack = {.accounts = 60, .n = 5, .networks = true, .names = true};
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, attack));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 0);
+    CHECK_INT(events(&p, "issuance.unusual"), 1); /* but it is told of */
+    CHECK_OK(crowd_fails(&p, attack));
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance."), 1); /* once */
+    /* The next hour. */
+    pass(&p, WHEN_HOUR);
+    CHECK_OK(crowd_fails(&p, attack));
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance."), 2);
+}
+
+/* Without any two of these the hour were usual, and these two did no more than all others. */
+static void the_first_of_many_are_not_to_blame(void)
+{
+    const struct crowd each = {.accounts = 62, .n = 1, .networks = true, .names = true};
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, each));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 0);
+    CHECK_INT(events(&p, "issuance.unusual"), 1);
+}
+
+/* A quarter of all that were there before, and new names alone. */
+static void what_many_of_old_do_freezes_everything(void)
+{
+    const struct crowd quiet_ones = {
+        .first = 100, .accounts = 90, .networks = true, .names = true, .before = true};
+    const struct crowd wide = {
+        .accounts = 30, .n = 3, .networks = true, .names = true, .before = true};
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, quiet_ones));
+    CHECK_OK(crowd_fails(&p, wide)); /* 30 of 120 */
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK(list[0].scope == STORE_LOCK_ALL && !list[0].renewals && list[0].new_names);
+    CHECK(str_ends(list[0].reason, STR("; the doing of 30 accounts, of which 30 are among the 120 "
+                                       "that were there before")));
+    CHECK_OK(crowd_fails(&p, wide));
+    pass(&p, WHEN_MINUTE);
+    CHECK_INT(events(&p, "issuance."), 1);
+}
+
+static void one_fewer_does_not(void)
+{
+    const struct crowd quiet_ones = {
+        .first = 100, .accounts = 91, .networks = true, .names = true, .before = true};
+    const struct crowd wide = {
+        .accounts = 30, .n = 3, .networks = true, .names = true, .before = true};
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, quiet_ones));
+    CHECK_OK(crowd_fails(&p, wide)); /* 30 of 121 */
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 0);
+    CHECK_INT(events(&p, "issuance.unusual"), 1);
+}
+
+/* There are always some left for an administrator; and nobody is frozen for want of them. */
 static void accounts_cannot_use_up_the_locks(void)
 {
     struct store_lock *list;
@@ -361,8 +531,10 @@ static void accounts_cannot_use_up_the_locks(void)
         pass(&p, 10 * WHEN_SECOND);
     }
     CHECK_OK(locks(&p, &list, &n));
-    CHECK_INT(n, CORE_WATCH_LOCKS + 1);
-    CHECK(list[n - 1].scope == STORE_LOCK_ALL);
+    CHECK_INT(n, CORE_WATCH_LOCKS);
+    for (size_t i = 0; i < n; i++)
+        CHECK(list[i].scope == STORE_LOCK_ACCOUNT);
+    CHECK_INT(events(&p, "issuance.unusual"), 4);
 }
 
 static void nothing_trips_while_it_learns(void)
@@ -487,8 +659,13 @@ static void each_record_counts_once(void)
 FIX_MAIN(CHECK_TEST_ONCE(an_hour_far_above_the_usual_is_told_of),
          CHECK_TEST_ONCE(on_freezes_what_is_no_renewal),
          CHECK_TEST_ONCE(each_account_is_frozen_for_itself),
-         CHECK_TEST_ONCE(what_many_do_freezes_everything),
-         CHECK_TEST_ONCE(accounts_cannot_use_up_the_locks),
+         CHECK_TEST_ONCE(many_accounts_of_one_network_are_one),
+         CHECK_TEST_ONCE(one_key_of_bindings_is_one),
+         CHECK_TEST_ONCE(what_is_about_one_zone_freezes_that),
+         CHECK_TEST_ONCE(fresh_accounts_cannot_freeze_everything),
+         CHECK_TEST_ONCE(the_first_of_many_are_not_to_blame),
+         CHECK_TEST_ONCE(what_many_of_old_do_freezes_everything),
+         CHECK_TEST_ONCE(one_fewer_does_not), CHECK_TEST_ONCE(accounts_cannot_use_up_the_locks),
          CHECK_TEST_ONCE(nothing_trips_while_it_learns), CHECK_TEST_ONCE(small_numbers_never_trip),
          CHECK_TEST_ONCE(the_last_day_and_unusual_hours_teach_nothing), CHECK_TEST_ONCE(off_is_off),
          CHECK_TEST_ONCE(name_servers_that_fail_widely), CHECK_TEST_ONCE(what_is_counted),

@@ -56,5 +56,27 @@ static void as_others_compute_it(void)
     CHECK_OK(crypto_password_check(str_bytes(kept, sizeof(kept)), STR("password")));
 }
 
-CHECK_MAIN(CHECK_TEST(made_and_checked), CHECK_TEST(what_was_not_made_here),
-           CHECK_TEST(as_others_compute_it))
+/* RFC 7914 section 12. */
+static void scrypt_as_others_compute_it(void)
+{
+    static const unsigned char want[] = {
+        0x70, 0x23, 0xbd, 0xcb, 0x3a, 0xfd, 0x73, 0x48, 0x46, 0x1c, 0x06,
+        0xcd, 0x81, 0xfd, 0x38, 0xeb, 0xfd, 0xa8, 0xfb, 0xba, 0x90, 0x4f,
+        0x8e, 0x3e, 0xa9, 0xb5, 0x43, 0xf6, 0x54, 0x5d, 0xa1, 0xf2,
+    };
+    const struct crypto_scrypt work = {14, 8, 1}, much = {21, 8, 1}, wide = {14, 9, 1},
+                               often = {14, 8, 5}, none = {0, 8, 1};
+    struct str password = STR("pleaseletmein"), salt = STR("SodiumChloride");
+    unsigned char key[sizeof(want)];
+
+    CHECK_OK(crypto_init());
+    CHECK_OK(crypto_scrypt_key(password, salt, &work, key, sizeof(key)));
+    CHECK(memcmp(key, want, sizeof(want)) == 0);
+    CHECK_RC(crypto_scrypt_key(password, salt, &much, key, sizeof(key)), RC_TOOBIG);
+    CHECK_RC(crypto_scrypt_key(password, salt, &wide, key, sizeof(key)), RC_TOOBIG);
+    CHECK_RC(crypto_scrypt_key(password, salt, &often, key, sizeof(key)), RC_TOOBIG);
+    CHECK_RC(crypto_scrypt_key(password, salt, &none, key, sizeof(key)), RC_INVAL);
+}
+
+CHECK_MAIN(CHECK_TEST(scrypt_as_others_compute_it), CHECK_TEST(made_and_checked),
+           CHECK_TEST(what_was_not_made_here), CHECK_TEST(as_others_compute_it))

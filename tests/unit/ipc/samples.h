@@ -6,6 +6,7 @@
 #include "ipc/messages.h"
 #include "ipc/notice_messages.h"
 #include "ipc/probe_messages.h"
+#include "ipc/public_messages.h"
 #include "ipc/role.h"
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
@@ -56,7 +57,7 @@ static const struct ipc_verdict sample_verdict = {false, true, S("listen\nurls")
 static const struct ipc_drain sample_drain = {30000};
 static const struct ipc_ready sample_ready = {S("seccomp, landlock 4, user autarky-core")};
 static const struct ipc_reloaded sample_reloaded = {3, S("2 keys changed")};
-static const struct ipc_status sample_status = {3, {sample_processes, 2}};
+static const struct ipc_status sample_status = {3, true, {sample_processes, 2}};
 static const struct ipc_http sample_http = {S("api"),
                                             S("POST"),
                                             S("/acme/new-order"),
@@ -131,8 +132,9 @@ static const struct ipc_site sample_site[] = {
      {},
      IPC_STAPLE_GOOD,
      INT64_C(1795199040000000),
-     INT64_C(1795285440000000)},
-    {S("wiki.hospital.example"), 1, IPC_SITE_WAITING, S(""), 0, 5, 3, SAMPLE_ERR, 0, 0, 0}};
+     INT64_C(1795285440000000),
+     S("https://ca.example/dir")},
+    {S("wiki.hospital.example"), 1, IPC_SITE_WAITING, S(""), 0, 5, 3, SAMPLE_ERR, 0, 0, 0, S("")}};
 static const struct ipc_sites_ask sample_sites_ask = {100, 50};
 static const struct ipc_sites sample_sites = {{sample_site, 2}};
 static const struct ipc_renew sample_renew = {S("wiki.hospital.example")};
@@ -188,6 +190,35 @@ static const struct ipc_join sample_join = {S("0.1.0")};
 static const struct ipc_joined sample_joined = {S("ward"), S("domain: hospital.example\n")};
 static const struct ipc_forget sample_forget = {S("crl rsa-1 3")};
 
+static const struct ipc_fetch sample_fetch = {S("https://ca.example/dir"),
+                                              S("POST"),
+                                              S("https://ca.example/order/1"),
+                                              S("application/pem-certificate-chain"),
+                                              S("application/jose+json"),
+                                              S("{}"),
+                                              65536,
+                                              30'000'000};
+static const struct str sample_links[] = {S("<https://ca.example/dir>;rel=\"index\"")};
+static const struct ipc_fetched sample_fetched = {201,
+                                                  S("nonce"),
+                                                  S("https://ca.example/order/1"),
+                                                  S("3"),
+                                                  S("application/json"),
+                                                  S("Sun, 29 Nov 2026 10:00:00 GMT"),
+                                                  {sample_links, 1},
+                                                  S("{\"status\":\"pending\"}")};
+static const struct ipc_proof sample_proof = {true, 1, S("wiki.hospital.example"), S("token"),
+                                              S("token.thumbprint")};
+static const struct ipc_public sample_public = {1,
+                                                S("wiki.hospital.example"),
+                                                1,
+                                                S("https://ca.example/dir"),
+                                                S("0102ab"),
+                                                INT64_C(1795199040000000),
+                                                S("00ff"),
+                                                S("it is busy"),
+                                                3};
+
 static const struct sample {
     enum ipc_type type;
     const void *request;
@@ -229,6 +260,11 @@ static const struct sample {
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_ACCESS, &sample_access, &sample_none},
     {IPC_TEXTS, &sample_texts, &sample_none},
+    {IPC_FETCH, &sample_fetch, &sample_fetched},
+    {IPC_PROOF, &sample_proof, &sample_none},
+    {IPC_PLAIN_PROOF, &sample_proof, &sample_none},
+    {IPC_RECORD, &sample_proof, &sample_none},
+    {IPC_PUBLIC, &sample_public, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},

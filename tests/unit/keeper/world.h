@@ -34,7 +34,7 @@ struct worker {
     char keys[3][KEEPER_TICKET_BYTES];
     struct buf staple; /* of the last identity */
     when_t staple_until;
-    unsigned stapled; /* identities with one */
+    unsigned stapled, proofs; /* identities with one; what is shown to other CAs */
 };
 
 struct world {
@@ -46,14 +46,12 @@ struct world {
     struct check_dir dir;
     struct acme_fake fake;
     bool running;
-    /* core */
-    struct ipc_chan *here, *there;
+    struct ipc_chan *here, *there; /* core */
     unsigned vouches;
     bool no_vouch;
     char thumbprint[64];
     struct worker workers[WORKERS];
-    /* what core asked */
-    enum rc rc;
+    enum rc rc; /* of what core asked */
     char text[2048];
     struct buf told; /* "name algorithm state failures why;" */
     uint8_t staple;  /* of the last one told of, with its times */
@@ -245,13 +243,19 @@ static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int)
     IGNORE_RC(ipc_reply(req, NULL));
 }
 
+static void on_worker_proof(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    ((struct worker *)arg)->proofs += ((const struct ipc_proof *)msg)->shown;
+    IGNORE_RC(ipc_reply(req, NULL));
+}
+
 [[maybe_unused]] static enum rc worker_comes(struct world *w, uint8_t i)
 {
-    static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
-                                                  {IPC_TICKETS, on_tickets}};
+    static const struct ipc_handler handlers[] = {
+        {IPC_IDENTITY, on_identity}, {IPC_TICKETS, on_tickets}, {IPC_PROOF, on_worker_proof}};
     struct worker *k = &w->workers[i];
     struct ipc_chan_conf keeper = {ROLE_KEEPER, ROLE_GATEWAY, NULL, 0, on_close, w};
-    struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 2, on_close, k};
+    struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 3, on_close, k};
     int fds[2];
 
     k->world = w;

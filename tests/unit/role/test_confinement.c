@@ -273,8 +273,9 @@ enum {
     RUNNER = 1 << ROLE_RUNNER,
     COURIER = 1 << ROLE_COURIER,
     TXT = 1 << ROLE_TXT,
+    EMISSARY = 1 << ROLE_EMISSARY,
     NOBODY = 0,
-    DIALLERS = PROBER | GATEWAY | RUNNER | COURIER,
+    DIALLERS = PROBER | GATEWAY | RUNNER | COURIER | EMISSARY,
     ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER | TXT,
     OPENERS = CORE | FRONT | KEEPER | RUNNER |
               COURIER, /* open files at all: without Landlock, modes say which */

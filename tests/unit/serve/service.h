@@ -128,7 +128,7 @@ static pid_t service_wait(struct service *s, const char *one, const char *two)
     }
 }
 
-static pid_t service_ready(struct service *s, enum role role)
+[[maybe_unused]] static pid_t service_ready(struct service *s, enum role role)
 {
     char name[32];
 

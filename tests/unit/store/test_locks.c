@@ -22,16 +22,23 @@ static void set_and_lifted(void)
     struct store_lock zone = lock_of(1, STORE_LOCK_ZONE, "lab.hospital.example");
     struct store_lock again = lock_of(2, STORE_LOCK_ZONE, "lab.hospital.example");
     struct store_lock all = lock_of(3, STORE_LOCK_ALL, "");
+    struct store_lock new_names = lock_of(4, STORE_LOCK_ALL, "");
     struct store_lock *list;
     size_t n;
 
     all.renewals = true;
+    new_names.new_names = true;
     CHECK_OK(fix_open(&f));
     CHECK_OK(store_lock_active(store_read(f.s), &f.a, &list, &n));
     CHECK_INT(n, 0);
     CHECK_OK(DO(&f, store_lock_add(T, &zone)));
     CHECK_RC(DO(&f, store_lock_add(T, &again)), RC_EXISTS);
     CHECK_OK(DO(&f, store_lock_add(T, &all)));
+    CHECK_OK(DO(&f, store_lock_add(T, &new_names))); /* stops less, and is another one */
+    CHECK_OK(store_lock_active(store_read(f.s), &f.a, &list, &n));
+    CHECK_INT(n, 3);
+    CHECK(!list[1].new_names && list[2].new_names);
+    CHECK_OK(DO(&f, store_lock_lift(T, &new_names.id, STR("uid 7"), STR("over"), FIX_NOW)));
     CHECK_OK(store_lock_active(store_read(f.s), &f.a, &list, &n));
     CHECK_INT(n, 2);
     CHECK_STR(list[0].value, "lab.hospital.example");
@@ -45,12 +52,12 @@ static void set_and_lifted(void)
     /* What was lifted may be frozen again. */
     CHECK_OK(DO(&f, store_lock_add(T, &again)));
     CHECK_OK(store_lock_list(store_read(f.s), &f.a, &list, &n));
-    CHECK_INT(n, 3);
+    CHECK_INT(n, 4);
     CHECK_STR(id_str(&list[0].id), again.id.z);
-    CHECK_STR(id_str(&list[2].id), zone.id.z);
-    CHECK_INT(list[2].lifted, FIX_NOW + 1);
-    CHECK_STR(list[2].lifted_by, "uid 7");
-    CHECK_STR(list[2].lifted_why, "over");
+    CHECK_STR(id_str(&list[3].id), zone.id.z);
+    CHECK_INT(list[3].lifted, FIX_NOW + 1);
+    CHECK_STR(list[3].lifted_by, "uid 7");
+    CHECK_STR(list[3].lifted_why, "over");
 }
 
 static void so_many(void)

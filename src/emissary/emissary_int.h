@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the emissary: emissary.c (life, whom to trust on the way), fetch.c (a request to
+ * another CA), names.c (where that is), records.c (records that prove names). */
+#pragma once
+
+#include "agent/dns_conf.h"
+#include "agent/solver.h"
+#include "base/list.h"
+#include "client/transport.h"
+#include "conf/conf.h"
+#include "dns/resolver.h"
+#include "dns/zones.h"
+#include "ev/ev.h"
+#include "http/url.h"
+#include "ipc/public_messages.h"
+#include "role/role.h"
+
+struct tls_trust;
+
+enum {
+    EMISSARY_FETCHES_MAX = IPC_FETCH_CREDITS,
+    EMISSARY_NAMES_MAX = 64,    /* hosts whose addresses are kept */
+    EMISSARY_ADDRESSES_MAX = 8, /* of each */
+    EMISSARY_NAME_SECONDS = 60, /* they are asked again then */
+    EMISSARY_LOOKUP_SECONDS = 5,
+    EMISSARY_REQUEST_SECONDS = 120, /* at most, whatever the keeper says */
+    EMISSARY_ZONES_MAX = CONF_UPDATES_MAX,
+    EMISSARY_RECORDS_MAX = 64, /* that are being set or removed */
+    EMISSARY_DRAIN_SECONDS = 5,
+    EMISSARY_BUNDLE_MAX = 4 << 20, /* bytes of the machine's roots */
+};
+
+struct emissary;
+struct emissary_fetch;
+
+/* A directory of the configuration. */
+struct emissary_way {
+    struct list link;
+    char url[HTTP_URL_MAX + 1];
+    struct tls_trust *trust;
+    struct client_transport *transport;
+};
+
+/* What is known of a host. */
+struct emissary_name {
+    char host[HTTP_HOST_NAME_MAX + 1]; /* "": unused */
+    struct addr addrs[EMISSARY_ADDRESSES_MAX];
+    size_t n;
+    int64_t until; /* monotonic */
+    int64_t used;
+};
+
+/* The settings in a file. */
+struct emissary_zone {
+    const struct conf_update *of; /* of emissary.conf */
+    struct agent_dns_conf conf;
+    bool usable;
+    struct err why;
+};
+
+struct emissary {
+    struct role_env *env;
+    const struct conf *conf; /* at the start, with a reference: the files that were read are its */
+    struct buf bundle;       /* the machine's roots, PEM */
+    struct addr_port servers[DNS_RESOLV_CONF_MAX];
+    size_t n_servers;
+    struct net *net;
+    struct dns_zones *next_zones;
+    struct dns_resolver *resolver;
+    struct list ways, next_ways;
+    struct list fetches;
+    size_t n_fetches;
+    struct emissary_name names[EMISSARY_NAMES_MAX];
+    struct agent_world world;
+    struct emissary_zone zones[EMISSARY_ZONES_MAX];
+    size_t n_zones;
+    struct list records;
+    size_t n_records;
+    struct ev_timer tidy, patience;
+    bool draining;
+};
+
+/* ---- emissary.c */
+
+/* NULL: the configuration has none with that URL. */
+struct emissary_way *emissary_way_find(struct emissary *e, struct str url);
+/* Something has ended. */
+void emissary_look_drained(struct emissary *e);
+
+/* ---- fetch.c */
+
+void emissary_on_fetch(void *arg, struct ipc_req *req, const void *msg, int fd);
+/* Gives all up. */
+void emissary_fetch_stop(struct emissary *e);
+
+/* ---- names.c */
+
+/* RC_OK: its addresses are known, or it is one. */
+enum rc emissary_names_known(void *arg, struct str host, struct addr *out, size_t max,
+                             size_t *out_n, struct err *err);
+/* What was found. */
+void emissary_names_put(struct emissary *e, struct str host, const struct addr *addrs, size_t n);
+
+/* ---- records.c */
+
+/* Reads the settings of all sites; before confinement. */
+enum rc emissary_records_open(struct emissary *e);
+void emissary_on_proof(void *arg, struct ipc_req *req, const void *msg, int fd);
+/* Frees those that are done; true when none is left. */
+bool emissary_records_tidy(struct emissary *e);
+void emissary_records_stop(struct emissary *e);

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other CAs. The key of a site and that of an account stay here, as for our own CA; what is sent
+ * was signed here, and the emissary carries it. An account's key is
+ * DATA/keeper/accounts/DIGEST.pem, by the digest of the directory's URL, made at the first use.
+ *
+ * What is in force serves until something better is there: an internal certificate first, that of
+ * the other CA once it has been checked, an internal one again shortly before that one ends. An
+ * attempt is on disk before it begins, so that a keeper which dies in the middle of one, however
+ * often, comes back no sooner than after a failure. */
+#include "keeper/keeper_int.h"
+
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "client/possible.h"
+#include "crypto/hash.h"
+#include "crypto/pem.h"
+#include "ev/clock.h"
+#include "log/log.h"
+#include "metrics/metrics.h"
+
+MSG(msg_many, "keeper.cas-many",
+    "gateway.sites name more than {0} pairs of directory and challenge");
+MSG(msg_binding, "keeper.binding",
+    "the file {0} holds no key of an external account binding: one line of base64url: {1}");
+MSG(msg_account, "keeper.ca-account", "the account's key DATA/{0} cannot be used: {1}");
+
+static const char *const outcomes[] = {"issued", "failed"};
+METRIC_COUNTER_BY(orders, "site_public_orders_total",
+                  "Orders for certificates of sites at other CAs that have ended", "outcome",
+                  outcomes);
+
+#define ACCOUNTS "keeper/accounts"
+
+enum { PATH_BYTES = 128, KEY_FILE_MAX = 4096, TEXT_BYTES = 256 };
+
+static when_t now_of(const struct keeper *k)
+{
+    return clock_now(k->env->clock);
+}
+
+/* ---- bindings */
+
+static enum rc read_binding(struct keeper *k, const struct conf_directory *d,
+                            struct keeper_binding *b, struct err *err)
+{
+    CLEANUP(secret_freep) struct secret *text = NULL;
+    CLEANUP(buf_wipe) struct buf key = BUF_INIT(KEY_FILE_MAX);
+    struct err why = ERR_INIT;
+    char file[KEY_FILE_MAX], line[TEXT_BYTES];
+    struct str s;
+    enum rc rc;
+
+    TRY(str_copyz(d->eab_key_file, file, sizeof(file)));
+    rc = file_read_secret(k->env->data, file, KEY_FILE_MAX, &text, &why);
+    if (rc == RC_OK) {
+        s = str_trim(str_bytes(secret_bytes(text), secret_len(text)));
+        while (str_ends(s, STR("=")))
+            s.n--;
+        rc = s.n ? text_unb64url(s, &key) : RC_PARSE;
+    }
+    if (rc == RC_NOMEM)
+        return rc;
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_binding, d->eab_key_file,
+                   why.msg ? str_of(err_textz(&why, line, sizeof(line))) : str_of(rc_text(rc)));
+    TRY(secret_new(key.n, &b->key));
+    memcpy(secret_bytes(b->key), key.p, key.n);
+    return arena_str(&k->arena, d->url, &b->url);
+}
+
+enum rc keeper_public_open(struct keeper *k, struct err *err)
+{
+    const struct conf *conf = k->env->conf;
+
+    for (size_t i = 0; i < conf->gateway.others.n_directories && i < CONF_DIRECTORIES_MAX; i++)
+        if (conf->gateway.others.directories[i].eab_key_file.n) {
+            TRY(read_binding(k, &conf->gateway.others.directories[i], &k->bindings[k->n_bindings],
+                             err));
+            k->n_bindings++;
+        }
+    return RC_OK;
+}
+
+/* ---- accounts */
+
+static enum rc path_of(struct str url, char out[static PATH_BYTES])
+{
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * CRYPTO_SHA256_BYTES);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    TRY(crypto_sha256(url, digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest) / 2));
+    TRY(buf_rc(&hex));
+    snprintf(out, PATH_BYTES, ACCOUNTS "/%.*s.pem", STR_ARG(buf_str(&hex)));
+    return RC_OK;
+}
+
+static enum rc make_account(struct keeper_ca *ca, const char *path, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    int data = ca->keeper->env->data;
+
+    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &ca->account));
+    TRY(crypto_pem_put_clear(ca->account, &pem));
+    TRY(file_mkdir(data, ACCOUNTS, 0700, FILE_OWNER_SELF, err));
+    return file_create(data, path, buf_str(&pem), 0600, FILE_OWNER_SELF, err);
+}
+
+static enum rc load_account(struct keeper_ca *ca, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX + 1);
+    struct err why = ERR_INIT;
+    char path[PATH_BYTES], line[TEXT_BYTES];
+    enum rc rc;
+
+    if (!buf_reserve(&pem, CRYPTO_PEM_MAX))
+        return RC_NOMEM;
+    TRY(path_of(str_of(ca->url), path));
+    rc = file_read(ca->keeper->env->data, path, &pem, &why);
+    if (rc == RC_NOTFOUND)
+        return make_account(ca, path, err);
+    if (rc == RC_OK)
+        rc = crypto_pem_read(buf_str(&pem), NULL, &ca->account, &why);
+    if (rc == RC_OK || rc == RC_NOMEM)
+        return rc;
+    return ERR(err, rc, msg_account, str_of(path), str_of(err_textz(&why, line, sizeof(line))));
+}
+
+/* ---- the CAs */
+
+static struct keeper_ca *find(struct keeper *k, struct str url, enum conf_site_challenge challenge)
+{
+    LIST_FOREACH (it, &k->cas) {
+        struct keeper_ca *ca = LIST_ENTRY(it, struct keeper_ca, link);
+
+        if (ca->challenge == challenge && str_eq(str_of(ca->url), url))
+            return ca;
+    }
+    return NULL;
+}
+
+static void ca_free(struct keeper_ca *ca)
+{
+    client_free(ca->client);
+    client_transport_free(&ca->transport);
+    crypto_key_unref(ca->account);
+    list_remove(&ca->link);
+    ca->keeper->n_cas--;
+    mem_free(ca);
+}
+
+static enum rc make_client(struct keeper_ca *ca, const struct conf_directory *d, struct err *err)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(16 * 1024);
+    struct str contacts[CONF_CONTACTS_MAX];
+    struct keeper *k = ca->keeper;
+    struct client_conf conf = {.ev = k->env->ev,
+                               .transport = &ca->transport,
+                               .directory = d->url,
+                               .key = ca->account,
+                               .any_root = true, /* who is to trust it, this host need not know */
+                               .contacts = contacts,
+                               .solvers = &ca->solver,
+                               .n_solvers = 1,
+                               .agree_terms = d->terms};
+
+    for (size_t i = 0; i < d->contact.n && i < CONF_CONTACTS_MAX; i++) {
+        contacts[i] = arena_printf(&a, "mailto:%.*s", STR_ARG(d->contact.p[i]));
+        if (!contacts[i].p)
+            return RC_NOMEM;
+        conf.n_contacts++;
+    }
+    for (size_t i = 0; d->eab_kid.n && i < k->n_bindings; i++)
+        if (str_eq(k->bindings[i].url, d->url)) {
+            conf.eab_kid = d->eab_kid;
+            conf.eab_key =
+                str_bytes(secret_bytes(k->bindings[i].key), secret_len(k->bindings[i].key));
+        }
+    return client_new(&conf, &ca->client, err);
+}
+
+static enum rc add(struct keeper *k, const struct conf *conf, struct str url,
+                   enum conf_site_challenge challenge, struct err *err)
+{
+    const struct conf_directory *d = conf_directory_find(conf, url);
+    struct keeper_ca *ca;
+    enum rc rc;
+
+    if (url.n == 0 || !d || find(k, url, challenge))
+        return RC_OK;
+    if (k->n_cas >= KEEPER_CAS_MAX)
+        return ERR(err, RC_QUOTA, msg_many, STR("64"));
+    ca = MEM_NEW(struct keeper_ca);
+    if (!ca)
+        return RC_NOMEM;
+    ca->transport.ops = &keeper_outside_ops;
+    ca->keeper = k;
+    ca->challenge = challenge;
+    list_init(&ca->exchanges);
+    list_push(&k->cas, &ca->link);
+    k->n_cas++;
+    keeper_proof_solver(ca);
+    rc = str_copyz(url, ca->url, sizeof(ca->url));
+    if (rc == RC_OK)
+        rc = load_account(ca, err);
+    if (rc == RC_OK)
+        rc = make_client(ca, d, err);
+    if (rc != RC_OK)
+        ca_free(ca);
+    return rc;
+}
+
+/* What a configuration that is then given up would have needed is of no harm. */
+enum rc keeper_public_prepare(struct keeper *k, const struct conf *next, struct err *err)
+{
+    for (size_t i = 0; i < next->gateway.n_sites; i++) {
+        const struct conf_site *s = &next->gateway.sites[i];
+
+        TRY(add(k, next, s->directory, s->challenge, err));
+        TRY(add(k, next, s->fallback, s->challenge, err));
+    }
+    return RC_OK;
+}
+
+void keeper_public_set(struct keeper_slot *slot, const struct conf_site *site)
+{
+    struct keeper *k = slot->keeper;
+    bool others = slot->algorithm == CONF_KEY_ECDSA || slot->algorithm == CONF_KEY_RSA;
+
+    slot->first = slot->second = NULL;
+    if (!others || site->directory.n == 0)
+        return;
+    slot->first = find(k, site->directory, site->challenge);
+    if (site->fallback.n)
+        slot->second = find(k, site->fallback, site->challenge);
+}
+
+struct keeper_ca *keeper_public_issuer(const struct keeper_slot *slot)
+{
+    struct str url = str_of(slot->directory);
+
+    if (url.n && slot->first && str_eq(str_of(slot->first->url), url))
+        return slot->first;
+    if (url.n && slot->second && str_eq(str_of(slot->second->url), url))
+        return slot->second;
+    return NULL;
+}
+
+/* ---- when */
+
+when_t keeper_public_end(const struct keeper_slot *slot)
+{
+    when_t margin = (slot->not_after - slot->not_before) / 50;
+
+    return slot->not_after - (margin < WHEN_HOUR ? margin : WHEN_HOUR);
+}
+
+/* A worker shows one certificate of tls-alpn-01 for a site: its other order has to end first. */
+static bool shares_proof(const struct keeper_slot *slot)
+{
+    static const enum conf_key_algorithm both[] = {CONF_KEY_ECDSA, CONF_KEY_RSA};
+
+    for (size_t i = 0; slot->first->challenge == CONF_SITE_TLS_ALPN_01 && i < 2; i++) {
+        const struct keeper_slot *other =
+            keeper_slot_find(slot->keeper, str_of(slot->name), both[i]);
+
+        if (other && other != slot && other->at)
+            return true;
+    }
+    return false;
+}
+
+when_t keeper_public_due(const struct keeper_slot *slot)
+{
+    const struct keeper *k = slot->keeper;
+    when_t most = now_of(k) + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
+    /* A pause that ends later than any that is made was made while the clock was wrong. */
+    when_t pause = slot->public.next_at > most ? 0 : slot->public.next_at, due = 0;
+
+    if (!slot->first || !k->emissary || shares_proof(slot))
+        return WHEN_MAX;
+    if (slot->try_second)
+        return 0;
+    if (slot->key && keeper_public_issuer(slot))
+        due = keeper_issue_renewal(slot);
+    return due < pause ? pause : due;
+}
+
+/* ---- orders */
+
+static int64_t pause_after(unsigned failures)
+{
+    return client_backoff(failures, KEEPER_PUBLIC_SECONDS * WHEN_SECOND,
+                          KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND);
+}
+
+enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *want,
+                            client_result_fn fn)
+{
+    struct client_want at = *want;
+    enum rc rc;
+
+    slot->at = slot->try_second && slot->second ? slot->second : slot->first;
+    slot->try_second = false;
+    if (keeper_public_issuer(slot) != slot->at)
+        at.replaces = STR("");
+    slot->public.next_at = now_of(slot->keeper) + pause_after(slot->public.failures + 1);
+    keeper_slot_save(slot); /* as a failure, until it is none */
+    rc = client_obtain(slot->at->client, &at, fn, slot, &slot->run);
+    if (rc == RC_OK)
+        keeper_record(slot, IPC_PUBLIC_ORDERED, NULL);
+    return rc;
+}
+
+bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *result)
+{
+    when_t now = now_of(slot->keeper), most = now + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
+    const struct client_trouble trouble = {result->rc, result->ill, result->retry_at};
+    bool second =
+        slot->at == slot->first && slot->second &&
+        client_falls_back(
+            &trouble, slot->key && keeper_public_issuer(slot) ? keeper_public_end(slot) : 0, now);
+    char at[WHEN_TEXT];
+
+    slot->public.failures += !second;
+    slot->public.why = result->err ? *result->err : ERR_INIT;
+    slot->public.why.rc = result->rc;
+    slot->public.next_at = now + pause_after(slot->public.failures);
+    if (slot->public.next_at < result->retry_at)
+        slot->public.next_at = result->retry_at;
+    if (slot->public.next_at > most)
+        slot->public.next_at = most;
+    slot->try_second = second;
+    log_error("keeper.public-certificate-failed", LOG_Z("site", slot->name),
+              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url),
+              LOG_ERR(&slot->public.why), LOG_INT("failures", slot->public.failures),
+              LOG_Z("again_at",
+                    second ? "at once, at the fallback" : when_text(slot->public.next_at, at)));
+    metric_add(&orders, 1, 1);
+    keeper_record(slot, IPC_PUBLIC_FAILED, &slot->public.why);
+    slot->at = NULL;
+    keeper_slot_save(slot);
+    return second;
+}
+
+void keeper_public_succeeded(struct keeper_slot *slot)
+{
+    slot->public = (struct keeper_try){};
+    slot->public.why = ERR_INIT;
+    log_info("keeper.public-certificate", LOG_Z("site", slot->name),
+             LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url));
+    metric_add(&orders, 0, 1);
+    keeper_record(slot, IPC_PUBLIC_INSTALLED, NULL);
+    slot->at = NULL;
+}
+
+/* ---- life */
+
+void keeper_public_emissary(struct keeper *k, struct ipc_chan *chan)
+{
+    k->emissary = chan;
+    if (!chan)
+        return;
+    keeper_proof_peer(k, chan);
+    LIST_FOREACH (it, &k->cas)
+        client_hurry(LIST_ENTRY(it, struct keeper_ca, link)->client);
+    keeper_issue_look(k);
+}
+
+void keeper_public_free(struct keeper *k)
+{
+    while (!list_empty(&k->cas))
+        ca_free(LIST_ENTRY(k->cas.next, struct keeper_ca, link));
+    for (size_t i = 0; i < k->n_bindings; i++)
+        secret_free(k->bindings[i].key);
+    keeper_proof_free(k);
+    keeper_record_free(k);
+}
