@@ -33,6 +33,7 @@ PAGES = [
     ("policy", "Policy", "operators"),
     ("ca", "CA", "ecdsa-1"),
     ("audit", "Audit", "certificate."),
+    ("reports", "Reports", "None has been written yet"),
     ("trust", "Trust", "RSA Root CA 1"),
     ("operators", "Operators", "alice"),
     ("settings", "Settings", "organization"),
