@@ -94,8 +94,7 @@ function columns(to: Receiver[]): Column<Report>[] {
       value: r => r.month,
       cell: r => (
         <>
-          <b>{r.month.replace("-", "\u2011")}</b>{" "}
-          {r.error && <State kind="failed">{r.error}</State>}
+          <b>{r.month}</b> {r.error && <State kind="failed">{r.error}</State>}
         </>
       ),
     },
