@@ -106,10 +106,10 @@ struct conf_site {
     bool access_log;        /* its requests are in gateway.access_log */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
-    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
-    struct str profile;  /* of its certificates; exists */
-    struct str directory;               /* the CA of those that others issue; empty: this one */
-    struct str fallback;                /* another, for when that one ails; empty: none */
+    unsigned algorithms;  /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
+    struct str profile;   /* of its certificates; exists */
+    struct str directory; /* the CA of those that others issue; empty: this one */
+    struct str fallback;  /* another, for when that one ails; empty: none */
     enum conf_site_challenge challenge; /* how the name is proven there */
     struct str dns;                     /* one of updates; empty but for dns-01 */
 };

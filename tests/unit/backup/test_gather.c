@@ -32,7 +32,7 @@ static void what_is_of_use_in_order(void)
     static const char *const want[] = {"autarky.yaml", "ca",          "ca/rsa-1.key", "db",
                                        "db/eab.key",   "db/store.db", "mail.password"};
     CLEANUP(check_dir_done) struct check_dir d = {};
-    CLEANUP(gather_done) struct gather g;
+    CLEANUP(gather_done) struct gather g = {};
 
     gather_init(&g);
     check_dir_init(&d);
@@ -51,7 +51,7 @@ static void what_is_of_use_in_order(void)
 static void a_name_that_no_file_has(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
-    CLEANUP(gather_done) struct gather g;
+    CLEANUP(gather_done) struct gather g = {};
 
     gather_init(&g);
     check_dir_init(&d);
@@ -62,8 +62,8 @@ static void a_name_that_no_file_has(void)
 static void keys_that_change_meanwhile(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
-    CLEANUP(gather_done) struct gather a;
-    CLEANUP(gather_done) struct gather b;
+    CLEANUP(gather_done) struct gather a = {};
+    CLEANUP(gather_done) struct gather b = {};
 
     gather_init(&a);
     gather_init(&b);
@@ -78,6 +78,10 @@ static void keys_that_change_meanwhile(void)
     gather_done(&b);
     CHECK_OK(gather_read(&b, d.fd, NULL, NULL));
     CHECK_STR(gather_differ(&a, &b), "ca/rsa-2.key");
+    gather_done(&a);
+    CHECK_OK(CHECK_SPARED(put(&d, "configuration.accepted", "another")));
+    CHECK_OK(gather_read(&a, d.fd, NULL, NULL));
+    CHECK_STR(gather_differ(&b, &a), "configuration.accepted");
 }
 
 CHECK_MAIN(CHECK_TEST(what_is_of_use_in_order), CHECK_TEST(a_name_that_no_file_has),
