@@ -17,9 +17,10 @@ struct event {
     unsigned failures;
 };
 
+/* There is one. */
 static struct event *first_of(struct keeper *k)
 {
-    return list_empty(&k->events) ? NULL : LIST_ENTRY(k->events.next, struct event, link);
+    return LIST_ENTRY(k->events.next, struct event, link);
 }
 
 static void drop_first(struct keeper *k)
@@ -52,7 +53,7 @@ static void on_told(void *arg, const struct ipc_answer *a)
 
 static void send(struct keeper *k)
 {
-    const struct event *e = first_of(k);
+    const struct event *e;
     struct ipc_public msg;
     struct ipc_ask ask = {.type = IPC_PUBLIC,
                           .msg = &msg,
@@ -60,8 +61,9 @@ static void send(struct keeper *k)
                           .fn = on_told,
                           .arg = k};
 
-    if (!e || !k->core || k->telling)
+    if (list_empty(&k->events) || !k->core || k->telling)
         return;
+    e = first_of(k);
     msg = (struct ipc_public){.what = (uint8_t)e->what,
                               .site = str_of(e->site),
                               .algorithm = e->algorithm,
