@@ -71,14 +71,15 @@ static void ask_libc(struct dns_look *l, const char *name)
     freeaddrinfo(found);
 }
 
-static void take_addresses(struct dns_look *l, const struct dns_reply *reply)
+static void take_addresses(const struct agent_world *w, struct dns_look *l,
+                           const struct dns_reply *reply)
 {
     size_t before = l->n_servers;
 
     for (size_t i = 0; i < reply->n; i++)
         if (reply->records[i].type == DNS_A)
             add_server(l, &reply->records[i].addr);
-    if (l->n_servers == before)
+    if (l->n_servers == before && !w->confined)
         ask_libc(l, l->names[l->at_name]);
     l->at_name++;
 }
@@ -111,7 +112,7 @@ static void take(struct rfc2136 *d, const struct dns_reply *reply)
         l->step = LOOK_ADDRESSES;
         break;
     case LOOK_ADDRESSES:
-        take_addresses(l, reply);
+        take_addresses(d->w, l, reply);
         break;
     case LOOK_OTHERS:
         if (!has_value(reply, d->at->value)) {

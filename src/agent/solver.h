@@ -19,6 +19,7 @@ struct agent_world {
     void (*say)(void *arg, bool warn, const char *line);
     void *arg;
     const struct client_proxy *proxies; /* as in client/reach.h; of servers, not of proofs */
+    bool confined; /* no file can be opened, and nobody may wait: libc looks up no name */
 };
 
 void agent_say(const struct agent_world *w, bool warn, const char *fmt, ...)

@@ -99,7 +99,7 @@ static enum rc emissary_open(struct role_env *env, struct err *err)
     list_init(&e->records);
     ev_timer_init(&e->tidy, env->ev, on_tidy, e);
     ev_timer_init(&e->patience, env->ev, out_of_patience, e);
-    e->world = (struct agent_world){.ev = env->ev, .say = say, .arg = e};
+    e->world = (struct agent_world){.ev = env->ev, .say = say, .arg = e, .confined = true};
     e->n_servers = role_resolv_conf("other CAs", e->servers);
     TRY(crypto_init());
     TRY(read_bundle(e));
