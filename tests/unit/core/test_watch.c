@@ -491,8 +491,8 @@ static void who_has_always_done_so_is_not_to_blame(void)
     CHECK(locks_account(&list[0], OTHERS + 2) || locks_account(&list[0], OTHERS + 4));
 }
 
-/* A quarter of all that were there before, and new names alone: accounts that never got a certificate
- * do not count, however long they have been there. */
+/* A quarter of all that were there before, and new names alone: accounts that never got a
+ * certificate do not count, however long they have been there. */
 static void what_many_of_old_do_freezes_everything(void)
 {
     const struct crowd quiet_ones = {
