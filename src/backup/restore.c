@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +29,18 @@ MSG(msg_mount, "backup.restore-mount",
 MSG(msg_clock, "backup.restore-clock",
     "the clock says {0}, and the backup was made at {1} with the clock at {2}: set it right, for "
     "nothing is issued by a clock that goes back");
+MSG(msg_parent, "backup.restore-parent",
+    "{0}, where the directory is to be made, can be written to by others than root and the user who "
+    "runs this (it is of user {1}, with mode {2}); they could put theirs in its place: have that "
+    "changed by `chown` and `chmod go-w`, or restore to somewhere else");
+MSG(msg_foreign, "backup.restore-foreign",
+    "{0} is in the way: restoring makes a directory of that name, and this one is no leftover of an "
+    "earlier one, for others own it or may write in it; look at it and remove it");
 MSG(msg_path, "backup.restore-path", "\"{0}\" is no path of a directory to make");
 
 enum { LOCKS_ARENA = 1 << 20 };
-enum { PATH_BYTES = PATH_MAX / 2 + 1, TEMP_BYTES = PATH_MAX + 32 };
-enum { DETAIL_MAX = 16 * 1024, DEPTH_FDS = 16, DATA_MODE = 0755 };
+enum { PATH_BYTES = PATH_MAX / 2 + 1, NAME_BYTES = PATH_BYTES + 16, TEMP_BYTES = PATH_MAX + 32 };
+enum { DETAIL_MAX = 16 * 1024, DATA_MODE = 0755 };
 #define RESTORED_AHEAD (10 * WHEN_MINUTE) /* that the clock of the host before may have been */
 
 void backup_restored_init(struct backup_restored *r)
@@ -55,7 +61,8 @@ struct restoring {
     const struct backup_restore *in;
     struct backup_restored *out;
     struct err *err;
-    char parent[PATH_BYTES], target[PATH_BYTES], temp[TEMP_BYTES], db[TEMP_BYTES + 4];
+    char parent[PATH_BYTES], target[PATH_BYTES], name[NAME_BYTES];
+    char temp[TEMP_BYTES], db[TEMP_BYTES + 4]; /* the parent, and `name` in it; its database */
     int at;  /* the parent */
     int dir; /* the one that is made, locked */
     bool made;
@@ -83,14 +90,27 @@ static enum rc split(struct restoring *r)
         return ERR(r->err, RC_INVAL, msg_path, path);
     snprintf(r->target, sizeof(r->target), "%.*s", STR_ARG(name));
     snprintf(r->parent, sizeof(r->parent), "%.*s", slash ? (int)slash : 1, slash ? path.p : ".");
-    snprintf(r->temp, sizeof(r->temp), "%s/.%.*s.restoring", r->parent, STR_ARG(name));
+    snprintf(r->name, sizeof(r->name), ".%s.restoring", r->target);
+    snprintf(r->temp, sizeof(r->temp), "%s/%s", r->parent, r->name);
     snprintf(r->db, sizeof(r->db), "%s/db", r->temp);
     return RC_OK;
 }
 
-static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+/* Whoever may exchange names there could have us remove, and write, what is theirs to choose. */
+static enum rc open_parent(struct restoring *r)
 {
-    return remove(path);
+    char uid[16], mode[16];
+    struct stat st;
+
+    r->at = open(r->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->at < 0 || fstat(r->at, &st) != 0)
+        return io(r, r->parent);
+    if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+        (!(st.st_mode & (S_IWGRP | S_IWOTH)) || st.st_mode & S_ISVTX))
+        return RC_OK;
+    snprintf(uid, sizeof(uid), "%u", (unsigned)st.st_uid);
+    snprintf(mode, sizeof(mode), "%04o", (unsigned)st.st_mode & 07777);
+    return ERR(r->err, RC_DENIED, msg_parent, str_of(r->parent), str_of(uid), str_of(mode));
 }
 
 static enum rc check_target(struct restoring *r)
@@ -103,18 +123,32 @@ static enum rc check_target(struct restoring *r)
                str_of(strerrordesc_np(errno)));
 }
 
+/* A directory that nobody but us has put anything in, and ours: a leftover, if it was there. */
+static enum rc open_temp(struct restoring *r, int *out)
+{
+    CLEANUP(fd_closep)
+    int fd = openat(r->at, r->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+        return io(r, r->temp);
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() ||
+        st.st_mode & (S_IWGRP | S_IWOTH))
+        return ERR(r->err, RC_EXISTS, msg_foreign, str_of(r->temp));
+    *out = fd_move(&fd);
+    return RC_OK;
+}
+
 /* What a restore that was killed has left is not looked at, only removed. */
 static enum rc make_temp(struct restoring *r)
 {
     for (int i = 0; i < 2; i++) {
         CLEANUP(fd_closep) int fd = -1;
-        bool fresh = mkdir(r->temp, 0700) == 0;
+        bool fresh = mkdirat(r->at, r->name, 0700) == 0;
 
         if (!fresh && errno != EEXIST)
             return io(r, r->temp);
-        fd = open(r->temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return io(r, r->temp);
+        TRY(open_temp(r, &fd));
         if (flock(fd, LOCK_EX | LOCK_NB) != 0)
             return ERR(r->err, RC_AGAIN, msg_busy, str_of(r->in->dir));
         if (fresh) {
@@ -122,8 +156,7 @@ static enum rc make_temp(struct restoring *r)
             r->made = true;
             return RC_OK;
         }
-        if (nftw(r->temp, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS) != 0)
-            return io(r, r->temp);
+        TRY(file_remove_tree(r->at, r->name, r->err));
     }
     return ERR(r->err, RC_AGAIN, msg_busy, str_of(r->in->dir));
 }
@@ -131,7 +164,7 @@ static enum rc make_temp(struct restoring *r)
 static void restoring_done(struct restoring *r)
 {
     if (r->made)
-        (void)nftw(r->temp, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS);
+        IGNORE_RC(file_remove_tree(r->at, r->name, NULL)); /* the next one removes it */
     fd_close(&r->dir);
     fd_close(&r->at);
 }
@@ -305,7 +338,7 @@ static enum rc finish(struct restoring *r)
 {
     if (fchmod(r->dir, DATA_MODE) != 0 || syncfs(r->dir) != 0)
         return io(r, r->temp);
-    if (renameat(AT_FDCWD, r->temp, r->at, r->target) != 0) {
+    if (renameat(r->at, r->name, r->at, r->target) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST)
             return ERR(r->err, RC_EXISTS, msg_taken, str_of(r->in->dir));
         return io(r, r->in->dir);
@@ -323,9 +356,7 @@ enum rc backup_restore(const struct backup_restore *in, struct backup_restored *
 
     r.err = err ? err : &own;
     TRY(split(&r));
-    r.at = open(r.parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r.at < 0)
-        return io(&r, r.parent);
+    TRY(open_parent(&r));
     TRY(check_target(&r));
     TRY(make_temp(&r));
     TRY(fill(&r));

@@ -2,7 +2,6 @@
 /* `autarky backup verify` and `restore`: a backup read, and looked into, or lived from. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "backup/restore.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/out.h"
@@ -17,7 +17,7 @@
 
 MSG(msg_file, "cmd.backup-file", "{0}: {1}");
 
-enum { TEXT_MAX = 48 << 20, PATH_BYTES = 4096, DEPTH_FDS = 8, LINE_WORDS = 5 };
+enum { TEXT_MAX = 48 << 20, PATH_BYTES = 4096, LINE_WORDS = 5 };
 
 static enum rc get(void *arg, char *p, size_t cap, size_t *out_n, struct err *err)
 {
@@ -146,11 +146,6 @@ static int show_found(const struct cmd_args *args, const struct backup_found *f)
 
 /* ---- verify */
 
-static int remove_one(const char *path, const struct stat *, int, struct FTW *)
-{
-    return remove(path);
-}
-
 /* For the database, which is readable by its owner alone, and gone afterwards. */
 struct scratch {
     char path[PATH_BYTES];
@@ -160,7 +155,7 @@ struct scratch {
 static void scratch_done(struct scratch *s)
 {
     if (s->fd >= 0)
-        (void)nftw(s->path, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS);
+        IGNORE_RC(file_remove_tree(AT_FDCWD, s->path, NULL)); /* in a directory for what is left */
     fd_close(&s->fd);
 }
 
