@@ -320,6 +320,8 @@ def two_persons(lab, vault):
     vault.create("allowed")
     expect(vault.create("alone", ok=(WAITING,)), "takes a second person", "a grant counts once")
     lab.stop()
+    lab.configure(CONFIG)
+    expect(vault.create("alone", ok=(FAILED,)), "accepted last", "another file does not excuse from the second person")
     lost = lab.data
     expect(vault.restore("allowed", lab.directory / "two"), "until a second person", "what restore says")
     lab.data = lab.directory / "two"
