@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ca/head.h"
-#include "conf/load.h"
+#include "conf/accepted.h"
 #include "json/out.h"
 #include "store/locks.h"
 #include "store/meta.h"
@@ -198,11 +198,12 @@ static enum rc change(struct store_txn *txn, void *arg)
     return store_restored(txn, r->in->now, &r->out->changed);
 }
 
-/* Whoever wanted two persons for a restore has issuing wait for the second one. What cannot be read
- * is no reason to do without. */
+/* By the files, or by the configuration that was accepted last. Whoever wanted two persons for a
+ * restore has issuing wait for the second one. What cannot be read is no reason to do without. */
 static bool wants_two(const struct restoring *r)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    unsigned accepted;
     struct conf_report report;
     struct conf_input in;
     bool wants = true;
@@ -215,7 +216,8 @@ static bool wants_two(const struct restoring *r)
         wants = (conf->control.two_persons & 1U << CONF_TWO_RESTORE) != 0;
     conf_report_done(&report);
     conf_input_done(&in);
-    return wants;
+    return wants || conf_accepted_two_persons(r->dir, &accepted) != RC_OK ||
+           accepted & 1U << CONF_TWO_RESTORE;
 }
 
 static enum rc put_detail(const struct restoring *r, struct buf *out)
@@ -257,7 +259,7 @@ static enum rc freeze(struct store_txn *txn, const struct restoring *r)
         if (active[i].scope == STORE_LOCK_ALL && active[i].renewals)
             TRY(store_lock_lift(txn, &active[i].id, lock.set_by, lock.reason, r->in->now));
     TRY(id_new(&lock.id));
-    return store_lock_add(txn, &lock);
+    return store_lock_add_restored(txn, &lock);
 }
 
 static enum rc record(struct store_txn *txn, void *arg)
@@ -298,7 +300,7 @@ static enum rc settle_log(struct restoring *r)
 {
     CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
     CLEANUP(buf_done) struct buf why = BUF_INIT(CA_HEAD_WHY_MAX);
-    struct ca_head_restart restart = {.by = r->in->by};
+    struct ca_head_restart restart = {.by = r->in->by, .apart = true};
     char created[WHEN_TEXT];
     enum rc rc;
 

@@ -62,7 +62,7 @@ struct world {
     TRY(file_mkdir(w->fd, "db", 0700, FILE_OWNER_SELF, NULL));
     TRY(file_mkdir(w->fd, "trust", 0755, FILE_OWNER_SELF, NULL));
     TRY(world_put(w, "autarky.yaml", "organization: Example Hospital\n"
-                                     "domain: hospital.example\nzones: [hospital.example]\n"));
+                                     "domain: hospital.example\n"));
     return world_store(w->data, true, &s);
 }
 
@@ -87,6 +87,60 @@ struct world {
     TRY(id_new(&in.about.id));
     in.passphrase = passphrase;
     return backup_make(&in, &made, err);
+}
+
+/* Who has the passphrase writes the same again, and that no head was signed. */
+struct world_forge {
+    struct pack_out out;
+    struct seal_writer *seal;
+};
+
+[[maybe_unused]] static enum rc world_on_about(void *arg, const struct pack_about *a,
+                                               struct err *err)
+{
+    struct world_forge *f = arg;
+    struct pack_about other = *a;
+
+    other.note = STR("");
+    return pack_begin(&f->out, f->seal, &other, err);
+}
+
+[[maybe_unused]] static enum rc world_on_entry(void *arg, const struct pack_entry *e,
+                                               struct err *err)
+{
+    return pack_entry(&((struct world_forge *)arg)->out, e, err);
+}
+
+[[maybe_unused]] static enum rc world_on_bytes(void *arg, struct str bytes, struct err *err)
+{
+    return pack_bytes(&((struct world_forge *)arg)->out, bytes, err);
+}
+
+[[maybe_unused]] static enum rc world_forget_note(struct world *w)
+{
+    CLEANUP(seal_reader_freep) struct seal_reader *r = NULL;
+    CLEANUP(seal_writer_freep) struct seal_writer *seal = NULL;
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf again = BUF_INIT(WORLD_MAX);
+    struct box_source source = {.left = buf_str(&w->sealed)};
+    const struct seal_source from = {box_get, &source};
+    const struct seal_sink to = {box_put, &again};
+    struct world_forge f = {};
+    const struct pack_visit visit = {world_on_about, world_on_entry, world_on_bytes, NULL, &f};
+    struct pack_sum sum;
+    struct seal_sum end;
+    enum rc rc;
+
+    TRY(seal_reader_new(&from, BOX_PASSPHRASE, &r, NULL));
+    TRY(seal_writer_new(&to, BOX_PASSPHRASE, BOX_LOG_N, &seal, NULL));
+    f.seal = seal;
+    rc = pack_read(r, &a, &visit, &sum, NULL);
+    if (rc == RC_OK)
+        rc = pack_end(&f.out, &end, NULL);
+    pack_out_done(&f.out);
+    buf_reset(&w->sealed);
+    buf_puts(&w->sealed, buf_str(&again));
+    return rc == RC_OK ? buf_rc(&w->sealed) : rc;
 }
 
 /* To `name` beside DATA. */
