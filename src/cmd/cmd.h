@@ -69,6 +69,10 @@ void cmd_help(const struct cmd_row *row);
 const char *cmd_data(const struct cmd_args *args);
 /* Opens it. RC_NOTFOUND, RC_DENIED, RC_IO with what is wrong and what to do. */
 enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err);
+/* Who gives the command, as the audit log has people of this host: "uid 0", or with who has signed
+ * in, whatever sudo made of them since, "uid 0 (login 1000)". */
+enum { CMD_WHO_BYTES = 64 };
+struct str cmd_who(char out[static CMD_WHO_BYTES]);
 bool cmd_json(const struct cmd_args *args);
 /* "autarky: MESSAGE" on standard error; returns CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA.
  */

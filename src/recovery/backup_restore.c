@@ -24,9 +24,10 @@ static enum rc get(void *arg, char *p, size_t cap, size_t *out_n, struct err *er
     const int *fd = arg;
     ssize_t n;
 
-    do
+    do {
+        TRY(backup_interrupted(err));
         n = read(*fd, p, cap);
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
         return ERR(err, RC_IO, msg_file, STR("the backup"), str_of(strerrordesc_np(errno)));
     *out_n = (size_t)n;
@@ -204,6 +205,7 @@ static int with_crypto(const struct cmd_args *args, int (*fn)(const struct cmd_a
     err.rc = crypto_init();
     if (err.rc != RC_OK)
         return cmd_fail(&err);
+    backup_catch_signals();
     status = fn(args);
     crypto_done();
     return status;
@@ -279,7 +281,7 @@ static int restore(const struct cmd_args *args)
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     CLEANUP(backup_restored_done) struct backup_restored restored = {};
     const char *reason = args->values[CMD_OPT_REASON];
-    char by[WHO_BYTES];
+    char by[CMD_WHO_BYTES];
     struct backup_restore in = {
         .from = {get, &fd},
         .dir = cmd_data(args),
@@ -289,8 +291,7 @@ static int restore(const struct cmd_args *args)
     };
     struct err err = ERR_INIT;
 
-    who_runs(by);
-    in.by = str_of(by);
+    in.by = cmd_who(by);
     backup_restored_init(&restored);
     err.rc = open_backup(args->operand, &fd, &err);
     if (err.rc == RC_OK)

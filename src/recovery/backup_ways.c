@@ -29,11 +29,6 @@ MSG(msg_answer, "cmd.backup-answer",
     "the server's answer cannot be read; compare `autarky version` with what it runs");
 enum { ANSWER_MAX = 64 * 1024, ASK_MAX = 64 * 1024, PROBLEMS_MAX = 64 * 1024, PATH_BYTES = 4096 };
 
-void who_runs(char out[static WHO_BYTES])
-{
-    snprintf(out, WHO_BYTES, "uid %u", (unsigned)getuid());
-}
-
 void way_done(struct way *w)
 {
     fd_close(&w->lock);
@@ -187,7 +182,7 @@ enum rc way_begin(const struct cmd_args *args, int data, struct way *out, struct
     enum rc rc;
 
     *out = (struct way){.args = args, .data = data, .lock = -1};
-    who_runs(out->by);
+    (void)cmd_who(out->by);
     rc = serve_lock(data, cmd_data(args), &out->lock, err);
     if (rc == RC_CONFLICT) {
         *err = ERR_INIT;
