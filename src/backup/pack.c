@@ -158,8 +158,9 @@ bool pack_path_good(struct str path)
 
 /* A "*" at the end stands for anything. */
 static const char *const useless[] = {
-    "listeners.json", "serve.lock",   "init.unfinished", "control.sock",       "acme.sock", "forward",
-    "access",         "db/store.db-*", "db/store.db.*",  CONF_POLICY_OVERRIDE, "lost+found",
+    "listeners.json", "serve.lock", "init.unfinished", "control.sock",  "acme.sock",
+    "forward",        "access",     "db/store.db-*",   "db/store.db.*", CONF_POLICY_OVERRIDE,
+    "lost+found",
 };
 
 static bool matches(struct str path, const char *pattern)

@@ -30,11 +30,13 @@ MSG(msg_clock, "backup.restore-clock",
     "the clock says {0}, and the backup was made at {1} with the clock at {2}: set it right, for "
     "nothing is issued by a clock that goes back");
 MSG(msg_parent, "backup.restore-parent",
-    "{0}, where the directory is to be made, can be written to by others than root and the user who "
+    "{0}, where the directory is to be made, can be written to by others than root and the user "
+    "who "
     "runs this (it is of user {1}, with mode {2}); they could put theirs in its place: have that "
     "changed by `chown` and `chmod go-w`, or restore to somewhere else");
 MSG(msg_foreign, "backup.restore-foreign",
-    "{0} is in the way: restoring makes a directory of that name, and this one is no leftover of an "
+    "{0} is in the way: restoring makes a directory of that name, and this one is no leftover of "
+    "an "
     "earlier one, for others own it or may write in it; look at it and remove it");
 MSG(msg_path, "backup.restore-path", "\"{0}\" is no path of a directory to make");
 
@@ -63,8 +65,8 @@ struct restoring {
     struct err *err;
     char parent[PATH_BYTES], target[PATH_BYTES], name[NAME_BYTES];
     char temp[TEMP_BYTES], db[TEMP_BYTES + 4]; /* the parent, and `name` in it; its database */
-    int at;  /* the parent */
-    int dir; /* the one that is made, locked */
+    int at;                                    /* the parent */
+    int dir;                                   /* the one that is made, locked */
     bool made;
 };
 
@@ -132,8 +134,7 @@ static enum rc open_temp(struct restoring *r, int *out)
 
     if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
         return io(r, r->temp);
-    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() ||
-        st.st_mode & (S_IWGRP | S_IWOTH))
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
         return ERR(r->err, RC_EXISTS, msg_foreign, str_of(r->temp));
     *out = fd_move(&fd);
     return RC_OK;

@@ -390,8 +390,9 @@ enum rc file_remove_tree(int dir, const char *path, struct err *err)
 {
     enum rc rc = remove_all(dir, path, 0);
 
-    return rc == RC_OK ? rc : ERR(err, rc, msg_remove, str_of(path),
-                                  str_of(rc == RC_IO ? strerror(errno) : "it is too deep"));
+    return rc == RC_OK ? rc
+                       : ERR(err, rc, msg_remove, str_of(path),
+                             str_of(rc == RC_IO ? strerror(errno) : "it is too deep"));
 }
 
 enum rc file_sync_dir(int dir, const char *path, struct err *err)

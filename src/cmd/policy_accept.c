@@ -13,11 +13,7 @@
 #include "json/json.h"
 #include "json/out.h"
 
-enum {
-    REASON_MAX = 1024,
-    PROBLEMS_MAX = 1 << 20,
-    ANSWER_MAX = 3 * CONF_POLICY_MAX
-};
+enum { REASON_MAX = 1024, PROBLEMS_MAX = 1 << 20, ANSWER_MAX = 3 * CONF_POLICY_MAX };
 
 static enum rc show(const struct json *root)
 {

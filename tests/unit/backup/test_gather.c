@@ -130,7 +130,8 @@ static enum rc fill_over(const struct check_dir *d, uid_t uid, size_t files, siz
     CLEANUP(mem_freep) char *content = mem_calloc(1, bytes + 1);
     char name[64];
 
-    if (!content || mkdirat(d->fd, "front", 0700) != 0 || fchownat(d->fd, "front", uid, uid, 0) != 0)
+    if (!content || mkdirat(d->fd, "front", 0700) != 0 ||
+        fchownat(d->fd, "front", uid, uid, 0) != 0)
         return RC_IO;
     for (size_t i = 0; i < files; i++) {
         int fd;

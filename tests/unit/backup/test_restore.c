@@ -136,8 +136,8 @@ static void two_persons_by_what_was_accepted(void)
     static const struct {
         const char *files, *accepted; /* NULL: there is none */
         bool frozen;
-    } cases[] = {{CONFIG, NULL, false},     {CONFIG, CONFIG, false}, {TWO, NULL, true},
-                 {CONFIG, TWO, true},       {TWO, CONFIG, true},     {CONFIG, "nonsense", true},
+    } cases[] = {{CONFIG, NULL, false},    {CONFIG, CONFIG, false}, {TWO, NULL, true},
+                 {CONFIG, TWO, true},      {TWO, CONFIG, true},     {CONFIG, "nonsense", true},
                  {CONFIG, "x: y\n", true}, {"x: y\n", CONFIG, true}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

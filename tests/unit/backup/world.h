@@ -41,8 +41,7 @@ struct world {
 [[maybe_unused]] static enum rc world_store(const char *data, bool make, struct store **out)
 {
     char db[WORLD_PATH + 8];
-    struct store_options o = {
-        .dir = db, .now = WORLD_NOW, .create = make, .sync = STORE_SYNC_OFF};
+    struct store_options o = {.dir = db, .now = WORLD_NOW, .create = make, .sync = STORE_SYNC_OFF};
 
     snprintf(db, sizeof(db), "%s/db", data);
     return store_open(&o, out, NULL);
@@ -61,8 +60,9 @@ struct world {
     TRY(file_mkdir(w->fd, "ca", 0700, FILE_OWNER_SELF, NULL));
     TRY(file_mkdir(w->fd, "db", 0700, FILE_OWNER_SELF, NULL));
     TRY(file_mkdir(w->fd, "trust", 0755, FILE_OWNER_SELF, NULL));
-    TRY(world_put(w, "autarky.yaml", "organization: Example Hospital\n"
-                                     "domain: hospital.example\n"));
+    TRY(world_put(w, "autarky.yaml",
+                  "organization: Example Hospital\n"
+                  "domain: hospital.example\n"));
     return world_store(w->data, true, &s);
 }
 

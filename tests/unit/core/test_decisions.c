@@ -364,10 +364,8 @@ static void commands_say_why(void)
 
 static enum rc lock_by(struct store_txn *txn, void *who)
 {
-    struct store_lock lock = {.scope = STORE_LOCK_ALL,
-                              .reason = STR("INC-1"),
-                              .set_by = str_of(who),
-                              .set = WORLD_NOW};
+    struct store_lock lock = {
+        .scope = STORE_LOCK_ALL, .reason = STR("INC-1"), .set_by = str_of(who), .set = WORLD_NOW};
 
     TRY(id_new(&lock.id));
     return store_lock_add(txn, &lock);
