@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/rd.h"
+#include "conf/policy.h"
 #include "crypto/hash.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -152,6 +154,36 @@ bool pack_path_good(struct str path)
                 return false;
     }
     return true;
+}
+
+/* A "*" at the end stands for anything. */
+static const char *const useless[] = {
+    "listeners.json", "serve.lock", "init.unfinished", "control.sock",  "acme.sock",
+    "forward",        "access",     "db/store.db-*",   "db/store.db.*", CONF_POLICY_OVERRIDE,
+    "lost+found",
+};
+
+static bool matches(struct str path, const char *pattern)
+{
+    struct str p = str_of(pattern);
+
+    if (p.n && p.p[p.n - 1] == '*')
+        return str_starts(path, str_head(p, p.n - 1));
+    return str_eq(path, p);
+}
+
+bool pack_path_useless(struct str path)
+{
+    size_t slash = path.n;
+    struct str name;
+
+    while (slash > 0 && path.p[slash - 1] != '/')
+        slash--;
+    name = str_skip(path, slash);
+    for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++)
+        if (matches(path, useless[i]))
+            return true;
+    return str_starts(name, STR(FILE_TEMP_PREFIX)) || str_ends(name, STR(".part"));
 }
 
 static bool owner_good(struct str owner)
@@ -328,6 +360,8 @@ static enum rc read_entry(struct reading *r, bool dir, struct pack_entry *e, str
     e->mode = (unsigned)mode;
     if (!pack_path_good(e->path))
         return senseless(r, STR("a path is not plain"), err);
+    if (pack_path_useless(e->path))
+        return senseless(r, STR("no backup has a file of that name"), err);
     if (r->n && str_cmp(str_of(r->last), e->path) >= 0)
         return senseless(r, STR("paths are not in order"), err);
     if (!owner_good(e->owner))
