@@ -178,9 +178,8 @@ static enum rc finalize(struct acme_fake *f, const struct json *payload, struct 
     TRY(text_unb64url(text, &der));
     TRY(x509_csr_parse(&a, buf_str(&der), X509_CSR_STRICT, &csr, NULL));
     buf_reset(&o->chain);
-    TRY(f->cert >= FAKE_OTHER_ROOT && f->cert <= FAKE_ODD_SIGNATURE
-            ? other_root(f, &csr, &o->chain)
-            : issue(f, &csr, &o->chain));
+    TRY(f->cert >= FAKE_OTHER_ROOT && f->cert <= FAKE_ODD_SIGNATURE ? other_root(f, &csr, &o->chain)
+                                                                    : issue(f, &csr, &o->chain));
     o->finalized = true;
     return RC_OK;
 }

@@ -107,8 +107,8 @@ struct acme_fake {
     when_t life;
     when_t other_from, other_to; /* the same of FAKE_OTHER_ROOT; 0: as pki_leaf_in has it */
     const char *identifier;      /* of the authorization; NULL: wiki.hospital.example */
-    char body[FAKE_BODY];  /* of the last POST, decoded */
-    char order[FAKE_BODY]; /* payload of the last newOrder */
+    char body[FAKE_BODY];        /* of the last POST, decoded */
+    char order[FAKE_BODY];       /* payload of the last newOrder */
     char last_kid[256];
     struct crypto_key *account; /* of newAccount */
 };

@@ -26,7 +26,7 @@
      .help = "By which sites name it"},
     {KEY_IN("gateway.updates[].file", CONF_ONE, struct conf_update, file, &conf_kind_path),
      .required = true, .take = &emissary,
-     .help = "File with its address and key, as for `autarky obtain --dns rfc2136`; an absolute path"},
+     .help = "File with its address and key, as for `autarky obtain --dns rfc2136`, absolute"},
     {STRUCTS("gateway.directories", CONF_ITEMS, gateway.others.directories, struct conf_directory),
      .take = &keeper,
      .help = "Other CAs that sites may have certificates from; nothing is sent to one that no site "

@@ -210,8 +210,7 @@ static enum rc judge(const struct keeper_slot *slot, const struct client_result 
         return ERR(err, RC_TOOBIG, msg_big, str_of(digits));
     }
     if (slot->at && result->certs[0].not_after < least)
-        return ERR(err, RC_CRYPTO, msg_soon,
-                   str_of(when_text(result->certs[0].not_after, until)));
+        return ERR(err, RC_CRYPTO, msg_soon, str_of(when_text(result->certs[0].not_after, until)));
     return RC_OK;
 }
 
@@ -226,7 +225,8 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
     if (rc == RC_OK)
         rc = keeper_slot_take(slot, result, &err);
     if (slot->version == before) {
-        const struct client_result none = {.rc = rc, .err = &err, .ill = slot->at && rc != RC_NOMEM};
+        const struct client_result none = {
+            .rc = rc, .err = &err, .ill = slot->at && rc != RC_NOMEM};
 
         if (slot->at)
             keeper_public_failed(slot, &none);

@@ -26,9 +26,9 @@ enum {
     KEEPER_SLOTS_MAX = 1'000'000, /* of all sites */
     KEEPER_FILE_MAX = 256 * 1024,
     KEEPER_CHAIN_MAX = IPC_IDENTITY_CHAIN_MAX, /* bytes of one that workers can be handed */
-    KEEPER_STATE_MAX = 8 * 1024, /* bytes of one state file */
-    KEEPER_PUSHES_MAX = 8,       /* identities under way to one worker */
-    KEEPER_PUSH_SECONDS = 20,    /* a worker may take for one */
+    KEEPER_STATE_MAX = 8 * 1024,               /* bytes of one state file */
+    KEEPER_PUSHES_MAX = 8,                     /* identities under way to one worker */
+    KEEPER_PUSH_SECONDS = 20,                  /* a worker may take for one */
     KEEPER_PUSH_SECONDS_FIRST =
         1, /* after it refused one, which it may not know yet; doubling ... */
     KEEPER_PUSH_SECONDS_LAST = 60, /* ... up to this */

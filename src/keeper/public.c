@@ -419,8 +419,8 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
  * orders. */
 void keeper_public_succeeded(struct keeper_slot *slot)
 {
-    slot->public = (struct keeper_try){
-        .next_at = now_of(slot->keeper) + KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND};
+    slot->public = (struct keeper_try){.next_at = now_of(slot->keeper) +
+                                                  KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND};
     slot->public.why = ERR_INIT;
     log_info("keeper.public-certificate", LOG_Z("site", slot->name),
              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url));

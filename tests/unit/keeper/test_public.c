@@ -274,8 +274,8 @@ static void keeps_ours_when_what_comes_is_wrong(void)
     CHECK_INT(o.fake.n_orders, 1);
 }
 
-/* A chain that no worker can be handed, one that OpenSSL would not show, one that ends at once: ours
- * goes on serving, and the next attempt waits. */
+/* A chain that no worker can be handed, one that OpenSSL would not show, one that ends at once:
+ * ours goes on serving, and the next attempt waits. */
 static void keeps_ours_when_what_comes_is_of_no_use(void)
 {
     static const struct {
@@ -478,7 +478,6 @@ CHECK_MAIN(CHECK_TEST_ONCE(is_replaced), CHECK_TEST_ONCE(is_a_failure_until_it_i
            CHECK_TEST_ONCE(falls_back_to_the_second),
            CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_wrong),
            CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_of_no_use),
-           CHECK_TEST_ONCE(waits_between_certificates),
-           CHECK_TEST_ONCE(one_ca_that_cannot_be_used), CHECK_TEST_ONCE(leaves_no_trouble_behind),
-           CHECK_TEST_ONCE(shows_nothing_for_others),
+           CHECK_TEST_ONCE(waits_between_certificates), CHECK_TEST_ONCE(one_ca_that_cannot_be_used),
+           CHECK_TEST_ONCE(leaves_no_trouble_behind), CHECK_TEST_ONCE(shows_nothing_for_others),
            CHECK_TEST_ONCE(has_ours_again_before_it_ends))

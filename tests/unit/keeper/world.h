@@ -29,10 +29,8 @@ struct worker {
     struct world *world;
     struct ipc_chan *here, *there;
     struct buf seen; /* "site algorithm;" of each identity that was right */
-    unsigned wrong, refuse;
-    const char *refused_site; /* always; NULL: none */
-    unsigned turned_away;     /* of that site */
-    unsigned tickets;
+    unsigned wrong, refuse, tickets, turned_away; /* turned_away: of this site, always: */
+    const char *refused_site;
     char keys[3][KEEPER_TICKET_BYTES];
     struct buf staple; /* of the last identity */
     when_t staple_until;
@@ -212,8 +210,7 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
     size_t n;
 
     if (k->refuse || (k->refused_site && str_eq(m->site, str_of(k->refused_site)))) {
-        k->turned_away += k->refuse == 0;
-        k->refuse -= k->refuse > 0;
+        k->refuse ? k->refuse-- : k->turned_away++;
         IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no));
         ipc_reply_err(req, &err);
         return;

@@ -725,7 +725,6 @@ CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_
            CHECK_TEST(a_staple_has_a_limit), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
            CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
            CHECK_TEST(every_kind_of_key), CHECK_TEST(one_that_cannot_be_shown),
-           CHECK_TEST(site_without_identity),
-           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
-           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
-           CHECK_TEST(sessions_outlive_identities))
+           CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
+           CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
+           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
