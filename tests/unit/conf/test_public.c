@@ -85,9 +85,8 @@ static void refuses_directories(void)
                   "    - {name: ours, file: ours.conf}\n",
                   "5: gateway.updates[0]: the path ours.conf does not begin with /, and where it "
                   "begins would depend on who reads it");
-    CHECK_PROBLEM(
-        GATEWAY("", ", eab_kid: " A256 "a, eab_key_file: /etc/eab"),
-        "5: gateway.directories[0].eab_kid: at least 1 and at most 256 characters, here are 257");
+    CHECK_PROBLEM(GATEWAY("", ", eab_kid: " A256 "a, eab_key_file: /etc/eab"),
+                  "5: gateway.directories[0].eab_kid: has 257 characters; 1 to 256 are possible");
     CHECK_PROBLEM(
         GATEWAY("", ", contact: [nobody]"),
         "5: gateway.directories[0]: \"nobody\" is no mailbox, as in pki@hospital.example");
