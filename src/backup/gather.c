@@ -242,6 +242,24 @@ static enum rc take_below(struct walk *w, int fd, const struct stat *st, struct 
     return rc;
 }
 
+/* By its name and kind, before it is opened; *out_skip: it is passed over. */
+static enum rc judge(struct walk *w, const struct stat *above, const struct stat *st,
+                     struct str path, unsigned depth, bool *out_skip)
+{
+    *out_skip = true;
+    if (S_ISSOCK(st->st_mode))
+        return RC_OK;
+    if ((!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)) || foreign(w, above, st)) {
+        leave_out(w, path, "it is no file, or not of who owns the directory");
+        return RC_OK;
+    }
+    *out_skip = !pack_path_good(path) || depth > PACK_DEPTH_MAX;
+    if (*out_skip)
+        return left_or(w, path, "no file of Autarky's has such a name, or is so deep",
+                       ERR(w->err, RC_INVAL, msg_name, path));
+    return RC_OK;
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): PACK_DEPTH_MAX bounds it */
 static enum rc take(struct walk *w, int dir, const struct stat *above, struct str path,
                     const char *name, unsigned depth)
@@ -249,29 +267,24 @@ static enum rc take(struct walk *w, int dir, const struct stat *above, struct st
     CLEANUP(fd_closep) int fd = -1;
     struct gather_file *ignored;
     struct stat st;
+    bool skip;
 
     if (!has_room(w, path, 0))
         return left_or(w, path, too_full, RC_OK);
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? RC_OK : failed(path, w->err);
-    if (S_ISSOCK(st.st_mode))
+    TRY(judge(w, above, &st, path, depth, &skip));
+    if (skip)
         return RC_OK;
-    if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || foreign(w, above, &st)) {
-        leave_out(w, path, "it is no file, or not of who owns the directory");
-        return RC_OK;
-    }
-    if (!pack_path_good(path) || depth > PACK_DEPTH_MAX)
-        return left_or(w, path, "no file of Autarky's has such a name, or is so deep",
-                       ERR(w->err, RC_INVAL, msg_name, path));
     fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
         return errno == ENOENT ? RC_OK
                                : left_or(w, path, "it cannot be read", failed(path, w->err));
-    if (S_ISREG(st.st_mode) && !foreign(w, above, &st))
+    if (foreign(w, above, &st))
+        return RC_OK; /* another one by now */
+    if (S_ISREG(st.st_mode))
         return take_file(w, fd, path, &st);
     if (!S_ISDIR(st.st_mode))
-        return RC_OK; /* another thing by now */
-    if (foreign(w, above, &st))
         return RC_OK;
     TRY(add(w, path, &st, &ignored));
     return take_below(w, fd_move(&fd), &st, path, depth);

@@ -156,8 +156,7 @@ enum rc serve_accepted_take(struct serve *sup, struct err *err)
 enum rc serve_accepted_keep(struct serve *sup, struct err *err)
 {
     CLEANUP(buf_done)
-    struct buf was = BUF_INIT(CONF_ACCEPTED_MAX),
-               now = BUF_INIT(CONF_ACCEPTED_MAX);
+    struct buf was = BUF_INIT(CONF_ACCEPTED_MAX), now = BUF_INIT(CONF_ACCEPTED_MAX);
 
     conf_accepted_put(&sup->input, sup->conf->control.two_persons & 1u << CONF_TWO_POLICY, &now);
     TRY(buf_rc(&now));
