@@ -23,7 +23,7 @@ MSG(msg_changed, "backup.changed", "{0} became shorter or longer while it was re
 enum {
     ABOUT = 1,
     DIRECTORY = 2,
-    FILE_ = 3,
+    PLAIN_FILE = 3,
     END = 4,
     HEAD_MAX = 4 + PACK_PATH_MAX + PACK_OWNER_MAX
 };
@@ -236,7 +236,7 @@ enum rc pack_entry(struct pack_out *p, const struct pack_entry *e, struct err *e
 
     if (p->left || p->n == PACK_ENTRIES_MAX)
         return p->left ? ERR(err, RC_AGAIN, msg_changed, e->path) : RC_TOOBIG;
-    buf_u8(&head, e->dir ? DIRECTORY : FILE_);
+    buf_u8(&head, e->dir ? DIRECTORY : PLAIN_FILE);
     buf_u16(&head, (uint16_t)e->path.n);
     buf_puts(&head, e->path);
     buf_u16(&head, (uint16_t)e->owner.n);
@@ -426,7 +426,7 @@ static enum rc read_all(struct reading *r, struct arena *a, struct pack_sum *out
         TRY(get_number(r, 1, &type, err));
         if (type == END)
             return read_end(r, out, err);
-        if (type != DIRECTORY && type != FILE_)
+        if (type != DIRECTORY && type != PLAIN_FILE)
             return senseless(r, STR("something of a kind that there is not"), err);
         TRY(read_entry(r, type == DIRECTORY, &e, err));
         TRY(r->visit->entry(r->visit->arg, &e, err));

@@ -79,7 +79,7 @@ static enum rc io(struct restoring *r, const char *path)
 
 static enum rc split(struct restoring *r)
 {
-    struct str path = str_of(r->in->dir), name = path;
+    struct str path = str_of(r->in->dir), name;
     size_t slash;
 
     while (path.n > 1 && path.p[path.n - 1] == '/')

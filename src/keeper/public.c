@@ -372,6 +372,8 @@ enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *
     struct client_want at = *want;
     enum rc rc;
 
+    if (!slot->at)
+        return RC_INVAL; /* the caller has chosen it */
     if (keeper_public_issuer(slot) != slot->at)
         at.replaces = STR("");
     pause_until(slot, slot->public.next_at,
