@@ -54,7 +54,7 @@ enum rc backup_interrupted(struct err *err)
     return came ? ERR(err, RC_CANCELLED, msg_signal, str_of(sigdescr_np(came))) : RC_OK;
 }
 
-void put_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1])
+void backup_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1])
 {
     for (size_t i = 0; i < SEAL_SHA256; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
@@ -167,7 +167,7 @@ static int show_made(const struct cmd_args *args, const struct way *w, const str
     char hex[2 * SEAL_SHA256 + 1];
     struct json_out o;
 
-    put_hex(m->sum.sha256, hex);
+    backup_hex(m->sum.sha256, hex);
     if (cmd_json(args)) {
         json_out_init(&o, &text, JSON_PRETTY);
         json_obj(&o);

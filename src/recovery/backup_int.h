@@ -33,4 +33,4 @@ enum rc backup_passphrase(const struct cmd_args *args, bool confirm, struct secr
 void backup_catch_signals(void);
 /* Between two pieces. RC_CANCELLED when one came, RC_OK. */
 enum rc backup_interrupted(struct err *err);
-void put_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1]);
+void backup_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1]);

@@ -51,7 +51,7 @@ static void put_found_text(const struct backup_found *f, struct buf *out)
     const struct pack_about *a = &f->about;
     char created[WHEN_TEXT], covered[WHEN_TEXT], hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(f->sum.file.sha256, hex);
+    backup_hex(f->sum.file.sha256, hex);
     buf_printf(out, "backup %s of %.*s (%.*s), made %s on %.*s by %.*s%s%.*s\n", a->id.z,
                STR_ARG(a->organization), STR_ARG(a->domain), when_text(a->created, created),
                STR_ARG(a->host), STR_ARG(a->by), a->reason.n ? ": " : "", STR_ARG(a->reason));
@@ -101,7 +101,7 @@ static void put_found(const struct backup_found *f, struct json_out *o)
     const struct pack_about *a = &f->about;
     char created[WHEN_TEXT], hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(f->sum.file.sha256, hex);
+    backup_hex(f->sum.file.sha256, hex);
     json_kv_str(o, "id", id_str(&a->id));
     json_kv_z(o, "created", when_text(a->created, created));
     json_kv_str(o, "organization", a->organization);

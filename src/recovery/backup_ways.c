@@ -4,6 +4,7 @@
 
 #include "audit/audit.h"
 #include "base/fd.h"
+#include "cmd/ask.h"
 #include "conf/accepted.h"
 #include "conf/policy.h"
 #include "ev/clock.h"
@@ -27,7 +28,7 @@ MSG(msg_reason, "cmd.backup-reason",
 MSG(msg_conf, "cmd.backup-conf", "the configuration cannot be read: {0}");
 MSG(msg_answer, "cmd.backup-answer",
     "the server's answer cannot be read; compare `autarky version` with what it runs");
-enum { ANSWER_MAX = 64 * 1024, ASK_MAX = 64 * 1024, PROBLEMS_MAX = 64 * 1024, PATH_BYTES = 4096 };
+enum { ANSWER_MAX = 64 * 1024, PROBLEMS_MAX = 64 * 1024, PATH_BYTES = 4096 };
 
 void way_done(struct way *w)
 {
@@ -55,14 +56,9 @@ static enum rc ask_begin(struct way *w, struct err *err)
     CLEANUP(buf_done) struct buf args = BUF_INIT(ASK_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct json_out o;
     struct str id;
 
-    json_out_init(&o, &args, JSON_COMPACT);
-    json_obj(&o);
-    if (reason_of(w).n)
-        json_kv_str(&o, "reason", reason_of(w));
-    json_end(&o);
+    TRY(ask_reason(w->args, &args));
     TRY(ask(w, "backup begin", &args, &answer, err));
     if (json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) != RC_OK ||
         json_str(json_get(json_root(doc), "id"), &id) != RC_OK || id_parse(id, &w->id) != RC_OK)
@@ -74,7 +70,7 @@ static void put_made(const struct backup_made *made, struct json_out *o)
 {
     char hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(made->sum.sha256, hex);
+    backup_hex(made->sum.sha256, hex);
     json_kv_u64(o, "bytes", made->sum.bytes);
     json_kv_str(o, "note", buf_str(&made->note));
     json_kv_u64(o, "records", made->records);
