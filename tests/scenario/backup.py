@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """Backups: made of a server under load, verified, restored elsewhere and served from. The old certificate is renewed and revoked,
 numbers of lists go up, the audit log goes on and says that it was restored; a damaged, cut or foreign file is refused; whoever
 kills making or restoring leaves nothing half-written; a second person allows both where that is wanted."""
