@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: serve_accepted_parse, conf_policy_override_parse: files of DATA, which may come from
+/* Targets: conf_accepted_parse, conf_policy_override_parse: files of DATA, which may come from
  * elsewhere. What is taken is written as the same, and loads or says why not. */
-#include "serve/accepted_int.h"
+#include "conf/accepted.h"
+#include "conf/policy.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
@@ -20,15 +21,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     CLEANUP(buf_done) struct buf again = BUF_INIT(1 << 16), override = BUF_INIT(1 << 16);
     struct str text = str_bytes(data, n);
     struct conf_policy_override o;
-    struct serve_accepted a;
+    struct conf_accepted a;
 
     if (n > 16384)
         return 0;
-    if (serve_accepted_parse(text, &a) == RC_OK) {
-        struct serve_accepted b;
+    if (conf_accepted_parse(text, &a) == RC_OK) {
+        struct conf_accepted b;
 
-        serve_accepted_put(&a.input, a.two_persons, &again);
-        if (serve_accepted_parse(buf_str(&again), &b) != RC_OK || b.input.n != a.input.n ||
+        conf_accepted_put(&a.input, a.two_persons, &again);
+        if (conf_accepted_parse(buf_str(&again), &b) != RC_OK || b.input.n != a.input.n ||
             b.two_persons != a.two_persons)
             __builtin_trap();
         load(&a.input);

@@ -89,6 +89,59 @@ static enum rc issue(struct acme_fake *f, const struct x509_csr *csr, struct buf
     return buf_rc(chain);
 }
 
+/* ecdsa-with-SHA256 becomes another one of the same arc, in both places. */
+static void spoil_signature(struct buf *der)
+{
+    static const char known[] = "\x2a\x86\x48\xce\x3d\x04\x03\x02";
+
+    for (size_t i = 0; i + 8 <= der->n; i++)
+        if (memcmp(der->p + i, known, 8) == 0)
+            der->p[i + 7] = 0x0f;
+}
+
+static enum rc add_spoilt(struct buf *chain, const struct x509_tbs_in *in,
+                          const struct crypto_key *key)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CERT_MAX);
+
+    TRY(pki_issue(in, key, &der));
+    spoil_signature(&der);
+    x509_cert_put_pem(buf_str(&der), chain);
+    return buf_rc(chain);
+}
+
+/* An issuer of itself, with as many URLs as fit, as often as a chain may hold it. */
+static enum rc add_big(const struct acme_fake *f, struct buf *chain, struct x509_tbs_in *in)
+{
+    char url[X509_URL_BYTES + 1];
+    struct str urls[X509_URLS_MAX];
+
+    memset(url, 'x', X509_URL_BYTES);
+    memcpy(url, "http://x/", 9);
+    for (size_t i = 0; i < X509_URLS_MAX; i++)
+        urls[i] = str_bytes(url, X509_URL_BYTES);
+    in->issuer = f->pki.issuer.subject;
+    in->crl_urls = in->ocsp_urls = in->issuer_urls = urls;
+    in->n_crl_urls = in->n_ocsp_urls = in->n_issuer_urls = X509_URLS_MAX;
+    for (size_t i = 1; i < X509_CHAIN_MAX; i++)
+        TRY(add_pem(chain, in, f->pki.leaf_key));
+    return RC_OK;
+}
+
+static void spoil_leaf(const struct acme_fake *f, struct x509_tbs_in *in)
+{
+    if (f->other_from)
+        in->not_before = f->other_from;
+    if (f->other_to)
+        in->not_after = f->other_to;
+    if (f->cert == FAKE_CA) {
+        in->basic = X509_BASIC_CA;
+        in->key_usage |= X509_KU_CERT_SIGN;
+    }
+    if (f->cert == FAKE_NO_SERVER)
+        in->eku = X509_EKU_CLIENT_AUTH;
+}
+
 /* Its own issuer, by the same name, under a root that nobody trusts. */
 static enum rc other_root(struct acme_fake *f, const struct x509_csr *csr, struct buf *chain)
 {
@@ -103,12 +156,15 @@ static enum rc other_root(struct acme_fake *f, const struct x509_csr *csr, struc
     in.subject = (struct x509_subject){};
     in.sig_alg = crypto_sig_default(f->pki.leaf_key);
     in.issuer_key_id = str_bytes(id, sizeof(id));
+    spoil_leaf(f, &in);
     TRY(add_pem(chain, &in, f->pki.leaf_key));
     in = pki_issuer_in(&f->pki);
     in.spki = crypto_key_spki(f->pki.leaf_key);
     in.issuer_key_id = (struct str){NULL, 0};
     in.sig_alg = crypto_sig_default(f->pki.leaf_key);
-    return add_pem(chain, &in, f->pki.leaf_key);
+    if (f->cert == FAKE_ODD_SIGNATURE)
+        return add_spoilt(chain, &in, f->pki.leaf_key);
+    return f->cert == FAKE_BIG ? add_big(f, chain, &in) : add_pem(chain, &in, f->pki.leaf_key);
 }
 
 static enum rc finalize(struct acme_fake *f, const struct json *payload, struct acme_fake_order *o)
@@ -122,7 +178,8 @@ static enum rc finalize(struct acme_fake *f, const struct json *payload, struct 
     TRY(text_unb64url(text, &der));
     TRY(x509_csr_parse(&a, buf_str(&der), X509_CSR_STRICT, &csr, NULL));
     buf_reset(&o->chain);
-    TRY(f->cert == FAKE_OTHER_ROOT ? other_root(f, &csr, &o->chain) : issue(f, &csr, &o->chain));
+    TRY(f->cert >= FAKE_OTHER_ROOT && f->cert <= FAKE_ODD_SIGNATURE ? other_root(f, &csr, &o->chain)
+                                                                    : issue(f, &csr, &o->chain));
     o->finalized = true;
     return RC_OK;
 }
@@ -262,10 +319,10 @@ static void put_body(struct acme_fake *f, enum acme_fake_at at, unsigned order,
         snprintf(
             out, FAKE_BODY,
             "{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":"
-            "\"wiki.hospital.example\"},\"challenges\":[{\"type\":\"tls-x-01\",\"url\":"
+            "\"%s\"},\"challenges\":[{\"type\":\"tls-x-01\",\"url\":"
             "\"" ACME_FAKE "/x\",\"status\":\"pending\"},{\"type\":\"%s\",\"url\":"
             "\"" ACME_FAKE "/chall\",\"status\":\"pending\",\"token\":\"tok_en-1\"%s}]}",
-            f->authorization, challenge,
+            f->authorization, f->identifier ? f->identifier : "wiki.hospital.example", challenge,
             strcmp(f->authorization, "invalid") == 0
                 ? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"no such "
                   "name\"}"

@@ -46,7 +46,11 @@ enum acme_fake_cert {
     FAKE_OTHER_KEY,
     FAKE_NAME_MISSING,
     FAKE_NAME_EXTRA,
-    FAKE_OTHER_ROOT,
+    FAKE_OTHER_ROOT, /* and so are the next ones: */
+    FAKE_BIG,        /* a chain of more than 64 KiB */
+    FAKE_CA,         /* the leaf may issue */
+    FAKE_NO_SERVER,  /* the leaf is for clients alone */
+    FAKE_ODD_SIGNATURE,
     FAKE_EXPIRED,
     FAKE_EARLY,
     FAKE_NO_ISSUER,
@@ -101,8 +105,10 @@ struct acme_fake {
     unsigned open;
     when_t now; /* certificates are valid from here; 0: PKI_FROM */
     when_t life;
-    char body[FAKE_BODY];  /* of the last POST, decoded */
-    char order[FAKE_BODY]; /* payload of the last newOrder */
+    when_t other_from, other_to; /* the same of FAKE_OTHER_ROOT; 0: as pki_leaf_in has it */
+    const char *identifier;      /* of the authorization; NULL: wiki.hospital.example */
+    char body[FAKE_BODY];        /* of the last POST, decoded */
+    char order[FAKE_BODY];       /* payload of the last newOrder */
     char last_kid[256];
     struct crypto_key *account; /* of newAccount */
 };

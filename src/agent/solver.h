@@ -68,9 +68,9 @@ enum rc agent_webroot_new(const struct agent_world *w, const char *dir, bool bar
 enum rc agent_alpn01_new(const struct agent_world *w, const struct addr_port *at,
                          struct agent_solver **out, struct err *err);
 
-/* dns-01 (RFC 8555 section 8.4) by dynamic updates (RFC 2136), as the file `conf` says
+/* dns-01 (RFC 8555 section 8.4) by dynamic updates (RFC 2136), as `file` says
  * (agent/dns_conf.h). Errors as agent_dns_conf_load. */
-enum rc agent_rfc2136_new(const struct agent_world *w, struct str conf, struct agent_solver **out,
+enum rc agent_rfc2136_new(const struct agent_world *w, struct str file, struct agent_solver **out,
                           struct err *err);
 
 struct agent_dns_conf;
@@ -78,7 +78,7 @@ struct agent_dns_conf;
 enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_conf *conf,
                            struct agent_solver **out);
 
-/* dns-01 by the HTTP API of a provider (provider/provider.h), as the file `conf` says.
+/* dns-01 by the HTTP API of a provider (provider/provider.h), as `file` says.
  * RC_UNSUPPORTED: there is no such kind; errors as provider_parse. */
 enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,
                                struct agent_solver **out, struct err *err);

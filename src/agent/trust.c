@@ -56,23 +56,28 @@ static enum rc add(struct agent_trust *t, struct str pem, size_t *added)
     return RC_TOOBIG;
 }
 
-/* A bundle that cannot be read is as good as none: without a root no server is believed. */
+enum rc agent_trust_machine(struct buf *out)
+{
+    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
+        enum rc rc;
+
+        buf_reset(out);
+        rc = agent_file_read(str_of(bundles[i]), out, NULL);
+        if (rc == RC_OK || rc == RC_NOMEM)
+            return rc;
+    }
+    buf_reset(out);
+    return RC_OK;
+}
+
+/* A bundle that cannot be used is as good as none. */
 static enum rc add_system(struct agent_trust *t)
 {
     CLEANUP(buf_done) struct buf pem = BUF_INIT(AGENT_TRUST_FILE_MAX);
     size_t added;
 
-    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        enum rc rc;
-
-        buf_reset(&pem);
-        rc = agent_file_read(str_of(bundles[i]), &pem, NULL);
-        if (rc == RC_OK)
-            rc = add(t, buf_str(&pem), &added);
-        if (rc == RC_OK || rc == RC_NOMEM)
-            return rc;
-    }
-    return RC_OK;
+    TRY(agent_trust_machine(&pem));
+    return add(t, buf_str(&pem), &added) == RC_NOMEM ? RC_NOMEM : RC_OK;
 }
 
 static enum rc add_file(struct agent_trust *t, struct str path, struct err *err)

@@ -22,5 +22,8 @@ enum rc agent_trust_load(struct agent_trust *t, struct str ca_file, struct str p
                          struct err *err);
 void agent_trust_done(struct agent_trust *t);
 
+/* The roots of this machine, PEM, as its distribution keeps them; nothing where there are none, for
+ * without a root no server is believed. RC_NOMEM. */
+enum rc agent_trust_machine(struct buf *out);
 /* Reads a file that the administrator named, through symbolic links. As file_read. */
 enum rc agent_file_read(struct str path, struct buf *out, struct err *err);

@@ -221,8 +221,8 @@ static void judge_site(const struct alert_facts *f, const struct alert_site *s,
         c->severity = STORE_CRITICAL;
     if (s->ends)
         TELL(out, c, STR("autarky site list"),
-             "the %s certificate of the site %.*s, which ends %s, cannot be renewed: %.*s",
-             s->algorithm, STR_ARG(shown(s->name)), when_text(s->ends, at), STR_ARG(shown(s->why)));
+             "the site %.*s gets no new %s certificate; the one in place is valid until %s: %.*s",
+             STR_ARG(shown(s->name)), s->algorithm, when_text(s->ends, at), STR_ARG(shown(s->why)));
     else
         TELL(out, c, STR("autarky site list"), "the site %.*s gets no %s certificate: %.*s",
              STR_ARG(shown(s->name)), s->algorithm, STR_ARG(shown(s->why)));

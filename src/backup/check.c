@@ -4,6 +4,7 @@
 
 #include "audit/log.h"
 #include "backup/unpack.h"
+#include "ca/head.h"
 #include "ca/passphrase.h"
 #include "crypto/pem.h"
 #include "store/events.h"
@@ -21,6 +22,9 @@ MSG(msg_said, "backup.said",
 MSG(msg_head, "backup.head",
     "the records of the audit log in the backup are not those of the head that was signed for "
     "them ({0}): they were altered before the backup was made, or it was put together from two");
+MSG(msg_note, "backup.head-other",
+    "the head that the backup says was signed last is not the one of " CA_HEAD_FILE " in it: it "
+    "was altered after it was made");
 MSG(msg_no_key, "backup.no-key",
     "the register has the authority {0} with a key on this host, and the backup has neither {1} "
     "nor a token's address in its place");
@@ -153,6 +157,17 @@ static bool is_signed(const struct backup_found *f, const struct note *note)
     return good;
 }
 
+/* What the backup says was signed last is what stands in it: otherwise somebody has left it out. */
+static enum rc check_note(const struct backup_found *f, struct err *err)
+{
+    CLEANUP(buf_done) struct buf newest = BUF_INIT(NOTE_MAX);
+    enum rc rc = ca_head_newest(content_of(f, CA_HEAD_FILE), &newest);
+
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    return str_eq(buf_str(&newest), f->about.note) ? RC_OK : ERR(err, RC_CORRUPT, msg_note);
+}
+
 static enum rc check_audit(struct backup_found *f, struct store *store, struct err *err)
 {
     struct store_txn *txn = store_read(store);
@@ -164,6 +179,7 @@ static enum rc check_audit(struct backup_found *f, struct store *store, struct e
     TRY(store_event_last(txn, &records));
     if (records != f->about.records)
         return ERR(err, RC_CORRUPT, msg_said, number(f->about.records, says), number(records, has));
+    TRY(check_note(f, err));
     if (f->about.note.n == 0)
         return RC_OK; /* none was signed yet */
     TRY(note_parse(f->about.note, &note, err));

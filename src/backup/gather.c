@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "ca/head.h"
 #include "conf/policy.h"
 #include "sandbox/users.h"
@@ -27,31 +26,15 @@ MSG(msg_much, "backup.much",
     "the data directory has more than {0} MiB beside the database and the copies of logs: move "
     "what is not Autarky's elsewhere");
 
-enum { ENTRIES_MAX = PACK_ENTRIES_MAX, LEFT_OUT_MAX = 256 * 1024, MIB = 1 << 20 };
-
-/* What is made anew, or is a copy of what the database has. A "*" at the end stands for anything.
- */
-static const char *const useless[] = {
-    "listeners.json", "serve.lock", "init.unfinished", "control.sock",  "acme.sock",
-    "forward",        "access",     "db/store.db-*",   "db/store.db.*", "lost+found",
+enum {
+    ENTRIES_MAX = PACK_ENTRIES_MAX,
+    LEFT_OUT_MAX = 256 * 1024,
+    /* Of the directory of one role, which may have gone bad: all of them together stay within what
+     * a backup may have. A site of the gateway's has some ten entries. */
+    ROLE_ENTRIES = 8000,
+    ROLE_BYTES = 16 << 20,
+    ROLE_SAID = 16, /* lines about what is left out of it */
 };
-
-static bool matches(struct str path, const char *pattern)
-{
-    struct str p = str_of(pattern);
-
-    if (p.n && p.p[p.n - 1] == '*')
-        return str_starts(path, str_head(p, p.n - 1));
-    return str_eq(path, p);
-}
-
-static bool is_useless(struct str path, struct str name)
-{
-    for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++)
-        if (matches(path, useless[i]))
-            return true;
-    return str_starts(name, STR(FILE_TEMP_PREFIX)) || str_ends(name, STR(".part"));
-}
 
 void gather_init(struct gather *g)
 {
@@ -82,19 +65,56 @@ static enum rc too_much(struct err *err)
     return ERR(err, RC_TOOBIG, msg_much, STR("128"));
 }
 
-static void leave_out(struct gather *g, struct str path, const char *why)
-{
-    buf_printf(&g->left_out, "%.*s: %s\n", STR_ARG(path), why);
-}
-
 /* ---- one file or directory */
+
+/* What there is still room for, of a directory that a role owns. */
+struct room {
+    bool of_role; /* otherwise nothing below counts */
+    size_t entries, bytes;
+    unsigned said;
+};
 
 struct walk {
     struct gather *g;
     uid_t uid; /* who owns DATA */
     uid_t users[SANDBOX_USERS];
+    struct room room; /* of where we are */
     struct err *err;
 };
+
+/* Names are shown as they are only where they are plain: a role gives what names it likes. */
+static void leave_out(struct walk *w, struct str path, const char *why)
+{
+    struct buf *out = &w->g->left_out;
+
+    if (w->room.of_role && w->room.said++ >= ROLE_SAID) {
+        if (w->room.said == ROLE_SAID + 1)
+            buf_printf(out, "%.*s: and more that is there\n",
+                       STR_ARG(str_head(path, str_find(path, '/'))));
+        return;
+    }
+    for (size_t i = 0; i < path.n; i++)
+        buf_u8(out, path.p[i] > 0x20 && path.p[i] < 0x7f ? (unsigned char)path.p[i] : '?');
+    buf_printf(out, ": %s\n", why);
+}
+
+static bool is_role(const struct walk *w, const struct stat *st)
+{
+    return st->st_uid != 0 && st->st_uid != w->uid;
+}
+
+/* No role can have the database left out by what it puts beside it. */
+static bool has_room(const struct walk *w, struct str path, size_t bytes)
+{
+    return !w->room.of_role || str_eq(path, STR(PACK_DATABASE)) ||
+           (w->room.entries > 0 && w->room.bytes >= bytes);
+}
+
+static void use_room(struct walk *w, size_t entries, size_t bytes)
+{
+    w->room.entries -= entries < w->room.entries ? entries : w->room.entries;
+    w->room.bytes -= bytes < w->room.bytes ? bytes : w->room.bytes;
+}
 
 static enum rc owner_of(const struct walk *w, struct str path, uid_t uid, struct str *out)
 {
@@ -132,11 +152,13 @@ static enum rc add(struct walk *w, struct str path, const struct stat *st, struc
     *f = (struct gather_file){.entry = {.dir = S_ISDIR(st->st_mode), .mode = st->st_mode & 0755}};
     TRY(owner_of(w, path, st->st_uid, &f->entry.owner));
     TRY(arena_str(&g->arena, path, &f->entry.path));
+    use_room(w, 1, 0);
     g->n++;
     *out = f;
     return RC_OK;
 }
 
+/* RC_TOOBIG: it is as no file of Autarky's; RC_QUOTA: all together are too much. */
 static enum rc read_content(struct walk *w, int fd, struct gather_file *f)
 {
     CLEANUP(buf_wipe) struct buf bytes = BUF_INIT(PACK_FILE_MAX + 1);
@@ -146,28 +168,42 @@ static enum rc read_content(struct walk *w, int fd, struct gather_file *f)
         char *p = buf_reserve(&bytes, 16 * 1024);
 
         if (!p)
-            return buf_rc(&bytes) == RC_TOOBIG ? too_much(w->err) : buf_rc(&bytes);
+            return buf_rc(&bytes);
         n = read(fd, p, 16 * 1024);
         if (n < 0)
             return failed(f->entry.path, w->err);
         buf_advance(&bytes, (size_t)n);
     }
     f->entry.size = buf_str(&bytes).n;
-    if (arena_str(&w->g->arena, buf_str(&bytes), &f->content) != RC_OK)
-        return too_much(w->err);
-    return RC_OK;
+    if (f->entry.size > PACK_FILE_MAX)
+        return RC_TOOBIG;
+    use_room(w, 0, f->entry.size);
+    return arena_str(&w->g->arena, buf_str(&bytes), &f->content) == RC_OK ? RC_OK : RC_QUOTA;
 }
+
+static const char too_full[] = "the directory has more than its role has any use for";
 
 static enum rc take_file(struct walk *w, int fd, struct str path, const struct stat *st)
 {
+    bool database = str_eq(path, STR(PACK_DATABASE));
+    enum rc rc = st->st_size > PACK_FILE_MAX && !database ? RC_TOOBIG : RC_OK;
     struct gather_file *f;
 
-    if (st->st_size > PACK_FILE_MAX && !str_eq(path, STR(PACK_DATABASE))) {
-        leave_out(w->g, path, "it is larger than any file of Autarky's");
+    if (rc == RC_OK && !has_room(w, path, database ? 0 : (size_t)st->st_size)) {
+        leave_out(w, path, too_full);
         return RC_OK;
     }
-    TRY(add(w, path, st, &f));
-    return str_eq(path, STR(PACK_DATABASE)) ? RC_OK : read_content(w, fd, f);
+    if (rc == RC_OK) {
+        TRY(add(w, path, st, &f));
+        rc = database ? RC_OK : read_content(w, fd, f);
+        if (rc != RC_OK)
+            w->g->n--;
+    }
+    if (rc == RC_TOOBIG) { /* it may have grown */
+        leave_out(w, path, "it is larger than any file of Autarky's");
+        return RC_OK;
+    }
+    return rc == RC_QUOTA ? too_much(w->err) : rc;
 }
 
 /* ---- directories */
@@ -178,35 +214,80 @@ static enum rc take_dir(struct walk *w, int fd, struct str path, unsigned depth)
  * one owns is taken from it. */
 static bool foreign(const struct walk *w, const struct stat *dir, const struct stat *st)
 {
-    return dir->st_uid != 0 && dir->st_uid != w->uid && st->st_uid != dir->st_uid;
+    return is_role(w, dir) && st->st_uid != dir->st_uid;
 }
 
+/* A role stops no backup by what it has. */
+static enum rc left_or(struct walk *w, struct str path, const char *why, enum rc rc)
+{
+    if (!w->room.of_role)
+        return rc;
+    leave_out(w, path, why);
+    *w->err = ERR_INIT;
+    return RC_OK;
+}
+
+/* Takes `fd`. NOLINTNEXTLINE(misc-no-recursion): PACK_DEPTH_MAX bounds it */
+static enum rc take_below(struct walk *w, int fd, const struct stat *st, struct str path,
+                          unsigned depth)
+{
+    const struct room before = w->room;
+    enum rc rc;
+
+    if (!before.of_role && is_role(w, st))
+        w->room = (struct room){true, ROLE_ENTRIES, ROLE_BYTES, 0};
+    rc = take_dir(w, fd, path, depth);
+    if (!before.of_role)
+        w->room = before;
+    return rc;
+}
+
+/* By its name and kind, before it is opened; *out_skip: it is passed over. */
+static enum rc judge(struct walk *w, const struct stat *above, const struct stat *st,
+                     struct str path, unsigned depth, bool *out_skip)
+{
+    *out_skip = true;
+    if (S_ISSOCK(st->st_mode))
+        return RC_OK;
+    if ((!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)) || foreign(w, above, st)) {
+        leave_out(w, path, "it is no file, or not of who owns the directory");
+        return RC_OK;
+    }
+    *out_skip = !pack_path_good(path) || depth > PACK_DEPTH_MAX;
+    if (*out_skip)
+        return left_or(w, path, "no file of Autarky's has such a name, or is so deep",
+                       ERR(w->err, RC_INVAL, msg_name, path));
+    return RC_OK;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): PACK_DEPTH_MAX bounds it */
 static enum rc take(struct walk *w, int dir, const struct stat *above, struct str path,
                     const char *name, unsigned depth)
 {
     CLEANUP(fd_closep) int fd = -1;
     struct gather_file *ignored;
     struct stat st;
+    bool skip;
 
+    if (!has_room(w, path, 0))
+        return left_or(w, path, too_full, RC_OK);
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? RC_OK : failed(path, w->err);
-    if (S_ISSOCK(st.st_mode))
+    TRY(judge(w, above, &st, path, depth, &skip));
+    if (skip)
         return RC_OK;
-    if ((!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || foreign(w, above, &st)) {
-        leave_out(w->g, path, "it is no file, or not of who owns the directory");
-        return RC_OK;
-    }
-    if (!pack_path_good(path) || depth > PACK_DEPTH_MAX)
-        return ERR(w->err, RC_INVAL, msg_name, path);
     fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
-        return errno == ENOENT ? RC_OK : failed(path, w->err);
-    if (S_ISREG(st.st_mode) && !foreign(w, above, &st))
+        return errno == ENOENT ? RC_OK
+                               : left_or(w, path, "it cannot be read", failed(path, w->err));
+    if (foreign(w, above, &st))
+        return RC_OK; /* another one by now */
+    if (S_ISREG(st.st_mode))
         return take_file(w, fd, path, &st);
     if (!S_ISDIR(st.st_mode))
-        return RC_OK; /* another thing by now */
+        return RC_OK;
     TRY(add(w, path, &st, &ignored));
-    return take_dir(w, fd_move(&fd), path, depth);
+    return take_below(w, fd_move(&fd), &st, path, depth);
 }
 
 static enum rc take_names(struct walk *w, DIR *d, struct str path, unsigned depth)
@@ -223,7 +304,7 @@ static enum rc take_names(struct walk *w, DIR *d, struct str path, unsigned dept
         buf_reset(&below);
         buf_printf(&below, "%.*s%s%s", STR_ARG(path), path.n ? "/" : "", e->d_name);
         TRY(buf_rc(&below));
-        if (!is_useless(buf_str(&below), str_of(e->d_name)))
+        if (!pack_path_useless(buf_str(&below)))
             TRY(take(w, dirfd(d), &above, buf_str(&below), e->d_name, depth + 1));
     }
     return RC_OK;
@@ -256,19 +337,23 @@ static int by_path(const void *a, const void *b)
 static enum rc take_config(struct walk *w, const char *config)
 {
     CLEANUP(fd_closep) int fd = open(config, O_RDONLY | O_CLOEXEC);
+    enum rc rc = RC_NOTFOUND;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) != 0)
         return failed(str_of(config), w->err);
     for (size_t i = 0; i < w->g->n; i++)
         if (str_eq(w->g->v[i].entry.path, STR("autarky.yaml")))
-            return read_content(w, fd, &w->g->v[i]);
+            rc = read_content(w, fd, &w->g->v[i]);
+    if (rc != RC_NOTFOUND)
+        return rc == RC_TOOBIG || rc == RC_QUOTA ? too_much(w->err) : rc;
     return take_file(w, fd, STR("autarky.yaml"), &st);
 }
 
 enum rc gather_read(struct gather *g, int data, const char *config, struct err *err)
 {
-    struct walk w = {.g = g, .err = err};
+    struct err own = ERR_INIT;
+    struct walk w = {.g = g, .err = err ? err : &own};
     struct stat st;
     int fd = openat(data, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

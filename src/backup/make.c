@@ -22,6 +22,9 @@ MSG(msg_other, "backup.other", "another backup of {0} is being made; wait for it
 MSG(msg_moving, "backup.moving",
     "{0} was changed while the backup was made, again and again; give the command again when "
     "nobody changes issuers");
+MSG(msg_absent, "backup.absent",
+    "{0} has no " PACK_DATABASE " that is a file of who owns the directory it is in; a backup "
+    "without it would be none");
 MSG(msg_behind, "backup.behind",
     "the signer has signed a head of {0} records, and the database has {1}: what is here does not "
     "belong together. See `autarky doctor` first");
@@ -136,10 +139,12 @@ static enum rc read_note(struct making *m)
     const struct gather_file *slots = gather_find(&m->files, CA_HEAD_FILE);
     char says[24], has[24];
     struct note parsed;
+    enum rc rc;
 
     m->about.note = STR("");
-    if (!slots || ca_head_newest(slots->content, &note) != RC_OK)
-        return RC_OK;
+    rc = slots ? ca_head_newest(slots->content, &note) : RC_NOTFOUND;
+    if (rc != RC_OK)
+        return rc == RC_NOTFOUND ? RC_OK : rc;
     TRY(arena_str(&m->arena, buf_str(&note), &m->about.note));
     TRY(note_parse(m->about.note, &parsed, m->err));
     if (parsed.head.size <= m->about.records)
@@ -160,6 +165,8 @@ static enum rc take_together(struct making *m, bool *out_same)
 
     gather_done(&m->files);
     TRY(gather_read(&m->files, m->in->data, m->in->config, m->err));
+    if (!gather_find(&m->files, PACK_DATABASE)) /* a link, for instance, which the copy follows */
+        return ERR(m->err, RC_AGAIN, msg_absent, str_of(m->in->data_name));
     empty_scratch(m->scratch);
     TRY(copy_database(m));
     gather_init(&after);

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/rd.h"
+#include "conf/policy.h"
 #include "crypto/hash.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -21,7 +23,7 @@ MSG(msg_changed, "backup.changed", "{0} became shorter or longer while it was re
 enum {
     ABOUT = 1,
     DIRECTORY = 2,
-    FILE_ = 3,
+    PLAIN_FILE = 3,
     END = 4,
     HEAD_MAX = 4 + PACK_PATH_MAX + PACK_OWNER_MAX
 };
@@ -154,6 +156,36 @@ bool pack_path_good(struct str path)
     return true;
 }
 
+/* A "*" at the end stands for anything. */
+static const char *const useless[] = {
+    "listeners.json", "serve.lock", "init.unfinished", "control.sock",  "acme.sock",
+    "forward",        "access",     "db/store.db-*",   "db/store.db.*", CONF_POLICY_OVERRIDE,
+    "lost+found",
+};
+
+static bool matches(struct str path, const char *pattern)
+{
+    struct str p = str_of(pattern);
+
+    if (p.n && p.p[p.n - 1] == '*')
+        return str_starts(path, str_head(p, p.n - 1));
+    return str_eq(path, p);
+}
+
+bool pack_path_useless(struct str path)
+{
+    size_t slash = path.n;
+    struct str name;
+
+    while (slash > 0 && path.p[slash - 1] != '/')
+        slash--;
+    name = str_skip(path, slash);
+    for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++)
+        if (matches(path, useless[i]))
+            return true;
+    return str_starts(name, STR(FILE_TEMP_PREFIX)) || str_ends(name, STR(".part"));
+}
+
 static bool owner_good(struct str owner)
 {
     for (size_t i = 0; i < SANDBOX_USERS; i++)
@@ -204,7 +236,7 @@ enum rc pack_entry(struct pack_out *p, const struct pack_entry *e, struct err *e
 
     if (p->left || p->n == PACK_ENTRIES_MAX)
         return p->left ? ERR(err, RC_AGAIN, msg_changed, e->path) : RC_TOOBIG;
-    buf_u8(&head, e->dir ? DIRECTORY : FILE_);
+    buf_u8(&head, e->dir ? DIRECTORY : PLAIN_FILE);
     buf_u16(&head, (uint16_t)e->path.n);
     buf_puts(&head, e->path);
     buf_u16(&head, (uint16_t)e->owner.n);
@@ -328,6 +360,8 @@ static enum rc read_entry(struct reading *r, bool dir, struct pack_entry *e, str
     e->mode = (unsigned)mode;
     if (!pack_path_good(e->path))
         return senseless(r, STR("a path is not plain"), err);
+    if (pack_path_useless(e->path))
+        return senseless(r, STR("no backup has a file of that name"), err);
     if (r->n && str_cmp(str_of(r->last), e->path) >= 0)
         return senseless(r, STR("paths are not in order"), err);
     if (!owner_good(e->owner))
@@ -392,7 +426,7 @@ static enum rc read_all(struct reading *r, struct arena *a, struct pack_sum *out
         TRY(get_number(r, 1, &type, err));
         if (type == END)
             return read_end(r, out, err);
-        if (type != DIRECTORY && type != FILE_)
+        if (type != DIRECTORY && type != PLAIN_FILE)
             return senseless(r, STR("something of a kind that there is not"), err);
         TRY(read_entry(r, type == DIRECTORY, &e, err));
         TRY(r->visit->entry(r->visit->arg, &e, err));

@@ -59,6 +59,10 @@ struct pack_entry {
 
 /* A path that could not lead out of the directory it is in, of plain characters. */
 bool pack_path_good(struct str path);
+/* What no backup has, neither written nor read: what is of a server that runs, half-written, made
+ * anew or a copy of what the database has; what root has said once; and a journal beside the
+ * database, which SQLite would believe. */
+bool pack_path_useless(struct str path);
 
 /* ---- writing */
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "ca/head.h"
-#include "conf/load.h"
+#include "conf/accepted.h"
 #include "json/out.h"
 #include "store/locks.h"
 #include "store/meta.h"
@@ -30,11 +29,20 @@ MSG(msg_mount, "backup.restore-mount",
 MSG(msg_clock, "backup.restore-clock",
     "the clock says {0}, and the backup was made at {1} with the clock at {2}: set it right, for "
     "nothing is issued by a clock that goes back");
+MSG(msg_parent, "backup.restore-parent",
+    "{0}, where the directory is to be made, can be written to by others than root and the user "
+    "who "
+    "runs this (it is of user {1}, with mode {2}); they could put theirs in its place: have that "
+    "changed by `chown` and `chmod go-w`, or restore to somewhere else");
+MSG(msg_foreign, "backup.restore-foreign",
+    "{0} is in the way: restoring makes a directory of that name, and this one is no leftover of "
+    "an "
+    "earlier one, for others own it or may write in it; look at it and remove it");
 MSG(msg_path, "backup.restore-path", "\"{0}\" is no path of a directory to make");
 
 enum { LOCKS_ARENA = 1 << 20 };
-enum { PATH_BYTES = PATH_MAX / 2 + 1, TEMP_BYTES = PATH_MAX + 32 };
-enum { DETAIL_MAX = 16 * 1024, DEPTH_FDS = 16, DATA_MODE = 0755 };
+enum { PATH_BYTES = PATH_MAX / 2 + 1, NAME_BYTES = PATH_BYTES + 16, TEMP_BYTES = PATH_MAX + 32 };
+enum { DETAIL_MAX = 16 * 1024, DATA_MODE = 0755 };
 #define RESTORED_AHEAD (10 * WHEN_MINUTE) /* that the clock of the host before may have been */
 
 void backup_restored_init(struct backup_restored *r)
@@ -55,9 +63,10 @@ struct restoring {
     const struct backup_restore *in;
     struct backup_restored *out;
     struct err *err;
-    char parent[PATH_BYTES], target[PATH_BYTES], temp[TEMP_BYTES], db[TEMP_BYTES + 4];
-    int at;  /* the parent */
-    int dir; /* the one that is made, locked */
+    char parent[PATH_BYTES], target[PATH_BYTES], name[NAME_BYTES];
+    char temp[TEMP_BYTES], db[TEMP_BYTES + 4]; /* the parent, and `name` in it; its database */
+    int at;                                    /* the parent */
+    int dir;                                   /* the one that is made, locked */
     bool made;
 };
 
@@ -70,7 +79,7 @@ static enum rc io(struct restoring *r, const char *path)
 
 static enum rc split(struct restoring *r)
 {
-    struct str path = str_of(r->in->dir), name = path;
+    struct str path = str_of(r->in->dir), name;
     size_t slash;
 
     while (path.n > 1 && path.p[path.n - 1] == '/')
@@ -83,14 +92,27 @@ static enum rc split(struct restoring *r)
         return ERR(r->err, RC_INVAL, msg_path, path);
     snprintf(r->target, sizeof(r->target), "%.*s", STR_ARG(name));
     snprintf(r->parent, sizeof(r->parent), "%.*s", slash ? (int)slash : 1, slash ? path.p : ".");
-    snprintf(r->temp, sizeof(r->temp), "%s/.%.*s.restoring", r->parent, STR_ARG(name));
+    snprintf(r->name, sizeof(r->name), ".%s.restoring", r->target);
+    snprintf(r->temp, sizeof(r->temp), "%s/%s", r->parent, r->name);
     snprintf(r->db, sizeof(r->db), "%s/db", r->temp);
     return RC_OK;
 }
 
-static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+/* Whoever may exchange names there could have us remove, and write, what is theirs to choose. */
+static enum rc open_parent(struct restoring *r)
 {
-    return remove(path);
+    char uid[16], mode[16];
+    struct stat st;
+
+    r->at = open(r->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->at < 0 || fstat(r->at, &st) != 0)
+        return io(r, r->parent);
+    if ((st.st_uid == 0 || st.st_uid == geteuid()) &&
+        (!(st.st_mode & (S_IWGRP | S_IWOTH)) || st.st_mode & S_ISVTX))
+        return RC_OK;
+    snprintf(uid, sizeof(uid), "%u", (unsigned)st.st_uid);
+    snprintf(mode, sizeof(mode), "%04o", (unsigned)st.st_mode & 07777);
+    return ERR(r->err, RC_DENIED, msg_parent, str_of(r->parent), str_of(uid), str_of(mode));
 }
 
 static enum rc check_target(struct restoring *r)
@@ -103,18 +125,31 @@ static enum rc check_target(struct restoring *r)
                str_of(strerrordesc_np(errno)));
 }
 
+/* A directory that nobody but us has put anything in, and ours: a leftover, if it was there. */
+static enum rc open_temp(struct restoring *r, int *out)
+{
+    CLEANUP(fd_closep)
+    int fd = openat(r->at, r->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+        return io(r, r->temp);
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+        return ERR(r->err, RC_EXISTS, msg_foreign, str_of(r->temp));
+    *out = fd_move(&fd);
+    return RC_OK;
+}
+
 /* What a restore that was killed has left is not looked at, only removed. */
 static enum rc make_temp(struct restoring *r)
 {
     for (int i = 0; i < 2; i++) {
         CLEANUP(fd_closep) int fd = -1;
-        bool fresh = mkdir(r->temp, 0700) == 0;
+        bool fresh = mkdirat(r->at, r->name, 0700) == 0;
 
         if (!fresh && errno != EEXIST)
             return io(r, r->temp);
-        fd = open(r->temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return io(r, r->temp);
+        TRY(open_temp(r, &fd));
         if (flock(fd, LOCK_EX | LOCK_NB) != 0)
             return ERR(r->err, RC_AGAIN, msg_busy, str_of(r->in->dir));
         if (fresh) {
@@ -122,8 +157,7 @@ static enum rc make_temp(struct restoring *r)
             r->made = true;
             return RC_OK;
         }
-        if (nftw(r->temp, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS) != 0)
-            return io(r, r->temp);
+        TRY(file_remove_tree(r->at, r->name, r->err));
     }
     return ERR(r->err, RC_AGAIN, msg_busy, str_of(r->in->dir));
 }
@@ -131,7 +165,7 @@ static enum rc make_temp(struct restoring *r)
 static void restoring_done(struct restoring *r)
 {
     if (r->made)
-        (void)nftw(r->temp, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS);
+        IGNORE_RC(file_remove_tree(r->at, r->name, NULL)); /* the next one removes it */
     fd_close(&r->dir);
     fd_close(&r->at);
 }
@@ -165,11 +199,12 @@ static enum rc change(struct store_txn *txn, void *arg)
     return store_restored(txn, r->in->now, &r->out->changed);
 }
 
-/* Whoever wanted two persons for a restore has issuing wait for the second one. What cannot be read
- * is no reason to do without. */
+/* By the files, or by the configuration that was accepted last. Whoever wanted two persons for a
+ * restore has issuing wait for the second one. What cannot be read is no reason to do without. */
 static bool wants_two(const struct restoring *r)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    unsigned accepted;
     struct conf_report report;
     struct conf_input in;
     bool wants = true;
@@ -182,7 +217,8 @@ static bool wants_two(const struct restoring *r)
         wants = (conf->control.two_persons & 1U << CONF_TWO_RESTORE) != 0;
     conf_report_done(&report);
     conf_input_done(&in);
-    return wants;
+    return wants || conf_accepted_two_persons(r->dir, &accepted) != RC_OK ||
+           accepted & 1U << CONF_TWO_RESTORE;
 }
 
 static enum rc put_detail(const struct restoring *r, struct buf *out)
@@ -224,7 +260,7 @@ static enum rc freeze(struct store_txn *txn, const struct restoring *r)
         if (active[i].scope == STORE_LOCK_ALL && active[i].renewals)
             TRY(store_lock_lift(txn, &active[i].id, lock.set_by, lock.reason, r->in->now));
     TRY(id_new(&lock.id));
-    return store_lock_add(txn, &lock);
+    return store_lock_add_restored(txn, &lock);
 }
 
 static enum rc record(struct store_txn *txn, void *arg)
@@ -265,7 +301,7 @@ static enum rc settle_log(struct restoring *r)
 {
     CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
     CLEANUP(buf_done) struct buf why = BUF_INIT(CA_HEAD_WHY_MAX);
-    struct ca_head_restart restart = {.by = r->in->by};
+    struct ca_head_restart restart = {.by = r->in->by, .apart = true};
     char created[WHEN_TEXT];
     enum rc rc;
 
@@ -305,7 +341,7 @@ static enum rc finish(struct restoring *r)
 {
     if (fchmod(r->dir, DATA_MODE) != 0 || syncfs(r->dir) != 0)
         return io(r, r->temp);
-    if (renameat(AT_FDCWD, r->temp, r->at, r->target) != 0) {
+    if (renameat(r->at, r->name, r->at, r->target) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST)
             return ERR(r->err, RC_EXISTS, msg_taken, str_of(r->in->dir));
         return io(r, r->in->dir);
@@ -323,9 +359,7 @@ enum rc backup_restore(const struct backup_restore *in, struct backup_restored *
 
     r.err = err ? err : &own;
     TRY(split(&r));
-    r.at = open(r.parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r.at < 0)
-        return io(&r, r.parent);
+    TRY(open_parent(&r));
     TRY(check_target(&r));
     TRY(make_temp(&r));
     TRY(fill(&r));

@@ -10,7 +10,8 @@
 #include "crypto/hash.h"
 #include "crypto/password.h"
 
-MSG(msg_none, "backup.not-one", "this is no backup: it does not begin as one of `autarky backup`");
+MSG(msg_none, "backup.not-one",
+    "this is no backup: it does not begin as those of `autarky backup create`");
 MSG(msg_format, "backup.format",
     "the backup has format {0}, and this program knows up to {1}: use the Autarky that made it, or "
     "a newer one");

@@ -14,6 +14,7 @@
 MSG(msg_open, "base.file-not-opened", "{0} cannot be opened: {1}");
 MSG(msg_read, "base.file-not-read", "{0} cannot be read: {1}");
 MSG(msg_write, "base.file-not-written", "{0} cannot be written: {1}");
+MSG(msg_remove, "base.file-not-removed", "{0} cannot be removed: {1}");
 MSG(msg_big, "base.file-too-big", "{0} is larger than {1} bytes");
 MSG(msg_empty, "base.file-empty", "{0} is empty");
 MSG(msg_irregular, "base.file-irregular",
@@ -341,6 +342,57 @@ enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owne
         return RC_IO;
     *out_old = st.st_mode & 07777;
     return RC_OK;
+}
+
+static enum rc remove_all(int dir, const char *name, unsigned depth);
+
+/* NOLINTNEXTLINE(misc-no-recursion): FILE_TREE_DEPTH bounds it */
+static enum rc remove_below(DIR *d, unsigned depth)
+{
+    const struct dirent *e;
+
+    while ((e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe): a DIR of our own */
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        TRY(remove_all(dirfd(d), e->d_name, depth + 1));
+    }
+    return RC_OK;
+}
+
+/* With errno where it is RC_IO. NOLINTNEXTLINE(misc-no-recursion): FILE_TREE_DEPTH bounds it */
+static enum rc remove_all(int dir, const char *name, unsigned depth)
+{
+    DIR *d;
+    enum rc rc;
+    int fd;
+
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return RC_OK;
+    if (errno != EISDIR && errno != EPERM)
+        return RC_IO;
+    if (depth > FILE_TREE_DEPTH)
+        return RC_TOOBIG;
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return RC_IO;
+    d = fdopendir(fd);
+    if (!d) {
+        fd_close(&fd);
+        return RC_IO;
+    }
+    rc = remove_below(d, depth);
+    closedir(d);
+    TRY(rc);
+    return unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? RC_OK : RC_IO;
+}
+
+enum rc file_remove_tree(int dir, const char *path, struct err *err)
+{
+    enum rc rc = remove_all(dir, path, 0);
+
+    return rc == RC_OK ? rc
+                       : ERR(err, rc, msg_remove, str_of(path),
+                             str_of(rc == RC_IO ? strerror(errno) : "it is too deep"));
 }
 
 enum rc file_sync_dir(int dir, const char *path, struct err *err)

@@ -46,6 +46,11 @@ enum rc file_mkdir(int dir, const char *path, mode_t mode, struct file_owner own
  * the owner is looked at and the mode set on one and the same object. RC_NOTFOUND, RC_DENIED when
  * another owns it, RC_INVAL when it is something else or has other names, RC_IO. */
 enum rc file_mend(int dir, const char *path, mode_t mode, struct file_owner owner, mode_t *out_old);
+/* Removes what is there: a file, a link, or a directory and all below it, which stays within
+ * `path` whoever else may write there: no link is followed. RC_OK when there is nothing; RC_TOOBIG
+ * for more than FILE_TREE_DEPTH directories in one another, RC_IO. */
+enum rc file_remove_tree(int dir, const char *path, struct err *err);
+enum { FILE_TREE_DEPTH = 32 };
 /* fsync of a directory by path. */
 enum rc file_sync_dir(int dir, const char *path, struct err *err);
 /* Writes all of it to an open descriptor; false with errno when that failed. */

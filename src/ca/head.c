@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/id.h"
 #include "ca/passphrase.h"
 #include "crypto/pem.h"
 #include "ipc/status_messages.h"
@@ -37,6 +38,7 @@ MSG(msg_why, "ca.audit-restart-reason",
 enum {
     PUB_MAX = 64 * 1024,
     SLOTS = 2,
+    ID_SHOWN = 8, /* 40 random bits */
     RESTARTED_MAX = NOTE_NAME_MAX + CA_HEAD_WHO_MAX + CA_HEAD_WHY_MAX + 3,
 };
 
@@ -362,17 +364,24 @@ enum rc ca_head_sign(struct ca_head *h, const struct ipc_sign_head *ask, when_t 
 
 /* ---- a new log */
 
-/* "name/7" is followed by "name/8". */
-static enum rc next_origin(struct str origin, struct buf *out, uint64_t *number)
+/* "name/7" and "name/7-4j3b7whg" are followed by "name/8", or apart by "name/8-k2x8qm1t". */
+static enum rc next_origin(struct str origin, bool apart, struct buf *out, uint64_t *number)
 {
+    struct str digits, ignored;
     size_t slash = origin.n;
+    struct id id;
 
     while (slash > 0 && origin.p[slash - 1] != '/')
         slash--;
-    if (slash == 0 || str_u64(str_skip(origin, slash), UINT32_MAX, number) != RC_OK)
+    str_cut(str_skip(origin, slash), '-', &digits, &ignored);
+    if (slash == 0 || str_u64(digits, UINT32_MAX, number) != RC_OK)
         return RC_CORRUPT;
     buf_puts(out, str_head(origin, slash));
     buf_printf(out, "%llu", (unsigned long long)*number + 1);
+    if (apart) {
+        TRY(id_new(&id));
+        buf_printf(out, "-%.*s", ID_SHOWN, id.z);
+    }
     return buf_rc(out);
 }
 
@@ -416,7 +425,7 @@ enum rc ca_head_begin_anew(int data, const struct ca_head_restart *restart, stru
         return ERR(err, rc, msg_none);
     TRY(rc);
     if (note_key_parse(last_line(buf_str(&text)), &k, NULL) != RC_OK ||
-        next_origin(k.name, origin, &number) != RC_OK)
+        next_origin(k.name, restart->apart, origin, &number) != RC_OK)
         return ERR(err, RC_CORRUPT, msg_pub);
     TRY(write_restarted(data, restart, buf_str(origin), err));
     read_last(data, last);

@@ -23,6 +23,7 @@ enum { CA_HEAD_SLOT = NOTE_MAX, CA_HEAD_WHO_MAX = 64, CA_HEAD_WHY_MAX = 1024 };
 struct ca_head_restart {
     struct str by;  /* at most CA_HEAD_WHO_MAX bytes */
     struct str why; /* at most CA_HEAD_WHY_MAX bytes, on one line; may be empty */
+    bool apart;     /* of ca_head_begin_anew: the same log may be followed elsewhere, too */
 };
 
 #define CA_HEAD_FILE "ca/audit.head"
@@ -53,8 +54,9 @@ enum rc ca_head_sign(struct ca_head *h, const struct ipc_sign_head *ask, when_t 
  * appended. RC_NOTFOUND: there is none. */
 enum rc ca_head_newest(struct str slots, struct buf *out);
 
-/* For the command that begins a new log, with no signer running: takes `name/N` to `name/N+1` in
- * trust/audit.pub, and renames ca/audit.head to ca/audit.head.N. `last` gets the note that was
+/* For the command that begins a new log, with no signer running: takes `name/N` or `name/N-ID` to
+ * `name/N+1` in trust/audit.pub, or with restart->apart to `name/N+1-ID`, whose ID no other one
+ * gets, and renames ca/audit.head to ca/audit.head.N. `last` gets the note that was
  * signed last, or nothing, `origin` the new name. RC_NOTFOUND when there is no log; RC_INVAL when
  * the reason cannot be written down. */
 enum rc ca_head_begin_anew(int data, const struct ca_head_restart *restart, struct buf *last,

@@ -11,6 +11,8 @@ MSG(msg_failed, CLIENT_NOT_PROVEN, "{0} is not proven: {1}");
 MSG(msg_present, "client.not-presented", "the proof for {0} could not be shown: {1}");
 MSG(msg_hindered, "client.proof-hindered",
     "the server would not find the proof for {0}, and so was not asked to look for it: {1}");
+MSG(msg_stranger, "client.authorization-stranger",
+    "the server wants a proof for {0}, which is not in the order: nothing is shown for it");
 MSG(msg_token, "client.challenge-token", "the server's challenge for {0} has no token");
 
 static void look(struct client_run *run);
@@ -67,20 +69,47 @@ static enum rc no_way(const struct client_authorization *authorization, struct e
     return ERR(err, RC_UNSUPPORTED, msg_no_way, authorization->identifier, buf_str(&types));
 }
 
+/* What was ordered, as it was ordered: of a wildcard the name behind it (RFC 8555 section 7.1.3). A
+ * server that could choose what is proven would have this client speak for others' names. */
+static enum rc ordered(const struct client_run *run, const struct client_authorization *is,
+                       struct str *out, struct err *err)
+{
+    struct addr addr;
+
+    for (size_t i = 0; str_eq(is->identifier_type, STR("dns")) && i < run->n_dns; i++) {
+        struct str name = run->dns[i];
+
+        if (str_starts(name, STR("*.")))
+            name = str_skip(name, 2);
+        *out = name;
+        if (str_ieq(name, is->identifier))
+            return RC_OK;
+    }
+    for (size_t i = 0; str_eq(is->identifier_type, STR("ip")) && i < run->n_ips; i++) {
+        *out = is->identifier;
+        if (addr_parse(is->identifier, &addr) == RC_OK && addr_eq(&addr, &run->ips[i]))
+            return RC_OK;
+    }
+    return ERR(err, RC_CRYPTO, msg_stranger, is->identifier);
+}
+
 /* RFC 8555 section 8.1. */
 static enum rc make_proof(struct client_run *run, const struct client_authorization *authorization,
                           const struct client_challenge *challenge, struct err *err)
 {
+    struct str identifier;
+
     struct arena *a = &run->proof_arena;
     struct client_proof *p = &run->proof;
 
     if (challenge->token.n == 0)
         return ERR(err, RC_PARSE, msg_token, authorization->identifier);
+    TRY(ordered(run, authorization, &identifier, err));
     arena_done(a);
     *p = (struct client_proof){.wildcard = authorization->wildcard};
     TRY(arena_str(a, challenge->type, &p->type));
     TRY(arena_str(a, authorization->identifier_type, &p->identifier_type));
-    TRY(arena_str(a, authorization->identifier, &p->identifier));
+    TRY(arena_str(a, identifier, &p->identifier));
     TRY(arena_str(a, challenge->token, &p->token));
     p->key_authorization =
         arena_printf(a, "%.*s.%s", STR_ARG(challenge->token), client_thumbprint(run->c));

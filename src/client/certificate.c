@@ -17,6 +17,10 @@ MSG(msg_early, "client.certificate-early",
 MSG(msg_late, "client.certificate-expired", "the certificate expired at {0}, and it is {1}");
 MSG(msg_order, "client.certificate-order",
     "the chain does not hold together: certificate {0} was not issued by the one behind it: {1}");
+MSG(msg_signature, "client.certificate-signature",
+    "certificate {0} of the chain is signed by an algorithm that is not accepted any more, or not "
+    "known here");
+MSG(msg_use, "client.certificate-use", "the certificate is of no use to a server: {0}");
 MSG(msg_root, "client.certificate-root", "the chain does not end in a trusted root: {0}");
 
 /* ---- the check */
@@ -100,6 +104,27 @@ static enum rc check_order(const struct x509_cert *certs, size_t n, struct err *
     return RC_OK;
 }
 
+/* What TLS libraries would not show, or no client would take, whatever root is behind it. The
+ * signature of a root counts for nothing. */
+static enum rc check_use(const struct x509_cert *certs, size_t n, struct err *err)
+{
+    const struct x509_cert *leaf = &certs[0];
+    char digits[24];
+
+    if (leaf->is_ca)
+        return ERR(err, RC_CRYPTO, msg_use, STR("it is that of a CA"));
+    if (leaf->has_eku && !(leaf->eku & X509_EKU_SERVER_AUTH))
+        return ERR(err, RC_CRYPTO, msg_use, STR("its extended key usage lacks serverAuth"));
+    if (leaf->n_unknown_critical)
+        return ERR(err, RC_CRYPTO, msg_use, STR("it has a critical extension that nobody knows"));
+    for (size_t i = 0; i < n; i++) {
+        snprintf(digits, sizeof(digits), "%zu", i + 1);
+        if (certs[i].sig_alg == 0 && !x509_cert_self_issued(&certs[i]))
+            return ERR(err, RC_CRYPTO, msg_signature, str_of(digits));
+    }
+    return RC_OK;
+}
+
 static enum rc check_root(const struct x509_cert *certs, size_t n, const struct client_check *in,
                           struct err *err)
 {
@@ -141,6 +166,7 @@ enum rc client_chain_check(struct arena *a, const struct client_check *in, struc
     TRY(check_no_more(&certs[0], in, err));
     TRY(check_times(&certs[0], in->now, err));
     TRY(check_order(certs, n, err));
+    TRY(check_use(certs, n, err));
     TRY(check_root(certs, n, in, err));
     *out = certs;
     *out_n = n;

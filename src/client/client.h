@@ -5,7 +5,8 @@
  * (client/renewal.h), is the caller's.
  *
  * The server is trusted with nothing but the certificate itself, and that only after it has been
- * held against our key, the names asked for and pinned roots. */
+ * held against our key, the names asked for, what a server can show, and pinned roots (unless
+ * `any_root`). Nothing is proven but what was ordered. */
 #pragma once
 
 #include "client/documents.h"
@@ -105,7 +106,8 @@ struct client_result {
     enum rc rc; /* RC_OK; RC_DENIED: the server refuses; RC_QUOTA: too often, or too busy; RC_NET,
                    RC_NOTFOUND, RC_CLOSED, RC_TIMEOUT: not reached; RC_PARSE, RC_TOOBIG: it speaks
                    no ACME; RC_CONFLICT: the order came to nothing; RC_CRYPTO: the certificate is
-                   not what was asked for; RC_UNSUPPORTED, RC_NOMEM */
+                   not what was asked for, or a proof was wanted for what was not ordered;
+                   RC_UNSUPPORTED, RC_NOMEM */
     const struct err *err; /* unless RC_OK */
     int status;            /* HTTP, of what the server refused; 0: it was something else */
     struct str problem;    /* type of the server's problem document: "rateLimited"; or empty */
@@ -179,8 +181,9 @@ struct client_check {
     bool *trusted; /* not NULL: set to whether it ends in a root, which is then no failure */
 };
 
-/* The chain is for this key, names exactly these, holds together in its order, ends in one of the
- * roots and is valid now (or within CLIENT_SKEW_SECONDS). RC_CRYPTO and what is wrong; RC_PARSE,
+/* The chain is for this key, names exactly these, holds together in its order, is one that a server
+ * can show (no CA's, serverAuth, signed by algorithms known here), ends in one of the roots and is
+ * valid now (or within CLIENT_SKEW_SECONDS). RC_CRYPTO and what is wrong; RC_PARSE,
  * RC_TOOBIG, RC_NOMEM. */
 enum rc client_chain_check(struct arena *a, const struct client_check *in, struct x509_cert **out,
                            size_t *out_n, struct err *err);

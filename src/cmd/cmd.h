@@ -19,7 +19,7 @@ enum {
     CMD_LATER = 75,
 };
 
-enum { CMD_VALUES_MAX = 100 /* of an option that may be repeated */ };
+enum { CMD_VALUES_MAX = 100 /* of an option that may be repeated */, CMD_WHO_BYTES = 64 };
 
 struct cmd_args {
     const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value; the last
@@ -69,9 +69,10 @@ void cmd_help(const struct cmd_row *row);
 const char *cmd_data(const struct cmd_args *args);
 /* Opens it. RC_NOTFOUND, RC_DENIED, RC_IO with what is wrong and what to do. */
 enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err);
+/* Who gives the command: "uid 0", or with who has signed in before sudo, "uid 0 (login 1000)". */
+struct str cmd_who(char out[static CMD_WHO_BYTES]);
 bool cmd_json(const struct cmd_args *args);
-/* "autarky: MESSAGE" on standard error; returns CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA.
- */
+/* "autarky: MESSAGE" on standard error; CMD_FAILED, or CMD_LATER for RC_AGAIN and RC_QUOTA. */
 int cmd_fail(const struct err *err);
 int cmd_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an option's value; returns CMD_USAGE. */

@@ -3,7 +3,6 @@
  * what was accepted cannot be read any more. It leaves a file that only root can write, which the
  * next start of the service takes, records and removes. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -13,27 +12,8 @@
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
-#include "net/net.h"
 
-enum {
-    WHO_BYTES = 64,
-    REASON_MAX = 1024,
-    PROBLEMS_MAX = 1 << 20,
-    ANSWER_MAX = 3 * CONF_POLICY_MAX
-};
-
-/* As the audit log has people of this host. */
-static struct str who(char out[static WHO_BYTES])
-{
-    struct net_cred me = {.pid = getpid(), .uid = geteuid(), .gid = getegid()};
-    uid_t login;
-
-    if (net_peer_login(&me, &login) == RC_OK && login != me.uid)
-        snprintf(out, WHO_BYTES, "uid %u (login %u)", (unsigned)me.uid, (unsigned)login);
-    else
-        snprintf(out, WHO_BYTES, "uid %u", (unsigned)me.uid);
-    return str_of(out);
-}
+enum { REASON_MAX = 1024, PROBLEMS_MAX = 1 << 20, ANSWER_MAX = 3 * CONF_POLICY_MAX };
 
 static enum rc show(const struct json *root)
 {
@@ -83,9 +63,9 @@ static int accept_conf(const struct cmd_args *args, const struct conf *conf)
     CLEANUP(buf_done) struct buf policy = BUF_INIT(CONF_POLICY_MAX);
     bool dry = args->values[CMD_OPT_DRY_RUN];
     struct err err = ERR_INIT;
-    char by[WHO_BYTES];
+    char by[CMD_WHO_BYTES];
     struct conf_policy_override o = {.at = clock_now(clock_system()),
-                                     .by = who(by),
+                                     .by = cmd_who(by),
                                      .reason = str_of(args->values[CMD_OPT_REASON])};
 
     err.rc = conf_policy_text(conf, &policy);

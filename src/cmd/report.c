@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/admin.h"
 #include "cmd/cmd.h"
+#include "net/net.h"
 
 enum { MESSAGE_MAX = 4096 };
 
@@ -42,6 +44,18 @@ enum rc cmd_open_data(const struct cmd_args *args, int *out_fd, struct err *err)
     if (errno == EACCES)
         return ERR(err, RC_DENIED, msg_data_closed, data);
     return ERR(err, RC_IO, msg_data, data, str_of(strerrordesc_np(errno)));
+}
+
+struct str cmd_who(char out[static CMD_WHO_BYTES])
+{
+    struct net_cred me = {.pid = getpid(), .uid = geteuid(), .gid = getegid()};
+    uid_t login;
+
+    if (net_peer_login(&me, &login) == RC_OK && login != me.uid)
+        snprintf(out, CMD_WHO_BYTES, "uid %u (login %u)", (unsigned)me.uid, (unsigned)login);
+    else
+        snprintf(out, CMD_WHO_BYTES, "uid %u", (unsigned)me.uid);
+    return str_of(out);
 }
 
 bool cmd_json(const struct cmd_args *args)

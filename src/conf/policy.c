@@ -10,8 +10,10 @@
 
 enum { LEAST_MAX = 4096 };
 
-static const char *const parts[] = {"acme",  "ca",    "control", "groups",   "limits",
-                                    "locks", "names", "policy",  "profiles", "validation"};
+/* Also by whom control of a name is proven, and where copies of the audit log go. */
+static const char *const parts[] = {"acme",    "audit",    "ca",        "control",   "domain",
+                                    "groups",  "limits",   "locks",     "names",     "policy",
+                                    "probers", "profiles", "resolvers", "validation"};
 
 bool conf_policy_has(struct str key)
 {
@@ -65,8 +67,9 @@ enum rc conf_policy_text(const struct conf *conf, struct buf *out)
     CLEANUP(conf_changes_done) struct conf_changes changes = {};
     CLEANUP(conf_unrefp) const struct conf *least = NULL;
 
-    TRY(load_least(conf, &least));
+    TRY(load_least(conf, &least)); /* which has the same domain */
     TRY(conf_diff(least, conf, &changes));
+    buf_printf(out, "domain: %.*s\n", STR_ARG(conf->domain));
     for (size_t i = 0; i < changes.n; i++)
         if (conf_policy_has(changes.p[i].key))
             buf_printf(out, "%.*s: %.*s\n", STR_ARG(changes.p[i].key), STR_ARG(changes.p[i].now));

@@ -18,8 +18,9 @@ bool conf_policy_has(struct str key);
 bool conf_policy_changes(const struct conf_changes *changes);
 /* Whether the two have the same. */
 enum rc conf_policy_same(const struct conf *a, const struct conf *b, bool *out);
-/* A line "key: value" for each key of policy that has not its default, in the order of the schema:
- * the same of the same policy, whatever the files look like, with one and the same program. */
+/* A line "key: value" for `domain`, and each key of policy that has not its default, as in the
+ * schema: the same of the same policy, whatever the files look like, with one and the same program.
+ */
 enum rc conf_policy_text(const struct conf *conf, struct buf *out);
 
 /* In DATA: the whole configuration that was accepted, of root alone (serve/accepted.c). */

@@ -31,6 +31,8 @@ MSG(msg_contact, "conf.directory-contact", "\"{0}\" is no mailbox, as in pki@hos
 MSG(msg_contacts, "conf.directory-contacts", "{0} has more than {1} mailboxes in `contact`");
 MSG(msg_eab, "conf.directory-eab",
     "{0} has one of `eab_kid` and `eab_key_file`: a binding takes both");
+MSG(msg_relative, "conf.public-file-relative",
+    "the path {0} does not begin with /, and where it begins would depend on who reads it");
 MSG(msg_trust_file, "conf.directory-trust",
     "{0} names {1}, which is not in conf.d of the data directory: put it there, with a name that "
     "ends in .pem, owned by root and writable by nobody else");
@@ -104,6 +106,8 @@ static enum rc check_directory(struct conf_report *report, const struct conf_nod
 {
     if ((d->eab_kid.n > 0) != (d->eab_key_file.n > 0))
         return CONF_COMPLAIN(report, n, msg_eab, d->url);
+    if (d->eab_key_file.n && !str_starts(d->eab_key_file, STR("/")))
+        return CONF_COMPLAIN(report, n, msg_relative, d->eab_key_file);
     if (d->contact.n > CONF_CONTACTS_MAX)
         return CONF_COMPLAIN(report, n, msg_contacts, d->url, STR("8"));
     for (size_t i = 0; i < d->contact.n; i++)
@@ -175,6 +179,9 @@ enum rc conf_check_public(struct conf_report *report, const struct conf_node *ro
     n = first_of(root, STR("updates"));
     if (n && conf->gateway.others.n_updates > CONF_UPDATES_MAX)
         return CONF_COMPLAIN(report, n, msg_updates, STR("64"));
+    for (size_t i = 0; n && !report->n && i < conf->gateway.others.n_updates; i++, n = n->next)
+        if (!str_starts(conf->gateway.others.updates[i].file, STR("/")))
+            return CONF_COMPLAIN(report, n, msg_relative, conf->gateway.others.updates[i].file);
     n = first_of(root, STR("sites"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(check_site(report, n, conf, &conf->gateway.sites[i]));

@@ -5,7 +5,12 @@
 
 #include "conf/value.h"
 
-enum { CONF_DIRECTORIES_MAX = 16, CONF_CONTACTS_MAX = 8, CONF_UPDATES_MAX = 64 };
+enum {
+    CONF_DIRECTORIES_MAX = 16,
+    CONF_CONTACTS_MAX = 8,
+    CONF_UPDATES_MAX = 64,
+    CONF_EAB_KID_MAX = 256 /* what client/ takes */
+};
 
 /* An ACME server (RFC 8555). */
 struct conf_directory {

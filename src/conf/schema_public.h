@@ -26,7 +26,7 @@
      .help = "By which sites name it"},
     {KEY_IN("gateway.updates[].file", CONF_ONE, struct conf_update, file, &conf_kind_path),
      .required = true, .take = &emissary,
-     .help = "File with its address and key, as for `autarky obtain --dns rfc2136`"},
+     .help = "File with its address and key, as for `autarky obtain --dns rfc2136`, absolute"},
     {STRUCTS("gateway.directories", CONF_ITEMS, gateway.others.directories, struct conf_directory),
      .take = &keeper,
      .help = "Other CAs that sites may have certificates from; nothing is sent to one that no site "
@@ -49,10 +49,10 @@
              "that this machine trusts"},
     {KEY_IN("gateway.directories[].eab_kid", CONF_ONE, struct conf_directory, eab_kid,
             &conf_kind_text),
-     .min = 1, .max = 500, .take = &keeper,
+     .min = 1, .max = CONF_EAB_KID_MAX, .take = &keeper,
      .help = "Of an external account binding, where it wants one"},
     {KEY_IN("gateway.directories[].eab_key_file", CONF_ONE, struct conf_directory, eab_key_file,
             &conf_kind_path),
      .take = &keeper,
-     .help = "File with the key of that binding, in base64url"},
+     .help = "File with the key of that binding, in base64url; an absolute path"},
     /* clang-format on */

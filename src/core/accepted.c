@@ -327,6 +327,7 @@ static bool may(struct change *c)
         c->now.reason = STR("a start with it, which takes no second person");
     } else if (!overridden(c)) {
         c->now.reason = STR("a start of another version of the program");
+        c->alone = true; /* nobody was asked: the supervisor has found the same in the files */
         return c->core->policy_kept && !str_eq(c->was.program, c->now.program);
     }
     return true;
@@ -369,6 +370,27 @@ enum rc core_accepted_announce(struct core *core, const struct conf *next,
     TRY(hash_of(buf_str(&text), &a, &row.next));
     row.approval = id_str(approval);
     return store_write_now(core->store, write_next, &row);
+}
+
+static enum rc call_off(struct core *core)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ROOM);
+    struct accepted row;
+    enum rc rc = read_accepted(store_read(core->store), &a, &row);
+
+    if (rc == RC_NOTFOUND || (rc == RC_OK && row.next.n == 0))
+        return RC_OK;
+    TRY(rc);
+    row.next = row.approval = STR("");
+    return store_write_now(core->store, write_next, &row);
+}
+
+void core_accepted_called_off(struct core *core)
+{
+    enum rc rc = call_off(core);
+
+    if (rc != RC_OK)
+        log_error("core.policy-not-called-off", LOG_RC(rc));
 }
 
 static enum rc accept_reloaded(struct core *core, struct err *err)

@@ -21,6 +21,8 @@ enum rc core_accepted_start(struct core *core, struct err *err);
 /* The second person has granted the policy of `next`, by that approval, and it is about to come. */
 enum rc core_accepted_announce(struct core *core, const struct conf *next,
                                const struct id *approval);
+/* It does not come, after all. A failure is in the log: then a start may still take it. */
+void core_accepted_called_off(struct core *core);
 /* core->conf is in force now, by a reload, and core->policy_change says whose. Without effect when
  * its policy is the accepted one; a failure is in the log, and the next start makes up for it. */
 void core_accepted_reloaded(struct core *core);

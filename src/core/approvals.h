@@ -73,6 +73,8 @@ enum rc core_approval_begin(const struct core *core, struct core_who who, const 
  * who, now, arena, action and what. It takes a second person when one of `kinds` does, bits 1 <<
  * enum conf_two_persons. */
 enum rc core_approval_begin_one(const struct core *core, unsigned kinds, struct core_approval *out);
+/* The same for what takes a second person whatever the configuration says. */
+enum rc core_approval_begin_always(struct core_approval *out);
 /* In the transaction of the change: uses what was granted; RC_DENIED and `missing` otherwise. */
 enum rc core_approval_use(struct store_txn *txn, struct core_approval *c);
 /* Asks for it when nobody has yet; the argument of a store job. */

@@ -9,7 +9,7 @@
 #include "store/accounts.h"
 #include "store/certificates.h"
 
-enum { ROOM = 64 << 20, EACH_ROOM = 256 * 1024 };
+enum { ROOM = 64 << 20, EACH_ROOM = 256 * 1024, LOOKED_AT = 64 };
 
 /* A key of account bindings, or a network. */
 struct source {
@@ -61,20 +61,61 @@ static bool stands_out(const struct look *l, uint64_t n)
 
 /* ---- accounts */
 
-static enum rc blame_accounts(const struct look *l, struct core_blame *out)
+/* With a certificate from before, which fresh accounts have not, however many there are. */
+static enum rc was_there(struct store_txn *txn, const struct id *account, when_t since, bool *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(EACH_ROOM);
+    const struct store_certificate_filter filter = {.account = *account,
+                                                    .staging = STORE_STAGING_NOT,
+                                                    .sort = STORE_CERTIFICATE_BY_ISSUED,
+                                                    .without_der = true,
+                                                    .limit = 1};
+    struct store_cursor at = {};
+    struct store_certificate *list;
+    size_t n;
+
+    TRY(store_certificate_list(txn, &a, &filter, &at, &list, &n));
+    *out = n > 0 && list[0].issued < since;
+    return RC_OK;
+}
+
+/* The first of those at `order` without whom the hour were usual. */
+static enum rc blame_first(const struct look *l, const size_t *order, size_t n_order,
+                           struct core_blame *out)
 {
     uint64_t n = l->ask->n;
 
-    for (size_t i = 0; i < l->n && i < CORE_BLAME_MAX && stands_out(l, l->accounts[i].n); i++) {
-        n = without(n, l->accounts[i].n);
+    for (size_t i = 0; i < n_order && i < CORE_BLAME_MAX; i++) {
+        const struct store_hour_account *a = &l->accounts[order[i]];
+
+        n = without(n, a->n);
         out->parts[i].scope = STORE_LOCK_ACCOUNT;
-        TRY(str_copyz(id_str(&l->accounts[i].account), out->parts[i].of, sizeof(out->parts[i].of)));
+        TRY(str_copyz(id_str(&a->account), out->parts[i].of, sizeof(out->parts[i].of)));
         if (n <= l->ask->usual) {
             out->n = i + 1;
             return RC_OK;
         }
     }
     return RC_OK;
+}
+
+/* Those that came since the time of learning, if the hour were usual without them: who has always
+ * done as much is not to blame for what fresh accounts add to it, even where each of them did less.
+ * Else those who did most. */
+static enum rc blame_accounts(const struct look *l, struct core_blame *out)
+{
+    size_t all[LOOKED_AT], fresh[LOOKED_AT], n = 0, n_fresh = 0;
+
+    for (size_t i = 0; i < l->n && i < LOOKED_AT && stands_out(l, l->accounts[i].n); i++) {
+        bool was = false;
+
+        TRY(was_there(l->txn, &l->accounts[i].account, l->ask->since, &was));
+        all[n++] = i;
+        if (!was)
+            fresh[n_fresh++] = i;
+    }
+    TRY(blame_first(l, fresh, n_fresh, out));
+    return out->n ? RC_OK : blame_first(l, all, n, out);
 }
 
 /* ---- where they come from */
@@ -185,29 +226,11 @@ static enum rc blame_zones(const struct look *l, struct core_blame *out)
 
 /* ---- everybody */
 
-/* With a certificate from before, which fresh accounts have not, however many there are. */
-static enum rc was_there(struct store_txn *txn, const struct id *account, when_t since, bool *out)
-{
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(EACH_ROOM);
-    const struct store_certificate_filter filter = {.account = *account,
-                                                    .staging = STORE_STAGING_NOT,
-                                                    .sort = STORE_CERTIFICATE_BY_ISSUED,
-                                                    .without_der = true,
-                                                    .limit = 1};
-    struct store_cursor at = {};
-    struct store_certificate *list;
-    size_t n;
-
-    TRY(store_certificate_list(txn, &a, &filter, &at, &list, &n));
-    *out = n > 0 && list[0].issued < since;
-    return RC_OK;
-}
-
 static enum rc measure_breadth(const struct look *l, struct core_blame *out)
 {
     const struct store_account_filter all = {.statuses = 1u << STORE_ACCOUNT_VALID,
                                              .staging = STORE_STAGING_NOT,
-                                             .created_before = l->ask->since};
+                                             .certified_before = l->ask->since};
 
     out->accounts = l->n;
     TRY(store_account_count(l->txn, &all, &out->population));

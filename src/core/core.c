@@ -264,6 +264,8 @@ static void core_abort(struct role_env *env)
 
     policy_unref(core->next_policy);
     core->next_policy = NULL;
+    if (core->policy_change.granted)
+        core_accepted_called_off(core);
     core_policy_abort(core);
 }
 

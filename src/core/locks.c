@@ -177,12 +177,13 @@ static enum rc find_lock(struct core_change *c, struct str id, bool scoped)
     return RC_OK;
 }
 
-/* What a restore has left holds for who wanted two persons for a restore. */
-static unsigned kinds_of(const struct store_lock *lock)
+/* A restore has left one only because two persons were wanted: by the configuration that was in
+ * force then, which is not for the one of now to take back. */
+static enum rc begin_approval(struct core_change *c)
 {
-    unsigned restore = 1U << CONF_TWO_RESTORE, thaw = 1U << CONF_TWO_THAW;
-
-    return str_eq(lock->set_by, STR(STORE_LOCK_BY_RESTORE)) ? restore | thaw : thaw;
+    return str_eq(c->lock.set_by, STR(STORE_LOCK_BY_RESTORE))
+               ? core_approval_begin_always(&c->approval)
+               : core_approval_begin_one(c->core, 1U << CONF_TWO_THAW, &c->approval);
 }
 
 static enum rc read_thaw(struct core_change *c)
@@ -202,7 +203,7 @@ static enum rc read_thaw(struct core_change *c)
     c->put = put_thawed;
     c->approval = (struct core_approval){
         .who = c->who, .now = c->now, .arena = c->a, .action = STR("issuance.thaw"), .what = what};
-    return core_approval_begin_one(c->core, kinds_of(&c->lock), &c->approval);
+    return begin_approval(c);
 }
 
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,

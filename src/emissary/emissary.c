@@ -12,9 +12,7 @@
  * It is a process of its own because neither of the others may be it: the keeper has the keys and
  * must reach no network; the courier speaks to configured addresses alone, and a CA may name any
  * host in its directory; the prober looks for whom strangers name and holds nothing. */
-#include <fcntl.h>
-
-#include "base/file.h"
+#include "agent/trust.h"
 #include "client/http.h"
 #include "crypto/crypto.h"
 #include "emissary/emissary_int.h"
@@ -29,32 +27,6 @@ static const struct sandbox sandbox = {
     .promises = SB_STDIO | SB_FDPASS | SB_INET_CONNECT,
     .files = 256,
 };
-
-/* Where distributions keep the bundle of trusted roots; the first that is there counts. */
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
-
-/* ---- before confinement */
-
-/* One that cannot be read is as good as none: without a root no server is believed. */
-static enum rc read_bundle(struct emissary *e)
-{
-    for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        enum rc rc;
-
-        buf_reset(&e->bundle);
-        rc = file_read(AT_FDCWD, bundles[i], &e->bundle, NULL);
-        if (rc == RC_OK || rc == RC_NOMEM)
-            return rc;
-    }
-    buf_reset(&e->bundle);
-    return RC_OK;
-}
 
 static void on_tidy(void *arg)
 {
@@ -92,7 +64,7 @@ static enum rc emissary_open(struct role_env *env, struct err *err)
     env->state = e;
     e->env = env;
     e->conf = conf_ref(env->conf);
-    buf_init(&e->bundle, EMISSARY_BUNDLE_MAX);
+    buf_init(&e->bundle, AGENT_TRUST_FILE_MAX);
     list_init(&e->ways);
     list_init(&e->next_ways);
     list_init(&e->fetches);
@@ -102,7 +74,7 @@ static enum rc emissary_open(struct role_env *env, struct err *err)
     e->world = (struct agent_world){.ev = env->ev, .say = say, .arg = e, .confined = true};
     e->n_servers = role_resolv_conf("other CAs", e->servers);
     TRY(crypto_init());
-    TRY(read_bundle(e));
+    TRY(agent_trust_machine(&e->bundle)); /* before confinement, as the settings */
     return emissary_records_open(e);
 }
 
@@ -242,7 +214,7 @@ static void emissary_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {{IPC_FETCH, emissary_on_fetch},
-                                              {IPC_RECORD, emissary_on_proof}};
+                                              {IPC_RECORD, emissary_on_record}};
 
 const struct role_def role_emissary = {
     .role = ROLE_EMISSARY,

@@ -18,7 +18,6 @@
 struct tls_trust;
 
 enum {
-    EMISSARY_FETCHES_MAX = IPC_FETCH_CREDITS,
     EMISSARY_NAMES_MAX = 64,    /* hosts whose addresses are kept */
     EMISSARY_ADDRESSES_MAX = 8, /* of each */
     EMISSARY_NAME_SECONDS = 60, /* they are asked again then */
@@ -27,7 +26,6 @@ enum {
     EMISSARY_ZONES_MAX = CONF_UPDATES_MAX,
     EMISSARY_RECORDS_MAX = 64, /* that are being set or removed */
     EMISSARY_DRAIN_SECONDS = 5,
-    EMISSARY_BUNDLE_MAX = 4 << 20, /* bytes of the machine's roots */
 };
 
 struct emissary;
@@ -105,7 +103,7 @@ void emissary_names_put(struct emissary *e, struct str host, const struct addr *
 
 /* Reads the settings of all sites; before confinement. */
 enum rc emissary_records_open(struct emissary *e);
-void emissary_on_proof(void *arg, struct ipc_req *req, const void *msg, int fd);
+void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* Frees those that are done; true when none is left. */
 bool emissary_records_tidy(struct emissary *e);
 void emissary_records_stop(struct emissary *e);

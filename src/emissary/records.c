@@ -171,7 +171,7 @@ static void set(struct record *r, struct ipc_req *req)
     r->solver->solver.present(r->solver->solver.arg, &r->proof, on_set, r);
 }
 
-void emissary_on_proof(void *arg, struct ipc_req *req, const void *msg, int)
+void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int)
 {
     const struct role_env *env = arg;
     struct emissary *e = env->state;

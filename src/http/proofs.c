@@ -83,7 +83,7 @@ void http_proofs_remove(struct http_proofs *p, struct str host, struct str answe
 
 struct str http_proofs_find(const struct http_proofs *p, struct str host, struct str path)
 {
-    struct str token = path;
+    struct str token;
 
     if (p->n == 0 || !str_starts(path, WELL_KNOWN))
         return (struct str){NULL, 0};

@@ -15,8 +15,10 @@ enum {
 IPC_FIELDS(ipc_vouch, IPC_F_STR(ipc_vouch, thumbprint, THUMBPRINT_BYTES));
 
 IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
-           IPC_F_U8(ipc_identity, algorithm, UINT8_MAX), IPC_F_STR(ipc_identity, chain, 64 * KIB),
-           IPC_F_STR(ipc_identity, key, 16 * KIB), IPC_F_STR(ipc_identity, encrypt_chain, 64 * KIB),
+           IPC_F_U8(ipc_identity, algorithm, UINT8_MAX),
+           IPC_F_STR(ipc_identity, chain, IPC_IDENTITY_CHAIN_MAX),
+           IPC_F_STR(ipc_identity, key, 16 * KIB),
+           IPC_F_STR(ipc_identity, encrypt_chain, IPC_IDENTITY_CHAIN_MAX),
            IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB),
            IPC_F_STR(ipc_identity, staple, 16 * KIB), IPC_F_I64(ipc_identity, staple_until));
 

@@ -12,6 +12,8 @@ struct ipc_vouch {
     struct str thumbprint; /* RFC 7638, SHA-256, base64url */
 };
 
+enum { IPC_IDENTITY_CHAIN_MAX = 64 << 10 /* bytes of one chain */ };
+
 struct ipc_identity {
     struct str site;
     uint8_t algorithm;                     /* enum conf_key_algorithm */

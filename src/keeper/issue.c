@@ -6,8 +6,15 @@
  */
 #include "keeper/keeper_int.h"
 
+#include <stdio.h>
+
 #include "ev/clock.h"
 #include "log/log.h"
+
+MSG(msg_big, "keeper.chain-big",
+    "the certificate chain has more than {0} KiB, and the gateway takes no more");
+MSG(msg_soon, "keeper.certificate-ends-soon",
+    "the certificate ends at {0}, which is too soon to put it in force");
 
 #define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
 
@@ -190,16 +197,36 @@ static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, 
     keeper_slot_save(slot);
 }
 
+/* What no worker could be handed is as good as none, and what another CA lets end at once would be
+ * ordered anew without a pause. */
+static enum rc judge(const struct keeper_slot *slot, const struct client_result *result,
+                     struct err *err)
+{
+    when_t least = now_of(slot->keeper) + KEEPER_PUBLIC_HOURS_LEAST * WHEN_HOUR;
+    char digits[24], until[WHEN_TEXT];
+
+    if (result->chain.n > KEEPER_CHAIN_MAX) {
+        snprintf(digits, sizeof(digits), "%d", KEEPER_CHAIN_MAX / 1024);
+        return ERR(err, RC_TOOBIG, msg_big, str_of(digits));
+    }
+    if (slot->at && result->certs[0].not_after < least)
+        return ERR(err, RC_CRYPTO, msg_soon, str_of(when_text(result->certs[0].not_after, until)));
+    return RC_OK;
+}
+
 static void succeeded(struct keeper_slot *slot, const struct client_result *result)
 {
     char until[WHEN_TEXT], renew[WHEN_TEXT];
     bool renewed = slot->key != NULL;
     uint64_t before = slot->version;
     struct err err = ERR_INIT;
-    enum rc rc = keeper_slot_take(slot, result, &err);
+    enum rc rc = judge(slot, result, &err);
 
+    if (rc == RC_OK)
+        rc = keeper_slot_take(slot, result, &err);
     if (slot->version == before) {
-        const struct client_result none = {.rc = rc, .err = &err};
+        const struct client_result none = {
+            .rc = rc, .err = &err, .ill = slot->at && rc != RC_NOMEM};
 
         if (slot->at)
             keeper_public_failed(slot, &none);
@@ -257,7 +284,7 @@ static void on_looked(void *arg, const struct client_result *result)
 
 /* ---- begun */
 
-static enum rc order(struct keeper_slot *slot, bool outside)
+static enum rc order(struct keeper_slot *slot, bool outside, struct err *err)
 {
     static const struct crypto_key_spec specs[CONF_SITE_KEYS] = {
         [CONF_KEY_RSA] = {CRYPTO_KEY_RSA, 2048},
@@ -273,6 +300,8 @@ static enum rc order(struct keeper_slot *slot, bool outside)
         want.profile = str_of(slot->profile);
     if (slot->key && (outside || !slot->directory))
         want.replaces = str_of(slot->certid);
+    if (outside) /* first: whatever fails from here on has failed there */
+        TRY(keeper_public_choose(slot, err));
     TRY(crypto_key_generate(specs[slot->algorithm], &slot->fresh));
     want.key = slot->fresh;
     if (outside)
@@ -285,12 +314,12 @@ static void start(struct keeper_slot *slot, bool outside)
     struct keeper *k = slot->keeper;
     bool ordering = order_due_at(slot, outside) <= now_of(k);
     struct err err = ERR_INIT;
-    const struct client_result none = {.rc = RC_NOMEM, .err = &err};
+    struct client_result none = {.err = &err};
     enum rc rc;
 
     slot->counted = outside;
     if (ordering)
-        rc = order(slot, outside);
+        rc = order(slot, outside, &err);
     else
         rc = client_look(issuer(slot), str_of(slot->certid), on_looked, slot, &slot->run);
     if (rc == RC_OK) {
@@ -299,6 +328,8 @@ static void start(struct keeper_slot *slot, bool outside)
         return;
     }
     crypto_key_unref(MOVE(slot->fresh));
+    none.rc = rc;
+    none.ill = slot->at && !slot->at->client; /* the fallback may be of use */
     if (ordering && slot->at)
         keeper_public_failed(slot, &none);
     else if (ordering)
@@ -363,8 +394,10 @@ void keeper_issue_reached(struct keeper *k)
 void keeper_issue_force(struct keeper_slot *slot)
 {
     /* An internal one that serves meanwhile need not be another. */
-    if (!slot->first || slot->directory)
+    if (!slot->first || slot->directory) {
         slot->renewal.due = now_of(slot->keeper);
+        slot->renewal.least = 0;
+    }
     slot->next_at = 0;
     slot->public.next_at = 0;
     keeper_issue_look(slot->keeper);

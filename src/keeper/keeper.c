@@ -5,16 +5,23 @@
  * is needed and everything else, policy to audit, is as for everybody. The OCSP answers that are
  * shown with certificates come the same way.
  *
- * owns     the accounts' keys, DATA/keeper/account.pem and accounts/; the pairs in DATA/sites, and
- * when to renew them, in DATA/keeper; the gateway's ticket keys, which are nowhere on disk may read
- * and write in these two directories, connect to Unix sockets, ask core VOUCH and tell it PUBLIC,
- * hand IDENTITY and TICKETS to the workers of the gateway, have the emissary FETCH from other CAs
- * what was signed here, and have front, workers and emissary show proofs (PLAIN_PROOF, PROOF,
- * RECORD) may not  listen, make another socket, execute, reach the database or any other file asked
- * by core: SITES, RENEW
+ * owns      the accounts' keys, DATA/keeper/account.pem and accounts/; the pairs in DATA/sites, and
+ *           when to renew them, in DATA/keeper; the gateway's ticket keys, which are nowhere on
+ * disk
+ *
+ * may       read and write in these two directories, connect to Unix sockets, ask core VOUCH and
+ * tell it PUBLIC, hand IDENTITY and TICKETS to the workers of the gateway, have the emissary FETCH
+ * from other CAs what was signed here, and have front, workers and emissary show proofs
+ * (PLAIN_PROOF, PROOF, RECORD)
+ *
+ * may not   listen, make another socket, execute, reach the database or any other file
+ *
+ * asked by  core: SITES, RENEW
  *
  * It trusts core and front with the certificates they bring no further than client/ can check them
- * against the roots in DATA/trust, read before confinement. */
+ * against the roots in DATA/trust, read before confinement. Of other CAs it believes nothing at
+ * all: not what is to be proven, nor that what they issue is of use, nor when it is to be renewed.
+ */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -116,7 +123,7 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     TRY(keeper_push_init(k));
     TRY(make_directories(k, err));
     TRY(read_roots(k, err));
-    TRY(keeper_public_open(k, err));
+    TRY(keeper_public_open(k));
     /* The way to the socket is then DATA's own: whoever may search the directories above it. */
     return fchdir(env->data) == 0 ? RC_OK : ERR(err, RC_IO, msg_directory);
 }

@@ -25,12 +25,14 @@ enum {
     KEEPER_ROOTS_MAX = CLIENT_ROOTS_MAX,
     KEEPER_SLOTS_MAX = 1'000'000, /* of all sites */
     KEEPER_FILE_MAX = 256 * 1024,
-    KEEPER_STATE_MAX = 8 * 1024, /* bytes of one state file */
-    KEEPER_PUSHES_MAX = 8,       /* identities under way to one worker */
-    KEEPER_PUSH_SECONDS = 20,    /* a worker may take for one */
+    KEEPER_CHAIN_MAX = IPC_IDENTITY_CHAIN_MAX, /* bytes of one that workers can be handed */
+    KEEPER_STATE_MAX = 8 * 1024,               /* bytes of one state file */
+    KEEPER_PUSHES_MAX = 8,                     /* identities under way to one worker */
+    KEEPER_PUSH_SECONDS = 20,                  /* a worker may take for one */
     KEEPER_PUSH_SECONDS_FIRST =
         1, /* after it refused one, which it may not know yet; doubling ... */
     KEEPER_PUSH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_PUSH_TRIES_MAX = 10,    /* of one identity, at a worker that keeps refusing it */
     KEEPER_VOUCH_SECONDS = 20,
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
@@ -58,6 +60,9 @@ struct keeper_worker {
     uint64_t sent;         /* version of the newest identity on its way or there */
     struct list pushes;    /* on their way */
     unsigned pushing, refusals;
+    uint64_t back;  /* the oldest version refused since `again` was set; 0: none */
+    uint64_t stuck; /* that of the time before, and how often it was in a row */
+    unsigned tries;
     uint64_t tickets; /* generation that it has, or is being sent */
     bool ticketing;
     struct ev_timer again;
@@ -65,8 +70,9 @@ struct keeper_worker {
 
 /* Of an external account at another CA. */
 struct keeper_binding {
-    struct str url; /* of the directory */
-    struct secret *key;
+    struct str url;     /* of the directory */
+    struct secret *key; /* NULL: it could not be read, for this reason */
+    struct err why;
 };
 
 struct keeper {

@@ -5,11 +5,15 @@
  */
 #include "keeper/keeper_int.h"
 
+#include <stdio.h>
+
 #include "log/log.h"
 
 MSG(msg_nobody, "keeper.proof-nobody",
     "no process is there that could show the proof of {0} by {1}; `autarky status` says how they "
     "are");
+MSG(msg_stranger, "keeper.proof-stranger",
+    "{0} is no site that has an order at this CA: nothing is shown for it");
 MSG(msg_many, "keeper.proofs-many", "{0} proofs are shown already");
 
 enum { TOKEN_BYTES = 1024 };
@@ -151,14 +155,33 @@ static struct proof *find(struct keeper *k, const struct keeper_ca *ca,
     return NULL;
 }
 
+/* Whatever a CA asks, nothing is shown for a site that has no order there just now. */
+static bool has_order(const struct keeper_ca *ca, struct str name)
+{
+    static const enum conf_key_algorithm both[] = {CONF_KEY_ECDSA, CONF_KEY_RSA};
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        const struct keeper_slot *slot = keeper_slot_find(ca->keeper, name, both[i]);
+
+        if (slot && slot->at == ca)
+            return true;
+    }
+    return false;
+}
+
 static enum rc add(struct keeper_ca *ca, const struct client_proof *proof, struct proof **out,
                    struct err *err)
 {
     struct keeper *k = ca->keeper;
     CLEANUP(mem_freep) struct proof *p = NULL;
+    char digits[24];
 
-    if (k->n_proofs >= KEEPER_PROOFS_MAX)
-        return ERR(err, RC_QUOTA, msg_many, STR("64"));
+    if (!has_order(ca, proof->identifier))
+        return ERR(err, RC_DENIED, msg_stranger, proof->identifier);
+    if (k->n_proofs >= KEEPER_PROOFS_MAX) {
+        snprintf(digits, sizeof(digits), "%d", KEEPER_PROOFS_MAX);
+        return ERR(err, RC_QUOTA, msg_many, str_of(digits));
+    }
     p = MEM_NEW(struct proof);
     if (!p)
         return RC_NOMEM;

@@ -68,19 +68,29 @@ static enum rc read_binding(struct keeper *k, const struct conf_directory *d,
                    why.msg ? str_of(err_textz(&why, line, sizeof(line))) : str_of(rc_text(rc)));
     TRY(secret_new(key.n, &b->key));
     memcpy(secret_bytes(b->key), key.p, key.n);
-    return arena_str(&k->arena, d->url, &b->url);
+    return RC_OK;
 }
 
-enum rc keeper_public_open(struct keeper *k, struct err *err)
+enum rc keeper_public_open(struct keeper *k)
 {
     const struct conf *conf = k->env->conf;
 
-    for (size_t i = 0; i < conf->gateway.others.n_directories && i < CONF_DIRECTORIES_MAX; i++)
-        if (conf->gateway.others.directories[i].eab_key_file.n) {
-            TRY(read_binding(k, &conf->gateway.others.directories[i], &k->bindings[k->n_bindings],
-                             err));
-            k->n_bindings++;
-        }
+    for (size_t i = 0; i < conf->gateway.others.n_directories && i < CONF_DIRECTORIES_MAX; i++) {
+        const struct conf_directory *d = &conf->gateway.others.directories[i];
+        struct keeper_binding *b = &k->bindings[k->n_bindings];
+        enum rc rc;
+
+        if (d->eab_key_file.n == 0)
+            continue;
+        TRY(arena_str(&k->arena, d->url, &b->url));
+        rc = read_binding(k, d, b, &b->why);
+        if (rc == RC_NOMEM)
+            return rc;
+        b->why.rc = rc;
+        if (rc != RC_OK)
+            log_error("keeper.binding-unusable", LOG_STR("directory", d->url), LOG_ERR(&b->why));
+        k->n_bindings++;
+    }
     return RC_OK;
 }
 
@@ -175,6 +185,10 @@ static enum rc make_client(struct keeper_ca *ca, const struct conf_directory *d,
     }
     for (size_t i = 0; d->eab_kid.n && i < k->n_bindings; i++)
         if (str_eq(k->bindings[i].url, d->url)) {
+            if (!k->bindings[i].key) {
+                *err = k->bindings[i].why;
+                return err->rc;
+            }
             conf.eab_kid = d->eab_kid;
             conf.eab_key =
                 str_bytes(secret_bytes(k->bindings[i].key), secret_len(k->bindings[i].key));
@@ -182,20 +196,23 @@ static enum rc make_client(struct keeper_ca *ca, const struct conf_directory *d,
     return client_new(&conf, &ca->client, err);
 }
 
-static enum rc add(struct keeper *k, const struct conf *conf, struct str url,
-                   enum conf_site_challenge challenge, struct err *err)
+static enum rc new_ca(struct keeper *k, struct str url, enum conf_site_challenge challenge,
+                      struct keeper_ca **out, struct err *err)
 {
-    const struct conf_directory *d = conf_directory_find(conf, url);
     struct keeper_ca *ca;
-    enum rc rc;
+    char digits[24];
 
-    if (url.n == 0 || !d || find(k, url, challenge))
-        return RC_OK;
-    if (k->n_cas >= KEEPER_CAS_MAX)
-        return ERR(err, RC_QUOTA, msg_many, STR("64"));
+    if (k->n_cas >= KEEPER_CAS_MAX) {
+        snprintf(digits, sizeof(digits), "%d", KEEPER_CAS_MAX);
+        return ERR(err, RC_QUOTA, msg_many, str_of(digits));
+    }
     ca = MEM_NEW(struct keeper_ca);
     if (!ca)
         return RC_NOMEM;
+    if (str_copyz(url, ca->url, sizeof(ca->url)) != RC_OK) {
+        mem_free(ca);
+        return RC_TOOBIG;
+    }
     ca->transport.ops = &keeper_outside_ops;
     ca->keeper = k;
     ca->challenge = challenge;
@@ -203,14 +220,35 @@ static enum rc add(struct keeper *k, const struct conf *conf, struct str url,
     list_push(&k->cas, &ca->link);
     k->n_cas++;
     keeper_proof_solver(ca);
-    rc = str_copyz(url, ca->url, sizeof(ca->url));
+    *out = ca;
+    return RC_OK;
+}
+
+/* One that could not be used before may be usable now. */
+static enum rc add(struct keeper *k, const struct conf *conf, struct str url,
+                   enum conf_site_challenge challenge, struct err *err)
+{
+    const struct conf_directory *d = conf_directory_find(conf, url);
+    struct keeper_ca *ca;
+    enum rc rc = RC_OK;
+
+    if (url.n == 0 || !d)
+        return RC_OK;
+    ca = find(k, url, challenge);
+    if (ca && ca->client)
+        return RC_OK;
+    if (!ca)
+        TRY(new_ca(k, url, challenge, &ca, err));
+    ca->why = ERR_INIT;
+    if (!ca->account)
+        rc = load_account(ca, &ca->why);
     if (rc == RC_OK)
-        rc = load_account(ca, err);
-    if (rc == RC_OK)
-        rc = make_client(ca, d, err);
-    if (rc != RC_OK)
-        ca_free(ca);
-    return rc;
+        rc = make_client(ca, d, &ca->why);
+    if (rc == RC_OK || rc == RC_NOMEM)
+        return rc;
+    ca->why.rc = rc;
+    log_error("keeper.ca-unusable", LOG_Z("directory", ca->url), LOG_ERR(&ca->why));
+    return RC_OK;
 }
 
 /* What a configuration that is then given up would have needed is of no harm. */
@@ -225,17 +263,27 @@ enum rc keeper_public_prepare(struct keeper *k, const struct conf *next, struct 
     return RC_OK;
 }
 
+/* What became of attempts at a CA that is no longer asked is no trouble of the site's any more. */
+static void forget_tries(struct keeper_slot *slot)
+{
+    slot->public = (struct keeper_try){};
+    slot->public.why = ERR_INIT;
+    slot->try_second = false;
+}
+
 void keeper_public_set(struct keeper_slot *slot, const struct conf_site *site)
 {
     struct keeper *k = slot->keeper;
     bool others = slot->algorithm == CONF_KEY_ECDSA || slot->algorithm == CONF_KEY_RSA;
+    const struct keeper_ca *before = slot->first;
 
     slot->first = slot->second = NULL;
-    if (!others || site->directory.n == 0)
-        return;
-    slot->first = find(k, site->directory, site->challenge);
-    if (site->fallback.n)
+    if (others && site->directory.n)
+        slot->first = find(k, site->directory, site->challenge);
+    if (slot->first && site->fallback.n)
         slot->second = find(k, site->fallback, site->challenge);
+    if (before && slot->first != before && !slot->at)
+        forget_tries(slot);
 }
 
 struct keeper_ca *keeper_public_issuer(const struct keeper_slot *slot)
@@ -286,6 +334,8 @@ when_t keeper_public_due(const struct keeper_slot *slot)
         return 0;
     if (slot->key && keeper_public_issuer(slot))
         due = keeper_issue_renewal(slot);
+    if (due && slot->renewal.least <= most && due < slot->renewal.least)
+        due = slot->renewal.least;
     return due < pause ? pause : due;
 }
 
@@ -297,17 +347,37 @@ static int64_t pause_after(unsigned failures)
                           KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND);
 }
 
+/* The later one, within what any pause may take. */
+static void pause_until(struct keeper_slot *slot, when_t one, when_t other)
+{
+    when_t most = now_of(slot->keeper) + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
+    when_t later = one > other ? one : other;
+
+    slot->public.next_at = later < most ? later : most;
+}
+
+enum rc keeper_public_choose(struct keeper_slot *slot, struct err *err)
+{
+    slot->at = slot->try_second && slot->second ? slot->second : slot->first;
+    slot->try_second = false;
+    if (slot->at->client)
+        return RC_OK;
+    *err = slot->at->why;
+    return err->rc;
+}
+
 enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *want,
                             client_result_fn fn)
 {
     struct client_want at = *want;
     enum rc rc;
 
-    slot->at = slot->try_second && slot->second ? slot->second : slot->first;
-    slot->try_second = false;
+    if (!slot->at)
+        return RC_INVAL; /* the caller has chosen it */
     if (keeper_public_issuer(slot) != slot->at)
         at.replaces = STR("");
-    slot->public.next_at = now_of(slot->keeper) + pause_after(slot->public.failures + 1);
+    pause_until(slot, slot->public.next_at,
+                now_of(slot->keeper) + pause_after(slot->public.failures + 1));
     keeper_slot_save(slot); /* as a failure, until it is none */
     rc = client_obtain(slot->at->client, &at, fn, slot, &slot->run);
     if (rc == RC_OK)
@@ -317,7 +387,7 @@ enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *
 
 bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *result)
 {
-    when_t now = now_of(slot->keeper), most = now + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR;
+    when_t now = now_of(slot->keeper);
     const struct client_trouble trouble = {result->rc, result->ill, result->retry_at};
     bool second =
         slot->at == slot->first && slot->second &&
@@ -328,11 +398,10 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
     slot->public.failures += !second;
     slot->public.why = result->err ? *result->err : ERR_INIT;
     slot->public.why.rc = result->rc;
-    slot->public.next_at = now + pause_after(slot->public.failures);
-    if (slot->public.next_at < result->retry_at)
-        slot->public.next_at = result->retry_at;
-    if (slot->public.next_at > most)
-        slot->public.next_at = most;
+    /* Of two that failed one after the other, the one that asks for more. */
+    pause_until(slot, slot->at == slot->second ? slot->public.next_at : 0,
+                now + pause_after(slot->public.failures));
+    pause_until(slot, slot->public.next_at, result->retry_at);
     slot->try_second = second;
     log_error("keeper.public-certificate-failed", LOG_Z("site", slot->name),
               LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url),
@@ -341,14 +410,19 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
                     second ? "at once, at the fallback" : when_text(slot->public.next_at, at)));
     metric_add(&orders, 1, 1);
     keeper_record(slot, IPC_PUBLIC_FAILED, &slot->public.why);
+    if (slot->at != slot->first && slot->at != slot->second)
+        forget_tries(slot); /* another configuration since */
     slot->at = NULL;
     keeper_slot_save(slot);
     return second;
 }
 
+/* Whatever times its certificates have, and whatever it says of renewals, a CA gets no endless
+ * orders. */
 void keeper_public_succeeded(struct keeper_slot *slot)
 {
-    slot->public = (struct keeper_try){};
+    slot->public = (struct keeper_try){.next_at = now_of(slot->keeper) +
+                                                  KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND};
     slot->public.why = ERR_INIT;
     log_info("keeper.public-certificate", LOG_Z("site", slot->name),
              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url));
@@ -366,7 +440,8 @@ void keeper_public_emissary(struct keeper *k, struct ipc_chan *chan)
         return;
     keeper_proof_peer(k, chan);
     LIST_FOREACH (it, &k->cas)
-        client_hurry(LIST_ENTRY(it, struct keeper_ca, link)->client);
+        if (LIST_ENTRY(it, struct keeper_ca, link)->client)
+            client_hurry(LIST_ENTRY(it, struct keeper_ca, link)->client);
     keeper_issue_look(k);
 }
 

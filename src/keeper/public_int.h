@@ -24,7 +24,8 @@ enum {
     KEEPER_EVENT_SECONDS = 20,
     /* Between attempts, doubling, with a certificate or without. */
     KEEPER_PUBLIC_SECONDS = 60,
-    KEEPER_PUBLIC_SECONDS_MAX = 6 * 3600,
+    KEEPER_PUBLIC_SECONDS_MAX = 6 * 3600, /* and from one certificate to the next order */
+    KEEPER_PUBLIC_HOURS_LEAST = 2,        /* that a certificate from there must still last */
 };
 
 /* An account at another CA, and one way to prove names there. */
@@ -36,22 +37,25 @@ struct keeper_ca {
     enum conf_site_challenge challenge;
     struct crypto_key *account;
     struct client_solver solver;
-    struct client *client;
+    struct client *client; /* NULL: it cannot be used, for ... */
+    struct err why;        /* ... this reason: a file of its own is missing or damaged, say */
     struct list exchanges; /* under way */
 };
 
 /* What became of attempts at other CAs; kept on disk. */
 struct keeper_try {
     unsigned failures; /* in a row */
-    when_t next_at;    /* not before */
+    when_t next_at;    /* not before; after a success, too */
     struct err why;    /* of the last one */
 };
 
 /* ---- public.c */
 
-/* Reads the keys of bindings; before confinement. */
-enum rc keeper_public_open(struct keeper *k, struct err *err);
-/* Makes accounts and clients that `next` needs; those that are there stay. */
+/* Reads the keys of bindings; before confinement. One that cannot be used is a line in the log, and
+ * fails the orders at its CA. */
+enum rc keeper_public_open(struct keeper *k);
+/* Makes accounts and clients that `next` needs; those that are there stay. What keeps one CA from
+ * being used (`why` of it) is no failure: everything else goes on without it. */
 enum rc keeper_public_prepare(struct keeper *k, const struct conf *next, struct err *err);
 /* That site's CAs, for that slot. */
 void keeper_public_set(struct keeper_slot *slot, const struct conf_site *site);
@@ -62,6 +66,8 @@ when_t keeper_public_due(const struct keeper_slot *slot);
 /* What is in force, from another CA, is about to end: an internal certificate has to serve from
  * then on. */
 when_t keeper_public_end(const struct keeper_slot *slot);
+/* Sets slot->at, where the next order is made; an error: nothing can be ordered there. */
+enum rc keeper_public_choose(struct keeper_slot *slot, struct err *err);
 /* Begins an order there. */
 enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *want,
                             client_result_fn fn);

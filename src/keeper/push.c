@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identities and ticket keys on their way to every worker of the gateway. Identities have a version
  * that rises with each one; a worker has all up to one version, and gets the next higher until
- * there is none. What a worker refuses (it may not have the configuration yet) it is sent again,
- * with all that came after it, which does no harm. */
+ * there is none. What a worker refuses (it may not have the configuration yet) it is sent again
+ * after a pause, with all that came after it, which does no harm, and given up in the end. What is
+ * newer does not wait for that: no certificate of one site keeps those of others from a worker. */
 #include "keeper/keeper_int.h"
 
 #include "base/secret.h"
@@ -42,8 +43,8 @@ static void refused(struct keeper_worker *w, uint64_t version, const struct ipc_
 
     log_warn("keeper.identity-refused", LOG_INT("instance", w->instance),
              LOG_ERR(answer->err ? answer->err : &plain));
-    if (w->sent >= version)
-        w->sent = version - 1;
+    if (!w->back || version < w->back)
+        w->back = version;
     again(w);
 }
 
@@ -106,7 +107,13 @@ static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
     }
     list_remove(&p->link);
     mem_free(p);
-    return rc;
+    if (rc != RC_TOOBIG && rc != RC_INVAL)
+        return rc;
+    log_error("keeper.identity-not-sendable", LOG_Z("site", slot->name),
+              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_INT("instance", w->instance),
+              LOG_RC(rc));
+    w->sent = keeper_slot_version(slot); /* the others are not to wait for it */
+    return RC_OK;
 }
 
 /* ---- ticket keys */
@@ -153,7 +160,7 @@ static void push(struct keeper_worker *w)
 
     if (!w->chan)
         return;
-    if (w->tickets != w->keeper->tickets_made && !w->ticketing)
+    if (w->tickets != w->keeper->tickets_made && !w->ticketing && !ev_timer_running(&w->again))
         rc = push_tickets(w);
     while (rc == RC_OK && w->pushing < KEEPER_PUSHES_MAX) {
         const struct keeper_slot *slot = keeper_fresh_after(w->keeper, w->sent);
@@ -168,9 +175,37 @@ static void push(struct keeper_worker *w)
         again(w);
 }
 
+/* Back to the oldest one that was refused; past it, when that was the last try. */
+static void go_back(struct keeper_worker *w)
+{
+    uint64_t back = w->back;
+
+    w->back = 0;
+    if (back != w->stuck) {
+        w->stuck = back;
+        w->tries = 0;
+    }
+    if (back == 0)
+        return;
+    if (++w->tries >= KEEPER_PUSH_TRIES_MAX) {
+        log_error("keeper.identity-given-up", LOG_INT("instance", w->instance),
+                  LOG_INT("tries", w->tries),
+                  LOG_TEXT("this worker of the gateway goes on with what it has for that site; it "
+                           "is asked again with the next certificate"));
+        w->stuck = 0;
+    } else {
+        back--;
+    }
+    if (back < w->sent)
+        w->sent = back;
+}
+
 static void on_again(void *arg)
 {
-    push(arg);
+    struct keeper_worker *w = arg;
+
+    go_back(w);
+    push(w);
 }
 
 void keeper_push_look(struct keeper *k)

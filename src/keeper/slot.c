@@ -89,10 +89,10 @@ static void put_public(struct json_out *o, const struct keeper_slot *slot)
     char why[ERR_ARGS_BYTES];
     unsigned failures = slot->public.failures + (slot->at != NULL);
 
+    put_when(o, "public_next_at", slot->public.next_at);
     if (failures == 0)
         return;
     json_kv_u64(o, "public_failures", failures);
-    json_kv_when(o, "public_next_at", slot->public.next_at);
     json_kv_z(o, "public_why", err_textz(&slot->public.why, why, sizeof(why)));
 }
 
@@ -182,10 +182,12 @@ static void read_public(struct keeper_slot *slot, const struct json *o)
 
     if (json_str(json_get(o, "directory"), &s) == RC_OK && s.n <= CLIENT_URL_MAX)
         IGNORE_RC(issued_by(slot, s)); /* then it counts as ours, and is checked as such */
+    if (!slot->first)
+        return; /* what became of attempts is that other CA's */
+    slot->public.next_at = get_when(o, "public_next_at");
     slot->public.failures = get_failures(o, "public_failures");
     if (slot->public.failures == 0)
         return;
-    slot->public.next_at = get_when(o, "public_next_at");
     if (json_str(json_get(o, "public_why"), &s) == RC_OK)
         IGNORE_RC(ERR(&slot->public.why, RC_AGAIN, msg_kept, s));
 }
@@ -244,19 +246,22 @@ static void drop_pair(struct keeper_slot *slot)
     keeper_slot_forget(slot);
 }
 
-/* What was checked becomes the pair in force. */
-static enum rc set_pair(struct keeper_slot *slot, struct str chain, const struct x509_cert *leaf,
-                        struct crypto_key *key)
+/* What was checked becomes the pair in force, issued by the CA with that directory, or by ours. On
+ * failure nothing has changed. */
+static enum rc set_pair(struct keeper_slot *slot, const struct client_result *is,
+                        struct crypto_key *key, struct str directory)
 {
+    const struct x509_cert *leaf = &is->certs[0];
     CLEANUP(buf_done) struct buf certid = BUF_INIT(sizeof(slot->certid) - 1);
     CLEANUP(buf_done) struct buf kept = BUF_INIT(CLIENT_CHAIN_MAX), hex = BUF_INIT(64);
     unsigned char digest[CRYPTO_SHA256_BYTES];
 
-    buf_puts(&kept, chain);
+    buf_puts(&kept, is->chain);
     TRY(crypto_sha256(leaf->der, digest));
     text_hex(&hex, str_bytes(digest, sizeof(digest)));
     TRY(buf_rc(&kept));
     TRY(buf_rc(&hex));
+    TRY(issued_by(slot, directory));
     drop_pair(slot);
     IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
     slot->chain = kept;
@@ -286,6 +291,7 @@ static enum rc load_pair(struct keeper_slot *slot, struct err *err)
                               .roots = k->roots,
                               .n_roots = k->n_roots,
                               .now = clock_now(k->env->clock)};
+    struct str directory = STR("");
     char path[PATH_MAX_BYTES];
     struct x509_cert *certs;
     bool ours = true;
@@ -299,12 +305,13 @@ static enum rc load_pair(struct keeper_slot *slot, struct err *err)
     TRY(client_pair_read(k->env->data, path, &chain, &key, err));
     in.chain = buf_str(&chain);
     in.key = key;
+    if (chain.n > KEEPER_CHAIN_MAX)
+        return RC_TOOBIG;
     TRY(client_chain_check(&a, &in, &certs, &n, err));
-    if (ours)
-        TRY(issued_by(slot, STR("")));
-    else if (!slot->directory)
-        TRY(issued_by(slot, str_of(slot->first->url)));
-    return set_pair(slot, in.chain, &certs[0], key);
+    if (!ours)
+        directory = str_of(slot->directory ? slot->directory : slot->first->url);
+    return set_pair(slot, &(struct client_result){.chain = in.chain, .certs = certs}, key,
+                    directory);
 }
 
 /* One that cannot be used is as good as none: a new one is obtained, and takes its place. */
@@ -346,8 +353,7 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
     const struct client *client = slot->at ? slot->at->client : k->client;
     enum rc rc;
 
-    TRY(issued_by(slot, slot->at ? str_of(slot->at->url) : STR("")));
-    TRY(set_pair(slot, result->chain, &result->certs[0], slot->fresh));
+    TRY(set_pair(slot, result, slot->fresh, slot->at ? str_of(slot->at->url) : STR("")));
     client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(client),
                         clock_now(k->env->clock));
     IGNORE_RC(str_copyz(slot->at ? STR("") : str_of(slot->profile), slot->issued_profile,

@@ -49,7 +49,7 @@ static enum rc read_kinds(struct store_txn *txn, uint64_t after, struct arena *a
     const struct store_event_filter f = {.after = after, .limit = LIVE_EVENTS_MAX};
     struct store_event *list;
     size_t n, kept = 0;
-    bool all = true;
+    bool all;
 
     TRY(store_event_list(txn, a, &f, &list, &n));
     all = n < LIVE_EVENTS_MAX;

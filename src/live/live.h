@@ -50,12 +50,11 @@ void live_stop(struct live *l);
 /* When no request is left. */
 void live_free(struct live *l);
 
-/* The text of a stream from `after` to what the log has now; `began` is false where the client has
- * no id yet, and is told one and nothing else. *out_new: there was something. */
 struct live_place {
-    uint64_t after;
-    bool began;
+    uint64_t after; /* the last record that the client knows */
+    bool began;     /* false: it has no id yet, and is told one and nothing else */
 };
+/* The text of a stream from there to what the log has now. *out_new: there was something. */
 enum rc live_text(struct store_txn *txn, const struct live_place *at, struct buf *out,
                   bool *out_new);
 /* Of the header Last-Event-ID. What is no number that we gave has not begun. */

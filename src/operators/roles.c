@@ -26,7 +26,7 @@ static const struct operators_action actions[] = {
     {"site renew", O, false, "name! reason"},
     {"issuer list", SEES, false, ""},
     {"issuer change", S, true, "issuers:l crosses:l retire:l revoke:l crls:l reason"},
-    {"signer restart", S, true, ""},
+    {"signer restart", S, true, "reason"},
     {"approval list", SEES | A, false, ""},
     {"approval show", SEES | A, false, "id!"},
     {"approval grant", A, true, "id! for renewals:b reason dry_run:b"},
@@ -68,7 +68,7 @@ static const struct operators_action actions[] = {
     {"issuance thaw", S, true, "id zone issuer account reason dry_run:b"},
     {"issuance status", SEES, false, ""},
     {"probe", O | S, false, "name!"},
-    {"drill runner", S, false, ""},
+    {"drill runner", S, false, "reason"},
     {"audit head", S | U, false, ""},
     {"backup begin", 0, true, "reason"}, /* who may do it owns the data directory */
     {"backup created", 0, true, "id! bytes:i! sha256! records:i! note"},

@@ -2,6 +2,7 @@
 /* `autarky backup create`: one file, whole or not there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "recovery/backup_int.h"
 
 MSG(msg_out, "cmd.backup-out", "{0}: {1}");
+MSG(msg_signal, "cmd.backup-interrupted", "ended by a signal ({0}); nothing of it is left behind");
 MSG(msg_there, "cmd.backup-there",
     "{0} is there already, and no backup is overwritten; choose another --out");
 
@@ -30,7 +32,29 @@ enum rc backup_passphrase(const struct cmd_args *args, bool confirm, struct secr
                 : ca_passphrase_ask("the backup", confirm, out, err);
 }
 
-void put_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1])
+static volatile sig_atomic_t came;
+
+static void on_signal(int signum)
+{
+    came = signum;
+}
+
+void backup_catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction own = {.sa_handler = on_signal}, before; /* reads end, too */
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &own, NULL);
+}
+
+enum rc backup_interrupted(struct err *err)
+{
+    return came ? ERR(err, RC_CANCELLED, msg_signal, str_of(sigdescr_np(came))) : RC_OK;
+}
+
+void backup_hex(const unsigned char *bytes, char out[static 2 * SEAL_SHA256 + 1])
 {
     for (size_t i = 0; i < SEAL_SHA256; i++)
         snprintf(out + 2 * i, 3, "%02x", bytes[i]);
@@ -104,6 +128,7 @@ static enum rc put(void *arg, struct str bytes, struct err *err)
 {
     const struct target *t = arg;
 
+    TRY(backup_interrupted(err));
     return file_put_all(t->fd, bytes) ? RC_OK : out_failed(t, err);
 }
 
@@ -142,7 +167,7 @@ static int show_made(const struct cmd_args *args, const struct way *w, const str
     char hex[2 * SEAL_SHA256 + 1];
     struct json_out o;
 
-    put_hex(m->sum.sha256, hex);
+    backup_hex(m->sum.sha256, hex);
     if (cmd_json(args)) {
         json_out_init(&o, &text, JSON_PRETTY);
         json_obj(&o);
@@ -230,6 +255,7 @@ static enum rc make(struct way *w, const struct conf *conf, struct target *t,
     TRY(way_begin(w->args, w->data, w, err));
     fill_about(w, conf, host, &in.about);
     TRY(backup_make(&in, made, err));
+    TRY(backup_interrupted(err));
     return target_keep(t, err);
 }
 
@@ -282,6 +308,7 @@ int cmd_backup_create(const struct cmd_args *args)
     err.rc = crypto_init();
     if (err.rc != RC_OK)
         return cmd_fail(&err);
+    backup_catch_signals();
     status = create(args, data);
     crypto_done();
     return status;

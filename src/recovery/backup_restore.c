@@ -2,7 +2,6 @@
 /* `autarky backup verify` and `restore`: a backup read, and looked into, or lived from. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "backup/restore.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "json/out.h"
@@ -17,16 +17,17 @@
 
 MSG(msg_file, "cmd.backup-file", "{0}: {1}");
 
-enum { TEXT_MAX = 48 << 20, PATH_BYTES = 4096, DEPTH_FDS = 8, LINE_WORDS = 5 };
+enum { TEXT_MAX = 48 << 20, PATH_BYTES = 4096, LINE_WORDS = 5 };
 
 static enum rc get(void *arg, char *p, size_t cap, size_t *out_n, struct err *err)
 {
     const int *fd = arg;
     ssize_t n;
 
-    do
+    do {
+        TRY(backup_interrupted(err));
         n = read(*fd, p, cap);
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
         return ERR(err, RC_IO, msg_file, STR("the backup"), str_of(strerrordesc_np(errno)));
     *out_n = (size_t)n;
@@ -50,7 +51,7 @@ static void put_found_text(const struct backup_found *f, struct buf *out)
     const struct pack_about *a = &f->about;
     char created[WHEN_TEXT], covered[WHEN_TEXT], hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(f->sum.file.sha256, hex);
+    backup_hex(f->sum.file.sha256, hex);
     buf_printf(out, "backup %s of %.*s (%.*s), made %s on %.*s by %.*s%s%.*s\n", a->id.z,
                STR_ARG(a->organization), STR_ARG(a->domain), when_text(a->created, created),
                STR_ARG(a->host), STR_ARG(a->by), a->reason.n ? ": " : "", STR_ARG(a->reason));
@@ -100,7 +101,7 @@ static void put_found(const struct backup_found *f, struct json_out *o)
     const struct pack_about *a = &f->about;
     char created[WHEN_TEXT], hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(f->sum.file.sha256, hex);
+    backup_hex(f->sum.file.sha256, hex);
     json_kv_str(o, "id", id_str(&a->id));
     json_kv_z(o, "created", when_text(a->created, created));
     json_kv_str(o, "organization", a->organization);
@@ -146,11 +147,6 @@ static int show_found(const struct cmd_args *args, const struct backup_found *f)
 
 /* ---- verify */
 
-static int remove_one(const char *path, const struct stat *, int, struct FTW *)
-{
-    return remove(path);
-}
-
 /* For the database, which is readable by its owner alone, and gone afterwards. */
 struct scratch {
     char path[PATH_BYTES];
@@ -160,7 +156,7 @@ struct scratch {
 static void scratch_done(struct scratch *s)
 {
     if (s->fd >= 0)
-        (void)nftw(s->path, remove_one, DEPTH_FDS, FTW_DEPTH | FTW_PHYS);
+        IGNORE_RC(file_remove_tree(AT_FDCWD, s->path, NULL)); /* in a directory for what is left */
     fd_close(&s->fd);
 }
 
@@ -209,6 +205,7 @@ static int with_crypto(const struct cmd_args *args, int (*fn)(const struct cmd_a
     err.rc = crypto_init();
     if (err.rc != RC_OK)
         return cmd_fail(&err);
+    backup_catch_signals();
     status = fn(args);
     crypto_done();
     return status;
@@ -284,7 +281,7 @@ static int restore(const struct cmd_args *args)
     CLEANUP(secret_freep) struct secret *passphrase = NULL;
     CLEANUP(backup_restored_done) struct backup_restored restored = {};
     const char *reason = args->values[CMD_OPT_REASON];
-    char by[WHO_BYTES];
+    char by[CMD_WHO_BYTES];
     struct backup_restore in = {
         .from = {get, &fd},
         .dir = cmd_data(args),
@@ -294,8 +291,7 @@ static int restore(const struct cmd_args *args)
     };
     struct err err = ERR_INIT;
 
-    who_runs(by);
-    in.by = str_of(by);
+    in.by = cmd_who(by);
     backup_restored_init(&restored);
     err.rc = open_backup(args->operand, &fd, &err);
     if (err.rc == RC_OK)

@@ -4,7 +4,9 @@
 
 #include "audit/audit.h"
 #include "base/fd.h"
-#include "conf/conf.h"
+#include "cmd/ask.h"
+#include "conf/accepted.h"
+#include "conf/policy.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -14,19 +16,19 @@
 #include "store/store.h"
 
 MSG(msg_two, "cmd.backup-two",
-    "control.two_persons has backup.create, and the second person is asked by the server, which "
-    "does not run: start it, or take backup.create out of the configuration");
+    "control.two_persons has backup.create, in the configuration or in the one that was accepted "
+    "last, and the second person is asked by the server, which does not run: start it and give the "
+    "command again");
+MSG(msg_accepted, "cmd.backup-accepted",
+    "the configuration that was accepted last (" CONF_POLICY_ACCEPTED " in the data directory) "
+    "cannot be read, and it may have backup.create in control.two_persons: start the server, which "
+    "says what is wrong with it, and give the command again");
 MSG(msg_reason, "cmd.backup-reason",
     "say why, with --reason: `control.reasons` wants it of every command that changes something");
 MSG(msg_conf, "cmd.backup-conf", "the configuration cannot be read: {0}");
 MSG(msg_answer, "cmd.backup-answer",
     "the server's answer cannot be read; compare `autarky version` with what it runs");
-enum { ANSWER_MAX = 64 * 1024, ASK_MAX = 64 * 1024, PROBLEMS_MAX = 64 * 1024, PATH_BYTES = 4096 };
-
-void who_runs(char out[static WHO_BYTES])
-{
-    snprintf(out, WHO_BYTES, "uid %u", (unsigned)getuid());
-}
+enum { ANSWER_MAX = 64 * 1024, PROBLEMS_MAX = 64 * 1024, PATH_BYTES = 4096 };
 
 void way_done(struct way *w)
 {
@@ -54,14 +56,9 @@ static enum rc ask_begin(struct way *w, struct err *err)
     CLEANUP(buf_done) struct buf args = BUF_INIT(ASK_MAX);
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
-    struct json_out o;
     struct str id;
 
-    json_out_init(&o, &args, JSON_COMPACT);
-    json_obj(&o);
-    if (reason_of(w).n)
-        json_kv_str(&o, "reason", reason_of(w));
-    json_end(&o);
+    TRY(ask_reason(w->args, &args));
     TRY(ask(w, "backup begin", &args, &answer, err));
     if (json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) != RC_OK ||
         json_str(json_get(json_root(doc), "id"), &id) != RC_OK || id_parse(id, &w->id) != RC_OK)
@@ -73,7 +70,7 @@ static void put_made(const struct backup_made *made, struct json_out *o)
 {
     char hex[2 * SEAL_SHA256 + 1];
 
-    put_hex(made->sum.sha256, hex);
+    backup_hex(made->sum.sha256, hex);
     json_kv_u64(o, "bytes", made->sum.bytes);
     json_kv_str(o, "note", buf_str(&made->note));
     json_kv_u64(o, "records", made->records);
@@ -153,15 +150,21 @@ static enum rc write_down(const struct way *w, const struct backup_made *made, s
     return store_write_now(store, append, &r);
 }
 
+/* The files may be others than those that the server went by: what was accepted counts as well. */
 static enum rc judge_alone(const struct way *w, struct err *err)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(PROBLEMS_MAX);
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     enum rc rc = cmd_load_config(w->args, &conf, &problems);
+    unsigned accepted;
 
     if (rc != RC_OK)
         return ERR(err, rc, msg_conf, str_head(buf_str(&problems), ERR_ARGS_BYTES / 2));
-    if (conf->control.two_persons & 1U << CONF_TWO_BACKUP)
+    rc = conf_accepted_two_persons(w->data, &accepted);
+    if (rc == RC_CORRUPT)
+        return ERR(err, RC_DENIED, msg_accepted);
+    TRY(rc);
+    if ((conf->control.two_persons | accepted) & 1U << CONF_TWO_BACKUP)
         return ERR(err, RC_DENIED, msg_two);
     if (conf->control.reasons == CONF_REASONS_REQUIRED && !reason_of(w).n)
         return ERR(err, RC_INVAL, msg_reason);
@@ -175,7 +178,7 @@ enum rc way_begin(const struct cmd_args *args, int data, struct way *out, struct
     enum rc rc;
 
     *out = (struct way){.args = args, .data = data, .lock = -1};
-    who_runs(out->by);
+    (void)cmd_who(out->by);
     rc = serve_lock(data, cmd_data(args), &out->lock, err);
     if (rc == RC_CONFLICT) {
         *err = ERR_INIT;

@@ -20,61 +20,6 @@ MSG(msg_unusable, "serve.accepted-unusable",
     "root, `autarky policy accept --reason TEXT` accepts what they say now, without a second "
     "person, and the audit log will have it");
 
-#define HEAD "autarky accepted configuration 1"
-#define TWO "two_persons: yes"
-#define ONE "two_persons: no"
-
-enum { NUMBER_MAX = 9, FILE_MAX = CONF_BYTES_MAX + CONF_FILES_MAX * (CONF_NAME_BYTES_MAX + 64) };
-
-/* ---- the file */
-
-void serve_accepted_put(const struct conf_input *in, bool two, struct buf *out)
-{
-    buf_printf(out, "%s\n%s\n", HEAD, two ? TWO : ONE);
-    for (size_t i = 0; i < in->n; i++)
-        buf_printf(out, "file: %zu %zu\n%.*s\n%.*s\n", in->files[i].name.n, in->files[i].text.n,
-                   STR_ARG(in->files[i].name), STR_ARG(in->files[i].text));
-}
-
-/* So many bytes, and the end of the line behind them. */
-static enum rc take_bytes(struct str *rest, struct str number, struct str *out)
-{
-    uint64_t n;
-
-    if (number.n > NUMBER_MAX || str_u64(number, FILE_MAX, &n) != RC_OK || n >= rest->n ||
-        rest->p[n] != '\n')
-        return RC_CORRUPT;
-    *out = str_head(*rest, n);
-    *rest = str_skip(*rest, n + 1);
-    return RC_OK;
-}
-
-static enum rc take_file(struct str *rest, struct conf_input *in)
-{
-    struct str line, name_n, text_n, name, text;
-
-    if (!str_next(rest, '\n', &line) || !str_starts(line, STR("file: ")) ||
-        !str_cut(str_skip(line, strlen("file: ")), ' ', &name_n, &text_n))
-        return RC_CORRUPT;
-    TRY(take_bytes(rest, name_n, &name));
-    TRY(take_bytes(rest, text_n, &text));
-    return conf_input_add(in, name, text);
-}
-
-enum rc serve_accepted_parse(struct str text, struct serve_accepted *out)
-{
-    struct str head, two;
-
-    if (!str_next(&text, '\n', &head) || !str_eq(head, STR(HEAD)) || !str_next(&text, '\n', &two) ||
-        (!str_eq(two, STR(TWO)) && !str_eq(two, STR(ONE))))
-        return RC_CORRUPT;
-    out->two_persons = str_eq(two, STR(TWO));
-    conf_input_init(&out->input);
-    while (text.n)
-        TRY(take_file(&text, &out->input));
-    return out->input.n ? RC_OK : RC_CORRUPT;
-}
-
 /* ---- at the start */
 
 /* Root has told to take exactly what the files say. */
@@ -95,7 +40,7 @@ static enum rc is_overridden(const struct serve *sup, bool *out)
     return RC_OK;
 }
 
-static enum rc load_accepted(const struct serve *sup, struct serve_accepted *a,
+static enum rc load_accepted(const struct serve *sup, struct conf_accepted *a,
                              const struct conf **out, struct err *err)
 {
     CLEANUP(conf_report_done) struct conf_report report = {};
@@ -129,20 +74,20 @@ static void say_so(const struct conf *accepted, const struct conf *files)
 }
 
 /* The texts in `a` move with the bytes they are in. */
-static void serve_with(struct serve *sup, struct serve_accepted *a, struct buf *file,
+static void serve_with(struct serve *sup, struct conf_accepted *a, struct buf *file,
                        const struct conf *conf)
 {
     conf_input_done(&sup->input);
     sup->input = a->input;
     sup->input.bytes = *file;
-    buf_init(file, FILE_MAX);
+    buf_init(file, CONF_ACCEPTED_MAX);
     conf_unref(sup->conf);
     sup->conf = conf;
     sup->policy_waits = true;
 }
 
 /* There is one that takes a second person. */
-static enum rc compare(struct serve *sup, struct serve_accepted *a, struct buf *file,
+static enum rc compare(struct serve *sup, struct conf_accepted *a, struct buf *file,
                        struct err *err)
 {
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
@@ -178,7 +123,7 @@ static void set_aside(const struct serve *sup, const char *why)
               LOG_TEXT(why), LOG_STR("kept_as", moved ? STR(SERVE_ACCEPTED_ASIDE) : STR("-")));
 }
 
-static enum rc read_kept(const struct serve *sup, struct buf *file, struct serve_accepted *a)
+static enum rc read_kept(const struct serve *sup, struct buf *file, struct conf_accepted *a)
 {
     enum rc rc = file_read(sup->data, CONF_POLICY_ACCEPTED, file, NULL);
 
@@ -188,7 +133,7 @@ static enum rc read_kept(const struct serve *sup, struct buf *file, struct serve
         set_aside(sup, "others own it or may write it: it does not count");
         return RC_NOTFOUND;
     }
-    if (rc == RC_OK && serve_accepted_parse(buf_str(file), a) == RC_OK)
+    if (rc == RC_OK && conf_accepted_parse(buf_str(file), a) == RC_OK)
         return RC_OK;
     set_aside(sup, "the configuration that was accepted cannot be read: it does not count");
     return RC_NOTFOUND;
@@ -196,8 +141,8 @@ static enum rc read_kept(const struct serve *sup, struct buf *file, struct serve
 
 enum rc serve_accepted_take(struct serve *sup, struct err *err)
 {
-    CLEANUP(buf_done) struct buf file = BUF_INIT(FILE_MAX);
-    struct serve_accepted a = {};
+    CLEANUP(buf_done) struct buf file = BUF_INIT(CONF_ACCEPTED_MAX);
+    struct conf_accepted a = {};
     enum rc rc = read_kept(sup, &file, &a);
 
     if (rc == RC_NOTFOUND)
@@ -210,9 +155,10 @@ enum rc serve_accepted_take(struct serve *sup, struct err *err)
 
 enum rc serve_accepted_keep(struct serve *sup, struct err *err)
 {
-    CLEANUP(buf_done) struct buf was = BUF_INIT(FILE_MAX), now = BUF_INIT(FILE_MAX);
+    CLEANUP(buf_done)
+    struct buf was = BUF_INIT(CONF_ACCEPTED_MAX), now = BUF_INIT(CONF_ACCEPTED_MAX);
 
-    serve_accepted_put(&sup->input, sup->conf->control.two_persons & 1u << CONF_TWO_POLICY, &now);
+    conf_accepted_put(&sup->input, sup->conf->control.two_persons & 1u << CONF_TWO_POLICY, &now);
     TRY(buf_rc(&now));
     if (file_read(sup->data, CONF_POLICY_ACCEPTED, &was, NULL) == RC_OK &&
         str_eq(buf_str(&was), buf_str(&now)))

@@ -4,26 +4,14 @@
  * reload that is refused would have left it. */
 #pragma once
 
-#include "base/buf.h"
 #include "base/err.h"
-#include "conf/load.h"
+#include "conf/accepted.h"
 #include "conf/policy.h"
 
 struct serve;
 
 /* In DATA, where what could not be read as CONF_POLICY_ACCEPTED is kept. */
 #define SERVE_ACCEPTED_ASIDE "configuration.unreadable"
-
-struct serve_accepted {
-    bool two_persons;
-    struct conf_input input; /* borrows the file's text */
-};
-
-/* The file's text: a line that says what it is, whether another policy takes a second person, and
- * each file of the configuration with the lengths of its name and text before them. */
-void serve_accepted_put(const struct conf_input *in, bool two, struct buf *out);
-/* RC_CORRUPT, RC_TOOBIG. `out` owns nothing. */
-enum rc serve_accepted_parse(struct str text, struct serve_accepted *out);
 
 /* At the start, with what the files say in sup->input and ->conf: either stays, or both become what
  * is accepted, and sup->policy_waits. A file that is damaged, or that others own or may write, is

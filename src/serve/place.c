@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/map.h"
+#include "log/log.h"
 #include "net/net.h"
 #include "serve/serve_int.h"
 
@@ -96,4 +98,17 @@ enum rc serve_lock(int data, const char *data_name, int *out_fd, struct err *err
         return ERR(err, RC_IO, msg_lock, str_of(data_name), str_of(strerrordesc_np(errno)));
     *out_fd = fd_move(&fd);
     return RC_OK;
+}
+
+/* Locked by the backup under way, as backup/make.h has it. */
+void serve_sweep(int data)
+{
+    static const char scratch[] = FILE_TEMP_PREFIX "backup";
+    CLEANUP(fd_closep)
+    int fd = openat(data, scratch, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct err err = ERR_INIT;
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        file_remove_tree(data, scratch, &err) != RC_OK)
+        log_warn("serve.backup-left", LOG_ERR(&err));
 }

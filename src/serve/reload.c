@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "conf/diff.h"
+#include "conf/policy.h"
 #include "ipc/messages.h"
 #include "log/log.h"
 #include "serve/serve_int.h"
@@ -280,10 +281,32 @@ static void call_off(struct serve_reload *r)
     refuse(r, &err);
 }
 
+/* Another policy takes a second person, whom core alone can ask, and no core has said yes: one that
+ * has died is no way around. */
+static bool is_unjudged(const struct serve_reload *r)
+{
+    const struct serve *sup = r->sup;
+    bool same = false;
+
+    if (!(sup->conf->control.two_persons & 1u << CONF_TWO_POLICY) ||
+        (conf_policy_same(sup->conf, r->conf, &same) == RC_OK && same))
+        return false;
+    LIST_FOREACH (it, &sup->procs) {
+        const struct serve_proc *p = serve_proc_at(it);
+
+        if (p->slot->def->role == ROLE_CORE && p->prepared == r->generation)
+            return false;
+    }
+    return true;
+}
+
 static void decide(struct serve_reload *r)
 {
     if (--r->waiting > 0)
         return;
+    if (!r->objections.n && is_unjudged(r))
+        buf_putz(&r->objections, "core: it is not there to ask the second person that another "
+                                 "policy takes; `autarky status` says when it is");
     if (r->objections.n)
         call_off(r);
     else

@@ -169,6 +169,9 @@ void serve_slot_again(void *slot); /* as a timer's callback */
 void serve_slot_restart(struct serve_slot *slot);
 /* Asks for an orderly end, and sees to it that there is one. */
 void serve_proc_drain(struct serve_proc *p);
+/* place.c: removes the copy of the database that a backup has left which was killed; not that of
+ * one under way. */
+void serve_sweep(int data);
 /* The next signal: SIGTERM, then SIGKILL. */
 void serve_proc_kill(struct serve_proc *p);
 /* Collects those that have ended; on SIGCHLD. */

@@ -305,6 +305,7 @@ static enum rc begin(struct serve *sup, struct err *err)
     const struct sandbox_at at = {.dir = sup->data};
 
     TRY(open_data(sup, err));
+    serve_sweep(sup->data);
     /* Left by one that was killed: what it says is not so any more. */
     sup->orphans = unlinkat(sup->data, listeners_file, 0) == 0;
     TRY(serve_test_clock_open(&sup->test_clock));

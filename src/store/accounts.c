@@ -223,8 +223,11 @@ static void conditions(struct query *q, const struct store_account_filter *f)
 {
     query_statuses(q, "status", f->statuses, statuses, STORE_ACCOUNT_STATUSES);
     query_str(q, " AND eab_key = ?", f->eab_key);
-    if (f->created_before)
-        query_int(q, " AND created < ?", f->created_before);
+    if (f->certified_before)
+        query_int(q,
+                  " AND EXISTS (SELECT 1 FROM certificates WHERE account = accounts.id"
+                  " AND issued < ?)",
+                  f->certified_before);
     if (f->staging != STORE_STAGING_TOO)
         buf_putz(&q->sql,
                  f->staging == STORE_STAGING_ONLY ? " AND staging <> 0" : " AND staging = 0");

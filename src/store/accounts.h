@@ -62,8 +62,8 @@ struct store_account_filter {
     unsigned statuses;  /* bits 1 << status; 0: all */
     struct str eab_key; /* empty: any */
     enum store_staging staging;
-    when_t created_before; /* exclusive; 0: no bound */
-    unsigned limit;        /* 0: STORE_PAGE_MAX */
+    when_t certified_before; /* with a certificate issued before that; 0: any */
+    unsigned limit;          /* 0: STORE_PAGE_MAX */
 };
 /* By time of creation, oldest first. */
 enum rc store_account_list(struct store_txn *txn, struct arena *a,

@@ -49,7 +49,7 @@ static enum rc copy_into(struct store_txn *txn, const char *path, struct err *er
 {
     enum { FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE };
     sqlite3 *to = NULL;
-    int code = sqlite3_open_v2(path, &to, FLAGS, NULL);
+    int code = sqlite3_open_v2(path, &to, FLAGS, SQL_VFS);
 
     if (code == SQLITE_OK)
         code = prepare(to);

@@ -157,6 +157,19 @@ enum rc store_hour_zone_add(struct store_txn *txn, when_t hour, enum store_hour_
     return add_part(txn, hour, by_zone[what], zone, n);
 }
 
+/* Those that were not told of, the most first. */
+static enum rc open_parts(struct stmt *st, struct store_txn *txn, when_t hour, const char *what,
+                          size_t max)
+{
+    TRY(stmt_open(st, txn,
+                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
+                  " ORDER BY n DESC, account LIMIT ?"));
+    stmt_int(st, hour);
+    stmt_z(st, what);
+    stmt_int(st, (int64_t)max);
+    return RC_OK;
+}
+
 enum rc store_hour_zones(struct store_txn *txn, when_t hour, enum store_hour_what what,
                          struct store_hour_zone *out, size_t max, size_t *out_n)
 {
@@ -165,12 +178,7 @@ enum rc store_hour_zones(struct store_txn *txn, when_t hour, enum store_hour_wha
     size_t n = 0;
     enum rc rc;
 
-    TRY(stmt_open(&st, txn,
-                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
-                  " ORDER BY n DESC, account LIMIT ?"));
-    stmt_int(&st, hour);
-    stmt_z(&st, by_zone[what]);
-    stmt_int(&st, (int64_t)max);
+    TRY(open_parts(&st, txn, hour, by_zone[what], max));
     for (rc = stmt_next(&st); rc == RC_OK && n < max; rc = stmt_next(&st), n++) {
         struct row r = row_of(&st, &a);
         struct str zone = row_str(&r);
@@ -190,12 +198,7 @@ enum rc store_hour_accounts(struct store_txn *txn, when_t hour, enum store_hour_
     size_t n = 0;
     enum rc rc;
 
-    TRY(stmt_open(&st, txn,
-                  "SELECT account, n FROM hour_accounts WHERE hour = ? AND what = ? AND told = 0"
-                  " ORDER BY n DESC, account LIMIT ?"));
-    stmt_int(&st, hour);
-    stmt_z(&st, names[what]);
-    stmt_int(&st, (int64_t)max);
+    TRY(open_parts(&st, txn, hour, names[what], max));
     for (rc = stmt_next(&st); rc == RC_OK && n < max; rc = stmt_next(&st), n++) {
         struct row r = row_of(&st, NULL);
 

@@ -28,11 +28,10 @@ static enum rc room(struct store_txn *txn)
 }
 
 /* A unique index sees to it that the same does not hold twice. */
-enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
+static enum rc add(struct store_txn *txn, const struct store_lock *lock)
 {
     CLEANUP(stmt_done) struct stmt st = {};
 
-    TRY(room(txn));
     TRY(stmt_open(&st, txn,
                   "INSERT INTO locks (id, scope, value, renewals, reason, set_by, set_at,"
                   " new_names) VALUES (?, ?, COALESCE(?, ''), ?, ?, ?, ?, ?)"));
@@ -45,6 +44,17 @@ enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
     stmt_when(&st, lock->set);
     stmt_int(&st, lock->new_names);
     return stmt_run(&st);
+}
+
+enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock)
+{
+    TRY(room(txn));
+    return add(txn, lock);
+}
+
+enum rc store_lock_add_restored(struct store_txn *txn, const struct store_lock *lock)
+{
+    return add(txn, lock);
 }
 
 enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str by, struct str why,
@@ -106,7 +116,7 @@ enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_l
     CLEANUP(stmt_done) struct stmt st = {};
 
     TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM locks WHERE lifted IS NULL ORDER BY n"));
-    return read_rows(&st, a, STORE_LOCKS_MAX, out, out_n);
+    return read_rows(&st, a, STORE_LOCKS_MAX + 1, out, out_n);
 }
 
 enum rc store_lock_list(struct store_txn *txn, struct arena *a, struct store_lock **out,

@@ -32,17 +32,19 @@ struct store_lock {
     struct str lifted_why;
 };
 
-/* Who set a lock that a restore has left: lifting it may take a second person by itself. */
+/* Who set a lock that a restore has left: lifting it takes a second person in any case. */
 #define STORE_LOCK_BY_RESTORE "backup restore"
 
 enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */, STORE_LOCKS_LIST = 100 };
 
 /* RC_QUOTA when STORE_LOCKS_MAX hold; RC_EXISTS when the same holds already. */
 enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock);
+/* The one of a restore, which there is room for in any case: one that holds at a time. */
+enum rc store_lock_add_restored(struct store_txn *txn, const struct store_lock *lock);
 /* Compare and set: RC_CONFLICT when it is lifted already, RC_NOTFOUND. */
 enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str by, struct str why,
                         when_t now);
-/* Those that hold, oldest first; STORE_LOCKS_MAX at most. */
+/* Those that hold, oldest first; STORE_LOCKS_MAX at most, and one of a restore. */
 enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_lock **out,
                           size_t *out_n);
 /* The newest STORE_LOCKS_LIST, lifted ones too, the newest first. */

@@ -18,7 +18,8 @@ MSG(msg_readonly, "store.read-only",
     "directory, and that the file system is not mounted read-only");
 MSG(msg_open, "store.cannot-open",
     "{0}: cannot open the database ({1}); check that the directory exists, its owner and mode, and "
-    "that the path is not longer than 500 bytes");
+    "that the path is not longer than 500 bytes. If a journal (-journal) that Autarky did not make "
+    "lay beside it, that is gone now: give the command again");
 MSG(msg_io, "store.io",
     "{0}: reading or writing the database failed ({1}, {2}); look at the system's log for errors "
     "of the disk");
@@ -79,9 +80,14 @@ static void block_shutdown(void *)
 {
 }
 
-/* The system's VFS, but for one thing: a relative path stays relative. SQLite would put the working
- * directory in front, whose parents core's user may not be allowed to search (a data directory
- * below /root, for instance). The working directory must then not change. */
+/* The system's VFS, but for two things. A relative path stays relative: SQLite would put the
+ * working directory in front, whose parents core's user may not be allowed to search (a data
+ * directory below /root, for instance). The working directory must then not change.
+ *
+ * And no super-journal is ever opened. We write no two databases in one transaction, so there is
+ * none; but a journal that somebody left beside the database may name any file as such, and SQLite
+ * removes that file once it has rolled back: as root, when root opens what core owns or what came
+ * out of a backup. */
 static sqlite3_vfs *system_vfs;
 
 static int full_path(sqlite3_vfs *, const char *name, int cap, char *out)
@@ -96,7 +102,15 @@ static int full_path(sqlite3_vfs *, const char *name, int cap, char *out)
     return SQLITE_OK;
 }
 
-#define RELATIVE_VFS "autarky"
+static int open_file(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f, int flags,
+                     int *out_flags)
+{
+    if (flags & SQLITE_OPEN_SUPER_JOURNAL) {
+        f->pMethods = NULL; /* nothing to be closed */
+        return SQLITE_CANTOPEN;
+    }
+    return system_vfs->xOpen(vfs, name, f, flags, out_flags);
+}
 
 static int register_vfs(void)
 {
@@ -108,8 +122,9 @@ static int register_vfs(void)
         return SQLITE_ERROR;
     vfs = *system_vfs;
     vfs.pNext = NULL;
-    vfs.zName = RELATIVE_VFS;
+    vfs.zName = SQL_VFS;
     vfs.xFullPathname = full_path;
+    vfs.xOpen = open_file;
     return sqlite3_vfs_register(&vfs, 0);
 }
 
@@ -297,7 +312,7 @@ enum rc sql_open(struct sql_db *db, const struct sql_target *t, struct err *err)
     *db = (struct sql_db){.busy_ms = t->busy_ms, .last = ERR_INIT};
     code = sqlite3_open_v2(t->path, &db->c,
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                           t->vfs ? t->vfs : RELATIVE_VFS);
+                           t->vfs ? t->vfs : SQL_VFS);
     rc = code == SQLITE_OK ? configure(db, t) : sql_rc(db, code);
     if (rc == RC_OK)
         return RC_OK;

@@ -41,10 +41,13 @@ struct store_txn {
 enum rc sql_lib_ref(void);
 void sql_lib_unref(void);
 
+/* The VFS of every connection, for as long as the library is used; sql.c says how it differs. */
+#define SQL_VFS "autarky"
+
 /* Where and how a connection is opened. */
 struct sql_target {
     const char *path;
-    const char *vfs;
+    const char *vfs; /* NULL: SQL_VFS */
     unsigned busy_ms;
     bool full_sync;
     bool query_only;

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "base/map.h"
+#include "crypto/ossl.h"
 #include "ev/clock.h"
 #include "tlcp/conn.h"
 #include "tls/clients.h"
@@ -270,9 +271,10 @@ int tls_choice_on_certificate(SSL *ssl, void *)
 
         if (!id)
             continue;
-        if (!tls_identity_install(id, ssl))
-            return 0;
-        c->installed = true;
+        if (tls_identity_install(id, ssl))
+            c->installed = true;
+        else
+            crypto_ossl_clear(); /* too weak for OpenSSL, say: another one may serve */
     }
     return c->installed;
 }

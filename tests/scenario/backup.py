@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """Backups: made of a server under load, verified, restored elsewhere and served from. The old certificate is renewed and revoked,
 numbers of lists go up, the audit log goes on and says that it was restored; a damaged, cut or foreign file is refused; whoever
 kills making or restoring leaves nothing half-written; a second person allows both where that is wanted."""
@@ -289,6 +289,28 @@ def killed(lab, vault):
     print(f"{KILLS} makers and {KILLS} restores killed, {whole} of these whole")
 
 
+def interrupted(lab, vault):
+    """By a signal that lets a program clean up: what was made so far is gone."""
+    scratch = lab.directory / "tmp"
+    scratch.mkdir()
+    half = (vault.directory / "after").read_bytes()
+    half = half[:len(half) * 3 // 4]
+    for how, target in (("verify", []), ("restore", ["--data", lab.directory / "interrupted"])):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            args = [AUTARKY, "backup", how, "-", "--passphrase-file", vault.key, *target]
+            p = subprocess.Popen([str(a) for a in args], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=os.environ | {"TMPDIR": str(scratch)})
+            p.stdin.write(half)
+            p.stdin.flush()
+            wait_for("a directory under way", lambda: list(scratch.iterdir()) + list(lab.directory.glob(".interrupted.restoring")))
+            p.send_signal(number)
+            expect(p.communicate(timeout=60)[1].decode(), "nothing of it is left", f"{how} that was ended")
+            equal(p.returncode, FAILED, f"{how} that was ended")
+            nothing_left(scratch, [], f"what {how} left")
+            equal(list(lab.directory.glob("*interrupted*")), [], f"what {how} left")
+    scratch.rmdir()
+
+
 def without_server(lab, vault):
     lab.stop()
     before = len(of_kind(lab, "backup.created"))
@@ -320,6 +342,8 @@ def two_persons(lab, vault):
     vault.create("allowed")
     expect(vault.create("alone", ok=(WAITING,)), "takes a second person", "a grant counts once")
     lab.stop()
+    lab.configure(CONFIG)
+    expect(vault.create("alone", ok=(FAILED,)), "accepted last", "another file does not excuse from the second person")
     lost = lab.data
     expect(vault.restore("allowed", lab.directory / "two"), "until a second person", "what restore says")
     lab.data = lab.directory / "two"
@@ -342,6 +366,7 @@ def main():
         refused(lab, vault)
         elsewhere(lab, vault, client, old)
         killed(lab, vault)
+        interrupted(lab, vault)
         without_server(lab, vault)
         two_persons(lab, vault)
         client.close()

@@ -150,6 +150,9 @@ static void sites(void)
     CHECK_OK(judge(j));
     CHECK_INT(j->out.n, 2);
     CHECK(find(j, "site:b.example/rsa")->severity == STORE_WARNING);
+    CHECK(
+        strstr(find(j, "site:b.example/rsa")->summary.p,
+               "the site b.example gets no new rsa certificate; the one in place is valid until "));
     CHECK(find(j, "site:b.example/sm2")->severity == STORE_CRITICAL);
     CHECK_STR(find(j, "site:b.example/sm2")->summary,
               "the site b.example gets no sm2 certificate: no");

@@ -18,10 +18,11 @@ static const struct conf_site sites[] = {
 #define UNKNOWN(a)                                                                                 \
     "{\"algorithm\":\"" a "\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"           \
     "\"next_at\":null,\"failures\":0,\"reason\":null,\"staple\":\"none\","                         \
-    "\"staple_at\":null,\"staple_until\":null}"
+    "\"staple_at\":null,\"staple_until\":null,\"directory\":null}"
 #define INTRA(certificates)                                                                        \
     "{\"name\":\"intra\",\"backends\":[\"http://"                                                  \
-    "a\"],\"profile\":\"short\",\"passes\":false,\"certificates\":[" certificates "]}]}"
+    "a\"],\"profile\":\"short\",\"passes\":false,\"directory\":null,\"certificates\":"             \
+    "[" certificates "]}]}"
 
 static enum rc put(const struct api_sites *in, struct buf *out)
 {
@@ -64,14 +65,14 @@ static void what_the_keeper_told(void)
         buf_str(&text),
         "{\"keeper\":\"running\",\"items\":[{\"name\":\"wiki.hospital.example\","
         "\"backends\":[\"http://a\",\"http://"
-        "b\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
+        "b\"],\"profile\":\"default\",\"passes\":false,\"directory\":null,\"certificates\":["
         "{\"algorithm\":\"rsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
         "\"not_after\":\"2027-01-15T08:00:00Z\",\"next_at\":\"2027-01-03T18:13:20Z\","
         "\"failures\":0,\"reason\":null,\"staple\":\"good\",\"staple_at\":\"2027-01-03T18:13:20Z\","
-        "\"staple_until\":\"2027-01-15T08:00:00Z\"},"
+        "\"staple_until\":\"2027-01-15T08:00:00Z\",\"directory\":null},"
         "{\"algorithm\":\"ecdsa\",\"state\":\"waiting\",\"serial\":null,\"not_after\":null,"
         "\"next_at\":null,\"failures\":3,\"reason\":\"no \\\"way\\\"\",\"staple\":\"missing\","
-        "\"staple_at\":null,\"staple_until\":null}]}," INTRA(UNKNOWN("rsa")));
+        "\"staple_at\":null,\"staple_until\":null,\"directory\":null}]}," INTRA(UNKNOWN("rsa")));
 }
 
 CHECK_MAIN(CHECK_TEST(the_configuration_alone), CHECK_TEST(what_the_keeper_told))

@@ -160,6 +160,11 @@ static void what_no_backup_has(void)
         {{.path = STR("x"), .mode = 0622}, STR("")},
         {{.path = STR("x"), .owner = STR("root"), .mode = 0600}, STR("")},
         {{.path = STR("x"), .owner = STR("autarky-other"), .mode = 0600}, STR("")},
+        {{.path = STR("db/store.db-journal"), .mode = 0600}, STR("")},
+        {{.path = STR("db/store.db-wal"), .mode = 0600}, STR("")},
+        {{.path = STR("db/.tmp-x"), .mode = 0600}, STR("")},
+        {{.path = STR("policy.override"), .mode = 0600}, STR("")},
+        {{.path = STR("serve.lock"), .mode = 0600}, STR("")},
     };
     static const struct file good = {{.path = STR("x"), .mode = 0600}, STR("")};
 

@@ -433,6 +433,29 @@ static void modes_are_mended(void)
     CHECK_INT(mode_of(&d, "a/f"), 0600);
 }
 
+static void trees_are_removed(void)
+{
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    char path[4 * (FILE_TREE_DEPTH + 8)] = "deep";
+
+    check_dir_init(&d);
+    CHECK_OK(file_remove_tree(d.fd, "none", NULL));
+    CHECK(mkdirat(d.fd, "kept", 0700) == 0 && mkdirat(d.fd, "kept/below", 0700) == 0);
+    CHECK(mkdirat(d.fd, "t", 0700) == 0 && mkdirat(d.fd, "t/a", 0700) == 0);
+    CHECK(mkdirat(d.fd, "t/a/b", 0700) == 0 && symlinkat("../../kept", d.fd, "t/a/link") == 0);
+    CHECK(symlinkat("kept", d.fd, "link") == 0);
+    CHECK_OK(file_remove_tree(d.fd, "t", NULL));
+    CHECK_OK(file_remove_tree(d.fd, "link", NULL));
+    CHECK_INT(check_dir_count(&d, NULL), 1);
+    CHECK(faccessat(d.fd, "kept/below", F_OK, 0) == 0);
+    for (size_t i = 0; i <= FILE_TREE_DEPTH + 1; i++) {
+        CHECK(mkdirat(d.fd, path, 0700) == 0);
+        memcpy(path + strlen(path), "/x", sizeof("/x"));
+    }
+    CHECK_RC(file_remove_tree(d.fd, "deep", NULL), RC_TOOBIG);
+    CHECK_OK(file_remove_tree(d.fd, "deep/x", NULL)); /* as deep as may be */
+}
+
 static void failed_mkdir_leaves_nothing(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
@@ -502,5 +525,6 @@ CHECK_MAIN(CHECK_TEST(writes_and_replaces), CHECK_TEST(creates_only_once),
            CHECK_TEST(path_may_not_be_endless), CHECK_TEST_ONCE(failed_writes_leave_nothing),
            CHECK_TEST_ONCE(failed_creations_leave_nothing),
            CHECK_TEST_ONCE(failed_reads_keep_the_buffer), CHECK_TEST(directories),
-           CHECK_TEST(modes_are_mended), CHECK_TEST_ONCE(failed_mkdir_leaves_nothing),
+           CHECK_TEST(modes_are_mended), CHECK_TEST(trees_are_removed),
+           CHECK_TEST_ONCE(failed_mkdir_leaves_nothing),
            CHECK_TEST_ONCE(killed_writer_leaves_whole_files))

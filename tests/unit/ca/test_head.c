@@ -188,7 +188,45 @@ static void a_new_log_has_another_name_and_the_same_key(void)
     CHECK_OK(ask(h, &wrong, 0, 8, NULL));
 }
 
+/* Of one log, as two restores of one backup begin it; the second one stays. */
+static enum rc twice(struct world *w, const char *name)
+{
+    const struct ca_head_restart apart = {STR("uid 0"), STR("restored"), true};
+    CLEANUP(buf_done) struct buf pub = BUF_INIT(1 << 16);
+    CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
+    CLEANUP(buf_done) struct buf one = BUF_INIT(NOTE_NAME_MAX);
+    CLEANUP(buf_done) struct buf other = BUF_INIT(NOTE_NAME_MAX);
+
+    TRY(file_read(w->dir.fd, CA_HEAD_KEYS, &pub, NULL));
+    TRY(ca_head_begin_anew(w->dir.fd, &apart, &last, &one, NULL));
+    TRY(file_write(w->dir.fd, CA_HEAD_KEYS, buf_str(&pub), 0644, FILE_OWNER_SELF, NULL));
+    TRY(ca_head_begin_anew(w->dir.fd, &apart, &last, &other, NULL));
+    if (!memmem(one.p, one.n, name, strlen(name)) || one.n != other.n)
+        return RC_INVAL;
+    return str_eq(buf_str(&one), buf_str(&other)) ? RC_EXISTS : RC_OK;
+}
+
+static void two_that_begin_apart_have_two_names(void)
+{
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(ca_head_freep) struct ca_head *h = NULL;
+    const struct ca_head_restart plain = {STR("uid 0"), STR("INC-7"), false};
+    CLEANUP(buf_done) struct buf last = BUF_INIT(NOTE_MAX);
+    CLEANUP(buf_done) struct buf origin = BUF_INIT(NOTE_NAME_MAX);
+
+    CHECK(world_start(&w, NULL));
+    CHECK_OK(open_head(&w, &h));
+    ca_head_free(MOVE(h));
+    CHECK_OK(twice(&w, "/audit/2-"));
+    CHECK_OK(twice(&w, "/audit/3-")); /* of one that was restored itself */
+    CHECK_OK(ca_head_begin_anew(w.dir.fd, &plain, &last, &origin, NULL));
+    CHECK(str_ends(buf_str(&origin), STR("/audit/4")));
+    CHECK_OK(open_head(&w, &h));
+    CHECK(str_eq(ca_head_origin(h), buf_str(&origin)));
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(only_what_continues_is_signed),
            CHECK_TEST_ONCE(what_was_signed_survives),
            CHECK_TEST_ONCE(a_torn_slot_is_the_head_before),
-           CHECK_TEST_ONCE(a_new_log_has_another_name_and_the_same_key))
+           CHECK_TEST_ONCE(a_new_log_has_another_name_and_the_same_key),
+           CHECK_TEST_ONCE(two_that_begin_apart_have_two_names))

@@ -365,6 +365,9 @@ static void wrong_certificates(void)
         {FAKE_NAME_MISSING, RC_CRYPTO, "does not name " NAME},
         {FAKE_NAME_EXTRA, RC_CRYPTO, "names extra.hospital.example, which nobody"},
         {FAKE_OTHER_ROOT, RC_CRYPTO, "does not end in a trusted root"},
+        {FAKE_CA, RC_CRYPTO, "it is that of a CA"},
+        {FAKE_NO_SERVER, RC_CRYPTO, "lacks serverAuth"},
+        {FAKE_ODD_SIGNATURE, RC_CRYPTO, "certificate 2 of the chain is signed by an algorithm"},
         {FAKE_EXPIRED, RC_CRYPTO, "expired at 2027-01-15"},
         {FAKE_EARLY, RC_CRYPTO, "check the clocks"},
         {FAKE_NO_ISSUER, RC_CRYPTO, "does not end in a trusted root"},
@@ -669,6 +672,42 @@ static void challenges_fail(void)
     }
 }
 
+/* The server does not choose for which name this client speaks. */
+static void strangers_get_no_proof(void)
+{
+    static const struct {
+        const char *ordered, *identifier;
+        enum rc rc;
+    } cases[] = {
+        {NAME, NAME, RC_OK},
+        {NAME, "WIKI.hospital.EXAMPLE", RC_OK},
+        {"*." NAME, NAME, RC_OK},
+        {NAME, "lab.hospital.example", RC_CRYPTO},
+        {NAME, "hospital.example", RC_CRYPTO},
+        {NAME, "x." NAME, RC_CRYPTO},
+        {"*." NAME, "*." NAME, RC_CRYPTO},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        struct str ordered = str_of(cases[i].ordered);
+        struct client_want want = {.dns = &ordered, .n_dns = 1};
+        struct client_solver solver;
+
+        CHECK_OK(start_with_solver(&t, &solver));
+        t.fake.identifier = cases[i].identifier;
+        want.key = t.key;
+        CHECK_OK(client_obtain(t.client, &want, on_result, &t, &t.run));
+        pass(&t, 2000);
+        if (t.rc != cases[i].rc && !mem_fail_fired())
+            fail_msg("case %zu: %s: %s", i, rc_text(t.rc), t.text);
+        CHECK_INT(t.presented, cases[i].rc == RC_OK);
+        CHECK_INT(t.cleaned, t.presented); /* under the name that was ordered */
+        CHECK(t.rc == RC_OK || strstr(t.text, "which is not in the order"));
+        CHECK_INT(t.fake.count[FAKE_CHALLENGE], cases[i].rc == RC_OK);
+    }
+}
+
 /* ---- whose fault it is */
 
 static void says_who_ails(void)
@@ -815,4 +854,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST(renewal_information), CHECK_TEST(certids), CHECK_TEST(challenges),
            CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail),
            CHECK_TEST_ONCE(says_who_ails), CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
-           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(strangers_get_no_proof), CHECK_TEST_ONCE(cancelled_everywhere),
+           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

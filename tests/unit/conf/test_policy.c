@@ -8,9 +8,13 @@ static void what_is_policy(void)
     CHECK(conf_policy_has(STR("policy[2].allow")) && conf_policy_has(STR("policy")));
     CHECK(conf_policy_has(STR("control.two_persons")) && conf_policy_has(STR("locks.automatic")));
     CHECK(conf_policy_has(STR("profiles.short.lifetime")));
+    CHECK(conf_policy_has(STR("resolvers[0].servers")) && conf_policy_has(STR("probers[0].keys")));
+    CHECK(conf_policy_has(STR("domain")) && conf_policy_has(STR("audit.forward[0].to")));
     CHECK(!conf_policy_has(STR("log.level")) && !conf_policy_has(STR("policies")));
     CHECK(!conf_policy_has(STR("gateway.sites[0].profile")) && !conf_policy_has(STR("")));
 }
+
+#define DOMAIN "domain: hospital.example\n"
 
 #define CHECK_TEXT(body, expected)                                                                 \
     do {                                                                                           \
@@ -24,12 +28,15 @@ static void what_is_policy(void)
 /* In the order of the schema, however the file has it; what is a default is not there. */
 static void the_same_policy_has_the_same_text(void)
 {
-    CHECK_TEXT("", "");
-    CHECK_TEXT("log: {level: debug}\nlocks: {automatic: warn}\n", "");
+    CHECK_TEXT("", DOMAIN);
+    CHECK_TEXT("log: {level: debug}\nlocks: {automatic: warn}\n", DOMAIN);
     CHECK_TEXT("locks: {automatic: \"on\"}\ncontrol: {approval_wait: 24h}\n",
-               "locks.automatic: on\ncontrol.approval_wait: 1d\n");
+               DOMAIN "locks.automatic: on\ncontrol.approval_wait: 1d\n");
     CHECK_TEXT("control:\n  approval_wait: 1d\nlocks:\n  automatic: on\n",
-               "locks.automatic: on\ncontrol.approval_wait: 1d\n");
+               DOMAIN "locks.automatic: on\ncontrol.approval_wait: 1d\n");
+    CHECK_TEXT("resolvers: [{zone: \".\", servers: [\"192.0.2.1:53\"]}]\n",
+               DOMAIN "resolvers[0]: {zone: \".\", servers: [\"192.0.2.1:53\"], mode: recursive, "
+                      "agree: 1}\n");
 }
 
 static void sameness(void)

@@ -12,6 +12,11 @@
     "  updates: [{name: ours, file: /etc/ours.conf}]\n"                                            \
     "  sites:\n"                                                                                   \
     "    - {name: a.hospital.example, backends: [\"http://127.0.0.1:1\"]" site "}\n"
+#define A256                                                                                       \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                             \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                             \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                             \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SAID(text) "9: gateway.sites[0]: the site a.hospital.example " text
 
 static void loads(void)
@@ -72,6 +77,16 @@ static void refuses_directories(void)
     CHECK_PROBLEM(GATEWAY("", ", eab_kid: x"),
                   "5: gateway.directories[0]: " CA " has one of `eab_kid` and `eab_key_file`: a "
                   "binding takes both");
+    CHECK_PROBLEM(GATEWAY("", ", eab_kid: x, eab_key_file: eab.key"),
+                  "5: gateway.directories[0]: the path eab.key does not begin with /, and where it "
+                  "begins would depend on who reads it");
+    CHECK_PROBLEM("gateway:\n"
+                  "  updates:\n"
+                  "    - {name: ours, file: ours.conf}\n",
+                  "5: gateway.updates[0]: the path ours.conf does not begin with /, and where it "
+                  "begins would depend on who reads it");
+    CHECK_PROBLEM(GATEWAY("", ", eab_kid: " A256 "a, eab_key_file: /etc/eab"),
+                  "5: gateway.directories[0].eab_kid: has 257 characters; 1 to 256 are possible");
     CHECK_PROBLEM(
         GATEWAY("", ", contact: [nobody]"),
         "5: gateway.directories[0]: \"nobody\" is no mailbox, as in pki@hospital.example");

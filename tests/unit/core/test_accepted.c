@@ -131,6 +131,24 @@ static void what_was_granted_is_taken(void)
     CHECK(holds(last_2, "\"approval\":\"approvalapprovalappro\""));
 }
 
+/* Somebody else objected to that reload; the grant is still good, but takes another one. */
+static void what_was_called_off_is_not(void)
+{
+    struct id approval = {"approvalapprovalappro"};
+    struct conf next;
+
+    BEGIN(p, TWO);
+    CHECK_STR(str_of(start(&p)), "");
+    next = p.conf;
+    next.control.approval_wait = 3 * WHEN_HOUR;
+    core_accepted_called_off(&p.core); /* nothing was announced */
+    CHECK_OK(core_accepted_announce(&p.core, &next, &approval));
+    core_accepted_called_off(&p.core);
+    p.core.conf = &next;
+    CHECK_STR(str_of(start(&p)), "core.policy-not-accepted");
+    CHECK_ACCEPTED(p, 1);
+}
+
 static void a_reload_says_whose_it_is(void)
 {
     static const struct core_who alice = {.uid = 1000, .login = CORE_NO_LOGIN};
@@ -210,12 +228,14 @@ static void another_program_has_other_words(void)
     CHECK_STR(str_of(start(&p)), "");
     CHECK_ACCEPTED(p, 2);
     CHECK(holds(last_2, "another version of the program"));
+    CHECK(holds(last_2, "\"second_person\":false"));
     p.conf.control.approval_wait = 4 * WHEN_HOUR;
     CHECK_STR(str_of(start(&p)), "core.policy-not-accepted");
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(without_two_a_start_is_enough),
            CHECK_TEST_ONCE(where_it_takes_two_it_is_not),
-           CHECK_TEST_ONCE(what_was_granted_is_taken), CHECK_TEST_ONCE(a_reload_says_whose_it_is),
+           CHECK_TEST_ONCE(what_was_granted_is_taken), CHECK_TEST_ONCE(what_was_called_off_is_not),
+           CHECK_TEST_ONCE(a_reload_says_whose_it_is),
            CHECK_TEST_ONCE(root_says_so_of_exactly_that_and_once),
            CHECK_TEST_ONCE(another_program_has_other_words))

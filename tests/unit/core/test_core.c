@@ -311,24 +311,26 @@ static void nobody_else_can_say_it(void)
 
 /* ---- sites */
 
-#define NO_STAPLE "\"staple\":\"none\",\"staple_at\":null,\"staple_until\":null"
+#define NO_STAPLE "\"staple\":\"none\",\"staple_at\":null,\"staple_until\":null,\"directory\":null"
 
 static void says_that_there_is_no_keeper(void)
 {
     BEGIN(p, SITES);
     CHECK_OK(admin(&p, "site list", "{}"));
-    CHECK_STR(buf_str(&p.json),
-              "{\"keeper\":\"not running\",\"items\":["
-              "{\"name\":\"wiki.hospital.example\",\"backends\":[\"http://10.0.3.7\","
-              "\"http://10.0.3.8\"],\"profile\":\"default\",\"passes\":false,\"certificates\":["
-              "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "},"
-              "{\"algorithm\":\"ecdsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]},"
-              "{\"name\":\"pacs.hospital.example\",\"backends\":[\"http://10.0.3.9\"],"
-              "\"profile\":\"default\",\"passes\":false,\"certificates\":["
-              "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
-              "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]}]}");
+    CHECK_STR(
+        buf_str(&p.json),
+        "{\"keeper\":\"not running\",\"items\":["
+        "{\"name\":\"wiki.hospital.example\",\"backends\":[\"http://10.0.3.7\","
+        "\"http://"
+        "10.0.3.8\"],\"profile\":\"default\",\"passes\":false,\"directory\":null,\"certificates\":["
+        "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
+        "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "},"
+        "{\"algorithm\":\"ecdsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
+        "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]},"
+        "{\"name\":\"pacs.hospital.example\",\"backends\":[\"http://10.0.3.9\"],"
+        "\"profile\":\"default\",\"passes\":false,\"directory\":null,\"certificates\":["
+        "{\"algorithm\":\"rsa\",\"state\":\"unknown\",\"serial\":null,\"not_after\":null,"
+        "\"next_at\":null,\"failures\":0,\"reason\":null," NO_STAPLE "}]}]}");
     CHECK_RC(admin(&p, "site renew", "{\"name\":\"wiki.hospital.example\"}"), RC_CLOSED);
     CHECK_STR(str_of(p.code), "core.keeper-away");
 }
@@ -356,7 +358,7 @@ static void tells_what_the_keeper_says(void)
         "{\"algorithm\":\"ecdsa\",\"state\":\"valid\",\"serial\":\"0A1B\","
         "\"not_after\":\"2027-04-15T08:00:00Z\",\"next_at\":\"2027-01-16T08:00:00Z\","
         "\"failures\":0,\"reason\":null,\"staple\":\"good\",\"staple_at\":"
-        "\"2027-01-15T08:00:00Z\",\"staple_until\":\"2027-01-16T08:00:00Z\"}]"));
+        "\"2027-01-15T08:00:00Z\",\"staple_until\":\"2027-01-16T08:00:00Z\",\"directory\":null}]"));
 }
 
 /* A keeper that has not heard of the last reload, or worse. */

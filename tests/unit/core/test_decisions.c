@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "store/approvals.h"
 #include "store/certificates.h"
+#include "store/locks.h"
 #include "x509/csr.h"
 
 #define CONFIG                                                                                     \
@@ -361,7 +362,38 @@ static void commands_say_why(void)
     CHECK_OK(ask(&p, "status", "{}"));
 }
 
+static enum rc lock_by(struct store_txn *txn, void *who)
+{
+    struct store_lock lock = {
+        .scope = STORE_LOCK_ALL, .reason = STR("INC-1"), .set_by = str_of(who), .set = WORLD_NOW};
+
+    TRY(id_new(&lock.id));
+    return store_lock_add(txn, &lock);
+}
+
+/* The configuration that wanted two persons for a restore may have been exchanged since. */
+static void what_a_restore_froze_takes_two(void)
+{
+    struct store_approval *list;
+    struct store_lock *locks;
+    size_t n;
+
+    BEGIN(p);
+    CHECK_INT(p.core.conf->control.two_persons, 0);
+    CHECK_OK(store_write_now(p.w.store, lock_by, "uid 0"));
+    CHECK_OK(ask(&p, "issuance thaw", "{}"));
+    CHECK_OK(store_write_now(p.w.store, lock_by, STORE_LOCK_BY_RESTORE));
+    CHECK_RC(ask(&p, "issuance thaw", "{}"), RC_DENIED);
+    CHECK_STR(str_of(p.code), API_APPROVAL_WAITS);
+    CHECK_OK(store_approval_list(store_read(p.w.store), &p.arena, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK_RC(on(&p, "approval grant", &list[0], ""), RC_DENIED);
+    CHECK_STR(str_of(p.code), "core.approval-own");
+    CHECK_OK(store_lock_active(store_read(p.w.store), &p.arena, &locks, &n));
+    CHECK_INT(n, 1);
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(sees_all_and_grants), CHECK_TEST_ONCE(denies_with_a_reason),
            CHECK_TEST_ONCE(grants_with_a_reason), CHECK_TEST_ONCE(two_different_persons),
            CHECK_TEST_ONCE(operators_wait_as_well), CHECK_TEST_ONCE(operators_give_a_reason),
-           CHECK_TEST_ONCE(commands_say_why))
+           CHECK_TEST_ONCE(commands_say_why), CHECK_TEST_ONCE(what_a_restore_froze_takes_two))

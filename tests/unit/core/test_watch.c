@@ -165,6 +165,7 @@ struct crowd {
     unsigned first, accounts, n;
     bool networks, names; /* each from another network; for another name */
     bool before;          /* with a certificate of the time before */
+    bool idle;            /* made then, without one */
 };
 
 static enum rc add_certificate(struct play *p, unsigned account)
@@ -190,7 +191,7 @@ static enum rc add_other(struct play *p, const struct crowd *c, unsigned i)
         account.created_from = (struct addr){4, {10, 7, (unsigned char)i, 1}};
     if (c->names)
         authz.name.value = (struct str){name, (size_t)n};
-    if (c->before)
+    if (c->before || c->idle)
         account.created = START - 10 * WHEN_DAY;
     TRY(DO(&p->f, store_account_add(T, &account)));
     TRY(DO(&p->f, store_authorization_add(T, &authz)));
@@ -474,7 +475,24 @@ static void the_first_of_many_are_not_to_blame(void)
     CHECK_INT(events(&p, "issuance.unusual"), 1);
 }
 
-/* A quarter of all that were there before, and new names alone. */
+/* Without him the hour were usual, but so it were without one of those that have just come. */
+static void who_has_always_done_so_is_not_to_blame(void)
+{
+    struct store_lock *list;
+    size_t n;
+
+    BEGIN(p, "on");
+    CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
+    CHECK_OK(crowd_fails(&p, (struct crowd){.accounts = 1, .n = 30, .before = true}));
+    CHECK_OK(crowd_fails(&p, (struct crowd){.first = 1, .accounts = 2, .n = 29}));
+    pass(&p, WHEN_MINUTE);
+    CHECK_OK(locks(&p, &list, &n));
+    CHECK_INT(n, 1);
+    CHECK(locks_account(&list[0], OTHERS + 2) || locks_account(&list[0], OTHERS + 4));
+}
+
+/* A quarter of all that were there before, and new names alone: accounts that never got a
+ * certificate do not count, however long they have been there. */
 static void what_many_of_old_do_freezes_everything(void)
 {
     const struct crowd quiet_ones = {
@@ -487,6 +505,7 @@ static void what_many_of_old_do_freezes_everything(void)
     BEGIN(p, "on");
     CHECK_OK(learned(&p, STORE_HOUR_FAILED, 20));
     CHECK_OK(crowd_fails(&p, quiet_ones));
+    CHECK_OK(crowd_fails(&p, (struct crowd){.first = 200, .accounts = 90, .idle = true}));
     CHECK_OK(crowd_fails(&p, wide)); /* 30 of 120 */
     pass(&p, WHEN_MINUTE);
     CHECK_OK(locks(&p, &list, &n));
@@ -664,6 +683,7 @@ FIX_MAIN(CHECK_TEST_ONCE(an_hour_far_above_the_usual_is_told_of),
          CHECK_TEST_ONCE(what_is_about_one_zone_freezes_that),
          CHECK_TEST_ONCE(fresh_accounts_cannot_freeze_everything),
          CHECK_TEST_ONCE(the_first_of_many_are_not_to_blame),
+         CHECK_TEST_ONCE(who_has_always_done_so_is_not_to_blame),
          CHECK_TEST_ONCE(what_many_of_old_do_freezes_everything),
          CHECK_TEST_ONCE(one_fewer_does_not), CHECK_TEST_ONCE(accounts_cannot_use_up_the_locks),
          CHECK_TEST_ONCE(nothing_trips_while_it_learns), CHECK_TEST_ONCE(small_numbers_never_trip),

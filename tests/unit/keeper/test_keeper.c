@@ -224,6 +224,46 @@ static void peers_come_and_go(void)
     CHECK_INT(w.workers[0].tickets, 1);
 }
 
+/* One that no worker takes, or that no message holds, keeps no other from the workers. */
+static void what_cannot_be_handed_on_is_passed_over(void)
+{
+    struct keeper_slot *wiki;
+    unsigned tries;
+    BEGIN(w);
+
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    wiki = slot_of(&w, "wiki.hospital.example");
+    CHECK(wiki && wiki->key);
+    w.workers[0].refused_site = "wiki.hospital.example";
+    keeper_slot_touch(wiki);
+    keeper_push_look(w.env->state);
+    turn(&w);
+    CHECK_INT(w.workers[0].turned_away, 1);
+    CHECK_OK(ask_renew(&w, "lab.hospital.example"));
+    turn(&w);
+    CHECK_INT(count(&w.workers[0].seen, "lab.hospital.example 1;"), 2); /* at once */
+    CHECK_INT(w.workers[0].turned_away, 1);
+    pass(&w, 20 * WHEN_MINUTE, 10 * WHEN_SECOND);
+    tries = w.workers[0].turned_away;
+    CHECK_INT(tries, KEEPER_PUSH_TRIES_MAX);
+    pass(&w, 20 * WHEN_MINUTE, 10 * WHEN_SECOND);
+    CHECK_INT(w.workers[0].turned_away, tries);
+    w.workers[0].refused_site = NULL;
+    CHECK_OK(ask_renew(&w, "wiki.hospital.example"));
+    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&w.workers[0].seen, "wiki.hospital.example 1;"), 2);
+
+    while (wiki->chain.n <= KEEPER_CHAIN_MAX)
+        buf_putz(&wiki->chain, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    keeper_slot_touch(wiki);
+    keeper_push_look(w.env->state);
+    CHECK_OK(ask_renew(&w, "lab.hospital.example"));
+    pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
+    CHECK(count(&w.workers[0].seen, "lab.hospital.example 1;") >= 3);
+    CHECK_INT(w.workers[0].wrong + w.workers[1].wrong, 0);
+}
+
 static void tickets_rotate(void)
 {
     BEGIN(w);
@@ -541,6 +581,7 @@ CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
            CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),
            CHECK_TEST_ONCE(survives_a_wrong_clock), CHECK_TEST_ONCE(renews_before_the_end),
            CHECK_TEST_ONCE(is_quick_when_core_returns), CHECK_TEST_ONCE(replaces_what_is_broken),
+           CHECK_TEST_ONCE(what_cannot_be_handed_on_is_passed_over),
            CHECK_TEST_ONCE(refuses_to_start), CHECK_TEST_ONCE(takes_another_configuration),
            CHECK_TEST_ONCE(removed_under_way), CHECK_TEST_ONCE(renews_when_asked),
            CHECK_TEST_ONCE(few_at_a_time), CHECK_TEST_ONCE(drains), CHECK_TEST_ONCE(drains_at_once))

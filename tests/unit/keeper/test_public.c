@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "json/json.h"
 
 #define FIRST ACME_FAKE "/directory"
@@ -152,6 +154,18 @@ static enum rc outside_init(struct outside *o, struct world *w)
     CLEANUP(outside_done) struct outside o = {};                                                   \
     CHECK_OK(outside_init(&o, &w))
 
+/* Of the first one. */
+static enum rc path_of_account(char out[static 128])
+{
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(64);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    TRY(crypto_sha256(STR(FIRST), digest));
+    text_hex(&hex, str_bytes(digest, sizeof(digest) / 2));
+    snprintf(out, 128, "keeper/accounts/%s.pem", buf_z(&hex));
+    return RC_OK;
+}
+
 static const char *told(struct world *w)
 {
     return ask_sites(w, 0, 9) == RC_OK ? buf_z(&w->told) : "no answer";
@@ -260,6 +274,191 @@ static void keeps_ours_when_what_comes_is_wrong(void)
     CHECK_INT(o.fake.n_orders, 1);
 }
 
+/* A chain that no worker can be handed, one that OpenSSL would not show, one that ends at once:
+ * ours goes on serving, and the next attempt waits. */
+static void keeps_ours_when_what_comes_is_of_no_use(void)
+{
+    static const struct {
+        enum acme_fake_cert cert;
+        when_t to;
+        const char *why;
+    } cases[] = {
+        {FAKE_BIG, 0, "has more than 64 KiB"},
+        {FAKE_ODD_SIGNATURE, 0, "certificate 2 of the chain is signed"},
+        {FAKE_OTHER_ROOT, NOW + WHEN_HOUR, "which is too soon"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        BEGIN_OUTSIDE(w, o);
+        o.fake.cert = cases[i].cert;
+        o.fake.other_to = cases[i].to;
+        CHECK_OK(outside_comes(&o));
+        pass(&w, 20 * WHEN_SECOND, WHEN_SECOND);
+        CHECK(strstr(told(&w), SITE " 1 meanwhile 1 serial"));
+        if (!strstr(told(&w), cases[i].why))
+            fail_msg("case %zu: %s", i, told(&w));
+        CHECK(!slot_of(&w, SITE)->directory);
+        CHECK_INT(o.fake.n_orders, 1);
+    }
+}
+
+/* Nor does a CA get endless orders by the times of what it issues. */
+static void waits_between_certificates(void)
+{
+    unsigned before;
+    BEGIN_OUTSIDE(w, o);
+
+    o.fake.other_from = WHEN_DAY;
+    CHECK_OK(outside_comes(&o));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
+    CHECK_INT(o.fake.n_orders, 1);
+    pass(&w, 5 * WHEN_HOUR, 10 * WHEN_MINUTE);
+    CHECK_INT(o.fake.n_orders, 1);
+    outside_goes(&o); /* nor by a keeper that comes after it */
+    keeper_ends(&w);
+    CHECK_OK(keeper_starts_with_all(&w));
+    CHECK_OK(outside_comes(&o));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(o.fake.n_orders, 1);
+    CHECK_OK(ask_renew(&w, SITE)); /* a person may */
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(o.fake.n_orders, 2);
+    before = o.fake.n_orders;
+    pass(&w, 2 * WHEN_DAY, 10 * WHEN_MINUTE);
+    CHECK(o.fake.n_orders > before && o.fake.n_orders <= before + 8);
+}
+
+static enum rc restart(struct outside *o)
+{
+    outside_goes(o);
+    keeper_ends(o->w);
+    TRY(keeper_starts_with_all(o->w));
+    TRY(outside_comes(o));
+    pass(o->w, 5 * WHEN_SECOND, WHEN_SECOND);
+    return RC_OK;
+}
+
+static enum rc reload(struct world *w)
+{
+    struct conf *next = w->env->conf == &w->conf[0] ? &w->conf[1] : &w->conf[0];
+
+    *next = *w->env->conf;
+    TRY(role_keeper.prepare(w->env, next, NULL));
+    w->env->conf = next;
+    role_keeper.commit(w->env);
+    pass(w, 5 * WHEN_SECOND, WHEN_SECOND);
+    return RC_OK;
+}
+
+static enum rc spoil(struct world *w, const char *path)
+{
+    return file_write(w->dir.fd, path, STR("?"), 0600, FILE_OWNER_SELF, NULL);
+}
+
+/* What is wrong with the files of one CA stops that one, and nothing else. */
+static void one_ca_that_cannot_be_used(void)
+{
+    char account[128];
+    BEGIN_OUTSIDE(w, o);
+
+    w.conf[0].gateway.n_sites = 2;
+    o.directories[0].eab_kid = STR("kid");
+    o.directories[0].eab_key_file = STR("/none/such.key");
+    CHECK_OK(restart(&o));
+    CHECK_INT(o.fetched, 0);
+    CHECK(strstr(told(&w), SITE " 1 meanwhile 1 serial the file /none/such.key holds no key"));
+    CHECK(strstr(told(&w), "lab.hospital.example 1 valid 0 serial;"));
+
+    o.directories[0].eab_kid = o.directories[0].eab_key_file = STR("");
+    CHECK_OK(path_of_account(account));
+    CHECK_OK(spoil(&w, account));
+    CHECK_OK(restart(&o));
+    CHECK_OK(ask_renew(&w, SITE));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(o.fetched, 0);
+    CHECK(strstr(told(&w), "cannot be used"));
+    CHECK(strstr(told(&w), "lab.hospital.example 1 valid 0 serial;"));
+
+    /* The fallback is asked, for this one has another account. */
+    w.sites[0].fallback = STR(SECOND);
+    CHECK_OK(reload(&w));
+    CHECK_OK(ask_renew(&w, SITE));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_STR(str_of(slot_of(&w, SITE)->directory), SECOND);
+
+    /* Mended, and taken at the next change of the configuration. */
+    CHECK_INT(unlinkat(w.dir.fd, account, 0), 0);
+    crypto_key_unref(MOVE(o.fake.account)); /* the server knows one alone */
+    CHECK_OK(reload(&w));
+    CHECK_OK(ask_renew(&w, SITE));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_STR(str_of(slot_of(&w, SITE)->directory), FIRST);
+}
+
+/* What became of attempts at a CA goes with it. */
+static void leaves_no_trouble_behind(void)
+{
+    BEGIN_OUTSIDE(w, o);
+
+    o.first_ails = true;
+    CHECK_OK(outside_comes(&o));
+    pass(&w, 2 * WHEN_MINUTE, WHEN_SECOND);
+    CHECK(slot_of(&w, SITE)->public.failures > 0);
+    CHECK(strstr(told(&w), SITE " 1 meanwhile "));
+    while (slot_of(&w, SITE)->at)
+        pass(&w, WHEN_SECOND, WHEN_SECOND);
+    w.sites[0].directory = STR("");
+    CHECK_OK(reload(&w));
+    CHECK_STR(str_of(told(&w)), SITE " 1 valid 0 serial;");
+
+    /* Neither when it goes while it is asked, ... */
+    w.sites[0].directory = STR(FIRST);
+    CHECK_OK(reload(&w));
+    CHECK(slot_of(&w, SITE)->at);
+    w.sites[0].directory = STR("");
+    CHECK_OK(reload(&w));
+    pass(&w, 2 * WHEN_MINUTE, WHEN_SECOND);
+    CHECK(!slot_of(&w, SITE)->at);
+    CHECK_STR(str_of(told(&w)), SITE " 1 valid 0 serial;");
+
+    /* ... nor by what is on disk. */
+    w.sites[0].directory = STR(FIRST);
+    CHECK_OK(reload(&w));
+    CHECK(failures_on_disk(&w) > 0);
+    w.sites[0].directory = STR("");
+    CHECK_OK(restart(&o));
+    CHECK_STR(str_of(told(&w)), SITE " 1 valid 0 serial;");
+}
+
+static void on_presented(void *arg, enum rc rc, const struct err *)
+{
+    *(enum rc *)arg = rc;
+}
+
+/* Nothing is shown for a site that has no order at that CA. */
+static void shows_nothing_for_others(void)
+{
+    const struct client_proof proof = {.type = STR("http-01"),
+                                       .identifier_type = STR("dns"),
+                                       .identifier = STR(SITE),
+                                       .token = STR("t"),
+                                       .key_authorization = STR("t.x")};
+    const struct keeper_ca *ca;
+    enum rc rc = RC_COUNT;
+    BEGIN_OUTSIDE(w, o);
+
+    CHECK_OK(outside_comes(&o));
+    pass(&w, 10 * WHEN_SECOND, WHEN_SECOND);
+    o.shown = 0;
+    ca = slot_of(&w, SITE)->first;
+    CHECK(ca && !slot_of(&w, SITE)->at);
+    ca->solver.present(ca->solver.arg, &proof, on_presented, &rc);
+    turn(&w);
+    CHECK_RC(rc, RC_DENIED);
+    CHECK_INT(o.shown, 0);
+}
+
 static void has_ours_again_before_it_ends(void)
 {
     BEGIN_OUTSIDE(w, o);
@@ -278,4 +477,7 @@ static void has_ours_again_before_it_ends(void)
 CHECK_MAIN(CHECK_TEST_ONCE(is_replaced), CHECK_TEST_ONCE(is_a_failure_until_it_is_none),
            CHECK_TEST_ONCE(falls_back_to_the_second),
            CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_wrong),
+           CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_of_no_use),
+           CHECK_TEST_ONCE(waits_between_certificates), CHECK_TEST_ONCE(one_ca_that_cannot_be_used),
+           CHECK_TEST_ONCE(leaves_no_trouble_behind), CHECK_TEST_ONCE(shows_nothing_for_others),
            CHECK_TEST_ONCE(has_ours_again_before_it_ends))

@@ -29,8 +29,8 @@ struct worker {
     struct world *world;
     struct ipc_chan *here, *there;
     struct buf seen; /* "site algorithm;" of each identity that was right */
-    unsigned wrong, refuse;
-    unsigned tickets;
+    unsigned wrong, refuse, tickets, turned_away; /* turned_away: of this site, always: */
+    const char *refused_site;
     char keys[3][KEEPER_TICKET_BYTES];
     struct buf staple; /* of the last identity */
     when_t staple_until;
@@ -209,8 +209,8 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
     struct x509_cert *certs;
     size_t n;
 
-    if (k->refuse) {
-        k->refuse--;
+    if (k->refuse || (k->refused_site && str_eq(m->site, str_of(k->refused_site)))) {
+        k->refuse ? k->refuse-- : k->turned_away++;
         IGNORE_RC(ERR(&err, RC_NOTFOUND, msg_no));
         ipc_reply_err(req, &err);
         return;

@@ -4,6 +4,9 @@
 
 #include "service.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 enum { PATH_BYTES = 256, DEATHS = 5 };
 
 struct running {
@@ -372,6 +375,28 @@ static void systemd_is_told(void)
     CHECK_INT(service_end(&s), 0);
 }
 
+/* A copy of the database that lies about is one that somebody may find. */
+static void what_a_killed_backup_left_goes(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    int fd;
+
+    service_init(&s);
+    CHECK_OK(file_mkdir(s.dir.fd, ".tmp-backup", 0700, FILE_OWNER_SELF, NULL));
+    CHECK_OK(file_write(s.dir.fd, ".tmp-backup/store.db", STR("x"), 0600, FILE_OWNER_SELF, NULL));
+    fd = openat(s.dir.fd, ".tmp-backup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0); /* one is under way */
+    service_start(&s);
+    service_wait(&s, " serve.ready ", "");
+    CHECK(kill(s.pid, SIGTERM) == 0);
+    CHECK_INT(service_end(&s), 0);
+    CHECK_INT(faccessat(s.dir.fd, ".tmp-backup/store.db", F_OK, 0), 0);
+    close(fd);
+    service_start(&s);
+    service_wait(&s, " serve.ready ", "");
+    CHECK_INT(faccessat(s.dir.fd, ".tmp-backup", F_OK, 0), -1);
+}
+
 /* ---- where the control socket is */
 
 static void the_control_socket_is_in_data(void)
@@ -439,5 +464,6 @@ SERVICE_MAIN(CHECK_TEST_ONCE(starts_serves_and_ends), CHECK_TEST_ONCE(a_child_fi
              CHECK_TEST_ONCE(another_version_restarts_all),
              CHECK_TEST_ONCE(who_was_ready_is_no_other_version),
              CHECK_TEST_ONCE(lost_channels_are_made_anew), CHECK_TEST_ONCE(systemd_is_told),
+             CHECK_TEST_ONCE(what_a_killed_backup_left_goes),
              CHECK_TEST(the_control_socket_is_in_data), CHECK_TEST(a_long_path_moves_it),
              CHECK_TEST_ONCE(a_foreign_run_directory_is_refused))

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "fixture.h"
 
 static void path_in(const struct fix *f, const char *name, char path[static 128])
@@ -257,6 +258,60 @@ static void a_relative_directory_stays_relative(void)
     CHECK_INT(chdir(before), 0);
 }
 
+/* As SQLite's file format has it: a header of one sector, no page, and the name of a super-journal
+ * with its length, sum and the magic behind it. */
+static void put_journal(const char *names, uint32_t pages, uint32_t page, struct buf *out)
+{
+    static const unsigned char magic[] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+    static const char zeros[512];
+    uint32_t sum = 0;
+
+    buf_put(out, magic, sizeof(magic));
+    buf_u32(out, 0);
+    buf_u32(out, 7);
+    buf_u32(out, pages);
+    buf_u32(out, sizeof(zeros));
+    buf_u32(out, page);
+    buf_put(out, zeros, sizeof(zeros) - 28);
+    for (const char *p = names; *p; p++)
+        sum += (uint32_t)*p;
+    buf_u32(out, 0x40000000 / page + 1);
+    buf_putz(out, names);
+    buf_u32(out, (uint32_t)strlen(names));
+    buf_u32(out, sum);
+    buf_put(out, magic, sizeof(magic));
+}
+
+/* Whoever can write beside the database could have root remove any file, when root opens it. */
+static void a_journal_beside_it_removes_no_other_file(void)
+{
+    CLEANUP(fix_done) struct fix f = {};
+    CLEANUP(buf_done) struct buf journal = BUF_INIT(4096);
+    CLEANUP(buf_done) struct buf after = BUF_INIT(4096);
+    struct store_options o;
+    struct err err = ERR_INIT;
+    int64_t pages = 0, page = 0;
+    char path[128];
+
+    CHECK_OK(fix_open(&f));
+    CHECK_OK(sql_value(&f.s->read_db, "PRAGMA page_count", &pages));
+    CHECK_OK(sql_value(&f.s->read_db, "PRAGMA page_size", &page));
+    store_close(MOVE(f.s));
+    path_in(&f, "victim", path);
+    put_journal(path, (uint32_t)pages, (uint32_t)page, &journal);
+    CHECK_OK(buf_rc(&journal));
+    CHECK_OK(write_file(&f, "victim", STR("precious")));
+    CHECK_OK(write_file(&f, "store.db-journal", buf_str(&journal)));
+    o = fix_options(&f);
+    o.create = false;
+    CHECK_RC(store_open(&o, &f.s, &err), RC_IO);
+    CHECK(mentions(&err, "-journal"));
+    CHECK_OK(file_read(AT_FDCWD, path, &after, NULL));
+    CHECK_STR(buf_str(&after), "precious");
+    CHECK_OK(store_open(&o, &f.s, NULL)); /* SQLite has dropped the journal */
+    CHECK_OK(store_check(f.s, NULL));
+}
+
 static void a_snapshot_does_not_move(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -298,5 +353,7 @@ FIX_MAIN(CHECK_TEST_ONCE(is_made_opened_and_made_safe),
          CHECK_TEST_ONCE(what_is_no_database_is_refused_with_words),
          CHECK_TEST(a_newer_database_names_both_versions), CHECK_TEST_ONCE(damage_is_found),
          CHECK_TEST_ONCE(a_dangling_reference_is_found),
-         CHECK_TEST_ONCE(a_relative_directory_stays_relative), CHECK_TEST(a_snapshot_does_not_move),
+         CHECK_TEST_ONCE(a_relative_directory_stays_relative),
+         CHECK_TEST_ONCE(a_journal_beside_it_removes_no_other_file),
+         CHECK_TEST(a_snapshot_does_not_move),
          CHECK_TEST(a_used_statement_can_be_used_again_inside))

@@ -33,8 +33,9 @@ struct world {
     size_t readies;
 };
 
-/* A self-signed certificate for `name`, in PEM. */
-static enum rc certificate(const struct crypto_key *key, const char *name, struct buf *out)
+/* A certificate for `name`, in PEM, signed by itself; or `weakly`, with SHA-1, as if by another. */
+static enum rc certificate_of(const struct crypto_key *key, const char *name, bool weakly,
+                              struct buf *out)
 {
     X509 *x = X509_new_ex(crypto_ossl_ctx(), NULL);
     X509_NAME *subject = X509_NAME_new();
@@ -48,9 +49,14 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
     X509_set_subject_name(x, subject);
     X509_set_issuer_name(x, subject);
+    if (weakly) {
+        X509_NAME_add_entry_by_txt(subject, "OU", MBSTRING_ASC, (const unsigned char *)"x", -1, -1,
+                                   0);
+        X509_set_issuer_name(x, subject);
+    }
     X509_set_pubkey(x, crypto_ossl_pkey(key));
     /* Ed25519 and ML-DSA take no digest. */
-    if (X509_sign(x, crypto_ossl_pkey(key), EVP_sha256()) == 0 &&
+    if (X509_sign(x, crypto_ossl_pkey(key), weakly ? EVP_sha1() : EVP_sha256()) == 0 &&
         X509_sign(x, crypto_ossl_pkey(key), NULL) == 0)
         fail_msg("no certificate for %s", name);
     crypto_ossl_clear();
@@ -60,6 +66,11 @@ static enum rc certificate(const struct crypto_key *key, const char *name, struc
     X509_NAME_free(subject);
     X509_free(x);
     return buf_rc(out);
+}
+
+static enum rc certificate(const struct crypto_key *key, const char *name, struct buf *out)
+{
+    return certificate_of(key, name, false, out);
 }
 
 /* `key_pem` is one of keys.h. */

@@ -393,6 +393,33 @@ static void every_kind_of_key(void)
     CHECK_STR(str_of(name), "b-ed25519");
 }
 
+/* One that OpenSSL does not show keeps no other from being shown. */
+static void one_that_cannot_be_shown(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(16384);
+    CLEANUP(tls_identity_unrefp) struct tls_identity *weak = NULL;
+    char name[64];
+
+    BEGIN(s);
+    key = key_load(key_rsa);
+    CHECK(key || mem_fail_fired());
+    if (!key)
+        return;
+    CHECK_OK(certificate_of(key, "b-weak", true, &pem));
+    CHECK_OK(tls_identity_new(buf_str(&pem), key, &weak, NULL));
+    tls_site_set_identity(&s.places[1].site, weak);
+    CHECK_OK(dial(&s, "b.example", 0));
+    shake(&s.w);
+    CHECK_OK(s.w.opened);
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "b-ecdsa");
+    tls_site_keep(&s.places[1].site, TLS_KIND_RSA);
+    CHECK_OK(dial(&s, "b.example", 0));
+    shake(&s.w);
+    CHECK_RC(s.w.opened, RC_CRYPTO);
+}
+
 static void site_without_identity(void)
 {
     BEGIN(s);
@@ -697,7 +724,7 @@ CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_
            CHECK_TEST(chosen_by_name), CHECK_TEST(staples), CHECK_TEST(no_staple_beyond_its_end),
            CHECK_TEST(a_staple_has_a_limit), CHECK_TEST(unknown_names), CHECK_TEST(without_a_name),
            CHECK_TEST(odd_names), CHECK_TEST(odd_extensions), CHECK_TEST(suits_the_client),
-           CHECK_TEST(every_kind_of_key), CHECK_TEST(site_without_identity),
-           CHECK_TEST(replaced_in_the_middle), CHECK_TEST(another_name_in_the_middle),
-           CHECK_TEST(sessions_stay_at_their_site), CHECK_TEST(sessions_end_with_the_policy),
-           CHECK_TEST(sessions_outlive_identities))
+           CHECK_TEST(every_kind_of_key), CHECK_TEST(one_that_cannot_be_shown),
+           CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
+           CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
+           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
