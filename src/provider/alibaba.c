@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alibaba Cloud DNS by its API of 2015-01-09: the action is in a header, what it is about in the
- * query, and both are signed by ACS3-HMAC-SHA256. The domain is found by asking for one name after
- * the other, longest first; each value is a record of its own. */
+ * query, and both are signed. The domain is found by asking for one name after the other, longest
+ * first; each value is a record of its own, which is added or deleted alone. */
 #include "base/id.h"
 #include "base/text.h"
 #include "json/json.h"
-#include "provider/digest.h"
+#include "provider/acs3.h"
 #include "provider/lines.h"
 #include "provider/provider_int.h"
 
 MSG(msg_no_zone, "provider.alibaba-no-zone",
     "with the key in {0}, {1} shows no domain that holds {2}; the key needs the actions "
-    "DescribeDomainInfo, DescribeSubDomainRecords, AddDomainRecord and DeleteDomainRecord of alidns");
+    "DescribeDomainInfo, DescribeSubDomainRecords, AddDomainRecord and DeleteDomainRecord of "
+    "alidns");
 
-enum { KEY_ID, SECRET, TOKEN, ZONE, TTL, TEXT_MAX = 8192, RECORDS_MAX = 100, NONCE = 16 };
+enum { KEY_ID, SECRET, TOKEN, ZONE, TTL, RECORDS_MAX = 100, NONCE = 16 };
 
 /* ---- what is asked */
 
@@ -30,14 +31,15 @@ static const char *action_of(const struct provider_call *call)
 static void put_query(const struct provider_call *call, struct buf *out)
 {
     if (call->zone.n && call->listed && call->remove) {
-        buf_putz(out, "RecordId=");
+        buf_putz(out, "/?RecordId=");
         text_percent(out, call->record);
         return;
     }
-    buf_putz(out, "DomainName=");
+    buf_putz(out, "/?DomainName=");
     text_percent(out, call->zone.n ? call->zone : call->at);
     if (call->zone.n && !call->listed) {
-        buf_printf(out, "&PageSize=%d&SubDomain=", RECORDS_MAX);
+        buf_printf(out, "&PageNumber=%llu&PageSize=%d&SubDomain=",
+                   (unsigned long long)call->seen / RECORDS_MAX + 1, RECORDS_MAX);
         text_percent(out, call->name);
         buf_putz(out, "&Type=TXT");
     } else if (call->zone.n) {
@@ -48,96 +50,59 @@ static void put_query(const struct provider_call *call, struct buf *out)
     }
 }
 
-/* All headers that are signed, each with its line end, in the order of their names. */
-static enum rc put_headers(const struct provider_call *call, struct str url, const char *end,
-                           const char *nonce, struct buf *out)
+static enum rc sign(const struct provider_call *call, struct provider_ask *out, struct err *err)
 {
-    char now[WHEN_TEXT];
-    struct str token = provider_own(call->p, TOKEN);
-
-    if (url.n) {
-        buf_putz(out, "host:");
-        TRY(provider_put_host(out, url));
-        buf_putz(out, end);
-    }
-    buf_printf(out, "x-acs-action:%s%sx-acs-content-sha256:", action_of(call), end);
-    TRY(provider_put_sha256(out, STR("")));
-    buf_printf(out, "%sx-acs-date:%s%s", end, when_text(call->now, now), end);
-    if (token.n)
-        buf_printf(out, "x-acs-security-token:%.*s%s", STR_ARG(token), end);
-    buf_printf(out, "x-acs-signature-nonce:%s%sx-acs-version:2015-01-09%s", nonce, end, end);
-    return buf_rc(out);
-}
-
-static enum rc put_nonce(char out[static 2 * NONCE + 1])
-{
-    CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * NONCE);
+    CLEANUP(buf_done) struct buf nonce = BUF_INIT(2 * NONCE);
     unsigned char random[NONCE];
+    struct provider_acs3 key = {.key_id = provider_own(call->p, KEY_ID),
+                                .secret = provider_own(call->p, SECRET),
+                                .token = provider_own(call->p, TOKEN),
+                                .action = action_of(call),
+                                .version = "2015-01-09",
+                                .now = call->now};
 
+    TRY(provider_check_header(call, "access_key_id", key.key_id, err));
+    TRY(provider_check_header(call, "security_token", key.token, err));
     TRY(id_random(random, sizeof(random)));
-    text_hex(&hex, str_bytes(random, sizeof(random)));
-    TRY(buf_rc(&hex));
-    return str_copyz(buf_str(&hex), out, 2 * NONCE + 1);
-}
-
-static enum rc sign(const struct provider_call *call, struct provider_ask *out, struct str query)
-{
-    CLEANUP(buf_done) struct buf canonical = BUF_INIT(TEXT_MAX), text = BUF_INIT(TEXT_MAX);
-    const char *names = provider_own(call->p, TOKEN).n
-                            ? "host;x-acs-action;x-acs-content-sha256;x-acs-date;"
-                              "x-acs-security-token;x-acs-signature-nonce;x-acs-version"
-                            : "host;x-acs-action;x-acs-content-sha256;x-acs-date;"
-                              "x-acs-signature-nonce;x-acs-version";
-    char nonce[2 * NONCE + 1];
-
-    TRY(put_nonce(nonce));
-    buf_printf(&canonical, "POST\n/\n%.*s\n", STR_ARG(query));
-    TRY(put_headers(call, buf_str(&out->url), "\n", nonce, &canonical));
-    buf_printf(&canonical, "\n%s\n", names);
-    TRY(provider_put_sha256(&canonical, STR("")));
-    buf_putz(&text, "ACS3-HMAC-SHA256\n");
-    TRY(provider_put_sha256(&text, buf_str(&canonical)));
-    TRY(put_headers(call, STR(""), "\r\n", nonce, &out->headers));
-    buf_printf(&out->headers,
-               "Authorization: ACS3-HMAC-SHA256 Credential=%.*s,SignedHeaders=%s,Signature=",
-               STR_ARG(provider_own(call->p, KEY_ID)), names);
-    TRY(provider_put_hmac(&out->headers, provider_own(call->p, SECRET), buf_str(&text)));
-    buf_putz(&out->headers, "\r\n");
-    return RC_OK;
+    text_hex(&nonce, str_bytes(random, sizeof(random)));
+    TRY(buf_rc(&nonce));
+    key.nonce = buf_str(&nonce);
+    return provider_acs3_sign(&key, buf_str(&out->url), &out->headers);
 }
 
 static enum rc ask(struct provider_call *call, struct provider_ask *out, struct err *err)
 {
-    CLEANUP(buf_done) struct buf query = BUF_INIT(PROVIDER_URL_MAX);
     struct str zone = provider_own(call->p, ZONE);
 
     if (call->at.n == 0)
-        call->at = zone.n ? zone : call->identifier;
-    TRY(provider_check_header(call, "access_key_id", provider_own(call->p, KEY_ID), err));
-    TRY(provider_check_header(call, "security_token", provider_own(call->p, TOKEN), err));
+        call->at = zone.n ? provider_undot(zone) : call->identifier;
     out->method = "POST";
-    put_query(call, &query);
-    TRY(buf_rc(&query));
-    provider_put_url(call, out, "/?");
-    buf_puts(&out->url, buf_str(&query));
+    provider_put_url(call, out, "");
+    put_query(call, &out->url);
     TRY(buf_rc(&out->url));
-    return sign(call, out, buf_str(&query));
+    return sign(call, out, err);
 }
 
 /* ---- what is answered */
 
-static enum rc no_zone(const struct provider_call *call, struct err *err)
+/* The next shorter name, where it may be another than what is set. */
+static enum rc next_zone(struct provider_call *call, struct err *err)
 {
+    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
+        return RC_OK;
     return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
                call->name);
 }
 
 static enum rc take_zone(struct provider_call *call, const struct json *answer, struct err *err)
 {
-    if (json_shown(answer, "DomainName").n == 0)
+    struct str name = json_shown(answer, "DomainName");
+
+    if (name.n == 0)
         return provider_strange(call, err);
-    if (provider_below(call->name, call->at).n == 0)
-        return no_zone(call, err);
+    if ((!str_ieq(name, call->at) && !str_ieq(json_shown(answer, "PunyCode"), call->at)) ||
+        provider_below(call->name, call->at).n == 0)
+        return next_zone(call, err);
     return arena_str(&call->arena, call->at, &call->zone);
 }
 
@@ -147,34 +112,46 @@ static enum rc take_records(struct provider_call *call, const struct json *answe
     struct str label = provider_below(call->name, call->zone), id = STR("");
     const struct json *list = json_get(json_get(answer, "DomainRecords"), "Record"), *v;
     struct json_iter it = json_iter(list);
+    uint64_t before = call->seen;
 
     if (json_type(list) != JSON_ARRAY)
         return provider_strange(call, err);
-    while (json_next(&it, NULL, &v))
+    for (; json_next(&it, NULL, &v); call->seen++)
         if (str_eq(provider_unquote(json_shown(v, "Value")), call->value) &&
             str_eq(json_shown(v, "Type"), STR("TXT")) && str_ieq(json_shown(v, "RR"), label) &&
             provider_safe(json_shown(v, "RecordId")))
             id = json_shown(v, "RecordId");
+    if (id.n == 0 && call->seen > before && call->seen < json_shown_u64(answer, "TotalCount"))
+        return RC_OK;
     call->listed = true;
     call->done = (id.n > 0) != call->remove;
     return arena_str(&call->arena, id, &call->record);
+}
+
+/* Too many requests, or another change of the same domain is not through. */
+static bool is_passing(int status, struct str code)
+{
+    return status == 429 || status >= 500 || str_starts(code, STR("Throttling")) ||
+           str_eq(code, STR("LastOperationNotFinished"));
 }
 
 /* {"Code":"InvalidDomainName.NoExist","Message":"...","RequestId":"..."} */
 static enum rc take_error(struct provider_call *call, int status, const struct json *answer,
                           struct str body, struct err *err)
 {
-    struct str code = json_shown(answer, "Code"), said = body;
+    struct str code = json_shown(answer, "Code");
 
-    if (call->zone.n == 0 && str_starts(code, STR("InvalidDomainName"))) {
-        if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
-            return RC_OK;
-        return no_zone(call, err);
+    if (is_passing(status, code) && provider_later(call))
+        return RC_OK;
+    if (call->zone.n == 0 &&
+        (str_starts(code, STR("InvalidDomainName")) || str_eq(code, STR("IncorrectDomainUser"))))
+        return next_zone(call, err);
+    if (call->listed && !call->remove && str_eq(code, STR("DomainRecordDuplicate"))) {
+        call->done = true; /* somebody added the same meanwhile */
+        return RC_OK;
     }
-    if (code.n)
-        said = arena_printf(&call->arena, "%.*s: %.*s", STR_ARG(code),
-                            STR_ARG(json_shown(answer, "Message")));
-    return said.p || !said.n ? provider_refused(call, status, said, err) : RC_NOMEM;
+    return provider_refused_code(call, status, code, code.n ? json_shown(answer, "Message") : body,
+                                 err);
 }
 
 static enum rc take(struct provider_call *call, int status, struct str body, struct err *err)

@@ -59,8 +59,8 @@ enum rc provider_sigv4_sign(const struct provider_sigv4 *key, const char *method
     buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%s\n", stamp, scope);
     TRY(provider_put_sha256(&text, buf_str(&canonical)));
     TRY(provider_derive("AWS4", key->secret,
-                        (const struct str[]){day, key->region, key->service, STR("aws4_request")}, 4,
-                        by));
+                        (const struct str[]){day, key->region, key->service, STR("aws4_request")},
+                        4, by));
     buf_printf(headers, "X-Amz-Date: %s\r\n", stamp);
     if (key->session.n)
         buf_printf(headers, "X-Amz-Security-Token: %.*s\r\n", STR_ARG(key->session));

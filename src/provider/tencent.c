@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tencent Cloud's DNSPod by its API 3.0, version 2021-03-23: every question is JSON, posted with its
- * action in a header and signed by TC3-HMAC-SHA256, and every answer has status 200. The domain is
- * found by asking for one name after the other, longest first; each value is a record of its own. */
+/* Tencent Cloud's DNSPod by its API 3.0, version 2021-03-23: every question is signed JSON, posted
+ * with its action in a header, and every answer has status 200. The domain is found by asking for
+ * one name after the other, longest first; each value is a record of its own, which is added or
+ * deleted alone. */
 #include "json/json.h"
 #include "json/out.h"
-#include "provider/digest.h"
 #include "provider/lines.h"
 #include "provider/provider_int.h"
+#include "provider/tc3.h"
 
 MSG(msg_no_zone, "provider.tencent-no-zone",
     "with the key in {0}, {1} shows no domain that holds {2}; the key needs the actions "
     "DescribeDomain, DescribeRecordList, CreateRecord and DeleteRecord of dnspod");
 
-enum { ID, KEY, TOKEN, LINE, ZONE, TTL, TEXT_MAX = 4096, SCOPE_MAX = 64, DAY = 10, RECORDS_MAX = 100 };
+enum { ID, KEY, TOKEN, LINE, ZONE, TTL, RECORDS_MAX = 100, LOOKS_MAX = 3 };
 
-#define TYPE "application/json; charset=utf-8"
-#define SERVICE "dnspod"
+/* A record that is new may be missing from lists for half a minute. */
+#define LOOK_AGAIN (10 * WHEN_SECOND)
 
 /* ---- what is asked */
 
@@ -40,6 +41,7 @@ static enum rc put_body(const struct provider_call *call, struct buf *out)
     if (call->zone.n && !call->listed) {
         json_kv_str(&o, "Subdomain", label);
         json_kv_z(&o, "RecordType", "TXT");
+        json_kv_u64(&o, "Offset", call->seen);
         json_kv_u64(&o, "Limit", RECORDS_MAX);
     } else if (call->zone.n && call->remove) {
         TRY(str_u64(call->record, UINT64_MAX, &id));
@@ -55,114 +57,124 @@ static enum rc put_body(const struct provider_call *call, struct buf *out)
     return json_out_done(&o);
 }
 
-static enum rc put_canonical(struct str url, struct str body, struct buf *out)
-{
-    buf_putz(out, "POST\n/\n\ncontent-type:" TYPE "\nhost:");
-    TRY(provider_put_host(out, url));
-    buf_putz(out, "\n\ncontent-type;host\n");
-    return provider_put_sha256(out, body);
-}
-
-static enum rc sign(const struct provider_call *call, struct provider_ask *out)
-{
-    CLEANUP(buf_done) struct buf canonical = BUF_INIT(TEXT_MAX), text = BUF_INIT(TEXT_MAX);
-    unsigned char by[CRYPTO_SHA256_BYTES];
-    char now[WHEN_TEXT];
-    struct str day = str_head(str_of(when_text(call->now, now)), DAY);
-    long long seconds = (long long)(call->now / WHEN_SECOND);
-
-    TRY(put_canonical(buf_str(&out->url), buf_str(&out->body), &canonical));
-    buf_printf(&text, "TC3-HMAC-SHA256\n%lld\n%.*s/" SERVICE "/tc3_request\n", seconds, STR_ARG(day));
-    TRY(provider_put_sha256(&text, buf_str(&canonical)));
-    TRY(provider_derive("TC3", provider_own(call->p, KEY),
-                        (const struct str[]){day, STR(SERVICE), STR("tc3_request")}, 3, by));
-    buf_printf(&out->headers, "X-TC-Action: %s\r\nX-TC-Version: 2021-03-23\r\nX-TC-Timestamp: %lld\r\n",
-               action_of(call), seconds);
-    if (provider_own(call->p, TOKEN).n)
-        buf_printf(&out->headers, "X-TC-Token: %.*s\r\n", STR_ARG(provider_own(call->p, TOKEN)));
-    buf_printf(&out->headers,
-               "Authorization: TC3-HMAC-SHA256 Credential=%.*s/%.*s/" SERVICE "/tc3_request, "
-               "SignedHeaders=content-type;host, Signature=",
-               STR_ARG(provider_own(call->p, ID)), STR_ARG(day));
-    TRY(provider_put_hmac(&out->headers, str_bytes(by, sizeof(by)), buf_str(&text)));
-    buf_putz(&out->headers, "\r\n");
-    return RC_OK;
-}
-
 static enum rc ask(struct provider_call *call, struct provider_ask *out, struct err *err)
 {
     struct str zone = provider_own(call->p, ZONE);
+    struct provider_tc3 key = {.id = provider_own(call->p, ID),
+                               .key = provider_own(call->p, KEY),
+                               .token = provider_own(call->p, TOKEN),
+                               .service = "dnspod",
+                               .now = call->now};
 
     if (call->at.n == 0)
-        call->at = zone.n ? zone : call->identifier;
-    TRY(provider_check_header(call, "secret_id", provider_own(call->p, ID), err));
-    TRY(provider_check_header(call, "token", provider_own(call->p, TOKEN), err));
+        call->at = zone.n ? provider_undot(zone) : call->identifier;
+    TRY(provider_check_header(call, "secret_id", key.id, err));
+    TRY(provider_check_header(call, "token", key.token, err));
     out->method = "POST";
-    out->content_type = TYPE;
+    out->content_type = PROVIDER_TC3_TYPE;
     provider_put_url(call, out, "/");
     TRY(buf_rc(&out->url));
     TRY(put_body(call, &out->body));
-    return sign(call, out);
+    buf_printf(&out->headers,
+               "X-TC-Action: %s\r\nX-TC-Version: 2021-03-23\r\nX-TC-Language: en-US\r\n",
+               action_of(call));
+    return provider_tc3_sign(&key, buf_str(&out->url), buf_str(&out->body), &out->headers);
 }
 
 /* ---- what is answered */
 
-static enum rc no_zone(const struct provider_call *call, struct err *err)
+/* The next shorter name, where it may be another than what is set. */
+static enum rc next_zone(struct provider_call *call, struct err *err)
 {
+    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
+        return RC_OK;
     return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
                call->name);
 }
 
-/* No such domain, or no name that a domain can have. */
-static enum rc take_no_zone(struct provider_call *call, struct err *err)
+static enum rc take_zone(struct provider_call *call, const struct json *info, struct err *err)
 {
-    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
-        return RC_OK;
-    return no_zone(call, err);
-}
+    struct str name = json_shown(info, "Domain");
 
-static enum rc take_zone(struct provider_call *call, const struct json *answer, struct err *err)
-{
-    if (json_type(json_get(answer, "DomainInfo")) != JSON_OBJECT)
+    if (name.n == 0)
         return provider_strange(call, err);
-    if (provider_below(call->name, call->at).n == 0)
-        return no_zone(call, err);
+    if ((!str_ieq(name, call->at) && !str_ieq(json_shown(info, "Punycode"), call->at)) ||
+        provider_below(call->name, call->at).n == 0)
+        return next_zone(call, err);
     return arena_str(&call->arena, call->at, &call->zone);
 }
 
-/* What is wanted may be there already, or gone. */
-static enum rc take_records(struct provider_call *call, const struct json *list)
+/* What is wanted may be there already, or gone; before that is believed of what is to be removed,
+ * it is looked for some more times. */
+static enum rc take_found(struct provider_call *call, uint64_t id)
+{
+    if (id == 0 && call->remove && call->looks < LOOKS_MAX) {
+        call->looks++;
+        call->seen = 0;
+        call->pause = LOOK_AGAIN;
+        return RC_OK;
+    }
+    call->listed = true;
+    call->done = (id > 0) != call->remove;
+    call->record = arena_printf(&call->arena, "%llu", (unsigned long long)id);
+    return call->record.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc take_records(struct provider_call *call, const struct json *answer, struct err *err)
 {
     struct str label = provider_below(call->name, call->zone);
+    const struct json *list = json_get(answer, "RecordList"), *v;
     struct json_iter it = json_iter(list);
-    const struct json *v;
-    uint64_t id = 0, found = 0;
+    uint64_t id = 0, before = call->seen;
 
-    while (json_next(&it, NULL, &v))
+    if (json_type(list) != JSON_ARRAY)
+        return provider_strange(call, err);
+    for (; json_next(&it, NULL, &v); call->seen++)
         if (str_eq(provider_unquote(json_shown(v, "Value")), call->value) &&
             str_eq(json_shown(v, "Type"), STR("TXT")) && str_ieq(json_shown(v, "Name"), label) &&
-            json_u64(json_get(v, "RecordId"), &id) == RC_OK)
-            found = id;
-    call->listed = true;
-    call->done = (found > 0) != call->remove;
-    call->record = arena_printf(&call->arena, "%llu", (unsigned long long)found);
-    return call->record.p ? RC_OK : RC_NOMEM;
+            json_shown_u64(v, "RecordId") > 0)
+            id = json_shown_u64(v, "RecordId");
+    if (id == 0 && call->seen > before &&
+        call->seen < json_shown_u64(json_get(answer, "RecordCountInfo"), "TotalCount"))
+        return RC_OK;
+    return take_found(call, id);
+}
+
+static bool is_one_of(struct str code, const char *const *codes)
+{
+    for (; *codes; codes++)
+        if (str_eq(code, str_of(*codes)))
+            return true;
+    return false;
 }
 
 /* {"Code":"ResourceNotFound.NoDataOfRecord","Message":"..."} */
 static enum rc take_error(struct provider_call *call, int status, const struct json *error,
                           struct err *err)
 {
-    struct str code = json_shown(error, "Code"), said;
+    static const char *const busy[] = {"FailedOperation.FrequencyLimit",
+                                       "FailedOperation.TemporaryError",
+                                       "FailedOperation.UnknowError", /* sic: "no answer" */
+                                       "InvalidParameter.OperationIsTooFrequent", NULL};
+    static const char *const no_zone[] = {
+        "InvalidParameterValue.DomainNotExists", "InvalidParameter.DomainInvalid",
+        "FailedOperation.NotDomainOwner", "OperationDenied.NoPermissionToOperateDomain", NULL};
+    struct str code = json_shown(error, "Code");
 
-    if (call->zone.n == 0 && (str_starts(code, STR("InvalidParameter")) ||
-                              str_starts(code, STR("ResourceNotFound"))))
-        return take_no_zone(call, err);
+    if ((str_starts(code, STR("RequestLimitExceeded")) || str_starts(code, STR("InternalError")) ||
+         is_one_of(code, busy)) &&
+        provider_later(call))
+        return RC_OK;
+    if (call->zone.n == 0 &&
+        (is_one_of(code, no_zone) || str_starts(code, STR("ResourceNotFound"))))
+        return next_zone(call, err);
     if (call->zone.n && !call->listed && str_eq(code, STR("ResourceNotFound.NoDataOfRecord")))
-        return take_records(call, NULL);
-    said = arena_printf(&call->arena, "%.*s: %.*s", STR_ARG(code),
-                        STR_ARG(json_shown(error, "Message")));
-    return said.p ? provider_refused(call, status, said, err) : RC_NOMEM;
+        return take_found(call, 0);
+    if (call->listed && !call->remove && str_eq(code, STR("InvalidParameter.DomainRecordExist"))) {
+        call->done = true; /* lists were late, or somebody added the same meanwhile */
+        return RC_OK;
+    }
+    return provider_refused_code(call, status, code, json_shown(error, "Message"), err);
 }
 
 static enum rc take(struct provider_call *call, int status, struct str body, struct err *err)
@@ -173,20 +185,22 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
     if (rc == RC_NOMEM)
         return rc;
-    if (rc != RC_OK && (status < 200 || status >= 300))
-        return provider_refused(call, status, body, err);
+    if ((status == 429 || status >= 500) && provider_later(call))
+        return RC_OK;
     answer = rc == RC_OK ? json_get(json_root(doc), "Response") : NULL;
-    if (json_type(answer) != JSON_OBJECT)
-        return provider_strange(call, err);
     error = json_get(answer, "Error");
     if (error)
         return take_error(call, status, error, err);
+    if (status < 200 || status >= 300)
+        return provider_refused(call, status, body, err);
+    if (json_type(answer) != JSON_OBJECT)
+        return provider_strange(call, err);
     if (call->listed) {
         call->done = true;
         return RC_OK;
     }
-    return call->zone.n ? take_records(call, json_get(answer, "RecordList"))
-                        : take_zone(call, answer, err);
+    return call->zone.n ? take_records(call, answer, err)
+                        : take_zone(call, json_get(answer, "DomainInfo"), err);
 }
 
 const struct provider_kind provider_tencent = {
