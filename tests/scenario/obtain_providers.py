@@ -263,7 +263,9 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_POST(self):
-        text = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        if not self.headers["Content-Length"]:
+            return self.reply(411, {"Code": "MissingContentLength", "Message": "You must provide the Content-Length HTTP header"})
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if self.headers["X-Acs-Action"]:
             return self.alibaba(text)
         if self.headers["X-Tc-Action"]:
