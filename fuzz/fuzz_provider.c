@@ -2,22 +2,20 @@
 /* Targets: provider_parse, provider_take, provider_ask. The first byte chooses the kind and whether
  * a record is removed, the second one step and status; the rest is settings, answer and accounts.
  */
+#include "fuzz_provider.h"
+
 #include "client/client.h"
 #include "crypto/crypto.h"
-#include "provider/provider.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
-    static const char *const kinds[] = {"acme-dns", "httpreq", "powerdns", "cloudflare", "route53"};
-    static const char *const good[] = {"url: http://h\naccounts: /a", "url: http://h\npassword: p",
-                                       "url: http://h\nkey: k", "token: t",
-                                       "access_key_id: a\nsecret_access_key: s"};
     const struct client_proof proof = {.identifier = STR("www.lan")};
     CLEANUP(provider_freep) struct provider *any = NULL, *p = NULL;
     CLEANUP(provider_ask_done) struct provider_ask ask = PROVIDER_ASK_INIT;
-    const struct provider_kind *kind = provider_kind_find(str_of(kinds[n ? data[0] % 5 : 0]));
+    size_t which = n ? (data[0] & 15) % (sizeof(kinds) / sizeof(kinds[0])) : 0;
+    const struct provider_kind *kind = provider_kind_find(str_of(kinds[which].name));
     struct str rest = str_skip(str_bytes(data, n), 2);
     struct provider_call call;
 
@@ -25,7 +23,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         return 0;
     if (provider_parse(kind, rest, STR("f"), &any, NULL) == RC_OK && !any->values[PROVIDER_URL].n)
         __builtin_trap();
-    if (provider_parse(kind, str_of(good[data[0] % 5]), STR("f"), &p, NULL) != RC_OK ||
+    if (provider_parse(kind, str_of(kinds[which].settings), STR("f"), &p, NULL) != RC_OK ||
         provider_call_init(&call, p, &proof, data[0] & 64) != RC_OK)
         __builtin_trap();
     buf_puts(&p->accounts, rest);

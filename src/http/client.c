@@ -44,6 +44,8 @@ void http_client_put(const struct http_client_request *req, struct buf *out)
     if (req->content_type.n)
         buf_printf(out, "\r\nContent-Type: %.*s\r\nContent-Length: %zu", STR_ARG(req->content_type),
                    req->body.n);
+    else if (strcmp(req->method, "POST") == 0) /* RFC 9110 section 8.6; some refuse it without */
+        buf_putz(out, "\r\nContent-Length: 0");
     buf_printf(out, "\r\n%.*s", STR_ARG(req->headers));
     buf_putz(out, req->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
     if (req->content_type.n)

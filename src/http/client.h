@@ -25,7 +25,7 @@ struct http_client_request {
     bool keep_alive;    /* else "Connection: close" */
 };
 
-/* Appends its bytes, with Host, and Content-Length where there is a body. */
+/* Appends its bytes, with Host, and Content-Length where there is a body or it is a POST. */
 void http_client_put(const struct http_client_request *req, struct buf *out);
 /* The same for a GET of everything with "Connection: close". */
 void http_client_put_get(const struct http_url *url, struct str user_agent, struct buf *out);

@@ -30,12 +30,13 @@ enum {
     CALL_BYTES = 2 * PROVIDER_ASK_MAX,
     NAMES_MAX = 256,
     ID_MAX = 300,
-    TTL_MAX = 86400
+    TTL_MAX = 86400,
+    BUSY_MAX = 5 /* pauses; half a minute altogether */
 };
 
-static const struct provider_kind *const kinds[] = {&provider_acme_dns, &provider_cloudflare,
-                                                    &provider_httpreq, &provider_powerdns,
-                                                    &provider_route53};
+static const struct provider_kind *const kinds[] = {
+    &provider_acme_dns, &provider_alibaba, &provider_cloudflare, &provider_httpreq,
+    &provider_powerdns, &provider_route53, &provider_tencent};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static const struct provider_setting common[PROVIDER_OWN] = {
@@ -215,6 +216,11 @@ enum rc provider_ask(struct provider_call *call, struct provider_ask *out, struc
         return RC_OK;
     if (call->step >= PROVIDER_STEPS_MAX)
         return ERR(err, RC_CONFLICT, msg_long, call->p->values[PROVIDER_URL], call->name);
+    if (call->pause > 0) {
+        out->after = call->pause;
+        call->pause = 0;
+        return RC_OK;
+    }
     TRY(call->p->kind->ask(call, out, err));
     TRY(buf_rc(&out->url));
     TRY(buf_rc(&out->headers));
@@ -266,6 +272,30 @@ bool provider_shorten(struct str *name)
     return true;
 }
 
+struct str provider_undot(struct str name)
+{
+    return str_ends(name, STR(".")) ? str_head(name, name.n - 1) : name;
+}
+
+struct str provider_below(struct str name, struct str zone)
+{
+    if (zone.n == 0 || name.n < zone.n || !str_ieq(str_skip(name, name.n - zone.n), zone))
+        return STR("");
+    if (name.n == zone.n)
+        return STR("@");
+    return name.p[name.n - zone.n - 1] == '.' ? str_head(name, name.n - zone.n - 1) : STR("");
+}
+
+bool provider_later(struct provider_call *call)
+{
+    if (call->busy >= BUSY_MAX)
+        return false;
+    call->pause = WHEN_SECOND << call->busy++;
+    call->listed = false; /* what was asked may have happened all the same */
+    call->seen = 0;
+    return true;
+}
+
 bool provider_safe(struct str id)
 {
     for (size_t i = 0; i < id.n; i++) {
@@ -297,6 +327,17 @@ enum rc provider_refused(const struct provider_call *call, int status, struct st
     }
     return ERR(err, RC_DENIED, msg_refused, call->p->values[PROVIDER_URL], call->name, str_of(code),
                STR(""), str_of(call->p->file));
+}
+
+enum rc provider_refused_code(struct provider_call *call, int status, struct str code,
+                              struct str message, struct err *err)
+{
+    struct str both = message;
+
+    if (code.n)
+        both = arena_printf(&call->arena, "%.*s%s%.*s", STR_ARG(code), message.n ? ": " : "",
+                            STR_ARG(message));
+    return !code.n || both.p ? provider_refused(call, status, both, err) : RC_NOMEM;
 }
 
 enum rc provider_strange(const struct provider_call *call, struct err *err)

@@ -94,15 +94,21 @@ struct provider_call {
     struct str zone;   /* its id, once found; */
     struct str at;     /* until then the name that is looked for */
     bool listed;       /* what is there is known: */
-    struct str record; /* cloudflare: the id of ours; route53: all values, a line each */
+    struct str record; /* alibaba, cloudflare, tencent: the id of ours; route53: all values, a line
+                          each */
     struct str keep;   /* records of others: powerdns, as JSON elements; route53, a line each */
     uint64_t ttl;      /* route53: of what is there */
     struct str change; /* the id of what was changed, while it is not everywhere; */
     bool waited;       /* and whether to ask for it again */
     unsigned races;    /* how often somebody else was faster */
+    uint64_t seen;     /* alibaba, tencent: records on the pages of the list before */
+    unsigned looks;    /* tencent: how often it was looked for in vain */
+    unsigned busy;     /* how often the server could not, just then */
+    int64_t pause;     /* microseconds, not 0: before the next question */
 };
 
-#define PROVIDER_KINDS "acme-dns, cloudflare, httpreq, powerdns and route53" /* for messages */
+/* For messages. */
+#define PROVIDER_KINDS "acme-dns, alibaba, cloudflare, httpreq, powerdns, route53 and tencent"
 
 /* NULL when there is none. */
 const struct provider_kind *provider_kind_find(struct str name);

@@ -4,8 +4,8 @@
 
 #include "provider/provider.h"
 
-extern const struct provider_kind provider_acme_dns, provider_cloudflare, provider_httpreq,
-    provider_powerdns, provider_route53;
+extern const struct provider_kind provider_acme_dns, provider_alibaba, provider_cloudflare,
+    provider_httpreq, provider_powerdns, provider_route53, provider_tencent;
 
 /* Its value in a setting of the kind's own, counted from 0. */
 static inline struct str provider_own(const struct provider *p, size_t i)
@@ -23,10 +23,21 @@ enum rc provider_check_header(const struct provider_call *call, const char *name
                               struct err *err);
 /* The name without its first label; false when only a single one would be left. */
 bool provider_shorten(struct str *name);
+/* The name without its final dot, if it has one. */
+struct str provider_undot(struct str name);
+/* The labels of `name` below `zone`, neither with a final dot: "@" for the zone itself, as most
+ * APIs say it, and nothing for a name that is not within. */
+struct str provider_below(struct str name, struct str zone);
+/* The server cannot just now (a limit of requests, a fault of its own): the list is read again
+ * after a pause, longer each time. False: that was often enough. */
+bool provider_later(struct provider_call *call);
 /* Nothing that would end a part of a URL. */
 bool provider_safe(struct str id);
 /* "refused, with status N, and what it says". */
 enum rc provider_refused(const struct provider_call *call, int status, struct str said,
                          struct err *err);
+/* The same of an answer that has a code, which may be empty, and a message. */
+enum rc provider_refused_code(struct provider_call *call, int status, struct str code,
+                              struct str message, struct err *err);
 /* "this is no answer". */
 enum rc provider_strange(const struct provider_call *call, struct err *err);

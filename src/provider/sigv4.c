@@ -3,11 +3,10 @@
 
 #include <stdio.h>
 
-#include "base/text.h"
-#include "crypto/hash.h"
 #include "http/url.h"
+#include "provider/digest.h"
 
-enum { SECRET_MAX = 256, TEXT_MAX = 8192, STAMP = 20, STAMP_CHARS = 16, SCOPE_MAX = 256 };
+enum { TEXT_MAX = 8192, STAMP = 20, STAMP_CHARS = 16, SCOPE_MAX = 256 };
 
 /* "20150830T123600Z"; its first eight characters are the day. */
 static enum rc put_stamp(when_t now, char out[static STAMP])
@@ -23,15 +22,6 @@ static enum rc put_stamp(when_t now, char out[static STAMP])
     return n == STAMP_CHARS ? RC_OK : RC_INVAL; /* a clock out of range */
 }
 
-static enum rc put_digest(struct buf *out, struct str data)
-{
-    unsigned char digest[CRYPTO_SHA256_BYTES];
-
-    TRY(crypto_sha256(data, digest));
-    text_hex(out, str_bytes(digest, sizeof(digest)));
-    return buf_rc(out);
-}
-
 static const char *signed_headers(const struct provider_sigv4 *key)
 {
     return key->session.n ? "host;x-amz-date;x-amz-security-token" : "host;x-amz-date";
@@ -44,43 +34,20 @@ static enum rc put_canonical(const struct provider_sigv4 *key, const char *metho
     struct http_url url;
 
     TRY(http_url_parse(where, &url, NULL));
-    url.at.port = url.port == (url.tls ? 443 : 80) ? 0 : url.port;
-    http_authority_put(&url.at, &host);
-    TRY(buf_rc(&host));
+    TRY(provider_put_host(&host, where));
     buf_printf(out, "%s\n%.*s\n%.*s\nhost:%.*s\nx-amz-date:%s\n", method, STR_ARG(url.path),
                STR_ARG(url.query), STR_ARG(buf_str(&host)), stamp);
     if (key->session.n)
         buf_printf(out, "x-amz-security-token:%.*s\n", STR_ARG(key->session));
     buf_printf(out, "\n%s\n", signed_headers(key));
-    return put_digest(out, body);
-}
-
-/* The key of one day, region and service. */
-static enum rc derive(const struct provider_sigv4 *key, struct str day,
-                      unsigned char out[static CRYPTO_SHA256_BYTES])
-{
-    CLEANUP(buf_wipe) struct buf secret = BUF_INIT(SECRET_MAX + 4);
-    const struct str parts[] = {day, key->region, key->service, STR("aws4_request")};
-    unsigned char next[CRYPTO_SHA256_BYTES];
-    struct str with;
-
-    buf_putz(&secret, "AWS4");
-    buf_puts(&secret, key->secret);
-    TRY(buf_rc(&secret));
-    with = buf_str(&secret);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        TRY(crypto_hmac_sha256(with, parts[i], next));
-        memcpy(out, next, sizeof(next));
-        with = str_bytes(out, sizeof(next));
-    }
-    return RC_OK;
+    return provider_put_sha256(out, body);
 }
 
 enum rc provider_sigv4_sign(const struct provider_sigv4 *key, const char *method, struct str url,
                             struct str body, struct buf *headers)
 {
     CLEANUP(buf_wipe) struct buf canonical = BUF_INIT(TEXT_MAX), text = BUF_INIT(TEXT_MAX);
-    unsigned char by[CRYPTO_SHA256_BYTES], signature[CRYPTO_SHA256_BYTES];
+    unsigned char by[CRYPTO_SHA256_BYTES];
     char stamp[STAMP], scope[SCOPE_MAX];
     struct str day;
 
@@ -90,9 +57,10 @@ enum rc provider_sigv4_sign(const struct provider_sigv4 *key, const char *method
              STR_ARG(key->region), STR_ARG(key->service));
     TRY(put_canonical(key, method, url, body, stamp, &canonical));
     buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%s\n", stamp, scope);
-    TRY(put_digest(&text, buf_str(&canonical)));
-    TRY(derive(key, day, by));
-    TRY(crypto_hmac_sha256(str_bytes(by, sizeof(by)), buf_str(&text), signature));
+    TRY(provider_put_sha256(&text, buf_str(&canonical)));
+    TRY(provider_derive("AWS4", key->secret,
+                        (const struct str[]){day, key->region, key->service, STR("aws4_request")},
+                        4, by));
     buf_printf(headers, "X-Amz-Date: %s\r\n", stamp);
     if (key->session.n)
         buf_printf(headers, "X-Amz-Security-Token: %.*s\r\n", STR_ARG(key->session));
@@ -100,7 +68,7 @@ enum rc provider_sigv4_sign(const struct provider_sigv4 *key, const char *method
                "Authorization: AWS4-HMAC-SHA256 Credential=%.*s/%s, SignedHeaders=%s, "
                "Signature=",
                STR_ARG(key->key_id), scope, signed_headers(key));
-    text_hex(headers, str_bytes(signature, sizeof(signature)));
+    TRY(provider_put_hmac(headers, str_bytes(by, sizeof(by)), buf_str(&text)));
     buf_putz(headers, "\r\n");
     return buf_rc(headers);
 }

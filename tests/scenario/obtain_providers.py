@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns, of httpreq, of
-Cloudflare and of Route 53 that check every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and
+Cloudflare, of Route 53, of Alibaba Cloud and of Tencent Cloud that check every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and
 refusals."""
 
 import base64
@@ -144,6 +144,116 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.write([f"update delete {name} TXT"] + [f"update add {name} 1 TXT {v}" for v in self.server.sets.get(name, [])])
         return self.xml(200, "<R><ChangeInfo><Id>/change/C1</Id><Status>PENDING</Status></ChangeInfo></R>")
 
+    def acs3(self, body):
+        """ACS3-HMAC-SHA256, from its description."""
+        url = urllib.parse.urlsplit(self.path)
+        query = "&".join(sorted(f"{urllib.parse.quote(k, '-_.~')}={urllib.parse.quote(v, '-_.~')}"
+                                for k, v in urllib.parse.parse_qsl(url.query)))
+        named = sorted(h.lower() for h in self.headers if h.lower().startswith("x-acs-") or h.lower() == "host")
+        empty = hashlib.sha256(body.encode()).hexdigest()
+        canonical = "\n".join([self.command, url.path, query, *(f"{h}:{self.headers[h].strip()}" for h in named), "", ";".join(named), empty])
+        text = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        nonce, age = self.headers["X-Acs-Signature-Nonce"], datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.strptime(
+            self.headers["X-Acs-Date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+        fresh = nonce not in self.server.nonces and len(nonce) >= 32 and abs(age.total_seconds()) < 900
+        self.server.nonces.add(nonce)
+        return fresh and self.headers["X-Acs-Content-Sha256"] == empty and self.headers["Authorization"] == (
+            f"ACS3-HMAC-SHA256 Credential=LTAIHERE,SignedHeaders={';'.join(named)},"
+            f"Signature={hmac.digest(b'ali-secret', text.encode(), 'sha256').hex()}")
+
+    def alibaba_error(self, status, code, message):
+        return self.reply(status, {"RequestId": "R", "HostId": "alidns", "Code": code, "Message": message})
+
+    def alibaba(self, body):
+        """Domains by their exact name, records by number, lists by pages."""
+        ask, action = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query)), self.headers["X-Acs-Action"]
+        self.server.seen.append((action, ask))
+        if not self.acs3(body) or self.headers["X-Acs-Version"] != "2015-01-09":
+            return self.alibaba_error(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation")
+        if self.server.faults:
+            return self.alibaba_error(*self.server.faults.pop())
+        if action == "DeleteDomainRecord":
+            return self.alibaba_delete(ask["RecordId"])
+        if ask["DomainName"] != DOMAIN:
+            return self.alibaba_error(400, "InvalidDomainName.NoExist", "The specified domain name does not exist")
+        records = self.server.records
+        if action == "DescribeDomainInfo":
+            return self.reply(200, {"RequestId": "R", "DomainName": DOMAIN, "PunyCode": DOMAIN})
+        if action == "DescribeSubDomainRecords":
+            held = [r for r in records if f"{r['RR']}.{DOMAIN}" == ask["SubDomain"] and r["Type"] == ask["Type"]]
+            size, page = int(ask["PageSize"]), int(ask["PageNumber"])
+            return self.reply(200, {"TotalCount": len(held), "PageNumber": page, "PageSize": size,
+                                    "DomainRecords": {"Record": held[size * (page - 1):size * page]}})
+        if any(r["RR"] == ask["RR"] and r["Value"] == ask["Value"] for r in records):
+            return self.alibaba_error(400, "DomainRecordDuplicate", "The DNS record already exists")
+        records.append({"RecordId": f"9{len(self.server.seen):018}", **{k: ask[k] for k in ("RR", "Type", "Value", "TTL")}})
+        self.write([f"update add {ask['RR']}.{DOMAIN} 1 TXT {ask['Value']}"])
+        return self.reply(200, {"RecordId": records[-1]["RecordId"]})
+
+    def alibaba_delete(self, number):
+        gone = [r for r in self.server.records if r["RecordId"] == number]
+        if not gone:
+            return self.alibaba_error(400, "DomainRecordNotBelongToUser", "The DNS record does not belong to this user")
+        self.server.records.remove(gone[0])
+        self.write([f"update delete {gone[0]['RR']}.{DOMAIN} TXT {gone[0]['Value']}"])
+        return self.reply(200, {"RecordId": number})
+
+    def tc3(self, body):
+        """TC3-HMAC-SHA256, from its description."""
+        stamp = int(self.headers["X-Tc-Timestamp"])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        canonical = "\n".join(["POST", "/", "", f"content-type:{self.headers['Content-Type']}", f"host:{self.headers['Host']}", "",
+                               "content-type;host", hashlib.sha256(body.encode()).hexdigest()])
+        scope = [datetime.datetime.fromtimestamp(stamp, datetime.timezone.utc).strftime("%Y-%m-%d"), "dnspod", "tc3_request"]
+        key = b"TC3tc-secret"
+        for part in scope:
+            key = hmac.digest(key, part.encode(), "sha256")
+        text = "\n".join(["TC3-HMAC-SHA256", str(stamp), "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()])
+        return abs(now.timestamp() - stamp) < 300 and self.path == "/" and self.headers["Authorization"] == (
+            f"TC3-HMAC-SHA256 Credential=AKIDTC/{'/'.join(scope)}, SignedHeaders=content-type;host, "
+            f"Signature={hmac.digest(key, text.encode(), 'sha256').hex()}")
+
+    def tencent_says(self, **answer):
+        return self.reply(200, {"Response": {**answer, "RequestId": "R"}})
+
+    def tencent_error(self, code, message):
+        return self.tencent_says(Error={"Code": code, "Message": message})
+
+    def tencent(self, text):
+        """Domains by their exact name, records by number, a list that is an error when it would be empty."""
+        action, ask = self.headers["X-Tc-Action"], json.loads(text)
+        self.server.seen.append((action, ask))
+        if not self.tc3(text) or self.headers["X-Tc-Version"] != "2021-03-23":
+            return self.tencent_error("AuthFailure.SignatureFailure", "The provided credentials could not be validated")
+        if self.server.faults:
+            return self.tencent_error(*self.server.faults.pop())
+        if ask["Domain"] != DOMAIN:
+            return self.tencent_error("InvalidParameterValue.DomainNotExists", "The domain does not exist")
+        if action == "DescribeDomain":
+            return self.tencent_says(DomainInfo={"DomainId": 7, "Domain": DOMAIN, "Punycode": DOMAIN})
+        records = self.server.records
+        if action == "DescribeRecordList":
+            held = [r for r in records if r["Name"] == ask["Subdomain"] and r["Type"] == ask["RecordType"]]
+            page = held[ask["Offset"]:ask["Offset"] + ask["Limit"]]
+            if not page:
+                return self.tencent_error("ResourceNotFound.NoDataOfRecord", "The list of records is empty")
+            return self.tencent_says(RecordCountInfo={"TotalCount": len(held), "ListCount": len(page)}, RecordList=page)
+        if action == "DeleteRecord":
+            gone = [r for r in records if r["RecordId"] == ask["RecordId"]]
+            if not gone:
+                return self.tencent_error("InvalidParameter.RecordIdInvalid", "The record number is wrong")
+            records.remove(gone[0])
+            self.write([f"update delete {gone[0]['Name']}.{DOMAIN} TXT {gone[0]['Value']}"])
+            return self.tencent_says()
+        if ask["RecordLine"] != "\u9ed8\u8ba4":
+            return self.tencent_error("InvalidParameter.RecordLineInvalid", "The record line is wrong")
+        if any(r["Name"] == ask["SubDomain"] and r["Value"] == ask["Value"] for r in records):
+            return self.tencent_error("InvalidParameter.DomainRecordExist", "The record exists")
+        records.append({"RecordId": len(self.server.seen) + (1 << 32), "Name": ask["SubDomain"], "Type": "TXT", "Value": ask["Value"],
+                        "TTL": ask["TTL"]})
+        self.write([f"update add {ask['SubDomain']}.{DOMAIN} 1 TXT {ask['Value']}"])
+        return self.tencent_says(RecordId=records[-1]["RecordId"])
+
     def xml(self, status, text):
         data = b'<?xml version="1.0"?>\n' + text.encode()
         self.send_response(status)
@@ -153,7 +263,13 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_POST(self):
+        if not self.headers["Content-Length"]:
+            return self.reply(411, {"Code": "MissingContentLength", "Message": "You must provide the Content-Length HTTP header"})
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.headers["X-Acs-Action"]:
+            return self.alibaba(text)
+        if self.headers["X-Tc-Action"]:
+            return self.tencent(text)
         if self.path.startswith("/2013-04-01/"):
             return self.route53(text)
         body = json.loads(text)
@@ -235,7 +351,7 @@ def httpreq(lab, api, server):
     down = config(lab.directory, "down", f"url: http://127.0.0.1:{free_port()}\n")
     expect(obtain(lab, "httpreq", down, f"www.{DOMAIN}", ok=(2,)), "refused", "nobody there")
     expect(run(AUTARKY, "obtain", "--server", lab.directory_url, "--out", lab.directory / "x", "--name", f"a.{DOMAIN}", "--dns", "none",
-               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, cloudflare, httpreq, powerdns and route53", "an unknown way")
+               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, alibaba, cloudflare, httpreq, powerdns, route53 and tencent", "an unknown way")
 
 
 def cloudflare(lab, api, server):
@@ -265,6 +381,29 @@ def route53(lab, api, server):
         sys.exit(f"Route 53 was asked {api.seen}, and has {api.sets}")
     wrong = config(lab.directory, "aws-secret", text.replace("aws-secret", "other"))
     expect(obtain(lab, "route53", wrong, f"aws.{DOMAIN}", ok=(2,)), "status 403, The signature is wrong", "another secret")
+
+
+def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
+    """Alibaba Cloud and Tencent Cloud: a hundred records of others at the name, a server that is busy twice, another secret."""
+    label = "RR" if kind == "alibaba" else "Name"
+    theirs = [{"RecordId": i if label == "Name" else str(i), label: f"_acme-challenge.{name}", "Type": "TXT", "Value": f"theirs-{i}"}
+              for i in range(1, 151)]
+    api.records, api.seen, api.nonces, api.faults = list(theirs), [], set(), list(faults)
+    text = f"url: http://127.0.0.1:{api.server_port}\n{settings}{secret}\n"
+    said = obtain(lab, kind, config(lab.directory, kind, text), f"{name}.{DOMAIN}", f"*.{name}.{DOMAIN}")
+    actions = [action for action, _ in api.seen]
+    changes = sorted(a for a in actions if not a.startswith("Describe"))
+    # Two are added, two removed, and the faults were overcome; each list had two pages.
+    if api.records != theirs or api.faults or len(changes) != 4 or len(set(changes)) != 2 or \
+            len([a for a in actions if a.startswith("DescribeSub") or a.endswith("RecordList")]) < 8 or \
+            values(server.port, f"_acme-challenge.{name}.{DOMAIN}"):
+        sys.exit(f"{kind} was asked {actions}, and has {api.records[150:]}")
+    wrong = obtain(lab, kind, config(lab.directory, f"{kind}-secret", text.replace(secret, "no-secret")), f"{name}.{DOMAIN}", ok=(2,))
+    expect(wrong, refusal, "another secret")
+    away = obtain(lab, kind, config(lab.directory, f"{kind}-zone", text + "zone: away.example\n"), f"{name}.{DOMAIN}", ok=(2,))
+    expect(away, "shows no domain that holds", "a zone that is not there")
+    if any(word in told for word in (secret, "no-secret") for told in (said, wrong, away)):
+        sys.exit(f"{kind}: a secret was told: {said} {wrong} {away}")
 
 
 def powerdns():
@@ -304,6 +443,12 @@ def main():
         httpreq(lab, api, server)
         cloudflare(lab, api, server)
         route53(lab, api, server)
+        numbered(lab, api, server, "alibaba", "ali", "access_key_id: LTAIHERE\naccess_key_secret: ", "ali-secret",
+                 [(400, "Throttling.User", "Request was denied due to user flow control"), (503, "ServiceUnavailable", "Try later")],
+                 "status 400, SignatureDoesNotMatch: Specified signature is not matched")
+        numbered(lab, api, server, "tencent", "tc", "secret_id: AKIDTC\nsecret_key: ", "tc-secret",
+                 [("RequestLimitExceeded", "Too many"), ("InternalError", "Try later")],
+                 "status 200, AuthFailure.SignatureFailure: The provided credentials")
         api.shutdown()
     powerdns()
 

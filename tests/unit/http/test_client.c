@@ -161,6 +161,12 @@ static void post(void)
     CHECK_STR(buf_str(&b), "POST /x HTTP/1.1\r\nHost: a.example:8555\r\nUser-Agent: autarky\r\n"
                            "Accept: application/json\r\nContent-Type: application/jose+json\r\n"
                            "Content-Length: 2\r\n\r\n{}");
+    buf_done(&b);
+    buf_init(&b, 1024);
+    r.content_type = r.body = STR("");
+    http_client_put(&r, &b);
+    CHECK_STR(buf_str(&b), "POST /x HTTP/1.1\r\nHost: a.example:8555\r\nUser-Agent: autarky\r\n"
+                           "Accept: application/json\r\nContent-Length: 0\r\n\r\n");
 }
 
 /* Whether the connection may serve again. */
