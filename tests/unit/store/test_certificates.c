@@ -398,13 +398,15 @@ static void searches_use_their_indexes(void)
         " OR (logical = ? AND logical <> id)",
         "EXPLAIN QUERY PLAN SELECT id FROM issuances WHERE order_id = ? AND state = 'reserved'",
     };
-    /* As store_certificate_ends and _count have it; not a look at each certificate. */
+    /* As store_certificates_within has it; not a look at each certificate. */
     static const char *const covered[] = {
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE status = 'valid'"
         " AND hierarchy <> 'staging' AND not_after >= ? AND not_after < ?",
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE 1 = 1"
-        " AND hierarchy <> 'staging' AND status = 'valid' AND not_after >= ?",
+        " AND hierarchy <> 'staging' AND status = 'valid' AND not_after >= ? AND not_after < ?",
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?",
+        "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?"
+        " AND (hierarchy = 'staging') BETWEEN ? AND ? AND replaces IS NOT NULL",
     };
     CLEANUP(fix_done) struct fix f = {};
 
