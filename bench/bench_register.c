@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the register of an installation as large as years make it, through the store's own code:
  * certificates that are valid, issued over the last LIFE days, a third of which replace the one
- * before them; the newest are of orders, and as many orders failed; and authorizations that came and
- * were pruned again, so that the ids of rows have gone on. The server must not run.
- * Usage: bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
+ * before them; the newest are of orders, and as many orders failed; and authorizations that came
+ * and were pruned again, so that the ids of rows have gone on. The server must not run. Usage:
+ * bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -258,6 +258,7 @@ static const char *const certificates[STORE_CERTIFICATES_WHATS] = {
     [STORE_CERTIFICATES_REVOKED] = "revoked",
 };
 
+/* IN and not BETWEEN: only behind equals is `hour` looked up. */
 static enum rc whole_hours(struct store_txn *txn, enum store_certificates what,
                            enum store_staging staging, when_t from, when_t before, uint64_t *out)
 {
@@ -265,7 +266,7 @@ static enum rc whole_hours(struct store_txn *txn, enum store_certificates what,
 
     TRY(stmt_open(&st, txn,
                   "SELECT IFNULL(SUM(n), 0) FROM certificate_hours WHERE what = ?"
-                  " AND staging BETWEEN ? AND ? AND hour >= ? AND hour < ?"));
+                  " AND staging IN (?, ?) AND hour >= ? AND hour < ?"));
     stmt_z(&st, certificates[what]);
     stmt_int(&st, staging == STORE_STAGING_ONLY);
     stmt_int(&st, staging != STORE_STAGING_NOT);

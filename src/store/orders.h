@@ -97,7 +97,7 @@ enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
 enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
                          uint64_t *out_n, when_t *out_first);
 
-enum { STORE_WAITS_LOOK = 500, STORE_FAILED_LOOK = 1000 };
+enum { STORE_WAITS_LOOK = 500, STORE_FAILED_LOOK = 500 };
 /* How long it took from order to certificate, of the STORE_WAITS_LOOK certificates issued last
  * since `from` that are of orders; orders that renew themselves and staging are left out. `out` has
  * room for as many. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The migrations themselves, from an empty database to today's. */
+#include "store/schema_numbers_int.h"
 #include "store/store_int.h"
 
 /* Rules for what follows: a migration that has been released never changes; the next one is
@@ -541,155 +542,6 @@ static const char *const wider_locks[] = {
     NULL,
 };
 
-/* The register in numbers (store/hours.h), kept by whatever changes it: certificates by the hour in
- * which they were issued, end or were revoked, and what is in force by the days (UTC) on which it
- * begins and ends, apart what another one replaces. Times are microseconds. */
-#define OF_HOUR(column) column " - " column " % 3600000000"
-#define OF_DAY(column) column " - " column " % 86400000000"
-#define ADD_HOUR(what, hour, condition)                                                            \
-    " INSERT INTO certificate_hours SELECT '" what "', NEW.hierarchy = 'staging', " OF_HOUR(       \
-        hour) ", 1 WHERE " condition " ON CONFLICT (what, staging, hour) DO UPDATE SET n = n + 1;"
-#define HOURS_OF(what, hour, condition)                                                            \
-    "INSERT INTO certificate_hours SELECT '" what                                                  \
-    "', hierarchy = 'staging', " OF_HOUR(hour) ", COUNT(*) FROM certificates WHERE " condition     \
-                                               " GROUP BY 2, 3"
-/* The one that is replaced, if it is the first time and matters. */
-#define REPLACED                                                                                   \
-    "FROM certificates AS p WHERE p.id = NEW.replaces AND p.status = 'valid'"                      \
-    " AND p.hierarchy <> 'staging' AND NOT EXISTS"                                                 \
-    " (SELECT 1 FROM certificates WHERE replaces = NEW.replaces AND n <> NEW.n)"
-
-static const char *const outlook[] = {
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
-    "CREATE TABLE certificate_hours (what TEXT NOT NULL, staging INTEGER NOT NULL,"
-    " hour INTEGER NOT NULL, n INTEGER NOT NULL,"
-    " PRIMARY KEY (what, staging, hour)) STRICT, WITHOUT ROWID",
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
-    "CREATE TABLE certificate_days (ends INTEGER NOT NULL, begins INTEGER NOT NULL,"
-    " renewed INTEGER NOT NULL, n INTEGER NOT NULL,"
-    " PRIMARY KEY (ends, begins, renewed)) STRICT, WITHOUT ROWID",
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
-    "CREATE INDEX certificates_renewals ON certificates (issued, hierarchy, replaces)"
-    " WHERE replaces IS NOT NULL",
-    "CREATE INDEX certificates_replaces ON certificates (replaces) WHERE replaces IS NOT NULL",
-    "CREATE INDEX orders_failed ON orders (created) WHERE status = 'invalid'",
-    HOURS_OF("issued", "issued", "1"),
-    HOURS_OF("ends", "not_after", "status = 'valid'"),
-    HOURS_OF("revoked", "IFNULL(revoked, issued)", "status = 'revoked'"),
-    HOURS_OF("renewals", "issued", "replaces IS NOT NULL"),
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
-    "INSERT INTO certificate_days SELECT " OF_DAY("not_after") ", " OF_DAY(
-        "not_before") ","
-                      " EXISTS (SELECT 1 FROM certificates WHERE replaces = c.id), COUNT(*) FROM "
-                      "certificates AS c"
-                      " WHERE status = 'valid' AND hierarchy <> 'staging' GROUP BY 1, 2, 3",
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
-    "CREATE TRIGGER certificates_counted AFTER INSERT ON certificates BEGIN" ADD_HOUR(
-        "issued", "NEW.issued", "1")
-        ADD_HOUR("ends", "NEW.not_after", "NEW.status = 'valid'")
-            ADD_HOUR("revoked", "IFNULL(NEW.revoked, NEW.issued)", "NEW.status = 'revoked'") ADD_HOUR("renewals", "NEW.issued", "NEW.replaces IS NOT NULL") " INSERT INTO certificate_days SELECT " OF_DAY(
-                "NEW.not_after") ", " OF_DAY("NEW.not_before") ", 0, 1 WHERE NEW.status = 'valid' "
-                                                               "AND NEW.hierarchy <> 'staging'"
-                                                               " ON CONFLICT (ends, begins, "
-                                                               "renewed) DO UPDATE SET n = n + 1;"
-                                                               " UPDATE certificate_days SET n = n "
-                                                               "- 1 WHERE (ends, begins, renewed) "
-                                                               "= (SELECT " OF_DAY("p.not_after") ", " OF_DAY(
-                                                                   "p.not_before") ", 0 " REPLACED
-                                                                                   ");"
-                                                                                   " INSERT INTO "
-                                                                                   "certificate_"
-                                                                                   "days "
-                                                                                   "SELECT " OF_DAY("p.not_after") ", " OF_DAY(
-                                                                                       "p.not_"
-                                                                                       "before") ","
-                                                                                                 " "
-                                                                                                 "1"
-                                                                                                 ","
-                                                                                                 " "
-                                                                                                 "1"
-                                                                                                 " " REPLACED
-                                                                                                 " "
-                                                                                                 "O"
-                                                                                                 "N"
-                                                                                                 " "
-                                                                                                 "C"
-                                                                                                 "O"
-                                                                                                 "N"
-                                                                                                 "F"
-                                                                                                 "L"
-                                                                                                 "I"
-                                                                                                 "C"
-                                                                                                 "T"
-                                                                                                 " "
-                                                                                                 "("
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "d"
-                                                                                                 "s"
-                                                                                                 ","
-                                                                                                 " "
-                                                                                                 "b"
-                                                                                                 "e"
-                                                                                                 "g"
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 "s"
-                                                                                                 ","
-                                                                                                 " "
-                                                                                                 "r"
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "e"
-                                                                                                 "w"
-                                                                                                 "e"
-                                                                                                 "d"
-                                                                                                 ")"
-                                                                                                 " "
-                                                                                                 "D"
-                                                                                                 "O"
-                                                                                                 " "
-                                                                                                 "U"
-                                                                                                 "P"
-                                                                                                 "D"
-                                                                                                 "A"
-                                                                                                 "T"
-                                                                                                 "E"
-                                                                                                 " "
-                                                                                                 "S"
-                                                                                                 "E"
-                                                                                                 "T"
-                                                                                                 " "
-                                                                                                 "n"
-                                                                                                 " "
-                                                                                                 "="
-                                                                                                 " "
-                                                                                                 "n"
-                                                                                                 " "
-                                                                                                 "+"
-                                                                                                 " "
-                                                                                                 "1"
-                                                                                                 ";"
-                                                                                                 " "
-                                                                                                 "E"
-                                                                                                 "N"
-                                                                                                 "D",
-    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
-    "CREATE TRIGGER certificates_revoked_counted AFTER UPDATE OF status ON certificates"
-    " WHEN OLD.status = 'valid' AND NEW.status = 'revoked' BEGIN" ADD_HOUR(
-        "revoked", "NEW.revoked",
-        "1") " UPDATE certificate_hours SET n = n - 1 WHERE what = 'ends'"
-             " AND staging = (NEW.hierarchy = 'staging') AND hour = " OF_HOUR(
-                 "NEW.not_after") ";"
-                                  " UPDATE certificate_days SET n = n - 1 WHERE NEW.hierarchy <> "
-                                  "'staging'"
-                                  " AND ends = " OF_DAY("NEW.not_after") " AND begins = " OF_DAY(
-                                      "NEW.not_before") " AND renewed = EXISTS (SELECT 1 FROM "
-                                                        "certificates WHERE replaces = NEW.id);"
-                                                        " END",
-    NULL,
-};
-
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -716,7 +568,7 @@ static const struct store_migration migrations[] = {
     {"certificates that clients show", shown},
     {"agents and their reports", agents},
     {"locks of keys, networks and new names", wider_locks},
-    {"the register in numbers", outlook},
+    {"the register in numbers", numbers},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

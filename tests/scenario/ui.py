@@ -97,18 +97,18 @@ def counting(screen, lab):
     left = [(datetime.datetime.fromisoformat(c["not_after"].replace("Z", "+00:00")) - now).total_seconds() / 86400
             for c in items(lab) if c["status"] == "valid"]
     want = [str(sum(low <= d and (high is None or d < high) for d in left)) for low, high in ranges]
-    if want[0] == "0" or want[2] == "0" or want[5] == "0":
+    if want[0] == "0" or want[2] == "0" or want[4] == "0":
         sys.exit(f"the register has nothing to count: {left}")
     screen.go("", "Overview")
     screen.says("Renewals to come")
     shown = rows_of(screen, "How many certificates in force end in so many days")
-    if [r[-1] for r in shown] != want or shown[0][0] != "0 to 7" or shown[5][0] != "over 90":
+    if [r[-1] for r in shown] != want or shown[0][0] != "0–7" or shown[5][0] != "90+":
         sys.exit(f"of {left} the page says {shown}")
     ages = rows_of(screen, "How many certificates in force are so many days old")
     if sum(int(r[-1]) for r in ages) != len([d for d in left if d > 0]):
         sys.exit(f"of {len(left)} certificates the page has the ages {ages}")
     screen.browser.script("window.saved = []; URL.createObjectURL = b => { window.saved.push(b); return 'data:,'; }")
-    screen.browser.script("""[...document.querySelectorAll('.tablebox')].find(b => b.innerText.includes('over 90'))
+    screen.browser.script("""[...document.querySelectorAll('.tablebox')].find(b => b.innerText.includes('60–90'))
                              .querySelectorAll('button:not(.head)').forEach(b => b.click())""")
     screen.browser.wait("window.saved.length === 2")
     table = screen.browser.promise("window.saved[0].text()").split()
