@@ -32,7 +32,7 @@ DAYS_KEPT = 30
 
 # How far clang's analyzer follows one function. Its own limit of 225,000 states takes several times
 # as long and has found nothing more; and what only tests execute, they execute under sanitizers.
-ANALYZER = ['-Xclang', '-analyzer-config', '-Xclang', 'max-nodes=50000']
+ANALYZER = ['-Xclang', '-analyzer-config', '-Xclang', 'max-nodes=20000']
 NO_ANALYZER = '--checks=-clang-analyzer-*'
 
 TIDY_H = os.path.join(os.path.dirname(os.path.realpath(__file__)), 'tidy.h')

@@ -177,7 +177,8 @@ static bool read_frontier_line(struct str line, uint64_t size, struct tree *t)
     if (buf_str(&bytes).n != tree_frontier_len(size) * sizeof(t->frontier[0]))
         return false;
     t->size = size;
-    memcpy(t->frontier, buf_str(&bytes).p, buf_str(&bytes).n);
+    if (bytes.n) /* none of an empty tree */
+        memcpy(t->frontier, bytes.p, bytes.n);
     return true;
 }
 

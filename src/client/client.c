@@ -54,6 +54,7 @@ enum rc client_new(const struct client_conf *conf, struct client **out, struct e
     c->only_existing = conf->only_existing;
     c->agree_terms = conf->agree_terms;
     c->any_root = conf->any_root;
+    c->one_host = conf->one_host;
     arena_init(&c->arena, CLIENT_ARENA_MAX);
     list_init(&c->runs);
     list_init(&c->waiting);

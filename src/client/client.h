@@ -82,6 +82,10 @@ struct client_conf {
     size_t n_solvers;
     bool only_existing; /* an account with this key must be there already */
     bool agree_terms;   /* to the terms of service, should there be any */
+    /* newAccount and newOrder have to be at the directory's own host, which RFC 8555 does not ask:
+     * else a CA that is no longer to be trusted could have its customer agree to the terms of
+     * another, and order there. */
+    bool one_host;
 };
 
 /* Asks nothing of the server yet. RC_NOMEM, RC_PARSE (the URL), RC_TOOBIG, RC_INVAL without roots

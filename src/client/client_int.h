@@ -78,7 +78,7 @@ struct client {
     struct str directory_url;
     const struct str *roots;
     size_t n_roots;
-    bool only_existing, agree_terms, any_root;
+    bool only_existing, agree_terms, any_root, one_host;
     const struct str *contacts;
     size_t n_contacts;
     struct str eab_kid, eab_key;

@@ -3,6 +3,7 @@
  * or a failure, because either may have changed on the server. */
 #include "client/client_int.h"
 #include "ev/clock.h"
+#include "http/url.h"
 #include "jose/eab.h"
 #include "json/out.h"
 
@@ -11,6 +12,8 @@ MSG(msg_terms, "client.terms",
 MSG(msg_eab, "client.eab",
     "the server takes new accounts with an external binding only (RFC 8555 section 7.3.4), and "
     "none was given; ask whoever runs it for a key id and its key");
+MSG(msg_elsewhere, "client.elsewhere",
+    "the directory {0} leads to {1}, which is at another host: nothing is signed for that");
 MSG(msg_no_url, "client.account-url", "the server gave the account no usable URL");
 
 static bool only_existing(const struct client *c);
@@ -164,6 +167,25 @@ static enum rc ask_account(struct client *c, struct err *err)
 
 /* ---- the directory */
 
+static enum rc same_host(const struct client *c, struct str text, struct err *err)
+{
+    struct http_url own, url;
+
+    TRY(http_url_parse(c->directory_url, &own, err));
+    TRY(http_url_parse(text, &url, err));
+    if (str_ieq(own.at.host, url.at.host) && own.port == url.port)
+        return RC_OK;
+    return ERR(err, RC_DENIED, msg_elsewhere, c->directory_url, text);
+}
+
+static enum rc judge(const struct client *c, const struct client_directory *d, struct err *err)
+{
+    if (!c->one_host)
+        return RC_OK;
+    TRY(same_host(c, d->new_account, err));
+    return same_host(c, d->new_order, err);
+}
+
 static void on_directory(void *arg, const struct client_reply *reply)
 {
     struct client *c = arg;
@@ -177,6 +199,8 @@ static void on_directory(void *arg, const struct client_reply *reply)
         return;
     }
     rc = client_directory_read(&arena, reply->answer->body, &directory, &err);
+    if (rc == RC_OK)
+        rc = judge(c, &directory, &err);
     if (rc == RC_OK) {
         struct arena old = c->directory_arena;
 

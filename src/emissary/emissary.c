@@ -163,12 +163,20 @@ static enum rc emissary_start(struct role_env *env, struct err *err)
 {
     struct emissary *e = env->state;
 
-    TRY(net_system(env->ev, &e->net));
+    if (!e->net) /* a test brings its own */
+        TRY(net_system(env->ev, &e->net));
     e->world.net = e->net;
     TRY(emissary_prepare(env, env->conf, err));
     TRY(dns_resolver_new(env->ev, e->net, e->next_zones, &e->resolver));
     emissary_commit(env);
     return RC_OK;
+}
+
+/* Another keeper knows nothing of what the one before it had set. */
+static void emissary_peer(struct role_env *env, enum role role, struct ipc_chan *)
+{
+    if (role == ROLE_KEEPER)
+        emissary_records_orphaned(env->state);
 }
 
 void emissary_look_drained(struct emissary *e)
@@ -225,6 +233,7 @@ const struct role_def role_emissary = {
     .drain_order = 2, /* the keeper asks it */
     .open = emissary_open,
     .start = emissary_start,
+    .peer = emissary_peer,
     .prepare = emissary_prepare,
     .commit = emissary_commit,
     .abort = emissary_abort,

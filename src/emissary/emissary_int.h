@@ -31,12 +31,20 @@ enum {
 struct emissary;
 struct emissary_fetch;
 
+/* How far inside an address is. */
+enum emissary_depth {
+    EMISSARY_OUTSIDE,
+    EMISSARY_INSIDE,  /* private networks */
+    EMISSARY_MACHINE, /* this machine, its links, what is no host's */
+};
+
 /* A directory of the configuration. */
 struct emissary_way {
     struct list link;
     char url[HTTP_URL_MAX + 1];
     struct tls_trust *trust;
     struct client_transport *transport;
+    enum emissary_depth depth; /* of the directory's own host, as it was found last */
 };
 
 /* What is known of a host. */
@@ -96,6 +104,8 @@ void emissary_fetch_stop(struct emissary *e);
 /* RC_OK: its addresses are known, or it is one. */
 enum rc emissary_names_known(void *arg, struct str host, struct addr *out, size_t max,
                              size_t *out_n, struct err *err);
+/* Of the innermost. */
+enum emissary_depth emissary_depth(const struct addr *addrs, size_t n);
 /* What was found. */
 void emissary_names_put(struct emissary *e, struct str host, const struct addr *addrs, size_t n);
 
@@ -104,6 +114,8 @@ void emissary_names_put(struct emissary *e, struct str host, const struct addr *
 /* Reads the settings of all sites; before confinement. */
 enum rc emissary_records_open(struct emissary *e);
 void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int fd);
+/* Nobody is there any more to ask for their removal: they are removed. */
+void emissary_records_orphaned(struct emissary *e);
 /* Frees those that are done; true when none is left. */
 bool emissary_records_tidy(struct emissary *e);
 void emissary_records_stop(struct emissary *e);

@@ -14,6 +14,9 @@ MSG(msg_url, "emissary.url", "{0} is not an https URL that can be asked: {1}");
 MSG(msg_method, "emissary.method", "{0} is no method of ACME");
 MSG(msg_ending, "emissary.ending", "this process is about to end");
 MSG(msg_none, "emissary.no-address", "{0} has no address");
+MSG(msg_inside, "emissary.inside",
+    "{0}, where the CA of {1} leads, is at {2}, further inside this network than that CA is: it is "
+    "not asked");
 
 enum { QUERIES = 2, LOOKUP_ARENA = 256 * 1024 };
 
@@ -101,6 +104,26 @@ static void on_answer(void *arg, const struct client_answer *a)
     emissary_look_drained(e);
 }
 
+/* A CA may lead to any host, but not further inside than it is itself: it would have requests sent
+ * to services that it cannot reach. */
+static enum rc may_go(struct emissary_fetch *f, const struct addr *addrs, size_t n, struct err *err)
+{
+    enum emissary_depth depth = emissary_depth(addrs, n);
+    struct http_url own;
+    char text[ADDR_TEXT];
+
+    TRY(http_url_parse(str_of(f->way->url), &own, err));
+    if (str_ieq(own.at.host, f->url.at.host)) {
+        f->way->depth = depth;
+        return RC_OK;
+    }
+    for (size_t i = 0; depth > f->way->depth && i < n; i++)
+        if (emissary_depth(&addrs[i], 1) == depth)
+            return ERR(err, RC_DENIED, msg_inside, f->url.at.host, str_of(f->way->url),
+                       str_of(addr_text(&addrs[i], text)));
+    return RC_OK;
+}
+
 static void send(struct emissary_fetch *f)
 {
     const struct ipc_fetch *m = f->m;
@@ -139,9 +162,12 @@ static void on_found(void *arg, enum rc rc, const struct dns_answer *answer)
         if (f->queries[i].lookup)
             return;
     if (f->n) {
-        emissary_names_put(f->e, f->url.at.host, f->addrs, f->n);
-        send(f);
-        return;
+        rc = may_go(f, f->addrs, f->n, &f->why);
+        if (rc == RC_OK) {
+            emissary_names_put(f->e, f->url.at.host, f->addrs, f->n);
+            send(f);
+            return;
+        }
     }
     if (!f->why.msg)
         IGNORE_RC(ERR(&f->why, RC_NOTFOUND, msg_none, f->url.at.host));
@@ -240,9 +266,14 @@ void emissary_on_fetch(void *arg, struct ipc_req *req, const void *msg, int)
     e->n_fetches++;
     ipc_req_on_cancel(req, on_cancel, f);
     if (emissary_names_known(e, url.at.host, known, EMISSARY_ADDRESSES_MAX, &n, &err) == RC_OK) {
-        send(f);
+        err.rc = may_go(f, known, n, &err);
+        if (err.rc == RC_OK)
+            send(f);
+        else
+            fail(f, err.rc, &err);
         return;
     }
+    err = ERR_INIT;
     err.rc = look_up(f);
     if (err.rc != RC_OK)
         fail(f, err.rc, NULL);

@@ -54,6 +54,33 @@ enum rc emissary_names_known(void *arg, struct str host, struct addr *out, size_
     return RC_OK;
 }
 
+static enum emissary_depth depth_of(const struct addr *a)
+{
+    switch (addr_kind(a)) {
+    case ADDR_PUBLIC:
+    case ADDR_RESERVED:
+        return EMISSARY_OUTSIDE;
+    case ADDR_PRIVATE:
+        return EMISSARY_INSIDE;
+    case ADDR_LOOPBACK:
+    case ADDR_LINK_LOCAL:
+    case ADDR_MULTICAST:
+    case ADDR_UNSPECIFIED:
+        break;
+    }
+    return EMISSARY_MACHINE;
+}
+
+enum emissary_depth emissary_depth(const struct addr *addrs, size_t n)
+{
+    enum emissary_depth most = EMISSARY_OUTSIDE;
+
+    for (size_t i = 0; i < n; i++)
+        if (depth_of(&addrs[i]) > most)
+            most = depth_of(&addrs[i]);
+    return most;
+}
+
 void emissary_names_put(struct emissary *e, struct str host, const struct addr *addrs, size_t n)
 {
     struct emissary_name *at = find(e, host);

@@ -4,12 +4,15 @@
  * set, for the one before it did, gets that, too. */
 #include "emissary/emissary_int.h"
 
+#include <stdio.h>
+
 #include "log/log.h"
 
 MSG(msg_site, "emissary.no-settings",
     "the settings of the site {0} for `dns` were not read: they are not in the configuration that "
     "this process began with");
 MSG(msg_many, "emissary.records-many", "{0} records are being set already");
+MSG(msg_twice, "emissary.record-twice", "that record of {0} is being set already");
 MSG(msg_settings, "emissary.settings", "the file {0} of the site {1}: {2}");
 
 enum { TEXT_BYTES = 400, TOKEN_BYTES = 1024 };
@@ -92,8 +95,10 @@ static enum rc add(struct emissary *e, const struct ipc_proof *m, struct record 
     if (!z->usable)
         return ERR(err, z->why.rc, msg_settings, z->of->file, m->site,
                    str_of(err_textz(&z->why, line, sizeof(line))));
-    if (e->n_records >= EMISSARY_RECORDS_MAX)
-        return ERR(err, RC_QUOTA, msg_many, STR("64"));
+    if (e->n_records >= EMISSARY_RECORDS_MAX) {
+        snprintf(line, sizeof(line), "%d", EMISSARY_RECORDS_MAX);
+        return ERR(err, RC_QUOTA, msg_many, str_of(line));
+    }
     r = MEM_NEW(struct record);
     if (!r)
         return RC_NOMEM;
@@ -179,11 +184,13 @@ void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int)
     struct err err = ERR_INIT;
     struct record *r = find(e, m);
 
-    if (m->shown && r) { /* the keeper was started anew */
-        answer(req, RC_OK, NULL);
+    if (m->shown && r && !r->req) {
+        answer(req, RC_OK, NULL); /* it is there */
         return;
     }
-    if (!r)
+    if (m->shown && r)
+        err.rc = ERR(&err, RC_CONFLICT, msg_twice, m->site);
+    else if (!r)
         err.rc = add(e, m, &r, &err);
     if (err.rc != RC_OK) {
         answer(req, err.rc, &err);
@@ -193,6 +200,13 @@ void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int)
         remove_record(r);
         answer(req, RC_OK, NULL);
     }
+}
+
+void emissary_records_orphaned(struct emissary *e)
+{
+    LIST_FOREACH (it, &e->records)
+        if (!LIST_ENTRY(it, struct record, link)->gone)
+            remove_record(LIST_ENTRY(it, struct record, link));
 }
 
 bool emissary_records_tidy(struct emissary *e)

@@ -91,7 +91,8 @@ static when_t look_due(const struct keeper_slot *slot)
 {
     when_t most = now_of(slot->keeper) + CLIENT_LOOK_MOST, look = slot->renewal.look_at;
 
-    if (!slot->key || !slot->certid[0] || !look || !issuer(slot))
+    if (!slot->key || !slot->certid[0] || !look || !issuer(slot) ||
+        keeper_public_busy(keeper_public_issuer(slot)))
         return WHEN_MAX;
     return look > most ? 0 : look; /* the clock, as above */
 }
@@ -153,12 +154,26 @@ static void wait(struct keeper *k)
 
 /* ---- how it ended */
 
+/* A run at that CA begins; NULL: at ours. */
+static void count(struct keeper_slot *slot, struct keeper_ca *ca)
+{
+    slot->counted = ca;
+    if (ca) {
+        slot->keeper->outside++;
+        ca->active++;
+    } else {
+        slot->keeper->active++;
+    }
+}
+
 static void uncount(struct keeper_slot *slot)
 {
-    if (slot->counted)
+    if (slot->counted) {
         slot->keeper->outside--;
-    else
+        slot->counted->active--;
+    } else {
         slot->keeper->active--;
+    }
 }
 
 static void ended(struct keeper_slot *slot)
@@ -317,14 +332,12 @@ static void start(struct keeper_slot *slot, bool outside)
     struct client_result none = {.err = &err};
     enum rc rc;
 
-    slot->counted = outside;
     if (ordering)
         rc = order(slot, outside, &err);
     else
         rc = client_look(issuer(slot), str_of(slot->certid), on_looked, slot, &slot->run);
     if (rc == RC_OK) {
-        k->active += !outside;
-        k->outside += outside;
+        count(slot, ordering ? slot->at : keeper_public_issuer(slot));
         return;
     }
     crypto_key_unref(MOVE(slot->fresh));

@@ -175,7 +175,8 @@ static enum rc make_client(struct keeper_ca *ca, const struct conf_directory *d,
                                .contacts = contacts,
                                .solvers = &ca->solver,
                                .n_solvers = 1,
-                               .agree_terms = d->terms};
+                               .agree_terms = d->terms,
+                               .one_host = true};
 
     for (size_t i = 0; i < d->contact.n && i < CONF_CONTACTS_MAX; i++) {
         contacts[i] = arena_printf(&a, "mailto:%.*s", STR_ARG(d->contact.p[i]));
@@ -306,12 +307,13 @@ when_t keeper_public_end(const struct keeper_slot *slot)
     return slot->not_after - (margin < WHEN_HOUR ? margin : WHEN_HOUR);
 }
 
-/* A worker shows one certificate of tls-alpn-01 for a site: its other order has to end first. */
-static bool shares_proof(const struct keeper_slot *slot)
+/* A CA may give both orders of a site one authorization, so that they have one proof, and the first
+ * that ends takes it away; and a worker shows one certificate of tls-alpn-01 for a site. */
+static bool other_orders(const struct keeper_slot *slot)
 {
     static const enum conf_key_algorithm both[] = {CONF_KEY_ECDSA, CONF_KEY_RSA};
 
-    for (size_t i = 0; slot->first->challenge == CONF_SITE_TLS_ALPN_01 && i < 2; i++) {
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
         const struct keeper_slot *other =
             keeper_slot_find(slot->keeper, str_of(slot->name), both[i]);
 
@@ -321,6 +323,27 @@ static bool shares_proof(const struct keeper_slot *slot)
     return false;
 }
 
+bool keeper_public_busy(const struct keeper_ca *ca)
+{
+    unsigned n = 0;
+
+    if (!ca)
+        return false;
+    LIST_FOREACH (it, &ca->keeper->cas) {
+        const struct keeper_ca *same = LIST_ENTRY(it, struct keeper_ca, link);
+
+        if (str_eq(str_of(same->url), str_of(ca->url)))
+            n += same->active;
+    }
+    return n >= KEEPER_PUBLIC_EACH_MAX;
+}
+
+/* Where its next order goes. */
+static struct keeper_ca *next_ca(const struct keeper_slot *slot)
+{
+    return slot->try_second && slot->second ? slot->second : slot->first;
+}
+
 when_t keeper_public_due(const struct keeper_slot *slot)
 {
     const struct keeper *k = slot->keeper;
@@ -328,7 +351,7 @@ when_t keeper_public_due(const struct keeper_slot *slot)
     /* A pause that ends later than any that is made was made while the clock was wrong. */
     when_t pause = slot->public.next_at > most ? 0 : slot->public.next_at, due = 0;
 
-    if (!slot->first || !k->emissary || shares_proof(slot))
+    if (!slot->first || !k->emissary || keeper_public_busy(next_ca(slot)) || other_orders(slot))
         return WHEN_MAX;
     if (slot->try_second)
         return 0;
@@ -358,7 +381,7 @@ static void pause_until(struct keeper_slot *slot, when_t one, when_t other)
 
 enum rc keeper_public_choose(struct keeper_slot *slot, struct err *err)
 {
-    slot->at = slot->try_second && slot->second ? slot->second : slot->first;
+    slot->at = next_ca(slot);
     slot->try_second = false;
     if (slot->at->client)
         return RC_OK;

@@ -15,7 +15,8 @@ struct keeper_slot;
 struct secret;
 
 enum {
-    KEEPER_PUBLIC_MAX = 4,       /* orders at other CAs at a time */
+    KEEPER_PUBLIC_MAX = 8,       /* orders at other CAs at a time, ... */
+    KEEPER_PUBLIC_EACH_MAX = 2,  /* ... and at one: one that hangs holds up no other */
     KEEPER_CAS_MAX = 64,         /* each with each kind of proof */
     KEEPER_PROOFS_MAX = 64,      /* to be seen at a time */
     KEEPER_PROOF_SECONDS = 15,   /* until front or a worker shows one */
@@ -40,6 +41,7 @@ struct keeper_ca {
     struct client *client; /* NULL: it cannot be used, for ... */
     struct err why;        /* ... this reason: a file of its own is missing or damaged, say */
     struct list exchanges; /* under way */
+    unsigned active;       /* runs */
 };
 
 /* What became of attempts at other CAs; kept on disk. */
@@ -61,7 +63,10 @@ enum rc keeper_public_prepare(struct keeper *k, const struct conf *next, struct 
 void keeper_public_set(struct keeper_slot *slot, const struct conf_site *site);
 /* Which of them issued what is in force; NULL: none that is configured. */
 struct keeper_ca *keeper_public_issuer(const struct keeper_slot *slot);
-/* When its next order at another CA is due; WHEN_MAX: never. */
+/* As many runs are under way there as may be; NULL: ours, which is counted elsewhere. */
+bool keeper_public_busy(const struct keeper_ca *ca);
+/* When its next order at another CA is due; WHEN_MAX: never, or not while another run is under way.
+ */
 when_t keeper_public_due(const struct keeper_slot *slot);
 /* What is in force, from another CA, is about to end: an internal certificate has to serve from
  * then on. */

@@ -52,7 +52,7 @@ struct keeper_slot {
     /* Under way. */
     struct client_run *run;
     struct keeper_ca *at; /* the other CA whose order `run` is; NULL: ours, or a question for ARI */
-    bool counted;         /* in keeper.outside, not in keeper.active */
-    struct crypto_key *fresh; /* NULL while `run` asks for ARI */
-    bool unreached;           /* the last failure was that nobody answered */
+    struct keeper_ca *counted; /* among the runs of it; NULL: of our own CA */
+    struct crypto_key *fresh;  /* NULL while `run` asks for ARI */
+    bool unreached;            /* the last failure was that nobody answered */
 };

@@ -180,6 +180,7 @@ enum rc revocation_new(const struct revocation_options *options, struct revocati
     list_init(&r->lists);
     list_init(&r->asks);
     revocation_answers_init(&r->answers);
+    revocation_tally_init(r);
     ev_timer_init(&r->look, r->ev, look, r);
     r->token_at = clock_mono(ev_clock(r->ev));
     r->tokens = INT64_C(1000000) * REVOCATION_LIVE_BURST;
@@ -197,6 +198,7 @@ void revocation_free(struct revocation *r)
     revocation_crls_stop(r);
     revocation_ocsp_stop(r);
     revocation_answers_done(&r->answers);
+    revocation_tally_done(r);
     conf_unref(r->conf);
     mem_free(r);
 }

@@ -257,6 +257,8 @@ static void answered(void *arg, const struct ipc_answer *answer)
     ask->call = NULL;
     if (ask->r->stopping)
         return;
+    if (rc == RC_OK)
+        revocation_tally(ask->r, ask->issuer); /* whether or not anybody gets to see it */
     if (rc == RC_OK && ask->stale)
         rc = send(ask);
     else if (rc == RC_OK)

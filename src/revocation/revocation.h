@@ -31,7 +31,8 @@ enum {
     REVOCATION_ASKS_MAX = 256,          /* OCSP answers under way */
     REVOCATION_LIVE_PER_SECOND = 50,    /* signed for one request */
     REVOCATION_LIVE_BURST = 200,
-    REVOCATION_LATE_SECONDS = 300, /* a shard that is due for so long is worth a word */
+    REVOCATION_TALLY_SECONDS = 600, /* from an answer by OCSP to the record that one was signed */
+    REVOCATION_LATE_SECONDS = 300,  /* a shard that is due for so long is worth a word */
 };
 
 struct revocation_options {

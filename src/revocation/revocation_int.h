@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the engine's files share: engine.c (life, when lists are due, HTTP), crl.c (a list, from its
  * number to its publication), ocsp.c (requests, and answers being signed), answers.c (answers that
- * are kept). */
+ * are kept), tally.c (how many were signed). */
 #pragma once
 
 #include "base/list.h"
@@ -73,7 +73,9 @@ struct revocation {
     struct revocation_answers answers;
     int64_t tokens; /* of answers for one request, in millionths; as of `token_at` */
     int64_t token_at;
-    when_t hasten_at; /* for the job that makes all lists due */
+    when_t hasten_at;    /* for the job that makes all lists due */
+    struct list tallies; /* of answers signed, by issuer, that no record has yet */
+    struct ev_timer tally;
     bool stopping;
 };
 
@@ -103,3 +105,11 @@ void revocation_ocsp_changed(struct revocation *r, const struct ca_issuer *issue
 /* Everything. */
 void revocation_ocsp_changed_all(struct revocation *r);
 void revocation_ocsp_stop(struct revocation *r);
+
+/* ---- tally.c */
+
+/* That issuer's key has signed an answer. */
+void revocation_tally(struct revocation *r, const struct ca_issuer *issuer);
+void revocation_tally_init(struct revocation *r);
+/* What has no record yet is forgotten. */
+void revocation_tally_done(struct revocation *r);

@@ -32,10 +32,10 @@ def copy_tree(tree):
             shutil.copy2(ROOT / name, tree / name)
 
 
-def seed_compiled(home):
+def seed_compiled(cache, home):
     """What was compiled before, where ccache is installed: that a compiler works, other tests show."""
-    if (CACHE / "ccache").is_dir():
-        run("cp", "-a", "--reflink=auto", CACHE / "ccache", home / ".cache" / "autarky" / "ccache")
+    if (cache / "ccache").is_dir():
+        run("cp", "-a", "--reflink=auto", cache / "ccache", home / ".cache" / "autarky" / "ccache")
 
 
 def seed_cache(home):
@@ -49,7 +49,8 @@ def seed_cache(home):
             packages = (ROOT / "ui" / "node_modules").resolve().parent
             name = packages.name.rsplit("-", 1)[0] + "-build"
             shutil.copytree(packages, home / ".cache" / "autarky" / "ui" / name, symlinks=True)
-            seed_compiled(home)
+            for compiled in (CACHE, ROOT / ".deps" / "cache"):
+                seed_compiled(compiled, home)
             return
     print("bootstrap has left no cache to start from")
     sys.exit(77)

@@ -389,6 +389,47 @@ static void wrong_certificates(void)
     }
 }
 
+/* ---- one host for directory, account and orders */
+
+static void stays_at_one_host(void)
+{
+    static const struct {
+        const char *account, *order;
+        enum rc rc;
+    } cases[] = {
+        {"https://localhost/acme/account", "https://LOCALHOST:443/acme/new-order", RC_OK},
+        {"https://other.example/acme/account", "https://localhost/acme/new-order", RC_DENIED},
+        {"https://localhost/acme/account", "https://localhost:8443/acme/new-order", RC_DENIED},
+        {"https://localhost/acme/account", "http://localhost/acme/new-order", RC_DENIED},
+    };
+
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t at = i / 2;
+        CLEANUP(test_done) struct test t = {};
+        struct client_conf conf = {
+            .directory = STR(ACME_FAKE "/directory"), .any_root = true, .one_host = i % 2 == 0};
+        char body[512];
+        enum rc rc;
+
+        CHECK_OK(test_init(&t));
+        client_free(MOVE(t.client));
+        conf.ev = t.ev;
+        conf.transport = &t.fake.transport;
+        conf.key = t.account;
+        CHECK_OK(client_new(&conf, &t.client, NULL));
+        snprintf(body, sizeof(body),
+                 "{\"newNonce\":\"" ACME_FAKE "/nonce\",\"newAccount\":\"%s\",\"newOrder\":\"%s\"}",
+                 cases[at].account, cases[at].order);
+        acme_fake_wrong(&t.fake,
+                        (struct acme_fake_answer){
+                            .at = FAKE_DIRECTORY, .times = 1, .status = 200, .body = body});
+        rc = obtain(&t);
+        if ((rc == RC_DENIED && strstr(t.text, "another host") != NULL) !=
+            (conf.one_host && cases[at].rc == RC_DENIED))
+            fail_msg("case %zu: %s: %s", i, rc_text(rc), t.text);
+    }
+}
+
 /* ---- terms, profiles, renewal information */
 
 static void terms(void)
@@ -850,9 +891,10 @@ static void not_wanted(void)
 
 CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals),
            CHECK_TEST_ONCE(waits), CHECK_TEST_ONCE(fails), CHECK_TEST_ONCE(wrong_certificates),
-           CHECK_TEST_ONCE(terms), CHECK_TEST(profiles), CHECK_TEST_ONCE(replaces),
-           CHECK_TEST(renewal_information), CHECK_TEST(certids), CHECK_TEST(challenges),
-           CHECK_TEST_ONCE(looks_before_it_answers), CHECK_TEST_ONCE(challenges_fail),
-           CHECK_TEST_ONCE(says_who_ails), CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
+           CHECK_TEST_ONCE(stays_at_one_host), CHECK_TEST_ONCE(terms), CHECK_TEST(profiles),
+           CHECK_TEST_ONCE(replaces), CHECK_TEST(renewal_information), CHECK_TEST(certids),
+           CHECK_TEST(challenges), CHECK_TEST_ONCE(looks_before_it_answers),
+           CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(says_who_ails),
+           CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
            CHECK_TEST_ONCE(strangers_get_no_proof), CHECK_TEST_ONCE(cancelled_everywhere),
            CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

@@ -6,7 +6,7 @@
 #include "json/json.h"
 
 #define FIRST ACME_FAKE "/directory"
-#define SECOND "https://second.example/directory"
+#define SECOND ACME_FAKE "/second/directory"
 #define SITE "wiki.hospital.example"
 
 /* Front, and an emissary that reaches one server under both URLs. */
@@ -15,7 +15,7 @@ struct outside {
     struct acme_fake fake;
     struct ipc_chan *here, *there, *front_here, *front_there;
     struct conf_directory directories[2];
-    bool first_ails;
+    bool first_ails, first_hangs;
     unsigned fetched, shown, hidden;
 };
 
@@ -41,6 +41,11 @@ static void on_answer(void *arg, const struct client_answer *a)
     mem_free(f);
 }
 
+static void drop(void *req)
+{
+    ipc_req_drop(req);
+}
+
 static void on_fetch(void *arg, struct ipc_req *req, const void *msg, int)
 {
     struct outside *o = arg;
@@ -55,6 +60,11 @@ static void on_fetch(void *arg, struct ipc_req *req, const void *msg, int)
                              .timeout = m->timeout};
 
     o->fetched++;
+    if (o->first_hangs && str_eq(m->directory, STR(FIRST))) {
+        mem_free(f);
+        ipc_req_on_cancel(req, drop, req);
+        return;
+    }
     if (!f || (o->first_ails && str_eq(m->directory, STR(FIRST)))) {
         mem_free(f);
         IGNORE_RC(ipc_reply(req, &ill));
@@ -431,6 +441,51 @@ static void leaves_no_trouble_behind(void)
     CHECK_STR(str_of(told(&w)), SITE " 1 valid 0 serial;");
 }
 
+/* Runs under way at that CA. */
+static unsigned runs_at(struct world *w, const char *directory)
+{
+    unsigned n = 0;
+
+    LIST_FOREACH (it, &((struct keeper *)w->env->state)->slots) {
+        const struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        n += slot->at && strcmp(slot->at->url, directory) == 0;
+    }
+    return n;
+}
+
+/* One that hangs has two of the places, and one order for a site. */
+static void one_ca_that_hangs(void)
+{
+    static const char *const names[] = {SITE, "b.hospital.example", "c.hospital.example",
+                                        "d.hospital.example", "e.hospital.example"};
+    BEGIN_OUTSIDE(w, o);
+
+    for (size_t i = 0; i < 5; i++) {
+        set_site(&w, i, names[i], 1u << CONF_KEY_ECDSA);
+        w.sites[i].directory = i < 4 ? STR(FIRST) : STR(SECOND);
+        w.sites[i].challenge = i == 1 ? CONF_SITE_TLS_ALPN_01 : CONF_SITE_HTTP_01;
+    }
+    w.conf[0].gateway.n_sites = 5;
+    outside_goes(&o);
+    keeper_ends(&w);
+    o.first_hangs = true;
+    o.fake.identifier = names[4];
+    CHECK_OK(keeper_starts_with_all(&w));
+    CHECK_OK(outside_comes(&o));
+    pass(&w, 20 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(runs_at(&w, FIRST), KEEPER_PUBLIC_EACH_MAX);
+    CHECK_STR(str_of(slot_of(&w, names[4])->directory), SECOND);
+
+    set_site(&w, 0, SITE, 1u << CONF_KEY_ECDSA | 1u << CONF_KEY_RSA);
+    w.sites[0].directory = STR(FIRST);
+    w.conf[0].gateway.n_sites = 1;
+    CHECK_OK(restart(&o));
+    CHECK_OK(ask_renew(&w, SITE)); /* the pauses that are on disk */
+    pass(&w, 20 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(runs_at(&w, FIRST), 1);
+}
+
 static void on_presented(void *arg, enum rc rc, const struct err *)
 {
     *(enum rc *)arg = rc;
@@ -479,5 +534,6 @@ CHECK_MAIN(CHECK_TEST_ONCE(is_replaced), CHECK_TEST_ONCE(is_a_failure_until_it_i
            CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_wrong),
            CHECK_TEST_ONCE(keeps_ours_when_what_comes_is_of_no_use),
            CHECK_TEST_ONCE(waits_between_certificates), CHECK_TEST_ONCE(one_ca_that_cannot_be_used),
-           CHECK_TEST_ONCE(leaves_no_trouble_behind), CHECK_TEST_ONCE(shows_nothing_for_others),
+           CHECK_TEST_ONCE(leaves_no_trouble_behind), CHECK_TEST_ONCE(one_ca_that_hangs),
+           CHECK_TEST_ONCE(shows_nothing_for_others),
            CHECK_TEST_ONCE(has_ours_again_before_it_ends))

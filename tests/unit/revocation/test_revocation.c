@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "json/json.h"
 #include "store/events.h"
 #include "store/keys.h"
 #include "x509/ocsp.h"
@@ -346,6 +347,56 @@ static void answers_are_kept_and_forgotten(void)
 }
 
 /* The signature was on its way when the certificate was revoked: nobody gets it. */
+/* Answers that records of signatures have, and the sum of all; -1: a record that is wrong. */
+static int64_t recorded(struct held *h, size_t *out_records)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    const struct store_event_filter of_answers = {.action = STR("ocsp.signed")};
+    struct store_event *events;
+    int64_t sum = 0;
+
+    if (store_event_list(store_read(h->w.store), &a, &of_answers, &events, out_records) != RC_OK)
+        return -1;
+    for (size_t i = 0; i < *out_records; i++) {
+        CLEANUP(json_freep) struct json_doc *doc = NULL;
+        const struct json *detail;
+        uint64_t n;
+
+        if (json_parse(events[i].bytes, 1 << 16, &doc, NULL) != RC_OK)
+            return -1;
+        detail = json_get(json_root(doc), "detail");
+        if (json_u64(json_get(detail, "answers"), &n) != RC_OK || n == 0 ||
+            !json_get(detail, "since"))
+            return -1;
+        sum += (int64_t)n;
+    }
+    return sum;
+}
+
+static void signatures_of_answers_are_recorded(void)
+{
+    CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
+    size_t records;
+
+    CHECK(held_start(&h, NULL));
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(ocsp(&h, &h.cert.serial, i ? STR("0123456789abcdef") : no_nonce), X509_OCSP_GOOD);
+    CHECK_INT(h.w.ocsp_signatures, 5);
+    CHECK_INT(recorded(&h, &records), 0); /* nobody fills the log */
+    clock_fake_advance(&h.w.clock, REVOCATION_TALLY_SECONDS * WHEN_SECOND);
+    world_spin(&h.w);
+    CHECK_INT(recorded(&h, &records), 5);
+    CHECK_INT(records, 1);
+    clock_fake_advance(&h.w.clock, WHEN_HOUR);
+    world_spin(&h.w);
+    CHECK_INT(recorded(&h, &records), 5);
+    CHECK_INT(ocsp(&h, &h.cert.serial, STR("0123456789abcdef")), X509_OCSP_GOOD);
+    clock_fake_advance(&h.w.clock, REVOCATION_TALLY_SECONDS * WHEN_SECOND);
+    world_spin(&h.w);
+    CHECK_INT(recorded(&h, &records), 6);
+    CHECK_INT(records, 2);
+}
+
 static void an_answer_that_was_overtaken_is_not_given(void)
 {
     CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
@@ -479,6 +530,7 @@ CHECK_MAIN(CHECK_TEST_ONCE(lists_of_all_shards_at_once),
            CHECK_TEST_ONCE(expired_ones_stand_on_one_more_list),
            CHECK_TEST_ONCE(compromise_takes_the_other_certificates_along),
            CHECK_TEST_ONCE(answers_are_kept_and_forgotten),
+           CHECK_TEST_ONCE(signatures_of_answers_are_recorded),
            CHECK_TEST_ONCE(an_answer_that_was_overtaken_is_not_given),
            CHECK_TEST_ONCE(refusals_are_cheap), CHECK_TEST_ONCE(deltas_between_two_lists),
            CHECK_TEST_ONCE(survives_a_crash), CHECK_TEST_ONCE(a_list_is_published_for_a_root))
